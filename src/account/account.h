@@ -1,0 +1,50 @@
+/* Tenants, people, sessions, API keys, tokens, audit. */
+#ifndef ACCOUNT_ACCOUNT_H
+#define ACCOUNT_ACCOUNT_H
+#include "account/permission.h"
+#include "db/db.h"
+#include "http/http.h"
+
+/* Creates an account with its first admin; the user is reused when the email is known (password then unchanged). */
+int account_create(struct app *app, struct arena *a, const char *name, const char *email,
+    const char *password, struct uuid *account_id, struct uuid *user_id, struct err *err);
+/* Adds or changes a member. */
+int account_member_set(struct app *app, const struct uuid *account_id, const struct uuid *user_id,
+    const char *role, struct err *err);
+/* Creates a key; *key is its only appearance ("ck_" and 43 base64url characters; stored as SHA-256). expires_us 0: never. */
+int account_key_create(struct app *app, struct arena *a, const struct uuid *account_id,
+    const char *name, uint64_t permissions, int64_t expires_us, struct uuid *id, const char **key,
+    struct err *err);
+
+/* The router's authenticate hook: session cookie for page routes, x-api-key / Authorization for API
+ * routes; caches answers CACHE_TTL_US while shared_generation stands; enforces the per-key rate limit
+ * (RateLimit-* headers, 429). */
+int account_authenticate(struct req *r);
+/* Name of the session cookie. */
+extern const char account_session_cookie[];
+
+/* One row of the audit log, in the caller's transaction or alone. actor and address from r (r may be NULL:
+ * the operator's tool). details may be NULL, is not stolen, never holds a secret. */
+int audit_write(struct app *app, const struct req *r, const struct uuid *account_id,
+    const char *action, const char *object_kind, const struct uuid *object_id,
+    const json_t *details, struct err *err);
+
+/* Handlers named in admin/routes.def. */
+int account_api_token(struct req *r);		/* POST /connect/v1/auth/token */
+int account_api_me(struct req *r);		/* GET /connect/v1/me */
+int account_api_keys_list(struct req *r);
+int account_api_keys_create(struct req *r);
+int account_api_keys_get(struct req *r);
+int account_api_keys_update(struct req *r);	/* name, permissions */
+int account_api_keys_delete(struct req *r);	/* revokes */
+int account_page_sign_in(struct req *r);	/* GET /admin/sign-in */
+int account_page_sign_in_post(struct req *r);
+int account_page_sign_out(struct req *r);	/* POST /admin/sign-out; everywhere=1 ends all sessions */
+int account_page_setup(struct req *r);		/* GET /admin/setup?token=: first run, one-time token from the log or connectctl */
+int account_page_setup_post(struct req *r);
+/* Removes expired sessions and idempotency keys: periodic. */
+int account_purge(struct app *app, struct err *err);
+/* Idempotency-Key store: the router's hooks. */
+int account_idempotency_before(struct req *r);
+void account_idempotency_after(struct req *r);
+#endif

@@ -1,0 +1,31 @@
+/* A small anonymous shared mapping made by the master before it forks: rate limit counters and the
+ * generation that tells workers to drop their caches. In a lone process it is private memory. */
+#ifndef BASE_SHARED_H
+#define BASE_SHARED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct shared;
+
+struct shared *shared_new(void);
+/* Caches of connections and keys are valid while this stands still (and for CACHE_TTL_US, since
+ * other hosts cannot bump it). */
+uint64_t shared_generation(struct shared *s);
+void shared_generation_bump(struct shared *s);
+#define CACHE_TTL_US INT64_C(1000000)
+
+struct rate {
+	int64_t limit, remaining, reset_s;	/* for RateLimit-* headers */
+	bool is_over;
+};
+/* Counts one use of key in a fixed window of window_s seconds with at most limit uses. */
+struct rate shared_rate_take(struct shared *s, struct str key, int64_t limit, int64_t window_s,
+    int64_t now_us);
+/* Reads without counting. */
+struct rate shared_rate_peek(struct shared *s, struct str key, int64_t limit, int64_t window_s,
+    int64_t now_us);
+
+#endif

@@ -1,0 +1,58 @@
+/* Slices of bytes and strict text functions. */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct buf;
+
+/* n bytes at p, not NUL-terminated unless said so; {NULL,0} is absent. */
+struct str {
+	const char *p;
+	size_t n;
+};
+
+#define STR(lit) ((struct str){"" lit, sizeof(lit) - 1})
+struct str str_from(const char *s);		/* NULL gives {NULL,0} */
+bool str_eq(struct str a, struct str b);
+bool str_is(struct str a, const char *b);	/* equal to a C string */
+bool str_ieq(struct str a, struct str b);	/* ASCII case-insensitive */
+bool str_starts(struct str s, const char *prefix);
+bool str_ends(struct str s, const char *suffix);
+struct str str_trim(struct str s);		/* ASCII white space off both ends */
+/* Cuts the part before the first sep off *rest into *part; false when nothing is left. */
+bool str_split(struct str *rest, char sep, struct str *part);
+
+/* The whole text must be a decimal number within [min,max]; true and *v set, or false. */
+bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *v);
+/* "true/1/yes/on", "false/0/no/off". */
+bool str_to_bool(struct str s, bool *v);
+
+/* Codecs. Encoders append to b; decoders answer the length, or -1 on anything not of the form.
+ * hex is lower case (decoding takes both); base64 is RFC 4648 §4 padded, base64url §5 unpadded. */
+void hex_encode(struct buf *b, const void *p, size_t n);
+long hex_decode(void *out, size_t cap, struct str s);
+void base64_encode(struct buf *b, const void *p, size_t n);
+void base64url_encode(struct buf *b, const void *p, size_t n);
+long base64_decode(void *out, size_t cap, struct str s);
+long base64url_decode(void *out, size_t cap, struct str s);
+/* RFC 3986 percent encoding of everything but unreserved characters; decode: '+' is a space when
+ * plus is set; -1 on a broken escape or (strict) an encoded NUL. */
+void percent_encode(struct buf *b, struct str s);
+long percent_decode(char *out, size_t cap, struct str s, bool plus);
+
+/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms) without NUL. */
+bool utf8_is_valid(struct str s);
+/* Case-folded, accents removed, width-normalised (NFKD, Mn dropped), for search and comparison:
+ * "Café" → "cafe". NULL when s is not UTF-8. The only user of libutf8proc is utf8.c. */
+char *utf8_fold(struct arena *a, struct str s);
+/* Code points, not bytes; invalid bytes count one each. */
+size_t utf8_length(struct str s);
+
+/* FNV-1a 64, for tables in memory only. */
+uint64_t str_hash(const void *p, size_t n);
+
+#endif

@@ -1,0 +1,122 @@
+/* The database: one connection per process, prepared statements cached on it, transactions that are
+ * run again on deadlock. The only user of mysql.h is db.c. Works with MariaDB 10.6+ and MySQL 8.0+. */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "crypto/uuid.h"
+
+struct config;
+struct db;
+
+/* A statement's constant text. With row set it takes any number of rows: sql, then row n times with
+ * commas between, then tail; each n is prepared once per connection. */
+struct db_stmt {
+	const char *name, *sql, *row, *tail;
+};
+
+/* Declares a statement in a .c file and enters it in the registry that the schema test walks. */
+#define DB_STMT(id, text) DB_STMT_ROWS(id, text, NULL, NULL)
+#define DB_STMT_ROWS(id, head, each, end)                                               \
+	static const struct db_stmt id = {#id, head, each, end};                        \
+	__attribute__((used, retain, section("db_stmts")))                              \
+	static const struct db_stmt *const id##_entry = &id
+
+/* A parameter or a cell. */
+enum db_type { DB_NULL, DB_INT, DB_BYTES };
+struct db_val {
+	enum db_type type;
+	int64_t i;
+	struct str s;
+};
+
+#define DB_VALS(...)                                                       \
+	(const struct db_val[]){__VA_ARGS__},                              \
+	    (sizeof((const struct db_val[]){__VA_ARGS__}) / sizeof(struct db_val))
+static inline struct db_val db_null(void) { return (struct db_val){DB_NULL, 0, {NULL, 0}}; }
+static inline struct db_val db_int(int64_t v) { return (struct db_val){DB_INT, v, {NULL, 0}}; }
+static inline struct db_val db_strn(struct str v)	/* {NULL,0} is NULL */
+{
+	return v.p == NULL ? db_null() : (struct db_val){DB_BYTES, 0, v};
+}
+static inline struct db_val db_str(const char *v) { return db_strn(str_from(v)); }
+/* The 16 bytes are referenced, not copied: *u must live until the call returns. */
+static inline struct db_val db_uuid(const struct uuid *u)
+{
+	return db_strn((struct str){(const char *)u->b, 16});
+}
+/* nil is NULL */
+static inline struct db_val db_uuid_or_null(const struct uuid *u)
+{
+	return uuid_is_nil(*u) ? db_null() : db_uuid(u);
+}
+/* 0 is NULL */
+static inline struct db_val db_time(int64_t at_us) { return at_us == 0 ? db_null() : db_int(at_us); }
+
+/* A whole result, in the caller's arena; every text cell ends with a NUL that n does not count. */
+struct db_rows {
+	size_t count, columns;
+	struct db_val *cells;
+};
+static inline const struct db_val *db_cell(const struct db_rows *r, size_t row, size_t column)
+{
+	return &r->cells[row * r->columns + column];
+}
+/* Accessors: 0, "" and nil for NULL, except db_get_text, which gives NULL. */
+int64_t db_get_int(const struct db_rows *r, size_t row, size_t column);
+const char *db_get_text(const struct db_rows *r, size_t row, size_t column);
+struct str db_get_str(const struct db_rows *r, size_t row, size_t column);
+struct uuid db_get_uuid(const struct db_rows *r, size_t row, size_t column);
+bool db_is_null(const struct db_rows *r, size_t row, size_t column);
+
+/* Does not connect yet: the first use does, and each use after a loss outside a transaction. */
+struct db *db_new(const struct config *cfg);
+void db_free(struct db *db);
+/* Closes the connection (a child after fork must not share its parent's). */
+void db_disconnect(struct db *db);
+/* 0 when a statement can be run now; ERR_UNAVAILABLE otherwise. */
+int db_ping(struct db *db, struct err *err);
+
+/* Runs a statement without result. affected may be NULL. A broken unique key is ERR_CONFLICT, a
+ * deadlock, lock time-out or certification failure ERR_RETRY, a lost server ERR_UNAVAILABLE. */
+int db_exec(struct db *db, const struct db_stmt *s, const struct db_val *vals, size_t n,
+    uint64_t *affected, struct err *err);
+/* Multi-row form: vals holds nrows × (parameters of one row); any nrows, split at LIMIT_DB_BATCH.
+ * fixed/nfixed: parameters of the head, before the rows (may be NULL, 0). */
+int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed, size_t nfixed,
+    const struct db_val *vals, size_t nrows, size_t per_row, uint64_t *affected, struct err *err);
+/* Buffers the whole result (at most LIMIT_DB_ROWS rows, else ERR_LIMIT) in arena a. */
+int db_query(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,
+    size_t n, struct db_rows *out, struct err *err);
+int db_query_rows(struct db *db, struct arena *a, const struct db_stmt *s,
+    const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t nrows,
+    size_t per_row, struct db_rows *out, struct err *err);
+/* One row expected: 1 found, 0 none, -1. */
+int db_row(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,
+    size_t n, struct db_rows *out, struct err *err);
+/* Text that is not a prepared statement: migrations and administration only. */
+int db_script(struct db *db, const char *sql, struct err *err);
+
+/* Runs body(db, arg, err) in a READ COMMITTED transaction and commits; on ERR_RETRY it rolls back and
+ * runs it again (up to 8 times, with jitter). body must therefore compute its effects anew. A body
+ * that answers -1 rolls back. Not nestable. When the commit itself is lost with the connection the
+ * outcome is unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
+int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
+    struct err *err);
+bool db_in_transaction(const struct db *db);
+/* Statements sent since the connection was made: benches count round trips with it. */
+uint64_t db_round_trips(const struct db *db);
+
+/* Every statement of the program, from the registry. */
+size_t db_stmt_count(void);
+const struct db_stmt *db_stmt_at(size_t i);
+/* Prepares one (with one row) to prove its text against the schema. */
+int db_stmt_check(struct db *db, const struct db_stmt *s, struct err *err);
+
+#endif

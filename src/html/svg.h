@@ -1,0 +1,13 @@
+/* Charts drawn on the server as SVG text, using only classes of the stylesheet for colour. */
+#ifndef HTML_SVG_H
+#define HTML_SVG_H
+#include "base/buf.h"
+#include "base/json.h"
+struct svg_point {
+	const char *label;	/* shown on the axis and in the title of the bar */
+	int64_t value, previous; /* previous < 0: none */
+};
+/* Bars with an accessible title and description, width 100 % of its box. */
+void svg_bars(struct buf *b, const char *title, const struct svg_point *points, size_t n);
+void svg_sparkline(struct buf *b, const char *title, const int64_t *values, size_t n);
+#endif

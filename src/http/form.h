@@ -1,0 +1,17 @@
+/* Parsers of request text: each takes untrusted bytes, is bounded and fuzzed. */
+#ifndef HTTP_FORM_H
+#define HTTP_FORM_H
+#include "http/http.h"
+/* application/x-www-form-urlencoded (WHATWG) and query strings: broken escapes, NUL or invalid UTF-8
+ * are ERR_MALFORMED, more than LIMIT_FORM_FIELDS ERR_LIMIT. */
+int form_parse(struct arena *a, struct str text, struct http_pairs *out, struct err *err);
+/* RFC 6265 Cookie header; malformed pairs are skipped. */
+void cookie_parse(struct arena *a, struct str header, struct http_pairs *out);
+/* multipart/form-data (RFC 7578), fed in pieces as they arrive. */
+struct multipart;
+struct multipart *multipart_new(struct arena *a, struct str content_type, const char *tmp_dir,
+    struct err *err);
+int multipart_feed(struct multipart *m, struct str piece, struct err *err);
+int multipart_end(struct multipart *m, struct http_pairs *fields, struct http_file **files,
+    size_t *nfiles, struct err *err);
+#endif

@@ -1,0 +1,202 @@
+/* Requests, answers and routes as handlers see them. fcgi.c fills and sends them; nothing here knows
+ * FastCGI. All memory is the request's arena. */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/app.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "crypto/uuid.h"
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
+const char *http_method_name(enum http_method m);
+
+struct http_pair {
+	struct str name, value;		/* header names lower-case */
+};
+struct http_pairs {
+	struct http_pair *v;
+	size_t n;
+};
+/* The first value, or {NULL,0}. Exact name. */
+struct str http_pairs_get(const struct http_pairs *p, const char *name);
+
+struct http_file {			/* an uploaded part, or a streamed body */
+	struct str field, filename, content_type;
+	struct str data;		/* when small */
+	const char *path;		/* else a temporary file, removed with the arena */
+	uint64_t size;
+};
+
+struct route;
+
+/* Who asks: filled by the authenticator before the handler runs. */
+struct actor {
+	enum { ACTOR_NONE, ACTOR_SESSION, ACTOR_KEY, ACTOR_TOKEN } kind;
+	struct uuid account_id, user_id, key_id, session_id;
+	uint64_t permissions;		/* bits of account/permission.h */
+	const char *name, *account_name, *role;	/* for pages and the audit log */
+	const char *email;
+	const char *csrf;		/* the session's token, for forms */
+};
+
+struct res {
+	int status;			/* 200 unless set */
+	struct buf *headers;		/* complete "Name: value\r\n" lines */
+	struct buf *body;
+	const char *content_type;
+	bool sent;			/* a streaming handler has sent the head itself */
+};
+
+struct req {
+	struct arena *a;
+	struct app *app;
+	const struct route *route;
+	enum http_method method;
+	struct str path;		/* percent-decoded? no: as received, without query */
+	struct str query_string;
+	struct str host, scheme;	/* as the client saw them (X-Forwarded-* of trusted proxies) */
+	const char *remote_addr;
+	const char *id;			/* X-Request-Id: the client's if sane, else made */
+	int64_t received_us;
+	struct http_pairs headers, query, cookies, params;	/* params: of the route's pattern */
+	struct str content_type;
+	struct str body;		/* the raw bytes, unless the route streams */
+	struct http_pairs form;		/* urlencoded or multipart text fields */
+	struct http_file *files;
+	size_t nfiles;
+	json_t *json;			/* parsed body of API routes; NULL when there is none */
+	struct actor actor;
+	struct res res;
+	void *conn;			/* fcgi.c's */
+};
+
+struct str req_header(const struct req *r, const char *lower_name);
+struct str req_query(const struct req *r, const char *name);
+struct str req_form(const struct req *r, const char *name);	/* "" ({"",0}) when absent */
+struct str req_cookie(const struct req *r, const char *name);
+struct str req_param(const struct req *r, const char *name);
+/* The named parameter as an id; on any other text answers 404 itself: false. */
+bool req_param_uuid(struct req *r, const char *name, struct uuid *out);
+/* The address of this product as this client sees it: config base_url. */
+const char *req_base_url(const struct req *r);
+
+/* ---- answers ---------------------------------------------------------------------------- */
+void res_header(struct req *r, const char *name, const char *value);	/* CR, LF in value are dropped */
+void res_headerf(struct req *r, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Sets status and a JSON body; steals value. Adds an ETag to 200 answers of GET and answers 304 when
+ * it matches If-None-Match. */
+int res_json(struct req *r, int status, json_t *value);
+int res_text(struct req *r, int status, const char *content_type, struct str body);
+int res_empty(struct req *r, int status);
+int res_redirect(struct req *r, const char *location);		/* 303 */
+/* RFC 9457 application/problem+json, or an HTML page for page routes (rendered by the hook below).
+ * detail is a sentence for people. */
+int res_problem(struct req *r, int status, const char *detail, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same from an error: code decides the status, field makes errors[]. ERR_INTERNAL and
+ * ERR_UNAVAILABLE are logged here and shown without detail; 503 carries Retry-After. */
+int res_error(struct req *r, const struct err *err);
+/* Collects a 422 over several fields: add each, then res_invalid answers if there is any. */
+void req_invalid(struct req *r, const char *field, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+bool req_has_invalid(const struct req *r);
+int res_invalid(struct req *r);
+/* Streaming: sends head, then pieces; the connection ends the body. -1 when the client is gone. */
+int res_stream_start(struct req *r, int status, const char *content_type);
+int res_stream_write(struct req *r, struct str piece);
+void res_cookie(struct req *r, const char *name, const char *value, int64_t max_age_s, bool http_only);
+
+/* ---- list conventions -------------------------------------------------------------------- */
+struct page_query {
+	int64_t limit, page;		/* page 0 when a cursor was given */
+	struct str cursor;		/* opaque, or absent */
+};
+/* Reads limit, page, cursor; bad ones are 422 by req_invalid: then false. */
+bool req_page_query(struct req *r, struct page_query *out);
+/* {"data","page","limit","total","totalIsExact","nextCursor"}; steals data; next may be NULL. */
+json_t *page_envelope(const struct page_query *q, json_t *data, int64_t total, bool exact,
+    const char *next);
+/* Cursors: two integers, an id and a hash of the filters, sealed with an HMAC so that a broken, altered or foreign
+ * one is 422. scope binds it to the account, the list and its filters. */
+const char *cursor_make(struct req *r, const char *scope, int64_t a, struct uuid id);
+bool cursor_read(struct req *r, const char *scope, struct str text, int64_t *a, struct uuid *id);
+/* Sets the process-wide cursor key (derived from the keyring). */
+void cursor_key_set(const unsigned char key[32]);
+
+/* ---- routes ------------------------------------------------------------------------------ */
+enum route_flag {
+	ROUTE_PUBLIC = 1,	/* no authentication */
+	ROUTE_API = 2,		/* key or token; JSON problems */
+	ROUTE_PAGE = 4,		/* session; HTML problems; sign-in redirect */
+	ROUTE_CSRF = 8,		/* unsafe page route: _csrf form field must match the session */
+	ROUTE_RAW = 16,		/* body kept as bytes: no JSON, no form parsing */
+	ROUTE_UPLOAD = 32,	/* multipart or any body streamed to a file above LIMIT_MULTIPART_MEMORY */
+	ROUTE_ANY_ACCOUNT = 64,	/* authenticated, no permission needed (me, sign-out) */
+	ROUTE_FORM = 128,	/* public form (sign-in): urlencoded body, own CSRF by double cookie */
+	ROUTE_IDEMPOTENT = 256,	/* honours Idempotency-Key */
+};
+struct route {
+	enum http_method method;
+	const char *pattern;		/* "/connect/v1/records/:id": a :name matches one segment */
+	int (*handler)(struct req *r);	/* 0, or -1 after which the dispatcher answers 500 */
+	uint64_t permission;		/* bits, all needed; 0 only with PUBLIC or ANY_ACCOUNT */
+	unsigned flags;
+	uint64_t body_limit;		/* bytes; 0 = no body accepted */
+};
+
+struct router;
+struct router_hooks {
+	/* Fills r->actor: 1 known, 0 nobody (401 or sign-in page follows), -1 answered already (429, 503). */
+	int (*authenticate)(struct req *r);
+	/* Renders an HTML problem page; NULL in programs without pages. */
+	int (*problem_page)(struct req *r, int status, const char *title, const char *detail);
+	/* Name of the first of these permissions that the actor lacks, for the 403. */
+	const char *(*permission_name)(uint64_t bits);
+	/* Where an unauthenticated page request goes, e.g. "/admin/sign-in". */
+	const char *sign_in_path;
+	/* Idempotency-Key store: before: 1 = answered from store, 0 go on, -1 failed; after: keeps it. NULL: none. */
+	int (*idempotency_before)(struct req *r);
+	void (*idempotency_after)(struct req *r);
+};
+/* The table must outlive the router; a duplicate or contradictory route is a fatal error at start. */
+struct router *router_new(struct arena *a, const struct route *routes, size_t n,
+    const struct router_hooks *hooks, struct err *err);
+/* Everything from the parsed head to the finished answer: route, method (405 with Allow, HEAD as GET,
+ * OPTIONS), authentication, permission, body limit (413), content type (415), body parsing (400),
+ * CSRF (403), handler. r->body holds what was read or fcgi.c's reader is asked for it. */
+void router_dispatch(const struct router *rt, struct req *r);
+
+/* ---- serving ----------------------------------------------------------------------------- */
+struct server {
+	struct app *app;
+	const struct router *router;
+	int listen_fd;		/* FastCGI listening socket; 0 when the web server spawned us */
+};
+/* One worker's loop: accepts until TERM or max_requests (0: none). Calls each_request (may be NULL) after every one. */
+int server_run(struct server *s, uint64_t max_requests);
+/* Binds the FastCGI socket: "" → fd 0 (must be a listening socket), a path (mode 0660 socket; a stale one is replaced) or host:port. */
+int server_listen(const char *where, int *fd, struct err *err);
+
+/* Pre-forked processes under a master: respawns what dies (with back-off when it dies at once), HUP
+ * re-executes argv gracefully (new workers on the same listening socket before the old drain), TERM and
+ * INT drain and end. Each child runs main(arg, index) and exits with its result. Answers in the master
+ * only, at the end: the exit status. */
+struct prefork_group {
+	const char *name;
+	int count;
+	int (*main)(void *arg, int index);
+	void *arg;
+};
+int prefork_run(const struct prefork_group *groups, size_t n, char **argv, int listen_fd);
+/* In a child: has TERM arrived? Blocking calls return EINTR when it does. */
+bool prefork_is_stopping(void);
+
+#endif

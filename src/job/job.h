@@ -1,0 +1,60 @@
+/* Transactional outbox: a job is a row written in the transaction of the fact that caused it, claimed by lease, run
+ * by connect-cron, deleted in the transaction of its own effects. A dead runner's lease runs out and another
+ * takes over, so every job may run twice and must be safe to. */
+#ifndef JOB_JOB_H
+#define JOB_JOB_H
+#include "base/app.h"
+#include "db/db.h"
+struct job {
+	struct uuid id, account_id;
+	const char *kind;
+	struct uuid subject_id;		/* what it is about (a lead, a delivery…) */
+	struct str args;		/* JSON text, or {NULL,0} */
+	int64_t run_at_us;		/* 0: now */
+	/* set when run: */
+	int attempts;			/* this one included */
+	struct arena *a;		/* the run's arena */
+	struct app *app;
+};
+/* A kind of job. run does the work: outside a transaction for whatever waits, then job_finish (or another ending)
+ * inside the transaction that stores its effects. Answering 0 without an ending deletes the job; -1 puts it
+ * back with back-off (30 s doubling to 1 h), dead after max_attempts. */
+struct job_kind {
+	const char *name;
+	int (*run)(struct job *j, struct err *err);
+	int max_attempts;
+	int64_t lease_s;		/* 0: configured */
+};
+/* Within a transaction: writes the rows. Ids are made where nil. */
+int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err);
+/* Within a transaction: the job is done / shall run again at a time with other args (attempts restart) / is dead.
+ * ERR_CONFLICT when the lease was lost to another runner: roll back, the other has it. */
+int job_finish(struct db *db, struct job *j, struct err *err);
+int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err);
+/* Extends the lease of a long job. */
+int job_keep(struct db *db, struct job *j, struct err *err);
+/* After commit: tells the host's runner that there is work; never blocks, never fails. */
+void job_wake(const struct config *cfg);
+
+struct runner;
+struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *err);
+/* Claims and runs jobs; ends when should_stop(arg) says so (then drains what runs) . */
+int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg);
+/* Runs everything due now, then answers how many ran. */
+int runner_once(struct runner *rn, struct err *err);
+/* A job inserted pre-claimed by this runner within a job's transaction runs right after its commit, without the
+ * claim's round trip: same as job_insert outside a runner. */
+int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err);
+/* Periodic work of the host: name, seconds between runs, one runner at a time over all hosts. */
+struct runner_periodic {
+	const char *name;
+	int64_t every_s;
+	int (*run)(struct app *app, struct err *err);
+};
+void runner_set_periodic(struct runner *rn, const struct runner_periodic *p, size_t n);
+/* Queue depth and age for the dashboard and readiness. */
+struct job_stats {
+	int64_t ready, waiting, dead, oldest_due_us;
+};
+int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *out, struct err *err);
+#endif

@@ -1,0 +1,67 @@
+/* Leads: captured at intake, detailed and normalized by the job lead.process, then handed to the destinations. */
+#ifndef LEAD_LEAD_H
+#define LEAD_LEAD_H
+#include "db/db.h"
+#include "http/http.h"
+#include "job/job.h"
+
+/* stage: received (details not fetched yet), ready, failed (details could not be had).
+ * sync_status: none (no destination), pending, success, partial, failed, dead. */
+
+/* One lead on its way in, at intake. */
+struct lead_capture {
+	struct uuid account_id, connection_id, record_id, event_id;
+	struct str provider_type, provider_lead_id, form_id, ad_id, campaign_id;
+	struct str lead;		/* JSON text: normalized so far; {NULL,0} is {} */
+	int64_t received_us;
+	/* answered: */
+	struct uuid id;
+	bool is_new;
+};
+/* Within a transaction: writes the rows that are not there yet, and a lead.process job for each new one. */
+int lead_capture(struct db *db, struct arena *a, struct lead_capture *leads, size_t n,
+    struct err *err);
+
+/* Polishes the seed's normalized form in place: email trimmed and lower-cased (dropped to customFields when it is no
+ * address), phone to E.164 where a country is known (leading + or 00, or settings' defaultCountry), names split and joined,
+ * unknown strings left alone. Pure. */
+void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
+/* Jobs of this feature, for the runner's table. */
+int lead_job_process(struct job *j, struct err *err);
+/* Told in the transaction that makes a lead ready: subscribers add their jobs. Wired in admin/wiring.c. */
+struct lead_ready {
+	struct uuid account_id, lead_id;
+	const char *provider_type;
+	const json_t *lead;
+};
+typedef int lead_ready_fn(struct job *j, const struct lead_ready *lead, struct err *err);
+void lead_set_ready_subscribers(lead_ready_fn *const *fns, size_t n);
+
+/* API's object without destinations; 1, 0, -1. */
+int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, struct err *err);
+struct lead_filter {
+	struct uuid account_id;
+	struct str provider_type, form_id, sync_status, search;
+	int64_t received_after_us;
+};
+struct lead_page {
+	int64_t after_us;
+	struct uuid after_id;
+	int64_t limit, offset;
+	json_t *rows;
+	bool has_more;
+	int64_t last_us;
+	struct uuid last_id;
+};
+int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, struct lead_page *page,
+    struct err *err);
+/* Within a transaction: the summary of the ledger as the lead's sync_status. */
+int lead_set_sync_status(struct db *db, const struct uuid *account_id, const struct uuid *id,
+    const char *status, struct err *err);
+
+int lead_api_list(struct req *r);
+int lead_api_create(struct req *r);
+/* Pages. */
+int lead_page_list(struct req *r);
+#endif
