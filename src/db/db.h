@@ -28,8 +28,8 @@ struct db_stmt {
 	__attribute__((used, retain, section("db_stmts")))                              \
 	static const struct db_stmt *const id##_entry = &id
 
-/* A parameter or a cell. */
-enum db_type { DB_NULL, DB_INT, DB_BYTES };
+/* A parameter or a cell. Cells of integer and DECIMAL columns are DB_INT, all others DB_TEXT. */
+enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
 struct db_val {
 	enum db_type type;
 	int64_t i;
@@ -43,13 +43,17 @@ static inline struct db_val db_null(void) { return (struct db_val){DB_NULL, 0, {
 static inline struct db_val db_int(int64_t v) { return (struct db_val){DB_INT, v, {NULL, 0}}; }
 static inline struct db_val db_strn(struct str v)	/* {NULL,0} is NULL */
 {
-	return v.p == NULL ? db_null() : (struct db_val){DB_BYTES, 0, v};
+	return v.p == NULL ? db_null() : (struct db_val){DB_TEXT, 0, v};
+}
+static inline struct db_val db_blob(struct str v)	/* bytes that are not text: hashes, bodies */
+{
+	return v.p == NULL ? db_null() : (struct db_val){DB_BLOB, 0, v};
 }
 static inline struct db_val db_str(const char *v) { return db_strn(str_from(v)); }
 /* The 16 bytes are referenced, not copied: *u must live until the call returns. */
 static inline struct db_val db_uuid(const struct uuid *u)
 {
-	return db_strn((struct str){(const char *)u->b, 16});
+	return db_blob((struct str){(const char *)u->b, 16});
 }
 /* nil is NULL */
 static inline struct db_val db_uuid_or_null(const struct uuid *u)
