@@ -173,12 +173,14 @@ CREATE TABLE records (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Every change of a record: [{path,before,after}]; a creation is the empty list, since walking back from the present
--- through the changes gives what it was created with.
+-- through the changes gives what it was created with. provider_at is the provider's own time of the payload: with it a
+-- late payload finds the place in time where it belongs.
 CREATE TABLE record_changes (
   id BINARY(16) NOT NULL,
   account_id BINARY(16) NOT NULL,
   record_id BINARY(16) NOT NULL,
   at BIGINT NOT NULL,
+  provider_at BIGINT NULL,
   source VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   event_id BINARY(16) NULL,
   changes MEDIUMTEXT NOT NULL,

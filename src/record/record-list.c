@@ -1,0 +1,263 @@
+/* Reading records: one, lists by keyset, counters, history. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "record/record-merge.h"
+#include "record/record.h"
+
+#define RECORD_COLUMNS                                                                             \
+	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, r.first_seen_at,"  \
+	" r.updated_at, r.provider_updated_at, l.id"
+/* A lead's record has the lead's own id as external id. */
+#define RECORD_FROM                                                                                \
+	" FROM records r LEFT JOIN leads l ON r.resource_type = 'lead'"                              \
+	" AND l.account_id = r.account_id AND l.provider_type = r.provider_type"                     \
+	" AND l.provider_lead_id = r.external_id "
+
+DB_STMT(record_by_id, "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ? AND r.id = ?");
+
+/* The filters that no index serves; each parameter is given twice. */
+#define RECORD_FILTERS                                                                             \
+	" AND (? IS NULL OR r.provider_type = ?) AND (? IS NULL OR r.source = ?)"                    \
+	" AND (? IS NULL OR r.data LIKE CONCAT('%', ?, '%'))"
+#define KEY_BELOW " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
+#define KEY_ABOVE " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
+#define NEWEST " ORDER BY r.updated_at DESC, r.id DESC LIMIT ? OFFSET ?"
+#define OLDEST " ORDER BY r.updated_at, r.id LIMIT ? OFFSET ?"
+
+DB_STMT(record_list_newest,
+    "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?" KEY_BELOW RECORD_FILTERS NEWEST);
+DB_STMT(record_list_oldest,
+    "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?" KEY_ABOVE RECORD_FILTERS OLDEST);
+DB_STMT(record_list_type_newest, "SELECT " RECORD_COLUMNS RECORD_FROM
+    "WHERE r.account_id = ? AND r.resource_type = ?" KEY_BELOW RECORD_FILTERS NEWEST);
+DB_STMT(record_list_type_oldest, "SELECT " RECORD_COLUMNS RECORD_FROM
+    "WHERE r.account_id = ? AND r.resource_type = ?" KEY_ABOVE RECORD_FILTERS OLDEST);
+
+DB_STMT(record_counts_by_kind,
+    "SELECT provider_type, resource_type, SUM(records) FROM record_counts WHERE account_id = ?"
+    " GROUP BY provider_type, resource_type");
+DB_STMT(record_counts_by_day,
+    "SELECT day, SUM(records) FROM record_counts WHERE account_id = ? AND day >= ?"
+    " GROUP BY day ORDER BY day");
+DB_STMT(record_counts_total,
+    "SELECT COALESCE(SUM(records), 0) FROM record_counts WHERE account_id = ?"
+    " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR resource_type = ?)");
+DB_STMT(record_changes_list,
+    "SELECT id, at, source, event_id, changes FROM record_changes"
+    " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 1000");
+
+static int
+row_json(struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
+{
+	json_t *data = json_parse(a, db_get_str(rows, i, 5), err);
+	json_t *o;
+	struct uuid lead = db_get_uuid(rows, i, 9);
+
+	if (data == NULL)
+		return err_prefix(err, "stored record");
+	o = json_own(a, json_object());
+	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, 0)));
+	json_set_strn(o, "providerType", db_get_str(rows, i, 1));
+	json_set_strn(o, "resourceType", db_get_str(rows, i, 2));
+	json_set_strn(o, "externalId", db_get_str(rows, i, 3));
+	json_set_strn(o, "source", db_get_str(rows, i, 4));
+	json_set(o, "data", json_incref(data));
+	json_set_time(o, "firstSeenAt", db_get_int(rows, i, 6));
+	json_set_time(o, "updatedAt", db_get_int(rows, i, 7));
+	json_set_time(o, "providerUpdatedAt", db_get_int(rows, i, 8));
+	json_set_str(o, "leadId", uuid_is_nil(lead) ? NULL : uuid_dup(a, lead));
+	*out = o;
+	return 0;
+}
+
+int
+record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(app->db, a, &record_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)),
+	    &rows, err);
+
+	if (found != 1)
+		return found;
+	return row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
+}
+
+static const struct db_stmt *
+list_statement(bool has_type, bool is_ascending)
+{
+	if (has_type)
+		return is_ascending ? &record_list_type_oldest : &record_list_type_newest;
+	return is_ascending ? &record_list_oldest : &record_list_newest;
+}
+
+/* '%', '_' and '\' of a search stand for themselves. */
+static struct str
+like_escape(struct arena *a, struct str s)
+{
+	char *p;
+	size_t n = 0;
+
+	if (s.p == NULL)
+		return s;
+	p = arena_alloc(a, 2 * s.n + 1);
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '%' || s.p[i] == '_' || s.p[i] == '\\')
+			p[n++] = '\\';
+		p[n++] = s.p[i];
+	}
+	return (struct str){p, n};
+}
+
+static int
+list_query(struct app *app, struct arena *a, const struct record_filter *f,
+    const struct record_page *page, struct db_rows *rows, struct err *err)
+{
+	struct db_val v[20];
+	size_t n = 0;
+	struct uuid last = page->after_id;
+	struct str search = like_escape(a, f->search);
+	int64_t key = page->after_us, other;
+
+	if (key == 0) {
+		memset(last.b, page->is_ascending ? 0 : 0xff, sizeof(last.b));
+		key = page->is_ascending ? f->updated_after_us : INT64_MAX;
+		if (!page->is_ascending && f->updated_before_us != 0)
+			key = f->updated_before_us - 1;
+	}
+	other = page->is_ascending
+	    ? (f->updated_before_us == 0 ? INT64_MAX : f->updated_before_us)
+	    : f->updated_after_us;
+	v[n++] = db_uuid(&f->account_id);
+	if (f->resource_type.p != NULL)
+		v[n++] = db_strn(f->resource_type);
+	v[n++] = db_int(key);
+	v[n++] = db_int(key);
+	v[n++] = db_uuid(&last);
+	v[n++] = db_int(other);
+	v[n++] = db_strn(f->provider_type);
+	v[n++] = db_strn(f->provider_type);
+	v[n++] = db_strn(f->source);
+	v[n++] = db_strn(f->source);
+	v[n++] = db_strn(search);
+	v[n++] = db_strn(search);
+	v[n++] = db_int(page->limit + 1);
+	v[n++] = db_int(page->offset);
+	return db_query(app->db, a, list_statement(f->resource_type.p != NULL, page->is_ascending),
+	    v, n, rows, err);
+}
+
+int
+record_list(struct app *app, struct arena *a, const struct record_filter *f,
+    struct record_page *page, struct err *err)
+{
+	struct db_rows rows;
+
+	if (list_query(app, a, f, page, &rows, err) == -1)
+		return -1;
+	page->rows = json_own(a, json_array());
+	page->has_more = rows.count > (size_t)page->limit;
+	for (size_t i = 0; i < rows.count && i < (size_t)page->limit; i++) {
+		json_t *o;
+
+		if (row_json(a, &rows, i, &o, err) == -1)
+			return -1;
+		json_array_append(page->rows, o);
+		page->last_us = db_get_int(&rows, i, 7);
+		page->last_id = db_get_uuid(&rows, i, 0);
+	}
+	return 0;
+}
+
+static void
+add_to(json_t *counts, const char *key, int64_t n)
+{
+	json_set_int(counts, key, json_int(counts, key) + n);
+}
+
+int
+record_summary(struct app *app, struct arena *a, const struct uuid *account_id, json_t **out,
+    struct err *err)
+{
+	struct db_rows kinds, days;
+	json_t *types = json_object(), *providers = json_object(), *by_day = json_array();
+	int64_t total = 0;
+
+	*out = json_own(a, json_object());
+	json_set(*out, "byResourceType", types);
+	json_set(*out, "byProviderType", providers);
+	json_set(*out, "byDay", by_day);
+	if (db_query(app->db, a, &record_counts_by_kind, DB_VALS(db_uuid(account_id)), &kinds,
+		err) == -1 ||
+	    db_query(app->db, a, &record_counts_by_day,
+		DB_VALS(db_uuid(account_id), db_int(clock_day(clock_now_us()) - 29)), &days,
+		err) == -1)
+		return -1;
+	for (size_t i = 0; i < kinds.count; i++) {
+		int64_t n = db_get_int(&kinds, i, 2);
+
+		if (n == 0)
+			continue;
+		add_to(providers, db_get_text(&kinds, i, 0), n);
+		add_to(types, db_get_text(&kinds, i, 1), n);
+		total += n;
+	}
+	for (size_t i = 0; i < days.count; i++) {
+		char text[CLOCK_TEXT];
+		json_t *day = json_object();
+
+		clock_day_text(text, (int32_t)db_get_int(&days, i, 0));
+		json_set_str(day, "day", text);
+		json_set_int(day, "count", db_get_int(&days, i, 1));
+		json_array_append_new(by_day, day);
+	}
+	json_set_int(*out, "total", total);
+	return 0;
+}
+
+int
+record_count(struct app *app, struct arena *a, const struct record_filter *f, int64_t *total,
+    struct err *err)
+{
+	struct db_rows rows;
+
+	*total = -1;
+	if (f->source.p != NULL || f->search.p != NULL || f->updated_after_us != 0 ||
+	    f->updated_before_us != 0)
+		return 0;
+	if (db_row(app->db, a, &record_counts_total,
+		DB_VALS(db_uuid(&f->account_id), db_strn(f->provider_type),
+		    db_strn(f->provider_type), db_strn(f->resource_type),
+		    db_strn(f->resource_type)),
+		&rows, err) == -1)
+		return -1;
+	*total = db_get_int(&rows, 0, 0);
+	return 0;
+}
+
+int
+record_history(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, struct err *err)
+{
+	struct db_rows rows;
+
+	*out = json_own(a, json_array());
+	if (db_query(app->db, a, &record_changes_list, DB_VALS(db_uuid(account_id), db_uuid(id)),
+		&rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		json_t *changes = json_parse(a, db_get_str(&rows, i, 4), err), *o;
+		struct uuid event = db_get_uuid(&rows, i, 3);
+
+		if (changes == NULL)
+			return err_prefix(err, "stored change");
+		o = json_object();
+		json_set_str(o, "id", uuid_dup(a, db_get_uuid(&rows, i, 0)));
+		json_set_time(o, "at", db_get_int(&rows, i, 1));
+		json_set_strn(o, "source", db_get_str(&rows, i, 2));
+		json_set_str(o, "eventId", uuid_is_nil(event) ? NULL : uuid_dup(a, event));
+		json_set(o, "changes", json_incref(changes));
+		json_array_append_new(*out, o);
+	}
+	return 0;
+}
