@@ -1,0 +1,348 @@
+/* Filters: how a value is written for people. */
+#include "html/template-private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "html/html.h"
+
+#define TREE_DEPTH LIMIT_JSON_DEPTH
+#define TREE_OPEN_MEMBERS 40	/* containers with more members start closed */
+
+static const struct {
+	const char *name;
+	enum filter filter;
+} filters[] = {
+    {"time", FILTER_TIME},
+    {"date", FILTER_DATE},
+    {"ago", FILTER_AGO},
+    {"number", FILTER_NUMBER},
+    {"bytes", FILTER_BYTES},
+    {"duration", FILTER_DURATION},
+    {"json", FILTER_JSON},
+    {"tree", FILTER_TREE},
+    {"query", FILTER_QUERY},
+    {"words", FILTER_WORDS},
+    {"count", FILTER_COUNT},
+};
+
+bool filter_parse(struct str name, enum filter *out)
+{
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		if (str_is(name, filters[i].name)) {
+			*out = filters[i].filter;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool filter_is_markup(enum filter f)
+{
+	return f == FILTER_TIME || f == FILTER_DATE || f == FILTER_AGO || f == FILTER_TREE;
+}
+
+static struct str string_of(const json_t *v)
+{
+	return (struct str){json_string_value(v), json_string_length(v)};
+}
+
+static bool plain(const json_t *v, struct buf *out)
+{
+	switch (json_typeof(v)) {
+	case JSON_STRING:
+		buf_add(out, json_string_value(v), json_string_length(v));
+		return true;
+	case JSON_INTEGER:
+		buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		return true;
+	case JSON_REAL:
+		json_append(out, v);
+		return true;
+	case JSON_TRUE:
+		buf_str(out, "true");
+		return true;
+	case JSON_FALSE:
+		buf_str(out, "false");
+		return true;
+	case JSON_NULL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void grouped(int64_t v, struct buf *out)
+{
+	char digits[24];
+	uint64_t u = v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v;
+	int n = snprintf(digits, sizeof(digits), "%" PRIu64, u);
+
+	if (v < 0)
+		buf_chr(out, '-');
+	for (int i = 0; i < n; i++) {
+		if (i > 0 && (n - i) % 3 == 0)
+			buf_chr(out, ',');
+		buf_chr(out, digits[i]);
+	}
+}
+
+static void scaled(double v, const char *const *units, size_t n, double step, struct buf *out)
+{
+	size_t i = 0;
+
+	while (i + 1 < n && v >= step) {
+		v /= step;
+		i++;
+	}
+	buf_printf(out, i == 0 || v >= 100 ? "%.0f %s" : "%.1f %s", v, units[i]);
+}
+
+static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
+    "Sep", "Oct", "Nov", "Dec"};
+
+/* "7 Mar 2026, 14:30" */
+static void time_text(int64_t at_us, bool with_time, struct buf *out)
+{
+	char iso[CLOCK_TEXT];
+	int month, day;
+
+	clock_iso(iso, at_us);
+	month = (iso[5] - '0') * 10 + (iso[6] - '0');
+	day = (iso[8] - '0') * 10 + (iso[9] - '0');
+	buf_printf(out, "%d %s %.4s", day, month_names[month >= 1 && month <= 12 ? month - 1 : 0], iso);
+	if (with_time)
+		buf_printf(out, ", %.5s", iso + 11);
+}
+
+/* "2026-03-07 14:30:00 UTC" */
+static void time_title(int64_t at_us, struct buf *out)
+{
+	char iso[CLOCK_TEXT];
+
+	clock_iso(iso, at_us);
+	buf_printf(out, "%.10s %.8s UTC", iso, iso + 11);
+}
+
+static void ago_text(int64_t at_us, int64_t now_us, struct buf *out)
+{
+	int64_t s = (now_us - at_us) / SECOND_US;
+	bool is_future = s < 0;
+	static const struct {
+		int64_t below, unit;
+		const char *name;
+	} scale[] = {
+	    {60, 1, "s"},
+	    {3600, 60, "min"},
+	    {48 * 3600, 3600, "h"},
+	    {60 * 86400, 86400, "days"},
+	};
+
+	s = is_future ? -s : s;
+	if (s < 5) {
+		buf_str(out, "just now");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(scale) / sizeof(scale[0]); i++) {
+		if (s >= scale[i].below)
+			continue;
+		buf_printf(out, is_future ? "in %" PRId64 " %s" : "%" PRId64 " %s ago",
+		    s / scale[i].unit, scale[i].name);
+		return;
+	}
+	time_text(at_us, false, out);
+}
+
+static bool as_time(enum filter f, const json_t *v, int64_t now_us, struct buf *out)
+{
+	int64_t at_us;
+
+	if (!json_is_string(v) || !clock_parse_iso(string_of(v), &at_us))
+		return plain(v, out);
+	if (f == FILTER_AGO)
+		ago_text(at_us, now_us, out);
+	else
+		time_text(at_us, f == FILTER_TIME, out);
+	return true;
+}
+
+/* "lead.processed_at" → "Lead processed at" */
+static bool as_words(const json_t *v, struct buf *out)
+{
+	if (!json_is_string(v))
+		return plain(v, out);
+	struct str s = string_of(v);
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i] == '_' || s.p[i] == '.' ? ' ' : s.p[i];
+		if (i == 0 && c >= 'a' && c <= 'z')
+			c = (char)(c - 32);
+		buf_chr(out, c);
+	}
+	return true;
+}
+
+static int dump_piece(const char *p, size_t n, void *out)
+{
+	buf_add(out, p, n);
+	return 0;
+}
+
+static bool as_json(const json_t *v, struct buf *out)
+{
+	return json_dump_callback(v, dump_piece, out, JSON_INDENT(2) | JSON_ENCODE_ANY) == 0;
+}
+
+bool filter_text(enum filter f, const json_t *v, int64_t now_us, struct buf *out)
+{
+	static const char *const byte_units[] = {"B", "kB", "MB", "GB", "TB"};
+	static const char *const us_units[] = {"µs", "ms", "s"};
+
+	switch (f) {
+	case FILTER_TIME:
+	case FILTER_DATE:
+	case FILTER_AGO:
+		return as_time(f, v, now_us, out);
+	case FILTER_NUMBER:
+		if (!json_is_integer(v))
+			return plain(v, out);
+		grouped(json_integer_value(v), out);
+		return true;
+	case FILTER_BYTES:
+		if (!json_is_integer(v) || json_integer_value(v) < 0)
+			return plain(v, out);
+		scaled((double)json_integer_value(v), byte_units, 5, 1000, out);
+		return true;
+	case FILTER_DURATION:
+		if (!json_is_integer(v) || json_integer_value(v) < 0)
+			return plain(v, out);
+		scaled((double)json_integer_value(v), us_units, 3, 1000, out);
+		return true;
+	case FILTER_WORDS:
+		return as_words(v, out);
+	case FILTER_JSON:
+	case FILTER_TREE:
+		return as_json(v, out);
+	case FILTER_COUNT:
+		if (!json_is_array(v) && !json_is_object(v))
+			return false;
+		grouped((int64_t)(json_is_array(v) ? json_array_size(v) : json_object_size(v)), out);
+		return true;
+	case FILTER_QUERY: {
+		struct buf raw;
+		bool ok;
+		buf_init(&raw, LIMIT_PAGE_BYTES);
+		ok = plain(v, &raw);
+		html_query(out, (struct str){raw.p, raw.len});
+		buf_fini(&raw);
+		return ok;
+	}
+	case FILTER_NONE:
+		break;
+	}
+	return plain(v, out);
+}
+
+static bool time_markup(enum filter f, const json_t *v, int64_t now_us, struct buf *out)
+{
+	int64_t at_us;
+	char iso[CLOCK_TEXT];
+
+	if (!json_is_string(v) || !clock_parse_iso(string_of(v), &at_us)) {
+		struct buf raw;
+		bool ok;
+		buf_init(&raw, LIMIT_PAGE_BYTES);
+		ok = plain(v, &raw);
+		html_text(out, (struct str){raw.p, raw.len});
+		buf_fini(&raw);
+		return ok;
+	}
+	clock_iso(iso, at_us);
+	buf_printf(out, "<time datetime=\"%s\" title=\"", iso);
+	time_title(at_us, out);
+	buf_str(out, "\">");
+	(void)as_time(f, v, now_us, out);
+	buf_str(out, "</time>");
+	return true;
+}
+
+static void tree_scalar(const json_t *v, struct buf *out)
+{
+	static const char *const classes[] = {
+	    [JSON_STRING] = "j-s", [JSON_INTEGER] = "j-n", [JSON_REAL] = "j-n", [JSON_TRUE] = "j-b",
+	    [JSON_FALSE] = "j-b", [JSON_NULL] = "j-z"};
+	struct buf raw;
+
+	buf_printf(out, "<span class=\"%s\">", classes[json_typeof(v)]);
+	if (json_is_null(v)) {
+		buf_str(out, "null");
+	} else if (json_is_string(v)) {
+		html_text(out, string_of(v));
+	} else {
+		buf_init(&raw, LIMIT_PAGE_BYTES);
+		(void)plain(v, &raw);
+		html_text(out, (struct str){raw.p, raw.len});
+		buf_fini(&raw);
+	}
+	buf_str(out, "</span>");
+}
+
+static void tree_node(const char *key, size_t key_n, const json_t *v, int depth, struct buf *out);
+
+static void tree_members(const json_t *v, int depth, struct buf *out)
+{
+	buf_str(out, "<ul>");
+	if (json_is_object(v)) {
+		const char *key;
+		json_t *member;
+		json_object_foreach ((json_t *)v, key, member)
+			tree_node(key, strlen(key), member, depth, out);
+	} else {
+		char number[24];
+		for (size_t i = 0; i < json_array_size(v); i++) {
+			int n = snprintf(number, sizeof(number), "%zu", i);
+			tree_node(number, (size_t)n, json_array_get(v, i), depth, out);
+		}
+	}
+	buf_str(out, "</ul>");
+}
+
+/* One member: a line, or for containers a part that folds. */
+static void tree_node(const char *key, size_t key_n, const json_t *v, int depth, struct buf *out)
+{
+	bool is_container = json_is_object(v) || json_is_array(v);
+	size_t n = json_is_object(v) ? json_object_size(v) : json_array_size(v);
+
+	buf_str(out, "<li>");
+	if (is_container && n > 0 && depth < (int)TREE_DEPTH) {
+		buf_str(out, n > TREE_OPEN_MEMBERS ? "<details><summary>" : "<details open><summary>");
+		html_text(out, (struct str){key, key_n});
+		buf_printf(out, " <span class=\"j-c\">%zu</span></summary>", n);
+		tree_members(v, depth + 1, out);
+		buf_str(out, "</details>");
+	} else {
+		buf_str(out, "<b>");
+		html_text(out, (struct str){key, key_n});
+		buf_str(out, "</b> ");
+		if (is_container)
+			buf_str(out, json_is_object(v) ? "<span class=\"j-z\">{}</span>" :
+							 "<span class=\"j-z\">[]</span>");
+		else
+			tree_scalar(v, out);
+	}
+	buf_str(out, "</li>");
+}
+
+bool filter_markup(enum filter f, const json_t *v, int64_t now_us, struct buf *out)
+{
+	if (f != FILTER_TREE)
+		return time_markup(f, v, now_us, out);
+	buf_str(out, "<div class=\"tree\">");
+	if (json_is_object(v) || json_is_array(v))
+		tree_members(v, 0, out);
+	else
+		tree_scalar(v, out);
+	buf_str(out, "</div>");
+	return true;
+}

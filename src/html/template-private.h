@@ -1,0 +1,68 @@
+/* What compiler, filters and renderer of templates share. */
+#ifndef HTML_TEMPLATE_PRIVATE_H
+#define HTML_TEMPLATE_PRIVATE_H
+
+#include "base/map.h"
+#include "html/context.h"
+#include "html/template.h"
+
+#define TEMPLATE_SECTIONS_MAX 16	/* open at once in one template */
+#define TEMPLATE_STEPS_MAX 8		/* of a path */
+/* Ops one rendering may run: a bound on nested loops over large arrays. */
+#define TEMPLATE_BUDGET 4000000u
+
+enum op_kind { OP_TEXT, OP_VALUE, OP_RAW, OP_SECTION, OP_INVERTED, OP_PARTIAL, OP_DYNAMIC };
+
+enum filter {
+	FILTER_NONE,
+	FILTER_TIME,
+	FILTER_DATE,
+	FILTER_AGO,
+	FILTER_NUMBER,
+	FILTER_BYTES,
+	FILTER_DURATION,
+	FILTER_JSON,
+	FILTER_TREE,
+	FILTER_QUERY,
+	FILTER_WORDS,
+	FILTER_COUNT,
+};
+
+struct op {
+	enum op_kind kind;
+	enum html_escape escape;
+	enum filter filter;
+	unsigned line;
+	struct str text;		/* literal, or a partial's name */
+	struct str fallback;		/* of default:TEXT; {NULL,0} none */
+	const char *const *steps;	/* of the path, NUL-ended keys; none for {{.}} */
+	size_t nsteps;
+	size_t end;			/* section: the op after its last one */
+};
+
+struct template {
+	const char *name;
+	struct op *ops;
+	size_t nops, cap;
+};
+
+struct templates {
+	struct map *by_name;
+	bool is_strict;
+};
+
+/* NULL and err "NAME.html:LINE: …". */
+struct template *template_compile(struct arena *a, const char *name, struct str text,
+    struct err *err);
+
+/* ---- filters: append the value's form, not yet escaped, to scratch ------------------------ */
+/* False for an unknown name. */
+bool filter_parse(struct str name, enum filter *out);
+/* Does this one write markup itself, where it stands in text? */
+bool filter_is_markup(enum filter f);
+/* Plain text of value; false when a value of this type has none. now_us: "now" of ago. */
+bool filter_text(enum filter f, const json_t *value, int64_t now_us, struct buf *out);
+/* Escaped markup of value. */
+bool filter_markup(enum filter f, const json_t *value, int64_t now_us, struct buf *out);
+
+#endif

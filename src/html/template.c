@@ -1,0 +1,350 @@
+/* Templates: loading a directory, rendering ops over JSON. */
+#include "html/template.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "html/html.h"
+#include "html/template-private.h"
+
+#define STACK_MAX ((TEMPLATE_SECTIONS_MAX + 1) * (LIMIT_TEMPLATE_DEPTH + 1))
+
+/* ---- rendering ---------------------------------------------------------------------------- */
+
+struct renderer {
+	const struct templates *all;
+	const struct template *t;	/* the one being rendered, for messages */
+	const json_t *stack[STACK_MAX];
+	size_t depth;
+	unsigned partials;
+	unsigned budget;
+	bool is_strict;
+	int64_t now_us;
+	struct buf *out, scratch;
+	struct err *err;
+};
+
+static int fail(struct renderer *r, const struct op *op, const char *what, const char *name)
+{
+	return err_set(r->err, ERR_INVALID, "%s.html:%u: %s%s", r->t->name, op->line, what, name);
+}
+
+static const json_t *member(const json_t *v, const char *step)
+{
+	int64_t i;
+
+	if (json_is_object(v))
+		return json_object_get(v, step);
+	if (json_is_array(v) && str_to_i64(str_from(step), 0, INT32_MAX, &i))
+		return json_array_get(v, (size_t)i);
+	return NULL;
+}
+
+/* The first step is sought from the innermost section outwards; the rest belongs to what it found. */
+static const json_t *look_up(const struct renderer *r, const struct op *op)
+{
+	const json_t *v = NULL;
+
+	if (op->nsteps == 0)
+		return r->stack[r->depth - 1];
+	for (size_t i = r->depth; i > 0 && v == NULL; i--)
+		if (json_is_object(r->stack[i - 1]))
+			v = json_object_get(r->stack[i - 1], op->steps[0]);
+	for (size_t i = 1; i < op->nsteps && v != NULL; i++)
+		v = member(v, op->steps[i]);
+	return v;
+}
+
+static bool is_true(const json_t *v)
+{
+	switch (v == NULL ? JSON_NULL : json_typeof(v)) {
+	case JSON_NULL:
+	case JSON_FALSE:
+		return false;
+	case JSON_STRING:
+		return json_string_length(v) > 0;
+	case JSON_INTEGER:
+		return json_integer_value(v) != 0;
+	case JSON_REAL:
+		return json_real_value(v) != 0.0;
+	case JSON_ARRAY:
+		return json_array_size(v) > 0;
+	default:
+		return true;
+	}
+}
+
+static void escape(struct renderer *r, enum html_escape how, struct str s)
+{
+	switch (how) {
+	case HTML_ESCAPE_TEXT:
+		html_text(r->out, s);
+		break;
+	case HTML_ESCAPE_ATTR:
+		html_attr(r->out, s);
+		break;
+	case HTML_ESCAPE_URL:
+		html_url(r->out, s);
+		break;
+	case HTML_ESCAPE_URL_PART:
+		html_query(r->out, s);
+		break;
+	}
+}
+
+static const char *path_name(const struct op *op)
+{
+	return op->nsteps == 0 ? "." : op->steps[op->nsteps - 1];
+}
+
+static int render_value(struct renderer *r, const struct op *op)
+{
+	const json_t *v = look_up(r, op);
+	bool is_empty = v == NULL || json_is_null(v) ||
+	    (json_is_string(v) && json_string_length(v) == 0);
+	bool ok;
+
+	if (op->fallback.p != NULL && is_empty) {
+		escape(r, op->escape, op->fallback);
+		return 0;
+	}
+	if (v == NULL)
+		return r->is_strict ? fail(r, op, "nothing is called ", path_name(op)) : 0;
+	if (is_empty)
+		return 0;
+	if (op->kind == OP_RAW) {
+		if (!json_is_string(v))
+			return fail(r, op, "raw is not text: ", path_name(op));
+		buf_add(r->out, json_string_value(v), json_string_length(v));
+		return 0;
+	}
+	if (op->filter == FILTER_NONE && json_is_string(v)) {
+		escape(r, op->escape,
+		    (struct str){json_string_value(v), json_string_length(v)});
+		return 0;
+	}
+	if (op->escape == HTML_ESCAPE_TEXT && filter_is_markup(op->filter)) {
+		ok = filter_markup(op->filter, v, r->now_us, r->out);
+	} else {
+		buf_reset(&r->scratch);
+		ok = filter_text(op->filter, v, r->now_us, &r->scratch);
+		/* what is percent-encoded already is not encoded again */
+		escape(r,
+		    op->filter == FILTER_QUERY && op->escape == HTML_ESCAPE_URL_PART ?
+			HTML_ESCAPE_ATTR :
+			op->escape,
+		    (struct str){r->scratch.p, r->scratch.len});
+		ok = ok && buf_ok(&r->scratch);
+	}
+	if (!ok && r->is_strict)
+		return fail(r, op, "has no text in this form: ", path_name(op));
+	return 0;
+}
+
+static int render_ops(struct renderer *r, size_t from, size_t to);
+
+static int render_within(struct renderer *r, const json_t *v, size_t from, size_t to)
+{
+	int rc;
+
+	if (r->depth == STACK_MAX)
+		return fail(r, &r->t->ops[from - 1], "sections are nested too deeply", "");
+	r->stack[r->depth++] = v;
+	rc = render_ops(r, from, to);
+	r->depth--;
+	return rc;
+}
+
+static int render_section(struct renderer *r, const struct op *op, size_t at)
+{
+	const json_t *v = look_up(r, op);
+
+	if (op->kind == OP_INVERTED)
+		return is_true(v) ? 0 : render_ops(r, at + 1, op->end);
+	if (!is_true(v))
+		return 0;
+	if (!json_is_array(v))
+		return render_within(r, v, at + 1, op->end);
+	for (size_t i = 0; i < json_array_size(v); i++)
+		if (render_within(r, json_array_get(v, i), at + 1, op->end) < 0)
+			return -1;
+	return 0;
+}
+
+static int render_partial(struct renderer *r, const struct op *op)
+{
+	const struct template *outer = r->t;
+	struct str name = op->text;
+	int rc;
+
+	if (op->kind == OP_DYNAMIC) {
+		const json_t *v = look_up(r, op);
+		if (!json_is_string(v))
+			return fail(r, op, "names no template: ", path_name(op));
+		name = (struct str){json_string_value(v), json_string_length(v)};
+	}
+	const struct template *t = r->all == NULL ? NULL : map_get(r->all->by_name, name);
+	if (t == NULL)
+		return fail(r, op, "no such template: ", name.n < 100 ? name.p : "");
+	if (r->partials == LIMIT_TEMPLATE_DEPTH)
+		return fail(r, op, "partials are nested too deeply", "");
+	r->partials++;
+	r->t = t;
+	rc = render_ops(r, 0, t->nops);
+	r->t = outer;
+	r->partials--;
+	return rc;
+}
+
+static int render_ops(struct renderer *r, size_t from, size_t to)
+{
+	for (size_t i = from; i < to;) {
+		const struct op *op = &r->t->ops[i];
+		int rc = 0;
+		if (r->budget-- == 0)
+			return err_set(r->err, ERR_LIMIT, "%s.html:%u: rendering takes too long",
+			    r->t->name, op->line);
+		i++;
+		switch (op->kind) {
+		case OP_TEXT:
+			buf_add(r->out, op->text.p, op->text.n);
+			break;
+		case OP_VALUE:
+		case OP_RAW:
+			rc = render_value(r, op);
+			break;
+		case OP_SECTION:
+		case OP_INVERTED:
+			rc = render_section(r, op, i - 1);
+			i = op->end;
+			break;
+		case OP_PARTIAL:
+		case OP_DYNAMIC:
+			rc = render_partial(r, op);
+			break;
+		}
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int render(const struct templates *all, const struct template *t, const json_t *data,
+    bool is_strict, struct buf *out, struct err *err)
+{
+	/* "_now": the present of the filter ago, for tests */
+	const json_t *now = json_object_get(data, "_now");
+	struct renderer r = {.all = all, .t = t, .is_strict = is_strict, .out = out, .err = err,
+	    .budget = TEMPLATE_BUDGET};
+	int rc;
+
+	r.now_us = json_is_integer(now) ? json_integer_value(now) : clock_now_us();
+	r.stack[r.depth++] = data;
+	buf_init(&r.scratch, LIMIT_PAGE_BYTES);
+	rc = render_ops(&r, 0, t->nops);
+	buf_fini(&r.scratch);
+	if (rc == 0 && !buf_ok(out))
+		rc = err_set(err, ERR_LIMIT, "%s.html: the page is too large", t->name);
+	return rc;
+}
+
+int template_render(const struct templates *ts, const char *name, const json_t *data,
+    struct buf *out, struct err *err)
+{
+	const struct template *t = map_get(ts->by_name, str_from(name));
+
+	if (t == NULL)
+		return err_set(err, ERR_INTERNAL, "no such template: %s", name);
+	return render(ts, t, data, ts->is_strict, out, err);
+}
+
+int template_render_text(struct arena *a, struct str text, const json_t *data, bool is_strict,
+    struct buf *out, struct err *err)
+{
+	struct template *t = template_compile(a, "text", text, err);
+
+	return t == NULL ? -1 : render(NULL, t, data, is_strict, out, err);
+}
+
+/* ---- loading ------------------------------------------------------------------------------ */
+
+static int load_file(struct templates *ts, struct arena *a, const char *path, const char *name,
+    struct err *err)
+{
+	struct buf *text = buf_new(a, LIMIT_TEMPLATE_BYTES);
+	FILE *f = fopen(path, "re");
+	char piece[8192];
+	size_t n;
+
+	if (f == NULL)
+		return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
+		buf_add(text, piece, n);
+	bool ok = !ferror(f) && buf_ok(text);
+	fclose(f);
+	if (!ok)
+		return err_set(err, ERR_INVALID, "%s: cannot be read, or is too large", path);
+	struct template *t = template_compile(a, name, (struct str){text->p, text->len}, err);
+	if (t == NULL)
+		return -1;
+	map_put(ts->by_name, str_from(name), t);
+	return 0;
+}
+
+static int load_directory(struct templates *ts, struct arena *a, const char *dir,
+    const char *prefix, unsigned depth, struct err *err)
+{
+	struct dirent **entries;
+	int n = scandir(dir, &entries, NULL, alphasort), rc = 0;
+
+	if (n < 0)
+		return err_set(err, ERR_INTERNAL, "%s: %s", dir, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		const char *file = entries[i]->d_name;
+		struct str s = str_from(file);
+		const char *path = arena_printf(a, "%s/%s", dir, file);
+		struct stat st;
+		if (rc < 0 || file[0] == '.' || stat(path, &st) != 0) {
+			/* hidden, gone, or after an error: only released */
+		} else if (S_ISDIR(st.st_mode) && depth < 4) {
+			rc = load_directory(ts, a, path, arena_printf(a, "%s%s/", prefix, file),
+			    depth + 1, err);
+		} else if (S_ISREG(st.st_mode) && str_ends(s, ".html")) {
+			rc = load_file(ts, a, path,
+			    arena_printf(a, "%s%.*s", prefix, (int)(s.n - 5), file), err);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return rc;
+}
+
+/* Every partial that is named must exist. */
+static int check_partials(const struct templates *ts, struct err *err)
+{
+	for (size_t i = 0; i < map_count(ts->by_name); i++) {
+		const struct template *t = map_value(ts->by_name, i);
+		for (size_t k = 0; k < t->nops; k++) {
+			const struct op *op = &t->ops[k];
+			if (op->kind == OP_PARTIAL && map_get(ts->by_name, op->text) == NULL)
+				return err_set(err, ERR_INVALID, "%s.html:%u: no such template: %s",
+				    t->name, op->line, op->text.p);
+		}
+	}
+	return 0;
+}
+
+struct templates *templates_load(struct arena *a, const char *dir, bool is_strict, struct err *err)
+{
+	struct templates *ts = arena_zalloc(a, sizeof(*ts));
+
+	ts->by_name = map_new(a);
+	ts->is_strict = is_strict;
+	if (load_directory(ts, a, dir, "", 0, err) < 0 || check_partials(ts, err) < 0)
+		return NULL;
+	return ts;
+}
