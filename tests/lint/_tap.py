@@ -1,0 +1,49 @@
+"""What the lints share: finding the tree's files and reporting in TAP, one line per check."""
+import os
+import sys
+
+ROOT = os.path.abspath(os.environ.get("srcdir") or
+                       os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+
+
+def files(folder, *suffixes):
+    """Paths relative to the tree of the files under a folder, sorted."""
+    found = []
+    for where, _, names in os.walk(os.path.join(ROOT, folder), followlinks=True):
+        for name in names:
+            if name.endswith(suffixes) and not name.startswith("."):
+                found.append(os.path.relpath(os.path.join(where, name), ROOT))
+    return sorted(found)
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8", newline="") as f:
+        return f.read()
+
+
+def line_of(text, offset):
+    return text.count("\n", 0, offset) + 1
+
+
+class Report:
+    """check(name, findings): an empty list of findings passes."""
+
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def check(self, name, findings):
+        self.count += 1
+        if findings:
+            self.failed += 1
+        print("%s %d - %s" % ("not ok" if findings else "ok", self.count, name))
+        for f in findings:
+            print("# " + f)
+
+    def skip(self, name, reason):
+        self.count += 1
+        print("ok %d - %s # SKIP %s" % (self.count, name, reason))
+
+    def done(self):
+        print("1..%d" % self.count)
+        sys.exit(1 if self.failed else 0)

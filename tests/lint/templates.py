@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Templates hold nothing that a strict content security policy or an escaper could not carry: no raw
+output outside raw-output.txt, no inline handlers, scripts or styles, no unquoted attributes."""
+import re
+
+from _tap import Report, files, line_of, read
+
+MUSTACHE = re.compile(r"\{\{\{?.*?\}?\}\}", re.S)
+TAG = re.compile(r"<[a-zA-Z][^<>]*>", re.S)
+
+
+def blank(m):
+    """A mustache tag as the markup sees it: sections vanish, values are one X; lines are kept."""
+    inner = m.group(0).strip("{}").strip()
+    return ("" if inner[:1] in "#^/!>" else "X") + "\n" * m.group(0).count("\n")
+
+
+def main():
+    report = Report()
+    allowed = {line.strip() for line in read("tests/lint/raw-output.txt").splitlines()
+               if line.strip() and not line.startswith("#")}
+    raw, handlers, scripts, styles, unquoted, urls = [], [], [], [], [], []
+    used = set()
+    paths = files("templates", ".html", ".svg", ".txt") + files("templates-sandbox", ".html")
+    for path in paths:
+        text = re.sub(r"<!--.*?-->", lambda m: "\n" * m.group(0).count("\n"), read(path), flags=re.S)
+        for m in MUSTACHE.finditer(text):
+            tag = m.group(0)
+            if not (tag.startswith("{{{") or tag[2:].lstrip().startswith("&")):
+                continue
+            entry = "%s %s" % (path, tag.strip("{}").lstrip("&").strip())
+            used.add(entry)
+            if entry not in allowed:
+                raw.append("%s:%d: %s" % (path, line_of(text, m.start()), tag))
+        text = MUSTACHE.sub(blank, text)
+        for m in TAG.finditer(text):
+            tag, where = m.group(0), "%s:%d: " % (path, line_of(text, m.start()))
+            bare = re.sub(r'"[^"]*"|\'[^\']*\'', '""', tag)
+            if re.search(r"\son[a-z]+\s*=", bare, re.I):
+                handlers.append(where + tag)
+            if re.search(r"\sstyle\s*=", bare, re.I) or re.match(r"<style\b", tag, re.I):
+                styles.append(where + tag)
+            if re.search(r"=\s*(?!\"\")[^\s>]", bare):
+                unquoted.append(where + tag)
+            if re.search(r"=\s*[\"']?\s*javascript:", tag, re.I):
+                urls.append(where + tag)
+            if re.match(r"<script\b", tag, re.I):
+                after = text[m.end():]
+                body = after[:after.lower().find("</script")]
+                if not re.search(r"\ssrc\s*=", bare) or body.strip():
+                    scripts.append(where + tag)
+    report.check("templates: no raw output outside tests/lint/raw-output.txt", raw)
+    report.check("templates: raw-output.txt has no stale entry",
+                 ["%s is not used" % e for e in sorted(allowed - used)])
+    report.check("templates: no inline event handlers", handlers)
+    report.check("templates: no inline scripts", scripts)
+    report.check("templates: no inline styles", styles)
+    report.check("templates: every attribute is quoted", unquoted)
+    report.check("templates: no javascript: addresses", urls)
+    report.done()
+
+
+main()
