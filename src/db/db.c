@@ -18,6 +18,7 @@
 #define CELL_BYTES 512u		    /* cells up to this need no second fetch */
 #define RECONNECT_PAUSE_US 200000   /* after a failed connect, answer "away" at once for so long */
 #define TRANSACTION_TRIES 8
+#define COMMIT_HOOKS 64
 
 struct cached {
 	const struct db_stmt *stmt;
@@ -37,6 +38,11 @@ struct db {
 	bool in_transaction, is_lost;
 	int64_t retry_after_us;	    /* no new connect before this (monotonic) */
 	uint64_t round_trips;
+	struct {
+		void (*fn)(void *);
+		void *arg;
+	} hooks[COMMIT_HOOKS];
+	size_t nhooks;
 	struct cached cache[CACHE_SLOTS];
 	MYSQL_BIND *params;
 	size_t params_cap;
@@ -595,6 +601,7 @@ begin(struct db *db, struct err *err)
 			return -1;
 		if (run_text(db, "START TRANSACTION", "begin", &e) == 0) {
 			db->in_transaction = true;
+			db->nhooks = 0;
 			return 0;
 		}
 		if (tries > 0 || !db->is_lost)	/* an idle connection may have been closed */
@@ -612,6 +619,35 @@ rollback(struct db *db)
 	db->in_transaction = false;
 }
 
+/* A hook may start a transaction of its own, so the list is taken first. */
+static void
+run_hooks(struct db *db)
+{
+	size_t n = db->nhooks;
+
+	db->nhooks = 0;
+	for (size_t i = 0; i < n; i++)
+		db->hooks[i].fn(db->hooks[i].arg);
+}
+
+void
+db_on_commit(struct db *db, void (*fn)(void *arg), void *arg)
+{
+	for (size_t i = 0; i < db->nhooks; i++)
+		if (db->hooks[i].fn == fn && db->hooks[i].arg == arg)
+			return;
+	if (!db->in_transaction || db->nhooks == COMMIT_HOOKS)
+		abort();
+	db->hooks[db->nhooks].fn = fn;
+	db->hooks[db->nhooks++].arg = arg;
+}
+
+const struct config *
+db_config(const struct db *db)
+{
+	return db->cfg;
+}
+
 static int
 attempt(struct db *db, int (*body)(struct db *, void *, struct err *), void *arg, struct err *err)
 {
@@ -627,6 +663,8 @@ attempt(struct db *db, int (*body)(struct db *, void *, struct err *), void *arg
 	if (rc == -1)
 		rollback(db);
 	db->in_transaction = false;
+	if (rc == 0)
+		run_hooks(db);
 	return rc;
 }
 

@@ -114,6 +114,10 @@ int db_script(struct db *db, const char *sql, struct err *err);
 int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);
 bool db_in_transaction(const struct db *db);
+/* Within a transaction: fn(arg) runs right after its commit, and is forgotten when it rolls back or is tried
+ * again. The same pair twice is one call. At most 64 of them. */
+void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg);
+const struct config *db_config(const struct db *db);
 /* Statements sent since the connection was made: benches count round trips with it. */
 uint64_t db_round_trips(const struct db *db);
 

@@ -12,7 +12,10 @@ struct job {
 	struct str args;		/* JSON text, or {NULL,0} */
 	int64_t run_at_us;		/* 0: now */
 	/* set when run: */
-	int attempts;			/* this one included */
+	struct uuid lease_id;		/* the runner that holds it; nil outside one */
+	int attempts;			/* this one included; with lease_id it fences off an older claim */
+	bool is_ended;			/* finished, rescheduled or dead, committed or about to be */
+	struct runner *runner;
 	struct arena *a;		/* the run's arena */
 	struct app *app;
 };
@@ -25,7 +28,8 @@ struct job_kind {
 	int max_attempts;
 	int64_t lease_s;		/* 0: configured */
 };
-/* Within a transaction: writes the rows. Ids are made where nil. */
+struct runner;
+/* Within a transaction: writes the rows and wakes this host's runner after the commit. Ids are made where nil. */
 int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err);
 /* Within a transaction: the job is done / shall run again at a time with other args (attempts restart) / is dead.
  * ERR_CONFLICT when the lease was lost to another runner: roll back, the other has it. */
@@ -33,15 +37,18 @@ int job_finish(struct db *db, struct job *j, struct err *err);
 int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err);
 /* Extends the lease of a long job. */
 int job_keep(struct db *db, struct job *j, struct err *err);
-/* After commit: tells the host's runner that there is work; never blocks, never fails. */
+/* Tells the host's runner that there is work; never blocks, never fails. */
 void job_wake(const struct config *cfg);
 
-struct runner;
 struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *err);
 /* Claims and runs jobs; ends when should_stop(arg) says so (then drains what runs) . */
 int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg);
-/* Runs everything due now, then answers how many ran. */
+/* Runs everything due now and what that makes due, then answers how many ran. */
 int runner_once(struct runner *rn, struct err *err);
+/* Listens for wake-ups on this host's socket, taking over from the runner that had it (which then drains and ends). */
+int runner_take_over(struct runner *rn, struct err *err);
+bool runner_was_replaced(const struct runner *rn);
+void runner_free(struct runner *rn);
 /* A job inserted pre-claimed by this runner within a job's transaction runs right after its commit, without the
  * claim's round trip: same as job_insert outside a runner. */
 int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err);

@@ -1,0 +1,157 @@
+/* connect-cron: runs the jobs of the outbox. Started by cron each minute it works until the next one takes over, so
+ * that there is always one on a host; --daemon works until it is told to end, --once until nothing is due. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "base/shared.h"
+#include "crypto/aead.h"
+#include "db/migrate.h"
+#include "job/job.h"
+#include "net/http-client.h"
+#include "provider/provider.h"
+
+#define MINUTE_MODE_MOST_US (600 * SECOND_US)	/* when nobody takes over, end all the same */
+
+static volatile sig_atomic_t is_stopping;
+static int64_t end_at_us;	/* 0: never */
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	is_stopping = 1;
+}
+
+static bool
+should_stop(void *arg)
+{
+	(void)arg;
+	return is_stopping || (end_at_us != 0 && clock_mono_us() > end_at_us);
+}
+
+static int
+usage(FILE *to)
+{
+	fputs("usage: connect-cron [-c FILE] [--once | --daemon]\n", to);
+	return to == stdout ? 0 : 2;
+}
+
+/* A service holds this lock for its life; a run started by cron beside it has nothing to do. */
+static int
+daemon_lock(const struct config *cfg, bool is_daemon, struct err *err)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/run/cron-daemon.lock", cfg->state_dir);
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0660);
+	if (fd == -1)
+		return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
+	if (flock(fd, (is_daemon ? LOCK_EX : LOCK_SH) | LOCK_NB) == -1) {
+		close(fd);
+		return is_daemon ? err_set(err, ERR_CONFLICT, "another connect-cron --daemon runs on this host")
+				 : 0;
+	}
+	if (!is_daemon)
+		close(fd);
+	return 1;
+}
+
+static int
+open_app(struct arena *a, const char *file, struct app *app, struct err *err)
+{
+	struct config *cfg = arena_zalloc(a, sizeof(*cfg));
+	enum log_level level = LOG_INFO;
+
+	if (config_load(a, file, cfg, err) == -1)
+		return -1;
+	if (strcmp(cfg->log_level, "debug") == 0)
+		level = LOG_DEBUG;
+	if (log_open("connect-cron", cfg->log_file, cfg->log_json, level, err) == -1)
+		return -1;
+	app->config = cfg;
+	app->shared = shared_new();
+	app->db = db_new(cfg);
+	if ((app->keys = keyring_load(a, cfg->key_file, err)) == NULL ||
+	    (app->providers = providers_load(a, cfg->providers_dir, err)) == NULL ||
+	    (app->http = http_client_new(cfg, err)) == NULL)
+		return -1;
+	return migrate_check(app->db, cfg->migrations_dir, err);
+}
+
+static int
+serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
+{
+	size_t nkinds, nperiodics;
+	const struct job_kind *kinds = admin_job_kinds(&nkinds);
+	const struct runner_periodic *periodics = admin_periodics(&nperiodics);
+	struct runner *rn = runner_new(app, kinds, nkinds, err);
+	int rc = -1, free_to_run;
+
+	if (rn == NULL)
+		return -1;
+	runner_set_periodic(rn, periodics, nperiodics);
+	free_to_run = is_once ? 1 : daemon_lock(app->config, is_daemon, err);
+	if (free_to_run == 0) {
+		rc = 0;
+	} else if (free_to_run == 1 && is_once) {
+		rc = runner_once(rn, err) == -1 ? -1 : 0;
+	} else if (free_to_run == 1 && runner_take_over(rn, err) == 0) {
+		log_info("cron.start", LOG_B("daemon", is_daemon));
+		rc = runner_run(rn, should_stop, NULL);
+		log_info("cron.end", LOG_B("replaced", runner_was_replaced(rn)));
+	}
+	runner_free(rn);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+	    {"once", no_argument, NULL, 'o'}, {"daemon", no_argument, NULL, 'd'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	const char *file = NULL;
+	bool is_once = false, is_daemon = false;
+	struct err err = ERR_INIT;
+	struct app app = {0};
+	struct arena *a = arena_new();
+	int opt, rc;
+
+	while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (opt == 'c')
+			file = optarg;
+		else if (opt == 'o')
+			is_once = true;
+		else if (opt == 'd')
+			is_daemon = true;
+		else
+			return usage(opt == 'h' ? stdout : stderr);
+	}
+	if (optind < argc || (is_once && is_daemon))
+		return usage(stderr);
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
+	signal(SIGPIPE, SIG_IGN);
+	if (!is_once && !is_daemon)
+		end_at_us = clock_mono_us() + MINUTE_MODE_MOST_US;
+	admin_wire();
+	rc = open_app(a, file, &app, &err);
+	if (rc == 0)
+		rc = serve(&app, is_once, is_daemon, &err);
+	if (rc == -1)
+		fprintf(stderr, "connect-cron: %s\n", err.msg);
+	http_client_free(app.http);
+	db_free(app.db);
+	arena_free(a);
+	return rc == 0 ? 0 : 1;
+}

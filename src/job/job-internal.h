@@ -1,0 +1,16 @@
+/* What job.c and runner.c share. */
+#ifndef JOB_JOB_INTERNAL_H
+#define JOB_JOB_INTERNAL_H
+#include "job/job.h"
+
+struct sockaddr_un;
+
+#define WAKE_WORK "w"		/* there is work */
+#define WAKE_REPLACED "x"	/* another runner of this host takes over */
+
+/* job_insert with the claim already made: nil lease_id for none. */
+int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
+    int64_t lease_until_us, struct err *err);
+int job_wake_address(const struct config *cfg, struct sockaddr_un *out);
+void job_wake_send(const struct config *cfg, const char *message);
+#endif

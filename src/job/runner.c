@@ -1,0 +1,571 @@
+/* The runner: claims due jobs by lease and runs each in a fiber, so that the HTTP calls of many wait together. A
+ * runner proves that it lives by the lock on its file in run/runners; the leases of one whose lock is free are
+ * released by whoever notices, so a killed runner's jobs go on at once on the same host (elsewhere when the
+ * lease runs out). */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/fiber.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "job/job-internal.h"
+#include "net/http-client.h"
+
+#define POLL_MS 500			/* how soon work of another host is noticed */
+#define CLAIM_MAX 32
+#define DRAIN_US (20 * SECOND_US)
+#define RETRY_FIRST_US (30 * SECOND_US)
+#define RETRY_MOST_US (3600 * SECOND_US)
+#define REAP_EVERY_US (5 * SECOND_US)
+
+DB_STMT(jobs_due,
+    "SELECT id, account_id, kind, subject_id, attempts, args FROM jobs"
+    " WHERE state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ? FOR UPDATE SKIP LOCKED");
+DB_STMT_ROWS(jobs_claim,
+    "UPDATE jobs SET run_at = ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (", "?", ")");
+DB_STMT(job_back_off,
+    "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
+    " WHERE id = ? AND lease_id = ? AND attempts = ?");
+/* Leased rows lie within one lease of now on the index, so no index on lease_id is needed. */
+DB_STMT(jobs_release,
+    "UPDATE jobs SET run_at = ?, lease_id = NULL"
+    " WHERE state = 'ready' AND run_at > ? AND run_at <= ? AND lease_id = ?");
+DB_STMT(periodic_take, "UPDATE periodic_runs SET next_at = ? WHERE name = ? AND next_at <= ?");
+DB_STMT(periodic_first,
+    "INSERT INTO periodic_runs (name, next_at) VALUES (?, ?)"
+    " ON DUPLICATE KEY UPDATE next_at = next_at");
+
+struct run {
+	struct job job;
+	const struct job_kind *kind;
+	struct fiber *fiber;
+	bool is_done;
+	struct run *next;
+};
+
+struct runner {
+	struct app *app;
+	const struct job_kind *kinds;
+	size_t nkinds;
+	const struct runner_periodic *periodics;
+	size_t nperiodics;
+	int64_t *periodic_at_us;	/* when to look at each next, monotonic */
+	struct uuid lease_id;
+	int alive_fd;			/* locked while we live */
+	char alive_path[256];
+	int wake_fd;
+	bool is_replaced, is_woken;	/* woken: there may be due work right now */
+	int64_t claim_at_us;		/* look for it then in any case (monotonic) */
+	int64_t reap_at_us, lease_us;
+	struct run *running, *chained;	/* chained: claimed at insertion, to be started */
+	size_t nrunning, nran;
+};
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static int
+make_dirs(const struct config *cfg, struct err *err)
+{
+	static const char *const names[] = {"", "/run", "/run/runners"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[256];
+
+		snprintf(path, sizeof(path), "%s%s", cfg->state_dir, names[i]);
+		if (mkdir(path, 0770) == -1 && errno != EEXIST)
+			return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+static int
+prove_alive(struct runner *rn, struct err *err)
+{
+	char id[UUID_TEXT];
+
+	rn->lease_id = uuid_new();
+	uuid_text(id, rn->lease_id);
+	snprintf(rn->alive_path, sizeof(rn->alive_path), "%s/run/runners/%s",
+	    rn->app->config->state_dir, id);
+	rn->alive_fd = open(rn->alive_path, O_CREAT | O_RDWR | O_CLOEXEC, 0660);
+	if (rn->alive_fd == -1 || flock(rn->alive_fd, LOCK_EX | LOCK_NB) == -1)
+		return err_set(err, ERR_INTERNAL, "%s: %s", rn->alive_path, strerror(errno));
+	return 0;
+}
+
+struct runner *
+runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *err)
+{
+	struct runner *rn = calloc(1, sizeof(*rn));
+
+	if (rn == NULL)
+		abort();
+	*rn = (struct runner){.app = app, .kinds = kinds, .nkinds = n, .wake_fd = -1,
+	    .alive_fd = -1};
+	rn->lease_us = app->config->job_lease_s * SECOND_US;
+	for (size_t i = 0; i < n; i++)
+		if (kinds[i].lease_s * SECOND_US > rn->lease_us)
+			rn->lease_us = kinds[i].lease_s * SECOND_US;
+	if (make_dirs(app->config, err) == -1 || prove_alive(rn, err) == -1) {
+		runner_free(rn);
+		return NULL;
+	}
+	return rn;
+}
+
+void
+runner_free(struct runner *rn)
+{
+	if (rn->wake_fd != -1)
+		close(rn->wake_fd);
+	if (rn->alive_fd != -1) {
+		/* With work left behind the file stays, unlocked: the next runner frees our leases. */
+		if (rn->nrunning == 0 && rn->chained == NULL)
+			unlink(rn->alive_path);
+		close(rn->alive_fd);
+	}
+	free(rn->periodic_at_us);
+	free(rn);
+}
+
+void
+runner_set_periodic(struct runner *rn, const struct runner_periodic *p, size_t n)
+{
+	rn->periodics = p;
+	rn->nperiodics = n;
+	free(rn->periodic_at_us);
+	rn->periodic_at_us = calloc(n == 0 ? 1 : n, sizeof(*rn->periodic_at_us));
+	if (rn->periodic_at_us == NULL)
+		abort();
+}
+
+int
+runner_take_over(struct runner *rn, struct err *err)
+{
+	struct sockaddr_un at, mine;
+
+	if (job_wake_address(rn->app->config, &at) == -1)
+		return err_set(err, ERR_INTERNAL, "state_dir is too long for a socket's path");
+	mine = at;
+	snprintf(mine.sun_path, sizeof(mine.sun_path), "%.90s.%d", at.sun_path, (int)getpid());
+	rn->wake_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	unlink(mine.sun_path);
+	if (rn->wake_fd == -1 || bind(rn->wake_fd, (struct sockaddr *)&mine, sizeof(mine)) == -1)
+		return err_set(err, ERR_INTERNAL, "%s: %s", mine.sun_path, strerror(errno));
+	chmod(mine.sun_path, 0660);
+	job_wake_send(rn->app->config, WAKE_REPLACED);
+	if (rename(mine.sun_path, at.sun_path) == -1)
+		return err_set(err, ERR_INTERNAL, "%s: %s", at.sun_path, strerror(errno));
+	return 0;
+}
+
+bool
+runner_was_replaced(const struct runner *rn)
+{
+	return rn->is_replaced;
+}
+
+static void
+read_wake_ups(struct runner *rn)
+{
+	char message[8];
+	ssize_t n;
+
+	if (rn->wake_fd == -1)
+		return;
+	while ((n = recv(rn->wake_fd, message, sizeof(message), 0)) > 0) {
+		rn->is_woken = true;
+		if (message[0] == WAKE_REPLACED[0])
+			rn->is_replaced = true;
+	}
+}
+
+/* ---- running one job --------------------------------------------------------------------- */
+
+static int
+finish_body(struct db *db, void *arg, struct err *err)
+{
+	return job_finish(db, arg, err);
+}
+
+static int64_t
+back_off_us(int attempts)
+{
+	int64_t wait = RETRY_FIRST_US;
+
+	for (int i = 1; i < attempts && wait < RETRY_MOST_US; i++)
+		wait *= 2;
+	return wait < RETRY_MOST_US ? wait : RETRY_MOST_US;
+}
+
+static void
+put_back(struct run *run, const struct err *why)
+{
+	struct job *j = &run->job;
+	bool is_dead = j->attempts >= run->kind->max_attempts;
+	int64_t at = clock_now_us() + back_off_us(j->attempts);
+	struct err err = ERR_INIT;
+
+	log_warn(is_dead ? "job.dead" : "job.failed", LOG_S("kind", j->kind),
+	    LOG_S("job", uuid_dup(j->a, j->id)), LOG_I("attempts", j->attempts), LOG_ERR(why));
+	if (db_exec(j->app->db, &job_back_off,
+		DB_VALS(db_str(is_dead ? "dead" : "ready"), db_int(at), db_str(why->msg),
+		    db_uuid(&j->id), db_uuid(&j->lease_id), db_int(j->attempts)),
+		NULL, &err) == -1)
+		log_error("job.put_back", LOG_S("kind", j->kind), LOG_ERR(&err));
+}
+
+static void
+run_main(void *arg)
+{
+	struct run *run = arg;
+	struct job *j = &run->job;
+	struct err err = ERR_INIT;
+
+	if (j->attempts > run->kind->max_attempts) {
+		err_set(&err, ERR_INTERNAL, "gave up: its runner died %d times", j->attempts - 1);
+		put_back(run, &err);
+	} else if (run->kind->run(j, &err) == 0) {
+		if (!j->is_ended && db_transaction(j->app->db, finish_body, j, &err) == -1)
+			log_warn("job.finish", LOG_S("kind", j->kind), LOG_ERR(&err));
+	} else if (err.code == ERR_CONFLICT) {
+		log_warn("job.lost", LOG_S("kind", j->kind), LOG_ERR(&err));
+	} else {
+		put_back(run, &err);
+	}
+	run->is_done = true;
+}
+
+static const struct job_kind *
+kind_of(const struct runner *rn, const char *name)
+{
+	for (size_t i = 0; i < rn->nkinds; i++)
+		if (strcmp(rn->kinds[i].name, name) == 0)
+			return &rn->kinds[i];
+	return NULL;
+}
+
+/* A run with its own arena and copies of the row. */
+static struct run *
+run_new(struct runner *rn, const struct job *row, int attempts)
+{
+	struct arena *a = arena_new();
+	struct run *run = arena_zalloc(a, sizeof(*run));
+
+	run->job = *row;
+	run->job.kind = arena_strdup(a, row->kind);
+	if (row->args.p != NULL)
+		run->job.args.p = arena_strndup(a, row->args.p, row->args.n);
+	run->job.attempts = attempts;
+	run->job.lease_id = rn->lease_id;
+	run->job.is_ended = false;
+	run->job.runner = rn;
+	run->job.app = rn->app;
+	run->job.a = a;
+	run->kind = kind_of(rn, row->kind);
+	return run;
+}
+
+static void
+start(struct runner *rn, struct run *run)
+{
+	struct err err = ERR_INIT;
+
+	rn->nran++;
+	if (run->kind == NULL) {	/* of a newer version, perhaps: leave it to who knows it */
+		static const struct job_kind unknown = {"unknown", NULL, 1 << 30, 0};
+
+		run->kind = &unknown;
+		err_set(&err, ERR_INTERNAL, "this version knows no such kind of job");
+		put_back(run, &err);
+		arena_free(run->job.a);
+		return;
+	}
+	run->next = rn->running;
+	rn->running = run;
+	rn->nrunning++;
+	run->fiber = fiber_new(run_main, run);
+	fiber_resume(run->fiber);
+}
+
+static void
+sweep_done(struct runner *rn)
+{
+	struct run **at = &rn->running;
+
+	while (*at != NULL) {
+		struct run *run = *at;
+
+		if (!run->is_done) {
+			at = &run->next;
+			continue;
+		}
+		*at = run->next;
+		rn->nrunning--;
+		fiber_free(run->fiber);
+		arena_free(run->job.a);
+	}
+}
+
+/* ---- claiming ---------------------------------------------------------------------------- */
+
+struct claim {
+	struct runner *rn;
+	struct arena *a;
+	size_t most;
+	struct db_rows rows;
+};
+
+static int
+claim_body(struct db *db, void *arg, struct err *err)
+{
+	struct claim *c = arg;
+	int64_t now = clock_now_us();
+	struct db_val ids[CLAIM_MAX];
+	struct uuid id[CLAIM_MAX];
+
+	if (db_query(db, c->a, &jobs_due, DB_VALS(db_int(now), db_int((int64_t)c->most)), &c->rows,
+		err) == -1)
+		return -1;
+	if (c->rows.count == 0)
+		return 0;
+	for (size_t i = 0; i < c->rows.count; i++) {
+		id[i] = db_get_uuid(&c->rows, i, 0);
+		ids[i] = db_uuid(&id[i]);
+	}
+	return db_exec_rows(db, &jobs_claim,
+	    DB_VALS(db_int(now + c->rn->lease_us), db_uuid(&c->rn->lease_id)), ids, c->rows.count, 1,
+	    NULL, err);
+}
+
+/* Claims and starts what is due, as far as there is room; answers how many, -1 when the database is away. */
+static int
+claim(struct runner *rn, struct err *err)
+{
+	size_t room = (size_t)rn->app->config->job_concurrency;
+	struct claim c = {.rn = rn, .a = arena_new()};
+	int n = -1;
+
+	room = rn->nrunning < room ? room - rn->nrunning : 0;
+	c.most = room < CLAIM_MAX ? room : CLAIM_MAX;
+	if (c.most == 0) {
+		n = 0;
+	} else if (db_transaction(rn->app->db, claim_body, &c, err) == 0) {
+		n = (int)c.rows.count;
+		for (size_t i = 0; i < c.rows.count; i++) {
+			struct job row = {.id = db_get_uuid(&c.rows, i, 0),
+			    .account_id = db_get_uuid(&c.rows, i, 1),
+			    .kind = db_get_text(&c.rows, i, 2),
+			    .subject_id = db_get_uuid(&c.rows, i, 3)};
+
+			if (!db_is_null(&c.rows, i, 5))
+				row.args = db_get_str(&c.rows, i, 5);
+			start(rn, run_new(rn, &row, (int)db_get_int(&c.rows, i, 4) + 1));
+		}
+	}
+	arena_free(c.a);
+	return n;
+}
+
+static void
+chain_after_commit(void *arg)
+{
+	struct run *run = arg;
+	struct run **at = &run->job.runner->chained;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = run;
+}
+
+int
+job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err)
+{
+	struct runner *rn = parent == NULL ? NULL : parent->runner;
+
+	/* More than a few at once would outgrow the concurrency bound: those take the ordinary way. */
+	if (rn == NULL || n > 8)
+		return job_insert(db, jobs, n, err);
+	if (job_insert_claimed(db, jobs, n, &rn->lease_id, clock_now_us() + rn->lease_us, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)	/* a run that is never chained costs its arena, on a rare retry */
+		db_on_commit(db, chain_after_commit, run_new(rn, &jobs[i], 1));
+	return 0;
+}
+
+static void
+start_chained(struct runner *rn)
+{
+	while (rn->chained != NULL) {
+		struct run *run = rn->chained;
+
+		rn->chained = run->next;
+		start(rn, run);
+	}
+}
+
+/* ---- other runners' remains -------------------------------------------------------------- */
+
+static void
+release_leases(struct runner *rn, const struct uuid *dead)
+{
+	int64_t now = clock_now_us();
+	uint64_t n = 0;
+	struct err err = ERR_INIT;
+
+	if (db_exec(rn->app->db, &jobs_release,
+		DB_VALS(db_int(now), db_int(now), db_int(now + rn->lease_us + DAY_US / 24),
+		    db_uuid(dead)),
+		&n, &err) == -1)
+		log_warn("runner.reap", LOG_ERR(&err));
+	else if (n > 0)
+		log_info("runner.reap", LOG_I("released", n));
+}
+
+static void
+reap_one(struct runner *rn, const char *name)
+{
+	char path[512];
+	struct uuid dead;
+	int fd;
+
+	if (!uuid_parse(str_from(name), &dead) || uuid_eq(dead, rn->lease_id))
+		return;
+	snprintf(path, sizeof(path), "%s/run/runners/%s", rn->app->config->state_dir, name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		release_leases(rn, &dead);
+		unlink(path);
+	}
+	close(fd);
+}
+
+static void
+reap_dead(struct runner *rn)
+{
+	char path[512];
+	DIR *d;
+	struct dirent *e;
+
+	if (clock_mono_us() < rn->reap_at_us)
+		return;
+	rn->reap_at_us = clock_mono_us() + REAP_EVERY_US;
+	snprintf(path, sizeof(path), "%s/run/runners", rn->app->config->state_dir);
+	d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		reap_one(rn, e->d_name);
+	if (d != NULL)
+		closedir(d);
+}
+
+/* ---- periodic work ----------------------------------------------------------------------- */
+
+static int
+take_periodic(struct runner *rn, const struct runner_periodic *p, struct err *err)
+{
+	int64_t now = clock_now_us(), next = now + p->every_s * SECOND_US;
+	uint64_t n = 0;
+
+	if (db_exec(rn->app->db, &periodic_first, DB_VALS(db_str(p->name), db_int(0)), NULL, err) ==
+		-1 ||
+	    db_exec(rn->app->db, &periodic_take,
+		DB_VALS(db_int(next), db_str(p->name), db_int(now)), &n, err) == -1)
+		return -1;
+	return n > 0;
+}
+
+static void
+run_periodics(struct runner *rn)
+{
+	for (size_t i = 0; i < rn->nperiodics; i++) {
+		const struct runner_periodic *p = &rn->periodics[i];
+		struct err err = ERR_INIT;
+		int64_t look = p->every_s < 60 ? p->every_s : 60;
+
+		if (clock_mono_us() < rn->periodic_at_us[i])
+			continue;
+		rn->periodic_at_us[i] = clock_mono_us() + look * SECOND_US;
+		if (take_periodic(rn, p, &err) == 1 && p->run(rn->app, &err) == -1)
+			log_warn("periodic.failed", LOG_S("name", p->name), LOG_ERR(&err));
+	}
+}
+
+/* ---- loops ------------------------------------------------------------------------------- */
+
+static void
+advance(struct runner *rn, int wait_ms)
+{
+	http_client_poll(rn->app->http, rn->wake_fd, rn->chained != NULL ? 0 : wait_ms);
+	read_wake_ups(rn);
+	sweep_done(rn);
+	start_chained(rn);
+	sweep_done(rn);
+}
+
+/* Claims only when there may be something: after a wake-up, a full claim, or POLL_MS. */
+static void
+claim_if_due(struct runner *rn)
+{
+	struct err err = ERR_INIT;
+	int n;
+
+	if (!rn->is_woken && clock_mono_us() < rn->claim_at_us)
+		return;
+	rn->is_woken = false;
+	rn->claim_at_us = clock_mono_us() + POLL_MS * 1000;
+	n = claim(rn, &err);
+	if (n == -1)
+		log_warn("runner.claim", LOG_ERR(&err));
+	rn->is_woken = rn->is_woken || n == CLAIM_MAX;
+}
+
+int
+runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
+{
+	int64_t drain_until;
+
+	while (!should_stop(arg) && !rn->is_replaced) {
+		reap_dead(rn);
+		run_periodics(rn);
+		claim_if_due(rn);
+		start_chained(rn);
+		sweep_done(rn);
+		advance(rn, rn->is_woken || rn->chained != NULL ? 0 : POLL_MS);
+	}
+	drain_until = clock_mono_us() + DRAIN_US;
+	while (rn->nrunning > 0 && clock_mono_us() < drain_until)
+		advance(rn, 100);
+	return 0;
+}
+
+int
+runner_once(struct runner *rn, struct err *err)
+{
+	size_t before = rn->nran;
+
+	reap_dead(rn);
+	run_periodics(rn);
+	for (;;) {
+		int n = claim(rn, err);
+
+		if (n == -1)
+			return -1;
+		start_chained(rn);
+		sweep_done(rn);
+		if (n == 0 && rn->nrunning == 0 && rn->chained == NULL)
+			return (int)(rn->nran - before);
+		if (rn->nrunning > 0)
+			advance(rn, 50);
+	}
+}
