@@ -77,6 +77,8 @@ struct req {
 	void *conn;			/* fcgi.c's */
 };
 
+/* An empty GET with answer buffers in the arena: what fcgi.c starts from, and tests of handlers. */
+void req_init(struct req *r, struct arena *a, struct app *app);
 struct str req_header(const struct req *r, const char *lower_name);
 struct str req_query(const struct req *r, const char *name);
 struct str req_form(const struct req *r, const char *name);	/* "" ({"",0}) when absent */
@@ -112,6 +114,8 @@ int res_invalid(struct req *r);
 /* Streaming: sends head, then pieces; the connection ends the body. -1 when the client is gone. */
 int res_stream_start(struct req *r, int status, const char *content_type);
 int res_stream_write(struct req *r, struct str piece);
+/* Path=/; SameSite=Lax; Secure when the product is reached over https. max_age_s 0 deletes the cookie,
+ * below 0 makes one that ends with the browser. Octets RFC 6265 forbids in a value are dropped. */
 void res_cookie(struct req *r, const char *name, const char *value, int64_t max_age_s, bool http_only);
 
 /* ---- list conventions -------------------------------------------------------------------- */
@@ -121,11 +125,13 @@ struct page_query {
 };
 /* Reads limit, page, cursor; bad ones are 422 by req_invalid: then false. */
 bool req_page_query(struct req *r, struct page_query *out);
-/* {"data","page","limit","total","totalIsExact","nextCursor"}; steals data; next may be NULL. */
+/* {"data","page","limit","total","totalIsExact","nextCursor"}; steals data; next may be NULL; a total below
+ * 0 is unknown (null). */
 json_t *page_envelope(const struct page_query *q, json_t *data, int64_t total, bool exact,
     const char *next);
 /* Cursors: two integers, an id and a hash of the filters, sealed with an HMAC so that a broken, altered or foreign
  * one is 422. scope binds it to the account, the list and its filters. */
+/* cursor_read adds the complaint to the fields of the 422 itself: answer res_invalid when it is false. */
 const char *cursor_make(struct req *r, const char *scope, int64_t a, struct uuid id);
 bool cursor_read(struct req *r, const char *scope, struct str text, int64_t *a, struct uuid *id);
 /* Sets the process-wide cursor key (derived from the keyring). */
@@ -179,8 +185,10 @@ struct server {
 	struct app *app;
 	const struct router *router;
 	int listen_fd;		/* FastCGI listening socket; 0 when the web server spawned us */
+	void (*each_request)(struct app *app);	/* called after every answer; may be NULL */
 };
-/* One worker's loop: accepts until TERM or max_requests (0: none). Calls each_request (may be NULL) after every one. */
+/* One worker's loop: accepts until TERM or max_requests (0: none). The request in hand when TERM comes
+ * is answered first. 0 at an orderly end, -1 when the socket is no good (logged). */
 int server_run(struct server *s, uint64_t max_requests);
 /* Binds the FastCGI socket: "" → fd 0 (must be a listening socket), a path (mode 0660 socket; a stale one is replaced) or host:port. */
 int server_listen(const char *where, int *fd, struct err *err);
