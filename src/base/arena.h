@@ -18,7 +18,8 @@ void *arena_memdup(struct arena *a, const void *p, size_t n);
 char *arena_strdup(struct arena *a, const char *s);	/* NULL stays NULL */
 char *arena_strndup(struct arena *a, const char *s, size_t n);	/* n bytes and a NUL */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 /* Runs destroy(object) when the arena is reset or freed: how foreign objects are owned. */
 void arena_on_free(struct arena *a, void (*destroy)(void *), void *object);
 /* Bytes handed out since the last reset. */

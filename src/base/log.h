@@ -27,6 +27,8 @@ struct log_field {
 /* process names this program in each line; path NULL or "" is standard error. */
 int log_open(const char *process, const char *path, bool json, enum log_level least,
     struct err *err);
+/* "debug", "info", "warn", "error"; false for anything else. */
+bool log_level_parse(const char *text, enum log_level *level);
 void log_reopen(void);			/* after HUP */
 void log_request_set(const char *id);	/* copied (≤ 64 bytes); NULL clears */
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int n);

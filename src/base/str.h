@@ -23,7 +23,8 @@ bool str_ieq(struct str a, struct str b);	/* ASCII case-insensitive */
 bool str_starts(struct str s, const char *prefix);
 bool str_ends(struct str s, const char *suffix);
 struct str str_trim(struct str s);		/* ASCII white space off both ends */
-/* Cuts the part before the first sep off *rest into *part; false when nothing is left. */
+/* Cuts the part before the first sep off *rest into *part; false when nothing is left ("a,,b" has
+ * three parts, "a," one and "" none). */
 bool str_split(struct str *rest, char sep, struct str *part);
 
 /* The whole text must be a decimal number within [min,max]; true and *v set, or false. */
@@ -40,7 +41,8 @@ void base64url_encode(struct buf *b, const void *p, size_t n);
 long base64_decode(void *out, size_t cap, struct str s);
 long base64url_decode(void *out, size_t cap, struct str s);
 /* RFC 3986 percent encoding of everything but unreserved characters; decode: '+' is a space when
- * plus is set; -1 on a broken escape or (strict) an encoded NUL. */
+ * plus is set; -1 on a broken escape or a NUL, encoded or not. out may be s.p, and is NUL-ended where
+ * cap has room for it. */
 void percent_encode(struct buf *b, struct str s);
 long percent_decode(char *out, size_t cap, struct str s, bool plus);
 

@@ -1,0 +1,218 @@
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/asan.h"
+#include "base/limits.h"
+#include "base/oom.h"
+
+#define ALIGN alignof(max_align_t)
+
+struct block {
+	struct block *next;
+	size_t cap, used;
+	alignas(max_align_t) unsigned char data[];
+};
+
+struct destructor {
+	struct destructor *next;
+	void (*destroy)(void *);
+	void *object;
+};
+
+struct arena {
+	struct block *first;		/* kept by a reset */
+	struct block *current;		/* has the free room; blocks are linked from first on */
+	struct destructor *destructors; /* newest first */
+	size_t used;
+};
+
+static struct block *block_new(size_t cap)
+{
+	struct block *b = oom_malloc(sizeof(*b) + cap);
+
+	b->next = NULL;
+	b->cap = cap;
+	b->used = 0;
+	asan_poison(b->data, cap);
+	return b;
+}
+
+static void block_free(struct block *b)
+{
+	asan_unpoison(b->data, b->cap);
+	free(b);
+}
+
+struct arena *arena_new(void)
+{
+	struct arena *a = oom_malloc(sizeof(*a));
+
+	a->first = a->current = block_new(LIMIT_ARENA_BLOCK);
+	a->destructors = NULL;
+	a->used = 0;
+	return a;
+}
+
+void arena_reset(struct arena *a)
+{
+	/* Each is unlinked before it runs, so that one may register another. */
+	while (a->destructors) {
+		struct destructor *d = a->destructors;
+
+		a->destructors = d->next;
+		d->destroy(d->object);
+	}
+	while (a->first->next) {
+		struct block *b = a->first->next;
+
+		a->first->next = b->next;
+		block_free(b);
+	}
+	asan_poison(a->first->data, a->first->cap);
+	a->first->used = 0;
+	a->current = a->first;
+	a->used = 0;
+}
+
+void arena_free(struct arena *a)
+{
+	if (!a)
+		return;
+	arena_reset(a);
+	block_free(a->first);
+	free(a);
+}
+
+/* A block of its own, behind the current one, for what is too large to share. */
+static void *alloc_large(struct arena *a, size_t size)
+{
+	struct block *b = block_new(size);
+
+	b->used = size;
+	b->next = a->current->next;
+	a->current->next = b;
+	return b->data;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	struct block *b = a->current;
+	unsigned char *p;
+	size_t room;
+
+	if (size == 0)
+		size = 1;
+	if (size > SIZE_MAX / 2)
+		oom_abort();
+	room = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	a->used += size;
+	if (room <= b->cap - b->used) {
+		p = b->data + b->used;
+		b->used += room;
+	} else if (room > LIMIT_ARENA_BLOCK / 2) {
+		p = alloc_large(a, room);
+	} else {
+		struct block *fresh = block_new(LIMIT_ARENA_BLOCK);
+
+		fresh->next = b->next;
+		b->next = fresh;
+		a->current = fresh;
+		p = fresh->data;
+		fresh->used = room;
+	}
+	asan_unpoison(p, size);
+	return p;
+}
+
+void *arena_zalloc(struct arena *a, size_t size)
+{
+	return memset(arena_alloc(a, size), 0, size);
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(n, size, &total))
+		oom_abort();
+	return arena_zalloc(a, total);
+}
+
+void *arena_memdup(struct arena *a, const void *p, size_t n)
+{
+	void *copy = arena_alloc(a, n);
+
+	if (n)
+		memcpy(copy, p, n);
+	return copy;
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+	char *copy;
+
+	if (n == SIZE_MAX)
+		oom_abort();
+	copy = arena_alloc(a, n + 1);
+	if (n)
+		memcpy(copy, s, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return s ? arena_strndup(a, s, strlen(s)) : NULL;
+}
+
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+	char small[256];
+	va_list again;
+	char *out;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
+	if (n < 0)
+		oom_abort();
+	if ((size_t)n < sizeof(small)) {
+		out = arena_strndup(a, small, (size_t)n);
+	} else {
+		out = arena_alloc(a, (size_t)n + 1);
+		vsnprintf(out, (size_t)n + 1, fmt, again);
+	}
+	va_end(again);
+	return out;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *out;
+
+	va_start(ap, fmt);
+	out = arena_vprintf(a, fmt, ap);
+	va_end(ap);
+	return out;
+}
+
+void arena_on_free(struct arena *a, void (*destroy)(void *), void *object)
+{
+	struct destructor *d = arena_alloc(a, sizeof(*d));
+
+	d->next = a->destructors;
+	d->destroy = destroy;
+	d->object = object;
+	a->destructors = d;
+}
+
+size_t arena_used(const struct arena *a)
+{
+	return a->used;
+}

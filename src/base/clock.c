@@ -1,0 +1,358 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+
+#define WAIT_MOST_MS (INT64_C(10) * 365 * 86400 * 1000)	/* no Retry-After is longer */
+
+static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
+    "Sep", "Oct", "Nov", "Dec"};
+static const char day_names[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+static const char day_long_names[7][10] = {"Thursday", "Friday", "Saturday", "Sunday", "Monday",
+    "Tuesday", "Wednesday"};
+
+struct civil {
+	int year, month, day, hour, minute, second;
+};
+
+static int64_t read_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * SECOND_US + ts.tv_nsec / 1000;
+}
+
+int64_t clock_now_us(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+int64_t clock_mono_us(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+	return a / b - (a % b < 0);
+}
+
+/* Days since 1970-01-01 in the proleptic Gregorian calendar. The year is taken to begin in March,
+ * which puts the leap day last. */
+static int64_t days_from_civil(int year, int month, int day)
+{
+	int64_t y = month <= 2 ? year - 1 : year;
+	int64_t era = floor_div(y, 400), of_era = y - era * 400;
+	int64_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+
+	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static void civil_from_days(int64_t days, struct civil *c)
+{
+	int64_t z = days + 719468, era = floor_div(z, 146097), of_era = z - era * 146097;
+	int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
+	int64_t m = (5 * of_year + 2) / 153;
+
+	c->day = (int)(of_year - (153 * m + 2) / 5 + 1);
+	c->month = (int)(m < 10 ? m + 3 : m - 9);
+	c->year = (int)(y + era * 400 + (c->month <= 2));
+}
+
+/* Splits a time, clamped to the years 0 to 9999. */
+static void civil_from_us(int64_t at_us, struct civil *c, int *fraction_us)
+{
+	const int64_t least = days_from_civil(0, 1, 1) * DAY_US;
+	const int64_t most = days_from_civil(10000, 1, 1) * DAY_US - 1;
+	int64_t at = at_us < least ? least : at_us > most ? most : at_us;
+	int64_t days = floor_div(at, DAY_US), rest = at - days * DAY_US;
+	int64_t seconds = rest / SECOND_US;
+
+	civil_from_days(days, c);
+	c->hour = (int)(seconds / 3600);
+	c->minute = (int)(seconds / 60 % 60);
+	c->second = (int)(seconds % 60);
+	*fraction_us = (int)(rest % SECOND_US);
+}
+
+static int64_t us_from_civil(const struct civil *c)
+{
+	int64_t seconds = ((int64_t)c->hour * 60 + c->minute) * 60 + c->second;
+
+	return days_from_civil(c->year, c->month, c->day) * DAY_US + seconds * SECOND_US;
+}
+
+static bool civil_is_valid(const struct civil *c)
+{
+	static const int lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool is_leap = c->year % 4 == 0 && (c->year % 100 != 0 || c->year % 400 == 0);
+
+	if (c->month < 1 || c->month > 12 || c->day < 1)
+		return false;
+	if (c->day > lengths[c->month - 1] + (c->month == 2 && is_leap))
+		return false;
+	/* 60 is a leap second, taken as the first of the next minute. */
+	return c->hour <= 23 && c->minute <= 59 && c->second <= 60;
+}
+
+void clock_iso(char out[CLOCK_TEXT], int64_t at_us)
+{
+	char fraction[16] = "";
+	struct civil c;
+	int us;
+
+	civil_from_us(at_us, &c, &us);
+	if (us % 1000)
+		snprintf(fraction, sizeof(fraction), ".%06d", us);
+	else if (us)
+		snprintf(fraction, sizeof(fraction), ".%03d", us / 1000);
+	snprintf(out, CLOCK_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u%sZ", (unsigned)c.year % 10000,
+	    (unsigned)c.month % 100, (unsigned)c.day % 100, (unsigned)c.hour % 100,
+	    (unsigned)c.minute % 100, (unsigned)c.second % 100, fraction);
+}
+
+const char *clock_iso_dup(struct arena *a, int64_t at_us)
+{
+	char text[CLOCK_TEXT];
+
+	clock_iso(text, at_us);
+	return arena_strdup(a, text);
+}
+
+void clock_http(char out[CLOCK_TEXT], int64_t at_us)
+{
+	struct civil c;
+	int64_t days;
+	int us;
+
+	civil_from_us(at_us, &c, &us);
+	days = days_from_civil(c.year, c.month, c.day);
+	snprintf(out, CLOCK_TEXT, "%s, %02u %s %04u %02u:%02u:%02u GMT",
+	    day_names[days - floor_div(days, 7) * 7], (unsigned)c.day % 100,
+	    month_names[c.month - 1], (unsigned)c.year % 10000, (unsigned)c.hour % 100,
+	    (unsigned)c.minute % 100, (unsigned)c.second % 100);
+}
+
+/* Readers: each takes its piece off the front of *s, or answers false. */
+
+static bool take_chr(struct str *s, char c)
+{
+	if (s->n == 0 || s->p[0] != c)
+		return false;
+	s->p++;
+	s->n--;
+	return true;
+}
+
+static bool take_digits(struct str *s, size_t n, int *v)
+{
+	*v = 0;
+	if (s->n < n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (s->p[i] < '0' || s->p[i] > '9')
+			return false;
+		*v = *v * 10 + (s->p[i] - '0');
+	}
+	s->p += n;
+	s->n -= n;
+	return true;
+}
+
+static bool take_text(struct str *s, const char *text)
+{
+	if (!str_starts(*s, text))
+		return false;
+	s->p += strlen(text);
+	s->n -= strlen(text);
+	return true;
+}
+
+/* One of n names of the given stride; its index in *v. */
+static bool take_name(struct str *s, const char *names, int n, size_t stride, int *v)
+{
+	for (*v = 0; *v < n; (*v)++)
+		if (take_text(s, names + (size_t)*v * stride))
+			return true;
+	return false;
+}
+
+static bool take_month(struct str *s, int *month)
+{
+	bool is_found = take_name(s, month_names[0], 12, sizeof(month_names[0]), month);
+
+	(*month)++;
+	return is_found;
+}
+
+static bool take_hms(struct str *s, struct civil *c)
+{
+	return take_digits(s, 2, &c->hour) && take_chr(s, ':') && take_digits(s, 2, &c->minute) &&
+	    take_chr(s, ':') && take_digits(s, 2, &c->second);
+}
+
+/* ".123" with any number of digits, of which six count. */
+static bool take_fraction(struct str *s, int64_t *us)
+{
+	int64_t unit = SECOND_US / 10;
+	size_t n = 0;
+
+	*us = 0;
+	if (!take_chr(s, '.') && !take_chr(s, ','))
+		return true;
+	for (; s->n && s->p[0] >= '0' && s->p[0] <= '9'; s->p++, s->n--, n++) {
+		*us += unit * (s->p[0] - '0');
+		unit /= 10;
+	}
+	return n > 0;
+}
+
+static bool take_zone(struct str *s, int64_t *offset_us)
+{
+	bool is_west;
+	int hours, minutes;
+
+	*offset_us = 0;
+	if (s->n == 0 || take_chr(s, 'Z') || take_chr(s, 'z'))
+		return true;
+	is_west = s->p[0] == '-';
+	if (!take_chr(s, '+') && !take_chr(s, '-'))
+		return false;
+	if (!take_digits(s, 2, &hours) || hours > 23)
+		return false;
+	take_chr(s, ':');
+	if (!take_digits(s, 2, &minutes) || minutes > 59)
+		return false;
+	*offset_us = (int64_t)(hours * 60 + minutes) * 60 * SECOND_US * (is_west ? -1 : 1);
+	return true;
+}
+
+bool clock_parse_iso(struct str s, int64_t *at_us)
+{
+	struct civil c = {0};
+	int64_t fraction = 0, offset = 0;
+
+	if (!take_digits(&s, 4, &c.year) || !take_chr(&s, '-') || !take_digits(&s, 2, &c.month) ||
+	    !take_chr(&s, '-') || !take_digits(&s, 2, &c.day))
+		return false;
+	if (s.n) {
+		if (!take_chr(&s, 'T') && !take_chr(&s, 't') && !take_chr(&s, ' '))
+			return false;
+		if (!take_digits(&s, 2, &c.hour) || !take_chr(&s, ':') ||
+		    !take_digits(&s, 2, &c.minute))
+			return false;
+		if (take_chr(&s, ':') &&
+		    (!take_digits(&s, 2, &c.second) || !take_fraction(&s, &fraction)))
+			return false;
+		if (!take_zone(&s, &offset))
+			return false;
+	}
+	if (s.n || !civil_is_valid(&c))
+		return false;
+	*at_us = us_from_civil(&c) + fraction - offset;
+	return true;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+static bool parse_imf(struct str s, struct civil *c)
+{
+	int weekday;
+
+	return take_name(&s, day_names[0], 7, sizeof(day_names[0]), &weekday) &&
+	    take_text(&s, ", ") && take_digits(&s, 2, &c->day) && take_chr(&s, ' ') &&
+	    take_month(&s, &c->month) && take_chr(&s, ' ') && take_digits(&s, 4, &c->year) &&
+	    take_chr(&s, ' ') && take_hms(&s, c) && str_is(s, " GMT");
+}
+
+/* "Sunday, 06-Nov-94 08:49:37 GMT"; a year more than fifty ahead is of the last century. */
+static bool parse_rfc850(struct str s, struct civil *c)
+{
+	struct civil now;
+	int weekday, us;
+
+	if (!take_name(&s, day_long_names[0], 7, sizeof(day_long_names[0]), &weekday) ||
+	    !take_text(&s, ", ") || !take_digits(&s, 2, &c->day) || !take_chr(&s, '-') ||
+	    !take_month(&s, &c->month) || !take_chr(&s, '-') || !take_digits(&s, 2, &c->year) ||
+	    !take_chr(&s, ' ') || !take_hms(&s, c) || !str_is(s, " GMT"))
+		return false;
+	civil_from_us(clock_now_us(), &now, &us);
+	c->year += now.year - now.year % 100;
+	if (c->year > now.year + 50)
+		c->year -= 100;
+	return true;
+}
+
+/* "Sun Nov  6 08:49:37 1994" */
+static bool parse_asctime(struct str s, struct civil *c)
+{
+	int weekday;
+
+	return take_name(&s, day_names[0], 7, sizeof(day_names[0]), &weekday) &&
+	    take_chr(&s, ' ') && take_month(&s, &c->month) && take_chr(&s, ' ') &&
+	    take_digits(&s, take_chr(&s, ' ') ? 1 : 2, &c->day) && take_chr(&s, ' ') &&
+	    take_hms(&s, c) && take_chr(&s, ' ') && take_digits(&s, 4, &c->year) && s.n == 0;
+}
+
+bool clock_parse_http(struct str s, int64_t *at_us)
+{
+	struct civil c = {0};
+
+	if (!parse_imf(s, &c) && !parse_rfc850(s, &c) && !parse_asctime(s, &c))
+		return false;
+	if (!civil_is_valid(&c))
+		return false;
+	*at_us = us_from_civil(&c);
+	return true;
+}
+
+/* "120" or "2.5"; a part of a millisecond counts as a whole one. */
+static bool parse_delay(struct str s, int64_t *wait_ms)
+{
+	int64_t seconds = 0, us = 0;
+	size_t n = 0;
+
+	for (; s.n && s.p[0] >= '0' && s.p[0] <= '9'; s.p++, s.n--, n++)
+		if (seconds <= WAIT_MOST_MS / 1000)
+			seconds = seconds * 10 + (s.p[0] - '0');
+	if (n == 0 || (s.n && s.p[0] != '.') || !take_fraction(&s, &us) || s.n)
+		return false;
+	if (seconds > WAIT_MOST_MS / 1000)
+		seconds = WAIT_MOST_MS / 1000;
+	*wait_ms = seconds * 1000 + (us + 999) / 1000;
+	return true;
+}
+
+bool clock_parse_retry_after(struct str s, int64_t now_us, int64_t *wait_ms)
+{
+	int64_t at_us;
+
+	s = str_trim(s);
+	if (parse_delay(s, wait_ms))
+		return true;
+	if (!clock_parse_http(s, &at_us) && !clock_parse_iso(s, &at_us))
+		return false;
+	*wait_ms = at_us <= now_us ? 0 : (at_us - now_us + 999) / 1000;
+	if (*wait_ms > WAIT_MOST_MS)
+		*wait_ms = WAIT_MOST_MS;
+	return true;
+}
+
+int32_t clock_day(int64_t at_us)
+{
+	return (int32_t)floor_div(at_us, DAY_US);
+}
+
+void clock_day_text(char out[CLOCK_TEXT], int32_t day)
+{
+	struct civil c;
+	int us;
+
+	civil_from_us((int64_t)day * DAY_US, &c, &us);
+	snprintf(out, CLOCK_TEXT, "%04u-%02u-%02u", (unsigned)c.year % 10000,
+	    (unsigned)c.month % 100, (unsigned)c.day % 100);
+}

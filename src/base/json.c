@@ -1,0 +1,554 @@
+#include "base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/oom.h"
+
+#define TEXT_MOST (16u * LIMIT_JSON_BYTES)	/* written text; twice what any parsed value needs */
+#define WRITE_DEPTH 1000			/* far above what parsing lets in */
+#define KEYS_INLINE 48				/* members sorted without an allocation */
+#define SCRATCH_KEEP (1u << 20)			/* a larger write buffer is given back */
+#define REPLACEMENT "\xEF\xBF\xBD"		/* U+FFFD */
+
+static void release(void *value)
+{
+	json_decref(value);
+}
+
+json_t *json_own(struct arena *a, json_t *value)
+{
+	if (!value)
+		oom_abort();
+	arena_on_free(a, release, value);
+	return value;
+}
+
+/* Parsing */
+
+/* What a look at the raw text finds before the parser runs. */
+struct scan {
+	size_t depth;	/* the deepest nesting */
+	size_t large;	/* integers too long for int64 */
+};
+
+/* Whether the digits at p (a '-' before them was left out) exceed an int64. */
+static bool is_beyond_int64(const char *p, size_t n, bool is_negative)
+{
+	const char *most = is_negative ? "9223372036854775808" : "9223372036854775807";
+
+	return n > 19 || (n == 19 && memcmp(p, most, 19) > 0);
+}
+
+/* The length of the integer at i, or 0 where the number there has a fraction or exponent. */
+static size_t integer_length(struct str s, size_t i)
+{
+	size_t n = 0;
+
+	while (i + n < s.n && s.p[i + n] >= '0' && s.p[i + n] <= '9')
+		n++;
+	if (i + n < s.n && (s.p[i + n] == '.' || s.p[i + n] == 'e' || s.p[i + n] == 'E'))
+		return 0;
+	return n;
+}
+
+/* The index after the string whose opening quote is at i. */
+static size_t skip_string(struct str s, size_t i)
+{
+	for (i++; i < s.n && s.p[i] != '"'; i++)
+		if (s.p[i] == '\\')
+			i++;
+	return i + 1;
+}
+
+static size_t skip_number(struct str s, size_t i)
+{
+	while (i < s.n && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.' || s.p[i] == 'e' ||
+	                   s.p[i] == 'E' || s.p[i] == '+' || s.p[i] == '-'))
+		i++;
+	return i;
+}
+
+/* Walks the text once. With b, copies it there and gives each large integer a ".0", so that the
+ * parser makes that one a real and leaves the others integers. */
+static struct scan scan_text(struct str s, struct buf *b)
+{
+	struct scan found = {0, 0};
+	size_t depth = 0, copied = 0, i = 0;
+
+	while (i < s.n) {
+		char c = s.p[i];
+
+		if (c == '"') {
+			i = skip_string(s, i);
+		} else if (c == '[' || c == '{') {
+			if (++depth > found.depth)
+				found.depth = depth;
+			i++;
+		} else if (c == ']' || c == '}') {
+			depth -= depth > 0;
+			i++;
+		} else if (c >= '0' && c <= '9') {
+			size_t n = integer_length(s, i);
+
+			if (is_beyond_int64(s.p + i, n, i && s.p[i - 1] == '-')) {
+				found.large++;
+				if (b) {
+					buf_add(b, s.p + copied, i + n - copied);
+					buf_str(b, ".0");
+					copied = i + n;
+				}
+			}
+			i = n ? i + n : skip_number(s, i);
+		} else {
+			i++;
+		}
+	}
+	if (b)
+		buf_add(b, s.p + copied, s.n - copied);
+	return found;
+}
+
+/* The parser's complaint without the piece of input it quotes, which may be anything. */
+static int parse_failed(struct err *err, json_error_t *e)
+{
+	char *near = strstr(e->text, " near '");
+
+	if (near)
+		*near = '\0';
+	return err_set(err, ERR_MALFORMED, "JSON: line %d, column %d: %s", e->line, e->column,
+	    e->text);
+}
+
+json_t *json_parse(struct arena *a, struct str text, struct err *err)
+{
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+	struct buf rewritten;
+	struct scan found;
+	json_error_t e;
+	json_t *value;
+
+	if (text.n > LIMIT_JSON_BYTES) {
+		err_set(err, ERR_LIMIT, "JSON: longer than %u bytes", LIMIT_JSON_BYTES);
+		return NULL;
+	}
+	found = scan_text(text, NULL);
+	if (found.depth > LIMIT_JSON_DEPTH) {
+		err_set(err, ERR_MALFORMED, "JSON: nested deeper than %u levels", LIMIT_JSON_DEPTH);
+		return NULL;
+	}
+	if (found.large) {
+		buf_init(&rewritten, text.n + 2 * found.large);
+		scan_text(text, &rewritten);
+		value = json_loadb(rewritten.p, rewritten.len, flags, &e);
+		buf_fini(&rewritten);
+	} else {
+		value = json_loadb(text.p ? text.p : "", text.n, flags, &e);
+	}
+	if (!value) {
+		parse_failed(err, &e);
+		return NULL;
+	}
+	return json_own(a, value);
+}
+
+/* Writing */
+
+struct writer {
+	struct buf *b;
+	bool is_sorted, is_pretty;
+};
+
+struct member {
+	const char *key;
+	json_t *value;
+};
+
+static void write_value(const struct writer *w, const json_t *value, int depth);
+
+static void write_string(struct buf *b, const char *s, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t start = 0;
+
+	buf_chr(b, '"');
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+		char out[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+		const char *at;
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		buf_add(b, s + start, i - start);
+		start = i + 1;
+		at = c ? strchr("\"\"\\\\\bb\ff\nn\rr\tt", c) : NULL;
+		if (at) {
+			out[1] = at[1];
+			buf_add(b, out, 2);
+		} else {
+			buf_add(b, out, 6);
+		}
+	}
+	buf_add(b, s + start, n - start);
+	buf_chr(b, '"');
+}
+
+/* The shortest of 15 to 17 digits that reads back the same, always with a point or an exponent. */
+static void real_text(char out[40], double v)
+{
+	char *comma;
+
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(out, 32, "%.*g", digits, v);
+		if (strtod(out, NULL) == v)
+			break;
+	}
+	comma = strchr(out, ',');	/* some locales */
+	if (comma)
+		*comma = '.';
+	if (!strpbrk(out, ".en"))
+		snprintf(out + strlen(out), 3, ".0");
+}
+
+static void write_indent(const struct writer *w, int depth)
+{
+	if (!w->is_pretty)
+		return;
+	buf_chr(w->b, '\n');
+	for (int i = 0; i < depth; i++)
+		buf_add(w->b, "  ", 2);
+}
+
+static void write_member(const struct writer *w, const struct member *m, bool is_first, int depth)
+{
+	if (!is_first)
+		buf_chr(w->b, ',');
+	write_indent(w, depth + 1);
+	write_string(w->b, m->key, strlen(m->key));
+	buf_add(w->b, ": ", w->is_pretty ? 2 : 1);
+	write_value(w, m->value, depth + 1);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct member *)a)->key, ((const struct member *)b)->key);
+}
+
+static void write_sorted(const struct writer *w, json_t *object, int depth)
+{
+	struct member few[KEYS_INLINE], *members = few;
+	size_t n = json_object_size(object), i = 0;
+	json_t *value;
+	const char *key;
+
+	if (n > KEYS_INLINE)
+		members = oom_malloc(n * sizeof(*members));
+	json_object_foreach(object, key, value)
+		members[i++] = (struct member){key, value};
+	qsort(members, n, sizeof(*members), by_key);
+	for (i = 0; i < n; i++)
+		write_member(w, &members[i], i == 0, depth);
+	if (members != few)
+		free(members);
+}
+
+static void write_object(const struct writer *w, const json_t *value, int depth)
+{
+	json_t *object = (json_t *)(uintptr_t)value;	/* walking does not change it */
+	bool is_first = true;
+	json_t *member;
+	const char *key;
+
+	buf_chr(w->b, '{');
+	if (w->is_sorted) {
+		write_sorted(w, object, depth);
+	} else {
+		json_object_foreach(object, key, member) {
+			write_member(w, &(struct member){key, member}, is_first, depth);
+			is_first = false;
+		}
+	}
+	if (json_object_size(object))
+		write_indent(w, depth);
+	buf_chr(w->b, '}');
+}
+
+static void write_array(const struct writer *w, const json_t *array, int depth)
+{
+	size_t n = json_array_size(array);
+
+	buf_chr(w->b, '[');
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_chr(w->b, ',');
+		write_indent(w, depth + 1);
+		write_value(w, json_array_get(array, i), depth + 1);
+	}
+	if (n)
+		write_indent(w, depth);
+	buf_chr(w->b, ']');
+}
+
+static void write_value(const struct writer *w, const json_t *value, int depth)
+{
+	char number[40];
+
+	if (depth > WRITE_DEPTH) {
+		w->b->failed = true;
+		return;
+	}
+	switch (value ? json_typeof(value) : JSON_NULL) {
+	case JSON_OBJECT:
+		write_object(w, value, depth);
+		break;
+	case JSON_ARRAY:
+		write_array(w, value, depth);
+		break;
+	case JSON_STRING:
+		write_string(w->b, json_string_value(value), json_string_length(value));
+		break;
+	case JSON_INTEGER:
+		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
+		buf_str(w->b, number);
+		break;
+	case JSON_REAL:
+		real_text(number, json_real_value(value));
+		buf_str(w->b, number);
+		break;
+	case JSON_TRUE:
+		buf_str(w->b, "true");
+		break;
+	case JSON_FALSE:
+		buf_str(w->b, "false");
+		break;
+	case JSON_NULL:
+		buf_str(w->b, "null");
+		break;
+	}
+}
+
+/* Writes into a buffer that is kept between calls, then copies: most texts are small and one
+ * process writes many. A text beyond any bound of ours is a bug, treated like lack of memory. */
+static struct str write_text(struct arena *a, const json_t *value, bool is_pretty)
+{
+	static struct buf scratch;
+	struct writer w = {.b = &scratch, .is_sorted = true, .is_pretty = is_pretty};
+	struct str text;
+
+	if (!scratch.p)
+		buf_init(&scratch, TEXT_MOST);
+	buf_reset(&scratch);
+	write_value(&w, value, 0);
+	if (!buf_ok(&scratch))
+		oom_abort();
+	text.n = scratch.len;
+	text.p = arena_strndup(a, scratch.p, scratch.len);
+	if (scratch.cap > SCRATCH_KEEP)
+		buf_fini(&scratch);
+	return text;
+}
+
+struct str json_text(struct arena *a, const json_t *value)
+{
+	return write_text(a, value, false);
+}
+
+struct str json_pretty(struct arena *a, const json_t *value)
+{
+	return write_text(a, value, true);
+}
+
+void json_append(struct buf *b, const json_t *value)
+{
+	struct writer w = {.b = b};
+
+	write_value(&w, value, 0);
+}
+
+/* Members */
+
+const char *json_str(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+int64_t json_int(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+bool json_bool(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+const char *json_scalar_text(struct arena *a, const json_t *value)
+{
+	char number[40];
+
+	switch (value ? json_typeof(value) : JSON_NULL) {
+	case JSON_STRING:
+		return arena_strndup(a, json_string_value(value), json_string_length(value));
+	case JSON_INTEGER:
+		return arena_printf(a, "%lld", (long long)json_integer_value(value));
+	case JSON_REAL:
+		real_text(number, json_real_value(value));
+		return arena_strdup(a, number);
+	case JSON_TRUE:
+		return "true";
+	case JSON_FALSE:
+		return "false";
+	case JSON_NULL:
+	case JSON_OBJECT:
+	case JSON_ARRAY:
+		break;
+	}
+	return NULL;
+}
+
+/* s with every byte that is not UTF-8 replaced by U+FFFD; to be freed. */
+static char *repaired(struct str s, size_t *n)
+{
+	char *out = oom_malloc(s.n * 3 + 1);
+	size_t len = 0;
+
+	for (size_t i = 0; i < s.n;) {
+		size_t step = 1;
+
+		while (step <= 4 && step <= s.n - i &&
+		    !utf8_is_valid((struct str){s.p + i, step}))
+			step++;
+		if (step > 4 || step > s.n - i) {
+			memcpy(out + len, REPLACEMENT, 3);
+			len += 3;
+			i++;
+		} else {
+			memcpy(out + len, s.p + i, step);
+			len += step;
+			i += step;
+		}
+	}
+	out[len] = '\0';
+	*n = len;
+	return out;
+}
+
+static json_t *make_string(struct str s)
+{
+	json_t *value;
+	char *good;
+	size_t n;
+
+	if (!s.p)
+		return json_null();
+	if (utf8_is_valid(s))
+		return json_stringn_nocheck(s.p, s.n);
+	good = repaired(s, &n);
+	value = json_stringn_nocheck(good, n);
+	free(good);
+	return value;
+}
+
+void json_set(json_t *object, const char *key, json_t *value)
+{
+	char *good;
+	size_t n;
+
+	if (!value)
+		value = json_null();
+	if (utf8_is_valid(str_from(key))) {
+		if (json_object_set_new_nocheck(object, key, value))
+			oom_abort();
+		return;
+	}
+	good = repaired(str_from(key), &n);
+	if (json_object_set_new_nocheck(object, good, value))
+		oom_abort();
+	free(good);
+}
+
+void json_set_strn(json_t *object, const char *key, struct str value)
+{
+	json_set(object, key, make_string(value));
+}
+
+void json_set_str(json_t *object, const char *key, const char *value)
+{
+	json_set_strn(object, key, str_from(value));
+}
+
+void json_set_int(json_t *object, const char *key, int64_t value)
+{
+	json_set(object, key, json_integer(value));
+}
+
+void json_set_bool(json_t *object, const char *key, bool value)
+{
+	json_set(object, key, json_boolean(value));
+}
+
+void json_set_time(json_t *object, const char *key, int64_t at_us)
+{
+	char text[CLOCK_TEXT];
+
+	if (at_us)
+		clock_iso(text, at_us);
+	json_set_str(object, key, at_us ? text : NULL);
+}
+
+/* A value for another tree: containers are copied, since a merge changes them in place. */
+static json_t *for_target(json_t *value)
+{
+	json_t *copy;
+
+	if (!json_is_object(value) && !json_is_array(value))
+		return json_incref(value);
+	copy = json_deep_copy(value);
+	if (!copy)
+		oom_abort();
+	return copy;
+}
+
+bool json_merge(json_t *target, const json_t *patch)
+{
+	json_t *members = (json_t *)(uintptr_t)patch;	/* walking does not change it */
+	bool is_changed = false;
+	json_t *theirs, *ours;
+	const char *key;
+
+	if (!json_is_object(target))
+		return false;
+	json_object_foreach(members, key, theirs) {
+		ours = json_object_get(target, key);
+		if (json_is_object(ours) && json_is_object(theirs)) {
+			is_changed |= json_merge(ours, theirs);
+		} else if (!ours || !json_equal(ours, theirs)) {
+			json_set(target, key, for_target(theirs));
+			is_changed = true;
+		}
+	}
+	return is_changed;
+}
+
+int json_only_keys(const json_t *object, const char *const *keys, struct err *err)
+{
+	json_t *members = (json_t *)(uintptr_t)object;	/* walking does not change it */
+	json_t *value;
+	const char *key;
+
+	json_object_foreach(members, key, value) {
+		const char *const *k = keys;
+
+		while (*k && strcmp(*k, key) != 0)
+			k++;
+		if (!*k)
+			return err_field(err, ERR_INVALID, key, "unknown field");
+	}
+	return 0;
+}
