@@ -1,0 +1,212 @@
+#include "base/path.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+
+struct step {
+	const char *key;	/* NULL fans out over an array */
+	size_t index;		/* of an array element, when is_number */
+	bool is_number;
+};
+
+struct path {
+	char *text;
+	struct step *steps;
+	size_t n;
+	bool fans_out;
+};
+
+static void step_finish(struct step *s, const char *key, size_t n)
+{
+	int64_t index;
+
+	s->key = key;
+	s->is_number = str_to_i64((struct str){key, n}, 0, INT32_MAX, &index) && key[0] != '-';
+	s->index = s->is_number ? (size_t)index : 0;
+}
+
+/* "[]" or "[12]" at *at; *at moves behind it. */
+static int compile_bracket(struct arena *a, struct str text, size_t *at, struct step *s,
+    struct err *err)
+{
+	const char *p = text.p + *at + 1, *end = memchr(p, ']', text.n - *at - 1);
+	size_t n = end ? (size_t)(end - p) : 0;
+
+	*s = (struct step){0};
+	if (n)
+		step_finish(s, arena_strndup(a, p, n), n);
+	if (!end || (n && !s->is_number))
+		return err_set(err, ERR_INVALID, "path: [ takes a number or nothing, and a ]");
+	*at += n + 2;
+	if (*at < text.n && text.p[*at] != '.' && text.p[*at] != '[')
+		return err_set(err, ERR_INVALID, "path: ] is followed by a dot or a bracket");
+	return 0;
+}
+
+/* A key up to the next dot or bracket; *at moves behind it. */
+static int compile_key(struct arena *a, struct str text, size_t *at, struct step *s,
+    struct err *err)
+{
+	char *key = arena_alloc(a, text.n - *at + 1);
+	bool is_plain = true;
+	size_t n = 0, i = *at;
+
+	for (; i < text.n && text.p[i] != '.' && text.p[i] != '['; i++) {
+		if (text.p[i] == ']')
+			return err_set(err, ERR_INVALID, "path: ] without a [");
+		if (text.p[i] == '\\') {
+			is_plain = false;
+			if (++i == text.n || !memchr(".[]\\", text.p[i], 4))
+				return err_set(err, ERR_INVALID, "path: \\ goes before . [ ] or \\");
+		}
+		key[n++] = text.p[i];
+	}
+	key[n] = '\0';
+	if (n == 0)
+		return err_set(err, ERR_INVALID, "path: empty step");
+	*at = i;
+	*s = (struct step){.key = key};
+	if (is_plain)
+		step_finish(s, key, n);
+	return 0;
+}
+
+static int compile_steps(struct arena *a, struct str text, struct path *p, struct err *err)
+{
+	struct step steps[LIMIT_PATH_STEPS];
+	size_t at = 0;
+
+	while (at < text.n) {
+		int rc;
+
+		if (p->n == LIMIT_PATH_STEPS)
+			return err_set(err, ERR_INVALID, "path: more than %u steps",
+			    LIMIT_PATH_STEPS);
+		if (text.p[at] == '[') {
+			rc = compile_bracket(a, text, &at, &steps[p->n], err);
+		} else {
+			if (p->n)
+				at++;	/* the dot */
+			rc = compile_key(a, text, &at, &steps[p->n], err);
+		}
+		if (rc)
+			return -1;
+		p->fans_out |= !steps[p->n].key;
+		p->n++;
+	}
+	p->steps = arena_memdup(a, steps, p->n * sizeof(steps[0]));
+	return 0;
+}
+
+struct path *path_compile(struct arena *a, struct str text, struct err *err)
+{
+	struct path *p = arena_zalloc(a, sizeof(*p));
+
+	if (text.n > LIMIT_PATH_BYTES) {
+		err_set(err, ERR_INVALID, "path: longer than %u bytes", LIMIT_PATH_BYTES);
+		return NULL;
+	}
+	if (!utf8_is_valid(text)) {
+		err_set(err, ERR_INVALID, "path: not UTF-8 text");
+		return NULL;
+	}
+	p->text = arena_strndup(a, text.p, text.n);
+	return compile_steps(a, text, p, err) ? NULL : p;
+}
+
+const char *path_text(const struct path *p)
+{
+	return p->text;
+}
+
+bool path_fans_out(const struct path *p)
+{
+	return p->fans_out;
+}
+
+/* The value one step down, or NULL: a number is an index of an array and a key of an object. */
+static json_t *descend(const json_t *value, const struct step *s)
+{
+	if (s->is_number && json_is_array(value))
+		return json_array_get(value, s->index);
+	return json_object_get(value, s->key);
+}
+
+static int each_below(const struct step *s, size_t n, json_t *value,
+    int (*each)(json_t *value, void *arg), void *arg)
+{
+	for (; value && n; s++, n--) {
+		if (!s->key) {
+			/* The size is read anew, since each may change the array. */
+			for (size_t i = 0; i < json_array_size(value); i++) {
+				int rc = each_below(s + 1, n - 1, json_array_get(value, i), each,
+				    arg);
+
+				if (rc)
+					return rc;
+			}
+			return 0;
+		}
+		value = descend(value, s);
+	}
+	return value ? each(value, arg) : 0;
+}
+
+int path_each(const struct path *p, json_t *root, int (*each)(json_t *value, void *arg), void *arg)
+{
+	return each_below(p->steps, p->n, root, each, arg);
+}
+
+static int keep_first(json_t *value, void *arg)
+{
+	*(json_t **)arg = value;
+	return 1;
+}
+
+json_t *path_get(const struct path *p, const json_t *root)
+{
+	json_t *found = NULL;
+
+	/* Nothing here changes the tree; the answer is borrowed like any member of it. */
+	each_below(p->steps, p->n, (json_t *)(uintptr_t)root, keep_first, &found);
+	return found;
+}
+
+json_t *path_lookup(struct arena *a, const json_t *root, const char *text)
+{
+	struct path *p = path_compile(a, str_from(text), NULL);
+
+	return p ? path_get(p, root) : NULL;
+}
+
+static int set_below(const struct path *p, json_t *root, json_t *value, struct err *err)
+{
+	json_t *at = root;
+
+	if (p->n == 0 || p->fans_out || !json_is_object(root))
+		return err_set(err, ERR_INVALID, "path %s: cannot be set", p->text);
+	for (size_t i = 0; i + 1 < p->n; i++) {
+		json_t *next = json_object_get(at, p->steps[i].key);
+
+		if (!next || json_is_null(next)) {
+			json_set(at, p->steps[i].key, json_object());
+			next = json_object_get(at, p->steps[i].key);
+		} else if (!json_is_object(next)) {
+			return err_set(err, ERR_INVALID, "path %s: `%s` is no object", p->text,
+			    p->steps[i].key);
+		}
+		at = next;
+	}
+	json_set(at, p->steps[p->n - 1].key, json_incref(value));
+	return 0;
+}
+
+int path_set(const struct path *p, json_t *root, json_t *value, struct err *err)
+{
+	int rc = set_below(p, root, value, err);
+
+	json_decref(value);
+	return rc;
+}

@@ -1,0 +1,239 @@
+#include "crypto/aead.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "crypto/cipher.h"
+#include "crypto/hash.h"
+#include "crypto/random.h"
+
+#define VERSION 1
+#define HEAD 5			/* version and key id */
+#define KEYS_MOST 32
+#define FILE_MOST 8192u
+
+struct key {
+	uint32_t id;
+	unsigned char bytes[CIPHER_KEY];
+};
+
+struct keyring {
+	struct key keys[KEYS_MOST];	/* newest first */
+	size_t n;
+};
+
+static void wipe(void *keyring)
+{
+	explicit_bzero(keyring, sizeof(struct keyring));
+}
+
+/* One `id:base64` line. Messages tell the line, never what it holds. */
+static int load_line(struct keyring *k, struct str line, const char *path, int number,
+    struct err *err)
+{
+	struct key *key = &k->keys[k->n];
+	struct str rest = str_trim(line), id;
+	int64_t v;
+
+	if (rest.n == 0 || rest.p[0] == '#')
+		return 0;
+	if (k->n == KEYS_MOST)
+		return err_set(err, ERR_INVALID, "%s: more than %d keys", path, KEYS_MOST);
+	if (!str_split(&rest, ':', &id) || !str_to_i64(id, 1, UINT32_MAX, &v) ||
+	    base64_decode(key->bytes, sizeof(key->bytes), rest) != CIPHER_KEY)
+		return err_set(err, ERR_INVALID,
+		    "%s:%d: not of the form `id:base64` with a number and 32 bytes", path, number);
+	key->id = (uint32_t)v;
+	for (size_t i = 0; i < k->n; i++)
+		if (k->keys[i].id == key->id)
+			return err_set(err, ERR_INVALID, "%s:%d: key %u is there twice", path,
+			    number, key->id);
+	k->n++;
+	return 0;
+}
+
+/* The file's bytes into p; their number, or -1. */
+static ssize_t read_file(int fd, char *p, size_t cap)
+{
+	size_t n = 0;
+	ssize_t got;
+
+	while (n < cap && (got = read(fd, p + n, cap - n)) != 0) {
+		if (got < 0 && errno != EINTR)
+			return -1;
+		n += got > 0 ? (size_t)got : 0;
+	}
+	return (ssize_t)n;
+}
+
+static int load(struct keyring *k, int fd, const char *path, struct err *err)
+{
+	char bytes[FILE_MOST];
+	struct str text = {bytes, 0}, line;
+	struct stat st;
+	int number = 0, rc = -1;
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
+	if (st.st_mode & (S_IRWXO | S_IWGRP))
+		return err_set(err, ERR_INVALID, "%s: readable by others or writable by the group",
+		    path);
+	n = read_file(fd, bytes, sizeof(bytes));
+	if (n < 0) {
+		err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
+		goto out;
+	}
+	if ((size_t)n == sizeof(bytes)) {
+		err_set(err, ERR_INVALID, "%s: too long", path);
+		goto out;
+	}
+	text.n = (size_t)n;
+	while (str_split(&text, '\n', &line))
+		if (load_line(k, line, path, ++number, err))
+			goto out;
+	if (k->n == 0) {
+		err_set(err, ERR_INVALID, "%s: holds no key", path);
+		goto out;
+	}
+	rc = 0;
+out:
+	explicit_bzero(bytes, sizeof(bytes));
+	return rc;
+}
+
+struct keyring *keyring_load(struct arena *a, const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc;
+	struct keyring *k;
+
+	if (fd < 0) {
+		err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	k = arena_zalloc(a, sizeof(*k));
+	arena_on_free(a, wipe, k);
+	rc = load(k, fd, path, err);
+	close(fd);
+	return rc ? NULL : k;
+}
+
+int keyring_create(const char *path, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600), rc = -1;
+	unsigned char bytes[CIPHER_KEY];
+	struct buf b;
+
+	if (fd < 0)
+		return err_set(err, errno == EEXIST ? ERR_CONFLICT : ERR_INVALID, "%s: %s", path,
+		    strerror(errno));
+	random_bytes(bytes, sizeof(bytes));
+	buf_init(&b, 128);
+	buf_str(&b, "1:");
+	base64_encode(&b, bytes, sizeof(bytes));
+	buf_chr(&b, '\n');
+	if (fchmod(fd, 0600) || write(fd, b.p, b.len) != (ssize_t)b.len || fsync(fd)) {
+		err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
+		unlink(path);
+	} else {
+		rc = 0;
+	}
+	close(fd);
+	explicit_bzero(bytes, sizeof(bytes));
+	explicit_bzero(b.p, b.len);
+	buf_fini(&b);
+	return rc;
+}
+
+/* What is authenticated: the head of the blob, so that it cannot be changed, and the context. */
+static struct str authenticated(struct arena *a, const unsigned char *head, struct str context)
+{
+	unsigned char *p = arena_alloc(a, HEAD + context.n);
+
+	memcpy(p, head, HEAD);
+	if (context.n)
+		memcpy(p + HEAD, context.p, context.n);
+	return (struct str){(const char *)p, HEAD + context.n};
+}
+
+struct str aead_seal(const struct keyring *k, struct arena *a, struct str context, struct str plain,
+    struct err *err)
+{
+	const struct key *key = &k->keys[0];
+	size_t n = HEAD + CIPHER_NONCE + plain.n + CIPHER_TAG;
+	unsigned char *blob;
+
+	if (k->n == 0) {
+		err_set(err, ERR_INTERNAL, "encryption: no key");
+		return (struct str){NULL, 0};
+	}
+	blob = arena_alloc(a, n);
+	blob[0] = VERSION;
+	for (int i = 0; i < 4; i++)
+		blob[1 + i] = (unsigned char)(key->id >> (24 - 8 * i));
+	random_bytes(blob + HEAD, CIPHER_NONCE);
+	cipher_seal(key->bytes, blob + HEAD, authenticated(a, blob, context), plain,
+	    blob + HEAD + CIPHER_NONCE);
+	return (struct str){(const char *)blob, n};
+}
+
+static const struct key *find_key(const struct keyring *k, const unsigned char *id)
+{
+	uint32_t v = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+
+	for (size_t i = 0; i < k->n; i++)
+		if (k->keys[i].id == v)
+			return &k->keys[i];
+	return NULL;
+}
+
+struct str aead_open(const struct keyring *k, struct arena *a, struct str context, struct str blob,
+    struct err *err)
+{
+	const unsigned char *p = (const unsigned char *)blob.p;
+	const struct str nothing = {NULL, 0};
+	const struct key *key;
+	struct str sealed;
+	unsigned char *out;
+	size_t n;
+
+	if (blob.n < HEAD + CIPHER_NONCE + CIPHER_TAG || p[0] != VERSION) {
+		err_set(err, ERR_INTERNAL, "decryption: not one of our blobs");
+		return nothing;
+	}
+	key = find_key(k, p + 1);
+	if (!key) {
+		err_set(err, ERR_INTERNAL, "decryption: the key file lacks the key it needs");
+		return nothing;
+	}
+	sealed = (struct str){blob.p + HEAD + CIPHER_NONCE, blob.n - HEAD - CIPHER_NONCE};
+	n = sealed.n - CIPHER_TAG;
+	out = arena_alloc(a, n + 1);
+	if (!cipher_open(key->bytes, p + HEAD, authenticated(a, p, context), sealed, out)) {
+		explicit_bzero(out, n);
+		err_set(err, ERR_INTERNAL, "decryption: altered, or of another row");
+		return nothing;
+	}
+	out[n] = '\0';
+	return (struct str){(const char *)out, n};
+}
+
+/* HKDF (RFC 5869) without salt, of one output block. */
+void keyring_derive(const struct keyring *k, const char *purpose, unsigned char out[32])
+{
+	static const char salt[SHA256_SIZE];
+	struct str secret = {(const char *)k->keys[0].bytes, CIPHER_KEY};
+	struct str info[] = {str_from(purpose), {"\1", 1}};
+	unsigned char extracted[SHA256_SIZE];
+
+	hmac_parts(HASH_SHA256, (struct str){salt, sizeof(salt)}, &secret, 1, extracted);
+	hmac_parts(HASH_SHA256, (struct str){(const char *)extracted, sizeof(extracted)}, info, 2,
+	    out);
+	explicit_bzero(extracted, sizeof(extracted));
+}

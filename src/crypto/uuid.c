@@ -1,0 +1,118 @@
+#include "crypto/uuid.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "crypto/random.h"
+
+#define COUNTER_MOST 0xFFFu
+#define MS_MOST ((INT64_C(1) << 48) - 1)
+
+/* What the last id was made of. */
+static struct {
+	int64_t ms;
+	unsigned counter;
+} last = {-1, 0};
+
+static void put_ms(struct uuid *u, int64_t ms)
+{
+	for (int i = 0; i < 6; i++)
+		u->b[i] = (unsigned char)(ms >> (40 - 8 * i));
+}
+
+static int64_t clamp_ms(int64_t ms)
+{
+	return ms < 0 ? 0 : ms > MS_MOST ? MS_MOST : ms;
+}
+
+struct uuid uuid_new(void)
+{
+	int64_t ms = clamp_ms(clock_now_us() / 1000);
+	struct uuid u;
+
+	if (ms > last.ms) {
+		last.ms = ms;
+		last.counter = 0;
+	} else if (last.counter < COUNTER_MOST) {
+		last.counter++;	/* also while the clock stands or was set back */
+	} else {
+		last.ms++;	/* borrowed from the time to come */
+		last.counter = 0;
+	}
+	random_bytes(u.b + 8, 8);
+	put_ms(&u, last.ms);
+	u.b[6] = (unsigned char)(0x70 | last.counter >> 8);
+	u.b[7] = (unsigned char)(last.counter & 0xFF);
+	u.b[8] = (unsigned char)(0x80 | (u.b[8] & 0x3F));
+	return u;
+}
+
+struct uuid uuid_at(int64_t at_us)
+{
+	struct uuid u = {{0}};
+
+	put_ms(&u, clamp_ms(at_us / 1000));
+	u.b[6] = 0x70;
+	u.b[8] = 0x80;
+	return u;
+}
+
+int64_t uuid_time_us(struct uuid u)
+{
+	int64_t ms = 0;
+
+	for (int i = 0; i < 6; i++)
+		ms = ms << 8 | u.b[i];
+	return ms * 1000;
+}
+
+void uuid_text(char out[UUID_TEXT], struct uuid u)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*out++ = '-';
+		*out++ = hex[u.b[i] >> 4];
+		*out++ = hex[u.b[i] & 15];
+	}
+	*out = '\0';
+}
+
+const char *uuid_dup(struct arena *a, struct uuid u)
+{
+	char *text = arena_alloc(a, UUID_TEXT);
+
+	uuid_text(text, u);
+	return text;
+}
+
+bool uuid_parse(struct str s, struct uuid *u)
+{
+	struct uuid parsed;
+
+	if (s.n != UUID_TEXT - 1)
+		return false;
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10) {
+			if (*s.p++ != '-')
+				return false;
+		}
+		if (hex_decode(&parsed.b[i], 1, (struct str){s.p, 2}) != 1)
+			return false;
+		s.p += 2;
+	}
+	*u = parsed;
+	return true;
+}
+
+bool uuid_eq(struct uuid a, struct uuid b)
+{
+	return memcmp(a.b, b.b, sizeof(a.b)) == 0;
+}
+
+bool uuid_is_nil(struct uuid u)
+{
+	return uuid_eq(u, (struct uuid){{0}});
+}
