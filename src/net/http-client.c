@@ -1,5 +1,9 @@
 /* Calls to foreign servers through libcurl (its only user): one multi handle per process holds every transfer,
  * pooled easy handles and all keep-alive connections. See http-client.h for the promises. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #include "net/http-client.h"
 
 #include <curl/curl.h>
@@ -340,8 +344,11 @@ set_limits(struct transfer *t, int64_t timeout_ms, size_t max_answer)
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 	if (!t->is_head)
 		curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)max_answer);
+#if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
@@ -439,6 +446,8 @@ transfer_run(struct transfer *t)
 static int
 transfer_error(const struct transfer *t, int64_t timeout_ms, size_t max_answer, struct err *err)
 {
+	curl_off_t connect_us = 0;
+
 	if (t->is_body_over || t->result == CURLE_FILESIZE_EXCEEDED)
 		return err_set(err, ERR_LIMIT, "%s sent more than %zu bytes", t->host, max_answer);
 	if (t->is_head_over)
