@@ -1,0 +1,176 @@
+/* The job lead.process: fetch details → normalize → store and mirror → hand over to whoever waits for leads. */
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "job/retry.h"
+#include "lead/lead-internal.h"
+#include "net/http-client.h"
+#include "provider/connection.h"
+#include "record/record.h"
+
+static lead_ready_fn *const *subscribers;
+static size_t nsubscribers;
+
+void
+lead_set_ready_subscribers(lead_ready_fn *const *fns, size_t n)
+{
+	subscribers = fns;
+	nsubscribers = n;
+}
+
+struct processing {
+	struct job *job;
+	struct lead_row row;
+	struct connection *connection;	/* NULL when the lead came without one, or it is gone */
+	const json_t *details;		/* NULL when none were needed */
+};
+
+/* ---- details ----------------------------------------------------------------------------- */
+
+static void
+note_use(struct processing *p, const struct call_result *res)
+{
+	struct err err = ERR_INIT;
+	const char *status = res->class == CALL_AUTH ? "error" : NULL;
+
+	if (connection_note_use(p->job->app, p->connection, status,
+		res->class == CALL_OK ? NULL : res->error, &err) == -1)
+		log_warn("connection.note", LOG_ERR(&err));
+}
+
+static bool
+is_worth_retrying(enum call_class class)
+{
+	return class == CALL_RETRY || class == CALL_RATE_LIMITED;
+}
+
+/* Calls the provider, a few times if need be. */
+static int
+call_details(struct processing *p, const char *action, struct call_result *res, struct err *err)
+{
+	const struct config *cfg = p->job->app->config;
+	struct arena *a = p->job->a;
+	json_t *inputs = json_own(a, json_object());
+
+	json_set_str(inputs, "id", p->row.provider_lead_id);
+	for (int attempt = 1;; attempt++) {
+		if (provider_action(p->job->app, a, p->connection->provider, p->connection, action,
+			inputs, res, err) == -1)
+			return -1;
+		if (!is_worth_retrying(res->class) || attempt >= cfg->push_attempts)
+			return 0;
+		http_client_sleep(p->job->app->http,
+		    retry_wait_ms(attempt, cfg->push_backoff_ms, cfg->push_backoff_max_ms,
+			res->retry_after_ms));
+	}
+}
+
+/* 1 with the normalized lead in row.lead; 0 when it can never be had (noted); -1 to try again later (noted). */
+static int
+fetch_details(struct processing *p, struct err *err)
+{
+	struct arena *a = p->job->a;
+	struct call_result res = {0};
+	const struct provider *provider = p->connection->provider;
+	bool is_final;
+
+	if (call_details(p, provider_details_action(provider, "lead"), &res, err) == -1)
+		return -1;
+	note_use(p, &res);
+	if (res.class == CALL_OK) {
+		p->details = res.output;
+		p->row.lead = provider_lead_fields(provider, a, res.output, err);
+		return p->row.lead == NULL ? -1 : 1;
+	}
+	is_final = res.class == CALL_FATAL;
+	if (lead_store_problem(p->job->app->db, &p->row, is_final, res.error, err) == -1)
+		return -1;
+	log_warn("lead.details", LOG_S("lead", uuid_dup(a, p->row.id)),
+	    LOG_S("provider", p->row.provider_type), LOG_S("error", res.error),
+	    LOG_B("final", is_final));
+	return is_final ? 0 : err_set(err, ERR_UNAVAILABLE, "%s", res.error);
+}
+
+static bool
+needs_details(const struct processing *p)
+{
+	return p->connection != NULL && json_object_size(p->row.lead) == 0 &&
+	       provider_details_action(p->connection->provider, "lead") != NULL;
+}
+
+/* ---- storing ----------------------------------------------------------------------------- */
+
+/* The record's share: the provider's own details with the normalized fields beside them. */
+static int
+mirror(struct db *db, struct processing *p, struct err *err)
+{
+	struct arena *a = p->job->a;
+	json_t *data = json_own(a, json_object());
+	int64_t provider_updated_us = 0;
+	struct record_item item = {.account_id = p->row.account_id,
+	    .provider_type = str_from(p->row.provider_type),
+	    .resource_type = STR("lead"),
+	    .external_id = str_from(p->row.provider_lead_id),
+	    .source = RECORD_SOURCE_WEBHOOK,
+	    .event_id = p->row.event_id,
+	    .at_us = clock_now_us()};
+
+	if (p->details != NULL)
+		json_object_update(data, provider_details_record(p->connection->provider, a, "lead",
+		    p->details, &provider_updated_us));
+	json_object_update(data, (json_t *)(uintptr_t)p->row.lead);
+	item.data = json_text(a, data);
+	return record_upsert(db, a, &item, 1, err);
+}
+
+static int
+hand_over(struct processing *p, struct err *err)
+{
+	struct lead_ready ready = {.account_id = p->row.account_id,
+	    .lead_id = p->row.id,
+	    .provider_type = p->row.provider_type,
+	    .lead = p->row.lead};
+
+	for (size_t i = 0; i < nsubscribers; i++)
+		if (subscribers[i](p->job, &ready, err) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+store_body(struct db *db, void *arg, struct err *err)
+{
+	struct processing *p = arg;
+	int is_first = lead_store_ready(db, p->job->a, &p->row, err);
+
+	if (is_first == -1)
+		return -1;
+	/* Not the first: a repeat of this job after its transaction had gone through. */
+	if (is_first == 1 && (mirror(db, p, err) == -1 || hand_over(p, err) == -1))
+		return -1;
+	return job_finish(db, p->job, err);
+}
+
+int
+lead_job_process(struct job *j, struct err *err)
+{
+	struct processing p = {.job = j};
+	int found = lead_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.row, err);
+
+	if (found != 1 || strcmp(p.row.stage, "ready") == 0)
+		return found == -1 ? -1 : 0;
+	if (!uuid_is_nil(p.row.connection_id) &&
+	    connection_get(j->app, j->a, &j->account_id, &p.row.connection_id, &p.connection,
+		err) == -1)
+		return -1;
+	if (needs_details(&p)) {
+		int rc = fetch_details(&p, err);
+
+		if (rc != 1)
+			return rc;
+	}
+	lead_normalize(j->a, p.row.lead,
+	    p.connection == NULL ? NULL : connection_setting(p.connection, "defaultCountry"));
+	return db_transaction(j->app->db, store_body, &p, err);
+}
