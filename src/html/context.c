@@ -48,8 +48,8 @@ void html_context_init(struct html_context *c)
 /* The attribute's name is complete. */
 static const char *classify_attr(struct html_context *c)
 {
-	static const char *const urls[] = {"href", "src", "action", "formaction", "cite", "poster",
-	    "xlink:href", NULL};
+	static const char *const urls[] = {
+	    "href", "src", "action", "formaction", "cite", "poster", "xlink:href", NULL};
 	static const char *const refused[] = {"style", "srcdoc", "srcset", "background", "ping",
 	    "data", "codebase", "manifest", NULL};
 
@@ -101,7 +101,8 @@ static void step_rcdata(struct html_context *c, char ch)
 	}
 	if (n == 0)
 		return;
-	if (n >= 2 && strcmp(c->end + 2, c->element) == 0 && (is_space(ch) || ch == '/' || ch == '>')) {
+	if (n >= 2 && strcmp(c->end + 2, c->element) == 0 &&
+	    (is_space(ch) || ch == '/' || ch == '>')) {
 		c->end[0] = '\0';
 		c->is_end_tag = true;
 		c->state = HTML_TAG;
@@ -237,7 +238,8 @@ static const char *step_value(struct html_context *c, char ch)
 	if (c->url == HTML_URL_START || c->url == HTML_URL_MAYBE || c->end[0] != '\0') {
 		/* the literal scheme, if it is one */
 		if (ch == ':') {
-			static const char *const schemes[] = {"http", "https", "mailto", "tel", NULL};
+			static const char *const schemes[] = {
+			    "http", "https", "mailto", "tel", NULL};
 			if (!is_one_of(c->end, schemes))
 				return "this URL scheme is not allowed";
 			c->end[0] = '\0';
@@ -305,8 +307,8 @@ static bool is_needless(struct html_context *c, enum html_state before, char ch)
 	return false;
 }
 
-const char *html_context_text(struct html_context *c, const char *text, size_t n, struct buf *out,
-    size_t *at)
+const char *html_context_text(
+    struct html_context *c, const char *text, size_t n, struct buf *out, size_t *at)
 {
 	for (size_t i = 0; i < n; i++) {
 		enum html_state before = c->state;
@@ -352,8 +354,8 @@ const char *html_context_value(struct html_context *c, enum html_escape *escape)
 	}
 	if (c->end[0] != '\0')
 		return "the beginning of a URL must be whole before a value";
-	*escape = c->url == HTML_URL_START || c->url == HTML_URL_MAYBE ? HTML_ESCAPE_URL :
-									 HTML_ESCAPE_URL_PART;
+	*escape = c->url == HTML_URL_START || c->url == HTML_URL_MAYBE ? HTML_ESCAPE_URL
+								       : HTML_ESCAPE_URL_PART;
 	if (*escape == HTML_ESCAPE_URL)
 		c->url = HTML_URL_VALUE;
 	return NULL;
@@ -396,11 +398,12 @@ const char *html_context_join(struct html_context *c, const struct html_context 
 			return "a section must end in the attribute where it began";
 		if (c->end[0] != '\0' || begin->end[0] != '\0')
 			return "the beginning of a URL must be whole around a section";
-		/* The strictest reading of both ways: as if a value could be all there is so far. */
+		/* The strictest reading of both ways: as if a value could be all there is so far.
+		 */
 		if (c->url != begin->url)
-			c->url = c->url == HTML_URL_VALUE || begin->url == HTML_URL_VALUE ?
-			    HTML_URL_VALUE :
-			    HTML_URL_MAYBE;
+			c->url = c->url == HTML_URL_VALUE || begin->url == HTML_URL_VALUE
+				     ? HTML_URL_VALUE
+				     : HTML_URL_MAYBE;
 	}
 	c->must_break = c->must_break || begin->must_break;
 	c->is_line_start = c->is_line_start && begin->is_line_start;

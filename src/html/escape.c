@@ -6,10 +6,10 @@ void html_text(struct buf *b, struct str s)
 	size_t from = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		const char *as = s.p[i] == '&' ? "&amp;" :
-		    s.p[i] == '<'	       ? "&lt;" :
-		    s.p[i] == '>'	       ? "&gt;" :
-						 NULL;
+		const char *as = s.p[i] == '&'   ? "&amp;"
+				 : s.p[i] == '<' ? "&lt;"
+				 : s.p[i] == '>' ? "&gt;"
+						 : NULL;
 		if (as == NULL)
 			continue;
 		buf_add(b, s.p + from, i - from);

@@ -1,11 +1,12 @@
-/* Charts as SVG text. Geometry is in per cent of the box, so that text keeps its size at any width. */
+/* Charts as SVG text. Geometry is in per cent of the box, so that text keeps its size at any width.
+ */
 #include "html/svg.h"
 
 #include <inttypes.h>
 
 #include "html/html.h"
 
-#define PLOT_HEIGHT 120	/* of 150: labels stand below */
+#define PLOT_HEIGHT 120 /* of 150: labels stand below */
 #define LABELS_MAX 6
 
 static int64_t largest(const struct svg_point *points, size_t n)
@@ -19,16 +20,18 @@ static int64_t largest(const struct svg_point *points, size_t n)
 	return max;
 }
 
-static void bar(struct buf *b, const char *class, double x, double width, int64_t value,
-    int64_t max)
+static void bar(
+    struct buf *b, const char *class, double x, double width, int64_t value, int64_t max)
 {
 	double height = 100.0 * (double)value / (double)max;
 
 	if (value <= 0)
 		return;
 	if (height < 1.5)
-		height = 1.5;	/* something is not nothing */
-	buf_printf(b, "<rect class=\"%s\" x=\"%.2f%%\" y=\"%.2f%%\" width=\"%.2f%%\" height=\"%.2f%%\" rx=\"2\"/>",
+		height = 1.5; /* something is not nothing */
+	buf_printf(b,
+	    "<rect class=\"%s\" x=\"%.2f%%\" y=\"%.2f%%\" width=\"%.2f%%\" height=\"%.2f%%\" "
+	    "rx=\"2\"/>",
 	    class, x, 100.0 - height, width, height);
 }
 
@@ -58,10 +61,12 @@ void svg_bars(struct buf *b, const char *title, const struct svg_point *points, 
 		if (points[i].previous >= 0)
 			buf_printf(b, " (before: %" PRId64 ")", points[i].previous);
 		buf_printf(b,
-		    "</title><rect class=\"bars-hit\" x=\"%.2f%%\" y=\"0\" width=\"%.2f%%\" height=\"100%%\"/>",
+		    "</title><rect class=\"bars-hit\" x=\"%.2f%%\" y=\"0\" width=\"%.2f%%\" "
+		    "height=\"100%%\"/>",
 		    x, pitch);
 		if (points[i].previous >= 0)
-			bar(b, "bars-before", x + pitch * 0.08, pitch * 0.84, points[i].previous, max);
+			bar(b, "bars-before", x + pitch * 0.08, pitch * 0.84, points[i].previous,
+			    max);
 		bar(b, "bars-now", x + pitch * 0.2, pitch * 0.6, points[i].value, max);
 		buf_str(b, "</g>");
 	}
@@ -82,7 +87,8 @@ void svg_sparkline(struct buf *b, const char *title, const int64_t *values, size
 
 	for (size_t i = 0; i < n; i++)
 		max = values[i] > max ? values[i] : max;
-	buf_str(b, "<svg class=\"spark\" role=\"img\" viewBox=\"0 0 100 24\" preserveAspectRatio=\"none\" aria-label=\"");
+	buf_str(b, "<svg class=\"spark\" role=\"img\" viewBox=\"0 0 100 24\" "
+		   "preserveAspectRatio=\"none\" aria-label=\"");
 	html_attr(b, str_from(title));
 	buf_str(b, "\"><polyline points=\"");
 	for (size_t i = 0; i < n; i++)

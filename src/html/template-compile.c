@@ -17,9 +17,9 @@ struct compiler {
 	struct arena *a;
 	struct template *t;
 	struct str text;
-	size_t at;		/* of what is read now */
+	size_t at; /* of what is read now */
 	unsigned line;
-	size_t line_at;		/* bytes already counted into line */
+	size_t line_at; /* bytes already counted into line */
 	struct html_context html;
 	struct open_section open[TEMPLATE_SECTIONS_MAX];
 	size_t nopen;
@@ -78,7 +78,7 @@ static int compile_literal(struct compiler *c, size_t n)
 static bool is_key_char(char ch)
 {
 	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
-	    ch == '_' || ch == '-';
+	       ch == '_' || ch == '-';
 }
 
 /* `a.b.0`, or `.` for the element itself. */
@@ -114,13 +114,15 @@ static int compile_value(struct compiler *c, struct str text, bool is_raw)
 
 	if (wrong != NULL)
 		return fail(c, c->at, wrong);
+	if (text.n > 0 && text.p[text.n - 1] == '|')
+		return fail(c, c->at, "a filter is missing after |");
 	if (!str_split(&text, '|', &path) || compile_path(c, str_trim(path), op) < 0)
 		return fail(c, c->at, "a value needs a path");
 	while (str_split(&text, '|', &part)) {
 		part = str_trim(part);
 		if (str_starts(part, "default:")) {
-			op->fallback = (struct str){arena_strndup(c->a, part.p + 8, part.n - 8),
-			    part.n - 8};
+			op->fallback =
+			    (struct str){arena_strndup(c->a, part.p + 8, part.n - 8), part.n - 8};
 			continue;
 		}
 		if (op->filter != FILTER_NONE || !filter_parse(part, &op->filter))
@@ -132,8 +134,7 @@ static int compile_value(struct compiler *c, struct str text, bool is_raw)
 		return 0;
 	/* Markup made by svg.h goes by names that say so; nothing else is ever raw. */
 	if (op->nsteps == 0 || op->filter != FILTER_NONE || op->escape != HTML_ESCAPE_TEXT ||
-	    c->html.state != HTML_TEXT ||
-	    !str_ends(str_from(op->steps[op->nsteps - 1]), "_svg"))
+	    c->html.state != HTML_TEXT || !str_ends(str_from(op->steps[op->nsteps - 1]), "_svg"))
 		return fail(c, c->at, "only a value whose name ends with _svg may be raw");
 	return 0;
 }
@@ -204,7 +205,8 @@ static int compile_tag(struct compiler *c, struct str tag)
 		return compile_section_end(c, rest);
 	case '>':
 		if (rest.n > 0 && rest.p[0] == '>')
-			return compile_partial(c, str_trim((struct str){rest.p + 1, rest.n - 1}), true);
+			return compile_partial(
+			    c, str_trim((struct str){rest.p + 1, rest.n - 1}), true);
 		return compile_partial(c, rest, false);
 	case '&':
 		return compile_value(c, rest, true);
@@ -213,8 +215,8 @@ static int compile_tag(struct compiler *c, struct str tag)
 	}
 }
 
-struct template *template_compile(struct arena *a, const char *name, struct str text,
-    struct err *err)
+struct template *template_compile(
+    struct arena *a, const char *name, struct str text, struct err *err)
 {
 	struct template *t = arena_zalloc(a, sizeof(*t));
 	struct compiler *c = arena_zalloc(a, sizeof(*c));
@@ -238,7 +240,8 @@ struct template *template_compile(struct arena *a, const char *name, struct str 
 			fail(c, c->at, "{{ without }}");
 			return NULL;
 		}
-		if (compile_tag(c, str_trim((struct str){open + 2, (size_t)(close - open) - 2})) < 0)
+		if (compile_tag(c, str_trim((struct str){open + 2, (size_t)(close - open) - 2})) <
+		    0)
 			return NULL;
 		c->at = (size_t)(close - text.p) + 2;
 	}

@@ -9,7 +9,7 @@
 #include "html/html.h"
 
 #define TREE_DEPTH LIMIT_JSON_DEPTH
-#define TREE_OPEN_MEMBERS 40	/* containers with more members start closed */
+#define TREE_OPEN_MEMBERS 40 /* containers with more members start closed */
 
 static const struct {
 	const char *name;
@@ -100,8 +100,8 @@ static void scaled(double v, const char *const *units, size_t n, double step, st
 	buf_printf(out, i == 0 || v >= 100 ? "%.0f %s" : "%.1f %s", v, units[i]);
 }
 
-static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
-    "Sep", "Oct", "Nov", "Dec"};
+static const char month_names[12][4] = {
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 /* "7 Mar 2026, 14:30" */
 static void time_text(int64_t at_us, bool with_time, struct buf *out)
@@ -112,7 +112,8 @@ static void time_text(int64_t at_us, bool with_time, struct buf *out)
 	clock_iso(iso, at_us);
 	month = (iso[5] - '0') * 10 + (iso[6] - '0');
 	day = (iso[8] - '0') * 10 + (iso[9] - '0');
-	buf_printf(out, "%d %s %.4s", day, month_names[month >= 1 && month <= 12 ? month - 1 : 0], iso);
+	buf_printf(
+	    out, "%d %s %.4s", day, month_names[month >= 1 && month <= 12 ? month - 1 : 0], iso);
 	if (with_time)
 		buf_printf(out, ", %.5s", iso + 11);
 }
@@ -227,7 +228,8 @@ bool filter_text(enum filter f, const json_t *v, int64_t now_us, struct buf *out
 	case FILTER_COUNT:
 		if (!json_is_array(v) && !json_is_object(v))
 			return false;
-		grouped((int64_t)(json_is_array(v) ? json_array_size(v) : json_object_size(v)), out);
+		grouped(
+		    (int64_t)(json_is_array(v) ? json_array_size(v) : json_object_size(v)), out);
 		return true;
 	case FILTER_QUERY: {
 		struct buf raw;
@@ -269,9 +271,12 @@ static bool time_markup(enum filter f, const json_t *v, int64_t now_us, struct b
 
 static void tree_scalar(const json_t *v, struct buf *out)
 {
-	static const char *const classes[] = {
-	    [JSON_STRING] = "j-s", [JSON_INTEGER] = "j-n", [JSON_REAL] = "j-n", [JSON_TRUE] = "j-b",
-	    [JSON_FALSE] = "j-b", [JSON_NULL] = "j-z"};
+	static const char *const classes[] = {[JSON_STRING] = "j-s",
+	    [JSON_INTEGER] = "j-n",
+	    [JSON_REAL] = "j-n",
+	    [JSON_TRUE] = "j-b",
+	    [JSON_FALSE] = "j-b",
+	    [JSON_NULL] = "j-z"};
 	struct buf raw;
 
 	buf_printf(out, "<span class=\"%s\">", classes[json_typeof(v)]);
@@ -296,8 +301,8 @@ static void tree_members(const json_t *v, int depth, struct buf *out)
 	if (json_is_object(v)) {
 		const char *key;
 		json_t *member;
-		json_object_foreach ((json_t *)v, key, member)
-			tree_node(key, strlen(key), member, depth, out);
+		json_object_foreach((json_t *)v, key, member)
+		    tree_node(key, strlen(key), member, depth, out);
 	} else {
 		char number[24];
 		for (size_t i = 0; i < json_array_size(v); i++) {
@@ -316,7 +321,8 @@ static void tree_node(const char *key, size_t key_n, const json_t *v, int depth,
 
 	buf_str(out, "<li>");
 	if (is_container && n > 0 && depth < (int)TREE_DEPTH) {
-		buf_str(out, n > TREE_OPEN_MEMBERS ? "<details><summary>" : "<details open><summary>");
+		buf_str(
+		    out, n > TREE_OPEN_MEMBERS ? "<details><summary>" : "<details open><summary>");
 		html_text(out, (struct str){key, key_n});
 		buf_printf(out, " <span class=\"j-c\">%zu</span></summary>", n);
 		tree_members(v, depth + 1, out);
@@ -326,8 +332,8 @@ static void tree_node(const char *key, size_t key_n, const json_t *v, int depth,
 		html_text(out, (struct str){key, key_n});
 		buf_str(out, "</b> ");
 		if (is_container)
-			buf_str(out, json_is_object(v) ? "<span class=\"j-z\">{}</span>" :
-							 "<span class=\"j-z\">[]</span>");
+			buf_str(out, json_is_object(v) ? "<span class=\"j-z\">{}</span>"
+						       : "<span class=\"j-z\">[]</span>");
 		else
 			tree_scalar(v, out);
 	}

@@ -17,7 +17,7 @@
 
 struct renderer {
 	const struct templates *all;
-	const struct template *t;	/* the one being rendered, for messages */
+	const struct template *t; /* the one being rendered, for messages */
 	const json_t *stack[STACK_MAX];
 	size_t depth;
 	unsigned partials;
@@ -44,7 +44,8 @@ static const json_t *member(const json_t *v, const char *step)
 	return NULL;
 }
 
-/* The first step is sought from the innermost section outwards; the rest belongs to what it found. */
+/* The first step is sought from the innermost section outwards; the rest belongs to what it found.
+ */
 static const json_t *look_up(const struct renderer *r, const struct op *op)
 {
 	const json_t *v = NULL;
@@ -104,8 +105,8 @@ static const char *path_name(const struct op *op)
 static int render_value(struct renderer *r, const struct op *op)
 {
 	const json_t *v = look_up(r, op);
-	bool is_empty = v == NULL || json_is_null(v) ||
-	    (json_is_string(v) && json_string_length(v) == 0);
+	bool is_empty =
+	    v == NULL || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0);
 	bool ok;
 
 	if (op->fallback.p != NULL && is_empty) {
@@ -123,8 +124,7 @@ static int render_value(struct renderer *r, const struct op *op)
 		return 0;
 	}
 	if (op->filter == FILTER_NONE && json_is_string(v)) {
-		escape(r, op->escape,
-		    (struct str){json_string_value(v), json_string_length(v)});
+		escape(r, op->escape, (struct str){json_string_value(v), json_string_length(v)});
 		return 0;
 	}
 	if (op->escape == HTML_ESCAPE_TEXT && filter_is_markup(op->filter)) {
@@ -134,9 +134,9 @@ static int render_value(struct renderer *r, const struct op *op)
 		ok = filter_text(op->filter, v, r->now_us, &r->scratch);
 		/* what is percent-encoded already is not encoded again */
 		escape(r,
-		    op->filter == FILTER_QUERY && op->escape == HTML_ESCAPE_URL_PART ?
-			HTML_ESCAPE_ATTR :
-			op->escape,
+		    op->filter == FILTER_QUERY && op->escape == HTML_ESCAPE_URL_PART
+			? HTML_ESCAPE_ATTR
+			: op->escape,
 		    (struct str){r->scratch.p, r->scratch.len});
 		ok = ok && buf_ok(&r->scratch);
 	}
@@ -238,7 +238,11 @@ static int render(const struct templates *all, const struct template *t, const j
 {
 	/* "_now": the present of the filter ago, for tests */
 	const json_t *now = json_object_get(data, "_now");
-	struct renderer r = {.all = all, .t = t, .is_strict = is_strict, .out = out, .err = err,
+	struct renderer r = {.all = all,
+	    .t = t,
+	    .is_strict = is_strict,
+	    .out = out,
+	    .err = err,
 	    .budget = TEMPLATE_BUDGET};
 	int rc;
 
@@ -272,8 +276,8 @@ int template_render_text(struct arena *a, struct str text, const json_t *data, b
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
-static int load_file(struct templates *ts, struct arena *a, const char *path, const char *name,
-    struct err *err)
+static int load_file(
+    struct templates *ts, struct arena *a, const char *path, const char *name, struct err *err)
 {
 	struct buf *text = buf_new(a, LIMIT_TEMPLATE_BYTES);
 	FILE *f = fopen(path, "re");
@@ -311,8 +315,8 @@ static int load_directory(struct templates *ts, struct arena *a, const char *dir
 		if (rc < 0 || file[0] == '.' || stat(path, &st) != 0) {
 			/* hidden, gone, or after an error: only released */
 		} else if (S_ISDIR(st.st_mode) && depth < 4) {
-			rc = load_directory(ts, a, path, arena_printf(a, "%s%s/", prefix, file),
-			    depth + 1, err);
+			rc = load_directory(
+			    ts, a, path, arena_printf(a, "%s%s/", prefix, file), depth + 1, err);
 		} else if (S_ISREG(st.st_mode) && str_ends(s, ".html")) {
 			rc = load_file(ts, a, path,
 			    arena_printf(a, "%s%.*s", prefix, (int)(s.n - 5), file), err);

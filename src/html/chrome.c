@@ -1,0 +1,245 @@
+/* The page around every admin page. */
+#include "html/chrome.h"
+
+#include <string.h>
+
+#include "base/config.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "crypto/aead.h"
+#include "crypto/hash.h"
+#include "html/html.h"
+#include "html/template.h"
+
+#define FLASH_COOKIE "connect_flash"
+#define FLASH_SECONDS 60
+#define FLASH_BYTES 1024
+#define MAC_BYTES 16
+
+/* No script and no style but our own files; nothing may frame a page or receive its forms. */
+static const char content_security_policy[] =
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+static const struct chrome_nav *nav_entries;
+static size_t nav_count;
+static char asset_version[33] = "0";
+
+void chrome_set_nav(const struct chrome_nav *nav, size_t n)
+{
+	nav_entries = nav;
+	nav_count = n;
+}
+
+void chrome_set_asset_version(const char *version)
+{
+	snprintf(asset_version, sizeof(asset_version), "%s", version);
+}
+
+/* ---- flash -------------------------------------------------------------------------------- */
+
+static void flash_mac(const struct req *r, struct str message, unsigned char mac[SHA256_SIZE])
+{
+	unsigned char key[32];
+	struct str part = message;
+
+	keyring_derive(r->app->keys, "flash", key);
+	hmac_parts(HASH_SHA256, (struct str){(const char *)key, sizeof(key)}, &part, 1, mac);
+}
+
+/* The cookie is base64url(MAC, kind byte, text). */
+void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
+{
+	unsigned char mac[SHA256_SIZE];
+	struct buf *message = buf_new(r->a, FLASH_BYTES), *sealed = buf_new(r->a, 2 * FLASH_BYTES),
+		   *cookie = buf_new(r->a, LIMIT_COOKIE_BYTES);
+	va_list ap;
+
+	if (r->app->keys == NULL)
+		return;
+	va_start(ap, fmt);
+	const char *text = arena_vprintf(r->a, fmt, ap);
+	va_end(ap);
+	buf_chr(message, strcmp(kind, "error") == 0 ? 'e' : 'o');
+	buf_str(message, text);
+	if (!buf_ok(message)) /* too long: its beginning, in whole characters */
+		for (size_t n = 512; message->len <= 1 && n > 0; n--)
+			if (utf8_is_valid((struct str){text, n})) {
+				buf_reset(message);
+				buf_chr(message, strcmp(kind, "error") == 0 ? 'e' : 'o');
+				buf_add(message, text, n);
+			}
+	flash_mac(r, (struct str){message->p, message->len}, mac);
+	buf_add(sealed, mac, MAC_BYTES);
+	buf_add(sealed, message->p, message->len);
+	base64url_encode(cookie, sealed->p, sealed->len);
+	res_cookie(r, FLASH_COOKIE, cookie->p, FLASH_SECONDS, true);
+}
+
+/* The message that the last answer left, and forgets it. NULL when there is none. */
+static json_t *take_flash(struct req *r)
+{
+	struct str cookie = req_cookie(r, FLASH_COOKIE);
+	unsigned char raw[MAC_BYTES + FLASH_BYTES], mac[SHA256_SIZE];
+	struct str message;
+	json_t *flash;
+	long n;
+
+	if (cookie.n == 0 || r->app->keys == NULL)
+		return NULL;
+	res_cookie(r, FLASH_COOKIE, "", 0, true);
+	n = base64url_decode(raw, sizeof(raw), cookie);
+	if (n < MAC_BYTES + 2)
+		return NULL;
+	message = (struct str){(const char *)raw + MAC_BYTES, (size_t)n - MAC_BYTES};
+	flash_mac(r, message, mac);
+	if (!mem_equal_ct(mac, MAC_BYTES, raw, MAC_BYTES))
+		return NULL;
+	flash = json_object();
+	json_set_bool(flash, "is_error", message.p[0] == 'e');
+	json_set_strn(flash, "text", (struct str){message.p + 1, message.n - 1});
+	return flash;
+}
+
+/* ---- page --------------------------------------------------------------------------------- */
+
+static json_t *nav_json(const struct req *r, const char *section)
+{
+	json_t *nav = json_array();
+
+	if (r->actor.kind == ACTOR_NONE)
+		return nav;
+	for (size_t i = 0; i < nav_count; i++) {
+		const struct chrome_nav *e = &nav_entries[i];
+		if ((r->actor.permissions & e->permission) != e->permission)
+			continue;
+		json_t *entry = json_object();
+		json_set_str(entry, "label", e->label);
+		json_set_str(entry, "path", e->path);
+		json_set_str(entry, "icon", e->icon);
+		json_set_bool(
+		    entry, "is_current", section != NULL && strcmp(section, e->section) == 0);
+		json_array_append_new(nav, entry);
+	}
+	return nav;
+}
+
+static void set_missing_str(json_t *data, const char *key, const char *value)
+{
+	if (json_object_get(data, key) == NULL)
+		json_set_str(data, key, value);
+}
+
+static void add_chrome(
+    struct req *r, json_t *data, const char *section, const char *title, const char *template_name)
+{
+	bool is_signed_in = r->actor.kind != ACTOR_NONE;
+	json_t *user = json_object(), *account = json_object();
+
+	json_set_str(data, "title", title);
+	json_set_str(data, "content", template_name);
+	json_set_str(data, "assets", asset_version);
+	json_set_bool(data, "is_signed_in", is_signed_in);
+	set_missing_str(data, "csrf", r->actor.csrf != NULL ? r->actor.csrf : "");
+	json_set_str(user, "name", r->actor.name != NULL ? r->actor.name : "");
+	json_set_str(user, "email", r->actor.email != NULL ? r->actor.email : "");
+	json_set_str(user, "role", r->actor.role != NULL ? r->actor.role : "");
+	json_set(data, "user", user);
+	json_set_str(account, "name", r->actor.account_name != NULL ? r->actor.account_name : "");
+	json_set(data, "account", account);
+	json_set(data, "nav", nav_json(r, section));
+	json_t *flash = take_flash(r);
+	json_set(data, "flash", flash != NULL ? flash : json_null());
+}
+
+int chrome_page(struct req *r, int status, const char *section, const char *title,
+    const char *template_name, json_t *data)
+{
+	struct err err = ERR_INIT;
+	struct buf *page = buf_new(r->a, LIMIT_PAGE_BYTES);
+
+	json_own(r->a, data);
+	add_chrome(r, data, section, title, template_name);
+	if (template_render(r->app->templates, "page", data, page, &err) < 0) {
+		log_error("page.render", LOG_S("template", template_name), LOG_ERR(&err));
+		return -1;
+	}
+	res_header(r, "Content-Security-Policy", content_security_policy);
+	res_header(r, "X-Content-Type-Options", "nosniff");
+	res_header(r, "X-Frame-Options", "DENY");
+	res_header(r, "Referrer-Policy", "same-origin");
+	res_header(r, "Cache-Control", "no-store");
+	return res_text(r, status, "text/html; charset=utf-8", (struct str){page->p, page->len});
+}
+
+int chrome_problem_page(struct req *r, int status, const char *title, const char *detail)
+{
+	json_t *data = json_object();
+
+	json_set_int(data, "status", status);
+	json_set_str(data, "detail", detail);
+	json_set_str(data, "request_id", r->id);
+	json_set_bool(data, "is_missing", status == 404);
+	json_set_bool(data, "is_temporary", status == 503 || status == 429);
+	json_set_str(data, "heading", title);
+	return chrome_page(r, status, NULL, title, "problem", data);
+}
+
+/* ---- links -------------------------------------------------------------------------------- */
+
+struct str chrome_query_text(const struct req *r, const char *name)
+{
+	struct str s = req_query(r, name);
+
+	return s.n == 0 ? (struct str){NULL, 0} : s;
+}
+
+static void add_parameter(struct buf *b, bool *is_first, struct str name, struct str value)
+{
+	buf_chr(b, *is_first ? '?' : '&');
+	*is_first = false;
+	percent_encode(b, name);
+	buf_chr(b, '=');
+	percent_encode(b, value);
+}
+
+const char *chrome_link(struct req *r, const char *name, struct str value)
+{
+	struct buf *b = buf_new(r->a, 4 * LIMIT_URL_BYTES);
+	bool is_first = true;
+
+	buf_add(b, r->path.p, r->path.n);
+	for (size_t i = 0; i < r->query.n; i++) {
+		const struct http_pair *p = &r->query.v[i];
+		if (p->value.n > 0 && !str_is(p->name, name) && !str_is(p->name, "cursor") &&
+		    !str_is(p->name, "page"))
+			add_parameter(b, &is_first, p->name, p->value);
+	}
+	if (value.n > 0)
+		add_parameter(b, &is_first, str_from(name), value);
+	return buf_ok(b) ? b->p : "?";
+}
+
+static void add_choice(
+    struct req *r, json_t *choices, const char *name, const char *value, const char *label)
+{
+	json_t *choice = json_object();
+	struct str now = req_query(r, name);
+
+	json_set_str(choice, "value", value);
+	json_set_str(choice, "label", label);
+	json_set_str(choice, "href", chrome_link(r, name, str_from(value)));
+	json_set_bool(choice, "is_current", now.n == 0 ? value[0] == '\0' : str_is(now, value));
+	json_array_append_new(choices, choice);
+}
+
+json_t *chrome_choices(
+    struct req *r, const char *name, const char *const *values, const char *const *labels, size_t n)
+{
+	json_t *choices = json_array();
+
+	add_choice(r, choices, name, "", "All");
+	for (size_t i = 0; i < n; i++)
+		add_choice(r, choices, name, values[i], labels != NULL ? labels[i] : values[i]);
+	return choices;
+}
