@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	}
 	CU_set_test_complete_handler(one_done);
 	CU_set_suite_init_failure_handler(suite_could_not_start);
-	CU_set_error_action(CUA_IGNORE);
+	CU_set_error_action(CUEA_IGNORE);
 	CU_run_all_tests();
 	printf("1..%u\n", tests_done);
 	if (tests_done == 0)
