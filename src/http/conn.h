@@ -54,8 +54,8 @@ struct str filename_clean(struct arena *a, struct str name);
 /* Handlers of TERM, USR1 and INT (this one unless ignored) that make prefork_is_stopping true. With
  * listen_fd at 0 or above the handler also puts /dev/null in its place, so that an accept that is about to
  * block fails instead, and interrupted calls are restarted: a request in hand sees nothing of it. */
-int stop_signals_install(int listen_fd);
-/* The address server_listen bound, for the next image; "" when it was handed in. */
+void stop_signals_install(int listen_fd);
+/* The address that server_listen was given last, for the next image. */
 const char *listen_where(void);
 #define LISTEN_FD_ENV "CONNECT_LISTEN_FD"	/* "fd:address" */
 

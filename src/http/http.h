@@ -196,7 +196,11 @@ int server_listen(const char *where, int *fd, struct err *err);
 /* Pre-forked processes under a master: respawns what dies (with back-off when it dies at once), HUP
  * re-executes argv gracefully (new workers on the same listening socket before the old drain), TERM and
  * INT drain and end. Each child runs main(arg, index) and exits with its result. Answers in the master
- * only, at the end: the exit status. */
+ * only, at the end: the exit status.
+ * The process id stays the same over HUP. The new image is tried first, in a child that ends where
+ * prefork_run would begin (CONNECT_PREFLIGHT is in its environment): if it fails, all stays as it was.
+ * Groups drain in the order given, so a writer is listed after the workers that need it; children end
+ * by themselves when their master dies. listen_fd is -1 where there is none. */
 struct prefork_group {
 	const char *name;
 	int count;

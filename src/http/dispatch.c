@@ -1,0 +1,389 @@
+/* Everything that happens to a request before and after its handler, in one order for all routes, so
+ * that no handler can forget any of it. A stranger is turned away before his body is read. */
+#include <string.h>
+
+#include "base/config.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "crypto/hash.h"
+#include "http/conn.h"
+#include "http/form.h"
+#include "http/router.h"
+
+#define PIECE_BYTES (32u * 1024u)
+
+/* Each step answers 0 to go on, or -1 when the request has its answer. */
+
+static int refuse(struct req *r, const struct err *err)
+{
+	res_error(r, err);
+	return -1;
+}
+
+static bool is_safe(enum http_method m)
+{
+	return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS;
+}
+
+/* ---- route and person ---------------------------------------------------------------------- */
+
+static int find_route(const struct router *rt, struct req *r)
+{
+	const char *allow;
+	int status = router_match(rt, r, &allow);
+
+	if (status == 0)
+		return 0;
+	if (status == 404) {
+		res_problem(r, 404, "There is nothing at this address");
+		return -1;
+	}
+	res_header(r, "Allow", allow);
+	if (r->method == HTTP_OPTIONS)
+		res_empty(r, 204);
+	else
+		res_problem(r, 405, "This address knows %s", allow);
+	return -1;
+}
+
+static int sign_in(struct req *r, const struct router_hooks *hooks)
+{
+	struct buf *b;
+
+	if ((r->route->flags & ROUTE_PAGE) == 0 || hooks->sign_in_path == NULL) {
+		res_problem(r, 401, "A valid API key or token is needed");
+		return -1;
+	}
+	b = buf_new(r->a, 4 * LIMIT_URL_BYTES);
+	buf_str(b, hooks->sign_in_path);
+	/* What was posted is gone; to come back to its address would be an error. */
+	if (is_safe(r->method)) {
+		buf_str(b, "?next=");
+		percent_encode(b, r->path);
+		if (r->query_string.n != 0) {
+			percent_encode(b, STR("?"));
+			percent_encode(b, r->query_string);
+		}
+	}
+	res_redirect(r, buf_ok(b) ? b->p : hooks->sign_in_path);
+	return -1;
+}
+
+static int check_person(struct req *r, const struct router_hooks *hooks)
+{
+	uint64_t missing;
+	int known;
+
+	if ((r->route->flags & ROUTE_PUBLIC) != 0)
+		return 0;
+	known = hooks->authenticate(r);
+	if (known < 0) {
+		if (!conn_of(r)->has_answer)
+			res_problem(r, 503, "Who you are cannot be checked at the moment");
+		return -1;
+	}
+	if (known == 0 || r->actor.kind == ACTOR_NONE)
+		return sign_in(r, hooks);
+	missing = r->route->permission & ~r->actor.permissions;
+	if (missing != 0) {
+		res_problem(r, 403, "This needs the permission %s",
+		    hooks->permission_name != NULL ? hooks->permission_name(missing)
+						   : "that this account lacks");
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- body ---------------------------------------------------------------------------------- */
+
+static int body_too_large(struct req *r)
+{
+	if (r->route->body_limit == 0)
+		res_problem(r, 413, "This address takes no body");
+	else
+		res_problem(r, 413, "The body may have at most %llu bytes",
+		    (unsigned long long)r->route->body_limit);
+	return -1;
+}
+
+static int body_cut_short(struct req *r)
+{
+	res_problem(r, 400, "The body ended before its stated length");
+	return -1;
+}
+
+/* Is there a body to read? One of unknown length is looked for where the method may have one. */
+static bool expects_body(const struct req *r, const struct http_conn *c)
+{
+	if (c->io == NULL)
+		return r->body.n != 0;
+	return c->content_length > 0 || (c->content_length < 0 && !is_safe(r->method));
+}
+
+static int read_known(struct req *r, struct http_conn *c)
+{
+	size_t want = (size_t)c->content_length;
+	char *p = arena_alloc(r->a, want + 1);
+	long got = c->read(c->io, p, want);
+
+	if (got < 0 || (size_t)got != want)
+		return body_cut_short(r);
+	p[want] = '\0';
+	r->body = (struct str){p, want};
+	return 0;
+}
+
+static int read_unknown(struct req *r, struct http_conn *c, uint64_t limit)
+{
+	struct buf *b = buf_new(r->a, (size_t)limit + 1);
+	char *piece = arena_alloc(r->a, PIECE_BYTES);
+	long got;
+
+	do {
+		got = c->read(c->io, piece, PIECE_BYTES);
+		if (got < 0)
+			return body_cut_short(r);
+		buf_add(b, piece, (size_t)got);
+		if (!buf_ok(b) || b->len > limit)
+			return body_too_large(r);
+	} while (got == (long)PIECE_BYTES);
+	r->body = (struct str){b->p, b->len};
+	return 0;
+}
+
+/* The whole body into memory, at most limit (which an upload's JSON or form has below its route's). */
+static int read_body(struct req *r, uint64_t limit)
+{
+	struct http_conn *c = conn_of(r);
+
+	if (c->io == NULL)
+		return r->body.n > limit ? body_too_large(r) : 0;
+	if (c->content_length >= 0 && (uint64_t)c->content_length > limit) {
+		res_problem(r, 413, "A body of this type may have at most %llu bytes here",
+		    (unsigned long long)limit);
+		return -1;
+	}
+	return c->content_length >= 0 ? read_known(r, c) : read_unknown(r, c, limit);
+}
+
+/* Hands the body on in pieces as it comes. */
+static int each_piece(struct req *r, int (*take)(void *arg, struct str piece, struct err *err),
+    void *arg)
+{
+	struct http_conn *c = conn_of(r);
+	uint64_t total = 0, limit = r->route->body_limit;
+	struct err err = ERR_INIT;
+	char *piece;
+	long got;
+
+	if (c->io == NULL) {
+		if (r->body.n > limit)
+			return body_too_large(r);
+		return take(arg, r->body, &err) == 0 ? 0 : refuse(r, &err);
+	}
+	piece = arena_alloc(r->a, PIECE_BYTES);
+	do {
+		size_t want = PIECE_BYTES;
+
+		if (c->content_length >= 0 && (uint64_t)c->content_length - total < want)
+			want = (size_t)((uint64_t)c->content_length - total);
+		got = want != 0 ? c->read(c->io, piece, want) : 0;
+		if (got < 0)
+			return body_cut_short(r);
+		total += (uint64_t)got;
+		if (total > limit)
+			return body_too_large(r);
+		if (got != 0 && take(arg, (struct str){piece, (size_t)got}, &err) != 0)
+			return refuse(r, &err);
+	} while (got == (long)PIECE_BYTES);
+	if (c->content_length >= 0 && total != (uint64_t)c->content_length)
+		return body_cut_short(r);
+	return 0;
+}
+
+static const char *upload_dir(const struct req *r)
+{
+	const struct config *cfg = r->app != NULL ? r->app->config : NULL;
+
+	if (cfg == NULL || cfg->state_dir == NULL || cfg->state_dir[0] == '\0')
+		return "/tmp";
+	return arena_printf(r->a, "%s/tmp", cfg->state_dir);
+}
+
+static int take_part(void *arg, struct str piece, struct err *err)
+{
+	return multipart_feed(arg, piece, err);
+}
+
+static int take_upload(void *arg, struct str piece, struct err *err)
+{
+	return upload_add(arg, piece, err);
+}
+
+static int read_multipart(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct multipart *m = multipart_new(r->a, r->content_type, upload_dir(r), &err);
+
+	if (m == NULL)
+		return refuse(r, &err);
+	if (each_piece(r, take_part, m) != 0)
+		return -1;
+	if (multipart_end(m, &r->form, &r->files, &r->nfiles, &err) != 0)
+		return refuse(r, &err);
+	return 0;
+}
+
+static int read_urlencoded(struct req *r)
+{
+	struct err err = ERR_INIT;
+	uint64_t limit = r->route->body_limit;
+
+	if (limit > LIMIT_BODY_FORM && (r->route->flags & ROUTE_UPLOAD) != 0)
+		limit = LIMIT_BODY_JSON;	/* pasted CSV */
+	if (read_body(r, limit) != 0)
+		return -1;
+	return form_parse(r->a, r->body, &r->form, &err) == 0 ? 0 : refuse(r, &err);
+}
+
+static int read_json(struct req *r)
+{
+	struct err err = ERR_INIT;
+	uint64_t limit = r->route->body_limit;
+
+	if (limit > LIMIT_JSON_BYTES)
+		limit = LIMIT_JSON_BYTES;
+	if (read_body(r, limit) != 0)
+		return -1;
+	if (r->body.n == 0)
+		return 0;
+	r->json = json_parse(r->a, r->body, &err);
+	return r->json != NULL ? 0 : refuse(r, &err);
+}
+
+static int read_file(struct req *r)
+{
+	struct upload *u = upload_new(r->a, upload_dir(r));
+	struct http_file *f = arena_zalloc(r->a, sizeof(*f));
+	struct err err = ERR_INIT;
+
+	if (each_piece(r, take_upload, u) != 0)
+		return -1;
+	f->field = STR("");
+	f->filename = STR("");
+	f->content_type = r->content_type;
+	if (upload_end(u, f, &err) != 0)
+		return refuse(r, &err);
+	r->files = f;
+	r->nfiles = f->size != 0 ? 1 : 0;
+	return 0;
+}
+
+static int wrong_type(struct req *r, const char *wanted)
+{
+	res_problem(r, 415, "The body must be %s", wanted);
+	return -1;
+}
+
+static int take_body(struct req *r)
+{
+	struct http_conn *c = conn_of(r);
+	unsigned flags = r->route->flags;
+	struct str type = media_type(r->content_type);
+	bool is_json = str_ieq(type, STR("application/json"));
+	bool is_form = str_ieq(type, STR("application/x-www-form-urlencoded"));
+	bool is_multipart = str_ieq(type, STR("multipart/form-data"));
+	bool is_page = (flags & (ROUTE_PAGE | ROUTE_FORM)) != 0;
+
+	if (!expects_body(r, c))
+		return 0;
+	if (r->route->body_limit == 0 && c->io != NULL && c->content_length < 0) {
+		/* No length was given; none may come. */
+		return read_unknown(r, c, 0);
+	}
+	if ((flags & ROUTE_RAW) != 0)
+		return read_body(r, r->route->body_limit);
+	if (is_multipart && ((flags & ROUTE_UPLOAD) != 0 || is_page))
+		return read_multipart(r);
+	if (is_form && is_page)
+		return read_urlencoded(r);
+	if (is_json && !is_page)
+		return read_json(r);
+	if ((flags & ROUTE_UPLOAD) != 0)
+		return read_file(r);
+	/* Bodies that turn out empty have no type and need none. */
+	if (type.n == 0 && c->io != NULL && c->content_length < 0) {
+		if (read_unknown(r, c, r->route->body_limit) != 0)
+			return -1;
+		if (r->body.n == 0 || (flags & (ROUTE_API | ROUTE_PAGE | ROUTE_FORM)) == 0)
+			return 0;
+	}
+	if ((flags & ROUTE_API) != 0)
+		return wrong_type(r, "application/json");
+	if (is_page)
+		return wrong_type(r, "a form");
+	return read_body(r, r->route->body_limit);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------ */
+
+static int check_csrf(struct req *r)
+{
+	struct str given;
+
+	if ((r->route->flags & ROUTE_CSRF) == 0 || is_safe(r->method))
+		return 0;
+	given = req_form(r, "_csrf");
+	if (given.n == 0)
+		given = req_header(r, "x-csrf-token");
+	if (r->actor.csrf != NULL && r->actor.csrf[0] != '\0' && given.n != 0 &&
+	    mem_equal_ct(given.p, given.n, r->actor.csrf, strlen(r->actor.csrf)))
+		return 0;
+	res_problem(r, 403, "The form is out of date: go back, reload the page and send it again");
+	return -1;
+}
+
+static void run_handler(struct req *r, const struct router_hooks *hooks)
+{
+	struct http_conn *c = conn_of(r);
+	bool is_keyed = (r->route->flags & ROUTE_IDEMPOTENT) != 0 &&
+	    hooks->idempotency_before != NULL && req_header(r, "idempotency-key").p != NULL;
+	int rc;
+
+	if (is_keyed) {
+		rc = hooks->idempotency_before(r);
+		if (rc < 0 && !c->has_answer)
+			res_problem(r, 503, "The Idempotency-Key cannot be checked at the moment");
+		if (rc != 0)
+			return;
+	}
+	rc = r->route->handler(r);
+	if (rc != 0 && r->res.sent) {
+		c->is_cut = true;
+	} else if (rc != 0 && !c->has_answer) {
+		log_error("http.handler.failed", LOG_S("route", r->route->pattern));
+		res_problem(r, 500, NULL);
+	} else if (!r->res.sent && (!buf_ok(r->res.body) || !buf_ok(r->res.headers))) {
+		log_error("http.answer.too_large", LOG_S("route", r->route->pattern));
+		res_problem(r, 500, "The answer would be too large");
+	}
+	if (is_keyed && hooks->idempotency_after != NULL)
+		hooks->idempotency_after(r);
+}
+
+void router_dispatch(const struct router *rt, struct req *r)
+{
+	const struct router_hooks *hooks = router_hooks_of(rt);
+	struct http_conn *c = conn_of(r);
+
+	c->hooks = hooks;
+	if (find_route(rt, r) != 0)
+		return;
+	if (c->content_length > 0 && (uint64_t)c->content_length > r->route->body_limit) {
+		body_too_large(r);
+		return;
+	}
+	if (check_person(r, hooks) != 0 || take_body(r) != 0 || check_csrf(r) != 0)
+		return;
+	run_handler(r, hooks);
+}
