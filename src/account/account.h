@@ -16,11 +16,34 @@ int account_key_create(struct app *app, struct arena *a, const struct uuid *acco
     const char *name, uint64_t permissions, int64_t expires_us, struct uuid *id, const char **key,
     struct err *err);
 
+/* Ends a key at once on this host, within CACHE_TTL_US elsewhere. account_id NULL: a key of any account (the
+ * operator's tool). r as for audit_write. 1 revoked now, 2 it was already, 0 no such key, -1. */
+int account_key_revoke(struct app *app, struct arena *a, const struct req *r,
+    const struct uuid *account_id, const struct uuid *id, struct err *err);
+/* [{id,name,createdAt,users}] of every account; arena-owned. */
+json_t *account_list_json(struct app *app, struct arena *a, struct err *err);
+/* Adds a person to an account; *user_is_new tells whether password was used: a known email keeps its own. */
+int account_user_add(struct app *app, struct arena *a, const struct uuid *account_id,
+    const char *email, const char *name, const char *password, const char *role,
+    struct uuid *user_id, bool *user_is_new, struct err *err);
+/* A new password ends all sessions and tokens of the user. ERR_NOT_FOUND. */
+int account_user_password_set(struct app *app, struct arena *a, const char *email,
+    const char *password, struct err *err);
+/* Turns the second factor on, *uri being the otpauth: address for the authenticator (its only
+ * appearance), or with uri NULL off. ERR_NOT_FOUND. */
+int account_user_totp_set(struct app *app, struct arena *a, const char *email, const char **uri,
+    struct err *err);
+/* The address of the one-time page that makes the first admin, valid a day; ERR_CONFLICT when there is a
+ * user already. */
+int account_setup_link(struct app *app, struct arena *a, const char **url, struct err *err);
+/* Tells every cache of this host that people, keys or sessions have changed. */
+void account_changed(struct app *app);
+
 /* The router's authenticate hook: session cookie for page routes, x-api-key / Authorization for API
  * routes; caches answers CACHE_TTL_US while shared_generation stands; enforces the per-key rate limit
  * (RateLimit-* headers, 429). */
 int account_authenticate(struct req *r);
-/* Name of the session cookie. */
+/* Name of the session cookie; where base_url is https, "__Host-" stands before it. */
 extern const char account_session_cookie[];
 
 /* One row of the audit log, in the caller's transaction or alone. actor and address from r (r may be NULL:

@@ -1,0 +1,332 @@
+/* The JSON handlers: token, me, API keys. */
+#include "account/account-internal.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/limits.h"
+
+/* ---- reading bodies -------------------------------------------------------------------------- */
+
+static int read_object(struct req *r, const char *const *keys, struct err *err)
+{
+	if (!json_is_object(r->json))
+		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
+	return json_only_keys(r->json, keys, err);
+}
+
+/* A text member; absent is "" unless it is needed. */
+static struct str text_member(struct req *r, const char *key, bool is_needed)
+{
+	json_t *v = json_object_get(r->json, key);
+
+	if (json_is_string(v))
+		return (struct str){json_string_value(v), json_string_length(v)};
+	if (v != NULL && !json_is_null(v))
+		req_invalid(r, key, "must be a text");
+	else if (is_needed)
+		req_invalid(r, key, "is needed");
+	return STR("");
+}
+
+/* ---- POST /auth/token ------------------------------------------------------------------------ */
+
+struct token_request {
+	const char *email;
+	struct str password, totp;
+	struct uuid account_id;
+	bool names_account, account_is_id;
+};
+
+static int read_token_request(struct req *r, struct token_request *out)
+{
+	static const char *const keys[] = {"email", "password", "accountId", "totp", NULL};
+	struct err err = ERR_INIT;
+	struct str email, account;
+
+	if (read_object(r, keys, &err) != 0)
+		return res_error(r, &err), -1;
+	email = text_member(r, "email", true);
+	out->password = text_member(r, "password", true);
+	out->totp = text_member(r, "totp", false);
+	account = text_member(r, "accountId", false);
+	if (req_has_invalid(r))
+		return res_invalid(r), -1;
+	out->names_account = account.n > 0;
+	out->account_is_id = uuid_parse(account, &out->account_id);
+	out->email = account_email_normal(r->a, email, &err);
+	return out->email == NULL ? res_error(r, &err), -1 : 0;
+}
+
+static int too_often(struct req *r, int64_t wait_s)
+{
+	res_headerf(r, "Retry-After", "%lld", (long long)wait_s);
+	return res_problem(r, 429, "Too many sign-ins; try again in %lld s", (long long)wait_s);
+}
+
+static int answer_token(struct req *r, const struct account_member *m)
+{
+	struct err err = ERR_INIT;
+	char *token = token_make(r->app, r->a, m, clock_now_us(), &err);
+	json_t *o;
+
+	if (token == NULL)
+		return res_error(r, &err);
+	/* The person is known now: the log shall name them. */
+	actor_of_member(&r->actor, m);
+	r->actor.kind = ACTOR_TOKEN;
+	if (audit_write(
+		r->app, r, &m->account_id, "token.create", "user", &m->user_id, NULL, &err) != 0)
+		return res_error(r, &err);
+	o = json_object();
+	json_set_str(o, "accessToken", token);
+	json_set_str(o, "tokenType", "Bearer");
+	json_set_int(o, "expiresIn", r->app->config->jwt_ttl_s);
+	json_set_str(o, "accountId", uuid_dup(r->a, m->account_id));
+	res_header(r, "Cache-Control", "no-store");
+	return res_json(r, 200, o);
+}
+
+int account_api_token(struct req *r)
+{
+	struct token_request q = {0};
+	struct account_member m;
+	struct err err = ERR_INIT;
+	int64_t wait_s;
+
+	if (read_token_request(r, &q) != 0)
+		return 0;
+	wait_s = login_wait_s(r, q.email);
+	if (wait_s > 0)
+		return too_often(r, wait_s);
+	switch (login_check(r, q.email, q.password, q.totp, &q.account_id, &m, &err)) {
+	case LOGIN_OK:
+		/* What is no id is no account of theirs either. */
+		if (q.names_account && !q.account_is_id)
+			break;
+		return answer_token(r, &m);
+	case LOGIN_WRONG:
+		return res_problem(r, 401, "The email or the password is wrong");
+	case LOGIN_WANTS_TOTP:
+		return res_problem(r, 401, "The second factor is missing: send totp");
+	case LOGIN_NO_ACCOUNT:
+		break;
+	case LOGIN_FAILED:
+		return res_error(r, &err);
+	}
+	if (!q.names_account)
+		return res_problem(r, 403, "This person belongs to no account");
+	return res_problem(r, 404, "There is no such account");
+}
+
+/* ---- GET /me --------------------------------------------------------------------------------- */
+
+int account_api_me(struct req *r)
+{
+	static const char *const kinds[] = {[ACTOR_NONE] = "",
+	    [ACTOR_SESSION] = "session",
+	    [ACTOR_KEY] = "key",
+	    [ACTOR_TOKEN] = "token"};
+	const struct actor *actor = &r->actor;
+	json_t *o = json_object();
+
+	json_set_str(o, "kind", kinds[actor->kind]);
+	json_set_str(o, "accountId", uuid_dup(r->a, actor->account_id));
+	json_set_str(o, "accountName", actor->account_name);
+	if (actor->kind == ACTOR_KEY) {
+		json_set_str(o, "keyId", uuid_dup(r->a, actor->key_id));
+	} else {
+		json_set_str(o, "userId", uuid_dup(r->a, actor->user_id));
+		json_set_str(o, "email", actor->email);
+		json_set_str(o, "role", actor->role);
+	}
+	json_set_str(o, "name", actor->name);
+	json_set(o, "permissions", permission_list_json(actor->permissions));
+	return res_json(r, 200, o);
+}
+
+/* ---- API keys -------------------------------------------------------------------------------- */
+
+static int no_such_key(struct req *r)
+{
+	return res_problem(r, 404, "There is no such API key");
+}
+
+int account_api_keys_list(struct req *r)
+{
+	const char *scope = arena_printf(r->a, "api-keys:%s", uuid_dup(r->a, r->actor.account_id));
+	struct page_query q;
+	struct uuid before = {{0}};
+	struct account_key *keys;
+	struct err err = ERR_INIT;
+	int64_t total, unused, offset;
+	const char *next = NULL;
+	json_t *data;
+	size_t n;
+
+	if (!req_page_query(r, &q) ||
+	    (q.cursor.p != NULL && !cursor_read(r, scope, q.cursor, &unused, &before)))
+		return res_invalid(r);
+	offset = q.page > 0 ? (q.page - 1) * q.limit : 0;
+	if (store_keys(r->app->db, r->a, &r->actor.account_id, &before, offset, q.limit + 1, &keys,
+		&n, &err) != 0 ||
+	    store_keys_count(r->app->db, r->a, &r->actor.account_id, &total, &err) != 0)
+		return res_error(r, &err);
+	if (n > (size_t)q.limit) {
+		n = (size_t)q.limit;
+		next = cursor_make(r, scope, 0, keys[n - 1].id);
+	}
+	data = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(data, key_json(&keys[i]));
+	return res_json(r, 200, page_envelope(&q, data, total, true, next));
+}
+
+/* The key of the path, of this account: 1, or 0 when the answer is given. */
+static int wanted_key(struct req *r, struct account_key *k)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = store_key(r->app->db, r->a, &r->actor.account_id, &id, k, &err);
+	if (found < 0)
+		res_error(r, &err);
+	else if (found == 0)
+		no_such_key(r);
+	return found == 1;
+}
+
+int account_api_keys_get(struct req *r)
+{
+	struct account_key k;
+
+	return wanted_key(r, &k) ? res_json(r, 200, key_json(&k)) : 0;
+}
+
+/* Reads the members that are there over what *k holds; complaints are gathered. */
+static void read_key_members(struct req *r, struct account_key *k)
+{
+	const json_t *permissions = json_object_get(r->json, "permissions");
+	const json_t *expires = json_object_get(r->json, "expiresAt");
+	struct err err = ERR_INIT;
+
+	if (json_object_get(r->json, "name") != NULL)
+		k->name = arena_strdup(r->a, text_member(r, "name", true).p);
+	if (key_name_check(str_from(k->name), &err) != 0 && !req_has_invalid(r))
+		req_invalid(r, "name", "%s", err.msg);
+	err_clear(&err);
+	if (permissions != NULL && permission_from_json(permissions, &k->permissions, &err) != 0)
+		req_invalid(r, "permissions", "%s", err.msg);
+	else if (k->permissions == 0)
+		req_invalid(r, "permissions", "at least one is needed");
+	if (json_is_null(expires)) {
+		k->expires_us = 0;
+	} else if (expires != NULL) {
+		if (!clock_parse_iso(text_member(r, "expiresAt", true), &k->expires_us) ||
+		    k->expires_us <= clock_now_us())
+			req_invalid(r, "expiresAt", "must be an ISO 8601 time to come");
+	}
+}
+
+/* Nobody passes on more than they have; 0, or -1 when refused. */
+static int check_grant(struct req *r, uint64_t granted)
+{
+	uint64_t missing = granted & ~r->actor.permissions;
+
+	if (missing == 0)
+		return 0;
+	res_problem(
+	    r, 403, "A key cannot be given what its maker lacks: %s", permission_name(missing));
+	return -1;
+}
+
+int account_api_keys_create(struct req *r)
+{
+	static const char *const keys[] = {"name", "permissions", "expiresAt", NULL};
+	struct account_key k = {.name = ""}, made;
+	struct err err = ERR_INIT;
+	struct uuid id;
+	const char *text;
+	json_t *o;
+
+	if (read_object(r, keys, &err) != 0)
+		return res_error(r, &err);
+	read_key_members(r, &k);
+	if (req_has_invalid(r))
+		return res_invalid(r);
+	if (check_grant(r, k.permissions) != 0)
+		return 0;
+	if (key_create_by(r->app, r->a, &r->actor.account_id, r, k.name, k.permissions,
+		k.expires_us, &id, &text, &err) != 0 ||
+	    store_key(r->app->db, r->a, &r->actor.account_id, &id, &made, &err) != 1)
+		return res_error(r, &err);
+	o = key_json(&made);
+	json_set_str(o, "key", text);
+	res_headerf(r, "Location", "/connect/v1/api-keys/%s", uuid_dup(r->a, id));
+	res_header(r, "Cache-Control", "no-store");
+	return res_json(r, 201, o);
+}
+
+struct key_update {
+	const struct account_key *key;
+	struct str permissions;
+};
+
+static int update_key(struct db *db, void *arg, struct err *err)
+{
+	const struct key_update *u = arg;
+
+	return store_key_update(db, u->key, u->permissions, err);
+}
+
+static int store_key_change(struct req *r, const struct account_key *k, struct err *err)
+{
+	json_t *names = json_own(r->a, permission_list_json(k->permissions));
+	json_t *details = json_own(r->a, json_object());
+	struct key_update update = {k, json_text(r->a, names)};
+	const struct audited_change change = {r->app, r, &k->account_id, &k->id, "api_key.update",
+	    "api_key", details, update_key, &update};
+
+	json_set_str(details, "name", k->name);
+	json_object_set(details, "permissions", names);
+	return audited_change(&change, err);
+}
+
+int account_api_keys_update(struct req *r)
+{
+	static const char *const keys[] = {"name", "permissions", "expiresAt", NULL};
+	struct account_key k;
+	struct err err = ERR_INIT;
+	uint64_t before;
+
+	if (!wanted_key(r, &k))
+		return 0;
+	if (read_object(r, keys, &err) != 0)
+		return res_error(r, &err);
+	before = k.permissions;
+	read_key_members(r, &k);
+	if (req_has_invalid(r))
+		return res_invalid(r);
+	if (check_grant(r, k.permissions & ~before) != 0)
+		return 0;
+	if (k.revoked_us != 0)
+		return res_problem(r, 409, "This key is revoked");
+	if (store_key_change(r, &k, &err) != 0)
+		return res_error(r, &err);
+	return res_json(r, 200, key_json(&k));
+}
+
+int account_api_keys_delete(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+	int rc;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	rc = account_key_revoke(r->app, r->a, r, &r->actor.account_id, &id, &err);
+	if (rc < 0)
+		return res_error(r, &err);
+	return rc == 0 ? no_such_key(r) : res_empty(r, 204);
+}

@@ -1,0 +1,229 @@
+/* What the files of this module share and no other module may use. */
+#ifndef ACCOUNT_ACCOUNT_INTERNAL_H
+#define ACCOUNT_ACCOUNT_INTERNAL_H
+
+#include "account/account.h"
+#include "crypto/hash.h"
+
+/* A SHA-256 as the key of a row or of a cache entry. */
+struct digest {
+	unsigned char b[SHA256_SIZE];
+};
+struct digest digest_of(struct str secret);
+
+/* ---- account-store.c: every statement of the module ------------------------------------------ */
+struct account_user {
+	struct uuid id;
+	const char *email, *name, *password_hash;
+	struct str totp_secret;	/* sealed; {NULL,0}: no second factor */
+	bool is_disabled;
+};
+/* A person within one account, as an actor needs them. */
+struct account_member {
+	struct uuid account_id, user_id;
+	const char *account_name, *role, *email, *name, *password_hash;
+};
+struct account_session {
+	struct account_member member;
+	const char *csrf;
+	int64_t last_seen_us, expires_us;
+};
+struct account_key {
+	struct uuid id, account_id;
+	const char *name, *prefix, *account_name;
+	uint64_t permissions;
+	int64_t created_us, expires_us, last_used_us, revoked_us;	/* 0: not */
+};
+
+/* Look-ups: 1, 0, -1. email is normalised already. */
+int store_user_by_email(struct db *db, struct arena *a, const char *email,
+    struct account_user *out, struct err *err);
+int store_user_insert(struct db *db, const struct uuid *id, const char *email, const char *name,
+    const char *password_hash, int64_t now_us, struct err *err);
+int store_user_password(struct db *db, const struct uuid *id, const char *password_hash,
+    struct err *err);
+int store_user_totp(struct db *db, const struct uuid *id, struct str sealed, struct err *err);
+int store_user_any(struct db *db, struct arena *a, bool *is_there, struct err *err);
+int store_account_insert(struct db *db, const struct uuid *id, const char *name, int64_t now_us,
+    struct err *err);
+int store_account_exists(struct db *db, struct arena *a, const struct uuid *id, struct err *err);
+int store_member_set(struct db *db, const struct uuid *account_id, const struct uuid *user_id,
+    const char *role, int64_t now_us, struct err *err);
+/* account_id nil: the user's oldest membership. Not for disabled users. */
+int store_member(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *user_id, struct account_member *out, struct err *err);
+
+int store_session_insert(struct db *db, const struct digest *id, const struct account_member *m,
+    const char *csrf, struct str remote_addr, struct str user_agent, int64_t now_us,
+    int64_t expires_us, struct err *err);
+int store_session(struct db *db, struct arena *a, const struct digest *id,
+    struct account_session *out, struct err *err);
+int store_session_touch(struct db *db, const struct digest *id, int64_t now_us, struct err *err);
+int store_session_delete(struct db *db, const struct digest *id, struct err *err);
+int store_sessions_delete_of(struct db *db, const struct uuid *user_id, struct err *err);
+
+int store_key_insert(struct db *db, const struct account_key *k, const struct digest *hash,
+    struct str permissions, const struct uuid *created_by, struct err *err);
+int store_key_by_hash(struct db *db, struct arena *a, const struct digest *hash,
+    struct account_key *out, struct err *err);
+int store_key(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
+    struct account_key *out, struct err *err);
+int store_key_touch(struct db *db, const struct uuid *id, int64_t now_us, struct err *err);
+/* Newest first, below before (nil: from the newest) or from an offset. */
+int store_keys(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *before, int64_t offset, int64_t limit, struct account_key **out, size_t *n,
+    struct err *err);
+int store_keys_count(struct db *db, struct arena *a, const struct uuid *account_id, int64_t *count,
+    struct err *err);
+int store_key_update(struct db *db, const struct account_key *k, struct str permissions,
+    struct err *err);
+/* account_id NULL: of any account (the operator's tool). *was_live: it was not revoked before. */
+int store_key_revoke(struct db *db, const struct uuid *account_id, const struct uuid *id,
+    int64_t now_us, bool *was_live, struct err *err);
+int store_key_account(struct db *db, struct arena *a, const struct uuid *id,
+    struct uuid *account_id, struct err *err);
+
+int store_once_insert(struct db *db, const struct digest *id, const char *purpose, int64_t now_us,
+    int64_t expires_us, struct err *err);
+/* 1 valid now, 0 not. */
+int store_once_valid(struct db *db, struct arena *a, const struct digest *id, const char *purpose,
+    int64_t now_us, struct err *err);
+/* Uses it up: 1 when this call did, 0 when it was not there to use. */
+int store_once_take(struct db *db, const struct digest *id, const char *purpose, int64_t now_us,
+    struct err *err);
+
+struct idempotency_row {
+	struct digest request;
+	int64_t status;		/* 0: still running */
+	const char *content_type, *headers;
+	struct str body;	/* sealed */
+	int64_t created_us;
+};
+/* 1 inserted, 0 the key is there already, -1. */
+int store_idempotency_insert(struct db *db, const struct uuid *account_id,
+    const struct digest *key, const struct digest *request, int64_t now_us, struct err *err);
+int store_idempotency(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct digest *key, struct idempotency_row *out, struct err *err);
+/* Takes an unfinished or outdated row over from the request that left it: 1, or 0 when another did. */
+int store_idempotency_take_over(struct db *db, const struct uuid *account_id,
+    const struct digest *key, const struct digest *request, int64_t seen_us, int64_t now_us,
+    struct err *err);
+int store_idempotency_finish(struct db *db, const struct uuid *account_id,
+    const struct digest *key, const struct idempotency_row *row, struct err *err);
+int store_idempotency_delete(struct db *db, const struct uuid *account_id,
+    const struct digest *key, int64_t created_us, struct err *err);
+
+struct audit_row {
+	struct uuid id, account_id, actor_id, object_id;
+	int64_t at_us;
+	const char *actor_kind, *action, *object_kind;
+	struct str actor_name, remote_addr, request_id, details;
+};
+int store_audit_insert(struct db *db, const struct audit_row *row, struct err *err);
+int store_purge(struct db *db, int64_t now_us, int64_t idle_us, struct err *err);
+
+/* ---- account.c: people and their input ------------------------------------------------------- */
+/* Trimmed and lower-cased (ASCII); NULL and ERR_INVALID on field "email" for what is no address. */
+char *account_email_normal(struct arena *a, struct str text, struct err *err);
+int account_password_check(struct str password, struct err *err);
+/* At most max_chars code points of text as valid UTF-8 without control characters (others become '?'). */
+struct str account_text_clip(struct arena *a, struct str text, size_t max_chars);
+/* Uses up a set-up token and makes the first account and admin, all or nothing. 1; 0 when the token
+ * does not hold (any more); -1. */
+int account_setup(struct app *app, struct arena *a, struct str token, const char *account_name,
+    const char *email, const char *user_name, const char *password, struct account_member *out,
+    struct err *err);
+int account_setup_token_is_valid(struct app *app, struct arena *a, struct str token,
+    struct err *err);
+
+/* ---- login.c: email and password ------------------------------------------------------------- */
+/* Counts an attempt from this address for this email; seconds to wait, or 0 to go on. */
+int64_t login_wait_s(struct req *r, const char *email);
+enum login_answer {
+	LOGIN_FAILED = -1,	/* err is set */
+	LOGIN_WRONG = 0,	/* unknown, disabled, wrong password or second factor: nobody learns which */
+	LOGIN_OK = 1,
+	LOGIN_NO_ACCOUNT = 2,	/* the person is right, the account is not theirs */
+	LOGIN_WANTS_TOTP = 3,	/* the password is right, a second factor is missing */
+};
+/* account_id nil: the oldest membership. Costs a yescrypt in every case. Audits failures. */
+enum login_answer login_check(struct req *r, const char *email, struct str password,
+    struct str totp, const struct uuid *account_id, struct account_member *out, struct err *err);
+
+/* ---- totp.c: RFC 6238, SHA-1, six digits, 30 s ------------------------------------------------ */
+/* What a user's secret is sealed with. */
+struct str totp_context(struct arena *a, const struct uuid *user_id);
+unsigned totp_at(struct str secret, int64_t step);
+/* A code of this step or a neighbour; *step is the one it matched. */
+bool totp_is_right(struct str secret, struct str code, int64_t now_us, int64_t *step);
+
+/* ---- token.c: the bearer token ---------------------------------------------------------------- */
+struct token_claims {
+	struct uuid user_id, account_id;
+	int64_t expires_us;
+	const char *version;
+};
+/* What ties tokens to a password: those made before it changed no longer hold. */
+const char *token_version(struct app *app, struct arena *a, const char *password_hash);
+char *token_make(struct app *app, struct arena *a, const struct account_member *m, int64_t now_us,
+    struct err *err);
+bool token_read(struct app *app, struct arena *a, struct str text, int64_t now_us,
+    struct token_claims *out);
+
+/* ---- audit.c ---------------------------------------------------------------------------------- */
+/* A change and its row of the log, together or not at all. change answers 0, 1 when there was nothing
+ * to change (nothing is logged), -1; it may be run again. object_id is read after it. */
+struct audited_change {
+	struct app *app;
+	const struct req *r;
+	const struct uuid *account_id, *object_id;
+	const char *action, *object_kind;
+	const json_t *details;
+	int (*change)(struct db *db, void *arg, struct err *err);
+	void *arg;
+};
+int audited_change(const struct audited_change *c, struct err *err);
+
+/* ---- actor-cache.c: who is behind a credential, for a moment ----------------------------------- */
+/* NULL when absent, older than CACHE_TTL_US, of another generation, or expired. Borrowed until the next put. */
+const struct actor *actor_cache_get(const struct digest *credential, uint64_t generation,
+    int64_t mono_us, int64_t now_us);
+/* generation and mono_us are of before the look-up. expires_us 0: never. Text is copied. */
+void actor_cache_put(const struct digest *credential, uint64_t generation, int64_t mono_us,
+    int64_t expires_us, const struct actor *actor);
+void actor_cache_clear(void);
+
+/* ---- session.c -------------------------------------------------------------------------------- */
+/* The cookie's name at this address: "__Host-" before it where the address is https. */
+const char *session_cookie_name(const struct req *r, const char *base);
+/* Makes a session, sets its cookie and r->actor; ends the one that the request came with. */
+int session_start(struct req *r, const struct account_member *m, struct err *err);
+/* Ends the request's own session, or all of its user; clears the cookie. */
+int session_end(struct req *r, bool everywhere, struct err *err);
+/* The session of a cookie's token: 1 with actor and the time it ends at the latest, 0, -1. */
+int session_find(struct req *r, const struct digest *id, struct actor *actor, int64_t *expires_us,
+    struct err *err);
+bool session_token_looks_right(struct str text);	/* 43 base64url characters */
+void actor_of_member(struct actor *actor, const struct account_member *m);
+/* Forms shown to nobody in particular: a random cookie and its HMAC in the form. */
+const char *form_csrf_issue(struct req *r);
+bool form_csrf_is_right(struct req *r);
+/* text when it is a path within /admin of this site, else "/admin". */
+const char *session_next_path(struct arena *a, struct str text);
+
+/* ---- api-key.c --------------------------------------------------------------------------------- */
+bool key_looks_right(struct str text);	/* "ck_" and 43 base64url characters */
+int key_name_check(struct str name, struct err *err);
+/* account_key_create with the maker in r (NULL: the operator). */
+int key_create_by(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct req *r, const char *name, uint64_t permissions, int64_t expires_us,
+    struct uuid *id, const char **key, struct err *err);
+/* The key behind a credential: 1, 0 (absent, revoked, expired), -1. Notes the use once a minute. */
+int key_find(struct app *app, struct arena *a, const struct digest *hash, struct account_key *out,
+    struct err *err);
+json_t *key_json(const struct account_key *k);
+
+/* ---- idempotency.c ------------------------------------------------------------------------------ */
+int idempotency_request_digest(const struct req *r, struct digest *out, struct err *err);
+
+#endif

@@ -1,0 +1,453 @@
+/* Accounts and people: what makes and changes them. */
+#include "account/account-internal.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/limits.h"
+#include "base/shared.h"
+#include "crypto/aead.h"
+#include "crypto/password.h"
+#include "crypto/random.h"
+
+#define PASSWORD_LEAST 8u /* NIST SP 800-63B §5.1.1 */
+#define SETUP_VALID_US DAY_US
+#define TOTP_SECRET_BYTES 20u /* RFC 4226 §4 R6 */
+#define ROLE_ADMIN "admin"
+static const char setup_purpose[] = "setup";
+
+struct digest digest_of(struct str secret)
+{
+	struct digest d;
+
+	sha256(secret, d.b);
+	return d;
+}
+
+void account_changed(struct app *app)
+{
+	if (app->shared != NULL)
+		shared_generation_bump(app->shared);
+}
+
+/* ---- input ----------------------------------------------------------------------------------- */
+
+static bool is_email_char(unsigned char c)
+{
+	return c > ' ' && c != 0x7f && strchr("()<>[]\\,;:\"", c) == NULL;
+}
+
+char *account_email_normal(struct arena *a, struct str text, struct err *err)
+{
+	struct str s = str_trim(text);
+	size_t at = 0, ats = 0;
+	char *out;
+
+	if (s.n == 0 || s.n > LIMIT_EMAIL_BYTES || !utf8_is_valid(s))
+		goto bad;
+	out = arena_strndup(a, s.p, s.n);
+	for (size_t i = 0; i < s.n; i++) {
+		if (!is_email_char((unsigned char)out[i]))
+			goto bad;
+		if (out[i] == '@') {
+			at = i;
+			ats++;
+		}
+		if (out[i] >= 'A' && out[i] <= 'Z')
+			out[i] = (char)(out[i] - 'A' + 'a');
+	}
+	if (ats != 1 || at == 0 || at + 1 == s.n)
+		goto bad;
+	return out;
+bad:
+	err_field(err, ERR_INVALID, "email", "must be an email address");
+	return NULL;
+}
+
+int account_password_check(struct str password, struct err *err)
+{
+	if (password.n < PASSWORD_LEAST)
+		return err_field(err, ERR_INVALID, "password", "must have at least %u characters",
+		    PASSWORD_LEAST);
+	if (password.n > LIMIT_PASSWORD_BYTES)
+		return err_field(err, ERR_INVALID, "password", "must have at most %u bytes",
+		    LIMIT_PASSWORD_BYTES);
+	if (!utf8_is_valid(password))
+		return err_field(err, ERR_INVALID, "password", "must be UTF-8 text");
+	return 0;
+}
+
+static int check_name(const char *field, struct str name, struct err *err)
+{
+	if (str_trim(name).n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
+		return err_field(
+		    err, ERR_INVALID, field, "must have 1 to %u bytes", LIMIT_NAME_BYTES);
+	return 0;
+}
+
+struct str account_text_clip(struct arena *a, struct str text, size_t max_chars)
+{
+	bool is_text = utf8_is_valid(text);
+	char *out = arena_strndup(a, text.n == 0 ? "" : text.p, text.n);
+	size_t n = 0, chars = 0;
+
+	for (; n < text.n; n++) {
+		unsigned char c = (unsigned char)out[n];
+		bool starts_char = !is_text || (c & 0xc0) != 0x80;
+
+		if (starts_char && chars++ == max_chars)
+			break;
+		if (c < ' ' || c == 0x7f || (!is_text && c >= 0x80))
+			out[n] = '?';
+	}
+	out[n] = '\0';
+	return (struct str){out, n};
+}
+
+/* What a person is called who has given no name: the email's local part. */
+static const char *name_of_email(struct arena *a, const char *email)
+{
+	return arena_strndup(a, email, strcspn(email, "@"));
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+struct making {
+	struct app *app;
+	struct arena *a;
+	const char *account_name, *email, *user_name, *role;
+	const char *password_hash;  /* NULL: the user must be known */
+	const struct digest *setup; /* a token to use up first, or NULL */
+	bool makes_account;
+	/* results */
+	struct uuid account_id, user_id;
+	bool user_is_new, setup_held;
+};
+
+static int find_or_make_user(struct db *db, struct making *m, int64_t now_us, struct err *err)
+{
+	struct account_user user;
+	int found = store_user_by_email(db, m->a, m->email, &user, err);
+
+	if (found < 0)
+		return -1;
+	m->user_is_new = found == 0;
+	if (found == 1) {
+		m->user_id = user.id;
+		return 0;
+	}
+	if (m->password_hash == NULL)
+		return err_field(err, ERR_INVALID, "password", "is needed for a new user");
+	m->user_id = uuid_new();
+	return store_user_insert(
+	    db, &m->user_id, m->email, m->user_name, m->password_hash, now_us, err);
+}
+
+/* The link of another first admin is worth nothing once there is one. */
+static int take_setup(struct db *db, struct making *m, int64_t now_us, struct err *err)
+{
+	bool has_users;
+	int took = store_once_take(db, m->setup, setup_purpose, now_us, err);
+
+	if (took < 0 || store_user_any(db, m->a, &has_users, err) != 0)
+		return -1;
+	m->setup_held = took == 1 && !has_users;
+	return 0;
+}
+
+static int make(struct db *db, void *arg, struct err *err)
+{
+	struct making *m = arg;
+	int64_t now_us = clock_now_us();
+	const char *action = "user.add";
+
+	if (m->setup != NULL) {
+		if (take_setup(db, m, now_us, err) != 0)
+			return -1;
+		if (!m->setup_held)
+			return 0;
+	}
+	if (find_or_make_user(db, m, now_us, err) != 0)
+		return -1;
+	if (m->makes_account) {
+		m->account_id = uuid_new();
+		action = "account.create";
+		if (store_account_insert(db, &m->account_id, m->account_name, now_us, err) != 0)
+			return -1;
+	}
+	if (store_member_set(db, &m->account_id, &m->user_id, m->role, now_us, err) != 0)
+		return -1;
+	return audit_write(m->app, NULL, &m->account_id, action, "user", &m->user_id, NULL, err);
+}
+
+static int make_checked(struct making *m, const char *email, const char *user_name,
+    const char *password, struct err *err)
+{
+	m->email = account_email_normal(m->a, str_from(email), err);
+	if (m->email == NULL)
+		return -1;
+	if (user_name != NULL && *user_name != '\0') {
+		if (check_name("name", str_from(user_name), err) != 0)
+			return -1;
+		m->user_name = user_name;
+	} else {
+		m->user_name = name_of_email(m->a, m->email);
+	}
+	if (password != NULL) {
+		if (account_password_check(str_from(password), err) != 0)
+			return -1;
+		m->password_hash = password_hash(m->a, password, err);
+		if (m->password_hash == NULL)
+			return -1;
+	}
+	if (db_transaction(m->app->db, make, m, err) != 0)
+		return -1;
+	account_changed(m->app);
+	return 0;
+}
+
+int account_create(struct app *app, struct arena *a, const char *name, const char *email,
+    const char *password, struct uuid *account_id, struct uuid *user_id, struct err *err)
+{
+	struct making m = {
+	    .app = app, .a = a, .account_name = name, .role = ROLE_ADMIN, .makes_account = true};
+
+	if (check_name("name", str_from(name), err) != 0 ||
+	    make_checked(&m, email, NULL, password, err) != 0)
+		return -1;
+	*account_id = m.account_id;
+	*user_id = m.user_id;
+	return 0;
+}
+
+int account_user_add(struct app *app, struct arena *a, const struct uuid *account_id,
+    const char *email, const char *name, const char *password, const char *role,
+    struct uuid *user_id, bool *user_is_new, struct err *err)
+{
+	struct making m = {.app = app, .a = a, .role = role, .account_id = *account_id};
+	int found;
+
+	if (permission_of_role(role) == 0)
+		return err_field(err, ERR_INVALID, "role", "must be admin, manager or viewer");
+	found = store_account_exists(app->db, a, account_id, err);
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no such account");
+	if (make_checked(&m, email, name, password, err) != 0)
+		return -1;
+	*user_id = m.user_id;
+	*user_is_new = m.user_is_new;
+	return 0;
+}
+
+int account_member_set(struct app *app, const struct uuid *account_id, const struct uuid *user_id,
+    const char *role, struct err *err)
+{
+	if (permission_of_role(role) == 0)
+		return err_field(err, ERR_INVALID, "role", "must be admin, manager or viewer");
+	if (store_member_set(app->db, account_id, user_id, role, clock_now_us(), err) != 0)
+		return -1;
+	account_changed(app);
+	return 0;
+}
+
+/* ---- first run ------------------------------------------------------------------------------- */
+
+int account_setup_link(struct app *app, struct arena *a, const char **url, struct err *err)
+{
+	bool has_users;
+	int64_t now_us = clock_now_us();
+	char *token = random_token(a, 32);
+	struct digest id = digest_of(str_from(token));
+
+	if (store_user_any(app->db, a, &has_users, err) != 0)
+		return -1;
+	if (has_users)
+		return err_set(err, ERR_CONFLICT, "the first user is there already");
+	if (store_once_insert(app->db, &id, setup_purpose, now_us, now_us + SETUP_VALID_US, err) !=
+	    0)
+		return -1;
+	*url = arena_printf(a, "%s/admin/setup?token=%s", app->config->base_url, token);
+	return 0;
+}
+
+int account_setup_token_is_valid(
+    struct app *app, struct arena *a, struct str token, struct err *err)
+{
+	struct digest id = digest_of(token);
+	bool has_users;
+
+	if (token.n == 0)
+		return 0;
+	if (store_user_any(app->db, a, &has_users, err) != 0)
+		return -1;
+	if (has_users)
+		return 0;
+	return store_once_valid(app->db, a, &id, setup_purpose, clock_now_us(), err);
+}
+
+int account_setup(struct app *app, struct arena *a, struct str token, const char *account_name,
+    const char *email, const char *user_name, const char *password, struct account_member *out,
+    struct err *err)
+{
+	struct digest id = digest_of(token);
+	struct making m = {.app = app,
+	    .a = a,
+	    .account_name = account_name,
+	    .role = ROLE_ADMIN,
+	    .makes_account = true,
+	    .setup = &id};
+
+	if (check_name("accountName", str_from(account_name), err) != 0 ||
+	    make_checked(&m, email, user_name, password, err) != 0)
+		return -1;
+	if (!m.setup_held)
+		return 0;
+	return store_member(app->db, a, &m.account_id, &m.user_id, out, err);
+}
+
+/* ---- changing people ------------------------------------------------------------------------- */
+
+static int user_wanted(
+    struct app *app, struct arena *a, const char *email, struct account_user *out, struct err *err)
+{
+	const char *normal = account_email_normal(a, str_from(email), err);
+	int found;
+
+	if (normal == NULL)
+		return -1;
+	found = store_user_by_email(app->db, a, normal, out, err);
+	if (found == 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no user %s", normal);
+	return found == 1 ? 0 : -1;
+}
+
+struct password_change {
+	const struct account_user *user;
+	const char *hash;
+};
+
+static int change_password(struct db *db, void *arg, struct err *err)
+{
+	const struct password_change *c = arg;
+
+	if (store_user_password(db, &c->user->id, c->hash, err) != 0)
+		return -1;
+	return store_sessions_delete_of(db, &c->user->id, err);
+}
+
+/* What happens to a person is written to the log of their oldest account; 0 when they have none. */
+static int oldest_account(struct app *app, struct arena *a, const struct account_user *user,
+    struct uuid *account_id, struct err *err)
+{
+	struct uuid any = {{0}};
+	struct account_member m;
+	int found = store_member(app->db, a, &any, &user->id, &m, err);
+
+	if (found == 1)
+		*account_id = m.account_id;
+	return found;
+}
+
+/* Changes a person and logs it, where there is a log. */
+static int change_user(struct app *app, struct arena *a, const struct account_user *user,
+    const char *action, int (*change)(struct db *, void *, struct err *), void *arg,
+    struct err *err)
+{
+	struct uuid account_id;
+	struct audited_change c = {
+	    app, NULL, &account_id, &user->id, action, "user", NULL, change, arg};
+	int found = oldest_account(app, a, user, &account_id, err);
+
+	if (found < 0)
+		return -1;
+	if (found == 1)
+		return audited_change(&c, err);
+	if (db_transaction(app->db, change, arg, err) != 0)
+		return -1;
+	account_changed(app);
+	return 0;
+}
+
+int account_user_password_set(
+    struct app *app, struct arena *a, const char *email, const char *password, struct err *err)
+{
+	struct account_user user;
+	struct password_change change = {.user = &user};
+
+	if (account_password_check(str_from(password), err) != 0 ||
+	    user_wanted(app, a, email, &user, err) != 0)
+		return -1;
+	change.hash = password_hash(a, password, err);
+	if (change.hash == NULL)
+		return -1;
+	return change_user(app, a, &user, "user.password", change_password, &change, err);
+}
+
+/* RFC 4648 §6 without padding: what authenticators read. */
+static const char *base32(struct arena *a, const unsigned char *p, size_t n)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	char *out = arena_alloc(a, n * 8 / 5 + 2);
+	size_t len = 0;
+	unsigned bits = 0, have = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bits = (bits << 8 | p[i]) & 0xfffu;
+		for (have += 8; have >= 5; have -= 5)
+			out[len++] = digits[bits >> (have - 5) & 31u];
+	}
+	if (have > 0)
+		out[len++] = digits[bits << (5 - have) & 31u];
+	out[len] = '\0';
+	return out;
+}
+
+static const char *otpauth_uri(struct arena *a, const char *email, const unsigned char *secret)
+{
+	struct buf *b = buf_new(a, LIMIT_URL_BYTES);
+
+	buf_str(b, "otpauth://totp/Connect:");
+	percent_encode(b, str_from(email));
+	buf_printf(b, "?secret=%s&issuer=Connect", base32(a, secret, TOTP_SECRET_BYTES));
+	return b->p;
+}
+
+struct totp_change {
+	const struct account_user *user;
+	struct str sealed;
+};
+
+static int change_totp(struct db *db, void *arg, struct err *err)
+{
+	const struct totp_change *c = arg;
+
+	return store_user_totp(db, &c->user->id, c->sealed, err);
+}
+
+int account_user_totp_set(
+    struct app *app, struct arena *a, const char *email, const char **uri, struct err *err)
+{
+	struct account_user user;
+	unsigned char secret[TOTP_SECRET_BYTES];
+	struct totp_change change = {.user = &user};
+
+	if (user_wanted(app, a, email, &user, err) != 0)
+		return -1;
+	if (uri != NULL) {
+		random_bytes(secret, sizeof(secret));
+		change.sealed = aead_seal(app->keys, a, totp_context(a, &user.id),
+		    (struct str){(const char *)secret, sizeof(secret)}, err);
+		if (change.sealed.p == NULL)
+			return -1;
+		*uri = otpauth_uri(a, user.email, secret);
+		explicit_bzero(secret, sizeof(secret));
+	}
+	return change_user(app, a, &user, uri != NULL ? "user.totp_on" : "user.totp_off",
+	    change_totp, &change, err);
+}
+
+int account_purge(struct app *app, struct err *err)
+{
+	return store_purge(app->db, clock_now_us(), app->config->session_idle_s * SECOND_US, err);
+}

@@ -1,0 +1,203 @@
+/* Who asks: the router's hook. A credential seen a moment ago costs no round trip. */
+#include "account/account-internal.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/shared.h"
+
+#define WINDOW_S 60
+
+enum credential_kind { CREDENTIAL_NONE, CREDENTIAL_SESSION, CREDENTIAL_KEY, CREDENTIAL_TOKEN };
+
+struct credential {
+	enum credential_kind kind;
+	struct str text;
+};
+
+/* Three base64url parts: only then is it worth a look. */
+static bool looks_like_token(struct str s)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '.')
+			dots++;
+		else if (s.p[i] <= ' ')
+			return false;
+	}
+	return dots == 2;
+}
+
+static struct credential credential_of(struct str text)
+{
+	if (key_looks_right(text))
+		return (struct credential){CREDENTIAL_KEY, text};
+	if (looks_like_token(text))
+		return (struct credential){CREDENTIAL_TOKEN, text};
+	return (struct credential){CREDENTIAL_NONE, {NULL, 0}};
+}
+
+/* x-api-key: KEY; Authorization: Bearer KEY or TOKEN (RFC 6750 §2.1), or the bare token. */
+static struct credential api_credential(const struct req *r)
+{
+	struct str key = req_header(r, "x-api-key"), auth = req_header(r, "authorization");
+	static const struct str bearer = {"Bearer ", 7};
+	struct credential c;
+
+	if (key.p != NULL) {
+		c = credential_of(str_trim(key));
+		return c.kind == CREDENTIAL_KEY ? c
+						: (struct credential){CREDENTIAL_NONE, {NULL, 0}};
+	}
+	auth = str_trim(auth);
+	if (auth.n > bearer.n && str_ieq((struct str){auth.p, bearer.n}, bearer))
+		return credential_of(str_trim((struct str){auth.p + bearer.n, auth.n - bearer.n}));
+	c = credential_of(auth);
+	return c.kind == CREDENTIAL_TOKEN ? c : (struct credential){CREDENTIAL_NONE, {NULL, 0}};
+}
+
+static struct credential page_credential(const struct req *r)
+{
+	struct str text = req_cookie(r, session_cookie_name(r, account_session_cookie));
+
+	return (struct credential){
+	    session_token_looks_right(text) ? CREDENTIAL_SESSION : CREDENTIAL_NONE, text};
+}
+
+static int find_key(struct req *r, const struct digest *id, struct actor *actor,
+    int64_t *expires_us, struct err *err)
+{
+	struct account_key k;
+	int found = key_find(r->app, r->a, id, &k, err);
+
+	if (found != 1)
+		return found;
+	*actor = (struct actor){
+	    .kind = ACTOR_KEY,
+	    .account_id = k.account_id,
+	    .key_id = k.id,
+	    .permissions = k.permissions,
+	    .name = k.name,
+	    .account_name = k.account_name,
+	};
+	*expires_us = k.expires_us;
+	return 1;
+}
+
+static int find_token(
+    struct req *r, struct str text, struct actor *actor, int64_t *expires_us, struct err *err)
+{
+	struct token_claims claims;
+	struct account_member m;
+	const char *version;
+	int found;
+
+	if (!token_read(r->app, r->a, text, clock_now_us(), &claims) ||
+	    uuid_is_nil(claims.account_id))
+		return 0;
+	found = store_member(r->app->db, r->a, &claims.account_id, &claims.user_id, &m, err);
+	if (found != 1)
+		return found;
+	version = token_version(r->app, r->a, m.password_hash);
+	if (!mem_equal_ct(version, strlen(version), claims.version, strlen(claims.version)))
+		return 0;
+	*actor = (struct actor){.kind = ACTOR_TOKEN};
+	actor_of_member(actor, &m);
+	*expires_us = claims.expires_us;
+	return 1;
+}
+
+static int find(struct req *r, const struct credential *c, const struct digest *id,
+    struct actor *actor, int64_t *expires_us, struct err *err)
+{
+	switch (c->kind) {
+	case CREDENTIAL_SESSION:
+		return session_find(r, id, actor, expires_us, err);
+	case CREDENTIAL_KEY:
+		return find_key(r, id, actor, expires_us, err);
+	case CREDENTIAL_TOKEN:
+		return find_token(r, c->text, actor, expires_us, err);
+	case CREDENTIAL_NONE:
+		break;
+	}
+	return 0;
+}
+
+static int identify(struct req *r, const struct credential *c, struct err *err)
+{
+	struct digest id = digest_of(c->text), slot = id;
+	/* Read before the look-up: a change meanwhile makes the answer stale at once. */
+	uint64_t generation = shared_generation(r->app->shared);
+	int64_t mono_us = clock_mono_us(), expires_us = 0;
+	const struct actor *cached;
+	int found;
+
+	/* A key sent as a cookie must not find what the same text was as a key. */
+	slot.b[SHA256_SIZE - 1] ^= (unsigned char)c->kind;
+	cached = actor_cache_get(&slot, generation, mono_us, clock_now_us());
+	if (cached != NULL) {
+		r->actor = *cached;
+		return 1;
+	}
+	found = find(r, c, &id, &r->actor, &expires_us, err);
+	if (found == 1)
+		actor_cache_put(&slot, generation, mono_us, expires_us, &r->actor);
+	return found;
+}
+
+/* RateLimit header fields (draft-ietf-httpapi-ratelimit-headers-03) and 429 (RFC 6585 §4). */
+static bool is_within_rate(struct req *r)
+{
+	int64_t limit = r->app->config->rate_api_per_minute;
+	const struct uuid *who = r->actor.kind == ACTOR_KEY ? &r->actor.key_id : &r->actor.user_id;
+	char key[3 + sizeof(who->b)] = "api";
+	struct rate rate;
+
+	if (limit <= 0)
+		return true;
+	memcpy(key + 3, who->b, sizeof(who->b));
+	rate = shared_rate_take(
+	    r->app->shared, (struct str){key, sizeof(key)}, limit, WINDOW_S, clock_now_us());
+	res_headerf(r, "RateLimit-Limit", "%lld", (long long)rate.limit);
+	res_headerf(r, "RateLimit-Remaining", "%lld", (long long)rate.remaining);
+	res_headerf(r, "RateLimit-Reset", "%lld", (long long)rate.reset_s);
+	if (!rate.is_over)
+		return true;
+	res_headerf(r, "Retry-After", "%lld", (long long)(rate.reset_s > 0 ? rate.reset_s : 1));
+	res_problem(r, 429, "More than %lld requests a minute.", (long long)limit);
+	return false;
+}
+
+/* account_id in the query, where a client sends it, must be the credential's own. */
+static bool is_own_account(struct req *r)
+{
+	struct str text = req_query(r, "account_id");
+	struct uuid id;
+
+	if (text.n == 0 || (uuid_parse(text, &id) && uuid_eq(id, r->actor.account_id)))
+		return true;
+	res_problem(r, 404, "There is no such account.");
+	return false;
+}
+
+int account_authenticate(struct req *r)
+{
+	bool is_page = (r->route->flags & ROUTE_PAGE) != 0;
+	struct credential c = is_page ? page_credential(r) : api_credential(r);
+	struct err err = ERR_INIT;
+	int found;
+
+	if (c.kind == CREDENTIAL_NONE)
+		return 0;
+	found = identify(r, &c, &err);
+	if (found < 0) {
+		res_error(r, &err);
+		return -1;
+	}
+	if (found == 0) {
+		r->actor = (struct actor){0};
+		return 0;
+	}
+	if (!is_page && (!is_within_rate(r) || !is_own_account(r)))
+		return -1;
+	return 1;
+}

@@ -1,0 +1,174 @@
+/* Sessions of the admin pages: a random cookie, its hash in the database. */
+#include "account/account-internal.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "crypto/aead.h"
+#include "crypto/random.h"
+
+const char account_session_cookie[] = "connect_session";
+
+#define FORM_COOKIE "connect_form"
+#define FORM_COOKIE_S (12 * 3600)
+#define TOKEN_BYTES 32u
+#define TOKEN_TEXT 43u
+#define ADDRESS_CHARS 64u
+#define USER_AGENT_CHARS 255u
+#define SEEN_EVERY_US (60 * SECOND_US)
+
+const char *session_cookie_name(const struct req *r, const char *base)
+{
+	return str_starts(str_from(r->app->config->base_url), "https:")
+		   ? arena_printf(r->a, "__Host-%s", base)
+		   : base;
+}
+
+void actor_of_member(struct actor *actor, const struct account_member *m)
+{
+	actor->account_id = m->account_id;
+	actor->user_id = m->user_id;
+	actor->permissions = permission_of_role(m->role);
+	actor->name = m->name;
+	actor->account_name = m->account_name;
+	actor->role = m->role;
+	actor->email = m->email;
+}
+
+static void actor_of_session(
+    struct actor *actor, const struct account_member *m, const struct digest *id, const char *csrf)
+{
+	*actor = (struct actor){.kind = ACTOR_SESSION};
+	actor_of_member(actor, m);
+	memcpy(actor->session_id.b, id->b, sizeof(actor->session_id.b));
+	actor->csrf = csrf;
+}
+
+int session_start(struct req *r, const struct account_member *m, struct err *err)
+{
+	const struct config *cfg = r->app->config;
+	const char *name = session_cookie_name(r, account_session_cookie);
+	struct str old = req_cookie(r, name);
+	char *token = random_token(r->a, TOKEN_BYTES), *csrf = random_token(r->a, TOKEN_BYTES);
+	struct digest id = digest_of(str_from(token));
+	int64_t now_us = clock_now_us();
+
+	if (old.n > 0) {
+		struct digest old_id = digest_of(old);
+
+		if (store_session_delete(r->app->db, &old_id, err) != 0)
+			return -1;
+	}
+	if (store_session_insert(r->app->db, &id, m, csrf,
+		account_text_clip(r->a, str_from(r->remote_addr), ADDRESS_CHARS),
+		account_text_clip(r->a, req_header(r, "user-agent"), USER_AGENT_CHARS), now_us,
+		now_us + cfg->session_max_s * SECOND_US, err) != 0)
+		return -1;
+	account_changed(r->app);
+	actor_of_session(&r->actor, m, &id, csrf);
+	res_cookie(r, name, token, cfg->session_max_s, true);
+	return 0;
+}
+
+int session_end(struct req *r, bool everywhere, struct err *err)
+{
+	const char *name = session_cookie_name(r, account_session_cookie);
+	struct digest id = digest_of(req_cookie(r, name));
+	int rc;
+
+	if (everywhere)
+		rc = store_sessions_delete_of(r->app->db, &r->actor.user_id, err);
+	else
+		rc = store_session_delete(r->app->db, &id, err);
+	if (rc != 0)
+		return -1;
+	account_changed(r->app);
+	res_cookie(r, name, "", 0, true);
+	return 0;
+}
+
+int session_find(struct req *r, const struct digest *id, struct actor *actor, int64_t *expires_us,
+    struct err *err)
+{
+	int64_t now_us = clock_now_us(), idle_us = r->app->config->session_idle_s * SECOND_US;
+	int64_t every_us = idle_us / 4 < SEEN_EVERY_US ? idle_us / 4 : SEEN_EVERY_US;
+	struct account_session s;
+	struct err touch = ERR_INIT;
+	int found = store_session(r->app->db, r->a, id, &s, err);
+
+	if (found != 1)
+		return found;
+	if (s.expires_us <= now_us || s.last_seen_us + idle_us <= now_us ||
+	    permission_of_role(s.member.role) == 0)
+		return 0;
+	/* An unwritten visit must not refuse the visitor: it only shortens the session. */
+	if (s.last_seen_us + every_us <= now_us &&
+	    store_session_touch(r->app->db, id, now_us, &touch) != 0)
+		log_warn("session.touch", LOG_ERR(&touch));
+	actor_of_session(actor, &s.member, id, s.csrf);
+	*expires_us = s.expires_us;
+	return 1;
+}
+
+/* ---- forms before sign-in -------------------------------------------------------------------- */
+
+bool session_token_looks_right(struct str s)
+{
+	unsigned char raw[TOKEN_BYTES];
+
+	return s.n == TOKEN_TEXT && base64url_decode(raw, sizeof(raw), s) == TOKEN_BYTES;
+}
+
+/* The form carries not the cookie but its HMAC: who can plant a cookie still cannot make the form.
+ */
+static const char *form_token(struct req *r, struct str cookie)
+{
+	unsigned char key[32], mac[SHA256_SIZE];
+	struct buf *b = buf_new(r->a, 64);
+
+	keyring_derive(r->app->keys, "form", key);
+	hmac_parts(HASH_SHA256, (struct str){(const char *)key, sizeof(key)}, &cookie, 1, mac);
+	explicit_bzero(key, sizeof(key));
+	base64url_encode(b, mac, sizeof(mac));
+	return b->p;
+}
+
+const char *form_csrf_issue(struct req *r)
+{
+	const char *name = session_cookie_name(r, FORM_COOKIE);
+	struct str cookie = req_cookie(r, name);
+
+	if (!session_token_looks_right(cookie))
+		cookie = str_from(random_token(r->a, TOKEN_BYTES));
+	res_cookie(r, name, arena_strndup(r->a, cookie.p, cookie.n), FORM_COOKIE_S, true);
+	return form_token(r, cookie);
+}
+
+bool form_csrf_is_right(struct req *r)
+{
+	struct str cookie = req_cookie(r, session_cookie_name(r, FORM_COOKIE));
+	struct str given = req_form(r, "_csrf");
+	const char *wanted;
+
+	if (!session_token_looks_right(cookie))
+		return false;
+	wanted = form_token(r, cookie);
+	return mem_equal_ct(wanted, strlen(wanted), given.p, given.n);
+}
+
+const char *session_next_path(struct arena *a, struct str text)
+{
+	static const char home[] = "/admin";
+	size_t n = sizeof(home) - 1;
+
+	if (!str_starts(text, home) || (text.n > n && strchr("/?#", text.p[n]) == NULL))
+		return home;
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c <= ' ' || c >= 0x7f || c == '\\' ||
+		    (c == '/' && i + 1 < text.n && text.p[i + 1] == '/'))
+			return home;
+	}
+	return arena_strndup(a, text.p, text.n);
+}
