@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""connect.conf(5) has every key of src/base/config.c and no other."""
+import re
+
+from _tap import Report, read
+
+
+def main():
+    report = Report()
+    table = read("src/base/config.c")
+    table = table[table.index("struct key keys[]"):]
+    table = table[:table.index("\n};")]
+    keys = set(re.findall(r"\b(?:TEXT|NUMBER|FLAG|AT)\((\w+)", table))
+    documented = set(re.findall(r"^\.It Va (\w+)", read("man/connect.conf.5"), re.M))
+    report.check("docs: every key is in connect.conf(5)", sorted(keys - documented))
+    report.check("docs: connect.conf(5) has no key that is not there", sorted(documented - keys))
+    report.done()
+
+
+main()
