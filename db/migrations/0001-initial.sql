@@ -152,7 +152,8 @@ CREATE TABLE event_keys (
   connection_id BINARY(16) NOT NULL,
   key_hash BINARY(16) NOT NULL,
   event_id BINARY(16) NOT NULL,
-  PRIMARY KEY (account_id, connection_id, key_hash)
+  PRIMARY KEY (account_id, connection_id, key_hash),
+  KEY event_keys_age (event_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE records (

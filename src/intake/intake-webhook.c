@@ -1,0 +1,374 @@
+/* The webhook endpoints: route → verify → write set → commit → acknowledge. */
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/shared.h"
+#include "crypto/hash.h"
+#include "intake/intake-internal.h"
+#include "intake/write-set.h"
+#include "lead/lead.h"
+#include "provider/connection.h"
+
+#define CONNECTIONS_MAX 64u	  /* that one request may concern */
+#define REJECTED_PER_MINUTE 60	  /* rows kept of requests that fail verification, per connection */
+
+struct intake {
+	struct req *r;
+	const struct provider *provider;
+	struct webhook hook;
+	struct err parse_err;		/* why the body is not what the manifest says; code ERR_NONE: it is */
+	struct connection *connections[CONNECTIONS_MAX];
+	size_t nconnections;
+};
+
+/* ---- finding the connections ------------------------------------------------------------- */
+
+static int
+find_by_id(struct intake *in, struct str text)
+{
+	struct uuid id;
+	struct err err = ERR_INIT;
+	int found = 0;
+
+	if (uuid_parse(text, &id))
+		found = connection_cached(in->r->app, &id, &in->connections[0], &err);
+	if (found == -1) {
+		res_error(in->r, &err);
+		return -1;
+	}
+	if (found == 0 || in->connections[0]->provider != in->provider) {
+		res_problem(in->r, 404, "There is no such webhook address");
+		return -1;
+	}
+	in->nconnections = 1;
+	return 0;
+}
+
+static int
+add_external(struct intake *in, struct str id, struct err *err)
+{
+	struct connection **found;
+	size_t n;
+
+	if (connection_cached_by_external(in->r->app, in->provider, id, &found, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n && in->nconnections < CONNECTIONS_MAX; i++)
+		in->connections[in->nconnections++] = found[i];
+	return 0;
+}
+
+/* The app-level endpoint: the payload names its connections. */
+static int
+find_by_payload(struct intake *in)
+{
+	struct err err = ERR_INIT;
+	struct str *ids;
+	size_t n;
+
+	if (in->parse_err.code != ERR_NONE) {
+		res_error(in->r, &in->parse_err);
+		return -1;
+	}
+	if (webhook_accounts(in->provider, in->r->a, &in->hook, &ids, &n) == -1)
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (add_external(in, ids[i], &err) == -1) {
+			res_error(in->r, &err);
+			return -1;
+		}
+	}
+	if (in->nconnections == 0) {
+		res_problem(in->r, 404, "No connection here belongs to what this payload names");
+		return -1;
+	}
+	return 0;
+}
+
+static bool
+open_intake(struct intake *in, struct req *r)
+{
+	struct str type = req_param(r, "providerType");
+	struct buf *url = buf_new(r->a, LIMIT_URL_BYTES);
+
+	*in = (struct intake){.r = r, .provider = provider_find(r->app->providers, type)};
+	if (in->provider == NULL || !provider_can(in->provider, "webhook_receive")) {
+		res_problem(r, 404, "There is no such webhook address");
+		return false;
+	}
+	buf_str(url, req_base_url(r));
+	buf_add(url, r->path.p, r->path.n);
+	if (r->query_string.n > 0) {
+		buf_chr(url, '?');
+		buf_add(url, r->query_string.p, r->query_string.n);
+	}
+	in->hook = (struct webhook){
+	    .req = r, .body = r->body, .url = url->p, .now_us = r->received_us};
+	return true;
+}
+
+/* ---- write sets -------------------------------------------------------------------------- */
+
+/* Header lines as received, without what authenticates. */
+static struct str
+kept_headers(struct req *r)
+{
+	static const char *const secret[] = {"authorization", "cookie", "x-api-key",
+	    "proxy-authorization"};
+	struct buf *b = buf_new(r->a, LIMIT_HEADER_BYTES * 2);
+
+	for (size_t i = 0; i < r->headers.n; i++) {
+		const struct http_pair *h = &r->headers.v[i];
+		bool is_secret = false;
+
+		for (size_t k = 0; k < sizeof(secret) / sizeof(secret[0]); k++)
+			is_secret = is_secret || str_is(h->name, secret[k]);
+		buf_add(b, h->name.p, h->name.n);
+		buf_str(b, ": ");
+		if (is_secret)
+			buf_str(b, "***");
+		else if (utf8_is_valid(h->value))
+			buf_add(b, h->value.p, h->value.n);
+		buf_chr(b, '\n');
+	}
+	return (struct str){b->p, b->len};
+}
+
+static struct str
+at_most(struct str s, size_t most)
+{
+	return s.n > most ? (struct str){s.p, most} : s;
+}
+
+static struct write_set
+new_set(struct intake *in, const struct connection *c)
+{
+	struct req *r = in->r;
+
+	return (struct write_set){.event_id = uuid_new(),
+	    .account_id = c->account_id,
+	    .connection_id = c->id,
+	    .provider_type = str_from(c->provider_type),
+	    .remote_addr = at_most(str_from(r->remote_addr), 64),
+	    .request_id = at_most(str_from(r->id), 64),
+	    .url = at_most(str_from(in->hook.url), 2000),
+	    .headers = kept_headers(r),
+	    .body = r->body.p == NULL ? STR("") : r->body,
+	    .received_us = r->received_us};
+}
+
+static void
+set_item(struct arena *a, const struct provider *p, const struct connection *c,
+    const struct webhook_item *from, struct write_item *to, struct err *err)
+{
+	*to = (struct write_item){.resource_type = from->resource_type,
+	    .external_id = at_most(from->external_id, LIMIT_EXTERNAL_ID_BYTES),
+	    .provider_updated_us = from->provider_updated_us,
+	    .needs_details = from->needs_details,
+	    .is_lead = from->is_lead,
+	    .form_id = at_most(from->form_id, 255),
+	    .ad_id = at_most(from->ad_id, 255),
+	    .campaign_id = at_most(from->campaign_id, 255)};
+	if (from->dedupe_key.n > 0) {
+		unsigned char digest[SHA256_SIZE];
+
+		sha256(from->dedupe_key, digest);
+		memcpy(to->dedupe, digest, DEDUPE_SIZE);
+		to->has_dedupe = true;
+	}
+	if (from->lead != NULL) {
+		json_t *lead = provider_lead_fields(p, a, from->lead, err);
+
+		if (lead == NULL)
+			return;
+		lead_normalize(a, lead, connection_setting(c, "defaultCountry"));
+		to->lead = json_text(a, lead);
+		/* The record shows the normalized fields beside the provider's own. */
+		json_object_update(from->data, lead);
+	}
+	if (from->resource_type.p != NULL)
+		to->data = json_text(a, from->data);
+}
+
+/* Fills the set from the payload. */
+static int
+set_items(struct arena *a, const struct provider *p, const struct webhook *hook,
+    const struct connection *c, struct write_set *ws, struct err *err)
+{
+	struct webhook_item *items;
+	size_t n;
+
+	if (webhook_items(p, a, hook, c, &items, &n, err) == -1)
+		return -1;
+	ws->items = arena_array(a, n == 0 ? 1 : n, sizeof(*ws->items));
+	ws->nitems = n;
+	if (n > 0)
+		ws->event_type = at_most(items[0].event_type, 100);
+	for (size_t i = 0; i < n; i++) {
+		struct err item_err = ERR_INIT;
+
+		set_item(a, p, c, &items[i], &ws->items[i], &item_err);
+		if (item_err.code != ERR_NONE)
+			return err_set(err, item_err.code, "%s", item_err.msg);
+	}
+	return 0;
+}
+
+/* ---- answers ----------------------------------------------------------------------------- */
+
+/* Keeps the trace of a request that is turned away; bounded, since a stranger decides how many there are. */
+static void
+log_rejected(struct intake *in, const struct connection *c, const char *reason)
+{
+	struct req *r = in->r;
+	const char *key = arena_printf(r->a, "rejected:%s", uuid_dup(r->a, c->id));
+	struct write_set ws;
+	struct err err = ERR_INIT;
+
+	log_info("webhook.rejected", LOG_S("provider", c->provider_type),
+	    LOG_S("connection", uuid_dup(r->a, c->id)), LOG_S("reason", reason),
+	    LOG_S("remote", r->remote_addr));
+	if (shared_rate_take(r->app->shared, str_from(key), REJECTED_PER_MINUTE, 60, r->received_us)
+		.is_over)
+		return;
+	ws = new_set(in, c);
+	ws.reason = str_from(reason);
+	ws.body = at_most(ws.body, LIMIT_REJECTED_BODY);
+	ws.latency_us = clock_now_us() - r->received_us;
+	if (write_sets_submit(r->app, r->a, &ws, 1, &err) == -1)
+		log_warn("webhook.reject_log", LOG_ERR(&err));
+}
+
+static int
+reject(struct intake *in, const char *reason)
+{
+	for (size_t i = 0; i < in->nconnections && i < 4; i++)
+		log_rejected(in, in->connections[i], reason);
+	return res_problem(in->r, 401, "The request could not be verified: %s", reason);
+}
+
+/* Keeps the connections that the request verifies for. False when there are none: answered. */
+static bool
+verify(struct intake *in)
+{
+	const char *reason = "not verified", *first_reason = NULL;
+	struct connection *kept[CONNECTIONS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < in->nconnections; i++) {
+		struct connection *c = in->connections[i];
+
+		if (webhook_verify(in->provider, in->r->a, &in->hook, c, &reason) == 1)
+			kept[n++] = c;
+		else if (first_reason == NULL)
+			first_reason = reason;
+	}
+	if (n == 0) {
+		reject(in, first_reason == NULL ? reason : first_reason);
+		return false;
+	}
+	memcpy(in->connections, kept, n * sizeof(kept[0]));
+	in->nconnections = n;
+	return true;
+}
+
+static int
+acknowledge(struct intake *in, const struct write_set *sets)
+{
+	const char *type;
+	int status;
+	struct str body;
+	bool is_duplicate = true;
+	json_t *o;
+
+	if (webhook_answer(in->provider, &status, &type, &body))
+		return res_text(in->r, status, type, body);
+	for (size_t i = 0; i < in->nconnections; i++)
+		is_duplicate = is_duplicate && sets[i].is_duplicate;
+	o = json_object();
+	json_set_bool(o, "received", true);
+	json_set_str(o, "eventId", uuid_dup(in->r->a, sets[0].event_id));
+	json_set_bool(o, "duplicate", is_duplicate);
+	return res_json(in->r, 200, o);
+}
+
+static int
+store(struct intake *in)
+{
+	struct req *r = in->r;
+	struct write_set *sets = arena_array(r->a, in->nconnections, sizeof(*sets));
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < in->nconnections; i++) {
+		struct connection *c = in->connections[i];
+
+		sets[i] = new_set(in, c);
+		if (set_items(r->a, in->provider, &in->hook, c, &sets[i], &err) == -1) {
+			log_rejected(in, c, err.msg);
+			return res_error(r, &err);
+		}
+		sets[i].latency_us = clock_now_us() - r->received_us;
+	}
+	if (write_sets_submit(r->app, r->a, sets, in->nconnections, &err) == -1)
+		return res_error(r, &err);
+	return acknowledge(in, sets);
+}
+
+int
+intake_webhook_post(struct req *r)
+{
+	struct intake in;
+	struct str id = req_param(r, "connectionId");
+
+	if (!open_intake(&in, r))
+		return 0;
+	if (webhook_parse(in.provider, r->a, &in.hook, &in.parse_err) == -1)
+		in.hook.payload = NULL;
+	if ((id.p != NULL ? find_by_id(&in, id) : find_by_payload(&in)) == -1 || !verify(&in))
+		return 0;
+	if (in.parse_err.code != ERR_NONE) {
+		log_rejected(&in, in.connections[0], in.parse_err.msg);
+		return res_error(r, &in.parse_err);
+	}
+	if (webhook_handshake(in.provider, r, &in.hook, in.connections, in.nconnections) != 0)
+		return 0;
+	return store(&in);
+}
+
+int
+intake_webhook_get(struct req *r)
+{
+	struct intake in;
+	struct str id = req_param(r, "connectionId"), any = {NULL, 0};
+	struct err err = ERR_INIT;
+
+	if (!open_intake(&in, r))
+		return 0;
+	if (id.p != NULL && find_by_id(&in, id) == -1)
+		return 0;
+	if (id.p == NULL && add_external(&in, any, &err) == -1)
+		return res_error(r, &err);
+	if (webhook_handshake(in.provider, r, &in.hook, in.connections, in.nconnections) != 0)
+		return 0;
+	return res_problem(r, 400, "This is no verification request of the provider");
+}
+
+/* ---- replay ------------------------------------------------------------------------------ */
+
+int
+intake_replay(struct req *r, const struct connection *c, const struct uuid *event_id,
+    struct str body, int64_t received_us, struct err *err)
+{
+	struct webhook hook = {.req = r, .body = body, .url = "", .now_us = received_us};
+	struct write_set ws = {.event_id = *event_id,
+	    .account_id = c->account_id,
+	    .connection_id = c->id,
+	    .provider_type = str_from(c->provider_type),
+	    .received_us = received_us,
+	    .is_replay = true};
+
+	if (webhook_parse(c->provider, r->a, &hook, err) == -1 ||
+	    set_items(r->a, c->provider, &hook, c, &ws, err) == -1)
+		return -1;
+	return write_sets_submit(r->app, r->a, &ws, 1, err);
+}

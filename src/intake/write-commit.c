@@ -1,0 +1,304 @@
+/* Committing write sets: the rows of many webhooks in one transaction of multi-row statements. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "intake/write-set.h"
+#include "job/job.h"
+#include "lead/lead.h"
+#include "record/record.h"
+
+DB_STMT_ROWS(event_keys_insert,
+    "INSERT INTO event_keys (account_id, connection_id, key_hash, event_id) VALUES ", "(?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE event_id = event_id");
+DB_STMT(event_key_owner,
+    "SELECT event_id FROM event_keys WHERE account_id = ? AND connection_id = ? AND key_hash = ?");
+DB_STMT_ROWS(events_insert,
+    "INSERT INTO events (id, account_id, connection_id, provider_type, status, reason, event_type,"
+    " items, received_at, latency_us, remote_addr, request_id, url, headers, body) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
+DB_STMT(event_written, "SELECT status FROM events WHERE id = ? AND account_id = ?");
+DB_STMT(event_replayed,
+    "UPDATE events SET status = ?, reason = NULL WHERE id = ? AND account_id = ?");
+
+#define EVENT_VALUES 15
+
+struct commit {
+	struct write_set *sets;
+	size_t n;
+	struct arena *a;
+	bool **is_repeat;	/* per set and item: another event had its key already */
+	bool *is_skipped;	/* per set: written before */
+};
+
+static size_t
+count_items(const struct commit *c)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		total += c->sets[i].nitems;
+	return total;
+}
+
+static bool
+is_live(const struct commit *c, size_t i)
+{
+	return c->sets[i].reason.p == NULL && !c->is_skipped[i];
+}
+
+/* A set sent before to a writer that died may have been committed by it. */
+static int
+skip_written(struct db *db, struct commit *c, struct err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct write_set *ws = &c->sets[i];
+		struct db_rows rows;
+		int found;
+
+		ws->is_duplicate = false;
+		if (!ws->may_be_written || ws->is_replay)
+			continue;
+		found = db_row(db, c->a, &event_written,
+		    DB_VALS(db_uuid(&ws->event_id), db_uuid(&ws->account_id)), &rows, err);
+		if (found == -1)
+			return -1;
+		c->is_skipped[i] = found == 1;
+		ws->is_duplicate = found == 1 && strcmp(db_get_text(&rows, 0, 0), "duplicate") == 0;
+	}
+	return 0;
+}
+
+/* Some keys were there: finds out whose. */
+static int
+find_repeats(struct db *db, struct commit *c, struct err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct write_set *ws = &c->sets[i];
+
+		for (size_t k = 0; is_live(c, i) && !ws->is_replay && k < ws->nitems; k++) {
+			const struct write_item *it = &ws->items[k];
+			struct db_rows rows;
+
+			if (!it->has_dedupe)
+				continue;
+			if (db_row(db, c->a, &event_key_owner,
+				DB_VALS(db_uuid(&ws->account_id), db_uuid(&ws->connection_id),
+				    db_blob((struct str){(const char *)it->dedupe, DEDUPE_SIZE})),
+				&rows, err) == -1)
+				return -1;
+			c->is_repeat[i][k] = rows.count == 1 &&
+			    !uuid_eq(db_get_uuid(&rows, 0, 0), ws->event_id);
+		}
+	}
+	return 0;
+}
+
+static int
+claim_keys(struct db *db, struct commit *c, struct err *err)
+{
+	struct db_val *v = arena_alloc(c->a, (count_items(c) + 1) * 4 * sizeof(*v));
+	size_t n = 0;
+	uint64_t inserted = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct write_set *ws = &c->sets[i];
+
+		c->is_repeat[i] = arena_zalloc(c->a, ws->nitems + 1);
+		for (size_t k = 0; is_live(c, i) && !ws->is_replay && k < ws->nitems; k++) {
+			if (!ws->items[k].has_dedupe)
+				continue;
+			struct db_val row[4] = {db_uuid(&ws->account_id),
+			    db_uuid(&ws->connection_id),
+			    db_blob((struct str){(const char *)ws->items[k].dedupe, DEDUPE_SIZE}),
+			    db_uuid(&ws->event_id)};
+
+			memcpy(v + 4 * n++, row, sizeof(row));
+		}
+	}
+	if (db_exec_rows(db, &event_keys_insert, NULL, 0, v, n, 4, &inserted, err) == -1)
+		return -1;
+	return inserted < n ? find_repeats(db, c, err) : 0;
+}
+
+/* Records, then leads with their records' ids, then jobs for details. */
+struct rows {
+	struct record_item *records;
+	struct write_item **record_of;	/* which item each record came from */
+	const struct write_set **set_of;
+	size_t nrecords;
+	struct lead_capture *leads;
+	bool *is_replayed;		/* per lead: its event is being replayed */
+	size_t nleads;
+	struct job *jobs;
+	size_t njobs;
+};
+
+static void
+collect_records(struct commit *c, struct rows *r)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct write_set *ws = &c->sets[i];
+
+		for (size_t k = 0; is_live(c, i) && k < ws->nitems; k++) {
+			struct write_item *it = &ws->items[k];
+
+			if (c->is_repeat[i][k] || it->resource_type.p == NULL)
+				continue;
+			r->record_of[r->nrecords] = it;
+			r->set_of[r->nrecords] = ws;
+			r->records[r->nrecords++] =
+			    (struct record_item){.account_id = ws->account_id,
+				.provider_type = ws->provider_type,
+				.resource_type = it->resource_type,
+				.external_id = it->external_id,
+				.source = RECORD_SOURCE_WEBHOOK,
+				.data = it->data,
+				.provider_updated_us = it->provider_updated_us,
+				.event_id = ws->event_id,
+				.at_us = ws->is_replay ? clock_now_us() : ws->received_us};
+		}
+	}
+}
+
+static struct job
+record_fetch_job(struct arena *a, const struct write_set *ws, const struct record_item *rec)
+{
+	const char *args = arena_printf(a, "{\"connectionId\":\"%s\"}",
+	    uuid_dup(a, ws->connection_id));
+
+	return (struct job){.account_id = ws->account_id,
+	    .kind = "record.fetch",
+	    .subject_id = rec->id,
+	    .args = str_from(args)};
+}
+
+static void
+collect_rest(struct commit *c, struct rows *r)
+{
+	for (size_t i = 0; i < r->nrecords; i++) {
+		const struct write_item *it = r->record_of[i];
+		const struct write_set *ws = r->set_of[i];
+		const struct record_item *rec = &r->records[i];
+
+		if (it->is_lead) {
+			r->is_replayed[r->nleads] = ws->is_replay;
+			r->leads[r->nleads++] = (struct lead_capture){.account_id = ws->account_id,
+			    .connection_id = ws->connection_id,
+			    .record_id = rec->id,
+			    .event_id = ws->event_id,
+			    .provider_type = ws->provider_type,
+			    .provider_lead_id = it->external_id,
+			    .form_id = it->form_id,
+			    .ad_id = it->ad_id,
+			    .campaign_id = it->campaign_id,
+			    .lead = it->lead,
+			    .received_us = ws->received_us};
+		} else if (it->needs_details) {
+			r->jobs[r->njobs++] = record_fetch_job(c->a, ws, rec);
+		}
+	}
+}
+
+static int
+write_items(struct db *db, struct commit *c, struct err *err)
+{
+	size_t total = count_items(c) + 1;
+	struct rows r = {.records = arena_array(c->a, total, sizeof(*r.records)),
+	    .record_of = arena_array(c->a, total, sizeof(*r.record_of)),
+	    .set_of = arena_array(c->a, total, sizeof(*r.set_of)),
+	    .leads = arena_array(c->a, total, sizeof(*r.leads)),
+	    .is_replayed = arena_array(c->a, total, sizeof(*r.is_replayed)),
+	    .jobs = arena_array(c->a, total, sizeof(*r.jobs))};
+
+	collect_records(c, &r);
+	if (record_upsert(db, c->a, r.records, r.nrecords, err) == -1)
+		return -1;
+	collect_rest(c, &r);
+	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
+		return -1;
+	/* A replay gives a lead that got stuck on its way another go; for a ready one the job does nothing. */
+	for (size_t i = 0; i < r.nleads; i++)
+		if (r.is_replayed[i] && !r.leads[i].is_new)
+			r.jobs[r.njobs++] = (struct job){.account_id = r.leads[i].account_id,
+			    .kind = "lead.process",
+			    .subject_id = r.leads[i].id};
+	return job_insert(db, r.jobs, r.njobs, err);
+}
+
+static const char *
+status_of(const struct commit *c, size_t i)
+{
+	struct write_set *ws = &c->sets[i];
+	size_t repeats = 0;
+
+	if (ws->reason.p != NULL)
+		return "rejected";
+	for (size_t k = 0; k < ws->nitems; k++)
+		repeats += c->is_repeat[i][k];
+	ws->is_duplicate = ws->nitems > 0 && repeats == ws->nitems;
+	return ws->is_duplicate ? "duplicate" : ws->nitems > 0 ? "processed" : "verified";
+}
+
+static int
+write_events(struct db *db, struct commit *c, struct err *err)
+{
+	struct db_val *v = arena_alloc(c->a, c->n * EVENT_VALUES * sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct write_set *ws = &c->sets[i];
+		const char *status;
+
+		if (c->is_skipped[i])
+			continue;
+		status = status_of(c, i);
+		if (ws->is_replay) {
+			if (db_exec(db, &event_replayed,
+				DB_VALS(db_str(status), db_uuid(&ws->event_id),
+				    db_uuid(&ws->account_id)),
+				NULL, err) == -1)
+				return -1;
+			continue;
+		}
+		struct db_val row[EVENT_VALUES] = {db_uuid(&ws->event_id),
+		    db_uuid(&ws->account_id), db_uuid(&ws->connection_id),
+		    db_strn(ws->provider_type), db_str(status), db_strn(ws->reason),
+		    db_strn(ws->event_type), db_int((int64_t)ws->nitems), db_int(ws->received_us),
+		    db_int(ws->latency_us), db_strn(ws->remote_addr), db_strn(ws->request_id),
+		    db_strn(ws->url), db_strn(ws->headers), db_blob(ws->body)};
+
+		memcpy(v + EVENT_VALUES * n++, row, sizeof(row));
+	}
+	return db_exec_rows(db, &events_insert, NULL, 0, v, n, EVENT_VALUES, NULL, err);
+}
+
+static int
+commit_body(struct db *db, void *arg, struct err *err)
+{
+	struct commit *c = arg;
+
+	arena_reset(c->a);	/* a repeat after a deadlock begins anew */
+	c->is_skipped = arena_zalloc(c->a, c->n * sizeof(*c->is_skipped));
+	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
+	if (skip_written(db, c, err) == -1 || claim_keys(db, c, err) == -1 ||
+	    write_items(db, c, err) == -1)
+		return -1;
+	return write_events(db, c, err);
+}
+
+void
+write_sets_commit(struct db *db, struct write_set *sets, size_t n)
+{
+	struct commit c = {.sets = sets, .n = n, .a = arena_new()};
+	struct err err = ERR_INIT;
+
+	if (db_transaction(db, commit_body, &c, &err) == -1 && n > 1 &&
+	    err.code != ERR_UNAVAILABLE) {
+		arena_free(c.a);
+		for (size_t i = 0; i < n; i++)
+			write_sets_commit(db, &sets[i], 1);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		sets[i].err = err;
+	arena_free(c.a);
+}

@@ -1,0 +1,414 @@
+/* Group commit: one writer process per host takes the write sets that wait, commits them together, and answers each
+ * worker after the commit. Under load batches form by themselves; when it is quiet they are of one.
+ * Frames: u32 length, then n × (u32 length, write set). Answers: u32 length, then per set u32 error code, u8
+ * duplicate, text. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/app.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "http/http.h"
+#include "intake/intake.h"
+#include "intake/write-set.h"
+
+#define FRAME_MAX (8u * 1024u * 1024u)
+#define BATCH_BYTES (4u * 1024u * 1024u)	/* stays below max_allowed_packet per statement */
+#define BATCH_SETS 64u
+#define CLIENTS_MAX 512u
+#define ANSWER_WAIT_MS 30000
+
+static uint32_t
+get_u32(const char *p)
+{
+	const unsigned char *u = (const unsigned char *)p;
+
+	return (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
+}
+
+static int
+writer_address(const struct config *cfg, struct sockaddr_un *out)
+{
+	int n;
+
+	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
+	n = snprintf(out->sun_path, sizeof(out->sun_path), "%s/run/writer.sock", cfg->state_dir);
+	return n > 0 && (size_t)n < sizeof(out->sun_path) ? 0 : -1;
+}
+
+/* ---- the writer -------------------------------------------------------------------------- */
+
+struct client {
+	int fd;
+	struct buf in;
+	bool is_waiting;	/* a whole frame is in */
+	struct write_set *sets;	/* of that frame, while it is committed */
+	size_t nsets;
+};
+
+struct writer {
+	struct app *app;
+	int listen_fd, epoll_fd;
+	struct client *clients[CLIENTS_MAX];
+	size_t nwaiting, nclients;
+};
+
+static void
+client_close(struct writer *w, size_t slot)
+{
+	struct client *c = w->clients[slot];
+
+	if (c->is_waiting)
+		w->nwaiting--;
+	close(c->fd);
+	buf_fini(&c->in);
+	free(c);
+	w->clients[slot] = NULL;
+	w->nclients--;
+}
+
+static void
+client_accept(struct writer *w)
+{
+	int fd;
+
+	while ((fd = accept4(w->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) != -1) {
+		struct epoll_event ev = {.events = EPOLLIN};
+		size_t slot = 0;
+
+		while (slot < CLIENTS_MAX && w->clients[slot] != NULL)
+			slot++;
+		if (slot == CLIENTS_MAX) {	/* the worker commits by itself */
+			close(fd);
+			continue;
+		}
+		w->clients[slot] = calloc(1, sizeof(*w->clients[slot]));
+		if (w->clients[slot] == NULL)
+			abort();
+		w->clients[slot]->fd = fd;
+		buf_init(&w->clients[slot]->in, FRAME_MAX);
+		w->nclients++;
+		ev.data.u64 = slot;
+		epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+	}
+}
+
+/* Takes what has arrived; a frame is whole when its announced length is there. */
+static void
+client_read(struct writer *w, size_t slot)
+{
+	struct client *c = w->clients[slot];
+	char piece[65536];
+	ssize_t n;
+
+	if (c == NULL)
+		return;
+	while ((n = recv(c->fd, piece, sizeof(piece), 0)) > 0) {
+		buf_add(&c->in, piece, (size_t)n);
+		if ((size_t)n < sizeof(piece))
+			break;
+	}
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR) || !buf_ok(&c->in)) {
+		client_close(w, slot);
+		return;
+	}
+	if (!c->is_waiting && c->in.len >= 4 && c->in.len - 4 >= get_u32(c->in.p)) {
+		c->is_waiting = true;
+		w->nwaiting++;
+	}
+}
+
+/* Splits a client's frame into its sets: -1 when it is broken. */
+static int
+client_decode(struct client *c, struct arena *a, struct write_set *sets, size_t room, size_t *n)
+{
+	const char *p = c->in.p + 4, *end = p + get_u32(c->in.p);
+	struct err err = ERR_INIT;
+
+	*n = 0;
+	while (end - p >= 4 && *n < room) {
+		uint32_t len = get_u32(p);
+
+		p += 4;
+		if ((size_t)(end - p) < len ||
+		    write_set_decode(a, (struct str){p, len}, &sets[(*n)++], &err) == -1)
+			return -1;
+		p += len;
+	}
+	return p == end ? 0 : -1;
+}
+
+static int
+send_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (sent == -1 && errno == EINTR)
+			continue;
+		if (sent == -1 && errno == EAGAIN) {
+			struct pollfd wait = {.fd = fd, .events = POLLOUT};
+
+			if (poll(&wait, 1, ANSWER_WAIT_MS) == 1)
+				continue;
+		}
+		if (sent == -1)
+			return -1;
+		p += sent;
+		n -= (size_t)sent;
+	}
+	return 0;
+}
+
+static void
+client_answer(struct writer *w, size_t slot)
+{
+	struct client *c = w->clients[slot];
+	struct buf out;
+	int rc;
+
+	buf_init(&out, FRAME_MAX);
+	buf_u32(&out, 0);
+	for (size_t i = 0; i < c->nsets; i++) {
+		const struct write_set *ws = &c->sets[i];
+
+		buf_u32(&out, (uint32_t)ws->err.code);
+		buf_chr(&out, (char)ws->is_duplicate);
+		buf_u32(&out, (uint32_t)strlen(ws->err.msg));
+		buf_str(&out, ws->err.msg);
+	}
+	for (size_t i = 0, len = out.len - 4; i < 4; i++, len >>= 8)
+		out.p[i] = (char)(len & 0xff);
+	buf_reset(&c->in);
+	c->is_waiting = false;
+	w->nwaiting--;
+	rc = send_all(c->fd, out.p, out.len);
+	buf_fini(&out);
+	if (rc == -1)
+		client_close(w, slot);
+}
+
+/* Commits what waits, at most one batch of it. */
+static void
+commit_waiting(struct writer *w)
+{
+	struct arena *a = arena_new();
+	size_t most = BATCH_SETS + 64u * 2u, n = 0, bytes = 0;
+	struct write_set *sets = arena_array(a, most, sizeof(*sets));
+	size_t taken[CLIENTS_MAX], ntaken = 0;
+
+	for (size_t slot = 0; slot < CLIENTS_MAX && n < BATCH_SETS && bytes < BATCH_BYTES; slot++) {
+		struct client *c = w->clients[slot];
+
+		if (c == NULL || !c->is_waiting)
+			continue;
+		c->sets = sets + n;
+		if (client_decode(c, a, c->sets, most - n, &c->nsets) == -1) {
+			log_error("writer.frame", LOG_I("bytes", c->in.len));
+			client_close(w, slot);
+			continue;
+		}
+		bytes += c->in.len;
+		n += c->nsets;
+		taken[ntaken++] = slot;
+	}
+	write_sets_commit(w->app->db, sets, n);
+	for (size_t i = 0; i < ntaken; i++)
+		client_answer(w, taken[i]);
+	arena_free(a);
+}
+
+static int
+writer_listen(struct writer *w, struct err *err)
+{
+	struct sockaddr_un at, mine;
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = CLIENTS_MAX};
+	char dir[256];
+
+	snprintf(dir, sizeof(dir), "%s/run", w->app->config->state_dir);
+	mkdir(dir, 0770);
+	if (writer_address(w->app->config, &at) == -1)
+		return err_set(err, ERR_INTERNAL, "state_dir is too long for a socket's path");
+	mine = at;
+	snprintf(mine.sun_path, sizeof(mine.sun_path), "%.90s.%d", at.sun_path, (int)getpid());
+	w->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	unlink(mine.sun_path);
+	if (w->listen_fd == -1 || w->epoll_fd == -1 ||
+	    bind(w->listen_fd, (struct sockaddr *)&mine, sizeof(mine)) == -1 ||
+	    chmod(mine.sun_path, 0600) == -1 || listen(w->listen_fd, 256) == -1 ||
+	    rename(mine.sun_path, at.sun_path) == -1)
+		return err_set(err, ERR_INTERNAL, "%s: %s", at.sun_path, strerror(errno));
+	epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->listen_fd, &ev);
+	return 0;
+}
+
+static void
+take_events(struct writer *w, int wait_ms)
+{
+	struct epoll_event events[128];
+	int n = epoll_wait(w->epoll_fd, events, 128, wait_ms);
+
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.u64 == CLIENTS_MAX)
+			client_accept(w);
+		else
+			client_read(w, events[i].data.u64);
+	}
+}
+
+int
+intake_writer_main(void *arg, int index)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	struct err err = ERR_INIT;
+	int64_t stop_at = 0;
+
+	(void)index;
+	if (w == NULL)
+		abort();
+	w->app = arg;
+	if (writer_listen(w, &err) == -1) {
+		log_error("writer.start", LOG_ERR(&err));
+		return 1;
+	}
+	/* After TERM the workers that still serve go on being served; they leave by closing. */
+	while (!prefork_is_stopping() || (w->nclients > 0 && clock_mono_us() < stop_at)) {
+		take_events(w, w->nwaiting > 0 ? 0 : 500);
+		if (w->nwaiting > 0)
+			commit_waiting(w);
+		if (prefork_is_stopping() && stop_at == 0)
+			stop_at = clock_mono_us() + 8 * SECOND_US;
+	}
+	return 0;
+}
+
+/* ---- the worker's side ------------------------------------------------------------------- */
+
+static int writer_fd = -1;
+static pid_t writer_fd_owner;
+
+static int
+writer_connect(const struct config *cfg)
+{
+	struct sockaddr_un to;
+
+	if (writer_fd != -1 && writer_fd_owner == getpid())
+		return 0;
+	if (writer_address(cfg, &to) == -1)
+		return -1;
+	writer_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	writer_fd_owner = getpid();
+	if (writer_fd != -1 && connect(writer_fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+		return 0;
+	if (writer_fd != -1)
+		close(writer_fd);
+	writer_fd = -1;
+	return -1;
+}
+
+static int
+read_exactly(int fd, char *p, size_t n)
+{
+	int64_t until = clock_mono_us() + ANSWER_WAIT_MS * INT64_C(1000);
+
+	while (n > 0) {
+		struct pollfd wait = {.fd = fd, .events = POLLIN};
+		ssize_t got;
+
+		if (clock_mono_us() > until)
+			return -1;
+		if (poll(&wait, 1, 1000) <= 0)
+			continue;
+		got = recv(fd, p, n, 0);
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return -1;
+		p += got;
+		n -= (size_t)got;
+	}
+	return 0;
+}
+
+static int
+read_answers(struct arena *a, struct write_set *sets, size_t n)
+{
+	char head[4], *body, *p, *end;
+	uint32_t len;
+
+	if (read_exactly(writer_fd, head, 4) == -1 || (len = get_u32(head)) > FRAME_MAX)
+		return -1;
+	body = arena_alloc(a, len + 1);
+	if (read_exactly(writer_fd, body, len) == -1)
+		return -1;
+	end = body + len;
+	p = body;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t text;
+
+		if (end - p < 9)
+			return -1;
+		sets[i].err.code = (enum err_code)get_u32(p);
+		sets[i].is_duplicate = p[4] != 0;
+		text = get_u32(p + 5);
+		p += 9;
+		if ((size_t)(end - p) < text)
+			return -1;
+		snprintf(sets[i].err.msg, sizeof(sets[i].err.msg), "%.*s", (int)text, p);
+		p += text;
+	}
+	return p == end ? 0 : -1;
+}
+
+/* 0 answered; -1 not, and then may_be_written says of each whether the writer may have it. */
+static int
+ask_writer(struct app *app, struct arena *a, struct write_set *sets, size_t n)
+{
+	struct buf *frame;
+	size_t at;
+
+	if (!app->config->writer || writer_connect(app->config) == -1)
+		return -1;
+	frame = buf_new(a, FRAME_MAX);
+	buf_u32(frame, 0);
+	for (size_t i = 0; i < n; i++) {
+		at = frame->len;
+		buf_u32(frame, 0);
+		write_set_encode(frame, &sets[i]);
+		for (size_t k = 0, len = frame->len - at - 4; k < 4; k++, len >>= 8)
+			frame->p[at + k] = (char)(len & 0xff);
+	}
+	if (!buf_ok(frame))
+		return -1;	/* too large for a frame: commit here */
+	for (size_t k = 0, len = frame->len - 4; k < 4; k++, len >>= 8)
+		frame->p[k] = (char)(len & 0xff);
+	for (size_t i = 0; i < n; i++)
+		sets[i].may_be_written = true;
+	if (send_all(writer_fd, frame->p, frame->len) == 0 && read_answers(a, sets, n) == 0)
+		return 0;
+	close(writer_fd);
+	writer_fd = -1;
+	return -1;
+}
+
+int
+write_sets_submit(struct app *app, struct arena *a, struct write_set *sets, size_t n,
+    struct err *err)
+{
+	if (ask_writer(app, a, sets, n) == -1)
+		write_sets_commit(app->db, sets, n);
+	for (size_t i = 0; i < n; i++)
+		if (sets[i].err.code != ERR_NONE)
+			return err_set(err, sets[i].err.code, "%s", sets[i].err.msg);
+	return 0;
+}
