@@ -322,6 +322,14 @@ static int user_wanted(
 	return found == 1 ? 0 : -1;
 }
 
+int account_user_exists(struct app *app, struct arena *a, const char *email, struct err *err)
+{
+	const char *normal = account_email_normal(a, str_from(email), err);
+	struct account_user user;
+
+	return normal == NULL ? -1 : store_user_by_email(app->db, a, normal, &user, err);
+}
+
 struct password_change {
 	const struct account_user *user;
 	const char *hash;

@@ -26,6 +26,8 @@ json_t *account_list_json(struct app *app, struct arena *a, struct err *err);
 int account_user_add(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *email, const char *name, const char *password, const char *role,
     struct uuid *user_id, bool *user_is_new, struct err *err);
+/* Is the email known? 1, 0, -1. */
+int account_user_exists(struct app *app, struct arena *a, const char *email, struct err *err);
 /* A new password ends all sessions and tokens of the user. ERR_NOT_FOUND. */
 int account_user_password_set(struct app *app, struct arena *a, const char *email,
     const char *password, struct err *err);

@@ -1,0 +1,175 @@
+/* connectctl doctor: looks at everything that must be right and says what to do about what is not.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cmd/connectctl.h"
+#include "crypto/aead.h"
+#include "db/db.h"
+#include "db/migrate.h"
+#include "provider/provider.h"
+
+#define OVERDUE_US (300 * SECOND_US) /* cron starts the runner each minute */
+
+DB_STMT(doctor_periodic, "SELECT MAX(next_at), COUNT(*) FROM periodic_runs");
+DB_STMT(doctor_users, "SELECT COUNT(*) FROM users");
+DB_STMT(doctor_dead_jobs, "SELECT COUNT(*) FROM jobs WHERE state = 'dead'");
+
+struct visit {
+	struct ctl *c;
+	int failures;
+};
+
+__attribute__((format(printf, 2, 3))) static void fine(struct visit *v, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)v;
+	fputs("ok      ", stdout);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+__attribute__((format(printf, 2, 3))) static void wrong(struct visit *v, const char *fmt, ...)
+{
+	va_list ap;
+
+	v->failures++;
+	fputs("WRONG   ", stdout);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+/* Worth knowing, and no failure. */
+__attribute__((format(printf, 1, 2))) static void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("note    ", stdout);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static void look_at_keys(struct visit *v)
+{
+	const char *path = v->c->config.key_file;
+	struct err err = ERR_INIT;
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		wrong(v, "key file %s: %s; make one with: connectctl key init", path,
+		    strerror(errno));
+	else if ((st.st_mode & 077) != 0)
+		wrong(v, "key file %s: others may read it; run: chmod 600 %s", path, path);
+	else if (keyring_load(v->c->a, path, &err) == NULL)
+		wrong(v, "key file: %s", err.msg);
+	else
+		fine(v, "key file %s", path);
+}
+
+static void look_at_folder(struct visit *v, const char *key, const char *path, int mode)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		wrong(v, "%s %s: %s", key, path, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		wrong(v, "%s %s: is no folder", key, path);
+	else if (access(path, mode) != 0)
+		wrong(v, "%s %s: %s", key, path, strerror(errno));
+	else
+		fine(v, "%s %s", key, path);
+}
+
+static void look_at_folders(struct visit *v)
+{
+	const struct config *cfg = &v->c->config;
+	struct err err = ERR_INIT;
+	struct providers *providers;
+
+	look_at_folder(v, "state_dir", cfg->state_dir, R_OK | W_OK | X_OK);
+	look_at_folder(v, "templates_dir", cfg->templates_dir, R_OK | X_OK);
+	look_at_folder(v, "static_dir", cfg->static_dir, R_OK | X_OK);
+	look_at_folder(v, "migrations_dir", cfg->migrations_dir, R_OK | X_OK);
+	providers = providers_load(v->c->a, cfg->providers_dir, &err);
+	if (providers == NULL)
+		wrong(v, "providers: %s", err.msg);
+	else
+		fine(v, "providers_dir %s: %zu providers", cfg->providers_dir,
+		    providers_count(providers));
+}
+
+/* One number of a statement without parameters; -1 when it cannot be had. */
+static int64_t number(struct visit *v, const struct db_stmt *s, struct err *err)
+{
+	struct db_rows r;
+
+	return db_row(v->c->app.db, v->c->a, s, NULL, 0, &r, err) == 1 ? db_get_int(&r, 0, 0) : -1;
+}
+
+/* The scheduler moves each of its periodic tasks on when it runs it: all of them in the past for
+ * long means that nobody does. */
+static void look_at_cron(struct visit *v)
+{
+	struct err err = ERR_INIT;
+	int64_t next_us = number(v, &doctor_periodic, &err), dead;
+
+	if (next_us < 0)
+		wrong(v, "scheduler: %s", err.msg);
+	else if (next_us == 0)
+		wrong(v, "scheduler: connect-cron has never run; start it from cron each minute");
+	else if (next_us < clock_now_us() - OVERDUE_US)
+		wrong(v, "scheduler: connect-cron has not run since %s",
+		    clock_iso_dup(v->c->a, next_us));
+	else
+		fine(v, "scheduler");
+	dead = number(v, &doctor_dead_jobs, &err);
+	if (dead > 0)
+		note("%lld jobs have failed for good", (long long)dead);
+}
+
+static void look_at_database(struct visit *v)
+{
+	struct err err = ERR_INIT;
+
+	v->c->app.db = db_new(&v->c->config);
+	if (db_ping(v->c->app.db, &err) != 0) {
+		wrong(v, "database: %s", err.msg);
+		return;
+	}
+	fine(v, "database %s", v->c->config.db_name);
+	if (migrate_check(v->c->app.db, v->c->config.migrations_dir, &err) != 0) {
+		wrong(v, "schema: %s", err.msg);
+		return;
+	}
+	fine(v, "schema");
+	if (number(v, &doctor_users, &err) == 0)
+		note("nobody can sign in yet; make the first admin with: connectctl setup-link");
+	look_at_cron(v);
+}
+
+int ctl_doctor(struct ctl *c, struct err *err)
+{
+	const struct ctl_option options[] = {{.name = NULL}};
+	struct visit v = {.c = c};
+
+	if (ctl_read(c, options, NULL, 0, 0) != CTL_OK)
+		return CTL_USAGE;
+	if (config_load(c->a, c->config_file, &c->config, err) != 0)
+		return -1;
+	c->app.config = &c->config;
+	fine(
+	    &v, "configuration %s", c->config_file != NULL ? c->config_file : "of the environment");
+	look_at_keys(&v);
+	look_at_folders(&v);
+	look_at_database(&v);
+	return v.failures == 0 ? CTL_OK : CTL_FAILED;
+}

@@ -1,0 +1,309 @@
+/* connectctl: what an operator does from the shell. Exit status 0 done, 1 failed, 2 wrongly called.
+ */
+#include "cmd/connectctl.h"
+
+#include <getopt.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "crypto/aead.h"
+#include "crypto/random.h"
+#include "db/db.h"
+#include "db/migrate.h"
+#include "provider/provider.h"
+
+#ifndef CONNECT_CONFDIR
+#define CONNECT_CONFDIR "/etc/connect"
+#endif
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unreleased"
+#endif
+
+#define PASSWORD_BYTES 15u /* 20 characters */
+#define PASSWORD_OPTIONS "[--password P | --password-stdin]"
+
+static const struct ctl_command commands[] = {
+    {"config check", "", "read the configuration, say what is wrong with it", ctl_config_check,
+	CTL_CONFIG},
+    {"config print", "", "print a sample with every key and its meaning", ctl_config_print, 0},
+    {"key init", "", "make the key file, unless there is one", ctl_key_init, CTL_CONFIG},
+    {"migrate up", "", "bring the schema up to date", ctl_migrate_up, CTL_CONFIG | CTL_DB_RAW},
+    {"migrate status", "", "compare the schema with this program's", ctl_migrate_status,
+	CTL_CONFIG | CTL_DB_RAW},
+    {"account create", "--name N --email E " PASSWORD_OPTIONS " [--json]",
+	"make an account and its first admin", ctl_account_create, CTL_CONFIG | CTL_DB},
+    {"account list", "[--json]", "list the accounts", ctl_account_list, CTL_CONFIG | CTL_DB},
+    {"user add", "--account ID --email E --role ROLE [--name N] " PASSWORD_OPTIONS " [--json]",
+	"add a person to an account as admin, manager or viewer", ctl_user_add,
+	CTL_CONFIG | CTL_DB},
+    {"user password", "--email E " PASSWORD_OPTIONS,
+	"set a password; ends the person's sessions and tokens", ctl_user_password,
+	CTL_CONFIG | CTL_DB},
+    {"user totp", "--email E [--off]", "turn a person's second factor on or off", ctl_user_totp,
+	CTL_CONFIG | CTL_KEYS | CTL_DB},
+    {"api-key create",
+	"--account ID --name N (--all | --permission AREA.VERB …) [--expires TIME] [--json]",
+	"make an API key; it is shown once", ctl_api_key_create, CTL_CONFIG | CTL_DB},
+    {"api-key revoke", "ID", "end an API key", ctl_api_key_revoke, CTL_CONFIG | CTL_DB},
+    {"setup-link", "", "print the one-time address that makes the first admin", ctl_setup_link,
+	CTL_CONFIG | CTL_DB},
+    {"provider check", "FILE…", "run the examples of provider manifests (prints TAP)",
+	ctl_provider_check, 0},
+    {"provider list", "[--json]", "list the providers that are loaded", ctl_provider_list,
+	CTL_CONFIG | CTL_PROVIDERS},
+    {"doctor", "", "look for what keeps the product from working", ctl_doctor, 0},
+    {"partitions", "", "make the event log's coming partitions, drop the outdated", ctl_partitions,
+	CTL_CONFIG | CTL_DB},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* ---- help ------------------------------------------------------------------------------------ */
+
+static void print_help(FILE *to)
+{
+	fputs("usage: connectctl [-c FILE] COMMAND\n"
+	      "\n"
+	      "  -c, --config FILE   configuration (default: " CONNECT_CONFDIR
+	      "/connect.conf, if it\n"
+	      "                      is there; CONNECT_<KEY> in the environment wins over it)\n"
+	      "  -h, --help          this text\n"
+	      "      --version\n"
+	      "\n"
+	      "commands:\n",
+	    to);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct ctl_command *k = &commands[i];
+
+		fprintf(to, "  %s%s%s\n        %s\n", k->words, *k->arguments ? " " : "",
+		    k->arguments, k->meaning);
+	}
+}
+
+int ctl_usage(const struct ctl *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("connectctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\nusage: connectctl [-c FILE] %s %s\n", c->command->words,
+	    c->command->arguments);
+	return CTL_USAGE;
+}
+
+/* ---- what commands share --------------------------------------------------------------------- */
+
+static const struct ctl_option *find_option(const struct ctl_option *options, struct str name)
+{
+	for (; options->name != NULL; options++)
+		if (str_is(name, options->name))
+			return options;
+	return NULL;
+}
+
+/* Reads the option at argv[*i], moving *i over what it takes. */
+static int read_option(struct ctl *c, const struct ctl_option *options, int *i)
+{
+	struct str rest = str_from(c->argv[*i] + 2), name;
+	const char *value = strchr(c->argv[*i], '=');
+	const struct ctl_option *o;
+
+	str_split(&rest, '=', &name);
+	o = find_option(options, name);
+	if (o == NULL)
+		return ctl_usage(c, "there is no option --%.*s", (int)name.n, name.p);
+	if (o->flag != NULL) {
+		*o->flag = true;
+		return value == NULL ? CTL_OK : ctl_usage(c, "--%s takes no value", o->name);
+	}
+	value = value != NULL ? value + 1 : c->argv[++*i];
+	if (value == NULL)
+		return ctl_usage(c, "--%s needs a value", o->name);
+	if (o->value != NULL) {
+		*o->value = value;
+		return CTL_OK;
+	}
+	o->list->v[o->list->n++] = value;
+	while (c->argv[*i + 1] != NULL && c->argv[*i + 1][0] != '-')
+		o->list->v[o->list->n++] = c->argv[++*i];
+	return CTL_OK;
+}
+
+int ctl_read(struct ctl *c, const struct ctl_option *options, struct ctl_list *operands,
+    size_t least, size_t most)
+{
+	struct ctl_list own = {0};
+	int rc;
+
+	if (operands == NULL)
+		operands = &own;
+	operands->v = arena_array(c->a, (size_t)c->argc + 1, sizeof(*operands->v));
+	for (const struct ctl_option *o = options; o->name != NULL; o++)
+		if (o->list != NULL)
+			o->list->v = arena_array(c->a, (size_t)c->argc + 1, sizeof(*o->list->v));
+	for (int i = 0; i < c->argc; i++) {
+		if (strncmp(c->argv[i], "--", 2) != 0) {
+			operands->v[operands->n++] = c->argv[i];
+			continue;
+		}
+		rc = read_option(c, options, &i);
+		if (rc != CTL_OK)
+			return rc;
+	}
+	if (operands->n > most)
+		return ctl_usage(c, "\"%s\" is too much", operands->v[most]);
+	if (operands->n < least)
+		return ctl_usage(c, "something is missing");
+	return CTL_OK;
+}
+
+void ctl_print_json(struct ctl *c, json_t *value)
+{
+	puts(json_text(c->a, json_own(c->a, value)).p);
+}
+
+int ctl_password(struct ctl *c, const char *given, bool from_stdin, const char **text,
+    bool *is_made, struct err *err)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+
+	*is_made = false;
+	*text = given;
+	if (given != NULL)
+		return 0;
+	if (!from_stdin) {
+		*is_made = true;
+		*text = random_token(c->a, PASSWORD_BYTES);
+		return 0;
+	}
+	n = getline(&line, &cap, stdin);
+	if (n > 0)
+		*text = arena_strndup(c->a, line, strcspn(line, "\r\n"));
+	if (line != NULL)
+		explicit_bzero(line, cap);
+	free(line);
+	return n > 0 ? 0 : err_set(err, ERR_INVALID, "no password on standard input");
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static const char *default_config(void)
+{
+	static const char path[] = CONNECT_CONFDIR "/connect.conf";
+
+	return access(path, F_OK) == 0 ? path : NULL;
+}
+
+/* What the command needs, in the order in which it builds up. */
+static int prepare(struct ctl *c, struct err *err)
+{
+	unsigned needs = c->command->needs;
+
+	if ((needs & CTL_CONFIG) == 0)
+		return 0;
+	if (config_load(c->a, c->config_file, &c->config, err) != 0)
+		return -1;
+	c->app.config = &c->config;
+	if ((needs & CTL_KEYS) != 0) {
+		c->app.keys = keyring_load(c->a, c->config.key_file, err);
+		if (c->app.keys == NULL)
+			return -1;
+	}
+	if ((needs & CTL_PROVIDERS) != 0) {
+		c->app.providers = providers_load(c->a, c->config.providers_dir, err);
+		if (c->app.providers == NULL)
+			return -1;
+	}
+	if ((needs & (CTL_DB | CTL_DB_RAW)) != 0)
+		c->app.db = db_new(&c->config);
+	if ((needs & CTL_DB) != 0)
+		return migrate_check(c->app.db, c->config.migrations_dir, err);
+	return 0;
+}
+
+/* The command whose words argv begins with; *used counts them. */
+static const struct ctl_command *find_command(char **argv, int argc, int *used)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		struct str rest = str_from(commands[i].words), word;
+		int n = 0;
+		bool is_it = true;
+
+		while (is_it && str_split(&rest, ' ', &word)) {
+			is_it = n < argc && str_is(word, argv[n]);
+			n++;
+		}
+		if (is_it) {
+			*used = n;
+			return &commands[i];
+		}
+	}
+	return NULL;
+}
+
+static int run(struct ctl *c, int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	int used = 0, rc;
+
+	c->command = find_command(argv, argc, &used);
+	if (c->command == NULL) {
+		if (argc > 0)
+			fprintf(stderr, "connectctl: there is no command \"%s%s%s\"\n", argv[0],
+			    argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+		print_help(stderr);
+		return CTL_USAGE;
+	}
+	c->argc = argc - used;
+	c->argv = argv + used;
+	rc = log_open("connectctl", NULL, false, LOG_WARN, &err);
+	if (rc == 0)
+		rc = prepare(c, &err);
+	if (rc == 0)
+		rc = c->command->run(c, &err);
+	if (rc < 0) {
+		fprintf(
+		    stderr, "connectctl: %s%s%s\n", err.field, err.field[0] ? ": " : "", err.msg);
+		rc = CTL_FAILED;
+	}
+	if (fflush(stdout) != 0) {
+		perror("connectctl: standard output");
+		rc = CTL_FAILED;
+	}
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'},
+	    {NULL, 0, NULL, 0}};
+	struct ctl c = {.config_file = default_config()};
+	int opt, rc;
+
+	while ((opt = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			c.config_file = optarg;
+			break;
+		case 'h':
+			print_help(stdout);
+			return CTL_OK;
+		case 'v':
+			puts("connectctl " PACKAGE_VERSION);
+			return CTL_OK;
+		default:
+			print_help(stderr);
+			return CTL_USAGE;
+		}
+	}
+	c.a = arena_new();
+	rc = run(&c, argc - optind, argv + optind);
+	db_free(c.app.db);
+	arena_free(c.a);
+	return rc;
+}
