@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""connect.conf(5) has every key of src/base/config.c and no other."""
+"""connect.conf(5) has every key of src/base/config.c, connectctl(8) every command, and no other."""
 import re
 
 from _tap import Report, read
@@ -14,6 +14,14 @@ def main():
     documented = set(re.findall(r"^\.It Va (\w+)", read("man/connect.conf.5"), re.M))
     report.check("docs: every key is in connect.conf(5)", sorted(keys - documented))
     report.check("docs: connect.conf(5) has no key that is not there", sorted(documented - keys))
+    table = read("src/cmd/connectctl.c")
+    table = table[table.index("ctl_command commands[]"):]
+    table = table[:table.index("\n};")]
+    commands = set(re.findall(r'^    \{"([a-z -]+)"', table, re.M))
+    described = set(re.findall(r"^\.It Cm ([a-z-]+(?: [a-z-]+)?)", read("man/connectctl.8"), re.M))
+    report.check("docs: every command is in connectctl(8)", sorted(commands - described))
+    report.check("docs: connectctl(8) has no command that is not there",
+                 sorted(described - commands))
     report.done()
 
 
