@@ -14,6 +14,8 @@ json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *
 /* lead_ready subscriber: a ledger row and a crm.push job per destination. */
 int crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *err);
 int crm_job_push(struct job *j, struct err *err);
+/* Queues every lead of the account that no destination has taken yet, page by page. */
+int crm_job_push_all(struct job *j, struct err *err);
 /* The ledger of a lead: [{id,connectionId,name,status,attempts,lastError,externalId,pushedAt}]. */
 int crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, json_t **out, struct err *err);
@@ -24,7 +26,7 @@ int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *accou
 int crm_add_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
     json_t *leads, struct err *err);
 
-/* Queues pushes of one lead to every active destination that has not taken it (or all failed ones) now; *n counts them. */
+/* Queues the pushes of one lead to every active destination that has not taken it, now; *n counts them. */
 int crm_queue_lead(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, size_t *n, struct err *err);
 

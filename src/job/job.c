@@ -17,6 +17,12 @@ DB_STMT_ROWS(jobs_insert,
     "INSERT INTO jobs (id, account_id, kind, subject_id, state, run_at, attempts, lease_id, args,"
     " created_at) VALUES ",
     "(?,?,?,?,'ready',?,?,?,?,?)", "");
+/* The assignments see each other's results from left to right, so lease_id stays as it is. */
+DB_STMT(job_bring_forward,
+    "INSERT INTO jobs (id, account_id, kind, subject_id, state, run_at, attempts, lease_id, args,"
+    " created_at) VALUES (?,?,?,?,'ready',?,0,NULL,?,?) ON DUPLICATE KEY UPDATE"
+    " run_at = IF(lease_id IS NULL, VALUES(run_at), run_at),"
+    " attempts = IF(lease_id IS NULL, 0, attempts), state = 'ready'");
 DB_STMT(job_delete, "DELETE FROM jobs WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_again,
     "UPDATE jobs SET run_at = ?, args = ?, attempts = 0, lease_id = NULL, last_error = NULL"
@@ -73,6 +79,20 @@ job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
 	if (n == 0)
 		return 0;
 	if (job_insert_claimed(db, jobs, n, &nobody, 0, err) == -1)
+		return -1;
+	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
+	return 0;
+}
+
+int
+job_run_now(struct db *db, const struct job *j, struct err *err)
+{
+	int64_t now = clock_now_us();
+
+	if (db_exec(db, &job_bring_forward,
+		DB_VALS(db_uuid(&j->id), db_uuid(&j->account_id), db_str(j->kind),
+		    db_uuid_or_null(&j->subject_id), db_int(now), db_strn(j->args), db_int(now)),
+		NULL, err) == -1)
 		return -1;
 	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
 	return 0;

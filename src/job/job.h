@@ -31,6 +31,9 @@ struct job_kind {
 struct runner;
 /* Within a transaction: writes the rows and wakes this host's runner after the commit. Ids are made where nil. */
 int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err);
+/* Within a transaction: makes sure that the job with this very id is there and due: inserts it, or brings a waiting or dead
+ * one forward; one that is running goes on as it is. How a thing that has one job of its own is pushed again. */
+int job_run_now(struct db *db, const struct job *j, struct err *err);
 /* Within a transaction: the job is done / shall run again at a time with other args (attempts restart) / is dead.
  * ERR_CONFLICT when the lease was lost to another runner: roll back, the other has it. */
 int job_finish(struct db *db, struct job *j, struct err *err);

@@ -3,6 +3,7 @@
 #define RECORD_RECORD_H
 #include "db/db.h"
 #include "http/http.h"
+#include "job/job.h"
 
 /* How a record arrived. */
 #define RECORD_SOURCE_WEBHOOK "webhook"
@@ -65,6 +66,9 @@ int record_count(struct app *app, struct arena *a, const struct record_filter *f
 /* Changes, newest first: array of {at,source,eventId,changes:[{path,before,after}]}. */
 int record_history(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);
+
+/* Job record.fetch: asks the provider for the whole record that an event only named (args: {"connectionId"}). */
+int record_job_fetch(struct job *j, struct err *err);
 
 /* JSON handlers. */
 int record_api_list(struct req *r);

@@ -1,0 +1,268 @@
+/* JSON handlers of leads with their destinations, and of pushes. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "crm/crm-internal.h"
+#include "net/http-client.h"
+
+#define WAIT_MS 25000	/* how long a push by hand is waited for */
+#define WAIT_STEP_MS 20
+
+int
+crm_api_lead_get(struct req *r)
+{
+	struct uuid id;
+	struct err err = ERR_INIT;
+	json_t *lead, *destinations;
+	int found;
+
+	if (!req_param_uuid(r, "leadId", &id))
+		return 0;
+	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such lead");
+	if (found == -1 || crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id,
+			       &destinations, &err) == -1)
+		return res_error(r, &err);
+	json_set(lead, "destinations", json_incref(destinations));
+	return res_json(r, 200, json_incref(lead));
+}
+
+/* ---- push one ---------------------------------------------------------------------------- */
+
+/* Is this destination's push, queued at since_us, over for now? */
+static bool
+is_settled(const json_t *d, int64_t since_us)
+{
+	const char *status = json_str(d, "status"), *at = json_str(d, "updatedAt");
+	int64_t updated_us = 0;
+
+	if (strcmp(status, "pending") == 0)
+		return false;
+	if (strcmp(status, "success") == 0)
+		return true;
+	return at != NULL && clock_parse_iso(str_from(at), &updated_us) && updated_us >= since_us;
+}
+
+static bool
+are_settled(const json_t *destinations, int64_t since_us)
+{
+	for (size_t i = 0; i < json_array_size(destinations); i++)
+		if (!is_settled(json_array_get(destinations, i), since_us))
+			return false;
+	return true;
+}
+
+/* The job makes the attempts and the waits between them; here their end is waited for. */
+static int
+wait_for_pushes(struct req *r, const struct uuid *lead_id, int64_t since_us, json_t **destinations,
+    struct err *err)
+{
+	int64_t until = clock_mono_us() + WAIT_MS * INT64_C(1000);
+
+	for (;;) {
+		if (crm_lead_destinations(r->app, r->a, &r->actor.account_id, lead_id, destinations,
+			err) == -1)
+			return -1;
+		if (are_settled(*destinations, since_us) || clock_mono_us() > until)
+			return 0;
+		http_client_sleep(r->app->http, WAIT_STEP_MS);
+	}
+}
+
+/* Those that had the lead before are skipped: it is not sent twice. */
+static json_t *
+push_answer(const json_t *before, const json_t *after)
+{
+	json_t *o = json_object(), *results = json_array();
+	bool is_success = false;
+
+	for (size_t i = 0; i < json_array_size(after); i++) {
+		const json_t *d = json_array_get(after, i);
+		const char *status = json_str(d, "status");
+		json_t *res = json_object();
+
+		for (size_t k = 0; k < json_array_size(before); k++) {
+			const json_t *b = json_array_get(before, k);
+
+			if (strcmp(json_str(b, "id"), json_str(d, "id")) == 0 &&
+			    strcmp(json_str(b, "status"), "success") == 0)
+				status = "skipped";
+		}
+		is_success = is_success || strcmp(json_str(d, "status"), "success") == 0;
+		if (strcmp(status, "dead") == 0)
+			status = "failed";
+		json_set_str(res, "connectionId", json_str(d, "connectionId"));
+		json_set_str(res, "name", json_str(d, "name"));
+		json_set_str(res, "status", status);
+		json_set_int(res, "attempts", json_int(d, "attempts"));
+		json_set_str(res, "externalId", json_str(d, "externalId"));
+		json_set_str(res, "error", json_str(d, "lastError"));
+		json_array_append_new(results, res);
+	}
+	json_set_bool(o, "success", is_success);
+	json_set(o, "results", results);
+	return o;
+}
+
+int
+crm_api_push_lead(struct req *r)
+{
+	struct uuid id;
+	struct err err = ERR_INIT;
+	json_t *lead, *before, *after;
+	int64_t since_us = clock_now_us();
+	size_t n;
+	int found;
+
+	if (!req_param_uuid(r, "leadId", &id))
+		return 0;
+	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such lead");
+	if (found == 1 && strcmp(json_str(lead, "stage"), "ready") != 0)
+		return res_problem(r, 409,
+		    "The lead's details have not been fetched yet, so there is nothing to push");
+	if (found == -1 ||
+	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &before, &err) == -1 ||
+	    crm_queue_lead(r->app, r->a, &r->actor.account_id, &id, &n, &err) == -1 ||
+	    wait_for_pushes(r, &id, since_us, &after, &err) == -1)
+		return res_error(r, &err);
+	return res_json(r, 200, push_answer(before, after));
+}
+
+/* ---- push all ---------------------------------------------------------------------------- */
+
+struct queueing_all {
+	struct job job;
+};
+
+static int
+queue_all_body(struct db *db, void *arg, struct err *err)
+{
+	struct queueing_all *q = arg;
+
+	return job_insert(db, &q->job, 1, err);
+}
+
+int
+crm_api_push_all(struct req *r)
+{
+	struct queueing_all q = {.job = {.account_id = r->actor.account_id,
+				     .kind = "crm.push_all",
+				     .id = uuid_new()}};
+	static const char *const keys[] = {"limit", "connectionId", NULL};
+	struct err err = ERR_INIT;
+	int64_t pending;
+	json_t *o;
+
+	if (r->json != NULL && json_only_keys(r->json, keys, &err) == -1)
+		return res_error(r, &err);
+	if (deliveries_count_waiting(r->app->db, &r->actor.account_id, &pending, &err) == -1 ||
+	    db_transaction(r->app->db, queue_all_body, &q, &err) == -1)
+		return res_error(r, &err);
+	o = json_object();
+	json_set_str(o, "jobId", uuid_dup(r->a, q.job.id));
+	json_set_int(o, "pending", pending);
+	return res_json(r, 202, o);
+}
+
+/* ---- test, deliveries -------------------------------------------------------------------- */
+
+int
+crm_api_test(struct req *r)
+{
+	struct uuid id;
+	struct connection *c;
+	struct err err = ERR_INIT;
+	int found;
+
+	if (!req_param_uuid(r, "connectionId", &id))
+		return 0;
+	found = connection_get(r->app, r->a, &r->actor.account_id, &id, &c, &err);
+	if (found == -1)
+		return res_error(r, &err);
+	if (found == 0 || !provider_can(c->provider, "crm_push"))
+		return res_problem(r, 404, "There is no such destination");
+	return res_json(r, 200, json_incref(connection_test(r->app, r->a, c)));
+}
+
+static bool
+query_uuid(struct req *r, const char *name, struct uuid *out)
+{
+	struct str s = req_query(r, name);
+
+	if (s.n == 0 || uuid_parse(s, out))
+		return true;
+	req_invalid(r, name, "must be an id");
+	return false;
+}
+
+int
+crm_api_deliveries(struct req *r)
+{
+	struct delivery_filter f = {.account_id = r->actor.account_id};
+	struct page_query pq;
+	struct str status = req_query(r, "status");
+	struct uuid last;
+	struct err err = ERR_INIT;
+	const char *scope, *next = NULL;
+	json_t *rows;
+	bool has_more;
+	int64_t ignored;
+
+	f.status = status.n == 0 ? (struct str){NULL, 0} : status;
+	query_uuid(r, "connectionId", &f.connection_id);
+	query_uuid(r, "leadId", &f.lead_id);
+	if (!req_page_query(r, &pq))
+		return res_invalid(r);
+	scope = arena_printf(r->a, "deliveries %s %.*s %s %s",
+	    uuid_dup(r->a, r->actor.account_id), (int)status.n, status.p,
+	    uuid_dup(r->a, f.connection_id), uuid_dup(r->a, f.lead_id));
+	if (pq.cursor.n > 0 && !cursor_read(r, scope, pq.cursor, &ignored, &f.before_id))
+		req_invalid(r, "cursor", "is not a cursor of this list");
+	if (req_has_invalid(r))
+		return res_invalid(r);
+	f.limit = pq.limit;
+	f.offset = pq.page > 1 ? (pq.page - 1) * pq.limit : 0;
+	if (delivery_list(r->app, r->a, &f, &rows, &has_more, &last, &err) == -1)
+		return res_error(r, &err);
+	if (has_more)
+		next = cursor_make(r, scope, 1, last);
+	return res_json(r, 200, page_envelope(&pq, json_incref(rows),
+	    f.offset + (int64_t)json_array_size(rows) + has_more,
+	    !has_more && pq.cursor.n == 0, next));
+}
+
+struct retrying {
+	struct req *r;
+	struct uuid id;
+	int found;
+};
+
+static int
+retry_body(struct db *db, void *arg, struct err *err)
+{
+	struct retrying *t = arg;
+
+	t->found = delivery_queue(db, t->r->a, &t->r->actor.account_id, &t->id, err);
+	return t->found == -1 ? -1 : 0;
+}
+
+int
+crm_api_delivery_retry(struct req *r)
+{
+	struct retrying t = {.r = r};
+	struct err err = ERR_INIT;
+	json_t *o;
+
+	if (!req_param_uuid(r, "id", &t.id))
+		return 0;
+	if (db_transaction(r->app->db, retry_body, &t, &err) == -1)
+		return res_error(r, &err);
+	if (t.found == 0)
+		return res_problem(r, 404, "There is no such delivery");
+	o = json_object();
+	json_set_str(o, "id", uuid_dup(r->a, t.id));
+	json_set_str(o, "status", "pending");
+	return res_json(r, 202, o);
+}

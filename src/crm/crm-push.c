@@ -1,0 +1,262 @@
+/* The jobs crm.push (one lead to one destination) and crm.push_all (every waiting lead). */
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "crm/crm-internal.h"
+#include "job/retry.h"
+#include "net/http-client.h"
+
+/* When the attempts of one round are used up: minutes until the next round; after the last one the push is dead. */
+static const int64_t rounds_minutes[] = {5, 30, 120, 300, 600, 840, 1200, 1440};
+#define ROUNDS (int)(sizeof(rounds_minutes) / sizeof(rounds_minutes[0]))
+
+struct pushing {
+	struct job *job;
+	struct delivery d;
+	struct connection *to;
+	struct attempt attempt;
+	bool has_attempt;
+	int64_t again_us;	/* 0: the job is over */
+};
+
+/* ---- outcome ----------------------------------------------------------------------------- */
+
+static int
+store_body(struct db *db, void *arg, struct err *err)
+{
+	struct pushing *p = arg;
+
+	if (delivery_store(db, p->job->a, &p->d, p->has_attempt ? &p->attempt : NULL, err) == -1)
+		return -1;
+	if (p->again_us != 0)
+		return job_reschedule(db, p->job, p->again_us, p->job->args, err);
+	return job_finish(db, p->job, err);
+}
+
+static int
+end_as(struct pushing *p, const char *status, const char *error, struct err *err)
+{
+	p->d.status = status;
+	p->d.error = error;
+	p->d.next_us = p->again_us;
+	return db_transaction(p->job->app->db, store_body, p, err);
+}
+
+static int
+end_round(struct pushing *p, const char *error, struct err *err)
+{
+	p->d.rounds++;
+	if (p->d.rounds > ROUNDS) {
+		log_warn("crm.dead", LOG_S("lead", uuid_dup(p->job->a, p->d.lead_id)),
+		    LOG_S("destination", p->to->name), LOG_S("error", error));
+		return end_as(p, "dead", error, err);
+	}
+	p->again_us = clock_now_us() + rounds_minutes[p->d.rounds - 1] * 60 * SECOND_US;
+	return end_as(p, "failed", error, err);
+}
+
+/* ---- attempts ---------------------------------------------------------------------------- */
+
+static int
+attempt_body(struct db *db, void *arg, struct err *err)
+{
+	struct pushing *p = arg;
+
+	return delivery_store(db, p->job->a, &p->d, &p->attempt, err);
+}
+
+static json_t *
+push_inputs(struct pushing *p, struct err *err)
+{
+	struct arena *a = p->job->a;
+	json_t *inputs, *mapping, *body;
+
+	if (mapping_load(p->job->app->db, a, p->to, &mapping, err) == -1)
+		return NULL;
+	body = crm_map_lead(a, p->to, mapping, p->d.lead, err);
+	if (body == NULL)
+		return NULL;
+	inputs = json_own(a, json_object());
+	json_set(inputs, "body", json_incref(body));
+	json_set_str(inputs, "idempotencyKey", uuid_dup(a, p->d.id));
+	json_set_str(inputs, "deliveryId", uuid_dup(a, uuid_new()));
+	return inputs;
+}
+
+/* One call; what came of it is in res and in p->attempt. */
+static int
+try_once(struct pushing *p, struct call_result *res, struct err *err)
+{
+	json_t *inputs = push_inputs(p, err);
+	int64_t started = clock_mono_us();
+
+	if (inputs == NULL)
+		return -1;
+	p->d.attempts++;
+	p->attempt = (struct attempt){.number = p->d.attempts, .at_us = clock_now_us()};
+	if (provider_action(p->job->app, p->job->a, p->to->provider, p->to, "push", inputs, res,
+		err) == -1)
+		return -1;
+	p->has_attempt = true;
+	p->attempt.duration_us = clock_mono_us() - started;
+	p->attempt.http_status = p->d.http_status = res->status;
+	p->attempt.error = p->d.error = res->class == CALL_OK ? NULL : res->error;
+	return 0;
+}
+
+static void
+note_use(struct pushing *p, const struct call_result *res)
+{
+	struct err err = ERR_INIT;
+
+	if (connection_note_use(p->job->app, p->to, res->class == CALL_AUTH ? "error" : NULL,
+		res->class == CALL_OK ? NULL : res->error, &err) == -1)
+		log_warn("connection.note", LOG_ERR(&err));
+}
+
+static bool
+is_worth_another(const struct config *cfg, enum call_class class, int tries)
+{
+	return (class == CALL_RETRY || class == CALL_RATE_LIMITED) && tries < cfg->push_attempts;
+}
+
+static int
+push(struct pushing *p, struct err *err)
+{
+	const struct config *cfg = p->job->app->config;
+	struct call_result res = {0};
+
+	for (int tries = 1;; tries++) {
+		if (try_once(p, &res, err) == -1)
+			return -1;
+		if (!is_worth_another(cfg, res.class, tries))
+			break;
+		/* A failed attempt is on record before the wait: the wait may outlive this process. */
+		if (db_transaction(p->job->app->db, attempt_body, p, err) == -1)
+			return -1;
+		http_client_sleep(p->job->app->http,
+		    retry_wait_ms(tries, cfg->push_backoff_ms, cfg->push_backoff_max_ms,
+			res.retry_after_ms));
+	}
+	note_use(p, &res);
+	switch (res.class) {
+	case CALL_OK:
+		p->d.external_id = json_str(res.output, "externalId");
+		return end_as(p, "success", NULL, err);
+	case CALL_FATAL:
+		return end_as(p, "failed", res.error, err);
+	case CALL_RETRY:
+	case CALL_RATE_LIMITED:
+	case CALL_AUTH:
+		break;
+	}
+	return end_round(p, res.error, err);
+}
+
+/* What the lead or its mapping lacks is no fault of the destination: on record, and not tried again by itself. */
+static int
+push_or_explain(struct pushing *p, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (push(p, &why) == 0)
+		return 0;
+	if (why.code == ERR_INVALID && !p->job->is_ended)
+		return end_as(p, "failed", why.msg, err);
+	return err_set(err, why.code, "%s", why.msg);
+}
+
+int
+crm_job_push(struct job *j, struct err *err)
+{
+	struct pushing p = {.job = j};
+	int found = delivery_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.d, err);
+
+	if (found != 1 || strcmp(p.d.status, "success") == 0)
+		return found == -1 ? -1 : 0;
+	found = connection_get(j->app, j->a, &j->account_id, &p.d.connection_id, &p.to, err);
+	if (found == -1)
+		return -1;
+	if (found == 0)
+		return end_as(&p, "skipped", "the destination was removed", err);
+	if (strcmp(p.to->status, "disabled") == 0)
+		return end_as(&p, "skipped", "the destination is disabled", err);
+	return push_or_explain(&p, err);
+}
+
+/* ---- hand-over from the lead pipeline ---------------------------------------------------- */
+
+int
+crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *err)
+{
+	size_t n;
+
+	return deliveries_queue(j->app, j->a, j, &lead->account_id, &lead->lead_id, &n, err);
+}
+
+struct queueing {
+	struct app *app;
+	struct arena *a;
+	const struct uuid *account_id, *lead_id;
+	size_t n;
+};
+
+static int
+queue_body(struct db *db, void *arg, struct err *err)
+{
+	struct queueing *q = arg;
+
+	(void)db;
+	return deliveries_queue(q->app, q->a, NULL, q->account_id, q->lead_id, &q->n, err);
+}
+
+int
+crm_queue_lead(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, size_t *n, struct err *err)
+{
+	struct queueing q = {app, a, account_id, lead_id, 0};
+	int rc = db_transaction(app->db, queue_body, &q, err);
+
+	*n = q.n;
+	return rc;
+}
+
+/* ---- all waiting leads ------------------------------------------------------------------- */
+
+struct push_all {
+	struct job *job;
+	struct uuid after;
+};
+
+/* One page of leads in one transaction, which also moves the job's cursor. */
+static int
+push_all_body(struct db *db, void *arg, struct err *err)
+{
+	struct push_all *p = arg;
+	struct job *j = p->job;
+	struct uuid *ids;
+	size_t n, queued;
+
+	if (deliveries_waiting_leads(db, j->a, &j->account_id, &p->after, &ids, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (deliveries_queue(j->app, j->a, NULL, &j->account_id, &ids[i], &queued, err) == -1)
+			return -1;
+	if (n == 0)
+		return job_finish(db, j, err);
+	return job_reschedule(db, j, clock_now_us(),
+	    str_from(arena_printf(j->a, "{\"after\":\"%s\"}", uuid_dup(j->a, ids[n - 1]))), err);
+}
+
+int
+crm_job_push_all(struct job *j, struct err *err)
+{
+	struct push_all p = {.job = j};
+	json_t *args = json_parse(j->a, j->args.p == NULL ? STR("{}") : j->args, err);
+
+	if (args == NULL)
+		return -1;
+	if (json_str(args, "after") != NULL)
+		uuid_parse(str_from(json_str(args, "after")), &p.after);
+	return db_transaction(j->app->db, push_all_body, &p, err);
+}

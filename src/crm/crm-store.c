@@ -1,0 +1,390 @@
+/* SQL of the ledger: one row a lead and a destination, one row an attempt. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "crm/crm-internal.h"
+
+DB_STMT_ROWS(deliveries_insert,
+    "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts, rounds,"
+    " created_at, updated_at) VALUES ",
+    "(?,?,?,?,'pending',0,0,?,?)", " ON DUPLICATE KEY UPDATE id = id");
+DB_STMT(deliveries_of_lead,
+    "SELECT id, connection_id, status FROM lead_deliveries WHERE account_id = ? AND lead_id = ?");
+DB_STMT(delivery_by_id,
+    "SELECT d.lead_id, d.connection_id, d.status, d.attempts, d.rounds, d.next_at, d.last_error,"
+    " d.external_id, d.updated_at, l.lead FROM lead_deliveries d"
+    " JOIN leads l ON l.id = d.lead_id AND l.account_id = d.account_id"
+    " WHERE d.account_id = ? AND d.id = ?");
+DB_STMT(delivery_update,
+    "UPDATE lead_deliveries SET status = ?, attempts = ?, rounds = ?, next_at = ?, last_error = ?,"
+    " last_status = ?, external_id = COALESCE(?, external_id), pushed_at = COALESCE(?, pushed_at),"
+    " updated_at = ? WHERE account_id = ? AND id = ?");
+DB_STMT(delivery_touch,
+    "UPDATE lead_deliveries SET status = 'pending', rounds = 0, next_at = NULL, updated_at = ?"
+    " WHERE account_id = ? AND id = ? AND status <> 'success'");
+DB_STMT(attempt_insert,
+    "INSERT INTO lead_delivery_attempts (id, account_id, delivery_id, attempt, at, duration_us,"
+    " status, error) VALUES (?,?,?,?,?,?,?,?)");
+DB_STMT(attempts_of_lead,
+    "SELECT a.at, a.attempt, a.status, a.error, a.duration_us, c.name, d.connection_id"
+    " FROM lead_deliveries d JOIN lead_delivery_attempts a"
+    " ON a.account_id = d.account_id AND a.delivery_id = d.id"
+    " LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id"
+    " WHERE d.account_id = ? AND d.lead_id = ? ORDER BY a.id LIMIT 500");
+#define DESTINATION_COLUMNS                                                                        \
+	"SELECT d.lead_id, d.id, d.connection_id, c.name, d.status, d.attempts, d.last_error,"       \
+	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at FROM lead_deliveries d" \
+	" LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id "
+DB_STMT_ROWS(destinations_of_leads,
+    DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.lead_id IN (", "?", ") ORDER BY d.id");
+DB_STMT(delivery_page,
+    DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.id < ? AND (? IS NULL OR d.status = ?)"
+    " AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
+    " ORDER BY d.id DESC LIMIT ? OFFSET ?");
+DB_STMT(leads_waiting,
+    "SELECT id FROM leads WHERE account_id = ? AND stage = 'ready'"
+    " AND sync_status IN ('none','pending','failed','dead') AND id > ? ORDER BY id LIMIT 200");
+DB_STMT(leads_waiting_count,
+    "SELECT COUNT(*) FROM (SELECT 1 FROM leads WHERE account_id = ? AND stage = 'ready'"
+    " AND sync_status IN ('none','pending','failed','dead') LIMIT 100000) w");
+
+int
+delivery_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
+    struct delivery *out, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(db, a, &delivery_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows,
+	    err);
+
+	if (found != 1)
+		return found;
+	*out = (struct delivery){.id = *id,
+	    .account_id = *account_id,
+	    .lead_id = db_get_uuid(&rows, 0, 0),
+	    .connection_id = db_get_uuid(&rows, 0, 1),
+	    .status = db_get_text(&rows, 0, 2),
+	    .attempts = (int)db_get_int(&rows, 0, 3),
+	    .rounds = (int)db_get_int(&rows, 0, 4),
+	    .next_us = db_get_int(&rows, 0, 5),
+	    .error = db_get_text(&rows, 0, 6),
+	    .external_id = db_get_text(&rows, 0, 7),
+	    .updated_us = db_get_int(&rows, 0, 8),
+	    .lead = json_parse(a, db_get_str(&rows, 0, 9), err)};
+	return out->lead == NULL ? -1 : 1;
+}
+
+/* A push is a success when at least one destination took it; the rest is the best that can still be hoped for. */
+static int
+update_lead_status(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, struct err *err)
+{
+	static const char *const by_hope[] = {"success", "pending", "failed", "dead", "skipped"};
+	size_t best = sizeof(by_hope) / sizeof(by_hope[0]) - 1;
+	struct db_rows rows;
+
+	if (db_query(db, a, &deliveries_of_lead, DB_VALS(db_uuid(account_id), db_uuid(lead_id)),
+		&rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++)
+		for (size_t k = 0; k < best; k++)
+			if (strcmp(db_get_text(&rows, i, 2), by_hope[k]) == 0)
+				best = k;
+	return lead_set_sync_status(db, account_id, lead_id, by_hope[best], err);
+}
+
+static struct str
+cut(const char *s, size_t most)
+{
+	struct str t = str_from(s);
+
+	if (t.n > most)
+		t.n = most;
+	while (t.n > 0 && !utf8_is_valid(t))	/* not within a character */
+		t.n--;
+	return t;
+}
+
+int
+delivery_store(struct db *db, struct arena *a, const struct delivery *d,
+    const struct attempt *attempt, struct err *err)
+{
+	int64_t now = clock_now_us();
+	const bool is_success = strcmp(d->status, "success") == 0;
+	struct uuid id = uuid_new();
+
+	if (attempt != NULL &&
+	    db_exec(db, &attempt_insert,
+		DB_VALS(db_uuid(&id), db_uuid(&d->account_id), db_uuid(&d->id),
+		    db_int(attempt->number), db_int(attempt->at_us), db_int(attempt->duration_us),
+		    attempt->http_status == 0 ? db_null() : db_int(attempt->http_status),
+		    db_strn(cut(attempt->error, 1000))),
+		NULL, err) == -1)
+		return -1;
+	if (db_exec(db, &delivery_update,
+		DB_VALS(db_str(d->status), db_int(d->attempts), db_int(d->rounds),
+		    db_time(d->next_us), db_strn(cut(d->error, 1000)),
+		    d->http_status == 0 ? db_null() : db_int(d->http_status),
+		    db_strn(cut(d->external_id, 255)), is_success ? db_int(now) : db_null(),
+		    db_int(now), db_uuid(&d->account_id), db_uuid(&d->id)),
+		NULL, err) == -1)
+		return -1;
+	return update_lead_status(db, a, &d->account_id, &d->lead_id, err);
+}
+
+/* ---- queueing ---------------------------------------------------------------------------- */
+
+/* A delivery has one job, which has its id. */
+static struct job
+push_job(const struct uuid *account_id, const struct uuid *delivery_id)
+{
+	return (struct job){.id = *delivery_id,
+	    .account_id = *account_id,
+	    .kind = "crm.push",
+	    .subject_id = *delivery_id};
+}
+
+static int
+insert_missing(struct db *db, const struct uuid *account_id, const struct uuid *lead_id,
+    struct connection **cs, size_t n, uint64_t *inserted, struct uuid *ids, struct err *err)
+{
+	struct db_val v[LIMIT_DB_BATCH * 6];
+	int64_t now = clock_now_us();
+
+	for (size_t i = 0; i < n; i++) {
+		ids[i] = uuid_new();
+		struct db_val row[6] = {db_uuid(&ids[i]), db_uuid(account_id), db_uuid(lead_id),
+		    db_uuid(&cs[i]->id), db_int(now), db_int(now)};
+
+		memcpy(v + 6 * i, row, sizeof(row));
+	}
+	return db_exec_rows(db, &deliveries_insert, NULL, 0, v, n, 6, inserted, err);
+}
+
+/* Pushes again what stands in the ledger and is no success. */
+static int
+requeue(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *lead_id,
+    struct connection **cs, size_t ncs, size_t *n, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(db, a, &deliveries_of_lead, DB_VALS(db_uuid(account_id), db_uuid(lead_id)),
+		&rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		struct uuid id = db_get_uuid(&rows, i, 0), to = db_get_uuid(&rows, i, 1);
+		struct job job = push_job(account_id, &id);
+		bool is_active = false;
+
+		for (size_t k = 0; k < ncs; k++)
+			is_active = is_active || uuid_eq(cs[k]->id, to);
+		if (!is_active || strcmp(db_get_text(&rows, i, 2), "success") == 0)
+			continue;
+		if (db_exec(db, &delivery_touch,
+			DB_VALS(db_int(clock_now_us()), db_uuid(account_id), db_uuid(&id)), NULL,
+			err) == -1 ||
+		    job_run_now(db, &job, err) == -1)
+			return -1;
+		(*n)++;
+	}
+	return update_lead_status(db, a, account_id, lead_id, err);
+}
+
+int
+deliveries_queue(struct app *app, struct arena *a, struct job *parent,
+    const struct uuid *account_id, const struct uuid *lead_id, size_t *n, struct err *err)
+{
+	struct connection **cs;
+	struct uuid ids[LIMIT_DB_BATCH];
+	struct job jobs[LIMIT_DB_BATCH];
+	size_t ncs;
+	uint64_t inserted;
+
+	*n = 0;
+	if (connection_list_capable(app, a, account_id, "crm_push", &cs, &ncs, err) == -1)
+		return -1;
+	if (ncs > LIMIT_DB_BATCH)
+		ncs = LIMIT_DB_BATCH;
+	if (ncs == 0)
+		return 0;
+	if (insert_missing(app->db, account_id, lead_id, cs, ncs, &inserted, ids, err) == -1)
+		return -1;
+	if (inserted < ncs)
+		return requeue(app->db, a, account_id, lead_id, cs, ncs, n, err);
+	for (size_t i = 0; i < ncs; i++)
+		jobs[i] = push_job(account_id, &ids[i]);
+	*n = ncs;
+	if (lead_set_sync_status(app->db, account_id, lead_id, "pending", err) == -1)
+		return -1;
+	return job_insert_next(app->db, parent, jobs, ncs, err);
+}
+
+int
+delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct err *err)
+{
+	struct delivery d;
+	struct job job = push_job(account_id, id);
+	int found = delivery_load(db, a, account_id, id, &d, err);
+
+	if (found != 1)
+		return found;
+	if (strcmp(d.status, "success") == 0)
+		return err_set(err, ERR_CONFLICT, "The destination has this lead already");
+	d.status = "pending";
+	d.next_us = 0;
+	d.rounds = 0;
+	if (delivery_store(db, a, &d, NULL, err) == -1 || job_run_now(db, &job, err) == -1)
+		return -1;
+	return 1;
+}
+
+int
+deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *after, struct uuid **ids, size_t *n, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(db, a, &leads_waiting, DB_VALS(db_uuid(account_id), db_uuid(after)), &rows,
+		err) == -1)
+		return -1;
+	*n = rows.count;
+	*ids = arena_array(a, rows.count + 1, sizeof(**ids));
+	for (size_t i = 0; i < rows.count; i++)
+		(*ids)[i] = db_get_uuid(&rows, i, 0);
+	return 0;
+}
+
+int
+deliveries_count_waiting(struct db *db, const struct uuid *account_id, int64_t *n, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct db_rows rows;
+	int rc = db_row(db, a, &leads_waiting_count, DB_VALS(db_uuid(account_id)), &rows, err);
+
+	*n = rc == 1 ? db_get_int(&rows, 0, 0) : 0;
+	arena_free(a);
+	return rc == -1 ? -1 : 0;
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+static json_t *
+destination_json(struct arena *a, const struct db_rows *rows, size_t i)
+{
+	json_t *o = json_object();
+	const char *name = db_get_text(rows, i, 3);
+
+	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, 1)));
+	json_set_str(o, "leadId", uuid_dup(a, db_get_uuid(rows, i, 0)));
+	json_set_str(o, "connectionId", uuid_dup(a, db_get_uuid(rows, i, 2)));
+	json_set_str(o, "name", name == NULL ? "(removed)" : name);
+	json_set_str(o, "status", db_get_text(rows, i, 4));
+	json_set_int(o, "attempts", db_get_int(rows, i, 5));
+	json_set_str(o, "lastError", db_get_text(rows, i, 6));
+	json_set_str(o, "externalId", db_get_text(rows, i, 7));
+	json_set_time(o, "pushedAt", db_get_int(rows, i, 8));
+	json_set_time(o, "nextAttemptAt", db_get_int(rows, i, 9));
+	if (db_is_null(rows, i, 10))
+		json_set(o, "lastStatus", json_null());
+	else
+		json_set_int(o, "lastStatus", db_get_int(rows, i, 10));
+	json_set_time(o, "updatedAt", db_get_int(rows, i, 11));
+	return o;
+}
+
+int
+crm_add_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
+    json_t *leads, struct err *err)
+{
+	for (size_t from = 0; from < json_array_size(leads); from += LIMIT_DB_BATCH) {
+		struct uuid ids[LIMIT_DB_BATCH];
+		struct db_val v[LIMIT_DB_BATCH];
+		struct db_rows rows;
+		size_t n = 0;
+
+		for (size_t i = from; i < json_array_size(leads) && n < LIMIT_DB_BATCH; i++, n++) {
+			json_t *lead = json_array_get(leads, i);
+
+			uuid_parse(str_from(json_str(lead, "id")), &ids[n]);
+			v[n] = db_uuid(&ids[n]);
+			json_set(lead, "destinations", json_array());
+		}
+		if (db_query_rows(app->db, a, &destinations_of_leads, DB_VALS(db_uuid(account_id)),
+			v, n, 1, &rows, err) == -1)
+			return -1;
+		for (size_t i = 0; i < rows.count; i++) {
+			struct uuid of = db_get_uuid(&rows, i, 0);
+
+			for (size_t k = 0; k < n; k++)
+				if (uuid_eq(of, ids[k]))
+					json_array_append_new(
+					    json_object_get(json_array_get(leads, from + k),
+						"destinations"),
+					    destination_json(a, &rows, i));
+		}
+	}
+	return 0;
+}
+
+int
+crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, json_t **out, struct err *err)
+{
+	json_t *leads = json_own(a, json_array()), *lead = json_object();
+
+	json_set_str(lead, "id", uuid_dup(a, *lead_id));
+	json_array_append_new(leads, lead);
+	if (crm_add_destinations(app, a, account_id, leads, err) == -1)
+		return -1;
+	*out = json_own(a, json_incref(json_object_get(lead, "destinations")));
+	return 0;
+}
+
+int
+crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, json_t **out, struct err *err)
+{
+	struct db_rows rows;
+
+	*out = json_own(a, json_array());
+	if (db_query(app->db, a, &attempts_of_lead, DB_VALS(db_uuid(account_id), db_uuid(lead_id)),
+		&rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		json_t *o = json_object();
+
+		json_set_time(o, "at", db_get_int(&rows, i, 0));
+		json_set_int(o, "attempt", db_get_int(&rows, i, 1));
+		json_set_int(o, "status", db_get_int(&rows, i, 2));
+		json_set_str(o, "error", db_get_text(&rows, i, 3));
+		json_set_int(o, "durationUs", db_get_int(&rows, i, 4));
+		json_set_str(o, "name", db_get_text(&rows, i, 5));
+		json_set_str(o, "connectionId", uuid_dup(a, db_get_uuid(&rows, i, 6)));
+		json_array_append_new(*out, o);
+	}
+	return 0;
+}
+
+int
+delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f, json_t **out,
+    bool *has_more, struct uuid *last, struct err *err)
+{
+	struct uuid before = f->before_id;
+	struct db_rows rows;
+
+	if (uuid_is_nil(before))
+		memset(before.b, 0xff, sizeof(before.b));
+	if (db_query(app->db, a, &delivery_page,
+		DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_strn(f->status),
+		    db_strn(f->status), db_uuid_or_null(&f->connection_id),
+		    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->lead_id),
+		    db_uuid_or_null(&f->lead_id), db_int(f->limit + 1), db_int(f->offset)),
+		&rows, err) == -1)
+		return -1;
+	*out = json_own(a, json_array());
+	*has_more = rows.count > (size_t)f->limit;
+	for (size_t i = 0; i < rows.count && i < (size_t)f->limit; i++) {
+		json_array_append_new(*out, destination_json(a, &rows, i));
+		*last = db_get_uuid(&rows, i, 1);
+	}
+	return 0;
+}

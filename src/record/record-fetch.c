@@ -1,0 +1,97 @@
+/* The job record.fetch. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "provider/connection.h"
+#include "record/record.h"
+
+DB_STMT(record_fetch_row,
+    "SELECT provider_type, resource_type, external_id FROM records WHERE account_id = ? AND id = ?");
+
+struct fetching {
+	struct job *job;
+	struct record_item item;
+};
+
+static int
+store_body(struct db *db, void *arg, struct err *err)
+{
+	struct fetching *f = arg;
+
+	if (f->item.data.p != NULL && record_upsert(db, f->job->a, &f->item, 1, err) == -1)
+		return -1;
+	return job_finish(db, f->job, err);
+}
+
+/* 1 with the connection and the record's name; 0 when either is gone. */
+static int
+load(struct fetching *f, struct connection **c, struct err *err)
+{
+	struct job *j = f->job;
+	json_t *args = json_parse(j->a, j->args.p == NULL ? STR("{}") : j->args, err);
+	struct uuid id;
+	struct db_rows rows;
+	int found;
+
+	if (args == NULL)
+		return -1;
+	if (!uuid_parse(str_from(json_str(args, "connectionId")), &id))
+		return err_set(err, ERR_INTERNAL, "record.fetch: no connectionId");
+	found = connection_get(j->app, j->a, &j->account_id, &id, c, err);
+	if (found == 1)
+		found = db_row(j->app->db, j->a, &record_fetch_row,
+		    DB_VALS(db_uuid(&j->account_id), db_uuid(&j->subject_id)), &rows, err);
+	if (found != 1)
+		return found;
+	f->item = (struct record_item){.account_id = j->account_id,
+	    .provider_type = db_get_str(&rows, 0, 0),
+	    .resource_type = db_get_str(&rows, 0, 1),
+	    .external_id = db_get_str(&rows, 0, 2),
+	    .source = RECORD_SOURCE_WEBHOOK};
+	return 1;
+}
+
+/* 0 done or pointless, -1 try later. */
+static int
+call(struct fetching *f, struct connection *c, struct err *err)
+{
+	struct job *j = f->job;
+	const char *type = f->item.resource_type.p;
+	const char *action = provider_details_action(c->provider, type);
+	struct call_result res = {0};
+	json_t *inputs = json_own(j->a, json_object()), *data;
+
+	if (action == NULL)
+		return 0;
+	json_set_strn(inputs, "id", f->item.external_id);
+	if (provider_action(j->app, j->a, c->provider, c, action, inputs, &res, err) == -1 ||
+	    connection_note_use(j->app, c, res.class == CALL_AUTH ? "error" : NULL,
+		res.class == CALL_OK ? NULL : res.error, err) == -1)
+		return -1;
+	if (res.class == CALL_FATAL) {	/* deleted at the provider, or never to be had */
+		log_warn("record.fetch", LOG_S("record", uuid_dup(j->a, j->subject_id)),
+		    LOG_S("error", res.error));
+		return 0;
+	}
+	if (res.class != CALL_OK)
+		return err_set(err, ERR_UNAVAILABLE, "%s", res.error);
+	data = provider_details_record(c->provider, j->a, type, res.output,
+	    &f->item.provider_updated_us);
+	if (data != NULL)
+		f->item.data = json_text(j->a, data);
+	f->item.at_us = clock_now_us();
+	return 0;
+}
+
+int
+record_job_fetch(struct job *j, struct err *err)
+{
+	struct fetching f = {.job = j};
+	struct connection *c;
+	int found = load(&f, &c, err);
+
+	if (found != 1)
+		return found;
+	if (call(&f, c, err) == -1)
+		return -1;
+	return db_transaction(j->app->db, store_body, &f, err);
+}
