@@ -21,14 +21,18 @@ const char *connection_setting(const struct connection *c, const char *key);	/* 
 int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
 /* Cached look-ups for the intake path (process memory, CACHE_TTL_US and shared_generation): the result lives until the next
- * request at least. Only active connections. 1, 0, -1. */
+ * request at least: see connection_cache_release. Every connection but the disabled: one whose calls fail ("error",
+ * "expired") still receives. 1, 0, -1. */
 int connection_cached(struct app *app, const struct uuid *id, struct connection **out,
     struct err *err);
-/* All active ones of a provider with an external account id (several accounts may hold it), or with any when
+/* All such of a provider with an external account id (several accounts may hold it), or with any when
  * external is {NULL,0}; at most 64. */
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,
     struct connection ***out, size_t *n, struct err *err);
-/* Active connections of an account that can do capability, e.g. "crm_push". */
+/* Frees cached connections that were replaced or evicted while the last request may have used them: called between
+ * requests. Without it they go a minute later. */
+void connection_cache_release(void);
+/* Connections of an account, but the disabled, that can do capability, e.g. "crm_push"; one in "error" is still tried. */
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err);
 /* Stores the outcome of a use: last_used, last_error (NULL clears), status may turn expired / error / active. */

@@ -82,7 +82,7 @@ struct call_result {
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
     const struct connection *c, const char *action, const json_t *inputs,
     struct call_result *out, struct err *err);
-/* Fetch-details action of a resource type: name, or NULL. */
+/* Fetch-details action of a resource type: name, or NULL. Its input is {"id": the external id}. */
 const char *provider_details_action(const struct provider *p, const char *resource_type);
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized form, by the
  * manifest's lead rules: {email,firstName,lastName,fullName,phoneNumber,company,rawFieldData{},customFields{},formId,

@@ -1,0 +1,525 @@
+/* Calls to providers: requests built from the manifest's templates, answers classified by its error rules. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "net/http-client.h"
+#include "provider/manifest.h"
+
+#define HEADERS_MAX 64
+#define RETRY_AFTER_CAP_MS INT64_C(86400000)
+#define ERROR_BODY_BYTES 200
+#define REDACT_MIN 6	/* shorter credentials would blot out ordinary words */
+
+struct build {
+	struct arena *a;
+	const struct provider *p;
+	const struct connection *c;
+	const struct action *act;
+	struct scope scope;
+	struct http_pairs headers;
+	struct buf *url;
+	bool has_query;
+	struct err *err;
+};
+
+const char *connection_lacks(const struct connection *c, const char *const *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *v = connection_credential(c, keys[i]);
+
+		if (v == NULL || v[0] == '\0')
+			return keys[i];
+	}
+	return NULL;
+}
+
+/* ---- inputs --------------------------------------------------------------------------------------------- */
+
+static bool is_input(enum input_type type, const json_t *v)
+{
+	int64_t n;
+
+	switch (type) {
+	case INPUT_TEXT: return json_is_string(v) || json_is_integer(v);
+	case INPUT_INTEGER:
+		return json_is_integer(v) || (json_is_string(v) &&
+		    str_to_i64(str_from(json_string_value(v)), INT64_MIN, INT64_MAX, &n));
+	case INPUT_BOOLEAN: return json_is_boolean(v);
+	case INPUT_JSON: return true;
+	}
+	return false;
+}
+
+static const struct input_spec *find_input(const struct action *act, const char *name)
+{
+	for (size_t i = 0; i < act->ninputs; i++)
+		if (strcmp(act->inputs[i].name, name) == 0)
+			return &act->inputs[i];
+	return NULL;
+}
+
+static int check_inputs(const struct action *act, const json_t *inputs, struct err *err)
+{
+	const char *name;
+	json_t *v;
+
+	if (inputs != NULL && !json_is_object(inputs))
+		return err_set(err, ERR_INVALID, "the inputs of %s must be an object", act->name);
+	json_object_foreach((json_t *)(uintptr_t)inputs, name, v) {
+		const struct input_spec *in = find_input(act, name);
+
+		if (in == NULL)
+			return err_field(err, ERR_INVALID, name, "%s has no such input", act->name);
+		if (!json_is_null(v) && !is_input(in->type, v))
+			return err_field(err, ERR_INVALID, name, "is of the wrong type");
+	}
+	for (size_t i = 0; i < act->ninputs; i++) {
+		v = json_object_get(inputs, act->inputs[i].name);
+		if (act->inputs[i].is_needed && (v == NULL || json_is_null(v)))
+			return err_field(err, ERR_INVALID, act->inputs[i].name, "is needed");
+	}
+	return 0;
+}
+
+/* ---- headers -------------------------------------------------------------------------------------------- */
+
+static bool is_token(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+		bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!is_alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
+			return false;
+	}
+	return name.n > 0;
+}
+
+static bool is_header_value(struct str v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (((unsigned char)v.p[i] < 0x20 && v.p[i] != '\t') || v.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* Adds, or replaces a header of the same name. */
+static int put_header(struct build *b, struct str name, struct str value)
+{
+	if (!is_token(name) || !is_header_value(value))
+		return err_field(b->err, ERR_INVALID, "headers", "\"%.*s\" is not a header that can be sent",
+		    (int)(name.n < 60 ? name.n : 60), name.p);
+	for (size_t i = 0; i < b->headers.n; i++)
+		if (str_ieq(b->headers.v[i].name, name)) {
+			b->headers.v[i].value = value;
+			return 0;
+		}
+	if (b->headers.n == HEADERS_MAX)
+		return err_field(b->err, ERR_INVALID, "headers", "more than %d headers", HEADERS_MAX);
+	b->headers.v[b->headers.n++] = (struct http_pair){name, value};
+	return 0;
+}
+
+static int put_headers_of(struct build *b, const json_t *v)
+{
+	const char *name;
+	json_t *value;
+	size_t i;
+
+	if (json_is_array(v)) {
+		json_array_foreach((json_t *)(uintptr_t)v, i, value)
+			if (put_headers_of(b, value) < 0)
+				return -1;
+		return 0;
+	}
+	json_object_foreach((json_t *)(uintptr_t)v, name, value) {
+		const char *text = json_scalar_text(b->a, value);
+
+		if (text != NULL && put_header(b, str_from(name), str_from(text)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The people's headers first, so that ours win. */
+static int put_headers(struct build *b)
+{
+	json_t *more = expr_json(b->act->extra_headers, &b->scope, false);
+
+	b->headers.v = arena_array(b->a, HEADERS_MAX, sizeof *b->headers.v);
+	if (more != NULL && put_headers_of(b, json_own(b->a, more)) < 0)
+		return -1;
+	if (put_header(b, STR("accept"), STR("application/json")) < 0)
+		return -1;
+	for (size_t i = 0; i < b->act->nheaders; i++) {
+		struct str v = expr_text(b->act->headers[i].value, &b->scope);
+
+		if (v.p != NULL && put_header(b, str_from(b->act->headers[i].name), v) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- URL --------------------------------------------------------------------------------------------------- */
+
+static void put_query(struct build *b, struct str name, struct str value)
+{
+	buf_chr(b->url, b->has_query ? '&' : '?');
+	b->has_query = true;
+	percent_encode(b->url, name);
+	buf_chr(b->url, '=');
+	percent_encode(b->url, value);
+}
+
+/* A parameter's text; a structure is its JSON. */
+static struct str parameter_text(const struct expr *e, struct scope *s)
+{
+	struct str t = expr_text(e, s);
+	json_t *v = t.p == NULL ? expr_json(e, s, false) : NULL;
+
+	if (v == NULL)
+		return t;
+	json_own(s->a, v);
+	return json_is_null(v) ? t : json_text(s->a, v);
+}
+
+/* An input must not climb out of its place: no segment of dots alone. */
+static bool has_dot_segment(struct str path)
+{
+	struct str rest = path, segment;
+
+	while (str_split(&rest, '/', &segment)) {
+		if (str_is(segment, ".") || str_is(segment, ".."))
+			return true;
+	}
+	return false;
+}
+
+static int put_path(struct build *b)
+{
+	const char *base = b->c == NULL ? NULL : connection_setting(b->c, "baseUrl");
+	struct str origin = base != NULL ? str_from(base) : expr_text_encoded(b->p->origin, &b->scope);
+	struct str path = expr_text_encoded(b->act->path, &b->scope);
+
+	if (origin.p == NULL)
+		return err_set(b->err, ERR_INVALID, "the address of %s needs a setting that is missing",
+		    b->p->display_name);
+	if (path.p == NULL || has_dot_segment(path))
+		return err_set(b->err, ERR_INVALID, "an input of %s cannot be part of its path",
+		    b->act->name);
+	while (origin.n > 0 && origin.p[origin.n - 1] == '/')
+		origin.n--;
+	buf_add(b->url, origin.p, origin.n);
+	buf_add(b->url, path.p, path.n);
+	return 0;
+}
+
+static int put_url(struct build *b)
+{
+	if (b->act->path != NULL) {
+		if (put_path(b) < 0)
+			return -1;
+	} else {
+		struct str url = expr_text(b->act->url, &b->scope);
+
+		if (url.n == 0)
+			return err_set(b->err, ERR_INVALID, "%s needs a URL", b->act->name);
+		url.n = strcspn(arena_strndup(b->a, url.p, url.n), "#");
+		buf_add(b->url, url.p, url.n);
+		b->has_query = memchr(url.p, '?', url.n) != NULL;
+	}
+	for (size_t i = 0; i < b->act->nquery; i++) {
+		struct str v = parameter_text(b->act->query[i].value, &b->scope);
+
+		if (v.p != NULL)
+			put_query(b, str_from(b->act->query[i].name), v);
+	}
+	return 0;
+}
+
+/* ---- credentials and body -------------------------------------------------------------------------------- */
+
+static const char *credential_of(const struct build *b, const char *key, const char *other)
+{
+	const char *v = b->c == NULL || key == NULL ? NULL : connection_credential(b->c, key);
+
+	return v == NULL && other != NULL && b->c != NULL ? connection_credential(b->c, other) : v;
+}
+
+static int put_auth_header(struct build *b, const char *name, const char *prefix, const char *value)
+{
+	if (value == NULL)
+		return 0;
+	return put_header(b, str_from(name), str_from(arena_printf(b->a, "%s%s", prefix, value)));
+}
+
+static int put_basic(struct build *b, const char *user, const char *password)
+{
+	if (user == NULL || password == NULL)
+		return 0;
+	const char *pair = arena_printf(b->a, "%s:%s", user, password);
+	struct buf *text = buf_new(b->a, LIMIT_HEADER_BYTES);
+	base64_encode(text, pair, strlen(pair));
+	return put_auth_header(b, "authorization", "Basic ", text->p);
+}
+
+/* By settings.auth of the connection: {"type":"none|bearer|basic|header","name"?}. */
+static int put_auth_of_settings(struct build *b)
+{
+	const json_t *auth = b->c == NULL ? NULL : json_object_get(b->c->settings, "auth");
+	const char *type = json_str(auth, "type"), *name = json_str(auth, "name");
+
+	if (type == NULL || strcmp(type, "none") == 0)
+		return 0;
+	if (strcmp(type, "bearer") == 0)
+		return put_auth_header(b, "authorization", "Bearer ",
+		    credential_of(b, "accessToken", "apiKey"));
+	if (strcmp(type, "basic") == 0)
+		return put_basic(b, credential_of(b, "username", NULL),
+		    credential_of(b, "password", NULL));
+	return put_auth_header(b, name != NULL ? name : "X-API-Key", "",
+	    credential_of(b, "apiKey", "accessToken"));
+}
+
+static int put_auth(struct build *b)
+{
+	const struct auth *auth = b->act->auth;
+	const char *value = credential_of(b, auth->credential, NULL);
+
+	switch (auth->type) {
+	case AUTH_NONE:
+		return 0;
+	case AUTH_BEARER:
+		return put_auth_header(b, "authorization", "Bearer ", value);
+	case AUTH_HEADER:
+		return put_auth_header(b, auth->name, auth->prefix != NULL ? auth->prefix : "", value);
+	case AUTH_BASIC:
+		return put_basic(b, credential_of(b, auth->username, NULL),
+		    credential_of(b, auth->password, NULL));
+	case AUTH_QUERY:
+		if (value != NULL)
+			put_query(b, str_from(auth->name), str_from(value));
+		return 0;
+	case AUTH_SETTINGS:
+		return put_auth_of_settings(b);
+	}
+	return 0;
+}
+
+static int put_body(struct build *b, struct str *body)
+{
+	const struct action *act = b->act;
+
+	*body = (struct str){NULL, 0};
+	if (act->json != NULL) {
+		json_t *v = expr_json(act->json, &b->scope, false);
+
+		if (v == NULL)
+			return err_set(b->err, ERR_INVALID, "%s needs a body", act->name);
+		*body = json_text(b->a, json_own(b->a, v));
+		return put_header(b, STR("content-type"), STR("application/json"));
+	}
+	if (act->nform == 0)
+		return 0;
+	struct buf *form = buf_new(b->a, LIMIT_RECORD_BYTES);
+	for (size_t i = 0; i < act->nform; i++) {
+		struct str v = parameter_text(act->form[i].value, &b->scope);
+
+		if (v.p == NULL)
+			continue;
+		if (form->len > 0)
+			buf_chr(form, '&');
+		percent_encode(form, str_from(act->form[i].name));
+		buf_chr(form, '=');
+		percent_encode(form, v);
+	}
+	if (!buf_ok(form))
+		return err_set(b->err, ERR_LIMIT, "the body of %s is too large", act->name);
+	*body = (struct str){form->p, form->len};
+	return put_header(b, STR("content-type"), STR("application/x-www-form-urlencoded"));
+}
+
+static void scope_of_call(struct scope *s, struct arena *a, const struct connection *c,
+    const json_t *inputs)
+{
+	*s = (struct scope){.a = a};
+	s->slot[ROOT_SETTINGS] = c == NULL ? NULL : c->settings;
+	s->slot[ROOT_INPUT] = (json_t *)(uintptr_t)inputs;
+}
+
+int action_build(struct arena *a, const struct provider *p, const struct connection *c,
+    const struct action *act, const json_t *inputs, struct http_call *call, struct err *err)
+{
+	struct build b = {.a = a, .p = p, .c = c, .act = act, .err = err};
+
+	*call = (struct http_call){0};
+	if (check_inputs(act, inputs, err) < 0)
+		return -1;
+	scope_of_call(&b.scope, a, c, inputs);
+	b.url = buf_new(a, LIMIT_URL_BYTES);
+	struct str method = expr_text(act->method, &b.scope);
+	if (!is_token(method))
+		return err_set(err, ERR_INVALID, "%s has no method", act->name);
+	if (put_url(&b) < 0 || put_headers(&b) < 0 || put_body(&b, &call->body) < 0 ||
+	    put_auth(&b) < 0)
+		return -1;
+	if (!buf_ok(b.url))
+		return err_set(err, ERR_INVALID, "the URL of %s is longer than %u bytes", act->name,
+		    LIMIT_URL_BYTES);
+	call->method = arena_strndup(a, method.p, method.n);
+	call->url = b.url->p;
+	call->headers = b.headers;
+	return 0;
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------- */
+
+static enum call_class class_of_status(int status)
+{
+	if (status >= 200 && status < 300)
+		return CALL_OK;
+	if (status == 429)
+		return CALL_RATE_LIMITED;
+	if (status >= 500)
+		return CALL_RETRY;
+	return status == 401 || status == 403 ? CALL_AUTH : CALL_FATAL;
+}
+
+static const struct error_rule *find_rule(const struct error_rule *rules, size_t n, struct scope *s)
+{
+	for (size_t i = 0; i < n; i++)
+		if (cond_holds(rules[i].when, s))
+			return &rules[i];
+	return NULL;
+}
+
+static const char *host_of(struct arena *a, const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	host = host == NULL ? url : host + 3;
+	return arena_strndup(a, host, strcspn(host, "/?#"));
+}
+
+/* The connection's credentials never come back in a sentence, whatever the other side echoes. */
+static const char *redact(struct arena *a, const struct connection *c, const char *text)
+{
+	const char *key;
+	json_t *v;
+
+	if (c == NULL)
+		return text;
+	json_object_foreach(c->credentials, key, v) {
+		const char *secret = json_string_value(v), *at;
+
+		if (secret == NULL || strlen(secret) < REDACT_MIN)
+			continue;
+		while ((at = strstr(text, secret)) != NULL)
+			text = arena_printf(a, "%.*s***%s", (int)(at - text), text, at + strlen(secret));
+	}
+	return text;
+}
+
+/* The beginning of a foreign body: whole characters, control characters as spaces. */
+static const char *body_excerpt(struct arena *a, const struct connection *c, struct str body)
+{
+	size_t n = body.n < 4 * ERROR_BODY_BYTES ? body.n : 4 * ERROR_BODY_BYTES;
+	char *text = arena_strndup(a, body.p != NULL ? body.p : "", n);
+
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			text[i] = ' ';
+	const char *clean = redact(a, c, text);
+	n = strlen(clean);
+	if (n > ERROR_BODY_BYTES) {
+		n = ERROR_BODY_BYTES;
+		while (n > 0 && ((unsigned char)clean[n] & 0xc0) == 0x80)
+			n--;
+	}
+	clean = arena_strndup(a, clean, n);
+	return utf8_is_valid(str_from(clean)) ? clean : "(not text)";
+}
+
+static json_t *paged_output(const struct paging *p, struct scope *s)
+{
+	json_t *items = expr_json(p->items, s, false), *out = json_object();
+	bool has_more = items != NULL && cond_holds(p->more, s);
+	json_t *cursor = has_more ? expr_json(p->cursor, s, false) : NULL;
+
+	json_set(out, "items", json_is_array(items) ? items : json_array());
+	if (!json_is_array(items))
+		json_decref(items);
+	json_set(out, "nextCursor", cursor != NULL ? cursor : json_null());
+	return out;
+}
+
+void action_read(struct arena *a, const struct provider *p, const struct connection *c,
+    const struct action *act, const json_t *inputs, const struct http_call *call,
+    const struct http_answer *ans, struct call_result *out)
+{
+	struct scope s;
+	struct err ignored = ERR_INIT;
+
+	scope_of_call(&s, a, c, inputs);
+	s.headers = &ans->headers;
+	s.slot[ROOT_STATUS] = json_own(a, json_integer(ans->status));
+	if (ans->body.n > 0)
+		s.slot[ROOT_ANSWER] = json_parse(a, ans->body, &ignored);
+	const struct error_rule *rule = find_rule(act->errors, act->nerrors, &s);
+	if (rule == NULL)
+		rule = find_rule(p->errors, p->nerrors, &s);
+	*out = (struct call_result){.status = ans->status, .retry_after_ms = -1,
+	    .class = rule != NULL ? rule->class : class_of_status(ans->status)};
+	if (out->class == CALL_OK) {
+		out->output = act->paging.is_declared ? paged_output(&act->paging, &s)
+						      : expr_json(act->output, &s, true);
+		if (out->output != NULL) {
+			json_own(a, out->output);
+			return;
+		}
+		out->class = CALL_RETRY;
+	}
+	out->retry_after_ms = http_answer_retry_after_ms(ans, RETRY_AFTER_CAP_MS);
+	if (out->retry_after_ms < 0 && rule != NULL)
+		out->retry_after_ms = rule->retry_after_ms;
+	const char *excerpt = body_excerpt(a, c, ans->body);
+	out->error = arena_printf(a, "HTTP %d from %s%s%s", ans->status, host_of(a, call->url),
+	    excerpt[0] != '\0' ? ": " : "", excerpt);
+}
+
+/* No answer came. What the operator's rules refuse will be refused again; all else may pass. */
+static void read_failure(struct arena *a, const struct connection *c, const struct http_call *call,
+    const struct err *why, struct call_result *out)
+{
+	*out = (struct call_result){.retry_after_ms = -1,
+	    .class = why->code == ERR_REFUSED ? CALL_FATAL : CALL_RETRY};
+	out->error = redact(a, c, arena_printf(a, "%s: %s", host_of(a, call->url), why->msg));
+}
+
+int provider_action(struct app *app, struct arena *a, const struct provider *p,
+    const struct connection *c, const char *action, const json_t *inputs,
+    struct call_result *out, struct err *err)
+{
+	const struct action *act = provider_find_action(p, action);
+	struct http_call call;
+	struct http_answer ans = {0};
+	struct err why = ERR_INIT;
+
+	*out = (struct call_result){.class = CALL_FATAL, .retry_after_ms = -1, .error = "not called"};
+	if (act == NULL)
+		return err_set(err, ERR_NOT_FOUND, "%s has no action %s", p->name, action);
+	if (action_build(a, p, c, act, inputs, &call, err) < 0) {
+		out->error = err != NULL ? arena_strdup(a, err->msg) : "wrong inputs";
+		return -1;
+	}
+	const char *lacking = connection_lacks(c, act->needs, act->nneeds);
+	if (lacking != NULL) {
+		out->class = CALL_AUTH;
+		out->error = arena_printf(a, "the connection has no %s", lacking);
+		return 0;
+	}
+	if (http_client_call(app->http, a, &call, &ans, &why) < 0)
+		read_failure(a, c, &call, &why, out);
+	else
+		action_read(a, p, c, act, inputs, &call, &ans, out);
+	return 0;
+}

@@ -1,0 +1,398 @@
+/* A manifest's own examples, run without a network: see "Examples" in providers/README.md. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "net/http-client.h"
+#include "provider/manifest.h"
+
+struct run {
+	struct arena *a;
+	const struct provider *p;
+	struct buf *out;
+	int number, failures;
+	const char *name;		/* of the example */
+};
+
+static void report(struct run *t, bool is_ok, const char *what, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void report(struct run *t, bool is_ok, const char *what, const char *fmt, ...)
+{
+	va_list ap;
+
+	t->failures += !is_ok;
+	buf_printf(t->out, "%s %d - %s: %s\n", is_ok ? "ok" : "not ok", ++t->number, t->name, what);
+	if (is_ok)
+		return;
+	buf_str(t->out, "# ");
+	va_start(ap, fmt);
+	buf_vprintf(t->out, fmt, ap);
+	va_end(ap);
+	buf_chr(t->out, '\n');
+}
+
+static void compare(struct run *t, const char *what, const json_t *expected, const json_t *got)
+{
+	bool is_ok = got != NULL && json_equal(expected, got);
+
+	report(t, is_ok, what, "expected %s\n# got      %s", json_text(t->a, expected).p,
+	    got == NULL ? "nothing" : json_text(t->a, got).p);
+}
+
+/* ---- pieces of an example ------------------------------------------------------------------------------ */
+
+static int read_pairs(struct run *t, const json_t *object, bool is_header, struct http_pairs *out)
+{
+	const char *name;
+	json_t *v;
+
+	*out = (struct http_pairs){arena_array(t->a, json_object_size(object) + 1,
+	    sizeof(struct http_pair)), 0};
+	json_object_foreach((json_t *)(uintptr_t)object, name, v) {
+		char *key = arena_strdup(t->a, name);
+
+		if (!json_is_string(v))
+			return -1;
+		for (char *p = key; is_header && *p != '\0'; p++)
+			if (*p >= 'A' && *p <= 'Z')
+				*p = (char)(*p - 'A' + 'a');
+		out->v[out->n++] = (struct http_pair){str_from(key), {json_string_value(v),
+		    json_string_length(v)}};
+	}
+	return 0;
+}
+
+static struct connection *read_connection(struct run *t, const json_t *example)
+{
+	const json_t *v = json_object_get(example, "connection");
+	struct connection *c = arena_zalloc(t->a, sizeof *c);
+	json_t *credentials = json_object_get(v, "credentials"), *settings = json_object_get(v, "settings");
+
+	c->provider = t->p;
+	c->provider_type = t->p->name;
+	c->name = t->p->display_name;
+	c->status = "active";
+	c->credentials = credentials != NULL ? credentials : json_own(t->a, json_object());
+	c->settings = settings != NULL ? settings : json_own(t->a, json_object());
+	const char *external = json_str(c->settings, "externalAccountId");
+	c->external_account_id = external != NULL ? external : "";
+	return c;
+}
+
+/* The body: text as is, or "json" in its compact form (for what is not signed). */
+static struct str read_body(struct run *t, const json_t *v)
+{
+	const json_t *text = json_object_get(v, "body"), *json = json_object_get(v, "json");
+
+	if (json != NULL)
+		return json_text(t->a, json);
+	return (struct str){json_is_string(text) ? json_string_value(text) : "",
+	    json_string_length(text)};
+}
+
+static int read_request(struct run *t, const json_t *example, struct req *r, struct webhook *w)
+{
+	const json_t *v = json_object_get(example, "request");
+	const char *method = json_str(v, "method"), *at = json_str(example, "at");
+
+	*r = (struct req){.a = t->a, .res = {.status = 200, .headers = buf_new(t->a, LIMIT_HEADER_BYTES),
+	    .body = buf_new(t->a, LIMIT_PAGE_BYTES)}};
+	r->method = method != NULL && strcmp(method, "GET") == 0 ? HTTP_GET : HTTP_POST;
+	if (read_pairs(t, json_object_get(v, "headers"), true, &r->headers) < 0 ||
+	    read_pairs(t, json_object_get(v, "query"), false, &r->query) < 0)
+		return -1;
+	r->content_type = req_header(r, "content-type");
+	r->body = read_body(t, v);
+	*w = (struct webhook){.req = r, .body = r->body, .url = json_str(v, "url")};
+	if (at != NULL && !clock_parse_iso(str_from(at), &w->now_us))
+		return -1;
+	return 0;
+}
+
+/* ---- webhooks -------------------------------------------------------------------------------------------- */
+
+static void set_part(json_t *o, const char *key, struct str s)
+{
+	if (s.n > 0)
+		json_set_strn(o, key, s);
+}
+
+static void set_time(json_t *o, const char *key, int64_t at_us)
+{
+	if (at_us != 0)
+		json_set_time(o, key, at_us);
+}
+
+/* An item as examples write it: what it does not have is left out. */
+static json_t *item_json(const struct webhook_item *i)
+{
+	json_t *o = json_object();
+
+	set_part(o, "resourceType", i->resource_type);
+	set_part(o, "externalId", i->external_id);
+	set_part(o, "eventType", i->event_type);
+	set_part(o, "dedupeKey", i->dedupe_key);
+	json_set(o, "data", json_deep_copy(i->data));
+	set_time(o, "updatedAt", i->provider_updated_us);
+	if (i->needs_details)
+		json_set_bool(o, "needsDetails", true);
+	if (!i->is_lead)
+		return o;
+	json_set_bool(o, "isLead", true);
+	if (i->lead != NULL)
+		json_set(o, "lead", json_deep_copy(i->lead));
+	set_part(o, "formId", i->form_id);
+	set_part(o, "adId", i->ad_id);
+	set_part(o, "campaignId", i->campaign_id);
+	set_time(o, "createdAt", i->created_us);
+	return o;
+}
+
+static void check_accounts(struct run *t, const json_t *expected, const struct webhook *w)
+{
+	json_t *got = json_own(t->a, json_array());
+	struct str *ids;
+	size_t n;
+
+	webhook_accounts(t->p, t->a, w, &ids, &n);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(got, json_stringn(ids[i].p, ids[i].n));
+	compare(t, "accounts", expected, got);
+}
+
+static void check_items(struct run *t, const json_t *expected, const struct webhook *w,
+    const struct connection *c)
+{
+	json_t *got = json_own(t->a, json_array());
+	struct webhook_item *items;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	if (webhook_items(t->p, t->a, w, c, &items, &n, &err) < 0) {
+		report(t, false, "items", "%s", err.msg);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(got, item_json(&items[i]));
+	compare(t, "items", expected, got);
+}
+
+static void check_handshake(struct run *t, const json_t *expected, struct req *r, struct webhook *w,
+    struct connection *c)
+{
+	json_t *got = json_own(t->a, json_object());
+	int rc = webhook_handshake(t->p, r, w, &c, 1);
+
+	if (rc != 0)
+		json_set_int(got, "status", r->res.status);
+	if (rc == 1)
+		json_set_strn(got, "body", (struct str){r->res.body->p, r->res.body->len});
+	compare(t, "handshake", expected, got);
+}
+
+static bool signs_body(const struct provider *p)
+{
+	for (size_t i = 0; i < p->nsignatures; i++)
+		if (p->signatures[i].kind == SIGNATURE_TOKEN)
+			return false;
+	return true;
+}
+
+/* What holds for every signed example is tried without being written down: an altered byte, and a request that comes
+ * too late. */
+static void check_forgeries(struct run *t, const struct webhook *w, const struct connection *c)
+{
+	struct webhook forged = *w;
+	const char *reason = NULL;
+	struct req bare = *w->req;
+
+	if (signs_body(t->p) && w->body.n > 0) {
+		char *body = arena_memdup(t->a, w->body.p, w->body.n);
+
+		body[w->body.n / 2] ^= 1;
+		forged.body = (struct str){body, w->body.n};
+		report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0, "altered byte is rejected",
+		    "it was verified");
+	}
+	bare.headers.n = 0;
+	forged = *w;
+	forged.req = &bare;
+	if (json_object_get(w->payload, "google_key") == NULL)
+		report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0,
+		    "without its headers it is rejected", "it was verified");
+	forged = *w;
+	forged.now_us += 2 * DAY_US;
+	if (webhook_verify(t->p, t->a, &forged, c, &reason) == 0)
+		report(t, strcmp(reason, "stale timestamp") == 0, "late delivery is rejected", "%s", reason);
+}
+
+static void check_verdict(struct run *t, const json_t *expected, const struct webhook *w,
+    const struct connection *c)
+{
+	const char *reason = NULL;
+	bool is_verified = webhook_verify(t->p, t->a, w, c, &reason) == 1;
+	json_t *got = json_own(t->a, is_verified ? json_true() : json_string(reason));
+
+	compare(t, "verdict", expected, got);
+	if (is_verified && json_is_true(expected))
+		check_forgeries(t, w, c);
+}
+
+static void check_webhook(struct run *t, const json_t *example, const json_t *expect)
+{
+	struct req *r = arena_zalloc(t->a, sizeof *r);
+	struct webhook w;
+	struct connection *c = read_connection(t, example);
+	struct err err = ERR_INIT;
+
+	if (read_request(t, example, r, &w) < 0) {
+		report(t, false, "example", "\"at\" must be a time, headers and query must be texts");
+		return;
+	}
+	if (r->method == HTTP_POST && webhook_parse(t->p, t->a, &w, &err) < 0) {
+		report(t, json_is_true(json_object_get(expect, "malformed")), "payload", "%s", err.msg);
+		return;
+	}
+	if (json_object_get(expect, "verified") != NULL)
+		check_verdict(t, json_object_get(expect, "verified"), &w, c);
+	if (json_object_get(expect, "accounts") != NULL)
+		check_accounts(t, json_object_get(expect, "accounts"), &w);
+	if (json_object_get(expect, "items") != NULL)
+		check_items(t, json_object_get(expect, "items"), &w, c);
+	if (json_object_get(expect, "handshake") != NULL)
+		check_handshake(t, json_object_get(expect, "handshake"), r, &w, c);
+}
+
+/* ---- leads and actions --------------------------------------------------------------------------------------- */
+
+static void check_lead(struct run *t, const json_t *example, const json_t *expect)
+{
+	struct err err = ERR_INIT;
+	json_t *got = provider_lead_fields(t->p, t->a, json_object_get(example, "lead"), &err);
+
+	if (got == NULL)
+		report(t, false, "lead", "%s", err.msg);
+	else
+		compare(t, "lead", json_object_get(expect, "lead"), got);
+}
+
+static json_t *call_json(struct run *t, const struct http_call *call)
+{
+	json_t *o = json_own(t->a, json_object()), *headers = json_object();
+	struct err err = ERR_INIT;
+
+	json_set_str(o, "method", call->method);
+	json_set_str(o, "url", call->url);
+	for (size_t i = 0; i < call->headers.n; i++)
+		json_set_strn(headers, arena_strndup(t->a, call->headers.v[i].name.p,
+		    call->headers.v[i].name.n), call->headers.v[i].value);
+	json_set(o, "headers", headers);
+	if (call->body.p == NULL)
+		return o;
+	json_t *body = json_parse(t->a, call->body, &err);
+	json_set(o, body != NULL ? "json" : "body", body != NULL ? json_incref(body)
+	    : json_stringn(call->body.p, call->body.n));
+	return o;
+}
+
+static json_t *result_json(struct run *t, const struct call_result *res)
+{
+	static const char *const classes[] = {[CALL_OK] = "ok", [CALL_RETRY] = "retry",
+	    [CALL_RATE_LIMITED] = "rateLimited", [CALL_AUTH] = "auth", [CALL_FATAL] = "fatal"};
+	json_t *o = json_own(t->a, json_object());
+
+	json_set_str(o, "class", classes[res->class]);
+	if (res->output != NULL)
+		json_set(o, "output", json_incref(res->output));
+	if (res->error != NULL)
+		json_set_str(o, "error", res->error);
+	if (res->retry_after_ms >= 0)
+		json_set_int(o, "retryAfterMs", res->retry_after_ms);
+	return o;
+}
+
+static void check_action(struct run *t, const json_t *example, const json_t *expect)
+{
+	const struct action *act = provider_find_action(t->p, json_str(example, "action"));
+	const json_t *inputs = json_object_get(example, "inputs"), *v = json_object_get(example, "answer");
+	struct connection *c = read_connection(t, example);
+	struct http_answer ans = {.status = (int)json_int(v, "status")};
+	struct http_call call;
+	struct call_result res;
+	struct err err = ERR_INIT;
+
+	if (act == NULL || read_pairs(t, json_object_get(v, "headers"), true, &ans.headers) < 0) {
+		report(t, false, "action", "no such action, or headers that are not texts");
+		return;
+	}
+	if (action_build(t->a, t->p, c, act, inputs, &call, &err) < 0) {
+		compare(t, "refusal", json_object_get(expect, "refused"),
+		    json_own(t->a, json_string(err.field[0] != '\0' ? err.field : err.msg)));
+		return;
+	}
+	if (json_object_get(expect, "request") != NULL)
+		compare(t, "request", json_object_get(expect, "request"), call_json(t, &call));
+	if (v == NULL)
+		return;
+	ans.body = read_body(t, v);
+	action_read(t->a, t->p, c, act, inputs, &call, &ans, &res);
+	compare(t, "result", json_object_get(expect, "result"), result_json(t, &res));
+}
+
+/* Examples that are themselves wrong are failures, not silence. */
+static bool is_example(struct run *t, const json_t *e)
+{
+	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action", "inputs",
+	    "answer", "expect", NULL};
+	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items", "handshake",
+	    "lead", "request", "result", "refused", NULL};
+	struct err err = ERR_INIT;
+
+	t->name = json_str(e, "name");
+	if (t->name == NULL)
+		t->name = "an example without a name";
+	if (!json_is_object(e) || json_only_keys(e, keys, &err) < 0 ||
+	    json_only_keys(json_object_get(e, "expect"), expect_keys, &err) < 0 ||
+	    json_object_size(json_object_get(e, "expect")) == 0) {
+		report(t, false, "example", "%s", err.msg[0] != '\0' ? err.msg : "nothing is expected");
+		return false;
+	}
+	return true;
+}
+
+static void check_examples(struct run *t)
+{
+	size_t i;
+	json_t *e;
+
+	json_array_foreach(t->p->examples, i, e) {
+		const json_t *expect = json_object_get(e, "expect");
+
+		if (!is_example(t, e))
+			continue;
+		if (json_object_get(e, "request") != NULL)
+			check_webhook(t, e, expect);
+		else if (json_object_get(e, "lead") != NULL)
+			check_lead(t, e, expect);
+		else
+			check_action(t, e, expect);
+	}
+}
+
+int provider_check(const char *file, struct buf *out, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct run t = {.a = a, .out = out, .name = file};
+	int rc = -1;
+
+	t.p = manifest_load_file(a, file, err);
+	if (t.p == NULL)
+		goto out;
+	buf_str(out, "TAP version 13\n");
+	report(&t, true, "loads", " ");
+	check_examples(&t);
+	buf_printf(out, "1..%d\n", t.number);
+	rc = t.failures;
+out:
+	arena_free(a);
+	return rc;
+}

@@ -1,0 +1,360 @@
+/* Pages of the connections. */
+#include "provider/connection-admin.h"
+
+#include <string.h>
+
+#include "account/account.h"
+#include "base/limits.h"
+#include "html/chrome.h"
+#include "provider/connection-form.h"
+#include "provider/connection-private.h"
+
+#define PAGE_ROWS 100
+
+/* ---- for other features' pages --------------------------------------------------------------- */
+
+const char *provider_label(const struct app *app, const char *type)
+{
+	const struct provider *p = type == NULL ? NULL : provider_find(app->providers, str_from(type));
+
+	return p != NULL ? provider_display_name(p) : type;
+}
+
+void provider_label_rows(const struct app *app, json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		const char *type = json_str(row, "providerType");
+		if (type != NULL)
+			json_set_str(row, "providerName", provider_label(app, type));
+	}
+}
+
+json_t *provider_choices(struct req *r, const char *name, const char *capability)
+{
+	size_t count = providers_count(r->app->providers), n = 0;
+	const char **values = arena_array(r->a, count + 1, sizeof(*values)),
+		   **labels = arena_array(r->a, count + 1, sizeof(*labels));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct provider *p = provider_at(r->app->providers, i);
+		if (capability != NULL && !provider_can(p, capability))
+			continue;
+		values[n] = provider_name(p);
+		labels[n++] = provider_display_name(p);
+	}
+	return chrome_choices(r, name, values, labels, n);
+}
+
+/* ---- list ------------------------------------------------------------------------------------- */
+
+static bool may_write(const struct req *r)
+{
+	return (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0;
+}
+
+static json_t *connection_card(struct req *r, const struct connection *c)
+{
+	json_t *o = connection_json(r->app, c);
+
+	json_set_str(o, "providerName", c->provider->display_name);
+	json_set_bool(o, "is_source", provider_can(c->provider, "webhook_receive"));
+	json_set_bool(o, "is_destination", provider_can(c->provider, "crm_push"));
+	return o;
+}
+
+/* What can be connected, by category in the manifests' order. */
+static json_t *catalogue(struct req *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < providers_count(r->app->providers); i++) {
+		const struct provider *p = provider_at(r->app->providers, i);
+		json_t *o = json_object();
+		json_set_str(o, "type", p->name);
+		json_set_str(o, "name", p->display_name);
+		json_set_str(o, "category", p->category);
+		json_set_bool(o, "is_source", provider_can(p, "webhook_receive"));
+		json_set_bool(o, "is_destination", provider_can(p, "crm_push"));
+		json_set_bool(o, "can_connect", p->is_available && may_write(r));
+		json_set_bool(o, "is_unavailable", !p->is_available);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+int connection_page_list(struct req *r)
+{
+	struct connection_page page = {.limit = PAGE_ROWS};
+	struct err err = ERR_INIT;
+	json_t *data, *rows;
+
+	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) < 0)
+		return res_error(r, &err);
+	data = json_object();
+	rows = json_array();
+	for (size_t i = 0; i < page.n; i++)
+		json_array_append_new(rows, connection_card(r, page.v[i]));
+	json_set(data, "rows", rows);
+	json_set_bool(data, "has_more", page.has_more);
+	json_set_int(data, "total", page.total);
+	json_set(data, "catalogue", catalogue(r));
+	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
+}
+
+/* ---- connecting and editing -------------------------------------------------------------------- */
+
+static const struct provider *asked_provider(struct req *r)
+{
+	const struct provider *p = provider_find(r->app->providers, req_param(r, "type"));
+
+	if (p == NULL || !p->is_available) {
+		(void)res_problem(r, 404, "There is no such provider");
+		return NULL;
+	}
+	return p;
+}
+
+/* The form, empty, as posted, or with a connection's settings. */
+static int show_form(struct req *r, int status, const struct provider *p,
+    const struct connection *c, const struct err *wrong)
+{
+	json_t *data = json_object();
+	const char *title = c == NULL ? arena_printf(r->a, "Connect %s", p->display_name) :
+					arena_printf(r->a, "Edit %s", c->name);
+
+	json_set_str(data, "provider_type", p->name);
+	json_set_str(data, "provider_name", p->display_name);
+	json_set_str(data, "help", p->help);
+	json_set_str(data, "action", c == NULL ?
+		arena_printf(r->a, "/admin/connect/%s", p->name) :
+		arena_printf(r->a, "/admin/connections/%s/edit", uuid_dup(r->a, c->id)));
+	json_set_str(data, "back", c == NULL ? "/admin/connections" :
+		arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
+	json_set_bool(data, "is_edit", c != NULL);
+	json_set_str(data, "heading", title);
+	connection_form_fields(r, p, c, wrong, data);
+	return chrome_page(r, status, "connections", title, "connection/form", data);
+}
+
+int connection_page_new(struct req *r)
+{
+	const struct provider *p = asked_provider(r);
+
+	return p == NULL ? 0 : show_form(r, 200, p, NULL, NULL);
+}
+
+static int audit(struct req *r, const char *action, const struct uuid *id, const char *provider_type,
+    struct err *err)
+{
+	json_t *details = json_own(r->a, json_object());
+
+	json_set_str(details, "providerType", provider_type);
+	return audit_write(r->app, r, &r->actor.account_id, action, "connection", id, details, err);
+}
+
+struct change {
+	struct req *r;
+	const struct provider *p;	/* create */
+	struct uuid id;
+	const json_t *body;		/* NULL: delete */
+	struct connection *c;
+	int found;
+};
+
+static int create_body(struct db *db, void *arg, struct err *err)
+{
+	struct change *ch = arg;
+	struct req *r = ch->r;
+
+	(void)db;
+	if (connection_create(r->app, r->a, &r->actor.account_id, ch->p, ch->body, &ch->c, err) < 0)
+		return -1;
+	return audit(r, "connection.create", &ch->c->id, ch->p->name, err);
+}
+
+static int update_body(struct db *db, void *arg, struct err *err)
+{
+	struct change *ch = arg;
+	struct req *r = ch->r;
+
+	(void)db;
+	ch->found = connection_update(r->app, r->a, &r->actor.account_id, &ch->id, ch->body, &ch->c,
+	    err);
+	if (ch->found <= 0)
+		return ch->found;
+	return audit(r, "connection.update", &ch->id, ch->c->provider_type, err);
+}
+
+static int delete_body(struct db *db, void *arg, struct err *err)
+{
+	struct change *ch = arg;
+	struct req *r = ch->r;
+
+	(void)db;
+	ch->found = connection_delete(r->app, &r->actor.account_id, &ch->id, err);
+	if (ch->found <= 0)
+		return ch->found;
+	return audit(r, "connection.delete", &ch->id, ch->c->provider_type, err);
+}
+
+int connection_page_create(struct req *r)
+{
+	struct change ch = {.r = r, .p = asked_provider(r)};
+	struct err err = ERR_INIT;
+
+	if (ch.p == NULL)
+		return 0;
+	ch.body = connection_form_body(r, ch.p);
+	if (db_transaction(r->app->db, create_body, &ch, &err) < 0) {
+		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
+			return show_form(r, 422, ch.p, NULL, &err);
+		return res_error(r, &err);
+	}
+	chrome_flash(r, "ok", "%s is connected.", ch.c->name);
+	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, ch.c->id)));
+}
+
+/* The connection of the address; NULL after answering. */
+static struct connection *asked_connection(struct req *r)
+{
+	struct connection *c = NULL;
+	struct err err = ERR_INIT;
+	struct uuid id;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return NULL;
+	found = connection_get(r->app, r->a, &r->actor.account_id, &id, &c, &err);
+	if (found > 0)
+		return c;
+	if (found < 0)
+		(void)res_error(r, &err);
+	else
+		(void)res_problem(r, 404, "There is no such connection");
+	return NULL;
+}
+
+static int back_to(struct req *r, const struct connection *c)
+{
+	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
+}
+
+int connection_page_edit(struct req *r)
+{
+	struct connection *c = asked_connection(r);
+
+	return c == NULL ? 0 : show_form(r, 200, c->provider, c, NULL);
+}
+
+int connection_page_edit_post(struct req *r)
+{
+	struct connection *c = asked_connection(r);
+	struct change ch = {.r = r};
+	struct err err = ERR_INIT;
+
+	if (c == NULL)
+		return 0;
+	ch.id = c->id;
+	ch.body = connection_form_changes(r, c);
+	if (db_transaction(r->app->db, update_body, &ch, &err) < 0) {
+		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
+			return show_form(r, 422, c->provider, c, &err);
+		return res_error(r, &err);
+	}
+	chrome_flash(r, "ok", "Saved.");
+	return back_to(r, c);
+}
+
+/* ---- detail ------------------------------------------------------------------------------------ */
+
+static bool is_active(const struct connection *c)
+{
+	return strcmp(c->status, "active") == 0;
+}
+
+int connection_page_detail(struct req *r)
+{
+	struct connection *c = asked_connection(r);
+	json_t *data;
+
+	if (c == NULL)
+		return 0;
+	data = json_object();
+	json_set(data, "connection", connection_card(r, c));
+	json_set_str(data, "help", c->provider->help);
+	json_set(data, "setting_list", connection_form_values(r, c));
+	json_set_bool(data, "may_write", may_write(r));
+	json_set_bool(data, "is_disabled", strcmp(c->status, "disabled") == 0);
+	json_set_bool(data, "verifies",
+	    c->provider->nsignatures > 0 || c->provider->nhandshakes > 0);
+	return chrome_page(r, 200, "connections", c->name, "connection/detail", data);
+}
+
+int connection_page_test(struct req *r)
+{
+	struct connection *c = asked_connection(r);
+	json_t *result;
+
+	if (c == NULL)
+		return 0;
+	result = json_own(r->a, connection_test(r->app, r->a, c));
+	const char *detail = json_str(result, "detail");
+	chrome_flash(r, json_bool(result, "ok") ? "ok" : "error", "%s%s%s (%lld ms)",
+	    json_bool(result, "ok") ? "The connection works" : "The test failed",
+	    detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "",
+	    (long long)json_int(result, "latencyMs"));
+	return back_to(r, c);
+}
+
+int connection_page_status(struct req *r)
+{
+	struct connection *c = asked_connection(r);
+	bool enable = str_is(req_form(r, "status"), "active");
+	struct change ch = {.r = r};
+	struct err err = ERR_INIT;
+	json_t *body;
+
+	if (c == NULL)
+		return 0;
+	body = json_own(r->a, json_object());
+	json_set_str(body, "status", enable ? "active" : "disabled");
+	ch.id = c->id;
+	ch.body = body;
+	if (db_transaction(r->app->db, update_body, &ch, &err) < 0)
+		return res_error(r, &err);
+	chrome_flash(r, "ok", enable ? "%s is enabled." : "%s is disabled: its webhooks are refused "
+		"and nothing is sent to it.", c->name);
+	return back_to(r, c);
+}
+
+int connection_page_disconnect(struct req *r)
+{
+	struct connection *c = asked_connection(r);
+	json_t *data;
+
+	if (c == NULL)
+		return 0;
+	data = json_object();
+	json_set(data, "connection", connection_card(r, c));
+	json_set_bool(data, "is_active", is_active(c));
+	return chrome_page(r, 200, "connections", arena_printf(r->a, "Disconnect %s?", c->name),
+	    "connection/disconnect", data);
+}
+
+int connection_page_disconnect_post(struct req *r)
+{
+	struct connection *c = asked_connection(r);
+	struct change ch = {.r = r, .c = c};
+	struct err err = ERR_INIT;
+
+	if (c == NULL)
+		return 0;
+	ch.id = c->id;
+	if (db_transaction(r->app->db, delete_body, &ch, &err) < 0)
+		return res_error(r, &err);
+	chrome_flash(r, "ok", "%s is disconnected and its credentials are erased.", c->name);
+	return res_redirect(r, "/admin/connections");
+}

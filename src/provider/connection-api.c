@@ -1,0 +1,158 @@
+/* /connect/v1/connections: JSON handlers. */
+#include "account/account.h"
+#include "base/limits.h"
+#include "base/shared.h"
+#include "provider/connection-private.h"
+
+static int not_found(struct req *r)
+{
+	return res_problem(r, 404, "There is no such connection");
+}
+
+/* After a commit: workers that loaded in between look again. */
+static void drop_caches(struct req *r)
+{
+	if (r->app->shared != NULL)
+		shared_generation_bump(r->app->shared);
+}
+
+/* ---- list and get ------------------------------------------------------------------------------------ */
+
+int connection_api_list(struct req *r)
+{
+	struct page_query pq;
+	struct connection_page page = {.provider_type = req_query(r, "providerType")};
+	struct err err = ERR_INIT;
+	int64_t unused = 0;
+
+	if (!req_page_query(r, &pq))
+		return res_invalid(r);
+	if (page.provider_type.n == 0)
+		page.provider_type = (struct str){NULL, 0};
+	const char *scope = arena_printf(r->a, "connections %s %.*s", uuid_dup(r->a, r->actor.account_id),
+	    (int)page.provider_type.n, page.provider_type.p != NULL ? page.provider_type.p : "");
+	page.limit = pq.limit;
+	page.offset = pq.page > 1 ? (pq.page - 1) * pq.limit : 0;
+	if (pq.cursor.n > 0 && !cursor_read(r, scope, pq.cursor, &unused, &page.before_id)) {
+		req_invalid(r, "cursor", "is not a cursor of this list");
+		return res_invalid(r);
+	}
+	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) < 0)
+		return res_error(r, &err);
+	json_t *data = json_array();
+	for (size_t i = 0; i < page.n; i++)
+		json_array_append_new(data, connection_json(r->app, page.v[i]));
+	const char *next = page.has_more ? cursor_make(r, scope, 0, page.v[page.n - 1]->id) : NULL;
+	return res_json(r, 200, page_envelope(&pq, data, page.total, true, next));
+}
+
+/* The connection of the route's :id; 1, or 0 with the answer given. */
+static int find(struct req *r, struct connection **out)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	int found = connection_get(r->app, r->a, &r->actor.account_id, &id, out, &err);
+	if (found < 0)
+		res_error(r, &err);
+	else if (found == 0)
+		not_found(r);
+	return found == 1;
+}
+
+int connection_api_get(struct req *r)
+{
+	struct connection *c;
+
+	return find(r, &c) ? res_json(r, 200, connection_json(r->app, c)) : 0;
+}
+
+int connection_api_test(struct req *r)
+{
+	struct connection *c;
+
+	return find(r, &c) ? res_json(r, 200, connection_test(r->app, r->a, c)) : 0;
+}
+
+/* ---- change and delete --------------------------------------------------------------------------------- */
+
+struct change {
+	struct req *r;
+	struct uuid id;
+	struct connection *c;
+	int found;
+};
+
+/* Names of what was changed; credentials by name only. */
+static json_t *change_details(struct req *r, const struct connection *c)
+{
+	json_t *o = json_own(r->a, json_object()), *names = json_array(), *v;
+	const char *key;
+
+	json_set_str(o, "providerType", c->provider_type);
+	json_set_str(o, "name", c->name);
+	json_set_str(o, "status", c->status);
+	json_set(o, "settings", json_deep_copy(c->settings));
+	json_object_foreach(json_object_get(r->json, "credentials"), key, v)
+		json_array_append_new(names, json_string(key));
+	json_set(o, "credentialsSet", names);
+	return o;
+}
+
+static int update(struct db *db, void *arg, struct err *err)
+{
+	struct change *ch = arg;
+	struct req *r = ch->r;
+
+	(void)db;
+	ch->found = connection_update(r->app, r->a, &r->actor.account_id, &ch->id, r->json, &ch->c, err);
+	if (ch->found != 1)
+		return ch->found;
+	return audit_write(r->app, r, &r->actor.account_id, "connection.update", "connection", &ch->id,
+	    change_details(r, ch->c), err);
+}
+
+int connection_api_update(struct req *r)
+{
+	struct change ch = {.r = r};
+	struct err err = ERR_INIT;
+
+	if (!req_param_uuid(r, "id", &ch.id))
+		return 0;
+	if (db_transaction(r->app->db, update, &ch, &err) < 0)
+		return res_error(r, &err);
+	if (ch.found == 0)
+		return not_found(r);
+	drop_caches(r);
+	return res_json(r, 200, connection_json(r->app, ch.c));
+}
+
+static int remove_one(struct db *db, void *arg, struct err *err)
+{
+	struct change *ch = arg;
+	struct req *r = ch->r;
+
+	(void)db;
+	ch->found = connection_delete(r->app, &r->actor.account_id, &ch->id, err);
+	if (ch->found != 1)
+		return ch->found;
+	return audit_write(r->app, r, &r->actor.account_id, "connection.delete", "connection", &ch->id,
+	    NULL, err);
+}
+
+int connection_api_delete(struct req *r)
+{
+	struct change ch = {.r = r};
+	struct err err = ERR_INIT;
+
+	if (!req_param_uuid(r, "id", &ch.id))
+		return 0;
+	if (db_transaction(r->app->db, remove_one, &ch, &err) < 0)
+		return res_error(r, &err);
+	if (ch.found == 0)
+		return not_found(r);
+	drop_caches(r);
+	return res_empty(r, 204);
+}

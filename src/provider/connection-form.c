@@ -1,0 +1,277 @@
+/* A manifest's credentials and settings as a form, and back. */
+#include "provider/connection-form.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "provider/manifest.h"
+
+static bool is_posted(const struct req *r)
+{
+	return r->method == HTTP_POST;
+}
+
+static const char *text_of(struct req *r, struct str s)
+{
+	return arena_strndup(r->a, s.n > 0 ? s.p : "", s.n);
+}
+
+/* ---- values as text ---------------------------------------------------------------------------- */
+
+/* Names and values of an object, a line each. */
+static const char *lines_of(struct arena *a, const json_t *v)
+{
+	struct buf *b = buf_new(a, LIMIT_BODY_FORM);
+	const char *key;
+	json_t *member;
+
+	json_object_foreach ((json_t *)(uintptr_t)v, key, member) {
+		const char *text = json_scalar_text(a, member);
+		buf_printf(b, "%s: %s\n", key, text != NULL ? text : "");
+	}
+	return b->p;
+}
+
+static const char *value_text(struct arena *a, const struct setting_spec *s, const json_t *v)
+{
+	if (v == NULL)
+		return "";
+	if (s->type == SETTING_HEADERS || s->type == SETTING_PATHS)
+		return lines_of(a, v);
+	if (json_is_object(v) || json_is_array(v))
+		return json_pretty(a, v).p;
+	const char *text = json_scalar_text(a, v);
+	return text != NULL ? text : "";
+}
+
+/* ---- fields ------------------------------------------------------------------------------------ */
+
+static const char *kind_of(enum setting_type type)
+{
+	switch (type) {
+	case SETTING_INTEGER:
+		return "is_number";
+	case SETTING_BOOLEAN:
+		return "is_checkbox";
+	case SETTING_CHOICE:
+		return "is_select";
+	case SETTING_HEADERS:
+	case SETTING_PATHS:
+	case SETTING_TEMPLATE:
+		return "is_lines";
+	default:
+		return "is_text";
+	}
+}
+
+struct form {
+	struct req *r;
+	const struct err *wrong;
+	bool has_shown_error;
+};
+
+static json_t *add_field(struct form *f, json_t *list, const char *name, const char *label,
+    const char *help, bool is_needed)
+{
+	json_t *o = json_object();
+	bool is_wrong = f->wrong != NULL && strcmp(f->wrong->field, name) == 0;
+
+	json_set_str(o, "name", name);
+	json_set_str(o, "label", label);
+	json_set_str(o, "help", help);
+	json_set_bool(o, "is_needed", is_needed);
+	json_set_str(o, "error", is_wrong ? f->wrong->msg : NULL);
+	f->has_shown_error = f->has_shown_error || is_wrong;
+	json_array_append_new(list, o);
+	return o;
+}
+
+static void add_choices(struct req *r, json_t *field, const struct setting_spec *s, const char *value)
+{
+	json_t *choices = json_array();
+
+	(void)r;
+	for (size_t i = 0; i < s->nchoices; i++) {
+		json_t *o = json_object();
+		json_set_str(o, "value", s->choices[i]);
+		json_set_bool(o, "is_current", strcmp(s->choices[i], value) == 0);
+		json_array_append_new(choices, o);
+	}
+	json_set(field, "choices", choices);
+}
+
+static void add_settings(struct form *f, const char *prefix, const struct setting_spec *specs,
+    size_t n, const json_t *settings, json_t *list, json_t *more)
+{
+	struct req *r = f->r;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct setting_spec *s = &specs[i];
+		const char *name = arena_printf(r->a, "%s.%s", prefix, s->key);
+		const json_t *stored = json_object_get(settings, s->key);
+		bool is_common = s->is_needed || more == NULL ||
+		    strcmp(s->key, "externalAccountId") == 0;
+		if (s->type == SETTING_OBJECT) {
+			add_settings(f, name, s->members, s->nmembers, stored, is_common ? list : more,
+			    NULL);
+			continue;
+		}
+		json_t *field = add_field(f, is_common ? list : more, name, s->label, s->help,
+		    s->is_needed);
+		const char *value = is_posted(r) ? text_of(r, req_form(r, name)) :
+						   value_text(r->a, s, stored);
+		json_set_bool(field, kind_of(s->type), true);
+		json_set_str(field, "value", value);
+		json_set_bool(field, "is_on", strcmp(value, "true") == 0);
+		if (s->type == SETTING_CHOICE)
+			add_choices(r, field, s, value);
+	}
+}
+
+void connection_form_fields(struct req *r, const struct provider *p, const struct connection *c,
+    const struct err *wrong, json_t *data)
+{
+	struct form f = {.r = r, .wrong = wrong};
+	json_t *credentials = json_array(), *settings = json_array(), *more = json_array();
+
+	for (size_t i = 0; i < p->ncredentials; i++) {
+		const struct credential_spec *s = &p->credentials[i];
+		json_t *field = add_field(&f, credentials,
+		    arena_printf(r->a, "credentials.%s", s->key), s->label, s->help,
+		    s->is_needed && c == NULL);
+		json_set_bool(field, "is_stored",
+		    c != NULL && connection_credential(c, s->key) != NULL);
+	}
+	add_settings(&f, "settings", p->settings, p->nsettings, c != NULL ? c->settings : NULL,
+	    settings, more);
+	json_set_str(data, "name", is_posted(r) ? text_of(r, req_form(r, "name")) :
+			      c != NULL		? c->name :
+						  p->display_name);
+	json_set_str(data, "error", wrong == NULL ? NULL :
+		f.has_shown_error	  ? "Please look at the field marked below." :
+					    arena_printf(r->a, "%s%s%s", wrong->field,
+						wrong->field[0] != '\0' ? ": " : "", wrong->msg));
+	json_set(data, "credentials", credentials);
+	json_set(data, "settings", settings);
+	json_set_bool(data, "is_more_open", wrong != NULL || c != NULL);
+	json_set(data, "more", more);
+}
+
+/* ---- the form as a body -------------------------------------------------------------------------- */
+
+/* "name: value" lines. */
+static json_t *object_of_lines(struct req *r, struct str text)
+{
+	json_t *o = json_object();
+	struct str line, name;
+
+	while (str_split(&text, '\n', &line)) {
+		struct str rest = str_trim(line);
+		if (rest.n == 0 || !str_split(&rest, ':', &name))
+			continue;
+		json_set_strn(o, arena_strndup(r->a, str_trim(name).p, str_trim(name).n), str_trim(rest));
+	}
+	return o;
+}
+
+/* What a field means; NULL when it is empty. What is not of its type stays text, for the check to name. */
+static json_t *field_value(struct req *r, const struct setting_spec *s, const char *name)
+{
+	struct str text = str_trim(req_form(r, name));
+	int64_t number;
+
+	if (s->type == SETTING_BOOLEAN)
+		return text.n > 0 ? json_boolean(str_is(text, "true")) : NULL;
+	if (text.n == 0)
+		return NULL;
+	if (s->type == SETTING_INTEGER && str_to_i64(text, INT64_MIN, INT64_MAX, &number))
+		return json_integer(number);
+	if (s->type == SETTING_HEADERS || s->type == SETTING_PATHS)
+		return object_of_lines(r, text);
+	return json_stringn(text.p, text.n);
+}
+
+static json_t *settings_of_form(struct req *r, const char *prefix, const struct setting_spec *specs,
+    size_t n, bool with_nulls)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = arena_printf(r->a, "%s.%s", prefix, specs[i].key);
+		json_t *v;
+		if (specs[i].type == SETTING_OBJECT) {
+			v = settings_of_form(r, name, specs[i].members, specs[i].nmembers, false);
+			if (json_object_size(v) == 0) {
+				json_decref(v);
+				v = NULL;
+			}
+		} else {
+			v = field_value(r, &specs[i], name);
+		}
+		if (v != NULL)
+			json_set(o, specs[i].key, v);
+		else if (with_nulls)
+			json_set(o, specs[i].key, json_null());
+	}
+	return o;
+}
+
+static json_t *body_of_form(struct req *r, const struct provider *p, bool with_nulls)
+{
+	json_t *body = json_own(r->a, json_object()), *credentials = json_object();
+	struct str name = str_trim(req_form(r, "name"));
+
+	if (name.n > 0)
+		json_set_strn(body, "name", name);
+	for (size_t i = 0; i < p->ncredentials; i++) {
+		struct str value = str_trim(req_form(r,
+		    arena_printf(r->a, "credentials.%s", p->credentials[i].key)));
+		if (value.n > 0)
+			json_set_strn(credentials, p->credentials[i].key, value);
+	}
+	if (json_object_size(credentials) > 0 || !with_nulls)
+		json_set(body, "credentials", credentials);
+	else
+		json_decref(credentials);
+	json_set(body, "settings",
+	    settings_of_form(r, "settings", p->settings, p->nsettings, with_nulls));
+	return body;
+}
+
+json_t *connection_form_body(struct req *r, const struct provider *p)
+{
+	return body_of_form(r, p, false);
+}
+
+json_t *connection_form_changes(struct req *r, const struct connection *c)
+{
+	return body_of_form(r, c->provider, true);
+}
+
+/* ---- settings for reading ------------------------------------------------------------------------- */
+
+static void add_values(struct req *r, json_t *list, const struct setting_spec *specs, size_t n,
+    const json_t *settings)
+{
+	for (size_t i = 0; i < n; i++) {
+		const json_t *v = json_object_get(settings, specs[i].key);
+		if (v == NULL)
+			continue;
+		if (specs[i].type == SETTING_OBJECT) {
+			add_values(r, list, specs[i].members, specs[i].nmembers, v);
+			continue;
+		}
+		json_t *o = json_object();
+		json_set_str(o, "label", specs[i].label);
+		json_set_str(o, "value", value_text(r->a, &specs[i], v));
+		json_array_append_new(list, o);
+	}
+}
+
+json_t *connection_form_values(struct req *r, const struct connection *c)
+{
+	json_t *list = json_array();
+
+	add_values(r, list, c->provider->settings, c->provider->nsettings, c->settings);
+	return list;
+}

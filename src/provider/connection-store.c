@@ -1,0 +1,379 @@
+/* SQL of connections, and their credentials sealed and opened. */
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/shared.h"
+#include "crypto/aead.h"
+#include "provider/connection-private.h"
+
+#define LAST_ERROR_BYTES 1000
+#define CAPABLE_MAX 200
+
+DB_STMT(connection_by_id, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ?");
+DB_STMT(connection_for_update,
+    "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ? AND account_id = ? FOR UPDATE");
+DB_STMT(connections_of_account,
+    "SELECT " CONNECTION_COLUMNS " FROM connections WHERE account_id = ? AND status <> 'disabled'"
+    " ORDER BY id LIMIT 1000");
+DB_STMT(connections_page,
+    "SELECT " CONNECTION_COLUMNS " FROM connections WHERE account_id = ?"
+    " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR id < ?)"
+    " ORDER BY id DESC LIMIT ? OFFSET ?");
+DB_STMT(connections_count,
+    "SELECT COUNT(*) FROM connections WHERE account_id = ? AND (? IS NULL OR provider_type = ?)");
+DB_STMT(connection_insert,
+    "INSERT INTO connections (id, account_id, provider_type, name, status, external_account_id,"
+    " credentials, settings, last_error, last_used_at, created_at, updated_at)"
+    " VALUES (?, ?, ?, ?, 'active', ?, ?, ?, NULL, NULL, ?, ?)");
+DB_STMT(connection_change,
+    "UPDATE connections SET name = ?, status = ?, external_account_id = ?, credentials = ?,"
+    " settings = ?, last_error = ?, updated_at = ? WHERE id = ? AND account_id = ?");
+DB_STMT(connection_remove, "DELETE FROM connections WHERE id = ? AND account_id = ?");
+DB_STMT(connection_used,
+    "UPDATE connections SET last_used_at = ?, last_error = ? WHERE id = ? AND account_id = ?");
+DB_STMT(connection_used_status,
+    "UPDATE connections SET last_used_at = ?, last_error = ?, updated_at = ?, status = ?"
+    " WHERE id = ? AND account_id = ? AND status <> 'disabled'");
+
+const char *connection_credential(const struct connection *c, const char *key)
+{
+	return c == NULL ? NULL : json_str(c->credentials, key);
+}
+
+const char *connection_setting(const struct connection *c, const char *key)
+{
+	return c == NULL ? NULL : json_str(c->settings, key);
+}
+
+/* ---- sealing ------------------------------------------------------------------------------------------- */
+
+static struct str seal_context(struct arena *a, const struct uuid *id)
+{
+	return str_from(arena_printf(a, "connections:%s", uuid_dup(a, *id)));
+}
+
+static struct str seal(struct app *app, struct arena *a, const struct uuid *id,
+    const json_t *credentials, struct err *err)
+{
+	return aead_seal(app->keys, a, seal_context(a, id), json_text(a, credentials), err);
+}
+
+static json_t *unseal(struct app *app, struct arena *a, const struct uuid *id, struct str blob,
+    struct err *err)
+{
+	struct err inner = ERR_INIT;
+	struct str text = aead_open(app->keys, a, seal_context(a, id), blob, &inner);
+	json_t *v = text.p == NULL ? NULL : json_parse(a, text, &inner);
+
+	/* Not the inner sentence of the parser: it could quote a credential. */
+	if (!json_is_object(v)) {
+		err_set(err, ERR_INTERNAL, "the credentials of connection %s cannot be opened",
+		    uuid_dup(a, *id));
+		return NULL;
+	}
+	return v;
+}
+
+/* What a list shows: neither the credentials nor a manifest is needed. */
+static struct connection *row_shown(struct app *app, struct arena *a, const struct db_rows *rows,
+    size_t row, struct err *err)
+{
+	struct connection *c = arena_zalloc(a, sizeof *c);
+
+	c->id = db_get_uuid(rows, row, 0);
+	c->account_id = db_get_uuid(rows, row, 1);
+	c->provider_type = db_get_text(rows, row, 2);
+	c->name = db_get_text(rows, row, 3);
+	c->status = db_get_text(rows, row, 4);
+	c->external_account_id = db_get_text(rows, row, 5);
+	c->last_error = db_get_text(rows, row, 8);
+	c->last_used_us = db_get_int(rows, row, 9);
+	c->created_us = db_get_int(rows, row, 10);
+	c->updated_us = db_get_int(rows, row, 11);
+	c->provider = provider_find(app->providers, str_from(c->provider_type));
+	c->settings = json_parse(a, db_get_str(rows, row, 7), err);
+	return c->settings == NULL ? NULL : c;
+}
+
+struct connection *connection_from_row(struct app *app, struct arena *a, const struct db_rows *rows,
+    size_t row, struct err *err)
+{
+	struct connection *c = row_shown(app, a, rows, row, err);
+
+	if (c == NULL)
+		return NULL;
+	if (c->provider == NULL) {
+		err_set(err, ERR_INTERNAL, "no manifest for the provider %s of a connection",
+		    c->provider_type);
+		return NULL;
+	}
+	c->credentials = unseal(app, a, &c->id, db_get_str(rows, row, 6), err);
+	return c->credentials == NULL ? NULL : c;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
+
+int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct connection **out, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(app->db, a, &connection_by_id, DB_VALS(db_uuid(id)), &rows, err);
+
+	if (found != 1)
+		return found;
+	struct uuid owner = db_get_uuid(&rows, 0, 1);
+	if (account_id != NULL && !uuid_eq(owner, *account_id))
+		return 0;
+	*out = connection_from_row(app, a, &rows, 0, err);
+	return *out == NULL ? -1 : 1;
+}
+
+int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
+    const char *capability, struct connection ***out, size_t *n, struct err *err)
+{
+	struct db_rows rows;
+
+	*out = NULL;
+	*n = 0;
+	if (db_query(app->db, a, &connections_of_account, DB_VALS(db_uuid(account_id)), &rows, err) < 0)
+		return -1;
+	*out = arena_array(a, rows.count + 1, sizeof(struct connection *));
+	for (size_t i = 0; i < rows.count && *n < CAPABLE_MAX; i++) {
+		const struct provider *p = provider_find(app->providers, db_get_str(&rows, i, 2));
+
+		if (p == NULL || !provider_can(p, capability))
+			continue;
+		struct err why = ERR_INIT;
+		struct connection *c = connection_from_row(app, a, &rows, i, &why);
+		if (c == NULL)	/* one broken row must not stop its neighbours */
+			log_error("connection_unreadable", LOG_ERR(&why));
+		else
+			(*out)[(*n)++] = c;
+	}
+	return 0;
+}
+
+int connection_list(struct app *app, struct arena *a, const struct uuid *account_id,
+    struct connection_page *page, struct err *err)
+{
+	struct db_val type = db_strn(page->provider_type), before = db_uuid_or_null(&page->before_id);
+	struct db_rows rows, count;
+
+	if (db_query(app->db, a, &connections_page, DB_VALS(db_uuid(account_id), type, type, before,
+	    before, db_int(page->limit + 1), db_int(page->offset)), &rows, err) < 0 ||
+	    db_query(app->db, a, &connections_count, DB_VALS(db_uuid(account_id), type, type), &count,
+	    err) < 0)
+		return -1;
+	page->total = db_get_int(&count, 0, 0);
+	page->has_more = rows.count > (size_t)page->limit;
+	page->n = page->has_more ? (size_t)page->limit : rows.count;
+	page->v = arena_array(a, page->n + 1, sizeof(struct connection *));
+	for (size_t i = 0; i < page->n; i++) {
+		page->v[i] = row_shown(app, a, &rows, i, err);
+		if (page->v[i] == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------- */
+
+static void changed(struct app *app)
+{
+	if (app->shared != NULL)
+		shared_generation_bump(app->shared);
+}
+
+/* The name in a body: trimmed; absent or null keeps what is there. */
+static int read_name(struct arena *a, const json_t *body, const char **name, struct err *err)
+{
+	const json_t *v = json_object_get(body, "name");
+
+	if (v == NULL || json_is_null(v))
+		return 0;
+	struct str s = str_trim((struct str){json_string_value(v), json_string_length(v)});
+	if (!json_is_string(v) || s.n == 0 || s.n > LIMIT_NAME_BYTES)
+		return err_field(err, ERR_INVALID, "name", "must be 1 to %u bytes of text",
+		    LIMIT_NAME_BYTES);
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return err_field(err, ERR_INVALID, "name", "has control characters");
+	*name = arena_strndup(a, s.p, s.n);
+	return 0;
+}
+
+/* What the body's object changes: members replace, null removes. */
+static int read_object(struct arena *a, const json_t *body, const char *key, json_t **io,
+    struct err *err)
+{
+	json_t *v = json_object_get(body, key), *member;
+	const char *name;
+
+	*io = json_own(a, *io == NULL ? json_object() : json_deep_copy(*io));
+	if (v == NULL || json_is_null(v))
+		return 0;
+	if (!json_is_object(v))
+		return err_field(err, ERR_INVALID, key, "must be an object");
+	json_object_foreach(v, name, member) {
+		if (json_is_null(member))
+			json_object_del(*io, name);
+		else
+			json_set(*io, name, json_deep_copy(member));
+	}
+	return 0;
+}
+
+/* The checked parts of a body as they are stored. */
+static int read_body(struct app *app, struct arena *a, const json_t *body, struct connection *c,
+    struct err *err)
+{
+	if (!json_is_object(body))
+		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
+	if (read_name(a, body, &c->name, err) < 0 ||
+	    read_object(a, body, "credentials", &c->credentials, err) < 0 ||
+	    read_object(a, body, "settings", &c->settings, err) < 0 ||
+	    connection_check(app->config, c->provider, c->credentials, c->settings, err) < 0)
+		return -1;
+	const char *external = json_str(c->settings, "externalAccountId");
+	c->external_account_id = arena_strdup(a, external != NULL ? external : "");
+	return 0;
+}
+
+int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const json_t *body, struct connection **out, struct err *err)
+{
+	static const char *const keys[] = {"name", "credentials", "settings", NULL};
+	struct connection *c = arena_zalloc(a, sizeof *c);
+
+	c->id = uuid_new();
+	c->account_id = *account_id;
+	c->provider = p;
+	c->provider_type = p->name;
+	c->name = p->display_name;
+	c->status = "active";
+	c->created_us = c->updated_us = clock_now_us();
+	if (!p->is_available)
+		return err_set(err, ERR_CONFLICT, "%s is not available", p->display_name);
+	if (json_is_object(body) && json_only_keys(body, keys, err) < 0)
+		return -1;
+	if (read_body(app, a, body, c, err) < 0)
+		return -1;
+	struct str sealed = seal(app, a, &c->id, c->credentials, err);
+	if (sealed.p == NULL)
+		return -1;
+	if (db_exec(app->db, &connection_insert, DB_VALS(db_uuid(&c->id), db_uuid(&c->account_id),
+	    db_str(c->provider_type), db_str(c->name), db_str(c->external_account_id), db_strn(sealed),
+	    db_strn(json_text(a, c->settings)), db_int(c->created_us), db_int(c->updated_us)), NULL,
+	    err) < 0)
+		return -1;
+	changed(app);
+	*out = c;
+	return 0;
+}
+
+static int read_status(const json_t *body, struct connection *c, struct err *err)
+{
+	const json_t *v = json_object_get(body, "status");
+	const char *status = json_string_value(v);
+
+	if (v == NULL)
+		return 0;
+	if (status == NULL || (strcmp(status, "active") != 0 && strcmp(status, "disabled") != 0))
+		return err_field(err, ERR_INVALID, "status", "must be active or disabled");
+	c->status = status;
+	return 0;
+}
+
+int connection_update(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, const json_t *body, struct connection **out, struct err *err)
+{
+	static const char *const keys[] = {"name", "status", "settings", "credentials", NULL};
+	struct db_rows rows;
+	int found = db_row(app->db, a, &connection_for_update,
+	    DB_VALS(db_uuid(id), db_uuid(account_id)), &rows, err);
+
+	if (found != 1)
+		return found;
+	struct connection *c = connection_from_row(app, a, &rows, 0, err);
+	if (c == NULL || (json_is_object(body) && json_only_keys(body, keys, err) < 0) ||
+	    read_body(app, a, body, c, err) < 0 || read_status(body, c, err) < 0)
+		return -1;
+	/* New credentials deserve a new start. */
+	if (json_object_get(body, "credentials") != NULL && strcmp(c->status, "disabled") != 0)
+		c->status = "active";
+	if (strcmp(c->status, "active") == 0)
+		c->last_error = NULL;
+	c->updated_us = clock_now_us();
+	struct str sealed = seal(app, a, &c->id, c->credentials, err);
+	if (sealed.p == NULL || db_exec(app->db, &connection_change, DB_VALS(db_str(c->name),
+	    db_str(c->status), db_str(c->external_account_id), db_strn(sealed),
+	    db_strn(json_text(a, c->settings)), db_str(c->last_error), db_int(c->updated_us),
+	    db_uuid(id), db_uuid(account_id)), NULL, err) < 0)
+		return -1;
+	changed(app);
+	*out = c;
+	return 1;
+}
+
+int connection_delete(struct app *app, const struct uuid *account_id, const struct uuid *id,
+    struct err *err)
+{
+	uint64_t affected = 0;
+
+	if (db_exec(app->db, &connection_remove, DB_VALS(db_uuid(id), db_uuid(account_id)), &affected,
+	    err) < 0)
+		return -1;
+	changed(app);
+	return affected > 0;
+}
+
+static struct str clip_error(const char *error)
+{
+	struct str s = str_from(error);
+
+	if (s.n > LAST_ERROR_BYTES) {
+		s.n = LAST_ERROR_BYTES;
+		while (s.n > 0 && ((unsigned char)s.p[s.n] & 0xc0) == 0x80)
+			s.n--;
+	}
+	return s;
+}
+
+int connection_note_use(struct app *app, const struct connection *c, const char *status,
+    const char *error, struct err *err)
+{
+	int64_t now = clock_now_us();
+	struct db_val text = db_strn(clip_error(error));
+	bool is_change = status != NULL && strcmp(status, c->status) != 0;
+
+	if (!is_change)
+		return db_exec(app->db, &connection_used, DB_VALS(db_int(now), text, db_uuid(&c->id),
+		    db_uuid(&c->account_id)), NULL, err);
+	if (db_exec(app->db, &connection_used_status, DB_VALS(db_int(now), text, db_int(now),
+	    db_str(status), db_uuid(&c->id), db_uuid(&c->account_id)), NULL, err) < 0)
+		return -1;
+	changed(app);
+	return 0;
+}
+
+json_t *connection_json(const struct app *app, const struct connection *c)
+{
+	json_t *o = json_object();
+	char id[UUID_TEXT], url[1024];
+
+	uuid_text(id, c->id);
+	json_set_str(o, "id", id);
+	json_set_str(o, "providerType", c->provider_type);
+	json_set_str(o, "name", c->name);
+	json_set_str(o, "status", c->status);
+	snprintf(url, sizeof url, "%s/webhook/%s/%s", app->config->base_url, c->provider_type, id);
+	json_set_str(o, "webhookUrl", c->provider != NULL && c->provider->has_webhook ? url : NULL);
+	json_set_str(o, "externalAccountId",
+	    c->external_account_id[0] != '\0' ? c->external_account_id : NULL);
+	json_set(o, "settings", json_deep_copy(c->settings));
+	json_set_time(o, "createdAt", c->created_us);
+	json_set_time(o, "lastUsedAt", c->last_used_us);
+	json_set_str(o, "lastError", c->last_error);
+	return o;
+}

@@ -1,0 +1,297 @@
+/* Payloads: parsing, the accounts they name, and the items in them. */
+#include "base/limits.h"
+#include "http/form.h"
+#include "provider/manifest.h"
+
+#define EVENT_TYPE_BYTES 100
+
+void scope_of_webhook(struct scope *s, struct arena *a, const struct webhook *w,
+    const struct connection *c)
+{
+	*s = (struct scope){.a = a};
+	s->slot[ROOT_BODY] = w->payload;
+	s->slot[ROOT_SETTINGS] = c == NULL ? NULL : c->settings;
+	if (w->req != NULL) {
+		s->headers = &w->req->headers;
+		s->query = &w->req->query;
+	}
+}
+
+/* ---- parsing --------------------------------------------------------------------------------------------- */
+
+/* Fields as an object; a repeated name becomes a list. */
+static json_t *form_object(struct arena *a, struct str body, struct err *err)
+{
+	struct http_pairs form = {0};
+	json_t *o = json_own(a, json_object());
+
+	if (form_parse(a, body, &form, err) < 0)
+		return NULL;
+	for (size_t i = 0; i < form.n; i++) {
+		const char *name = arena_strndup(a, form.v[i].name.p, form.v[i].name.n);
+		json_t *v = json_stringn(form.v[i].value.p, form.v[i].value.n);
+		json_t *there = json_object_get(o, name);
+
+		if (there == NULL)
+			json_set(o, name, v);
+		else if (json_is_array(there))
+			json_array_append_new(there, v);
+		else
+			json_set(o, name, json_pack("[O,o]", there, v));
+	}
+	return o;
+}
+
+int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err)
+{
+	enum body_kind kind = p->body;
+
+	if (kind == BODY_BY_TYPE)
+		kind = w->req != NULL &&
+		    str_starts(w->req->content_type, "application/x-www-form-urlencoded") ? BODY_FORM
+											  : BODY_JSON;
+	switch (kind) {
+	case BODY_FORM:
+		w->payload = form_object(a, w->body, err);
+		break;
+	case BODY_EMPTY:
+		w->payload = json_own(a, json_object());
+		break;
+	case BODY_JSON: case BODY_BY_TYPE:
+		w->payload = json_parse(a, w->body, err);
+		break;
+	}
+	return w->payload == NULL ? -1 : 0;
+}
+
+/* ---- accounts ----------------------------------------------------------------------------------------------- */
+
+struct accounts {
+	const struct account_rule *rule;
+	struct str *ids;
+	size_t n, cap;
+};
+
+static int add_account(struct scope *s, void *arg)
+{
+	struct accounts *out = arg;
+	struct str id = expr_text(out->rule->id, s);
+
+	if (id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES || out->n == LIMIT_ITEMS_PER_EVENT)
+		return 0;
+	for (size_t i = 0; i < out->n; i++)
+		if (str_eq(out->ids[i], id))
+			return 0;
+	if (out->n == out->cap) {
+		size_t cap = out->cap == 0 ? 4 : 2 * out->cap;
+		struct str *ids = arena_array(s->a, cap, sizeof *ids);
+
+		if (out->n > 0)
+			memcpy(ids, out->ids, out->n * sizeof *ids);
+		out->ids = ids;
+		out->cap = cap;
+	}
+	out->ids[out->n++] = id;
+	return 0;
+}
+
+int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
+    struct str **ids, size_t *n)
+{
+	struct accounts out = {0};
+	struct scope s;
+
+	scope_of_webhook(&s, a, w, NULL);
+	for (size_t i = 0; i < p->naccounts; i++) {
+		out.rule = &p->accounts[i];
+		loops_each(&out.rule->loops, &s, add_account, &out);
+	}
+	*ids = out.ids;
+	*n = out.n;
+	return 0;
+}
+
+/* ---- items ---------------------------------------------------------------------------------------------------- */
+
+struct found {
+	const struct provider *p;
+	const struct connection *c;
+	const struct item_rule *rule;
+	struct webhook_item *v;
+	size_t n, cap;
+	struct err *err;
+};
+
+static json_t *value_of(const struct expr *e, struct scope *s)
+{
+	json_t *v = expr_borrow(e, s);
+
+	if (v == NULL) {
+		v = expr_json(e, s, false);
+		if (v != NULL)
+			json_own(s->a, v);
+	}
+	return v;
+}
+
+/* The parts joined by '|'. The first must be there: the others only tell apart what it names. */
+static struct str dedupe_key(const struct item_rule *r, struct scope *s)
+{
+	struct str first = r->ndedupe == 0 ? (struct str){NULL, 0} : expr_text(r->dedupe[0], s);
+
+	if (first.n == 0 || r->ndedupe == 1)
+		return first.n == 0 ? (struct str){NULL, 0} : first;
+	struct buf *b = buf_new(s->a, LIMIT_RECORD_BYTES);
+	buf_add(b, first.p, first.n);
+	for (size_t i = 1; i < r->ndedupe; i++) {
+		struct str part = expr_text(r->dedupe[i], s);
+
+		buf_chr(b, '|');
+		if (part.p != NULL)
+			buf_add(b, part.p, part.n);
+	}
+	return (struct str){b->p, b->len};
+}
+
+static bool is_type(struct str t)
+{
+	if (t.n == 0 || t.n > LIMIT_TYPE_BYTES)
+		return false;
+	for (size_t i = 0; i < t.n; i++)
+		if (!((t.p[i] >= 'a' && t.p[i] <= 'z') || (t.p[i] >= 'A' && t.p[i] <= 'Z') ||
+		    (t.p[i] >= '0' && t.p[i] <= '9') || strchr("_.-", t.p[i]) != NULL))
+			return false;
+	return true;
+}
+
+/* At most n bytes, not within a character. */
+static struct str clip(struct str t, size_t n)
+{
+	if (t.n <= n)
+		return t;
+	while (n > 0 && ((unsigned char)t.p[n] & 0xc0) == 0x80)
+		n--;
+	return (struct str){t.p, n};
+}
+
+static bool wants_details(const struct found *f, struct scope *s, struct str type)
+{
+	const struct item_rule *r = f->rule;
+
+	if (!r->wants_details || !cond_holds(r->details_when, s))
+		return false;
+	for (size_t i = 0; i < f->p->ndetails; i++) {
+		if (!str_is(type, f->p->details[i].resource_type))
+			continue;
+		const struct action *act = provider_find_action(f->p, f->p->details[i].action);
+
+		return act != NULL && connection_lacks(f->c, act->needs, act->nneeds) == NULL;
+	}
+	return false;
+}
+
+static void fill_lead(const struct item_rule *r, struct scope *s, struct webhook_item *item)
+{
+	if (!r->has_lead || !cond_holds(r->lead.when, s))
+		return;
+	item->is_lead = true;
+	item->lead = r->lead.raw == NULL ? NULL : value_of(r->lead.raw, s);
+	item->form_id = clip(expr_text(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->ad_id = clip(expr_text(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->campaign_id = clip(expr_text(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->created_us = expr_time_us(r->lead.created_at, s);
+}
+
+static struct webhook_item *next_item(struct found *f, struct arena *a)
+{
+	if (f->n == f->cap) {
+		size_t cap = f->cap == 0 ? 4 : 2 * f->cap;
+		struct webhook_item *v = arena_array(a, cap, sizeof *v);
+
+		if (f->n > 0)
+			memcpy(v, f->v, f->n * sizeof *v);
+		f->v = v;
+		f->cap = cap;
+	}
+	return &f->v[f->n];
+}
+
+/* What is not of the expected shape is no item; the raw event is kept all the same. */
+static int add_item(struct scope *s, void *arg)
+{
+	struct found *f = arg;
+	const struct item_rule *r = f->rule;
+
+	if (!cond_holds(r->when, s))
+		return 0;
+	struct str account = expr_text(r->account, s);
+	if (f->c->external_account_id != NULL && f->c->external_account_id[0] != '\0' &&
+	    account.n > 0 && !str_is(account, f->c->external_account_id))
+		return 0;
+	struct str type = expr_text(r->resource_type, s), id = expr_text(r->external_id, s);
+	if ((r->resource_type != NULL && !is_type(type)) || id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES)
+		return 0;
+	json_t *data = value_of(r->data, s);
+	if (!json_is_object(data))
+		return 0;
+	if (f->n == LIMIT_ITEMS_PER_EVENT)
+		return err_set(f->err, ERR_LIMIT, "more than %u items in one webhook",
+		    LIMIT_ITEMS_PER_EVENT);
+	struct webhook_item *item = next_item(f, s->a);
+	*item = (struct webhook_item){
+		.resource_type = type, .external_id = id,
+		.event_type = clip(expr_text(r->event_type, s), EVENT_TYPE_BYTES),
+		.dedupe_key = dedupe_key(r, s), .data = data,
+		.provider_updated_us = expr_time_us(r->updated_at, s),
+	};
+	fill_lead(r, s, item);
+	item->needs_details = wants_details(f, s, type);
+	f->n++;
+	return 0;
+}
+
+/* Into the provider's own order of time, so that a batch delivered unordered loses nothing to the rule that an older
+ * payload does not overwrite. Stable; only when every item has a time. */
+static void sort_items(struct found *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].provider_updated_us == 0)
+			return;
+	for (size_t i = 1; i < f->n; i++) {
+		struct webhook_item item = f->v[i];
+		size_t k = i;
+
+		for (; k > 0 && f->v[k - 1].provider_updated_us > item.provider_updated_us; k--)
+			f->v[k] = f->v[k - 1];
+		f->v[k] = item;
+	}
+}
+
+int webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
+    const struct connection *c, struct webhook_item **items, size_t *n, struct err *err)
+{
+	struct found f = {.p = p, .c = c, .err = err};
+	struct scope s;
+
+	scope_of_webhook(&s, a, w, c);
+	for (size_t i = 0; i < p->nitems; i++) {
+		f.rule = &p->items[i];
+		if (loops_each(&f.rule->loops, &s, add_item, &f) != 0)
+			return -1;
+	}
+	sort_items(&f);
+	*items = f.v;
+	*n = f.n;
+	return 0;
+}
+
+bool webhook_answer(const struct provider *p, int *status, const char **content_type,
+    struct str *body)
+{
+	if (p->answer.status == 0)
+		return false;
+	*status = p->answer.status;
+	*content_type = p->answer.content_type;
+	*body = p->answer.fixed;
+	return true;
+}

@@ -1,0 +1,88 @@
+/* Handshakes: an echo after a token check, or an answer that proves the secret. */
+#include "base/buf.h"
+#include "provider/manifest.h"
+
+/* The first connection whose token is the given one. */
+static const struct connection *match_token(const struct handshake *h, struct scope *s,
+    struct connection *const *connections, size_t n)
+{
+	struct str given = expr_text(h->token, s);
+
+	for (size_t i = 0; given.n > 0 && i < n; i++) {
+		const char *token = connection_credential(connections[i], h->token_credential);
+
+		if (token != NULL && mem_equal_ct(given.p, given.n, token, strlen(token)))
+			return connections[i];
+	}
+	return NULL;
+}
+
+static const struct connection *match(const struct provider *p, const struct handshake *h,
+    struct scope *s, const struct webhook *w, struct connection *const *connections, size_t n)
+{
+	const char *reason;
+
+	if (h->token != NULL)
+		return match_token(h, s, connections, n);
+	for (size_t i = 0; i < n; i++)
+		if ((!h->is_signed || webhook_verify(p, s->a, w, connections[i], &reason) == 1) &&
+		    (h->hmac_credential == NULL ||
+		    connection_credential(connections[i], h->hmac_credential) != NULL))
+			return connections[i];
+	return NULL;
+}
+
+/* {output.hmac} of the answer. */
+static void add_hmac(const struct handshake *h, struct scope *s, const struct connection *c)
+{
+	struct str text = expr_text(h->hmac_of, s);
+	unsigned char mac[SHA256_SIZE];
+	struct buf *hex = buf_new(s->a, 2 * SHA256_SIZE);
+
+	if (text.p == NULL)
+		return;
+	hmac_parts(HASH_SHA256, str_from(connection_credential(c, h->hmac_credential)), &text, 1, mac);
+	hex_encode(hex, mac, sizeof mac);
+	s->slot[ROOT_OUTPUT] = json_own(s->a, json_pack("{s:s}", "hmac", hex->p));
+}
+
+static int answer(const struct answer_spec *spec, struct req *r, struct scope *s)
+{
+	struct str body;
+
+	if (spec->json != NULL)
+		body = json_text(s->a, json_own(s->a, expr_json(spec->json, s, true)));
+	else
+		body = expr_text(spec->text, s);
+	if (body.p == NULL) {
+		res_problem(r, 400, "the challenge is missing");
+		return -1;
+	}
+	res_text(r, spec->status, spec->content_type, body);
+	return 1;
+}
+
+int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
+    struct connection *const *connections, size_t n)
+{
+	struct scope s;
+	enum http_method method = r->method == HTTP_HEAD ? HTTP_GET : r->method;
+
+	scope_of_webhook(&s, r->a, w, NULL);
+	for (size_t i = 0; i < p->nhandshakes; i++) {
+		const struct handshake *h = &p->handshakes[i];
+
+		if (h->method != method || !cond_holds(h->when, &s))
+			continue;
+		const struct connection *c = match(p, h, &s, w, connections, n);
+		if (c == NULL) {
+			res_problem(r, 403, "this handshake matches no connection");
+			return -1;
+		}
+		s.slot[ROOT_SETTINGS] = c->settings;
+		if (h->hmac_of != NULL)
+			add_hmac(h, &s, c);
+		return answer(&h->answer, r, &s);
+	}
+	return 0;
+}

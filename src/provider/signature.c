@@ -1,0 +1,335 @@
+/* Webhook signatures as data: one verifier for every scheme of providers/README.md, over the raw body. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "http/form.h"
+#include "provider/manifest.h"
+
+#define SECRET_BYTES_MAX 512
+#define URL_FORMS_MAX 3
+
+/* One verification on its way. */
+struct check {
+	const struct signature *s;
+	struct scope *scope;
+	const struct webhook *w;
+	struct str header;		/* its value as received */
+	struct str timestamp;
+	struct str secret, key;
+	enum hash_alg algorithm;
+	bool is_base64;
+	bool has_body_hash;		/* the URL carries the body's hash: the form is not signed */
+	const char *reason;
+};
+
+static bool fail(struct check *k, const char *reason)
+{
+	k->reason = reason;
+	return false;
+}
+
+/* The value of key within "t=1,v1=ab". */
+static struct str entry_value(struct str list, char separator, const char *key)
+{
+	struct str part;
+
+	while (str_split(&list, separator, &part)) {
+		struct str name = str_trim(part);
+		const char *eq = memchr(name.p, '=', name.n);
+
+		if (eq == NULL)
+			continue;
+		size_t n = (size_t)(eq - name.p);
+		if (str_is((struct str){name.p, n}, key))
+			return (struct str){eq + 1, name.n - n - 1};
+	}
+	return (struct str){NULL, 0};
+}
+
+static bool read_timestamp(struct check *k)
+{
+	const struct signature *s = k->s;
+	int64_t at_us, n;
+
+	if (s->timestamp_header == NULL && s->timestamp_key == NULL)
+		return true;
+	k->timestamp = s->timestamp_header != NULL ? req_header(k->w->req, s->timestamp_header)
+	    : entry_value(k->header, s->separator, s->timestamp_key);
+	if (k->timestamp.n == 0)
+		return fail(k, "missing timestamp");
+	if (s->timestamp_unit == TIME_ISO) {
+		if (!clock_parse_iso(k->timestamp, &at_us))
+			return fail(k, "bad timestamp");
+	} else {
+		int64_t scale = s->timestamp_unit == TIME_SECONDS ? SECOND_US : SECOND_US / 1000;
+
+		if (!str_to_i64(k->timestamp, 0, INT64_MAX / scale / 2, &n))
+			return fail(k, "bad timestamp");
+		at_us = n * scale;
+	}
+	int64_t age_us = k->w->now_us - at_us, window_us = s->window_s * SECOND_US;
+	if (s->window_s > 0 && (age_us > window_us || (!s->window_is_past_only && age_us < -window_us)))
+		return fail(k, "stale timestamp");
+	return true;
+}
+
+static bool read_key(struct check *k)
+{
+	const struct signature *s = k->s;
+	struct str secret = k->secret;
+
+	if (s->secret_prefix != NULL && str_starts(secret, s->secret_prefix)) {
+		size_t n = strlen(s->secret_prefix);
+		secret = (struct str){secret.p + n, secret.n - n};
+	}
+	k->key = secret;
+	if (s->secret_is_base64) {
+		unsigned char *key = arena_alloc(k->scope->a, SECRET_BYTES_MAX);
+		long n = base64_decode(key, SECRET_BYTES_MAX, secret);
+
+		if (n <= 0)
+			return fail(k, "the webhook secret is not base64");
+		k->key = (struct str){(const char *)key, (size_t)n};
+	}
+	return true;
+}
+
+/* ---- what is signed ----------------------------------------------------------------------------------- */
+
+/* Decodes only the escapes of the given characters. */
+static struct str url_decode_some(struct arena *a, struct str url, const char *characters)
+{
+	char *out = arena_alloc(a, url.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < url.n; i++) {
+		char c;
+
+		if (url.p[i] == '%' && i + 2 < url.n && hex_decode(&c, 1, (struct str){url.p + i + 1, 2}) == 1 &&
+		    c != '\0' && strchr(characters, c) != NULL) {
+			out[n++] = c;
+			i += 2;
+		} else {
+			out[n++] = url.p[i];
+		}
+	}
+	return (struct str){out, n};
+}
+
+/* The URL as is, without port, and with the scheme's default port. */
+static size_t url_forms(struct check *k, struct str out[URL_FORMS_MAX])
+{
+	struct arena *a = k->scope->a;
+	struct str url = str_from(k->w->url != NULL ? k->w->url : "");
+
+	if (k->s->url_decode != NULL)
+		url = url_decode_some(a, url, k->s->url_decode);
+	out[0] = url;
+	const char *text = arena_strndup(a, url.p, url.n), *host = strstr(text, "://");
+	if (!k->s->url_ports || host == NULL)
+		return 1;
+	host += 3;
+	int host_n = (int)strcspn(host, "/?#"), name_n = (int)strcspn(host, ":/?#");
+	const char *port = str_starts(url, "https:") ? "443" : "80";
+	int head_n = (int)(host - text);
+	out[1] = str_from(arena_printf(a, "%.*s%.*s%s", head_n, text, name_n, host, host + host_n));
+	out[2] = str_from(arena_printf(a, "%.*s%.*s:%s%s", head_n, text, name_n, host, port,
+	    host + host_n));
+	return URL_FORMS_MAX;
+}
+
+static int str_compare(struct str a, struct str b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n == 0 ? 0 : memcmp(a.p, b.p, n);
+
+	return c != 0 ? c : a.n < b.n ? -1 : a.n > b.n;
+}
+
+static int pair_compare(const void *x, const void *y)
+{
+	const struct http_pair *a = x, *b = y;
+	int c = str_compare(a->name, b->name);
+
+	return c != 0 ? c : str_compare(a->value, b->value);
+}
+
+/* Every form field sorted by name, then value; name and value without separators; a repeated pair counts once. */
+static struct str sorted_form(struct check *k)
+{
+	struct buf *b = buf_new(k->scope->a, 2 * LIMIT_BODY_WEBHOOK);
+	struct http_pairs form = {0};
+
+	if (k->has_body_hash || form_parse(k->scope->a, k->w->body, &form, NULL) < 0)
+		return (struct str){"", 0};
+	if (form.n > 1)
+		qsort(form.v, form.n, sizeof *form.v, pair_compare);
+	for (size_t i = 0; i < form.n; i++) {
+		if (i > 0 && pair_compare(&form.v[i - 1], &form.v[i]) == 0)
+			continue;
+		buf_add(b, form.v[i].name.p, form.v[i].name.n);
+		buf_add(b, form.v[i].value.p, form.v[i].value.n);
+	}
+	return (struct str){b->p, b->len};
+}
+
+static struct str part_text(struct check *k, const struct signature_part *part, struct str url)
+{
+	switch (part->kind) {
+	case PART_TEXT: return part->text;
+	case PART_BODY: return k->w->body;
+	case PART_URL: return url;
+	case PART_METHOD: return str_from(http_method_name(k->w->req->method));
+	case PART_TIMESTAMP: return k->timestamp;
+	case PART_HEADER: return req_header(k->w->req, part->text.p);
+	case PART_FORM: return sorted_form(k);
+	case PART_SECRET: return k->secret;
+	}
+	return (struct str){"", 0};
+}
+
+/* ---- comparison ------------------------------------------------------------------------------------------ */
+
+/* One signature text against the digest. */
+static bool is_digest(const struct check *k, struct str text, const unsigned char *digest, size_t size)
+{
+	unsigned char given[SHA256_SIZE + 4];
+	struct str prefix = expr_text(k->s->prefix, k->scope);
+	const char *optional = k->s->optional_prefix;
+
+	if (prefix.n > 0) {
+		if (text.n < prefix.n || memcmp(text.p, prefix.p, prefix.n) != 0)
+			return false;
+		text = (struct str){text.p + prefix.n, text.n - prefix.n};
+	}
+	if (optional != NULL && str_starts(text, optional))
+		text = (struct str){text.p + strlen(optional), text.n - strlen(optional)};
+	long n = k->is_base64 ? base64_decode(given, sizeof given, text)
+			      : hex_decode(given, sizeof given, text);
+	return n > 0 && mem_equal_ct(given, (size_t)n, digest, size);
+}
+
+static bool header_has(const struct check *k, const unsigned char *digest, size_t size)
+{
+	const struct signature *s = k->s;
+	struct str rest = k->header, part;
+
+	if (s->separator == '\0')
+		return is_digest(k, str_trim(k->header), digest, size);
+	while (str_split(&rest, s->separator, &part)) {
+		part = str_trim(part);
+		if (s->signature_key != NULL) {
+			size_t n = strlen(s->signature_key);
+
+			if (!str_starts(part, s->signature_key) || part.n <= n || part.p[n] != '=')
+				continue;
+			part = (struct str){part.p + n + 1, part.n - n - 1};
+		}
+		if (is_digest(k, part, digest, size))
+			return true;
+	}
+	return false;
+}
+
+static bool check_body_hash(struct check *k)
+{
+	char hex[2 * SHA256_SIZE + 1];
+
+	if (k->s->body_hash_parameter == NULL)
+		return true;
+	struct str given = req_query(k->w->req, k->s->body_hash_parameter);
+	if (given.p == NULL)
+		return true;
+	k->has_body_hash = true;
+	sha256_hex(k->w->body, hex);
+	return mem_equal_ct(given.p, given.n, hex, 2 * SHA256_SIZE) || fail(k, "bad body hash");
+}
+
+static bool check_digest(struct check *k)
+{
+	const struct signature *s = k->s;
+	struct str *parts = arena_array(k->scope->a, s->nparts, sizeof *parts);
+	struct str urls[URL_FORMS_MAX];
+	unsigned char digest[SHA256_SIZE];
+	size_t size = hash_size(k->algorithm), nurls = url_forms(k, urls);
+
+	for (size_t u = 0; u < nurls; u++) {
+		for (size_t i = 0; i < s->nparts; i++) {
+			parts[i] = part_text(k, &s->parts[i], urls[u]);
+			if (parts[i].p == NULL)
+				return fail(k, "a signed header is missing");
+		}
+		if (s->kind == SIGNATURE_HMAC)
+			hmac_parts(k->algorithm, k->key, parts, s->nparts, digest);
+		else
+			hash_parts(k->algorithm, parts, s->nparts, digest);
+		if (header_has(k, digest, size))
+			return true;
+	}
+	return fail(k, "bad signature");
+}
+
+static bool check_token(struct check *k, struct str given)
+{
+	struct str prefix = expr_text(k->s->prefix, k->scope);
+
+	if (prefix.n > 0) {
+		if (given.n < prefix.n || memcmp(given.p, prefix.p, prefix.n) != 0)
+			return fail(k, "wrong token");
+		given = (struct str){given.p + prefix.n, given.n - prefix.n};
+	}
+	return mem_equal_ct(given.p, given.n, k->secret.p, k->secret.n) || fail(k, "wrong token");
+}
+
+/* Configured names and choices; the header's name in lower case, as headers are kept. */
+static struct str header_value(struct check *k)
+{
+	struct str name = expr_text(k->s->header, k->scope);
+	char *lower = arena_strndup(k->scope->a, name.p != NULL ? name.p : "", name.n);
+
+	for (char *p = lower; *p != '\0'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	return req_header(k->w->req, lower);
+}
+
+static bool verify(struct check *k, const struct connection *c)
+{
+	const struct signature *s = k->s;
+	const char *secret = connection_credential(c, s->secret);
+
+	if (secret == NULL || secret[0] == '\0')
+		return fail(k, "the connection has no webhook secret");
+	k->secret = str_from(secret);
+	if (s->kind == SIGNATURE_TOKEN) {
+		struct str given = s->token != NULL ? expr_text(s->token, k->scope) : k->header;
+
+		return given.p == NULL ? fail(k, "missing token") : check_token(k, given);
+	}
+	k->algorithm = str_is(expr_text(s->algorithm, k->scope), "sha1") ? HASH_SHA1 : HASH_SHA256;
+	k->is_base64 = str_is(expr_text(s->encoding, k->scope), "base64");
+	return read_timestamp(k) && read_key(k) && check_body_hash(k) && check_digest(k);
+}
+
+int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
+    const struct connection *c, const char **reason)
+{
+	struct scope scope;
+
+	scope_of_webhook(&scope, a, w, c);
+	*reason = "missing signature header";
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		struct check k = {.s = &p->signatures[i], .scope = &scope, .w = w};
+
+		if (k.s->when != NULL && !cond_holds(k.s->when, &scope))
+			continue;
+		if (k.s->header != NULL) {
+			k.header = header_value(&k);
+			if (k.header.p == NULL)
+				continue;
+		}
+		bool is_verified = verify(&k, c);
+		*reason = is_verified ? NULL : k.reason;
+		return is_verified;
+	}
+	return 0;
+}
