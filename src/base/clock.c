@@ -102,15 +102,15 @@ static bool civil_is_valid(const struct civil *c)
 
 void clock_iso(char out[CLOCK_TEXT], int64_t at_us)
 {
-	char fraction[16] = "";
+	char fraction[8] = "";
 	struct civil c;
 	int us;
 
 	civil_from_us(at_us, &c, &us);
 	if (us % 1000)
-		snprintf(fraction, sizeof(fraction), ".%06d", us);
+		snprintf(fraction, sizeof(fraction), ".%06u", (unsigned)us % 1000000);
 	else if (us)
-		snprintf(fraction, sizeof(fraction), ".%03d", us / 1000);
+		snprintf(fraction, sizeof(fraction), ".%03u", (unsigned)us / 1000 % 1000);
 	snprintf(out, CLOCK_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u%sZ", (unsigned)c.year % 10000,
 	    (unsigned)c.month % 100, (unsigned)c.day % 100, (unsigned)c.hour % 100,
 	    (unsigned)c.minute % 100, (unsigned)c.second % 100, fraction);
@@ -349,10 +349,10 @@ int32_t clock_day(int64_t at_us)
 
 void clock_day_text(char out[CLOCK_TEXT], int32_t day)
 {
+	const int64_t least = days_from_civil(0, 1, 1), most = days_from_civil(9999, 12, 31);
 	struct civil c;
-	int us;
 
-	civil_from_us((int64_t)day * DAY_US, &c, &us);
+	civil_from_days(day < least ? least : day > most ? most : day, &c);
 	snprintf(out, CLOCK_TEXT, "%04u-%02u-%02u", (unsigned)c.year % 10000,
 	    (unsigned)c.month % 100, (unsigned)c.day % 100);
 }

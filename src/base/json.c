@@ -138,6 +138,11 @@ json_t *json_parse(struct arena *a, struct str text, struct err *err)
 		err_set(err, ERR_LIMIT, "JSON: longer than %u bytes", LIMIT_JSON_BYTES);
 		return NULL;
 	}
+	/* The parser skips one after a number. */
+	if (text.n && memchr(text.p, '\0', text.n)) {
+		err_set(err, ERR_MALFORMED, "JSON: a NUL byte");
+		return NULL;
+	}
 	found = scan_text(text, NULL);
 	if (found.depth > LIMIT_JSON_DEPTH) {
 		err_set(err, ERR_MALFORMED, "JSON: nested deeper than %u levels", LIMIT_JSON_DEPTH);

@@ -126,6 +126,8 @@ static struct rate result(int64_t limit, int64_t count, int64_t reset_s)
 /* The second the window of now ends. */
 static uint32_t end_of_window(int64_t window_s, int64_t now_us)
 {
+	if (window_s < 1)
+		window_s = 1;
 	return (uint32_t)((now_us / SECOND_US / window_s + 1) * window_s);
 }
 

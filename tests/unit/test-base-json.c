@@ -1,0 +1,329 @@
+#include <dirent.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "test-base.h"
+
+static void texts(void)
+{
+	static const struct {
+		int line;
+		const char *in, *out;	/* out NULL: refused */
+	} rows[] = {
+		{__LINE__, "null", "null"},
+		{__LINE__, " true ", "true"},
+		{__LINE__, "\"\"", "\"\""},
+		{__LINE__, "[ ]", "[]"},
+		{__LINE__, "{ }", "{}"},
+		{__LINE__, "{\"b\":1,\"a\":[1,2,{\"d\":null,\"c\":false}]}",
+		    "{\"a\":[1,2,{\"c\":false,\"d\":null}],\"b\":1}"},
+		{__LINE__, "\"\\u00e9\\ud83d\\ude00\\/\"", "\"\xC3\xA9\xF0\x9F\x98\x80/\""},
+		{__LINE__, "\"a\\\"b\\\\c\\b\\f\\n\\r\\t\\u0001\\u001f\x7F\"",
+		    "\"a\\\"b\\\\c\\b\\f\\n\\r\\t\\u0001\\u001f\x7F\""},
+		{__LINE__, "-0", "0"},
+		{__LINE__, "9223372036854775807", "9223372036854775807"},
+		{__LINE__, "-9223372036854775808", "-9223372036854775808"},
+		{__LINE__, "0.1", "0.1"},
+		{__LINE__, "1.5e3", "1500.0"},
+		{__LINE__, "1.0", "1.0"},
+		{__LINE__, "-2.50", "-2.5"},
+		{__LINE__, "0.30000000000000004", "0.30000000000000004"},
+		{__LINE__, "123456789.123456", "123456789.123456"},
+		{__LINE__, "1e300", "1e+300"},
+		{__LINE__, "5e-324", "4.94065645841247e-324"},
+		/* only what an int64 cannot hold becomes a real */
+		{__LINE__, "[9223372036854775808,444444444444444444,-9223372036854775809,1]",
+		    "[9.223372036854776e+18,444444444444444444,-9.223372036854776e+18,1]"},
+		{__LINE__, "{\"99999999999999999999\":\"99999999999999999999\"}",
+		    "{\"99999999999999999999\":\"99999999999999999999\"}"},
+		{__LINE__, "[\"\\\"\",18446744073709551616]", "[\"\\\"\",1.8446744073709552e+19]"},
+		{__LINE__, "[99999999999999999999.5,99999999999999999999E1]", "[1e+20,1e+21]"},
+		{__LINE__, "", NULL},
+		{__LINE__, " ", NULL},
+		{__LINE__, "nul", NULL},
+		{__LINE__, "{\"a\":1,\"a\":2}", NULL},
+		{__LINE__, "\"\\u0000\"", NULL},
+		{__LINE__, "{\"\\u0000\":1}", NULL},
+		{__LINE__, "\"\\ud800\"", NULL},
+		{__LINE__, "\"\\udc00\\ud800\"", NULL},
+		{__LINE__, "\"\xED\xA0\x80\"", NULL},
+		{__LINE__, "\"\xC0\x80\"", NULL},
+		{__LINE__, "\"\xFF\"", NULL},
+		{__LINE__, "\"a\nb\"", NULL},
+		{__LINE__, "'a'", NULL},
+		{__LINE__, "[1,]", NULL},
+		{__LINE__, "{\"a\":1,}", NULL},
+		{__LINE__, "01", NULL},
+		{__LINE__, "+1", NULL},
+		{__LINE__, ".5", NULL},
+		{__LINE__, "1.", NULL},
+		{__LINE__, "1e999", NULL},
+		{__LINE__, "NaN", NULL},
+		{__LINE__, "1 2", NULL},
+		{__LINE__, "[1]]", NULL},
+		{__LINE__, "\xEF\xBB\xBF{}", NULL},
+		{__LINE__, "{\"a\":1} // b", NULL},
+		{__LINE__, "\"abc", NULL},
+		{__LINE__, "\"abc\\", NULL},
+		{__LINE__, "[99999999999999999999", NULL},
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct err e = ERR_INIT;
+		json_t *v = json_parse(a, str_from(rows[i].in), &e);
+
+		CHECK_AT(rows[i].line, (v != NULL) == (rows[i].out != NULL));
+		if (v && rows[i].out) {
+			CHECK_AT(rows[i].line, TEXT_EQ(json_text(a, v).p, rows[i].out));
+			CHECK_AT(rows[i].line, json_text(a, v).n == strlen(rows[i].out));
+		} else {
+			CHECK_AT(rows[i].line, e.code == ERR_MALFORMED);
+		}
+	}
+	CHECK(json_parse(a, STR("1\0"), NULL) == NULL);
+	CHECK(json_parse(a, STR("[1\0,2]"), NULL) == NULL);
+	CHECK(json_parse(a, (struct str){NULL, 0}, NULL) == NULL);
+	arena_free(a);
+}
+
+static void messages(void)
+{
+	struct arena *a = arena_new();
+	struct err e = ERR_INIT;
+
+	CHECK(json_parse(a, STR("{\n  \"a\": secret\n}"), &e) == NULL);
+	CHECK(strstr(e.msg, "line 2, column ") != NULL);
+	CHECK(strstr(e.msg, "secret") == NULL);
+	arena_free(a);
+}
+
+static json_t *nested(struct arena *a, size_t levels, char open, char close)
+{
+	char text[400];
+
+	memset(text, open, levels);
+	memset(text + levels, close, levels);
+	return json_parse(a, (struct str){text, 2 * levels}, NULL);
+}
+
+static void bounds(void)
+{
+	struct arena *a = arena_new();
+	struct err e = ERR_INIT;
+	struct str large = {NULL, LIMIT_JSON_BYTES};
+	char *text = malloc(LIMIT_JSON_BYTES + 1);
+
+	CHECK(nested(a, LIMIT_JSON_DEPTH, '[', ']') != NULL);
+	CHECK(nested(a, LIMIT_JSON_DEPTH + 1, '[', ']') == NULL);
+	/* brackets within strings are no nesting, siblings neither */
+	memset(text, '[', 200);
+	text[0] = text[199] = '"';
+	CHECK(json_parse(a, (struct str){text, 200}, NULL) != NULL);
+	CHECK(json_parse(a, STR("[[[]],[[]],[\"\\\"[[[\"]]"), NULL) != NULL);
+
+	memset(text, ' ', LIMIT_JSON_BYTES + 1);
+	text[0] = '1';
+	large.p = text;
+	CHECK(json_parse(a, large, &e) != NULL && e.code == ERR_NONE);
+	large.n++;
+	CHECK(json_parse(a, large, &e) == NULL && e.code == ERR_LIMIT);
+	free(text);
+	arena_free(a);
+}
+
+static void written_for_people(void)
+{
+	struct arena *a = arena_new();
+	json_t *v = json_parse(a, STR("{\"b\":[1,{}],\"a\":[],\"c\":{\"d\":null}}"), NULL);
+	struct buf b;
+
+	REQUIRE(v != NULL);
+	CHECK(TEXT_EQ(json_pretty(a, v).p, "{\n  \"a\": [],\n  \"b\": [\n    1,\n    {}\n  ],\n"
+					   "  \"c\": {\n    \"d\": null\n  }\n}"));
+	buf_init(&b, 100);
+	json_append(&b, v);
+	CHECK(TEXT_EQ(b.p, "{\"b\":[1,{}],\"a\":[],\"c\":{\"d\":null}}"));
+	buf_fini(&b);
+	buf_init(&b, 10);
+	json_append(&b, v);
+	CHECK(!buf_ok(&b));
+	buf_fini(&b);
+	arena_free(a);
+}
+
+static void many_members_are_sorted(void)
+{
+	struct arena *a = arena_new();
+	json_t *v = json_own(a, json_object());
+	const char *text;
+	char key[16];
+	int bad = 0;
+
+	for (int i = 0; i < 500; i++) {
+		snprintf(key, sizeof(key), "k%03d", i * 7 % 500);
+		json_set_int(v, key, i);
+	}
+	text = json_text(a, v).p;
+	for (int i = 0; i < 500; i++) {
+		const char *at;
+
+		snprintf(key, sizeof(key), "\"k%03d\"", i);
+		at = strstr(text, key);
+		bad += !at;
+		text = at ? at : text;
+	}
+	CHECK(bad == 0);
+	arena_free(a);
+}
+
+static void members(void)
+{
+	struct arena *a = arena_new();
+	json_t *v = json_parse(a, STR("{\"s\":\"x\",\"i\":42,\"r\":1.5,\"t\":true,\"f\":false,"
+				      "\"n\":null,\"o\":{},\"a\":[]}"), NULL);
+
+	REQUIRE(v != NULL);
+	CHECK(TEXT_EQ(json_str(v, "s"), "x") && !json_str(v, "i") && !json_str(v, "none"));
+	CHECK(json_int(v, "i") == 42 && json_int(v, "s") == 0 && json_int(v, "none") == 0);
+	CHECK(json_bool(v, "t") && !json_bool(v, "f") && !json_bool(v, "s") && !json_bool(v, "none"));
+	CHECK(!json_str(NULL, "s") && json_int(NULL, "i") == 0 && !json_bool(json_null(), "t"));
+	CHECK(TEXT_EQ(json_scalar_text(a, json_object_get(v, "s")), "x"));
+	CHECK(TEXT_EQ(json_scalar_text(a, json_object_get(v, "i")), "42"));
+	CHECK(TEXT_EQ(json_scalar_text(a, json_object_get(v, "r")), "1.5"));
+	CHECK(TEXT_EQ(json_scalar_text(a, json_object_get(v, "t")), "true"));
+	CHECK(TEXT_EQ(json_scalar_text(a, json_object_get(v, "f")), "false"));
+	CHECK(!json_scalar_text(a, json_object_get(v, "n")));
+	CHECK(!json_scalar_text(a, json_object_get(v, "o")));
+	CHECK(!json_scalar_text(a, json_object_get(v, "a")));
+	CHECK(!json_scalar_text(a, NULL));
+	arena_free(a);
+}
+
+static void setters(void)
+{
+	struct arena *a = arena_new();
+	json_t *v = json_own(a, json_object());
+
+	json_set_str(v, "a", "x");
+	json_set_str(v, "b", NULL);
+	json_set_strn(v, "c", (struct str){"yz!", 2});
+	json_set_int(v, "d", -3);
+	json_set_bool(v, "e", true);
+	json_set_time(v, "f", INT64_C(1772893800000000));
+	json_set_time(v, "g", 0);
+	json_set(v, "h", json_pack("[i]", 1));
+	json_set(v, "i", NULL);
+	json_set_str(v, "j", "bad \xFF\xC3( end\xC3");
+	json_set_int(v, "k\xFF", 1);
+	json_set_int(v, "\xC3\xA9", 2);
+	CHECK(TEXT_EQ(json_text(a, v).p,
+	    "{\"a\":\"x\",\"b\":null,\"c\":\"yz\",\"d\":-3,\"e\":true,"
+	    "\"f\":\"2026-03-07T14:30:00Z\",\"g\":null,\"h\":[1],\"i\":null,"
+	    "\"j\":\"bad \xEF\xBF\xBD\xEF\xBF\xBD( end\xEF\xBF\xBD\",\"k\xEF\xBF\xBD\":1,"
+	    "\"\xC3\xA9\":2}"));
+	arena_free(a);
+}
+
+static json_t *fixture(struct arena *a, const char *name, const char *file)
+{
+	const char *path = arena_printf(a, "%s/tests/unit/fixtures/merge/%s/%s", source_dir(), name,
+	    file);
+	FILE *f = fopen(path, "re");
+	char text[4096];
+	size_t n;
+
+	if (!f)
+		return NULL;
+	n = fread(text, 1, sizeof(text), f);
+	fclose(f);
+	return json_parse(a, (struct str){text, n}, NULL);
+}
+
+static void merge_one(const char *name)
+{
+	struct arena *a = arena_new();
+	json_t *target = fixture(a, name, "target.json"), *patch = fixture(a, name, "patch.json");
+	json_t *expected = fixture(a, name, "expected.json");
+	struct str before, patch_before;
+	bool is_changed;
+
+	if (!target || !patch || !expected) {
+		CU_assertImplementation(CU_FALSE, __LINE__, name, "fixtures/merge", "", CU_FALSE);
+		arena_free(a);
+		return;
+	}
+	before = json_text(a, target);
+	patch_before = json_text(a, patch);
+	is_changed = json_merge(target, patch);
+	CU_assertImplementation(str_eq(json_text(a, target), json_text(a, expected)), __LINE__,
+	    name, "fixtures/merge", "", CU_FALSE);
+	CU_assertImplementation(is_changed != str_eq(before, json_text(a, target)), __LINE__,
+	    name, "fixtures/merge (changed)", "", CU_FALSE);
+	CU_assertImplementation(!json_merge(target, patch), __LINE__, name,
+	    "fixtures/merge (again)", "", CU_FALSE);
+	CHECK(str_eq(json_text(a, patch), patch_before));
+	arena_free(a);
+}
+
+static void merges(void)
+{
+	char path[4096];
+	struct dirent **names;
+	int n, done = 0;
+
+	snprintf(path, sizeof(path), "%s/tests/unit/fixtures/merge", source_dir());
+	n = scandir(path, &names, NULL, alphasort);
+	REQUIRE(n > 0);
+	for (int i = 0; i < n; i++) {
+		if (names[i]->d_name[0] != '.') {
+			merge_one(names[i]->d_name);
+			done++;
+		}
+		free(names[i]);
+	}
+	free(names);
+	CHECK(done >= 19);
+}
+
+/* What a target took from one patch is not changed when a later one is merged into it. */
+static void a_merge_shares_nothing(void)
+{
+	struct arena *a = arena_new();
+	json_t *target = json_own(a, json_object());
+	json_t *first = json_parse(a, STR("{\"a\":{\"b\":1},\"c\":[{\"d\":1}]}"), NULL);
+	json_t *second = json_parse(a, STR("{\"a\":{\"b\":2,\"e\":3}}"), NULL);
+
+	CHECK(json_merge(target, first) && json_merge(target, second));
+	CHECK(TEXT_EQ(json_text(a, first).p, "{\"a\":{\"b\":1},\"c\":[{\"d\":1}]}"));
+	CHECK(TEXT_EQ(json_text(a, target).p, "{\"a\":{\"b\":2,\"e\":3},\"c\":[{\"d\":1}]}"));
+	CHECK(!json_merge(json_null(), second) && !json_merge(target, json_null()));
+	arena_free(a);
+}
+
+static void only_keys(void)
+{
+	static const char *const keys[] = {"a", "b", NULL};
+	struct arena *a = arena_new();
+	struct err e = ERR_INIT;
+
+	CHECK(json_only_keys(json_parse(a, STR("{\"b\":1,\"a\":2}"), NULL), keys, &e) == 0);
+	CHECK(json_only_keys(json_parse(a, STR("{}"), NULL), keys, &e) == 0);
+	CHECK(e.code == ERR_NONE);
+	CHECK(json_only_keys(json_parse(a, STR("{\"a\":1,\"c\":2}"), NULL), keys, &e) == -1);
+	CHECK(e.code == ERR_INVALID && TEXT_EQ(e.field, "c"));
+	arena_free(a);
+}
+
+void suite_base_json(void);
+void suite_base_json(void)
+{
+	ADD_TESTS("base/json", {"texts", texts}, {"messages", messages}, {"bounds", bounds},
+	    {"written for people", written_for_people},
+	    {"many members are sorted", many_members_are_sorted}, {"members", members},
+	    {"setters", setters}, {"merges", merges},
+	    {"a merge shares nothing", a_merge_shares_nothing}, {"only keys", only_keys});
+}

@@ -1,0 +1,90 @@
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "crypto/uuid.h"
+#include "test-base.h"
+
+/* RFC 9562, appendix A.6. */
+static void the_example_of_the_rfc(void)
+{
+	struct uuid u;
+	char text[UUID_TEXT];
+
+	CHECK(uuid_parse(STR("017F22E2-79B0-7CC3-98C4-DC0C0C07398F"), &u));
+	CHECK(uuid_time_us(u) == INT64_C(1645557742000) * 1000);
+	CHECK(u.b[6] >> 4 == 7 && u.b[8] >> 6 == 2);
+	uuid_text(text, u);
+	CHECK(TEXT_EQ(text, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"));
+}
+
+static void layout(void)
+{
+	int64_t before = clock_now_us() / 1000 * 1000;
+	struct uuid u = uuid_new();
+	int64_t after = clock_now_us();
+
+	CHECK(u.b[6] >> 4 == 7);
+	CHECK(u.b[8] >> 6 == 2);
+	CHECK(uuid_time_us(u) >= before && uuid_time_us(u) <= after);
+	CHECK(!uuid_is_nil(u));
+}
+
+/* Far more than the counter has room for within one millisecond. */
+static void rises_strictly(void)
+{
+	struct uuid last = uuid_new();
+	int wrong = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		struct uuid u = uuid_new();
+
+		wrong += memcmp(u.b, last.b, 8) <= 0;
+		wrong += u.b[6] >> 4 != 7 || u.b[8] >> 6 != 2;
+		last = u;
+	}
+	CHECK(wrong == 0);
+	/* what was borrowed of the time to come is little */
+	CHECK(uuid_time_us(last) < clock_now_us() + SECOND_US);
+}
+
+static void bounds_of_a_time(void)
+{
+	int64_t at_us = INT64_C(1772893800123456);
+	struct uuid least = uuid_at(at_us), next = uuid_at(at_us + 1000), old = uuid_at(-5);
+	char text[UUID_TEXT];
+
+	uuid_text(text, least);
+	CHECK(TEXT_EQ(text, "019cc8b4-86bb-7000-8000-000000000000"));
+	CHECK(uuid_time_us(least) == INT64_C(1772893800123000));
+	CHECK(memcmp(least.b, next.b, 16) < 0);
+	CHECK(uuid_time_us(old) == 0);
+	CHECK(memcmp(uuid_at(0).b, uuid_new().b, 16) < 0);
+}
+
+static void texts(void)
+{
+	static const char *const wrong[] = {"", "017f22e2-79b0-7cc3-98c4-dc0c0c07398",
+	    "017f22e2-79b0-7cc3-98c4-dc0c0c07398f0", "017f22e279b07cc398c4dc0c0c07398f",
+	    "017f22e2-79b0-7cc3-98c4-dc0c0c07398g", "{17f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+	    "017f22e2-79b0-7cc3-98c4+dc0c0c07398f", "017f22e-279b0-7cc3-98c4-dc0c0c07398f",
+	    "017f22e2-79b0-7cc3-98c4-dc0c0c0739 f"};
+	struct arena *a = arena_new();
+	struct uuid u = uuid_new(), back, kept = u;
+
+	CHECK(uuid_parse(str_from(uuid_dup(a, u)), &back) && uuid_eq(u, back));
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		CHECK(!uuid_parse(str_from(wrong[i]), &kept));
+	CHECK(uuid_eq(kept, u));
+	CHECK(uuid_parse(STR("00000000-0000-0000-0000-000000000000"), &back) && uuid_is_nil(back));
+	CHECK(!uuid_eq(u, back));
+	arena_free(a);
+}
+
+void suite_crypto_uuid(void);
+void suite_crypto_uuid(void)
+{
+	ADD_TESTS("crypto/uuid", {"the example of the RFC", the_example_of_the_rfc},
+	    {"layout", layout}, {"rises strictly", rises_strictly},
+	    {"bounds of a time", bounds_of_a_time}, {"texts", texts});
+}
