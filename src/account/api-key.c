@@ -25,7 +25,14 @@ int account_key_create(struct app *app, struct arena *a, const struct uuid *acco
     const char *name, uint64_t permissions, int64_t expires_us, struct uuid *id, const char **key,
     struct err *err)
 {
-	return key_create_by(app, a, account_id, NULL, name, permissions, expires_us, id, key, err);
+	int found = store_account_exists(app->db, a, account_id, err);
+
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no such account");
+	return key_create_by(
+	    app, a, account_id, NULL, name, permissions, expires_us, id, key, err);
 }
 
 struct key_insert {
