@@ -2,9 +2,9 @@
 #ifndef HTML_CHROME_H
 #define HTML_CHROME_H
 #include "http/http.h"
-/* Renders template name with data (stolen) inside page.html; section marks the current navigation entry.
- * Adds to data: csrf, user, account, nav, flash, title. Sets security headers (CSP without inline script or
- * style, nosniff, frame-ancestors none, referrer same-origin, no-store). */
+/* Renders template name with data (stolen) inside page.html; section marks the current navigation
+ * entry. Adds to data: csrf, user, account, nav, flash, title. Sets security headers (CSP without inline
+ * script or style, nosniff, frame-ancestors none, referrer same-origin, no-store). */
 int chrome_page(struct req *r, int status, const char *section, const char *title,
     const char *template_name, json_t *data);
 /* A message shown once on the next page (signed cookie). kind: "ok" or "error". */
@@ -17,18 +17,18 @@ struct chrome_nav {
 	const char *section, *label, *path, *icon;
 	uint64_t permission;
 };
-/* Set once at start, by the composition: the navigation (must outlive the process's requests), and a text that
- * changes whenever a static file does, put behind their addresses as ?v=. */
+/* Set once at start, by the composition: the navigation (must outlive the process's requests), and a
+ * text that changes whenever a static file does, put behind their addresses as ?v=. */
 void chrome_set_nav(const struct chrome_nav *nav, size_t n);
 void chrome_set_asset_version(const char *version);
 
-/* The address of this page (path and query) with one query parameter set to value, or left out when value is
- * {NULL,0}; cursor and page are always left out. Arena-owned. For filters and paging links. */
+/* The address of this page (path and query) with one query parameter set to value, or left out when
+ * value is {NULL,0}; cursor and page are always left out. Arena-owned. For filters and paging. */
 const char *chrome_link(struct req *r, const char *name, struct str value);
 /* A query parameter; absent and empty are both {NULL,0}. */
 struct str chrome_query_text(const struct req *r, const char *name);
-/* A filter as links or options: [{value,label,href,is_current}], "All" first. labels NULL: the values
- * themselves. */
+/* A filter as links or options: [{value,label,href,is_current}], "All" first. labels NULL: the
+ * values themselves. */
 json_t *chrome_choices(struct req *r, const char *name, const char *const *values,
     const char *const *labels, size_t n);
 #endif

@@ -4,13 +4,19 @@
  *   {{#path}}…{{/path}}   once for a true value (object: its members come first in look-up), once per
  *                     array element ({{.}} is a scalar element), not for false, null, "", 0, [] or absent
  *   {{^path}}…{{/path}}   the opposite
- *   {{>feature/name}}  another template, in the same context
- *   {{&path}}         raw: only where the lint's whitelist allows (SVG made by svg.h)
+ *   {{>feature/name}}  another template; it stands between elements and begins and ends there
+ *   {{>>path}}        the template whose name is the value there (the chrome's content)
+ *   {{&path}}         raw: only names ending in _svg, and only where the lint's whitelist allows
  *   {{!comment}}
- *   {{path|filter}}   filters: time (ISO text → <time> element), date, number (1,234), bytes, json (pretty
- *                     text), query (percent-encoded), ago (ISO → "3 min ago" with title), default:TEXT, count (array length)
- * Look-up walks outwards through enclosing sections. Strict mode (tests) makes an absent key an error;
- * otherwise it is empty. Values in unquoted attributes, script or style are compile errors. */
+ *   {{path|filter}}   filters: time (ISO text → <time> element), date, ago ("3 min ago" with title),
+ *                     number (1,234), bytes, duration (of microseconds), json (pretty text), tree (JSON as
+ *                     folding lists), query (percent-encoded), words (some_name → Some name), count
+ *                     (length), default:TEXT; time and its like are plain text within attributes
+ * Look-up walks outwards through enclosing sections. Strict mode (tests) makes an absent value an error;
+ * otherwise it is empty. A path may be absent as a section in both. Values in unquoted attributes, script,
+ * style, comments and event handlers are compile errors, and so are sections that end in another context
+ * than they began in. In a URL attribute a value at the beginning has its scheme checked, one further on is
+ * percent-encoded. Indentation and empty lines are not sent. */
 #ifndef HTML_TEMPLATE_H
 #define HTML_TEMPLATE_H
 #include "base/arena.h"

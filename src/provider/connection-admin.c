@@ -15,7 +15,8 @@
 
 const char *provider_label(const struct app *app, const char *type)
 {
-	const struct provider *p = type == NULL ? NULL : provider_find(app->providers, str_from(type));
+	const struct provider *p =
+	    type == NULL ? NULL : provider_find(app->providers, str_from(type));
 
 	return p != NULL ? provider_display_name(p) : type;
 }
@@ -25,7 +26,8 @@ void provider_label_rows(const struct app *app, json_t *rows)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		const char *type = json_str(row, "providerType");
 		if (type != NULL)
 			json_set_str(row, "providerName", provider_label(app, type));
@@ -48,7 +50,8 @@ json_t *provider_choices(struct req *r, const char *name, const char *capability
 	return chrome_choices(r, name, values, labels, n);
 }
 
-/* ---- list ------------------------------------------------------------------------------------- */
+/* ---- list -------------------------------------------------------------------------------------
+ */
 
 static bool may_write(const struct req *r)
 {
@@ -104,7 +107,8 @@ int connection_page_list(struct req *r)
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
 
-/* ---- connecting and editing -------------------------------------------------------------------- */
+/* ---- connecting and editing --------------------------------------------------------------------
+ */
 
 static const struct provider *asked_provider(struct req *r)
 {
@@ -122,17 +126,18 @@ static int show_form(struct req *r, int status, const struct provider *p,
     const struct connection *c, const struct err *wrong)
 {
 	json_t *data = json_object();
-	const char *title = c == NULL ? arena_printf(r->a, "Connect %s", p->display_name) :
-					arena_printf(r->a, "Edit %s", c->name);
+	const char *title = c == NULL ? arena_printf(r->a, "Connect %s", p->display_name)
+				      : arena_printf(r->a, "Edit %s", c->name);
 
 	json_set_str(data, "provider_type", p->name);
 	json_set_str(data, "provider_name", p->display_name);
 	json_set_str(data, "help", p->help);
-	json_set_str(data, "action", c == NULL ?
-		arena_printf(r->a, "/admin/connect/%s", p->name) :
-		arena_printf(r->a, "/admin/connections/%s/edit", uuid_dup(r->a, c->id)));
-	json_set_str(data, "back", c == NULL ? "/admin/connections" :
-		arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
+	json_set_str(data, "action",
+	    c == NULL ? arena_printf(r->a, "/admin/connect/%s", p->name)
+		      : arena_printf(r->a, "/admin/connections/%s/edit", uuid_dup(r->a, c->id)));
+	json_set_str(data, "back",
+	    c == NULL ? "/admin/connections"
+		      : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "heading", title);
 	connection_form_fields(r, p, c, wrong, data);
@@ -146,8 +151,8 @@ int connection_page_new(struct req *r)
 	return p == NULL ? 0 : show_form(r, 200, p, NULL, NULL);
 }
 
-static int audit(struct req *r, const char *action, const struct uuid *id, const char *provider_type,
-    struct err *err)
+static int audit(struct req *r, const char *action, const struct uuid *id,
+    const char *provider_type, struct err *err)
 {
 	json_t *details = json_own(r->a, json_object());
 
@@ -157,9 +162,9 @@ static int audit(struct req *r, const char *action, const struct uuid *id, const
 
 struct change {
 	struct req *r;
-	const struct provider *p;	/* create */
+	const struct provider *p; /* create */
 	struct uuid id;
-	const json_t *body;		/* NULL: delete */
+	const json_t *body; /* NULL: delete */
 	struct connection *c;
 	int found;
 };
@@ -181,8 +186,8 @@ static int update_body(struct db *db, void *arg, struct err *err)
 	struct req *r = ch->r;
 
 	(void)db;
-	ch->found = connection_update(r->app, r->a, &r->actor.account_id, &ch->id, ch->body, &ch->c,
-	    err);
+	ch->found =
+	    connection_update(r->app, r->a, &r->actor.account_id, &ch->id, ch->body, &ch->c, err);
 	if (ch->found <= 0)
 		return ch->found;
 	return audit(r, "connection.update", &ch->id, ch->c->provider_type, err);
@@ -214,7 +219,8 @@ int connection_page_create(struct req *r)
 		return res_error(r, &err);
 	}
 	chrome_flash(r, "ok", "%s is connected.", ch.c->name);
-	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, ch.c->id)));
+	return res_redirect(
+	    r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, ch.c->id)));
 }
 
 /* The connection of the address; NULL after answering. */
@@ -268,7 +274,8 @@ int connection_page_edit_post(struct req *r)
 	return back_to(r, c);
 }
 
-/* ---- detail ------------------------------------------------------------------------------------ */
+/* ---- detail ------------------------------------------------------------------------------------
+ */
 
 static bool is_active(const struct connection *c)
 {
@@ -288,8 +295,8 @@ int connection_page_detail(struct req *r)
 	json_set(data, "setting_list", connection_form_values(r, c));
 	json_set_bool(data, "may_write", may_write(r));
 	json_set_bool(data, "is_disabled", strcmp(c->status, "disabled") == 0);
-	json_set_bool(data, "verifies",
-	    c->provider->nsignatures > 0 || c->provider->nhandshakes > 0);
+	json_set_bool(
+	    data, "verifies", c->provider->nsignatures > 0 || c->provider->nhandshakes > 0);
 	return chrome_page(r, 200, "connections", c->name, "connection/detail", data);
 }
 
@@ -325,8 +332,11 @@ int connection_page_status(struct req *r)
 	ch.body = body;
 	if (db_transaction(r->app->db, update_body, &ch, &err) < 0)
 		return res_error(r, &err);
-	chrome_flash(r, "ok", enable ? "%s is enabled." : "%s is disabled: its webhooks are refused "
-		"and nothing is sent to it.", c->name);
+	chrome_flash(r, "ok",
+	    enable ? "%s is enabled."
+		   : "%s is disabled: its webhooks are refused "
+		     "and nothing is sent to it.",
+	    c->name);
 	return back_to(r, c);
 }
 

@@ -16,7 +16,8 @@ static const char *text_of(struct req *r, struct str s)
 	return arena_strndup(r->a, s.n > 0 ? s.p : "", s.n);
 }
 
-/* ---- values as text ---------------------------------------------------------------------------- */
+/* ---- values as text ----------------------------------------------------------------------------
+ */
 
 /* Names and values of an object, a line each. */
 static const char *lines_of(struct arena *a, const json_t *v)
@@ -25,7 +26,8 @@ static const char *lines_of(struct arena *a, const json_t *v)
 	const char *key;
 	json_t *member;
 
-	json_object_foreach ((json_t *)(uintptr_t)v, key, member) {
+	json_object_foreach((json_t *)(uintptr_t)v, key, member)
+	{
 		const char *text = json_scalar_text(a, member);
 		buf_printf(b, "%s: %s\n", key, text != NULL ? text : "");
 	}
@@ -44,7 +46,8 @@ static const char *value_text(struct arena *a, const struct setting_spec *s, con
 	return text != NULL ? text : "";
 }
 
-/* ---- fields ------------------------------------------------------------------------------------ */
+/* ---- fields ------------------------------------------------------------------------------------
+ */
 
 static const char *kind_of(enum setting_type type)
 {
@@ -86,7 +89,8 @@ static json_t *add_field(struct form *f, json_t *list, const char *name, const c
 	return o;
 }
 
-static void add_choices(struct req *r, json_t *field, const struct setting_spec *s, const char *value)
+static void add_choices(
+    struct req *r, json_t *field, const struct setting_spec *s, const char *value)
 {
 	json_t *choices = json_array();
 
@@ -109,17 +113,17 @@ static void add_settings(struct form *f, const char *prefix, const struct settin
 		const struct setting_spec *s = &specs[i];
 		const char *name = arena_printf(r->a, "%s.%s", prefix, s->key);
 		const json_t *stored = json_object_get(settings, s->key);
-		bool is_common = s->is_needed || more == NULL ||
-		    strcmp(s->key, "externalAccountId") == 0;
+		bool is_common =
+		    s->is_needed || more == NULL || strcmp(s->key, "externalAccountId") == 0;
 		if (s->type == SETTING_OBJECT) {
-			add_settings(f, name, s->members, s->nmembers, stored, is_common ? list : more,
-			    NULL);
+			add_settings(f, name, s->members, s->nmembers, stored,
+			    is_common ? list : more, NULL);
 			continue;
 		}
-		json_t *field = add_field(f, is_common ? list : more, name, s->label, s->help,
-		    s->is_needed);
-		const char *value = is_posted(r) ? text_of(r, req_form(r, name)) :
-						   value_text(r->a, s, stored);
+		json_t *field =
+		    add_field(f, is_common ? list : more, name, s->label, s->help, s->is_needed);
+		const char *value =
+		    is_posted(r) ? text_of(r, req_form(r, name)) : value_text(r->a, s, stored);
 		json_set_bool(field, kind_of(s->type), true);
 		json_set_str(field, "value", value);
 		json_set_bool(field, "is_on", strcmp(value, "true") == 0);
@@ -136,28 +140,31 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 
 	for (size_t i = 0; i < p->ncredentials; i++) {
 		const struct credential_spec *s = &p->credentials[i];
-		json_t *field = add_field(&f, credentials,
-		    arena_printf(r->a, "credentials.%s", s->key), s->label, s->help,
-		    s->is_needed && c == NULL);
-		json_set_bool(field, "is_stored",
-		    c != NULL && connection_credential(c, s->key) != NULL);
+		json_t *field =
+		    add_field(&f, credentials, arena_printf(r->a, "credentials.%s", s->key),
+			s->label, s->help, s->is_needed && c == NULL);
+		json_set_bool(
+		    field, "is_stored", c != NULL && connection_credential(c, s->key) != NULL);
 	}
 	add_settings(&f, "settings", p->settings, p->nsettings, c != NULL ? c->settings : NULL,
 	    settings, more);
-	json_set_str(data, "name", is_posted(r) ? text_of(r, req_form(r, "name")) :
-			      c != NULL		? c->name :
-						  p->display_name);
-	json_set_str(data, "error", wrong == NULL ? NULL :
-		f.has_shown_error	  ? "Please look at the field marked below." :
-					    arena_printf(r->a, "%s%s%s", wrong->field,
-						wrong->field[0] != '\0' ? ": " : "", wrong->msg));
+	json_set_str(data, "name",
+	    is_posted(r) ? text_of(r, req_form(r, "name"))
+	    : c != NULL  ? c->name
+			 : p->display_name);
+	json_set_str(data, "error",
+	    wrong == NULL       ? NULL
+	    : f.has_shown_error ? "Please look at the field marked below."
+				: arena_printf(r->a, "%s%s%s", wrong->field,
+				      wrong->field[0] != '\0' ? ": " : "", wrong->msg));
 	json_set(data, "credentials", credentials);
 	json_set(data, "settings", settings);
 	json_set_bool(data, "is_more_open", wrong != NULL || c != NULL);
 	json_set(data, "more", more);
 }
 
-/* ---- the form as a body -------------------------------------------------------------------------- */
+/* ---- the form as a body
+ * -------------------------------------------------------------------------- */
 
 /* "name: value" lines. */
 static json_t *object_of_lines(struct req *r, struct str text)
@@ -169,12 +176,14 @@ static json_t *object_of_lines(struct req *r, struct str text)
 		struct str rest = str_trim(line);
 		if (rest.n == 0 || !str_split(&rest, ':', &name))
 			continue;
-		json_set_strn(o, arena_strndup(r->a, str_trim(name).p, str_trim(name).n), str_trim(rest));
+		json_set_strn(
+		    o, arena_strndup(r->a, str_trim(name).p, str_trim(name).n), str_trim(rest));
 	}
 	return o;
 }
 
-/* What a field means; NULL when it is empty. What is not of its type stays text, for the check to name. */
+/* What a field means; NULL when it is empty. What is not of its type stays text, for the check to
+ * name. */
 static json_t *field_value(struct req *r, const struct setting_spec *s, const char *name)
 {
 	struct str text = str_trim(req_form(r, name));
@@ -191,8 +200,8 @@ static json_t *field_value(struct req *r, const struct setting_spec *s, const ch
 	return json_stringn(text.p, text.n);
 }
 
-static json_t *settings_of_form(struct req *r, const char *prefix, const struct setting_spec *specs,
-    size_t n, bool with_nulls)
+static json_t *settings_of_form(
+    struct req *r, const char *prefix, const struct setting_spec *specs, size_t n, bool with_nulls)
 {
 	json_t *o = json_object();
 
@@ -224,8 +233,8 @@ static json_t *body_of_form(struct req *r, const struct provider *p, bool with_n
 	if (name.n > 0)
 		json_set_strn(body, "name", name);
 	for (size_t i = 0; i < p->ncredentials; i++) {
-		struct str value = str_trim(req_form(r,
-		    arena_printf(r->a, "credentials.%s", p->credentials[i].key)));
+		struct str value = str_trim(
+		    req_form(r, arena_printf(r->a, "credentials.%s", p->credentials[i].key)));
 		if (value.n > 0)
 			json_set_strn(credentials, p->credentials[i].key, value);
 	}
@@ -248,10 +257,11 @@ json_t *connection_form_changes(struct req *r, const struct connection *c)
 	return body_of_form(r, c->provider, true);
 }
 
-/* ---- settings for reading ------------------------------------------------------------------------- */
+/* ---- settings for reading
+ * ------------------------------------------------------------------------- */
 
-static void add_values(struct req *r, json_t *list, const struct setting_spec *specs, size_t n,
-    const json_t *settings)
+static void add_values(
+    struct req *r, json_t *list, const struct setting_spec *specs, size_t n, const json_t *settings)
 {
 	for (size_t i = 0; i < n; i++) {
 		const json_t *v = json_object_get(settings, specs[i].key);

@@ -1,0 +1,26 @@
+/* The composition of the product: every route, every kind of job, what runs periodically, and who is
+ * told of what. The mains take it from here. */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "http/http.h"
+#include "job/job.h"
+
+const struct route *admin_routes(size_t *n);
+extern const struct router_hooks admin_router_hooks;
+const struct job_kind *admin_job_kinds(size_t *n);
+const struct runner_periodic *admin_periodics(size_t *n);
+/* Connects the features that must not know each other: once, at the start of every process. */
+void admin_wire(void);
+
+/* Reads the static files into memory (a few small ones), makes the version of their addresses.
+ * Whatever is not there at the start is never served. */
+int admin_static_load(struct arena *a, const char *dir, struct err *err);
+
+/* Handlers of routes.def that belong to no feature. */
+int admin_healthz(struct req *r);
+int admin_readyz(struct req *r);
+int admin_static_file(struct req *r);
+int admin_home(struct req *r);
+int admin_page_dashboard(struct req *r);
+#endif

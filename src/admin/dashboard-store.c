@@ -1,0 +1,146 @@
+/* SQL of the dashboard. */
+#include "admin/dashboard-store.h"
+
+#include "base/app.h"
+#include "base/clock.h"
+
+#define HOUR_US (INT64_C(3600) * SECOND_US)
+#define CACHE_SLOTS 2048
+
+/* Ids begin with their time: a range of ids is a range of the index, within the partitions it
+ * touches. */
+DB_STMT(dashboard_events_between,
+    "SELECT COUNT(*) FROM events WHERE account_id = ? AND id >= ? AND id < ?");
+DB_STMT(dashboard_leads_between,
+    "SELECT COUNT(*) FROM leads WHERE account_id = ? AND received_at >= ? AND received_at < ?");
+DB_STMT(dashboard_deliveries_since,
+    "SELECT COUNT(*) FROM lead_deliveries WHERE account_id = ? AND status = ? AND id >= ?");
+DB_STMT(dashboard_connection_health,
+    "SELECT id, provider_type, name, status, last_error, last_used_at FROM connections"
+    " WHERE account_id = ?"
+    " ORDER BY status = 'active', last_error IS NULL, provider_type, id LIMIT 8");
+DB_STMT(dashboard_periodic_next, "SELECT MIN(next_at) FROM periodic_runs");
+
+/* ---- counts, remembered ------------------------------------------------------------------- */
+
+struct cache_key {
+	struct uuid account_id;
+	int64_t metric, from_us, to_us;
+};
+static struct {
+	struct cache_key key;
+	int64_t count, until_us;
+} cache[CACHE_SLOTS];
+
+static bool is_same_key(const struct cache_key *a, const struct cache_key *b)
+{
+	return uuid_eq(a->account_id, b->account_id) && a->metric == b->metric &&
+	       a->from_us == b->from_us && a->to_us == b->to_us;
+}
+
+/* The past stays as it is but for late arrivals (a drained spool); the present does not. */
+static int64_t lifetime_us(int64_t to_us)
+{
+	int64_t age = clock_now_us() - to_us;
+
+	if (age > 2 * HOUR_US)
+		return HOUR_US;
+	return age > 0 ? 60 * SECOND_US : 5 * SECOND_US;
+}
+
+static int count_between(
+    struct app *app, struct arena *a, const struct cache_key *k, int64_t *out, struct err *err)
+{
+	struct uuid from = uuid_at(k->from_us), to = uuid_at(k->to_us);
+	struct db_rows rows;
+	int rc;
+
+	if (k->metric == DASHBOARD_EVENTS)
+		rc = db_row(app->db, a, &dashboard_events_between,
+		    DB_VALS(db_uuid(&k->account_id), db_uuid(&from), db_uuid(&to)), &rows, err);
+	else
+		rc = db_row(app->db, a, &dashboard_leads_between,
+		    DB_VALS(db_uuid(&k->account_id), db_int(k->from_us), db_int(k->to_us)), &rows,
+		    err);
+	if (rc <= 0)
+		return -1;
+	*out = db_get_int(&rows, 0, 0);
+	return 0;
+}
+
+int dashboard_count(struct app *app, struct arena *a, const struct uuid *account_id,
+    enum dashboard_metric metric, int64_t from_us, int64_t to_us, int64_t *out, struct err *err)
+{
+	struct cache_key key = {*account_id, metric, from_us, to_us};
+	size_t slot = (size_t)(str_hash(&key, sizeof(key)) % CACHE_SLOTS);
+	int64_t now = clock_mono_us();
+
+	if (now < cache[slot].until_us && is_same_key(&key, &cache[slot].key)) {
+		*out = cache[slot].count;
+		return 0;
+	}
+	if (count_between(app, a, &key, out, err) < 0)
+		return -1;
+	cache[slot].key = key;
+	cache[slot].count = *out;
+	cache[slot].until_us = now + lifetime_us(to_us);
+	return 0;
+}
+
+/* ---- the rest ------------------------------------------------------------------------------ */
+
+int dashboard_deliveries(struct app *app, struct arena *a, const struct uuid *account_id,
+    int64_t from_us, json_t **out, struct err *err)
+{
+	static const char *const statuses[] = {"success", "pending", "failed", "dead", "skipped"};
+	struct uuid from = uuid_at(from_us);
+
+	*out = json_own(a, json_array());
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		struct db_rows rows;
+		if (db_row(app->db, a, &dashboard_deliveries_since,
+			DB_VALS(db_uuid(account_id), db_str(statuses[i]), db_uuid(&from)), &rows,
+			err) <= 0)
+			return -1;
+		if (db_get_int(&rows, 0, 0) == 0)
+			continue;
+		json_t *o = json_object();
+		json_set_str(o, "status", statuses[i]);
+		json_set_int(o, "count", db_get_int(&rows, 0, 0));
+		json_array_append_new(*out, o);
+	}
+	return 0;
+}
+
+int dashboard_connections(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err)
+{
+	struct db_rows rows;
+
+	*out = json_own(a, json_array());
+	if (db_query(app->db, a, &dashboard_connection_health, DB_VALS(db_uuid(account_id)), &rows,
+		err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		json_t *o = json_object();
+		json_set_str(o, "id", uuid_dup(a, db_get_uuid(&rows, i, 0)));
+		json_set_str(o, "providerType", db_get_text(&rows, i, 1));
+		json_set_str(o, "name", db_get_text(&rows, i, 2));
+		json_set_str(o, "status", db_get_text(&rows, i, 3));
+		json_set_str(o, "lastError", db_get_text(&rows, i, 4));
+		json_set_time(o, "lastUsedAt", db_get_int(&rows, i, 5));
+		json_array_append_new(*out, o);
+	}
+	return 0;
+}
+
+int dashboard_next_periodic(struct app *app, struct arena *a, int64_t *next_us, struct err *err)
+{
+	struct db_rows rows;
+	int rc = db_row(app->db, a, &dashboard_periodic_next, NULL, 0, &rows, err);
+
+	if (rc <= 0 || db_is_null(&rows, 0, 0))
+		return rc < 0 ? -1 : 0;
+	*next_us = db_get_int(&rows, 0, 0);
+	return 1;
+}

@@ -1,0 +1,221 @@
+/* The first page: is everything flowing? */
+#include "account/permission.h"
+#include "admin/admin.h"
+#include "admin/dashboard-store.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/limits.h"
+#include "crm/crm.h"
+#include "html/chrome.h"
+#include "html/svg.h"
+#include "lead/lead.h"
+#include "provider/connection-admin.h"
+#include "provider/connection.h"
+
+#define HOURS 24
+#define WEEK_US (7 * DAY_US)
+#define HOUR_US (INT64_C(3600) * SECOND_US)
+#define MINUTE_US (INT64_C(60) * SECOND_US)
+#define LATEST_LEADS 6
+
+static bool may(const struct req *r, uint64_t permission)
+{
+	return (r->actor.permissions & permission) == permission;
+}
+
+static int64_t floor_to(int64_t at_us, int64_t unit_us)
+{
+	return at_us - at_us % unit_us;
+}
+
+/* By the hour, since hours that are over are remembered. */
+static int count_hours(struct req *r, enum dashboard_metric metric, int64_t from_us, int64_t to_us,
+    int64_t *out, struct err *err)
+{
+	*out = 0;
+	for (int64_t at = from_us; at < to_us; at += HOUR_US) {
+		int64_t n, end = at + HOUR_US < to_us ? at + HOUR_US : to_us;
+		if (dashboard_count(r->app, r->a, &r->actor.account_id, metric, at, end, &n, err) <
+		    0)
+			return -1;
+		*out += n;
+	}
+	return 0;
+}
+
+/* Since midnight, and the same weekday of last week until the same minute. */
+static int add_today(struct req *r, json_t *data, enum dashboard_metric metric, const char *label,
+    const char *href, struct err *err)
+{
+	int64_t now = clock_now_us(), midnight = floor_to(now, DAY_US), today, before;
+	json_t *o = json_object();
+
+	json_array_append_new(json_object_get(data, "figures"), o);
+	if (count_hours(r, metric, midnight, floor_to(now, HOUR_US) + HOUR_US, &today, err) < 0 ||
+	    count_hours(r, metric, midnight - WEEK_US, floor_to(now, MINUTE_US) - WEEK_US, &before,
+		err) < 0)
+		return -1;
+	json_set_str(o, "label", label);
+	json_set_str(o, "href", href);
+	json_set_int(o, "value", today);
+	json_set_int(o, "before", before);
+	json_set_bool(o, "is_up", today > before);
+	json_set_bool(o, "is_down", today < before);
+	if (before > 0)
+		json_set_str(o, "change",
+		    arena_printf(r->a, "%+lld %%", (long long)((today - before) * 100 / before)));
+	else
+		json_set_str(o, "change", NULL);
+	return 0;
+}
+
+static int add_hours(struct req *r, json_t *data, struct err *err)
+{
+	int64_t first = floor_to(clock_now_us(), HOUR_US) - (HOURS - 1) * HOUR_US, total = 0;
+	struct svg_point points[HOURS];
+	struct buf *svg = buf_new(r->a, LIMIT_PAGE_BYTES);
+
+	for (int i = 0; i < HOURS; i++) {
+		int64_t from = first + i * HOUR_US;
+		char iso[CLOCK_TEXT];
+		clock_iso(iso, from);
+		points[i].label = arena_strndup(r->a, iso + 11, 5);
+		if (dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, from,
+			from + HOUR_US, &points[i].value, err) < 0 ||
+		    dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS,
+			from - WEEK_US, from + HOUR_US - WEEK_US, &points[i].previous, err) < 0)
+			return -1;
+		total += points[i].value;
+	}
+	svg_bars(svg, "Events per hour of the last 24 hours, UTC", points, HOURS);
+	json_set_strn(data, "hours_svg", (struct str){svg->p, svg->len});
+	json_set_int(data, "events_24h", total);
+	return 0;
+}
+
+static int add_queue(struct req *r, json_t *data, struct err *err)
+{
+	struct job_stats stats;
+	int64_t now = clock_now_us();
+	json_t *o = json_object();
+
+	json_set(data, "queue", o);
+	if (job_stats(r->app->db, &r->actor.account_id, &stats, err) < 0)
+		return -1;
+	json_set_int(o, "ready", stats.ready);
+	json_set_int(o, "waiting", stats.waiting);
+	json_set_int(o, "dead", stats.dead);
+	json_set_bool(
+	    o, "is_late", stats.oldest_due_us > 0 && now - stats.oldest_due_us > 2 * MINUTE_US);
+	json_set_time(o, "oldest", stats.oldest_due_us);
+	return 0;
+}
+
+/* Bars of the outcomes are as wide as their share, in twentieths (a class each). */
+static int add_deliveries(struct req *r, json_t *data, struct err *err)
+{
+	json_t *rows, *row;
+	int64_t total = 0;
+	size_t i;
+
+	if (dashboard_deliveries(
+		r->app, r->a, &r->actor.account_id, clock_now_us() - DAY_US, &rows, err) < 0)
+		return -1;
+	json_array_foreach(rows, i, row) total += json_int(row, "count");
+	json_array_foreach(rows, i, row)
+	{
+		int64_t share = json_int(row, "count") * 20 / (total > 0 ? total : 1);
+		json_set_int(row, "share", share > 0 ? share : 1);
+	}
+	json_set(data, "deliveries", json_incref(rows));
+	json_set_int(data, "deliveries_total", total);
+	return 0;
+}
+
+static int add_latest_leads(struct req *r, json_t *data, struct err *err)
+{
+	struct lead_filter filter = {.account_id = r->actor.account_id};
+	struct lead_page page = {.limit = LATEST_LEADS};
+
+	if (lead_list(r->app, r->a, &filter, &page, err) < 0 ||
+	    crm_add_destinations(r->app, r->a, &r->actor.account_id, page.rows, err) < 0)
+		return -1;
+	provider_label_rows(r->app, page.rows);
+	json_set(data, "leads", json_incref(page.rows));
+	return 0;
+}
+
+/* What a newcomer does first, and whether it is done. */
+static void add_step(json_t *steps, bool is_done, const char *label, const char *text,
+    const char *href, const char *action)
+{
+	json_t *o = json_object();
+
+	json_set_bool(o, "is_done", is_done);
+	json_set_str(o, "label", label);
+	json_set_str(o, "text", text);
+	json_set_str(o, "href", href);
+	json_set_str(o, "action", action);
+	json_array_append_new(steps, o);
+}
+
+static int add_connections(struct req *r, json_t *data, struct err *err)
+{
+	const struct config *cfg = r->app->config;
+	bool has_source = false, has_destination = false,
+	     has_lead = json_array_size(json_object_get(data, "leads")) > 0;
+	bool has_sandbox = cfg->sandbox && cfg->sandbox_url != NULL && cfg->sandbox_url[0] != '\0';
+	json_t *rows, *row, *steps = json_array();
+	size_t i;
+
+	json_set(data, "steps", steps);
+	json_set_str(data, "sandbox_url", has_sandbox ? cfg->sandbox_url : NULL);
+	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) < 0)
+		return -1;
+	json_array_foreach(rows, i, row)
+	{
+		const struct provider *p =
+		    provider_find(r->app->providers, str_from(json_str(row, "providerType")));
+		if (p == NULL)
+			continue;
+		has_destination = has_destination || provider_can(p, "crm_push");
+		has_source = has_source || provider_can(p, "webhook_receive");
+	}
+	provider_label_rows(r->app, rows);
+	json_set(data, "connections", json_incref(rows));
+	json_set_bool(data, "is_new", !has_source || !has_destination || !has_lead);
+	add_step(steps, has_source, "Connect a lead source",
+	    "Meta Lead Ads, Google Ads, HubSpot or any signed webhook.",
+	    "/admin/connections#catalogue", "Choose a source");
+	add_step(steps, has_destination, "Connect a destination",
+	    "HubSpot, Salesforce, or any CRM with an HTTP endpoint.",
+	    "/admin/connections#catalogue", "Choose a destination");
+	add_step(steps, has_lead, "Send a test lead",
+	    has_sandbox ? "The sandbox stands in for the ad platform and the CRM."
+			: "Send one from your form, or with POST /connect/v1/leads.",
+	    has_sandbox ? cfg->sandbox_url : "/admin/events",
+	    has_sandbox ? "Open the sandbox" : "Watch events");
+	return 0;
+}
+
+int admin_page_dashboard(struct req *r)
+{
+	struct err err = ERR_INIT;
+	json_t *data = json_own(r->a, json_object());
+	bool sees_leads = may(r, PERMIT(LEADS_VIEW)), sees_events = may(r, PERMIT(WEBHOOKS_VIEW));
+
+	json_set(data, "figures", json_array());
+	if ((sees_leads &&
+		(add_today(r, data, DASHBOARD_LEADS, "Leads today", "/admin/leads", &err) < 0 ||
+		    add_latest_leads(r, data, &err) < 0)) ||
+	    (sees_events &&
+		(add_today(r, data, DASHBOARD_EVENTS, "Events today", "/admin/events", &err) < 0 ||
+		    add_hours(r, data, &err) < 0)) ||
+	    (may(r, PERMIT(CRM_VIEW)) && add_deliveries(r, data, &err) < 0) ||
+	    (may(r, PERMIT(CONNECTIONS_VIEW)) && add_connections(r, data, &err) < 0) ||
+	    add_queue(r, data, &err) < 0)
+		return res_error(r, &err);
+	json_set_bool(data, "sees_leads", sees_leads);
+	json_set_bool(data, "sees_events", sees_events);
+	return chrome_page(r, 200, "dashboard", "Dashboard", "admin/dashboard", json_incref(data));
+}

@@ -1,0 +1,65 @@
+/* For monitors and load balancers: does the process live, and can it work? */
+#include "admin/admin.h"
+#include "admin/dashboard-store.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "db/migrate.h"
+
+#define SCHEMA_CHECK_US (10 * SECOND_US)
+#define LATE_US (300 * SECOND_US)
+
+int admin_healthz(struct req *r)
+{
+	res_header(r, "Cache-Control", "no-store");
+	return res_text(r, 200, "application/json; charset=utf-8", STR("{\"status\":\"ok\"}"));
+}
+
+/* The schema changes only by hand: a good answer holds for a while. */
+static int check_schema(struct app *app, struct err *err)
+{
+	static int64_t good_until_us;
+	int64_t now = clock_mono_us();
+
+	if (now < good_until_us)
+		return 0;
+	if (migrate_check(app->db, app->config->migrations_dir, err) < 0)
+		return -1;
+	good_until_us = now + SCHEMA_CHECK_US;
+	return 0;
+}
+
+/* Whether periodic work is done on time: told, but no reason to take the worker out of service. */
+static const char *scheduler_state(struct app *app, struct arena *a)
+{
+	struct err err = ERR_INIT;
+	int64_t next_us;
+	int found = dashboard_next_periodic(app, a, &next_us, &err);
+
+	if (found <= 0)
+		return "unknown";
+	return next_us + LATE_US < clock_now_us() ? "late" : "running";
+}
+
+int admin_readyz(struct req *r)
+{
+	struct err err = ERR_INIT;
+	json_t *answer = json_object(), *reasons = json_array();
+	bool is_ready = false;
+
+	if (db_ping(r->app->db, &err) < 0)
+		json_array_append_new(reasons, json_string("The database does not answer"));
+	else if (check_schema(r->app, &err) < 0)
+		json_array_append_new(reasons,
+		    json_string(
+			err.code == ERR_UNAVAILABLE ? "The database does not answer" : err.msg));
+	else
+		is_ready = true;
+	json_set_str(answer, "status", is_ready ? "ready" : "not ready");
+	if (is_ready)
+		json_set_str(answer, "scheduler", scheduler_state(r->app, r->a));
+	json_set(answer, "reasons", reasons);
+	res_header(r, "Cache-Control", "no-store");
+	if (!is_ready)
+		res_header(r, "Retry-After", "5");
+	return res_json(r, is_ready ? 200 : 503, answer);
+}

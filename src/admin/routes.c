@@ -1,0 +1,53 @@
+/* The table of routes.def as the router takes it. */
+#include "account/account.h"
+#include "admin/admin.h"
+#include "base/limits.h"
+#include "crm/crm.h"
+#include "html/chrome.h"
+#include "intake/intake.h"
+#include "lead/lead.h"
+#include "provider/connection-admin.h"
+#include "provider/connection.h"
+#include "record/record.h"
+
+#define PUBLIC ROUTE_PUBLIC
+#define HOOK (ROUTE_PUBLIC | ROUTE_RAW)
+#define API ROUTE_API
+#define KEPT (ROUTE_API | ROUTE_IDEMPOTENT)
+#define PUBLIC_API (ROUTE_PUBLIC | ROUTE_API)
+#define PAGE ROUTE_PAGE
+#define ACT (ROUTE_PAGE | ROUTE_CSRF)
+#define OPEN (ROUTE_PUBLIC | ROUTE_PAGE)
+#define OPEN_FORM (ROUTE_PUBLIC | ROUTE_PAGE | ROUTE_FORM)
+
+static const struct route routes[] = {
+#define ROUTE(m, p, h, bits, f, limit)                                                             \
+	{.method = HTTP_##m,                                                                       \
+	    .pattern = p,                                                                          \
+	    .handler = h,                                                                          \
+	    .permission = bits,                                                                    \
+	    .flags = f,                                                                            \
+	    .body_limit = limit},
+#include "admin/routes.def"
+#undef ROUTE
+};
+
+const struct route *admin_routes(size_t *n)
+{
+	*n = sizeof(routes) / sizeof(routes[0]);
+	return routes;
+}
+
+const struct router_hooks admin_router_hooks = {
+    .authenticate = account_authenticate,
+    .problem_page = chrome_problem_page,
+    .permission_name = permission_name,
+    .sign_in_path = "/admin/sign-in",
+    .idempotency_before = account_idempotency_before,
+    .idempotency_after = account_idempotency_after,
+};
+
+int admin_home(struct req *r)
+{
+	return res_redirect(r, "/admin/dashboard");
+}

@@ -1,0 +1,123 @@
+/* The product's own static files, from memory: what the directory held at the start and nothing
+ * else. A web server may serve the directory instead; this is for where it does not. */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+
+#include "admin/admin.h"
+#include "crypto/hash.h"
+#include "html/chrome.h"
+
+#define FILES_MAX 64
+#define FILE_BYTES_MAX (256u * 1024u)
+#define VERSION_CHARS 12
+
+struct static_file {
+	const char *name, *content_type;
+	char etag[2 * 16 + 3];
+	struct str data;
+};
+
+static struct static_file *files;
+static size_t nfiles;
+static char version[VERSION_CHARS + 1];
+
+/* The type of a name's ending; NULL: not served. */
+static const char *type_of(struct str name)
+{
+	static const struct {
+		const char *ending, *type;
+	} types[] = {
+	    {".css", "text/css; charset=utf-8"},
+	    {".js", "text/javascript; charset=utf-8"},
+	    {".svg", "image/svg+xml"},
+	    {".png", "image/png"},
+	    {".ico", "image/x-icon"},
+	    {".txt", "text/plain; charset=utf-8"},
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (str_ends(name, types[i].ending))
+			return types[i].type;
+	return NULL;
+}
+
+static int load_file(
+    struct arena *a, const char *dir, const char *name, struct static_file *out, struct err *err)
+{
+	const char *path = arena_printf(a, "%s/%s", dir, name);
+	struct buf *b = buf_new(a, FILE_BYTES_MAX);
+	char piece[8192], hex[2 * SHA256_SIZE + 1];
+	FILE *f = fopen(path, "re");
+	size_t n;
+
+	if (f == NULL)
+		return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
+		buf_add(b, piece, n);
+	bool ok = !ferror(f) && buf_ok(b);
+	fclose(f);
+	if (!ok)
+		return err_set(err, ERR_INTERNAL, "%s: cannot be read, or is too large", path);
+	out->name = arena_strdup(a, name);
+	out->data = (struct str){b->p, b->len};
+	sha256_hex(out->data, hex);
+	snprintf(out->etag, sizeof(out->etag), "\"%.32s\"", hex);
+	return 0;
+}
+
+static void make_version(struct arena *a)
+{
+	struct buf *all = buf_new(a, FILES_MAX * 64);
+	char hex[2 * SHA256_SIZE + 1];
+
+	for (size_t i = 0; i < nfiles; i++)
+		buf_str(all, files[i].etag);
+	sha256_hex((struct str){all->p, all->len}, hex);
+	snprintf(version, sizeof(version), "%.*s", VERSION_CHARS, hex);
+	chrome_set_asset_version(version);
+}
+
+int admin_static_load(struct arena *a, const char *dir, struct err *err)
+{
+	struct dirent **entries;
+	int n = scandir(dir, &entries, NULL, alphasort), rc = 0;
+
+	if (n < 0)
+		return err_set(err, ERR_INTERNAL, "%s: %s", dir, strerror(errno));
+	files = arena_array(a, FILES_MAX, sizeof(*files));
+	nfiles = 0;
+	for (int i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name, *type = type_of(str_from(name));
+		if (rc == 0 && name[0] != '.' && type != NULL && nfiles < FILES_MAX) {
+			files[nfiles].content_type = type;
+			rc = load_file(a, dir, name, &files[nfiles], err);
+			nfiles++;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	if (rc == 0)
+		make_version(a);
+	return rc;
+}
+
+int admin_static_file(struct req *r)
+{
+	struct str name = req_param(r, "file");
+
+	for (size_t i = 0; i < nfiles; i++) {
+		const struct static_file *f = &files[i];
+		if (!str_is(name, f->name))
+			continue;
+		/* An address with the version of now never changes its content. */
+		res_header(r, "Cache-Control",
+		    str_is(req_query(r, "v"), version) ? "public, max-age=31536000, immutable"
+						       : "public, max-age=300");
+		res_header(r, "ETag", f->etag);
+		if (str_is(req_header(r, "if-none-match"), f->etag))
+			return res_empty(r, 304);
+		return res_text(r, 200, f->content_type, f->data);
+	}
+	return res_problem(r, 404, "There is no such file");
+}

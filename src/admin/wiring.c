@@ -1,0 +1,52 @@
+/* Which features are told of what: the only place that knows all of them. */
+#include "account/account.h"
+#include "admin/admin.h"
+#include "crm/crm.h"
+#include "html/chrome.h"
+#include "intake/intake.h"
+#include "lead/lead-admin.h"
+#include "lead/lead.h"
+#include "record/record.h"
+
+static const struct chrome_nav nav[] = {
+    {"dashboard", "Dashboard", "/admin/dashboard", "gauge", 0},
+    {"leads", "Leads", "/admin/leads", "people", PERMIT(LEADS_VIEW)},
+    {"records", "Records", "/admin/records", "stack", PERMIT(RECORDS_VIEW)},
+    {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW)},
+    {"events", "Events", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW)},
+};
+
+/* A push is tried again by its own schedule for days, a lead's details for hours. */
+static const struct job_kind job_kinds[] = {
+    {.name = "lead.process", .run = lead_job_process, .max_attempts = 20},
+    {.name = "crm.push", .run = crm_job_push, .max_attempts = 1000, .lease_s = 300},
+    {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
+    {.name = "record.fetch", .run = record_job_fetch, .max_attempts = 12},
+};
+
+static const struct runner_periodic periodics[] = {
+    {.name = "account.purge", .every_s = 3600, .run = account_purge},
+    {.name = "event.partitions", .every_s = 3600, .run = event_partitions},
+};
+
+static lead_ready_fn *const lead_subscribers[] = {crm_on_lead_ready};
+
+const struct job_kind *admin_job_kinds(size_t *n)
+{
+	*n = sizeof(job_kinds) / sizeof(job_kinds[0]);
+	return job_kinds;
+}
+
+const struct runner_periodic *admin_periodics(size_t *n)
+{
+	*n = sizeof(periodics) / sizeof(periodics[0]);
+	return periodics;
+}
+
+void admin_wire(void)
+{
+	lead_set_ready_subscribers(
+	    lead_subscribers, sizeof(lead_subscribers) / sizeof(lead_subscribers[0]));
+	lead_page_set_decorator(crm_add_destinations);
+	chrome_set_nav(nav, sizeof(nav) / sizeof(nav[0]));
+}

@@ -1,0 +1,161 @@
+/* One lead's page: what it says, where it came from, and who has it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/account.h"
+#include "crm/crm.h"
+#include "html/chrome.h"
+#include "provider/connection-admin.h"
+
+/* The members of an object as a list for the template; containers as JSON text. */
+static json_t *member_list(struct req *r, const json_t *object)
+{
+	json_t *list = json_array(), *v;
+	const char *key;
+
+	json_object_foreach((json_t *)(uintptr_t)object, key, v)
+	{
+		json_t *o = json_object();
+		const char *text = json_scalar_text(r->a, v);
+		json_set_str(o, "name", key);
+		json_set_str(o, "value",
+		    text != NULL      ? text
+		    : json_is_null(v) ? NULL
+				      : json_text(r->a, v).p);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static const char *lead_title(const json_t *lead)
+{
+	static const char *const keys[] = {"fullName", "email", "phoneNumber", "providerLeadId"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *text = json_str(lead, keys[i]);
+		if (text != NULL && text[0] != '\0')
+			return text;
+	}
+	return "Lead";
+}
+
+/* ---- timeline ------------------------------------------------------------------------------ */
+
+static json_t *add_moment(json_t *timeline, const char *at, const char *text, const char *kind)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "at", at);
+	json_set_str(o, "text", text);
+	json_set_str(o, "kind", kind);
+	json_array_append_new(timeline, o);
+	return o;
+}
+
+static void add_attempt(struct req *r, json_t *timeline, const json_t *attempt)
+{
+	const char *error = json_str(attempt, "error"), *name = json_str(attempt, "name");
+	int64_t status = json_int(attempt, "status");
+	json_t *o;
+
+	if (name == NULL)
+		name = "a removed destination";
+	o = add_moment(timeline, json_str(attempt, "at"),
+	    error == NULL ? arena_printf(r->a, "Delivered to %s", name)
+			  : arena_printf(r->a, "Attempt %lld to %s failed",
+				(long long)json_int(attempt, "attempt"), name),
+	    error == NULL ? "success" : "failed");
+	json_set_str(o, "detail", error);
+	json_set(o, "duration", json_incref(json_object_get(attempt, "durationUs")));
+	json_set_str(
+	    o, "status", status > 0 ? arena_printf(r->a, "HTTP %lld", (long long)status) : NULL);
+}
+
+static json_t *make_timeline(struct req *r, const json_t *lead, const json_t *attempts)
+{
+	json_t *timeline = json_array(), *attempt;
+	const char *stage = json_str(lead, "stage");
+	size_t i;
+
+	(void)add_moment(timeline, json_str(lead, "receivedAt"),
+	    arena_printf(r->a, "Received from %s", json_str(lead, "providerName")), "received");
+	if (stage != NULL && strcmp(stage, "failed") == 0)
+		json_set_str(add_moment(timeline, json_str(lead, "updatedAt"),
+				 "Its details could not be fetched", "failed"),
+		    "detail", json_str(lead, "stageError"));
+	json_array_foreach((json_t *)(uintptr_t)attempts, i, attempt)
+	    add_attempt(r, timeline, attempt);
+	return timeline;
+}
+
+/* ---- the page ------------------------------------------------------------------------------ */
+
+static bool has_open_destination(const json_t *destinations)
+{
+	for (size_t i = 0; i < json_array_size(destinations); i++) {
+		const char *status = json_str(json_array_get(destinations, i), "status");
+		if (status == NULL || strcmp(status, "success") != 0)
+			return true;
+	}
+	return json_array_size(destinations) == 0;
+}
+
+int crm_page_lead_detail(struct req *r)
+{
+	struct uuid id;
+	struct err err = ERR_INIT;
+	json_t *lead, *destinations, *attempts, *data;
+	const char *stage;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such lead");
+	if (found < 0 ||
+	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &destinations, &err) <
+		0 ||
+	    crm_lead_attempts(r->app, r->a, &r->actor.account_id, &id, &attempts, &err) < 0)
+		return res_error(r, &err);
+	json_set_str(lead, "providerName", provider_label(r->app, json_str(lead, "providerType")));
+	stage = json_str(lead, "stage");
+	data = json_object();
+	json_set_str(data, "heading", lead_title(lead));
+	json_set(data, "raw_fields", member_list(r, json_object_get(lead, "rawFieldData")));
+	json_set(data, "custom_fields", member_list(r, json_object_get(lead, "customFields")));
+	json_set(data, "destinations", json_incref(destinations));
+	json_set(data, "timeline", make_timeline(r, lead, attempts));
+	json_set_bool(data, "is_ready", stage != NULL && strcmp(stage, "ready") == 0);
+	json_set_bool(data, "can_push",
+	    stage != NULL && strcmp(stage, "ready") == 0 &&
+		(r->actor.permissions & PERMIT(CRM_WRITE)) != 0 &&
+		has_open_destination(destinations));
+	json_set(data, "lead", json_incref(lead));
+	return chrome_page(r, 200, "leads", lead_title(lead), "lead/detail", data);
+}
+
+int crm_page_lead_push(struct req *r)
+{
+	struct uuid id;
+	struct err err = ERR_INIT;
+	json_t *lead;
+	size_t n = 0;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such lead");
+	if (found < 0 || crm_queue_lead(r->app, r->a, &r->actor.account_id, &id, &n, &err) < 0 ||
+	    (n > 0 && audit_write(r->app, r, &r->actor.account_id, "lead.push", "lead", &id, NULL,
+			  &err) < 0))
+		return res_error(r, &err);
+	if (n == 0)
+		chrome_flash(
+		    r, "error", "There is no active destination that has not taken this lead.");
+	else
+		chrome_flash(r, "ok", "Pushing to %zu destination%s now.", n, n == 1 ? "" : "s");
+	return res_redirect(r, arena_printf(r->a, "/admin/leads/%s", uuid_dup(r->a, id)));
+}

@@ -1,0 +1,192 @@
+/* Pages of the event log. */
+#include "account/permission.h"
+#include "base/clock.h"
+#include "html/chrome.h"
+#include "intake/intake-internal.h"
+#include "provider/connection-admin.h"
+
+#define PAGE_ROWS 50
+/* What an event causes is written with it: its ids are of about its time. */
+#define EFFECT_BEFORE_US (5 * SECOND_US)
+#define EFFECT_AFTER_US (30 * SECOND_US)
+
+DB_STMT(event_page_records,
+    "SELECT DISTINCT r.id, r.resource_type, r.external_id FROM record_changes c"
+    " JOIN records r ON r.id = c.record_id AND r.account_id = c.account_id"
+    " WHERE c.id >= ? AND c.id < ? AND c.account_id = ? AND c.event_id = ? LIMIT 50");
+DB_STMT(event_page_leads,
+    "SELECT id, COALESCE(full_name, email, phone_number, provider_lead_id), sync_status, stage"
+    " FROM leads WHERE id >= ? AND id < ? AND account_id = ? AND event_id = ? LIMIT 50");
+
+static const char *const statuses[] = {
+    "processed", "verified", "duplicate", "rejected", "failed", "spooled"};
+static const char *const status_labels[] = {
+    "Processed", "Verified", "Duplicate", "Rejected", "Failed", "Spooled"};
+
+int event_page_list(struct req *r)
+{
+	struct event_filter f = {.account_id = r->actor.account_id,
+	    .status = chrome_query_text(r, "status"),
+	    .provider_type = chrome_query_text(r, "providerType")};
+	struct event_page page = {.limit = PAGE_ROWS};
+	struct str cursor = chrome_query_text(r, "cursor");
+	struct err err = ERR_INIT;
+	int64_t ignored;
+	const char *scope = arena_printf(r->a, "events page %s &%zu:%.*s&%zu:%.*s",
+	    uuid_dup(r->a, r->actor.account_id), f.status.n, (int)f.status.n,
+	    f.status.p != NULL ? f.status.p : "", f.provider_type.n, (int)f.provider_type.n,
+	    f.provider_type.p != NULL ? f.provider_type.p : "");
+	json_t *data;
+
+	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &ignored, &page.after_id))
+		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
+	if (event_list(r->app, r->a, &f, &page, &err) < 0)
+		return res_error(r, &err);
+	provider_label_rows(r->app, page.rows);
+	data = json_object();
+	json_set(data, "rows", json_incref(page.rows));
+	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
+	json_set(data, "statuses",
+	    chrome_choices(
+		r, "status", statuses, status_labels, sizeof(statuses) / sizeof(statuses[0])));
+	json_set_bool(data, "is_filtered", f.status.n > 0 || f.provider_type.n > 0);
+	json_set_bool(data, "is_later_page", cursor.n > 0);
+	json_set_str(data, "first_href", chrome_link(r, "cursor", (struct str){NULL, 0}));
+	json_set_str(data, "next_href",
+	    !page.has_more
+		? NULL
+		: chrome_link(r, "cursor", str_from(cursor_make(r, scope, 1, page.last_id))));
+	return chrome_page(r, 200, "events", "Events", "event/list", data);
+}
+
+/* ---- detail -------------------------------------------------------------------------------- */
+
+/* Records and leads that came of the event. */
+static int add_effects(struct req *r, json_t *data, const struct uuid *id, struct err *err)
+{
+	int64_t at_us = uuid_time_us(*id);
+	struct uuid from = uuid_at(at_us - EFFECT_BEFORE_US), to = uuid_at(at_us + EFFECT_AFTER_US);
+	const struct db_val vals[] = {
+	    db_uuid(&from), db_uuid(&to), db_uuid(&r->actor.account_id), db_uuid(id)};
+	json_t *records = json_array(), *leads = json_array();
+	struct db_rows rows;
+
+	json_set(data, "records", records);
+	json_set(data, "leads", leads);
+	if (db_query(r->app->db, r->a, &event_page_records, vals, 4, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		json_t *o = json_object();
+		json_set_str(o, "id", uuid_dup(r->a, db_get_uuid(&rows, i, 0)));
+		json_set_str(o, "resourceType", db_get_text(&rows, i, 1));
+		json_set_str(o, "externalId", db_get_text(&rows, i, 2));
+		json_array_append_new(records, o);
+	}
+	if (db_query(r->app->db, r->a, &event_page_leads, vals, 4, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		json_t *o = json_object();
+		json_set_str(o, "id", uuid_dup(r->a, db_get_uuid(&rows, i, 0)));
+		json_set_str(o, "title", db_get_text(&rows, i, 1));
+		json_set_str(o, "syncStatus", db_get_text(&rows, i, 2));
+		json_set_str(o, "stage", db_get_text(&rows, i, 3));
+		json_array_append_new(leads, o);
+	}
+	return 0;
+}
+
+/* The headers as a list, so that the template can walk them. */
+static json_t *header_list(const json_t *headers)
+{
+	json_t *list = json_array(), *value;
+	const char *name;
+
+	json_object_foreach((json_t *)headers, name, value)
+	{
+		json_t *o = json_object();
+		json_set_str(o, "name", name);
+		json_set(o, "value", json_incref(value));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+/* The body as JSON where it is that; else as it came. */
+static void add_body(struct req *r, json_t *data, const json_t *event)
+{
+	const char *body = json_str(event, "body");
+	struct err err = ERR_INIT;
+	json_t *payload = NULL;
+
+	if (json_bool(event, "bodyIsText") && body != NULL && body[0] != '\0')
+		payload = json_parse(r->a, str_from(body), &err);
+	json_set(data, "payload",
+	    json_is_object(payload) || json_is_array(payload) ? json_incref(payload) : json_null());
+	json_set_int(data, "body_bytes", body == NULL ? 0 : (int64_t)str_from(body).n);
+}
+
+/* What the verdict means, in a sentence. */
+static const char *verdict(const json_t *event)
+{
+	struct str s = str_from(json_str(event, "status"));
+
+	if (str_is(s, "rejected"))
+		return "This request failed verification: it was answered with 401 and nothing "
+		       "else happened.";
+	if (str_is(s, "duplicate"))
+		return "This event had been received before: it was acknowledged and not processed "
+		       "again.";
+	if (str_is(s, "failed"))
+		return "This event was verified, but could not be processed.";
+	if (str_is(s, "spooled"))
+		return "The database was away: this event was kept on disk and written later.";
+	if (str_is(s, "verified"))
+		return "This event was verified; there was nothing in it to store.";
+	return "This event was verified, stored and processed.";
+}
+
+int event_page_detail(struct req *r)
+{
+	struct uuid id;
+	struct err err = ERR_INIT;
+	json_t *event, *data = json_own(r->a, json_object());
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = event_get_json(r->app, r->a, &r->actor.account_id, &id, &event, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such event");
+	if (found < 0 || add_effects(r, data, &id, &err) < 0)
+		return res_error(r, &err);
+	json_set_str(
+	    event, "providerName", provider_label(r->app, json_str(event, "providerType")));
+	add_body(r, data, event);
+	json_set(data, "header_list", header_list(json_object_get(event, "headers")));
+	json_set_str(data, "verdict", verdict(event));
+	json_set_bool(data, "can_replay",
+	    !str_is(str_from(json_str(event, "status")), "rejected") &&
+		(r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);
+	json_set(data, "event", json_incref(event));
+	return chrome_page(r, 200, "events", "Event", "event/detail", json_incref(data));
+}
+
+int event_page_replay(struct req *r)
+{
+	struct uuid id;
+	struct err err = ERR_INIT;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = event_replay(r, &id, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such event");
+	if (found < 0 && err.code != ERR_CONFLICT && err.code != ERR_INVALID)
+		return res_error(r, &err);
+	if (found < 0)
+		chrome_flash(r, "error", "Not replayed: %s.", err.msg);
+	else
+		chrome_flash(r, "ok", "Replayed. Records were merged and stuck leads go on.");
+	return res_redirect(r, arena_printf(r->a, "/admin/events/%s", uuid_dup(r->a, id)));
+}
