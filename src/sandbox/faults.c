@@ -1,0 +1,400 @@
+/* Faults on demand: what is to go wrong stands in faults.json; each request looks whether the file changed. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "crypto/random.h"
+#include "sandbox/journal.h"
+#include "sandbox/sandbox.h"
+
+#define FAULTS_MAX_BYTES 65536u
+#define FAULTS_MAX 64u
+#define DEFAULT_MS 60000
+#define HUGE_BYTES (10u * 1024u * 1024u)
+
+struct faults {
+	const char *path, *lock_path;
+	struct arena *a;	/* of settings */
+	json_t *settings;
+	struct timespec mtime;
+	ino_t ino;
+	off_t size;
+	bool is_loaded;
+};
+
+static const struct {
+	const char *name;
+	enum fault_kind kind;
+} kinds[] = {
+	{"throttle", FAULT_THROTTLE}, {"token", FAULT_TOKEN}, {"error", FAULT_ERROR},
+	{"timeout", FAULT_TIMEOUT}, {"drip", FAULT_DRIP}, {"reset", FAULT_RESET},
+	{"lost", FAULT_LOST}, {"huge", FAULT_HUGE}, {"invalid", FAULT_INVALID},
+	{"redirect", FAULT_REDIRECT},
+};
+
+static enum fault_kind kind_of(const char *name)
+{
+	for (size_t i = 0; name != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return kinds[i].kind;
+	return FAULT_NONE;
+}
+
+const char *fault_name(enum fault_kind kind)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].name;
+	return "none";
+}
+
+struct faults *faults_new(struct arena *a, const char *dir)
+{
+	struct faults *f = arena_zalloc(a, sizeof(*f));
+
+	f->path = arena_printf(a, "%s/faults.json", dir);
+	f->lock_path = arena_printf(a, "%s/faults.lock", dir);
+	f->a = arena_new();
+	return f;
+}
+
+/* ---- the settings ------------------------------------------------------------------------- */
+
+static json_t *no_faults(struct arena *a)
+{
+	return json_own(a, json_pack("{s:{s:i,s:i},s:[]}", "latency_ms", "graph", 0, "crm", 0,
+	    "faults"));
+}
+
+static int load(struct faults *f, struct err *err)
+{
+	struct stat st = {0};
+	struct str text = {NULL, 0};
+	const bool exists = stat(f->path, &st) == 0;
+
+	if (f->is_loaded && st.st_ino == f->ino && st.st_size == f->size &&
+	    st.st_mtim.tv_sec == f->mtime.tv_sec && st.st_mtim.tv_nsec == f->mtime.tv_nsec)
+		return 0;
+	f->is_loaded = false;
+	arena_reset(f->a);
+	f->settings = no_faults(f->a);
+	if (exists) {
+		if (state_read(f->a, f->path, FAULTS_MAX_BYTES, &text, err) < 0)
+			return -1;
+		if (text.n > 0)
+			f->settings = json_parse(f->a, text, err);
+		if (f->settings == NULL) {
+			f->settings = no_faults(f->a);
+			return err_prefix(err, "%s", f->path);
+		}
+	}
+	f->ino = st.st_ino;
+	f->size = st.st_size;
+	f->mtime = st.st_mtim;
+	f->is_loaded = true;
+	return 0;
+}
+
+json_t *faults_get(struct faults *f, struct arena *a, struct err *err)
+{
+	if (load(f, err) != 0)
+		return NULL;
+	return json_own(a, json_deep_copy(f->settings));
+}
+
+static int store(struct faults *f, const json_t *settings, struct err *err)
+{
+	struct arena *a = arena_new();
+	const int rc = state_replace(f->path, json_text(a, settings), err);
+
+	arena_free(a);
+	return rc;
+}
+
+static bool is_within(const json_t *v, int64_t min, int64_t max)
+{
+	return v == NULL || (json_is_integer(v) && json_integer_value(v) >= min &&
+	    json_integer_value(v) <= max);
+}
+
+static int check_fault(const json_t *one, struct err *err)
+{
+	static const char *const keys[] = {"target", "kind", "count", "probability", "status", "code",
+	    "ms", "retry_after_s", "location", NULL};
+	const char *target = json_str(one, "target");
+	const json_t *probability = json_object_get(one, "probability");
+
+	if (!json_is_object(one))
+		return err_field(err, ERR_INVALID, "faults", "each fault is an object");
+	if (json_only_keys(one, keys, err) != 0)
+		return -1;
+	if (target == NULL || (strcmp(target, "graph") != 0 && strcmp(target, "crm") != 0 &&
+	    strcmp(target, "all") != 0))
+		return err_field(err, ERR_INVALID, "target", "must be graph, crm or all");
+	if (kind_of(json_str(one, "kind")) == FAULT_NONE)
+		return err_field(err, ERR_INVALID, "kind", "must be throttle, token, error, "
+		    "timeout, drip, reset, lost, huge, invalid or redirect");
+	if (!is_within(json_object_get(one, "count"), 0, 1000000000))
+		return err_field(err, ERR_INVALID, "count", "must be a number from 0");
+	if (!is_within(json_object_get(one, "status"), 400, 599))
+		return err_field(err, ERR_INVALID, "status", "must be from 400 to 599");
+	if (!is_within(json_object_get(one, "ms"), 0, 600000))
+		return err_field(err, ERR_INVALID, "ms", "must be from 0 to 600000");
+	if (!is_within(json_object_get(one, "retry_after_s"), 0, 86400))
+		return err_field(err, ERR_INVALID, "retry_after_s", "must be from 0 to 86400");
+	if (!is_within(json_object_get(one, "code"), 1, 1000000))
+		return err_field(err, ERR_INVALID, "code", "must be a number from 1");
+	if (probability != NULL && (!json_is_number(probability) ||
+	    json_number_value(probability) < 0 || json_number_value(probability) > 1))
+		return err_field(err, ERR_INVALID, "probability", "must be from 0 to 1");
+	return 0;
+}
+
+/* A number stands for both targets. */
+static int check_latency(const json_t *latency, json_t *out, struct err *err)
+{
+	static const char *const keys[] = {"graph", "crm", NULL};
+	const json_t *graph = latency, *crm = latency;
+
+	if (json_is_object(latency)) {
+		if (json_only_keys(latency, keys, err) != 0)
+			return -1;
+		graph = json_object_get(latency, "graph");
+		crm = json_object_get(latency, "crm");
+	}
+	if (!is_within(graph, 0, 600000) || !is_within(crm, 0, 600000))
+		return err_field(err, ERR_INVALID, "latency_ms", "must be from 0 to 600000");
+	json_set_int(out, "graph", json_integer_value(graph));
+	json_set_int(out, "crm", json_integer_value(crm));
+	return 0;
+}
+
+int faults_put(struct faults *f, const json_t *settings, struct err *err)
+{
+	static const char *const keys[] = {"latency_ms", "faults", NULL};
+	const json_t *list = json_object_get(settings, "faults"), *one;
+	json_t *clean, *latency;
+	size_t i;
+	int fd, rc;
+
+	if (!json_is_object(settings))
+		return err_set(err, ERR_INVALID, "the settings must be an object");
+	if (json_only_keys(settings, keys, err) != 0)
+		return -1;
+	if (list != NULL && (!json_is_array(list) || json_array_size(list) > FAULTS_MAX))
+		return err_field(err, ERR_INVALID, "faults", "must be a list of at most %u",
+		    FAULTS_MAX);
+	json_array_foreach (list, i, one)
+		if (check_fault(one, err) != 0)
+			return -1;
+	clean = json_object();
+	latency = json_object();
+	json_set(clean, "latency_ms", latency);
+	json_set(clean, "faults", list != NULL ? json_deep_copy(list) : json_array());
+	rc = check_latency(json_object_get(settings, "latency_ms"), latency, err);
+	if (rc == 0) {
+		fd = state_lock(f->lock_path, err);
+		rc = fd < 0 ? -1 : store(f, clean, err);
+		if (fd >= 0)
+			close(fd);
+	}
+	json_decref(clean);
+	return rc;
+}
+
+/* ---- drawing ------------------------------------------------------------------------------ */
+
+static bool is_aimed(const json_t *one, const char *target)
+{
+	const char *at = json_str(one, "target");
+
+	return at != NULL && (strcmp(at, target) == 0 || strcmp(at, "all") == 0);
+}
+
+static bool is_due(const json_t *one)
+{
+	const json_t *probability = json_object_get(one, "probability"),
+	    *count = json_object_get(one, "count");
+
+	if (count != NULL && json_integer_value(count) <= 0)
+		return false;
+	if (probability == NULL)
+		return true;
+	return (double)random_below(1u << 30) < json_number_value(probability) * (1u << 30);
+}
+
+/* Takes one off the i-th fault's count, if another process was not quicker. */
+static bool use_up(struct faults *f, size_t i)
+{
+	const int fd = state_lock(f->lock_path, NULL);
+	bool is_ours = false;
+	json_t *one, *count;
+
+	if (fd < 0)
+		return false;
+	if (load(f, NULL) == 0) {
+		one = json_array_get(json_object_get(f->settings, "faults"), i);
+		count = json_object_get(one, "count");
+		if (count != NULL && json_integer_value(count) > 0) {
+			json_integer_set(count, json_integer_value(count) - 1);
+			is_ours = store(f, f->settings, NULL) == 0;
+		}
+	}
+	close(fd);
+	return is_ours;
+}
+
+static void sleep_ms(int64_t ms)
+{
+	/* In slices, so that a worker told to stop does. */
+	for (int64_t left = ms; left > 0 && !prefork_is_stopping(); left -= 100) {
+		const int64_t slice = left < 100 ? left : 100;
+		const struct timespec ts = {0, (long)slice * 1000000};
+
+		(void)nanosleep(&ts, NULL);
+	}
+}
+
+static struct fault read_fault(const json_t *one)
+{
+	struct fault fault = {.kind = kind_of(json_str(one, "kind"))};
+
+	fault.status = (int)json_int(one, "status");
+	fault.code = (int)json_int(one, "code");
+	fault.ms = json_object_get(one, "ms") != NULL ? json_int(one, "ms") : DEFAULT_MS;
+	fault.retry_after_s = json_object_get(one, "retry_after_s") != NULL
+	    ? json_int(one, "retry_after_s") : 1;
+	fault.location = json_str(one, "location");
+	if (fault.location == NULL)
+		fault.location = "http://169.254.169.254/latest/meta-data/";
+	return fault;
+}
+
+struct fault faults_draw(struct faults *f, const char *target)
+{
+	struct fault fault = {.kind = FAULT_NONE};
+	const json_t *one;
+	size_t i;
+
+	(void)load(f, NULL);
+	if (f->settings == NULL)
+		return fault;
+	sleep_ms(json_int(json_object_get(f->settings, "latency_ms"), target));
+	json_array_foreach (json_object_get(f->settings, "faults"), i, one) {
+		if (!is_aimed(one, target) || !is_due(one))
+			continue;
+		if (json_object_get(one, "count") != NULL) {
+			if (!use_up(f, i))
+				return fault;	/* the list changed meanwhile: this one goes free */
+			one = json_array_get(json_object_get(f->settings, "faults"), i);
+		}
+		return read_fault(one);
+	}
+	return fault;
+}
+
+/* ---- answering ---------------------------------------------------------------------------- */
+
+int fault_cut(struct req *r)
+{
+	res_header(r, "Content-Length", "4096");
+	if (res_stream_start(r, 200, "application/json") == 0)
+		(void)res_stream_write(r, STR("{\"data\":["));
+	return -1;	/* after the head was sent: the connection is closed as it is */
+}
+
+static int throttle(struct req *r, bool is_graph, const struct fault *fault)
+{
+	const int code = fault->code != 0 ? fault->code : 4;
+	json_t *error;
+
+	if (!is_graph) {
+		res_headerf(r, "Retry-After", "%lld", (long long)fault->retry_after_s);
+		return res_json(r, fault->status != 0 ? fault->status : 429,
+		    json_pack("{s:s}", "error", "Too many requests"));
+	}
+	res_header(r, "X-App-Usage", "{\"call_count\":100,\"total_cputime\":25,\"total_time\":30}");
+	res_header(r, "X-Business-Use-Case-Usage", "{\"1\":[{\"type\":\"leadgen\",\"call_count\":100,"
+	    "\"total_cputime\":25,\"total_time\":30,\"estimated_time_to_regain_access\":1}]}");
+	error = json_pack("{s:{s:s,s:s,s:i,s:s}}", "error", "message",
+	    "(#4) Application request limit reached", "type", "OAuthException", "code", code,
+	    "fbtrace_id", "Asandbox");
+	return res_json(r, fault->status != 0 ? fault->status : code == 4 ? 403 : 400, error);
+}
+
+static int dead_token(struct req *r, bool is_graph, const struct fault *fault)
+{
+	const int status = fault->status != 0 ? fault->status : 401;
+
+	if (!is_graph)
+		return res_json(r, status, json_pack("{s:s}", "error", "The token is not valid"));
+	return res_json(r, status, json_pack("{s:{s:s,s:s,s:i,s:i,s:s}}", "error", "message",
+	    "Error validating access token: Session has expired", "type", "OAuthException", "code",
+	    190, "error_subcode", 463, "fbtrace_id", "Asandbox"));
+}
+
+static int drip(struct req *r, int64_t ms)
+{
+	res_header(r, "Content-Length", "1000000");
+	if (res_stream_start(r, 200, "application/json") != 0)
+		return -1;
+	for (int64_t t = 0; t < ms && !prefork_is_stopping(); t += 500) {
+		if (res_stream_write(r, STR(" ")) != 0)
+			break;
+		sleep_ms(500);
+	}
+	return -1;
+}
+
+static int huge(struct req *r)
+{
+	char block[65536];
+
+	memset(block, 'x', sizeof(block));
+	if (res_stream_start(r, 200, "application/json") != 0)
+		return -1;
+	if (res_stream_write(r, STR("{\"data\":\"")) != 0)
+		return -1;
+	for (size_t n = 0; n < HUGE_BYTES; n += sizeof(block))
+		if (res_stream_write(r, (struct str){block, sizeof(block)}) != 0)
+			return -1;
+	return res_stream_write(r, STR("\"}"));
+}
+
+int fault_answer(struct req *r, const char *target, const struct fault *fault)
+{
+	const bool is_graph = strcmp(target, "graph") == 0;
+
+	switch (fault->kind) {
+	case FAULT_THROTTLE:
+		return throttle(r, is_graph, fault);
+	case FAULT_TOKEN:
+		return dead_token(r, is_graph, fault);
+	case FAULT_TIMEOUT:
+		sleep_ms(fault->ms);
+		return fault_cut(r);
+	case FAULT_DRIP:
+		return drip(r, fault->ms);
+	case FAULT_HUGE:
+		return huge(r);
+	case FAULT_INVALID:
+		return res_text(r, 200, "application/json", STR("{\"id\":\"1\",\"field_data\":[{"));
+	case FAULT_REDIRECT:
+		res_header(r, "Location", fault->location);
+		return res_empty(r, 302);
+	case FAULT_ERROR:
+		return res_json(r, fault->status != 0 ? fault->status : 500,
+		    is_graph ? json_pack("{s:{s:s,s:s,s:i}}", "error", "message",
+		    "An unexpected error has occurred", "type", "OAuthException", "code",
+		    fault->code != 0 ? fault->code : 2)
+		    : json_pack("{s:s}", "error", "Something went wrong"));
+	case FAULT_NONE:
+	case FAULT_LOST:
+	case FAULT_RESET:
+		break;
+	}
+	return fault_cut(r);
+}

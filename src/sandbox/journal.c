@@ -1,0 +1,262 @@
+#include "sandbox/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOCK_BYTES (256u * 1024u)
+#define LINE_MAX_BYTES (32u * 1024u * 1024u)
+
+struct journal {
+	const char *path, *lock_path;
+	struct journal_reader reader;
+	int fd, lock_fd;
+	off_t offset;	/* all before it were seen */
+	char *block;
+	size_t block_size;
+};
+
+static int fail(struct err *err, const char *what, const char *path)
+{
+	return err_set(err, ERR_UNAVAILABLE, "%s %s: %s", what, path, strerror(errno));
+}
+
+struct journal *journal_new(struct arena *a, const char *path, struct journal_reader reader)
+{
+	struct journal *j = arena_zalloc(a, sizeof(*j));
+
+	j->path = arena_strdup(a, path);
+	j->lock_path = arena_printf(a, "%s.lock", path);
+	j->reader = reader;
+	j->fd = j->lock_fd = -1;
+	return j;
+}
+
+static int open_again(struct journal *j, struct err *err)
+{
+	if (j->fd >= 0)
+		close(j->fd);
+	j->offset = 0;
+	j->fd = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return j->fd >= 0 ? 0 : fail(err, "cannot open", j->path);
+}
+
+/* Follows the path to a new file after a clear. The old one stays open until then, so that its inode
+ * cannot come back as the new one's. */
+static int follow(struct journal *j, struct err *err)
+{
+	struct stat here, there;
+
+	if (j->fd < 0)
+		return open_again(j, err);
+	if (fstat(j->fd, &here) != 0)
+		return fail(err, "cannot read", j->path);
+	if (stat(j->path, &there) == 0 && there.st_ino == here.st_ino &&
+	    there.st_dev == here.st_dev && here.st_size >= j->offset)
+		return 0;
+	j->reader.clear(j->reader.arg);
+	return open_again(j, err);
+}
+
+static void take_lines(struct journal *j, size_t n)
+{
+	char *p = j->block, *end = p + n, *feed;
+
+	while ((feed = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		if (feed > p)
+			j->reader.line(j->reader.arg, j->offset, (struct str){p, (size_t)(feed - p)});
+		j->offset += feed + 1 - p;
+		p = feed + 1;
+	}
+}
+
+static int grow_block(struct journal *j, struct err *err)
+{
+	const size_t size = j->block_size == 0 ? BLOCK_BYTES : 2 * j->block_size;
+	char *p;
+
+	if (size > LINE_MAX_BYTES)
+		return err_set(err, ERR_LIMIT, "%s has a line that is too long", j->path);
+	p = realloc(j->block, size);
+	if (p == NULL)
+		abort();
+	j->block = p;
+	j->block_size = size;
+	return 0;
+}
+
+int journal_sync(struct journal *j, struct err *err)
+{
+	if (follow(j, err) != 0)
+		return -1;
+	for (;;) {
+		const off_t before = j->offset;
+		ssize_t n;
+
+		if (j->block == NULL && grow_block(j, err) != 0)
+			return -1;
+		n = pread(j->fd, j->block, j->block_size, j->offset);
+		if (n < 0)
+			return fail(err, "cannot read", j->path);
+		take_lines(j, (size_t)n);
+		if ((size_t)n < j->block_size)
+			return 0;
+		if (j->offset == before && grow_block(j, err) != 0)
+			return -1;
+	}
+}
+
+int state_lock(const char *path, struct err *err)
+{
+	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int rc;
+
+	if (fd < 0)
+		return fail(err, "cannot open", path);
+	do
+		rc = flock(fd, LOCK_EX);
+	while (rc != 0 && errno == EINTR);
+	if (rc != 0) {
+		close(fd);
+		return fail(err, "cannot lock", path);
+	}
+	return fd;
+}
+
+int journal_lock(struct journal *j, struct err *err)
+{
+	int rc;
+
+	if (j->lock_fd < 0) {
+		j->lock_fd = state_lock(j->lock_path, err);
+		if (j->lock_fd < 0)
+			return -1;
+	} else {
+		do
+			rc = flock(j->lock_fd, LOCK_EX);
+		while (rc != 0 && errno == EINTR);
+		if (rc != 0)
+			return fail(err, "cannot lock", j->lock_path);
+	}
+	if (journal_sync(j, err) == 0)
+		return 0;
+	journal_unlock(j);
+	return -1;
+}
+
+void journal_unlock(struct journal *j)
+{
+	(void)flock(j->lock_fd, LOCK_UN);
+}
+
+static int write_all(int fd, struct str text)
+{
+	while (text.n > 0) {
+		const ssize_t n = write(fd, text.p, text.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		text.p += n;
+		text.n -= (size_t)n;
+	}
+	return 0;
+}
+
+int journal_append(struct journal *j, struct str line, struct err *err)
+{
+	struct stat st;
+	char *whole;
+	int rc;
+
+	if (fstat(j->fd, &st) != 0)
+		return fail(err, "cannot read", j->path);
+	if (st.st_size > j->offset) {
+		/* A writer died within its line: end it, so that ours stands alone. */
+		if (write_all(j->fd, STR("\n")) != 0)
+			return fail(err, "cannot write", j->path);
+		j->offset = st.st_size + 1;
+	}
+	whole = malloc(line.n + 1);
+	if (whole == NULL)
+		abort();
+	memcpy(whole, line.p, line.n);
+	whole[line.n] = '\n';
+	rc = write_all(j->fd, (struct str){whole, line.n + 1});
+	free(whole);
+	if (rc != 0)
+		return fail(err, "cannot write", j->path);
+	j->reader.line(j->reader.arg, j->offset, line);
+	j->offset += (off_t)line.n + 1;
+	return 0;
+}
+
+int journal_clear(struct journal *j, struct err *err)
+{
+	int rc;
+
+	if (journal_lock(j, err) != 0)
+		return -1;
+	rc = state_replace(j->path, STR(""), err);
+	if (rc == 0)
+		rc = follow(j, err);
+	journal_unlock(j);
+	return rc;
+}
+
+struct str journal_read(struct journal *j, struct arena *a, off_t at, size_t n)
+{
+	char *p = arena_alloc(a, n + 1);
+
+	if (j->fd < 0 || pread(j->fd, p, n, at) != (ssize_t)n)
+		return (struct str){NULL, 0};
+	p[n] = '\0';
+	return (struct str){p, n};
+}
+
+int state_read(struct arena *a, const char *path, size_t max, struct str *out, struct err *err)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	char *p;
+	ssize_t n;
+
+	*out = (struct str){NULL, 0};
+	if (fd < 0)
+		return errno == ENOENT ? 0 : fail(err, "cannot open", path);
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (uintmax_t)st.st_size > max) {
+		close(fd);
+		return err_set(err, ERR_LIMIT, "%s is not a file of at most %zu bytes", path, max);
+	}
+	p = arena_alloc(a, (size_t)st.st_size + 1);
+	n = read(fd, p, (size_t)st.st_size);
+	close(fd);
+	if (n < 0)
+		return fail(err, "cannot read", path);
+	p[n] = '\0';
+	*out = (struct str){p, (size_t)n};
+	return 1;
+}
+
+int state_replace(const char *path, struct str text, struct err *err)
+{
+	char tmp[4096];
+	const int n = snprintf(tmp, sizeof(tmp), "%s.%ld.new", path, (long)getpid());
+	int fd, rc;
+
+	if (n < 0 || (size_t)n >= sizeof(tmp))
+		return err_set(err, ERR_INVALID, "the name %s is too long", path);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(err, "cannot open", tmp);
+	rc = write_all(fd, text);
+	if (close(fd) != 0 || rc != 0 || rename(tmp, path) != 0) {
+		fail(err, "cannot write", path);
+		(void)unlink(tmp);
+		return -1;
+	}
+	return 0;
+}
