@@ -1,5 +1,6 @@
 /* Region memory: everything a request or a job makes lives in one arena and dies with it.
- * Allocation never fails (out of memory aborts; the master replaces the worker). Not for threads. */
+ * Allocation never fails (out of memory aborts; the master replaces the worker). Not for threads.
+ */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -9,9 +10,12 @@
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *a);		/* NULL is fine; runs the registered destructors, last first */
-void arena_reset(struct arena *a);		/* as new, but keeps its first block for the next request */
-void *arena_alloc(struct arena *a, size_t size); /* aligned to max_align_t, not cleared; size 0 is 1 */
+/* Runs the registered destructors, last first; NULL is fine. */
+void arena_free(struct arena *a);
+/* The same, but keeps the arena and its first block for the next request. */
+void arena_reset(struct arena *a);
+/* Aligned to max_align_t, not cleared; size 0 is 1. */
+void *arena_alloc(struct arena *a, size_t size);
 void *arena_zalloc(struct arena *a, size_t size);
 void *arena_array(struct arena *a, size_t n, size_t size);	/* zeroed, aborts on overflow */
 void *arena_memdup(struct arena *a, const void *p, size_t n);

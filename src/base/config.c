@@ -101,7 +101,8 @@ static const struct key keys[] = {
 	{NUMBER(push_backoff_ms, 1000, 1, 3600000), .doc = "wait before the second try; doubles"},
 	{NUMBER(push_backoff_max_ms, 15000, 1, 86400000), .doc = "longest wait between tries"},
 
-	{TEXT(sandbox_url, ""), .group = "Sandbox", .doc = "address of connect-sandbox, if it runs"},
+	{TEXT(sandbox_url, ""), .group = "Sandbox",
+	    .doc = "address of connect-sandbox, if it runs"},
 	{FLAG(sandbox, "false"), .doc = "offer the button that sends a test lead"},
 };
 

@@ -1,5 +1,6 @@
-/* Configuration: one file of `key = value` lines (# comments), each key overridable by the environment
- * as CONNECT_<KEY>. The table of keys in config.c is the documentation's source (config_print_doc). */
+/* Configuration: one file of `key = value` lines (# comments), each key overridable by the
+ * environment as CONNECT_<KEY>. The table of keys in config.c is the documentation's source
+ * (config_print_doc). */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
@@ -16,7 +17,7 @@ struct config {
 	int64_t db_port;
 	/* web */
 	const char *base_url;		/* public origin, no trailing slash: makes webhookUrl */
-	const char *listen;		/* FastCGI socket: path, or host:port; "" when spawned on fd 0 */
+	const char *listen;		/* FastCGI socket: path or host:port; "" is fd 0 */
 	int64_t workers;
 	int64_t worker_requests;	/* a worker is replaced after so many; 0 never */
 	bool writer;			/* group commit through a writer process */

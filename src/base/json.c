@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/oom.h"
 
-#define TEXT_MOST (16u * LIMIT_JSON_BYTES)	/* written text; twice what any parsed value needs */
+#define TEXT_MOST (16u * LIMIT_JSON_BYTES)	/* of one text that is written */
 #define WRITE_DEPTH 1000			/* far above what parsing lets in */
 #define KEYS_INLINE 48				/* members sorted without an allocation */
 #define SCRATCH_KEEP (1u << 20)			/* a larger write buffer is given back */

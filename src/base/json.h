@@ -15,11 +15,13 @@ struct buf;
 
 /* Parses one JSON value of at most LIMIT_JSON_BYTES and LIMIT_JSON_DEPTH levels (depth is checked
  * before parsing); UTF-8 only; duplicate keys refused; \u0000 refused. Integers beyond int64 and
- * other numbers become reals. The arena owns it. NULL and ERR_MALFORMED with line, column, reason. */
+ * other numbers become reals. The arena owns it. NULL and ERR_MALFORMED with line, column, reason
+ * (never a piece of the text); ERR_LIMIT when it is too long. */
 json_t *json_parse(struct arena *a, struct str text, struct err *err);
 /* Gives a fresh value to the arena (decref at its end); returns it. NULL aborts (out of memory). */
 json_t *json_own(struct arena *a, json_t *value);
-/* Compact text, keys in sorted order so that equal values have equal text; arena-owned, NUL ended. */
+/* Compact text, keys in sorted order so that equal values have equal text; reals in the fewest
+ * digits that read back the same. Arena-owned, NUL-ended. */
 struct str json_text(struct arena *a, const json_t *value);
 /* Two-space indented, sorted keys, for people. */
 struct str json_pretty(struct arena *a, const json_t *value);
@@ -32,19 +34,22 @@ int64_t json_int(const json_t *object, const char *key);
 bool json_bool(const json_t *object, const char *key);
 /* A scalar as text (numbers as written, true/false; null and containers give NULL); arena-owned. */
 const char *json_scalar_text(struct arena *a, const json_t *value);
-/* Sets key to a string; a NULL string sets null. Keys may be any UTF-8. */
+/* Sets key to a string; a NULL string sets null. Bytes of a key or value that are not UTF-8 become
+ * U+FFFD. */
 void json_set_str(json_t *object, const char *key, const char *value);
 void json_set_strn(json_t *object, const char *key, struct str value);
 void json_set_int(json_t *object, const char *key, int64_t value);
 void json_set_bool(json_t *object, const char *key, bool value);
 void json_set_time(json_t *object, const char *key, int64_t at_us);	/* ISO text; 0 sets null */
-void json_set(json_t *object, const char *key, json_t *value);		/* steals value */
+void json_set(json_t *object, const char *key, json_t *value);	/* steals value; NULL sets null */
 
 /* RFC 7396-like merge in place with null kept as a value: objects merge recursively, everything
- * else replaces. Answers whether target changed. */
+ * else replaces. Answers whether target changed. What it takes over is copied. Both are objects;
+ * otherwise nothing happens. */
 bool json_merge(json_t *target, const json_t *patch);
 
-/* Checks that object has only the named keys (NULL-terminated list); else ERR_INVALID on the field. */
+/* Checks that object has only the named keys (NULL-terminated list); else ERR_INVALID on the field.
+ */
 int json_only_keys(const json_t *object, const char *const *keys, struct err *err);
 
 #endif

@@ -34,7 +34,7 @@
 #define LIMIT_PAGE_ROWS 200			/* limit= of a list */
 #define LIMIT_PAGE_DEFAULT 25
 #define LIMIT_PAGE_NUMBER 1000			/* page=; beyond it a cursor must be used */
-#define LIMIT_REJECTED_BODY 4096u		/* what is kept of a request that failed verification */
+#define LIMIT_REJECTED_BODY 4096u		/* kept of a request that failed verification */
 #define LIMIT_FIBER_STACK (256u * 1024u)
 #define LIMIT_DB_ROWS 10000u			/* rows of one buffered result */
 #define LIMIT_DB_BATCH 64u			/* rows of one multi-row statement */

@@ -58,8 +58,10 @@ static int compile_key(struct arena *a, struct str text, size_t *at, struct step
 			return err_set(err, ERR_INVALID, "path: ] without a [");
 		if (text.p[i] == '\\') {
 			is_plain = false;
-			if (++i == text.n || !memchr(".[]\\", text.p[i], 4))
-				return err_set(err, ERR_INVALID, "path: \\ goes before . [ ] or \\");
+			i++;
+			if (i == text.n || !memchr(".[]\\", text.p[i], 4))
+				return err_set(err, ERR_INVALID,
+				    "path: \\ goes before . [ ] or \\");
 		}
 		key[n++] = text.p[i];
 	}

@@ -1,5 +1,6 @@
 /* Dotted paths within JSON: `address.city`, `results.0.id`, `entry[].changes[].value` ([] fans out
- * over an array; `[0]` is `.0`). A dot or bracket within a key is written `\.`, `\[`. "" is the root. */
+ * over an array; `[0]` is `.0`). A dot, bracket or backslash within a key has a backslash before
+ * it: `a\.b`. A number is an index of an array and a key of an object. "" is the root. */
 #ifndef BASE_PATH_H
 #define BASE_PATH_H
 
@@ -13,12 +14,14 @@ const char *path_text(const struct path *p);
 bool path_fans_out(const struct path *p);
 /* The value there, borrowed from root, or NULL. A fan-out path gives its first match. */
 json_t *path_get(const struct path *p, const json_t *root);
-/* Calls each for every match in order until it answers non-zero, and answers that (0 at the end). */
+/* Calls each for every match in order until it answers non-zero, and answers that (0 at the end).
+ */
 int path_each(const struct path *p, json_t *root, int (*each)(json_t *value, void *arg), void *arg);
 /* Compile and get in one, for text that comes once. NULL if absent or not a path. */
 json_t *path_lookup(struct arena *a, const json_t *root, const char *text);
-/* Sets the value at a path without fan-out, making objects on the way (a number step into a missing
- * value makes an object too); steals value. ERR_INVALID where a scalar or an array is in the way. */
+/* Sets the value at a path without fan-out, making objects on the way where nothing or null is (a
+ * number step makes an object too); steals value. ERR_INVALID where a scalar or an array is in the
+ * way, nothing changed then. */
 int path_set(const struct path *p, json_t *root, json_t *value, struct err *err);
 
 #endif

@@ -41,8 +41,8 @@ void base64url_encode(struct buf *b, const void *p, size_t n);
 long base64_decode(void *out, size_t cap, struct str s);
 long base64url_decode(void *out, size_t cap, struct str s);
 /* RFC 3986 percent encoding of everything but unreserved characters; decode: '+' is a space when
- * plus is set; -1 on a broken escape or a NUL, encoded or not. out may be s.p, and is NUL-ended where
- * cap has room for it. */
+ * plus is set; -1 on a broken escape or a NUL, encoded or not. out may be s.p, and is NUL-ended
+ * where cap has room for it. */
 void percent_encode(struct buf *b, struct str s);
 long percent_decode(char *out, size_t cap, struct str s, bool plus);
 

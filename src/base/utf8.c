@@ -7,7 +7,7 @@
 #include "base/oom.h"
 #include "base/str.h"
 
-/* The bytes of the well-formed character at p (Unicode table 3-7), or 0. NUL is a character here. */
+/* The length of the well-formed character at p (Unicode table 3-7), or 0. NUL is one here. */
 static size_t character(const unsigned char *p, size_t n)
 {
 	unsigned char low = 0x80, high = 0xBF;

@@ -17,6 +17,7 @@ struct str aead_seal(const struct keyring *k, struct arena *a, struct str contex
     struct err *err);
 struct str aead_open(const struct keyring *k, struct arena *a, struct str context, struct str blob,
     struct err *err);
-/* 32 bytes derived from the newest (or any) key for another purpose (HKDF-SHA256, info = purpose). */
+/* 32 bytes derived from the newest key for another purpose (HKDF-SHA256 of RFC 5869 without salt,
+ * info = purpose): they change when a new key is put first. */
 void keyring_derive(const struct keyring *k, const char *purpose, unsigned char out[32]);
 #endif

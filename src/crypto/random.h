@@ -1,3 +1,5 @@
+/* Randomness fit for secrets. Small wishes are served from a pool, wiped as it is handed out and
+ * forgotten by a child process. */
 #ifndef CRYPTO_RANDOM_H
 #define CRYPTO_RANDOM_H
 #include <stddef.h>

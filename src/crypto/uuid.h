@@ -1,5 +1,6 @@
-/* UUID version 7 (RFC 9562 §5.7): 48-bit milliseconds, then a 12-bit counter within the millisecond so that ids of one
- * process rise strictly, then 62 random bits. */
+/* UUID version 7 (RFC 9562 §5.7): 48-bit milliseconds, then a 12-bit counter within the millisecond
+ * so that ids of one process rise strictly, then 62 random bits. A counter that is full borrows the
+ * next millisecond. */
 #ifndef CRYPTO_UUID_H
 #define CRYPTO_UUID_H
 #include <stdbool.h>

@@ -19,8 +19,37 @@ static int load(struct arena *a, const char *text, struct config *c, struct err 
 	return config_load(a, file, c, e);
 }
 
+/* The CONNECT_ variables the tests were started with; they would win over the files here. */
+static char *outer[64];
+static size_t n_outer;
+
+static void take_environment(void)
+{
+	for (char **v = environ; *v; v++)
+		if (strncmp(*v, "CONNECT_", 8) == 0 && n_outer < COUNT(outer))
+			outer[n_outer++] = strdup(*v);
+	for (size_t i = 0; i < n_outer; i++) {
+		char name[128];
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(outer[i], "="), outer[i]);
+		unsetenv(name);
+	}
+}
+
+static void give_environment_back(void)
+{
+	while (n_outer) {
+		char *v = outer[--n_outer], *equals = strchr(v, '=');
+
+		*equals = '\0';
+		setenv(v, equals + 1, 1);
+		free(v);
+	}
+}
+
 static int make_folder(void)
 {
+	take_environment();
 	if (!mkdtemp(folder))
 		return -1;
 	snprintf(file, sizeof(file), "%s/connect.conf", folder);
@@ -29,6 +58,7 @@ static int make_folder(void)
 
 static int remove_folder(void)
 {
+	give_environment_back();
 	unlink(file);
 	return rmdir(folder);
 }

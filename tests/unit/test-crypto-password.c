@@ -50,21 +50,29 @@ static void broken_hashes(void)
 	CHECK(!password_is_right("x", "$y$j9T$lSHA8o2wsg7ztUWkMqacc/$"));
 }
 
+/* The shortest of a few checks, which is what the machine's other work disturbs least. */
+static int64_t least_cost(const char *hash)
+{
+	int64_t least = INT64_MAX;
+
+	for (int i = 0; i < 4; i++) {
+		int64_t start = clock_mono_us(), cost;
+
+		CHECK(!password_is_right("y", hash));
+		cost = clock_mono_us() - start;
+		least = cost < least ? cost : least;
+	}
+	return least;
+}
+
 /* An unknown user costs what a known one does; a fifth of it would tell them apart. */
 static void nobody_costs_the_same(void)
 {
 	struct arena *a = arena_new();
 	const char *hash = password_hash(a, "x", NULL);
-	int64_t known, unknown, start;
 
 	REQUIRE(hash != NULL);
-	start = clock_mono_us();
-	CHECK(!password_is_right("y", hash));
-	known = clock_mono_us() - start;
-	start = clock_mono_us();
-	CHECK(!password_is_right("y", NULL));
-	unknown = clock_mono_us() - start;
-	CHECK(unknown > known / 5);
+	CHECK(least_cost(NULL) > least_cost(hash) / 5);
 	arena_free(a);
 }
 
