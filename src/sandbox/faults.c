@@ -13,6 +13,9 @@
 #define FAULTS_MAX_BYTES 65536u
 #define FAULTS_MAX 64u
 #define DEFAULT_MS 60000
+#define PIECE_BYTES 8192u
+#define UNFINISHED_BYTES (3u * 1024u * 1024u)	/* less than callers accept: it is not refused for its length */
+#define DRIP_PIECES (UNFINISHED_BYTES / PIECE_BYTES - 4)
 #define HUGE_BYTES (10u * 1024u * 1024u)
 
 struct faults {
@@ -298,12 +301,29 @@ struct fault faults_draw(struct faults *f, const char *target)
 
 /* ---- answering ---------------------------------------------------------------------------- */
 
+/* FastCGI buffers what is written up to this many bytes: less never leaves before the end. */
+static int write_piece(struct req *r)
+{
+	char blanks[PIECE_BYTES];
+
+	memset(blanks, ' ', sizeof(blanks));
+	return res_stream_write(r, (struct str){blanks, sizeof(blanks)});
+}
+
+/* Promises more than ever comes; the handler's -1 then has the connection closed as it is. */
+static int start_unfinished(struct req *r)
+{
+	res_headerf(r, "Content-Length", "%u", UNFINISHED_BYTES);
+	if (res_stream_start(r, 200, "application/json") != 0 ||
+	    res_stream_write(r, STR("{\"data\":[")) != 0)
+		return -1;
+	return write_piece(r) != 0 || write_piece(r) != 0 ? -1 : 0;
+}
+
 int fault_cut(struct req *r)
 {
-	res_header(r, "Content-Length", "4096");
-	if (res_stream_start(r, 200, "application/json") == 0)
-		(void)res_stream_write(r, STR("{\"data\":["));
-	return -1;	/* after the head was sent: the connection is closed as it is */
+	(void)start_unfinished(r);
+	return -1;
 }
 
 static int throttle(struct req *r, bool is_graph, const struct fault *fault)
@@ -338,13 +358,12 @@ static int dead_token(struct req *r, bool is_graph, const struct fault *fault)
 
 static int drip(struct req *r, int64_t ms)
 {
-	res_header(r, "Content-Length", "1000000");
-	if (res_stream_start(r, 200, "application/json") != 0)
+	if (start_unfinished(r) != 0)
 		return -1;
-	for (int64_t t = 0; t < ms && !prefork_is_stopping(); t += 500) {
-		if (res_stream_write(r, STR(" ")) != 0)
-			break;
+	for (unsigned i = 0; i < DRIP_PIECES && i < ms / 500 && !prefork_is_stopping(); i++) {
 		sleep_ms(500);
+		if (write_piece(r) != 0)
+			break;
 	}
 	return -1;
 }

@@ -49,7 +49,7 @@ enum fault_kind {
 	FAULT_TOKEN,	/* the token is dead */
 	FAULT_ERROR,	/* a status, 500 unless said otherwise */
 	FAULT_TIMEOUT,	/* no answer for `ms`, then an unfinished one */
-	FAULT_DRIP,	/* a byte each half second for `ms` */
+	FAULT_DRIP,	/* a little each half second for `ms` */
 	FAULT_RESET,	/* the connection ends within the answer */
 	FAULT_LOST,	/* the request takes effect, but its answer is cut off */
 	FAULT_HUGE,	/* 10 MB */
