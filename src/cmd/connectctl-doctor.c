@@ -15,6 +15,7 @@
 
 DB_STMT(doctor_periodic, "SELECT MAX(next_at), COUNT(*) FROM periodic_runs");
 DB_STMT(doctor_users, "SELECT COUNT(*) FROM users");
+DB_STMT(doctor_oldest_job, "SELECT COALESCE(MIN(run_at), 0) FROM jobs WHERE state = 'ready'");
 DB_STMT(doctor_dead_jobs, "SELECT COUNT(*) FROM jobs WHERE state = 'dead'");
 
 struct visit {
@@ -120,15 +121,21 @@ static int64_t number(struct visit *v, const struct db_stmt *s, struct err *err)
 static void look_at_cron(struct visit *v)
 {
 	struct err err = ERR_INIT;
-	int64_t next_us = number(v, &doctor_periodic, &err), dead;
+	int64_t next_us = number(v, &doctor_periodic, &err);
+	int64_t oldest_us = number(v, &doctor_oldest_job, &err);
+	int64_t late_us = clock_now_us() - OVERDUE_US, dead;
 
-	if (next_us < 0)
+	if (next_us < 0 || oldest_us < 0)
 		wrong(v, "scheduler: %s", err.msg);
 	else if (next_us == 0)
 		wrong(v, "scheduler: connect-cron has never run; start it from cron each minute");
-	else if (next_us < clock_now_us() - OVERDUE_US)
+	else if (next_us < late_us)
 		wrong(v, "scheduler: connect-cron has not run since %s",
 		    clock_iso_dup(v->c->a, next_us));
+	else if (oldest_us != 0 && oldest_us < late_us)
+		wrong(v,
+		    "scheduler: jobs wait since %s; connect-cron does not run or cannot keep up",
+		    clock_iso_dup(v->c->a, oldest_us));
 	else
 		fine(v, "scheduler");
 	dead = number(v, &doctor_dead_jobs, &err);
