@@ -11,7 +11,8 @@
 
 /* The variables that are not headers. */
 struct vars {
-	struct str method, uri, query, script, path_info, https, scheme, server, remote, length, type;
+	struct str method, uri, query, script, path_info, https, scheme, server, remote, length,
+	    type;
 	unsigned forwarded_for, forwarded_proto, forwarded_host; /* how often each header came */
 };
 
@@ -94,7 +95,8 @@ static int read_vars(struct req *r, char **envp, struct vars *v)
 		v->forwarded_for += str_is(name, "x-forwarded-for");
 		v->forwarded_proto += str_is(name, "x-forwarded-proto");
 		v->forwarded_host += str_is(name, "x-forwarded-host");
-		/* They have variables of their own; a client's "Content_Length" must not pass for it. */
+		/* They have variables of their own; a client's "Content_Length" must not pass for
+		 * it. */
 		if (!str_is(name, "content-type") && !str_is(name, "content-length"))
 			add_header(r, name, value);
 	}
@@ -217,8 +219,7 @@ static void apply_proxies(struct req *r, const struct vars *v, int64_t hops)
 	const char *addr;
 
 	if (v->forwarded_for == 1) {
-		addr = address_of(r->a,
-		    list_from_end(req_header(r, "x-forwarded-for"), hops - 1));
+		addr = address_of(r->a, list_from_end(req_header(r, "x-forwarded-for"), hops - 1));
 		if (addr != NULL)
 			r->remote_addr = addr;
 	}
@@ -285,8 +286,7 @@ int cgi_request_parse(struct req *r, char **envp)
 	c->content_length = -1;
 	if (v.length.n != 0 && !str_to_i64(v.length, 0, INT64_MAX, &c->content_length))
 		return 400;
-	if (r->query_string.n != 0 &&
-	    form_parse(r->a, r->query_string, &r->query, NULL) != 0)
+	if (r->query_string.n != 0 && form_parse(r->a, r->query_string, &r->query, NULL) != 0)
 		return 400;
 	s = req_header(r, "cookie");
 	if (s.n != 0)

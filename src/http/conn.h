@@ -9,21 +9,23 @@
 struct http_conn {
 	const struct router_hooks *hooks;
 	void *io;
-	long (*read)(void *io, void *p, size_t n); /* bytes got, fewer than n only at the end; -1 broken */
+	long (*read)(
+	    void *io, void *p, size_t n); /* bytes got, fewer than n only at the end; -1 broken */
 	int (*write)(void *io, const void *p, size_t n); /* 0, or -1 when the client is gone */
-	int64_t content_length;	/* -1: not told */
-	bool has_answer;	/* a res_* function has composed one */
-	bool is_in_problem;	/* guards the problem page against its own problems */
-	bool is_cut;		/* a stream ended early: close without a proper end */
-	json_t *invalid;	/* [{field,message}] of req_invalid, arena-owned */
+	int64_t content_length;                          /* -1: not told */
+	bool has_answer;                                 /* a res_* function has composed one */
+	bool is_in_problem; /* guards the problem page against its own problems */
+	bool is_cut;        /* a stream ended early: close without a proper end */
+	json_t *invalid;    /* [{field,message}] of req_invalid, arena-owned */
 };
 
 /* The request's, made on first use. */
 struct http_conn *conn_of(struct req *r);
 
 /* ---- request.c, cgi.c --------------------------------------------------------------------- */
-/* Fills r from the variables of RFC 3875 as web servers pass them over FastCGI; names within envp are
- * lower-cased in place and its bytes referenced. 0, or the status (400, 414, 431) to answer with. */
+/* Fills r from the variables of RFC 3875 as web servers pass them over FastCGI; names within envp
+ * are lower-cased in place and its bytes referenced. 0, or the status (400, 414, 431) to answer
+ * with. */
 int cgi_request_parse(struct req *r, char **envp);
 /* The media type of a Content-Type, parameters cut off, as it is. */
 struct str media_type(struct str content_type);
@@ -39,8 +41,8 @@ void res_head(struct req *r, struct buf *out, int64_t length);
 bool status_has_body(int status);
 
 /* ---- upload.c ------------------------------------------------------------------------------ */
-/* Bytes kept in memory up to LIMIT_MULTIPART_MEMORY, beyond in a temporary file (mode 0600) that goes
- * with the arena. */
+/* Bytes kept in memory up to LIMIT_MULTIPART_MEMORY, beyond in a temporary file (mode 0600) that
+ * goes with the arena. */
 struct upload;
 struct upload *upload_new(struct arena *a, const char *tmp_dir);
 int upload_add(struct upload *u, struct str piece, struct err *err);
@@ -52,11 +54,12 @@ struct str filename_clean(struct arena *a, struct str name);
 
 /* ---- prefork.c, listen.c ------------------------------------------------------------------- */
 /* Handlers of TERM, USR1 and INT (this one unless ignored) that make prefork_is_stopping true. With
- * listen_fd at 0 or above the handler also puts /dev/null in its place, so that an accept that is about to
- * block fails instead, and interrupted calls are restarted: a request in hand sees nothing of it. */
+ * listen_fd at 0 or above the handler also puts /dev/null in its place, so that an accept that is
+ * about to block fails instead, and interrupted calls are restarted: a request in hand sees nothing
+ * of it. */
 void stop_signals_install(int listen_fd);
 /* The address that server_listen was given last, for the next image. */
 const char *listen_where(void);
-#define LISTEN_FD_ENV "CONNECT_LISTEN_FD"	/* "fd:address" */
+#define LISTEN_FD_ENV "CONNECT_LISTEN_FD" /* "fd:address" */
 
 #endif

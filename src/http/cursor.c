@@ -5,8 +5,8 @@
 #include "crypto/hash.h"
 #include "http/conn.h"
 
-#define CURSOR_BODY 24u	/* int64 big-endian, id */
-#define CURSOR_MAC 16u	/* HMAC-SHA256, cut: 128 bits are out of reach for guessing */
+#define CURSOR_BODY 24u /* int64 big-endian, id */
+#define CURSOR_MAC 16u  /* HMAC-SHA256, cut: 128 bits are out of reach for guessing */
 #define CURSOR_BYTES (CURSOR_BODY + CURSOR_MAC)
 
 static unsigned char cursor_key[32];
@@ -40,8 +40,8 @@ bool req_page_query(struct req *r, struct page_query *out)
 	return good;
 }
 
-json_t *page_envelope(const struct page_query *q, json_t *data, int64_t total, bool exact,
-    const char *next)
+json_t *page_envelope(
+    const struct page_query *q, json_t *data, int64_t total, bool exact, const char *next)
 {
 	json_t *o = json_object();
 
@@ -57,15 +57,15 @@ json_t *page_envelope(const struct page_query *q, json_t *data, int64_t total, b
 	return o;
 }
 
-static void seal(const char *scope, const unsigned char body[CURSOR_BODY],
-    unsigned char mac[SHA256_SIZE])
+static void seal(
+    const char *scope, const unsigned char body[CURSOR_BODY], unsigned char mac[SHA256_SIZE])
 {
 	/* The body has one length, so body then scope cannot be cut in two ways. */
-	const struct str parts[] = {STR("connect cursor 1"), {(const char *)body, CURSOR_BODY},
-	    str_from(scope)};
+	const struct str parts[] = {
+	    STR("connect cursor 1"), {(const char *)body, CURSOR_BODY}, str_from(scope)};
 
-	hmac_parts(HASH_SHA256, (struct str){(const char *)cursor_key, sizeof(cursor_key)}, parts, 3,
-	    mac);
+	hmac_parts(
+	    HASH_SHA256, (struct str){(const char *)cursor_key, sizeof(cursor_key)}, parts, 3, mac);
 }
 
 const char *cursor_make(struct req *r, const char *scope, int64_t a, struct uuid id)

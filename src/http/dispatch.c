@@ -1,5 +1,5 @@
-/* Everything that happens to a request before and after its handler, in one order for all routes, so
- * that no handler can forget any of it. A stranger is turned away before his body is read. */
+/* Everything that happens to a request before and after its handler, in one order for all routes,
+ * so that no handler can forget any of it. A stranger is turned away before his body is read. */
 #include <string.h>
 
 #include "base/config.h"
@@ -151,7 +151,8 @@ static int read_unknown(struct req *r, struct http_conn *c, uint64_t limit)
 	return 0;
 }
 
-/* The whole body into memory, at most limit (which an upload's JSON or form has below its route's). */
+/* The whole body into memory, at most limit (which an upload's JSON or form has below its route's).
+ */
 static int read_body(struct req *r, uint64_t limit)
 {
 	struct http_conn *c = conn_of(r);
@@ -167,8 +168,8 @@ static int read_body(struct req *r, uint64_t limit)
 }
 
 /* Hands the body on in pieces as it comes. */
-static int each_piece(struct req *r, int (*take)(void *arg, struct str piece, struct err *err),
-    void *arg)
+static int each_piece(
+    struct req *r, int (*take)(void *arg, struct str piece, struct err *err), void *arg)
 {
 	struct http_conn *c = conn_of(r);
 	uint64_t total = 0, limit = r->route->body_limit;
@@ -240,7 +241,7 @@ static int read_urlencoded(struct req *r)
 	uint64_t limit = r->route->body_limit;
 
 	if (limit > LIMIT_BODY_FORM && (r->route->flags & ROUTE_UPLOAD) != 0)
-		limit = LIMIT_BODY_JSON;	/* pasted CSV */
+		limit = LIMIT_BODY_JSON; /* pasted CSV */
 	if (read_body(r, limit) != 0)
 		return -1;
 	return form_parse(r->a, r->body, &r->form, &err) == 0 ? 0 : refuse(r, &err);
@@ -347,7 +348,8 @@ static void run_handler(struct req *r, const struct router_hooks *hooks)
 {
 	struct http_conn *c = conn_of(r);
 	bool is_keyed = (r->route->flags & ROUTE_IDEMPOTENT) != 0 &&
-	    hooks->idempotency_before != NULL && req_header(r, "idempotency-key").p != NULL;
+			hooks->idempotency_before != NULL &&
+			req_header(r, "idempotency-key").p != NULL;
 	int rc;
 
 	if (is_keyed) {

@@ -1,12 +1,12 @@
 /* One worker's loop over FastCGI. The only user of fcgiapp.h.
  *
- * libfcgi would accept and close connections itself. It is not let to, for three reasons: it retries or
- * gives up on signals in ways that lose a request at a stop; before it closes it waits for the web
- * server to close first, which keeps a worker idle for the length of a context switch or two; and it
- * would hold on to a connection that the web server asks to keep, which a worker that serves one
- * request at a time cannot afford. So a connection is accepted here and put in its place in the request
- * (FCGX_Accept_r takes an open one as the next request of a kept connection), and one that has
- * been read to its end is closed without the wait. */
+ * libfcgi would accept and close connections itself. It is not let to, for three reasons: it
+ * retries or gives up on signals in ways that lose a request at a stop; before it closes it waits
+ * for the web server to close first, which keeps a worker idle for the length of a context switch
+ * or two; and it would hold on to a connection that the web server asks to keep, which a worker
+ * that serves one request at a time cannot afford. So a connection is accepted here and put in its
+ * place in the request (FCGX_Accept_r takes an open one as the next request of a kept connection),
+ * and one that has been read to its end is closed without the wait. */
 #include <errno.h>
 #include <fcgiapp.h>
 #include <poll.h>
@@ -22,9 +22,9 @@
 #include "http/conn.h"
 #include "http/router.h"
 
-#define PEER_TIMEOUT_S 30		/* a web server that stops in mid-request is given up */
-#define SMALL_BODY 4096			/* came along with the head: no time limit needed to read it */
-#define KEEP_BYTES (256u * 1024u)	/* what an answer buffer may keep for the next request */
+#define PEER_TIMEOUT_S 30         /* a web server that stops in mid-request is given up */
+#define SMALL_BODY 4096           /* came along with the head: no time limit needed to read it */
+#define KEEP_BYTES (256u * 1024u) /* what an answer buffer may keep for the next request */
 #define SLOW_US SECOND_US
 
 struct worker {
@@ -32,10 +32,10 @@ struct worker {
 	struct arena *a;
 	FCGX_Request fcgi;
 	struct buf head, headers, body;
-	bool is_local;		/* a Unix socket: only the web server can be at the other end */
+	bool is_local; /* a Unix socket: only the web server can be at the other end */
 	bool log_all;
 	bool is_read_to_end;
-	bool is_limited;	/* the connection has its time limits */
+	bool is_limited; /* the connection has its time limits */
 };
 
 /* ---- bytes --------------------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ static int accept_one(int listen_fd)
 		if (fd >= 0)
 			return fd;
 		switch (errno) {
-		case EAGAIN:	/* handed to us non-blocking */
+		case EAGAIN: /* handed to us non-blocking */
 			poll(&pf, 1, -1);
 			break;
 		case EMFILE:
@@ -125,7 +125,7 @@ static int accept_one(int listen_fd)
 			if (!prefork_is_stopping())
 				log_error("http.accept", LOG_S("error", strerror(errno)));
 			return -1;
-		default:	/* EINTR, ECONNABORTED and other accidents of one connection */
+		default: /* EINTR, ECONNABORTED and other accidents of one connection */
 			break;
 		}
 	}
@@ -141,7 +141,7 @@ static int next_request(struct worker *w)
 		return -1;
 	w->is_read_to_end = w->is_limited = false;
 	w->fcgi.ipcFd = fd;
-	w->fcgi.keepConnection = 1;	/* or FCGX_Accept_r would close it as a leftover */
+	w->fcgi.keepConnection = 1; /* or FCGX_Accept_r would close it as a leftover */
 	w->fcgi.detached = 0;
 	if (!w->is_local)
 		limit_waits(w);
@@ -196,8 +196,8 @@ static void log_request(const struct worker *w, const struct req *r, int64_t too
 	if (!w->log_all && r->res.status < 500 && took_us <= SLOW_US)
 		return;
 	log_info("http.request", LOG_S("method", http_method_name(r->method)),
-	    LOG_STR("path", r->path), LOG_I("status", r->res.status),
-	    LOG_I("duration_us", took_us), LOG_S("remote", r->remote_addr));
+	    LOG_STR("path", r->path), LOG_I("status", r->res.status), LOG_I("duration_us", took_us),
+	    LOG_S("remote", r->remote_addr));
 }
 
 static void recycle(struct buf *b)
@@ -214,10 +214,17 @@ static void recycle(struct buf *b)
 static void serve(struct worker *w)
 {
 	struct server *s = w->server;
-	struct http_conn c = {.io = w, .read = body_read, .write = body_write, .content_length = -1};
+	struct http_conn c = {
+	    .io = w, .read = body_read, .write = body_write, .content_length = -1};
 	int64_t started_us = clock_mono_us();
-	struct req r = {.a = w->a, .app = s->app, .path = STR("/"), .scheme = STR("http"),
-	    .remote_addr = "", .id = "", .received_us = clock_now_us(), .conn = &c,
+	struct req r = {.a = w->a,
+	    .app = s->app,
+	    .path = STR("/"),
+	    .scheme = STR("http"),
+	    .remote_addr = "",
+	    .id = "",
+	    .received_us = clock_now_us(),
+	    .conn = &c,
 	    .res = {.status = 200, .headers = &w->headers, .body = &w->body}};
 	int status;
 
@@ -237,8 +244,8 @@ static void serve(struct worker *w)
 		char byte;
 
 		/* Only the mark of the end is left, and mostly here already. */
-		w->is_read_to_end = FCGX_GetStr(&byte, 1, w->fcgi.in) == 0 &&
-		    FCGX_GetError(w->fcgi.in) == 0;
+		w->is_read_to_end =
+		    FCGX_GetStr(&byte, 1, w->fcgi.in) == 0 && FCGX_GetError(w->fcgi.in) == 0;
 	}
 	/* Before the end: r points into what libfcgi frees there. */
 	log_request(w, &r, clock_mono_us() - started_us);

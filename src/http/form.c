@@ -5,8 +5,8 @@
 #include "base/limits.h"
 #include "http/form.h"
 
-static int decode(struct arena *a, struct str in, struct str *out, const char *what,
-    struct err *err)
+static int decode(
+    struct arena *a, struct str in, struct str *out, const char *what, struct err *err)
 {
 	char *p;
 	long n;

@@ -11,7 +11,8 @@
 
 #include "http/conn.h"
 
-/* Long, so that a burst waits here instead of being refused. The kernel cuts it to its own maximum. */
+/* Long, so that a burst waits here instead of being refused. The kernel cuts it to its own maximum.
+ */
 #define BACKLOG 4096
 #define SOCKET_MODE 0660
 
@@ -30,8 +31,8 @@ static bool is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) == 0 && yes != 0;
 }
 
-/* Bound under another name and renamed over the old one: there is no moment without a socket, and none
- * with the wrong mode. */
+/* Bound under another name and renamed over the old one: there is no moment without a socket, and
+ * none with the wrong mode. */
 static int listen_unix(const char *path, int *out, struct err *err)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -39,7 +40,8 @@ static int listen_unix(const char *path, int *out, struct err *err)
 
 	n = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s.%ld", path, (long)getpid());
 	if (n < 0 || (size_t)n >= sizeof(sa.sun_path))
-		return err_field(err, ERR_INVALID, "listen", "the socket's path %s is too long", path);
+		return err_field(
+		    err, ERR_INVALID, "listen", "the socket's path %s is too long", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_set(err, ERR_INTERNAL, "socket: %s", strerror(errno));
@@ -62,15 +64,16 @@ static int listen_unix(const char *path, int *out, struct err *err)
 static int listen_tcp(const char *where, int *out, struct err *err)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *list = NULL;
+			    .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
+			*list = NULL;
 	const char *colon = strrchr(where, ':');
 	char host[256];
 	int fd = -1, rc, one = 1;
 	size_t n;
 
 	if (colon == NULL || colon == where || (size_t)(colon - where) >= sizeof(host))
-		return err_field(err, ERR_INVALID, "listen", "%s is neither a path nor host:port",
-		    where);
+		return err_field(
+		    err, ERR_INVALID, "listen", "%s is neither a path nor host:port", where);
 	n = (size_t)(colon - where);
 	if (where[0] == '[' && where[n - 1] == ']' && n > 2)
 		snprintf(host, sizeof(host), "%.*s", (int)n - 2, where + 1);
@@ -92,7 +95,8 @@ static int listen_tcp(const char *where, int *out, struct err *err)
 	return fd >= 0 ? 0 : -1;
 }
 
-/* What the image before this one left: "fd:address". Of use if the address is still the wanted one. */
+/* What the image before this one left: "fd:address". Of use if the address is still the wanted one.
+ */
 static int inherited(const char *where)
 {
 	const char *text = getenv(LISTEN_FD_ENV), *colon;

@@ -1,17 +1,17 @@
 /* multipart/form-data, RFC 7578 over RFC 2046 §5.1.1: a machine fed piece by piece. What is not yet
- * decided (part of a delimiter, an unfinished header block) waits in `hold`; everything else goes on at
- * once, so a body of any size needs no more memory than a piece and a delimiter. */
+ * decided (part of a delimiter, an unfinished header block) waits in `hold`; everything else goes
+ * on at once, so a body of any size needs no more memory than a piece and a delimiter. */
 #include <string.h>
 
 #include "base/limits.h"
 #include "http/conn.h"
 #include "http/form.h"
 
-#define BOUNDARY_MAX 70u		/* RFC 2046 */
-#define HEAD_MAX 4096u			/* one part's headers */
+#define BOUNDARY_MAX 70u /* RFC 2046 */
+#define HEAD_MAX 4096u   /* one part's headers */
 #define PREAMBLE_MAX 4096u
-#define PADDING_MAX 256u		/* white space after a delimiter */
-#define TEXT_MAX LIMIT_BODY_JSON	/* all text fields together: pasted CSV comes this way */
+#define PADDING_MAX 256u         /* white space after a delimiter */
+#define TEXT_MAX LIMIT_BODY_JSON /* all text fields together: pasted CSV comes this way */
 #define HOLD_MAX (256u * 1024u)
 #define PIECE_MAX (64u * 1024u)
 
@@ -20,8 +20,8 @@ enum state { PREAMBLE, DELIMITER, HEAD, BODY, EPILOGUE };
 struct multipart {
 	struct arena *a;
 	const char *tmp_dir;
-	enum state state, resume;	/* resume: where to go on when it was no delimiter */
-	char delimiter[4 + BOUNDARY_MAX + 1];	/* "\r\n--boundary" */
+	enum state state, resume;             /* resume: where to go on when it was no delimiter */
+	char delimiter[4 + BOUNDARY_MAX + 1]; /* "\r\n--boundary" */
 	size_t delimiter_n;
 	struct buf *hold;
 	size_t preamble;
@@ -96,8 +96,8 @@ static bool boundary_is_sane(struct str s)
 	return true;
 }
 
-struct multipart *multipart_new(struct arena *a, struct str content_type, const char *tmp_dir,
-    struct err *err)
+struct multipart *multipart_new(
+    struct arena *a, struct str content_type, const char *tmp_dir, struct err *err)
 {
 	struct str type = media_type(content_type), rest, name, value, boundary = {NULL, 0};
 	struct multipart *m;
@@ -130,7 +130,8 @@ struct multipart *multipart_new(struct arena *a, struct str content_type, const 
 	memcpy(m->delimiter + 4, boundary.p, boundary.n);
 	m->delimiter_n = 4 + boundary.n;
 	m->hold = buf_new(a, HOLD_MAX);
-	/* The first delimiter may open the body, without the line break it otherwise begins with. */
+	/* The first delimiter may open the body, without the line break it otherwise begins with.
+	 */
 	buf_add(m->hold, "\r\n", 2);
 	return m;
 }
@@ -239,8 +240,8 @@ static int end_part(struct multipart *m, struct err *err)
 }
 
 /* ---- the machine --------------------------------------------------------------------------- */
-/* Each step looks at the unread part of hold: 1 = something was done, look again (*used bytes of it are
- * finished); 0 = more input is needed; -1 failed. */
+/* Each step looks at the unread part of hold: 1 = something was done, look again (*used bytes of it
+ * are finished); 0 = more input is needed; -1 failed. */
 
 /* Data up to the next delimiter, in PREAMBLE (dropped) and BODY. */
 static int step_data(struct multipart *m, struct str in, size_t *used, struct err *err)
@@ -257,7 +258,8 @@ static int step_data(struct multipart *m, struct str in, size_t *used, struct er
 	if (m->state == PREAMBLE) {
 		m->preamble += n;
 		if (m->preamble > PREAMBLE_MAX)
-			return err_set(err, ERR_MALFORMED, "the multipart body has no boundary line");
+			return err_set(
+			    err, ERR_MALFORMED, "the multipart body has no boundary line");
 	} else if (n != 0 && part_data(m, (struct str){in.p, n}, err) != 0) {
 		return -1;
 	}
@@ -269,8 +271,8 @@ static int step_data(struct multipart *m, struct str in, size_t *used, struct er
 	return 1;
 }
 
-/* Behind "\r\n--boundary": "--" ends it all, white space and a line break start a part, anything else
- * shows that this was data that happens to begin like a delimiter. */
+/* Behind "\r\n--boundary": "--" ends it all, white space and a line break start a part, anything
+ * else shows that this was data that happens to begin like a delimiter. */
 static int step_delimiter(struct multipart *m, struct str in, size_t *used, struct err *err)
 {
 	size_t i = m->delimiter_n;
@@ -287,8 +289,9 @@ static int step_delimiter(struct multipart *m, struct str in, size_t *used, stru
 			/* One byte on, so that the search does not find it again. */
 			m->state = m->resume;
 			*used = 1;
-			return m->state == PREAMBLE ? 1 :
-			    part_data(m, (struct str){in.p, 1}, err) != 0 ? -1 : 1;
+			return m->state == PREAMBLE                            ? 1
+			       : part_data(m, (struct str){in.p, 1}, err) != 0 ? -1
+									       : 1;
 		}
 		*used = i + 2;
 	} else {

@@ -1,5 +1,5 @@
-/* A master and its children. The master does nothing but wait for signals, so there is nothing in it to
- * fail; it takes them by sigtimedwait and has no handlers. */
+/* A master and its children. The master does nothing but wait for signals, so there is nothing in
+ * it to fail; it takes them by sigtimedwait and has no handlers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,13 +16,13 @@
 #include "http/conn.h"
 
 #define DRAIN_STOP_US (10 * SECOND_US)
-#define DRAIN_RELOAD_US (60 * SECOND_US)	/* exports may be running; the new ones serve already */
+#define DRAIN_RELOAD_US (60 * SECOND_US) /* exports may be running; the new ones serve already */
 #define PREFLIGHT_US (30 * SECOND_US)
-#define EARLY_US (SECOND_US * 3 / 10)		/* a child that ends sooner died "at once" */
-#define EARLY_FREE 3				/* such deaths in a row without a wait */
+#define EARLY_US (SECOND_US * 3 / 10) /* a child that ends sooner died "at once" */
+#define EARLY_FREE 3                  /* such deaths in a row without a wait */
 #define BACKOFF_US (SECOND_US / 10)
 #define BACKOFF_MAX_US (5 * SECOND_US)
-#define OLD_PIDS_ENV "CONNECT_OLD_PIDS"		/* "12,13;14": pids by group */
+#define OLD_PIDS_ENV "CONNECT_OLD_PIDS" /* "12,13;14": pids by group */
 #define PREFLIGHT_ENV "CONNECT_PREFLIGHT"
 
 /* ---- in a child ---------------------------------------------------------------------------- */
@@ -68,12 +68,12 @@ void stop_signals_install(int listen_fd)
 /* ---- the master ---------------------------------------------------------------------------- */
 
 struct child {
-	pid_t pid;		/* 0: not running */
+	pid_t pid; /* 0: not running */
 	size_t group;
 	int index;
-	bool is_old;		/* of the image before a reload: drains, is not replaced */
+	bool is_old; /* of the image before a reload: drains, is not replaced */
 	bool was_told, was_killed;
-	unsigned early;		/* deaths at once, in a row */
+	unsigned early; /* deaths at once, in a row */
 	int64_t started_us, respawn_us;
 };
 
@@ -145,11 +145,13 @@ static void note_death(struct master *m, struct child *c, int status, int64_t no
 
 	c->pid = 0;
 	if (WIFSIGNALED(status) && !c->was_told)
-		log_warn("prefork.killed", LOG_S("group", group_name(m, c)), LOG_I("index", c->index),
-		    LOG_I("signal", WTERMSIG(status)), LOG_I("lived_ms", lived / 1000));
+		log_warn("prefork.killed", LOG_S("group", group_name(m, c)),
+		    LOG_I("index", c->index), LOG_I("signal", WTERMSIG(status)),
+		    LOG_I("lived_ms", lived / 1000));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		log_warn("prefork.exited", LOG_S("group", group_name(m, c)), LOG_I("index", c->index),
-		    LOG_I("status", WEXITSTATUS(status)), LOG_I("lived_ms", lived / 1000));
+		log_warn("prefork.exited", LOG_S("group", group_name(m, c)),
+		    LOG_I("index", c->index), LOG_I("status", WEXITSTATUS(status)),
+		    LOG_I("lived_ms", lived / 1000));
 	c->early = lived < EARLY_US ? c->early + 1 : 0;
 	if (c->early > EARLY_FREE) {
 		wait_us = BACKOFF_US;
@@ -270,8 +272,8 @@ static void set_old_pids_env(const struct master *m)
 	buf_fini(&b);
 }
 
-/* Becomes the new image; the children stay children, since the process stays the same. Comes back only
- * when that fails. The signals stay blocked meanwhile: none is lost. */
+/* Becomes the new image; the children stay children, since the process stays the same. Comes back
+ * only when that fails. The signals stay blocked meanwhile: none is lost. */
 static void reexec(struct master *m)
 {
 	log_info("prefork.reload", LOG_S("program", m->argv[0]));
@@ -279,8 +281,8 @@ static void reexec(struct master *m)
 	set_old_pids_env(m);
 	keep_only_socket(m);
 	execvp(m->argv[0], m->argv);
-	log_error("prefork.reload.exec", LOG_S("program", m->argv[0]),
-	    LOG_S("error", strerror(errno)));
+	log_error(
+	    "prefork.reload.exec", LOG_S("program", m->argv[0]), LOG_S("error", strerror(errno)));
 	unsetenv(LISTEN_FD_ENV);
 	unsetenv(OLD_PIDS_ENV);
 	if (m->listen_fd >= 0)
@@ -382,8 +384,8 @@ static int64_t next_wait_us(const struct master *m, int64_t now)
 static void wait_and_act(struct master *m)
 {
 	int64_t now = clock_mono_us(), wait_us = next_wait_us(m, now);
-	const struct timespec ts = {.tv_sec = (time_t)(wait_us / SECOND_US),
-	    .tv_nsec = (long)(wait_us % SECOND_US * 1000)};
+	const struct timespec ts = {
+	    .tv_sec = (time_t)(wait_us / SECOND_US), .tv_nsec = (long)(wait_us % SECOND_US * 1000)};
 	int sig = sigtimedwait(&m->mask, NULL, &ts);
 
 	now = clock_mono_us();
@@ -428,8 +430,8 @@ static void start_all(struct master *m)
 
 int prefork_run(const struct prefork_group *groups, size_t n, char **argv, int listen_fd)
 {
-	struct master m = {.groups = groups, .ngroups = n, .argv = argv, .listen_fd = listen_fd,
-	    .self = getpid()};
+	struct master m = {
+	    .groups = groups, .ngroups = n, .argv = argv, .listen_fd = listen_fd, .self = getpid()};
 
 	if (getenv(PREFLIGHT_ENV) != NULL)
 		_exit(0);

@@ -26,7 +26,8 @@ static const char *with_fields(struct req *r, const char *detail, const json_t *
 	if (errors == NULL)
 		return detail;
 	b = buf_new(r->a, LIMIT_HEADER_BYTES);
-	json_array_foreach (errors, i, entry) {
+	json_array_foreach(errors, i, entry)
+	{
 		const char *field = json_str(entry, "field"), *text = json_str(entry, "message");
 
 		buf_printf(b, "%s%s: %s", i != 0 ? "; " : "", field != NULL ? field : "",
@@ -78,8 +79,8 @@ static int answer(struct req *r, int status, const char *detail, const json_t *e
 		int rc;
 
 		c->is_in_problem = true;
-		rc = c->hooks->problem_page(r, status, http_reason(status),
-		    with_fields(r, detail, errors));
+		rc = c->hooks->problem_page(
+		    r, status, http_reason(status), with_fields(r, detail, errors));
 		c->is_in_problem = false;
 		if (rc == 0 && buf_ok(r->res.body)) {
 			r->res.status = status;
@@ -140,8 +141,8 @@ int res_error(struct req *r, const struct err *err)
 	json_t *errors = NULL, *entry;
 
 	if (status == 500 || status == 503) {
-		log_error("http.error", LOG_I("status", status), LOG_STR("path", r->path),
-		    LOG_ERR(err));
+		log_error(
+		    "http.error", LOG_I("status", status), LOG_STR("path", r->path), LOG_ERR(err));
 		return answer(r, status,
 		    status == 500 ? "This could not be carried out; the log has the reason under "
 				    "this request id"

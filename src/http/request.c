@@ -9,8 +9,8 @@
 
 const char *http_method_name(enum http_method m)
 {
-	static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
-	    "OPTIONS", "OTHER"};
+	static const char *const names[] = {
+	    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"};
 
 	return names[m];
 }
@@ -108,8 +108,8 @@ struct str media_type(struct str content_type)
 	return str_trim(content_type);
 }
 
-/* Without a route (404, 405, a head that could not be read) the address decides: whatever lies beside
- * the sign-in page is for people. */
+/* Without a route (404, 405, a head that could not be read) the address decides: whatever lies
+ * beside the sign-in page is for people. */
 bool req_wants_page(const struct req *r)
 {
 	const struct http_conn *c = r->conn;
@@ -126,7 +126,7 @@ bool req_wants_page(const struct req *r)
 	end = strchr(sign_in + 1, '/');
 	n = end != NULL ? (size_t)(end - sign_in) : strlen(sign_in);
 	return r->path.n >= n && memcmp(r->path.p, sign_in, n) == 0 &&
-	    (r->path.n == n || r->path.p[n] == '/');
+	       (r->path.n == n || r->path.p[n] == '/');
 }
 
 void req_invalid(struct req *r, const char *field, const char *fmt, ...)

@@ -148,7 +148,8 @@ void res_head(struct req *r, struct buf *out, int64_t length)
 	add_line(out, "X-Request-Id", r->id);
 	if (!res_has_header(r, "X-Content-Type-Options"))
 		buf_str(out, "X-Content-Type-Options: nosniff\r\n");
-	/* What one account may see must not be kept for the next person at that browser or proxy. */
+	/* What one account may see must not be kept for the next person at that browser or proxy.
+	 */
 	if (r->actor.kind != ACTOR_NONE && !res_has_header(r, "Cache-Control"))
 		buf_str(out, "Cache-Control: no-store\r\n");
 	buf_add(out, r->res.headers->p, r->res.headers->len);
@@ -167,8 +168,8 @@ static void begin(struct req *r, int status, const char *content_type)
 
 static int too_large(struct req *r)
 {
-	log_error("http.answer.too_large", LOG_STR("path", r->path),
-	    LOG_I("max", r->res.body->max));
+	log_error(
+	    "http.answer.too_large", LOG_STR("path", r->path), LOG_I("max", r->res.body->max));
 	return res_problem(r, 500, "The answer would be too large");
 }
 
@@ -220,8 +221,8 @@ static void add_etag(struct req *r)
 
 	if (res_has_header(r, "ETag"))
 		return;
-	tag = arena_printf(r->a, "W/\"%zx-%016llx\"", b->len,
-	    (unsigned long long)str_hash(b->p, b->len));
+	tag = arena_printf(
+	    r->a, "W/\"%zx-%016llx\"", b->len, (unsigned long long)str_hash(b->p, b->len));
 	res_header(r, "ETag", tag);
 	if (wanted.n != 0 && none_match_has(wanted, str_from(tag))) {
 		r->res.status = 304;
@@ -286,12 +287,12 @@ static bool is_secure(const struct req *r)
 {
 	const struct config *cfg = r->app != NULL ? r->app->config : NULL;
 
-	return str_is(r->scheme, "https") ||
-	    (cfg != NULL && cfg->base_url != NULL && str_starts(str_from(cfg->base_url), "https://"));
+	return str_is(r->scheme, "https") || (cfg != NULL && cfg->base_url != NULL &&
+						 str_starts(str_from(cfg->base_url), "https://"));
 }
 
-void res_cookie(struct req *r, const char *name, const char *value, int64_t max_age_s,
-    bool http_only)
+void res_cookie(
+    struct req *r, const char *name, const char *value, int64_t max_age_s, bool http_only)
 {
 	struct buf *b = r->res.headers;
 	const char *p;

@@ -1,5 +1,5 @@
-/* Which route an address means. A tree with a level per segment: a fixed name goes before a parameter,
- * and the search comes back to the parameter where the fixed name leads nowhere. */
+/* Which route an address means. A tree with a level per segment: a fixed name goes before a
+ * parameter, and the search comes back to the parameter where the fixed name leads nowhere. */
 #include "http/router.h"
 
 #include <stdlib.h>
@@ -13,12 +13,12 @@
 
 struct leaf {
 	const struct route *route;
-	struct route_match template;	/* names and places of its parameters */
+	struct route_match template; /* names and places of its parameters */
 };
 
 struct node {
 	struct str name;
-	struct node **kids;	/* fixed names, ordered by length, then bytes */
+	struct node **kids; /* fixed names, ordered by length, then bytes */
 	size_t nkids;
 	struct node *param;
 	struct leaf *leaves[METHODS];
@@ -78,7 +78,7 @@ static struct node *kid_make(struct arena *a, struct node *node, struct str name
 	memcpy(grown + i + 1, node->kids + i, (node->nkids - i) * sizeof(*grown));
 	grown[i] = arena_zalloc(a, sizeof(struct node));
 	grown[i]->name = name;
-	grown[i]->kids = grown;	/* never read while nkids is 0, and never NULL */
+	grown[i]->kids = grown; /* never read while nkids is 0, and never NULL */
 	node->kids = grown;
 	node->nkids++;
 	return grown[i];
@@ -135,15 +135,15 @@ static int add_route(struct arena *a, struct router *rt, const struct route *t, 
 		struct route_match *m = &leaf->template;
 
 		if (segment.n == 0 || ++n > SEGMENTS_MAX)
-			return err_set(err, ERR_INTERNAL, "route %s: empty or too many segments",
-			    t->pattern);
+			return err_set(
+			    err, ERR_INTERNAL, "route %s: empty or too many segments", t->pattern);
 		if (segment.p[0] != ':') {
 			node = kid_make(a, node, segment);
 			continue;
 		}
 		if (segment.n == 1 || m->nparams == ROUTE_PARAMS_MAX)
-			return err_set(err, ERR_INTERNAL, "route %s: nameless or too many parameters",
-			    t->pattern);
+			return err_set(err, ERR_INTERNAL,
+			    "route %s: nameless or too many parameters", t->pattern);
 		m->params[m->nparams].name = (struct str){segment.p + 1, segment.n - 1};
 		m->params[m->nparams++].segment = n - 1;
 		if (node->param == NULL) {
@@ -189,7 +189,7 @@ struct search {
 	struct str segments[SEGMENTS_MAX];
 	size_t n;
 	enum http_method method;
-	unsigned allowed;	/* bits of the methods that addresses of this shape have */
+	unsigned allowed; /* bits of the methods that addresses of this shape have */
 	const struct leaf *found;
 };
 
@@ -198,8 +198,8 @@ static bool has_percent(struct str s)
 	return s.n != 0 && memchr(s.p, '%', s.n) != NULL;
 }
 
-/* Cuts and decodes. False for what no route can mean: empty segments (a slash at the end or two in a
- * row), "." and "..", broken escapes, NUL, bytes that are not UTF-8. */
+/* Cuts and decodes. False for what no route can mean: empty segments (a slash at the end or two in
+ * a row), "." and "..", broken escapes, NUL, bytes that are not UTF-8. */
 static bool cut(struct arena *a, struct str path, struct search *s)
 {
 	struct str rest, part;
@@ -266,8 +266,8 @@ int router_match(const struct router *rt, struct req *r, const char **allow)
 		const struct route_match *m = &s.found->template;
 
 		r->route = m->route;
-		r->params.v = m->nparams != 0 ? arena_alloc(r->a, m->nparams * sizeof(*r->params.v))
-					      : NULL;
+		r->params.v =
+		    m->nparams != 0 ? arena_alloc(r->a, m->nparams * sizeof(*r->params.v)) : NULL;
 		r->params.n = m->nparams;
 		for (i = 0; i < m->nparams; i++) {
 			r->params.v[i].name = m->params[i].name;
@@ -281,7 +281,8 @@ int router_match(const struct router *rt, struct req *r, const char **allow)
 	for (i = 0; i < METHODS; i++) {
 		if ((s.allowed >> i & 1u) == 0)
 			continue;
-		buf_printf(b, "%s%s", b->len != 0 ? ", " : "", http_method_name((enum http_method)i));
+		buf_printf(
+		    b, "%s%s", b->len != 0 ? ", " : "", http_method_name((enum http_method)i));
 		if (i == HTTP_GET)
 			buf_str(b, ", HEAD");
 	}

@@ -10,7 +10,7 @@ struct route_match {
 	const struct route *route;
 	struct {
 		struct str name;
-		size_t segment;	/* its place in the path, from 0 */
+		size_t segment; /* its place in the path, from 0 */
 	} params[ROUTE_PARAMS_MAX];
 	size_t nparams;
 };

@@ -1,4 +1,5 @@
-/* Bytes that come in: small ones stay in memory, large ones go to a file that nobody else can read. */
+/* Bytes that come in: small ones stay in memory, large ones go to a file that nobody else can read.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static int spill(struct upload *u, struct err *err)
 {
 	char *path = arena_printf(u->a, "%s/upload-XXXXXX", u->tmp_dir);
 
-	u->fd = mkostemp(path, O_CLOEXEC);	/* mode 0600 */
+	u->fd = mkostemp(path, O_CLOEXEC); /* mode 0600 */
 	if (u->fd < 0 && errno == ENOENT && mkdir(u->tmp_dir, 0700) == 0) {
 		path = arena_printf(u->a, "%s/upload-XXXXXX", u->tmp_dir);
 		u->fd = mkostemp(path, O_CLOEXEC);
