@@ -4,11 +4,10 @@
 #include "crm/crm-internal.h"
 #include "net/http-client.h"
 
-#define WAIT_MS 25000	/* how long a push by hand is waited for */
+#define WAIT_MS 25000 /* how long a push by hand is waited for */
 #define WAIT_STEP_MS 20
 
-int
-crm_api_lead_get(struct req *r)
+int crm_api_lead_get(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
@@ -20,8 +19,8 @@ crm_api_lead_get(struct req *r)
 	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
-	if (found == -1 || crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id,
-			       &destinations, &err) == -1)
+	if (found == -1 || crm_lead_destinations(
+			       r->app, r->a, &r->actor.account_id, &id, &destinations, &err) == -1)
 		return res_error(r, &err);
 	json_set(lead, "destinations", json_incref(destinations));
 	return res_json(r, 200, json_incref(lead));
@@ -30,8 +29,7 @@ crm_api_lead_get(struct req *r)
 /* ---- push one ---------------------------------------------------------------------------- */
 
 /* Is this destination's push, queued at since_us, over for now? */
-static bool
-is_settled(const json_t *d, int64_t since_us)
+static bool is_settled(const json_t *d, int64_t since_us)
 {
 	const char *status = json_str(d, "status"), *at = json_str(d, "updatedAt");
 	int64_t updated_us = 0;
@@ -43,8 +41,7 @@ is_settled(const json_t *d, int64_t since_us)
 	return at != NULL && clock_parse_iso(str_from(at), &updated_us) && updated_us >= since_us;
 }
 
-static bool
-are_settled(const json_t *destinations, int64_t since_us)
+static bool are_settled(const json_t *destinations, int64_t since_us)
 {
 	for (size_t i = 0; i < json_array_size(destinations); i++)
 		if (!is_settled(json_array_get(destinations, i), since_us))
@@ -53,15 +50,14 @@ are_settled(const json_t *destinations, int64_t since_us)
 }
 
 /* The job makes the attempts and the waits between them; here their end is waited for. */
-static int
-wait_for_pushes(struct req *r, const struct uuid *lead_id, int64_t since_us, json_t **destinations,
-    struct err *err)
+static int wait_for_pushes(struct req *r, const struct uuid *lead_id, int64_t since_us,
+    json_t **destinations, struct err *err)
 {
 	int64_t until = clock_mono_us() + WAIT_MS * INT64_C(1000);
 
 	for (;;) {
-		if (crm_lead_destinations(r->app, r->a, &r->actor.account_id, lead_id, destinations,
-			err) == -1)
+		if (crm_lead_destinations(
+			r->app, r->a, &r->actor.account_id, lead_id, destinations, err) == -1)
 			return -1;
 		if (are_settled(*destinations, since_us) || clock_mono_us() > until)
 			return 0;
@@ -70,8 +66,7 @@ wait_for_pushes(struct req *r, const struct uuid *lead_id, int64_t since_us, jso
 }
 
 /* Those that had the lead before are skipped: it is not sent twice. */
-static json_t *
-push_answer(const json_t *before, const json_t *after)
+static json_t *push_answer(const json_t *before, const json_t *after)
 {
 	json_t *o = json_object(), *results = json_array();
 	bool is_success = false;
@@ -104,8 +99,7 @@ push_answer(const json_t *before, const json_t *after)
 	return o;
 }
 
-int
-crm_api_push_lead(struct req *r)
+int crm_api_push_lead(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
@@ -136,20 +130,17 @@ struct queueing_all {
 	struct job job;
 };
 
-static int
-queue_all_body(struct db *db, void *arg, struct err *err)
+static int queue_all_body(struct db *db, void *arg, struct err *err)
 {
 	struct queueing_all *q = arg;
 
 	return job_insert(db, &q->job, 1, err);
 }
 
-int
-crm_api_push_all(struct req *r)
+int crm_api_push_all(struct req *r)
 {
-	struct queueing_all q = {.job = {.account_id = r->actor.account_id,
-				     .kind = "crm.push_all",
-				     .id = uuid_new()}};
+	struct queueing_all q = {
+	    .job = {.account_id = r->actor.account_id, .kind = "crm.push_all", .id = uuid_new()}};
 	static const char *const keys[] = {"limit", "connectionId", NULL};
 	struct err err = ERR_INIT;
 	int64_t pending;
@@ -168,8 +159,7 @@ crm_api_push_all(struct req *r)
 
 /* ---- test, deliveries -------------------------------------------------------------------- */
 
-int
-crm_api_test(struct req *r)
+int crm_api_test(struct req *r)
 {
 	struct uuid id;
 	struct connection *c;
@@ -186,8 +176,7 @@ crm_api_test(struct req *r)
 	return res_json(r, 200, json_incref(connection_test(r->app, r->a, c)));
 }
 
-static bool
-query_uuid(struct req *r, const char *name, struct uuid *out)
+static bool query_uuid(struct req *r, const char *name, struct uuid *out)
 {
 	struct str s = req_query(r, name);
 
@@ -197,8 +186,7 @@ query_uuid(struct req *r, const char *name, struct uuid *out)
 	return false;
 }
 
-int
-crm_api_deliveries(struct req *r)
+int crm_api_deliveries(struct req *r)
 {
 	struct delivery_filter f = {.account_id = r->actor.account_id};
 	struct page_query pq;
@@ -215,9 +203,8 @@ crm_api_deliveries(struct req *r)
 	query_uuid(r, "leadId", &f.lead_id);
 	if (!req_page_query(r, &pq))
 		return res_invalid(r);
-	scope = arena_printf(r->a, "deliveries %s %.*s %s %s",
-	    uuid_dup(r->a, r->actor.account_id), (int)status.n, status.p,
-	    uuid_dup(r->a, f.connection_id), uuid_dup(r->a, f.lead_id));
+	scope = arena_printf(r->a, "deliveries %s %.*s %s %s", uuid_dup(r->a, r->actor.account_id),
+	    (int)status.n, status.p, uuid_dup(r->a, f.connection_id), uuid_dup(r->a, f.lead_id));
 	if (pq.cursor.n > 0 && !cursor_read(r, scope, pq.cursor, &ignored, &f.before_id))
 		req_invalid(r, "cursor", "is not a cursor of this list");
 	if (req_has_invalid(r))
@@ -228,9 +215,10 @@ crm_api_deliveries(struct req *r)
 		return res_error(r, &err);
 	if (has_more)
 		next = cursor_make(r, scope, 1, last);
-	return res_json(r, 200, page_envelope(&pq, json_incref(rows),
-	    f.offset + (int64_t)json_array_size(rows) + has_more,
-	    !has_more && pq.cursor.n == 0, next));
+	return res_json(r, 200,
+	    page_envelope(&pq, json_incref(rows),
+		f.offset + (int64_t)json_array_size(rows) + has_more, !has_more && pq.cursor.n == 0,
+		next));
 }
 
 struct retrying {
@@ -239,8 +227,7 @@ struct retrying {
 	int found;
 };
 
-static int
-retry_body(struct db *db, void *arg, struct err *err)
+static int retry_body(struct db *db, void *arg, struct err *err)
 {
 	struct retrying *t = arg;
 
@@ -248,8 +235,7 @@ retry_body(struct db *db, void *arg, struct err *err)
 	return t->found == -1 ? -1 : 0;
 }
 
-int
-crm_api_delivery_retry(struct req *r)
+int crm_api_delivery_retry(struct req *r)
 {
 	struct retrying t = {.r = r};
 	struct err err = ERR_INIT;

@@ -3,17 +3,17 @@
 #define CRM_CRM_INTERNAL_H
 #include "crm/crm.h"
 
-/* Ledger status: pending (not tried to the end), success, failed (next_us says when it is tried again, 0 never by
- * itself), dead (given up), skipped (its destination was disabled or removed). */
+/* Ledger status: pending (not tried to the end), success, failed (next_us says when it is tried
+ * again, 0 never by itself), dead (given up), skipped (its destination was disabled or removed). */
 struct delivery {
 	struct uuid id, account_id, lead_id, connection_id;
 	const char *status;
 	int attempts, rounds;
 	int64_t next_us, updated_us;
-	const char *error;		/* of the last attempt, or NULL */
+	const char *error; /* of the last attempt, or NULL */
 	int http_status;
 	const char *external_id;
-	json_t *lead;			/* normalized */
+	json_t *lead; /* normalized */
 };
 struct attempt {
 	int number, http_status;
@@ -24,22 +24,24 @@ struct attempt {
 /* 1, 0, -1. */
 int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct delivery *out, struct err *err);
-/* Within a transaction: writes status, counters, next_us, error, external id and the attempt (may be NULL), then the
- * lead's own status. */
+/* Within a transaction: writes status, counters, next_us, error, external id and the attempt (may
+ * be NULL), then the lead's own status. */
 int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
     const struct attempt *attempt, struct err *err);
-/* Within a transaction: a ledger row of the lead for each destination that has none, and a push job for each row that is not
- * a success. *n counts the jobs. parent: the running job whose runner shall go on with them, or NULL. */
+/* Within a transaction: a ledger row of the lead for each destination that has none, and a push job
+ * for each row that is not a success. *n counts the jobs. parent: the running job whose runner
+ * shall go on with them, or NULL. */
 int deliveries_queue(struct app *app, struct arena *a, struct job *parent,
     const struct uuid *account_id, const struct uuid *lead_id, size_t *n, struct err *err);
-/* Within a transaction: pushes this one again now; 1, 0 when there is none (or it is a success), -1. */
+/* Within a transaction: pushes this one again now; 1, 0 when there is none (or it is a success),
+ * -1. */
 int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct err *err);
 /* Leads that no destination has taken, oldest first, after `after`: at most 200 ids. */
 int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *after, struct uuid **ids, size_t *n, struct err *err);
-int deliveries_count_waiting(struct db *db, const struct uuid *account_id, int64_t *n,
-    struct err *err);
+int deliveries_count_waiting(
+    struct db *db, const struct uuid *account_id, int64_t *n, struct err *err);
 
 struct delivery_filter {
 	struct uuid account_id, connection_id, lead_id;
@@ -50,6 +52,6 @@ struct delivery_filter {
 int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f, json_t **rows,
     bool *has_more, struct uuid *last, struct err *err);
 /* The stored mapping of a destination, or NULL. */
-int mapping_load(struct db *db, struct arena *a, const struct connection *c, json_t **out,
-    struct err *err);
+int mapping_load(
+    struct db *db, struct arena *a, const struct connection *c, json_t **out, struct err *err);
 #endif

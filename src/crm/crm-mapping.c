@@ -12,9 +12,8 @@ static const struct {
 } defaults[] = {{"email", "email"}, {"firstName", "first_name"}, {"lastName", "last_name"},
     {"fullName", "full_name"}, {"phoneNumber", "phone"}, {"company", "company"}};
 
-int
-mapping_load(struct db *db, struct arena *a, const struct connection *c, json_t **out,
-    struct err *err)
+int mapping_load(
+    struct db *db, struct arena *a, const struct connection *c, json_t **out, struct err *err)
 {
 	struct db_rows rows;
 	int found = db_row(db, a, &mapping_by_connection,
@@ -32,8 +31,7 @@ mapping_load(struct db *db, struct arena *a, const struct connection *c, json_t 
 static json_t *fill(struct arena *a, const json_t *template, const json_t *lead);
 
 /* The whole text is one {{path}}: the value itself, with its type; a missing one is null. */
-static json_t *
-fill_whole(struct arena *a, struct str path, const json_t *lead)
+static json_t *fill_whole(struct arena *a, struct str path, const json_t *lead)
 {
 	struct str t = str_trim(path);
 	json_t *v = path_lookup(a, lead, arena_strndup(a, t.p, t.n));
@@ -41,8 +39,7 @@ fill_whole(struct arena *a, struct str path, const json_t *lead)
 	return v == NULL ? json_null() : json_deep_copy(v);
 }
 
-static json_t *
-fill_text(struct arena *a, struct str text, const json_t *lead)
+static json_t *fill_text(struct arena *a, struct str text, const json_t *lead)
 {
 	struct buf *out = buf_new(a, LIMIT_RECORD_BYTES);
 
@@ -64,8 +61,8 @@ fill_text(struct arena *a, struct str text, const json_t *lead)
 			buf_add(out, text.p, text.n);
 			break;
 		}
-		v = json_own(a,
-		    fill_whole(a, (struct str){text.p + 2, (size_t)(close - text.p) - 2}, lead));
+		v = json_own(
+		    a, fill_whole(a, (struct str){text.p + 2, (size_t)(close - text.p) - 2}, lead));
 		s = json_scalar_text(a, v);
 		buf_str(out, s == NULL ? "" : s);
 		text = (struct str){close + 2, text.n - (size_t)(close - text.p) - 2};
@@ -73,20 +70,18 @@ fill_text(struct arena *a, struct str text, const json_t *lead)
 	return json_stringn(out->p, out->len);
 }
 
-static json_t *
-fill_object(struct arena *a, const json_t *template, const json_t *lead)
+static json_t *fill_object(struct arena *a, const json_t *template, const json_t *lead)
 {
 	json_t *out = json_object(), *v;
 	const char *key;
 
-	json_object_foreach((json_t *)(uintptr_t)template, key, v)
-		json_set(out, key, fill(a, v, lead));
+	json_object_foreach((json_t *)(uintptr_t) template, key, v)
+	    json_set(out, key, fill(a, v, lead));
 	return out;
 }
 
 /* A template's strings with their {{path}} placeholders replaced from the lead; a new value. */
-static json_t *
-fill(struct arena *a, const json_t *template, const json_t *lead)
+static json_t *fill(struct arena *a, const json_t *template, const json_t *lead)
 {
 	json_t *out;
 
@@ -105,8 +100,7 @@ fill(struct arena *a, const json_t *template, const json_t *lead)
 
 /* ---- mapping ----------------------------------------------------------------------------- */
 
-static json_t *
-map_by_default(const json_t *lead)
+static json_t *map_by_default(const json_t *lead)
 {
 	json_t *out = json_object();
 
@@ -119,8 +113,8 @@ map_by_default(const json_t *lead)
 	return out;
 }
 
-static int
-map_by_rule(struct arena *a, const json_t *rule, const json_t *lead, json_t *out, struct err *err)
+static int map_by_rule(
+    struct arena *a, const json_t *rule, const json_t *lead, json_t *out, struct err *err)
 {
 	const char *to = json_str(rule, "to"), *from = json_str(rule, "from");
 	json_t *v = json_object_get(rule, "const");
@@ -139,9 +133,8 @@ map_by_rule(struct arena *a, const json_t *rule, const json_t *lead, json_t *out
 	return path_set(path, out, json_deep_copy(v), err);
 }
 
-json_t *
-crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping, const json_t *lead,
-    struct err *err)
+json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping,
+    const json_t *lead, struct err *err)
 {
 	const json_t *template = json_object_get(c->settings, "bodyTemplate");
 	const json_t *rules = json_object_get(mapping, "rules");

@@ -6,7 +6,8 @@
 #include "job/retry.h"
 #include "net/http-client.h"
 
-/* When the attempts of one round are used up: minutes until the next round; after the last one the push is dead. */
+/* When the attempts of one round are used up: minutes until the next round; after the last one the
+ * push is dead. */
 static const int64_t rounds_minutes[] = {5, 30, 120, 300, 600, 840, 1200, 1440};
 #define ROUNDS (int)(sizeof(rounds_minutes) / sizeof(rounds_minutes[0]))
 
@@ -16,13 +17,12 @@ struct pushing {
 	struct connection *to;
 	struct attempt attempt;
 	bool has_attempt;
-	int64_t again_us;	/* 0: the job is over */
+	int64_t again_us; /* 0: the job is over */
 };
 
 /* ---- outcome ----------------------------------------------------------------------------- */
 
-static int
-store_body(struct db *db, void *arg, struct err *err)
+static int store_body(struct db *db, void *arg, struct err *err)
 {
 	struct pushing *p = arg;
 
@@ -33,8 +33,7 @@ store_body(struct db *db, void *arg, struct err *err)
 	return job_finish(db, p->job, err);
 }
 
-static int
-end_as(struct pushing *p, const char *status, const char *error, struct err *err)
+static int end_as(struct pushing *p, const char *status, const char *error, struct err *err)
 {
 	p->d.status = status;
 	p->d.error = error;
@@ -42,8 +41,7 @@ end_as(struct pushing *p, const char *status, const char *error, struct err *err
 	return db_transaction(p->job->app->db, store_body, p, err);
 }
 
-static int
-end_round(struct pushing *p, const char *error, struct err *err)
+static int end_round(struct pushing *p, const char *error, struct err *err)
 {
 	p->d.rounds++;
 	if (p->d.rounds > ROUNDS) {
@@ -57,16 +55,14 @@ end_round(struct pushing *p, const char *error, struct err *err)
 
 /* ---- attempts ---------------------------------------------------------------------------- */
 
-static int
-attempt_body(struct db *db, void *arg, struct err *err)
+static int attempt_body(struct db *db, void *arg, struct err *err)
 {
 	struct pushing *p = arg;
 
 	return delivery_store(db, p->job->a, &p->d, &p->attempt, err);
 }
 
-static json_t *
-push_inputs(struct pushing *p, struct err *err)
+static json_t *push_inputs(struct pushing *p, struct err *err)
 {
 	struct arena *a = p->job->a;
 	json_t *inputs, *mapping, *body;
@@ -84,8 +80,7 @@ push_inputs(struct pushing *p, struct err *err)
 }
 
 /* One call; what came of it is in res and in p->attempt. */
-static int
-try_once(struct pushing *p, struct call_result *res, struct err *err)
+static int try_once(struct pushing *p, struct call_result *res, struct err *err)
 {
 	json_t *inputs = push_inputs(p, err);
 	int64_t started = clock_mono_us();
@@ -94,8 +89,8 @@ try_once(struct pushing *p, struct call_result *res, struct err *err)
 		return -1;
 	p->d.attempts++;
 	p->attempt = (struct attempt){.number = p->d.attempts, .at_us = clock_now_us()};
-	if (provider_action(p->job->app, p->job->a, p->to->provider, p->to, "push", inputs, res,
-		err) == -1)
+	if (provider_action(
+		p->job->app, p->job->a, p->to->provider, p->to, "push", inputs, res, err) == -1)
 		return -1;
 	p->has_attempt = true;
 	p->attempt.duration_us = clock_mono_us() - started;
@@ -104,8 +99,7 @@ try_once(struct pushing *p, struct call_result *res, struct err *err)
 	return 0;
 }
 
-static void
-note_use(struct pushing *p, const struct call_result *res)
+static void note_use(struct pushing *p, const struct call_result *res)
 {
 	struct err err = ERR_INIT;
 
@@ -114,14 +108,12 @@ note_use(struct pushing *p, const struct call_result *res)
 		log_warn("connection.note", LOG_ERR(&err));
 }
 
-static bool
-is_worth_another(const struct config *cfg, enum call_class class, int tries)
+static bool is_worth_another(const struct config *cfg, enum call_class class, int tries)
 {
 	return (class == CALL_RETRY || class == CALL_RATE_LIMITED) && tries < cfg->push_attempts;
 }
 
-static int
-push(struct pushing *p, struct err *err)
+static int push(struct pushing *p, struct err *err)
 {
 	const struct config *cfg = p->job->app->config;
 	struct call_result res = {0};
@@ -131,12 +123,13 @@ push(struct pushing *p, struct err *err)
 			return -1;
 		if (!is_worth_another(cfg, res.class, tries))
 			break;
-		/* A failed attempt is on record before the wait: the wait may outlive this process. */
+		/* A failed attempt is on record before the wait: the wait may outlive this process.
+		 */
 		if (db_transaction(p->job->app->db, attempt_body, p, err) == -1)
 			return -1;
-		http_client_sleep(p->job->app->http,
-		    retry_wait_ms(tries, cfg->push_backoff_ms, cfg->push_backoff_max_ms,
-			res.retry_after_ms));
+		http_client_sleep(
+		    p->job->app->http, retry_wait_ms(tries, cfg->push_backoff_ms,
+					   cfg->push_backoff_max_ms, res.retry_after_ms));
 	}
 	note_use(p, &res);
 	switch (res.class) {
@@ -153,9 +146,9 @@ push(struct pushing *p, struct err *err)
 	return end_round(p, res.error, err);
 }
 
-/* What the lead or its mapping lacks is no fault of the destination: on record, and not tried again by itself. */
-static int
-push_or_explain(struct pushing *p, struct err *err)
+/* What the lead or its mapping lacks is no fault of the destination: on record, and not tried again
+ * by itself. */
+static int push_or_explain(struct pushing *p, struct err *err)
 {
 	struct err why = ERR_INIT;
 
@@ -166,8 +159,7 @@ push_or_explain(struct pushing *p, struct err *err)
 	return err_set(err, why.code, "%s", why.msg);
 }
 
-int
-crm_job_push(struct job *j, struct err *err)
+int crm_job_push(struct job *j, struct err *err)
 {
 	struct pushing p = {.job = j};
 	int found = delivery_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.d, err);
@@ -186,8 +178,7 @@ crm_job_push(struct job *j, struct err *err)
 
 /* ---- hand-over from the lead pipeline ---------------------------------------------------- */
 
-int
-crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *err)
+int crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *err)
 {
 	size_t n;
 
@@ -201,8 +192,7 @@ struct queueing {
 	size_t n;
 };
 
-static int
-queue_body(struct db *db, void *arg, struct err *err)
+static int queue_body(struct db *db, void *arg, struct err *err)
 {
 	struct queueing *q = arg;
 
@@ -210,8 +200,7 @@ queue_body(struct db *db, void *arg, struct err *err)
 	return deliveries_queue(q->app, q->a, NULL, q->account_id, q->lead_id, &q->n, err);
 }
 
-int
-crm_queue_lead(struct app *app, struct arena *a, const struct uuid *account_id,
+int crm_queue_lead(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, size_t *n, struct err *err)
 {
 	struct queueing q = {app, a, account_id, lead_id, 0};
@@ -229,8 +218,7 @@ struct push_all {
 };
 
 /* One page of leads in one transaction, which also moves the job's cursor. */
-static int
-push_all_body(struct db *db, void *arg, struct err *err)
+static int push_all_body(struct db *db, void *arg, struct err *err)
 {
 	struct push_all *p = arg;
 	struct job *j = p->job;
@@ -240,7 +228,8 @@ push_all_body(struct db *db, void *arg, struct err *err)
 	if (deliveries_waiting_leads(db, j->a, &j->account_id, &p->after, &ids, &n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (deliveries_queue(j->app, j->a, NULL, &j->account_id, &ids[i], &queued, err) == -1)
+		if (deliveries_queue(j->app, j->a, NULL, &j->account_id, &ids[i], &queued, err) ==
+		    -1)
 			return -1;
 	if (n == 0)
 		return job_finish(db, j, err);
@@ -248,8 +237,7 @@ push_all_body(struct db *db, void *arg, struct err *err)
 	    str_from(arena_printf(j->a, "{\"after\":\"%s\"}", uuid_dup(j->a, ids[n - 1]))), err);
 }
 
-int
-crm_job_push_all(struct job *j, struct err *err)
+int crm_job_push_all(struct job *j, struct err *err)
 {
 	struct push_all p = {.job = j};
 	json_t *args = json_parse(j->a, j->args.p == NULL ? STR("{}") : j->args, err);

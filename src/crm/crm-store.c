@@ -31,15 +31,16 @@ DB_STMT(attempts_of_lead,
     " LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id"
     " WHERE d.account_id = ? AND d.lead_id = ? ORDER BY a.id LIMIT 500");
 #define DESTINATION_COLUMNS                                                                        \
-	"SELECT d.lead_id, d.id, d.connection_id, c.name, d.status, d.attempts, d.last_error,"       \
-	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at FROM lead_deliveries d" \
+	"SELECT d.lead_id, d.id, d.connection_id, c.name, d.status, d.attempts, d.last_error,"     \
+	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at FROM "                \
+	"lead_deliveries d"                                                                        \
 	" LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id "
-DB_STMT_ROWS(destinations_of_leads,
-    DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.lead_id IN (", "?", ") ORDER BY d.id");
+DB_STMT_ROWS(destinations_of_leads, DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.lead_id IN (",
+    "?", ") ORDER BY d.id");
 DB_STMT(delivery_page,
     DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.id < ? AND (? IS NULL OR d.status = ?)"
-    " AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
-    " ORDER BY d.id DESC LIMIT ? OFFSET ?");
+			" AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
+			" ORDER BY d.id DESC LIMIT ? OFFSET ?");
 DB_STMT(leads_waiting,
     "SELECT id FROM leads WHERE account_id = ? AND stage = 'ready'"
     " AND sync_status IN ('none','pending','failed','dead') AND id > ? ORDER BY id LIMIT 200");
@@ -47,13 +48,12 @@ DB_STMT(leads_waiting_count,
     "SELECT COUNT(*) FROM (SELECT 1 FROM leads WHERE account_id = ? AND stage = 'ready'"
     " AND sync_status IN ('none','pending','failed','dead') LIMIT 100000) w");
 
-int
-delivery_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
-    struct delivery *out, struct err *err)
+int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct delivery *out, struct err *err)
 {
 	struct db_rows rows;
-	int found = db_row(db, a, &delivery_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows,
-	    err);
+	int found =
+	    db_row(db, a, &delivery_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
 
 	if (found != 1)
 		return found;
@@ -72,9 +72,9 @@ delivery_load(struct db *db, struct arena *a, const struct uuid *account_id, con
 	return out->lead == NULL ? -1 : 1;
 }
 
-/* A push is a success when at least one destination took it; the rest is the best that can still be hoped for. */
-static int
-update_lead_status(struct db *db, struct arena *a, const struct uuid *account_id,
+/* A push is a success when at least one destination took it; the rest is the best that can still be
+ * hoped for. */
+static int update_lead_status(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, struct err *err)
 {
 	static const char *const by_hope[] = {"success", "pending", "failed", "dead", "skipped"};
@@ -91,20 +91,18 @@ update_lead_status(struct db *db, struct arena *a, const struct uuid *account_id
 	return lead_set_sync_status(db, account_id, lead_id, by_hope[best], err);
 }
 
-static struct str
-cut(const char *s, size_t most)
+static struct str cut(const char *s, size_t most)
 {
 	struct str t = str_from(s);
 
 	if (t.n > most)
 		t.n = most;
-	while (t.n > 0 && !utf8_is_valid(t))	/* not within a character */
+	while (t.n > 0 && !utf8_is_valid(t)) /* not within a character */
 		t.n--;
 	return t;
 }
 
-int
-delivery_store(struct db *db, struct arena *a, const struct delivery *d,
+int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
     const struct attempt *attempt, struct err *err)
 {
 	int64_t now = clock_now_us();
@@ -133,8 +131,7 @@ delivery_store(struct db *db, struct arena *a, const struct delivery *d,
 /* ---- queueing ---------------------------------------------------------------------------- */
 
 /* A delivery has one job, which has its id. */
-static struct job
-push_job(const struct uuid *account_id, const struct uuid *delivery_id)
+static struct job push_job(const struct uuid *account_id, const struct uuid *delivery_id)
 {
 	return (struct job){.id = *delivery_id,
 	    .account_id = *account_id,
@@ -142,8 +139,7 @@ push_job(const struct uuid *account_id, const struct uuid *delivery_id)
 	    .subject_id = *delivery_id};
 }
 
-static int
-insert_missing(struct db *db, const struct uuid *account_id, const struct uuid *lead_id,
+static int insert_missing(struct db *db, const struct uuid *account_id, const struct uuid *lead_id,
     struct connection **cs, size_t n, uint64_t *inserted, struct uuid *ids, struct err *err)
 {
 	struct db_val v[LIMIT_DB_BATCH * 6];
@@ -160,9 +156,8 @@ insert_missing(struct db *db, const struct uuid *account_id, const struct uuid *
 }
 
 /* Pushes again what stands in the ledger and is no success. */
-static int
-requeue(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *lead_id,
-    struct connection **cs, size_t ncs, size_t *n, struct err *err)
+static int requeue(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, struct connection **cs, size_t ncs, size_t *n, struct err *err)
 {
 	struct db_rows rows;
 
@@ -188,8 +183,7 @@ requeue(struct db *db, struct arena *a, const struct uuid *account_id, const str
 	return update_lead_status(db, a, account_id, lead_id, err);
 }
 
-int
-deliveries_queue(struct app *app, struct arena *a, struct job *parent,
+int deliveries_queue(struct app *app, struct arena *a, struct job *parent,
     const struct uuid *account_id, const struct uuid *lead_id, size_t *n, struct err *err)
 {
 	struct connection **cs;
@@ -217,8 +211,7 @@ deliveries_queue(struct app *app, struct arena *a, struct job *parent,
 	return job_insert_next(app->db, parent, jobs, ncs, err);
 }
 
-int
-delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
+int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct err *err)
 {
 	struct delivery d;
@@ -237,8 +230,7 @@ delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
 	return 1;
 }
 
-int
-deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
+int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *after, struct uuid **ids, size_t *n, struct err *err)
 {
 	struct db_rows rows;
@@ -253,8 +245,8 @@ deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *acco
 	return 0;
 }
 
-int
-deliveries_count_waiting(struct db *db, const struct uuid *account_id, int64_t *n, struct err *err)
+int deliveries_count_waiting(
+    struct db *db, const struct uuid *account_id, int64_t *n, struct err *err)
 {
 	struct arena *a = arena_new();
 	struct db_rows rows;
@@ -267,8 +259,7 @@ deliveries_count_waiting(struct db *db, const struct uuid *account_id, int64_t *
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static json_t *
-destination_json(struct arena *a, const struct db_rows *rows, size_t i)
+static json_t *destination_json(struct arena *a, const struct db_rows *rows, size_t i)
 {
 	json_t *o = json_object();
 	const char *name = db_get_text(rows, i, 3);
@@ -291,9 +282,8 @@ destination_json(struct arena *a, const struct db_rows *rows, size_t i)
 	return o;
 }
 
-int
-crm_add_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
-    json_t *leads, struct err *err)
+int crm_add_destinations(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t *leads, struct err *err)
 {
 	for (size_t from = 0; from < json_array_size(leads); from += LIMIT_DB_BATCH) {
 		struct uuid ids[LIMIT_DB_BATCH];
@@ -317,16 +307,15 @@ crm_add_destinations(struct app *app, struct arena *a, const struct uuid *accoun
 			for (size_t k = 0; k < n; k++)
 				if (uuid_eq(of, ids[k]))
 					json_array_append_new(
-					    json_object_get(json_array_get(leads, from + k),
-						"destinations"),
+					    json_object_get(
+						json_array_get(leads, from + k), "destinations"),
 					    destination_json(a, &rows, i));
 		}
 	}
 	return 0;
 }
 
-int
-crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
+int crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, json_t **out, struct err *err)
 {
 	json_t *leads = json_own(a, json_array()), *lead = json_object();
@@ -339,8 +328,7 @@ crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *accou
 	return 0;
 }
 
-int
-crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *account_id,
+int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, json_t **out, struct err *err)
 {
 	struct db_rows rows;
@@ -364,8 +352,7 @@ crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *account_i
 	return 0;
 }
 
-int
-delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f, json_t **out,
+int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f, json_t **out,
     bool *has_more, struct uuid *last, struct err *err)
 {
 	struct uuid before = f->before_id;

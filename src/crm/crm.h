@@ -7,8 +7,9 @@
 #include "lead/lead.h"
 #include "provider/connection.h"
 
-/* The body a destination is sent for a lead, by its mapping (default: email→email, firstName→first_name,
- * lastName→last_name, fullName→full_name, phoneNumber→phone, company→company). */
+/* The body a destination is sent for a lead, by its mapping (default: email→email,
+ * firstName→first_name, lastName→last_name, fullName→full_name, phoneNumber→phone,
+ * company→company). */
 json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping,
     const json_t *lead, struct err *err);
 /* lead_ready subscriber: a ledger row and a crm.push job per destination. */
@@ -22,20 +23,22 @@ int crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *a
 /* Attempts of a lead over all destinations, oldest first, for the timeline. */
 int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, json_t **out, struct err *err);
-/* Destinations for a page of leads in one query: adds "destinations" to each object of rows (by "id"). */
+/* Destinations for a page of leads in one query: adds "destinations" to each object of rows (by
+ * "id"). */
 int crm_add_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
     json_t *leads, struct err *err);
 
-/* Queues the pushes of one lead to every active destination that has not taken it, now; *n counts them. */
+/* Queues the pushes of one lead to every active destination that has not taken it, now; *n counts
+ * them. */
 int crm_queue_lead(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, size_t *n, struct err *err);
 
-int crm_api_lead_get(struct req *r);	/* GET /leads/:leadId: here, since it shows destinations */
-int crm_api_push_lead(struct req *r);	/* POST /crm/push/:leadId */
-int crm_api_push_all(struct req *r);	/* POST /crm/push */
+int crm_api_lead_get(struct req *r);  /* GET /leads/:leadId: here, since it shows destinations */
+int crm_api_push_lead(struct req *r); /* POST /crm/push/:leadId */
+int crm_api_push_all(struct req *r);  /* POST /crm/push */
 int crm_api_test(struct req *r);
 int crm_api_deliveries(struct req *r);
 int crm_api_delivery_retry(struct req *r);
-int crm_page_lead_detail(struct req *r);	/* GET /admin/leads/:id */
-int crm_page_lead_push(struct req *r);	/* POST /admin/leads/:id/push */
+int crm_page_lead_detail(struct req *r); /* GET /admin/leads/:id */
+int crm_page_lead_push(struct req *r);   /* POST /admin/leads/:id/push */
 #endif

@@ -1,5 +1,6 @@
 /* See db.h. Prepared statements stay on the connection that made them; when it is lost they go with
- * it and are made again on the next one, which is why the client library's own reconnecting is off. */
+ * it and are made again on the next one, which is why the client library's own reconnecting is off.
+ */
 #include "db/db.h"
 
 #include <errmsg.h>
@@ -14,9 +15,9 @@
 #include "base/log.h"
 #include "crypto/random.h"
 
-#define CACHE_SLOTS 2048u	    /* power of two, above what any program prepares */
-#define CELL_BYTES 512u		    /* cells up to this need no second fetch */
-#define RECONNECT_PAUSE_US 200000   /* after a failed connect, answer "away" at once for so long */
+#define CACHE_SLOTS 2048u         /* power of two, above what any program prepares */
+#define CELL_BYTES 512u           /* cells up to this need no second fetch */
+#define RECONNECT_PAUSE_US 200000 /* after a failed connect, answer "away" at once for so long */
 #define TRANSACTION_TRIES 8
 #define COMMIT_HOOKS 64
 
@@ -25,18 +26,18 @@ struct cached {
 	size_t rows;
 	MYSQL_STMT *handle;
 	size_t params, columns;
-	MYSQL_BIND *out;	    /* columns result binds over the buffers below */
+	MYSQL_BIND *out; /* columns result binds over the buffers below */
 	unsigned long *lengths;
 	my_bool *nulls;
 	int64_t *numbers;
-	char *text;		    /* columns × CELL_BYTES */
+	char *text; /* columns × CELL_BYTES */
 };
 
 struct db {
 	const struct config *cfg;
 	MYSQL *conn;
 	bool in_transaction, is_lost;
-	int64_t retry_after_us;	    /* no new connect before this (monotonic) */
+	int64_t retry_after_us; /* no new connect before this (monotonic) */
 	uint64_t round_trips;
 	struct {
 		void (*fn)(void *);
@@ -48,8 +49,7 @@ struct db {
 	size_t params_cap;
 };
 
-struct db *
-db_new(const struct config *cfg)
+struct db *db_new(const struct config *cfg)
 {
 	struct db *db = calloc(1, sizeof(*db));
 
@@ -59,8 +59,7 @@ db_new(const struct config *cfg)
 	return db;
 }
 
-static void
-cached_free(struct cached *c)
+static void cached_free(struct cached *c)
 {
 	mysql_stmt_close(c->handle);
 	free(c->out);
@@ -71,8 +70,7 @@ cached_free(struct cached *c)
 	*c = (struct cached){0};
 }
 
-void
-db_disconnect(struct db *db)
+void db_disconnect(struct db *db)
 {
 	for (size_t i = 0; i < CACHE_SLOTS; i++)
 		if (db->cache[i].stmt != NULL)
@@ -83,8 +81,7 @@ db_disconnect(struct db *db)
 	db->in_transaction = db->is_lost = false;
 }
 
-void
-db_free(struct db *db)
+void db_free(struct db *db)
 {
 	if (db == NULL)
 		return;
@@ -93,8 +90,7 @@ db_free(struct db *db)
 	free(db);
 }
 
-static bool
-is_lost_code(unsigned code)
+static bool is_lost_code(unsigned code)
 {
 	switch (code) {
 	case CR_SERVER_GONE_ERROR:
@@ -102,10 +98,10 @@ is_lost_code(unsigned code)
 	case CR_CONNECTION_ERROR:
 	case CR_CONN_HOST_ERROR:
 	case ER_SERVER_SHUTDOWN:
-	case ER_UNKNOWN_COM_ERROR:	/* a Galera node that is not ready */
+	case ER_UNKNOWN_COM_ERROR: /* a Galera node that is not ready */
 	case ER_CON_COUNT_ERROR:
-	case 1927:			/* connection killed (MariaDB) */
-	case 4031:			/* disconnected for inactivity (MySQL) */
+	case 1927: /* connection killed (MariaDB) */
+	case 4031: /* disconnected for inactivity (MySQL) */
 		return true;
 	default:
 		return false;
@@ -113,13 +109,12 @@ is_lost_code(unsigned code)
 }
 
 /* Turns the library's error into ours. what is a statement's name: never its parameters. */
-static int
-fail(struct db *db, unsigned code, const char *text, const char *what, struct err *err)
+static int fail(struct db *db, unsigned code, const char *text, const char *what, struct err *err)
 {
 	if (is_lost_code(code)) {
 		db->is_lost = true;
-		return err_set(err, ERR_UNAVAILABLE, "%s: the database is away (%u %s)", what, code,
-		    text);
+		return err_set(
+		    err, ERR_UNAVAILABLE, "%s: the database is away (%u %s)", what, code, text);
 	}
 	switch (code) {
 	case ER_DUP_ENTRY:
@@ -139,14 +134,12 @@ fail(struct db *db, unsigned code, const char *text, const char *what, struct er
 	}
 }
 
-static int
-fail_conn(struct db *db, const char *what, struct err *err)
+static int fail_conn(struct db *db, const char *what, struct err *err)
 {
 	return fail(db, mysql_errno(db->conn), mysql_error(db->conn), what, err);
 }
 
-static int
-run_text(struct db *db, const char *sql, const char *what, struct err *err)
+static int run_text(struct db *db, const char *sql, const char *what, struct err *err)
 {
 	db->round_trips++;
 	if (mysql_real_query(db->conn, sql, strlen(sql)) != 0)
@@ -154,14 +147,12 @@ run_text(struct db *db, const char *sql, const char *what, struct err *err)
 	return 0;
 }
 
-static const char session_setup[] =
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+static const char session_setup[] = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 static const char session_mode[] =
     "SET SESSION sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
     "time_zone='+00:00',innodb_lock_wait_timeout=10,autocommit=1";
 
-static int
-open_connection(struct db *db, struct err *err)
+static int open_connection(struct db *db, struct err *err)
 {
 	const struct config *c = db->cfg;
 	unsigned connect_s = 3, io_s = 120;
@@ -188,8 +179,7 @@ open_connection(struct db *db, struct err *err)
 }
 
 /* Makes sure there is a connection; one known to be lost is replaced, outside a transaction. */
-static int
-connected(struct db *db, struct err *err)
+static int connected(struct db *db, struct err *err)
 {
 	if (db->conn != NULL && !db->is_lost)
 		return 0;
@@ -206,8 +196,7 @@ connected(struct db *db, struct err *err)
 	return 0;
 }
 
-int
-db_ping(struct db *db, struct err *err)
+int db_ping(struct db *db, struct err *err)
 {
 	for (int tries = 0;; tries++) {
 		struct err e = ERR_INIT;
@@ -223,8 +212,7 @@ db_ping(struct db *db, struct err *err)
 
 /* ---- statement cache --------------------------------------------------------------------- */
 
-static void *
-array_or_abort(size_t n, size_t size)
+static void *array_or_abort(size_t n, size_t size)
 {
 	void *p = calloc(n == 0 ? 1 : n, size);
 
@@ -233,8 +221,7 @@ array_or_abort(size_t n, size_t size)
 	return p;
 }
 
-static bool
-is_number_type(enum enum_field_types t)
+static bool is_number_type(enum enum_field_types t)
 {
 	switch (t) {
 	case MYSQL_TYPE_TINY:
@@ -251,8 +238,7 @@ is_number_type(enum enum_field_types t)
 	}
 }
 
-static void
-bind_columns(struct cached *c)
+static void bind_columns(struct cached *c)
 {
 	MYSQL_RES *meta = mysql_stmt_result_metadata(c->handle);
 
@@ -283,8 +269,7 @@ bind_columns(struct cached *c)
 	mysql_stmt_bind_result(c->handle, c->out);
 }
 
-static void
-statement_text(const struct db_stmt *s, size_t rows, struct buf *out)
+static void statement_text(const struct db_stmt *s, size_t rows, struct buf *out)
 {
 	buf_str(out, s->sql);
 	if (s->row == NULL)
@@ -298,8 +283,8 @@ statement_text(const struct db_stmt *s, size_t rows, struct buf *out)
 		buf_str(out, s->tail);
 }
 
-static int
-prepare(struct db *db, const struct db_stmt *s, size_t rows, struct cached *c, struct err *err)
+static int prepare(
+    struct db *db, const struct db_stmt *s, size_t rows, struct cached *c, struct err *err)
 {
 	struct buf text;
 	int rc = -1;
@@ -326,8 +311,8 @@ out:
 	return rc;
 }
 
-static struct cached *
-statement(struct db *db, const struct db_stmt *s, size_t rows, struct err *err)
+static struct cached *statement(
+    struct db *db, const struct db_stmt *s, size_t rows, struct err *err)
 {
 	size_t at = (((uintptr_t)s >> 4) * 31 + rows * 0x9e3779b1u) & (CACHE_SLOTS - 1);
 
@@ -345,8 +330,7 @@ statement(struct db *db, const struct db_stmt *s, size_t rows, struct err *err)
 
 /* ---- execution --------------------------------------------------------------------------- */
 
-static void
-bind_value(MYSQL_BIND *b, const struct db_val *v)
+static void bind_value(MYSQL_BIND *b, const struct db_val *v)
 {
 	static my_bool is_null = 1;
 
@@ -370,8 +354,7 @@ bind_value(MYSQL_BIND *b, const struct db_val *v)
 	}
 }
 
-static MYSQL_BIND *
-param_space(struct db *db, size_t n)
+static MYSQL_BIND *param_space(struct db *db, size_t n)
 {
 	if (n > db->params_cap) {
 		free(db->params);
@@ -381,9 +364,9 @@ param_space(struct db *db, size_t n)
 	return db->params;
 }
 
-static int
-execute_once(struct db *db, const struct db_stmt *s, size_t rows, const struct db_val *fixed,
-    size_t nfixed, const struct db_val *vals, size_t n, struct cached **used, struct err *err)
+static int execute_once(struct db *db, const struct db_stmt *s, size_t rows,
+    const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t n,
+    struct cached **used, struct err *err)
 {
 	struct cached *c;
 	MYSQL_BIND *b;
@@ -399,20 +382,20 @@ execute_once(struct db *db, const struct db_stmt *s, size_t rows, const struct d
 	for (size_t i = 0; i < n; i++)
 		bind_value(&b[nfixed + i], &vals[i]);
 	if (nfixed + n > 0 && mysql_stmt_bind_param(c->handle, b) != 0)
-		return fail(db, mysql_stmt_errno(c->handle), mysql_stmt_error(c->handle), s->name,
-		    err);
+		return fail(
+		    db, mysql_stmt_errno(c->handle), mysql_stmt_error(c->handle), s->name, err);
 	db->round_trips++;
 	if (mysql_stmt_execute(c->handle) != 0)
-		return fail(db, mysql_stmt_errno(c->handle), mysql_stmt_error(c->handle), s->name,
-		    err);
+		return fail(
+		    db, mysql_stmt_errno(c->handle), mysql_stmt_error(c->handle), s->name, err);
 	*used = c;
 	return 0;
 }
 
-/* Runs it; an idle connection that the server had closed is replaced and the statement sent again, once. That is
- * safe only where nothing was executed (the send failed) or nothing is changed (it reads). */
-static int
-execute(struct db *db, const struct db_stmt *s, size_t rows, const struct db_val *fixed,
+/* Runs it; an idle connection that the server had closed is replaced and the statement sent again,
+ * once. That is safe only where nothing was executed (the send failed) or nothing is changed (it
+ * reads). */
+static int execute(struct db *db, const struct db_stmt *s, size_t rows, const struct db_val *fixed,
     size_t nfixed, const struct db_val *vals, size_t n, struct cached **used, struct err *err)
 {
 	struct err e = ERR_INIT;
@@ -432,8 +415,7 @@ execute(struct db *db, const struct db_stmt *s, size_t rows, const struct db_val
 	return -1;
 }
 
-int
-db_exec(struct db *db, const struct db_stmt *s, const struct db_val *vals, size_t n,
+int db_exec(struct db *db, const struct db_stmt *s, const struct db_val *vals, size_t n,
     uint64_t *affected, struct err *err)
 {
 	struct cached *c;
@@ -445,8 +427,7 @@ db_exec(struct db *db, const struct db_stmt *s, const struct db_val *vals, size_
 	return 0;
 }
 
-int
-db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed, size_t nfixed,
+int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed, size_t nfixed,
     const struct db_val *vals, size_t nrows, size_t per_row, uint64_t *affected, struct err *err)
 {
 	uint64_t total = 0;
@@ -466,8 +447,7 @@ db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed,
 	return 0;
 }
 
-static int
-fetch_cell(struct arena *a, struct cached *c, size_t i, struct db_val *out)
+static int fetch_cell(struct arena *a, struct cached *c, size_t i, struct db_val *out)
 {
 	char *p;
 
@@ -499,8 +479,8 @@ fetch_cell(struct arena *a, struct cached *c, size_t i, struct db_val *out)
 	return 0;
 }
 
-static int
-fetch_rows(struct db *db, struct arena *a, struct cached *c, struct db_rows *out, struct err *err)
+static int fetch_rows(
+    struct db *db, struct arena *a, struct cached *c, struct db_rows *out, struct err *err)
 {
 	size_t cap = out->count;
 
@@ -513,28 +493,26 @@ fetch_rows(struct db *db, struct arena *a, struct cached *c, struct db_rows *out
 			return fail(db, mysql_stmt_errno(c->handle), mysql_stmt_error(c->handle),
 			    c->stmt->name, err);
 		if (out->count >= LIMIT_DB_ROWS)
-			return err_set(err, ERR_LIMIT, "%s: more than %u rows", c->stmt->name,
-			    LIMIT_DB_ROWS);
+			return err_set(
+			    err, ERR_LIMIT, "%s: more than %u rows", c->stmt->name, LIMIT_DB_ROWS);
 		if (out->count == cap) {
 			size_t bigger = cap == 0 ? 4 : cap * 2;
 			struct db_val *cells = arena_alloc(a, bigger * c->columns * sizeof(*cells));
 
 			if (out->count > 0)
-				memcpy(cells, out->cells,
-				    out->count * c->columns * sizeof(*cells));
+				memcpy(cells, out->cells, out->count * c->columns * sizeof(*cells));
 			out->cells = cells;
 			cap = bigger;
 		}
 		for (size_t i = 0; i < c->columns; i++)
 			if (fetch_cell(a, c, i, &out->cells[out->count * c->columns + i]) == -1)
-				return err_set(err, ERR_INTERNAL, "%s: fetch failed",
-				    c->stmt->name);
+				return err_set(
+				    err, ERR_INTERNAL, "%s: fetch failed", c->stmt->name);
 		out->count++;
 	}
 }
 
-static int
-query(struct db *db, struct arena *a, const struct db_stmt *s, size_t rows,
+static int query(struct db *db, struct arena *a, const struct db_stmt *s, size_t rows,
     const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t n,
     struct db_rows *out, struct err *err)
 {
@@ -549,18 +527,16 @@ query(struct db *db, struct arena *a, const struct db_stmt *s, size_t rows,
 	return rc;
 }
 
-int
-db_query(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,
+int db_query(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,
     size_t n, struct db_rows *out, struct err *err)
 {
 	*out = (struct db_rows){0};
 	return query(db, a, s, 0, NULL, 0, vals, n, out, err);
 }
 
-int
-db_query_rows(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *fixed,
-    size_t nfixed, const struct db_val *vals, size_t nrows, size_t per_row, struct db_rows *out,
-    struct err *err)
+int db_query_rows(struct db *db, struct arena *a, const struct db_stmt *s,
+    const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t nrows,
+    size_t per_row, struct db_rows *out, struct err *err)
 {
 	struct db_rows part = {0};
 
@@ -572,17 +548,15 @@ db_query_rows(struct db *db, struct arena *a, const struct db_stmt *s, const str
 	return query(db, a, s, nrows, fixed, nfixed, vals, nrows * per_row, out, err);
 }
 
-int
-db_row(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals, size_t n,
-    struct db_rows *out, struct err *err)
+int db_row(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,
+    size_t n, struct db_rows *out, struct err *err)
 {
 	if (db_query(db, a, s, vals, n, out, err) == -1)
 		return -1;
 	return out->count > 0;
 }
 
-int
-db_script(struct db *db, const char *sql, struct err *err)
+int db_script(struct db *db, const char *sql, struct err *err)
 {
 	if (connected(db, err) == -1 || run_text(db, sql, "script", err) == -1)
 		return -1;
@@ -591,8 +565,7 @@ db_script(struct db *db, const char *sql, struct err *err)
 
 /* ---- transactions ------------------------------------------------------------------------ */
 
-static int
-begin(struct db *db, struct err *err)
+static int begin(struct db *db, struct err *err)
 {
 	for (int tries = 0;; tries++) {
 		struct err e = ERR_INIT;
@@ -604,24 +577,22 @@ begin(struct db *db, struct err *err)
 			db->nhooks = 0;
 			return 0;
 		}
-		if (tries > 0 || !db->is_lost)	/* an idle connection may have been closed */
+		if (tries > 0 || !db->is_lost) /* an idle connection may have been closed */
 			return err_set(err, e.code, "%s", e.msg);
 	}
 }
 
-static void
-rollback(struct db *db)
+static void rollback(struct db *db)
 {
 	struct err ignored = ERR_INIT;
 
 	if (!db->is_lost && run_text(db, "ROLLBACK", "rollback", &ignored) == -1)
-		db->is_lost = true;	/* state unknown: start afresh */
+		db->is_lost = true; /* state unknown: start afresh */
 	db->in_transaction = false;
 }
 
 /* A hook may start a transaction of its own, so the list is taken first. */
-static void
-run_hooks(struct db *db)
+static void run_hooks(struct db *db)
 {
 	size_t n = db->nhooks;
 
@@ -630,8 +601,7 @@ run_hooks(struct db *db)
 		db->hooks[i].fn(db->hooks[i].arg);
 }
 
-void
-db_on_commit(struct db *db, void (*fn)(void *arg), void *arg)
+void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg)
 {
 	for (size_t i = 0; i < db->nhooks; i++)
 		if (db->hooks[i].fn == fn && db->hooks[i].arg == arg)
@@ -642,14 +612,13 @@ db_on_commit(struct db *db, void (*fn)(void *arg), void *arg)
 	db->hooks[db->nhooks++].arg = arg;
 }
 
-const struct config *
-db_config(const struct db *db)
+const struct config *db_config(const struct db *db)
 {
 	return db->cfg;
 }
 
-static int
-attempt(struct db *db, int (*body)(struct db *, void *, struct err *), void *arg, struct err *err)
+static int attempt(
+    struct db *db, int (*body)(struct db *, void *, struct err *), void *arg, struct err *err)
 {
 	int rc;
 
@@ -668,8 +637,7 @@ attempt(struct db *db, int (*body)(struct db *, void *, struct err *), void *arg
 	return rc;
 }
 
-int
-db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
+int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err)
 {
 	if (db->in_transaction)
@@ -691,46 +659,40 @@ db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *
 	}
 }
 
-bool
-db_in_transaction(const struct db *db)
+bool db_in_transaction(const struct db *db)
 {
 	return db->in_transaction;
 }
 
-uint64_t
-db_round_trips(const struct db *db)
+uint64_t db_round_trips(const struct db *db)
 {
 	return db->round_trips;
 }
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
-int64_t
-db_get_int(const struct db_rows *r, size_t row, size_t column)
+int64_t db_get_int(const struct db_rows *r, size_t row, size_t column)
 {
 	const struct db_val *v = db_cell(r, row, column);
 
 	return v->type == DB_INT ? v->i : 0;
 }
 
-const char *
-db_get_text(const struct db_rows *r, size_t row, size_t column)
+const char *db_get_text(const struct db_rows *r, size_t row, size_t column)
 {
 	const struct db_val *v = db_cell(r, row, column);
 
 	return v->type == DB_TEXT ? v->s.p : NULL;
 }
 
-struct str
-db_get_str(const struct db_rows *r, size_t row, size_t column)
+struct str db_get_str(const struct db_rows *r, size_t row, size_t column)
 {
 	const struct db_val *v = db_cell(r, row, column);
 
 	return v->type == DB_TEXT ? v->s : STR("");
 }
 
-struct uuid
-db_get_uuid(const struct db_rows *r, size_t row, size_t column)
+struct uuid db_get_uuid(const struct db_rows *r, size_t row, size_t column)
 {
 	struct uuid u = {{0}};
 	const struct db_val *v = db_cell(r, row, column);
@@ -740,8 +702,7 @@ db_get_uuid(const struct db_rows *r, size_t row, size_t column)
 	return u;
 }
 
-bool
-db_is_null(const struct db_rows *r, size_t row, size_t column)
+bool db_is_null(const struct db_rows *r, size_t row, size_t column)
 {
 	return db_cell(r, row, column)->type == DB_NULL;
 }
@@ -751,20 +712,17 @@ db_is_null(const struct db_rows *r, size_t row, size_t column)
 extern const struct db_stmt *const __start_db_stmts[] __attribute__((weak));
 extern const struct db_stmt *const __stop_db_stmts[] __attribute__((weak));
 
-size_t
-db_stmt_count(void)
+size_t db_stmt_count(void)
 {
 	return (size_t)(__stop_db_stmts - __start_db_stmts);
 }
 
-const struct db_stmt *
-db_stmt_at(size_t i)
+const struct db_stmt *db_stmt_at(size_t i)
 {
 	return __start_db_stmts[i];
 }
 
-int
-db_stmt_check(struct db *db, const struct db_stmt *s, struct err *err)
+int db_stmt_check(struct db *db, const struct db_stmt *s, struct err *err)
 {
 	if (connected(db, err) == -1)
 		return -1;

@@ -1,5 +1,6 @@
 /* The database: one connection per process, prepared statements cached on it, transactions that are
- * run again on deadlock. The only user of mysql.h is db.c. Works with MariaDB 10.6+ and MySQL 8.0+. */
+ * run again on deadlock. The only user of mysql.h is db.c. Works with MariaDB 10.6+ and MySQL 8.0+.
+ */
 #ifndef DB_DB_H
 #define DB_DB_H
 
@@ -23,10 +24,10 @@ struct db_stmt {
 
 /* Declares a statement in a .c file and enters it in the registry that the schema test walks. */
 #define DB_STMT(id, text) DB_STMT_ROWS(id, text, NULL, NULL)
-#define DB_STMT_ROWS(id, head, each, end)                                               \
-	static const struct db_stmt id = {#id, head, each, end};                        \
-	__attribute__((used, retain, section("db_stmts")))                              \
-	static const struct db_stmt *const id##_entry = &id
+#define DB_STMT_ROWS(id, head, each, end)                                                          \
+	static const struct db_stmt id = {#id, head, each, end};                                   \
+	__attribute__((used, retain,                                                               \
+	    section("db_stmts"))) static const struct db_stmt *const id##_entry = &id
 
 /* A parameter or a cell. Cells of integer and DECIMAL columns are DB_INT, all others DB_TEXT. */
 enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
@@ -36,20 +37,29 @@ struct db_val {
 	struct str s;
 };
 
-#define DB_VALS(...)                                                       \
-	(const struct db_val[]){__VA_ARGS__},                              \
+#define DB_VALS(...)                                                                               \
+	(const struct db_val[]){__VA_ARGS__},                                                      \
 	    (sizeof((const struct db_val[]){__VA_ARGS__}) / sizeof(struct db_val))
-static inline struct db_val db_null(void) { return (struct db_val){DB_NULL, 0, {NULL, 0}}; }
-static inline struct db_val db_int(int64_t v) { return (struct db_val){DB_INT, v, {NULL, 0}}; }
-static inline struct db_val db_strn(struct str v)	/* {NULL,0} is NULL */
+static inline struct db_val db_null(void)
+{
+	return (struct db_val){DB_NULL, 0, {NULL, 0}};
+}
+static inline struct db_val db_int(int64_t v)
+{
+	return (struct db_val){DB_INT, v, {NULL, 0}};
+}
+static inline struct db_val db_strn(struct str v) /* {NULL,0} is NULL */
 {
 	return v.p == NULL ? db_null() : (struct db_val){DB_TEXT, 0, v};
 }
-static inline struct db_val db_blob(struct str v)	/* bytes that are not text: hashes, bodies */
+static inline struct db_val db_blob(struct str v) /* bytes that are not text: hashes, bodies */
 {
 	return v.p == NULL ? db_null() : (struct db_val){DB_BLOB, 0, v};
 }
-static inline struct db_val db_str(const char *v) { return db_strn(str_from(v)); }
+static inline struct db_val db_str(const char *v)
+{
+	return db_strn(str_from(v));
+}
 /* The 16 bytes are referenced, not copied: *u must live until the call returns. */
 static inline struct db_val db_uuid(const struct uuid *u)
 {
@@ -61,7 +71,10 @@ static inline struct db_val db_uuid_or_null(const struct uuid *u)
 	return uuid_is_nil(*u) ? db_null() : db_uuid(u);
 }
 /* 0 is NULL */
-static inline struct db_val db_time(int64_t at_us) { return at_us == 0 ? db_null() : db_int(at_us); }
+static inline struct db_val db_time(int64_t at_us)
+{
+	return at_us == 0 ? db_null() : db_int(at_us);
+}
 
 /* A whole result, in the caller's arena; every text cell ends with a NUL that n does not count. */
 struct db_rows {
@@ -107,15 +120,15 @@ int db_row(struct db *db, struct arena *a, const struct db_stmt *s, const struct
 /* Text that is not a prepared statement: migrations and administration only. */
 int db_script(struct db *db, const char *sql, struct err *err);
 
-/* Runs body(db, arg, err) in a READ COMMITTED transaction and commits; on ERR_RETRY it rolls back and
- * runs it again (up to 8 times, with jitter). body must therefore compute its effects anew. A body
- * that answers -1 rolls back. Not nestable. When the commit itself is lost with the connection the
- * outcome is unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
+/* Runs body(db, arg, err) in a READ COMMITTED transaction and commits; on ERR_RETRY it rolls back
+ * and runs it again (up to 8 times, with jitter). body must therefore compute its effects anew. A
+ * body that answers -1 rolls back. Not nestable. When the commit itself is lost with the connection
+ * the outcome is unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
 int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);
 bool db_in_transaction(const struct db *db);
-/* Within a transaction: fn(arg) runs right after its commit, and is forgotten when it rolls back or is tried
- * again. The same pair twice is one call. At most 64 of them. */
+/* Within a transaction: fn(arg) runs right after its commit, and is forgotten when it rolls back or
+ * is tried again. The same pair twice is one call. At most 64 of them. */
 void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg);
 const struct config *db_config(const struct db *db);
 /* Statements sent since the connection was made: benches count round trips with it. */

@@ -1,5 +1,5 @@
-/* See migrate.h. DDL commits by itself in MariaDB and MySQL, so a migration that fails half way leaves what ran;
- * files are therefore small and the failing statement is named. */
+/* See migrate.h. DDL commits by itself in MariaDB and MySQL, so a migration that fails half way
+ * leaves what ran; files are therefore small and the failing statement is named. */
 #include "db/migrate.h"
 
 #include <dirent.h>
@@ -41,14 +41,12 @@ struct migrations {
 	size_t n;
 };
 
-static int
-by_version(const void *a, const void *b)
+static int by_version(const void *a, const void *b)
 {
 	return ((const struct migration *)a)->version - ((const struct migration *)b)->version;
 }
 
-static int
-read_file(struct arena *a, const char *dir, struct migration *m, struct err *err)
+static int read_file(struct arena *a, const char *dir, struct migration *m, struct err *err)
 {
 	const char *path = arena_printf(a, "%s/%s", dir, m->name);
 	FILE *f = fopen(path, "r");
@@ -66,8 +64,7 @@ read_file(struct arena *a, const char *dir, struct migration *m, struct err *err
 	return 0;
 }
 
-static int
-read_dir(struct arena *a, const char *dir, struct migrations *out, struct err *err)
+static int read_dir(struct arena *a, const char *dir, struct migrations *out, struct err *err)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
@@ -85,7 +82,8 @@ read_dir(struct arena *a, const char *dir, struct migrations *out, struct err *e
 			continue;
 		if (out->n == MIGRATIONS_MAX || strlen(e->d_name) < 6 ||
 		    !str_to_i64((struct str){e->d_name, 4}, 1, 9999, &version)) {
-			err_set(err, ERR_INTERNAL, "%s/%s: not named NNNN-name.sql", dir, e->d_name);
+			err_set(
+			    err, ERR_INTERNAL, "%s/%s: not named NNNN-name.sql", dir, e->d_name);
 			goto out;
 		}
 		m->version = (int)version;
@@ -102,8 +100,8 @@ out:
 }
 
 /* Marks with a NULL text what is applied already; a changed file is an error. */
-static int
-skip_applied(struct db *db, struct arena *a, struct migrations *ms, int *newest, struct err *err)
+static int skip_applied(
+    struct db *db, struct arena *a, struct migrations *ms, int *newest, struct err *err)
 {
 	struct db_rows rows;
 
@@ -130,8 +128,7 @@ skip_applied(struct db *db, struct arena *a, struct migrations *ms, int *newest,
 	return 0;
 }
 
-static int
-status_of(struct db *db, struct arena *a, const char *dir, struct migrations *ms,
+static int status_of(struct db *db, struct arena *a, const char *dir, struct migrations *ms,
     struct migrate_status *out, struct err *err)
 {
 	*out = (struct migrate_status){0};
@@ -145,8 +142,7 @@ status_of(struct db *db, struct arena *a, const char *dir, struct migrations *ms
 	return 0;
 }
 
-int
-migrate_status(struct db *db, const char *dir, struct migrate_status *out, struct err *err)
+int migrate_status(struct db *db, const char *dir, struct migrate_status *out, struct err *err)
 {
 	struct arena *a = arena_new();
 	struct migrations ms;
@@ -156,9 +152,9 @@ migrate_status(struct db *db, const char *dir, struct migrate_status *out, struc
 	return rc;
 }
 
-/* Runs each statement of the text; they end with ';' at a line's end, and lines that begin with -- are comments. */
-static int
-run_file(struct db *db, struct arena *a, const struct migration *m, struct err *err)
+/* Runs each statement of the text; they end with ';' at a line's end, and lines that begin with --
+ * are comments. */
+static int run_file(struct db *db, struct arena *a, const struct migration *m, struct err *err)
 {
 	struct str rest = str_from(m->text), line;
 	struct buf *sql = buf_new(a, MIGRATION_BYTES);
@@ -177,13 +173,13 @@ run_file(struct db *db, struct arena *a, const struct migration *m, struct err *
 		buf_reset(sql);
 	}
 	if (sql->len > 0)
-		return err_set(err, ERR_INTERNAL, "migration %s: last statement has no ';'",
-		    m->name);
+		return err_set(
+		    err, ERR_INTERNAL, "migration %s: last statement has no ';'", m->name);
 	return 0;
 }
 
-static int
-apply(struct db *db, struct arena *a, const struct migrations *ms, int *applied, struct err *err)
+static int apply(
+    struct db *db, struct arena *a, const struct migrations *ms, int *applied, struct err *err)
 {
 	for (size_t i = 0; i < ms->n; i++) {
 		const struct migration *m = &ms->v[i];
@@ -202,8 +198,7 @@ apply(struct db *db, struct arena *a, const struct migrations *ms, int *applied,
 	return 0;
 }
 
-int
-migrate_up(struct db *db, const char *dir, int *applied, struct err *err)
+int migrate_up(struct db *db, const char *dir, int *applied, struct err *err)
 {
 	struct arena *a = arena_new();
 	struct migrations ms;
@@ -218,8 +213,7 @@ migrate_up(struct db *db, const char *dir, int *applied, struct err *err)
 		err_set(err, ERR_CONFLICT, "another migration is running");
 		goto out;
 	}
-	if (db_script(db, create_table, err) == 0 &&
-	    status_of(db, a, dir, &ms, &st, err) == 0)
+	if (db_script(db, create_table, err) == 0 && status_of(db, a, dir, &ms, &st, err) == 0)
 		rc = apply(db, a, &ms, applied, err);
 	db_query(db, a, &migrate_unlock, NULL, 0, &rows, NULL);
 out:
@@ -227,8 +221,7 @@ out:
 	return rc;
 }
 
-int
-migrate_check(struct db *db, const char *dir, struct err *err)
+int migrate_check(struct db *db, const char *dir, struct err *err)
 {
 	struct migrate_status st;
 
@@ -236,11 +229,13 @@ migrate_check(struct db *db, const char *dir, struct err *err)
 		return -1;
 	if (st.pending > 0)
 		return err_set(err, ERR_CONFLICT,
-		    "the schema is at version %d and this program needs %d: run `connectctl migrate up`",
+		    "the schema is at version %d and this program needs %d: run `connectctl "
+		    "migrate up`",
 		    st.version, st.wanted);
 	if (st.version > st.wanted)
 		return err_set(err, ERR_CONFLICT,
-		    "the schema is at version %d, newer than this program's %d: install the newer Connect",
+		    "the schema is at version %d, newer than this program's %d: install the newer "
+		    "Connect",
 		    st.version, st.wanted);
 	return 0;
 }

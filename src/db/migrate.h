@@ -1,11 +1,12 @@
 /* Schema migrations: files NNNN-name.sql in one directory, run in order, once each, under an
- * advisory lock; statements end with ';' at a line's end. A file changed after it ran is an error. */
+ * advisory lock; statements end with ';' at a line's end. A file changed after it ran is an error.
+ */
 #ifndef DB_MIGRATE_H
 #define DB_MIGRATE_H
 #include "db/db.h"
 struct migrate_status {
-	int version;		/* newest applied, 0 for none */
-	int wanted;		/* newest file */
+	int version; /* newest applied, 0 for none */
+	int wanted;  /* newest file */
 	int pending;
 };
 int migrate_status(struct db *db, const char *dir, struct migrate_status *out, struct err *err);

@@ -2,29 +2,26 @@
 #include "base/limits.h"
 #include "intake/intake-internal.h"
 
-static const char *const statuses[] = {"verified", "rejected", "processed", "failed", "duplicate",
-    "spooled"};
+static const char *const statuses[] = {
+    "verified", "rejected", "processed", "failed", "duplicate", "spooled"};
 
-static struct str
-query_text(struct req *r, const char *name)
+static struct str query_text(struct req *r, const char *name)
 {
 	struct str s = req_query(r, name);
 
 	return s.n == 0 ? (struct str){NULL, 0} : s;
 }
 
-static void
-check_status(struct req *r, struct str s)
+static void check_status(struct req *r, struct str s)
 {
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		if (s.p == NULL || str_is(s, statuses[i]))
 			return;
-	req_invalid(r, "status",
-	    "must be verified, rejected, processed, failed, duplicate or spooled");
+	req_invalid(
+	    r, "status", "must be verified, rejected, processed, failed, duplicate or spooled");
 }
 
-int
-event_api_list(struct req *r)
+int event_api_list(struct req *r)
 {
 	struct event_filter f = {.account_id = r->actor.account_id};
 	struct event_page page = {0};
@@ -39,9 +36,9 @@ event_api_list(struct req *r)
 	check_status(r, f.status);
 	if (connection.p != NULL && !uuid_parse(connection, &f.connection_id))
 		req_invalid(r, "connectionId", "must be an id");
-	scope = arena_printf(r->a, "events %s %.*s %.*s %.*s",
-	    uuid_dup(r->a, r->actor.account_id), (int)f.status.n, f.status.p,
-	    (int)f.provider_type.n, f.provider_type.p, (int)connection.n, connection.p);
+	scope = arena_printf(r->a, "events %s %.*s %.*s %.*s", uuid_dup(r->a, r->actor.account_id),
+	    (int)f.status.n, f.status.p, (int)f.provider_type.n, f.provider_type.p,
+	    (int)connection.n, connection.p);
 	if (!req_page_query(r, &pq))
 		return res_invalid(r);
 	if (pq.cursor.n > 0 && !cursor_read(r, scope, pq.cursor, &ignored, &page.after_id))
@@ -54,13 +51,13 @@ event_api_list(struct req *r)
 		return res_error(r, &err);
 	if (page.has_more)
 		next = cursor_make(r, scope, 1, page.last_id);
-	return res_json(r, 200, page_envelope(&pq, json_incref(page.rows),
-	    page.offset + (int64_t)json_array_size(page.rows) + page.has_more,
-	    !page.has_more && pq.cursor.n == 0, next));
+	return res_json(r, 200,
+	    page_envelope(&pq, json_incref(page.rows),
+		page.offset + (int64_t)json_array_size(page.rows) + page.has_more,
+		!page.has_more && pq.cursor.n == 0, next));
 }
 
-int
-event_api_get(struct req *r)
+int event_api_get(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
@@ -77,8 +74,7 @@ event_api_get(struct req *r)
 	return res_json(r, 200, json_incref(event));
 }
 
-int
-event_api_replay(struct req *r)
+int event_api_replay(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;

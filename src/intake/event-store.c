@@ -3,27 +3,25 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include <stdio.h>
-
+#include "db/partition.h"
 #include "intake/intake-internal.h"
 
+#define DAYS_AHEAD 3
+#define PURGE_ROWS 5000
+
 #define EVENT_COLUMNS                                                                              \
-	"id, connection_id, provider_type, status, reason, event_type, items, received_at,"          \
+	"id, connection_id, provider_type, status, reason, event_type, items, received_at,"        \
 	" latency_us, remote_addr, request_id, url"
 #define EVENT_PAGE                                                                                 \
-	" FROM events WHERE account_id = ? AND id < ? AND (? IS NULL OR status = ?)"                 \
-	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR connection_id = ?)"                 \
+	" FROM events WHERE account_id = ? AND id < ? AND (? IS NULL OR status = ?)"               \
+	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR connection_id = ?)"               \
 	" ORDER BY id DESC LIMIT ? OFFSET ?"
 DB_STMT(event_list_page, "SELECT " EVENT_COLUMNS EVENT_PAGE);
 DB_STMT(event_by_id,
     "SELECT " EVENT_COLUMNS ", headers, body FROM events WHERE id = ? AND account_id = ?");
-DB_STMT(event_partition_list,
-    "SELECT PARTITION_NAME FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE()"
-    " AND TABLE_NAME = 'events' ORDER BY PARTITION_NAME");
 DB_STMT(event_keys_purge, "DELETE FROM event_keys WHERE event_id < ? LIMIT 5000");
 
-static json_t *
-event_row_json(struct arena *a, const struct db_rows *rows, size_t i)
+static json_t *event_row_json(struct arena *a, const struct db_rows *rows, size_t i)
 {
 	json_t *o = json_own(a, json_object());
 
@@ -42,9 +40,8 @@ event_row_json(struct arena *a, const struct db_rows *rows, size_t i)
 	return o;
 }
 
-int
-event_list(struct app *app, struct arena *a, const struct event_filter *f, struct event_page *page,
-    struct err *err)
+int event_list(struct app *app, struct arena *a, const struct event_filter *f,
+    struct event_page *page, struct err *err)
 {
 	struct uuid before = page->after_id;
 	struct db_rows rows;
@@ -68,8 +65,7 @@ event_list(struct app *app, struct arena *a, const struct event_filter *f, struc
 }
 
 /* "name: value" lines as an object. */
-static json_t *
-headers_json(struct str lines)
+static json_t *headers_json(struct str lines)
 {
 	json_t *o = json_object();
 	struct str line;
@@ -87,14 +83,13 @@ headers_json(struct str lines)
 	return o;
 }
 
-int
-event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
+int event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err)
 {
 	struct db_rows rows;
 	struct str body;
-	int found = db_row(app->db, a, &event_by_id, DB_VALS(db_uuid(id), db_uuid(account_id)),
-	    &rows, err);
+	int found =
+	    db_row(app->db, a, &event_by_id, DB_VALS(db_uuid(id), db_uuid(account_id)), &rows, err);
 
 	if (found != 1)
 		return found;
@@ -113,8 +108,7 @@ event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
 	return 1;
 }
 
-int
-event_replay(struct req *r, const struct uuid *id, struct err *err)
+int event_replay(struct req *r, const struct uuid *id, struct err *err)
 {
 	struct db_rows rows;
 	struct uuid connection_id;
@@ -125,63 +119,21 @@ event_replay(struct req *r, const struct uuid *id, struct err *err)
 	if (found != 1)
 		return found;
 	if (strcmp(db_get_text(&rows, 0, 3), "rejected") == 0)
-		return err_set(err, ERR_CONFLICT,
-		    "This event failed verification and is never processed");
+		return err_set(
+		    err, ERR_CONFLICT, "This event failed verification and is never processed");
 	connection_id = db_get_uuid(&rows, 0, 1);
 	found = connection_get(r->app, r->a, &r->actor.account_id, &connection_id, &c, err);
 	if (found == 0)
 		return err_set(err, ERR_CONFLICT, "The connection of this event is gone");
-	if (found == -1 || intake_replay(r, c, id, db_get_str(&rows, 0, 13),
-		db_get_int(&rows, 0, 7), err) == -1)
+	if (found == -1 ||
+	    intake_replay(r, c, id, db_get_str(&rows, 0, 13), db_get_int(&rows, 0, 7), err) == -1)
 		return -1;
 	return 1;
 }
 
-/* ---- partitions -------------------------------------------------------------------------- */
+/* ---- retention --------------------------------------------------------------------------- */
 
-#define DAYS_AHEAD 3
-
-/* The id that begins a day, as a hexadecimal literal. */
-static void
-bound_text(char out[40], int32_t day)
-{
-	struct uuid u = uuid_at((int64_t)day * DAY_US);
-	struct buf b;
-
-	memset(u.b + 6, 0, 10);
-	buf_init(&b, 64);
-	hex_encode(&b, u.b, sizeof(u.b));
-	snprintf(out, 40, "x'%s'", b.p);
-	buf_fini(&b);
-}
-
-static int
-add_day(struct app *app, int32_t day, struct err *err)
-{
-	char sql[400], name[CLOCK_TEXT], bound[40];
-
-	/* DDL takes no parameters; everything here is a number of ours. */
-	bound_text(bound, day + 1);
-	snprintf(name, sizeof(name), "p%06d", day);
-	snprintf(sql, sizeof(sql),
-	    "ALTER TABLE events REORGANIZE PARTITION p_rest INTO ("
-	    "PARTITION %s VALUES LESS THAN (%s), PARTITION p_rest VALUES LESS THAN (MAXVALUE))",
-	    name, bound);
-	return db_script(app->db, sql, err);
-}
-
-static int
-drop_day(struct app *app, const char *name, struct err *err)
-{
-	char sql[200];
-
-	snprintf(sql, sizeof(sql), "ALTER TABLE events DROP PARTITION %s", name);
-	log_info("event.partition_dropped", LOG_S("partition", name));
-	return db_script(app->db, sql, err);
-}
-
-static int
-purge_keys(struct app *app, int32_t before_day, struct err *err)
+static int purge_keys(struct app *app, int32_t before_day, struct err *err)
 {
 	struct uuid bound = uuid_at((int64_t)before_day * DAY_US);
 	uint64_t n;
@@ -189,37 +141,15 @@ purge_keys(struct app *app, int32_t before_day, struct err *err)
 	do {
 		if (db_exec(app->db, &event_keys_purge, DB_VALS(db_uuid(&bound)), &n, err) == -1)
 			return -1;
-	} while (n == 5000);
+	} while (n == PURGE_ROWS);
 	return 0;
 }
 
-int
-event_partitions(struct app *app, struct err *err)
+int event_partitions(struct app *app, struct err *err)
 {
-	struct arena *a = arena_new();
-	int32_t today = clock_day(clock_now_us()), newest = today - 1;
-	int32_t oldest = today - (int32_t)app->config->event_retention_days;
-	struct db_rows rows;
-	int rc = -1;
+	int32_t keep = (int32_t)app->config->event_retention_days;
 
-	if (db_query(app->db, a, &event_partition_list, NULL, 0, &rows, err) == -1)
-		goto out;
-	for (size_t i = 0; i < rows.count; i++) {
-		const char *name = db_get_text(&rows, i, 0);
-		int64_t day;
-
-		if (name == NULL || !str_to_i64(str_from(name + 1), 0, 999999, &day))
-			continue;
-		if (day > newest)
-			newest = (int32_t)day;
-		if (day < oldest && drop_day(app, name, err) == -1)
-			goto out;
-	}
-	for (int32_t day = newest + 1; day <= today + DAYS_AHEAD; day++)
-		if (add_day(app, day, err) == -1)
-			goto out;
-	rc = purge_keys(app, oldest, err);
-out:
-	arena_free(a);
-	return rc;
+	if (partition_maintain(app->db, "events", keep, DAYS_AHEAD, err) == -1)
+		return -1;
+	return purge_keys(app, clock_day(clock_now_us()) - keep, err);
 }

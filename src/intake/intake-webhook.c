@@ -10,22 +10,21 @@
 #include "lead/lead.h"
 #include "provider/connection.h"
 
-#define CONNECTIONS_MAX 64u	  /* that one request may concern */
-#define REJECTED_PER_MINUTE 60	  /* rows kept of requests that fail verification, per connection */
+#define CONNECTIONS_MAX 64u    /* that one request may concern */
+#define REJECTED_PER_MINUTE 60 /* rows kept of requests that fail verification, per connection */
 
 struct intake {
 	struct req *r;
 	const struct provider *provider;
 	struct webhook hook;
-	struct err parse_err;		/* why the body is not what the manifest says; code ERR_NONE: it is */
+	struct err parse_err; /* why the body is not what the manifest says; code ERR_NONE: it is */
 	struct connection *connections[CONNECTIONS_MAX];
 	size_t nconnections;
 };
 
 /* ---- finding the connections ------------------------------------------------------------- */
 
-static int
-find_by_id(struct intake *in, struct str text)
+static int find_by_id(struct intake *in, struct str text)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
@@ -45,8 +44,7 @@ find_by_id(struct intake *in, struct str text)
 	return 0;
 }
 
-static int
-add_external(struct intake *in, struct str id, struct err *err)
+static int add_external(struct intake *in, struct str id, struct err *err)
 {
 	struct connection **found;
 	size_t n;
@@ -59,8 +57,7 @@ add_external(struct intake *in, struct str id, struct err *err)
 }
 
 /* The app-level endpoint: the payload names its connections. */
-static int
-find_by_payload(struct intake *in)
+static int find_by_payload(struct intake *in)
 {
 	struct err err = ERR_INIT;
 	struct str *ids;
@@ -85,8 +82,7 @@ find_by_payload(struct intake *in)
 	return 0;
 }
 
-static bool
-open_intake(struct intake *in, struct req *r)
+static bool open_intake(struct intake *in, struct req *r)
 {
 	struct str type = req_param(r, "providerType");
 	struct buf *url = buf_new(r->a, LIMIT_URL_BYTES);
@@ -102,19 +98,18 @@ open_intake(struct intake *in, struct req *r)
 		buf_chr(url, '?');
 		buf_add(url, r->query_string.p, r->query_string.n);
 	}
-	in->hook = (struct webhook){
-	    .req = r, .body = r->body, .url = url->p, .now_us = r->received_us};
+	in->hook =
+	    (struct webhook){.req = r, .body = r->body, .url = url->p, .now_us = r->received_us};
 	return true;
 }
 
 /* ---- write sets -------------------------------------------------------------------------- */
 
 /* Header lines as received, without what authenticates. */
-static struct str
-kept_headers(struct req *r)
+static struct str kept_headers(struct req *r)
 {
-	static const char *const secret[] = {"authorization", "cookie", "x-api-key",
-	    "proxy-authorization"};
+	static const char *const secret[] = {
+	    "authorization", "cookie", "x-api-key", "proxy-authorization"};
 	struct buf *b = buf_new(r->a, LIMIT_HEADER_BYTES * 2);
 
 	for (size_t i = 0; i < r->headers.n; i++) {
@@ -134,14 +129,12 @@ kept_headers(struct req *r)
 	return (struct str){b->p, b->len};
 }
 
-static struct str
-at_most(struct str s, size_t most)
+static struct str at_most(struct str s, size_t most)
 {
 	return s.n > most ? (struct str){s.p, most} : s;
 }
 
-static struct write_set
-new_set(struct intake *in, const struct connection *c)
+static struct write_set new_set(struct intake *in, const struct connection *c)
 {
 	struct req *r = in->r;
 
@@ -157,8 +150,7 @@ new_set(struct intake *in, const struct connection *c)
 	    .received_us = r->received_us};
 }
 
-static void
-set_item(struct arena *a, const struct provider *p, const struct connection *c,
+static void set_item(struct arena *a, const struct provider *p, const struct connection *c,
     const struct webhook_item *from, struct write_item *to, struct err *err)
 {
 	*to = (struct write_item){.resource_type = from->resource_type,
@@ -191,8 +183,7 @@ set_item(struct arena *a, const struct provider *p, const struct connection *c,
 }
 
 /* Fills the set from the payload. */
-static int
-set_items(struct arena *a, const struct provider *p, const struct webhook *hook,
+static int set_items(struct arena *a, const struct provider *p, const struct webhook *hook,
     const struct connection *c, struct write_set *ws, struct err *err)
 {
 	struct webhook_item *items;
@@ -216,9 +207,9 @@ set_items(struct arena *a, const struct provider *p, const struct webhook *hook,
 
 /* ---- answers ----------------------------------------------------------------------------- */
 
-/* Keeps the trace of a request that is turned away; bounded, since a stranger decides how many there are. */
-static void
-log_rejected(struct intake *in, const struct connection *c, const char *reason)
+/* Keeps the trace of a request that is turned away; bounded, since a stranger decides how many
+ * there are. */
+static void log_rejected(struct intake *in, const struct connection *c, const char *reason)
 {
 	struct req *r = in->r;
 	const char *key = arena_printf(r->a, "rejected:%s", uuid_dup(r->a, c->id));
@@ -239,8 +230,7 @@ log_rejected(struct intake *in, const struct connection *c, const char *reason)
 		log_warn("webhook.reject_log", LOG_ERR(&err));
 }
 
-static int
-reject(struct intake *in, const char *reason)
+static int reject(struct intake *in, const char *reason)
 {
 	for (size_t i = 0; i < in->nconnections && i < 4; i++)
 		log_rejected(in, in->connections[i], reason);
@@ -248,8 +238,7 @@ reject(struct intake *in, const char *reason)
 }
 
 /* Keeps the connections that the request verifies for. False when there are none: answered. */
-static bool
-verify(struct intake *in)
+static bool verify(struct intake *in)
 {
 	const char *reason = "not verified", *first_reason = NULL;
 	struct connection *kept[CONNECTIONS_MAX];
@@ -272,8 +261,7 @@ verify(struct intake *in)
 	return true;
 }
 
-static int
-acknowledge(struct intake *in, const struct write_set *sets)
+static int acknowledge(struct intake *in, const struct write_set *sets)
 {
 	const char *type;
 	int status;
@@ -292,8 +280,7 @@ acknowledge(struct intake *in, const struct write_set *sets)
 	return res_json(in->r, 200, o);
 }
 
-static int
-store(struct intake *in)
+static int store(struct intake *in)
 {
 	struct req *r = in->r;
 	struct write_set *sets = arena_array(r->a, in->nconnections, sizeof(*sets));
@@ -314,8 +301,7 @@ store(struct intake *in)
 	return acknowledge(in, sets);
 }
 
-int
-intake_webhook_post(struct req *r)
+int intake_webhook_post(struct req *r)
 {
 	struct intake in;
 	struct str id = req_param(r, "connectionId");
@@ -335,8 +321,7 @@ intake_webhook_post(struct req *r)
 	return store(&in);
 }
 
-int
-intake_webhook_get(struct req *r)
+int intake_webhook_get(struct req *r)
 {
 	struct intake in;
 	struct str id = req_param(r, "connectionId"), any = {NULL, 0};
@@ -355,8 +340,7 @@ intake_webhook_get(struct req *r)
 
 /* ---- replay ------------------------------------------------------------------------------ */
 
-int
-intake_replay(struct req *r, const struct connection *c, const struct uuid *event_id,
+int intake_replay(struct req *r, const struct connection *c, const struct uuid *event_id,
     struct str body, int64_t received_us, struct err *err)
 {
 	struct webhook hook = {.req = r, .body = body, .url = "", .now_us = received_us};

@@ -1,10 +1,11 @@
-/* Webhooks in: endpoint, event log, and the write set that reaches the database in group commits. */
+/* Webhooks in: endpoint, event log, and the write set that reaches the database in group commits.
+ */
 #ifndef INTAKE_INTAKE_H
 #define INTAKE_INTAKE_H
 #include "db/db.h"
 #include "http/http.h"
 
-int intake_webhook_get(struct req *r);		/* handshakes; both URL forms */
+int intake_webhook_get(struct req *r); /* handshakes; both URL forms */
 int intake_webhook_post(struct req *r);
 
 /* The writer process's main (prefork group): takes write sets from workers on a Unix socket. */
@@ -27,8 +28,8 @@ struct event_page {
 	bool has_more;
 	struct uuid last_id;
 };
-int event_list(struct app *app, struct arena *a, const struct event_filter *f, struct event_page *page,
-    struct err *err);
+int event_list(struct app *app, struct arena *a, const struct event_filter *f,
+    struct event_page *page, struct err *err);
 /* With headers and body; 1, 0, -1. */
 int event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);

@@ -16,8 +16,8 @@ DB_STMT_ROWS(events_insert,
     " items, received_at, latency_us, remote_addr, request_id, url, headers, body) VALUES ",
     "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
 DB_STMT(event_written, "SELECT status FROM events WHERE id = ? AND account_id = ?");
-DB_STMT(event_replayed,
-    "UPDATE events SET status = ?, reason = NULL WHERE id = ? AND account_id = ?");
+DB_STMT(
+    event_replayed, "UPDATE events SET status = ?, reason = NULL WHERE id = ? AND account_id = ?");
 
 #define EVENT_VALUES 15
 
@@ -25,12 +25,11 @@ struct commit {
 	struct write_set *sets;
 	size_t n;
 	struct arena *a;
-	bool **is_repeat;	/* per set and item: another event had its key already */
-	bool *is_skipped;	/* per set: written before */
+	bool **is_repeat; /* per set and item: another event had its key already */
+	bool *is_skipped; /* per set: written before */
 };
 
-static size_t
-count_items(const struct commit *c)
+static size_t count_items(const struct commit *c)
 {
 	size_t total = 0;
 
@@ -39,15 +38,13 @@ count_items(const struct commit *c)
 	return total;
 }
 
-static bool
-is_live(const struct commit *c, size_t i)
+static bool is_live(const struct commit *c, size_t i)
 {
 	return c->sets[i].reason.p == NULL && !c->is_skipped[i];
 }
 
 /* A set sent before to a writer that died may have been committed by it. */
-static int
-skip_written(struct db *db, struct commit *c, struct err *err)
+static int skip_written(struct db *db, struct commit *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
@@ -68,8 +65,7 @@ skip_written(struct db *db, struct commit *c, struct err *err)
 }
 
 /* Some keys were there: finds out whose. */
-static int
-find_repeats(struct db *db, struct commit *c, struct err *err)
+static int find_repeats(struct db *db, struct commit *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
@@ -85,15 +81,14 @@ find_repeats(struct db *db, struct commit *c, struct err *err)
 				    db_blob((struct str){(const char *)it->dedupe, DEDUPE_SIZE})),
 				&rows, err) == -1)
 				return -1;
-			c->is_repeat[i][k] = rows.count == 1 &&
-			    !uuid_eq(db_get_uuid(&rows, 0, 0), ws->event_id);
+			c->is_repeat[i][k] =
+			    rows.count == 1 && !uuid_eq(db_get_uuid(&rows, 0, 0), ws->event_id);
 		}
 	}
 	return 0;
 }
 
-static int
-claim_keys(struct db *db, struct commit *c, struct err *err)
+static int claim_keys(struct db *db, struct commit *c, struct err *err)
 {
 	struct db_val *v = arena_alloc(c->a, (count_items(c) + 1) * 4 * sizeof(*v));
 	size_t n = 0;
@@ -122,18 +117,17 @@ claim_keys(struct db *db, struct commit *c, struct err *err)
 /* Records, then leads with their records' ids, then jobs for details. */
 struct rows {
 	struct record_item *records;
-	struct write_item **record_of;	/* which item each record came from */
+	struct write_item **record_of; /* which item each record came from */
 	const struct write_set **set_of;
 	size_t nrecords;
 	struct lead_capture *leads;
-	bool *is_replayed;		/* per lead: its event is being replayed */
+	bool *is_replayed; /* per lead: its event is being replayed */
 	size_t nleads;
 	struct job *jobs;
 	size_t njobs;
 };
 
-static void
-collect_records(struct commit *c, struct rows *r)
+static void collect_records(struct commit *c, struct rows *r)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
@@ -159,11 +153,11 @@ collect_records(struct commit *c, struct rows *r)
 	}
 }
 
-static struct job
-record_fetch_job(struct arena *a, const struct write_set *ws, const struct record_item *rec)
+static struct job record_fetch_job(
+    struct arena *a, const struct write_set *ws, const struct record_item *rec)
 {
-	const char *args = arena_printf(a, "{\"connectionId\":\"%s\"}",
-	    uuid_dup(a, ws->connection_id));
+	const char *args =
+	    arena_printf(a, "{\"connectionId\":\"%s\"}", uuid_dup(a, ws->connection_id));
 
 	return (struct job){.account_id = ws->account_id,
 	    .kind = "record.fetch",
@@ -171,8 +165,7 @@ record_fetch_job(struct arena *a, const struct write_set *ws, const struct recor
 	    .args = str_from(args)};
 }
 
-static void
-collect_rest(struct commit *c, struct rows *r)
+static void collect_rest(struct commit *c, struct rows *r)
 {
 	for (size_t i = 0; i < r->nrecords; i++) {
 		const struct write_item *it = r->record_of[i];
@@ -198,8 +191,7 @@ collect_rest(struct commit *c, struct rows *r)
 	}
 }
 
-static int
-write_items(struct db *db, struct commit *c, struct err *err)
+static int write_items(struct db *db, struct commit *c, struct err *err)
 {
 	size_t total = count_items(c) + 1;
 	struct rows r = {.records = arena_array(c->a, total, sizeof(*r.records)),
@@ -215,7 +207,8 @@ write_items(struct db *db, struct commit *c, struct err *err)
 	collect_rest(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
-	/* A replay gives a lead that got stuck on its way another go; for a ready one the job does nothing. */
+	/* A replay gives a lead that got stuck on its way another go; for a ready one the job does
+	 * nothing. */
 	for (size_t i = 0; i < r.nleads; i++)
 		if (r.is_replayed[i] && !r.leads[i].is_new)
 			r.jobs[r.njobs++] = (struct job){.account_id = r.leads[i].account_id,
@@ -224,8 +217,7 @@ write_items(struct db *db, struct commit *c, struct err *err)
 	return job_insert(db, r.jobs, r.njobs, err);
 }
 
-static const char *
-status_of(const struct commit *c, size_t i)
+static const char *status_of(const struct commit *c, size_t i)
 {
 	struct write_set *ws = &c->sets[i];
 	size_t repeats = 0;
@@ -238,8 +230,7 @@ status_of(const struct commit *c, size_t i)
 	return ws->is_duplicate ? "duplicate" : ws->nitems > 0 ? "processed" : "verified";
 }
 
-static int
-write_events(struct db *db, struct commit *c, struct err *err)
+static int write_events(struct db *db, struct commit *c, struct err *err)
 {
 	struct db_val *v = arena_alloc(c->a, c->n * EVENT_VALUES * sizeof(*v));
 	size_t n = 0;
@@ -259,24 +250,23 @@ write_events(struct db *db, struct commit *c, struct err *err)
 				return -1;
 			continue;
 		}
-		struct db_val row[EVENT_VALUES] = {db_uuid(&ws->event_id),
-		    db_uuid(&ws->account_id), db_uuid(&ws->connection_id),
-		    db_strn(ws->provider_type), db_str(status), db_strn(ws->reason),
-		    db_strn(ws->event_type), db_int((int64_t)ws->nitems), db_int(ws->received_us),
-		    db_int(ws->latency_us), db_strn(ws->remote_addr), db_strn(ws->request_id),
-		    db_strn(ws->url), db_strn(ws->headers), db_blob(ws->body)};
+		struct db_val row[EVENT_VALUES] = {db_uuid(&ws->event_id), db_uuid(&ws->account_id),
+		    db_uuid(&ws->connection_id), db_strn(ws->provider_type), db_str(status),
+		    db_strn(ws->reason), db_strn(ws->event_type), db_int((int64_t)ws->nitems),
+		    db_int(ws->received_us), db_int(ws->latency_us), db_strn(ws->remote_addr),
+		    db_strn(ws->request_id), db_strn(ws->url), db_strn(ws->headers),
+		    db_blob(ws->body)};
 
 		memcpy(v + EVENT_VALUES * n++, row, sizeof(row));
 	}
 	return db_exec_rows(db, &events_insert, NULL, 0, v, n, EVENT_VALUES, NULL, err);
 }
 
-static int
-commit_body(struct db *db, void *arg, struct err *err)
+static int commit_body(struct db *db, void *arg, struct err *err)
 {
 	struct commit *c = arg;
 
-	arena_reset(c->a);	/* a repeat after a deadlock begins anew */
+	arena_reset(c->a); /* a repeat after a deadlock begins anew */
 	c->is_skipped = arena_zalloc(c->a, c->n * sizeof(*c->is_skipped));
 	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
 	if (skip_written(db, c, err) == -1 || claim_keys(db, c, err) == -1 ||
@@ -285,8 +275,7 @@ commit_body(struct db *db, void *arg, struct err *err)
 	return write_events(db, c, err);
 }
 
-void
-write_sets_commit(struct db *db, struct write_set *sets, size_t n)
+void write_sets_commit(struct db *db, struct write_set *sets, size_t n)
 {
 	struct commit c = {.sets = sets, .n = n, .a = arena_new()};
 	struct err err = ERR_INIT;

@@ -4,16 +4,14 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
-static void
-put_str(struct buf *b, struct str s)
+static void put_str(struct buf *b, struct str s)
 {
 	buf_u32(b, s.p == NULL ? UINT32_MAX : (uint32_t)s.n);
 	if (s.p != NULL)
 		buf_add(b, s.p, s.n);
 }
 
-static void
-encode_item(struct buf *b, const struct write_item *it)
+static void encode_item(struct buf *b, const struct write_item *it)
 {
 	buf_add(b, it->dedupe, DEDUPE_SIZE);
 	buf_chr(b, (char)it->has_dedupe);
@@ -29,8 +27,7 @@ encode_item(struct buf *b, const struct write_item *it)
 	put_str(b, it->campaign_id);
 }
 
-void
-write_set_encode(struct buf *b, const struct write_set *ws)
+void write_set_encode(struct buf *b, const struct write_set *ws)
 {
 	buf_add(b, ws->event_id.b, 16);
 	buf_add(b, ws->account_id.b, 16);
@@ -58,8 +55,7 @@ struct reader {
 	bool is_short;
 };
 
-static const char *
-take(struct reader *rd, size_t n)
+static const char *take(struct reader *rd, size_t n)
 {
 	const char *p = rd->p;
 
@@ -71,8 +67,7 @@ take(struct reader *rd, size_t n)
 	return p;
 }
 
-static uint64_t
-take_number(struct reader *rd, size_t bytes)
+static uint64_t take_number(struct reader *rd, size_t bytes)
 {
 	const unsigned char *p = (const unsigned char *)take(rd, bytes);
 	uint64_t v = 0;
@@ -82,8 +77,7 @@ take_number(struct reader *rd, size_t bytes)
 	return v;
 }
 
-static struct str
-take_str(struct reader *rd)
+static struct str take_str(struct reader *rd)
 {
 	uint64_t n = take_number(rd, 4);
 	const char *p;
@@ -94,8 +88,7 @@ take_str(struct reader *rd)
 	return p == NULL ? (struct str){NULL, 0} : (struct str){p, n};
 }
 
-static void
-take_bytes(struct reader *rd, void *out, size_t n)
+static void take_bytes(struct reader *rd, void *out, size_t n)
 {
 	const char *p = take(rd, n);
 
@@ -103,8 +96,7 @@ take_bytes(struct reader *rd, void *out, size_t n)
 		memcpy(out, p, n);
 }
 
-static void
-decode_item(struct reader *rd, struct write_item *it)
+static void decode_item(struct reader *rd, struct write_item *it)
 {
 	take_bytes(rd, it->dedupe, DEDUPE_SIZE);
 	it->has_dedupe = take_number(rd, 1) != 0;
@@ -120,8 +112,7 @@ decode_item(struct reader *rd, struct write_item *it)
 	it->campaign_id = take_str(rd);
 }
 
-int
-write_set_decode(struct arena *a, struct str data, struct write_set *ws, struct err *err)
+int write_set_decode(struct arena *a, struct str data, struct write_set *ws, struct err *err)
 {
 	struct reader rd = {data.p, data.p + data.n, false};
 

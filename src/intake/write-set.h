@@ -1,5 +1,5 @@
-/* A finished write set: all rows of one webhook for one connection, made by a worker, committed by the writer (or by
- * the worker itself when there is none). */
+/* A finished write set: all rows of one webhook for one connection, made by a worker, committed by
+ * the writer (or by the worker itself when there is none). */
 #ifndef INTAKE_WRITE_SET_H
 #define INTAKE_WRITE_SET_H
 #include "db/db.h"
@@ -21,16 +21,16 @@ struct write_item {
 struct write_set {
 	struct uuid event_id, account_id, connection_id;
 	struct str provider_type;
-	struct str reason;		/* {NULL,0}: verified; else why it was rejected */
+	struct str reason; /* {NULL,0}: verified; else why it was rejected */
 	struct str event_type, remote_addr, request_id, url, headers, body;
 	int64_t received_us, latency_us;
-	bool may_be_written;		/* sent before with unknown outcome: look first */
-	bool is_replay;			/* of a stored event: no new row, no duplicate check */
+	bool may_be_written; /* sent before with unknown outcome: look first */
+	bool is_replay;      /* of a stored event: no new row, no duplicate check */
 	struct write_item *items;
 	size_t nitems;
 	/* answered: */
 	bool is_duplicate;
-	struct err err;			/* code ERR_NONE: committed */
+	struct err err; /* code ERR_NONE: committed */
 };
 
 /* The wire form between worker and writer of one host (one binary, so no versions). */
@@ -38,13 +38,13 @@ void write_set_encode(struct buf *b, const struct write_set *ws);
 /* Text points into data. ERR_MALFORMED. */
 int write_set_decode(struct arena *a, struct str data, struct write_set *out, struct err *err);
 
-/* Commits the sets in one transaction; when that fails for another reason than the database being away, each alone,
- * so that a bad one harms no other. Fills is_duplicate and err of each. */
+/* Commits the sets in one transaction; when that fails for another reason than the database being
+ * away, each alone, so that a bad one harms no other. Fills is_duplicate and err of each. */
 void write_sets_commit(struct db *db, struct write_set *sets, size_t n);
 
-/* Hands the sets of one request to the writer and waits for the commit; without a writer commits here. 0 or -1 with the
- * first set's error. */
+/* Hands the sets of one request to the writer and waits for the commit; without a writer commits
+ * here. 0 or -1 with the first set's error. */
 struct app;
-int write_sets_submit(struct app *app, struct arena *a, struct write_set *sets, size_t n,
-    struct err *err);
+int write_sets_submit(
+    struct app *app, struct arena *a, struct write_set *sets, size_t n, struct err *err);
 #endif

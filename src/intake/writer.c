@@ -1,7 +1,7 @@
-/* Group commit: one writer process per host takes the write sets that wait, commits them together, and answers each
- * worker after the commit. Under load batches form by themselves; when it is quiet they are of one.
- * Frames: u32 length, then n × (u32 length, write set). Answers: u32 length, then per set u32 error code, u8
- * duplicate, text. */
+/* Group commit: one writer process per host takes the write sets that wait, commits them together,
+ * and answers each worker after the commit. Under load batches form by themselves; when it is quiet
+ * they are of one. Frames: u32 length, then n × (u32 length, write set). Answers: u32 length, then
+ * per set u32 error code, u8 duplicate, text. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,21 +22,19 @@
 #include "intake/write-set.h"
 
 #define FRAME_MAX (8u * 1024u * 1024u)
-#define BATCH_BYTES (4u * 1024u * 1024u)	/* stays below max_allowed_packet per statement */
+#define BATCH_BYTES (4u * 1024u * 1024u) /* stays below max_allowed_packet per statement */
 #define BATCH_SETS 64u
 #define CLIENTS_MAX 512u
 #define ANSWER_WAIT_MS 30000
 
-static uint32_t
-get_u32(const char *p)
+static uint32_t get_u32(const char *p)
 {
 	const unsigned char *u = (const unsigned char *)p;
 
 	return (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
 }
 
-static int
-writer_address(const struct config *cfg, struct sockaddr_un *out)
+static int writer_address(const struct config *cfg, struct sockaddr_un *out)
 {
 	int n;
 
@@ -50,8 +48,8 @@ writer_address(const struct config *cfg, struct sockaddr_un *out)
 struct client {
 	int fd;
 	struct buf in;
-	bool is_waiting;	/* a whole frame is in */
-	struct write_set *sets;	/* of that frame, while it is committed */
+	bool is_waiting;        /* a whole frame is in */
+	struct write_set *sets; /* of that frame, while it is committed */
 	size_t nsets;
 };
 
@@ -62,8 +60,7 @@ struct writer {
 	size_t nwaiting, nclients;
 };
 
-static void
-client_close(struct writer *w, size_t slot)
+static void client_close(struct writer *w, size_t slot)
 {
 	struct client *c = w->clients[slot];
 
@@ -76,8 +73,7 @@ client_close(struct writer *w, size_t slot)
 	w->nclients--;
 }
 
-static void
-client_accept(struct writer *w)
+static void client_accept(struct writer *w)
 {
 	int fd;
 
@@ -87,7 +83,7 @@ client_accept(struct writer *w)
 
 		while (slot < CLIENTS_MAX && w->clients[slot] != NULL)
 			slot++;
-		if (slot == CLIENTS_MAX) {	/* the worker commits by itself */
+		if (slot == CLIENTS_MAX) { /* the worker commits by itself */
 			close(fd);
 			continue;
 		}
@@ -103,8 +99,7 @@ client_accept(struct writer *w)
 }
 
 /* Takes what has arrived; a frame is whole when its announced length is there. */
-static void
-client_read(struct writer *w, size_t slot)
+static void client_read(struct writer *w, size_t slot)
 {
 	struct client *c = w->clients[slot];
 	char piece[65536];
@@ -128,8 +123,8 @@ client_read(struct writer *w, size_t slot)
 }
 
 /* Splits a client's frame into its sets: -1 when it is broken. */
-static int
-client_decode(struct client *c, struct arena *a, struct write_set *sets, size_t room, size_t *n)
+static int client_decode(
+    struct client *c, struct arena *a, struct write_set *sets, size_t room, size_t *n)
 {
 	const char *p = c->in.p + 4, *end = p + get_u32(c->in.p);
 	struct err err = ERR_INIT;
@@ -147,8 +142,7 @@ client_decode(struct client *c, struct arena *a, struct write_set *sets, size_t 
 	return p == end ? 0 : -1;
 }
 
-static int
-send_all(int fd, const char *p, size_t n)
+static int send_all(int fd, const char *p, size_t n)
 {
 	while (n > 0) {
 		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
@@ -169,8 +163,7 @@ send_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-static void
-client_answer(struct writer *w, size_t slot)
+static void client_answer(struct writer *w, size_t slot)
 {
 	struct client *c = w->clients[slot];
 	struct buf out;
@@ -198,8 +191,7 @@ client_answer(struct writer *w, size_t slot)
 }
 
 /* Commits what waits, at most one batch of it. */
-static void
-commit_waiting(struct writer *w)
+static void commit_waiting(struct writer *w)
 {
 	struct arena *a = arena_new();
 	size_t most = BATCH_SETS + 64u * 2u, n = 0, bytes = 0;
@@ -227,8 +219,7 @@ commit_waiting(struct writer *w)
 	arena_free(a);
 }
 
-static int
-writer_listen(struct writer *w, struct err *err)
+static int writer_listen(struct writer *w, struct err *err)
 {
 	struct sockaddr_un at, mine;
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = CLIENTS_MAX};
@@ -252,8 +243,7 @@ writer_listen(struct writer *w, struct err *err)
 	return 0;
 }
 
-static void
-take_events(struct writer *w, int wait_ms)
+static void take_events(struct writer *w, int wait_ms)
 {
 	struct epoll_event events[128];
 	int n = epoll_wait(w->epoll_fd, events, 128, wait_ms);
@@ -266,8 +256,7 @@ take_events(struct writer *w, int wait_ms)
 	}
 }
 
-int
-intake_writer_main(void *arg, int index)
+int intake_writer_main(void *arg, int index)
 {
 	struct writer *w = calloc(1, sizeof(*w));
 	struct err err = ERR_INIT;
@@ -297,8 +286,7 @@ intake_writer_main(void *arg, int index)
 static int writer_fd = -1;
 static pid_t writer_fd_owner;
 
-static int
-writer_connect(const struct config *cfg)
+static int writer_connect(const struct config *cfg)
 {
 	struct sockaddr_un to;
 
@@ -316,8 +304,7 @@ writer_connect(const struct config *cfg)
 	return -1;
 }
 
-static int
-read_exactly(int fd, char *p, size_t n)
+static int read_exactly(int fd, char *p, size_t n)
 {
 	int64_t until = clock_mono_us() + ANSWER_WAIT_MS * INT64_C(1000);
 
@@ -340,8 +327,7 @@ read_exactly(int fd, char *p, size_t n)
 	return 0;
 }
 
-static int
-read_answers(struct arena *a, struct write_set *sets, size_t n)
+static int read_answers(struct arena *a, struct write_set *sets, size_t n)
 {
 	char head[4], *body, *p, *end;
 	uint32_t len;
@@ -371,8 +357,7 @@ read_answers(struct arena *a, struct write_set *sets, size_t n)
 }
 
 /* 0 answered; -1 not, and then may_be_written says of each whether the writer may have it. */
-static int
-ask_writer(struct app *app, struct arena *a, struct write_set *sets, size_t n)
+static int ask_writer(struct app *app, struct arena *a, struct write_set *sets, size_t n)
 {
 	struct buf *frame;
 	size_t at;
@@ -389,7 +374,7 @@ ask_writer(struct app *app, struct arena *a, struct write_set *sets, size_t n)
 			frame->p[at + k] = (char)(len & 0xff);
 	}
 	if (!buf_ok(frame))
-		return -1;	/* too large for a frame: commit here */
+		return -1; /* too large for a frame: commit here */
 	for (size_t k = 0, len = frame->len - 4; k < 4; k++, len >>= 8)
 		frame->p[k] = (char)(len & 0xff);
 	for (size_t i = 0; i < n; i++)
@@ -401,9 +386,8 @@ ask_writer(struct app *app, struct arena *a, struct write_set *sets, size_t n)
 	return -1;
 }
 
-int
-write_sets_submit(struct app *app, struct arena *a, struct write_set *sets, size_t n,
-    struct err *err)
+int write_sets_submit(
+    struct app *app, struct arena *a, struct write_set *sets, size_t n, struct err *err)
 {
 	if (ask_writer(app, a, sets, n) == -1)
 		write_sets_commit(app->db, sets, n);

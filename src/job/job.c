@@ -34,8 +34,7 @@ DB_STMT(job_stats_of,
     " MIN(CASE WHEN state = 'ready' AND run_at <= ? THEN run_at END)"
     " FROM (SELECT state, run_at FROM jobs WHERE (? IS NULL OR account_id = ?) LIMIT 100000) j");
 
-int
-job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
+int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
     int64_t lease_until_us, struct err *err)
 {
 	int64_t now = clock_now_us();
@@ -52,7 +51,9 @@ job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid 
 				j->id = uuid_new();
 			struct db_val row[9] = {db_uuid(&j->id), db_uuid(&j->account_id),
 			    db_str(j->kind), db_uuid_or_null(&j->subject_id),
-			    db_int(is_claimed ? lease_until_us : j->run_at_us != 0 ? j->run_at_us : now),
+			    db_int(is_claimed          ? lease_until_us
+				   : j->run_at_us != 0 ? j->run_at_us
+						       : now),
 			    db_int(is_claimed), db_uuid_or_null(lease_id), db_strn(j->args),
 			    db_int(now)};
 			memcpy(v + 9 * i, row, sizeof(row));
@@ -65,14 +66,12 @@ job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid 
 	return 0;
 }
 
-static void
-wake_after_commit(void *cfg)
+static void wake_after_commit(void *cfg)
 {
 	job_wake(cfg);
 }
 
-int
-job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
+int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
 {
 	static const struct uuid nobody;
 
@@ -84,8 +83,7 @@ job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
 	return 0;
 }
 
-int
-job_run_now(struct db *db, const struct job *j, struct err *err)
+int job_run_now(struct db *db, const struct job *j, struct err *err)
 {
 	int64_t now = clock_now_us();
 
@@ -99,8 +97,7 @@ job_run_now(struct db *db, const struct job *j, struct err *err)
 }
 
 /* What an ending statement did: without a row the lease is another's. */
-static int
-ended(struct job *j, uint64_t affected, struct err *err)
+static int ended(struct job *j, uint64_t affected, struct err *err)
 {
 	char id[UUID_TEXT];
 
@@ -111,8 +108,7 @@ ended(struct job *j, uint64_t affected, struct err *err)
 	return 0;
 }
 
-int
-job_finish(struct db *db, struct job *j, struct err *err)
+int job_finish(struct db *db, struct job *j, struct err *err)
 {
 	uint64_t n = 0;
 
@@ -123,8 +119,7 @@ job_finish(struct db *db, struct job *j, struct err *err)
 	return ended(j, n, err);
 }
 
-int
-job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err)
+int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err)
 {
 	uint64_t n = 0;
 
@@ -136,8 +131,7 @@ job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, str
 	return ended(j, n, err);
 }
 
-int
-job_keep(struct db *db, struct job *j, struct err *err)
+int job_keep(struct db *db, struct job *j, struct err *err)
 {
 	uint64_t n = 0;
 	int64_t until = clock_now_us() + db_config(db)->job_lease_s * SECOND_US;
@@ -152,8 +146,7 @@ job_keep(struct db *db, struct job *j, struct err *err)
 	return 0;
 }
 
-int
-job_stats(struct db *db, const struct uuid *account_id, struct job_stats *out, struct err *err)
+int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *out, struct err *err)
 {
 	struct arena *a = arena_new();
 	struct db_val account = account_id == NULL ? db_null() : db_uuid(account_id);
@@ -174,8 +167,7 @@ job_stats(struct db *db, const struct uuid *account_id, struct job_stats *out, s
 
 /* ---- wake-up ----------------------------------------------------------------------------- */
 
-int
-job_wake_address(const struct config *cfg, struct sockaddr_un *out)
+int job_wake_address(const struct config *cfg, struct sockaddr_un *out)
 {
 	int n;
 
@@ -184,8 +176,7 @@ job_wake_address(const struct config *cfg, struct sockaddr_un *out)
 	return n > 0 && (size_t)n < sizeof(out->sun_path) ? 0 : -1;
 }
 
-void
-job_wake_send(const struct config *cfg, const char *message)
+void job_wake_send(const struct config *cfg, const char *message)
 {
 	static int fd = -1;
 	struct sockaddr_un to;
@@ -198,8 +189,7 @@ job_wake_send(const struct config *cfg, const char *message)
 		    (struct sockaddr *)&to, sizeof(to));
 }
 
-void
-job_wake(const struct config *cfg)
+void job_wake(const struct config *cfg)
 {
 	job_wake_send(cfg, WAKE_WORK);
 }

@@ -1,6 +1,7 @@
-/* Transactional outbox: a job is a row written in the transaction of the fact that caused it, claimed by lease, run
- * by connect-cron, deleted in the transaction of its own effects. A dead runner's lease runs out and another
- * takes over, so every job may run twice and must be safe to. */
+/* Transactional outbox: a job is a row written in the transaction of the fact that caused it,
+ * claimed by lease, run by connect-cron, deleted in the transaction of its own effects. A dead
+ * runner's lease runs out and another takes over, so every job may run twice and must be safe to.
+ */
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
 #include "base/app.h"
@@ -8,34 +9,38 @@
 struct job {
 	struct uuid id, account_id;
 	const char *kind;
-	struct uuid subject_id;		/* what it is about (a lead, a delivery…) */
-	struct str args;		/* JSON text, or {NULL,0} */
-	int64_t run_at_us;		/* 0: now */
+	struct uuid subject_id; /* what it is about (a lead, a delivery…) */
+	struct str args;        /* JSON text, or {NULL,0} */
+	int64_t run_at_us;      /* 0: now */
 	/* set when run: */
-	struct uuid lease_id;		/* the runner that holds it; nil outside one */
-	int attempts;			/* this one included; with lease_id it fences off an older claim */
-	bool is_ended;			/* finished, rescheduled or dead, committed or about to be */
+	struct uuid lease_id; /* the runner that holds it; nil outside one */
+	int attempts;         /* this one included; with lease_id it fences off an older claim */
+	bool is_ended;        /* finished, rescheduled or dead, committed or about to be */
 	struct runner *runner;
-	struct arena *a;		/* the run's arena */
+	struct arena *a; /* the run's arena */
 	struct app *app;
 };
-/* A kind of job. run does the work: outside a transaction for whatever waits, then job_finish (or another ending)
- * inside the transaction that stores its effects. Answering 0 without an ending deletes the job; -1 puts it
- * back with back-off (30 s doubling to 1 h), dead after max_attempts. */
+/* A kind of job. run does the work: outside a transaction for whatever waits, then job_finish (or
+ * another ending) inside the transaction that stores its effects. Answering 0 without an ending
+ * deletes the job; -1 puts it back with back-off (30 s doubling to 1 h), dead after max_attempts.
+ */
 struct job_kind {
 	const char *name;
 	int (*run)(struct job *j, struct err *err);
 	int max_attempts;
-	int64_t lease_s;		/* 0: configured */
+	int64_t lease_s; /* 0: configured */
 };
 struct runner;
-/* Within a transaction: writes the rows and wakes this host's runner after the commit. Ids are made where nil. */
+/* Within a transaction: writes the rows and wakes this host's runner after the commit. Ids are made
+ * where nil. */
 int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err);
-/* Within a transaction: makes sure that the job with this very id is there and due: inserts it, or brings a waiting or dead
- * one forward; one that is running goes on as it is. How a thing that has one job of its own is pushed again. */
+/* Within a transaction: makes sure that the job with this very id is there and due: inserts it, or
+ * brings a waiting or dead one forward; one that is running goes on as it is. How a thing that has
+ * one job of its own is pushed again. */
 int job_run_now(struct db *db, const struct job *j, struct err *err);
-/* Within a transaction: the job is done / shall run again at a time with other args (attempts restart) / is dead.
- * ERR_CONFLICT when the lease was lost to another runner: roll back, the other has it. */
+/* Within a transaction: the job is done / shall run again at a time with other args (attempts
+ * restart) / is dead. ERR_CONFLICT when the lease was lost to another runner: roll back, the other
+ * has it. */
 int job_finish(struct db *db, struct job *j, struct err *err);
 int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err);
 /* Extends the lease of a long job. */
@@ -48,12 +53,13 @@ struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t 
 int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg);
 /* Runs everything due now and what that makes due, then answers how many ran. */
 int runner_once(struct runner *rn, struct err *err);
-/* Listens for wake-ups on this host's socket, taking over from the runner that had it (which then drains and ends). */
+/* Listens for wake-ups on this host's socket, taking over from the runner that had it (which then
+ * drains and ends). */
 int runner_take_over(struct runner *rn, struct err *err);
 bool runner_was_replaced(const struct runner *rn);
 void runner_free(struct runner *rn);
-/* A job inserted pre-claimed by this runner within a job's transaction runs right after its commit, without the
- * claim's round trip: same as job_insert outside a runner. */
+/* A job inserted pre-claimed by this runner within a job's transaction runs right after its commit,
+ * without the claim's round trip: same as job_insert outside a runner. */
 int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err);
 /* Periodic work of the host: name, seconds between runs, one runner at a time over all hosts. */
 struct runner_periodic {

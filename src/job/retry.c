@@ -2,8 +2,7 @@
 
 #include "crypto/random.h"
 
-int64_t
-retry_wait_ms(int attempt, int64_t first_ms, int64_t most_ms, int64_t retry_after_ms)
+int64_t retry_wait_ms(int attempt, int64_t first_ms, int64_t most_ms, int64_t retry_after_ms)
 {
 	int64_t wait = first_ms;
 
@@ -11,7 +10,7 @@ retry_wait_ms(int attempt, int64_t first_ms, int64_t most_ms, int64_t retry_afte
 		wait *= 2;
 	if (wait > most_ms)
 		wait = most_ms;
-	if (retry_after_ms > wait)	/* no jitter below what the peer asked for */
+	if (retry_after_ms > wait) /* no jitter below what the peer asked for */
 		return retry_after_ms < most_ms ? retry_after_ms : most_ms;
 	return wait - wait / 4 + (int64_t)random_below((uint64_t)(wait / 4) + 1);
 }

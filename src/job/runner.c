@@ -1,7 +1,7 @@
-/* The runner: claims due jobs by lease and runs each in a fiber, so that the HTTP calls of many wait together. A
- * runner proves that it lives by the lock on its file in run/runners; the leases of one whose lock is free are
- * released by whoever notices, so a killed runner's jobs go on at once on the same host (elsewhere when the
- * lease runs out). */
+/* The runner: claims due jobs by lease and runs each in a fiber, so that the HTTP calls of many
+ * wait together. A runner proves that it lives by the lock on its file in run/runners; the leases
+ * of one whose lock is free are released by whoever notices, so a killed runner's jobs go on at
+ * once on the same host (elsewhere when the lease runs out). */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "job/job-internal.h"
 #include "net/http-client.h"
 
-#define POLL_MS 500			/* how soon work of another host is noticed */
+#define POLL_MS 500 /* how soon work of another host is noticed */
 #define CLAIM_MAX 32
 #define DRAIN_US (20 * SECOND_US)
 #define RETRY_FIRST_US (30 * SECOND_US)
@@ -32,17 +32,14 @@ DB_STMT(jobs_due,
     " WHERE state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ? FOR UPDATE SKIP LOCKED");
 DB_STMT_ROWS(jobs_claim,
     "UPDATE jobs SET run_at = ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (", "?", ")");
-DB_STMT(job_back_off,
-    "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
-    " WHERE id = ? AND lease_id = ? AND attempts = ?");
+DB_STMT(job_back_off, "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
+		      " WHERE id = ? AND lease_id = ? AND attempts = ?");
 /* Leased rows lie within one lease of now on the index, so no index on lease_id is needed. */
-DB_STMT(jobs_release,
-    "UPDATE jobs SET run_at = ?, lease_id = NULL"
-    " WHERE state = 'ready' AND run_at > ? AND run_at <= ? AND lease_id = ?");
+DB_STMT(jobs_release, "UPDATE jobs SET run_at = ?, lease_id = NULL"
+		      " WHERE state = 'ready' AND run_at > ? AND run_at <= ? AND lease_id = ?");
 DB_STMT(periodic_take, "UPDATE periodic_runs SET next_at = ? WHERE name = ? AND next_at <= ?");
-DB_STMT(periodic_first,
-    "INSERT INTO periodic_runs (name, next_at) VALUES (?, ?)"
-    " ON DUPLICATE KEY UPDATE next_at = next_at");
+DB_STMT(periodic_first, "INSERT INTO periodic_runs (name, next_at) VALUES (?, ?)"
+			" ON DUPLICATE KEY UPDATE next_at = next_at");
 
 struct run {
 	struct job job;
@@ -58,22 +55,21 @@ struct runner {
 	size_t nkinds;
 	const struct runner_periodic *periodics;
 	size_t nperiodics;
-	int64_t *periodic_at_us;	/* when to look at each next, monotonic */
+	int64_t *periodic_at_us; /* when to look at each next, monotonic */
 	struct uuid lease_id;
-	int alive_fd;			/* locked while we live */
+	int alive_fd; /* locked while we live */
 	char alive_path[256];
 	int wake_fd;
-	bool is_replaced, is_woken;	/* woken: there may be due work right now */
-	int64_t claim_at_us;		/* look for it then in any case (monotonic) */
+	bool is_replaced, is_woken; /* woken: there may be due work right now */
+	int64_t claim_at_us;        /* look for it then in any case (monotonic) */
 	int64_t reap_at_us, lease_us;
-	struct run *running, *chained;	/* chained: claimed at insertion, to be started */
+	struct run *running, *chained; /* chained: claimed at insertion, to be started */
 	size_t nrunning, nran;
 };
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static int
-make_dirs(const struct config *cfg, struct err *err)
+static int make_dirs(const struct config *cfg, struct err *err)
 {
 	static const char *const names[] = {"", "/run", "/run/runners"};
 
@@ -87,8 +83,7 @@ make_dirs(const struct config *cfg, struct err *err)
 	return 0;
 }
 
-static int
-prove_alive(struct runner *rn, struct err *err)
+static int prove_alive(struct runner *rn, struct err *err)
 {
 	char id[UUID_TEXT];
 
@@ -102,15 +97,14 @@ prove_alive(struct runner *rn, struct err *err)
 	return 0;
 }
 
-struct runner *
-runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *err)
+struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *err)
 {
 	struct runner *rn = calloc(1, sizeof(*rn));
 
 	if (rn == NULL)
 		abort();
-	*rn = (struct runner){.app = app, .kinds = kinds, .nkinds = n, .wake_fd = -1,
-	    .alive_fd = -1};
+	*rn =
+	    (struct runner){.app = app, .kinds = kinds, .nkinds = n, .wake_fd = -1, .alive_fd = -1};
 	rn->lease_us = app->config->job_lease_s * SECOND_US;
 	for (size_t i = 0; i < n; i++)
 		if (kinds[i].lease_s * SECOND_US > rn->lease_us)
@@ -122,13 +116,13 @@ runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *
 	return rn;
 }
 
-void
-runner_free(struct runner *rn)
+void runner_free(struct runner *rn)
 {
 	if (rn->wake_fd != -1)
 		close(rn->wake_fd);
 	if (rn->alive_fd != -1) {
-		/* With work left behind the file stays, unlocked: the next runner frees our leases. */
+		/* With work left behind the file stays, unlocked: the next runner frees our leases.
+		 */
 		if (rn->nrunning == 0 && rn->chained == NULL)
 			unlink(rn->alive_path);
 		close(rn->alive_fd);
@@ -137,8 +131,7 @@ runner_free(struct runner *rn)
 	free(rn);
 }
 
-void
-runner_set_periodic(struct runner *rn, const struct runner_periodic *p, size_t n)
+void runner_set_periodic(struct runner *rn, const struct runner_periodic *p, size_t n)
 {
 	rn->periodics = p;
 	rn->nperiodics = n;
@@ -148,8 +141,7 @@ runner_set_periodic(struct runner *rn, const struct runner_periodic *p, size_t n
 		abort();
 }
 
-int
-runner_take_over(struct runner *rn, struct err *err)
+int runner_take_over(struct runner *rn, struct err *err)
 {
 	struct sockaddr_un at, mine;
 
@@ -168,14 +160,12 @@ runner_take_over(struct runner *rn, struct err *err)
 	return 0;
 }
 
-bool
-runner_was_replaced(const struct runner *rn)
+bool runner_was_replaced(const struct runner *rn)
 {
 	return rn->is_replaced;
 }
 
-static void
-read_wake_ups(struct runner *rn)
+static void read_wake_ups(struct runner *rn)
 {
 	char message[8];
 	ssize_t n;
@@ -191,14 +181,12 @@ read_wake_ups(struct runner *rn)
 
 /* ---- running one job --------------------------------------------------------------------- */
 
-static int
-finish_body(struct db *db, void *arg, struct err *err)
+static int finish_body(struct db *db, void *arg, struct err *err)
 {
 	return job_finish(db, arg, err);
 }
 
-static int64_t
-back_off_us(int attempts)
+static int64_t back_off_us(int attempts)
 {
 	int64_t wait = RETRY_FIRST_US;
 
@@ -207,8 +195,7 @@ back_off_us(int attempts)
 	return wait < RETRY_MOST_US ? wait : RETRY_MOST_US;
 }
 
-static void
-put_back(struct run *run, const struct err *why)
+static void put_back(struct run *run, const struct err *why)
 {
 	struct job *j = &run->job;
 	bool is_dead = j->attempts >= run->kind->max_attempts;
@@ -224,8 +211,7 @@ put_back(struct run *run, const struct err *why)
 		log_error("job.put_back", LOG_S("kind", j->kind), LOG_ERR(&err));
 }
 
-static void
-run_main(void *arg)
+static void run_main(void *arg)
 {
 	struct run *run = arg;
 	struct job *j = &run->job;
@@ -245,8 +231,7 @@ run_main(void *arg)
 	run->is_done = true;
 }
 
-static const struct job_kind *
-kind_of(const struct runner *rn, const char *name)
+static const struct job_kind *kind_of(const struct runner *rn, const char *name)
 {
 	for (size_t i = 0; i < rn->nkinds; i++)
 		if (strcmp(rn->kinds[i].name, name) == 0)
@@ -255,8 +240,7 @@ kind_of(const struct runner *rn, const char *name)
 }
 
 /* A run with its own arena and copies of the row. */
-static struct run *
-run_new(struct runner *rn, const struct job *row, int attempts)
+static struct run *run_new(struct runner *rn, const struct job *row, int attempts)
 {
 	struct arena *a = arena_new();
 	struct run *run = arena_zalloc(a, sizeof(*run));
@@ -275,13 +259,12 @@ run_new(struct runner *rn, const struct job *row, int attempts)
 	return run;
 }
 
-static void
-start(struct runner *rn, struct run *run)
+static void start(struct runner *rn, struct run *run)
 {
 	struct err err = ERR_INIT;
 
 	rn->nran++;
-	if (run->kind == NULL) {	/* of a newer version, perhaps: leave it to who knows it */
+	if (run->kind == NULL) { /* of a newer version, perhaps: leave it to who knows it */
 		static const struct job_kind unknown = {"unknown", NULL, 1 << 30, 0};
 
 		run->kind = &unknown;
@@ -297,8 +280,7 @@ start(struct runner *rn, struct run *run)
 	fiber_resume(run->fiber);
 }
 
-static void
-sweep_done(struct runner *rn)
+static void sweep_done(struct runner *rn)
 {
 	struct run **at = &rn->running;
 
@@ -325,8 +307,7 @@ struct claim {
 	struct db_rows rows;
 };
 
-static int
-claim_body(struct db *db, void *arg, struct err *err)
+static int claim_body(struct db *db, void *arg, struct err *err)
 {
 	struct claim *c = arg;
 	int64_t now = clock_now_us();
@@ -343,13 +324,13 @@ claim_body(struct db *db, void *arg, struct err *err)
 		ids[i] = db_uuid(&id[i]);
 	}
 	return db_exec_rows(db, &jobs_claim,
-	    DB_VALS(db_int(now + c->rn->lease_us), db_uuid(&c->rn->lease_id)), ids, c->rows.count, 1,
-	    NULL, err);
+	    DB_VALS(db_int(now + c->rn->lease_us), db_uuid(&c->rn->lease_id)), ids, c->rows.count,
+	    1, NULL, err);
 }
 
-/* Claims and starts what is due, as far as there is room; answers how many, -1 when the database is away. */
-static int
-claim(struct runner *rn, struct err *err)
+/* Claims and starts what is due, as far as there is room; answers how many, -1 when the database is
+ * away. */
+static int claim(struct runner *rn, struct err *err)
 {
 	size_t room = (size_t)rn->app->config->job_concurrency;
 	struct claim c = {.rn = rn, .a = arena_new()};
@@ -376,8 +357,7 @@ claim(struct runner *rn, struct err *err)
 	return n;
 }
 
-static void
-chain_after_commit(void *arg)
+static void chain_after_commit(void *arg)
 {
 	struct run *run = arg;
 	struct run **at = &run->job.runner->chained;
@@ -387,23 +367,24 @@ chain_after_commit(void *arg)
 	*at = run;
 }
 
-int
-job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err)
+int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err)
 {
 	struct runner *rn = parent == NULL ? NULL : parent->runner;
 
-	/* More than a few at once would outgrow the concurrency bound: those take the ordinary way. */
+	/* More than a few at once would outgrow the concurrency bound: those take the ordinary way.
+	 */
 	if (rn == NULL || n > 8)
 		return job_insert(db, jobs, n, err);
-	if (job_insert_claimed(db, jobs, n, &rn->lease_id, clock_now_us() + rn->lease_us, err) == -1)
+	if (job_insert_claimed(db, jobs, n, &rn->lease_id, clock_now_us() + rn->lease_us, err) ==
+	    -1)
 		return -1;
-	for (size_t i = 0; i < n; i++)	/* a run that is never chained costs its arena, on a rare retry */
+	for (size_t i = 0; i < n;
+	     i++) /* a run that is never chained costs its arena, on a rare retry */
 		db_on_commit(db, chain_after_commit, run_new(rn, &jobs[i], 1));
 	return 0;
 }
 
-static void
-start_chained(struct runner *rn)
+static void start_chained(struct runner *rn)
 {
 	while (rn->chained != NULL) {
 		struct run *run = rn->chained;
@@ -415,8 +396,7 @@ start_chained(struct runner *rn)
 
 /* ---- other runners' remains -------------------------------------------------------------- */
 
-static void
-release_leases(struct runner *rn, const struct uuid *dead)
+static void release_leases(struct runner *rn, const struct uuid *dead)
 {
 	int64_t now = clock_now_us();
 	uint64_t n = 0;
@@ -431,8 +411,7 @@ release_leases(struct runner *rn, const struct uuid *dead)
 		log_info("runner.reap", LOG_I("released", n));
 }
 
-static void
-reap_one(struct runner *rn, const char *name)
+static void reap_one(struct runner *rn, const char *name)
 {
 	char path[512];
 	struct uuid dead;
@@ -451,8 +430,7 @@ reap_one(struct runner *rn, const char *name)
 	close(fd);
 }
 
-static void
-reap_dead(struct runner *rn)
+static void reap_dead(struct runner *rn)
 {
 	char path[512];
 	DIR *d;
@@ -471,8 +449,7 @@ reap_dead(struct runner *rn)
 
 /* ---- periodic work ----------------------------------------------------------------------- */
 
-static int
-take_periodic(struct runner *rn, const struct runner_periodic *p, struct err *err)
+static int take_periodic(struct runner *rn, const struct runner_periodic *p, struct err *err)
 {
 	int64_t now = clock_now_us(), next = now + p->every_s * SECOND_US;
 	uint64_t n = 0;
@@ -485,8 +462,7 @@ take_periodic(struct runner *rn, const struct runner_periodic *p, struct err *er
 	return n > 0;
 }
 
-static void
-run_periodics(struct runner *rn)
+static void run_periodics(struct runner *rn)
 {
 	for (size_t i = 0; i < rn->nperiodics; i++) {
 		const struct runner_periodic *p = &rn->periodics[i];
@@ -503,8 +479,7 @@ run_periodics(struct runner *rn)
 
 /* ---- loops ------------------------------------------------------------------------------- */
 
-static void
-advance(struct runner *rn, int wait_ms)
+static void advance(struct runner *rn, int wait_ms)
 {
 	http_client_poll(rn->app->http, rn->wake_fd, rn->chained != NULL ? 0 : wait_ms);
 	read_wake_ups(rn);
@@ -514,8 +489,7 @@ advance(struct runner *rn, int wait_ms)
 }
 
 /* Claims only when there may be something: after a wake-up, a full claim, or POLL_MS. */
-static void
-claim_if_due(struct runner *rn)
+static void claim_if_due(struct runner *rn)
 {
 	struct err err = ERR_INIT;
 	int n;
@@ -530,8 +504,7 @@ claim_if_due(struct runner *rn)
 	rn->is_woken = rn->is_woken || n == CLAIM_MAX;
 }
 
-int
-runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
+int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
 {
 	int64_t drain_until;
 
@@ -549,8 +522,7 @@ runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
 	return 0;
 }
 
-int
-runner_once(struct runner *rn, struct err *err)
+int runner_once(struct runner *rn, struct err *err)
 {
 	size_t before = rn->nran;
 

@@ -5,19 +5,17 @@
 #include "provider/provider.h"
 #include "record/record.h"
 
-static struct str
-query_text(struct req *r, const char *name)
+static struct str query_text(struct req *r, const char *name)
 {
 	struct str s = req_query(r, name);
 
 	return s.n == 0 ? (struct str){NULL, 0} : s;
 }
 
-static const char *
-list_scope(struct req *r)
+static const char *list_scope(struct req *r)
 {
-	static const char *const names[] = {"providerType", "formId", "status", "search",
-	    "receivedAfter"};
+	static const char *const names[] = {
+	    "providerType", "formId", "status", "search", "receivedAfter"};
 	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
 
 	buf_printf(b, "leads %s", uuid_dup(r->a, r->actor.account_id));
@@ -30,8 +28,7 @@ list_scope(struct req *r)
 	return b->p;
 }
 
-int
-lead_api_list(struct req *r)
+int lead_api_list(struct req *r)
 {
 	struct lead_filter f = {.account_id = r->actor.account_id};
 	struct lead_page page = {0};
@@ -60,14 +57,14 @@ lead_api_list(struct req *r)
 	if (page.has_more)
 		next = cursor_make(r, scope, page.last_us, page.last_id);
 	total = page.offset + (int64_t)json_array_size(page.rows) + page.has_more;
-	return res_json(r, 200, page_envelope(&pq, json_incref(page.rows), total,
-	    !page.has_more && pq.cursor.n == 0, next));
+	return res_json(r, 200,
+	    page_envelope(
+		&pq, json_incref(page.rows), total, !page.has_more && pq.cursor.n == 0, next));
 }
 
 /* ---- POST /leads ------------------------------------------------------------------------- */
 
-static int
-check_text(const json_t *body, const char *key, size_t most, struct err *err)
+static int check_text(const json_t *body, const char *key, size_t most, struct err *err)
 {
 	const json_t *v = json_object_get(body, key);
 
@@ -80,8 +77,7 @@ check_text(const json_t *body, const char *key, size_t most, struct err *err)
 	return 0;
 }
 
-static int
-check_map(const json_t *body, const char *key, struct err *err)
+static int check_map(const json_t *body, const char *key, struct err *err)
 {
 	const json_t *v = json_object_get(body, key);
 
@@ -90,8 +86,7 @@ check_map(const json_t *body, const char *key, struct err *err)
 	return 0;
 }
 
-json_t *
-lead_from_body(struct arena *a, const json_t *body, struct err *err)
+json_t *lead_from_body(struct arena *a, const json_t *body, struct err *err)
 {
 	static const char *const keys[] = {"providerType", "providerLeadId", "email", "firstName",
 	    "lastName", "fullName", "phoneNumber", "company", "rawFieldData", "customFields",
@@ -117,8 +112,8 @@ lead_from_body(struct arena *a, const json_t *body, struct err *err)
 
 		json_set(lead, copied[i], v == NULL ? json_null() : json_deep_copy(v));
 		is_empty = is_empty && (v == NULL || json_is_null(v) ||
-		    (json_is_string(v) && json_string_length(v) == 0) ||
-		    (json_is_object(v) && json_object_size(v) == 0));
+					   (json_is_string(v) && json_string_length(v) == 0) ||
+					   (json_is_object(v) && json_object_size(v) == 0));
 	}
 	if (is_empty) {
 		err_field(err, ERR_INVALID, "email",
@@ -134,8 +129,7 @@ struct creating {
 	struct lead_capture lead;
 };
 
-static int
-create_body(struct db *db, void *arg, struct err *err)
+static int create_body(struct db *db, void *arg, struct err *err)
 {
 	struct creating *c = arg;
 
@@ -146,8 +140,7 @@ create_body(struct db *db, void *arg, struct err *err)
 }
 
 /* Fills what goes to the store; false after a 422. */
-static bool
-prepare(struct req *r, struct creating *c, json_t *lead)
+static bool prepare(struct req *r, struct creating *c, json_t *lead)
 {
 	const json_t *body = r->json;
 	const char *type = json_str(body, "providerType"), *id = json_str(body, "providerLeadId");
@@ -181,8 +174,7 @@ prepare(struct req *r, struct creating *c, json_t *lead)
 	return !req_has_invalid(r);
 }
 
-int
-lead_api_create(struct req *r)
+int lead_api_create(struct req *r)
 {
 	struct creating c = {.r = r};
 	struct err err = ERR_INIT;

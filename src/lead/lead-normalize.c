@@ -10,24 +10,20 @@
 static const struct country {
 	const char iso[3], code[4], trunk[2];
 } countries[] = {{"AE", "971", "0"}, {"AR", "54", "0"}, {"AT", "43", "0"}, {"AU", "61", "0"},
-    {"BE", "32", "0"}, {"BG", "359", "0"}, {"BR", "55", "0"}, {"CA", "1", "1"},
-    {"CH", "41", "0"}, {"CL", "56", ""}, {"CN", "86", "0"}, {"CO", "57", ""}, {"CZ", "420", ""},
-    {"DE", "49", "0"}, {"DK", "45", ""}, {"EE", "372", ""}, {"EG", "20", "0"}, {"ES", "34", ""},
-    {"FI", "358", "0"}, {"FR", "33", "0"}, {"GB", "44", "0"}, {"GR", "30", ""},
-    {"HK", "852", ""}, {"HR", "385", "0"}, {"HU", "36", ""}, {"ID", "62", "0"},
-    {"IE", "353", "0"}, {"IL", "972", "0"}, {"IN", "91", "0"}, {"IS", "354", ""},
-    {"IT", "39", ""}, {"JP", "81", "0"}, {"KE", "254", "0"}, {"KR", "82", "0"},
-    {"LT", "370", "0"}, {"LU", "352", ""}, {"LV", "371", ""}, {"MA", "212", "0"},
-    {"MT", "356", ""}, {"MX", "52", ""}, {"MY", "60", "0"}, {"NG", "234", "0"},
-    {"NL", "31", "0"}, {"NO", "47", ""}, {"NZ", "64", "0"}, {"PE", "51", "0"},
-    {"PH", "63", "0"}, {"PK", "92", "0"}, {"PL", "48", ""}, {"PT", "351", ""},
-    {"RO", "40", "0"}, {"RS", "381", "0"}, {"SA", "966", "0"}, {"SE", "46", "0"},
-    {"SG", "65", ""}, {"SI", "386", "0"}, {"SK", "421", "0"}, {"TH", "66", "0"},
-    {"TR", "90", "0"}, {"TW", "886", "0"}, {"UA", "380", "0"}, {"US", "1", "1"},
-    {"VN", "84", "0"}, {"ZA", "27", "0"}};
+    {"BE", "32", "0"}, {"BG", "359", "0"}, {"BR", "55", "0"}, {"CA", "1", "1"}, {"CH", "41", "0"},
+    {"CL", "56", ""}, {"CN", "86", "0"}, {"CO", "57", ""}, {"CZ", "420", ""}, {"DE", "49", "0"},
+    {"DK", "45", ""}, {"EE", "372", ""}, {"EG", "20", "0"}, {"ES", "34", ""}, {"FI", "358", "0"},
+    {"FR", "33", "0"}, {"GB", "44", "0"}, {"GR", "30", ""}, {"HK", "852", ""}, {"HR", "385", "0"},
+    {"HU", "36", ""}, {"ID", "62", "0"}, {"IE", "353", "0"}, {"IL", "972", "0"}, {"IN", "91", "0"},
+    {"IS", "354", ""}, {"IT", "39", ""}, {"JP", "81", "0"}, {"KE", "254", "0"}, {"KR", "82", "0"},
+    {"LT", "370", "0"}, {"LU", "352", ""}, {"LV", "371", ""}, {"MA", "212", "0"}, {"MT", "356", ""},
+    {"MX", "52", ""}, {"MY", "60", "0"}, {"NG", "234", "0"}, {"NL", "31", "0"}, {"NO", "47", ""},
+    {"NZ", "64", "0"}, {"PE", "51", "0"}, {"PH", "63", "0"}, {"PK", "92", "0"}, {"PL", "48", ""},
+    {"PT", "351", ""}, {"RO", "40", "0"}, {"RS", "381", "0"}, {"SA", "966", "0"}, {"SE", "46", "0"},
+    {"SG", "65", ""}, {"SI", "386", "0"}, {"SK", "421", "0"}, {"TH", "66", "0"}, {"TR", "90", "0"},
+    {"TW", "886", "0"}, {"UA", "380", "0"}, {"US", "1", "1"}, {"VN", "84", "0"}, {"ZA", "27", "0"}};
 
-static const struct country *
-country_of(const char *iso)
+static const struct country *country_of(const char *iso)
 {
 	for (size_t i = 0; iso != NULL && i < sizeof(countries) / sizeof(countries[0]); i++)
 		if (str_ieq(str_from(iso), str_from(countries[i].iso)))
@@ -35,9 +31,9 @@ country_of(const char *iso)
 	return NULL;
 }
 
-/* The digits of a phone number; NULL when it holds anything but digits and the usual punctuation. */
-static char *
-phone_digits(struct arena *a, struct str s)
+/* The digits of a phone number; NULL when it holds anything but digits and the usual punctuation.
+ */
+static char *phone_digits(struct arena *a, struct str s)
 {
 	char *p = arena_alloc(a, s.n + 1);
 	size_t n = 0;
@@ -52,9 +48,9 @@ phone_digits(struct arena *a, struct str s)
 	return p;
 }
 
-/* E.164 (at most 15 digits, at least 7 to be worth the name) where the country is known; else NULL. */
-static const char *
-phone_e164(struct arena *a, struct str s, const char *default_country)
+/* E.164 (at most 15 digits, at least 7 to be worth the name) where the country is known; else NULL.
+ */
+static const char *phone_e164(struct arena *a, struct str s, const char *default_country)
 {
 	const struct country *c;
 	const char *digits = phone_digits(a, s);
@@ -70,7 +66,8 @@ phone_e164(struct arena *a, struct str s, const char *default_country)
 	if ((c = country_of(default_country)) == NULL)
 		return NULL;
 	trunk = c->trunk[0] != '\0' && digits[0] == c->trunk[0] ? 1 : 0;
-	/* 1 is both the trunk prefix and the code of North America: only an eleventh digit makes it one */
+	/* 1 is both the trunk prefix and the code of North America: only an eleventh digit makes it
+	 * one */
 	if (strcmp(c->code, "1") == 0 && n != 11)
 		trunk = 0;
 	n -= trunk;
@@ -79,8 +76,7 @@ phone_e164(struct arena *a, struct str s, const char *default_country)
 	return arena_printf(a, "+%s%s", c->code, digits + trunk);
 }
 
-static bool
-is_email(struct str s)
+static bool is_email(struct str s)
 {
 	const char *at = memchr(s.p, '@', s.n);
 	size_t local = at == NULL ? 0 : (size_t)(at - s.p);
@@ -99,8 +95,7 @@ is_email(struct str s)
 	return true;
 }
 
-static struct str
-trimmed(const json_t *lead, const char *key)
+static struct str trimmed(const json_t *lead, const char *key)
 {
 	const char *s = json_str(lead, key);
 
@@ -108,16 +103,14 @@ trimmed(const json_t *lead, const char *key)
 }
 
 /* A string without the white space around it, or null. */
-static void
-set_trimmed(struct arena *a, json_t *lead, const char *key)
+static void set_trimmed(struct arena *a, json_t *lead, const char *key)
 {
 	struct str s = trimmed(lead, key);
 
 	json_set_str(lead, key, s.n == 0 ? NULL : arena_strndup(a, s.p, s.n));
 }
 
-static void
-normalize_email(struct arena *a, json_t *lead)
+static void normalize_email(struct arena *a, json_t *lead)
 {
 	struct str s = trimmed(lead, "email");
 	char *lower;
@@ -128,7 +121,7 @@ normalize_email(struct arena *a, json_t *lead)
 		json_set_str(lead, "email", NULL);
 		return;
 	}
-	if (!is_email(s)) {	/* kept, but not where a CRM would take it for an address */
+	if (!is_email(s)) { /* kept, but not where a CRM would take it for an address */
 		json_set_strn(json_object_get(lead, "customFields"), "email", s);
 		json_set_str(lead, "email", NULL);
 		return;
@@ -139,8 +132,7 @@ normalize_email(struct arena *a, json_t *lead)
 	json_set_str(lead, "email", lower);
 }
 
-static void
-normalize_phone(struct arena *a, json_t *lead, const char *default_country)
+static void normalize_phone(struct arena *a, json_t *lead, const char *default_country)
 {
 	const json_t *raw = json_object_get(lead, "rawFieldData");
 	struct str s = trimmed(lead, "phoneNumber");
@@ -157,9 +149,9 @@ normalize_phone(struct arena *a, json_t *lead, const char *default_country)
 		set_trimmed(a, lead, "phoneNumber");
 }
 
-/* "Doe, John" and "John Van Doe": the first word is the first name unless a comma says otherwise. */
-static void
-split_full_name(struct arena *a, json_t *lead, struct str full)
+/* "Doe, John" and "John Van Doe": the first word is the first name unless a comma says otherwise.
+ */
+static void split_full_name(struct arena *a, json_t *lead, struct str full)
 {
 	const char *comma = memchr(full.p, ',', full.n);
 	const char *space = memchr(full.p, ' ', full.n);
@@ -181,12 +173,11 @@ split_full_name(struct arena *a, json_t *lead, struct str full)
 	if (last.n > 0)
 		json_set_str(lead, "lastName", arena_strndup(a, last.p, last.n));
 	if (comma != NULL && first.n > 0 && last.n > 0)
-		json_set_str(lead, "fullName", arena_printf(a, "%.*s %.*s", (int)first.n, first.p,
-		    (int)last.n, last.p));
+		json_set_str(lead, "fullName",
+		    arena_printf(a, "%.*s %.*s", (int)first.n, first.p, (int)last.n, last.p));
 }
 
-static void
-normalize_names(struct arena *a, json_t *lead)
+static void normalize_names(struct arena *a, json_t *lead)
 {
 	struct str first, last, full;
 
@@ -197,14 +188,14 @@ normalize_names(struct arena *a, json_t *lead)
 	last = str_from(json_str(lead, "lastName"));
 	full = str_from(json_str(lead, "fullName"));
 	if (full.n == 0 && (first.n > 0 || last.n > 0))
-		json_set_str(lead, "fullName", arena_printf(a, "%.*s%s%.*s", (int)first.n, first.p,
-		    first.n > 0 && last.n > 0 ? " " : "", (int)last.n, last.p));
+		json_set_str(lead, "fullName",
+		    arena_printf(a, "%.*s%s%.*s", (int)first.n, first.p,
+			first.n > 0 && last.n > 0 ? " " : "", (int)last.n, last.p));
 	else if (full.n > 0 && first.n == 0 && last.n == 0)
 		split_full_name(a, lead, full);
 }
 
-void
-lead_normalize(struct arena *a, json_t *lead, const char *default_country)
+void lead_normalize(struct arena *a, json_t *lead, const char *default_country)
 {
 	static const char *const maps[] = {"rawFieldData", "customFields"};
 

@@ -1,4 +1,5 @@
-/* The job lead.process: fetch details → normalize → store and mirror → hand over to whoever waits for leads. */
+/* The job lead.process: fetch details → normalize → store and mirror → hand over to whoever waits
+ * for leads. */
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
@@ -12,8 +13,7 @@
 static lead_ready_fn *const *subscribers;
 static size_t nsubscribers;
 
-void
-lead_set_ready_subscribers(lead_ready_fn *const *fns, size_t n)
+void lead_set_ready_subscribers(lead_ready_fn *const *fns, size_t n)
 {
 	subscribers = fns;
 	nsubscribers = n;
@@ -22,14 +22,13 @@ lead_set_ready_subscribers(lead_ready_fn *const *fns, size_t n)
 struct processing {
 	struct job *job;
 	struct lead_row row;
-	struct connection *connection;	/* NULL when the lead came without one, or it is gone */
-	const json_t *details;		/* NULL when none were needed */
+	struct connection *connection; /* NULL when the lead came without one, or it is gone */
+	const json_t *details;         /* NULL when none were needed */
 };
 
 /* ---- details ----------------------------------------------------------------------------- */
 
-static void
-note_use(struct processing *p, const struct call_result *res)
+static void note_use(struct processing *p, const struct call_result *res)
 {
 	struct err err = ERR_INIT;
 	const char *status = res->class == CALL_AUTH ? "error" : NULL;
@@ -39,15 +38,14 @@ note_use(struct processing *p, const struct call_result *res)
 		log_warn("connection.note", LOG_ERR(&err));
 }
 
-static bool
-is_worth_retrying(enum call_class class)
+static bool is_worth_retrying(enum call_class class)
 {
 	return class == CALL_RETRY || class == CALL_RATE_LIMITED;
 }
 
 /* Calls the provider, a few times if need be. */
-static int
-call_details(struct processing *p, const char *action, struct call_result *res, struct err *err)
+static int call_details(
+    struct processing *p, const char *action, struct call_result *res, struct err *err)
 {
 	const struct config *cfg = p->job->app->config;
 	struct arena *a = p->job->a;
@@ -60,15 +58,15 @@ call_details(struct processing *p, const char *action, struct call_result *res, 
 			return -1;
 		if (!is_worth_retrying(res->class) || attempt >= cfg->push_attempts)
 			return 0;
-		http_client_sleep(p->job->app->http,
-		    retry_wait_ms(attempt, cfg->push_backoff_ms, cfg->push_backoff_max_ms,
-			res->retry_after_ms));
+		http_client_sleep(
+		    p->job->app->http, retry_wait_ms(attempt, cfg->push_backoff_ms,
+					   cfg->push_backoff_max_ms, res->retry_after_ms));
 	}
 }
 
-/* 1 with the normalized lead in row.lead; 0 when it can never be had (noted); -1 to try again later (noted). */
-static int
-fetch_details(struct processing *p, struct err *err)
+/* 1 with the normalized lead in row.lead; 0 when it can never be had (noted); -1 to try again later
+ * (noted). */
+static int fetch_details(struct processing *p, struct err *err)
 {
 	struct arena *a = p->job->a;
 	struct call_result res = {0};
@@ -92,8 +90,7 @@ fetch_details(struct processing *p, struct err *err)
 	return is_final ? 0 : err_set(err, ERR_UNAVAILABLE, "%s", res.error);
 }
 
-static bool
-needs_details(const struct processing *p)
+static bool needs_details(const struct processing *p)
 {
 	return p->connection != NULL && json_object_size(p->row.lead) == 0 &&
 	       provider_details_action(p->connection->provider, "lead") != NULL;
@@ -102,8 +99,7 @@ needs_details(const struct processing *p)
 /* ---- storing ----------------------------------------------------------------------------- */
 
 /* The record's share: the provider's own details with the normalized fields beside them. */
-static int
-mirror(struct db *db, struct processing *p, struct err *err)
+static int mirror(struct db *db, struct processing *p, struct err *err)
 {
 	struct arena *a = p->job->a;
 	json_t *data = json_own(a, json_object());
@@ -118,14 +114,13 @@ mirror(struct db *db, struct processing *p, struct err *err)
 
 	if (p->details != NULL)
 		json_object_update(data, provider_details_record(p->connection->provider, a, "lead",
-		    p->details, &provider_updated_us));
+					     p->details, &provider_updated_us));
 	json_object_update(data, (json_t *)(uintptr_t)p->row.lead);
 	item.data = json_text(a, data);
 	return record_upsert(db, a, &item, 1, err);
 }
 
-static int
-hand_over(struct processing *p, struct err *err)
+static int hand_over(struct processing *p, struct err *err)
 {
 	struct lead_ready ready = {.account_id = p->row.account_id,
 	    .lead_id = p->row.id,
@@ -138,8 +133,7 @@ hand_over(struct processing *p, struct err *err)
 	return 0;
 }
 
-static int
-store_body(struct db *db, void *arg, struct err *err)
+static int store_body(struct db *db, void *arg, struct err *err)
 {
 	struct processing *p = arg;
 	int is_first = lead_store_ready(db, p->job->a, &p->row, err);
@@ -152,8 +146,7 @@ store_body(struct db *db, void *arg, struct err *err)
 	return job_finish(db, p->job, err);
 }
 
-int
-lead_job_process(struct job *j, struct err *err)
+int lead_job_process(struct job *j, struct err *err)
 {
 	struct processing p = {.job = j};
 	int found = lead_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.row, err);
@@ -161,8 +154,8 @@ lead_job_process(struct job *j, struct err *err)
 	if (found != 1 || strcmp(p.row.stage, "ready") == 0)
 		return found == -1 ? -1 : 0;
 	if (!uuid_is_nil(p.row.connection_id) &&
-	    connection_get(j->app, j->a, &j->account_id, &p.row.connection_id, &p.connection,
-		err) == -1)
+	    connection_get(
+		j->app, j->a, &j->account_id, &p.row.connection_id, &p.connection, err) == -1)
 		return -1;
 	if (needs_details(&p)) {
 		int rc = fetch_details(&p, err);

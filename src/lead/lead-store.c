@@ -10,7 +10,8 @@ DB_STMT_ROWS(leads_insert,
     "(?,?,?,?,?,?,?,?,?,?,'received','none',?,?,?,?,?,?)", " ON DUPLICATE KEY UPDATE id = id");
 DB_STMT_ROWS(leads_by_provider_id,
     "SELECT id, provider_lead_id FROM leads WHERE account_id = ? AND provider_type = ?"
-    " AND provider_lead_id IN (", "?", ")");
+    " AND provider_lead_id IN (",
+    "?", ")");
 DB_STMT(lead_load_row,
     "SELECT connection_id, record_id, event_id, provider_type, provider_lead_id, stage, lead,"
     " received_at FROM leads WHERE account_id = ? AND id = ?");
@@ -19,21 +20,21 @@ DB_STMT(lead_make_ready,
     " full_name = ?, form_id = COALESCE(?, form_id), ad_id = COALESCE(?, ad_id),"
     " campaign_id = COALESCE(?, campaign_id), lead = ?, updated_at = ?"
     " WHERE account_id = ? AND id = ? AND stage <> 'ready'");
-DB_STMT(lead_note_problem,
-    "UPDATE leads SET stage = ?, stage_error = ?, updated_at = ?"
-    " WHERE account_id = ? AND id = ? AND stage <> 'ready'");
+DB_STMT(lead_note_problem, "UPDATE leads SET stage = ?, stage_error = ?, updated_at = ?"
+			   " WHERE account_id = ? AND id = ? AND stage <> 'ready'");
 DB_STMT(lead_update_sync,
     "UPDATE leads SET sync_status = ?, updated_at = ? WHERE account_id = ? AND id = ?");
 
 #define LEAD_COLUMNS                                                                               \
-	"id, record_id, connection_id, provider_type, provider_lead_id, form_id, ad_id, campaign_id," \
+	"id, record_id, connection_id, provider_type, provider_lead_id, form_id, ad_id, "          \
+	"campaign_id,"                                                                             \
 	" stage, stage_error, sync_status, lead, received_at, updated_at FROM leads "
 DB_STMT(lead_by_id, "SELECT " LEAD_COLUMNS "WHERE account_id = ? AND id = ?");
 #define LEAD_FILTERS                                                                               \
-	" AND received_at <= ? AND (received_at < ? OR id < ?) AND received_at >= ?"                 \
-	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR form_id = ?)"                       \
-	" AND (? IS NULL OR CONCAT_WS(' ', email, full_name, phone_number) LIKE"                     \
-	" CONCAT('%', ?, '%') COLLATE utf8mb4_general_ci)"                                           \
+	" AND received_at <= ? AND (received_at < ? OR id < ?) AND received_at >= ?"               \
+	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR form_id = ?)"                     \
+	" AND (? IS NULL OR CONCAT_WS(' ', email, full_name, phone_number) LIKE"                   \
+	" CONCAT('%', ?, '%') COLLATE utf8mb4_general_ci)"                                         \
 	" ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?"
 DB_STMT(lead_list_all, "SELECT " LEAD_COLUMNS "WHERE account_id = ?" LEAD_FILTERS);
 DB_STMT(lead_list_status,
@@ -42,8 +43,7 @@ DB_STMT(lead_list_status,
 #define INSERT_VALUES 16
 
 /* The columns that lists and searches use, cut to their width. */
-static struct str
-column(const json_t *lead, const char *key, size_t most)
+static struct str column(const json_t *lead, const char *key, size_t most)
 {
 	struct str s = str_from(json_str(lead, key));
 
@@ -52,14 +52,12 @@ column(const json_t *lead, const char *key, size_t most)
 	return s.p == NULL || s.n == 0 ? (struct str){NULL, 0} : s;
 }
 
-static struct str
-or_null(struct str s)
+static struct str or_null(struct str s)
 {
 	return s.n == 0 ? (struct str){NULL, 0} : s;
 }
 
-static int
-insert_row(struct arena *a, struct lead_capture *l, struct db_val *v, struct err *err)
+static int insert_row(struct arena *a, struct lead_capture *l, struct db_val *v, struct err *err)
 {
 	struct str text = l->lead.p == NULL ? STR("{}") : l->lead;
 	json_t *lead = json_parse(a, text, err);
@@ -80,8 +78,8 @@ insert_row(struct arena *a, struct lead_capture *l, struct db_val *v, struct err
 }
 
 /* Which of the rows were there before: the stored id of such a lead is not ours. */
-static int
-find_existing(struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
+static int find_existing(
+    struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct lead_capture *l = &leads[i];
@@ -100,9 +98,8 @@ find_existing(struct db *db, struct arena *a, struct lead_capture *leads, size_t
 	return 0;
 }
 
-static int
-insert_jobs(struct db *db, struct arena *a, const struct lead_capture *leads, size_t n,
-    struct err *err)
+static int insert_jobs(
+    struct db *db, struct arena *a, const struct lead_capture *leads, size_t n, struct err *err)
 {
 	struct job *jobs = arena_array(a, n, sizeof(*jobs));
 	size_t count = 0;
@@ -115,8 +112,8 @@ insert_jobs(struct db *db, struct arena *a, const struct lead_capture *leads, si
 	return job_insert(db, jobs, count, err);
 }
 
-int
-lead_capture(struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
+int lead_capture(
+    struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
 {
 	struct db_val *v = arena_alloc(a, n * INSERT_VALUES * sizeof(*v));
 	uint64_t inserted = 0;
@@ -135,13 +132,12 @@ lead_capture(struct db *db, struct arena *a, struct lead_capture *leads, size_t 
 	return insert_jobs(db, a, leads, n, err);
 }
 
-int
-lead_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
+int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
     struct lead_row *out, struct err *err)
 {
 	struct db_rows rows;
-	int found = db_row(db, a, &lead_load_row, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows,
-	    err);
+	int found =
+	    db_row(db, a, &lead_load_row, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
 
 	if (found != 1)
 		return found;
@@ -158,8 +154,7 @@ lead_load(struct db *db, struct arena *a, const struct uuid *account_id, const s
 	return out->lead == NULL ? -1 : 1;
 }
 
-int
-lead_store_ready(struct db *db, struct arena *a, const struct lead_row *row, struct err *err)
+int lead_store_ready(struct db *db, struct arena *a, const struct lead_row *row, struct err *err)
 {
 	const json_t *l = row->lead;
 	uint64_t n = 0;
@@ -175,9 +170,8 @@ lead_store_ready(struct db *db, struct arena *a, const struct lead_row *row, str
 	return n > 0;
 }
 
-int
-lead_store_problem(struct db *db, const struct lead_row *row, bool is_final, const char *error,
-    struct err *err)
+int lead_store_problem(
+    struct db *db, const struct lead_row *row, bool is_final, const char *error, struct err *err)
 {
 	struct str text = str_from(error);
 
@@ -189,8 +183,7 @@ lead_store_problem(struct db *db, const struct lead_row *row, bool is_final, con
 	    NULL, err);
 }
 
-int
-lead_set_sync_status(struct db *db, const struct uuid *account_id, const struct uuid *id,
+int lead_set_sync_status(struct db *db, const struct uuid *account_id, const struct uuid *id,
     const char *status, struct err *err)
 {
 	return db_exec(db, &lead_update_sync,
@@ -200,17 +193,16 @@ lead_set_sync_status(struct db *db, const struct uuid *account_id, const struct 
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static const char *
-uuid_or_null(struct arena *a, const struct db_rows *rows, size_t i, size_t c)
+static const char *uuid_or_null(struct arena *a, const struct db_rows *rows, size_t i, size_t c)
 {
 	return db_is_null(rows, i, c) ? NULL : uuid_dup(a, db_get_uuid(rows, i, c));
 }
 
-static int
-lead_row_json(struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
+static int lead_row_json(
+    struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
 {
-	static const char *const texts[] = {"email", "firstName", "lastName", "fullName",
-	    "phoneNumber", "company"};
+	static const char *const texts[] = {
+	    "email", "firstName", "lastName", "fullName", "phoneNumber", "company"};
 	json_t *lead = json_parse(a, db_get_str(rows, i, 11), err), *o;
 
 	if (lead == NULL)
@@ -240,21 +232,19 @@ lead_row_json(struct arena *a, const struct db_rows *rows, size_t i, json_t **ou
 	return 0;
 }
 
-int
-lead_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
+int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err)
 {
 	struct db_rows rows;
-	int found = db_row(app->db, a, &lead_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)),
-	    &rows, err);
+	int found =
+	    db_row(app->db, a, &lead_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
 
 	if (found != 1)
 		return found;
 	return lead_row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
-int
-lead_list(struct app *app, struct arena *a, const struct lead_filter *f, struct lead_page *page,
+int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, struct lead_page *page,
     struct err *err)
 {
 	struct db_val v[16];

@@ -1,4 +1,5 @@
-/* Leads: captured at intake, detailed and normalized by the job lead.process, then handed to the destinations. */
+/* Leads: captured at intake, detailed and normalized by the job lead.process, then handed to the
+ * destinations. */
 #ifndef LEAD_LEAD_H
 #define LEAD_LEAD_H
 #include "db/db.h"
@@ -12,23 +13,25 @@
 struct lead_capture {
 	struct uuid account_id, connection_id, record_id, event_id;
 	struct str provider_type, provider_lead_id, form_id, ad_id, campaign_id;
-	struct str lead;		/* JSON text: normalized so far; {NULL,0} is {} */
+	struct str lead; /* JSON text: normalized so far; {NULL,0} is {} */
 	int64_t received_us;
 	/* answered: */
 	struct uuid id;
 	bool is_new;
 };
-/* Within a transaction: writes the rows that are not there yet, and a lead.process job for each new one. */
-int lead_capture(struct db *db, struct arena *a, struct lead_capture *leads, size_t n,
-    struct err *err);
+/* Within a transaction: writes the rows that are not there yet, and a lead.process job for each new
+ * one. */
+int lead_capture(
+    struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err);
 
-/* Polishes the seed's normalized form in place: email trimmed and lower-cased (dropped to customFields when it is no
- * address), phone to E.164 where a country is known (leading + or 00, or settings' defaultCountry), names split and joined,
- * unknown strings left alone. Pure. */
+/* Polishes the seed's normalized form in place: email trimmed and lower-cased (dropped to
+ * customFields when it is no address), phone to E.164 where a country is known (leading + or 00, or
+ * settings' defaultCountry), names split and joined, unknown strings left alone. Pure. */
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
 /* Jobs of this feature, for the runner's table. */
 int lead_job_process(struct job *j, struct err *err);
-/* Told in the transaction that makes a lead ready: subscribers add their jobs. Wired in admin/wiring.c. */
+/* Told in the transaction that makes a lead ready: subscribers add their jobs. Wired in
+ * admin/wiring.c. */
 struct lead_ready {
 	struct uuid account_id, lead_id;
 	const char *provider_type;

@@ -4,8 +4,7 @@
 #include "record/record.h"
 
 /* An optional time parameter; a bad one is noted as invalid. */
-static int64_t
-query_time(struct req *r, const char *name)
+static int64_t query_time(struct req *r, const char *name)
 {
 	struct str s = req_query(r, name);
 	int64_t at_us = 0;
@@ -16,16 +15,14 @@ query_time(struct req *r, const char *name)
 }
 
 /* An optional text parameter: absent and empty are the same. */
-static struct str
-query_text(struct req *r, const char *name)
+static struct str query_text(struct req *r, const char *name)
 {
 	struct str s = req_query(r, name);
 
 	return s.n == 0 ? (struct str){NULL, 0} : s;
 }
 
-static bool
-query_sort(struct req *r)
+static bool query_sort(struct req *r)
 {
 	struct str s = query_text(r, "sort");
 
@@ -37,8 +34,7 @@ query_sort(struct req *r)
 }
 
 /* What a cursor of this list is good for. */
-static const char *
-list_scope(struct req *r)
+static const char *list_scope(struct req *r)
 {
 	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
 
@@ -54,8 +50,7 @@ list_scope(struct req *r)
 	return b->p;
 }
 
-int
-record_api_list(struct req *r)
+int record_api_list(struct req *r)
 {
 	struct page_query pq;
 	struct record_filter f = {.account_id = r->actor.account_id};
@@ -86,14 +81,14 @@ record_api_list(struct req *r)
 		next = cursor_make(r, scope, page.last_us, page.last_id);
 	bool is_exact = total >= 0;
 
-	if (!is_exact)	/* what is known without counting */
+	if (!is_exact) /* what is known without counting */
 		total = page.offset + (int64_t)json_array_size(page.rows) + page.has_more;
-	return res_json(r, 200, page_envelope(&pq, json_incref(page.rows), total,
-	    is_exact || (!page.has_more && pq.cursor.n == 0), next));
+	return res_json(r, 200,
+	    page_envelope(&pq, json_incref(page.rows), total,
+		is_exact || (!page.has_more && pq.cursor.n == 0), next));
 }
 
-int
-record_api_get(struct req *r)
+int record_api_get(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
@@ -110,8 +105,7 @@ record_api_get(struct req *r)
 	return res_json(r, 200, json_incref(record));
 }
 
-int
-record_api_summary(struct req *r)
+int record_api_summary(struct req *r)
 {
 	struct err err = ERR_INIT;
 	json_t *summary;
@@ -121,8 +115,7 @@ record_api_summary(struct req *r)
 	return res_json(r, 200, json_incref(summary));
 }
 
-int
-record_api_history(struct req *r)
+int record_api_history(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
@@ -138,6 +131,6 @@ record_api_history(struct req *r)
 	if (found == -1 ||
 	    record_history(r->app, r->a, &r->actor.account_id, &id, &rows, &err) == -1)
 		return res_error(r, &err);
-	return res_json(r, 200, page_envelope(&pq, json_incref(rows),
-	    (int64_t)json_array_size(rows), true, NULL));
+	return res_json(r, 200,
+	    page_envelope(&pq, json_incref(rows), (int64_t)json_array_size(rows), true, NULL));
 }

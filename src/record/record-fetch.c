@@ -4,16 +4,15 @@
 #include "provider/connection.h"
 #include "record/record.h"
 
-DB_STMT(record_fetch_row,
-    "SELECT provider_type, resource_type, external_id FROM records WHERE account_id = ? AND id = ?");
+DB_STMT(record_fetch_row, "SELECT provider_type, resource_type, external_id FROM records WHERE "
+			  "account_id = ? AND id = ?");
 
 struct fetching {
 	struct job *job;
 	struct record_item item;
 };
 
-static int
-store_body(struct db *db, void *arg, struct err *err)
+static int store_body(struct db *db, void *arg, struct err *err)
 {
 	struct fetching *f = arg;
 
@@ -23,8 +22,7 @@ store_body(struct db *db, void *arg, struct err *err)
 }
 
 /* 1 with the connection and the record's name; 0 when either is gone. */
-static int
-load(struct fetching *f, struct connection **c, struct err *err)
+static int load(struct fetching *f, struct connection **c, struct err *err)
 {
 	struct job *j = f->job;
 	json_t *args = json_parse(j->a, j->args.p == NULL ? STR("{}") : j->args, err);
@@ -51,8 +49,7 @@ load(struct fetching *f, struct connection **c, struct err *err)
 }
 
 /* 0 done or pointless, -1 try later. */
-static int
-call(struct fetching *f, struct connection *c, struct err *err)
+static int call(struct fetching *f, struct connection *c, struct err *err)
 {
 	struct job *j = f->job;
 	const char *type = f->item.resource_type.p;
@@ -67,23 +64,22 @@ call(struct fetching *f, struct connection *c, struct err *err)
 	    connection_note_use(j->app, c, res.class == CALL_AUTH ? "error" : NULL,
 		res.class == CALL_OK ? NULL : res.error, err) == -1)
 		return -1;
-	if (res.class == CALL_FATAL) {	/* deleted at the provider, or never to be had */
+	if (res.class == CALL_FATAL) { /* deleted at the provider, or never to be had */
 		log_warn("record.fetch", LOG_S("record", uuid_dup(j->a, j->subject_id)),
 		    LOG_S("error", res.error));
 		return 0;
 	}
 	if (res.class != CALL_OK)
 		return err_set(err, ERR_UNAVAILABLE, "%s", res.error);
-	data = provider_details_record(c->provider, j->a, type, res.output,
-	    &f->item.provider_updated_us);
+	data = provider_details_record(
+	    c->provider, j->a, type, res.output, &f->item.provider_updated_us);
 	if (data != NULL)
 		f->item.data = json_text(j->a, data);
 	f->item.at_us = clock_now_us();
 	return 0;
 }
 
-int
-record_job_fetch(struct job *j, struct err *err)
+int record_job_fetch(struct job *j, struct err *err)
 {
 	struct fetching f = {.job = j};
 	struct connection *c;

@@ -5,19 +5,20 @@
 #include "record/record.h"
 
 #define RECORD_COLUMNS                                                                             \
-	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, r.first_seen_at,"  \
+	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, "                \
+	"r.first_seen_at,"                                                                         \
 	" r.updated_at, r.provider_updated_at, l.id"
 /* A lead's record has the lead's own id as external id. */
 #define RECORD_FROM                                                                                \
-	" FROM records r LEFT JOIN leads l ON r.resource_type = 'lead'"                              \
-	" AND l.account_id = r.account_id AND l.provider_type = r.provider_type"                     \
+	" FROM records r LEFT JOIN leads l ON r.resource_type = 'lead'"                            \
+	" AND l.account_id = r.account_id AND l.provider_type = r.provider_type"                   \
 	" AND l.provider_lead_id = r.external_id "
 
 DB_STMT(record_by_id, "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ? AND r.id = ?");
 
 /* The filters that no index serves; each parameter is given twice. */
 #define RECORD_FILTERS                                                                             \
-	" AND (? IS NULL OR r.provider_type = ?) AND (? IS NULL OR r.source = ?)"                    \
+	" AND (? IS NULL OR r.provider_type = ?) AND (? IS NULL OR r.source = ?)"                  \
 	" AND (? IS NULL OR r.data LIKE CONCAT('%', ?, '%'))"
 #define KEY_BELOW " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
 #define KEY_ABOVE " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
@@ -28,9 +29,11 @@ DB_STMT(record_list_newest,
     "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?" KEY_BELOW RECORD_FILTERS NEWEST);
 DB_STMT(record_list_oldest,
     "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?" KEY_ABOVE RECORD_FILTERS OLDEST);
-DB_STMT(record_list_type_newest, "SELECT " RECORD_COLUMNS RECORD_FROM
+DB_STMT(record_list_type_newest,
+    "SELECT " RECORD_COLUMNS RECORD_FROM
     "WHERE r.account_id = ? AND r.resource_type = ?" KEY_BELOW RECORD_FILTERS NEWEST);
-DB_STMT(record_list_type_oldest, "SELECT " RECORD_COLUMNS RECORD_FROM
+DB_STMT(record_list_type_oldest,
+    "SELECT " RECORD_COLUMNS RECORD_FROM
     "WHERE r.account_id = ? AND r.resource_type = ?" KEY_ABOVE RECORD_FILTERS OLDEST);
 
 DB_STMT(record_counts_by_kind,
@@ -42,12 +45,11 @@ DB_STMT(record_counts_by_day,
 DB_STMT(record_counts_total,
     "SELECT COALESCE(SUM(records), 0) FROM record_counts WHERE account_id = ?"
     " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR resource_type = ?)");
-DB_STMT(record_changes_list,
-    "SELECT id, at, source, event_id, changes FROM record_changes"
-    " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 1000");
+DB_STMT(record_changes_list, "SELECT id, at, source, event_id, changes FROM record_changes"
+			     " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 1000");
 
-static int
-row_json(struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
+static int row_json(
+    struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
 {
 	json_t *data = json_parse(a, db_get_str(rows, i, 5), err);
 	json_t *o;
@@ -70,21 +72,19 @@ row_json(struct arena *a, const struct db_rows *rows, size_t i, json_t **out, st
 	return 0;
 }
 
-int
-record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
+int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err)
 {
 	struct db_rows rows;
-	int found = db_row(app->db, a, &record_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)),
-	    &rows, err);
+	int found = db_row(
+	    app->db, a, &record_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
 
 	if (found != 1)
 		return found;
 	return row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
-static const struct db_stmt *
-list_statement(bool has_type, bool is_ascending)
+static const struct db_stmt *list_statement(bool has_type, bool is_ascending)
 {
 	if (has_type)
 		return is_ascending ? &record_list_type_oldest : &record_list_type_newest;
@@ -92,8 +92,7 @@ list_statement(bool has_type, bool is_ascending)
 }
 
 /* '%', '_' and '\' of a search stand for themselves. */
-static struct str
-like_escape(struct arena *a, struct str s)
+static struct str like_escape(struct arena *a, struct str s)
 {
 	char *p;
 	size_t n = 0;
@@ -109,8 +108,7 @@ like_escape(struct arena *a, struct str s)
 	return (struct str){p, n};
 }
 
-static int
-list_query(struct app *app, struct arena *a, const struct record_filter *f,
+static int list_query(struct app *app, struct arena *a, const struct record_filter *f,
     const struct record_page *page, struct db_rows *rows, struct err *err)
 {
 	struct db_val v[20];
@@ -125,9 +123,8 @@ list_query(struct app *app, struct arena *a, const struct record_filter *f,
 		if (!page->is_ascending && f->updated_before_us != 0)
 			key = f->updated_before_us - 1;
 	}
-	other = page->is_ascending
-	    ? (f->updated_before_us == 0 ? INT64_MAX : f->updated_before_us)
-	    : f->updated_after_us;
+	other = page->is_ascending ? (f->updated_before_us == 0 ? INT64_MAX : f->updated_before_us)
+				   : f->updated_after_us;
 	v[n++] = db_uuid(&f->account_id);
 	if (f->resource_type.p != NULL)
 		v[n++] = db_strn(f->resource_type);
@@ -147,8 +144,7 @@ list_query(struct app *app, struct arena *a, const struct record_filter *f,
 	    v, n, rows, err);
 }
 
-int
-record_list(struct app *app, struct arena *a, const struct record_filter *f,
+int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err)
 {
 	struct db_rows rows;
@@ -169,15 +165,13 @@ record_list(struct app *app, struct arena *a, const struct record_filter *f,
 	return 0;
 }
 
-static void
-add_to(json_t *counts, const char *key, int64_t n)
+static void add_to(json_t *counts, const char *key, int64_t n)
 {
 	json_set_int(counts, key, json_int(counts, key) + n);
 }
 
-int
-record_summary(struct app *app, struct arena *a, const struct uuid *account_id, json_t **out,
-    struct err *err)
+int record_summary(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err)
 {
 	struct db_rows kinds, days;
 	json_t *types = json_object(), *providers = json_object(), *by_day = json_array();
@@ -215,8 +209,7 @@ record_summary(struct app *app, struct arena *a, const struct uuid *account_id, 
 	return 0;
 }
 
-int
-record_count(struct app *app, struct arena *a, const struct record_filter *f, int64_t *total,
+int record_count(struct app *app, struct arena *a, const struct record_filter *f, int64_t *total,
     struct err *err)
 {
 	struct db_rows rows;
@@ -235,8 +228,7 @@ record_count(struct app *app, struct arena *a, const struct record_filter *f, in
 	return 0;
 }
 
-int
-record_history(struct app *app, struct arena *a, const struct uuid *account_id,
+int record_history(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err)
 {
 	struct db_rows rows;

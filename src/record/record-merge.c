@@ -5,8 +5,7 @@
 #include "base/path.h"
 
 /* Paths are written so that path.h reads them back: '.', '[' and '\' within a key are escaped. */
-static void
-append_step(struct buf *path, const char *key)
+static void append_step(struct buf *path, const char *key)
 {
 	if (path->len > 0)
 		buf_chr(path, '.');
@@ -17,8 +16,7 @@ append_step(struct buf *path, const char *key)
 	}
 }
 
-static void
-add_change(json_t *changes, const char *path, json_t *before, json_t *after)
+static void add_change(json_t *changes, const char *path, json_t *before, json_t *after)
 {
 	json_t *c = json_object();
 
@@ -30,14 +28,14 @@ add_change(json_t *changes, const char *path, json_t *before, json_t *after)
 	json_array_append_new(changes, c);
 }
 
-static void
-diff(struct buf *path, json_t *before, json_t *after, json_t *changes)
+static void diff(struct buf *path, json_t *before, json_t *after, json_t *changes)
 {
 	const char *key;
 	json_t *value;
 	size_t base = path->len;
 
-	json_object_foreach(after, key, value) {
+	json_object_foreach(after, key, value)
+	{
 		json_t *old = json_object_get(before, key);
 
 		append_step(path, key);
@@ -48,7 +46,8 @@ diff(struct buf *path, json_t *before, json_t *after, json_t *changes)
 		path->len = base;
 		path->p[base] = '\0';
 	}
-	json_object_foreach(before, key, value) {
+	json_object_foreach(before, key, value)
+	{
 		if (json_object_get(after, key) != NULL)
 			continue;
 		append_step(path, key);
@@ -58,22 +57,20 @@ diff(struct buf *path, json_t *before, json_t *after, json_t *changes)
 	}
 }
 
-json_t *
-record_diff(struct arena *a, const json_t *before, const json_t *after)
+json_t *record_diff(struct arena *a, const json_t *before, const json_t *after)
 {
 	json_t *changes = json_own(a, json_array());
 	struct buf *path = buf_new(a, LIMIT_JSON_BYTES);
 
 	buf_str(path, "");
-	buf_chr(path, ' ');	/* allocates, so that the text may be cut back to nothing */
+	buf_chr(path, ' '); /* allocates, so that the text may be cut back to nothing */
 	buf_reset(path);
 	diff(path, (json_t *)(uintptr_t)before, (json_t *)(uintptr_t)after, changes);
 	return changes;
 }
 
 /* The object that holds the path's last step, and that step's key. */
-static json_t *
-holder(struct arena *a, json_t *object, const char *path, const char **last)
+static json_t *holder(struct arena *a, json_t *object, const char *path, const char **last)
 {
 	char *step = arena_alloc(a, strlen(path) + 1);
 	size_t n = 0;
@@ -96,8 +93,7 @@ holder(struct arena *a, json_t *object, const char *path, const char **last)
 	return object;
 }
 
-void
-record_undo(struct arena *a, json_t *object, const json_t *changes)
+void record_undo(struct arena *a, json_t *object, const json_t *changes)
 {
 	for (size_t i = json_array_size(changes); i-- > 0;) {
 		const json_t *c = json_array_get(changes, i);
@@ -114,8 +110,7 @@ record_undo(struct arena *a, json_t *object, const json_t *changes)
 	}
 }
 
-void
-record_redo(struct arena *a, json_t *object, const json_t *changes)
+void record_redo(struct arena *a, json_t *object, const json_t *changes)
 {
 	for (size_t i = 0; i < json_array_size(changes); i++) {
 		const json_t *c = json_array_get(changes, i);

@@ -24,9 +24,8 @@ DB_STMT_ROWS(record_changes_insert,
     "INSERT INTO record_changes (id, account_id, record_id, at, provider_at, source, event_id,"
     " changes) VALUES ",
     "(?,?,?,?,?,?,?,?)", "");
-DB_STMT(record_changes_after,
-    "SELECT changes, provider_at > ? FROM record_changes"
-    " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 200");
+DB_STMT(record_changes_after, "SELECT changes, provider_at > ? FROM record_changes"
+			      " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 200");
 DB_STMT_ROWS(record_counts_add,
     "INSERT INTO record_counts (account_id, provider_type, resource_type, day, slot, records)"
     " VALUES ",
@@ -36,11 +35,11 @@ DB_STMT_ROWS(record_counts_add,
 
 /* What is known of one record while a batch goes over it. */
 struct working {
-	struct record_item *first;	/* names it */
+	struct record_item *first; /* names it */
 	struct uuid id;
 	bool is_stored, is_created, is_updated;
-	struct str text;		/* the payload as of now */
-	json_t *data;			/* the same parsed, once it was needed */
+	struct str text; /* the payload as of now */
+	json_t *data;    /* the same parsed, once it was needed */
 	int64_t provider_updated_us, at_us;
 	const char *source;
 };
@@ -55,13 +54,12 @@ struct change_row {
 struct batch {
 	struct db *db;
 	struct arena *a;
-	struct map *records;		/* key → struct working */
+	struct map *records; /* key → struct working */
 	struct change_row *changes;
 	size_t nchanges;
 };
 
-static struct str
-record_key(struct arena *a, const struct record_item *it)
+static struct str record_key(struct arena *a, const struct record_item *it)
 {
 	size_t n = 16 + it->provider_type.n + 1 + it->resource_type.n + 1 + it->external_id.n;
 	char *p = arena_alloc(a, n), *at = p;
@@ -78,17 +76,16 @@ record_key(struct arena *a, const struct record_item *it)
 	return (struct str){p, n};
 }
 
-static bool
-is_same_kind(const struct record_item *x, const struct record_item *y)
+static bool is_same_kind(const struct record_item *x, const struct record_item *y)
 {
 	return uuid_eq(x->account_id, y->account_id) &&
 	       str_eq(x->provider_type, y->provider_type) &&
 	       str_eq(x->resource_type, y->resource_type);
 }
 
-/* Locks and reads the stored rows among items that are of the kind of items[0]; at most LIMIT_DB_BATCH. */
-static int
-lock_kind(struct batch *b, struct working **ws, size_t n, struct err *err)
+/* Locks and reads the stored rows among items that are of the kind of items[0]; at most
+ * LIMIT_DB_BATCH. */
+static int lock_kind(struct batch *b, struct working **ws, size_t n, struct err *err)
 {
 	const struct record_item *kind = ws[0]->first;
 	struct db_val ids[LIMIT_DB_BATCH];
@@ -105,8 +102,7 @@ lock_kind(struct batch *b, struct working **ws, size_t n, struct err *err)
 		for (size_t k = 0; k < n; k++) {
 			struct working *w = ws[k];
 
-			if (w->is_stored ||
-			    !str_eq(w->first->external_id, db_get_str(&rows, i, 0)))
+			if (w->is_stored || !str_eq(w->first->external_id, db_get_str(&rows, i, 0)))
 				continue;
 			w->is_stored = true;
 			w->id = db_get_uuid(&rows, i, 1);
@@ -119,8 +115,7 @@ lock_kind(struct batch *b, struct working **ws, size_t n, struct err *err)
 }
 
 /* Collects the distinct records of the batch and reads those that exist, kind by kind. */
-static int
-load_stored(struct batch *b, struct record_item *items, size_t n, struct err *err)
+static int load_stored(struct batch *b, struct record_item *items, size_t n, struct err *err)
 {
 	struct working *ws[LIMIT_DB_BATCH];
 	size_t total;
@@ -158,16 +153,14 @@ load_stored(struct batch *b, struct record_item *items, size_t n, struct err *er
 	return 0;
 }
 
-static void
-add_change(struct batch *b, const struct working *w, const struct record_item *it,
-    struct str changes)
+static void add_change(
+    struct batch *b, const struct working *w, const struct record_item *it, struct str changes)
 {
 	b->changes[b->nchanges++] =
 	    (struct change_row){.id = uuid_new(), .w = w, .item = it, .changes = changes};
 }
 
-static void
-create(struct batch *b, struct working *w, struct record_item *it)
+static void create(struct batch *b, struct working *w, struct record_item *it)
 {
 	w->id = uuid_new();
 	w->is_created = true;
@@ -179,11 +172,10 @@ create(struct batch *b, struct working *w, struct record_item *it)
 	add_change(b, w, it, STR("[]"));
 }
 
-/* The changes of w that are newer than at_us by the provider's clock, newest first: those of this batch, then the
- * stored ones. *is_all: even its creation is newer. */
-static int
-newer_changes(struct batch *b, const struct working *w, int64_t at_us, json_t **out, bool *is_all,
-    struct err *err)
+/* The changes of w that are newer than at_us by the provider's clock, newest first: those of this
+ * batch, then the stored ones. *is_all: even its creation is newer. */
+static int newer_changes(struct batch *b, const struct working *w, int64_t at_us, json_t **out,
+    bool *is_all, struct err *err)
 {
 	struct db_rows rows = {0};
 
@@ -200,7 +192,8 @@ newer_changes(struct batch *b, const struct working *w, int64_t at_us, json_t **
 		}
 		json_array_append(*out, json_parse(b->a, c->changes, err));
 	}
-	if (w->is_stored && db_query(b->db, b->a, &record_changes_after,
+	if (w->is_stored &&
+	    db_query(b->db, b->a, &record_changes_after,
 		DB_VALS(db_int(at_us), db_uuid(&w->first->account_id), db_uuid(&w->id)), &rows,
 		err) == -1)
 		return -1;
@@ -214,10 +207,10 @@ newer_changes(struct batch *b, const struct working *w, int64_t at_us, json_t **
 	return 0;
 }
 
-/* Puts a late payload where it belongs in time: newer changes are taken back, it is merged, they are done
- * again, so that it fills in what it alone knows and overwrites nothing newer. */
-static int
-merge_late(struct batch *b, struct working *w, const json_t *patch, int64_t at_us, struct err *err)
+/* Puts a late payload where it belongs in time: newer changes are taken back, it is merged, they
+ * are done again, so that it fills in what it alone knows and overwrites nothing newer. */
+static int merge_late(
+    struct batch *b, struct working *w, const json_t *patch, int64_t at_us, struct err *err)
 {
 	json_t *newer, *now = json_own(b->a, json_deep_copy(w->data));
 	bool is_all;
@@ -239,11 +232,10 @@ merge_late(struct batch *b, struct working *w, const json_t *patch, int64_t at_u
 	return 0;
 }
 
-static int
-merge(struct batch *b, struct working *w, struct record_item *it, struct err *err)
+static int merge(struct batch *b, struct working *w, struct record_item *it, struct err *err)
 {
-	bool is_late = it->provider_updated_us != 0 &&
-		       it->provider_updated_us < w->provider_updated_us;
+	bool is_late =
+	    it->provider_updated_us != 0 && it->provider_updated_us < w->provider_updated_us;
 	json_t *patch, *before;
 
 	it->outcome = is_late ? RECORD_STALE : RECORD_UNCHANGED;
@@ -262,8 +254,8 @@ merge(struct batch *b, struct working *w, struct record_item *it, struct err *er
 		return 0;
 	w->text = json_text(b->a, w->data);
 	if (w->text.n > LIMIT_RECORD_BYTES)
-		return err_set(err, ERR_LIMIT, "a record may have at most %u bytes",
-		    LIMIT_RECORD_BYTES);
+		return err_set(
+		    err, ERR_LIMIT, "a record may have at most %u bytes", LIMIT_RECORD_BYTES);
 	w->is_updated = true;
 	if (it->provider_updated_us > w->provider_updated_us)
 		w->provider_updated_us = it->provider_updated_us;
@@ -274,15 +266,14 @@ merge(struct batch *b, struct working *w, struct record_item *it, struct err *er
 	return 0;
 }
 
-static int
-apply(struct batch *b, struct record_item *it, struct err *err)
+static int apply(struct batch *b, struct record_item *it, struct err *err)
 {
 	struct working *w = map_get(b->records, record_key(b->a, it));
 	int rc = 0;
 
 	if (it->data.n > LIMIT_RECORD_BYTES)
-		return err_set(err, ERR_LIMIT, "a record may have at most %u bytes",
-		    LIMIT_RECORD_BYTES);
+		return err_set(
+		    err, ERR_LIMIT, "a record may have at most %u bytes", LIMIT_RECORD_BYTES);
 	if (!w->is_stored && !w->is_created)
 		create(b, w, it);
 	else
@@ -291,8 +282,7 @@ apply(struct batch *b, struct record_item *it, struct err *err)
 	return rc;
 }
 
-static int
-write_created(struct batch *b, struct err *err)
+static int write_created(struct batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), n = 0;
 	struct db_val *v = arena_alloc(b->a, total * 10 * sizeof(*v));
@@ -316,8 +306,7 @@ write_created(struct batch *b, struct err *err)
 	return -1;
 }
 
-static int
-write_updated(struct batch *b, struct err *err)
+static int write_updated(struct batch *b, struct err *err)
 {
 	for (size_t i = 0; i < map_count(b->records); i++) {
 		const struct working *w = map_value(b->records, i);
@@ -334,8 +323,7 @@ write_updated(struct batch *b, struct err *err)
 	return 0;
 }
 
-static int
-write_changes(struct batch *b, struct err *err)
+static int write_changes(struct batch *b, struct err *err)
 {
 	struct db_val *v = arena_alloc(b->a, b->nchanges * 8 * sizeof(*v));
 
@@ -352,8 +340,7 @@ write_changes(struct batch *b, struct err *err)
 }
 
 /* Writers of one host share few slots, so that two of them seldom wait for the same counter row. */
-static int64_t
-count_slot(void)
+static int64_t count_slot(void)
 {
 	static int64_t slot = -1;
 	static pid_t owner;
@@ -371,8 +358,7 @@ struct count {
 	int64_t n;
 };
 
-static int
-write_counts(struct batch *b, struct err *err)
+static int write_counts(struct batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), n = 0;
 	struct count *counts = arena_array(b->a, total, sizeof(*counts));
@@ -403,8 +389,8 @@ write_counts(struct batch *b, struct err *err)
 	return db_exec_rows(b->db, &record_counts_add, NULL, 0, v, n, 6, NULL, err);
 }
 
-int
-record_upsert(struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err)
+int record_upsert(
+    struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err)
 {
 	struct batch b = {.db = db, .a = a, .records = map_new(a)};
 
