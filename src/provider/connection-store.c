@@ -9,6 +9,7 @@
 
 #define LAST_ERROR_BYTES 1000
 #define CAPABLE_MAX 200
+#define USE_NOTED_EVERY_US (60 * SECOND_US)	/* so that a busy connection is no hot row */
 
 DB_STMT(connection_by_id, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ?");
 DB_STMT(connection_for_update,
@@ -345,8 +346,13 @@ int connection_note_use(struct app *app, const struct connection *c, const char 
 {
 	int64_t now = clock_now_us();
 	struct db_val text = db_strn(clip_error(error));
-	bool is_change = status != NULL && strcmp(status, c->status) != 0;
 
+	if (status == NULL && error == NULL && strcmp(c->status, "error") == 0)
+		status = "active";	/* a call that works again */
+	bool is_change = status != NULL && strcmp(status, c->status) != 0;
+	if (!is_change && error == NULL && c->last_error == NULL &&
+	    now - c->last_used_us < USE_NOTED_EVERY_US)
+		return 0;
 	if (!is_change)
 		return db_exec(app->db, &connection_used, DB_VALS(db_int(now), text, db_uuid(&c->id),
 		    db_uuid(&c->account_id)), NULL, err);

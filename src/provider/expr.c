@@ -41,7 +41,7 @@ struct ref {
 
 enum expr_kind {
 	EXPR_CONST, EXPR_REF, EXPR_CONCAT, EXPR_OBJECT, EXPR_ARRAY, EXPR_MAP, EXPR_FIRST, EXPR_PATH,
-	EXPR_PATHS, EXPR_TEMPLATE,
+	EXPR_PATHS, EXPR_WHEN,
 };
 struct expr {
 	enum expr_kind kind;
@@ -52,6 +52,7 @@ struct expr {
 	struct expr **keys;		/* OBJECT */
 	size_t n;
 	struct expr *of, *in, *otherwise;
+	struct cond *when;		/* WHEN: of, else otherwise */
 	struct { struct str from; struct str to; } *map;
 	size_t nmap;
 };
@@ -308,17 +309,27 @@ static int compile_list(struct loader *l, const json_t *v, struct expr *e)
 	return 0;
 }
 
-static int compile_pair(struct loader *l, const json_t *v, const char *what, const char *where,
-    struct expr *e)
+/* Paths that a person configured ("at"), and what they are looked up in ("in"). */
+static int compile_places(struct loader *l, const json_t *v, struct expr *e)
 {
-	const char *const keys[] = {what, where, NULL};
+	static const char *const keys[] = {"at", "in", NULL};
 
-	if (loader_object(l, v, keys) < 0 || compile_source(l, v, what, &e->of) < 0 ||
-	    compile_source(l, v, where, &e->in) < 0)
+	if (loader_object(l, v, keys) < 0 || compile_source(l, v, "at", &e->of) < 0 ||
+	    compile_source(l, v, "in", &e->in) < 0)
 		return -1;
 	if (e->of == NULL || e->in == NULL)
-		return loader_fail(l, "needs \"%s\" and \"%s\"", what, where);
+		return loader_fail(l, "needs \"at\" and \"in\"");
 	return 0;
+}
+
+static int compile_when(struct loader *l, const json_t *v, struct expr *e)
+{
+	static const char *const keys[] = {"if", "then", "else", NULL};
+
+	if (loader_object(l, v, keys) < 0 || cond_member(l, v, "if", &e->when) < 0 ||
+	    expr_member(l, v, "then", &e->of) < 0 || expr_member(l, v, "else", &e->otherwise) < 0)
+		return -1;
+	return e->when == NULL || e->of == NULL ? loader_fail(l, "needs \"if\" and \"then\"") : 0;
 }
 
 static int compile_object(struct loader *l, const json_t *v, struct expr *e)
@@ -345,7 +356,7 @@ static int compile_operator(struct loader *l, const char *name, const json_t *v,
 		const char *name;
 		enum expr_kind kind;
 	} operators[] = {{"$map", EXPR_MAP}, {"$first", EXPR_FIRST}, {"$path", EXPR_PATH},
-	    {"$paths", EXPR_PATHS}, {"$template", EXPR_TEMPLATE}};
+	    {"$paths", EXPR_PATHS}, {"$when", EXPR_WHEN}};
 
 	for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
 		if (strcmp(name, operators[i].name) != 0)
@@ -354,8 +365,8 @@ static int compile_operator(struct loader *l, const char *name, const json_t *v,
 		struct expr *e = *out = expr_new(l, operators[i].kind);
 		int rc = e->kind == EXPR_MAP ? compile_map(l, v, e)
 		    : e->kind == EXPR_FIRST ? compile_list(l, v, e)
-		    : e->kind == EXPR_TEMPLATE ? compile_pair(l, v, "of", "with", e)
-					       : compile_pair(l, v, "at", "in", e);
+		    : e->kind == EXPR_WHEN ? compile_when(l, v, e)
+					   : compile_places(l, v, e);
 		if (rc == 0)
 			loader_leave(l, mark);
 		return rc;
@@ -603,7 +614,9 @@ struct str expr_text(const struct expr *e, struct scope *s)
 	case EXPR_PATH:
 		v.json = path_find(e, s);
 		return v.json == NULL ? t : value_text(s, &v);
-	case EXPR_OBJECT: case EXPR_ARRAY: case EXPR_PATHS: case EXPR_TEMPLATE:
+	case EXPR_WHEN:
+		return expr_text(cond_holds(e->when, s) ? e->of : e->otherwise, s);
+	case EXPR_OBJECT: case EXPR_ARRAY: case EXPR_PATHS:
 		break;
 	}
 	return t;
@@ -710,10 +723,8 @@ json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 		return out == NULL ? NULL : json_incref(out);
 	case EXPR_PATHS:
 		return paths_json(e, s);
-	case EXPR_TEMPLATE:
-		out = expr_borrow(e->of, s);
-		return out == NULL || json_is_null(out) ? expr_json(e->in, s, keep_absent)
-		    : expr_fill_template(s->a, out, expr_borrow(e->in, s));
+	case EXPR_WHEN:
+		return expr_json(cond_holds(e->when, s) ? e->of : e->otherwise, s, keep_absent);
 	case EXPR_CONCAT: case EXPR_MAP:
 		break;
 	}
@@ -733,58 +744,6 @@ int64_t expr_time_us(const struct expr *e, struct scope *s)
 	struct str t = expr_text(e, s);
 	int64_t us;
 	return t.p != NULL && clock_parse_iso(t, &us) ? us : 0;
-}
-
-/* ---- templates that people write --------------------------------------------------------------------- */
-
-static json_t *fill_text(struct arena *a, struct str text, const json_t *with)
-{
-	struct buf *b = buf_new(a, LIMIT_RECORD_BYTES);
-
-	for (size_t i = 0; i < text.n;) {
-		const char *open = memmem(text.p + i, text.n - i, "{{", 2);
-		const char *close = open == NULL ? NULL
-		    : memmem(open, (size_t)(text.p + text.n - open), "}}", 2);
-
-		if (close == NULL) {
-			buf_add(b, text.p + i, text.n - i);
-			break;
-		}
-		struct str name = str_trim((struct str){open + 2, (size_t)(close - open) - 2});
-		json_t *v = with == NULL ? NULL : path_lookup(a, with, arena_strndup(a, name.p, name.n));
-		if (open == text.p && close + 2 == text.p + text.n)
-			return v == NULL ? json_null() : json_deep_copy(v);
-		buf_add(b, text.p + i, (size_t)(open - text.p) - i);
-		const char *t = v == NULL ? NULL : json_scalar_text(a, v);
-		if (t != NULL)
-			buf_str(b, t);
-		i = (size_t)(close - text.p) + 2;
-	}
-	return buf_ok(b) ? json_stringn(b->p, b->len) : json_null();
-}
-
-json_t *expr_fill_template(struct arena *a, const json_t *template, const json_t *with)
-{
-	json_t *out, *member;
-	const char *key;
-	size_t i;
-
-	if (json_is_string(template))
-		return fill_text(a, (struct str){json_string_value(template),
-		    json_string_length(template)}, with);
-	if (json_is_object(template)) {
-		out = json_object();
-		json_object_foreach((json_t *)(uintptr_t)template, key, member)
-			json_set(out, key, expr_fill_template(a, member, with));
-		return out;
-	}
-	if (json_is_array(template)) {
-		out = json_array();
-		json_array_foreach((json_t *)(uintptr_t)template, i, member)
-			json_array_append_new(out, expr_fill_template(a, member, with));
-		return out;
-	}
-	return json_deep_copy(template);
 }
 
 /* ---- conditions ---------------------------------------------------------------------------------------- */

@@ -83,8 +83,4 @@ int loops_member(struct loader *l, const json_t *object, const char *key, struct
 /* Calls each for every combination until it answers non-zero, and answers that. */
 int loops_each(const struct loops *ls, struct scope *s, int (*each)(struct scope *s, void *arg),
     void *arg);
-
-/* Fills the {{path}} placeholders of a template that people wrote with values of `with`: a text that is one placeholder
- * keeps the value's type, an absent value is null there and nothing within text. A new reference. */
-json_t *expr_fill_template(struct arena *a, const json_t *template, const json_t *with);
 #endif
