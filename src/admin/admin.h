@@ -1,5 +1,5 @@
-/* The composition of the product: every route, every kind of job, what runs periodically, and who is
- * told of what. The mains take it from here. */
+/* The composition of the product: every route, every kind of job, what runs periodically, and who
+ * is told of what. The mains take it from here. */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 

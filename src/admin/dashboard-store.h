@@ -1,5 +1,5 @@
-/* Aggregates of the dashboard. Counts over ranges of time are ranges of an index, and remembered for a
- * while by the process, since an hour that is over does not change. */
+/* Aggregates of the dashboard. Counts over ranges of time are ranges of an index, and remembered
+ * for a while by the process, since an hour that is over does not change. */
 #ifndef ADMIN_DASHBOARD_STORE_H
 #define ADMIN_DASHBOARD_STORE_H
 
@@ -16,8 +16,8 @@ int dashboard_count(struct app *app, struct arena *a, const struct uuid *account
 int dashboard_deliveries(struct app *app, struct arena *a, const struct uuid *account_id,
     int64_t from_us, json_t **out, struct err *err);
 /* Connections that need a look first: [{id,providerType,name,status,lastError,lastUsedAt}]. */
-int dashboard_connections(struct app *app, struct arena *a, const struct uuid *account_id,
-    json_t **out, struct err *err);
+int dashboard_connections(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
 /* When the first of the periodic works is due: 1, 0 none was ever planned, -1. */
 int dashboard_next_periodic(struct app *app, struct arena *a, int64_t *next_us, struct err *err);
 

@@ -5,10 +5,9 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
-#include "crm/crm.h"
 #include "html/chrome.h"
 #include "html/svg.h"
-#include "lead/lead.h"
+#include "lead/lead-admin.h"
 #include "provider/connection-admin.h"
 #include "provider/connection.h"
 
@@ -111,7 +110,7 @@ static int add_queue(struct req *r, json_t *data, struct err *err)
 	return 0;
 }
 
-/* Bars of the outcomes are as wide as their share, in twentieths (a class each). */
+/* Pushes of the last day by outcome, each with its share in per cent. */
 static int add_deliveries(struct req *r, json_t *data, struct err *err)
 {
 	json_t *rows, *row;
@@ -124,7 +123,7 @@ static int add_deliveries(struct req *r, json_t *data, struct err *err)
 	json_array_foreach(rows, i, row) total += json_int(row, "count");
 	json_array_foreach(rows, i, row)
 	{
-		int64_t share = json_int(row, "count") * 20 / (total > 0 ? total : 1);
+		int64_t share = json_int(row, "count") * 100 / (total > 0 ? total : 1);
 		json_set_int(row, "share", share > 0 ? share : 1);
 	}
 	json_set(data, "deliveries", json_incref(rows));
@@ -138,9 +137,9 @@ static int add_latest_leads(struct req *r, json_t *data, struct err *err)
 	struct lead_page page = {.limit = LATEST_LEADS};
 
 	if (lead_list(r->app, r->a, &filter, &page, err) < 0 ||
-	    crm_add_destinations(r->app, r->a, &r->actor.account_id, page.rows, err) < 0)
+	    lead_page_rows(r, page.rows, err) < 0)
 		return -1;
-	provider_label_rows(r->app, page.rows);
+	json_set_bool(data, "has_leads", json_array_size(page.rows) > 0);
 	json_set(data, "leads", json_incref(page.rows));
 	return 0;
 }
@@ -215,6 +214,8 @@ int admin_page_dashboard(struct req *r)
 	    (may(r, PERMIT(CONNECTIONS_VIEW)) && add_connections(r, data, &err) < 0) ||
 	    add_queue(r, data, &err) < 0)
 		return res_error(r, &err);
+	json_set_bool(data, "sees_deliveries", may(r, PERMIT(CRM_VIEW)));
+	json_set_bool(data, "sees_connections", may(r, PERMIT(CONNECTIONS_VIEW)));
 	json_set_bool(data, "sees_leads", sees_leads);
 	json_set_bool(data, "sees_events", sees_events);
 	return chrome_page(r, 200, "dashboard", "Dashboard", "admin/dashboard", json_incref(data));

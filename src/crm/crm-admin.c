@@ -5,6 +5,7 @@
 #include "account/account.h"
 #include "crm/crm.h"
 #include "html/chrome.h"
+#include "lead/lead-admin.h"
 #include "provider/connection-admin.h"
 
 /* The members of an object as a list for the template; containers as JSON text. */
@@ -25,18 +26,6 @@ static json_t *member_list(struct req *r, const json_t *object)
 		json_array_append_new(list, o);
 	}
 	return list;
-}
-
-static const char *lead_title(const json_t *lead)
-{
-	static const char *const keys[] = {"fullName", "email", "phoneNumber", "providerLeadId"};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const char *text = json_str(lead, keys[i]);
-		if (text != NULL && text[0] != '\0')
-			return text;
-	}
-	return "Lead";
 }
 
 /* ---- timeline ------------------------------------------------------------------------------ */
@@ -121,10 +110,14 @@ int crm_page_lead_detail(struct req *r)
 	json_set_str(lead, "providerName", provider_label(r->app, json_str(lead, "providerType")));
 	stage = json_str(lead, "stage");
 	data = json_object();
-	json_set_str(data, "heading", lead_title(lead));
+	json_set_str(data, "heading", lead_page_title(lead));
 	json_set(data, "raw_fields", member_list(r, json_object_get(lead, "rawFieldData")));
 	json_set(data, "custom_fields", member_list(r, json_object_get(lead, "customFields")));
+	json_set_bool(data, "has_raw", json_array_size(json_object_get(data, "raw_fields")) > 0);
 	json_set(data, "destinations", json_incref(destinations));
+	json_set_bool(data, "has_destinations", json_array_size(destinations) > 0);
+	json_set_bool(data, "stage_failed", str_is(str_from(stage), "failed"));
+	json_set_bool(data, "stage_waiting", str_is(str_from(stage), "received"));
 	json_set(data, "timeline", make_timeline(r, lead, attempts));
 	json_set_bool(data, "is_ready", stage != NULL && strcmp(stage, "ready") == 0);
 	json_set_bool(data, "can_push",
@@ -132,7 +125,7 @@ int crm_page_lead_detail(struct req *r)
 		(r->actor.permissions & PERMIT(CRM_WRITE)) != 0 &&
 		has_open_destination(destinations));
 	json_set(data, "lead", json_incref(lead));
-	return chrome_page(r, 200, "leads", lead_title(lead), "lead/detail", data);
+	return chrome_page(r, 200, "leads", lead_page_title(lead), "lead/detail", data);
 }
 
 int crm_page_lead_push(struct req *r)

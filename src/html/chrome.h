@@ -3,8 +3,8 @@
 #define HTML_CHROME_H
 #include "http/http.h"
 /* Renders template name with data (stolen) inside page.html; section marks the current navigation
- * entry. Adds to data: csrf, user, account, nav, flash, title. Sets security headers (CSP without inline
- * script or style, nosniff, frame-ancestors none, referrer same-origin, no-store). */
+ * entry. Adds to data: csrf, user, account, nav, flash, title. Sets security headers (CSP without
+ * inline script or style, nosniff, frame-ancestors none, referrer same-origin, no-store). */
 int chrome_page(struct req *r, int status, const char *section, const char *title,
     const char *template_name, json_t *data);
 /* A message shown once on the next page (signed cookie). kind: "ok" or "error". */
@@ -17,8 +17,8 @@ struct chrome_nav {
 	const char *section, *label, *path, *icon;
 	uint64_t permission;
 };
-/* Set once at start, by the composition: the navigation (must outlive the process's requests), and a
- * text that changes whenever a static file does, put behind their addresses as ?v=. */
+/* Set once at start, by the composition: the navigation (must outlive the process's requests), and
+ * a text that changes whenever a static file does, put behind their addresses as ?v=. */
 void chrome_set_nav(const struct chrome_nav *nav, size_t n);
 void chrome_set_asset_version(const char *version);
 

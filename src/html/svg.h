@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 struct svg_point {
-	const char *label;	/* shown on the axis and in the title of the bar */
+	const char *label;       /* shown on the axis and in the title of the bar */
 	int64_t value, previous; /* previous < 0: none */
 };
 /* Bars with an accessible title and description, width 100 % of its box. */

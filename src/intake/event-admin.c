@@ -45,6 +45,7 @@ int event_page_list(struct req *r)
 	provider_label_rows(r->app, page.rows);
 	data = json_object();
 	json_set(data, "rows", json_incref(page.rows));
+	json_set_bool(data, "has_rows", json_array_size(page.rows) > 0);
 	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
 	json_set(data, "statuses",
 	    chrome_choices(
@@ -122,6 +123,7 @@ static void add_body(struct req *r, json_t *data, const json_t *event)
 		payload = json_parse(r->a, str_from(body), &err);
 	json_set(data, "payload",
 	    json_is_object(payload) || json_is_array(payload) ? json_incref(payload) : json_null());
+	json_set_bool(data, "has_payload", json_is_object(payload) || json_is_array(payload));
 	json_set_int(data, "body_bytes", body == NULL ? 0 : (int64_t)str_from(body).n);
 }
 

@@ -28,22 +28,34 @@ static const char *list_scope(struct req *r, const struct lead_filter *f)
 }
 
 /* A lead without a name goes by its email, its phone number, or its id at the provider. */
-static void add_titles(json_t *rows)
+const char *lead_page_title(const json_t *lead)
 {
 	static const char *const keys[] = {"fullName", "email", "phoneNumber", "providerLeadId"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *text = json_str(lead, keys[i]);
+		if (text != NULL && text[0] != '\0')
+			return text;
+	}
+	return "Lead";
+}
+
+int lead_page_rows(struct req *r, json_t *rows, struct err *err)
+{
 	json_t *row;
 	size_t i;
 
+	if (decorate != NULL && decorate(r->app, r->a, &r->actor.account_id, rows, err) < 0)
+		return -1;
+	provider_label_rows(r->app, rows);
 	json_array_foreach(rows, i, row)
 	{
-		const char *title = NULL;
-		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]) && title == NULL; k++) {
-			title = json_str(row, keys[k]);
-			if (title != NULL && title[0] == '\0')
-				title = NULL;
-		}
-		json_set_str(row, "title", title != NULL ? title : "Lead");
+		struct str stage = str_from(json_str(row, "stage"));
+		json_set_str(row, "title", lead_page_title(row));
+		json_set_bool(row, "stage_failed", str_is(stage, "failed"));
+		json_set_bool(row, "stage_waiting", str_is(stage, "received"));
 	}
+	return 0;
 }
 
 int lead_page_list(struct req *r)
@@ -64,13 +76,11 @@ int lead_page_list(struct req *r)
 
 	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &page.after_us, &page.after_id))
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
-	if (lead_list(r->app, r->a, &f, &page, &err) < 0 ||
-	    (decorate != NULL && decorate(r->app, r->a, &r->actor.account_id, page.rows, &err) < 0))
+	if (lead_list(r->app, r->a, &f, &page, &err) < 0 || lead_page_rows(r, page.rows, &err) < 0)
 		return res_error(r, &err);
-	provider_label_rows(r->app, page.rows);
-	add_titles(page.rows);
 	data = json_object();
 	json_set(data, "rows", json_incref(page.rows));
+	json_set_bool(data, "has_rows", json_array_size(page.rows) > 0);
 	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
 	json_set(data, "statuses",
 	    chrome_choices(r, "status", statuses, labels, sizeof(statuses) / sizeof(statuses[0])));

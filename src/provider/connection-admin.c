@@ -101,6 +101,7 @@ int connection_page_list(struct req *r)
 	for (size_t i = 0; i < page.n; i++)
 		json_array_append_new(rows, connection_card(r, page.v[i]));
 	json_set(data, "rows", rows);
+	json_set_bool(data, "has_rows", page.n > 0);
 	json_set_bool(data, "has_more", page.has_more);
 	json_set_int(data, "total", page.total);
 	json_set(data, "catalogue", catalogue(r));
@@ -293,6 +294,8 @@ int connection_page_detail(struct req *r)
 	json_set(data, "connection", connection_card(r, c));
 	json_set_str(data, "help", c->provider->help);
 	json_set(data, "setting_list", connection_form_values(r, c));
+	json_set_bool(
+	    data, "has_settings", json_array_size(json_object_get(data, "setting_list")) > 0);
 	json_set_bool(data, "may_write", may_write(r));
 	json_set_bool(data, "is_disabled", strcmp(c->status, "disabled") == 0);
 	json_set_bool(

@@ -4,23 +4,23 @@
 
 #include "provider/connection.h"
 
-int connection_page_list(struct req *r);	/* GET /admin/connections: connected, and the catalogue */
-int connection_page_new(struct req *r);		/* GET /admin/connect/:type */
-int connection_page_create(struct req *r);	/* POST /admin/connect/:type */
-int connection_page_detail(struct req *r);	/* GET /admin/connections/:id */
-int connection_page_edit(struct req *r);		/* GET …/edit */
-int connection_page_edit_post(struct req *r);	/* POST …/edit */
-int connection_page_test(struct req *r);	/* POST …/test */
-int connection_page_status(struct req *r);	/* POST …/status: status=active or disabled */
-int connection_page_disconnect(struct req *r);	/* GET …/disconnect: asks */
+int connection_page_list(struct req *r); /* GET /admin/connections: connected, and the catalogue */
+int connection_page_new(struct req *r);  /* GET /admin/connect/:type */
+int connection_page_create(struct req *r);     /* POST /admin/connect/:type */
+int connection_page_detail(struct req *r);     /* GET /admin/connections/:id */
+int connection_page_edit(struct req *r);       /* GET …/edit */
+int connection_page_edit_post(struct req *r);  /* POST …/edit */
+int connection_page_test(struct req *r);       /* POST …/test */
+int connection_page_status(struct req *r);     /* POST …/status: status=active or disabled */
+int connection_page_disconnect(struct req *r); /* GET …/disconnect: asks */
 int connection_page_disconnect_post(struct req *r);
 
 /* The display name of a provider type, or the type itself when the catalogue has none of it. */
 const char *provider_label(const struct app *app, const char *type);
 /* Adds "providerName" to every object of rows that has a "providerType". */
 void provider_label_rows(const struct app *app, json_t *rows);
-/* A filter over the catalogue for query parameter name, as chrome_choices makes it; capability NULL:
- * all. */
+/* A filter over the catalogue for query parameter name, as chrome_choices makes it; capability
+ * NULL: all. */
 json_t *provider_choices(struct req *r, const char *name, const char *capability);
 
 #endif

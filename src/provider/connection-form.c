@@ -160,6 +160,7 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 	json_set(data, "credentials", credentials);
 	json_set(data, "settings", settings);
 	json_set_bool(data, "is_more_open", wrong != NULL || c != NULL);
+	json_set_bool(data, "has_more", json_array_size(more) > 0);
 	json_set(data, "more", more);
 }
 

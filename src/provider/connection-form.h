@@ -1,13 +1,13 @@
-/* A manifest's credentials and settings as an HTML form, and the form as the body of the API. Field names
- * are paths: credentials.apiKey, settings.auth.type. Private to this folder. */
+/* A manifest's credentials and settings as an HTML form, and the form as the body of the API. Field
+ * names are paths: credentials.apiKey, settings.auth.type. Private to this folder. */
 #ifndef PROVIDER_CONNECTION_FORM_H
 #define PROVIDER_CONNECTION_FORM_H
 
 #include "provider/connection.h"
 
 /* Adds to data: error, name, credentials[], settings[], more[] (rarely needed settings): fields
- * {name,label,help,value,is_needed,error, is_<kind>, choices[]}. Values are those posted, else those of c.
- * Credentials are never shown again. */
+ * {name,label,help,value,is_needed,error, is_<kind>, choices[]}. Values are those posted, else
+ * those of c. Credentials are never shown again. */
 void connection_form_fields(struct req *r, const struct provider *p, const struct connection *c,
     const struct err *wrong, json_t *data);
 /* The posted form as a connect body {name,credentials,settings}; arena-owned. */

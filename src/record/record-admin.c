@@ -204,6 +204,7 @@ int record_page_list(struct req *r)
 	add_pills(r, data, summary);
 	add_columns(r, data, page.rows);
 	json_set(data, "rows", json_incref(page.rows));
+	json_set_bool(data, "has_rows", json_array_size(page.rows) > 0);
 	json_set(data, "providers", provider_choices(r, "providerType", NULL));
 	json_set_strn(data, "search", f.search);
 	json_set_strn(data, "resource_type", f.resource_type);
