@@ -79,11 +79,11 @@ static void password(void)
 	char *text = arena_alloc(a, 2000);
 
 	memset(text, 'x', 2000);
-	CU_ASSERT_EQUAL(account_password_check((struct str){text, 7}, NULL), -1);
-	CU_ASSERT_EQUAL(account_password_check((struct str){text, 8}, NULL), 0);
+	CU_ASSERT_EQUAL(account_password_check((struct str){text, 11}, NULL), -1);
+	CU_ASSERT_EQUAL(account_password_check((struct str){text, 12}, NULL), 0);
 	CU_ASSERT_EQUAL(account_password_check((struct str){text, 1024}, NULL), 0);
 	CU_ASSERT_EQUAL(account_password_check((struct str){text, 1025}, NULL), -1);
-	CU_ASSERT_EQUAL(account_password_check(STR("pass\xffword"), NULL), -1);
+	CU_ASSERT_EQUAL(account_password_check(STR("pass\xffword is long"), NULL), -1);
 	CU_ASSERT_EQUAL(account_password_check((struct str){NULL, 0}, NULL), -1);
 }
 
