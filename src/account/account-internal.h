@@ -104,7 +104,8 @@ int store_idempotency_insert(struct db *db, const struct uuid *account_id,
     const struct digest *key, const struct digest *request, int64_t now_us, struct err *err);
 int store_idempotency(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct digest *key, struct idempotency_row *out, struct err *err);
-/* Takes an unfinished or outdated row over from the request that left it: 1, or 0 when another did. */
+/* Takes an unfinished or outdated row over from the request that left it: 1, or 0 when another
+ * did. */
 int store_idempotency_take_over(struct db *db, const struct uuid *account_id,
     const struct digest *key, const struct digest *request, int64_t seen_us, int64_t now_us,
     struct err *err);
@@ -126,7 +127,8 @@ int store_purge(struct db *db, int64_t now_us, int64_t idle_us, struct err *err)
 /* Trimmed and lower-cased (ASCII); NULL and ERR_INVALID on field "email" for what is no address. */
 char *account_email_normal(struct arena *a, struct str text, struct err *err);
 int account_password_check(struct str password, struct err *err);
-/* At most max_chars code points of text as valid UTF-8 without control characters (others become '?'). */
+/* At most max_chars code points of text as valid UTF-8 without control characters (others become
+ * '?'). */
 struct str account_text_clip(struct arena *a, struct str text, size_t max_chars);
 /* Uses up a set-up token and makes the first account and admin, all or nothing. 1; 0 when the token
  * does not hold (any more); -1. */
@@ -141,7 +143,8 @@ int account_setup_token_is_valid(struct app *app, struct arena *a, struct str to
 int64_t login_wait_s(struct req *r, const char *email);
 enum login_answer {
 	LOGIN_FAILED = -1,	/* err is set */
-	LOGIN_WRONG = 0,	/* unknown, disabled, wrong password or second factor: nobody learns which */
+	/* unknown, disabled, wrong password or second factor: nobody learns which */
+	LOGIN_WRONG = 0,
 	LOGIN_OK = 1,
 	LOGIN_NO_ACCOUNT = 2,	/* the person is right, the account is not theirs */
 	LOGIN_WANTS_TOTP = 3,	/* the password is right, a second factor is missing */
@@ -150,14 +153,14 @@ enum login_answer {
 enum login_answer login_check(struct req *r, const char *email, struct str password,
     struct str totp, const struct uuid *account_id, struct account_member *out, struct err *err);
 
-/* ---- totp.c: RFC 6238, SHA-1, six digits, 30 s ------------------------------------------------ */
+/* ---- totp.c: RFC 6238, SHA-1, six digits, 30 s ----------------------------------------------- */
 /* What a user's secret is sealed with. */
 struct str totp_context(struct arena *a, const struct uuid *user_id);
 unsigned totp_at(struct str secret, int64_t step);
 /* A code of this step or a neighbour; *step is the one it matched. */
 bool totp_is_right(struct str secret, struct str code, int64_t now_us, int64_t *step);
 
-/* ---- token.c: the bearer token ---------------------------------------------------------------- */
+/* ---- token.c: the bearer token --------------------------------------------------------------- */
 struct token_claims {
 	struct uuid user_id, account_id;
 	int64_t expires_us;
@@ -170,9 +173,9 @@ char *token_make(struct app *app, struct arena *a, const struct account_member *
 bool token_read(struct app *app, struct arena *a, struct str text, int64_t now_us,
     struct token_claims *out);
 
-/* ---- audit.c ---------------------------------------------------------------------------------- */
-/* A change and its row of the log, together or not at all. change answers 0, 1 when there was nothing
- * to change (nothing is logged), -1; it may be run again. object_id is read after it. */
+/* ---- audit.c --------------------------------------------------------------------------------- */
+/* A change and its row of the log, together or not at all. change answers 0, 1 when there was
+ * nothing to change (nothing is logged), -1; it may be run again. object_id is read after it. */
 struct audited_change {
 	struct app *app;
 	const struct req *r;
@@ -184,8 +187,9 @@ struct audited_change {
 };
 int audited_change(const struct audited_change *c, struct err *err);
 
-/* ---- actor-cache.c: who is behind a credential, for a moment ----------------------------------- */
-/* NULL when absent, older than CACHE_TTL_US, of another generation, or expired. Borrowed until the next put. */
+/* ---- actor-cache.c: who is behind a credential, for a moment --------------------------------- */
+/* NULL when absent, older than CACHE_TTL_US, of another generation, or expired. Borrowed until
+ * the next put. */
 const struct actor *actor_cache_get(const struct digest *credential, uint64_t generation,
     int64_t mono_us, int64_t now_us);
 /* generation and mono_us are of before the look-up. expires_us 0: never. Text is copied. */
@@ -193,7 +197,7 @@ void actor_cache_put(const struct digest *credential, uint64_t generation, int64
     int64_t expires_us, const struct actor *actor);
 void actor_cache_clear(void);
 
-/* ---- session.c -------------------------------------------------------------------------------- */
+/* ---- session.c ------------------------------------------------------------------------------- */
 /* The cookie's name at this address: "__Host-" before it where the address is https. */
 const char *session_cookie_name(const struct req *r, const char *base);
 /* Makes a session, sets its cookie and r->actor; ends the one that the request came with. */
@@ -211,7 +215,7 @@ bool form_csrf_is_right(struct req *r);
 /* text when it is a path within /admin of this site, else "/admin". */
 const char *session_next_path(struct arena *a, struct str text);
 
-/* ---- api-key.c --------------------------------------------------------------------------------- */
+/* ---- api-key.c ------------------------------------------------------------------------------- */
 bool key_looks_right(struct str text);	/* "ck_" and 43 base64url characters */
 int key_name_check(struct str name, struct err *err);
 /* account_key_create with the maker in r (NULL: the operator). */
@@ -223,7 +227,7 @@ int key_find(struct app *app, struct arena *a, const struct digest *hash, struct
     struct err *err);
 json_t *key_json(const struct account_key *k);
 
-/* ---- idempotency.c ------------------------------------------------------------------------------ */
+/* ---- idempotency.c --------------------------------------------------------------------------- */
 int idempotency_request_digest(const struct req *r, struct digest *out, struct err *err);
 
 #endif

@@ -5,24 +5,28 @@
 #include "db/db.h"
 #include "http/http.h"
 
-/* Creates an account with its first admin; the user is reused when the email is known (password then unchanged). */
+/* Creates an account with its first admin; the user is reused when the email is known (password
+ * then unchanged). */
 int account_create(struct app *app, struct arena *a, const char *name, const char *email,
     const char *password, struct uuid *account_id, struct uuid *user_id, struct err *err);
 /* Adds or changes a member. */
 int account_member_set(struct app *app, const struct uuid *account_id, const struct uuid *user_id,
     const char *role, struct err *err);
-/* Creates a key; *key is its only appearance ("ck_" and 43 base64url characters; stored as SHA-256). expires_us 0: never. */
+/* Creates a key; *key is its only appearance ("ck_" and 43 base64url characters; stored as
+ * SHA-256). expires_us 0: never. */
 int account_key_create(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *name, uint64_t permissions, int64_t expires_us, struct uuid *id, const char **key,
     struct err *err);
 
-/* Ends a key at once on this host, within CACHE_TTL_US elsewhere. account_id NULL: a key of any account (the
- * operator's tool). r as for audit_write. 1 revoked now, 2 it was already, 0 no such key, -1. */
+/* Ends a key at once on this host, within CACHE_TTL_US elsewhere. account_id NULL: a key of any
+ * account (the operator's tool). r as for audit_write. 1 revoked now, 2 it was already, 0 no
+ * such key, -1. */
 int account_key_revoke(struct app *app, struct arena *a, const struct req *r,
     const struct uuid *account_id, const struct uuid *id, struct err *err);
 /* [{id,name,createdAt,users}] of every account; arena-owned. */
 json_t *account_list_json(struct app *app, struct arena *a, struct err *err);
-/* Adds a person to an account; *user_is_new tells whether password was used: a known email keeps its own. */
+/* Adds a person to an account; *user_is_new tells whether password was used: a known email keeps
+ * its own. */
 int account_user_add(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *email, const char *name, const char *password, const char *role,
     struct uuid *user_id, bool *user_is_new, struct err *err);
@@ -35,21 +39,21 @@ int account_user_password_set(struct app *app, struct arena *a, const char *emai
  * appearance), or with uri NULL off. ERR_NOT_FOUND. */
 int account_user_totp_set(struct app *app, struct arena *a, const char *email, const char **uri,
     struct err *err);
-/* The address of the one-time page that makes the first admin, valid a day; ERR_CONFLICT when there is a
- * user already. */
+/* The address of the one-time page that makes the first admin, valid a day; ERR_CONFLICT when
+ * there is a user already. */
 int account_setup_link(struct app *app, struct arena *a, const char **url, struct err *err);
 /* Tells every cache of this host that people, keys or sessions have changed. */
 void account_changed(struct app *app);
 
-/* The router's authenticate hook: session cookie for page routes, x-api-key / Authorization for API
- * routes; caches answers CACHE_TTL_US while shared_generation stands; enforces the per-key rate limit
- * (RateLimit-* headers, 429). */
+/* The router's authenticate hook: session cookie for page routes, x-api-key / Authorization for
+ * API routes; caches answers CACHE_TTL_US while shared_generation stands; enforces the per-key
+ * rate limit (RateLimit-* headers, 429). */
 int account_authenticate(struct req *r);
 /* Name of the session cookie; where base_url is https, "__Host-" stands before it. */
 extern const char account_session_cookie[];
 
-/* One row of the audit log, in the caller's transaction or alone. actor and address from r (r may be NULL:
- * the operator's tool). details may be NULL, is not stolen, never holds a secret. */
+/* One row of the audit log, in the caller's transaction or alone. actor and address from r (r
+ * may be NULL: the operator's tool). details may be NULL, is not stolen, never holds a secret. */
 int audit_write(struct app *app, const struct req *r, const struct uuid *account_id,
     const char *action, const char *object_kind, const struct uuid *object_id,
     const json_t *details, struct err *err);
@@ -64,8 +68,10 @@ int account_api_keys_update(struct req *r);	/* name, permissions */
 int account_api_keys_delete(struct req *r);	/* revokes */
 int account_page_sign_in(struct req *r);	/* GET /admin/sign-in */
 int account_page_sign_in_post(struct req *r);
-int account_page_sign_out(struct req *r);	/* POST /admin/sign-out; everywhere=1 ends all sessions */
-int account_page_setup(struct req *r);		/* GET /admin/setup?token=: first run, one-time token from the log or connectctl */
+/* POST /admin/sign-out; everywhere=1 ends all sessions */
+int account_page_sign_out(struct req *r);
+/* GET /admin/setup?token=: first run, one-time token of connectctl setup-link */
+int account_page_setup(struct req *r);
 int account_page_setup_post(struct req *r);
 /* Removes expired sessions and idempotency keys: periodic. */
 int account_purge(struct app *app, struct err *err);

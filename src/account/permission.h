@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/json.h"
-/* One row per permission: PERM(CONSTANT, "area.verb"). The order is stored nowhere: keys keep names. */
+/* One row per permission: PERM(CONSTANT, "area.verb"). The order is stored nowhere: keys keep
+ * names. */
 #define PERMISSION_LIST(PERM)                                                                      \
 	PERM(RECORDS_VIEW, "records.view") PERM(RECORDS_WRITE, "records.write")                    \
 	PERM(LEADS_VIEW, "leads.view") PERM(LEADS_WRITE, "leads.write")                            \
@@ -33,8 +34,8 @@ enum permission_index {
 
 const char *permission_name(uint64_t bits);	/* of the lowest bit set; "" for none */
 uint64_t permission_parse(struct str name);	/* its bit; 0 when unknown */
-/* viewer: every *.view but settings and audit; manager: viewer and every write/execute but settings;
- * admin: all. 0 for another name. */
+/* viewer: every *.view but settings and audit; manager: viewer and every write/execute but
+ * settings; admin: all. 0 for another name. */
 uint64_t permission_of_role(const char *role);
 uint64_t permission_all(void);
 json_t *permission_list_json(uint64_t bits);	/* array of names */

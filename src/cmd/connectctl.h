@@ -50,15 +50,16 @@ struct ctl_option {
 	bool *flag;
 	struct ctl_list *list; /* takes every argument up to the next option; may be repeated */
 };
-/* Reads argv by the options, the last of which has no name; the rest goes to *operands, of which there must be
- * least to most. CTL_OK, or CTL_USAGE after saying what is wrong. */
+/* Reads argv by the options, the last of which has no name; the rest goes to *operands, of which
+ * there must be least to most. CTL_OK, or CTL_USAGE after saying what is wrong. */
 int ctl_read(struct ctl *c, const struct ctl_option *options, struct ctl_list *operands,
     size_t least, size_t most);
 /* Says how the command is used. Always CTL_USAGE. */
 int ctl_usage(const struct ctl *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* One line of JSON on standard output. Steals value. */
 void ctl_print_json(struct ctl *c, json_t *value);
-/* A password: given, or the first line of standard input, or NULL with *is_made and a new one in *text. */
+/* A password: given, or the first line of standard input, or NULL with *is_made and a new one in
+ * *text. */
 int ctl_password(struct ctl *c, const char *given, bool from_stdin, const char **text,
     bool *is_made, struct err *err);
 

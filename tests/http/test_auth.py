@@ -638,7 +638,7 @@ def _():
 
 
 # ---- rate limits ---------------------------------------------------------------------------------
-@test("rate limits: RateLimit-* on every answer, then 429 with Retry-After")
+@test("rate limits: RateLimit-* on every answer, then 429 with Retry-After; and the first run")
 def _():
     with Instance(env={"CONNECT_RATE_API_PER_MINUTE": "15", "CONNECT_RATE_LOGIN_PER_MINUTE": "4"},
                   sandbox=False) as product:
@@ -676,6 +676,42 @@ def _():
             return browser.post("/admin/sign-in", {"email": known["email"], "password": known["password"]})
         refused = over(sign_in, 12)
         true(1 <= int(refused.header("Retry-After")) <= 60, refused.headers)
+        first_run(product)
+
+
+def first_run(product):
+    """On a product without users: the link makes the first admin, once."""
+    product.sql("DELETE FROM users; DELETE FROM memberships; DELETE FROM sessions")
+    link, spare = (product.ctl("setup-link").strip() for _ in range(2))
+    true(link.startswith(product.url + "/admin/setup?token="), link)
+    path = link[len(product.url):]
+    token = path.split("token=")[1]
+    equal(product.sql("SELECT COUNT(*) FROM one_time_tokens WHERE id = UNHEX(SHA2('%s', 256))" % token), [["1"]])
+    browser = Browser(product)
+    equal(browser.get(path).status, 200)
+    fields = {"token": token, "accountName": "First & Co", "name": "Ada", "email": "Ada@Example.com",
+              "password": "a long sentence"}
+    equal(browser.post("/admin/setup", fields, csrf=False).status, 403)
+    for change in ({"password": "short"}, {"email": "no address"}, {"accountName": " "}):
+        browser.get(path)
+        answer = browser.post("/admin/setup", {**fields, **change})
+        equal(answer.status, 422, answer)
+        has(answer.text, "First &amp; Co" if "accountName" not in change else "Ada@Example.com")
+        true("a long sentence" not in answer.text, "the password is not shown")
+    browser.get(path)
+    equal(browser.post("/admin/setup", {**fields, "token": token[::-1]}).status, 404)
+    browser.get(path)
+    answer = browser.post("/admin/setup", fields)
+    equal((answer.status, answer.header("Location")), (303, "/admin"), answer)
+    equal(browser.get("/admin/dashboard").status, 200)
+    has(browser.last.text, "ada@example.com")
+    equal(product.sql("SELECT u.email, u.name, m.role, a.name FROM users u JOIN memberships m ON m.user_id = u.id "
+                      "JOIN accounts a ON a.id = m.account_id"), [["ada@example.com", "Ada", "admin", "First & Co"]])
+    for used in (path, spare[len(product.url):]):
+        other = Browser(product)
+        equal(other.get(used).status, 404)
+        other.get("/admin/sign-in")
+        equal(other.post("/admin/setup", {**fields, "token": used.split("token=")[1]}).status, 404)
 
 
 run()
