@@ -1,5 +1,18 @@
 /* Everything that happens to a request before and after its handler, in one order for all routes,
- * so that no handler can forget any of it. A stranger is turned away before his body is read. */
+ * so that no handler can forget any of it:
+ *
+ *	route (404), method (405 with Allow; OPTIONS ends here, HEAD runs GET's handler)
+ *	stated length of the body against the route's limit (413)
+ *	who asks (401, or the sign-in page), what he may do (403)
+ *	type of the body (415), the body itself (400 when cut short, 413 past the limit)
+ *	its syntax (400), token of the form (403), Idempotency-Key
+ *	handler (500 when it fails without an answer)
+ *
+ * A stranger is turned away before his body is read, so he cannot make us keep it. What a client
+ * says about itself counts for nothing: address, scheme and host come from the web server, or from
+ * as many proxies as the configuration trusts (cgi.c). A table with a route that anyone could reach
+ * by oversight does not start (router.c). Headers cannot be broken out of, and errors tell neither
+ * SQL nor secrets (response.c, problem.c). */
 #include <string.h>
 
 #include "base/config.h"

@@ -2,8 +2,8 @@
 #ifndef HTTP_FORM_H
 #define HTTP_FORM_H
 #include "http/http.h"
-/* application/x-www-form-urlencoded (WHATWG) and query strings: broken escapes, NUL or invalid UTF-8
- * are ERR_MALFORMED, more than LIMIT_FORM_FIELDS ERR_LIMIT. */
+/* application/x-www-form-urlencoded (WHATWG) and query strings: broken escapes, NUL or invalid
+ * UTF-8 are ERR_MALFORMED, more than LIMIT_FORM_FIELDS ERR_LIMIT. */
 int form_parse(struct arena *a, struct str text, struct http_pairs *out, struct err *err);
 /* RFC 6265 Cookie header; malformed pairs are skipped. */
 void cookie_parse(struct arena *a, struct str header, struct http_pairs *out);

@@ -1,5 +1,5 @@
-/* Requests, answers and routes as handlers see them. fcgi.c fills and sends them; nothing here knows
- * FastCGI. All memory is the request's arena. */
+/* Requests, answers and routes as handlers see them. fcgi.c fills and sends them; nothing here
+ * knows FastCGI. All memory is the request's arena. */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
@@ -14,7 +14,16 @@
 #include "base/str.h"
 #include "crypto/uuid.h"
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_OPTIONS,
+	HTTP_OTHER
+};
 const char *http_method_name(enum http_method m);
 
 struct http_pair {
@@ -61,7 +70,7 @@ struct req {
 	enum http_method method;
 	struct str path;		/* percent-decoded? no: as received, without query */
 	struct str query_string;
-	struct str host, scheme;	/* as the client saw them (X-Forwarded-* of trusted proxies) */
+	struct str host, scheme;	/* as the client saw them: trusted proxies tell */
 	const char *remote_addr;
 	const char *id;			/* X-Request-Id: the client's if sane, else made */
 	int64_t received_us;
@@ -90,11 +99,12 @@ bool req_param_uuid(struct req *r, const char *name, struct uuid *out);
 const char *req_base_url(const struct req *r);
 
 /* ---- answers ---------------------------------------------------------------------------- */
-void res_header(struct req *r, const char *name, const char *value);	/* CR, LF in value are dropped */
+/* Control characters in value (line breaks above all) are dropped. */
+void res_header(struct req *r, const char *name, const char *value);
 void res_headerf(struct req *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Sets status and a JSON body; steals value. Adds an ETag to 200 answers of GET and answers 304 when
- * it matches If-None-Match. */
+/* Sets status and a JSON body; steals value. Adds an ETag to 200 answers of GET and answers 304
+ * when it matches If-None-Match. */
 int res_json(struct req *r, int status, json_t *value);
 int res_text(struct req *r, int status, const char *content_type, struct str body);
 int res_empty(struct req *r, int status);
@@ -114,9 +124,11 @@ int res_invalid(struct req *r);
 /* Streaming: sends head, then pieces; the connection ends the body. -1 when the client is gone. */
 int res_stream_start(struct req *r, int status, const char *content_type);
 int res_stream_write(struct req *r, struct str piece);
-/* Path=/; SameSite=Lax; Secure when the product is reached over https. max_age_s 0 deletes the cookie,
- * below 0 makes one that ends with the browser. Octets RFC 6265 forbids in a value are dropped. */
-void res_cookie(struct req *r, const char *name, const char *value, int64_t max_age_s, bool http_only);
+/* Path=/; SameSite=Lax; Secure when the product is reached over https. max_age_s 0 deletes the
+ * cookie, below 0 makes one that ends with the browser. Octets RFC 6265 forbids in a value are
+ * dropped. */
+void res_cookie(struct req *r, const char *name, const char *value, int64_t max_age_s,
+    bool http_only);
 
 /* ---- list conventions -------------------------------------------------------------------- */
 struct page_query {
@@ -125,13 +137,15 @@ struct page_query {
 };
 /* Reads limit, page, cursor; bad ones are 422 by req_invalid: then false. */
 bool req_page_query(struct req *r, struct page_query *out);
-/* {"data","page","limit","total","totalIsExact","nextCursor"}; steals data; next may be NULL; a total below
- * 0 is unknown (null). */
+/* {"data","page","limit","total","totalIsExact","nextCursor"}; steals data; next may be NULL; a
+ * total below 0 is unknown (null). */
 json_t *page_envelope(const struct page_query *q, json_t *data, int64_t total, bool exact,
     const char *next);
-/* Cursors: two integers, an id and a hash of the filters, sealed with an HMAC so that a broken, altered or foreign
- * one is 422. scope binds it to the account, the list and its filters. */
-/* cursor_read adds the complaint to the fields of the 422 itself: answer res_invalid when it is false. */
+/* Cursors: an integer and an id, sealed with an HMAC over them and scope, so that a broken, altered
+ * or foreign one is 422. scope names the account, the list and its filters. cursor_read adds the
+ * complaint to the fields of the 422 itself: answer res_invalid when it is false. */
+/* cursor_read adds the complaint to the fields of the 422 itself: answer res_invalid when it is
+ * false. */
 const char *cursor_make(struct req *r, const char *scope, int64_t a, struct uuid id);
 bool cursor_read(struct req *r, const char *scope, struct str text, int64_t *a, struct uuid *id);
 /* Sets the process-wide cursor key (derived from the keyring). */
@@ -144,9 +158,11 @@ enum route_flag {
 	ROUTE_PAGE = 4,		/* session; HTML problems; sign-in redirect */
 	ROUTE_CSRF = 8,		/* unsafe page route: _csrf form field must match the session */
 	ROUTE_RAW = 16,		/* body kept as bytes: no JSON, no form parsing */
-	ROUTE_UPLOAD = 32,	/* multipart or any body streamed to a file above LIMIT_MULTIPART_MEMORY */
+	/* multipart parts, or any body, go to a file above LIMIT_MULTIPART_MEMORY; JSON on an API
+	 * route and a page's urlencoded form are parsed as ever */
+	ROUTE_UPLOAD = 32,
 	ROUTE_ANY_ACCOUNT = 64,	/* authenticated, no permission needed (me, sign-out) */
-	ROUTE_FORM = 128,	/* public form (sign-in): urlencoded body, own CSRF by double cookie */
+	ROUTE_FORM = 128,	/* public form (sign-in): own CSRF by double cookie */
 	ROUTE_IDEMPOTENT = 256,	/* honours Idempotency-Key */
 };
 struct route {
@@ -160,7 +176,8 @@ struct route {
 
 struct router;
 struct router_hooks {
-	/* Fills r->actor: 1 known, 0 nobody (401 or sign-in page follows), -1 answered already (429, 503). */
+	/* Fills r->actor: 1 known, 0 nobody (401 or sign-in page follows), -1 answered already
+	 * (429, 503). */
 	int (*authenticate)(struct req *r);
 	/* Renders an HTML problem page; NULL in programs without pages. */
 	int (*problem_page)(struct req *r, int status, const char *title, const char *detail);
@@ -168,16 +185,18 @@ struct router_hooks {
 	const char *(*permission_name)(uint64_t bits);
 	/* Where an unauthenticated page request goes, e.g. "/admin/sign-in". */
 	const char *sign_in_path;
-	/* Idempotency-Key store: before: 1 = answered from store, 0 go on, -1 failed; after: keeps it. NULL: none. */
+	/* Idempotency-Key store: before: 1 = answered from store, 0 go on, -1 failed; after:
+	 * keeps it. NULL: none. */
 	int (*idempotency_before)(struct req *r);
 	void (*idempotency_after)(struct req *r);
 };
-/* The table must outlive the router; a duplicate or contradictory route is a fatal error at start. */
+/* The table must outlive the router; a duplicate or contradictory route is a fatal error at
+ * start. */
 struct router *router_new(struct arena *a, const struct route *routes, size_t n,
     const struct router_hooks *hooks, struct err *err);
-/* Everything from the parsed head to the finished answer: route, method (405 with Allow, HEAD as GET,
- * OPTIONS), authentication, permission, body limit (413), content type (415), body parsing (400),
- * CSRF (403), handler. r->body holds what was read or fcgi.c's reader is asked for it. */
+/* Everything from the parsed head to the finished answer: route, method (405 with Allow, HEAD as
+ * GET, OPTIONS), authentication, permission, body limit (413), content type (415), body parsing
+ * (400), CSRF (403), handler. r->body holds what was read or fcgi.c's reader is asked for it. */
 void router_dispatch(const struct router *rt, struct req *r);
 
 /* ---- serving ----------------------------------------------------------------------------- */
@@ -187,20 +206,21 @@ struct server {
 	int listen_fd;		/* FastCGI listening socket; 0 when the web server spawned us */
 	void (*each_request)(struct app *app);	/* called after every answer; may be NULL */
 };
-/* One worker's loop: accepts until TERM or max_requests (0: none). The request in hand when TERM comes
- * is answered first. 0 at an orderly end, -1 when the socket is no good (logged). */
+/* One worker's loop: accepts until TERM or max_requests (0: none). The request in hand when TERM
+ * comes is answered first. 0 at an orderly end, -1 when the socket is no good (logged). */
 int server_run(struct server *s, uint64_t max_requests);
-/* Binds the FastCGI socket: "" → fd 0 (must be a listening socket), a path (mode 0660 socket; a stale one is replaced) or host:port. */
+/* Binds the FastCGI socket: "" → fd 0 (must be a listening socket), a path (mode 0660 socket; a
+ * stale one is replaced) or host:port. */
 int server_listen(const char *where, int *fd, struct err *err);
 
-/* Pre-forked processes under a master: respawns what dies (with back-off when it dies at once), HUP
- * re-executes argv gracefully (new workers on the same listening socket before the old drain), TERM and
- * INT drain and end. Each child runs main(arg, index) and exits with its result. Answers in the master
- * only, at the end: the exit status.
- * The process id stays the same over HUP. The new image is tried first, in a child that ends where
- * prefork_run would begin (CONNECT_PREFLIGHT is in its environment): if it fails, all stays as it was.
- * Groups drain in the order given, so a writer is listed after the workers that need it; children end
- * by themselves when their master dies. listen_fd is -1 where there is none. */
+/* Pre-forked processes under a master: respawns what dies (with back-off when it dies at once),
+ * HUP re-executes argv gracefully (new workers on the same listening socket before the old
+ * drain), TERM and INT drain and end. Each child runs main(arg, index) and exits with its result.
+ * Answers in the master only, at the end: the exit status. The process id stays the same over
+ * HUP. The new image is tried first, in a child that ends where prefork_run would begin
+ * (CONNECT_PREFLIGHT is in its environment): if it fails, all stays as it was. Groups drain in
+ * the order given, so a writer is listed after the workers that need it; children end by
+ * themselves when their master dies. listen_fd is -1 where there is none. */
 struct prefork_group {
 	const char *name;
 	int count;
@@ -208,7 +228,8 @@ struct prefork_group {
 	void *arg;
 };
 int prefork_run(const struct prefork_group *groups, size_t n, char **argv, int listen_fd);
-/* In a child: has TERM arrived? Blocking calls return EINTR when it does. */
+/* In a child: has TERM arrived? Blocking calls return EINTR when it does (within server_run they
+ * are restarted, so that the request in hand sees nothing of it). */
 bool prefork_is_stopping(void);
 
 #endif
