@@ -1,9 +1,10 @@
-/* A load generator for the benches: HTTP/1.1 with keep-alive over loopback, one thread, epoll, little work per
- * request, so that what is measured is the other side. `loadgen -h` tells the options. Prints one JSON line.
+/* A load generator for the benches: HTTP/1.1 with keep-alive over loopback, one thread, epoll,
+ * little work per request, so that what is measured is the other side. `loadgen -h` tells the
+ * options. Prints one JSON line.
  *
- * Without -r it is a closed loop: each connection sends its next request when the last is answered. With -r it is
- * an open loop: requests are due at fixed times, and latency counts from when one was due, so that a stall of the
- * server shows in all requests it held up. */
+ * Without -r it is a closed loop: each connection sends its next request when the last is answered.
+ * With -r it is an open loop: requests are due at fixed times, and latency counts from when one was
+ * due, so that a stall of the server shows in all requests it held up. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -35,8 +36,8 @@
 #define BUCKETS ((64 - SUB_BITS) * SUB)
 
 struct url {
-	const char *text;	/* as given: what HubSpot signs */
-	char host[128];		/* with port */
+	const char *text; /* as given: what HubSpot signs */
+	char host[128];   /* with port */
 	const char *path;
 	int port;
 };
@@ -51,12 +52,12 @@ struct conn {
 	size_t sent;
 	char in[INPUT_MAX];
 	size_t have;
-	int64_t left;		/* body bytes to come; -1: chunked, -2: until close */
+	int64_t left; /* body bytes to come; -1: chunked, -2: until close */
 	enum { CHUNK_SIZE, CHUNK_DATA, CHUNK_END, CHUNK_TRAILER } chunk;
 	uint64_t chunk_left;
 	int status;
 	int64_t due_us, sent_us, retry_us;
-	uint64_t id;		/* of the webhook */
+	uint64_t id; /* of the webhook */
 	struct conn *next_idle;
 };
 
@@ -72,7 +73,10 @@ static struct {
 	const char *hubspot_secret, *hubspot_uri, *portal_id;
 	uint64_t first_id;
 	const char *acked_path;
-} opt = {.connections = 32, .ratio = 50, .page_id = "153125381133", .form_id = "123123123",
+} opt = {.connections = 32,
+    .ratio = 50,
+    .page_id = "153125381133",
+    .form_id = "123123123",
     .portal_id = "62515"};
 
 static struct {
@@ -80,7 +84,7 @@ static struct {
 	uint64_t statuses[600], buckets[BUCKETS];
 	int64_t start_us, stop_us, end_us;
 	struct conn *conns, *idle;
-	struct buf fixed;	/* the request of `get` */
+	struct buf fixed; /* the request of `get` */
 	FILE *acked;
 	int epoll_fd, busy;
 	struct sockaddr_in server;
@@ -162,8 +166,10 @@ static void parse_url(const char *text, struct url *u)
 
 static void add_post(struct buf *out, const struct url *u, struct str body)
 {
-	buf_printf(out, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
-	    "Content-Length: %zu\r\n", u->path, u->host, body.n);
+	buf_printf(out,
+	    "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+	    "Content-Length: %zu\r\n",
+	    u->path, u->host, body.n);
 }
 
 /* The header the provider would have put on: over raw bytes, as providers sign. */
@@ -173,7 +179,8 @@ static void compose_meta(struct conn *c, struct buf *body)
 	unsigned char mac[SHA256_SIZE];
 	struct str text;
 
-	buf_printf(body, "{\"object\":\"page\",\"entry\":[{\"id\":\"%s\",\"time\":%" PRId64
+	buf_printf(body,
+	    "{\"object\":\"page\",\"entry\":[{\"id\":\"%s\",\"time\":%" PRId64
 	    ",\"changes\":[{\"field\":\"leadgen\",\"value\":{\"leadgen_id\":\"%" PRIu64
 	    "\",\"page_id\":\"%s\",\"form_id\":\"%s\",\"ad_id\":\"120210000000000001\","
 	    "\"adgroup_id\":\"120210000000000002\",\"created_time\":%" PRId64 "}}]}]}",
@@ -193,11 +200,13 @@ static void compose_hubspot(struct conn *c, struct buf *body)
 	char stamp[32];
 	struct str parts[4], text;
 
-	buf_printf(body, "[{\"eventId\":%" PRIu64 ",\"subscriptionId\":12345,\"portalId\":%s,"
+	buf_printf(body,
+	    "[{\"eventId\":%" PRIu64 ",\"subscriptionId\":12345,\"portalId\":%s,"
 	    "\"appId\":54321,\"occurredAt\":%" PRId64
-	    ",\"subscriptionType\":\"contact.propertyChange\",\"attemptNumber\":0,\"objectId\":%" PRIu64
-	    ",\"propertyName\":\"email\",\"propertyValue\":\"contact.%" PRIu64
-	    "@example.com\",\"changeSource\":\"CRM\"}]", c->id, opt.portal_id, now_ms, c->id, c->id);
+	    ",\"subscriptionType\":\"contact.propertyChange\",\"attemptNumber\":0,\"objectId\":"
+	    "%" PRIu64 ",\"propertyName\":\"email\",\"propertyValue\":\"contact.%" PRIu64
+	    "@example.com\",\"changeSource\":\"CRM\"}]",
+	    c->id, opt.portal_id, now_ms, c->id, c->id);
 	text = (struct str){body->p, body->len};
 	snprintf(stamp, sizeof(stamp), "%" PRId64, now_ms);
 	parts[0] = STR("POST");
@@ -305,8 +314,8 @@ static void conn_failed(struct conn *c)
 static void conn_flush(struct conn *c)
 {
 	while (c->sent < c->out.len) {
-		const ssize_t n = send(c->fd, c->out.p + c->sent, c->out.len - c->sent,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		const ssize_t n = send(
+		    c->fd, c->out.p + c->sent, c->out.len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			watch(c, true);
@@ -411,8 +420,10 @@ static int take_head(struct conn *c)
 
 static int hex_value(char ch)
 {
-	return ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
-	    : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1;
+	return ch >= '0' && ch <= '9'   ? ch - '0'
+	       : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
+	       : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
+					: -1;
 }
 
 /* Walks over a chunked body: 1 at its end. RFC 9112 §7.1, extensions skipped. */
@@ -490,7 +501,7 @@ static void conn_readable(struct conn *c)
 		if (rc <= 0)
 			return;
 		if (c->status >= 200)
-			c->state = CONN_BODY;	/* 1xx: another head follows */
+			c->state = CONN_BODY; /* 1xx: another head follows */
 	}
 	if (c->state == CONN_BODY && take_body(c) == 1)
 		answered(c);
@@ -612,10 +623,11 @@ static void report(void)
 	const char *comma = "";
 
 	printf("{\"requests\":%" PRIu64 ",\"ok\":%" PRIu64 ",\"errors\":%" PRIu64
-	    ",\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64
-	    ",\"p99_us\":%" PRIu64 ",\"max_us\":%" PRIu64 ",\"status\":{", run.answered + run.errors,
-	    run.ok, run.errors, seconds, seconds > 0 ? (double)run.answered / seconds : 0.0,
-	    quantile(0.5), quantile(0.9), quantile(0.99), run.max_us);
+	       ",\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64
+	       ",\"p99_us\":%" PRIu64 ",\"max_us\":%" PRIu64 ",\"status\":{",
+	    run.answered + run.errors, run.ok, run.errors, seconds,
+	    seconds > 0 ? (double)run.answered / seconds : 0.0, quantile(0.5), quantile(0.9),
+	    quantile(0.99), run.max_us);
 	for (int i = 100; i < 600; i++) {
 		if (run.statuses[i] == 0)
 			continue;
@@ -629,15 +641,18 @@ static void report(void)
 
 static int usage(FILE *to)
 {
-	fputs("usage: loadgen get URL [-H 'Name: value']… [options]\n"
-	      "       loadgen webhook [--meta-url URL --meta-secret SECRET [--page ID] [--form ID]]\n"
-	      "                       [--hubspot-url URL --hubspot-secret SECRET [--portal ID]\n"
-	      "                        [--hubspot-uri URI]] [--ratio PERCENT-META] [--first-id N]\n"
-	      "                       [--acked FILE] [options]\n"
-	      "options: -c CONNECTIONS (32)  -n REQUESTS  -d SECONDS (10 without -n)  -r RATE per second\n"
-	      "--hubspot-uri: the signed address where it differs from the URL called\n"
-	      "--first-id: ids are N, N+1, … (default: from the clock)\n"
-	      "--acked: the ids answered with 2xx, one a line\n", to);
+	fputs(
+	    "usage: loadgen get URL [-H 'Name: value']… [options]\n"
+	    "       loadgen webhook [--meta-url URL --meta-secret SECRET [--page ID] [--form ID]]\n"
+	    "                       [--hubspot-url URL --hubspot-secret SECRET [--portal ID]\n"
+	    "                        [--hubspot-uri URI]] [--ratio PERCENT-META] [--first-id N]\n"
+	    "                       [--acked FILE] [options]\n"
+	    "options: -c CONNECTIONS (32)  -n REQUESTS  -d SECONDS (10 without -n)  -r RATE per "
+	    "second\n"
+	    "--hubspot-uri: the signed address where it differs from the URL called\n"
+	    "--first-id: ids are N, N+1, … (default: from the clock)\n"
+	    "--acked: the ids answered with 2xx, one a line\n",
+	    to);
 	return to == stdout ? 0 : 2;
 }
 
@@ -660,8 +675,19 @@ static double real_number(const char *text)
 	return v;
 }
 
-enum { OPT_META_URL = 256, OPT_META_SECRET, OPT_PAGE, OPT_FORM, OPT_HUBSPOT_URL, OPT_HUBSPOT_SECRET,
-    OPT_HUBSPOT_URI, OPT_PORTAL, OPT_RATIO, OPT_FIRST_ID, OPT_ACKED };
+enum {
+	OPT_META_URL = 256,
+	OPT_META_SECRET,
+	OPT_PAGE,
+	OPT_FORM,
+	OPT_HUBSPOT_URL,
+	OPT_HUBSPOT_SECRET,
+	OPT_HUBSPOT_URI,
+	OPT_PORTAL,
+	OPT_RATIO,
+	OPT_FIRST_ID,
+	OPT_ACKED
+};
 
 static const struct option longs[] = {{"meta-url", required_argument, NULL, OPT_META_URL},
     {"meta-secret", required_argument, NULL, OPT_META_SECRET},
@@ -765,7 +791,8 @@ static void check_webhook_options(void)
 static void start(void)
 {
 	run.server = (struct sockaddr_in){.sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)opt.url.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	    .sin_port = htons((uint16_t)opt.url.port),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	if (opt.acked_path != NULL && (run.acked = fopen(opt.acked_path, "a")) == NULL)
 		die("%s: %s", opt.acked_path, strerror(errno));
 	run.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -781,7 +808,8 @@ static void start(void)
 		die("nothing listens on 127.0.0.1 port %d", opt.url.port);
 	run.start_us = clock_mono_us();
 	run.stop_us = opt.duration_us > 0 ? run.start_us + opt.duration_us
-	    : opt.count > 0 ? NEVER : run.start_us + 10 * SECOND_US;
+		      : opt.count > 0     ? NEVER
+					  : run.start_us + 10 * SECOND_US;
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,5 @@
-/* connect-sandbox: Meta's Graph API and a CRM for newcomers, tests and benches. A FastCGI program; its commands
- * send signed leads from the shell. */
+/* connect-sandbox: Meta's Graph API and a CRM for newcomers, tests and benches. A FastCGI program;
+ * its commands send signed leads from the shell. */
 #include <getopt.h>
 #include <unistd.h>
 
@@ -15,15 +15,18 @@
 
 static int usage(FILE *to)
 {
-	fputs("usage: connect-sandbox [-s SOCKET] [-d DIR] [-c FILE] [-t DIR] [-w WORKERS]\n"
-	      "       connect-sandbox send-lead [-d DIR] [-c FILE] [--count N] [--email ADDRESS] [--name NAME]\n"
-	      "                                 [--phone NUMBER] [--company NAME] [--same-as LEAD]\n"
-	      "       connect-sandbox sign --secret SECRET < BODY\n"
-	      "  -s  FastCGI socket, a path or host:port (default: descriptor 0)\n"
-	      "  -d  folder of the sandbox's state (default: $CONNECT_STATE/sandbox)\n"
-	      "  -c  how to reach the product (default: $CONNECT_STATE/sandbox.json)\n"
-	      "  -t  templates of the pages\n"
-	      "  -w  worker processes (default: 4)\n", to);
+	fputs(
+	    "usage: connect-sandbox [-s SOCKET] [-d DIR] [-c FILE] [-t DIR] [-w WORKERS]\n"
+	    "       connect-sandbox send-lead [-d DIR] [-c FILE] [--count N] [--email ADDRESS] "
+	    "[--name NAME]\n"
+	    "                                 [--phone NUMBER] [--company NAME] [--same-as LEAD]\n"
+	    "       connect-sandbox sign --secret SECRET < BODY\n"
+	    "  -s  FastCGI socket, a path or host:port (default: descriptor 0)\n"
+	    "  -d  folder of the sandbox's state (default: $CONNECT_STATE/sandbox)\n"
+	    "  -c  how to reach the product (default: $CONNECT_STATE/sandbox.json)\n"
+	    "  -t  templates of the pages\n"
+	    "  -w  worker processes (default: 4)\n",
+	    to);
 	return to == stdout ? 0 : 2;
 }
 
@@ -63,8 +66,8 @@ static int serve(struct arena *a, const struct options *o, char **argv)
 
 	if (log_open("connect-sandbox", NULL, false, LOG_INFO, &err) != 0 ||
 	    sandbox_init(&s, a, o->dir, o->credentials, o->templates, &err) != 0 ||
-	    (server.router = router_new(a, sandbox_routes, sandbox_nroutes, &sandbox_hooks,
-	    &err)) == NULL ||
+	    (server.router =
+		    router_new(a, sandbox_routes, sandbox_nroutes, &sandbox_hooks, &err)) == NULL ||
 	    server_listen(o->socket, &server.listen_fd, &err) != 0)
 		return complain(&err);
 	return prefork_run(&group, 1, argv, server.listen_fd);
@@ -142,8 +145,8 @@ static int send_lead_main(struct arena *a, int argc, char **argv)
 	    {NULL, 0, NULL, 0}};
 	const char *dir = state_path(a, "sandbox"), *credentials = state_path(a, "sandbox.json");
 	json_t *wishes = json_own(a, json_object());
+	static struct sandbox s; /* the arena releases what it holds */
 	struct err err = ERR_INIT;
-	struct sandbox s;
 	int64_t count = 1;
 	int opt, at = 0;
 

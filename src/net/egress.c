@@ -12,31 +12,30 @@
 enum kind { KIND_PUBLIC, KIND_LOOPBACK, KIND_PRIVATE, KIND_FORBIDDEN };
 
 struct range4 {
-	uint32_t net;	/* host byte order */
+	uint32_t net; /* host byte order */
 	int bits;
 	enum kind kind;
 };
 
 static const struct range4 ranges4[] = {
-	{0x00000000, 8, KIND_FORBIDDEN},	/* "this network" */
-	{0x0a000000, 8, KIND_PRIVATE},		/* 10/8 */
-	{0x64400000, 10, KIND_PRIVATE},		/* 100.64/10, carrier NAT */
-	{0x7f000000, 8, KIND_LOOPBACK},
-	{0xa9fe0000, 16, KIND_FORBIDDEN},	/* 169.254/16, link-local: cloud metadata */
-	{0xac100000, 12, KIND_PRIVATE},		/* 172.16/12 */
-	{0xc0000000, 24, KIND_FORBIDDEN},	/* 192.0.0/24, protocol assignments */
-	{0xc0000200, 24, KIND_FORBIDDEN},	/* 192.0.2/24, documentation */
-	{0xc0586300, 24, KIND_FORBIDDEN},	/* 192.88.99/24, 6to4 relays */
-	{0xc0a80000, 16, KIND_PRIVATE},		/* 192.168/16 */
-	{0xc6120000, 15, KIND_FORBIDDEN},	/* 198.18/15, benchmarks */
-	{0xc6336400, 24, KIND_FORBIDDEN},	/* 198.51.100/24, documentation */
-	{0xcb007100, 24, KIND_FORBIDDEN},	/* 203.0.113/24, documentation */
-	{0xe0000000, 4, KIND_FORBIDDEN},	/* multicast */
-	{0xf0000000, 4, KIND_FORBIDDEN},	/* reserved, and broadcast */
+    {0x00000000, 8, KIND_FORBIDDEN}, /* "this network" */
+    {0x0a000000, 8, KIND_PRIVATE},   /* 10/8 */
+    {0x64400000, 10, KIND_PRIVATE},  /* 100.64/10, carrier NAT */
+    {0x7f000000, 8, KIND_LOOPBACK},
+    {0xa9fe0000, 16, KIND_FORBIDDEN}, /* 169.254/16, link-local: cloud metadata */
+    {0xac100000, 12, KIND_PRIVATE},   /* 172.16/12 */
+    {0xc0000000, 24, KIND_FORBIDDEN}, /* 192.0.0/24, protocol assignments */
+    {0xc0000200, 24, KIND_FORBIDDEN}, /* 192.0.2/24, documentation */
+    {0xc0586300, 24, KIND_FORBIDDEN}, /* 192.88.99/24, 6to4 relays */
+    {0xc0a80000, 16, KIND_PRIVATE},   /* 192.168/16 */
+    {0xc6120000, 15, KIND_FORBIDDEN}, /* 198.18/15, benchmarks */
+    {0xc6336400, 24, KIND_FORBIDDEN}, /* 198.51.100/24, documentation */
+    {0xcb007100, 24, KIND_FORBIDDEN}, /* 203.0.113/24, documentation */
+    {0xe0000000, 4, KIND_FORBIDDEN},  /* multicast */
+    {0xf0000000, 4, KIND_FORBIDDEN},  /* reserved, and broadcast */
 };
 
-static enum kind
-kind4(uint32_t addr)
+static enum kind kind4(uint32_t addr)
 {
 	for (size_t i = 0; i < sizeof(ranges4) / sizeof(ranges4[0]); i++) {
 		const uint32_t mask = ~UINT32_C(0) << (32 - ranges4[i].bits);
@@ -47,15 +46,13 @@ kind4(uint32_t addr)
 	return KIND_PUBLIC;
 }
 
-static uint32_t
-load4(const unsigned char *p)
+static uint32_t load4(const unsigned char *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 /* Does a begin with the first bits of prefix? */
-static bool
-has_prefix(const unsigned char a[16], const unsigned char *prefix, int bits)
+static bool has_prefix(const unsigned char a[16], const unsigned char *prefix, int bits)
 {
 	const size_t whole = (size_t)bits / 8;
 	const int rest = bits % 8;
@@ -67,30 +64,29 @@ has_prefix(const unsigned char a[16], const unsigned char *prefix, int bits)
 
 #define PREFIX(a, bits, ...) has_prefix((a), (const unsigned char[16]){__VA_ARGS__}, (bits))
 
-static enum kind
-kind6(const unsigned char a[16])
+static enum kind kind6(const unsigned char a[16])
 {
-	if (PREFIX(a, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff))	/* ::ffff:0:0/96, mapped */
+	if (PREFIX(a, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)) /* ::ffff:0:0/96, mapped */
 		return kind4(load4(a + 12));
-	if (PREFIX(a, 96, 0x00, 0x64, 0xff, 0x9b))			/* 64:ff9b::/96, NAT64 */
+	if (PREFIX(a, 96, 0x00, 0x64, 0xff, 0x9b)) /* 64:ff9b::/96, NAT64 */
 		return kind4(load4(a + 12));
-	if (PREFIX(a, 16, 0x20, 0x02))					/* 2002::/16, 6to4 */
+	if (PREFIX(a, 16, 0x20, 0x02)) /* 2002::/16, 6to4 */
 		return kind4(load4(a + 2));
 	if (PREFIX(a, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
 		return KIND_LOOPBACK;
-	if (PREFIX(a, 7, 0xfc))						/* unique local */
+	if (PREFIX(a, 7, 0xfc)) /* unique local */
 		return KIND_PRIVATE;
-	if (PREFIX(a, 23, 0x20, 0x01) ||				/* protocol assignments, Teredo */
-	    PREFIX(a, 32, 0x20, 0x01, 0x0d, 0xb8) ||			/* documentation */
-	    PREFIX(a, 20, 0x3f, 0xff, 0x00))				/* documentation, RFC 9637 */
+	if (PREFIX(a, 23, 0x20, 0x01) ||             /* protocol assignments, Teredo */
+	    PREFIX(a, 32, 0x20, 0x01, 0x0d, 0xb8) || /* documentation */
+	    PREFIX(a, 20, 0x3f, 0xff, 0x00))         /* documentation, RFC 9637 */
 		return KIND_FORBIDDEN;
-	/* Global unicast is given out of 2000::/3 only; ::, fe80::/10, ff00::/8 and the rest are not. */
+	/* Global unicast is given out of 2000::/3 only; ::, fe80::/10, ff00::/8 and the rest are
+	 * not. */
 	return PREFIX(a, 3, 0x20) ? KIND_PUBLIC : KIND_FORBIDDEN;
 }
 
 /* Takes the brackets of an IPv6 literal and one trailing dot off. */
-static struct str
-plain_host(struct str host)
+static struct str plain_host(struct str host)
 {
 	if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		return (struct str){host.p + 1, host.n - 2};
@@ -99,9 +95,9 @@ plain_host(struct str host)
 	return host;
 }
 
-/* Cuts "host[:port]"; an IPv6 host stands in brackets when a port follows. False: not of the form. */
-static bool
-split_host_port(struct str text, struct str *host, struct str *port)
+/* Cuts "host[:port]"; an IPv6 host stands in brackets when a port follows. False: not of the form.
+ */
+static bool split_host_port(struct str text, struct str *host, struct str *port)
 {
 	const char *colon = NULL;
 
@@ -129,8 +125,7 @@ split_host_port(struct str text, struct str *host, struct str *port)
 	return true;
 }
 
-static bool
-host_is_listed(const struct config *cfg, struct str host, int port)
+static bool host_is_listed(const struct config *cfg, struct str host, int port)
 {
 	struct str rest = str_from(cfg->egress_allow_hosts), entry;
 
@@ -145,15 +140,13 @@ host_is_listed(const struct config *cfg, struct str host, int port)
 			continue;
 		if (!str_ieq(plain_host(name), host))
 			continue;
-		if (digits.p == NULL ||
-		    (str_to_i64(digits, 1, 65535, &number) && number == port))
+		if (digits.p == NULL || (str_to_i64(digits, 1, 65535, &number) && number == port))
 			return true;
 	}
 	return false;
 }
 
-static bool
-kind_is_allowed(const struct config *cfg, enum kind kind)
+static bool kind_is_allowed(const struct config *cfg, enum kind kind)
 {
 	switch (kind) {
 	case KIND_PUBLIC:
@@ -168,8 +161,8 @@ kind_is_allowed(const struct config *cfg, enum kind kind)
 	return false;
 }
 
-bool
-egress_is_allowed(const struct config *cfg, const char *host, int port, const struct sockaddr *sa)
+bool egress_is_allowed(
+    const struct config *cfg, const char *host, int port, const struct sockaddr *sa)
 {
 	enum kind kind;
 
@@ -190,8 +183,7 @@ egress_is_allowed(const struct config *cfg, const char *host, int port, const st
 }
 
 /* 1: the host is an address (or is always one), 0: a name that must be looked up. */
-static int
-host_kind(struct str host, enum kind *kind)
+static int host_kind(struct str host, enum kind *kind)
 {
 	const struct str plain = plain_host(host);
 	char text[256];
@@ -206,7 +198,7 @@ host_kind(struct str host, enum kind *kind)
 		*kind = inet_pton(AF_INET6, text, &in6) == 1 ? kind6(in6.s6_addr) : KIND_FORBIDDEN;
 		return 1;
 	}
-	if (inet_aton(text, &in) == 1) {	/* also 127.1, 0x7f000001, 017700000001, 2130706433 */
+	if (inet_aton(text, &in) == 1) { /* also 127.1, 0x7f000001, 017700000001, 2130706433 */
 		*kind = kind4(ntohl(in.s_addr));
 		return 1;
 	}
@@ -218,22 +210,22 @@ host_kind(struct str host, enum kind *kind)
 	return 0;
 }
 
-static int
-check_characters(const char *url, struct err *err)
+static int check_characters(const char *url, struct err *err)
 {
 	const size_t n = strlen(url);
 
 	if (n > LIMIT_URL_BYTES)
-		return err_set(err, ERR_REFUSED, "the URL is longer than %u bytes", LIMIT_URL_BYTES);
+		return err_set(
+		    err, ERR_REFUSED, "the URL is longer than %u bytes", LIMIT_URL_BYTES);
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 0x7f || url[i] == '\\')
 			return err_set(err, ERR_REFUSED,
-			    "the URL holds a space, a backslash, a control or a non-ASCII character");
+			    "the URL holds a space, a backslash, a control or a non-ASCII "
+			    "character");
 	return 0;
 }
 
-static int
-check_host(struct str host, struct err *err)
+static int check_host(struct str host, struct err *err)
 {
 	if (host.n == 0)
 		return err_set(err, ERR_REFUSED, "the URL names no host");
@@ -246,14 +238,13 @@ check_host(struct str host, struct err *err)
 		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 		    c == '.' || c == '-' || c == '_' || (is_literal && strchr("[]:", c) != NULL))
 			continue;
-		return err_set(err, ERR_REFUSED,
-		    "the URL's host holds a character that no host name has");
+		return err_set(
+		    err, ERR_REFUSED, "the URL's host holds a character that no host name has");
 	}
 	return 0;
 }
 
-int
-egress_check_url(const struct config *cfg, const char *url, struct err *err)
+int egress_check_url(const struct config *cfg, const char *url, struct err *err)
 {
 	struct str rest, authority, host, digits;
 	int64_t port = 80;
@@ -275,13 +266,15 @@ egress_check_url(const struct config *cfg, const char *url, struct err *err)
 	if (memchr(authority.p, '@', authority.n) != NULL)
 		return err_set(err, ERR_REFUSED, "the URL must not hold a user name or password");
 	if (!split_host_port(authority, &host, &digits))
-		return err_set(err, ERR_REFUSED, "the URL's host is not of the form host or host:port");
+		return err_set(
+		    err, ERR_REFUSED, "the URL's host is not of the form host or host:port");
 	if (check_host(host, err) != 0)
 		return -1;
 	if (digits.p != NULL && !str_to_i64(digits, 1, 65535, &port))
 		return err_set(err, ERR_REFUSED, "the URL's port is not a number from 1 to 65535");
 	if (host_kind(host, &kind) == 1 && !kind_is_allowed(cfg, kind) &&
 	    !host_is_listed(cfg, host, (int)port))
-		return err_set(err, ERR_REFUSED, "%.*s is not a public address", (int)host.n, host.p);
+		return err_set(
+		    err, ERR_REFUSED, "%.*s is not a public address", (int)host.n, host.p);
 	return 0;
 }

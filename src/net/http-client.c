@@ -1,5 +1,6 @@
-/* Calls to foreign servers through libcurl (its only user): one multi handle per process holds every transfer,
- * pooled easy handles and all keep-alive connections. See http-client.h for the promises. */
+/* Calls to foreign servers through libcurl (its only user): one multi handle per process holds
+ * every transfer, pooled easy handles and all keep-alive connections. See http-client.h for the
+ * promises. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -24,8 +25,8 @@
 #define PACKAGE_VERSION "0"
 #endif
 
-#define POOL_MAX 64		/* idle easy handles kept for reuse */
-#define CONNECTIONS_MAX 256	/* kept alive over all destinations */
+#define POOL_MAX 64         /* idle easy handles kept for reuse */
+#define CONNECTIONS_MAX 256 /* kept alive over all destinations */
 #define DEFAULT_TIMEOUT_MS 30000
 #define DEFAULT_CONNECT_MS 5000
 #define DEFAULT_PER_HOST 16
@@ -33,7 +34,7 @@
 /* A fiber waiting for a transfer or a time. It is on one list of the client or on none. */
 struct waiter {
 	struct fiber *fiber;
-	int64_t until_us;		/* sleepers: monotonic */
+	int64_t until_us; /* sleepers: monotonic */
 	enum { WAITING, ASLEEP, READY, AWAKE } state;
 	TAILQ_ENTRY(waiter) link;
 };
@@ -54,7 +55,7 @@ struct transfer {
 	struct http_pair *pairs;
 	size_t npairs, header_bytes;
 	bool is_head;
-	bool is_refused, is_body_over, is_head_over;	/* why a callback stopped it */
+	bool is_refused, is_body_over, is_head_over; /* why a callback stopped it */
 	bool is_done;
 	CURLcode result;
 	struct waiter waiter;
@@ -65,21 +66,19 @@ struct http_client {
 	CURLM *multi;
 	CURL *pool[POOL_MAX];
 	size_t npool;
-	struct waiters ready, asleep;	/* asleep is sorted by until_us */
-	int waiting;			/* fibers in a call or asleep */
+	struct waiters ready, asleep; /* asleep is sorted by until_us */
+	int waiting;                  /* fibers in a call or asleep */
 };
 
 /* ---- the client --------------------------------------------------------------------------- */
 
-static long
-per_host(const struct config *cfg)
+static long per_host(const struct config *cfg)
 {
 	return cfg->http_per_host > 0 && cfg->http_per_host <= 10000 ? (long)cfg->http_per_host
-	    : DEFAULT_PER_HOST;
+								     : DEFAULT_PER_HOST;
 }
 
-struct http_client *
-http_client_new(const struct config *cfg, struct err *err)
+struct http_client *http_client_new(const struct config *cfg, struct err *err)
 {
 	static bool is_curl_ready;
 	struct http_client *c;
@@ -106,8 +105,7 @@ http_client_new(const struct config *cfg, struct err *err)
 	return c;
 }
 
-void
-http_client_free(struct http_client *c)
+void http_client_free(struct http_client *c)
 {
 	if (c == NULL)
 		return;
@@ -117,8 +115,7 @@ http_client_free(struct http_client *c)
 	free(c);
 }
 
-static CURL *
-easy_take(struct http_client *c)
+static CURL *easy_take(struct http_client *c)
 {
 	CURL *easy = c->npool > 0 ? c->pool[--c->npool] : curl_easy_init();
 
@@ -128,8 +125,7 @@ easy_take(struct http_client *c)
 }
 
 /* Connections belong to the multi handle, so a reset easy handle loses none. */
-static void
-easy_give(struct http_client *c, CURL *easy)
+static void easy_give(struct http_client *c, CURL *easy)
 {
 	if (c->npool == POOL_MAX) {
 		curl_easy_cleanup(easy);
@@ -141,8 +137,7 @@ easy_give(struct http_client *c, CURL *easy)
 
 /* ---- callbacks of one transfer ------------------------------------------------------------ */
 
-static curl_socket_t
-on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 {
 	struct transfer *t = arg;
 
@@ -154,8 +149,7 @@ on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 	return socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
 }
 
-static size_t
-on_body(char *p, size_t size, size_t n, void *arg)
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 
@@ -163,14 +157,13 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	buf_add(t->body, p, n);
 	if (!buf_ok(t->body)) {
 		t->is_body_over = true;
-		return 0;	/* curl takes a short count as a failed write */
+		return 0; /* curl takes a short count as a failed write */
 	}
 	return n;
 }
 
 /* One header line, or a status line, which begins a new head (after a 1xx). */
-static size_t
-on_header(char *p, size_t size, size_t n, void *arg)
+static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 	struct str line, name;
@@ -188,7 +181,7 @@ on_header(char *p, size_t size, size_t n, void *arg)
 		return n;
 	}
 	if (n > 0 && (*p == ' ' || *p == '\t'))
-		return n;	/* obsolete folding (RFC 9112 §5.2) is not taken */
+		return n; /* obsolete folding (RFC 9112 §5.2) is not taken */
 	if (!str_split(&line, ':', &name) || name.n == 0)
 		return n;
 	if (t->npairs == LIMIT_HEADERS) {
@@ -208,8 +201,7 @@ on_header(char *p, size_t size, size_t n, void *arg)
 
 /* ---- preparing a transfer ----------------------------------------------------------------- */
 
-static bool
-is_token(struct str s)
+static bool is_token(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f ||
@@ -218,8 +210,7 @@ is_token(struct str s)
 	return s.n > 0;
 }
 
-static bool
-is_one_of(struct str name, const char *const *names)
+static bool is_one_of(struct str name, const char *const *names)
 {
 	for (; *names != NULL; names++)
 		if (str_ieq(name, str_from(*names)))
@@ -229,15 +220,14 @@ is_one_of(struct str name, const char *const *names)
 
 /* Framing and routing are the client's own business: a header of these names is left out. */
 static const char *const own_headers[] = {"host", "content-length", "transfer-encoding",
-    "connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer", "upgrade",
-    "expect", NULL};
+    "connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer",
+    "upgrade", "expect", NULL};
 
 /* What may follow a redirect to another origin: nothing that could carry a credential. */
-static const char *const harmless_headers[] = {"accept", "accept-language", "content-type",
-    "user-agent", NULL};
+static const char *const harmless_headers[] = {
+    "accept", "accept-language", "content-type", "user-agent", NULL};
 
-static void
-slist_add(struct curl_slist **list, const char *line)
+static void slist_add(struct curl_slist **list, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(*list, line);
 
@@ -246,8 +236,7 @@ slist_add(struct curl_slist **list, const char *line)
 	*list = longer;
 }
 
-static int
-set_headers(struct transfer *t, bool is_same_origin, struct err *err)
+static int set_headers(struct transfer *t, bool is_same_origin, struct err *err)
 {
 	const struct http_pairs *h = &t->call->headers;
 	bool has_type = false, has_agent = false;
@@ -268,11 +257,12 @@ set_headers(struct transfer *t, bool is_same_origin, struct err *err)
 		has_agent |= str_ieq(name, STR("user-agent"));
 		/* "Name;" is how curl is told of an empty value. */
 		slist_add(&t->headers, value.n == 0
-		    ? arena_printf(t->a, "%.*s;", (int)name.n, name.p)
-		    : arena_printf(t->a, "%.*s: %.*s", (int)name.n, name.p, (int)value.n, value.p));
+					   ? arena_printf(t->a, "%.*s;", (int)name.n, name.p)
+					   : arena_printf(t->a, "%.*s: %.*s", (int)name.n, name.p,
+						 (int)value.n, value.p));
 	}
 	if (!has_type)
-		slist_add(&t->headers, "Content-Type:");	/* not the form type curl assumes */
+		slist_add(&t->headers, "Content-Type:"); /* not the form type curl assumes */
 	if (!has_agent)
 		slist_add(&t->headers, "User-Agent: Connect/" PACKAGE_VERSION);
 	slist_add(&t->headers, "Expect:");
@@ -280,8 +270,7 @@ set_headers(struct transfer *t, bool is_same_origin, struct err *err)
 	return 0;
 }
 
-static int
-set_method(struct transfer *t, const char *method, struct str body, struct err *err)
+static int set_method(struct transfer *t, const char *method, struct str body, struct err *err)
 {
 	if (!is_token(str_from(method)))
 		return err_set(err, ERR_INVALID, "the request method is not a token");
@@ -303,8 +292,7 @@ set_method(struct transfer *t, const char *method, struct str body, struct err *
 }
 
 /* Parses the URL as curl will, so that what the policy is asked about is what is called. */
-static int
-set_url(struct transfer *t, const char *url, struct err *err)
+static int set_url(struct transfer *t, const char *url, struct err *err)
 {
 	char *host = NULL, *port = NULL;
 	int64_t number;
@@ -332,12 +320,11 @@ out:
 	return rc;
 }
 
-static void
-set_limits(struct transfer *t, int64_t timeout_ms, size_t max_answer)
+static void set_limits(struct transfer *t, int64_t timeout_ms, size_t max_answer)
 {
 	const struct config *cfg = t->client->cfg;
-	const int64_t connect_ms = cfg->http_connect_timeout_ms > 0 ? cfg->http_connect_timeout_ms
-	    : DEFAULT_CONNECT_MS;
+	const int64_t connect_ms =
+	    cfg->http_connect_timeout_ms > 0 ? cfg->http_connect_timeout_ms : DEFAULT_CONNECT_MS;
 	CURL *e = t->easy;
 
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
@@ -365,8 +352,7 @@ set_limits(struct transfer *t, int64_t timeout_ms, size_t max_answer)
 		curl_easy_setopt(e, CURLOPT_CAINFO, cfg->egress_ca_file);
 }
 
-static void
-set_callbacks(struct transfer *t)
+static void set_callbacks(struct transfer *t)
 {
 	CURL *e = t->easy;
 
@@ -382,16 +368,15 @@ set_callbacks(struct transfer *t)
 
 /* ---- running transfers -------------------------------------------------------------------- */
 
-static void
-waiter_wake(struct http_client *c, struct waiter *w)
+static void waiter_wake(struct http_client *c, struct waiter *w)
 {
 	w->state = READY;
 	TAILQ_INSERT_TAIL(&c->ready, w, link);
 }
 
-/* Gives the processor to the loop until the waiter was woken (a resume for another reason goes back to sleep). */
-static void
-waiter_wait(struct http_client *c, struct waiter *w)
+/* Gives the processor to the loop until the waiter was woken (a resume for another reason goes back
+ * to sleep). */
+static void waiter_wait(struct http_client *c, struct waiter *w)
 {
 	c->waiting++;
 	while (w->state == WAITING || w->state == ASLEEP)
@@ -402,8 +387,7 @@ waiter_wait(struct http_client *c, struct waiter *w)
 }
 
 /* Moves the transfers on and notes those that ended. */
-static void
-advance(struct http_client *c)
+static void advance(struct http_client *c)
 {
 	int n;
 	CURLMsg *m;
@@ -422,8 +406,7 @@ advance(struct http_client *c)
 	}
 }
 
-static void
-transfer_run(struct transfer *t)
+static void transfer_run(struct transfer *t)
 {
 	struct http_client *c = t->client;
 
@@ -443,8 +426,8 @@ transfer_run(struct transfer *t)
 }
 
 /* Puts a sentence on how the transfer failed; the URL itself may hold a secret and is not in it. */
-static int
-transfer_error(const struct transfer *t, int64_t timeout_ms, size_t max_answer, struct err *err)
+static int transfer_error(
+    const struct transfer *t, int64_t timeout_ms, size_t max_answer, struct err *err)
 {
 	curl_off_t connect_us = 0;
 
@@ -464,8 +447,8 @@ transfer_error(const struct transfer *t, int64_t timeout_ms, size_t max_answer, 
 		return err_set(err, ERR_UNAVAILABLE, "%s has no address", t->host);
 	case CURLE_COULDNT_CONNECT:
 		if (t->is_refused)
-			return err_set(err, ERR_REFUSED,
-			    "the address of %s is not a public one", t->host);
+			return err_set(
+			    err, ERR_REFUSED, "the address of %s is not a public one", t->host);
 		return err_set(err, ERR_UNAVAILABLE, "%s port %d does not accept connections",
 		    t->host, t->port);
 	case CURLE_SSL_CONNECT_ERROR:
@@ -479,8 +462,8 @@ transfer_error(const struct transfer *t, int64_t timeout_ms, size_t max_answer, 
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 	case CURLE_PARTIAL_FILE:
-		return err_set(err, ERR_UNAVAILABLE, "%s closed the connection before its answer ended",
-		    t->host);
+		return err_set(err, ERR_UNAVAILABLE,
+		    "%s closed the connection before its answer ended", t->host);
 	default:
 		return err_set(err, ERR_UNAVAILABLE, "the call to %s failed: %s", t->host,
 		    curl_easy_strerror(t->result));
@@ -489,19 +472,19 @@ transfer_error(const struct transfer *t, int64_t timeout_ms, size_t max_answer, 
 
 /* ---- one call, with its redirects --------------------------------------------------------- */
 
-/* Where a call goes next. The scheme, host and port of the first URL decide what is the same origin. */
+/* Where a call goes next. The scheme, host and port of the first URL decide what is the same
+ * origin. */
 struct hop {
 	const char *method, *url;
 	struct str body;
-	char *origin;			/* "https://host:443", arena-owned */
+	char *origin; /* "https://host:443", arena-owned */
 	bool is_same_origin;
-	int64_t deadline_us;		/* monotonic */
+	int64_t deadline_us; /* monotonic */
 	size_t max_answer;
 	int64_t timeout_ms;
 };
 
-static char *
-url_origin(struct arena *a, CURLU *url)
+static char *url_origin(struct arena *a, CURLU *url)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL, *text = NULL;
 
@@ -515,10 +498,10 @@ url_origin(struct arena *a, CURLU *url)
 	return text;
 }
 
-/* Follows a Location: 303, and 301 and 302 of a POST, become a GET without body (RFC 9110 §15.4). */
-static int
-hop_next(const struct transfer *t, struct arena *a, const struct http_answer *ans, struct str location,
-    struct hop *hop, struct err *err)
+/* Follows a Location: 303, and 301 and 302 of a POST, become a GET without body (RFC 9110 §15.4).
+ */
+static int hop_next(const struct transfer *t, struct arena *a, const struct http_answer *ans,
+    struct str location, struct hop *hop, struct err *err)
 {
 	const size_t scheme_bytes = strcspn(hop->origin, ":") + 1;
 	const char *text = arena_strndup(a, location.p, location.n);
@@ -528,8 +511,8 @@ hop_next(const struct transfer *t, struct arena *a, const struct http_answer *an
 	    curl_url_get(t->url, CURLUPART_URL, &next, 0) != CURLUE_OK ||
 	    (origin = url_origin(a, t->url)) == NULL) {
 		curl_free(next);
-		return err_set(err, ERR_REFUSED, "%s redirects to a URL that is not understood",
-		    t->host);
+		return err_set(
+		    err, ERR_REFUSED, "%s redirects to a URL that is not understood", t->host);
 	}
 	hop->url = arena_strdup(a, next);
 	curl_free(next);
@@ -544,16 +527,14 @@ hop_next(const struct transfer *t, struct arena *a, const struct http_answer *an
 	return 0;
 }
 
-static bool
-is_redirect(int status)
+static bool is_redirect(int status)
 {
 	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 /* One exchange; *again when hop was moved to where the answer redirects. */
-static int
-hop_run(struct http_client *c, struct arena *a, const struct http_call *call, struct hop *hop,
-    struct http_answer *out, bool *again, struct err *err)
+static int hop_run(struct http_client *c, struct arena *a, const struct http_call *call,
+    struct hop *hop, struct http_answer *out, bool *again, struct err *err)
 {
 	struct transfer t = {.client = c, .call = call, .a = a};
 	const int64_t left_ms = (hop->deadline_us - clock_mono_us() + 999) / 1000;
@@ -597,13 +578,12 @@ out:
 	return rc;
 }
 
-int
-http_client_call(struct http_client *c, struct arena *a, const struct http_call *call,
+int http_client_call(struct http_client *c, struct arena *a, const struct http_call *call,
     struct http_answer *out, struct err *err)
 {
 	const int64_t start_us = clock_mono_us();
-	struct hop hop = {.method = call->method, .url = call->url, .body = call->body,
-	    .is_same_origin = true};
+	struct hop hop = {
+	    .method = call->method, .url = call->url, .body = call->body, .is_same_origin = true};
 	bool again = true;
 
 	*out = (struct http_answer){0};
@@ -614,8 +594,8 @@ http_client_call(struct http_client *c, struct arena *a, const struct http_call 
 	hop.max_answer = call->max_answer > 0 ? call->max_answer : LIMIT_HTTP_ANSWER;
 	for (unsigned hops = 0; again; hops++) {
 		if (hops > LIMIT_HTTP_REDIRECTS)
-			return err_set(err, ERR_REFUSED, "the call was redirected more than %u times",
-			    LIMIT_HTTP_REDIRECTS);
+			return err_set(err, ERR_REFUSED,
+			    "the call was redirected more than %u times", LIMIT_HTTP_REDIRECTS);
 		if (hop_run(c, a, call, &hop, out, &again, err) != 0)
 			return -1;
 	}
@@ -625,8 +605,7 @@ http_client_call(struct http_client *c, struct arena *a, const struct http_call 
 
 /* ---- the runner's loop -------------------------------------------------------------------- */
 
-static void
-wake_sleepers(struct http_client *c)
+static void wake_sleepers(struct http_client *c)
 {
 	const int64_t now_us = TAILQ_EMPTY(&c->asleep) ? 0 : clock_mono_us();
 	struct waiter *w;
@@ -638,8 +617,7 @@ wake_sleepers(struct http_client *c)
 }
 
 /* Nothing becomes ready meanwhile: a fiber never moves the transfers on. */
-static void
-resume_ready(struct http_client *c)
+static void resume_ready(struct http_client *c)
 {
 	struct waiter *w;
 
@@ -650,8 +628,7 @@ resume_ready(struct http_client *c)
 	}
 }
 
-int
-http_client_poll(struct http_client *c, int extra_fd, int wait_ms)
+int http_client_poll(struct http_client *c, int extra_fd, int wait_ms)
 {
 	struct curl_waitfd extra = {.fd = extra_fd, .events = CURL_WAIT_POLLIN};
 	const struct waiter *w;
@@ -674,12 +651,12 @@ http_client_poll(struct http_client *c, int extra_fd, int wait_ms)
 }
 
 /* Sorted from the far end: sleeps mostly come in the order in which they end. */
-static void
-sleeper_insert(struct http_client *c, struct waiter *w)
+static void sleeper_insert(struct http_client *c, struct waiter *w)
 {
 	struct waiter *before;
 
-	TAILQ_FOREACH_REVERSE(before, &c->asleep, waiters, link) {
+	TAILQ_FOREACH_REVERSE(before, &c->asleep, waiters, link)
+	{
 		if (before->until_us <= w->until_us) {
 			TAILQ_INSERT_AFTER(&c->asleep, before, w, link);
 			return;
@@ -688,8 +665,7 @@ sleeper_insert(struct http_client *c, struct waiter *w)
 	TAILQ_INSERT_HEAD(&c->asleep, w, link);
 }
 
-void
-http_client_sleep(struct http_client *c, int64_t ms)
+void http_client_sleep(struct http_client *c, int64_t ms)
 {
 	struct waiter w = {.fiber = fiber_current(), .state = ASLEEP};
 	struct timespec ts;
@@ -708,8 +684,7 @@ http_client_sleep(struct http_client *c, int64_t ms)
 		continue;
 }
 
-int64_t
-http_answer_retry_after_ms(const struct http_answer *ans, int64_t cap_ms)
+int64_t http_answer_retry_after_ms(const struct http_answer *ans, int64_t cap_ms)
 {
 	const struct str value = http_pairs_get(&ans->headers, "retry-after");
 	int64_t wait_ms;

@@ -7,9 +7,9 @@
 #define MAKE_MAX 100000
 #define RECEIVED_MAX 10000
 
-static const char *const wish_keys[] = {"email", "full_name", "name", "first_name", "last_name", "phone",
-    "phone_number", "company", "company_name", "question", "field_data", "count", "same_as", "form_id",
-    "page_id", NULL};
+static const char *const wish_keys[] = {"email", "full_name", "name", "first_name", "last_name",
+    "phone", "phone_number", "company", "company_name", "question", "field_data", "count",
+    "same_as", "form_id", "page_id", NULL};
 
 int api_received(struct req *r)
 {
@@ -74,8 +74,8 @@ static int read_wishes(struct req *r, int64_t max, json_t **wishes, int64_t *cou
 	if (n == NULL)
 		return 0;
 	if (!json_is_integer(n) || json_integer_value(n) < 1 || json_integer_value(n) > max)
-		return err_field(err, ERR_INVALID, "count", "must be from 1 to %lld",
-		    (long long)max);
+		return err_field(
+		    err, ERR_INVALID, "count", "must be from 1 to %lld", (long long)max);
 	*count = json_integer_value(n);
 	return 0;
 }
@@ -95,7 +95,8 @@ int api_send_lead(struct req *r)
 			return res_error(r, &err);
 		json_array_append_new(answers, one);
 	}
-	return res_json(r, 200, json_pack("{s:I,s:O}", "sent", (json_int_t)count, "answers", answers));
+	return res_json(
+	    r, 200, json_pack("{s:I,s:O}", "sent", (json_int_t)count, "answers", answers));
 }
 
 /* Leads that no webhook tells of: for imports and polls. */
@@ -137,7 +138,8 @@ int api_webhook_body(struct req *r)
 	json_set_str(out, "url", hook.url);
 	json_set_strn(out, "body", hook.body);
 	json_set_str(out, "signature", hook.signature);
-	json_set(out, "headers", json_pack("{s:s,s:s}", "Content-Type", "application/json",
-	    "X-Hub-Signature-256", hook.signature));
+	json_set(out, "headers",
+	    json_pack("{s:s,s:s}", "Content-Type", "application/json", "X-Hub-Signature-256",
+		hook.signature));
 	return res_json(r, 200, out);
 }

@@ -1,4 +1,5 @@
-/* Faults on demand: what is to go wrong stands in faults.json; each request looks whether the file changed. */
+/* Faults on demand: what is to go wrong stands in faults.json; each request looks whether the file
+ * changed. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -14,13 +15,14 @@
 #define FAULTS_MAX 64u
 #define DEFAULT_MS 60000
 #define PIECE_BYTES 8192u
-#define UNFINISHED_BYTES (3u * 1024u * 1024u)	/* less than callers accept: it is not refused for its length */
+#define UNFINISHED_BYTES                                                                           \
+	(3u * 1024u * 1024u) /* less than callers accept: it is not refused for its length */
 #define DRIP_PIECES (UNFINISHED_BYTES / PIECE_BYTES - 4)
 #define HUGE_BYTES (10u * 1024u * 1024u)
 
 struct faults {
 	const char *path, *lock_path;
-	struct arena *a;	/* of settings */
+	struct arena *a; /* of settings */
 	json_t *settings;
 	struct timespec mtime;
 	ino_t ino;
@@ -32,10 +34,16 @@ static const struct {
 	const char *name;
 	enum fault_kind kind;
 } kinds[] = {
-	{"throttle", FAULT_THROTTLE}, {"token", FAULT_TOKEN}, {"error", FAULT_ERROR},
-	{"timeout", FAULT_TIMEOUT}, {"drip", FAULT_DRIP}, {"reset", FAULT_RESET},
-	{"lost", FAULT_LOST}, {"huge", FAULT_HUGE}, {"invalid", FAULT_INVALID},
-	{"redirect", FAULT_REDIRECT},
+    {"throttle", FAULT_THROTTLE},
+    {"token", FAULT_TOKEN},
+    {"error", FAULT_ERROR},
+    {"timeout", FAULT_TIMEOUT},
+    {"drip", FAULT_DRIP},
+    {"reset", FAULT_RESET},
+    {"lost", FAULT_LOST},
+    {"huge", FAULT_HUGE},
+    {"invalid", FAULT_INVALID},
+    {"redirect", FAULT_REDIRECT},
 };
 
 static enum fault_kind kind_of(const char *name)
@@ -54,6 +62,13 @@ const char *fault_name(enum fault_kind kind)
 	return "none";
 }
 
+static void release(void *object)
+{
+	struct faults *f = object;
+
+	arena_free(f->a);
+}
+
 struct faults *faults_new(struct arena *a, const char *dir)
 {
 	struct faults *f = arena_zalloc(a, sizeof(*f));
@@ -61,6 +76,7 @@ struct faults *faults_new(struct arena *a, const char *dir)
 	f->path = arena_printf(a, "%s/faults.json", dir);
 	f->lock_path = arena_printf(a, "%s/faults.lock", dir);
 	f->a = arena_new();
+	arena_on_free(a, release, f);
 	return f;
 }
 
@@ -68,8 +84,8 @@ struct faults *faults_new(struct arena *a, const char *dir)
 
 static json_t *no_faults(struct arena *a)
 {
-	return json_own(a, json_pack("{s:{s:i,s:i},s:[]}", "latency_ms", "graph", 0, "crm", 0,
-	    "faults"));
+	return json_own(
+	    a, json_pack("{s:{s:i,s:i},s:[]}", "latency_ms", "graph", 0, "crm", 0, "faults"));
 }
 
 static int load(struct faults *f, struct err *err)
@@ -119,14 +135,14 @@ static int store(struct faults *f, const json_t *settings, struct err *err)
 
 static bool is_within(const json_t *v, int64_t min, int64_t max)
 {
-	return v == NULL || (json_is_integer(v) && json_integer_value(v) >= min &&
-	    json_integer_value(v) <= max);
+	return v == NULL ||
+	       (json_is_integer(v) && json_integer_value(v) >= min && json_integer_value(v) <= max);
 }
 
 static int check_fault(const json_t *one, struct err *err)
 {
-	static const char *const keys[] = {"target", "kind", "count", "probability", "status", "code",
-	    "ms", "retry_after_s", "location", NULL};
+	static const char *const keys[] = {"target", "kind", "count", "probability", "status",
+	    "code", "ms", "retry_after_s", "location", NULL};
 	const char *target = json_str(one, "target");
 	const json_t *probability = json_object_get(one, "probability");
 
@@ -135,10 +151,11 @@ static int check_fault(const json_t *one, struct err *err)
 	if (json_only_keys(one, keys, err) != 0)
 		return -1;
 	if (target == NULL || (strcmp(target, "graph") != 0 && strcmp(target, "crm") != 0 &&
-	    strcmp(target, "all") != 0))
+				  strcmp(target, "all") != 0))
 		return err_field(err, ERR_INVALID, "target", "must be graph, crm or all");
 	if (kind_of(json_str(one, "kind")) == FAULT_NONE)
-		return err_field(err, ERR_INVALID, "kind", "must be throttle, token, error, "
+		return err_field(err, ERR_INVALID, "kind",
+		    "must be throttle, token, error, "
 		    "timeout, drip, reset, lost, huge, invalid or redirect");
 	if (!is_within(json_object_get(one, "count"), 0, 1000000000))
 		return err_field(err, ERR_INVALID, "count", "must be a number from 0");
@@ -150,8 +167,9 @@ static int check_fault(const json_t *one, struct err *err)
 		return err_field(err, ERR_INVALID, "retry_after_s", "must be from 0 to 86400");
 	if (!is_within(json_object_get(one, "code"), 1, 1000000))
 		return err_field(err, ERR_INVALID, "code", "must be a number from 1");
-	if (probability != NULL && (!json_is_number(probability) ||
-	    json_number_value(probability) < 0 || json_number_value(probability) > 1))
+	if (probability != NULL &&
+	    (!json_is_number(probability) || json_number_value(probability) < 0 ||
+		json_number_value(probability) > 1))
 		return err_field(err, ERR_INVALID, "probability", "must be from 0 to 1");
 	return 0;
 }
@@ -188,11 +206,9 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err)
 	if (json_only_keys(settings, keys, err) != 0)
 		return -1;
 	if (list != NULL && (!json_is_array(list) || json_array_size(list) > FAULTS_MAX))
-		return err_field(err, ERR_INVALID, "faults", "must be a list of at most %u",
-		    FAULTS_MAX);
-	json_array_foreach (list, i, one)
-		if (check_fault(one, err) != 0)
-			return -1;
+		return err_field(
+		    err, ERR_INVALID, "faults", "must be a list of at most %u", FAULTS_MAX);
+	json_array_foreach(list, i, one) if (check_fault(one, err) != 0) return -1;
 	clean = json_object();
 	latency = json_object();
 	json_set(clean, "latency_ms", latency);
@@ -220,7 +236,7 @@ static bool is_aimed(const json_t *one, const char *target)
 static bool is_due(const json_t *one)
 {
 	const json_t *probability = json_object_get(one, "probability"),
-	    *count = json_object_get(one, "count");
+		     *count = json_object_get(one, "count");
 
 	if (count != NULL && json_integer_value(count) <= 0)
 		return false;
@@ -268,8 +284,8 @@ static struct fault read_fault(const json_t *one)
 	fault.status = (int)json_int(one, "status");
 	fault.code = (int)json_int(one, "code");
 	fault.ms = json_object_get(one, "ms") != NULL ? json_int(one, "ms") : DEFAULT_MS;
-	fault.retry_after_s = json_object_get(one, "retry_after_s") != NULL
-	    ? json_int(one, "retry_after_s") : 1;
+	fault.retry_after_s =
+	    json_object_get(one, "retry_after_s") != NULL ? json_int(one, "retry_after_s") : 1;
 	fault.location = json_str(one, "location");
 	if (fault.location == NULL)
 		fault.location = "http://169.254.169.254/latest/meta-data/";
@@ -286,12 +302,13 @@ struct fault faults_draw(struct faults *f, const char *target)
 	if (f->settings == NULL)
 		return fault;
 	sleep_ms(json_int(json_object_get(f->settings, "latency_ms"), target));
-	json_array_foreach (json_object_get(f->settings, "faults"), i, one) {
+	json_array_foreach(json_object_get(f->settings, "faults"), i, one)
+	{
 		if (!is_aimed(one, target) || !is_due(one))
 			continue;
 		if (json_object_get(one, "count") != NULL) {
 			if (!use_up(f, i))
-				return fault;	/* the list changed meanwhile: this one goes free */
+				return fault; /* the list changed meanwhile: this one goes free */
 			one = json_array_get(json_object_get(f->settings, "faults"), i);
 		}
 		return read_fault(one);
@@ -337,7 +354,8 @@ static int throttle(struct req *r, bool is_graph, const struct fault *fault)
 		    json_pack("{s:s}", "error", "Too many requests"));
 	}
 	res_header(r, "X-App-Usage", "{\"call_count\":100,\"total_cputime\":25,\"total_time\":30}");
-	res_header(r, "X-Business-Use-Case-Usage", "{\"1\":[{\"type\":\"leadgen\",\"call_count\":100,"
+	res_header(r, "X-Business-Use-Case-Usage",
+	    "{\"1\":[{\"type\":\"leadgen\",\"call_count\":100,"
 	    "\"total_cputime\":25,\"total_time\":30,\"estimated_time_to_regain_access\":1}]}");
 	error = json_pack("{s:{s:s,s:s,s:i,s:s}}", "error", "message",
 	    "(#4) Application request limit reached", "type", "OAuthException", "code", code,
@@ -351,9 +369,10 @@ static int dead_token(struct req *r, bool is_graph, const struct fault *fault)
 
 	if (!is_graph)
 		return res_json(r, status, json_pack("{s:s}", "error", "The token is not valid"));
-	return res_json(r, status, json_pack("{s:{s:s,s:s,s:i,s:i,s:s}}", "error", "message",
-	    "Error validating access token: Session has expired", "type", "OAuthException", "code",
-	    190, "error_subcode", 463, "fbtrace_id", "Asandbox"));
+	return res_json(r, status,
+	    json_pack("{s:{s:s,s:s,s:i,s:i,s:s}}", "error", "message",
+		"Error validating access token: Session has expired", "type", "OAuthException",
+		"code", 190, "error_subcode", 463, "fbtrace_id", "Asandbox"));
 }
 
 static int drip(struct req *r, int64_t ms)
@@ -407,9 +426,9 @@ int fault_answer(struct req *r, const char *target, const struct fault *fault)
 	case FAULT_ERROR:
 		return res_json(r, fault->status != 0 ? fault->status : 500,
 		    is_graph ? json_pack("{s:{s:s,s:s,s:i}}", "error", "message",
-		    "An unexpected error has occurred", "type", "OAuthException", "code",
-		    fault->code != 0 ? fault->code : 2)
-		    : json_pack("{s:s}", "error", "Something went wrong"));
+				   "An unexpected error has occurred", "type", "OAuthException",
+				   "code", fault->code != 0 ? fault->code : 2)
+			     : json_pack("{s:s}", "error", "Something went wrong"));
 	case FAULT_NONE:
 	case FAULT_LOST:
 	case FAULT_RESET:

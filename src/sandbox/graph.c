@@ -11,13 +11,13 @@ struct graph {
 	struct req *r;
 	struct sandbox *s;
 	struct product p;
-	struct str id, edge;	/* edge absent: the object itself */
-	struct http_pairs form;	/* of an urlencoded body */
+	struct str id, edge;    /* edge absent: the object itself */
+	struct http_pairs form; /* of an urlencoded body */
 	struct err err;
 };
 
-static int graph_error(struct req *r, int status, int code, int subcode, const char *type,
-    const char *message)
+static int graph_error(
+    struct req *r, int status, int code, int subcode, const char *type, const char *message)
 {
 	json_t *error = json_object();
 
@@ -33,9 +33,10 @@ static int graph_error(struct req *r, int status, int code, int subcode, const c
 static int unknown_object(struct graph *g)
 {
 	return graph_error(g->r, 400, 100, 33, "GraphMethodException",
-	    arena_printf(g->r->a, "Unsupported %s request. Object with ID '%.*s' does not exist, "
-	    "cannot be loaded due to missing permissions, or does not support this operation",
-	    g->r->method == HTTP_GET ? "get" : "post", (int)g->id.n, g->id.p));
+	    arena_printf(g->r->a,
+		"Unsupported %s request. Object with ID '%.*s' does not exist, "
+		"cannot be loaded due to missing permissions, or does not support this operation",
+		g->r->method == HTTP_GET ? "get" : "post", (int)g->id.n, g->id.p));
 }
 
 static int failed(struct graph *g)
@@ -79,7 +80,8 @@ static int refuse_token(struct graph *g, bool is_missing)
 	if (is_missing)
 		return graph_error(g->r, 400, 104, 0, "OAuthException",
 		    "An access token is required to request this resource.");
-	return graph_error(g->r, 401, 190, 0, "OAuthException", "Invalid OAuth access token - "
+	return graph_error(g->r, 401, 190, 0, "OAuthException",
+	    "Invalid OAuth access token - "
 	    "Cannot parse access token");
 }
 
@@ -113,8 +115,9 @@ static int only_fields(const struct graph *g, const json_t *lead, json_t *out, s
 
 static int unknown_field(struct graph *g, struct str name)
 {
-	return graph_error(g->r, 400, 100, 0, "OAuthException", arena_printf(g->r->a,
-	    "(#100) Tried accessing nonexisting field (%.*s)", (int)name.n, name.p));
+	return graph_error(g->r, 400, 100, 0, "OAuthException",
+	    arena_printf(
+		g->r->a, "(#100) Tried accessing nonexisting field (%.*s)", (int)name.n, name.p));
 }
 
 static int get_lead(struct graph *g)
@@ -148,7 +151,8 @@ static bool read_filter(const struct graph *g, int64_t *created_after_s)
 	list = json_parse(g->r->a, text, NULL);
 	if (!json_is_array(list))
 		return false;
-	json_array_foreach (list, i, one) {
+	json_array_foreach(list, i, one)
+	{
 		const char *field = json_str(one, "field"), *op = json_str(one, "operator");
 
 		value = json_object_get(one, "value");
@@ -181,7 +185,7 @@ static bool cursor_seq(struct str text, int64_t *seq)
 	const long n = base64url_decode(digits, sizeof(digits), text);
 
 	return n > 5 && memcmp(digits, "lead-", 5) == 0 &&
-	    str_to_i64((struct str){digits + 5, (size_t)n - 5}, 1, INT64_MAX / 2, seq);
+	       str_to_i64((struct str){digits + 5, (size_t)n - 5}, 1, INT64_MAX / 2, seq);
 }
 
 static const char *next_url(struct graph *g, int64_t limit, const char *after)
@@ -200,7 +204,8 @@ static const char *next_url(struct graph *g, int64_t limit, const char *after)
 	return b->p;
 }
 
-static json_t *paging_json(struct graph *g, int64_t limit, int64_t first, int64_t last, int64_t next)
+static json_t *paging_json(
+    struct graph *g, int64_t limit, int64_t first, int64_t last, int64_t next)
 {
 	json_t *paging = json_object(), *cursors = json_object();
 
@@ -222,7 +227,8 @@ static int get_leads(struct graph *g)
 	size_t i;
 
 	if (limit.n > 0 && !str_to_i64(limit, 1, 100000, &q.limit))
-		return graph_error(g->r, 400, 100, 0, "OAuthException", "(#100) limit must be a number");
+		return graph_error(
+		    g->r, 400, 100, 0, "OAuthException", "(#100) limit must be a number");
 	if (q.limit > LEADS_MAX)
 		q.limit = LEADS_MAX;
 	if (after.n > 0 && !cursor_seq(after, &q.before_seq))
@@ -235,7 +241,8 @@ static int get_leads(struct graph *g)
 	out = json_object();
 	data = json_array();
 	json_set(out, "data", data);
-	json_array_foreach (list, i, lead) {
+	json_array_foreach(list, i, lead)
+	{
 		one = json_object();
 		json_array_append_new(data, one);
 		if (only_fields(g, lead, one, &unknown) != 0) {
@@ -252,8 +259,8 @@ static int get_leads(struct graph *g)
 
 static json_t *page_object(const struct graph *g)
 {
-	return json_pack("{s:s,s:s,s:s}", "id", g->p.page_id, "name", "Sandbox page", "category",
-	    "Software");
+	return json_pack(
+	    "{s:s,s:s,s:s}", "id", g->p.page_id, "name", "Sandbox page", "category", "Software");
 }
 
 /* The form of that id, or NULL. */
@@ -263,9 +270,7 @@ static json_t *find_form(struct graph *g, int *rc)
 	size_t i;
 
 	*rc = forms != NULL ? 0 : -1;
-	json_array_foreach (forms, i, form)
-		if (str_is(g->id, json_str(form, "id")))
-			return form;
+	json_array_foreach(forms, i, form) if (str_is(g->id, json_str(form, "id"))) return form;
 	return NULL;
 }
 
@@ -275,8 +280,9 @@ static int get_forms(struct graph *g)
 
 	if (forms == NULL)
 		return failed(g);
-	return res_json(g->r, 200, json_pack("{s:O,s:{s:{s:s,s:s}}}", "data", forms, "paging",
-	    "cursors", "before", "Zmlyc3Q", "after", "bGFzdA"));
+	return res_json(g->r, 200,
+	    json_pack("{s:O,s:{s:{s:s,s:s}}}", "data", forms, "paging", "cursors", "before",
+		"Zmlyc3Q", "after", "bGFzdA"));
 }
 
 static int make_form(struct graph *g)
@@ -285,10 +291,10 @@ static int make_form(struct graph *g)
 	json_t *form;
 
 	if (name.n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
-		return graph_error(g->r, 400, 100, 0, "OAuthException",
-		    "(#100) The parameter name is required");
-	form = leads_form_make(g->s->leads, g->r->a, &g->p,
-	    arena_strndup(g->r->a, name.p, name.n), &g->err);
+		return graph_error(
+		    g->r, 400, 100, 0, "OAuthException", "(#100) The parameter name is required");
+	form = leads_form_make(
+	    g->s->leads, g->r->a, &g->p, arena_strndup(g->r->a, name.p, name.n), &g->err);
 	if (form == NULL)
 		return failed(g);
 	return res_json(g->r, 200, json_pack("{s:O}", "id", json_object_get(form, "id")));
@@ -305,8 +311,9 @@ static int page_edge(struct graph *g)
 	if (str_is(g->edge, "subscribed_apps")) {
 		if (!is_get)
 			return res_json(g->r, 200, json_pack("{s:b}", "success", 1));
-		return res_json(g->r, 200, json_pack("{s:[{s:s,s:s,s:[s]}]}", "data", "id", "1",
-		    "name", "Connect", "subscribed_fields", "leadgen"));
+		return res_json(g->r, 200,
+		    json_pack("{s:[{s:s,s:s,s:[s]}]}", "data", "id", "1", "name", "Connect",
+			"subscribed_fields", "leadgen"));
 	}
 	return unknown_object(g);
 }
@@ -328,8 +335,8 @@ static int me_edge(struct graph *g)
 		return unknown_object(g);
 	if (str_is(token_of(g), SANDBOX_PAGE_TOKEN))
 		return res_json(g->r, 200, page_object(g));
-	return res_json(g->r, 200, json_pack("{s:s,s:s}", "id", "1000000000000001", "name",
-	    "Sandbox user"));
+	return res_json(
+	    g->r, 200, json_pack("{s:s,s:s}", "id", "1000000000000001", "name", "Sandbox user"));
 }
 
 static int object_edge(struct graph *g)
@@ -366,10 +373,11 @@ static int oauth_token(struct graph *g)
 		return graph_error(g->r, 400, 101, 0, "OAuthException",
 		    "Missing client_id or client_secret parameter.");
 	if (proof.n == 0)
-		return graph_error(g->r, 400, 100, 36008, "OAuthException",
-		    "Missing authorization code");
-	return res_json(g->r, 200, json_pack("{s:s,s:s,s:i}", "access_token", SANDBOX_USER_TOKEN,
-	    "token_type", "bearer", "expires_in", 5183944));
+		return graph_error(
+		    g->r, 400, 100, 36008, "OAuthException", "Missing authorization code");
+	return res_json(g->r, 200,
+	    json_pack("{s:s,s:s,s:i}", "access_token", SANDBOX_USER_TOKEN, "token_type", "bearer",
+		"expires_in", 5183944));
 }
 
 /* ---- routing ------------------------------------------------------------------------------ */

@@ -74,8 +74,8 @@ const char *hook_sign(struct arena *a, struct str secret, struct str body)
 	return text->p;
 }
 
-int hook_make(struct arena *a, const struct product *p, const json_t *lead, struct hook *out,
-    struct err *err)
+int hook_make(
+    struct arena *a, const struct product *p, const json_t *lead, struct hook *out, struct err *err)
 {
 	const char *page_id = json_str(lead, "page_id");
 	const int64_t created_s = json_int(lead, "created_s");
@@ -84,12 +84,13 @@ int hook_make(struct arena *a, const struct product *p, const json_t *lead, stru
 	if (*p->url == '\0' || *p->app_secret == '\0')
 		return err_set(err, ERR_CONFLICT,
 		    "the sandbox does not know the product yet: start both with ./dev up");
-	value = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I}", "leadgen_id", json_str(lead, "id"), "page_id",
-	    page_id, "form_id", json_str(lead, "form_id"), "ad_id", json_str(lead, "ad_id"),
-	    "adgroup_id", json_str(lead, "adset_id"), "created_time", (json_int_t)created_s);
-	body = json_pack("{s:s,s:[{s:s,s:I,s:[{s:s,s:o}]}]}", "object", "page", "entry", "id", page_id,
-	    "time", (json_int_t)(clock_now_us() / SECOND_US), "changes", "field", "leadgen", "value",
-	    value);
+	value =
+	    json_pack("{s:s,s:s,s:s,s:s,s:s,s:I}", "leadgen_id", json_str(lead, "id"), "page_id",
+		page_id, "form_id", json_str(lead, "form_id"), "ad_id", json_str(lead, "ad_id"),
+		"adgroup_id", json_str(lead, "adset_id"), "created_time", (json_int_t)created_s);
+	body = json_pack("{s:s,s:[{s:s,s:I,s:[{s:s,s:o}]}]}", "object", "page", "entry", "id",
+	    page_id, "time", (json_int_t)(clock_now_us() / SECOND_US), "changes", "field",
+	    "leadgen", "value", value);
 	if (body == NULL)
 		return err_set(err, ERR_INVALID, "the lead is not complete");
 	out->body = json_text(a, json_own(a, body));
@@ -105,8 +106,11 @@ static int send_hook(struct sandbox *s, struct arena *a, const struct hook *hook
 	struct http_pair pairs[] = {{STR("Content-Type"), STR("application/json")},
 	    {STR("X-Hub-Signature-256"), str_from(hook->signature)},
 	    {STR("User-Agent"), STR("facebookexternalua")}};
-	const struct http_call call = {.method = "POST", .url = hook->url, .headers = {pairs, 3},
-	    .body = hook->body, .timeout_ms = 10000};
+	const struct http_call call = {.method = "POST",
+	    .url = hook->url,
+	    .headers = {pairs, 3},
+	    .body = hook->body,
+	    .timeout_ms = 10000};
 
 	/* Made at first use, within the worker: connections are not shared over a fork. */
 	if (s->app.http == NULL)
@@ -153,7 +157,7 @@ json_t *hook_send_lead(struct sandbox *s, struct arena *a, const json_t *wishes,
 		return NULL;
 	id = json_str(lead, "id");
 	if (send_hook(s, a, &hook, &ans, &call_err) != 0)
-		return json_pack("{s:s,s:i,s:s}", "leadgen_id", id, "status", 0, "error",
-		    call_err.msg);
+		return json_pack(
+		    "{s:s,s:i,s:s}", "leadgen_id", id, "status", 0, "error", call_err.msg);
 	return answer_json(a, id, &ans);
 }

@@ -13,7 +13,7 @@ struct journal {
 	const char *path, *lock_path;
 	struct journal_reader reader;
 	int fd, lock_fd;
-	off_t offset;	/* all before it were seen */
+	off_t offset; /* all before it were seen */
 	char *block;
 	size_t block_size;
 };
@@ -21,6 +21,17 @@ struct journal {
 static int fail(struct err *err, const char *what, const char *path)
 {
 	return err_set(err, ERR_UNAVAILABLE, "%s %s: %s", what, path, strerror(errno));
+}
+
+static void release(void *object)
+{
+	struct journal *j = object;
+
+	if (j->fd >= 0)
+		close(j->fd);
+	if (j->lock_fd >= 0)
+		close(j->lock_fd);
+	free(j->block);
 }
 
 struct journal *journal_new(struct arena *a, const char *path, struct journal_reader reader)
@@ -31,6 +42,7 @@ struct journal *journal_new(struct arena *a, const char *path, struct journal_re
 	j->lock_path = arena_printf(a, "%s.lock", path);
 	j->reader = reader;
 	j->fd = j->lock_fd = -1;
+	arena_on_free(a, release, j);
 	return j;
 }
 
@@ -43,8 +55,8 @@ static int open_again(struct journal *j, struct err *err)
 	return j->fd >= 0 ? 0 : fail(err, "cannot open", j->path);
 }
 
-/* Follows the path to a new file after a clear. The old one stays open until then, so that its inode
- * cannot come back as the new one's. */
+/* Follows the path to a new file after a clear. The old one stays open until then, so that its
+ * inode cannot come back as the new one's. */
 static int follow(struct journal *j, struct err *err)
 {
 	struct stat here, there;
@@ -66,7 +78,8 @@ static void take_lines(struct journal *j, size_t n)
 
 	while ((feed = memchr(p, '\n', (size_t)(end - p))) != NULL) {
 		if (feed > p)
-			j->reader.line(j->reader.arg, j->offset, (struct str){p, (size_t)(feed - p)});
+			j->reader.line(
+			    j->reader.arg, j->offset, (struct str){p, (size_t)(feed - p)});
 		j->offset += feed + 1 - p;
 		p = feed + 1;
 	}

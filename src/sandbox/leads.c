@@ -1,5 +1,5 @@
-/* The leads and forms of the pretended Meta page: those made here stand in leads.ndjson; any other id of ten
- * digits and more is a lead invented from its digits, the same at every look. */
+/* The leads and forms of the pretended Meta page: those made here stand in leads.ndjson; any other
+ * id of ten digits and more is a lead invented from its digits, the same at every look. */
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,8 +21,8 @@ struct row {
 struct leads {
 	struct journal *journal;
 	struct arena *a, *scratch;
-	struct map *by_id;	/* → place in rows + 1 */
-	struct map *forms;	/* form ids, each once */
+	struct map *by_id; /* → place in rows + 1 */
+	struct map *forms; /* form ids, each once */
 	struct row *rows;
 	size_t nrows, cap;
 	int64_t last_id;
@@ -66,7 +66,7 @@ static void index_line(void *arg, off_t at, struct str text)
 	line = json_parse(l->scratch, text, NULL);
 	id = json_str(line, "id");
 	if (id == NULL || json_str(line, "form_id") == NULL)
-		return;		/* torn by a crash */
+		return; /* torn by a crash */
 	if (l->nrows == l->cap) {
 		const size_t cap = l->cap == 0 ? 1024 : 2 * l->cap;
 
@@ -86,12 +86,22 @@ static void index_line(void *arg, off_t at, struct str text)
 		l->last_id = number;
 }
 
+static void release(void *object)
+{
+	struct leads *l = object;
+
+	arena_free(l->a);
+	arena_free(l->scratch);
+	free(l->rows);
+}
+
 struct leads *leads_new(struct arena *a, const char *dir)
 {
 	struct leads *l = arena_zalloc(a, sizeof(*l));
 
 	l->a = arena_new();
 	l->scratch = arena_new();
+	arena_on_free(a, release, l);
 	forget(l);
 	l->forms_path = arena_printf(a, "%s/forms.json", dir);
 	l->forms_lock = arena_printf(a, "%s/forms.lock", dir);
@@ -105,11 +115,13 @@ struct leads *leads_new(struct arena *a, const char *dir)
 static const char *const first_names[] = {"Anna", "Ben", "Chiara", "David", "Elif", "Finn", "Grace",
     "Hugo", "Ines", "Jonas", "Kira", "Liam", "Maya", "Noah", "Olga", "Paul", "Ren\xc3\xa9", "Sofia",
     "Tom", "Zo\xc3\xab"};
-static const char *const last_names[] = {"Smith", "Garcia", "M\xc3\xbcller", "Rossi", "Nowak", "Kim",
-    "Silva", "Dubois", "Jensen", "Okafor", "Tanaka", "Novak", "Andersson", "Cohen", "Patel", "Brown"};
+static const char *const last_names[] = {"Smith", "Garcia", "M\xc3\xbcller", "Rossi", "Nowak",
+    "Kim", "Silva", "Dubois", "Jensen", "Okafor", "Tanaka", "Novak", "Andersson", "Cohen", "Patel",
+    "Brown"};
 static const char *const companies[] = {"Northwind Traders", "Blue Harbour Ltd", "Solar & Sons",
     "Greenfield GmbH", "Atlas Foods", "Bright Dental", "Kite Logistics", "Old Mill Bakery"};
-static const char *const questions[] = {"This week", "This month", "Just looking", "As soon as possible"};
+static const char *const questions[] = {
+    "This week", "This month", "Just looking", "As soon as possible"};
 
 #define PICK(list, hash) ((list)[(hash) % (sizeof(list) / sizeof((list)[0]))])
 
@@ -188,7 +200,8 @@ static int fields_given(struct arena *a, const json_t *given, json_t *fields, st
 	size_t i;
 
 	if (json_is_object(given)) {
-		json_object_foreach ((json_t *)(uintptr_t)given, name, value) {
+		json_object_foreach((json_t *)(uintptr_t)given, name, value)
+		{
 			text = json_scalar_text(a, value);
 			if (text == NULL)
 				return err_field(err, ERR_INVALID, "field_data",
@@ -199,7 +212,8 @@ static int fields_given(struct arena *a, const json_t *given, json_t *fields, st
 	}
 	if (!json_is_array(given))
 		return err_field(err, ERR_INVALID, "field_data", "must be a list or an object");
-	json_array_foreach (given, i, value) {
+	json_array_foreach(given, i, value)
+	{
 		if (json_str(value, "name") == NULL ||
 		    !json_is_array(json_object_get(value, "values")))
 			return err_field(err, ERR_INVALID, "field_data",
@@ -209,8 +223,8 @@ static int fields_given(struct arena *a, const json_t *given, json_t *fields, st
 	return 0;
 }
 
-static const char *wish(const json_t *wishes, const char *key, const char *other_key,
-    const char *otherwise)
+static const char *wish(
+    const json_t *wishes, const char *key, const char *other_key, const char *otherwise)
 {
 	const char *text = json_str(wishes, key);
 
@@ -230,8 +244,8 @@ static json_t *fields_made(struct arena *a, const char *id, const json_t *wishes
 		add_field(fields, "first_name", first != NULL ? first : "");
 		add_field(fields, "last_name", last != NULL ? last : "");
 	} else {
-		add_field(fields, "full_name", wish(wishes, "full_name", "name",
-		    arena_printf(a, "%s %s", p.first, p.last)));
+		add_field(fields, "full_name",
+		    wish(wishes, "full_name", "name", arena_printf(a, "%s %s", p.first, p.last)));
 	}
 	add_field(fields, "phone_number", wish(wishes, "phone", "phone_number", p.phone));
 	add_field(fields, "company_name", wish(wishes, "company", "company_name", p.company));
@@ -288,8 +302,8 @@ static json_t *row_json(struct leads *l, struct arena *a, const struct row *row)
 	return json_parse(a, journal_read(l->journal, a, row->at, row->n), NULL);
 }
 
-int leads_get(struct leads *l, struct arena *a, const struct product *p, struct str id, json_t **out,
-    struct err *err)
+int leads_get(struct leads *l, struct arena *a, const struct product *p, struct str id,
+    json_t **out, struct err *err)
 {
 	size_t place;
 
@@ -320,7 +334,8 @@ int leads_list(struct leads *l, struct arena *a, const struct leads_query *q, js
 		return -1;
 	list = json_own(a, json_array());
 	i = q->before_seq > 0 && (size_t)q->before_seq - 1 < l->nrows ? (size_t)q->before_seq - 1
-	    : q->before_seq > 0 ? 0 : l->nrows;
+	    : q->before_seq > 0                                       ? 0
+								      : l->nrows;
 	while (i-- > 0) {
 		const struct row *row = &l->rows[i];
 
@@ -346,16 +361,18 @@ int leads_list(struct leads *l, struct arena *a, const struct leads_query *q, js
 
 static json_t *form_json(const char *id, const char *name)
 {
-	json_t *form = json_pack("{s:s,s:s,s:s,s:s,s:[]}", "id", id, "name", name, "status", "ACTIVE",
-	    "locale", "en_US", "questions");
+	json_t *form = json_pack("{s:s,s:s,s:s,s:s,s:[]}", "id", id, "name", name, "status",
+	    "ACTIVE", "locale", "en_US", "questions");
 	json_t *list = json_object_get(form, "questions");
 	static const char *const keys[] = {"EMAIL", "FULL_NAME", "PHONE", "COMPANY_NAME"};
 	static const char *const names[] = {"email", "full_name", "phone_number", "company_name"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		json_array_append_new(list, json_pack("{s:s,s:s}", "type", keys[i], "key", names[i]));
-	json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "type", "CUSTOM", "key",
-	    "when_do_you_want_to_start?", "label", "When do you want to start?"));
+		json_array_append_new(
+		    list, json_pack("{s:s,s:s}", "type", keys[i], "key", names[i]));
+	json_array_append_new(
+	    list, json_pack("{s:s,s:s,s:s}", "type", "CUSTOM", "key", "when_do_you_want_to_start?",
+		      "label", "When do you want to start?"));
 	return form;
 }
 
@@ -377,8 +394,8 @@ json_t *leads_forms(struct leads *l, struct arena *a, const struct product *p, s
 	return out;
 }
 
-json_t *leads_form_make(struct leads *l, struct arena *a, const struct product *p, const char *name,
-    struct err *err)
+json_t *leads_form_make(
+    struct leads *l, struct arena *a, const struct product *p, const char *name, struct err *err)
 {
 	const int fd = state_lock(l->forms_lock, err);
 	json_t *form = NULL, *made, *all;

@@ -1,4 +1,5 @@
-/* The pages: plain HTML, no script. Each form posts and is redirected, so that a reload repeats nothing. */
+/* The pages: plain HTML, no script. Each form posts and is redirected, so that a reload repeats
+ * nothing. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "html/template.h"
@@ -7,21 +8,21 @@
 #define SHOWN 50
 
 static const char policy[] = "default-src 'none'; style-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'";
+			     "base-uri 'none'; frame-ancestors 'none'";
 
 static const struct {
 	const char *kind, *text;
 } kind_texts[] = {
-	{"error", "server error (500)"},
-	{"throttle", "too many requests (429, or Meta's rate limit)"},
-	{"token", "the token is dead (401)"},
-	{"timeout", "no answer for a minute"},
-	{"drip", "an answer in drops"},
-	{"reset", "the connection breaks off"},
-	{"lost", "it is done, but the answer is lost"},
-	{"huge", "an answer of 10 MB"},
-	{"invalid", "JSON that breaks off"},
-	{"redirect", "a redirect to a private address"},
+    {"error", "server error (500)"},
+    {"throttle", "too many requests (429, or Meta's rate limit)"},
+    {"token", "the token is dead (401)"},
+    {"timeout", "no answer for a minute"},
+    {"drip", "an answer in drops"},
+    {"reset", "the connection breaks off"},
+    {"lost", "it is done, but the answer is lost"},
+    {"huge", "an answer of 10 MB"},
+    {"invalid", "JSON that breaks off"},
+    {"redirect", "a redirect to a private address"},
 };
 
 /* ---- the frame ---------------------------------------------------------------------------- */
@@ -32,9 +33,8 @@ static int64_t count_active(const json_t *settings)
 	int64_t n = 0;
 	size_t i;
 
-	json_array_foreach (json_object_get(settings, "faults"), i, one)
-		if (json_object_get(one, "count") == NULL || json_int(one, "count") > 0)
-			n++;
+	json_array_foreach(json_object_get(settings, "faults"), i,
+	    one) if (json_object_get(one, "count") == NULL || json_int(one, "count") > 0) n++;
 	return n + (json_int(latency, "graph") > 0) + (json_int(latency, "crm") > 0);
 }
 
@@ -66,7 +66,8 @@ int page_problem(struct req *r, int status, const char *title, const char *detai
 	return page(r, status, "problem", title, json_pack("{s:s}", "detail", detail));
 }
 
-/* Forms of other sites have no business here; browsers say where a form came from (Fetch Metadata). */
+/* Forms of other sites have no business here; browsers say where a form came from (Fetch Metadata).
+ */
 static bool is_foreign(struct req *r)
 {
 	const struct str site = req_header(r, "sec-fetch-site");
@@ -100,10 +101,10 @@ static json_t *sent_json(struct req *r, const struct product *p, struct str lead
 	(void)str_to_i64(status, 0, 599, &n);
 	json_set_bool(sent, "is_ok", n >= 200 && n < 300);
 	json_set_str(sent, "tone", n >= 200 && n < 300 ? "good" : "bad");
-	json_set_str(sent, "text", n == 0
-	    ? arena_printf(r->a, "Connect could not be reached at %s.", p->url)
-	    : arena_printf(r->a, "Lead %.*s was sent; Connect answered %d.", (int)lead.n, lead.p,
-	    (int)n));
+	json_set_str(sent, "text",
+	    n == 0 ? arena_printf(r->a, "Connect could not be reached at %s.", p->url)
+		   : arena_printf(r->a, "Lead %.*s was sent; Connect answered %d.", (int)lead.n,
+			 lead.p, (int)n));
 	return sent;
 }
 
@@ -124,9 +125,10 @@ int page_home(struct req *r)
 	if (product_load(sandbox_of(r), r->a, &p, &err) != 0)
 		return res_error(r, &err);
 	data = json_pack("{s:{s:s,s:s,s:s,s:s,s:s}}", "example", "name", "Ada Lovelace", "email",
-	    arena_printf(r->a, "ada.%lld@example.com",
-	    (long long)(clock_now_us() / SECOND_US % 100000)), "phone", "+1 202 555 0143",
-	    "company", "Analytical Engines Ltd", "question", "This week");
+	    arena_printf(
+		r->a, "ada.%lld@example.com", (long long)(clock_now_us() / SECOND_US % 100000)),
+	    "phone", "+1 202 555 0143", "company", "Analytical Engines Ltd", "question",
+	    "This week");
 	json_set_bool(data, "is_ready", *p.url != '\0' && *p.app_secret != '\0');
 	json_set_str(data, "base_url", req_base_url(r));
 	if (is_number(lead)) {
@@ -138,7 +140,8 @@ int page_home(struct req *r)
 
 int page_send(struct req *r)
 {
-	static const char *const keys[] = {"name", "email", "phone", "company", "question", "same_as"};
+	static const char *const keys[] = {
+	    "name", "email", "phone", "company", "question", "same_as"};
 	json_t *wishes = json_own(r->a, json_object()), *answer;
 	struct err err = ERR_INIT;
 
@@ -151,8 +154,9 @@ int page_send(struct req *r)
 	if (answer == NULL)
 		return res_error(r, &err);
 	json_own(r->a, answer);
-	return res_redirect(r, arena_printf(r->a, "/?lead=%s&status=%lld",
-	    json_str(answer, "leadgen_id"), (long long)json_int(answer, "status")));
+	return res_redirect(
+	    r, arena_printf(r->a, "/?lead=%s&status=%lld", json_str(answer, "leadgen_id"),
+		   (long long)json_int(answer, "status")));
 }
 
 /* ---- what came ---------------------------------------------------------------------------- */
@@ -164,10 +168,10 @@ static void describe_request(struct req *r, json_t *one)
 	const bool is_stored = status >= 200 && status < 300;
 
 	json_set_bool(one, "is_refused", !is_stored);
-	json_set_bool(one, "is_new", is_stored && json_str(one, "id") != NULL &&
-	    !json_bool(one, "duplicate"));
-	json_set_str(one, "status_text", status == 0 ? "with nothing"
-	    : arena_printf(r->a, "%lld", (long long)status));
+	json_set_bool(one, "is_new",
+	    is_stored && json_str(one, "id") != NULL && !json_bool(one, "duplicate"));
+	json_set_str(one, "status_text",
+	    status == 0 ? "with nothing" : arena_printf(r->a, "%lld", (long long)status));
 	if (json_is_string(body))
 		json_object_set(one, "body_text", (json_t *)(uintptr_t)body);
 	else if (body != NULL)
@@ -183,13 +187,12 @@ int page_received(struct req *r)
 
 	if (data == NULL)
 		return res_error(r, &err);
-	json_array_foreach (json_object_get(data, "data"), i, one)
-		describe_request(r, one);
+	json_array_foreach(json_object_get(data, "data"), i, one) describe_request(r, one);
 	if (q.name.n > 0)
 		json_set_strn(data, "name", q.name);
 	json_set_int(data, "shown", SHOWN);
-	json_set_bool(data, "is_cut",
-	    json_int(json_object_get(data, "counts"), "requests") > SHOWN);
+	json_set_bool(
+	    data, "is_cut", json_int(json_object_get(data, "counts"), "requests") > SHOWN);
 	return page(r, 200, "received", "What the CRM received", data);
 }
 
@@ -218,23 +221,26 @@ static void describe_fault(struct req *r, json_t *one, size_t index)
 {
 	const char *target = json_str(one, "target");
 	const json_t *count = json_object_get(one, "count"),
-	    *probability = json_object_get(one, "probability");
+		     *probability = json_object_get(one, "probability");
 	const char *often = "Every request";
 
 	if (probability != NULL)
-		often = arena_printf(r->a, "%.3g %% of the requests",
-		    100 * json_number_value(probability));
+		often = arena_printf(
+		    r->a, "%.3g %% of the requests", 100 * json_number_value(probability));
 	json_set_int(one, "index", (int64_t)index);
 	json_set_str(one, "kind_text", kind_text(json_str(one, "kind")));
-	json_set_str(one, "target_text", strcmp(target, "crm") == 0 ? "CRM"
-	    : strcmp(target, "graph") == 0 ? "Meta" : "Both");
+	json_set_str(one, "target_text",
+	    strcmp(target, "crm") == 0     ? "CRM"
+	    : strcmp(target, "graph") == 0 ? "Meta"
+					   : "Both");
 	if (count == NULL)
 		json_set_str(one, "when_text", often);
 	else if (json_integer_value(count) == 0)
 		json_set_str(one, "when_text", "Used up");
 	else
-		json_set_str(one, "when_text", arena_printf(r->a, "%s, %lld more", often,
-		    (long long)json_integer_value(count)));
+		json_set_str(one, "when_text",
+		    arena_printf(
+			r->a, "%s, %lld more", often, (long long)json_integer_value(count)));
 }
 
 static int show_faults(struct req *r, int status, const char *problem)
@@ -245,12 +251,11 @@ static int show_faults(struct req *r, int status, const char *problem)
 
 	if (data == NULL)
 		return res_error(r, &err);
-	json_array_foreach (json_object_get(data, "faults"), i, one)
-		describe_fault(r, one, i);
+	json_array_foreach(json_object_get(data, "faults"), i, one) describe_fault(r, one, i);
 	kinds = json_array();
 	for (i = 0; i < sizeof(kind_texts) / sizeof(kind_texts[0]); i++)
-		json_array_append_new(kinds, json_pack("{s:s,s:s}", "kind", kind_texts[i].kind,
-		    "text", kind_texts[i].text));
+		json_array_append_new(kinds,
+		    json_pack("{s:s,s:s}", "kind", kind_texts[i].kind, "text", kind_texts[i].text));
 	json_set(data, "kinds", kinds);
 	if (problem != NULL)
 		json_set_str(data, "problem", problem);
@@ -271,8 +276,8 @@ static int store_faults(struct req *r, const json_t *settings)
 		return res_redirect(r, "/faults");
 	if (err.code != ERR_INVALID)
 		return res_error(r, &err);
-	return show_faults(r, 422, *err.field != '\0'
-	    ? arena_printf(r->a, "%s %s.", err.field, err.msg) : err.msg);
+	return show_faults(r, 422,
+	    *err.field != '\0' ? arena_printf(r->a, "%s %s.", err.field, err.msg) : err.msg);
 }
 
 int page_faults_add(struct req *r)
@@ -314,8 +319,8 @@ int page_faults_latency(struct req *r)
 	if (!str_to_i64(req_form(r, "crm"), 0, 60000, &crm) ||
 	    !str_to_i64(req_form(r, "graph"), 0, 60000, &graph))
 		return show_faults(r, 422, "Waits must be from 0 to 60000 milliseconds.");
-	json_set(settings, "latency_ms", json_pack("{s:I,s:I}", "crm", (json_int_t)crm, "graph",
-	    (json_int_t)graph));
+	json_set(settings, "latency_ms",
+	    json_pack("{s:I,s:I}", "crm", (json_int_t)crm, "graph", (json_int_t)graph));
 	return store_faults(r, settings);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "html/template.h"
+#include "net/http-client.h"
 #include "sandbox/journal.h"
 
 #define CSS_MAX_BYTES 65536u
@@ -19,12 +20,29 @@ struct sandbox *sandbox_of(const struct req *r)
 /* Calls go to the product on this host, so loopback is allowed; nothing else is called. */
 static void set_config(struct sandbox *s)
 {
-	s->config = (struct config){.db_host = "", .base_url = "", .listen = "", .state_dir = s->dir,
-	    .log_file = "", .log_level = "info", .egress_allow_loopback = true,
-	    .egress_allow_private = true, .egress_allow_hosts = "", .egress_ca_file = "",
-	    .http_timeout_ms = 10000, .http_connect_timeout_ms = 3000, .http_per_host = 8,
-	    .webhook_body_bytes = LIMIT_BODY_WEBHOOK, .sandbox_url = ""};
+	s->config = (struct config){.db_host = "",
+	    .base_url = "",
+	    .listen = "",
+	    .state_dir = s->dir,
+	    .log_file = "",
+	    .log_level = "info",
+	    .egress_allow_loopback = true,
+	    .egress_allow_private = true,
+	    .egress_allow_hosts = "",
+	    .egress_ca_file = "",
+	    .http_timeout_ms = 10000,
+	    .http_connect_timeout_ms = 3000,
+	    .http_per_host = 8,
+	    .webhook_body_bytes = LIMIT_BODY_WEBHOOK,
+	    .sandbox_url = ""};
 	s->app.config = &s->config;
+}
+
+static void release(void *object)
+{
+	struct sandbox *s = object;
+
+	http_client_free(s->app.http);
 }
 
 /* Makes the folder and those above it. */
@@ -50,9 +68,10 @@ static int make_dir(struct arena *a, const char *path, struct err *err)
 int sandbox_init(struct sandbox *s, struct arena *a, const char *dir, const char *credentials,
     const char *templates_dir, struct err *err)
 {
-	*s = (struct sandbox){.a = a, .dir = arena_strdup(a, dir),
-	    .credentials = arena_strdup(a, credentials)};
+	*s = (struct sandbox){
+	    .a = a, .dir = arena_strdup(a, dir), .credentials = arena_strdup(a, credentials)};
 	set_config(s);
+	arena_on_free(a, release, s);
 	if (make_dir(a, dir, err) != 0)
 		return -1;
 	s->sink = sink_new(a, dir);
@@ -64,52 +83,62 @@ int sandbox_init(struct sandbox *s, struct arena *a, const char *dir, const char
 	if (s->app.templates == NULL)
 		return -1;
 	if (state_read(a, arena_printf(a, "%s/sandbox.css", templates_dir), CSS_MAX_BYTES, &s->css,
-	    err) != 1)
+		err) != 1)
 		return err_set(err, ERR_UNAVAILABLE, "%s/sandbox.css is missing", templates_dir);
 	return 0;
 }
 
-#define PAGE(pattern, handler) {HTTP_GET, pattern, handler, 0, ROUTE_PUBLIC | ROUTE_PAGE, 0}
-#define FORM(pattern, handler) {HTTP_POST, pattern, handler, 0, ROUTE_PUBLIC | ROUTE_FORM, FORM_BYTES}
-#define API(method, pattern, handler, bytes) \
-	{method, pattern, handler, 0, ROUTE_PUBLIC | ROUTE_API, bytes}
-#define RAW(method, pattern, handler) \
-	{method, pattern, handler, 0, ROUTE_PUBLIC | ROUTE_RAW, LIMIT_JSON_BYTES}
+#define PAGE(pattern, handler)                                                                     \
+	{                                                                                          \
+		HTTP_GET, pattern, handler, 0, ROUTE_PUBLIC | ROUTE_PAGE, 0                        \
+	}
+#define FORM(pattern, handler)                                                                     \
+	{                                                                                          \
+		HTTP_POST, pattern, handler, 0, ROUTE_PUBLIC | ROUTE_FORM, FORM_BYTES              \
+	}
+#define API(method, pattern, handler, bytes)                                                       \
+	{                                                                                          \
+		method, pattern, handler, 0, ROUTE_PUBLIC | ROUTE_API, bytes                       \
+	}
+#define RAW(method, pattern, handler)                                                              \
+	{                                                                                          \
+		method, pattern, handler, 0, ROUTE_PUBLIC | ROUTE_RAW, LIMIT_JSON_BYTES            \
+	}
 
 const struct route sandbox_routes[] = {
-	PAGE("/", page_home),
-	FORM("/send", page_send),
-	PAGE("/received", page_received),
-	FORM("/received/clear", page_received_clear),
-	PAGE("/faults", page_faults),
-	FORM("/faults", page_faults_add),
-	FORM("/faults/latency", page_faults_latency),
-	FORM("/faults/clear", page_faults_clear),
-	PAGE("/sandbox.css", page_css),
-	PAGE("/favicon.ico", page_icon),
+    PAGE("/", page_home),
+    FORM("/send", page_send),
+    PAGE("/received", page_received),
+    FORM("/received/clear", page_received_clear),
+    PAGE("/faults", page_faults),
+    FORM("/faults", page_faults_add),
+    FORM("/faults/latency", page_faults_latency),
+    FORM("/faults/clear", page_faults_clear),
+    PAGE("/sandbox.css", page_css),
+    PAGE("/favicon.ico", page_icon),
 
-	API(HTTP_GET, "/sandbox/api/received", api_received, 0),
-	API(HTTP_DELETE, "/sandbox/api/received", api_received_clear, 0),
-	API(HTTP_GET, "/sandbox/api/faults", api_faults_get, 0),
-	API(HTTP_PUT, "/sandbox/api/faults", api_faults_put, FORM_BYTES),
-	API(HTTP_POST, "/sandbox/api/send-lead", api_send_lead, FORM_BYTES),
-	API(HTTP_POST, "/sandbox/api/leads", api_leads_make, FORM_BYTES),
-	API(HTTP_POST, "/sandbox/api/meta/webhook-body", api_webhook_body, FORM_BYTES),
+    API(HTTP_GET, "/sandbox/api/received", api_received, 0),
+    API(HTTP_DELETE, "/sandbox/api/received", api_received_clear, 0),
+    API(HTTP_GET, "/sandbox/api/faults", api_faults_get, 0),
+    API(HTTP_PUT, "/sandbox/api/faults", api_faults_put, FORM_BYTES),
+    API(HTTP_POST, "/sandbox/api/send-lead", api_send_lead, FORM_BYTES),
+    API(HTTP_POST, "/sandbox/api/leads", api_leads_make, FORM_BYTES),
+    API(HTTP_POST, "/sandbox/api/meta/webhook-body", api_webhook_body, FORM_BYTES),
 
-	RAW(HTTP_GET, "/crm/:name", sink_handle),
-	RAW(HTTP_POST, "/crm/:name", sink_handle),
-	RAW(HTTP_PUT, "/crm/:name", sink_handle),
-	RAW(HTTP_PATCH, "/crm/:name", sink_handle),
-	RAW(HTTP_DELETE, "/crm/:name", sink_handle),
+    RAW(HTTP_GET, "/crm/:name", sink_handle),
+    RAW(HTTP_POST, "/crm/:name", sink_handle),
+    RAW(HTTP_PUT, "/crm/:name", sink_handle),
+    RAW(HTTP_PATCH, "/crm/:name", sink_handle),
+    RAW(HTTP_DELETE, "/crm/:name", sink_handle),
 
-	RAW(HTTP_GET, "/:a", graph_handle),
-	RAW(HTTP_POST, "/:a", graph_handle),
-	RAW(HTTP_GET, "/:a/:b", graph_handle),
-	RAW(HTTP_POST, "/:a/:b", graph_handle),
-	RAW(HTTP_DELETE, "/:a/:b", graph_handle),
-	RAW(HTTP_GET, "/:a/:b/:c", graph_handle),
-	RAW(HTTP_POST, "/:a/:b/:c", graph_handle),
-	RAW(HTTP_DELETE, "/:a/:b/:c", graph_handle),
+    RAW(HTTP_GET, "/:a", graph_handle),
+    RAW(HTTP_POST, "/:a", graph_handle),
+    RAW(HTTP_GET, "/:a/:b", graph_handle),
+    RAW(HTTP_POST, "/:a/:b", graph_handle),
+    RAW(HTTP_DELETE, "/:a/:b", graph_handle),
+    RAW(HTTP_GET, "/:a/:b/:c", graph_handle),
+    RAW(HTTP_POST, "/:a/:b/:c", graph_handle),
+    RAW(HTTP_DELETE, "/:a/:b/:c", graph_handle),
 };
 const size_t sandbox_nroutes = sizeof(sandbox_routes) / sizeof(sandbox_routes[0]);
 

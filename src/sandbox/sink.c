@@ -9,19 +9,19 @@ struct row {
 	off_t at;
 	size_t n;
 	int64_t at_us;
-	size_t name;		/* its place in names */
+	size_t name; /* its place in names */
 	bool is_post, is_stored, is_duplicate, has_key;
 };
 
 struct sink {
 	struct journal *journal;
-	struct arena *a;	/* of the index: names and keys */
-	struct arena *scratch;	/* of one line */
-	struct map *names;	/* → place + 1 */
-	struct map *keys;	/* "name\nkey" → number of its first request */
+	struct arena *a;       /* of the index: names and keys */
+	struct arena *scratch; /* of one line */
+	struct map *names;     /* → place + 1 */
+	struct map *keys;      /* "name\nkey" → number of its first request */
 	struct row *rows;
 	size_t nrows, cap;
-	uintptr_t last;		/* number of the newest stored request */
+	uintptr_t last; /* number of the newest stored request */
 };
 
 /* ---- the index ---------------------------------------------------------------------------- */
@@ -80,7 +80,7 @@ static void index_line(void *arg, off_t at, struct str text)
 	name = json_str(line, "name");
 	method = json_str(line, "method");
 	if (name == NULL || method == NULL)
-		return;		/* torn by a crash */
+		return; /* torn by a crash */
 	row = row_add(s);
 	row->at = at;
 	row->n = text.n;
@@ -96,8 +96,17 @@ static void index_line(void *arg, off_t at, struct str text)
 		return;
 	s->last = (uintptr_t)json_int(line, "n");
 	if (key != NULL)
-		map_put(s->keys, key_text(s->scratch, str_from(name), str_from(key)),
-		    (void *)s->last);
+		map_put(
+		    s->keys, key_text(s->scratch, str_from(name), str_from(key)), (void *)s->last);
+}
+
+static void release(void *object)
+{
+	struct sink *s = object;
+
+	arena_free(s->a);
+	arena_free(s->scratch);
+	free(s->rows);
 }
 
 struct sink *sink_new(struct arena *a, const char *dir)
@@ -106,6 +115,7 @@ struct sink *sink_new(struct arena *a, const char *dir)
 
 	s->a = arena_new();
 	s->scratch = arena_new();
+	arena_on_free(a, release, s);
 	forget(s);
 	s->journal = journal_new(a, arena_printf(a, "%s/sink.ndjson", dir),
 	    (struct journal_reader){index_line, forget, s});
@@ -127,8 +137,8 @@ static json_t *masked(struct str value)
 static bool is_secret(struct str name)
 {
 	return str_is(name, "authorization") || str_is(name, "cookie") ||
-	    str_is(name, "proxy-authorization") || str_ends(name, "api-key") ||
-	    str_ends(name, "token") || str_ends(name, "secret");
+	       str_is(name, "proxy-authorization") || str_ends(name, "api-key") ||
+	       str_ends(name, "token") || str_ends(name, "secret");
 }
 
 static json_t *headers_json(const struct req *r)
@@ -176,8 +186,8 @@ static void set_header(json_t *line, const char *key, struct str value)
 
 static struct str delivery_id(const struct req *r)
 {
-	static const char *const names[] = {"x-connect-delivery", "x-connect-delivery-id",
-	    "webhook-id", "x-delivery-id"};
+	static const char *const names[] = {
+	    "x-connect-delivery", "x-connect-delivery-id", "webhook-id", "x-delivery-id"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct str value = req_header(r, names[i]);
@@ -207,8 +217,10 @@ static json_t *line_json(const struct req *r, struct str name)
 static bool number_line(struct sink *s, struct arena *a, json_t *line, uintptr_t *n)
 {
 	const char *key = json_str(line, "idempotencyKey");
-	void *first = key != NULL ? map_get(s->keys,
-	    key_text(a, str_from(json_str(line, "name")), str_from(key))) : NULL;
+	void *first =
+	    key != NULL
+		? map_get(s->keys, key_text(a, str_from(json_str(line, "name")), str_from(key)))
+		: NULL;
 
 	*n = first != NULL ? (uintptr_t)first : s->last + 1;
 	json_set_int(line, "n", (int64_t)*n);
@@ -273,8 +285,11 @@ int sink_handle(struct req *r)
 	bool is_duplicate;
 	uintptr_t n = 0;
 
-	if (note(s->sink, r, line, is_faulty ? status_of_fault(&fault) : is_read ? 200 : 201,
-	    is_faulty ? fault_name(fault.kind) : NULL, &is_duplicate, &n, &err) != 0)
+	if (note(s->sink, r, line,
+		is_faulty ? status_of_fault(&fault)
+		: is_read ? 200
+			  : 201,
+		is_faulty ? fault_name(fault.kind) : NULL, &is_duplicate, &n, &err) != 0)
 		return res_error(r, &err);
 	if (fault.kind == FAULT_LOST)
 		return fault_cut(r);
@@ -291,7 +306,7 @@ int sink_handle(struct req *r)
 static bool is_asked(const struct sink *s, const struct sink_query *q, const struct row *row)
 {
 	return (q->name.p == NULL || str_eq(map_key(s->names, row->name), q->name)) &&
-	    row->at_us >= q->since_us;
+	       row->at_us >= q->since_us;
 }
 
 static json_t *counts_json(const struct sink *s, const struct sink_query *q)

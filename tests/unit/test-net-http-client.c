@@ -1,5 +1,5 @@
-/* The HTTP client against a server of this file's own on loopback: a process per connection, whose behaviour
- * the path chooses. */
+/* The HTTP client against a server of this file's own on loopback: a process per connection, whose
+ * behaviour the path chooses. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -26,15 +26,14 @@ void suite_net_http_client(void);
 /* ---- the server --------------------------------------------------------------------------- */
 
 static struct {
-	int connections;	/* accepted so far */
+	int connections; /* accepted so far */
 	int requests;
 	int inside, most_inside; /* requests being answered at one time */
-} *seen;
+} * seen;
 static pid_t server_pid;
 static int server_port;
 
-static void
-nap_ms(long ms)
+static void nap_ms(long ms)
 {
 	struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
 
@@ -42,8 +41,7 @@ nap_ms(long ms)
 		continue;
 }
 
-static void
-say(int fd, const char *text)
+static void say(int fd, const char *text)
 {
 	size_t n = strlen(text);
 
@@ -57,20 +55,18 @@ say(int fd, const char *text)
 	}
 }
 
-static void
-answer(int fd, const char *head, const char *body, bool is_head)
+static void answer(int fd, const char *head, const char *body, bool is_head)
 {
 	char text[400];
 
-	snprintf(text, sizeof(text), "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n", head,
-	    strlen(body));
+	snprintf(
+	    text, sizeof(text), "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n", head, strlen(body));
 	say(fd, text);
 	if (!is_head)
 		say(fd, body);
 }
 
-static void
-answer_large(int fd, bool has_length)
+static void answer_large(int fd, bool has_length)
 {
 	static char block[65536];
 
@@ -82,8 +78,7 @@ answer_large(int fd, bool has_length)
 	_exit(0);
 }
 
-static void
-answer_strangely(int fd, const char *path)
+static void answer_strangely(int fd, const char *path)
 {
 	if (strcmp(path, "/reset") == 0)
 		_exit(0);
@@ -108,8 +103,7 @@ answer_strangely(int fd, const char *path)
 	answer_large(fd, strcmp(path, "/huge") == 0);
 }
 
-static void
-answer_request(int fd, const char *request, size_t n)
+static void answer_request(int fd, const char *request, size_t n)
 {
 	char method[16] = "", path[512] = "", text[700];
 	long number;
@@ -117,8 +111,8 @@ answer_request(int fd, const char *request, size_t n)
 	if (sscanf(request, "%15s %511s", method, path) != 2)
 		_exit(0);
 	if (sscanf(path, "/status/%ld", &number) == 1) {
-		snprintf(text, sizeof(text), "%ld Something\r\nX-Odd-Name:  padded  \r\nX-Odd-Name: two",
-		    number);
+		snprintf(text, sizeof(text),
+		    "%ld Something\r\nX-Odd-Name:  padded  \r\nX-Odd-Name: two", number);
 		answer(fd, text, "{\"ok\":true}", strcmp(method, "HEAD") == 0);
 	} else if (sscanf(path, "/sleep/%ld", &number) == 1) {
 		nap_ms(number);
@@ -127,7 +121,7 @@ answer_request(int fd, const char *request, size_t n)
 		snprintf(text, sizeof(text), "302 Found\r\nLocation: %ld", number - 1);
 		answer(fd, text, "", false);
 	} else if (strncmp(path, "/to/", 4) == 0 && strlen(path) > 8) {
-		path[7] = '\0';	/* "/to/307/http://…" */
+		path[7] = '\0'; /* "/to/307/http://…" */
 		snprintf(text, sizeof(text), "%s Moved\r\nLocation: %s", path + 4, path + 8);
 		answer(fd, text, "", false);
 	} else if (strncmp(path, "/echo", 5) == 0) {
@@ -142,8 +136,7 @@ answer_request(int fd, const char *request, size_t n)
 	}
 }
 
-static void
-serve_connection(int fd)
+static void serve_connection(int fd)
 {
 	char buf[16384];
 	size_t have = 0;
@@ -160,11 +153,11 @@ serve_connection(int fd)
 				_exit(0);
 			have += (size_t)n;
 			if (buf[0] < 'A' || buf[0] > 'Z')
-				_exit(0);	/* TLS, perhaps: this server has none */
+				_exit(0); /* TLS, perhaps: this server has none */
 		}
 		length = strcasestr(buf, "\r\ncontent-length:");
 		whole = (size_t)(end + 4 - buf) +
-		    (length != NULL && length < end ? strtoul(length + 17, NULL, 10) : 0);
+			(length != NULL && length < end ? strtoul(length + 17, NULL, 10) : 0);
 		while (have < whole) {
 			n = recv(fd, buf + have, sizeof(buf) - 1 - have, 0);
 			if (n <= 0)
@@ -182,8 +175,7 @@ serve_connection(int fd)
 	}
 }
 
-static void
-serve(int listen_fd)
+static void serve(int listen_fd)
 {
 	signal(SIGCHLD, SIG_IGN);
 	for (;;) {
@@ -203,8 +195,7 @@ serve(int listen_fd)
 	}
 }
 
-static int
-start(void)
+static int start(void)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	socklen_t n = sizeof(in);
@@ -226,8 +217,7 @@ start(void)
 	return server_pid > 0 ? 0 : -1;
 }
 
-static int
-stop(void)
+static int stop(void)
 {
 	kill(server_pid, SIGKILL);
 	waitpid(server_pid, NULL, 0);
@@ -237,15 +227,17 @@ stop(void)
 
 /* ---- one call ----------------------------------------------------------------------------- */
 
-static const struct config open_config = {.egress_allow_loopback = true, .http_timeout_ms = 5000,
-    .http_connect_timeout_ms = 2000, .http_per_host = 4, .egress_allow_hosts = "",
+static const struct config open_config = {.egress_allow_loopback = true,
+    .http_timeout_ms = 5000,
+    .http_connect_timeout_ms = 2000,
+    .http_per_host = 4,
+    .egress_allow_hosts = "",
     .egress_ca_file = ""};
 
 static struct arena *a;
 static struct http_client *client;
 
-static void
-begin(const struct config *cfg)
+static void begin(const struct config *cfg)
 {
 	struct err err = ERR_INIT;
 
@@ -254,24 +246,21 @@ begin(const struct config *cfg)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(client);
 }
 
-static void
-end(void)
+static void end(void)
 {
 	http_client_free(client);
 	arena_free(a);
 }
 
-static const char *
-url(const char *path)
+static const char *url(const char *path)
 {
 	return arena_printf(a, "http://127.0.0.1:%d%s", server_port, path);
 }
 
-static enum err_code
-get(const char *address, bool follow, struct http_answer *ans)
+static enum err_code get(const char *address, bool follow, struct http_answer *ans)
 {
-	const struct http_call call = {.method = "GET", .url = address, .follow_redirects = follow,
-	    .timeout_ms = 1000};
+	const struct http_call call = {
+	    .method = "GET", .url = address, .follow_redirects = follow, .timeout_ms = 1000};
 	struct err err = ERR_INIT;
 	const int rc = http_client_call(client, a, &call, ans, &err);
 
@@ -280,14 +269,12 @@ get(const char *address, bool follow, struct http_answer *ans)
 	return err.code;
 }
 
-static bool
-has(struct str s, const char *text)
+static bool has(struct str s, const char *text)
 {
 	return s.p != NULL && memmem(s.p, s.n, text, strlen(text)) != NULL;
 }
 
-static void
-test_answer(void)
+static void test_answer(void)
 {
 	struct http_answer ans;
 
@@ -306,8 +293,7 @@ test_answer(void)
 	end();
 }
 
-static void
-test_request(void)
+static void test_request(void)
 {
 	struct http_pair pairs[] = {{STR("X-One"), STR("1")}, {STR("X-Empty"), STR("")},
 	    {STR("Host"), STR("evil.example")}, {STR("Content-Length"), STR("999")},
@@ -342,8 +328,7 @@ test_request(void)
 	end();
 }
 
-static void
-test_bad_requests(void)
+static void test_bad_requests(void)
 {
 	struct http_pair pair = {STR("X-One"), STR("1\r\nX-Two: 2")};
 	struct http_call call = {.method = "GET", .headers = {&pair, 1}};
@@ -361,16 +346,20 @@ test_bad_requests(void)
 	end();
 }
 
-static void
-test_failures(void)
+static void test_failures(void)
 {
 	const struct {
 		const char *path;
 		enum err_code code;
 	} rows[] = {
-	    {"/sleep/60000", ERR_TIMEOUT}, {"/drip", ERR_TIMEOUT}, {"/huge", ERR_LIMIT},
-	    {"/endless", ERR_LIMIT}, {"/headers", ERR_LIMIT}, {"/reset", ERR_UNAVAILABLE},
-	    {"/partial", ERR_UNAVAILABLE}, {"/status/200", ERR_NONE},
+	    {"/sleep/60000", ERR_TIMEOUT},
+	    {"/drip", ERR_TIMEOUT},
+	    {"/huge", ERR_LIMIT},
+	    {"/endless", ERR_LIMIT},
+	    {"/headers", ERR_LIMIT},
+	    {"/reset", ERR_UNAVAILABLE},
+	    {"/partial", ERR_UNAVAILABLE},
+	    {"/status/200", ERR_NONE},
 	};
 	struct http_answer ans;
 
@@ -386,13 +375,13 @@ test_failures(void)
 	}
 	CU_ASSERT_EQUAL(get("http://127.0.0.1:1/", false, &ans), ERR_UNAVAILABLE);
 	CU_ASSERT_EQUAL(get("http://no-such-host.invalid/", false, &ans), ERR_UNAVAILABLE);
-	CU_ASSERT_EQUAL(get(arena_printf(a, "https://127.0.0.1:%d/status/200", server_port), false,
-	    &ans), ERR_UNAVAILABLE);
+	CU_ASSERT_EQUAL(
+	    get(arena_printf(a, "https://127.0.0.1:%d/status/200", server_port), false, &ans),
+	    ERR_UNAVAILABLE);
 	end();
 }
 
-static void
-test_answer_bound(void)
+static void test_answer_bound(void)
 {
 	struct http_call call = {.method = "GET", .max_answer = 11};
 	struct http_answer ans;
@@ -408,8 +397,7 @@ test_answer_bound(void)
 	end();
 }
 
-static void
-test_policy(void)
+static void test_policy(void)
 {
 	struct config cfg = open_config;
 	struct http_answer ans;
@@ -430,8 +418,7 @@ test_policy(void)
 }
 
 /* The host's own name is in no list but its address may be loopback: only the socket knows. */
-static void
-test_policy_at_socket(void)
+static void test_policy_at_socket(void)
 {
 	struct config cfg = open_config;
 	struct http_answer ans;
@@ -441,14 +428,14 @@ test_policy_at_socket(void)
 	cfg.egress_allow_loopback = false;
 	begin(&cfg);
 	if (gethostname(name, sizeof(name) - 1) == 0) {
-		code = get(arena_printf(a, "http://%s:%d/status/200", name, server_port), false, &ans);
+		code =
+		    get(arena_printf(a, "http://%s:%d/status/200", name, server_port), false, &ans);
 		CU_ASSERT(code == ERR_REFUSED || code == ERR_UNAVAILABLE || code == ERR_TIMEOUT);
 	}
 	end();
 }
 
-static void
-test_redirects(void)
+static void test_redirects(void)
 {
 	struct http_answer ans;
 
@@ -467,8 +454,7 @@ test_redirects(void)
 	end();
 }
 
-static void
-test_redirect_count(void)
+static void test_redirect_count(void)
 {
 	struct http_answer ans;
 
@@ -479,13 +465,12 @@ test_redirect_count(void)
 	end();
 }
 
-static void
-test_redirect_secrets(void)
+static void test_redirect_secrets(void)
 {
 	struct http_pair pairs[] = {{STR("Authorization"), STR("Bearer secret-1")},
 	    {STR("X-Api-Key"), STR("secret-2")}, {STR("Accept"), STR("text/x-kept")}};
-	struct http_call call = {.method = "POST", .headers = {pairs, 3}, .body = STR("b=1"),
-	    .follow_redirects = true};
+	struct http_call call = {
+	    .method = "POST", .headers = {pairs, 3}, .body = STR("b=1"), .follow_redirects = true};
 	struct http_answer ans;
 
 	begin(&open_config);
@@ -505,8 +490,7 @@ test_redirect_secrets(void)
 	end();
 }
 
-static void
-test_keep_alive(void)
+static void test_keep_alive(void)
 {
 	struct http_answer ans;
 	int before;
@@ -520,8 +504,7 @@ test_keep_alive(void)
 	end();
 }
 
-static void
-test_environment(void)
+static void test_environment(void)
 {
 	struct http_answer ans;
 
@@ -550,8 +533,7 @@ struct task {
 
 static int order_next;
 
-static void
-task_main(void *arg)
+static void task_main(void *arg)
 {
 	struct task *t = arg;
 	struct http_answer ans = {0};
@@ -567,8 +549,7 @@ task_main(void *arg)
 	t->is_done = true;
 }
 
-static void
-run_tasks(struct task *tasks, int n)
+static void run_tasks(struct task *tasks, int n)
 {
 	struct fiber *fibers[FIBERS];
 	int left;
@@ -587,8 +568,7 @@ run_tasks(struct task *tasks, int n)
 	}
 }
 
-static void
-test_fibers(void)
+static void test_fibers(void)
 {
 	struct task tasks[FIBERS] = {0};
 	int64_t start_us;
@@ -602,16 +582,16 @@ test_fibers(void)
 	for (int i = 0; i < FIBERS; i++)
 		CU_ASSERT_EQUAL(tasks[i].status, 200);
 	CU_ASSERT(clock_mono_us() - start_us >= FIBERS / 4 * 20000);
-	CU_ASSERT(seen->most_inside <= 4);	/* http_per_host */
+	CU_ASSERT(seen->most_inside <= 4); /* http_per_host */
 	CU_ASSERT(seen->most_inside >= 2);
 	end();
 }
 
-static void
-test_fibers_apart(void)
+static void test_fibers_apart(void)
 {
-	struct task tasks[] = {{.path = "/sleep/60000"}, {.path = "/status/200"}, {.path = "/reset"},
-	    {.path = "/status/200", .sleep_ms = 50}, {.sleep_ms = 30}, {.sleep_ms = 10}};
+	struct task tasks[] = {{.path = "/sleep/60000"}, {.path = "/status/200"},
+	    {.path = "/reset"}, {.path = "/status/200", .sleep_ms = 50}, {.sleep_ms = 30},
+	    {.sleep_ms = 10}};
 
 	begin(&open_config);
 	run_tasks(tasks, 6);
@@ -627,8 +607,7 @@ test_fibers_apart(void)
 }
 
 /* Calls that wait for a free connection to a server that hangs end in bounded time too. */
-static void
-test_fibers_hanging_host(void)
+static void test_fibers_hanging_host(void)
 {
 	struct task tasks[12] = {0};
 	const int64_t start_us = clock_mono_us();
@@ -643,8 +622,7 @@ test_fibers_hanging_host(void)
 	end();
 }
 
-static void
-test_poll_wakes(void)
+static void test_poll_wakes(void)
 {
 	int pipe_fds[2];
 	const int64_t start_us = clock_mono_us();
@@ -659,8 +637,7 @@ test_poll_wakes(void)
 	end();
 }
 
-static void
-test_retry_after(void)
+static void test_retry_after(void)
 {
 	struct http_pair pair = {STR("retry-after"), STR("2")};
 	struct http_answer ans = {.headers = {&pair, 1}};
@@ -675,8 +652,7 @@ test_retry_after(void)
 	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, 60000), -1);
 }
 
-void
-suite_net_http_client(void)
+void suite_net_http_client(void)
 {
 	CU_pSuite s = CU_add_suite("net_http_client", start, stop);
 
