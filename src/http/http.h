@@ -144,8 +144,6 @@ json_t *page_envelope(const struct page_query *q, json_t *data, int64_t total, b
 /* Cursors: an integer and an id, sealed with an HMAC over them and scope, so that a broken, altered
  * or foreign one is 422. scope names the account, the list and its filters. cursor_read adds the
  * complaint to the fields of the 422 itself: answer res_invalid when it is false. */
-/* cursor_read adds the complaint to the fields of the 422 itself: answer res_invalid when it is
- * false. */
 const char *cursor_make(struct req *r, const char *scope, int64_t a, struct uuid id);
 bool cursor_read(struct req *r, const char *scope, struct str text, int64_t *a, struct uuid *id);
 /* Sets the process-wide cursor key (derived from the keyring). */
