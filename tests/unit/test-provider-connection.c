@@ -1,0 +1,302 @@
+/* Connections: what a connect body may hold, and the store and cache on a real database. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <CUnit/CUnit.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/shared.h"
+#include "crypto/aead.h"
+#include "provider/connection-private.h"
+#include "test-db.h"
+
+void suite_provider_connection(void);
+
+static void check(bool is_right, int line, const char *what)
+{
+	char text[600];
+
+	snprintf(text, sizeof text, "line %d: %s", line, what);
+	CU_assertImplementation(is_right, (unsigned)line, text, __FILE__, "", CU_FALSE);
+}
+
+/* JSON with ' for ". */
+static json_t *json(struct arena *a, const char *text)
+{
+	char *copy = arena_strdup(a, text);
+
+	for (char *p = copy; *p != '\0'; p++)
+		if (*p == '\'')
+			*p = '"';
+	return json_parse(a, str_from(copy), NULL);
+}
+
+static const struct {
+	int line;
+	const char *provider, *credentials, *settings, *field;	/* NULL: accepted */
+} bodies[] = {
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{}", NULL},
+	{__LINE__, "meta_lead_ads", "{}", "{}", "credentials.webhookSecret"},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':''}", "{}", "credentials.webhookSecret"},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':5}", "{}", "credentials.webhookSecret"},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'a\\nb'}", "{}", "credentials.webhookSecret"},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s','apiKey':'k'}", "{}", "credentials.apiKey"},
+	{__LINE__, "meta_lead_ads", "[]", "{}", "credentials"},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'colour':1}", "settings.colour"},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'externalAccountId':153125381133}", NULL},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'externalAccountId':{}}",
+	    "settings.externalAccountId"},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'defaultCountry':'de'}",
+	    "settings.defaultCountry"},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'defaultCountry':'DE','baseUrl':null}", NULL},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'baseUrl':'ftp://a.example'}",
+	    "settings.baseUrl"},
+	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'baseUrl':'http://127.0.0.1/'}",
+	    "settings.baseUrl"},
+	{__LINE__, "hubspot", "{}", "{}", "credentials.webhookSecret"},
+	{__LINE__, "hubspot", "{'accessToken':'t'}", "{}", NULL},
+	{__LINE__, "custom_crm", "{}", "{}", "settings.url"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example/x'}", NULL},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://u:p@crm.example/x'}", "settings.url"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','method':'GET'}", "settings.method"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':{'type':'bearer'}}",
+	    "credentials.accessToken"},
+	{__LINE__, "custom_crm", "{'apiKey':'k'}", "{'url':'https://crm.example','auth':{'type':'bearer'}}",
+	    NULL},
+	{__LINE__, "custom_crm", "{'username':'u'}", "{'url':'https://crm.example','auth':{'type':'basic'}}",
+	    "credentials.password"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':{'type':'magic'}}",
+	    "settings.auth.type"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':{'type':'none','x':1}}",
+	    "settings.auth.x"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':5}", "settings.auth"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'authorization':'Bearer x'}}",
+	    "settings.headers.authorization"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'COOKIE':'x'}}",
+	    "settings.headers.COOKIE"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'X A':'x'}}",
+	    "settings.headers.X A"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'X-A':'x\\r\\ny'}}",
+	    "settings.headers.X-A"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','batchSize':0}", "settings.batchSize"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','bodyTemplate':'{'}",
+	    "settings.bodyTemplate"},
+	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','bodyTemplate':'{\\\"a\\\":1}'}", NULL},
+	{__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'externalIdPath':'a..b'}",
+	    "settings.externalIdPath"},
+	{__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':'a.b','x':'c'}}", NULL},
+	{__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':''}}", NULL},
+	{__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'resourceType':'a b'}",
+	    "settings.resourceType"},
+};
+
+static void bodies_are_checked(void)
+{
+	static const struct config cfg = {.egress_allow_hosts = ""};
+	struct arena *a = arena_new();
+	struct providers *ps = providers_load(a, CONNECT_SRCDIR "/providers", NULL);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(ps);
+	for (size_t i = 0; ps != NULL && i < sizeof bodies / sizeof *bodies; i++) {
+		struct err err = ERR_INIT;
+		int rc = connection_check(&cfg, provider_find(ps, str_from(bodies[i].provider)),
+		    json(a, bodies[i].credentials), json(a, bodies[i].settings), &err);
+
+		if (bodies[i].field == NULL)
+			check(rc == 0, bodies[i].line, err.msg);
+		else
+			check(rc == -1 && err.code == ERR_INVALID && strcmp(err.field, bodies[i].field) == 0,
+			    bodies[i].line, err.field);
+	}
+	arena_free(a);
+}
+
+/* ---- on a database ------------------------------------------------------------------------------------- */
+
+static struct app *make_app(struct arena *a)
+{
+	static struct config cfg;
+	struct app *app = arena_zalloc(a, sizeof *app);
+	struct err err = ERR_INIT;
+	char path[] = "/tmp/connect-keys-XXXXXX";
+
+	app->db = test_db();
+	if (app->db == NULL)
+		return NULL;
+	cfg = *test_db_config();
+	cfg.base_url = "https://connect.example";
+	cfg.egress_allow_hosts = "";
+	app->config = &cfg;
+	app->shared = shared_new();
+	app->providers = providers_load(a, CONNECT_SRCDIR "/providers", &err);
+	int fd = mkstemp(path);
+	close(fd);
+	unlink(path);
+	CU_ASSERT_EQUAL(keyring_create(path, &err), 0);
+	app->keys = keyring_load(a, path, &err);
+	unlink(path);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(app->keys);
+	return app;
+}
+
+static struct connection *create(struct app *app, struct arena *a, const struct uuid *account,
+    const char *page)
+{
+	struct connection *c = NULL;
+	struct err err = ERR_INIT;
+	const char *body = arena_printf(a, "{'name':' Shop ','credentials':{'webhookSecret':'canary-1'},"
+	    "'settings':{'externalAccountId':'%s'}}", page);
+
+	CU_ASSERT_EQUAL(connection_create(app, a, account, provider_find(app->providers,
+	    STR("meta_lead_ads")), json(a, body), &c, &err), 0);
+	CU_ASSERT_STRING_EQUAL(err.msg, "");
+	return c;
+}
+
+DB_STMT(test_connection_row, "SELECT credentials, settings FROM connections WHERE id = ?");
+
+static void store_keeps_secrets_sealed(void)
+{
+	struct arena *a = arena_new();
+	struct app *app = make_app(a);
+	struct uuid account = uuid_new(), other = uuid_new();
+	struct connection *c, *got = NULL;
+	struct err err = ERR_INIT;
+	struct db_rows rows;
+
+	if (app == NULL)
+		goto out;
+	c = create(app, a, &account, "p1");
+	CU_ASSERT_EQUAL(connection_get(app, a, &other, &c->id, &got, &err), 0);
+	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
+	CU_ASSERT_STRING_EQUAL(got->name, "Shop");
+	CU_ASSERT_STRING_EQUAL(connection_credential(got, "webhookSecret"), "canary-1");
+	CU_ASSERT_EQUAL(db_row(app->db, a, &test_connection_row, DB_VALS(db_uuid(&c->id)), &rows, &err), 1);
+	struct str blob = db_get_str(&rows, 0, 0);
+	CU_ASSERT_PTR_NULL(memmem(blob.p, blob.n, "canary", 6));
+	struct str shown = json_text(a, json_own(a, connection_json(app, got)));
+	CU_ASSERT_PTR_NULL(strstr(shown.p, "canary"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(shown.p, "https://connect.example/webhook/meta_lead_ads/"));
+
+	CU_ASSERT_EQUAL(connection_note_use(app, got, "error", "HTTP 401 from x", &err), 0);
+	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
+	CU_ASSERT_STRING_EQUAL(got->status, "error");
+	CU_ASSERT_STRING_EQUAL(got->last_error, "HTTP 401 from x");
+	CU_ASSERT_EQUAL(connection_note_use(app, got, NULL, NULL, &err), 0);
+	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
+	CU_ASSERT_STRING_EQUAL(got->status, "active");
+	CU_ASSERT_PTR_NULL(got->last_error);
+
+	CU_ASSERT_EQUAL(connection_delete(app, &other, &c->id, &err), 0);
+	CU_ASSERT_EQUAL(connection_delete(app, &account, &c->id, &err), 1);
+	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 0);
+out:
+	arena_free(a);
+}
+
+static int update(struct db *db, void *arg, struct err *err)
+{
+	void **v = arg;
+	struct connection *c = v[2], *out;
+
+	(void)db;
+	return connection_update(v[0], v[1], &c->account_id, &c->id, v[3], &out, err) == 1 ? 0 : -1;
+}
+
+static int change(struct app *app, struct arena *a, struct connection *c, const char *body)
+{
+	struct err err = ERR_INIT;
+	void *v[] = {app, a, c, json(a, body)};
+
+	return db_transaction(app->db, update, v, &err);
+}
+
+static void cache_sees_every_change(void)
+{
+	struct arena *a = arena_new();
+	struct app *app = make_app(a);
+	struct uuid account = uuid_new();
+	struct connection *c, *got = NULL, *again = NULL, **list;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	if (app == NULL)
+		goto out;
+	const struct provider *p = provider_find(app->providers, STR("meta_lead_ads"));
+	CU_ASSERT_EQUAL(connection_cached_by_external(app, p, STR("p2"), &list, &n, &err), 0);
+	CU_ASSERT_EQUAL(n, 0);
+	c = create(app, a, &account, "p2");
+	CU_ASSERT_EQUAL(connection_cached(app, &c->id, &got, &err), 1);
+	uint64_t trips = db_round_trips(app->db);
+	CU_ASSERT_EQUAL(connection_cached(app, &c->id, &again, &err), 1);
+	CU_ASSERT_PTR_EQUAL(got, again);
+	CU_ASSERT_EQUAL(db_round_trips(app->db), trips);
+	shared_generation_bump(app->shared);	/* an unrelated change: looked at, not loaded again */
+	CU_ASSERT_EQUAL(connection_cached(app, &c->id, &again, &err), 1);
+	CU_ASSERT_PTR_EQUAL(got, again);
+	CU_ASSERT_EQUAL(connection_cached_by_external(app, p, STR("p2"), &list, &n, &err), 0);
+	CU_ASSERT_EQUAL(n, 1);
+
+	CU_ASSERT_EQUAL(change(app, a, c, "{'credentials':{'webhookSecret':'canary-2'}}"), 0);
+	CU_ASSERT_EQUAL(connection_cached(app, &c->id, &again, &err), 1);
+	CU_ASSERT_STRING_EQUAL(connection_credential(again, "webhookSecret"), "canary-2");
+	/* What this request held before is still there until the next one. */
+	CU_ASSERT_STRING_EQUAL(connection_credential(got, "webhookSecret"), "canary-1");
+	connection_cache_release();
+
+	CU_ASSERT_EQUAL(change(app, a, c, "{'settings':{'externalAccountId':'p3'}}"), 0);
+	CU_ASSERT_EQUAL(connection_cached_by_external(app, p, STR("p2"), &list, &n, &err), 0);
+	CU_ASSERT_EQUAL(n, 0);
+	CU_ASSERT_EQUAL(connection_cached_by_external(app, p, STR("p3"), &list, &n, &err), 0);
+	CU_ASSERT_EQUAL(n, 1);
+	CU_ASSERT_EQUAL(change(app, a, c, "{'status':'disabled'}"), 0);
+	CU_ASSERT_EQUAL(connection_cached(app, &c->id, &again, &err), 0);
+	CU_ASSERT_EQUAL(change(app, a, c, "{'status':'lost'}"), -1);
+	CU_ASSERT_EQUAL(connection_delete(app, &account, &c->id, &err), 1);
+	connection_cache_release();
+out:
+	arena_free(a);
+}
+
+/* More questions than the cache holds: the oldest go, all answers stay right. */
+static void cache_is_bounded(void)
+{
+	struct arena *a = arena_new();
+	struct app *app = make_app(a);
+	struct connection **list, *c;
+	struct uuid account = uuid_new();
+	struct err err = ERR_INIT;
+	size_t n;
+
+	if (app == NULL)
+		goto out;
+	c = create(app, a, &account, "kept");
+	const struct provider *p = provider_find(app->providers, STR("meta_lead_ads"));
+	for (int i = 0; i < 4200; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "q%d", i);
+		CU_ASSERT_EQUAL(connection_cached_by_external(app, p, str_from(id), &list, &n, &err), 0);
+		CU_ASSERT_EQUAL(n, 0);
+		connection_cache_release();
+	}
+	CU_ASSERT_EQUAL(connection_cached_by_external(app, p, STR("kept"), &list, &n, &err), 0);
+	CU_ASSERT_EQUAL(n, 1);
+	CU_ASSERT_EQUAL(connection_delete(app, &account, &c->id, &err), 1);
+out:
+	arena_free(a);
+}
+
+void suite_provider_connection(void)
+{
+	CU_pSuite s = CU_add_suite("provider_connection", NULL, NULL);
+
+	CU_add_test(s, "connect bodies are checked against the manifest", bodies_are_checked);
+	CU_add_test(s, "the store keeps secrets sealed", store_keeps_secrets_sealed);
+	CU_add_test(s, "the cache sees every change", cache_sees_every_change);
+	CU_add_test(s, "the cache is bounded", cache_is_bounded);
+}
