@@ -67,7 +67,10 @@ static json_t *make_timeline(struct req *r, const json_t *lead, const json_t *at
 	size_t i;
 
 	(void)add_moment(timeline, json_str(lead, "receivedAt"),
-	    arena_printf(r->a, "Received from %s", json_str(lead, "providerName")), "received");
+	    str_is(str_from(json_str(lead, "providerType")), "manual")
+		? "Entered by hand or by a tool"
+		: arena_printf(r->a, "Received from %s", json_str(lead, "providerName")),
+	    "received");
 	if (stage != NULL && strcmp(stage, "failed") == 0)
 		json_set_str(add_moment(timeline, json_str(lead, "updatedAt"),
 				 "Its details could not be fetched", "failed"),

@@ -169,7 +169,7 @@ static bool as_time(enum filter f, const json_t *v, int64_t now_us, struct buf *
 	return true;
 }
 
-/* "lead.processed_at" → "Lead processed at" */
+/* "lead.processed_at", "processedAt" → "Lead processed at", "Processed at" */
 static bool as_words(const json_t *v, struct buf *out)
 {
 	if (!json_is_string(v))
@@ -177,8 +177,15 @@ static bool as_words(const json_t *v, struct buf *out)
 	struct str s = string_of(v);
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i] == '_' || s.p[i] == '.' ? ' ' : s.p[i];
+		bool is_hump = c >= 'A' && c <= 'Z' && i > 0 && s.p[i - 1] >= 'a' &&
+			       s.p[i - 1] <= 'z' && i + 1 < s.n && s.p[i + 1] >= 'a' &&
+			       s.p[i + 1] <= 'z';
 		if (i == 0 && c >= 'a' && c <= 'z')
 			c = (char)(c - 32);
+		if (is_hump) {
+			buf_chr(out, ' ');
+			c = (char)(c + 32);
+		}
 		buf_chr(out, c);
 	}
 	return true;

@@ -68,19 +68,28 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 	return o;
 }
 
-/* What can be connected, by category in the manifests' order. */
+static const char *category_label(const char *category)
+{
+	return strcmp(category, "crm") == 0 ? "CRM" : category;
+}
+
+/* What can be connected, in the order of the catalogue. */
 static json_t *catalogue(struct req *r)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < providers_count(r->app->providers); i++) {
 		const struct provider *p = provider_at(r->app->providers, i);
+		bool is_source = provider_can(p, "webhook_receive");
+		bool is_destination = provider_can(p, "crm_push");
+		if (!is_source && !is_destination)
+			continue; /* records made by hand need no connection */
 		json_t *o = json_object();
 		json_set_str(o, "type", p->name);
 		json_set_str(o, "name", p->display_name);
-		json_set_str(o, "category", p->category);
-		json_set_bool(o, "is_source", provider_can(p, "webhook_receive"));
-		json_set_bool(o, "is_destination", provider_can(p, "crm_push"));
+		json_set_str(o, "category", category_label(p->category));
+		json_set_bool(o, "is_source", is_source);
+		json_set_bool(o, "is_destination", is_destination);
 		json_set_bool(o, "can_connect", p->is_available && may_write(r));
 		json_set_bool(o, "is_unavailable", !p->is_available);
 		json_array_append_new(list, o);

@@ -143,6 +143,8 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 		json_t *field =
 		    add_field(&f, credentials, arena_printf(r->a, "credentials.%s", s->key),
 			s->label, s->help, s->is_needed && c == NULL);
+		json_set_bool(field, "is_plain",
+		    strcmp(s->key, "username") == 0 || strcmp(s->key, "accountSid") == 0);
 		json_set_bool(
 		    field, "is_stored", c != NULL && connection_credential(c, s->key) != NULL);
 	}

@@ -1,4 +1,5 @@
 /* Pages of the records. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "record/record.h"
 
 #define PAGE_ROWS 50
-#define COLUMNS 3 /* picked from the payloads */
+#define COLUMNS 3 /* picked from the payloads; the first is the title */
 #define PATHS_MAX 200
 #define PATH_DEPTH 3
 #define CELL_BYTES 120
@@ -21,6 +22,7 @@ static const char *const known_fields[] = {"name", "fullName", "full_name", "tit
     "topic", "email", "phone", "phoneNumber", "firstname", "first_name", "firstName", "lastname",
     "last_name", "lastName", "company", "status", "amount", "total_price", "currency", "text",
     "body", "From", "To", "from", "to", "type", "event", "priority", "created_at"};
+#define TITLE_RANK 6 /* a name, title or address */
 #define KNOWN (sizeof(known_fields) / sizeof(known_fields[0]))
 
 struct column {
@@ -93,16 +95,22 @@ static int column_compare(const void *x, const void *y)
 }
 
 /* Long texts are cut, at the end of a character. */
-static const char *cell_text(struct arena *a, const json_t *v)
+static const char *clip(struct arena *a, const char *text)
 {
-	const char *text = json_scalar_text(a, v);
-	size_t n = text == NULL ? 0 : strlen(text);
+	size_t n = strlen(text);
 
 	if (n <= CELL_BYTES)
 		return text;
 	for (n = CELL_BYTES; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
 		;
 	return arena_printf(a, "%.*s…", (int)n, text);
+}
+
+static const char *cell_text(struct arena *a, const json_t *v)
+{
+	const char *text = json_scalar_text(a, v);
+
+	return text == NULL ? NULL : clip(a, text);
 }
 
 static const char *last_step(const char *path)
@@ -112,7 +120,49 @@ static const char *last_step(const char *path)
 	return dot == NULL ? path : dot + 1;
 }
 
-/* Adds "columns" to data and "cells" to each row. */
+/* fullName and full_name are one thing. */
+static bool is_same_word(const char *a, const char *b)
+{
+	for (;;) {
+		while (*a == '_')
+			a++;
+		while (*b == '_')
+			b++;
+		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+			return false;
+		if (*a == '\0')
+			return true;
+		a++;
+		b++;
+	}
+}
+
+/* Brings the best columns to the front, each word once; how many there are. */
+static size_t pick_columns(struct picking *p)
+{
+	size_t n = 0;
+
+	if (p->n > 1)
+		qsort(p->columns, p->n, sizeof(p->columns[0]), column_compare);
+	for (size_t i = 0; i < p->n && n < COLUMNS; i++) {
+		bool is_known = false;
+		for (size_t k = 0; k < n; k++)
+			is_known = is_known || is_same_word(last_step(p->columns[k].path),
+						   last_step(p->columns[i].path));
+		if (!is_known)
+			p->columns[n++] = p->columns[i];
+	}
+	return n;
+}
+
+static const char *column_value(struct arena *a, const json_t *row, const struct column *c)
+{
+	const json_t *v = path_lookup(a, json_object_get(row, "data"), c->path);
+
+	return v == NULL ? NULL : cell_text(a, v);
+}
+
+/* Adds "columns" to data, "title" and "cells" to each row. */
 static void add_columns(struct req *r, json_t *data, json_t *rows)
 {
 	struct picking *p = arena_zalloc(r->a, sizeof(*p));
@@ -121,23 +171,22 @@ static void add_columns(struct req *r, json_t *data, json_t *rows)
 
 	p->a = r->a;
 	json_array_foreach(rows, i, row) see_fields(p, json_object_get(row, "data"), "", 1);
-	if (p->n > 1)
-		qsort(p->columns, p->n, sizeof(p->columns[0]), column_compare);
-	n = p->n < COLUMNS ? p->n : COLUMNS;
-	for (i = 0; i < n; i++)
+	n = pick_columns(p);
+	for (i = 1; i < n; i++)
 		json_array_append_new(columns, json_string(last_step(p->columns[i].path)));
 	json_set(data, "columns", columns);
 	json_array_foreach(rows, i, row)
 	{
+		const char *title = n > 0 ? column_value(r->a, row, &p->columns[0]) : NULL;
 		json_t *cells = json_array();
-		for (size_t k = 0; k < n; k++) {
-			json_t *cell = json_object(),
-			       *v = path_lookup(
-				   r->a, json_object_get(row, "data"), p->columns[k].path);
+		for (size_t k = 1; k < n; k++) {
+			json_t *cell = json_object();
 			json_set_str(cell, "label", last_step(p->columns[k].path));
-			json_set_str(cell, "value", v == NULL ? NULL : cell_text(r->a, v));
+			json_set_str(cell, "value", column_value(r->a, row, &p->columns[k]));
 			json_array_append_new(cells, cell);
 		}
+		json_set_bool(row, "has_title", title != NULL);
+		json_set_str(row, "title", title != NULL ? title : json_str(row, "externalId"));
 		json_set(row, "cells", cells);
 	}
 }
@@ -229,11 +278,8 @@ static const char *record_title(struct req *r, const json_t *record)
 
 	p->a = r->a;
 	see_fields(p, json_object_get(record, "data"), "", 1);
-	if (p->n > 1)
-		qsort(p->columns, p->n, sizeof(p->columns[0]), column_compare);
-	if (p->n > 0 && p->columns[0].rank < 7) /* a name, title or address */
-		title = cell_text(
-		    r->a, path_lookup(r->a, json_object_get(record, "data"), p->columns[0].path));
+	if (pick_columns(p) > 0 && p->columns[0].rank <= TITLE_RANK)
+		title = column_value(r->a, record, &p->columns[0]);
 	return title != NULL ? title : json_str(record, "externalId");
 }
 
@@ -255,6 +301,8 @@ static void add_change_texts(struct req *r, json_t *history)
 				const char *text = v == NULL ? NULL : json_scalar_text(r->a, v);
 				if (v != NULL && text == NULL)
 					text = json_text(r->a, v).p;
+				if (text != NULL)
+					text = clip(r->a, text);
 				json_set_bool(change, s == 0 ? "had" : "has", v != NULL);
 				json_set_str(change, s == 0 ? "before_text" : "after_text", text);
 			}
