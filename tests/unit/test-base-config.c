@@ -71,7 +71,7 @@ static void presets(void)
 
 	REQUIRE(config_load(a, NULL, &c, &e) == 0);
 	CHECK(TEXT_EQ(c.db_socket, "/run/mysqld/mysqld.sock") && TEXT_EQ(c.db_name, "connect"));
-	CHECK(c.db_port == 3306 && c.workers == 16 && c.worker_requests == 100000 && c.writer);
+	CHECK(c.db_port == 3306 && c.workers == 32 && c.worker_requests == 100000 && c.writer);
 	CHECK(TEXT_EQ(c.listen, "") && TEXT_EQ(c.base_url, "http://localhost:8080"));
 	CHECK(c.http_timeout_ms == 30000 && c.http_connect_timeout_ms == 5000);
 	CHECK(c.http_per_host == 16 && c.session_idle_s == 28800 && c.session_max_s == 2592000);
