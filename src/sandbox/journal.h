@@ -1,5 +1,6 @@
-/* A file of lines that several processes add to and each of them follows: the sandbox's only store. A line is
- * one JSON value. Additions happen under a lock on PATH.lock; reading needs none, since lines are whole. */
+/* A file of lines that several processes add to and each of them follows: the sandbox's only
+ * store. A line is one JSON value. Additions happen under a lock on PATH.lock; reading needs
+ * none, since lines are whole. */
 #ifndef SANDBOX_JOURNAL_H
 #define SANDBOX_JOURNAL_H
 
@@ -19,7 +20,8 @@ struct journal_reader {
 	void *arg;
 };
 
-/* Opens nothing yet: files are opened at first use, so that each forked worker has a lock of its own. */
+/* Opens nothing yet: files are opened at first use, so that each forked worker has a lock of its
+ * own. */
 struct journal *journal_new(struct arena *a, const char *path, struct journal_reader reader);
 /* Lets the reader see what was added since. */
 int journal_sync(struct journal *j, struct err *err);

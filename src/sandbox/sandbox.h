@@ -1,5 +1,5 @@
-/* connect-sandbox: stands in for Meta's Graph API and for a CRM, so that leads flow without a credential.
- * State is a folder of small files; there is no database. */
+/* connect-sandbox: stands in for Meta's Graph API and for a CRM, so that leads flow without a
+ * credential. State is a folder of small files; there is no database. */
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
 
@@ -26,8 +26,8 @@ struct sandbox {
 	struct str css;
 };
 
-/* Fills s: state below dir (made when missing), templates and style sheet from templates_dir (NULL: none,
- * for the commands). */
+/* Fills s: state below dir (made when missing), templates and style sheet from templates_dir
+ * (NULL: none, for the commands). */
 int sandbox_init(struct sandbox *s, struct arena *a, const char *dir, const char *credentials,
     const char *templates_dir, struct err *err);
 struct sandbox *sandbox_of(const struct req *r);
@@ -63,10 +63,11 @@ struct fault {
 	const char *location;
 };
 struct faults *faults_new(struct arena *a, const char *dir);
-/* Sleeps the latency of target ("graph" or "crm"), then says what is to go wrong with this request; a fault by
- * count is used up by it. Text lives until the next call. */
+/* Sleeps the latency of target ("graph" or "crm"), then says what is to go wrong with this
+ * request; a fault by count is used up by it. Text lives until the next call. */
 struct fault faults_draw(struct faults *f, const char *target);
-/* Answers as the fault wants. FAULT_NONE and FAULT_LOST are not for it. The handler returns the result. */
+/* Answers as the fault wants. FAULT_NONE and FAULT_LOST are not for it. The handler returns the
+ * result. */
 int fault_answer(struct req *r, const char *target, const struct fault *fault);
 /* Cuts the answer off in its middle. */
 int fault_cut(struct req *r);
@@ -84,25 +85,29 @@ struct sink_query {
 	int64_t since_us;
 	size_t limit;
 };
-/* {"data":[newest first],"counts":{"requests","posts","distinct_keys","duplicates","refused"}}; a new reference. */
+/* {"data":[newest first],"counts":{"requests","posts","distinct_keys","duplicates","refused"}};
+ * a new reference. */
 json_t *sink_list(struct sink *s, struct arena *a, const struct sink_query *q, struct err *err);
 int sink_clear(struct sink *s, struct err *err);
 
 /* ---- leads and forms (leads.c) -------------------------------------------------------------- */
 struct leads *leads_new(struct arena *a, const char *dir);
-/* Makes a lead from what a caller of the API may say ({"email","full_name"|"name","first_name","last_name","phone",
- * "company","question","field_data"}); what is missing is invented. The lead as Graph gives it, with page_id. */
+/* Makes a lead from what a caller of the API may say
+ * ({"email","full_name"|"name","first_name","last_name","phone",
+ * "company","question","field_data"}); what is missing is invented. The lead as Graph gives it,
+ * with page_id. */
 json_t *leads_make(struct leads *l, struct arena *a, const struct product *p, const json_t *wishes,
     struct err *err);
 /* A lead made here, or an invented one for any other id of ten digits and more. 1, 0, -1. */
-int leads_get(struct leads *l, struct arena *a, const struct product *p, struct str id, json_t **out,
-    struct err *err);
+int leads_get(struct leads *l, struct arena *a, const struct product *p, struct str id,
+    json_t **out, struct err *err);
 struct leads_query {
 	struct str form_id;
 	int64_t limit, before_seq;	/* leads made before this one; 0: from the newest */
 	int64_t created_after_s;	/* or -1 */
 };
-/* Newest first; *next is the before_seq of the next page, 0 on the last one. An arena-owned array. */
+/* Newest first; *next is the before_seq of the next page, 0 on the last one. An arena-owned
+ * array. */
 int leads_list(struct leads *l, struct arena *a, const struct leads_query *q, json_t **out,
     int64_t *first, int64_t *last, int64_t *next, struct err *err);
 json_t *leads_forms(struct leads *l, struct arena *a, const struct product *p, struct err *err);
@@ -116,13 +121,15 @@ struct hook {
 	struct str body;
 	const char *signature;	/* "sha256=…" */
 };
-/* The signed leadgen webhook of a lead. ERR_UNAVAILABLE while the product's secrets are not known. */
+/* The signed leadgen webhook of a lead. ERR_UNAVAILABLE while the product's secrets are not
+ * known. */
 int hook_make(struct arena *a, const struct product *p, const json_t *lead, struct hook *out,
     struct err *err);
 /* "sha256=<hex HMAC-SHA256 of the body>", arena-owned. */
 const char *hook_sign(struct arena *a, struct str secret, struct str body);
-/* Makes a lead (or takes the one of that id: same_as), signs, sends; {"leadgen_id","status","body","duration_ms"} or
- * {"leadgen_id","status":0,"error"}. A new reference. */
+/* Makes a lead (or takes the one of that id: same_as), signs, sends;
+ * {"leadgen_id","status","body","duration_ms"} or {"leadgen_id","status":0,"error"}. A new
+ * reference. */
 json_t *hook_send_lead(struct sandbox *s, struct arena *a, const json_t *wishes, struct err *err);
 
 /* ---- handlers ------------------------------------------------------------------------------- */
