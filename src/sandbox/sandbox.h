@@ -121,7 +121,7 @@ struct hook {
 	struct str body;
 	const char *signature;	/* "sha256=…" */
 };
-/* The signed leadgen webhook of a lead. ERR_UNAVAILABLE while the product's secrets are not
+/* The signed leadgen webhook of a lead. ERR_CONFLICT while the product's secrets are not
  * known. */
 int hook_make(struct arena *a, const struct product *p, const json_t *lead, struct hook *out,
     struct err *err);
