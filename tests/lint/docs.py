@@ -10,10 +10,16 @@ def main():
     table = read("src/base/config.c")
     table = table[table.index("struct key keys[]"):]
     table = table[:table.index("\n};")]
+    numbers = dict(re.findall(r"\bNUMBER\((\w+), (-?\d+),", table))
+    told = dict(re.findall(r"^\.It Va (\w+)\n(?:[^.].*\n)*\.Ql (\S+) \.$", read("man/connect.conf.5"),
+                           re.M))
     keys = set(re.findall(r"\b(?:TEXT|NUMBER|FLAG|AT)\((\w+)", table))
     documented = set(re.findall(r"^\.It Va (\w+)", read("man/connect.conf.5"), re.M))
     report.check("docs: every key is in connect.conf(5)", sorted(keys - documented))
     report.check("docs: connect.conf(5) has no key that is not there", sorted(documented - keys))
+    report.check("docs: connect.conf(5) tells the defaults as they are",
+                 ["%s is %s, not %s" % (k, d, told.get(k)) for k, d in sorted(numbers.items())
+                  if told.get(k) != d])
     table = read("src/cmd/connectctl.c")
     table = table[table.index("ctl_command commands[]"):]
     table = table[:table.index("\n};")]
