@@ -293,6 +293,8 @@ static void add_change_texts(struct req *r, json_t *history)
 	json_array_foreach(history, i, entry)
 	{
 		json_set_bool(
+		    entry, "is_long", json_array_size(json_object_get(entry, "changes")) > 6);
+		json_set_bool(
 		    entry, "is_creation", json_array_size(json_object_get(entry, "changes")) == 0);
 		json_array_foreach(json_object_get(entry, "changes"), k, change)
 		{

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""The main way of a person, in a real browser under the real content security policy: sign in, send a lead
+from the sandbox's page, see it arrive in the list and its push succeed."""
+import time
+
+from webdriver import Browser, missing
+
+from harness import Skip, equal, has, here, run, test, true, wait_until
+
+
+def browser(**options):
+    if missing():
+        raise Skip("%s is not installed" % missing())
+    return Browser(**options)
+
+
+def complaints(b):
+    """What the browser held against a page, but for hints of style."""
+    return [m for m in b.console() if "[DOM]" not in m]
+
+
+@test("a wrong password is refused and the page says so")
+def _():
+    with browser() as b:
+        b.open(here().url + "/admin/leads")
+        true("/admin/sign-in" in b.url, b.url)
+        b.fill("#email", here().credentials["email"])
+        b.fill("#password", "not the password")
+        b.click("button.button-main")
+        wait_until(lambda: b.has("[role=alert]"), what="an alert")
+        has(b.text("[role=alert]"), "wrong")
+        true(not b.has("nav"), "no navigation is shown")
+
+
+@test("sign in, send a lead from the sandbox, see it arrive and its push succeed")
+def _():
+    product = here()
+    name = "Browser %d" % time.time_ns()
+    with browser() as b:
+        b.sign_in(product)
+        wait_until(lambda: b.url.endswith("/admin/dashboard"), what="the dashboard")
+        equal(b.text("h1"), "Dashboard")
+        b.open(product.sandbox_url + "/")
+        b.fill("#name", name)
+        b.fill("#email", "browser@example.com")
+        b.click("form button[type=submit]")
+
+        def arrived():
+            b.open(product.url + "/admin/leads")
+            return [t for t in b.texts("tbody .main-cell a") if t == name]
+        wait_until(arrived, 15, "the lead in the list")
+
+        def pushed():
+            b.open(product.url + "/admin/leads")
+            return b.has("tbody tr:first-child .chip-success")
+        wait_until(pushed, 15, "the push's success")
+        b.click("tbody tr:first-child .main-cell a")
+        wait_until(lambda: b.title.startswith(name), what="the lead's page")
+        equal(b.text("h1"), name)
+        has(b.text("main"), "Delivered to")
+        equal(complaints(b), [])
+
+
+@test("the pages work without JavaScript, on a phone, and nothing is wider than the screen")
+def _():
+    product = here()
+    with browser(javascript=False) as b:
+        b.resize(360, 780)
+        b.sign_in(product)
+        for path in ("dashboard", "leads", "records", "connections", "connect/custom_crm", "events"):
+            b.open(product.url + "/admin/" + path)
+            width = b.cdp("Page.getLayoutMetrics")["cssContentSize"]["width"]
+            true(width <= 360, "%s is %d pixels wide" % (path, width))
+        b.click(".bar summary")
+        b.click(".bar .nav a[href='/admin/leads']")
+        wait_until(lambda: b.url.endswith("/admin/leads"), what="the menu's link")
+
+
+@test("markup in every field of a lead stays text, and the policy has nothing to complain of")
+def _():
+    product = here()
+    evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    lead = product.api("POST", "/leads", {
+        "email": "evil@example.com", "fullName": evil, "company": evil, "phoneNumber": evil[:60],
+        "rawFieldData": {evil: evil}, "customFields": {evil: evil}}).json()
+    with browser() as b:
+        b.sign_in(product)
+        for path in ("/admin/dashboard", "/admin/leads", "/admin/leads/" + lead["id"], "/admin/records",
+                     "/admin/records/" + lead["recordId"], "/admin/leads?search=%3Cscript%3E"):
+            b.open(product.url + path)
+            true(b.title != "owned", path)
+            true(not b.has("main img") and not b.has("main script"), path)
+            equal(complaints(b), [], path)
+
+
+run()

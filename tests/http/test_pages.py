@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""The admin pages: who gets in, what they carry, that nothing in them is markup but our own."""
+import html.parser
+import json
+import re
+
+from harness import (Browser, Instance, equal, has, here, meta_lead, new_lead_id, run, test, true,
+                     wait_until)
+
+EVIL = "'\"><zz onload=alert(1)>&amp;</textarea></title><script>zz</script>"
+PAGES = ["dashboard", "leads", "records", "connections", "connect/meta_lead_ads",
+         "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events"]
+VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use", "rect", "line", "polyline",
+        "path", "circle"}
+
+
+class Tags(html.parser.HTMLParser):
+    """Elements must nest; ids must be unique; a control must have a name for people."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.wrong, self.ids, self.names, self.labels = [], [], set(), [], set()
+        self.elements = []
+        self.feed(text)
+        self.close()
+        self.wrong += ["<%s> is not closed" % t for t in self.open]
+        self.wrong += ["%s has no label" % i for i in self.names if i not in self.labels]
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.elements.append((tag, attrs))
+        if attrs.get("id") in self.ids and attrs.get("id"):
+            self.wrong.append("id %s is there twice" % attrs["id"])
+        self.ids.add(attrs.get("id"))
+        if tag == "label" and "for" in attrs:
+            self.labels.add(attrs["for"])
+        if (tag in ("input", "select", "textarea") and "aria-label" not in attrs and
+                attrs.get("type") not in ("hidden", "checkbox")):
+            self.names.append(attrs.get("id"))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1] != tag:
+            self.wrong.append("</%s> within <%s>" % (tag, self.open[-1] if self.open else ""))
+        else:
+            self.open.pop()
+
+
+def check_page(answer, status=200):
+    """What holds for every page."""
+    equal(answer.status, status, answer)
+    equal(answer.header("Content-Type"), "text/html; charset=utf-8")
+    policy = answer.header("Content-Security-Policy")
+    for part in ("default-src 'none'", "style-src 'self'", "form-action 'self'",
+                 "frame-ancestors 'none'", "base-uri 'none'"):
+        has(policy, part)
+    true("unsafe" not in policy, policy)
+    equal(answer.header("X-Content-Type-Options"), "nosniff")
+    equal(answer.header("Referrer-Policy"), "same-origin")
+    equal(answer.header("Cache-Control"), "no-store")
+    tags = Tags(answer.text)
+    equal(tags.wrong, [])
+    for tag, attrs in tags.elements:
+        true(tag not in ("zz", "script"), answer.text[:2000])
+        true(not any(a.startswith("on") or a == "style" for a in attrs), (tag, attrs))
+        if tag == "form" and attrs.get("method") == "post":
+            has(answer.text, 'name="_csrf"')
+    return tags
+
+
+_signed_in = []
+
+
+def signed_in():
+    if not _signed_in:
+        b = Browser(here())
+        b.sign_in()
+        _signed_in.append(b)
+    return _signed_in[0]
+
+
+def details():
+    """A page of each kind that shows one thing."""
+    for path, page in (("/leads?limit=1", "leads/"), ("/records?limit=1", "records/"),
+                       ("/events?limit=1", "events/"), ("/connections?limit=1", "connections/")):
+        rows = here().api("GET", path).json()["data"]
+        true(rows, path)
+        yield page + rows[0]["id"]
+        if page == "connections/":
+            yield page + rows[0]["id"] + "/edit"
+            yield page + rows[0]["id"] + "/disconnect"
+
+
+@test("the sign-in page stands alone and is complete")
+def _():
+    answer = here().get("/admin/sign-in")
+    check_page(answer)
+    true("<nav" not in answer.text, "no navigation for strangers")
+
+
+@test("without a session every page leads to sign-in and back")
+def _():
+    for page in PAGES:
+        answer = here().get("/admin/" + page)
+        equal(answer.status, 303, page)
+        has(answer.header("Location"), "/admin/sign-in")
+        has(answer.header("Location"), page.split("/")[0])
+
+
+@test("every page is there for an admin, well-formed, under the policy")
+def _():
+    here().send_meta(meta_lead(new_lead_id()))
+    here().api("POST", "/leads", {"email": "pages@example.com"})
+    for page in [*PAGES, *details()]:
+        check_page(signed_in().get("/admin/" + page))
+
+
+@test("/ and /admin lead to the dashboard")
+def _():
+    for path in ("/", "/admin"):
+        answer = signed_in().get(path)
+        equal((answer.status, answer.header("Location")), (303, "/admin/dashboard"))
+
+
+@test("what is not there is a page that says so, with the request's id")
+def _():
+    for path in ("/admin/nowhere", "/admin/leads/00000000-0000-7000-8000-000000000000",
+                 "/admin/leads/no-id", "/admin/connect/no_provider", "/admin/events/x"):
+        answer = signed_in().get(path)
+        check_page(answer, 404)
+        has(answer.text, answer.header("X-Request-Id"))
+
+
+@test("filters and cursors of the lists take anything")
+def _():
+    for page in ("leads", "records", "events"):
+        for query in ("search=%25_%5C", "status=nothing", "providerType=" + "x" * 500, "cursor=broken",
+                      "search=%22%3E%3Czz%3E", "cursor=%00"):
+            answer = signed_in().get("/admin/%s?%s" % (page, query))
+            true(answer.status in (200, 303, 400), (page, query, answer.status))
+            if answer.status == 200:
+                check_page(answer)
+
+
+@test("paging by the next link shows every lead once")
+def _():
+    with_key = here().new_account()
+    for i in range(120):
+        equal(with_key.api("POST", "/leads", {"email": "n%d@example.com" % i}).status, 201)
+    b = Browser(here())
+    b.sign_in(with_key.email, with_key.password)
+    seen, path = [], "/admin/leads"
+    while path:
+        answer = b.get(path)
+        check_page(answer)
+        seen += re.findall(r'href="/admin/leads/([0-9a-f-]{36})"', answer.text)
+        found = re.search(r'rel="next" href="([^"]*)"', answer.text)
+        path = found and html.unescape(found.group(1))
+    equal(len(seen), 120)
+    equal(len(set(seen)), 120)
+
+
+@test("markup in any field is shown as text")
+def _():
+    lead = here().api("POST", "/leads", {
+        "email": "evil@example.com", "fullName": EVIL, "firstName": EVIL, "company": EVIL,
+        "phoneNumber": EVIL[:60], "formId": EVIL, "adId": EVIL, "campaignId": EVIL,
+        "providerLeadId": EVIL + new_lead_id(), "rawFieldData": {EVIL: EVIL},
+        "customFields": {EVIL: {"nested": [EVIL]}}})
+    equal(lead.status, 201, lead)
+    lead = lead.json()
+    connection = here().connect("custom_crm", {"accessToken": "x"},
+                                {"url": "http://127.0.0.1:9/?" + "a=1&b=%3Czz%3E"}, name=EVIL)
+    event = here().send_meta(json.dumps({"object": EVIL, "entry": [{EVIL: EVIL}]}).encode(),
+                             headers={"User-Agent": EVIL})
+    true(event.status < 500, event)
+    for page in ("dashboard", "leads", "leads/" + lead["id"], "records",
+                 "records/" + lead["recordId"], "connections", "connections/" + connection["id"],
+                 "connections/" + connection["id"] + "/edit",
+                 "connections/" + connection["id"] + "/disconnect", *details()):
+        answer = signed_in().get("/admin/" + page)
+        check_page(answer)
+        true("<zz" not in answer.text, page)
+    has(signed_in().get("/admin/leads/" + lead["id"]).text, "&lt;zz onload=alert(1)&gt;")
+    here().api("DELETE", "/connections/" + connection["id"])
+
+
+@test("a form without the session's token is refused, and does nothing")
+def _():
+    b = signed_in()
+    connection = here().connect("custom_crm", {"accessToken": "x"}, {"url": "http://127.0.0.1:9/"},
+                                name="kept")
+    path = "/admin/connections/" + connection["id"]
+    for token in (False, "wrong", ""):
+        answer = b.post(path + "/disconnect", {} if token is False else {"_csrf": token}, csrf=False)
+        check_page(answer, 403)
+    equal(here().api("GET", "/connections/" + connection["id"]).status, 200)
+    for page in ("sign-out", "leads/x/push", "events/x/replay", "connect/custom_crm",
+                 "connections/x/test", "connections/x/status", "connections/x/edit"):
+        equal(b.post("/admin/" + page, {}, csrf=False).status, 403, page)
+    here().api("DELETE", "/connections/" + connection["id"])
+
+
+@test("a connection is made, changed, paused and removed by its forms")
+def _():
+    b = signed_in()
+    b.get("/admin/connect/custom_crm")
+    wrong = b.post("/admin/connect/custom_crm", {"name": "Shop", "settings.url": "gopher://x"})
+    check_page(wrong, 422)
+    has(wrong.text, "wrong")
+    has(wrong.text, "gopher://x")
+    made = b.post("/admin/connect/custom_crm", {
+        "name": "Shop", "settings.url": "http://127.0.0.1:9/leads",
+        "settings.headers": "X-One: 1\r\nX-Two: 2", "credentials.accessToken": "canary-3141"})
+    equal(made.status, 303, made)
+    path = made.header("Location")
+    page = b.get(path)
+    check_page(page)
+    has(page.text, "Shop is connected")
+    true("canary-3141" not in page.text, "a credential is never shown")
+    true("Shop is connected" not in b.get(path).text, "a message is shown once")
+    id_ = path.rsplit("/", 1)[1]
+    known = here().api("GET", "/connections/" + id_).json()
+    equal(known["settings"]["headers"], {"X-One": "1", "X-Two": "2"})
+    edit = b.get(path + "/edit")
+    check_page(edit)
+    has(edit.text, "X-One: 1")
+    true("canary-3141" not in edit.text, "a credential is never shown")
+    equal(b.post(path + "/edit", {"name": "Shop 2", "settings.url": "http://127.0.0.1:9/l2"}).status,
+          303)
+    known = here().api("GET", "/connections/" + id_).json()
+    equal((known["name"], known["settings"]["url"]), ("Shop 2", "http://127.0.0.1:9/l2"))
+    true("headers" not in known["settings"], known)
+    b.get(path)
+    equal(b.post(path + "/status", {"status": "disabled"}).status, 303)
+    equal(here().api("GET", "/connections/" + id_).json()["status"], "disabled")
+    has(b.get(path).text, "Enable")
+    equal(b.post(path + "/status", {"status": "active"}).status, 303)
+    b.get(path)
+    equal(b.post(path + "/test", {}).status, 303)
+    has(b.get(path).text, "The test failed")
+    ask = b.get(path + "/disconnect")
+    check_page(ask)
+    equal(here().api("GET", "/connections/" + id_).status, 200)
+    equal(b.post(path + "/disconnect", {}).status, 303)
+    equal(here().api("GET", "/connections/" + id_).status, 404)
+    check_page(b.get(path), 404)
+
+
+@test("pushing again and replaying work from their pages")
+def _():
+    b = signed_in()
+    lead = here().api("POST", "/leads", {"email": "again@example.com", "fullName": "Again"}).json()
+    wait_until(lambda: here().api("GET", "/leads/" + lead["id"]).json()["destinations"],
+               what="the lead's destinations")
+    b.get("/admin/dashboard")
+    equal(b.post("/admin/leads/%s/push" % lead["id"], {}).status, 303)
+    event = here().send_meta(meta_lead(new_lead_id())).json()["eventId"]
+    page = b.get("/admin/events/" + event)
+    check_page(page)
+    has(page.text, "Replay")
+    equal(b.post("/admin/events/%s/replay" % event, {}).status, 303)
+    has(b.get("/admin/events/" + event).text, "Replayed")
+
+
+@test("another account sees nothing of this one")
+def _():
+    other = here().new_account()
+    b = Browser(here())
+    b.sign_in(other.email, other.password)
+    for page in details():
+        check_page(b.get("/admin/" + page), 404)
+    for page in PAGES:
+        answer = b.get("/admin/" + page)
+        check_page(answer)
+        true("pages@example.com" not in answer.text and "again@example.com" not in answer.text, page)
+    has(b.get("/admin/dashboard").text, "Three steps")
+    for page in ("leads", "records", "events"):
+        has(b.get("/admin/" + page).text, 'class="empty"')
+
+
+@test("static files: cached for good under their version, and no other file")
+def _():
+    page = here().get("/admin/sign-in").text
+    address = html.unescape(re.search(r'href="(/static/connect\.css\?v=[^"]+)"', page).group(1))
+    style = here().get(address)
+    equal(style.status, 200)
+    has(style.header("Content-Type"), "text/css")
+    true(len(style.body) <= 20000, len(style.body))
+    for path in ("/static/nothing.css", "/static/..%2fconnect.conf", "/static/.hidden",
+                 "/static/%2e%2e/routes.def"):
+        true(here().get(path).status in (400, 403, 404), path)
+
+
+@test("the first view of a page is at most 60 kB")
+def _():
+    answer = signed_in().get("/admin/dashboard")
+    total = len(answer.body)
+    for address in set(re.findall(r'(/static/[a-z.]+\?v=[0-9a-f]+)', answer.text)):
+        total += len(here().get(address).body)
+    true(total <= 60000, total)
+
+
+@test("signing out ends the session")
+def _():
+    b = Browser(here())
+    b.sign_in()
+    kept = dict(b.cookies)
+    b.get("/admin/dashboard")
+    equal(b.post("/admin/sign-out", {}).status, 303)
+    b.cookies = kept
+    equal(b.get("/admin/dashboard").status, 303)
+
+
+@test("without a sandbox nothing speaks of one")
+def _():
+    with Instance(sandbox=False) as product:
+        b = Browser(product)
+        b.sign_in()
+        true("sandbox" not in b.get("/admin/dashboard").text, "the hint is for the sandbox alone")
+
+
+run()
