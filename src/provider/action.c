@@ -1,4 +1,5 @@
-/* Calls to providers: requests built from the manifest's templates, answers classified by its error rules. */
+/* Calls to providers: requests built from the manifest's templates, answers classified by its error
+ * rules. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "net/http-client.h"
@@ -7,7 +8,7 @@
 #define HEADERS_MAX 64
 #define RETRY_AFTER_CAP_MS INT64_C(86400000)
 #define ERROR_BODY_BYTES 200
-#define REDACT_MIN 6	/* shorter credentials would blot out ordinary words */
+#define REDACT_MIN 6 /* shorter credentials would blot out ordinary words */
 
 struct build {
 	struct arena *a;
@@ -32,19 +33,23 @@ const char *connection_lacks(const struct connection *c, const char *const *keys
 	return NULL;
 }
 
-/* ---- inputs --------------------------------------------------------------------------------------------- */
+/* ---- inputs ------------------------------------------------------------------------------- */
 
 static bool is_input(enum input_type type, const json_t *v)
 {
 	int64_t n;
 
 	switch (type) {
-	case INPUT_TEXT: return json_is_string(v) || json_is_integer(v);
+	case INPUT_TEXT:
+		return json_is_string(v) || json_is_integer(v);
 	case INPUT_INTEGER:
-		return json_is_integer(v) || (json_is_string(v) &&
-		    str_to_i64(str_from(json_string_value(v)), INT64_MIN, INT64_MAX, &n));
-	case INPUT_BOOLEAN: return json_is_boolean(v);
-	case INPUT_JSON: return true;
+		return json_is_integer(v) ||
+		       (json_is_string(v) &&
+			   str_to_i64(str_from(json_string_value(v)), INT64_MIN, INT64_MAX, &n));
+	case INPUT_BOOLEAN:
+		return json_is_boolean(v);
+	case INPUT_JSON:
+		return true;
 	}
 	return false;
 }
@@ -80,13 +85,14 @@ static int check_inputs(const struct action *act, const json_t *inputs, struct e
 	return 0;
 }
 
-/* ---- headers -------------------------------------------------------------------------------------------- */
+/* ---- headers ------------------------------------------------------------------------------ */
 
 static bool is_token(struct str name)
 {
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
-		bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		bool is_alnum =
+		    (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
 		if (!is_alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
 			return false;
@@ -106,15 +112,17 @@ static bool is_header_value(struct str v)
 static int put_header(struct build *b, struct str name, struct str value)
 {
 	if (!is_token(name) || !is_header_value(value))
-		return err_field(b->err, ERR_INVALID, "headers", "\"%.*s\" is not a header that can be sent",
-		    (int)(name.n < 60 ? name.n : 60), name.p);
+		return err_field(b->err, ERR_INVALID, "headers",
+		    "\"%.*s\" is not a header that can be sent", (int)(name.n < 60 ? name.n : 60),
+		    name.p);
 	for (size_t i = 0; i < b->headers.n; i++)
 		if (str_ieq(b->headers.v[i].name, name)) {
 			b->headers.v[i].value = value;
 			return 0;
 		}
 	if (b->headers.n == HEADERS_MAX)
-		return err_field(b->err, ERR_INVALID, "headers", "more than %d headers", HEADERS_MAX);
+		return err_field(
+		    b->err, ERR_INVALID, "headers", "more than %d headers", HEADERS_MAX);
 	b->headers.v[b->headers.n++] = (struct http_pair){name, value};
 	return 0;
 }
@@ -126,9 +134,8 @@ static int put_headers_of(struct build *b, const json_t *v)
 	size_t i;
 
 	if (json_is_array(v)) {
-		json_array_foreach((json_t *)(uintptr_t)v, i, value)
-			if (put_headers_of(b, value) < 0)
-				return -1;
+		json_array_foreach(
+		    (json_t *)(uintptr_t)v, i, value) if (put_headers_of(b, value) < 0) return -1;
 		return 0;
 	}
 	json_object_foreach((json_t *)(uintptr_t)v, name, value) {
@@ -159,7 +166,7 @@ static int put_headers(struct build *b)
 	return 0;
 }
 
-/* ---- URL --------------------------------------------------------------------------------------------------- */
+/* ---- URL ---------------------------------------------------------------------------------- */
 
 static void put_query(struct build *b, struct str name, struct str value)
 {
@@ -197,15 +204,16 @@ static bool has_dot_segment(struct str path)
 static int put_path(struct build *b)
 {
 	const char *base = b->c == NULL ? NULL : connection_setting(b->c, "baseUrl");
-	struct str origin = base != NULL ? str_from(base) : expr_text_encoded(b->p->origin, &b->scope);
+	struct str origin =
+	    base != NULL ? str_from(base) : expr_text_encoded(b->p->origin, &b->scope);
 	struct str path = expr_text_encoded(b->act->path, &b->scope);
 
 	if (origin.p == NULL)
-		return err_set(b->err, ERR_INVALID, "the address of %s needs a setting that is missing",
-		    b->p->display_name);
+		return err_set(b->err, ERR_INVALID,
+		    "the address of %s needs a setting that is missing", b->p->display_name);
 	if (path.p == NULL || has_dot_segment(path))
-		return err_set(b->err, ERR_INVALID, "an input of %s cannot be part of its path",
-		    b->act->name);
+		return err_set(
+		    b->err, ERR_INVALID, "an input of %s cannot be part of its path", b->act->name);
 	while (origin.n > 0 && origin.p[origin.n - 1] == '/')
 		origin.n--;
 	buf_add(b->url, origin.p, origin.n);
@@ -236,7 +244,7 @@ static int put_url(struct build *b)
 	return 0;
 }
 
-/* ---- credentials and body -------------------------------------------------------------------------------- */
+/* ---- credentials and body ----------------------------------------------------------------- */
 
 static const char *credential_of(const struct build *b, const char *key, const char *other)
 {
@@ -271,13 +279,13 @@ static int put_auth_of_settings(struct build *b)
 	if (type == NULL || strcmp(type, "none") == 0)
 		return 0;
 	if (strcmp(type, "bearer") == 0)
-		return put_auth_header(b, "authorization", "Bearer ",
-		    credential_of(b, "accessToken", "apiKey"));
+		return put_auth_header(
+		    b, "authorization", "Bearer ", credential_of(b, "accessToken", "apiKey"));
 	if (strcmp(type, "basic") == 0)
-		return put_basic(b, credential_of(b, "username", NULL),
-		    credential_of(b, "password", NULL));
-	return put_auth_header(b, name != NULL ? name : "X-API-Key", "",
-	    credential_of(b, "apiKey", "accessToken"));
+		return put_basic(
+		    b, credential_of(b, "username", NULL), credential_of(b, "password", NULL));
+	return put_auth_header(
+	    b, name != NULL ? name : "X-API-Key", "", credential_of(b, "apiKey", "accessToken"));
 }
 
 static int put_auth(struct build *b)
@@ -291,7 +299,8 @@ static int put_auth(struct build *b)
 	case AUTH_BEARER:
 		return put_auth_header(b, "authorization", "Bearer ", value);
 	case AUTH_HEADER:
-		return put_auth_header(b, auth->name, auth->prefix != NULL ? auth->prefix : "", value);
+		return put_auth_header(
+		    b, auth->name, auth->prefix != NULL ? auth->prefix : "", value);
 	case AUTH_BASIC:
 		return put_basic(b, credential_of(b, auth->username, NULL),
 		    credential_of(b, auth->password, NULL));
@@ -338,8 +347,8 @@ static int put_body(struct build *b, struct str *body)
 	return put_header(b, STR("content-type"), STR("application/x-www-form-urlencoded"));
 }
 
-static void scope_of_call(struct scope *s, struct arena *a, const struct connection *c,
-    const json_t *inputs)
+static void scope_of_call(
+    struct scope *s, struct arena *a, const struct connection *c, const json_t *inputs)
 {
 	*s = (struct scope){.a = a};
 	s->slot[ROOT_SETTINGS] = c == NULL ? NULL : c->settings;
@@ -371,7 +380,7 @@ int action_build(struct arena *a, const struct provider *p, const struct connect
 	return 0;
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------------ */
 
 static enum call_class class_of_status(int status)
 {
@@ -414,7 +423,8 @@ static const char *redact(struct arena *a, const struct connection *c, const cha
 		if (secret == NULL || strlen(secret) < REDACT_MIN)
 			continue;
 		while ((at = strstr(text, secret)) != NULL)
-			text = arena_printf(a, "%.*s***%s", (int)(at - text), text, at + strlen(secret));
+			text = arena_printf(
+			    a, "%.*s***%s", (int)(at - text), text, at + strlen(secret));
 	}
 	return text;
 }
@@ -467,7 +477,8 @@ void action_read(struct arena *a, const struct provider *p, const struct connect
 	const struct error_rule *rule = find_rule(act->errors, act->nerrors, &s);
 	if (rule == NULL)
 		rule = find_rule(p->errors, p->nerrors, &s);
-	*out = (struct call_result){.status = ans->status, .retry_after_ms = -1,
+	*out = (struct call_result){.status = ans->status,
+	    .retry_after_ms = -1,
 	    .class = rule != NULL ? rule->class : class_of_status(ans->status)};
 	if (out->class == CALL_OK) {
 		out->output = act->paging.is_declared ? paged_output(&act->paging, &s)
@@ -490,21 +501,22 @@ void action_read(struct arena *a, const struct provider *p, const struct connect
 static void read_failure(struct arena *a, const struct connection *c, const struct http_call *call,
     const struct err *why, struct call_result *out)
 {
-	*out = (struct call_result){.retry_after_ms = -1,
-	    .class = why->code == ERR_REFUSED ? CALL_FATAL : CALL_RETRY};
+	*out = (struct call_result){
+	    .retry_after_ms = -1, .class = why->code == ERR_REFUSED ? CALL_FATAL : CALL_RETRY};
 	out->error = redact(a, c, arena_printf(a, "%s: %s", host_of(a, call->url), why->msg));
 }
 
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
-    const struct connection *c, const char *action, const json_t *inputs,
-    struct call_result *out, struct err *err)
+    const struct connection *c, const char *action, const json_t *inputs, struct call_result *out,
+    struct err *err)
 {
 	const struct action *act = provider_find_action(p, action);
 	struct http_call call;
 	struct http_answer ans = {0};
 	struct err why = ERR_INIT;
 
-	*out = (struct call_result){.class = CALL_FATAL, .retry_after_ms = -1, .error = "not called"};
+	*out =
+	    (struct call_result){.class = CALL_FATAL, .retry_after_ms = -1, .error = "not called"};
 	if (act == NULL)
 		return err_set(err, ERR_NOT_FOUND, "%s has no action %s", p->name, action);
 	if (action_build(a, p, c, act, inputs, &call, err) < 0) {

@@ -9,7 +9,7 @@ struct run {
 	const struct provider *p;
 	struct buf *out;
 	int number, failures;
-	const char *name;		/* of the example */
+	const char *name; /* of the example */
 };
 
 static void report(struct run *t, bool is_ok, const char *what, const char *fmt, ...)
@@ -38,15 +38,15 @@ static void compare(struct run *t, const char *what, const json_t *expected, con
 	    got == NULL ? "nothing" : json_text(t->a, got).p);
 }
 
-/* ---- pieces of an example ------------------------------------------------------------------------------ */
+/* ---- pieces of an example ----------------------------------------------------------------- */
 
 static int read_pairs(struct run *t, const json_t *object, bool is_header, struct http_pairs *out)
 {
 	const char *name;
 	json_t *v;
 
-	*out = (struct http_pairs){arena_array(t->a, json_object_size(object) + 1,
-	    sizeof(struct http_pair)), 0};
+	*out = (struct http_pairs){
+	    arena_array(t->a, json_object_size(object) + 1, sizeof(struct http_pair)), 0};
 	json_object_foreach((json_t *)(uintptr_t)object, name, v) {
 		char *key = arena_strdup(t->a, name);
 
@@ -55,8 +55,8 @@ static int read_pairs(struct run *t, const json_t *object, bool is_header, struc
 		for (char *p = key; is_header && *p != '\0'; p++)
 			if (*p >= 'A' && *p <= 'Z')
 				*p = (char)(*p - 'A' + 'a');
-		out->v[out->n++] = (struct http_pair){str_from(key), {json_string_value(v),
-		    json_string_length(v)}};
+		out->v[out->n++] = (struct http_pair){
+		    str_from(key), {json_string_value(v), json_string_length(v)}};
 	}
 	return 0;
 }
@@ -65,7 +65,8 @@ static struct connection *read_connection(struct run *t, const json_t *example)
 {
 	const json_t *v = json_object_get(example, "connection");
 	struct connection *c = arena_zalloc(t->a, sizeof *c);
-	json_t *credentials = json_object_get(v, "credentials"), *settings = json_object_get(v, "settings");
+	json_t *credentials = json_object_get(v, "credentials"),
+	       *settings = json_object_get(v, "settings");
 
 	c->provider = t->p;
 	c->provider_type = t->p->name;
@@ -85,8 +86,8 @@ static struct str read_body(struct run *t, const json_t *v)
 
 	if (json != NULL)
 		return json_text(t->a, json);
-	return (struct str){json_is_string(text) ? json_string_value(text) : "",
-	    json_string_length(text)};
+	return (struct str){
+	    json_is_string(text) ? json_string_value(text) : "", json_string_length(text)};
 }
 
 static int read_request(struct run *t, const json_t *example, struct req *r, struct webhook *w)
@@ -94,8 +95,10 @@ static int read_request(struct run *t, const json_t *example, struct req *r, str
 	const json_t *v = json_object_get(example, "request");
 	const char *method = json_str(v, "method"), *at = json_str(example, "at");
 
-	*r = (struct req){.a = t->a, .res = {.status = 200, .headers = buf_new(t->a, LIMIT_HEADER_BYTES),
-	    .body = buf_new(t->a, LIMIT_PAGE_BYTES)}};
+	*r = (struct req){.a = t->a,
+	    .res = {.status = 200,
+		.headers = buf_new(t->a, LIMIT_HEADER_BYTES),
+		.body = buf_new(t->a, LIMIT_PAGE_BYTES)}};
 	r->method = method != NULL && strcmp(method, "GET") == 0 ? HTTP_GET : HTTP_POST;
 	if (read_pairs(t, json_object_get(v, "headers"), true, &r->headers) < 0 ||
 	    read_pairs(t, json_object_get(v, "query"), false, &r->query) < 0)
@@ -108,7 +111,7 @@ static int read_request(struct run *t, const json_t *example, struct req *r, str
 	return 0;
 }
 
-/* ---- webhooks -------------------------------------------------------------------------------------------- */
+/* ---- webhooks ----------------------------------------------------------------------------- */
 
 static void set_part(json_t *o, const char *key, struct str s)
 {
@@ -159,8 +162,8 @@ static void check_accounts(struct run *t, const json_t *expected, const struct w
 	compare(t, "accounts", expected, got);
 }
 
-static void check_items(struct run *t, const json_t *expected, const struct webhook *w,
-    const struct connection *c)
+static void check_items(
+    struct run *t, const json_t *expected, const struct webhook *w, const struct connection *c)
 {
 	json_t *got = json_own(t->a, json_array());
 	struct webhook_item *items;
@@ -176,8 +179,8 @@ static void check_items(struct run *t, const json_t *expected, const struct webh
 	compare(t, "items", expected, got);
 }
 
-static void check_handshake(struct run *t, const json_t *expected, struct req *r, struct webhook *w,
-    struct connection *c)
+static void check_handshake(
+    struct run *t, const json_t *expected, struct req *r, struct webhook *w, struct connection *c)
 {
 	json_t *got = json_own(t->a, json_object());
 	int rc = webhook_handshake(t->p, r, w, &c, 1);
@@ -197,8 +200,8 @@ static bool signs_body(const struct provider *p)
 	return true;
 }
 
-/* What holds for every signed example is tried without being written down: an altered byte, and a request that comes
- * too late. */
+/* What holds for every signed example is tried without being written down: an altered byte, and a
+ * request that comes too late. */
 static void check_forgeries(struct run *t, const struct webhook *w, const struct connection *c)
 {
 	struct webhook forged = *w;
@@ -210,8 +213,8 @@ static void check_forgeries(struct run *t, const struct webhook *w, const struct
 
 		body[w->body.n / 2] ^= 1;
 		forged.body = (struct str){body, w->body.n};
-		report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0, "altered byte is rejected",
-		    "it was verified");
+		report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0,
+		    "altered byte is rejected", "it was verified");
 	}
 	bare.headers.n = 0;
 	forged = *w;
@@ -222,11 +225,12 @@ static void check_forgeries(struct run *t, const struct webhook *w, const struct
 	forged = *w;
 	forged.now_us += 2 * DAY_US;
 	if (webhook_verify(t->p, t->a, &forged, c, &reason) == 0)
-		report(t, strcmp(reason, "stale timestamp") == 0, "late delivery is rejected", "%s", reason);
+		report(t, strcmp(reason, "stale timestamp") == 0, "late delivery is rejected", "%s",
+		    reason);
 }
 
-static void check_verdict(struct run *t, const json_t *expected, const struct webhook *w,
-    const struct connection *c)
+static void check_verdict(
+    struct run *t, const json_t *expected, const struct webhook *w, const struct connection *c)
 {
 	const char *reason = NULL;
 	bool is_verified = webhook_verify(t->p, t->a, w, c, &reason) == 1;
@@ -245,11 +249,13 @@ static void check_webhook(struct run *t, const json_t *example, const json_t *ex
 	struct err err = ERR_INIT;
 
 	if (read_request(t, example, r, &w) < 0) {
-		report(t, false, "example", "\"at\" must be a time, headers and query must be texts");
+		report(
+		    t, false, "example", "\"at\" must be a time, headers and query must be texts");
 		return;
 	}
 	if (r->method == HTTP_POST && webhook_parse(t->p, t->a, &w, &err) < 0) {
-		report(t, json_is_true(json_object_get(expect, "malformed")), "payload", "%s", err.msg);
+		report(t, json_is_true(json_object_get(expect, "malformed")), "payload", "%s",
+		    err.msg);
 		return;
 	}
 	if (json_object_get(expect, "verified") != NULL)
@@ -262,7 +268,7 @@ static void check_webhook(struct run *t, const json_t *example, const json_t *ex
 		check_handshake(t, json_object_get(expect, "handshake"), r, &w, c);
 }
 
-/* ---- leads and actions --------------------------------------------------------------------------------------- */
+/* ---- leads and actions -------------------------------------------------------------------- */
 
 static void check_lead(struct run *t, const json_t *example, const json_t *expect)
 {
@@ -283,21 +289,25 @@ static json_t *call_json(struct run *t, const struct http_call *call)
 	json_set_str(o, "method", call->method);
 	json_set_str(o, "url", call->url);
 	for (size_t i = 0; i < call->headers.n; i++)
-		json_set_strn(headers, arena_strndup(t->a, call->headers.v[i].name.p,
-		    call->headers.v[i].name.n), call->headers.v[i].value);
+		json_set_strn(headers,
+		    arena_strndup(t->a, call->headers.v[i].name.p, call->headers.v[i].name.n),
+		    call->headers.v[i].value);
 	json_set(o, "headers", headers);
 	if (call->body.p == NULL)
 		return o;
 	json_t *body = json_parse(t->a, call->body, &err);
-	json_set(o, body != NULL ? "json" : "body", body != NULL ? json_incref(body)
-	    : json_stringn(call->body.p, call->body.n));
+	json_set(o, body != NULL ? "json" : "body",
+	    body != NULL ? json_incref(body) : json_stringn(call->body.p, call->body.n));
 	return o;
 }
 
 static json_t *result_json(struct run *t, const struct call_result *res)
 {
-	static const char *const classes[] = {[CALL_OK] = "ok", [CALL_RETRY] = "retry",
-	    [CALL_RATE_LIMITED] = "rateLimited", [CALL_AUTH] = "auth", [CALL_FATAL] = "fatal"};
+	static const char *const classes[] = {[CALL_OK] = "ok",
+	    [CALL_RETRY] = "retry",
+	    [CALL_RATE_LIMITED] = "rateLimited",
+	    [CALL_AUTH] = "auth",
+	    [CALL_FATAL] = "fatal"};
 	json_t *o = json_own(t->a, json_object());
 
 	json_set_str(o, "class", classes[res->class]);
@@ -313,7 +323,8 @@ static json_t *result_json(struct run *t, const struct call_result *res)
 static void check_action(struct run *t, const json_t *example, const json_t *expect)
 {
 	const struct action *act = provider_find_action(t->p, json_str(example, "action"));
-	const json_t *inputs = json_object_get(example, "inputs"), *v = json_object_get(example, "answer");
+	const json_t *inputs = json_object_get(example, "inputs"),
+		     *v = json_object_get(example, "answer");
 	struct connection *c = read_connection(t, example);
 	struct http_answer ans = {.status = (int)json_int(v, "status")};
 	struct http_call call;
@@ -341,10 +352,10 @@ static void check_action(struct run *t, const json_t *example, const json_t *exp
 /* Examples that are themselves wrong are failures, not silence. */
 static bool is_example(struct run *t, const json_t *e)
 {
-	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action", "inputs",
-	    "answer", "expect", NULL};
-	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items", "handshake",
-	    "lead", "request", "result", "refused", NULL};
+	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
+	    "inputs", "answer", "expect", NULL};
+	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
+	    "handshake", "lead", "request", "result", "refused", NULL};
 	struct err err = ERR_INIT;
 
 	t->name = json_str(e, "name");
@@ -353,7 +364,8 @@ static bool is_example(struct run *t, const json_t *e)
 	if (!json_is_object(e) || json_only_keys(e, keys, &err) < 0 ||
 	    json_only_keys(json_object_get(e, "expect"), expect_keys, &err) < 0 ||
 	    json_object_size(json_object_get(e, "expect")) == 0) {
-		report(t, false, "example", "%s", err.msg[0] != '\0' ? err.msg : "nothing is expected");
+		report(t, false, "example", "%s",
+		    err.msg[0] != '\0' ? err.msg : "nothing is expected");
 		return false;
 	}
 	return true;

@@ -16,7 +16,7 @@ static void drop_caches(struct req *r)
 		shared_generation_bump(r->app->shared);
 }
 
-/* ---- list and get ------------------------------------------------------------------------------------ */
+/* ---- list and get ------------------------------------------------------------------------- */
 
 int connection_api_list(struct req *r)
 {
@@ -29,8 +29,9 @@ int connection_api_list(struct req *r)
 		return res_invalid(r);
 	if (page.provider_type.n == 0)
 		page.provider_type = (struct str){NULL, 0};
-	const char *scope = arena_printf(r->a, "connections %s %.*s", uuid_dup(r->a, r->actor.account_id),
-	    (int)page.provider_type.n, page.provider_type.p != NULL ? page.provider_type.p : "");
+	const char *scope = arena_printf(r->a, "connections %s %.*s",
+	    uuid_dup(r->a, r->actor.account_id), (int)page.provider_type.n,
+	    page.provider_type.p != NULL ? page.provider_type.p : "");
 	page.limit = pq.limit;
 	page.offset = pq.page > 1 ? (pq.page - 1) * pq.limit : 0;
 	if (pq.cursor.n > 0 && !cursor_read(r, scope, pq.cursor, &unused, &page.before_id)) {
@@ -76,7 +77,7 @@ int connection_api_test(struct req *r)
 	return find(r, &c) ? res_json(r, 200, connection_test(r->app, r->a, c)) : 0;
 }
 
-/* ---- change and delete --------------------------------------------------------------------------------- */
+/* ---- change and delete -------------------------------------------------------------------- */
 
 struct change {
 	struct req *r;
@@ -96,7 +97,7 @@ static json_t *change_details(struct req *r, const struct connection *c)
 	json_set_str(o, "status", c->status);
 	json_set(o, "settings", json_deep_copy(c->settings));
 	json_object_foreach(json_object_get(r->json, "credentials"), key, v)
-		json_array_append_new(names, json_string(key));
+	    json_array_append_new(names, json_string(key));
 	json_set(o, "credentialsSet", names);
 	return o;
 }
@@ -107,11 +108,12 @@ static int update(struct db *db, void *arg, struct err *err)
 	struct req *r = ch->r;
 
 	(void)db;
-	ch->found = connection_update(r->app, r->a, &r->actor.account_id, &ch->id, r->json, &ch->c, err);
+	ch->found =
+	    connection_update(r->app, r->a, &r->actor.account_id, &ch->id, r->json, &ch->c, err);
 	if (ch->found != 1)
 		return ch->found;
-	return audit_write(r->app, r, &r->actor.account_id, "connection.update", "connection", &ch->id,
-	    change_details(r, ch->c), err);
+	return audit_write(r->app, r, &r->actor.account_id, "connection.update", "connection",
+	    &ch->id, change_details(r, ch->c), err);
 }
 
 int connection_api_update(struct req *r)
@@ -138,8 +140,8 @@ static int remove_one(struct db *db, void *arg, struct err *err)
 	ch->found = connection_delete(r->app, &r->actor.account_id, &ch->id, err);
 	if (ch->found != 1)
 		return ch->found;
-	return audit_write(r->app, r, &r->actor.account_id, "connection.delete", "connection", &ch->id,
-	    NULL, err);
+	return audit_write(
+	    r->app, r, &r->actor.account_id, "connection.delete", "connection", &ch->id, NULL, err);
 }
 
 int connection_api_delete(struct req *r)

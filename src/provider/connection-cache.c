@@ -1,7 +1,8 @@
-/* Connections in process memory, for the intake path: one entry per question asked (an id; a provider's external
- * account), bounded, least recently used out first. An entry is trusted for CACHE_TTL_US while shared_generation
- * stands; then one narrow query asks whether anything changed, so that a steady connection is opened once.
- * What is replaced or evicted stays readable until connection_cache_release, or GRACE_US at the latest. */
+/* Connections in process memory, for the intake path: one entry per question asked (an id; a
+ * provider's external account), bounded, least recently used out first. An entry is trusted for
+ * CACHE_TTL_US while shared_generation stands; then one narrow query asks whether anything changed,
+ * so that a steady connection is opened once. What is replaced or evicted stays readable until
+ * connection_cache_release, or GRACE_US at the latest. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/shared.h"
@@ -24,9 +25,8 @@ DB_STMT(cache_by_external,
 DB_STMT(cache_version_by_provider,
     "SELECT id, updated_at FROM connections WHERE provider_type = ? AND status <> 'disabled'"
     " ORDER BY id LIMIT 64");
-DB_STMT(cache_by_provider,
-    "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
-    " AND status <> 'disabled' ORDER BY id LIMIT 64");
+DB_STMT(cache_by_provider, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
+			   " AND status <> 'disabled' ORDER BY id LIMIT 64");
 
 /* A question: either id, or provider with external ({NULL,0}: any). */
 struct question {
@@ -36,13 +36,13 @@ struct question {
 };
 
 struct entry {
-	struct entry *next_in_bucket, *newer, *older;	/* retired: older chains the retired list */
+	struct entry *next_in_bucket, *newer, *older; /* retired: older chains the retired list */
 	uint64_t hash;
 	size_t key_n;
 	char *key;
 	struct connection **v;
 	size_t n;
-	int64_t checked_us, retired_us;	/* monotonic */
+	int64_t checked_us, retired_us; /* monotonic */
 	uint64_t generation;
 };
 
@@ -70,7 +70,7 @@ static char *heap_text(const char *s)
 	return s == NULL ? NULL : memcpy(heap(n), s, n);
 }
 
-/* ---- owning ---------------------------------------------------------------------------------------------- */
+/* ---- owning ------------------------------------------------------------------------------- */
 
 static struct connection *connection_keep(const struct connection *from)
 {
@@ -128,7 +128,7 @@ void connection_cache_release(void)
 	free_retired(INT64_MAX);
 }
 
-/* ---- table and order ------------------------------------------------------------------------------------- */
+/* ---- table and order ---------------------------------------------------------------------- */
 
 static void unlink_order(struct entry *e)
 {
@@ -179,7 +179,8 @@ static struct entry *find(struct str key, uint64_t hash)
 {
 	struct entry *e = cache.buckets[hash % BUCKETS];
 
-	while (e != NULL && !(e->hash == hash && e->key_n == key.n && memcmp(e->key, key.p, key.n) == 0))
+	while (e != NULL &&
+	       !(e->hash == hash && e->key_n == key.n && memcmp(e->key, key.p, key.n) == 0))
 		e = e->next_in_bucket;
 	return e;
 }
@@ -201,14 +202,15 @@ static struct entry *add(struct str key, uint64_t hash)
 	return e;
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------------ */
+/* ---- loading ------------------------------------------------------------------------------ */
 
 static int query(struct app *app, const struct question *q, bool is_version, struct db_rows *rows,
     struct err *err)
 {
 	if (q->id != NULL)
-		return db_query(app->db, cache.scratch, is_version ? &cache_version_by_id : &cache_by_id,
-		    DB_VALS(db_uuid(q->id)), rows, err);
+		return db_query(app->db, cache.scratch,
+		    is_version ? &cache_version_by_id : &cache_by_id, DB_VALS(db_uuid(q->id)), rows,
+		    err);
 	if (q->external.p == NULL)
 		return db_query(app->db, cache.scratch,
 		    is_version ? &cache_version_by_provider : &cache_by_provider,
@@ -218,8 +220,8 @@ static int query(struct app *app, const struct question *q, bool is_version, str
 	    DB_VALS(db_str(q->provider->name), db_strn(q->external)), rows, err);
 }
 
-static int is_current(struct app *app, const struct question *q, const struct entry *e,
-    struct err *err)
+static int is_current(
+    struct app *app, const struct question *q, const struct entry *e, struct err *err)
 {
 	struct db_rows rows;
 
@@ -297,7 +299,7 @@ static int ask(struct app *app, const struct question *q, struct entry **out, st
 	if (key.p == NULL) {
 		rc = err_set(err, ERR_INVALID, "the external account id is too long");
 	} else if (*out == NULL || (*out)->generation != generation ||
-	    now - (*out)->checked_us > CACHE_TTL_US) {
+		   now - (*out)->checked_us > CACHE_TTL_US) {
 		free_retired(now - GRACE_US);
 		rc = refresh(app, q, key, hash, generation, out, err);
 	}
@@ -309,8 +311,8 @@ static int ask(struct app *app, const struct question *q, struct entry **out, st
 	return rc;
 }
 
-int connection_cached(struct app *app, const struct uuid *id, struct connection **out,
-    struct err *err)
+int connection_cached(
+    struct app *app, const struct uuid *id, struct connection **out, struct err *err)
 {
 	struct question q = {.id = id};
 	struct entry *e;

@@ -27,14 +27,14 @@ static bool has_control(const char *s)
 	return false;
 }
 
-/* ---- settings ---------------------------------------------------------------------------------------- */
+/* ---- settings ----------------------------------------------------------------------------- */
 
 /* Credentials have their own place; the rest would break the request. */
 static bool is_forbidden_header(const char *name)
 {
 	static const char *const names[] = {"authorization", "proxy-authorization", "cookie",
-	    "set-cookie", "host", "content-length", "transfer-encoding", "connection", "te", "upgrade",
-	    "expect", "trailer", "keep-alive", "proxy-connection"};
+	    "set-cookie", "host", "content-length", "transfer-encoding", "connection", "te",
+	    "upgrade", "expect", "trailer", "keep-alive", "proxy-connection"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcasecmp(names[i], name) == 0)
@@ -54,11 +54,13 @@ static int check_headers(struct checking *k, const char *field, const json_t *v)
 
 		if (strcasecmp(name, "authorization") == 0 || strcasecmp(name, "cookie") == 0 ||
 		    strcasecmp(name, "proxy-authorization") == 0)
-			return fail(k, inner, "holds a secret: use credentials and settings.auth instead");
+			return fail(
+			    k, inner, "holds a secret: use credentials and settings.auth instead");
 		if (is_forbidden_header(name))
 			return fail(k, inner, "cannot be set");
-		if (name[0] == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		    "0123456789!#$%&'*+-.^_`|~") != strlen(name))
+		if (name[0] == '\0' ||
+		    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789!#$%&'*+-.^_`|~") != strlen(name))
 			return fail(k, inner, "is not a header name");
 		if (!json_is_string(value) || has_control(json_string_value(value)) ||
 		    json_string_length(value) > SETTING_BYTES)
@@ -73,8 +75,9 @@ static int check_path(struct checking *k, const char *field, const json_t *v)
 
 	if (!json_is_string(v))
 		return fail(k, field, "must be a path such as data.id");
-	return path_compile(k->a, str_from(json_string_value(v)), &err) == NULL ? fail(k, field, err.msg)
-									     : 0;
+	return path_compile(k->a, str_from(json_string_value(v)), &err) == NULL
+		   ? fail(k, field, err.msg)
+		   : 0;
 }
 
 static int check_paths(struct checking *k, const char *field, const json_t *v)
@@ -84,9 +87,8 @@ static int check_paths(struct checking *k, const char *field, const json_t *v)
 
 	if (!json_is_object(v) || json_object_size(v) == 0)
 		return fail(k, field, "must be an object of names and paths");
-	json_object_foreach((json_t *)(uintptr_t)v, name, path)
-		if (check_path(k, arena_printf(k->a, "%s.%s", field, name), path) < 0)
-			return -1;
+	json_object_foreach((json_t *)(uintptr_t)v, name,
+	    path) if (check_path(k, arena_printf(k->a, "%s.%s", field, name), path) < 0) return -1;
 	return 0;
 }
 
@@ -96,7 +98,8 @@ static int check_url(struct checking *k, const char *field, const json_t *v)
 
 	if (!json_is_string(v) || json_string_length(v) > LIMIT_URL_BYTES)
 		return fail(k, field, "must be an http or https URL");
-	return egress_check_url(k->cfg, json_string_value(v), &err) < 0 ? fail(k, field, err.msg) : 0;
+	return egress_check_url(k->cfg, json_string_value(v), &err) < 0 ? fail(k, field, err.msg)
+									: 0;
 }
 
 static bool is_choice(const struct setting_spec *s, const json_t *v)
@@ -112,7 +115,7 @@ static bool is_word(const json_t *v, const char *letters, size_t min, size_t max
 	size_t n = json_string_length(v);
 
 	return json_is_string(v) && n >= min && n <= max &&
-	    strspn(json_string_value(v), letters) == n;
+	       strspn(json_string_value(v), letters) == n;
 }
 
 static int check_settings(struct checking *k, const char *prefix, const struct setting_spec *specs,
@@ -130,7 +133,8 @@ static int check_text(struct checking *k, const char *field, const struct settin
 	if (!json_is_string(v) || has_control(json_string_value(v)) ||
 	    json_string_length(v) > SETTING_BYTES)
 		return fail(k, field, "must be text");
-	if (strcmp(s->key, "externalAccountId") == 0 && json_string_length(v) > LIMIT_EXTERNAL_ID_BYTES)
+	if (strcmp(s->key, "externalAccountId") == 0 &&
+	    json_string_length(v) > LIMIT_EXTERNAL_ID_BYTES)
 		return fail(k, field, "is too long");
 	return 0;
 }
@@ -149,12 +153,13 @@ static int check_template(struct checking *k, const char *field, const struct se
 			return fail(k, field, arena_printf(k->a, "is not JSON: %s", err.msg));
 		json_set(settings, s->key, json_incref(v));
 	}
-	return json_is_object(v) || json_is_array(v) ? 0
-	    : fail(k, field, "must be a JSON object or list");
+	return json_is_object(v) || json_is_array(v)
+		   ? 0
+		   : fail(k, field, "must be a JSON object or list");
 }
 
-static int check_setting(struct checking *k, const char *field, const struct setting_spec *s,
-    json_t *settings)
+static int check_setting(
+    struct checking *k, const char *field, const struct setting_spec *s, json_t *settings)
 {
 	json_t *v = json_object_get(settings, s->key);
 
@@ -163,9 +168,11 @@ static int check_setting(struct checking *k, const char *field, const struct set
 		return check_text(k, field, s, settings, v);
 	case SETTING_INTEGER:
 		return json_is_integer(v) && json_integer_value(v) >= s->min &&
-		    json_integer_value(v) <= s->max ? 0
-		    : fail(k, field, arena_printf(k->a, "must be an integer from %lld to %lld",
-			  (long long)s->min, (long long)s->max));
+			       json_integer_value(v) <= s->max
+			   ? 0
+			   : fail(k, field,
+				 arena_printf(k->a, "must be an integer from %lld to %lld",
+				     (long long)s->min, (long long)s->max));
 	case SETTING_BOOLEAN:
 		return json_is_boolean(v) ? 0 : fail(k, field, "must be true or false");
 	case SETTING_URL:
@@ -183,17 +190,21 @@ static int check_setting(struct checking *k, const char *field, const struct set
 	case SETTING_OBJECT:
 		return check_settings(k, field, s->members, s->nmembers, v);
 	case SETTING_COUNTRY:
-		return is_word(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 2, 2) ? 0
-		    : fail(k, field, "must be a two-letter country code such as DE");
+		return is_word(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 2, 2)
+			   ? 0
+			   : fail(k, field, "must be a two-letter country code such as DE");
 	case SETTING_TYPE:
-		return is_word(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", 1,
-		    LIMIT_TYPE_BYTES) ? 0 : fail(k, field, "must be letters, digits, _ . or -");
+		return is_word(v,
+			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", 1,
+			   LIMIT_TYPE_BYTES)
+			   ? 0
+			   : fail(k, field, "must be letters, digits, _ . or -");
 	}
 	return fail(k, field, "is not known");
 }
 
-static const struct setting_spec *find_setting(const struct setting_spec *specs, size_t n,
-    const char *key)
+static const struct setting_spec *find_setting(
+    const struct setting_spec *specs, size_t n, const char *key)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(specs[i].key, key) == 0)
@@ -216,7 +227,8 @@ static int check_settings(struct checking *k, const char *prefix, const struct s
 			continue;
 		}
 		if (find_setting(specs, nspecs, key) == NULL)
-			return fail(k, arena_printf(k->a, "%s.%s", prefix, key), "is not a known setting");
+			return fail(
+			    k, arena_printf(k->a, "%s.%s", prefix, key), "is not a known setting");
 	}
 	for (size_t i = 0; i < nspecs; i++) {
 		const char *field = arena_printf(k->a, "%s.%s", prefix, specs[i].key);
@@ -231,15 +243,15 @@ static int check_settings(struct checking *k, const char *prefix, const struct s
 	return 0;
 }
 
-/* ---- credentials --------------------------------------------------------------------------------------- */
+/* ---- credentials -------------------------------------------------------------------------- */
 
 static bool has_credential(const json_t *credentials, const char *key)
 {
 	return json_string_length(json_object_get(credentials, key)) > 0;
 }
 
-static int check_rule(struct checking *k, const struct credential_rule *r, const json_t *credentials,
-    json_t *settings)
+static int check_rule(struct checking *k, const struct credential_rule *r,
+    const json_t *credentials, json_t *settings)
 {
 	struct scope s = {.a = k->a};
 
@@ -252,15 +264,17 @@ static int check_rule(struct checking *k, const struct credential_rule *r, const
 		if (is_there && r->is_any)
 			return 0;
 		if (!is_there && !r->is_any)
-			return fail(k, arena_printf(k->a, "credentials.%s", r->keys[i]), "is needed");
+			return fail(
+			    k, arena_printf(k->a, "credentials.%s", r->keys[i]), "is needed");
 	}
 	return !r->is_any ? 0
-	    : fail(k, arena_printf(k->a, "credentials.%s", r->keys[0]),
-		  r->n == 1 ? "is needed" : arena_printf(k->a, "is needed (or %s)", r->keys[1]));
+			  : fail(k, arena_printf(k->a, "credentials.%s", r->keys[0]),
+				r->n == 1 ? "is needed"
+					  : arena_printf(k->a, "is needed (or %s)", r->keys[1]));
 }
 
-static int check_credentials(struct checking *k, const struct provider *p,
-    const json_t *credentials, json_t *settings)
+static int check_credentials(
+    struct checking *k, const struct provider *p, const json_t *credentials, json_t *settings)
 {
 	const char *key;
 	json_t *v;
@@ -278,7 +292,8 @@ static int check_credentials(struct checking *k, const struct provider *p,
 			return fail(k, field, "is too long or has control characters");
 	}
 	for (size_t i = 0; i < p->ncredentials; i++)
-		if (p->credentials[i].is_needed && !has_credential(credentials, p->credentials[i].key))
+		if (p->credentials[i].is_needed &&
+		    !has_credential(credentials, p->credentials[i].key))
 			return fail(k, arena_printf(k->a, "credentials.%s", p->credentials[i].key),
 			    "is needed");
 	for (size_t i = 0; i < p->ncredential_rules; i++)

@@ -8,21 +8,22 @@
 	"id, account_id, provider_type, name, status, external_account_id, credentials, settings," \
 	" last_error, last_used_at, created_at, updated_at"
 
-/* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the provider's manifest is
- * gone. */
-struct connection *connection_from_row(struct app *app, struct arena *a, const struct db_rows *rows,
-    size_t row, struct err *err);
-/* Changes name, status, settings, credentials by a PATCH body, checked like a new one; within a transaction.
- * 1, 0 (no such), -1. */
+/* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the
+ * provider's manifest is gone. */
+struct connection *connection_from_row(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err);
+/* Changes name, status, settings, credentials by a PATCH body, checked like a new one; within a
+ * transaction. 1, 0 (no such), -1. */
 int connection_update(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, const json_t *body, struct connection **out, struct err *err);
 /* Removes the row, and with it the credentials; 1, 0, -1. */
-int connection_delete(struct app *app, const struct uuid *account_id, const struct uuid *id,
-    struct err *err);
-/* A page of an account's connections, newest first; provider_type absent: all. Without their credentials. */
+int connection_delete(
+    struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);
+/* A page of an account's connections, newest first; provider_type absent: all. Without their
+ * credentials. */
 struct connection_page {
 	struct str provider_type;
-	struct uuid before_id;		/* nil: from the start */
+	struct uuid before_id; /* nil: from the start */
 	int64_t limit, offset;
 	struct connection **v;
 	size_t n;

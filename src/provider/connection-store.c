@@ -9,7 +9,7 @@
 
 #define LAST_ERROR_BYTES 1000
 #define CAPABLE_MAX 200
-#define USE_NOTED_EVERY_US (60 * SECOND_US)	/* so that a busy connection is no hot row */
+#define USE_NOTED_EVERY_US (60 * SECOND_US) /* so that a busy connection is no hot row */
 
 DB_STMT(connection_by_id, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ?");
 DB_STMT(connection_for_update,
@@ -17,10 +17,9 @@ DB_STMT(connection_for_update,
 DB_STMT(connections_of_account,
     "SELECT " CONNECTION_COLUMNS " FROM connections WHERE account_id = ? AND status <> 'disabled'"
     " ORDER BY id LIMIT 1000");
-DB_STMT(connections_page,
-    "SELECT " CONNECTION_COLUMNS " FROM connections WHERE account_id = ?"
-    " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR id < ?)"
-    " ORDER BY id DESC LIMIT ? OFFSET ?");
+DB_STMT(connections_page, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE account_id = ?"
+			  " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR id < ?)"
+			  " ORDER BY id DESC LIMIT ? OFFSET ?");
 DB_STMT(connections_count,
     "SELECT COUNT(*) FROM connections WHERE account_id = ? AND (? IS NULL OR provider_type = ?)");
 DB_STMT(connection_insert,
@@ -47,7 +46,7 @@ const char *connection_setting(const struct connection *c, const char *key)
 	return c == NULL ? NULL : json_str(c->settings, key);
 }
 
-/* ---- sealing ------------------------------------------------------------------------------------------- */
+/* ---- sealing ------------------------------------------------------------------------------ */
 
 static struct str seal_context(struct arena *a, const struct uuid *id)
 {
@@ -60,8 +59,8 @@ static struct str seal(struct app *app, struct arena *a, const struct uuid *id,
 	return aead_seal(app->keys, a, seal_context(a, id), json_text(a, credentials), err);
 }
 
-static json_t *unseal(struct app *app, struct arena *a, const struct uuid *id, struct str blob,
-    struct err *err)
+static json_t *unseal(
+    struct app *app, struct arena *a, const struct uuid *id, struct str blob, struct err *err)
 {
 	struct err inner = ERR_INIT;
 	struct str text = aead_open(app->keys, a, seal_context(a, id), blob, &inner);
@@ -77,8 +76,8 @@ static json_t *unseal(struct app *app, struct arena *a, const struct uuid *id, s
 }
 
 /* What a list shows: neither the credentials nor a manifest is needed. */
-static struct connection *row_shown(struct app *app, struct arena *a, const struct db_rows *rows,
-    size_t row, struct err *err)
+static struct connection *row_shown(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
 {
 	struct connection *c = arena_zalloc(a, sizeof *c);
 
@@ -97,8 +96,8 @@ static struct connection *row_shown(struct app *app, struct arena *a, const stru
 	return c->settings == NULL ? NULL : c;
 }
 
-struct connection *connection_from_row(struct app *app, struct arena *a, const struct db_rows *rows,
-    size_t row, struct err *err)
+struct connection *connection_from_row(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
 {
 	struct connection *c = row_shown(app, a, rows, row, err);
 
@@ -113,7 +112,7 @@ struct connection *connection_from_row(struct app *app, struct arena *a, const s
 	return c->credentials == NULL ? NULL : c;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------ */
 
 int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err)
@@ -137,7 +136,8 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 
 	*out = NULL;
 	*n = 0;
-	if (db_query(app->db, a, &connections_of_account, DB_VALS(db_uuid(account_id)), &rows, err) < 0)
+	if (db_query(
+		app->db, a, &connections_of_account, DB_VALS(db_uuid(account_id)), &rows, err) < 0)
 		return -1;
 	*out = arena_array(a, rows.count + 1, sizeof(struct connection *));
 	for (size_t i = 0; i < rows.count && *n < CAPABLE_MAX; i++) {
@@ -147,7 +147,7 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 			continue;
 		struct err why = ERR_INIT;
 		struct connection *c = connection_from_row(app, a, &rows, i, &why);
-		if (c == NULL)	/* one broken row must not stop its neighbours */
+		if (c == NULL) /* one broken row must not stop its neighbours */
 			log_error("connection_unreadable", LOG_ERR(&why));
 		else
 			(*out)[(*n)++] = c;
@@ -158,13 +158,16 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 int connection_list(struct app *app, struct arena *a, const struct uuid *account_id,
     struct connection_page *page, struct err *err)
 {
-	struct db_val type = db_strn(page->provider_type), before = db_uuid_or_null(&page->before_id);
+	struct db_val type = db_strn(page->provider_type),
+		      before = db_uuid_or_null(&page->before_id);
 	struct db_rows rows, count;
 
-	if (db_query(app->db, a, &connections_page, DB_VALS(db_uuid(account_id), type, type, before,
-	    before, db_int(page->limit + 1), db_int(page->offset)), &rows, err) < 0 ||
-	    db_query(app->db, a, &connections_count, DB_VALS(db_uuid(account_id), type, type), &count,
-	    err) < 0)
+	if (db_query(app->db, a, &connections_page,
+		DB_VALS(db_uuid(account_id), type, type, before, before, db_int(page->limit + 1),
+		    db_int(page->offset)),
+		&rows, err) < 0 ||
+	    db_query(app->db, a, &connections_count, DB_VALS(db_uuid(account_id), type, type),
+		&count, err) < 0)
 		return -1;
 	page->total = db_get_int(&count, 0, 0);
 	page->has_more = rows.count > (size_t)page->limit;
@@ -178,7 +181,7 @@ int connection_list(struct app *app, struct arena *a, const struct uuid *account
 	return 0;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------ */
 
 static void changed(struct app *app)
 {
@@ -195,8 +198,8 @@ static int read_name(struct arena *a, const json_t *body, const char **name, str
 		return 0;
 	struct str s = str_trim((struct str){json_string_value(v), json_string_length(v)});
 	if (!json_is_string(v) || s.n == 0 || s.n > LIMIT_NAME_BYTES)
-		return err_field(err, ERR_INVALID, "name", "must be 1 to %u bytes of text",
-		    LIMIT_NAME_BYTES);
+		return err_field(
+		    err, ERR_INVALID, "name", "must be 1 to %u bytes of text", LIMIT_NAME_BYTES);
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
 			return err_field(err, ERR_INVALID, "name", "has control characters");
@@ -205,8 +208,8 @@ static int read_name(struct arena *a, const json_t *body, const char **name, str
 }
 
 /* What the body's object changes: members replace, null removes. */
-static int read_object(struct arena *a, const json_t *body, const char *key, json_t **io,
-    struct err *err)
+static int read_object(
+    struct arena *a, const json_t *body, const char *key, json_t **io, struct err *err)
 {
 	json_t *v = json_object_get(body, key), *member;
 	const char *name;
@@ -226,8 +229,8 @@ static int read_object(struct arena *a, const json_t *body, const char *key, jso
 }
 
 /* The checked parts of a body as they are stored. */
-static int read_body(struct app *app, struct arena *a, const json_t *body, struct connection *c,
-    struct err *err)
+static int read_body(
+    struct app *app, struct arena *a, const json_t *body, struct connection *c, struct err *err)
 {
 	if (!json_is_object(body))
 		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
@@ -263,10 +266,12 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 	struct str sealed = seal(app, a, &c->id, c->credentials, err);
 	if (sealed.p == NULL)
 		return -1;
-	if (db_exec(app->db, &connection_insert, DB_VALS(db_uuid(&c->id), db_uuid(&c->account_id),
-	    db_str(c->provider_type), db_str(c->name), db_str(c->external_account_id), db_strn(sealed),
-	    db_strn(json_text(a, c->settings)), db_int(c->created_us), db_int(c->updated_us)), NULL,
-	    err) < 0)
+	if (db_exec(app->db, &connection_insert,
+		DB_VALS(db_uuid(&c->id), db_uuid(&c->account_id), db_str(c->provider_type),
+		    db_str(c->name), db_str(c->external_account_id), db_strn(sealed),
+		    db_strn(json_text(a, c->settings)), db_int(c->created_us),
+		    db_int(c->updated_us)),
+		NULL, err) < 0)
 		return -1;
 	changed(app);
 	*out = c;
@@ -307,23 +312,25 @@ int connection_update(struct app *app, struct arena *a, const struct uuid *accou
 		c->last_error = NULL;
 	c->updated_us = clock_now_us();
 	struct str sealed = seal(app, a, &c->id, c->credentials, err);
-	if (sealed.p == NULL || db_exec(app->db, &connection_change, DB_VALS(db_str(c->name),
-	    db_str(c->status), db_str(c->external_account_id), db_strn(sealed),
-	    db_strn(json_text(a, c->settings)), db_str(c->last_error), db_int(c->updated_us),
-	    db_uuid(id), db_uuid(account_id)), NULL, err) < 0)
+	if (sealed.p == NULL ||
+	    db_exec(app->db, &connection_change,
+		DB_VALS(db_str(c->name), db_str(c->status), db_str(c->external_account_id),
+		    db_strn(sealed), db_strn(json_text(a, c->settings)), db_str(c->last_error),
+		    db_int(c->updated_us), db_uuid(id), db_uuid(account_id)),
+		NULL, err) < 0)
 		return -1;
 	changed(app);
 	*out = c;
 	return 1;
 }
 
-int connection_delete(struct app *app, const struct uuid *account_id, const struct uuid *id,
-    struct err *err)
+int connection_delete(
+    struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err)
 {
 	uint64_t affected = 0;
 
-	if (db_exec(app->db, &connection_remove, DB_VALS(db_uuid(id), db_uuid(account_id)), &affected,
-	    err) < 0)
+	if (db_exec(app->db, &connection_remove, DB_VALS(db_uuid(id), db_uuid(account_id)),
+		&affected, err) < 0)
 		return -1;
 	changed(app);
 	return affected > 0;
@@ -348,16 +355,19 @@ int connection_note_use(struct app *app, const struct connection *c, const char 
 	struct db_val text = db_strn(clip_error(error));
 
 	if (status == NULL && error == NULL && strcmp(c->status, "error") == 0)
-		status = "active";	/* a call that works again */
+		status = "active"; /* a call that works again */
 	bool is_change = status != NULL && strcmp(status, c->status) != 0;
 	if (!is_change && error == NULL && c->last_error == NULL &&
 	    now - c->last_used_us < USE_NOTED_EVERY_US)
 		return 0;
 	if (!is_change)
-		return db_exec(app->db, &connection_used, DB_VALS(db_int(now), text, db_uuid(&c->id),
-		    db_uuid(&c->account_id)), NULL, err);
-	if (db_exec(app->db, &connection_used_status, DB_VALS(db_int(now), text, db_int(now),
-	    db_str(status), db_uuid(&c->id), db_uuid(&c->account_id)), NULL, err) < 0)
+		return db_exec(app->db, &connection_used,
+		    DB_VALS(db_int(now), text, db_uuid(&c->id), db_uuid(&c->account_id)), NULL,
+		    err);
+	if (db_exec(app->db, &connection_used_status,
+		DB_VALS(db_int(now), text, db_int(now), db_str(status), db_uuid(&c->id),
+		    db_uuid(&c->account_id)),
+		NULL, err) < 0)
 		return -1;
 	changed(app);
 	return 0;

@@ -16,10 +16,13 @@ static json_t *verdict(bool is_ok, int64_t latency_us, const char *detail)
 /* What the test showed goes into the connection; a passing fault changes no status. */
 static void note(struct app *app, const struct connection *c, const struct call_result *res)
 {
-	const char *status = res->class == CALL_OK ? "active" : res->class == CALL_AUTH ? "error" : NULL;
+	const char *status = res->class == CALL_OK     ? "active"
+			     : res->class == CALL_AUTH ? "error"
+						       : NULL;
 	struct err err = ERR_INIT;
 
-	if (connection_note_use(app, c, status, res->class == CALL_OK ? NULL : res->error, &err) < 0)
+	if (connection_note_use(app, c, status, res->class == CALL_OK ? NULL : res->error, &err) <
+	    0)
 		log_warn("connection_note_failed", LOG_ERR(&err));
 }
 

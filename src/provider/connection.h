@@ -7,44 +7,49 @@
 struct connection {
 	struct uuid id, account_id;
 	const struct provider *provider;
-	const char *provider_type, *name, *status;	/* active, expired, error, disabled */
-	const char *external_account_id;		/* or "" */
+	const char *provider_type, *name, *status; /* active, expired, error, disabled */
+	const char *external_account_id;           /* or "" */
 	json_t *settings;
-	json_t *credentials;				/* decrypted: never logged, never answered */
+	json_t *credentials; /* decrypted: never logged, never answered */
 	int64_t created_us, updated_us, last_used_us;
 	const char *last_error;
 };
-const char *connection_credential(const struct connection *c, const char *key);	/* or NULL */
-const char *connection_setting(const struct connection *c, const char *key);	/* text or NULL */
+const char *connection_credential(const struct connection *c, const char *key); /* or NULL */
+const char *connection_setting(const struct connection *c, const char *key);    /* text or NULL */
 
 /* Any status; account_id checked when not NULL. 1, 0, -1. Memory of a. */
 int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
-/* Cached look-ups for the intake path (process memory, CACHE_TTL_US and shared_generation): the result lives until the next
- * request at least: see connection_cache_release. Every connection but the disabled: one whose calls fail ("error",
- * "expired") still receives. 1, 0, -1. */
-int connection_cached(struct app *app, const struct uuid *id, struct connection **out,
-    struct err *err);
-/* All such of a provider with an external account id (several accounts may hold it), or with any when
- * external is {NULL,0}; at most 64. */
+/* Cached look-ups for the intake path (process memory, CACHE_TTL_US and shared_generation): the
+ * result lives until the next request at least: see connection_cache_release. Every connection but
+ * the disabled: one whose calls fail ("error", "expired") still receives. 1, 0, -1. */
+int connection_cached(
+    struct app *app, const struct uuid *id, struct connection **out, struct err *err);
+/* All such of a provider with an external account id (several accounts may hold it), or with any
+ * when external is {NULL,0}; at most 64. */
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,
     struct connection ***out, size_t *n, struct err *err);
-/* Frees cached connections that were replaced or evicted while the last request may have used them: called between
- * requests. Without it they go a minute later. */
+/* Frees cached connections that were replaced or evicted while the last request may have used them:
+ * called between requests. Without it they go a minute later. */
 void connection_cache_release(void);
-/* Connections of an account, but the disabled, that can do capability, e.g. "crm_push"; one in "error" is still tried. */
+/* Connections of an account, but the disabled, that can do capability, e.g. "crm_push"; one in
+ * "error" is still tried. */
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err);
-/* Stores the outcome of a use: last_used, last_error (NULL clears), status may turn expired / error / active. */
+/* Stores the outcome of a use: last_used, last_error (NULL clears), status may turn expired / error
+ * / active. */
 int connection_note_use(struct app *app, const struct connection *c, const char *status,
     const char *error, struct err *err);
-/* Creates from a connect body, checked against the manifest (needed credentials, known settings, URL by the egress rules). */
+/* Creates from a connect body, checked against the manifest (needed credentials, known settings,
+ * URL by the egress rules). */
 int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct provider *p, const json_t *body, struct connection **out, struct err *err);
-/* The API's object: {id,providerType,name,status,webhookUrl,externalAccountId,settings,createdAt,lastUsedAt,lastError}. */
+/* The API's object: {id,providerType,name,status,webhookUrl,externalAccountId,settings,createdAt,
+ * lastUsedAt,lastError}. */
 json_t *connection_json(const struct app *app, const struct connection *c);
 
-/* Test: the manifest's test action, or for custom_crm a request to its URL: {"ok","latencyMs","detail"}. */
+/* Test: the manifest's test action, or for custom_crm a request to its URL:
+ * {"ok","latencyMs","detail"}. */
 json_t *connection_test(struct app *app, struct arena *a, struct connection *c);
 
 /* Handlers (admin/routes.def). */
@@ -55,7 +60,8 @@ int provider_api_connect(struct req *r);
 int provider_api_disconnect(struct req *r);
 int connection_api_list(struct req *r);
 int connection_api_get(struct req *r);
-int connection_api_update(struct req *r);	/* name, status active|disabled, settings, credentials (merged) */
+int connection_api_update(
+    struct req *r); /* name, status active|disabled, settings, credentials (merged) */
 int connection_api_delete(struct req *r);
 int connection_api_test(struct req *r);
 #endif

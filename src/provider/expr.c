@@ -10,19 +10,36 @@
 #define FILTERS_MAX 3
 
 enum filter_kind {
-	FILTER_TEXT, FILTER_INT, FILTER_LOWER, FILTER_UPPER, FILTER_BEFORE, FILTER_AFTER,
-	FILTER_BEFORE_LAST, FILTER_AFTER_LAST, FILTER_TIME_S, FILTER_TIME_MS, FILTER_TIME_ISO, FILTER_ISO,
+	FILTER_TEXT,
+	FILTER_INT,
+	FILTER_LOWER,
+	FILTER_UPPER,
+	FILTER_BEFORE,
+	FILTER_AFTER,
+	FILTER_BEFORE_LAST,
+	FILTER_AFTER_LAST,
+	FILTER_TIME_S,
+	FILTER_TIME_MS,
+	FILTER_TIME_ISO,
+	FILTER_ISO,
 };
 static const struct {
 	const char *name;
 	enum filter_kind kind;
 	bool takes_argument;
 } filter_names[] = {
-	{"text", FILTER_TEXT, false}, {"int", FILTER_INT, false}, {"lower", FILTER_LOWER, false},
-	{"upper", FILTER_UPPER, false}, {"before", FILTER_BEFORE, true}, {"after", FILTER_AFTER, true},
-	{"beforeLast", FILTER_BEFORE_LAST, true}, {"afterLast", FILTER_AFTER_LAST, true},
-	{"timeS", FILTER_TIME_S, false}, {"timeMs", FILTER_TIME_MS, false},
-	{"timeIso", FILTER_TIME_ISO, false}, {"iso", FILTER_ISO, false},
+    {"text", FILTER_TEXT, false},
+    {"int", FILTER_INT, false},
+    {"lower", FILTER_LOWER, false},
+    {"upper", FILTER_UPPER, false},
+    {"before", FILTER_BEFORE, true},
+    {"after", FILTER_AFTER, true},
+    {"beforeLast", FILTER_BEFORE_LAST, true},
+    {"afterLast", FILTER_AFTER_LAST, true},
+    {"timeS", FILTER_TIME_S, false},
+    {"timeMs", FILTER_TIME_MS, false},
+    {"timeIso", FILTER_TIME_ISO, false},
+    {"iso", FILTER_ISO, false},
 };
 struct filter {
 	enum filter_kind kind;
@@ -32,28 +49,39 @@ struct filter {
 /* One alternative of a placeholder. */
 struct ref {
 	enum root root;
-	const struct path *path;	/* below a JSON root; NULL: the root itself */
-	const char *name;		/* header, query */
+	const struct path *path; /* below a JSON root; NULL: the root itself */
+	const char *name;        /* header, query */
 	struct str literal;
 	struct filter filters[FILTERS_MAX];
 	size_t nfilters;
 };
 
 enum expr_kind {
-	EXPR_CONST, EXPR_REF, EXPR_CONCAT, EXPR_OBJECT, EXPR_ARRAY, EXPR_MAP, EXPR_FIRST, EXPR_PATH,
-	EXPR_PATHS, EXPR_WHEN,
+	EXPR_CONST,
+	EXPR_REF,
+	EXPR_CONCAT,
+	EXPR_OBJECT,
+	EXPR_ARRAY,
+	EXPR_MAP,
+	EXPR_FIRST,
+	EXPR_PATH,
+	EXPR_PATHS,
+	EXPR_WHEN,
 };
 struct expr {
 	enum expr_kind kind;
 	json_t *constant;
-	struct ref *refs;		/* EXPR_REF: alternatives */
+	struct ref *refs; /* EXPR_REF: alternatives */
 	size_t nrefs;
-	struct expr **parts;		/* CONCAT, ARRAY, FIRST; OBJECT: values */
-	struct expr **keys;		/* OBJECT */
+	struct expr **parts; /* CONCAT, ARRAY, FIRST; OBJECT: values */
+	struct expr **keys;  /* OBJECT */
 	size_t n;
 	struct expr *of, *in, *otherwise;
-	struct cond *when;		/* WHEN: of, else otherwise */
-	struct { struct str from; struct str to; } *map;
+	struct cond *when; /* WHEN: of, else otherwise */
+	struct {
+		struct str from;
+		struct str to;
+	} * map;
 	size_t nmap;
 };
 
@@ -65,15 +93,22 @@ struct value {
 	int64_t number;
 };
 
-/* ---- compilation ---------------------------------------------------------------------------------- */
+/* ---- compilation -------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
 	enum root root;
 } root_names[] = {
-	{"body", ROOT_BODY}, {"settings", ROOT_SETTINGS}, {"credentials", ROOT_CREDENTIALS},
-	{"input", ROOT_INPUT}, {"answer", ROOT_ANSWER}, {"status", ROOT_STATUS}, {"raw", ROOT_RAW},
-	{"output", ROOT_OUTPUT}, {"header", ROOT_HEADER}, {"query", ROOT_QUERY},
+    {"body", ROOT_BODY},
+    {"settings", ROOT_SETTINGS},
+    {"credentials", ROOT_CREDENTIALS},
+    {"input", ROOT_INPUT},
+    {"answer", ROOT_ANSWER},
+    {"status", ROOT_STATUS},
+    {"raw", ROOT_RAW},
+    {"output", ROOT_OUTPUT},
+    {"header", ROOT_HEADER},
+    {"query", ROOT_QUERY},
 };
 
 static int find_root(struct loader *l, struct str name, enum root *out)
@@ -101,13 +136,15 @@ static int compile_filter(struct loader *l, struct str text, struct ref *r)
 	for (size_t i = 0; i < sizeof filter_names / sizeof *filter_names; i++) {
 		if (!str_is(name, filter_names[i].name))
 			continue;
-		bool has_argument = paren != NULL && text.n == name.n + 3 && text.p[text.n - 1] == ')';
-		if ((paren != NULL && !has_argument) || has_argument != filter_names[i].takes_argument)
+		bool has_argument =
+		    paren != NULL && text.n == name.n + 3 && text.p[text.n - 1] == ')';
+		if ((paren != NULL && !has_argument) ||
+		    has_argument != filter_names[i].takes_argument)
 			return loader_fail(l, "filter %s: a wrong argument", filter_names[i].name);
 		if (r->nfilters == FILTERS_MAX)
 			return loader_fail(l, "too many filters");
-		r->filters[r->nfilters++] = (struct filter){filter_names[i].kind,
-		    has_argument ? paren[1] : '\0'};
+		r->filters[r->nfilters++] =
+		    (struct filter){filter_names[i].kind, has_argument ? paren[1] : '\0'};
 		return 0;
 	}
 	return loader_fail(l, "unknown filter \"%.*s\"", (int)name.n, name.p);
@@ -124,7 +161,8 @@ static bool cut_filter(struct str *rest, struct str *part)
 	if (i > rest->n)
 		i = rest->n;
 	*part = str_trim((struct str){rest->p, i});
-	*rest = i < rest->n ? (struct str){rest->p + i + 1, rest->n - i - 1} : (struct str){NULL, 0};
+	*rest =
+	    i < rest->n ? (struct str){rest->p + i + 1, rest->n - i - 1} : (struct str){NULL, 0};
 	return true;
 }
 
@@ -140,7 +178,8 @@ static int compile_place(struct loader *l, struct str text, struct ref *r)
 		return -1;
 	if (i == text.n)
 		return r->root == ROOT_HEADER || r->root == ROOT_QUERY
-		    ? loader_fail(l, "a name must follow") : 0;
+			   ? loader_fail(l, "a name must follow")
+			   : 0;
 	struct str rest = {text.p + i, text.n - i};
 	if (rest.p[0] == '.')
 		rest = (struct str){rest.p + 1, rest.n - 1};
@@ -199,7 +238,8 @@ static int compile_refs(struct loader *l, struct str text, struct expr **out)
 
 		if (!is_cut && i < text.n)
 			continue;
-		if (compile_ref(l, (struct str){text.p + start, i - start}, &e->refs[e->nrefs++]) < 0)
+		if (compile_ref(l, (struct str){text.p + start, i - start}, &e->refs[e->nrefs++]) <
+		    0)
 			return -1;
 		start = i + 2;
 		i += is_cut;
@@ -255,7 +295,8 @@ static int compile_text(struct loader *l, struct str text, struct expr **out)
 }
 
 /* A bare reference ("input.body") or a text with placeholders. */
-static int compile_source(struct loader *l, const json_t *object, const char *key, struct expr **out)
+static int compile_source(
+    struct loader *l, const json_t *object, const char *key, struct expr **out)
 {
 	const char *text;
 
@@ -363,10 +404,10 @@ static int compile_operator(struct loader *l, const char *name, const json_t *v,
 			continue;
 		size_t mark = loader_enter(l, name);
 		struct expr *e = *out = expr_new(l, operators[i].kind);
-		int rc = e->kind == EXPR_MAP ? compile_map(l, v, e)
-		    : e->kind == EXPR_FIRST ? compile_list(l, v, e)
-		    : e->kind == EXPR_WHEN ? compile_when(l, v, e)
-					   : compile_places(l, v, e);
+		int rc = e->kind == EXPR_MAP     ? compile_map(l, v, e)
+			 : e->kind == EXPR_FIRST ? compile_list(l, v, e)
+			 : e->kind == EXPR_WHEN  ? compile_when(l, v, e)
+						 : compile_places(l, v, e);
 		if (rc == 0)
 			loader_leave(l, mark);
 		return rc;
@@ -377,7 +418,8 @@ static int compile_operator(struct loader *l, const char *name, const json_t *v,
 int expr_compile(struct loader *l, const json_t *v, struct expr **out)
 {
 	if (json_is_string(v))
-		return compile_text(l, (struct str){json_string_value(v), json_string_length(v)}, out);
+		return compile_text(
+		    l, (struct str){json_string_value(v), json_string_length(v)}, out);
 	if (json_is_object(v)) {
 		const char *first = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)v));
 
@@ -412,7 +454,7 @@ int expr_member(struct loader *l, const json_t *object, const char *key, struct 
 	return 0;
 }
 
-/* ---- evaluation ------------------------------------------------------------------------------------- */
+/* ---- evaluation --------------------------------------------------------------------------- */
 
 static struct str value_text(struct scope *s, const struct value *v)
 {
@@ -426,7 +468,8 @@ static struct str value_text(struct scope *s, const struct value *v)
 		return str_from(arena_strdup(s->a, number));
 	case VALUE_JSON:
 		if (json_is_string(v->json))
-			return (struct str){json_string_value(v->json), json_string_length(v->json)};
+			return (struct str){
+			    json_string_value(v->json), json_string_length(v->json)};
 		return str_from(json_scalar_text(s->a, v->json));
 	case VALUE_ABSENT:
 		break;
@@ -484,11 +527,16 @@ static void filter_apply(const struct filter *f, struct scope *s, struct value *
 		return;
 	}
 	switch (f->kind) {
-	case FILTER_TEXT: break;
-	case FILTER_LOWER: case FILTER_UPPER:
+	case FILTER_TEXT:
+		break;
+	case FILTER_LOWER:
+	case FILTER_UPPER:
 		out.text = change_case(s, t, f->kind == FILTER_UPPER);
 		break;
-	case FILTER_BEFORE: case FILTER_AFTER: case FILTER_BEFORE_LAST: case FILTER_AFTER_LAST:
+	case FILTER_BEFORE:
+	case FILTER_AFTER:
+	case FILTER_BEFORE_LAST:
+	case FILTER_AFTER_LAST:
 		out.text = cut_at(t, f->argument,
 		    f->kind == FILTER_BEFORE_LAST || f->kind == FILTER_AFTER_LAST,
 		    f->kind == FILTER_AFTER || f->kind == FILTER_AFTER_LAST);
@@ -497,7 +545,9 @@ static void filter_apply(const struct filter *f, struct scope *s, struct value *
 		out.kind = str_to_i64(t, INT64_MIN, INT64_MAX, &n) ? VALUE_INT : VALUE_ABSENT;
 		out.number = out.kind == VALUE_INT ? n : 0;
 		break;
-	case FILTER_TIME_S: case FILTER_TIME_MS: case FILTER_TIME_ISO:
+	case FILTER_TIME_S:
+	case FILTER_TIME_MS:
+	case FILTER_TIME_ISO:
 		out.kind = read_time(t, f->kind, &n) ? VALUE_INT : VALUE_ABSENT;
 		out.number = out.kind == VALUE_INT ? n : 0;
 		break;
@@ -616,7 +666,9 @@ struct str expr_text(const struct expr *e, struct scope *s)
 		return v.json == NULL ? t : value_text(s, &v);
 	case EXPR_WHEN:
 		return expr_text(cond_holds(e->when, s) ? e->of : e->otherwise, s);
-	case EXPR_OBJECT: case EXPR_ARRAY: case EXPR_PATHS:
+	case EXPR_OBJECT:
+	case EXPR_ARRAY:
+	case EXPR_PATHS:
 		break;
 	}
 	return t;
@@ -674,8 +726,8 @@ static json_t *paths_json(const struct expr *e, struct scope *s)
 	json_t *path;
 
 	json_object_foreach(paths, name, path) {
-		json_t *found = json_is_string(path)
-		    ? path_lookup(s->a, in, json_string_value(path)) : NULL;
+		json_t *found =
+		    json_is_string(path) ? path_lookup(s->a, in, json_string_value(path)) : NULL;
 
 		if (found != NULL)
 			json_set(o, name, json_incref(found));
@@ -702,8 +754,9 @@ json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 		refs_find(e, s, &v);
 		if (v.kind == VALUE_INT)
 			return json_integer(v.number);
-		return v.kind == VALUE_JSON ? json_incref(v.json)
-		    : v.kind == VALUE_TEXT ? text_json(v.text) : NULL;
+		return v.kind == VALUE_JSON   ? json_incref(v.json)
+		       : v.kind == VALUE_TEXT ? text_json(v.text)
+					      : NULL;
 	case EXPR_OBJECT:
 		return object_json(e, s, keep_absent);
 	case EXPR_ARRAY:
@@ -725,7 +778,8 @@ json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 		return paths_json(e, s);
 	case EXPR_WHEN:
 		return expr_json(cond_holds(e->when, s) ? e->of : e->otherwise, s, keep_absent);
-	case EXPR_CONCAT: case EXPR_MAP:
+	case EXPR_CONCAT:
+	case EXPR_MAP:
 		break;
 	}
 	return text_json(expr_text(e, s));
@@ -746,7 +800,7 @@ int64_t expr_time_us(const struct expr *e, struct scope *s)
 	return t.p != NULL && clock_parse_iso(t, &us) ? us : 0;
 }
 
-/* ---- conditions ---------------------------------------------------------------------------------------- */
+/* ---- conditions --------------------------------------------------------------------------- */
 
 enum cond_kind { COND_ALL, COND_ANY, COND_NOT, COND_IN, COND_EXISTS, COND_STARTS, COND_ENDS };
 struct cond {
@@ -797,9 +851,10 @@ static int cond_texts(struct loader *l, const json_t *v, struct cond *c)
 
 static int cond_test(struct loader *l, const json_t *v, struct cond *c)
 {
-	static const char *const keys[] = {"ref", "equals", "in", "exists", "startsWith", "endsWith", NULL};
-	static const enum cond_kind kinds[] = {COND_ALL, COND_IN, COND_IN, COND_EXISTS, COND_STARTS,
-	    COND_ENDS};
+	static const char *const keys[] = {
+	    "ref", "equals", "in", "exists", "startsWith", "endsWith", NULL};
+	static const enum cond_kind kinds[] = {
+	    COND_ALL, COND_IN, COND_IN, COND_EXISTS, COND_STARTS, COND_ENDS};
 	const char *ref, *key = NULL;
 
 	if (loader_object(l, v, keys) < 0 || loader_text(l, v, "ref", true, &ref) < 0 ||
@@ -876,16 +931,20 @@ bool cond_holds(const struct cond *c, struct scope *s)
 	if (c == NULL)
 		return true;
 	switch (c->kind) {
-	case COND_ALL: case COND_ANY: case COND_NOT:
+	case COND_ALL:
+	case COND_ANY:
+	case COND_NOT:
 		for (size_t i = 0; i < c->n; i++)
 			if (cond_holds(c->children[i], s) != (c->kind == COND_ALL))
 				return c->kind == COND_ANY;
 		return c->kind != COND_ANY;
 	case COND_EXISTS:
 		refs_find(c->ref, s, &v);
-		return (v.kind != VALUE_ABSENT && (v.kind != VALUE_JSON || !json_is_null(v.json))) ==
-		    c->should_exist;
-	case COND_IN: case COND_STARTS: case COND_ENDS:
+		return (v.kind != VALUE_ABSENT &&
+			   (v.kind != VALUE_JSON || !json_is_null(v.json))) == c->should_exist;
+	case COND_IN:
+	case COND_STARTS:
+	case COND_ENDS:
 		break;
 	}
 	struct str t = expr_text(c->ref, s);
@@ -895,7 +954,7 @@ bool cond_holds(const struct cond *c, struct scope *s)
 	return false;
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------ */
+/* ---- loops -------------------------------------------------------------------------------- */
 
 static int loop_compile(struct loader *l, const json_t *v, struct expr **out)
 {
@@ -941,7 +1000,8 @@ static int loops_step(const struct loops *ls, size_t level, struct scope *s,
 	json_t *source = expr_borrow(ls->source[level], s);
 	size_t n = json_is_array(source) ? json_array_size(source) : json_is_object(source) ? 1 : 0;
 	for (size_t i = 0; i < n; i++) {
-		s->slot[ROOT_LOOP + level] = json_is_array(source) ? json_array_get(source, i) : source;
+		s->slot[ROOT_LOOP + level] =
+		    json_is_array(source) ? json_array_get(source, i) : source;
 		int rc = loops_step(ls, level + 1, s, each, arg);
 		if (rc != 0)
 			return rc;
@@ -949,8 +1009,8 @@ static int loops_step(const struct loops *ls, size_t level, struct scope *s,
 	return 0;
 }
 
-int loops_each(const struct loops *ls, struct scope *s, int (*each)(struct scope *s, void *arg),
-    void *arg)
+int loops_each(
+    const struct loops *ls, struct scope *s, int (*each)(struct scope *s, void *arg), void *arg)
 {
 	return loops_step(ls, 0, s, each, arg);
 }

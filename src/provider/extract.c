@@ -5,8 +5,8 @@
 
 #define EVENT_TYPE_BYTES 100
 
-void scope_of_webhook(struct scope *s, struct arena *a, const struct webhook *w,
-    const struct connection *c)
+void scope_of_webhook(
+    struct scope *s, struct arena *a, const struct webhook *w, const struct connection *c)
 {
 	*s = (struct scope){.a = a};
 	s->slot[ROOT_BODY] = w->payload;
@@ -17,7 +17,7 @@ void scope_of_webhook(struct scope *s, struct arena *a, const struct webhook *w,
 	}
 }
 
-/* ---- parsing --------------------------------------------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------------------------ */
 
 /* Fields as an object; a repeated name becomes a list. */
 static json_t *form_object(struct arena *a, struct str body, struct err *err)
@@ -48,8 +48,9 @@ int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, 
 
 	if (kind == BODY_BY_TYPE)
 		kind = w->req != NULL &&
-		    str_starts(w->req->content_type, "application/x-www-form-urlencoded") ? BODY_FORM
-											  : BODY_JSON;
+			       str_starts(w->req->content_type, "application/x-www-form-urlencoded")
+			   ? BODY_FORM
+			   : BODY_JSON;
 	switch (kind) {
 	case BODY_FORM:
 		w->payload = form_object(a, w->body, err);
@@ -57,14 +58,15 @@ int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, 
 	case BODY_EMPTY:
 		w->payload = json_own(a, json_object());
 		break;
-	case BODY_JSON: case BODY_BY_TYPE:
+	case BODY_JSON:
+	case BODY_BY_TYPE:
 		w->payload = json_parse(a, w->body, err);
 		break;
 	}
 	return w->payload == NULL ? -1 : 0;
 }
 
-/* ---- accounts ----------------------------------------------------------------------------------------------- */
+/* ---- accounts ----------------------------------------------------------------------------- */
 
 struct accounts {
 	const struct account_rule *rule;
@@ -95,8 +97,8 @@ static int add_account(struct scope *s, void *arg)
 	return 0;
 }
 
-int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
-    struct str **ids, size_t *n)
+int webhook_accounts(
+    const struct provider *p, struct arena *a, const struct webhook *w, struct str **ids, size_t *n)
 {
 	struct accounts out = {0};
 	struct scope s;
@@ -111,7 +113,7 @@ int webhook_accounts(const struct provider *p, struct arena *a, const struct web
 	return 0;
 }
 
-/* ---- items ---------------------------------------------------------------------------------------------------- */
+/* ---- items -------------------------------------------------------------------------------- */
 
 struct found {
 	const struct provider *p;
@@ -159,7 +161,7 @@ static bool is_type(struct str t)
 		return false;
 	for (size_t i = 0; i < t.n; i++)
 		if (!((t.p[i] >= 'a' && t.p[i] <= 'z') || (t.p[i] >= 'A' && t.p[i] <= 'Z') ||
-		    (t.p[i] >= '0' && t.p[i] <= '9') || strchr("_.-", t.p[i]) != NULL))
+			(t.p[i] >= '0' && t.p[i] <= '9') || strchr("_.-", t.p[i]) != NULL))
 			return false;
 	return true;
 }
@@ -229,20 +231,23 @@ static int add_item(struct scope *s, void *arg)
 	    account.n > 0 && !str_is(account, f->c->external_account_id))
 		return 0;
 	struct str type = expr_text(r->resource_type, s), id = expr_text(r->external_id, s);
-	if ((r->resource_type != NULL && !is_type(type)) || id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES)
+	if ((r->resource_type != NULL && !is_type(type)) || id.n == 0 ||
+	    id.n > LIMIT_EXTERNAL_ID_BYTES)
 		return 0;
 	json_t *data = value_of(r->data, s);
 	if (!json_is_object(data))
 		return 0;
 	if (f->n == LIMIT_ITEMS_PER_EVENT)
-		return err_set(f->err, ERR_LIMIT, "more than %u items in one webhook",
-		    LIMIT_ITEMS_PER_EVENT);
+		return err_set(
+		    f->err, ERR_LIMIT, "more than %u items in one webhook", LIMIT_ITEMS_PER_EVENT);
 	struct webhook_item *item = next_item(f, s->a);
 	*item = (struct webhook_item){
-		.resource_type = type, .external_id = id,
-		.event_type = clip(expr_text(r->event_type, s), EVENT_TYPE_BYTES),
-		.dedupe_key = dedupe_key(r, s), .data = data,
-		.provider_updated_us = expr_time_us(r->updated_at, s),
+	    .resource_type = type,
+	    .external_id = id,
+	    .event_type = clip(expr_text(r->event_type, s), EVENT_TYPE_BYTES),
+	    .dedupe_key = dedupe_key(r, s),
+	    .data = data,
+	    .provider_updated_us = expr_time_us(r->updated_at, s),
 	};
 	fill_lead(r, s, item);
 	item->needs_details = wants_details(f, s, type);
@@ -250,8 +255,8 @@ static int add_item(struct scope *s, void *arg)
 	return 0;
 }
 
-/* Into the provider's own order of time, so that a batch delivered unordered loses nothing to the rule that an older
- * payload does not overwrite. Stable; only when every item has a time. */
+/* Into the provider's own order of time, so that a batch delivered unordered loses nothing to the
+ * rule that an older payload does not overwrite. Stable; only when every item has a time. */
 static void sort_items(struct found *f)
 {
 	for (size_t i = 0; i < f->n; i++)
@@ -285,8 +290,8 @@ int webhook_items(const struct provider *p, struct arena *a, const struct webhoo
 	return 0;
 }
 
-bool webhook_answer(const struct provider *p, int *status, const char **content_type,
-    struct str *body)
+bool webhook_answer(
+    const struct provider *p, int *status, const char **content_type, struct str *body)
 {
 	if (p->answer.status == 0)
 		return false;

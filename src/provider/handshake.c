@@ -3,8 +3,8 @@
 #include "provider/manifest.h"
 
 /* The first connection whose token is the given one. */
-static const struct connection *match_token(const struct handshake *h, struct scope *s,
-    struct connection *const *connections, size_t n)
+static const struct connection *match_token(
+    const struct handshake *h, struct scope *s, struct connection *const *connections, size_t n)
 {
 	struct str given = expr_text(h->token, s);
 
@@ -27,7 +27,7 @@ static const struct connection *match(const struct provider *p, const struct han
 	for (size_t i = 0; i < n; i++)
 		if ((!h->is_signed || webhook_verify(p, s->a, w, connections[i], &reason) == 1) &&
 		    (h->hmac_credential == NULL ||
-		    connection_credential(connections[i], h->hmac_credential) != NULL))
+			connection_credential(connections[i], h->hmac_credential) != NULL))
 			return connections[i];
 	return NULL;
 }
@@ -41,7 +41,8 @@ static void add_hmac(const struct handshake *h, struct scope *s, const struct co
 
 	if (text.p == NULL)
 		return;
-	hmac_parts(HASH_SHA256, str_from(connection_credential(c, h->hmac_credential)), &text, 1, mac);
+	hmac_parts(
+	    HASH_SHA256, str_from(connection_credential(c, h->hmac_credential)), &text, 1, mac);
 	hex_encode(hex, mac, sizeof mac);
 	s->slot[ROOT_OUTPUT] = json_own(s->a, json_pack("{s:s}", "hmac", hex->p));
 }

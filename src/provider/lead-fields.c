@@ -39,7 +39,8 @@ static const struct lead_name *find_name(const struct lead_rules *r, const char 
 	return NULL;
 }
 
-/* A known question goes to its member, or raw only; the rest, and a second answer to the same, to customFields. */
+/* A known question goes to its member, or raw only; the rest, and a second answer to the same, to
+ * customFields. */
 static void put_field(struct filling *f, struct arena *a, const char *name, const json_t *value)
 {
 	struct str text = field_text(a, value);
@@ -77,12 +78,14 @@ static void put_text(json_t *lead, const char *key, const struct expr *e, struct
 		json_set_strn(lead, key, t);
 }
 
-json_t *provider_lead_fields(const struct provider *p, struct arena *a, const json_t *raw,
-    struct err *err)
+json_t *provider_lead_fields(
+    const struct provider *p, struct arena *a, const json_t *raw, struct err *err)
 {
 	const struct lead_rules *r = &p->lead;
 	struct scope s = {.a = a};
-	struct filling f = {.rules = r, .lead = json_own(a, json_object()), .raw = json_object(),
+	struct filling f = {.rules = r,
+	    .lead = json_own(a, json_object()),
+	    .raw = json_object(),
 	    .custom = json_object()};
 	const char *name;
 	json_t *value;
@@ -100,7 +103,7 @@ json_t *provider_lead_fields(const struct provider *p, struct arena *a, const js
 	s.slot[ROOT_RAW] = (json_t *)(uintptr_t)raw;
 	if (r->object != NULL) {
 		json_object_foreach(expr_borrow(r->object, &s), name, value)
-			put_field(&f, a, name, value);
+		    put_field(&f, a, name, value);
 	} else {
 		loops_each(&r->loops, &s, put_from_list, &f);
 	}

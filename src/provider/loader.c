@@ -8,8 +8,8 @@
 static size_t enter(struct loader *l, const char *sep, const char *step)
 {
 	size_t mark = l->at_len;
-	int n = snprintf(l->at + mark, sizeof l->at - mark, "%s%s", mark == 0 && sep[0] == '.' ? "" : sep,
-	    step);
+	int n = snprintf(
+	    l->at + mark, sizeof l->at - mark, "%s%s", mark == 0 && sep[0] == '.' ? "" : sep, step);
 	size_t room = sizeof l->at - mark - 1;
 
 	if (n > 0)
@@ -44,8 +44,8 @@ int loader_fail(struct loader *l, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof reason, fmt, ap);
 	va_end(ap);
-	return err_set(l->err, ERR_INVALID, "%s: %s: %s", l->file,
-	    l->at_len == 0 ? "(root)" : l->at, reason);
+	return err_set(
+	    l->err, ERR_INVALID, "%s: %s: %s", l->file, l->at_len == 0 ? "(root)" : l->at, reason);
 }
 
 int loader_object(struct loader *l, const json_t *v, const char *const *keys)
@@ -68,8 +68,8 @@ int loader_object(struct loader *l, const json_t *v, const char *const *keys)
 	return 0;
 }
 
-int loader_text(struct loader *l, const json_t *object, const char *key, bool is_needed,
-    const char **out)
+int loader_text(
+    struct loader *l, const json_t *object, const char *key, bool is_needed, const char **out)
 {
 	const json_t *v = json_object_get(object, key);
 
@@ -102,8 +102,8 @@ int loader_bool(struct loader *l, const json_t *object, const char *key, bool *o
 	return 0;
 }
 
-int loader_int(struct loader *l, const json_t *object, const char *key, int64_t min, int64_t max,
-    int64_t *out)
+int loader_int(
+    struct loader *l, const json_t *object, const char *key, int64_t min, int64_t max, int64_t *out)
 {
 	const json_t *v = json_object_get(object, key);
 
@@ -112,8 +112,8 @@ int loader_int(struct loader *l, const json_t *object, const char *key, int64_t 
 	int64_t n = json_is_integer(v) ? json_integer_value(v) : 0;
 	if (!json_is_integer(v) || n < min || n > max) {
 		loader_enter(l, key);
-		return loader_fail(l, "must be an integer from %lld to %lld", (long long)min,
-		    (long long)max);
+		return loader_fail(
+		    l, "must be an integer from %lld to %lld", (long long)min, (long long)max);
 	}
 	*out = n;
 	return 0;

@@ -2,7 +2,8 @@
 #include "provider/manifest.h"
 
 #define ROOTS_REQUEST (ROOT_BIT(ROOT_SETTINGS) | ROOT_BIT(ROOT_INPUT))
-#define ROOTS_ANSWER (ROOTS_REQUEST | ROOT_BIT(ROOT_ANSWER) | ROOT_BIT(ROOT_STATUS) | ROOT_BIT(ROOT_HEADER))
+#define ROOTS_ANSWER                                                                               \
+	(ROOTS_REQUEST | ROOT_BIT(ROOT_ANSWER) | ROOT_BIT(ROOT_STATUS) | ROOT_BIT(ROOT_HEADER))
 #define RETRY_AFTER_MAX_MS INT64_C(86400000)
 
 const struct action *provider_find_action(const struct provider *p, const char *name)
@@ -15,9 +16,10 @@ const struct action *provider_find_action(const struct provider *p, const char *
 
 static int load_auth(struct loader *l, const struct provider *p, const json_t *v, struct auth *out)
 {
-	static const char *const keys[] = {"type", "name", "prefix", "credential", "username", "password",
-	    NULL};
-	static const char *const types[] = {"none", "bearer", "header", "basic", "query", "settings", NULL};
+	static const char *const keys[] = {
+	    "type", "name", "prefix", "credential", "username", "password", NULL};
+	static const char *const types[] = {
+	    "none", "bearer", "header", "basic", "query", "settings", NULL};
 	const char *type;
 	int t = 0;
 
@@ -50,8 +52,12 @@ static int load_auth(struct loader *l, const struct provider *p, const json_t *v
 static int load_errors(struct loader *l, const json_t *object, struct error_rule **out, size_t *n)
 {
 	static const char *const keys[] = {"when", "class", "retryAfterMs", NULL};
-	static const char *const classes[] = {[CALL_OK] = "ok", [CALL_RETRY] = "retry",
-	    [CALL_RATE_LIMITED] = "rateLimited", [CALL_AUTH] = "auth", [CALL_FATAL] = "fatal", NULL};
+	static const char *const classes[] = {[CALL_OK] = "ok",
+	    [CALL_RETRY] = "retry",
+	    [CALL_RATE_LIMITED] = "rateLimited",
+	    [CALL_AUTH] = "auth",
+	    [CALL_FATAL] = "fatal",
+	    NULL};
 	json_t *list = json_object_get(object, "errors"), *v;
 	const char *class;
 	size_t i;
@@ -116,8 +122,8 @@ static int load_inputs(struct loader *l, const json_t *v, struct action *act)
 	return 0;
 }
 
-static int load_named(struct loader *l, const json_t *object, const char *key,
-    struct named_expr **out, size_t *n)
+static int load_named(
+    struct loader *l, const json_t *object, const char *key, struct named_expr **out, size_t *n)
 {
 	json_t *all = json_object_get(object, key), *v;
 	const char *name;
@@ -139,11 +145,11 @@ static int load_named(struct loader *l, const json_t *object, const char *key,
 	return 0;
 }
 
-static int load_request(struct loader *l, const struct provider *p, const json_t *action,
-    struct action *act)
+static int load_request(
+    struct loader *l, const struct provider *p, const json_t *action, struct action *act)
 {
-	static const char *const keys[] = {"method", "url", "path", "query", "headers", "moreHeaders",
-	    "json", "form", NULL};
+	static const char *const keys[] = {
+	    "method", "url", "path", "query", "headers", "moreHeaders", "json", "form", NULL};
 	const json_t *v = json_object_get(action, "request");
 	size_t mark = loader_enter(l, "request");
 
@@ -177,7 +183,8 @@ static int load_paging(struct loader *l, const json_t *action, struct action *ac
 		return 0;
 	size_t mark = loader_enter(l, "paging");
 	if (loader_object(l, v, keys) < 0 || expr_member(l, v, "items", &p->items) < 0 ||
-	    expr_member(l, v, "cursor", &p->cursor) < 0 || cond_member(l, v, "more", &p->more) < 0 ||
+	    expr_member(l, v, "cursor", &p->cursor) < 0 ||
+	    cond_member(l, v, "more", &p->more) < 0 ||
 	    loader_text(l, v, "input", true, &p->input) < 0)
 		return -1;
 	for (size_t i = 0; i < act->ninputs; i++)
@@ -191,8 +198,8 @@ static int load_paging(struct loader *l, const json_t *action, struct action *ac
 
 static int load_action(struct loader *l, struct provider *p, const json_t *v, struct action *act)
 {
-	static const char *const keys[] = {"label", "help", "inputs", "needs", "request", "auth", "output",
-	    "paging", "errors", NULL};
+	static const char *const keys[] = {"label", "help", "inputs", "needs", "request", "auth",
+	    "output", "paging", "errors", NULL};
 	const json_t *auth = json_object_get(v, "auth");
 
 	act->auth = &p->auth;
@@ -240,7 +247,8 @@ static int load_details(struct loader *l, struct provider *p, const json_t *json
 		size_t inner = loader_enter(l, type);
 
 		d->resource_type = arena_strdup(l->a, type);
-		if (loader_object(l, v, keys) < 0 || loader_text(l, v, "action", true, &d->action) < 0 ||
+		if (loader_object(l, v, keys) < 0 ||
+		    loader_text(l, v, "action", true, &d->action) < 0 ||
 		    expr_member(l, v, "record", &d->record) < 0 ||
 		    expr_member(l, v, "updatedAt", &d->updated_at) < 0)
 			return -1;
@@ -249,7 +257,8 @@ static int load_details(struct loader *l, struct provider *p, const json_t *json
 			return loader_fail(l, "needs a known \"action\" and \"record\"");
 		for (size_t i = 0; i < act->ninputs; i++)
 			if (act->inputs[i].is_needed && strcmp(act->inputs[i].name, "id") != 0)
-				return loader_fail(l, "its action may need no other input than \"id\"");
+				return loader_fail(
+				    l, "its action may need no other input than \"id\"");
 		loader_leave(l, inner);
 	}
 	loader_leave(l, mark);

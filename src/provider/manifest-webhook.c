@@ -2,7 +2,9 @@
 #include "base/limits.h"
 #include "provider/manifest.h"
 
-#define ROOTS_WEBHOOK (ROOT_BIT(ROOT_BODY) | ROOT_BIT(ROOT_SETTINGS) | ROOT_BIT(ROOT_HEADER) | ROOT_BIT(ROOT_QUERY))
+#define ROOTS_WEBHOOK                                                                              \
+	(ROOT_BIT(ROOT_BODY) | ROOT_BIT(ROOT_SETTINGS) | ROOT_BIT(ROOT_HEADER) |                   \
+	    ROOT_BIT(ROOT_QUERY))
 #define SIGNATURE_WINDOW_MAX 86400
 
 /* Calls each for every element of the named list. */
@@ -33,8 +35,8 @@ static size_t list_size(const json_t *object, const char *key)
 }
 
 /* The named member as one of a list of words; absent is 0. */
-static int word(struct loader *l, const json_t *object, const char *key, const char *const *words,
-    int *out)
+static int word(
+    struct loader *l, const json_t *object, const char *key, const char *const *words, int *out)
 {
 	const char *text;
 
@@ -52,7 +54,7 @@ static int word(struct loader *l, const json_t *object, const char *key, const c
 	return loader_fail(l, "unknown word \"%s\"", text);
 }
 
-/* ---- signatures -------------------------------------------------------------------------------------- */
+/* ---- signatures --------------------------------------------------------------------------- */
 
 static int signed_part(struct loader *l, struct str text, struct signature_part *part)
 {
@@ -91,7 +93,8 @@ static int signed_parts(struct loader *l, const json_t *v, struct signature *s)
 		const char *end = *text == '{' ? strchr(text, '}') : NULL;
 
 		if (end != NULL) {
-			if (signed_part(l, (struct str){text + 1, (size_t)(end - text) - 1}, part) < 0)
+			if (signed_part(l, (struct str){text + 1, (size_t)(end - text) - 1}, part) <
+			    0)
 				return -1;
 			text = end + 1;
 			continue;
@@ -164,9 +167,9 @@ static int signature_check(struct loader *l, const struct provider *p, const str
 
 static int load_signature(struct loader *l, struct provider *p, const json_t *v)
 {
-	static const char *const keys[] = {"when", "kind", "header", "token", "prefix", "optionalPrefix",
-	    "algorithm", "encoding", "secret", "secretPrefix", "secretEncoding", "entries", "signed",
-	    "timestamp", "urlDecode", "urlPorts", "bodyHashParameter", NULL};
+	static const char *const keys[] = {"when", "kind", "header", "token", "prefix",
+	    "optionalPrefix", "algorithm", "encoding", "secret", "secretPrefix", "secretEncoding",
+	    "entries", "signed", "timestamp", "urlDecode", "urlPorts", "bodyHashParameter", NULL};
 	static const char *const kinds[] = {"hmac", "hash", "token", NULL};
 	static const char *const encodings[] = {"verbatim", "base64", NULL};
 	struct signature *s = &p->signatures[p->nsignatures++];
@@ -183,7 +186,8 @@ static int load_signature(struct loader *l, struct provider *p, const json_t *v)
 	    loader_text(l, v, "secretPrefix", false, &s->secret_prefix) < 0 ||
 	    word(l, v, "secretEncoding", encodings, &encoding) < 0 ||
 	    signature_entries(l, v, s) < 0 || signature_time(l, v, s) < 0 ||
-	    signed_parts(l, v, s) < 0 || loader_text(l, v, "urlDecode", false, &s->url_decode) < 0 ||
+	    signed_parts(l, v, s) < 0 ||
+	    loader_text(l, v, "urlDecode", false, &s->url_decode) < 0 ||
 	    loader_bool(l, v, "urlPorts", &s->url_ports) < 0 ||
 	    loader_text(l, v, "bodyHashParameter", false, &s->body_hash_parameter) < 0)
 		return -1;
@@ -194,10 +198,10 @@ static int load_signature(struct loader *l, struct provider *p, const json_t *v)
 	return signature_check(l, p, s);
 }
 
-/* ---- handshakes, answers, accounts --------------------------------------------------------------------- */
+/* ---- handshakes, answers, accounts -------------------------------------------------------- */
 
-static int load_answer(struct loader *l, const json_t *object, bool is_static,
-    struct answer_spec *out)
+static int load_answer(
+    struct loader *l, const json_t *object, bool is_static, struct answer_spec *out)
 {
 	static const char *const keys[] = {"status", "contentType", "text", "json", NULL};
 	const json_t *v = json_object_get(object, "answer");
@@ -213,9 +217,11 @@ static int load_answer(struct loader *l, const json_t *object, bool is_static,
 	    expr_member(l, v, "text", &out->text) < 0 || expr_member(l, v, "json", &out->json) < 0)
 		return -1;
 	if ((out->text != NULL) == (out->json != NULL) || (is_static && out->text == NULL))
-		return loader_fail(l, is_static ? "needs \"text\"" : "needs either \"text\" or \"json\"");
+		return loader_fail(
+		    l, is_static ? "needs \"text\"" : "needs either \"text\" or \"json\"");
 	if (out->content_type == NULL)
-		out->content_type = out->json != NULL ? "application/json" : "text/plain; charset=utf-8";
+		out->content_type =
+		    out->json != NULL ? "application/json" : "text/plain; charset=utf-8";
 	out->status = (int)status;
 	out->fixed = expr_text(out->text, &(struct scope){.a = l->a});
 	loader_leave(l, mark);
@@ -241,7 +247,8 @@ static int handshake_hmac(struct loader *l, const json_t *v, struct handshake *h
 
 static int load_handshake(struct loader *l, struct provider *p, const json_t *v)
 {
-	static const char *const keys[] = {"method", "when", "token", "hmac", "signed", "answer", NULL};
+	static const char *const keys[] = {
+	    "method", "when", "token", "hmac", "signed", "answer", NULL};
 	static const char *const token_keys[] = {"value", "credential", NULL};
 	static const char *const methods[] = {"GET", "POST", NULL};
 	const json_t *token = json_object_get(v, "token");
@@ -251,11 +258,13 @@ static int load_handshake(struct loader *l, struct provider *p, const json_t *v)
 	l->roots = ROOTS_WEBHOOK | ROOT_BIT(ROOT_OUTPUT);
 	if (loader_object(l, v, keys) < 0 || word(l, v, "method", methods, &method) < 0 ||
 	    cond_member(l, v, "when", &h->when) < 0 || handshake_hmac(l, v, h) < 0 ||
-	    loader_bool(l, v, "signed", &h->is_signed) < 0 || load_answer(l, v, false, &h->answer) < 0)
+	    loader_bool(l, v, "signed", &h->is_signed) < 0 ||
+	    load_answer(l, v, false, &h->answer) < 0)
 		return -1;
-	if (token != NULL && (loader_object(l, token, token_keys) < 0 ||
-	    expr_member(l, token, "value", &h->token) < 0 ||
-	    loader_text(l, token, "credential", true, &h->token_credential) < 0))
+	if (token != NULL &&
+	    (loader_object(l, token, token_keys) < 0 ||
+		expr_member(l, token, "value", &h->token) < 0 ||
+		loader_text(l, token, "credential", true, &h->token_credential) < 0))
 		return -1;
 	if (h->when == NULL || h->answer.status == 0)
 		return loader_fail(l, "needs \"when\" and \"answer\"");
@@ -279,7 +288,7 @@ static int load_account(struct loader *l, struct provider *p, const json_t *v)
 	return 0;
 }
 
-/* ---- items ------------------------------------------------------------------------------------------------ */
+/* ---- items -------------------------------------------------------------------------------- */
 
 /* A list of expressions joined by '|', or one. */
 static int item_dedupe(struct loader *l, const json_t *v, struct item_rule *r)
@@ -291,7 +300,8 @@ static int item_dedupe(struct loader *l, const json_t *v, struct item_rule *r)
 
 	r->dedupe = arena_array(l->a, n + 1, sizeof(struct expr *));
 	for (size_t i = 0; i < n; i++)
-		if (expr_compile(l, is_list ? json_array_get(d, i) : d, &r->dedupe[r->ndedupe++]) < 0)
+		if (expr_compile(l, is_list ? json_array_get(d, i) : d, &r->dedupe[r->ndedupe++]) <
+		    0)
 			return -1;
 	loader_leave(l, mark);
 	return 0;
@@ -299,8 +309,8 @@ static int item_dedupe(struct loader *l, const json_t *v, struct item_rule *r)
 
 static int item_lead(struct loader *l, const json_t *v, struct item_rule *r)
 {
-	static const char *const keys[] = {"when", "raw", "formId", "adId", "campaignId", "createdAt",
-	    NULL};
+	static const char *const keys[] = {
+	    "when", "raw", "formId", "adId", "campaignId", "createdAt", NULL};
 	const json_t *lead = json_object_get(v, "lead");
 
 	if (lead == NULL)
@@ -344,8 +354,8 @@ static int load_item(struct loader *l, struct provider *p, const json_t *v)
 
 int manifest_webhook(struct loader *l, struct provider *p, const json_t *json)
 {
-	static const char *const keys[] = {"body", "signatures", "handshakes", "accounts", "items",
-	    "answer", NULL};
+	static const char *const keys[] = {
+	    "body", "signatures", "handshakes", "accounts", "items", "answer", NULL};
 	static const char *const bodies[] = {"json", "form", "empty", "byType", NULL};
 	const json_t *v = json_object_get(json, "webhook");
 	int body;

@@ -1,4 +1,5 @@
-/* Manifests: a file of a directory each, read once at start. This file has the top level and what is small. */
+/* Manifests: a file of a directory each, read once at start. This file has the top level and what
+ * is small. */
 #include "provider/manifest.h"
 
 #include <dirent.h>
@@ -18,8 +19,8 @@ struct providers {
 
 #define ROOTS_CONNECTION (ROOT_BIT(ROOT_SETTINGS))
 
-int manifest_texts(struct loader *l, const json_t *object, const char *key, const char ***out,
-    size_t *n)
+int manifest_texts(
+    struct loader *l, const json_t *object, const char *key, const char ***out, size_t *n)
 {
 	const json_t *list = json_object_get(object, key);
 	size_t i;
@@ -50,12 +51,12 @@ bool manifest_has_credential(const struct provider *p, const char *key)
 	return false;
 }
 
-/* ---- credentials ---------------------------------------------------------------------------------- */
+/* ---- credentials -------------------------------------------------------------------------- */
 
 static bool is_credential_key(const char *key)
 {
-	static const char *const vocabulary[] = {"accessToken", "refreshToken", "apiKey", "apiSecret",
-	    "accountSid", "username", "password", "webhookSecret", "verifyToken"};
+	static const char *const vocabulary[] = {"accessToken", "refreshToken", "apiKey",
+	    "apiSecret", "accountSid", "username", "password", "webhookSecret", "verifyToken"};
 
 	for (size_t i = 0; i < sizeof vocabulary / sizeof *vocabulary; i++)
 		if (strcmp(vocabulary[i], key) == 0)
@@ -82,7 +83,8 @@ int manifest_credentials(struct loader *l, struct provider *p, const json_t *jso
 		c->key = arena_strdup(l->a, key);
 		if (!is_credential_key(key))
 			return loader_fail(l, "not a word of the credential vocabulary");
-		if (loader_object(l, v, keys) < 0 || loader_text(l, v, "label", true, &c->label) < 0 ||
+		if (loader_object(l, v, keys) < 0 ||
+		    loader_text(l, v, "label", true, &c->label) < 0 ||
 		    loader_text(l, v, "help", false, &c->help) < 0 ||
 		    loader_bool(l, v, "needed", &c->is_needed) < 0)
 			return -1;
@@ -92,8 +94,8 @@ int manifest_credentials(struct loader *l, struct provider *p, const json_t *jso
 	return 0;
 }
 
-static int credential_rule(struct loader *l, struct provider *p, const json_t *v,
-    struct credential_rule *r)
+static int credential_rule(
+    struct loader *l, struct provider *p, const json_t *v, struct credential_rule *r)
 {
 	static const char *const keys[] = {"when", "all", "any", NULL};
 
@@ -120,8 +122,8 @@ int manifest_credential_rules(struct loader *l, struct provider *p, const json_t
 	if (!json_is_array(list))
 		return loader_fail(l, "must be a list");
 	l->roots = ROOTS_CONNECTION;
-	p->credential_rules = arena_array(l->a, json_array_size(list) + 1,
-	    sizeof *p->credential_rules);
+	p->credential_rules =
+	    arena_array(l->a, json_array_size(list) + 1, sizeof *p->credential_rules);
 	json_array_foreach(list, i, v) {
 		size_t inner = loader_enter_index(l, i);
 		if (credential_rule(l, p, v, &p->credential_rules[p->ncredential_rules++]) < 0)
@@ -132,13 +134,21 @@ int manifest_credential_rules(struct loader *l, struct provider *p, const json_t
 	return 0;
 }
 
-/* ---- settings -------------------------------------------------------------------------------------- */
+/* ---- settings ----------------------------------------------------------------------------- */
 
 static const char *const setting_types[] = {
-	[SETTING_TEXT] = "text", [SETTING_INTEGER] = "integer", [SETTING_BOOLEAN] = "boolean",
-	[SETTING_URL] = "url", [SETTING_CHOICE] = "choice", [SETTING_PATH] = "path",
-	[SETTING_HEADERS] = "headers", [SETTING_PATHS] = "paths", [SETTING_TEMPLATE] = "template",
-	[SETTING_OBJECT] = "object", [SETTING_COUNTRY] = "country", [SETTING_TYPE] = "type",
+    [SETTING_TEXT] = "text",
+    [SETTING_INTEGER] = "integer",
+    [SETTING_BOOLEAN] = "boolean",
+    [SETTING_URL] = "url",
+    [SETTING_CHOICE] = "choice",
+    [SETTING_PATH] = "path",
+    [SETTING_HEADERS] = "headers",
+    [SETTING_PATHS] = "paths",
+    [SETTING_TEMPLATE] = "template",
+    [SETTING_OBJECT] = "object",
+    [SETTING_COUNTRY] = "country",
+    [SETTING_TYPE] = "type",
 };
 
 const char *setting_type_name(enum setting_type type)
@@ -150,8 +160,8 @@ static int setting_list(struct loader *l, const json_t *all, struct setting_spec
 
 static int setting_one(struct loader *l, const char *key, const json_t *v, struct setting_spec *s)
 {
-	static const char *const keys[] = {"type", "label", "help", "needed", "min", "max", "choices",
-	    "members", NULL};
+	static const char *const keys[] = {
+	    "type", "label", "help", "needed", "min", "max", "choices", "members", NULL};
 	const char *type;
 
 	s->key = arena_strdup(l->a, key);
@@ -213,21 +223,25 @@ int manifest_settings(struct loader *l, struct provider *p, const json_t *json)
 	if (setting_list(l, all != NULL ? all : none, &p->settings, &p->nsettings) < 0)
 		return -1;
 	if (json_object_get(json, "webhook") != NULL)
-		setting_add(p, (struct setting_spec){.key = "externalAccountId", .max = INT64_MAX,
-		    .label = "Account id at the provider", .type = SETTING_TEXT});
+		setting_add(p, (struct setting_spec){.key = "externalAccountId",
+				   .max = INT64_MAX,
+				   .label = "Account id at the provider",
+				   .type = SETTING_TEXT});
 	if (json_object_get(json, "apiOrigin") != NULL)
-		setting_add(p, (struct setting_spec){.key = "baseUrl", .label = "Other API address",
-		    .type = SETTING_URL, .max = INT64_MAX});
+		setting_add(p, (struct setting_spec){.key = "baseUrl",
+				   .label = "Other API address",
+				   .type = SETTING_URL,
+				   .max = INT64_MAX});
 	loader_leave(l, mark);
 	return 0;
 }
 
-/* ---- leads ------------------------------------------------------------------------------------------- */
+/* ---- leads -------------------------------------------------------------------------------- */
 
 static bool is_lead_member(const char *name)
 {
-	static const char *const members[] = {"email", "firstName", "lastName", "fullName",
-	    "phoneNumber", "company"};
+	static const char *const members[] = {
+	    "email", "firstName", "lastName", "fullName", "phoneNumber", "company"};
 
 	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
 		if (strcmp(members[i], name) == 0)
@@ -248,7 +262,8 @@ static int lead_names(struct loader *l, const json_t *v, struct lead_rules *r)
 		struct lead_name *n = &r->names[r->nnames++];
 
 		size_t inner = loader_enter(l, field);
-		if (!json_is_null(to) && !(json_is_string(to) && is_lead_member(json_string_value(to))))
+		if (!json_is_null(to) &&
+		    !(json_is_string(to) && is_lead_member(json_string_value(to))))
 			return loader_fail(l, "must be a member of the normalized lead, or null");
 		n->field = arena_strdup(l->a, field);
 		n->to = arena_strdup(l->a, json_string_value(to));
@@ -260,8 +275,8 @@ static int lead_names(struct loader *l, const json_t *v, struct lead_rules *r)
 
 int manifest_lead(struct loader *l, struct provider *p, const json_t *json)
 {
-	static const char *const keys[] = {"for", "name", "value", "object", "names", "formId", "adId",
-	    "campaignId", "createdAt", NULL};
+	static const char *const keys[] = {"for", "name", "value", "object", "names", "formId",
+	    "adId", "campaignId", "createdAt", NULL};
 	const json_t *v = json_object_get(json, "lead");
 	struct lead_rules *r = &p->lead;
 	size_t nloops = l->nloops;
@@ -280,19 +295,20 @@ int manifest_lead(struct loader *l, struct provider *p, const json_t *json)
 		return -1;
 	bool is_list = r->loops.n > 0 && r->name != NULL && r->value != NULL;
 	if (is_list == (r->object != NULL))
-		return loader_fail(l, "needs either \"for\", \"name\" and \"value\", or \"object\"");
+		return loader_fail(
+		    l, "needs either \"for\", \"name\" and \"value\", or \"object\"");
 	l->nloops = nloops;
 	r->is_declared = true;
 	loader_leave(l, mark);
 	return 0;
 }
 
-/* ---- top level ------------------------------------------------------------------------------------------ */
+/* ---- top level ---------------------------------------------------------------------------- */
 
 static int load_capabilities(struct loader *l, struct provider *p, const json_t *json)
 {
-	static const char *const known[] = {"oauth", "api_key", "proxy", "webhook_receive", "lead_sync",
-	    "poll", "actions", "crm_push"};
+	static const char *const known[] = {"oauth", "api_key", "proxy", "webhook_receive",
+	    "lead_sync", "poll", "actions", "crm_push"};
 	const size_t nknown = sizeof known / sizeof *known;
 
 	if (manifest_texts(l, json, "capabilities", &p->capabilities, &p->ncapabilities) < 0)
@@ -326,13 +342,15 @@ static int load_names(struct loader *l, struct provider *p, const json_t *json)
 	return 0;
 }
 
-/* Sections that later features read: their keys are fixed here so that a wrong one is found at load. */
+/* Sections that later features read: their keys are fixed here so that a wrong one is found at
+ * load. */
 static int load_declared(struct loader *l, struct provider *p, const json_t *json)
 {
-	static const char *const oauth[] = {"authorizeUrl", "tokenUrl", "scopes", "pkce", "clientAuth",
-	    "query", "exchange", "refresh", "revokeUrl", "lifetimeSeconds", "rotatesRefreshToken", NULL};
-	static const char *const poll[] = {"action", "resourceType", "items", "externalId", "updatedAt",
-	    "cursor", "since", "overlapSeconds", "minIntervalSeconds", NULL};
+	static const char *const oauth[] = {"authorizeUrl", "tokenUrl", "scopes", "pkce",
+	    "clientAuth", "query", "exchange", "refresh", "revokeUrl", "lifetimeSeconds",
+	    "rotatesRefreshToken", NULL};
+	static const char *const poll[] = {"action", "resourceType", "items", "externalId",
+	    "updatedAt", "cursor", "since", "overlapSeconds", "minIntervalSeconds", NULL};
 	json_t *v;
 	const char *key;
 
@@ -373,13 +391,13 @@ static int check_promises(struct loader *l, const struct provider *p)
 	return 0;
 }
 
-struct provider *manifest_load(struct arena *a, const char *file, const json_t *json,
-    struct err *err)
+struct provider *manifest_load(
+    struct arena *a, const char *file, const json_t *json, struct err *err)
 {
 	static const char *const keys[] = {"name", "displayName", "category", "help", "isAvailable",
-	    "requiresOAuth", "capabilities", "credentials", "credentialRules", "settings", "apiOrigin",
-	    "auth", "webhook", "actions", "details", "testAction", "errors", "lead", "oauth", "polls",
-	    "examples", NULL};
+	    "requiresOAuth", "capabilities", "credentials", "credentialRules", "settings",
+	    "apiOrigin", "auth", "webhook", "actions", "details", "testAction", "errors", "lead",
+	    "oauth", "polls", "examples", NULL};
 	struct provider *p = arena_zalloc(a, sizeof *p);
 	struct loader l = {.a = a, .file = file, .err = err};
 
@@ -445,7 +463,8 @@ static int add_file(struct arena *a, struct providers *ps, const char *file, str
 		return -1;
 	const struct provider *other = map_get(ps->by_name, str_from(p->name));
 	if (other != NULL)
-		return err_set(err, ERR_INVALID, "%s: name: %s is taken by %s", file, p->name, other->file);
+		return err_set(
+		    err, ERR_INVALID, "%s: name: %s is taken by %s", file, p->name, other->file);
 	map_put(ps->by_name, str_from(p->name), p);
 	ps->sorted[ps->n++] = p;
 	return 0;
@@ -472,7 +491,7 @@ struct providers *providers_load(struct arena *a, const char *dir, struct err *e
 	return rc == 0 ? ps : NULL;
 }
 
-/* ---- look-ups ----------------------------------------------------------------------------------------------- */
+/* ---- look-ups ----------------------------------------------------------------------------- */
 
 const struct provider *provider_find(const struct providers *ps, struct str name)
 {

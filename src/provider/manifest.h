@@ -7,14 +7,24 @@
 #include "provider/expr.h"
 #include "provider/provider.h"
 
-/* ---- what a connect body may hold -------------------------------------------------------------- */
+/* ---- what a connect body may hold --------------------------------------------------------- */
 struct credential_spec {
 	const char *key, *label, *help;
 	bool is_needed;
 };
 enum setting_type {
-	SETTING_TEXT, SETTING_INTEGER, SETTING_BOOLEAN, SETTING_URL, SETTING_CHOICE, SETTING_PATH,
-	SETTING_HEADERS, SETTING_PATHS, SETTING_TEMPLATE, SETTING_OBJECT, SETTING_COUNTRY, SETTING_TYPE,
+	SETTING_TEXT,
+	SETTING_INTEGER,
+	SETTING_BOOLEAN,
+	SETTING_URL,
+	SETTING_CHOICE,
+	SETTING_PATH,
+	SETTING_HEADERS,
+	SETTING_PATHS,
+	SETTING_TEMPLATE,
+	SETTING_OBJECT,
+	SETTING_COUNTRY,
+	SETTING_TYPE,
 };
 const char *setting_type_name(enum setting_type type);
 struct setting_spec {
@@ -24,7 +34,7 @@ struct setting_spec {
 	int64_t min, max;
 	const char **choices;
 	size_t nchoices;
-	struct setting_spec *members;	/* SETTING_OBJECT */
+	struct setting_spec *members; /* SETTING_OBJECT */
 	size_t nmembers;
 };
 /* Under a condition on the settings, these credentials are needed: all, or any one. */
@@ -35,48 +45,57 @@ struct credential_rule {
 	bool is_any;
 };
 
-/* ---- webhooks ----------------------------------------------------------------------------------- */
+/* ---- webhooks ----------------------------------------------------------------------------- */
 enum signature_kind { SIGNATURE_HMAC, SIGNATURE_HASH, SIGNATURE_TOKEN };
-enum signed_part { PART_TEXT, PART_BODY, PART_URL, PART_METHOD, PART_TIMESTAMP, PART_HEADER, PART_FORM,
-	PART_SECRET };
+enum signed_part {
+	PART_TEXT,
+	PART_BODY,
+	PART_URL,
+	PART_METHOD,
+	PART_TIMESTAMP,
+	PART_HEADER,
+	PART_FORM,
+	PART_SECRET
+};
 struct signature_part {
 	enum signed_part kind;
-	struct str text;		/* PART_TEXT; PART_HEADER: the name */
+	struct str text; /* PART_TEXT; PART_HEADER: the name */
 };
 enum time_unit { TIME_SECONDS, TIME_MILLISECONDS, TIME_ISO };
 struct signature {
-	struct cond *when;		/* NULL: when the header is there */
+	struct cond *when; /* NULL: when the header is there */
 	enum signature_kind kind;
 	struct expr *header, *prefix, *algorithm, *encoding, *token;
 	const char *optional_prefix;
-	const char *secret;		/* credential key */
+	const char *secret; /* credential key */
 	const char *secret_prefix;
 	bool secret_is_base64;
-	/* entries of a header with several, e.g. Stripe's "t=1,v1=ab": separated, signature and timestamp by their keys */
+	/* entries of a header with several, e.g. Stripe's "t=1,v1=ab": separated, signature and
+	 * timestamp by their keys */
 	char separator;
 	const char *signature_key, *timestamp_key;
 	struct signature_part *parts;
 	size_t nparts;
 	const char *timestamp_header;
 	enum time_unit timestamp_unit;
-	int64_t window_s;		/* 0: none */
+	int64_t window_s; /* 0: none */
 	bool window_is_past_only;
-	const char *url_decode;		/* characters whose escapes are decoded in the URL before signing */
-	bool url_ports;			/* try the URL as is, without port, with the default port */
+	const char *url_decode; /* characters whose escapes are decoded in the URL before signing */
+	bool url_ports;         /* try the URL as is, without port, with the default port */
 	const char *body_hash_parameter; /* query parameter holding the body's SHA-256 in hex */
 };
 struct answer_spec {
 	int status;
 	const char *content_type;
 	struct expr *text, *json;
-	struct str fixed;		/* the text where it depends on nothing */
+	struct str fixed; /* the text where it depends on nothing */
 };
 struct handshake {
 	enum http_method method;
 	struct cond *when;
 	struct expr *token;
 	const char *token_credential;
-	struct expr *hmac_of;		/* its hex HMAC-SHA256 is {output.hmac} */
+	struct expr *hmac_of; /* its hex HMAC-SHA256 is {output.hmac} */
 	const char *hmac_credential;
 	bool is_signed;
 	struct answer_spec answer;
@@ -100,7 +119,7 @@ struct item_rule {
 };
 enum body_kind { BODY_JSON, BODY_FORM, BODY_EMPTY, BODY_BY_TYPE };
 
-/* ---- calls -------------------------------------------------------------------------------------- */
+/* ---- calls -------------------------------------------------------------------------------- */
 enum auth_type { AUTH_NONE, AUTH_BEARER, AUTH_HEADER, AUTH_BASIC, AUTH_QUERY, AUTH_SETTINGS };
 struct auth {
 	enum auth_type type;
@@ -119,19 +138,19 @@ struct input_spec {
 struct error_rule {
 	struct cond *when;
 	enum call_class class;
-	int64_t retry_after_ms;		/* -1: not said */
+	int64_t retry_after_ms; /* -1: not said */
 };
 struct paging {
 	bool is_declared;
 	struct expr *items, *cursor;
 	struct cond *more;
-	const char *input;		/* the input that takes the cursor */
+	const char *input; /* the input that takes the cursor */
 };
 struct action {
 	const char *name, *label, *help;
 	struct input_spec *inputs;
 	size_t ninputs;
-	const char **needs;		/* credentials */
+	const char **needs; /* credentials */
 	size_t nneeds;
 	struct expr *method, *url, *path, *extra_headers, *json;
 	struct named_expr *query, *headers, *form;
@@ -147,16 +166,16 @@ struct details {
 	struct expr *record, *updated_at;
 };
 
-/* ---- leads -------------------------------------------------------------------------------------- */
+/* ---- leads -------------------------------------------------------------------------------- */
 struct lead_name {
-	const char *field;		/* compared without case */
-	const char *to;			/* a member of the normalized form; NULL: kept raw only */
+	const char *field; /* compared without case */
+	const char *to;    /* a member of the normalized form; NULL: kept raw only */
 };
 struct lead_rules {
 	bool is_declared;
-	struct loops loops;		/* a list of fields … */
+	struct loops loops; /* a list of fields … */
 	struct expr *name, *value;
-	struct expr *object;		/* … or an object of them */
+	struct expr *object; /* … or an object of them */
 	struct lead_name *names;
 	size_t nnames;
 	struct expr *form_id, *ad_id, *campaign_id, *created_at;
@@ -184,7 +203,7 @@ struct provider {
 	size_t naccounts;
 	struct item_rule *items;
 	size_t nitems;
-	struct answer_spec answer;	/* status 0: none of its own */
+	struct answer_spec answer; /* status 0: none of its own */
 	struct action *actions;
 	size_t nactions;
 	struct details *details;
@@ -193,14 +212,14 @@ struct provider {
 	struct error_rule *errors;
 	size_t nerrors;
 	struct lead_rules lead;
-	json_t *examples;		/* as written, for provider_check */
-	json_t *oauth, *polls;		/* declared; read by the features that use them */
+	json_t *examples;      /* as written, for provider_check */
+	json_t *oauth, *polls; /* declared; read by the features that use them */
 };
 
 /* One file; the path names it in messages. */
 struct provider *manifest_load_file(struct arena *a, const char *file, struct err *err);
-struct provider *manifest_load(struct arena *a, const char *file, const json_t *json,
-    struct err *err);
+struct provider *manifest_load(
+    struct arena *a, const char *file, const json_t *json, struct err *err);
 /* The sections, each in its own file. */
 int manifest_webhook(struct loader *l, struct provider *p, const json_t *json);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
@@ -209,14 +228,14 @@ int manifest_credentials(struct loader *l, struct provider *p, const json_t *jso
 int manifest_credential_rules(struct loader *l, struct provider *p, const json_t *json);
 int manifest_lead(struct loader *l, struct provider *p, const json_t *json);
 /* A list of texts; absent is empty. */
-int manifest_texts(struct loader *l, const json_t *object, const char *key, const char ***out,
-    size_t *n);
+int manifest_texts(
+    struct loader *l, const json_t *object, const char *key, const char ***out, size_t *n);
 bool manifest_has_credential(const struct provider *p, const char *key);
 const struct action *provider_find_action(const struct provider *p, const char *name);
 
 /* A scope with settings and request of a webhook. */
-void scope_of_webhook(struct scope *s, struct arena *a, const struct webhook *w,
-    const struct connection *c);
+void scope_of_webhook(
+    struct scope *s, struct arena *a, const struct webhook *w, const struct connection *c);
 /* Does the connection have all these credentials? The first missing one, or NULL. */
 const char *connection_lacks(const struct connection *c, const char *const *keys, size_t n);
 
@@ -229,7 +248,8 @@ void action_read(struct arena *a, const struct provider *p, const struct connect
     const struct action *act, const json_t *inputs, const struct http_call *call,
     const struct http_answer *ans, struct call_result *out);
 
-/* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or "settings.x". */
+/* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
+ * "settings.x". */
 int connection_check(const struct config *cfg, const struct provider *p, const json_t *credentials,
     json_t *settings, struct err *err);
 #endif

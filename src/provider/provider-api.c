@@ -23,7 +23,7 @@ int provider_api_list(struct req *r)
 	return res_json(r, 200, list);
 }
 
-/* ---- one provider ------------------------------------------------------------------------------------- */
+/* ---- one provider ------------------------------------------------------------------------- */
 
 static json_t *credentials_json(const struct provider *p)
 {
@@ -65,8 +65,10 @@ static json_t *settings_json(const struct setting_spec *specs, size_t n)
 
 static json_t *actions_json(const struct provider *p)
 {
-	static const char *const types[] = {[INPUT_TEXT] = "text", [INPUT_INTEGER] = "integer",
-	    [INPUT_BOOLEAN] = "boolean", [INPUT_JSON] = "json"};
+	static const char *const types[] = {[INPUT_TEXT] = "text",
+	    [INPUT_INTEGER] = "integer",
+	    [INPUT_BOOLEAN] = "boolean",
+	    [INPUT_JSON] = "json"};
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < p->nactions; i++) {
@@ -105,7 +107,7 @@ int provider_api_get(struct req *r)
 	return res_json(r, 200, o);
 }
 
-/* ---- status -------------------------------------------------------------------------------------------- */
+/* ---- status ------------------------------------------------------------------------------- */
 
 /* How good one status is; the best of a provider's connections is the provider's. */
 static int rank(const char *status)
@@ -147,7 +149,7 @@ int provider_api_status(struct req *r)
 	return res_json(r, 200, o);
 }
 
-/* ---- connect and disconnect ------------------------------------------------------------------------------ */
+/* ---- connect and disconnect --------------------------------------------------------------- */
 
 struct work {
 	struct req *r;
@@ -202,16 +204,16 @@ static int disconnect_one(struct work *w, const struct uuid *id, struct err *err
 	if (found != 1)
 		return found;
 	w->removed++;
-	return audit_write(r->app, r, &r->actor.account_id, "connection.delete", "connection", id, NULL,
-	    err);
+	return audit_write(
+	    r->app, r, &r->actor.account_id, "connection.delete", "connection", id, NULL, err);
 }
 
 static int disconnect(struct db *db, void *arg, struct err *err)
 {
 	struct work *w = arg;
 	struct req *r = w->r;
-	struct connection_page page = {.limit = LIMIT_DB_ROWS - 1,
-	    .provider_type = str_from(w->p->name)};
+	struct connection_page page = {
+	    .limit = LIMIT_DB_ROWS - 1, .provider_type = str_from(w->p->name)};
 
 	(void)db;
 	w->removed = 0;

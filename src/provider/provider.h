@@ -1,5 +1,5 @@
-/* Providers as data: manifests loaded from providers/NAME.json, and what the engine does with them. Compiled once at
- * start; read only afterwards. */
+/* Providers as data: manifests loaded from providers/NAME.json, and what the engine does with them.
+ * Compiled once at start; read only afterwards. */
 #ifndef PROVIDER_PROVIDER_H
 #define PROVIDER_PROVIDER_H
 #include "base/app.h"
@@ -20,75 +20,84 @@ const char *provider_display_name(const struct provider *p);
 bool provider_can(const struct provider *p, const char *capability);
 /* {name,displayName,category,isAvailable,requiresOAuth,capabilities}; a new reference. */
 json_t *provider_json(const struct provider *p);
-/* Runs a manifest's own examples; prints TAP to out. Answers the failures, -1 when it cannot be loaded. */
+/* Runs a manifest's own examples; prints TAP to out. Answers the failures, -1 when it cannot be
+ * loaded. */
 int provider_check(const char *file, struct buf *out, struct err *err);
 
-/* ---- webhooks ------------------------------------------------------------------------------- */
-struct webhook {			/* a received request, as the engine needs it */
+/* ---- webhooks ----------------------------------------------------------------------------- */
+struct webhook { /* a received request, as the engine needs it */
 	const struct req *req;
 	struct str body;
-	const char *url;		/* full URL as called, for URL-signing schemes */
+	const char *url; /* full URL as called, for URL-signing schemes */
 	int64_t now_us;
-	json_t *payload;		/* set by webhook_parse */
+	json_t *payload; /* set by webhook_parse */
 };
 /* Parses the body as the manifest says (JSON, form → object, empty → {}): ERR_MALFORMED. */
 int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
-/* A handshake (GET, or a challenge in a POST body): 1 answered into w->req's answer, 0 not one, -1 refused (403
- * answered). connections: those it may match. */
+/* A handshake (GET, or a challenge in a POST body): 1 answered into w->req's answer, 0 not one, -1
+ * refused (403 answered). connections: those it may match. */
 int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
     struct connection *const *connections, size_t n);
-/* The external account ids a payload names, without repeats (Meta page ids, HubSpot portal ids…). */
+/* The external account ids a payload names, without repeats (Meta page ids, HubSpot portal ids…).
+ */
 int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
     struct str **ids, size_t *n);
-/* Checks signature, token and time window with the connection's secret: 1 verified; 0 not, *reason then a short constant
- * such as "bad signature", "stale timestamp", "missing signature header", "wrong token". */
+/* Checks signature, token and time window with the connection's secret: 1 verified; 0 not, *reason
+ * then a short constant such as "bad signature", "stale timestamp", "missing signature header",
+ * "wrong token". */
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct connection *c, const char **reason);
 
 /* One thing found in a payload. Text is arena-owned. */
 struct webhook_item {
-	struct str resource_type;	/* {NULL,0}: no record is made of it */
+	struct str resource_type; /* {NULL,0}: no record is made of it */
 	struct str external_id;
-	struct str event_type;		/* "lead.received", "contact.propertyChange", … */
-	struct str dedupe_key;		/* the provider's own event id or parts joined by '|' */
-	json_t *data;			/* the record's payload */
-	int64_t provider_updated_us;	/* 0: unknown */
+	struct str event_type;       /* "lead.received", "contact.propertyChange", … */
+	struct str dedupe_key;       /* the provider's own event id or parts joined by '|' */
+	json_t *data;                /* the record's payload */
+	int64_t provider_updated_us; /* 0: unknown */
 	bool is_lead;
-	json_t *lead;			/* when the payload carries the fields themselves: provider's raw form, see lead_normalize */
+	json_t *lead; /* when the payload carries the fields themselves: provider's raw form, see
+			 lead_normalize */
 	struct str form_id, ad_id, campaign_id;
-	int64_t created_us;		/* the provider's time of the lead, 0 unknown */
-	bool needs_details;		/* and the connection has what the fetch needs */
+	int64_t created_us; /* the provider's time of the lead, 0 unknown */
+	bool needs_details; /* and the connection has what the fetch needs */
 };
-/* What the payload carries for this connection: at most LIMIT_ITEMS_PER_EVENT. Items of other external accounts are left
- * out when the connection has an externalAccountId. */
+/* What the payload carries for this connection: at most LIMIT_ITEMS_PER_EVENT. Items of other
+ * external accounts are left out when the connection has an externalAccountId. */
 int webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct connection *c, struct webhook_item **items, size_t *n, struct err *err);
-/* The body, status and type a provider wants to its 200 ({"received":…} otherwise): true when it has its own. */
-bool webhook_answer(const struct provider *p, int *status, const char **content_type,
-    struct str *body);
+/* The body, status and type a provider wants to its 200 ({"received":…} otherwise): true when it
+ * has its own. */
+bool webhook_answer(
+    const struct provider *p, int *status, const char **content_type, struct str *body);
 
-/* ---- calls to the provider ------------------------------------------------------------------ */
-/* How a call ended, by the manifest's error rules (an error inside a 200, a 403 that is a rate limit…). */
+/* ---- calls to the provider ---------------------------------------------------------------- */
+/* How a call ended, by the manifest's error rules (an error inside a 200, a 403 that is a rate
+ * limit…). */
 enum call_class { CALL_OK, CALL_RETRY, CALL_RATE_LIMITED, CALL_AUTH, CALL_FATAL };
 struct call_result {
 	enum call_class class;
-	int status;			/* 0: no answer */
-	int64_t retry_after_ms;		/* -1: unknown */
-	const char *error;		/* a sentence for people; no secret */
-	json_t *output;			/* CALL_OK: the action's output */
+	int status;             /* 0: no answer */
+	int64_t retry_after_ms; /* -1: unknown */
+	const char *error;      /* a sentence for people; no secret */
+	json_t *output;         /* CALL_OK: the action's output */
 };
-/* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error rules applied. One attempt. Always
- * fills out; 0, or -1 with err when the manifest has no such action or inputs are wrong. */
+/* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error
+ * rules applied. One attempt. Always fills out; 0, or -1 with err when the manifest has no such
+ * action or inputs are wrong. */
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
-    const struct connection *c, const char *action, const json_t *inputs,
-    struct call_result *out, struct err *err);
+    const struct connection *c, const char *action, const json_t *inputs, struct call_result *out,
+    struct err *err);
 /* Fetch-details action of a resource type: name, or NULL. Its input is {"id": the external id}. */
 const char *provider_details_action(const struct provider *p, const char *resource_type);
-/* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized form, by the
- * manifest's lead rules: {email,firstName,lastName,fullName,phoneNumber,company,rawFieldData{},customFields{},formId,
- * adId,campaignId,createdAt}, before lead_normalize polishes it. A new reference owned by the arena. */
-json_t *provider_lead_fields(const struct provider *p, struct arena *a, const json_t *raw,
-    struct err *err);
+/* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized
+ * form, by the manifest's lead rules:
+ * {email,firstName,lastName,fullName,phoneNumber,company,rawFieldData{},customFields{},formId,
+ * adId,campaignId,createdAt}, before lead_normalize polishes it. A new reference owned by the
+ * arena. */
+json_t *provider_lead_fields(
+    const struct provider *p, struct arena *a, const json_t *raw, struct err *err);
 /* The record payload and its provider time from a details answer. */
 json_t *provider_details_record(const struct provider *p, struct arena *a,
     const char *resource_type, const json_t *output, int64_t *provider_updated_us);

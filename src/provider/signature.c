@@ -1,4 +1,5 @@
-/* Webhook signatures as data: one verifier for every scheme of providers/README.md, over the raw body. */
+/* Webhook signatures as data: one verifier for every scheme of providers/README.md, over the raw
+ * body. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "http/form.h"
@@ -12,12 +13,12 @@ struct check {
 	const struct signature *s;
 	struct scope *scope;
 	const struct webhook *w;
-	struct str header;		/* its value as received */
+	struct str header; /* its value as received */
 	struct str timestamp;
 	struct str secret, key;
 	enum hash_alg algorithm;
 	bool is_base64;
-	bool has_body_hash;		/* the URL carries the body's hash: the form is not signed */
+	bool has_body_hash; /* the URL carries the body's hash: the form is not signed */
 	const char *reason;
 };
 
@@ -52,8 +53,9 @@ static bool read_timestamp(struct check *k)
 
 	if (s->timestamp_header == NULL && s->timestamp_key == NULL)
 		return true;
-	k->timestamp = s->timestamp_header != NULL ? req_header(k->w->req, s->timestamp_header)
-	    : entry_value(k->header, s->separator, s->timestamp_key);
+	k->timestamp = s->timestamp_header != NULL
+			   ? req_header(k->w->req, s->timestamp_header)
+			   : entry_value(k->header, s->separator, s->timestamp_key);
 	if (k->timestamp.n == 0)
 		return fail(k, "missing timestamp");
 	if (s->timestamp_unit == TIME_ISO) {
@@ -67,7 +69,8 @@ static bool read_timestamp(struct check *k)
 		at_us = n * scale;
 	}
 	int64_t age_us = k->w->now_us - at_us, window_us = s->window_s * SECOND_US;
-	if (s->window_s > 0 && (age_us > window_us || (!s->window_is_past_only && age_us < -window_us)))
+	if (s->window_s > 0 &&
+	    (age_us > window_us || (!s->window_is_past_only && age_us < -window_us)))
 		return fail(k, "stale timestamp");
 	return true;
 }
@@ -93,7 +96,7 @@ static bool read_key(struct check *k)
 	return true;
 }
 
-/* ---- what is signed ----------------------------------------------------------------------------------- */
+/* ---- what is signed ----------------------------------------------------------------------- */
 
 /* Decodes only the escapes of the given characters. */
 static struct str url_decode_some(struct arena *a, struct str url, const char *characters)
@@ -104,8 +107,9 @@ static struct str url_decode_some(struct arena *a, struct str url, const char *c
 	for (size_t i = 0; i < url.n; i++) {
 		char c;
 
-		if (url.p[i] == '%' && i + 2 < url.n && hex_decode(&c, 1, (struct str){url.p + i + 1, 2}) == 1 &&
-		    c != '\0' && strchr(characters, c) != NULL) {
+		if (url.p[i] == '%' && i + 2 < url.n &&
+		    hex_decode(&c, 1, (struct str){url.p + i + 1, 2}) == 1 && c != '\0' &&
+		    strchr(characters, c) != NULL) {
 			out[n++] = c;
 			i += 2;
 		} else {
@@ -132,8 +136,8 @@ static size_t url_forms(struct check *k, struct str out[URL_FORMS_MAX])
 	const char *port = str_starts(url, "https:") ? "443" : "80";
 	int head_n = (int)(host - text);
 	out[1] = str_from(arena_printf(a, "%.*s%.*s%s", head_n, text, name_n, host, host + host_n));
-	out[2] = str_from(arena_printf(a, "%.*s%.*s:%s%s", head_n, text, name_n, host, port,
-	    host + host_n));
+	out[2] = str_from(
+	    arena_printf(a, "%.*s%.*s:%s%s", head_n, text, name_n, host, port, host + host_n));
 	return URL_FORMS_MAX;
 }
 
@@ -153,7 +157,8 @@ static int pair_compare(const void *x, const void *y)
 	return c != 0 ? c : str_compare(a->value, b->value);
 }
 
-/* Every form field sorted by name, then value; name and value without separators; a repeated pair counts once. */
+/* Every form field sorted by name, then value; name and value without separators; a repeated pair
+ * counts once. */
 static struct str sorted_form(struct check *k)
 {
 	struct buf *b = buf_new(k->scope->a, 2 * LIMIT_BODY_WEBHOOK);
@@ -175,22 +180,31 @@ static struct str sorted_form(struct check *k)
 static struct str part_text(struct check *k, const struct signature_part *part, struct str url)
 {
 	switch (part->kind) {
-	case PART_TEXT: return part->text;
-	case PART_BODY: return k->w->body;
-	case PART_URL: return url;
-	case PART_METHOD: return str_from(http_method_name(k->w->req->method));
-	case PART_TIMESTAMP: return k->timestamp;
-	case PART_HEADER: return req_header(k->w->req, part->text.p);
-	case PART_FORM: return sorted_form(k);
-	case PART_SECRET: return k->secret;
+	case PART_TEXT:
+		return part->text;
+	case PART_BODY:
+		return k->w->body;
+	case PART_URL:
+		return url;
+	case PART_METHOD:
+		return str_from(http_method_name(k->w->req->method));
+	case PART_TIMESTAMP:
+		return k->timestamp;
+	case PART_HEADER:
+		return req_header(k->w->req, part->text.p);
+	case PART_FORM:
+		return sorted_form(k);
+	case PART_SECRET:
+		return k->secret;
 	}
 	return (struct str){"", 0};
 }
 
-/* ---- comparison ------------------------------------------------------------------------------------------ */
+/* ---- comparison --------------------------------------------------------------------------- */
 
 /* One signature text against the digest. */
-static bool is_digest(const struct check *k, struct str text, const unsigned char *digest, size_t size)
+static bool is_digest(
+    const struct check *k, struct str text, const unsigned char *digest, size_t size)
 {
 	unsigned char given[SHA256_SIZE + 4];
 	struct str prefix = expr_text(k->s->prefix, k->scope);

@@ -1,6 +1,7 @@
-/* Random payloads against the loaded manifests: whatever a verified sender puts into a body, parsing, routing, items and
- * lead fields neither crash nor answer out of bounds. The first byte chooses the manifest and, by its highest bit, a form;
- * a payload beginning with '{' is also tried as a manifest of its own. */
+/* Random payloads against the loaded manifests: whatever a verified sender puts into a body,
+ * parsing, routing, items and lead fields neither crash nor answer out of bounds. The first byte
+ * chooses the manifest and, by its highest bit, a form; a payload beginning with '{' is also tried
+ * as a manifest of its own. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static struct providers *load(void)
 		const char *srcdir = getenv("srcdir");
 
 		a = arena_new();
-		ps = providers_load(a, arena_printf(a, "%s/providers", srcdir != NULL ? srcdir : "."), NULL);
+		ps = providers_load(
+		    a, arena_printf(a, "%s/providers", srcdir != NULL ? srcdir : "."), NULL);
 		require(ps != NULL && providers_count(ps) >= 5);
 	}
 	return ps;
@@ -40,10 +42,12 @@ static struct connection *connection(struct arena *a, const struct provider *p, 
 	c->provider_type = c->name = provider_name(p);
 	c->status = "active";
 	c->external_account_id = is_full ? "1" : "";
-	c->credentials = json_own(a, json_pack("{s:s,s:s,s:s}", "webhookSecret", "s", "verifyToken", "t",
-	    "accessToken", "a"));
-	c->settings = json_own(a, is_full ? json_pack("{s:s,s:s,s:{s:s,s:s}}", "itemsPath", "a.0",
-	    "externalIdPath", "b[].c", "leadFields", "email", "d", "q", "e.f") : json_object());
+	c->credentials = json_own(a, json_pack("{s:s,s:s,s:s}", "webhookSecret", "s", "verifyToken",
+					 "t", "accessToken", "a"));
+	c->settings = json_own(
+	    a, is_full ? json_pack("{s:s,s:s,s:{s:s,s:s}}", "itemsPath", "a.0", "externalIdPath",
+			     "b[].c", "leadFields", "email", "d", "q", "e.f")
+		       : json_object());
 	return c;
 }
 
@@ -97,8 +101,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct provider *p = provider_at(ps, (data[0] & 0x3f) % providers_count(ps));
 		struct str body = {(const char *)data + 1, size - 1};
 		struct http_pair headers[] = {
-			{STR("x-hub-signature-256"), body}, {STR("x-hubspot-signature-v3"), body},
-			{STR("x-hubspot-request-timestamp"), body}, {STR("x-webhook-signature"), body},
+		    {STR("x-hub-signature-256"), body},
+		    {STR("x-hubspot-signature-v3"), body},
+		    {STR("x-hubspot-request-timestamp"), body},
+		    {STR("x-webhook-signature"), body},
 		};
 		struct req r = {.a = a, .method = HTTP_POST, .body = body, .headers = {headers, 4}};
 

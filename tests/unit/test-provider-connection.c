@@ -37,61 +37,68 @@ static json_t *json(struct arena *a, const char *text)
 
 static const struct {
 	int line;
-	const char *provider, *credentials, *settings, *field;	/* NULL: accepted */
+	const char *provider, *credentials, *settings, *field; /* NULL: accepted */
 } bodies[] = {
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{}", NULL},
-	{__LINE__, "meta_lead_ads", "{}", "{}", "credentials.webhookSecret"},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':''}", "{}", "credentials.webhookSecret"},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':5}", "{}", "credentials.webhookSecret"},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'a\\nb'}", "{}", "credentials.webhookSecret"},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s','apiKey':'k'}", "{}", "credentials.apiKey"},
-	{__LINE__, "meta_lead_ads", "[]", "{}", "credentials"},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'colour':1}", "settings.colour"},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'externalAccountId':153125381133}", NULL},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'externalAccountId':{}}",
-	    "settings.externalAccountId"},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'defaultCountry':'de'}",
-	    "settings.defaultCountry"},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'defaultCountry':'DE','baseUrl':null}", NULL},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'baseUrl':'ftp://a.example'}",
-	    "settings.baseUrl"},
-	{__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'baseUrl':'http://127.0.0.1/'}",
-	    "settings.baseUrl"},
-	{__LINE__, "hubspot", "{}", "{}", "credentials.webhookSecret"},
-	{__LINE__, "hubspot", "{'accessToken':'t'}", "{}", NULL},
-	{__LINE__, "custom_crm", "{}", "{}", "settings.url"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example/x'}", NULL},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://u:p@crm.example/x'}", "settings.url"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','method':'GET'}", "settings.method"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':{'type':'bearer'}}",
-	    "credentials.accessToken"},
-	{__LINE__, "custom_crm", "{'apiKey':'k'}", "{'url':'https://crm.example','auth':{'type':'bearer'}}",
-	    NULL},
-	{__LINE__, "custom_crm", "{'username':'u'}", "{'url':'https://crm.example','auth':{'type':'basic'}}",
-	    "credentials.password"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':{'type':'magic'}}",
-	    "settings.auth.type"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':{'type':'none','x':1}}",
-	    "settings.auth.x"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':5}", "settings.auth"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'authorization':'Bearer x'}}",
-	    "settings.headers.authorization"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'COOKIE':'x'}}",
-	    "settings.headers.COOKIE"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'X A':'x'}}",
-	    "settings.headers.X A"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'X-A':'x\\r\\ny'}}",
-	    "settings.headers.X-A"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','batchSize':0}", "settings.batchSize"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','bodyTemplate':'{'}",
-	    "settings.bodyTemplate"},
-	{__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','bodyTemplate':'{\\\"a\\\":1}'}", NULL},
-	{__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'externalIdPath':'a..b'}",
-	    "settings.externalIdPath"},
-	{__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':'a.b','x':'c'}}", NULL},
-	{__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':''}}", NULL},
-	{__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'resourceType':'a b'}",
-	    "settings.resourceType"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{}", NULL},
+    {__LINE__, "meta_lead_ads", "{}", "{}", "credentials.webhookSecret"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':''}", "{}", "credentials.webhookSecret"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':5}", "{}", "credentials.webhookSecret"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'a\\nb'}", "{}", "credentials.webhookSecret"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'s','apiKey':'k'}", "{}", "credentials.apiKey"},
+    {__LINE__, "meta_lead_ads", "[]", "{}", "credentials"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'colour':1}", "settings.colour"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'externalAccountId':153125381133}",
+	NULL},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'externalAccountId':{}}",
+	"settings.externalAccountId"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'defaultCountry':'de'}",
+	"settings.defaultCountry"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'defaultCountry':'DE','baseUrl':null}",
+	NULL},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'baseUrl':'ftp://a.example'}",
+	"settings.baseUrl"},
+    {__LINE__, "meta_lead_ads", "{'webhookSecret':'s'}", "{'baseUrl':'http://127.0.0.1/'}",
+	"settings.baseUrl"},
+    {__LINE__, "hubspot", "{}", "{}", "credentials.webhookSecret"},
+    {__LINE__, "hubspot", "{'accessToken':'t'}", "{}", NULL},
+    {__LINE__, "custom_crm", "{}", "{}", "settings.url"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example/x'}", NULL},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://u:p@crm.example/x'}", "settings.url"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','method':'GET'}",
+	"settings.method"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':{'type':'bearer'}}",
+	"credentials.accessToken"},
+    {__LINE__, "custom_crm", "{'apiKey':'k'}",
+	"{'url':'https://crm.example','auth':{'type':'bearer'}}", NULL},
+    {__LINE__, "custom_crm", "{'username':'u'}",
+	"{'url':'https://crm.example','auth':{'type':'basic'}}", "credentials.password"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':{'type':'magic'}}",
+	"settings.auth.type"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':{'type':'none','x':1}}",
+	"settings.auth.x"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','auth':5}", "settings.auth"},
+    {__LINE__, "custom_crm", "{}",
+	"{'url':'https://crm.example','headers':{'authorization':'Bearer x'}}",
+	"settings.headers.authorization"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'COOKIE':'x'}}",
+	"settings.headers.COOKIE"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'X A':'x'}}",
+	"settings.headers.X A"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','headers':{'X-A':'x\\r\\ny'}}",
+	"settings.headers.X-A"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','batchSize':0}",
+	"settings.batchSize"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','bodyTemplate':'{'}",
+	"settings.bodyTemplate"},
+    {__LINE__, "custom_crm", "{}", "{'url':'https://crm.example','bodyTemplate':'{\\\"a\\\":1}'}",
+	NULL},
+    {__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'externalIdPath':'a..b'}",
+	"settings.externalIdPath"},
+    {__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':'a.b','x':'c'}}",
+	NULL},
+    {__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'leadFields':{'email':''}}", NULL},
+    {__LINE__, "custom_webhook", "{'webhookSecret':'s'}", "{'resourceType':'a b'}",
+	"settings.resourceType"},
 };
 
 static void bodies_are_checked(void)
@@ -109,13 +116,14 @@ static void bodies_are_checked(void)
 		if (bodies[i].field == NULL)
 			check(rc == 0, bodies[i].line, err.msg);
 		else
-			check(rc == -1 && err.code == ERR_INVALID && strcmp(err.field, bodies[i].field) == 0,
+			check(rc == -1 && err.code == ERR_INVALID &&
+				  strcmp(err.field, bodies[i].field) == 0,
 			    bodies[i].line, err.field);
 	}
 	arena_free(a);
 }
 
-/* ---- on a database ------------------------------------------------------------------------------------- */
+/* ---- on a database ------------------------------------------------------------------------ */
 
 static struct app *make_app(struct arena *a)
 {
@@ -143,16 +151,20 @@ static struct app *make_app(struct arena *a)
 	return app;
 }
 
-static struct connection *create(struct app *app, struct arena *a, const struct uuid *account,
-    const char *page)
+static struct connection *create(
+    struct app *app, struct arena *a, const struct uuid *account, const char *page)
 {
 	struct connection *c = NULL;
 	struct err err = ERR_INIT;
-	const char *body = arena_printf(a, "{'name':' Shop ','credentials':{'webhookSecret':'canary-1'},"
-	    "'settings':{'externalAccountId':'%s'}}", page);
+	const char *body = arena_printf(a,
+	    "{'name':' Shop ','credentials':{'webhookSecret':'canary-1'},"
+	    "'settings':{'externalAccountId':'%s'}}",
+	    page);
 
-	CU_ASSERT_EQUAL(connection_create(app, a, account, provider_find(app->providers,
-	    STR("meta_lead_ads")), json(a, body), &c, &err), 0);
+	CU_ASSERT_EQUAL(
+	    connection_create(app, a, account, provider_find(app->providers, STR("meta_lead_ads")),
+		json(a, body), &c, &err),
+	    0);
 	CU_ASSERT_STRING_EQUAL(err.msg, "");
 	return c;
 }
@@ -175,7 +187,8 @@ static void store_keeps_secrets_sealed(void)
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
 	CU_ASSERT_STRING_EQUAL(got->name, "Shop");
 	CU_ASSERT_STRING_EQUAL(connection_credential(got, "webhookSecret"), "canary-1");
-	CU_ASSERT_EQUAL(db_row(app->db, a, &test_connection_row, DB_VALS(db_uuid(&c->id)), &rows, &err), 1);
+	CU_ASSERT_EQUAL(
+	    db_row(app->db, a, &test_connection_row, DB_VALS(db_uuid(&c->id)), &rows, &err), 1);
 	struct str blob = db_get_str(&rows, 0, 0);
 	CU_ASSERT_PTR_NULL(memmem(blob.p, blob.n, "canary", 6));
 	struct str shown = json_text(a, json_own(a, connection_json(app, got)));
@@ -235,7 +248,7 @@ static void cache_sees_every_change(void)
 	CU_ASSERT_EQUAL(connection_cached(app, &c->id, &again, &err), 1);
 	CU_ASSERT_PTR_EQUAL(got, again);
 	CU_ASSERT_EQUAL(db_round_trips(app->db), trips);
-	shared_generation_bump(app->shared);	/* an unrelated change: looked at, not loaded again */
+	shared_generation_bump(app->shared); /* an unrelated change: looked at, not loaded again */
 	CU_ASSERT_EQUAL(connection_cached(app, &c->id, &again, &err), 1);
 	CU_ASSERT_PTR_EQUAL(got, again);
 	CU_ASSERT_EQUAL(connection_cached_by_external(app, p, STR("p2"), &list, &n, &err), 0);
@@ -280,7 +293,8 @@ static void cache_is_bounded(void)
 		char id[16];
 
 		snprintf(id, sizeof id, "q%d", i);
-		CU_ASSERT_EQUAL(connection_cached_by_external(app, p, str_from(id), &list, &n, &err), 0);
+		CU_ASSERT_EQUAL(
+		    connection_cached_by_external(app, p, str_from(id), &list, &n, &err), 0);
 		CU_ASSERT_EQUAL(n, 0);
 		connection_cache_release();
 	}

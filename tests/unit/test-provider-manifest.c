@@ -1,5 +1,6 @@
-/* Manifests: what is wrong is found at load with its place and reason, and the examples of right ones hold. The fixtures are
- * the signature schemes and payload shapes of many vendors, with published vectors where there are any. */
+/* Manifests: what is wrong is found at load with its place and reason, and the examples of right
+ * ones hold. The fixtures are the signature schemes and payload shapes of many vendors, with
+ * published vectors where there are any. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,15 @@
 void suite_provider_manifest(void);
 
 #define HEAD "'name':'x','displayName':'X','category':'c'"
-#define HOOK(rest) "{" HEAD ",'capabilities':['webhook_receive'],'credentials':{'webhookSecret':{'label':'s'}}," \
+#define HOOK(rest)                                                                                 \
+	"{" HEAD                                                                                   \
+	",'capabilities':['webhook_receive'],'credentials':{'webhookSecret':{'label':'s'}},"       \
 	"'webhook':{" rest "}}"
 #define SIGNED "'signatures':[{'header':'h'}]"
 #define ITEM "'items':[{'externalId':'{body.id}','data':'{body}'}]"
-#define CALL(rest) "{" HEAD ",'capabilities':['actions'],'apiOrigin':'https://a.example','actions':{'go':{" rest "}}}"
+#define CALL(rest)                                                                                 \
+	"{" HEAD                                                                                   \
+	",'capabilities':['actions'],'apiOrigin':'https://a.example','actions':{'go':{" rest "}}}"
 
 static void check(bool is_right, int line, const char *what)
 {
@@ -43,79 +48,97 @@ static struct provider *load(struct arena *a, const char *text, struct err *err)
 
 static const struct {
 	int line;
-	const char *json, *error;	/* NULL: loads */
+	const char *json, *error; /* NULL: loads */
 } manifests[] = {
-	{__LINE__, "{" HEAD "}", NULL},
-	{__LINE__, "[]", "x.json: (root): must be an object"},
-	{__LINE__, "{" HEAD ",'colour':1}", "x.json: colour: unknown key"},
-	{__LINE__, "{'name':'x','category':'c'}", "x.json: displayName: is needed"},
-	{__LINE__, "{'name':'X y','displayName':'X','category':'c'}", "x.json: name: must be at most"},
-	{__LINE__, "{'name':5,'displayName':'X','category':'c'}", "x.json: name: must be text"},
-	{__LINE__, "{" HEAD ",'isAvailable':1}", "x.json: isAvailable: must be true or false"},
-	{__LINE__, "{" HEAD ",'capabilities':['fly']}", "x.json: capabilities: unknown capability \"fly\""},
-	{__LINE__, "{" HEAD ",'capabilities':['webhook_receive']}", "go together"},
-	{__LINE__, "{" HEAD ",'capabilities':['crm_push']}", "needs an action \"push\""},
-	{__LINE__, "{" HEAD ",'credentials':{'token':{'label':'t'}}}",
-	    "x.json: credentials.token: not a word of the credential vocabulary"},
-	{__LINE__, "{" HEAD ",'credentials':{'apiKey':{'label':'t','colour':1}}}",
-	    "x.json: credentials.apiKey.colour: unknown key"},
-	{__LINE__, "{" HEAD ",'settings':{'a':{'type':'thing','label':'l'}}}",
-	    "x.json: settings.a: unknown type \"thing\""},
-	{__LINE__, "{" HEAD ",'settings':{'a':{'type':'choice','label':'l'}}}", "needs \"choices\""},
-	{__LINE__, "{" HEAD ",'settings':{'a':{'type':'object','label':'l','members':{'b':{'label':'l'}}}}}",
-	    "x.json: settings.a.b.type: is needed"},
-	{__LINE__, "{" HEAD ",'oauth':{'colour':1}}", "x.json: oauth.colour: unknown key"},
-	{__LINE__, "{" HEAD ",'polls':{'p':{'colour':1}}}", "x.json: polls.p.colour: unknown key"},
-	{__LINE__, HOOK(SIGNED "," ITEM), NULL},
-	{__LINE__, HOOK(ITEM), "x.json: webhook: needs \"signatures\" and \"items\""},
-	{__LINE__, HOOK("'body':'xml'," SIGNED "," ITEM), "x.json: webhook.body: unknown word \"xml\""},
-	{__LINE__, HOOK("'signatures':[{'header':'h','colour':1}]," ITEM),
-	    "x.json: webhook.signatures[0].colour: unknown key"},
-	{__LINE__, HOOK("'signatures':[{'header':'h','signed':'{boddy}'}]," ITEM),
-	    "x.json: webhook.signatures[0].signed: \"boddy\" cannot be signed"},
-	{__LINE__, HOOK("'signatures':[{'header':'h','signed':'{timestamp}{body}'}]," ITEM),
-	    "signs a timestamp, but has none"},
-	{__LINE__, HOOK("'signatures':[{'header':'h','secret':'apiKey'}]," ITEM),
-	    "apiKey is not among the credentials"},
-	{__LINE__, HOOK("'signatures':[{}]," ITEM), "needs either \"header\" or \"token\""},
-	{__LINE__, HOOK("'signatures':[{'header':'h','timestamp':{'header':'t','windowSeconds':0}}]," ITEM),
-	    "x.json: webhook.signatures[0].timestamp.windowSeconds: must be an integer from 1"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{bodi.id}','data':'{body}'}]"),
-	    "x.json: webhook.items[0].externalId: \"bodi\" is not known here"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{credentials.webhookSecret}','data':'{body}'}]"),
-	    "\"credentials\" is not known here"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body.id','data':'{body}'}]"), "is not closed"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body..id}','data':'{body}'}]"),
-	    "x.json: webhook.items[0].externalId:"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body.id:shout}','data':'{body}'}]"),
-	    "unknown filter \"shout\""},
-	{__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body.id:before}','data':'{body}'}]"),
-	    "filter before: a wrong argument"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'externalId':{'$nap':1},'data':'{body}'}]"),
-	    "x.json: webhook.items[0].externalId: unknown operator $nap"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'for':[{'e':'body.e'}],'externalId':'{f.id}','data':'{e}'}]"),
-	    "\"f\" is not known here"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'for':[{'e':'body.e'}],'externalId':'{e.id}','data':'{e}'},"
-	    "{'externalId':'{e.id}','data':'{body}'}]"), "x.json: webhook.items[1].externalId: \"e\" is not"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body.id}','data':'{body}','when':{'ref':'body.a'}}]"),
-	    "x.json: webhook.items[0].when: needs \"ref\" and one test"},
-	{__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body.id}','data':'{body}',"
-	    "'when':[{'ref':'body.a','equals':{}}]}]"), "x.json: webhook.items[0].when[0]: must be compared"},
-	{__LINE__, HOOK(SIGNED "," ITEM ",'answer':{'json':{}}"), "x.json: webhook.answer: needs \"text\""},
-	{__LINE__, HOOK(SIGNED "," ITEM ",'handshakes':[{'method':'PUT'}]"), "unknown word \"PUT\""},
-	{__LINE__, CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}'"), NULL},
-	{__LINE__, CALL("'label':'l','request':{'method':'GET','path':'/x'}"),
-	    "x.json: actions.go: needs either \"output\" or \"paging\""},
-	{__LINE__, CALL("'label':'l','request':{'method':'GET'},'output':'{answer}'"),
-	    "x.json: actions.go.request: needs \"method\" and either"},
-	{__LINE__, CALL("'label':'l','needs':['accessToken'],'request':{'method':'GET','path':'/x'},"
-	    "'output':'{answer}'"), "accessToken is not among the credentials"},
-	{__LINE__, CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}',"
-	    "'errors':[{'when':{'ref':'status','equals':1},'class':'sad'}]"), "a known \"class\""},
-	{__LINE__, "{" HEAD ",'testAction':'nope'}", "x.json: testAction: there is no such action"},
-	{__LINE__, "{" HEAD ",'auth':{'type':'header'}}", "x.json: auth: needs \"name\""},
-	{__LINE__, "{" HEAD ",'lead':{'names':{'email':'mail'},'object':'{raw}'}}",
-	    "x.json: lead.names.email: must be a member of the normalized lead"},
+    {__LINE__, "{" HEAD "}", NULL},
+    {__LINE__, "[]", "x.json: (root): must be an object"},
+    {__LINE__, "{" HEAD ",'colour':1}", "x.json: colour: unknown key"},
+    {__LINE__, "{'name':'x','category':'c'}", "x.json: displayName: is needed"},
+    {__LINE__, "{'name':'X y','displayName':'X','category':'c'}", "x.json: name: must be at most"},
+    {__LINE__, "{'name':5,'displayName':'X','category':'c'}", "x.json: name: must be text"},
+    {__LINE__, "{" HEAD ",'isAvailable':1}", "x.json: isAvailable: must be true or false"},
+    {__LINE__, "{" HEAD ",'capabilities':['fly']}",
+	"x.json: capabilities: unknown capability \"fly\""},
+    {__LINE__, "{" HEAD ",'capabilities':['webhook_receive']}", "go together"},
+    {__LINE__, "{" HEAD ",'capabilities':['crm_push']}", "needs an action \"push\""},
+    {__LINE__, "{" HEAD ",'credentials':{'token':{'label':'t'}}}",
+	"x.json: credentials.token: not a word of the credential vocabulary"},
+    {__LINE__, "{" HEAD ",'credentials':{'apiKey':{'label':'t','colour':1}}}",
+	"x.json: credentials.apiKey.colour: unknown key"},
+    {__LINE__, "{" HEAD ",'settings':{'a':{'type':'thing','label':'l'}}}",
+	"x.json: settings.a: unknown type \"thing\""},
+    {__LINE__, "{" HEAD ",'settings':{'a':{'type':'choice','label':'l'}}}", "needs \"choices\""},
+    {__LINE__,
+	"{" HEAD ",'settings':{'a':{'type':'object','label':'l','members':{'b':{'label':'l'}}}}}",
+	"x.json: settings.a.b.type: is needed"},
+    {__LINE__, "{" HEAD ",'oauth':{'colour':1}}", "x.json: oauth.colour: unknown key"},
+    {__LINE__, "{" HEAD ",'polls':{'p':{'colour':1}}}", "x.json: polls.p.colour: unknown key"},
+    {__LINE__, HOOK(SIGNED "," ITEM), NULL},
+    {__LINE__, HOOK(ITEM), "x.json: webhook: needs \"signatures\" and \"items\""},
+    {__LINE__, HOOK("'body':'xml'," SIGNED "," ITEM), "x.json: webhook.body: unknown word \"xml\""},
+    {__LINE__, HOOK("'signatures':[{'header':'h','colour':1}]," ITEM),
+	"x.json: webhook.signatures[0].colour: unknown key"},
+    {__LINE__, HOOK("'signatures':[{'header':'h','signed':'{boddy}'}]," ITEM),
+	"x.json: webhook.signatures[0].signed: \"boddy\" cannot be signed"},
+    {__LINE__, HOOK("'signatures':[{'header':'h','signed':'{timestamp}{body}'}]," ITEM),
+	"signs a timestamp, but has none"},
+    {__LINE__, HOOK("'signatures':[{'header':'h','secret':'apiKey'}]," ITEM),
+	"apiKey is not among the credentials"},
+    {__LINE__, HOOK("'signatures':[{}]," ITEM), "needs either \"header\" or \"token\""},
+    {__LINE__,
+	HOOK("'signatures':[{'header':'h','timestamp':{'header':'t','windowSeconds':0}}]," ITEM),
+	"x.json: webhook.signatures[0].timestamp.windowSeconds: must be an integer from 1"},
+    {__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{bodi.id}','data':'{body}'}]"),
+	"x.json: webhook.items[0].externalId: \"bodi\" is not known here"},
+    {__LINE__,
+	HOOK(SIGNED ",'items':[{'externalId':'{credentials.webhookSecret}','data':'{body}'}]"),
+	"\"credentials\" is not known here"},
+    {__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body.id','data':'{body}'}]"),
+	"is not closed"},
+    {__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body..id}','data':'{body}'}]"),
+	"x.json: webhook.items[0].externalId:"},
+    {__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body.id:shout}','data':'{body}'}]"),
+	"unknown filter \"shout\""},
+    {__LINE__, HOOK(SIGNED ",'items':[{'externalId':'{body.id:before}','data':'{body}'}]"),
+	"filter before: a wrong argument"},
+    {__LINE__, HOOK(SIGNED ",'items':[{'externalId':{'$nap':1},'data':'{body}'}]"),
+	"x.json: webhook.items[0].externalId: unknown operator $nap"},
+    {__LINE__,
+	HOOK(SIGNED ",'items':[{'for':[{'e':'body.e'}],'externalId':'{f.id}','data':'{e}'}]"),
+	"\"f\" is not known here"},
+    {__LINE__,
+	HOOK(SIGNED ",'items':[{'for':[{'e':'body.e'}],'externalId':'{e.id}','data':'{e}'},"
+		    "{'externalId':'{e.id}','data':'{body}'}]"),
+	"x.json: webhook.items[1].externalId: \"e\" is not"},
+    {__LINE__,
+	HOOK(
+	    SIGNED ",'items':[{'externalId':'{body.id}','data':'{body}','when':{'ref':'body.a'}}]"),
+	"x.json: webhook.items[0].when: needs \"ref\" and one test"},
+    {__LINE__,
+	HOOK(SIGNED ",'items':[{'externalId':'{body.id}','data':'{body}',"
+		    "'when':[{'ref':'body.a','equals':{}}]}]"),
+	"x.json: webhook.items[0].when[0]: must be compared"},
+    {__LINE__, HOOK(SIGNED "," ITEM ",'answer':{'json':{}}"),
+	"x.json: webhook.answer: needs \"text\""},
+    {__LINE__, HOOK(SIGNED "," ITEM ",'handshakes':[{'method':'PUT'}]"), "unknown word \"PUT\""},
+    {__LINE__, CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}'"),
+	NULL},
+    {__LINE__, CALL("'label':'l','request':{'method':'GET','path':'/x'}"),
+	"x.json: actions.go: needs either \"output\" or \"paging\""},
+    {__LINE__, CALL("'label':'l','request':{'method':'GET'},'output':'{answer}'"),
+	"x.json: actions.go.request: needs \"method\" and either"},
+    {__LINE__,
+	CALL("'label':'l','needs':['accessToken'],'request':{'method':'GET','path':'/x'},"
+	     "'output':'{answer}'"),
+	"accessToken is not among the credentials"},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}',"
+	     "'errors':[{'when':{'ref':'status','equals':1},'class':'sad'}]"),
+	"a known \"class\""},
+    {__LINE__, "{" HEAD ",'testAction':'nope'}", "x.json: testAction: there is no such action"},
+    {__LINE__, "{" HEAD ",'auth':{'type':'header'}}", "x.json: auth: needs \"name\""},
+    {__LINE__, "{" HEAD ",'lead':{'names':{'email':'mail'},'object':'{raw}'}}",
+	"x.json: lead.names.email: must be a member of the normalized lead"},
 };
 
 static void wrong_manifests_say_where_and_why(void)
@@ -128,7 +151,8 @@ static void wrong_manifests_say_where_and_why(void)
 		if (manifests[i].error == NULL)
 			check(p != NULL, manifests[i].line, err.msg);
 		else
-			check(p == NULL && err.code == ERR_INVALID && strstr(err.msg, manifests[i].error) != NULL,
+			check(p == NULL && err.code == ERR_INVALID &&
+				  strstr(err.msg, manifests[i].error) != NULL,
 			    manifests[i].line, err.msg);
 		arena_free(a);
 	}
@@ -176,12 +200,14 @@ static void schemes_and_payloads_of_many_vendors_hold(void)
 static void a_wrong_example_fails(void)
 {
 	static const char json[] =
-	    "{\"name\":\"x\",\"displayName\":\"X\",\"category\":\"c\",\"capabilities\":[\"webhook_receive\"],"
+	    "{\"name\":\"x\",\"displayName\":\"X\",\"category\":\"c\",\"capabilities\":[\"webhook_"
+	    "receive\"],"
 	    "\"credentials\":{\"webhookSecret\":{\"label\":\"s\"}},"
 	    "\"webhook\":{\"signatures\":[{\"header\":\"h\"}],"
 	    "\"items\":[{\"externalId\":\"{body.id}\",\"data\":\"{body}\"}]},\"examples\":["
 	    "{\"name\":\"one\",\"connection\":{\"credentials\":{\"webhookSecret\":\"s\"}},"
-	    "\"request\":{\"method\":\"POST\",\"body\":\"{}\"},\"expect\":{\"verified\":true,\"items\":[1]}},"
+	    "\"request\":{\"method\":\"POST\",\"body\":\"{}\"},\"expect\":{\"verified\":true,"
+	    "\"items\":[1]}},"
 	    "{\"name\":\"two\",\"expect\":{}},{\"name\":\"three\",\"expect\":{\"colour\":1}}]}";
 	char path[] = "/tmp/connect-manifest-XXXXXX";
 	int fd = mkstemp(path);
@@ -229,7 +255,8 @@ void suite_provider_manifest(void)
 
 	CU_add_test(s, "wrong manifests say where and why", wrong_manifests_say_where_and_why);
 	CU_add_test(s, "a folder is loaded", a_folder_is_loaded);
-	CU_add_test(s, "the examples of the product's manifests hold", examples_of_the_product_hold);
+	CU_add_test(
+	    s, "the examples of the product's manifests hold", examples_of_the_product_hold);
 	CU_add_test(s, "schemes and payloads of many vendors hold",
 	    schemes_and_payloads_of_many_vendors_hold);
 	CU_add_test(s, "a wrong example fails", a_wrong_example_fails);
