@@ -54,7 +54,8 @@ static const struct key keys[] = {
 	{TEXT(listen, ""), .doc = "FastCGI socket, a path or host:port; empty when the web server "
 				  "starts us with the socket on descriptor 0"},
 	{NUMBER(workers, 32, 1, 256),
-	    .doc = "FastCGI worker processes: as many requests are served, and webhooks committed, at once"},
+	    .doc = "FastCGI worker processes: as many requests are served, and webhooks committed, "
+		   "at once"},
 	{NUMBER(worker_requests, 100000, 0, 1000000000),
 	    .doc = "a worker is replaced after so many requests; 0 is never"},
 	{FLAG(writer, "true"), .doc = "commit events of all workers together, in one process"},
