@@ -1,5 +1,6 @@
-/* connect-cron: runs the jobs of the outbox. Started by cron each minute it works until the next one takes over, so
- * that there is always one on a host; --daemon works until it is told to end, --once until nothing is due. */
+/* connect-cron: runs the jobs of the outbox. Started by cron each minute it works until the next
+ * one takes over, so that there is always one on a host; --daemon works until it is told to end,
+ * --once until nothing is due. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -19,35 +20,31 @@
 #include "net/http-client.h"
 #include "provider/provider.h"
 
-#define MINUTE_MODE_MOST_US (600 * SECOND_US)	/* when nobody takes over, end all the same */
+#define MINUTE_MODE_MOST_US (600 * SECOND_US) /* when nobody takes over, end all the same */
 
 static volatile sig_atomic_t is_stopping;
-static int64_t end_at_us;	/* 0: never */
+static int64_t end_at_us; /* 0: never */
 
-static void
-on_signal(int sig)
+static void on_signal(int sig)
 {
 	(void)sig;
 	is_stopping = 1;
 }
 
-static bool
-should_stop(void *arg)
+static bool should_stop(void *arg)
 {
 	(void)arg;
 	return is_stopping || (end_at_us != 0 && clock_mono_us() > end_at_us);
 }
 
-static int
-usage(FILE *to)
+static int usage(FILE *to)
 {
 	fputs("usage: connect-cron [-c FILE] [--once | --daemon]\n", to);
 	return to == stdout ? 0 : 2;
 }
 
 /* A service holds this lock for its life; a run started by cron beside it has nothing to do. */
-static int
-daemon_lock(const struct config *cfg, bool is_daemon, struct err *err)
+static int daemon_lock(const struct config *cfg, bool is_daemon, struct err *err)
 {
 	char path[256];
 	int fd;
@@ -58,7 +55,8 @@ daemon_lock(const struct config *cfg, bool is_daemon, struct err *err)
 		return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
 	if (flock(fd, (is_daemon ? LOCK_EX : LOCK_SH) | LOCK_NB) == -1) {
 		close(fd);
-		return is_daemon ? err_set(err, ERR_CONFLICT, "another connect-cron --daemon runs on this host")
+		return is_daemon ? err_set(err, ERR_CONFLICT,
+				       "another connect-cron --daemon runs on this host")
 				 : 0;
 	}
 	if (!is_daemon)
@@ -66,8 +64,7 @@ daemon_lock(const struct config *cfg, bool is_daemon, struct err *err)
 	return 1;
 }
 
-static int
-open_app(struct arena *a, const char *file, struct app *app, struct err *err)
+static int open_app(struct arena *a, const char *file, struct app *app, struct err *err)
 {
 	struct config *cfg = arena_zalloc(a, sizeof(*cfg));
 	enum log_level level = LOG_INFO;
@@ -88,8 +85,7 @@ open_app(struct arena *a, const char *file, struct app *app, struct err *err)
 	return migrate_check(app->db, cfg->migrations_dir, err);
 }
 
-static int
-serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
+static int serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
 {
 	size_t nkinds, nperiodics;
 	const struct job_kind *kinds = admin_job_kinds(&nkinds);
@@ -114,8 +110,7 @@ serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
 	return rc;
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 	    {"once", no_argument, NULL, 'o'}, {"daemon", no_argument, NULL, 'd'},
