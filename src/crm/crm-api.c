@@ -176,49 +176,26 @@ int crm_api_test(struct req *r)
 	return res_json(r, 200, json_incref(connection_test(r->app, r->a, c)));
 }
 
-static bool query_uuid(struct req *r, const char *name, struct uuid *out)
-{
-	struct str s = req_query(r, name);
-
-	if (s.n == 0 || uuid_parse(s, out))
-		return true;
-	req_invalid(r, name, "must be an id");
-	return false;
-}
-
 int crm_api_deliveries(struct req *r)
 {
-	struct delivery_filter f = {.account_id = r->actor.account_id};
-	struct page_query pq;
-	struct str status = req_query(r, "status");
-	struct uuid last;
+	static const char *const filters[] = {"status", "connectionId", "leadId", NULL};
+	struct delivery_filter f = {.account_id = r->actor.account_id,
+	    .status = req_query_text(r, "status"),
+	    .connection_id = req_query_uuid(r, "connectionId"),
+	    .lead_id = req_query_uuid(r, "leadId")};
+	struct list_query q;
+	struct list_end end = {.total = -1};
 	struct err err = ERR_INIT;
-	const char *scope, *next = NULL;
 	json_t *rows;
-	bool has_more;
-	int64_t ignored;
 
-	f.status = status.n == 0 ? (struct str){NULL, 0} : status;
-	query_uuid(r, "connectionId", &f.connection_id);
-	query_uuid(r, "leadId", &f.lead_id);
-	if (!req_page_query(r, &pq))
+	if (!req_list_query(r, "deliveries", filters, &q) || req_has_invalid(r))
 		return res_invalid(r);
-	scope = arena_printf(r->a, "deliveries %s %.*s %s %s", uuid_dup(r->a, r->actor.account_id),
-	    (int)status.n, status.p, uuid_dup(r->a, f.connection_id), uuid_dup(r->a, f.lead_id));
-	if (pq.cursor.n > 0 && !cursor_read(r, scope, pq.cursor, &ignored, &f.before_id))
-		req_invalid(r, "cursor", "is not a cursor of this list");
-	if (req_has_invalid(r))
-		return res_invalid(r);
-	f.limit = pq.limit;
-	f.offset = pq.page > 1 ? (pq.page - 1) * pq.limit : 0;
-	if (delivery_list(r->app, r->a, &f, &rows, &has_more, &last, &err) == -1)
+	f.before_id = q.after_id;
+	f.limit = q.page.limit;
+	f.offset = q.offset;
+	if (delivery_list(r->app, r->a, &f, &rows, &end.has_more, &end.last_id, &err) == -1)
 		return res_error(r, &err);
-	if (has_more)
-		next = cursor_make(r, scope, 1, last);
-	return res_json(r, 200,
-	    page_envelope(&pq, json_incref(rows),
-		f.offset + (int64_t)json_array_size(rows) + has_more, !has_more && pq.cursor.n == 0,
-		next));
+	return res_list(r, &q, rows, &end);
 }
 
 struct retrying {

@@ -146,6 +146,34 @@ json_t *page_envelope(const struct page_query *q, json_t *data, int64_t total, b
  * complaint to the fields of the 422 itself: answer res_invalid when it is false. */
 const char *cursor_make(struct req *r, const char *scope, int64_t a, struct uuid id);
 bool cursor_read(struct req *r, const char *scope, struct str text, int64_t *a, struct uuid *id);
+/* What most lists are: page, limit and cursor, and the query parameters that shape the list, to which its
+ * cursors are bound. */
+struct list_query {
+	struct page_query page;
+	const char *scope;
+	int64_t offset;		/* rows to skip, of page= */
+	int64_t after;		/* key position of the cursor: 0 and nil at the start */
+	struct uuid after_id;
+};
+/* filters: names of those parameters, NULL-terminated; two lists differ in their name. False after
+ * req_invalid. */
+bool req_list_query(
+    struct req *r, const char *list, const char *const *filters, struct list_query *out);
+/* Where a page of rows ended. */
+struct list_end {
+	bool has_more;
+	int64_t last;		/* key position of the last row */
+	struct uuid last_id;
+	int64_t total;		/* exact, or -1: then what is known without counting is told */
+};
+/* Answers the page; rows is not stolen. */
+int res_list(
+    struct req *r, const struct list_query *q, json_t *rows, const struct list_end *end);
+/* A query parameter, {NULL,0} when absent or empty. */
+struct str req_query_text(const struct req *r, const char *name);
+/* As a time or an id: 0 and nil when absent; anything else is noted by req_invalid. */
+int64_t req_query_time(struct req *r, const char *name);
+struct uuid req_query_uuid(struct req *r, const char *name);
 /* Sets the process-wide cursor key (derived from the keyring). */
 void cursor_key_set(const unsigned char key[32]);
 

@@ -5,13 +5,6 @@
 static const char *const statuses[] = {
     "verified", "rejected", "processed", "failed", "duplicate", "spooled"};
 
-static struct str query_text(struct req *r, const char *name)
-{
-	struct str s = req_query(r, name);
-
-	return s.n == 0 ? (struct str){NULL, 0} : s;
-}
-
 static void check_status(struct req *r, struct str s)
 {
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
@@ -23,38 +16,24 @@ static void check_status(struct req *r, struct str s)
 
 int event_api_list(struct req *r)
 {
-	struct event_filter f = {.account_id = r->actor.account_id};
+	static const char *const filters[] = {"status", "providerType", "connectionId", NULL};
+	struct event_filter f = {.account_id = r->actor.account_id,
+	    .status = req_query_text(r, "status"),
+	    .provider_type = req_query_text(r, "providerType"),
+	    .connection_id = req_query_uuid(r, "connectionId")};
+	struct list_query q;
 	struct event_page page = {0};
-	struct page_query pq;
 	struct err err = ERR_INIT;
-	struct str connection = query_text(r, "connectionId");
-	const char *scope, *next = NULL;
-	int64_t ignored;
 
-	f.status = query_text(r, "status");
-	f.provider_type = query_text(r, "providerType");
 	check_status(r, f.status);
-	if (connection.p != NULL && !uuid_parse(connection, &f.connection_id))
-		req_invalid(r, "connectionId", "must be an id");
-	scope = arena_printf(r->a, "events %s %.*s %.*s %.*s", uuid_dup(r->a, r->actor.account_id),
-	    (int)f.status.n, f.status.p, (int)f.provider_type.n, f.provider_type.p,
-	    (int)connection.n, connection.p);
-	if (!req_page_query(r, &pq))
+	if (!req_list_query(r, "events", filters, &q) || req_has_invalid(r))
 		return res_invalid(r);
-	if (pq.cursor.n > 0 && !cursor_read(r, scope, pq.cursor, &ignored, &page.after_id))
-		req_invalid(r, "cursor", "is not a cursor of this list");
-	if (req_has_invalid(r))
-		return res_invalid(r);
-	page.limit = pq.limit;
-	page.offset = pq.page > 1 ? (pq.page - 1) * pq.limit : 0;
+	page.limit = q.page.limit;
+	page.offset = q.offset;
+	page.after_id = q.after_id;
 	if (event_list(r->app, r->a, &f, &page, &err) == -1)
 		return res_error(r, &err);
-	if (page.has_more)
-		next = cursor_make(r, scope, 1, page.last_id);
-	return res_json(r, 200,
-	    page_envelope(&pq, json_incref(page.rows),
-		page.offset + (int64_t)json_array_size(page.rows) + page.has_more,
-		!page.has_more && pq.cursor.n == 0, next));
+	return res_list(r, &q, page.rows, &(struct list_end){page.has_more, 0, page.last_id, -1});
 }
 
 int event_api_get(struct req *r)

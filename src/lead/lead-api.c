@@ -5,61 +5,30 @@
 #include "provider/provider.h"
 #include "record/record.h"
 
-static struct str query_text(struct req *r, const char *name)
-{
-	struct str s = req_query(r, name);
-
-	return s.n == 0 ? (struct str){NULL, 0} : s;
-}
-
-static const char *list_scope(struct req *r)
-{
-	static const char *const names[] = {
-	    "providerType", "formId", "status", "search", "receivedAfter"};
-	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
-
-	buf_printf(b, "leads %s", uuid_dup(r->a, r->actor.account_id));
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct str s = query_text(r, names[i]);
-
-		buf_printf(b, "&%zu:", s.n);
-		buf_add(b, s.p, s.n);
-	}
-	return b->p;
-}
-
 int lead_api_list(struct req *r)
 {
-	struct lead_filter f = {.account_id = r->actor.account_id};
+	static const char *const filters[] = {
+	    "providerType", "formId", "status", "search", "receivedAfter", NULL};
+	struct lead_filter f = {.account_id = r->actor.account_id,
+	    .provider_type = req_query_text(r, "providerType"),
+	    .form_id = req_query_text(r, "formId"),
+	    .sync_status = req_query_text(r, "status"),
+	    .search = req_query_text(r, "search"),
+	    .received_after_us = req_query_time(r, "receivedAfter")};
+	struct list_query q;
 	struct lead_page page = {0};
-	struct page_query pq;
 	struct err err = ERR_INIT;
-	const char *scope = list_scope(r), *next = NULL;
-	struct str after = query_text(r, "receivedAfter");
-	int64_t total;
 
-	if (!req_page_query(r, &pq))
+	if (!req_list_query(r, "leads", filters, &q) || req_has_invalid(r))
 		return res_invalid(r);
-	f.provider_type = query_text(r, "providerType");
-	f.form_id = query_text(r, "formId");
-	f.sync_status = query_text(r, "status");
-	f.search = query_text(r, "search");
-	if (after.p != NULL && !clock_parse_iso(after, &f.received_after_us))
-		req_invalid(r, "receivedAfter", "must be an ISO 8601 time");
-	if (pq.cursor.n > 0 && !cursor_read(r, scope, pq.cursor, &page.after_us, &page.after_id))
-		req_invalid(r, "cursor", "is not a cursor of this list");
-	if (req_has_invalid(r))
-		return res_invalid(r);
-	page.limit = pq.limit;
-	page.offset = pq.page > 1 ? (pq.page - 1) * pq.limit : 0;
+	page.limit = q.page.limit;
+	page.offset = q.offset;
+	page.after_us = q.after;
+	page.after_id = q.after_id;
 	if (lead_list(r->app, r->a, &f, &page, &err) == -1)
 		return res_error(r, &err);
-	if (page.has_more)
-		next = cursor_make(r, scope, page.last_us, page.last_id);
-	total = page.offset + (int64_t)json_array_size(page.rows) + page.has_more;
-	return res_json(r, 200,
-	    page_envelope(
-		&pq, json_incref(page.rows), total, !page.has_more && pq.cursor.n == 0, next));
+	return res_list(
+	    r, &q, page.rows, &(struct list_end){page.has_more, page.last_us, page.last_id, -1});
 }
 
 /* ---- POST /leads ------------------------------------------------------------------------- */
