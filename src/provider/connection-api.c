@@ -20,31 +20,25 @@ static void drop_caches(struct req *r)
 
 int connection_api_list(struct req *r)
 {
-	struct page_query pq;
-	struct connection_page page = {.provider_type = req_query(r, "providerType")};
+	static const char *const filters[] = {"providerType", NULL};
+	struct connection_page page = {.provider_type = req_query_text(r, "providerType")};
+	struct list_query q;
 	struct err err = ERR_INIT;
-	int64_t unused = 0;
+	json_t *rows = json_own(r->a, json_array());
 
-	if (!req_page_query(r, &pq))
+	if (!req_list_query(r, "connections", filters, &q))
 		return res_invalid(r);
-	if (page.provider_type.n == 0)
-		page.provider_type = (struct str){NULL, 0};
-	const char *scope = arena_printf(r->a, "connections %s %.*s",
-	    uuid_dup(r->a, r->actor.account_id), (int)page.provider_type.n,
-	    page.provider_type.p != NULL ? page.provider_type.p : "");
-	page.limit = pq.limit;
-	page.offset = pq.page > 1 ? (pq.page - 1) * pq.limit : 0;
-	if (pq.cursor.n > 0 && !cursor_read(r, scope, pq.cursor, &unused, &page.before_id)) {
-		req_invalid(r, "cursor", "is not a cursor of this list");
-		return res_invalid(r);
-	}
+	page.limit = q.page.limit;
+	page.offset = q.offset;
+	page.before_id = q.after_id;
 	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) < 0)
 		return res_error(r, &err);
-	json_t *data = json_array();
 	for (size_t i = 0; i < page.n; i++)
-		json_array_append_new(data, connection_json(r->app, page.v[i]));
-	const char *next = page.has_more ? cursor_make(r, scope, 0, page.v[page.n - 1]->id) : NULL;
-	return res_json(r, 200, page_envelope(&pq, data, page.total, true, next));
+		json_array_append_new(rows, connection_json(r->app, page.v[i]));
+	struct list_end end = {.has_more = page.has_more, .total = page.total};
+	if (page.n > 0)
+		end.last_id = page.v[page.n - 1]->id;
+	return res_list(r, &q, rows, &end);
 }
 
 /* The connection of the route's :id; 1, or 0 with the answer given. */
