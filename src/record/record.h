@@ -2,6 +2,7 @@
  * id). */
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
+#include "base/path.h"
 #include "db/db.h"
 #include "http/http.h"
 #include "job/job.h"
@@ -40,31 +41,77 @@ int record_get_json(struct app *app, struct arena *a, const struct uuid *account
     const struct uuid *id, json_t **out, struct err *err);
 
 /* A list's filter: NULL or 0 where not filtered. */
+struct record_where { /* filter[path]=value */
+	const struct path *path;
+	struct str value;
+};
 struct record_filter {
 	struct uuid account_id;
 	struct str provider_type, resource_type, source, search;
 	int64_t updated_after_us, updated_before_us;
+	struct record_where *where;
+	size_t nwhere;
 };
 /* Newest first (or oldest first) by (updated_at, id) after the key position (0: from the start), at
- * most limit rows (one more is fetched to know whether there is a next page): array of record JSON.
- * offset only for page=. */
+ * most limit rows. offset only for page=. A search that its time budget cuts short answers what it
+ * found and has_more with the position it got to, so that the next page goes on from there: pages
+ * may be short, none repeats or skips. */
 struct record_page {
 	int64_t after_us;
 	struct uuid after_id;
 	int64_t limit, offset;
 	bool is_ascending;
 	/* answered: */
-	json_t *rows;
+	json_t *rows; /* array of record JSON */
 	bool has_more;
 	int64_t last_us;
 	struct uuid last_id;
 };
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err);
+/* Reads the list parameters of a request (resourceType, providerType, source, search, updatedAfter,
+ * updatedBefore, filter[…]) from pairs; bad ones by req_invalid. Used by lists, exports, bulk work.
+ */
+void record_filter_read(struct req *r, const struct http_pairs *pairs, struct record_filter *out);
+/* The same from a JSON object ({"resourceType","providerType","source","search","updatedAfter",
+ * "updatedBefore","filter":{path:value}}); ERR_INVALID naming the field. An empty one is legal
+ * here. */
+int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
+    struct record_filter *out, struct err *err);
+
+/* Deletes a record with its history and search words, and takes it off the counters: 1, 0 no such
+ * record, -1. A transaction of its own. */
+int record_delete(
+    struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);
+/* The record as of then (its payload, with "asOf"); 1, 0 when there was none then, -1. */
+int record_get_at(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, int64_t at_us, json_t **out, struct err *err);
+
+/* Who runs something for a record (flows): wired in admin/wiring.c. Adds execution ids to ids. With
+ * none wired nothing matches. */
+struct record_dispatch {
+	struct uuid account_id, record_id;
+	const json_t *record;
+	const json_t *flow_ids; /* only these; NULL: all that are subscribed */
+};
+typedef int record_dispatch_fn(struct app *app, struct arena *a, const struct record_dispatch *d,
+    int64_t *matched, json_t *ids, struct err *err);
+void record_set_dispatch(record_dispatch_fn *fn);
+/* {"matched","ran","executionIds"}; 1, 0, -1. */
+int record_replay(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, const json_t *flow_ids, json_t **out, struct err *err);
+
 /* {"total","byResourceType","byProviderType","byDay"} from the counters; days of the last 30 in
  * UTC. */
 int record_summary(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
+/* The field catalogue of a type, or of all: [{resourceType,path,types,fillRate,examples}] by fill
+ * rate; kept from the history by the periodic record_fields_update. */
+int record_fields(struct app *app, struct arena *a, const struct uuid *account_id,
+    struct str resource_type, json_t **out, struct err *err);
+int record_fields_update(struct app *app, struct err *err);
+/* Periodic: deletes what record_retention says, a bounded number at a time. */
+int record_retain(struct app *app, struct err *err);
 /* How many match, from the counters: exact for filters on types only; else -1. */
 int record_count(struct app *app, struct arena *a, const struct record_filter *f, int64_t *total,
     struct err *err);
@@ -81,6 +128,27 @@ int record_api_list(struct req *r);
 int record_api_get(struct req *r);
 int record_api_summary(struct req *r);
 int record_api_history(struct req *r);
+int record_api_delete(struct req *r);
+int record_api_timeline(struct req *r);
+int record_api_replay(struct req *r);     /* POST /records/:id/replay */
+int record_api_replay_all(struct req *r); /* POST /records/replay */
+int record_job_replay(struct job *j, struct err *err);
+int record_api_fields(struct req *r);
+int record_api_export(struct req *r);
+int view_api_list(struct req *r);
+int view_api_create(struct req *r);
+int view_api_get(struct req *r);
+int view_api_update(struct req *r);
+int view_api_delete(struct req *r);
+int import_api_create(struct req *r); /* POST /records/import: JSON, multipart or text/csv */
+int import_api_list(struct req *r);
+int import_api_get(struct req *r);
+int import_api_errors(struct req *r);
+int import_api_cancel(struct req *r);
+int import_job_run(struct job *j, struct err *err); /* job record.import, subject: the import */
+/* Views and imports for pages. */
+int view_list(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
 /* Pages. */
 int record_page_list(struct req *r);
 int record_page_detail(struct req *r);
