@@ -155,7 +155,7 @@ static int put_headers(struct build *b)
 	b->headers.v = arena_array(b->a, HEADERS_MAX, sizeof *b->headers.v);
 	if (more != NULL && put_headers_of(b, json_own(b->a, more)) < 0)
 		return -1;
-	if (put_header(b, STR("accept"), STR("application/json")) < 0)
+	if (put_header(b, STR("Accept"), STR("application/json")) < 0)
 		return -1;
 	for (size_t i = 0; i < b->act->nheaders; i++) {
 		struct str v = expr_text(b->act->headers[i].value, &b->scope);
@@ -267,7 +267,7 @@ static int put_basic(struct build *b, const char *user, const char *password)
 	const char *pair = arena_printf(b->a, "%s:%s", user, password);
 	struct buf *text = buf_new(b->a, LIMIT_HEADER_BYTES);
 	base64_encode(text, pair, strlen(pair));
-	return put_auth_header(b, "authorization", "Basic ", text->p);
+	return put_auth_header(b, "Authorization", "Basic ", text->p);
 }
 
 /* By settings.auth of the connection: {"type":"none|bearer|basic|header","name"?}. */
@@ -280,7 +280,7 @@ static int put_auth_of_settings(struct build *b)
 		return 0;
 	if (strcmp(type, "bearer") == 0)
 		return put_auth_header(
-		    b, "authorization", "Bearer ", credential_of(b, "accessToken", "apiKey"));
+		    b, "Authorization", "Bearer ", credential_of(b, "accessToken", "apiKey"));
 	if (strcmp(type, "basic") == 0)
 		return put_basic(
 		    b, credential_of(b, "username", NULL), credential_of(b, "password", NULL));
@@ -297,7 +297,7 @@ static int put_auth(struct build *b)
 	case AUTH_NONE:
 		return 0;
 	case AUTH_BEARER:
-		return put_auth_header(b, "authorization", "Bearer ", value);
+		return put_auth_header(b, "Authorization", "Bearer ", value);
 	case AUTH_HEADER:
 		return put_auth_header(
 		    b, auth->name, auth->prefix != NULL ? auth->prefix : "", value);
@@ -325,7 +325,7 @@ static int put_body(struct build *b, struct str *body)
 		if (v == NULL)
 			return err_set(b->err, ERR_INVALID, "%s needs a body", act->name);
 		*body = json_text(b->a, json_own(b->a, v));
-		return put_header(b, STR("content-type"), STR("application/json"));
+		return put_header(b, STR("Content-Type"), STR("application/json"));
 	}
 	if (act->nform == 0)
 		return 0;
@@ -344,7 +344,7 @@ static int put_body(struct build *b, struct str *body)
 	if (!buf_ok(form))
 		return err_set(b->err, ERR_LIMIT, "the body of %s is too large", act->name);
 	*body = (struct str){form->p, form->len};
-	return put_header(b, STR("content-type"), STR("application/x-www-form-urlencoded"));
+	return put_header(b, STR("Content-Type"), STR("application/x-www-form-urlencoded"));
 }
 
 static void scope_of_call(
