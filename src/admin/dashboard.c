@@ -184,11 +184,11 @@ static int add_connections(struct req *r, json_t *data, struct err *err)
 	json_set(data, "connections", json_incref(rows));
 	json_set_bool(data, "is_new", !has_source || !has_destination || !has_lead);
 	add_step(steps, has_source, "Connect a lead source",
-	    "Meta Lead Ads, Google Ads, HubSpot or any signed webhook.",
-	    "/admin/connections#catalogue", "Choose a source");
+	    "Meta Lead Ads, HubSpot or any signed webhook.", "/admin/connections#catalogue",
+	    "Choose a source");
 	add_step(steps, has_destination, "Connect a destination",
-	    "HubSpot, Salesforce, or any CRM with an HTTP endpoint.",
-	    "/admin/connections#catalogue", "Choose a destination");
+	    "Any CRM that takes leads over HTTP.", "/admin/connections#catalogue",
+	    "Choose a destination");
 	add_step(steps, has_lead, "Send a test lead",
 	    has_sandbox ? "The sandbox stands in for the ad platform and the CRM."
 			: "Send one from your form, or with POST /connect/v1/leads.",
