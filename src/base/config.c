@@ -79,7 +79,7 @@ static const struct key keys[] = {
 	{FLAG(egress_allow_loopback, "false"), .group = "Calls to other servers",
 	    .doc = "allow calls to this host itself"},
 	{FLAG(egress_allow_private, "false"),
-	    .doc = "allow calls to private (link-local ones only by name) addresses"},
+	    .doc = "allow calls to private addresses"},
 	{TEXT(egress_allow_hosts, ""),
 	    .doc = "comma list of host or host:port that are allowed in any case"},
 	{TEXT(egress_ca_file, ""), .doc = "certificate authorities; empty is the system's"},
