@@ -14,6 +14,7 @@
 #include "html/template.h"
 #include "intake/intake.h"
 #include "net/http-client.h"
+#include "provider/connection.h"
 #include "provider/provider.h"
 
 struct program {
@@ -66,10 +67,20 @@ static int start(struct arena *a, struct program *p, const char *file, struct er
 	return server_listen(p->config.listen, &p->listen_fd, err);
 }
 
+/* What one request held of the caches may go before the next. */
+static void after_request(struct app *app)
+{
+	(void)app;
+	connection_cache_release();
+}
+
 static int worker_main(void *arg, int index)
 {
 	struct program *p = arg;
-	struct server server = {.app = &p->app, .router = p->router, .listen_fd = p->listen_fd};
+	struct server server = {.app = &p->app,
+	    .router = p->router,
+	    .listen_fd = p->listen_fd,
+	    .each_request = after_request};
 	struct err err = ERR_INIT;
 	int rc;
 

@@ -123,6 +123,9 @@ static int fail(struct db *db, unsigned code, const char *text, const char *what
 	case ER_LOCK_WAIT_TIMEOUT:
 	case ER_CHECKREAD:
 		return err_set(err, ERR_RETRY, "%s: %s", what, text);
+	case 1969: /* a statement's time limit: MariaDB, MySQL */
+	case 3024:
+		return err_set(err, ERR_TIMEOUT, "%s: out of time", what);
 	case ER_DATA_TOO_LONG:
 		return err_set(err, ERR_INVALID, "%s: a value is too long", what);
 	case ER_ACCESS_DENIED_ERROR:

@@ -13,23 +13,31 @@ static bool query_sort(struct req *r)
 	return str_is(s, "updatedAt");
 }
 
+/* What the list's cursors are bound to: every parameter but those that move through it. */
+static const char *const *list_filters(struct req *r)
+{
+	const char **names = arena_array(r->a, r->query.n + 1, sizeof(*names));
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->query.n; i++) {
+		struct str name = r->query.v[i].name;
+
+		if (!str_is(name, "cursor") && !str_is(name, "page") && !str_is(name, "limit"))
+			names[n++] = arena_strndup(r->a, name.p, name.n);
+	}
+	return names;
+}
+
 int record_api_list(struct req *r)
 {
-	static const char *const filters[] = {"resourceType", "providerType", "source", "search",
-	    "updatedAfter", "updatedBefore", "sort", NULL};
-	struct record_filter f = {.account_id = r->actor.account_id,
-	    .resource_type = req_query_text(r, "resourceType"),
-	    .provider_type = req_query_text(r, "providerType"),
-	    .source = req_query_text(r, "source"),
-	    .search = req_query_text(r, "search"),
-	    .updated_after_us = req_query_time(r, "updatedAfter"),
-	    .updated_before_us = req_query_time(r, "updatedBefore")};
+	struct record_filter f;
 	struct record_page page = {.is_ascending = query_sort(r)};
 	struct list_query q;
 	struct err err = ERR_INIT;
 	int64_t total;
 
-	if (!req_list_query(r, "records", filters, &q) || req_has_invalid(r))
+	record_filter_read(r, &r->query, &f);
+	if (!req_list_query(r, "records", list_filters(r), &q) || req_has_invalid(r))
 		return res_invalid(r);
 	page.limit = q.page.limit;
 	page.offset = q.offset;
@@ -49,9 +57,15 @@ int record_api_get(struct req *r)
 	json_t *record;
 	int found;
 
+	int64_t at_us = req_query_time(r, "at");
+
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	found = record_get_json(r->app, r->a, &r->actor.account_id, &id, &record, &err);
+	if (req_has_invalid(r))
+		return res_invalid(r);
+	found = at_us == 0
+		    ? record_get_json(r->app, r->a, &r->actor.account_id, &id, &record, &err)
+		    : record_get_at(r->app, r->a, &r->actor.account_id, &id, at_us, &record, &err);
 	if (found == -1)
 		return res_error(r, &err);
 	if (found == 0)

@@ -1,40 +1,22 @@
 /* Reading records: one, lists by keyset, counters, history. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "record/record-internal.h"
 #include "record/record-merge.h"
-#include "record/record.h"
-
-#define RECORD_COLUMNS                                                                             \
-	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, "                \
-	"r.first_seen_at,"                                                                         \
-	" r.updated_at, r.provider_updated_at, l.id"
-/* A lead's record has the lead's own id as external id. */
-#define RECORD_FROM                                                                                \
-	" FROM records r LEFT JOIN leads l ON r.resource_type = 'lead'"                            \
-	" AND l.account_id = r.account_id AND l.provider_type = r.provider_type"                   \
-	" AND l.provider_lead_id = r.external_id "
 
 DB_STMT(record_by_id, "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ? AND r.id = ?");
 
-/* The filters that no index serves; each parameter is given twice. */
-#define RECORD_FILTERS                                                                             \
-	" AND (? IS NULL OR r.provider_type = ?) AND (? IS NULL OR r.source = ?)"                  \
-	" AND (? IS NULL OR r.data LIKE CONCAT('%', ?, '%'))"
 #define KEY_BELOW " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
 #define KEY_ABOVE " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
 #define NEWEST " ORDER BY r.updated_at DESC, r.id DESC LIMIT ? OFFSET ?"
 #define OLDEST " ORDER BY r.updated_at, r.id LIMIT ? OFFSET ?"
+#define ALL "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?"
+#define TYPE ALL " AND r.resource_type = ?"
 
-DB_STMT(record_list_newest,
-    "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?" KEY_BELOW RECORD_FILTERS NEWEST);
-DB_STMT(record_list_oldest,
-    "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?" KEY_ABOVE RECORD_FILTERS OLDEST);
-DB_STMT(record_list_type_newest,
-    "SELECT " RECORD_COLUMNS RECORD_FROM
-    "WHERE r.account_id = ? AND r.resource_type = ?" KEY_BELOW RECORD_FILTERS NEWEST);
-DB_STMT(record_list_type_oldest,
-    "SELECT " RECORD_COLUMNS RECORD_FROM
-    "WHERE r.account_id = ? AND r.resource_type = ?" KEY_ABOVE RECORD_FILTERS OLDEST);
+DB_STMT(record_list_newest, ALL KEY_BELOW NEWEST);
+DB_STMT(record_list_oldest, ALL KEY_ABOVE OLDEST);
+DB_STMT(record_list_type_newest, TYPE KEY_BELOW NEWEST);
+DB_STMT(record_list_type_oldest, TYPE KEY_ABOVE OLDEST);
 
 DB_STMT(record_counts_by_kind,
     "SELECT provider_type, resource_type, SUM(records) FROM record_counts WHERE account_id = ?"
@@ -48,7 +30,7 @@ DB_STMT(record_counts_total,
 DB_STMT(record_changes_list, "SELECT id, at, source, event_id, changes FROM record_changes"
 			     " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 1000");
 
-static int row_json(
+int record_row_json(
     struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
 {
 	json_t *data = json_parse(a, db_get_str(rows, i, 5), err);
@@ -81,7 +63,7 @@ int record_get_json(struct app *app, struct arena *a, const struct uuid *account
 
 	if (found != 1)
 		return found;
-	return row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
+	return record_row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
 static const struct db_stmt *list_statement(bool has_type, bool is_ascending)
@@ -91,53 +73,37 @@ static const struct db_stmt *list_statement(bool has_type, bool is_ascending)
 	return is_ascending ? &record_list_oldest : &record_list_newest;
 }
 
-/* '%', '_' and '\' of a search stand for themselves. */
-static struct str like_escape(struct arena *a, struct str s)
+void record_key_range(
+    const struct record_filter *f, const struct record_page *page, struct key_range *out)
 {
-	char *p;
-	size_t n = 0;
-
-	if (s.p == NULL)
-		return s;
-	p = arena_alloc(a, 2 * s.n + 1);
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' || s.p[i] == '_' || s.p[i] == '\\')
-			p[n++] = '\\';
-		p[n++] = s.p[i];
+	out->from_us = page->after_us;
+	out->from_id = page->after_id;
+	if (page->after_us == 0) { /* from the start of the order */
+		memset(out->from_id.b, page->is_ascending ? 0 : 0xff, sizeof(out->from_id.b));
+		out->from_us = page->is_ascending          ? f->updated_after_us
+			       : f->updated_before_us != 0 ? f->updated_before_us - 1
+							   : INT64_MAX;
 	}
-	return (struct str){p, n};
+	out->to_us = !page->is_ascending         ? f->updated_after_us
+		     : f->updated_before_us != 0 ? f->updated_before_us
+						 : INT64_MAX;
 }
 
 static int list_query(struct app *app, struct arena *a, const struct record_filter *f,
     const struct record_page *page, struct db_rows *rows, struct err *err)
 {
-	struct db_val v[20];
+	struct key_range k;
+	struct db_val v[8];
 	size_t n = 0;
-	struct uuid last = page->after_id;
-	struct str search = like_escape(a, f->search);
-	int64_t key = page->after_us, other;
 
-	if (key == 0) {
-		memset(last.b, page->is_ascending ? 0 : 0xff, sizeof(last.b));
-		key = page->is_ascending ? f->updated_after_us : INT64_MAX;
-		if (!page->is_ascending && f->updated_before_us != 0)
-			key = f->updated_before_us - 1;
-	}
-	other = page->is_ascending ? (f->updated_before_us == 0 ? INT64_MAX : f->updated_before_us)
-				   : f->updated_after_us;
+	record_key_range(f, page, &k);
 	v[n++] = db_uuid(&f->account_id);
 	if (f->resource_type.p != NULL)
 		v[n++] = db_strn(f->resource_type);
-	v[n++] = db_int(key);
-	v[n++] = db_int(key);
-	v[n++] = db_uuid(&last);
-	v[n++] = db_int(other);
-	v[n++] = db_strn(f->provider_type);
-	v[n++] = db_strn(f->provider_type);
-	v[n++] = db_strn(f->source);
-	v[n++] = db_strn(f->source);
-	v[n++] = db_strn(search);
-	v[n++] = db_strn(search);
+	v[n++] = db_int(k.from_us);
+	v[n++] = db_int(k.from_us);
+	v[n++] = db_uuid(&k.from_id);
+	v[n++] = db_int(k.to_us);
 	v[n++] = db_int(page->limit + 1);
 	v[n++] = db_int(page->offset);
 	return db_query(app->db, a, list_statement(f->resource_type.p != NULL, page->is_ascending),
@@ -149,19 +115,29 @@ int record_list(struct app *app, struct arena *a, const struct record_filter *f,
 {
 	struct db_rows rows;
 
+	if (f->search.p != NULL || f->provider_type.p != NULL || f->source.p != NULL ||
+	    f->nwhere > 0)
+		return record_search(app, a, f, page, err);
 	if (list_query(app, a, f, page, &rows, err) == -1)
 		return -1;
 	page->rows = json_own(a, json_array());
 	page->has_more = rows.count > (size_t)page->limit;
-	for (size_t i = 0; i < rows.count && i < (size_t)page->limit; i++) {
-		json_t *o;
-
-		if (row_json(a, &rows, i, &o, err) == -1)
+	for (size_t i = 0; i < rows.count && i < (size_t)page->limit; i++)
+		if (record_page_add(a, page, &rows, i, err) == -1)
 			return -1;
-		json_array_append(page->rows, o);
-		page->last_us = db_get_int(&rows, i, 7);
-		page->last_id = db_get_uuid(&rows, i, 0);
-	}
+	return 0;
+}
+
+int record_page_add(struct arena *a, struct record_page *page, const struct db_rows *rows, size_t i,
+    struct err *err)
+{
+	json_t *o;
+
+	if (record_row_json(a, rows, i, &o, err) == -1)
+		return -1;
+	json_array_append(page->rows, o);
+	page->last_us = db_get_int(rows, i, 7);
+	page->last_id = db_get_uuid(rows, i, 0);
 	return 0;
 }
 
@@ -215,8 +191,8 @@ int record_count(struct app *app, struct arena *a, const struct record_filter *f
 	struct db_rows rows;
 
 	*total = -1;
-	if (f->source.p != NULL || f->search.p != NULL || f->updated_after_us != 0 ||
-	    f->updated_before_us != 0)
+	if (f->source.p != NULL || f->search.p != NULL || f->nwhere > 0 ||
+	    f->updated_after_us != 0 || f->updated_before_us != 0)
 		return 0;
 	if (db_row(app->db, a, &record_counts_total,
 		DB_VALS(db_uuid(&f->account_id), db_strn(f->provider_type),

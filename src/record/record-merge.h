@@ -9,6 +9,8 @@
 json_t *record_diff(struct arena *a, const json_t *before, const json_t *after);
 /* Undoes changes (as record_diff made them) on the object they led to, in place. */
 void record_undo(struct arena *a, json_t *object, const json_t *changes);
-/* Does them again, in place; a value that was an object merges into the object that is there. */
+/* Does them again, in place, on an object that may have become another, as the payload that made
+ * them would: the objects on a path are made where there is something else or nothing, and a value
+ * that is an object merges into the object that is there. */
 void record_redo(struct arena *a, json_t *object, const json_t *changes);
 #endif

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "crypto/random.h"
 #include "record/record-merge.h"
+#include "record/record-words.h"
 #include "record/record.h"
 
 DB_STMT_ROWS(records_lock,
@@ -24,12 +25,16 @@ DB_STMT_ROWS(record_changes_insert,
     "INSERT INTO record_changes (id, account_id, record_id, at, provider_at, source, event_id,"
     " changes) VALUES ",
     "(?,?,?,?,?,?,?,?)", "");
-DB_STMT(record_changes_after, "SELECT changes, provider_at > ? FROM record_changes"
-			      " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 200");
+DB_STMT(record_changes_newest,
+    "SELECT changes, provider_at FROM record_changes"
+    " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 200");
 DB_STMT_ROWS(record_counts_add,
     "INSERT INTO record_counts (account_id, provider_type, resource_type, day, slot, records)"
     " VALUES ",
     "(?,?,?,?,?,?)", " ON DUPLICATE KEY UPDATE records = records + VALUES(records)");
+
+DB_STMT_ROWS(record_search_put, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
+    "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
 
 /* ---- upsert ------------------------------------------------------------------------------ */
 
@@ -59,9 +64,18 @@ struct batch {
 	size_t nchanges;
 };
 
+/* The database takes "a" and "a " for the same key (PAD SPACE), so we must as well. */
+static struct str unpadded(struct str s)
+{
+	while (s.n > 0 && s.p[s.n - 1] == ' ')
+		s.n--;
+	return s;
+}
+
 static struct str record_key(struct arena *a, const struct record_item *it)
 {
-	size_t n = 16 + it->provider_type.n + 1 + it->resource_type.n + 1 + it->external_id.n;
+	struct str external_id = unpadded(it->external_id);
+	size_t n = 16 + it->provider_type.n + 1 + it->resource_type.n + 1 + external_id.n;
 	char *p = arena_alloc(a, n), *at = p;
 
 	memcpy(at, it->account_id.b, 16);
@@ -72,7 +86,7 @@ static struct str record_key(struct arena *a, const struct record_item *it)
 	memcpy(at, it->resource_type.p, it->resource_type.n);
 	at += it->resource_type.n;
 	*at++ = '\0';
-	memcpy(at, it->external_id.p, it->external_id.n);
+	memcpy(at, external_id.p, external_id.n);
 	return (struct str){p, n};
 }
 
@@ -102,7 +116,8 @@ static int lock_kind(struct batch *b, struct working **ws, size_t n, struct err 
 		for (size_t k = 0; k < n; k++) {
 			struct working *w = ws[k];
 
-			if (w->is_stored || !str_eq(w->first->external_id, db_get_str(&rows, i, 0)))
+			if (w->is_stored || !str_eq(unpadded(w->first->external_id),
+						unpadded(db_get_str(&rows, i, 0))))
 				continue;
 			w->is_stored = true;
 			w->id = db_get_uuid(&rows, i, 1);
@@ -172,63 +187,106 @@ static void create(struct batch *b, struct working *w, struct record_item *it)
 	add_change(b, w, it, STR("[]"));
 }
 
-/* The changes of w that are newer than at_us by the provider's clock, newest first: those of this
- * batch, then the stored ones. *is_all: even its creation is newer. */
-static int newer_changes(struct batch *b, const struct working *w, int64_t at_us, json_t **out,
-    bool *is_all, struct err *err)
+/* A record's past, oldest first: its rows of history, then those of this batch. */
+struct step {
+	json_t *changes;
+	int64_t at_us; /* by the provider's clock */
+};
+struct past {
+	struct step *v;
+	size_t n;
+};
+
+static int add_step(
+    struct batch *b, struct past *p, struct str changes, int64_t at_us, struct err *err)
+{
+	/* One without a time of its own overwrote whatever was there when it came. */
+	for (size_t i = 0; at_us == 0 && i < p->n; i++)
+		if (p->v[i].at_us > at_us)
+			at_us = p->v[i].at_us;
+	p->v[p->n] = (struct step){json_parse(b->a, changes, err), at_us};
+	return p->v[p->n++].changes == NULL ? err_prefix(err, "stored change") : 0;
+}
+
+static int load_past(struct batch *b, const struct working *w, struct past *p, struct err *err)
 {
 	struct db_rows rows = {0};
 
-	*out = json_own(b->a, json_array());
-	*is_all = true;
-	for (size_t i = b->nchanges; i-- > 0;) {
+	if (w->is_stored &&
+	    db_query(b->db, b->a, &record_changes_newest,
+		DB_VALS(db_uuid(&w->first->account_id), db_uuid(&w->id)), &rows, err) == -1)
+		return -1;
+	/* one more for the late payload itself */
+	p->v = arena_array(b->a, rows.count + b->nchanges + 1, sizeof(*p->v));
+	for (size_t i = rows.count; i-- > 0;)
+		if (add_step(b, p, db_get_str(&rows, i, 0), db_get_int(&rows, i, 1), err) == -1)
+			return -1;
+	for (size_t i = 0; i < b->nchanges; i++) {
 		const struct change_row *c = &b->changes[i];
 
-		if (c->w != w)
-			continue;
-		if (c->item->provider_updated_us <= at_us) {
-			*is_all = false;
-			return 0;
-		}
-		json_array_append(*out, json_parse(b->a, c->changes, err));
-	}
-	if (w->is_stored &&
-	    db_query(b->db, b->a, &record_changes_after,
-		DB_VALS(db_int(at_us), db_uuid(&w->first->account_id), db_uuid(&w->id)), &rows,
-		err) == -1)
-		return -1;
-	for (size_t i = 0; i < rows.count; i++) {
-		if (db_get_int(&rows, i, 1) == 0) {
-			*is_all = false;
-			return 0;
-		}
-		json_array_append(*out, json_parse(b->a, db_get_str(&rows, i, 0), err));
+		if (c->w == w &&
+		    add_step(b, p, c->changes, c->item->provider_updated_us, err) == -1)
+			return -1;
 	}
 	return 0;
 }
 
-/* Puts a late payload where it belongs in time: newer changes are taken back, it is merged, they
- * are done again, so that it fills in what it alone knows and overwrites nothing newer. */
-static int merge_late(
-    struct batch *b, struct working *w, const json_t *patch, int64_t at_us, struct err *err)
+/* Takes back the steps from `from` on, newest first. What a creation brought is all that is left
+ * then: it becomes a step like the others. */
+static void take_back(struct batch *b, struct working *w, struct past *p, size_t from)
 {
-	json_t *newer, *now = json_own(b->a, json_deep_copy(w->data));
-	bool is_all;
-
-	if (newer_changes(b, w, at_us, &newer, &is_all, err) == -1)
-		return -1;
-	if (is_all) {
-		json_t *base = json_own(b->a, json_deep_copy(patch));
-
-		json_merge(base, now);
-		w->data = base;
-		return 0;
+	for (size_t i = p->n; i-- > from;) {
+		if (json_array_size(p->v[i].changes) > 0) {
+			record_undo(b->a, w->data, p->v[i].changes);
+			continue;
+		}
+		p->v[i].changes = w->data;
+		w->data = json_own(b->a, json_object());
 	}
-	for (size_t i = 0; i < json_array_size(newer); i++)
-		record_undo(b->a, w->data, json_array_get(newer, i));
-	json_merge(w->data, patch);
-	for (size_t i = json_array_size(newer); i-- > 0;)
-		record_redo(b->a, w->data, json_array_get(newer, i));
+}
+
+static void do_again(struct batch *b, struct working *w, const struct step *s)
+{
+	if (json_is_object(s->changes))
+		json_merge(w->data, s->changes);
+	else
+		record_redo(b->a, w->data, s->changes);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct step *const *x = a, *const *y = b;
+
+	if ((*x)->at_us != (*y)->at_us)
+		return (*x)->at_us < (*y)->at_us ? -1 : 1;
+	return *x < *y ? -1 : *x > *y; /* in the order in which they came */
+}
+
+/* Puts a late payload where it belongs in time: everything since the first newer payload is taken
+ * back, then done again in the order of the provider's clock with the late one among it, so that it
+ * fills in what it alone knows and overwrites nothing newer. Payloads that were late themselves
+ * stand behind newer ones in the history, hence the order. */
+static int merge_late(
+    struct batch *b, struct working *w, json_t *patch, int64_t at_us, struct err *err)
+{
+	struct past p = {0};
+	const struct step **order;
+	size_t from = 0;
+
+	if (load_past(b, w, &p, err) == -1)
+		return -1;
+	while (from < p.n && p.v[from].at_us <= at_us)
+		from++;
+	if (from == p.n) /* what is newer lies further back than the history was read */
+		from = 0;
+	take_back(b, w, &p, from);
+	p.v[p.n++] = (struct step){patch, at_us};
+	order = arena_array(b->a, p.n - from, sizeof(*order));
+	for (size_t i = from; i < p.n; i++)
+		order[i - from] = &p.v[i];
+	qsort(order, p.n - from, sizeof(*order), by_time);
+	for (size_t i = 0; i < p.n - from; i++)
+		do_again(b, w, order[i]);
 	return 0;
 }
 
@@ -339,6 +397,30 @@ static int write_changes(struct batch *b, struct err *err)
 	return db_exec_rows(b->db, &record_changes_insert, NULL, 0, v, b->nchanges, 8, NULL, err);
 }
 
+/* The words by which the created and the changed are found. */
+static int write_words(struct batch *b, struct err *err)
+{
+	size_t total = map_count(b->records), n = 0;
+	struct db_val *v = arena_alloc(b->a, total * 3 * sizeof(*v));
+
+	for (size_t i = 0; i < total; i++) {
+		struct working *w = map_value(b->records, i);
+
+		if (!w->is_created && !w->is_updated)
+			continue;
+		if (w->data == NULL && (w->data = json_parse(b->a, w->text, err)) == NULL)
+			return -1;
+		struct record_item item = *w->first;
+
+		item.source = w->source;
+		struct db_val row[3] = {db_uuid(&w->id), db_uuid(&w->first->account_id),
+		    db_strn(record_words(b->a, &item, w->data))};
+
+		memcpy(v + 3 * n++, row, sizeof(row));
+	}
+	return db_exec_rows(b->db, &record_search_put, NULL, 0, v, n, 3, NULL, err);
+}
+
 /* Writers of one host share few slots, so that two of them seldom wait for the same counter row. */
 static int64_t count_slot(void)
 {
@@ -403,7 +485,7 @@ int record_upsert(
 		if (apply(&b, &items[i], err) == -1)
 			return -1;
 	if (write_created(&b, err) == -1 || write_updated(&b, err) == -1 ||
-	    write_changes(&b, err) == -1)
+	    write_words(&b, err) == -1 || write_changes(&b, err) == -1)
 		return -1;
 	return write_counts(&b, err);
 }

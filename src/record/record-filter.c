@@ -1,0 +1,144 @@
+/* A list's filter from a query string or a JSON object. */
+#include "base/clock.h"
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "record/record-internal.h"
+
+#define WHERE_MAX 4 /* filter[…] of one list */
+
+static struct str pair_text(const struct http_pairs *pairs, const char *name)
+{
+	struct str s = http_pairs_get(pairs, name);
+
+	return s.n == 0 ? (struct str){NULL, 0} : s;
+}
+
+static int64_t pair_time(struct req *r, const struct http_pairs *pairs, const char *name)
+{
+	struct str s = pair_text(pairs, name);
+	int64_t at_us = 0;
+
+	if (s.p != NULL && !clock_parse_iso(s, &at_us))
+		req_invalid(r, name, "must be an ISO 8601 time");
+	return at_us;
+}
+
+static int add_where(
+    struct arena *a, struct record_filter *f, struct str path, struct str value, struct err *err)
+{
+	struct record_where *w;
+
+	if (f->nwhere == WHERE_MAX)
+		return err_field(
+		    err, ERR_INVALID, "filter", "may have at most %d paths", WHERE_MAX);
+	if (f->where == NULL)
+		f->where = arena_array(a, WHERE_MAX, sizeof(*f->where));
+	w = &f->where[f->nwhere];
+	if ((w->path = path_compile(a, path, err)) == NULL) {
+		if (err != NULL)
+			snprintf(err->field, sizeof(err->field), "filter[%.*s]",
+			    path.n > 50 ? 50 : (int)path.n, path.p);
+		return -1;
+	}
+	w->value = value;
+	f->nwhere++;
+	return 0;
+}
+
+/* filter[address.city]=Paris */
+static void read_where(struct req *r, const struct http_pairs *pairs, struct record_filter *f)
+{
+	for (size_t i = 0; i < pairs->n; i++) {
+		struct str name = pairs->v[i].name;
+		struct err err = ERR_INIT;
+
+		if (!str_starts(name, "filter[") || !str_ends(name, "]"))
+			continue;
+		if (add_where(r->a, f, (struct str){name.p + 7, name.n - 8}, pairs->v[i].value,
+			&err) == -1)
+			req_invalid(r, err.field[0] != '\0' ? err.field : "filter", "%s", err.msg);
+	}
+}
+
+void record_filter_read(struct req *r, const struct http_pairs *pairs, struct record_filter *out)
+{
+	*out = (struct record_filter){.account_id = r->actor.account_id,
+	    .resource_type = pair_text(pairs, "resourceType"),
+	    .provider_type = pair_text(pairs, "providerType"),
+	    .source = pair_text(pairs, "source"),
+	    .search = pair_text(pairs, "search"),
+	    .updated_after_us = pair_time(r, pairs, "updatedAfter"),
+	    .updated_before_us = pair_time(r, pairs, "updatedBefore")};
+	read_where(r, pairs, out);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static int member_text(const json_t *o, const char *key, struct str *out, struct err *err)
+{
+	const json_t *v = json_object_get(o, key);
+
+	*out = (struct str){NULL, 0};
+	if (v == NULL || json_is_null(v))
+		return 0;
+	if (!json_is_string(v))
+		return err_field(err, ERR_INVALID, key, "must be text");
+	if (json_string_length(v) > 0)
+		*out = (struct str){json_string_value(v), json_string_length(v)};
+	return 0;
+}
+
+static int member_time(const json_t *o, const char *key, int64_t *out, struct err *err)
+{
+	struct str s;
+
+	if (member_text(o, key, &s, err) == -1)
+		return -1;
+	if (s.p != NULL && !clock_parse_iso(s, out))
+		return err_field(err, ERR_INVALID, key, "must be an ISO 8601 time");
+	return 0;
+}
+
+static int members_where(struct arena *a, const json_t *o, struct record_filter *f, struct err *err)
+{
+	json_t *where = json_object_get(o, "filter"), *v;
+	const char *path;
+
+	if (where == NULL || json_is_null(where))
+		return 0;
+	if (!json_is_object(where))
+		return err_field(
+		    err, ERR_INVALID, "filter", "must be an object of paths and values");
+	json_object_foreach(where, path, v)
+	{
+		const char *text = json_scalar_text(a, v);
+
+		if (text == NULL)
+			return err_field(
+			    err, ERR_INVALID, "filter", "%s must be a plain value", path);
+		if (add_where(a, f, str_from(path), str_from(text), err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
+    struct record_filter *out, struct err *err)
+{
+	static const char *const keys[] = {"resourceType", "providerType", "source", "search",
+	    "updatedAfter", "updatedBefore", "filter", NULL};
+
+	*out = (struct record_filter){.account_id = *account_id};
+	if (!json_is_object(o))
+		return err_field(err, ERR_INVALID, "filter", "must be an object");
+	if (json_only_keys(o, keys, err) == -1 ||
+	    member_text(o, "resourceType", &out->resource_type, err) == -1 ||
+	    member_text(o, "providerType", &out->provider_type, err) == -1 ||
+	    member_text(o, "source", &out->source, err) == -1 ||
+	    member_text(o, "search", &out->search, err) == -1 ||
+	    member_time(o, "updatedAfter", &out->updated_after_us, err) == -1 ||
+	    member_time(o, "updatedBefore", &out->updated_before_us, err) == -1)
+		return -1;
+	return members_where(a, o, out, err);
+}

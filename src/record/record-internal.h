@@ -1,0 +1,33 @@
+/* What the files of this feature share. */
+#ifndef RECORD_RECORD_INTERNAL_H
+#define RECORD_RECORD_INTERNAL_H
+#include "record/record.h"
+
+/* The columns of record_row_json; `r` is the record, `l` the lead that it mirrors. */
+#define RECORD_COLUMNS                                                                             \
+	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, "                \
+	"r.first_seen_at,"                                                                         \
+	" r.updated_at, r.provider_updated_at, l.id"
+/* A lead's record has the lead's own id as external id. */
+#define RECORD_FROM                                                                                \
+	" FROM records r LEFT JOIN leads l ON r.resource_type = 'lead'"                            \
+	" AND l.account_id = r.account_id AND l.provider_type = r.provider_type"                   \
+	" AND l.provider_lead_id = r.external_id "
+
+struct key_range {
+	int64_t from_us,
+	    to_us; /* newest first: from ≥ updated_at ≥ to; oldest first: from ≤ … < to */
+	struct uuid from_id;
+};
+/* Where a page begins and the filter's times end it. */
+void record_key_range(
+    const struct record_filter *f, const struct record_page *page, struct key_range *out);
+int record_row_json(
+    struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err);
+/* Appends row i to the page and moves its end there. */
+int record_page_add(struct arena *a, struct record_page *page, const struct db_rows *rows, size_t i,
+    struct err *err);
+/* record_list where the filter needs more than an index. */
+int record_search(struct app *app, struct arena *a, const struct record_filter *f,
+    struct record_page *page, struct err *err);
+#endif

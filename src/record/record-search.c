@@ -1,0 +1,310 @@
+/* Lists by search words, provider, source and values of fields. Two ways of finding, since each is
+ * fast where the other is slow: scanning the newest records for what is common, the full-text index
+ * for what is rare. Both see the same words, so they agree. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "record/record-internal.h"
+#include "record/record-words.h"
+
+#define WINDOW 2000          /* records looked through in one statement */
+#define CANDIDATES 201       /* rows one statement answers at most */
+#define SCAN_BUDGET_US 90000 /* then a page is answered as far as it got */
+#define FEW 3                /* matches in a window below which the index is asked */
+#define TERMS 12             /* conditions of the scan; those not used are '%' */
+
+#define BELOW " AND updated_at <= ? AND (updated_at < ? OR id < ?) AND updated_at >= ?"
+#define ABOVE " AND updated_at >= ? AND (updated_at > ? OR id > ?) AND updated_at < ?"
+#define WINDOW_NEWEST BELOW " ORDER BY updated_at DESC, id DESC LIMIT ?"
+#define WINDOW_OLDEST ABOVE " ORDER BY updated_at, id LIMIT ?"
+#define OF_TYPE " AND resource_type = ?"
+
+#define SCAN_HEAD                                                                                  \
+	"SELECT " RECORD_COLUMNS " FROM (SELECT id AS window_id FROM records WHERE account_id = ?"
+#define SCAN_TAIL                                                                                  \
+	") k STRAIGHT_JOIN record_search s ON s.record_id = k.window_id"                           \
+	" STRAIGHT_JOIN records r ON r.id = k.window_id"                                           \
+	" LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"           \
+	" AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"            \
+	" WHERE s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"           \
+	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
+	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
+DB_STMT(search_scan_newest,
+    SCAN_HEAD WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
+DB_STMT(
+    search_scan_oldest, SCAN_HEAD WINDOW_OLDEST SCAN_TAIL " ORDER BY r.updated_at, r.id LIMIT ?");
+DB_STMT(search_scan_type_newest,
+    SCAN_HEAD OF_TYPE WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
+DB_STMT(search_scan_type_oldest,
+    SCAN_HEAD OF_TYPE WINDOW_OLDEST SCAN_TAIL " ORDER BY r.updated_at, r.id LIMIT ?");
+
+#define END_HEAD                                                                                   \
+	"SELECT updated_at, id, n FROM (SELECT updated_at, id, COUNT(*) OVER () AS n FROM"         \
+	" (SELECT updated_at, id FROM records WHERE account_id = ?"
+DB_STMT(window_end_newest, END_HEAD WINDOW_NEWEST ") k) w ORDER BY updated_at, id LIMIT 1");
+DB_STMT(
+    window_end_oldest, END_HEAD WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
+DB_STMT(window_end_type_newest,
+    END_HEAD OF_TYPE WINDOW_NEWEST ") k) w ORDER BY updated_at, id LIMIT 1");
+DB_STMT(window_end_type_oldest,
+    END_HEAD OF_TYPE WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
+
+/* A time limit in both dialects: MariaDB runs the executable comment, MySQL reads the hint. */
+#define LIMITED                                                                                    \
+	"/*M!100100 SET STATEMENT max_statement_time=0.12 FOR */ SELECT /*+ "                      \
+	"MAX_EXECUTION_TIME(120) */ "
+#define INDEXED                                                                                    \
+	LIMITED RECORD_COLUMNS                                                                     \
+	    " FROM record_search s STRAIGHT_JOIN records r ON r.id = s.record_id"                  \
+	    " LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"       \
+	    " AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"        \
+	    " WHERE MATCH (s.words) AGAINST (? IN BOOLEAN MODE) AND r.account_id = ?"
+DB_STMT(search_index_newest,
+    INDEXED " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
+	    " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
+DB_STMT(search_index_oldest,
+    INDEXED " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
+	    " ORDER BY r.updated_at, r.id LIMIT ?");
+
+struct searching {
+	struct app *app;
+	struct arena *a;
+	const struct record_filter *f;
+	struct record_page *page;
+	struct search_terms terms;
+	struct key_range at; /* where the next statement begins */
+	int64_t skip;        /* matches of earlier pages, for page= */
+};
+
+_Static_assert(
+    sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE a term");
+
+/* ---- checks that SQL did not make ---------------------------------------------------------- */
+
+static bool is_value(struct arena *a, const json_t *v, struct str wanted)
+{
+	const char *text = v == NULL ? NULL : json_scalar_text(a, v);
+
+	if (json_is_array(v)) {
+		for (size_t i = 0; i < json_array_size(v); i++)
+			if (is_value(a, json_array_get(v, i), wanted))
+				return true;
+		return false;
+	}
+	return text != NULL && str_eq(str_from(text), wanted);
+}
+
+/* Does the row's payload have what filter[path]=value asks for? */
+static bool fits_where(struct searching *s, const struct db_rows *rows, size_t i)
+{
+	struct err ignored = ERR_INIT;
+	json_t *data;
+
+	if (s->f->nwhere == 0)
+		return true;
+	data = json_parse(s->a, db_get_str(rows, i, 5), &ignored);
+	for (size_t k = 0; data != NULL && k < s->f->nwhere; k++)
+		if (!is_value(s->a, path_get(s->f->where[k].path, data), s->f->where[k].value))
+			return false;
+	return data != NULL;
+}
+
+static bool fits_columns(struct searching *s, const struct db_rows *rows, size_t i)
+{
+	const struct record_filter *f = s->f;
+
+	return (f->provider_type.p == NULL || str_eq(f->provider_type, db_get_str(rows, i, 1))) &&
+	       (f->resource_type.p == NULL || str_eq(f->resource_type, db_get_str(rows, i, 2))) &&
+	       (f->source.p == NULL || str_eq(f->source, db_get_str(rows, i, 4)));
+}
+
+/* Takes rows that fit until the page is full: 1 then (has_more set), 0 while there is room, -1. */
+static int take_rows(struct searching *s, const struct db_rows *rows, struct err *err)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		if (!fits_columns(s, rows, i) || !fits_where(s, rows, i))
+			continue;
+		if (s->skip > 0) {
+			s->skip--;
+			continue;
+		}
+		if (json_array_size(s->page->rows) == (size_t)s->page->limit) {
+			s->page->has_more = true;
+			return 1;
+		}
+		if (record_page_add(s->a, s->page, rows, i, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static void move_to(struct searching *s, int64_t at_us, struct uuid id)
+{
+	s->at.from_us = at_us;
+	s->at.from_id = id;
+}
+
+/* ---- scanning ------------------------------------------------------------------------------ */
+
+static const struct db_stmt *pick(const struct searching *s, const struct db_stmt *const four[4])
+{
+	return four[(s->f->resource_type.p != NULL ? 2 : 0) + s->page->is_ascending];
+}
+
+static size_t window_values(const struct searching *s, struct db_val *v)
+{
+	size_t n = 0;
+
+	v[n++] = db_uuid(&s->f->account_id);
+	if (s->f->resource_type.p != NULL)
+		v[n++] = db_strn(s->f->resource_type);
+	v[n++] = db_int(s->at.from_us);
+	v[n++] = db_int(s->at.from_us);
+	v[n++] = db_uuid(&s->at.from_id);
+	v[n++] = db_int(s->at.to_us);
+	v[n++] = db_int(WINDOW);
+	return n;
+}
+
+/* Looks through the window that begins at s->at: *found counts its matches. 1 the page is full, 0
+ * not, -1. */
+static int scan_window(struct searching *s, size_t *found, bool *is_cut, struct err *err)
+{
+	static const struct db_stmt *const statements[4] = {&search_scan_newest,
+	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
+	struct db_val v[8 + TERMS];
+	struct db_rows rows;
+	size_t n = window_values(s, v);
+
+	for (size_t i = 0; i < TERMS; i++)
+		v[n++] = db_str(i < s->terms.n ? s->terms.v[i].like : "%");
+	v[n++] = db_int(CANDIDATES);
+	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
+		return -1;
+	*found = rows.count;
+	*is_cut = rows.count == CANDIDATES;
+	if (*is_cut) /* go on behind the last candidate, not behind the window */
+		move_to(
+		    s, db_get_int(&rows, rows.count - 1, 7), db_get_uuid(&rows, rows.count - 1, 0));
+	return take_rows(s, &rows, err);
+}
+
+/* Moves behind the window; *is_last: there is nothing behind it. */
+static int leave_window(struct searching *s, bool *is_last, struct err *err)
+{
+	static const struct db_stmt *const statements[4] = {&window_end_newest, &window_end_oldest,
+	    &window_end_type_newest, &window_end_type_oldest};
+	struct db_val v[8];
+	struct db_rows rows;
+	size_t n = window_values(s, v);
+
+	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
+		return -1;
+	*is_last = rows.count == 0 || db_get_int(&rows, 0, 2) < WINDOW;
+	if (rows.count > 0)
+		move_to(s, db_get_int(&rows, 0, 0), db_get_uuid(&rows, 0, 1));
+	return 0;
+}
+
+/* ---- the index ----------------------------------------------------------------------------- */
+
+static const char *match_text(const struct searching *s)
+{
+	struct buf *b = buf_new(s->a, LIMIT_HEADER_BYTES);
+
+	for (size_t i = 0; i < s->terms.n; i++)
+		buf_printf(b, "%s%s", i == 0 ? "" : " ", s->terms.v[i].match);
+	return b->p;
+}
+
+/* All that match behind s->at, by the index: 1 the page is full or complete, 0 the time limit came
+ * first, -1. */
+static int ask_index(struct searching *s, struct err *err)
+{
+	struct err e = ERR_INIT;
+	struct db_rows rows;
+	const char *match = match_text(s);
+	int rc;
+
+	do {
+		if (db_query(s->app->db, s->a,
+			s->page->is_ascending ? &search_index_oldest : &search_index_newest,
+			DB_VALS(db_str(match), db_uuid(&s->f->account_id), db_int(s->at.from_us),
+			    db_int(s->at.from_us), db_uuid(&s->at.from_id), db_int(s->at.to_us),
+			    db_int(CANDIDATES)),
+			&rows, &e) == -1) {
+			if (e.code == ERR_TIMEOUT)
+				return 0;
+			return err_set(err, e.code, "%s", e.msg);
+		}
+		if (rows.count > 0)
+			move_to(s, db_get_int(&rows, rows.count - 1, 7),
+			    db_get_uuid(&rows, rows.count - 1, 0));
+		rc = take_rows(s, &rows, err);
+	} while (rc == 0 && rows.count == CANDIDATES);
+	return rc == -1 ? -1 : 1;
+}
+
+/* ---- both ---------------------------------------------------------------------------------- */
+
+static int collect(struct searching *s, struct err *err)
+{
+	int64_t until = clock_mono_us() + SCAN_BUDGET_US;
+	bool may_ask = s->terms.n > 0, is_last = false, is_cut;
+	size_t found;
+
+	for (;;) {
+		int rc = scan_window(s, &found, &is_cut, err);
+
+		if (rc != 0)
+			return rc == 1 ? 0 : -1;
+		if (!is_cut && leave_window(s, &is_last, err) == -1)
+			return -1;
+		if (is_last)
+			return 0;
+		if (found < FEW && may_ask) {
+			may_ask = false;
+			rc = ask_index(s, err);
+			if (rc != 0)
+				return rc == 1 ? 0 : -1;
+		}
+		if (clock_mono_us() > until)
+			break;
+	}
+	/* Out of time: the next page goes on from here. */
+	s->page->has_more = true;
+	s->page->last_us = s->at.from_us;
+	s->page->last_id = s->at.from_id;
+	return 0;
+}
+
+static int build_terms(struct searching *s, struct err *err)
+{
+	const struct record_filter *f = s->f;
+
+	if (f->search.p != NULL &&
+	    search_terms_add(&s->terms, s->a, &f->account_id, f->search, err) == -1)
+		return -1;
+	for (size_t i = 0; i < f->nwhere; i++)
+		search_terms_add_value(&s->terms, s->a, &f->account_id, f->where[i].value);
+	if (f->provider_type.p != NULL)
+		search_terms_add_kind(&s->terms, s->a, &f->account_id, 'p', f->provider_type);
+	if (f->source.p != NULL)
+		search_terms_add_kind(&s->terms, s->a, &f->account_id, 's', f->source);
+	return 0;
+}
+
+int record_search(struct app *app, struct arena *a, const struct record_filter *f,
+    struct record_page *page, struct err *err)
+{
+	struct searching s = {.app = app, .a = a, .f = f, .page = page, .skip = page->offset};
+
+	page->rows = json_own(a, json_array());
+	page->has_more = false;
+	if (build_terms(&s, err) == -1)
+		return -1;
+	if (s.terms.is_impossible)
+		return 0;
+	record_key_range(f, page, &s.at);
+	return collect(&s, err);
+}

@@ -1,0 +1,429 @@
+#include "record/record-words.h"
+
+#include <ctype.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "crypto/hash.h"
+
+#define WORD_MAX 72            /* below InnoDB's 84, with the code before it */
+#define TEXT_MAX (64u * 1024u) /* words of one record */
+#define DIGITS_MIN 7           /* a phone number has that many at least */
+#define DIGITS_MAX 15
+
+struct writer {
+	struct buf *words, *extra; /* in order; further forms */
+	char code[WORDS_CODE + 1];
+	struct arena *a;
+};
+
+static void account_code(char out[WORDS_CODE + 1], const struct uuid *id)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+	unsigned char digest[SHA256_SIZE];
+
+	sha256((struct str){(const char *)id->b, sizeof(id->b)}, digest);
+	for (size_t i = 0; i < WORDS_CODE; i++)
+		out[i] = letters[digest[i] & 31];
+	out[WORDS_CODE] = '\0';
+}
+
+/* ---- characters ---------------------------------------------------------------------------- */
+
+/* The code point at p (valid UTF-8) and its length. */
+static uint32_t code_point(const char *p, const char *end, size_t *n)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	size_t left = (size_t)(end - p);
+
+	*n = 1;
+	if (u[0] < 0x80)
+		return u[0];
+	if (u[0] >= 0xf0 && left >= 4) {
+		*n = 4;
+		return (u[0] & 7u) << 18 | (u[1] & 63u) << 12 | (u[2] & 63u) << 6 | (u[3] & 63u);
+	}
+	if (u[0] >= 0xe0 && left >= 3) {
+		*n = 3;
+		return (u[0] & 15u) << 12 | (u[1] & 63u) << 6 | (u[2] & 63u);
+	}
+	if (left < 2)
+		return ' ';
+	*n = 2;
+	return (u[0] & 31u) << 6 | (u[1] & 63u);
+}
+
+static bool is_word_char(uint32_t c)
+{
+	if (c < 0x80)
+		return isalnum((int)c);
+	return !(c <= 0xbf || c == 0xd7 || c == 0xf7 || (c >= 0x2000 && c <= 0x2bff) ||
+		 (c >= 0x3000 && c <= 0x303f) || (c >= 0xfe10 && c <= 0xfe6f) ||
+		 (c >= 0xff00 && c <= 0xff0f));
+}
+
+/* Scripts written without spaces: each pair of neighbours is a word. */
+static bool is_unspaced(uint32_t c)
+{
+	return (c >= 0x3040 && c <= 0x30ff) || (c >= 0x3400 && c <= 0x9fff) ||
+	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x3ffff) ||
+	       (c >= 0x0e00 && c <= 0x0e7f);
+}
+
+static bool is_joiner(uint32_t c)
+{
+	return c == '@' || c == '.' || c == '-' || c == '_' || c == '+' || c == '/' || c == ':' ||
+	       c == '\'' || c == '&';
+}
+
+static void put_char(struct buf *b, uint32_t c)
+{
+	if (c < 0x80)
+		buf_chr(b, (char)c);
+	else
+		buf_printf(b, "u%04x", c);
+}
+
+/* ---- words of a text ----------------------------------------------------------------------- */
+
+/* Folded: lower case, no accents, compatibility forms resolved. */
+static struct str fold(struct arena *a, struct str s)
+{
+	char *p;
+	bool is_ascii = true;
+
+	for (size_t i = 0; i < s.n && is_ascii; i++)
+		is_ascii = (unsigned char)s.p[i] < 0x80;
+	if (!is_ascii)
+		return str_from(utf8_fold(a, s));
+	p = arena_alloc(a, s.n + 1);
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = (char)tolower((unsigned char)s.p[i]);
+	return (struct str){p, s.n};
+}
+
+static void begin_word(struct buf *b, const struct writer *w)
+{
+	buf_str(b, w->code);
+}
+
+/* Every word of a folded text, in order. */
+static void put_words(struct writer *w, struct buf *b, struct str s)
+{
+	const char *p = s.p, *end = s.p + s.n;
+	size_t n, length = 0;
+	uint32_t c;
+
+	for (; p < end; p += n) {
+		c = code_point(p, end, &n);
+		if (is_unspaced(c)) {
+			size_t m = 0;
+			uint32_t next = p + n < end ? code_point(p + n, end, &m) : ' ';
+
+			if (length > 0)
+				buf_chr(b, ' ');
+			length = 0;
+			begin_word(b, w);
+			put_char(b, c);
+			if (is_unspaced(next))
+				put_char(b, next);
+			buf_chr(b, ' ');
+		} else if (is_word_char(c)) {
+			if (length == 0)
+				begin_word(b, w);
+			if (length < WORD_MAX)
+				put_char(b, c);
+			length += c < 0x80 ? 1 : 6;
+		} else if (length > 0) {
+			buf_chr(b, ' ');
+			length = 0;
+		}
+	}
+	if (length > 0)
+		buf_chr(b, ' ');
+}
+
+/* The digits of something that looks like a phone number as a whole; 0 when it does not. */
+static size_t phone_digits(struct str s, char out[DIGITS_MAX + 3], bool *is_marked)
+{
+	size_t n = 0;
+
+	*is_marked = false;
+	s = str_trim(s);
+	for (size_t i = 0; i < s.n; i++) {
+		if (isdigit((unsigned char)s.p[i])) {
+			if (n == DIGITS_MAX + 2)
+				return 0;
+			out[n++] = s.p[i];
+		} else if (strchr(" +-./()", s.p[i]) != NULL) {
+			*is_marked = true;
+		} else {
+			return 0;
+		}
+	}
+	out[n] = '\0';
+	*is_marked = *is_marked || (n > 0 && out[0] == '0');
+	return n < DIGITS_MIN ? 0 : n;
+}
+
+/* Without the zeros of an international or national prefix. */
+static const char *without_zeros(const char *digits)
+{
+	while (*digits == '0')
+		digits++;
+	return digits;
+}
+
+/* A phone number is found by all its digits and by the last seven to ten. */
+static void put_phone(struct writer *w, struct str s)
+{
+	char digits[DIGITS_MAX + 3];
+	bool is_marked;
+	size_t n = phone_digits(s, digits, &is_marked);
+	const char *d = without_zeros(digits);
+
+	if (n == 0 || !is_marked)
+		return;
+	n = strlen(d);
+	buf_printf(w->extra, "%s%s ", w->code, d);
+	for (size_t k = DIGITS_MIN; k <= 10 && k < n; k++)
+		buf_printf(w->extra, "%s%s ", w->code, d + n - k);
+}
+
+/* One run without spaces as one word, its joiners as '_': an email, a date, a part number. */
+static void put_joined(struct writer *w, struct buf *b, struct str run)
+{
+	const char *p = run.p, *end = run.p + run.n;
+	size_t n, length = 0, joiners = 0, start = b->len;
+	bool is_pending = false;
+
+	for (; p < end && length < WORD_MAX; p += n) {
+		uint32_t c = code_point(p, end, &n);
+
+		if (is_unspaced(c))
+			break;
+		if (!is_word_char(c)) {
+			is_pending = length > 0;
+			continue;
+		}
+		if (length == 0)
+			begin_word(b, w);
+		if (is_pending) {
+			buf_chr(b, '_');
+			joiners++;
+			is_pending = false;
+		}
+		put_char(b, c);
+		length += c < 0x80 ? 1 : 6;
+	}
+	if (joiners == 0 && b->p != NULL && start < b->len) { /* is among the plain words */
+		b->len = start;
+		b->p[start] = '\0';
+	} else if (length > 0) {
+		buf_chr(b, ' ');
+	}
+}
+
+/* Calls put_joined for each run between spaces that has a joiner. */
+static void put_all_joined(struct writer *w, struct str s)
+{
+	struct str rest = s, run;
+
+	while (str_split(&rest, ' ', &run)) {
+		bool has_joiner = false;
+
+		for (size_t i = 1; i + 1 < run.n && !has_joiner; i++)
+			has_joiner = is_joiner((unsigned char)run.p[i]);
+		if (has_joiner)
+			put_joined(w, w->extra, run);
+	}
+}
+
+static void put_text(struct writer *w, struct str s)
+{
+	struct str folded = fold(w->a, s);
+
+	if (folded.p == NULL || w->words->len > TEXT_MAX)
+		return;
+	put_words(w, w->words, folded);
+	put_all_joined(w, folded);
+	put_phone(w, folded);
+}
+
+static void put_value(struct writer *w, const json_t *v)
+{
+	const char *key;
+	json_t *member;
+	size_t i;
+
+	if (json_is_string(v)) {
+		put_text(w, (struct str){json_string_value(v), json_string_length(v)});
+	} else if (json_is_number(v)) {
+		put_text(w, str_from(json_scalar_text(w->a, v)));
+	} else if (json_is_object(v)) {
+		json_object_foreach((json_t *)(uintptr_t)v, key, member) put_value(w, member);
+	} else if (json_is_array(v)) {
+		json_array_foreach(v, i, member) put_value(w, member);
+	}
+}
+
+static void put_kind(struct writer *w, struct buf *b, char kind, struct str value)
+{
+	buf_printf(b, "%s_%c_", w->code, kind);
+	for (size_t i = 0; i < value.n && i < 64; i++)
+		buf_chr(b, isalnum((unsigned char)value.p[i]) ? value.p[i] : '_');
+	buf_chr(b, ' ');
+}
+
+struct str record_words(struct arena *a, const struct record_item *it, const json_t *data)
+{
+	struct writer w = {
+	    .words = buf_new(a, 4 * TEXT_MAX), .extra = buf_new(a, 4 * TEXT_MAX), .a = a};
+
+	account_code(w.code, &it->account_id);
+	buf_chr(w.words, ' ');
+	put_kind(&w, w.words, 'p', it->provider_type);
+	put_kind(&w, w.words, 't', it->resource_type);
+	put_kind(&w, w.words, 's', str_from(it->source));
+	put_text(&w, it->external_id);
+	put_value(&w, data);
+	if (w.extra->len > 0 && buf_ok(w.extra))
+		buf_add(w.words, w.extra->p, w.extra->len);
+	return (struct str){w.words->p, w.words->len};
+}
+
+/* ---- searches ------------------------------------------------------------------------------ */
+
+/* A LIKE pattern of words as they stand in the text; '_' stands for itself. */
+static const char *like_of(struct arena *a, const char *words, bool is_prefix)
+{
+	struct buf *b = buf_new(a, 8 * WORDS_SEARCH * 6);
+
+	buf_str(b, "% ");
+	for (const char *p = words; *p != '\0'; p++) {
+		if (*p == '_')
+			buf_chr(b, '\\');
+		buf_chr(b, *p);
+	}
+	buf_str(b, is_prefix ? "%" : " %");
+	return b->p;
+}
+
+static bool add_term(struct search_terms *t, struct arena *a, const char *words, bool is_prefix)
+{
+	bool is_phrase = strchr(words, ' ') != NULL;
+
+	if (t->n == sizeof(t->v) / sizeof(t->v[0]))
+		return false;
+	t->v[t->n++] = (struct search_term){.like = like_of(a, words, is_prefix),
+	    .match = is_phrase   ? arena_printf(a, "+\"%s\"", words)
+		     : is_prefix ? arena_printf(a, "+%s*", words)
+				 : arena_printf(a, "+%s", words)};
+	return true;
+}
+
+/* The words of a text with no space at the end; "" when it has none. */
+static char *words_of(struct writer *w, struct str folded)
+{
+	struct buf *b = buf_new(w->a, TEXT_MAX);
+
+	put_words(w, b, folded);
+	return arena_strndup(w->a, b->p, b->len > 0 ? b->len - 1 : 0);
+}
+
+/* A run of the search between spaces. */
+static bool add_run(struct search_terms *t, struct writer *w, struct str run)
+{
+	struct buf *joined = buf_new(w->a, TEXT_MAX);
+	char digits[DIGITS_MAX + 3];
+	bool is_marked;
+	char *words;
+
+	if (phone_digits(run, digits, &is_marked) > 0)
+		return add_term(
+		    t, w->a, arena_printf(w->a, "%s%s", w->code, without_zeros(digits)), true);
+	put_joined(w, joined, run);
+	if (joined->len > 0)
+		return add_term(t, w->a, arena_strndup(w->a, joined->p, joined->len - 1), true);
+	words = words_of(w, run);
+	if (words[0] == '\0')
+		return true;
+	return add_term(t, w->a, words, strchr(words, ' ') == NULL);
+}
+
+/* Takes the next "phrase" or run off *rest. */
+static bool next_part(struct str *rest, struct str *part, bool *is_phrase)
+{
+	*rest = str_trim(*rest);
+	if (rest->n == 0)
+		return false;
+	*is_phrase = rest->p[0] == '"';
+	if (*is_phrase) {
+		*rest = (struct str){rest->p + 1, rest->n - 1};
+		return str_split(rest, '"', part);
+	}
+	return str_split(rest, ' ', part);
+}
+
+int search_terms_add(struct search_terms *t, struct arena *a, const struct uuid *account_id,
+    struct str search, struct err *err)
+{
+	struct writer w = {.a = a};
+	struct str rest, part;
+	char digits[DIGITS_MAX + 3];
+	bool is_phrase, is_marked;
+	size_t before = t->n;
+
+	if (search.n > WORDS_SEARCH)
+		return err_field(
+		    err, ERR_INVALID, "search", "may have at most %d bytes", WORDS_SEARCH);
+	if (!utf8_is_valid(search))
+		return err_field(err, ERR_INVALID, "search", "is not UTF-8");
+	account_code(w.code, account_id);
+	rest = fold(a, search);
+	if (phone_digits(rest, digits, &is_marked) > 0) { /* with spaces inside */
+		add_run(t, &w, rest);
+		return 0;
+	}
+	while (next_part(&rest, &part, &is_phrase)) {
+		bool fits;
+
+		if (is_phrase) {
+			char *words = words_of(&w, part);
+
+			fits = words[0] == '\0' || add_term(t, a, words, false);
+		} else {
+			fits = add_run(t, &w, part);
+		}
+		if (!fits || t->n - before > WORDS_TERMS)
+			return err_field(
+			    err, ERR_INVALID, "search", "may have at most %d words", WORDS_TERMS);
+	}
+	t->is_impossible = t->n == before;
+	return 0;
+}
+
+void search_terms_add_kind(struct search_terms *t, struct arena *a, const struct uuid *account_id,
+    char kind, struct str value)
+{
+	struct writer w = {.a = a};
+	struct buf *b = buf_new(a, TEXT_MAX);
+
+	account_code(w.code, account_id);
+	put_kind(&w, b, kind, value);
+	add_term(t, a, arena_strndup(a, b->p, b->len - 1), false);
+}
+
+void search_terms_add_value(
+    struct search_terms *t, struct arena *a, const struct uuid *account_id, struct str value)
+{
+	struct writer w = {.a = a};
+	struct str folded = fold(a, value);
+	char *words;
+
+	account_code(w.code, account_id);
+	words = folded.p == NULL || folded.n > WORDS_SEARCH ? arena_strdup(a, "")
+							    : words_of(&w, folded);
+	if (words[0] != '\0')
+		add_term(t, a, words, false);
+}

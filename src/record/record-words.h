@@ -1,0 +1,36 @@
+/* What of a record is searched: its values folded into words of ASCII letters, digits and '_', each
+ * behind the account's code, and the same for what people type. */
+#ifndef RECORD_RECORD_WORDS_H
+#define RECORD_RECORD_WORDS_H
+#include "record/record.h"
+
+#define WORDS_CODE 4     /* characters of an account's code */
+#define WORDS_TERMS 8    /* that one search may have */
+#define WORDS_SEARCH 300 /* bytes of a search */
+
+/* The searched text of a record: a space, its words in the order of its values, then further forms
+ * of some (an email or a date as one word, a phone number by its last digits), each followed by a
+ * space. Bounded; what is beyond the bound is not found. */
+struct str record_words(struct arena *a, const struct record_item *it, const json_t *data);
+
+/* One condition on the searched text, in the two forms that SQL takes. */
+struct search_term {
+	const char *like;  /* pattern of LIKE */
+	const char *match; /* of MATCH … AGAINST in boolean mode */
+};
+struct search_terms {
+	struct search_term v[WORDS_TERMS + 4];
+	size_t n;
+	bool is_impossible; /* a search without any word: nothing matches */
+};
+/* Words (each also as the start of a word), emails, phone numbers, "phrases". ERR_INVALID on field
+ * search when it is too long or has too many words. */
+int search_terms_add(struct search_terms *t, struct arena *a, const struct uuid *account_id,
+    struct str search, struct err *err);
+/* Words that a record of this provider, source or resource type has; kind 'p', 's' or 't'. */
+void search_terms_add_kind(struct search_terms *t, struct arena *a, const struct uuid *account_id,
+    char kind, struct str value);
+/* Words that a record with this value in some field has (its own words as a phrase). */
+void search_terms_add_value(
+    struct search_terms *t, struct arena *a, const struct uuid *account_id, struct str value);
+#endif
