@@ -1,0 +1,135 @@
+/* Differences of payloads, and the way back and forth through them. A case is a folder of
+ * fixtures/record-diff: before.json, after.json and changes.json. */
+#include <dirent.h>
+
+#include "base/arena.h"
+#include "core-check.h"
+#include "record/record-merge.h"
+
+void suite_record_diff(void);
+
+static json_t *fixture(struct arena *a, const char *name, const char *file)
+{
+	const char *path = arena_printf(
+	    a, "%s/tests/unit/fixtures/record-diff/%s/%s", source_dir(), name, file);
+	FILE *f = fopen(path, "re");
+	char text[4096];
+	size_t n;
+
+	if (f == NULL)
+		return NULL;
+	n = fread(text, 1, sizeof(text), f);
+	fclose(f);
+	return json_parse(a, (struct str){text, n}, NULL);
+}
+
+static void is_so(bool is, const char *what, const char *name)
+{
+	CU_assertImplementation(is ? CU_TRUE : CU_FALSE, __LINE__, what, name, "", CU_FALSE);
+}
+
+static void one(const char *name)
+{
+	struct arena *a = arena_new();
+	json_t *before = fixture(a, name, "before.json"), *after = fixture(a, name, "after.json");
+	json_t *wanted = fixture(a, name, "changes.json"), *changes, *way, *text;
+
+	if (before == NULL || after == NULL || wanted == NULL) {
+		is_so(false, "the fixture cannot be read", name);
+		arena_free(a);
+		return;
+	}
+	changes = record_diff(a, before, after);
+	is_so(json_equal(changes, wanted), json_text(a, changes).p, name);
+	/* as it comes back from the database */
+	text = json_parse(a, json_text(a, changes), NULL);
+	way = json_own(a, json_deep_copy(after));
+	record_undo(a, way, text);
+	is_so(json_equal(way, before), "undo", name);
+	record_redo(a, way, text);
+	is_so(json_equal(way, after), "redo", name);
+	record_undo(a, way, text);
+	is_so(json_equal(way, before), "undo again", name);
+	is_so(json_equal(text, wanted), "the changes are changed", name);
+	arena_free(a);
+}
+
+static void fixtures(void)
+{
+	char path[4096];
+	struct dirent **names;
+	int n, done = 0;
+
+	snprintf(path, sizeof(path), "%s/tests/unit/fixtures/record-diff", source_dir());
+	n = scandir(path, &names, NULL, alphasort);
+	REQUIRE(n > 0);
+	for (int i = 0; i < n; i++) {
+		if (names[i]->d_name[0] != '.') {
+			one(names[i]->d_name);
+			done++;
+		}
+		free(names[i]);
+	}
+	free(names);
+	CHECK(done >= 25);
+}
+
+/* Changes done again on an object that is not the one they were made on. */
+static void redo_elsewhere(void)
+{
+	static const struct {
+		int line;
+		const char *object, *changes, *expected;
+	} cases[] = {
+	    {__LINE__, "{}", "[{\"path\":\"a.b.c\",\"after\":1}]", "{\"a\":{\"b\":{\"c\":1}}}"},
+	    {__LINE__, "{\"a\":5}", "[{\"path\":\"a.b\",\"before\":0,\"after\":1}]",
+		"{\"a\":{\"b\":1}}"},
+	    {__LINE__, "{\"a\":[1]}", "[{\"path\":\"a.b\",\"after\":1}]", "{\"a\":{\"b\":1}}"},
+	    {__LINE__, "{\"a\":null}", "[{\"path\":\"a.b\",\"after\":1}]", "{\"a\":{\"b\":1}}"},
+	    {__LINE__, "{\"a\":{\"x\":1}}", "[{\"path\":\"a\",\"after\":{\"y\":2}}]",
+		"{\"a\":{\"x\":1,\"y\":2}}"},
+	    {__LINE__, "{\"a\":{\"x\":1}}", "[{\"path\":\"a\",\"after\":7}]", "{\"a\":7}"},
+	    {__LINE__, "{}", "[{\"path\":\"a.b\",\"before\":1}]", "{}"},
+	    {__LINE__, "{\"a\":{\"b\":2}}", "[{\"path\":\"a.b\",\"before\":1}]", "{\"a\":{}}"},
+	    {__LINE__, "{}", "[{\"path\":\"a\\\\.b\",\"after\":1}]", "{\"a.b\":1}"},
+	    {__LINE__, "{}", "[{\"after\":1},{\"path\":7,\"after\":1}]", "{}"},
+	    {__LINE__, "{\"a\":1}", "[]", "{\"a\":1}"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena *a = arena_new();
+		json_t *object = json_parse(a, str_from(cases[i].object), NULL);
+		json_t *changes = json_parse(a, str_from(cases[i].changes), NULL);
+		struct str text;
+
+		REQUIRE(object != NULL && changes != NULL);
+		text = json_text(a, changes);
+		record_redo(a, object, changes);
+		CHECK_AT(cases[i].line, str_is(json_text(a, object), cases[i].expected));
+		/* nothing is shared: what is done to the object later leaves the changes alone */
+		json_merge(object, json_parse(a, STR("{\"a\":{\"y\":3,\"z\":4}}"), NULL));
+		CHECK_AT(cases[i].line, str_eq(text, json_text(a, changes)));
+		arena_free(a);
+	}
+}
+
+static void undo_shares_nothing(void)
+{
+	struct arena *a = arena_new();
+	json_t *object = json_parse(a, STR("{\"a\":1}"), NULL);
+	json_t *changes =
+	    json_parse(a, STR("[{\"path\":\"a\",\"before\":{\"b\":1},\"after\":1}]"), NULL);
+	struct str text = json_text(a, changes);
+
+	record_undo(a, object, changes);
+	CHECK(str_is(json_text(a, object), "{\"a\":{\"b\":1}}"));
+	json_merge(object, json_parse(a, STR("{\"a\":{\"b\":2}}"), NULL));
+	CHECK(str_eq(text, json_text(a, changes)));
+	arena_free(a);
+}
+
+void suite_record_diff(void)
+{
+	ADD_TESTS("record_diff", {"fixtures, there and back", fixtures},
+	    {"done again elsewhere", redo_elsewhere}, {"undo shares nothing", undo_shares_nothing});
+}
