@@ -28,12 +28,13 @@ static int64_t clamp_ms(int64_t ms)
 
 struct uuid uuid_new(void)
 {
-	int64_t ms = clamp_ms(clock_now_us() / 1000);
+	int64_t now_us = clock_now_us(), ms = clamp_ms(now_us / 1000);
+	unsigned fraction = now_us < 0 ? 0 : (unsigned)(now_us % 1000 * (COUNTER_MOST + 1) / 1000);
 	struct uuid u;
 
-	if (ms > last.ms) {
+	if (ms > last.ms || (ms == last.ms && fraction > last.counter)) {
 		last.ms = ms;
-		last.counter = 0;
+		last.counter = fraction;
 	} else if (last.counter < COUNTER_MOST) {
 		last.counter++;	/* also while the clock stands or was set back */
 	} else {

@@ -1,6 +1,7 @@
-/* UUID version 7 (RFC 9562 §5.7): 48-bit milliseconds, then a 12-bit counter within the millisecond
- * so that ids of one process rise strictly, then 62 random bits. A counter that is full borrows the
- * next millisecond. */
+/* UUID version 7 (RFC 9562 §5.7): 48-bit milliseconds, then 12 bits that are the fraction of the
+ * millisecond (§6.2, method 3), so that ids of several processes of a host follow the order in which
+ * they were made, or a counter on top of it, so that those of one process rise strictly, then 62
+ * random bits. A counter that is full borrows the next millisecond. */
 #ifndef CRYPTO_UUID_H
 #define CRYPTO_UUID_H
 #include <stdbool.h>

@@ -1,4 +1,6 @@
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -48,6 +50,49 @@ static void rises_strictly(void)
 	CHECK(uuid_time_us(last) < clock_now_us() + SECOND_US);
 }
 
+/* Two processes that make an id in turns, many within a millisecond: their order is that of the
+ * turns. */
+static void follows_the_order_of_processes(void)
+{
+	enum { TURNS = 300 };
+	struct uuid ids[2 * TURNS];
+	int to_child[2], to_us[2], wrong = 0;
+	int64_t borrowed_us = uuid_time_us(uuid_new()) + 1000;
+	char byte = 'x';
+	pid_t pid;
+
+	while (clock_now_us() < borrowed_us) /* by the test before this one */
+		usleep(1000);
+	REQUIRE(pipe(to_child) == 0 && pipe(to_us) == 0);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < TURNS; i++) {
+			struct uuid u;
+
+			if (read(to_child[0], &byte, 1) != 1)
+				_exit(1);
+			u = uuid_new();
+			if (write(to_us[1], &u, sizeof(u)) != (ssize_t)sizeof(u))
+				_exit(1);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < TURNS; i++) {
+		ids[2 * i] = uuid_new();
+		REQUIRE(write(to_child[1], &byte, 1) == 1);
+		REQUIRE(read(to_us[0], &ids[2 * i + 1], sizeof(ids[0])) == (ssize_t)sizeof(ids[0]));
+	}
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	for (int i = 1; i < 2 * TURNS; i++)
+		wrong += memcmp(ids[i - 1].b, ids[i].b, sizeof(ids[i].b)) >= 0;
+	CHECK(wrong == 0);
+	for (int i = 0; i < 2; i++) {
+		close(to_child[i]);
+		close(to_us[i]);
+	}
+}
+
 static void bounds_of_a_time(void)
 {
 	int64_t at_us = INT64_C(1772893800123456);
@@ -86,5 +131,6 @@ void suite_crypto_uuid(void)
 {
 	ADD_TESTS("crypto/uuid", {"the example of the RFC", the_example_of_the_rfc},
 	    {"layout", layout}, {"rises strictly", rises_strictly},
+	    {"follows the order of processes", follows_the_order_of_processes},
 	    {"bounds of a time", bounds_of_a_time}, {"texts", texts});
 }
