@@ -1,22 +1,22 @@
 /* UUID version 7 (RFC 9562 §5.7): 48-bit milliseconds, then 12 bits that are the fraction of the
- * millisecond (§6.2, method 3), so that ids of several processes of a host follow the order in which
- * they were made, or a counter on top of it, so that those of one process rise strictly, then 62
- * random bits. A counter that is full borrows the next millisecond. */
+ * millisecond (§6.2, method 3), so that ids of several processes of a host follow the order in
+ * which they were made, or a counter on top of it, so that those of one process rise strictly, then
+ * 62 random bits. A counter that is full borrows the next millisecond. */
 #ifndef CRYPTO_UUID_H
 #define CRYPTO_UUID_H
+#include "base/str.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/str.h"
 #define UUID_TEXT 37
 struct uuid {
 	unsigned char b[16];
 };
 struct uuid uuid_new(void);
-struct uuid uuid_at(int64_t at_us);	/* the smallest id of that time: a bound for ranges */
+struct uuid uuid_at(int64_t at_us); /* the smallest id of that time: a bound for ranges */
 int64_t uuid_time_us(struct uuid u);
 void uuid_text(char out[UUID_TEXT], struct uuid u);
 const char *uuid_dup(struct arena *a, struct uuid u);
-bool uuid_parse(struct str s, struct uuid *u);	/* the 36-character form, any case */
+bool uuid_parse(struct str s, struct uuid *u); /* the 36-character form, any case */
 bool uuid_eq(struct uuid a, struct uuid b);
 bool uuid_is_nil(struct uuid u);
 #endif

@@ -125,6 +125,7 @@ static int fail(struct db *db, unsigned code, const char *text, const char *what
 		return err_set(err, ERR_RETRY, "%s: %s", what, text);
 	case 1969: /* a statement's time limit: MariaDB, MySQL */
 	case 3024:
+	case 188: /* the full-text index would need more than its memory */
 		return err_set(err, ERR_TIMEOUT, "%s: out of time", what);
 	case ER_DATA_TOO_LONG:
 		return err_set(err, ERR_INVALID, "%s: a value is too long", what);

@@ -27,7 +27,7 @@ enum http_method {
 const char *http_method_name(enum http_method m);
 
 struct http_pair {
-	struct str name, value;		/* header names lower-case */
+	struct str name, value; /* header names lower-case */
 };
 struct http_pairs {
 	struct http_pair *v;
@@ -36,10 +36,10 @@ struct http_pairs {
 /* The first value, or {NULL,0}. Exact name. */
 struct str http_pairs_get(const struct http_pairs *p, const char *name);
 
-struct http_file {			/* an uploaded part, or a streamed body */
+struct http_file { /* an uploaded part, or a streamed body */
 	struct str field, filename, content_type;
-	struct str data;		/* when small */
-	const char *path;		/* else a temporary file, removed with the arena */
+	struct str data;  /* when small */
+	const char *path; /* else a temporary file, removed with the arena */
 	uint64_t size;
 };
 
@@ -49,18 +49,18 @@ struct route;
 struct actor {
 	enum { ACTOR_NONE, ACTOR_SESSION, ACTOR_KEY, ACTOR_TOKEN } kind;
 	struct uuid account_id, user_id, key_id, session_id;
-	uint64_t permissions;		/* bits of account/permission.h */
-	const char *name, *account_name, *role;	/* for pages and the audit log */
+	uint64_t permissions;                   /* bits of account/permission.h */
+	const char *name, *account_name, *role; /* for pages and the audit log */
 	const char *email;
-	const char *csrf;		/* the session's token, for forms */
+	const char *csrf; /* the session's token, for forms */
 };
 
 struct res {
-	int status;			/* 200 unless set */
-	struct buf *headers;		/* complete "Name: value\r\n" lines */
+	int status;          /* 200 unless set */
+	struct buf *headers; /* complete "Name: value\r\n" lines */
 	struct buf *body;
 	const char *content_type;
-	bool sent;			/* a streaming handler has sent the head itself */
+	bool sent; /* a streaming handler has sent the head itself */
 };
 
 struct req {
@@ -68,29 +68,29 @@ struct req {
 	struct app *app;
 	const struct route *route;
 	enum http_method method;
-	struct str path;		/* percent-decoded? no: as received, without query */
+	struct str path; /* percent-decoded? no: as received, without query */
 	struct str query_string;
-	struct str host, scheme;	/* as the client saw them: trusted proxies tell */
+	struct str host, scheme; /* as the client saw them: trusted proxies tell */
 	const char *remote_addr;
-	const char *id;			/* X-Request-Id: the client's if sane, else made */
+	const char *id; /* X-Request-Id: the client's if sane, else made */
 	int64_t received_us;
-	struct http_pairs headers, query, cookies, params;	/* params: of the route's pattern */
+	struct http_pairs headers, query, cookies, params; /* params: of the route's pattern */
 	struct str content_type;
-	struct str body;		/* the raw bytes, unless the route streams */
-	struct http_pairs form;		/* urlencoded or multipart text fields */
+	struct str body;        /* the raw bytes, unless the route streams */
+	struct http_pairs form; /* urlencoded or multipart text fields */
 	struct http_file *files;
 	size_t nfiles;
-	json_t *json;			/* parsed body of API routes; NULL when there is none */
+	json_t *json; /* parsed body of API routes; NULL when there is none */
 	struct actor actor;
 	struct res res;
-	void *conn;			/* fcgi.c's */
+	void *conn; /* fcgi.c's */
 };
 
 /* An empty GET with answer buffers in the arena: what fcgi.c starts from, and tests of handlers. */
 void req_init(struct req *r, struct arena *a, struct app *app);
 struct str req_header(const struct req *r, const char *lower_name);
 struct str req_query(const struct req *r, const char *name);
-struct str req_form(const struct req *r, const char *name);	/* "" ({"",0}) when absent */
+struct str req_form(const struct req *r, const char *name); /* "" ({"",0}) when absent */
 struct str req_cookie(const struct req *r, const char *name);
 struct str req_param(const struct req *r, const char *name);
 /* The named parameter as an id; on any other text answers 404 itself: false. */
@@ -108,7 +108,7 @@ void res_headerf(struct req *r, const char *name, const char *fmt, ...)
 int res_json(struct req *r, int status, json_t *value);
 int res_text(struct req *r, int status, const char *content_type, struct str body);
 int res_empty(struct req *r, int status);
-int res_redirect(struct req *r, const char *location);		/* 303 */
+int res_redirect(struct req *r, const char *location); /* 303 */
 /* RFC 9457 application/problem+json, or an HTML page for page routes (rendered by the hook below).
  * detail is a sentence for people. */
 int res_problem(struct req *r, int status, const char *detail, ...)
@@ -127,32 +127,32 @@ int res_stream_write(struct req *r, struct str piece);
 /* Path=/; SameSite=Lax; Secure when the product is reached over https. max_age_s 0 deletes the
  * cookie, below 0 makes one that ends with the browser. Octets RFC 6265 forbids in a value are
  * dropped. */
-void res_cookie(struct req *r, const char *name, const char *value, int64_t max_age_s,
-    bool http_only);
+void res_cookie(
+    struct req *r, const char *name, const char *value, int64_t max_age_s, bool http_only);
 
 /* ---- list conventions -------------------------------------------------------------------- */
 struct page_query {
-	int64_t limit, page;		/* page 0 when a cursor was given */
-	struct str cursor;		/* opaque, or absent */
+	int64_t limit, page; /* page 0 when a cursor was given */
+	struct str cursor;   /* opaque, or absent */
 };
 /* Reads limit, page, cursor; bad ones are 422 by req_invalid: then false. */
 bool req_page_query(struct req *r, struct page_query *out);
 /* {"data","page","limit","total","totalIsExact","nextCursor"}; steals data; next may be NULL; a
  * total below 0 is unknown (null). */
-json_t *page_envelope(const struct page_query *q, json_t *data, int64_t total, bool exact,
-    const char *next);
+json_t *page_envelope(
+    const struct page_query *q, json_t *data, int64_t total, bool exact, const char *next);
 /* Cursors: an integer and an id, sealed with an HMAC over them and scope, so that a broken, altered
  * or foreign one is 422. scope names the account, the list and its filters. cursor_read adds the
  * complaint to the fields of the 422 itself: answer res_invalid when it is false. */
 const char *cursor_make(struct req *r, const char *scope, int64_t a, struct uuid id);
 bool cursor_read(struct req *r, const char *scope, struct str text, int64_t *a, struct uuid *id);
-/* What most lists are: page, limit and cursor, and the query parameters that shape the list, to which its
- * cursors are bound. */
+/* What most lists are: page, limit and cursor, and the query parameters that shape the list, to
+ * which its cursors are bound. */
 struct list_query {
 	struct page_query page;
 	const char *scope;
-	int64_t offset;		/* rows to skip, of page= */
-	int64_t after;		/* key position of the cursor: 0 and nil at the start */
+	int64_t offset; /* rows to skip, of page= */
+	int64_t after;  /* key position of the cursor: 0 and nil at the start */
 	struct uuid after_id;
 };
 /* filters: names of those parameters, NULL-terminated; two lists differ in their name. False after
@@ -162,13 +162,12 @@ bool req_list_query(
 /* Where a page of rows ended. */
 struct list_end {
 	bool has_more;
-	int64_t last;		/* key position of the last row */
+	int64_t last; /* key position of the last row */
 	struct uuid last_id;
-	int64_t total;		/* exact, or -1: then what is known without counting is told */
+	int64_t total; /* exact, or -1: then what is known without counting is told */
 };
 /* Answers the page; rows is not stolen. */
-int res_list(
-    struct req *r, const struct list_query *q, json_t *rows, const struct list_end *end);
+int res_list(struct req *r, const struct list_query *q, json_t *rows, const struct list_end *end);
 /* A query parameter, {NULL,0} when absent or empty. */
 struct str req_query_text(const struct req *r, const char *name);
 /* As a time or an id: 0 and nil when absent; anything else is noted by req_invalid. */
@@ -179,25 +178,25 @@ void cursor_key_set(const unsigned char key[32]);
 
 /* ---- routes ------------------------------------------------------------------------------ */
 enum route_flag {
-	ROUTE_PUBLIC = 1,	/* no authentication */
-	ROUTE_API = 2,		/* key or token; JSON problems */
-	ROUTE_PAGE = 4,		/* session; HTML problems; sign-in redirect */
-	ROUTE_CSRF = 8,		/* unsafe page route: _csrf form field must match the session */
-	ROUTE_RAW = 16,		/* body kept as bytes: no JSON, no form parsing */
+	ROUTE_PUBLIC = 1, /* no authentication */
+	ROUTE_API = 2,    /* key or token; JSON problems */
+	ROUTE_PAGE = 4,   /* session; HTML problems; sign-in redirect */
+	ROUTE_CSRF = 8,   /* unsafe page route: _csrf form field must match the session */
+	ROUTE_RAW = 16,   /* body kept as bytes: no JSON, no form parsing */
 	/* multipart parts, or any body, go to a file above LIMIT_MULTIPART_MEMORY; JSON on an API
 	 * route and a page's urlencoded form are parsed as ever */
 	ROUTE_UPLOAD = 32,
-	ROUTE_ANY_ACCOUNT = 64,	/* authenticated, no permission needed (me, sign-out) */
-	ROUTE_FORM = 128,	/* public form (sign-in): own CSRF by double cookie */
-	ROUTE_IDEMPOTENT = 256,	/* honours Idempotency-Key */
+	ROUTE_ANY_ACCOUNT = 64, /* authenticated, no permission needed (me, sign-out) */
+	ROUTE_FORM = 128,       /* public form (sign-in): own CSRF by double cookie */
+	ROUTE_IDEMPOTENT = 256, /* honours Idempotency-Key */
 };
 struct route {
 	enum http_method method;
-	const char *pattern;		/* "/connect/v1/records/:id": a :name matches one segment */
-	int (*handler)(struct req *r);	/* 0, or -1 after which the dispatcher answers 500 */
-	uint64_t permission;		/* bits, all needed; 0 only with PUBLIC or ANY_ACCOUNT */
+	const char *pattern;           /* "/connect/v1/records/:id": a :name matches one segment */
+	int (*handler)(struct req *r); /* 0, or -1 after which the dispatcher answers 500 */
+	uint64_t permission;           /* bits, all needed; 0 only with PUBLIC or ANY_ACCOUNT */
 	unsigned flags;
-	uint64_t body_limit;		/* bytes; 0 = no body accepted */
+	uint64_t body_limit; /* bytes; 0 = no body accepted */
 };
 
 struct router;
@@ -229,8 +228,8 @@ void router_dispatch(const struct router *rt, struct req *r);
 struct server {
 	struct app *app;
 	const struct router *router;
-	int listen_fd;		/* FastCGI listening socket; 0 when the web server spawned us */
-	void (*each_request)(struct app *app);	/* called after every answer; may be NULL */
+	int listen_fd; /* FastCGI listening socket; 0 when the web server spawned us */
+	void (*each_request)(struct app *app); /* called after every answer; may be NULL */
 };
 /* One worker's loop: accepts until TERM or max_requests (0: none). The request in hand when TERM
  * comes is answered first. 0 at an orderly end, -1 when the socket is no good (logged). */

@@ -11,6 +11,7 @@
 #define CANDIDATES 201       /* rows one statement answers at most */
 #define SCAN_BUDGET_US 90000 /* then a page is answered as far as it got */
 #define FEW 3                /* matches in a window below which the index is asked */
+#define RARE 10              /* hits in a window up to which a word is worth asking the index for */
 #define TERMS 12             /* conditions of the scan; those not used are '%' */
 
 #define BELOW " AND updated_at <= ? AND (updated_at < ? OR id < ?) AND updated_at >= ?"
@@ -19,6 +20,10 @@
 #define WINDOW_OLDEST ABOVE " ORDER BY updated_at, id LIMIT ?"
 #define OF_TYPE " AND resource_type = ?"
 
+#define ALL_WORDS                                                                                  \
+	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
+	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
+	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
 #define SCAN_HEAD                                                                                  \
 	"SELECT " RECORD_COLUMNS " FROM (SELECT id AS window_id FROM records WHERE account_id = ?"
 #define SCAN_TAIL                                                                                  \
@@ -26,9 +31,7 @@
 	" STRAIGHT_JOIN records r ON r.id = k.window_id"                                           \
 	" LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"           \
 	" AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"            \
-	" WHERE s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"           \
-	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
-	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
+	" WHERE TRUE" ALL_WORDS
 DB_STMT(search_scan_newest,
     SCAN_HEAD WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(
@@ -58,13 +61,22 @@ DB_STMT(window_end_type_oldest,
 	    " FROM record_search s STRAIGHT_JOIN records r ON r.id = s.record_id"                  \
 	    " LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"       \
 	    " AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"        \
-	    " WHERE MATCH (s.words) AGAINST (? IN BOOLEAN MODE) AND r.account_id = ?"
+	    " WHERE MATCH (s.words) AGAINST (? IN BOOLEAN MODE) AND r.account_id = ?" ALL_WORDS
 DB_STMT(search_index_newest,
     INDEXED " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
 	    " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(search_index_oldest,
     INDEXED " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
 	    " ORDER BY r.updated_at, r.id LIMIT ?");
+
+/* How often each word stands in the account's newest window. */
+DB_STMT(search_hits,
+    "SELECT SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
+    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
+    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?)"
+    " FROM (SELECT id FROM records WHERE account_id = ? ORDER BY updated_at DESC, id DESC LIMIT ?) "
+    "k"
+    " STRAIGHT_JOIN record_search s ON s.record_id = k.id");
 
 struct searching {
 	struct app *app;
@@ -166,6 +178,13 @@ static size_t window_values(const struct searching *s, struct db_val *v)
 	return n;
 }
 
+static size_t term_values(const struct searching *s, struct db_val *v)
+{
+	for (size_t i = 0; i < TERMS; i++)
+		v[i] = db_str(i < s->terms.n ? s->terms.v[i].like : "%");
+	return TERMS;
+}
+
 /* Looks through the window that begins at s->at: *found counts its matches. 1 the page is full, 0
  * not, -1. */
 static int scan_window(struct searching *s, size_t *found, bool *is_cut, struct err *err)
@@ -176,8 +195,7 @@ static int scan_window(struct searching *s, size_t *found, bool *is_cut, struct 
 	struct db_rows rows;
 	size_t n = window_values(s, v);
 
-	for (size_t i = 0; i < TERMS; i++)
-		v[n++] = db_str(i < s->terms.n ? s->terms.v[i].like : "%");
+	n += term_values(s, v + n);
 	v[n++] = db_int(CANDIDATES);
 	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
 		return -1;
@@ -208,31 +226,59 @@ static int leave_window(struct searching *s, bool *is_last, struct err *err)
 
 /* ---- the index ----------------------------------------------------------------------------- */
 
-static const char *match_text(const struct searching *s)
+/* What the index is asked: the rare words alone, since it reads every list it is given; NULL when
+ * there is none. */
+static int match_text(struct searching *s, const char **out, struct err *err)
 {
 	struct buf *b = buf_new(s->a, LIMIT_HEADER_BYTES);
+	struct db_val v[TERMS + 2];
+	struct db_rows rows;
+	size_t n = term_values(s, v);
 
+	v[n++] = db_uuid(&s->f->account_id);
+	v[n++] = db_int(WINDOW);
+	if (db_query(s->app->db, s->a, &search_hits, v, n, &rows, err) == -1)
+		return -1;
 	for (size_t i = 0; i < s->terms.n; i++)
-		buf_printf(b, "%s%s", i == 0 ? "" : " ", s->terms.v[i].match);
-	return b->p;
+		if (db_get_int(&rows, 0, i) <= RARE)
+			buf_printf(b, "%s%s", b->len == 0 ? "" : " ", s->terms.v[i].match);
+	*out = b->len == 0 ? NULL : b->p;
+	return 0;
 }
 
-/* All that match behind s->at, by the index: 1 the page is full or complete, 0 the time limit came
- * first, -1. */
+static int query_index(
+    struct searching *s, const char *match, struct db_rows *rows, struct err *err)
+{
+	struct db_val v[TERMS + 8];
+	size_t n = 0;
+
+	v[n++] = db_str(match);
+	v[n++] = db_uuid(&s->f->account_id);
+	n += term_values(s, v + n);
+	v[n++] = db_int(s->at.from_us);
+	v[n++] = db_int(s->at.from_us);
+	v[n++] = db_uuid(&s->at.from_id);
+	v[n++] = db_int(s->at.to_us);
+	v[n++] = db_int(CANDIDATES);
+	return db_query(s->app->db, s->a,
+	    s->page->is_ascending ? &search_index_oldest : &search_index_newest, v, n, rows, err);
+}
+
+/* All that match behind s->at, by the index: 1 the page is full or complete, 0 it could not tell in
+ * its time, -1. */
 static int ask_index(struct searching *s, struct err *err)
 {
 	struct err e = ERR_INIT;
 	struct db_rows rows;
-	const char *match = match_text(s);
+	const char *match;
 	int rc;
 
+	if (match_text(s, &match, err) == -1)
+		return -1;
+	if (match == NULL)
+		return 0;
 	do {
-		if (db_query(s->app->db, s->a,
-			s->page->is_ascending ? &search_index_oldest : &search_index_newest,
-			DB_VALS(db_str(match), db_uuid(&s->f->account_id), db_int(s->at.from_us),
-			    db_int(s->at.from_us), db_uuid(&s->at.from_id), db_int(s->at.to_us),
-			    db_int(CANDIDATES)),
-			&rows, &e) == -1) {
+		if (query_index(s, match, &rows, &e) == -1) {
 			if (e.code == ERR_TIMEOUT)
 				return 0;
 			return err_set(err, e.code, "%s", e.msg);

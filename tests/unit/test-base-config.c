@@ -205,7 +205,7 @@ static void the_sample_is_a_configuration(void)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s", line + is_setting);
 	}
 	fclose(f);
-	CHECK(strstr(text, "\nworkers = 16\n") != NULL);
+	CHECK(strstr(text, "\nworkers = 32\n") != NULL);
 	CHECK(config_load(a, NULL, &preset, &e) == 0);
 	CHECK(load(a, text, &sample, &e) == 0);
 	CHECK(TEXT_EQ(e.msg, ""));
