@@ -32,14 +32,16 @@ static const struct country *country_of(const char *iso)
 }
 
 /* The digits of a phone number; NULL when it holds anything but digits and the usual punctuation.
- */
+ * "(0)" is the trunk prefix that people write between country code and number: no part of it. */
 static char *phone_digits(struct arena *a, struct str s)
 {
 	char *p = arena_alloc(a, s.n + 1);
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		if (isdigit((unsigned char)s.p[i]))
+		if (str_starts((struct str){s.p + i, s.n - i}, "(0)"))
+			i += 2;
+		else if (isdigit((unsigned char)s.p[i]))
 			p[n++] = s.p[i];
 		else if (strchr(" -./()+\t", s.p[i]) == NULL)
 			return NULL;

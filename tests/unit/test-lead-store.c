@@ -1,0 +1,219 @@
+/* Leads in the database: captured once, made ready once, texts that are too wide for a column. */
+#include "core-check.h"
+#include "lead/lead-internal.h"
+
+void suite_lead_store(void);
+
+#define AT INT64_C(1772893800000000)
+
+struct capturing {
+	struct arena *a;
+	struct lead_capture *leads;
+	size_t n;
+};
+
+static int capture_body(struct db *db, void *arg, struct err *err)
+{
+	struct capturing *c = arg;
+
+	return lead_capture(db, c->a, c->leads, c->n, err);
+}
+
+static int capture(struct db *db, struct arena *a, struct lead_capture *leads, size_t n,
+    struct err *err)
+{
+	struct capturing c = {a, leads, n};
+
+	return db_transaction(db, capture_body, &c, err);
+}
+
+static struct lead_capture lead_of(struct uuid account, const char *id, const char *lead)
+{
+	return (struct lead_capture){.account_id = account,
+	    .connection_id = uuid_new(),
+	    .provider_type = STR("meta_lead_ads"),
+	    .provider_lead_id = str_from(id),
+	    .form_id = STR("form"),
+	    .lead = str_from(lead),
+	    .received_us = AT};
+}
+
+static int64_t leads_of(struct db *db, struct uuid account)
+{
+	return NUMBER_OF(db, "SELECT COUNT(*) FROM leads WHERE account_id = ?", db_uuid(&account));
+}
+
+static int64_t jobs_of(struct db *db, struct uuid account)
+{
+	return NUMBER_OF(db, "SELECT COUNT(*) FROM jobs j JOIN leads l ON l.id = j.subject_id"
+			     " AND l.account_id = j.account_id WHERE j.account_id = ?"
+			     " AND j.kind = 'lead.process' AND j.state = 'ready'",
+	    db_uuid(&account));
+}
+
+static void captured_once(void)
+{
+	struct db *db = test_db();
+	struct uuid account = uuid_new(), other = uuid_new(), first;
+	struct lead_capture l = lead_of(account, "1", "{\"email\":\"a@b.co\",\"fullName\":\"A B\"}");
+	struct err err = ERR_INIT;
+	struct db_rows rows;
+	struct arena *a;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	OK(capture(db, a, &l, 1, &err), &err);
+	CHECK(l.is_new && !uuid_is_nil(l.id));
+	CHECK(leads_of(db, account) == 1 && jobs_of(db, account) == 1);
+	first = l.id;
+	l = lead_of(account, "1", "{\"email\":\"other@b.co\"}");
+	OK(capture(db, a, &l, 1, &err), &err);
+	CHECK(!l.is_new && uuid_eq(l.id, first));
+	CHECK(leads_of(db, account) == 1 && jobs_of(db, account) == 1);
+	rows = ROWS_OF(db, a, "SELECT email, full_name, phone_number, ad_id, stage, sync_status,"
+			      " received_at, form_id FROM leads WHERE account_id = ?",
+	    db_uuid(&account));
+	REQUIRE(rows.count == 1);
+	CHECK(str_is(db_get_str(&rows, 0, 0), "a@b.co") && str_is(db_get_str(&rows, 0, 1), "A B"));
+	CHECK(db_is_null(&rows, 0, 2) && db_is_null(&rows, 0, 3));
+	CHECK(str_is(db_get_str(&rows, 0, 4), "received") && str_is(db_get_str(&rows, 0, 5), "none"));
+	CHECK(db_get_int(&rows, 0, 6) == AT && str_is(db_get_str(&rows, 0, 7), "form"));
+	/* the same id elsewhere is another lead */
+	l = lead_of(other, "1", "{}");
+	OK(capture(db, a, &l, 1, &err), &err);
+	CHECK(l.is_new);
+	l = lead_of(account, "1", "{}");
+	l.provider_type = STR("manual");
+	OK(capture(db, a, &l, 1, &err), &err);
+	CHECK(l.is_new && leads_of(db, account) == 2 && jobs_of(db, account) == 2);
+	arena_free(a);
+}
+
+static void several_at_once(void)
+{
+	enum { N = 150 };
+	struct db *db = test_db();
+	struct uuid account = uuid_new();
+	struct lead_capture leads[N];
+	struct err err = ERR_INIT;
+	size_t news = 0;
+	struct arena *a;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	leads[0] = lead_of(account, "7", "{}");
+	OK(capture(db, a, leads, 1, &err), &err);
+	/* each id twice, 7 a third time */
+	for (int i = 0; i < N; i++)
+		leads[i] = lead_of(account, arena_printf(a, "%d", i / 2), "{}");
+	OK(capture(db, a, leads, N, &err), &err);
+	for (int i = 0; i < N; i++) {
+		news += leads[i].is_new;
+		CHECK(leads[i].is_new == (i % 2 == 0 && i / 2 != 7));
+		CHECK(i % 2 == 0 || uuid_eq(leads[i].id, leads[i - 1].id));
+	}
+	CHECK(news == N / 2 - 1);
+	CHECK(leads_of(db, account) == N / 2 && jobs_of(db, account) == N / 2);
+	OK(capture(db, a, leads, 0, &err), &err);
+	leads[0] = lead_of(account, "broken", "{");
+	CHECK(capture(db, a, leads, 1, &err) == -1 && leads_of(db, account) == N / 2);
+	arena_free(a);
+}
+
+/* Names of every length around the column's width, with characters of one to four bytes. */
+static void wide_texts(void)
+{
+	static const char *const letters[] = {
+	    "a", "\xc3\xa4", "\xe5\xb1\xb1", "\xf0\x9f\x98\x80"};
+	struct db *db = test_db();
+	struct uuid account = uuid_new();
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	for (size_t k = 0; k < COUNT(letters); k++) {
+		for (size_t n = 248; n <= 262; n++) {
+			struct arena *a = arena_new();
+			size_t width = strlen(letters[k]), lead_in = n % width;
+			char *name = arena_alloc(a, n + 1);
+			struct lead_capture l;
+			const char *stored;
+
+			memset(name, 'x', lead_in);
+			for (size_t at = lead_in; at < n; at += width)
+				memcpy(name + at, letters[k], width);
+			name[n] = '\0';
+			l = lead_of(account, arena_printf(a, "%zu/%zu", k, n),
+			    arena_printf(a, "{\"fullName\":\"%s\"}", name));
+			if (!OK(capture(db, a, &l, 1, &err), &err))
+				err_clear(&err);
+			stored = TEXT_OF(db, a, "SELECT full_name FROM leads WHERE account_id = ? AND id = ?",
+			    db_uuid(&account), db_uuid(&l.id));
+			CHECK(stored != NULL && strncmp(stored, name, strlen(stored)) == 0);
+			CHECK(stored != NULL && strlen(stored) > 255 - 4 - (n < 255 ? 255 - n : 0));
+			CHECK(stored != NULL && (n > 255 || strlen(stored) == n));
+			arena_free(a);
+		}
+	}
+}
+
+static void ready_once(void)
+{
+	struct db *db = test_db();
+	struct uuid account = uuid_new(), other = uuid_new();
+	struct lead_capture l = lead_of(account, "1", "{}");
+	struct err err = ERR_INIT;
+	struct lead_row row;
+	struct app app = {.db = db};
+	json_t *json;
+	struct arena *a;
+	char text[1200];
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	app.config = test_db_config();
+	OK(capture(db, a, &l, 1, &err), &err);
+	CHECK(lead_load(db, a, &other, &l.id, &row, &err) == 0);
+	REQUIRE(lead_load(db, a, &account, &l.id, &row, &err) == 1);
+	CHECK(TEXT_EQ(row.stage, "received") && json_object_size(row.lead) == 0);
+	CHECK(row.received_us == AT && TEXT_EQ(row.provider_lead_id, "1"));
+
+	/* a problem's text is cut between characters */
+	memset(text, 'x', sizeof(text));
+	memcpy(text + 999, "\xc3\xa4", 2);
+	text[1100] = '\0';
+	OK(lead_store_problem(db, &row, false, text, &err), &err);
+	CHECK(strlen(TEXT_OF(db, a, "SELECT stage_error FROM leads WHERE id = ?", db_uuid(&l.id))) ==
+	      999);
+	CHECK(TEXT_EQ(TEXT_OF(db, a, "SELECT stage FROM leads WHERE id = ?", db_uuid(&l.id)), "received"));
+	OK(lead_store_problem(db, &row, true, "gone", &err), &err);
+	CHECK(TEXT_EQ(TEXT_OF(db, a, "SELECT stage FROM leads WHERE id = ?", db_uuid(&l.id)), "failed"));
+
+	row.lead = json_parse(a, STR("{\"email\":\"a@b.co\",\"phoneNumber\":\"+491234567\","
+				     "\"fullName\":\"A B\",\"adId\":\"ad\"}"), NULL);
+	CHECK(lead_store_ready(db, a, &row, &err) == 1);
+	CHECK(lead_get_json(&app, a, &account, &l.id, &json, &err) == 1);
+	CHECK(TEXT_EQ(json_str(json, "stage"), "ready"));
+	CHECK(json_is_null(json_object_get(json, "stageError")));
+	CHECK(TEXT_EQ(json_str(json, "email"), "a@b.co") && TEXT_EQ(json_str(json, "adId"), "ad"));
+	CHECK(TEXT_EQ(json_str(json, "formId"), "form")); /* not overwritten by nothing */
+	CHECK(lead_get_json(&app, a, &other, &l.id, &json, &err) == 0);
+	/* a second time, and a problem afterwards, change nothing */
+	row.lead = json_parse(a, STR("{\"email\":\"z@b.co\"}"), NULL);
+	CHECK(lead_store_ready(db, a, &row, &err) == 0);
+	OK(lead_store_problem(db, &row, true, "late", &err), &err);
+	CHECK(lead_get_json(&app, a, &account, &l.id, &json, &err) == 1);
+	CHECK(TEXT_EQ(json_str(json, "email"), "a@b.co") && TEXT_EQ(json_str(json, "stage"), "ready"));
+	CHECK(err.code == ERR_NONE);
+	arena_free(a);
+}
+
+void suite_lead_store(void)
+{
+	ADD_TESTS("lead_store", {"captured once", captured_once},
+	    {"several at once", several_at_once}, {"texts wider than their columns", wide_texts},
+	    {"ready once", ready_once});
+}
