@@ -27,6 +27,8 @@ static const struct job_kind job_kinds[] = {
 static const struct runner_periodic periodics[] = {
     {.name = "account.purge", .every_s = 3600, .run = account_purge},
     {.name = "event.partitions", .every_s = 3600, .run = event_partitions},
+    {.name = "record.fields", .every_s = 5, .run = record_fields_update},
+    {.name = "record.retain", .every_s = 60, .run = record_retain},
 };
 
 static lead_ready_fn *const lead_subscribers[] = {crm_on_lead_ready};

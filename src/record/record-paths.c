@@ -1,0 +1,68 @@
+#include "record/record-paths.h"
+
+#include "base/limits.h"
+
+/* The same escapes as in the paths of the history. */
+static void append_key(struct buf *path, const char *key)
+{
+	if (path->len > 0)
+		buf_chr(path, '.');
+	for (; *key != '\0'; key++) {
+		if (*key == '.' || *key == '[' || *key == '\\')
+			buf_chr(path, '\\');
+		buf_chr(path, *key);
+	}
+}
+
+static void cut_back(struct buf *path, size_t len)
+{
+	path->len = len;
+	path->p[len] = '\0';
+	path->failed = false;
+}
+
+struct buf *record_paths_buf(struct arena *a, struct str path)
+{
+	struct buf *b = buf_new(a, LIMIT_PATH_BYTES);
+
+	buf_chr(b, ' '); /* allocates, so that the text may be cut back to nothing */
+	buf_reset(b);
+	buf_add(b, path.p, path.n);
+	return b;
+}
+
+int record_paths_each(
+    json_t *data, struct buf *path, bool is_into_arrays, record_path_fn *each, void *arg)
+{
+	const size_t base = path->len;
+	const char *key;
+	json_t *value;
+	size_t i;
+	int rc = 0;
+
+	if (path->failed)
+		return 0;
+	if (json_is_object(data)) {
+		json_object_foreach(data, key, value)
+		{
+			append_key(path, key);
+			rc = *key == '\0'
+				 ? 0
+				 : record_paths_each(value, path, is_into_arrays, each, arg);
+			cut_back(path, base);
+			if (rc != 0)
+				return rc;
+		}
+		return 0;
+	}
+	if (!json_is_array(data) || !is_into_arrays)
+		return each(arg, (struct str){path->p, path->len}, data);
+	buf_str(path, "[]");
+	json_array_foreach(data, i, value)
+	{
+		if (rc == 0)
+			rc = record_paths_each(value, path, is_into_arrays, each, arg);
+	}
+	cut_back(path, base);
+	return rc;
+}
