@@ -53,6 +53,8 @@ bool utf8_is_valid(struct str s);
 char *utf8_fold(struct arena *a, struct str s);
 /* Code points, not bytes; invalid bytes count one each. */
 size_t utf8_length(struct str s);
+/* The start of s in at most so many bytes that ends with a whole character. */
+struct str utf8_cut(struct str s, size_t most);
 
 /* FNV-1a 64, for tables in memory only. */
 uint64_t str_hash(const void *p, size_t n);

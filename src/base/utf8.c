@@ -84,6 +84,18 @@ size_t utf8_length(struct str s)
 	return count;
 }
 
+struct str utf8_cut(struct str s, size_t most)
+{
+	size_t n = s.n;
+
+	if (n <= most)
+		return s;
+	n = most;
+	while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80) /* what follows goes on with it */
+		n--;
+	return (struct str){s.p, n};
+}
+
 static char *fold_ascii(struct arena *a, struct str s)
 {
 	char *out = arena_strndup(a, s.p, s.n);

@@ -93,13 +93,9 @@ static int update_lead_status(struct db *db, struct arena *a, const struct uuid 
 
 static struct str cut(const char *s, size_t most)
 {
-	struct str t = str_from(s);
+	struct str t = utf8_cut(str_from(s), most);
 
-	if (t.n > most)
-		t.n = most;
-	while (t.n > 0 && !utf8_is_valid(t)) /* not within a character */
-		t.n--;
-	return t;
+	return utf8_is_valid(t) ? t : STR("(not text)");
 }
 
 int delivery_store(struct db *db, struct arena *a, const struct delivery *d,

@@ -42,21 +42,10 @@ DB_STMT(lead_list_status,
 
 #define INSERT_VALUES 16
 
-/* At most so many bytes, and no piece of a character. */
-static struct str cut(struct str s, size_t most)
-{
-	if (s.n <= most)
-		return s;
-	s.n = most;
-	while (s.n > 0 && ((unsigned char)s.p[s.n] & 0xc0) == 0x80)
-		s.n--;
-	return s;
-}
-
 /* The columns that lists and searches use, cut to their width. */
 static struct str column(const json_t *lead, const char *key, size_t most)
 {
-	struct str s = cut(str_from(json_str(lead, key)), most);
+	struct str s = utf8_cut(str_from(json_str(lead, key)), most);
 
 	return s.n == 0 ? (struct str){NULL, 0} : s;
 }
@@ -183,8 +172,9 @@ int lead_store_problem(
     struct db *db, const struct lead_row *row, bool is_final, const char *error, struct err *err)
 {
 	return db_exec(db, &lead_note_problem,
-	    DB_VALS(db_str(is_final ? "failed" : "received"), db_strn(cut(str_from(error), 1000)),
-		db_int(clock_now_us()), db_uuid(&row->account_id), db_uuid(&row->id)),
+	    DB_VALS(db_str(is_final ? "failed" : "received"),
+		db_strn(utf8_cut(str_from(error), 1000)), db_int(clock_now_us()),
+		db_uuid(&row->account_id), db_uuid(&row->id)),
 	    NULL, err);
 }
 

@@ -64,6 +64,27 @@ static void validity(void)
 	CHECK(utf8_is_valid((struct str){NULL, 0}) && utf8_length((struct str){NULL, 0}) == 0);
 }
 
+static void cutting(void)
+{
+	static const struct {
+		int line;
+		const char *text;
+		size_t most, n;
+	} rows[] = {
+		{__LINE__, "abc", 3, 3}, {__LINE__, "abc", 4, 3}, {__LINE__, "abc", 2, 2},
+		{__LINE__, "abc", 0, 0}, {__LINE__, "", 0, 0},
+		{__LINE__, "a\xC3\xA9z", 3, 3}, {__LINE__, "a\xC3\xA9z", 2, 1},
+		{__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 6, 6}, {__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 5, 3},
+		{__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 4, 3}, {__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 3, 3},
+		{__LINE__, "\xE2\x82\xAC", 2, 0}, {__LINE__, "\xF0\x9F\x98\x80", 3, 0},
+		{__LINE__, "x\xF0\x9F\x98\x80", 4, 1}, {__LINE__, "x\xF0\x9F\x98\x80", 5, 5},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		CHECK_AT(rows[i].line, utf8_cut(str_from(rows[i].text), rows[i].most).n == rows[i].n);
+	CHECK(utf8_cut((struct str){NULL, 0}, 5).n == 0);
+}
+
 static void folding(void)
 {
 	static const struct {
@@ -112,6 +133,6 @@ static void folding_makes_room(void)
 void suite_base_utf8(void);
 void suite_base_utf8(void)
 {
-	ADD_TESTS("base/utf8", {"validity", validity}, {"folding", folding},
+	ADD_TESTS("base/utf8", {"validity", validity}, {"cutting", cutting}, {"folding", folding},
 	    {"folding makes room", folding_makes_room});
 }
