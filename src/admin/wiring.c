@@ -1,8 +1,10 @@
 /* Which features are told of what: the only place that knows all of them. */
 #include "account/account.h"
 #include "admin/admin.h"
+#include "crm/crm-timeline.h"
 #include "crm/crm.h"
 #include "html/chrome.h"
+#include "intake/event-timeline.h"
 #include "intake/intake.h"
 #include "lead/lead-admin.h"
 #include "lead/lead.h"
@@ -32,6 +34,7 @@ static const struct runner_periodic periodics[] = {
 };
 
 static lead_ready_fn *const lead_subscribers[] = {crm_on_lead_ready};
+static record_timeline_fn *const timeline_sources[] = {event_timeline, crm_timeline};
 
 const struct job_kind *admin_job_kinds(size_t *n)
 {
@@ -49,6 +52,8 @@ void admin_wire(void)
 {
 	lead_set_ready_subscribers(
 	    lead_subscribers, sizeof(lead_subscribers) / sizeof(lead_subscribers[0]));
+	record_timeline_set_sources(
+	    timeline_sources, sizeof(timeline_sources) / sizeof(timeline_sources[0]));
 	lead_page_set_decorator(crm_add_destinations);
 	chrome_set_nav(nav, sizeof(nav) / sizeof(nav[0]));
 }

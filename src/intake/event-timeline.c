@@ -1,0 +1,63 @@
+#include "intake/event-timeline.h"
+
+#include "base/limits.h"
+#include "base/map.h"
+
+DB_STMT_ROWS(events_of_story,
+    "SELECT id, connection_id, provider_type, event_type, remote_addr, request_id, received_at,"
+    " status, reason, items, latency_us FROM events WHERE account_id = ? AND id IN (",
+    "?", ")");
+
+static void add_event(struct arena *a, json_t *entries, const struct db_rows *rows, size_t i)
+{
+	const char *id = uuid_dup(a, db_get_uuid(rows, i, 0));
+	json_t *request = json_object(), *verdict = json_object();
+
+	json_set_time(request, "at", db_get_int(rows, i, 6));
+	json_set_str(request, "kind", "request");
+	json_set_str(request, "eventId", id);
+	json_set_str(request, "connectionId", uuid_dup(a, db_get_uuid(rows, i, 1)));
+	json_set_str(request, "providerType", db_get_text(rows, i, 2));
+	json_set_str(request, "eventType", db_get_text(rows, i, 3));
+	json_set_str(request, "remoteAddr", db_get_text(rows, i, 4));
+	json_set_str(request, "requestId", db_get_text(rows, i, 5));
+	json_array_append_new(entries, request);
+	json_set_time(verdict, "at", db_get_int(rows, i, 6));
+	json_set_str(verdict, "kind", "verdict");
+	json_set_str(verdict, "eventId", id);
+	json_set_str(verdict, "status", db_get_text(rows, i, 7));
+	json_set_str(verdict, "reason", db_get_text(rows, i, 8));
+	json_set_int(verdict, "items", db_get_int(rows, i, 9));
+	json_set_int(verdict, "latencyUs", db_get_int(rows, i, 10));
+	json_array_append_new(entries, verdict);
+}
+
+int event_timeline(struct app *app, struct arena *a, const struct record_story *s, struct err *err)
+{
+	size_t total = json_array_size(s->history), n = 0;
+	struct uuid *ids = arena_array(a, total + 1, sizeof(*ids));
+	struct map *seen = map_new(a);
+
+	for (size_t i = 0; i < total; i++) {
+		struct str text = str_from(json_str(json_array_get(s->history, i), "eventId"));
+
+		if (text.p == NULL || map_get(seen, text) != NULL || !uuid_parse(text, &ids[n]))
+			continue;
+		map_put(seen, text, s->entries);
+		n++;
+	}
+	for (size_t from = 0; from < n; from += LIMIT_DB_BATCH) {
+		struct db_val v[LIMIT_DB_BATCH];
+		struct db_rows rows;
+		size_t part = n - from < LIMIT_DB_BATCH ? n - from : LIMIT_DB_BATCH;
+
+		for (size_t i = 0; i < part; i++)
+			v[i] = db_uuid(&ids[from + i]);
+		if (db_query_rows(app->db, a, &events_of_story, DB_VALS(db_uuid(&s->account_id)), v,
+			part, 1, &rows, err) == -1)
+			return -1;
+		for (size_t i = 0; i < rows.count; i++)
+			add_event(a, s->entries, &rows, i);
+	}
+	return 0;
+}

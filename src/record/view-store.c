@@ -1,0 +1,179 @@
+/* SQL of the saved views. */
+#include "base/clock.h"
+#include "record/record.h"
+#include "record/view.h"
+
+#define VIEW_COLUMNS "id, name, slug, definition, created_at, updated_at FROM views "
+DB_STMT(views_all, "SELECT " VIEW_COLUMNS "WHERE account_id = ? ORDER BY id LIMIT 1000");
+DB_STMT(view_by_id, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND id = ?");
+DB_STMT(view_by_slug, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND slug = ?");
+DB_STMT(views_count, "SELECT COUNT(*) FROM views WHERE account_id = ?");
+DB_STMT(view_same_name, "SELECT id FROM views WHERE account_id = ? AND name = ? AND id <> ?");
+DB_STMT(view_same_slug, "SELECT id FROM views WHERE account_id = ? AND slug = ? AND id <> ?");
+DB_STMT_ROWS(view_put,
+    "INSERT INTO views (id, account_id, name, slug, definition, created_by, created_at, updated_at)"
+    " VALUES ",
+    "(?,?,?,?,?,?,?,?)", "");
+DB_STMT_ROWS(view_put_once,
+    "INSERT INTO views (id, account_id, name, slug, definition, created_by, created_at, updated_at)"
+    " VALUES ",
+    "(?,?,?,?,?,?,?,?)", " ON DUPLICATE KEY UPDATE id = id");
+DB_STMT(view_change, "UPDATE views SET name = ?, slug = ?, definition = ?, updated_at = ?"
+		     " WHERE account_id = ? AND id = ?");
+DB_STMT(view_remove, "DELETE FROM views WHERE account_id = ? AND id = ?");
+
+static const char leads_query[] =
+    "{\"resourceType\":\"lead\",\"sort\":\"-updatedAt\","
+    "\"columns\":[\"fullName\",\"email\",\"phoneNumber\",\"company\"]}";
+
+json_t *view_json(struct arena *a, const struct view *v)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "id", uuid_dup(a, v->id));
+	json_set_strn(o, "name", v->name);
+	if (v->slug.p == NULL)
+		json_set(o, "slug", NULL);
+	else
+		json_set_strn(o, "slug", v->slug);
+	json_set(o, "query", json_incref(v->query));
+	json_set_time(o, "createdAt", v->created_us);
+	json_set_time(o, "updatedAt", v->updated_us);
+	return o;
+}
+
+static int read_row(
+    struct arena *a, const struct db_rows *rows, size_t i, struct view *out, struct err *err)
+{
+	*out = (struct view){.id = db_get_uuid(rows, i, 0),
+	    .name = db_get_str(rows, i, 1),
+	    .slug = db_is_null(rows, i, 2) ? (struct str){NULL, 0} : db_get_str(rows, i, 2),
+	    .query = json_parse(a, db_get_str(rows, i, 3), err),
+	    .created_us = db_get_int(rows, i, 4),
+	    .updated_us = db_get_int(rows, i, 5)};
+	return out->query == NULL ? err_prefix(err, "stored view") : 0;
+}
+
+static int put(struct db *db, const struct db_stmt *s, const struct uuid *account_id,
+    const struct uuid *created_by, const struct view *v, struct str query, struct err *err)
+{
+	return db_exec_rows(db, s, NULL, 0,
+	    (const struct db_val[]){db_uuid(&v->id), db_uuid(account_id), db_strn(v->name),
+		db_strn(v->slug), db_strn(query), db_uuid_or_null(created_by),
+		db_int(v->created_us), db_int(v->updated_us)},
+	    1, 8, NULL, err);
+}
+
+int view_ensure(struct db *db, struct arena *a, const struct uuid *account_id, struct err *err)
+{
+	static const struct uuid nobody;
+	struct db_rows rows;
+	int64_t now = clock_now_us();
+	struct view v = {.id = uuid_new(),
+	    .name = STR("Leads"),
+	    .slug = STR(VIEW_LEADS),
+	    .created_us = now,
+	    .updated_us = now};
+	int found = db_row(
+	    db, a, &view_by_slug, DB_VALS(db_uuid(account_id), db_str(VIEW_LEADS)), &rows, err);
+
+	if (found != 0)
+		return found == -1 ? -1 : 0;
+	return put(db, &view_put_once, account_id, &nobody, &v, str_from(leads_query), err);
+}
+
+int view_load_all(struct db *db, struct arena *a, const struct uuid *account_id, struct view **out,
+    size_t *n, struct err *err)
+{
+	struct db_rows rows;
+
+	if (view_ensure(db, a, account_id, err) == -1 ||
+	    db_query(db, a, &views_all, DB_VALS(db_uuid(account_id)), &rows, err) == -1)
+		return -1;
+	*n = rows.count;
+	*out = arena_array(a, rows.count + 1, sizeof(**out));
+	for (size_t i = 0; i < rows.count; i++)
+		if (read_row(a, &rows, i, &(*out)[i], err) == -1)
+			return -1;
+	return 0;
+}
+
+int view_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
+    struct str slug, struct view *out, struct err *err)
+{
+	struct db_rows rows;
+	int found;
+
+	if (view_ensure(db, a, account_id, err) == -1)
+		return -1;
+	found = id != NULL ? db_row(db, a, &view_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)),
+				 &rows, err)
+			   : db_row(db, a, &view_by_slug,
+				 DB_VALS(db_uuid(account_id), db_strn(slug)), &rows, err);
+	if (found != 1)
+		return found;
+	return read_row(a, &rows, 0, out, err) == -1 ? -1 : 1;
+}
+
+static int check_unique(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct view *v, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(db, a, &view_same_name,
+	    DB_VALS(db_uuid(account_id), db_strn(v->name), db_uuid(&v->id)), &rows, err);
+
+	if (found == 1)
+		return err_field(err, ERR_CONFLICT, "name", "There is a view of this name");
+	if (found == -1 || v->slug.p == NULL)
+		return found;
+	found = db_row(db, a, &view_same_slug,
+	    DB_VALS(db_uuid(account_id), db_strn(v->slug), db_uuid(&v->id)), &rows, err);
+	return found == 1 ? err_field(err, ERR_CONFLICT, "slug", "There is a view with this slug")
+			  : found;
+}
+
+int view_insert(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *created_by, const struct view *v, struct err *err)
+{
+	struct db_rows rows;
+
+	if (view_ensure(db, a, account_id, err) == -1 ||
+	    check_unique(db, a, account_id, v, err) == -1 ||
+	    db_row(db, a, &views_count, DB_VALS(db_uuid(account_id)), &rows, err) == -1)
+		return -1;
+	if (db_get_int(&rows, 0, 0) >= VIEWS_PER_ACCOUNT)
+		return err_set(
+		    err, ERR_CONFLICT, "An account may have at most %d views", VIEWS_PER_ACCOUNT);
+	return put(db, &view_put, account_id, created_by, v, json_text(a, v->query), err);
+}
+
+int view_update(struct db *db, struct arena *a, const struct uuid *account_id, const struct view *v,
+    struct err *err)
+{
+	if (check_unique(db, a, account_id, v, err) == -1)
+		return -1;
+	return db_exec(db, &view_change,
+	    DB_VALS(db_strn(v->name), db_strn(v->slug), db_strn(json_text(a, v->query)),
+		db_int(v->updated_us), db_uuid(account_id), db_uuid(&v->id)),
+	    NULL, err);
+}
+
+int view_delete(
+    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err)
+{
+	return db_exec(db, &view_remove, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL, err);
+}
+
+int view_list(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err)
+{
+	struct view *v;
+	size_t n;
+
+	*out = json_own(a, json_array());
+	if (view_load_all(app->db, a, account_id, &v, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(*out, view_json(a, &v[i]));
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* Saved views: a named filter, order and columns of the records' list. */
+#ifndef RECORD_VIEW_H
+#define RECORD_VIEW_H
+#include "db/db.h"
+#include "http/http.h"
+
+#define VIEWS_PER_ACCOUNT 200
+#define VIEW_LEADS "leads" /* slug of the view that every account has */
+
+struct view {
+	struct uuid id;
+	struct str name, slug; /* slug {NULL,0}: none */
+	json_t *query;         /* {resourceType, …, filter, sort, columns} */
+	int64_t created_us, updated_us;
+};
+json_t *view_json(struct arena *a, const struct view *v);
+
+/* Makes the views that every account has, if they are not there. */
+int view_ensure(struct db *db, struct arena *a, const struct uuid *account_id, struct err *err);
+/* All of the account, oldest first, those that every account has among them. */
+int view_load_all(struct db *db, struct arena *a, const struct uuid *account_id, struct view **out,
+    size_t *n, struct err *err);
+/* By id, or by slug when id is NULL; 1, 0, -1. */
+int view_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
+    struct str slug, struct view *out, struct err *err);
+/* Within a transaction. ERR_CONFLICT naming what another view has already, or that there are too
+ * many. */
+int view_insert(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *created_by, const struct view *v, struct err *err);
+int view_update(struct db *db, struct arena *a, const struct uuid *account_id, const struct view *v,
+    struct err *err);
+int view_delete(
+    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err);
+#endif
