@@ -23,6 +23,8 @@ DB_STMT_ROWS(floor_records,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
     " first_seen_at, updated_at, provider_updated_at) VALUES ",
     "(?,?,?,?,?,'webhook',?,?,?,?)", "");
+DB_STMT_ROWS(floor_words, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
+    "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
 DB_STMT_ROWS(floor_changes,
     "INSERT INTO record_changes (id, account_id, record_id, at, provider_at, source, event_id,"
     " changes) VALUES ",
@@ -52,7 +54,7 @@ struct floor {
 	/* of the batch at hand */
 	struct uuid event[BATCH], record[BATCH], change[BATCH], lead[BATCH], job[BATCH];
 	unsigned char key[BATCH][16];
-	char external[BATCH][32], data[BATCH][160], request[BATCH][UUID_TEXT];
+	char external[BATCH][32], data[BATCH][160], words[BATCH][200], request[BATCH][UUID_TEXT];
 	int64_t now;
 };
 
@@ -82,6 +84,10 @@ static void fill(struct floor *f)
 		    "{\"ad_id\":\"1\",\"created_time\":1440120384,\"form_id\":\"123123123\","
 		    "\"leadgen_id\":\"%s\",\"page_id\":\"153125381133\"}",
 		    f->external[i]);
+		snprintf(f->words[i], sizeof(f->words[i]),
+		    " abcd_p_meta_lead_ads abcd_t_lead abcd_s_webhook abcd%s abcd1 abcd1440120384"
+		    " abcd123123123 abcd%s abcd153125381133 ",
+		    f->external[i], f->external[i]);
 		uuid_text(f->request[i], f->event[i]);
 	}
 }
@@ -109,6 +115,11 @@ static int write_records(struct db *db, struct floor *f, struct err *err)
 		    db_str(resource_of(i)), db_str(f->external[i]), db_str(f->data[i]),
 		    db_int(f->now), db_int(f->now), db_null());
 	if (db_exec_rows(db, &floor_records, NULL, 0, v, n, 9, NULL, err) == -1)
+		return -1;
+	n = 0;
+	for (size_t i = 0; i < BATCH; i++)
+		ROW(db_uuid(&f->record[i]), db_uuid(&f->account), db_str(f->words[i]));
+	if (db_exec_rows(db, &floor_words, NULL, 0, v, n, 3, NULL, err) == -1)
 		return -1;
 	n = 0;
 	for (size_t i = 0; i < BATCH; i++)

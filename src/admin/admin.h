@@ -10,6 +10,8 @@ const struct route *admin_routes(size_t *n);
 extern const struct router_hooks admin_router_hooks;
 const struct job_kind *admin_job_kinds(size_t *n);
 const struct runner_periodic *admin_periodics(size_t *n);
+/* For the runner's idle moments: see runner_set_background. */
+int admin_background(struct app *app, struct err *err);
 /* Connects the features that must not know each other: once, at the start of every process. */
 void admin_wire(void);
 

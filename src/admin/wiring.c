@@ -48,6 +48,11 @@ const struct runner_periodic *admin_periodics(size_t *n)
 	return periodics;
 }
 
+int admin_background(struct app *app, struct err *err)
+{
+	return record_index_waiting(app, err);
+}
+
 void admin_wire(void)
 {
 	lead_set_ready_subscribers(

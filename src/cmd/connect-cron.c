@@ -96,6 +96,7 @@ static int serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
 	if (rn == NULL)
 		return -1;
 	runner_set_periodic(rn, periodics, nperiodics);
+	runner_set_background(rn, admin_background);
 	free_to_run = is_once ? 1 : daemon_lock(app->config, is_daemon, err);
 	if (free_to_run == 0) {
 		rc = 0;

@@ -148,6 +148,7 @@ static void collect_records(struct commit *c, struct rows *r)
 				.data = it->data,
 				.provider_updated_us = it->provider_updated_us,
 				.event_id = ws->event_id,
+				.index_later = true,
 				.at_us = ws->is_replay ? clock_now_us() : ws->received_us};
 		}
 	}

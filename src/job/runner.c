@@ -63,6 +63,8 @@ struct runner {
 	bool is_replaced, is_woken; /* woken: there may be due work right now */
 	int64_t claim_at_us;        /* look for it then in any case (monotonic) */
 	int64_t reap_at_us, lease_us;
+	int (*background)(struct app *app, struct err *err);
+	int64_t background_at_us;      /* look whether there is some then (monotonic) */
 	struct run *running, *chained; /* chained: claimed at insertion, to be started */
 	size_t nrunning, nran;
 };
@@ -477,6 +479,31 @@ static void run_periodics(struct runner *rn)
 	}
 }
 
+void runner_set_background(struct runner *rn, int (*run)(struct app *app, struct err *err))
+{
+	rn->background = run;
+}
+
+/* Does a little of the background work when it is its turn. */
+static void run_background(struct runner *rn)
+{
+	struct err err = ERR_INIT;
+	int rc;
+
+	if (rn->background == NULL || clock_mono_us() < rn->background_at_us)
+		return;
+	rc = rn->background(rn->app, &err);
+	if (rc == -1)
+		log_warn("runner.background", LOG_ERR(&err));
+	rn->background_at_us = rc == 1 ? 0 : clock_mono_us() + POLL_MS * 1000;
+}
+
+static bool has_more_to_do(const struct runner *rn)
+{
+	return rn->is_woken || rn->chained != NULL ||
+	       (rn->background != NULL && rn->background_at_us == 0);
+}
+
 /* ---- loops ------------------------------------------------------------------------------- */
 
 static void advance(struct runner *rn, int wait_ms)
@@ -514,7 +541,8 @@ int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
 		claim_if_due(rn);
 		start_chained(rn);
 		sweep_done(rn);
-		advance(rn, rn->is_woken || rn->chained != NULL ? 0 : POLL_MS);
+		run_background(rn);
+		advance(rn, has_more_to_do(rn) ? 0 : POLL_MS);
 	}
 	drain_until = clock_mono_us() + DRAIN_US;
 	while (rn->nrunning > 0 && clock_mono_us() < drain_until)
@@ -535,7 +563,8 @@ int runner_once(struct runner *rn, struct err *err)
 			return -1;
 		start_chained(rn);
 		sweep_done(rn);
-		if (n == 0 && rn->nrunning == 0 && rn->chained == NULL)
+		run_background(rn);
+		if (n == 0 && rn->nrunning == 0 && !has_more_to_do(rn))
 			return (int)(rn->nran - before);
 		if (rn->nrunning > 0)
 			advance(rn, 50);

@@ -25,13 +25,15 @@
 	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
 	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
 #define SCAN_HEAD                                                                                  \
-	"SELECT " RECORD_COLUMNS " FROM (SELECT id AS window_id FROM records WHERE account_id = ?"
+	"SELECT " RECORD_COLUMNS                                                                   \
+	", q.record_id FROM (SELECT id AS window_id FROM records WHERE account_id = ?"
 #define SCAN_TAIL                                                                                  \
-	") k STRAIGHT_JOIN record_search s ON s.record_id = k.window_id"                           \
-	" STRAIGHT_JOIN records r ON r.id = k.window_id"                                           \
+	") k LEFT JOIN record_search_queue q ON q.record_id = k.window_id"                         \
+	" LEFT JOIN record_search s ON s.record_id = k.window_id"                                  \
+	" JOIN records r ON r.id = k.window_id"                                                    \
 	" LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"           \
 	" AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"            \
-	" WHERE TRUE" ALL_WORDS
+	" WHERE (q.record_id IS NOT NULL OR (TRUE" ALL_WORDS "))"
 DB_STMT(search_scan_newest,
     SCAN_HEAD WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(
@@ -58,7 +60,7 @@ DB_STMT(window_end_type_oldest,
 	"MAX_EXECUTION_TIME(120) */ "
 #define INDEXED                                                                                    \
 	LIMITED RECORD_COLUMNS                                                                     \
-	    " FROM record_search s STRAIGHT_JOIN records r ON r.id = s.record_id"                  \
+	    ", NULL FROM record_search s STRAIGHT_JOIN records r ON r.id = s.record_id"            \
 	    " LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"       \
 	    " AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"        \
 	    " WHERE MATCH (s.words) AGAINST (? IN BOOLEAN MODE) AND r.account_id = ?" ALL_WORDS
@@ -121,6 +123,23 @@ static bool fits_where(struct searching *s, const struct db_rows *rows, size_t i
 	return data != NULL;
 }
 
+/* A record that waits for the index is looked at as it is now. */
+static bool fits_words(struct searching *s, const struct db_rows *rows, size_t i)
+{
+	struct record_item item = {.account_id = s->f->account_id,
+	    .provider_type = db_get_str(rows, i, 1),
+	    .resource_type = db_get_str(rows, i, 2),
+	    .external_id = db_get_str(rows, i, 3),
+	    .source = db_get_text(rows, i, 4)};
+	struct err ignored = ERR_INIT;
+	json_t *data;
+
+	if (db_is_null(rows, i, 10))
+		return true;
+	data = json_parse(s->a, db_get_str(rows, i, 5), &ignored);
+	return data != NULL && search_terms_fit(&s->terms, record_words(s->a, &item, data));
+}
+
 static bool fits_columns(struct searching *s, const struct db_rows *rows, size_t i)
 {
 	const struct record_filter *f = s->f;
@@ -134,7 +153,7 @@ static bool fits_columns(struct searching *s, const struct db_rows *rows, size_t
 static int take_rows(struct searching *s, const struct db_rows *rows, struct err *err)
 {
 	for (size_t i = 0; i < rows->count; i++) {
-		if (!fits_columns(s, rows, i) || !fits_where(s, rows, i))
+		if (!fits_columns(s, rows, i) || !fits_words(s, rows, i) || !fits_where(s, rows, i))
 			continue;
 		if (s->skip > 0) {
 			s->skip--;

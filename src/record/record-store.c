@@ -36,6 +36,10 @@ DB_STMT_ROWS(record_counts_add,
 DB_STMT_ROWS(record_search_put, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
     "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
 
+DB_STMT_ROWS(record_search_leave, "DELETE FROM record_search_queue WHERE record_id IN (", "?", ")");
+DB_STMT_ROWS(record_search_wait, "INSERT INTO record_search_queue (record_id, account_id) VALUES ",
+    "(?,?)", " ON DUPLICATE KEY UPDATE record_id = record_id");
+
 /* ---- upsert ------------------------------------------------------------------------------ */
 
 /* What is known of one record while a batch goes over it. */
@@ -397,6 +401,27 @@ static int write_changes(struct batch *b, struct err *err)
 	return db_exec_rows(b->db, &record_changes_insert, NULL, 0, v, b->nchanges, 8, NULL, err);
 }
 
+static bool is_written(const struct working *w)
+{
+	return w->is_created || w->is_updated;
+}
+
+/* Whoever writes the words itself waits for an indexer that is at it, and leaves it nothing to do.
+ */
+static int leave_queue(struct batch *b, struct err *err)
+{
+	size_t total = map_count(b->records), n = 0;
+	struct db_val *v = arena_alloc(b->a, total * sizeof(*v));
+
+	for (size_t i = 0; i < total; i++) {
+		const struct working *w = map_value(b->records, i);
+
+		if (w->is_updated && !w->is_created && !w->first->index_later)
+			v[n++] = db_uuid(&w->id);
+	}
+	return db_exec_rows(b->db, &record_search_leave, NULL, 0, v, n, 1, NULL, err);
+}
+
 /* The words by which the created and the changed are found. */
 static int write_words(struct batch *b, struct err *err)
 {
@@ -406,7 +431,7 @@ static int write_words(struct batch *b, struct err *err)
 	for (size_t i = 0; i < total; i++) {
 		struct working *w = map_value(b->records, i);
 
-		if (!w->is_created && !w->is_updated)
+		if (!is_written(w) || w->first->index_later)
 			continue;
 		if (w->data == NULL && (w->data = json_parse(b->a, w->text, err)) == NULL)
 			return -1;
@@ -419,6 +444,22 @@ static int write_words(struct batch *b, struct err *err)
 		memcpy(v + 3 * n++, row, sizeof(row));
 	}
 	return db_exec_rows(b->db, &record_search_put, NULL, 0, v, n, 3, NULL, err);
+}
+
+static int queue_words(struct batch *b, struct err *err)
+{
+	size_t total = map_count(b->records), n = 0;
+	struct db_val *v = arena_alloc(b->a, total * 2 * sizeof(*v));
+
+	for (size_t i = 0; i < total; i++) {
+		const struct working *w = map_value(b->records, i);
+
+		if (!is_written(w) || !w->first->index_later)
+			continue;
+		v[2 * n] = db_uuid(&w->id);
+		v[2 * n++ + 1] = db_uuid(&w->first->account_id);
+	}
+	return db_exec_rows(b->db, &record_search_wait, NULL, 0, v, n, 2, NULL, err);
 }
 
 /* Writers of one host share few slots, so that two of them seldom wait for the same counter row. */
@@ -485,7 +526,8 @@ int record_upsert(
 		if (apply(&b, &items[i], err) == -1)
 			return -1;
 	if (write_created(&b, err) == -1 || write_updated(&b, err) == -1 ||
-	    write_words(&b, err) == -1 || write_changes(&b, err) == -1)
+	    leave_queue(&b, err) == -1 || write_words(&b, err) == -1 ||
+	    queue_words(&b, err) == -1 || write_changes(&b, err) == -1)
 		return -1;
 	return write_counts(&b, err);
 }

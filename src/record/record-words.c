@@ -315,10 +315,12 @@ static bool add_term(struct search_terms *t, struct arena *a, const char *words,
 
 	if (t->n == sizeof(t->v) / sizeof(t->v[0]))
 		return false;
-	t->v[t->n++] = (struct search_term){.like = like_of(a, words, is_prefix),
-	    .match = is_phrase   ? arena_printf(a, "+\"%s\"", words)
-		     : is_prefix ? arena_printf(a, "+%s*", words)
-				 : arena_printf(a, "+%s", words)};
+	t->v[t->n++] =
+	    (struct search_term){.needle = arena_printf(a, " %s%s", words, is_prefix ? "" : " "),
+		.like = like_of(a, words, is_prefix),
+		.match = is_phrase   ? arena_printf(a, "+\"%s\"", words)
+			 : is_prefix ? arena_printf(a, "+%s*", words)
+				     : arena_printf(a, "+%s", words)};
 	return true;
 }
 
@@ -426,4 +428,12 @@ void search_terms_add_value(
 							    : words_of(&w, folded);
 	if (words[0] != '\0')
 		add_term(t, a, words, false);
+}
+
+bool search_terms_fit(const struct search_terms *t, struct str words)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (memmem(words.p, words.n, t->v[i].needle, strlen(t->v[i].needle)) == NULL)
+			return false;
+	return true;
 }

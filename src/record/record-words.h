@@ -15,8 +15,9 @@ struct str record_words(struct arena *a, const struct record_item *it, const jso
 
 /* One condition on the searched text, in the two forms that SQL takes. */
 struct search_term {
-	const char *like;  /* pattern of LIKE */
-	const char *match; /* of MATCH … AGAINST in boolean mode */
+	const char *needle; /* as it stands in the text */
+	const char *like;   /* pattern of LIKE */
+	const char *match;  /* of MATCH … AGAINST in boolean mode */
 };
 struct search_terms {
 	struct search_term v[WORDS_TERMS + 4];
@@ -27,6 +28,8 @@ struct search_terms {
  * search when it is too long or has too many words. */
 int search_terms_add(struct search_terms *t, struct arena *a, const struct uuid *account_id,
     struct str search, struct err *err);
+/* Does the searched text of a record meet all of them? */
+bool search_terms_fit(const struct search_terms *t, struct str words);
 /* Words that a record of this provider, source or resource type has; kind 'p', 's' or 't'. */
 void search_terms_add_kind(struct search_terms *t, struct arena *a, const struct uuid *account_id,
     char kind, struct str value);

@@ -25,6 +25,7 @@ struct record_item {
 	int64_t provider_updated_us; /* 0: the provider does not say */
 	struct uuid event_id;        /* nil: none */
 	int64_t at_us;
+	bool index_later; /* leave the search index to record_index_waiting */
 	/* answered: */
 	struct uuid id;
 	enum record_outcome outcome;
@@ -110,6 +111,8 @@ int record_summary(
 int record_fields(struct app *app, struct arena *a, const struct uuid *account_id,
     struct str resource_type, json_t **out, struct err *err);
 int record_fields_update(struct app *app, struct err *err);
+/* Puts some of the records that wait for it into the search index: 1 there are more, 0 none, -1. */
+int record_index_waiting(struct app *app, struct err *err);
 /* Periodic: deletes what record_retention says, a bounded number at a time. */
 int record_retain(struct app *app, struct err *err);
 /* How many match, from the counters: exact for filters on types only; else -1. */

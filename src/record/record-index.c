@@ -1,0 +1,87 @@
+/* The search index of records whose writers left it for later. */
+#include "base/limits.h"
+#include "record/record-internal.h"
+#include "record/record-words.h"
+
+#define BATCH 64 /* records in one transaction: a few milliseconds */
+
+DB_STMT(index_waiting,
+    "SELECT record_id, account_id FROM record_search_queue ORDER BY record_id DESC LIMIT ?"
+    " FOR UPDATE SKIP LOCKED");
+DB_STMT_ROWS(index_records,
+    "SELECT id, account_id, provider_type, resource_type, external_id, source, data FROM records"
+    " WHERE id IN (",
+    "?", ")");
+DB_STMT_ROWS(index_put, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
+    "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
+DB_STMT_ROWS(index_taken, "DELETE FROM record_search_queue WHERE record_id IN (", "?", ")");
+
+struct indexing {
+	struct arena *a;
+	size_t taken;
+};
+
+static int words_row(struct arena *a, const struct db_rows *rows, size_t i, struct uuid ids[2],
+    struct db_val out[3], struct err *err)
+{
+	struct record_item item = {.account_id = ids[1],
+	    .provider_type = db_get_str(rows, i, 2),
+	    .resource_type = db_get_str(rows, i, 3),
+	    .external_id = db_get_str(rows, i, 4),
+	    .source = db_get_text(rows, i, 5)};
+	json_t *data = json_parse(a, db_get_str(rows, i, 6), err);
+
+	if (data == NULL)
+		return err_prefix(err, "stored record");
+	out[0] = db_uuid(&ids[0]);
+	out[1] = db_uuid(&ids[1]);
+	out[2] = db_strn(record_words(a, &item, data));
+	return 0;
+}
+
+static int put_words(struct db *db, struct arena *a, const struct db_rows *rows, struct err *err)
+{
+	struct db_val v[BATCH * 3];
+	struct uuid ids[BATCH][2];
+
+	for (size_t i = 0; i < rows->count; i++) {
+		ids[i][0] = db_get_uuid(rows, i, 0);
+		ids[i][1] = db_get_uuid(rows, i, 1);
+		if (words_row(a, rows, i, ids[i], v + 3 * i, err) == -1)
+			return -1;
+	}
+	return db_exec_rows(db, &index_put, NULL, 0, v, rows->count, 3, NULL, err);
+}
+
+/* Newest first: those are looked for first. A writer that changes a record meanwhile waits for our
+ * lock on its place in the queue and then takes its place again, or writes the words itself, so
+ * ours are never the last word on an old payload. */
+static int index_body(struct db *db, void *arg, struct err *err)
+{
+	struct indexing *x = arg;
+	struct db_val taken[BATCH];
+	struct uuid ids[BATCH];
+	struct db_rows waiting, rows;
+
+	if (db_query(db, x->a, &index_waiting, DB_VALS(db_int(BATCH)), &waiting, err) == -1)
+		return -1;
+	x->taken = waiting.count;
+	for (size_t i = 0; i < waiting.count; i++) {
+		ids[i] = db_get_uuid(&waiting, i, 0);
+		taken[i] = db_uuid(&ids[i]);
+	}
+	if (db_query_rows(db, x->a, &index_records, NULL, 0, taken, waiting.count, 1, &rows, err) ==
+		-1 ||
+	    put_words(db, x->a, &rows, err) == -1)
+		return -1;
+	return db_exec_rows(db, &index_taken, NULL, 0, taken, waiting.count, 1, NULL, err);
+}
+
+int record_index_waiting(struct app *app, struct err *err)
+{
+	struct indexing x = {.a = arena_new()};
+	int rc = db_transaction(app->db, index_body, &x, err);
+
+	arena_free(x.a);
+	return rc == -1 ? -1 : x.taken == BATCH;
+}
