@@ -98,15 +98,17 @@ static bool open_intake(struct intake *in, struct req *r)
 		buf_chr(url, '?');
 		buf_add(url, r->query_string.p, r->query_string.n);
 	}
-	in->hook =
-	    (struct webhook){.req = r, .body = r->body, .url = url->p, .now_us = r->received_us};
+	in->hook = (struct webhook){.req = r,
+	    .body = r->body.p == NULL ? STR("") : r->body,
+	    .url = url->p,
+	    .now_us = r->received_us};
 	return true;
 }
 
 /* ---- write sets -------------------------------------------------------------------------- */
 
-/* Header lines as received, without what authenticates. */
-static struct str kept_headers(struct req *r)
+/* Header lines as received, without what authenticates: a token may stand in any of them. */
+static struct str kept_headers(struct req *r, const struct connection *c)
 {
 	static const char *const secret[] = {
 	    "authorization", "cookie", "x-api-key", "proxy-authorization"};
@@ -126,12 +128,7 @@ static struct str kept_headers(struct req *r)
 			buf_add(b, h->value.p, h->value.n);
 		buf_chr(b, '\n');
 	}
-	return (struct str){b->p, b->len};
-}
-
-static struct str at_most(struct str s, size_t most)
-{
-	return s.n > most ? (struct str){s.p, most} : s;
+	return b->len == 0 ? STR("") : str_from(connection_redact(r->a, c, b->p));
 }
 
 static struct write_set new_set(struct intake *in, const struct connection *c)
@@ -142,11 +139,11 @@ static struct write_set new_set(struct intake *in, const struct connection *c)
 	    .account_id = c->account_id,
 	    .connection_id = c->id,
 	    .provider_type = str_from(c->provider_type),
-	    .remote_addr = at_most(str_from(r->remote_addr), 64),
-	    .request_id = at_most(str_from(r->id), 64),
-	    .url = at_most(str_from(in->hook.url), 2000),
-	    .headers = kept_headers(r),
-	    .body = r->body.p == NULL ? STR("") : r->body,
+	    .remote_addr = utf8_cut(str_from(r->remote_addr), 64),
+	    .request_id = utf8_cut(str_from(r->id), 64),
+	    .url = utf8_cut(str_from(connection_redact(r->a, c, in->hook.url)), 2000),
+	    .headers = kept_headers(r, c),
+	    .body = in->hook.body,
 	    .received_us = r->received_us};
 }
 
@@ -154,13 +151,13 @@ static void set_item(struct arena *a, const struct provider *p, const struct con
     const struct webhook_item *from, struct write_item *to, struct err *err)
 {
 	*to = (struct write_item){.resource_type = from->resource_type,
-	    .external_id = at_most(from->external_id, LIMIT_EXTERNAL_ID_BYTES),
+	    .external_id = utf8_cut(from->external_id, LIMIT_EXTERNAL_ID_BYTES),
 	    .provider_updated_us = from->provider_updated_us,
 	    .needs_details = from->needs_details,
 	    .is_lead = from->is_lead,
-	    .form_id = at_most(from->form_id, 255),
-	    .ad_id = at_most(from->ad_id, 255),
-	    .campaign_id = at_most(from->campaign_id, 255)};
+	    .form_id = utf8_cut(from->form_id, 255),
+	    .ad_id = utf8_cut(from->ad_id, 255),
+	    .campaign_id = utf8_cut(from->campaign_id, 255)};
 	if (from->dedupe_key.n > 0) {
 		unsigned char digest[SHA256_SIZE];
 
@@ -194,7 +191,7 @@ static int set_items(struct arena *a, const struct provider *p, const struct web
 	ws->items = arena_array(a, n == 0 ? 1 : n, sizeof(*ws->items));
 	ws->nitems = n;
 	if (n > 0)
-		ws->event_type = at_most(items[0].event_type, 100);
+		ws->event_type = utf8_cut(items[0].event_type, 100);
 	for (size_t i = 0; i < n; i++) {
 		struct err item_err = ERR_INIT;
 
@@ -223,8 +220,9 @@ static void log_rejected(struct intake *in, const struct connection *c, const ch
 		.is_over)
 		return;
 	ws = new_set(in, c);
-	ws.reason = str_from(reason);
-	ws.body = at_most(ws.body, LIMIT_REJECTED_BODY);
+	ws.reason = utf8_cut(str_from(reason), 255);
+	if (ws.body.n > LIMIT_REJECTED_BODY)
+		ws.body.n = LIMIT_REJECTED_BODY;
 	ws.latency_us = clock_now_us() - r->received_us;
 	if (write_sets_submit(r->app, r->a, &ws, 1, &err) == -1)
 		log_warn("webhook.reject_log", LOG_ERR(&err));

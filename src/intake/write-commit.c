@@ -27,7 +27,29 @@ struct commit {
 	struct arena *a;
 	bool **is_repeat; /* per set and item: another event had its key already */
 	bool *is_skipped; /* per set: written before */
+	bool *is_done;    /* per set: a replay of an event that went through before */
 };
+
+/* What such an event said of its records is in them already, and newer events followed it. */
+static int find_done(struct db *db, struct commit *c, struct err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct write_set *ws = &c->sets[i];
+		struct db_rows rows;
+		int found;
+
+		if (!ws->is_replay)
+			continue;
+		found = db_row(db, c->a, &event_written,
+		    DB_VALS(db_uuid(&ws->event_id), db_uuid(&ws->account_id)), &rows, err);
+		if (found == -1)
+			return -1;
+		c->is_done[i] =
+		    found == 1 && (strcmp(db_get_text(&rows, 0, 0), "processed") == 0 ||
+				      strcmp(db_get_text(&rows, 0, 0), "duplicate") == 0);
+	}
+	return 0;
+}
 
 static size_t count_items(const struct commit *c)
 {
@@ -147,6 +169,7 @@ static void collect_records(struct commit *c, struct rows *r)
 				.source = RECORD_SOURCE_WEBHOOK,
 				.data = it->data,
 				.provider_updated_us = it->provider_updated_us,
+				.is_only_new = c->is_done[i],
 				.event_id = ws->event_id,
 				.index_later = true,
 				.at_us = ws->is_replay ? clock_now_us() : ws->received_us};
@@ -269,9 +292,10 @@ static int commit_body(struct db *db, void *arg, struct err *err)
 
 	arena_reset(c->a); /* a repeat after a deadlock begins anew */
 	c->is_skipped = arena_zalloc(c->a, c->n * sizeof(*c->is_skipped));
+	c->is_done = arena_zalloc(c->a, c->n * sizeof(*c->is_done));
 	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
-	if (skip_written(db, c, err) == -1 || claim_keys(db, c, err) == -1 ||
-	    write_items(db, c, err) == -1)
+	if (skip_written(db, c, err) == -1 || find_done(db, c, err) == -1 ||
+	    claim_keys(db, c, err) == -1 || write_items(db, c, err) == -1)
 		return -1;
 	return write_events(db, c, err);
 }

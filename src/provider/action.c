@@ -409,8 +409,7 @@ static const char *host_of(struct arena *a, const char *url)
 	return arena_strndup(a, host, strcspn(host, "/?#"));
 }
 
-/* The connection's credentials never come back in a sentence, whatever the other side echoes. */
-static const char *redact(struct arena *a, const struct connection *c, const char *text)
+const char *connection_redact(struct arena *a, const struct connection *c, const char *text)
 {
 	const char *key;
 	json_t *v;
@@ -438,7 +437,7 @@ static const char *body_excerpt(struct arena *a, const struct connection *c, str
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			text[i] = ' ';
-	const char *clean = redact(a, c, text);
+	const char *clean = connection_redact(a, c, text);
 	n = strlen(clean);
 	if (n > ERROR_BODY_BYTES) {
 		n = ERROR_BODY_BYTES;
@@ -503,7 +502,8 @@ static void read_failure(struct arena *a, const struct connection *c, const stru
 {
 	*out = (struct call_result){
 	    .retry_after_ms = -1, .class = why->code == ERR_REFUSED ? CALL_FATAL : CALL_RETRY};
-	out->error = redact(a, c, arena_printf(a, "%s: %s", host_of(a, call->url), why->msg));
+	out->error =
+	    connection_redact(a, c, arena_printf(a, "%s: %s", host_of(a, call->url), why->msg));
 }
 
 int provider_action(struct app *app, struct arena *a, const struct provider *p,

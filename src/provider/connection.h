@@ -16,6 +16,9 @@ struct connection {
 };
 const char *connection_credential(const struct connection *c, const char *key); /* or NULL */
 const char *connection_setting(const struct connection *c, const char *key);    /* text or NULL */
+/* The text with "***" where it holds one of the connection's credentials, for all that is kept or
+ * shown of what others say. c may be NULL. */
+const char *connection_redact(struct arena *a, const struct connection *c, const char *text);
 
 /* Any status; account_id checked when not NULL. 1, 0, -1. Memory of a. */
 int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,

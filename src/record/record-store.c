@@ -338,6 +338,8 @@ static int apply(struct batch *b, struct record_item *it, struct err *err)
 		    err, ERR_LIMIT, "a record may have at most %u bytes", LIMIT_RECORD_BYTES);
 	if (!w->is_stored && !w->is_created)
 		create(b, w, it);
+	else if (it->is_only_new)
+		it->outcome = RECORD_UNCHANGED;
 	else
 		rc = merge(b, w, it, err);
 	it->id = w->id;

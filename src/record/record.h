@@ -26,6 +26,7 @@ struct record_item {
 	struct uuid event_id;        /* nil: none */
 	int64_t at_us;
 	bool index_later; /* leave the search index to record_index_waiting */
+	bool is_only_new; /* a record that is there stays as it is */
 	/* answered: */
 	struct uuid id;
 	enum record_outcome outcome;
