@@ -22,11 +22,12 @@ DB_STMT(cache_version_by_external,
 DB_STMT(cache_by_external,
     "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
     " AND external_account_id = ? AND status <> 'disabled' ORDER BY id LIMIT 64");
+/* The newest: what asks for any connection is a handshake, and that is of one being set up. */
 DB_STMT(cache_version_by_provider,
     "SELECT id, updated_at FROM connections WHERE provider_type = ? AND status <> 'disabled'"
-    " ORDER BY id LIMIT 64");
+    " ORDER BY id DESC LIMIT 64");
 DB_STMT(cache_by_provider, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
-			   " AND status <> 'disabled' ORDER BY id LIMIT 64");
+			   " AND status <> 'disabled' ORDER BY id DESC LIMIT 64");
 
 /* A question: either id, or provider with external ({NULL,0}: any). */
 struct question {
