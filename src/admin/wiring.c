@@ -8,6 +8,7 @@
 #include "intake/intake.h"
 #include "lead/lead-admin.h"
 #include "lead/lead.h"
+#include "record/import.h"
 #include "record/record.h"
 
 static const struct chrome_nav nav[] = {
@@ -24,6 +25,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "crm.push", .run = crm_job_push, .max_attempts = 1000, .lease_s = 300},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
     {.name = "record.fetch", .run = record_job_fetch, .max_attempts = 12},
+    {.name = "record.import", .run = import_job_run, .max_attempts = 2 * IMPORT_RUN_ATTEMPTS},
 };
 
 static const struct runner_periodic periodics[] = {
@@ -31,6 +33,7 @@ static const struct runner_periodic periodics[] = {
     {.name = "event.partitions", .every_s = 3600, .run = event_partitions},
     {.name = "record.fields", .every_s = 5, .run = record_fields_update},
     {.name = "record.retain", .every_s = 60, .run = record_retain},
+    {.name = "import.purge", .every_s = 3600, .run = import_purge},
 };
 
 static lead_ready_fn *const lead_subscribers[] = {crm_on_lead_ready};

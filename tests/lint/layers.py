@@ -18,7 +18,7 @@ USERS = [
     (r"(mysql|mariadb)/?.*\.h|errmsg\.h", "src/db/db.c"),
     (r"(fcgi.*|fastcgi)\.h", "src/http/fcgi.c"),
     (r"curl/.*\.h", "src/net/http-client.c"),
-    (r"csv\.h", "src/record/record-import.c"),
+    (r"csv\.h", "src/record/import-csv.c"),
 ]
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)

@@ -1,0 +1,467 @@
+/* JSON handlers of the imports. */
+#include "account/account.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "record/import.h"
+
+#define ERROR_PAGE 200
+
+/* ---- what is asked ------------------------------------------------------------------------- */
+
+struct asked {
+	struct str provider_type, resource_type, file_name;
+	struct import_source source;
+	struct import_options options;
+};
+
+bool import_type_is_valid(struct str type)
+{
+	for (size_t i = 0; i < type.n; i++) {
+		char c = type.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+		    c != '_' && c != '-' && c != '.')
+			return false;
+	}
+	return type.n > 0 && type.n <= LIMIT_TYPE_BYTES;
+}
+
+static void check_types(struct req *r, struct asked *q)
+{
+	static const char rule[] = "must be 1 to %u letters, digits, dots, dashes or underscores";
+
+	if (q->provider_type.n == 0)
+		q->provider_type = STR("manual");
+	if (!import_type_is_valid(q->provider_type))
+		req_invalid(r, "providerType", rule, LIMIT_TYPE_BYTES);
+	if (q->resource_type.n == 0)
+		req_invalid(r, "resourceType", "is needed");
+	else if (!import_type_is_valid(q->resource_type))
+		req_invalid(r, "resourceType", rule, LIMIT_TYPE_BYTES);
+}
+
+static void check_format(struct req *r, struct asked *q, struct str delimiter, struct str encoding)
+{
+	if (delimiter.n > 0 && !import_delimiter_parse(delimiter, &q->options.format.delimiter))
+		req_invalid(r, "delimiter", "must be a comma, a semicolon, a tab or a pipe");
+	if (encoding.n > 0 && !import_encoding_parse(encoding, &q->options.format.encoding))
+		req_invalid(r, "encoding", "must be utf-8 or windows-1252");
+}
+
+static struct str text_member(struct req *r, const char *key)
+{
+	const json_t *v = json_object_get(r->json, key);
+
+	if (v == NULL || json_is_null(v))
+		return (struct str){NULL, 0};
+	if (!json_is_string(v))
+		req_invalid(r, key, "must be text");
+	return (struct str){json_string_value(v), json_string_length(v)};
+}
+
+static int read_json(struct req *r, struct asked *q, struct err *err)
+{
+	static const char *const keys[] = {"providerType", "resourceType", "csv", "mapping",
+	    "keyColumns", "delimiter", "encoding", "fileName", NULL};
+
+	if (!json_is_object(r->json))
+		return err_set(err, ERR_MALFORMED, "the body must be a JSON object");
+	if (json_only_keys(r->json, keys, err) == -1)
+		return -1;
+	q->provider_type = text_member(r, "providerType");
+	q->resource_type = text_member(r, "resourceType");
+	q->file_name = text_member(r, "fileName");
+	if (q->file_name.n > LIMIT_NAME_BYTES)
+		req_invalid(r, "fileName", "may have at most %u bytes", LIMIT_NAME_BYTES);
+	q->options.mapping = json_object_get(r->json, "mapping");
+	q->options.key_columns = json_object_get(r->json, "keyColumns");
+	check_format(r, q, text_member(r, "delimiter"), text_member(r, "encoding"));
+	if (text_member(r, "csv").p == NULL && !req_has_invalid(r))
+		req_invalid(r, "csv", "is needed");
+	return 0;
+}
+
+/* A parameter of a multipart form or of the address. */
+static struct str parameter(struct req *r, const char *name)
+{
+	struct str s = req_form(r, name);
+
+	return s.n > 0 ? s : req_query_text(r, name);
+}
+
+/* A JSON array, or names with commas between. */
+static json_t *key_columns(struct req *r, struct str text)
+{
+	struct str name;
+	json_t *list;
+
+	if (text.n == 0)
+		return NULL;
+	if (text.p[0] == '[') {
+		list = json_parse(r->a, text, NULL);
+		if (list == NULL)
+			req_invalid(r, "keyColumns", "is not JSON");
+		return list;
+	}
+	list = json_own(r->a, json_array());
+	while (str_split(&text, ',', &name)) {
+		name = str_trim(name);
+		if (name.n > 0)
+			json_array_append_new(list, json_stringn(name.p, name.n));
+	}
+	return list;
+}
+
+/* The part of a content type before its parameters, and its charset. */
+static struct str media_type_of(struct str type, struct str *charset)
+{
+	struct str rest = type, part, first = {"", 0};
+
+	*charset = (struct str){NULL, 0};
+	if (str_split(&rest, ';', &part))
+		first = str_trim(part);
+	while (str_split(&rest, ';', &part)) {
+		part = str_trim(part);
+		if (part.n < 8 || !str_ieq((struct str){part.p, 8}, STR("charset=")))
+			continue;
+		part = (struct str){part.p + 8, part.n - 8};
+		if (part.n >= 2 && part.p[0] == '"')
+			part = (struct str){part.p + 1, part.n - 2};
+		*charset = part;
+	}
+	return first;
+}
+
+static bool is_csv_type(struct str type)
+{
+	static const char *const types[] = {"text/csv", "application/csv", "text/plain",
+	    "text/tab-separated-values", "application/vnd.ms-excel", "application/octet-stream",
+	    "multipart/form-data"};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (str_ieq(type, str_from(types[i])))
+			return true;
+	return false;
+}
+
+static void read_parameters(struct req *r, struct asked *q, struct str charset)
+{
+	struct str mapping = parameter(r, "mapping"), encoding = parameter(r, "encoding");
+	enum import_encoding known;
+
+	q->provider_type = parameter(r, "providerType");
+	q->resource_type = parameter(r, "resourceType");
+	if (mapping.n > 0) {
+		q->options.mapping = json_parse(r->a, mapping, NULL);
+		if (q->options.mapping == NULL)
+			req_invalid(r, "mapping", "is not JSON");
+	}
+	q->options.key_columns = key_columns(r, parameter(r, "keyColumns"));
+	if (encoding.n == 0 && import_encoding_parse(charset, &known))
+		encoding = charset;
+	check_format(r, q, parameter(r, "delimiter"), encoding);
+}
+
+bool import_request_source(struct req *r, struct import_source *out, struct str *file_name)
+{
+	const json_t *csv = json_object_get(r->json, "csv");
+	const struct http_file *f = r->nfiles > 0 ? &r->files[0] : NULL;
+	struct str text = req_form(r, "csv");
+
+	*file_name = STR("");
+	for (size_t i = 0; i < r->nfiles; i++)
+		if (str_is(r->files[i].field, "file"))
+			f = &r->files[i];
+	if (json_is_string(csv))
+		text = (struct str){json_string_value(csv), json_string_length(csv)};
+	*out = (struct import_source){.data = text, .size = text.n};
+	if (f != NULL && (f->size > 0 || text.n == 0)) {
+		*out = (struct import_source){.path = f->path, .data = f->data, .size = f->size};
+		*file_name = f->filename;
+	}
+	return f != NULL || json_is_string(csv) || text.n > 0;
+}
+
+/* 0, or -1 with the error; what the fields lack is noted by req_invalid. */
+static int read_request(struct req *r, struct asked *q, struct err *err)
+{
+	struct str charset, type = media_type_of(r->content_type, &charset), name;
+
+	*q = (struct asked){.file_name = {"", 0}};
+	if (r->json != NULL) {
+		if (read_json(r, q, err) == -1)
+			return -1;
+	} else {
+		read_parameters(r, q, charset);
+	}
+	check_types(r, q);
+	if (!import_request_source(r, &q->source, &name) && !req_has_invalid(r) &&
+	    (type.n == 0 || !is_csv_type(type) || str_ieq(type, STR("multipart/form-data"))))
+		req_invalid(r, "file", "is needed");
+	if (q->file_name.n == 0)
+		q->file_name = name;
+	return 0;
+}
+
+/* ---- POST /records/import ------------------------------------------------------------------ */
+
+static struct import import_of(struct req *r, const struct asked *q)
+{
+	int64_t now_us = clock_now_us();
+
+	return (struct import){.id = uuid_new(),
+	    .account_id = r->actor.account_id,
+	    .created_by = r->actor.user_id,
+	    .kind = "records",
+	    .status = "queued",
+	    .provider_type = q->provider_type,
+	    .resource_type = q->resource_type,
+	    .file_name = q->file_name.n > 0 ? q->file_name : STR(""),
+	    .path = "",
+	    .options = import_options_text(r->a, &q->options),
+	    .bytes_total = (int64_t)q->source.size,
+	    .created_us = now_us};
+}
+
+static int answer_now(struct req *r, const struct asked *q, struct import *im)
+{
+	struct import_error *errors;
+	json_t *o, *list = json_own(r->a, json_array());
+	struct err err = ERR_INIT;
+	size_t n;
+
+	im->started_us = im->created_us;
+	if (import_run_now(r, im, &q->source, &q->options, &errors, &n, &err) == -1)
+		return res_error(r, &err);
+	for (size_t i = 0; i < n; i++) {
+		json_t *e = json_object();
+
+		json_set_int(e, "line", errors[i].line);
+		json_set_strn(e, "message", errors[i].reason);
+		json_array_append_new(list, e);
+	}
+	o = json_object();
+	json_set_str(o, "importId", uuid_dup(r->a, im->id));
+	json_set_str(o, "status", im->status);
+	json_set_int(o, "received", im->counts.received);
+	json_set_int(o, "created", im->counts.created);
+	json_set_int(o, "updated", im->counts.updated);
+	json_set_int(o, "unchanged", im->counts.unchanged);
+	json_set_int(o, "failed", im->counts.failed);
+	json_set(o, "errors", json_incref(list));
+	return res_json(r, 200, o);
+}
+
+struct queueing {
+	struct req *r;
+	const struct import *im;
+};
+
+static int queue_body(struct db *db, void *arg, struct err *err)
+{
+	const struct queueing *q = arg;
+
+	if (import_insert(db, q->im, err) == -1 || import_enqueue(db, q->im, err) == -1)
+		return -1;
+	return audit_write(
+	    q->r->app, q->r, &q->im->account_id, "import.create", "import", &q->im->id, NULL, err);
+}
+
+/* A file whose commit may have happened stays: the purge knows whether it is needed. */
+static int answer_later(struct req *r, const struct asked *q, struct import *im)
+{
+	struct queueing body = {r, im};
+	struct err err = ERR_INIT;
+	json_t *o;
+
+	if (import_keep_file(r->app, r->a, im, &q->source, &err) == -1 ||
+	    db_transaction(r->app->db, queue_body, &body, &err) == -1)
+		return res_error(r, &err);
+	o = json_object();
+	json_set_str(o, "importId", uuid_dup(r->a, im->id));
+	json_set_str(o, "status", im->status);
+	res_headerf(r, "Location", "/connect/v1/imports/%s", uuid_dup(r->a, im->id));
+	return res_json(r, 202, o);
+}
+
+int import_api_create(struct req *r)
+{
+	struct asked q;
+	struct import im;
+	struct import_map *map;
+	struct err err = ERR_INIT;
+	struct str charset, type = media_type_of(r->content_type, &charset);
+	int64_t count;
+
+	if (r->json == NULL && type.n > 0 && !str_ieq(type, STR("application/json")) &&
+	    !is_csv_type(type))
+		return res_problem(
+		    r, 415, "The body must be text/csv, multipart/form-data or JSON");
+	if (read_request(r, &q, &err) == -1)
+		return res_error(r, &err);
+	if (req_has_invalid(r))
+		return res_invalid(r);
+	if (import_prepare(r->a, &q.source, &q.options, &map, &err) == -1 ||
+	    import_count(&q.source, &q.options.format, IMPORT_DIRECT_ROWS, &count, &err) == -1)
+		return res_error(r, &err);
+	im = import_of(r, &q);
+	return count <= IMPORT_DIRECT_ROWS ? answer_now(r, &q, &im) : answer_later(r, &q, &im);
+}
+
+/* ---- /imports ------------------------------------------------------------------------------ */
+
+int import_api_list(struct req *r)
+{
+	static const char *const filters[] = {NULL};
+	struct list_query q;
+	struct list_end end = {.total = -1};
+	struct err err = ERR_INIT;
+	json_t *rows;
+	size_t n;
+
+	if (!req_list_query(r, "imports", filters, &q))
+		return res_invalid(r);
+	if (import_list(r->app->db, r->a, &r->actor.account_id, &q.after_id, q.page.limit + 1,
+		q.offset, &rows, &err) == -1)
+		return res_error(r, &err);
+	n = json_array_size(rows);
+	if (n > (size_t)q.page.limit) {
+		end.has_more = true;
+		json_array_remove(rows, --n);
+	}
+	if (n > 0)
+		uuid_parse(str_from(json_str(json_array_get(rows, n - 1), "id")), &end.last_id);
+	return res_list(r, &q, rows, &end);
+}
+
+/* The import that the address names: false after a 404 or an error. */
+static bool load(struct req *r, struct import *im)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return false;
+	found = import_load(r->app->db, r->a, &r->actor.account_id, &id, false, im, &err);
+	if (found == -1)
+		res_error(r, &err);
+	else if (found == 0 || strcmp(im->status, "draft") == 0)
+		res_problem(r, 404, "There is no such import");
+	return found == 1 && strcmp(im->status, "draft") != 0;
+}
+
+int import_api_get(struct req *r)
+{
+	struct import im;
+
+	return load(r, &im) ? res_json(r, 200, import_json(&im)) : 0;
+}
+
+int import_api_cancel(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct import im;
+	struct uuid id;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = import_cancel(r, &id, &im, &err);
+	if (found == -1)
+		return res_error(r, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such import");
+	return res_json(r, 200, import_json(&im));
+}
+
+/* ---- error rows ---------------------------------------------------------------------------- */
+
+static void add_headers(struct buf *b, const struct import_options *o)
+{
+	json_t *name;
+	size_t i;
+
+	buf_str(b, "line,reason");
+	json_array_foreach((json_t *)(uintptr_t)o->headers, i, name)
+	{
+		buf_chr(b, ',');
+		import_csv_cell(b, str_from(json_string_value(name)));
+	}
+	buf_str(b, "\r\n");
+}
+
+/* The row's cells as far as they can be told; else all of its text in one. */
+static void add_error(struct arena *a, struct buf *b, const struct import_error *e,
+    const struct import_format *format)
+{
+	struct import_format f = *format;
+	struct import_source source = {.data = e->text, .size = e->text.n};
+	struct import_reader *rd;
+	struct import_row row;
+
+	f.start = 0;
+	f.encoding = IMPORT_UTF8; /* as error rows are stored */
+	buf_printf(b, "%lld,", (long long)e->line);
+	import_csv_cell(b, e->reason);
+	rd = import_reader_new(a, &source, &f, NULL);
+	if (import_reader_next(rd, &row, NULL) == 1 && row.problem == NULL) {
+		for (size_t i = 0; i < row.n && i < IMPORT_COLUMNS; i++) {
+			buf_chr(b, ',');
+			import_csv_cell(b, row.cells[i]);
+		}
+	} else if (e->text.n > 0) {
+		buf_chr(b, ',');
+		import_csv_cell(b, e->text);
+	}
+	buf_str(b, "\r\n");
+}
+
+static int stream_page(struct req *r, struct arena *a, const struct import *im,
+    const struct import_format *format, struct import_error *last, size_t *n, struct err *err)
+{
+	struct buf *b = buf_new(a, LIMIT_PAGE_BYTES);
+	struct import_error *errors;
+
+	if (import_errors_page(
+		r->app->db, a, im, last->line, &last->id, ERROR_PAGE, &errors, n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < *n; i++)
+		add_error(a, b, &errors[i], format);
+	if (*n > 0)
+		*last = errors[*n - 1];
+	return *n == 0 ? 0 : res_stream_write(r, (struct str){b->p, b->len});
+}
+
+int import_stream_errors(struct req *r, const struct import *im)
+{
+	struct buf *head = buf_new(r->a, 2 * IMPORT_HEADER_BYTES + 1024);
+	struct import_error last = {.line = -1};
+	struct import_options o;
+	struct err err = ERR_INIT;
+	size_t n;
+	int rc;
+
+	if (import_options_parse(r->a, im->options, &o, &err) == -1)
+		return res_error(r, &err);
+	res_headerf(r, "Content-Disposition", "attachment; filename=\"import-errors-%s.csv\"",
+	    uuid_dup(r->a, im->id));
+	add_headers(head, &o);
+	if (res_stream_start(r, 200, "text/csv; charset=utf-8") == -1 ||
+	    res_stream_write(r, (struct str){head->p, head->len}) == -1)
+		return -1;
+	do {
+		struct arena *a = arena_new();
+
+		rc = stream_page(r, a, im, &o.format, &last, &n, &err);
+		arena_free(a);
+	} while (rc == 0 && n == ERROR_PAGE);
+	return rc;
+}
+
+int import_api_errors(struct req *r)
+{
+	struct import im;
+
+	return load(r, &im) ? import_stream_errors(r, &im) : 0;
+}

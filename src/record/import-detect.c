@@ -1,0 +1,257 @@
+/* What a CSV file is: its encoding, delimiter and quote, looked for in its beginning. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "record/import.h"
+
+#define SAMPLE_BYTES (64u * 1024u)
+#define SAMPLE_ROWS 20
+#define ENCODING_BYTES (INT64_C(16) * 1024 * 1024) /* as far as the encoding is looked at */
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+struct look {
+	const struct import_source *source;
+	int fd;
+};
+
+static void close_look(void *arg)
+{
+	const struct look *k = arg;
+
+	close(k->fd);
+}
+
+static struct look *look_new(struct arena *a, const struct import_source *source, struct err *err)
+{
+	struct look *k = arena_zalloc(a, sizeof(*k));
+
+	k->source = source;
+	k->fd = -1;
+	if (source->path == NULL)
+		return k;
+	k->fd = open(source->path, O_RDONLY | O_CLOEXEC);
+	if (k->fd == -1) {
+		err_set(err, ERR_UNAVAILABLE, "cannot open the file: %s", strerror(errno));
+		return NULL;
+	}
+	arena_on_free(a, close_look, k);
+	return k;
+}
+
+/* Up to n bytes from offset on; 0 at the end, -1. */
+static int64_t look_at(const struct look *k, int64_t offset, char *out, size_t n, struct err *err)
+{
+	struct str data = k->source->data;
+	size_t got = 0;
+
+	if (k->fd == -1) {
+		if ((size_t)offset < data.n)
+			got = data.n - (size_t)offset < n ? data.n - (size_t)offset : n;
+		if (got > 0)
+			memcpy(out, data.p + offset, got);
+		return (int64_t)got;
+	}
+	while (got < n) {
+		ssize_t more = pread(k->fd, out + got, n - got, (off_t)(offset + (int64_t)got));
+
+		if (more < 0 && errno == EINTR)
+			continue;
+		if (more < 0)
+			return err_set(
+			    err, ERR_UNAVAILABLE, "cannot read the file: %s", strerror(errno));
+		if (more == 0)
+			break;
+		got += (size_t)more;
+	}
+	return (int64_t)got;
+}
+
+/* ---- encoding ------------------------------------------------------------------------------ */
+
+/* How many bytes at the end of a piece may be the beginning of a character. */
+static size_t cut_character(const char *p, size_t n)
+{
+	for (size_t back = 1; back <= 3 && back <= n; back++) {
+		unsigned char c = (unsigned char)p[n - back];
+
+		if (c >= 0xC0)
+			return (c >= 0xF0 ? 4u : c >= 0xE0 ? 3u : 2u) > back ? back : 0;
+		if (c < 0x80)
+			return 0;
+	}
+	return 0;
+}
+
+/* NUL bytes are a row's fault, not the encoding's. */
+static size_t blank_nuls(char *p, size_t n)
+{
+	size_t found = 0;
+	char *nul;
+
+	for (size_t at = 0; (nul = memchr(p + at, '\0', n - at)) != NULL; found++) {
+		*nul = ' ';
+		at = (size_t)(nul - p);
+	}
+	return found;
+}
+
+static int not_read(struct err *err, const char *what)
+{
+	return err_field(
+	    err, ERR_INVALID, "csv", "is %s text, which is not read: save the file as UTF-8", what);
+}
+
+static int check_marks(const char *p, size_t n, struct import_format *f, struct err *err)
+{
+	if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) {
+		f->start = 3;
+		if (f->encoding == IMPORT_ANY_ENCODING)
+			f->encoding = IMPORT_UTF8;
+	}
+	if (n >= 4 && (memcmp(p, "\xFF\xFE\0\0", 4) == 0 || memcmp(p, "\0\0\xFE\xFF", 4) == 0))
+		return not_read(err, "UTF-32");
+	if (n >= 2 && (memcmp(p, "\xFF\xFE", 2) == 0 || memcmp(p, "\xFE\xFF", 2) == 0))
+		return not_read(err, "UTF-16");
+	return 0;
+}
+
+static int detect_encoding(
+    struct arena *a, const struct look *k, struct import_format *f, struct err *err)
+{
+	char *p = arena_alloc(a, SAMPLE_BYTES);
+	int64_t offset = 0, got;
+
+	while ((got = look_at(k, offset, p, SAMPLE_BYTES, err)) > 0) {
+		size_t n = (size_t)got;
+
+		if (offset == 0 && check_marks(p, n, f, err) == -1)
+			return -1;
+		if (offset == 0 && blank_nuls(p, n) > n / 4)
+			return not_read(err, "UTF-16");
+		if (f->encoding != IMPORT_ANY_ENCODING)
+			return 0;
+		blank_nuls(p, n);
+		if (n == SAMPLE_BYTES)
+			n -= cut_character(p, n);
+		if (!utf8_is_valid((struct str){p, n})) {
+			f->encoding = IMPORT_WINDOWS_1252;
+			return 0;
+		}
+		offset += (int64_t)n;
+		if (offset > ENCODING_BYTES)
+			break;
+	}
+	if (got == -1)
+		return -1;
+	if (f->encoding == IMPORT_ANY_ENCODING)
+		f->encoding = IMPORT_UTF8;
+	return 0;
+}
+
+/* ---- delimiter and quote ------------------------------------------------------------------- */
+
+/* How well a format explains the sample: rows as wide as the header in thousandths, then width; 0
+ * for a single column. */
+static int64_t score(struct arena *a, struct str sample, const struct import_format *f)
+{
+	struct import_source source = {.data = sample, .size = sample.n};
+	struct import_format tried = *f;
+	struct import_reader *rd;
+	struct import_row row;
+	int64_t rows = 0, alike = 0;
+	size_t width;
+
+	tried.start = 0;
+	rd = import_reader_new(a, &source, &tried, NULL);
+	if (import_reader_next(rd, &row, NULL) != 1 || row.n < 2)
+		return 0;
+	width = row.n < IMPORT_COLUMNS ? row.n : IMPORT_COLUMNS;
+	while (rows < SAMPLE_ROWS && import_reader_next(rd, &row, NULL) == 1) {
+		/* what the sample's end cut says nothing */
+		if (rows > 0 && row.next_offset == (int64_t)sample.n)
+			break;
+		rows++;
+		alike += row.n == width;
+	}
+	return (1 + (rows == 0 ? 1000 : alike * 1000 / rows)) * 10000 + (int64_t)width;
+}
+
+/* Apostrophes, when every cell of the header stands in them and no quotation mark is seen. */
+static char detect_quote(struct str sample, char delimiter)
+{
+	size_t n = 0;
+
+	if (sample.n < 2 || sample.p[0] != '\'' || memchr(sample.p, '"', sample.n) != NULL)
+		return '"';
+	while (n < sample.n && sample.p[n] != '\r' && sample.p[n] != '\n')
+		n++;
+	for (size_t i = 0; i <= n; i++) {
+		bool is_edge = i == n || sample.p[i] == delimiter;
+
+		if (is_edge && (i == 0 || sample.p[i - 1] != '\'' ||
+				   (i < n && (i + 1 >= n || sample.p[i + 1] != '\''))))
+			return '"';
+	}
+	return n > 1 ? '\'' : '"';
+}
+
+static void detect_delimiter(struct arena *a, struct str sample, struct import_format *f)
+{
+	static const char candidates[] = ",;\t|";
+	struct import_format tried = *f, best = *f;
+	int64_t best_score = -1;
+
+	for (size_t i = 0; candidates[i] != '\0'; i++) {
+		int64_t s;
+
+		if (f->delimiter != '\0' && f->delimiter != candidates[i])
+			continue;
+		tried.delimiter = candidates[i];
+		tried.quote = f->quote != '\0' ? f->quote : detect_quote(sample, candidates[i]);
+		s = score(a, sample, &tried);
+		if (s > best_score) {
+			best_score = s;
+			best = tried;
+		}
+	}
+	*f = best;
+}
+
+int import_detect(const struct import_source *source, struct import_format *format, struct err *err)
+{
+	struct arena *own = arena_new();
+	struct look *k = look_new(own, source, err);
+	char *p = arena_alloc(own, SAMPLE_BYTES);
+	int64_t got = -1;
+
+	if (source->size == 0)
+		err_field(err, ERR_INVALID, "csv", "is empty");
+	else if (k != NULL && detect_encoding(own, k, format, err) == 0)
+		got = look_at(k, format->start, p, SAMPLE_BYTES, err);
+	if (got >= 0)
+		detect_delimiter(own, (struct str){p, (size_t)got}, format);
+	arena_free(own);
+	return got >= 0 ? 0 : -1;
+}
+
+int import_count(const struct import_source *source, const struct import_format *format,
+    int64_t most, int64_t *count, struct err *err)
+{
+	struct arena *own = arena_new();
+	struct import_reader *rd = import_reader_new(own, source, format, err);
+	struct import_row row;
+	int rc = rd == NULL ? -1 : 1;
+
+	*count = -1; /* the header is none of them */
+	if (source->size > IMPORT_DIRECT_BYTES)
+		*count = most + 1;
+	while (rc == 1 && *count <= most && (rc = import_reader_next(rd, &row, err)) == 1)
+		(*count)++;
+	if (*count < 0)
+		*count = 0;
+	arena_free(own);
+	return rc == -1 ? -1 : 0;
+}

@@ -1,0 +1,629 @@
+/* Runs of imports: a batch of rows in each transaction together with the place in the file and the
+ * counts, so that whoever goes on after a crash counts every row once. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "account/account.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "net/http-client.h"
+#include "record/import.h"
+
+#define BATCH_ROWS 500u
+#define BATCH_BYTES (512u * 1024u)
+#define KEEP_EVERY_US (10 * SECOND_US)
+#define LOST_FILE_ATTEMPTS 5 /* the file may lie on another host, whose runner comes by */
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+struct str import_options_text(struct arena *a, const struct import_options *o)
+{
+	const char delimiter[2] = {o->format.delimiter, '\0'}, quote[2] = {o->format.quote, '\0'};
+	json_t *v = json_own(a, json_object());
+
+	json_set_str(v, "delimiter", delimiter);
+	json_set_str(v, "quote", quote);
+	json_set_str(v, "encoding", import_encoding_name(o->format.encoding));
+	json_set_int(v, "start", o->format.start);
+	json_set(v, "mapping", json_incref((json_t *)(uintptr_t)o->mapping));
+	json_set(v, "keyColumns", json_incref((json_t *)(uintptr_t)o->key_columns));
+	json_set(v, "headers", json_incref((json_t *)(uintptr_t)o->headers));
+	return json_text(a, v);
+}
+
+int import_options_parse(
+    struct arena *a, struct str text, struct import_options *out, struct err *err)
+{
+	const json_t *v = json_parse(a, text, err);
+	const char *delimiter = json_str(v, "delimiter"), *quote = json_str(v, "quote");
+	const char *encoding = json_str(v, "encoding");
+
+	*out = (struct import_options){.mapping = json_object_get(v, "mapping"),
+	    .key_columns = json_object_get(v, "keyColumns"),
+	    .headers = json_object_get(v, "headers")};
+	if (v == NULL || delimiter == NULL || quote == NULL || encoding == NULL ||
+	    !import_encoding_parse(str_from(encoding), &out->format.encoding))
+		return err_set(err, ERR_INTERNAL, "an import's options cannot be read");
+	out->format.delimiter = delimiter[0];
+	out->format.quote = quote[0];
+	out->format.start = json_int(v, "start");
+	return 0;
+}
+
+/* A reader behind the header, and the mapping. */
+static int compile(struct arena *a, const struct import_source *source,
+    const struct import_options *o, struct import_reader **rd, struct import_map **map,
+    struct import_row *header, struct err *err)
+{
+	int rc;
+
+	*rd = import_reader_new(a, source, &o->format, err);
+	rc = *rd == NULL ? -1 : import_reader_next(*rd, header, err);
+	if (rc == 0)
+		return err_field(err, ERR_INVALID, "csv", "has no header");
+	if (rc == -1)
+		return -1;
+	*map = import_map_new(a, header, o->mapping, o->key_columns, err);
+	return *map == NULL ? -1 : 0;
+}
+
+int import_prepare(struct arena *a, const struct import_source *source, struct import_options *o,
+    struct import_map **map, struct err *err)
+{
+	struct import_reader *rd;
+	struct import_row header;
+	const struct str *names;
+	json_t *headers;
+	size_t n;
+
+	if (import_detect(source, &o->format, err) == -1 ||
+	    compile(a, source, o, &rd, map, &header, err) == -1)
+		return -1;
+	headers = json_own(a, json_array());
+	names = import_map_headers(*map, &n);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(headers, json_stringn(names[i].p, names[i].n));
+	o->headers = headers;
+	return 0;
+}
+
+/* ---- a run --------------------------------------------------------------------------------- */
+
+struct run {
+	struct app *app;
+	struct import im, next; /* as of the last commit; as of the one to come */
+	struct import_map *map;
+	struct import_reader *rd;
+	struct arena *rows; /* the batch's */
+	struct arena *work; /* a try's to store it */
+	/* the batch: rows to store, with what an error row of each would say; and error rows */
+	struct record_item items[BATCH_ROWS];
+	int64_t lines[BATCH_ROWS];
+	struct str texts[BATCH_ROWS];
+	struct import_error errors[BATCH_ROWS];
+	size_t nitems, nerrors;
+	int64_t next_line, next_offset;
+	bool is_end;
+	bool is_careful; /* row by row, since one of them cannot be stored */
+	/* of a job */
+	struct job *job;
+	int64_t keep_at_us;
+	bool is_stopped;
+	/* of a request: all error rows, in its arena */
+	struct req *r;
+	struct import_error *all;
+	size_t nall, cap;
+};
+
+static void free_run(void *arg)
+{
+	struct run *run = arg;
+
+	arena_free(run->rows);
+	arena_free(run->work);
+}
+
+static struct run *run_new(struct app *app, struct arena *a, const struct import *im)
+{
+	struct run *run = arena_zalloc(a, sizeof(*run));
+
+	run->app = app;
+	run->im = *im;
+	run->rows = arena_new();
+	run->work = arena_new();
+	arena_on_free(a, free_run, run);
+	return run;
+}
+
+static struct str copy(struct arena *a, struct str s)
+{
+	return (struct str){arena_strndup(a, s.n > 0 ? s.p : "", s.n), s.n};
+}
+
+static void add_row(struct run *run, const struct import_row *row, int64_t now_us)
+{
+	struct str id, data, text = copy(run->rows, row->text);
+	const char *problem;
+
+	if (import_map_row(run->map, run->rows, row, &id, &data, &problem) == 0) {
+		run->errors[run->nerrors++] = (struct import_error){
+		    uuid_new(), row->line, copy(run->rows, str_from(problem)), text};
+		return;
+	}
+	run->lines[run->nitems] = row->line;
+	run->texts[run->nitems] = text;
+	run->items[run->nitems++] = (struct record_item){.account_id = run->im.account_id,
+	    .provider_type = run->im.provider_type,
+	    .resource_type = run->im.resource_type,
+	    .external_id = id,
+	    .source = RECORD_SOURCE_IMPORT,
+	    .data = data,
+	    .at_us = now_us};
+}
+
+static int read_batch(struct run *run, struct err *err)
+{
+	int64_t now_us = clock_now_us();
+	struct import_row row;
+	int rc = 1;
+
+	arena_reset(run->rows);
+	run->nitems = run->nerrors = 0;
+	run->is_careful = false;
+	while (run->nitems + run->nerrors < BATCH_ROWS && arena_used(run->rows) < BATCH_BYTES &&
+	       (rc = import_reader_next(run->rd, &row, err)) == 1) {
+		add_row(run, &row, now_us);
+		run->next_line = row.next_line;
+		run->next_offset = row.next_offset;
+	}
+	run->is_end = rc == 0;
+	return rc == -1 ? -1 : 0;
+}
+
+/* ---- storing a batch ----------------------------------------------------------------------- */
+
+static void count(struct import_counts *c, const struct record_item *it)
+{
+	switch (it->outcome) {
+	case RECORD_CREATED:
+		c->created++;
+		break;
+	case RECORD_UPDATED:
+		c->updated++;
+		break;
+	case RECORD_UNCHANGED:
+	case RECORD_STALE:
+		c->unchanged++;
+		break;
+	}
+}
+
+static bool is_rows_fault(const struct err *err)
+{
+	return err->code == ERR_LIMIT || err->code == ERR_INVALID;
+}
+
+/* Each row by itself; one that the store refuses becomes an error row behind those of the batch. */
+static int store_carefully(struct db *db, struct run *run, struct import_error *errors, size_t *n,
+    struct import_counts *c, struct err *err)
+{
+	for (size_t i = 0; i < run->nitems; i++) {
+		struct err e = ERR_INIT;
+
+		if (record_upsert(db, run->work, &run->items[i], 1, &e) == 0) {
+			count(c, &run->items[i]);
+			continue;
+		}
+		if (!is_rows_fault(&e))
+			return err_set(err, e.code, "%s", e.msg);
+		errors[(*n)++] = (struct import_error){
+		    uuid_new(), run->lines[i], copy(run->work, str_from(e.msg)), run->texts[i]};
+	}
+	return 0;
+}
+
+static int store_items(struct db *db, struct run *run, struct import_error *errors, size_t *n,
+    struct import_counts *c, struct err *err)
+{
+	if (run->is_careful)
+		return store_carefully(db, run, errors, n, c, err);
+	if (record_upsert(db, run->work, run->items, run->nitems, err) == -1)
+		return -1;
+	for (size_t i = 0; i < run->nitems; i++)
+		count(c, &run->items[i]);
+	return 0;
+}
+
+/* For the answer of a request. */
+static void collect(struct run *run, const struct import_error *errors, size_t n)
+{
+	for (size_t i = 0; run->r != NULL && i < n; i++) {
+		if (run->nall == run->cap) {
+			struct import_error *old = run->all;
+
+			run->cap = run->cap == 0 ? 64 : 2 * run->cap;
+			run->all = arena_array(run->r->a, run->cap, sizeof(*run->all));
+			if (run->nall > 0)
+				memcpy(run->all, old, run->nall * sizeof(*old));
+		}
+		run->all[run->nall++] = (struct import_error){
+		    errors[i].id, errors[i].line, copy(run->r->a, errors[i].reason), {NULL, 0}};
+	}
+}
+
+static int by_line(const void *x, const void *y)
+{
+	const struct import_error *a = x, *b = y;
+
+	return a->line < b->line ? -1 : a->line > b->line;
+}
+
+/* Within a transaction: the batch's rows and error rows, and what im says of them. */
+static int store_batch(struct db *db, struct run *run, struct import *im, struct err *err)
+{
+	struct import_error *errors;
+	size_t n = run->nerrors, kept;
+	int64_t room = IMPORT_ERRORS_KEPT - im->counts.failed;
+
+	errors = arena_array(run->work, run->nerrors + run->nitems + 1, sizeof(*errors));
+	memcpy(errors, run->errors, n * sizeof(*errors));
+	if (store_items(db, run, errors, &n, &im->counts, err) == -1)
+		return -1;
+	qsort(errors, n, sizeof(*errors), by_line);
+	kept = room <= 0 ? 0 : (int64_t)n < room ? n : (size_t)room;
+	if (kept > 0 && import_errors_insert(db, run->work, im, errors, kept, err) == -1)
+		return -1;
+	collect(run, errors, n);
+	im->counts.failed += (int64_t)n;
+	im->counts.received += (int64_t)(run->nitems + run->nerrors);
+	im->line = run->next_line;
+	im->bytes_done = run->is_end ? im->bytes_total : run->next_offset;
+	return 0;
+}
+
+/* ---- the job ------------------------------------------------------------------------------- */
+
+/* Tells what another has done to the import meanwhile: cancelled it, or gone on with it. */
+static int check_still_ours(struct db *db, struct run *run, struct import *now, struct err *err)
+{
+	int found = import_load(db, run->work, &run->im.account_id, &run->im.id, true, now, err);
+
+	if (found == -1)
+		return -1;
+	run->is_stopped = found == 0 || (strcmp(now->status, "queued") != 0 &&
+					    strcmp(now->status, "running") != 0);
+	if (!run->is_stopped && now->bytes_done != run->im.bytes_done)
+		return err_set(err, ERR_CONFLICT, "another run has gone on with the import");
+	return 0;
+}
+
+static int step_body(struct db *db, void *arg, struct err *err)
+{
+	struct run *run = arg;
+	struct import im = run->im, now;
+
+	arena_reset(run->work);
+	if (check_still_ours(db, run, &now, err) == -1)
+		return -1;
+	if (run->is_stopped)
+		return job_finish(db, run->job, err);
+	im.status = run->is_end ? "completed" : "running";
+	im.started_us = im.started_us != 0 ? im.started_us : clock_now_us();
+	if (store_batch(db, run, &im, err) == -1)
+		return -1;
+	if (run->is_end)
+		im.finished_us = clock_now_us();
+	if (import_update(db, &im, err) == -1)
+		return -1;
+	if (run->is_end && job_finish(db, run->job, err) == -1)
+		return -1;
+	if (!run->is_end && clock_mono_us() >= run->keep_at_us) {
+		if (job_keep(db, run->job, err) == -1)
+			return -1;
+		run->keep_at_us = clock_mono_us() + KEEP_EVERY_US;
+	}
+	run->next = im;
+	return 0;
+}
+
+/* One batch; the whole run is over when is_end or is_stopped. */
+static int step(struct run *run, struct err *err)
+{
+	int rc = db_transaction(run->app->db, step_body, run, err);
+
+	if (rc == -1 && is_rows_fault(err)) {
+		err_clear(err);
+		run->is_careful = true;
+		rc = db_transaction(run->app->db, step_body, run, err);
+	}
+	if (rc == 0 && !run->is_stopped)
+		run->im = run->next;
+	return rc;
+}
+
+static int open_run(struct run *run, struct arena *a, struct err *err)
+{
+	struct import_source source = {.path = run->im.path};
+	struct import_options o;
+	struct import_row header;
+
+	if (import_options_parse(a, run->im.options, &o, err) == -1 ||
+	    compile(a, &source, &o, &run->rd, &run->map, &header, err) == -1)
+		return -1;
+	run->next_line = header.next_line;
+	run->next_offset = header.next_offset;
+	if (run->im.bytes_done > 0) {
+		run->next_line = run->im.line;
+		run->next_offset = run->im.bytes_done;
+		import_reader_seek(run->rd, run->next_offset, run->next_line);
+	}
+	return 0;
+}
+
+static int fail_body(struct db *db, void *arg, struct err *err)
+{
+	struct run *run = arg;
+	struct import now;
+
+	arena_reset(run->work);
+	if (check_still_ours(db, run, &now, err) == -1)
+		return -1;
+	if (!run->is_stopped) {
+		now.status = "failed";
+		now.error = run->im.error;
+		now.finished_us = clock_now_us();
+		if (import_update(db, &now, err) == -1)
+			return -1;
+	}
+	return job_finish(db, run->job, err);
+}
+
+/* Is trying again of no use? */
+static bool is_final(const struct job *j, const struct err *err)
+{
+	if (err->code == ERR_CONFLICT || err->code == ERR_UNAVAILABLE)
+		return false;
+	if (err->code == ERR_NOT_FOUND)
+		return j->attempts >= LOST_FILE_ATTEMPTS;
+	return is_rows_fault(err) || j->attempts >= IMPORT_RUN_ATTEMPTS;
+}
+
+static int fail(struct run *run, struct err *err)
+{
+	struct err e = ERR_INIT;
+
+	if (!is_final(run->job, err))
+		return -1;
+	log_warn("import.failed", LOG_S("import", uuid_dup(run->job->a, run->im.id)), LOG_ERR(err));
+	run->im.error = err->code == ERR_INTERNAL ? "an internal error" : err->msg;
+	if (db_transaction(run->app->db, fail_body, run, &e) == -1)
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
+static int go(struct run *run, struct err *err)
+{
+	if (open_run(run, run->job->a, err) == -1)
+		return -1;
+	do {
+		if (read_batch(run, err) == -1 || step(run, err) == -1)
+			return -1;
+		http_client_sleep(run->app->http, 1); /* others have work too */
+	} while (!run->is_end && !run->is_stopped);
+	return 0;
+}
+
+int import_job_run(struct job *j, struct err *err)
+{
+	struct import im;
+	struct run *run;
+	int found = import_load(j->app->db, j->a, &j->account_id, &j->subject_id, false, &im, err);
+
+	if (found != 1)
+		return found;
+	run = run_new(j->app, j->a, &im);
+	run->job = j;
+	if (strcmp(im.status, "queued") == 0 || strcmp(im.status, "running") == 0) {
+		if (go(run, err) == -1 && fail(run, err) == -1)
+			return -1;
+	}
+	if (im.path[0] != '\0')
+		unlink(im.path);
+	return 0;
+}
+
+/* ---- within a request ---------------------------------------------------------------------- */
+
+struct direct {
+	struct run *run;
+	int64_t offset, line; /* behind the header */
+	bool is_careful;
+};
+
+static int direct_body(struct db *db, void *arg, struct err *err)
+{
+	struct direct *d = arg;
+	struct run *run = d->run;
+	struct import im = run->im;
+
+	import_reader_seek(run->rd, d->offset, d->line);
+	run->next_line = d->line;
+	run->next_offset = d->offset;
+	run->nall = 0;
+	do {
+		arena_reset(run->work);
+		if (read_batch(run, err) == -1)
+			return -1;
+		run->is_careful = d->is_careful;
+		if (store_batch(db, run, &im, err) == -1)
+			return -1;
+	} while (!run->is_end);
+	im.status = "completed";
+	im.finished_us = clock_now_us();
+	if (import_insert(db, &im, err) == -1 ||
+	    audit_write(run->app, run->r, &im.account_id, "import.create", "import", &im.id, NULL,
+		err) == -1)
+		return -1;
+	run->next = im;
+	return 0;
+}
+
+int import_run_now(struct req *r, struct import *im, const struct import_source *source,
+    const struct import_options *o, struct import_error **errors, size_t *nerrors, struct err *err)
+{
+	struct run *run = run_new(r->app, r->a, im);
+	struct direct d = {.run = run};
+	struct import_row header;
+	int rc;
+
+	run->r = r;
+	if (compile(r->a, source, o, &run->rd, &run->map, &header, err) == -1)
+		return -1;
+	d.offset = header.next_offset;
+	d.line = header.next_line;
+	rc = db_transaction(r->app->db, direct_body, &d, err);
+	if (rc == -1 && is_rows_fault(err)) {
+		err_clear(err);
+		d.is_careful = true;
+		rc = db_transaction(r->app->db, direct_body, &d, err);
+	}
+	if (rc == 0)
+		*im = run->next;
+	*errors = run->all;
+	*nerrors = run->nall;
+	return rc;
+}
+
+/* ---- the file ------------------------------------------------------------------------------ */
+
+static int cannot(struct err *err, const char *path)
+{
+	return err_set(
+	    err, ERR_UNAVAILABLE, "cannot keep the upload at %s: %s", path, strerror(errno));
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t put = write(fd, p, n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return -1;
+		p += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
+static int copy_file(int to, const char *path)
+{
+	char piece[16384];
+	int from = open(path, O_RDONLY | O_CLOEXEC), rc = from == -1 ? -1 : 0;
+	ssize_t got = 0;
+
+	while (rc == 0 && (got = read(from, piece, sizeof(piece))) > 0)
+		rc = write_all(to, piece, (size_t)got);
+	if (from != -1)
+		close(from);
+	return got < 0 ? -1 : rc;
+}
+
+/* A rename within one file system, else a copy: open for the fsync. */
+static int bring_file(const char *path, const struct import_source *source)
+{
+	int fd;
+
+	if (source->path != NULL && rename(source->path, path) == 0)
+		return open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -1;
+	if ((source->path != NULL ? copy_file(fd, source->path)
+				  : write_all(fd, source->data.p, source->data.n)) == 0)
+		return fd;
+	close(fd);
+	unlink(path);
+	return -1;
+}
+
+static int sync_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fd == -1 ? -1 : fsync(fd);
+
+	if (fd != -1)
+		close(fd);
+	return rc;
+}
+
+int import_keep_file(struct app *app, struct arena *a, struct import *im,
+    const struct import_source *source, struct err *err)
+{
+	const char *dir = arena_printf(a, "%s/imports", app->config->state_dir);
+	const char *path = arena_printf(a, "%s/%s.csv", dir, uuid_dup(a, im->id));
+	int fd, rc;
+
+	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
+		return cannot(err, dir);
+	fd = bring_file(path, source);
+	if (fd == -1)
+		return cannot(err, path);
+	rc = fsync(fd);
+	if (close(fd) == -1 || rc == -1 || sync_dir(dir) == -1) {
+		unlink(path);
+		return cannot(err, path);
+	}
+	im->path = path;
+	return 0;
+}
+
+/* ---- queue --------------------------------------------------------------------------------- */
+
+int import_enqueue(struct db *db, const struct import *im, struct err *err)
+{
+	struct job j = {
+	    .account_id = im->account_id, .kind = "record.import", .subject_id = im->id};
+
+	return job_insert(db, &j, 1, err);
+}
+
+struct cancelling {
+	struct req *r;
+	const struct uuid *id;
+	struct import *out;
+	int found;
+};
+
+static int cancel_body(struct db *db, void *arg, struct err *err)
+{
+	struct cancelling *c = arg;
+	struct import *im = c->out;
+
+	c->found = import_load(db, c->r->a, &c->r->actor.account_id, c->id, true, im, err);
+	if (c->found == 1 && strcmp(im->status, "draft") == 0)
+		c->found = 0;
+	if (c->found != 1)
+		return c->found;
+	if (strcmp(im->status, "queued") != 0 && strcmp(im->status, "running") != 0)
+		return err_set(
+		    err, ERR_CONFLICT, "the import has ended already: it is %s", im->status);
+	im->status = "cancelled";
+	im->finished_us = clock_now_us();
+	if (import_update(db, im, err) == -1)
+		return -1;
+	return audit_write(
+	    c->r->app, c->r, &im->account_id, "import.cancel", "import", &im->id, NULL, err);
+}
+
+int import_cancel(struct req *r, const struct uuid *id, struct import *out, struct err *err)
+{
+	struct cancelling c = {r, id, out, 0};
+
+	return db_transaction(r->app->db, cancel_body, &c, err) == -1 ? -1 : c.found;
+}

@@ -1,0 +1,588 @@
+/* From a row's cells to a record: the header compiled once into a tree of members in the order in
+ * which records are stored, so that a row is written as JSON text without building values first. */
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "crypto/hash.h"
+#include "record/import.h"
+
+enum type { TYPE_TEXT, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE, TYPE_JSON };
+static const char *const type_names[] = {"text", "number", "boolean", "date", "json"};
+#define TYPES (sizeof(type_names) / sizeof(type_names[0]))
+
+struct column {
+	struct str header;
+	const char *to; /* its path; NULL: left out */
+	enum type type;
+};
+
+/* A member of the record: a cell, or an object of members. */
+struct node {
+	struct str key; /* with quotes and colon */
+	const struct column *column;
+	size_t index; /* of the column */
+	struct node *children;
+	size_t n;
+};
+
+struct import_map {
+	struct column *columns;
+	struct str *headers;
+	size_t n;     /* columns with a header */
+	size_t extra; /* unnamed ones behind them, whose cells must be empty */
+	struct node root;
+	bool has_json;
+	size_t id_column; /* n: none */
+	size_t *key_columns, nkeys;
+	struct buf *out;
+};
+
+/* ---- header -------------------------------------------------------------------------------- */
+
+/* A header is a dotted path when its steps are words; any other is the name of one member. */
+static const char *path_of_header(struct arena *a, struct str header)
+{
+	struct buf *b = buf_new(a, 2 * IMPORT_HEADER_BYTES);
+	struct str rest = header, step;
+	bool is_path = header.n > 0 && header.p[header.n - 1] != '.';
+
+	while (is_path && str_split(&rest, '.', &step))
+		is_path = step.n > 0 && str_trim(step).n == step.n;
+	for (size_t i = 0; i < header.n; i++) {
+		char c = header.p[i];
+
+		if (c == '[' || c == ']' || c == '\\' || (c == '.' && !is_path))
+			buf_chr(b, '\\');
+		buf_chr(b, c);
+	}
+	return b->p;
+}
+
+static int read_header(
+    struct arena *a, struct import_map *m, const struct import_row *row, struct err *err)
+{
+	size_t n = row->n, bytes = 0;
+
+	if (row->problem != NULL)
+		return err_field(err, ERR_INVALID, "csv", "has no header: %s", row->problem);
+	if (n > IMPORT_COLUMNS)
+		return err_field(err, ERR_INVALID, "csv", "has %zu columns; at most %d are read", n,
+		    IMPORT_COLUMNS);
+	while (n > 0 && str_trim(row->cells[n - 1]).n == 0)
+		n--;
+	if (n == 0)
+		return err_field(err, ERR_INVALID, "csv", "has no header");
+	m->n = m->id_column = n;
+	m->extra = row->n - n;
+	m->columns = arena_array(a, n, sizeof(*m->columns));
+	m->headers = arena_array(a, n, sizeof(*m->headers));
+	for (size_t i = 0; i < n; i++) {
+		struct str header = str_trim(row->cells[i]);
+
+		header.p = arena_strndup(a, header.p, header.n);
+		if (header.n == 0)
+			return err_field(
+			    err, ERR_INVALID, "csv", "has no header for column %zu", i + 1);
+		m->headers[i] = m->columns[i].header = header;
+		bytes += header.n;
+	}
+	if (bytes > IMPORT_HEADER_BYTES)
+		return err_field(err, ERR_INVALID, "csv", "has a header of more than %u bytes",
+		    IMPORT_HEADER_BYTES);
+	return 0;
+}
+
+/* Columns by header; ERR_INVALID when one stands twice. */
+static int index_header(struct arena *a, const struct import_map *m, json_t **out, struct err *err)
+{
+	json_t *index = json_own(a, json_object());
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (json_object_get(index, m->headers[i].p) != NULL)
+			return err_field(err, ERR_INVALID, "csv", "has the header \"%.100s\" twice",
+			    m->headers[i].p);
+		json_set_int(index, m->headers[i].p, (int64_t)i);
+	}
+	*out = index;
+	return 0;
+}
+
+/* ---- wishes -------------------------------------------------------------------------------- */
+
+static int parse_type(const char *header, const json_t *v, enum type *out, struct err *err)
+{
+	for (size_t i = 0; i < TYPES; i++) {
+		if (json_is_string(v) && str_is(str_from(json_string_value(v)), type_names[i])) {
+			*out = (enum type)i;
+			return 0;
+		}
+	}
+	return err_field(err, ERR_INVALID, "mapping",
+	    "of \"%.100s\": type must be text, number, boolean, date or json", header);
+}
+
+static int apply_wish(struct column *c, const json_t *wish, struct err *err)
+{
+	static const char *const keys[] = {"to", "type", NULL};
+	const json_t *to = wish, *type = NULL;
+
+	if (json_is_object(wish)) {
+		if (json_only_keys(wish, keys, err) == -1)
+			return -1;
+		to = json_object_get(wish, "to");
+		type = json_object_get(wish, "type");
+	}
+	if (type != NULL && parse_type(c->header.p, type, &c->type, err) == -1)
+		return -1;
+	if (json_is_object(wish) && to == NULL)
+		return 0;
+	if (to != NULL && !json_is_string(to) && !json_is_null(to))
+		return err_field(err, ERR_INVALID, "mapping",
+		    "of \"%.100s\" must be a path, {\"to\",\"type\"} or null", c->header.p);
+	c->to = json_string_value(to); /* NULL for null */
+	return 0;
+}
+
+static int apply_mapping(struct arena *a, struct import_map *m, const json_t *index,
+    const json_t *mapping, struct err *err)
+{
+	const char *header;
+	json_t *wish;
+
+	for (size_t i = 0; i < m->n; i++)
+		m->columns[i].to = path_of_header(a, m->columns[i].header);
+	if (mapping != NULL && !json_is_null(mapping) && !json_is_object(mapping))
+		return err_field(err, ERR_INVALID, "mapping", "must be an object");
+	json_object_foreach((json_t *)(uintptr_t)mapping, header, wish)
+	{
+		const json_t *at = json_object_get(index, header);
+
+		if (at == NULL)
+			return err_field(err, ERR_INVALID, "mapping",
+			    "names \"%.100s\", which is no header of the file", header);
+		if (apply_wish(&m->columns[json_integer_value(at)], wish, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static bool is_external_id(const char *to)
+{
+	return to != NULL && (str_ieq(str_from(to), STR("external_id")) ||
+				 str_ieq(str_from(to), STR("externalId")));
+}
+
+/* external_id wins over id, and is no part of the data; both win over chosen columns. */
+static int choose_key(struct arena *a, struct import_map *m, const json_t *index,
+    const json_t *key_columns, struct err *err)
+{
+	json_t *name;
+	size_t i;
+
+	for (i = m->n; i-- > 0;)
+		if (m->columns[i].to != NULL && str_ieq(str_from(m->columns[i].to), STR("id")))
+			m->id_column = i;
+	for (i = m->n; i-- > 0;)
+		if (is_external_id(m->columns[i].to))
+			m->id_column = i;
+	if (key_columns != NULL && !json_is_null(key_columns) && !json_is_array(key_columns))
+		return err_field(err, ERR_INVALID, "keyColumns", "must be a list of headers");
+	m->key_columns = arena_array(a, json_array_size(key_columns) + 1, sizeof(*m->key_columns));
+	json_array_foreach((json_t *)(uintptr_t)key_columns, i, name)
+	{
+		const json_t *at =
+		    json_is_string(name) ? json_object_get(index, json_string_value(name)) : NULL;
+
+		if (at == NULL)
+			return err_field(err, ERR_INVALID, "keyColumns",
+			    "must name headers of the file; \"%.100s\" is none",
+			    json_is_string(name) ? json_string_value(name) : "");
+		m->key_columns[m->nkeys++] = (size_t)json_integer_value(at);
+	}
+	return 0;
+}
+
+/* ---- tree ---------------------------------------------------------------------------------- */
+
+/* Puts each column's index where its cell will stand, which shows what gets in another's way. */
+static int lay_out(struct arena *a, struct import_map *m, json_t *proto, struct err *err)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const struct column *c = &m->columns[i];
+		struct err why = ERR_INIT;
+		const struct path *p;
+
+		m->has_json = m->has_json || (c->to != NULL && c->type == TYPE_JSON);
+		if (c->to == NULL || (i == m->id_column && is_external_id(c->to)))
+			continue;
+		p = path_compile(a, str_from(c->to), &why);
+		if (p == NULL || path_fans_out(p) || c->to[0] == '\0')
+			return err_field(err, ERR_INVALID, "mapping",
+			    "of \"%.100s\": \"%.100s\" is not the path of a member%s%s",
+			    c->header.p, c->to, p == NULL ? ": " : "", p == NULL ? why.msg : "");
+		if (path_get(p, proto) != NULL ||
+		    path_set(p, proto, json_integer((json_int_t)i), &why) == -1)
+			return err_field(err, ERR_INVALID, "csv",
+			    "has the column \"%.100s\" where another column has its value or its "
+			    "members",
+			    c->header.p);
+	}
+	return 0;
+}
+
+static void write_text(struct buf *b, struct str s);
+
+static int by_name(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+static void grow(
+    struct arena *a, const struct import_map *m, const json_t *object, struct node *node)
+{
+	size_t n = json_object_size(object), i = 0;
+	const char **names = arena_array(a, n + 1, sizeof(*names)), *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, name, value) names[i++] = name;
+	qsort(names, n, sizeof(*names), by_name);
+	node->children = arena_array(a, n + 1, sizeof(*node->children));
+	node->n = n;
+	for (i = 0; i < n; i++) {
+		struct node *child = &node->children[i];
+		struct buf *key = buf_new(a, 8u * LIMIT_PATH_BYTES);
+
+		write_text(key, str_from(names[i]));
+		buf_chr(key, ':');
+		child->key = (struct str){key->p, key->len};
+		value = json_object_get(object, names[i]);
+		if (json_is_object(value)) {
+			grow(a, m, value, child);
+			continue;
+		}
+		child->index = (size_t)json_integer_value(value);
+		child->column = &m->columns[child->index];
+	}
+}
+
+struct import_map *import_map_new(struct arena *a, const struct import_row *header,
+    const json_t *mapping, const json_t *key_columns, struct err *err)
+{
+	struct import_map *m = arena_zalloc(a, sizeof(*m));
+	json_t *proto = json_own(a, json_object()), *index = NULL;
+
+	if (read_header(a, m, header, err) == -1 || index_header(a, m, &index, err) == -1 ||
+	    apply_mapping(a, m, index, mapping, err) == -1 ||
+	    choose_key(a, m, index, key_columns, err) == -1 || lay_out(a, m, proto, err) == -1)
+		return NULL;
+	grow(a, m, proto, &m->root);
+	m->out = buf_new(a, 2 * LIMIT_RECORD_BYTES);
+	return m;
+}
+
+const struct str *import_map_headers(const struct import_map *m, size_t *n)
+{
+	*n = m->n;
+	return m->headers;
+}
+
+const char *import_map_key(struct arena *a, const struct import_map *m)
+{
+	struct buf *b = buf_new(a, 2 * IMPORT_HEADER_BYTES);
+
+	if (m->id_column < m->n)
+		return m->headers[m->id_column].p;
+	for (size_t i = 0; i < m->nkeys; i++)
+		buf_printf(b, "%s%s", i > 0 ? ", " : "", m->headers[m->key_columns[i]].p);
+	return b->p;
+}
+
+/* ---- cells --------------------------------------------------------------------------------- */
+
+/* As base/json.c writes text: equal payloads must be equal bytes. */
+static void write_text(struct buf *b, struct str s)
+{
+	static const char hex[] = "0123456789abcdef", pairs[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+	size_t start = 0;
+
+	buf_chr(b, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		char out[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+		const char *at;
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		buf_add(b, s.p + start, i - start);
+		start = i + 1;
+		at = c != '\0' ? strchr(pairs, c) : NULL;
+		if (at != NULL)
+			out[1] = at[1];
+		buf_add(b, out, at != NULL ? 2 : 6);
+	}
+	if (s.n > start)
+		buf_add(b, s.p + start, s.n - start);
+	buf_chr(b, '"');
+}
+
+static size_t digits(struct str s, size_t at)
+{
+	size_t n = 0;
+
+	while (at + n < s.n && s.p[at + n] >= '0' && s.p[at + n] <= '9')
+		n++;
+	return n;
+}
+
+/* -12, 3.5, 1e6: what JSON takes, and leading zeros. Sets is_integer. */
+static bool is_number(struct str s, bool *is_integer)
+{
+	size_t at = s.n > 0 && s.p[0] == '-', n = digits(s, at);
+
+	*is_integer = n > 0 && at + n == s.n;
+	if (n == 0 || s.n > 400)
+		return false;
+	at += n;
+	if (at < s.n && s.p[at] == '.') {
+		n = digits(s, at + 1);
+		if (n == 0)
+			return false;
+		at += 1 + n;
+	}
+	if (at < s.n && (s.p[at] == 'e' || s.p[at] == 'E')) {
+		at++;
+		at += at < s.n && (s.p[at] == '+' || s.p[at] == '-');
+		n = digits(s, at);
+		if (n == 0)
+			return false;
+		at += n;
+	}
+	return at == s.n;
+}
+
+static bool write_number(struct buf *b, struct arena *a, struct str s)
+{
+	bool is_integer;
+	int64_t i;
+	double v;
+
+	if (!is_number(s, &is_integer))
+		return false;
+	if (is_integer && str_to_i64(s, INT64_MIN, INT64_MAX, &i)) {
+		buf_printf(b, "%lld", (long long)i);
+		return true;
+	}
+	v = strtod(arena_strndup(a, s.p, s.n), NULL);
+	if (!isfinite(v))
+		return false;
+	struct str text = json_text(a, json_own(a, json_real(v)));
+	buf_add(b, text.p, text.n);
+	return true;
+}
+
+static bool write_boolean(struct buf *b, struct str s)
+{
+	static const char *const yes[] = {"true", "yes", "on", "1", "y", "t"};
+	static const char *const no[] = {"false", "no", "off", "0", "n", "f"};
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		if (str_ieq(s, str_from(yes[i])) || str_ieq(s, str_from(no[i]))) {
+			buf_str(b, str_ieq(s, str_from(yes[i])) ? "true" : "false");
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A day stays a day; a time is told in UTC. */
+static bool write_date(struct buf *b, struct str s)
+{
+	char text[CLOCK_TEXT];
+	int64_t at_us;
+
+	if (!clock_parse_iso(s, &at_us))
+		return false;
+	if (s.n <= 10)
+		clock_day_text(text, clock_day(at_us));
+	else
+		clock_iso(text, at_us);
+	buf_printf(b, "\"%s\"", text);
+	return true;
+}
+
+static bool write_json(struct buf *b, struct arena *a, struct str s)
+{
+	json_t *v = json_parse(a, s, NULL);
+
+	if (v == NULL)
+		return false;
+	s = json_text(a, v);
+	buf_add(b, s.p, s.n);
+	return true;
+}
+
+static bool write_typed(struct buf *b, struct arena *a, enum type type, struct str s)
+{
+	switch (type) {
+	case TYPE_NUMBER:
+		return write_number(b, a, s);
+	case TYPE_BOOLEAN:
+		return write_boolean(b, s);
+	case TYPE_DATE:
+		return write_date(b, s);
+	case TYPE_JSON:
+		return write_json(b, a, s);
+	case TYPE_TEXT:
+		break;
+	}
+	return false;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+struct writing {
+	struct arena *a;
+	const struct import_row *row;
+	struct buf *b;
+	const char *problem;
+};
+
+static void write_cell(struct writing *w, const struct node *node)
+{
+	static const char *const articles[] = {"text", "a number", "a boolean", "a date", "JSON"};
+	const struct column *c = node->column;
+	struct str cell = w->row->cells[node->index], s;
+
+	if (c->type == TYPE_TEXT) {
+		write_text(w->b, cell);
+		return;
+	}
+	s = str_trim(cell);
+	if (s.n == 0)
+		buf_str(w->b, "null");
+	else if (!write_typed(w->b, w->a, c->type, s) && w->problem == NULL)
+		w->problem = arena_printf(w->a, "\"%.60s\" is not %s (column %.100s)",
+		    arena_strndup(w->a, s.p, s.n), articles[c->type], c->header.p);
+}
+
+/* The object of a node's members; those whose cells the row lacks are left out, and objects without
+ * any too: false when nothing was written. */
+static bool write_members(struct writing *w, const struct node *node)
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < node->n; i++) {
+		const struct node *child = &node->children[i];
+		size_t before = w->b->len;
+
+		if (child->column != NULL && child->index >= w->row->n)
+			continue;
+		buf_chr(w->b, is_first ? '{' : ',');
+		buf_add(w->b, child->key.p, child->key.n);
+		if (child->column != NULL) {
+			write_cell(w, child);
+		} else if (!write_members(w, child)) {
+			w->b->len = before;
+			continue;
+		}
+		is_first = false;
+	}
+	if (!is_first)
+		buf_chr(w->b, '}');
+	return !is_first;
+}
+
+/* prefix and the SHA-256 of the text. */
+static struct str hashed_id(struct arena *a, const char *prefix, struct str text)
+{
+	char hex[2 * SHA256_SIZE + 1];
+
+	sha256_hex(text, hex);
+	return str_from(arena_printf(a, "%s%s", prefix, hex));
+}
+
+/* The folded values, each behind its length. */
+static const char *natural_key(
+    const struct import_map *m, struct arena *a, const struct import_row *row, struct str *out)
+{
+	struct buf *b = buf_new(a, 8 * LIMIT_RECORD_BYTES);
+	bool is_empty = true;
+
+	for (size_t i = 0; i < m->nkeys; i++) {
+		size_t at = m->key_columns[i];
+		struct str cell = at < row->n ? str_trim(row->cells[at]) : STR("");
+		const char *folded = utf8_fold(a, cell);
+
+		is_empty = is_empty && cell.n == 0;
+		buf_printf(b, "%zu:", folded == NULL ? 0 : strlen(folded));
+		buf_str(b, folded == NULL ? "" : folded);
+	}
+	if (is_empty)
+		return "the key columns are empty";
+	*out = hashed_id(a, "key-", (struct str){b->p, b->len});
+	return NULL;
+}
+
+static const char *external_id_of(const struct import_map *m, struct arena *a,
+    const struct import_row *row, struct str data, struct str *out)
+{
+	struct str id;
+
+	if (m->id_column == m->n && m->nkeys > 0)
+		return natural_key(m, a, row, out);
+	if (m->id_column == m->n) {
+		*out = hashed_id(a, "row-", data);
+		return NULL;
+	}
+	id = m->id_column < row->n ? str_trim(row->cells[m->id_column]) : STR("");
+	if (id.n == 0)
+		return arena_printf(
+		    a, "the key is empty (column %.100s)", m->headers[m->id_column].p);
+	if (id.n > LIMIT_EXTERNAL_ID_BYTES)
+		return arena_printf(a, "the key is longer than %u bytes (column %.100s)",
+		    LIMIT_EXTERNAL_ID_BYTES, m->headers[m->id_column].p);
+	*out = (struct str){arena_strndup(a, id.p, id.n), id.n};
+	return NULL;
+}
+
+static const char *check_shape(
+    const struct import_map *m, struct arena *a, const struct import_row *row)
+{
+	bool is_empty = true;
+
+	if (row->n > m->n + m->extra)
+		return arena_printf(
+		    a, "%zu cells, but the header has %zu", row->n, m->n + m->extra);
+	for (size_t i = m->n; i < row->n; i++)
+		if (row->cells[i].n > 0)
+			return arena_printf(a, "there is no header for cell %zu", i + 1);
+	for (size_t i = 0; i < row->n && is_empty; i++)
+		is_empty = row->cells[i].n == 0;
+	return is_empty ? "the row is empty" : NULL;
+}
+
+int import_map_row(struct import_map *m, struct arena *a, const struct import_row *row,
+    struct str *external_id, struct str *data, const char **problem)
+{
+	struct writing w = {.a = a, .row = row, .b = m->out};
+
+	*problem = row->problem != NULL ? row->problem : check_shape(m, a, row);
+	if (*problem != NULL)
+		return 0;
+	buf_reset(m->out);
+	if (!write_members(&w, &m->root))
+		buf_str(m->out, "{}");
+	if (w.problem == NULL && (!buf_ok(m->out) || m->out->len > LIMIT_RECORD_BYTES))
+		w.problem = "the record is longer than 1 MiB";
+	/* members of a cell may lie too deep below its path */
+	if (w.problem == NULL && m->has_json &&
+	    json_parse(a, (struct str){m->out->p, m->out->len}, NULL) == NULL)
+		w.problem = "the record is nested too deep";
+	if (w.problem == NULL) {
+		*data = (struct str){arena_strndup(a, m->out->p, m->out->len), m->out->len};
+		w.problem = external_id_of(m, a, row, *data, external_id);
+	}
+	*problem = w.problem;
+	return w.problem == NULL;
+}
