@@ -254,6 +254,21 @@ static const char *status_of(const struct commit *c, size_t i)
 	return ws->is_duplicate ? "duplicate" : ws->nitems > 0 ? "processed" : "verified";
 }
 
+/* A set that was sent before stands there already: its writer was slow, not dead, and committed it
+ * after we had looked. The next try will find it. */
+static int insert_events(
+    struct db *db, const struct commit *c, const struct db_val *v, size_t n, struct err *err)
+{
+	struct err e = ERR_INIT;
+
+	if (db_exec_rows(db, &events_insert, NULL, 0, v, n, EVENT_VALUES, NULL, &e) == 0)
+		return 0;
+	for (size_t i = 0; i < c->n; i++)
+		if (e.code == ERR_CONFLICT && c->sets[i].may_be_written)
+			e.code = ERR_RETRY;
+	return err_set(err, e.code, "%s", e.msg);
+}
+
 static int write_events(struct db *db, struct commit *c, struct err *err)
 {
 	struct db_val *v = arena_alloc(c->a, c->n * EVENT_VALUES * sizeof(*v));
@@ -283,7 +298,7 @@ static int write_events(struct db *db, struct commit *c, struct err *err)
 
 		memcpy(v + EVENT_VALUES * n++, row, sizeof(row));
 	}
-	return db_exec_rows(db, &events_insert, NULL, 0, v, n, EVENT_VALUES, NULL, err);
+	return insert_events(db, c, v, n, err);
 }
 
 static int commit_body(struct db *db, void *arg, struct err *err)

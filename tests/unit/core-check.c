@@ -4,6 +4,23 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+bool core_await_lock_wait(void)
+{
+	const int64_t until = clock_mono_us() + AWAIT_US;
+	struct db *db = db_new(test_db_config());
+	bool is_so = false;
+
+	while (!is_so && clock_mono_us() < until) {
+		nanosleep(&(struct timespec){0, 120000000}, NULL);
+		is_so = NUMBER_OF(db, "SELECT COUNT(*) FROM information_schema.innodb_trx t"
+				      " JOIN information_schema.processlist p"
+				      " ON p.id = t.trx_mysql_thread_id"
+				      " WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()") > 0;
+	}
+	db_free(db);
+	return is_so;
+}
+
 void *core_shared(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -145,6 +145,10 @@ static inline int core_wait(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* True when some transaction of the test's database waits for a lock (the server shows news of
+ * transactions to who has not looked for a tenth of a second). Takes a connection of its own. */
+bool core_await_lock_wait(void);
+
 /* Memory that forked processes share with this one; zeros. */
 void *core_shared(size_t size);
 void core_unshare(void *p, size_t size);

@@ -525,7 +525,6 @@ struct holding {
 static int hold_body(struct db *db, void *arg, struct err *err)
 {
 	struct holding *h = arg;
-	struct db *watch = db_new(test_db_config());
 	struct arena *a = arena_new();
 	struct record_item it = item(h->account, "x", "{\"first\":1}", 0);
 	struct record_item both = item(h->account, "both", "{\"n\":1}", 0);
@@ -535,13 +534,10 @@ static int hold_body(struct db *db, void *arg, struct err *err)
 	both.resource_type = STR("deal");
 	rc = record_upsert(db, a, h->is_first_there ? &it : &both, 1, err);
 	if (rc == 0 && write(h->ready, "x", 1) == 1)
-		is_waited_for = AWAIT(NUMBER_OF(watch,
-		    "SELECT COUNT(*) FROM information_schema.innodb_trx"
-		    " WHERE trx_state = 'LOCK WAIT'") > 0);
+		is_waited_for = core_await_lock_wait();
 	if (rc == 0 && !h->is_first_there)
 		rc = record_upsert(db, a, &it, 1, err);
 	arena_free(a);
-	db_free(watch);
 	return rc == 0 && is_waited_for ? 0 : err_set(err, ERR_INTERNAL, "nobody waited");
 }
 
