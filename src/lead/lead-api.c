@@ -55,6 +55,14 @@ static int check_map(const json_t *body, const char *key, struct err *err)
 	return 0;
 }
 
+/* Nothing that anyone would call or write to. */
+static bool is_blank(const json_t *v)
+{
+	if (json_is_string(v))
+		return str_trim((struct str){json_string_value(v), json_string_length(v)}).n == 0;
+	return v == NULL || json_is_null(v) || (json_is_object(v) && json_object_size(v) == 0);
+}
+
 json_t *lead_from_body(struct arena *a, const json_t *body, struct err *err)
 {
 	static const char *const keys[] = {"providerType", "providerLeadId", "email", "firstName",
@@ -73,16 +81,14 @@ json_t *lead_from_body(struct arena *a, const json_t *body, struct err *err)
 	    check_map(body, "customFields", err) == -1)
 		return NULL;
 	for (size_t i = 0; keys[i] != NULL; i++)
-		if (!json_is_object(json_object_get(body, keys[i])) &&
+		if (strcmp(keys[i], "rawFieldData") != 0 && strcmp(keys[i], "customFields") != 0 &&
 		    check_text(body, keys[i], LIMIT_EXTERNAL_ID_BYTES, err) == -1)
 			return NULL;
 	for (size_t i = 0; copied[i] != NULL; i++) {
 		json_t *v = json_object_get(body, copied[i]);
 
 		json_set(lead, copied[i], v == NULL ? json_null() : json_deep_copy(v));
-		is_empty = is_empty && (v == NULL || json_is_null(v) ||
-					   (json_is_string(v) && json_string_length(v) == 0) ||
-					   (json_is_object(v) && json_object_size(v) == 0));
+		is_empty = is_empty && is_blank(v);
 	}
 	if (is_empty) {
 		err_field(err, ERR_INVALID, "email",
@@ -112,7 +118,9 @@ static int create_body(struct db *db, void *arg, struct err *err)
 static bool prepare(struct req *r, struct creating *c, json_t *lead)
 {
 	const json_t *body = r->json;
-	const char *type = json_str(body, "providerType"), *id = json_str(body, "providerLeadId");
+	const char *type = json_str(body, "providerType");
+	/* Spaces at its ends would be no difference to the database. */
+	struct str id = str_trim(str_from(json_str(body, "providerLeadId")));
 	const char *received = json_str(body, "receivedAt");
 	int64_t at_us = clock_now_us();
 
@@ -122,19 +130,20 @@ static bool prepare(struct req *r, struct creating *c, json_t *lead)
 		req_invalid(r, "providerType", "is not a provider of the catalogue");
 	if (received != NULL && !clock_parse_iso(str_from(received), &at_us))
 		req_invalid(r, "receivedAt", "must be an ISO 8601 time");
-	if (id == NULL || id[0] == '\0')
-		id = uuid_dup(r->a, uuid_new());
+	if (id.n == 0)
+		id = str_from(uuid_dup(r->a, uuid_new()));
 	lead_normalize(r->a, lead, NULL);
 	c->record = (struct record_item){.account_id = r->actor.account_id,
 	    .provider_type = str_from(type),
 	    .resource_type = STR("lead"),
-	    .external_id = str_from(id),
+	    .external_id = id,
 	    .source = RECORD_SOURCE_IMPORT,
 	    .data = json_text(r->a, lead),
-	    .at_us = clock_now_us()};
+	    .at_us = clock_now_us(),
+	    .is_only_new = true};
 	c->lead = (struct lead_capture){.account_id = r->actor.account_id,
 	    .provider_type = str_from(type),
-	    .provider_lead_id = str_from(id),
+	    .provider_lead_id = id,
 	    .form_id = str_from(json_str(body, "formId")),
 	    .ad_id = str_from(json_str(body, "adId")),
 	    .campaign_id = str_from(json_str(body, "campaignId")),

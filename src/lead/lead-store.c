@@ -239,6 +239,20 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 	return lead_row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
+/* '%', '_' and '\' of a search stand for themselves. */
+static struct str like_escape(struct arena *a, struct str s)
+{
+	char *p = arena_alloc(a, 2 * s.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '%' || s.p[i] == '_' || s.p[i] == '\\')
+			p[n++] = '\\';
+		p[n++] = s.p[i];
+	}
+	return s.p == NULL ? s : (struct str){p, n};
+}
+
 int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, struct lead_page *page,
     struct err *err)
 {
@@ -248,6 +262,7 @@ int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, str
 	int64_t key = page->after_us;
 	size_t n = 0;
 	const bool has_status = f->sync_status.p != NULL;
+	struct str search = like_escape(a, f->search);
 
 	if (key == 0) {
 		key = INT64_MAX;
@@ -264,8 +279,8 @@ int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, str
 	v[n++] = db_strn(f->provider_type);
 	v[n++] = db_strn(f->form_id);
 	v[n++] = db_strn(f->form_id);
-	v[n++] = db_strn(f->search);
-	v[n++] = db_strn(f->search);
+	v[n++] = db_strn(search);
+	v[n++] = db_strn(search);
 	v[n++] = db_int(page->limit + 1);
 	v[n++] = db_int(page->offset);
 	if (db_query(app->db, a, has_status ? &lead_list_status : &lead_list_all, v, n, &rows,
