@@ -245,22 +245,25 @@ static int leave_window(struct searching *s, bool *is_last, struct err *err)
 
 /* ---- the index ----------------------------------------------------------------------------- */
 
-/* What the index is asked: the rare words alone, since it reads every list it is given; NULL when
- * there is none. */
+/* What the index is asked: the rare words alone, since it reads the whole list of each word it is
+ * given; NULL when there is none. */
 static int match_text(struct searching *s, const char **out, struct err *err)
 {
+	const struct search_terms *t = &s->terms;
 	struct buf *b = buf_new(s->a, LIMIT_HEADER_BYTES);
-	struct db_val v[TERMS + 2];
+	struct db_val v[WORDS_INDEXED + 2];
 	struct db_rows rows;
-	size_t n = term_values(s, v);
+	size_t n = 0;
 
+	for (; n < WORDS_INDEXED; n++)
+		v[n] = db_str(n < t->nwords ? t->words[n].like : "%");
 	v[n++] = db_uuid(&s->f->account_id);
 	v[n++] = db_int(WINDOW);
 	if (db_query(s->app->db, s->a, &search_hits, v, n, &rows, err) == -1)
 		return -1;
-	for (size_t i = 0; i < s->terms.n; i++)
+	for (size_t i = 0; i < t->nwords; i++)
 		if (db_get_int(&rows, 0, i) <= RARE)
-			buf_printf(b, "%s%s", b->len == 0 ? "" : " ", s->terms.v[i].match);
+			buf_printf(b, "%s%s", b->len == 0 ? "" : " ", t->words[i].match);
 	*out = b->len == 0 ? NULL : b->p;
 	return 0;
 }

@@ -309,18 +309,25 @@ static const char *like_of(struct arena *a, const char *words, bool is_prefix)
 	return b->p;
 }
 
+static void add_word(struct search_terms *t, struct arena *a, const char *word, bool is_prefix)
+{
+	if (t->nwords == WORDS_INDEXED)
+		return;
+	t->words[t->nwords++] = (struct search_word){.like = like_of(a, word, is_prefix),
+	    .match = arena_printf(a, "+%s%s", word, is_prefix ? "*" : "")};
+}
+
 static bool add_term(struct search_terms *t, struct arena *a, const char *words, bool is_prefix)
 {
-	bool is_phrase = strchr(words, ' ') != NULL;
+	struct str rest = str_from(words), word;
 
 	if (t->n == sizeof(t->v) / sizeof(t->v[0]))
 		return false;
 	t->v[t->n++] =
 	    (struct search_term){.needle = arena_printf(a, " %s%s", words, is_prefix ? "" : " "),
-		.like = like_of(a, words, is_prefix),
-		.match = is_phrase   ? arena_printf(a, "+\"%s\"", words)
-			 : is_prefix ? arena_printf(a, "+%s*", words)
-				     : arena_printf(a, "+%s", words)};
+		.like = like_of(a, words, is_prefix)};
+	while (str_split(&rest, ' ', &word))
+		add_word(t, a, arena_strndup(a, word.p, word.n), is_prefix);
 	return true;
 }
 

@@ -13,15 +13,23 @@
  * space. Bounded; what is beyond the bound is not found. */
 struct str record_words(struct arena *a, const struct record_item *it, const json_t *data);
 
-/* One condition on the searched text, in the two forms that SQL takes. */
+#define WORDS_INDEXED 12 /* words of a search that the index may be asked for */
+
+/* One condition on the searched text: a word, the start of one, or words in a row. */
 struct search_term {
 	const char *needle; /* as it stands in the text */
 	const char *like;   /* pattern of LIKE */
-	const char *match;  /* of MATCH … AGAINST in boolean mode */
+};
+/* One word of the conditions. */
+struct search_word {
+	const char *like;
+	const char *match; /* of MATCH … AGAINST in boolean mode */
 };
 struct search_terms {
 	struct search_term v[WORDS_TERMS + 4];
 	size_t n;
+	struct search_word words[WORDS_INDEXED];
+	size_t nwords;
 	bool is_impossible; /* a search without any word: nothing matches */
 };
 /* Words (each also as the start of a word), emails, phone numbers, "phrases". ERR_INVALID on field
