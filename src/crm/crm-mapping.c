@@ -43,8 +43,9 @@ static json_t *fill_text(struct arena *a, struct str text, const json_t *lead)
 {
 	struct buf *out = buf_new(a, LIMIT_RECORD_BYTES);
 
-	if (text.n > 4 && str_starts(text, "{{") && str_ends(text, "}}") &&
-	    memmem(text.p + 2, text.n - 4, "{{", 2) == NULL)
+	/* its first end is the end of all */
+	if (text.n > 4 && str_starts(text, "{{") &&
+	    memmem(text.p, text.n, "}}", 2) == text.p + text.n - 2)
 		return fill_whole(a, (struct str){text.p + 2, text.n - 4}, lead);
 	while (text.n > 0) {
 		const char *open = memmem(text.p, text.n, "{{", 2), *close;

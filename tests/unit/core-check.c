@@ -1,5 +1,11 @@
 #include "core-check.h"
 
+#include "base/arena.h"
+#include "base/shared.h"
+#include "crypto/aead.h"
+#include "net/http-client.h"
+#include "provider/provider.h"
+
 #include <ftw.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -66,4 +72,44 @@ void core_write(const char *dir, const char *name, const char *text)
 	f = fopen(path, "we");
 	if (f == NULL || fputs(text, f) == EOF || fclose(f) != 0)
 		abort();
+}
+
+bool core_app_make(struct core_app *c)
+{
+	struct err err = ERR_INIT;
+	const char *keys;
+
+	*c = (struct core_app){.app = {.db = test_db()}};
+	if (c->app.db == NULL)
+		return false;
+	c->a = arena_new();
+	c->cfg = *test_db_config();
+	c->cfg.state_dir = core_mkdir(c->a);
+	c->cfg.egress_allow_loopback = true;
+	c->cfg.base_url = "https://connect.example";
+	c->app.config = &c->cfg;
+	c->app.shared = shared_new();
+	c->app.providers = providers_load(c->a, CONNECT_SRCDIR "/providers", &err);
+	keys = arena_printf(c->a, "%s/keys", c->cfg.state_dir);
+	if (keyring_create(keys, &err) == 0)
+		c->app.keys = keyring_load(c->a, keys, &err);
+	c->app.http = http_client_new(&c->cfg, &err);
+	if (c->app.providers == NULL || c->app.keys == NULL || c->app.http == NULL) {
+		core_fail(&err, __LINE__, __FILE__);
+		return false;
+	}
+	return true;
+}
+
+void core_app_remove(struct core_app *c)
+{
+	http_client_free(c->app.http);
+	core_rmdir(c->cfg.state_dir);
+	arena_free(c->a);
+}
+
+void core_app_forked(struct core_app *c)
+{
+	c->app.db = db_new(&c->cfg);
+	c->app.http = http_client_new(&c->cfg, NULL);
 }

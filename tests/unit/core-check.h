@@ -9,7 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/app.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/err.h"
 #include "db/db.h"
 #include "test-base.h"
@@ -157,5 +159,17 @@ const char *core_mkdir(struct arena *a);
 void core_rmdir(const char *path);
 /* Writes a file in it. */
 void core_write(const char *dir, const char *name, const char *text);
+
+/* An application on the test's database: manifests, keys, an HTTP client that may call this host, a
+ * state folder of its own. False (and the test skipped) without a database. */
+struct core_app {
+	struct app app;
+	struct config cfg;
+	struct arena *a;
+};
+bool core_app_make(struct core_app *c);
+void core_app_remove(struct core_app *c);
+/* The same in a process that was forked: its own connection and HTTP client. */
+void core_app_forked(struct core_app *c);
 
 #endif

@@ -1,0 +1,505 @@
+/* The ledger of (lead, destination): rows and jobs queued once, statuses, pushes by the runner. */
+#include "base/arena.h"
+#include "core-check.h"
+#include "crm/crm-internal.h"
+
+void suite_crm_ledger(void);
+
+/* ---- a place ----------------------------------------------------------------------------- */
+
+struct place {
+	struct core_app c;
+	struct app *app;
+	struct db *db;
+	struct arena *a;
+	struct uuid account;
+};
+
+static bool place_make(struct place *p)
+{
+	if (!core_app_make(&p->c))
+		return false;
+	p->app = &p->c.app;
+	p->db = p->app->db;
+	p->a = p->c.a;
+	p->account = uuid_new();
+	p->c.cfg.push_attempts = 2;
+	p->c.cfg.push_backoff_ms = 1;
+	p->c.cfg.push_backoff_max_ms = 2;
+	RUN(p->db, "DELETE FROM jobs");
+	return true;
+}
+
+static void place_remove(struct place *p)
+{
+	core_app_remove(&p->c);
+}
+
+/* A destination that nobody listens at. */
+static struct uuid destination(struct place *p, const char *name)
+{
+	struct connection *c = NULL;
+	struct err err = ERR_INIT;
+	const char *body = arena_printf(p->a,
+	    "{\"name\":\"%s\",\"credentials\":{},\"settings\":{\"url\":\"http://127.0.0.1:1/crm\"}}",
+	    name);
+
+	OK(connection_create(p->app, p->a, &p->account,
+	       provider_find(p->app->providers, STR("custom_crm")),
+	       json_parse(p->a, str_from(body), NULL), &c, &err),
+	    &err);
+	return c == NULL ? (struct uuid){{0}} : c->id;
+}
+
+/* A lead that is ready to be pushed. */
+static struct uuid ready_lead(struct place *p, const char *data)
+{
+	struct uuid id = uuid_new();
+
+	RUN(p->db,
+	    "INSERT INTO leads (id, account_id, provider_type, provider_lead_id, stage,"
+	    " sync_status, lead, received_at, updated_at) VALUES (?,?,'manual',?,'ready','none',?,1,1)",
+	    db_uuid(&id), db_uuid(&p->account), db_str(uuid_dup(p->a, id)), db_str(data));
+	return id;
+}
+
+static const char *sync_status(struct place *p, struct uuid lead)
+{
+	return TEXT_OF(p->db, p->a, "SELECT sync_status FROM leads WHERE id = ?", db_uuid(&lead));
+}
+
+static int64_t queue(struct place *p, struct uuid lead)
+{
+	struct err err = ERR_INIT;
+	size_t n = 999;
+
+	OK(crm_queue_lead(p->app, p->a, &p->account, &lead, &n, &err), &err);
+	return (int64_t)n;
+}
+
+static struct uuid delivery_to(struct place *p, struct uuid lead, struct uuid connection)
+{
+	struct db_rows rows = ROWS_OF(p->db, p->a,
+	    "SELECT id FROM lead_deliveries WHERE account_id = ? AND lead_id = ?"
+	    " AND connection_id = ?",
+	    db_uuid(&p->account), db_uuid(&lead), db_uuid(&connection));
+
+	CHECK(rows.count == 1);
+	return rows.count == 1 ? db_get_uuid(&rows, 0, 0) : (struct uuid){{0}};
+}
+
+static int64_t count_rows(struct place *p, struct uuid lead)
+{
+	return NUMBER_OF(p->db, "SELECT COUNT(*) FROM lead_deliveries WHERE lead_id = ?",
+	    db_uuid(&lead));
+}
+
+/* Jobs that push a delivery of the lead, with the delivery's own id. */
+static int64_t count_jobs(struct place *p, struct uuid lead)
+{
+	return NUMBER_OF(p->db,
+	    "SELECT COUNT(*) FROM jobs j JOIN lead_deliveries d ON d.id = j.id AND d.id = j.subject_id"
+	    " AND d.account_id = j.account_id WHERE j.kind = 'crm.push' AND j.state = 'ready'"
+	    " AND d.lead_id = ?",
+	    db_uuid(&lead));
+}
+
+struct storing {
+	struct place *p;
+	struct delivery d;
+	const struct attempt *attempt;
+};
+
+static int store_body(struct db *db, void *arg, struct err *err)
+{
+	struct storing *s = arg;
+
+	return delivery_store(db, s->p->a, &s->d, s->attempt, err);
+}
+
+static void store(struct place *p, struct uuid delivery, const char *status,
+    const struct attempt *attempt, const char *error, const char *external_id)
+{
+	struct storing s = {.p = p, .attempt = attempt};
+	struct err err = ERR_INIT;
+
+	REQUIRE(delivery_load(p->db, p->a, &p->account, &delivery, &s.d, &err) == 1);
+	s.d.status = status;
+	s.d.error = error;
+	s.d.external_id = external_id;
+	if (attempt != NULL) {
+		s.d.attempts = attempt->number;
+		s.d.http_status = attempt->http_status;
+	}
+	OK(db_transaction(p->db, store_body, &s, &err), &err);
+}
+
+/* ---- queueing ---------------------------------------------------------------------------- */
+
+static void queued_once(void)
+{
+	struct place p;
+	struct uuid one, two, three, lead, other, delivery;
+
+	if (!place_make(&p))
+		return;
+	lead = ready_lead(&p, "{}");
+	other = ready_lead(&p, "{}");
+	CHECK(queue(&p, lead) == 0 && TEXT_EQ(sync_status(&p, lead), "none"));
+	one = destination(&p, "one");
+	two = destination(&p, "two");
+	CHECK(queue(&p, lead) == 2);
+	CHECK(count_rows(&p, lead) == 2 && count_jobs(&p, lead) == 2);
+	CHECK(TEXT_EQ(sync_status(&p, lead), "pending"));
+	delivery = delivery_to(&p, lead, one);
+	/* again: the same rows, the same jobs, brought forward */
+	RUN(p.db, "UPDATE jobs SET run_at = run_at + 1000000000");
+	CHECK(queue(&p, lead) == 2);
+	CHECK(count_rows(&p, lead) == 2 && count_jobs(&p, lead) == 2);
+	CHECK(uuid_eq(delivery, delivery_to(&p, lead, one)));
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE run_at <= ?",
+		  db_int(clock_now_us())) == 2);
+	/* what has it already is left alone; what is new is added */
+	store(&p, delivery, "success", NULL, NULL, "crm-1");
+	RUN(p.db, "DELETE FROM jobs");
+	three = destination(&p, "three");
+	CHECK(queue(&p, lead) == 2);
+	CHECK(count_rows(&p, lead) == 3 && count_jobs(&p, lead) == 2);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE id = ?", db_uuid(&delivery)) == 0);
+	CHECK(TEXT_EQ(sync_status(&p, lead), "success"));
+	/* a disabled one is not pushed to */
+	RUN(p.db, "UPDATE connections SET status = 'disabled' WHERE id IN (?,?)", db_uuid(&two),
+	    db_uuid(&three));
+	RUN(p.db, "DELETE FROM jobs");
+	CHECK(queue(&p, lead) == 0 && count_jobs(&p, lead) == 0);
+	CHECK(queue(&p, other) == 1 && count_rows(&p, other) == 1);
+	place_remove(&p);
+}
+
+static void accounts_are_apart(void)
+{
+	struct place p;
+	struct uuid lead, mine, delivery, theirs = uuid_new();
+	struct delivery d;
+	struct err err = ERR_INIT;
+	json_t *json;
+
+	if (!place_make(&p))
+		return;
+	mine = destination(&p, "mine");
+	lead = ready_lead(&p, "{}");
+	CHECK(queue(&p, lead) == 1);
+	delivery = delivery_to(&p, lead, mine);
+	CHECK(delivery_load(p.db, p.a, &theirs, &delivery, &d, &err) == 0);
+	CHECK(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
+	CHECK(delivery_queue(p.db, p.a, &theirs, &delivery, &err) == 0);
+	OK(crm_lead_destinations(p.app, p.a, &theirs, &lead, &json, &err), &err);
+	CHECK(json_array_size(json) == 0);
+	OK(crm_lead_destinations(p.app, p.a, &p.account, &lead, &json, &err), &err);
+	CHECK(json_array_size(json) == 1);
+	CHECK(TEXT_EQ(json_str(json_array_get(json, 0), "name"), "mine"));
+	place_remove(&p);
+}
+
+/* ---- statuses ---------------------------------------------------------------------------- */
+
+static void statuses(void)
+{
+	static const struct {
+		int line;
+		const char *of[3], *lead;
+	} cases[] = {
+	    {__LINE__, {"success", "success", "success"}, "success"},
+	    {__LINE__, {"dead", "success", "failed"}, "success"},
+	    {__LINE__, {"failed", "pending", "dead"}, "pending"},
+	    {__LINE__, {"failed", "dead", "skipped"}, "failed"},
+	    {__LINE__, {"dead", "skipped", "dead"}, "dead"},
+	    {__LINE__, {"skipped", "skipped", "skipped"}, "skipped"},
+	    {__LINE__, {"skipped", "pending", "skipped"}, "pending"},
+	};
+	struct place p;
+	struct uuid to[3];
+
+	if (!place_make(&p))
+		return;
+	for (size_t i = 0; i < 3; i++)
+		to[i] = destination(&p, arena_printf(p.a, "crm %zu", i));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct uuid lead = ready_lead(&p, "{}");
+
+		CHECK(queue(&p, lead) == 3);
+		for (size_t k = 0; k < 3; k++)
+			store(&p, delivery_to(&p, lead, to[k]), cases[i].of[k], NULL, NULL, NULL);
+		CHECK_AT(cases[i].line, TEXT_EQ(sync_status(&p, lead), cases[i].lead));
+	}
+	place_remove(&p);
+}
+
+static void attempts(void)
+{
+	struct place p;
+	struct uuid lead, to, delivery;
+	struct attempt attempt = {.number = 1, .http_status = 503, .at_us = 5, .duration_us = 6};
+	struct delivery d;
+	struct err err = ERR_INIT;
+	json_t *json, *first;
+	char error[1100];
+
+	if (!place_make(&p))
+		return;
+	to = destination(&p, "crm");
+	lead = ready_lead(&p, "{\"email\":\"a@b.co\"}");
+	CHECK(queue(&p, lead) == 1);
+	delivery = delivery_to(&p, lead, to);
+	memset(error, 'x', sizeof(error));
+	memcpy(error + 998, "\xe5\xb1\xb1", 3);
+	error[1050] = '\0';
+	attempt.error = error; /* wider than its column, a character across the edge */
+	store(&p, delivery, "pending", &attempt, error, NULL);
+	attempt = (struct attempt){.number = 2, .http_status = 201, .at_us = 9, .duration_us = 3};
+	store(&p, delivery, "success", &attempt, NULL, "crm-7");
+	store(&p, delivery, "success", NULL, NULL, NULL); /* what it is called there stays */
+	REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
+	CHECK(d.attempts == 2 && TEXT_EQ(d.external_id, "crm-7") && d.error == NULL);
+	CHECK(TEXT_EQ(json_str(d.lead, "email"), "a@b.co"));
+	OK(crm_lead_attempts(p.app, p.a, &p.account, &lead, &json, &err), &err);
+	REQUIRE(json_array_size(json) == 2);
+	first = json_array_get(json, 0);
+	CHECK(json_int(first, "attempt") == 1 && json_int(first, "status") == 503);
+	CHECK(strlen(json_str(first, "error")) == 998);
+	CHECK(json_is_null(json_object_get(json_array_get(json, 1), "error")));
+	OK(crm_lead_destinations(p.app, p.a, &p.account, &lead, &json, &err), &err);
+	CHECK(TEXT_EQ(json_str(json_array_get(json, 0), "externalId"), "crm-7"));
+	CHECK(json_str(json_array_get(json, 0), "pushedAt") != NULL);
+	place_remove(&p);
+}
+
+static int requeue_body(struct db *db, void *arg, struct err *err)
+{
+	struct storing *s = arg;
+	int found = delivery_queue(db, s->p->a, &s->p->account, &s->d.id, err);
+
+	return found == -1 ? -1 : found == 1 ? 0 : err_set(err, ERR_NOT_FOUND, "none");
+}
+
+static void pushed_again_by_hand(void)
+{
+	struct place p;
+	struct storing s = {.p = &p};
+	struct uuid lead, to;
+	struct err err = ERR_INIT;
+	struct delivery d;
+
+	if (!place_make(&p))
+		return;
+	to = destination(&p, "crm");
+	lead = ready_lead(&p, "{}");
+	CHECK(queue(&p, lead) == 1);
+	s.d.id = delivery_to(&p, lead, to);
+	RUN(p.db, "DELETE FROM jobs");
+	RUN(p.db, "UPDATE lead_deliveries SET status = 'dead', rounds = 9, attempts = 27, next_at = 7");
+	OK(db_transaction(p.db, requeue_body, &s, &err), &err);
+	REQUIRE(delivery_load(p.db, p.a, &p.account, &s.d.id, &d, &err) == 1);
+	CHECK(TEXT_EQ(d.status, "pending") && d.rounds == 0 && d.next_us == 0 && d.attempts == 27);
+	CHECK(count_jobs(&p, lead) == 1 && TEXT_EQ(sync_status(&p, lead), "pending"));
+	store(&p, s.d.id, "success", NULL, NULL, NULL);
+	RUN(p.db, "DELETE FROM jobs");
+	CHECK(db_transaction(p.db, requeue_body, &s, &err) == -1 && err.code == ERR_CONFLICT);
+	CHECK(count_jobs(&p, lead) == 0 && TEXT_EQ(sync_status(&p, lead), "success"));
+	err_clear(&err);
+	s.d.id = uuid_new();
+	CHECK(db_transaction(p.db, requeue_body, &s, &err) == -1 && err.code == ERR_NOT_FOUND);
+	place_remove(&p);
+}
+
+static int run_now_body(struct db *db, void *arg, struct err *err)
+{
+	return job_run_now(db, arg, err);
+}
+
+/* Waiting and dead jobs are brought forward, one that runs goes on as it is. */
+static void brought_forward(void)
+{
+	static const struct {
+		int line;
+		const char *state;
+		int attempts;
+		bool is_leased, is_moved;
+	} cases[] = {
+	    {__LINE__, "ready", 0, false, true},
+	    {__LINE__, "ready", 7, false, true},
+	    {__LINE__, "dead", 20, false, true},
+	    {__LINE__, "ready", 2, true, false},
+	};
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct job job = {.id = uuid_new(), .account_id = p.account, .kind = "crm.push"};
+		struct uuid lease = uuid_new();
+		struct err err = ERR_INIT;
+		int64_t later = clock_now_us() + DAY_US;
+		struct db_rows rows;
+
+		OK(db_transaction(p.db, run_now_body, &job, &err), &err); /* new: inserted */
+		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE id = ? AND run_at <= ?"
+				      " AND state = 'ready' AND attempts = 0 AND lease_id IS NULL",
+			  db_uuid(&job.id), db_int(clock_now_us())) == 1);
+		RUN(p.db, "UPDATE jobs SET state = ?, attempts = ?, lease_id = ?, run_at = ? WHERE id = ?",
+		    db_str(cases[i].state), db_int(cases[i].attempts),
+		    cases[i].is_leased ? db_uuid(&lease) : db_null(), db_int(later), db_uuid(&job.id));
+		OK(db_transaction(p.db, run_now_body, &job, &err), &err);
+		rows = ROWS_OF(p.db, p.a, "SELECT state, attempts, lease_id, run_at FROM jobs WHERE id = ?",
+		    db_uuid(&job.id));
+		REQUIRE(rows.count == 1);
+		CHECK_AT(cases[i].line, str_is(db_get_str(&rows, 0, 0), "ready"));
+		CHECK_AT(cases[i].line,
+		    db_get_int(&rows, 0, 1) == (cases[i].is_moved ? 0 : cases[i].attempts));
+		CHECK_AT(cases[i].line, db_is_null(&rows, 0, 2) != cases[i].is_leased);
+		CHECK_AT(cases[i].line, (db_get_int(&rows, 0, 3) < later) == cases[i].is_moved);
+	}
+	place_remove(&p);
+}
+
+/* ---- pushes ------------------------------------------------------------------------------ */
+
+static const struct job_kind kinds[] = {
+    {.name = "crm.push", .run = crm_job_push, .max_attempts = 1000, .lease_s = 300},
+};
+
+static void run_jobs(struct place *p)
+{
+	struct err err = ERR_INIT;
+	struct runner *rn = runner_new(p->app, kinds, COUNT(kinds), &err);
+
+	REQUIRE(rn != NULL);
+	CHECK(runner_once(rn, &err) >= 0);
+	CHECK(err.code == ERR_NONE);
+	runner_free(rn);
+}
+
+/* Nobody answers: the attempts of a round, then the next round on a schedule, dead at last. */
+static void rounds(void)
+{
+	static const int minutes[] = {5, 30, 120, 300, 600, 840, 1200, 1440};
+	struct place p;
+	struct uuid lead, to, delivery;
+	struct delivery d;
+	struct err err = ERR_INIT;
+
+	if (!place_make(&p))
+		return;
+	to = destination(&p, "crm");
+	lead = ready_lead(&p, "{\"email\":\"a@b.co\"}");
+	CHECK(queue(&p, lead) == 1);
+	delivery = delivery_to(&p, lead, to);
+	for (size_t round = 0; round <= COUNT(minutes); round++) {
+		int64_t now = clock_now_us();
+		bool is_last = round == COUNT(minutes);
+		int64_t due = is_last ? 0 : now + minutes[round] * 60 * SECOND_US;
+
+		run_jobs(&p);
+		REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
+		CHECK(TEXT_EQ(d.status, is_last ? "dead" : "failed") && d.error != NULL);
+		CHECK(d.attempts == 2 * ((int)round + 1) && d.rounds == (int)round + 1);
+		CHECK(TEXT_EQ(sync_status(&p, lead), d.status));
+		CHECK(is_last ? d.next_us == 0 : d.next_us >= due && d.next_us < due + 30 * SECOND_US);
+		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE id = ?", db_uuid(&delivery)) ==
+		      !is_last);
+		CHECK(is_last ||
+		      NUMBER_OF(p.db, "SELECT run_at FROM jobs WHERE id = ? AND attempts = 0"
+				      " AND lease_id IS NULL", db_uuid(&delivery)) == d.next_us);
+		RUN(p.db, "UPDATE jobs SET run_at = 1");
+	}
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM lead_delivery_attempts WHERE delivery_id = ?",
+		  db_uuid(&delivery)) == 2 * ((int)COUNT(minutes) + 1));
+	place_remove(&p);
+}
+
+static void not_to_be_pushed(void)
+{
+	struct place p;
+	struct uuid removed, disabled, demanding, lead;
+	struct delivery d;
+	struct err err = ERR_INIT;
+
+	if (!place_make(&p))
+		return;
+	removed = destination(&p, "removed");
+	disabled = destination(&p, "disabled");
+	demanding = destination(&p, "demanding");
+	RUN(p.db, "INSERT INTO mappings (account_id, connection_id, mapping, updated_at)"
+		  " VALUES (?,?,?,1)", db_uuid(&p.account), db_uuid(&demanding),
+	    db_str("{\"rules\":[{\"from\":\"phoneNumber\",\"to\":\"p\",\"required\":true}]}"));
+	lead = ready_lead(&p, "{\"email\":\"a@b.co\"}");
+	CHECK(queue(&p, lead) == 3);
+	RUN(p.db, "DELETE FROM connections WHERE id = ?", db_uuid(&removed));
+	RUN(p.db, "UPDATE connections SET status = 'disabled' WHERE id = ?", db_uuid(&disabled));
+	run_jobs(&p);
+	for (size_t i = 0; i < 3; i++) {
+		struct uuid to = i == 0 ? removed : i == 1 ? disabled : demanding;
+		struct uuid id = delivery_to(&p, lead, to);
+
+		REQUIRE(delivery_load(p.db, p.a, &p.account, &id, &d, &err) == 1);
+		CHECK(TEXT_EQ(d.status, i == 2 ? "failed" : "skipped") && d.attempts == 0);
+		CHECK(d.next_us == 0 && d.error != NULL);
+		CHECK(i != 2 || strstr(d.error, "phoneNumber") != NULL);
+	}
+	CHECK(count_jobs(&p, lead) == 0 && TEXT_EQ(sync_status(&p, lead), "failed"));
+	place_remove(&p);
+}
+
+static int count_only(struct job *j, struct err *err)
+{
+	(void)j;
+	(void)err;
+	return 0;
+}
+
+/* More leads than a page has; one that a destination took already is not among them. */
+static void push_all(void)
+{
+	enum { LEADS = 250 };
+	static const struct job_kind all[] = {
+	    {.name = "crm.push", .run = count_only, .max_attempts = 5},
+	    {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 5},
+	};
+	struct place p;
+	struct uuid taken, job = uuid_new();
+	struct err err = ERR_INIT;
+	struct runner *rn;
+	int64_t waiting = 0;
+
+	if (!place_make(&p))
+		return;
+	destination(&p, "crm");
+	for (int i = 0; i < LEADS; i++)
+		taken = ready_lead(&p, "{}");
+	RUN(p.db, "UPDATE leads SET sync_status = 'success' WHERE id = ?", db_uuid(&taken));
+	OK(deliveries_count_waiting(p.db, &p.account, &waiting, &err), &err);
+	CHECK(waiting == LEADS - 1);
+	RUN(p.db, "INSERT INTO jobs (id, account_id, kind, state, run_at, attempts, created_at)"
+		  " VALUES (?,?,'crm.push_all','ready',1,0,1)",
+	    db_uuid(&job), db_uuid(&p.account));
+	rn = runner_new(p.app, all, COUNT(all), &err);
+	REQUIRE(rn != NULL);
+	/* two pages and the empty third, and each push */
+	CHECK(runner_once(rn, &err) == 3 + LEADS - 1);
+	runner_free(rn);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM lead_deliveries WHERE account_id = ?",
+		  db_uuid(&p.account)) == LEADS - 1);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM lead_deliveries WHERE lead_id = ?",
+		  db_uuid(&taken)) == 0);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs") == 0);
+	place_remove(&p);
+}
+
+void suite_crm_ledger(void)
+{
+	ADD_TESTS("crm_ledger", {"queued once", queued_once},
+	    {"accounts are apart", accounts_are_apart}, {"statuses", statuses},
+	    {"attempts", attempts}, {"pushed again by hand", pushed_again_by_hand},
+	    {"brought forward", brought_forward}, {"rounds", rounds},
+	    {"not to be pushed", not_to_be_pushed}, {"push all", push_all});
+}

@@ -1,0 +1,164 @@
+/* From a lead to the body a destination is sent. */
+#include "base/arena.h"
+#include "core-check.h"
+#include "crm/crm-internal.h"
+
+void suite_crm_mapping(void);
+
+static const char lead_text[] =
+    "{\"email\":\"a@b.co\",\"firstName\":\"Ann\",\"lastName\":null,\"fullName\":\"Ann B\","
+    "\"phoneNumber\":\"+491\",\"company\":null,"
+    "\"rawFieldData\":{\"n\":7,\"r\":2.5,\"yes\":true,\"list\":[1,{\"x\":\"y\"}],\"q.1\":\"dot\"},"
+    "\"customFields\":{\"course\":\"C \\\"17\\\"\",\"empty\":\"\",\"o\":{\"deep\":1}}}";
+
+struct mapping {
+	int line;
+	const char *template, *mapping; /* NULL: none */
+	const char *expected;		/* NULL: refused */
+};
+
+static void check(const struct mapping *m, const char *lead_json)
+{
+	struct arena *a = arena_new();
+	json_t *lead = json_parse(a, str_from(lead_json), NULL), *out, *settings;
+	struct str before;
+	struct connection c = {0};
+	struct err err = ERR_INIT;
+
+	REQUIRE(lead != NULL);
+	before = json_text(a, lead);
+	settings = json_own(a, json_object());
+	c.settings = settings;
+	if (m->template != NULL)
+		json_set(settings, "bodyTemplate",
+		    json_incref(json_parse(a, str_from(m->template), NULL)));
+	out = crm_map_lead(a, &c,
+	    m->mapping == NULL ? NULL : json_parse(a, str_from(m->mapping), NULL), lead, &err);
+	CHECK_AT(m->line, (out != NULL) == (m->expected != NULL));
+	if (out != NULL && m->expected != NULL) {
+		json_t *expected = json_parse(a, str_from(m->expected), NULL);
+
+		CHECK_AT(m->line, expected != NULL && json_equal(out, expected));
+		if (!json_equal(out, expected))
+			printf("# line %d: %s\n", m->line, json_text(a, out).p);
+		/* the body is its own: changing it leaves the lead as it was */
+		if (json_is_object(out))
+			json_object_clear(out);
+	}
+	CHECK_AT(m->line, m->expected != NULL || err.code == ERR_INVALID);
+	CHECK_AT(m->line, str_eq(before, json_text(a, lead)));
+	arena_free(a);
+}
+
+static void defaults(void)
+{
+	static const struct mapping full = {__LINE__, NULL, NULL,
+	    "{\"email\":\"a@b.co\",\"first_name\":\"Ann\",\"full_name\":\"Ann B\",\"phone\":\"+491\"}"};
+	static const struct mapping all = {__LINE__, NULL, "{}",
+	    "{\"email\":\"e\",\"first_name\":\"f\",\"last_name\":\"l\",\"full_name\":\"n\","
+	    "\"phone\":\"p\",\"company\":\"c\"}"};
+	static const struct mapping none = {__LINE__, NULL, NULL, "{}"};
+	static const struct mapping null_template = {__LINE__, "null", NULL, "{}"};
+
+	check(&full, lead_text);
+	check(&all, "{\"email\":\"e\",\"firstName\":\"f\",\"lastName\":\"l\",\"fullName\":\"n\","
+		    "\"phoneNumber\":\"p\",\"company\":\"c\",\"formId\":\"x\"}");
+	check(&none, "{}");
+	check(&null_template, "{}");
+}
+
+static void templates(void)
+{
+	static const struct mapping cases[] = {
+	    /* a whole value keeps its type */
+	    {__LINE__, "{\"m\":\"{{email}}\"}", NULL, "{\"m\":\"a@b.co\"}"},
+	    {__LINE__, "{\"m\":\"{{ rawFieldData.n }}\"}", NULL, "{\"m\":7}"},
+	    {__LINE__, "{\"m\":\"{{rawFieldData.r}}\"}", NULL, "{\"m\":2.5}"},
+	    {__LINE__, "{\"m\":\"{{rawFieldData.yes}}\"}", NULL, "{\"m\":true}"},
+	    {__LINE__, "{\"m\":\"{{rawFieldData.list}}\"}", NULL, "{\"m\":[1,{\"x\":\"y\"}]}"},
+	    {__LINE__, "{\"m\":\"{{rawFieldData.list[1].x}}\"}", NULL, "{\"m\":\"y\"}"},
+	    {__LINE__, "{\"m\":\"{{rawFieldData.q\\\\.1}}\"}", NULL, "{\"m\":\"dot\"}"},
+	    {__LINE__, "{\"m\":\"{{customFields.o}}\"}", NULL, "{\"m\":{\"deep\":1}}"},
+	    {__LINE__, "{\"m\":\"{{lastName}}\"}", NULL, "{\"m\":null}"},
+	    {__LINE__, "{\"m\":\"{{nothing.there}}\"}", NULL, "{\"m\":null}"},
+	    {__LINE__, "{\"m\":\"{{a..b}}\"}", NULL, "{\"m\":null}"},
+	    /* within text it is text */
+	    {__LINE__, "{\"m\":\"n={{rawFieldData.n}}!\"}", NULL, "{\"m\":\"n=7!\"}"},
+	    {__LINE__, "{\"m\":\"{{firstName}} {{lastName}}|{{fullName}}\"}", NULL,
+		"{\"m\":\"Ann |Ann B\"}"},
+	    {__LINE__, "{\"m\":\"{{firstName}}{{email}}\"}", NULL, "{\"m\":\"Anna@b.co\"}"},
+	    {__LINE__, "{\"m\":\" {{email}}\"}", NULL, "{\"m\":\" a@b.co\"}"},
+	    {__LINE__, "{\"m\":\"{{rawFieldData.list}} {{rawFieldData.yes}}\"}", NULL,
+		"{\"m\":\" true\"}"},
+	    {__LINE__, "{\"m\":\"{{customFields.course}}, {{customFields.empty}}\"}", NULL,
+		"{\"m\":\"C \\\"17\\\", \"}"},
+	    /* what is no placeholder stays */
+	    {__LINE__, "{\"m\":\"{{email\",\"n\":\"}}\",\"o\":\"{email}\",\"p\":\"\",\"q\":\"{{\"}",
+		NULL, "{\"m\":\"{{email\",\"n\":\"}}\",\"o\":\"{email}\",\"p\":\"\",\"q\":\"{{\"}"},
+	    {__LINE__, "{\"m\":\"{{email}} }}\"}", NULL, "{\"m\":\"a@b.co }}\"}"},
+	    {__LINE__, "{\"m\":\"{{}}\",\"n\":\"x{{}}\"}", NULL, "{\"m\":\"\",\"n\":\"x\"}"},
+	    {__LINE__, "{\"{{email}}\":{\"deep\":[1,null,true,\"{{email}}\",[\"{{n}}\"]]}}", NULL,
+		"{\"{{email}}\":{\"deep\":[1,null,true,\"a@b.co\",[null]]}}"},
+	    {__LINE__, "[\"{{email}}\"]", NULL, "[\"a@b.co\"]"},
+	    /* rules do not matter beside a template */
+	    {__LINE__, "{\"m\":1}",
+		"{\"rules\":[{\"from\":\"nothing\",\"to\":\"x\",\"required\":true}]}", "{\"m\":1}"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		check(&cases[i], lead_text);
+}
+
+#define RULES(text) "{\"rules\":[" text "]}"
+
+static void rules(void)
+{
+	static const struct mapping cases[] = {
+	    {__LINE__, NULL, RULES(""), "{}"},
+	    {__LINE__, NULL, RULES("{\"from\":\"email\",\"to\":\"Email__c\"}"),
+		"{\"Email__c\":\"a@b.co\"}"},
+	    {__LINE__, NULL,
+		RULES("{\"from\":\"email\",\"to\":\"contact.mail.work\"},"
+		      "{\"from\":\"rawFieldData.n\",\"to\":\"contact.n\"}"),
+		"{\"contact\":{\"mail\":{\"work\":\"a@b.co\"},\"n\":7}}"},
+	    {__LINE__, NULL, RULES("{\"const\":\"web\",\"to\":\"source\"},{\"const\":0,\"to\":\"z\"}"),
+		"{\"source\":\"web\",\"z\":0}"},
+	    {__LINE__, NULL, RULES("{\"const\":false,\"from\":\"email\",\"to\":\"x\"}"),
+		"{\"x\":false}"},
+	    /* what the lead has not is left out, unless it must be */
+	    {__LINE__, NULL,
+		RULES("{\"from\":\"lastName\",\"to\":\"l\"},{\"from\":\"no\",\"to\":\"n\"}"), "{}"},
+	    {__LINE__, NULL, RULES("{\"from\":\"lastName\",\"to\":\"l\",\"required\":true}"), NULL},
+	    {__LINE__, NULL, RULES("{\"from\":\"email\",\"to\":\"e\",\"required\":true}"),
+		"{\"e\":\"a@b.co\"}"},
+	    {__LINE__, NULL, RULES("{\"to\":\"e\",\"required\":true}"), NULL},
+	    {__LINE__, NULL, RULES("{\"from\":\"email\"}"), NULL},
+	    {__LINE__, NULL, RULES("{\"from\":\"email\",\"to\":\"a..b\"}"), NULL},
+	    {__LINE__, NULL,
+		RULES("{\"from\":\"email\",\"to\":\"a\"},{\"from\":\"email\",\"to\":\"a.b\"}"), NULL},
+	    /* the later rule has the last word */
+	    {__LINE__, NULL,
+		RULES("{\"from\":\"email\",\"to\":\"a\"},{\"from\":\"fullName\",\"to\":\"a\"}"),
+		"{\"a\":\"Ann B\"}"},
+	};
+	struct err err = ERR_INIT;
+	struct arena *a = arena_new();
+	struct connection c = {.settings = json_own(a, json_object())};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		check(&cases[i], lead_text);
+	/* a refusal says what is missing where, and shows nothing of the lead */
+	CHECK(crm_map_lead(a, &c,
+		  json_parse(a, STR(RULES("{\"from\":\"lastName\",\"to\":\"Last\",\"required\":true}")),
+		      NULL),
+		  json_parse(a, str_from(lead_text), NULL), &err) == NULL);
+	CHECK(strstr(err.msg, "lastName") != NULL && strstr(err.msg, "Last,") == NULL);
+	CHECK(strstr(err.msg, "a@b.co") == NULL);
+	arena_free(a);
+}
+
+void suite_crm_mapping(void)
+{
+	ADD_TESTS("crm_mapping", {"without a mapping", defaults}, {"templates", templates},
+	    {"rules", rules});
+}
