@@ -71,14 +71,20 @@ DB_STMT(search_index_oldest,
     INDEXED " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
 	    " ORDER BY r.updated_at, r.id LIMIT ?");
 
-/* How often each word stands in the account's newest window. */
+/* How often each word stands in a sample of the account's records: eight runs spread over their
+ * time, since what is rare today may have been common last year. */
+#define SAMPLE                                                                                     \
+	"(SELECT id FROM records WHERE account_id = ? AND updated_at <= ?"                         \
+	" ORDER BY updated_at DESC, id DESC LIMIT 250)"
+DB_STMT(search_span, "SELECT MIN(updated_at), MAX(updated_at) FROM records WHERE account_id = ?");
 DB_STMT(search_hits,
     "SELECT SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
     " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
     " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?)"
-    " FROM (SELECT id FROM records WHERE account_id = ? ORDER BY updated_at DESC, id DESC LIMIT ?) "
-    "k"
-    " STRAIGHT_JOIN record_search s ON s.record_id = k.id");
+    " FROM (" SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
+    " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
+    ") k STRAIGHT_JOIN record_search s ON s.record_id = k.id");
+#define SAMPLES 8
 
 struct searching {
 	struct app *app;
@@ -245,24 +251,40 @@ static int leave_window(struct searching *s, bool *is_last, struct err *err)
 
 /* ---- the index ----------------------------------------------------------------------------- */
 
+/* The hits of each word in the sample, in one row. */
+static int count_hits(struct searching *s, struct db_rows *out, struct err *err)
+{
+	const struct search_terms *t = &s->terms;
+	struct db_val v[WORDS_INDEXED + 2 * SAMPLES], account = db_uuid(&s->f->account_id);
+	struct db_rows span;
+	int64_t first, step;
+	size_t n = 0;
+
+	if (db_row(s->app->db, s->a, &search_span, &account, 1, &span, err) == -1)
+		return -1;
+	first = db_get_int(&span, 0, 0);
+	step = (db_get_int(&span, 0, 1) - first) / SAMPLES;
+	for (; n < WORDS_INDEXED; n++)
+		v[n] = db_str(n < t->nwords ? t->words[n].like : "%");
+	for (int64_t i = 1; i <= SAMPLES; i++) {
+		v[n++] = account;
+		v[n++] = db_int(i == SAMPLES ? INT64_MAX : first + i * step);
+	}
+	return db_row(s->app->db, s->a, &search_hits, v, n, out, err) == -1 ? -1 : 0;
+}
+
 /* What the index is asked: the rare words alone, since it reads the whole list of each word it is
  * given; NULL when there is none. */
 static int match_text(struct searching *s, const char **out, struct err *err)
 {
 	const struct search_terms *t = &s->terms;
 	struct buf *b = buf_new(s->a, LIMIT_HEADER_BYTES);
-	struct db_val v[WORDS_INDEXED + 2];
-	struct db_rows rows;
-	size_t n = 0;
+	struct db_rows hits;
 
-	for (; n < WORDS_INDEXED; n++)
-		v[n] = db_str(n < t->nwords ? t->words[n].like : "%");
-	v[n++] = db_uuid(&s->f->account_id);
-	v[n++] = db_int(WINDOW);
-	if (db_query(s->app->db, s->a, &search_hits, v, n, &rows, err) == -1)
+	if (count_hits(s, &hits, err) == -1)
 		return -1;
 	for (size_t i = 0; i < t->nwords; i++)
-		if (db_get_int(&rows, 0, i) <= RARE)
+		if (db_get_int(&hits, 0, i) <= RARE)
 			buf_printf(b, "%s%s", b->len == 0 ? "" : " ", t->words[i].match);
 	*out = b->len == 0 ? NULL : b->p;
 	return 0;
