@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Every route of the API, as routes.def has them: another account's ids, keys without the permission, and no key."""
+import os
+import re
+import uuid
+
+from harness import SRC, equal, has, here, problem, run, test, true
+from tenant import HubSpot, Meta, Tenant
+
+ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*([^,]+),\s*([^)]+)\)', re.M)
+ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/deliveries": "delivery",
+          "/connections": "connection", "/events": "event", "/api-keys": "key", "/views": "view",
+          "/imports": "import"}
+
+
+class Route:
+    def __init__(self, method, pattern, handler, permission, flags):
+        self.method, self.pattern, self.handler = method, pattern, handler
+        self.permission = [p.lower().replace("_", ".", 1) for p in re.findall(r"PERMIT\((\w+)\)", permission)]
+        self.flags = flags.split()[0]
+
+    @property
+    def is_write(self):
+        return self.method not in ("GET", "HEAD")
+
+    def path(self, ids=None):
+        """With its parameters filled: unknown ids unless some are given; None if they do not serve here."""
+        def fill(match):
+            name = match.group(1)
+            if name in ("type", "providerType"):
+                return "meta_lead_ads"
+            if ids is None:
+                return str(uuid.uuid4())
+            kind = next((v for k, v in ENTITY.items() if re.search(k + r"/:", self.pattern)), None)
+            if kind not in ids:
+                raise AssertionError("no object to try %s with: extend ENTITY and objects()" % self.pattern)
+            return ids[kind]
+        return re.sub(r":(\w+)", fill, self.pattern)
+
+    def __str__(self):
+        return "%s %s" % (self.method, self.pattern)
+
+
+def routes():
+    with open(os.path.join(SRC, "src", "admin", "routes.def"), encoding="utf-8") as f:
+        text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+    found = [Route(*m.groups()[:5]) for m in ROUTE.finditer(text)]
+    equal(len(found), len(re.findall(r"^ROUTE\(", text, re.M)), "every row is understood")
+    return found
+
+
+def api_routes():
+    found = [r for r in routes() if r.flags in ("API", "KEPT")]
+    true(len(found) >= 40, len(found))
+    return found
+
+
+def ask(route, key, path=None):
+    body = {} if route.method in ("POST", "PATCH", "PUT") else None
+    return here().api(route.method, "/" + (path or route.path()), body, key=key)
+
+
+def new_key(t, permissions):
+    answer = t.api("POST", "/api-keys", {"name": "k", "permissions": sorted(permissions)})
+    equal(answer.status, 201, answer)
+    return answer.json()["key"]
+
+
+def permissions():
+    return sorted({p for r in api_routes() for p in r.permission})
+
+
+def objects(t):
+    """One of each kind that a tenant can have."""
+    m = Meta(t)
+    crm, _ = t.crm()
+    [id_] = m.send()
+    lead = t.wait_lead(id_)
+    made = {"lead": lead["id"], "record": lead["recordId"], "crm": crm, "connection": m.id,
+            "delivery": lead["destinations"][0]["id"], "event": t.events()[0]["id"], "key": t.get("/api-keys")["data"][0]["id"]}
+    paths = {r.pattern for r in api_routes()}
+    if "/connect/v1/views/:id" in paths:
+        answer = t.api("POST", "/views", {"name": "Mine"})
+        equal(answer.status, 201, answer)
+        made["view"] = answer.json()["id"]
+    if "/connect/v1/imports/:id" in paths:
+        answer = t.api("POST", "/records/import", {"providerType": "manual", "resourceType": "contact",
+                                                   "csv": "id,email\n1,a@example.com\n"})
+        has((200, 202), answer.status, answer)
+        made["import"] = answer.json()["importId"]
+    return made
+
+
+@test("without a key every route of the API is 401, whatever its path says")
+def _():
+    for route in api_routes():
+        for key in (False, "ck_" + "x" * 43):
+            answer = ask(route, key)
+            equal(answer.status, 401, (str(route), answer))
+            problem(answer, 401)
+            true(answer.header("WWW-Authenticate"), str(route))
+
+
+@test("a key that may only look is refused every write, naming the permission")
+def _():
+    t = Tenant()
+    ids = objects(t)
+    viewer = new_key(t, {p for p in permissions() if p.endswith(".view")})
+    for route in api_routes():
+        if not route.is_write:
+            continue
+        for path in (route.path(), route.path(ids)):
+            answer = ask(route, viewer, path)
+            equal(answer.status, 403, (str(route), answer))
+            true(any(p in answer.json()["detail"] for p in route.permission), (str(route), answer))
+            problem(answer, 403)
+    # and nothing came of it
+    for kind, path in (("lead", "/leads/"), ("record", "/records/"), ("connection", "/connections/"), ("event", "/events/")):
+        t.get(path + ids[kind])
+
+
+@test("a key lacking one permission is refused exactly what needs it")
+def _():
+    t = Tenant()
+    everything = permissions()
+    for lacking in everything:
+        key = new_key(t, set(everything) - {lacking})
+        for route in api_routes():
+            if route.permission == [lacking]:
+                answer = ask(route, key)
+                equal(answer.status, 403, (str(route), answer))
+                has(answer.json()["detail"], lacking, str(route))
+    nearly = new_key(t, {"leads.view"})
+    for route in api_routes():
+        if route.permission and "leads.view" not in route.permission:
+            equal(ask(route, nearly).status, 403, str(route))
+
+
+@test("every write of the API needs a permission for writing, every GET one for looking")
+def _():
+    for route in api_routes():
+        if route.pattern.endswith("/me"):
+            continue
+        true(route.permission, "%s names a permission" % route)
+        for p in route.permission:
+            true(not p.endswith(".view") if route.is_write else p.endswith(".view"), (str(route), p))
+
+
+@test("another account's ids are 404 in every route, and nothing of theirs changes")
+def _():
+    mine, theirs = Tenant(name="Mine"), Tenant(name="Theirs")
+    ids = objects(theirs)
+    objects(mine)
+    tables = ("connections", "api_keys", "leads", "records", "record_changes", "events", "lead_deliveries",
+              "lead_delivery_attempts")
+    before = {table: theirs.rows(table) for table in tables}
+    tried = 0
+    for route in api_routes():
+        if not re.search(r":(?!type\b|providerType\b)", route.pattern):
+            continue
+        for path in (route.path(ids), route.path(), route.path(dict.fromkeys(ids, "x"))):
+            answer = ask(route, mine.key, path)
+            equal(answer.status, 404, (str(route), path, answer))
+            problem(answer, 404)
+            tried += 1
+    true(tried >= 40, tried)
+    equal({table: theirs.rows(table) for table in tables}, before)
+    # the owner may
+    for kind, path in (("lead", "/leads/"), ("record", "/records/"), ("connection", "/connections/"), ("event", "/events/"),
+                       ("key", "/api-keys/")):
+        theirs.get(path + ids[kind])
+
+
+@test("lists, counts and filters show nothing of another account")
+def _():
+    mine, theirs = Tenant(name="Mine"), Tenant(name="Theirs")
+    ids = objects(theirs)
+    h = HubSpot(theirs)
+    h.send(h.change(4711, "email", "secret-person@example.com"))
+    theirs.wait_idle()
+    own = {i["id"] for i in mine.get("/api-keys")["data"]}
+    for route in api_routes():
+        if route.is_write or ":" in route.pattern or route.pattern.endswith(("/me", "/providers")):
+            continue
+        for query in ("", "?limit=200", "?connectionId=" + ids["connection"], "?leadId=" + ids["lead"], "?search=secret-person"):
+            answer = ask(route, mine.key, route.pattern + query)
+            equal(answer.status, 200, (str(route), query, answer))
+            for value in list(ids.values()) + ["secret-person", "4711"]:
+                true(value not in answer.text.replace(query, ""), "%s%s shows %s" % (route, query, value))
+    equal({i["id"] for i in mine.get("/api-keys")["data"]}, own)
+    equal(mine.get("/records/summary")["total"], 0)
+    equal(mine.get("/providers/meta_lead_ads/status")["connections"], [])
+
+
+@test("disconnecting a provider or another's connection touches nobody else's")
+def _():
+    mine, theirs = Tenant(), Tenant()
+    a, b = Meta(mine), Meta(theirs)
+    problem(mine.api("DELETE", "/providers/meta_lead_ads/disconnect?connectionId=" + b.id), 404)
+    equal(theirs.get("/connections/" + b.id)["status"], "active")
+    equal(mine.api("DELETE", "/providers/meta_lead_ads/disconnect").status, 204)
+    equal(theirs.get("/connections/" + b.id)["status"], "active")
+    problem(mine.api("GET", "/connections/" + a.id), 404)
+    equal(b.post(b.body("1234567890123")).status, 200)
+
+
+run()
