@@ -1,0 +1,305 @@
+/* GET /records/export: the matching records as CSV or NDJSON, streamed. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/path.h"
+#include "record/import.h"
+#include "record/record-paths.h"
+#include "record/record-walk.h"
+
+#define PIECE (64u * 1024u)                /* bytes sent at once, about */
+#define BUFFER_BYTES (16u * 1024u * 1024u) /* one record, quoted, at its worst */
+#define COLUMNS_MAX 500                    /* paths with a column of their own */
+#define COLUMNS_WANTED 100                 /* of columns= */
+
+struct column {
+	struct str path;
+	size_t index;
+};
+struct exporting {
+	struct req *r;
+	struct buf *out;
+	bool is_gone; /* the client is */
+	/* CSV: */
+	struct map *columns; /* path → struct column */
+	bool has_rest;       /* a last column takes the paths that have none */
+};
+
+static int send_piece(struct exporting *x, size_t least, struct err *err)
+{
+	if (!buf_ok(x->out))
+		return err_set(err, ERR_INTERNAL, "a record is too large to be exported");
+	if (x->out->len <= least)
+		return 0;
+	if (res_stream_write(x->r, (struct str){x->out->p, x->out->len}) == -1)
+		x->is_gone = true;
+	buf_reset(x->out);
+	return x->is_gone;
+}
+
+/* ---- NDJSON -------------------------------------------------------------------------------- */
+
+static void add_text(struct buf *b, const char *key, struct str value)
+{
+	json_t *s = json_stringn(value.p, value.n);
+
+	buf_printf(b, ",\"%s\":", key);
+	json_append(b, s);
+	json_decref(s);
+}
+
+static void add_time(struct buf *b, const char *key, int64_t at_us)
+{
+	char text[CLOCK_TEXT];
+
+	clock_iso(text, at_us);
+	if (at_us == 0)
+		buf_printf(b, ",\"%s\":null", key);
+	else
+		buf_printf(b, ",\"%s\":\"%s\"", key, text);
+}
+
+/* The stored payload is compact JSON, so it goes out as it is. */
+static int add_ndjson(void *arg, const struct record_walked *row, struct err *err)
+{
+	struct exporting *x = arg;
+	struct buf *b = x->out;
+
+	buf_printf(b, "{\"id\":\"%s\"", uuid_dup(row->a, row->id));
+	add_text(b, "providerType", row->provider_type);
+	add_text(b, "resourceType", row->resource_type);
+	add_text(b, "externalId", row->external_id);
+	add_text(b, "source", row->source);
+	buf_str(b, ",\"data\":");
+	buf_add(b, row->data.p, row->data.n);
+	add_time(b, "firstSeenAt", row->first_seen_us);
+	add_time(b, "updatedAt", row->updated_us);
+	add_time(b, "providerUpdatedAt", row->provider_updated_us);
+	if (uuid_is_nil(row->lead_id))
+		buf_str(b, ",\"leadId\":null}\n");
+	else
+		buf_printf(b, ",\"leadId\":\"%s\"}\n", uuid_dup(row->a, row->lead_id));
+	return send_piece(x, PIECE, err);
+}
+
+/* ---- CSV: cells ---------------------------------------------------------------------------- */
+
+/* Only texts can be formulas: a number that is below zero is none. */
+static void add_value(struct buf *b, struct arena *a, json_t *v)
+{
+	if (v == NULL || json_is_null(v))
+		return;
+	if (json_is_string(v))
+		import_csv_cell(b, (struct str){json_string_value(v), json_string_length(v)});
+	else if (json_is_array(v) || json_is_object(v))
+		import_csv_cell(b, json_text(a, v));
+	else
+		buf_str(b, json_scalar_text(a, v));
+}
+
+static void add_time_cell(struct buf *b, int64_t at_us)
+{
+	char text[CLOCK_TEXT];
+
+	clock_iso(text, at_us);
+	buf_chr(b, ',');
+	buf_str(b, text);
+}
+
+struct flattening {
+	struct exporting *x;
+	struct arena *a;
+	json_t **cells; /* by column */
+	json_t *rest;
+};
+
+static int place(void *arg, struct str path, json_t *value)
+{
+	struct flattening *f = arg;
+	const struct column *c = map_get(f->x->columns, path);
+
+	if (c != NULL)
+		f->cells[c->index] = value;
+	else if (f->x->has_rest)
+		json_object_set(f->rest, arena_strndup(f->a, path.p, path.n), value);
+	return 0;
+}
+
+static int add_csv(void *arg, const struct record_walked *row, struct err *err)
+{
+	struct exporting *x = arg;
+	struct buf *b = x->out;
+	size_t n = map_count(x->columns);
+	struct flattening f = {.x = x,
+	    .a = row->a,
+	    .cells = arena_array(row->a, n + 1, sizeof(json_t *)),
+	    .rest = json_own(row->a, json_object())};
+	json_t *data = json_parse(row->a, row->data, err);
+
+	if (data == NULL)
+		return err_prefix(err, "stored record");
+	record_paths_each(data, record_paths_buf(row->a, STR("")), false, place, &f);
+	buf_str(b, uuid_dup(row->a, row->id));
+	buf_chr(b, ',');
+	import_csv_cell(b, row->provider_type);
+	buf_chr(b, ',');
+	import_csv_cell(b, row->resource_type);
+	buf_chr(b, ',');
+	import_csv_cell(b, row->external_id);
+	buf_chr(b, ',');
+	import_csv_cell(b, row->source);
+	add_time_cell(b, row->first_seen_us);
+	add_time_cell(b, row->updated_us);
+	for (size_t i = 0; i < n; i++) {
+		buf_chr(b, ',');
+		add_value(b, row->a, f.cells[i]);
+	}
+	if (x->has_rest) {
+		buf_chr(b, ',');
+		if (json_object_size(f.rest) > 0)
+			add_value(b, row->a, f.rest);
+	}
+	buf_str(b, "\r\n");
+	return send_piece(x, PIECE, err);
+}
+
+/* ---- CSV: columns -------------------------------------------------------------------------- */
+
+static void add_column(struct exporting *x, struct str path)
+{
+	struct column *c;
+
+	if (path.n == 0 || map_get(x->columns, path) != NULL ||
+	    map_count(x->columns) >= COLUMNS_MAX)
+		return;
+	c = arena_zalloc(x->r->a, sizeof(*c));
+	c->index = map_count(x->columns);
+	map_put(x->columns, path, c);
+}
+
+/* Within an array there are no columns: it is one cell. */
+static struct str before_array(struct str path)
+{
+	for (size_t i = 0; i < path.n; i++) {
+		if (path.p[i] == '\\')
+			i++;
+		else if (path.p[i] == '[')
+			path.n = i;
+	}
+	return path;
+}
+
+static int note_column(void *arg, struct str path, json_t *value)
+{
+	(void)value;
+	add_column(arg, path);
+	return 0;
+}
+
+static int note_columns(void *arg, const struct record_walked *row, struct err *err)
+{
+	json_t *data = json_parse(row->a, row->data, err);
+
+	if (data == NULL)
+		return err_prefix(err, "stored record");
+	return record_paths_each(data, record_paths_buf(row->a, STR("")), false, note_column, arg);
+}
+
+/* The paths of the catalogue, the most filled first, and those of the first records, which may be
+ * too young for it. */
+static int known_columns(struct exporting *x, const struct record_filter *f, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct record_walk w;
+	json_t *fields;
+	int rc = record_fields(x->r->app, a, &f->account_id, f->resource_type, &fields, err);
+
+	for (size_t i = 0; rc == 0 && i < json_array_size(fields); i++)
+		add_column(x, before_array(str_from(json_str(json_array_get(fields, i), "path"))));
+	if (rc == 0 && (rc = record_walk_begin(&w, x->r->app, a, f, err)) == 0)
+		rc = record_walk_page(&w, note_columns, x, err);
+	arena_free(a);
+	x->has_rest = true;
+	return rc == -1 ? -1 : 0;
+}
+
+/* columns=email,address.city; false after req_invalid. */
+static bool wanted_columns(struct exporting *x, struct str list)
+{
+	struct str path;
+	struct err err = ERR_INIT;
+
+	while (str_split(&list, ',', &path)) {
+		path = str_trim(path);
+		if (path.n == 0 || path_compile(x->r->a, path, &err) == NULL) {
+			req_invalid(x->r, "columns", "must be paths of fields, between commas");
+			return false;
+		}
+		add_column(x, path);
+	}
+	if (map_count(x->columns) > COLUMNS_WANTED)
+		req_invalid(x->r, "columns", "may be at most %d", COLUMNS_WANTED);
+	return !req_has_invalid(x->r);
+}
+
+static void add_header(struct exporting *x)
+{
+	buf_str(x->out, "id,providerType,resourceType,externalId,source,firstSeenAt,updatedAt");
+	for (size_t i = 0; i < map_count(x->columns); i++) {
+		struct str path = map_key(x->columns, i);
+
+		buf_chr(x->out, ',');
+		import_csv_cell(
+		    x->out, str_from(arena_printf(x->r->a, "data.%.*s", (int)path.n, path.p)));
+	}
+	buf_str(x->out, x->has_rest ? ",otherData\r\n" : "\r\n");
+}
+
+/* ---- the answer ---------------------------------------------------------------------------- */
+
+static int stream(struct exporting *x, struct record_walk *w, bool is_csv)
+{
+	struct req *r = x->r;
+	struct err err = ERR_INIT;
+	char day[CLOCK_TEXT];
+	int more = 1;
+
+	clock_day_text(day, clock_day(clock_now_us()));
+	res_headerf(r, "Content-Disposition", "attachment; filename=\"records-%s.%s\"", day,
+	    is_csv ? "csv" : "ndjson");
+	if (res_stream_start(r, 200,
+		is_csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson") ==
+		-1 ||
+	    r->method == HTTP_HEAD)
+		return 0;
+	if (is_csv)
+		add_header(x);
+	while (more == 1 && !x->is_gone)
+		more = record_walk_page(w, is_csv ? add_csv : add_ndjson, x, &err);
+	if (more == -1 || (!x->is_gone && send_piece(x, 0, &err) == -1))
+		return res_error(r, &err);
+	return 0;
+}
+
+int record_api_export(struct req *r)
+{
+	struct exporting x = {.r = r, .out = buf_new(r->a, BUFFER_BYTES), .columns = map_new(r->a)};
+	struct str format = req_query_text(r, "format"), wanted = req_query_text(r, "columns");
+	const bool is_csv = format.p == NULL || str_is(format, "csv");
+	struct record_filter f;
+	struct record_walk w;
+	struct err err = ERR_INIT;
+
+	record_filter_read(r, &r->query, &f);
+	if (!is_csv && !str_is(format, "ndjson"))
+		req_invalid(r, "format", "must be csv or ndjson");
+	if (wanted.p != NULL)
+		wanted_columns(&x, wanted);
+	if (req_has_invalid(r))
+		return res_invalid(r);
+	if (is_csv && wanted.p == NULL && known_columns(&x, &f, &err) == -1)
+		return res_error(r, &err);
+	if (record_walk_begin(&w, r->app, r->a, &f, &err) == -1)
+		return res_error(r, &err);
+	return stream(&x, &w, is_csv);
+}

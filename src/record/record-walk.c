@@ -1,0 +1,252 @@
+#include "record/record-walk.h"
+
+#include "base/clock.h"
+#include "base/path.h"
+
+#define PAGE 200
+#define TERMS 12 /* conditions on the searched words; those not used are '%' */
+_Static_assert(
+    sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE a term");
+
+DB_STMT(walk_kinds,
+    "SELECT DISTINCT provider_type, resource_type FROM record_counts WHERE account_id = ?"
+    " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR resource_type = ?)"
+    " ORDER BY provider_type, resource_type");
+
+/* Every row of a page comes: those that do not fit with NULL for the payload, so that no statement
+ * runs long, however few fit; those too large to be read by the hundred with "". */
+#define WALK_HEAD                                                                                  \
+	"SELECT r.id, r.external_id, r.source, r.first_seen_at, r.updated_at,"                     \
+	" r.provider_updated_at, l.id,"
+#define WALK_FITS                                                                                  \
+	" CASE WHEN NOT ((? IS NULL OR r.source = ?) AND r.updated_at >= ? AND r.updated_at < ?"   \
+	" AND r.first_seen_at < ?"
+#define WALK_PAYLOAD                                                                               \
+	") THEN NULL WHEN LENGTH(r.data) <= 32768 THEN r.data ELSE '' END"                         \
+	" FROM records r FORCE INDEX (records_external)"                                           \
+	" LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"           \
+	" AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"
+#define WALK_TAIL                                                                                  \
+	" WHERE r.account_id = ? AND r.provider_type = ? AND r.resource_type = ?"                  \
+	" AND (? IS NULL OR r.external_id > ?) ORDER BY r.external_id LIMIT 200"
+DB_STMT(walk_page, WALK_HEAD " 0," WALK_FITS WALK_PAYLOAD WALK_TAIL);
+/* As in lists, a record that waits for the search index is looked at itself. */
+DB_STMT(walk_page_search,
+    WALK_HEAD " q.record_id IS NOT NULL," WALK_FITS
+	      " AND (q.record_id IS NOT NULL OR (s.words LIKE ? AND s.words LIKE ?"
+	      " AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
+	      " AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
+	      " AND s.words LIKE ? AND s.words LIKE ?))" WALK_PAYLOAD
+	      " LEFT JOIN record_search_queue q ON q.record_id = r.id"
+	      " LEFT JOIN record_search s ON s.record_id = r.id" WALK_TAIL);
+DB_STMT(walk_payload, "SELECT data FROM records WHERE account_id = ? AND id = ?");
+
+int record_walk_begin(struct record_walk *w, struct app *app, struct arena *a,
+    const struct record_filter *f, struct err *err)
+{
+	struct db_rows rows;
+
+	*w = (struct record_walk){.app = app, .filter = f, .seen_before_us = clock_now_us() + 1};
+	if (f->search.p != NULL &&
+	    search_terms_add(&w->terms, a, &f->account_id, f->search, err) == -1)
+		return -1;
+	for (size_t i = 0; i < f->nwhere; i++)
+		search_terms_add_value(&w->terms, a, &f->account_id, f->where[i].value);
+	if (w->terms.is_impossible)
+		return 0;
+	if (db_query(app->db, a, &walk_kinds,
+		DB_VALS(db_uuid(&f->account_id), db_strn(f->provider_type),
+		    db_strn(f->provider_type), db_strn(f->resource_type),
+		    db_strn(f->resource_type)),
+		&rows, err) == -1)
+		return -1;
+	w->nkinds = rows.count;
+	w->kinds = arena_array(a, rows.count + 1, sizeof(*w->kinds));
+	for (size_t i = 0; i < rows.count; i++)
+		w->kinds[i] =
+		    (struct record_walk_kind){db_get_str(&rows, i, 0), db_get_str(&rows, i, 1)};
+	return 0;
+}
+
+static void set_after(struct record_walk *w, struct str external_id)
+{
+	w->nafter = external_id.n < sizeof(w->after) ? external_id.n : sizeof(w->after) - 1;
+	memcpy(w->after, external_id.p, w->nafter);
+}
+
+static int compare(struct str a, struct str b)
+{
+	int rc = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+	return rc != 0 ? rc : (a.n > b.n) - (a.n < b.n);
+}
+
+void record_walk_seek(struct record_walk *w, struct str provider_type, struct str resource_type,
+    struct str external_id)
+{
+	for (w->kind = 0; w->kind < w->nkinds; w->kind++) {
+		const struct record_walk_kind *k = &w->kinds[w->kind];
+		int order = compare(k->provider_type, provider_type);
+
+		if (order == 0)
+			order = compare(k->resource_type, resource_type);
+		if (order == 0)
+			set_after(w, external_id);
+		if (order >= 0)
+			return;
+	}
+}
+
+/* ---- one row ------------------------------------------------------------------------------- */
+
+static bool is_value(struct arena *a, const json_t *v, struct str wanted)
+{
+	const char *text = v == NULL ? NULL : json_scalar_text(a, v);
+
+	for (size_t i = 0; i < json_array_size(v); i++)
+		if (is_value(a, json_array_get(v, i), wanted))
+			return true;
+	return text != NULL && str_eq(str_from(text), wanted);
+}
+
+/* What SQL could not tell. */
+static bool fits(const struct record_walk *w, const struct record_walked *row, bool is_waiting)
+{
+	const struct record_filter *f = w->filter;
+	struct err ignored = ERR_INIT;
+	json_t *data;
+
+	if (!is_waiting && f->nwhere == 0)
+		return true;
+	if ((data = json_parse(row->a, row->data, &ignored)) == NULL)
+		return false;
+	for (size_t i = 0; i < f->nwhere; i++)
+		if (!is_value(row->a, path_get(f->where[i].path, data), f->where[i].value))
+			return false;
+	if (is_waiting) {
+		struct record_item item = {.account_id = f->account_id,
+		    .provider_type = row->provider_type,
+		    .resource_type = row->resource_type,
+		    .external_id = row->external_id,
+		    .source = arena_strndup(row->a, row->source.p, row->source.n)};
+
+		return search_terms_fit(&w->terms, record_words(row->a, &item, data));
+	}
+	return true;
+}
+
+/* A payload that was too large for the page; 1, 0 deleted meanwhile, -1. */
+static int read_payload(const struct record_walk *w, struct record_walked *row, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(w->app->db, row->a, &walk_payload,
+	    DB_VALS(db_uuid(&w->filter->account_id), db_uuid(&row->id)), &rows, err);
+
+	if (found == 1)
+		row->data = db_get_str(&rows, 0, 0);
+	return found;
+}
+
+static int visit(struct record_walk *w, const struct db_rows *rows, size_t i, struct arena *a,
+    record_walk_fn *each, void *arg, struct err *err)
+{
+	const struct record_walk_kind *k = &w->kinds[w->kind];
+	struct record_walked row = {.a = a,
+	    .id = db_get_uuid(rows, i, 0),
+	    .provider_type = k->provider_type,
+	    .resource_type = k->resource_type,
+	    .external_id = db_get_str(rows, i, 1),
+	    .source = db_get_str(rows, i, 2),
+	    .data = db_get_str(rows, i, 8),
+	    .first_seen_us = db_get_int(rows, i, 3),
+	    .updated_us = db_get_int(rows, i, 4),
+	    .provider_updated_us = db_get_int(rows, i, 5),
+	    .lead_id = db_get_uuid(rows, i, 6)};
+
+	if (db_is_null(rows, i, 8)) /* it does not fit */
+		return 0;
+	if (row.data.n == 0) {
+		int found = read_payload(w, &row, err);
+
+		if (found != 1)
+			return found;
+	}
+	return fits(w, &row, db_get_int(rows, i, 7) != 0) ? each(arg, &row, err) : 0;
+}
+
+/* ---- pages --------------------------------------------------------------------------------- */
+
+static int read_page(
+    const struct record_walk *w, struct arena *a, struct db_rows *rows, struct err *err)
+{
+	const struct record_filter *f = w->filter;
+	const struct record_walk_kind *k = &w->kinds[w->kind];
+	const struct str after =
+	    w->nafter == 0 ? (struct str){NULL, 0} : (struct str){w->after, w->nafter};
+	struct db_val v[11 + TERMS];
+	size_t n = 0;
+
+	v[n++] = db_strn(f->source);
+	v[n++] = db_strn(f->source);
+	v[n++] = db_int(f->updated_after_us);
+	v[n++] = db_int(f->updated_before_us == 0 ? INT64_MAX : f->updated_before_us);
+	v[n++] = db_int(w->seen_before_us);
+	for (size_t i = 0; w->terms.n > 0 && i < TERMS; i++)
+		v[n++] = db_str(i < w->terms.n ? w->terms.v[i].like : "%");
+	v[n++] = db_uuid(&f->account_id);
+	v[n++] = db_strn(k->provider_type);
+	v[n++] = db_strn(k->resource_type);
+	v[n++] = db_strn(after);
+	v[n++] = db_strn(after);
+	return db_query(
+	    w->app->db, a, w->terms.n > 0 ? &walk_page_search : &walk_page, v, n, rows, err);
+}
+
+int record_walk_page(struct record_walk *w, record_walk_fn *each, void *arg, struct err *err)
+{
+	struct arena *a, *of_row;
+	struct db_rows rows;
+	int rc;
+
+	if (w->kind >= w->nkinds)
+		return 0;
+	a = arena_new();
+	of_row = arena_new();
+	rc = read_page(w, a, &rows, err);
+	for (size_t i = 0; rc == 0 && i < rows.count; i++) {
+		rc = visit(w, &rows, i, of_row, each, arg, err);
+		if (rc != -1)
+			set_after(w, db_get_str(&rows, i, 1));
+		arena_reset(of_row);
+	}
+	if (rc == 0 && rows.count < PAGE) {
+		w->kind++;
+		w->nafter = 0;
+	}
+	arena_free(of_row);
+	arena_free(a);
+	return rc == -1 ? -1 : w->kind < w->nkinds;
+}
+
+static int count_one(void *arg, const struct record_walked *row, struct err *err)
+{
+	int64_t *n = arg;
+
+	(void)row;
+	(void)err;
+	(*n)++;
+	return 0;
+}
+
+int record_walk_count(
+    struct record_walk *w, int64_t until_us, int64_t *n, bool *is_exact, struct err *err)
+{
+	int more;
+
+	*n = 0;
+	do {
+		more = record_walk_page(w, count_one, n, err);
+	} while (more == 1 && clock_mono_us() < until_us);
+	*is_exact = more == 0;
+	return more == -1 ? -1 : 0;
+}
