@@ -330,16 +330,22 @@ static int claim_body(struct db *db, void *arg, struct err *err)
 	    1, NULL, err);
 }
 
+/* How many jobs a claim may take now. */
+static size_t room(const struct runner *rn)
+{
+	size_t most = (size_t)rn->app->config->job_concurrency;
+
+	most = rn->nrunning < most ? most - rn->nrunning : 0;
+	return most < CLAIM_MAX ? most : CLAIM_MAX;
+}
+
 /* Claims and starts what is due, as far as there is room; answers how many, -1 when the database is
  * away. */
 static int claim(struct runner *rn, struct err *err)
 {
-	size_t room = (size_t)rn->app->config->job_concurrency;
-	struct claim c = {.rn = rn, .a = arena_new()};
+	struct claim c = {.rn = rn, .a = arena_new(), .most = room(rn)};
 	int n = -1;
 
-	room = rn->nrunning < room ? room - rn->nrunning : 0;
-	c.most = room < CLAIM_MAX ? room : CLAIM_MAX;
 	if (c.most == 0) {
 		n = 0;
 	} else if (db_transaction(rn->app->db, claim_body, &c, err) == 0) {
@@ -359,14 +365,29 @@ static int claim(struct runner *rn, struct err *err)
 	return n;
 }
 
+/* A run that waits for its parent's commit; in the parent's arena. */
+struct chaining {
+	struct run *run; /* NULL once the commit has come */
+};
+
 static void chain_after_commit(void *arg)
 {
-	struct run *run = arg;
-	struct run **at = &run->job.runner->chained;
+	struct chaining *c = arg;
+	struct run **at = &c->run->job.runner->chained;
 
 	while (*at != NULL)
 		at = &(*at)->next;
-	*at = run;
+	*at = c->run;
+	c->run = NULL;
+}
+
+/* The parent has ended: its transaction was rolled back, or tried again with other runs. */
+static void chain_forgotten(void *arg)
+{
+	struct chaining *c = arg;
+
+	if (c->run != NULL)
+		arena_free(c->run->job.a);
 }
 
 int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err)
@@ -380,9 +401,13 @@ int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t 
 	if (job_insert_claimed(db, jobs, n, &rn->lease_id, clock_now_us() + rn->lease_us, err) ==
 	    -1)
 		return -1;
-	for (size_t i = 0; i < n;
-	     i++) /* a run that is never chained costs its arena, on a rare retry */
-		db_on_commit(db, chain_after_commit, run_new(rn, &jobs[i], 1));
+	for (size_t i = 0; i < n; i++) {
+		struct chaining *c = arena_zalloc(parent->a, sizeof(*c));
+
+		c->run = run_new(rn, &jobs[i], 1);
+		arena_on_free(parent->a, chain_forgotten, c);
+		db_on_commit(db, chain_after_commit, c);
+	}
 	return 0;
 }
 
@@ -398,7 +423,7 @@ static void start_chained(struct runner *rn)
 
 /* ---- other runners' remains -------------------------------------------------------------- */
 
-static void release_leases(struct runner *rn, const struct uuid *dead)
+static int release_leases(struct runner *rn, const struct uuid *dead)
 {
 	int64_t now = clock_now_us();
 	uint64_t n = 0;
@@ -407,10 +432,13 @@ static void release_leases(struct runner *rn, const struct uuid *dead)
 	if (db_exec(rn->app->db, &jobs_release,
 		DB_VALS(db_int(now), db_int(now), db_int(now + rn->lease_us + DAY_US / 24),
 		    db_uuid(dead)),
-		&n, &err) == -1)
+		&n, &err) == -1) {
 		log_warn("runner.reap", LOG_ERR(&err));
-	else if (n > 0)
+		return -1;
+	}
+	if (n > 0)
 		log_info("runner.reap", LOG_I("released", n));
+	return 0;
 }
 
 static void reap_one(struct runner *rn, const char *name)
@@ -425,10 +453,8 @@ static void reap_one(struct runner *rn, const char *name)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd == -1)
 		return;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-		release_leases(rn, &dead);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && release_leases(rn, &dead) == 0)
 		unlink(path);
-	}
 	close(fd);
 }
 
@@ -515,20 +541,22 @@ static void advance(struct runner *rn, int wait_ms)
 	sweep_done(rn);
 }
 
-/* Claims only when there may be something: after a wake-up, a full claim, or POLL_MS. */
+/* Claims only when there is room and may be something: after a wake-up, a full claim, or POLL_MS.
+ */
 static void claim_if_due(struct runner *rn)
 {
 	struct err err = ERR_INIT;
+	size_t most = room(rn);
 	int n;
 
-	if (!rn->is_woken && clock_mono_us() < rn->claim_at_us)
+	if (most == 0 || (!rn->is_woken && clock_mono_us() < rn->claim_at_us))
 		return;
 	rn->is_woken = false;
 	rn->claim_at_us = clock_mono_us() + POLL_MS * 1000;
 	n = claim(rn, &err);
 	if (n == -1)
 		log_warn("runner.claim", LOG_ERR(&err));
-	rn->is_woken = rn->is_woken || n == CLAIM_MAX;
+	rn->is_woken = rn->is_woken || n == (int)most;
 }
 
 int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
@@ -567,6 +595,6 @@ int runner_once(struct runner *rn, struct err *err)
 		if (n == 0 && rn->nrunning == 0 && !has_more_to_do(rn))
 			return (int)(rn->nran - before);
 		if (rn->nrunning > 0)
-			advance(rn, 50);
+			advance(rn, n > 0 ? 0 : 50);
 	}
 }
