@@ -28,30 +28,19 @@ int crm_api_lead_get(struct req *r)
 
 /* ---- push one ---------------------------------------------------------------------------- */
 
-/* Is this destination's push, queued at since_us, over for now? */
-static bool is_settled(const json_t *d, int64_t since_us)
-{
-	const char *status = json_str(d, "status"), *at = json_str(d, "updatedAt");
-	int64_t updated_us = 0;
-
-	if (strcmp(status, "pending") == 0)
-		return false;
-	if (strcmp(status, "success") == 0)
-		return true;
-	return at != NULL && clock_parse_iso(str_from(at), &updated_us) && updated_us >= since_us;
-}
-
-static bool are_settled(const json_t *destinations, int64_t since_us)
+/* What was queued is pending until its round is over; a destination that is disabled or gone was
+ * not queued. */
+static bool are_settled(const json_t *destinations)
 {
 	for (size_t i = 0; i < json_array_size(destinations); i++)
-		if (!is_settled(json_array_get(destinations, i), since_us))
+		if (strcmp(json_str(json_array_get(destinations, i), "status"), "pending") == 0)
 			return false;
 	return true;
 }
 
 /* The job makes the attempts and the waits between them; here their end is waited for. */
-static int wait_for_pushes(struct req *r, const struct uuid *lead_id, int64_t since_us,
-    json_t **destinations, struct err *err)
+static int wait_for_pushes(
+    struct req *r, const struct uuid *lead_id, json_t **destinations, struct err *err)
 {
 	int64_t until = clock_mono_us() + WAIT_MS * INT64_C(1000);
 
@@ -59,7 +48,7 @@ static int wait_for_pushes(struct req *r, const struct uuid *lead_id, int64_t si
 		if (crm_lead_destinations(
 			r->app, r->a, &r->actor.account_id, lead_id, destinations, err) == -1)
 			return -1;
-		if (are_settled(*destinations, since_us) || clock_mono_us() > until)
+		if (are_settled(*destinations) || clock_mono_us() > until)
 			return 0;
 		http_client_sleep(r->app->http, WAIT_STEP_MS);
 	}
@@ -104,7 +93,6 @@ int crm_api_push_lead(struct req *r)
 	struct uuid id;
 	struct err err = ERR_INIT;
 	json_t *lead, *before, *after;
-	int64_t since_us = clock_now_us();
 	size_t n;
 	int found;
 
@@ -119,7 +107,7 @@ int crm_api_push_lead(struct req *r)
 	if (found == -1 ||
 	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &before, &err) == -1 ||
 	    crm_queue_lead(r->app, r->a, &r->actor.account_id, &id, &n, &err) == -1 ||
-	    wait_for_pushes(r, &id, since_us, &after, &err) == -1)
+	    wait_for_pushes(r, &id, &after, &err) == -1)
 		return res_error(r, &err);
 	return res_json(r, 200, push_answer(before, after));
 }
@@ -137,23 +125,71 @@ static int queue_all_body(struct db *db, void *arg, struct err *err)
 	return job_insert(db, &q->job, 1, err);
 }
 
+/* The body of a batch: how many leads (0: all), which destination (nil: each). */
+static int push_all_read(const json_t *body, int64_t *limit, struct uuid *only, struct err *err)
+{
+	static const char *const keys[] = {"limit", "connectionId", NULL};
+	const json_t *n = json_object_get(body, "limit"),
+		     *to = json_object_get(body, "connectionId");
+
+	*limit = 0;
+	*only = (struct uuid){{0}};
+	if (body == NULL)
+		return 0;
+	if (!json_is_object(body))
+		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
+	if (json_only_keys(body, keys, err) == -1)
+		return -1;
+	if (n != NULL && !json_is_null(n)) {
+		if (!json_is_integer(n) || json_integer_value(n) < 1)
+			return err_field(err, ERR_INVALID, "limit", "must be a number from 1");
+		*limit = json_integer_value(n);
+	}
+	if (to != NULL && !json_is_null(to) &&
+	    (!json_is_string(to) || !uuid_parse(str_from(json_string_value(to)), only)))
+		return err_field(err, ERR_INVALID, "connectionId", "must be an id");
+	return 0;
+}
+
+/* 1, 0 when the account has no such destination, -1. */
+static int is_destination(struct req *r, const struct uuid *id, struct err *err)
+{
+	struct connection *c;
+	int found = connection_get(r->app, r->a, &r->actor.account_id, id, &c, err);
+
+	return found == 1 ? provider_can(c->provider, "crm_push") : found;
+}
+
 int crm_api_push_all(struct req *r)
 {
 	struct queueing_all q = {
 	    .job = {.account_id = r->actor.account_id, .kind = "crm.push_all", .id = uuid_new()}};
-	static const char *const keys[] = {"limit", "connectionId", NULL};
 	struct err err = ERR_INIT;
-	int64_t pending;
-	json_t *o;
+	struct uuid only;
+	int64_t pending, limit;
+	json_t *o, *args;
+	int found = 1;
 
-	if (r->json != NULL && json_only_keys(r->json, keys, &err) == -1)
+	if (push_all_read(r->json, &limit, &only, &err) == -1)
 		return res_error(r, &err);
+	if (!uuid_is_nil(only))
+		found = is_destination(r, &only, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such destination");
+	if (found == -1)
+		return res_error(r, &err);
+	args = json_own(r->a, json_object());
+	if (limit > 0)
+		json_set_int(args, "left", limit);
+	if (!uuid_is_nil(only))
+		json_set_str(args, "connectionId", uuid_dup(r->a, only));
+	q.job.args = json_text(r->a, args);
 	if (deliveries_count_waiting(r->app->db, &r->actor.account_id, &pending, &err) == -1 ||
 	    db_transaction(r->app->db, queue_all_body, &q, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
 	json_set_str(o, "jobId", uuid_dup(r->a, q.job.id));
-	json_set_int(o, "pending", pending);
+	json_set_int(o, "pending", limit > 0 && limit < pending ? limit : pending);
 	return res_json(r, 202, o);
 }
 

@@ -30,16 +30,17 @@ int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
     const struct attempt *attempt, struct err *err);
 /* Within a transaction: a ledger row of the lead for each destination that has none, and a push job
  * for each row that is not a success. *n counts the jobs. parent: the running job whose runner
- * shall go on with them, or NULL. */
+ * shall go on with them, or NULL. only: the one destination meant, or NULL. */
 int deliveries_queue(struct app *app, struct arena *a, struct job *parent,
-    const struct uuid *account_id, const struct uuid *lead_id, size_t *n, struct err *err);
+    const struct uuid *account_id, const struct uuid *lead_id, const struct uuid *only, size_t *n,
+    struct err *err);
 /* Within a transaction: pushes this one again now; 1, 0 when there is none (or it is a success),
  * -1. */
 int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct err *err);
-/* Leads that no destination has taken, oldest first, after `after`: at most 200 ids. */
+/* Leads that no destination has taken, oldest first, after `after`: at most most ids. */
 int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *after, struct uuid **ids, size_t *n, struct err *err);
+    const struct uuid *after, int64_t most, struct uuid **ids, size_t *n, struct err *err);
 int deliveries_count_waiting(
     struct db *db, const struct uuid *account_id, int64_t *n, struct err *err);
 

@@ -182,7 +182,7 @@ int crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *
 {
 	size_t n;
 
-	return deliveries_queue(j->app, j->a, j, &lead->account_id, &lead->lead_id, &n, err);
+	return deliveries_queue(j->app, j->a, j, &lead->account_id, &lead->lead_id, NULL, &n, err);
 }
 
 struct queueing {
@@ -197,7 +197,7 @@ static int queue_body(struct db *db, void *arg, struct err *err)
 	struct queueing *q = arg;
 
 	(void)db;
-	return deliveries_queue(q->app, q->a, NULL, q->account_id, q->lead_id, &q->n, err);
+	return deliveries_queue(q->app, q->a, NULL, q->account_id, q->lead_id, NULL, &q->n, err);
 }
 
 int crm_queue_lead(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -212,39 +212,62 @@ int crm_queue_lead(struct app *app, struct arena *a, const struct uuid *account_
 
 /* ---- all waiting leads ------------------------------------------------------------------- */
 
+#define LEADS_PER_STEP 200
+
 struct push_all {
 	struct job *job;
-	struct uuid after;
+	struct uuid after, only; /* only: the one destination meant, or nil */
+	int64_t left;            /* leads to go, or -1: all */
 };
+
+static struct str push_all_args(struct push_all *p, const struct uuid *after, int64_t left)
+{
+	struct arena *a = p->job->a;
+	json_t *args = json_own(a, json_object());
+
+	json_set_str(args, "after", uuid_dup(a, *after));
+	if (!uuid_is_nil(p->only))
+		json_set_str(args, "connectionId", uuid_dup(a, p->only));
+	if (left >= 0)
+		json_set_int(args, "left", left);
+	return json_text(a, args);
+}
 
 /* One page of leads in one transaction, which also moves the job's cursor. */
 static int push_all_body(struct db *db, void *arg, struct err *err)
 {
 	struct push_all *p = arg;
 	struct job *j = p->job;
+	const struct uuid *only = uuid_is_nil(p->only) ? NULL : &p->only;
+	int64_t most = p->left >= 0 && p->left < LEADS_PER_STEP ? p->left : LEADS_PER_STEP;
 	struct uuid *ids;
 	size_t n, queued;
 
-	if (deliveries_waiting_leads(db, j->a, &j->account_id, &p->after, &ids, &n, err) == -1)
+	if (deliveries_waiting_leads(db, j->a, &j->account_id, &p->after, most, &ids, &n, err) ==
+	    -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (deliveries_queue(j->app, j->a, NULL, &j->account_id, &ids[i], &queued, err) ==
-		    -1)
+		if (deliveries_queue(
+			j->app, j->a, NULL, &j->account_id, &ids[i], only, &queued, err) == -1)
 			return -1;
-	if (n == 0)
+	if (n == 0 || p->left == (int64_t)n)
 		return job_finish(db, j, err);
 	return job_reschedule(db, j, clock_now_us(),
-	    str_from(arena_printf(j->a, "{\"after\":\"%s\"}", uuid_dup(j->a, ids[n - 1]))), err);
+	    push_all_args(p, &ids[n - 1], p->left < 0 ? -1 : p->left - (int64_t)n), err);
 }
 
 int crm_job_push_all(struct job *j, struct err *err)
 {
-	struct push_all p = {.job = j};
+	struct push_all p = {.job = j, .left = -1};
 	json_t *args = json_parse(j->a, j->args.p == NULL ? STR("{}") : j->args, err);
 
 	if (args == NULL)
 		return -1;
 	if (json_str(args, "after") != NULL)
 		uuid_parse(str_from(json_str(args, "after")), &p.after);
+	if (json_str(args, "connectionId") != NULL)
+		uuid_parse(str_from(json_str(args, "connectionId")), &p.only);
+	if (json_object_get(args, "left") != NULL)
+		p.left = json_int(args, "left");
 	return db_transaction(j->app->db, push_all_body, &p, err);
 }

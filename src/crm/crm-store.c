@@ -43,7 +43,7 @@ DB_STMT(delivery_page,
 			" ORDER BY d.id DESC LIMIT ? OFFSET ?");
 DB_STMT(leads_waiting,
     "SELECT id FROM leads WHERE account_id = ? AND stage = 'ready'"
-    " AND sync_status IN ('none','pending','failed','dead') AND id > ? ORDER BY id LIMIT 200");
+    " AND sync_status IN ('none','pending','failed','dead') AND id > ? ORDER BY id LIMIT ?");
 DB_STMT(leads_waiting_count,
     "SELECT COUNT(*) FROM (SELECT 1 FROM leads WHERE account_id = ? AND stage = 'ready'"
     " AND sync_status IN ('none','pending','failed','dead') LIMIT 100000) w");
@@ -179,8 +179,27 @@ static int requeue(struct db *db, struct arena *a, const struct uuid *account_id
 	return update_lead_status(db, a, account_id, lead_id, err);
 }
 
+/* The connections that leads go to now; only: at most this one. */
+static int list_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *only, struct connection ***cs, size_t *n, struct err *err)
+{
+	if (connection_list_capable(app, a, account_id, "crm_push", cs, n, err) == -1)
+		return -1;
+	for (size_t i = 0; only != NULL && i < *n; i++) {
+		if (!uuid_eq((*cs)[i]->id, *only))
+			continue;
+		*cs += i;
+		*n = 1;
+		return 0;
+	}
+	if (only != NULL)
+		*n = 0;
+	return 0;
+}
+
 int deliveries_queue(struct app *app, struct arena *a, struct job *parent,
-    const struct uuid *account_id, const struct uuid *lead_id, size_t *n, struct err *err)
+    const struct uuid *account_id, const struct uuid *lead_id, const struct uuid *only, size_t *n,
+    struct err *err)
 {
 	struct connection **cs;
 	struct uuid ids[LIMIT_DB_BATCH];
@@ -189,7 +208,7 @@ int deliveries_queue(struct app *app, struct arena *a, struct job *parent,
 	uint64_t inserted;
 
 	*n = 0;
-	if (connection_list_capable(app, a, account_id, "crm_push", &cs, &ncs, err) == -1)
+	if (list_destinations(app, a, account_id, only, &cs, &ncs, err) == -1)
 		return -1;
 	if (ncs > LIMIT_DB_BATCH)
 		ncs = LIMIT_DB_BATCH;
@@ -227,12 +246,12 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
 }
 
 int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *after, struct uuid **ids, size_t *n, struct err *err)
+    const struct uuid *after, int64_t most, struct uuid **ids, size_t *n, struct err *err)
 {
 	struct db_rows rows;
 
-	if (db_query(db, a, &leads_waiting, DB_VALS(db_uuid(account_id), db_uuid(after)), &rows,
-		err) == -1)
+	if (db_query(db, a, &leads_waiting,
+		DB_VALS(db_uuid(account_id), db_uuid(after), db_int(most)), &rows, err) == -1)
 		return -1;
 	*n = rows.count;
 	*ids = arena_array(a, rows.count + 1, sizeof(**ids));
