@@ -70,12 +70,6 @@ static bool is_unspaced(uint32_t c)
 	       (c >= 0x0e00 && c <= 0x0e7f);
 }
 
-static bool is_joiner(uint32_t c)
-{
-	return c == '@' || c == '.' || c == '-' || c == '_' || c == '+' || c == '/' || c == ':' ||
-	       c == '\'' || c == '&';
-}
-
 static void put_char(struct buf *b, uint32_t c)
 {
 	if (c < 0x80)
@@ -190,7 +184,7 @@ static void put_phone(struct writer *w, struct str s)
 		buf_printf(w->extra, "%s%s ", w->code, d + n - k);
 }
 
-/* One run without spaces as one word, its joiners as '_': an email, a date, a part number. */
+/* One run without spaces as one word, what stands between its letters as '_'. */
 static void put_joined(struct writer *w, struct buf *b, struct str run)
 {
 	const char *p = run.p, *end = run.p + run.n;
@@ -224,19 +218,14 @@ static void put_joined(struct writer *w, struct buf *b, struct str run)
 	}
 }
 
-/* Calls put_joined for each run between spaces that has a joiner. */
-static void put_all_joined(struct writer *w, struct str s)
+/* Emails are found as one word too: each of their parts may be common. */
+static void put_emails(struct writer *w, struct str s)
 {
 	struct str rest = s, run;
 
-	while (str_split(&rest, ' ', &run)) {
-		bool has_joiner = false;
-
-		for (size_t i = 1; i + 1 < run.n && !has_joiner; i++)
-			has_joiner = is_joiner((unsigned char)run.p[i]);
-		if (has_joiner)
+	while (str_split(&rest, ' ', &run))
+		if (memchr(run.p, '@', run.n) != NULL)
 			put_joined(w, w->extra, run);
-	}
 }
 
 static void put_text(struct writer *w, struct str s)
@@ -246,7 +235,7 @@ static void put_text(struct writer *w, struct str s)
 	if (folded.p == NULL || w->words->len > TEXT_MAX)
 		return;
 	put_words(w, w->words, folded);
-	put_all_joined(w, folded);
+	put_emails(w, folded);
 	put_phone(w, folded);
 }
 
@@ -317,6 +306,7 @@ static void add_word(struct search_terms *t, struct arena *a, const char *word, 
 	    .match = arena_printf(a, "+%s%s", word, is_prefix ? "*" : "")};
 }
 
+/* Words in a row, the last of them also as the start of a word if is_prefix. */
 static bool add_term(struct search_terms *t, struct arena *a, const char *words, bool is_prefix)
 {
 	struct str rest = str_from(words), word;
@@ -327,7 +317,7 @@ static bool add_term(struct search_terms *t, struct arena *a, const char *words,
 	    (struct search_term){.needle = arena_printf(a, " %s%s", words, is_prefix ? "" : " "),
 		.like = like_of(a, words, is_prefix)};
 	while (str_split(&rest, ' ', &word))
-		add_word(t, a, arena_strndup(a, word.p, word.n), is_prefix);
+		add_word(t, a, arena_strndup(a, word.p, word.n), is_prefix && rest.n == 0);
 	return true;
 }
 
@@ -351,13 +341,12 @@ static bool add_run(struct search_terms *t, struct writer *w, struct str run)
 	if (phone_digits(run, digits, &is_marked) > 0)
 		return add_term(
 		    t, w->a, arena_printf(w->a, "%s%s", w->code, without_zeros(digits)), true);
-	put_joined(w, joined, run);
+	if (memchr(run.p, '@', run.n) != NULL)
+		put_joined(w, joined, run);
 	if (joined->len > 0)
 		return add_term(t, w->a, arena_strndup(w->a, joined->p, joined->len - 1), true);
 	words = words_of(w, run);
-	if (words[0] == '\0')
-		return true;
-	return add_term(t, w->a, words, strchr(words, ' ') == NULL);
+	return words[0] == '\0' || add_term(t, w->a, words, true);
 }
 
 /* Takes the next "phrase" or run off *rest. */
