@@ -25,6 +25,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "crm.push", .run = crm_job_push, .max_attempts = 1000, .lease_s = 300},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
     {.name = "record.fetch", .run = record_job_fetch, .max_attempts = 12},
+    {.name = "record.delete", .run = record_job_delete, .max_attempts = 20},
     {.name = "record.replay", .run = record_job_replay, .max_attempts = 20},
     {.name = "record.import", .run = import_job_run, .max_attempts = 2 * IMPORT_RUN_ATTEMPTS},
 };

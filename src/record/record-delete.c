@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "record/record-fields.h"
-#include "record/record.h"
+#include "record/record-internal.h"
 
 /* Deletions take off the counters in a row of their own, beside those that writers add to (0 to
  * 15), so that they wait for no writer and no writer waits for them. */
@@ -33,8 +33,7 @@ DB_STMT(record_retention_due,
 DB_STMT(record_retention_is_due,
     "SELECT id FROM records WHERE account_id = ? AND id = ? AND updated_at < ? FOR UPDATE");
 
-/* Within a transaction; 1, 0, -1. */
-static int delete_one(struct app *app, struct arena *a, const struct uuid *account_id,
+int record_delete_one(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct err *err)
 {
 	struct db *db = app->db;
@@ -82,7 +81,7 @@ static int delete_body(struct db *db, void *arg, struct err *err)
 	struct arena *a = arena_new();
 
 	(void)db;
-	d->found = delete_one(d->app, a, &d->account_id, &d->id, err);
+	d->found = record_delete_one(d->app, a, &d->account_id, &d->id, err);
 	arena_free(a);
 	if (d->found == 1 && d->r != NULL)
 		return audit_write(
@@ -130,7 +129,7 @@ static int delete_if_due(
 	int found = db_row(t->app->db, a, &record_retention_is_due,
 	    DB_VALS(db_uuid(&t->account_id), db_uuid(id), db_int(t->before_us)), &rows, err);
 
-	return found != 1 ? found : delete_one(t->app, a, &t->account_id, id, err);
+	return found != 1 ? found : record_delete_one(t->app, a, &t->account_id, id, err);
 }
 
 static int retain_body(struct db *db, void *arg, struct err *err)

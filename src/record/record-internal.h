@@ -30,4 +30,7 @@ int record_page_add(struct arena *a, struct record_page *page, const struct db_r
 /* record_list where the filter needs more than an index. */
 int record_search(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err);
+/* record_delete within the caller's transaction. */
+int record_delete_one(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct err *err);
 #endif

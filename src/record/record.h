@@ -137,6 +137,7 @@ int record_api_timeline(struct req *r);
 int record_api_replay(struct req *r);     /* POST /records/:id/replay */
 int record_api_replay_all(struct req *r); /* POST /records/replay */
 int record_job_replay(struct job *j, struct err *err);
+int record_job_delete(struct job *j, struct err *err); /* job record.delete, subject: the import */
 int record_api_fields(struct req *r);
 int record_api_export(struct req *r);
 int view_api_list(struct req *r);
@@ -156,4 +157,11 @@ int view_list(
 /* Pages. */
 int record_page_list(struct req *r);
 int record_page_detail(struct req *r);
+int record_page_bulk(struct req *r);   /* POST /admin/records/bulk */
+int record_page_delete(struct req *r); /* GET /admin/records/:id/delete: asks */
+int record_page_delete_post(struct req *r);
+int record_page_replay(struct req *r); /* POST /admin/records/:id/replay */
+int record_page_task_cancel(struct req *r); /* POST /admin/records/tasks/:id/cancel */
+int view_page_create(struct req *r);   /* POST /admin/views */
+int view_page_change(struct req *r);   /* POST /admin/views/:id: save, rename, delete */
 #endif

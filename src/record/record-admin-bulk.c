@@ -1,0 +1,408 @@
+/* What is done to records from their pages: to one, to those that are checked, or to all that the
+ * list matches. What deletes asks once. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "account/account.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "html/chrome.h"
+#include "record/import.h"
+#include "record/record-admin.h"
+#include "record/record-bulk.h"
+#include "record/record-paths.h"
+
+#define COUNT_BUDGET_US (2 * SECOND_US)
+#define TITLES 10 /* named when it is asked */
+#define EXPORT_BYTES (64u * 1024u * 1024u)
+
+/* Answers of the API's own handlers to this request, with another body: their rules, audit and
+ * effects are the same. The status. */
+static int call_api(struct req *r, int (*handler)(struct req *r), json_t *body, struct req *sent)
+{
+	req_init(sent, r->a, r->app);
+	sent->route = r->route;
+	sent->actor = r->actor;
+	sent->params = r->params;
+	sent->remote_addr = r->remote_addr;
+	sent->id = r->id;
+	sent->json = body;
+	return handler(sent) == -1 ? 500 : sent->res.status;
+}
+
+/* ---- one record ---------------------------------------------------------------------------- */
+
+static const char *plural(int64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void flash_runs(struct req *r, int64_t matched, int64_t ran)
+{
+	if (matched == 0)
+		chrome_flash(r, "ok", "No flow is subscribed to this, so none ran.");
+	else
+		chrome_flash(r, "ok", "%" PRId64 " flow%s matched, %" PRId64 " ran.", matched,
+		    plural(matched), ran);
+}
+
+int record_page_replay(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+	json_t *out;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = record_replay(r->app, r->a, &r->actor.account_id, &id, NULL, &out, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such record");
+	if (found == -1)
+		return res_error(r, &err);
+	flash_runs(r, json_int(out, "matched"), json_int(out, "ran"));
+	return res_redirect(r, arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", uuid_dup(r->a, id)));
+}
+
+int record_page_delete(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+	json_t *record, *data;
+	const char *title;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = record_get_json(r->app, r->a, &r->actor.account_id, &id, &record, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such record");
+	if (found == -1)
+		return res_error(r, &err);
+	title = record_title(r->a, record);
+	data = json_object();
+	json_set_str(data, "heading", title != NULL ? title : json_str(record, "externalId"));
+	json_set(data, "record", json_incref(record));
+	return chrome_page(r, 200, "records", "Delete a record", "record/delete", data);
+}
+
+int record_page_delete_post(struct req *r)
+{
+	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
+	int status = call_api(r, record_api_delete, NULL, sent);
+
+	if (status == 204)
+		chrome_flash(r, "ok", "The record is deleted.");
+	else if (status == 404)
+		return res_problem(r, 404, "There is no such record");
+	else
+		chrome_flash(r, "error", "The record could not be deleted. Try again.");
+	return res_redirect(r, RECORD_PAGE_ADDRESS);
+}
+
+/* ---- those that are checked ---------------------------------------------------------------- */
+
+struct picked {
+	struct uuid *v;
+	size_t n;
+};
+
+static struct picked read_picked(struct req *r)
+{
+	struct picked p = {arena_array(r->a, r->form.n + 1, sizeof(struct uuid)), 0};
+
+	for (size_t i = 0; i < r->form.n && p.n < LIMIT_PAGE_ROWS; i++)
+		if (str_is(r->form.v[i].name, "id") && uuid_parse(r->form.v[i].value, &p.v[p.n]))
+			p.n++;
+	return p;
+}
+
+static int load_picked(struct req *r, const struct picked *p, json_t **out, struct err *err)
+{
+	*out = json_own(r->a, json_array());
+	for (size_t i = 0; i < p->n; i++) {
+		json_t *record;
+		int found =
+		    record_get_json(r->app, r->a, &r->actor.account_id, &p->v[i], &record, err);
+
+		if (found == -1)
+			return -1;
+		if (found == 1)
+			json_array_append(*out, record);
+	}
+	return 0;
+}
+
+static int delete_picked(struct req *r, const struct picked *p, const char *back)
+{
+	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
+	struct http_pair *param = arena_zalloc(r->a, sizeof(*param));
+	struct http_pairs own = r->params;
+	int64_t deleted = 0, failed = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		*param = (struct http_pair){STR("id"), str_from(uuid_dup(r->a, p->v[i]))};
+		r->params = (struct http_pairs){param, 1};
+		int status = call_api(r, record_api_delete, NULL, sent);
+
+		deleted += status == 204;
+		failed += status != 204 && status != 404;
+	}
+	r->params = own;
+	if (failed > 0)
+		chrome_flash(r, "error", "%" PRId64 " deleted, %" PRId64 " could not be deleted.",
+		    deleted, failed);
+	else
+		chrome_flash(r, "ok", "%" PRId64 " record%s deleted.", deleted, plural(deleted));
+	return res_redirect(r, back);
+}
+
+static int replay_picked(struct req *r, const struct picked *p, const char *back)
+{
+	struct err err = ERR_INIT;
+	int64_t matched = 0, ran = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		json_t *out;
+		int found =
+		    record_replay(r->app, r->a, &r->actor.account_id, &p->v[i], NULL, &out, &err);
+
+		if (found == -1)
+			return res_error(r, &err);
+		matched += found == 1 ? json_int(out, "matched") : 0;
+		ran += found == 1 ? json_int(out, "ran") : 0;
+	}
+	flash_runs(r, matched, ran);
+	return res_redirect(r, back);
+}
+
+/* ---- export of those that are checked ------------------------------------------------------ */
+
+static const char *const own_columns[] = {
+    "id", "providerType", "resourceType", "externalId", "source", "firstSeenAt", "updatedAt"};
+#define OWN_COLUMNS (sizeof(own_columns) / sizeof(own_columns[0]))
+
+static int see_column(void *arg, struct str path, json_t *value)
+{
+	map_put(arg, path, value);
+	return 0;
+}
+
+static struct map *paths_of(struct arena *a, const json_t *record, struct map *into)
+{
+	record_paths_each(
+	    json_object_get(record, "data"), record_paths_buf(a, STR("")), false, see_column, into);
+	return into;
+}
+
+static void add_row(struct arena *a, struct buf *b, const json_t *record, struct map *columns)
+{
+	struct map *values = paths_of(a, record, map_new(a));
+
+	for (size_t i = 0; i < OWN_COLUMNS; i++) {
+		buf_str(b, i == 0 ? "" : ",");
+		import_csv_cell(b, str_from(json_str(record, own_columns[i])));
+	}
+	for (size_t i = 0; i < map_count(columns); i++) {
+		const json_t *v = map_get(values, map_key(columns, i));
+		const char *text = v == NULL ? NULL : json_scalar_text(a, v);
+
+		buf_chr(b, ',');
+		if (text != NULL && json_is_number(v))
+			buf_str(b, text); /* -5 is no formula */
+		else if (text != NULL)
+			import_csv_cell(b, str_from(text));
+		else if (json_is_array(v) || json_is_object(v))
+			import_csv_cell(b, json_text(a, v));
+	}
+	buf_str(b, "\r\n");
+}
+
+static void write_csv(struct arena *a, struct buf *b, const json_t *rows)
+{
+	struct map *columns = map_new(a);
+
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		(void)paths_of(a, json_array_get(rows, i), columns);
+	for (size_t i = 0; i < OWN_COLUMNS; i++)
+		buf_printf(b, "%s%s", i == 0 ? "" : ",", own_columns[i]);
+	for (size_t i = 0; i < map_count(columns); i++) {
+		struct str path = map_key(columns, i);
+
+		buf_chr(b, ',');
+		import_csv_cell(b, str_from(arena_printf(a, "data.%.*s", (int)path.n, path.p)));
+	}
+	buf_str(b, "\r\n");
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		add_row(a, b, json_array_get(rows, i), columns);
+}
+
+static int export_picked(struct req *r, const struct picked *p, bool is_csv)
+{
+	struct buf *b = buf_new(r->a, EXPORT_BYTES);
+	struct err err = ERR_INIT;
+	char day[CLOCK_TEXT];
+	json_t *rows;
+
+	if (load_picked(r, p, &rows, &err) == -1)
+		return res_error(r, &err);
+	if (is_csv)
+		write_csv(r->a, b, rows);
+	for (size_t i = 0; !is_csv && i < json_array_size(rows); i++) {
+		json_append(b, json_array_get(rows, i));
+		buf_chr(b, '\n');
+	}
+	if (!buf_ok(b))
+		return res_problem(r, 413, "These records are too large to be exported at once");
+	clock_day_text(day, clock_day(clock_now_us()));
+	res_headerf(r, "Content-Disposition", "attachment; filename=\"records-%s.%s\"", day,
+	    is_csv ? "csv" : "ndjson");
+	return res_text(r, 200,
+	    is_csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson",
+	    (struct str){b->p, b->len});
+}
+
+/* ---- all that match ------------------------------------------------------------------------ */
+
+static bool is_empty(const json_t *filter)
+{
+	return json_object_size(filter) == 0;
+}
+
+static int replay_all(struct req *r, const struct record_browse *b)
+{
+	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
+	json_t *filter = record_browse_filter_json(b), *body = json_own(r->a, json_object());
+	int status;
+
+	if (is_empty(filter)) {
+		chrome_flash(
+		    r, "error", "Choose a type or another filter: all at once are not re-run.");
+		return res_redirect(r, record_browse_link(b));
+	}
+	json_set(body, "filter", json_incref(filter));
+	status = call_api(r, record_api_replay_all, body, sent);
+	if (status == 202)
+		chrome_flash(r, "ok", "The flows run again for all that match.");
+	else
+		chrome_flash(r, "error", "The flows could not be run again. Try later.");
+	return res_redirect(r, record_browse_link(b));
+}
+
+static int delete_all(struct req *r, const struct record_browse *b)
+{
+	struct err err = ERR_INIT;
+	int64_t n = 0;
+
+	(void)str_to_i64(req_form(r, "expected"), 0, INT64_MAX, &n);
+	if (record_bulk_delete(r, record_browse_filter_json(b), n, &err) == -1)
+		return res_error(r, &err);
+	chrome_flash(r, "ok", "They are being deleted. This page shows how far that is.");
+	return res_redirect(r, record_browse_link(b));
+}
+
+/* ---- asking -------------------------------------------------------------------------------- */
+
+static void add_titles(struct req *r, json_t *data, const json_t *rows)
+{
+	json_t *titles = json_array(), *ids = json_array();
+
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		const char *title = record_title(r->a, row);
+
+		json_array_append_new(ids, json_string(json_str(row, "id")));
+		if (i < TITLES)
+			json_array_append_new(titles,
+			    json_string(title != NULL ? title : json_str(row, "externalId")));
+	}
+	json_set_int(data, "unnamed",
+	    (int64_t)json_array_size(rows) - TITLES > 0 ? (int64_t)json_array_size(rows) - TITLES
+							: 0);
+	json_set(data, "titles", titles);
+	json_set(data, "ids", ids);
+}
+
+/* One page before anything is done, which says to how many. */
+static int ask(struct req *r, const struct record_browse *b, const struct picked *p,
+    const char *action, struct err *err)
+{
+	json_t *data = json_own(r->a, json_object()), *rows;
+	bool is_all = p == NULL, is_exact = true;
+	int64_t n;
+
+	if (is_all) {
+		if (record_bulk_count(r->app, r->a, &b->f, COUNT_BUDGET_US, &n, &is_exact, err) ==
+		    -1)
+			return res_error(r, err);
+	} else {
+		if (load_picked(r, p, &rows, err) == -1)
+			return res_error(r, err);
+		n = (int64_t)json_array_size(rows);
+		add_titles(r, data, rows);
+	}
+	json_set_bool(data, "is_all", is_all);
+	json_set_bool(data, "is_everything", is_all && is_empty(record_browse_filter_json(b)));
+	json_set_bool(data, "is_delete", strcmp(action, "delete") == 0);
+	json_set_bool(data, "is_exact", is_exact);
+	json_set_bool(data, "is_one", n == 1);
+	json_set_int(data, "count", n);
+	json_set_str(data, "action", action);
+	json_set_str(data, "back_href", record_browse_link(b));
+	json_set_str(data, "query", record_browse_query(b));
+	json_set(data, "filter", json_incref(record_browse_filter_json(b)));
+	return chrome_page(
+	    r, 200, "records", "Please confirm", "record/confirm", json_incref(data));
+}
+
+static int act_on_all(
+    struct req *r, struct record_browse *b, struct str action, bool is_sure, struct err *err)
+{
+	if (str_is(action, "csv") || str_is(action, "ndjson"))
+		return res_redirect(
+		    r, record_browse_export_link(b, str_is(action, "csv") ? "csv" : "ndjson"));
+	if (str_is(action, "replay"))
+		return is_sure ? replay_all(r, b) : ask(r, b, NULL, "replay", err);
+	return is_sure ? delete_all(r, b) : ask(r, b, NULL, "delete", err);
+}
+
+int record_page_bulk(struct req *r)
+{
+	struct str action = req_form(r, "action");
+	bool is_sure = req_form(r, "sure").n > 0;
+	struct record_browse b;
+	struct picked picked;
+	struct err err = ERR_INIT;
+
+	if (!record_browse_of_form(r, &b))
+		return res_problem(r, 400, "The list that this came from is not one");
+	if (!str_is(action, "delete") && !str_is(action, "replay") && !str_is(action, "csv") &&
+	    !str_is(action, "ndjson"))
+		return res_problem(r, 400, "There is no such action");
+	if (str_is(req_form(r, "scope"), "all"))
+		return act_on_all(r, &b, action, is_sure, &err);
+	picked = read_picked(r);
+	if (picked.n == 0) {
+		chrome_flash(
+		    r, "error", "No record is checked. Check some, or choose all that match.");
+		return res_redirect(r, record_browse_link(&b));
+	}
+	if (str_is(action, "replay"))
+		return replay_picked(r, &picked, record_browse_link(&b));
+	if (!str_is(action, "delete"))
+		return export_picked(r, &picked, str_is(action, "csv"));
+	return is_sure ? delete_picked(r, &picked, record_browse_link(&b))
+		       : ask(r, &b, &picked, "delete", &err);
+}
+
+int record_page_task_cancel(struct req *r)
+{
+	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
+
+	if (call_api(r, import_api_cancel, NULL, sent) == 200)
+		chrome_flash(r, "ok", "It is stopped. What was done stays done.");
+	else
+		chrome_flash(r, "error", "It had ended already.");
+	return res_redirect(r, RECORD_PAGE_ADDRESS);
+}

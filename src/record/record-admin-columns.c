@@ -1,0 +1,401 @@
+/* What of a payload is shown in a row: a title, and columns that were chosen or that suit most. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "record/record-admin.h"
+#include "record/record-paths.h"
+
+#define COLUMNS_DEFAULT 3
+#define FIELDS_MAX 100 /* offered by the picker */
+#define CELL_BYTES 120
+#define TITLE_DEPTH 3
+#define COMMON 0.2 /* of the records: what fewer have is no column by itself */
+
+/* ---- cells --------------------------------------------------------------------------------- */
+
+const char *record_cell_text(struct arena *a, const json_t *value)
+{
+	const char *text = value == NULL ? NULL : json_scalar_text(a, value);
+
+	if (value != NULL && text == NULL && !json_is_null(value))
+		text = json_text(a, value).p;
+	if (text == NULL || text[0] == '\0')
+		return NULL;
+	if (strlen(text) <= CELL_BYTES)
+		return text;
+	return arena_printf(a, "%.*s…", (int)utf8_cut(str_from(text), CELL_BYTES).n, text);
+}
+
+static const char *last_step(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot == NULL || (dot > path && dot[-1] == '\\') ? path : dot + 1;
+}
+
+/* fullName, full_name and Full-Name are one word. */
+static bool is_same_word(const char *a, const char *b)
+{
+	for (;;) {
+		while (*a == '_' || *a == '-')
+			a++;
+		while (*b == '_' || *b == '-')
+			b++;
+		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+			return false;
+		if (*a == '\0')
+			return true;
+		a++;
+		b++;
+	}
+}
+
+/* Place of word in a NULL-ended list; its length when it is not there. */
+static size_t place_of(const char *const *words, const char *word)
+{
+	size_t i = 0;
+
+	while (words[i] != NULL && !is_same_word(words[i], word))
+		i++;
+	return i;
+}
+
+/* ---- title --------------------------------------------------------------------------------- */
+
+static const char *const whole_names[] = {
+    "name", "fullName", "displayName", "title", "subject", "topic", "summary", "dealname", NULL};
+static const char *const first_names[] = {"firstName", "givenName", NULL};
+static const char *const last_names[] = {"lastName", "familyName", "surname", NULL};
+static const char *const addresses[] = {"email", "emailAddress", "phone", "phoneNumber", NULL};
+
+/* The first of words that the object's own members answer. */
+static const char *member_named(struct arena *a, const json_t *o, const char *const *words)
+{
+	size_t best = SIZE_MAX;
+	const char *found = NULL, *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)(uintptr_t)o, key, v)
+	{
+		size_t place = json_is_string(v) && json_string_length(v) > 0 ? place_of(words, key)
+									      : SIZE_MAX;
+		if (place < best && words[place] != NULL) {
+			best = place;
+			found = json_string_value(v);
+		}
+	}
+	return found == NULL ? NULL : record_cell_text(a, json_own(a, json_string(found)));
+}
+
+/* Shallow before deep: a contact goes by its own email before its company's name. */
+static const char *title_within(struct arena *a, const json_t *o, int depth)
+{
+	const char *title = member_named(a, o, whole_names), *last, *key;
+	json_t *v;
+
+	if (title != NULL)
+		return title;
+	title = member_named(a, o, first_names);
+	last = member_named(a, o, last_names);
+	if (title != NULL || last != NULL)
+		return title == NULL  ? last
+		       : last == NULL ? title
+				      : arena_printf(a, "%s %s", title, last);
+	title = member_named(a, o, addresses);
+	if (title != NULL || depth == TITLE_DEPTH)
+		return title;
+	json_object_foreach((json_t *)(uintptr_t)o, key, v)
+	{
+		if (title == NULL && json_is_object(v))
+			title = title_within(a, v, depth + 1);
+	}
+	return title;
+}
+
+const char *record_title(struct arena *a, const json_t *record)
+{
+	return title_within(a, json_object_get(record, "data"), 1);
+}
+
+static bool is_title_word(const char *word)
+{
+	return whole_names[place_of(whole_names, word)] != NULL ||
+	       first_names[place_of(first_names, word)] != NULL ||
+	       last_names[place_of(last_names, word)] != NULL;
+}
+
+/* ---- fields -------------------------------------------------------------------------------- */
+
+/* What people look for first; the better known, the earlier. */
+static const char *const known_words[] = {"email", "phone", "phoneNumber", "company", "status",
+    "dealstage", "stage", "amount", "totalPrice", "total", "currency", "text", "body", "from", "to",
+    "type", "event", "priority", "city", "start", "createdAt", NULL};
+
+struct field {
+	const char *path, *example;
+	double fill; /* share of the records that have it */
+	size_t rank; /* in known_words */
+	size_t order;
+	bool is_chosen;
+};
+struct fields {
+	struct arena *a;
+	struct field v[FIELDS_MAX];
+	size_t n;
+};
+
+static void add_field(struct fields *f, const char *path, double fill, const char *example)
+{
+	if (f->n == FIELDS_MAX)
+		return;
+	f->v[f->n] = (struct field){.path = path,
+	    .example = example,
+	    .fill = fill,
+	    .rank = place_of(known_words, last_step(path)),
+	    .order = f->n};
+	f->n++;
+}
+
+struct seeing {
+	struct fields *f;
+	double share; /* that one row is */
+};
+
+static int see_path(void *arg, struct str path, json_t *value)
+{
+	struct seeing *s = arg;
+	const char *example = record_cell_text(s->f->a, value);
+
+	if (example == NULL)
+		return 0;
+	for (size_t i = 0; i < s->f->n; i++) {
+		if (str_is(path, s->f->v[i].path)) {
+			s->f->v[i].fill += s->share;
+			return 0;
+		}
+	}
+	add_field(s->f, arena_strndup(s->f->a, path.p, path.n), s->share, example);
+	return 0;
+}
+
+static int by_fill(const void *x, const void *y)
+{
+	const struct field *a = x, *b = y;
+
+	if (a->fill < b->fill || b->fill < a->fill)
+		return a->fill < b->fill ? 1 : -1;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* Where the catalogue knows nothing yet, or of a list of all types: what these rows have. */
+static void fields_of_rows(struct fields *f, const json_t *rows)
+{
+	struct seeing s = {f, 1.0 / (double)(json_array_size(rows) + 1)};
+
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		(void)record_paths_each(json_object_get(json_array_get(rows, i), "data"),
+		    record_paths_buf(f->a, STR("")), true, see_path, &s);
+	if (f->n > 1)
+		qsort(f->v, f->n, sizeof(f->v[0]), by_fill);
+}
+
+static int fields_load(
+    const struct record_browse *b, struct fields *f, const json_t *rows, struct err *err)
+{
+	json_t *known;
+
+	if (b->f.resource_type.p != NULL) {
+		if (record_fields(b->r->app, b->r->a, &b->f.account_id, b->f.resource_type, &known,
+			err) == -1)
+			return -1;
+		for (size_t i = 0; i < json_array_size(known); i++) {
+			const json_t *o = json_array_get(known, i);
+			const char *example =
+			    json_string_value(json_array_get(json_object_get(o, "examples"), 0));
+
+			if (example != NULL)
+				add_field(f, json_str(o, "path"),
+				    json_number_value(json_object_get(o, "fillRate")), example);
+		}
+	}
+	if (f->n == 0)
+		fields_of_rows(f, rows);
+	return 0;
+}
+
+/* ---- choice -------------------------------------------------------------------------------- */
+
+/* An id says little to people. */
+static bool is_id(const char *word)
+{
+	size_t n = strlen(word);
+
+	return is_same_word(word, "id") || (n > 2 && strcmp(word + n - 2, "Id") == 0) ||
+	       (n > 3 && strcmp(word + n - 3, "_id") == 0);
+}
+
+/* Known before unknown, frequent before rare. */
+static int by_use(const void *x, const void *y)
+{
+	const struct field *a = *(struct field *const *)x, *b = *(struct field *const *)y;
+
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return by_fill(a, b);
+}
+
+/* A column that only repeats the titles is none. */
+static bool is_shown_as_title(struct arena *a, const char *path, const json_t *rows)
+{
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		const char *text =
+		    record_cell_text(a, path_lookup(a, json_object_get(row, "data"), path));
+
+		if (text != NULL && strcmp(text, json_str(row, "title")) != 0)
+			return false;
+	}
+	return json_array_size(rows) > 0;
+}
+
+static json_t *choose(struct fields *f, const json_t *rows)
+{
+	struct field **v = arena_array(f->a, f->n + 1, sizeof(struct field *));
+	json_t *columns = json_own(f->a, json_array());
+	const char *words[COLUMNS_DEFAULT];
+	size_t n = 0, k;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].fill >= COMMON && !is_title_word(last_step(f->v[i].path)) &&
+		    !is_id(last_step(f->v[i].path)))
+			v[n++] = &f->v[i];
+	if (n > 1)
+		qsort(v, n, sizeof(*v), by_use);
+	for (size_t i = 0; i < n && json_array_size(columns) < COLUMNS_DEFAULT; i++) {
+		const char *word = last_step(v[i]->path);
+		size_t have = json_array_size(columns);
+
+		for (k = 0; k < have && !is_same_word(words[k], word); k++)
+			;
+		if (k < have || is_shown_as_title(f->a, v[i]->path, rows))
+			continue;
+		words[have] = word;
+		json_array_append_new(columns, json_string(v[i]->path));
+	}
+	return columns;
+}
+
+/* The view's own columns, but what the titles say already. */
+static json_t *columns_of_view(struct arena *a, const json_t *wanted, const json_t *rows)
+{
+	json_t *columns = json_own(a, json_array());
+
+	for (size_t i = 0; i < json_array_size(wanted); i++) {
+		const char *path = json_string_value(json_array_get(wanted, i));
+
+		if (path != NULL && !is_shown_as_title(a, path, rows))
+			json_array_append(columns, json_array_get(wanted, i));
+	}
+	return columns;
+}
+
+/* ---- show ---------------------------------------------------------------------------------- */
+
+static const char *column_label(struct arena *a, const json_t *columns, size_t i)
+{
+	const char *path = json_string_value(json_array_get(columns, i)), *word = last_step(path);
+
+	for (size_t k = 0; k < json_array_size(columns); k++)
+		if (k != i &&
+		    strcmp(last_step(json_string_value(json_array_get(columns, k))), word) == 0)
+			word = path;
+	return arena_strdup(a, word);
+}
+
+static void show_cells(struct arena *a, json_t *row, const json_t *columns, const json_t *shown)
+{
+	json_t *cells = json_array();
+
+	for (size_t i = 0; i < json_array_size(columns); i++) {
+		json_t *cell = json_object();
+		const char *path = json_string_value(json_array_get(columns, i));
+
+		json_set_str(cell, "label", json_str(json_array_get(shown, i), "label"));
+		json_set_str(cell, "value",
+		    record_cell_text(a, path_lookup(a, json_object_get(row, "data"), path)));
+		json_array_append_new(cells, cell);
+	}
+	json_set(row, "cells", cells);
+}
+
+static bool is_column(const json_t *columns, const char *path)
+{
+	for (size_t i = 0; i < json_array_size(columns); i++)
+		if (strcmp(json_string_value(json_array_get(columns, i)), path) == 0)
+			return true;
+	return false;
+}
+
+static void show_field(json_t *list, const json_t *columns, const struct field *f)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "path", f->path);
+	json_set_str(o, "example", f->example);
+	json_set_int(o, "fill", (int64_t)(f->fill * 100 + 0.5));
+	json_set_bool(o, "is_chosen", is_column(columns, f->path));
+	json_array_append_new(list, o);
+}
+
+/* The picker: chosen ones in their order, then the rest as they are filled. */
+static void show_fields(json_t *data, const json_t *columns, const struct fields *f)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < json_array_size(columns); i++) {
+		struct field chosen = {
+		    .path = json_string_value(json_array_get(columns, i)), .fill = -1};
+		for (size_t k = 0; k < f->n; k++)
+			if (strcmp(f->v[k].path, chosen.path) == 0)
+				chosen = f->v[k];
+		show_field(list, columns, &chosen);
+	}
+	for (size_t i = 0; i < f->n; i++)
+		if (!is_column(columns, f->v[i].path))
+			show_field(list, columns, &f->v[i]);
+	json_set(data, "fields", list);
+}
+
+int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err)
+{
+	struct fields *f = arena_zalloc(b->r->a, sizeof(*f));
+	json_t *columns = b->columns, *shown = json_array(), *row;
+	size_t i;
+
+	json_set(data, "columns", shown);
+	f->a = b->r->a;
+	if (fields_load(b, f, rows, err) == -1)
+		return -1;
+	json_array_foreach(rows, i, row)
+	{
+		const char *title = record_title(f->a, row);
+
+		json_set_bool(row, "has_title", title != NULL);
+		json_set_str(row, "title", title != NULL ? title : json_str(row, "externalId"));
+	}
+	if (columns == NULL)
+		columns = b->view_columns != NULL ? columns_of_view(f->a, b->view_columns, rows)
+						  : choose(f, rows);
+	for (i = 0; i < json_array_size(columns); i++) {
+		json_t *o = json_object();
+
+		json_set_str(o, "path", json_string_value(json_array_get(columns, i)));
+		json_set_str(o, "label", column_label(f->a, columns, i));
+		json_array_append_new(shown, o);
+	}
+	json_array_foreach(rows, i, row) show_cells(f->a, row, columns, shown);
+	show_fields(data, columns, f);
+	return 0;
+}

@@ -1,0 +1,575 @@
+/* The list of records, as its address says it: filters, order, columns and a position. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "account/permission.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "html/chrome.h"
+#include "http/form.h"
+#include "provider/connection-admin.h"
+#include "record/record-admin.h"
+#include "record/record-bulk.h"
+
+#define COLUMNS_MAX 12
+#define ADDRESS_BYTES (8 * LIMIT_URL_BYTES)
+
+static const struct str nothing;
+
+/* ---- the address --------------------------------------------------------------------------- */
+
+/* Parameters of the list, without its position: what forms carry along and links spell out. */
+static void add_pair(json_t *pairs, const char *name, struct str value)
+{
+	json_t *o;
+
+	if (value.n == 0)
+		return;
+	o = json_object();
+	json_set_str(o, "name", name);
+	json_set_strn(o, "value", value);
+	json_array_append_new(pairs, o);
+}
+
+static struct str time_text(struct arena *a, int64_t at_us)
+{
+	return at_us == 0 ? nothing : str_from(clock_iso_dup(a, at_us));
+}
+
+static json_t *browse_pairs(const struct record_browse *b)
+{
+	const struct record_filter *f = &b->f;
+	struct arena *a = b->r->a;
+	json_t *pairs = json_own(a, json_array());
+
+	if (!b->is_type_fixed)
+		add_pair(pairs, "resourceType", f->resource_type);
+	add_pair(pairs, "providerType", f->provider_type);
+	add_pair(pairs, "source", f->source);
+	add_pair(pairs, "search", f->search);
+	add_pair(pairs, "updatedAfter", time_text(a, f->updated_after_us));
+	add_pair(pairs, "updatedBefore", time_text(a, f->updated_before_us));
+	for (size_t i = 0; i < f->nwhere; i++)
+		add_pair(pairs, arena_printf(a, "filter[%s]", path_text(f->where[i].path)),
+		    f->where[i].value);
+	if (b->extra_name.p != NULL)
+		add_pair(pairs, b->extra_name.p, b->extra);
+	if (b->is_ascending)
+		add_pair(pairs, "sort", STR("updatedAt"));
+	for (size_t i = 0; i < json_array_size(b->columns); i++)
+		add_pair(pairs, "col", str_from(json_string_value(json_array_get(b->columns, i))));
+	add_pair(pairs, "view", b->view);
+	return pairs;
+}
+
+static void add_query(struct buf *out, const char *name, struct str value)
+{
+	if (out->len > 0)
+		buf_chr(out, '&');
+	percent_encode(out, str_from(name));
+	buf_chr(out, '=');
+	percent_encode(out, value);
+}
+
+const char *record_browse_query(const struct record_browse *b)
+{
+	struct buf *out = buf_new(b->r->a, ADDRESS_BYTES);
+	json_t *pairs = browse_pairs(b), *pair;
+	size_t i;
+
+	json_array_foreach(pairs, i, pair)
+	    add_query(out, json_str(pair, "name"), str_from(json_str(pair, "value")));
+	return buf_ok(out) ? out->p : "";
+}
+
+const char *record_browse_link(const struct record_browse *b)
+{
+	const char *query = record_browse_query(b);
+
+	return query[0] == '\0' ? b->address : arena_printf(b->r->a, "%s?%s", b->address, query);
+}
+
+static const char *link_at(const struct record_browse *b, const char *name, const char *value)
+{
+	const char *query = record_browse_query(b);
+
+	return arena_printf(
+	    b->r->a, "%s?%s%s%s=%s", b->address, query, query[0] == '\0' ? "" : "&", name, value);
+}
+
+json_t *record_browse_filter_json(const struct record_browse *b)
+{
+	const struct record_filter *f = &b->f;
+	json_t *o = json_own(b->r->a, json_object()), *where = json_object();
+	const struct {
+		const char *key;
+		struct str value;
+	} texts[] = {{"resourceType", f->resource_type}, {"providerType", f->provider_type},
+	    {"source", f->source}, {"search", f->search}};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].value.n > 0)
+			json_set_strn(o, texts[i].key, texts[i].value);
+	if (f->updated_after_us != 0)
+		json_set_time(o, "updatedAfter", f->updated_after_us);
+	if (f->updated_before_us != 0)
+		json_set_time(o, "updatedBefore", f->updated_before_us);
+	for (size_t i = 0; i < f->nwhere; i++)
+		json_set_strn(where, path_text(f->where[i].path), f->where[i].value);
+	if (f->nwhere > 0)
+		json_set(o, "filter", where);
+	else
+		json_decref(where);
+	return o;
+}
+
+/* What a cursor is bound to: the account, the page, and what shapes the list's order. */
+static const char *scope_of(const struct record_browse *b)
+{
+	struct record_browse bare = *b;
+
+	bare.columns = NULL;
+	bare.view = nothing;
+	return arena_printf(b->r->a, "%s %s %s", b->address,
+	    uuid_dup(b->r->a, b->r->actor.account_id), record_browse_query(&bare));
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static void take(struct str *out, struct str value)
+{
+	if (value.n > 0)
+		*out = value;
+}
+
+/* What the address says stands over what b had (a view's filter). */
+static void overlay(struct record_browse *b)
+{
+	struct record_filter f, *own = &b->f;
+
+	record_filter_read(b->r, &b->r->query, &f);
+	own->account_id = f.account_id;
+	if (!b->is_type_fixed)
+		take(&own->resource_type, f.resource_type);
+	take(&own->provider_type, f.provider_type);
+	take(&own->source, f.source);
+	take(&own->search, str_trim(f.search));
+	if (f.updated_after_us != 0)
+		own->updated_after_us = f.updated_after_us;
+	if (f.updated_before_us != 0)
+		own->updated_before_us = f.updated_before_us;
+	if (f.nwhere > 0) {
+		own->where = f.where;
+		own->nwhere = f.nwhere;
+	}
+}
+
+static void read_columns(struct record_browse *b)
+{
+	struct req *r = b->r;
+
+	for (size_t i = 0; i < r->query.n; i++) {
+		struct str value = str_trim(r->query.v[i].value);
+		struct err ignored = ERR_INIT;
+		bool is_known = false;
+
+		if (!str_is(r->query.v[i].name, "col") || value.n == 0 ||
+		    path_compile(r->a, value, &ignored) == NULL)
+			continue;
+		if (b->columns == NULL)
+			b->columns = json_own(r->a, json_array());
+		for (size_t k = 0; k < json_array_size(b->columns); k++)
+			is_known = is_known ||
+				   str_is(value, json_string_value(json_array_get(b->columns, k)));
+		if (!is_known && json_array_size(b->columns) < COLUMNS_MAX)
+			json_array_append_new(b->columns, json_stringn(value.p, value.n));
+	}
+}
+
+/* A form cannot name filter[path] itself: it says field and value, and is led to that address. */
+static bool has_new_filter(struct record_browse *b)
+{
+	struct str path = str_trim(req_query(b->r, "field")), value = req_query(b->r, "value");
+	struct record_where *where;
+	struct err err = ERR_INIT;
+	struct path *compiled;
+
+	if (path.n == 0)
+		return false;
+	if ((compiled = path_compile(b->r->a, path, &err)) == NULL) {
+		req_invalid(b->r, "field", "%s", err.msg);
+		return false;
+	}
+	where = arena_array(b->r->a, b->f.nwhere + 1, sizeof(*where));
+	if (b->f.nwhere > 0)
+		memcpy(where, b->f.where, b->f.nwhere * sizeof(*where));
+	where[b->f.nwhere++] = (struct record_where){compiled, str_trim(value)};
+	b->f.where = where;
+	return true;
+}
+
+int record_browse_read(struct record_browse *b)
+{
+	struct req *r = b->r;
+
+	overlay(b);
+	read_columns(b);
+	b->view = chrome_query_text(r, "view");
+	b->is_ascending = req_query(r, "sort").n > 0 ? str_is(req_query(r, "sort"), "updatedAt")
+						     : b->is_ascending;
+	b->cursor = chrome_query_text(r, "cursor");
+	b->is_back = b->cursor.p != NULL && str_is(req_query(r, "dir"), "back");
+	b->page.limit = RECORD_PAGE_ROWS;
+	b->number = 1;
+	if (has_new_filter(b) && !req_has_invalid(r))
+		return res_redirect(r, record_browse_link(b));
+	if (req_has_invalid(r))
+		return res_invalid(r);
+	b->scope = scope_of(b);
+	if (b->cursor.p != NULL) {
+		if (!cursor_read(r, b->scope, b->cursor, &b->page.after_us, &b->page.after_id))
+			return res_redirect(r, record_browse_link(b));
+	} else if (str_to_i64(req_query(r, "page"), 1, LIMIT_PAGE_NUMBER, &b->number)) {
+		b->page.offset = (b->number - 1) * b->page.limit;
+	}
+	return 1;
+}
+
+bool record_browse_of_form(struct req *r, struct record_browse *b)
+{
+	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
+	struct err err = ERR_INIT;
+
+	req_init(sent, r->a, r->app);
+	sent->actor = r->actor;
+	*b = (struct record_browse){.r = sent, .address = RECORD_PAGE_ADDRESS};
+	if (form_parse(r->a, req_form(r, "query"), &sent->query, &err) == -1 ||
+	    record_browse_read(b) != 1)
+		return false;
+	b->r = r;
+	return true;
+}
+
+/* ---- the rows ------------------------------------------------------------------------------ */
+
+static void reverse(struct arena *a, struct record_page *page)
+{
+	json_t *rows = json_own(a, json_array());
+
+	for (size_t i = json_array_size(page->rows); i-- > 0;)
+		json_array_append(rows, json_array_get(page->rows, i));
+	page->rows = rows;
+}
+
+int record_browse_load(struct record_browse *b, struct err *err)
+{
+	b->page.is_ascending = b->is_ascending != b->is_back;
+	if (record_list(b->r->app, b->r->a, &b->f, &b->page, err) == -1)
+		return -1;
+	if (b->is_back)
+		reverse(b->r->a, &b->page);
+	return 0;
+}
+
+/* ---- pages --------------------------------------------------------------------------------- */
+
+static void key_of(const json_t *row, int64_t *at_us, struct uuid *id)
+{
+	clock_parse_iso(str_from(json_str(row, "updatedAt")), at_us);
+	uuid_parse(str_from(json_str(row, "id")), id);
+}
+
+/* A link that goes on behind (or, back, before) a row of this page; without rows, from where the
+ * page ended. */
+static const char *turn(const struct record_browse *b, bool is_back)
+{
+	const json_t *rows = b->page.rows;
+	size_t n = json_array_size(rows);
+	int64_t at_us = b->page.after_us;
+	struct uuid id = b->page.after_id;
+	const char *link;
+
+	if (is_back == b->is_back && b->page.has_more) {
+		at_us = b->page.last_us;
+		id = b->page.last_id;
+	} else if (n > 0) {
+		key_of(json_array_get(rows, is_back ? 0 : n - 1), &at_us, &id);
+	}
+	link = link_at(b, "cursor", cursor_make(b->r, b->scope, at_us, id));
+	return is_back ? arena_printf(b->r->a, "%s&dir=back", link) : link;
+}
+
+static void show_paging(const struct record_browse *b, json_t *data)
+{
+	bool is_later = b->cursor.p != NULL || b->number > 1;
+	bool has_next = b->is_back || b->page.has_more;
+	bool has_previous = b->is_back ? b->page.has_more : is_later;
+	bool is_short = b->page.has_more && json_array_size(b->page.rows) < (size_t)b->page.limit;
+
+	json_set_bool(data, "is_later_page", is_later);
+	json_set_str(data, "first_href", record_browse_link(b));
+	json_set_str(data, "next_href", has_next ? turn(b, false) : NULL);
+	json_set_str(data, "previous_href",
+	    !has_previous   ? NULL
+	    : b->number > 2 ? link_at(b, "page", arena_printf(b->r->a, "%" PRId64, b->number - 1))
+	    : b->number > 1 ? record_browse_link(b)
+			    : turn(b, true));
+	json_set_bool(data, "is_ascending", b->is_ascending);
+	json_set_bool(data, "is_short", is_short);
+	json_set_time(data, "reached_at", is_short ? b->page.last_us : 0);
+}
+
+/* How many there are, as well as is known without counting. */
+static int show_count(const struct record_browse *b, json_t *data, struct err *err)
+{
+	int64_t rows = (int64_t)json_array_size(b->page.rows), total = -1;
+	bool is_first = b->cursor.p == NULL;
+
+	if ((b->extra_name.p == NULL || b->extra.n == 0) &&
+	    record_count(b->r->app, b->r->a, &b->f, &total, err) == -1)
+		return -1;
+	if (total < 0 && is_first && !b->page.has_more)
+		total = b->page.offset + rows;
+	json_set_bool(data, "is_counted", total >= 0);
+	json_set_bool(data, "is_one", total == 1);
+	json_set_int(data, "total", total >= 0 ? total : b->page.offset + rows);
+	return 0;
+}
+
+/* ---- what stands above the rows ------------------------------------------------------------ */
+
+/* The list without what one part of the page decides itself, as hidden inputs. */
+static void show_hidden(const struct record_browse *b, json_t *data)
+{
+	struct record_browse searching = *b, choosing = *b;
+
+	searching.f.search = searching.f.provider_type = searching.f.source = nothing;
+	searching.extra = nothing;
+	choosing.columns = NULL;
+	json_set(data, "filter_hidden", json_incref(browse_pairs(&searching)));
+	json_set(data, "state_hidden", json_incref(browse_pairs(b)));
+	json_set(data, "column_hidden", json_incref(browse_pairs(&choosing)));
+	json_set_bool(data, "has_own_columns", b->columns != NULL);
+	json_set_str(data, "plain_columns_href", record_browse_link(&choosing));
+}
+
+static void add_chip(
+    json_t *chips, const struct record_browse *without, const char *label, struct str value)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "label", label);
+	json_set_strn(o, "value", value);
+	json_set_str(o, "href", record_browse_link(without));
+	json_array_append_new(chips, o);
+}
+
+/* Filters that have no control of their own: each with a link that takes it away. */
+static void show_chips(const struct record_browse *b, json_t *data)
+{
+	json_t *chips = json_array();
+	struct record_browse without = *b;
+
+	for (size_t i = 0; i < b->f.nwhere; i++) {
+		struct record_where *rest = arena_array(b->r->a, b->f.nwhere, sizeof(*rest));
+		size_t n = 0;
+
+		for (size_t k = 0; k < b->f.nwhere; k++)
+			if (k != i)
+				rest[n++] = b->f.where[k];
+		without.f.where = rest;
+		without.f.nwhere = n;
+		add_chip(chips, &without, path_text(b->f.where[i].path), b->f.where[i].value);
+	}
+	without = *b;
+	without.f.updated_after_us = 0;
+	if (b->f.updated_after_us != 0)
+		add_chip(
+		    chips, &without, "Updated since", time_text(b->r->a, b->f.updated_after_us));
+	without = *b;
+	without.f.updated_before_us = 0;
+	if (b->f.updated_before_us != 0)
+		add_chip(
+		    chips, &without, "Updated before", time_text(b->r->a, b->f.updated_before_us));
+	json_set_bool(data, "has_chips", json_array_size(chips) > 0);
+	json_set(data, "chips", chips);
+}
+
+const char *record_browse_export_link(const struct record_browse *b, const char *format)
+{
+	struct record_browse all = *b;
+
+	all.view = nothing;
+	all.is_type_fixed = false;
+	all.extra_name = nothing;
+	all.address = RECORD_PAGE_ADDRESS "/export";
+	return link_at(&all, "format", format);
+}
+
+static void show_sort(const struct record_browse *b, json_t *data)
+{
+	struct record_browse other = *b;
+
+	other.is_ascending = !b->is_ascending;
+	json_set_str(data, "sort_href", record_browse_link(&other));
+}
+
+/* Where "Clear" leads: this list of all. */
+static void show_clear(const struct record_browse *b, json_t *data)
+{
+	struct record_browse all = {.r = b->r,
+	    .address = b->address,
+	    .is_type_fixed = b->is_type_fixed,
+	    .f.resource_type = b->f.resource_type};
+
+	json_set_str(data, "clear_href", record_browse_link(&all));
+	json_set_bool(data, "is_filtered",
+	    b->f.provider_type.n > 0 || b->f.source.n > 0 || b->f.search.n > 0 || b->f.nwhere > 0 ||
+		b->f.updated_after_us != 0 || b->f.updated_before_us != 0 || b->extra.n > 0);
+}
+
+int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
+{
+	static const char *const sources[] = {RECORD_SOURCE_WEBHOOK, RECORD_SOURCE_POLL,
+	    RECORD_SOURCE_IMPORT, RECORD_SOURCE_FLOW_STEP};
+	static const char *const labels[] = {"Webhook", "Poll", "Import", "Flow step"};
+	struct record_browse saved = *b;
+
+	json_set_str(data, "address", b->address);
+	json_set_strn(data, "search", b->f.search);
+	json_set_strn(data, "resource_type", b->f.resource_type);
+	json_set(data, "providers", provider_choices(b->r, "providerType", NULL));
+	json_set(data, "sources",
+	    chrome_choices(b->r, "source", sources, labels, sizeof(sources) / sizeof(sources[0])));
+	json_set_bool(data, "can_write", (b->r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
+	saved.is_type_fixed = false;
+	saved.extra_name = nothing;
+	json_set_str(data, "query", record_browse_query(&saved));
+	json_set_str(data, "csv_href", record_browse_export_link(b, "csv"));
+	json_set_str(data, "ndjson_href", record_browse_export_link(b, "ndjson"));
+	show_hidden(b, data);
+	show_chips(b, data);
+	show_sort(b, data);
+	show_clear(b, data);
+	show_paging(b, data);
+	return show_count(b, data, err);
+}
+
+/* ---- the page of all records --------------------------------------------------------------- */
+
+/* Fields and views belong to one type: another type starts without them. */
+static struct record_browse of_type(const struct record_browse *b, struct str type)
+{
+	struct record_browse other = *b;
+
+	other.f.resource_type = type;
+	other.f.nwhere = 0;
+	other.columns = NULL;
+	other.view = nothing;
+	return other;
+}
+
+static void add_pill(json_t *pills, const struct record_browse *b, struct str type, int64_t count)
+{
+	struct record_browse other = of_type(b, type);
+	json_t *pill = json_object();
+
+	json_set_strn(pill, "label", type.n > 0 ? type : STR("All"));
+	json_set_int(pill, "count", count);
+	json_set_str(pill, "href", record_browse_link(&other));
+	json_set_bool(pill, "is_current",
+	    type.n == 0 ? b->f.resource_type.n == 0 : str_eq(type, b->f.resource_type));
+	json_array_append_new(pills, pill);
+}
+
+/* Bulk work that is under way, with its progress. */
+static int show_tasks(const struct record_browse *b, json_t *data, struct err *err)
+{
+	json_t *tasks, *task;
+	size_t i;
+
+	if (record_bulk_running(b->r->app, b->r->a, &b->f.account_id, &tasks, err) == -1)
+		return -1;
+	json_array_foreach(tasks, i, task)
+	    json_set_bool(task, "is_delete", strcmp(json_str(task, "kind"), "delete") == 0);
+	json_set(data, "tasks", json_incref(tasks));
+	return 0;
+}
+
+static void add_provider(json_t *list, const struct record_browse *b, const char *type,
+    const char *label, bool is_current)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "value", type);
+	json_set_str(o, "label", label != NULL ? label : provider_label(b->r->app, type));
+	json_set_bool(o, "is_current", is_current);
+	json_array_append_new(list, o);
+}
+
+/* Those whose records the account has. */
+static void show_providers(const struct record_browse *b, json_t *data, const json_t *summary)
+{
+	json_t *types = json_object_get(summary, "byProviderType"), *list = json_array(), *count;
+	struct str now = b->f.provider_type;
+	const char *type;
+
+	add_provider(list, b, "", "All providers", now.n == 0);
+	json_object_foreach(types, type, count)
+	    add_provider(list, b, type, NULL, str_is(now, type));
+	if (now.n > 0 && json_object_get(types, now.p) == NULL)
+		add_provider(list, b, now.p, NULL, true);
+	json_set(data, "providers", list);
+}
+
+/* One per resource type that the account has, with counts. */
+static int show_pills(const struct record_browse *b, json_t *data, struct err *err)
+{
+	json_t *summary, *types, *count, *pills = json_array();
+	const char *type;
+
+	json_set(data, "pills", pills);
+	if (record_summary(b->r->app, b->r->a, &b->f.account_id, &summary, err) == -1)
+		return -1;
+	types = json_object_get(summary, "byResourceType");
+	add_pill(pills, b, nothing, json_int(summary, "total"));
+	json_object_foreach(types, type, count)
+	    add_pill(pills, b, str_from(type), json_integer_value(count));
+	if (b->f.resource_type.n > 0 && json_object_get(types, b->f.resource_type.p) == NULL)
+		add_pill(pills, b, b->f.resource_type, 0);
+	show_providers(b, data, summary);
+	json_set_bool(data, "has_any", json_int(summary, "total") > 0);
+	return show_tasks(b, data, err);
+}
+
+int record_page_list(struct req *r)
+{
+	struct record_browse b = {.r = r, .address = RECORD_PAGE_ADDRESS};
+	struct err err = ERR_INIT;
+	json_t *data;
+	int rc = record_browse_read(&b);
+
+	if (rc != 1)
+		return rc;
+	data = json_own(r->a, json_object());
+	if (record_browse_load(&b, &err) == -1) {
+		if (err.code != ERR_INVALID)
+			return res_error(r, &err);
+		json_set_str(data, "problem",
+		    err.field[0] == '\0' ? err.msg
+					 : arena_printf(r->a, "The %s %s", err.field, err.msg));
+		b.page.rows = json_own(r->a, json_array());
+	}
+	if (b.is_back && !b.page.has_more && json_array_size(b.page.rows) < (size_t)b.page.limit)
+		return res_redirect(r, record_browse_link(&b)); /* the first page, and whole */
+	provider_label_rows(r->app, b.page.rows);
+	err_clear(&err);
+	if (record_browse_show(&b, data, &err) == -1 || show_pills(&b, data, &err) == -1 ||
+	    record_columns_show(&b, data, b.page.rows, &err) == -1 ||
+	    view_show(&b, data, &err) == -1)
+		return res_error(r, &err);
+	json_set(data, "rows", json_incref(b.page.rows));
+	json_set_bool(data, "has_rows", json_array_size(b.page.rows) > 0);
+	return chrome_page(r, 200, "records", "Records", "record/list", json_incref(data));
+}

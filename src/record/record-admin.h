@@ -1,0 +1,66 @@
+/* Pages of the records: what their files share, and what the leads' page builds on. */
+#ifndef RECORD_RECORD_ADMIN_H
+#define RECORD_RECORD_ADMIN_H
+#include "record/record.h"
+#include "record/view.h"
+
+#define RECORD_PAGE_ROWS 50
+#define RECORD_PAGE_ADDRESS "/admin/records"
+
+/* ---- record-admin-list.c: a list, as its address says it ----------------------------------- */
+
+/* All of the address of a list; the page's own parts are set before record_browse_read. */
+struct record_browse {
+	struct req *r;
+	const char *address; /* of the page, without query */
+	bool is_type_fixed;  /* the page is of one resource type, which its address hides */
+	struct record_filter f;
+	bool is_ascending;            /* oldest first */
+	json_t *columns;              /* paths chosen in the address; NULL: none */
+	json_t *view_columns;         /* what the page's own view chooses; NULL: none */
+	struct str view;              /* id of the view that the address was opened from */
+	struct str extra_name, extra; /* one more parameter that the page has */
+	/* the position: */
+	struct record_page page;
+	int64_t number; /* page=, 1 without */
+	struct str cursor;
+	bool is_back; /* the page before the cursor */
+	const char *scope;
+};
+/* Reads the query string over what b has. 1 go on, 0 answered (a redirect, or a 422), as any
+ * handler. */
+int record_browse_read(struct record_browse *b);
+/* The list that a form was sent from, by its field "query"; false when that is none. */
+bool record_browse_of_form(struct req *r, struct record_browse *b);
+/* Fills b->page: rows in the order of the list. -1: ERR_INVALID is the filter's fault. */
+int record_browse_load(struct record_browse *b, struct err *err);
+/* The address of this list from its beginning, with what b says; arena-owned. */
+const char *record_browse_link(const struct record_browse *b);
+/* The query of that address, without "?". */
+const char *record_browse_query(const struct record_browse *b);
+/* The address that exports all of the list; format: csv or ndjson. */
+const char *record_browse_export_link(const struct record_browse *b, const char *format);
+/* Adds what templates/record/ tools, paging and views need: search, providers, sources, chips,
+ * hidden inputs, links of the pages, count, exports. */
+int record_browse_show(struct record_browse *b, json_t *data, struct err *err);
+
+/* The filter as record_filter_from_json reads it; owned by the arena. */
+json_t *record_browse_filter_json(const struct record_browse *b);
+
+/* ---- record-admin-columns.c: what of a payload is shown in a row ---------------------------- */
+
+/* What a person would call this record; NULL: it has nothing like a name. */
+const char *record_title(struct arena *a, const json_t *record);
+/* A payload's value as a cell's text, cut; NULL when there is none. */
+const char *record_cell_text(struct arena *a, const json_t *value);
+/* Adds "columns" and "fields" (the picker) to data, "title", "has_title" and "cells" to each of
+ * rows, which are records. */
+int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err);
+
+/* ---- view-admin.c: saved views ------------------------------------------------------------- */
+
+/* The view's query as the list it opens. */
+int view_browse(struct req *r, const json_t *query, struct record_browse *b, struct err *err);
+/* Adds "views" (label, href, is_current) and "view" (the one that b came from). */
+int view_show(const struct record_browse *b, json_t *data, struct err *err);
+#endif

@@ -1,0 +1,218 @@
+/* Saved views on the pages: the bar of them, and the forms that save, rename and delete. */
+#include <string.h>
+
+#include "account/account.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "html/chrome.h"
+#include "record/record-admin.h"
+
+/* ---- a view and the list that it opens ----------------------------------------------------- */
+
+int view_browse(struct req *r, const json_t *query, struct record_browse *b, struct err *err)
+{
+	json_t *filter = json_own(r->a, json_copy((json_t *)(uintptr_t)query));
+	json_t *columns = json_object_get(query, "columns");
+	const char *sort = json_str(query, "sort");
+
+	json_object_del(filter, "columns");
+	json_object_del(filter, "sort");
+	if (record_filter_from_json(r->a, filter, &r->actor.account_id, &b->f, err) == -1)
+		return err_prefix(err, "saved view");
+	b->r = r;
+	b->is_ascending = sort != NULL && strcmp(sort, "updatedAt") == 0;
+	b->columns = json_array_size(columns) > 0 ? columns : NULL;
+	return 0;
+}
+
+/* The query of a view from a list's address. */
+static json_t *query_of(const struct record_browse *b)
+{
+	json_t *o = record_browse_filter_json(b);
+
+	json_set_str(o, "sort", b->is_ascending ? "updatedAt" : "-updatedAt");
+	if (b->columns != NULL)
+		json_set(o, "columns", json_incref(b->columns));
+	return o;
+}
+
+/* ---- the bar ------------------------------------------------------------------------------- */
+
+static int show_one(const struct record_browse *b, const struct view *v, json_t *views,
+    json_t *data, struct err *err)
+{
+	struct record_browse opened = {.address = RECORD_PAGE_ADDRESS};
+	json_t *o = json_object();
+	bool is_leads = str_is(v->slug, VIEW_LEADS);
+	const char *id = uuid_dup(b->r->a, v->id);
+	bool is_current = is_leads ? b->is_type_fixed : str_is(b->view, id);
+
+	json_array_append_new(views, o);
+	json_set_strn(o, "label", v->name);
+	json_set_str(o, "id", id);
+	json_set_bool(o, "is_current", is_current);
+	json_set_bool(o, "is_leads", is_leads);
+	if (is_leads) {
+		json_set_str(o, "href", "/admin/leads");
+	} else {
+		if (view_browse(b->r, v->query, &opened, err) == -1)
+			return -1;
+		opened.view = str_from(id);
+		json_set_str(o, "href", record_browse_link(&opened));
+	}
+	if (is_current)
+		json_set(data, "view", json_incref(o));
+	return 0;
+}
+
+int view_show(const struct record_browse *b, json_t *data, struct err *err)
+{
+	json_t *views = json_array();
+	struct view *v;
+	size_t n;
+
+	json_set(data, "views", views);
+	json_set(data, "view", json_null());
+	if (view_load_all(b->r->app->db, b->r->a, &b->r->actor.account_id, &v, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (show_one(b, &v[i], views, data, err) == -1)
+			return -1;
+	return 0;
+}
+
+/* ---- forms --------------------------------------------------------------------------------- */
+
+struct change {
+	struct req *r;
+	struct view *v;
+	const char *action;
+	int (*make)(struct db *db, struct change *c, struct err *err);
+};
+
+static int make_new(struct db *db, struct change *c, struct err *err)
+{
+	return view_insert(db, c->r->a, &c->r->actor.account_id, &c->r->actor.user_id, c->v, err);
+}
+
+static int make_other(struct db *db, struct change *c, struct err *err)
+{
+	return view_update(db, c->r->a, &c->r->actor.account_id, c->v, err);
+}
+
+static int make_none(struct db *db, struct change *c, struct err *err)
+{
+	return view_delete(db, &c->r->actor.account_id, &c->v->id, err);
+}
+
+static int change_body(struct db *db, void *arg, struct err *err)
+{
+	struct change *c = arg;
+	json_t *details = json_own(c->r->a, json_object());
+
+	json_set_strn(details, "name", c->v->name);
+	if (c->make(db, c, err) == -1)
+		return -1;
+	return audit_write(
+	    c->r->app, c->r, &c->r->actor.account_id, c->action, "view", &c->v->id, details, err);
+}
+
+/* 1 changed; 0 it may not be, and the flash says why; -1. */
+static int make_change(struct change *c, struct err *err)
+{
+	if (db_transaction(c->r->app->db, change_body, c, err) == 0)
+		return 1;
+	if (err->code != ERR_CONFLICT && err->code != ERR_INVALID)
+		return -1;
+	chrome_flash(c->r, "error", "%s.", err->msg);
+	return 0;
+}
+
+static bool read_name(struct req *r, struct view *v)
+{
+	v->name = str_trim(req_form(r, "name"));
+	if (v->name.n > 0 && v->name.n <= LIMIT_NAME_BYTES)
+		return true;
+	chrome_flash(r, "error", "A view needs a name of at most %u letters.", LIMIT_NAME_BYTES);
+	return false;
+}
+
+int view_page_create(struct req *r)
+{
+	struct view v = {
+	    .id = uuid_new(), .created_us = clock_now_us(), .updated_us = clock_now_us()};
+	struct change c = {r, &v, "view.create", make_new};
+	struct record_browse b;
+	struct err err = ERR_INIT;
+	int rc;
+
+	if (!record_browse_of_form(r, &b))
+		return res_problem(r, 400, "The list to save is not one");
+	if (!read_name(r, &v))
+		return res_redirect(r, record_browse_link(&b));
+	v.query = query_of(&b);
+	if ((rc = make_change(&c, &err)) == -1)
+		return res_error(r, &err);
+	if (rc == 1) {
+		b.view = str_from(uuid_dup(r->a, v.id));
+		chrome_flash(r, "ok", "The view %.*s is saved.", (int)v.name.n, v.name.p);
+	}
+	return res_redirect(r, record_browse_link(&b));
+}
+
+static int back_to(struct req *r, const struct view *v, const struct record_browse *b)
+{
+	return res_redirect(
+	    r, str_is(v->slug, VIEW_LEADS) ? "/admin/leads" : record_browse_link(b));
+}
+
+/* The view's new query from the form's list; the leads' own keeps to its type. */
+static void take_list(struct view *v, const struct record_browse *b)
+{
+	struct record_browse of = *b;
+
+	if (str_is(v->slug, VIEW_LEADS))
+		of.f.resource_type = STR("lead");
+	v->query = query_of(&of);
+	v->updated_us = clock_now_us();
+}
+
+int view_page_change(struct req *r)
+{
+	struct str action = req_form(r, "action");
+	struct view v;
+	struct change c = {r, &v, "view.update", make_other};
+	struct record_browse b;
+	struct err err = ERR_INIT;
+	struct uuid id;
+	int rc;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	rc =
+	    view_load(r->app->db, r->a, &r->actor.account_id, &id, (struct str){NULL, 0}, &v, &err);
+	if (rc == 0)
+		return res_problem(r, 404, "There is no such view");
+	if (rc == -1)
+		return res_error(r, &err);
+	if (!record_browse_of_form(r, &b))
+		return res_problem(r, 400, "The list to save is not one");
+	b.view = str_from(uuid_dup(r->a, v.id));
+	if (str_is(action, "delete")) {
+		if (str_is(v.slug, VIEW_LEADS))
+			return res_problem(r, 409, "Every account has this view");
+		c.action = "view.delete";
+		c.make = make_none;
+		b.view = (struct str){NULL, 0};
+	} else if (str_is(action, "save")) {
+		take_list(&v, &b);
+	} else if (!read_name(r, &v)) {
+		return back_to(r, &v, &b);
+	}
+	if ((rc = make_change(&c, &err)) == -1)
+		return res_error(r, &err);
+	if (rc == 1)
+		chrome_flash(r, "ok", "The view %.*s is %s.", (int)v.name.n, v.name.p,
+		    c.make == make_none ? "deleted" : "saved");
+	return back_to(r, &v, &b);
+}
