@@ -59,6 +59,9 @@ static int attempt_body(struct db *db, void *arg, struct err *err)
 {
 	struct pushing *p = arg;
 
+	/* Only who holds the job may speak for the delivery: after a lost lease another has it. */
+	if (job_keep(db, p->job, err) == -1)
+		return -1;
 	return delivery_store(db, p->job->a, &p->d, &p->attempt, err);
 }
 

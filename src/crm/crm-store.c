@@ -231,16 +231,20 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
 {
 	struct delivery d;
 	struct job job = push_job(account_id, id);
+	uint64_t touched;
 	int found = delivery_load(db, a, account_id, id, &d, err);
 
 	if (found != 1)
 		return found;
-	if (strcmp(d.status, "success") == 0)
+	/* Asked of the row as it is now: a push may have ended well since it was read. */
+	if (db_exec(db, &delivery_touch,
+		DB_VALS(db_int(clock_now_us()), db_uuid(account_id), db_uuid(id)), &touched,
+		err) == -1)
+		return -1;
+	if (touched == 0)
 		return err_set(err, ERR_CONFLICT, "The destination has this lead already");
-	d.status = "pending";
-	d.next_us = 0;
-	d.rounds = 0;
-	if (delivery_store(db, a, &d, NULL, err) == -1 || job_run_now(db, &job, err) == -1)
+	if (update_lead_status(db, a, account_id, &d.lead_id, err) == -1 ||
+	    job_run_now(db, &job, err) == -1)
 		return -1;
 	return 1;
 }

@@ -134,7 +134,7 @@ int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args,
 int job_keep(struct db *db, struct job *j, struct err *err)
 {
 	uint64_t n = 0;
-	int64_t until = clock_now_us() + db_config(db)->job_lease_s * SECOND_US;
+	int64_t until = clock_now_us() + j->lease_us;
 	bool was_ended = j->is_ended;
 
 	if (db_exec(db, &job_extend,

@@ -15,6 +15,7 @@ struct job {
 	/* set when run: */
 	struct uuid lease_id; /* the runner that holds it; nil outside one */
 	int attempts;         /* this one included; with lease_id it fences off an older claim */
+	int64_t lease_us;     /* how long the claim was made for */
 	bool is_ended;        /* finished, rescheduled or dead, committed or about to be */
 	struct runner *runner;
 	struct arena *a; /* the run's arena */
