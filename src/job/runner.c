@@ -35,7 +35,10 @@ DB_STMT_ROWS(jobs_claim,
 DB_STMT(job_back_off, "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
 		      " WHERE id = ? AND lease_id = ? AND attempts = ?");
 /* Leased rows lie within one lease of now on the index, so no index on lease_id is needed. */
-DB_STMT(jobs_release, "UPDATE jobs SET run_at = ?, lease_id = NULL"
+/* A job that its runner died under a few times may be what killed it: it waits longer and longer,
+ * so that the others get their turn. */
+DB_STMT(jobs_release, "UPDATE jobs SET run_at = ? + IF(attempts < 4, 0,"
+		      " 10000000 << LEAST(attempts - 4, 8)), lease_id = NULL"
 		      " WHERE state = 'ready' AND run_at > ? AND run_at <= ? AND lease_id = ?");
 DB_STMT(periodic_take, "UPDATE periodic_runs SET next_at = ? WHERE name = ? AND next_at <= ?");
 DB_STMT(periodic_first, "INSERT INTO periodic_runs (name, next_at) VALUES (?, ?)"
@@ -253,6 +256,7 @@ static struct run *run_new(struct runner *rn, const struct job *row, int attempt
 		run->job.args.p = arena_strndup(a, row->args.p, row->args.n);
 	run->job.attempts = attempts;
 	run->job.lease_id = rn->lease_id;
+	run->job.lease_us = rn->lease_us;
 	run->job.is_ended = false;
 	run->job.runner = rn;
 	run->job.app = rn->app;
