@@ -541,6 +541,22 @@ bool json_merge(json_t *target, const json_t *patch)
 	return is_changed;
 }
 
+size_t json_weight(const json_t *value)
+{
+	json_t *within = (json_t *)(uintptr_t)value;	/* walking does not change it */
+	size_t weight = 32;
+	const char *key;
+	json_t *v;
+
+	if (json_is_string(value))
+		return weight + json_string_length(value);
+	json_object_foreach(within, key, v)
+		weight += strlen(key) + json_weight(v);
+	for (size_t i = 0; i < json_array_size(value); i++)
+		weight += json_weight(json_array_get(value, i));
+	return weight;
+}
+
 int json_only_keys(const json_t *object, const char *const *keys, struct err *err)
 {
 	json_t *members = (json_t *)(uintptr_t)object;	/* walking does not change it */

@@ -48,6 +48,10 @@ void json_set(json_t *object, const char *key, json_t *value);	/* steals value; 
  * otherwise nothing happens. */
 bool json_merge(json_t *target, const json_t *patch);
 
+/* Roughly the bytes that a value takes when it is copied: its texts and keys, and 32 for every
+ * value. For bounding what input can make grow. */
+size_t json_weight(const json_t *value);
+
 /* Checks that object has only the named keys (NULL-terminated list); else ERR_INVALID on the field.
  */
 int json_only_keys(const json_t *object, const char *const *keys, struct err *err);

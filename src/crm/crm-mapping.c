@@ -28,26 +28,52 @@ int mapping_load(
 
 /* ---- body template ----------------------------------------------------------------------- */
 
-static json_t *fill(struct arena *a, const json_t *template, const json_t *lead);
+/* A body in the making: a template may repeat what a lead has, so what it grows to is bounded. */
+struct filling {
+	struct arena *a;
+	const json_t *lead;
+	size_t weight;
+};
 
-/* The whole text is one {{path}}: the value itself, with its type; a missing one is null. */
-static json_t *fill_whole(struct arena *a, struct str path, const json_t *lead)
+static json_t *fill(struct filling *f, const json_t *template);
+
+static bool is_over(const struct filling *f)
 {
-	struct str t = str_trim(path);
-	json_t *v = path_lookup(a, lead, arena_strndup(a, t.p, t.n));
-
-	return v == NULL ? json_null() : json_deep_copy(v);
+	return f->weight > LIMIT_JSON_BYTES;
 }
 
-static json_t *fill_text(struct arena *a, struct str text, const json_t *lead)
+/* A copy for the body; null once there is too much. */
+static json_t *copied(struct filling *f, const json_t *v)
 {
-	struct buf *out = buf_new(a, LIMIT_RECORD_BYTES);
+	f->weight += json_weight(v);
+	return is_over(f) ? json_null() : json_deep_copy(v);
+}
+
+/* The value that {{path}} names, or NULL. */
+static json_t *placeholder(const struct filling *f, struct str path)
+{
+	struct str t = str_trim(path);
+
+	return path_lookup(f->a, f->lead, arena_strndup(f->a, t.p, t.n));
+}
+
+/* The whole text is one {{path}}: the value itself, with its type; a missing one is null. */
+static json_t *fill_whole(struct filling *f, struct str path)
+{
+	json_t *v = placeholder(f, path);
+
+	return v == NULL ? json_null() : copied(f, v);
+}
+
+static json_t *fill_text(struct filling *f, struct str text)
+{
+	struct buf *out = buf_new(f->a, LIMIT_RECORD_BYTES);
 
 	/* its first end is the end of all */
 	if (text.n > 4 && str_starts(text, "{{") &&
 	    memmem(text.p, text.n, "}}", 2) == text.p + text.n - 2)
-		return fill_whole(a, (struct str){text.p + 2, text.n - 4}, lead);
-	while (text.n > 0) {
+		return fill_whole(f, (struct str){text.p + 2, text.n - 4});
+	while (text.n > 0 && buf_ok(out)) {
 		const char *open = memmem(text.p, text.n, "{{", 2), *close;
 		size_t before = open == NULL ? text.n : (size_t)(open - text.p);
 		json_t *v;
@@ -62,40 +88,42 @@ static json_t *fill_text(struct arena *a, struct str text, const json_t *lead)
 			buf_add(out, text.p, text.n);
 			break;
 		}
-		v = json_own(
-		    a, fill_whole(a, (struct str){text.p + 2, (size_t)(close - text.p) - 2}, lead));
-		s = json_scalar_text(a, v);
+		v = placeholder(f, (struct str){text.p + 2, (size_t)(close - text.p) - 2});
+		s = v == NULL ? NULL : json_scalar_text(f->a, v);
 		buf_str(out, s == NULL ? "" : s);
 		text = (struct str){close + 2, text.n - (size_t)(close - text.p) - 2};
 	}
+	f->weight += buf_ok(out) ? out->len : LIMIT_JSON_BYTES + 1;
 	return json_stringn(out->p, out->len);
 }
 
-static json_t *fill_object(struct arena *a, const json_t *template, const json_t *lead)
+static json_t *fill_object(struct filling *f, const json_t *template)
 {
 	json_t *out = json_object(), *v;
 	const char *key;
 
 	json_object_foreach((json_t *)(uintptr_t) template, key, v)
-	    json_set(out, key, fill(a, v, lead));
+	    json_set(out, key, fill(f, v));
 	return out;
 }
 
 /* A template's strings with their {{path}} placeholders replaced from the lead; a new value. */
-static json_t *fill(struct arena *a, const json_t *template, const json_t *lead)
+static json_t *fill(struct filling *f, const json_t *template)
 {
 	json_t *out;
 
+	if (is_over(f))
+		return json_null();
 	if (json_is_string(template))
-		return fill_text(a,
-		    (struct str){json_string_value(template), json_string_length(template)}, lead);
+		return fill_text(f,
+		    (struct str){json_string_value(template), json_string_length(template)});
 	if (json_is_object(template))
-		return fill_object(a, template, lead);
+		return fill_object(f, template);
 	if (!json_is_array(template))
 		return json_deep_copy(template);
 	out = json_array();
 	for (size_t i = 0; i < json_array_size(template); i++)
-		json_array_append_new(out, fill(a, json_array_get(template, i), lead));
+		json_array_append_new(out, fill(f, json_array_get(template, i)));
 	return out;
 }
 
@@ -114,24 +142,23 @@ static json_t *map_by_default(const json_t *lead)
 	return out;
 }
 
-static int map_by_rule(
-    struct arena *a, const json_t *rule, const json_t *lead, json_t *out, struct err *err)
+static int map_by_rule(struct filling *f, const json_t *rule, json_t *out, struct err *err)
 {
 	const char *to = json_str(rule, "to"), *from = json_str(rule, "from");
 	json_t *v = json_object_get(rule, "const");
 	struct path *path;
 
-	if (to == NULL || (path = path_compile(a, str_from(to), err)) == NULL)
+	if (to == NULL || (path = path_compile(f->a, str_from(to), err)) == NULL)
 		return err_set(err, ERR_INVALID, "mapping: a rule without a target");
 	if (v == NULL && from != NULL)
-		v = path_lookup(a, lead, from);
+		v = path_lookup(f->a, f->lead, from);
 	if (v == NULL || json_is_null(v)) {
 		if (json_bool(rule, "required"))
 			return err_set(err, ERR_INVALID, "the lead has no %s, which %s needs",
 			    from == NULL ? "value" : from, to);
 		return 0;
 	}
-	return path_set(path, out, json_deep_copy(v), err);
+	return path_set(path, out, copied(f, v), err);
 }
 
 json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping,
@@ -139,15 +166,22 @@ json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *
 {
 	const json_t *template = json_object_get(c->settings, "bodyTemplate");
 	const json_t *rules = json_object_get(mapping, "rules");
+	struct filling f = {a, lead, 0};
 	json_t *out;
 
-	if (template != NULL && !json_is_null(template))
-		return json_own(a, fill(a, template, lead));
-	if (!json_is_array(rules))
-		return json_own(a, map_by_default(lead));
-	out = json_own(a, json_object());
-	for (size_t i = 0; i < json_array_size(rules); i++)
-		if (map_by_rule(a, json_array_get(rules, i), lead, out, err) == -1)
-			return NULL;
+	if (template != NULL && !json_is_null(template)) {
+		out = json_own(a, fill(&f, template));
+	} else if (!json_is_array(rules)) {
+		out = json_own(a, map_by_default(lead));
+	} else {
+		out = json_own(a, json_object());
+		for (size_t i = 0; i < json_array_size(rules); i++)
+			if (map_by_rule(&f, json_array_get(rules, i), out, err) == -1)
+				return NULL;
+	}
+	if (is_over(&f)) {
+		err_set(err, ERR_INVALID, "the body made of this lead would be too large");
+		return NULL;
+	}
 	return out;
 }
