@@ -25,6 +25,8 @@
 #define LIMIT_COOKIE_BYTES 4096u
 #define LIMIT_MANIFEST_BYTES (512u * 1024u)
 #define LIMIT_ITEMS_PER_EVENT 1000u		/* records that one webhook may carry */
+#define LIMIT_EVENT_BYTES (4u * 1024u * 1024u)	/* payloads of all records and leads of a webhook */
+#define LIMIT_EVENT_WEIGHT (8u * 1024u * 1024u)	/* the same in memory (json_weight) */
 #define LIMIT_RECORD_BYTES (1024u * 1024u)	/* stored payload of one record */
 #define LIMIT_EXTERNAL_ID_BYTES 255u
 #define LIMIT_TYPE_BYTES 64u			/* provider_type, resource_type */

@@ -150,6 +150,8 @@ static struct write_set new_set(struct intake *in, const struct connection *c)
 static void set_item(struct arena *a, const struct provider *p, const struct connection *c,
     const struct webhook_item *from, struct write_item *to, struct err *err)
 {
+	json_t *data = from->data;
+
 	*to = (struct write_item){.resource_type = from->resource_type,
 	    .external_id = utf8_cut(from->external_id, LIMIT_EXTERNAL_ID_BYTES),
 	    .provider_updated_us = from->provider_updated_us,
@@ -172,11 +174,13 @@ static void set_item(struct arena *a, const struct provider *p, const struct con
 			return;
 		lead_normalize(a, lead, connection_setting(c, "defaultCountry"));
 		to->lead = json_text(a, lead);
-		/* The record shows the normalized fields beside the provider's own. */
-		json_object_update(from->data, lead);
+		/* The record shows the normalized fields beside the provider's own; the payload
+		 * itself is also what the next connection reads. */
+		data = json_own(a, json_copy(data));
+		json_object_update(data, lead);
 	}
 	if (from->resource_type.p != NULL)
-		to->data = json_text(a, from->data);
+		to->data = json_text(a, data);
 }
 
 /* Fills the set from the payload. */
@@ -184,7 +188,7 @@ static int set_items(struct arena *a, const struct provider *p, const struct web
     const struct connection *c, struct write_set *ws, struct err *err)
 {
 	struct webhook_item *items;
-	size_t n;
+	size_t n, bytes = 0;
 
 	if (webhook_items(p, a, hook, c, &items, &n, err) == -1)
 		return -1;
@@ -198,6 +202,11 @@ static int set_items(struct arena *a, const struct provider *p, const struct web
 		set_item(a, p, c, &items[i], &ws->items[i], &item_err);
 		if (item_err.code != ERR_NONE)
 			return err_set(err, item_err.code, "%s", item_err.msg);
+		bytes += ws->items[i].data.n + ws->items[i].lead.n;
+		if (bytes > LIMIT_EVENT_BYTES)
+			return err_set(err, ERR_LIMIT,
+			    "the payloads of one webhook may have at most %u bytes",
+			    LIMIT_EVENT_BYTES);
 	}
 	return 0;
 }

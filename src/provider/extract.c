@@ -120,7 +120,7 @@ struct found {
 	const struct connection *c;
 	const struct item_rule *rule;
 	struct webhook_item *v;
-	size_t n, cap;
+	size_t n, cap, weight;
 	struct err *err;
 };
 
@@ -250,6 +250,9 @@ static int add_item(struct scope *s, void *arg)
 	    .provider_updated_us = expr_time_us(r->updated_at, s),
 	};
 	fill_lead(r, s, item);
+	f->weight += json_weight(item->data) + (item->lead != NULL ? json_weight(item->lead) : 0);
+	if (f->weight > LIMIT_EVENT_WEIGHT)
+		return err_set(f->err, ERR_LIMIT, "one webhook makes too much of its body");
 	item->needs_details = wants_details(f, s, type);
 	f->n++;
 	return 0;

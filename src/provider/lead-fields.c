@@ -6,6 +6,7 @@
 struct filling {
 	const struct lead_rules *rules;
 	json_t *lead, *raw, *custom;
+	size_t bytes; /* of all texts: several fields may be made of the same large value */
 };
 
 /* A field's value as text: several answers are joined; a structure is its JSON. */
@@ -43,9 +44,13 @@ static const struct lead_name *find_name(const struct lead_rules *r, const char 
  * customFields. */
 static void put_field(struct filling *f, struct arena *a, const char *name, const json_t *value)
 {
-	struct str text = field_text(a, value);
 	const struct lead_name *known = find_name(f->rules, name);
+	struct str text;
 
+	if (f->bytes > LIMIT_RECORD_BYTES)
+		return;
+	text = field_text(a, value);
+	f->bytes += strlen(name) + text.n;
 	if (name[0] == '\0' || text.p == NULL)
 		return;
 	json_set_strn(f->raw, name, text);
@@ -106,6 +111,11 @@ json_t *provider_lead_fields(
 		    put_field(&f, a, name, value);
 	} else {
 		loops_each(&r->loops, &s, put_from_list, &f);
+	}
+	if (f.bytes > LIMIT_RECORD_BYTES) {
+		err_set(err, ERR_LIMIT, "the fields of a lead may have at most %u bytes",
+		    LIMIT_RECORD_BYTES);
+		return NULL;
 	}
 	put_text(f.lead, "formId", r->form_id, &s);
 	put_text(f.lead, "adId", r->ad_id, &s);
