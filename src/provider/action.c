@@ -409,21 +409,42 @@ static const char *host_of(struct arena *a, const char *url)
 	return arena_strndup(a, host, strcspn(host, "/?#"));
 }
 
+/* Every occurrence of secret in text as ***. */
+static const char *blot(struct arena *a, const char *text, struct str secret)
+{
+	const char *at = strstr(text, secret.p);
+	struct buf *b;
+
+	if (secret.n < REDACT_MIN || at == NULL)
+		return text;
+	b = buf_new(a, strlen(text) + 1);
+	for (; at != NULL; text = at + secret.n, at = strstr(text, secret.p)) {
+		buf_add(b, text, (size_t)(at - text));
+		buf_str(b, "***");
+	}
+	buf_str(b, text);
+	return b->p;
+}
+
 const char *connection_redact(struct arena *a, const struct connection *c, const char *text)
 {
-	const char *key;
+	const char *key, *user, *password;
 	json_t *v;
 
 	if (c == NULL)
 		return text;
-	json_object_foreach(c->credentials, key, v) {
-		const char *secret = json_string_value(v), *at;
+	json_object_foreach(c->credentials, key, v) if (json_is_string(v)) text =
+	    blot(a, text, (struct str){json_string_value(v), json_string_length(v)});
+	/* As Basic authentication sends them. */
+	user = connection_credential(c, "username");
+	password = connection_credential(c, "password");
+	if (user != NULL && password != NULL) {
+		const char *pair = arena_printf(a, "%s:%s", user, password);
+		struct buf *b = buf_new(a, LIMIT_HEADER_BYTES);
 
-		if (secret == NULL || strlen(secret) < REDACT_MIN)
-			continue;
-		while ((at = strstr(text, secret)) != NULL)
-			text = arena_printf(
-			    a, "%.*s***%s", (int)(at - text), text, at + strlen(secret));
+		base64_encode(b, pair, strlen(pair));
+		if (buf_ok(b))
+			text = blot(a, text, (struct str){b->p, b->len});
 	}
 	return text;
 }
