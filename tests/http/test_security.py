@@ -1,0 +1,241 @@
+"""What a hostile sender, tenant or destination tries: races over a delivery, bodies and templates
+that grow, jobs that kill their runner, secrets that come back."""
+import http.server
+import os
+import re
+import signal
+import subprocess
+import threading
+import uuid
+
+from harness import Instance, equal, here, hmac_hex, run, test, wait_until
+
+SECRET = "canary-webhook-secret-0123456789"
+
+
+class Crm:
+    """A destination that answers what the test says: (status, body), or a function of the
+    request's handler that gives it."""
+
+    def __init__(self):
+        self.got = []
+        self.answers = []
+        self.default = (201, b'{"id":"crm-1"}')
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                outer.got.append((dict(self.headers), body))
+                answer = outer.answers.pop(0) if outer.answers else outer.default
+                status, text = answer(self) if callable(answer) else answer
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # a killed scheduler hangs up
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = "http://127.0.0.1:%d/leads" % self.server.server_port
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def tenant_with(crm, credentials=None, product=None, **settings):
+    tenant = (product or here()).new_account()
+    tenant.instance.connect("custom_crm", credentials, {"url": crm.url, **settings}, key=tenant.key)
+    return tenant
+
+
+def new_lead(tenant, **fields):
+    answer = tenant.api("POST", "/leads", {"email": "%s@example.com" % uuid.uuid4().hex, **fields})
+    equal(answer.status, 201, answer)
+    return answer.json()["id"]
+
+
+def delivery_of(tenant, lead):
+    found = tenant.api("GET", "/leads/" + lead).json()["destinations"]
+    return found[0] if found else None
+
+
+def settled(tenant, lead, timeout=15):
+    def look():
+        delivery = delivery_of(tenant, lead)
+        return delivery if delivery and delivery["status"] != "pending" else None
+    return wait_until(look, timeout, "the end of the push")
+
+
+def as_sql(id_):
+    return "UNHEX('%s')" % id_.replace("-", "")
+
+
+# ---- one delivery, two who would push it -----------------------------------------------------------
+@test("who lost the lease between two attempts neither pushes again nor takes the success back")
+def _():
+    product, go_on = here(), threading.Event()
+    with Crm() as crm:
+        tenant = tenant_with(crm)
+        crm.answers.append(lambda _: (go_on.wait(20), (500, b"no"))[1])
+        lead = new_lead(tenant)
+        wait_until(lambda: len(crm.got) == 1, what="the first attempt")
+        id_ = delivery_of(tenant, lead)["id"]
+        product.sql("UPDATE jobs SET run_at = 1 WHERE id = %s" % as_sql(id_))
+        equal(settled(tenant, lead)["status"], "success")
+        lost = product.log("cron").count(id_)
+        go_on.set()
+        wait_until(lambda: product.log("cron").count(id_) > lost, what="the end of the stale run")
+        equal(len(crm.got), 2, "pushes")
+        equal(delivery_of(tenant, lead)["status"], "success")
+        equal(tenant.api("GET", "/leads/" + lead).json()["syncStatus"], "success")
+
+
+@test("a retry that meets the success of the running push does not push again")
+def _():
+    product, answered = here(), threading.Event()
+    with Crm() as crm:
+        tenant = tenant_with(crm)
+        crm.answers.append(lambda _: (answered.wait(20), (201, b'{"id":"first"}'))[1])
+        lead = new_lead(tenant)
+        wait_until(lambda: len(crm.got) == 1, what="the first attempt")
+        id_ = delivery_of(tenant, lead)["id"]
+        # Whoever holds the lead's row makes the push wait in the middle of its last transaction.
+        holder = subprocess.Popen(
+            ["mariadb", "--no-defaults", "--socket=" + socket_of(product), "--user=root",
+             "--unbuffered", "connect"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        holder.stdin.write("BEGIN; SELECT 'held' FROM leads WHERE id = %s FOR UPDATE;\n"
+                           % as_sql(lead))
+        holder.stdin.flush()
+        while "held" not in (holder.stdout.readline() or "held"):
+            pass
+        answered.set()
+        wait_until(lambda: lock_waits(product) >= 1, what="the push's wait")
+        answers = []
+        retry = threading.Thread(target=lambda: answers.append(
+            tenant.api("POST", "/crm/deliveries/%s/retry" % id_, {})))
+        retry.start()
+        wait_until(lambda: lock_waits(product) >= 2, what="the retry's wait")
+        holder.communicate("COMMIT;\n")
+        retry.join()
+        equal(answers[0].status, 409, answers[0])
+        equal(settled(tenant, lead)["externalId"], "first")
+        equal(product.sql("SELECT COUNT(*) FROM jobs WHERE id = " + as_sql(id_)), [["0"]])
+        equal(len(crm.got), 1, "pushes")
+
+
+def socket_of(product):
+    alias = os.path.join(product.state, "alias")
+    base = product.state
+    if os.path.exists(alias):
+        with open(alias, encoding="utf-8") as f:
+            base = f.read().strip()
+    return base + "/run/mariadb.sock"
+
+
+def lock_waits(product):
+    return int(product.sql("SELECT COUNT(*) FROM information_schema.innodb_trx"
+                           " WHERE trx_state = 'LOCK WAIT'")[0][0])
+
+
+# ---- what grows -------------------------------------------------------------------------------------
+@test("a template that multiplies a lead is refused, and the scheduler lives")
+def _():
+    product = here()
+    pid = product.pid("cron")
+    with Crm() as crm:
+        tenant = tenant_with(crm, bodyTemplate=[["{{rawFieldData}}"] * 100] * 8)
+        lead = new_lead(tenant, rawFieldData={"f%d" % i: "v" * 2000 for i in range(200)})
+        delivery = settled(tenant, lead)
+        equal(delivery["status"], "failed")
+        assert "too large" in delivery["lastError"], delivery
+        equal(crm.got, [])
+    equal(product.pid("cron"), pid)
+    os.kill(pid, 0)
+
+
+def peak_mib(pids):
+    most = 0
+    for pid in pids:
+        with open("/proc/%d/status" % pid, encoding="utf-8") as f:
+            most = max(most, int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1)) // 1024)
+    return most
+
+
+@test("a webhook whose fields multiply its body is refused in bounded memory")
+def _():
+    product = here()
+    connection = product.connect("custom_webhook", {"webhookSecret": SECRET},
+                                 {"leadFields": {"name%d" % i: "big" for i in range(400)}})
+    workers = product.workers()
+    for big in ("x" * 500000, ["x" * 50] * 9000, "x" * 20000):
+        body = '{"id":"%s","big":%s}' % (uuid.uuid4().hex, str(big).replace("'", '"')
+                                         if isinstance(big, list) else '"%s"' % big)
+        answer = product.post("/webhook/custom_webhook/" + connection["id"], body,
+                              {"Content-Type": "application/json",
+                               "X-Webhook-Signature": hmac_hex(SECRET, body)})
+        equal(answer.status, 413, answer)
+    many = "[%s]" % ",".join('{"id":"%d","big":"%s"}' % (i, "x" * 900) for i in range(1000))
+    answer = product.post("/webhook/custom_webhook/" + connection["id"], many,
+                          {"Content-Type": "application/json",
+                           "X-Webhook-Signature": hmac_hex(SECRET, many)})
+    equal(answer.status, 413, answer)
+    equal(product.workers(), workers, "no worker died")
+    if "sanitize" not in (product.build or ""):
+        assert peak_mib(workers) < 200, peak_mib(workers)
+
+
+# ---- poison -----------------------------------------------------------------------------------------
+@test("a job that its runners die under waits longer, so that others get their turn")
+def _():
+    with Instance(sandbox=False) as product, Crm() as crm:
+        tenant = tenant_with(crm, product=product)
+        hang = threading.Event()
+        crm.default = lambda _: (hang.wait(60), (500, b""))[1]
+        lead = new_lead(tenant)
+        for died in range(1, 6):
+            wait_until(lambda: len(crm.got) == died, 20, "attempt %d" % died)
+            product.kill("cron", signal.SIGKILL)
+            product.up()
+            if died < 4:
+                continue
+            released = wait_until(lambda: product.sql(
+                "SELECT run_at - UNIX_TIMESTAMP() * 1000000 > 3000000 FROM jobs"
+                " WHERE kind = 'crm.push' AND lease_id IS NULL"), 20, "the release of the lease")
+            equal(released, [["1"]], "waits")
+            break
+        hang.set()
+        crm.default = (201, b"{}")
+        other = new_lead(tenant)
+        equal(settled(tenant, other)["status"], "success")
+        product.sql("UPDATE jobs SET run_at = 1 WHERE kind = 'crm.push'")
+        equal(settled(tenant, lead)["status"], "success")
+
+
+# ---- secrets ----------------------------------------------------------------------------------------
+@test("what a destination echoes shows no credential, nor its Basic form")
+def _():
+    canary = "canary-password-0123456789"
+    with Crm() as crm:
+        crm.default = lambda h: (400, ("you sent " + h.headers["Authorization"]).encode())
+        tenant = tenant_with(crm, {"username": "canary", "password": canary},
+                             auth={"type": "basic"})
+        delivery = settled(tenant, new_lead(tenant))
+        sent = crm.got[0][0]["Authorization"].split()[1]
+        assert "you sent Basic ***" in delivery["lastError"], delivery
+        for log in ("cron", "fcgi"):
+            assert sent not in here().log(log) and canary not in here().log(log), log
+
+
+run()
