@@ -8,6 +8,7 @@
 #include "lead/lead.h"
 #include "provider/connection-admin.h"
 #include "provider/connection.h"
+#include "record/import.h"
 #include "record/record.h"
 
 #define PUBLIC ROUTE_PUBLIC

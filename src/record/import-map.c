@@ -287,6 +287,11 @@ const struct str *import_map_headers(const struct import_map *m, size_t *n)
 	return m->headers;
 }
 
+const char *import_map_to(const struct import_map *m, size_t i)
+{
+	return m->columns[i].to;
+}
+
 const char *import_map_key(struct arena *a, const struct import_map *m)
 {
 	struct buf *b = buf_new(a, 2 * IMPORT_HEADER_BYTES);

@@ -76,6 +76,8 @@ struct import_map *import_map_new(struct arena *a, const struct import_row *head
     const json_t *mapping, const json_t *key_columns, struct err *err);
 /* The header of the file's columns, trimmed: as many as are mapped at most. */
 const struct str *import_map_headers(const struct import_map *m, size_t *n);
+/* Where the cells of a column go; NULL when it is left out. */
+const char *import_map_to(const struct import_map *m, size_t i);
 /* How records are told apart: "external_id", "id", the key columns, or "" for the whole row. */
 const char *import_map_key(struct arena *a, const struct import_map *m);
 /* A row as external id and compact sorted JSON, in the arena: 1, or 0 with the reason. */

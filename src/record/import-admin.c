@@ -1,0 +1,565 @@
+/* Pages of the imports: form, preview with mapping, progress and result, list. */
+#include <unistd.h>
+
+#include "account/account.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "html/chrome.h"
+#include "provider/connection-admin.h"
+#include "record/import.h"
+
+#define PAGE_ROWS 50
+#define PREVIEW_ROWS 20
+#define PREVIEW_CELLS 8     /* of a row */
+#define PREVIEW_COLUMNS 200 /* that can be mapped by form; more go as they are */
+#define PREVIEW_EXAMPLES 3
+#define CELL_BYTES 80
+#define ERROR_ROWS 50
+#define REFRESH_S "2"
+
+/* A cell cut at the end of a character. */
+static json_t *clipped(struct str s)
+{
+	size_t n = s.n;
+
+	if (n <= CELL_BYTES)
+		return json_stringn(n > 0 ? s.p : "", n);
+	for (n = CELL_BYTES; n > 0 && ((unsigned char)s.p[n] & 0xC0) == 0x80;)
+		n--;
+	return json_sprintf("%.*s…", (int)n, s.p);
+}
+
+static json_t *choice(const char *value, const char *label, bool is_current)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "value", value);
+	json_set_str(o, "label", label);
+	json_set_bool(o, "is_current", is_current);
+	return o;
+}
+
+static json_t *delimiter_choices(char now)
+{
+	json_t *list = json_array();
+
+	json_array_append_new(list, choice("auto", "Detect", now == '\0'));
+	json_array_append_new(list, choice("comma", "Comma", now == ','));
+	json_array_append_new(list, choice("semicolon", "Semicolon", now == ';'));
+	json_array_append_new(list, choice("tab", "Tab", now == '\t'));
+	json_array_append_new(list, choice("pipe", "Vertical bar", now == '|'));
+	return list;
+}
+
+static json_t *encoding_choices(enum import_encoding now)
+{
+	json_t *list = json_array();
+
+	json_array_append_new(list, choice("auto", "Detect", now == IMPORT_ANY_ENCODING));
+	json_array_append_new(list, choice("utf-8", "UTF-8", now == IMPORT_UTF8));
+	json_array_append_new(
+	    list, choice("windows-1252", "Windows-1252", now == IMPORT_WINDOWS_1252));
+	return list;
+}
+
+static void read_format(struct req *r, struct import_format *f)
+{
+	*f = (struct import_format){0};
+	import_delimiter_parse(req_form(r, "delimiter"), &f->delimiter);
+	import_encoding_parse(req_form(r, "encoding"), &f->encoding);
+}
+
+/* ---- the form ------------------------------------------------------------------------------ */
+
+static int form_page(struct req *r, int status, const char *error)
+{
+	struct import_format f;
+	struct err err = ERR_INIT;
+	json_t *data, *summary, *types = json_array(), *count;
+	struct str provider = req_form(r, "providerType");
+	const char *type;
+
+	if (record_summary(r->app, r->a, &r->actor.account_id, &summary, &err) == -1) {
+		json_decref(types);
+		return res_error(r, &err);
+	}
+	json_object_foreach(json_object_get(summary, "byResourceType"), type, count)
+	    json_array_append_new(types, json_string(type));
+	read_format(r, &f);
+	data = json_object();
+	json_set(data, "types", types);
+	json_set_str(data, "error", error);
+	json_set_strn(data, "provider_type", provider.n > 0 ? provider : STR("manual"));
+	json_set_strn(data, "resource_type", req_form(r, "resourceType"));
+	json_set_strn(data, "csv", req_form(r, "csv"));
+	json_set(data, "delimiters", delimiter_choices(f.delimiter));
+	json_set(data, "encodings", encoding_choices(f.encoding));
+	return chrome_page(r, status, "records", "Import records", "import/form", data);
+}
+
+int import_page_new(struct req *r)
+{
+	return form_page(r, 200, NULL);
+}
+
+/* What the user did not give right, or NULL. */
+static const char *check_form(const struct import *im, const struct import_source *source)
+{
+	if (!import_type_is_valid(im->provider_type))
+		return "The provider type must be letters, digits, dots, dashes or underscores.";
+	if (!import_type_is_valid(im->resource_type))
+		return "The record type must be letters, digits, dots, dashes or underscores, for "
+		       "example contact.";
+	return source->size == 0 ? "Choose a file or paste some rows." : NULL;
+}
+
+static const char *sentence(struct req *r, const struct err *err)
+{
+	if (err->code == ERR_INTERNAL || err->code == ERR_UNAVAILABLE)
+		return "The file cannot be read at the moment.";
+	if (strcmp(err->field, "csv") == 0)
+		return arena_printf(r->a, "The file %s.", err->msg);
+	if (strcmp(err->field, "mapping") == 0)
+		return arena_printf(r->a, "The mapping %s.", err->msg);
+	if (strcmp(err->field, "keyColumns") == 0)
+		return arena_printf(r->a, "The key columns %s.", err->msg);
+	return arena_printf(r->a, "%s.", err->msg);
+}
+
+int import_page_upload(struct req *r)
+{
+	struct import_source source;
+	struct import_options o = {0};
+	struct import_map *map;
+	struct err err = ERR_INIT;
+	struct import im = {.id = uuid_new(),
+	    .account_id = r->actor.account_id,
+	    .created_by = r->actor.user_id,
+	    .kind = "records",
+	    .status = "draft",
+	    .provider_type = str_trim(req_form(r, "providerType")),
+	    .resource_type = str_trim(req_form(r, "resourceType")),
+	    .created_us = clock_now_us()};
+	const char *wrong;
+
+	import_request_source(r, &source, &im.file_name);
+	wrong = check_form(&im, &source);
+	if (wrong != NULL)
+		return form_page(r, 422, wrong);
+	read_format(r, &o.format);
+	if (import_prepare(r->a, &source, &o, &map, &err) == -1)
+		return form_page(r, 422, sentence(r, &err));
+	im.options = import_options_text(r->a, &o);
+	im.bytes_total = (int64_t)source.size;
+	if (import_keep_file(r->app, r->a, &im, &source, &err) == -1 ||
+	    import_insert(r->app->db, &im, &err) == -1)
+		return res_error(r, &err);
+	return res_redirect(
+	    r, arena_printf(r->a, "/admin/records/import/%s", uuid_dup(r->a, im.id)));
+}
+
+/* ---- the preview --------------------------------------------------------------------------- */
+
+struct preview {
+	struct req *r;
+	struct import im;
+	struct import_source source;
+	struct import_options o;  /* of the draft: no mapping yet */
+	struct import_map *plain; /* by header */
+	const struct str *headers;
+	size_t n;
+};
+
+/* The draft that the address names: false after an answer. */
+static bool load_draft(struct req *r, struct preview *p)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+	int found;
+
+	*p = (struct preview){.r = r};
+	if (!req_param_uuid(r, "id", &id))
+		return false;
+	found = import_load(r->app->db, r->a, &r->actor.account_id, &id, false, &p->im, &err);
+	if (found == 0)
+		res_problem(r, 404, "There is no such import");
+	else if (found == 1 && strcmp(p->im.status, "draft") != 0)
+		res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, id)));
+	else if (found == -1 || import_options_parse(r->a, p->im.options, &p->o, &err) == -1)
+		res_error(r, &err);
+	else {
+		p->source =
+		    (struct import_source){.path = p->im.path, .size = (uint64_t)p->im.bytes_total};
+		if (import_prepare(r->a, &p->source, &p->o, &p->plain, &err) == 0) {
+			p->headers = import_map_headers(p->plain, &p->n);
+			return true;
+		}
+		res_error(r, &err);
+	}
+	return false;
+}
+
+static struct str field(struct req *r, const char *name, size_t i)
+{
+	return req_form(r, arena_printf(r->a, "%s_%zu", name, i));
+}
+
+/* The mapping as the form has it, into o. */
+static void read_mapping(struct preview *p, struct import_options *o)
+{
+	json_t *mapping = json_own(p->r->a, json_object());
+	json_t *keys = json_own(p->r->a, json_array());
+
+	for (size_t i = 0; i < p->n && i < PREVIEW_COLUMNS; i++) {
+		struct str type = field(p->r, "type", i);
+		json_t *wish;
+
+		if (field(p->r, "key", i).n > 0)
+			json_array_append_new(keys, json_stringn(p->headers[i].p, p->headers[i].n));
+		if (type.n == 0)
+			continue;
+		wish = json_null();
+		if (!str_is(type, "skip")) {
+			wish = json_object();
+			json_set_strn(wish, "type", type);
+			json_set_strn(wish, "to", str_trim(field(p->r, "to", i)));
+		}
+		json_set(mapping, p->headers[i].p, wish);
+	}
+	o->mapping = mapping;
+	o->key_columns = keys;
+}
+
+static json_t *type_choices(struct str now)
+{
+	static const char *const types[] = {"text", "number", "boolean", "date", "json", "skip"};
+	static const char *const labels[] = {
+	    "Text", "Number", "Yes or no", "Date", "JSON", "Leave out"};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		json_array_append_new(list,
+		    choice(types[i], labels[i], str_is(now, types[i]) || (now.n == 0 && i == 0)));
+	return list;
+}
+
+static json_t *columns_json(struct preview *p, bool is_posted)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->n && i < PREVIEW_COLUMNS; i++) {
+		json_t *o = json_object();
+		struct str to = str_from(import_map_to(p->plain, i));
+
+		if (is_posted && field(p->r, "to", i).p != NULL)
+			to = field(p->r, "to", i);
+		json_set_int(o, "index", (json_int_t)i);
+		json_set_strn(o, "header", p->headers[i]);
+		json_set_strn(o, "to", to);
+		json_set(o, "types",
+		    type_choices(is_posted ? field(p->r, "type", i) : (struct str){NULL, 0}));
+		json_set_bool(o, "is_key", is_posted && field(p->r, "key", i).n > 0);
+		json_set(o, "examples", json_array());
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static void add_examples(json_t *columns, const struct import_row *row)
+{
+	json_t *column;
+	size_t i;
+
+	json_array_foreach(columns, i, column)
+	{
+		json_t *examples = json_object_get(column, "examples");
+
+		if (i < row->n && row->cells[i].n > 0 &&
+		    json_array_size(examples) < PREVIEW_EXAMPLES)
+			json_array_append_new(examples, clipped(row->cells[i]));
+	}
+}
+
+static json_t *row_json(const struct preview *p, const struct import_row *row, const char *problem)
+{
+	json_t *o = json_object(), *cells = json_array();
+
+	json_set_int(o, "line", row->line);
+	json_set_str(o, "problem", problem);
+	for (size_t i = 0; i < row->n && i < p->n && i < PREVIEW_CELLS; i++) {
+		json_t *cell = json_object();
+
+		json_set_strn(cell, "label", p->headers[i]);
+		json_set(cell, "value", clipped(row->cells[i]));
+		json_array_append_new(cells, cell);
+	}
+	json_set(o, "cells", cells);
+	return o;
+}
+
+/* The first rows, with what map says against them. */
+static int add_rows(
+    struct preview *p, json_t *data, json_t *columns, struct import_map *map, struct err *err)
+{
+	struct import_reader *rd = import_reader_new(p->r->a, &p->source, &p->o.format, err);
+	json_t *rows = json_array();
+	struct import_row row;
+	int rc = rd == NULL ? -1 : import_reader_next(rd, &row, err);
+
+	json_set(data, "rows", rows);
+	while (rc == 1 && json_array_size(rows) < PREVIEW_ROWS &&
+	       (rc = import_reader_next(rd, &row, err)) == 1) {
+		struct str id, text;
+		const char *problem;
+
+		import_map_row(map, p->r->a, &row, &id, &text, &problem);
+		add_examples(columns, &row);
+		json_array_append_new(rows, row_json(p, &row, problem));
+	}
+	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
+	return rc == -1 ? -1 : 0;
+}
+
+/* map: of the posted mapping where it is any good. */
+static int preview_page(
+    struct preview *p, int status, struct import_map *map, bool is_posted, const char *error)
+{
+	struct req *r = p->r;
+	json_t *data = json_object(), *columns = columns_json(p, is_posted), *heads = json_array();
+	struct err err = ERR_INIT;
+
+	json_set(data, "columns", columns);
+	if (add_rows(p, data, columns, map, &err) == -1) {
+		json_decref(data);
+		json_decref(heads);
+		return res_error(r, &err);
+	}
+	for (size_t i = 0; i < p->n && i < PREVIEW_CELLS; i++)
+		json_array_append_new(heads, clipped(p->headers[i]));
+	json_set(data, "heads", heads);
+	json_set_int(
+	    data, "more_columns", p->n > PREVIEW_CELLS ? (json_int_t)(p->n - PREVIEW_CELLS) : 0);
+	json_set_int(data, "unmapped_columns",
+	    p->n > PREVIEW_COLUMNS ? (json_int_t)(p->n - PREVIEW_COLUMNS) : 0);
+	json_set_int(data, "column_count", (json_int_t)p->n);
+	json_set_str(data, "wrong", error);
+	json_set_str(data, "key", import_map_key(r->a, map));
+	json_set(data, "import", import_json(&p->im));
+	json_set_str(data, "provider_name",
+	    provider_label(r->app, json_str(json_object_get(data, "import"), "providerType")));
+	json_set(data, "delimiters", delimiter_choices(p->o.format.delimiter));
+	json_set(data, "encodings", encoding_choices(p->o.format.encoding));
+	return chrome_page(r, status, "records", "Import records", "import/preview", data);
+}
+
+int import_page_preview(struct req *r)
+{
+	struct preview p;
+
+	return load_draft(r, &p) ? preview_page(&p, 200, p.plain, false, NULL) : 0;
+}
+
+static int discard(struct preview *p)
+{
+	struct err err = ERR_INIT;
+
+	if (import_delete(p->r->app->db, &p->im.account_id, &p->im.id, &err) == -1)
+		return res_error(p->r, &err);
+	unlink(p->im.path);
+	return res_redirect(p->r, "/admin/records/import");
+}
+
+/* With another delimiter or encoding. */
+static int read_again(struct preview *p)
+{
+	struct import_options o = {0};
+	struct import_map *map;
+	struct err err = ERR_INIT;
+
+	read_format(p->r, &o.format);
+	if (import_prepare(p->r->a, &p->source, &o, &map, &err) == -1)
+		return preview_page(p, 422, p->plain, true, sentence(p->r, &err));
+	p->im.options = import_options_text(p->r->a, &o);
+	if (import_update(p->r->app->db, &p->im, &err) == -1)
+		return res_error(p->r, &err);
+	return res_redirect(
+	    p->r, arena_printf(p->r->a, "/admin/records/import/%s", uuid_dup(p->r->a, p->im.id)));
+}
+
+static int run_body(struct db *db, void *arg, struct err *err)
+{
+	struct preview *p = arg;
+	struct req *r = p->r;
+	struct import now;
+	int found = import_load(db, r->a, &p->im.account_id, &p->im.id, true, &now, err);
+
+	/* The button may be pressed twice. */
+	if (found != 1 || strcmp(now.status, "draft") != 0)
+		return found == -1 ? -1 : 0;
+	now.status = "queued";
+	now.options = p->im.options;
+	if (import_update(db, &now, err) == -1 || import_enqueue(db, &now, err) == -1)
+		return -1;
+	return audit_write(
+	    r->app, r, &now.account_id, "import.create", "import", &now.id, NULL, err);
+}
+
+int import_page_run(struct req *r)
+{
+	struct preview p;
+	struct import_options o;
+	struct import_map *map;
+	struct err err = ERR_INIT;
+	struct str action = req_form(r, "action");
+
+	if (!load_draft(r, &p))
+		return 0;
+	if (str_is(action, "discard"))
+		return discard(&p);
+	if (str_is(action, "again"))
+		return read_again(&p);
+	o = p.o;
+	read_mapping(&p, &o);
+	if (import_prepare(r->a, &p.source, &o, &map, &err) == -1)
+		return preview_page(&p, 422, p.plain, true, sentence(r, &err));
+	if (str_is(action, "check"))
+		return preview_page(&p, 200, map, true, NULL);
+	p.im.options = import_options_text(r->a, &o);
+	if (db_transaction(r->app->db, run_body, &p, &err) == -1)
+		return res_error(r, &err);
+	return res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, p.im.id)));
+}
+
+/* ---- list ---------------------------------------------------------------------------------- */
+
+int import_page_list(struct req *r)
+{
+	const char *scope =
+	    arena_printf(r->a, "imports page %s", uuid_dup(r->a, r->actor.account_id));
+	struct str cursor = chrome_query_text(r, "cursor");
+	struct uuid before = {{0}};
+	struct err err = ERR_INIT;
+	const char *next = NULL;
+	json_t *rows, *data;
+	int64_t unused;
+
+	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &unused, &before))
+		return res_redirect(r, "/admin/imports");
+	if (import_list(r->app->db, r->a, &r->actor.account_id, &before, PAGE_ROWS + 1, 0, &rows,
+		&err) == -1)
+		return res_error(r, &err);
+	if (json_array_size(rows) > PAGE_ROWS) {
+		json_array_remove(rows, PAGE_ROWS);
+		uuid_parse(str_from(json_str(json_array_get(rows, PAGE_ROWS - 1), "id")), &before);
+		next = chrome_link(r, "cursor", str_from(cursor_make(r, scope, 0, before)));
+	}
+	provider_label_rows(r->app, rows);
+	data = json_object();
+	json_set(data, "rows", json_incref(rows));
+	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
+	json_set_bool(data, "can_import", (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
+	json_set_bool(data, "is_later_page", cursor.n > 0);
+	json_set_str(data, "first_href", "/admin/imports");
+	json_set_str(data, "next_href", next);
+	return chrome_page(r, 200, "records", "Imports", "import/list", data);
+}
+
+/* ---- progress and result ------------------------------------------------------------------- */
+
+static bool load(struct req *r, struct import *im)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return false;
+	found = import_load(r->app->db, r->a, &r->actor.account_id, &id, false, im, &err);
+	if (found == -1)
+		res_error(r, &err);
+	else if (found == 0)
+		res_problem(r, 404, "There is no such import");
+	else if (strcmp(im->status, "draft") == 0)
+		res_redirect(r, arena_printf(r->a, "/admin/records/import/%s", uuid_dup(r->a, id)));
+	return found == 1 && strcmp(im->status, "draft") != 0;
+}
+
+static int add_errors(struct req *r, const struct import *im, json_t *data, struct err *err)
+{
+	static const struct uuid nil;
+	struct import_error *errors;
+	json_t *list = json_array();
+	size_t n;
+
+	json_set(data, "errors", list);
+	if (import_errors_page(r->app->db, r->a, im, -1, &nil, ERROR_ROWS, &errors, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		json_t *o = json_object();
+
+		json_set_int(o, "line", errors[i].line);
+		json_set_strn(o, "reason", errors[i].reason);
+		json_set(o, "text", clipped(errors[i].text));
+		json_array_append_new(list, o);
+	}
+	json_set_int(data, "more_errors", im->counts.failed - (int64_t)n);
+	return 0;
+}
+
+int import_page_detail(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct import im;
+	json_t *data, *o;
+	bool is_running;
+
+	if (!load(r, &im))
+		return 0;
+	is_running = strcmp(im.status, "queued") == 0 || strcmp(im.status, "running") == 0;
+	data = json_object();
+	if (add_errors(r, &im, data, &err) == -1) {
+		json_decref(data);
+		return res_error(r, &err);
+	}
+	o = import_json(&im);
+	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
+	json_set(data, "import", o);
+	json_set_bool(data, "is_running", is_running);
+	json_set_bool(
+	    data, "can_cancel", is_running && (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
+	json_set_int(
+	    data, "percent", im.bytes_total > 0 ? im.bytes_done * 100 / im.bytes_total : 100);
+	if (im.started_us != 0 && im.finished_us != 0)
+		json_set_int(data, "took", im.finished_us - im.started_us);
+	if (is_running)
+		res_header(r, "Refresh", REFRESH_S);
+	return chrome_page(r, 200, "records", "Import", "import/detail", data);
+}
+
+int import_page_errors(struct req *r)
+{
+	struct import im;
+
+	return load(r, &im) ? import_stream_errors(r, &im) : 0;
+}
+
+int import_page_cancel(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct import im;
+	struct uuid id;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = import_cancel(r, &id, &im, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such import");
+	if (found == -1 && err.code != ERR_CONFLICT)
+		return res_error(r, &err);
+	if (found == -1)
+		chrome_flash(r, "error", "It had ended already.");
+	else
+		chrome_flash(r, "ok", "The import was cancelled. What it had stored stays.");
+	return res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, id)));
+}

@@ -1,0 +1,400 @@
+#!/usr/bin/env python3
+"""CSV import: bodies, mapping, keys, error rows, jobs that are killed or cancelled, the pages."""
+import csv
+import io
+import json
+import os
+import re
+import uuid
+
+from harness import Browser, Instance, equal, has, here, problem, run, test, true, wait_until
+
+_account = None
+
+
+def account():
+    """A tenant of this file's own."""
+    global _account
+    if _account is None:
+        _account = here().new_account("Imports")
+    return _account
+
+
+def kind():
+    return "t" + uuid.uuid4().hex[:12]
+
+
+def send(text, resource_type, query="", content_type="text/csv", **rest):
+    raw = text if isinstance(text, bytes) else text.encode()
+    return account().api("POST", "/records/import?resourceType=%s%s" % (resource_type, query), raw,
+                         headers={"Content-Type": content_type}, **rest)
+
+
+def multipart(fields, file=None):
+    mark = uuid.uuid4().hex
+    out = b""
+    for name, value in fields.items():
+        out += ('--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+                % (mark, name, value)).encode()
+    if file is not None:
+        out += ('--%s\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n'
+                'Content-Type: text/csv\r\n\r\n' % (mark, file[0])).encode() + file[1] + b"\r\n"
+    return out + ("--%s--\r\n" % mark).encode(), "multipart/form-data; boundary=" + mark
+
+
+def counts(o):
+    return tuple(o[k] for k in ("received", "created", "updated", "unchanged", "failed"))
+
+
+def records(resource_type, who=None):
+    """data by external id."""
+    rows, cursor = {}, ""
+    while cursor is not None:
+        page = (who or account()).api(
+            "GET", "/records?limit=200&resourceType=%s%s"
+            % (resource_type, "&cursor=" + cursor if cursor else "")).json()
+        rows.update((r["externalId"], r) for r in page["data"])
+        cursor = page["nextCursor"]
+    return rows
+
+
+def ended(import_id, who=None):
+    def look():
+        o = (who or account()).api("GET", "/imports/" + import_id).json()
+        return o if o["status"] not in ("queued", "running") else None
+    return wait_until(look, 120, "the end of the import")
+
+
+def many(n, start=0):
+    return "external_id,name,city\n" + "".join(
+        "%d,Name %d,City %d\n" % (i, i, i % 50) for i in range(start, start + n))
+
+
+# ---- bodies --------------------------------------------------------------------------------------
+@test("text/csv: counts, errors by line of the file, records with nested objects")
+def _():
+    t = kind()
+    answer = send("external_id,name,address.city\n1,Ann,\"Par\nis\"\n,No key,x\n2,Bob,Rome,extra\n3,C\n", t)
+    equal(answer.status, 200, answer)
+    o = answer.json()
+    equal(set(o), {"importId", "status", "received", "created", "updated", "unchanged", "failed",
+                   "errors"})
+    equal((o["status"], counts(o)), ("completed", (4, 2, 0, 0, 2)))
+    equal([e["line"] for e in o["errors"]], [4, 5])
+    has(o["errors"][0]["message"], "key")
+    rows = records(t)
+    equal(rows["1"]["data"], {"name": "Ann", "address": {"city": "Par\nis"}})
+    equal(rows["3"]["data"], {"name": "C"})
+    equal((rows["1"]["source"], rows["1"]["providerType"]), ("import", "manual"))
+
+
+@test("JSON: csv with mapping, types and key columns; merging again")
+def _():
+    t = kind()
+    body = {"resourceType": t, "providerType": "acme", "csv": "Mail,Age,Skip\na@x.io,41,q\n",
+            "mapping": {"Mail": "contact.email", "Age": {"to": "age", "type": "number"}, "Skip": None},
+            "keyColumns": ["Mail"]}
+    equal(counts(account().api("POST", "/records/import", body).json()), (1, 1, 0, 0, 0))
+    equal(counts(account().api("POST", "/records/import", body).json()), (1, 0, 0, 1, 0))
+    body["csv"] = "Mail,Age,Skip\n A@X.io,42,q\n"
+    equal(counts(account().api("POST", "/records/import", body).json()), (1, 0, 1, 0, 0))
+    (row,) = records(t).values()
+    equal(row["data"], {"contact": {"email": " A@X.io"}, "age": 42})
+    equal(row["providerType"], "acme")
+    true(row["externalId"].startswith("key-"), row)
+
+
+@test("multipart: a file in Windows-1252 with semicolons")
+def _():
+    t = kind()
+    body, ct = multipart({"resourceType": t, "mapping": '{"Preis":{"type":"text"}}'},
+                         ("../preise liste.csv", "id;Straße;Preis\n1;Königsallee;1,50 €\n".encode("cp1252")))
+    answer = account().api("POST", "/records/import", body, headers={"Content-Type": ct})
+    equal(answer.status, 200, answer)
+    equal(records(t)["1"]["data"], {"id": "1", "Straße": "Königsallee", "Preis": "1,50 €"})
+    o = account().api("GET", "/imports/" + answer.json()["importId"]).json()
+    equal((o["fileName"], o["status"], o["kind"]), ("preise liste.csv", "completed", "records"))
+
+
+@test("parameters of text/csv: mapping, keyColumns, delimiter, encoding")
+def _():
+    t = kind()
+    answer = send("a|b\n1,5|\xe4\n".encode("latin-1"), t, "&delimiter=pipe&encoding=windows-1252"
+                  "&keyColumns=a&mapping=%7B%22b%22%3A%22x.y%22%7D&providerType=acme")
+    equal(counts(answer.json()), (1, 1, 0, 0, 0))
+    equal([r["data"] for r in records(t).values()], [{"a": "1,5", "x": {"y": "ä"}}])
+
+
+@test("without any key a row merges with the same row; duplicates in the file merge in order")
+def _():
+    t = kind()
+    equal(counts(send("a,b\n1,2\n1,2\n1,3\n", t).json()), (3, 2, 0, 1, 0))
+    equal(counts(send("b,a\n2,1\n", t).json()), (1, 0, 0, 1, 0))
+    t = kind()
+    equal(counts(send("external_id,a,b\nx,1,2\nx,3\nx,3,4\n", t).json()), (3, 1, 2, 0, 0))
+    equal(records(t)["x"]["data"], {"a": "3", "b": "4"})
+    history = account().api("GET", "/records/%s/history" % records(t)["x"]["id"]).json()["data"]
+    equal(len(history), 3)
+
+
+# ---- bad input -----------------------------------------------------------------------------------
+@test("files and wishes that are refused: 422 naming the field")
+def _():
+    for text, field, word in (
+            (b"", "csv", "empty"), (b"\n\n", "csv", "header"), (b"a,b,a\n", "csv", "twice"),
+            (b"a,a.b\n1,2\n", "csv", "a.b"), ("a,b\n1,2\n".encode("utf-16"), "csv", "UTF-16"),
+            (b",".join(b"c%d" % i for i in range(10000)) + b"\n1\n", "csv", "10000")):
+        problem(send(text, kind()), 422, field, word)
+    problem(send("a\n1\n", kind(), "&mapping=%7B%22z%22%3A%22x%22%7D"), 422, "mapping", "z")
+    problem(send("a\n1\n", kind(), "&mapping=%7B"), 422, "mapping")
+    problem(send("a\n1\n", kind(), "&keyColumns=z"), 422, "keyColumns", "z")
+    problem(send("a\n1\n", kind(), "&delimiter=x"), 422, "delimiter")
+    problem(send("a\n1\n", kind(), "&encoding=utf-16"), 422, "encoding")
+    problem(send("a\n1\n", ""), 422, "resourceType")
+    problem(send("a\n1\n", "a%20b"), 422, "resourceType")
+    problem(send("a\n1\n", kind(), "&providerType=%C3%A9"), 422, "providerType")
+    problem(account().api("POST", "/records/import", {"resourceType": "x"}), 422, "csv")
+    problem(account().api("POST", "/records/import", {"resourceType": "x", "csv": "a\n", "z": 1}), 422, "z")
+    problem(account().api("POST", "/records/import", {"resourceType": "x", "csv": 7}), 422, "csv")
+    problem(account().api("POST", "/records/import", []), 400)
+    problem(send("a\n1\n", "x", content_type="application/xml"), 415)
+
+
+@test("rows that are refused leave the good ones: NUL, wrong bytes, quotes, a 10 MB cell")
+def _():
+    t = kind()
+    raw = (b"external_id,a\n1,x\n2,y\0\n3,\xff\xfe\n4,\"q\"z\n5," + b"v" * 10 * 1024 * 1024 +
+           b"\n6,=1+1\n7,\"never\nclosed\n")
+    answer = send(raw, t, "&encoding=utf-8")
+    equal(answer.status, 200, answer)
+    o = answer.json()
+    equal(counts(o), (7, 2, 0, 0, 5))
+    equal([e["line"] for e in o["errors"]], [3, 4, 5, 6, 8])
+    for e, word in zip(o["errors"], ("NUL", "UTF-8", "closing quote", "1 MiB", "never closed")):
+        has(e["message"], word)
+    equal(records(t)["6"]["data"], {"a": "=1+1"})
+
+
+@test("a record that would grow beyond its bound is an error row, not the batch's end")
+def _():
+    t = kind()
+    half = "x" * 600000
+    equal(counts(send("external_id,a\n1,%s\n" % half, t).json()), (1, 1, 0, 0, 0))
+    o = send("external_id,b\n2,y\n1,%s\n3,z\n" % half, t).json()
+    equal(counts(o), (3, 2, 0, 0, 1))
+    equal([e["line"] for e in o["errors"]], [3])
+    equal(sorted(records(t)), ["1", "2", "3"])
+
+
+@test("error rows as CSV: line, reason, the row; formulas neutralised")
+def _():
+    t = kind()
+    o = send("external_id,=h,c\n,=cmd,-1\n1,ok,2\n2,@x,\"y,z\",w\n", t).json()
+    answer = account().api("GET", "/imports/%s/errors" % o["importId"])
+    equal(answer.status, 200, answer)
+    has(answer.header("Content-Type"), "text/csv")
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    equal(rows[0], ["line", "reason", "external_id", "'=h", "c"])
+    equal((rows[1][0], rows[1][2:]), ("2", ["", "'=cmd", "'-1"]))
+    equal((rows[2][0], rows[2][2:]), ("4", ["2", "'@x", "y,z", "w"]))
+    equal(len(rows), 3)
+
+
+# ---- access --------------------------------------------------------------------------------------
+@test("another account's import is not there; a key that may only look cannot import")
+def _():
+    o = send("a\n1\n", kind()).json()
+    other = here().new_account()
+    for path in ("", "/errors"):
+        problem(other.api("GET", "/imports/" + o["importId"] + path), 404)
+    problem(other.api("POST", "/imports/%s/cancel" % o["importId"]), 404)
+    problem(account().api("POST", "/imports/%s/cancel" % o["importId"]), 409)
+    equal([r["id"] for r in other.api("GET", "/imports").json()["data"]], [])
+    made = account().api("POST", "/api-keys", {"name": "look", "permissions": ["records.view"]}).json()
+    answer = here().api("POST", "/records/import?resourceType=x", b"a\n1\n", key=made["key"],
+                        headers={"Content-Type": "text/csv"})
+    problem(answer, 403, word="records.write")
+    equal(here().api("GET", "/imports", key=made["key"]).status, 200)
+
+
+@test("GET /imports pages by cursor, newest first")
+def _():
+    ids = [send("a\n%d\n" % i, kind()).json()["importId"] for i in range(5)]
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = account().api("GET", "/imports?limit=2" + ("&cursor=" + cursor if cursor else "")).json()
+        seen += [r["id"] for r in page["data"]]
+        cursor = page["nextCursor"]
+    equal(seen[:5], ids[::-1])
+    equal(len(seen), len(set(seen)))
+
+
+@test("Idempotency-Key: the same file again is the same answer")
+def _():
+    t, key = kind(), uuid.uuid4().hex
+    raw = "external_id,a\n1,2\n"
+    first = account().api("POST", "/records/import?resourceType=" + t, raw.encode(),
+                          headers={"Content-Type": "text/csv", "Idempotency-Key": key})
+    again = account().api("POST", "/records/import?resourceType=" + t, raw.encode(),
+                          headers={"Content-Type": "text/csv", "Idempotency-Key": key})
+    equal(first.json(), again.json())
+
+
+# ---- jobs ----------------------------------------------------------------------------------------
+@test("exactly 1,000 rows are answered at once, one more is queued")
+def _():
+    t = kind()
+    equal(counts(send(many(1000), t).json()), (1000, 1000, 0, 0, 0))
+    answer = send(many(1001), t)
+    equal(answer.status, 202, answer)
+    o = answer.json()
+    equal(set(o), {"importId", "status"})
+    equal(o["status"], "queued")
+    equal(answer.header("Location"), "/connect/v1/imports/" + o["importId"])
+    done = ended(o["importId"])
+    equal((done["status"], counts(done)), ("completed", (1001, 1, 0, 1000, 0)))
+    equal(done["bytesDone"], done["bytesTotal"])
+    true(done["startedAt"] and done["finishedAt"], done)
+    wait_until(lambda: not os.path.exists(os.path.join(
+        here().state, "imports", o["importId"] + ".csv")), 10, "the file's removal")
+
+
+@test("connect-cron killed again and again: exact counts, each row once")
+def _():
+    with Instance(sandbox=False) as product:
+        who = product.new_account()
+        rows, bad = 30000, 0
+        text = io.StringIO()
+        text.write("external_id,name,note\n")
+        for i in range(rows):
+            if i % 1000 == 7:
+                text.write("%d,too,many,cells\n" % i)
+                bad += 1
+            else:
+                text.write("%d,Name %d,\"note\r\nof %d\"\n" % (i % 25000, i, i))
+        answer = who.api("POST", "/records/import?resourceType=big", text.getvalue().encode(),
+                         headers={"Content-Type": "text/csv"})
+        equal(answer.status, 202, answer)
+        import_id = answer.json()["importId"]
+        for goal in (1, 5000, 12000, 20000):
+            wait_until(lambda: who.api("GET", "/imports/" + import_id).json()["received"] >= goal, 120,
+                       "%d rows" % goal)
+            product.kill("cron")
+            product.up()
+        o = ended(import_id, who)
+        equal((o["status"], o["received"], o["failed"]), ("completed", rows, bad))
+        equal(o["created"] + o["updated"] + o["unchanged"] + o["failed"], rows)
+        stored = product.sql("SELECT COUNT(*), (SELECT COUNT(*) FROM import_errors) FROM records"
+                             " WHERE resource_type = 'big'")[0]
+        equal((o["created"], bad), (int(stored[0]), int(stored[1])))
+        equal(product.sql("SELECT SUM(records) FROM record_counts WHERE resource_type = 'big'")[0][0],
+              stored[0])
+        changes = product.sql("SELECT COUNT(*) FROM record_changes c JOIN records r ON r.id = c.record_id"
+                              " WHERE r.resource_type = 'big'")[0][0]
+        equal(o["created"] + o["updated"], int(changes))
+
+
+@test("cancel stops a running import; what was stored stays")
+def _():
+    t = kind()
+    o = send(many(60000), t).json()
+    wait_until(lambda: account().api("GET", "/imports/" + o["importId"]).json()["received"] > 0, 60,
+               "its first rows")
+    answer = account().api("POST", "/imports/%s/cancel" % o["importId"])
+    equal((answer.status, answer.json()["status"]), (200, "cancelled"), answer)
+    wait_until(lambda: not os.path.exists(os.path.join(
+        here().state, "imports", o["importId"] + ".csv")), 30, "the file's removal")
+    done = account().api("GET", "/imports/" + o["importId"]).json()
+    equal(done["status"], "cancelled")
+    true(0 < done["received"] < 60000, done)
+    stored = here().sql("SELECT COUNT(*) FROM records WHERE resource_type = '%s'" % t)[0][0]
+    equal(int(stored), done["created"])
+
+
+@test("error rows beyond 10,000 are counted, not kept")
+def _():
+    o = send("external_id,a\n" + "x,1,2\n" * 10500 + "1,2\n", kind()).json()
+    done = ended(o["importId"])
+    equal(counts(done), (10501, 1, 0, 0, 10500))
+    rows = account().api("GET", "/imports/%s/errors" % o["importId"]).text.count("\r\n")
+    equal(rows, 10001)
+
+
+# ---- pages ---------------------------------------------------------------------------------------
+def browser():
+    b = Browser(here())
+    b.sign_in(account().email, account().password)
+    return b
+
+
+@test("pages: upload, preview, mapping, progress, result, error rows")
+def _():
+    b, t = browser(), kind()
+    equal(b.get("/admin/records/import").status, 200)
+    body, ct = multipart({"_csrf": b.csrf(), "providerType": "manual", "resourceType": t},
+                         ("people.csv", b"Nr;Name;Age\n1;<b>Ann</b>;41\n2;Bob;x\n"))
+    answer = b._request("POST", "/admin/records/import", body, {"Content-Type": ct})
+    equal(answer.status, 303, answer)
+    at = answer.header("Location")
+    page = b.get(at)
+    equal(page.status, 200, page)
+    has(page.text, "people.csv")
+    has(page.text, "&lt;b&gt;Ann&lt;/b&gt;")
+    has(page.text, "No column tells the records apart")
+    equal(re.findall(r'name="to_\d" value="([^"]*)"', page.text), ["Nr", "Name", "Age"])
+    form = {"to_0": "external_id", "type_0": "text", "to_1": "person.name", "type_1": "text",
+            "to_2": "age", "type_2": "number"}
+    page = b.post(at, {**form, "action": "check"})
+    equal(page.status, 200, page)
+    has(page.text, "is not a number")
+    page = b.post(at, {**form, "to_1": "age", "action": "run"})
+    equal(page.status, 422, page)
+    answer = b.post(at, {**form, "action": "run"})
+    equal(answer.status, 303, answer)
+    result = answer.header("Location")
+    wait_until(lambda: "chip-completed" in b.get(result).text, 30, "the result")
+    has(b.last.text, "is not a number")
+    true(b.last.header("Refresh") is None, "a finished import is not looked at again")
+    rows = list(csv.reader(io.StringIO(b.get(result + "/errors").text)))
+    equal([r[0] for r in rows], ["line", "3"])
+    equal(records(t)["1"]["data"], {"person": {"name": "<b>Ann</b>"}, "age": 41})
+    has(b.get("/admin/imports").text, "people.csv")
+    equal(b.get(at).header("Location"), result)
+
+
+@test("pages: pasted rows, read again with another delimiter, discard")
+def _():
+    b, t = browser(), kind()
+    b.get("/admin/records/import")
+    body, ct = multipart({"_csrf": b.csrf(), "providerType": "manual", "resourceType": t,
+                          "csv": "a,b;c\r\n1,2;3\r\n"})
+    at = b._request("POST", "/admin/records/import", body, {"Content-Type": ct}).header("Location")
+    b.get(at)
+    equal(b.post(at, {"delimiter": "semicolon", "encoding": "auto", "action": "again"}).status, 303)
+    equal(re.findall(r'name="to_\d" value="([^"]*)"', b.get(at).text), ["a,b", "c"])
+    equal(b.post(at, {"action": "discard"}).status, 303)
+    equal(b.get(at).status, 404)
+    b.get("/admin/records/import")
+    for fields, word in (({"resourceType": t, "csv": ""}, "Choose a file"),
+                         ({"resourceType": "a b", "csv": "a\n1\n"}, "record type"),
+                         ({"resourceType": t, "csv": "a,a\n1,2\n"}, "twice")):
+        body, ct = multipart({"_csrf": b.csrf(), "providerType": "manual", **fields})
+        answer = b._request("POST", "/admin/records/import", body, {"Content-Type": ct})
+        equal(answer.status, 422, answer)
+        has(answer.text, word)
+
+
+@test("a draft is no import yet")
+def _():
+    b = browser()
+    b.get("/admin/records/import")
+    body, ct = multipart({"_csrf": b.csrf(), "providerType": "manual", "resourceType": kind(),
+                          "csv": "a\n1\n"})
+    at = b._request("POST", "/admin/records/import", body, {"Content-Type": ct}).header("Location")
+    draft = at.rsplit("/", 1)[1]
+    problem(account().api("GET", "/imports/" + draft), 404)
+    problem(account().api("POST", "/imports/%s/cancel" % draft), 404)
+    true(draft not in json.dumps(account().api("GET", "/imports").json()), "drafts are not listed")
+
+
+run()
