@@ -13,5 +13,6 @@ int64_t retry_wait_ms(int attempt, int64_t first_ms, int64_t most_ms, int64_t re
 	if (retry_after_ms > most_ms)
 		return most_ms;
 	wait -= (int64_t)random_below((uint64_t)(wait / 4) + 1);
-	return wait > retry_after_ms ? wait : retry_after_ms; /* no sooner than the peer asked for */
+	return wait > retry_after_ms ? wait
+				     : retry_after_ms; /* no sooner than the peer asked for */
 }
