@@ -437,8 +437,8 @@ static int read_page(struct page *pg, struct reading *rd, struct err *err)
 	    db_query(pg->db, pg->a, &fields_page,
 		DB_VALS(db_uuid(&from), db_uuid(&to), db_int(rd->stride - 1)), &rows, err) == -1)
 		return -1;
-	if (rows.count == 0 && !rd->is_behind)
-		return 0;
+	if (!rd->is_behind && (rows.count == 0 || rd->stride > 1))
+		return 0; /* the little that is left can wait to be read as a whole */
 	for (size_t i = 0; i < rows.count; i++)
 		if (count_row(pg, &rows, i, err) == -1)
 			return -1;
