@@ -1,30 +1,25 @@
-/* The list of leads. One lead's page shows its destinations too and so belongs to crm. */
+/* The list of leads, and what other lists of them show. One lead's page shows its destinations too
+ * and so belongs to crm. */
 #include "lead/lead-admin.h"
 
-#include "base/limits.h"
+#include <string.h>
+
+#include "account/permission.h"
+#include "base/path.h"
 #include "html/chrome.h"
 #include "provider/connection-admin.h"
+#include "record/record-admin.h"
 
-#define PAGE_ROWS 50
+#define LEADS_ADDRESS "/admin/leads"
+
+DB_STMT_ROWS(lead_page_stages,
+    "SELECT id, stage, received_at FROM leads WHERE account_id = ? AND id IN (", "?", ")");
 
 static lead_decorate_fn *decorate;
 
 void lead_page_set_decorator(lead_decorate_fn *fn)
 {
 	decorate = fn;
-}
-
-static const char *list_scope(struct req *r, const struct lead_filter *f)
-{
-	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
-	const struct str parts[] = {f->provider_type, f->sync_status, f->search};
-
-	buf_printf(b, "leads page %s", uuid_dup(r->a, r->actor.account_id));
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		buf_printf(b, "&%zu:", parts[i].n);
-		buf_add(b, parts[i].p != NULL ? parts[i].p : "", parts[i].n);
-	}
-	return b->p;
 }
 
 /* A lead without a name goes by its email, its phone number, or its id at the provider. */
@@ -58,40 +53,219 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 	return 0;
 }
 
+/* ---- the list: a saved view over the records of type lead ----------------------------------- */
+
+/* Leads of one delivery status are found in their own table, which has an index for it. */
+static int load_by_status(struct record_browse *b, json_t **leads, struct err *err)
+{
+	struct lead_filter f = {.account_id = b->r->actor.account_id,
+	    .provider_type = b->f.provider_type,
+	    .sync_status = b->extra,
+	    .search = b->f.search};
+	struct lead_page page = {.limit = b->page.limit,
+	    .offset = b->page.offset,
+	    .after_us = b->page.after_us,
+	    .after_id = b->page.after_id};
+
+	if (lead_list(b->r->app, b->r->a, &f, &page, err) == -1)
+		return -1;
+	*leads = page.rows;
+	b->page.has_more = page.has_more;
+	b->page.last_us = page.last_us;
+	b->page.last_id = page.last_id;
+	return 0;
+}
+
+static bool fits_where(const struct record_browse *b, const json_t *record)
+{
+	for (size_t i = 0; i < b->f.nwhere; i++) {
+		const json_t *v = path_get(b->f.where[i].path, json_object_get(record, "data"));
+		const char *text = v == NULL ? NULL : json_scalar_text(b->r->a, v);
+
+		if (text == NULL || !str_is(b->f.where[i].value, text))
+			return false;
+	}
+	return b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source"));
+}
+
+/* A lead whose record was deleted is shown by what it says itself. */
+static json_t *record_of_lead(struct arena *a, const json_t *lead)
+{
+	json_t *o = json_own(a, json_object());
+
+	json_set_str(o, "id", json_str(lead, "id"));
+	json_set_str(o, "providerType", json_str(lead, "providerType"));
+	json_set_str(o, "externalId", json_str(lead, "providerLeadId"));
+	json_set_str(o, "updatedAt", json_str(lead, "updatedAt"));
+	json_set_str(o, "leadId", json_str(lead, "id"));
+	json_set(o, "data", json_deep_copy(lead));
+	return o;
+}
+
+static int records_by_status(struct record_browse *b, struct err *err)
+{
+	struct req *r = b->r;
+	json_t *leads, *lead, *record;
+	size_t i;
+
+	b->page.rows = json_own(r->a, json_array());
+	if (load_by_status(b, &leads, err) == -1)
+		return -1;
+	json_array_foreach(leads, i, lead)
+	{
+		struct uuid id;
+		int found =
+		    !uuid_parse(str_from(json_str(lead, "recordId")), &id)
+			? 0
+			: record_get_json(r->app, r->a, &r->actor.account_id, &id, &record, err);
+
+		if (found == -1)
+			return -1;
+		if (found == 0)
+			record = record_of_lead(r->a, lead);
+		if (fits_where(b, record))
+			json_array_append(b->page.rows, record);
+	}
+	return 0;
+}
+
+/* Stage and time of the leads behind the rows. */
+static int add_stages(struct req *r, json_t *leads, struct err *err)
+{
+	size_t n = json_array_size(leads);
+	struct uuid *ids = arena_array(r->a, n + 1, sizeof(*ids));
+	struct db_val *v = arena_array(r->a, n + 1, sizeof(*v));
+	struct db_rows rows;
+
+	for (size_t i = 0; i < n; i++) {
+		uuid_parse(str_from(json_str(json_array_get(leads, i), "id")), &ids[i]);
+		v[i] = db_uuid(&ids[i]);
+	}
+	if (n == 0)
+		return 0;
+	if (db_query_rows(r->app->db, r->a, &lead_page_stages,
+		DB_VALS(db_uuid(&r->actor.account_id)), v, n, 1, &rows, err) == -1)
+		return -1;
+	for (size_t k = 0; k < rows.count; k++) {
+		for (size_t i = 0; i < n; i++) {
+			if (!uuid_eq(ids[i], db_get_uuid(&rows, k, 0)))
+				continue;
+			json_set_strn(json_array_get(leads, i), "stage", db_get_str(&rows, k, 1));
+			json_set_time(
+			    json_array_get(leads, i), "receivedAt", db_get_int(&rows, k, 2));
+		}
+	}
+	return 0;
+}
+
+/* Adds what a lead has beyond its record. A record of this type that is no lead (imported) leads to
+ * its own page. */
+static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
+{
+	json_t *leads = json_own(r->a, json_array()), *row;
+	size_t i, k = 0;
+
+	json_array_foreach(rows, i, row)
+	{
+		json_t *lead = json_object();
+
+		if (json_str(row, "leadId") != NULL) {
+			json_set_str(lead, "id", json_str(row, "leadId"));
+			json_array_append(leads, lead);
+		}
+		json_decref(lead);
+	}
+	if (add_stages(r, leads, err) == -1 ||
+	    (decorate != NULL && decorate(r->app, r->a, &r->actor.account_id, leads, err) == -1))
+		return -1;
+	json_array_foreach(rows, i, row)
+	{
+		bool is_lead = json_str(row, "leadId") != NULL;
+		const json_t *lead = is_lead ? json_array_get(leads, k++) : NULL;
+		struct str stage = str_from(json_str(lead, "stage"));
+
+		json_set_str(row, "href",
+		    is_lead ? arena_printf(r->a, LEADS_ADDRESS "/%s", json_str(row, "leadId"))
+			    : arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", json_str(row, "id")));
+		json_set_bool(row, "is_lead", is_lead);
+		json_set_bool(row, "stage_failed", str_is(stage, "failed"));
+		json_set_bool(row, "stage_waiting", str_is(stage, "received"));
+		json_set(row, "destinations", json_incref(json_object_get(lead, "destinations")));
+		json_set_str(row, "receivedAt",
+		    json_str(lead, "receivedAt") != NULL ? json_str(lead, "receivedAt")
+							 : json_str(row, "firstSeenAt"));
+	}
+	return 0;
+}
+
+static const char *const statuses[] = {"pending", "success", "partial", "failed", "dead", "none"};
+static const char *const status_labels[] = {
+    "Pending", "Delivered", "Partly delivered", "Failed", "Given up", "No destination"};
+#define STATUSES (sizeof(statuses) / sizeof(statuses[0]))
+
+/* The account's view of that name says columns, order and filter; the address says more. 1, 0
+ * answered, -1. */
+static int read_list(struct req *r, struct record_browse *b, struct err *err)
+{
+	struct view v;
+	int rc = view_load(r->app->db, r->a, &r->actor.account_id, NULL, STR(VIEW_LEADS), &v, err);
+
+	if (rc == -1 || (rc == 1 && view_browse(r, v.query, b, err) == -1))
+		return -1;
+	b->f.account_id = r->actor.account_id;
+	b->f.resource_type = STR("lead");
+	b->view_columns = b->columns;
+	b->columns = NULL;
+	b->extra_name = STR("status");
+	b->extra = chrome_query_text(r, "status");
+	return record_browse_read(b);
+}
+
+static int show_list(struct record_browse *b, json_t *data, struct err *err)
+{
+	struct req *r = b->r;
+	json_t *rows = b->page.rows;
+
+	provider_label_rows(r->app, rows);
+	if (record_browse_show(b, data, err) == -1 ||
+	    record_columns_show(b, data, rows, err) == -1 || view_show(b, data, err) == -1 ||
+	    add_lead_parts(r, rows, err) == -1)
+		return -1;
+	json_set(data, "rows", json_incref(rows));
+	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
+	json_set_bool(data, "is_leads_page", true);
+	json_set_bool(data, "sees_records", (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);
+	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
+	json_set(data, "statuses", chrome_choices(r, "status", statuses, status_labels, STATUSES));
+	if (b->extra.n > 0) /* by the time they were received: there is no way back by cursor */
+		json_set_str(data, "previous_href", NULL);
+	return 0;
+}
+
 int lead_page_list(struct req *r)
 {
-	static const char *const statuses[] = {
-	    "pending", "success", "partial", "failed", "dead", "none"};
-	static const char *const labels[] = {
-	    "Pending", "Delivered", "Partly delivered", "Failed", "Given up", "No destination"};
-	struct lead_filter f = {.account_id = r->actor.account_id,
-	    .provider_type = chrome_query_text(r, "providerType"),
-	    .sync_status = chrome_query_text(r, "status"),
-	    .search = chrome_query_text(r, "search")};
-	struct lead_page page = {.limit = PAGE_ROWS};
-	struct str cursor = chrome_query_text(r, "cursor");
-	const char *scope = list_scope(r, &f);
+	struct record_browse b = {.r = r, .address = LEADS_ADDRESS, .is_type_fixed = true};
 	struct err err = ERR_INIT;
-	json_t *data;
+	json_t *data = json_own(r->a, json_object());
+	int rc = read_list(r, &b, &err);
 
-	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &page.after_us, &page.after_id))
-		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
-	if (lead_list(r->app, r->a, &f, &page, &err) < 0 || lead_page_rows(r, page.rows, &err) < 0)
+	if (rc == -1)
 		return res_error(r, &err);
-	data = json_object();
-	json_set(data, "rows", json_incref(page.rows));
-	json_set_bool(data, "has_rows", json_array_size(page.rows) > 0);
-	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
-	json_set(data, "statuses",
-	    chrome_choices(r, "status", statuses, labels, sizeof(statuses) / sizeof(statuses[0])));
-	json_set_strn(data, "search", f.search);
-	json_set_bool(
-	    data, "is_filtered", f.provider_type.n > 0 || f.sync_status.n > 0 || f.search.n > 0);
-	json_set_bool(data, "is_later_page", cursor.n > 0);
-	json_set_str(data, "first_href", chrome_link(r, "cursor", (struct str){NULL, 0}));
-	json_set_str(data, "next_href",
-	    !page.has_more ? NULL
-			   : chrome_link(r, "cursor",
-				 str_from(cursor_make(r, scope, page.last_us, page.last_id))));
-	return chrome_page(r, 200, "leads", "Leads", "lead/list", data);
+	if (rc == 0)
+		return 0;
+	if (b.extra.n > 0 && b.is_back)
+		return res_redirect(r, record_browse_link(&b));
+	rc = b.extra.n > 0 ? records_by_status(&b, &err) : record_browse_load(&b, &err);
+	if (rc == -1) {
+		if (err.code != ERR_INVALID)
+			return res_error(r, &err);
+		json_set_str(data, "problem", arena_printf(r->a, "The %s %s", err.field, err.msg));
+		b.page.rows = json_own(r->a, json_array());
+		err_clear(&err);
+	}
+	if (b.is_back && !b.page.has_more && json_array_size(b.page.rows) < (size_t)b.page.limit)
+		return res_redirect(r, record_browse_link(&b));
+	if (show_list(&b, data, &err) == -1)
+		return res_error(r, &err);
+	return chrome_page(r, 200, "leads", "Leads", "lead/list", json_incref(data));
 }

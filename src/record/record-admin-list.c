@@ -54,7 +54,7 @@ static json_t *browse_pairs(const struct record_browse *b)
 		add_pair(pairs, arena_printf(a, "filter[%s]", path_text(f->where[i].path)),
 		    f->where[i].value);
 	if (b->extra_name.p != NULL)
-		add_pair(pairs, b->extra_name.p, b->extra);
+		add_pair(pairs, b->extra_name.p, b->extra); /* a literal */
 	if (b->is_ascending)
 		add_pair(pairs, "sort", STR("updatedAt"));
 	for (size_t i = 0; i < json_array_size(b->columns); i++)
@@ -483,6 +483,11 @@ static void add_pill(json_t *pills, const struct record_browse *b, struct str ty
 	json_array_append_new(pills, pill);
 }
 
+static const char *text_of(const struct record_browse *b, struct str s)
+{
+	return arena_strndup(b->r->a, s.p, s.n);
+}
+
 /* Bulk work that is under way, with its progress. */
 static int show_tasks(const struct record_browse *b, json_t *data, struct err *err)
 {
@@ -518,8 +523,8 @@ static void show_providers(const struct record_browse *b, json_t *data, const js
 	add_provider(list, b, "", "All providers", now.n == 0);
 	json_object_foreach(types, type, count)
 	    add_provider(list, b, type, NULL, str_is(now, type));
-	if (now.n > 0 && json_object_get(types, now.p) == NULL)
-		add_provider(list, b, now.p, NULL, true);
+	if (now.n > 0 && json_object_get(types, text_of(b, now)) == NULL)
+		add_provider(list, b, text_of(b, now), NULL, true);
 	json_set(data, "providers", list);
 }
 
@@ -536,7 +541,8 @@ static int show_pills(const struct record_browse *b, json_t *data, struct err *e
 	add_pill(pills, b, nothing, json_int(summary, "total"));
 	json_object_foreach(types, type, count)
 	    add_pill(pills, b, str_from(type), json_integer_value(count));
-	if (b->f.resource_type.n > 0 && json_object_get(types, b->f.resource_type.p) == NULL)
+	if (b->f.resource_type.n > 0 &&
+	    json_object_get(types, text_of(b, b->f.resource_type)) == NULL)
 		add_pill(pills, b, b->f.resource_type, 0);
 	show_providers(b, data, summary);
 	json_set_bool(data, "has_any", json_int(summary, "total") > 0);

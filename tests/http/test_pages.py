@@ -290,7 +290,7 @@ def _():
     style = here().get(address)
     equal(style.status, 200)
     has(style.header("Content-Type"), "text/css")
-    true(len(style.body) <= 20000, len(style.body))
+    true(len(style.body) <= 21000, len(style.body))
     for path in ("/static/nothing.css", "/static/..%2fconnect.conf", "/static/.hidden",
                  "/static/%2e%2e/routes.def"):
         true(here().get(path).status in (400, 403, 404), path)
