@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct arena *a = arena_new();
 	struct err err = ERR_INIT;
 	struct router *rt = router_new(a, routes, sizeof(routes) / sizeof(routes[0]), &hooks, &err);
-	struct config cfg = {.trusted_proxies = n % 3};
+	struct config cfg = {.trusted_proxies = (int64_t)(n % 3)};
 	struct app app = {.config = &cfg};
 	char **env = arena_array(a, VARS_MAX + 1, sizeof(*env));
 	struct str text = {(const char *)p, n};

@@ -13,9 +13,9 @@ void suite_net_egress(void);
 
 static void check(bool is_right, int line, const char *what)
 {
-	char text[256];
+	char text[512];
 
-	snprintf(text, sizeof(text), "line %d: %s", line, what);
+	snprintf(text, sizeof(text), "line %d: %.400s", line, what);
 	CU_assertImplementation(is_right, (unsigned)line, text, __FILE__, "", CU_FALSE);
 }
 
