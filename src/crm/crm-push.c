@@ -38,7 +38,7 @@ static int end_as(struct pushing *p, const char *status, const char *error, stru
 	p->d.status = status;
 	p->d.error = error;
 	p->d.next_us = p->again_us;
-	return db_transaction(p->job->app->db, store_body, p, err);
+	return job_transaction(p->job, store_body, p, err);
 }
 
 static int end_round(struct pushing *p, const char *error, struct err *err)
@@ -128,7 +128,7 @@ static int push(struct pushing *p, struct err *err)
 			break;
 		/* A failed attempt is on record before the wait: the wait may outlive this process.
 		 */
-		if (db_transaction(p->job->app->db, attempt_body, p, err) == -1)
+		if (job_transaction(p->job, attempt_body, p, err) == -1)
 			return -1;
 		http_client_sleep(
 		    p->job->app->http, retry_wait_ms(tries, cfg->push_backoff_ms,

@@ -44,6 +44,11 @@ int job_run_now(struct db *db, const struct job *j, struct err *err);
  * has it. */
 int job_finish(struct db *db, struct job *j, struct err *err);
 int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err);
+/* A transaction that stores what a job has done. While the database is away it is waited for and
+ * the transaction tried again, as long as the lease may last: what was done outside is not done
+ * twice because it could not be written down. Otherwise as db_transaction. */
+int job_transaction(struct job *j, int (*body)(struct db *db, void *arg, struct err *err),
+    void *arg, struct err *err);
 /* Extends the lease of a long job. */
 int job_keep(struct db *db, struct job *j, struct err *err);
 /* Tells the host's runner that there is work; never blocks, never fails. */

@@ -186,6 +186,31 @@ static void read_wake_ups(struct runner *rn)
 
 /* ---- running one job --------------------------------------------------------------------- */
 
+/* The database is away: waits a little for it. False when the lease has run out meanwhile. */
+static bool wait_for_database(struct job *j, int64_t since_us)
+{
+	if (clock_mono_us() - since_us > j->lease_us)
+		return false;
+	http_client_sleep(j->app->http, POLL_MS);
+	return true;
+}
+
+int job_transaction(struct job *j, int (*body)(struct db *db, void *arg, struct err *err),
+    void *arg, struct err *err)
+{
+	const int64_t since_us = clock_mono_us();
+	const bool was_ended = j->is_ended;
+	struct err e;
+
+	do {
+		e = (struct err)ERR_INIT;
+		j->is_ended = was_ended;
+		if (db_transaction(j->app->db, body, arg, &e) == 0)
+			return 0;
+	} while (e.code == ERR_UNAVAILABLE && wait_for_database(j, since_us));
+	return err_set(err, e.code, "%s", e.msg);
+}
+
 static int finish_body(struct db *db, void *arg, struct err *err)
 {
 	return job_finish(db, arg, err);
@@ -205,15 +230,21 @@ static void put_back(struct run *run, const struct err *why)
 	struct job *j = &run->job;
 	bool is_dead = j->attempts >= run->kind->max_attempts;
 	int64_t at = clock_now_us() + back_off_us(j->attempts);
-	struct err err = ERR_INIT;
+	const int64_t since_us = clock_mono_us();
+	struct err err;
 
 	log_warn(is_dead ? "job.dead" : "job.failed", LOG_S("kind", j->kind),
 	    LOG_S("job", uuid_dup(j->a, j->id)), LOG_I("attempts", j->attempts), LOG_ERR(why));
-	if (db_exec(j->app->db, &job_back_off,
-		DB_VALS(db_str(is_dead ? "dead" : "ready"), db_int(at), db_str(why->msg),
-		    db_uuid(&j->id), db_uuid(&j->lease_id), db_int(j->attempts)),
-		NULL, &err) == -1)
-		log_error("job.put_back", LOG_S("kind", j->kind), LOG_ERR(&err));
+	do {
+		err = (struct err)ERR_INIT;
+		if (db_exec(j->app->db, &job_back_off,
+			DB_VALS(db_str(is_dead ? "dead" : "ready"), db_int(at), db_str(why->msg),
+			    db_uuid(&j->id), db_uuid(&j->lease_id), db_int(j->attempts)),
+			NULL, &err) == 0)
+			return;
+	} while (fiber_current() != NULL && err.code == ERR_UNAVAILABLE &&
+		 wait_for_database(j, since_us));
+	log_error("job.put_back", LOG_S("kind", j->kind), LOG_ERR(&err));
 }
 
 static void run_main(void *arg)
@@ -226,7 +257,7 @@ static void run_main(void *arg)
 		err_set(&err, ERR_INTERNAL, "gave up: its runner died %d times", j->attempts - 1);
 		put_back(run, &err);
 	} else if (run->kind->run(j, &err) == 0) {
-		if (!j->is_ended && db_transaction(j->app->db, finish_body, j, &err) == -1)
+		if (!j->is_ended && job_transaction(j, finish_body, j, &err) == -1)
 			log_warn("job.finish", LOG_S("kind", j->kind), LOG_ERR(&err));
 	} else if (err.code == ERR_CONFLICT) {
 		log_warn("job.lost", LOG_S("kind", j->kind), LOG_ERR(&err));

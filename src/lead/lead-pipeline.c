@@ -165,5 +165,5 @@ int lead_job_process(struct job *j, struct err *err)
 	}
 	lead_normalize(j->a, p.row.lead,
 	    p.connection == NULL ? NULL : connection_setting(p.connection, "defaultCountry"));
-	return db_transaction(j->app->db, store_body, &p, err);
+	return job_transaction(j, store_body, &p, err);
 }
