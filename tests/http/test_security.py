@@ -81,7 +81,7 @@ def as_sql(id_):
     return "UNHEX('%s')" % id_.replace("-", "")
 
 
-# ---- one delivery, two who would push it -----------------------------------------------------------
+# ---- one delivery, two who would push it ----
 @test("who lost the lease between two attempts neither pushes again nor takes the success back")
 def _():
     product, go_on = here(), threading.Event()
@@ -149,7 +149,7 @@ def lock_waits(product):
                            " WHERE trx_state = 'LOCK WAIT'")[0][0])
 
 
-# ---- what grows -------------------------------------------------------------------------------------
+# ---- what grows ----
 @test("a template that multiplies a lead is refused, and the scheduler lives")
 def _():
     product = here()
@@ -196,7 +196,7 @@ def _():
         assert peak_mib(workers) < 200, peak_mib(workers)
 
 
-# ---- poison -----------------------------------------------------------------------------------------
+# ---- poison ----
 @test("a job that its runners die under waits longer, so that others get their turn")
 def _():
     with Instance(sandbox=False) as product, Crm() as crm:
@@ -223,7 +223,24 @@ def _():
         equal(settled(tenant, lead)["status"], "success")
 
 
-# ---- secrets ----------------------------------------------------------------------------------------
+# ---- the database goes away ----
+@test("a push whose success cannot be written is written later, not made again")
+def _():
+    with Instance(sandbox=False) as product, Crm() as crm:
+        tenant, answered = tenant_with(crm, product=product), threading.Event()
+        crm.default = lambda _: (answered.wait(60), (201, b'{"id":"once"}'))[1]
+        leads = [new_lead(tenant) for _ in range(3)]
+        wait_until(lambda: len(crm.got) == len(leads), what="the attempts")
+        product.kill("mariadb", signal.SIGKILL)
+        answered.set()
+        wait_until(lambda: product.get("/readyz").status == 503, what="the database's absence")
+        product.up()
+        for lead in leads:
+            equal(settled(tenant, lead)["externalId"], "once")
+        equal(len(crm.got), len(leads), "pushes")
+
+
+# ---- secrets ----
 @test("what a destination echoes shows no credential, nor its Basic form")
 def _():
     canary = "canary-password-0123456789"
