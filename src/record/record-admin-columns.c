@@ -246,9 +246,11 @@ static int by_use(const void *x, const void *y)
 	return by_fill(a, b);
 }
 
-/* A column that only repeats the titles is none. */
-static bool is_shown_as_title(struct arena *a, const char *path, const json_t *rows)
+/* A column that only repeats the titles is none; one without any value is, unless it is wanted. */
+static bool is_needless(struct arena *a, const char *path, const json_t *rows, bool is_wanted)
 {
+	bool is_repeated = false;
+
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
 		const char *text =
@@ -256,8 +258,9 @@ static bool is_shown_as_title(struct arena *a, const char *path, const json_t *r
 
 		if (text != NULL && strcmp(text, json_str(row, "title")) != 0)
 			return false;
+		is_repeated = is_repeated || text != NULL;
 	}
-	return json_array_size(rows) > 0;
+	return is_repeated || (!is_wanted && json_array_size(rows) > 0);
 }
 
 static json_t *choose(struct fields *f, const json_t *rows)
@@ -279,7 +282,7 @@ static json_t *choose(struct fields *f, const json_t *rows)
 
 		for (k = 0; k < have && !is_same_word(words[k], word); k++)
 			;
-		if (k < have || is_shown_as_title(f->a, v[i]->path, rows))
+		if (k < have || is_needless(f->a, v[i]->path, rows, false))
 			continue;
 		words[have] = word;
 		json_array_append_new(columns, json_string(v[i]->path));
@@ -295,7 +298,7 @@ static json_t *columns_of_view(struct arena *a, const json_t *wanted, const json
 	for (size_t i = 0; i < json_array_size(wanted); i++) {
 		const char *path = json_string_value(json_array_get(wanted, i));
 
-		if (path != NULL && !is_shown_as_title(a, path, rows))
+		if (path != NULL && !is_needless(a, path, rows, true))
 			json_array_append(columns, json_array_get(wanted, i));
 	}
 	return columns;

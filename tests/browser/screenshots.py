@@ -20,6 +20,10 @@ def pages(product):
     yield "leads", "/admin/leads"
     yield "leads-none", "/admin/leads?search=nobody-is-called-so"
     yield "records", "/admin/records"
+    yield "records-contacts", "/admin/records?resourceType=contact&search=a&filter%5Baddress.city%5D=Paris"
+    yield "records-none", "/admin/records?search=nothing-is-called-so"
+    yield "import", "/admin/records/import"
+    yield "imports", "/admin/imports"
     yield "connections", "/admin/connections"
     yield "connect-meta", "/admin/connect/meta_lead_ads"
     yield "connect-crm", "/admin/connect/custom_crm"
@@ -34,6 +38,17 @@ def pages(product):
             yield name, page + found
             if name == "connection":
                 yield "disconnect", page + found + "/disconnect"
+            if name == "record":
+                yield "record-delete", page + found + "/delete"
+                history = product.api("GET", "/records/%s/history" % found).json()["data"]
+                yield "record-then", page + found + "?at=" + history[-1]["at"]
+
+
+# Folded parts of a page, each opened and pictured by itself: page, name of the picture, what to click.
+PANELS = [("records", "records-filter", ".tool:nth-of-type(1) > summary"),
+          ("records-contacts", "records-columns", ".tool:nth-of-type(2) > summary"),
+          ("records", "records-save", ".tool:nth-of-type(3) > summary"),
+          ("leads", "leads-view", ".tool:nth-of-type(3) > summary")]
 
 
 def main():
@@ -60,6 +75,11 @@ def main():
             b.resize(1280, 900)
             b.open(product.url + path)
             shoot(name)
+            for page, picture, summary in PANELS:
+                if page == name and b.has(summary):
+                    b.open(product.url + path)
+                    b.click(summary)
+                    shoot(picture)
             for message in b.console():
                 print("%s: %s" % (name, message))
 

@@ -1,0 +1,326 @@
+#!/usr/bin/env python3
+"""The pages of the records and the saved views: filters, columns, paging both ways, bulk work, as of then."""
+import csv
+import html
+import io
+import json
+import re
+import urllib.parse
+
+from harness import Browser, equal, has, here, run, test, true, wait_until
+from tenant import unique
+
+_accounts = {}
+
+
+def account():
+    """An account with 130 contacts and a deal, and a browser signed in to it."""
+    if not _accounts:
+        made = here().new_account("Records")
+        rows = ["id,name,email,address.city,score"]
+        rows += ["c-%03d,Person %d,p%d@example.com,%s,%d" % (i, i, i, ("Paris", "Praha")[i % 2], i % 7)
+                 for i in range(130)]
+        answer = made.api("POST", "/records/import", {
+            "providerType": "manual", "resourceType": "contact", "csv": "\n".join(rows) + "\n"})
+        equal(answer.status, 200, answer)
+        equal(answer.json()["created"], 130, answer)
+        answer = made.api("POST", "/records/import", {
+            "providerType": "manual", "resourceType": "deal", "csv": "id,title\nd-1,A deal\n"})
+        equal(answer.status, 200, answer)
+        b = Browser(here())
+        b.sign_in(made.email, made.password)
+        _accounts["it"] = (made, b)
+    return _accounts["it"]
+
+
+def page(b, path):
+    answer = b.get(path)
+    equal(answer.status, 200, answer)
+    return answer.text
+
+
+def rows_of(text):
+    """Ids of the records that a page lists, in order."""
+    return re.findall(r'<td class="main-cell"><a href="/admin/records/([0-9a-f-]{36})"', text)
+
+
+def post(b, path, fields):
+    """A form, whose fields may repeat, with the session's token."""
+    if not hasattr(b, "token"):
+        b.get("/admin/dashboard")
+        b.token = b.csrf()
+    fields = list(fields.items() if isinstance(fields, dict) else fields)
+    return b._request("POST", path, urllib.parse.urlencode([*fields, ("_csrf", b.token)]),
+                      {"Content-Type": "application/x-www-form-urlencoded"})
+
+
+def link(text, rel):
+    found = re.search(r'rel="%s" href="([^"]*)"' % rel, text)
+    return found and html.unescape(found.group(1))
+
+
+def record_id(made, external_id, kind="contact"):
+    rows = made.api("GET", "/records?resourceType=%s&search=%s" % (kind, external_id)).json()["data"]
+    return [r["id"] for r in rows if r["externalId"] == external_id][0]
+
+
+@test("pills count, and lead to their type")
+def _():
+    _, b = account()
+    text = page(b, "/admin/records")
+    for label, count in (("All", 131), ("Contact", 130), ("Deal", 1)):
+        true(re.search(r">%s <span>%d</span>" % (label, count), text), (label, text[:3000]))
+    equal(len(rows_of(page(b, "/admin/records?resourceType=deal"))), 1)
+    has(page(b, "/admin/records?resourceType=contact"), "130 records")
+
+
+@test("older and newer lead through every record once, and back")
+def _():
+    _, b = account()
+    forth, back, path = [], [], "/admin/records?resourceType=contact"
+    while path:
+        text = page(b, path)
+        forth.append(rows_of(text))
+        last, path = path, link(text, "next")
+    equal([len(p) for p in forth], [50, 50, 30])
+    equal(len({i for p in forth for i in p}), 130)
+    path = link(page(b, last), "prev")
+    while path:
+        answer = b.get(path)
+        if answer.status == 303:
+            answer = b.get(answer.header("Location"))
+        back.append(rows_of(answer.text))
+        path = link(answer.text, "prev")
+    equal(back, [forth[1], forth[0]])
+    equal(rows_of(page(b, "/admin/records?resourceType=contact&page=3")), forth[2])
+    oldest = page(b, "/admin/records?resourceType=contact&sort=updatedAt")
+    middle = page(b, link(oldest, "next"))
+    equal(rows_of(oldest) + rows_of(middle), [i for p in reversed(forth) for i in reversed(p)][:100])
+    answer = b.get(link(middle, "prev"))
+    equal(rows_of(answer.text) if answer.status == 200 else rows_of(page(b, answer.header("Location"))),
+          rows_of(oldest))
+
+
+@test("search, a filter on a field and both at once")
+def _():
+    _, b = account()
+    equal(len(rows_of(page(b, "/admin/records?search=p17@example.com"))), 1)
+    answer = b.get("/admin/records?resourceType=contact&field=address.city&value=Paris")
+    equal(answer.status, 303)
+    equal(urllib.parse.unquote(answer.header("Location")),
+          "/admin/records?resourceType=contact&filter[address.city]=Paris")
+    text = page(b, answer.header("Location"))
+    equal(len(rows_of(text)), 50)
+    has(text, "More than 50")
+    has(text, "Remove this filter")
+    both = page(b, answer.header("Location") + "&search=Person+18")
+    equal(len(rows_of(both)), 1)
+    has(both, "1 record")
+    none = page(b, "/admin/records?search=nothing-is-called-so")
+    has(none, "No record matches")
+    equal(b.get("/admin/records?field=a..b&value=x").status, 422)
+    equal(b.get("/admin/records?updatedAfter=yesterday").status, 422)
+
+
+@test("columns are chosen from the fields and remembered in the address")
+def _():
+    made, b = account()
+    wait_until(lambda: made.api("GET", "/records/fields?resourceType=contact").json()["data"], 30,
+               "the catalogue")
+    text = page(b, "/admin/records?resourceType=contact")
+    has(text, '<th title="email">')
+    true('<th title="name">' not in text, "the title is no column")
+    text = page(b, "/admin/records?resourceType=contact&col=score&col=address.city")
+    equal(re.findall(r'<th title="([^"]*)">', text), ["score", "address.city"])
+    for link_ in (link(text, "next"), re.search(r'aria-sort.*?href="([^"]*)"', text).group(1)):
+        has(html.unescape(link_), "col=score&col=address.city")
+    true(re.search(r'value="score" checked', text), "the picker knows")
+    true(not re.search(r'value="email" checked', text), "the picker knows")
+    page(b, "/admin/records?col=" + "x" * 400 + "&col=%5B&col=a.b%5B%5D.c")
+
+
+@test("a view is saved, opened, changed, renamed and deleted")
+def _():
+    made, b = account()
+    name = unique("View ")
+    query = "resourceType=contact&filter[address.city]=Praha&sort=updatedAt&col=score"
+    answer = post(b, "/admin/views", {"name": name, "query": query})
+    equal(answer.status, 303, answer)
+    opened = answer.header("Location")
+    text = page(b, opened)
+    has(text, "is saved")
+    has(text, 'aria-current="page">' + name)
+    equal(re.findall(r'<th title="([^"]*)">', text), ["score"])
+    view = [v for v in made.api("GET", "/views").json()["data"] if v["name"] == name][0]
+    equal(view["query"], {"resourceType": "contact", "filter": {"address.city": "Praha"},
+                          "sort": "updatedAt", "columns": ["score"]})
+    same = post(b, "/admin/views", {"name": name, "query": "resourceType=deal"})
+    equal(same.status, 303)
+    has(page(b, same.header("Location")), "There is a view of this name")
+    path = "/admin/views/" + view["id"]
+    equal(post(b, path, {"action": "save", "name": "x", "query": "resourceType=deal"}).status, 303)
+    changed = made.api("GET", "/views/" + view["id"]).json()
+    equal((changed["name"], changed["query"]["resourceType"]), (name, "deal"))
+    equal(post(b, path, {"action": "rename", "name": name + " 2", "query": ""}).status, 303)
+    equal(made.api("GET", "/views/" + view["id"]).json()["name"], name + " 2")
+    equal(post(b, path, {"action": "rename", "name": " ", "query": ""}).status, 303)
+    equal(made.api("GET", "/views/" + view["id"]).json()["name"], name + " 2")
+    equal(post(b, path, {"action": "delete", "query": ""}).status, 303)
+    equal(made.api("GET", "/views/" + view["id"]).status, 404)
+    equal(post(b, path, {"action": "delete", "query": ""}).status, 404)
+
+
+@test("the leads' view stays, and its columns are the leads' page")
+def _():
+    made, b = account()
+    equal(made.api("POST", "/leads", {"email": "l1@example.com", "fullName": "Lead One",
+                                      "company": "Acme"}).status, 201)
+    leads = made.api("GET", "/views/leads").json()
+    text = page(b, "/admin/leads")
+    has(text, "Lead One")
+    has(text, '<th title="company">')
+    has(text, "No destination")
+    equal(post(b, "/admin/views/" + leads["id"],
+                 {"action": "save", "query": "resourceType=contact&col=email"}).status, 303)
+    text = page(b, "/admin/leads")
+    equal(re.findall(r'<th title="([^"]*)">', text), ["email"])
+    equal(made.api("GET", "/views/leads").json()["query"]["resourceType"], "lead")
+    equal(post(b, "/admin/views/" + leads["id"], {"action": "delete", "query": ""}).status, 409)
+    has(page(b, "/admin/leads?status=none"), "Lead One")
+    true("Lead One" not in page(b, "/admin/leads?status=failed"), "another status")
+    has(page(b, "/admin/leads?search=acme"), "Lead One")
+    has(page(b, "/admin/records?resourceType=lead"), "Lead One")
+
+
+@test("a record of then, its changes and its timeline")
+def _():
+    made, b = account()
+    body = {"providerType": "manual", "resourceType": "contact"}
+    for city in ("Oslo", "Bergen"):
+        equal(made.api("POST", "/records/import",
+                       {**body, "csv": "id,name,address.city\nthen-1,Then,%s\n" % city}).status, 200)
+    id_ = record_id(made, "then-1")
+    text = page(b, "/admin/records/" + id_)
+    has(text, "<del>Oslo</del>")
+    has(text, "<ins>Bergen</ins>")
+    has(text, "Record created")
+    has(text, "1 field changed")
+    then = html.unescape(re.search(r'href="([^"]*)">as of then', text).group(1))
+    past = page(b, then)
+    has(past, "as of")
+    has(past, "Oslo</span>")
+    true("Bergen</span>" not in past.split("History")[0], "the payload is of then")
+    true("/delete" not in past, "the past cannot be changed")
+    answer = b.get("/admin/records/%s?at=2001-01-01T00:00:00Z" % id_)
+    equal(answer.status, 303)
+    has(page(b, answer.header("Location")), "was not there yet")
+    equal(b.get("/admin/records/%s?at=then" % id_).status, 422)
+
+
+@test("flows run again from the page; with none it says so")
+def _():
+    made, b = account()
+    id_ = record_id(made, "c-001")
+    page(b, "/admin/records/" + id_)
+    equal(post(b, "/admin/records/%s/replay" % id_, {}).status, 303)
+    has(page(b, "/admin/records/" + id_), "No flow is subscribed")
+    equal(post(b, "/admin/records/bulk", {"action": "replay", "id": id_, "query": ""}).status, 303)
+    ask = post(b, "/admin/records/bulk",
+                 {"action": "replay", "scope": "all", "query": "resourceType=deal"})
+    equal(ask.status, 200)
+    has(ask.text, "Re-run flows for 1 record")
+
+
+@test("deleting asks once, for one, for the checked and for all that match")
+def _():
+    made, b = account()
+    rows = "\n".join("x-%d,Gone %d" % (i, i) for i in range(60))
+    equal(made.api("POST", "/records/import", {
+        "providerType": "manual", "resourceType": "ticket", "csv": "id,subject\n" + rows}).status, 200)
+    one, two, three = [record_id(made, "x-%d" % i, "ticket") for i in range(3)]
+    has(page(b, "/admin/records/%s/delete" % one), "Delete Gone 0?")
+    equal(made.api("GET", "/records/" + one).status, 200)
+    equal(post(b, "/admin/records/%s/delete" % one, {}).status, 303)
+    equal(made.api("GET", "/records/" + one).status, 404)
+    fields = [("action", "delete"), ("id", two), ("id", three), ("query", "resourceType=ticket")]
+    ask = post(b, "/admin/records/bulk", fields)
+    equal(ask.status, 200)
+    has(ask.text, "Delete 2 records?")
+    has(ask.text, "Gone 1")
+    equal(made.api("GET", "/records/" + two).status, 200)
+    equal(post(b, "/admin/records/bulk", [*fields, ("sure", "1")]).status, 303)
+    equal(made.api("GET", "/records/" + two).status, 404)
+    equal(made.api("GET", "/records/" + three).status, 404)
+    all_ = {"action": "delete", "scope": "all", "query": "resourceType=ticket"}
+    ask = post(b, "/admin/records/bulk", all_)
+    has(ask.text, "Delete 57 records?")
+    has(ask.text, 'name="expected" value="57"')
+    equal(post(b, "/admin/records/bulk", {**all_, "sure": "1", "expected": "57"}).status, 303)
+    wait_until(lambda: made.api("GET", "/records?resourceType=ticket").json()["total"] == 0, 20,
+               "the deletion")
+    equal(made.api("GET", "/records?resourceType=contact&limit=1").json()["total"] >= 130, True)
+    jobs = [i for i in made.api("GET", "/imports").json()["data"] if i["kind"] == "delete"]
+    equal([(j["status"], j["received"]) for j in jobs], [("completed", 57)])
+    nothing = post(b, "/admin/records/bulk", {"action": "delete", "query": ""})
+    equal(nothing.status, 303)
+    has(page(b, nothing.header("Location")), "No record is checked")
+
+
+@test("exports are of the checked, or of all that match")
+def _():
+    made, b = account()
+    ids = [record_id(made, "c-%03d" % i) for i in (5, 6)]
+    fields = [("id", i) for i in ids] + [("query", "")]
+    answer = post(b, "/admin/records/bulk", [("action", "csv"), *fields])
+    equal(answer.status, 200, answer)
+    has(answer.header("Content-Disposition"), "attachment")
+    got = list(csv.DictReader(io.StringIO(answer.text)))
+    equal([(g["externalId"], g["data.email"]) for g in got],
+          [("c-005", "p5@example.com"), ("c-006", "p6@example.com")])
+    answer = post(b, "/admin/records/bulk", [("action", "ndjson"), *fields])
+    equal([json.loads(line)["id"] for line in answer.text.splitlines()], ids)
+    answer = post(b, "/admin/records/bulk", {"action": "ndjson", "scope": "all",
+                                            "query": "resourceType=contact&filter[address.city]=Paris"})
+    equal(answer.status, 303)
+    every = b.get(answer.header("Location"))
+    equal(every.status, 200, every)
+    equal(len(every.text.splitlines()), 65)
+
+
+@test("who may only look sees no forms, and posting is refused")
+def _():
+    made, _ = account()
+    viewer = unique("v") + "@example.com"
+    here().ctl("user", "add", "--account", made.id, "--email", viewer, "--role", "viewer",
+               "--password", "a long enough password")
+    b = Browser(here())
+    b.sign_in(viewer, "a long enough password")
+    text = page(b, "/admin/records?resourceType=contact")
+    true('method="post" action="/admin/records' not in text, "no forms")
+    id_ = rows_of(text)[0]
+    true("/delete" not in page(b, "/admin/records/" + id_), "no deletion")
+    equal(post(b, "/admin/records/bulk", {"action": "delete", "id": id_, "query": ""}).status, 403)
+    equal(b.get("/admin/records/%s/delete" % id_).status, 403)
+    equal(post(b, "/admin/views", {"name": "x", "query": ""}).status, 403)
+
+
+@test("another account's records are out of reach of every form")
+def _():
+    made, _ = account()
+    other = here().new_account()
+    b = Browser(here())
+    b.sign_in(other.email, other.password)
+    id_ = record_id(made, "c-010")
+    has(page(b, "/admin/records"), "No records yet")
+    for path in ("/admin/records/" + id_, "/admin/records/%s/delete" % id_):
+        equal(b.get(path).status, 404, path)
+    for path in ("/admin/records/%s/delete" % id_, "/admin/records/%s/replay" % id_):
+        equal(post(b, path, {}).status, 404, path)
+    fields = {"action": "delete", "id": id_, "query": "", "sure": "1"}
+    equal(post(b, "/admin/records/bulk", fields).status, 303)
+    equal(made.api("GET", "/records/" + id_).status, 200)
+    export = post(b, "/admin/records/bulk", {"action": "ndjson", "id": id_, "query": ""})
+    equal(export.text, "")
+
+
+run()
