@@ -236,8 +236,7 @@ static int64_t rows_within(struct db *db, struct arena *a, int32_t day)
 	snprintf(texts[used - 1], sizeof(texts[0]),
 	    "SELECT COUNT(*) FROM core_days PARTITION (p%06d)", day);
 	*s = (struct db_stmt){"within", texts[used - 1], NULL, NULL};
-	OK(db_query(db, a, s, NULL, 0, &rows, &err), &err);
-	return db_get_int(&rows, 0, 0);
+	return OK(db_query(db, a, s, NULL, 0, &rows, &err), &err) ? db_get_int(&rows, 0, 0) : -1;
 }
 
 /* What a server looks like that last ran some days ago, with the days before that. */

@@ -317,6 +317,14 @@ static void accounts_are_apart(void)
 	OK(store(db, a, &mine, 1, &err), &err);
 	CHECK(mine.outcome == RECORD_CREATED);
 	CHECK(rows_of(db, account) == 3 && rows_of(db, other) == 1);
+	/* and within one call */
+	struct record_item both[] = {
+	    item(account, "z", "{\"a\":1}", 0), item(other, "z", "{\"b\":1}", 0)};
+
+	OK(store(db, a, both, 2, &err), &err);
+	CHECK(both[1].outcome == RECORD_CREATED);
+	CHECK(TEXT_EQ(data_of(db, a, account, "z"), "{\"a\":1}"));
+	CHECK(TEXT_EQ(data_of(db, a, other, "z"), "{\"b\":1}"));
 	arena_free(a);
 }
 
