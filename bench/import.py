@@ -1,0 +1,145 @@
+"""The measure `import`: a CSV of ten columns by API, into an empty and into a full store, against a bare client that
+writes the same rows. bench/run calls run(its own module)."""
+import datetime
+import http.client
+import json
+import os
+import signal
+import subprocess
+import time
+
+ROWS = int(os.environ.get("CONNECT_BENCH_IMPORT_ROWS", "1000000"))
+FIRST = "anna bernd clara dora emil frida gustav hanna ida jonas karl lena max nora otto paula quinn rosa".split()
+LAST = "Albrecht Becker Conrad Dietz Engel Fischer Graf Hahn Iversen Jung Krause Lang Maier Neumann Ott Pohl".split()
+
+
+def write_csv(path, start, rows):
+    with open(path, "w", encoding="utf-8", newline="") as f:
+        f.write("external_id,first_name,last_name,email,phone,company,address.city,address.zip,amount,note\r\n")
+        for i in range(start, start + rows):
+            a, b = FIRST[i % len(FIRST)], LAST[i * 7 % len(LAST)]
+            f.write('%d,%s,%s,%s.%s.%d@example.com,+4930%07d,Company %d,City %d,%05d,%d.%02d,"note %d, of %s"\r\n'
+                    % (i, a.title(), b, a, b.lower(), i, i % 10000000, i % 5000, i % 300, i % 100000, i % 1000,
+                       i % 100, i, a))
+    return path
+
+
+# ---- the floor -----------------------------------------------------------------------------------
+def floor_schema(bench, product):
+    """A database of the floor's own; answers the environment that names it."""
+    product.sql("DROP DATABASE IF EXISTS connect_floor; CREATE DATABASE connect_floor"
+                " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;"
+                " GRANT ALL PRIVILEGES ON connect_floor.* TO 'connect'@'localhost'", "mysql")
+    env = dict(os.environ, CONNECT_DB_NAME="connect_floor")
+    for name in ("CONNECT_STATE", "CONNECT_PORT", "CONNECT_SANDBOX_PORT"):
+        env.pop(name, None)
+    for command in (["migrate", "up"], ["partitions"]):
+        subprocess.run([os.path.join(product.build, "connectctl"), "-c", os.path.join(bench.STATE, "connect.conf"),
+                        *command], env=env, check=True, stdout=subprocess.DEVNULL)
+    return env
+
+
+def floor(bench, env, path):
+    done = subprocess.run([bench.program("floor-import"), "-c", os.path.join(bench.STATE, "connect.conf"), path],
+                          env=env, text=True, capture_output=True, check=True)
+    return json.loads(done.stdout)["per_second"]
+
+
+# ---- memory --------------------------------------------------------------------------------------
+def memory(pid, what):
+    with open("/proc/%d/status" % pid, encoding="ascii") as f:
+        for line in f:
+            if line.startswith(what + ":"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+class Growth:
+    """How far processes grow at the most above what they have now."""
+
+    def __init__(self, pids):
+        self.idle = {}
+        for pid in pids:
+            with open("/proc/%d/clear_refs" % pid, "w", encoding="ascii") as f:
+                f.write("5")
+            self.idle[pid] = memory(pid, "VmRSS")
+
+    def most(self):
+        return max(memory(pid, "VmHWM") - idle for pid, idle in self.idle.items())
+
+
+# ---- the import ----------------------------------------------------------------------------------
+def post(bench, product, path, resource_type):
+    c = http.client.HTTPConnection("127.0.0.1", bench.PORT, timeout=600)
+    with open(path, "rb") as f:
+        c.request("POST", "/connect/v1/records/import?resourceType=" + resource_type, f,
+                  {"x-api-key": product.credentials["apiKey"], "Content-Type": "text/csv",
+                   "Content-Length": str(os.path.getsize(path))})
+        answer = c.getresponse()
+    text = answer.read()
+    c.close()
+    if answer.status != 202:
+        raise SystemExit("the import was answered %d: %s" % (answer.status, text[:300]))
+    return json.loads(text)["importId"]
+
+
+def get(product, import_id):
+    return product.api("GET", "/connect/v1/imports/" + import_id)
+
+
+def at(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def wait(product, import_id):
+    while True:
+        o = get(product, import_id)
+        if o["status"] not in ("queued", "running"):
+            return o
+        time.sleep(0.2)
+
+
+def measure(bench, product, path, rows):
+    """Rows a second from the first byte sent to the last row's commit, and the counts."""
+    begin = time.time()
+    o = wait(product, post(bench, product, path, "contact"))
+    if o["status"] != "completed" or o["created"] != rows:
+        raise SystemExit("the import ended so: %s" % o)
+    return rows / (at(o["finishedAt"]) - begin)
+
+
+def killed_half_way(bench, product, path, rows):
+    """How far the counts are off after connect-cron was killed in the middle."""
+    import_id = post(bench, product, path, "killed")
+    while get(product, import_id)["received"] < rows / 2:
+        time.sleep(0.02)
+    os.kill(product.pid("cron"), signal.SIGKILL)
+    product.dev("up")
+    o = wait(product, import_id)
+    stored = int(product.sql("SELECT COUNT(*) FROM records WHERE resource_type = 'killed'"))
+    return abs(o["received"] - rows) + abs(o["created"] - rows) + abs(stored - rows) + o["failed"]
+
+
+def run(bench):
+    product = bench.Product()
+    product.empty()
+    product.sql("TRUNCATE record_search; TRUNCATE imports; TRUNCATE import_errors")
+    folder = os.path.join(bench.STATE, "import")
+    os.makedirs(folder, exist_ok=True)
+    files = [write_csv(os.path.join(folder, "%d.csv" % i), i * ROWS, ROWS) for i in range(2)]
+    small = write_csv(os.path.join(folder, "small.csv"), 0, ROWS // 5)
+    env = floor_schema(bench, product)
+    growth = Growth([product.pid("cron"), *product.children("fcgi")])
+    for name, path in zip(("into an empty store", "into a full store"), files):
+        bare = floor(bench, env, path)
+        got = measure(bench, product, path, ROWS)
+        bench.figure("import", name, got, "rows/s", bare, "ratio ≥ 0.70", got / bare >= 0.70)
+    product.sql("DROP DATABASE connect_floor", "mysql")
+    most = growth.most()
+    bench.figure("import", "memory above idle", most, "MiB", None, "≤ 32", most <= 32)
+    off = killed_half_way(bench, product, small, ROWS // 5)
+    bench.figure("import", "counts off after kill -9", off, "rows", None, "0", off == 0)
+    for path in (*files, small):
+        os.remove(path)
+    product.empty()
+    product.sql("TRUNCATE record_search; TRUNCATE imports; TRUNCATE import_errors")
