@@ -257,16 +257,22 @@ static const char *url(const char *path)
 	return arena_printf(a, "http://127.0.0.1:%d%s", server_port, path);
 }
 
-static enum err_code get(const char *address, bool follow, struct http_answer *ans)
+static enum err_code get_within(
+    int64_t timeout_ms, const char *address, bool follow, struct http_answer *ans)
 {
 	const struct http_call call = {
-	    .method = "GET", .url = address, .follow_redirects = follow, .timeout_ms = 1000};
+	    .method = "GET", .url = address, .follow_redirects = follow, .timeout_ms = timeout_ms};
 	struct err err = ERR_INIT;
 	const int rc = http_client_call(client, a, &call, ans, &err);
 
 	if ((rc == 0) != (err.code == ERR_NONE))
 		CU_FAIL("result and error disagree");
 	return err.code;
+}
+
+static enum err_code get(const char *address, bool follow, struct http_answer *ans)
+{
+	return get_within(1000, address, follow, ans);
 }
 
 static bool has(struct str s, const char *text)
@@ -524,6 +530,7 @@ static void test_environment(void)
 struct task {
 	const char *path;
 	int64_t sleep_ms;
+	int64_t timeout_ms; /* 0: long enough for any machine */
 	enum err_code code;
 	int status;
 	int64_t took_us;
@@ -540,7 +547,8 @@ static void task_main(void *arg)
 	const int64_t start_us = clock_mono_us();
 
 	if (t->path != NULL)
-		t->code = get(url(t->path), false, &ans);
+		t->code = get_within(
+		    t->timeout_ms != 0 ? t->timeout_ms : 60000, url(t->path), false, &ans);
 	if (t->sleep_ms > 0)
 		http_client_sleep(client, t->sleep_ms);
 	t->status = ans.status;
@@ -589,7 +597,7 @@ static void test_fibers(void)
 
 static void test_fibers_apart(void)
 {
-	struct task tasks[] = {{.path = "/sleep/60000"}, {.path = "/status/200"},
+	struct task tasks[] = {{.path = "/sleep/60000", .timeout_ms = 1000}, {.path = "/status/200"},
 	    {.path = "/reset"}, {.path = "/status/200", .sleep_ms = 50}, {.sleep_ms = 30},
 	    {.sleep_ms = 10}};
 
