@@ -50,6 +50,11 @@ struct config {
 /* Reads path (NULL: environment and defaults only). ERR_INVALID names file, line, key and reason;
  * unknown keys are errors. Strings live in the arena. */
 int config_load(struct arena *a, const char *path, struct config *out, struct err *err);
+/* How many workers may wait for others at a time (shared_wait_begin): the rest goes on serving. */
+static inline int64_t config_waiters(const struct config *c)
+{
+	return c->workers > 2 ? c->workers / 2 : 1;
+}
 /* Prints every key with type, default and meaning, as a commented sample file. */
 void config_print_doc(void);
 

@@ -1,14 +1,18 @@
 #include "base/shared.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/oom.h"
 
 #define SLOTS 16384u	/* power of two; 256 KiB */
+#define WAITERS 64
 #define PROBES 16u	/* slots a key may stand in */
 
 /* One counter. key 0 is free. state holds the second the window ends in its upper half and the
@@ -20,6 +24,7 @@ struct slot {
 struct shared {
 	_Atomic uint64_t generation;
 	uint64_t seed;
+	_Atomic pid_t waiters[WAITERS];	/* 0: free */
 	struct slot slots[SLOTS];
 };
 
@@ -158,4 +163,29 @@ struct rate shared_rate_peek(struct shared *s, struct str key, int64_t limit, in
 
 	return result(limit, window_end(state) == end ? window_count(state) : 0,
 	    end - now_us / SECOND_US);
+}
+
+bool shared_wait_begin(struct shared *s, int64_t most)
+{
+	const pid_t self = getpid();
+
+	for (int64_t i = 0; i < most && i < WAITERS; i++) {
+		pid_t who = atomic_load(&s->waiters[i]);
+
+		if (who != 0 && (kill(who, 0) == 0 || errno != ESRCH))
+			continue;
+		if (atomic_compare_exchange_strong(&s->waiters[i], &who, self))
+			return true;
+	}
+	return false;
+}
+
+void shared_wait_end(struct shared *s)
+{
+	for (size_t i = 0; i < WAITERS; i++) {
+		pid_t self = getpid();
+
+		if (atomic_compare_exchange_strong(&s->waiters[i], &self, 0))
+			return;
+	}
 }

@@ -28,4 +28,10 @@ struct rate shared_rate_take(struct shared *s, struct str key, int64_t limit, in
 struct rate shared_rate_peek(struct shared *s, struct str key, int64_t limit, int64_t window_s,
     int64_t now_us);
 
+/* A worker that waits for others (a destination, a job) serves nobody meanwhile. It asks first:
+ * false when `most` processes wait already, and then it must not. A waiter that died counts no
+ * more. */
+bool shared_wait_begin(struct shared *s, int64_t most);
+void shared_wait_end(struct shared *s);
+
 #endif

@@ -1,6 +1,8 @@
 /* JSON handlers of leads with their destinations, and of pushes. */
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/limits.h"
+#include "base/shared.h"
 #include "crm/crm-internal.h"
 #include "net/http-client.h"
 
@@ -43,15 +45,21 @@ static int wait_for_pushes(
     struct req *r, const struct uuid *lead_id, json_t **destinations, struct err *err)
 {
 	int64_t until = clock_mono_us() + WAIT_MS * INT64_C(1000);
+	/* With too many that wait, nobody would be left to take webhooks: what is pending then
+	 * stands so in the answer. */
+	bool may_wait = shared_wait_begin(r->app->shared, config_waiters(r->app->config));
+	int rc;
 
 	for (;;) {
-		if (crm_lead_destinations(
-			r->app, r->a, &r->actor.account_id, lead_id, destinations, err) == -1)
-			return -1;
-		if (are_settled(*destinations) || clock_mono_us() > until)
-			return 0;
+		rc = crm_lead_destinations(
+		    r->app, r->a, &r->actor.account_id, lead_id, destinations, err);
+		if (rc == -1 || !may_wait || are_settled(*destinations) || clock_mono_us() > until)
+			break;
 		http_client_sleep(r->app->http, WAIT_STEP_MS);
 	}
+	if (may_wait)
+		shared_wait_end(r->app->shared);
+	return rc == -1 ? -1 : 0;
 }
 
 /* Those that had the lead before are skipped: it is not sent twice. */
@@ -209,7 +217,7 @@ int crm_api_test(struct req *r)
 		return res_error(r, &err);
 	if (found == 0 || !provider_can(c->provider, "crm_push"))
 		return res_problem(r, 404, "There is no such destination");
-	return res_json(r, 200, json_incref(connection_test(r->app, r->a, c)));
+	return res_json(r, 200, connection_test(r->app, r->a, c));
 }
 
 int crm_api_deliveries(struct req *r)

@@ -1,6 +1,8 @@
 /* Is a connection good? The manifest's test action tells. */
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/log.h"
+#include "base/shared.h"
 #include "provider/connection-private.h"
 
 static json_t *verdict(bool is_ok, int64_t latency_us, const char *detail)
@@ -26,14 +28,10 @@ static void note(struct app *app, const struct connection *c, const struct call_
 		log_warn("connection_note_failed", LOG_ERR(&err));
 }
 
-json_t *connection_test(struct app *app, struct arena *a, struct connection *c)
+static json_t *test_by(struct app *app, struct arena *a, struct connection *c, const char *action)
 {
-	const char *action = c->provider->test_action;
 	struct call_result res;
 	struct err err = ERR_INIT;
-
-	if (action == NULL)
-		return verdict(true, 0, "This connection only receives: there is nothing to call");
 	int64_t start_us = clock_mono_us();
 	if (provider_action(app, a, c->provider, c, action, NULL, &res, &err) < 0)
 		return verdict(false, 0, err.msg);
@@ -42,4 +40,21 @@ json_t *connection_test(struct app *app, struct arena *a, struct connection *c)
 	if (res.class != CALL_OK)
 		return verdict(false, latency_us, res.error);
 	return verdict(true, latency_us, arena_printf(a, "HTTP %d", res.status));
+}
+
+json_t *connection_test(struct app *app, struct arena *a, struct connection *c)
+{
+	const char *action = c->provider->test_action;
+	json_t *result;
+
+	if (action == NULL)
+		return verdict(true, 0, "This connection only receives: there is nothing to call");
+	if (app->shared == NULL)
+		return test_by(app, a, c, action);
+	if (!shared_wait_begin(app->shared, config_waiters(app->config)))
+		return verdict(
+		    false, 0, "Too many tests wait for answers at the moment: try again shortly");
+	result = test_by(app, a, c, action);
+	shared_wait_end(app->shared);
+	return result;
 }

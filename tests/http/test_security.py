@@ -196,6 +196,36 @@ def _():
         assert peak_mib(workers) < 200, peak_mib(workers)
 
 
+@test("a tenant whose destination hangs does not keep the workers from others")
+def _():
+    product, answered = here(), threading.Event()
+    hook = product.connect("custom_webhook", {"webhookSecret": SECRET})
+    with Crm() as crm:
+        tenant = tenant_with(crm)
+        crm.default = lambda _: (answered.wait(60), (201, b"{}"))[1]
+        id_ = tenant.api("GET", "/connections").json()["data"][0]["id"]
+        leads = [new_lead(tenant) for _ in range(2 * len(product.workers()))]
+        waiting = [threading.Thread(target=tenant.api, args=("POST", "/crm/push/" + lead, {}))
+                   for lead in leads]
+        waiting += [threading.Thread(target=tenant.api, args=("POST", "/crm/test/" + id_, {}))
+                    for _ in leads]
+        for thread in waiting:
+            thread.start()
+        try:
+            # As many as can be are with the workers when one of them is answered.
+            wait_until(lambda: not all(thread.is_alive() for thread in waiting), 10,
+                       "an answer to who may not wait")
+            body = '{"id":"%s"}' % uuid.uuid4().hex
+            answer = product.post("/webhook/custom_webhook/" + hook["id"], body,
+                                  {"Content-Type": "application/json",
+                                   "X-Webhook-Signature": hmac_hex(SECRET, body)}, timeout=10)
+            equal(answer.status, 200, answer)
+        finally:
+            answered.set()
+            for thread in waiting:
+                thread.join()
+
+
 # ---- poison ----
 @test("a job that its runners die under waits longer, so that others get their turn")
 def _():
