@@ -292,6 +292,31 @@ def _():
         changes = product.sql("SELECT COUNT(*) FROM record_changes c JOIN records r ON r.id = c.record_id"
                               " WHERE r.resource_type = 'big'")[0][0]
         equal(o["created"] + o["updated"], int(changes))
+        forgotten_draft(product, who)
+
+
+def forgotten_draft(product, who):
+    """One that nobody ran is gone with its file after a day; the scheduler looks when it starts."""
+    b = Browser(product)
+    b.sign_in(who.email, who.password)
+    b.get("/admin/records/import")
+    drafts = []
+    for _ in range(2):
+        body, ct = multipart({"_csrf": b.csrf(), "providerType": "manual", "resourceType": "x",
+                              "csv": "a\n1\n"})
+        at = b._request("POST", "/admin/records/import", body, {"Content-Type": ct}).header("Location")
+        drafts.append(at.rsplit("/", 1)[1])
+        b.get("/admin/records/import")
+    files = [os.path.join(product.state, "imports", d + ".csv") for d in drafts]
+    true(all(map(os.path.exists, files)), "the drafts' files")
+    product.sql("UPDATE imports SET created_at = created_at - 90000000000 WHERE id = UNHEX('%s');"
+                " DELETE FROM periodic_runs WHERE name = 'import.purge'" % drafts[0].replace("-", ""))
+    product.kill("cron")
+    product.up()
+    wait_until(lambda: not os.path.exists(files[0]), 30, "the removal of the old draft")
+    wait_until(lambda: b.get("/admin/records/import/" + drafts[0]).status == 404, 10, "its end")
+    equal(b.get("/admin/records/import/" + drafts[1]).status, 200)
+    true(os.path.exists(files[1]), "the new draft's file")
 
 
 @test("cancel stops a running import; what was stored stays")
