@@ -40,6 +40,9 @@ DB_STMT(job_back_off, "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, l
 DB_STMT(jobs_release, "UPDATE jobs SET run_at = ? + IF(attempts < 4, 0,"
 		      " 10000000 << LEAST(attempts - 4, 8)), lease_id = NULL"
 		      " WHERE state = 'ready' AND run_at > ? AND run_at <= ? AND lease_id = ?");
+DB_STMT(jobs_of_lease, "SELECT id FROM jobs WHERE state = 'ready' AND run_at > ? AND run_at <= ?"
+		       " AND lease_id = ? LIMIT 1000");
+DB_STMT(job_release, "UPDATE jobs SET run_at = ?, lease_id = NULL WHERE id = ? AND lease_id = ?");
 DB_STMT(periodic_take, "UPDATE periodic_runs SET next_at = ? WHERE name = ? AND next_at <= ?");
 DB_STMT(periodic_first, "INSERT INTO periodic_runs (name, next_at) VALUES (?, ?)"
 			" ON DUPLICATE KEY UPDATE next_at = next_at");
@@ -64,7 +67,9 @@ struct runner {
 	char alive_path[256];
 	int wake_fd;
 	bool is_replaced, is_woken; /* woken: there may be due work right now */
-	int64_t claim_at_us;        /* look for it then in any case (monotonic) */
+	/* The database failed us: we may hold leases of jobs that do not run here. */
+	bool is_unsure;
+	int64_t claim_at_us; /* look for it then in any case (monotonic) */
 	int64_t reap_at_us, lease_us;
 	int (*background)(struct app *app, struct err *err);
 	int64_t background_at_us;      /* look whether there is some then (monotonic) */
@@ -128,7 +133,7 @@ void runner_free(struct runner *rn)
 	if (rn->alive_fd != -1) {
 		/* With work left behind the file stays, unlocked: the next runner frees our leases.
 		 */
-		if (rn->nrunning == 0 && rn->chained == NULL)
+		if (rn->nrunning == 0 && rn->chained == NULL && !rn->is_unsure)
 			unlink(rn->alive_path);
 		close(rn->alive_fd);
 	}
@@ -245,6 +250,7 @@ static void put_back(struct run *run, const struct err *why)
 	} while (fiber_current() != NULL && err.code == ERR_UNAVAILABLE &&
 		 wait_for_database(j, since_us));
 	log_error("job.put_back", LOG_S("kind", j->kind), LOG_ERR(&err));
+	j->runner->is_unsure = true;
 }
 
 static void run_main(void *arg)
@@ -257,8 +263,10 @@ static void run_main(void *arg)
 		err_set(&err, ERR_INTERNAL, "gave up: its runner died %d times", j->attempts - 1);
 		put_back(run, &err);
 	} else if (run->kind->run(j, &err) == 0) {
-		if (!j->is_ended && job_transaction(j, finish_body, j, &err) == -1)
+		if (!j->is_ended && job_transaction(j, finish_body, j, &err) == -1) {
 			log_warn("job.finish", LOG_S("kind", j->kind), LOG_ERR(&err));
+			j->runner->is_unsure = true;
+		}
 	} else if (err.code == ERR_CONFLICT) {
 		log_warn("job.lost", LOG_S("kind", j->kind), LOG_ERR(&err));
 	} else {
@@ -397,7 +405,52 @@ static int claim(struct runner *rn, struct err *err)
 		}
 	}
 	arena_free(c.a);
+	rn->is_unsure = rn->is_unsure || n == -1;
 	return n;
+}
+
+static bool is_in(const struct run *list, const struct uuid *id)
+{
+	for (; list != NULL; list = list->next)
+		if (uuid_eq(list->job.id, *id))
+			return true;
+	return false;
+}
+
+/* A job that ended while the database was away could not be put back, and a claim whose answer was
+ * lost may have been made: such jobs would wait for the end of a lease that nobody uses. */
+static void release_forgotten(struct runner *rn)
+{
+	struct arena *a = arena_new();
+	int64_t now = clock_now_us();
+	struct db_rows rows;
+	struct err err = ERR_INIT;
+	size_t n = 0;
+
+	if (db_query(rn->app->db, a, &jobs_of_lease,
+		DB_VALS(
+		    db_int(now), db_int(now + rn->lease_us + DAY_US / 24), db_uuid(&rn->lease_id)),
+		&rows, &err) == -1)
+		goto out;
+	for (size_t i = 0; i < rows.count; i++) {
+		struct uuid id = db_get_uuid(&rows, i, 0);
+
+		if (is_in(rn->running, &id) || is_in(rn->chained, &id))
+			continue;
+		if (db_exec(rn->app->db, &job_release,
+			DB_VALS(db_int(now), db_uuid(&id), db_uuid(&rn->lease_id)), NULL,
+			&err) == -1)
+			goto out;
+		n++;
+	}
+	if (n > 0)
+		log_info("runner.forgotten", LOG_I("released", (int64_t)n));
+	rn->is_unsure = false;
+	rn->is_woken = rn->is_woken || n > 0;
+out:
+	if (err.code != ERR_NONE)
+		log_warn("runner.forgotten", LOG_ERR(&err));
+	arena_free(a);
 }
 
 /* A run that waits for its parent's commit; in the parent's arena. */
@@ -592,6 +645,8 @@ static void claim_if_due(struct runner *rn)
 	if (n == -1)
 		log_warn("runner.claim", LOG_ERR(&err));
 	rn->is_woken = rn->is_woken || n == (int)most;
+	if (rn->is_unsure && n != -1)
+		release_forgotten(rn);
 }
 
 int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
