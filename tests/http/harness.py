@@ -123,7 +123,11 @@ class Instance:
         if self.build:
             self.env["CONNECT_BUILD"] = self.build
         if self.is_private:
-            self.up()
+            try:
+                self.up()
+            except BaseException:
+                self.close()
+                raise
 
     def __enter__(self):
         return self
@@ -410,7 +414,7 @@ class Browser:
 # ---- checks --------------------------------------------------------------------------------------
 def equal(got, wanted, about=""):
     if got != wanted:
-        raise AssertionError("got %r, wanted %r%s" % (got, wanted, " (%r)" % about if about else ""))
+        raise AssertionError("got %r, wanted %r%s" % (got, wanted, " (%r)" % (about,) if about else ""))
 
 
 def true(condition, about):
@@ -420,7 +424,7 @@ def true(condition, about):
 
 def has(container, item, about=""):
     if item not in container:
-        raise AssertionError("%r is not in %r%s" % (item, container, " (%r)" % about if about else ""))
+        raise AssertionError("%r is not in %r%s" % (item, container, " (%r)" % (about,) if about else ""))
 
 
 def problem(answer, status, field=None, word=None):
