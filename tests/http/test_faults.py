@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""kill -9 of every part at the worst moment, reload under load, starts that must not happen. What was acknowledged is
+there afterwards, once."""
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+from harness import SRC, Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until
+from tenant import Meta, Tenant
+
+product = Instance(env={"CONNECT_WORKERS": "4", "CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "200",
+                        "CONNECT_PUSH_ATTEMPTS": "100"})
+_numbers = itertools.count(int(time.time() * 1000000))
+
+
+def pids(name):
+    """The master's children of that name: "worker" or "writer"."""
+    found = []
+    for pid in product.workers():
+        try:
+            with open("/proc/%d/comm" % pid, encoding="ascii") as f:
+                if f.read().strip() == name:
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def kill(*victims):
+    for pid in victims:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def kill_part(name):
+    """One of ./dev's processes and, for the FastCGI master, its children."""
+    children = product.workers() if name == "fcgi" else []
+    kill(product.pid(name), *children)
+
+
+def ready():
+    try:
+        return product.get("/readyz", timeout=10).status == 200
+    except OSError:
+        return False
+
+
+class Stream:
+    """Senders that each send one new lead after the other. acknowledged: the ids that got a 200."""
+
+    def __init__(self, meta, senders=4, resend=False):
+        self.meta, self.resend = meta, resend
+        self.acknowledged, self.sent, self.refused, self.slowest = [], [], [], 0.0
+        self.lock, self.stopped = threading.Lock(), threading.Event()
+        self.threads = [threading.Thread(target=self.send, daemon=True) for _ in range(senders)]
+
+    def once(self, raw):
+        start = time.monotonic()
+        try:
+            answer = self.meta.post(raw)
+        except (OSError, Exception) as e:      # a connection that was cut is no answer
+            answer = Answer(0, {}, repr(e).encode())
+        self.slowest = max(self.slowest, time.monotonic() - start)
+        return answer
+
+    def send(self):
+        while not self.stopped.is_set():
+            id_ = str(next(_numbers))
+            raw = self.meta.body(id_)
+            with self.lock:
+                self.sent.append(id_)
+            for _ in range(200 if self.resend else 1):
+                answer = self.once(raw)
+                if answer.status == 200:
+                    with self.lock:
+                        self.acknowledged.append(id_)
+                    break
+                with self.lock:
+                    self.refused.append(answer)
+                time.sleep(0.01)        # as a sender would; no condition to wait for
+                if self.stopped.is_set() and not self.resend:
+                    break
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        for t in self.threads:
+            t.join(60)
+        true(not any(t.is_alive() for t in self.threads), "no sender hangs")
+
+    def wait(self, n, timeout=30):
+        """Until n more were acknowledged."""
+        goal = len(self.acknowledged) + n
+        wait_until(lambda: len(self.acknowledged) >= goal, timeout, "%d more acknowledged webhooks" % n)
+
+
+def check(t, place, stream):
+    """Each acknowledged lead is stored and delivered once, none that was not sent, nothing twice."""
+    true(stream.slowest < 15, "no request hangs: %g s" % stream.slowest)
+    wait_until(lambda: t.rows("jobs") == 0, 30, "the end of the jobs")
+    rows = [r[0] for r in product.sql("SELECT provider_lead_id FROM leads WHERE account_id = UNHEX('%s')"
+                                      % t.id.replace("-", ""))]
+    missing = set(stream.acknowledged) - set(rows)
+    equal((len(missing), len(rows) - len(set(rows)), len(set(rows) - set(stream.sent))), (0, 0, 0), sorted(missing)[:3])
+    equal(t.rows("records"), len(rows))
+    equal(t.rows("leads", "stage = 'ready' AND sync_status = 'success'"), len(rows))
+    equal(t.rows("events", "status = 'processed'"), len(rows))
+    equal(t.rows("lead_deliveries"), len(rows))
+    equal(t.get("/records/summary")["total"], len(rows))
+    counts = t.sink(place)["counts"]
+    equal(counts["distinct_keys"], len(rows))
+    return counts
+
+
+def scene():
+    t = Tenant(product)
+    m = Meta(t)
+    _, place = t.crm()
+    return t, m, place
+
+
+# ---- right after the 200 ------------------------------------------------------------------------------
+@test("kill -9 of every worker and of connect-cron right after the 200: the lead reaches the CRM once")
+def _():
+    t, m, place = scene()
+    sent = []
+    for _ in range(4):
+        master_children, cron = product.workers(), product.pid("cron")
+        [id_] = m.send(new_lead_id())
+        kill(cron, *master_children)
+        sent.append(id_)
+        product.up()
+        t.wait_lead(id_, timeout=20)
+    t.wait_idle()
+    counts = t.sink(place)["counts"]
+    equal((counts["distinct_keys"], t.rows("leads"), t.rows("records")), (4, 4, 4))
+    equal(counts["posts"] - counts["duplicates"], 4)
+
+
+# ---- under load ------------------------------------------------------------------------------------------
+@test("kill -9 of the writer under a stream of webhooks: all that were acknowledged are stored once")
+def _():
+    t, m, place = scene()
+    with Stream(m) as stream:
+        for _ in range(8):
+            stream.wait(25)
+            kill(*wait_until(lambda: pids("writer"), 10, "a writer"))
+        stream.wait(25)
+    check(t, place, stream)
+    equal(len(wait_until(lambda: pids("writer"), 10, "a writer")), 1)
+    true(len(stream.acknowledged) >= 225, len(stream.acknowledged))
+
+
+@test("kill -9 of workers under load: nothing lost, nothing doubled though senders send again")
+def _():
+    t, m, place = scene()
+    with Stream(m, resend=True) as stream:
+        for i in range(12):
+            stream.wait(15)
+            workers = wait_until(lambda: pids("worker"), 10, "a worker")
+            kill(workers[i % len(workers)])
+        for _ in range(2):
+            stream.wait(15)
+            kill(*pids("worker"))
+        stream.wait(30)
+    check(t, place, stream)
+    equal(set(stream.acknowledged), set(stream.sent))
+    wait_until(lambda: len(pids("worker")) == 4, 10, "four workers")
+
+
+@test("kill -9 of the scheduler under load: each lead reaches the CRM under one key")
+def _():
+    t, m, place = scene()
+    with Stream(m, senders=2) as stream:
+        for _ in range(3):
+            stream.wait(25)
+            kill_part("cron")
+            product.up()
+        stream.wait(25)
+    counts = check(t, place, stream)
+    # what was in flight when it died may come again, with the same key
+    true(counts["duplicates"] <= 3 * 64, counts)
+
+
+@test("kill -9 of MariaDB amid the stream: what was acknowledged is stored after its restart")
+def _():
+    t, m, place = scene()
+    with Stream(m) as stream:
+        stream.wait(60)
+        kill_part("mariadb")
+        wait_until(lambda: any(a.status == 503 for a in stream.refused), 20, "a 503")
+        product.up()
+        stream.wait(60)
+    check(t, place, stream)
+    true({a.status for a in stream.refused} <= {503, 0}, {a.status for a in stream.refused})
+    for answer in stream.refused:
+        if answer.status == 503:
+            true(int(answer.headers.get("Retry-After")) >= 1, answer)
+
+
+@test("HUP under load: no request fails, and the workers are new")
+def _():
+    t, m, place = scene()
+    with Stream(m) as stream:
+        for _ in range(3):
+            stream.wait(30)
+            old = set(pids("worker"))
+            product.kill("fcgi", signal.SIGHUP)
+            wait_until(lambda: len(pids("worker")) == 4 and not old & set(pids("worker")), 20, "new workers")
+        stream.wait(30)
+    equal(stream.refused, [])
+    check(t, place, stream)
+
+
+@test("kill -9 of everything, then ./dev up: all is there and works")
+def _():
+    t, m, place = scene()
+    with Stream(m, senders=2) as stream:
+        stream.wait(30)
+        for name in ("lighttpd", "cron", "fcgi", "sandbox", "mariadb"):
+            kill_part(name)
+    product.up()
+    wait_until(ready, 20, "readiness")
+    [id_] = m.send(new_lead_id())
+    stream.sent.append(id_)
+    stream.acknowledged.append(id_)
+    t.wait_lead(id_, timeout=20)
+    check(t, place, stream)
+    for name in ("lighttpd", "cron", "fcgi", "sandbox", "mariadb"):
+        os.kill(product.pid(name), 0)
+
+
+@test("./dev up on what runs changes nothing")
+def _():
+    names = ("lighttpd", "cron", "fcgi", "sandbox", "mariadb")
+    before = [product.pid(n) for n in names], product.credentials, product.workers()
+    product.up()
+    equal(([product.pid(n) for n in names], product.credentials, product.workers()), before)
+
+
+# ---- starts that must not happen --------------------------------------------------------------------------------
+def refused(config, *words):
+    """No program starts with that configuration; each says why."""
+    build = product.build or os.path.join(product.state, "build")
+    for program, args in (("connect-fcgi", []), ("connect-cron", ["--daemon"]), ("connectctl", ["migrate", "status"])):
+        if program == "connectctl" and "manifest" in words:
+            continue
+        env = {k: v for k, v in product.env.items() if not k.startswith("CONNECT_")}
+        got = subprocess.run([os.path.join(build, program), "-c", config, *args], env=env, text=True, timeout=20,
+                             capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        true(got.returncode not in (0, -9, -15), (program, got.returncode, got.stderr))
+        for word in words:
+            if word != "manifest":
+                has(got.stderr, word, program)
+
+
+@test("a bad configuration stops the start with file, line and reason")
+def _():
+    with open(os.path.join(product.state, "connect.conf"), encoding="utf-8") as f:
+        good = f.read().splitlines()
+    folder = tempfile.mkdtemp(prefix="connect-conf-")
+    try:
+        path = os.path.join(folder, "bad.conf")
+        for line, reason in (("db_sockte = /x", "db_sockte"), ("workers = many", "workers"), ("workers = 0", "workers"),
+                             ("workers", "key = value"), ("writer = perhaps", "writer"), ("log_level = loud", "log_level"),
+                             ("base_url = example.com", "base_url"), ("http_timeout_ms = -1", "http_timeout_ms"),
+                             ("= 5", ""), ("workers = 99999999999999999999", "workers")):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("\n".join(good + [line]) + "\n")
+            refused(path, "bad.conf:%d" % (len(good) + 1), reason)
+        refused(os.path.join(folder, "none.conf"), "none.conf")
+    finally:
+        shutil.rmtree(folder)
+
+
+@test("a bad manifest stops the start with file, place and reason")
+def _():
+    with open(os.path.join(product.state, "connect.conf"), encoding="utf-8") as f:
+        good = f.read()
+    folder = tempfile.mkdtemp(prefix="connect-manifest-")
+    providers = os.path.join(folder, "providers")
+    try:
+        path = os.path.join(folder, "connect.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("\n".join(x for x in good.splitlines() if not x.startswith("providers_dir")) +
+                    "\nproviders_dir = %s\n" % providers)
+        for text, words in (('{\n"name": "hubspot",\n"displayName": oops\n}', ("hubspot.json", "line 3")),
+                            ('{"name": "custom_crm", "displayName": "X", "category": "crm"}', ("hubspot.json", "custom_crm")),
+                            ('{"name": "hubspot", "displayName": "X", "category": "crm", "capabilities": [], "colour": 1}',
+                             ("hubspot.json", "colour")),
+                            ('{"name": "hubspot", "displayName": "X", "category": "crm", "capabilities": ["fly"]}',
+                             ("hubspot.json", "fly")),
+                            ("", ("hubspot.json",)), ("[]", ("hubspot.json",))):
+            shutil.rmtree(providers, ignore_errors=True)
+            shutil.copytree(os.path.join(SRC, "providers"), providers)
+            with open(os.path.join(providers, "hubspot.json"), "w", encoding="utf-8") as f:
+                f.write(text)
+            refused(path, "manifest", *words)
+    finally:
+        shutil.rmtree(folder)
+
+
+try:
+    run()
+finally:
+    product.close()
