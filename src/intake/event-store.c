@@ -12,11 +12,19 @@
 #define EVENT_COLUMNS                                                                              \
 	"id, connection_id, provider_type, status, reason, event_type, items, received_at,"        \
 	" latency_us, remote_addr, request_id, url"
-#define EVENT_PAGE                                                                                 \
-	" FROM events WHERE account_id = ? AND id < ? AND (? IS NULL OR status = ?)"               \
-	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR connection_id = ?)"               \
-	" ORDER BY id DESC LIMIT ? OFFSET ?"
-DB_STMT(event_list_page, "SELECT " EVENT_COLUMNS EVENT_PAGE);
+DB_STMT(event_list_all,
+    "SELECT " EVENT_COLUMNS
+    " FROM events WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?");
+/* Filters have no index: they look through the newest events, a window at a time. */
+#define EVENT_WINDOW " FROM events WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+DB_STMT(event_list_filtered,
+    "SELECT " EVENT_COLUMNS " FROM (SELECT id AS window_id" EVENT_WINDOW ") k"
+    " STRAIGHT_JOIN events ON id = window_id"
+    " WHERE (? IS NULL OR status = ?) AND (? IS NULL OR provider_type = ?)"
+    " AND (? IS NULL OR connection_id = ?) ORDER BY id DESC LIMIT ?");
+DB_STMT(event_window_end, "SELECT MIN(id), COUNT(*) FROM (SELECT id" EVENT_WINDOW ") k");
+#define WINDOW 3000
+#define BUDGET_US 60000 /* then a page is answered as far as it got */
 DB_STMT(event_by_id,
     "SELECT " EVENT_COLUMNS ", headers, body FROM events WHERE id = ? AND account_id = ?");
 DB_STMT(event_keys_purge, "DELETE FROM event_keys WHERE event_id < ? LIMIT 5000");
@@ -40,27 +48,74 @@ static json_t *event_row_json(struct arena *a, const struct db_rows *rows, size_
 	return o;
 }
 
+/* Takes rows until the page is full, passing over those of earlier pages: is it? */
+static bool take_rows(
+    struct arena *a, struct event_page *page, const struct db_rows *rows, int64_t *skip)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		if (*skip > 0) {
+			(*skip)--;
+			continue;
+		}
+		if (json_array_size(page->rows) == (size_t)page->limit) {
+			page->has_more = true;
+			return true;
+		}
+		json_array_append(page->rows, event_row_json(a, rows, i));
+		page->last_id = db_get_uuid(rows, i, 0);
+	}
+	return false;
+}
+
+/* Looks through windows of events before *before until the page is full, there are no more, or time
+ * is up; then the page's cursor goes on from where it stopped. */
+static int list_filtered(struct app *app, struct arena *a, const struct event_filter *f,
+    struct event_page *page, struct uuid before, struct err *err)
+{
+	int64_t until = clock_mono_us() + BUDGET_US, skip = page->offset;
+	struct db_rows rows, end;
+
+	for (;;) {
+		if (db_query(app->db, a, &event_list_filtered,
+			DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(WINDOW),
+			    db_strn(f->status), db_strn(f->status), db_strn(f->provider_type),
+			    db_strn(f->provider_type), db_uuid_or_null(&f->connection_id),
+			    db_uuid_or_null(&f->connection_id), db_int(page->limit + skip + 1)),
+			&rows, err) == -1 ||
+		    db_row(app->db, a, &event_window_end,
+			DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(WINDOW)), &end,
+			err) == -1)
+			return -1;
+		if (take_rows(a, page, &rows, &skip) || db_get_int(&end, 0, 1) < WINDOW)
+			return 0;
+		before = db_get_uuid(&end, 0, 0);
+		if (clock_mono_us() > until)
+			break;
+	}
+	page->has_more = true;
+	page->last_id = before;
+	return 0;
+}
+
 int event_list(struct app *app, struct arena *a, const struct event_filter *f,
     struct event_page *page, struct err *err)
 {
 	struct uuid before = page->after_id;
 	struct db_rows rows;
+	int64_t none = 0;
 
 	if (uuid_is_nil(before))
 		memset(before.b, 0xff, sizeof(before.b));
-	if (db_query(app->db, a, &event_list_page,
-		DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_strn(f->status),
-		    db_strn(f->status), db_strn(f->provider_type), db_strn(f->provider_type),
-		    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->connection_id),
-		    db_int(page->limit + 1), db_int(page->offset)),
+	page->rows = json_own(a, json_array());
+	page->has_more = false;
+	if (f->status.p != NULL || f->provider_type.p != NULL || !uuid_is_nil(f->connection_id))
+		return list_filtered(app, a, f, page, before, err);
+	if (db_query(app->db, a, &event_list_all,
+		DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(page->limit + 1),
+		    db_int(page->offset)),
 		&rows, err) == -1)
 		return -1;
-	page->rows = json_own(a, json_array());
-	page->has_more = rows.count > (size_t)page->limit;
-	for (size_t i = 0; i < rows.count && i < (size_t)page->limit; i++) {
-		json_array_append(page->rows, event_row_json(a, &rows, i));
-		page->last_id = db_get_uuid(&rows, i, 0);
-	}
+	take_rows(a, page, &rows, &none);
 	return 0;
 }
 

@@ -32,7 +32,7 @@ DB_STMT(job_stats_of,
     "SELECT COALESCE(SUM(state = 'ready' AND run_at <= ?), 0),"
     " COALESCE(SUM(state = 'ready' AND run_at > ?), 0), COALESCE(SUM(state = 'dead'), 0),"
     " MIN(CASE WHEN state = 'ready' AND run_at <= ? THEN run_at END)"
-    " FROM (SELECT state, run_at FROM jobs WHERE (? IS NULL OR account_id = ?) LIMIT 100000) j");
+    " FROM (SELECT state, run_at FROM jobs WHERE account_id = ? LIMIT 100000) j");
 
 int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
     int64_t lease_until_us, struct err *err)
@@ -149,10 +149,10 @@ int job_keep(struct db *db, struct job *j, struct err *err)
 int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *out, struct err *err)
 {
 	struct arena *a = arena_new();
-	struct db_val account = account_id == NULL ? db_null() : db_uuid(account_id);
 	struct db_val now = db_int(clock_now_us());
 	struct db_rows rows;
-	int rc = db_row(db, a, &job_stats_of, DB_VALS(now, now, now, account, account), &rows, err);
+	int rc =
+	    db_row(db, a, &job_stats_of, DB_VALS(now, now, now, db_uuid(account_id)), &rows, err);
 
 	*out = (struct job_stats){0};
 	if (rc == 1) {

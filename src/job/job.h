@@ -77,7 +77,7 @@ void runner_set_periodic(struct runner *rn, const struct runner_periodic *p, siz
 /* Work for moments when no job is due: 1 there is more, 0 none, -1. Each call takes a few
  * milliseconds; any number of hosts may do it at once. */
 void runner_set_background(struct runner *rn, int (*run)(struct app *app, struct err *err));
-/* Queue depth and age for the dashboard and readiness. */
+/* Depth and age of an account's queue, for its dashboard; beyond 100,000 jobs a lower bound. */
 struct job_stats {
 	int64_t ready, waiting, dead, oldest_due_us;
 };
