@@ -4,7 +4,8 @@
 #include "base/path.h"
 
 #define PAGE 200
-#define TERMS 12 /* conditions on the searched words; those not used are '%' */
+#define PAYLOAD_BYTES 32768 /* longer payloads are read by themselves */
+#define TERMS 12            /* conditions on the searched words; those not used are '%' */
 _Static_assert(
     sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE a term");
 
@@ -22,7 +23,7 @@ DB_STMT(walk_kinds,
 	" CASE WHEN NOT ((? IS NULL OR r.source = ?) AND r.updated_at >= ? AND r.updated_at < ?"   \
 	" AND r.first_seen_at < ?"
 #define WALK_PAYLOAD                                                                               \
-	") THEN NULL WHEN LENGTH(r.data) <= 32768 THEN r.data ELSE '' END"                         \
+	") THEN NULL WHEN LENGTH(r.data) <= ? THEN r.data ELSE '' END"                             \
 	" FROM records r FORCE INDEX (records_external)"                                           \
 	" LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"           \
 	" AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"
@@ -147,6 +148,11 @@ static int read_payload(const struct record_walk *w, struct record_walked *row, 
 	return found;
 }
 
+static bool needs_payloads(const struct record_walk *w)
+{
+	return !w->is_counting || w->filter->nwhere > 0;
+}
+
 static int visit(struct record_walk *w, const struct db_rows *rows, size_t i, struct arena *a,
     record_walk_fn *each, void *arg, struct err *err)
 {
@@ -165,7 +171,7 @@ static int visit(struct record_walk *w, const struct db_rows *rows, size_t i, st
 
 	if (db_is_null(rows, i, 8)) /* it does not fit */
 		return 0;
-	if (row.data.n == 0) {
+	if (row.data.n == 0 && (needs_payloads(w) || db_get_int(rows, i, 7) != 0)) {
 		int found = read_payload(w, &row, err);
 
 		if (found != 1)
@@ -183,7 +189,7 @@ static int read_page(
 	const struct record_walk_kind *k = &w->kinds[w->kind];
 	const struct str after =
 	    w->nafter == 0 ? (struct str){NULL, 0} : (struct str){w->after, w->nafter};
-	struct db_val v[11 + TERMS];
+	struct db_val v[12 + TERMS];
 	size_t n = 0;
 
 	v[n++] = db_strn(f->source);
@@ -193,6 +199,7 @@ static int read_page(
 	v[n++] = db_int(w->seen_before_us);
 	for (size_t i = 0; w->terms.n > 0 && i < TERMS; i++)
 		v[n++] = db_str(i < w->terms.n ? w->terms.v[i].like : "%");
+	v[n++] = db_int(needs_payloads(w) ? PAYLOAD_BYTES : -1);
 	v[n++] = db_uuid(&f->account_id);
 	v[n++] = db_strn(k->provider_type);
 	v[n++] = db_strn(k->resource_type);
@@ -244,6 +251,7 @@ int record_walk_count(
 	int more;
 
 	*n = 0;
+	w->is_counting = true;
 	do {
 		more = record_walk_page(w, count_one, n, err);
 	} while (more == 1 && clock_mono_us() < until_us);

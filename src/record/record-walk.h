@@ -14,6 +14,7 @@ struct record_walk {
 	struct app *app;
 	const struct record_filter *filter;
 	struct search_terms terms;
+	bool is_counting;       /* payloads are read only where the filter needs them */
 	int64_t seen_before_us; /* records first seen later are left out: so there is an end */
 	/* the position: what comes next lies behind it */
 	struct record_walk_kind *kinds;
