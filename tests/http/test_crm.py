@@ -9,8 +9,9 @@ import uuid
 from harness import Instance, equal, has, problem, run, test, true, wait_until
 from tenant import Faults, Meta, Tenant, pages_of, row_id, unique
 
-# Short waits, so that three attempts are over in a moment, and a call that hangs is too.
-WAITS = {"CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "60", "CONNECT_HTTP_TIMEOUT_MS": "300",
+# Short waits, so that three attempts are over in a moment, and a call that hangs is too. Half of the
+# workers may wait for pushes by hand: four.
+WAITS = {"CONNECT_WORKERS": "8", "CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "60", "CONNECT_HTTP_TIMEOUT_MS": "300",
          "CONNECT_HTTP_CONNECT_TIMEOUT_MS": "300"}
 product = Instance(env=WAITS)
 
