@@ -15,6 +15,7 @@
 
 #define BATCH_ROWS 500u
 #define BATCH_BYTES (512u * 1024u)
+#define YIELD_EVERY_US 50000 /* others wait so long for their turn */
 #define KEEP_EVERY_US (10 * SECOND_US)
 #define LOST_FILE_ATTEMPTS 5 /* the file may lie on another host, whose runner comes by */
 
@@ -408,12 +409,17 @@ static int fail(struct run *run, struct err *err)
 
 static int go(struct run *run, struct err *err)
 {
+	int64_t yield_at_us = clock_mono_us() + YIELD_EVERY_US;
+
 	if (open_run(run, run->job->a, err) == -1)
 		return -1;
 	do {
 		if (read_batch(run, err) == -1 || step(run, err) == -1)
 			return -1;
-		http_client_sleep(run->app->http, 1); /* others have work too */
+		if (clock_mono_us() < yield_at_us)
+			continue;
+		http_client_sleep(run->app->http, 1);
+		yield_at_us = clock_mono_us() + YIELD_EVERY_US;
 	} while (!run->is_end && !run->is_stopped);
 	return 0;
 }
