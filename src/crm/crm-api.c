@@ -70,7 +70,7 @@ static json_t *push_answer(const json_t *before, const json_t *after)
 
 	for (size_t i = 0; i < json_array_size(after); i++) {
 		const json_t *d = json_array_get(after, i);
-		const char *status = json_str(d, "status");
+		const char *status = json_str(d, "status"), *error = json_str(d, "lastError");
 		json_t *res = json_object();
 
 		for (size_t k = 0; k < json_array_size(before); k++) {
@@ -83,12 +83,16 @@ static json_t *push_answer(const json_t *before, const json_t *after)
 		is_success = is_success || strcmp(json_str(d, "status"), "success") == 0;
 		if (strcmp(status, "dead") == 0)
 			status = "failed";
+		if (strcmp(status, "pending") == 0) { /* not waited for to its end */
+			status = "skipped";
+			error = "the push goes on in the background";
+		}
 		json_set_str(res, "connectionId", json_str(d, "connectionId"));
 		json_set_str(res, "name", json_str(d, "name"));
 		json_set_str(res, "status", status);
 		json_set_int(res, "attempts", json_int(d, "attempts"));
 		json_set_str(res, "externalId", json_str(d, "externalId"));
-		json_set_str(res, "error", json_str(d, "lastError"));
+		json_set_str(res, "error", error);
 		json_array_append_new(results, res);
 	}
 	json_set_bool(o, "success", is_success);
