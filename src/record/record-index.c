@@ -21,22 +21,19 @@ struct indexing {
 	size_t taken;
 };
 
-static int words_row(struct arena *a, const struct db_rows *rows, size_t i, struct uuid ids[2],
-    struct db_val out[3], struct err *err)
+static void words_row(
+    struct arena *a, const struct db_rows *rows, size_t i, struct uuid ids[2], struct db_val out[3])
 {
 	struct record_item item = {.account_id = ids[1],
 	    .provider_type = db_get_str(rows, i, 2),
 	    .resource_type = db_get_str(rows, i, 3),
 	    .external_id = db_get_str(rows, i, 4),
-	    .source = db_get_text(rows, i, 5)};
-	json_t *data = json_parse(a, db_get_str(rows, i, 6), err);
+	    .source = db_get_text(rows, i, 5),
+	    .data = db_get_str(rows, i, 6)};
 
-	if (data == NULL)
-		return err_prefix(err, "stored record");
 	out[0] = db_uuid(&ids[0]);
 	out[1] = db_uuid(&ids[1]);
-	out[2] = db_strn(record_words(a, &item, data));
-	return 0;
+	out[2] = db_strn(record_words(a, &item));
 }
 
 static int put_words(struct db *db, struct arena *a, const struct db_rows *rows, struct err *err)
@@ -47,8 +44,7 @@ static int put_words(struct db *db, struct arena *a, const struct db_rows *rows,
 	for (size_t i = 0; i < rows->count; i++) {
 		ids[i][0] = db_get_uuid(rows, i, 0);
 		ids[i][1] = db_get_uuid(rows, i, 1);
-		if (words_row(a, rows, i, ids[i], v + 3 * i, err) == -1)
-			return -1;
+		words_row(a, rows, i, ids[i], v + 3 * i);
 	}
 	return db_exec_rows(db, &index_put, NULL, 0, v, rows->count, 3, NULL, err);
 }

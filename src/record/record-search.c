@@ -74,9 +74,12 @@ DB_STMT(search_index_oldest,
 /* How often each word stands in a sample of the account's records: eight runs spread over their
  * time, since what is rare today may have been common last year. */
 #define SAMPLE                                                                                     \
-	"(SELECT id FROM records WHERE account_id = ? AND updated_at <= ?"                         \
+	"(SELECT id FROM records FORCE INDEX (records_recent)"                                     \
+	" WHERE account_id = ? AND updated_at <= ?"                                                \
 	" ORDER BY updated_at DESC, id DESC LIMIT 250)"
-DB_STMT(search_span, "SELECT MIN(updated_at), MAX(updated_at) FROM records WHERE account_id = ?");
+DB_STMT(search_span,
+    "SELECT MIN(updated_at), MAX(updated_at) FROM records FORCE INDEX (records_recent)"
+    " WHERE account_id = ?");
 DB_STMT(search_hits,
     "SELECT SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
     " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
@@ -136,14 +139,10 @@ static bool fits_words(struct searching *s, const struct db_rows *rows, size_t i
 	    .provider_type = db_get_str(rows, i, 1),
 	    .resource_type = db_get_str(rows, i, 2),
 	    .external_id = db_get_str(rows, i, 3),
-	    .source = db_get_text(rows, i, 4)};
-	struct err ignored = ERR_INIT;
-	json_t *data;
+	    .source = db_get_text(rows, i, 4),
+	    .data = db_get_str(rows, i, 5)};
 
-	if (db_is_null(rows, i, 10))
-		return true;
-	data = json_parse(s->a, db_get_str(rows, i, 5), &ignored);
-	return data != NULL && search_terms_fit(&s->terms, record_words(s->a, &item, data));
+	return db_is_null(rows, i, 10) || search_terms_fit(&s->terms, record_words(s->a, &item));
 }
 
 static bool fits_columns(struct searching *s, const struct db_rows *rows, size_t i)

@@ -435,13 +435,12 @@ static int write_words(struct batch *b, struct err *err)
 
 		if (!is_written(w) || w->first->index_later)
 			continue;
-		if (w->data == NULL && (w->data = json_parse(b->a, w->text, err)) == NULL)
-			return -1;
 		struct record_item item = *w->first;
 
 		item.source = w->source;
+		item.data = w->text;
 		struct db_val row[3] = {db_uuid(&w->id), db_uuid(&w->first->account_id),
-		    db_strn(record_words(b->a, &item, w->data))};
+		    db_strn(record_words(b->a, &item))};
 
 		memcpy(v + 3 * n++, row, sizeof(row));
 	}

@@ -129,9 +129,10 @@ static bool fits(const struct record_walk *w, const struct record_walked *row, b
 		    .provider_type = row->provider_type,
 		    .resource_type = row->resource_type,
 		    .external_id = row->external_id,
-		    .source = arena_strndup(row->a, row->source.p, row->source.n)};
+		    .source = arena_strndup(row->a, row->source.p, row->source.n),
+		    .data = row->data};
 
-		return search_terms_fit(&w->terms, record_words(row->a, &item, data));
+		return search_terms_fit(&w->terms, record_words(row->a, &item));
 	}
 	return true;
 }

@@ -239,20 +239,54 @@ static void put_text(struct writer *w, struct str s)
 	put_phone(w, folded);
 }
 
-static void put_value(struct writer *w, const json_t *v)
+/* Where the string that begins at p (a quote) ends: behind its closing quote. */
+static const char *string_end(const char *p, const char *end, bool *is_escaped)
 {
-	const char *key;
-	json_t *member;
-	size_t i;
+	*is_escaped = false;
+	for (p++; p < end && *p != '"'; p++) {
+		if (*p == '\\') {
+			*is_escaped = true;
+			p++;
+		}
+	}
+	return p < end ? p + 1 : end;
+}
 
-	if (json_is_string(v)) {
+static void put_string(struct writer *w, struct str quoted, bool is_escaped)
+{
+	struct err ignored = ERR_INIT;
+	json_t *v;
+
+	if (!is_escaped) {
+		put_text(w, (struct str){quoted.p + 1, quoted.n - 2});
+		return;
+	}
+	v = json_parse(w->a, quoted, &ignored);
+	if (json_is_string(v))
 		put_text(w, (struct str){json_string_value(v), json_string_length(v)});
-	} else if (json_is_number(v)) {
-		put_text(w, str_from(json_scalar_text(w->a, v)));
-	} else if (json_is_object(v)) {
-		json_object_foreach((json_t *)(uintptr_t)v, key, member) put_value(w, member);
-	} else if (json_is_array(v)) {
-		json_array_foreach(v, i, member) put_value(w, member);
+}
+
+/* The strings and numbers of JSON text, but for keys. The text is the store's own, compact and
+ * valid: it is not parsed again for this, which would cost more than all else here. */
+static void put_values(struct writer *w, struct str text)
+{
+	const char *p = text.p, *end = text.p + text.n;
+
+	while (p < end) {
+		const char *from = p;
+		bool is_escaped;
+
+		if (*p == '"') {
+			p = string_end(p, end, &is_escaped);
+			if ((p == end || *p != ':') && p - from >= 2)
+				put_string(w, (struct str){from, (size_t)(p - from)}, is_escaped);
+		} else if (*p == '-' || isdigit((unsigned char)*p)) {
+			while (p < end && strchr(",]}", *p) == NULL)
+				p++;
+			put_text(w, (struct str){from, (size_t)(p - from)});
+		} else {
+			p++;
+		}
 	}
 }
 
@@ -264,7 +298,7 @@ static void put_kind(struct writer *w, struct buf *b, char kind, struct str valu
 	buf_chr(b, ' ');
 }
 
-struct str record_words(struct arena *a, const struct record_item *it, const json_t *data)
+struct str record_words(struct arena *a, const struct record_item *it)
 {
 	struct writer w = {
 	    .words = buf_new(a, 4 * TEXT_MAX), .extra = buf_new(a, 4 * TEXT_MAX), .a = a};
@@ -275,7 +309,7 @@ struct str record_words(struct arena *a, const struct record_item *it, const jso
 	put_kind(&w, w.words, 't', it->resource_type);
 	put_kind(&w, w.words, 's', str_from(it->source));
 	put_text(&w, it->external_id);
-	put_value(&w, data);
+	put_values(&w, it->data);
 	if (w.extra->len > 0 && buf_ok(w.extra))
 		buf_add(w.words, w.extra->p, w.extra->len);
 	return (struct str){w.words->p, w.words->len};

@@ -8,10 +8,11 @@
 #define WORDS_TERMS 8    /* that one search may have */
 #define WORDS_SEARCH 300 /* bytes of a search */
 
-/* The searched text of a record: a space, its words in the order of its values, then further forms
- * of some (an email or a date as one word, a phone number by its last digits), each followed by a
- * space. Bounded; what is beyond the bound is not found. */
-struct str record_words(struct arena *a, const struct record_item *it, const json_t *data);
+/* The searched text of a record (of it->data, compact JSON as json_text() makes it): a space, its
+ * words in the order of its values, then further forms of some (an email or a date as one word, a
+ * phone number by its last digits), each followed by a space. Bounded; what is beyond the bound is
+ * not found. */
+struct str record_words(struct arena *a, const struct record_item *it);
 
 #define WORDS_INDEXED 12 /* words of a search that the index may be asked for */
 
