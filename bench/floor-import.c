@@ -56,7 +56,6 @@ static int fill(struct floor *f, struct err *err)
 	f->n = 0;
 	while (f->n < BATCH && (rc = import_reader_next(f->rd, &row, err)) == 1) {
 		struct record_item *it = &f->items[f->n];
-		const json_t *data;
 
 		*it = (struct record_item){.account_id = f->account,
 		    .provider_type = STR("manual"),
@@ -65,9 +64,7 @@ static int fill(struct floor *f, struct err *err)
 		if (!import_map_row(f->map, f->a, &row, &it->external_id, &it->data, &problem))
 			return err_set(
 			    err, ERR_INVALID, "line %lld: %s", (long long)row.line, problem);
-		if ((data = json_parse(f->a, it->data, err)) == NULL)
-			return -1;
-		f->words[f->n] = record_words(f->a, it, data);
+		f->words[f->n] = record_words(f->a, it);
 		f->id[f->n] = uuid_new();
 		f->change[f->n++] = uuid_new();
 	}
