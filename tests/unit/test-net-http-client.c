@@ -622,7 +622,7 @@ static void test_fibers_hanging_host(void)
 
 	begin(&open_config);
 	for (int i = 0; i < 12; i++)
-		tasks[i].path = "/sleep/60000";
+		tasks[i] = (struct task){.path = "/sleep/60000", .timeout_ms = 1000};
 	run_tasks(tasks, 12);
 	for (int i = 0; i < 12; i++)
 		CU_ASSERT_EQUAL(tasks[i].code, ERR_TIMEOUT);
