@@ -79,9 +79,13 @@ def free_ports(n):
     return ports
 
 
+PATIENCE = 4     # time limits are written for a quiet machine; a busy one has this many times as long
+
+
 def wait_until(condition, timeout=10.0, what="the condition"):
-    """Calls condition() until it gives something true, which is returned; fails after timeout
+    """Calls condition() until it gives something true, which is returned; fails after PATIENCE times timeout
     seconds. The one place where a test may wait."""
+    timeout *= PATIENCE
     end = time.monotonic() + timeout
     pause = 0.005
     while True:
@@ -92,6 +96,15 @@ def wait_until(condition, timeout=10.0, what="the condition"):
             raise AssertionError("%s did not come about within %g s" % (what, timeout))
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)
+
+
+def wait_until_none(count, timeout=15.0, what="what is left"):
+    """Until count() is 0, for as long as it takes: fails only when it did not fall for timeout seconds, so a slow
+    machine is no failure and a stuck job is."""
+    least = count()
+    while least:
+        least = wait_until(lambda: (lambda n: [n] if n < least else None)(count()), timeout,
+                           "%s: fewer than %d" % (what, least))[0]
 
 
 # ---- a product -----------------------------------------------------------------------------------

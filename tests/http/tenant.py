@@ -4,8 +4,8 @@ import time
 import urllib.parse
 import uuid
 
-from harness import (Answer, equal, here, hmac_hex, hubspot_headers, meta_lead, new_lead_id, true,
-                     wait_until)
+from harness import (Answer, equal, here, hmac_hex, hubspot_headers, meta_lead, new_lead_id, true, wait_until,
+                     wait_until_none)
 
 GRAPH_TOKEN = "sandbox-page-token"      # the sandbox's Graph takes this one
 
@@ -145,9 +145,8 @@ class Tenant:
 
     def wait_idle(self, timeout=15):
         """Until no job of the tenant's is due or running."""
-        wait_until(lambda: self.rows("jobs", "state <> 'dead' AND (lease_id IS NOT NULL OR "
-                                     "run_at <= UNIX_TIMESTAMP(NOW(6)) * 1000000)") == 0, timeout,
-                   "the end of the jobs")
+        wait_until_none(lambda: self.rows("jobs", "state <> 'dead' AND (lease_id IS NOT NULL OR "
+                                          "run_at <= UNIX_TIMESTAMP(NOW(6)) * 1000000)"), timeout, "the tenant's jobs")
 
 
 def sink(product, place):

