@@ -1,4 +1,4 @@
-/* A list's filter from a query string or a JSON object. */
+/* A list's filter from a query string or a JSON object, and what it asks of a payload. */
 #include "base/clock.h"
 #include <stdio.h>
 
@@ -141,4 +141,31 @@ int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid 
 	    member_time(o, "updatedBefore", &out->updated_before_us, err) == -1)
 		return -1;
 	return members_where(a, o, out, err);
+}
+
+/* ---- payloads ------------------------------------------------------------------------------ */
+
+static bool is_value(struct arena *a, const json_t *v, struct str wanted)
+{
+	const char *text = json_scalar_text(a, v);
+
+	for (size_t i = 0; i < json_array_size(v); i++)
+		if (is_value(a, json_array_get(v, i), wanted))
+			return true;
+	return text != NULL && str_eq(str_from(text), wanted);
+}
+
+bool record_where_fits(struct arena *a, const struct record_filter *f, struct str data)
+{
+	struct err ignored = ERR_INIT;
+	json_t *root;
+
+	if (f->nwhere == 0)
+		return true;
+	if ((root = json_parse(a, data, &ignored)) == NULL)
+		return false;
+	for (size_t i = 0; i < f->nwhere; i++)
+		if (!is_value(a, path_get(f->where[i].path, root), f->where[i].value))
+			return false;
+	return true;
 }

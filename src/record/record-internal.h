@@ -27,6 +27,8 @@ int record_row_json(
 /* Appends row i to the page and moves its end there. */
 int record_page_add(struct arena *a, struct record_page *page, const struct db_rows *rows, size_t i,
     struct err *err);
+/* Has the payload what the filter's filter[path]=value ask for? Of an array any element may. */
+bool record_where_fits(struct arena *a, const struct record_filter *f, struct str data);
 /* record_list where the filter needs more than an index. */
 int record_search(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err);

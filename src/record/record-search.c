@@ -3,7 +3,6 @@
  * for what is rare. Both see the same words, so they agree. */
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/path.h"
 #include "record/record-internal.h"
 #include "record/record-words.h"
 
@@ -104,34 +103,6 @@ _Static_assert(
 
 /* ---- checks that SQL did not make ---------------------------------------------------------- */
 
-static bool is_value(struct arena *a, const json_t *v, struct str wanted)
-{
-	const char *text = v == NULL ? NULL : json_scalar_text(a, v);
-
-	if (json_is_array(v)) {
-		for (size_t i = 0; i < json_array_size(v); i++)
-			if (is_value(a, json_array_get(v, i), wanted))
-				return true;
-		return false;
-	}
-	return text != NULL && str_eq(str_from(text), wanted);
-}
-
-/* Does the row's payload have what filter[path]=value asks for? */
-static bool fits_where(struct searching *s, const struct db_rows *rows, size_t i)
-{
-	struct err ignored = ERR_INIT;
-	json_t *data;
-
-	if (s->f->nwhere == 0)
-		return true;
-	data = json_parse(s->a, db_get_str(rows, i, 5), &ignored);
-	for (size_t k = 0; data != NULL && k < s->f->nwhere; k++)
-		if (!is_value(s->a, path_get(s->f->where[k].path, data), s->f->where[k].value))
-			return false;
-	return data != NULL;
-}
-
 /* A record that waits for the index is looked at as it is now. */
 static bool fits_words(struct searching *s, const struct db_rows *rows, size_t i)
 {
@@ -158,7 +129,8 @@ static bool fits_columns(struct searching *s, const struct db_rows *rows, size_t
 static int take_rows(struct searching *s, const struct db_rows *rows, struct err *err)
 {
 	for (size_t i = 0; i < rows->count; i++) {
-		if (!fits_columns(s, rows, i) || !fits_words(s, rows, i) || !fits_where(s, rows, i))
+		if (!fits_columns(s, rows, i) || !fits_words(s, rows, i) ||
+		    !record_where_fits(s->a, s->f, db_get_str(rows, i, 5)))
 			continue;
 		if (s->skip > 0) {
 			s->skip--;
@@ -371,11 +343,8 @@ static int build_terms(struct searching *s, struct err *err)
 {
 	const struct record_filter *f = s->f;
 
-	if (f->search.p != NULL &&
-	    search_terms_add(&s->terms, s->a, &f->account_id, f->search, err) == -1)
+	if (search_terms_add_filter(&s->terms, s->a, f, err) == -1)
 		return -1;
-	for (size_t i = 0; i < f->nwhere; i++)
-		search_terms_add_value(&s->terms, s->a, &f->account_id, f->where[i].value);
 	if (f->provider_type.p != NULL)
 		search_terms_add_kind(&s->terms, s->a, &f->account_id, 'p', f->provider_type);
 	if (f->source.p != NULL)

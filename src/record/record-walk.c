@@ -1,7 +1,7 @@
 #include "record/record-walk.h"
 
 #include "base/clock.h"
-#include "base/path.h"
+#include "record/record-internal.h"
 
 #define PAGE 200
 #define PAYLOAD_BYTES 32768 /* longer payloads are read by themselves */
@@ -48,11 +48,8 @@ int record_walk_begin(struct record_walk *w, struct app *app, struct arena *a,
 	struct db_rows rows;
 
 	*w = (struct record_walk){.app = app, .filter = f, .seen_before_us = clock_now_us() + 1};
-	if (f->search.p != NULL &&
-	    search_terms_add(&w->terms, a, &f->account_id, f->search, err) == -1)
+	if (search_terms_add_filter(&w->terms, a, f, err) == -1)
 		return -1;
-	for (size_t i = 0; i < f->nwhere; i++)
-		search_terms_add_value(&w->terms, a, &f->account_id, f->where[i].value);
 	if (w->terms.is_impossible)
 		return 0;
 	if (db_query(app->db, a, &walk_kinds,
@@ -100,41 +97,21 @@ void record_walk_seek(struct record_walk *w, struct str provider_type, struct st
 
 /* ---- one row ------------------------------------------------------------------------------- */
 
-static bool is_value(struct arena *a, const json_t *v, struct str wanted)
-{
-	const char *text = v == NULL ? NULL : json_scalar_text(a, v);
-
-	for (size_t i = 0; i < json_array_size(v); i++)
-		if (is_value(a, json_array_get(v, i), wanted))
-			return true;
-	return text != NULL && str_eq(str_from(text), wanted);
-}
-
 /* What SQL could not tell. */
 static bool fits(const struct record_walk *w, const struct record_walked *row, bool is_waiting)
 {
-	const struct record_filter *f = w->filter;
-	struct err ignored = ERR_INIT;
-	json_t *data;
+	struct record_item item = {.account_id = w->filter->account_id,
+	    .provider_type = row->provider_type,
+	    .resource_type = row->resource_type,
+	    .external_id = row->external_id,
+	    .data = row->data};
 
-	if (!is_waiting && f->nwhere == 0)
-		return true;
-	if ((data = json_parse(row->a, row->data, &ignored)) == NULL)
+	if (!record_where_fits(row->a, w->filter, row->data))
 		return false;
-	for (size_t i = 0; i < f->nwhere; i++)
-		if (!is_value(row->a, path_get(f->where[i].path, data), f->where[i].value))
-			return false;
-	if (is_waiting) {
-		struct record_item item = {.account_id = f->account_id,
-		    .provider_type = row->provider_type,
-		    .resource_type = row->resource_type,
-		    .external_id = row->external_id,
-		    .source = arena_strndup(row->a, row->source.p, row->source.n),
-		    .data = row->data};
-
-		return search_terms_fit(&w->terms, record_words(row->a, &item));
-	}
-	return true;
+	if (!is_waiting)
+		return true;
+	item.source = arena_strndup(row->a, row->source.p, row->source.n);
+	return search_terms_fit(&w->terms, record_words(row->a, &item));
 }
 
 /* A payload that was too large for the page; 1, 0 deleted meanwhile, -1. */

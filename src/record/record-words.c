@@ -460,6 +460,16 @@ void search_terms_add_value(
 		add_term(t, a, words, false);
 }
 
+int search_terms_add_filter(
+    struct search_terms *t, struct arena *a, const struct record_filter *f, struct err *err)
+{
+	if (f->search.p != NULL && search_terms_add(t, a, &f->account_id, f->search, err) == -1)
+		return -1;
+	for (size_t i = 0; i < f->nwhere; i++)
+		search_terms_add_value(t, a, &f->account_id, f->where[i].value);
+	return 0;
+}
+
 bool search_terms_fit(const struct search_terms *t, struct str words)
 {
 	for (size_t i = 0; i < t->n; i++)

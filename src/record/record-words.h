@@ -45,4 +45,8 @@ void search_terms_add_kind(struct search_terms *t, struct arena *a, const struct
 /* Words that a record with this value in some field has (its own words as a phrase). */
 void search_terms_add_value(
     struct search_terms *t, struct arena *a, const struct uuid *account_id, struct str value);
+/* Those of a filter's search and of its fields' values; its types and source are no part of it.
+ * Errors as of search_terms_add. */
+int search_terms_add_filter(
+    struct search_terms *t, struct arena *a, const struct record_filter *f, struct err *err);
 #endif
