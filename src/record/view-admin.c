@@ -1,7 +1,6 @@
 /* Saved views on the pages: the bar of them, and the forms that save, rename and delete. */
 #include <string.h>
 
-#include "account/account.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "html/chrome.h"
@@ -83,48 +82,14 @@ int view_show(const struct record_browse *b, json_t *data, struct err *err)
 
 /* ---- forms --------------------------------------------------------------------------------- */
 
-struct change {
-	struct req *r;
-	struct view *v;
-	const char *action;
-	int (*make)(struct db *db, struct change *c, struct err *err);
-};
-
-static int make_new(struct db *db, struct change *c, struct err *err)
-{
-	return view_insert(db, c->r->a, &c->r->actor.account_id, &c->r->actor.user_id, c->v, err);
-}
-
-static int make_other(struct db *db, struct change *c, struct err *err)
-{
-	return view_update(db, c->r->a, &c->r->actor.account_id, c->v, err);
-}
-
-static int make_none(struct db *db, struct change *c, struct err *err)
-{
-	return view_delete(db, &c->r->actor.account_id, &c->v->id, err);
-}
-
-static int change_body(struct db *db, void *arg, struct err *err)
-{
-	struct change *c = arg;
-	json_t *details = json_own(c->r->a, json_object());
-
-	json_set_strn(details, "name", c->v->name);
-	if (c->make(db, c, err) == -1)
-		return -1;
-	return audit_write(
-	    c->r->app, c->r, &c->r->actor.account_id, c->action, "view", &c->v->id, details, err);
-}
-
 /* 1 changed; 0 it may not be, and the flash says why; -1. */
-static int make_change(struct change *c, struct err *err)
+static int change(struct req *r, enum view_act act, const struct view *v, struct err *err)
 {
-	if (db_transaction(c->r->app->db, change_body, c, err) == 0)
+	if (view_write(r, act, v, err) == 0)
 		return 1;
 	if (err->code != ERR_CONFLICT && err->code != ERR_INVALID)
 		return -1;
-	chrome_flash(c->r, "error", "%s.", err->msg);
+	chrome_flash(r, "error", "%s.", err->msg);
 	return 0;
 }
 
@@ -141,7 +106,6 @@ int view_page_create(struct req *r)
 {
 	struct view v = {
 	    .id = uuid_new(), .created_us = clock_now_us(), .updated_us = clock_now_us()};
-	struct change c = {r, &v, "view.create", make_new};
 	struct record_browse b;
 	struct err err = ERR_INIT;
 	int rc;
@@ -151,7 +115,7 @@ int view_page_create(struct req *r)
 	if (!read_name(r, &v))
 		return res_redirect(r, record_browse_link(&b));
 	v.query = query_of(&b);
-	if ((rc = make_change(&c, &err)) == -1)
+	if ((rc = change(r, VIEW_CREATE, &v, &err)) == -1)
 		return res_error(r, &err);
 	if (rc == 1) {
 		b.view = str_from(uuid_dup(r->a, v.id));
@@ -181,7 +145,7 @@ int view_page_change(struct req *r)
 {
 	struct str action = req_form(r, "action");
 	struct view v;
-	struct change c = {r, &v, "view.update", make_other};
+	enum view_act act = VIEW_UPDATE;
 	struct record_browse b;
 	struct err err = ERR_INIT;
 	struct uuid id;
@@ -201,18 +165,17 @@ int view_page_change(struct req *r)
 	if (str_is(action, "delete")) {
 		if (str_is(v.slug, VIEW_LEADS))
 			return res_problem(r, 409, "Every account has this view");
-		c.action = "view.delete";
-		c.make = make_none;
+		act = VIEW_DELETE;
 		b.view = (struct str){NULL, 0};
 	} else if (str_is(action, "save")) {
 		take_list(&v, &b);
 	} else if (!read_name(r, &v)) {
 		return back_to(r, &v, &b);
 	}
-	if ((rc = make_change(&c, &err)) == -1)
+	if ((rc = change(r, act, &v, &err)) == -1)
 		return res_error(r, &err);
 	if (rc == 1)
 		chrome_flash(r, "ok", "The view %.*s is %s.", (int)v.name.n, v.name.p,
-		    c.make == make_none ? "deleted" : "saved");
+		    act == VIEW_DELETE ? "deleted" : "saved");
 	return back_to(r, &v, &b);
 }

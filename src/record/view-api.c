@@ -1,5 +1,4 @@
 /* /connect/v1/views: JSON handlers. A view goes by its id or its slug. */
-#include "account/account.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/map.h"
@@ -205,49 +204,14 @@ int view_api_get(struct req *r)
 	return find(r, &v) ? res_json(r, 200, view_json(r->a, &v)) : 0;
 }
 
-struct change {
-	struct req *r;
-	struct view *v;
-	const char *action;
-	int (*make)(struct db *db, struct change *c, struct err *err);
-};
-
-static int make_new(struct db *db, struct change *c, struct err *err)
-{
-	return view_insert(db, c->r->a, &c->r->actor.account_id, &c->r->actor.user_id, c->v, err);
-}
-
-static int make_other(struct db *db, struct change *c, struct err *err)
-{
-	return view_update(db, c->r->a, &c->r->actor.account_id, c->v, err);
-}
-
-static int make_none(struct db *db, struct change *c, struct err *err)
-{
-	return view_delete(db, &c->r->actor.account_id, &c->v->id, err);
-}
-
-static int change_body(struct db *db, void *arg, struct err *err)
-{
-	struct change *c = arg;
-	json_t *details = json_own(c->r->a, json_object());
-
-	json_set_strn(details, "name", c->v->name);
-	if (c->make(db, c, err) == -1)
-		return -1;
-	return audit_write(
-	    c->r->app, c->r, &c->r->actor.account_id, c->action, "view", &c->v->id, details, err);
-}
-
 int view_api_create(struct req *r)
 {
 	struct view v = {.id = uuid_new(), .created_us = clock_now_us()};
-	struct change c = {r, &v, "view.create", make_new};
 	struct err err = ERR_INIT;
 
 	if (read_body(r, true, &v) == -1)
 		return 0;
-	if (db_transaction(r->app->db, change_body, &c, &err) == -1)
+	if (view_write(r, VIEW_CREATE, &v, &err) == -1)
 		return res_error(r, &err);
 	res_headerf(r, "Location", "/connect/v1/views/%s", uuid_dup(r->a, v.id));
 	return res_json(r, 201, view_json(r->a, &v));
@@ -256,7 +220,6 @@ int view_api_create(struct req *r)
 int view_api_update(struct req *r)
 {
 	struct view v;
-	struct change c = {r, &v, "view.update", make_other};
 	struct err err = ERR_INIT;
 	bool is_built_in;
 
@@ -267,7 +230,7 @@ int view_api_update(struct req *r)
 		return 0;
 	if (is_built_in && !str_is(v.slug, VIEW_LEADS))
 		return res_problem(r, 409, "Every account has this view: its slug stays");
-	if (db_transaction(r->app->db, change_body, &c, &err) == -1)
+	if (view_write(r, VIEW_UPDATE, &v, &err) == -1)
 		return res_error(r, &err);
 	return res_json(r, 200, view_json(r->a, &v));
 }
@@ -275,14 +238,13 @@ int view_api_update(struct req *r)
 int view_api_delete(struct req *r)
 {
 	struct view v;
-	struct change c = {r, &v, "view.delete", make_none};
 	struct err err = ERR_INIT;
 
 	if (!find(r, &v))
 		return 0;
 	if (str_is(v.slug, VIEW_LEADS))
 		return res_problem(r, 409, "Every account has this view");
-	if (db_transaction(r->app->db, change_body, &c, &err) == -1)
+	if (view_write(r, VIEW_DELETE, &v, &err) == -1)
 		return res_error(r, &err);
 	return res_empty(r, 204);
 }

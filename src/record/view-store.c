@@ -1,4 +1,5 @@
-/* SQL of the saved views. */
+/* The store of the saved views. */
+#include "account/account.h"
 #include "base/clock.h"
 #include "record/record.h"
 #include "record/view.h"
@@ -132,37 +133,76 @@ static int check_unique(struct db *db, struct arena *a, const struct uuid *accou
 			  : found;
 }
 
-int view_insert(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *created_by, const struct view *v, struct err *err)
+/* ---- changes ------------------------------------------------------------------------------- */
+
+struct change {
+	struct req *r;
+	const struct view *v;
+	enum view_act act;
+};
+
+static int insert(struct db *db, const struct change *c, struct err *err)
 {
+	const struct uuid *account_id = &c->r->actor.account_id;
+	struct arena *a = c->r->a;
 	struct db_rows rows;
 
 	if (view_ensure(db, a, account_id, err) == -1 ||
-	    check_unique(db, a, account_id, v, err) == -1 ||
+	    check_unique(db, a, account_id, c->v, err) == -1 ||
 	    db_row(db, a, &views_count, DB_VALS(db_uuid(account_id)), &rows, err) == -1)
 		return -1;
 	if (db_get_int(&rows, 0, 0) >= VIEWS_PER_ACCOUNT)
 		return err_set(
 		    err, ERR_CONFLICT, "An account may have at most %d views", VIEWS_PER_ACCOUNT);
-	return put(db, &view_put, account_id, created_by, v, json_text(a, v->query), err);
+	return put(
+	    db, &view_put, account_id, &c->r->actor.user_id, c->v, json_text(a, c->v->query), err);
 }
 
-int view_update(struct db *db, struct arena *a, const struct uuid *account_id, const struct view *v,
-    struct err *err)
+static int update(struct db *db, const struct change *c, struct err *err)
 {
-	if (check_unique(db, a, account_id, v, err) == -1)
+	const struct uuid *account_id = &c->r->actor.account_id;
+	const struct view *v = c->v;
+
+	if (check_unique(db, c->r->a, account_id, v, err) == -1)
 		return -1;
 	return db_exec(db, &view_change,
-	    DB_VALS(db_strn(v->name), db_strn(v->slug), db_strn(json_text(a, v->query)),
+	    DB_VALS(db_strn(v->name), db_strn(v->slug), db_strn(json_text(c->r->a, v->query)),
 		db_int(v->updated_us), db_uuid(account_id), db_uuid(&v->id)),
 	    NULL, err);
 }
 
-int view_delete(
-    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err)
+static int delete (struct db *db, const struct change *c, struct err *err)
 {
-	return db_exec(db, &view_remove, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL, err);
+	return db_exec(db, &view_remove,
+	    DB_VALS(db_uuid(&c->r->actor.account_id), db_uuid(&c->v->id)), NULL, err);
 }
+
+static int write_body(struct db *db, void *arg, struct err *err)
+{
+	static const struct {
+		int (*make)(struct db *db, const struct change *c, struct err *err);
+		const char *audited;
+	} acts[] = {[VIEW_CREATE] = {insert, "view.create"},
+	    [VIEW_UPDATE] = {update, "view.update"},
+	    [VIEW_DELETE] = {delete, "view.delete"}};
+	const struct change *c = arg;
+	json_t *details = json_own(c->r->a, json_object());
+
+	json_set_strn(details, "name", c->v->name);
+	if (acts[c->act].make(db, c, err) == -1)
+		return -1;
+	return audit_write(c->r->app, c->r, &c->r->actor.account_id, acts[c->act].audited, "view",
+	    &c->v->id, details, err);
+}
+
+int view_write(struct req *r, enum view_act act, const struct view *v, struct err *err)
+{
+	struct change c = {r, v, act};
+
+	return db_transaction(r->app->db, write_body, &c, err);
+}
+
+/* ---- for pages ----------------------------------------------------------------------------- */
 
 int view_list(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err)

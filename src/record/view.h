@@ -23,12 +23,8 @@ int view_load_all(struct db *db, struct arena *a, const struct uuid *account_id,
 /* By id, or by slug when id is NULL; 1, 0, -1. */
 int view_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
     struct str slug, struct view *out, struct err *err);
-/* Within a transaction. ERR_CONFLICT naming what another view has already, or that there are too
- * many. */
-int view_insert(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *created_by, const struct view *v, struct err *err);
-int view_update(struct db *db, struct arena *a, const struct uuid *account_id, const struct view *v,
-    struct err *err);
-int view_delete(
-    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err);
+/* What people do to a view, and its audit entry, in a transaction of its own. ERR_CONFLICT naming
+ * what another view has already, or that there are too many. */
+enum view_act { VIEW_CREATE, VIEW_UPDATE, VIEW_DELETE };
+int view_write(struct req *r, enum view_act act, const struct view *v, struct err *err);
 #endif
