@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/limits.h"
 
 struct step {
@@ -10,6 +11,8 @@ struct step {
 	size_t index;		/* of an array element, when is_number */
 	bool is_number;
 };
+
+#define ESCAPED ".[]\\"	/* in a key they have a backslash before them */
 
 struct path {
 	char *text;
@@ -59,7 +62,7 @@ static int compile_key(struct arena *a, struct str text, size_t *at, struct step
 		if (text.p[i] == '\\') {
 			is_plain = false;
 			i++;
-			if (i == text.n || !memchr(".[]\\", text.p[i], 4))
+			if (i == text.n || !memchr(ESCAPED, text.p[i], sizeof(ESCAPED) - 1))
 				return err_set(err, ERR_INVALID,
 				    "path: \\ goes before . [ ] or \\");
 		}
@@ -100,6 +103,15 @@ static int compile_steps(struct arena *a, struct str text, struct path *p, struc
 	}
 	p->steps = arena_memdup(a, steps, p->n * sizeof(steps[0]));
 	return 0;
+}
+
+void path_append_key(struct buf *b, const char *key)
+{
+	for (; *key; key++) {
+		if (memchr(ESCAPED, *key, sizeof(ESCAPED) - 1))
+			buf_chr(b, '\\');
+		buf_chr(b, *key);
+	}
 }
 
 struct path *path_compile(struct arena *a, struct str text, struct err *err)

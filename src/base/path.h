@@ -6,8 +6,12 @@
 
 #include "base/json.h"
 
+struct buf;
 struct path;
 
+/* Appends a key as a step of such a path (without a dot before it). An empty key is no step that
+ * compiles. */
+void path_append_key(struct buf *b, const char *key);
 /* Compiles; the arena owns it. NULL with ERR_INVALID for an empty step, too many steps or bytes. */
 struct path *path_compile(struct arena *a, struct str text, struct err *err);
 const char *path_text(const struct path *p);

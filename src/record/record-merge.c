@@ -4,16 +4,11 @@
 #include "base/limits.h"
 #include "base/path.h"
 
-/* Paths are written so that path.h reads them back: '.', '[' and '\' within a key are escaped. */
 static void append_step(struct buf *path, int depth, const char *key)
 {
 	if (depth > 0)
 		buf_chr(path, '.');
-	for (; *key != '\0'; key++) {
-		if (*key == '.' || *key == '[' || *key == '\\')
-			buf_chr(path, '\\');
-		buf_chr(path, *key);
-	}
+	path_append_key(path, key);
 }
 
 static void add_change(json_t *changes, const char *path, json_t *before, json_t *after)
@@ -82,7 +77,8 @@ static json_t *descend(json_t *object, const char *key, bool is_made)
 	return json_object_get(object, key);
 }
 
-/* The object that holds the path's last step, and that step's key. */
+/* The object that holds the path's last step, and that step's key. Unlike path.h this knows empty
+ * keys and paths of any length, and steps into objects alone. */
 static json_t *holder(
     struct arena *a, json_t *object, const char *path, bool is_made, const char **last)
 {

@@ -5,7 +5,8 @@
 #include "base/json.h"
 
 /* Differences as [{path,before,after}], descending only where both sides are objects; a side that
- * has no such key has no such member. A new reference owned by the arena. */
+ * has no such key has no such member. Paths are those of base/path.h, which can read all of them
+ * but those through an empty key, too long or too deep. A new reference owned by the arena. */
 json_t *record_diff(struct arena *a, const json_t *before, const json_t *after);
 /* Undoes changes (as record_diff made them) on the object they led to, in place. */
 void record_undo(struct arena *a, json_t *object, const json_t *changes);

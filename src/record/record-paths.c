@@ -1,17 +1,13 @@
 #include "record/record-paths.h"
 
 #include "base/limits.h"
+#include "base/path.h"
 
-/* The same escapes as in the paths of the history. */
 static void append_key(struct buf *path, const char *key)
 {
 	if (path->len > 0)
 		buf_chr(path, '.');
-	for (; *key != '\0'; key++) {
-		if (*key == '.' || *key == '[' || *key == '\\')
-			buf_chr(path, '\\');
-		buf_chr(path, *key);
-	}
+	path_append_key(path, key);
 }
 
 static void cut_back(struct buf *path, size_t len)

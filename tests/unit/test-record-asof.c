@@ -49,6 +49,39 @@ static void every_moment(void)
 	place_remove(&p);
 }
 
+/* Keys that paths escape, or that are empty: each moment comes back to the letter. */
+static void any_key(void)
+{
+	static const char *const keys[] = {
+	    "a]b", "a.b", "a[0]", "[]", "", ".", "\\\\", "x\\\\", "\\\"", "'", "0", " "};
+	struct place p;
+	struct uuid id = {{0}};
+	int found;
+
+	if (!place_make(&p))
+		return;
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		const char *name = arena_printf(p.a, "k%zu", i), *data[4];
+
+		data[0] = "{\"a\":{\"b\":0}}";
+		for (int n = 1; n < 4; n++)
+			data[n] =
+			    arena_printf(p.a, "{\"a\":{\"b\":0,\"%s\":{\"%s\":%d}},\"%s\":[%d]}",
+				keys[i], keys[i], n, keys[i], n);
+		for (int n = 0; n < 4; n++)
+			id = PUT_AT(&p, name, data[n], AT + n * 10);
+		for (int n = 0; n < 4; n++) {
+			const char *got = data_at(&p, id, AT + n * 10, &found);
+
+			/* the order of an object's members says nothing */
+			CU_assertImplementation(json_equal(json_parse(p.a, str_from(got), NULL),
+						    json_parse(p.a, str_from(data[n]), NULL)),
+			    __LINE__, got, data[n], "", CU_FALSE);
+		}
+	}
+	place_remove(&p);
+}
+
 static void its_own_times(void)
 {
 	struct place p;
@@ -76,5 +109,6 @@ static void its_own_times(void)
 
 void suite_record_asof(void)
 {
-	ADD_TESTS("record_asof", {"every moment", every_moment}, {"its own times", its_own_times});
+	ADD_TESTS("record_asof", {"every moment", every_moment}, {"any key", any_key},
+	    {"its own times", its_own_times});
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 
 #include "base/arena.h"
+#include "base/path.h"
 #include "core-check.h"
 #include "record/record-merge.h"
 
@@ -10,8 +11,8 @@ void suite_record_diff(void);
 
 static json_t *fixture(struct arena *a, const char *name, const char *file)
 {
-	const char *path = arena_printf(
-	    a, "%s/tests/unit/fixtures/record-diff/%s/%s", source_dir(), name, file);
+	const char *path =
+	    arena_printf(a, "%s/tests/unit/fixtures/record-diff/%s/%s", source_dir(), name, file);
 	FILE *f = fopen(path, "re");
 	char text[4096];
 	size_t n;
@@ -74,6 +75,37 @@ static void fixtures(void)
 	CHECK(done >= 25);
 }
 
+/* Whatever a key is made of, a change's path leads to it, for those who read paths too. */
+static void paths_of_any_key(void)
+{
+	static const char *const keys[] = {"a]b", "a[b", "a[0]", "a[]", "]", "[", "a.b", ".", "..",
+	    "\\", "a\\", "\\.", "\\]", "\"", "'", "a\"b", "0", "-1", " ", "a b", "é]", "{}", "$x"};
+
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		struct arena *a = arena_new();
+		json_t *before = json_own(a, json_pack("{s:i,s:{s:i,s:{s:i}}}", keys[i], 1, "in",
+						 keys[i], 2, "x", keys[i], 3));
+		json_t *after = json_own(a, json_pack("{s:i,s:{s:i,s:{s:i}}}", keys[i], 4, "in",
+						keys[i], 5, "x", keys[i], 6));
+		json_t *changes = record_diff(a, before, after);
+		json_t *way = json_own(a, json_deep_copy(after));
+
+		is_so(json_array_size(changes) == 3, "three changes", keys[i]);
+		for (size_t c = 0; c < json_array_size(changes); c++) {
+			const json_t *change = json_array_get(changes, c);
+			const json_t *found = path_lookup(a, before, json_str(change, "path"));
+
+			is_so(json_equal(found, json_object_get(change, "before")),
+			    json_str(change, "path"), keys[i]);
+		}
+		record_undo(a, way, changes);
+		is_so(json_equal(way, before), "undo", keys[i]);
+		record_redo(a, way, changes);
+		is_so(json_equal(way, after), "redo", keys[i]);
+		arena_free(a);
+	}
+}
+
 /* Changes done again on an object that is not the one they were made on. */
 static void redo_elsewhere(void)
 {
@@ -94,6 +126,8 @@ static void redo_elsewhere(void)
 	    {__LINE__, "{}", "[{\"path\":\"a.b\",\"before\":1}]", "{}"},
 	    {__LINE__, "{\"a\":{\"b\":2}}", "[{\"path\":\"a.b\",\"before\":1}]", "{\"a\":{}}"},
 	    {__LINE__, "{}", "[{\"path\":\"a\\\\.b\",\"after\":1}]", "{\"a.b\":1}"},
+	    /* as histories have them that were written before ']' was escaped */
+	    {__LINE__, "{}", "[{\"path\":\"a]b\",\"after\":1}]", "{\"a]b\":1}"},
 	    {__LINE__, "{}", "[{\"after\":1},{\"path\":7,\"after\":1}]", "{}"},
 	    {__LINE__, "{\"a\":1}", "[]", "{\"a\":1}"},
 	};
@@ -133,5 +167,6 @@ static void undo_shares_nothing(void)
 void suite_record_diff(void)
 {
 	ADD_TESTS("record_diff", {"fixtures, there and back", fixtures},
-	    {"done again elsewhere", redo_elsewhere}, {"undo shares nothing", undo_shares_nothing});
+	    {"paths of any key", paths_of_any_key}, {"done again elsewhere", redo_elsewhere},
+	    {"undo shares nothing", undo_shares_nothing});
 }
