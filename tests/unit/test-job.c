@@ -1,63 +1,14 @@
-/* Jobs: claim, lease, endings, back-off, dead runners, chained jobs, periodic work, take-over. */
+/* What becomes of a job: endings, back-off, its lease, chained jobs, wake-ups, counts. */
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "base/arena.h"
-#include "core-check.h"
-#include "job/job-internal.h"
+#include "job-check.h"
 #include "job/retry.h"
-#include "net/http-client.h"
 
 void suite_job(void);
 
-/* ---- a place ----------------------------------------------------------------------------- */
-
-struct place {
-	struct core_app c;
-	struct app *app;
-	struct db *db;
-	struct arena *a;
-	struct uuid account;
-};
-
-/* What the jobs of a test have done; shared with other processes. */
-static struct seen {
-	int runs, inside, most_inside, chained, stop;
-	int runs_of[256];
-	struct uuid last_id;
-	int last_attempts;
-	bool has_lease;
-	char args[64];
-} *seen;
-
-static struct place *here; /* of the running test */
-
-static bool place_make(struct place *p)
-{
-	if (!core_app_make(&p->c))
-		return false;
-	p->app = &p->c.app;
-	p->db = p->app->db;
-	p->a = p->c.a;
-	p->account = uuid_new();
-	RUN(p->db, "DELETE FROM jobs");
-	RUN(p->db, "DELETE FROM periodic_runs");
-	SCRIPT(p->db, "DROP TABLE IF EXISTS job_effects");
-	SCRIPT(p->db, "CREATE TABLE job_effects (id BIGINT NOT NULL AUTO_INCREMENT, what INT NOT NULL,"
-		      " PRIMARY KEY (id)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin");
-	seen = core_shared(sizeof(*seen));
-	here = p;
-	return true;
-}
-
-static void place_remove(struct place *p)
-{
-	SCRIPT(p->db, "DROP TABLE job_effects");
-	RUN(p->db, "DELETE FROM jobs");
-	core_unshare(seen, sizeof(*seen));
-	core_app_remove(&p->c);
-}
+/* ---- kinds ------------------------------------------------------------------------------- */
 
 static int add_effect(struct db *db, int what, struct err *err)
 {
@@ -70,85 +21,6 @@ static int add_effect(struct db *db, int what, struct err *err)
 static int64_t effects(struct place *p)
 {
 	return NUMBER_OF(p->db, "SELECT COUNT(*) FROM job_effects");
-}
-
-struct inserting {
-	struct job *jobs;
-	size_t n;
-	bool is_rolled_back;
-};
-
-static int insert_body(struct db *db, void *arg, struct err *err)
-{
-	struct inserting *i = arg;
-
-	if (job_insert(db, i->jobs, i->n, err) == -1)
-		return -1;
-	return i->is_rolled_back ? err_set(err, ERR_INVALID, "on purpose") : 0;
-}
-
-static struct uuid insert(struct place *p, const char *kind, const char *args)
-{
-	struct job job = {.account_id = p->account, .kind = kind, .args = str_from(args)};
-	struct inserting i = {&job, 1, false};
-	struct err err = ERR_INIT;
-
-	OK(db_transaction(p->db, insert_body, &i, &err), &err);
-	return job.id;
-}
-
-static struct runner *runner(struct place *p, const struct job_kind *kinds, size_t n)
-{
-	struct err err = ERR_INIT;
-	struct runner *rn = runner_new(p->app, kinds, n, &err);
-
-	OK(rn == NULL ? -1 : 0, &err);
-	return rn;
-}
-
-/* A runner of its own for one round. */
-static int run_once(struct place *p, const struct job_kind *kinds, size_t n)
-{
-	struct err err = ERR_INIT;
-	struct runner *rn = runner(p, kinds, n);
-	int ran = runner_once(rn, &err);
-
-	if (ran == -1)
-		printf("# %s\n", err.msg);
-	runner_free(rn);
-	return ran;
-}
-#define RUN_ONCE(p, ...)                                                                      \
-	run_once(p, (const struct job_kind[]){__VA_ARGS__},                                   \
-	    COUNT(((const struct job_kind[]){__VA_ARGS__})))
-
-static int64_t count_jobs(struct place *p)
-{
-	return NUMBER_OF(p->db, "SELECT COUNT(*) FROM jobs");
-}
-
-static void make_due(struct place *p)
-{
-	RUN(p->db, "UPDATE jobs SET run_at = 1 WHERE lease_id IS NULL");
-}
-
-/* ---- kinds ------------------------------------------------------------------------------- */
-
-static void note(const struct job *j)
-{
-	seen->runs++;
-	seen->last_id = j->id;
-	seen->last_attempts = j->attempts;
-	seen->has_lease = !uuid_is_nil(j->lease_id);
-	snprintf(seen->args, sizeof(seen->args), "%.*s", (int)j->args.n,
-	    j->args.p == NULL ? "" : j->args.p);
-}
-
-static int plain(struct job *j, struct err *err)
-{
-	(void)err;
-	note(j);
-	return 0;
 }
 
 static int failing(struct job *j, struct err *err)
@@ -171,6 +43,11 @@ static int finishing(struct job *j, struct err *err)
 }
 
 /* ---- endings ----------------------------------------------------------------------------- */
+
+static void make_due(struct place *p)
+{
+	RUN(p->db, "UPDATE jobs SET run_at = 1 WHERE lease_id IS NULL");
+}
 
 static void endings(void)
 {
@@ -212,7 +89,8 @@ static void back_off(void)
 		make_due(&p);
 		CHECK(RUN_ONCE(&p, {"failing", failing, (int)COUNT(waits_s) + 1, 0}) == 1);
 		CHECK(seen->last_attempts == (int)i + 1);
-		rows = ROWS_OF(p.db, p.a, "SELECT state, run_at, attempts, lease_id, last_error FROM jobs");
+		rows = ROWS_OF(
+		    p.db, p.a, "SELECT state, run_at, attempts, lease_id, last_error FROM jobs");
 		REQUIRE(rows.count == 1);
 		CHECK(str_is(db_get_str(&rows, 0, 0), is_dead ? "dead" : "ready"));
 		due = before + (is_dead ? 3600 : waits_s[i]) * SECOND_US;
@@ -248,7 +126,8 @@ static void rescheduled(void)
 	insert(&p, "again", "{\"page\":1}");
 	RUN(p.db, "UPDATE jobs SET attempts = 4, last_error = 'x'");
 	CHECK(RUN_ONCE(&p, {"again", again, 9, 0}) == 1 && seen->last_attempts == 5);
-	rows = ROWS_OF(p.db, p.a, "SELECT state, run_at, attempts, lease_id, last_error, args FROM jobs");
+	rows = ROWS_OF(
+	    p.db, p.a, "SELECT state, run_at, attempts, lease_id, last_error, args FROM jobs");
 	REQUIRE(rows.count == 1);
 	CHECK(str_is(db_get_str(&rows, 0, 0), "ready"));
 	CHECK(db_get_int(&rows, 0, 1) > clock_now_us() + DAY_US - 60 * SECOND_US);
@@ -265,8 +144,8 @@ static void unknown_kind(void)
 		return;
 	insert(&p, "of.tomorrow", NULL);
 	CHECK(RUN_ONCE(&p, {"plain", plain, 1, 0}) == 1 && seen->runs == 0);
-	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE state = 'ready' AND lease_id IS NULL") ==
-	      1);
+	CHECK(NUMBER_OF(p.db,
+		  "SELECT COUNT(*) FROM jobs WHERE state = 'ready' AND lease_id IS NULL") == 1);
 	make_due(&p); /* whoever knows it runs it */
 	CHECK(RUN_ONCE(&p, {"of.tomorrow", plain, 3, 0}) == 1 && seen->runs == 1);
 	CHECK(count_jobs(&p) == 0);
@@ -305,7 +184,8 @@ static void lost_lease(void)
 		insert(&p, "robbed", how[i]);
 		/* once only, though the row says that it is due */
 		RUN(p.db, "UPDATE jobs SET attempts = 1");
-		struct runner *rn = runner(&p, (const struct job_kind[]){{"robbed", robbed, 2, 0}}, 1);
+		struct runner *rn =
+		    runner(&p, (const struct job_kind[]){{"robbed", robbed, 2, 0}}, 1);
 		struct err err = ERR_INIT;
 
 		RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us()));
@@ -344,126 +224,6 @@ static void kept_lease(void)
 	place_remove(&p);
 }
 
-static int dying(struct job *j, struct err *err)
-{
-	(void)err;
-	note(j);
-	_exit(7);
-}
-
-static int die_in_a_child(void *arg)
-{
-	struct place *p = arg;
-
-	core_app_forked(&p->c);
-	return RUN_ONCE(p, {"dying", dying, 3, 0});
-}
-
-/* The job that kills whoever runs it is given up after as many deaths as it has attempts. */
-static void poison(void)
-{
-	struct place p;
-
-	if (!place_make(&p))
-		return;
-	insert(&p, "dying", NULL);
-	for (int i = 1; i <= 3; i++) {
-		CHECK(core_wait(core_fork(die_in_a_child, &p)) == 7);
-		CHECK(seen->runs == i && seen->last_attempts == i);
-		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE state = 'ready'"
-				      " AND lease_id IS NOT NULL AND run_at > ?",
-			  db_int(clock_now_us())) == 1);
-	}
-	CHECK(RUN_ONCE(&p, {"dying", dying, 3, 0}) == 1); /* and we live */
-	CHECK(seen->runs == 3);
-	CHECK(TEXT_EQ(TEXT_OF(p.db, p.a, "SELECT state FROM jobs"), "dead"));
-	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE last_error LIKE '%died 3 times%'") == 1);
-	CHECK(RUN_ONCE(&p, {"dying", dying, 3, 0}) == 0);
-	place_remove(&p);
-}
-
-static int waiting(struct job *j, struct err *err)
-{
-	(void)err;
-	note(j);
-	while (__atomic_load_n(&seen->stop, __ATOMIC_RELAXED) == 0)
-		http_client_sleep(j->app->http, 2);
-	return 0;
-}
-
-static int wait_in_a_child(void *arg)
-{
-	struct place *p = arg;
-
-	core_app_forked(&p->c);
-	return RUN_ONCE(p, {"waiting", waiting, 3, 0}, {"plain", plain, 3, 0});
-}
-
-static void leases_of_dead_runners(void)
-{
-	struct place p;
-	pid_t pid;
-
-	if (!place_make(&p))
-		return;
-	insert(&p, "waiting", NULL);
-	insert(&p, "waiting", NULL);
-	pid = core_fork(wait_in_a_child, &p);
-	CHECK(AWAIT(__atomic_load_n(&seen->runs, __ATOMIC_RELAXED) == 2));
-	/* it lives: its jobs are its own */
-	CHECK(RUN_ONCE(&p, {"waiting", plain, 3, 0}) == 0 && seen->runs == 2);
-	kill(pid, SIGKILL);
-	CHECK(core_wait(pid) == 128 + SIGKILL);
-	CHECK(RUN_ONCE(&p, {"waiting", plain, 3, 0}) == 2);
-	CHECK(seen->runs == 4 && seen->last_attempts == 2 && count_jobs(&p) == 0);
-	place_remove(&p);
-}
-
-/* A lease of another host, whose files are not here, runs out. */
-static void leases_run_out(void)
-{
-	struct place p;
-
-	if (!place_make(&p))
-		return;
-	insert(&p, "plain", NULL);
-	RUN(p.db, "UPDATE jobs SET lease_id = ?, attempts = 1, run_at = ?",
-	    db_blob(STR("another's lease!")), db_int(clock_now_us() + 60 * SECOND_US));
-	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}) == 0);
-	RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us()));
-	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}) == 1 && seen->last_attempts == 2);
-	CHECK(count_jobs(&p) == 0);
-	place_remove(&p);
-}
-
-/* The remains of a dead runner stay until its leases could be released. */
-static void released_when_the_database_is_back(void)
-{
-	struct place p;
-	struct config away;
-	struct app lost;
-	struct err err = ERR_INIT;
-	struct runner *rn;
-	pid_t pid;
-
-	if (!place_make(&p))
-		return;
-	insert(&p, "dying", NULL);
-	pid = core_fork(die_in_a_child, &p);
-	CHECK(core_wait(pid) == 7);
-	away = p.c.cfg;
-	away.db_socket = "/nonexistent/mariadb.sock";
-	lost = *p.app;
-	lost.config = &away;
-	lost.db = db_new(&away);
-	rn = runner_new(&lost, (const struct job_kind[]){{"dying", plain, 3, 0}}, 1, &err);
-	CHECK(runner_once(rn, &err) == -1);
-	runner_free(rn);
-	db_free(lost.db);
-	CHECK(RUN_ONCE(&p, {"dying", plain, 3, 0}) == 1 && count_jobs(&p) == 0);
-	place_remove(&p);
-}
-
 /* ---- chained jobs ------------------------------------------------------------------------ */
 
 struct chaining {
@@ -491,6 +251,7 @@ static int chain_body(struct db *db, void *arg, struct err *err)
 }
 
 static struct chaining chain; /* what the parent shall do */
+static struct place *here;    /* of the running test */
 
 static int parent(struct job *j, struct err *err)
 {
@@ -536,13 +297,13 @@ static void chained(void)
 
 		if (!place_make(&p))
 			return;
+		here = &p;
 		chain = (struct chaining){.children = cases[i].children,
 		    .fail_tries = cases[i].fail_tries,
 		    .code = cases[i].code};
 		insert(&p, "parent", NULL);
-		CHECK_AT(cases[i].line,
-		    RUN_ONCE(&p, {"parent", parent, 3, 0}, {"child", child, 3, 0}) ==
-			1 + cases[i].chained);
+		CHECK_AT(cases[i].line, RUN_ONCE(&p, {"parent", parent, 3, 0},
+					    {"child", child, 3, 0}) == 1 + cases[i].chained);
 		CHECK_AT(cases[i].line, seen->chained == cases[i].chained);
 		CHECK_AT(cases[i].line, count_jobs(&p) == 0);
 		place_remove(&p);
@@ -609,7 +370,8 @@ static void wakes_after_commit(void)
 	db = db_new(&p.c.cfg); /* the hook wakes by the connection's configuration */
 	for (int round = 0; round < 4; round++) {
 		for (size_t k = 0; k < 2; k++)
-			jobs[k] = (struct job){.id = uuid_new(), .account_id = p.account, .kind = "x"};
+			jobs[k] =
+			    (struct job){.id = uuid_new(), .account_id = p.account, .kind = "x"};
 		i.is_rolled_back = round % 2 == 1;
 		CHECK(db_transaction(db, round < 2 ? insert_body : run_now_twice_body, &i, &err) ==
 		      (i.is_rolled_back ? -1 : 0));
@@ -622,218 +384,7 @@ static void wakes_after_commit(void)
 	place_remove(&p);
 }
 
-/* ---- many at once ------------------------------------------------------------------------ */
-
-static int sleeping(struct job *j, struct err *err)
-{
-	(void)err;
-	seen->runs++;
-	if (++seen->inside > seen->most_inside)
-		seen->most_inside = seen->inside;
-	http_client_sleep(j->app->http, 40);
-	seen->inside--;
-	return 0;
-}
-
-static void sleep_together(void)
-{
-	static const struct {
-		int line, jobs, concurrency, most_inside;
-	} cases[] = {{__LINE__, 50, 64, 50}, {__LINE__, 20, 4, 4}, {__LINE__, 3, 1, 1}};
-
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct place p;
-
-		if (!place_make(&p))
-			return;
-		p.c.cfg.job_concurrency = cases[i].concurrency;
-		for (int k = 0; k < cases[i].jobs; k++)
-			insert(&p, "sleeping", NULL);
-		CHECK_AT(cases[i].line,
-		    RUN_ONCE(&p, {"sleeping", sleeping, 3, 0}) == cases[i].jobs);
-		CHECK_AT(cases[i].line, seen->runs == cases[i].jobs);
-		CHECK_AT(cases[i].line, seen->most_inside == cases[i].most_inside);
-		CHECK_AT(cases[i].line, count_jobs(&p) == 0);
-		place_remove(&p);
-	}
-}
-
-static bool all_ran(void *arg)
-{
-	return seen->runs >= *(int *)arg && seen->inside == 0;
-}
-
-/* With more due than it has room for, a runner goes on as soon as there is room, not at its next look
- * at the table. */
-static void goes_on_when_there_is_room(void)
-{
-	struct place p;
-	struct runner *rn;
-	int jobs = 60;
-	int64_t started;
-
-	if (!place_make(&p))
-		return;
-	p.c.cfg.job_concurrency = 4;
-	for (int k = 0; k < jobs; k++)
-		insert(&p, "sleeping", NULL);
-	rn = runner(&p, (const struct job_kind[]){{"sleeping", sleeping, 3, 0}}, 1);
-	started = clock_mono_us();
-	CHECK(runner_run(rn, all_ran, &jobs) == 0);
-	/* fifteen rounds of 40 ms; waiting for the next look would take half a second each */
-	CHECK(clock_mono_us() - started < 5 * SECOND_US);
-	CHECK(seen->most_inside == 4);
-	runner_free(rn);
-	CHECK(count_jobs(&p) == 0);
-	place_remove(&p);
-}
-
-static int counting(struct job *j, struct err *err)
-{
-	int64_t which;
-
-	(void)err;
-	if (str_to_i64(j->args, 0, 255, &which))
-		__atomic_add_fetch(&seen->runs_of[which], 1, __ATOMIC_RELAXED);
-	http_client_sleep(j->app->http, 1);
-	return 0;
-}
-
-static int count_in_a_child(void *arg)
-{
-	struct place *p = arg;
-
-	core_app_forked(&p->c);
-	return RUN_ONCE(p, {"counting", counting, 3, 0}) >= 0 ? 0 : 1;
-}
-
-static void several_runners(void)
-{
-	struct place p;
-	pid_t pids[4];
-	int wrong = 0;
-
-	if (!place_make(&p))
-		return;
-	for (int i = 0; i < 256; i++)
-		insert(&p, "counting", arena_printf(p.a, "%d", i));
-	for (size_t i = 0; i < COUNT(pids); i++)
-		pids[i] = core_fork(count_in_a_child, &p);
-	for (size_t i = 0; i < COUNT(pids); i++)
-		CHECK(core_wait(pids[i]) == 0);
-	for (int i = 0; i < 256; i++)
-		wrong += seen->runs_of[i] != 1;
-	CHECK(wrong == 0);
-	CHECK(count_jobs(&p) == 0);
-	place_remove(&p);
-}
-
-/* ---- periodic work, take-over ------------------------------------------------------------ */
-
-static int periodic_runs[2];
-
-static int periodic_good(struct app *app, struct err *err)
-{
-	(void)app;
-	(void)err;
-	periodic_runs[0]++;
-	return 0;
-}
-
-static int periodic_bad(struct app *app, struct err *err)
-{
-	(void)app;
-	periodic_runs[1]++;
-	return err_set(err, ERR_INTERNAL, "on purpose");
-}
-
-static void periodic(void)
-{
-	static const struct runner_periodic work[] = {
-	    {"test.bad", 3600, periodic_bad}, {"test.good", 3600, periodic_good}};
-	struct place p;
-	int64_t before = clock_now_us();
-
-	if (!place_make(&p))
-		return;
-	memset(periodic_runs, 0, sizeof(periodic_runs));
-	for (int round = 1; round <= 2; round++) {
-		for (int i = 0; i < 2; i++) { /* two runners */
-			struct runner *rn = runner(&p, NULL, 0);
-			struct err err = ERR_INIT;
-
-			runner_set_periodic(rn, work, COUNT(work));
-			CHECK(runner_once(rn, &err) == 0);
-			CHECK(runner_once(rn, &err) == 0);
-			runner_free(rn);
-			CHECK(periodic_runs[0] == round && periodic_runs[1] == round);
-		}
-		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM periodic_runs WHERE next_at BETWEEN ? AND ?",
-			  db_int(before + 3600 * SECOND_US),
-			  db_int(clock_now_us() + 3600 * SECOND_US)) == 2);
-		RUN(p.db, "UPDATE periodic_runs SET next_at = ?", db_int(clock_now_us()));
-	}
-	place_remove(&p);
-}
-
-static bool never(void *arg)
-{
-	(void)arg;
-	return false;
-}
-
-static int run_in_a_child(void *arg)
-{
-	struct place *p = arg;
-	struct runner *rn;
-	struct err err = ERR_INIT;
-
-	core_app_forked(&p->c);
-	rn = runner(p, (const struct job_kind[]){{"waiting", waiting, 3, 0}, {"plain", plain, 3, 0}}, 2);
-	if (runner_take_over(rn, &err) == -1)
-		return 1;
-	runner_run(rn, never, NULL);
-	if (!runner_was_replaced(rn))
-		return 2;
-	runner_free(rn);
-	return 0;
-}
-
-/* A second runner takes the first one's place; that one ends what it has begun. */
-static void take_over(void)
-{
-	struct place p;
-	pid_t first, second;
-	struct db *db;
-
-	if (!place_make(&p))
-		return;
-	db = p.app->db;
-	p.app->db = db_new(&p.c.cfg);
-	insert(&p, "waiting", NULL);
-	first = core_fork(run_in_a_child, &p);
-	CHECK(AWAIT(__atomic_load_n(&seen->runs, __ATOMIC_RELAXED) == 1));
-	second = core_fork(run_in_a_child, &p);
-	/* the second one works, while the first is still at its job */
-	insert(&p, "plain", NULL);
-	CHECK(AWAIT(count_jobs(&p) == 1));
-	CHECK(waitpid(first, NULL, WNOHANG) == 0);
-	__atomic_store_n(&seen->stop, 1, __ATOMIC_RELAXED);
-	CHECK(core_wait(first) == 0);
-	CHECK(count_jobs(&p) == 0);
-	CHECK(waitpid(second, NULL, WNOHANG) == 0);
-	/* and is replaced in turn, by this one */
-	struct runner *rn = runner(&p, NULL, 0);
-	struct err err = ERR_INIT;
-
-	OK(runner_take_over(rn, &err), &err);
-	CHECK(core_wait(second) == 0);
-	CHECK(!runner_was_replaced(rn));
-	runner_free(rn);
-	db_free(p.app->db);
-	p.app->db = db;
-	place_remove(&p);
-}
+/* ---- counts ------------------------------------------------------------------------------ */
 
 static void stats(void)
 {
@@ -902,12 +453,7 @@ void suite_job(void)
 {
 	ADD_TESTS("job", {"endings", endings}, {"back-off", back_off}, {"rescheduled", rescheduled},
 	    {"unknown kind", unknown_kind}, {"a lost lease stores nothing", lost_lease},
-	    {"a kept lease", kept_lease}, {"poison", poison},
-	    {"leases of dead runners", leases_of_dead_runners}, {"leases run out", leases_run_out},
-	    {"released when the database is back", released_when_the_database_is_back},
-	    {"chained", chained}, {"chained to nobody", chained_to_nobody},
-	    {"wakes after commit", wakes_after_commit}, {"sleep together", sleep_together},
-	    {"goes on when there is room", goes_on_when_there_is_room},
-	    {"several runners", several_runners}, {"periodic", periodic}, {"take-over", take_over},
+	    {"a kept lease", kept_lease}, {"chained", chained},
+	    {"chained to nobody", chained_to_nobody}, {"wakes after commit", wakes_after_commit},
 	    {"stats", stats}, {"waits between attempts", retry_waits});
 }

@@ -1,0 +1,354 @@
+/* Runners: those that die, many jobs at once, several runners, periodic work, take-over. */
+#include "job-check.h"
+#include "net/http-client.h"
+
+void suite_job_runner(void);
+
+/* ---- dead runners ------------------------------------------------------------------------ */
+
+static int dying(struct job *j, struct err *err)
+{
+	(void)err;
+	note(j);
+	_exit(7);
+}
+
+static int die_in_a_child(void *arg)
+{
+	struct place *p = arg;
+
+	core_app_forked(&p->c);
+	return RUN_ONCE(p, {"dying", dying, 3, 0});
+}
+
+/* The job that kills whoever runs it is given up after as many deaths as it has attempts. */
+static void poison(void)
+{
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	insert(&p, "dying", NULL);
+	for (int i = 1; i <= 3; i++) {
+		CHECK(core_wait(core_fork(die_in_a_child, &p)) == 7);
+		CHECK(seen->runs == i && seen->last_attempts == i);
+		CHECK(NUMBER_OF(p.db,
+			  "SELECT COUNT(*) FROM jobs WHERE state = 'ready'"
+			  " AND lease_id IS NOT NULL AND run_at > ?",
+			  db_int(clock_now_us())) == 1);
+	}
+	CHECK(RUN_ONCE(&p, {"dying", dying, 3, 0}) == 1); /* and we live */
+	CHECK(seen->runs == 3);
+	CHECK(TEXT_EQ(TEXT_OF(p.db, p.a, "SELECT state FROM jobs"), "dead"));
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE last_error LIKE '%died 3 times%'") ==
+	      1);
+	CHECK(RUN_ONCE(&p, {"dying", dying, 3, 0}) == 0);
+	place_remove(&p);
+}
+
+static int waiting(struct job *j, struct err *err)
+{
+	(void)err;
+	note(j);
+	while (__atomic_load_n(&seen->stop, __ATOMIC_RELAXED) == 0)
+		http_client_sleep(j->app->http, 2);
+	return 0;
+}
+
+static int wait_in_a_child(void *arg)
+{
+	struct place *p = arg;
+
+	core_app_forked(&p->c);
+	return RUN_ONCE(p, {"waiting", waiting, 3, 0}, {"plain", plain, 3, 0});
+}
+
+static void leases_of_dead_runners(void)
+{
+	struct place p;
+	pid_t pid;
+
+	if (!place_make(&p))
+		return;
+	insert(&p, "waiting", NULL);
+	insert(&p, "waiting", NULL);
+	pid = core_fork(wait_in_a_child, &p);
+	CHECK(AWAIT(__atomic_load_n(&seen->runs, __ATOMIC_RELAXED) == 2));
+	/* it lives: its jobs are its own */
+	CHECK(RUN_ONCE(&p, {"waiting", plain, 3, 0}) == 0 && seen->runs == 2);
+	kill(pid, SIGKILL);
+	CHECK(core_wait(pid) == 128 + SIGKILL);
+	CHECK(RUN_ONCE(&p, {"waiting", plain, 3, 0}) == 2);
+	CHECK(seen->runs == 4 && seen->last_attempts == 2 && count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+/* A lease of another host, whose files are not here, runs out. */
+static void leases_run_out(void)
+{
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	insert(&p, "plain", NULL);
+	RUN(p.db, "UPDATE jobs SET lease_id = ?, attempts = 1, run_at = ?",
+	    db_blob(STR("another's lease!")), db_int(clock_now_us() + 60 * SECOND_US));
+	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}) == 0);
+	RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us()));
+	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}) == 1 && seen->last_attempts == 2);
+	CHECK(count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+/* The remains of a dead runner stay until its leases could be released. */
+static void released_when_the_database_is_back(void)
+{
+	struct place p;
+	struct config away;
+	struct app lost;
+	struct err err = ERR_INIT;
+	struct runner *rn;
+	pid_t pid;
+
+	if (!place_make(&p))
+		return;
+	insert(&p, "dying", NULL);
+	pid = core_fork(die_in_a_child, &p);
+	CHECK(core_wait(pid) == 7);
+	away = p.c.cfg;
+	away.db_socket = "/nonexistent/mariadb.sock";
+	lost = *p.app;
+	lost.config = &away;
+	lost.db = db_new(&away);
+	rn = runner_new(&lost, (const struct job_kind[]){{"dying", plain, 3, 0}}, 1, &err);
+	CHECK(runner_once(rn, &err) == -1);
+	runner_free(rn);
+	db_free(lost.db);
+	CHECK(RUN_ONCE(&p, {"dying", plain, 3, 0}) == 1 && count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+/* ---- many at once ------------------------------------------------------------------------ */
+
+static int sleeping(struct job *j, struct err *err)
+{
+	(void)err;
+	seen->runs++;
+	if (++seen->inside > seen->most_inside)
+		seen->most_inside = seen->inside;
+	http_client_sleep(j->app->http, 40);
+	seen->inside--;
+	return 0;
+}
+
+static void sleep_together(void)
+{
+	static const struct {
+		int line, jobs, concurrency, most_inside;
+	} cases[] = {{__LINE__, 50, 64, 50}, {__LINE__, 20, 4, 4}, {__LINE__, 3, 1, 1}};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct place p;
+
+		if (!place_make(&p))
+			return;
+		p.c.cfg.job_concurrency = cases[i].concurrency;
+		for (int k = 0; k < cases[i].jobs; k++)
+			insert(&p, "sleeping", NULL);
+		CHECK_AT(
+		    cases[i].line, RUN_ONCE(&p, {"sleeping", sleeping, 3, 0}) == cases[i].jobs);
+		CHECK_AT(cases[i].line, seen->runs == cases[i].jobs);
+		CHECK_AT(cases[i].line, seen->most_inside == cases[i].most_inside);
+		CHECK_AT(cases[i].line, count_jobs(&p) == 0);
+		place_remove(&p);
+	}
+}
+
+static bool all_ran(void *arg)
+{
+	return seen->runs >= *(int *)arg && seen->inside == 0;
+}
+
+/* With more due than it has room for, a runner goes on as soon as there is room, not at its next
+ * look at the table. */
+static void goes_on_when_there_is_room(void)
+{
+	struct place p;
+	struct runner *rn;
+	int jobs = 60;
+	int64_t started;
+
+	if (!place_make(&p))
+		return;
+	p.c.cfg.job_concurrency = 4;
+	for (int k = 0; k < jobs; k++)
+		insert(&p, "sleeping", NULL);
+	rn = runner(&p, (const struct job_kind[]){{"sleeping", sleeping, 3, 0}}, 1);
+	started = clock_mono_us();
+	CHECK(runner_run(rn, all_ran, &jobs) == 0);
+	/* fifteen rounds of 40 ms; waiting for the next look would take half a second each */
+	CHECK(clock_mono_us() - started < 5 * SECOND_US);
+	CHECK(seen->most_inside == 4);
+	runner_free(rn);
+	CHECK(count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+static int counting(struct job *j, struct err *err)
+{
+	int64_t which;
+
+	(void)err;
+	if (str_to_i64(j->args, 0, 255, &which))
+		__atomic_add_fetch(&seen->runs_of[which], 1, __ATOMIC_RELAXED);
+	http_client_sleep(j->app->http, 1);
+	return 0;
+}
+
+static int count_in_a_child(void *arg)
+{
+	struct place *p = arg;
+
+	core_app_forked(&p->c);
+	return RUN_ONCE(p, {"counting", counting, 3, 0}) >= 0 ? 0 : 1;
+}
+
+static void several_runners(void)
+{
+	struct place p;
+	pid_t pids[4];
+	int wrong = 0;
+
+	if (!place_make(&p))
+		return;
+	for (int i = 0; i < 256; i++)
+		insert(&p, "counting", arena_printf(p.a, "%d", i));
+	for (size_t i = 0; i < COUNT(pids); i++)
+		pids[i] = core_fork(count_in_a_child, &p);
+	for (size_t i = 0; i < COUNT(pids); i++)
+		CHECK(core_wait(pids[i]) == 0);
+	for (int i = 0; i < 256; i++)
+		wrong += seen->runs_of[i] != 1;
+	CHECK(wrong == 0);
+	CHECK(count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+/* ---- periodic work, take-over ------------------------------------------------------------ */
+
+static int periodic_runs[2];
+
+static int periodic_good(struct app *app, struct err *err)
+{
+	(void)app;
+	(void)err;
+	periodic_runs[0]++;
+	return 0;
+}
+
+static int periodic_bad(struct app *app, struct err *err)
+{
+	(void)app;
+	periodic_runs[1]++;
+	return err_set(err, ERR_INTERNAL, "on purpose");
+}
+
+static void periodic(void)
+{
+	static const struct runner_periodic work[] = {
+	    {"test.bad", 3600, periodic_bad}, {"test.good", 3600, periodic_good}};
+	struct place p;
+	int64_t before = clock_now_us();
+
+	if (!place_make(&p))
+		return;
+	memset(periodic_runs, 0, sizeof(periodic_runs));
+	for (int round = 1; round <= 2; round++) {
+		for (int i = 0; i < 2; i++) { /* two runners */
+			struct runner *rn = runner(&p, NULL, 0);
+			struct err err = ERR_INIT;
+
+			runner_set_periodic(rn, work, COUNT(work));
+			CHECK(runner_once(rn, &err) == 0);
+			CHECK(runner_once(rn, &err) == 0);
+			runner_free(rn);
+			CHECK(periodic_runs[0] == round && periodic_runs[1] == round);
+		}
+		CHECK(NUMBER_OF(p.db,
+			  "SELECT COUNT(*) FROM periodic_runs WHERE next_at BETWEEN ? AND ?",
+			  db_int(before + 3600 * SECOND_US),
+			  db_int(clock_now_us() + 3600 * SECOND_US)) == 2);
+		RUN(p.db, "UPDATE periodic_runs SET next_at = ?", db_int(clock_now_us()));
+	}
+	place_remove(&p);
+}
+
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+static int run_in_a_child(void *arg)
+{
+	struct place *p = arg;
+	struct runner *rn;
+	struct err err = ERR_INIT;
+
+	core_app_forked(&p->c);
+	rn = runner(
+	    p, (const struct job_kind[]){{"waiting", waiting, 3, 0}, {"plain", plain, 3, 0}}, 2);
+	if (runner_take_over(rn, &err) == -1)
+		return 1;
+	runner_run(rn, never, NULL);
+	if (!runner_was_replaced(rn))
+		return 2;
+	runner_free(rn);
+	return 0;
+}
+
+/* A second runner takes the first one's place; that one ends what it has begun. */
+static void take_over(void)
+{
+	struct place p;
+	pid_t first, second;
+	struct db *db;
+
+	if (!place_make(&p))
+		return;
+	db = p.app->db;
+	p.app->db = db_new(&p.c.cfg);
+	insert(&p, "waiting", NULL);
+	first = core_fork(run_in_a_child, &p);
+	CHECK(AWAIT(__atomic_load_n(&seen->runs, __ATOMIC_RELAXED) == 1));
+	second = core_fork(run_in_a_child, &p);
+	/* the second one works, while the first is still at its job */
+	insert(&p, "plain", NULL);
+	CHECK(AWAIT(count_jobs(&p) == 1));
+	CHECK(waitpid(first, NULL, WNOHANG) == 0);
+	__atomic_store_n(&seen->stop, 1, __ATOMIC_RELAXED);
+	CHECK(core_wait(first) == 0);
+	CHECK(count_jobs(&p) == 0);
+	CHECK(waitpid(second, NULL, WNOHANG) == 0);
+	/* and is replaced in turn, by this one */
+	struct runner *rn = runner(&p, NULL, 0);
+	struct err err = ERR_INIT;
+
+	OK(runner_take_over(rn, &err), &err);
+	CHECK(core_wait(second) == 0);
+	CHECK(!runner_was_replaced(rn));
+	runner_free(rn);
+	db_free(p.app->db);
+	p.app->db = db;
+	place_remove(&p);
+}
+
+void suite_job_runner(void)
+{
+	ADD_TESTS("job_runner", {"poison", poison},
+	    {"leases of dead runners", leases_of_dead_runners}, {"leases run out", leases_run_out},
+	    {"released when the database is back", released_when_the_database_is_back},
+	    {"sleep together", sleep_together},
+	    {"goes on when there is room", goes_on_when_there_is_room},
+	    {"several runners", several_runners}, {"periodic", periodic}, {"take-over", take_over});
+}
