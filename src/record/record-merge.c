@@ -4,6 +4,17 @@
 #include "base/limits.h"
 #include "base/path.h"
 
+/* A diff may be only a few times as large as its payloads, though each change repeats the keys
+ * above it: where the paths of an object's members could take more bytes than are left of these,
+ * the object is one change as a whole. */
+#define PATHS_BYTES LIMIT_RECORD_BYTES
+
+struct diffing {
+	struct buf *path; /* to the objects that are compared */
+	json_t *changes;
+	size_t room; /* of PATHS_BYTES */
+};
+
 static void append_step(struct buf *path, int depth, const char *key)
 {
 	if (depth > 0)
@@ -11,20 +22,32 @@ static void append_step(struct buf *path, int depth, const char *key)
 	path_append_key(path, key);
 }
 
-static void add_change(json_t *changes, const char *path, json_t *before, json_t *after)
+static void add_change(struct diffing *d, json_t *before, json_t *after)
 {
 	json_t *c = json_object();
 
-	json_set_str(c, "path", path);
+	json_set_str(c, "path", d->path->p);
 	if (before != NULL)
 		json_set(c, "before", json_incref(before));
 	if (after != NULL)
 		json_set(c, "after", json_incref(after));
-	json_array_append_new(changes, c);
+	json_array_append_new(d->changes, c);
 }
 
-static void diff(struct buf *path, int depth, json_t *before, json_t *after, json_t *changes)
+/* Are both objects, with room for the paths of their members? */
+static bool may_descend(struct diffing *d, const json_t *before, const json_t *after)
 {
+	size_t cost = (d->path->len + 1) * (json_object_size(before) + json_object_size(after));
+
+	if (!json_is_object(before) || !json_is_object(after) || cost > d->room)
+		return false;
+	d->room -= cost;
+	return true;
+}
+
+static void diff(struct diffing *d, int depth, json_t *before, json_t *after)
+{
+	struct buf *path = d->path;
 	const char *key;
 	json_t *value;
 	size_t base = path->len;
@@ -34,10 +57,10 @@ static void diff(struct buf *path, int depth, json_t *before, json_t *after, jso
 		json_t *old = json_object_get(before, key);
 
 		append_step(path, depth, key);
-		if (old != NULL && json_is_object(old) && json_is_object(value))
-			diff(path, depth + 1, old, value, changes);
+		if (may_descend(d, old, value))
+			diff(d, depth + 1, old, value);
 		else if (old == NULL || !json_equal(old, value))
-			add_change(changes, path->p, old, value);
+			add_change(d, old, value);
 		path->len = base;
 		path->p[base] = '\0';
 	}
@@ -46,7 +69,7 @@ static void diff(struct buf *path, int depth, json_t *before, json_t *after, jso
 		if (json_object_get(after, key) != NULL)
 			continue;
 		append_step(path, depth, key);
-		add_change(changes, path->p, value, NULL);
+		add_change(d, value, NULL);
 		path->len = base;
 		path->p[base] = '\0';
 	}
@@ -54,14 +77,14 @@ static void diff(struct buf *path, int depth, json_t *before, json_t *after, jso
 
 json_t *record_diff(struct arena *a, const json_t *before, const json_t *after)
 {
-	json_t *changes = json_own(a, json_array());
-	struct buf *path = buf_new(a, LIMIT_JSON_BYTES);
+	struct diffing d = {.path = buf_new(a, LIMIT_JSON_BYTES),
+	    .changes = json_own(a, json_array()),
+	    .room = PATHS_BYTES};
 
-	buf_str(path, "");
-	buf_chr(path, ' '); /* allocates, so that the text may be cut back to nothing */
-	buf_reset(path);
-	diff(path, 0, (json_t *)(uintptr_t)before, (json_t *)(uintptr_t)after, changes);
-	return changes;
+	buf_chr(d.path, ' '); /* allocates, so that the text may be cut back to nothing */
+	buf_reset(d.path);
+	diff(&d, 0, (json_t *)(uintptr_t)before, (json_t *)(uintptr_t)after);
+	return d.changes;
 }
 
 /* The object that is that member: made where it is none, if wanted. */

@@ -4,8 +4,9 @@
 #include "base/arena.h"
 #include "base/json.h"
 
-/* Differences as [{path,before,after}], descending only where both sides are objects; a side that
- * has no such key has no such member. Paths are those of base/path.h, which can read all of them
+/* Differences as [{path,before,after}]; a side that has no such key has no such member. Objects on
+ * both sides are descended into, unless the paths of all changes could then take more bytes than a
+ * record may have: such an object is one change. Paths are those of base/path.h, which can read all
  * but those through an empty key, too long or too deep. A new reference owned by the arena. */
 json_t *record_diff(struct arena *a, const json_t *before, const json_t *after);
 /* Undoes changes (as record_diff made them) on the object they led to, in place. */

@@ -3,6 +3,7 @@
 #include <dirent.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/path.h"
 #include "core-check.h"
 #include "record/record-merge.h"
@@ -106,6 +107,57 @@ static void paths_of_any_key(void)
 	}
 }
 
+/* n members of a number below `levels` keys of that many bytes, with such members at each level. */
+static json_t *wide(struct arena *a, size_t bytes, int levels, int n, int value)
+{
+	char *key = arena_alloc(a, bytes + 1);
+	json_t *root = json_own(a, json_object()), *at = root;
+
+	memset(key, 'k', bytes);
+	key[bytes] = '\0';
+	for (int level = 0; level < levels; level++) {
+		json_object_set_new(at, key, json_object());
+		at = json_object_get(at, key);
+		for (int i = 0; i < n; i++)
+			json_object_set_new(at, arena_printf(a, "%d", i), json_integer(value));
+	}
+	return root;
+}
+
+/* Long keys above many members: each change repeats them, and yet all are no flood. */
+static void bounded(void)
+{
+	static const struct {
+		int line;
+		size_t bytes;
+		int levels, n;
+		bool is_cut; /* are there fewer changes than members? */
+	} cases[] = {
+	    {__LINE__, 100000, 1, 20000, true},
+	    {__LINE__, 1000, 1, 5000, true},
+	    {__LINE__, 10000, 60, 2, true},
+	    {__LINE__, 10, 1, 40000, false},
+	    {__LINE__, 20, 20, 50, false},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena *a = arena_new();
+		json_t *before = wide(a, cases[i].bytes, cases[i].levels, cases[i].n, 1);
+		json_t *after = wide(a, cases[i].bytes, cases[i].levels, cases[i].n, 2);
+		json_t *changes = record_diff(a, before, after), *way;
+		size_t members = (size_t)cases[i].levels * (size_t)cases[i].n;
+
+		CHECK_AT(cases[i].line, json_text(a, changes).n < 6 * LIMIT_RECORD_BYTES);
+		CHECK_AT(cases[i].line, (json_array_size(changes) < members) == cases[i].is_cut);
+		way = json_own(a, json_deep_copy(after));
+		record_undo(a, way, changes);
+		CHECK_AT(cases[i].line, json_equal(way, before));
+		record_redo(a, way, changes);
+		CHECK_AT(cases[i].line, json_equal(way, after));
+		arena_free(a);
+	}
+}
+
 /* Changes done again on an object that is not the one they were made on. */
 static void redo_elsewhere(void)
 {
@@ -167,6 +219,6 @@ static void undo_shares_nothing(void)
 void suite_record_diff(void)
 {
 	ADD_TESTS("record_diff", {"fixtures, there and back", fixtures},
-	    {"paths of any key", paths_of_any_key}, {"done again elsewhere", redo_elsewhere},
-	    {"undo shares nothing", undo_shares_nothing});
+	    {"paths of any key", paths_of_any_key}, {"bounded", bounded},
+	    {"done again elsewhere", redo_elsewhere}, {"undo shares nothing", undo_shares_nothing});
 }
