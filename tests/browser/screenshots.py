@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Pictures of every page, for people: screenshots.py FOLDER [STATE]. Each at 360 and 1280 pixels, light and
-dark, of the product that runs in STATE (or of a private one)."""
+"""Pictures of every page, for people: screenshots.py FOLDER [STATE [NAME…]]. Each at 360 and 1280 pixels, light
+and dark, of the product that runs in STATE (or of a private one), which is filled with sample data first unless
+pictures are named."""
 import os
+import signal
 import sys
+import urllib.parse
 
 from webdriver import Browser
 
+import sample
 from harness import Instance
 
 
@@ -15,73 +19,232 @@ def first(product, path, key="data"):
     return rows[0]["id"] if rows else None
 
 
+BAD_CSV = """id;name;email;address.city;amount
+1;Zoë Müller;zoe@example.com;Köln;12,50
+;No Key;nobody@example.com;;
+2;محمد عبد الرحمن;mohammed@example.com;دبي;7
+3;%s;long@example.com;%s;x
+4;Too;many@example.com;cells;1;in;this;row
+""" % (sample.LONG_WORD, sample.LONG_URL)
+
+
+def records(product):
+    def found(search):
+        rows = product.api("GET", "/records?limit=1&search=" + urllib.parse.quote(search)).json()["data"]
+        return "/admin/records/" + rows[0]["id"]
+
+    history = found("zoe@example.com")
+    at = product.api("GET", "/records/%s/history" % history.rsplit("/", 1)[1]).json()["data"][-1]["at"]
+    yield "records", "/admin/records"
+    yield "records-contacts", "/admin/records?resourceType=contact&search=person&filter%5Baddress.city%5D=Paris"
+    yield "records-none", "/admin/records?search=nothing-is-called-so"
+    yield "records-bad-filter", "/admin/records?filter%5Ba..%5D=x"
+    for column in ("", "&col=name&col=address&col=website&col=notes&col=company&col=score&col=vip&col=phone&col=email"):
+        yield "records-columns" if column else "records-import", "/admin/records?resourceType=contact&source=import" + column
+    yield "record-rtl", found("mohammed@example.com")
+    yield "record-long", found(sample.LONG_WORD + "@example.com")
+    yield "record-deep", found("SKU-003")
+    yield "record-history", history
+    yield "record-then", history + "?at=" + at
+    yield "record-delete", history + "/delete"
+    yield "record-gone", "/admin/records/01900000-0000-7000-8000-000000000000"
+
+
+def imports(product):
+    yield "import", "/admin/records/import"
+    yield "imports", "/admin/imports"
+    seen = set()
+    for row in product.api("GET", "/imports?limit=100").json()["data"]:
+        if row["status"] not in seen:
+            seen.add(row["status"])
+            yield "import-" + row["status"], "/admin/imports/" + row["id"]
+
+
 def pages(product):
     yield "dashboard", "/admin/dashboard"
     yield "leads", "/admin/leads"
     yield "leads-none", "/admin/leads?search=nobody-is-called-so"
-    yield "records", "/admin/records"
-    yield "records-contacts", "/admin/records?resourceType=contact&search=a&filter%5Baddress.city%5D=Paris"
-    yield "records-none", "/admin/records?search=nothing-is-called-so"
-    yield "import", "/admin/records/import"
-    yield "imports", "/admin/imports"
+    yield from records(product)
+    yield from imports(product)
     yield "connections", "/admin/connections"
     yield "connect-meta", "/admin/connect/meta_lead_ads"
     yield "connect-crm", "/admin/connect/custom_crm"
+    yield "connect-webhook", "/admin/connect/custom_webhook"
     yield "events", "/admin/events"
+    yield "events-none", "/admin/events?status=rejected&providerType=hubspot"
     yield "missing", "/admin/nowhere"
     for name, path, page in (("lead", "/leads?limit=1", "/admin/leads/"),
-                             ("record", "/records?limit=1", "/admin/records/"),
+                             ("lead-failed", "/leads?limit=1&search=failed", "/admin/leads/"),
+                             ("lead-long", "/leads?limit=1&search=lead-long", "/admin/leads/"),
                              ("event", "/events?limit=1", "/admin/events/"),
+                             ("event-rejected", "/events?limit=1&status=rejected", "/admin/events/"),
                              ("connection", "/connections?limit=1", "/admin/connections/")):
         found = first(product, path)
         if found:
             yield name, page + found
             if name == "connection":
+                yield "connection-edit", page + found + "/edit"
                 yield "disconnect", page + found + "/disconnect"
-            if name == "record":
-                yield "record-delete", page + found + "/delete"
-                history = product.api("GET", "/records/%s/history" % found).json()["data"]
-                yield "record-then", page + found + "?at=" + history[-1]["at"]
 
 
 # Folded parts of a page, each opened and pictured by itself: page, name of the picture, what to click.
-PANELS = [("records", "records-filter", ".tool:nth-of-type(1) > summary"),
-          ("records-contacts", "records-columns", ".tool:nth-of-type(2) > summary"),
-          ("records", "records-save", ".tool:nth-of-type(3) > summary"),
-          ("leads", "leads-view", ".tool:nth-of-type(3) > summary")]
+PANELS = [("records", "records-filter-panel", ".tool:nth-of-type(1) > summary"),
+          ("records-import", "records-columns-panel", ".tool:nth-of-type(2) > summary"),
+          ("records", "records-save-panel", ".tool:nth-of-type(3) > summary"),
+          ("records", "records-export-panel", ".tool:nth-of-type(4) > summary"),
+          ("records", "menu", ".bar summary"),
+          ("leads", "leads-view-panel", ".tool:nth-of-type(3) > summary")]
+
+
+def fill_import(b, product, text, kind):
+    b.open(product.url + "/admin/records/import")
+    b.fill("#csv", text)
+    b.fill("#resourceType", kind)
+    b.click("button.button-main")
+
+
+def preview(b, product):
+    fill_import(b, product, BAD_CSV, "customer")
+
+
+def wrong_mapping(b, product):
+    preview(b, product)
+    b.fill("input[name=to_1]", "a..b")
+    b.click("button.button[value=check]")
+
+
+def result(b, product):
+    preview(b, product)
+    b.click("button[value=run]")
+    b.has(".chip-completed") or b.open(b.url)
+
+
+def open_view(b, product, place):
+    b.open(product.url + "/admin/records")
+    b.click(".tabs li:nth-child(%d) a" % place)
+
+
+def confirm(b, product):
+    b.open(product.url + "/admin/records?resourceType=contact&source=import")
+    for i in (1, 2, 3):
+        b.click("tbody tr:nth-child(%d) input[name=id]" % i)
+    b.click(".bulk button[value=delete]")
+
+
+def confirm_all(b, product, action="delete"):
+    b.open(product.url + "/admin/records?resourceType=contact")
+    b.click(".bulk select option[value=all]")
+    b.click(".bulk button[value=%s]" % action)
+
+
+def task(b, product):
+    """While it is under way: the runner stands still meanwhile."""
+    confirm_all(b, product, "replay")
+    pid = product.pid("cron")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        b.click("button.button-main")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+# Pages that only a form leads to.
+STEPS = [("import-empty", lambda b, product: fill_import(b, product, " ", "contact")),
+         ("import-odd", lambda b, product: fill_import(b, product, "a,b,a\n1,2,3\n", "contact")),
+         ("import-preview", preview), ("import-preview-wrong", wrong_mapping), ("import-result", result),
+         ("records-view", lambda b, product: open_view(b, product, 2)),
+         ("records-view-wide", lambda b, product: open_view(b, product, 4)),
+         ("records-view-panel", lambda b, product: (open_view(b, product, 2),
+                                                    b.click(".tool:nth-of-type(3) > summary"))),
+         ("bulk-none", lambda b, product: (b.open(product.url + "/admin/records"),
+                                           b.click(".bulk button[value=delete]"))),
+         ("bulk-confirm", confirm), ("bulk-confirm-all", confirm_all),
+         ("bulk-replay-all", lambda b, product: confirm_all(b, product, "replay")), ("bulk-task", task)]
+
+
+class Camera:
+    def __init__(self, b, folder, only):
+        self.b, self.folder, self.only = b, folder, only
+
+    def wants(self, name):
+        return not self.only or name in self.only
+
+    def shoot(self, name):
+        """Of the page that is open, as it is."""
+        for scheme in ("light", "dark"):
+            self.b.color_scheme(scheme)
+            for width in (360, 1280):
+                self.b.resize(width, 900)
+                self.b.screenshot(os.path.join(self.folder, "%s-%d-%s.png" % (name, width, scheme)))
+                wide = self.b.cdp("Page.getLayoutMetrics")["cssContentSize"]["width"]
+                if wide > width:
+                    print("%s: %d pixels wide at %d" % (name, wide, width))
+        self.b.resize(1280, 900)
+        for message in self.b.console():
+            print("%s: %s" % (name, message))
+
+
+def shoot_outside(camera, product):
+    """What is seen before signing in."""
+    b = camera.b
+    if camera.wants("sign-in"):
+        b.open(product.url + "/admin/sign-in")
+        camera.shoot("sign-in")
+    if camera.wants("sign-in-wrong"):
+        b.open(product.url + "/admin/sign-in")
+        b.fill("#email", "who@example.com")
+        b.fill("#password", "wrong")
+        b.click("button.button-main")
+        camera.shoot("sign-in-wrong")
+
+
+def shoot_first_run(folder, only):
+    """A product that nobody has signed in to: its set-up page, and what a newcomer sees then."""
+    with Instance() as product, Browser() as b:
+        camera = Camera(b, folder, only)
+        product.sql("DELETE FROM connect.users")
+        link = product.ctl("setup-link").split()[-1]
+        b.open(product.url + "/admin/setup?token=used")
+        camera.shoot("setup-dead-link")
+        b.open(link)
+        camera.shoot("setup")
+        for field, text in (("accountName", "Nová firma"), ("name", "Zoë"), ("email", "zoe@example.com"),
+                            ("password", "Passwords are words")):
+            b.fill("#" + field, text)
+        b.click("button.button-main")
+        for name in ("dashboard", "leads", "records", "imports", "connections", "events"):
+            b.open(product.url + "/admin/" + name)
+            camera.shoot("new-" + name)
 
 
 def main():
-    folder = sys.argv[1]
+    folder, only = sys.argv[1], sys.argv[3:]
     os.makedirs(folder, exist_ok=True)
     product = Instance(state=sys.argv[2]) if len(sys.argv) > 2 else Instance()
-    only = sys.argv[3:]
     with product, Browser() as b:
-        def shoot(name):
-            for scheme in ("light", "dark"):
-                b.color_scheme(scheme)
-                for width in (360, 1280):
-                    b.resize(width, 900)
-                    b.screenshot(os.path.join(folder, "%s-%d-%s.png" % (name, width, scheme)))
-
-        b.open(product.url + "/admin/sign-in")
-        if not only or "sign-in" in only:
-            shoot("sign-in")
+        if not only:
+            sample.fill(product)
+        camera = Camera(b, folder, only)
         b.resize(1280, 900)
+        shoot_outside(camera, product)
+        b.open(product.url + "/admin/sign-in")
         b.sign_in(product)
         for name, path in pages(product):
-            if only and name not in only:
-                continue
-            b.resize(1280, 900)
-            b.open(product.url + path)
-            shoot(name)
+            if camera.wants(name):
+                b.open(product.url + path)
+                camera.shoot(name)
             for page, picture, summary in PANELS:
-                if page == name and b.has(summary):
+                if page == name and camera.wants(picture):
+                    b.resize(360 if picture == "menu" else 1280, 900)
                     b.open(product.url + path)
                     b.click(summary)
-                    shoot(picture)
-            for message in b.console():
-                print("%s: %s" % (name, message))
+                    camera.shoot(picture)
+        for name, lead_to in STEPS:
+            if camera.wants(name):
+                lead_to(b, product)
+                camera.shoot(name)
+    if not only or "first-run" in only:
+        shoot_first_run(folder, [])
 
 
 main()
