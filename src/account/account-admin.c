@@ -1,12 +1,23 @@
 /* The pages before the panel: sign-in, sign-out, first run. Data of "account/sign-in": {error,
- * email, next, csrf, totp}; of "account/setup": {error, email, next, csrf, token, name,
+ * email, next, csrf, totp, is_unused}; of "account/setup": {error, email, next, csrf, token, name,
  * accountName}. */
+#include <string.h>
+
 #include "account/account-internal.h"
 #include "html/chrome.h"
 
 static const char *text_of(struct req *r, struct str s)
 {
 	return arena_strndup(r->a, s.n == 0 ? "" : s.p, s.n);
+}
+
+/* Nobody can sign in yet, so the page says how the first one comes about. */
+static bool is_unused(struct req *r)
+{
+	struct err err = ERR_INIT;
+	bool has_users;
+
+	return store_user_any(r->app->db, r->a, &has_users, &err) == 0 && !has_users;
 }
 
 /* ---- sign-in --------------------------------------------------------------------------------- */
@@ -21,6 +32,7 @@ static int sign_in_form(struct req *r, int status, const char *error, struct str
 	json_set_str(data, "next", session_next_path(r->a, next));
 	json_set_str(data, "csrf", form_csrf_issue(r));
 	json_set_bool(data, "totp", wants_totp);
+	json_set_bool(data, "is_unused", is_unused(r));
 	return chrome_page(r, status, NULL, "Sign in", "account/sign-in", data);
 }
 
@@ -146,6 +158,18 @@ int account_page_setup(struct req *r)
 	return valid ? setup_form(r, 200, NULL, token) : link_is_dead(r);
 }
 
+/* What the form calls a field. */
+static const char *label_of(const char *field)
+{
+	static const char *const labels[][2] = {{"accountName", "The company or team"},
+	    {"name", "Your name"}, {"email", "The email"}, {"password", "The password"}};
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (strcmp(field, labels[i][0]) == 0)
+			return labels[i][1];
+	return field;
+}
+
 int account_page_setup_post(struct req *r)
 {
 	struct str token = setup_token(r);
@@ -163,7 +187,8 @@ int account_page_setup_post(struct req *r)
 	if (rc == 0)
 		return link_is_dead(r);
 	if (rc < 0 && err.code == ERR_INVALID)
-		return setup_form(r, 422, arena_printf(r->a, "%s: %s.", err.field, err.msg), token);
+		return setup_form(
+		    r, 422, arena_printf(r->a, "%s %s.", label_of(err.field), err.msg), token);
 	if (rc < 0)
 		return res_error(r, &err);
 	return signed_in(r, &m);

@@ -79,8 +79,8 @@ int account_password_check(struct str password, struct err *err)
 static int check_name(const char *field, struct str name, struct err *err)
 {
 	if (str_trim(name).n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
-		return err_field(
-		    err, ERR_INVALID, field, "must have 1 to %u bytes", LIMIT_NAME_BYTES);
+		return err_field(err, ERR_INVALID, field,
+		    "must not be empty, nor longer than %u bytes", LIMIT_NAME_BYTES);
 	return 0;
 }
 

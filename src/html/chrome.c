@@ -172,17 +172,65 @@ int chrome_page(struct req *r, int status, const char *section, const char *titl
 	return res_text(r, status, "text/html; charset=utf-8", (struct str){page->p, page->len});
 }
 
+/* What a status means to people; the phrase of HTTP for the rest. */
+static const char *problem_heading(int status, const char *phrase)
+{
+	switch (status) {
+	case 400:
+	case 422:
+		return "This cannot be done as it was asked";
+	case 403:
+		return "This was not accepted";
+	case 404:
+	case 410:
+		return "It is not here";
+	case 405:
+		return "This address does not work that way";
+	case 409:
+		return "Something else came first";
+	case 413:
+		return "That is too much at once";
+	case 429:
+		return "Too many at once";
+	case 500:
+		return "Something went wrong";
+	case 503:
+	case 504:
+		return "Not available at the moment";
+	default:
+		return phrase;
+	}
+}
+
+/* The part of the navigation that the address lies in; NULL for none, or one that the user may not
+ * see. */
+static const struct chrome_nav *nav_of(const struct req *r)
+{
+	for (size_t i = 0; i < nav_count; i++) {
+		const struct chrome_nav *e = &nav_entries[i];
+		struct str path = str_from(e->path);
+
+		if ((r->actor.permissions & e->permission) == e->permission &&
+		    str_starts(r->path, e->path) &&
+		    (r->path.n == path.n || r->path.p[path.n] == '/'))
+			return e;
+	}
+	return NULL;
+}
+
 int chrome_problem_page(struct req *r, int status, const char *title, const char *detail)
 {
+	const struct chrome_nav *nav = r->actor.kind != ACTOR_NONE ? nav_of(r) : NULL;
+	const char *heading = problem_heading(status, title);
 	json_t *data = json_object();
 
 	json_set_int(data, "status", status);
 	json_set_str(data, "detail", detail);
 	json_set_str(data, "request_id", r->id);
-	json_set_bool(data, "is_missing", status == 404);
-	json_set_bool(data, "is_temporary", status == 503 || status == 429);
-	json_set_str(data, "heading", title);
-	return chrome_page(r, status, NULL, title, "problem", data);
+	json_set_str(data, "heading", heading);
+	json_set_str(data, "back_href", nav != NULL ? nav->path : "/admin/dashboard");
+	json_set_str(data, "back_label", nav != NULL ? nav->label : "Dashboard");
+	return chrome_page(r, status, nav != NULL ? nav->section : NULL, heading, "problem", data);
 }
 
 /* ---- links -------------------------------------------------------------------------------- */

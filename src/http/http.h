@@ -120,6 +120,8 @@ int res_error(struct req *r, const struct err *err);
 void req_invalid(struct req *r, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool req_has_invalid(const struct req *r);
+/* The first complaint as "field: what is wrong", arena-owned; NULL without any. */
+const char *req_invalid_text(const struct req *r);
 int res_invalid(struct req *r);
 /* Streaming: sends head, then pieces; the connection ends the body. -1 when the client is gone. */
 int res_stream_start(struct req *r, int status, const char *content_type);

@@ -152,3 +152,13 @@ bool req_has_invalid(const struct req *r)
 
 	return c != NULL && c->invalid != NULL;
 }
+
+const char *req_invalid_text(const struct req *r)
+{
+	const struct http_conn *c = r->conn;
+	const json_t *first = req_has_invalid(r) ? json_array_get(c->invalid, 0) : NULL;
+
+	return first == NULL ? NULL
+			     : arena_printf(r->a, "%s: %s", json_str(first, "field"),
+				   json_str(first, "message"));
+}

@@ -204,7 +204,7 @@ static int load(struct req *r, const struct uuid *id, int64_t at_us, json_t *dat
 static int answer_missing(struct req *r, const struct uuid *id, int64_t at_us)
 {
 	if (at_us == 0)
-		return res_problem(r, 404, "There is no such record");
+		return res_problem(r, 404, "There is no such record. It may have been deleted");
 	chrome_flash(r, "error", "This record was not there yet at that time.");
 	return res_redirect(r, arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", uuid_dup(r->a, *id)));
 }

@@ -688,14 +688,17 @@ def first_run(product):
     token = path.split("token=")[1]
     equal(product.sql("SELECT COUNT(*) FROM one_time_tokens WHERE id = UNHEX(SHA2('%s', 256))" % token), [["1"]])
     browser = Browser(product)
+    has(browser.get("/admin/sign-in").text, "connectctl setup-link")
     equal(browser.get(path).status, 200)
     fields = {"token": token, "accountName": "First & Co", "name": "Ada", "email": "Ada@Example.com",
               "password": "a long sentence"}
     equal(browser.post("/admin/setup", fields, csrf=False).status, 403)
-    for change in ({"password": "short"}, {"email": "no address"}, {"accountName": " "}):
+    for change, label in (({"password": "short"}, "The password must"), ({"email": "no address"}, "The email must"),
+                          ({"accountName": " "}, "The company or team must")):
         browser.get(path)
         answer = browser.post("/admin/setup", {**fields, **change})
         equal(answer.status, 422, answer)
+        has(answer.text, label)
         has(answer.text, "First &amp; Co" if "accountName" not in change else "Ada@Example.com")
         true("a long sentence" not in answer.text, "the password is not shown")
     browser.get(path)
@@ -710,7 +713,7 @@ def first_run(product):
     for used in (path, spare[len(product.url):]):
         other = Browser(product)
         equal(other.get(used).status, 404)
-        other.get("/admin/sign-in")
+        true("setup-link" not in other.get("/admin/sign-in").text, "it is set up")
         equal(other.post("/admin/setup", {**fields, "token": used.split("token=")[1]}).status, 404)
 
 
