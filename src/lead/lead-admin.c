@@ -233,6 +233,9 @@ static int show_list(struct record_browse *b, json_t *data, struct err *err)
 		return -1;
 	json_set(data, "rows", json_incref(rows));
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
+	json_set_bool(data, "has_any",
+	    json_array_size(rows) > 0 || b->page.has_more || b->number > 1 || b->cursor.p != NULL ||
+		b->wrong != NULL || json_is_true(json_object_get(data, "is_filtered")));
 	json_set_bool(data, "is_leads_page", true);
 	json_set_bool(data, "sees_records", (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);
 	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
@@ -255,17 +258,14 @@ int lead_page_list(struct req *r)
 		return 0;
 	if (b.extra.n > 0 && b.is_back)
 		return res_redirect(r, record_browse_link(&b));
-	rc = b.extra.n > 0 ? records_by_status(&b, &err) : record_browse_load(&b, &err);
-	if (rc == -1) {
-		if (err.code != ERR_INVALID)
-			return res_error(r, &err);
-		json_set_str(data, "problem", arena_printf(r->a, "The %s %s", err.field, err.msg));
-		b.page.rows = json_own(r->a, json_array());
-		err_clear(&err);
-	}
-	if (b.is_back && !b.page.has_more && json_array_size(b.page.rows) < (size_t)b.page.limit)
+	rc = b.extra.n > 0 && b.wrong == NULL ? records_by_status(&b, &err)
+					      : record_browse_load(&b, &err);
+	if (rc == -1)
+		return res_error(r, &err);
+	if (record_browse_is_beyond(&b))
 		return res_redirect(r, record_browse_link(&b));
 	if (show_list(&b, data, &err) == -1)
 		return res_error(r, &err);
-	return chrome_page(r, 200, "leads", "Leads", "lead/list", json_incref(data));
+	return chrome_page(
+	    r, b.wrong != NULL ? 422 : 200, "leads", "Leads", "lead/list", json_incref(data));
 }

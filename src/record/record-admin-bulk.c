@@ -58,7 +58,7 @@ int record_page_replay(struct req *r)
 		return 0;
 	found = record_replay(r->app, r->a, &r->actor.account_id, &id, NULL, &out, &err);
 	if (found == 0)
-		return res_problem(r, 404, "There is no such record");
+		return res_problem(r, 404, "There is no such record. It may have been deleted");
 	if (found == -1)
 		return res_error(r, &err);
 	flash_runs(r, json_int(out, "matched"), json_int(out, "ran"));
@@ -77,7 +77,7 @@ int record_page_delete(struct req *r)
 		return 0;
 	found = record_get_json(r->app, r->a, &r->actor.account_id, &id, &record, &err);
 	if (found == 0)
-		return res_problem(r, 404, "There is no such record");
+		return res_problem(r, 404, "There is no such record. It may have been deleted");
 	if (found == -1)
 		return res_error(r, &err);
 	title = record_title(r->a, record);
@@ -95,7 +95,7 @@ int record_page_delete_post(struct req *r)
 	if (status == 204)
 		chrome_flash(r, "ok", "The record is deleted.");
 	else if (status == 404)
-		return res_problem(r, 404, "There is no such record");
+		return res_problem(r, 404, "There is no such record. It may have been deleted");
 	else
 		chrome_flash(r, "error", "The record could not be deleted. Try again.");
 	return res_redirect(r, RECORD_PAGE_ADDRESS);
@@ -276,11 +276,6 @@ static int replay_all(struct req *r, const struct record_browse *b)
 	json_t *filter = record_browse_filter_json(b), *body = json_own(r->a, json_object());
 	int status;
 
-	if (is_empty(filter)) {
-		chrome_flash(
-		    r, "error", "Choose a type or another filter: all at once are not re-run.");
-		return res_redirect(r, record_browse_link(b));
-	}
 	json_set(body, "filter", json_incref(filter));
 	status = call_api(r, record_api_replay_all, body, sent);
 	if (status == 202)
@@ -324,6 +319,33 @@ static void add_titles(struct req *r, json_t *data, const json_t *rows)
 	json_set(data, "ids", ids);
 }
 
+static void add_condition(json_t *list, const char *label, const char *value)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "label", label);
+	json_set_str(o, "value", value);
+	json_array_append_new(list, o);
+}
+
+/* What all that match have in common, so that nobody deletes by a filter he had forgotten. */
+static void add_conditions(json_t *data, const struct record_browse *b)
+{
+	static const char *const names[][2] = {{"resourceType", "Type"},
+	    {"providerType", "Provider"}, {"source", "Source"}, {"search", "Search"},
+	    {"updatedAfter", "Updated since"}, {"updatedBefore", "Updated before"}};
+	const json_t *filter = record_browse_filter_json(b);
+	json_t *list = json_array(), *value;
+	const char *path;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (json_str(filter, names[i][0]) != NULL)
+			add_condition(list, names[i][1], json_str(filter, names[i][0]));
+	json_object_foreach(json_object_get(filter, "filter"), path, value)
+	    add_condition(list, path, json_string_value(value));
+	json_set(data, "conditions", list);
+}
+
 /* One page before anything is done, which says to how many. */
 static int ask(struct req *r, const struct record_browse *b, const struct picked *p,
     const char *action, struct err *err)
@@ -342,6 +364,11 @@ static int ask(struct req *r, const struct record_browse *b, const struct picked
 		n = (int64_t)json_array_size(rows);
 		add_titles(r, data, rows);
 	}
+	if (n == 0 && is_exact) {
+		chrome_flash(r, "error", "%s",
+		    is_all ? "No record matches any more." : "These records are gone already.");
+		return res_redirect(r, record_browse_link(b));
+	}
 	json_set_bool(data, "is_all", is_all);
 	json_set_bool(data, "is_everything", is_all && is_empty(record_browse_filter_json(b)));
 	json_set_bool(data, "is_delete", strcmp(action, "delete") == 0);
@@ -351,7 +378,7 @@ static int ask(struct req *r, const struct record_browse *b, const struct picked
 	json_set_str(data, "action", action);
 	json_set_str(data, "back_href", record_browse_link(b));
 	json_set_str(data, "query", record_browse_query(b));
-	json_set(data, "filter", json_incref(record_browse_filter_json(b)));
+	add_conditions(data, b);
 	return chrome_page(
 	    r, 200, "records", "Please confirm", "record/confirm", json_incref(data));
 }
@@ -362,6 +389,13 @@ static int act_on_all(
 	if (str_is(action, "csv") || str_is(action, "ndjson"))
 		return res_redirect(
 		    r, record_browse_export_link(b, str_is(action, "csv") ? "csv" : "ndjson"));
+	if (str_is(action, "replay") && is_empty(record_browse_filter_json(b))) {
+		chrome_flash(r, "error",
+		    "Choose a type or another filter first: flows are not re-run for all records "
+		    "at "
+		    "once.");
+		return res_redirect(r, record_browse_link(b));
+	}
 	if (str_is(action, "replay"))
 		return is_sure ? replay_all(r, b) : ask(r, b, NULL, "replay", err);
 	return is_sure ? delete_all(r, b) : ask(r, b, NULL, "delete", err);
@@ -376,7 +410,9 @@ int record_page_bulk(struct req *r)
 	struct err err = ERR_INIT;
 
 	if (!record_browse_of_form(r, &b))
-		return res_problem(r, 400, "The list that this came from is not one");
+		return res_problem(r, 400,
+		    "The list that this was sent from cannot be read. Open the records and choose "
+		    "again");
 	if (!str_is(action, "delete") && !str_is(action, "replay") && !str_is(action, "csv") &&
 	    !str_is(action, "ndjson"))
 		return res_problem(r, 400, "There is no such action");

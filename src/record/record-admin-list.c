@@ -198,7 +198,9 @@ static bool has_new_filter(struct record_browse *b)
 	if (path.n == 0)
 		return false;
 	if ((compiled = path_compile(b->r->a, path, &err)) == NULL) {
-		req_invalid(b->r, "field", "%s", err.msg);
+		b->wrong = arena_printf(b->r->a,
+		    "\"%.*s\" is not the name of a field. One looks like email or address.city",
+		    (int)utf8_cut(path, 80).n, path.p);
 		return false;
 	}
 	where = arena_array(b->r->a, b->f.nwhere + 1, sizeof(*where));
@@ -225,7 +227,8 @@ int record_browse_read(struct record_browse *b)
 	if (has_new_filter(b) && !req_has_invalid(r))
 		return res_redirect(r, record_browse_link(b));
 	if (req_has_invalid(r))
-		return res_invalid(r);
+		b->wrong = arena_printf(
+		    r->a, "The address has a filter that cannot be used. %s", req_invalid_text(r));
 	b->scope = scope_of(b);
 	if (b->cursor.p != NULL) {
 		if (!cursor_read(r, b->scope, b->cursor, &b->page.after_us, &b->page.after_id))
@@ -245,7 +248,7 @@ bool record_browse_of_form(struct req *r, struct record_browse *b)
 	sent->actor = r->actor;
 	*b = (struct record_browse){.r = sent, .address = RECORD_PAGE_ADDRESS};
 	if (form_parse(r->a, req_form(r, "query"), &sent->query, &err) == -1 ||
-	    record_browse_read(b) != 1)
+	    record_browse_read(b) != 1 || b->wrong != NULL)
 		return false;
 	b->r = r;
 	return true;
@@ -265,11 +268,29 @@ static void reverse(struct arena *a, struct record_page *page)
 int record_browse_load(struct record_browse *b, struct err *err)
 {
 	b->page.is_ascending = b->is_ascending != b->is_back;
-	if (record_list(b->r->app, b->r->a, &b->f, &b->page, err) == -1)
-		return -1;
+	if (b->wrong == NULL && record_list(b->r->app, b->r->a, &b->f, &b->page, err) == -1) {
+		if (err->code != ERR_INVALID)
+			return -1;
+		b->wrong = err->field[0] == '\0'
+			       ? err->msg
+			       : arena_printf(b->r->a, "The %s %s", err->field, err->msg);
+		b->wrong = arena_strdup(b->r->a, b->wrong);
+		err_clear(err);
+	}
+	if (b->wrong != NULL)
+		b->page.rows = json_own(b->r->a, json_array());
 	if (b->is_back)
 		reverse(b->r->a, &b->page);
 	return 0;
+}
+
+bool record_browse_is_beyond(const struct record_browse *b)
+{
+	size_t n = json_array_size(b->page.rows);
+
+	if (b->wrong != NULL || b->page.has_more)
+		return false;
+	return b->is_back ? n < (size_t)b->page.limit : b->number > 1 && n == 0;
 }
 
 /* ---- pages --------------------------------------------------------------------------------- */
@@ -437,6 +458,7 @@ int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 	struct record_browse saved = *b;
 
 	json_set_str(data, "address", b->address);
+	json_set_str(data, "problem", b->wrong);
 	json_set_strn(data, "search", b->f.search);
 	json_set_strn(data, "resource_type", b->f.resource_type);
 	json_set(data, "providers", provider_choices(b->r, "providerType", NULL));
@@ -559,23 +581,17 @@ int record_page_list(struct req *r)
 	if (rc != 1)
 		return rc;
 	data = json_own(r->a, json_object());
-	if (record_browse_load(&b, &err) == -1) {
-		if (err.code != ERR_INVALID)
-			return res_error(r, &err);
-		json_set_str(data, "problem",
-		    err.field[0] == '\0' ? err.msg
-					 : arena_printf(r->a, "The %s %s", err.field, err.msg));
-		b.page.rows = json_own(r->a, json_array());
-	}
-	if (b.is_back && !b.page.has_more && json_array_size(b.page.rows) < (size_t)b.page.limit)
-		return res_redirect(r, record_browse_link(&b)); /* the first page, and whole */
+	if (record_browse_load(&b, &err) == -1)
+		return res_error(r, &err);
+	if (record_browse_is_beyond(&b))
+		return res_redirect(r, record_browse_link(&b));
 	provider_label_rows(r->app, b.page.rows);
-	err_clear(&err);
 	if (record_browse_show(&b, data, &err) == -1 || show_pills(&b, data, &err) == -1 ||
 	    record_columns_show(&b, data, b.page.rows, &err) == -1 ||
 	    view_show(&b, data, &err) == -1)
 		return res_error(r, &err);
 	json_set(data, "rows", json_incref(b.page.rows));
 	json_set_bool(data, "has_rows", json_array_size(b.page.rows) > 0);
-	return chrome_page(r, 200, "records", "Records", "record/list", json_incref(data));
+	return chrome_page(
+	    r, b.wrong != NULL ? 422 : 200, "records", "Records", "record/list", json_incref(data));
 }

@@ -26,14 +26,19 @@ struct record_browse {
 	struct str cursor;
 	bool is_back; /* the page before the cursor */
 	const char *scope;
+	const char
+	    *wrong; /* a sentence without a full stop: the filter is none, nothing is listed */
 };
-/* Reads the query string over what b has. 1 go on, 0 answered (a redirect, or a 422), as any
- * handler. */
+/* Reads the query string over what b has. 1 go on, 0 answered (a redirect). */
 int record_browse_read(struct record_browse *b);
 /* The list that a form was sent from, by its field "query"; false when that is none. */
 bool record_browse_of_form(struct req *r, struct record_browse *b);
-/* Fills b->page: rows in the order of the list. -1: ERR_INVALID is the filter's fault. */
+/* Fills b->page: rows in the order of the list; none when b->wrong, which it sets where the filter
+ * is at fault. */
 int record_browse_load(struct record_browse *b, struct err *err);
+/* Whether the position is past an end of the list: a page number with no rows, or a page back that
+ * is not full. The list's beginning shows more. */
+bool record_browse_is_beyond(const struct record_browse *b);
 /* The address of this list from its beginning, with what b says; arena-owned. */
 const char *record_browse_link(const struct record_browse *b);
 /* The query of that address, without "?". */

@@ -118,8 +118,59 @@ def _():
     has(both, "1 record")
     none = page(b, "/admin/records?search=nothing-is-called-so")
     has(none, "No record matches")
-    equal(b.get("/admin/records?field=a..b&value=x").status, 422)
-    equal(b.get("/admin/records?updatedAfter=yesterday").status, 422)
+
+
+@test("a filter that is none: the page stays, says what is wrong, and lists nothing")
+def _():
+    _, b = account()
+    for list_, query, word in (("records", "field=a..b&value=x", '"a..b" is not the name of a field'),
+                               ("records", "filter%5Ba..b%5D=x", "filter[a..b]"),
+                               ("records", "updatedAfter=yesterday", "updatedAfter"),
+                               ("records", "search=" + "+".join("w%d" % i for i in range(60)), "The search"),
+                               ("leads", "field=a..b&value=x", '"a..b" is not the name of a field'),
+                               ("leads", "filter%5Ba..b%5D=x", "filter[a..b]")):
+        answer = b.get("/admin/%s?%s" % (list_, query))
+        equal(answer.status, 422, query)
+        text = html.unescape(answer.text)
+        has(re.search(r'<p class="flash flash-error".*?</p>', text, re.S).group(0), word)
+        has(text, "Nothing is listed")
+        has(text, 'role="search"')
+        equal(rows_of(text), [], query)
+
+
+@test("a page number beyond the end leads to the beginning")
+def _():
+    _, b = account()
+    answer = b.get("/admin/records?resourceType=contact&page=9")
+    equal((answer.status, answer.header("Location")), (303, "/admin/records?resourceType=contact"))
+    equal(len(rows_of(page(b, "/admin/records?page=1"))), 50)
+
+
+@test("a record that is gone is a page that leads back to the records")
+def _():
+    _, b = account()
+    for path in ("/admin/records/01900000-0000-7000-8000-000000000000", "/admin/records/nonsense"):
+        answer = b.get(path)
+        equal(answer.status, 404)
+        has(answer.text, 'href="/admin/records">Back to Records</a>')
+        has(answer.text, 'href="/admin/records" aria-current="page"')
+        true("Not Found" not in answer.text, "words for people")
+
+
+@test("bulk work says what all that match have in common, and refuses what makes no sense before it asks")
+def _():
+    _, b = account()
+    query = "resourceType=contact&filter[address.city]=Praha"
+    answer = post(b, "/admin/records/bulk", {"action": "delete", "scope": "all", "query": query})
+    equal(answer.status, 200, answer)
+    facts = re.search(r'<dl class="facts">(.*?)</dl>', answer.text, re.S).group(1)
+    equal(re.findall(r"<dt>(.*?)</dt><dd><b>(.*?)</b></dd>", facts), [("Type", "contact"), ("address.city", "Praha")])
+    for fields, word in (({"action": "delete", "scope": "all", "query": "resourceType=nothing"}, "No record matches"),
+                         ({"action": "delete", "id": "01900000-0000-7000-8000-000000000000"}, "gone already"),
+                         ({"action": "replay", "scope": "all", "query": ""}, "Choose a type")):
+        answer = post(b, "/admin/records/bulk", fields)
+        equal(answer.status, 303, fields)
+        has(page(b, answer.header("Location")), word)
 
 
 @test("columns are chosen from the fields and remembered in the address")
@@ -205,7 +256,7 @@ def _():
     has(text, "<ins>Bergen</ins>")
     has(text, "Record created")
     has(text, "1 field changed")
-    then = html.unescape(re.search(r'href="([^"]*)">as of then', text).group(1))
+    then = html.unescape(re.search(r'href="([^"]*)">see it as of then', text).group(1))
     past = page(b, then)
     has(past, "as of")
     has(past, "Oslo</span>")
