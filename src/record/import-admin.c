@@ -106,7 +106,7 @@ int import_page_new(struct req *r)
 static const char *check_form(const struct import *im, const struct import_source *source)
 {
 	if (!import_type_is_valid(im->provider_type))
-		return "The provider type must be letters, digits, dots, dashes or underscores.";
+		return "The provider must be letters, digits, dots, dashes or underscores.";
 	if (!import_type_is_valid(im->resource_type))
 		return "The record type must be letters, digits, dots, dashes or underscores, for "
 		       "example contact.";
@@ -182,7 +182,7 @@ static bool load_draft(struct req *r, struct preview *p)
 		return false;
 	found = import_load(r->app->db, r->a, &r->actor.account_id, &id, false, &p->im, &err);
 	if (found == 0)
-		res_problem(r, 404, "There is no such import");
+		res_problem(r, 404, "There is no such import. It may have been discarded");
 	else if (found == 1 && strcmp(p->im.status, "draft") != 0)
 		res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, id)));
 	else if (found == -1 || import_options_parse(r->a, p->im.options, &p->o, &err) == -1)
@@ -344,6 +344,7 @@ static int preview_page(
 	json_set_int(data, "column_count", (json_int_t)p->n);
 	json_set_str(data, "wrong", error);
 	json_set_str(data, "key", import_map_key(r->a, map));
+	json_set_bool(data, "has_id", import_map_has_id(map));
 	json_set(data, "import", import_json(&p->im));
 	json_set_str(data, "provider_name",
 	    provider_label(r->app, json_str(json_object_get(data, "import"), "providerType")));
@@ -478,7 +479,7 @@ static bool load(struct req *r, struct import *im)
 	if (found == -1)
 		res_error(r, &err);
 	else if (found == 0)
-		res_problem(r, 404, "There is no such import");
+		res_problem(r, 404, "There is no such import. It may have been discarded");
 	else if (strcmp(im->status, "draft") == 0)
 		res_redirect(r, arena_printf(r->a, "/admin/records/import/%s", uuid_dup(r->a, id)));
 	return found == 1 && strcmp(im->status, "draft") != 0;
@@ -525,6 +526,7 @@ int import_page_detail(struct req *r)
 	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
 	json_set(data, "import", o);
 	json_set_bool(data, "is_running", is_running);
+	json_set_bool(data, "is_cancelled", strcmp(im.status, "cancelled") == 0);
 	json_set_bool(
 	    data, "can_cancel", is_running && (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	json_set_int(
@@ -554,7 +556,7 @@ int import_page_cancel(struct req *r)
 		return 0;
 	found = import_cancel(r, &id, &im, &err);
 	if (found == 0)
-		return res_problem(r, 404, "There is no such import");
+		return res_problem(r, 404, "There is no such import. It may have been discarded");
 	if (found == -1 && err.code != ERR_CONFLICT)
 		return res_error(r, &err);
 	if (found == -1)

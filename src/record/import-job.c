@@ -65,7 +65,8 @@ static int compile(struct arena *a, const struct import_source *source,
 	*rd = import_reader_new(a, source, &o->format, err);
 	rc = *rd == NULL ? -1 : import_reader_next(*rd, header, err);
 	if (rc == 0)
-		return err_field(err, ERR_INVALID, "csv", "has no header");
+		return err_field(
+		    err, ERR_INVALID, "csv", "has no header: the first row must name the columns");
 	if (rc == -1)
 		return -1;
 	*map = import_map_new(a, header, o->mapping, o->key_columns, err);

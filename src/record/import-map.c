@@ -72,7 +72,8 @@ static int read_header(
 	while (n > 0 && str_trim(row->cells[n - 1]).n == 0)
 		n--;
 	if (n == 0)
-		return err_field(err, ERR_INVALID, "csv", "has no header");
+		return err_field(
+		    err, ERR_INVALID, "csv", "has no header: the first row must name the columns");
 	m->n = m->id_column = n;
 	m->extra = row->n - n;
 	m->columns = arena_array(a, n, sizeof(*m->columns));
@@ -82,8 +83,8 @@ static int read_header(
 
 		header.p = arena_strndup(a, header.p, header.n);
 		if (header.n == 0)
-			return err_field(
-			    err, ERR_INVALID, "csv", "has no header for column %zu", i + 1);
+			return err_field(err, ERR_INVALID, "csv",
+			    "has no header for column %zu: name it in the first row", i + 1);
 		m->headers[i] = m->columns[i].header = header;
 		bytes += header.n;
 	}
@@ -100,7 +101,8 @@ static int index_header(struct arena *a, const struct import_map *m, json_t **ou
 
 	for (size_t i = 0; i < m->n; i++) {
 		if (json_object_get(index, m->headers[i].p) != NULL)
-			return err_field(err, ERR_INVALID, "csv", "has the header \"%.100s\" twice",
+			return err_field(err, ERR_INVALID, "csv",
+			    "has the header \"%.100s\" twice: one of them needs another name",
 			    m->headers[i].p);
 		json_set_int(index, m->headers[i].p, (int64_t)i);
 	}
@@ -219,8 +221,9 @@ static int lay_out(struct arena *a, struct import_map *m, json_t *proto, struct 
 		p = path_compile(a, str_from(c->to), &why);
 		if (p == NULL || path_fans_out(p) || c->to[0] == '\0')
 			return err_field(err, ERR_INVALID, "mapping",
-			    "of \"%.100s\": \"%.100s\" is not the path of a member%s%s",
-			    c->header.p, c->to, p == NULL ? ": " : "", p == NULL ? why.msg : "");
+			    "of \"%.100s\": \"%.100s\" cannot be a field; one looks like email "
+			    "or address.city%s%s",
+			    c->header.p, c->to, p == NULL ? "; " : "", p == NULL ? why.msg : "");
 		if (path_get(p, proto) != NULL ||
 		    path_set(p, proto, json_integer((json_int_t)i), &why) == -1)
 			return err_field(err, ERR_INVALID, "csv",
@@ -301,6 +304,11 @@ const char *import_map_key(struct arena *a, const struct import_map *m)
 	for (size_t i = 0; i < m->nkeys; i++)
 		buf_printf(b, "%s%s", i > 0 ? ", " : "", m->headers[m->key_columns[i]].p);
 	return b->p;
+}
+
+bool import_map_has_id(const struct import_map *m)
+{
+	return m->id_column < m->n;
 }
 
 /* ---- cells --------------------------------------------------------------------------------- */

@@ -80,6 +80,8 @@ const struct str *import_map_headers(const struct import_map *m, size_t *n);
 const char *import_map_to(const struct import_map *m, size_t i);
 /* How records are told apart: "external_id", "id", the key columns, or "" for the whole row. */
 const char *import_map_key(struct arena *a, const struct import_map *m);
+/* Whether a column holds the id, so that key columns have no say. */
+bool import_map_has_id(const struct import_map *m);
 /* A row as external id and compact sorted JSON, in the arena: 1, or 0 with the reason. */
 int import_map_row(struct import_map *m, struct arena *a, const struct import_row *row,
     struct str *external_id, struct str *data, const char **problem);

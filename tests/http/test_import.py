@@ -331,6 +331,7 @@ def _():
         here().state, "imports", o["importId"] + ".csv")), 30, "the file's removal")
     done = account().api("GET", "/imports/" + o["importId"]).json()
     equal(done["status"], "cancelled")
+    has(browser().get("/admin/imports/" + o["importId"]).text, "It was cancelled after")
     true(0 < done["received"] < 60000, done)
     stored = here().sql("SELECT COUNT(*) FROM records WHERE resource_type = '%s'" % t)[0][0]
     equal(int(stored), done["created"])
@@ -366,14 +367,20 @@ def _():
     has(page.text, "people.csv")
     has(page.text, "&lt;b&gt;Ann&lt;/b&gt;")
     has(page.text, "No column tells the records apart")
+    has(page.text, 'name="key_1"')
     equal(re.findall(r'name="to_\d" value="([^"]*)"', page.text), ["Nr", "Name", "Age"])
     form = {"to_0": "external_id", "type_0": "text", "to_1": "person.name", "type_1": "text",
             "to_2": "age", "type_2": "number"}
     page = b.post(at, {**form, "action": "check"})
     equal(page.status, 200, page)
     has(page.text, "is not a number")
+    true('name="key_1"' not in page.text, "an id tells them apart, whatever else is ticked")
     page = b.post(at, {**form, "to_1": "age", "action": "run"})
     equal(page.status, 422, page)
+    page = b.post(at, {**form, "to_1": "a..b", "action": "check"})
+    equal(page.status, 422, page)
+    has(page.text, "cannot be a field")
+    has(page.text, 'value="a..b"')
     answer = b.post(at, {**form, "action": "run"})
     equal(answer.status, 303, answer)
     result = answer.header("Location")
