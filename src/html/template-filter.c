@@ -289,6 +289,8 @@ static void tree_scalar(const json_t *v, struct buf *out)
 	buf_printf(out, "<span class=\"%s\">", classes[json_typeof(v)]);
 	if (json_is_null(v)) {
 		buf_str(out, "null");
+	} else if (json_is_string(v) && json_string_length(v) == 0) {
+		buf_str(out, "\"\""); /* or it would pass for a member without a value */
 	} else if (json_is_string(v)) {
 		html_text(out, string_of(v));
 	} else {

@@ -88,6 +88,7 @@ static int form_page(struct req *r, int status, const char *error)
 	read_format(r, &f);
 	data = json_object();
 	json_set(data, "types", types);
+	json_set(data, "providers", provider_choices(r, "providerType", NULL));
 	json_set_str(data, "error", error);
 	json_set_strn(data, "provider_type", provider.n > 0 ? provider : STR("manual"));
 	json_set_strn(data, "resource_type", req_form(r, "resourceType"));

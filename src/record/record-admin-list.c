@@ -1,5 +1,6 @@
 /* The list of records, as its address says it: filters, order, columns and a position. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "account/permission.h"
@@ -550,19 +551,37 @@ static void show_providers(const struct record_browse *b, json_t *data, const js
 	json_set(data, "providers", list);
 }
 
+static int by_text(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* By their names, so that each keeps its place however the counts change. */
+static void add_type_pills(json_t *pills, const struct record_browse *b, json_t *counts)
+{
+	const char **types = arena_array(b->r->a, json_object_size(counts) + 1, sizeof(*types));
+	const char *type;
+	json_t *count;
+	size_t n = 0;
+
+	json_object_foreach(counts, type, count) types[n++] = type;
+	if (n > 1)
+		qsort(types, n, sizeof(*types), by_text);
+	for (size_t i = 0; i < n; i++)
+		add_pill(pills, b, str_from(types[i]), json_int(counts, types[i]));
+}
+
 /* One per resource type that the account has, with counts. */
 static int show_pills(const struct record_browse *b, json_t *data, struct err *err)
 {
-	json_t *summary, *types, *count, *pills = json_array();
-	const char *type;
+	json_t *summary, *types, *pills = json_array();
 
 	json_set(data, "pills", pills);
 	if (record_summary(b->r->app, b->r->a, &b->f.account_id, &summary, err) == -1)
 		return -1;
 	types = json_object_get(summary, "byResourceType");
 	add_pill(pills, b, nothing, json_int(summary, "total"));
-	json_object_foreach(types, type, count)
-	    add_pill(pills, b, str_from(type), json_integer_value(count));
+	add_type_pills(pills, b, types);
 	if (b->f.resource_type.n > 0 &&
 	    json_object_get(types, text_of(b, b->f.resource_type)) == NULL)
 		add_pill(pills, b, b->f.resource_type, 0);

@@ -72,6 +72,13 @@ def _():
         true(re.search(r">%s <span>%d</span>" % (label, count), text), (label, text[:3000]))
     equal(len(rows_of(page(b, "/admin/records?resourceType=deal"))), 1)
     has(page(b, "/admin/records?resourceType=contact"), "130 records")
+    other = here().new_account("Types")
+    for provider, kind in (("acme", "zebra"), ("manual", "apple")):
+        other.api("POST", "/records/import", {"providerType": provider, "resourceType": kind, "csv": "id\n1\n"})
+    b = Browser(here())
+    b.sign_in(other.email, other.password)
+    pills = re.search(r'aria-label="Resource types">(.*?)</ul>', page(b, "/admin/records"), re.S).group(1)
+    equal(re.findall(r">(\w+) <span>", pills), ["All", "Apple", "Zebra"])
 
 
 @test("older and newer lead through every record once, and back")
