@@ -10,7 +10,7 @@ import urllib.parse
 from webdriver import Browser
 
 import sample
-from harness import Instance
+from harness import Instance, wait_until
 
 
 def first(product, path, key="data"):
@@ -229,6 +229,7 @@ def main():
         shoot_outside(camera, product)
         b.open(product.url + "/admin/sign-in")
         b.sign_in(product)
+        wait_until(lambda: b.url.endswith("/admin/dashboard"), what="the dashboard")
         for name, path in pages(product):
             if camera.wants(name):
                 b.open(product.url + path)
