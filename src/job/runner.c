@@ -93,17 +93,21 @@ static int make_dirs(const struct config *cfg, struct err *err)
 	return 0;
 }
 
+/* The file gets its name once it is locked: before, another runner would take it for a dead one's.
+ */
 static int prove_alive(struct runner *rn, struct err *err)
 {
-	char id[UUID_TEXT];
+	char id[UUID_TEXT], path[sizeof(rn->alive_path) + 4];
 
 	rn->lease_id = uuid_new();
 	uuid_text(id, rn->lease_id);
 	snprintf(rn->alive_path, sizeof(rn->alive_path), "%s/run/runners/%s",
 	    rn->app->config->state_dir, id);
-	rn->alive_fd = open(rn->alive_path, O_CREAT | O_RDWR | O_CLOEXEC, 0660);
-	if (rn->alive_fd == -1 || flock(rn->alive_fd, LOCK_EX | LOCK_NB) == -1)
-		return err_set(err, ERR_INTERNAL, "%s: %s", rn->alive_path, strerror(errno));
+	snprintf(path, sizeof(path), "%s.new", rn->alive_path);
+	rn->alive_fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0660);
+	if (rn->alive_fd == -1 || flock(rn->alive_fd, LOCK_EX | LOCK_NB) == -1 ||
+	    rename(path, rn->alive_path) == -1)
+		return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
 	return 0;
 }
 
