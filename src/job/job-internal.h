@@ -7,6 +7,7 @@ struct sockaddr_un;
 
 #define WAKE_WORK "w"     /* there is work */
 #define WAKE_REPLACED "x" /* another runner of this host takes over */
+#define WAKE_PERIODIC "p" /* periodic work was brought forward */
 
 /* job_insert with the claim already made: nil lease_id for none. */
 int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,

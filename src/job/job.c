@@ -28,6 +28,8 @@ DB_STMT(job_again,
     "UPDATE jobs SET run_at = ?, args = ?, attempts = 0, lease_id = NULL, last_error = NULL"
     " WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_extend, "UPDATE jobs SET run_at = ? WHERE id = ? AND lease_id = ? AND attempts = ?");
+DB_STMT(periodic_soon, "INSERT INTO periodic_runs (name, next_at) VALUES (?, 0)"
+		       " ON DUPLICATE KEY UPDATE next_at = 0");
 DB_STMT(job_stats_of,
     "SELECT COALESCE(SUM(state = 'ready' AND run_at <= ?), 0),"
     " COALESCE(SUM(state = 'ready' AND run_at > ?), 0), COALESCE(SUM(state = 'dead'), 0),"
@@ -93,6 +95,19 @@ int job_run_now(struct db *db, const struct job *j, struct err *err)
 		NULL, err) == -1)
 		return -1;
 	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
+	return 0;
+}
+
+static void look_after_commit(void *cfg)
+{
+	job_wake_send(cfg, WAKE_PERIODIC);
+}
+
+int job_periodic_soon(struct db *db, const char *name, struct err *err)
+{
+	if (db_exec(db, &periodic_soon, DB_VALS(db_str(name)), NULL, err) == -1)
+		return -1;
+	db_on_commit(db, look_after_commit, (void *)(uintptr_t)db_config(db));
 	return 0;
 }
 

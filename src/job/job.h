@@ -67,13 +67,18 @@ void runner_free(struct runner *rn);
 /* A job inserted pre-claimed by this runner within a job's transaction runs right after its commit,
  * without the claim's round trip: same as job_insert outside a runner. */
 int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err);
-/* Periodic work of the host: name, seconds between runs, one runner at a time over all hosts. */
+/* Periodic work of the host: name, seconds between runs, one runner at a time over all hosts (two
+ * when it is brought forward while it runs). run answers 0, -1, or 1 when there is more to do: then
+ * it comes again in a second. */
 struct runner_periodic {
 	const char *name;
 	int64_t every_s;
 	int (*run)(struct app *app, struct err *err);
 };
 void runner_set_periodic(struct runner *rn, const struct runner_periodic *p, size_t n);
+/* Within a transaction: the periodic work of that name is due after the commit. This host's runner
+ * looks at once, others within a minute. */
+int job_periodic_soon(struct db *db, const char *name, struct err *err);
 /* Work for moments when no job is due: 1 there is more, 0 none, -1. Each call takes a few
  * milliseconds; any number of hosts may do it at once. */
 void runner_set_background(struct runner *rn, int (*run)(struct app *app, struct err *err));

@@ -26,6 +26,7 @@
 #define RETRY_FIRST_US (30 * SECOND_US)
 #define RETRY_MOST_US (3600 * SECOND_US)
 #define REAP_EVERY_US (5 * SECOND_US)
+#define AGAIN_US SECOND_US /* after periodic work that has more to do: the others' turn */
 
 DB_STMT(jobs_due,
     "SELECT id, account_id, kind, subject_id, attempts, args FROM jobs"
@@ -44,6 +45,7 @@ DB_STMT(jobs_of_lease, "SELECT id FROM jobs WHERE state = 'ready' AND run_at > ?
 		       " AND lease_id = ? LIMIT 1000");
 DB_STMT(job_release, "UPDATE jobs SET run_at = ?, lease_id = NULL WHERE id = ? AND lease_id = ?");
 DB_STMT(periodic_take, "UPDATE periodic_runs SET next_at = ? WHERE name = ? AND next_at <= ?");
+DB_STMT(periodic_again, "UPDATE periodic_runs SET next_at = LEAST(next_at, ?) WHERE name = ?");
 DB_STMT(periodic_first, "INSERT INTO periodic_runs (name, next_at) VALUES (?, ?)"
 			" ON DUPLICATE KEY UPDATE next_at = next_at");
 
@@ -179,6 +181,13 @@ bool runner_was_replaced(const struct runner *rn)
 	return rn->is_replaced;
 }
 
+/* All of them, whatever was said before. */
+static void look_at_periodics(struct runner *rn)
+{
+	for (size_t i = 0; i < rn->nperiodics; i++)
+		rn->periodic_at_us[i] = 0;
+}
+
 static void read_wake_ups(struct runner *rn)
 {
 	char message[8];
@@ -190,6 +199,8 @@ static void read_wake_ups(struct runner *rn)
 		rn->is_woken = true;
 		if (message[0] == WAKE_REPLACED[0])
 			rn->is_replaced = true;
+		if (message[0] == WAKE_PERIODIC[0])
+			look_at_periodics(rn);
 	}
 }
 
@@ -582,17 +593,33 @@ static int take_periodic(struct runner *rn, const struct runner_periodic *p, str
 	return n > 0;
 }
 
+/* Runs it if it is due: 1 there is more to do, 0, -1. */
+static int run_periodic(struct runner *rn, const struct runner_periodic *p, struct err *err)
+{
+	int rc = take_periodic(rn, p, err);
+
+	if (rc == 1)
+		rc = p->run(rn->app, err);
+	if (rc == 1 &&
+	    db_exec(rn->app->db, &periodic_again,
+		DB_VALS(db_int(clock_now_us() + AGAIN_US), db_str(p->name)), NULL, err) == -1)
+		return -1;
+	return rc;
+}
+
 static void run_periodics(struct runner *rn)
 {
 	for (size_t i = 0; i < rn->nperiodics; i++) {
 		const struct runner_periodic *p = &rn->periodics[i];
 		struct err err = ERR_INIT;
-		int64_t look = p->every_s < 60 ? p->every_s : 60;
+		int64_t look_us = (p->every_s < 60 ? p->every_s : 60) * SECOND_US;
+		int rc;
 
 		if (clock_mono_us() < rn->periodic_at_us[i])
 			continue;
-		rn->periodic_at_us[i] = clock_mono_us() + look * SECOND_US;
-		if (take_periodic(rn, p, &err) == 1 && p->run(rn->app, &err) == -1)
+		rc = run_periodic(rn, p, &err);
+		rn->periodic_at_us[i] = clock_mono_us() + (rc == 1 ? AGAIN_US : look_us);
+		if (rc == -1)
 			log_warn("periodic.failed", LOG_S("name", p->name), LOG_ERR(&err));
 	}
 }

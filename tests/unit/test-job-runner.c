@@ -283,6 +283,99 @@ static void periodic(void)
 	place_remove(&p);
 }
 
+static int unfinished_runs;
+
+/* Has more to do twice. */
+static int unfinished(struct app *app, struct err *err)
+{
+	(void)app;
+	(void)err;
+	return ++unfinished_runs <= 2;
+}
+
+static int bring_forward(struct db *db, void *arg, struct err *err)
+{
+	return job_periodic_soon(db, arg, err);
+}
+
+/* One with more to do comes again long before its time; one brought forward at once. */
+static void periodic_again_and_soon(void)
+{
+	static const struct runner_periodic work[] = {
+	    {"test.unfinished", 3600, unfinished}, {"test.good", 3600, periodic_good}};
+	struct place p;
+	struct err err = ERR_INIT;
+	char name[] = "test.good";
+
+	if (!place_make(&p))
+		return;
+	unfinished_runs = periodic_runs[0] = 0;
+	for (int round = 1; round <= 4; round++) {
+		struct runner *rn = runner(&p, NULL, 0);
+
+		runner_set_periodic(rn, work, COUNT(work));
+		CHECK(runner_once(rn, &err) == 0);
+		runner_free(rn);
+		CHECK(unfinished_runs == (round < 3 ? round : 3) && periodic_runs[0] == 1);
+		CHECK(NUMBER_OF(p.db,
+			  "SELECT COUNT(*) FROM periodic_runs WHERE name = 'test.unfinished'"
+			  " AND next_at <= ?",
+			  db_int(clock_now_us() + SECOND_US)) == (round < 3));
+		RUN(p.db, "UPDATE periodic_runs SET next_at = 0 WHERE next_at <= ?",
+		    db_int(clock_now_us() + SECOND_US)); /* as if a second had gone by */
+	}
+	OK(db_transaction(p.db, bring_forward, name, &err), &err);
+	struct runner *rn = runner(&p, NULL, 0);
+
+	runner_set_periodic(rn, work, COUNT(work));
+	CHECK(runner_once(rn, &err) == 0);
+	CHECK(unfinished_runs == 3 && periodic_runs[0] == 2);
+	runner_free(rn);
+	place_remove(&p);
+}
+
+struct soon {
+	struct db *db;
+	bool is_asked;
+	int64_t until_us; /* before the runner would look by itself */
+};
+
+/* Brings the work forward once it has run, and waits for that. */
+static bool ran_again(void *arg)
+{
+	struct soon *s = arg;
+	struct err err = ERR_INIT;
+	char name[] = "test.good";
+
+	if (!s->is_asked && periodic_runs[0] == 1) {
+		s->is_asked = true;
+		OK(db_transaction(s->db, bring_forward, name, &err), &err);
+	}
+	return periodic_runs[0] == 2 || clock_mono_us() > s->until_us;
+}
+
+/* A runner that waits is told. */
+static void periodic_wakes(void)
+{
+	static const struct runner_periodic work[] = {{"test.good", 3600, periodic_good}};
+	struct place p;
+	struct err err = ERR_INIT;
+
+	if (!place_make(&p))
+		return;
+	struct soon soon = {db_new(&p.c.cfg), false, clock_mono_us() + AWAIT_US};
+	struct runner *rn = runner(&p, NULL, 0);
+
+	periodic_runs[0] = 0;
+	runner_set_periodic(rn, work, COUNT(work));
+	OK(runner_take_over(rn, &err), &err);
+	CHECK(runner_run(rn, ran_again, &soon) == 0);
+	CHECK(periodic_runs[0] == 2);
+	runner_free(rn);
+	db_free(soon.db);
+	place_remove(&p);
+}
+
 static bool never(void *arg)
 {
 	(void)arg;
@@ -350,5 +443,7 @@ void suite_job_runner(void)
 	    {"released when the database is back", released_when_the_database_is_back},
 	    {"sleep together", sleep_together},
 	    {"goes on when there is room", goes_on_when_there_is_room},
-	    {"several runners", several_runners}, {"periodic", periodic}, {"take-over", take_over});
+	    {"several runners", several_runners}, {"periodic", periodic},
+	    {"periodic again and soon", periodic_again_and_soon},
+	    {"periodic wakes", periodic_wakes}, {"take-over", take_over});
 }
