@@ -114,7 +114,8 @@ int record_fields(struct app *app, struct arena *a, const struct uuid *account_i
 int record_fields_update(struct app *app, struct err *err);
 /* Puts some of the records that wait for it into the search index: 1 there are more, 0 none, -1. */
 int record_index_waiting(struct app *app, struct err *err);
-/* Periodic: deletes what record_retention says, a bounded number at a time. */
+/* Periodic: deletes what the rules say (record-retention.h), for a bounded time: 1 there is
+ * more, 0, -1. */
 int record_retain(struct app *app, struct err *err);
 /* How many match, from the counters: exact for filters on types only; else -1. */
 int record_count(struct app *app, struct arena *a, const struct record_filter *f, int64_t *total,
@@ -139,6 +140,9 @@ int record_api_replay_all(struct req *r); /* POST /records/replay */
 int record_job_replay(struct job *j, struct err *err);
 int record_job_delete(struct job *j, struct err *err); /* job record.delete, subject: the import */
 int record_api_fields(struct req *r);
+int record_api_retention(struct req *r);        /* GET /records/retention */
+int record_api_retention_set(struct req *r);    /* PUT /records/retention/:resourceType */
+int record_api_retention_delete(struct req *r); /* DELETE the same */
 int record_api_export(struct req *r);
 int view_api_list(struct req *r);
 int view_api_create(struct req *r);
@@ -162,6 +166,8 @@ int record_page_delete(struct req *r); /* GET /admin/records/:id/delete: asks */
 int record_page_delete_post(struct req *r);
 int record_page_replay(struct req *r); /* POST /admin/records/:id/replay */
 int record_page_task_cancel(struct req *r); /* POST /admin/records/tasks/:id/cancel */
+int record_page_retention(struct req *r);      /* GET /admin/records/retention */
+int record_page_retention_post(struct req *r); /* sets a rule, having asked; or ends it */
 int view_page_create(struct req *r);   /* POST /admin/views */
 int view_page_change(struct req *r);   /* POST /admin/views/:id: save, rename, delete */
 #endif

@@ -41,6 +41,7 @@ def records(product):
     yield "records-bad-filter", "/admin/records?filter%5Ba..%5D=x"
     for column in ("", "&col=name&col=address&col=website&col=notes&col=company&col=score&col=vip&col=phone&col=email"):
         yield "records-columns" if column else "records-import", "/admin/records?resourceType=contact&source=import" + column
+    yield "retention", "/admin/records/retention"
     yield "record-rtl", found("mohammed@example.com")
     yield "record-long", found(sample.LONG_WORD + "@example.com")
     yield "record-deep", found("SKU-003")
@@ -148,6 +149,12 @@ def task(b, product):
         os.kill(pid, signal.SIGCONT)
 
 
+def retention(b, product, days):
+    b.open(product.url + "/admin/records/retention")
+    b.fill("td input[name=days]", days)
+    b.click("td form button")
+
+
 # Pages that only a form leads to.
 STEPS = [("import-empty", lambda b, product: fill_import(b, product, " ", "contact")),
          ("import-odd", lambda b, product: fill_import(b, product, "a,b,a\n1,2,3\n", "contact")),
@@ -156,6 +163,7 @@ STEPS = [("import-empty", lambda b, product: fill_import(b, product, " ", "conta
          ("records-view-wide", lambda b, product: open_view(b, product, 4)),
          ("records-view-panel", lambda b, product: (open_view(b, product, 2),
                                                     b.click(".tool:nth-of-type(3) > summary"))),
+         ("retention-wrong", lambda b, product: retention(b, product, "soon")),
          ("bulk-none", lambda b, product: (b.open(product.url + "/admin/records"),
                                            b.click(".bulk button[value=delete]"))),
          ("bulk-confirm", confirm), ("bulk-confirm-all", confirm_all),

@@ -29,6 +29,8 @@ class Route:
             name = match.group(1)
             if name in ("type", "providerType"):
                 return "meta_lead_ads"
+            if name == "resourceType":
+                return "contact"
             if ids is None:
                 return str(uuid.uuid4())
             kind = next((v for k, v in ENTITY.items() if re.search(k + r"/:", self.pattern)), None)
@@ -78,6 +80,7 @@ def objects(t):
     lead = t.wait_lead(id_)
     made = {"lead": lead["id"], "record": lead["recordId"], "crm": crm, "connection": m.id,
             "delivery": lead["destinations"][0]["id"], "event": t.events()[0]["id"], "key": t.get("/api-keys")["data"][0]["id"]}
+    equal(t.api("PUT", "/records/retention/contact", {"days": 4711}).status, 200)
     paths = {r.pattern for r in api_routes()}
     if "/connect/v1/views/:id" in paths:
         answer = t.api("POST", "/views", {"name": "Mine"})
@@ -117,6 +120,7 @@ def _():
     # and nothing came of it
     for kind, path in (("lead", "/leads/"), ("record", "/records/"), ("connection", "/connections/"), ("event", "/events/")):
         t.get(path + ids[kind])
+    equal([r["days"] for r in t.get("/records/retention")["data"]], [4711])
 
 
 @test("a key lacking one permission is refused exactly what needs it")
@@ -156,7 +160,7 @@ def _():
     before = {table: theirs.rows(table) for table in tables}
     tried = 0
     for route in api_routes():
-        if not re.search(r":(?!type\b|providerType\b)", route.pattern):
+        if not re.search(r":(?!type\b|providerType\b|resourceType\b)", route.pattern):
             continue
         for path in (route.path(ids), route.path(), route.path(dict.fromkeys(ids, "x"))):
             answer = ask(route, mine.key, path)

@@ -1,4 +1,4 @@
-/* Deletion by id and by age. */
+/* Deletion by id. */
 #include "record-check.h"
 
 void suite_record_delete(void);
@@ -84,37 +84,8 @@ static void among_writers(void)
 	place_remove(&p);
 }
 
-static void by_age(void)
-{
-	struct place p;
-	struct err err = ERR_INIT;
-	int64_t now = clock_now_us();
-
-	if (!place_make(&p))
-		return;
-	for (int i = 0; i < 130; i++)
-		PUT_AT(&p, arena_printf(p.a, "old%d", i), "{\"a\":1}", now - 3 * DAY_US);
-	PUT_AT(&p, "touched", "{\"a\":1}", now - 3 * DAY_US);
-	PUT_AT(&p, "touched", "{\"a\":2}", now);
-	PUT_AT(&p, "young", "{\"a\":1}", now - DAY_US);
-	RUN(p.db,
-	    "INSERT INTO record_retention (account_id, resource_type, days) VALUES (?,'deal',1)",
-	    db_uuid(&p.account));
-	OK(record_retain(p.app, &err), &err);
-	CHECK(ROWS(&p, "records") == 132); /* another type's rule */
-	RUN(p.db,
-	    "INSERT INTO record_retention (account_id, resource_type, days) VALUES (?,'contact',2)",
-	    db_uuid(&p.account));
-	for (int i = 0; i < 20 && ROWS(&p, "records") > 2; i++)
-		OK(record_retain(p.app, &err), &err);
-	CHECK(ROWS(&p, "records") == 2 && counted(&p) == 2);
-	CHECK(ROWS(&p, "record_changes") == 3);
-	RUN(p.db, "DELETE FROM record_retention WHERE account_id = ?", db_uuid(&p.account));
-	place_remove(&p);
-}
-
 void suite_record_delete(void)
 {
 	ADD_TESTS("record_delete", {"everything goes", everything_goes},
-	    {"among writers", among_writers}, {"by age", by_age});
+	    {"among writers", among_writers});
 }

@@ -1,0 +1,44 @@
+/* Records deleted by age. */
+#include "record-check.h"
+#include "record/record-retention.h"
+
+void suite_record_retention(void);
+
+static void by_age(void)
+{
+	struct place p;
+	struct err err = ERR_INIT;
+	int64_t now = clock_now_us();
+
+	if (!place_make(&p))
+		return;
+	for (int i = 0; i < 130; i++)
+		PUT_AT(&p, arena_printf(p.a, "old%d", i), "{\"a\":1}", now - 3 * DAY_US);
+	PUT_AT(&p, "touched", "{\"a\":1}", now - 3 * DAY_US);
+	PUT_AT(&p, "touched", "{\"a\":2}", now);
+	PUT_AT(&p, "young", "{\"a\":1}", now - DAY_US);
+	RUN(p.db,
+	    "INSERT INTO record_retention (account_id, resource_type, days) VALUES (?,'deal',1)",
+	    db_uuid(&p.account));
+	CHECK(record_retain(p.app, &err) != -1);
+	CHECK(ROWS(&p, "records") == 132); /* another type's rule */
+	struct retention_rule rule = {.resource_type = STR("contact"), .days = 2};
+
+	OK(retention_count_due(p.app, p.a, &p.account, &rule, &err), &err);
+	CHECK(rule.due == 130 && rule.due_is_exact);
+	RUN(p.db,
+	    "INSERT INTO record_retention (account_id, resource_type, days) VALUES (?,'contact',2)",
+	    db_uuid(&p.account));
+	while (record_retain(p.app, &err) == 1)
+		;
+	CHECK_AT(__LINE__, err.code == ERR_NONE);
+	CHECK(ROWS(&p, "records") == 2 && counted(&p) == 2);
+	CHECK(ROWS(&p, "record_changes") == 3);
+	RUN(p.db, "DELETE FROM record_retention WHERE account_id = ?", db_uuid(&p.account));
+	place_remove(&p);
+}
+
+void suite_record_retention(void)
+{
+	ADD_TESTS("record_retention", {"by age", by_age});
+}
