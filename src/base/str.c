@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/arena.h"
+
 struct str str_from(const char *s)
 {
 	return (struct str){s, s ? strlen(s) : 0};
@@ -61,6 +63,11 @@ struct str str_trim(struct str s)
 	while (s.n && is_space(s.p[s.n - 1]))
 		s.n--;
 	return s;
+}
+
+struct str str_copy(struct arena *a, struct str s)
+{
+	return (struct str){arena_strndup(a, s.n > 0 ? s.p : "", s.n), s.n};
 }
 
 bool str_split(struct str *rest, char sep, struct str *part)

@@ -4,8 +4,10 @@
 #include "db/db.h"
 
 #include <errmsg.h>
+#include <errno.h>
 #include <mysql.h>
 #include <mysqld_error.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -44,6 +46,9 @@ struct db {
 		void *arg;
 	} hooks[COMMIT_HOOKS];
 	size_t nhooks;
+	bool (*meanwhile)(void *arg);
+	void *meanwhile_arg;
+	bool is_waiting; /* for an answer */
 	struct cached cache[CACHE_SLOTS];
 	MYSQL_BIND *params;
 	size_t params_cap;
@@ -143,10 +148,68 @@ static int fail_conn(struct db *db, const char *what, struct err *err)
 	return fail(db, mysql_errno(db->conn), mysql_error(db->conn), what, err);
 }
 
+/* ---- waiting for the server -------------------------------------------------------------- */
+
+void db_meanwhile(struct db *db, bool (*fn)(void *arg), void *arg)
+{
+	db->meanwhile = fn;
+	db->meanwhile_arg = arg;
+}
+
+/* Makes itself useful until one of the events comes; which ones did. */
+static int await(struct db *db, int events)
+{
+	struct pollfd p = {.fd = mysql_get_socket(db->conn),
+	    .events = (short)((events & MYSQL_WAIT_READ ? POLLIN : 0) |
+			      (events & MYSQL_WAIT_WRITE ? POLLOUT : 0))};
+	int limit_ms = events & MYSQL_WAIT_TIMEOUT ? (int)mysql_get_timeout_value_ms(db->conn) : -1;
+	bool is_busy = true;
+	int n;
+
+	db->is_waiting = true;
+	while ((n = poll(&p, 1, is_busy ? 0 : limit_ms)) <= 0) {
+		if (n == -1 && errno != EINTR)
+			abort();
+		if (n == 0 && !is_busy)
+			break;
+		is_busy = is_busy && db->meanwhile(db->meanwhile_arg);
+	}
+	db->is_waiting = false;
+	if (n == 0)
+		return MYSQL_WAIT_TIMEOUT;
+	/* what is wrong with the socket is found by reading */
+	return (p.revents & ~POLLOUT ? events & MYSQL_WAIT_READ : 0) |
+	       (p.revents & ~POLLIN ? events & MYSQL_WAIT_WRITE : 0);
+}
+
+static int run_query(struct db *db, const char *sql)
+{
+	int rc, events;
+
+	if (db->meanwhile == NULL)
+		return mysql_real_query(db->conn, sql, strlen(sql));
+	events = mysql_real_query_start(&rc, db->conn, sql, strlen(sql));
+	while (events != 0)
+		events = mysql_real_query_cont(&rc, db->conn, await(db, events));
+	return rc;
+}
+
+static int run_statement(struct db *db, MYSQL_STMT *stmt)
+{
+	int rc, events;
+
+	if (db->meanwhile == NULL)
+		return mysql_stmt_execute(stmt);
+	events = mysql_stmt_execute_start(&rc, stmt);
+	while (events != 0)
+		events = mysql_stmt_execute_cont(&rc, stmt, await(db, events));
+	return rc;
+}
+
 static int run_text(struct db *db, const char *sql, const char *what, struct err *err)
 {
 	db->round_trips++;
-	if (mysql_real_query(db->conn, sql, strlen(sql)) != 0)
+	if (run_query(db, sql) != 0)
 		return fail_conn(db, what, err);
 	return 0;
 }
@@ -171,6 +234,7 @@ static int open_connection(struct db *db, struct err *err)
 	mysql_options(db->conn, MYSQL_OPT_WRITE_TIMEOUT, &io_s);
 	mysql_options(db->conn, MYSQL_OPT_RECONNECT, &off);
 	mysql_options(db->conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	mysql_options(db->conn, MYSQL_OPT_NONBLOCK, NULL); /* for db_meanwhile */
 	if (mysql_real_connect(db->conn, is_local ? NULL : c->db_host, c->db_user, c->db_password,
 		c->db_name, is_local ? 0 : (unsigned)c->db_port, is_local ? c->db_socket : NULL,
 		0) == NULL) {
@@ -185,6 +249,8 @@ static int open_connection(struct db *db, struct err *err)
 /* Makes sure there is a connection; one known to be lost is replaced, outside a transaction. */
 static int connected(struct db *db, struct err *err)
 {
+	if (db->is_waiting)
+		return err_set(err, ERR_INTERNAL, "a statement while another is running");
 	if (db->conn != NULL && !db->is_lost)
 		return 0;
 	if (db->in_transaction)
@@ -389,7 +455,7 @@ static int execute_once(struct db *db, const struct db_stmt *s, size_t rows,
 		return fail(
 		    db, mysql_stmt_errno(c->handle), mysql_stmt_error(c->handle), s->name, err);
 	db->round_trips++;
-	if (mysql_stmt_execute(c->handle) != 0)
+	if (run_statement(db, c->handle) != 0)
 		return fail(
 		    db, mysql_stmt_errno(c->handle), mysql_stmt_error(c->handle), s->name, err);
 	*used = c;

@@ -130,6 +130,10 @@ bool db_in_transaction(const struct db *db);
 /* Within a transaction: fn(arg) runs right after its commit, and is forgotten when it rolls back or
  * is tried again. The same pair twice is one call. At most 64 of them. */
 void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg);
+/* What this process has to do anyway while the server works: from now on fn(arg) is called again
+ * and again after each statement is sent, until the answer is there or fn says false (nothing left
+ * to do). Each call should be short and must not use the connection. NULL ends it. */
+void db_meanwhile(struct db *db, bool (*fn)(void *arg), void *arg);
 const struct config *db_config(const struct db *db);
 /* Statements sent since the connection was made: benches count round trips with it. */
 uint64_t db_round_trips(const struct db *db);

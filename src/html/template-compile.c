@@ -185,7 +185,7 @@ static int compile_partial(struct compiler *c, struct str name, bool is_dynamic)
 		return compile_path(c, name, op);
 	if (name.n == 0)
 		return fail(c, c->at, "a partial needs a name");
-	op->text = (struct str){arena_strndup(c->a, name.p, name.n), name.n};
+	op->text = str_copy(c->a, name);
 	return 0;
 }
 

@@ -151,7 +151,7 @@ static int read_disposition(struct multipart *m, struct str value, struct err *e
 	while ((more = next_param(m->a, &rest, &name, &text)) == 1) {
 		if (str_ieq(name, STR("name")) && !has_name) {
 			has_name = true;
-			m->name = (struct str){arena_strndup(m->a, text.p, text.n), text.n};
+			m->name = str_copy(m->a, text);
 		} else if (str_ieq(name, STR("filename")) && !m->is_file) {
 			/* filename* must not be used here (RFC 7578 §4.2) and is ignored. */
 			m->is_file = true;
@@ -190,7 +190,7 @@ static int begin_part(struct multipart *m, struct str head, struct err *err)
 			if (read_disposition(m, value, err) != 0)
 				return -1;
 		} else if (str_ieq(name, STR("content-type"))) {
-			m->type = (struct str){arena_strndup(m->a, value.p, value.n), value.n};
+			m->type = str_copy(m->a, value);
 		}
 	}
 	if (!has_disposition)

@@ -194,7 +194,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 			*s = (char)(*s + ('a' - 'A'));
 	line = str_trim(line);
 	t->pairs[t->npairs].name = (struct str){lower, name.n};
-	t->pairs[t->npairs].value = (struct str){arena_strndup(t->a, line.p, line.n), line.n};
+	t->pairs[t->npairs].value = str_copy(t->a, line);
 	t->npairs++;
 	return n;
 }

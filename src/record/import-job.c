@@ -13,8 +13,6 @@
 #include "net/http-client.h"
 #include "record/import.h"
 
-#define BATCH_ROWS 500u
-#define BATCH_BYTES (512u * 1024u)
 #define YIELD_EVERY_US 50000 /* others wait so long for their turn */
 #define KEEP_EVERY_US (10 * SECOND_US)
 #define LOST_FILE_ATTEMPTS 5 /* the file may lie on another host, whose runner comes by */
@@ -100,17 +98,9 @@ struct run {
 	struct import im, next; /* as of the last commit; as of the one to come */
 	struct import_map *map;
 	struct import_reader *rd;
-	struct arena *rows; /* the batch's */
-	struct arena *work; /* a try's to store it */
-	/* the batch: rows to store, with what an error row of each would say; and error rows */
-	struct record_item items[BATCH_ROWS];
-	int64_t lines[BATCH_ROWS];
-	struct str texts[BATCH_ROWS];
-	struct import_error errors[BATCH_ROWS];
-	size_t nitems, nerrors;
-	int64_t next_line, next_offset;
-	bool is_end;
-	bool is_careful; /* row by row, since one of them cannot be stored */
+	struct import_batch *now, *ahead; /* the one being stored, the one being read meanwhile */
+	struct arena *work;               /* a try's to store it */
+	bool is_careful;                  /* row by row, since one of them cannot be stored */
 	/* of a job */
 	struct job *job;
 	int64_t keep_at_us;
@@ -125,7 +115,6 @@ static void free_run(void *arg)
 {
 	struct run *run = arg;
 
-	arena_free(run->rows);
 	arena_free(run->work);
 }
 
@@ -135,55 +124,32 @@ static struct run *run_new(struct app *app, struct arena *a, const struct import
 
 	run->app = app;
 	run->im = *im;
-	run->rows = arena_new();
+	run->now = import_batch_new(a);
+	run->ahead = import_batch_new(a);
 	run->work = arena_new();
 	arena_on_free(a, free_run, run);
 	return run;
 }
 
-static struct str copy(struct arena *a, struct str s)
+static bool read_ahead(void *arg)
 {
-	return (struct str){arena_strndup(a, s.n > 0 ? s.p : "", s.n), s.n};
+	struct run *run = arg;
+
+	return import_batch_read(run->ahead, &run->im, run->map, run->rd);
 }
 
-static void add_row(struct run *run, const struct import_row *row, int64_t now_us)
+/* The batch read ahead, to its end, becomes the one to store. */
+static int next_batch(struct run *run, struct err *err)
 {
-	struct str id, data, text = copy(run->rows, row->text);
-	const char *problem;
+	struct import_batch *read = run->ahead;
 
-	if (import_map_row(run->map, run->rows, row, &id, &data, &problem) == 0) {
-		run->errors[run->nerrors++] = (struct import_error){
-		    uuid_new(), row->line, copy(run->rows, str_from(problem)), text};
-		return;
-	}
-	run->lines[run->nitems] = row->line;
-	run->texts[run->nitems] = text;
-	run->items[run->nitems++] = (struct record_item){.account_id = run->im.account_id,
-	    .provider_type = run->im.provider_type,
-	    .resource_type = run->im.resource_type,
-	    .external_id = id,
-	    .source = RECORD_SOURCE_IMPORT,
-	    .data = data,
-	    .at_us = now_us};
-}
-
-static int read_batch(struct run *run, struct err *err)
-{
-	int64_t now_us = clock_now_us();
-	struct import_row row;
-	int rc = 1;
-
-	arena_reset(run->rows);
-	run->nitems = run->nerrors = 0;
+	while (read_ahead(run))
+		;
+	run->ahead = run->now;
+	run->now = read;
+	import_batch_reset(run->ahead);
 	run->is_careful = false;
-	while (run->nitems + run->nerrors < BATCH_ROWS && arena_used(run->rows) < BATCH_BYTES &&
-	       (rc = import_reader_next(run->rd, &row, err)) == 1) {
-		add_row(run, &row, now_us);
-		run->next_line = row.next_line;
-		run->next_offset = row.next_offset;
-	}
-	run->is_end = rc == 0;
-	return rc == -1 ? -1 : 0;
+	return read->err.code == ERR_NONE ? 0 : err_set(err, read->err.code, "%s", read->err.msg);
 }
 
 /* ---- storing a batch ----------------------------------------------------------------------- */
@@ -213,17 +179,19 @@ static bool is_rows_fault(const struct err *err)
 static int store_carefully(struct db *db, struct run *run, struct import_error *errors, size_t *n,
     struct import_counts *c, struct err *err)
 {
-	for (size_t i = 0; i < run->nitems; i++) {
+	struct import_batch *b = run->now;
+
+	for (size_t i = 0; i < b->nitems; i++) {
 		struct err e = ERR_INIT;
 
-		if (record_upsert(db, run->work, &run->items[i], 1, &e) == 0) {
-			count(c, &run->items[i]);
+		if (record_upsert(db, run->work, &b->items[i], 1, &e) == 0) {
+			count(c, &b->items[i]);
 			continue;
 		}
 		if (!is_rows_fault(&e))
 			return err_set(err, e.code, "%s", e.msg);
 		errors[(*n)++] = (struct import_error){
-		    uuid_new(), run->lines[i], copy(run->work, str_from(e.msg)), run->texts[i]};
+		    uuid_new(), b->lines[i], str_copy(run->work, str_from(e.msg)), b->texts[i]};
 	}
 	return 0;
 }
@@ -233,10 +201,10 @@ static int store_items(struct db *db, struct run *run, struct import_error *erro
 {
 	if (run->is_careful)
 		return store_carefully(db, run, errors, n, c, err);
-	if (record_upsert(db, run->work, run->items, run->nitems, err) == -1)
+	if (record_upsert(db, run->work, run->now->items, run->now->nitems, err) == -1)
 		return -1;
-	for (size_t i = 0; i < run->nitems; i++)
-		count(c, &run->items[i]);
+	for (size_t i = 0; i < run->now->nitems; i++)
+		count(c, &run->now->items[i]);
 	return 0;
 }
 
@@ -253,7 +221,7 @@ static void collect(struct run *run, const struct import_error *errors, size_t n
 				memcpy(run->all, old, run->nall * sizeof(*old));
 		}
 		run->all[run->nall++] = (struct import_error){
-		    errors[i].id, errors[i].line, copy(run->r->a, errors[i].reason), {NULL, 0}};
+		    errors[i].id, errors[i].line, str_copy(run->r->a, errors[i].reason), {NULL, 0}};
 	}
 }
 
@@ -267,12 +235,16 @@ static int by_line(const void *x, const void *y)
 /* Within a transaction: the batch's rows and error rows, and what im says of them. */
 static int store_batch(struct db *db, struct run *run, struct import *im, struct err *err)
 {
+	struct import_batch *b = run->now;
 	struct import_error *errors;
-	size_t n = run->nerrors, kept;
+	size_t n = b->nerrors, kept;
+	int64_t now_us = clock_now_us();
 	int64_t room = IMPORT_ERRORS_KEPT - im->counts.failed;
 
-	errors = arena_array(run->work, run->nerrors + run->nitems + 1, sizeof(*errors));
-	memcpy(errors, run->errors, n * sizeof(*errors));
+	for (size_t i = 0; i < b->nitems; i++)
+		b->items[i].at_us = now_us;
+	errors = arena_array(run->work, b->nerrors + b->nitems + 1, sizeof(*errors));
+	memcpy(errors, b->errors, n * sizeof(*errors));
 	if (store_items(db, run, errors, &n, &im->counts, err) == -1)
 		return -1;
 	qsort(errors, n, sizeof(*errors), by_line);
@@ -281,9 +253,13 @@ static int store_batch(struct db *db, struct run *run, struct import *im, struct
 		return -1;
 	collect(run, errors, n);
 	im->counts.failed += (int64_t)n;
-	im->counts.received += (int64_t)(run->nitems + run->nerrors);
-	im->line = run->next_line;
-	im->bytes_done = run->is_end ? im->bytes_total : run->next_offset;
+	im->counts.received += (int64_t)(b->nitems + b->nerrors);
+	if (b->nitems + b->nerrors > 0) {
+		im->line = b->next_line;
+		im->bytes_done = b->next_offset;
+	}
+	if (b->is_end)
+		im->bytes_done = im->bytes_total;
 	return 0;
 }
 
@@ -313,17 +289,17 @@ static int step_body(struct db *db, void *arg, struct err *err)
 		return -1;
 	if (run->is_stopped)
 		return job_finish(db, run->job, err);
-	im.status = run->is_end ? "completed" : "running";
+	im.status = run->now->is_end ? "completed" : "running";
 	im.started_us = im.started_us != 0 ? im.started_us : clock_now_us();
 	if (store_batch(db, run, &im, err) == -1)
 		return -1;
-	if (run->is_end)
+	if (run->now->is_end)
 		im.finished_us = clock_now_us();
 	if (import_update(db, &im, err) == -1)
 		return -1;
-	if (run->is_end && job_finish(db, run->job, err) == -1)
+	if (run->now->is_end && job_finish(db, run->job, err) == -1)
 		return -1;
-	if (!run->is_end && clock_mono_us() >= run->keep_at_us) {
+	if (!run->now->is_end && clock_mono_us() >= run->keep_at_us) {
 		if (job_keep(db, run->job, err) == -1)
 			return -1;
 		run->keep_at_us = clock_mono_us() + KEEP_EVERY_US;
@@ -332,16 +308,19 @@ static int step_body(struct db *db, void *arg, struct err *err)
 	return 0;
 }
 
-/* One batch; the whole run is over when is_end or is_stopped. */
+/* One batch, while the next is read; the run is over behind its end, or when is_stopped. */
 static int step(struct run *run, struct err *err)
 {
-	int rc = db_transaction(run->app->db, step_body, run, err);
+	int rc;
 
+	db_meanwhile(run->app->db, read_ahead, run);
+	rc = db_transaction(run->app->db, step_body, run, err);
 	if (rc == -1 && is_rows_fault(err)) {
 		err_clear(err);
 		run->is_careful = true;
 		rc = db_transaction(run->app->db, step_body, run, err);
 	}
+	db_meanwhile(run->app->db, NULL, NULL);
 	if (rc == 0 && !run->is_stopped)
 		run->im = run->next;
 	return rc;
@@ -356,13 +335,8 @@ static int open_run(struct run *run, struct arena *a, struct err *err)
 	if (import_options_parse(a, run->im.options, &o, err) == -1 ||
 	    compile(a, &source, &o, &run->rd, &run->map, &header, err) == -1)
 		return -1;
-	run->next_line = header.next_line;
-	run->next_offset = header.next_offset;
-	if (run->im.bytes_done > 0) {
-		run->next_line = run->im.line;
-		run->next_offset = run->im.bytes_done;
-		import_reader_seek(run->rd, run->next_offset, run->next_line);
-	}
+	if (run->im.bytes_done > 0)
+		import_reader_seek(run->rd, run->im.bytes_done, run->im.line);
 	return 0;
 }
 
@@ -415,13 +389,13 @@ static int go(struct run *run, struct err *err)
 	if (open_run(run, run->job->a, err) == -1)
 		return -1;
 	do {
-		if (read_batch(run, err) == -1 || step(run, err) == -1)
+		if (next_batch(run, err) == -1 || step(run, err) == -1)
 			return -1;
 		if (clock_mono_us() < yield_at_us)
 			continue;
 		http_client_sleep(run->app->http, 1);
 		yield_at_us = clock_mono_us() + YIELD_EVERY_US;
-	} while (!run->is_end && !run->is_stopped);
+	} while (!run->now->is_end && !run->is_stopped);
 	return 0;
 }
 
@@ -459,17 +433,16 @@ static int direct_body(struct db *db, void *arg, struct err *err)
 	struct import im = run->im;
 
 	import_reader_seek(run->rd, d->offset, d->line);
-	run->next_line = d->line;
-	run->next_offset = d->offset;
+	import_batch_reset(run->ahead);
 	run->nall = 0;
 	do {
 		arena_reset(run->work);
-		if (read_batch(run, err) == -1)
+		if (next_batch(run, err) == -1)
 			return -1;
 		run->is_careful = d->is_careful;
 		if (store_batch(db, run, &im, err) == -1)
 			return -1;
-	} while (!run->is_end);
+	} while (!run->now->is_end);
 	im.status = "completed";
 	im.finished_us = clock_now_us();
 	if (import_insert(db, &im, err) == -1 ||

@@ -555,7 +555,7 @@ static const char *external_id_of(const struct import_map *m, struct arena *a,
 	if (id.n > LIMIT_EXTERNAL_ID_BYTES)
 		return arena_printf(a, "the key is longer than %u bytes (column %.100s)",
 		    LIMIT_EXTERNAL_ID_BYTES, m->headers[m->id_column].p);
-	*out = (struct str){arena_strndup(a, id.p, id.n), id.n};
+	*out = str_copy(a, id);
 	return NULL;
 }
 

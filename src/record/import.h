@@ -129,6 +129,29 @@ json_t *import_json(const struct import *im); /* a new reference, as the API sho
 /* Periodic: removes drafts that nobody ran, and files that no import needs. */
 int import_purge(struct app *app, struct err *err);
 
+/* ---- batches: import-batch.c --------------------------------------------------------------- */
+
+#define IMPORT_BATCH_ROWS 500u
+
+/* Rows to store, with what an error row of each would say; and error rows. */
+struct import_batch {
+	struct arena *rows; /* what the rows point to */
+	struct record_item items[IMPORT_BATCH_ROWS]; /* at_us is for the storing */
+	int64_t lines[IMPORT_BATCH_ROWS];
+	struct str texts[IMPORT_BATCH_ROWS];
+	struct import_error errors[IMPORT_BATCH_ROWS];
+	size_t nitems, nerrors;
+	int64_t next_line, next_offset; /* behind the last row, where there is one */
+	bool is_end;                    /* the file's end */
+	struct err err;                 /* why reading failed */
+};
+/* Empty; the arena frees it. */
+struct import_batch *import_batch_new(struct arena *a);
+void import_batch_reset(struct import_batch *b);
+/* Reads one row of the import into the batch; false when it is full, at the end or failed. */
+bool import_batch_read(struct import_batch *b, const struct import *im, struct import_map *map,
+    struct import_reader *rd);
+
 /* ---- runs: import-job.c -------------------------------------------------------------------- */
 
 /* What the caller wants done. */

@@ -49,8 +49,8 @@ static void numbers(void)
 	a = arena_new();
 	make_table(db);
 	for (size_t i = 0; i < COUNT(cases); i++)
-		RUN(db, "INSERT INTO core_cells (id, n, small) VALUES (?,?,?)",
-		    db_int((int64_t)i), db_int(cases[i]), i == 3 ? db_int(127) : db_null());
+		RUN(db, "INSERT INTO core_cells (id, n, small) VALUES (?,?,?)", db_int((int64_t)i),
+		    db_int(cases[i]), i == 3 ? db_int(127) : db_null());
 	rows = ROWS_OF(db, a, "SELECT n, small FROM core_cells ORDER BY id");
 	CHECK(rows.count == COUNT(cases) && rows.columns == 2);
 	for (size_t i = 0; i < rows.count; i++) {
@@ -60,8 +60,9 @@ static void numbers(void)
 		CHECK(db_get_int(&rows, i, 1) == (i == 3 ? 127 : 0));
 	}
 	/* a sum is a DECIMAL, of nothing NULL */
-	rows = ROWS_OF(db, a, "SELECT SUM(n), SUM(small), COUNT(*), MAX(n), SUM(n = 1)"
-			      " FROM core_cells WHERE id IN (1,3,6)");
+	rows = ROWS_OF(db, a,
+	    "SELECT SUM(n), SUM(small), COUNT(*), MAX(n), SUM(n = 1)"
+	    " FROM core_cells WHERE id IN (1,3,6)");
 	CHECK(db_cell(&rows, 0, 0)->type == DB_INT);
 	CHECK(db_get_int(&rows, 0, 0) == 1 + 127 + (INT64_C(1) << 40));
 	CHECK(db_get_int(&rows, 0, 1) == 127);
@@ -74,7 +75,8 @@ static void numbers(void)
 	arena_free(a);
 }
 
-/* Every length around the buffer that needs no second fetch, in one result, long and short mixed. */
+/* Every length around the buffer that needs no second fetch, in one result, long and short mixed.
+ */
 static void texts(void)
 {
 	static const size_t lengths[] = {0, 1, 70000, 511, 512, 513, 2, 1024, 1000000, 3};
@@ -90,8 +92,8 @@ static void texts(void)
 		char *text = arena_alloc(a, lengths[i] + 1);
 
 		memset(text, 'a' + (int)i, lengths[i]);
-		RUN(db, "INSERT INTO core_cells (id, t, short) VALUES (?,?,?)",
-		    db_int((int64_t)i), db_strn((struct str){text, lengths[i]}),
+		RUN(db, "INSERT INTO core_cells (id, t, short) VALUES (?,?,?)", db_int((int64_t)i),
+		    db_strn((struct str){text, lengths[i]}),
 		    i % 2 == 0 ? db_str("even") : db_null());
 	}
 	rows = ROWS_OF(db, a, "SELECT t, short FROM core_cells ORDER BY id");
@@ -110,8 +112,8 @@ static void texts(void)
 		CHECK(str_is(db_get_str(&rows, i, 1), i % 2 == 0 ? "even" : ""));
 	}
 	RUN(db, "UPDATE core_cells SET t = ?", db_str("Zoë \xf0\x9f\x98\x80 \\ ' \" %"));
-	CHECK(TEXT_EQ(TEXT_OF(db, a, "SELECT t FROM core_cells LIMIT 1"),
-	    "Zoë \xf0\x9f\x98\x80 \\ ' \" %"));
+	CHECK(TEXT_EQ(
+	    TEXT_OF(db, a, "SELECT t FROM core_cells LIMIT 1"), "Zoë \xf0\x9f\x98\x80 \\ ' \" %"));
 	drop_table(db);
 	arena_free(a);
 }
@@ -146,8 +148,8 @@ static void bytes(void)
 	arena_free(a);
 }
 
-static const struct db_stmt insert_many = {"insert_many",
-    "INSERT INTO core_cells (id, n) VALUES ", "(?,?)", " ON DUPLICATE KEY UPDATE id = id"};
+static const struct db_stmt insert_many = {"insert_many", "INSERT INTO core_cells (id, n) VALUES ",
+    "(?,?)", " ON DUPLICATE KEY UPDATE id = id"};
 
 static void fill(struct db *db, size_t n, uint64_t *affected)
 {
@@ -178,9 +180,8 @@ static void many_rows(void)
 		fill(db, counts[i], &affected);
 		CHECK(affected == counts[i]);
 		CHECK(count_rows(db) == (int64_t)counts[i]);
-		CHECK(counts[i] == 0 ||
-		      NUMBER_OF(db, "SELECT SUM(n) FROM core_cells") ==
-			  (int64_t)(counts[i] * (counts[i] - 1) / 2 * 3));
+		CHECK(counts[i] == 0 || NUMBER_OF(db, "SELECT SUM(n) FROM core_cells") ==
+					    (int64_t)(counts[i] * (counts[i] - 1) / 2 * 3));
 		/* what was there counts for nothing */
 		RUN(db, "DELETE FROM core_cells WHERE id % 3 = 0");
 		before = (uint64_t)count_rows(db);
@@ -215,8 +216,8 @@ static void rows_with_a_head(void)
 	CHECK(rows.count == LIMIT_DB_BATCH - 2 && db_get_int(&rows, 0, 0) == 4);
 	OK(db_query_rows(db, a, &in, DB_VALS(db_int(12)), ids, 0, 1, &rows, &err), &err);
 	CHECK(rows.count == 0);
-	CHECK(db_query_rows(db, a, &in, DB_VALS(db_int(0)), ids, LIMIT_DB_BATCH + 1, 1, &rows,
-		  &err) == -1);
+	CHECK(db_query_rows(
+		  db, a, &in, DB_VALS(db_int(0)), ids, LIMIT_DB_BATCH + 1, 1, &rows, &err) == -1);
 	CHECK(err.code == ERR_INTERNAL);
 	err_clear(&err);
 	/* the head's parameter is repeated for each piece; of 128 ids 100 are there */
@@ -256,8 +257,8 @@ static void errors(void)
 {
 	static const struct db_stmt short_text = {
 	    "short_text", "INSERT INTO core_cells (id, short) VALUES (?,?)", NULL, NULL};
-	static const struct db_stmt none = {"none", "SELECT id FROM core_cells WHERE id = ?", NULL,
-	    NULL};
+	static const struct db_stmt none = {
+	    "none", "SELECT id FROM core_cells WHERE id = ?", NULL, NULL};
 	static const struct db_stmt wrong = {"wrong", "SELECT no_such FROM core_cells", NULL, NULL};
 	struct db *db = test_db();
 	struct err err = ERR_INIT;
@@ -349,8 +350,7 @@ static void transactions(void)
 		struct err err = ERR_INIT;
 
 		make_table(db);
-		CHECK_AT(cases[i].line,
-		    db_transaction(db, insert_body, &b, &err) == cases[i].rc);
+		CHECK_AT(cases[i].line, db_transaction(db, insert_body, &b, &err) == cases[i].rc);
 		CHECK_AT(cases[i].line, err.code == cases[i].answered);
 		CHECK_AT(cases[i].line, b.tries == cases[i].tries);
 		CHECK_AT(cases[i].line, count_rows(other) == cases[i].rows);
@@ -417,7 +417,7 @@ struct crossing {
 	int64_t first, second;
 	struct {
 		int tries[2], hooked[2];
-	} *seen;
+	} * seen;
 	int me;
 };
 
@@ -500,8 +500,9 @@ static void kill_connection(struct db *killer, int64_t id)
 	struct arena *a = arena_new();
 
 	SCRIPT(killer, arena_printf(a, "KILL %lld", (long long)id));
-	CHECK(AWAIT(NUMBER_OF(killer, "SELECT COUNT(*) FROM information_schema.processlist WHERE id = ?",
-			db_int(id)) == 0));
+	CHECK(AWAIT(
+	    NUMBER_OF(killer, "SELECT COUNT(*) FROM information_schema.processlist WHERE id = ?",
+		db_int(id)) == 0));
 	arena_free(a);
 }
 
@@ -597,6 +598,69 @@ static void killed_within_a_transaction(void)
 	drop_table(s.killer);
 }
 
+struct meanwhile {
+	struct db *db;
+	size_t calls, most;
+	int inner_rc;
+};
+
+/* Work that ends after `most` calls, and once tries what must not be done. */
+static bool work(void *arg)
+{
+	struct meanwhile *m = arg;
+
+	if (m->calls == 0)
+		m->inner_rc = insert_id(m->db, 1000, NULL);
+	return ++m->calls < m->most;
+}
+
+static int meanwhile_body(struct db *db, void *arg, struct err *err)
+{
+	(void)arg;
+	return insert_id(db, 2, err);
+}
+
+/* Answers, errors and large values come through whatever is done while the server works. */
+static void meanwhile(void)
+{
+	struct db *db = test_db();
+	struct meanwhile m = {.db = db, .most = SIZE_MAX};
+	struct arena *a;
+	struct db_rows rows;
+	struct err err = ERR_INIT;
+	char *big;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	make_table(db);
+	db_meanwhile(db, work, &m);
+	rows = ROWS_OF(db, a, "SELECT SLEEP(0.05), 7");
+	CHECK(db_get_int(&rows, 0, 1) == 7);
+	CHECK(m.calls > 1);
+	CHECK(m.inner_rc == -1);
+	OK(insert_id(db, 1, &err), &err);
+	CHECK(insert_id(db, 1, &err) == -1 && err.code == ERR_CONFLICT);
+	err_clear(&err);
+	OK(db_transaction(db, meanwhile_body, NULL, &err), &err);
+	big = arena_zalloc(a, 8u << 20);
+	memset(big, 'x', 8u << 20);
+	RUN(db, "UPDATE core_cells SET t = ? WHERE id = 2", db_strn((struct str){big, 8u << 20}));
+	rows = ROWS_OF(db, a, "SELECT t FROM core_cells WHERE id = 2");
+	CHECK(str_eq(db_get_str(&rows, 0, 0), (struct str){big, 8u << 20}));
+	/* nothing left to do: the answer is waited for */
+	m = (struct meanwhile){.db = db, .most = 1};
+	rows = ROWS_OF(db, a, "SELECT SLEEP(0.05), 8");
+	CHECK(db_get_int(&rows, 0, 1) == 8);
+	CHECK(m.calls == 1);
+	db_meanwhile(db, NULL, NULL);
+	rows = ROWS_OF(db, a, "SELECT 9");
+	CHECK(m.calls == 1);
+	CHECK(count_rows(db) == 2);
+	drop_table(db);
+	arena_free(a);
+}
+
 static void no_server(void)
 {
 	struct config cfg;
@@ -626,5 +690,5 @@ void suite_db_core(void)
 	    {"nested transactions", nesting}, {"a deadlock is tried again", deadlocks},
 	    {"an idle connection that was closed is replaced", idle_connection_is_replaced},
 	    {"a connection lost within a transaction", killed_within_a_transaction},
-	    {"no server, then one", no_server});
+	    {"work done while the server works", meanwhile}, {"no server, then one", no_server});
 }

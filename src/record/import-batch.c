@@ -1,0 +1,72 @@
+/* A batch of an import: rows as the store takes them, error rows, and where the next batch begins.
+ * It is read a row at a time, since that is done while the database works on the batch before. */
+#include "record/import.h"
+#include "record/record-words.h"
+
+#define BATCH_BYTES (512u * 1024u)
+
+static void free_batch(void *arg)
+{
+	struct import_batch *b = arg;
+
+	arena_free(b->rows);
+}
+
+struct import_batch *import_batch_new(struct arena *a)
+{
+	struct import_batch *b = arena_zalloc(a, sizeof(*b));
+
+	b->rows = arena_new();
+	arena_on_free(a, free_batch, b);
+	return b;
+}
+
+void import_batch_reset(struct import_batch *b)
+{
+	arena_reset(b->rows);
+	b->nitems = b->nerrors = 0;
+	b->is_end = false;
+	err_clear(&b->err);
+}
+
+static void add_row(struct import_batch *b, const struct import *im, struct import_map *map,
+    const struct import_row *row)
+{
+	struct str id, data, text = str_copy(b->rows, row->text);
+	struct record_item *it;
+	const char *problem;
+
+	b->next_line = row->next_line;
+	b->next_offset = row->next_offset;
+	if (import_map_row(map, b->rows, row, &id, &data, &problem) == 0) {
+		b->errors[b->nerrors++] = (struct import_error){
+		    uuid_new(), row->line, str_copy(b->rows, str_from(problem)), text};
+		return;
+	}
+	b->lines[b->nitems] = row->line;
+	b->texts[b->nitems] = text;
+	it = &b->items[b->nitems++];
+	*it = (struct record_item){.account_id = im->account_id,
+	    .provider_type = im->provider_type,
+	    .resource_type = im->resource_type,
+	    .external_id = id,
+	    .source = RECORD_SOURCE_IMPORT,
+	    .data = data};
+	it->words = record_words(b->rows, it);
+}
+
+bool import_batch_read(struct import_batch *b, const struct import *im, struct import_map *map,
+    struct import_reader *rd)
+{
+	struct import_row row;
+	int rc;
+
+	if (b->is_end || b->err.code != ERR_NONE || b->nitems + b->nerrors == IMPORT_BATCH_ROWS ||
+	    arena_used(b->rows) >= BATCH_BYTES)
+		return false;
+	rc = import_reader_next(rd, &row, &b->err);
+	if (rc == 1)
+		add_row(b, im, map, &row);
+	b->is_end = rc == 0;
+	return rc == 1;
+}
