@@ -154,25 +154,25 @@ int account_api_keys_list(struct req *r)
 {
 	const char *scope = arena_printf(r->a, "api-keys:%s", uuid_dup(r->a, r->actor.account_id));
 	struct page_query q;
-	struct uuid before = {{0}};
+	struct cursor before = {0};
 	struct account_key *keys;
 	struct err err = ERR_INIT;
-	int64_t total, unused, offset;
+	int64_t total, offset;
 	const char *next = NULL;
 	json_t *data;
 	size_t n;
 
 	if (!req_page_query(r, &q) ||
-	    (q.cursor.p != NULL && !cursor_read(r, scope, q.cursor, &unused, &before)))
+	    (q.cursor.p != NULL && !cursor_read(r, scope, q.cursor, &before)))
 		return res_invalid(r);
 	offset = q.page > 0 ? (q.page - 1) * q.limit : 0;
-	if (store_keys(r->app->db, r->a, &r->actor.account_id, &before, offset, q.limit + 1, &keys,
-		&n, &err) != 0 ||
+	if (store_keys(r->app->db, r->a, &r->actor.account_id, &before.id, offset, q.limit + 1,
+		&keys, &n, &err) != 0 ||
 	    store_keys_count(r->app->db, r->a, &r->actor.account_id, &total, &err) != 0)
 		return res_error(r, &err);
 	if (n > (size_t)q.limit) {
 		n = (size_t)q.limit;
-		next = cursor_make(r, scope, 0, keys[n - 1].id);
+		next = cursor_make(r, scope, &(struct cursor){.id = keys[n - 1].id});
 	}
 	data = json_array();
 	for (size_t i = 0; i < n; i++)

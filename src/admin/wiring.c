@@ -34,6 +34,7 @@ static const struct runner_periodic periodics[] = {
     {.name = "account.purge", .every_s = 3600, .run = account_purge},
     {.name = "event.partitions", .every_s = 3600, .run = event_partitions},
     {.name = "record.fields", .every_s = 5, .run = record_fields_update},
+    {.name = "record.moves", .every_s = 60, .run = record_moves_forget},
     {.name = "record.retain", .every_s = 60, .run = record_retain},
     {.name = "import.purge", .every_s = 3600, .run = import_purge},
 };

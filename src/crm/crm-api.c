@@ -238,10 +238,10 @@ int crm_api_deliveries(struct req *r)
 
 	if (!req_list_query(r, "deliveries", filters, &q) || req_has_invalid(r))
 		return res_invalid(r);
-	f.before_id = q.after_id;
+	f.before_id = q.after.id;
 	f.limit = q.page.limit;
 	f.offset = q.offset;
-	if (delivery_list(r->app, r->a, &f, &rows, &end.has_more, &end.last_id, &err) == -1)
+	if (delivery_list(r->app, r->a, &f, &rows, &end.has_more, &end.last.id, &err) == -1)
 		return res_error(r, &err);
 	return res_list(r, &q, rows, &end);
 }

@@ -1,13 +1,14 @@
 /* The conventions of lists: page queries, envelopes, cursors. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "crypto/hash.h"
 #include "http/conn.h"
 
-#define CURSOR_BODY 24u /* int64 big-endian, id */
-#define CURSOR_MAC 16u  /* HMAC-SHA256, cut: 128 bits are out of reach for guessing */
-#define CURSOR_BYTES (CURSOR_BODY + CURSOR_MAC)
+#define CURSOR_KEY 24u /* int64 big-endian, id; then the note */
+#define CURSOR_MAC 16u /* HMAC-SHA256, cut: 128 bits are out of reach for guessing */
+#define CURSOR_BYTES (CURSOR_KEY + CURSOR_NOTE + CURSOR_MAC)
 
 static unsigned char cursor_key[32];
 
@@ -58,43 +59,50 @@ json_t *page_envelope(
 }
 
 static void seal(
-    const char *scope, const unsigned char body[CURSOR_BODY], unsigned char mac[SHA256_SIZE])
+    const char *scope, const unsigned char *body, size_t n, unsigned char mac[SHA256_SIZE])
 {
-	/* The body has one length, so body then scope cannot be cut in two ways. */
-	const struct str parts[] = {
-	    STR("connect cursor 1"), {(const char *)body, CURSOR_BODY}, str_from(scope)};
+	/* With its length before it, body then scope cannot be cut in two ways. */
+	const unsigned char length[2] = {(unsigned char)(n >> 8), (unsigned char)n};
+	const struct str parts[] = {STR("connect cursor 2"), {(const char *)length, sizeof(length)},
+	    {(const char *)body, n}, str_from(scope)};
 
 	hmac_parts(
-	    HASH_SHA256, (struct str){(const char *)cursor_key, sizeof(cursor_key)}, parts, 3, mac);
+	    HASH_SHA256, (struct str){(const char *)cursor_key, sizeof(cursor_key)}, parts, 4, mac);
 }
 
-const char *cursor_make(struct req *r, const char *scope, int64_t a, struct uuid id)
+const char *cursor_make(struct req *r, const char *scope, const struct cursor *c)
 {
-	unsigned char raw[CURSOR_BODY + SHA256_SIZE];
-	struct buf *b = buf_new(r->a, 128);
-	size_t i;
+	unsigned char raw[CURSOR_KEY + CURSOR_NOTE + SHA256_SIZE];
+	struct buf *b = buf_new(r->a, 2 * sizeof(raw));
+	size_t i, n = CURSOR_KEY + c->note.n;
 
+	if (c->note.n > CURSOR_NOTE)
+		abort();
 	for (i = 0; i < 8; i++)
-		raw[i] = (unsigned char)((uint64_t)a >> (56 - 8 * i));
-	memcpy(raw + 8, id.b, sizeof(id.b));
-	seal(scope, raw, raw + CURSOR_BODY);
-	base64url_encode(b, raw, CURSOR_BYTES);
+		raw[i] = (unsigned char)((uint64_t)c->at >> (56 - 8 * i));
+	memcpy(raw + 8, c->id.b, sizeof(c->id.b));
+	if (c->note.n > 0)
+		memcpy(raw + CURSOR_KEY, c->note.p, c->note.n);
+	seal(scope, raw, n, raw + n);
+	base64url_encode(b, raw, n + CURSOR_MAC);
 	return b->p;
 }
 
-bool cursor_read(struct req *r, const char *scope, struct str text, int64_t *a, struct uuid *id)
+bool cursor_read(struct req *r, const char *scope, struct str text, struct cursor *out)
 {
 	unsigned char raw[CURSOR_BYTES + 1], mac[SHA256_SIZE];
+	long n = base64url_decode(raw, sizeof(raw), text) - (long)CURSOR_MAC;
 	uint64_t v = 0;
-	size_t i;
 
-	if (base64url_decode(raw, sizeof(raw), text) == (long)CURSOR_BYTES) {
-		seal(scope, raw, mac);
-		if (mem_equal_ct(mac, CURSOR_MAC, raw + CURSOR_BODY, CURSOR_MAC)) {
-			for (i = 0; i < 8; i++)
+	if (n >= (long)CURSOR_KEY && n <= (long)(CURSOR_KEY + CURSOR_NOTE)) {
+		seal(scope, raw, (size_t)n, mac);
+		if (mem_equal_ct(mac, CURSOR_MAC, raw + n, CURSOR_MAC)) {
+			for (size_t i = 0; i < 8; i++)
 				v = v << 8 | raw[i];
-			*a = (int64_t)v;
-			memcpy(id->b, raw + 8, sizeof(id->b));
+			out->at = (int64_t)v;
+			memcpy(out->id.b, raw + 8, sizeof(out->id.b));
+			out->note = str_copy(r->a,
+			    (struct str){(const char *)raw + CURSOR_KEY, (size_t)n - CURSOR_KEY});
 			return true;
 		}
 	}

@@ -143,19 +143,25 @@ bool req_page_query(struct req *r, struct page_query *out);
  * total below 0 is unknown (null). */
 json_t *page_envelope(
     const struct page_query *q, json_t *data, int64_t total, bool exact, const char *next);
-/* Cursors: an integer and an id, sealed with an HMAC over them and scope, so that a broken, altered
- * or foreign one is 422. scope names the account, the list and its filters. cursor_read adds the
- * complaint to the fields of the 422 itself: answer res_invalid when it is false. */
-const char *cursor_make(struct req *r, const char *scope, int64_t a, struct uuid id);
-bool cursor_read(struct req *r, const char *scope, struct str text, int64_t *a, struct uuid *id);
+/* Cursors: the key position of a list's row and a note of the list's own, sealed with an HMAC over
+ * them and scope, so that a broken, altered or foreign one is 422. scope names the account, the
+ * list and its filters. cursor_read adds the complaint to the fields of the 422 itself: answer
+ * res_invalid when it is false. */
+#define CURSOR_NOTE 600u /* bytes a note may have */
+struct cursor {
+	int64_t at;
+	struct uuid id;
+	struct str note;
+};
+const char *cursor_make(struct req *r, const char *scope, const struct cursor *c);
+bool cursor_read(struct req *r, const char *scope, struct str text, struct cursor *out);
 /* What most lists are: page, limit and cursor, and the query parameters that shape the list, to
  * which its cursors are bound. */
 struct list_query {
 	struct page_query page;
 	const char *scope;
 	int64_t offset; /* rows to skip, of page= */
-	int64_t after;  /* key position of the cursor: 0 and nil at the start */
-	struct uuid after_id;
+	struct cursor after; /* 0 and nil at the start */
 };
 /* filters: names of those parameters, NULL-terminated; two lists differ in their name. False after
  * req_invalid. */
@@ -164,9 +170,8 @@ bool req_list_query(
 /* Where a page of rows ended. */
 struct list_end {
 	bool has_more;
-	int64_t last; /* key position of the last row */
-	struct uuid last_id;
-	int64_t total; /* exact, or -1: then what is known without counting is told */
+	struct cursor last; /* of the last row */
+	int64_t total;      /* exact, or -1: then what is known without counting is told */
 };
 /* Answers the page; rows is not stolen. */
 int res_list(struct req *r, const struct list_query *q, json_t *rows, const struct list_end *end);

@@ -55,7 +55,7 @@ bool req_list_query(
 	if (out->page.page > 1)
 		out->offset = (out->page.page - 1) * out->page.limit;
 	return out->page.cursor.p == NULL ||
-	       cursor_read(r, out->scope, out->page.cursor, &out->after, &out->after_id);
+	       cursor_read(r, out->scope, out->page.cursor, &out->after);
 }
 
 int res_list(struct req *r, const struct list_query *q, json_t *rows, const struct list_end *end)
@@ -68,7 +68,7 @@ int res_list(struct req *r, const struct list_query *q, json_t *rows, const stru
 	if (!is_counted)
 		total = q->offset + (int64_t)json_array_size(rows) + end->has_more;
 	if (end->has_more)
-		next = cursor_make(r, q->scope, end->last, end->last_id);
+		next = cursor_make(r, q->scope, &end->last);
 	return res_json(r, 200,
 	    page_envelope(&q->page, json_incref(rows), total, is_counted || is_all_seen, next));
 }

@@ -31,15 +31,18 @@ int event_page_list(struct req *r)
 	struct event_page page = {.limit = PAGE_ROWS};
 	struct str cursor = chrome_query_text(r, "cursor");
 	struct err err = ERR_INIT;
-	int64_t ignored;
+	struct cursor at;
 	const char *scope = arena_printf(r->a, "events page %s &%zu:%.*s&%zu:%.*s",
 	    uuid_dup(r->a, r->actor.account_id), f.status.n, (int)f.status.n,
 	    f.status.p != NULL ? f.status.p : "", f.provider_type.n, (int)f.provider_type.n,
 	    f.provider_type.p != NULL ? f.provider_type.p : "");
 	json_t *data;
 
-	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &ignored, &page.after_id))
-		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
+	if (cursor.n > 0) {
+		if (!cursor_read(r, scope, cursor, &at))
+			return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
+		page.after_id = at.id;
+	}
 	if (event_list(r->app, r->a, &f, &page, &err) < 0)
 		return res_error(r, &err);
 	provider_label_rows(r->app, page.rows);
@@ -53,10 +56,9 @@ int event_page_list(struct req *r)
 	json_set_bool(data, "is_filtered", f.status.n > 0 || f.provider_type.n > 0);
 	json_set_bool(data, "is_later_page", cursor.n > 0);
 	json_set_str(data, "first_href", chrome_link(r, "cursor", (struct str){NULL, 0}));
+	at = (struct cursor){.id = page.last_id};
 	json_set_str(data, "next_href",
-	    !page.has_more
-		? NULL
-		: chrome_link(r, "cursor", str_from(cursor_make(r, scope, 1, page.last_id))));
+	    !page.has_more ? NULL : chrome_link(r, "cursor", str_from(cursor_make(r, scope, &at))));
 	return chrome_page(r, 200, "events", "Events", "event/list", data);
 }
 

@@ -30,10 +30,11 @@ int event_api_list(struct req *r)
 		return res_invalid(r);
 	page.limit = q.page.limit;
 	page.offset = q.offset;
-	page.after_id = q.after_id;
+	page.after_id = q.after.id;
 	if (event_list(r->app, r->a, &f, &page, &err) == -1)
 		return res_error(r, &err);
-	return res_list(r, &q, page.rows, &(struct list_end){page.has_more, 0, page.last_id, -1});
+	return res_list(
+	    r, &q, page.rows, &(struct list_end){page.has_more, {.id = page.last_id}, -1});
 }
 
 int event_api_get(struct req *r)

@@ -23,12 +23,12 @@ int lead_api_list(struct req *r)
 		return res_invalid(r);
 	page.limit = q.page.limit;
 	page.offset = q.offset;
-	page.after_us = q.after;
-	page.after_id = q.after_id;
+	page.after_us = q.after.at;
+	page.after_id = q.after.id;
 	if (lead_list(r->app, r->a, &f, &page, &err) == -1)
 		return res_error(r, &err);
-	return res_list(
-	    r, &q, page.rows, &(struct list_end){page.has_more, page.last_us, page.last_id, -1});
+	return res_list(r, &q, page.rows,
+	    &(struct list_end){page.has_more, {.at = page.last_us, .id = page.last_id}, -1});
 }
 
 /* ---- POST /leads ------------------------------------------------------------------------- */

@@ -30,14 +30,14 @@ int connection_api_list(struct req *r)
 		return res_invalid(r);
 	page.limit = q.page.limit;
 	page.offset = q.offset;
-	page.before_id = q.after_id;
+	page.before_id = q.after.id;
 	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) < 0)
 		return res_error(r, &err);
 	for (size_t i = 0; i < page.n; i++)
 		json_array_append_new(rows, connection_json(r->app, page.v[i]));
 	struct list_end end = {.has_more = page.has_more, .total = page.total};
 	if (page.n > 0)
-		end.last_id = page.v[page.n - 1]->id;
+		end.last.id = page.v[page.n - 1]->id;
 	return res_list(r, &q, rows, &end);
 }
 

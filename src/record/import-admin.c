@@ -439,21 +439,21 @@ int import_page_list(struct req *r)
 	const char *scope =
 	    arena_printf(r->a, "imports page %s", uuid_dup(r->a, r->actor.account_id));
 	struct str cursor = chrome_query_text(r, "cursor");
-	struct uuid before = {{0}};
+	struct cursor before = {0};
 	struct err err = ERR_INIT;
 	const char *next = NULL;
 	json_t *rows, *data;
-	int64_t unused;
 
-	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &unused, &before))
+	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &before))
 		return res_redirect(r, "/admin/imports");
-	if (import_list(r->app->db, r->a, &r->actor.account_id, &before, PAGE_ROWS + 1, 0, &rows,
+	if (import_list(r->app->db, r->a, &r->actor.account_id, &before.id, PAGE_ROWS + 1, 0, &rows,
 		&err) == -1)
 		return res_error(r, &err);
 	if (json_array_size(rows) > PAGE_ROWS) {
 		json_array_remove(rows, PAGE_ROWS);
-		uuid_parse(str_from(json_str(json_array_get(rows, PAGE_ROWS - 1), "id")), &before);
-		next = chrome_link(r, "cursor", str_from(cursor_make(r, scope, 0, before)));
+		uuid_parse(
+		    str_from(json_str(json_array_get(rows, PAGE_ROWS - 1), "id")), &before.id);
+		next = chrome_link(r, "cursor", str_from(cursor_make(r, scope, &before)));
 	}
 	provider_label_rows(r->app, rows);
 	data = json_object();

@@ -321,7 +321,7 @@ int import_api_list(struct req *r)
 
 	if (!req_list_query(r, "imports", filters, &q))
 		return res_invalid(r);
-	if (import_list(r->app->db, r->a, &r->actor.account_id, &q.after_id, q.page.limit + 1,
+	if (import_list(r->app->db, r->a, &r->actor.account_id, &q.after.id, q.page.limit + 1,
 		q.offset, &rows, &err) == -1)
 		return res_error(r, &err);
 	n = json_array_size(rows);
@@ -330,7 +330,7 @@ int import_api_list(struct req *r)
 		json_array_remove(rows, --n);
 	}
 	if (n > 0)
-		uuid_parse(str_from(json_str(json_array_get(rows, n - 1), "id")), &end.last_id);
+		uuid_parse(str_from(json_str(json_array_get(rows, n - 1), "id")), &end.last.id);
 	return res_list(r, &q, rows, &end);
 }
 

@@ -232,8 +232,12 @@ int record_browse_read(struct record_browse *b)
 		    r->a, "The address has a filter that cannot be used. %s", req_invalid_text(r));
 	b->scope = scope_of(b);
 	if (b->cursor.p != NULL) {
-		if (!cursor_read(r, b->scope, b->cursor, &b->page.after_us, &b->page.after_id))
+		struct cursor at;
+
+		if (!cursor_read(r, b->scope, b->cursor, &at))
 			return res_redirect(r, record_browse_link(b));
+		b->page.after_us = at.at;
+		b->page.after_id = at.id;
 	} else if (str_to_i64(req_query(r, "page"), 1, LIMIT_PAGE_NUMBER, &b->number)) {
 		b->page.offset = (b->number - 1) * b->page.limit;
 	}
@@ -296,10 +300,10 @@ bool record_browse_is_beyond(const struct record_browse *b)
 
 /* ---- pages --------------------------------------------------------------------------------- */
 
-static void key_of(const json_t *row, int64_t *at_us, struct uuid *id)
+static void key_of(const json_t *row, struct cursor *out)
 {
-	clock_parse_iso(str_from(json_str(row, "updatedAt")), at_us);
-	uuid_parse(str_from(json_str(row, "id")), id);
+	clock_parse_iso(str_from(json_str(row, "updatedAt")), &out->at);
+	uuid_parse(str_from(json_str(row, "id")), &out->id);
 }
 
 /* A link that goes on behind (or, back, before) a row of this page; without rows, from where the
@@ -308,17 +312,15 @@ static const char *turn(const struct record_browse *b, bool is_back)
 {
 	const json_t *rows = b->page.rows;
 	size_t n = json_array_size(rows);
-	int64_t at_us = b->page.after_us;
-	struct uuid id = b->page.after_id;
+	struct cursor at = {.at = b->page.after_us, .id = b->page.after_id};
 	const char *link;
 
 	if (is_back == b->is_back && b->page.has_more) {
-		at_us = b->page.last_us;
-		id = b->page.last_id;
+		at = (struct cursor){.at = b->page.last_us, .id = b->page.last_id};
 	} else if (n > 0) {
-		key_of(json_array_get(rows, is_back ? 0 : n - 1), &at_us, &id);
+		key_of(json_array_get(rows, is_back ? 0 : n - 1), &at);
 	}
-	link = link_at(b, "cursor", cursor_make(b->r, b->scope, at_us, id));
+	link = link_at(b, "cursor", cursor_make(b->r, b->scope, &at));
 	return is_back ? arena_printf(b->r->a, "%s&dir=back", link) : link;
 }
 

@@ -31,7 +31,8 @@ static const char *const *list_filters(struct req *r)
 int record_api_list(struct req *r)
 {
 	struct record_filter f;
-	struct record_page page = {.is_ascending = query_sort(r)};
+	struct record_memory memory;
+	struct record_page page = {.is_ascending = query_sort(r), .memory = &memory};
 	struct list_query q;
 	struct err err = ERR_INIT;
 	int64_t total;
@@ -41,13 +42,15 @@ int record_api_list(struct req *r)
 		return res_invalid(r);
 	page.limit = q.page.limit;
 	page.offset = q.offset;
-	page.after_us = q.after;
-	page.after_id = q.after_id;
+	page.after_us = q.after.at;
+	page.after_id = q.after.id;
+	record_memory_read(&memory, q.after.note);
 	if (record_list(r->app, r->a, &f, &page, &err) == -1 ||
 	    record_count(r->app, r->a, &f, &total, &err) == -1)
 		return res_error(r, &err);
-	return res_list(
-	    r, &q, page.rows, &(struct list_end){page.has_more, page.last_us, page.last_id, total});
+	return res_list(r, &q, page.rows,
+	    &(struct list_end){page.has_more,
+		{page.last_us, page.last_id, record_memory_text(r->a, &memory)}, total});
 }
 
 int record_api_get(struct req *r)

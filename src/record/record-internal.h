@@ -1,6 +1,7 @@
 /* What the files of this feature share. */
 #ifndef RECORD_RECORD_INTERNAL_H
 #define RECORD_RECORD_INTERNAL_H
+#include "record/record-words.h"
 #include "record/record.h"
 
 /* The columns of record_row_json; `r` is the record, `l` the lead that it mirrors. */
@@ -24,11 +25,29 @@ void record_key_range(
     const struct record_filter *f, const struct record_page *page, struct key_range *out);
 int record_row_json(
     struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err);
+/* Row i (RECORD_COLUMNS) and where it stands. */
+int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int64_t at_us,
+    struct record_place *out, struct err *err);
 /* Appends row i to the page and moves its end there. */
 int record_page_add(struct arena *a, struct record_page *page, const struct db_rows *rows, size_t i,
     struct err *err);
 /* Has the payload what the filter's filter[path]=value ask for? Of an array any element may. */
 bool record_where_fits(struct arena *a, const struct record_filter *f, struct str data);
+/* Has row i (RECORD_COLUMNS) all that the filter asks of a record, its times apart? Words are only
+ * looked at when terms are given. */
+bool record_row_fits(struct arena *a, const struct record_filter *f,
+    const struct search_terms *terms, const struct db_rows *rows, size_t i);
+/* Oldest first with a memory: rows behind the horizon that stood elsewhere before are left out of
+ * the page, and the list ends before `end`, or those who write would be followed forever. INT64_MAX
+ * where neither is so. */
+int64_t record_moves_horizon(const struct record_page *page);
+int64_t record_moves_end(const struct record_page *page);
+/* Begins to remember; adds what left the page's stretch of the list since; remembers what it has
+ * shown. */
+void record_moves_begin(struct record_memory *m);
+int record_moves_show(struct app *app, struct arena *a, const struct record_filter *f,
+    struct record_page *page, struct err *err);
+void record_moves_remember(struct record_page *page);
 /* record_list where the filter needs more than an index. */
 int record_search(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err);

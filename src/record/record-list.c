@@ -7,7 +7,9 @@
 DB_STMT(record_by_id, "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ? AND r.id = ?");
 
 #define KEY_BELOW " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
-#define KEY_ABOVE " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
+#define KEY_ABOVE                                                                                  \
+	" AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"           \
+	" AND (r.updated_at <= ? OR r.first_seen_at = r.updated_at)"
 #define NEWEST " ORDER BY r.updated_at DESC, r.id DESC LIMIT ? OFFSET ?"
 #define OLDEST " ORDER BY r.updated_at, r.id LIMIT ? OFFSET ?"
 #define ALL "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?"
@@ -87,13 +89,15 @@ void record_key_range(
 	out->to_us = !page->is_ascending         ? f->updated_after_us
 		     : f->updated_before_us != 0 ? f->updated_before_us
 						 : INT64_MAX;
+	if (page->is_ascending && record_moves_end(page) < out->to_us)
+		out->to_us = record_moves_end(page);
 }
 
 static int list_query(struct app *app, struct arena *a, const struct record_filter *f,
     const struct record_page *page, struct db_rows *rows, struct err *err)
 {
 	struct key_range k;
-	struct db_val v[8];
+	struct db_val v[9];
 	size_t n = 0;
 
 	record_key_range(f, page, &k);
@@ -104,23 +108,51 @@ static int list_query(struct app *app, struct arena *a, const struct record_filt
 	v[n++] = db_int(k.from_us);
 	v[n++] = db_uuid(&k.from_id);
 	v[n++] = db_int(k.to_us);
+	if (page->is_ascending)
+		v[n++] = db_int(record_moves_horizon(page));
 	v[n++] = db_int(page->limit + 1);
 	v[n++] = db_int(page->offset);
 	return db_query(app->db, a, list_statement(f->resource_type.p != NULL, page->is_ascending),
 	    v, n, rows, err);
 }
 
-int record_list(struct app *app, struct arena *a, const struct record_filter *f,
+int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int64_t at_us,
+    struct record_place *out, struct err *err)
+{
+	*out = (struct record_place){.at_us = at_us,
+	    .id = db_get_uuid(rows, i, 0),
+	    .is_first = db_get_int(rows, i, 6) == at_us};
+	return record_row_json(a, rows, i, &out->row, err);
+}
+
+int record_page_add(struct arena *a, struct record_page *page, const struct db_rows *rows, size_t i,
+    struct err *err)
+{
+	struct record_place *p = &page->places[page->nplaces++];
+
+	if (record_place_read(a, rows, i, db_get_int(rows, i, 7), p, err) == -1)
+		return -1;
+	json_array_append(page->rows, p->row);
+	page->last_us = p->at_us;
+	page->last_id = p->id;
+	return 0;
+}
+
+/* The rows that stand in the page's stretch of the list now. */
+static int list_present(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err)
 {
 	struct db_rows rows;
 
+	page->rows = json_own(a, json_array());
+	page->places = arena_array(a, (size_t)page->limit, sizeof(*page->places));
+	page->nplaces = 0;
+	page->has_more = false;
 	if (f->search.p != NULL || f->provider_type.p != NULL || f->source.p != NULL ||
 	    f->nwhere > 0)
 		return record_search(app, a, f, page, err);
 	if (list_query(app, a, f, page, &rows, err) == -1)
 		return -1;
-	page->rows = json_own(a, json_array());
 	page->has_more = rows.count > (size_t)page->limit;
 	for (size_t i = 0; i < rows.count && i < (size_t)page->limit; i++)
 		if (record_page_add(a, page, &rows, i, err) == -1)
@@ -128,17 +160,38 @@ int record_list(struct app *app, struct arena *a, const struct record_filter *f,
 	return 0;
 }
 
-int record_page_add(struct arena *a, struct record_page *page, const struct db_rows *rows, size_t i,
-    struct err *err)
+/* The first page is as of now, so there is nothing to make up for yet; but oldest first, if others
+ * follow, it already keeps to the places of the horizon, as they will. */
+static int list_first(struct app *app, struct arena *a, const struct record_filter *f,
+    struct record_page *page, struct err *err)
 {
-	json_t *o;
+	struct record_memory memory;
 
-	if (record_row_json(a, rows, i, &o, err) == -1)
+	record_moves_begin(&memory);
+	if (list_present(app, a, f, page, err) == -1)
 		return -1;
-	json_array_append(page->rows, o);
-	page->last_us = db_get_int(rows, i, 7);
-	page->last_id = db_get_uuid(rows, i, 0);
-	return 0;
+	*page->memory = memory;
+	if (!page->is_ascending || !page->has_more)
+		return 0;
+	return list_present(app, a, f, page, err) == -1 ? -1
+							: record_moves_show(app, a, f, page, err);
+}
+
+int record_list(struct app *app, struct arena *a, const struct record_filter *f,
+    struct record_page *page, struct err *err)
+{
+	bool is_first = page->after_us == 0 && page->offset == 0;
+	int rc;
+
+	if (page->memory == NULL || (page->memory->horizon_us == 0 && !is_first))
+		return list_present(app, a, f, page, err);
+	if (is_first)
+		rc = list_first(app, a, f, page, err);
+	else if ((rc = list_present(app, a, f, page, err)) == 0)
+		rc = record_moves_show(app, a, f, page, err);
+	if (rc == 0)
+		record_moves_remember(page);
+	return rc;
 }
 
 static void add_to(json_t *counts, const char *key, int64_t n)

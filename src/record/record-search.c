@@ -103,34 +103,38 @@ _Static_assert(
 
 /* ---- checks that SQL did not make ---------------------------------------------------------- */
 
-/* A record that waits for the index is looked at as it is now. */
-static bool fits_words(struct searching *s, const struct db_rows *rows, size_t i)
+bool record_row_fits(struct arena *a, const struct record_filter *f,
+    const struct search_terms *terms, const struct db_rows *rows, size_t i)
 {
-	struct record_item item = {.account_id = s->f->account_id,
+	struct record_item item = {.account_id = f->account_id,
 	    .provider_type = db_get_str(rows, i, 1),
 	    .resource_type = db_get_str(rows, i, 2),
 	    .external_id = db_get_str(rows, i, 3),
 	    .source = db_get_text(rows, i, 4),
 	    .data = db_get_str(rows, i, 5)};
 
-	return db_is_null(rows, i, 10) || search_terms_fit(&s->terms, record_words(s->a, &item));
+	return (f->provider_type.p == NULL || str_eq(f->provider_type, item.provider_type)) &&
+	       (f->resource_type.p == NULL || str_eq(f->resource_type, item.resource_type)) &&
+	       (f->source.p == NULL || str_is(f->source, item.source)) &&
+	       (terms == NULL || search_terms_fit(terms, record_words(a, &item))) &&
+	       record_where_fits(a, f, item.data);
 }
 
-static bool fits_columns(struct searching *s, const struct db_rows *rows, size_t i)
+/* A record that waits for the index is looked at as it is now. */
+static bool is_wanted(struct searching *s, const struct db_rows *rows, size_t i)
 {
-	const struct record_filter *f = s->f;
+	int64_t at_us = db_get_int(rows, i, 7);
 
-	return (f->provider_type.p == NULL || str_eq(f->provider_type, db_get_str(rows, i, 1))) &&
-	       (f->resource_type.p == NULL || str_eq(f->resource_type, db_get_str(rows, i, 2))) &&
-	       (f->source.p == NULL || str_eq(f->source, db_get_str(rows, i, 4)));
+	if (at_us > record_moves_horizon(s->page) && at_us != db_get_int(rows, i, 6))
+		return false;
+	return record_row_fits(s->a, s->f, db_is_null(rows, i, 10) ? NULL : &s->terms, rows, i);
 }
 
 /* Takes rows that fit until the page is full: 1 then (has_more set), 0 while there is room, -1. */
 static int take_rows(struct searching *s, const struct db_rows *rows, struct err *err)
 {
 	for (size_t i = 0; i < rows->count; i++) {
-		if (!fits_columns(s, rows, i) || !fits_words(s, rows, i) ||
-		    !record_where_fits(s->a, s->f, db_get_str(rows, i, 5)))
+		if (!is_wanted(s, rows, i))
 			continue;
 		if (s->skip > 0) {
 			s->skip--;
@@ -357,8 +361,6 @@ int record_search(struct app *app, struct arena *a, const struct record_filter *
 {
 	struct searching s = {.app = app, .a = a, .f = f, .page = page, .skip = page->offset};
 
-	page->rows = json_own(a, json_array());
-	page->has_more = false;
 	if (build_terms(&s, err) == -1)
 		return -1;
 	if (s.terms.is_impossible)

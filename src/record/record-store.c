@@ -11,7 +11,7 @@
 #include "record/record.h"
 
 DB_STMT_ROWS(records_lock,
-    "SELECT external_id, id, data, provider_updated_at FROM records"
+    "SELECT external_id, id, data, provider_updated_at, updated_at FROM records"
     " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
     "?", ") FOR UPDATE");
 DB_STMT_ROWS(records_insert,
@@ -21,6 +21,9 @@ DB_STMT_ROWS(records_insert,
 DB_STMT(records_update,
     "UPDATE records SET source = ?, data = ?, updated_at = ?, provider_updated_at = ?"
     " WHERE account_id = ? AND id = ?");
+DB_STMT_ROWS(record_moves_insert,
+    "INSERT INTO record_moves (account_id, from_at, record_id, moved_at) VALUES ", "(?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE moved_at = VALUES(moved_at)");
 DB_STMT_ROWS(record_changes_insert,
     "INSERT INTO record_changes (id, account_id, record_id, at, provider_at, source, event_id,"
     " changes) VALUES ",
@@ -47,14 +50,15 @@ struct working {
 	struct record_item *first; /* names it */
 	struct uuid id;
 	bool is_stored, is_created, is_updated;
-	struct str text; /* the payload as of now */
-	json_t *data;    /* the same parsed, once it was needed */
-	int64_t provider_updated_us, at_us;
+	struct str text;                               /* the payload as of now */
+	json_t *data;                                  /* the same parsed, once it was needed */
+	int64_t provider_updated_us, at_us, stored_us; /* stored: as read */
 	const char *source;
 };
 
 struct change_row {
 	struct uuid id;
+	int64_t at_us;
 	const struct working *w;
 	const struct record_item *item;
 	struct str changes;
@@ -127,6 +131,7 @@ static int lock_kind(struct batch *b, struct working **ws, size_t n, struct err 
 			w->id = db_get_uuid(&rows, i, 1);
 			w->text = db_get_str(&rows, i, 2);
 			w->provider_updated_us = db_get_int(&rows, i, 3);
+			w->at_us = w->stored_us = db_get_int(&rows, i, 4);
 			break;
 		}
 	}
@@ -175,8 +180,7 @@ static int load_stored(struct batch *b, struct record_item *items, size_t n, str
 static void add_change(
     struct batch *b, const struct working *w, const struct record_item *it, struct str changes)
 {
-	b->changes[b->nchanges++] =
-	    (struct change_row){.id = uuid_new(), .w = w, .item = it, .changes = changes};
+	b->changes[b->nchanges++] = (struct change_row){uuid_new(), w->at_us, w, it, changes};
 }
 
 static void create(struct batch *b, struct working *w, struct record_item *it)
@@ -321,7 +325,9 @@ static int merge(struct batch *b, struct working *w, struct record_item *it, str
 	w->is_updated = true;
 	if (it->provider_updated_us > w->provider_updated_us)
 		w->provider_updated_us = it->provider_updated_us;
-	w->at_us = it->at_us;
+	/* two writers may come in another order than their clocks say: a record only moves forward
+	 */
+	w->at_us = it->at_us > w->at_us ? it->at_us : w->at_us + 1;
 	w->source = it->source;
 	it->outcome = RECORD_UPDATED;
 	add_change(b, w, it, json_text(b->a, record_diff(b->a, before, w->data)));
@@ -372,7 +378,10 @@ static int write_created(struct batch *b, struct err *err)
 
 static int write_updated(struct batch *b, struct err *err)
 {
-	for (size_t i = 0; i < map_count(b->records); i++) {
+	size_t total = map_count(b->records), nmoves = 0;
+	struct db_val *moves = arena_alloc(b->a, total * 4 * sizeof(*moves));
+
+	for (size_t i = 0; i < total; i++) {
 		const struct working *w = map_value(b->records, i);
 
 		if (!w->is_updated || w->is_created)
@@ -383,8 +392,12 @@ static int write_updated(struct batch *b, struct err *err)
 			    db_uuid(&w->id)),
 			NULL, err) == -1)
 			return -1;
+		struct db_val move[4] = {db_uuid(&w->first->account_id), db_int(w->stored_us),
+		    db_uuid(&w->id), db_int(w->at_us)};
+
+		memcpy(moves + 4 * nmoves++, move, sizeof(move));
 	}
-	return 0;
+	return db_exec_rows(b->db, &record_moves_insert, NULL, 0, moves, nmoves, 4, NULL, err);
 }
 
 static int write_changes(struct batch *b, struct err *err)
@@ -394,9 +407,9 @@ static int write_changes(struct batch *b, struct err *err)
 	for (size_t i = 0; i < b->nchanges; i++) {
 		const struct change_row *c = &b->changes[i];
 		struct db_val row[8] = {db_uuid(&c->id), db_uuid(&c->item->account_id),
-		    db_uuid(&c->w->id), db_int(c->item->at_us),
-		    db_time(c->item->provider_updated_us), db_str(c->item->source),
-		    db_uuid_or_null(&c->item->event_id), db_strn(c->changes)};
+		    db_uuid(&c->w->id), db_int(c->at_us), db_time(c->item->provider_updated_us),
+		    db_str(c->item->source), db_uuid_or_null(&c->item->event_id),
+		    db_strn(c->changes)};
 
 		memcpy(v + 8 * i, row, sizeof(row));
 	}
@@ -424,6 +437,17 @@ static int leave_queue(struct batch *b, struct err *err)
 	return db_exec_rows(b->db, &record_search_leave, NULL, 0, v, n, 1, NULL, err);
 }
 
+static struct str words_of(struct batch *b, const struct working *w)
+{
+	struct record_item item = *w->first;
+
+	if (item.words.p != NULL && item.data.p == w->text.p)
+		return item.words;
+	item.source = w->source;
+	item.data = w->text;
+	return record_words(b->a, &item);
+}
+
 /* The words by which the created and the changed are found. */
 static int write_words(struct batch *b, struct err *err)
 {
@@ -435,12 +459,8 @@ static int write_words(struct batch *b, struct err *err)
 
 		if (!is_written(w) || w->first->index_later)
 			continue;
-		struct record_item item = *w->first;
-
-		item.source = w->source;
-		item.data = w->text;
-		struct db_val row[3] = {db_uuid(&w->id), db_uuid(&w->first->account_id),
-		    db_strn(record_words(b->a, &item))};
+		struct db_val row[3] = {
+		    db_uuid(&w->id), db_uuid(&w->first->account_id), db_strn(words_of(b, w))};
 
 		memcpy(v + 3 * n++, row, sizeof(row));
 	}

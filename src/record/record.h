@@ -27,6 +27,7 @@ struct record_item {
 	int64_t at_us;
 	bool index_later; /* leave the search index to record_index_waiting */
 	bool is_only_new; /* a record that is there stays as it is */
+	struct str words; /* record_words of this item where the caller has them, else {NULL,0} */
 	/* answered: */
 	struct uuid id;
 	enum record_outcome outcome;
@@ -57,18 +58,39 @@ struct record_filter {
 /* Newest first (or oldest first) by (updated_at, id) after the key position (0: from the start), at
  * most limit rows. offset only for page=. A search that its time budget cuts short answers what it
  * found and has_more with the position it got to, so that the next page goes on from there: pages
- * may be short, none repeats or skips. */
+ * may be short, none repeats or skips. With a memory that goes from page to page with the position,
+ * records that change meanwhile are shown where they stood when the first page was read. */
+#define RECORD_MEMORY 64
+struct record_memory {
+	int64_t horizon_us; /* 0: none, places are as of each page */
+	uint64_t shown[RECORD_MEMORY];
+	size_t n;
+};
+struct record_place {
+	int64_t at_us; /* where in the list */
+	struct uuid id;
+	bool is_first; /* the record has stood nowhere before */
+	json_t *row;
+};
 struct record_page {
 	int64_t after_us;
 	struct uuid after_id;
 	int64_t limit, offset;
 	bool is_ascending;
+	struct record_memory *memory; /* NULL, or begun here on the first page */
 	/* answered: */
 	json_t *rows; /* array of record JSON */
+	struct record_place *places;
+	size_t nplaces;
 	bool has_more;
 	int64_t last_us;
 	struct uuid last_id;
 };
+/* A memory as a cursor's note, and back; an empty one is none. */
+struct str record_memory_text(struct arena *a, const struct record_memory *m);
+void record_memory_read(struct record_memory *m, struct str text);
+/* Periodic: forgets moves that no cursor needs any more. */
+int record_moves_forget(struct app *app, struct err *err);
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err);
 /* Reads the list parameters of a request (resourceType, providerType, source, search, updatedAfter,

@@ -185,14 +185,14 @@ int view_api_list(struct req *r)
 	skip = q.offset;
 	end.total = (int64_t)n;
 	for (size_t i = 0; i < n && !end.has_more; i++) {
-		if (memcmp(v[i].id.b, q.after_id.b, sizeof(v[i].id.b)) <= 0 || skip-- > 0)
+		if (memcmp(v[i].id.b, q.after.id.b, sizeof(v[i].id.b)) <= 0 || skip-- > 0)
 			continue;
 		if (json_array_size(rows) == (size_t)q.page.limit) {
 			end.has_more = true;
 			continue;
 		}
 		json_array_append_new(rows, view_json(r->a, &v[i]));
-		end.last_id = v[i].id;
+		end.last.id = v[i].id;
 	}
 	return res_list(r, &q, rows, &end);
 }

@@ -3,6 +3,7 @@
 import datetime
 import json
 import random
+import threading
 import time
 import urllib.parse
 import uuid
@@ -100,6 +101,59 @@ def _():
     equal(third["nextCursor"], None)
     # the same cursor twice is the same page
     equal([r["id"] for r in t.get("/records?limit=3&cursor=" + first["nextCursor"])["data"]], ids[3:6])
+
+
+class Writers:
+    """Threads that change the contacts 0 to n - 1, a few at a time, and make new ones, until the end."""
+
+    def __init__(self, h, n, threads=3):
+        self.h, self.n, self.stopped, self.failed, self.written = h, n, threading.Event(), [], 0
+        self.threads = [threading.Thread(target=self.write, args=(i,), daemon=True) for i in range(threads)]
+
+    def write(self, number):
+        chance = random.Random(number)
+        try:
+            while not self.stopped.is_set():
+                self.written += 1
+                changed = chance.sample(range(self.n), 3)
+                new = 10**6 * (number + 1) + self.written
+                self.h.send(*[self.h.change(i, "turn", str(self.written), NOW + self.written) for i in changed])
+                if self.written % 10 == 0:
+                    self.h.send(self.h.change(new, "steady", "yes"))
+        except Exception as e:
+            self.failed.append(e)
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        for t in self.threads:
+            t.join(60)
+
+
+@test("while others write, cursors give every record that was there exactly once, in any list and order")
+def _():
+    t = Tenant()
+    h = HubSpot(t)
+    n = 150
+    for i in range(0, n, 50):
+        h.send(*[h.change(k, "steady", "yes", NOW) for k in range(i, i + 50)])
+    before = t.records()
+    equal(len(before), n)
+    lists = ("", "resourceType=contact", "search=yes", "providerType=hubspot&filter[properties.steady]=yes")
+    with Writers(h, n) as writers:
+        for query in [order + q for q in lists for order in ("", "sort=updatedAt&") for _ in range(3)]:
+            begun = writers.written
+            seen = [r["id"] for r in pages_of(t, "/records?" + query, 7)]
+            equal(sorted(i for i in set(seen) if seen.count(i) > 1), [], "repeated: " + query)
+            skipped = [k for k, r in enumerate(before) if r["id"] not in seen]
+            equal((len(skipped), skipped[:9], len(seen)), (0, [], len(seen)), "skipped: " + query)
+            wait_until(lambda: writers.failed or writers.written > begun, 10, "a write")
+    equal(writers.failed, [])
+    true(writers.written > 100, writers.written)
 
 
 @test("a cursor that is broken, altered, of another list, filter or account is 422")

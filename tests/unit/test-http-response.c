@@ -331,8 +331,9 @@ static void test_cursors(void)
 	static const unsigned char key[32] = "one key", other[32] = "another key";
 	static const int64_t values[] = {0, 1, -1, INT64_MAX, INT64_MIN, 1772892600000000};
 	struct arena *a = arena_new();
-	struct uuid id = uuid_new(), got_id;
-	int64_t got;
+	struct uuid id = uuid_new();
+	static const char notes[CURSOR_NOTE] = "a note";
+	struct cursor got;
 	struct req r;
 	char *text;
 	size_t i;
@@ -340,28 +341,34 @@ static void test_cursors(void)
 	cursor_key_set(key);
 	req_init(&r, a, NULL);
 	for (i = 0; i < COUNT(values); i++) {
-		struct str c = str_from(cursor_make(&r, "acct list", values[i], id));
+		struct cursor made = {values[i], id,
+		    {notes, i == 0   ? 0
+			    : i == 1 ? CURSOR_NOTE
+				     : i}};
+		struct str c = str_from(cursor_make(&r, "acct list", &made));
 
-		CHECK(__LINE__, cursor_read(&r, "acct list", c, &got, &got_id), "read");
-		CHECK(__LINE__, got == values[i] && uuid_eq(id, got_id), "%lld", (long long)got);
+		CHECK(__LINE__, cursor_read(&r, "acct list", c, &got), "read");
+		CHECK(__LINE__, got.at == values[i] && uuid_eq(id, got.id), "%lld",
+		    (long long)got.at);
+		CHECK(__LINE__, str_eq(got.note, made.note), "%zu", got.note.n);
 	}
 	CU_ASSERT(!req_has_invalid(&r));
-	text = arena_strdup(a, cursor_make(&r, "acct list", 42, id));
-	CU_ASSERT(!cursor_read(&r, "acct other", str_from(text), &got, &got_id));
+	text =
+	    arena_strdup(a, cursor_make(&r, "acct list", &(struct cursor){42, id, STR("a note")}));
+	CU_ASSERT(!cursor_read(&r, "acct other", str_from(text), &got));
 	CU_ASSERT(req_has_invalid(&r));
-	CU_ASSERT(!cursor_read(&r, "acct list", STR(""), &got, &got_id));
-	CU_ASSERT(!cursor_read(&r, "acct list", STR("garbage!"), &got, &got_id));
-	CU_ASSERT(
-	    !cursor_read(&r, "acct list", (struct str){text, strlen(text) - 1}, &got, &got_id));
+	CU_ASSERT(!cursor_read(&r, "acct list", STR(""), &got));
+	CU_ASSERT(!cursor_read(&r, "acct list", STR("garbage!"), &got));
+	CU_ASSERT(!cursor_read(&r, "acct list", (struct str){text, strlen(text) - 1}, &got));
 	for (i = 0; i < strlen(text); i++) {
 		char *altered = arena_strdup(a, text);
 
 		altered[i] = altered[i] == 'A' ? 'g' : 'A';
-		CHECK(__LINE__, !cursor_read(&r, "acct list", str_from(altered), &got, &got_id),
+		CHECK(__LINE__, !cursor_read(&r, "acct list", str_from(altered), &got),
 		    "byte %zu altered", i);
 	}
 	cursor_key_set(other);
-	CU_ASSERT(!cursor_read(&r, "acct list", str_from(text), &got, &got_id));
+	CU_ASSERT(!cursor_read(&r, "acct list", str_from(text), &got));
 	arena_free(a);
 }
 

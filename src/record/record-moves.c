@@ -1,0 +1,273 @@
+/* Lists by cursor under writes. A change moves a record to the newest end of the lists, over the
+ * heads of those who page through them: newest first it would be skipped, oldest first repeated. So
+ * a change leaves word of the place it took the record from, and a page shows a record where it
+ * stood when the paging began: the rows of its stretch of the list, and those that left the stretch
+ * since.
+ *
+ * What "since" means cannot be told exactly: a change bears its time before it is committed, so one
+ * of shortly before the beginning (after the horizon) may or may not have been seen there. Newest
+ * first, the places after the horizon come first and the older ones later: the cursor remembers
+ * which records it has shown that have an older place. Oldest first it is the other way round, and
+ * a record counts where it stood at the horizon, or where it was made after it. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "record/record-internal.h"
+#include "record/record-words.h"
+
+#define COMMIT_US (10 * SECOND_US) /* no change takes so long from its time to its commit */
+#define SKEW_US SECOND_US          /* nor does another host's clock differ by so much */
+#define KEPT_US (3600 * SECOND_US) /* what a cursor is worth */
+#define PURGE_CHUNK 2000
+#define PURGE_BUDGET_US 200000
+#define CHUNK 200 /* of one statement */
+
+#define LEFT                                                                                       \
+	"SELECT " RECORD_COLUMNS ", m.from_at FROM record_moves m"                                 \
+	" STRAIGHT_JOIN records r ON r.id = m.record_id AND r.account_id = m.account_id"           \
+	" LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"           \
+	" AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"            \
+	" WHERE m.account_id = ?"
+DB_STMT(record_moves_newest,
+    LEFT " AND m.from_at <= ? AND (m.from_at < ? OR m.record_id < ?)"
+	 " AND m.from_at >= ? AND (m.from_at > ? OR m.record_id >= ?) AND m.moved_at > ?"
+	 " ORDER BY m.from_at DESC, m.record_id DESC LIMIT 200");
+DB_STMT(record_moves_oldest,
+    LEFT " AND m.from_at >= ? AND (m.from_at > ? OR m.record_id > ?)"
+	 " AND m.from_at <= ? AND (m.from_at < ? OR m.record_id <= ?) AND m.moved_at > ?"
+	 " AND (m.from_at <= ? OR m.from_at = r.first_seen_at)"
+	 " ORDER BY m.from_at, m.record_id LIMIT 200");
+DB_STMT(record_moves_purge, "DELETE FROM record_moves WHERE moved_at < ? LIMIT 2000");
+
+/* ---- what a cursor remembers --------------------------------------------------------------- */
+
+static uint64_t short_id(const struct uuid *id)
+{
+	uint64_t v;
+
+	memcpy(&v, id->b + 8, sizeof(v)); /* the random half */
+	return v;
+}
+
+static bool is_shown(const struct record_memory *m, const struct uuid *id)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->shown[i] == short_id(id))
+			return true;
+	return false;
+}
+
+/* Newest first: this row may stand in the list once more, further back. With no room left to
+ * remember it, changes up to here count as seen at the beginning. */
+static void remember(struct record_memory *m, const struct record_place *p)
+{
+	if (p->at_us <= m->horizon_us || p->is_first || is_shown(m, &p->id))
+		return;
+	if (m->n < RECORD_MEMORY)
+		m->shown[m->n++] = short_id(&p->id);
+	else
+		m->horizon_us = p->at_us;
+}
+
+struct str record_memory_text(struct arena *a, const struct record_memory *m)
+{
+	size_t n = sizeof(m->horizon_us) + m->n * sizeof(m->shown[0]);
+
+	_Static_assert(sizeof(int64_t) + RECORD_MEMORY * sizeof(uint64_t) <= CURSOR_NOTE,
+	    "a memory fits into a cursor");
+	char *p = arena_alloc(a, n);
+
+	memcpy(p, &m->horizon_us, sizeof(m->horizon_us));
+	memcpy(p + sizeof(m->horizon_us), m->shown, n - sizeof(m->horizon_us));
+	return (struct str){p, n};
+}
+
+void record_memory_read(struct record_memory *m, struct str text)
+{
+	*m = (struct record_memory){0};
+	if (text.n < sizeof(m->horizon_us) || text.n > sizeof(m->horizon_us) + sizeof(m->shown))
+		return;
+	memcpy(&m->horizon_us, text.p, sizeof(m->horizon_us));
+	m->n = (text.n - sizeof(m->horizon_us)) / sizeof(m->shown[0]);
+	memcpy(m->shown, text.p + sizeof(m->horizon_us), m->n * sizeof(m->shown[0]));
+}
+
+/* ---- those that left the page's stretch ---------------------------------------------------- */
+
+struct leavers {
+	const struct record_filter *f;
+	struct record_page *page;
+	struct arena *a;
+	struct search_terms terms;
+	struct key_range at; /* the stretch: from, exclusive, to `to`, inclusive */
+	struct uuid to_id;
+	struct record_place *found;
+	size_t nfound;
+};
+
+static void find_stretch(struct leavers *v)
+{
+	const struct record_page *page = v->page;
+
+	record_key_range(v->f, page, &v->at);
+	memset(v->to_id.b, page->is_ascending ? 0xff : 0, sizeof(v->to_id.b));
+	if (page->has_more) {
+		v->at.to_us = page->last_us;
+		v->to_id = page->last_id;
+	} else if (page->is_ascending) {
+		v->at.to_us--;
+	}
+}
+
+static int query_leavers(struct leavers *v, struct db *db, const struct db_rows *last,
+    struct db_rows *rows, struct err *err)
+{
+	int64_t horizon_us = v->page->memory->horizon_us;
+	struct db_val vals[9];
+	size_t n = 0;
+
+	if (last->count > 0) {
+		v->at.from_us = db_get_int(last, last->count - 1, 10);
+		v->at.from_id = db_get_uuid(last, last->count - 1, 0);
+	}
+	vals[n++] = db_uuid(&v->f->account_id);
+	vals[n++] = db_int(v->at.from_us);
+	vals[n++] = db_int(v->at.from_us);
+	vals[n++] = db_uuid(&v->at.from_id);
+	vals[n++] = db_int(v->at.to_us);
+	vals[n++] = db_int(v->at.to_us);
+	vals[n++] = db_uuid(&v->to_id);
+	vals[n++] = db_int(horizon_us);
+	if (v->page->is_ascending)
+		vals[n++] = db_int(horizon_us);
+	return db_query(db, v->a,
+	    v->page->is_ascending ? &record_moves_oldest : &record_moves_newest, vals, n, rows,
+	    err);
+}
+
+static bool is_on_page(const struct record_page *page, const struct uuid *id)
+{
+	for (size_t i = 0; i < page->nplaces; i++)
+		if (uuid_eq(page->places[i].id, *id))
+			return true;
+	return false;
+}
+
+static bool is_wanted(struct leavers *v, const struct db_rows *rows, size_t i)
+{
+	struct uuid id = db_get_uuid(rows, i, 0);
+
+	for (size_t k = 0; k < v->nfound; k++)
+		if (uuid_eq(v->found[k].id, id))
+			return false;
+	return !is_shown(v->page->memory, &id) && !is_on_page(v->page, &id) &&
+	       (v->f->updated_before_us == 0 || db_get_int(rows, i, 7) < v->f->updated_before_us) &&
+	       record_row_fits(v->a, v->f, &v->terms, rows, i);
+}
+
+static int find_leavers(struct leavers *v, struct db *db, struct err *err)
+{
+	size_t most = (size_t)v->page->limit + 1;
+	struct db_rows rows = {0};
+
+	if (search_terms_add_filter(&v->terms, v->a, v->f, err) == -1)
+		return -1;
+	find_stretch(v);
+	v->found = arena_array(v->a, most, sizeof(*v->found));
+	do {
+		if (query_leavers(v, db, &rows, &rows, err) == -1)
+			return -1;
+		for (size_t i = 0; i < rows.count && v->nfound < most; i++)
+			if (is_wanted(v, &rows, i) &&
+			    record_place_read(v->a, &rows, i, db_get_int(&rows, i, 10),
+				&v->found[v->nfound++], err) == -1)
+				return -1;
+	} while (rows.count == CHUNK && v->nfound < most);
+	return 0;
+}
+
+/* ---- the page ------------------------------------------------------------------------------ */
+
+static bool stands_before(
+    const struct record_page *page, const struct record_place *x, const struct record_place *y)
+{
+	int order = x->at_us != y->at_us ? (x->at_us < y->at_us ? -1 : 1)
+					 : memcmp(x->id.b, y->id.b, sizeof(x->id.b));
+
+	return page->is_ascending ? order < 0 : order > 0;
+}
+
+/* Puts the leavers among the page's rows, in the order of the list, and cuts it to its limit. */
+static void merge(struct record_page *page, struct leavers *v)
+{
+	struct record_place *own = page->places,
+			    *all = arena_array(v->a, page->nplaces + v->nfound + 1, sizeof(*all));
+	size_t i = 0, k = 0, n = 0;
+
+	while (n < (size_t)page->limit && (i < page->nplaces || k < v->nfound))
+		all[n++] = k == v->nfound ||
+				   (i < page->nplaces && stands_before(page, &own[i], &v->found[k]))
+			       ? own[i++]
+			       : v->found[k++];
+	if (i < page->nplaces || k < v->nfound) {
+		page->has_more = true;
+		page->last_us = all[n - 1].at_us;
+		page->last_id = all[n - 1].id;
+	}
+	page->places = all;
+	page->nplaces = n;
+	json_array_clear(page->rows);
+	for (i = 0; i < n; i++)
+		json_array_append(page->rows, all[i].row);
+}
+
+int record_moves_show(struct app *app, struct arena *a, const struct record_filter *f,
+    struct record_page *page, struct err *err)
+{
+	struct leavers v = {.f = f, .page = page, .a = a};
+
+	if (find_leavers(&v, app->db, err) == -1)
+		return -1;
+	if (v.nfound > 0)
+		merge(page, &v);
+	return 0;
+}
+
+int64_t record_moves_horizon(const struct record_page *page)
+{
+	return page->is_ascending && page->memory != NULL && page->memory->horizon_us != 0
+		   ? page->memory->horizon_us
+		   : INT64_MAX;
+}
+
+int64_t record_moves_end(const struct record_page *page)
+{
+	int64_t horizon_us = record_moves_horizon(page);
+
+	return horizon_us == INT64_MAX ? INT64_MAX : horizon_us + COMMIT_US + SKEW_US;
+}
+
+void record_moves_begin(struct record_memory *m)
+{
+	*m = (struct record_memory){.horizon_us = clock_now_us() - COMMIT_US};
+}
+
+void record_moves_remember(struct record_page *page)
+{
+	for (size_t i = 0; !page->is_ascending && i < page->nplaces; i++)
+		remember(page->memory, &page->places[i]);
+}
+
+/* ---- forgetting ---------------------------------------------------------------------------- */
+
+int record_moves_forget(struct app *app, struct err *err)
+{
+	int64_t until_us = clock_mono_us() + PURGE_BUDGET_US;
+	uint64_t gone;
+
+	do {
+		if (db_exec(app->db, &record_moves_purge, DB_VALS(db_int(clock_now_us() - KEPT_US)),
+			&gone, err) == -1)
+			return -1;
+	} while (gone == PURGE_CHUNK && clock_mono_us() < until_us);
+	return 0;
+}
