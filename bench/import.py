@@ -39,8 +39,9 @@ def floor_schema(bench, product):
     return env
 
 
-def floor(bench, env, path):
-    done = subprocess.run([bench.program("floor-import"), "-c", os.path.join(bench.STATE, "connect.conf"), path],
+def floor(bench, product, env, path):
+    done = subprocess.run([bench.program("floor-import"), "-c", os.path.join(bench.STATE, "connect.conf"),
+                           "-a", product.credentials["accountId"], path],
                           env=env, text=True, capture_output=True, check=True)
     return json.loads(done.stdout)["per_second"]
 
@@ -131,7 +132,7 @@ def run(bench):
     env = floor_schema(bench, product)
     growth = Growth([product.pid("cron"), *product.children("fcgi")])
     for name, path in zip(("into an empty store", "into a full store"), files):
-        bare = floor(bench, env, path)
+        bare = floor(bench, product, env, path)
         got = measure(bench, product, path, ROWS)
         bench.figure("import", name, got, "rows/s", bare, "ratio ≥ 0.70", got / bare >= 0.70)
     product.sql("DROP DATABASE connect_floor", "mysql")
