@@ -380,8 +380,8 @@ int delivery_list(struct app *app, struct arena *a, const struct delivery_filter
 	if (uuid_is_nil(before))
 		memset(before.b, 0xff, sizeof(before.b));
 	if (db_query(app->db, a, &delivery_page,
-		DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_strn(f->status),
-		    db_strn(f->status), db_uuid_or_null(&f->connection_id),
+		DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_name(f->status),
+		    db_name(f->status), db_uuid_or_null(&f->connection_id),
 		    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->lead_id),
 		    db_uuid_or_null(&f->lead_id), db_int(f->limit + 1), db_int(f->offset)),
 		&rows, err) == -1)

@@ -424,6 +424,14 @@ static void bind_value(MYSQL_BIND *b, const struct db_val *v)
 	}
 }
 
+struct db_val db_name(struct str v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if ((unsigned char)v.p[i] >= 0x80)
+			return db_strn(STR("\x7f"));
+	return db_strn(v);
+}
+
 static MYSQL_BIND *param_space(struct db *db, size_t n)
 {
 	if (n > db->params_cap) {

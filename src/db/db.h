@@ -60,6 +60,9 @@ static inline struct db_val db_str(const char *v)
 {
 	return db_strn(str_from(v));
 }
+/* Text from outside that an ASCII column is compared with: what such a column cannot hold is sent
+ * as a text that none holds, so that it equals nothing where the server would refuse to compare. */
+struct db_val db_name(struct str v);
 /* The 16 bytes are referenced, not copied: *u must live until the call returns. */
 static inline struct db_val db_uuid(const struct uuid *u)
 {

@@ -78,8 +78,8 @@ static int list_filtered(struct app *app, struct arena *a, const struct event_fi
 	for (;;) {
 		if (db_query(app->db, a, &event_list_filtered,
 			DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(WINDOW),
-			    db_strn(f->status), db_strn(f->status), db_strn(f->provider_type),
-			    db_strn(f->provider_type), db_uuid_or_null(&f->connection_id),
+			    db_name(f->status), db_name(f->status), db_name(f->provider_type),
+			    db_name(f->provider_type), db_uuid_or_null(&f->connection_id),
 			    db_uuid_or_null(&f->connection_id), db_int(page->limit + skip + 1)),
 			&rows, err) == -1 ||
 		    db_row(app->db, a, &event_window_end,

@@ -270,13 +270,13 @@ int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, str
 	}
 	v[n++] = db_uuid(&f->account_id);
 	if (has_status)
-		v[n++] = db_strn(f->sync_status);
+		v[n++] = db_name(f->sync_status);
 	v[n++] = db_int(key);
 	v[n++] = db_int(key);
 	v[n++] = db_uuid(&last);
 	v[n++] = db_int(f->received_after_us);
-	v[n++] = db_strn(f->provider_type);
-	v[n++] = db_strn(f->provider_type);
+	v[n++] = db_name(f->provider_type);
+	v[n++] = db_name(f->provider_type);
 	v[n++] = db_strn(f->form_id);
 	v[n++] = db_strn(f->form_id);
 	v[n++] = db_strn(search);

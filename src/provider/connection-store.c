@@ -158,7 +158,7 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 int connection_list(struct app *app, struct arena *a, const struct uuid *account_id,
     struct connection_page *page, struct err *err)
 {
-	struct db_val type = db_strn(page->provider_type),
+	struct db_val type = db_name(page->provider_type),
 		      before = db_uuid_or_null(&page->before_id);
 	struct db_rows rows, count;
 

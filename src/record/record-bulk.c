@@ -103,7 +103,8 @@ int record_bulk_delete(struct req *r, const json_t *filter, int64_t expected, st
 	struct record_filter f;
 	struct queueing q = {r, &f, filter, expected};
 
-	if (record_filter_from_json(r->a, filter, &r->actor.account_id, &f, err) == -1)
+	if (record_filter_from_json(r->a, filter, &r->actor.account_id, &f, err) == -1 ||
+	    record_filter_check(&f, err) == -1)
 		return -1;
 	return db_transaction(r->app->db, queue_body, &q, err);
 }

@@ -588,7 +588,7 @@ int record_fields(struct app *app, struct arena *a, const struct uuid *account_i
 
 	*out = json_own(a, json_array());
 	if (db_query(app->db, a, &fields_list,
-		DB_VALS(db_uuid(account_id), db_strn(resource_type), db_strn(resource_type)), &rows,
+		DB_VALS(db_uuid(account_id), db_name(resource_type), db_name(resource_type)), &rows,
 		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {

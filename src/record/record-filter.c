@@ -143,6 +143,25 @@ int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid 
 	return members_where(a, o, out, err);
 }
 
+static int check_name(struct str s, const char *key, struct err *err)
+{
+	if (s.n > LIMIT_TYPE_BYTES)
+		return err_field(
+		    err, ERR_INVALID, key, "may have at most %u bytes", LIMIT_TYPE_BYTES);
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return err_field(err, ERR_INVALID, key, "may have ASCII characters only");
+	return 0;
+}
+
+int record_filter_check(const struct record_filter *f, struct err *err)
+{
+	if (check_name(f->resource_type, "resourceType", err) == -1 ||
+	    check_name(f->provider_type, "providerType", err) == -1)
+		return -1;
+	return check_name(f->source, "source", err);
+}
+
 /* ---- payloads ------------------------------------------------------------------------------ */
 
 static bool is_value(struct arena *a, const json_t *v, struct str wanted)

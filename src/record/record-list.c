@@ -103,7 +103,7 @@ static int list_query(struct app *app, struct arena *a, const struct record_filt
 	record_key_range(f, page, &k);
 	v[n++] = db_uuid(&f->account_id);
 	if (f->resource_type.p != NULL)
-		v[n++] = db_strn(f->resource_type);
+		v[n++] = db_name(f->resource_type);
 	v[n++] = db_int(k.from_us);
 	v[n++] = db_int(k.from_us);
 	v[n++] = db_uuid(&k.from_id);
@@ -248,9 +248,9 @@ int record_count(struct app *app, struct arena *a, const struct record_filter *f
 	    f->updated_after_us != 0 || f->updated_before_us != 0)
 		return 0;
 	if (db_row(app->db, a, &record_counts_total,
-		DB_VALS(db_uuid(&f->account_id), db_strn(f->provider_type),
-		    db_strn(f->provider_type), db_strn(f->resource_type),
-		    db_strn(f->resource_type)),
+		DB_VALS(db_uuid(&f->account_id), db_name(f->provider_type),
+		    db_name(f->provider_type), db_name(f->resource_type),
+		    db_name(f->resource_type)),
 		&rows, err) == -1)
 		return -1;
 	*total = db_get_int(&rows, 0, 0);

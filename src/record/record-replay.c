@@ -152,6 +152,7 @@ static void read_filter(struct req *r, struct wish *w)
 	if (w->filter_json != NULL &&
 	    (record_filter_from_json(
 		 r->a, w->filter_json, &r->actor.account_id, &w->filter, &err) == -1 ||
+		record_filter_check(&w->filter, &err) == -1 ||
 		search_terms_add_filter(&terms, r->a, &w->filter, &err) == -1))
 		req_invalid(r,
 		    strcmp(err.field, "filter") == 0 ? "filter"

@@ -169,7 +169,7 @@ static size_t window_values(const struct searching *s, struct db_val *v)
 
 	v[n++] = db_uuid(&s->f->account_id);
 	if (s->f->resource_type.p != NULL)
-		v[n++] = db_strn(s->f->resource_type);
+		v[n++] = db_name(s->f->resource_type);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_uuid(&s->at.from_id);

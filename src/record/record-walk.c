@@ -53,9 +53,9 @@ int record_walk_begin(struct record_walk *w, struct app *app, struct arena *a,
 	if (w->terms.is_impossible)
 		return 0;
 	if (db_query(app->db, a, &walk_kinds,
-		DB_VALS(db_uuid(&f->account_id), db_strn(f->provider_type),
-		    db_strn(f->provider_type), db_strn(f->resource_type),
-		    db_strn(f->resource_type)),
+		DB_VALS(db_uuid(&f->account_id), db_name(f->provider_type),
+		    db_name(f->provider_type), db_name(f->resource_type),
+		    db_name(f->resource_type)),
 		&rows, err) == -1)
 		return -1;
 	w->nkinds = rows.count;
@@ -170,8 +170,8 @@ static int read_page(
 	struct db_val v[12 + TERMS];
 	size_t n = 0;
 
-	v[n++] = db_strn(f->source);
-	v[n++] = db_strn(f->source);
+	v[n++] = db_name(f->source);
+	v[n++] = db_name(f->source);
 	v[n++] = db_int(f->updated_after_us);
 	v[n++] = db_int(f->updated_before_us == 0 ? INT64_MAX : f->updated_before_us);
 	v[n++] = db_int(w->seen_before_us);

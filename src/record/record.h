@@ -102,6 +102,9 @@ void record_filter_read(struct req *r, const struct http_pairs *pairs, struct re
  * here. */
 int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
     struct record_filter *out, struct err *err);
+/* For a filter that is kept or queued: ERR_INVALID naming the field where no type or source can be
+ * what it asks for. Lists answer that nothing matches. */
+int record_filter_check(const struct record_filter *f, struct err *err);
 
 /* Deletes a record with its history and search words, and takes it off the counters: 1, 0 no such
  * record, -1. A transaction of its own. */

@@ -106,6 +106,7 @@ static void read_query(struct req *r, json_t *value, struct view *v)
 	if (columns != NULL)
 		check_columns(r, columns);
 	if (record_filter_from_json(r->a, filter, &r->actor.account_id, &f, &err) == -1 ||
+	    record_filter_check(&f, &err) == -1 ||
 	    search_terms_add_filter(&terms, r->a, &f, &err) == -1) {
 		req_invalid(r, arena_printf(r->a, "query.%s", err.field), "%s", err.msg);
 		return;
