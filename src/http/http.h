@@ -147,7 +147,7 @@ json_t *page_envelope(
  * them and scope, so that a broken, altered or foreign one is 422. scope names the account, the
  * list and its filters. cursor_read adds the complaint to the fields of the 422 itself: answer
  * res_invalid when it is false. */
-#define CURSOR_NOTE 600u /* bytes a note may have */
+#define CURSOR_NOTE 1600u /* bytes a note may have */
 struct cursor {
 	int64_t at;
 	struct uuid id;

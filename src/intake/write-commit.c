@@ -149,6 +149,15 @@ struct rows {
 	size_t njobs;
 };
 
+/* Of its records: when it came, if that was just now. */
+static int64_t record_time(const struct write_set *ws)
+{
+	int64_t now_us = clock_now_us();
+
+	return ws->is_replay || ws->received_us < now_us - RECORD_LATE_US ? now_us
+									  : ws->received_us;
+}
+
 static void collect_records(struct commit *c, struct rows *r)
 {
 	for (size_t i = 0; i < c->n; i++) {
@@ -172,7 +181,7 @@ static void collect_records(struct commit *c, struct rows *r)
 				.is_only_new = c->is_done[i],
 				.event_id = ws->event_id,
 				.index_later = true,
-				.at_us = ws->is_replay ? clock_now_us() : ws->received_us};
+				.at_us = record_time(ws)};
 		}
 	}
 }

@@ -37,9 +37,9 @@ bool record_where_fits(struct arena *a, const struct record_filter *f, struct st
  * looked at when terms are given. */
 bool record_row_fits(struct arena *a, const struct record_filter *f,
     const struct search_terms *terms, const struct db_rows *rows, size_t i);
-/* Oldest first with a memory: rows behind the horizon that stood elsewhere before are left out of
- * the page, and the list ends before `end`, or those who write would be followed forever. INT64_MAX
- * where neither is so. */
+/* With a memory, oldest first and where it is full: rows behind the horizon that stood elsewhere
+ * before are left out of the page. Oldest first the list ends before `end`, or those who write
+ * would be followed forever. INT64_MAX where neither is so. */
 int64_t record_moves_horizon(const struct record_page *page);
 int64_t record_moves_end(const struct record_page *page);
 /* Begins to remember; adds what left the page's stretch of the list since; remembers what it has

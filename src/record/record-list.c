@@ -6,10 +6,11 @@
 
 DB_STMT(record_by_id, "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ? AND r.id = ?");
 
-#define KEY_BELOW " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
+#define PLACED " AND (r.updated_at <= ? OR r.first_seen_at = r.updated_at)"
+#define KEY_BELOW                                                                                  \
+	" AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?" PLACED
 #define KEY_ABOVE                                                                                  \
-	" AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"           \
-	" AND (r.updated_at <= ? OR r.first_seen_at = r.updated_at)"
+	" AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?" PLACED
 #define NEWEST " ORDER BY r.updated_at DESC, r.id DESC LIMIT ? OFFSET ?"
 #define OLDEST " ORDER BY r.updated_at, r.id LIMIT ? OFFSET ?"
 #define ALL "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?"
@@ -80,7 +81,8 @@ void record_key_range(
 {
 	out->from_us = page->after_us;
 	out->from_id = page->after_id;
-	if (page->after_us == 0) { /* from the start of the order */
+	if (page->after_us == 0 || (page->is_ascending && page->after_us < f->updated_after_us)) {
+		/* from the start of the order */
 		memset(out->from_id.b, page->is_ascending ? 0 : 0xff, sizeof(out->from_id.b));
 		out->from_us = page->is_ascending          ? f->updated_after_us
 			       : f->updated_before_us != 0 ? f->updated_before_us - 1
@@ -108,8 +110,7 @@ static int list_query(struct app *app, struct arena *a, const struct record_filt
 	v[n++] = db_int(k.from_us);
 	v[n++] = db_uuid(&k.from_id);
 	v[n++] = db_int(k.to_us);
-	if (page->is_ascending)
-		v[n++] = db_int(record_moves_horizon(page));
+	v[n++] = db_int(record_moves_horizon(page));
 	v[n++] = db_int(page->limit + 1);
 	v[n++] = db_int(page->offset);
 	return db_query(app->db, a, list_statement(f->resource_type.p != NULL, page->is_ascending),
@@ -138,6 +139,12 @@ int record_page_add(struct arena *a, struct record_page *page, const struct db_r
 	return 0;
 }
 
+static bool is_searched(const struct record_filter *f)
+{
+	return f->search.p != NULL || f->provider_type.p != NULL || f->source.p != NULL ||
+	       f->nwhere > 0;
+}
+
 /* The rows that stand in the page's stretch of the list now. */
 static int list_present(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err)
@@ -148,8 +155,7 @@ static int list_present(struct app *app, struct arena *a, const struct record_fi
 	page->places = arena_array(a, (size_t)page->limit, sizeof(*page->places));
 	page->nplaces = 0;
 	page->has_more = false;
-	if (f->search.p != NULL || f->provider_type.p != NULL || f->source.p != NULL ||
-	    f->nwhere > 0)
+	if (is_searched(f))
 		return record_search(app, a, f, page, err);
 	if (list_query(app, a, f, page, &rows, err) == -1)
 		return -1;
@@ -160,8 +166,9 @@ static int list_present(struct app *app, struct arena *a, const struct record_fi
 	return 0;
 }
 
-/* The first page is as of now, so there is nothing to make up for yet; but oldest first, if others
- * follow, it already keeps to the places of the horizon, as they will. */
+/* The first page is as of now, so there is nothing to make up for but what moves while it is
+ * searched for; and oldest first, if others follow, it already keeps to the places of the horizon,
+ * as they will. */
 static int list_first(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err)
 {
@@ -171,7 +178,9 @@ static int list_first(struct app *app, struct arena *a, const struct record_filt
 	if (list_present(app, a, f, page, err) == -1)
 		return -1;
 	*page->memory = memory;
-	if (!page->is_ascending || !page->has_more)
+	if (!page->is_ascending)
+		return is_searched(f) ? record_moves_show(app, a, f, page, err) : 0;
+	if (!page->has_more)
 		return 0;
 	return list_present(app, a, f, page, err) == -1 ? -1
 							: record_moves_show(app, a, f, page, err);

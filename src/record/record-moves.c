@@ -8,13 +8,16 @@
  * of shortly before the beginning (after the horizon) may or may not have been seen there. Newest
  * first, the places after the horizon come first and the older ones later: the cursor remembers
  * which records it has shown that have an older place. Oldest first it is the other way round, and
- * a record counts where it stood at the horizon, or where it was made after it. */
+ * a record counts where it stood at the horizon, or where it was made after it; so it does newest
+ * first from where the cursor has no more room to remember. If that place lies before updatedAfter,
+ * it still counts there, at the list's older end. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "record/record-internal.h"
 #include "record/record-words.h"
 
-#define COMMIT_US (10 * SECOND_US) /* no change takes so long from its time to its commit */
+/* No change takes so long from its time to its commit: RECORD_LATE_US and a wait for a lock. */
+#define COMMIT_US (15 * SECOND_US)
 #define SKEW_US SECOND_US          /* nor does another host's clock differ by so much */
 #define KEPT_US (3600 * SECOND_US) /* what a cursor is worth */
 #define PURGE_CHUNK 2000
@@ -30,6 +33,7 @@
 DB_STMT(record_moves_newest,
     LEFT " AND m.from_at <= ? AND (m.from_at < ? OR m.record_id < ?)"
 	 " AND m.from_at >= ? AND (m.from_at > ? OR m.record_id >= ?) AND m.moved_at > ?"
+	 " AND (m.from_at <= ? OR m.from_at = r.first_seen_at)"
 	 " ORDER BY m.from_at DESC, m.record_id DESC LIMIT 200");
 DB_STMT(record_moves_oldest,
     LEFT " AND m.from_at >= ? AND (m.from_at > ? OR m.record_id > ?)"
@@ -40,12 +44,17 @@ DB_STMT(record_moves_purge, "DELETE FROM record_moves WHERE moved_at < ? LIMIT 2
 
 /* ---- what a cursor remembers --------------------------------------------------------------- */
 
+#define SHORT_ID 6u /* bytes of an id in a cursor */
+#define SHORT_ID_MASK ((UINT64_C(1) << (8 * SHORT_ID)) - 1)
+_Static_assert(
+    sizeof(int64_t) + RECORD_MEMORY * SHORT_ID <= CURSOR_NOTE, "a memory fits into a cursor");
+
 static uint64_t short_id(const struct uuid *id)
 {
 	uint64_t v;
 
 	memcpy(&v, id->b + 8, sizeof(v)); /* the random half */
-	return v;
+	return v & SHORT_ID_MASK;
 }
 
 static bool is_shown(const struct record_memory *m, const struct uuid *id)
@@ -56,39 +65,46 @@ static bool is_shown(const struct record_memory *m, const struct uuid *id)
 	return false;
 }
 
-/* Newest first: this row may stand in the list once more, further back. With no room left to
- * remember it, changes up to here count as seen at the beginning. */
+static bool is_full(const struct record_memory *m)
+{
+	return m->n >= RECORD_MEMORY_FULL;
+}
+
+/* Newest first: this row may stand in the list once more, further back. A page that begins with
+ * room left may fill as much as it has rows. */
 static void remember(struct record_memory *m, const struct record_place *p)
 {
 	if (p->at_us <= m->horizon_us || p->is_first || is_shown(m, &p->id))
 		return;
-	if (m->n < RECORD_MEMORY)
-		m->shown[m->n++] = short_id(&p->id);
-	else
-		m->horizon_us = p->at_us;
+	if (m->n == RECORD_MEMORY)
+		abort();
+	m->shown[m->n++] = short_id(&p->id);
 }
 
 struct str record_memory_text(struct arena *a, const struct record_memory *m)
 {
-	size_t n = sizeof(m->horizon_us) + m->n * sizeof(m->shown[0]);
+	size_t n = sizeof(m->horizon_us);
+	unsigned char *p = arena_alloc(a, n + m->n * SHORT_ID);
 
-	_Static_assert(sizeof(int64_t) + RECORD_MEMORY * sizeof(uint64_t) <= CURSOR_NOTE,
-	    "a memory fits into a cursor");
-	char *p = arena_alloc(a, n);
-
-	memcpy(p, &m->horizon_us, sizeof(m->horizon_us));
-	memcpy(p + sizeof(m->horizon_us), m->shown, n - sizeof(m->horizon_us));
-	return (struct str){p, n};
+	memcpy(p, &m->horizon_us, n);
+	for (size_t i = 0; i < m->n; i++)
+		for (size_t k = 0; k < SHORT_ID; k++)
+			p[n++] = (unsigned char)(m->shown[i] >> (8 * k));
+	return (struct str){(const char *)p, n};
 }
 
 void record_memory_read(struct record_memory *m, struct str text)
 {
+	const unsigned char *p = (const unsigned char *)text.p;
+
 	*m = (struct record_memory){0};
-	if (text.n < sizeof(m->horizon_us) || text.n > sizeof(m->horizon_us) + sizeof(m->shown))
+	if (text.n < sizeof(m->horizon_us) ||
+	    text.n > sizeof(m->horizon_us) + RECORD_MEMORY * SHORT_ID)
 		return;
-	memcpy(&m->horizon_us, text.p, sizeof(m->horizon_us));
-	m->n = (text.n - sizeof(m->horizon_us)) / sizeof(m->shown[0]);
-	memcpy(m->shown, text.p + sizeof(m->horizon_us), m->n * sizeof(m->shown[0]));
+	memcpy(&m->horizon_us, p, sizeof(m->horizon_us));
+	for (size_t at = sizeof(m->horizon_us); at + SHORT_ID <= text.n; at += SHORT_ID, m->n++)
+		for (size_t k = 0; k < SHORT_ID; k++)
+			m->shown[m->n] |= (uint64_t)p[at + k] << (8 * k);
 }
 
 /* ---- those that left the page's stretch ---------------------------------------------------- */
@@ -110,11 +126,17 @@ static void find_stretch(struct leavers *v)
 
 	record_key_range(v->f, page, &v->at);
 	memset(v->to_id.b, page->is_ascending ? 0xff : 0, sizeof(v->to_id.b));
+	if (page->is_ascending) { /* also of those that stood before updatedAfter */
+		v->at.from_us = page->after_us;
+		v->at.from_id = page->after_id;
+	}
 	if (page->has_more) {
 		v->at.to_us = page->last_us;
 		v->to_id = page->last_id;
 	} else if (page->is_ascending) {
 		v->at.to_us--;
+	} else if (is_full(page->memory)) {
+		v->at.to_us = 0;
 	}
 }
 
@@ -137,8 +159,7 @@ static int query_leavers(struct leavers *v, struct db *db, const struct db_rows 
 	vals[n++] = db_int(v->at.to_us);
 	vals[n++] = db_uuid(&v->to_id);
 	vals[n++] = db_int(horizon_us);
-	if (v->page->is_ascending)
-		vals[n++] = db_int(horizon_us);
+	vals[n++] = db_int(record_moves_horizon(v->page));
 	return db_query(db, v->a,
 	    v->page->is_ascending ? &record_moves_oldest : &record_moves_newest, vals, n, rows,
 	    err);
@@ -160,6 +181,7 @@ static bool is_wanted(struct leavers *v, const struct db_rows *rows, size_t i)
 		if (uuid_eq(v->found[k].id, id))
 			return false;
 	return !is_shown(v->page->memory, &id) && !is_on_page(v->page, &id) &&
+	       db_get_int(rows, i, 7) >= v->f->updated_after_us &&
 	       (v->f->updated_before_us == 0 || db_get_int(rows, i, 7) < v->f->updated_before_us) &&
 	       record_row_fits(v->a, v->f, &v->terms, rows, i);
 }
@@ -171,6 +193,8 @@ static int find_leavers(struct leavers *v, struct db *db, struct err *err)
 
 	if (search_terms_add_filter(&v->terms, v->a, v->f, err) == -1)
 		return -1;
+	if (v->terms.is_impossible)
+		return 0;
 	find_stretch(v);
 	v->found = arena_array(v->a, most, sizeof(*v->found));
 	do {
@@ -234,16 +258,18 @@ int record_moves_show(struct app *app, struct arena *a, const struct record_filt
 
 int64_t record_moves_horizon(const struct record_page *page)
 {
-	return page->is_ascending && page->memory != NULL && page->memory->horizon_us != 0
-		   ? page->memory->horizon_us
-		   : INT64_MAX;
+	const struct record_memory *m = page->memory;
+
+	return m != NULL && m->horizon_us != 0 && (page->is_ascending || is_full(m)) ? m->horizon_us
+										     : INT64_MAX;
 }
 
 int64_t record_moves_end(const struct record_page *page)
 {
 	int64_t horizon_us = record_moves_horizon(page);
 
-	return horizon_us == INT64_MAX ? INT64_MAX : horizon_us + COMMIT_US + SKEW_US;
+	return !page->is_ascending || horizon_us == INT64_MAX ? INT64_MAX
+							      : horizon_us + COMMIT_US + SKEW_US;
 }
 
 void record_moves_begin(struct record_memory *m)
@@ -269,5 +295,5 @@ int record_moves_forget(struct app *app, struct err *err)
 			&gone, err) == -1)
 			return -1;
 	} while (gone == PURGE_CHUNK && clock_mono_us() < until_us);
-	return 0;
+	return gone == PURGE_CHUNK;
 }

@@ -120,12 +120,23 @@ bool record_row_fits(struct arena *a, const struct record_filter *f,
 	       record_where_fits(a, f, item.data);
 }
 
+/* Oldest first, one may move from behind us to before us while we search. */
+static bool is_taken(const struct record_page *page, struct uuid id)
+{
+	for (size_t i = 0; page->is_ascending && i < page->nplaces; i++)
+		if (uuid_eq(page->places[i].id, id))
+			return true;
+	return false;
+}
+
 /* A record that waits for the index is looked at as it is now. */
 static bool is_wanted(struct searching *s, const struct db_rows *rows, size_t i)
 {
 	int64_t at_us = db_get_int(rows, i, 7);
 
 	if (at_us > record_moves_horizon(s->page) && at_us != db_get_int(rows, i, 6))
+		return false;
+	if (is_taken(s->page, db_get_uuid(rows, i, 0)))
 		return false;
 	return record_row_fits(s->a, s->f, db_is_null(rows, i, 10) ? NULL : &s->terms, rows, i);
 }

@@ -50,9 +50,10 @@ struct working {
 	struct record_item *first; /* names it */
 	struct uuid id;
 	bool is_stored, is_created, is_updated;
-	struct str text;                               /* the payload as of now */
-	json_t *data;                                  /* the same parsed, once it was needed */
-	int64_t provider_updated_us, at_us, stored_us; /* stored: as read */
+	struct str text; /* the payload as of now */
+	json_t *data;    /* the same parsed, once it was needed */
+	int64_t provider_updated_us, at_us;
+	int64_t from_us; /* where it stood before it was updated: as read, or as created */
 	const char *source;
 };
 
@@ -131,7 +132,7 @@ static int lock_kind(struct batch *b, struct working **ws, size_t n, struct err 
 			w->id = db_get_uuid(&rows, i, 1);
 			w->text = db_get_str(&rows, i, 2);
 			w->provider_updated_us = db_get_int(&rows, i, 3);
-			w->at_us = w->stored_us = db_get_int(&rows, i, 4);
+			w->at_us = w->from_us = db_get_int(&rows, i, 4);
 			break;
 		}
 	}
@@ -189,7 +190,7 @@ static void create(struct batch *b, struct working *w, struct record_item *it)
 	w->is_created = true;
 	w->text = it->data;
 	w->provider_updated_us = it->provider_updated_us;
-	w->at_us = it->at_us;
+	w->at_us = w->from_us = it->at_us;
 	w->source = it->source;
 	it->outcome = RECORD_CREATED;
 	add_change(b, w, it, STR("[]"));
@@ -376,6 +377,15 @@ static int write_created(struct batch *b, struct err *err)
 	return -1;
 }
 
+static int update_row(struct batch *b, const struct working *w, struct err *err)
+{
+	return db_exec(b->db, &records_update,
+	    DB_VALS(db_str(w->source), db_strn(w->text), db_int(w->at_us),
+		db_time(w->provider_updated_us), db_uuid(&w->first->account_id), db_uuid(&w->id)),
+	    NULL, err);
+}
+
+/* One that was made and changed in this batch moved as well, though its row is written once. */
 static int write_updated(struct batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), nmoves = 0;
@@ -384,15 +394,11 @@ static int write_updated(struct batch *b, struct err *err)
 	for (size_t i = 0; i < total; i++) {
 		const struct working *w = map_value(b->records, i);
 
-		if (!w->is_updated || w->is_created)
+		if (!w->is_updated)
 			continue;
-		if (db_exec(b->db, &records_update,
-			DB_VALS(db_str(w->source), db_strn(w->text), db_int(w->at_us),
-			    db_time(w->provider_updated_us), db_uuid(&w->first->account_id),
-			    db_uuid(&w->id)),
-			NULL, err) == -1)
+		if (!w->is_created && update_row(b, w, err) == -1)
 			return -1;
-		struct db_val move[4] = {db_uuid(&w->first->account_id), db_int(w->stored_us),
+		struct db_val move[4] = {db_uuid(&w->first->account_id), db_int(w->from_us),
 		    db_uuid(&w->id), db_int(w->at_us)};
 
 		memcpy(moves + 4 * nmoves++, move, sizeof(move));

@@ -2,6 +2,7 @@
  * id). */
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
+#include "base/limits.h"
 #include "base/path.h"
 #include "db/db.h"
 #include "http/http.h"
@@ -33,6 +34,10 @@ struct record_item {
 	enum record_outcome outcome;
 };
 
+/* at_us is when the payload came, or now if that is longer ago than this: lists by cursor rely on
+ * records that are stored soon after their time. */
+#define RECORD_LATE_US (2 * SECOND_US)
+
 /* Within a transaction: stores n payloads, merging each into what is there (json_merge), in order;
  * writes history and counts. An unchanged payload writes nothing; one older than what is stored
  * (both provider times known) is stale and writes nothing. Two items of the same record in one call
@@ -60,7 +65,8 @@ struct record_filter {
  * found and has_more with the position it got to, so that the next page goes on from there: pages
  * may be short, none repeats or skips. With a memory that goes from page to page with the position,
  * records that change meanwhile are shown where they stood when the first page was read. */
-#define RECORD_MEMORY 64
+#define RECORD_MEMORY_FULL 64 /* then what is shown needs no remembering */
+#define RECORD_MEMORY (RECORD_MEMORY_FULL + LIMIT_PAGE_ROWS)
 struct record_memory {
 	int64_t horizon_us; /* 0: none, places are as of each page */
 	uint64_t shown[RECORD_MEMORY];
@@ -89,7 +95,7 @@ struct record_page {
 /* A memory as a cursor's note, and back; an empty one is none. */
 struct str record_memory_text(struct arena *a, const struct record_memory *m);
 void record_memory_read(struct record_memory *m, struct str text);
-/* Periodic: forgets moves that no cursor needs any more. */
+/* Periodic: forgets moves that no cursor needs any more: 1 there are more, 0, -1. */
 int record_moves_forget(struct app *app, struct err *err);
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_page *page, struct err *err);

@@ -111,7 +111,7 @@ static void many_recent(void)
 	struct place p;
 	struct walk w;
 	int64_t now = clock_now_us();
-	size_t n = RECORD_MEMORY + 40;
+	size_t n = RECORD_MEMORY_FULL + 40;
 
 	if (!place_make(&p))
 		return;
@@ -158,6 +158,186 @@ static void any_changes(void)
 	}
 }
 
+/* A change that was not committed yet when its place was read, behind more than a cursor names. */
+static void slow_among_many(void)
+{
+	struct place p;
+	struct walk w;
+	int64_t now = clock_now_us();
+	size_t n = 150;
+
+	if (!place_make(&p))
+		return;
+	for (size_t i = 0; i <= n; i++)
+		put(&p, i, 0, now - 60 * SECOND_US + (int64_t)i);
+	for (size_t i = 0; i < n; i++)
+		put(&p, i, 1, now - SECOND_US + 10 * (int64_t)i);
+	walk_begin(&w, &p, 100, false);
+	CHECK(walk_page(&w));
+	put(&p, n, 1, now - SECOND_US + 605);
+	put(&p, 3, 2, clock_now_us());
+	while (walk_page(&w))
+		;
+	CHECK(w.rows == n + 1);
+	for (size_t i = 0; i <= n; i++)
+		CHECK(strstr(w.ids, name(&p, i)) != NULL);
+	place_remove(&p);
+}
+
+/* Changed just before the first page, and for a long time not before that. */
+static void updated_after(void)
+{
+	struct place p;
+	struct walk w;
+	int64_t now = clock_now_us();
+
+	if (!place_make(&p))
+		return;
+	for (size_t i = 0; i < 3; i++)
+		put(&p, i, 0, now - (200 - (int64_t)i) * SECOND_US);
+	for (size_t i = 3; i < 6; i++)
+		put(&p, i, 0, now - (100 - (int64_t)i) * SECOND_US);
+	put(&p, 0, 1, now - SECOND_US);
+	put(&p, 2, 1, now - 2 * SECOND_US);
+	walk_begin(&w, &p, 1, true);
+	w.f.updated_after_us = now - 110 * SECOND_US;
+	while (walk_page(&w) && w.rows < MOST)
+		put(&p, 1, (int64_t)w.rows, now - 150 * SECOND_US); /* never comes to match */
+	CHECK(strcmp(w.ids, "000 002 003 004 005 ") == 0);
+	walk_begin(&w, &p, 1, true);
+	w.f.updated_after_us = now - 3 * SECOND_US;
+	while (walk_page(&w) && w.rows < MOST)
+		;
+	CHECK(strcmp(w.ids, "000 002 ") == 0);
+	place_remove(&p);
+}
+
+static void updated_after_newest(void)
+{
+	struct place p;
+	struct walk w;
+	int64_t now = clock_now_us();
+	size_t n = 120;
+
+	if (!place_make(&p))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		put(&p, i, 0, now - 200 * SECOND_US + (int64_t)i);
+		put(&p, i, 1, now - SECOND_US + (int64_t)i);
+	}
+	walk_begin(&w, &p, 70, false);
+	w.f.updated_after_us = now - 100 * SECOND_US;
+	while (walk_page(&w) && w.rows < MOST)
+		;
+	CHECK(w.rows == n);
+	for (size_t i = 0; i < n; i++)
+		CHECK(strstr(w.ids, name(&p, i)) != NULL);
+	place_remove(&p);
+}
+
+struct many {
+	struct place *p;
+	struct record_item *items;
+	size_t n;
+};
+
+static int many_body(struct db *db, void *arg, struct err *err)
+{
+	struct many *m = arg;
+
+	return record_upsert(db, m->p->a, m->items, m->n, err);
+}
+
+/* Contacts from..from+n-1 in one batch. */
+static void put_many(struct place *p, size_t from, size_t n, int64_t at_us)
+{
+	struct many m = {p, arena_array(p->a, n, sizeof(*m.items)), n};
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < n; i++)
+		m.items[i] = (struct record_item){.account_id = p->account,
+		    .provider_type = STR("test"),
+		    .resource_type = STR("contact"),
+		    .external_id = str_from(arena_printf(p->a, "m%zu", from + i)),
+		    .source = RECORD_SOURCE_IMPORT,
+		    .data = STR("{}"),
+		    .at_us = at_us};
+	OK(db_transaction(p->db, many_body, &m, &err), &err);
+}
+
+/* Made and changed in one commit. */
+static void changed_as_made(void)
+{
+	struct place p;
+	struct walk w;
+	struct err err = ERR_INIT;
+	int64_t now = clock_now_us();
+	struct record_item items[2];
+
+	if (!place_make(&p))
+		return;
+	put(&p, 1, 0, now - 100 * SECOND_US);
+	put(&p, 2, 0, now - 90 * SECOND_US);
+	for (size_t i = 0; i < 2; i++)
+		items[i] = (struct record_item){.account_id = p.account,
+		    .provider_type = STR("test"),
+		    .resource_type = STR("contact"),
+		    .external_id = STR("003"),
+		    .source = RECORD_SOURCE_WEBHOOK,
+		    .data = i == 0 ? STR("{}") : STR("{\"n\":1}"),
+		    .at_us = now};
+	OK(db_transaction(p.db, many_body, &(struct many){&p, items, 2}, &err), &err);
+	for (int i = 0; i < 2; i++) {
+		walk_begin(&w, &p, 1, i == 1);
+		while (walk_page(&w) && w.rows < MOST)
+			;
+		CHECK(strcmp(w.ids, i == 1 ? "001 002 003 " : "003 002 001 ") == 0);
+	}
+	place_remove(&p);
+}
+
+/* Another who writes while a search is under way. */
+struct intruder {
+	struct place other; /* the same but for the connection */
+	size_t calls;
+};
+
+static bool intrude(void *arg)
+{
+	struct intruder *in = arg;
+
+	if (++in->calls == 2)
+		put(&in->other, 0, 1, clock_now_us());
+	return false;
+}
+
+/* The search takes several statements even for one page. */
+static void moved_within_a_search(void)
+{
+	struct place p;
+	struct walk w;
+	struct intruder in;
+	int64_t now = clock_now_us();
+
+	if (!place_make(&p))
+		return;
+	in = (struct intruder){.other = p};
+	in.other.db = db_new(db_config(p.db));
+	for (size_t i = 0; i < 2100; i += 350)
+		put_many(&p, i, 350, now - 500 * SECOND_US);
+	put(&p, 0, 0, now - 600 * SECOND_US);
+	walk_begin(&w, &p, 9, false);
+	w.f.source = STR(RECORD_SOURCE_WEBHOOK);
+	db_meanwhile(p.db, intrude, &in);
+	while (walk_page(&w) && w.rows < MOST)
+		;
+	db_meanwhile(p.db, NULL, NULL);
+	CHECK(in.calls >= 2);
+	CHECK(strcmp(w.ids, "000 ") == 0);
+	db_free(in.other.db);
+	place_remove(&p);
+}
+
 static void forgotten(void)
 {
 	struct place p;
@@ -178,6 +358,10 @@ static void forgotten(void)
 void suite_record_moves(void)
 {
 	ADD_TESTS("record_moves", {"newest first", newest_first}, {"oldest first", oldest_first},
-	    {"more than a cursor can name", many_recent}, {"any changes", any_changes},
+	    {"more than a cursor can name", many_recent},
+	    {"a slow one among more than a cursor can name", slow_among_many},
+	    {"updated after", updated_after}, {"updated after, newest first", updated_after_newest},
+	    {"changed as it was made", changed_as_made},
+	    {"moved within a search", moved_within_a_search}, {"any changes", any_changes},
 	    {"forgotten after an hour", forgotten});
 }
