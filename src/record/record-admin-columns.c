@@ -8,7 +8,9 @@
 #include "record/record-paths.h"
 
 #define COLUMNS_DEFAULT 3
-#define FIELDS_MAX 100 /* offered by the picker */
+#define FIELDS_MAX 100  /* that are offered by their name */
+#define FIELDS_SHOWN 16 /* to be ticked, with an example */
+#define EXAMPLE_BYTES 24
 #define CELL_BYTES 120
 #define TITLE_DEPTH 3
 #define COMMON 0.2 /* of the records: what fewer have is no column by itself */
@@ -341,21 +343,24 @@ static bool is_column(const json_t *columns, const char *path)
 	return false;
 }
 
-static void show_field(json_t *list, const json_t *columns, const struct field *f)
+static void show_field(json_t *list, const struct field *f, bool is_chosen)
 {
+	struct str example = utf8_cut(str_from(f->example), EXAMPLE_BYTES);
 	json_t *o = json_object();
 
 	json_set_str(o, "path", f->path);
-	json_set_str(o, "example", f->example);
-	json_set_int(o, "fill", (int64_t)(f->fill * 100 + 0.5));
-	json_set_bool(o, "is_chosen", is_column(columns, f->path));
+	json_set_strn(o, "example", example);
+	json_set_bool(o, "is_cut", example.n < str_from(f->example).n);
+	json_set_bool(o, "is_chosen", is_chosen);
 	json_array_append_new(list, o);
 }
 
-/* The picker: chosen ones in their order, then the rest as they are filled. */
+/* The picker: chosen ones in their order, then the rest as they are filled, so many that the page
+ * stays light; all of them are known by name. */
 static void show_fields(json_t *data, const json_t *columns, const struct fields *f)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *names = json_array();
+	bool has_more = false;
 
 	for (size_t i = 0; i < json_array_size(columns); i++) {
 		struct field chosen = {
@@ -363,12 +368,19 @@ static void show_fields(json_t *data, const json_t *columns, const struct fields
 		for (size_t k = 0; k < f->n; k++)
 			if (strcmp(f->v[k].path, chosen.path) == 0)
 				chosen = f->v[k];
-		show_field(list, columns, &chosen);
+		show_field(list, &chosen, true);
 	}
-	for (size_t i = 0; i < f->n; i++)
-		if (!is_column(columns, f->v[i].path))
-			show_field(list, columns, &f->v[i]);
+	for (size_t i = 0; i < f->n; i++) {
+		json_array_append_new(names, json_string(f->v[i].path));
+		if (is_column(columns, f->v[i].path))
+			continue;
+		has_more = json_array_size(list) >= FIELDS_SHOWN;
+		if (!has_more)
+			show_field(list, &f->v[i], false);
+	}
 	json_set(data, "fields", list);
+	json_set(data, "field_names", names);
+	json_set_bool(data, "has_more_fields", has_more);
 }
 
 int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err)

@@ -14,6 +14,7 @@
 #include "record/record-bulk.h"
 
 #define COLUMNS_MAX 12
+#define PAGE_CELLS 300
 #define ADDRESS_BYTES (8 * LIMIT_URL_BYTES)
 
 static const struct str nothing;
@@ -212,6 +213,15 @@ static bool has_new_filter(struct record_browse *b)
 	return true;
 }
 
+/* So many that a first view stays light: a row weighs as much as nine cells, and its own. */
+static int64_t page_rows(const struct record_browse *b)
+{
+	const json_t *columns = b->columns != NULL ? b->columns : b->view_columns;
+	size_t rows = PAGE_CELLS / (9 + json_array_size(columns));
+
+	return rows < RECORD_PAGE_ROWS ? (int64_t)rows : RECORD_PAGE_ROWS;
+}
+
 int record_browse_read(struct record_browse *b)
 {
 	struct req *r = b->r;
@@ -223,7 +233,7 @@ int record_browse_read(struct record_browse *b)
 						     : b->is_ascending;
 	b->cursor = chrome_query_text(r, "cursor");
 	b->is_back = b->cursor.p != NULL && str_is(req_query(r, "dir"), "back");
-	b->page.limit = RECORD_PAGE_ROWS;
+	b->page.limit = page_rows(b);
 	b->number = 1;
 	if (has_new_filter(b) && !req_has_invalid(r))
 		return res_redirect(r, record_browse_link(b));

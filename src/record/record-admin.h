@@ -4,7 +4,7 @@
 #include "record/record.h"
 #include "record/view.h"
 
-#define RECORD_PAGE_ROWS 50
+#define RECORD_PAGE_ROWS 25 /* fewer with many columns */
 #define RECORD_PAGE_ADDRESS "/admin/records"
 
 /* ---- record-admin-list.c: a list, as its address says it ----------------------------------- */
