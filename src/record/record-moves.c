@@ -22,7 +22,8 @@
 #define KEPT_US (3600 * SECOND_US) /* what a cursor is worth */
 #define PURGE_CHUNK 2000
 #define PURGE_BUDGET_US 200000
-#define CHUNK 200 /* of one statement */
+#define CHUNK 200      /* of one statement */
+#define LOOKED_AT 2000 /* for one page: with more to look at the page ends where they end */
 
 #define LEFT                                                                                       \
 	"SELECT " RECORD_COLUMNS ", m.from_at FROM record_moves m"                                 \
@@ -118,6 +119,7 @@ struct leavers {
 	struct uuid to_id;
 	struct record_place *found;
 	size_t nfound;
+	bool is_cut; /* behind the last one looked at, which is at.from: there may be more */
 };
 
 static void find_stretch(struct leavers *v)
@@ -140,17 +142,13 @@ static void find_stretch(struct leavers *v)
 	}
 }
 
-static int query_leavers(struct leavers *v, struct db *db, const struct db_rows *last,
-    struct db_rows *rows, struct err *err)
+/* The next CHUNK of them. */
+static int query_leavers(struct leavers *v, struct db *db, struct db_rows *rows, struct err *err)
 {
 	int64_t horizon_us = v->page->memory->horizon_us;
 	struct db_val vals[9];
 	size_t n = 0;
 
-	if (last->count > 0) {
-		v->at.from_us = db_get_int(last, last->count - 1, 10);
-		v->at.from_id = db_get_uuid(last, last->count - 1, 0);
-	}
 	vals[n++] = db_uuid(&v->f->account_id);
 	vals[n++] = db_int(v->at.from_us);
 	vals[n++] = db_int(v->at.from_us);
@@ -160,9 +158,14 @@ static int query_leavers(struct leavers *v, struct db *db, const struct db_rows 
 	vals[n++] = db_uuid(&v->to_id);
 	vals[n++] = db_int(horizon_us);
 	vals[n++] = db_int(record_moves_horizon(v->page));
-	return db_query(db, v->a,
-	    v->page->is_ascending ? &record_moves_oldest : &record_moves_newest, vals, n, rows,
-	    err);
+	if (db_query(db, v->a, v->page->is_ascending ? &record_moves_oldest : &record_moves_newest,
+		vals, n, rows, err) == -1)
+		return -1;
+	if (rows->count > 0) {
+		v->at.from_us = db_get_int(rows, rows->count - 1, 10);
+		v->at.from_id = db_get_uuid(rows, rows->count - 1, 0);
+	}
+	return 0;
 }
 
 static bool is_on_page(const struct record_page *page, const struct uuid *id)
@@ -186,10 +189,20 @@ static bool is_wanted(struct leavers *v, const struct db_rows *rows, size_t i)
 	       record_row_fits(v->a, v->f, &v->terms, rows, i);
 }
 
+static int take_leavers(struct leavers *v, const struct db_rows *rows, size_t most, struct err *err)
+{
+	for (size_t i = 0; i < rows->count && v->nfound < most; i++)
+		if (is_wanted(v, rows, i) &&
+		    record_place_read(
+			v->a, rows, i, db_get_int(rows, i, 10), &v->found[v->nfound++], err) == -1)
+			return -1;
+	return 0;
+}
+
 static int find_leavers(struct leavers *v, struct db *db, struct err *err)
 {
-	size_t most = (size_t)v->page->limit + 1;
-	struct db_rows rows = {0};
+	size_t most = (size_t)v->page->limit + 1, looked_at = 0;
+	struct db_rows rows;
 
 	if (search_terms_add_filter(&v->terms, v->a, v->f, err) == -1)
 		return -1;
@@ -198,14 +211,12 @@ static int find_leavers(struct leavers *v, struct db *db, struct err *err)
 	find_stretch(v);
 	v->found = arena_array(v->a, most, sizeof(*v->found));
 	do {
-		if (query_leavers(v, db, &rows, &rows, err) == -1)
+		if (query_leavers(v, db, &rows, err) == -1 ||
+		    take_leavers(v, &rows, most, err) == -1)
 			return -1;
-		for (size_t i = 0; i < rows.count && v->nfound < most; i++)
-			if (is_wanted(v, &rows, i) &&
-			    record_place_read(v->a, &rows, i, db_get_int(&rows, i, 10),
-				&v->found[v->nfound++], err) == -1)
-				return -1;
-	} while (rows.count == CHUNK && v->nfound < most);
+		looked_at += rows.count;
+	} while (rows.count == CHUNK && v->nfound < most && looked_at < LOOKED_AT);
+	v->is_cut = rows.count == CHUNK && v->nfound < most;
 	return 0;
 }
 
@@ -218,6 +229,18 @@ static bool stands_before(
 					 : memcmp(x->id.b, y->id.b, sizeof(x->id.b));
 
 	return page->is_ascending ? order < 0 : order > 0;
+}
+
+/* Leaves out of the page what stands behind the last leaver looked at. */
+static void cut(struct record_page *page, const struct leavers *v)
+{
+	const struct record_place end = {.at_us = v->at.from_us, .id = v->at.from_id};
+
+	while (page->nplaces > 0 && stands_before(page, &end, &page->places[page->nplaces - 1]))
+		page->nplaces--;
+	page->has_more = true;
+	page->last_us = end.at_us;
+	page->last_id = end.id;
 }
 
 /* Puts the leavers among the page's rows, in the order of the list, and cuts it to its limit. */
@@ -251,7 +274,9 @@ int record_moves_show(struct app *app, struct arena *a, const struct record_filt
 
 	if (find_leavers(&v, app->db, err) == -1)
 		return -1;
-	if (v.nfound > 0)
+	if (v.is_cut)
+		cut(page, &v);
+	if (v.is_cut || v.nfound > 0)
 		merge(page, &v);
 	return 0;
 }
