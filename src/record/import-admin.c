@@ -434,6 +434,21 @@ int import_page_run(struct req *r)
 
 /* ---- list ---------------------------------------------------------------------------------- */
 
+/* Bulk work is kept among the imports. */
+static void add_heading(json_t *o)
+{
+	struct str kind = str_from(json_str(o, "kind"));
+	const char *file = json_str(o, "fileName");
+
+	json_set_str(o, "heading",
+	    str_is(kind, "delete")            ? "Records deleted"
+	    : str_is(kind, "replay")          ? "Flows run again"
+	    : file != NULL && file[0] != '\0' ? file
+					      : "Rows without a file");
+	json_set_bool(o, "is_delete", str_is(kind, "delete"));
+	json_set_bool(o, "is_records", str_is(kind, "records"));
+}
+
 int import_page_list(struct req *r)
 {
 	const char *scope =
@@ -442,7 +457,8 @@ int import_page_list(struct req *r)
 	struct cursor before = {0};
 	struct err err = ERR_INIT;
 	const char *next = NULL;
-	json_t *rows, *data;
+	json_t *rows, *row, *data;
+	size_t i;
 
 	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &before))
 		return res_redirect(r, "/admin/imports");
@@ -456,6 +472,7 @@ int import_page_list(struct req *r)
 		next = chrome_link(r, "cursor", str_from(cursor_make(r, scope, &before)));
 	}
 	provider_label_rows(r->app, rows);
+	json_array_foreach(rows, i, row) add_heading(row);
 	data = json_object();
 	json_set(data, "rows", json_incref(rows));
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
@@ -524,6 +541,7 @@ int import_page_detail(struct req *r)
 		return res_error(r, &err);
 	}
 	o = import_json(&im);
+	add_heading(o);
 	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
 	json_set(data, "import", o);
 	json_set_bool(data, "is_running", is_running);

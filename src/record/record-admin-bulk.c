@@ -285,13 +285,14 @@ static int replay_all(struct req *r, const struct record_browse *b)
 	return res_redirect(r, record_browse_link(b));
 }
 
-static int delete_all(struct req *r, const struct record_browse *b)
+/* What came or changed since the question is none of those it was asked about. */
+static int delete_all(struct req *r, const struct record_browse *b, int64_t asked_us)
 {
 	struct err err = ERR_INIT;
 	int64_t n = 0;
 
 	(void)str_to_i64(req_form(r, "expected"), 0, INT64_MAX, &n);
-	if (record_bulk_delete(r, record_browse_filter_json(b), n, &err) == -1)
+	if (record_bulk_delete(r, record_browse_filter_json(b), asked_us, n, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "They are being deleted. This page shows how far that is.");
 	return res_redirect(r, record_browse_link(b));
@@ -352,7 +353,7 @@ static int ask(struct req *r, const struct record_browse *b, const struct picked
 {
 	json_t *data = json_own(r->a, json_object()), *rows;
 	bool is_all = p == NULL, is_exact = true;
-	int64_t n;
+	int64_t n, asked_us = clock_now_us();
 
 	if (is_all) {
 		if (record_bulk_count(r->app, r->a, &b->f, COUNT_BUDGET_US, &n, &is_exact, err) ==
@@ -375,6 +376,7 @@ static int ask(struct req *r, const struct record_browse *b, const struct picked
 	json_set_bool(data, "is_exact", is_exact);
 	json_set_bool(data, "is_one", n == 1);
 	json_set_int(data, "count", n);
+	json_set_int(data, "asked", asked_us);
 	json_set_str(data, "action", action);
 	json_set_str(data, "back_href", record_browse_link(b));
 	json_set_str(data, "query", record_browse_query(b));
@@ -386,6 +388,8 @@ static int ask(struct req *r, const struct record_browse *b, const struct picked
 static int act_on_all(
     struct req *r, struct record_browse *b, struct str action, bool is_sure, struct err *err)
 {
+	int64_t asked_us;
+
 	if (str_is(action, "csv") || str_is(action, "ndjson"))
 		return res_redirect(
 		    r, record_browse_export_link(b, str_is(action, "csv") ? "csv" : "ndjson"));
@@ -398,7 +402,9 @@ static int act_on_all(
 	}
 	if (str_is(action, "replay"))
 		return is_sure ? replay_all(r, b) : ask(r, b, NULL, "replay", err);
-	return is_sure ? delete_all(r, b) : ask(r, b, NULL, "delete", err);
+	if (is_sure && str_to_i64(req_form(r, "asked"), 1, INT64_MAX, &asked_us))
+		return delete_all(r, b, asked_us);
+	return ask(r, b, NULL, "delete", err);
 }
 
 int record_page_bulk(struct req *r)

@@ -18,7 +18,7 @@ DB_STMT(bulk_insert,
 DB_STMT(bulk_lock,
     "SELECT status FROM imports WHERE account_id = ? AND id = ? AND kind = 'delete' FOR UPDATE");
 DB_STMT(bulk_progress, "UPDATE imports SET status = ?, received = received + ?,"
-		       " updated = updated + ?, error = ?,"
+		       " updated = updated + ?, unchanged = unchanged + ?, error = ?,"
 		       " started_at = COALESCE(started_at, ?), finished_at = ?"
 		       " WHERE account_id = ? AND id = ?");
 DB_STMT(bulk_running, "SELECT id, kind, received, bytes_total FROM imports WHERE account_id = ?"
@@ -66,7 +66,7 @@ struct queueing {
 	struct req *r;
 	const struct record_filter *filter;
 	const json_t *filter_json;
-	int64_t expected;
+	int64_t before_us, expected;
 };
 
 static int queue_body(struct db *db, void *arg, struct err *err)
@@ -81,7 +81,7 @@ static int queue_body(struct db *db, void *arg, struct err *err)
 	    .subject_id = id};
 
 	json_set(args, "filter", json_deep_copy(q->filter_json));
-	json_set_int(args, "before", clock_now_us());
+	json_set_int(args, "before", q->before_us);
 	job.args = json_text(r->a, args);
 	if (db_exec(db, &bulk_insert,
 		DB_VALS(db_uuid(&id), db_uuid(&r->actor.account_id),
@@ -98,10 +98,12 @@ static int queue_body(struct db *db, void *arg, struct err *err)
 	    q->filter_json, err);
 }
 
-int record_bulk_delete(struct req *r, const json_t *filter, int64_t expected, struct err *err)
+int record_bulk_delete(
+    struct req *r, const json_t *filter, int64_t asked_us, int64_t expected, struct err *err)
 {
 	struct record_filter f;
-	struct queueing q = {r, &f, filter, expected};
+	int64_t now = clock_now_us();
+	struct queueing q = {r, &f, filter, asked_us < now ? asked_us : now, expected};
 
 	if (record_filter_from_json(r->a, filter, &r->actor.account_id, &f, err) == -1 ||
 	    record_filter_check(&f, err) == -1)
@@ -124,7 +126,7 @@ struct deleting {
 DB_STMT(bulk_still_fits,
     "SELECT id FROM records WHERE account_id = ? AND id = ? AND updated_at < ? FOR UPDATE");
 
-/* One that was changed since it was found is kept. */
+/* One that was changed since it was asked is kept. */
 static int delete_found(struct deleting *d, struct arena *a, size_t i, struct err *err)
 {
 	struct job *j = d->job;
@@ -189,8 +191,6 @@ static int delete_some(struct deleting *d, json_t *args, struct err *err)
 	if (record_filter_from_json(
 		j->a, json_object_get(args, "filter"), &j->account_id, &f, err) == -1)
 		return -1;
-	if (f.updated_before_us == 0 || f.updated_before_us > d->before_us)
-		f.updated_before_us = d->before_us;
 	if (record_walk_begin(&w, j->app, j->a, &f, err) == -1)
 		return -1;
 	w.seen_before_us = d->before_us;
@@ -251,8 +251,9 @@ static int save_body(struct db *db, void *arg, struct err *err)
 		 : d->is_over       ? "completed"
 				    : "running";
 	if (db_exec(db, &bulk_progress,
-		DB_VALS(db_str(status), db_int(d->looked_at), db_int(d->deleted), db_str(d->error),
-		    db_int(now), is_end ? db_int(now) : db_null(), db_uuid(&j->account_id),
+		DB_VALS(db_str(status), db_int(d->looked_at), db_int(d->deleted),
+		    db_int(d->looked_at - d->deleted), db_str(d->error), db_int(now),
+		    is_end ? db_int(now) : db_null(), db_uuid(&j->account_id),
 		    db_uuid(&j->subject_id)),
 		NULL, err) == -1)
 		return -1;

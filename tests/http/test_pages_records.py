@@ -54,6 +54,13 @@ def post(b, path, fields):
                       {"Content-Type": "application/x-www-form-urlencoded"})
 
 
+def hidden(asked):
+    """What the form of a confirmation sends."""
+    form = re.search(r'<form class="actions".*?</form>', asked.text, re.S).group(0)
+    return {html.unescape(n): html.unescape(v)
+            for n, v in re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form) if n != "_csrf"}
+
+
 def link(text, rel):
     found = re.search(r'rel="%s" href="([^"]*)"' % rel, text)
     return found and html.unescape(found.group(1))
@@ -313,7 +320,8 @@ def _():
     ask = post(b, "/admin/records/bulk", all_)
     has(ask.text, "Delete 57 records?")
     has(ask.text, 'name="expected" value="57"')
-    equal(post(b, "/admin/records/bulk", {**all_, "sure": "1", "expected": "57"}).status, 303)
+    has(post(b, "/admin/records/bulk", {**all_, "sure": "1", "expected": "57"}).text, "Delete 57 records?")
+    equal(post(b, "/admin/records/bulk", hidden(ask)).status, 303)
     wait_until(lambda: made.api("GET", "/records?resourceType=ticket").json()["total"] == 0, 20,
                "the deletion")
     equal(made.api("GET", "/records?resourceType=contact&limit=1").json()["total"] >= 130, True)
@@ -322,6 +330,41 @@ def _():
     nothing = post(b, "/admin/records/bulk", {"action": "delete", "query": ""})
     equal(nothing.status, 303)
     has(page(b, nothing.header("Location")), "No record is checked")
+
+
+@test("what comes or changes between the question and the click is not deleted")
+def _():
+    made, b = account()
+
+    def put(rows):
+        equal(made.api("POST", "/records/import", {"providerType": "manual", "resourceType": "meeting",
+                                                   "csv": "id,subject\n" + rows}).status, 200)
+
+    put("m-1,One\nm-2,Two\nm-3,Three\n")
+    ask = post(b, "/admin/records/bulk", {"action": "delete", "scope": "all", "query": "resourceType=meeting"})
+    has(ask.text, "Delete 3 records?")
+    put("m-2,Two changed\nm-4,Four\n")
+    equal(post(b, "/admin/records/bulk", hidden(ask)).status, 303)
+
+    def done():
+        return [i for i in made.api("GET", "/imports").json()["data"]
+                if (i["kind"], i["resourceType"], i["status"]) == ("delete", "meeting", "completed")]
+
+    wait_until(done, 20, "the deletion")
+    equal(sorted(r["externalId"] for r in made.api("GET", "/records?resourceType=meeting").json()["data"]),
+          ["m-2", "m-4"])
+    task = done()[0]
+    equal((task["received"], task["updated"], task["unchanged"]), (3, 2, 1))
+    text = page(b, "/admin/imports/" + task["id"])
+    has(text, "Records deleted")
+    has(text, "<small>Left</small><b>1</b>")
+    has(page(b, "/admin/imports"), "Records deleted")
+    late = hidden(ask)
+    late["asked"] = str(int(late["asked"]) + 3600 * 10**6)
+    equal(post(b, "/admin/records/bulk", late).status, 303)
+    put("m-5,Five\n")
+    wait_until(lambda: len(done()) == 2, 20, "the second deletion")
+    equal([r["externalId"] for r in made.api("GET", "/records?resourceType=meeting").json()["data"]], ["m-5"])
 
 
 @test("exports are of the checked, or of all that match")
