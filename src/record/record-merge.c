@@ -141,11 +141,39 @@ void record_undo(struct arena *a, json_t *object, const json_t *changes)
 	}
 }
 
+/* Does to an object what made `after` of `before`: members that were the same in both stay what
+ * they are there. */
+static void redo_members(json_t *there, json_t *before, json_t *after)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(after, key, value)
+	{
+		json_t *old = json_object_get(before, key), *ours = json_object_get(there, key);
+
+		if (old != NULL && json_equal(old, value))
+			continue;
+		if (json_is_object(old) && json_is_object(value))
+			redo_members(descend(there, key, true), old, value);
+		else if (json_is_object(ours) && json_is_object(value))
+			json_merge(ours, value);
+		else
+			json_object_set_new(there, key, json_deep_copy(value));
+	}
+	json_object_foreach(before, key, value)
+	{
+		if (json_object_get(after, key) == NULL)
+			json_object_del(there, key);
+	}
+}
+
 void record_redo(struct arena *a, json_t *object, const json_t *changes)
 {
 	for (size_t i = 0; i < json_array_size(changes); i++) {
 		const json_t *c = json_array_get(changes, i);
 		const char *path = json_str(c, "path"), *key;
+		json_t *before = json_object_get(c, "before");
 		json_t *after = json_object_get(c, "after"), *there;
 		json_t *at = path == NULL ? NULL : holder(a, object, path, after != NULL, &key);
 
@@ -154,6 +182,8 @@ void record_redo(struct arena *a, json_t *object, const json_t *changes)
 		there = json_object_get(at, key);
 		if (after == NULL)
 			json_object_del(at, key);
+		else if (json_is_object(after) && json_is_object(before))
+			redo_members(descend(at, key, true), before, after);
 		else if (json_is_object(after) && json_is_object(there))
 			json_merge(there, after);
 		else
