@@ -241,26 +241,42 @@ static int retain_rule(struct retaining *t, int64_t until_us, struct err *err)
 	return t->looked_at == CHUNK;
 }
 
+/* Each rule gets a turn: one that has much to delete must not keep the others waiting, nor one that
+ * fails, unless the database is away. The error is the first one's. */
+static int retain_all(
+    struct app *app, const struct db_rows *rules, int64_t until_us, struct err *err)
+{
+	bool has_more = false, has_failed = false;
+
+	for (size_t i = 0; i < rules->count; i++) {
+		struct retaining t = {.app = app,
+		    .account_id = db_get_uuid(rules, i, 0),
+		    .resource_type = db_get_str(rules, i, 1)};
+		struct err e = ERR_INIT;
+		int64_t now_us = clock_mono_us();
+		int64_t turn_us = (until_us - now_us) / (int64_t)(rules->count - i);
+		int rc = retain_rule(&t, now_us + turn_us, &e);
+
+		has_more = has_more || rc == 1;
+		if (rc == -1 && !has_failed)
+			err_set(err, e.code, "%s", e.msg);
+		has_failed = has_failed || rc == -1;
+		if (e.code == ERR_UNAVAILABLE)
+			break;
+	}
+	return has_failed ? -1 : has_more;
+}
+
 int record_retain(struct app *app, struct err *err)
 {
 	struct arena *a = arena_new();
 	int64_t until_us = clock_mono_us() + RUN_BUDGET_US;
-	struct db_rows rules = {0};
+	struct db_rows rules;
 	int rc =
 	    db_query(app->db, a, &retention_busy, DB_VALS(db_int(clock_now_us())), &rules, err);
-	bool has_more = false;
 
-	/* Each rule gets a turn: one that has much to delete must not keep the others waiting. */
-	for (size_t i = 0; rc != -1 && i < rules.count; i++) {
-		struct retaining t = {.app = app,
-		    .account_id = db_get_uuid(&rules, i, 0),
-		    .resource_type = db_get_str(&rules, i, 1)};
-		int64_t now_us = clock_mono_us();
-
-		rc =
-		    retain_rule(&t, now_us + (until_us - now_us) / (int64_t)(rules.count - i), err);
-		has_more = has_more || rc == 1;
-	}
+	if (rc == 0)
+		rc = retain_all(app, &rules, until_us, err);
 	arena_free(a);
-	return rc == -1 ? -1 : has_more;
+	return rc;
 }

@@ -38,7 +38,33 @@ static void by_age(void)
 	place_remove(&p);
 }
 
+/* A rule that cannot be followed keeps no other from being followed. */
+static void one_fails(void)
+{
+	struct place p;
+	struct err err = ERR_INIT;
+	int64_t now = clock_now_us();
+	struct uuid bad;
+
+	if (!place_make(&p))
+		return;
+	bad = PUT_AT(&p, "bad", "{\"a\":1}", now - 3 * DAY_US);
+	RUN(p.db,
+	    "UPDATE records SET data = '{', resource_type = 'a' WHERE account_id = ? AND id = ?",
+	    db_uuid(&p.account), db_uuid(&bad));
+	PUT_AT(&p, "good", "{\"a\":1}", now - 3 * DAY_US);
+	RUN(p.db,
+	    "INSERT INTO record_retention (account_id, resource_type, days)"
+	    " VALUES (?,'a',1), (?,'contact',1)",
+	    db_uuid(&p.account), db_uuid(&p.account));
+	CHECK(record_retain(p.app, &err) == -1);
+	CHECK(err.code != ERR_NONE);
+	CHECK(ROWS(&p, "records") == 1);
+	RUN(p.db, "DELETE FROM record_retention WHERE account_id = ?", db_uuid(&p.account));
+	place_remove(&p);
+}
+
 void suite_record_retention(void)
 {
-	ADD_TESTS("record_retention", {"by age", by_age});
+	ADD_TESTS("record_retention", {"by age", by_age}, {"one fails", one_fails});
 }
