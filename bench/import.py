@@ -46,29 +46,6 @@ def floor(bench, product, env, path):
     return json.loads(done.stdout)["per_second"]
 
 
-# ---- memory --------------------------------------------------------------------------------------
-def memory(pid, what):
-    with open("/proc/%d/status" % pid, encoding="ascii") as f:
-        for line in f:
-            if line.startswith(what + ":"):
-                return int(line.split()[1]) / 1024
-    return 0.0
-
-
-class Growth:
-    """How far processes grow at the most above what they have now."""
-
-    def __init__(self, pids):
-        self.idle = {}
-        for pid in pids:
-            with open("/proc/%d/clear_refs" % pid, "w", encoding="ascii") as f:
-                f.write("5")
-            self.idle[pid] = memory(pid, "VmRSS")
-
-    def most(self):
-        return max(memory(pid, "VmHWM") - idle for pid, idle in self.idle.items())
-
-
 # ---- the import ----------------------------------------------------------------------------------
 def post(bench, product, path, resource_type):
     c = http.client.HTTPConnection("127.0.0.1", bench.PORT, timeout=600)
@@ -130,7 +107,7 @@ def run(bench):
     files = [write_csv(os.path.join(folder, "%d.csv" % i), i * ROWS, ROWS) for i in range(2)]
     small = write_csv(os.path.join(folder, "small.csv"), 0, ROWS // 5)
     env = floor_schema(bench, product)
-    growth = Growth([product.pid("cron"), *product.children("fcgi")])
+    growth = bench.Growth([product.pid("cron"), *product.children("fcgi")])
     for name, path in zip(("into an empty store", "into a full store"), files):
         bare = floor(bench, product, env, path)
         got = measure(bench, product, path, ROWS)

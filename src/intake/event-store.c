@@ -12,11 +12,12 @@
 #define EVENT_COLUMNS                                                                              \
 	"id, connection_id, provider_type, status, reason, event_type, items, received_at,"        \
 	" latency_us, remote_addr, request_id, url"
-DB_STMT(event_list_all,
-    "SELECT " EVENT_COLUMNS
-    " FROM events WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?");
+DB_STMT(event_list_all, "SELECT " EVENT_COLUMNS " FROM events FORCE INDEX (events_account)"
+			" WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?");
 /* Filters have no index: they look through the newest events, a window at a time. */
-#define EVENT_WINDOW " FROM events WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+#define EVENT_WINDOW                                                                               \
+	" FROM events FORCE INDEX (events_account) WHERE account_id = ? AND id < ?"                \
+	" ORDER BY id DESC LIMIT ?"
 DB_STMT(event_list_filtered,
     "SELECT " EVENT_COLUMNS " FROM (SELECT id AS window_id" EVENT_WINDOW ") k"
     " STRAIGHT_JOIN events ON id = window_id"

@@ -36,9 +36,11 @@ DB_STMT(lead_by_id, "SELECT " LEAD_COLUMNS "WHERE account_id = ? AND id = ?");
 	" AND (? IS NULL OR CONCAT_WS(' ', email, full_name, phone_number) LIKE"                   \
 	" CONCAT('%', ?, '%') COLLATE utf8mb4_general_ci)"                                         \
 	" ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?"
-DB_STMT(lead_list_all, "SELECT " LEAD_COLUMNS "WHERE account_id = ?" LEAD_FILTERS);
-DB_STMT(lead_list_status,
-    "SELECT " LEAD_COLUMNS "WHERE account_id = ? AND sync_status = ?" LEAD_FILTERS);
+/* Without being forced the server may read the index from its end down to a deep page's key. */
+DB_STMT(lead_list_all,
+    "SELECT " LEAD_COLUMNS "FORCE INDEX (leads_recent) WHERE account_id = ?" LEAD_FILTERS);
+DB_STMT(lead_list_status, "SELECT " LEAD_COLUMNS "FORCE INDEX (leads_sync)"
+			  " WHERE account_id = ? AND sync_status = ?" LEAD_FILTERS);
 
 #define INSERT_VALUES 16
 

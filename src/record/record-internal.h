@@ -10,8 +10,8 @@
 	"r.first_seen_at,"                                                                         \
 	" r.updated_at, r.provider_updated_at, l.id"
 /* A lead's record has the lead's own id as external id. */
-#define RECORD_FROM                                                                                \
-	" FROM records r LEFT JOIN leads l ON r.resource_type = 'lead'"                            \
+#define RECORD_LEAD                                                                                \
+	" LEFT JOIN leads l ON r.resource_type = 'lead'"                                           \
 	" AND l.account_id = r.account_id AND l.provider_type = r.provider_type"                   \
 	" AND l.provider_lead_id = r.external_id "
 

@@ -4,22 +4,30 @@
 #include "record/record-internal.h"
 #include "record/record-merge.h"
 
-DB_STMT(record_by_id, "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ? AND r.id = ?");
+DB_STMT(record_by_id,
+    "SELECT " RECORD_COLUMNS " FROM records r" RECORD_LEAD " WHERE r.account_id = ? AND r.id = ?");
 
+#define KEY_BELOW " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
+#define KEY_ABOVE " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
 #define PLACED " AND (r.updated_at <= ? OR r.first_seen_at = r.updated_at)"
-#define KEY_BELOW                                                                                  \
-	" AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?" PLACED
-#define KEY_ABOVE                                                                                  \
-	" AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?" PLACED
-#define NEWEST " ORDER BY r.updated_at DESC, r.id DESC LIMIT ? OFFSET ?"
-#define OLDEST " ORDER BY r.updated_at, r.id LIMIT ? OFFSET ?"
-#define ALL "SELECT " RECORD_COLUMNS RECORD_FROM "WHERE r.account_id = ?"
-#define TYPE ALL " AND r.resource_type = ?"
+#define NEWEST " ORDER BY r.updated_at DESC, r.id DESC LIMIT "
+#define OLDEST " ORDER BY r.updated_at, r.id LIMIT "
+/* Without being forced the server may read the index from its end down to a deep page's key. */
+#define ALL " FROM records r FORCE INDEX (records_recent)"
+#define TYPE " FROM records r FORCE INDEX (records_type_recent)"
+#define OF_ALL " WHERE r.account_id = ?"
+#define OF_TYPE " WHERE r.account_id = ? AND r.resource_type = ?"
+#define ROWS "SELECT " RECORD_COLUMNS
+#define KEYS "SELECT r.updated_at, r.id"
 
-DB_STMT(record_list_newest, ALL KEY_BELOW NEWEST);
-DB_STMT(record_list_oldest, ALL KEY_ABOVE OLDEST);
-DB_STMT(record_list_type_newest, TYPE KEY_BELOW NEWEST);
-DB_STMT(record_list_type_oldest, TYPE KEY_ABOVE OLDEST);
+DB_STMT(record_list_newest, ROWS ALL RECORD_LEAD OF_ALL KEY_BELOW PLACED NEWEST "?");
+DB_STMT(record_list_oldest, ROWS ALL RECORD_LEAD OF_ALL KEY_ABOVE PLACED OLDEST "?");
+DB_STMT(record_list_type_newest, ROWS TYPE RECORD_LEAD OF_TYPE KEY_BELOW PLACED NEWEST "?");
+DB_STMT(record_list_type_oldest, ROWS TYPE RECORD_LEAD OF_TYPE KEY_ABOVE PLACED OLDEST "?");
+DB_STMT(record_seek_newest, KEYS ALL OF_ALL KEY_BELOW NEWEST "1 OFFSET ?");
+DB_STMT(record_seek_oldest, KEYS ALL OF_ALL KEY_ABOVE OLDEST "1 OFFSET ?");
+DB_STMT(record_seek_type_newest, KEYS TYPE OF_TYPE KEY_BELOW NEWEST "1 OFFSET ?");
+DB_STMT(record_seek_type_oldest, KEYS TYPE OF_TYPE KEY_ABOVE OLDEST "1 OFFSET ?");
 
 DB_STMT(record_counts_by_kind,
     "SELECT provider_type, resource_type, SUM(records) FROM record_counts WHERE account_id = ?"
@@ -69,13 +77,6 @@ int record_get_json(struct app *app, struct arena *a, const struct uuid *account
 	return record_row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
-static const struct db_stmt *list_statement(bool has_type, bool is_ascending)
-{
-	if (has_type)
-		return is_ascending ? &record_list_type_oldest : &record_list_type_newest;
-	return is_ascending ? &record_list_oldest : &record_list_newest;
-}
-
 void record_key_range(
     const struct record_filter *f, const struct record_page *page, struct key_range *out)
 {
@@ -95,26 +96,64 @@ void record_key_range(
 		out->to_us = record_moves_end(page);
 }
 
-static int list_query(struct app *app, struct arena *a, const struct record_filter *f,
-    const struct record_page *page, struct db_rows *rows, struct err *err)
+/* The statement for newest or oldest first, of all types or one. */
+static const struct db_stmt *pick(const struct record_filter *f, const struct record_page *page,
+    const struct db_stmt *const four[4])
 {
-	struct key_range k;
-	struct db_val v[9];
+	return four[(f->resource_type.p != NULL ? 2 : 0) + page->is_ascending];
+}
+
+/* The values of v refer to *k. */
+static size_t key_values(const struct record_filter *f, const struct record_page *page,
+    struct key_range *k, struct db_val *v)
+{
 	size_t n = 0;
 
-	record_key_range(f, page, &k);
+	record_key_range(f, page, k);
 	v[n++] = db_uuid(&f->account_id);
 	if (f->resource_type.p != NULL)
 		v[n++] = db_name(f->resource_type);
-	v[n++] = db_int(k.from_us);
-	v[n++] = db_int(k.from_us);
-	v[n++] = db_uuid(&k.from_id);
-	v[n++] = db_int(k.to_us);
+	v[n++] = db_int(k->from_us);
+	v[n++] = db_int(k->from_us);
+	v[n++] = db_uuid(&k->from_id);
+	v[n++] = db_int(k->to_us);
+	return n;
+}
+
+static int query_rows(struct app *app, struct arena *a, const struct record_filter *f,
+    const struct record_page *page, struct db_rows *rows, struct err *err)
+{
+	static const struct db_stmt *const statements[4] = {&record_list_newest,
+	    &record_list_oldest, &record_list_type_newest, &record_list_type_oldest};
+	struct key_range k;
+	struct db_val v[8];
+	size_t n = key_values(f, page, &k, v);
+
 	v[n++] = db_int(record_moves_horizon(page));
 	v[n++] = db_int(page->limit + 1);
-	v[n++] = db_int(page->offset);
-	return db_query(app->db, a, list_statement(f->resource_type.p != NULL, page->is_ascending),
-	    v, n, rows, err);
+	return db_query(app->db, a, pick(f, page, statements), v, n, rows, err);
+}
+
+/* The rows that page= skips are counted along the index and never read. 1, 0 there are not so
+ * many, -1. */
+static int skip_rows(struct app *app, struct arena *a, const struct record_filter *f,
+    struct record_page *page, struct err *err)
+{
+	static const struct db_stmt *const statements[4] = {&record_seek_newest,
+	    &record_seek_oldest, &record_seek_type_newest, &record_seek_type_oldest};
+	struct key_range k;
+	struct db_val v[8];
+	struct db_rows rows;
+	size_t n = key_values(f, page, &k, v);
+
+	v[n++] = db_int(page->offset - 1);
+	if (db_query(app->db, a, pick(f, page, statements), v, n, &rows, err) == -1)
+		return -1;
+	if (rows.count == 0)
+		return 0;
+	page->after_us = db_get_int(&rows, 0, 0);
+	page->after_id = db_get_uuid(&rows, 0, 1);
+	return 1;
 }
 
 int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int64_t at_us,
@@ -150,6 +189,7 @@ static int list_present(struct app *app, struct arena *a, const struct record_fi
     struct record_page *page, struct err *err)
 {
 	struct db_rows rows;
+	int rc;
 
 	page->rows = json_own(a, json_array());
 	page->places = arena_array(a, (size_t)page->limit, sizeof(*page->places));
@@ -157,7 +197,9 @@ static int list_present(struct app *app, struct arena *a, const struct record_fi
 	page->has_more = false;
 	if (is_searched(f))
 		return record_search(app, a, f, page, err);
-	if (list_query(app, a, f, page, &rows, err) == -1)
+	if (page->offset > 0 && (rc = skip_rows(app, a, f, page, err)) != 1)
+		return rc;
+	if (query_rows(app, a, f, page, &rows, err) == -1)
 		return -1;
 	page->has_more = rows.count > (size_t)page->limit;
 	for (size_t i = 0; i < rows.count && i < (size_t)page->limit; i++)

@@ -27,10 +27,8 @@
 
 #define LEFT                                                                                       \
 	"SELECT " RECORD_COLUMNS ", m.from_at FROM record_moves m"                                 \
-	" STRAIGHT_JOIN records r ON r.id = m.record_id AND r.account_id = m.account_id"           \
-	" LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"           \
-	" AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"            \
-	" WHERE m.account_id = ?"
+	" STRAIGHT_JOIN records r ON r.id = m.record_id AND r.account_id = "                       \
+	"m.account_id" RECORD_LEAD " WHERE m.account_id = ?"
 DB_STMT(record_moves_newest,
     LEFT " AND m.from_at <= ? AND (m.from_at < ? OR m.record_id < ?)"
 	 " AND m.from_at >= ? AND (m.from_at > ? OR m.record_id >= ?) AND m.moved_at > ?"

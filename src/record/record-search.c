@@ -7,6 +7,7 @@
 #include "record/record-words.h"
 
 #define WINDOW 2000          /* records looked through in one statement */
+#define WINDOW_FIRST 250     /* in the first: what is common fills a page with less */
 #define CANDIDATES 201       /* rows one statement answers at most */
 #define SCAN_BUDGET_US 90000 /* then a page is answered as far as it got */
 #define FEW 3                /* matches in a window below which the index is asked */
@@ -17,26 +18,26 @@
 #define ABOVE " AND updated_at >= ? AND (updated_at > ? OR id > ?) AND updated_at < ?"
 #define WINDOW_NEWEST BELOW " ORDER BY updated_at DESC, id DESC LIMIT ?"
 #define WINDOW_OLDEST ABOVE " ORDER BY updated_at, id LIMIT ?"
-#define OF_TYPE " AND resource_type = ?"
+/* Without being forced the server may read the index from its end down to a deep page's key. */
+#define ALL " FROM records FORCE INDEX (records_recent) WHERE account_id = ?"
+#define OF_TYPE                                                                                    \
+	" FROM records FORCE INDEX (records_type_recent) WHERE account_id = ?"                     \
+	" AND resource_type = ?"
 
 #define ALL_WORDS                                                                                  \
 	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
 	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
 	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
-#define SCAN_HEAD                                                                                  \
-	"SELECT " RECORD_COLUMNS                                                                   \
-	", q.record_id FROM (SELECT id AS window_id FROM records WHERE account_id = ?"
+#define SCAN_HEAD "SELECT " RECORD_COLUMNS ", q.record_id FROM (SELECT id AS window_id"
 #define SCAN_TAIL                                                                                  \
 	") k LEFT JOIN record_search_queue q ON q.record_id = k.window_id"                         \
 	" LEFT JOIN record_search s ON s.record_id = k.window_id"                                  \
-	" JOIN records r ON r.id = k.window_id"                                                    \
-	" LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"           \
-	" AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"            \
+	" JOIN records r ON r.id = k.window_id" RECORD_LEAD                                        \
 	" WHERE (q.record_id IS NOT NULL OR (TRUE" ALL_WORDS "))"
 DB_STMT(search_scan_newest,
-    SCAN_HEAD WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
-DB_STMT(
-    search_scan_oldest, SCAN_HEAD WINDOW_OLDEST SCAN_TAIL " ORDER BY r.updated_at, r.id LIMIT ?");
+    SCAN_HEAD ALL WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
+DB_STMT(search_scan_oldest,
+    SCAN_HEAD ALL WINDOW_OLDEST SCAN_TAIL " ORDER BY r.updated_at, r.id LIMIT ?");
 DB_STMT(search_scan_type_newest,
     SCAN_HEAD OF_TYPE WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(search_scan_type_oldest,
@@ -44,10 +45,10 @@ DB_STMT(search_scan_type_oldest,
 
 #define END_HEAD                                                                                   \
 	"SELECT updated_at, id, n FROM (SELECT updated_at, id, COUNT(*) OVER () AS n FROM"         \
-	" (SELECT updated_at, id FROM records WHERE account_id = ?"
-DB_STMT(window_end_newest, END_HEAD WINDOW_NEWEST ") k) w ORDER BY updated_at, id LIMIT 1");
-DB_STMT(
-    window_end_oldest, END_HEAD WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
+	" (SELECT updated_at, id"
+DB_STMT(window_end_newest, END_HEAD ALL WINDOW_NEWEST ") k) w ORDER BY updated_at, id LIMIT 1");
+DB_STMT(window_end_oldest,
+    END_HEAD ALL WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
 DB_STMT(window_end_type_newest,
     END_HEAD OF_TYPE WINDOW_NEWEST ") k) w ORDER BY updated_at, id LIMIT 1");
 DB_STMT(window_end_type_oldest,
@@ -59,9 +60,8 @@ DB_STMT(window_end_type_oldest,
 	"MAX_EXECUTION_TIME(120) */ "
 #define INDEXED                                                                                    \
 	LIMITED RECORD_COLUMNS                                                                     \
-	    ", NULL FROM record_search s STRAIGHT_JOIN records r ON r.id = s.record_id"            \
-	    " LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"       \
-	    " AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"        \
+	    ", NULL FROM record_search s STRAIGHT_JOIN records r ON r.id = "                       \
+	    "s.record_id" RECORD_LEAD                                                              \
 	    " WHERE MATCH (s.words) AGAINST (? IN BOOLEAN MODE) AND r.account_id = ?" ALL_WORDS
 DB_STMT(search_index_newest,
     INDEXED " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
@@ -96,6 +96,8 @@ struct searching {
 	struct search_terms terms;
 	struct key_range at; /* where the next statement begins */
 	int64_t skip;        /* matches of earlier pages, for page= */
+	int64_t window;      /* records looked through by the next statement */
+	int64_t most;        /* rows it answers */
 };
 
 _Static_assert(
@@ -185,7 +187,7 @@ static size_t window_values(const struct searching *s, struct db_val *v)
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_uuid(&s->at.from_id);
 	v[n++] = db_int(s->at.to_us);
-	v[n++] = db_int(WINDOW);
+	v[n++] = db_int(s->window);
 	return n;
 }
 
@@ -207,11 +209,11 @@ static int scan_window(struct searching *s, size_t *found, bool *is_cut, struct 
 	size_t n = window_values(s, v);
 
 	n += term_values(s, v + n);
-	v[n++] = db_int(CANDIDATES);
+	v[n++] = db_int(s->most);
 	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
 		return -1;
 	*found = rows.count;
-	*is_cut = rows.count == CANDIDATES;
+	*is_cut = rows.count == (size_t)s->most;
 	if (*is_cut) /* go on behind the last candidate, not behind the window */
 		move_to(
 		    s, db_get_int(&rows, rows.count - 1, 7), db_get_uuid(&rows, rows.count - 1, 0));
@@ -229,7 +231,7 @@ static int leave_window(struct searching *s, bool *is_last, struct err *err)
 
 	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
 		return -1;
-	*is_last = rows.count == 0 || db_get_int(&rows, 0, 2) < WINDOW;
+	*is_last = rows.count == 0 || db_get_int(&rows, 0, 2) < s->window;
 	if (rows.count > 0)
 		move_to(s, db_get_int(&rows, 0, 0), db_get_uuid(&rows, 0, 1));
 	return 0;
@@ -323,13 +325,36 @@ static int ask_index(struct searching *s, struct err *err)
 
 /* ---- both ---------------------------------------------------------------------------------- */
 
+/* Rows that the page still takes, with the one that tells that there are more. */
+static int64_t wanted(const struct searching *s)
+{
+	return s->page->limit + 1 - (int64_t)json_array_size(s->page->rows) + s->skip;
+}
+
+static int64_t between(int64_t least, int64_t v, int64_t most)
+{
+	return v < least ? least : v > most ? most : v;
+}
+
+/* How much the next statement looks through: half as much again as would fill the page if its
+ * matches stand as close as those that were taken of the last. */
+static void plan_scan(struct searching *s, size_t found, int64_t taken)
+{
+	s->window = between(
+	    WINDOW_FIRST, taken > 0 ? 3 * wanted(s) * s->window / (2 * taken) : WINDOW, WINDOW);
+	s->most = (int64_t)found > taken ? CANDIDATES : between(1, wanted(s), CANDIDATES);
+}
+
 static int collect(struct searching *s, struct err *err)
 {
 	int64_t until = clock_mono_us() + SCAN_BUDGET_US;
 	bool may_ask = s->terms.n > 0, is_last = false, is_cut;
 	size_t found;
 
+	s->window = WINDOW_FIRST;
+	s->most = between(1, wanted(s), CANDIDATES);
 	for (;;) {
+		int64_t before = wanted(s);
 		int rc = scan_window(s, &found, &is_cut, err);
 
 		if (rc != 0)
@@ -338,12 +363,13 @@ static int collect(struct searching *s, struct err *err)
 			return -1;
 		if (is_last)
 			return 0;
-		if (found < FEW && may_ask) {
+		if (s->window == WINDOW && found < FEW && may_ask) {
 			may_ask = false;
 			rc = ask_index(s, err);
 			if (rc != 0)
 				return rc == 1 ? 0 : -1;
 		}
+		plan_scan(s, found, before - wanted(s));
 		if (clock_mono_us() > until)
 			break;
 	}

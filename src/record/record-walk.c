@@ -24,9 +24,7 @@ DB_STMT(walk_kinds,
 	" AND r.first_seen_at < ?"
 #define WALK_PAYLOAD                                                                               \
 	") THEN NULL WHEN LENGTH(r.data) <= ? THEN r.data ELSE '' END"                             \
-	" FROM records r FORCE INDEX (records_external)"                                           \
-	" LEFT JOIN leads l ON r.resource_type = 'lead' AND l.account_id = r.account_id"           \
-	" AND l.provider_type = r.provider_type AND l.provider_lead_id = r.external_id"
+	" FROM records r FORCE INDEX (records_external)" RECORD_LEAD
 #define WALK_TAIL                                                                                  \
 	" WHERE r.account_id = ? AND r.provider_type = ? AND r.resource_type = ?"                  \
 	" AND (? IS NULL OR r.external_id > ?) ORDER BY r.external_id LIMIT 200"
