@@ -188,4 +188,4 @@ def pages_of(tenant, path, limit):
         cursor = page["nextCursor"]
         if cursor is None:
             return rows
-    raise AssertionError("a list without an end: " + path)
+    raise AssertionError("a list without an end: %s, %d rows, %d different" % (path, len(rows), len({r["id"] for r in rows})))

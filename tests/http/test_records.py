@@ -118,7 +118,7 @@ class Writers:
                 changed = chance.sample(range(self.n), 3)
                 new = 10**6 * (number + 1) + self.written
                 self.h.send(*[self.h.change(i, "turn", str(self.written), NOW + self.written) for i in changed])
-                if self.written % 10 == 0:
+                if self.written % 40 == 0:
                     self.h.send(self.h.change(new, "steady", "yes"))
         except Exception as e:
             self.failed.append(e)
@@ -147,7 +147,7 @@ def _():
     with Writers(h, n) as writers:
         for query in [order + q for q in lists for order in ("", "sort=updatedAt&") for _ in range(3)]:
             begun = writers.written
-            seen = [r["id"] for r in pages_of(t, "/records?" + query, 7)]
+            seen = [r["id"] for r in pages_of(t, "/records?" + query, 11)]
             equal(sorted(i for i in set(seen) if seen.count(i) > 1), [], "repeated: " + query)
             skipped = [k for k, r in enumerate(before) if r["id"] not in seen]
             equal((len(skipped), skipped[:9], len(seen)), (0, [], len(seen)), "skipped: " + query)
