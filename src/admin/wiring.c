@@ -17,6 +17,10 @@ static const struct chrome_nav nav[] = {
     {"records", "Records", "/admin/records", "stack", PERMIT(RECORDS_VIEW)},
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW)},
     {"events", "Events", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW)},
+    {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW)},
+    {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), .back = "/admin/records"},
+    {"connections", "Connections", "/admin/connect", NULL, PERMIT(CONNECTIONS_VIEW),
+	.back = "/admin/connections"},
 };
 
 /* A push is tried again by its own schedule for days, a lead's details for hours. */

@@ -111,7 +111,7 @@ static json_t *nav_json(const struct req *r, const char *section)
 		return nav;
 	for (size_t i = 0; i < nav_count; i++) {
 		const struct chrome_nav *e = &nav_entries[i];
-		if ((r->actor.permissions & e->permission) != e->permission)
+		if (e->icon == NULL || (r->actor.permissions & e->permission) != e->permission)
 			continue;
 		json_t *entry = json_object();
 		json_set_str(entry, "label", e->label);
@@ -203,14 +203,15 @@ static const char *problem_heading(int status, const char *phrase)
 }
 
 /* The part of the navigation that the address lies in; NULL for none, or one that the user may not
- * see. */
+ * see. Who asks for an address that is no route is not known: the link asks who it is. */
 static const struct chrome_nav *nav_of(const struct req *r)
 {
 	for (size_t i = 0; i < nav_count; i++) {
 		const struct chrome_nav *e = &nav_entries[i];
 		struct str path = str_from(e->path);
 
-		if ((r->actor.permissions & e->permission) == e->permission &&
+		if ((r->actor.kind == ACTOR_NONE ||
+			(r->actor.permissions & e->permission) == e->permission) &&
 		    str_starts(r->path, e->path) &&
 		    (r->path.n == path.n || r->path.p[path.n] == '/'))
 			return e;
@@ -220,7 +221,7 @@ static const struct chrome_nav *nav_of(const struct req *r)
 
 int chrome_problem_page(struct req *r, int status, const char *title, const char *detail)
 {
-	const struct chrome_nav *nav = r->actor.kind != ACTOR_NONE ? nav_of(r) : NULL;
+	const struct chrome_nav *nav = nav_of(r);
 	const char *heading = problem_heading(status, title);
 	json_t *data = json_object();
 
@@ -228,7 +229,11 @@ int chrome_problem_page(struct req *r, int status, const char *title, const char
 	json_set_str(data, "detail", detail);
 	json_set_str(data, "request_id", r->id);
 	json_set_str(data, "heading", heading);
-	json_set_str(data, "back_href", nav != NULL ? nav->path : "/admin/dashboard");
+	json_set_str(data, "back_href",
+	    nav == NULL         ? "/admin/dashboard"
+	    : nav->back != NULL ? nav->back
+				: nav->path);
+	json_set_bool(data, "is_in_section", nav != NULL);
 	json_set_str(data, "back_label", nav != NULL ? nav->label : "Dashboard");
 	return chrome_page(r, status, nav != NULL ? nav->section : NULL, heading, "problem", data);
 }

@@ -12,10 +12,13 @@ void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int chrome_problem_page(struct req *r, int status, const char *title, const char *detail);
 
-/* An entry of the navigation: shown to whom holds permission (bits of account/permission.h). */
+/* An entry of the navigation: shown to whom holds permission (bits of account/permission.h).
+ * Without an icon it is not shown: a place of its section, from which what is missing leads back to
+ * path, or to another address. */
 struct chrome_nav {
 	const char *section, *label, *path, *icon;
 	uint64_t permission;
+	const char *back; /* NULL: path */
 };
 /* Set once at start, by the composition: the navigation (must outlive the process's requests), and
  * a text that changes whenever a static file does, put behind their addresses as ?v=. */

@@ -171,6 +171,26 @@ def _():
         true("Not Found" not in answer.text, "words for people")
 
 
+@test("what is missing beside the records leads back to where it belongs")
+def _():
+    _, b = account()
+    no_id = "01900000-0000-7000-8000-000000000000"
+    for path, back, label, section in (("imports/" + no_id, "imports", "Imports", "records"),
+                                       ("connect/nothing", "connections", "Connections", "connections")):
+        answer = b.get("/admin/" + path)
+        equal(answer.status, 404, answer)
+        has(answer.text, 'href="/admin/%s">Back to %s</a>' % (back, label))
+        equal(re.findall(r'href="/admin/(\w+)" aria-current="page"', answer.text), [section] * 2)
+    gone = post(b, "/admin/views/" + no_id, {"action": "delete", "query": ""})
+    equal(gone.status, 404)
+    has(gone.text, 'href="/admin/records">Back to Records</a>')
+    for path, back in (("imports/x/y/z", "imports"), ("views", "records"), ("views/x/y", "records")):
+        answer = b.get("/admin/" + path)
+        true(answer.status in (404, 405), answer)
+        has(answer.text, 'href="/admin/%s">Back to ' % back)
+    has(b.get("/admin/nothing").text, 'href="/admin">Open Connect</a>')
+
+
 @test("bulk work says what all that match have in common, and refuses what makes no sense before it asks")
 def _():
     _, b = account()
