@@ -16,6 +16,7 @@ static const struct {
 	enum filter filter;
 } filters[] = {
     {"time", FILTER_TIME},
+    {"seconds", FILTER_SECONDS},
     {"date", FILTER_DATE},
     {"ago", FILTER_AGO},
     {"number", FILTER_NUMBER},
@@ -41,7 +42,8 @@ bool filter_parse(struct str name, enum filter *out)
 
 bool filter_is_markup(enum filter f)
 {
-	return f == FILTER_TIME || f == FILTER_DATE || f == FILTER_AGO || f == FILTER_TREE;
+	return f == FILTER_TIME || f == FILTER_SECONDS || f == FILTER_DATE || f == FILTER_AGO ||
+	       f == FILTER_TREE;
 }
 
 static struct str string_of(const json_t *v)
@@ -103,8 +105,8 @@ static void scaled(double v, const char *const *units, size_t n, double step, st
 static const char month_names[12][4] = {
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/* "7 Mar 2026, 14:30" */
-static void time_text(int64_t at_us, bool with_time, struct buf *out)
+/* "7 Mar 2026, 14:30", with so many characters of the time of day */
+static void time_text(int64_t at_us, int of_day, struct buf *out)
 {
 	char iso[CLOCK_TEXT];
 	int month, day;
@@ -114,8 +116,8 @@ static void time_text(int64_t at_us, bool with_time, struct buf *out)
 	day = (iso[8] - '0') * 10 + (iso[9] - '0');
 	buf_printf(
 	    out, "%d %s %.4s", day, month_names[month >= 1 && month <= 12 ? month - 1 : 0], iso);
-	if (with_time)
-		buf_printf(out, ", %.5s", iso + 11);
+	if (of_day > 0)
+		buf_printf(out, ", %.*s", of_day, iso + 11);
 }
 
 /* "2026-03-07 14:30:00 UTC" */
@@ -153,7 +155,7 @@ static void ago_text(int64_t at_us, int64_t now_us, struct buf *out)
 		    s / scale[i].unit, scale[i].name);
 		return;
 	}
-	time_text(at_us, false, out);
+	time_text(at_us, 0, out);
 }
 
 static bool as_time(enum filter f, const json_t *v, int64_t now_us, struct buf *out)
@@ -165,7 +167,7 @@ static bool as_time(enum filter f, const json_t *v, int64_t now_us, struct buf *
 	if (f == FILTER_AGO)
 		ago_text(at_us, now_us, out);
 	else
-		time_text(at_us, f == FILTER_TIME, out);
+		time_text(at_us, f == FILTER_TIME ? 5 : f == FILTER_SECONDS ? 8 : 0, out);
 	return true;
 }
 
@@ -209,6 +211,7 @@ bool filter_text(enum filter f, const json_t *v, int64_t now_us, struct buf *out
 
 	switch (f) {
 	case FILTER_TIME:
+	case FILTER_SECONDS:
 	case FILTER_DATE:
 	case FILTER_AGO:
 		return as_time(f, v, now_us, out);

@@ -9,11 +9,11 @@
  *   {{>>path}}        the template whose name is the value there (the chrome's content)
  *   {{&path}}         raw: only names ending in _svg, and only where the lint's whitelist allows
  *   {{!comment}}
- *   {{path|filter}}   filters: time (ISO text → <time> element), date, ago ("3 min ago" with
- *                     title), number (1,234), bytes, duration (of microseconds), json (pretty
- *                     text), tree (JSON as folding lists), query (percent-encoded), words
- *                     (some_name → Some name), count (length), default:TEXT; time and its like
- *                     are plain text within attributes
+ *   {{path|filter}}   filters: time (ISO text → <time> element), seconds (the same with them),
+ *                     date, ago ("3 min ago" with title), number (1,234), bytes, duration (of
+ *                     microseconds), json (pretty text), tree (JSON as folding lists), query
+ *                     (percent-encoded), words (some_name → Some name), count (length),
+ *                     default:TEXT; time and its like are plain text within attributes
  * Look-up walks outwards through enclosing sections. Strict mode (tests) makes an absent value an
  * error; otherwise it is empty. As a section a path may be absent in both.
  * Values in unquoted attributes, script, style, comments and event handlers are compile errors, and

@@ -398,6 +398,7 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 		const char *title = record_title(f->a, row);
 
 		json_set_bool(row, "has_title", title != NULL);
+		json_set_str(row, "sourceLabel", record_source_label(json_str(row, "source")));
 		json_set_str(row, "title", title != NULL ? title : json_str(row, "externalId"));
 	}
 	if (columns == NULL)

@@ -62,6 +62,7 @@ static void show_history(struct req *r, json_t *data, json_t *history, int64_t a
 		is_shown = !is_found && (at_us == 0 || made_us <= at_us);
 		is_found = is_found || is_shown;
 		add_change_texts(r->a, changes);
+		json_set_str(entry, "sourceLabel", record_source_label(json_str(entry, "source")));
 		json_set_bool(entry, "is_long", json_array_size(changes) > CHANGES_OPEN);
 		json_set_bool(entry, "is_creation", json_array_size(changes) == 0);
 		json_set_bool(entry, "is_shown", is_shown);
@@ -233,6 +234,7 @@ int record_page_detail(struct req *r)
 		title = json_str(record, "externalId");
 	json_set_str(
 	    record, "providerName", provider_label(r->app, json_str(record, "providerType")));
+	json_set_str(record, "sourceLabel", record_source_label(json_str(record, "source")));
 	json_set_str(data, "heading", title);
 	json_set_str(data, "now_href", address_of(r, record));
 	json_set_bool(data, "is_past", at_us != 0);

@@ -463,11 +463,21 @@ static void show_clear(const struct record_browse *b, json_t *data)
 		b->f.updated_after_us != 0 || b->f.updated_before_us != 0 || b->extra.n > 0);
 }
 
+static const char *const sources[] = {
+    RECORD_SOURCE_WEBHOOK, RECORD_SOURCE_POLL, RECORD_SOURCE_IMPORT, RECORD_SOURCE_FLOW_STEP};
+static const char *const source_labels[] = {"Webhook", "Poll", "File or API", "Flow step"};
+#define SOURCES (sizeof(sources) / sizeof(sources[0]))
+
+const char *record_source_label(const char *source)
+{
+	for (size_t i = 0; i < SOURCES; i++)
+		if (str_is(str_from(source), sources[i]))
+			return source_labels[i];
+	return source;
+}
+
 int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 {
-	static const char *const sources[] = {RECORD_SOURCE_WEBHOOK, RECORD_SOURCE_POLL,
-	    RECORD_SOURCE_IMPORT, RECORD_SOURCE_FLOW_STEP};
-	static const char *const labels[] = {"Webhook", "Poll", "Import", "Flow step"};
 	struct record_browse saved = *b;
 
 	json_set_str(data, "address", b->address);
@@ -475,8 +485,7 @@ int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 	json_set_strn(data, "search", b->f.search);
 	json_set_strn(data, "resource_type", b->f.resource_type);
 	json_set(data, "providers", provider_choices(b->r, "providerType", NULL));
-	json_set(data, "sources",
-	    chrome_choices(b->r, "source", sources, labels, sizeof(sources) / sizeof(sources[0])));
+	json_set(data, "sources", chrome_choices(b->r, "source", sources, source_labels, SOURCES));
 	json_set_bool(data, "can_write", (b->r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	saved.is_type_fixed = false;
 	saved.extra_name = nothing;

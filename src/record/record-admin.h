@@ -60,6 +60,9 @@ const char *record_title(struct arena *a, const json_t *record);
 const char *record_cell_text(struct arena *a, const json_t *value);
 /* Adds "columns" and "fields" (the picker) to data, "title", "has_title" and "cells" to each of
  * rows, which are records. */
+/* How a record's source is called on pages, in every object that has one: "sourceLabel". What is
+ * imported came in a file or by the API, single leads too: records do not say which. */
+const char *record_source_label(const char *source);
 int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err);
 
 /* ---- view-admin.c: saved views ------------------------------------------------------------- */

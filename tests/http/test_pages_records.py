@@ -191,6 +191,25 @@ def _():
     has(b.get("/admin/nothing").text, 'href="/admin">Open Connect</a>')
 
 
+@test("a history tells changes within a minute apart, and how a record came")
+def _():
+    made, b = account()
+    for subject in ("First", "Second"):
+        equal(made.api("POST", "/records/import", {"providerType": "manual", "resourceType": "memo",
+                                                   "csv": "id,subject\nn-1,%s\n" % subject}).status, 200)
+    id_ = record_id(made, "n-1", "memo")
+    at = [re.sub(r"\..*", "", h["at"]).split("T")[1] for h in made.api("GET", "/records/%s/history" % id_).json()["data"]]
+    text = page(b, "/admin/records/" + id_)
+    for part in ("history", "timeline"):
+        shown = re.search(r'<h2 id="%s">.*?</section>' % part, text, re.S).group(0)
+        equal(re.findall(r">[^<]*, (\d\d:\d\d:\d\d)</time>", shown).count(at[0]) >= 1, True, shown)
+    has(text, "<dt>Arrived by</dt><dd>File or API</dd>")
+    has(text, "by File or API")
+    has(page(b, "/admin/records?resourceType=memo"), ">File or API<")
+    lead = made.api("POST", "/leads", {"fullName": "Entered"}).json()
+    has(page(b, "/admin/records/" + lead["recordId"]), "<dd>File or API</dd>")
+
+
 @test("bulk work says what all that match have in common, and refuses what makes no sense before it asks")
 def _():
     _, b = account()
