@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
 #include "intake-check.h"
@@ -177,6 +178,32 @@ static bool all_well(const struct write_set *sets, size_t n)
 	return true;
 }
 
+/* Lists by cursor rely on records that are stored soon after the time that they bear. */
+static void time_of_records(void)
+{
+	struct db *db = test_db();
+	struct uuid account = uuid_new();
+	int64_t now_us = clock_now_us();
+	const int64_t received[] = {now_us, now_us - 60 * SECOND_US};
+
+	if (db == NULL)
+		return;
+	for (size_t i = 0; i < COUNT(received); i++) {
+		struct write_set ws = intake_set(account, uuid_new());
+		struct write_item item = intake_item(NULL, i == 0 ? "0" : "1", "{}");
+
+		ws.received_us = received[i];
+		intake_give(&ws, &item, 1);
+		write_sets_commit(db, &ws, 1);
+		CHECK(all_well(&ws, 1));
+	}
+	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM records WHERE account_id = ? AND updated_at >= ?",
+		  db_uuid(&account), db_int(now_us)) == 2);
+	CHECK(NUMBER_OF(db,
+		  "SELECT COUNT(*) FROM events WHERE account_id = ? AND received_at IN (?,?)",
+		  db_uuid(&account), db_int(received[0]), db_int(received[1])) == 2);
+}
+
 static void what_is_stored(void)
 {
 	struct db *db = test_db();
@@ -195,9 +222,10 @@ static void what_is_stored(void)
 	intake_give(&ws, items, COUNT(items));
 	write_sets_commit(db, &ws, 1);
 	CHECK(all_well(&ws, 1) && !ws.is_duplicate);
-	rows = ROWS_OF(db, a, "SELECT connection_id, provider_type, status, reason, event_type, items,"
-			      " received_at, latency_us, remote_addr, request_id, url, headers, body"
-			      " FROM events WHERE id = ? AND account_id = ?",
+	rows = ROWS_OF(db, a,
+	    "SELECT connection_id, provider_type, status, reason, event_type, items,"
+	    " received_at, latency_us, remote_addr, request_id, url, headers, body"
+	    " FROM events WHERE id = ? AND account_id = ?",
 	    db_uuid(&ws.event_id), db_uuid(&account));
 	REQUIRE(rows.count == 1);
 	CHECK(uuid_eq(db_get_uuid(&rows, 0, 0), connection));
@@ -212,18 +240,23 @@ static void what_is_stored(void)
 	CHECK(str_eq(db_get_str(&rows, 0, 12), ws.body));
 	CHECK(COUNT_IN(db, "records", account) == 3 && COUNT_IN(db, "leads", account) == 1);
 	CHECK(COUNT_IN(db, "event_keys", account) == 4);
-	CHECK(NUMBER_OF(db, "SELECT provider_updated_at FROM records WHERE account_id = ?"
-			    " AND external_id = 'x'", db_uuid(&account)) == 77);
+	CHECK(NUMBER_OF(db,
+		  "SELECT provider_updated_at FROM records WHERE account_id = ?"
+		  " AND external_id = 'x'",
+		  db_uuid(&account)) == 77);
 	/* the lead knows its record and event; each of the two that need details has its job */
-	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM leads l JOIN records r ON r.id = l.record_id"
-			    " JOIN events e ON e.id = l.event_id JOIN jobs j ON j.subject_id = l.id"
-			    " WHERE l.account_id = ? AND j.kind = 'lead.process'"
-			    " AND r.external_id = l.provider_lead_id AND l.received_at = ?"
-			    " AND l.connection_id = ?",
+	CHECK(NUMBER_OF(db,
+		  "SELECT COUNT(*) FROM leads l JOIN records r ON r.id = l.record_id"
+		  " JOIN events e ON e.id = l.event_id JOIN jobs j ON j.subject_id = l.id"
+		  " WHERE l.account_id = ? AND j.kind = 'lead.process'"
+		  " AND r.external_id = l.provider_lead_id AND l.received_at = ?"
+		  " AND l.connection_id = ?",
 		  db_uuid(&account), db_int(RECEIVED_AT), db_uuid(&connection)) == 1);
-	CHECK(TEXT_EQ(TEXT_OF(db, a, "SELECT args FROM jobs j JOIN records r ON r.id = j.subject_id"
-				     " WHERE j.account_id = ? AND j.kind = 'record.fetch'"
-				     " AND r.external_id = 'y'", db_uuid(&account)),
+	CHECK(TEXT_EQ(TEXT_OF(db, a,
+			  "SELECT args FROM jobs j JOIN records r ON r.id = j.subject_id"
+			  " WHERE j.account_id = ? AND j.kind = 'record.fetch'"
+			  " AND r.external_id = 'y'",
+			  db_uuid(&account)),
 	    arena_printf(a, "{\"connectionId\":\"%s\"}", uuid_dup(a, connection))));
 	CHECK(COUNT_IN(db, "jobs", account) == 2);
 	arena_free(a);
@@ -251,11 +284,11 @@ static void statuses(void)
 	CHECK(TEXT_EQ(intake_status(db, a, sets[0].event_id), "verified"));
 	CHECK(TEXT_EQ(intake_status(db, a, sets[1].event_id), "processed"));
 	CHECK(TEXT_EQ(intake_status(db, a, sets[2].event_id), "rejected"));
-	CHECK(TEXT_EQ(TEXT_OF(db, a, "SELECT reason FROM events WHERE id = ?",
-			  db_uuid(&sets[2].event_id)),
+	CHECK(TEXT_EQ(
+	    TEXT_OF(db, a, "SELECT reason FROM events WHERE id = ?", db_uuid(&sets[2].event_id)),
 	    "bad signature"));
-	CHECK(TEXT_EQ(TEXT_OF(db, a, "SELECT data FROM records WHERE account_id = ?",
-			  db_uuid(&account)),
+	CHECK(TEXT_EQ(
+	    TEXT_OF(db, a, "SELECT data FROM records WHERE account_id = ?", db_uuid(&account)),
 	    "{\"a\":1}"));
 	CHECK(COUNT_IN(db, "event_keys", account) == 1);
 	arena_free(a);
@@ -267,8 +300,8 @@ static void duplicates(void)
 	struct uuid account = uuid_new(), connection = uuid_new(), other = uuid_new();
 	struct write_item items[] = {intake_lead("k1", "1"), intake_lead("k2", "2"),
 	    intake_lead("k3", "3"), intake_item("k1", "1", "{\"no\":1}")};
-	struct write_item twice[] = {intake_item("k9", "9", "{\"a\":1}"),
-	    intake_item("k9", "9", "{\"b\":1}")};
+	struct write_item twice[] = {
+	    intake_item("k9", "9", "{\"a\":1}"), intake_item("k9", "9", "{\"b\":1}")};
 	struct write_item keyless[] = {intake_item(NULL, "8", "{\"a\":1}")};
 	struct write_set sets[6];
 	struct arena *a;
@@ -294,10 +327,13 @@ static void duplicates(void)
 	CHECK(TEXT_EQ(intake_status(db, a, sets[2].event_id), "processed"));
 	CHECK(TEXT_EQ(intake_status(db, a, sets[5].event_id), "duplicate"));
 	CHECK(COUNT_IN(db, "leads", account) == 2 && COUNT_IN(db, "jobs", account) == 2);
-	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM records WHERE account_id = ? AND data LIKE '%no%'",
-		  db_uuid(&account)) == 0);
-	CHECK(TEXT_EQ(TEXT_OF(db, a, "SELECT data FROM records WHERE account_id = ?"
-				     " AND external_id = '9'", db_uuid(&account)),
+	CHECK(
+	    NUMBER_OF(db, "SELECT COUNT(*) FROM records WHERE account_id = ? AND data LIKE '%no%'",
+		db_uuid(&account)) == 0);
+	CHECK(TEXT_EQ(TEXT_OF(db, a,
+			  "SELECT data FROM records WHERE account_id = ?"
+			  " AND external_id = '9'",
+			  db_uuid(&account)),
 	    "{\"a\":1,\"b\":1}"));
 
 	/* across batches */
@@ -440,7 +476,8 @@ static void replays(void)
 	RUN(db, "DELETE FROM jobs WHERE account_id = ?", db_uuid(&account));
 	RUN(db, "UPDATE events SET status = 'failed', reason = 'x' WHERE account_id = ?",
 	    db_uuid(&account));
-	RUN(db, "DELETE FROM records WHERE account_id = ? AND external_id = '2'", db_uuid(&account));
+	RUN(db, "DELETE FROM records WHERE account_id = ? AND external_id = '2'",
+	    db_uuid(&account));
 	ws.is_replay = true;
 	for (int i = 1; i <= 2; i++) {
 		write_sets_commit(db, &ws, 1);
@@ -451,8 +488,9 @@ static void replays(void)
 			  db_uuid(&account)) == NULL);
 		CHECK(COUNT_IN(db, "records", account) == 2 && COUNT_IN(db, "leads", account) == 1);
 		/* the lead gets another go each time */
-		CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM jobs j JOIN leads l ON l.id = j.subject_id"
-				    " WHERE j.account_id = ? AND j.kind = 'lead.process'",
+		CHECK(NUMBER_OF(db,
+			  "SELECT COUNT(*) FROM jobs j JOIN leads l ON l.id = j.subject_id"
+			  " WHERE j.account_id = ? AND j.kind = 'lead.process'",
 			  db_uuid(&account)) == i);
 	}
 	arena_free(a);
@@ -582,7 +620,8 @@ void suite_intake_write(void)
 {
 	ADD_TESTS("intake_write", {"encoded and decoded", round_trip},
 	    {"broken at any byte", broken_anywhere}, {"too many items", too_many_items},
-	    {"what is stored", what_is_stored}, {"statuses", statuses}, {"duplicates", duplicates},
+	    {"what is stored", what_is_stored}, {"time of records", time_of_records},
+	    {"statuses", statuses}, {"duplicates", duplicates},
 	    {"accounts are apart", accounts_are_apart}, {"sent again", sent_again},
 	    {"bad sets harm no other", bad_sets_harm_no_other}, {"replays", replays},
 	    {"a large batch", large_batch}, {"committed meanwhile", committed_meanwhile},
