@@ -7,6 +7,7 @@
 #include "record/record-words.h"
 
 #define WINDOW 2000          /* records looked through in one statement */
+#define ENTERED 2000         /* more that may have come into a window since its end was read */
 #define WINDOW_FIRST 250     /* in the first: what is common fills a page with less */
 #define CANDIDATES 201       /* rows one statement answers at most */
 #define SCAN_BUDGET_US 90000 /* then a page is answered as far as it got */
@@ -176,7 +177,9 @@ static const struct db_stmt *pick(const struct searching *s, const struct db_stm
 	return four[(s->f->resource_type.p != NULL ? 2 : 0) + s->page->is_ascending];
 }
 
-static size_t window_values(const struct searching *s, struct db_val *v)
+/* Of the window that begins at s->at, with so many records up to to_us. */
+static size_t window_values(
+    const struct searching *s, int64_t to_us, int64_t limit, struct db_val *v)
 {
 	size_t n = 0;
 
@@ -186,8 +189,8 @@ static size_t window_values(const struct searching *s, struct db_val *v)
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_uuid(&s->at.from_id);
-	v[n++] = db_int(s->at.to_us);
-	v[n++] = db_int(s->window);
+	v[n++] = db_int(to_us);
+	v[n++] = db_int(limit);
 	return n;
 }
 
@@ -198,43 +201,77 @@ static size_t term_values(const struct searching *s, struct db_val *v)
 	return TERMS;
 }
 
-/* Looks through the window that begins at s->at: *found counts its matches. 1 the page is full, 0
- * not, -1. */
-static int scan_window(struct searching *s, size_t *found, bool *is_cut, struct err *err)
-{
-	static const struct db_stmt *const statements[4] = {&search_scan_newest,
-	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
-	struct db_val v[8 + TERMS];
-	struct db_rows rows;
-	size_t n = window_values(s, v);
+/* Where the window that begins at s->at ends. Its end is read before the window is looked through:
+ * others write meanwhile, and what they put into it or take out of it would move the end. */
+struct window_end {
+	int64_t at_us;
+	struct uuid id;
+	bool is_empty, is_last; /* nothing stands in it; nothing behind it */
+};
 
-	n += term_values(s, v + n);
-	v[n++] = db_int(s->most);
-	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
-		return -1;
-	*found = rows.count;
-	*is_cut = rows.count == (size_t)s->most;
-	if (*is_cut) /* go on behind the last candidate, not behind the window */
-		move_to(
-		    s, db_get_int(&rows, rows.count - 1, 7), db_get_uuid(&rows, rows.count - 1, 0));
-	return take_rows(s, &rows, err);
-}
-
-/* Moves behind the window; *is_last: there is nothing behind it. */
-static int leave_window(struct searching *s, bool *is_last, struct err *err)
+static int find_window_end(const struct searching *s, struct window_end *out, struct err *err)
 {
 	static const struct db_stmt *const statements[4] = {&window_end_newest, &window_end_oldest,
 	    &window_end_type_newest, &window_end_type_oldest};
 	struct db_val v[8];
 	struct db_rows rows;
-	size_t n = window_values(s, v);
+	size_t n = window_values(s, s->at.to_us, s->window, v);
 
 	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
 		return -1;
-	*is_last = rows.count == 0 || db_get_int(&rows, 0, 2) < s->window;
-	if (rows.count > 0)
-		move_to(s, db_get_int(&rows, 0, 0), db_get_uuid(&rows, 0, 1));
+	*out = (struct window_end){.is_empty = rows.count == 0};
+	out->is_last = out->is_empty || db_get_int(&rows, 0, 2) < s->window;
+	if (!out->is_empty) {
+		out->at_us = db_get_int(&rows, 0, 0);
+		out->id = db_get_uuid(&rows, 0, 1);
+	}
 	return 0;
+}
+
+static bool is_behind(
+    const struct searching *s, const struct window_end *end, const struct db_rows *rows, size_t i)
+{
+	int64_t at_us = db_get_int(rows, i, 7);
+	struct uuid id = db_get_uuid(rows, i, 0);
+	int order = at_us != end->at_us ? (at_us < end->at_us ? -1 : 1)
+					: memcmp(id.b, end->id.b, sizeof(id.b));
+
+	return s->page->is_ascending ? order > 0 : order < 0;
+}
+
+static int64_t scanned_to(const struct searching *s, const struct window_end *end)
+{
+	return end->is_last ? s->at.to_us : end->at_us + s->page->is_ascending;
+}
+
+/* Looks through the window that begins at s->at: *found counts its matches. Moves behind it, or
+ * behind the last candidate where there were too many. 1 the page is full, 0 not, -1. */
+static int scan_window(struct searching *s, struct window_end *end, size_t *found, struct err *err)
+{
+	static const struct db_stmt *const statements[4] = {&search_scan_newest,
+	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
+	struct db_val v[8 + TERMS];
+	struct db_rows rows;
+	size_t n = window_values(s, scanned_to(s, end), s->window + ENTERED, v);
+	bool is_cut;
+
+	n += term_values(s, v + n);
+	v[n++] = db_int(s->most);
+	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
+		return -1;
+	is_cut = rows.count == (size_t)s->most;
+	while (!end->is_last && rows.count > 0 && is_behind(s, end, &rows, rows.count - 1)) {
+		rows.count--;
+		is_cut = false;
+	}
+	*found = rows.count;
+	end->is_last = end->is_last && !is_cut;
+	if (is_cut)
+		move_to(
+		    s, db_get_int(&rows, rows.count - 1, 7), db_get_uuid(&rows, rows.count - 1, 0));
+	else
+		move_to(s, end->at_us, end->id);
+	return take_rows(s, &rows, err);
 }
 
 /* ---- the index ----------------------------------------------------------------------------- */
@@ -348,20 +385,24 @@ static void plan_scan(struct searching *s, size_t found, int64_t taken)
 static int collect(struct searching *s, struct err *err)
 {
 	int64_t until = clock_mono_us() + SCAN_BUDGET_US;
-	bool may_ask = s->terms.n > 0, is_last = false, is_cut;
+	bool may_ask = s->terms.n > 0;
+	struct window_end end;
 	size_t found;
 
 	s->window = WINDOW_FIRST;
 	s->most = between(1, wanted(s), CANDIDATES);
 	for (;;) {
 		int64_t before = wanted(s);
-		int rc = scan_window(s, &found, &is_cut, err);
+		int rc;
 
+		if (find_window_end(s, &end, err) == -1)
+			return -1;
+		if (end.is_empty)
+			return 0;
+		rc = scan_window(s, &end, &found, err);
 		if (rc != 0)
 			return rc == 1 ? 0 : -1;
-		if (!is_cut && leave_window(s, &is_last, err) == -1)
-			return -1;
-		if (is_last)
+		if (end.is_last)
 			return 0;
 		if (s->window == WINDOW && found < FEW && may_ask) {
 			may_ask = false;

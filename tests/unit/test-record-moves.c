@@ -338,6 +338,42 @@ static void moved_within_a_search(void)
 	place_remove(&p);
 }
 
+static bool crowd_in(void *arg)
+{
+	struct intruder *in = arg;
+
+	if (++in->calls == 2)
+		put_many(&in->other, 0, 100, "{\"n\":1}", clock_now_us());
+	return false;
+}
+
+/* Others come in at the front between two statements of a search. */
+static void crowded_within_a_search(void)
+{
+	struct place p;
+	struct walk w;
+	struct intruder in;
+	int64_t now = clock_now_us();
+
+	if (!place_make(&p))
+		return;
+	in = (struct intruder){.other = p};
+	in.other.db = db_new(db_config(p.db));
+	put_many(&p, 0, 350, "{}", now - 500 * SECOND_US);
+	put(&p, 0, 0, now - 499 * SECOND_US);
+	put_many(&p, 350, 200, "{}", now - 498 * SECOND_US);
+	walk_begin(&w, &p, 9, false);
+	w.f.source = STR(RECORD_SOURCE_WEBHOOK);
+	db_meanwhile(p.db, crowd_in, &in);
+	while (walk_page(&w) && w.rows < MOST)
+		;
+	db_meanwhile(p.db, NULL, NULL);
+	CHECK(in.calls >= 2);
+	CHECK(strcmp(w.ids, "000 ") == 0);
+	db_free(in.other.db);
+	place_remove(&p);
+}
+
 /* One that fits behind thousands that moved and do not: pages end before it, the list does not. */
 static void many_moved(void)
 {
