@@ -12,15 +12,15 @@
 #include "record/record.h"
 
 static const struct chrome_nav nav[] = {
-    {"dashboard", "Dashboard", "/admin/dashboard", "gauge", 0},
-    {"leads", "Leads", "/admin/leads", "people", PERMIT(LEADS_VIEW)},
-    {"records", "Records", "/admin/records", "stack", PERMIT(RECORDS_VIEW)},
-    {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW)},
-    {"events", "Events", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW)},
-    {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW)},
-    {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), .back = "/admin/records"},
+    {"dashboard", "Dashboard", "/admin/dashboard", "gauge", 0, NULL},
+    {"leads", "Leads", "/admin/leads", "people", PERMIT(LEADS_VIEW), NULL},
+    {"records", "Records", "/admin/records", "stack", PERMIT(RECORDS_VIEW), NULL},
+    {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL},
+    {"events", "Events", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW), NULL},
+    {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW), NULL},
+    {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), "/admin/records"},
     {"connections", "Connections", "/admin/connect", NULL, PERMIT(CONNECTIONS_VIEW),
-	.back = "/admin/connections"},
+	"/admin/connections"},
 };
 
 /* A push is tried again by its own schedule for days, a lead's details for hours. */
