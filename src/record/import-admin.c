@@ -446,6 +446,7 @@ static void add_heading(json_t *o)
 	    : file != NULL && file[0] != '\0' ? file
 					      : "Rows without a file");
 	json_set_bool(o, "is_delete", str_is(kind, "delete"));
+	json_set_bool(o, "is_replay", str_is(kind, "replay"));
 	json_set_bool(o, "is_records", str_is(kind, "records"));
 }
 

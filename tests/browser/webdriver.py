@@ -149,10 +149,11 @@ class Browser:
         return [e[ELEMENT] for e in found]
 
     def find(self, selector):
-        found = self.find_all(selector)
-        if not found:
-            raise AssertionError("no %s on %s (%s)" % (selector, self.url, self.title))
-        return found[0]
+        """The first, once the page has it: a form may have been sent just now."""
+        try:
+            return wait_until(lambda: self.find_all(selector), 2)[0]
+        except AssertionError:
+            raise AssertionError("no %s on %s (%s)" % (selector, self.url, self.title)) from None
 
     def has(self, selector):
         return bool(self.find_all(selector))

@@ -333,6 +333,13 @@ def _():
                  {"action": "replay", "scope": "all", "query": "resourceType=deal"})
     equal(ask.status, 200)
     has(ask.text, "Re-run flows for 1 record")
+    task = made.api("POST", "/records/replay", {"filter": {"resourceType": "deal"}})
+    equal(task.status, 202, task)
+    wait_until(lambda: made.api("GET", task.header("Location").removeprefix("/connect/v1")).json()["status"]
+               == "completed", 20, "the end of the task")
+    shown = page(b, "/admin/imports/" + task.header("Location").rpartition("/")[2])
+    has(shown, "Without a flow")
+    true("Rows read" not in shown and "%" not in re.sub(r"<head>.*?</head>", "", shown, flags=re.S), shown)
 
 
 @test("deleting asks once, for one, for the checked and for all that match")
