@@ -58,7 +58,7 @@ int audit_write(struct app *app, const struct req *r, const struct uuid *account
     const char *action, const char *object_kind, const struct uuid *object_id,
     const json_t *details, struct err *err);
 
-/* Handlers named in admin/routes.def. */
+/* Handlers named in product/routes.def. */
 int account_api_token(struct req *r);		/* POST /connect/v1/auth/token */
 int account_api_me(struct req *r);		/* GET /connect/v1/me */
 int account_api_keys_list(struct req *r);

@@ -9,7 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
+#include "product/product.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
@@ -88,15 +88,15 @@ static int open_app(struct arena *a, const char *file, struct app *app, struct e
 static int serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
 {
 	size_t nkinds, nperiodics;
-	const struct job_kind *kinds = admin_job_kinds(&nkinds);
-	const struct runner_periodic *periodics = admin_periodics(&nperiodics);
+	const struct job_kind *kinds = product_job_kinds(&nkinds);
+	const struct runner_periodic *periodics = product_periodics(&nperiodics);
 	struct runner *rn = runner_new(app, kinds, nkinds, err);
 	int rc = -1, free_to_run;
 
 	if (rn == NULL)
 		return -1;
 	runner_set_periodic(rn, periodics, nperiodics);
-	runner_set_background(rn, admin_background);
+	runner_set_background(rn, product_background);
 	free_to_run = is_once ? 1 : daemon_lock(app->config, is_daemon, err);
 	if (free_to_run == 0) {
 		rc = 0;
@@ -140,7 +140,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (!is_once && !is_daemon)
 		end_at_us = clock_mono_us() + MINUTE_MODE_MOST_US;
-	admin_wire();
+	product_wire();
 	rc = open_app(a, file, &app, &err);
 	if (rc == 0)
 		rc = serve(&app, is_once, is_daemon, &err);

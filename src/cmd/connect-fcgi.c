@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
+#include "product/product.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/shared.h"
@@ -40,7 +40,7 @@ static int start(struct arena *a, struct program *p, const char *file, struct er
 	enum log_level level = LOG_INFO;
 	unsigned char key[32];
 	size_t nroutes;
-	const struct route *routes = admin_routes(&nroutes);
+	const struct route *routes = product_routes(&nroutes);
 	struct app *app = &p->app;
 
 	if (config_load(a, file, &p->config, err) < 0)
@@ -49,19 +49,19 @@ static int start(struct arena *a, struct program *p, const char *file, struct er
 	(void)log_level_parse(p->config.log_level, &level);
 	if (log_open("connect-fcgi", p->config.log_file, p->config.log_json, level, err) < 0)
 		return -1;
-	admin_wire();
+	product_wire();
 	app->shared = shared_new();
 	app->db = db_new(&p->config);
 	if ((app->keys = keyring_load(a, p->config.key_file, err)) == NULL ||
 	    (app->providers = providers_load(a, p->config.providers_dir, err)) == NULL ||
 	    (app->templates = templates_load(a, p->config.templates_dir, false, err)) == NULL ||
-	    admin_static_load(a, p->config.static_dir, err) < 0 ||
+	    product_static_load(a, p->config.static_dir, err) < 0 ||
 	    migrate_check(app->db, p->config.migrations_dir, err) < 0)
 		return -1;
 	db_disconnect(app->db);
 	keyring_derive(app->keys, "cursor", key);
 	cursor_key_set(key);
-	p->router = router_new(a, routes, nroutes, &admin_router_hooks, err);
+	p->router = router_new(a, routes, nroutes, &product_router_hooks, err);
 	if (p->router == NULL)
 		return -1;
 	return server_listen(p->config.listen, &p->listen_fd, err);

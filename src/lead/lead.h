@@ -31,7 +31,7 @@ void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
 /* Jobs of this feature, for the runner's table. */
 int lead_job_process(struct job *j, struct err *err);
 /* Told in the transaction that makes a lead ready: subscribers add their jobs. Wired in
- * admin/wiring.c. */
+ * product/wiring.c. */
 struct lead_ready {
 	struct uuid account_id, lead_id;
 	const char *provider_type;

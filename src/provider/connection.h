@@ -55,7 +55,7 @@ json_t *connection_json(const struct app *app, const struct connection *c);
  * {"ok","latencyMs","detail"}. */
 json_t *connection_test(struct app *app, struct arena *a, struct connection *c);
 
-/* Handlers (admin/routes.def). */
+/* Handlers (product/routes.def). */
 int provider_api_list(struct req *r);
 int provider_api_get(struct req *r);
 int provider_api_status(struct req *r);

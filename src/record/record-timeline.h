@@ -5,7 +5,7 @@
 
 /* Who else knows something about a record (requests, pushes, flow runs): adds {at,kind,…} to
  * entries, in any order. record is as of the API, history as of record_history. Wired in
- * admin/wiring.c. */
+ * product/wiring.c. */
 struct record_story {
 	struct uuid account_id, record_id;
 	const json_t *record, *history;

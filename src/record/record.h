@@ -120,7 +120,7 @@ int record_delete(
 int record_get_at(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, int64_t at_us, json_t **out, struct err *err);
 
-/* Who runs something for a record (flows): wired in admin/wiring.c. Adds execution ids to ids. With
+/* Who runs something for a record (flows): wired in product/wiring.c. Adds execution ids to ids. With
  * none wired nothing matches. */
 struct record_dispatch {
 	struct uuid account_id, record_id;

@@ -20,7 +20,7 @@ LISTS = {"/connections": ["providerType"], "/records": ["resourceType", "provide
 
 def routes():
     """Patterns of every GET."""
-    with open(os.path.join(SRC, "src/admin/routes.def"), encoding="utf-8") as f:
+    with open(os.path.join(SRC, "src/product/routes.def"), encoding="utf-8") as f:
         found = re.findall(r'^ROUTE\(GET, "([^"]+)"', f.read(), re.M)
     true(len(found) > 50, found)
     return found

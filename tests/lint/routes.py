@@ -16,15 +16,15 @@ def flag_words(flags, shorthands):
 def main():
     report = Report()
     text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group(0).count("\n"),
-                  read("src/admin/routes.def"), flags=re.S)
-    shorthands = dict(re.findall(r"^#define (\w+) (\(?ROUTE_.*)$", read("src/admin/routes.c"), re.M))
+                  read("src/product/routes.def"), flags=re.S)
+    shorthands = dict(re.findall(r"^#define (\w+) (\(?ROUTE_.*)$", read("src/product/routes.c"), re.M))
     deny, csrf, side, bodies, twice, seen = [], [], [], [], [], {}
     rows = list(re.finditer(
         r'ROUTE\(\s*(\w+),\s*"([^"]*)",\s*(\w+),\s*(.*?),\s*([\w |]+?),\s*(\w+)\s*\)', text, re.S))
     for m in rows:
         method, pattern, handler, bits, flags, limit = m.groups()
         words = flag_words(flags, shorthands)
-        where = "src/admin/routes.def:%d: %s %s" % (line_of(text, m.start()), method, pattern)
+        where = "src/product/routes.def:%d: %s %s" % (line_of(text, m.start()), method, pattern)
         if "PERMIT(" not in bits and not words & {"ROUTE_PUBLIC", "ROUTE_ANY_ACCOUNT"}:
             deny.append(where + " has neither a permission nor PUBLIC nor ANY_ACCOUNT")
         if "PERMIT(" in bits and "ROUTE_PUBLIC" in words:

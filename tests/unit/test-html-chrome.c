@@ -7,7 +7,7 @@
 
 #include <CUnit/CUnit.h>
 
-#include "admin/admin.h"
+#include "product/product.h"
 #include "base/config.h"
 #include "crypto/aead.h"
 #include "html/chrome.h"
@@ -158,9 +158,9 @@ static void test_routes(void)
 {
 	size_t n;
 	struct err err = ERR_INIT;
-	const struct route *routes = admin_routes(&n);
+	const struct route *routes = product_routes(&n);
 
-	CHECK(__LINE__, router_new(a, routes, n, &admin_router_hooks, &err) != NULL, "%s", err.msg);
+	CHECK(__LINE__, router_new(a, routes, n, &product_router_hooks, &err) != NULL, "%s", err.msg);
 	for (size_t i = 0; i < n; i++) {
 		const struct route *rt = &routes[i];
 		bool is_api = strncmp(rt->pattern, "/connect/v1/", 12) == 0;
@@ -185,7 +185,7 @@ static int get_static(const char *name, const char *etag, struct req **out)
 	*header = (struct http_pair){STR("if-none-match"), str_from(etag)};
 	r->params = (struct http_pairs){param, 1};
 	r->headers = (struct http_pairs){header, 1};
-	CU_ASSERT_EQUAL(admin_static_file(r), 0);
+	CU_ASSERT_EQUAL(product_static_file(r), 0);
 	*out = r;
 	return r->res.status;
 }
@@ -197,7 +197,7 @@ static void test_static(void)
 	struct err err = ERR_INIT;
 	struct req *r;
 
-	CU_ASSERT_EQUAL_FATAL(admin_static_load(a, CONNECT_SRCDIR "/static", &err), 0);
+	CU_ASSERT_EQUAL_FATAL(product_static_load(a, CONNECT_SRCDIR "/static", &err), 0);
 	CU_ASSERT_EQUAL(get_static("connect.css", "", &r), 200);
 	CU_ASSERT_STRING_EQUAL(r->res.content_type, "text/css; charset=utf-8");
 	CU_ASSERT_TRUE(r->res.body->len > 1000);
@@ -208,7 +208,7 @@ static void test_static(void)
 	CU_ASSERT_EQUAL(get_static("connect.css", etag, &r), 304);
 	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
 		CHECK(__LINE__, get_static(absent[i], "", &r) == 404, "%s is served", absent[i]);
-	CU_ASSERT_TRUE(admin_static_load(a, CONNECT_SRCDIR "/nowhere", &err) < 0);
+	CU_ASSERT_TRUE(product_static_load(a, CONNECT_SRCDIR "/nowhere", &err) < 0);
 }
 
 void suite_html_chrome(void);

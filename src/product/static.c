@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "admin/admin.h"
+#include "product/product.h"
 #include "crypto/hash.h"
 #include "html/chrome.h"
 
@@ -78,7 +78,7 @@ static void make_version(struct arena *a)
 	chrome_set_asset_version(version);
 }
 
-int admin_static_load(struct arena *a, const char *dir, struct err *err)
+int product_static_load(struct arena *a, const char *dir, struct err *err)
 {
 	struct dirent **entries;
 	int n = scandir(dir, &entries, NULL, alphasort), rc = 0;
@@ -102,7 +102,7 @@ int admin_static_load(struct arena *a, const char *dir, struct err *err)
 	return rc;
 }
 
-int admin_static_file(struct req *r)
+int product_static_file(struct req *r)
 {
 	struct str name = req_param(r, "file");
 

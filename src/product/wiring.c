@@ -1,6 +1,6 @@
 /* Which features are told of what: the only place that knows all of them. */
 #include "account/account.h"
-#include "admin/admin.h"
+#include "product/product.h"
 #include "crm/crm-timeline.h"
 #include "crm/crm.h"
 #include "html/chrome.h"
@@ -46,24 +46,24 @@ static const struct runner_periodic periodics[] = {
 static lead_ready_fn *const lead_subscribers[] = {crm_on_lead_ready};
 static record_timeline_fn *const timeline_sources[] = {event_timeline, crm_timeline};
 
-const struct job_kind *admin_job_kinds(size_t *n)
+const struct job_kind *product_job_kinds(size_t *n)
 {
 	*n = sizeof(job_kinds) / sizeof(job_kinds[0]);
 	return job_kinds;
 }
 
-const struct runner_periodic *admin_periodics(size_t *n)
+const struct runner_periodic *product_periodics(size_t *n)
 {
 	*n = sizeof(periodics) / sizeof(periodics[0]);
 	return periodics;
 }
 
-int admin_background(struct app *app, struct err *err)
+int product_background(struct app *app, struct err *err)
 {
 	return record_index_waiting(app, err);
 }
 
-void admin_wire(void)
+void product_wire(void)
 {
 	lead_set_ready_subscribers(
 	    lead_subscribers, sizeof(lead_subscribers) / sizeof(lead_subscribers[0]));

@@ -1,6 +1,6 @@
 /* The table of routes.def as the router takes it. */
 #include "account/account.h"
-#include "admin/admin.h"
+#include "product/product.h"
 #include "base/limits.h"
 #include "crm/crm.h"
 #include "html/chrome.h"
@@ -29,17 +29,17 @@ static const struct route routes[] = {
 	    .permission = bits,                                                                    \
 	    .flags = f,                                                                            \
 	    .body_limit = limit},
-#include "admin/routes.def"
+#include "product/routes.def"
 #undef ROUTE
 };
 
-const struct route *admin_routes(size_t *n)
+const struct route *product_routes(size_t *n)
 {
 	*n = sizeof(routes) / sizeof(routes[0]);
 	return routes;
 }
 
-const struct router_hooks admin_router_hooks = {
+const struct router_hooks product_router_hooks = {
     .authenticate = account_authenticate,
     .problem_page = chrome_problem_page,
     .permission_name = permission_name,
@@ -48,7 +48,7 @@ const struct router_hooks admin_router_hooks = {
     .idempotency_after = account_idempotency_after,
 };
 
-int admin_home(struct req *r)
+int product_home(struct req *r)
 {
 	return res_redirect(r, "/admin/dashboard");
 }

@@ -1,5 +1,5 @@
 /* SQL of the dashboard. */
-#include "admin/dashboard-store.h"
+#include "product/dashboard-store.h"
 
 #include "base/app.h"
 #include "base/clock.h"

@@ -1,7 +1,7 @@
 /* The first page: is everything flowing? */
 #include "account/permission.h"
-#include "admin/admin.h"
-#include "admin/dashboard-store.h"
+#include "product/product.h"
+#include "product/dashboard-store.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
@@ -197,7 +197,7 @@ static int add_connections(struct req *r, json_t *data, struct err *err)
 	return 0;
 }
 
-int admin_page_dashboard(struct req *r)
+int product_page_dashboard(struct req *r)
 {
 	struct err err = ERR_INIT;
 	json_t *data = json_own(r->a, json_object());
@@ -218,5 +218,5 @@ int admin_page_dashboard(struct req *r)
 	json_set_bool(data, "sees_connections", may(r, PERMIT(CONNECTIONS_VIEW)));
 	json_set_bool(data, "sees_leads", sees_leads);
 	json_set_bool(data, "sees_events", sees_events);
-	return chrome_page(r, 200, "dashboard", "Dashboard", "admin/dashboard", json_incref(data));
+	return chrome_page(r, 200, "dashboard", "Dashboard", "product/dashboard", json_incref(data));
 }

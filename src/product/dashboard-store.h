@@ -1,7 +1,7 @@
 /* Aggregates of the dashboard. Counts over ranges of time are ranges of an index, and remembered
  * for a while by the process, since an hour that is over does not change. */
-#ifndef ADMIN_DASHBOARD_STORE_H
-#define ADMIN_DASHBOARD_STORE_H
+#ifndef PRODUCT_DASHBOARD_STORE_H
+#define PRODUCT_DASHBOARD_STORE_H
 
 #include "base/app.h"
 #include "base/json.h"

@@ -1,6 +1,6 @@
 /* For monitors and load balancers: does the process live, and can it work? */
-#include "admin/admin.h"
-#include "admin/dashboard-store.h"
+#include "product/product.h"
+#include "product/dashboard-store.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "db/migrate.h"
@@ -8,7 +8,7 @@
 #define SCHEMA_CHECK_US (10 * SECOND_US)
 #define LATE_US (300 * SECOND_US)
 
-int admin_healthz(struct req *r)
+int product_healthz(struct req *r)
 {
 	res_header(r, "Cache-Control", "no-store");
 	return res_text(r, 200, "application/json; charset=utf-8", STR("{\"status\":\"ok\"}"));
@@ -40,7 +40,7 @@ static const char *scheduler_state(struct app *app, struct arena *a)
 	return next_us + LATE_US < clock_now_us() ? "late" : "running";
 }
 
-int admin_readyz(struct req *r)
+int product_readyz(struct req *r)
 {
 	struct err err = ERR_INIT;
 	json_t *answer = json_object(), *reasons = json_array();
