@@ -7,8 +7,8 @@
 #include "base/limits.h"
 #include "html/chrome.h"
 #include "html/svg.h"
-#include "lead/lead-admin.h"
-#include "provider/connection-admin.h"
+#include "lead/lead-pages.h"
+#include "provider/connection-pages.h"
 #include "provider/connection.h"
 
 #define HOURS 24

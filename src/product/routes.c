@@ -6,7 +6,7 @@
 #include "html/chrome.h"
 #include "intake/intake.h"
 #include "lead/lead.h"
-#include "provider/connection-admin.h"
+#include "provider/connection-pages.h"
 #include "provider/connection.h"
 #include "record/import.h"
 #include "record/record.h"

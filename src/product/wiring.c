@@ -6,7 +6,7 @@
 #include "html/chrome.h"
 #include "intake/event-timeline.h"
 #include "intake/intake.h"
-#include "lead/lead-admin.h"
+#include "lead/lead-pages.h"
 #include "lead/lead.h"
 #include "record/import.h"
 #include "record/record.h"

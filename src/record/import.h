@@ -180,7 +180,7 @@ int import_enqueue(struct db *db, const struct import *im, struct err *err);
 /* Stops one that is queued or running: 1, 0 no such import, -1 (ERR_CONFLICT: it has ended). */
 int import_cancel(struct req *r, const struct uuid *id, struct import *out, struct err *err);
 
-/* ---- requests: import-api.c, import-admin.c ------------------------------------------------ */
+/* ---- requests: import-api.c, import-pages.c ------------------------------------------------ */
 
 /* The uploaded file of a request: the part "file", or its only one; else the text field "csv" or
  * the member of a JSON body. False when there is none. */

@@ -5,8 +5,8 @@
 #include "account/permission.h"
 #include "base/clock.h"
 #include "html/chrome.h"
-#include "provider/connection-admin.h"
-#include "record/record-admin.h"
+#include "provider/connection-pages.h"
+#include "record/record-pages.h"
 #include "record/record-timeline.h"
 
 #define CHANGES_OPEN 6 /* more are folded */

@@ -1,6 +1,6 @@
 /* Pages of the connections, and what other features' pages want to know of providers. */
-#ifndef PROVIDER_CONNECTION_ADMIN_H
-#define PROVIDER_CONNECTION_ADMIN_H
+#ifndef PROVIDER_CONNECTION_PAGES_H
+#define PROVIDER_CONNECTION_PAGES_H
 
 #include "provider/connection.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "record/record-admin.h"
+#include "record/record-pages.h"
 #include "record/record-paths.h"
 
 #define COLUMNS_DEFAULT 3

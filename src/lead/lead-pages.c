@@ -1,14 +1,14 @@
 /* The list of leads, and what other lists of them show. One lead's page shows its destinations too
  * and so belongs to crm. */
-#include "lead/lead-admin.h"
+#include "lead/lead-pages.h"
 
 #include <string.h>
 
 #include "account/permission.h"
 #include "base/path.h"
 #include "html/chrome.h"
-#include "provider/connection-admin.h"
-#include "record/record-admin.h"
+#include "provider/connection-pages.h"
+#include "record/record-pages.h"
 
 #define LEADS_ADDRESS "/admin/leads"
 

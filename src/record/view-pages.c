@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "html/chrome.h"
-#include "record/record-admin.h"
+#include "record/record-pages.h"
 
 /* ---- a view and the list that it opens ----------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* Pages of the connections. */
-#include "provider/connection-admin.h"
+#include "provider/connection-pages.h"
 
 #include <string.h>
 

@@ -1,13 +1,13 @@
 /* Pages of the records: what their files share, and what the leads' page builds on. */
-#ifndef RECORD_RECORD_ADMIN_H
-#define RECORD_RECORD_ADMIN_H
+#ifndef RECORD_RECORD_PAGES_H
+#define RECORD_RECORD_PAGES_H
 #include "record/record.h"
 #include "record/view.h"
 
 #define RECORD_PAGE_ROWS 25 /* fewer with many columns */
 #define RECORD_PAGE_ADDRESS "/admin/records"
 
-/* ---- record-admin-list.c: a list, as its address says it ----------------------------------- */
+/* ---- record-pages-list.c: a list, as its address says it ----------------------------------- */
 
 /* All of the address of a list; the page's own parts are set before record_browse_read. */
 struct record_browse {
@@ -52,7 +52,7 @@ int record_browse_show(struct record_browse *b, json_t *data, struct err *err);
 /* The filter as record_filter_from_json reads it; owned by the arena. */
 json_t *record_browse_filter_json(const struct record_browse *b);
 
-/* ---- record-admin-columns.c: what of a payload is shown in a row ---------------------------- */
+/* ---- record-pages-columns.c: what of a payload is shown in a row ---------------------------- */
 
 /* What a person would call this record; NULL: it has nothing like a name. */
 const char *record_title(struct arena *a, const json_t *record);
@@ -65,7 +65,7 @@ const char *record_cell_text(struct arena *a, const json_t *value);
 const char *record_source_label(const char *source);
 int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err);
 
-/* ---- view-admin.c: saved views ------------------------------------------------------------- */
+/* ---- view-pages.c: saved views ------------------------------------------------------------- */
 
 /* The view's query as the list it opens. */
 int view_browse(struct req *r, const json_t *query, struct record_browse *b, struct err *err);

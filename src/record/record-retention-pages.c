@@ -4,7 +4,7 @@
 #include "account/account.h"
 #include "html/chrome.h"
 #include "record/import.h"
-#include "record/record-admin.h"
+#include "record/record-pages.h"
 #include "record/record-retention.h"
 
 #define ADDRESS RECORD_PAGE_ADDRESS "/retention"

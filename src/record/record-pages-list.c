@@ -9,8 +9,8 @@
 #include "base/path.h"
 #include "html/chrome.h"
 #include "http/form.h"
-#include "provider/connection-admin.h"
-#include "record/record-admin.h"
+#include "provider/connection-pages.h"
+#include "record/record-pages.h"
 #include "record/record-bulk.h"
 
 #define COLUMNS_MAX 12

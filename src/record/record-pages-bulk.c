@@ -9,7 +9,7 @@
 #include "base/map.h"
 #include "html/chrome.h"
 #include "record/import.h"
-#include "record/record-admin.h"
+#include "record/record-pages.h"
 #include "record/record-bulk.h"
 #include "record/record-paths.h"
 

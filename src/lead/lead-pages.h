@@ -1,6 +1,6 @@
 /* What the leads page is told by the composition. */
-#ifndef LEAD_LEAD_ADMIN_H
-#define LEAD_LEAD_ADMIN_H
+#ifndef LEAD_LEAD_PAGES_H
+#define LEAD_LEAD_PAGES_H
 
 #include "lead/lead.h"
 

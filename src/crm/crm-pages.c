@@ -5,8 +5,8 @@
 #include "account/account.h"
 #include "crm/crm.h"
 #include "html/chrome.h"
-#include "lead/lead-admin.h"
-#include "provider/connection-admin.h"
+#include "lead/lead-pages.h"
+#include "provider/connection-pages.h"
 
 /* The members of an object as a list for the template; containers as JSON text. */
 static json_t *member_list(struct req *r, const json_t *object)
