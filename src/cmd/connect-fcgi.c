@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "process/process.h"
 #include "product/product.h"
 #include "base/config.h"
 #include "base/log.h"
@@ -64,7 +65,7 @@ static int start(struct arena *a, struct program *p, const char *file, struct er
 	p->router = router_new(a, routes, nroutes, &product_router_hooks, err);
 	if (p->router == NULL)
 		return -1;
-	return server_listen(p->config.listen, &p->listen_fd, err);
+	return process_listen(p->config.listen, &p->listen_fd, err);
 }
 
 /* What one request held of the caches may go before the next. */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "process/process.h"
 #include "sandbox/sandbox.h"
 
 #ifndef CONNECT_DATADIR
@@ -68,7 +69,7 @@ static int serve(struct arena *a, const struct options *o, char **argv)
 	    sandbox_init(&s, a, o->dir, o->credentials, o->templates, &err) != 0 ||
 	    (server.router =
 		    router_new(a, sandbox_routes, sandbox_nroutes, &sandbox_hooks, &err)) == NULL ||
-	    server_listen(o->socket, &server.listen_fd, &err) != 0)
+	    process_listen(o->socket, &server.listen_fd, &err) != 0)
 		return complain(&err);
 	return prefork_run(&group, 1, argv, server.listen_fd);
 }

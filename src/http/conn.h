@@ -52,14 +52,4 @@ int upload_end(struct upload *u, struct http_file *out, struct err *err);
  * valid UTF-8, at most 255 bytes, never empty, "." or "..". */
 struct str filename_clean(struct arena *a, struct str name);
 
-/* ---- prefork.c, listen.c ------------------------------------------------------------------- */
-/* Handlers of TERM, USR1 and INT (this one unless ignored) that make prefork_is_stopping true. With
- * listen_fd at 0 or above the handler also puts /dev/null in its place, so that an accept that is
- * about to block fails instead, and interrupted calls are restarted: a request in hand sees nothing
- * of it. */
-void stop_signals_install(int listen_fd);
-/* The address that server_listen was given last, for the next image. */
-const char *listen_where(void);
-#define LISTEN_FD_ENV "CONNECT_LISTEN_FD" /* "fd:address" */
-
 #endif

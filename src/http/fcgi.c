@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "http/conn.h"
 #include "http/router.h"
+#include "process/process.h"
 
 #define PEER_TIMEOUT_S 30         /* a web server that stops in mid-request is given up */
 #define SMALL_BODY 4096           /* came along with the head: no time limit needed to read it */
@@ -102,7 +103,7 @@ static int accept_one(int listen_fd)
 {
 	struct pollfd pf = {.fd = listen_fd, .events = POLLIN};
 
-	while (!prefork_is_stopping()) {
+	while (!process_is_stopping()) {
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd >= 0)
@@ -122,7 +123,7 @@ static int accept_one(int listen_fd)
 		case EINVAL:
 		case ENOTSOCK:
 		case EOPNOTSUPP:
-			if (!prefork_is_stopping())
+			if (!process_is_stopping())
 				log_error("http.accept", LOG_S("error", strerror(errno)));
 			return -1;
 		default: /* EINTR, ECONNABORTED and other accidents of one connection */
@@ -270,7 +271,7 @@ static int start(struct worker *w, struct server *s)
 	}
 	w->is_local = sa.ss_family == AF_UNIX;
 	/* Ours first: FCGX_Init puts its own handlers where it finds none. */
-	stop_signals_install(s->listen_fd);
+	process_stop_signals(s->listen_fd);
 	if (FCGX_Init() != 0 || FCGX_InitRequest(&w->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
 		log_error("http.fcgi", LOG_S("error", "libfcgi does not start"));
 		return -1;
@@ -300,5 +301,5 @@ int server_run(struct server *s, uint64_t max_requests)
 	buf_fini(&w.head);
 	buf_fini(&w.headers);
 	buf_fini(&w.body);
-	return got >= 0 || prefork_is_stopping() ? 0 : -1;
+	return got >= 0 || process_is_stopping() ? 0 : -1;
 }

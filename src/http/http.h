@@ -241,27 +241,5 @@ struct server {
 /* One worker's loop: accepts until TERM or max_requests (0: none). The request in hand when TERM
  * comes is answered first. 0 at an orderly end, -1 when the socket is no good (logged). */
 int server_run(struct server *s, uint64_t max_requests);
-/* Binds the FastCGI socket: "" → fd 0 (must be a listening socket), a path (mode 0660 socket; a
- * stale one is replaced) or host:port. */
-int server_listen(const char *where, int *fd, struct err *err);
-
-/* Pre-forked processes under a master: respawns what dies (with back-off when it dies at once),
- * HUP re-executes argv gracefully (new workers on the same listening socket before the old
- * drain), TERM and INT drain and end. Each child runs main(arg, index) and exits with its result.
- * Answers in the master only, at the end: the exit status. The process id stays the same over
- * HUP. The new image is tried first, in a child that ends where prefork_run would begin
- * (CONNECT_PREFLIGHT is in its environment): if it fails, all stays as it was. Groups drain in
- * the order given, so a writer is listed after the workers that need it; children end by
- * themselves when their master dies. listen_fd is -1 where there is none. */
-struct prefork_group {
-	const char *name;
-	int count;
-	int (*main)(void *arg, int index);
-	void *arg;
-};
-int prefork_run(const struct prefork_group *groups, size_t n, char **argv, int listen_fd);
-/* In a child: has TERM arrived? Blocking calls return EINTR when it does (within server_run they
- * are restarted, so that the request in hand sees nothing of it). */
-bool prefork_is_stopping(void);
 
 #endif

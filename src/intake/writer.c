@@ -20,6 +20,7 @@
 #include "http/http.h"
 #include "intake/intake.h"
 #include "intake/write-set.h"
+#include "process/process.h"
 
 #define FRAME_MAX (8u * 1024u * 1024u)
 #define BATCH_BYTES (4u * 1024u * 1024u) /* stays below max_allowed_packet per statement */
@@ -271,11 +272,11 @@ int intake_writer_main(void *arg, int index)
 		return 1;
 	}
 	/* After TERM the workers that still serve go on being served; they leave by closing. */
-	while (!prefork_is_stopping() || (w->nclients > 0 && clock_mono_us() < stop_at)) {
+	while (!process_is_stopping() || (w->nclients > 0 && clock_mono_us() < stop_at)) {
 		take_events(w, w->nwaiting > 0 ? 0 : 500);
 		if (w->nwaiting > 0)
 			commit_waiting(w);
-		if (prefork_is_stopping() && stop_at == 0)
+		if (process_is_stopping() && stop_at == 0)
 			stop_at = clock_mono_us() + 8 * SECOND_US;
 	}
 	return 0;

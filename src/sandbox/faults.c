@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "crypto/random.h"
+#include "process/process.h"
 #include "sandbox/journal.h"
 #include "sandbox/sandbox.h"
 
@@ -269,7 +270,7 @@ static bool use_up(struct faults *f, size_t i)
 static void sleep_ms(int64_t ms)
 {
 	/* In slices, so that a worker told to stop does. */
-	for (int64_t left = ms; left > 0 && !prefork_is_stopping(); left -= 100) {
+	for (int64_t left = ms; left > 0 && !process_is_stopping(); left -= 100) {
 		const int64_t slice = left < 100 ? left : 100;
 		const struct timespec ts = {0, (long)slice * 1000000};
 
@@ -379,7 +380,7 @@ static int drip(struct req *r, int64_t ms)
 {
 	if (start_unfinished(r) != 0)
 		return -1;
-	for (unsigned i = 0; i < DRIP_PIECES && i < ms / 500 && !prefork_is_stopping(); i++) {
+	for (unsigned i = 0; i < DRIP_PIECES && i < ms / 500 && !process_is_stopping(); i++) {
 		sleep_ms(500);
 		if (write_piece(r) != 0)
 			break;

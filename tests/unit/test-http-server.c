@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "process/process.h"
 
 void suite_http_server(void);
 
@@ -192,7 +193,7 @@ static void test_requests(void)
 	int fd, garbage;
 	pid_t pid;
 
-	CU_ASSERT_EQUAL_FATAL(server_listen(sock, &fd, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, &err), 0);
 	pid = start_worker(fd, 0);
 	close(fd);
 
@@ -242,7 +243,7 @@ static void test_max_requests(void)
 	int fd;
 	pid_t pid;
 
-	CU_ASSERT_EQUAL_FATAL(server_listen(sock, &fd, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, NULL), 0);
 	pid = start_worker(fd, 2);
 	close(fd);
 	ask(a, sock, "GET", "/hello", NULL, "", true);
@@ -259,37 +260,37 @@ static void test_listen(void)
 	struct stat st;
 	int fd, again, client;
 
-	CU_ASSERT_EQUAL_FATAL(server_listen(sock, &fd, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, &err), 0);
 	CU_ASSERT_EQUAL(stat(sock, &st), 0);
 	CU_ASSERT_EQUAL(st.st_mode & 0777, 0660);
 	/* A stale socket is replaced, and nothing else is left behind. */
 	close(fd);
 	CU_ASSERT_EQUAL(connect_to(sock), -1);
-	CU_ASSERT_EQUAL_FATAL(server_listen(sock, &fd, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, &err), 0);
 	client = connect_to(sock);
 	CU_ASSERT(client >= 0);
 	close(client);
 
 	/* The image before this one left its socket. */
 	setenv("CONNECT_LISTEN_FD", arena_printf(a, "%d:%s", fd, sock), 1);
-	CU_ASSERT_EQUAL(server_listen(sock, &again, &err), 0);
+	CU_ASSERT_EQUAL(process_listen(sock, &again, &err), 0);
 	CU_ASSERT_EQUAL(again, fd);
 	CU_ASSERT_PTR_NULL(getenv("CONNECT_LISTEN_FD"));
 	/* What is no listening socket is not believed. */
 	setenv("CONNECT_LISTEN_FD", arena_printf(a, "2:%s", sock), 1);
-	CU_ASSERT_EQUAL(server_listen(sock, &again, &err), 0);
+	CU_ASSERT_EQUAL(process_listen(sock, &again, &err), 0);
 	CU_ASSERT_NOT_EQUAL(again, 2);
 	close(again);
 	close(fd);
 
-	CU_ASSERT_EQUAL(server_listen("127.0.0.1:0", &fd, &err), 0);
+	CU_ASSERT_EQUAL(process_listen("127.0.0.1:0", &fd, &err), 0);
 	close(fd);
-	CU_ASSERT_EQUAL(server_listen("nonsense", &fd, &err), -1);
+	CU_ASSERT_EQUAL(process_listen("nonsense", &fd, &err), -1);
 	CU_ASSERT_EQUAL(err.code, ERR_INVALID);
 	err_clear(&err);
-	CU_ASSERT_EQUAL(server_listen("/nowhere/at/all.sock", &fd, &err), -1);
+	CU_ASSERT_EQUAL(process_listen("/nowhere/at/all.sock", &fd, &err), -1);
 	err_clear(&err);
-	CU_ASSERT_EQUAL(server_listen(arena_printf(a, "/%0200d", 0), &fd, &err), -1);
+	CU_ASSERT_EQUAL(process_listen(arena_printf(a, "/%0200d", 0), &fd, &err), -1);
 	CU_ASSERT_EQUAL(err.code, ERR_INVALID);
 	arena_free(a);
 }
@@ -333,7 +334,7 @@ static int wait_for_term(void *arg, int index)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &none);
 	tell(letter);
-	while (!prefork_is_stopping())
+	while (!process_is_stopping())
 		sigsuspend(&none);
 	tell((char)(letter - 'A' + 'a'));
 	_exit(0);

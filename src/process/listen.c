@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "http/conn.h"
+#include "base/str.h"
+#include "process/process-internal.h"
 
 /* Long, so that a burst waits here instead of being refused. The kernel cuts it to its own maximum.
  */
@@ -119,7 +121,7 @@ static int inherited(const char *where)
 	return (int)fd;
 }
 
-int server_listen(const char *where, int *fd, struct err *err)
+int process_listen(const char *where, int *fd, struct err *err)
 {
 	int rc = 0;
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,9 +12,11 @@
 #include <sys/prctl.h>
 #endif
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "http/conn.h"
+#include "base/str.h"
+#include "process/process-internal.h"
 
 #define DRAIN_STOP_US (10 * SECOND_US)
 #define DRAIN_RELOAD_US (60 * SECOND_US) /* exports may be running; the new ones serve already */
@@ -24,46 +27,6 @@
 #define BACKOFF_MAX_US (5 * SECOND_US)
 #define OLD_PIDS_ENV "CONNECT_OLD_PIDS" /* "12,13;14": pids by group */
 #define PREFLIGHT_ENV "CONNECT_PREFLIGHT"
-
-/* ---- in a child ---------------------------------------------------------------------------- */
-
-static volatile sig_atomic_t stopping;
-static volatile int stop_listen_fd = -1, stop_null_fd = -1;
-
-static void on_stop(int sig)
-{
-	int saved = errno;
-
-	(void)sig;
-	stopping = 1;
-	if (stop_listen_fd >= 0 && stop_null_fd >= 0)
-		dup2(stop_null_fd, stop_listen_fd);
-	errno = saved;
-}
-
-bool prefork_is_stopping(void)
-{
-	return stopping != 0;
-}
-
-void stop_signals_install(int listen_fd)
-{
-	struct sigaction sa = {.sa_handler = on_stop}, old;
-
-	if (listen_fd >= 0) {
-		stop_null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		stop_listen_fd = listen_fd;
-		sa.sa_flags = SA_RESTART;
-	}
-	sigemptyset(&sa.sa_mask);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGUSR1, &sa, NULL);
-	if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-		sigaction(SIGINT, &sa, NULL);
-	/* A client that went away is an error of write, nothing more. */
-	sa.sa_handler = SIG_IGN;
-	sigaction(SIGPIPE, &sa, NULL);
-}
 
 /* ---- the master ---------------------------------------------------------------------------- */
 
@@ -112,7 +75,7 @@ static __attribute__((noreturn)) void child_main(struct master *m, const struct 
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
-	stop_signals_install(-1);
+	process_stop_signals(-1);
 	free(m->children);
 	m->children = NULL;
 	sigprocmask(SIG_SETMASK, &m->old_mask, NULL);

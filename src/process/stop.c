@@ -1,0 +1,45 @@
+/* The signals that end a process in good order. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "process/process.h"
+
+static volatile sig_atomic_t stopping;
+static volatile int stop_listen_fd = -1, stop_null_fd = -1;
+
+static void on_stop(int sig)
+{
+	int saved = errno;
+
+	(void)sig;
+	stopping = 1;
+	if (stop_listen_fd >= 0 && stop_null_fd >= 0)
+		dup2(stop_null_fd, stop_listen_fd);
+	errno = saved;
+}
+
+bool process_is_stopping(void)
+{
+	return stopping != 0;
+}
+
+void process_stop_signals(int listen_fd)
+{
+	struct sigaction sa = {.sa_handler = on_stop}, old;
+
+	if (listen_fd >= 0) {
+		stop_null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		stop_listen_fd = listen_fd;
+		sa.sa_flags = SA_RESTART;
+	}
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGUSR1, &sa, NULL);
+	if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		sigaction(SIGINT, &sa, NULL);
+	/* A client that went away is an error of write, nothing more. */
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &sa, NULL);
+}
