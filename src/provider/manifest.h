@@ -4,7 +4,7 @@
 #include "base/map.h"
 #include "crypto/hash.h"
 #include "provider/connection.h"
-#include "provider/expr.h"
+#include "expr/expr.h"
 #include "provider/provider.h"
 
 /* ---- what a connect body may hold --------------------------------------------------------- */

@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/limits.h"
-#include "provider/expr-tree.h"
+#include "expr/expr-tree.h"
 
 /* ---- references ---------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "provider/expr-tree.h"
+#include "expr/expr-tree.h"
 
 /* What a reference found: JSON borrowed, or text, or a number that a filter made. */
 struct value {

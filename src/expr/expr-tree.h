@@ -1,8 +1,8 @@
 /* A compiled expression: made by expr-parse.c, evaluated by expr-eval.c, and known to them alone.
  * All of it lives in the loader's arena and does not change once it is made. */
-#ifndef PROVIDER_EXPR_TREE_H
-#define PROVIDER_EXPR_TREE_H
-#include "provider/expr.h"
+#ifndef EXPR_EXPR_TREE_H
+#define EXPR_EXPR_TREE_H
+#include "expr/expr.h"
 
 #define EXPR_FILTERS_MAX 3 /* of one reference */
 

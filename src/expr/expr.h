@@ -1,8 +1,8 @@
 /* Expressions of manifests: JSON with text like "{change.value.leadgen_id}" in it, compiled at
  * load, evaluated against a scope. Private to this folder. The language is described in
  * providers/README.md. */
-#ifndef PROVIDER_EXPR_H
-#define PROVIDER_EXPR_H
+#ifndef EXPR_EXPR_H
+#define EXPR_EXPR_H
 #include "base/json.h"
 #include "base/path.h"
 #include "http/http.h"

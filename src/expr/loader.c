@@ -1,5 +1,5 @@
 /* Reading manifests: where we are in the file, and members by type. */
-#include "provider/expr.h"
+#include "expr/expr.h"
 
 #include <stdio.h>
 
