@@ -15,7 +15,7 @@
 #include "html/template.h"
 #include "intake/intake.h"
 #include "net/http-client.h"
-#include "provider/connection.h"
+#include "connection/connection.h"
 #include "provider/provider.h"
 
 struct program {

@@ -164,7 +164,7 @@ static int map_by_rule(struct filling *f, const json_t *rule, json_t *out, struc
 json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping,
     const json_t *lead, struct err *err)
 {
-	const json_t *template = json_object_get(c->settings, "bodyTemplate");
+	const json_t *template = json_object_get(c->access.settings, "bodyTemplate");
 	const json_t *rules = json_object_get(mapping, "rules");
 	struct filling f = {a, lead, 0};
 	json_t *out;

@@ -6,7 +6,7 @@
 #include "crm/crm.h"
 #include "html/chrome.h"
 #include "lead/lead-pages.h"
-#include "provider/connection-pages.h"
+#include "connection/connection-pages.h"
 
 /* The members of an object as a list for the template; containers as JSON text. */
 static json_t *member_list(struct req *r, const json_t *object)

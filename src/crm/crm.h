@@ -5,7 +5,7 @@
 #include "http/http.h"
 #include "job/job.h"
 #include "lead/lead.h"
-#include "provider/connection.h"
+#include "connection/connection.h"
 
 /* The body a destination is sent for a lead, by its mapping (default: email→email,
  * firstName→first_name, lastName→last_name, fullName→full_name, phoneNumber→phone,

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "html/chrome.h"
 #include "intake/intake-internal.h"
-#include "provider/connection-pages.h"
+#include "connection/connection-pages.h"
 
 #define PAGE_ROWS 50
 /* What an event causes is written with it: its ids are of about its time. */

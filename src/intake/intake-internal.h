@@ -2,7 +2,7 @@
 #ifndef INTAKE_INTAKE_INTERNAL_H
 #define INTAKE_INTAKE_INTERNAL_H
 #include "intake/intake.h"
-#include "provider/connection.h"
+#include "connection/connection.h"
 
 /* Processes a stored, verified event again: its records merge, its leads that got stuck go on. */
 int intake_replay(struct req *r, const struct connection *c, const struct uuid *event_id,

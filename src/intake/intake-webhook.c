@@ -8,7 +8,7 @@
 #include "intake/intake-internal.h"
 #include "intake/write-set.h"
 #include "lead/lead.h"
-#include "provider/connection.h"
+#include "connection/connection.h"
 
 #define CONNECTIONS_MAX 64u    /* that one request may concern */
 #define REJECTED_PER_MINUTE 60 /* rows kept of requests that fail verification, per connection */
@@ -128,7 +128,7 @@ static struct str kept_headers(struct req *r, const struct connection *c)
 			buf_add(b, h->value.p, h->value.n);
 		buf_chr(b, '\n');
 	}
-	return b->len == 0 ? STR("") : str_from(connection_redact(r->a, c, b->p));
+	return b->len == 0 ? STR("") : str_from(access_redact(r->a, &c->access, b->p));
 }
 
 static struct write_set new_set(struct intake *in, const struct connection *c)
@@ -141,7 +141,7 @@ static struct write_set new_set(struct intake *in, const struct connection *c)
 	    .provider_type = str_from(c->provider_type),
 	    .remote_addr = utf8_cut(str_from(r->remote_addr), 64),
 	    .request_id = utf8_cut(str_from(r->id), 64),
-	    .url = utf8_cut(str_from(connection_redact(r->a, c, in->hook.url)), 2000),
+	    .url = utf8_cut(str_from(access_redact(r->a, &c->access, in->hook.url)), 2000),
 	    .headers = kept_headers(r, c),
 	    .body = in->hook.body,
 	    .received_us = r->received_us};
@@ -172,7 +172,7 @@ static void set_item(struct arena *a, const struct provider *p, const struct con
 
 		if (lead == NULL)
 			return;
-		lead_normalize(a, lead, connection_setting(c, "defaultCountry"));
+		lead_normalize(a, lead, access_setting(&c->access, "defaultCountry"));
 		to->lead = json_text(a, lead);
 		/* The record shows the normalized fields beside the provider's own; the payload
 		 * itself is also what the next connection reads. */
@@ -190,7 +190,7 @@ static int set_items(struct arena *a, const struct provider *p, const struct web
 	struct webhook_item *items;
 	size_t n, bytes = 0;
 
-	if (webhook_items(p, a, hook, c, &items, &n, err) == -1)
+	if (webhook_items(p, a, hook, &c->access, &items, &n, err) == -1)
 		return -1;
 	ws->items = arena_array(a, n == 0 ? 1 : n, sizeof(*ws->items));
 	ws->nitems = n;
@@ -254,7 +254,7 @@ static bool verify(struct intake *in)
 	for (size_t i = 0; i < in->nconnections; i++) {
 		struct connection *c = in->connections[i];
 
-		if (webhook_verify(in->provider, in->r->a, &in->hook, c, &reason) == 1)
+		if (webhook_verify(in->provider, in->r->a, &in->hook, &c->access, &reason) == 1)
 			kept[n++] = c;
 		else if (first_reason == NULL)
 			first_reason = reason;
@@ -308,6 +308,16 @@ static int store(struct intake *in)
 	return acknowledge(in, sets);
 }
 
+/* True when it was one, and is answered. */
+static bool is_handshake(struct intake *in)
+{
+	const struct access *of[CONNECTIONS_MAX];
+
+	for (size_t i = 0; i < in->nconnections; i++)
+		of[i] = &in->connections[i]->access;
+	return webhook_handshake(in->provider, in->r, &in->hook, of, in->nconnections) != 0;
+}
+
 int intake_webhook_post(struct req *r)
 {
 	struct intake in;
@@ -323,7 +333,7 @@ int intake_webhook_post(struct req *r)
 		log_rejected(&in, in.connections[0], in.parse_err.msg);
 		return res_error(r, &in.parse_err);
 	}
-	if (webhook_handshake(in.provider, r, &in.hook, in.connections, in.nconnections) != 0)
+	if (is_handshake(&in))
 		return 0;
 	return store(&in);
 }
@@ -340,7 +350,7 @@ int intake_webhook_get(struct req *r)
 		return 0;
 	if (id.p == NULL && add_external(&in, any, &err) == -1)
 		return res_error(r, &err);
-	if (webhook_handshake(in.provider, r, &in.hook, in.connections, in.nconnections) != 0)
+	if (is_handshake(&in))
 		return 0;
 	return res_problem(r, 400, "This is no verification request of the provider");
 }

@@ -7,7 +7,7 @@
 #include "account/permission.h"
 #include "base/path.h"
 #include "html/chrome.h"
-#include "provider/connection-pages.h"
+#include "connection/connection-pages.h"
 #include "record/record-pages.h"
 
 #define LEADS_ADDRESS "/admin/leads"

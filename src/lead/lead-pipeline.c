@@ -7,7 +7,7 @@
 #include "job/retry.h"
 #include "lead/lead-internal.h"
 #include "net/http-client.h"
-#include "provider/connection.h"
+#include "connection/connection.h"
 #include "record/record.h"
 
 static lead_ready_fn *const *subscribers;
@@ -53,7 +53,7 @@ static int call_details(
 
 	json_set_str(inputs, "id", p->row.provider_lead_id);
 	for (int attempt = 1;; attempt++) {
-		if (provider_action(p->job->app, a, p->connection->provider, p->connection, action,
+		if (provider_action(p->job->app, a, p->connection->provider, &p->connection->access, action,
 			inputs, res, err) == -1)
 			return -1;
 		if (!is_worth_retrying(res->class) || attempt >= cfg->push_attempts)
@@ -164,6 +164,6 @@ int lead_job_process(struct job *j, struct err *err)
 			return rc;
 	}
 	lead_normalize(j->a, p.row.lead,
-	    p.connection == NULL ? NULL : connection_setting(p.connection, "defaultCountry"));
+	    access_setting(connection_access(p.connection), "defaultCountry"));
 	return job_transaction(j, store_body, &p, err);
 }

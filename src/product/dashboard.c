@@ -8,8 +8,8 @@
 #include "html/chrome.h"
 #include "html/svg.h"
 #include "lead/lead-pages.h"
-#include "provider/connection-pages.h"
-#include "provider/connection.h"
+#include "connection/connection-pages.h"
+#include "connection/connection.h"
 
 #define HOURS 24
 #define WEEK_US (7 * DAY_US)

@@ -6,8 +6,8 @@
 #include "html/chrome.h"
 #include "intake/intake.h"
 #include "lead/lead.h"
-#include "provider/connection-pages.h"
-#include "provider/connection.h"
+#include "connection/connection-pages.h"
+#include "connection/connection.h"
 #include "record/import.h"
 #include "record/record.h"
 

@@ -3,17 +3,16 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "net/http-client.h"
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 #define HEADERS_MAX 64
 #define RETRY_AFTER_CAP_MS INT64_C(86400000)
 #define ERROR_BODY_BYTES 200
-#define REDACT_MIN 6 /* shorter credentials would blot out ordinary words */
 
 struct build {
 	struct arena *a;
 	const struct provider *p;
-	const struct connection *c;
+	const struct access *c;
 	const struct action *act;
 	struct scope scope;
 	struct http_pairs headers;
@@ -21,17 +20,6 @@ struct build {
 	bool has_query;
 	struct err *err;
 };
-
-const char *connection_lacks(const struct connection *c, const char *const *keys, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const char *v = connection_credential(c, keys[i]);
-
-		if (v == NULL || v[0] == '\0')
-			return keys[i];
-	}
-	return NULL;
-}
 
 /* ---- inputs ------------------------------------------------------------------------------- */
 
@@ -203,7 +191,7 @@ static bool has_dot_segment(struct str path)
 
 static int put_path(struct build *b)
 {
-	const char *base = b->c == NULL ? NULL : connection_setting(b->c, "baseUrl");
+	const char *base = b->c == NULL ? NULL : access_setting(b->c, "baseUrl");
 	struct str origin =
 	    base != NULL ? str_from(base) : expr_text_encoded(b->p->origin, &b->scope);
 	struct str path = expr_text_encoded(b->act->path, &b->scope);
@@ -248,9 +236,9 @@ static int put_url(struct build *b)
 
 static const char *credential_of(const struct build *b, const char *key, const char *other)
 {
-	const char *v = b->c == NULL || key == NULL ? NULL : connection_credential(b->c, key);
+	const char *v = b->c == NULL || key == NULL ? NULL : access_credential(b->c, key);
 
-	return v == NULL && other != NULL && b->c != NULL ? connection_credential(b->c, other) : v;
+	return v == NULL && other != NULL && b->c != NULL ? access_credential(b->c, other) : v;
 }
 
 static int put_auth_header(struct build *b, const char *name, const char *prefix, const char *value)
@@ -348,14 +336,14 @@ static int put_body(struct build *b, struct str *body)
 }
 
 static void scope_of_call(
-    struct scope *s, struct arena *a, const struct connection *c, const json_t *inputs)
+    struct scope *s, struct arena *a, const struct access *c, const json_t *inputs)
 {
 	*s = (struct scope){.a = a};
 	s->slot[ROOT_SETTINGS] = c == NULL ? NULL : c->settings;
 	s->slot[ROOT_INPUT] = (json_t *)(uintptr_t)inputs;
 }
 
-int action_build(struct arena *a, const struct provider *p, const struct connection *c,
+int action_build(struct arena *a, const struct provider *p, const struct access *c,
     const struct action *act, const json_t *inputs, struct http_call *call, struct err *err)
 {
 	struct build b = {.a = a, .p = p, .c = c, .act = act, .err = err};
@@ -409,48 +397,8 @@ static const char *host_of(struct arena *a, const char *url)
 	return arena_strndup(a, host, strcspn(host, "/?#"));
 }
 
-/* Every occurrence of secret in text as ***. */
-static const char *blot(struct arena *a, const char *text, struct str secret)
-{
-	const char *at = strstr(text, secret.p);
-	struct buf *b;
-
-	if (secret.n < REDACT_MIN || at == NULL)
-		return text;
-	b = buf_new(a, strlen(text) + 1);
-	for (; at != NULL; text = at + secret.n, at = strstr(text, secret.p)) {
-		buf_add(b, text, (size_t)(at - text));
-		buf_str(b, "***");
-	}
-	buf_str(b, text);
-	return b->p;
-}
-
-const char *connection_redact(struct arena *a, const struct connection *c, const char *text)
-{
-	const char *key, *user, *password;
-	json_t *v;
-
-	if (c == NULL)
-		return text;
-	json_object_foreach(c->credentials, key, v) if (json_is_string(v)) text =
-	    blot(a, text, (struct str){json_string_value(v), json_string_length(v)});
-	/* As Basic authentication sends them. */
-	user = connection_credential(c, "username");
-	password = connection_credential(c, "password");
-	if (user != NULL && password != NULL) {
-		const char *pair = arena_printf(a, "%s:%s", user, password);
-		struct buf *b = buf_new(a, LIMIT_HEADER_BYTES);
-
-		base64_encode(b, pair, strlen(pair));
-		if (buf_ok(b))
-			text = blot(a, text, (struct str){b->p, b->len});
-	}
-	return text;
-}
-
 /* The beginning of a foreign body: whole characters, control characters as spaces. */
-static const char *body_excerpt(struct arena *a, const struct connection *c, struct str body)
+static const char *body_excerpt(struct arena *a, const struct access *c, struct str body)
 {
 	size_t n = body.n < 4 * ERROR_BODY_BYTES ? body.n : 4 * ERROR_BODY_BYTES;
 	char *text = arena_strndup(a, body.p != NULL ? body.p : "", n);
@@ -458,7 +406,7 @@ static const char *body_excerpt(struct arena *a, const struct connection *c, str
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			text[i] = ' ';
-	const char *clean = connection_redact(a, c, text);
+	const char *clean = access_redact(a, c, text);
 	n = strlen(clean);
 	if (n > ERROR_BODY_BYTES) {
 		n = ERROR_BODY_BYTES;
@@ -482,7 +430,7 @@ static json_t *paged_output(const struct paging *p, struct scope *s)
 	return out;
 }
 
-void action_read(struct arena *a, const struct provider *p, const struct connection *c,
+void action_read(struct arena *a, const struct provider *p, const struct access *c,
     const struct action *act, const json_t *inputs, const struct http_call *call,
     const struct http_answer *ans, struct call_result *out)
 {
@@ -518,17 +466,17 @@ void action_read(struct arena *a, const struct provider *p, const struct connect
 }
 
 /* No answer came. What the operator's rules refuse will be refused again; all else may pass. */
-static void read_failure(struct arena *a, const struct connection *c, const struct http_call *call,
+static void read_failure(struct arena *a, const struct access *c, const struct http_call *call,
     const struct err *why, struct call_result *out)
 {
 	*out = (struct call_result){
 	    .retry_after_ms = -1, .class = why->code == ERR_REFUSED ? CALL_FATAL : CALL_RETRY};
 	out->error =
-	    connection_redact(a, c, arena_printf(a, "%s: %s", host_of(a, call->url), why->msg));
+	    access_redact(a, c, arena_printf(a, "%s: %s", host_of(a, call->url), why->msg));
 }
 
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
-    const struct connection *c, const char *action, const json_t *inputs, struct call_result *out,
+    const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
     struct err *err)
 {
 	const struct action *act = provider_find_action(p, action);
@@ -544,7 +492,7 @@ int provider_action(struct app *app, struct arena *a, const struct provider *p,
 		out->error = err != NULL ? arena_strdup(a, err->msg) : "wrong inputs";
 		return -1;
 	}
-	const char *lacking = connection_lacks(c, act->needs, act->nneeds);
+	const char *lacking = access_lacks(c, act->needs, act->nneeds);
 	if (lacking != NULL) {
 		out->class = CALL_AUTH;
 		out->error = arena_printf(a, "the connection has no %s", lacking);

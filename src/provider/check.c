@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "net/http-client.h"
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 struct run {
 	struct arena *a;
@@ -61,17 +61,13 @@ static int read_pairs(struct run *t, const json_t *object, bool is_header, struc
 	return 0;
 }
 
-static struct connection *read_connection(struct run *t, const json_t *example)
+static struct access *read_access(struct run *t, const json_t *example)
 {
 	const json_t *v = json_object_get(example, "connection");
-	struct connection *c = arena_zalloc(t->a, sizeof *c);
+	struct access *c = arena_zalloc(t->a, sizeof *c);
 	json_t *credentials = json_object_get(v, "credentials"),
 	       *settings = json_object_get(v, "settings");
 
-	c->provider = t->p;
-	c->provider_type = t->p->name;
-	c->name = t->p->display_name;
-	c->status = "active";
 	c->credentials = credentials != NULL ? credentials : json_own(t->a, json_object());
 	c->settings = settings != NULL ? settings : json_own(t->a, json_object());
 	const char *external = json_str(c->settings, "externalAccountId");
@@ -163,7 +159,7 @@ static void check_accounts(struct run *t, const json_t *expected, const struct w
 }
 
 static void check_items(
-    struct run *t, const json_t *expected, const struct webhook *w, const struct connection *c)
+    struct run *t, const json_t *expected, const struct webhook *w, const struct access *c)
 {
 	json_t *got = json_own(t->a, json_array());
 	struct webhook_item *items;
@@ -180,10 +176,10 @@ static void check_items(
 }
 
 static void check_handshake(
-    struct run *t, const json_t *expected, struct req *r, struct webhook *w, struct connection *c)
+    struct run *t, const json_t *expected, struct req *r, struct webhook *w, struct access *c)
 {
 	json_t *got = json_own(t->a, json_object());
-	int rc = webhook_handshake(t->p, r, w, &c, 1);
+	int rc = webhook_handshake(t->p, r, w, (const struct access *const[]){c}, 1);
 
 	if (rc != 0)
 		json_set_int(got, "status", r->res.status);
@@ -202,7 +198,7 @@ static bool signs_body(const struct provider *p)
 
 /* What holds for every signed example is tried without being written down: an altered byte, and a
  * request that comes too late. */
-static void check_forgeries(struct run *t, const struct webhook *w, const struct connection *c)
+static void check_forgeries(struct run *t, const struct webhook *w, const struct access *c)
 {
 	struct webhook forged = *w;
 	const char *reason = NULL;
@@ -230,7 +226,7 @@ static void check_forgeries(struct run *t, const struct webhook *w, const struct
 }
 
 static void check_verdict(
-    struct run *t, const json_t *expected, const struct webhook *w, const struct connection *c)
+    struct run *t, const json_t *expected, const struct webhook *w, const struct access *c)
 {
 	const char *reason = NULL;
 	bool is_verified = webhook_verify(t->p, t->a, w, c, &reason) == 1;
@@ -245,7 +241,7 @@ static void check_webhook(struct run *t, const json_t *example, const json_t *ex
 {
 	struct req *r = arena_zalloc(t->a, sizeof *r);
 	struct webhook w;
-	struct connection *c = read_connection(t, example);
+	struct access *c = read_access(t, example);
 	struct err err = ERR_INIT;
 
 	if (read_request(t, example, r, &w) < 0) {
@@ -325,7 +321,7 @@ static void check_action(struct run *t, const json_t *example, const json_t *exp
 	const struct action *act = provider_find_action(t->p, json_str(example, "action"));
 	const json_t *inputs = json_object_get(example, "inputs"),
 		     *v = json_object_get(example, "answer");
-	struct connection *c = read_connection(t, example);
+	struct access *c = read_access(t, example);
 	struct http_answer ans = {.status = (int)json_int(v, "status")};
 	struct http_call call;
 	struct call_result res;

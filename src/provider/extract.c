@@ -1,12 +1,12 @@
 /* Payloads: parsing, the accounts they name, and the items in them. */
 #include "base/limits.h"
 #include "http/form.h"
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 #define EVENT_TYPE_BYTES 100
 
 void scope_of_webhook(
-    struct scope *s, struct arena *a, const struct webhook *w, const struct connection *c)
+    struct scope *s, struct arena *a, const struct webhook *w, const struct access *c)
 {
 	*s = (struct scope){.a = a};
 	s->slot[ROOT_BODY] = w->payload;
@@ -117,7 +117,7 @@ int webhook_accounts(
 
 struct found {
 	const struct provider *p;
-	const struct connection *c;
+	const struct access *c;
 	const struct item_rule *rule;
 	struct webhook_item *v;
 	size_t n, cap, weight;
@@ -187,7 +187,7 @@ static bool wants_details(const struct found *f, struct scope *s, struct str typ
 			continue;
 		const struct action *act = provider_find_action(f->p, f->p->details[i].action);
 
-		return act != NULL && connection_lacks(f->c, act->needs, act->nneeds) == NULL;
+		return act != NULL && access_lacks(f->c, act->needs, act->nneeds) == NULL;
 	}
 	return false;
 }
@@ -276,7 +276,7 @@ static void sort_items(struct found *f)
 }
 
 int webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
-    const struct connection *c, struct webhook_item **items, size_t *n, struct err *err)
+    const struct access *c, struct webhook_item **items, size_t *n, struct err *err)
 {
 	struct found f = {.p = p, .c = c, .err = err};
 	struct scope s;

@@ -1,15 +1,15 @@
 /* Handshakes: an echo after a token check, or an answer that proves the secret. */
 #include "base/buf.h"
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 /* The first connection whose token is the given one. */
-static const struct connection *match_token(
-    const struct handshake *h, struct scope *s, struct connection *const *connections, size_t n)
+static const struct access *match_token(
+    const struct handshake *h, struct scope *s, const struct access *const *connections, size_t n)
 {
 	struct str given = expr_text(h->token, s);
 
 	for (size_t i = 0; given.n > 0 && i < n; i++) {
-		const char *token = connection_credential(connections[i], h->token_credential);
+		const char *token = access_credential(connections[i], h->token_credential);
 
 		if (token != NULL && mem_equal_ct(given.p, given.n, token, strlen(token)))
 			return connections[i];
@@ -17,8 +17,8 @@ static const struct connection *match_token(
 	return NULL;
 }
 
-static const struct connection *match(const struct provider *p, const struct handshake *h,
-    struct scope *s, const struct webhook *w, struct connection *const *connections, size_t n)
+static const struct access *match(const struct provider *p, const struct handshake *h,
+    struct scope *s, const struct webhook *w, const struct access *const *connections, size_t n)
 {
 	const char *reason;
 
@@ -27,13 +27,13 @@ static const struct connection *match(const struct provider *p, const struct han
 	for (size_t i = 0; i < n; i++)
 		if ((!h->is_signed || webhook_verify(p, s->a, w, connections[i], &reason) == 1) &&
 		    (h->hmac_credential == NULL ||
-			connection_credential(connections[i], h->hmac_credential) != NULL))
+			access_credential(connections[i], h->hmac_credential) != NULL))
 			return connections[i];
 	return NULL;
 }
 
 /* {output.hmac} of the answer. */
-static void add_hmac(const struct handshake *h, struct scope *s, const struct connection *c)
+static void add_hmac(const struct handshake *h, struct scope *s, const struct access *c)
 {
 	struct str text = expr_text(h->hmac_of, s);
 	unsigned char mac[SHA256_SIZE];
@@ -42,7 +42,7 @@ static void add_hmac(const struct handshake *h, struct scope *s, const struct co
 	if (text.p == NULL)
 		return;
 	hmac_parts(
-	    HASH_SHA256, str_from(connection_credential(c, h->hmac_credential)), &text, 1, mac);
+	    HASH_SHA256, str_from(access_credential(c, h->hmac_credential)), &text, 1, mac);
 	hex_encode(hex, mac, sizeof mac);
 	s->slot[ROOT_OUTPUT] = json_own(s->a, json_pack("{s:s}", "hmac", hex->p));
 }
@@ -64,7 +64,7 @@ static int answer(const struct answer_spec *spec, struct req *r, struct scope *s
 }
 
 int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
-    struct connection *const *connections, size_t n)
+    const struct access *const *connections, size_t n)
 {
 	struct scope s;
 	enum http_method method = r->method == HTTP_HEAD ? HTTP_GET : r->method;
@@ -75,7 +75,7 @@ int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w
 
 		if (h->method != method || !cond_holds(h->when, &s))
 			continue;
-		const struct connection *c = match(p, h, &s, w, connections, n);
+		const struct access *c = match(p, h, &s, w, connections, n);
 		if (c == NULL) {
 			res_problem(r, 403, "this handshake matches no connection");
 			return -1;

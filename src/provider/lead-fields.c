@@ -1,7 +1,7 @@
 /* A provider's raw lead into the normalized form, by the manifest's "lead" section. */
 #include "base/clock.h"
 #include "base/limits.h"
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 struct filling {
 	const struct lead_rules *rules;

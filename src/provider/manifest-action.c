@@ -1,5 +1,5 @@
 /* The "actions", "auth", "errors" and "details" sections of a manifest. */
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 #define ROOTS_REQUEST (ROOT_BIT(ROOT_SETTINGS) | ROOT_BIT(ROOT_INPUT))
 #define ROOTS_ANSWER                                                                               \

@@ -1,6 +1,6 @@
 /* The "webhook" section of a manifest. */
 #include "base/limits.h"
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 #define ROOTS_WEBHOOK                                                                              \
 	(ROOT_BIT(ROOT_BODY) | ROOT_BIT(ROOT_SETTINGS) | ROOT_BIT(ROOT_HEADER) |                   \

@@ -1,6 +1,6 @@
 /* Manifests: a file of a directory each, read once at start. This file has the top level and what
  * is small. */
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 #include <dirent.h>
 #include <errno.h>

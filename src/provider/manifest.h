@@ -1,9 +1,10 @@
-/* A compiled manifest. Private to this folder; read only after load. */
+/* A compiled manifest, read only after load: for this room, and for the forms and checks of the
+ * connections. */
 #ifndef PROVIDER_MANIFEST_H
 #define PROVIDER_MANIFEST_H
 #include "base/map.h"
 #include "crypto/hash.h"
-#include "provider/connection.h"
+#include "connection/connection.h"
 #include "expr/expr.h"
 #include "provider/provider.h"
 
@@ -216,40 +217,5 @@ struct provider {
 	json_t *oauth, *polls; /* declared; read by the features that use them */
 };
 
-/* One file; the path names it in messages. */
-struct provider *manifest_load_file(struct arena *a, const char *file, struct err *err);
-struct provider *manifest_load(
-    struct arena *a, const char *file, const json_t *json, struct err *err);
-/* The sections, each in its own file. */
-int manifest_webhook(struct loader *l, struct provider *p, const json_t *json);
-int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
-int manifest_settings(struct loader *l, struct provider *p, const json_t *json);
-int manifest_credentials(struct loader *l, struct provider *p, const json_t *json);
-int manifest_credential_rules(struct loader *l, struct provider *p, const json_t *json);
-int manifest_lead(struct loader *l, struct provider *p, const json_t *json);
-/* A list of texts; absent is empty. */
-int manifest_texts(
-    struct loader *l, const json_t *object, const char *key, const char ***out, size_t *n);
 bool manifest_has_credential(const struct provider *p, const char *key);
-const struct action *provider_find_action(const struct provider *p, const char *name);
-
-/* A scope with settings and request of a webhook. */
-void scope_of_webhook(
-    struct scope *s, struct arena *a, const struct webhook *w, const struct connection *c);
-/* Does the connection have all these credentials? The first missing one, or NULL. */
-const char *connection_lacks(const struct connection *c, const char *const *keys, size_t n);
-
-/* The two halves of provider_action, apart so that examples can run them without a network. */
-struct http_call;
-struct http_answer;
-int action_build(struct arena *a, const struct provider *p, const struct connection *c,
-    const struct action *act, const json_t *inputs, struct http_call *call, struct err *err);
-void action_read(struct arena *a, const struct provider *p, const struct connection *c,
-    const struct action *act, const json_t *inputs, const struct http_call *call,
-    const struct http_answer *ans, struct call_result *out);
-
-/* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
- * "settings.x". */
-int connection_check(const struct config *cfg, const struct provider *p, const json_t *credentials,
-    json_t *settings, struct err *err);
 #endif

@@ -1,11 +1,7 @@
-/* /connect/v1/providers: the catalogue, connecting and disconnecting. */
-#include "account/account.h"
-#include "base/limits.h"
-#include "base/shared.h"
-#include "provider/connection-private.h"
+/* /connect/v1/providers: the catalogue. */
+#include "provider/manifest.h"
 
-/* The provider of the route's :type, or NULL with 404 answered. */
-static const struct provider *find(struct req *r)
+const struct provider *provider_of_route(struct req *r)
 {
 	const struct provider *p = provider_find(r->app->providers, req_param(r, "type"));
 
@@ -95,7 +91,7 @@ static json_t *actions_json(const struct provider *p)
 
 int provider_api_get(struct req *r)
 {
-	const struct provider *p = find(r);
+	const struct provider *p = provider_of_route(r);
 
 	if (p == NULL)
 		return 0;
@@ -105,142 +101,4 @@ int provider_api_get(struct req *r)
 	json_set(o, "settings", settings_json(p->settings, p->nsettings));
 	json_set(o, "actions", actions_json(p));
 	return res_json(r, 200, o);
-}
-
-/* ---- status ------------------------------------------------------------------------------- */
-
-/* How good one status is; the best of a provider's connections is the provider's. */
-static int rank(const char *status)
-{
-	static const char *const worst_first[] = {"disabled", "error", "expired", "active"};
-
-	for (int i = 0; i < 4; i++)
-		if (strcmp(worst_first[i], status) == 0)
-			return i;
-	return -1;
-}
-
-int provider_api_status(struct req *r)
-{
-	const struct provider *p = find(r);
-	struct connection_page page = {.limit = LIMIT_PAGE_ROWS};
-	struct err err = ERR_INIT;
-	const char *best = "disconnected";
-
-	if (p == NULL)
-		return 0;
-	page.provider_type = str_from(p->name);
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) < 0)
-		return res_error(r, &err);
-	json_t *o = json_object(), *list = json_array();
-	for (size_t i = 0; i < page.n; i++) {
-		json_t *c = json_object();
-
-		json_set_str(c, "id", uuid_dup(r->a, page.v[i]->id));
-		json_set_str(c, "name", page.v[i]->name);
-		json_set_str(c, "status", page.v[i]->status);
-		json_array_append_new(list, c);
-		if (rank(page.v[i]->status) > rank(best))
-			best = page.v[i]->status;
-	}
-	json_set_bool(o, "connected", strcmp(best, "active") == 0);
-	json_set_str(o, "status", best);
-	json_set(o, "connections", list);
-	return res_json(r, 200, o);
-}
-
-/* ---- connect and disconnect --------------------------------------------------------------- */
-
-struct work {
-	struct req *r;
-	const struct provider *p;
-	struct connection *c;
-	struct uuid id;
-	bool is_one;
-	size_t removed;
-};
-
-static int connect(struct db *db, void *arg, struct err *err)
-{
-	struct work *w = arg;
-	struct req *r = w->r;
-	json_t *details = json_own(r->a, json_object());
-
-	(void)db;
-	if (connection_create(r->app, r->a, &r->actor.account_id, w->p, r->json, &w->c, err) < 0)
-		return -1;
-	json_set_str(details, "providerType", w->p->name);
-	json_set_str(details, "name", w->c->name);
-	json_set(details, "settings", json_deep_copy(w->c->settings));
-	return audit_write(r->app, r, &r->actor.account_id, "connection.create", "connection",
-	    &w->c->id, details, err);
-}
-
-static void drop_caches(struct req *r)
-{
-	if (r->app->shared != NULL)
-		shared_generation_bump(r->app->shared);
-}
-
-int provider_api_connect(struct req *r)
-{
-	struct work w = {.r = r, .p = find(r)};
-	struct err err = ERR_INIT;
-
-	if (w.p == NULL)
-		return 0;
-	if (db_transaction(r->app->db, connect, &w, &err) < 0)
-		return res_error(r, &err);
-	drop_caches(r);
-	res_headerf(r, "Location", "/connect/v1/connections/%s", uuid_dup(r->a, w.c->id));
-	return res_json(r, 201, connection_json(r->app, w.c));
-}
-
-static int disconnect_one(struct work *w, const struct uuid *id, struct err *err)
-{
-	struct req *r = w->r;
-	int found = connection_delete(r->app, &r->actor.account_id, id, err);
-
-	if (found != 1)
-		return found;
-	w->removed++;
-	return audit_write(
-	    r->app, r, &r->actor.account_id, "connection.delete", "connection", id, NULL, err);
-}
-
-static int disconnect(struct db *db, void *arg, struct err *err)
-{
-	struct work *w = arg;
-	struct req *r = w->r;
-	struct connection_page page = {
-	    .limit = LIMIT_DB_ROWS - 1, .provider_type = str_from(w->p->name)};
-
-	(void)db;
-	w->removed = 0;
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, err) < 0)
-		return -1;
-	for (size_t i = 0; i < page.n; i++)
-		if ((!w->is_one || uuid_eq(page.v[i]->id, w->id)) &&
-		    disconnect_one(w, &page.v[i]->id, err) < 0)
-			return -1;
-	return 0;
-}
-
-int provider_api_disconnect(struct req *r)
-{
-	struct work w = {.r = r, .p = find(r)};
-	struct err err = ERR_INIT;
-	struct str id = req_query(r, "connectionId");
-
-	if (w.p == NULL)
-		return 0;
-	w.is_one = id.p != NULL;
-	if (w.is_one && !uuid_parse(id, &w.id))
-		return res_problem(r, 404, "There is no such connection");
-	if (db_transaction(r->app->db, disconnect, &w, &err) < 0)
-		return res_error(r, &err);
-	if (w.is_one && w.removed == 0)
-		return res_problem(r, 404, "There is no such connection");
-	drop_caches(r);
-	return res_empty(r, 204);
 }

@@ -8,7 +8,19 @@
 #include "http/http.h"
 
 struct provider;
-struct connection;
+
+/* What the engine is handed of an account's connection; it knows no row. Where it is optional, NULL
+ * has neither credentials nor settings. */
+struct access {
+	const char *external_account_id; /* or "" */
+	json_t *settings;
+	json_t *credentials; /* decrypted: never logged, never shown */
+};
+const char *access_credential(const struct access *c, const char *key); /* or NULL */
+const char *access_setting(const struct access *c, const char *key);    /* text or NULL */
+/* The text with "***" where it holds one of the credentials, for all that is kept or shown of what
+ * others say. */
+const char *access_redact(struct arena *a, const struct access *c, const char *text);
 
 /* Loads and compiles every *.json of dir. ERR_INVALID names file, JSON path and reason. */
 struct providers *providers_load(struct arena *a, const char *dir, struct err *err);
@@ -37,7 +49,7 @@ int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, 
 /* A handshake (GET, or a challenge in a POST body): 1 answered into w->req's answer, 0 not one, -1
  * refused (403 answered). connections: those it may match. */
 int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
-    struct connection *const *connections, size_t n);
+    const struct access *const *connections, size_t n);
 /* The external account ids a payload names, without repeats (Meta page ids, HubSpot portal ids…).
  */
 int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
@@ -46,7 +58,7 @@ int webhook_accounts(const struct provider *p, struct arena *a, const struct web
  * then a short constant such as "bad signature", "stale timestamp", "missing signature header",
  * "wrong token". */
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
-    const struct connection *c, const char **reason);
+    const struct access *c, const char **reason);
 
 /* One thing found in a payload. Text is arena-owned. */
 struct webhook_item {
@@ -66,7 +78,7 @@ struct webhook_item {
 /* What the payload carries for this connection: at most LIMIT_ITEMS_PER_EVENT. Items of other
  * external accounts are left out when the connection has an externalAccountId. */
 int webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
-    const struct connection *c, struct webhook_item **items, size_t *n, struct err *err);
+    const struct access *c, struct webhook_item **items, size_t *n, struct err *err);
 /* The body, status and type a provider wants to its 200 ({"received":…} otherwise): true when it
  * has its own. */
 bool webhook_answer(
@@ -87,7 +99,7 @@ struct call_result {
  * rules applied. One attempt. Always fills out; 0, or -1 with err when the manifest has no such
  * action or inputs are wrong. */
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
-    const struct connection *c, const char *action, const json_t *inputs, struct call_result *out,
+    const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
     struct err *err);
 /* Fetch-details action of a resource type: name, or NULL. Its input is {"id": the external id}. */
 const char *provider_details_action(const struct provider *p, const char *resource_type);
@@ -101,4 +113,10 @@ json_t *provider_lead_fields(
 /* The record payload and its provider time from a details answer. */
 json_t *provider_details_record(const struct provider *p, struct arena *a,
     const char *resource_type, const json_t *output, int64_t *provider_updated_us);
+
+/* Handlers: the catalogue. */
+int provider_api_list(struct req *r); /* GET /providers */
+int provider_api_get(struct req *r);  /* GET /providers/:type */
+/* The provider of the route's :type, or NULL with 404 answered. */
+const struct provider *provider_of_route(struct req *r);
 #endif

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "http/form.h"
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 #define SECRET_BYTES_MAX 512
 #define URL_FORMS_MAX 3
@@ -306,10 +306,10 @@ static struct str header_value(struct check *k)
 	return req_header(k->w->req, lower);
 }
 
-static bool verify(struct check *k, const struct connection *c)
+static bool verify(struct check *k, const struct access *c)
 {
 	const struct signature *s = k->s;
-	const char *secret = connection_credential(c, s->secret);
+	const char *secret = access_credential(c, s->secret);
 
 	if (secret == NULL || secret[0] == '\0')
 		return fail(k, "the connection has no webhook secret");
@@ -325,7 +325,7 @@ static bool verify(struct check *k, const struct connection *c)
 }
 
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
-    const struct connection *c, const char **reason)
+    const struct access *c, const char **reason)
 {
 	struct scope scope;
 

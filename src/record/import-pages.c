@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "html/chrome.h"
-#include "provider/connection-pages.h"
+#include "connection/connection-pages.h"
 #include "record/import.h"
 
 #define PAGE_ROWS 50

@@ -1,7 +1,7 @@
 /* The job record.fetch. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "provider/connection.h"
+#include "connection/connection.h"
 #include "record/record.h"
 
 DB_STMT(record_fetch_row, "SELECT provider_type, resource_type, external_id FROM records WHERE "
@@ -60,7 +60,7 @@ static int call(struct fetching *f, struct connection *c, struct err *err)
 	if (action == NULL)
 		return 0;
 	json_set_strn(inputs, "id", f->item.external_id);
-	if (provider_action(j->app, j->a, c->provider, c, action, inputs, &res, err) == -1 ||
+	if (provider_action(j->app, j->a, c->provider, &c->access, action, inputs, &res, err) == -1 ||
 	    connection_note_use(j->app, c, res.class == CALL_AUTH ? "error" : NULL,
 		res.class == CALL_OK ? NULL : res.error, err) == -1)
 		return -1;

@@ -5,7 +5,7 @@
 #include "account/permission.h"
 #include "base/clock.h"
 #include "html/chrome.h"
-#include "provider/connection-pages.h"
+#include "connection/connection-pages.h"
 #include "record/record-pages.h"
 #include "record/record-timeline.h"
 

@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "html/chrome.h"
 #include "http/form.h"
-#include "provider/connection-pages.h"
+#include "connection/connection-pages.h"
 #include "record/record-pages.h"
 #include "record/record-bulk.h"
 

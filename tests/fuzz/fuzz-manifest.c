@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,13 +34,10 @@ static struct providers *load(void)
 	return ps;
 }
 
-static struct connection *connection(struct arena *a, const struct provider *p, bool is_full)
+static struct access *some_access(struct arena *a, bool is_full)
 {
-	struct connection *c = arena_zalloc(a, sizeof *c);
+	struct access *c = arena_zalloc(a, sizeof *c);
 
-	c->provider = p;
-	c->provider_type = c->name = provider_name(p);
-	c->status = "active";
 	c->external_account_id = is_full ? "1" : "";
 	c->credentials = json_own(a, json_pack("{s:s,s:s,s:s}", "webhookSecret", "s", "verifyToken",
 					 "t", "accessToken", "a"));
@@ -65,7 +62,7 @@ static void check_item(const struct provider *p, struct arena *a, const struct w
 static void take(const struct provider *p, struct arena *a, struct req *r, bool is_full)
 {
 	struct webhook w = {.req = r, .body = r->body, .url = "https://a.example/x?y", .now_us = 1};
-	struct connection *c = connection(a, p, is_full);
+	const struct access *c = some_access(a, is_full);
 	struct err err = ERR_INIT;
 	struct webhook_item *items;
 	struct str *ids;

@@ -4,7 +4,7 @@ import re
 
 from _tap import Report, files, line_of, read
 
-LAYERS = ("base crypto db process http html net expr job account provider record lead intake crm "
+LAYERS = ("base crypto db process http html net expr job account provider connection record lead intake crm "
           "flow table forward product sandbox cmd").split()
 
 # header (a regular expression) -> the only file that may include it; a folder ending in "/" means

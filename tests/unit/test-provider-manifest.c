@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "provider/manifest.h"
+#include "provider/provider-internal.h"
 
 void suite_provider_manifest(void);
 

@@ -1,6 +1,7 @@
-/* Shared by the connection-*.c files and provider-api.c. */
-#ifndef PROVIDER_CONNECTION_PRIVATE_H
-#define PROVIDER_CONNECTION_PRIVATE_H
+/* What the files of this feature share. */
+#ifndef CONNECTION_CONNECTION_INTERNAL_H
+#define CONNECTION_CONNECTION_INTERNAL_H
+#include "connection/connection.h"
 #include "provider/manifest.h"
 
 /* The columns that connection_from_row reads, in its order. */
@@ -32,4 +33,8 @@ struct connection_page {
 };
 int connection_list(struct app *app, struct arena *a, const struct uuid *account_id,
     struct connection_page *page, struct err *err);
+/* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
+ * "settings.x". */
+int connection_check(const struct config *cfg, const struct provider *p, const json_t *credentials,
+    json_t *settings, struct err *err);
 #endif

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/shared.h"
 #include "crypto/aead.h"
-#include "provider/connection-private.h"
+#include "connection/connection-internal.h"
 
 #define LAST_ERROR_BYTES 1000
 #define CAPABLE_MAX 200
@@ -35,16 +35,6 @@ DB_STMT(connection_used,
 DB_STMT(connection_used_status,
     "UPDATE connections SET last_used_at = ?, last_error = ?, updated_at = ?, status = ?"
     " WHERE id = ? AND account_id = ? AND status <> 'disabled'");
-
-const char *connection_credential(const struct connection *c, const char *key)
-{
-	return c == NULL ? NULL : json_str(c->credentials, key);
-}
-
-const char *connection_setting(const struct connection *c, const char *key)
-{
-	return c == NULL ? NULL : json_str(c->settings, key);
-}
 
 /* ---- sealing ------------------------------------------------------------------------------ */
 
@@ -86,14 +76,14 @@ static struct connection *row_shown(
 	c->provider_type = db_get_text(rows, row, 2);
 	c->name = db_get_text(rows, row, 3);
 	c->status = db_get_text(rows, row, 4);
-	c->external_account_id = db_get_text(rows, row, 5);
+	c->access.external_account_id = db_get_text(rows, row, 5);
 	c->last_error = db_get_text(rows, row, 8);
 	c->last_used_us = db_get_int(rows, row, 9);
 	c->created_us = db_get_int(rows, row, 10);
 	c->updated_us = db_get_int(rows, row, 11);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
-	c->settings = json_parse(a, db_get_str(rows, row, 7), err);
-	return c->settings == NULL ? NULL : c;
+	c->access.settings = json_parse(a, db_get_str(rows, row, 7), err);
+	return c->access.settings == NULL ? NULL : c;
 }
 
 struct connection *connection_from_row(
@@ -108,8 +98,8 @@ struct connection *connection_from_row(
 		    c->provider_type);
 		return NULL;
 	}
-	c->credentials = unseal(app, a, &c->id, db_get_str(rows, row, 6), err);
-	return c->credentials == NULL ? NULL : c;
+	c->access.credentials = unseal(app, a, &c->id, db_get_str(rows, row, 6), err);
+	return c->access.credentials == NULL ? NULL : c;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -235,12 +225,12 @@ static int read_body(
 	if (!json_is_object(body))
 		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
 	if (read_name(a, body, &c->name, err) < 0 ||
-	    read_object(a, body, "credentials", &c->credentials, err) < 0 ||
-	    read_object(a, body, "settings", &c->settings, err) < 0 ||
-	    connection_check(app->config, c->provider, c->credentials, c->settings, err) < 0)
+	    read_object(a, body, "credentials", &c->access.credentials, err) < 0 ||
+	    read_object(a, body, "settings", &c->access.settings, err) < 0 ||
+	    connection_check(app->config, c->provider, c->access.credentials, c->access.settings, err) < 0)
 		return -1;
-	const char *external = json_str(c->settings, "externalAccountId");
-	c->external_account_id = arena_strdup(a, external != NULL ? external : "");
+	const char *external = json_str(c->access.settings, "externalAccountId");
+	c->access.external_account_id = arena_strdup(a, external != NULL ? external : "");
 	return 0;
 }
 
@@ -263,13 +253,13 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 		return -1;
 	if (read_body(app, a, body, c, err) < 0)
 		return -1;
-	struct str sealed = seal(app, a, &c->id, c->credentials, err);
+	struct str sealed = seal(app, a, &c->id, c->access.credentials, err);
 	if (sealed.p == NULL)
 		return -1;
 	if (db_exec(app->db, &connection_insert,
 		DB_VALS(db_uuid(&c->id), db_uuid(&c->account_id), db_str(c->provider_type),
-		    db_str(c->name), db_str(c->external_account_id), db_strn(sealed),
-		    db_strn(json_text(a, c->settings)), db_int(c->created_us),
+		    db_str(c->name), db_str(c->access.external_account_id), db_strn(sealed),
+		    db_strn(json_text(a, c->access.settings)), db_int(c->created_us),
 		    db_int(c->updated_us)),
 		NULL, err) < 0)
 		return -1;
@@ -311,11 +301,11 @@ int connection_update(struct app *app, struct arena *a, const struct uuid *accou
 	if (strcmp(c->status, "active") == 0)
 		c->last_error = NULL;
 	c->updated_us = clock_now_us();
-	struct str sealed = seal(app, a, &c->id, c->credentials, err);
+	struct str sealed = seal(app, a, &c->id, c->access.credentials, err);
 	if (sealed.p == NULL ||
 	    db_exec(app->db, &connection_change,
-		DB_VALS(db_str(c->name), db_str(c->status), db_str(c->external_account_id),
-		    db_strn(sealed), db_strn(json_text(a, c->settings)), db_str(c->last_error),
+		DB_VALS(db_str(c->name), db_str(c->status), db_str(c->access.external_account_id),
+		    db_strn(sealed), db_strn(json_text(a, c->access.settings)), db_str(c->last_error),
 		    db_int(c->updated_us), db_uuid(id), db_uuid(account_id)),
 		NULL, err) < 0)
 		return -1;
@@ -386,8 +376,8 @@ json_t *connection_json(const struct app *app, const struct connection *c)
 	snprintf(url, sizeof url, "%s/webhook/%s/%s", app->config->base_url, c->provider_type, id);
 	json_set_str(o, "webhookUrl", c->provider != NULL && c->provider->has_webhook ? url : NULL);
 	json_set_str(o, "externalAccountId",
-	    c->external_account_id[0] != '\0' ? c->external_account_id : NULL);
-	json_set(o, "settings", json_deep_copy(c->settings));
+	    c->access.external_account_id[0] != '\0' ? c->access.external_account_id : NULL);
+	json_set(o, "settings", json_deep_copy(c->access.settings));
 	json_set_time(o, "createdAt", c->created_us);
 	json_set_time(o, "lastUsedAt", c->last_used_us);
 	json_set_str(o, "lastError", c->last_error);

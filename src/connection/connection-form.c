@@ -1,10 +1,10 @@
 /* A manifest's credentials and settings as a form, and back. */
-#include "provider/connection-form.h"
+#include "connection/connection-form.h"
 
 #include <string.h>
 
 #include "base/limits.h"
-#include "provider/manifest.h"
+#include "connection/connection-internal.h"
 
 static bool is_posted(const struct req *r)
 {
@@ -146,9 +146,9 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 		json_set_bool(field, "is_plain",
 		    strcmp(s->key, "username") == 0 || strcmp(s->key, "accountSid") == 0);
 		json_set_bool(
-		    field, "is_stored", c != NULL && connection_credential(c, s->key) != NULL);
+		    field, "is_stored", access_credential(connection_access(c), s->key) != NULL);
 	}
-	add_settings(&f, "settings", p->settings, p->nsettings, c != NULL ? c->settings : NULL,
+	add_settings(&f, "settings", p->settings, p->nsettings, c != NULL ? c->access.settings : NULL,
 	    settings, more);
 	json_set_str(data, "name",
 	    is_posted(r) ? text_of(r, req_form(r, "name"))
@@ -285,6 +285,6 @@ json_t *connection_form_values(struct req *r, const struct connection *c)
 {
 	json_t *list = json_array();
 
-	add_values(r, list, c->provider->settings, c->provider->nsettings, c->settings);
+	add_values(r, list, c->provider->settings, c->provider->nsettings, c->access.settings);
 	return list;
 }

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/shared.h"
-#include "provider/connection-private.h"
+#include "connection/connection-internal.h"
 
 #define ENTRIES_MAX 4096u
 #define BUCKETS 4096u
@@ -81,10 +81,10 @@ static struct connection *connection_keep(const struct connection *from)
 	c->provider_type = c->provider->name;
 	c->name = heap_text(from->name);
 	c->status = heap_text(from->status);
-	c->external_account_id = heap_text(from->external_account_id);
+	c->access.external_account_id = heap_text(from->access.external_account_id);
 	c->last_error = heap_text(from->last_error);
-	c->settings = json_incref(from->settings);
-	c->credentials = json_incref(from->credentials);
+	c->access.settings = json_incref(from->access.settings);
+	c->access.credentials = json_incref(from->access.credentials);
 	return c;
 }
 
@@ -92,10 +92,10 @@ static void connection_drop(struct connection *c)
 {
 	free((char *)(uintptr_t)c->name);
 	free((char *)(uintptr_t)c->status);
-	free((char *)(uintptr_t)c->external_account_id);
+	free((char *)(uintptr_t)c->access.external_account_id);
 	free((char *)(uintptr_t)c->last_error);
-	json_decref(c->settings);
-	json_decref(c->credentials);
+	json_decref(c->access.settings);
+	json_decref(c->access.credentials);
 	free(c);
 }
 

@@ -1,8 +1,8 @@
 /* Pages of the connections, and what other features' pages want to know of providers. */
-#ifndef PROVIDER_CONNECTION_PAGES_H
-#define PROVIDER_CONNECTION_PAGES_H
+#ifndef CONNECTION_CONNECTION_PAGES_H
+#define CONNECTION_CONNECTION_PAGES_H
 
-#include "provider/connection.h"
+#include "connection/connection.h"
 
 int connection_page_list(struct req *r); /* GET /admin/connections: connected, and the catalogue */
 int connection_page_new(struct req *r);  /* GET /admin/connect/:type */

@@ -1,6 +1,6 @@
 /* One account's credentials for one provider. */
-#ifndef PROVIDER_CONNECTION_H
-#define PROVIDER_CONNECTION_H
+#ifndef CONNECTION_CONNECTION_H
+#define CONNECTION_CONNECTION_H
 #include "db/db.h"
 #include "provider/provider.h"
 
@@ -8,17 +8,15 @@ struct connection {
 	struct uuid id, account_id;
 	const struct provider *provider;
 	const char *provider_type, *name, *status; /* active, expired, error, disabled */
-	const char *external_account_id;           /* or "" */
-	json_t *settings;
-	json_t *credentials; /* decrypted: never logged, never answered */
+	struct access access; /* what the provider's engine is handed of it */
 	int64_t created_us, updated_us, last_used_us;
 	const char *last_error;
 };
-const char *connection_credential(const struct connection *c, const char *key); /* or NULL */
-const char *connection_setting(const struct connection *c, const char *key);    /* text or NULL */
-/* The text with "***" where it holds one of the connection's credentials, for all that is kept or
- * shown of what others say. c may be NULL. */
-const char *connection_redact(struct arena *a, const struct connection *c, const char *text);
+/* What the engine takes; NULL of NULL. */
+static inline const struct access *connection_access(const struct connection *c)
+{
+	return c == NULL ? NULL : &c->access;
+}
 
 /* Any status; account_id checked when not NULL. 1, 0, -1. Memory of a. */
 int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -56,11 +54,9 @@ json_t *connection_json(const struct app *app, const struct connection *c);
 json_t *connection_test(struct app *app, struct arena *a, struct connection *c);
 
 /* Handlers (product/routes.def). */
-int provider_api_list(struct req *r);
-int provider_api_get(struct req *r);
-int provider_api_status(struct req *r);
-int provider_api_connect(struct req *r);
-int provider_api_disconnect(struct req *r);
+int connection_api_status(struct req *r);     /* GET /providers/:type/status */
+int connection_api_connect(struct req *r);    /* POST /providers/:type/connect */
+int connection_api_disconnect(struct req *r); /* DELETE /providers/:type/disconnect */
 int connection_api_list(struct req *r);
 int connection_api_get(struct req *r);
 int connection_api_update(

@@ -3,7 +3,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/shared.h"
-#include "provider/connection-private.h"
+#include "connection/connection-internal.h"
 
 static json_t *verdict(bool is_ok, int64_t latency_us, const char *detail)
 {
@@ -33,7 +33,7 @@ static json_t *test_by(struct app *app, struct arena *a, struct connection *c, c
 	struct call_result res;
 	struct err err = ERR_INIT;
 	int64_t start_us = clock_mono_us();
-	if (provider_action(app, a, c->provider, c, action, NULL, &res, &err) < 0)
+	if (provider_action(app, a, c->provider, &c->access, action, NULL, &res, &err) < 0)
 		return verdict(false, 0, err.msg);
 	int64_t latency_us = clock_mono_us() - start_us;
 	note(app, c, &res);

@@ -1,9 +1,9 @@
 /* A manifest's credentials and settings as an HTML form, and the form as the body of the API. Field
  * names are paths: credentials.apiKey, settings.auth.type. Private to this folder. */
-#ifndef PROVIDER_CONNECTION_FORM_H
-#define PROVIDER_CONNECTION_FORM_H
+#ifndef CONNECTION_CONNECTION_FORM_H
+#define CONNECTION_CONNECTION_FORM_H
 
-#include "provider/connection.h"
+#include "connection/connection.h"
 
 /* Adds to data: error, name, credentials[], settings[], more[] (rarely needed settings): fields
  * {name,label,help,value,is_needed,error, is_<kind>, choices[]}. Values are those posted, else

@@ -11,10 +11,10 @@
 #include "base/config.h"
 #include "base/shared.h"
 #include "crypto/aead.h"
-#include "provider/connection-private.h"
+#include "connection/connection-internal.h"
 #include "test-db.h"
 
-void suite_provider_connection(void);
+void suite_connection(void);
 
 static void check(bool is_right, int line, const char *what)
 {
@@ -186,7 +186,7 @@ static void store_keeps_secrets_sealed(void)
 	CU_ASSERT_EQUAL(connection_get(app, a, &other, &c->id, &got, &err), 0);
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
 	CU_ASSERT_STRING_EQUAL(got->name, "Shop");
-	CU_ASSERT_STRING_EQUAL(connection_credential(got, "webhookSecret"), "canary-1");
+	CU_ASSERT_STRING_EQUAL(access_credential(&got->access, "webhookSecret"), "canary-1");
 	CU_ASSERT_EQUAL(
 	    db_row(app->db, a, &test_connection_row, DB_VALS(db_uuid(&c->id)), &rows, &err), 1);
 	struct str blob = db_get_str(&rows, 0, 0);
@@ -256,9 +256,9 @@ static void cache_sees_every_change(void)
 
 	CU_ASSERT_EQUAL(change(app, a, c, "{'credentials':{'webhookSecret':'canary-2'}}"), 0);
 	CU_ASSERT_EQUAL(connection_cached(app, &c->id, &again, &err), 1);
-	CU_ASSERT_STRING_EQUAL(connection_credential(again, "webhookSecret"), "canary-2");
+	CU_ASSERT_STRING_EQUAL(access_credential(&again->access, "webhookSecret"), "canary-2");
 	/* What this request held before is still there until the next one. */
-	CU_ASSERT_STRING_EQUAL(connection_credential(got, "webhookSecret"), "canary-1");
+	CU_ASSERT_STRING_EQUAL(access_credential(&got->access, "webhookSecret"), "canary-1");
 	connection_cache_release();
 
 	CU_ASSERT_EQUAL(change(app, a, c, "{'settings':{'externalAccountId':'p3'}}"), 0);
@@ -305,9 +305,9 @@ out:
 	arena_free(a);
 }
 
-void suite_provider_connection(void)
+void suite_connection(void)
 {
-	CU_pSuite s = CU_add_suite("provider_connection", NULL, NULL);
+	CU_pSuite s = CU_add_suite("connection", NULL, NULL);
 
 	CU_add_test(s, "connect bodies are checked against the manifest", bodies_are_checked);
 	CU_add_test(s, "the store keeps secrets sealed", store_keeps_secrets_sealed);

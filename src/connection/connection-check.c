@@ -1,7 +1,7 @@
 /* Connect bodies against the manifest: which credentials and settings there may and must be. */
 #include "base/limits.h"
 #include "net/egress.h"
-#include "provider/manifest.h"
+#include "connection/connection-internal.h"
 
 #define CREDENTIAL_BYTES 8192u
 #define SETTING_BYTES 2000u

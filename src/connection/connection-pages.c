@@ -1,13 +1,13 @@
 /* Pages of the connections. */
-#include "provider/connection-pages.h"
+#include "connection/connection-pages.h"
 
 #include <string.h>
 
 #include "account/account.h"
 #include "base/limits.h"
 #include "html/chrome.h"
-#include "provider/connection-form.h"
-#include "provider/connection-private.h"
+#include "connection/connection-form.h"
+#include "connection/connection-internal.h"
 
 #define PAGE_ROWS 100
 
