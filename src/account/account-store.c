@@ -265,7 +265,7 @@ static uint64_t read_permissions(struct arena *a, struct str text)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(list, i, item) bits |=
+	json_array_each(list, i, item) bits |=
 	    permission_parse(str_from(json_string_value(item)));
 	return bits;
 }

@@ -3,6 +3,8 @@
 #ifndef BASE_APP_H
 #define BASE_APP_H
 
+#include "base/hooks.h"
+
 struct config;
 struct db;
 struct http_client;
@@ -19,6 +21,9 @@ struct app {
 	struct providers *providers;	/* provider/provider.h: the loaded manifests */
 	struct templates *templates;	/* html/template.h; NULL in processes without pages */
 	struct shared *shared;		/* base/shared.h: what the workers of one host share */
+	const unsigned char *cursor_key; /* 32 bytes: seals the cursors of lists (http/http.h) */
+	const char *asset_version;	/* changes whenever a static file does: ?v= of addresses */
+	struct hooks hooks;
 };
 
 #endif

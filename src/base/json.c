@@ -254,7 +254,7 @@ static void write_sorted(const struct writer *w, json_t *object, int depth)
 
 	if (n > KEYS_INLINE)
 		members = oom_malloc(n * sizeof(*members));
-	json_object_foreach(object, key, value)
+	json_object_each(object, key, value)
 		members[i++] = (struct member){key, value};
 	qsort(members, n, sizeof(*members), by_key);
 	for (i = 0; i < n; i++)
@@ -274,7 +274,7 @@ static void write_object(const struct writer *w, const json_t *value, int depth)
 	if (w->is_sorted) {
 		write_sorted(w, object, depth);
 	} else {
-		json_object_foreach(object, key, member) {
+		json_object_each(object, key, member) {
 			write_member(w, &(struct member){key, member}, is_first, depth);
 			is_first = false;
 		}
@@ -529,7 +529,7 @@ bool json_merge(json_t *target, const json_t *patch)
 
 	if (!json_is_object(target))
 		return false;
-	json_object_foreach(members, key, theirs) {
+	json_object_each(members, key, theirs) {
 		ours = json_object_get(target, key);
 		if (json_is_object(ours) && json_is_object(theirs)) {
 			is_changed |= json_merge(ours, theirs);
@@ -550,7 +550,7 @@ size_t json_weight(const json_t *value)
 
 	if (json_is_string(value))
 		return weight + json_string_length(value);
-	json_object_foreach(within, key, v)
+	json_object_each(within, key, v)
 		weight += strlen(key) + json_weight(v);
 	for (size_t i = 0; i < json_array_size(value); i++)
 		weight += json_weight(json_array_get(value, i));
@@ -563,7 +563,7 @@ int json_only_keys(const json_t *object, const char *const *keys, struct err *er
 	json_t *value;
 	const char *key;
 
-	json_object_foreach(members, key, value) {
+	json_object_each(members, key, value) {
 		const char *const *k = keys;
 
 		while (*k && strcmp(*k, key) != 0)

@@ -28,6 +28,20 @@ struct str json_pretty(struct arena *a, const json_t *value);
 /* Appends compact text, keys in insertion order. */
 void json_append(struct buf *b, const json_t *value);
 
+/* Loops over the members of an object and the elements of an array, in order; also of const ones,
+ * and of NULL, which has none. Within the loop no member may be added or removed. */
+#define JSON_ITER(object) ((json_t *)(uintptr_t)(object)) /* walking changes nothing */
+#define json_object_each(object, key, value)                                                       \
+	for ((key) = json_object_iter_key(json_object_iter(JSON_ITER(object)));                    \
+	     (key) != NULL &&                                                                      \
+	     ((value) = json_object_iter_value(json_object_key_to_iter(key))) != NULL;             \
+	     (key) = json_object_iter_key(                                                         \
+		 json_object_iter_next(JSON_ITER(object), json_object_key_to_iter(key))))
+#define json_array_each(array, index, value)                                                       \
+	for ((index) = 0;                                                                          \
+	     (index) < json_array_size(array) && ((value) = json_array_get(array, index)) != NULL; \
+	     (index)++)
+
 /* Members of an object; NULL, 0, false when absent or of another type. */
 const char *json_str(const json_t *object, const char *key);
 int64_t json_int(const json_t *object, const char *key);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -13,28 +12,17 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
-#include "base/shared.h"
-#include "crypto/aead.h"
-#include "db/migrate.h"
 #include "job/job.h"
-#include "net/http-client.h"
-#include "provider/provider.h"
+#include "process/process.h"
 
 #define MINUTE_MODE_MOST_US (600 * SECOND_US) /* when nobody takes over, end all the same */
 
-static volatile sig_atomic_t is_stopping;
 static int64_t end_at_us; /* 0: never */
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	is_stopping = 1;
-}
 
 static bool should_stop(void *arg)
 {
 	(void)arg;
-	return is_stopping || (end_at_us != 0 && clock_mono_us() > end_at_us);
+	return process_is_stopping() || (end_at_us != 0 && clock_mono_us() > end_at_us);
 }
 
 static int usage(FILE *to)
@@ -62,27 +50,6 @@ static int daemon_lock(const struct config *cfg, bool is_daemon, struct err *err
 	if (!is_daemon)
 		close(fd);
 	return 1;
-}
-
-static int open_app(struct arena *a, const char *file, struct app *app, struct err *err)
-{
-	struct config *cfg = arena_zalloc(a, sizeof(*cfg));
-	enum log_level level = LOG_INFO;
-
-	if (config_load(a, file, cfg, err) == -1)
-		return -1;
-	if (strcmp(cfg->log_level, "debug") == 0)
-		level = LOG_DEBUG;
-	if (log_open("connect-cron", cfg->log_file, cfg->log_json, level, err) == -1)
-		return -1;
-	app->config = cfg;
-	app->shared = shared_new();
-	app->db = db_new(cfg);
-	if ((app->keys = keyring_load(a, cfg->key_file, err)) == NULL ||
-	    (app->providers = providers_load(a, cfg->providers_dir, err)) == NULL ||
-	    (app->http = http_client_new(cfg, err)) == NULL)
-		return -1;
-	return migrate_check(app->db, cfg->migrations_dir, err);
 }
 
 static int serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
@@ -135,19 +102,16 @@ int main(int argc, char **argv)
 	}
 	if (optind < argc || (is_once && is_daemon))
 		return usage(stderr);
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
-	signal(SIGPIPE, SIG_IGN);
+	process_stop_signals(-1);
 	if (!is_once && !is_daemon)
 		end_at_us = clock_mono_us() + MINUTE_MODE_MOST_US;
-	product_wire();
-	rc = open_app(a, file, &app, &err);
+	rc = app_open(a, &app, "connect-cron", file,
+	    APP_LOG | APP_KEYS | APP_PROVIDERS | APP_HTTP | APP_DB, &err);
 	if (rc == 0)
 		rc = serve(&app, is_once, is_daemon, &err);
 	if (rc == -1)
 		fprintf(stderr, "connect-cron: %s\n", err.msg);
-	http_client_free(app.http);
-	db_free(app.db);
+	app_close(&app);
 	arena_free(a);
 	return rc == 0 ? 0 : 1;
 }

@@ -89,7 +89,7 @@ int ctl_account_list(struct ctl *c, struct err *err)
 		puts(json_text(c->a, list).p);
 		return CTL_OK;
 	}
-	json_array_foreach(list, i, item) printf("%s  %4lld users  %s\n", json_str(item, "id"),
+	json_array_each(list, i, item) printf("%s  %4lld users  %s\n", json_str(item, "id"),
 	    (long long)json_int(item, "users"), json_str(item, "name"));
 	return CTL_OK;
 }

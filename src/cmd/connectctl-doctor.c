@@ -61,7 +61,7 @@ __attribute__((format(printf, 1, 2))) static void note(const char *fmt, ...)
 
 static void look_at_keys(struct visit *v)
 {
-	const char *path = v->c->config.key_file;
+	const char *path = v->c->app.config->key_file;
 	struct err err = ERR_INIT;
 	struct stat st;
 
@@ -92,7 +92,7 @@ static void look_at_folder(struct visit *v, const char *key, const char *path, i
 
 static void look_at_folders(struct visit *v)
 {
-	const struct config *cfg = &v->c->config;
+	const struct config *cfg = v->c->app.config;
 	struct err err = ERR_INIT;
 	struct providers *providers;
 
@@ -147,13 +147,12 @@ static void look_at_database(struct visit *v)
 {
 	struct err err = ERR_INIT;
 
-	v->c->app.db = db_new(&v->c->config);
 	if (db_ping(v->c->app.db, &err) != 0) {
 		wrong(v, "database: %s", err.msg);
 		return;
 	}
-	fine(v, "database %s", v->c->config.db_name);
-	if (migrate_check(v->c->app.db, v->c->config.migrations_dir, &err) != 0) {
+	fine(v, "database %s", v->c->app.config->db_name);
+	if (migrate_check(v->c->app.db, v->c->app.config->migrations_dir, &err) != 0) {
 		wrong(v, "schema: %s", err.msg);
 		return;
 	}
@@ -168,11 +167,9 @@ int ctl_doctor(struct ctl *c, struct err *err)
 	const struct ctl_option options[] = {{.name = NULL}};
 	struct visit v = {.c = c};
 
+	(void)err;
 	if (ctl_read(c, options, NULL, 0, 0) != CTL_OK)
 		return CTL_USAGE;
-	if (config_load(c->a, c->config_file, &c->config, err) != 0)
-		return -1;
-	c->app.config = &c->config;
 	fine(
 	    &v, "configuration %s", c->config_file != NULL ? c->config_file : "of the environment");
 	look_at_keys(&v);

@@ -29,7 +29,7 @@ int ctl_config_print(struct ctl *c, struct err *err)
  */
 int ctl_key_init(struct ctl *c, struct err *err)
 {
-	const char *path = c->config.key_file;
+	const char *path = c->app.config->key_file;
 	struct err made = ERR_INIT;
 
 	if (ctl_read(c, no_options, NULL, 0, 0) != CTL_OK)
@@ -52,7 +52,7 @@ int ctl_migrate_up(struct ctl *c, struct err *err)
 
 	if (ctl_read(c, no_options, NULL, 0, 0) != CTL_OK)
 		return CTL_USAGE;
-	if (migrate_up(c->app.db, c->config.migrations_dir, &applied, err) != 0)
+	if (migrate_up(c->app.db, c->app.config->migrations_dir, &applied, err) != 0)
 		return -1;
 	printf("%d migration%s applied\n", applied, applied == 1 ? "" : "s");
 	return CTL_OK;
@@ -64,7 +64,7 @@ int ctl_migrate_status(struct ctl *c, struct err *err)
 
 	if (ctl_read(c, no_options, NULL, 0, 0) != CTL_OK)
 		return CTL_USAGE;
-	if (migrate_status(c->app.db, c->config.migrations_dir, &s, err) != 0)
+	if (migrate_status(c->app.db, c->app.config->migrations_dir, &s, err) != 0)
 		return -1;
 	printf("version  %d\nwanted   %d\npending  %d\n", s.version, s.wanted, s.pending);
 	return CTL_OK;

@@ -6,11 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "crypto/aead.h"
 #include "crypto/random.h"
 #include "db/db.h"
-#include "db/migrate.h"
-#include "provider/provider.h"
 
 #ifndef CONNECT_CONFDIR
 #define CONNECT_CONFDIR "/etc/connect"
@@ -24,36 +21,36 @@
 
 static const struct ctl_command commands[] = {
     {"config check", "", "read the configuration, say what is wrong with it", ctl_config_check,
-	CTL_CONFIG},
+	APP_CONFIG},
     {"config print", "", "print a sample with every key and its meaning", ctl_config_print, 0},
-    {"key init", "", "make the key file, unless there is one", ctl_key_init, CTL_CONFIG},
-    {"migrate up", "", "bring the schema up to date", ctl_migrate_up, CTL_CONFIG | CTL_DB_RAW},
+    {"key init", "", "make the key file, unless there is one", ctl_key_init, APP_CONFIG},
+    {"migrate up", "", "bring the schema up to date", ctl_migrate_up, APP_DB_RAW},
     {"migrate status", "", "compare the schema with this program's", ctl_migrate_status,
-	CTL_CONFIG | CTL_DB_RAW},
+	APP_DB_RAW},
     {"account create", "--name N --email E " PASSWORD_OPTIONS " [--json]",
-	"make an account and its first admin", ctl_account_create, CTL_CONFIG | CTL_DB},
-    {"account list", "[--json]", "list the accounts", ctl_account_list, CTL_CONFIG | CTL_DB},
+	"make an account and its first admin", ctl_account_create, APP_DB},
+    {"account list", "[--json]", "list the accounts", ctl_account_list, APP_DB},
     {"user add", "--account ID --email E --role ROLE [--name N] " PASSWORD_OPTIONS " [--json]",
 	"add a person to an account as admin, manager or viewer", ctl_user_add,
-	CTL_CONFIG | CTL_DB},
+	APP_DB},
     {"user password", "--email E " PASSWORD_OPTIONS,
 	"set a password; ends the person's sessions and tokens", ctl_user_password,
-	CTL_CONFIG | CTL_DB},
+	APP_DB},
     {"user totp", "--email E [--off]", "turn a person's second factor on or off", ctl_user_totp,
-	CTL_CONFIG | CTL_KEYS | CTL_DB},
+	APP_KEYS | APP_DB},
     {"api-key create",
 	"--account ID --name N (--all | --permission AREA.VERB …) [--expires TIME] [--json]",
-	"make an API key; it is shown once", ctl_api_key_create, CTL_CONFIG | CTL_DB},
-    {"api-key revoke", "ID", "end an API key", ctl_api_key_revoke, CTL_CONFIG | CTL_DB},
+	"make an API key; it is shown once", ctl_api_key_create, APP_DB},
+    {"api-key revoke", "ID", "end an API key", ctl_api_key_revoke, APP_DB},
     {"setup-link", "", "print the one-time address that makes the first admin", ctl_setup_link,
-	CTL_CONFIG | CTL_DB},
+	APP_DB},
     {"provider check", "FILE…", "run the examples of provider manifests (prints TAP)",
 	ctl_provider_check, 0},
     {"provider list", "[--json]", "list the providers that are loaded", ctl_provider_list,
-	CTL_CONFIG | CTL_PROVIDERS},
-    {"doctor", "", "look for what keeps the product from working", ctl_doctor, 0},
+	APP_PROVIDERS},
+    {"doctor", "", "look for what keeps the product from working", ctl_doctor, APP_DB_RAW},
     {"partitions", "", "make the event log's coming partitions, drop the outdated", ctl_partitions,
-	CTL_CONFIG | CTL_DB},
+	APP_DB},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -198,33 +195,6 @@ static const char *default_config(void)
 	return access(path, F_OK) == 0 ? path : NULL;
 }
 
-/* What the command needs, in the order in which it builds up. */
-static int prepare(struct ctl *c, struct err *err)
-{
-	unsigned needs = c->command->needs;
-
-	if ((needs & CTL_CONFIG) == 0)
-		return 0;
-	if (config_load(c->a, c->config_file, &c->config, err) != 0)
-		return -1;
-	c->app.config = &c->config;
-	if ((needs & CTL_KEYS) != 0) {
-		c->app.keys = keyring_load(c->a, c->config.key_file, err);
-		if (c->app.keys == NULL)
-			return -1;
-	}
-	if ((needs & CTL_PROVIDERS) != 0) {
-		c->app.providers = providers_load(c->a, c->config.providers_dir, err);
-		if (c->app.providers == NULL)
-			return -1;
-	}
-	if ((needs & (CTL_DB | CTL_DB_RAW)) != 0)
-		c->app.db = db_new(&c->config);
-	if ((needs & CTL_DB) != 0)
-		return migrate_check(c->app.db, c->config.migrations_dir, err);
-	return 0;
-}
-
 /* The command whose words argv begins with; *used counts them. */
 static const struct ctl_command *find_command(char **argv, int argc, int *used)
 {
@@ -260,9 +230,9 @@ static int run(struct ctl *c, int argc, char **argv)
 	}
 	c->argc = argc - used;
 	c->argv = argv + used;
-	rc = log_open("connectctl", NULL, false, LOG_WARN, &err);
-	if (rc == 0)
-		rc = prepare(c, &err);
+	rc = c->command->needs == 0
+		 ? log_open("connectctl", NULL, false, LOG_WARN, &err)
+		 : app_open(c->a, &c->app, "connectctl", c->config_file, c->command->needs, &err);
 	if (rc == 0)
 		rc = c->command->run(c, &err);
 	if (rc < 0) {
@@ -303,7 +273,7 @@ int main(int argc, char **argv)
 	}
 	c.a = arena_new();
 	rc = run(&c, argc - optind, argv + optind);
-	db_free(c.app.db);
+	app_close(&c.app);
 	arena_free(c.a);
 	return rc;
 }

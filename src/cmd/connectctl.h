@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "product/product.h"
 
 enum {
 	CTL_OK = 0,
@@ -19,7 +20,6 @@ struct ctl_command;
 struct ctl {
 	struct arena *a;
 	struct app app;
-	struct config config;
 	const char *config_file; /* NULL: environment and defaults */
 	const struct ctl_command *command;
 	int argc; /* what stands after the command's words */
@@ -30,15 +30,8 @@ struct ctl {
 struct ctl_command {
 	const char *words, *arguments, *meaning;
 	int (*run)(struct ctl *c, struct err *err);
-	unsigned needs;
+	unsigned needs; /* 0: nothing; else APP_ bits of product/product.h, made ready before run */
 };
-/* needs: made ready before run. */
-#define CTL_CONFIG 1u	 /* c->config */
-#define CTL_KEYS 2u	 /* app.keys */
-#define CTL_DB 4u	 /* app.db, on the schema that this program knows */
-#define CTL_DB_RAW 8u	 /* app.db, on any schema */
-#define CTL_PROVIDERS 16u /* app.providers */
-
 /* Options of a command: --name VALUE, --name=VALUE, --flag. One of value, flag, list is set. */
 struct ctl_list {
 	const char **v;

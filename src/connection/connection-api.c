@@ -90,7 +90,7 @@ static json_t *change_details(struct req *r, const struct connection *c)
 	json_set_str(o, "name", c->name);
 	json_set_str(o, "status", c->status);
 	json_set(o, "settings", json_deep_copy(c->access.settings));
-	json_object_foreach(json_object_get(r->json, "credentials"), key, v)
+	json_object_each(json_object_get(r->json, "credentials"), key, v)
 	    json_array_append_new(names, json_string(key));
 	json_set(o, "credentialsSet", names);
 	return o;

@@ -49,7 +49,7 @@ static int check_headers(struct checking *k, const char *field, const json_t *v)
 
 	if (!json_is_object(v) || json_object_size(v) > SETTING_HEADERS_MAX)
 		return fail(k, field, "must be an object of at most 32 headers");
-	json_object_foreach((json_t *)(uintptr_t)v, name, value) {
+	json_object_each(v, name, value) {
 		const char *inner = arena_printf(k->a, "%s.%s", field, name);
 
 		if (strcasecmp(name, "authorization") == 0 || strcasecmp(name, "cookie") == 0 ||
@@ -87,7 +87,7 @@ static int check_paths(struct checking *k, const char *field, const json_t *v)
 
 	if (!json_is_object(v) || json_object_size(v) == 0)
 		return fail(k, field, "must be an object of names and paths");
-	json_object_foreach((json_t *)(uintptr_t)v, name,
+	json_object_each(v, name,
 	    path) if (check_path(k, arena_printf(k->a, "%s.%s", field, name), path) < 0) return -1;
 	return 0;
 }
@@ -281,7 +281,7 @@ static int check_credentials(
 
 	if (!json_is_object(credentials))
 		return fail(k, "credentials", "must be an object");
-	json_object_foreach((json_t *)(uintptr_t)credentials, key, v) {
+	json_object_each(credentials, key, v) {
 		const char *field = arena_printf(k->a, "credentials.%s", key);
 
 		if (!manifest_has_credential(p, key))

@@ -26,7 +26,7 @@ static const char *lines_of(struct arena *a, const json_t *v)
 	const char *key;
 	json_t *member;
 
-	json_object_foreach((json_t *)(uintptr_t)v, key, member)
+	json_object_each(v, key, member)
 	{
 		const char *text = json_scalar_text(a, member);
 		buf_printf(b, "%s: %s\n", key, text != NULL ? text : "");

@@ -26,7 +26,7 @@ void provider_label_rows(const struct app *app, json_t *rows)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
+	json_array_each(rows, i, row)
 	{
 		const char *type = json_str(row, "providerType");
 		if (type != NULL)

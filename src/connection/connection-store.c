@@ -209,7 +209,7 @@ static int read_object(
 		return 0;
 	if (!json_is_object(v))
 		return err_field(err, ERR_INVALID, key, "must be an object");
-	json_object_foreach(v, name, member) {
+	json_object_each(v, name, member) {
 		if (json_is_null(member))
 			json_object_del(*io, name);
 		else

@@ -102,7 +102,7 @@ static json_t *fill_object(struct filling *f, const json_t *template)
 	json_t *out = json_object(), *v;
 	const char *key;
 
-	json_object_foreach((json_t *)(uintptr_t) template, key, v)
+	json_object_each(template, key, v)
 	    json_set(out, key, fill(f, v));
 	return out;
 }

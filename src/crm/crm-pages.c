@@ -14,7 +14,7 @@ static json_t *member_list(struct req *r, const json_t *object)
 	json_t *list = json_array(), *v;
 	const char *key;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, v)
+	json_object_each(object, key, v)
 	{
 		json_t *o = json_object();
 		const char *text = json_scalar_text(r->a, v);
@@ -75,7 +75,7 @@ static json_t *make_timeline(struct req *r, const json_t *lead, const json_t *at
 		json_set_str(add_moment(timeline, json_str(lead, "updatedAt"),
 				 "Its details could not be fetched", "failed"),
 		    "detail", json_str(lead, "stageError"));
-	json_array_foreach((json_t *)(uintptr_t)attempts, i, attempt)
+	json_array_each(attempts, i, attempt)
 	    add_attempt(r, timeline, attempt);
 	return timeline;
 }

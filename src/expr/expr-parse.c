@@ -258,7 +258,7 @@ static int compile_map(struct loader *l, const json_t *v, struct expr *e)
 	if (e->of == NULL || !json_is_object(map))
 		return loader_fail(l, "needs \"of\" and an object \"map\"");
 	e->map = arena_array(l->a, json_object_size(map) + 1, sizeof *e->map);
-	json_object_foreach(map, from, to)
+	json_object_each(map, from, to)
 	{
 		if (!json_is_string(to))
 			return loader_fail(l, "map values must be text");
@@ -276,7 +276,7 @@ static int compile_list(struct loader *l, const json_t *v, struct expr *e)
 	if (!json_is_array(v))
 		return loader_fail(l, "must be a list");
 	e->parts = arena_array(l->a, json_array_size(v) + 1, sizeof(struct expr *));
-	json_array_foreach((json_t *)(uintptr_t)v, i, item)
+	json_array_each(v, i, item)
 	{
 		size_t mark = loader_enter_index(l, i);
 		if (expr_compile(l, item, &e->parts[e->n++]) < 0)
@@ -316,7 +316,7 @@ static int compile_object(struct loader *l, const json_t *v, struct expr *e)
 
 	e->keys = arena_array(l->a, json_object_size(v) + 1, sizeof(struct expr *));
 	e->parts = arena_array(l->a, json_object_size(v) + 1, sizeof(struct expr *));
-	json_object_foreach((json_t *)(uintptr_t)v, key, member)
+	json_object_each(v, key, member)
 	{
 		size_t mark = loader_enter(l, key);
 		if (compile_text(l, str_from(key), &e->keys[e->n]) < 0 ||
@@ -403,7 +403,7 @@ static int cond_children(struct loader *l, const json_t *list, struct cond *c)
 	if (!json_is_array(list))
 		return loader_fail(l, "must be a list");
 	c->children = arena_array(l->a, json_array_size(list) + 1, sizeof(struct cond *));
-	json_array_foreach((json_t *)(uintptr_t)list, i, v)
+	json_array_each(list, i, v)
 	{
 		size_t mark = loader_enter_index(l, i);
 		if (cond_compile(l, v, &c->children[c->n++]) < 0)
@@ -524,7 +524,7 @@ int loops_member(struct loader *l, const json_t *object, const char *key, struct
 	if (!json_is_array(list))
 		return loader_fail(l, "must be a list");
 	out->source = arena_array(l->a, json_array_size(list) + 1, sizeof(struct expr *));
-	json_array_foreach((json_t *)(uintptr_t)list, i, v)
+	json_array_each(list, i, v)
 	{
 		size_t inner = loader_enter_index(l, i);
 		if (loop_compile(l, v, &out->source[out->n++]) < 0)

@@ -55,7 +55,7 @@ int loader_object(struct loader *l, const json_t *v, const char *const *keys)
 
 	if (!json_is_object(v))
 		return loader_fail(l, "must be an object");
-	json_object_foreach((json_t *)(uintptr_t)v, key, member) {
+	json_object_each(v, key, member) {
 		size_t i = 0;
 
 		while (keys[i] != NULL && strcmp(keys[i], key) != 0)

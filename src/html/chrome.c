@@ -21,21 +21,6 @@ static const char content_security_policy[] =
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-static const struct chrome_nav *nav_entries;
-static size_t nav_count;
-static char asset_version[33] = "0";
-
-void chrome_set_nav(const struct chrome_nav *nav, size_t n)
-{
-	nav_entries = nav;
-	nav_count = n;
-}
-
-void chrome_set_asset_version(const char *version)
-{
-	snprintf(asset_version, sizeof(asset_version), "%s", version);
-}
-
 /* ---- flash -------------------------------------------------------------------------------- */
 
 static void flash_mac(const struct req *r, struct str message, unsigned char mac[SHA256_SIZE])
@@ -109,8 +94,7 @@ static json_t *nav_json(const struct req *r, const char *section)
 
 	if (r->actor.kind == ACTOR_NONE)
 		return nav;
-	for (size_t i = 0; i < nav_count; i++) {
-		const struct chrome_nav *e = &nav_entries[i];
+	for (const struct chrome_nav *e = r->app->hooks.nav; e != NULL && e->path != NULL; e++) {
 		if (e->icon == NULL || (r->actor.permissions & e->permission) != e->permission)
 			continue;
 		json_t *entry = json_object();
@@ -138,7 +122,7 @@ static void add_chrome(
 
 	json_set_str(data, "title", title);
 	json_set_str(data, "content", template_name);
-	json_set_str(data, "assets", asset_version);
+	json_set_str(data, "assets", r->app->asset_version);
 	json_set_bool(data, "is_signed_in", is_signed_in);
 	set_missing_str(data, "csrf", r->actor.csrf != NULL ? r->actor.csrf : "");
 	json_set_str(user, "name", r->actor.name != NULL ? r->actor.name : "");
@@ -206,8 +190,7 @@ static const char *problem_heading(int status, const char *phrase)
  * see. Who asks for an address that is no route is not known: the link asks who it is. */
 static const struct chrome_nav *nav_of(const struct req *r)
 {
-	for (size_t i = 0; i < nav_count; i++) {
-		const struct chrome_nav *e = &nav_entries[i];
+	for (const struct chrome_nav *e = r->app->hooks.nav; e != NULL && e->path != NULL; e++) {
 		struct str path = str_from(e->path);
 
 		if ((r->actor.kind == ACTOR_NONE ||

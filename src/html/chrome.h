@@ -20,10 +20,6 @@ struct chrome_nav {
 	uint64_t permission;
 	const char *back; /* NULL: path */
 };
-/* Set once at start, by the composition: the navigation (must outlive the process's requests), and
- * a text that changes whenever a static file does, put behind their addresses as ?v=. */
-void chrome_set_nav(const struct chrome_nav *nav, size_t n);
-void chrome_set_asset_version(const char *version);
 
 /* The address of this page (path and query) with one query parameter set to value, or left out when
  * value is {NULL,0}; cursor and page are always left out. Arena-owned. For filters and paging. */

@@ -313,7 +313,7 @@ static void tree_members(const json_t *v, int depth, struct buf *out)
 	if (json_is_object(v)) {
 		const char *key;
 		json_t *member;
-		json_object_foreach((json_t *)v, key, member)
+		json_object_each((json_t *)v, key, member)
 		    tree_node(key, strlen(key), member, depth, out);
 	} else {
 		char number[24];

@@ -10,13 +10,6 @@
 #define CURSOR_MAC 16u /* HMAC-SHA256, cut: 128 bits are out of reach for guessing */
 #define CURSOR_BYTES (CURSOR_KEY + CURSOR_NOTE + CURSOR_MAC)
 
-static unsigned char cursor_key[32];
-
-void cursor_key_set(const unsigned char key[32])
-{
-	memcpy(cursor_key, key, sizeof(cursor_key));
-}
-
 bool req_page_query(struct req *r, struct page_query *out)
 {
 	struct str limit = req_query(r, "limit"), page = req_query(r, "page");
@@ -58,8 +51,8 @@ json_t *page_envelope(
 	return o;
 }
 
-static void seal(
-    const char *scope, const unsigned char *body, size_t n, unsigned char mac[SHA256_SIZE])
+static void cursor_seal(const struct req *r, const char *scope, const unsigned char *body, size_t n,
+    unsigned char mac[SHA256_SIZE])
 {
 	/* With its length before it, body then scope cannot be cut in two ways. */
 	const unsigned char length[2] = {(unsigned char)(n >> 8), (unsigned char)n};
@@ -67,7 +60,7 @@ static void seal(
 	    {(const char *)body, n}, str_from(scope)};
 
 	hmac_parts(
-	    HASH_SHA256, (struct str){(const char *)cursor_key, sizeof(cursor_key)}, parts, 4, mac);
+	    HASH_SHA256, (struct str){(const char *)r->app->cursor_key, 32}, parts, 4, mac);
 }
 
 const char *cursor_make(struct req *r, const char *scope, const struct cursor *c)
@@ -83,7 +76,7 @@ const char *cursor_make(struct req *r, const char *scope, const struct cursor *c
 	memcpy(raw + 8, c->id.b, sizeof(c->id.b));
 	if (c->note.n > 0)
 		memcpy(raw + CURSOR_KEY, c->note.p, c->note.n);
-	seal(scope, raw, n, raw + n);
+	cursor_seal(r, scope, raw, n, raw + n);
 	base64url_encode(b, raw, n + CURSOR_MAC);
 	return b->p;
 }
@@ -95,7 +88,7 @@ bool cursor_read(struct req *r, const char *scope, struct str text, struct curso
 	uint64_t v = 0;
 
 	if (n >= (long)CURSOR_KEY && n <= (long)(CURSOR_KEY + CURSOR_NOTE)) {
-		seal(scope, raw, (size_t)n, mac);
+		cursor_seal(r, scope, raw, (size_t)n, mac);
 		if (mem_equal_ct(mac, CURSOR_MAC, raw + n, CURSOR_MAC)) {
 			for (size_t i = 0; i < 8; i++)
 				v = v << 8 | raw[i];

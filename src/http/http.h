@@ -180,8 +180,6 @@ struct str req_query_text(const struct req *r, const char *name);
 /* As a time or an id: 0 and nil when absent; anything else is noted by req_invalid. */
 int64_t req_query_time(struct req *r, const char *name);
 struct uuid req_query_uuid(struct req *r, const char *name);
-/* Sets the process-wide cursor key (derived from the keyring). */
-void cursor_key_set(const unsigned char key[32]);
 
 /* ---- routes ------------------------------------------------------------------------------ */
 enum route_flag {

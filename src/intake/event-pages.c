@@ -104,7 +104,7 @@ static json_t *header_list(const json_t *headers)
 	json_t *list = json_array(), *value;
 	const char *name;
 
-	json_object_foreach((json_t *)headers, name, value)
+	json_object_each((json_t *)headers, name, value)
 	{
 		json_t *o = json_object();
 		json_set_str(o, "name", name);

@@ -15,11 +15,12 @@
 DB_STMT_ROWS(lead_page_stages,
     "SELECT id, stage, received_at FROM leads WHERE account_id = ? AND id IN (", "?", ")");
 
-static lead_decorate_fn *decorate;
-
-void lead_page_set_decorator(lead_decorate_fn *fn)
+/* The ledger belongs to a feature above this one. */
+static int add_destinations(struct req *r, json_t *leads, struct err *err)
 {
-	decorate = fn;
+	lead_decorate_fn *decorate = r->app->hooks.lead_decorate;
+
+	return decorate == NULL ? 0 : decorate(r->app, r->a, &r->actor.account_id, leads, err);
 }
 
 /* A lead without a name goes by its email, its phone number, or its id at the provider. */
@@ -40,10 +41,10 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 	json_t *row;
 	size_t i;
 
-	if (decorate != NULL && decorate(r->app, r->a, &r->actor.account_id, rows, err) < 0)
+	if (add_destinations(r, rows, err) == -1)
 		return -1;
 	provider_label_rows(r->app, rows);
-	json_array_foreach(rows, i, row)
+	json_array_each(rows, i, row)
 	{
 		struct str stage = str_from(json_str(row, "stage"));
 		json_set_str(row, "title", lead_page_title(row));
@@ -111,7 +112,7 @@ static int records_by_status(struct record_browse *b, struct err *err)
 	b->page.rows = json_own(r->a, json_array());
 	if (load_by_status(b, &leads, err) == -1)
 		return -1;
-	json_array_foreach(leads, i, lead)
+	json_array_each(leads, i, lead)
 	{
 		struct uuid id;
 		int found =
@@ -165,7 +166,7 @@ static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
 	json_t *leads = json_own(r->a, json_array()), *row;
 	size_t i, k = 0;
 
-	json_array_foreach(rows, i, row)
+	json_array_each(rows, i, row)
 	{
 		json_t *lead = json_object();
 
@@ -176,9 +177,9 @@ static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		json_decref(lead);
 	}
 	if (add_stages(r, leads, err) == -1 ||
-	    (decorate != NULL && decorate(r->app, r->a, &r->actor.account_id, leads, err) == -1))
+	    add_destinations(r, leads, err) == -1)
 		return -1;
-	json_array_foreach(rows, i, row)
+	json_array_each(rows, i, row)
 	{
 		bool is_lead = json_str(row, "leadId") != NULL;
 		const json_t *lead = is_lead ? json_array_get(leads, k++) : NULL;

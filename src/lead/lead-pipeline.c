@@ -10,15 +10,6 @@
 #include "connection/connection.h"
 #include "record/record.h"
 
-static lead_ready_fn *const *subscribers;
-static size_t nsubscribers;
-
-void lead_set_ready_subscribers(lead_ready_fn *const *fns, size_t n)
-{
-	subscribers = fns;
-	nsubscribers = n;
-}
-
 struct processing {
 	struct job *job;
 	struct lead_row row;
@@ -127,8 +118,9 @@ static int hand_over(struct processing *p, struct err *err)
 	    .provider_type = p->row.provider_type,
 	    .lead = p->row.lead};
 
-	for (size_t i = 0; i < nsubscribers; i++)
-		if (subscribers[i](p->job, &ready, err) == -1)
+	for (lead_ready_fn *const *told = p->job->app->hooks.lead_ready; told != NULL && *told != NULL;
+	     told++)
+		if ((*told)(p->job, &ready, err) == -1)
 			return -1;
 	return 0;
 }

@@ -30,15 +30,13 @@ int lead_capture(
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
 /* Jobs of this feature, for the runner's table. */
 int lead_job_process(struct job *j, struct err *err);
-/* Told in the transaction that makes a lead ready: subscribers add their jobs. Wired in
- * product/wiring.c. */
+/* Told in the transaction that makes a lead ready: subscribers add their jobs. A hook
+ * (base/hooks.h). */
 struct lead_ready {
 	struct uuid account_id, lead_id;
 	const char *provider_type;
 	const json_t *lead;
 };
-typedef int lead_ready_fn(struct job *j, const struct lead_ready *lead, struct err *err);
-void lead_set_ready_subscribers(lead_ready_fn *const *fns, size_t n);
 
 /* API's object without destinations; 1, 0, -1. */
 int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_id,

@@ -120,8 +120,8 @@ static int add_deliveries(struct req *r, json_t *data, struct err *err)
 	if (dashboard_deliveries(
 		r->app, r->a, &r->actor.account_id, clock_now_us() - DAY_US, &rows, err) < 0)
 		return -1;
-	json_array_foreach(rows, i, row) total += json_int(row, "count");
-	json_array_foreach(rows, i, row)
+	json_array_each(rows, i, row) total += json_int(row, "count");
+	json_array_each(rows, i, row)
 	{
 		int64_t share = json_int(row, "count") * 100 / (total > 0 ? total : 1);
 		json_set_int(row, "share", share > 0 ? share : 1);
@@ -171,7 +171,7 @@ static int add_connections(struct req *r, json_t *data, struct err *err)
 	json_set_str(data, "sandbox_url", has_sandbox ? cfg->sandbox_url : NULL);
 	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) < 0)
 		return -1;
-	json_array_foreach(rows, i, row)
+	json_array_each(rows, i, row)
 	{
 		const struct provider *p =
 		    provider_find(r->app->providers, str_from(json_str(row, "providerType")));

@@ -8,7 +8,7 @@
 #include "lead/lead.h"
 #include "connection/connection-pages.h"
 #include "connection/connection.h"
-#include "record/import.h"
+#include "import/import.h"
 #include "record/record.h"
 
 #define PUBLIC ROUTE_PUBLIC

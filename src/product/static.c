@@ -75,10 +75,10 @@ static void make_version(struct arena *a)
 		buf_str(all, files[i].etag);
 	sha256_hex((struct str){all->p, all->len}, hex);
 	snprintf(version, sizeof(version), "%.*s", VERSION_CHARS, hex);
-	chrome_set_asset_version(version);
 }
 
-int product_static_load(struct arena *a, const char *dir, struct err *err)
+int product_static_load(
+    struct arena *a, const char *dir, const char **asset_version, struct err *err)
 {
 	struct dirent **entries;
 	int n = scandir(dir, &entries, NULL, alphasort), rc = 0;
@@ -99,6 +99,7 @@ int product_static_load(struct arena *a, const char *dir, struct err *err)
 	free(entries);
 	if (rc == 0)
 		make_version(a);
+	*asset_version = version;
 	return rc;
 }
 

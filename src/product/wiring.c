@@ -8,7 +8,7 @@
 #include "intake/intake.h"
 #include "lead/lead-pages.h"
 #include "lead/lead.h"
-#include "record/import.h"
+#include "import/import.h"
 #include "record/record.h"
 
 static const struct chrome_nav nav[] = {
@@ -21,6 +21,7 @@ static const struct chrome_nav nav[] = {
     {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), "/admin/records"},
     {"connections", "Connections", "/admin/connect", NULL, PERMIT(CONNECTIONS_VIEW),
 	"/admin/connections"},
+    {.path = NULL},
 };
 
 /* A push is tried again by its own schedule for days, a lead's details for hours. */
@@ -43,8 +44,12 @@ static const struct runner_periodic periodics[] = {
     {.name = "import.purge", .every_s = 3600, .run = import_purge},
 };
 
-static lead_ready_fn *const lead_subscribers[] = {crm_on_lead_ready};
-static record_timeline_fn *const timeline_sources[] = {event_timeline, crm_timeline};
+const struct hooks product_hooks = {
+    .lead_ready = (lead_ready_fn *const[]){crm_on_lead_ready, NULL},
+    .lead_decorate = crm_add_destinations,
+    .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
+    .nav = nav,
+};
 
 const struct job_kind *product_job_kinds(size_t *n)
 {
@@ -61,14 +66,4 @@ const struct runner_periodic *product_periodics(size_t *n)
 int product_background(struct app *app, struct err *err)
 {
 	return record_index_waiting(app, err);
-}
-
-void product_wire(void)
-{
-	lead_set_ready_subscribers(
-	    lead_subscribers, sizeof(lead_subscribers) / sizeof(lead_subscribers[0]));
-	record_timeline_set_sources(
-	    timeline_sources, sizeof(timeline_sources) / sizeof(timeline_sources[0]));
-	lead_page_set_decorator(crm_add_destinations);
-	chrome_set_nav(nav, sizeof(nav) / sizeof(nav[0]));
 }

@@ -57,7 +57,7 @@ static int check_inputs(const struct action *act, const json_t *inputs, struct e
 
 	if (inputs != NULL && !json_is_object(inputs))
 		return err_set(err, ERR_INVALID, "the inputs of %s must be an object", act->name);
-	json_object_foreach((json_t *)(uintptr_t)inputs, name, v) {
+	json_object_each(inputs, name, v) {
 		const struct input_spec *in = find_input(act, name);
 
 		if (in == NULL)
@@ -122,11 +122,10 @@ static int put_headers_of(struct build *b, const json_t *v)
 	size_t i;
 
 	if (json_is_array(v)) {
-		json_array_foreach(
-		    (json_t *)(uintptr_t)v, i, value) if (put_headers_of(b, value) < 0) return -1;
+		json_array_each(v, i, value) if (put_headers_of(b, value) < 0) return -1;
 		return 0;
 	}
-	json_object_foreach((json_t *)(uintptr_t)v, name, value) {
+	json_object_each(v, name, value) {
 		const char *text = json_scalar_text(b->a, value);
 
 		if (text != NULL && put_header(b, str_from(name), str_from(text)) < 0)

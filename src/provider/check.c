@@ -47,7 +47,7 @@ static int read_pairs(struct run *t, const json_t *object, bool is_header, struc
 
 	*out = (struct http_pairs){
 	    arena_array(t->a, json_object_size(object) + 1, sizeof(struct http_pair)), 0};
-	json_object_foreach((json_t *)(uintptr_t)object, name, v) {
+	json_object_each(object, name, v) {
 		char *key = arena_strdup(t->a, name);
 
 		if (!json_is_string(v))
@@ -372,7 +372,7 @@ static void check_examples(struct run *t)
 	size_t i;
 	json_t *e;
 
-	json_array_foreach(t->p->examples, i, e) {
+	json_array_each(t->p->examples, i, e) {
 		const json_t *expect = json_object_get(e, "expect");
 
 		if (!is_example(t, e))

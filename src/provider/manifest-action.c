@@ -69,7 +69,7 @@ static int load_errors(struct loader *l, const json_t *object, struct error_rule
 		return loader_fail(l, "must be a list");
 	l->roots = ROOTS_ANSWER;
 	*out = arena_array(l->a, json_array_size(list) + 1, sizeof **out);
-	json_array_foreach(list, i, v) {
+	json_array_each(list, i, v) {
 		struct error_rule *r = &(*out)[(*n)++];
 		size_t inner = loader_enter_index(l, i), c = 0;
 
@@ -102,7 +102,7 @@ static int load_inputs(struct loader *l, const json_t *v, struct action *act)
 	if (!json_is_object(all))
 		return loader_fail(l, "must be an object");
 	act->inputs = arena_array(l->a, json_object_size(all) + 1, sizeof *act->inputs);
-	json_object_foreach(all, name, in) {
+	json_object_each(all, name, in) {
 		struct input_spec *i = &act->inputs[act->ninputs++];
 		size_t inner = loader_enter(l, name), t = 0;
 
@@ -134,7 +134,7 @@ static int load_named(
 	if (!json_is_object(all))
 		return loader_fail(l, "must be an object");
 	*out = arena_array(l->a, json_object_size(all) + 1, sizeof **out);
-	json_object_foreach(all, name, v) {
+	json_object_each(all, name, v) {
 		struct named_expr *e = &(*out)[(*n)++];
 
 		e->name = arena_strdup(l->a, name);
@@ -242,7 +242,7 @@ static int load_details(struct loader *l, struct provider *p, const json_t *json
 		return loader_fail(l, "must be an object");
 	l->roots = ROOT_BIT(ROOT_OUTPUT);
 	p->details = arena_array(l->a, json_object_size(all) + 1, sizeof *p->details);
-	json_object_foreach(all, type, v) {
+	json_object_each(all, type, v) {
 		struct details *d = &p->details[p->ndetails++];
 		size_t inner = loader_enter(l, type);
 
@@ -287,7 +287,7 @@ int manifest_actions(struct loader *l, struct provider *p, const json_t *json)
 		return loader_fail(l, "must be an object");
 	}
 	p->actions = arena_array(l->a, json_object_size(all) + 1, sizeof *p->actions);
-	json_object_foreach(all, name, v) {
+	json_object_each(all, name, v) {
 		struct action *act = &p->actions[p->nactions];
 
 		loader_enter(l, "actions");

@@ -19,7 +19,7 @@ static int each_of(struct loader *l, struct provider *p, const json_t *object, c
 	size_t mark = loader_enter(l, key);
 	if (!json_is_array(list))
 		return loader_fail(l, "must be a list");
-	json_array_foreach(list, i, v) {
+	json_array_each(list, i, v) {
 		size_t inner = loader_enter_index(l, i);
 		if (each(l, p, v) < 0)
 			return -1;

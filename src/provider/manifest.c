@@ -34,7 +34,7 @@ int manifest_texts(
 	if (!json_is_array(list))
 		return loader_fail(l, "must be a list of texts");
 	*out = arena_array(l->a, json_array_size(list) + 1, sizeof(char *));
-	json_array_foreach((json_t *)(uintptr_t)list, i, v) {
+	json_array_each(list, i, v) {
 		if (!json_is_string(v))
 			return loader_fail(l, "must be a list of texts");
 		(*out)[(*n)++] = arena_strdup(l->a, json_string_value(v));
@@ -76,7 +76,7 @@ int manifest_credentials(struct loader *l, struct provider *p, const json_t *jso
 	if (!json_is_object(all))
 		return loader_fail(l, "must be an object");
 	p->credentials = arena_array(l->a, json_object_size(all) + 1, sizeof *p->credentials);
-	json_object_foreach(all, key, v) {
+	json_object_each(all, key, v) {
 		struct credential_spec *c = &p->credentials[p->ncredentials++];
 		size_t inner = loader_enter(l, key);
 
@@ -124,7 +124,7 @@ int manifest_credential_rules(struct loader *l, struct provider *p, const json_t
 	l->roots = ROOTS_CONNECTION;
 	p->credential_rules =
 	    arena_array(l->a, json_array_size(list) + 1, sizeof *p->credential_rules);
-	json_array_foreach(list, i, v) {
+	json_array_each(list, i, v) {
 		size_t inner = loader_enter_index(l, i);
 		if (credential_rule(l, p, v, &p->credential_rules[p->ncredential_rules++]) < 0)
 			return -1;
@@ -196,7 +196,7 @@ static int setting_list(struct loader *l, const json_t *all, struct setting_spec
 	if (!json_is_object(all))
 		return loader_fail(l, "must be an object");
 	*out = arena_array(l->a, json_object_size(all) + 3, sizeof **out);
-	json_object_foreach((json_t *)(uintptr_t)all, key, v) {
+	json_object_each(all, key, v) {
 		size_t mark = loader_enter(l, key);
 		if (setting_one(l, key, v, &(*out)[(*n)++]) < 0)
 			return -1;
@@ -258,7 +258,7 @@ static int lead_names(struct loader *l, const json_t *v, struct lead_rules *r)
 	if (!json_is_object(names))
 		return loader_fail(l, "must be an object");
 	r->names = arena_array(l->a, json_object_size(names) + 1, sizeof *r->names);
-	json_object_foreach(names, field, to) {
+	json_object_each(names, field, to) {
 		struct lead_name *n = &r->names[r->nnames++];
 
 		size_t inner = loader_enter(l, field);
@@ -367,7 +367,7 @@ static int load_declared(struct loader *l, struct provider *p, const json_t *jso
 		loader_enter(l, "polls");
 		return loader_fail(l, "must be an object");
 	}
-	json_object_foreach(p->polls, key, v) {
+	json_object_each(p->polls, key, v) {
 		size_t mark = loader_enter(l, "polls");
 		loader_enter(l, key);
 		if (loader_object(l, v, poll) < 0)

@@ -4,7 +4,6 @@
 #define PROVIDER_MANIFEST_H
 #include "base/map.h"
 #include "crypto/hash.h"
-#include "connection/connection.h"
 #include "expr/expr.h"
 #include "provider/provider.h"
 

@@ -1,9 +1,9 @@
 /* GET /records/export: the matching records as CSV or NDJSON, streamed. */
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/path.h"
-#include "record/import.h"
 #include "record/record-paths.h"
 #include "record/record-walk.h"
 
@@ -90,9 +90,9 @@ static void add_value(struct buf *b, struct arena *a, json_t *v)
 	if (v == NULL || json_is_null(v))
 		return;
 	if (json_is_string(v))
-		import_csv_cell(b, (struct str){json_string_value(v), json_string_length(v)});
+		csv_cell(b, (struct str){json_string_value(v), json_string_length(v)});
 	else if (json_is_array(v) || json_is_object(v))
-		import_csv_cell(b, json_text(a, v));
+		csv_cell(b, json_text(a, v));
 	else
 		buf_str(b, json_scalar_text(a, v));
 }
@@ -141,13 +141,13 @@ static int add_csv(void *arg, const struct record_walked *row, struct err *err)
 	record_paths_each(data, record_paths_buf(row->a, STR("")), false, place, &f);
 	buf_str(b, uuid_dup(row->a, row->id));
 	buf_chr(b, ',');
-	import_csv_cell(b, row->provider_type);
+	csv_cell(b, row->provider_type);
 	buf_chr(b, ',');
-	import_csv_cell(b, row->resource_type);
+	csv_cell(b, row->resource_type);
 	buf_chr(b, ',');
-	import_csv_cell(b, row->external_id);
+	csv_cell(b, row->external_id);
 	buf_chr(b, ',');
-	import_csv_cell(b, row->source);
+	csv_cell(b, row->source);
 	add_time_cell(b, row->first_seen_us);
 	add_time_cell(b, row->updated_us);
 	for (size_t i = 0; i < n; i++) {
@@ -249,7 +249,7 @@ static void add_header(struct exporting *x)
 		struct str path = map_key(x->columns, i);
 
 		buf_chr(x->out, ',');
-		import_csv_cell(
+		csv_cell(
 		    x->out, str_from(arena_printf(x->r->a, "data.%.*s", (int)path.n, path.p)));
 	}
 	buf_str(x->out, x->has_rest ? ",otherData\r\n" : "\r\n");

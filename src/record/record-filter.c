@@ -7,6 +7,18 @@
 
 #define WHERE_MAX 4 /* filter[…] of one list */
 
+bool record_type_is_valid(struct str type)
+{
+	for (size_t i = 0; i < type.n; i++) {
+		char c = type.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+		    c != '_' && c != '-' && c != '.')
+			return false;
+	}
+	return type.n > 0 && type.n <= LIMIT_TYPE_BYTES;
+}
+
 static struct str pair_text(const struct http_pairs *pairs, const char *name)
 {
 	struct str s = http_pairs_get(pairs, name);
@@ -110,7 +122,7 @@ static int members_where(struct arena *a, const json_t *o, struct record_filter 
 	if (!json_is_object(where))
 		return err_field(
 		    err, ERR_INVALID, "filter", "must be an object of paths and values");
-	json_object_foreach(where, path, v)
+	json_object_each(where, path, v)
 	{
 		const char *text = json_scalar_text(a, v);
 

@@ -52,7 +52,7 @@ static void diff(struct diffing *d, int depth, json_t *before, json_t *after)
 	json_t *value;
 	size_t base = path->len;
 
-	json_object_foreach(after, key, value)
+	json_object_each(after, key, value)
 	{
 		json_t *old = json_object_get(before, key);
 
@@ -64,7 +64,7 @@ static void diff(struct diffing *d, int depth, json_t *before, json_t *after)
 		path->len = base;
 		path->p[base] = '\0';
 	}
-	json_object_foreach(before, key, value)
+	json_object_each(before, key, value)
 	{
 		if (json_object_get(after, key) != NULL)
 			continue;
@@ -148,7 +148,7 @@ static void redo_members(json_t *there, json_t *before, json_t *after)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(after, key, value)
+	json_object_each(after, key, value)
 	{
 		json_t *old = json_object_get(before, key), *ours = json_object_get(there, key);
 
@@ -161,7 +161,7 @@ static void redo_members(json_t *there, json_t *before, json_t *after)
 		else
 			json_object_set_new(there, key, json_deep_copy(value));
 	}
-	json_object_foreach(before, key, value)
+	json_object_each(before, key, value)
 	{
 		if (json_object_get(after, key) == NULL)
 			json_object_del(there, key);

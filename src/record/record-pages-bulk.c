@@ -5,10 +5,10 @@
 
 #include "account/account.h"
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "html/chrome.h"
-#include "record/import.h"
 #include "record/record-pages.h"
 #include "record/record-bulk.h"
 #include "record/record-paths.h"
@@ -202,7 +202,7 @@ static void add_row(struct arena *a, struct buf *b, const json_t *record, struct
 
 	for (size_t i = 0; i < OWN_COLUMNS; i++) {
 		buf_str(b, i == 0 ? "" : ",");
-		import_csv_cell(b, str_from(json_str(record, own_columns[i])));
+		csv_cell(b, str_from(json_str(record, own_columns[i])));
 	}
 	for (size_t i = 0; i < map_count(columns); i++) {
 		const json_t *v = map_get(values, map_key(columns, i));
@@ -212,9 +212,9 @@ static void add_row(struct arena *a, struct buf *b, const json_t *record, struct
 		if (text != NULL && json_is_number(v))
 			buf_str(b, text); /* -5 is no formula */
 		else if (text != NULL)
-			import_csv_cell(b, str_from(text));
+			csv_cell(b, str_from(text));
 		else if (json_is_array(v) || json_is_object(v))
-			import_csv_cell(b, json_text(a, v));
+			csv_cell(b, json_text(a, v));
 	}
 	buf_str(b, "\r\n");
 }
@@ -231,7 +231,7 @@ static void write_csv(struct arena *a, struct buf *b, const json_t *rows)
 		struct str path = map_key(columns, i);
 
 		buf_chr(b, ',');
-		import_csv_cell(b, str_from(arena_printf(a, "data.%.*s", (int)path.n, path.p)));
+		csv_cell(b, str_from(arena_printf(a, "data.%.*s", (int)path.n, path.p)));
 	}
 	buf_str(b, "\r\n");
 	for (size_t i = 0; i < json_array_size(rows); i++)
@@ -342,7 +342,7 @@ static void add_conditions(json_t *data, const struct record_browse *b)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (json_str(filter, names[i][0]) != NULL)
 			add_condition(list, names[i][1], json_str(filter, names[i][0]));
-	json_object_foreach(json_object_get(filter, "filter"), path, value)
+	json_object_each(json_object_get(filter, "filter"), path, value)
 	    add_condition(list, path, json_string_value(value));
 	json_set(data, "conditions", list);
 }
@@ -436,15 +436,4 @@ int record_page_bulk(struct req *r)
 		return export_picked(r, &picked, str_is(action, "csv"));
 	return is_sure ? delete_picked(r, &picked, record_browse_link(&b))
 		       : ask(r, &b, &picked, "delete", &err);
-}
-
-int record_page_task_cancel(struct req *r)
-{
-	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
-
-	if (call_api(r, import_api_cancel, NULL, sent) == 200)
-		chrome_flash(r, "ok", "It is stopped. What was done stays done.");
-	else
-		chrome_flash(r, "error", "It had ended already.");
-	return res_redirect(r, RECORD_PAGE_ADDRESS);
 }

@@ -79,7 +79,7 @@ static const char *member_named(struct arena *a, const json_t *o, const char *co
 	const char *found = NULL, *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)(uintptr_t)o, key, v)
+	json_object_each(o, key, v)
 	{
 		size_t place = json_is_string(v) && json_string_length(v) > 0 ? place_of(words, key)
 									      : SIZE_MAX;
@@ -108,7 +108,7 @@ static const char *title_within(struct arena *a, const json_t *o, int depth)
 	title = member_named(a, o, addresses);
 	if (title != NULL || depth == TITLE_DEPTH)
 		return title;
-	json_object_foreach((json_t *)(uintptr_t)o, key, v)
+	json_object_each(o, key, v)
 	{
 		if (title == NULL && json_is_object(v))
 			title = title_within(a, v, depth + 1);
@@ -393,7 +393,7 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 	f->a = b->r->a;
 	if (fields_load(b, f, rows, err) == -1)
 		return -1;
-	json_array_foreach(rows, i, row)
+	json_array_each(rows, i, row)
 	{
 		const char *title = record_title(f->a, row);
 
@@ -411,7 +411,7 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 		json_set_str(o, "label", column_label(f->a, columns, i));
 		json_array_append_new(shown, o);
 	}
-	json_array_foreach(rows, i, row) show_cells(f->a, row, columns, shown);
+	json_array_each(rows, i, row) show_cells(f->a, row, columns, shown);
 	show_fields(data, columns, f);
 	return 0;
 }

@@ -32,7 +32,7 @@ static void add_change_texts(struct arena *a, json_t *changes)
 	json_t *change;
 	size_t i;
 
-	json_array_foreach(changes, i, change)
+	json_array_each(changes, i, change)
 	{
 		const json_t *before = json_object_get(change, "before"),
 			     *after = json_object_get(change, "after");
@@ -52,7 +52,7 @@ static void show_history(struct req *r, json_t *data, json_t *history, int64_t a
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach(history, i, entry)
+	json_array_each(history, i, entry)
 	{
 		json_t *changes = json_object_get(entry, "changes");
 		int64_t made_us = 0;
@@ -164,7 +164,7 @@ static void show_timeline(struct req *r, json_t *data, json_t *timeline)
 	json_t *entry;
 	size_t i, k;
 
-	json_array_foreach(timeline, i, entry)
+	json_array_each(timeline, i, entry)
 	{
 		struct str kind = str_from(json_str(entry, "kind"));
 

@@ -28,13 +28,6 @@ DB_STMT(replay_import_progress,
     " error = ?, started_at = COALESCE(started_at, ?), finished_at = ?"
     " WHERE account_id = ? AND id = ?");
 
-static record_dispatch_fn *dispatch;
-
-void record_set_dispatch(record_dispatch_fn *fn)
-{
-	dispatch = fn;
-}
-
 /* ---- one record ---------------------------------------------------------------------------- */
 
 /* Adds what it ran to ids. */
@@ -45,7 +38,9 @@ static int run(struct app *app, struct arena *a, const struct uuid *account_id,
 	struct record_dispatch d = {*account_id, *id, record, flow_ids};
 
 	*matched = 0;
-	return dispatch == NULL ? 0 : dispatch(app, a, &d, matched, ids, err);
+	return app->hooks.record_dispatch == NULL
+		   ? 0
+		   : app->hooks.record_dispatch(app, a, &d, matched, ids, err);
 }
 
 int record_replay(struct app *app, struct arena *a, const struct uuid *account_id,

@@ -1,6 +1,5 @@
 /* /connect/v1/records/retention: JSON handlers. */
 #include "base/limits.h"
-#include "record/import.h"
 #include "record/record-retention.h"
 
 static json_t *rule_json(const struct retention_rule *rule)
@@ -45,7 +44,7 @@ static int read_rule(struct req *r, struct retention_rule *out)
 		return -1;
 	}
 	*out = (struct retention_rule){.resource_type = req_param(r, "resourceType")};
-	if (!import_type_is_valid(out->resource_type))
+	if (!record_type_is_valid(out->resource_type))
 		req_invalid(r, "resourceType",
 		    "must be 1 to %u letters, digits, dots, dashes or underscores",
 		    LIMIT_TYPE_BYTES);
@@ -76,7 +75,7 @@ int record_api_retention_delete(struct req *r)
 {
 	struct str type = req_param(r, "resourceType");
 	struct err err = ERR_INIT;
-	int rc = import_type_is_valid(type) ? retention_set(r, type, 0, &err) : 0;
+	int rc = record_type_is_valid(type) ? retention_set(r, type, 0, &err) : 0;
 
 	if (rc == -1)
 		return res_error(r, &err);

@@ -3,7 +3,6 @@
 
 #include "account/account.h"
 #include "html/chrome.h"
-#include "record/import.h"
 #include "record/record-pages.h"
 #include "record/record-retention.h"
 
@@ -73,7 +72,7 @@ static int show_types(struct req *r, json_t *data, const struct refused *refused
 	    retention_list(r->app, r->a, &r->actor.account_id, &rules, &n, err) == -1)
 		return -1;
 	types = json_object_get(summary, "byResourceType");
-	json_object_foreach(types, type, count)
+	json_object_each(types, type, count)
 	{
 		struct str name = str_from(type);
 
@@ -153,7 +152,7 @@ int record_page_retention_post(struct req *r)
 	struct refused refused = {rule.resource_type, days, NULL};
 	struct err err = ERR_INIT;
 
-	if (!import_type_is_valid(rule.resource_type)) {
+	if (!record_type_is_valid(rule.resource_type)) {
 		refused.reason = "A type is 1 to 64 letters, digits, dots, dashes or underscores";
 		return show(r, 422, &refused);
 	}

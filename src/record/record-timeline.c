@@ -2,15 +2,6 @@
 
 #include "base/clock.h"
 
-static record_timeline_fn *const *sources;
-static size_t nsources;
-
-void record_timeline_set_sources(record_timeline_fn *const *fns, size_t n)
-{
-	sources = fns;
-	nsources = n;
-}
-
 static void add_upserts(const struct record_story *s)
 {
 	for (size_t i = 0; i < json_array_size(s->history); i++) {
@@ -99,8 +90,9 @@ int record_timeline(struct app *app, struct arena *a, const struct uuid *account
 	s.history = reversed(a, history);
 	s.entries = json_own(a, json_array());
 	add_upserts(&s);
-	for (size_t i = 0; i < nsources; i++)
-		if (sources[i](app, a, &s, err) == -1)
+	for (record_timeline_fn *const *add = app->hooks.record_timeline; add != NULL && *add != NULL;
+	     add++)
+		if ((*add)(app, a, &s, err) == -1)
 			return -1;
 	*out = in_order(a, s.entries);
 	return 1;

@@ -4,16 +4,13 @@
 #include "record/record.h"
 
 /* Who else knows something about a record (requests, pushes, flow runs): adds {at,kind,…} to
- * entries, in any order. record is as of the API, history as of record_history. Wired in
- * product/wiring.c. */
+ * entries, in any order. record is as of the API, history as of record_history. A hook
+ * (base/hooks.h). */
 struct record_story {
 	struct uuid account_id, record_id;
 	const json_t *record, *history;
 	json_t *entries;
 };
-typedef int record_timeline_fn(
-    struct app *app, struct arena *a, const struct record_story *s, struct err *err);
-void record_timeline_set_sources(record_timeline_fn *const *fns, size_t n);
 
 /* [{at,kind,…}] oldest first; of one moment, in the order request, verdict, upsert, then the
  * others. Kind upsert: {id,eventId,source,outcome: created or updated,changes}. 1, 0 no such

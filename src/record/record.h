@@ -120,16 +120,13 @@ int record_delete(
 int record_get_at(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, int64_t at_us, json_t **out, struct err *err);
 
-/* Who runs something for a record (flows): wired in product/wiring.c. Adds execution ids to ids. With
- * none wired nothing matches. */
+/* Who runs something for a record (flows): a hook (base/hooks.h) that adds execution ids to
+ * ids. Without one nothing matches. */
 struct record_dispatch {
 	struct uuid account_id, record_id;
 	const json_t *record;
 	const json_t *flow_ids; /* only these; NULL: all that are subscribed */
 };
-typedef int record_dispatch_fn(struct app *app, struct arena *a, const struct record_dispatch *d,
-    int64_t *matched, json_t *ids, struct err *err);
-void record_set_dispatch(record_dispatch_fn *fn);
 /* {"matched","ran","executionIds"}; 1, 0, -1. */
 int record_replay(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, const json_t *flow_ids, json_t **out, struct err *err);
@@ -159,6 +156,10 @@ int record_history(struct app *app, struct arena *a, const struct uuid *account_
  * {"connectionId"}). */
 int record_job_fetch(struct job *j, struct err *err);
 
+/* A provider or resource type as it may be stored: 1 to LIMIT_TYPE_BYTES letters, digits, '_', '-',
+ * '.'. */
+bool record_type_is_valid(struct str type);
+
 /* JSON handlers. */
 int record_api_list(struct req *r);
 int record_api_get(struct req *r);
@@ -180,13 +181,7 @@ int view_api_create(struct req *r);
 int view_api_get(struct req *r);
 int view_api_update(struct req *r);
 int view_api_delete(struct req *r);
-int import_api_create(struct req *r); /* POST /records/import: JSON, multipart or text/csv */
-int import_api_list(struct req *r);
-int import_api_get(struct req *r);
-int import_api_errors(struct req *r);
-int import_api_cancel(struct req *r);
-int import_job_run(struct job *j, struct err *err); /* job record.import, subject: the import */
-/* Views and imports for pages. */
+/* Views for pages. */
 int view_list(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
 /* Pages. */
@@ -196,7 +191,6 @@ int record_page_bulk(struct req *r);   /* POST /admin/records/bulk */
 int record_page_delete(struct req *r); /* GET /admin/records/:id/delete: asks */
 int record_page_delete_post(struct req *r);
 int record_page_replay(struct req *r); /* POST /admin/records/:id/replay */
-int record_page_task_cancel(struct req *r); /* POST /admin/records/tasks/:id/cancel */
 int record_page_retention(struct req *r);      /* GET /admin/records/retention */
 int record_page_retention_post(struct req *r); /* sets a rule, having asked; or ends it */
 int view_page_create(struct req *r);   /* POST /admin/views */

@@ -209,7 +209,7 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err)
 	if (list != NULL && (!json_is_array(list) || json_array_size(list) > FAULTS_MAX))
 		return err_field(
 		    err, ERR_INVALID, "faults", "must be a list of at most %u", FAULTS_MAX);
-	json_array_foreach(list, i, one) if (check_fault(one, err) != 0) return -1;
+	json_array_each(list, i, one) if (check_fault(one, err) != 0) return -1;
 	clean = json_object();
 	latency = json_object();
 	json_set(clean, "latency_ms", latency);
@@ -303,7 +303,7 @@ struct fault faults_draw(struct faults *f, const char *target)
 	if (f->settings == NULL)
 		return fault;
 	sleep_ms(json_int(json_object_get(f->settings, "latency_ms"), target));
-	json_array_foreach(json_object_get(f->settings, "faults"), i, one)
+	json_array_each(json_object_get(f->settings, "faults"), i, one)
 	{
 		if (!is_aimed(one, target) || !is_due(one))
 			continue;

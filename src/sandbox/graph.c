@@ -151,7 +151,7 @@ static bool read_filter(const struct graph *g, int64_t *created_after_s)
 	list = json_parse(g->r->a, text, NULL);
 	if (!json_is_array(list))
 		return false;
-	json_array_foreach(list, i, one)
+	json_array_each(list, i, one)
 	{
 		const char *field = json_str(one, "field"), *op = json_str(one, "operator");
 
@@ -241,7 +241,7 @@ static int get_leads(struct graph *g)
 	out = json_object();
 	data = json_array();
 	json_set(out, "data", data);
-	json_array_foreach(list, i, lead)
+	json_array_each(list, i, lead)
 	{
 		one = json_object();
 		json_array_append_new(data, one);
@@ -270,7 +270,7 @@ static json_t *find_form(struct graph *g, int *rc)
 	size_t i;
 
 	*rc = forms != NULL ? 0 : -1;
-	json_array_foreach(forms, i, form) if (str_is(g->id, json_str(form, "id"))) return form;
+	json_array_each(forms, i, form) if (str_is(g->id, json_str(form, "id"))) return form;
 	return NULL;
 }
 

@@ -200,7 +200,7 @@ static int fields_given(struct arena *a, const json_t *given, json_t *fields, st
 	size_t i;
 
 	if (json_is_object(given)) {
-		json_object_foreach((json_t *)(uintptr_t)given, name, value)
+		json_object_each(given, name, value)
 		{
 			text = json_scalar_text(a, value);
 			if (text == NULL)
@@ -212,7 +212,7 @@ static int fields_given(struct arena *a, const json_t *given, json_t *fields, st
 	}
 	if (!json_is_array(given))
 		return err_field(err, ERR_INVALID, "field_data", "must be a list or an object");
-	json_array_foreach(given, i, value)
+	json_array_each(given, i, value)
 	{
 		if (json_str(value, "name") == NULL ||
 		    !json_is_array(json_object_get(value, "values")))

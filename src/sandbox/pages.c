@@ -33,7 +33,7 @@ static int64_t count_active(const json_t *settings)
 	int64_t n = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(settings, "faults"), i,
+	json_array_each(json_object_get(settings, "faults"), i,
 	    one) if (json_object_get(one, "count") == NULL || json_int(one, "count") > 0) n++;
 	return n + (json_int(latency, "graph") > 0) + (json_int(latency, "crm") > 0);
 }
@@ -187,7 +187,7 @@ int page_received(struct req *r)
 
 	if (data == NULL)
 		return res_error(r, &err);
-	json_array_foreach(json_object_get(data, "data"), i, one) describe_request(r, one);
+	json_array_each(json_object_get(data, "data"), i, one) describe_request(r, one);
 	if (q.name.n > 0)
 		json_set_strn(data, "name", q.name);
 	json_set_int(data, "shown", SHOWN);
@@ -251,7 +251,7 @@ static int show_faults(struct req *r, int status, const char *problem)
 
 	if (data == NULL)
 		return res_error(r, &err);
-	json_array_foreach(json_object_get(data, "faults"), i, one) describe_fault(r, one, i);
+	json_array_each(json_object_get(data, "faults"), i, one) describe_fault(r, one, i);
 	kinds = json_array();
 	for (i = 0; i < sizeof(kind_texts) / sizeof(kind_texts[0]); i++)
 		json_array_append_new(kinds,

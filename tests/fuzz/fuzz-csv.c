@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "record/import.h"
+#include "import/import.h"
 
 #define ROWS 64
 
@@ -18,24 +18,24 @@ struct seen {
 	bool has_problem;
 };
 
-static void check_row(const struct import_row *row, int64_t before, size_t size)
+static void check_row(const struct csv_row *row, int64_t before, size_t size)
 {
 	if (row->next_offset <= before || (size_t)row->next_offset > size || row->line < 1 ||
 	    row->next_line < row->line)
 		abort();
-	for (size_t i = 0; row->problem == NULL && i < row->n && i < IMPORT_COLUMNS; i++)
+	for (size_t i = 0; row->problem == NULL && i < row->n && i < CSV_COLUMNS; i++)
 		if (!utf8_is_valid(row->cells[i]))
 			abort();
-	if (row->text.n > IMPORT_TEXT_BYTES)
+	if (row->text.n > CSV_TEXT_BYTES)
 		abort();
 }
 
-static size_t read_rows(struct import_reader *rd, int64_t from, size_t size, struct seen *seen)
+static size_t read_rows(struct csv_reader *rd, int64_t from, size_t size, struct seen *seen)
 {
-	struct import_row row;
+	struct csv_row row;
 	size_t n = 0;
 
-	while (n < ROWS && import_reader_next(rd, &row, NULL) == 1) {
+	while (n < ROWS && csv_reader_next(rd, &row, NULL) == 1) {
 		check_row(&row, from, size);
 		from = row.next_offset;
 		seen[n++] = (struct seen){
@@ -44,17 +44,17 @@ static size_t read_rows(struct import_reader *rd, int64_t from, size_t size, str
 	return n;
 }
 
-static void map_rows(struct arena *a, const struct import_source *source,
+static void map_rows(struct arena *a, const struct csv_source *source,
     const struct import_options *o, struct import_map *map)
 {
-	struct import_reader *rd = import_reader_new(a, source, &o->format, NULL);
-	struct import_row row;
+	struct csv_reader *rd = csv_reader_new(a, source, &o->format, NULL);
+	struct csv_row row;
 	struct str id, data;
 	const char *problem;
 	const json_t *v;
 
-	import_reader_next(rd, &row, NULL);
-	for (int i = 0; i < ROWS && import_reader_next(rd, &row, NULL) == 1; i++) {
+	csv_reader_next(rd, &row, NULL);
+	for (int i = 0; i < ROWS && csv_reader_next(rd, &row, NULL) == 1; i++) {
 		if (import_map_row(map, a, &row, &id, &data, &problem) == 0)
 			continue;
 		v = json_parse(a, data, NULL);
@@ -67,18 +67,18 @@ static void map_rows(struct arena *a, const struct import_source *source,
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct arena *a = arena_new();
-	struct import_source source = {.data = {(const char *)p, n}, .size = n};
+	struct csv_source source = {.data = {(const char *)p, n}, .size = n};
 	struct import_options o = {0};
 	struct import_map *map;
-	struct import_reader *rd;
+	struct csv_reader *rd;
 	struct seen first[ROWS], again[ROWS];
 	size_t count, rest;
 
 	if (import_detect(&source, &o.format, NULL) == 0) {
-		rd = import_reader_new(a, &source, &o.format, NULL);
+		rd = csv_reader_new(a, &source, &o.format, NULL);
 		count = read_rows(rd, o.format.start, n, first);
 		for (size_t i = 0; i < count && count < ROWS; i++) {
-			import_reader_seek(rd, first[i].next_offset, first[i].next_line);
+			csv_reader_seek(rd, first[i].next_offset, first[i].next_line);
 			rest = read_rows(rd, first[i].next_offset, n, again);
 			if (rest != count - i - 1 ||
 			    (rest > 0 &&

@@ -70,7 +70,7 @@ static void take(const struct provider *p, struct arena *a, struct req *r, bool 
 	size_t n;
 	int64_t us;
 
-	if (webhook_parse(p, a, &w, &err) < 0) {
+	if (webhook_parse(p, a, &w, &err) == -1) {
 		require(err.code == ERR_MALFORMED || err.code == ERR_LIMIT);
 		return;
 	}

@@ -24,49 +24,49 @@
 #define AWAIT_US (30 * SECOND_US)
 
 /* True as soon as the condition is; false when it has not become so in a long while. */
-#define AWAIT(condition)                                                                      \
-	({                                                                                    \
-		const int64_t until_ = clock_mono_us() + AWAIT_US;                            \
-		bool is_so_;                                                                  \
-		while (!(is_so_ = (condition)) && clock_mono_us() < until_)                   \
-			nanosleep(&(struct timespec){0, 2000000}, NULL);                      \
-		is_so_;                                                                       \
+#define AWAIT(condition)                                                                           \
+	({                                                                                         \
+		const int64_t until_ = clock_mono_us() + AWAIT_US;                                 \
+		bool is_so_;                                                                       \
+		while (!(is_so_ = (condition)) && clock_mono_us() < until_)                        \
+			nanosleep(&(struct timespec){0, 2000000}, NULL);                           \
+		is_so_;                                                                            \
 	})
 
-/* A statement of a test: any text, checked to work. The cache of statements goes by address, so each
- * use has an object of its own. */
-#define RUN(db, text, ...)                                                                    \
-	({                                                                                    \
-		static const struct db_stmt stmt_ = {"a test's", text, NULL, NULL};           \
-		core_run(db, &stmt_, DB_VALS(__VA_ARGS__), __LINE__, __FILE__);               \
+/* A statement of a test: any text, checked to work. The cache of statements goes by address, so
+ * each use has an object of its own. */
+#define RUN(db, text, ...)                                                                         \
+	({                                                                                         \
+		static const struct db_stmt stmt_ = {"a test's", text, NULL, NULL};                \
+		core_run(db, &stmt_, DB_VALS(__VA_ARGS__), __LINE__, __FILE__);                    \
 	})
 /* The first cell of the first row, a number: -1 when there is no row. */
-#define NUMBER_OF(db, text, ...)                                                              \
-	({                                                                                    \
-		static const struct db_stmt stmt_ = {"a test's", text, NULL, NULL};           \
-		core_number(db, &stmt_, DB_VALS(__VA_ARGS__), __LINE__, __FILE__);            \
+#define NUMBER_OF(db, text, ...)                                                                   \
+	({                                                                                         \
+		static const struct db_stmt stmt_ = {"a test's", text, NULL, NULL};                \
+		core_number(db, &stmt_, DB_VALS(__VA_ARGS__), __LINE__, __FILE__);                 \
 	})
 /* The same as text of the arena; NULL for NULL and for no row. */
-#define TEXT_OF(db, a, text, ...)                                                             \
-	({                                                                                    \
-		static const struct db_stmt stmt_ = {"a test's", text, NULL, NULL};           \
-		core_text(db, a, &stmt_, DB_VALS(__VA_ARGS__), __LINE__, __FILE__);           \
+#define TEXT_OF(db, a, text, ...)                                                                  \
+	({                                                                                         \
+		static const struct db_stmt stmt_ = {"a test's", text, NULL, NULL};                \
+		core_text(db, a, &stmt_, DB_VALS(__VA_ARGS__), __LINE__, __FILE__);                \
 	})
 /* Whole results. */
-#define ROWS_OF(db, a, text, ...)                                                             \
-	({                                                                                    \
-		static const struct db_stmt stmt_ = {"a test's", text, NULL, NULL};           \
-		core_rows(db, a, &stmt_, DB_VALS(__VA_ARGS__), __LINE__, __FILE__);           \
+#define ROWS_OF(db, a, text, ...)                                                                  \
+	({                                                                                         \
+		static const struct db_stmt stmt_ = {"a test's", text, NULL, NULL};                \
+		core_rows(db, a, &stmt_, DB_VALS(__VA_ARGS__), __LINE__, __FILE__);                \
 	})
 
 /* It went well; otherwise says why not. */
-#define OK(call, e)                                                                           \
-	({                                                                                    \
-		const bool is_ok_ = (call) == 0;                                              \
-		if (!is_ok_)                                                                  \
-			printf("# %s:%d: %s\n", __FILE__, __LINE__, (e)->msg);                \
-		CHECK(is_ok_);                                                                \
-		is_ok_;                                                                       \
+#define OK(call, e)                                                                                \
+	({                                                                                         \
+		const bool is_ok_ = (call) == 0;                                                   \
+		if (!is_ok_)                                                                       \
+			printf("# %s:%d: %s\n", __FILE__, __LINE__, (e)->msg);                     \
+		CHECK(is_ok_);                                                                     \
+		is_ok_;                                                                            \
 	})
 
 static inline bool core_text_eq(const char *a, const char *b)

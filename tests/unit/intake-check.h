@@ -55,7 +55,7 @@ static inline void intake_give(struct write_set *ws, struct write_item *items, s
 	ws->nitems = n;
 }
 
-#define COUNT_IN(db, table, account)                                                          \
+#define COUNT_IN(db, table, account)                                                               \
 	NUMBER_OF(db, "SELECT COUNT(*) FROM " table " WHERE account_id = ?", db_uuid(&(account)))
 
 /* The status of an event, or "" when it is not there. */

@@ -1,5 +1,6 @@
-/* Runs every suite of suites.def and prints TAP (https://testanything.org): one line per CUnit test,
- * with each failed assertion as a diagnostic. `unit-tests NAME…` runs only the suites named. */
+/* Runs every suite of suites.def and prints TAP (https://testanything.org): one line per CUnit
+ * test, with each failed assertion as a diagnostic. `unit-tests NAME…` runs only the suites named.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ static const struct {
 #define SUITE(x) {#x, suite_##x},
 #include "suites.def"
 #undef SUITE
-	{NULL, NULL},
+    {NULL, NULL},
 };
 
 static unsigned tests_done, tests_failed, skips_seen;

@@ -51,9 +51,9 @@ static void stops_at_its_maximum(void)
 	CHECK(b.len == 10 && TEXT_EQ(b.p, "0123456789"));
 	buf_reset(&b);
 	CHECK(buf_ok(&b) && b.len == 0 && TEXT_EQ(b.p, ""));
-	buf_str(&b, "01234567890");	/* as a whole or not at all */
+	buf_str(&b, "01234567890"); /* as a whole or not at all */
 	CHECK(!buf_ok(&b) && b.len == 0);
-	buf_str(&b, "0");		/* and nothing after it */
+	buf_str(&b, "0"); /* and nothing after it */
 	CHECK(b.len == 0);
 	buf_fini(&b);
 
@@ -72,12 +72,12 @@ static void formats_up_to_its_maximum(void)
 		size_t max;
 		bool is_ok;
 	} rows[] = {
-		{__LINE__, 255, 255, true},
-		{__LINE__, 256, 255, false},
-		{__LINE__, 256, 256, true},
-		{__LINE__, 2000, 2000, true},
-		{__LINE__, 2001, 2000, false},
-		{__LINE__, 0, 0, true},
+	    {__LINE__, 255, 255, true},
+	    {__LINE__, 256, 255, false},
+	    {__LINE__, 256, 256, true},
+	    {__LINE__, 2000, 2000, true},
+	    {__LINE__, 2001, 2000, false},
+	    {__LINE__, 0, 0, true},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {

@@ -10,14 +10,14 @@ static const struct {
 	struct str plain;
 	const char *base64, *base64url, *hex;
 } vectors[] = {
-	{__LINE__, {"", 0}, "", "", ""},
-	{__LINE__, {"f", 1}, "Zg==", "Zg", "66"},
-	{__LINE__, {"fo", 2}, "Zm8=", "Zm8", "666f"},
-	{__LINE__, {"foo", 3}, "Zm9v", "Zm9v", "666f6f"},
-	{__LINE__, {"foob", 4}, "Zm9vYg==", "Zm9vYg", "666f6f62"},
-	{__LINE__, {"fooba", 5}, "Zm9vYmE=", "Zm9vYmE", "666f6f6261"},
-	{__LINE__, {"foobar", 6}, "Zm9vYmFy", "Zm9vYmFy", "666f6f626172"},
-	{__LINE__, {"\xFB\xFF\xFE\0", 4}, "+//+AA==", "-__-AA", "fbfffe00"},
+    {__LINE__, {"", 0}, "", "", ""},
+    {__LINE__, {"f", 1}, "Zg==", "Zg", "66"},
+    {__LINE__, {"fo", 2}, "Zm8=", "Zm8", "666f"},
+    {__LINE__, {"foo", 3}, "Zm9v", "Zm9v", "666f6f"},
+    {__LINE__, {"foob", 4}, "Zm9vYg==", "Zm9vYg", "666f6f62"},
+    {__LINE__, {"fooba", 5}, "Zm9vYmE=", "Zm9vYmE", "666f6f6261"},
+    {__LINE__, {"foobar", 6}, "Zm9vYmFy", "Zm9vYmFy", "666f6f626172"},
+    {__LINE__, {"\xFB\xFF\xFE\0", 4}, "+//+AA==", "-__-AA", "fbfffe00"},
 };
 
 static void vectors_both_ways(void)
@@ -30,8 +30,8 @@ static void vectors_both_ways(void)
 		buf_init(&b, 100);
 		base64_encode(&b, plain.p, plain.n);
 		CHECK_AT(vectors[i].line, TEXT_EQ(b.p, vectors[i].base64));
-		CHECK_AT(vectors[i].line,
-		    base64_decode(out, plain.n, str_from(b.p)) == (long)plain.n);
+		CHECK_AT(
+		    vectors[i].line, base64_decode(out, plain.n, str_from(b.p)) == (long)plain.n);
 		CHECK_AT(vectors[i].line, memcmp(out, plain.p, plain.n) == 0);
 		buf_reset(&b);
 		base64url_encode(&b, plain.p, plain.n);
@@ -50,9 +50,11 @@ static void vectors_both_ways(void)
 
 static void refusals(void)
 {
-	static const char *const not_base64[] = {"Z", "Zg", "Zg=", "Zg===", "=Zg=", "Zh==", "Zm9=",
-	    "Zm 9v", "Zm9v\n", "Z-==", "Z_8=", "====", "==", "Zg==Zg==", "Zm9vA"};
-	static const char *const not_base64url[] = {"Z", "Zg==", "Zh", "Zm9", "Z+8", "Z/8", "Zm9vY"};
+	static const char *const not_base64[] = {"Z", "Zg",
+	    "Zg=", "Zg===", "=Zg=", "Zh==", "Zm9=", "Zm 9v", "Zm9v\n",
+	    "Z-==", "Z_8=", "====", "==", "Zg==Zg==", "Zm9vA"};
+	static const char *const not_base64url[] = {
+	    "Z", "Zg==", "Zh", "Zm9", "Z+8", "Z/8", "Zm9vY"};
 	static const char *const not_hex[] = {"6", "6g", "0x66", "66 ", "66\n", "6\xC3\xA9"};
 	char out[32];
 
@@ -97,22 +99,22 @@ static void percent(void)
 		int line;
 		const char *text;
 		bool plus;
-		const char *plain;	/* NULL: refused */
+		const char *plain; /* NULL: refused */
 	} rows[] = {
-		{__LINE__, "", false, ""},
-		{__LINE__, "a%20b", false, "a b"},
-		{__LINE__, "a+b", false, "a+b"},
-		{__LINE__, "a+b%2B", true, "a b+"},
-		{__LINE__, "%C3%a9", true, "\xC3\xA9"},
-		{__LINE__, "100%25", true, "100%"},
-		{__LINE__, "%2520", true, "%20"},
-		{__LINE__, "%", false, NULL},
-		{__LINE__, "%2", false, NULL},
-		{__LINE__, "a%2", false, NULL},
-		{__LINE__, "%2g", false, NULL},
-		{__LINE__, "%g2", false, NULL},
-		{__LINE__, "%%20", false, NULL},
-		{__LINE__, "a%00b", false, NULL},
+	    {__LINE__, "", false, ""},
+	    {__LINE__, "a%20b", false, "a b"},
+	    {__LINE__, "a+b", false, "a+b"},
+	    {__LINE__, "a+b%2B", true, "a b+"},
+	    {__LINE__, "%C3%a9", true, "\xC3\xA9"},
+	    {__LINE__, "100%25", true, "100%"},
+	    {__LINE__, "%2520", true, "%20"},
+	    {__LINE__, "%", false, NULL},
+	    {__LINE__, "%2", false, NULL},
+	    {__LINE__, "a%2", false, NULL},
+	    {__LINE__, "%2g", false, NULL},
+	    {__LINE__, "%g2", false, NULL},
+	    {__LINE__, "%%20", false, NULL},
+	    {__LINE__, "a%00b", false, NULL},
 	};
 	char out[64], place[] = "x%41y";
 	struct buf b;

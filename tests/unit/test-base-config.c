@@ -91,9 +91,11 @@ static void files(void)
 	struct err e = ERR_INIT;
 	struct config c;
 
-	REQUIRE(load(a, "# a comment\n\n  workers = 4\t\r\nwriter=off\n"
-			"db_password = a = b # c \n\tdb_host=\nbase_url = https://x.example/\n"
-			"log_level = debug", &c, &e) == 0);
+	REQUIRE(load(a,
+		    "# a comment\n\n  workers = 4\t\r\nwriter=off\n"
+		    "db_password = a = b # c \n\tdb_host=\nbase_url = https://x.example/\n"
+		    "log_level = debug",
+		    &c, &e) == 0);
 	CHECK(c.workers == 4 && !c.writer && TEXT_EQ(c.db_password, "a = b # c"));
 	CHECK(TEXT_EQ(c.db_host, "") && TEXT_EQ(c.base_url, "https://x.example"));
 	CHECK(TEXT_EQ(c.log_level, "debug") && c.jwt_ttl_s == 3600);
@@ -107,31 +109,34 @@ static void mistakes(void)
 		int line;
 		const char *text, *message;
 	} rows[] = {
-		{__LINE__, "\n\nworkers = many",
-		    "connect.conf:3: workers: must be a number from 1 to 256"},
-		{__LINE__, "workers = 0", "connect.conf:1: workers: must be a number from 1 to 256"},
-		{__LINE__, "workers = 257", "connect.conf:1: workers: must be a number from 1 to 256"},
-		{__LINE__, "workers =", "connect.conf:1: workers: must be a number from 1 to 256"},
-		{__LINE__, "#\nwriter = maybe", "connect.conf:2: writer: must be true or false"},
-		{__LINE__, "worker = 1", "connect.conf:1: unknown key `worker`"},
-		{__LINE__, "Workers = 1", "connect.conf:1: unknown key `Workers`"},
-		{__LINE__, "= 1", "connect.conf:1: unknown key ``"},
-		{__LINE__, "workers 1", "connect.conf:1: not of the form `key = value`"},
-		{__LINE__, "workers = 1\n\nworkers = 2",
-		    "connect.conf:3: workers: already set in line 1"},
-		{__LINE__, "log_level = loud",
-		    "connect.conf:1: log_level: must be debug, info, warn or error"},
-		{__LINE__, "base_url = ftp://x", "connect.conf:1: base_url: must be http:// or "
-						 "https:// and a host, without a path"},
-		{__LINE__, "base_url = https://", "connect.conf:1: base_url: must be http:// or "
-						  "https:// and a host, without a path"},
-		{__LINE__, "base_url = https://x/y", "connect.conf:1: base_url: must be http:// or "
-						     "https:// and a host, without a path"},
-		{__LINE__, "db_name = \xFF", "connect.conf:1: db_name: must be UTF-8 text"},
-		{__LINE__, "push_backoff_ms = 20000",
-		    "push_backoff_max_ms: must not be less than push_backoff_ms"},
-		{__LINE__, "session_idle_s = 2592001",
-		    "session_max_s: must not be less than session_idle_s"},
+	    {__LINE__, "\n\nworkers = many",
+		"connect.conf:3: workers: must be a number from 1 to 256"},
+	    {__LINE__, "workers = 0", "connect.conf:1: workers: must be a number from 1 to 256"},
+	    {__LINE__, "workers = 257", "connect.conf:1: workers: must be a number from 1 to 256"},
+	    {__LINE__, "workers =", "connect.conf:1: workers: must be a number from 1 to 256"},
+	    {__LINE__, "#\nwriter = maybe", "connect.conf:2: writer: must be true or false"},
+	    {__LINE__, "worker = 1", "connect.conf:1: unknown key `worker`"},
+	    {__LINE__, "Workers = 1", "connect.conf:1: unknown key `Workers`"},
+	    {__LINE__, "= 1", "connect.conf:1: unknown key ``"},
+	    {__LINE__, "workers 1", "connect.conf:1: not of the form `key = value`"},
+	    {__LINE__, "workers = 1\n\nworkers = 2",
+		"connect.conf:3: workers: already set in line 1"},
+	    {__LINE__, "log_level = loud",
+		"connect.conf:1: log_level: must be debug, info, warn or error"},
+	    {__LINE__, "base_url = ftp://x",
+		"connect.conf:1: base_url: must be http:// or "
+		"https:// and a host, without a path"},
+	    {__LINE__, "base_url = https://",
+		"connect.conf:1: base_url: must be http:// or "
+		"https:// and a host, without a path"},
+	    {__LINE__, "base_url = https://x/y",
+		"connect.conf:1: base_url: must be http:// or "
+		"https:// and a host, without a path"},
+	    {__LINE__, "db_name = \xFF", "connect.conf:1: db_name: must be UTF-8 text"},
+	    {__LINE__, "push_backoff_ms = 20000",
+		"push_backoff_max_ms: must not be less than push_backoff_ms"},
+	    {__LINE__, "session_idle_s = 2592001",
+		"session_max_s: must not be less than session_idle_s"},
 	};
 	struct arena *a = arena_new();
 	struct config c;

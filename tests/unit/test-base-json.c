@@ -11,64 +11,64 @@ static void texts(void)
 {
 	static const struct {
 		int line;
-		const char *in, *out;	/* out NULL: refused */
+		const char *in, *out; /* out NULL: refused */
 	} rows[] = {
-		{__LINE__, "null", "null"},
-		{__LINE__, " true ", "true"},
-		{__LINE__, "\"\"", "\"\""},
-		{__LINE__, "[ ]", "[]"},
-		{__LINE__, "{ }", "{}"},
-		{__LINE__, "{\"b\":1,\"a\":[1,2,{\"d\":null,\"c\":false}]}",
-		    "{\"a\":[1,2,{\"c\":false,\"d\":null}],\"b\":1}"},
-		{__LINE__, "\"\\u00e9\\ud83d\\ude00\\/\"", "\"\xC3\xA9\xF0\x9F\x98\x80/\""},
-		{__LINE__, "\"a\\\"b\\\\c\\b\\f\\n\\r\\t\\u0001\\u001f\x7F\"",
-		    "\"a\\\"b\\\\c\\b\\f\\n\\r\\t\\u0001\\u001f\x7F\""},
-		{__LINE__, "-0", "0"},
-		{__LINE__, "9223372036854775807", "9223372036854775807"},
-		{__LINE__, "-9223372036854775808", "-9223372036854775808"},
-		{__LINE__, "0.1", "0.1"},
-		{__LINE__, "1.5e3", "1500.0"},
-		{__LINE__, "1.0", "1.0"},
-		{__LINE__, "-2.50", "-2.5"},
-		{__LINE__, "0.30000000000000004", "0.30000000000000004"},
-		{__LINE__, "123456789.123456", "123456789.123456"},
-		{__LINE__, "1e300", "1e+300"},
-		{__LINE__, "5e-324", "4.94065645841247e-324"},
-		/* only what an int64 cannot hold becomes a real */
-		{__LINE__, "[9223372036854775808,444444444444444444,-9223372036854775809,1]",
-		    "[9.223372036854776e+18,444444444444444444,-9.223372036854776e+18,1]"},
-		{__LINE__, "{\"99999999999999999999\":\"99999999999999999999\"}",
-		    "{\"99999999999999999999\":\"99999999999999999999\"}"},
-		{__LINE__, "[\"\\\"\",18446744073709551616]", "[\"\\\"\",1.8446744073709552e+19]"},
-		{__LINE__, "[99999999999999999999.5,99999999999999999999E1]", "[1e+20,1e+21]"},
-		{__LINE__, "", NULL},
-		{__LINE__, " ", NULL},
-		{__LINE__, "nul", NULL},
-		{__LINE__, "{\"a\":1,\"a\":2}", NULL},
-		{__LINE__, "\"\\u0000\"", NULL},
-		{__LINE__, "{\"\\u0000\":1}", NULL},
-		{__LINE__, "\"\\ud800\"", NULL},
-		{__LINE__, "\"\\udc00\\ud800\"", NULL},
-		{__LINE__, "\"\xED\xA0\x80\"", NULL},
-		{__LINE__, "\"\xC0\x80\"", NULL},
-		{__LINE__, "\"\xFF\"", NULL},
-		{__LINE__, "\"a\nb\"", NULL},
-		{__LINE__, "'a'", NULL},
-		{__LINE__, "[1,]", NULL},
-		{__LINE__, "{\"a\":1,}", NULL},
-		{__LINE__, "01", NULL},
-		{__LINE__, "+1", NULL},
-		{__LINE__, ".5", NULL},
-		{__LINE__, "1.", NULL},
-		{__LINE__, "1e999", NULL},
-		{__LINE__, "NaN", NULL},
-		{__LINE__, "1 2", NULL},
-		{__LINE__, "[1]]", NULL},
-		{__LINE__, "\xEF\xBB\xBF{}", NULL},
-		{__LINE__, "{\"a\":1} // b", NULL},
-		{__LINE__, "\"abc", NULL},
-		{__LINE__, "\"abc\\", NULL},
-		{__LINE__, "[99999999999999999999", NULL},
+	    {__LINE__, "null", "null"},
+	    {__LINE__, " true ", "true"},
+	    {__LINE__, "\"\"", "\"\""},
+	    {__LINE__, "[ ]", "[]"},
+	    {__LINE__, "{ }", "{}"},
+	    {__LINE__, "{\"b\":1,\"a\":[1,2,{\"d\":null,\"c\":false}]}",
+		"{\"a\":[1,2,{\"c\":false,\"d\":null}],\"b\":1}"},
+	    {__LINE__, "\"\\u00e9\\ud83d\\ude00\\/\"", "\"\xC3\xA9\xF0\x9F\x98\x80/\""},
+	    {__LINE__, "\"a\\\"b\\\\c\\b\\f\\n\\r\\t\\u0001\\u001f\x7F\"",
+		"\"a\\\"b\\\\c\\b\\f\\n\\r\\t\\u0001\\u001f\x7F\""},
+	    {__LINE__, "-0", "0"},
+	    {__LINE__, "9223372036854775807", "9223372036854775807"},
+	    {__LINE__, "-9223372036854775808", "-9223372036854775808"},
+	    {__LINE__, "0.1", "0.1"},
+	    {__LINE__, "1.5e3", "1500.0"},
+	    {__LINE__, "1.0", "1.0"},
+	    {__LINE__, "-2.50", "-2.5"},
+	    {__LINE__, "0.30000000000000004", "0.30000000000000004"},
+	    {__LINE__, "123456789.123456", "123456789.123456"},
+	    {__LINE__, "1e300", "1e+300"},
+	    {__LINE__, "5e-324", "4.94065645841247e-324"},
+	    /* only what an int64 cannot hold becomes a real */
+	    {__LINE__, "[9223372036854775808,444444444444444444,-9223372036854775809,1]",
+		"[9.223372036854776e+18,444444444444444444,-9.223372036854776e+18,1]"},
+	    {__LINE__, "{\"99999999999999999999\":\"99999999999999999999\"}",
+		"{\"99999999999999999999\":\"99999999999999999999\"}"},
+	    {__LINE__, "[\"\\\"\",18446744073709551616]", "[\"\\\"\",1.8446744073709552e+19]"},
+	    {__LINE__, "[99999999999999999999.5,99999999999999999999E1]", "[1e+20,1e+21]"},
+	    {__LINE__, "", NULL},
+	    {__LINE__, " ", NULL},
+	    {__LINE__, "nul", NULL},
+	    {__LINE__, "{\"a\":1,\"a\":2}", NULL},
+	    {__LINE__, "\"\\u0000\"", NULL},
+	    {__LINE__, "{\"\\u0000\":1}", NULL},
+	    {__LINE__, "\"\\ud800\"", NULL},
+	    {__LINE__, "\"\\udc00\\ud800\"", NULL},
+	    {__LINE__, "\"\xED\xA0\x80\"", NULL},
+	    {__LINE__, "\"\xC0\x80\"", NULL},
+	    {__LINE__, "\"\xFF\"", NULL},
+	    {__LINE__, "\"a\nb\"", NULL},
+	    {__LINE__, "'a'", NULL},
+	    {__LINE__, "[1,]", NULL},
+	    {__LINE__, "{\"a\":1,}", NULL},
+	    {__LINE__, "01", NULL},
+	    {__LINE__, "+1", NULL},
+	    {__LINE__, ".5", NULL},
+	    {__LINE__, "1.", NULL},
+	    {__LINE__, "1e999", NULL},
+	    {__LINE__, "NaN", NULL},
+	    {__LINE__, "1 2", NULL},
+	    {__LINE__, "[1]]", NULL},
+	    {__LINE__, "\xEF\xBB\xBF{}", NULL},
+	    {__LINE__, "{\"a\":1} // b", NULL},
+	    {__LINE__, "\"abc", NULL},
+	    {__LINE__, "\"abc\\", NULL},
+	    {__LINE__, "[99999999999999999999", NULL},
 	};
 	struct arena *a = arena_new();
 
@@ -183,13 +183,16 @@ static void many_members_are_sorted(void)
 static void members(void)
 {
 	struct arena *a = arena_new();
-	json_t *v = json_parse(a, STR("{\"s\":\"x\",\"i\":42,\"r\":1.5,\"t\":true,\"f\":false,"
-				      "\"n\":null,\"o\":{},\"a\":[]}"), NULL);
+	json_t *v = json_parse(a,
+	    STR("{\"s\":\"x\",\"i\":42,\"r\":1.5,\"t\":true,\"f\":false,"
+		"\"n\":null,\"o\":{},\"a\":[]}"),
+	    NULL);
 
 	REQUIRE(v != NULL);
 	CHECK(TEXT_EQ(json_str(v, "s"), "x") && !json_str(v, "i") && !json_str(v, "none"));
 	CHECK(json_int(v, "i") == 42 && json_int(v, "s") == 0 && json_int(v, "none") == 0);
-	CHECK(json_bool(v, "t") && !json_bool(v, "f") && !json_bool(v, "s") && !json_bool(v, "none"));
+	CHECK(
+	    json_bool(v, "t") && !json_bool(v, "f") && !json_bool(v, "s") && !json_bool(v, "none"));
 	CHECK(!json_str(NULL, "s") && json_int(NULL, "i") == 0 && !json_bool(json_null(), "t"));
 	CHECK(TEXT_EQ(json_scalar_text(a, json_object_get(v, "s")), "x"));
 	CHECK(TEXT_EQ(json_scalar_text(a, json_object_get(v, "i")), "42"));
@@ -230,8 +233,8 @@ static void setters(void)
 
 static json_t *fixture(struct arena *a, const char *name, const char *file)
 {
-	const char *path = arena_printf(a, "%s/tests/unit/fixtures/merge/%s/%s", source_dir(), name,
-	    file);
+	const char *path =
+	    arena_printf(a, "%s/tests/unit/fixtures/merge/%s/%s", source_dir(), name, file);
 	FILE *f = fopen(path, "re");
 	char text[4096];
 	size_t n;
@@ -261,10 +264,10 @@ static void merge_one(const char *name)
 	is_changed = json_merge(target, patch);
 	CU_assertImplementation(str_eq(json_text(a, target), json_text(a, expected)), __LINE__,
 	    name, "fixtures/merge", "", CU_FALSE);
-	CU_assertImplementation(is_changed != str_eq(before, json_text(a, target)), __LINE__,
-	    name, "fixtures/merge (changed)", "", CU_FALSE);
-	CU_assertImplementation(!json_merge(target, patch), __LINE__, name,
-	    "fixtures/merge (again)", "", CU_FALSE);
+	CU_assertImplementation(is_changed != str_eq(before, json_text(a, target)), __LINE__, name,
+	    "fixtures/merge (changed)", "", CU_FALSE);
+	CU_assertImplementation(
+	    !json_merge(target, patch), __LINE__, name, "fixtures/merge (again)", "", CU_FALSE);
 	CHECK(str_eq(json_text(a, patch), patch_before));
 	arena_free(a);
 }

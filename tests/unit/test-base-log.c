@@ -14,7 +14,7 @@ static int begin(void)
 {
 	int fd = mkstemp(path);
 
-	if (fd < 0)
+	if (fd == -1)
 		return -1;
 	close(fd);
 	arena = arena_new();
@@ -75,7 +75,8 @@ static void json_lines(void)
 	l = written_json();
 	CHECK(clock_parse_iso(str_from(json_str(l, "time")), &at_us));
 	CHECK(TEXT_EQ(json_str(l, "level"), "warn") && TEXT_EQ(json_str(l, "process"), "tester"));
-	CHECK(TEXT_EQ(json_str(l, "event"), "lead.push") && TEXT_EQ(json_str(l, "request"), "req-1"));
+	CHECK(
+	    TEXT_EQ(json_str(l, "event"), "lead.push") && TEXT_EQ(json_str(l, "request"), "req-1"));
 	CHECK(TEXT_EQ(json_str(l, "crm"), "a \"b\"\n\\\x01\x7F") && json_int(l, "tries") == -3);
 	CHECK(json_bool(l, "done") && json_is_null(json_object_get(l, "none")));
 	CHECK(TEXT_EQ(json_str(l, "part"), "xy"));
@@ -145,7 +146,7 @@ static void long_lines_stay_whole(void)
 	char text[1001];
 	json_t *l;
 
-	memset(text, '\x01', 1000);	/* six bytes each as they are written */
+	memset(text, '\x01', 1000); /* six bytes each as they are written */
 	text[1000] = '\0';
 	start(true, LOG_INFO);
 	log_info("x", LOG_I("a", 1), LOG_S("big", text), LOG_I("b", 2));

@@ -26,32 +26,32 @@ static void finds(void)
 {
 	static const struct {
 		int line;
-		const char *path, *matches;	/* each followed by a blank */
+		const char *path, *matches; /* each followed by a blank */
 	} rows[] = {
-		{__LINE__, "object", "\"page\" "},
-		{__LINE__, "address.city", "\"Rome\" "},
-		{__LINE__, "address.0", "\"zero\" "},
-		{__LINE__, "address[0]", "\"zero\" "},
-		{__LINE__, "entry.0.id", "\"1\" "},
-		{__LINE__, "entry[3].id", "\"4\" "},
-		{__LINE__, "entry[].id", "\"1\" \"2\" \"3\" \"4\" "},
-		{__LINE__, "entry[].changes[].value.leadgen_id", "11 12 41 "},
-		{__LINE__, "entry[].changes.0.value", "{\"leadgen_id\":11} {} "},
-		{__LINE__, "entry.0.changes[].value.leadgen_id", "11 12 "},
-		{__LINE__, "matrix[][]", "1 2 3 "},
-		{__LINE__, "matrix[][0]", "1 3 "},
-		{__LINE__, "matrix[0][]", "1 2 "},
-		{__LINE__, "matrix.1.0", "3 "},
-		{__LINE__, "a\\.b.c\\[d\\]", "\"odd\" "},
-		{__LINE__, "a\\.b.e\\\\f", "\"back\" "},
-		{__LINE__, "null", "null "},
-		{__LINE__, "null.x", ""},
-		{__LINE__, "entry.4", ""},
-		{__LINE__, "entry.id", ""},
-		{__LINE__, "object[]", ""},
-		{__LINE__, "address[]", ""},
-		{__LINE__, "object.x", ""},
-		{__LINE__, "none.x[]", ""},
+	    {__LINE__, "object", "\"page\" "},
+	    {__LINE__, "address.city", "\"Rome\" "},
+	    {__LINE__, "address.0", "\"zero\" "},
+	    {__LINE__, "address[0]", "\"zero\" "},
+	    {__LINE__, "entry.0.id", "\"1\" "},
+	    {__LINE__, "entry[3].id", "\"4\" "},
+	    {__LINE__, "entry[].id", "\"1\" \"2\" \"3\" \"4\" "},
+	    {__LINE__, "entry[].changes[].value.leadgen_id", "11 12 41 "},
+	    {__LINE__, "entry[].changes.0.value", "{\"leadgen_id\":11} {} "},
+	    {__LINE__, "entry.0.changes[].value.leadgen_id", "11 12 "},
+	    {__LINE__, "matrix[][]", "1 2 3 "},
+	    {__LINE__, "matrix[][0]", "1 3 "},
+	    {__LINE__, "matrix[0][]", "1 2 "},
+	    {__LINE__, "matrix.1.0", "3 "},
+	    {__LINE__, "a\\.b.c\\[d\\]", "\"odd\" "},
+	    {__LINE__, "a\\.b.e\\\\f", "\"back\" "},
+	    {__LINE__, "null", "null "},
+	    {__LINE__, "null.x", ""},
+	    {__LINE__, "entry.4", ""},
+	    {__LINE__, "entry.id", ""},
+	    {__LINE__, "object[]", ""},
+	    {__LINE__, "address[]", ""},
+	    {__LINE__, "object.x", ""},
+	    {__LINE__, "none.x[]", ""},
 	};
 	struct arena *a = arena_new();
 	json_t *root = json_parse(a, str_from(document), NULL);
@@ -75,8 +75,7 @@ static void finds(void)
 		CHECK_AT(rows[i].line, path_lookup(a, root, rows[i].path) == value);
 		if (value) {
 			collect(value, first);
-			CHECK_AT(rows[i].line,
-			    strncmp(rows[i].matches, first->p, first->len) == 0);
+			CHECK_AT(rows[i].line, strncmp(rows[i].matches, first->p, first->len) == 0);
 		}
 	}
 	arena_free(a);
@@ -148,24 +147,24 @@ static void sets(void)
 {
 	static const struct {
 		int line;
-		const char *before, *path, *after;	/* after NULL: refused, nothing changed */
+		const char *before, *path, *after; /* after NULL: refused, nothing changed */
 	} rows[] = {
-		{__LINE__, "{}", "a", "{\"a\":1}"},
-		{__LINE__, "{}", "a.b.c", "{\"a\":{\"b\":{\"c\":1}}}"},
-		{__LINE__, "{}", "a.0.b", "{\"a\":{\"0\":{\"b\":1}}}"},
-		{__LINE__, "{}", "a[0]", "{\"a\":{\"0\":1}}"},
-		{__LINE__, "{}", "a\\.b", "{\"a.b\":1}"},
-		{__LINE__, "{\"a\":{\"b\":2,\"c\":3}}", "a.b", "{\"a\":{\"b\":1,\"c\":3}}"},
-		{__LINE__, "{\"a\":{\"b\":[]}}", "a.b", "{\"a\":{\"b\":1}}"},
-		{__LINE__, "{\"a\":null}", "a.b", "{\"a\":{\"b\":1}}"},
-		{__LINE__, "{\"a\":2}", "a.b", NULL},
-		{__LINE__, "{\"a\":\"\"}", "a.b", NULL},
-		{__LINE__, "{\"a\":{\"b\":false}}", "a.b.c.d", NULL},
-		{__LINE__, "{\"a\":[{}]}", "a.0.b", NULL},
-		{__LINE__, "{\"a\":[1]}", "a.0", NULL},
-		{__LINE__, "{\"a\":[{}]}", "a[].b", NULL},
-		{__LINE__, "{}", "", NULL},
-		{__LINE__, "[]", "a", NULL},
+	    {__LINE__, "{}", "a", "{\"a\":1}"},
+	    {__LINE__, "{}", "a.b.c", "{\"a\":{\"b\":{\"c\":1}}}"},
+	    {__LINE__, "{}", "a.0.b", "{\"a\":{\"0\":{\"b\":1}}}"},
+	    {__LINE__, "{}", "a[0]", "{\"a\":{\"0\":1}}"},
+	    {__LINE__, "{}", "a\\.b", "{\"a.b\":1}"},
+	    {__LINE__, "{\"a\":{\"b\":2,\"c\":3}}", "a.b", "{\"a\":{\"b\":1,\"c\":3}}"},
+	    {__LINE__, "{\"a\":{\"b\":[]}}", "a.b", "{\"a\":{\"b\":1}}"},
+	    {__LINE__, "{\"a\":null}", "a.b", "{\"a\":{\"b\":1}}"},
+	    {__LINE__, "{\"a\":2}", "a.b", NULL},
+	    {__LINE__, "{\"a\":\"\"}", "a.b", NULL},
+	    {__LINE__, "{\"a\":{\"b\":false}}", "a.b.c.d", NULL},
+	    {__LINE__, "{\"a\":[{}]}", "a.0.b", NULL},
+	    {__LINE__, "{\"a\":[1]}", "a.0", NULL},
+	    {__LINE__, "{\"a\":[{}]}", "a[].b", NULL},
+	    {__LINE__, "{}", "", NULL},
+	    {__LINE__, "[]", "a", NULL},
 	};
 	struct arena *a = arena_new();
 

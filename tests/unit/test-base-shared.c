@@ -6,7 +6,7 @@
 #include "base/shared.h"
 #include "test-base.h"
 
-#define NOW (INT64_C(1772893800) * SECOND_US)	/* a whole minute */
+#define NOW (INT64_C(1772893800) * SECOND_US) /* a whole minute */
 
 static void generations(void)
 {
@@ -96,7 +96,7 @@ static void many_processes_count_together(void)
 	for (int c = 0; c < CHILDREN; c++)
 		CHECK(waitpid(children[c], NULL, 0) == children[c]);
 	CHECK(shared_rate_peek(s, STR("k"), 1000000, 60, NOW).remaining ==
-	    1000000 - 1 - CHILDREN * EACH);
+	      1000000 - 1 - CHILDREN * EACH);
 }
 
 void suite_base_shared(void);

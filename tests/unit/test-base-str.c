@@ -13,7 +13,8 @@ static void compares(void)
 	CHECK(!str_ieq(STR("\xC3\xA9"), STR("\xC3\x89")));
 	CHECK(str_eq(nothing, STR("")) && str_is(nothing, "") && str_is(STR("x"), "x"));
 	CHECK(!str_is(STR("x\0y"), "x"));
-	CHECK(str_starts(STR("abc"), "ab") && !str_starts(STR("a"), "ab") && str_starts(nothing, ""));
+	CHECK(
+	    str_starts(STR("abc"), "ab") && !str_starts(STR("a"), "ab") && str_starts(nothing, ""));
 	CHECK(str_ends(STR("abc"), "bc") && !str_ends(STR("c"), "bc") && str_ends(nothing, ""));
 	CHECK(str_from(NULL).p == NULL && str_from(NULL).n == 0 && str_from("ab").n == 2);
 }
@@ -29,15 +30,15 @@ static void splits(void)
 {
 	static const struct {
 		int line;
-		const char *text, *parts;	/* each part in <> */
+		const char *text, *parts; /* each part in <> */
 	} rows[] = {
-		{__LINE__, "", ""},
-		{__LINE__, "a", "<a>"},
-		{__LINE__, "a,b,c", "<a><b><c>"},
-		{__LINE__, "a,,b", "<a><><b>"},
-		{__LINE__, ",", "<>"},
-		{__LINE__, ",a", "<><a>"},
-		{__LINE__, "a,", "<a>"},
+	    {__LINE__, "", ""},
+	    {__LINE__, "a", "<a>"},
+	    {__LINE__, "a,b,c", "<a><b><c>"},
+	    {__LINE__, "a,,b", "<a><><b>"},
+	    {__LINE__, ",", "<>"},
+	    {__LINE__, ",a", "<><a>"},
+	    {__LINE__, "a,", "<a>"},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -62,27 +63,27 @@ static void reads_numbers(void)
 		bool is_ok;
 		int64_t v;
 	} rows[] = {
-		{__LINE__, "0", 0, 10, true, 0},
-		{__LINE__, "10", 0, 10, true, 10},
-		{__LINE__, "11", 0, 10, false, 0},
-		{__LINE__, "-1", 0, 10, false, 0},
-		{__LINE__, "-5", -5, 5, true, -5},
-		{__LINE__, "-6", -5, 5, false, 0},
-		{__LINE__, "007", 0, 10, true, 7},
-		{__LINE__, "9223372036854775807", INT64_MIN, INT64_MAX, true, INT64_MAX},
-		{__LINE__, "9223372036854775808", INT64_MIN, INT64_MAX, false, 0},
-		{__LINE__, "-9223372036854775808", INT64_MIN, INT64_MAX, true, INT64_MIN},
-		{__LINE__, "-9223372036854775809", INT64_MIN, INT64_MAX, false, 0},
-		{__LINE__, "99999999999999999999999", INT64_MIN, INT64_MAX, false, 0},
-		{__LINE__, "", 0, 10, false, 0},
-		{__LINE__, "-", -10, 10, false, 0},
-		{__LINE__, "+1", 0, 10, false, 0},
-		{__LINE__, " 1", 0, 10, false, 0},
-		{__LINE__, "1 ", 0, 10, false, 0},
-		{__LINE__, "1x", 0, 10, false, 0},
-		{__LINE__, "0x1", 0, 10, false, 0},
-		{__LINE__, "1.0", 0, 10, false, 0},
-		{__LINE__, "--1", -10, 10, false, 0},
+	    {__LINE__, "0", 0, 10, true, 0},
+	    {__LINE__, "10", 0, 10, true, 10},
+	    {__LINE__, "11", 0, 10, false, 0},
+	    {__LINE__, "-1", 0, 10, false, 0},
+	    {__LINE__, "-5", -5, 5, true, -5},
+	    {__LINE__, "-6", -5, 5, false, 0},
+	    {__LINE__, "007", 0, 10, true, 7},
+	    {__LINE__, "9223372036854775807", INT64_MIN, INT64_MAX, true, INT64_MAX},
+	    {__LINE__, "9223372036854775808", INT64_MIN, INT64_MAX, false, 0},
+	    {__LINE__, "-9223372036854775808", INT64_MIN, INT64_MAX, true, INT64_MIN},
+	    {__LINE__, "-9223372036854775809", INT64_MIN, INT64_MAX, false, 0},
+	    {__LINE__, "99999999999999999999999", INT64_MIN, INT64_MAX, false, 0},
+	    {__LINE__, "", 0, 10, false, 0},
+	    {__LINE__, "-", -10, 10, false, 0},
+	    {__LINE__, "+1", 0, 10, false, 0},
+	    {__LINE__, " 1", 0, 10, false, 0},
+	    {__LINE__, "1 ", 0, 10, false, 0},
+	    {__LINE__, "1x", 0, 10, false, 0},
+	    {__LINE__, "0x1", 0, 10, false, 0},
+	    {__LINE__, "1.0", 0, 10, false, 0},
+	    {__LINE__, "--1", -10, 10, false, 0},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {

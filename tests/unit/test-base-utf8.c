@@ -12,43 +12,47 @@ static void validity(void)
 		bool is_valid;
 		size_t length;
 	} rows[] = {
-		{__LINE__, {"", 0}, true, 0},
-		{__LINE__, {"plain ASCII of some length", 26}, true, 26},
-		{__LINE__, {"\x7F\x01", 2}, true, 2},
-		{__LINE__, {"\0", 1}, false, 1},
-		{__LINE__, {"eight678\0", 9}, false, 9},
-		{__LINE__, {"abc\0efghijk", 11}, false, 11},
-		{__LINE__, {"\xC2\x80", 2}, true, 1},
-		{__LINE__, {"\xDF\xBF", 2}, true, 1},
-		{__LINE__, {"\xE0\xA0\x80", 3}, true, 1},
-		{__LINE__, {"\xED\x9F\xBF", 3}, true, 1},
-		{__LINE__, {"\xEE\x80\x80", 3}, true, 1},
-		{__LINE__, {"\xEF\xBF\xBF", 3}, true, 1},
-		{__LINE__, {"\xF0\x90\x80\x80", 4}, true, 1},
-		{__LINE__, {"\xF4\x8F\xBF\xBF", 4}, true, 1},
-		{__LINE__, {"12345678\xF0\x9F\x98\x80" "12345678", 20}, true, 17},
-		/* overlong forms */
-		{__LINE__, {"\xC0\x80", 2}, false, 2},
-		{__LINE__, {"\xC1\xBF", 2}, false, 2},
-		{__LINE__, {"\xE0\x9F\xBF", 3}, false, 3},
-		{__LINE__, {"\xF0\x8F\xBF\xBF", 4}, false, 4},
-		/* surrogates */
-		{__LINE__, {"\xED\xA0\x80", 3}, false, 3},
-		{__LINE__, {"\xED\xBF\xBF", 3}, false, 3},
-		/* beyond U+10FFFF, and bytes that never occur */
-		{__LINE__, {"\xF4\x90\x80\x80", 4}, false, 4},
-		{__LINE__, {"\xF5\x80\x80\x80", 4}, false, 4},
-		{__LINE__, {"\xFF", 1}, false, 1},
-		/* stray and missing continuations */
-		{__LINE__, {"\x80", 1}, false, 1},
-		{__LINE__, {"a\xBF", 2}, false, 2},
-		{__LINE__, {"\xC3", 1}, false, 1},
-		{__LINE__, {"\xC3(", 2}, false, 2},
-		{__LINE__, {"\xE2\x82", 2}, false, 2},
-		{__LINE__, {"\xE2\x82(", 3}, false, 3},
-		{__LINE__, {"\xF0\x9F\x98", 3}, false, 3},
-		{__LINE__, {"\xF0\x9F\x98(", 4}, false, 4},
-		{__LINE__, {"12345678\xC3", 9}, false, 9},
+	    {__LINE__, {"", 0}, true, 0},
+	    {__LINE__, {"plain ASCII of some length", 26}, true, 26},
+	    {__LINE__, {"\x7F\x01", 2}, true, 2},
+	    {__LINE__, {"\0", 1}, false, 1},
+	    {__LINE__, {"eight678\0", 9}, false, 9},
+	    {__LINE__, {"abc\0efghijk", 11}, false, 11},
+	    {__LINE__, {"\xC2\x80", 2}, true, 1},
+	    {__LINE__, {"\xDF\xBF", 2}, true, 1},
+	    {__LINE__, {"\xE0\xA0\x80", 3}, true, 1},
+	    {__LINE__, {"\xED\x9F\xBF", 3}, true, 1},
+	    {__LINE__, {"\xEE\x80\x80", 3}, true, 1},
+	    {__LINE__, {"\xEF\xBF\xBF", 3}, true, 1},
+	    {__LINE__, {"\xF0\x90\x80\x80", 4}, true, 1},
+	    {__LINE__, {"\xF4\x8F\xBF\xBF", 4}, true, 1},
+	    {__LINE__,
+		{"12345678\xF0\x9F\x98\x80"
+		 "12345678",
+		    20},
+		true, 17},
+	    /* overlong forms */
+	    {__LINE__, {"\xC0\x80", 2}, false, 2},
+	    {__LINE__, {"\xC1\xBF", 2}, false, 2},
+	    {__LINE__, {"\xE0\x9F\xBF", 3}, false, 3},
+	    {__LINE__, {"\xF0\x8F\xBF\xBF", 4}, false, 4},
+	    /* surrogates */
+	    {__LINE__, {"\xED\xA0\x80", 3}, false, 3},
+	    {__LINE__, {"\xED\xBF\xBF", 3}, false, 3},
+	    /* beyond U+10FFFF, and bytes that never occur */
+	    {__LINE__, {"\xF4\x90\x80\x80", 4}, false, 4},
+	    {__LINE__, {"\xF5\x80\x80\x80", 4}, false, 4},
+	    {__LINE__, {"\xFF", 1}, false, 1},
+	    /* stray and missing continuations */
+	    {__LINE__, {"\x80", 1}, false, 1},
+	    {__LINE__, {"a\xBF", 2}, false, 2},
+	    {__LINE__, {"\xC3", 1}, false, 1},
+	    {__LINE__, {"\xC3(", 2}, false, 2},
+	    {__LINE__, {"\xE2\x82", 2}, false, 2},
+	    {__LINE__, {"\xE2\x82(", 3}, false, 3},
+	    {__LINE__, {"\xF0\x9F\x98", 3}, false, 3},
+	    {__LINE__, {"\xF0\x9F\x98(", 4}, false, 4},
+	    {__LINE__, {"12345678\xC3", 9}, false, 9},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -71,17 +75,26 @@ static void cutting(void)
 		const char *text;
 		size_t most, n;
 	} rows[] = {
-		{__LINE__, "abc", 3, 3}, {__LINE__, "abc", 4, 3}, {__LINE__, "abc", 2, 2},
-		{__LINE__, "abc", 0, 0}, {__LINE__, "", 0, 0},
-		{__LINE__, "a\xC3\xA9z", 3, 3}, {__LINE__, "a\xC3\xA9z", 2, 1},
-		{__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 6, 6}, {__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 5, 3},
-		{__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 4, 3}, {__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 3, 3},
-		{__LINE__, "\xE2\x82\xAC", 2, 0}, {__LINE__, "\xF0\x9F\x98\x80", 3, 0},
-		{__LINE__, "x\xF0\x9F\x98\x80", 4, 1}, {__LINE__, "x\xF0\x9F\x98\x80", 5, 5},
+	    {__LINE__, "abc", 3, 3},
+	    {__LINE__, "abc", 4, 3},
+	    {__LINE__, "abc", 2, 2},
+	    {__LINE__, "abc", 0, 0},
+	    {__LINE__, "", 0, 0},
+	    {__LINE__, "a\xC3\xA9z", 3, 3},
+	    {__LINE__, "a\xC3\xA9z", 2, 1},
+	    {__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 6, 6},
+	    {__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 5, 3},
+	    {__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 4, 3},
+	    {__LINE__, "\xE2\x82\xAC\xE2\x82\xAC", 3, 3},
+	    {__LINE__, "\xE2\x82\xAC", 2, 0},
+	    {__LINE__, "\xF0\x9F\x98\x80", 3, 0},
+	    {__LINE__, "x\xF0\x9F\x98\x80", 4, 1},
+	    {__LINE__, "x\xF0\x9F\x98\x80", 5, 5},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++)
-		CHECK_AT(rows[i].line, utf8_cut(str_from(rows[i].text), rows[i].most).n == rows[i].n);
+		CHECK_AT(
+		    rows[i].line, utf8_cut(str_from(rows[i].text), rows[i].most).n == rows[i].n);
 	CHECK(utf8_cut((struct str){NULL, 0}, 5).n == 0);
 }
 
@@ -91,20 +104,23 @@ static void folding(void)
 		int line;
 		const char *text, *folded;
 	} rows[] = {
-		{__LINE__, "", ""},
-		{__LINE__, "Hello, World 42", "hello, world 42"},
-		{__LINE__, "Caf\xC3\xA9", "cafe"},
-		{__LINE__, "CAFE\xCC\x81", "cafe"},
-		{__LINE__, "M\xC3\x9CLLER", "muller"},
-		{__LINE__, "Stra\xC3\x9F" "e", "strasse"},
-		{__LINE__, "STRASSE", "strasse"},
-		{__LINE__, "\xEF\xBC\xA1\xEF\xBC\xA2\xEF\xBC\x91", "ab1"},	/* full width */
-		{__LINE__, "\xEF\xAC\x81n", "fin"},				/* ligature */
-		{__LINE__, "\xC4\xB0stanbul", "istanbul"},			/* dotted capital I */
-		{__LINE__, "\xCE\xA3\xCE\xAF\xCF\x82", "\xCF\x83\xCE\xB9\xCF\x83"}, /* final sigma */
-		{__LINE__, "\xD0\x99", "\xD0\xB8"},				/* short i */
-		{__LINE__, "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
-		{__LINE__, "Nguy\xE1\xBB\x85n", "nguyen"},
+	    {__LINE__, "", ""},
+	    {__LINE__, "Hello, World 42", "hello, world 42"},
+	    {__LINE__, "Caf\xC3\xA9", "cafe"},
+	    {__LINE__, "CAFE\xCC\x81", "cafe"},
+	    {__LINE__, "M\xC3\x9CLLER", "muller"},
+	    {__LINE__,
+		"Stra\xC3\x9F"
+		"e",
+		"strasse"},
+	    {__LINE__, "STRASSE", "strasse"},
+	    {__LINE__, "\xEF\xBC\xA1\xEF\xBC\xA2\xEF\xBC\x91", "ab1"}, /* full width */
+	    {__LINE__, "\xEF\xAC\x81n", "fin"},                        /* ligature */
+	    {__LINE__, "\xC4\xB0stanbul", "istanbul"},                 /* dotted capital I */
+	    {__LINE__, "\xCE\xA3\xCE\xAF\xCF\x82", "\xCF\x83\xCE\xB9\xCF\x83"}, /* final sigma */
+	    {__LINE__, "\xD0\x99", "\xD0\xB8"},                                 /* short i */
+	    {__LINE__, "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
+	    {__LINE__, "Nguy\xE1\xBB\x85n", "nguyen"},
 	};
 	struct arena *a = arena_new();
 

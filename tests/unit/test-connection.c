@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/shared.h"
-#include "crypto/aead.h"
 #include "connection/connection-internal.h"
+#include "crypto/aead.h"
 #include "test-db.h"
 
 void suite_connection(void);

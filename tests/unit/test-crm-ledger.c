@@ -41,7 +41,8 @@ static struct uuid destination(struct place *p, const char *name)
 	struct connection *c = NULL;
 	struct err err = ERR_INIT;
 	const char *body = arena_printf(p->a,
-	    "{\"name\":\"%s\",\"credentials\":{},\"settings\":{\"url\":\"http://127.0.0.1:1/crm\"}}",
+	    "{\"name\":\"%s\",\"credentials\":{},\"settings\":{\"url\":\"http://127.0.0.1:1/"
+	    "crm\"}}",
 	    name);
 
 	OK(connection_create(p->app, p->a, &p->account,
@@ -58,7 +59,8 @@ static struct uuid ready_lead(struct place *p, const char *data)
 
 	RUN(p->db,
 	    "INSERT INTO leads (id, account_id, provider_type, provider_lead_id, stage,"
-	    " sync_status, lead, received_at, updated_at) VALUES (?,?,'manual',?,'ready','none',?,1,1)",
+	    " sync_status, lead, received_at, updated_at) VALUES "
+	    "(?,?,'manual',?,'ready','none',?,1,1)",
 	    db_uuid(&id), db_uuid(&p->account), db_str(uuid_dup(p->a, id)), db_str(data));
 	return id;
 }
@@ -90,15 +92,16 @@ static struct uuid delivery_to(struct place *p, struct uuid lead, struct uuid co
 
 static int64_t count_rows(struct place *p, struct uuid lead)
 {
-	return NUMBER_OF(p->db, "SELECT COUNT(*) FROM lead_deliveries WHERE lead_id = ?",
-	    db_uuid(&lead));
+	return NUMBER_OF(
+	    p->db, "SELECT COUNT(*) FROM lead_deliveries WHERE lead_id = ?", db_uuid(&lead));
 }
 
 /* Jobs that push a delivery of the lead, with the delivery's own id. */
 static int64_t count_jobs(struct place *p, struct uuid lead)
 {
 	return NUMBER_OF(p->db,
-	    "SELECT COUNT(*) FROM jobs j JOIN lead_deliveries d ON d.id = j.id AND d.id = j.subject_id"
+	    "SELECT COUNT(*) FROM jobs j JOIN lead_deliveries d ON d.id = j.id AND d.id = "
+	    "j.subject_id"
 	    " AND d.account_id = j.account_id WHERE j.kind = 'crm.push' AND j.state = 'ready'"
 	    " AND d.lead_id = ?",
 	    db_uuid(&lead));
@@ -297,7 +300,8 @@ static void pushed_again_by_hand(void)
 	CHECK(queue(&p, lead) == 1);
 	s.d.id = delivery_to(&p, lead, to);
 	RUN(p.db, "DELETE FROM jobs");
-	RUN(p.db, "UPDATE lead_deliveries SET status = 'dead', rounds = 9, attempts = 27, next_at = 7");
+	RUN(p.db,
+	    "UPDATE lead_deliveries SET status = 'dead', rounds = 9, attempts = 27, next_at = 7");
 	OK(db_transaction(p.db, requeue_body, &s, &err), &err);
 	REQUIRE(delivery_load(p.db, p.a, &p.account, &s.d.id, &d, &err) == 1);
 	CHECK(TEXT_EQ(d.status, "pending") && d.rounds == 0 && d.next_us == 0 && d.attempts == 27);
@@ -343,14 +347,19 @@ static void brought_forward(void)
 		struct db_rows rows;
 
 		OK(db_transaction(p.db, run_now_body, &job, &err), &err); /* new: inserted */
-		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE id = ? AND run_at <= ?"
-				      " AND state = 'ready' AND attempts = 0 AND lease_id IS NULL",
+		CHECK(NUMBER_OF(p.db,
+			  "SELECT COUNT(*) FROM jobs WHERE id = ? AND run_at <= ?"
+			  " AND state = 'ready' AND attempts = 0 AND lease_id IS NULL",
 			  db_uuid(&job.id), db_int(clock_now_us())) == 1);
-		RUN(p.db, "UPDATE jobs SET state = ?, attempts = ?, lease_id = ?, run_at = ? WHERE id = ?",
+		RUN(p.db,
+		    "UPDATE jobs SET state = ?, attempts = ?, lease_id = ?, run_at = ? WHERE id = "
+		    "?",
 		    db_str(cases[i].state), db_int(cases[i].attempts),
-		    cases[i].is_leased ? db_uuid(&lease) : db_null(), db_int(later), db_uuid(&job.id));
+		    cases[i].is_leased ? db_uuid(&lease) : db_null(), db_int(later),
+		    db_uuid(&job.id));
 		OK(db_transaction(p.db, run_now_body, &job, &err), &err);
-		rows = ROWS_OF(p.db, p.a, "SELECT state, attempts, lease_id, run_at FROM jobs WHERE id = ?",
+		rows = ROWS_OF(p.db, p.a,
+		    "SELECT state, attempts, lease_id, run_at FROM jobs WHERE id = ?",
 		    db_uuid(&job.id));
 		REQUIRE(rows.count == 1);
 		CHECK_AT(cases[i].line, str_is(db_get_str(&rows, 0, 0), "ready"));
@@ -404,12 +413,14 @@ static void rounds(void)
 		CHECK(TEXT_EQ(d.status, is_last ? "dead" : "failed") && d.error != NULL);
 		CHECK(d.attempts == 2 * ((int)round + 1) && d.rounds == (int)round + 1);
 		CHECK(TEXT_EQ(sync_status(&p, lead), d.status));
-		CHECK(is_last ? d.next_us == 0 : d.next_us >= due && d.next_us < due + 30 * SECOND_US);
-		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE id = ?", db_uuid(&delivery)) ==
-		      !is_last);
-		CHECK(is_last ||
-		      NUMBER_OF(p.db, "SELECT run_at FROM jobs WHERE id = ? AND attempts = 0"
-				      " AND lease_id IS NULL", db_uuid(&delivery)) == d.next_us);
+		CHECK(is_last ? d.next_us == 0
+			      : d.next_us >= due && d.next_us < due + 30 * SECOND_US);
+		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE id = ?",
+			  db_uuid(&delivery)) == !is_last);
+		CHECK(is_last || NUMBER_OF(p.db,
+				     "SELECT run_at FROM jobs WHERE id = ? AND attempts = 0"
+				     " AND lease_id IS NULL",
+				     db_uuid(&delivery)) == d.next_us);
 		RUN(p.db, "UPDATE jobs SET run_at = 1");
 	}
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM lead_delivery_attempts WHERE delivery_id = ?",
@@ -429,8 +440,10 @@ static void not_to_be_pushed(void)
 	removed = destination(&p, "removed");
 	disabled = destination(&p, "disabled");
 	demanding = destination(&p, "demanding");
-	RUN(p.db, "INSERT INTO mappings (account_id, connection_id, mapping, updated_at)"
-		  " VALUES (?,?,?,1)", db_uuid(&p.account), db_uuid(&demanding),
+	RUN(p.db,
+	    "INSERT INTO mappings (account_id, connection_id, mapping, updated_at)"
+	    " VALUES (?,?,?,1)",
+	    db_uuid(&p.account), db_uuid(&demanding),
 	    db_str("{\"rules\":[{\"from\":\"phoneNumber\",\"to\":\"p\",\"required\":true}]}"));
 	lead = ready_lead(&p, "{\"email\":\"a@b.co\"}");
 	CHECK(queue(&p, lead) == 3);
@@ -479,8 +492,9 @@ static void push_all(void)
 	RUN(p.db, "UPDATE leads SET sync_status = 'success' WHERE id = ?", db_uuid(&taken));
 	OK(deliveries_count_waiting(p.db, &p.account, &waiting, &err), &err);
 	CHECK(waiting == LEADS - 1);
-	RUN(p.db, "INSERT INTO jobs (id, account_id, kind, state, run_at, attempts, created_at)"
-		  " VALUES (?,?,'crm.push_all','ready',1,0,1)",
+	RUN(p.db,
+	    "INSERT INTO jobs (id, account_id, kind, state, run_at, attempts, created_at)"
+	    " VALUES (?,?,'crm.push_all','ready',1,0,1)",
 	    db_uuid(&job), db_uuid(&p.account));
 	rn = runner_new(p.app, all, COUNT(all), &err);
 	REQUIRE(rn != NULL);

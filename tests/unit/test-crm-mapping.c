@@ -14,7 +14,7 @@ static const char lead_text[] =
 struct mapping {
 	int line;
 	const char *template, *mapping; /* NULL: none */
-	const char *expected;		/* NULL: refused */
+	const char *expected;           /* NULL: refused */
 };
 
 static void check(const struct mapping *m, const char *lead_json)
@@ -28,7 +28,7 @@ static void check(const struct mapping *m, const char *lead_json)
 	REQUIRE(lead != NULL);
 	before = json_text(a, lead);
 	settings = json_own(a, json_object());
-	c.settings = settings;
+	c.access.settings = settings;
 	if (m->template != NULL)
 		json_set(settings, "bodyTemplate",
 		    json_incref(json_parse(a, str_from(m->template), NULL)));
@@ -53,7 +53,8 @@ static void check(const struct mapping *m, const char *lead_json)
 static void defaults(void)
 {
 	static const struct mapping full = {__LINE__, NULL, NULL,
-	    "{\"email\":\"a@b.co\",\"first_name\":\"Ann\",\"full_name\":\"Ann B\",\"phone\":\"+491\"}"};
+	    "{\"email\":\"a@b.co\",\"first_name\":\"Ann\",\"full_name\":\"Ann "
+	    "B\",\"phone\":\"+491\"}"};
 	static const struct mapping all = {__LINE__, NULL, "{}",
 	    "{\"email\":\"e\",\"first_name\":\"f\",\"last_name\":\"l\",\"full_name\":\"n\","
 	    "\"phone\":\"p\",\"company\":\"c\"}"};
@@ -121,7 +122,8 @@ static void rules(void)
 		RULES("{\"from\":\"email\",\"to\":\"contact.mail.work\"},"
 		      "{\"from\":\"rawFieldData.n\",\"to\":\"contact.n\"}"),
 		"{\"contact\":{\"mail\":{\"work\":\"a@b.co\"},\"n\":7}}"},
-	    {__LINE__, NULL, RULES("{\"const\":\"web\",\"to\":\"source\"},{\"const\":0,\"to\":\"z\"}"),
+	    {__LINE__, NULL,
+		RULES("{\"const\":\"web\",\"to\":\"source\"},{\"const\":0,\"to\":\"z\"}"),
 		"{\"source\":\"web\",\"z\":0}"},
 	    {__LINE__, NULL, RULES("{\"const\":false,\"from\":\"email\",\"to\":\"x\"}"),
 		"{\"x\":false}"},
@@ -135,7 +137,8 @@ static void rules(void)
 	    {__LINE__, NULL, RULES("{\"from\":\"email\"}"), NULL},
 	    {__LINE__, NULL, RULES("{\"from\":\"email\",\"to\":\"a..b\"}"), NULL},
 	    {__LINE__, NULL,
-		RULES("{\"from\":\"email\",\"to\":\"a\"},{\"from\":\"email\",\"to\":\"a.b\"}"), NULL},
+		RULES("{\"from\":\"email\",\"to\":\"a\"},{\"from\":\"email\",\"to\":\"a.b\"}"),
+		NULL},
 	    /* the later rule has the last word */
 	    {__LINE__, NULL,
 		RULES("{\"from\":\"email\",\"to\":\"a\"},{\"from\":\"fullName\",\"to\":\"a\"}"),
@@ -143,15 +146,16 @@ static void rules(void)
 	};
 	struct err err = ERR_INIT;
 	struct arena *a = arena_new();
-	struct connection c = {.settings = json_own(a, json_object())};
+	struct connection c = {.access.settings = json_own(a, json_object())};
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		check(&cases[i], lead_text);
 	/* a refusal says what is missing where, and shows nothing of the lead */
-	CHECK(crm_map_lead(a, &c,
-		  json_parse(a, STR(RULES("{\"from\":\"lastName\",\"to\":\"Last\",\"required\":true}")),
-		      NULL),
-		  json_parse(a, str_from(lead_text), NULL), &err) == NULL);
+	CHECK(
+	    crm_map_lead(a, &c,
+		json_parse(a,
+		    STR(RULES("{\"from\":\"lastName\",\"to\":\"Last\",\"required\":true}")), NULL),
+		json_parse(a, str_from(lead_text), NULL), &err) == NULL);
 	CHECK(strstr(err.msg, "lastName") != NULL && strstr(err.msg, "Last,") == NULL);
 	CHECK(strstr(err.msg, "a@b.co") == NULL);
 	arena_free(a);

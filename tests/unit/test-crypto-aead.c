@@ -8,8 +8,8 @@
 #include "crypto/cipher.h"
 #include "test-base.h"
 
-#define KEY_A "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="	/* 0 to 31 */
-#define KEY_B "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA="	/* 31 to 0 */
+#define KEY_A "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" /* 0 to 31 */
+#define KEY_B "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=" /* 31 to 0 */
 
 static char folder[] = "/tmp/connect-keys-XXXXXX";
 static char file[64];
@@ -46,19 +46,21 @@ static void gcm_vector(void)
 	struct str authenticated = {(const char *)aad, sizeof(aad)};
 	struct str text = {(const char *)plain, sizeof(plain)};
 
-	hex_decode(key, 32, STR("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308"));
+	hex_decode(
+	    key, 32, STR("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308"));
 	hex_decode(nonce, 12, STR("cafebabefacedbaddecaf888"));
 	hex_decode(aad, 20, STR("feedfacedeadbeeffeedfacedeadbeefabaddad2"));
-	hex_decode(plain, 60, STR("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
-				  "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"));
+	hex_decode(plain, 60,
+	    STR("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+		"1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"));
 	hex_decode(expected, 76,
 	    STR("522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
 		"8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
 		"76fc6ece0f4e1768cddf8853bb2d551b"));
 	cipher_seal(key, nonce, authenticated, text, out);
 	CHECK(memcmp(out, expected, sizeof(out)) == 0);
-	CHECK(cipher_open(key, nonce, authenticated, (struct str){(const char *)out, sizeof(out)},
-	    back));
+	CHECK(cipher_open(
+	    key, nonce, authenticated, (struct str){(const char *)out, sizeof(out)}, back));
 	CHECK(memcmp(back, plain, sizeof(back)) == 0);
 	CHECK(!cipher_open(key, nonce, authenticated, (struct str){(const char *)out, 15}, back));
 }
@@ -173,19 +175,19 @@ static void bad_files(void)
 		const char *text;
 		mode_t mode;
 	} rows[] = {
-		{__LINE__, "", 0600},
-		{__LINE__, "# nothing\n", 0600},
-		{__LINE__, KEY_A "\n", 0600},
-		{__LINE__, "x:" KEY_A "\n", 0600},
-		{__LINE__, "0:" KEY_A "\n", 0600},
-		{__LINE__, "4294967296:" KEY_A "\n", 0600},
-		{__LINE__, "1:AAAA\n", 0600},
-		{__LINE__, "1:AAAA" KEY_A "\n", 0600},
-		{__LINE__, "1:" KEY_A "\n1:" KEY_B "\n", 0600},
-		{__LINE__, "1:" KEY_A "\n2:nonsense\n", 0600},
-		{__LINE__, "1:" KEY_A "\n", 0604},
-		{__LINE__, "1:" KEY_A "\n", 0620},
-		{__LINE__, "1:" KEY_A "\n", 0602},
+	    {__LINE__, "", 0600},
+	    {__LINE__, "# nothing\n", 0600},
+	    {__LINE__, KEY_A "\n", 0600},
+	    {__LINE__, "x:" KEY_A "\n", 0600},
+	    {__LINE__, "0:" KEY_A "\n", 0600},
+	    {__LINE__, "4294967296:" KEY_A "\n", 0600},
+	    {__LINE__, "1:AAAA\n", 0600},
+	    {__LINE__, "1:AAAA" KEY_A "\n", 0600},
+	    {__LINE__, "1:" KEY_A "\n1:" KEY_B "\n", 0600},
+	    {__LINE__, "1:" KEY_A "\n2:nonsense\n", 0600},
+	    {__LINE__, "1:" KEY_A "\n", 0604},
+	    {__LINE__, "1:" KEY_A "\n", 0620},
+	    {__LINE__, "1:" KEY_A "\n", 0602},
 	};
 	struct arena *a = arena_new();
 

@@ -21,19 +21,19 @@ static void digests(void)
 		int line;
 		const char *text, *sha1, *sha256;
 	} rows[] = {
-		{__LINE__, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
-		    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-		{__LINE__, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d",
-		    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-		{__LINE__, "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-		    "84983e441c3bd26ebaae4aa1f95129e5e54670f1",
-		    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+	    {__LINE__, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+	    {__LINE__, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d",
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+	    {__LINE__, "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		"84983e441c3bd26ebaae4aa1f95129e5e54670f1",
+		"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct str text = str_from(rows[i].text);
-		struct str parts[3] = {{text.p, text.n / 3}, {NULL, 0},
-		    {text.p + text.n / 3, text.n - text.n / 3}};
+		struct str parts[3] = {
+		    {text.p, text.n / 3}, {NULL, 0}, {text.p + text.n / 3, text.n - text.n / 3}};
 		unsigned char raw[SHA256_SIZE];
 		char hex[2 * SHA256_SIZE + 1];
 
@@ -79,17 +79,19 @@ struct mac {
 };
 
 static const char larger_key[] = "Test Using Larger Than Block-Size Key - Hash Key First";
-static const char counting[] = "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11"
-			       "\x12\x13\x14\x15\x16\x17\x18\x19";
+static const char counting[] =
+    "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11"
+    "\x12\x13\x14\x15\x16\x17\x18\x19";
 
 static void check_macs(enum hash_alg alg, const struct mac *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		char key_room[256], data_room[256], hex[65];
 		struct str key = expand(rows[i].key, rows[i].key_byte, rows[i].key_n, key_room);
-		struct str data = expand(rows[i].data, rows[i].data_byte, rows[i].data_n, data_room);
-		struct str halves[2] = {{data.p, data.n / 2},
-		    {data.p + data.n / 2, data.n - data.n / 2}};
+		struct str data =
+		    expand(rows[i].data, rows[i].data_byte, rows[i].data_n, data_room);
+		struct str halves[2] = {
+		    {data.p, data.n / 2}, {data.p + data.n / 2, data.n - data.n / 2}};
 		unsigned char raw[SHA256_SIZE];
 
 		hmac_parts(alg, key, &data, 1, raw);
@@ -104,20 +106,20 @@ static void check_macs(enum hash_alg alg, const struct mac *rows, size_t n)
 static void rfc4231(void)
 {
 	static const struct mac rows[] = {
-		{__LINE__, NULL, 0x0b, 20, "Hi There", 0, 0,
-		    "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
-		{__LINE__, "Jefe", 0, 0, "what do ya want for nothing?", 0, 0,
-		    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
-		{__LINE__, NULL, 0xaa, 20, NULL, 0xdd, 50,
-		    "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
-		{__LINE__, counting, 0, 0, NULL, 0xcd, 50,
-		    "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
-		{__LINE__, NULL, 0xaa, 131, larger_key, 0, 0,
-		    "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
-		{__LINE__, NULL, 0xaa, 131,
-		    "This is a test using a larger than block-size key and a larger than block-size "
-		    "data. The key needs to be hashed before being used by the HMAC algorithm.",
-		    0, 0, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
+	    {__LINE__, NULL, 0x0b, 20, "Hi There", 0, 0,
+		"b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+	    {__LINE__, "Jefe", 0, 0, "what do ya want for nothing?", 0, 0,
+		"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+	    {__LINE__, NULL, 0xaa, 20, NULL, 0xdd, 50,
+		"773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+	    {__LINE__, counting, 0, 0, NULL, 0xcd, 50,
+		"82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
+	    {__LINE__, NULL, 0xaa, 131, larger_key, 0, 0,
+		"60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+	    {__LINE__, NULL, 0xaa, 131,
+		"This is a test using a larger than block-size key and a larger than block-size "
+		"data. The key needs to be hashed before being used by the HMAC algorithm.",
+		0, 0, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
 	};
 
 	check_macs(HASH_SHA256, rows, COUNT(rows));
@@ -126,19 +128,17 @@ static void rfc4231(void)
 static void rfc2202(void)
 {
 	static const struct mac rows[] = {
-		{__LINE__, NULL, 0x0b, 20, "Hi There", 0, 0,
-		    "b617318655057264e28bc0b6fb378c8ef146be00"},
-		{__LINE__, "Jefe", 0, 0, "what do ya want for nothing?", 0, 0,
-		    "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
-		{__LINE__, NULL, 0xaa, 20, NULL, 0xdd, 50,
-		    "125d7342b9ac11cd91a39af48aa17b4f63f175d3"},
-		{__LINE__, counting, 0, 0, NULL, 0xcd, 50,
-		    "4c9007f4026250c6bc8414f9bf50c86c2d7235da"},
-		{__LINE__, NULL, 0xaa, 80, larger_key, 0, 0,
-		    "aa4ae5e15272d00e95705637ce8a3b55ed402112"},
-		{__LINE__, NULL, 0xaa, 80,
-		    "Test Using Larger Than Block-Size Key and Larger Than One Block-Size Data", 0, 0,
-		    "e8e99d0f45237d786d6bbaa7965c7808bbff1a91"},
+	    {__LINE__, NULL, 0x0b, 20, "Hi There", 0, 0,
+		"b617318655057264e28bc0b6fb378c8ef146be00"},
+	    {__LINE__, "Jefe", 0, 0, "what do ya want for nothing?", 0, 0,
+		"effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+	    {__LINE__, NULL, 0xaa, 20, NULL, 0xdd, 50, "125d7342b9ac11cd91a39af48aa17b4f63f175d3"},
+	    {__LINE__, counting, 0, 0, NULL, 0xcd, 50, "4c9007f4026250c6bc8414f9bf50c86c2d7235da"},
+	    {__LINE__, NULL, 0xaa, 80, larger_key, 0, 0,
+		"aa4ae5e15272d00e95705637ce8a3b55ed402112"},
+	    {__LINE__, NULL, 0xaa, 80,
+		"Test Using Larger Than Block-Size Key and Larger Than One Block-Size Data", 0, 0,
+		"e8e99d0f45237d786d6bbaa7965c7808bbff1a91"},
 	};
 
 	check_macs(HASH_SHA1, rows, COUNT(rows));

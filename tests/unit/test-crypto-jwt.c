@@ -34,8 +34,8 @@ static void there_and_back(void)
 {
 	struct arena *a = arena_new();
 	struct err e = ERR_INIT;
-	json_t *claims = json_parse(a, STR("{\"sub\":\"u1\",\"acc\":\"a1\",\"n\":[1,{\"x\":true}]}"),
-	    NULL);
+	json_t *claims =
+	    json_parse(a, STR("{\"sub\":\"u1\",\"acc\":\"a1\",\"n\":[1,{\"x\":true}]}"), NULL);
 	const char *token = jwt_sign(a, key, claims, NOW, 3600, &e);
 	json_t *back;
 

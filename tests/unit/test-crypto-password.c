@@ -33,7 +33,7 @@ static void long_ones(void)
 	hash = password_hash(a, text, &e);
 	REQUIRE(hash != NULL);
 	CHECK(password_is_right(text, hash));
-	text[LIMIT_PASSWORD_BYTES - 1] = 'q';	/* every byte counts */
+	text[LIMIT_PASSWORD_BYTES - 1] = 'q'; /* every byte counts */
 	CHECK(!password_is_right(text, hash));
 	text[LIMIT_PASSWORD_BYTES] = 'p';
 	text[LIMIT_PASSWORD_BYTES + 1] = '\0';
@@ -79,7 +79,6 @@ static void nobody_costs_the_same(void)
 void suite_crypto_password(void);
 void suite_crypto_password(void)
 {
-	ADD_TESTS("crypto/password", {"right and wrong", right_and_wrong},
-	    {"long ones", long_ones}, {"broken hashes", broken_hashes},
-	    {"nobody costs the same", nobody_costs_the_same});
+	ADD_TESTS("crypto/password", {"right and wrong", right_and_wrong}, {"long ones", long_ones},
+	    {"broken hashes", broken_hashes}, {"nobody costs the same", nobody_costs_the_same});
 }

@@ -56,7 +56,7 @@ static void below(void)
 	}
 	CHECK(outside == 0);
 	for (int i = 0; i < 7; i++)
-		CHECK(seen[i] > 700 && seen[i] < 1300);	/* ten standard deviations */
+		CHECK(seen[i] > 700 && seen[i] < 1300); /* ten standard deviations */
 	CHECK(random_below(1) == 0 && random_below(0) == 0);
 	for (int i = 0; i < 100; i++)
 		CHECK(random_below(UINT64_MAX) < UINT64_MAX);
@@ -68,7 +68,7 @@ static void a_child_has_its_own(void)
 	int ends[2];
 	pid_t child;
 
-	random_u64();	/* so that the pool is filled before the fork */
+	random_u64(); /* so that the pool is filled before the fork */
 	REQUIRE(pipe(ends) == 0);
 	child = fork();
 	if (child == 0) {

@@ -42,9 +42,9 @@ static void place_remove(struct place *p)
 	arena_free(p->a);
 }
 
-#define FIRST                                                                                 \
-	"-- a comment; with a semicolon\n"                                                    \
-	"CREATE TABLE one (\n  id INT NOT NULL,\n  PRIMARY KEY (id)\n);\n\n"                   \
+#define FIRST                                                                                      \
+	"-- a comment; with a semicolon\n"                                                         \
+	"CREATE TABLE one (\n  id INT NOT NULL,\n  PRIMARY KEY (id)\n);\n\n"                       \
 	"INSERT INTO one VALUES (1), (2);\n"
 #define SECOND "INSERT INTO one VALUES (3);\n"
 
@@ -200,9 +200,10 @@ static const char *expected_names(struct arena *a, int32_t from, int32_t to)
 static void make_days(struct db *db)
 {
 	SCRIPT(db, "DROP TABLE IF EXISTS core_days");
-	SCRIPT(db, "CREATE TABLE core_days (id BINARY(16) NOT NULL, PRIMARY KEY (id)) ENGINE=InnoDB"
-		   " DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
-		   " PARTITION BY RANGE COLUMNS (id) (PARTITION p_rest VALUES LESS THAN (MAXVALUE))");
+	SCRIPT(db,
+	    "CREATE TABLE core_days (id BINARY(16) NOT NULL, PRIMARY KEY (id)) ENGINE=InnoDB"
+	    " DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+	    " PARTITION BY RANGE COLUMNS (id) (PARTITION p_rest VALUES LESS THAN (MAXVALUE))");
 }
 
 /* A row in the middle of a day, and one at its very beginning. */
@@ -248,11 +249,11 @@ static void make_old_days(struct db *db, struct arena *a, int32_t from, int32_t 
 
 		memset(bound.b + 6, 0, 10);
 		hex_encode(hex, bound.b, 16);
-		SCRIPT(db,
-		    arena_printf(a, "ALTER TABLE core_days REORGANIZE PARTITION p_rest INTO ("
-				    "PARTITION p%06d VALUES LESS THAN (x'%s'),"
-				    "PARTITION p_rest VALUES LESS THAN (MAXVALUE))",
-			day, hex->p));
+		SCRIPT(db, arena_printf(a,
+			       "ALTER TABLE core_days REORGANIZE PARTITION p_rest INTO ("
+			       "PARTITION p%06d VALUES LESS THAN (x'%s'),"
+			       "PARTITION p_rest VALUES LESS THAN (MAXVALUE))",
+			       day, hex->p));
 		put_rows(db, day);
 	}
 }

@@ -54,7 +54,8 @@ static void every_statement_prepares(void)
 
 static void wrong_statement_is_found(void)
 {
-	static const struct db_stmt wrong = {"wrong", "SELECT no_such_column FROM accounts", NULL, NULL};
+	static const struct db_stmt wrong = {
+	    "wrong", "SELECT no_such_column FROM accounts", NULL, NULL};
 	struct db *db = test_db();
 	struct err err = ERR_INIT;
 

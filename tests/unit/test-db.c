@@ -18,7 +18,8 @@ static struct db *db, *server;
 static void drop(void)
 {
 	if (server != NULL) {
-		db_script(server, arena_printf(arena, "DROP DATABASE IF EXISTS %s", config->db_name), NULL);
+		db_script(server,
+		    arena_printf(arena, "DROP DATABASE IF EXISTS %s", config->db_name), NULL);
 		db_free(server);
 	}
 	db_free(db);
@@ -43,7 +44,8 @@ static int make(const char *socket, struct err *err)
 	of_server->db_name = "information_schema";
 	server = db_new(of_server);
 	atexit(drop);
-	if (db_script(server, arena_printf(arena, "DROP DATABASE IF EXISTS %s", config->db_name), err) != 0 ||
+	if (db_script(server, arena_printf(arena, "DROP DATABASE IF EXISTS %s", config->db_name),
+		err) != 0 ||
 	    db_script(server,
 		arena_printf(arena, "CREATE DATABASE %s CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 		    config->db_name),

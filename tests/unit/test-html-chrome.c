@@ -7,11 +7,11 @@
 
 #include <CUnit/CUnit.h>
 
-#include "product/product.h"
 #include "base/config.h"
 #include "crypto/aead.h"
 #include "html/chrome.h"
 #include "html/template.h"
+#include "product/product.h"
 
 #define CHECK(line, ok, ...)                                                                       \
 	do {                                                                                       \
@@ -160,7 +160,8 @@ static void test_routes(void)
 	struct err err = ERR_INIT;
 	const struct route *routes = product_routes(&n);
 
-	CHECK(__LINE__, router_new(a, routes, n, &product_router_hooks, &err) != NULL, "%s", err.msg);
+	CHECK(
+	    __LINE__, router_new(a, routes, n, &product_router_hooks, &err) != NULL, "%s", err.msg);
 	for (size_t i = 0; i < n; i++) {
 		const struct route *rt = &routes[i];
 		bool is_api = strncmp(rt->pattern, "/connect/v1/", 12) == 0;
@@ -197,7 +198,8 @@ static void test_static(void)
 	struct err err = ERR_INIT;
 	struct req *r;
 
-	CU_ASSERT_EQUAL_FATAL(product_static_load(a, CONNECT_SRCDIR "/static", &err), 0);
+	CU_ASSERT_EQUAL_FATAL(
+	    product_static_load(a, CONNECT_SRCDIR "/static", &app.asset_version, &err), 0);
 	CU_ASSERT_EQUAL(get_static("connect.css", "", &r), 200);
 	CU_ASSERT_STRING_EQUAL(r->res.content_type, "text/css; charset=utf-8");
 	CU_ASSERT_TRUE(r->res.body->len > 1000);
@@ -208,7 +210,8 @@ static void test_static(void)
 	CU_ASSERT_EQUAL(get_static("connect.css", etag, &r), 304);
 	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
 		CHECK(__LINE__, get_static(absent[i], "", &r) == 404, "%s is served", absent[i]);
-	CU_ASSERT_TRUE(product_static_load(a, CONNECT_SRCDIR "/nowhere", &err) < 0);
+	CU_ASSERT_TRUE(
+	    product_static_load(a, CONNECT_SRCDIR "/nowhere", &app.asset_version, &err) == -1);
 }
 
 void suite_html_chrome(void);

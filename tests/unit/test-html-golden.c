@@ -58,7 +58,7 @@ static void run_case(const char *dir, const char *name)
 			data = json_own(a, json_object());
 		int rc = template_render_text(a, template, data, true, out, &err);
 		if (read_file(a, arena_printf(a, "%s/expected.html", dir), &expected)) {
-			if (rc < 0)
+			if (rc == -1)
 				fail_case(name, "error", err.msg);
 			else if (!str_eq((struct str){out->p, out->len}, expected))
 				fail_case(name, "rendered", out->p);

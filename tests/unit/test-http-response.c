@@ -333,13 +333,13 @@ static void test_cursors(void)
 	struct arena *a = arena_new();
 	struct uuid id = uuid_new();
 	static const char notes[CURSOR_NOTE] = "a note";
+	struct app app = {.cursor_key = key};
 	struct cursor got;
 	struct req r;
 	char *text;
 	size_t i;
 
-	cursor_key_set(key);
-	req_init(&r, a, NULL);
+	req_init(&r, a, &app);
 	for (i = 0; i < COUNT(values); i++) {
 		struct cursor made = {values[i], id,
 		    {notes, i == 0   ? 0
@@ -367,7 +367,7 @@ static void test_cursors(void)
 		CHECK(__LINE__, !cursor_read(&r, "acct list", str_from(altered), &got),
 		    "byte %zu altered", i);
 	}
-	cursor_key_set(other);
+	app.cursor_key = other;
 	CU_ASSERT(!cursor_read(&r, "acct list", str_from(text), &got));
 	arena_free(a);
 }

@@ -72,7 +72,7 @@ static const char *ask(struct arena *a, const char *path, const char *method, co
 		   *out = buf_new(a, 1 << 22);
 	int fd = connect_to(path);
 
-	if (fd < 0)
+	if (fd == -1)
 		return "no connection";
 	add_var(vars, "REQUEST_METHOD", method);
 	add_var(vars, "REQUEST_URI", uri);

@@ -23,7 +23,7 @@ struct host {
 	struct {
 		int64_t submitted[WORKERS], failed[WORKERS];
 		int stop;
-	} *seen;
+	} * seen;
 };
 
 static bool host_make(struct host *h)
@@ -97,12 +97,13 @@ static int worker_process(void *arg)
 
 	lost.db_socket = "/nonexistent/mariadb.sock";
 	app.db = db_new(w->has_database ? &h->cfg : &lost);
-	for (int64_t i = 0; i < w->most && !__atomic_load_n(&h->seen->stop, __ATOMIC_RELAXED); i++) {
+	for (int64_t i = 0; i < w->most && !__atomic_load_n(&h->seen->stop, __ATOMIC_RELAXED);
+	     i++) {
 		struct arena *a = arena_new();
 		const char *id = arena_printf(a, "%d-%d", w->index, (int)i);
-		struct write_item items[] = {intake_lead(id, id),
-		    intake_item(arena_printf(a, "r%s", id), "shared",
-			arena_printf(a, "{\"w%d\":%d}", w->index, (int)i))};
+		struct write_item items[] = {
+		    intake_lead(id, id), intake_item(arena_printf(a, "r%s", id), "shared",
+					     arena_printf(a, "{\"w%d\":%d}", w->index, (int)i))};
 		struct write_set ws = intake_set(h->account, h->account);
 		struct err err = ERR_INIT;
 
@@ -138,8 +139,10 @@ static void all_there_once(struct host *h)
 		wrong += h->seen->failed[i] != 0;
 	CHECK(wrong == 0 && total > 0);
 	CHECK(COUNT_IN(h->db, "events", h->account) == total);
-	CHECK(NUMBER_OF(h->db, "SELECT COUNT(*) FROM events WHERE account_id = ?"
-			       " AND status = 'processed'", db_uuid(&h->account)) == total);
+	CHECK(NUMBER_OF(h->db,
+		  "SELECT COUNT(*) FROM events WHERE account_id = ?"
+		  " AND status = 'processed'",
+		  db_uuid(&h->account)) == total);
 	CHECK(COUNT_IN(h->db, "event_keys", h->account) == 2 * total);
 	CHECK(COUNT_IN(h->db, "leads", h->account) == total);
 	CHECK(COUNT_IN(h->db, "jobs", h->account) == total);
@@ -149,11 +152,14 @@ static void all_there_once(struct host *h)
 	/* a creation each, and a change of the shared record by all but its first */
 	CHECK(COUNT_IN(h->db, "record_changes", h->account) == 2 * total);
 	shared = json_parse(h->a,
-	    str_from(TEXT_OF(h->db, h->a, "SELECT data FROM records WHERE account_id = ?"
-					  " AND external_id = 'shared'", db_uuid(&h->account))),
+	    str_from(TEXT_OF(h->db, h->a,
+		"SELECT data FROM records WHERE account_id = ?"
+		" AND external_id = 'shared'",
+		db_uuid(&h->account))),
 	    NULL);
 	for (int i = 0; i < WORKERS; i++)
-		wrong += json_int(shared, arena_printf(h->a, "w%d", i)) != h->seen->submitted[i] - 1;
+		wrong +=
+		    json_int(shared, arena_printf(h->a, "w%d", i)) != h->seen->submitted[i] - 1;
 	CHECK(wrong == 0);
 }
 
@@ -212,17 +218,16 @@ static void killed_between(void)
 
 /* ---- one worker, in a process of its own, since it keeps its connection to the writer -------- */
 
-
 static int fails(int line)
 {
 	printf("# %s:%d\n", __FILE__, line);
 	fflush(stdout);
 	return 1;
 }
-#define MUST(condition)                                                                       \
-	do {                                                                                  \
-		if (!(condition))                                                             \
-			return fails(__LINE__);                                               \
+#define MUST(condition)                                                                            \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			return fails(__LINE__);                                                    \
 	} while (0)
 
 /* What the writer answers comes back to the right set: errors, duplicates, several sets at once. */
@@ -272,8 +277,10 @@ static void answers(void)
 	writer_start(&h);
 	CHECK(core_wait(core_fork(answers_process, &h)) == 0);
 	CHECK(COUNT_IN(h.db, "events", h.account) == 66);
-	CHECK(NUMBER_OF(h.db, "SELECT COUNT(*) FROM events WHERE account_id = ?"
-			      " AND status = 'duplicate'", db_uuid(&h.account)) == 1);
+	CHECK(NUMBER_OF(h.db,
+		  "SELECT COUNT(*) FROM events WHERE account_id = ?"
+		  " AND status = 'duplicate'",
+		  db_uuid(&h.account)) == 1);
 	writer_kill(&h);
 	host_remove(&h);
 }

@@ -54,23 +54,27 @@ static void emails(void)
 	    {__LINE__, NULL, "{\"email\":\"mailto:a@b.co\"}", "{\"email\":\"a@b.co\"}"},
 	    {__LINE__, NULL, "{\"email\":\"a+tag@sub.example.org\\n\"}",
 		"{\"email\":\"a+tag@sub.example.org\"}"},
-	    {__LINE__, NULL, "{\"email\":\"J\xc3\x9cRGEN@b\xc3\xbc"
-			     "cher.de\"}",
+	    {__LINE__, NULL,
+		"{\"email\":\"J\xc3\x9cRGEN@b\xc3\xbc"
+		"cher.de\"}",
 		"{\"email\":\"j\xc3\x9crgen@b\xc3\xbc"
 		"cher.de\"}"},
 	    {__LINE__, NULL, "{\"email\":\"\"}", "{}"},
 	    {__LINE__, NULL, "{\"email\":\"   \"}", "{}"},
 	    {__LINE__, NULL, "{\"email\":null}", "{}"},
 	    {__LINE__, NULL, "{}", "{}"},
-	    {__LINE__, NULL, "{\"email\":\"No Email\"}", "{\"customFields\":{\"email\":\"No Email\"}}"},
+	    {__LINE__, NULL, "{\"email\":\"No Email\"}",
+		"{\"customFields\":{\"email\":\"No Email\"}}"},
 	    {__LINE__, NULL, "{\"email\":\" a@b \"}", "{\"customFields\":{\"email\":\"a@b\"}}"},
 	    {__LINE__, NULL, "{\"email\":\"@b.co\"}", "{\"customFields\":{\"email\":\"@b.co\"}}"},
 	    {__LINE__, NULL, "{\"email\":\"a@b.co, c@d.co\"}",
 		"{\"customFields\":{\"email\":\"a@b.co, c@d.co\"}}"},
-	    {__LINE__, NULL, "{\"email\":\"a@@b.co\"}", "{\"customFields\":{\"email\":\"a@@b.co\"}}"},
+	    {__LINE__, NULL, "{\"email\":\"a@@b.co\"}",
+		"{\"customFields\":{\"email\":\"a@@b.co\"}}"},
 	    {__LINE__, NULL, "{\"email\":\"a@.co\"}", "{\"customFields\":{\"email\":\"a@.co\"}}"},
 	    {__LINE__, NULL, "{\"email\":\"a@b.\"}", "{\"customFields\":{\"email\":\"a@b.\"}}"},
-	    {__LINE__, NULL, "{\"email\":\"<a@b.co>\"}", "{\"customFields\":{\"email\":\"<a@b.co>\"}}"},
+	    {__LINE__, NULL, "{\"email\":\"<a@b.co>\"}",
+		"{\"customFields\":{\"email\":\"<a@b.co>\"}}"},
 	    {__LINE__, NULL, "{\"email\":\"x\",\"customFields\":{\"size\":\"L\"}}",
 		"{\"customFields\":{\"size\":\"L\",\"email\":\"x\"}}"},
 	    {__LINE__, NULL, "{\"email\":\"x\",\"customFields\":7}",
@@ -87,7 +91,8 @@ static void long_emails(void)
 		int line;
 		size_t local, domain;
 		bool is_kept;
-	} cases[] = {{__LINE__, 64, 189, true}, {__LINE__, 65, 100, false}, {__LINE__, 64, 190, false}};
+	} cases[] = {
+	    {__LINE__, 64, 189, true}, {__LINE__, 65, 100, false}, {__LINE__, 64, 190, false}};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct arena *a = arena_new();
@@ -101,15 +106,17 @@ static void long_emails(void)
 		json_set_str(lead, "email", text);
 		lead_normalize(a, lead, NULL);
 		CHECK_AT(cases[i].line, (json_str(lead, "email") != NULL) == cases[i].is_kept);
-		CHECK_AT(cases[i].line,
-		    (json_str(json_object_get(lead, "customFields"), "email") == NULL) ==
-			cases[i].is_kept);
+		CHECK_AT(cases[i].line, (json_str(json_object_get(lead, "customFields"), "email") ==
+					    NULL) == cases[i].is_kept);
 		arena_free(a);
 	}
 }
 
-#define PHONE(country, given, made)                                                           \
-	{__LINE__, country, "{\"phoneNumber\":\"" given "\"}", "{\"phoneNumber\":\"" made "\"}"}
+#define PHONE(country, given, made)                                                                \
+	{                                                                                          \
+		__LINE__, country, "{\"phoneNumber\":\"" given "\"}",                              \
+		    "{\"phoneNumber\":\"" made "\"}"                                               \
+	}
 
 static void phones(void)
 {
@@ -136,7 +143,7 @@ static void phones(void)
 	    PHONE("", "030 123456", "030 123456"),
 	    PHONE("DE", "030 123456 ext. 5", "030 123456 ext. 5"),
 	    PHONE("DE", "call me", "call me"),
-	    PHONE(NULL, "+12345", "+12345"), /* too short for a number */
+	    PHONE(NULL, "+12345", "+12345"),                       /* too short for a number */
 	    PHONE(NULL, "+1234567890123456", "+1234567890123456"), /* too long */
 	    PHONE("DE", "12", "12"),
 	    {__LINE__, NULL, "{\"phoneNumber\":\"  \"}", "{}"},
@@ -161,16 +168,20 @@ static void names(void)
 		"{\"firstName\":\"Jane\",\"lastName\":\"Doe\",\"fullName\":\"Jane Doe\"}"},
 	    {__LINE__, NULL, "{\"firstName\":\"Jane\"}",
 		"{\"firstName\":\"Jane\",\"fullName\":\"Jane\"}"},
-	    {__LINE__, NULL, "{\"lastName\":\"Doe\"}", "{\"lastName\":\"Doe\",\"fullName\":\"Doe\"}"},
+	    {__LINE__, NULL, "{\"lastName\":\"Doe\"}",
+		"{\"lastName\":\"Doe\",\"fullName\":\"Doe\"}"},
 	    {__LINE__, NULL, "{\"fullName\":\"Jane Doe\"}",
 		"{\"firstName\":\"Jane\",\"lastName\":\"Doe\",\"fullName\":\"Jane Doe\"}"},
 	    {__LINE__, NULL, "{\"fullName\":\"John van der Doe\"}",
-		"{\"firstName\":\"John\",\"lastName\":\"van der Doe\",\"fullName\":\"John van der Doe\"}"},
+		"{\"firstName\":\"John\",\"lastName\":\"van der Doe\",\"fullName\":\"John van der "
+		"Doe\"}"},
 	    {__LINE__, NULL, "{\"fullName\":\"Doe, John\"}",
 		"{\"firstName\":\"John\",\"lastName\":\"Doe\",\"fullName\":\"John Doe\"}"},
 	    {__LINE__, NULL, "{\"fullName\":\" van Doe ,  John Q. \"}",
-		"{\"firstName\":\"John Q.\",\"lastName\":\"van Doe\",\"fullName\":\"John Q. van Doe\"}"},
-	    {__LINE__, NULL, "{\"fullName\":\"Doe,\"}", "{\"lastName\":\"Doe\",\"fullName\":\"Doe,\"}"},
+		"{\"firstName\":\"John Q.\",\"lastName\":\"van Doe\",\"fullName\":\"John Q. van "
+		"Doe\"}"},
+	    {__LINE__, NULL, "{\"fullName\":\"Doe,\"}",
+		"{\"lastName\":\"Doe\",\"fullName\":\"Doe,\"}"},
 	    {__LINE__, NULL, "{\"fullName\":\",\"}", "{\"fullName\":\",\"}"},
 	    {__LINE__, NULL, "{\"fullName\":\"Madonna\"}",
 		"{\"firstName\":\"Madonna\",\"fullName\":\"Madonna\"}"},
@@ -180,7 +191,8 @@ static void names(void)
 		"{\"firstName\":\"Zo\xc3\xab\",\"lastName\":\"\xc3\x85ngstr\xc3\xb6m\","
 		"\"fullName\":\"Zo\xc3\xab \xc3\x85ngstr\xc3\xb6m\"}"},
 	    {__LINE__, NULL, "{\"fullName\":\"\xe5\xb1\xb1\xe7\x94\xb0 \xe8\x8a\xb1\xe5\xad\x90\"}",
-		"{\"firstName\":\"\xe5\xb1\xb1\xe7\x94\xb0\",\"lastName\":\"\xe8\x8a\xb1\xe5\xad\x90\","
+		"{\"firstName\":\"\xe5\xb1\xb1\xe7\x94\xb0\",\"lastName\":"
+		"\"\xe8\x8a\xb1\xe5\xad\x90\","
 		"\"fullName\":\"\xe5\xb1\xb1\xe7\x94\xb0 \xe8\x8a\xb1\xe5\xad\x90\"}"},
 	    {__LINE__, NULL, "{\"firstName\":\"\",\"lastName\":\" \",\"fullName\":\"\"}", "{}"},
 	    {__LINE__, NULL, "{\"company\":\"  Acme & Sons \"}", "{\"company\":\"Acme & Sons\"}"},

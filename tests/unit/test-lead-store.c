@@ -19,8 +19,8 @@ static int capture_body(struct db *db, void *arg, struct err *err)
 	return lead_capture(db, c->a, c->leads, c->n, err);
 }
 
-static int capture(struct db *db, struct arena *a, struct lead_capture *leads, size_t n,
-    struct err *err)
+static int capture(
+    struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
 {
 	struct capturing c = {a, leads, n};
 
@@ -45,9 +45,10 @@ static int64_t leads_of(struct db *db, struct uuid account)
 
 static int64_t jobs_of(struct db *db, struct uuid account)
 {
-	return NUMBER_OF(db, "SELECT COUNT(*) FROM jobs j JOIN leads l ON l.id = j.subject_id"
-			     " AND l.account_id = j.account_id WHERE j.account_id = ?"
-			     " AND j.kind = 'lead.process' AND j.state = 'ready'",
+	return NUMBER_OF(db,
+	    "SELECT COUNT(*) FROM jobs j JOIN leads l ON l.id = j.subject_id"
+	    " AND l.account_id = j.account_id WHERE j.account_id = ?"
+	    " AND j.kind = 'lead.process' AND j.state = 'ready'",
 	    db_uuid(&account));
 }
 
@@ -55,7 +56,8 @@ static void captured_once(void)
 {
 	struct db *db = test_db();
 	struct uuid account = uuid_new(), other = uuid_new(), first;
-	struct lead_capture l = lead_of(account, "1", "{\"email\":\"a@b.co\",\"fullName\":\"A B\"}");
+	struct lead_capture l =
+	    lead_of(account, "1", "{\"email\":\"a@b.co\",\"fullName\":\"A B\"}");
 	struct err err = ERR_INIT;
 	struct db_rows rows;
 	struct arena *a;
@@ -71,13 +73,15 @@ static void captured_once(void)
 	OK(capture(db, a, &l, 1, &err), &err);
 	CHECK(!l.is_new && uuid_eq(l.id, first));
 	CHECK(leads_of(db, account) == 1 && jobs_of(db, account) == 1);
-	rows = ROWS_OF(db, a, "SELECT email, full_name, phone_number, ad_id, stage, sync_status,"
-			      " received_at, form_id FROM leads WHERE account_id = ?",
+	rows = ROWS_OF(db, a,
+	    "SELECT email, full_name, phone_number, ad_id, stage, sync_status,"
+	    " received_at, form_id FROM leads WHERE account_id = ?",
 	    db_uuid(&account));
 	REQUIRE(rows.count == 1);
 	CHECK(str_is(db_get_str(&rows, 0, 0), "a@b.co") && str_is(db_get_str(&rows, 0, 1), "A B"));
 	CHECK(db_is_null(&rows, 0, 2) && db_is_null(&rows, 0, 3));
-	CHECK(str_is(db_get_str(&rows, 0, 4), "received") && str_is(db_get_str(&rows, 0, 5), "none"));
+	CHECK(
+	    str_is(db_get_str(&rows, 0, 4), "received") && str_is(db_get_str(&rows, 0, 5), "none"));
 	CHECK(db_get_int(&rows, 0, 6) == AT && str_is(db_get_str(&rows, 0, 7), "form"));
 	/* the same id elsewhere is another lead */
 	l = lead_of(other, "1", "{}");
@@ -125,8 +129,7 @@ static void several_at_once(void)
 /* Names of every length around the column's width, with characters of one to four bytes. */
 static void wide_texts(void)
 {
-	static const char *const letters[] = {
-	    "a", "\xc3\xa4", "\xe5\xb1\xb1", "\xf0\x9f\x98\x80"};
+	static const char *const letters[] = {"a", "\xc3\xa4", "\xe5\xb1\xb1", "\xf0\x9f\x98\x80"};
 	struct db *db = test_db();
 	struct uuid account = uuid_new();
 	struct err err = ERR_INIT;
@@ -149,7 +152,8 @@ static void wide_texts(void)
 			    arena_printf(a, "{\"fullName\":\"%s\"}", name));
 			if (!OK(capture(db, a, &l, 1, &err), &err))
 				err_clear(&err);
-			stored = TEXT_OF(db, a, "SELECT full_name FROM leads WHERE account_id = ? AND id = ?",
+			stored = TEXT_OF(db, a,
+			    "SELECT full_name FROM leads WHERE account_id = ? AND id = ?",
 			    db_uuid(&account), db_uuid(&l.id));
 			CHECK(stored != NULL && strncmp(stored, name, strlen(stored)) == 0);
 			CHECK(stored != NULL && strlen(stored) > 255 - 4 - (n < 255 ? 255 - n : 0));
@@ -186,14 +190,18 @@ static void ready_once(void)
 	memcpy(text + 999, "\xc3\xa4", 2);
 	text[1100] = '\0';
 	OK(lead_store_problem(db, &row, false, text, &err), &err);
-	CHECK(strlen(TEXT_OF(db, a, "SELECT stage_error FROM leads WHERE id = ?", db_uuid(&l.id))) ==
-	      999);
-	CHECK(TEXT_EQ(TEXT_OF(db, a, "SELECT stage FROM leads WHERE id = ?", db_uuid(&l.id)), "received"));
+	CHECK(strlen(TEXT_OF(
+		  db, a, "SELECT stage_error FROM leads WHERE id = ?", db_uuid(&l.id))) == 999);
+	CHECK(TEXT_EQ(
+	    TEXT_OF(db, a, "SELECT stage FROM leads WHERE id = ?", db_uuid(&l.id)), "received"));
 	OK(lead_store_problem(db, &row, true, "gone", &err), &err);
-	CHECK(TEXT_EQ(TEXT_OF(db, a, "SELECT stage FROM leads WHERE id = ?", db_uuid(&l.id)), "failed"));
+	CHECK(TEXT_EQ(
+	    TEXT_OF(db, a, "SELECT stage FROM leads WHERE id = ?", db_uuid(&l.id)), "failed"));
 
-	row.lead = json_parse(a, STR("{\"email\":\"a@b.co\",\"phoneNumber\":\"+491234567\","
-				     "\"fullName\":\"A B\",\"adId\":\"ad\"}"), NULL);
+	row.lead = json_parse(a,
+	    STR("{\"email\":\"a@b.co\",\"phoneNumber\":\"+491234567\","
+		"\"fullName\":\"A B\",\"adId\":\"ad\"}"),
+	    NULL);
 	CHECK(lead_store_ready(db, a, &row, &err) == 1);
 	CHECK(lead_get_json(&app, a, &account, &l.id, &json, &err) == 1);
 	CHECK(TEXT_EQ(json_str(json, "stage"), "ready"));
@@ -206,7 +214,8 @@ static void ready_once(void)
 	CHECK(lead_store_ready(db, a, &row, &err) == 0);
 	OK(lead_store_problem(db, &row, true, "late", &err), &err);
 	CHECK(lead_get_json(&app, a, &account, &l.id, &json, &err) == 1);
-	CHECK(TEXT_EQ(json_str(json, "email"), "a@b.co") && TEXT_EQ(json_str(json, "stage"), "ready"));
+	CHECK(TEXT_EQ(json_str(json, "email"), "a@b.co") &&
+	      TEXT_EQ(json_str(json, "stage"), "ready"));
 	CHECK(err.code == ERR_NONE);
 	arena_free(a);
 }

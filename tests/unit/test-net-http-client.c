@@ -182,7 +182,7 @@ static void serve(int listen_fd)
 		const int fd = accept(listen_fd, NULL, NULL);
 		pid_t pid;
 
-		if (fd < 0)
+		if (fd == -1)
 			continue;
 		__atomic_add_fetch(&seen->connections, 1, __ATOMIC_SEQ_CST);
 		pid = fork();
@@ -203,7 +203,7 @@ static int start(void)
 
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (seen == MAP_FAILED || fd < 0 || bind(fd, (struct sockaddr *)&in, sizeof(in)) != 0 ||
+	if (seen == MAP_FAILED || fd == -1 || bind(fd, (struct sockaddr *)&in, sizeof(in)) != 0 ||
 	    listen(fd, 512) != 0 || getsockname(fd, (struct sockaddr *)&in, &n) != 0)
 		return -1;
 	server_port = ntohs(in.sin_port);
@@ -597,9 +597,9 @@ static void test_fibers(void)
 
 static void test_fibers_apart(void)
 {
-	struct task tasks[] = {{.path = "/sleep/60000", .timeout_ms = 1000}, {.path = "/status/200"},
-	    {.path = "/reset"}, {.path = "/status/200", .sleep_ms = 50}, {.sleep_ms = 30},
-	    {.sleep_ms = 10}};
+	struct task tasks[] = {{.path = "/sleep/60000", .timeout_ms = 1000},
+	    {.path = "/status/200"}, {.path = "/reset"}, {.path = "/status/200", .sleep_ms = 50},
+	    {.sleep_ms = 30}, {.sleep_ms = 10}};
 
 	begin(&open_config);
 	run_tasks(tasks, 6);

@@ -129,12 +129,11 @@ static void one_record(void)
 	id = PUT(&p, "x", "{\"a\":0}");
 	CHECK(record_replay(p.app, p.a, &p.account, &id, NULL, &out, &err) == 1);
 	CHECK(TEXT_EQ(json_text(p.a, out).p, "{\"executionIds\":[],\"matched\":0,\"ran\":0}"));
-	record_set_dispatch(dispatch);
+	p.app->hooks.record_dispatch = dispatch;
 	CHECK(record_replay(p.app, p.a, &p.account, &id, NULL, &out, &err) == 1);
 	CHECK(json_int(out, "matched") == 2 && json_int(out, "ran") == 1);
 	CHECK(json_array_size(json_object_get(out, "executionIds")) == 1);
 	CHECK(record_replay(p.app, p.a, &nobody, &id, NULL, &out, &err) == 0);
-	record_set_dispatch(NULL);
 	place_remove(&p);
 }
 
@@ -164,7 +163,7 @@ static struct uuid start(struct place *p, const char *args)
 	    db_uuid(&id), db_uuid(&p->account), db_int(clock_now_us()));
 	OK(db_transaction(p->db, insert_job, &job, &err), &err);
 	doing.runs = doing.fail_at = doing.unavailable_at = 0;
-	record_set_dispatch(dispatch);
+	p->app->hooks.record_dispatch = dispatch;
 	return id;
 }
 
@@ -213,7 +212,6 @@ static void job_runs_all(void)
 	id = start(&p, "\"filter\":{\"filter\":{\"a\":1}},\"ratePerSecond\":1000");
 	run_jobs(&p);
 	CHECK(TEXT_EQ(told(&p, id), "completed 50 0 0 50 0"));
-	record_set_dispatch(NULL);
 	place_remove(&p);
 }
 
@@ -232,7 +230,6 @@ static void job_keeps_to_its_rate(void)
 	run_jobs(&p);
 	CHECK(TEXT_EQ(told(&p, id), "completed 100 80 80 20 0"));
 	CHECK(clock_mono_us() - began >= SECOND_US * 9 / 10);
-	record_set_dispatch(NULL);
 	place_remove(&p);
 }
 
@@ -250,7 +247,6 @@ static void job_stops_when_cancelled(void)
 	CHECK(TEXT_EQ(told(&p, id), "cancelled 0 0 0 0 0"));
 	CHECK(doing.runs == 0);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs") == 0);
-	record_set_dispatch(NULL);
 	place_remove(&p);
 }
 
@@ -270,7 +266,6 @@ static void job_comes_back_when_the_database_was_away(void)
 	RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us()));
 	run_jobs(&p);
 	CHECK(TEXT_EQ(told(&p, id), "completed 250 200 200 50 0"));
-	record_set_dispatch(NULL);
 	place_remove(&p);
 }
 

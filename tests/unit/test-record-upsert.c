@@ -28,8 +28,8 @@ static int store_body(struct db *db, void *arg, struct err *err)
 	return record_upsert(db, s->a, s->items, s->n, err);
 }
 
-static int store(struct db *db, struct arena *a, struct record_item *items, size_t n,
-    struct err *err)
+static int store(
+    struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err)
 {
 	struct storing s = {a, items, n, 0};
 
@@ -49,8 +49,8 @@ static struct record_item item(struct uuid account, const char *id, const char *
 }
 
 /* One payload of the record "x"; answers what came of it. */
-static enum record_outcome put(struct db *db, struct arena *a, struct uuid account,
-    const char *data, int64_t t, unsigned line)
+static enum record_outcome put(
+    struct db *db, struct arena *a, struct uuid account, const char *data, int64_t t, unsigned line)
 {
 	struct record_item it = item(account, "x", data, t);
 	struct err err = ERR_INIT;
@@ -63,9 +63,9 @@ static enum record_outcome put(struct db *db, struct arena *a, struct uuid accou
 
 static const char *data_of(struct db *db, struct arena *a, struct uuid account, const char *id)
 {
-	const char *text = TEXT_OF(db, a,
-	    "SELECT data FROM records WHERE account_id = ? AND external_id = ?", db_uuid(&account),
-	    db_str(id));
+	const char *text =
+	    TEXT_OF(db, a, "SELECT data FROM records WHERE account_id = ? AND external_id = ?",
+		db_uuid(&account), db_str(id));
 
 	return text == NULL ? "" : json_text(a, json_parse(a, str_from(text), NULL)).p;
 }
@@ -102,13 +102,15 @@ static json_t *created_with(struct db *db, struct arena *a, struct uuid account,
 
 static int64_t counted(struct db *db, struct uuid account)
 {
-	return NUMBER_OF(db, "SELECT COALESCE(SUM(records), 0) FROM record_counts WHERE account_id = ?",
+	return NUMBER_OF(db,
+	    "SELECT COALESCE(SUM(records), 0) FROM record_counts WHERE account_id = ?",
 	    db_uuid(&account));
 }
 
 static int64_t rows_of(struct db *db, struct uuid account)
 {
-	return NUMBER_OF(db, "SELECT COUNT(*) FROM records WHERE account_id = ?", db_uuid(&account));
+	return NUMBER_OF(
+	    db, "SELECT COUNT(*) FROM records WHERE account_id = ?", db_uuid(&account));
 }
 
 /* ---- outcomes ---------------------------------------------------------------------------- */
@@ -123,20 +125,20 @@ static void outcomes(void)
 		const char *stored;
 		int changes;
 	} steps[] = {
-	    {__LINE__, "{\"a\":1,\"o\":{\"x\":1}}", 10, RECORD_CREATED,
-		"{\"a\":1,\"o\":{\"x\":1}}", 1},
+	    {__LINE__, "{\"a\":1,\"o\":{\"x\":1}}", 10, RECORD_CREATED, "{\"a\":1,\"o\":{\"x\":1}}",
+		1},
 	    {__LINE__, "{\"a\":1,\"o\":{\"x\":1}}", 10, RECORD_UNCHANGED,
 		"{\"a\":1,\"o\":{\"x\":1}}", 1},
 	    {__LINE__, "{\"o\":{\"x\":1}, \"a\":1}", 10, RECORD_UNCHANGED,
 		"{\"a\":1,\"o\":{\"x\":1}}", 1},
 	    {__LINE__, "{\"a\":1}", 0, RECORD_UNCHANGED, "{\"a\":1,\"o\":{\"x\":1}}", 1},
-	    {__LINE__, "{\"o\":{\"y\":2}}", 20, RECORD_UPDATED,
-		"{\"a\":1,\"o\":{\"x\":1,\"y\":2}}", 2},
+	    {__LINE__, "{\"o\":{\"y\":2}}", 20, RECORD_UPDATED, "{\"a\":1,\"o\":{\"x\":1,\"y\":2}}",
+		2},
 	    {__LINE__, "{\"a\":9}", 5, RECORD_STALE, "{\"a\":1,\"o\":{\"x\":1,\"y\":2}}", 2},
-	    {__LINE__, "{\"a\":null}", 30, RECORD_UPDATED,
-		"{\"a\":null,\"o\":{\"x\":1,\"y\":2}}", 3},
-	    {__LINE__, "{\"a\":null}", 31, RECORD_UNCHANGED,
-		"{\"a\":null,\"o\":{\"x\":1,\"y\":2}}", 3},
+	    {__LINE__, "{\"a\":null}", 30, RECORD_UPDATED, "{\"a\":null,\"o\":{\"x\":1,\"y\":2}}",
+		3},
+	    {__LINE__, "{\"a\":null}", 31, RECORD_UNCHANGED, "{\"a\":null,\"o\":{\"x\":1,\"y\":2}}",
+		3},
 	    {__LINE__, "{\"n\":[1,{\"z\":null}]}", 0, RECORD_UPDATED,
 		"{\"a\":null,\"n\":[1,{\"z\":null}],\"o\":{\"x\":1,\"y\":2}}", 4},
 	    {__LINE__, "{\"n\":[]}", 40, RECORD_UPDATED,
@@ -156,8 +158,8 @@ static void outcomes(void)
 		CHECK_AT(steps[i].line, TEXT_EQ(data_of(db, a, account, "x"), steps[i].stored));
 		CHECK_AT(steps[i].line, changes_of(db, account) == steps[i].changes);
 	}
-	CHECK(json_equal(created_with(db, a, account, __LINE__),
-	    json_parse(a, str_from(steps[0].data), NULL)));
+	CHECK(json_equal(
+	    created_with(db, a, account, __LINE__), json_parse(a, str_from(steps[0].data), NULL)));
 	CHECK(rows_of(db, account) == 1 && counted(db, account) == 1);
 	CHECK(NUMBER_OF(db, "SELECT first_seen_at FROM records WHERE account_id = ?",
 		  db_uuid(&account)) == AT + 10);
@@ -185,8 +187,9 @@ static void history_rows(void)
 	it = item(account, "x", "{\"a\":{\"b\":2,\"c\":3}}", 7);
 	it.source = RECORD_SOURCE_POLL;
 	OK(store(db, a, &it, 1, &err), &err);
-	rows = ROWS_OF(db, a, "SELECT at, provider_at, source, event_id, changes, record_id"
-			      " FROM record_changes WHERE account_id = ? ORDER BY id",
+	rows = ROWS_OF(db, a,
+	    "SELECT at, provider_at, source, event_id, changes, record_id"
+	    " FROM record_changes WHERE account_id = ? ORDER BY id",
 	    db_uuid(&account));
 	REQUIRE(rows.count == 2);
 	CHECK(db_get_int(&rows, 0, 0) == AT && db_is_null(&rows, 0, 1));
@@ -230,11 +233,13 @@ static void same_record_in_one_call(void)
 		CHECK(!uuid_eq(items[0].id, items[1].id));
 		CHECK(TEXT_EQ(data_of(db, a, account, "x"),
 		    round == 0 ? "{\"a\":3,\"b\":2}" : "{\"a\":7,\"b\":6}"));
-		CHECK(TEXT_EQ(data_of(db, a, account, "y"), round == 0 ? "{\"q\":1}" : "{\"q\":5}"));
+		CHECK(
+		    TEXT_EQ(data_of(db, a, account, "y"), round == 0 ? "{\"q\":1}" : "{\"q\":5}"));
 		CHECK(changes_of(db, account) == (round + 1) * 4);
 		CHECK(rows_of(db, account) == 2 && counted(db, account) == 2);
 	}
-	CHECK(json_equal(created_with(db, a, account, __LINE__), json_parse(a, STR("{\"a\":1}"), NULL)));
+	CHECK(json_equal(
+	    created_with(db, a, account, __LINE__), json_parse(a, STR("{\"a\":1}"), NULL)));
 	arena_free(a);
 }
 
@@ -256,16 +261,17 @@ static void many_in_one_call(void)
 		size_t wrong = 0;
 
 		for (size_t i = 0; i < N; i++) {
-			items[i] = item(i % 5 == 0 ? other : account, arena_printf(a, "id-%zu", i / 2),
-			    arena_printf(a, "{\"n\":%zu,\"round\":%d}", i, round / 2), 0);
+			items[i] =
+			    item(i % 5 == 0 ? other : account, arena_printf(a, "id-%zu", i / 2),
+				arena_printf(a, "{\"n\":%zu,\"round\":%d}", i, round / 2), 0);
 			items[i].resource_type = str_from(types[i % 3]);
 			items[i].at_us = AT + (int64_t)(i % 4) * DAY_US;
 		}
 		OK(store(db, a, items, N, &err), &err);
 		for (size_t i = 0; i < N; i++)
-			wrong += items[i].outcome != (round == 0 ? RECORD_CREATED
-						      : round == 1 ? RECORD_UNCHANGED
-								   : RECORD_UPDATED);
+			wrong += items[i].outcome != (round == 0      ? RECORD_CREATED
+							 : round == 1 ? RECORD_UNCHANGED
+								      : RECORD_UPDATED);
 		CHECK(wrong == 0);
 		CHECK(rows_of(db, account) + rows_of(db, other) == N);
 		CHECK(rows_of(db, account) == counted(db, account));
@@ -273,14 +279,15 @@ static void many_in_one_call(void)
 		CHECK(changes_of(db, account) + changes_of(db, other) == (round == 2 ? 2 * N : N));
 	}
 	/* by type and day as well */
-	CHECK(NUMBER_OF(db,
-		  "SELECT COUNT(*) FROM (SELECT resource_type, first_seen_at DIV 86400000000 AS day,"
-		  " COUNT(*) AS n FROM records WHERE account_id = ? GROUP BY 1, 2) r"
-		  " LEFT JOIN (SELECT resource_type, day, SUM(records) AS n FROM record_counts"
-		  " WHERE account_id = ? GROUP BY 1, 2) c"
-		  " ON c.resource_type = r.resource_type AND c.day = r.day AND c.n = r.n"
-		  " WHERE c.n IS NULL",
-		  db_uuid(&account), db_uuid(&account)) == 0);
+	CHECK(
+	    NUMBER_OF(db,
+		"SELECT COUNT(*) FROM (SELECT resource_type, first_seen_at DIV 86400000000 AS day,"
+		" COUNT(*) AS n FROM records WHERE account_id = ? GROUP BY 1, 2) r"
+		" LEFT JOIN (SELECT resource_type, day, SUM(records) AS n FROM record_counts"
+		" WHERE account_id = ? GROUP BY 1, 2) c"
+		" ON c.resource_type = r.resource_type AND c.day = r.day AND c.n = r.n"
+		" WHERE c.n IS NULL",
+		db_uuid(&account), db_uuid(&account)) == 0);
 	arena_free(a);
 }
 
@@ -417,8 +424,7 @@ static const struct updates late[] = {
 	{"{\"p\":{\"x\":1,\"y\":1}}", "{\"p\":{\"y\":2,\"z\":2}}", "{\"p\":{\"z\":3},\"q\":null}"},
 	"{\"p\":{\"x\":1,\"y\":2,\"z\":3},\"q\":null}"},
     {__LINE__, {"{\"a\":1}", "{\"a\":null}", "{\"b\":3}"}, "{\"a\":null,\"b\":3}"},
-    {__LINE__, {"{\"l\":[1],\"m\":[1]}", "{\"l\":[2,3]}", "{\"m\":[]}"},
-	"{\"l\":[2,3],\"m\":[]}"},
+    {__LINE__, {"{\"l\":[1],\"m\":[1]}", "{\"l\":[2,3]}", "{\"m\":[]}"}, "{\"l\":[2,3],\"m\":[]}"},
     {__LINE__, {"{\"p\":{\"x\":{\"u\":1}}}", "{\"p\":{\"x\":{\"v\":2}}}", "{\"p\":{\"y\":3}}"},
 	"{\"p\":{\"x\":{\"u\":1,\"v\":2},\"y\":3}}"},
     {__LINE__, {"{\"p\":5}", "{\"p\":{\"x\":2}}", "{\"p\":{\"y\":3}}"},
@@ -447,8 +453,8 @@ static void permutation(size_t *order, size_t n, size_t k)
 	}
 }
 
-static void check_order(struct db *db, struct arena *a, const struct updates *u, size_t n, size_t k,
-    bool is_one_call)
+static void check_order(
+    struct db *db, struct arena *a, const struct updates *u, size_t n, size_t k, bool is_one_call)
 {
 	struct uuid account = uuid_new();
 	struct record_item items[UPDATES];
@@ -464,10 +470,11 @@ static void check_order(struct db *db, struct arena *a, const struct updates *u,
 	stored = data_of(db, a, account, "x");
 	CHECK_AT(u->line, TEXT_EQ(stored, u->expected));
 	if (!TEXT_EQ(stored, u->expected))
-		printf("# order %zu of %zu (%zu %zu %zu%s): %s\n", k, n, order[0], order[1], order[2],
-		    is_one_call ? ", one call" : "", stored);
-	CHECK_AT(u->line, NUMBER_OF(db, "SELECT provider_updated_at FROM records WHERE account_id = ?",
-			      db_uuid(&account)) == 100 * (int64_t)n);
+		printf("# order %zu of %zu (%zu %zu %zu%s): %s\n", k, n, order[0], order[1],
+		    order[2], is_one_call ? ", one call" : "", stored);
+	CHECK_AT(
+	    u->line, NUMBER_OF(db, "SELECT provider_updated_at FROM records WHERE account_id = ?",
+			 db_uuid(&account)) == 100 * (int64_t)n);
 	CHECK_AT(u->line, json_equal(created_with(db, a, account, (unsigned)u->line),
 			      json_parse(a, items[0].data, NULL)));
 	CHECK_AT(u->line, items[0].outcome == RECORD_CREATED);
@@ -505,8 +512,8 @@ static void late_among_timeless(void)
 	CHECK(PUT("{\"a\":\"details\",\"d\":1}", 0) == RECORD_UPDATED);
 	CHECK(PUT("{\"a\":\"late\"}", 50) == RECORD_STALE);
 	CHECK(PUT("{\"d\":\"late\",\"l\":1}", 50) == RECORD_UPDATED);
-	CHECK(TEXT_EQ(data_of(db, a, account, "x"),
-	    "{\"a\":\"details\",\"d\":1,\"l\":1,\"t\":\"created\"}"));
+	CHECK(TEXT_EQ(
+	    data_of(db, a, account, "x"), "{\"a\":\"details\",\"d\":1,\"l\":1,\"t\":\"created\"}"));
 	CHECK(PUT("{\"a\":\"newest\"}", 300) == RECORD_UPDATED);
 	CHECK(PUT("{\"a\":\"between\",\"d\":\"between\"}", 200) == RECORD_UPDATED);
 	CHECK(TEXT_EQ(data_of(db, a, account, "x"),
@@ -527,7 +534,7 @@ static void late_among_timeless(void)
 struct holding {
 	struct uuid account;
 	bool is_first_there; /* it holds the new record itself; else another that both need */
-	int ready;	     /* written to once it holds it */
+	int ready;           /* written to once it holds it */
 };
 
 static int hold_body(struct db *db, void *arg, struct err *err)
@@ -564,8 +571,8 @@ static int hold(void *arg)
 static void insert_against(struct db *db, bool is_first_there)
 {
 	struct holding h = {.account = uuid_new(), .is_first_there = is_first_there};
-	struct record_item items[] = {item(h.account, "x", "{\"second\":2}", 0),
-	    item(h.account, "both", "{\"n\":1}", 0)};
+	struct record_item items[] = {
+	    item(h.account, "x", "{\"second\":2}", 0), item(h.account, "both", "{\"n\":1}", 0)};
 	struct storing s = {.items = items, .n = 2};
 	struct err err = ERR_INIT;
 	int ends[2];
@@ -624,8 +631,8 @@ static int write_often(void *arg)
 	for (int i = 0; rc == 0 && i < WRITES; i++) {
 		struct arena *a = arena_new();
 		struct record_item it = item(w->account, "x",
-		    arena_printf(a, "{\"last\":\"%d/%d\",\"w%d\":%d,\"o\":{\"w%d\":true}}", w->index,
-			i, w->index, i, w->index),
+		    arena_printf(a, "{\"last\":\"%d/%d\",\"w%d\":%d,\"o\":{\"w%d\":true}}",
+			w->index, i, w->index, i, w->index),
 		    0);
 
 		rc = store(db, a, &it, 1, &err);
@@ -667,11 +674,12 @@ static void many_writers(void)
 	CHECK(rows_of(db, account) == 1 && counted(db, account) == 1);
 	CHECK(changes_of(db, account) == WRITERS * WRITES);
 	now = json_parse(a, str_from(data_of(db, a, account, "x")), NULL);
-	json_object_foreach(now, key, value)
+	json_object_each(now, key, value)
 		keys += key[0] == 'w' && json_integer_value(value) == WRITES - 1;
 	CHECK(keys == WRITERS && json_object_size(json_object_get(now, "o")) == WRITERS);
 	/* each change begins where the one before it ended */
-	rows = ROWS_OF(db, a, "SELECT changes FROM record_changes WHERE account_id = ? ORDER BY id DESC",
+	rows = ROWS_OF(db, a,
+	    "SELECT changes FROM record_changes WHERE account_id = ? ORDER BY id DESC",
 	    db_uuid(&account));
 	for (size_t i = 0; i + 1 < rows.count; i++) {
 		json_t *changes = json_parse(a, db_get_str(&rows, i, 0), NULL);
@@ -681,7 +689,8 @@ static void many_writers(void)
 
 			if (!str_is(str_from(json_str(c, "path")), "last"))
 				continue;
-			unchained += !json_equal(json_object_get(c, "after"), json_object_get(now, "last"));
+			unchained +=
+			    !json_equal(json_object_get(c, "after"), json_object_get(now, "last"));
 		}
 		record_undo(a, now, changes);
 	}

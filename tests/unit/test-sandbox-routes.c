@@ -220,8 +220,7 @@ static size_t walk(const char *form_id, int limit, size_t *pages)
 		const char *next = json_str(json_object_get(x.json, "paging"), "next");
 		size_t i;
 
-		json_array_foreach(data, i, lead)
-		{
+		json_array_each(data, i, lead) {
 			n++;
 			if (json_object_get(seen, json_str(lead, "id")) != NULL)
 				return 0;

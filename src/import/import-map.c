@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "crypto/hash.h"
-#include "record/import.h"
+#include "import/import.h"
 
 enum type { TYPE_TEXT, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE, TYPE_JSON };
 static const char *const type_names[] = {"text", "number", "boolean", "date", "json"};
@@ -60,15 +60,15 @@ static const char *path_of_header(struct arena *a, struct str header)
 }
 
 static int read_header(
-    struct arena *a, struct import_map *m, const struct import_row *row, struct err *err)
+    struct arena *a, struct import_map *m, const struct csv_row *row, struct err *err)
 {
 	size_t n = row->n, bytes = 0;
 
 	if (row->problem != NULL)
 		return err_field(err, ERR_INVALID, "csv", "has no header: %s", row->problem);
-	if (n > IMPORT_COLUMNS)
+	if (n > CSV_COLUMNS)
 		return err_field(err, ERR_INVALID, "csv", "has %zu columns; at most %d are read", n,
-		    IMPORT_COLUMNS);
+		    CSV_COLUMNS);
 	while (n > 0 && str_trim(row->cells[n - 1]).n == 0)
 		n--;
 	if (n == 0)
@@ -156,7 +156,7 @@ static int apply_mapping(struct arena *a, struct import_map *m, const json_t *in
 		m->columns[i].to = path_of_header(a, m->columns[i].header);
 	if (mapping != NULL && !json_is_null(mapping) && !json_is_object(mapping))
 		return err_field(err, ERR_INVALID, "mapping", "must be an object");
-	json_object_foreach((json_t *)(uintptr_t)mapping, header, wish)
+	json_object_each(mapping, header, wish)
 	{
 		const json_t *at = json_object_get(index, header);
 
@@ -191,7 +191,7 @@ static int choose_key(struct arena *a, struct import_map *m, const json_t *index
 	if (key_columns != NULL && !json_is_null(key_columns) && !json_is_array(key_columns))
 		return err_field(err, ERR_INVALID, "keyColumns", "must be a list of headers");
 	m->key_columns = arena_array(a, json_array_size(key_columns) + 1, sizeof(*m->key_columns));
-	json_array_foreach((json_t *)(uintptr_t)key_columns, i, name)
+	json_array_each(key_columns, i, name)
 	{
 		const json_t *at =
 		    json_is_string(name) ? json_object_get(index, json_string_value(name)) : NULL;
@@ -248,7 +248,7 @@ static void grow(
 	const char **names = arena_array(a, n + 1, sizeof(*names)), *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)object, name, value) names[i++] = name;
+	json_object_each(object, name, value) names[i++] = name;
 	qsort(names, n, sizeof(*names), by_name);
 	node->children = arena_array(a, n + 1, sizeof(*node->children));
 	node->n = n;
@@ -269,7 +269,7 @@ static void grow(
 	}
 }
 
-struct import_map *import_map_new(struct arena *a, const struct import_row *header,
+struct import_map *import_map_new(struct arena *a, const struct csv_row *header,
     const json_t *mapping, const json_t *key_columns, struct err *err)
 {
 	struct import_map *m = arena_zalloc(a, sizeof(*m));
@@ -456,7 +456,7 @@ static bool write_typed(struct buf *b, struct arena *a, enum type type, struct s
 
 struct writing {
 	struct arena *a;
-	const struct import_row *row;
+	const struct csv_row *row;
 	struct buf *b;
 	const char *problem;
 };
@@ -517,7 +517,7 @@ static struct str hashed_id(struct arena *a, const char *prefix, struct str text
 
 /* The folded values, each behind its length. */
 static const char *natural_key(
-    const struct import_map *m, struct arena *a, const struct import_row *row, struct str *out)
+    const struct import_map *m, struct arena *a, const struct csv_row *row, struct str *out)
 {
 	struct buf *b = buf_new(a, 8 * LIMIT_RECORD_BYTES);
 	bool is_empty = true;
@@ -538,7 +538,7 @@ static const char *natural_key(
 }
 
 static const char *external_id_of(const struct import_map *m, struct arena *a,
-    const struct import_row *row, struct str data, struct str *out)
+    const struct csv_row *row, struct str data, struct str *out)
 {
 	struct str id;
 
@@ -560,7 +560,7 @@ static const char *external_id_of(const struct import_map *m, struct arena *a,
 }
 
 static const char *check_shape(
-    const struct import_map *m, struct arena *a, const struct import_row *row)
+    const struct import_map *m, struct arena *a, const struct csv_row *row)
 {
 	bool is_empty = true;
 
@@ -575,7 +575,7 @@ static const char *check_shape(
 	return is_empty ? "the row is empty" : NULL;
 }
 
-int import_map_row(struct import_map *m, struct arena *a, const struct import_row *row,
+int import_map_row(struct import_map *m, struct arena *a, const struct csv_row *row,
     struct str *external_id, struct str *data, const char **problem)
 {
 	struct writing w = {.a = a, .row = row, .b = m->out};

@@ -6,7 +6,8 @@
 #include "base/limits.h"
 #include "html/chrome.h"
 #include "connection/connection-pages.h"
-#include "record/import.h"
+#include "import/import.h"
+#include "record/record-pages.h"
 
 #define PAGE_ROWS 50
 #define PREVIEW_ROWS 20
@@ -51,29 +52,29 @@ static json_t *delimiter_choices(char now)
 	return list;
 }
 
-static json_t *encoding_choices(enum import_encoding now)
+static json_t *encoding_choices(enum csv_encoding now)
 {
 	json_t *list = json_array();
 
-	json_array_append_new(list, choice("auto", "Detect", now == IMPORT_ANY_ENCODING));
-	json_array_append_new(list, choice("utf-8", "UTF-8", now == IMPORT_UTF8));
+	json_array_append_new(list, choice("auto", "Detect", now == CSV_ANY_ENCODING));
+	json_array_append_new(list, choice("utf-8", "UTF-8", now == CSV_UTF8));
 	json_array_append_new(
-	    list, choice("windows-1252", "Windows-1252", now == IMPORT_WINDOWS_1252));
+	    list, choice("windows-1252", "Windows-1252", now == CSV_WINDOWS_1252));
 	return list;
 }
 
-static void read_format(struct req *r, struct import_format *f)
+static void read_format(struct req *r, struct csv_format *f)
 {
-	*f = (struct import_format){0};
-	import_delimiter_parse(req_form(r, "delimiter"), &f->delimiter);
-	import_encoding_parse(req_form(r, "encoding"), &f->encoding);
+	*f = (struct csv_format){0};
+	csv_delimiter_parse(req_form(r, "delimiter"), &f->delimiter);
+	csv_encoding_parse(req_form(r, "encoding"), &f->encoding);
 }
 
 /* ---- the form ------------------------------------------------------------------------------ */
 
 static int form_page(struct req *r, int status, const char *error)
 {
-	struct import_format f;
+	struct csv_format f;
 	struct err err = ERR_INIT;
 	json_t *data, *summary, *types = json_array(), *count;
 	struct str provider = req_form(r, "providerType");
@@ -83,7 +84,7 @@ static int form_page(struct req *r, int status, const char *error)
 		json_decref(types);
 		return res_error(r, &err);
 	}
-	json_object_foreach(json_object_get(summary, "byResourceType"), type, count)
+	json_object_each(json_object_get(summary, "byResourceType"), type, count)
 	    json_array_append_new(types, json_string(type));
 	read_format(r, &f);
 	data = json_object();
@@ -104,11 +105,11 @@ int import_page_new(struct req *r)
 }
 
 /* What the user did not give right, or NULL. */
-static const char *check_form(const struct import *im, const struct import_source *source)
+static const char *check_form(const struct import *im, const struct csv_source *source)
 {
-	if (!import_type_is_valid(im->provider_type))
+	if (!record_type_is_valid(im->provider_type))
 		return "The provider must be letters, digits, dots, dashes or underscores.";
-	if (!import_type_is_valid(im->resource_type))
+	if (!record_type_is_valid(im->resource_type))
 		return "The record type must be letters, digits, dots, dashes or underscores, for "
 		       "example contact.";
 	return source->size == 0 ? "Choose a file or paste some rows." : NULL;
@@ -129,7 +130,7 @@ static const char *sentence(struct req *r, const struct err *err)
 
 int import_page_upload(struct req *r)
 {
-	struct import_source source;
+	struct csv_source source;
 	struct import_options o = {0};
 	struct import_map *map;
 	struct err err = ERR_INIT;
@@ -164,7 +165,7 @@ int import_page_upload(struct req *r)
 struct preview {
 	struct req *r;
 	struct import im;
-	struct import_source source;
+	struct csv_source source;
 	struct import_options o;  /* of the draft: no mapping yet */
 	struct import_map *plain; /* by header */
 	const struct str *headers;
@@ -190,7 +191,7 @@ static bool load_draft(struct req *r, struct preview *p)
 		res_error(r, &err);
 	else {
 		p->source =
-		    (struct import_source){.path = p->im.path, .size = (uint64_t)p->im.bytes_total};
+		    (struct csv_source){.path = p->im.path, .size = (uint64_t)p->im.bytes_total};
 		if (import_prepare(r->a, &p->source, &p->o, &p->plain, &err) == 0) {
 			p->headers = import_map_headers(p->plain, &p->n);
 			return true;
@@ -266,12 +267,12 @@ static json_t *columns_json(struct preview *p, bool is_posted)
 	return list;
 }
 
-static void add_examples(json_t *columns, const struct import_row *row)
+static void add_examples(json_t *columns, const struct csv_row *row)
 {
 	json_t *column;
 	size_t i;
 
-	json_array_foreach(columns, i, column)
+	json_array_each(columns, i, column)
 	{
 		json_t *examples = json_object_get(column, "examples");
 
@@ -281,7 +282,7 @@ static void add_examples(json_t *columns, const struct import_row *row)
 	}
 }
 
-static json_t *row_json(const struct preview *p, const struct import_row *row, const char *problem)
+static json_t *row_json(const struct preview *p, const struct csv_row *row, const char *problem)
 {
 	json_t *o = json_object(), *cells = json_array();
 
@@ -302,14 +303,14 @@ static json_t *row_json(const struct preview *p, const struct import_row *row, c
 static int add_rows(
     struct preview *p, json_t *data, json_t *columns, struct import_map *map, struct err *err)
 {
-	struct import_reader *rd = import_reader_new(p->r->a, &p->source, &p->o.format, err);
+	struct csv_reader *rd = csv_reader_new(p->r->a, &p->source, &p->o.format, err);
 	json_t *rows = json_array();
-	struct import_row row;
-	int rc = rd == NULL ? -1 : import_reader_next(rd, &row, err);
+	struct csv_row row;
+	int rc = rd == NULL ? -1 : csv_reader_next(rd, &row, err);
 
 	json_set(data, "rows", rows);
 	while (rc == 1 && json_array_size(rows) < PREVIEW_ROWS &&
-	       (rc = import_reader_next(rd, &row, err)) == 1) {
+	       (rc = csv_reader_next(rd, &row, err)) == 1) {
 		struct str id, text;
 		const char *problem;
 
@@ -473,7 +474,7 @@ int import_page_list(struct req *r)
 		next = chrome_link(r, "cursor", str_from(cursor_make(r, scope, &before)));
 	}
 	provider_label_rows(r->app, rows);
-	json_array_foreach(rows, i, row) add_heading(row);
+	json_array_each(rows, i, row) add_heading(row);
 	data = json_object();
 	json_set(data, "rows", json_incref(rows));
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
@@ -565,7 +566,8 @@ int import_page_errors(struct req *r)
 	return load(r, &im) ? import_stream_errors(r, &im) : 0;
 }
 
-int import_page_cancel(struct req *r)
+/* What of the route's :id was cancelled is told by `done`; `back` shows it. */
+static int cancel_page(struct req *r, const char *done, const char *back)
 {
 	struct err err = ERR_INIT;
 	struct import im;
@@ -582,6 +584,19 @@ int import_page_cancel(struct req *r)
 	if (found == -1)
 		chrome_flash(r, "error", "It had ended already.");
 	else
-		chrome_flash(r, "ok", "The import was cancelled. What it had stored stays.");
-	return res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, id)));
+		chrome_flash(r, "ok", "%s", done);
+	return res_redirect(r, back);
+}
+
+int import_page_cancel(struct req *r)
+{
+	struct str id = req_param(r, "id");
+
+	return cancel_page(r, "The import was cancelled. What it had stored stays.",
+	    arena_printf(r->a, "/admin/imports/%.*s", (int)id.n, id.p));
+}
+
+int import_page_task_cancel(struct req *r)
+{
+	return cancel_page(r, "It is stopped. What was done stays done.", RECORD_PAGE_ADDRESS);
 }

@@ -1,6 +1,6 @@
 /* A batch of an import: rows as the store takes them, error rows, and where the next batch begins.
  * It is read a row at a time, since that is done while the database works on the batch before. */
-#include "record/import.h"
+#include "import/import.h"
 #include "record/record-words.h"
 
 #define BATCH_BYTES (512u * 1024u)
@@ -30,7 +30,7 @@ void import_batch_reset(struct import_batch *b)
 }
 
 static void add_row(struct import_batch *b, const struct import *im, struct import_map *map,
-    const struct import_row *row)
+    const struct csv_row *row)
 {
 	struct str id, data, text = str_copy(b->rows, row->text);
 	struct record_item *it;
@@ -56,15 +56,15 @@ static void add_row(struct import_batch *b, const struct import *im, struct impo
 }
 
 bool import_batch_read(struct import_batch *b, const struct import *im, struct import_map *map,
-    struct import_reader *rd)
+    struct csv_reader *rd)
 {
-	struct import_row row;
+	struct csv_row row;
 	int rc;
 
 	if (b->is_end || b->err.code != ERR_NONE || b->nitems + b->nerrors == IMPORT_BATCH_ROWS ||
 	    arena_used(b->rows) >= BATCH_BYTES)
 		return false;
-	rc = import_reader_next(rd, &row, &b->err);
+	rc = csv_reader_next(rd, &row, &b->err);
 	if (rc == 1)
 		add_row(b, im, map, &row);
 	b->is_end = rc == 0;

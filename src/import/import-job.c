@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "net/http-client.h"
-#include "record/import.h"
+#include "import/import.h"
 
 #define YIELD_EVERY_US 50000 /* others wait so long for their turn */
 #define KEEP_EVERY_US (10 * SECOND_US)
@@ -26,7 +26,7 @@ struct str import_options_text(struct arena *a, const struct import_options *o)
 
 	json_set_str(v, "delimiter", delimiter);
 	json_set_str(v, "quote", quote);
-	json_set_str(v, "encoding", import_encoding_name(o->format.encoding));
+	json_set_str(v, "encoding", csv_encoding_name(o->format.encoding));
 	json_set_int(v, "start", o->format.start);
 	json_set(v, "mapping", json_incref((json_t *)(uintptr_t)o->mapping));
 	json_set(v, "keyColumns", json_incref((json_t *)(uintptr_t)o->key_columns));
@@ -45,7 +45,7 @@ int import_options_parse(
 	    .key_columns = json_object_get(v, "keyColumns"),
 	    .headers = json_object_get(v, "headers")};
 	if (v == NULL || delimiter == NULL || quote == NULL || encoding == NULL ||
-	    !import_encoding_parse(str_from(encoding), &out->format.encoding))
+	    !csv_encoding_parse(str_from(encoding), &out->format.encoding))
 		return err_set(err, ERR_INTERNAL, "an import's options cannot be read");
 	out->format.delimiter = delimiter[0];
 	out->format.quote = quote[0];
@@ -54,14 +54,14 @@ int import_options_parse(
 }
 
 /* A reader behind the header, and the mapping. */
-static int compile(struct arena *a, const struct import_source *source,
-    const struct import_options *o, struct import_reader **rd, struct import_map **map,
-    struct import_row *header, struct err *err)
+static int compile(struct arena *a, const struct csv_source *source,
+    const struct import_options *o, struct csv_reader **rd, struct import_map **map,
+    struct csv_row *header, struct err *err)
 {
 	int rc;
 
-	*rd = import_reader_new(a, source, &o->format, err);
-	rc = *rd == NULL ? -1 : import_reader_next(*rd, header, err);
+	*rd = csv_reader_new(a, source, &o->format, err);
+	rc = *rd == NULL ? -1 : csv_reader_next(*rd, header, err);
 	if (rc == 0)
 		return err_field(
 		    err, ERR_INVALID, "csv", "has no header: the first row must name the columns");
@@ -71,11 +71,11 @@ static int compile(struct arena *a, const struct import_source *source,
 	return *map == NULL ? -1 : 0;
 }
 
-int import_prepare(struct arena *a, const struct import_source *source, struct import_options *o,
+int import_prepare(struct arena *a, const struct csv_source *source, struct import_options *o,
     struct import_map **map, struct err *err)
 {
-	struct import_reader *rd;
-	struct import_row header;
+	struct csv_reader *rd;
+	struct csv_row header;
 	const struct str *names;
 	json_t *headers;
 	size_t n;
@@ -97,7 +97,7 @@ struct run {
 	struct app *app;
 	struct import im, next; /* as of the last commit; as of the one to come */
 	struct import_map *map;
-	struct import_reader *rd;
+	struct csv_reader *rd;
 	struct import_batch *now, *ahead; /* the one being stored, the one being read meanwhile */
 	struct arena *work;               /* a try's to store it */
 	bool is_careful;                  /* row by row, since one of them cannot be stored */
@@ -328,15 +328,15 @@ static int step(struct run *run, struct err *err)
 
 static int open_run(struct run *run, struct arena *a, struct err *err)
 {
-	struct import_source source = {.path = run->im.path};
+	struct csv_source source = {.path = run->im.path};
 	struct import_options o;
-	struct import_row header;
+	struct csv_row header;
 
 	if (import_options_parse(a, run->im.options, &o, err) == -1 ||
 	    compile(a, &source, &o, &run->rd, &run->map, &header, err) == -1)
 		return -1;
 	if (run->im.bytes_done > 0)
-		import_reader_seek(run->rd, run->im.bytes_done, run->im.line);
+		csv_reader_seek(run->rd, run->im.bytes_done, run->im.line);
 	return 0;
 }
 
@@ -432,7 +432,7 @@ static int direct_body(struct db *db, void *arg, struct err *err)
 	struct run *run = d->run;
 	struct import im = run->im;
 
-	import_reader_seek(run->rd, d->offset, d->line);
+	csv_reader_seek(run->rd, d->offset, d->line);
 	import_batch_reset(run->ahead);
 	run->nall = 0;
 	do {
@@ -453,12 +453,12 @@ static int direct_body(struct db *db, void *arg, struct err *err)
 	return 0;
 }
 
-int import_run_now(struct req *r, struct import *im, const struct import_source *source,
+int import_run_now(struct req *r, struct import *im, const struct csv_source *source,
     const struct import_options *o, struct import_error **errors, size_t *nerrors, struct err *err)
 {
 	struct run *run = run_new(r->app, r->a, im);
 	struct direct d = {.run = run};
-	struct import_row header;
+	struct csv_row header;
 	int rc;
 
 	run->r = r;
@@ -516,7 +516,7 @@ static int copy_file(int to, const char *path)
 }
 
 /* A rename within one file system, else a copy: open for the fsync. */
-static int bring_file(const char *path, const struct import_source *source)
+static int bring_file(const char *path, const struct csv_source *source)
 {
 	int fd;
 
@@ -543,7 +543,7 @@ static int sync_dir(const char *dir)
 }
 
 int import_keep_file(struct app *app, struct arena *a, struct import *im,
-    const struct import_source *source, struct err *err)
+    const struct csv_source *source, struct err *err)
 {
 	const char *dir = arena_printf(a, "%s/imports", app->config->state_dir);
 	const char *path = arena_printf(a, "%s/%s.csv", dir, uuid_dup(a, im->id));

@@ -5,16 +5,19 @@
 #include <csv.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/csv.h"
 #include "base/limits.h"
 #include "base/oom.h"
-#include "record/import.h"
 
 #define PIECE_BYTES (64u * 1024u)
 
-struct import_reader {
-	struct import_format format;
+struct csv_reader {
+	struct csv_format format;
 	struct csv_parser parser;
 	int fd; /* -1: memory, all of which is the buffer */
 	const char *buf;
@@ -29,8 +32,8 @@ struct import_reader {
 	int64_t begin_line;
 	const char *problem;
 	struct buf *bytes; /* of the cells, a line break after each */
-	size_t ends[IMPORT_COLUMNS];
-	struct str cells[IMPORT_COLUMNS];
+	size_t ends[CSV_COLUMNS];
+	struct str cells[CSV_COLUMNS];
 	size_t n;
 	struct buf *text;
 };
@@ -49,11 +52,11 @@ static int is_never_space(unsigned char c)
 
 static void on_cell(void *p, size_t n, void *arg)
 {
-	struct import_reader *rd = arg;
+	struct csv_reader *rd = arg;
 
 	if (rd->problem != NULL)
 		return;
-	if (rd->n < IMPORT_COLUMNS) {
+	if (rd->n < CSV_COLUMNS) {
 		if (n > 0)
 			buf_add(rd->bytes, p, n);
 		rd->ends[rd->n] = rd->bytes->len;
@@ -66,7 +69,7 @@ static void on_cell(void *p, size_t n, void *arg)
 
 static void on_row(int c, void *arg)
 {
-	struct import_reader *rd = arg;
+	struct csv_reader *rd = arg;
 
 	(void)c;
 	rd->is_complete = true;
@@ -82,7 +85,7 @@ static void drop_row(int c, void *arg)
 	(void)c, (void)arg;
 }
 
-static void parser_init(struct import_reader *rd)
+static void parser_init(struct csv_reader *rd)
 {
 	if (csv_init(&rd->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
 		oom_abort();
@@ -92,7 +95,7 @@ static void parser_init(struct import_reader *rd)
 	csv_set_blk_size(&rd->parser, 16384);
 }
 
-static void parser_reset(struct import_reader *rd)
+static void parser_reset(struct csv_reader *rd)
 {
 	csv_fini(&rd->parser, drop_cell, drop_row, NULL);
 	/* an unclosed quote makes it answer without starting anew */
@@ -101,7 +104,7 @@ static void parser_reset(struct import_reader *rd)
 }
 
 /* How many blanks stand at p before a delimiter or line break; 0 when something else does. */
-static size_t blanks_before_end(const struct import_reader *rd, const char *p, size_t n)
+static size_t blanks_before_end(const struct csv_reader *rd, const char *p, size_t n)
 {
 	size_t i = 0;
 
@@ -112,14 +115,14 @@ static size_t blanks_before_end(const struct import_reader *rd, const char *p, s
 	return i;
 }
 
-static void literal_byte(struct import_reader *rd, const char *p)
+static void literal_byte(struct csv_reader *rd, const char *p)
 {
 	csv_set_opts(&rd->parser, CSV_STRICT_FINI);
 	csv_parse(&rd->parser, p, 1, on_cell, on_row, rd);
 	csv_set_opts(&rd->parser, CSV_STRICT | CSV_STRICT_FINI);
 }
 
-static void feed(struct import_reader *rd, const char *p, size_t n)
+static void feed(struct csv_reader *rd, const char *p, size_t n)
 {
 	while (n > 0 && !rd->is_skipped) {
 		size_t used = csv_parse(&rd->parser, p, n, on_cell, on_row, rd), blanks;
@@ -156,7 +159,7 @@ static const uint16_t windows_1252[32] = {0x20AC, 0x81, 0x201A, 0x0192, 0x201E, 
     0x0178};
 
 /* The piece in UTF-8: at most three times as long. */
-static struct str convert(struct import_reader *rd, struct str piece)
+static struct str convert(struct csv_reader *rd, struct str piece)
 {
 	char *out = rd->converted;
 
@@ -178,20 +181,20 @@ static struct str convert(struct import_reader *rd, struct str piece)
 	return (struct str){rd->converted, (size_t)(out - rd->converted)};
 }
 
-const char *import_encoding_name(enum import_encoding encoding)
+const char *csv_encoding_name(enum csv_encoding encoding)
 {
-	return encoding == IMPORT_WINDOWS_1252 ? "windows-1252" : "utf-8";
+	return encoding == CSV_WINDOWS_1252 ? "windows-1252" : "utf-8";
 }
 
-bool import_encoding_parse(struct str name, enum import_encoding *out)
+bool csv_encoding_parse(struct str name, enum csv_encoding *out)
 {
 	static const struct {
 		const char *name;
-		enum import_encoding encoding;
-	} names[] = {{"utf-8", IMPORT_UTF8}, {"utf8", IMPORT_UTF8}, {"us-ascii", IMPORT_UTF8},
-	    {"windows-1252", IMPORT_WINDOWS_1252}, {"cp1252", IMPORT_WINDOWS_1252},
-	    {"iso-8859-1", IMPORT_WINDOWS_1252}, {"latin1", IMPORT_WINDOWS_1252},
-	    {"auto", IMPORT_ANY_ENCODING}};
+		enum csv_encoding encoding;
+	} names[] = {{"utf-8", CSV_UTF8}, {"utf8", CSV_UTF8}, {"us-ascii", CSV_UTF8},
+	    {"windows-1252", CSV_WINDOWS_1252}, {"cp1252", CSV_WINDOWS_1252},
+	    {"iso-8859-1", CSV_WINDOWS_1252}, {"latin1", CSV_WINDOWS_1252},
+	    {"auto", CSV_ANY_ENCODING}};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (str_ieq(name, str_from(names[i].name))) {
@@ -202,7 +205,7 @@ bool import_encoding_parse(struct str name, enum import_encoding *out)
 	return false;
 }
 
-bool import_delimiter_parse(struct str name, char *out)
+bool csv_delimiter_parse(struct str name, char *out)
 {
 	static const struct {
 		const char *name;
@@ -222,7 +225,7 @@ bool import_delimiter_parse(struct str name, char *out)
 /* ---- lines --------------------------------------------------------------------------------- */
 
 /* Moves what is left to the front and reads more behind it: false at the end of the file. */
-static int refill(struct import_reader *rd, struct err *err)
+static int refill(struct csv_reader *rd, struct err *err)
 {
 	ssize_t got;
 
@@ -247,7 +250,7 @@ static int refill(struct import_reader *rd, struct err *err)
 
 /* The length of the line at `at`, its break included; 0 when the buffer does not hold its end. A
  * break is \n, \r\n or a \r alone: what stands behind a \r decides. */
-static size_t line_length(struct import_reader *rd)
+static size_t line_length(struct csv_reader *rd)
 {
 	const char *p = rd->buf + rd->at, *cr, *lf;
 	size_t left = rd->end - rd->at, n;
@@ -271,7 +274,7 @@ static size_t line_length(struct import_reader *rd)
 }
 
 /* The next line, or what of a long one the buffer holds. Empty at the end of the file. */
-static int next_piece(struct import_reader *rd, struct str *out, bool *is_line_end, struct err *err)
+static int next_piece(struct csv_reader *rd, struct str *out, bool *is_line_end, struct err *err)
 {
 	size_t n = line_length(rd);
 
@@ -310,17 +313,17 @@ static bool is_blank(struct str piece)
 
 static void release(void *arg)
 {
-	struct import_reader *rd = arg;
+	struct csv_reader *rd = arg;
 
 	csv_free(&rd->parser);
 	if (rd->fd != -1)
 		close(rd->fd);
 }
 
-struct import_reader *import_reader_new(struct arena *a, const struct import_source *source,
-    const struct import_format *format, struct err *err)
+struct csv_reader *csv_reader_new(struct arena *a, const struct csv_source *source,
+    const struct csv_format *format, struct err *err)
 {
-	struct import_reader *rd = arena_zalloc(a, sizeof(*rd));
+	struct csv_reader *rd = arena_zalloc(a, sizeof(*rd));
 
 	rd->fd = -1;
 	if (source->path != NULL && (rd->fd = open(source->path, O_RDONLY | O_CLOEXEC)) == -1) {
@@ -332,7 +335,7 @@ struct import_reader *import_reader_new(struct arena *a, const struct import_sou
 	parser_init(rd);
 	arena_on_free(a, release, rd);
 	rd->bytes = buf_new(a, LIMIT_RECORD_BYTES);
-	rd->text = buf_new(a, IMPORT_TEXT_BYTES);
+	rd->text = buf_new(a, CSV_TEXT_BYTES);
 	if (source->path == NULL) {
 		rd->buf = source->data.p;
 	} else {
@@ -340,13 +343,13 @@ struct import_reader *import_reader_new(struct arena *a, const struct import_sou
 		rd->buf = rd->own;
 	}
 	rd->end = source->path == NULL ? source->data.n : 0;
-	if (format->encoding == IMPORT_WINDOWS_1252)
+	if (format->encoding == CSV_WINDOWS_1252)
 		rd->converted = arena_alloc(a, 3u * PIECE_BYTES);
-	import_reader_seek(rd, format->start, 1);
+	csv_reader_seek(rd, format->start, 1);
 	return rd;
 }
 
-void import_reader_seek(struct import_reader *rd, int64_t offset, int64_t line)
+void csv_reader_seek(struct csv_reader *rd, int64_t offset, int64_t line)
 {
 	rd->offset = offset;
 	rd->line = line;
@@ -358,16 +361,16 @@ void import_reader_seek(struct import_reader *rd, int64_t offset, int64_t line)
 	parser_reset(rd);
 }
 
-static void keep_text(struct import_reader *rd, struct str piece)
+static void keep_text(struct csv_reader *rd, struct str piece)
 {
-	size_t room = IMPORT_TEXT_BYTES - rd->text->len;
+	size_t room = CSV_TEXT_BYTES - rd->text->len;
 
 	if (room > 0)
 		buf_add(rd->text, piece.p, piece.n < room ? piece.n : room);
 }
 
 /* At the end of the file: what has begun ends too. */
-static void finish(struct import_reader *rd)
+static void finish(struct csv_reader *rd)
 {
 	if (!rd->is_skipped && csv_fini(&rd->parser, on_cell, on_row, rd) != 0) {
 		if (csv_error(&rd->parser) != CSV_EPARSE)
@@ -378,10 +381,10 @@ static void finish(struct import_reader *rd)
 	rd->is_complete = true;
 }
 
-static void emit(struct import_reader *rd, struct import_row *out)
+static void emit(struct csv_reader *rd, struct csv_row *out)
 {
 	struct str bytes = {rd->bytes->p, rd->bytes->len}, text = {rd->text->p, rd->text->len};
-	size_t kept = rd->n < IMPORT_COLUMNS ? rd->n : IMPORT_COLUMNS, at = 0;
+	size_t kept = rd->n < CSV_COLUMNS ? rd->n : CSV_COLUMNS, at = 0;
 
 	if (rd->problem == NULL && !utf8_is_valid(bytes))
 		rd->problem = memchr(bytes.p, '\0', bytes.n) != NULL
@@ -393,7 +396,7 @@ static void emit(struct import_reader *rd, struct import_row *out)
 	}
 	while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
 		text.n--;
-	*out = (struct import_row){.line = rd->begin_line,
+	*out = (struct csv_row){.line = rd->begin_line,
 	    .next_line = rd->line,
 	    .next_offset = rd->offset,
 	    .cells = rd->cells,
@@ -402,7 +405,7 @@ static void emit(struct import_reader *rd, struct import_row *out)
 	    .text = text};
 }
 
-static void begin(struct import_reader *rd)
+static void begin(struct csv_reader *rd)
 {
 	rd->is_begun = rd->is_complete = rd->is_skipped = false;
 	rd->problem = NULL;
@@ -411,7 +414,7 @@ static void begin(struct import_reader *rd)
 	buf_reset(rd->text);
 }
 
-static void take(struct import_reader *rd, struct str piece, bool is_line_end)
+static void take(struct csv_reader *rd, struct str piece, bool is_line_end)
 {
 	struct str text = rd->converted != NULL ? convert(rd, piece) : piece;
 
@@ -427,7 +430,7 @@ static void take(struct import_reader *rd, struct str piece, bool is_line_end)
 	}
 }
 
-int import_reader_next(struct import_reader *rd, struct import_row *out, struct err *err)
+int csv_reader_next(struct csv_reader *rd, struct csv_row *out, struct err *err)
 {
 	begin(rd);
 	while (!rd->is_complete) {
@@ -452,7 +455,7 @@ int import_reader_next(struct import_reader *rd, struct import_row *out, struct 
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-void import_csv_cell(struct buf *b, struct str cell)
+void csv_cell(struct buf *b, struct str cell)
 {
 	bool is_formula = cell.n > 0 && memchr("=+-@\t\r", cell.p[0], 6) != NULL, is_quoted = false;
 

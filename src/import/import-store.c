@@ -7,7 +7,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "record/import.h"
+#include "import/import.h"
 
 #define COLUMNS_OF_IMPORT                                                                          \
 	"SELECT id, kind, status, provider_type, resource_type, file_name, path, options,"         \
@@ -199,7 +199,7 @@ int import_errors_insert(struct db *db, struct arena *a, const struct import *im
 		const struct import_error *e = &errors[i];
 		struct db_val row[6] = {db_uuid(&e->id), db_uuid(&im->account_id), db_uuid(&im->id),
 		    db_int(e->line), db_strn(clean(a, e->reason, REASON_BYTES)),
-		    db_strn(clean(a, e->text, IMPORT_TEXT_BYTES))};
+		    db_strn(clean(a, e->text, CSV_TEXT_BYTES))};
 
 		memcpy(v + 6 * i, row, sizeof(row));
 	}

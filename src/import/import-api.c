@@ -2,7 +2,7 @@
 #include "account/account.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "record/import.h"
+#include "import/import.h"
 
 #define ERROR_PAGE 200
 
@@ -10,21 +10,9 @@
 
 struct asked {
 	struct str provider_type, resource_type, file_name;
-	struct import_source source;
+	struct csv_source source;
 	struct import_options options;
 };
-
-bool import_type_is_valid(struct str type)
-{
-	for (size_t i = 0; i < type.n; i++) {
-		char c = type.p[i];
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-		    c != '_' && c != '-' && c != '.')
-			return false;
-	}
-	return type.n > 0 && type.n <= LIMIT_TYPE_BYTES;
-}
 
 static void check_types(struct req *r, struct asked *q)
 {
@@ -32,19 +20,19 @@ static void check_types(struct req *r, struct asked *q)
 
 	if (q->provider_type.n == 0)
 		q->provider_type = STR("manual");
-	if (!import_type_is_valid(q->provider_type))
+	if (!record_type_is_valid(q->provider_type))
 		req_invalid(r, "providerType", rule, LIMIT_TYPE_BYTES);
 	if (q->resource_type.n == 0)
 		req_invalid(r, "resourceType", "is needed");
-	else if (!import_type_is_valid(q->resource_type))
+	else if (!record_type_is_valid(q->resource_type))
 		req_invalid(r, "resourceType", rule, LIMIT_TYPE_BYTES);
 }
 
 static void check_format(struct req *r, struct asked *q, struct str delimiter, struct str encoding)
 {
-	if (delimiter.n > 0 && !import_delimiter_parse(delimiter, &q->options.format.delimiter))
+	if (delimiter.n > 0 && !csv_delimiter_parse(delimiter, &q->options.format.delimiter))
 		req_invalid(r, "delimiter", "must be a comma, a semicolon, a tab or a pipe");
-	if (encoding.n > 0 && !import_encoding_parse(encoding, &q->options.format.encoding))
+	if (encoding.n > 0 && !csv_encoding_parse(encoding, &q->options.format.encoding))
 		req_invalid(r, "encoding", "must be utf-8 or windows-1252");
 }
 
@@ -147,7 +135,7 @@ static bool is_csv_type(struct str type)
 static void read_parameters(struct req *r, struct asked *q, struct str charset)
 {
 	struct str mapping = parameter(r, "mapping"), encoding = parameter(r, "encoding");
-	enum import_encoding known;
+	enum csv_encoding known;
 
 	q->provider_type = parameter(r, "providerType");
 	q->resource_type = parameter(r, "resourceType");
@@ -157,12 +145,12 @@ static void read_parameters(struct req *r, struct asked *q, struct str charset)
 			req_invalid(r, "mapping", "is not JSON");
 	}
 	q->options.key_columns = key_columns(r, parameter(r, "keyColumns"));
-	if (encoding.n == 0 && import_encoding_parse(charset, &known))
+	if (encoding.n == 0 && csv_encoding_parse(charset, &known))
 		encoding = charset;
 	check_format(r, q, parameter(r, "delimiter"), encoding);
 }
 
-bool import_request_source(struct req *r, struct import_source *out, struct str *file_name)
+bool import_request_source(struct req *r, struct csv_source *out, struct str *file_name)
 {
 	const json_t *csv = json_object_get(r->json, "csv");
 	const struct http_file *f = r->nfiles > 0 ? &r->files[0] : NULL;
@@ -174,9 +162,9 @@ bool import_request_source(struct req *r, struct import_source *out, struct str 
 			f = &r->files[i];
 	if (json_is_string(csv))
 		text = (struct str){json_string_value(csv), json_string_length(csv)};
-	*out = (struct import_source){.data = text, .size = text.n};
+	*out = (struct csv_source){.data = text, .size = text.n};
 	if (f != NULL && (f->size > 0 || text.n == 0)) {
-		*out = (struct import_source){.path = f->path, .data = f->data, .size = f->size};
+		*out = (struct csv_source){.path = f->path, .data = f->data, .size = f->size};
 		*file_name = f->filename;
 	}
 	return f != NULL || json_is_string(csv) || text.n > 0;
@@ -383,42 +371,42 @@ static void add_headers(struct buf *b, const struct import_options *o)
 	size_t i;
 
 	buf_str(b, "line,reason");
-	json_array_foreach((json_t *)(uintptr_t)o->headers, i, name)
+	json_array_each(o->headers, i, name)
 	{
 		buf_chr(b, ',');
-		import_csv_cell(b, str_from(json_string_value(name)));
+		csv_cell(b, str_from(json_string_value(name)));
 	}
 	buf_str(b, "\r\n");
 }
 
 /* The row's cells as far as they can be told; else all of its text in one. */
 static void add_error(struct arena *a, struct buf *b, const struct import_error *e,
-    const struct import_format *format)
+    const struct csv_format *format)
 {
-	struct import_format f = *format;
-	struct import_source source = {.data = e->text, .size = e->text.n};
-	struct import_reader *rd;
-	struct import_row row;
+	struct csv_format f = *format;
+	struct csv_source source = {.data = e->text, .size = e->text.n};
+	struct csv_reader *rd;
+	struct csv_row row;
 
 	f.start = 0;
-	f.encoding = IMPORT_UTF8; /* as error rows are stored */
+	f.encoding = CSV_UTF8; /* as error rows are stored */
 	buf_printf(b, "%lld,", (long long)e->line);
-	import_csv_cell(b, e->reason);
-	rd = import_reader_new(a, &source, &f, NULL);
-	if (import_reader_next(rd, &row, NULL) == 1 && row.problem == NULL) {
-		for (size_t i = 0; i < row.n && i < IMPORT_COLUMNS; i++) {
+	csv_cell(b, e->reason);
+	rd = csv_reader_new(a, &source, &f, NULL);
+	if (csv_reader_next(rd, &row, NULL) == 1 && row.problem == NULL) {
+		for (size_t i = 0; i < row.n && i < CSV_COLUMNS; i++) {
 			buf_chr(b, ',');
-			import_csv_cell(b, row.cells[i]);
+			csv_cell(b, row.cells[i]);
 		}
 	} else if (e->text.n > 0) {
 		buf_chr(b, ',');
-		import_csv_cell(b, e->text);
+		csv_cell(b, e->text);
 	}
 	buf_str(b, "\r\n");
 }
 
 static int stream_page(struct req *r, struct arena *a, const struct import *im,
-    const struct import_format *format, struct import_error *last, size_t *n, struct err *err)
+    const struct csv_format *format, struct import_error *last, size_t *n, struct err *err)
 {
 	struct buf *b = buf_new(a, LIMIT_PAGE_BYTES);
 	struct import_error *errors;

@@ -5,22 +5,22 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "core-check.h"
-#include "record/import.h"
+#include "import/import.h"
 
-void suite_record_import(void);
+void suite_import(void);
 
 struct opened {
-	struct import_source source;
+	struct csv_source source;
 	struct import_options o;
 	struct import_map *map;
-	struct import_reader *rd;
+	struct csv_reader *rd;
 };
 
 /* A reader behind the header. */
 static int open_csv(struct arena *a, struct str csv, const char *mapping, const char *keys,
     struct opened *out, struct err *err)
 {
-	struct import_row header;
+	struct csv_row header;
 
 	*out = (struct opened){.source = {.data = csv, .size = csv.n}};
 	if (mapping != NULL)
@@ -29,8 +29,8 @@ static int open_csv(struct arena *a, struct str csv, const char *mapping, const 
 		out->o.key_columns = json_parse(a, str_from(keys), NULL);
 	if (import_prepare(a, &out->source, &out->o, &out->map, err) == -1)
 		return -1;
-	out->rd = import_reader_new(a, &out->source, &out->o.format, err);
-	return out->rd == NULL ? -1 : import_reader_next(out->rd, &header, err) - 1;
+	out->rd = csv_reader_new(a, &out->source, &out->o.format, err);
+	return out->rd == NULL ? -1 : csv_reader_next(out->rd, &header, err) - 1;
 }
 
 /* All records as an array; an error row as the text "LINE: reason". */
@@ -39,9 +39,9 @@ static json_t *read_all(struct arena *a, struct opened *c, const char **ids)
 	json_t *all = json_own(a, json_array());
 	struct buf *b = buf_new(a, 1 << 20);
 	struct err err = ERR_INIT;
-	struct import_row row;
+	struct csv_row row;
 
-	while (import_reader_next(c->rd, &row, &err) == 1) {
+	while (csv_reader_next(c->rd, &row, &err) == 1) {
 		struct str id, data;
 		const char *problem;
 		json_t *v;
@@ -329,26 +329,26 @@ static void resumes_anywhere(void)
 {
 	static const char csv[] = "a,b\r\n1,\"x\r\n\ny\"\n\n2,\"z\"\r3,4,5\n\"6\"q,7\r\n8,\"9\n";
 	struct arena *a = arena_new();
-	struct import_row row;
+	struct csv_row row;
 	struct opened c, again;
 	int64_t lines[16], offsets[16], nexts[16];
 	size_t n = 0;
 
 	REQUIRE(open_csv(a, str_from(csv), NULL, NULL, &c, NULL) == 0);
 	REQUIRE(open_csv(a, str_from(csv), NULL, NULL, &again, NULL) == 0);
-	while (n < 16 && import_reader_next(c.rd, &row, NULL) == 1) {
+	while (n < 16 && csv_reader_next(c.rd, &row, NULL) == 1) {
 		lines[n] = row.line;
 		nexts[n] = row.next_line;
 		offsets[n++] = row.next_offset;
 	}
 	CHECK(n == 5 && offsets[n - 1] == (int64_t)strlen(csv));
 	for (size_t i = 0; i < n; i++) {
-		import_reader_seek(again.rd, offsets[i], nexts[i]);
+		csv_reader_seek(again.rd, offsets[i], nexts[i]);
 		for (size_t k = i + 1; k < n; k++) {
-			CHECK(import_reader_next(again.rd, &row, NULL) == 1);
+			CHECK(csv_reader_next(again.rd, &row, NULL) == 1);
 			CHECK(row.line == lines[k] && row.next_offset == offsets[k]);
 		}
-		CHECK(import_reader_next(again.rd, &row, NULL) == 0);
+		CHECK(csv_reader_next(again.rd, &row, NULL) == 0);
 	}
 	arena_free(a);
 }
@@ -360,7 +360,7 @@ static void long_cells(void)
 	const char *dir = core_mkdir(a), *path = arena_printf(a, "%s/long.csv", dir);
 	size_t n = 0, most = 14u << 20;
 	char *text = malloc(most);
-	struct import_format format = {.delimiter = ',', .quote = '"', .encoding = IMPORT_UTF8};
+	struct csv_format format = {.delimiter = ',', .quote = '"', .encoding = CSV_UTF8};
 
 	REQUIRE(text != NULL);
 	n += (size_t)snprintf(text, 64, "a,b\n1,\"");
@@ -378,25 +378,25 @@ static void long_cells(void)
 	REQUIRE(f != NULL);
 	CHECK(fwrite(text, 1, n, f) == n && fclose(f) == 0);
 	for (int i = 0; i < 2; i++) {
-		struct import_source source = {.path = i == 0 ? path : NULL, .size = n};
-		struct import_reader *rd;
-		struct import_row row;
+		struct csv_source source = {.path = i == 0 ? path : NULL, .size = n};
+		struct csv_reader *rd;
+		struct csv_row row;
 
 		if (i == 1)
 			source.data = (struct str){text, n};
-		rd = import_reader_new(a, &source, &format, NULL);
+		rd = csv_reader_new(a, &source, &format, NULL);
 		REQUIRE(rd != NULL);
-		CHECK(import_reader_next(rd, &row, NULL) == 1 && row.n == 2);
-		CHECK(import_reader_next(rd, &row, NULL) == 1 && row.problem == NULL);
+		CHECK(csv_reader_next(rd, &row, NULL) == 1 && row.n == 2);
+		CHECK(csv_reader_next(rd, &row, NULL) == 1 && row.problem == NULL);
 		CHECK(row.n == 2 && row.cells[1].n == 300000 && row.line == 2);
-		CHECK(import_reader_next(rd, &row, NULL) == 1 && row.problem != NULL);
-		CHECK(row.line == 3 && row.text.n <= IMPORT_TEXT_BYTES);
-		CHECK(import_reader_next(rd, &row, NULL) == 1 && row.problem != NULL);
+		CHECK(csv_reader_next(rd, &row, NULL) == 1 && row.problem != NULL);
+		CHECK(row.line == 3 && row.text.n <= CSV_TEXT_BYTES);
+		CHECK(csv_reader_next(rd, &row, NULL) == 1 && row.problem != NULL);
 		CHECK(row.line == 3 + (10 << 20) + 1);
-		CHECK(import_reader_next(rd, &row, NULL) == 1 && row.problem == NULL);
+		CHECK(csv_reader_next(rd, &row, NULL) == 1 && row.problem == NULL);
 		CHECK(row.n == 2 && str_is(row.cells[1], "ok"));
 		CHECK(row.next_offset == (int64_t)n);
-		CHECK(import_reader_next(rd, &row, NULL) == 0);
+		CHECK(csv_reader_next(rd, &row, NULL) == 0);
 	}
 	free(text);
 	core_rmdir(dir);
@@ -427,15 +427,15 @@ static void cells_written(void)
 		struct buf b;
 
 		buf_init(&b, 1000);
-		import_csv_cell(&b, str_from(cases[i].cell));
+		csv_cell(&b, str_from(cases[i].cell));
 		CHECK_AT(cases[i].line, strcmp(b.p, cases[i].written) == 0);
 		buf_fini(&b);
 	}
 }
 
-void suite_record_import(void)
+void suite_import(void)
 {
-	ADD_TESTS("record_import", {"csv-spectrum and RFC 4180", spectrum},
+	ADD_TESTS("import", {"csv-spectrum and RFC 4180", spectrum},
 	    {"refused files and wishes", refused}, {"10,000 columns", too_many_columns},
 	    {"bad rows by line", bad_rows}, {"types", types}, {"keys", keys},
 	    {"goes on from any record", resumes_anywhere}, {"long cells", long_cells},

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "record/import.h"
+#include "import/import.h"
 
 #define SAMPLE_BYTES (64u * 1024u)
 #define SAMPLE_ROWS 20
@@ -13,7 +13,7 @@
 /* ---- reading ------------------------------------------------------------------------------- */
 
 struct look {
-	const struct import_source *source;
+	const struct csv_source *source;
 	int fd;
 };
 
@@ -24,7 +24,7 @@ static void close_look(void *arg)
 	close(k->fd);
 }
 
-static struct look *look_new(struct arena *a, const struct import_source *source, struct err *err)
+static struct look *look_new(struct arena *a, const struct csv_source *source, struct err *err)
 {
 	struct look *k = arena_zalloc(a, sizeof(*k));
 
@@ -104,12 +104,12 @@ static int not_read(struct err *err, const char *what)
 	    err, ERR_INVALID, "csv", "is %s text, which is not read: save the file as UTF-8", what);
 }
 
-static int check_marks(const char *p, size_t n, struct import_format *f, struct err *err)
+static int check_marks(const char *p, size_t n, struct csv_format *f, struct err *err)
 {
 	if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) {
 		f->start = 3;
-		if (f->encoding == IMPORT_ANY_ENCODING)
-			f->encoding = IMPORT_UTF8;
+		if (f->encoding == CSV_ANY_ENCODING)
+			f->encoding = CSV_UTF8;
 	}
 	if (n >= 4 && (memcmp(p, "\xFF\xFE\0\0", 4) == 0 || memcmp(p, "\0\0\xFE\xFF", 4) == 0))
 		return not_read(err, "UTF-32");
@@ -119,7 +119,7 @@ static int check_marks(const char *p, size_t n, struct import_format *f, struct 
 }
 
 static int detect_encoding(
-    struct arena *a, const struct look *k, struct import_format *f, struct err *err)
+    struct arena *a, const struct look *k, struct csv_format *f, struct err *err)
 {
 	char *p = arena_alloc(a, SAMPLE_BYTES);
 	int64_t offset = 0, got;
@@ -131,13 +131,13 @@ static int detect_encoding(
 			return -1;
 		if (offset == 0 && blank_nuls(p, n) > n / 4)
 			return not_read(err, "UTF-16");
-		if (f->encoding != IMPORT_ANY_ENCODING)
+		if (f->encoding != CSV_ANY_ENCODING)
 			return 0;
 		blank_nuls(p, n);
 		if (n == SAMPLE_BYTES)
 			n -= cut_character(p, n);
 		if (!utf8_is_valid((struct str){p, n})) {
-			f->encoding = IMPORT_WINDOWS_1252;
+			f->encoding = CSV_WINDOWS_1252;
 			return 0;
 		}
 		offset += (int64_t)n;
@@ -146,8 +146,8 @@ static int detect_encoding(
 	}
 	if (got == -1)
 		return -1;
-	if (f->encoding == IMPORT_ANY_ENCODING)
-		f->encoding = IMPORT_UTF8;
+	if (f->encoding == CSV_ANY_ENCODING)
+		f->encoding = CSV_UTF8;
 	return 0;
 }
 
@@ -155,21 +155,21 @@ static int detect_encoding(
 
 /* How well a format explains the sample: rows as wide as the header in thousandths, then width; 0
  * for a single column. */
-static int64_t score(struct arena *a, struct str sample, const struct import_format *f)
+static int64_t score(struct arena *a, struct str sample, const struct csv_format *f)
 {
-	struct import_source source = {.data = sample, .size = sample.n};
-	struct import_format tried = *f;
-	struct import_reader *rd;
-	struct import_row row;
+	struct csv_source source = {.data = sample, .size = sample.n};
+	struct csv_format tried = *f;
+	struct csv_reader *rd;
+	struct csv_row row;
 	int64_t rows = 0, alike = 0;
 	size_t width;
 
 	tried.start = 0;
-	rd = import_reader_new(a, &source, &tried, NULL);
-	if (import_reader_next(rd, &row, NULL) != 1 || row.n < 2)
+	rd = csv_reader_new(a, &source, &tried, NULL);
+	if (csv_reader_next(rd, &row, NULL) != 1 || row.n < 2)
 		return 0;
-	width = row.n < IMPORT_COLUMNS ? row.n : IMPORT_COLUMNS;
-	while (rows < SAMPLE_ROWS && import_reader_next(rd, &row, NULL) == 1) {
+	width = row.n < CSV_COLUMNS ? row.n : CSV_COLUMNS;
+	while (rows < SAMPLE_ROWS && csv_reader_next(rd, &row, NULL) == 1) {
 		/* what the sample's end cut says nothing */
 		if (rows > 0 && row.next_offset == (int64_t)sample.n)
 			break;
@@ -198,10 +198,10 @@ static char detect_quote(struct str sample, char delimiter)
 	return n > 1 ? '\'' : '"';
 }
 
-static void detect_delimiter(struct arena *a, struct str sample, struct import_format *f)
+static void detect_delimiter(struct arena *a, struct str sample, struct csv_format *f)
 {
 	static const char candidates[] = ",;\t|";
-	struct import_format tried = *f, best = *f;
+	struct csv_format tried = *f, best = *f;
 	int64_t best_score = -1;
 
 	for (size_t i = 0; candidates[i] != '\0'; i++) {
@@ -220,7 +220,7 @@ static void detect_delimiter(struct arena *a, struct str sample, struct import_f
 	*f = best;
 }
 
-int import_detect(const struct import_source *source, struct import_format *format, struct err *err)
+int import_detect(const struct csv_source *source, struct csv_format *format, struct err *err)
 {
 	struct arena *own = arena_new();
 	struct look *k = look_new(own, source, err);
@@ -237,18 +237,18 @@ int import_detect(const struct import_source *source, struct import_format *form
 	return got >= 0 ? 0 : -1;
 }
 
-int import_count(const struct import_source *source, const struct import_format *format,
+int import_count(const struct csv_source *source, const struct csv_format *format,
     int64_t most, int64_t *count, struct err *err)
 {
 	struct arena *own = arena_new();
-	struct import_reader *rd = import_reader_new(own, source, format, err);
-	struct import_row row;
+	struct csv_reader *rd = csv_reader_new(own, source, format, err);
+	struct csv_row row;
 	int rc = rd == NULL ? -1 : 1;
 
 	*count = -1; /* the header is none of them */
 	if (source->size > IMPORT_DIRECT_BYTES)
 		*count = most + 1;
-	while (rc == 1 && *count <= most && (rc = import_reader_next(rd, &row, err)) == 1)
+	while (rc == 1 && *count <= most && (rc = csv_reader_next(rd, &row, err)) == 1)
 		(*count)++;
 	if (*count < 0)
 		*count = 0;

@@ -1,0 +1,39 @@
+/* What the features tell each other without knowing each other: one table, filled in
+ * product/wiring.c, a member of struct app: an app of zeros tells nobody of anything. Types are named only, as in base/app.h; the feature
+ * whose hook it is documents it. Lists end with NULL. */
+#ifndef BASE_HOOKS_H
+#define BASE_HOOKS_H
+
+#include "base/json.h"
+
+struct app;
+struct arena;
+struct chrome_nav;
+struct err;
+struct job;
+struct lead_ready;
+struct record_dispatch;
+struct record_story;
+struct uuid;
+
+/* lead/lead.h: told in the transaction that makes a lead ready. */
+typedef int lead_ready_fn(struct job *j, const struct lead_ready *lead, struct err *err);
+/* lead/lead-pages.h: adds "destinations" to each of an account's leads. */
+typedef int lead_decorate_fn(struct app *app, struct arena *a, const struct uuid *account_id,
+    json_t *leads, struct err *err);
+/* record/record.h: runs what is subscribed to a record. */
+typedef int record_dispatch_fn(struct app *app, struct arena *a, const struct record_dispatch *d,
+    int64_t *matched, json_t *ids, struct err *err);
+/* record/record-timeline.h: adds what it knows of a record. */
+typedef int record_timeline_fn(
+    struct app *app, struct arena *a, const struct record_story *s, struct err *err);
+
+struct hooks {
+	lead_ready_fn *const *lead_ready;
+	lead_decorate_fn *lead_decorate;
+	record_dispatch_fn *record_dispatch;
+	record_timeline_fn *const *record_timeline;
+	const struct chrome_nav *nav; /* html/chrome.h: the navigation; ends with an entry of no path */
+};
+
+#endif
