@@ -74,7 +74,7 @@ static int answer_token(struct req *r, const struct account_member *m)
 	actor_of_member(&r->actor, m);
 	r->actor.kind = ACTOR_TOKEN;
 	if (audit_write(
-		r->app, r, &m->account_id, "token.create", "user", &m->user_id, NULL, &err) != 0)
+		r->app, r, &m->account_id, "token.create", "user", &m->user_id, NULL, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
 	json_set_str(o, "accessToken", token);
@@ -167,8 +167,8 @@ int account_api_keys_list(struct req *r)
 		return res_invalid(r);
 	offset = q.page > 0 ? (q.page - 1) * q.limit : 0;
 	if (store_keys(r->app->db, r->a, &r->actor.account_id, &before.id, offset, q.limit + 1,
-		&keys, &n, &err) != 0 ||
-	    store_keys_count(r->app->db, r->a, &r->actor.account_id, &total, &err) != 0)
+		&keys, &n, &err) == -1 ||
+	    store_keys_count(r->app->db, r->a, &r->actor.account_id, &total, &err) == -1)
 		return res_error(r, &err);
 	if (n > (size_t)q.limit) {
 		n = (size_t)q.limit;
@@ -190,7 +190,7 @@ static int wanted_key(struct req *r, struct account_key *k)
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
 	found = store_key(r->app->db, r->a, &r->actor.account_id, &id, k, &err);
-	if (found < 0)
+	if (found == -1)
 		res_error(r, &err);
 	else if (found == 0)
 		no_such_key(r);
@@ -213,10 +213,10 @@ static void read_key_members(struct req *r, struct account_key *k)
 
 	if (json_object_get(r->json, "name") != NULL)
 		k->name = arena_strdup(r->a, text_member(r, "name", true).p);
-	if (key_name_check(str_from(k->name), &err) != 0 && !req_has_invalid(r))
+	if (key_name_check(str_from(k->name), &err) == -1 && !req_has_invalid(r))
 		req_invalid(r, "name", "%s", err.msg);
 	err_clear(&err);
-	if (permissions != NULL && permission_from_json(permissions, &k->permissions, &err) != 0)
+	if (permissions != NULL && permission_from_json(permissions, &k->permissions, &err) == -1)
 		req_invalid(r, "permissions", "%s", err.msg);
 	else if (k->permissions == 0)
 		req_invalid(r, "permissions", "at least one is needed");
@@ -258,7 +258,7 @@ int account_api_keys_create(struct req *r)
 	if (check_grant(r, k.permissions) != 0)
 		return 0;
 	if (key_create_by(r->app, r->a, &r->actor.account_id, r, k.name, k.permissions,
-		k.expires_us, &id, &text, &err) != 0 ||
+		k.expires_us, &id, &text, &err) == -1 ||
 	    store_key(r->app->db, r->a, &r->actor.account_id, &id, &made, &err) != 1)
 		return res_error(r, &err);
 	o = key_json(&made);
@@ -326,7 +326,7 @@ int account_api_keys_delete(struct req *r)
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
 	rc = account_key_revoke(r->app, r->a, r, &r->actor.account_id, &id, &err);
-	if (rc < 0)
+	if (rc == -1)
 		return res_error(r, &err);
 	return rc == 0 ? no_such_key(r) : res_empty(r, 204);
 }

@@ -15,7 +15,7 @@ struct digest digest_of(struct str secret);
 struct account_user {
 	struct uuid id;
 	const char *email, *name, *password_hash;
-	struct str totp_secret;	/* sealed; {NULL,0}: no second factor */
+	struct str totp_secret; /* sealed; {NULL,0}: no second factor */
 	bool is_disabled;
 };
 /* A person within one account, as an actor needs them. */
@@ -32,20 +32,20 @@ struct account_key {
 	struct uuid id, account_id;
 	const char *name, *prefix, *account_name;
 	uint64_t permissions;
-	int64_t created_us, expires_us, last_used_us, revoked_us;	/* 0: not */
+	int64_t created_us, expires_us, last_used_us, revoked_us; /* 0: not */
 };
 
 /* Look-ups: 1, 0, -1. email is normalised already. */
-int store_user_by_email(struct db *db, struct arena *a, const char *email,
-    struct account_user *out, struct err *err);
+int store_user_by_email(
+    struct db *db, struct arena *a, const char *email, struct account_user *out, struct err *err);
 int store_user_insert(struct db *db, const struct uuid *id, const char *email, const char *name,
     const char *password_hash, int64_t now_us, struct err *err);
-int store_user_password(struct db *db, const struct uuid *id, const char *password_hash,
-    struct err *err);
+int store_user_password(
+    struct db *db, const struct uuid *id, const char *password_hash, struct err *err);
 int store_user_totp(struct db *db, const struct uuid *id, struct str sealed, struct err *err);
 int store_user_any(struct db *db, struct arena *a, bool *is_there, struct err *err);
-int store_account_insert(struct db *db, const struct uuid *id, const char *name, int64_t now_us,
-    struct err *err);
+int store_account_insert(
+    struct db *db, const struct uuid *id, const char *name, int64_t now_us, struct err *err);
 int store_account_exists(struct db *db, struct arena *a, const struct uuid *id, struct err *err);
 int store_member_set(struct db *db, const struct uuid *account_id, const struct uuid *user_id,
     const char *role, int64_t now_us, struct err *err);
@@ -73,10 +73,10 @@ int store_key_touch(struct db *db, const struct uuid *id, int64_t now_us, struct
 int store_keys(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *before, int64_t offset, int64_t limit, struct account_key **out, size_t *n,
     struct err *err);
-int store_keys_count(struct db *db, struct arena *a, const struct uuid *account_id, int64_t *count,
-    struct err *err);
-int store_key_update(struct db *db, const struct account_key *k, struct str permissions,
-    struct err *err);
+int store_keys_count(
+    struct db *db, struct arena *a, const struct uuid *account_id, int64_t *count, struct err *err);
+int store_key_update(
+    struct db *db, const struct account_key *k, struct str permissions, struct err *err);
 /* account_id NULL: of any account (the operator's tool). *was_live: it was not revoked before. */
 int store_key_revoke(struct db *db, const struct uuid *account_id, const struct uuid *id,
     int64_t now_us, bool *was_live, struct err *err);
@@ -89,19 +89,19 @@ int store_once_insert(struct db *db, const struct digest *id, const char *purpos
 int store_once_valid(struct db *db, struct arena *a, const struct digest *id, const char *purpose,
     int64_t now_us, struct err *err);
 /* Uses it up: 1 when this call did, 0 when it was not there to use. */
-int store_once_take(struct db *db, const struct digest *id, const char *purpose, int64_t now_us,
-    struct err *err);
+int store_once_take(
+    struct db *db, const struct digest *id, const char *purpose, int64_t now_us, struct err *err);
 
 struct idempotency_row {
 	struct digest request;
-	int64_t status;		/* 0: still running */
+	int64_t status; /* 0: still running */
 	const char *content_type, *headers;
-	struct str body;	/* sealed */
+	struct str body; /* sealed */
 	int64_t created_us;
 };
 /* 1 inserted, 0 the key is there already, -1. */
-int store_idempotency_insert(struct db *db, const struct uuid *account_id,
-    const struct digest *key, const struct digest *request, int64_t now_us, struct err *err);
+int store_idempotency_insert(struct db *db, const struct uuid *account_id, const struct digest *key,
+    const struct digest *request, int64_t now_us, struct err *err);
 int store_idempotency(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct digest *key, struct idempotency_row *out, struct err *err);
 /* Takes an unfinished or outdated row over from the request that left it: 1, or 0 when another
@@ -109,10 +109,10 @@ int store_idempotency(struct db *db, struct arena *a, const struct uuid *account
 int store_idempotency_take_over(struct db *db, const struct uuid *account_id,
     const struct digest *key, const struct digest *request, int64_t seen_us, int64_t now_us,
     struct err *err);
-int store_idempotency_finish(struct db *db, const struct uuid *account_id,
-    const struct digest *key, const struct idempotency_row *row, struct err *err);
-int store_idempotency_delete(struct db *db, const struct uuid *account_id,
-    const struct digest *key, int64_t created_us, struct err *err);
+int store_idempotency_finish(struct db *db, const struct uuid *account_id, const struct digest *key,
+    const struct idempotency_row *row, struct err *err);
+int store_idempotency_delete(struct db *db, const struct uuid *account_id, const struct digest *key,
+    int64_t created_us, struct err *err);
 
 struct audit_row {
 	struct uuid id, account_id, actor_id, object_id;
@@ -135,19 +135,19 @@ struct str account_text_clip(struct arena *a, struct str text, size_t max_chars)
 int account_setup(struct app *app, struct arena *a, struct str token, const char *account_name,
     const char *email, const char *user_name, const char *password, struct account_member *out,
     struct err *err);
-int account_setup_token_is_valid(struct app *app, struct arena *a, struct str token,
-    struct err *err);
+int account_setup_token_is_valid(
+    struct app *app, struct arena *a, struct str token, struct err *err);
 
 /* ---- login.c: email and password ------------------------------------------------------------- */
 /* Counts an attempt from this address for this email; seconds to wait, or 0 to go on. */
 int64_t login_wait_s(struct req *r, const char *email);
 enum login_answer {
-	LOGIN_FAILED = -1,	/* err is set */
+	LOGIN_FAILED = -1, /* err is set */
 	/* unknown, disabled, wrong password or second factor: nobody learns which */
 	LOGIN_WRONG = 0,
 	LOGIN_OK = 1,
-	LOGIN_NO_ACCOUNT = 2,	/* the person is right, the account is not theirs */
-	LOGIN_WANTS_TOTP = 3,	/* the password is right, a second factor is missing */
+	LOGIN_NO_ACCOUNT = 2, /* the person is right, the account is not theirs */
+	LOGIN_WANTS_TOTP = 3, /* the password is right, a second factor is missing */
 };
 /* account_id nil: the oldest membership. Costs a yescrypt in every case. Audits failures. */
 enum login_answer login_check(struct req *r, const char *email, struct str password,
@@ -170,8 +170,8 @@ struct token_claims {
 const char *token_version(struct app *app, struct arena *a, const char *password_hash);
 char *token_make(struct app *app, struct arena *a, const struct account_member *m, int64_t now_us,
     struct err *err);
-bool token_read(struct app *app, struct arena *a, struct str text, int64_t now_us,
-    struct token_claims *out);
+bool token_read(
+    struct app *app, struct arena *a, struct str text, int64_t now_us, struct token_claims *out);
 
 /* ---- audit.c --------------------------------------------------------------------------------- */
 /* A change and its row of the log, together or not at all. change answers 0, 1 when there was
@@ -190,8 +190,8 @@ int audited_change(const struct audited_change *c, struct err *err);
 /* ---- actor-cache.c: who is behind a credential, for a moment --------------------------------- */
 /* NULL when absent, older than CACHE_TTL_US, of another generation, or expired. Borrowed until
  * the next put. */
-const struct actor *actor_cache_get(const struct digest *credential, uint64_t generation,
-    int64_t mono_us, int64_t now_us);
+const struct actor *actor_cache_get(
+    const struct digest *credential, uint64_t generation, int64_t mono_us, int64_t now_us);
 /* generation and mono_us are of before the look-up. expires_us 0: never. Text is copied. */
 void actor_cache_put(const struct digest *credential, uint64_t generation, int64_t mono_us,
     int64_t expires_us, const struct actor *actor);
@@ -207,7 +207,7 @@ int session_end(struct req *r, bool everywhere, struct err *err);
 /* The session of a cookie's token: 1 with actor and the time it ends at the latest, 0, -1. */
 int session_find(struct req *r, const struct digest *id, struct actor *actor, int64_t *expires_us,
     struct err *err);
-bool session_token_looks_right(struct str text);	/* 43 base64url characters */
+bool session_token_looks_right(struct str text); /* 43 base64url characters */
 void actor_of_member(struct actor *actor, const struct account_member *m);
 /* Forms shown to nobody in particular: a random cookie and its HMAC in the form. */
 const char *form_csrf_issue(struct req *r);
@@ -216,7 +216,7 @@ bool form_csrf_is_right(struct req *r);
 const char *session_next_path(struct arena *a, struct str text);
 
 /* ---- api-key.c ------------------------------------------------------------------------------- */
-bool key_looks_right(struct str text);	/* "ck_" and 43 base64url characters */
+bool key_looks_right(struct str text); /* "ck_" and 43 base64url characters */
 int key_name_check(struct str name, struct err *err);
 /* account_key_create with the maker in r (NULL: the operator). */
 int key_create_by(struct app *app, struct arena *a, const struct uuid *account_id,

@@ -45,9 +45,9 @@ static int signed_in(struct req *r, const struct account_member *m)
 {
 	struct err err = ERR_INIT;
 
-	if (session_start(r, m, &err) != 0 ||
-	    audit_write(
-		r->app, r, &m->account_id, "session.sign_in", "user", &m->user_id, NULL, &err) != 0)
+	if (session_start(r, m, &err) == -1 ||
+	    audit_write(r->app, r, &m->account_id, "session.sign_in", "user", &m->user_id, NULL,
+		&err) == -1)
 		return res_error(r, &err);
 	return res_redirect(r, session_next_path(r->a, req_form(r, "next")));
 }
@@ -104,10 +104,10 @@ int account_page_sign_out(struct req *r)
 	struct uuid user_id = r->actor.user_id;
 	struct err err = ERR_INIT;
 
-	if (session_end(r, everywhere, &err) != 0 ||
+	if (session_end(r, everywhere, &err) == -1 ||
 	    audit_write(r->app, r, &r->actor.account_id,
 		everywhere ? "session.sign_out_everywhere" : "session.sign_out", "user", &user_id,
-		NULL, &err) != 0)
+		NULL, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(
 	    r, "ok", everywhere ? "You are signed out everywhere." : "You are signed out.");
@@ -153,7 +153,7 @@ int account_page_setup(struct req *r)
 	struct err err = ERR_INIT;
 	int valid = account_setup_token_is_valid(r->app, r->a, token, &err);
 
-	if (valid < 0)
+	if (valid == -1)
 		return res_error(r, &err);
 	return valid ? setup_form(r, 200, NULL, token) : link_is_dead(r);
 }
@@ -186,10 +186,10 @@ int account_page_setup_post(struct req *r)
 		    text_of(r, req_form(r, "password")), &m, &err);
 	if (rc == 0)
 		return link_is_dead(r);
-	if (rc < 0 && err.code == ERR_INVALID)
+	if (rc == -1 && err.code == ERR_INVALID)
 		return setup_form(
 		    r, 422, arena_printf(r->a, "%s %s.", label_of(err.field), err.msg), token);
-	if (rc < 0)
+	if (rc == -1)
 		return res_error(r, &err);
 	return signed_in(r, &m);
 }

@@ -50,7 +50,7 @@ static int exec_took(
 {
 	uint64_t affected = 0;
 
-	if (db_exec(db, s, vals, n, &affected, err) != 0)
+	if (db_exec(db, s, vals, n, &affected, err) == -1)
 		return -1;
 	return affected > 0;
 }
@@ -102,7 +102,7 @@ int store_user_any(struct db *db, struct arena *a, bool *is_there, struct err *e
 	int found = db_row(db, a, &sql_user_any, NULL, 0, &r, err);
 
 	*is_there = found == 1;
-	return found < 0 ? -1 : 0;
+	return found == -1 ? -1 : 0;
 }
 
 int store_account_insert(
@@ -161,7 +161,7 @@ json_t *account_list_json(struct app *app, struct arena *a, struct err *err)
 	struct db_rows r;
 	json_t *list;
 
-	if (db_query(app->db, a, &sql_accounts, NULL, 0, &r, err) != 0)
+	if (db_query(app->db, a, &sql_accounts, NULL, 0, &r, err) == -1)
 		return NULL;
 	list = json_own(a, json_array());
 	for (size_t i = 0; i < r.count; i++) {
@@ -265,8 +265,8 @@ static uint64_t read_permissions(struct arena *a, struct str text)
 	size_t i;
 	json_t *item;
 
-	json_array_each(list, i, item) bits |=
-	    permission_parse(str_from(json_string_value(item)));
+	json_array_each(list, i, item)
+		bits |= permission_parse(str_from(json_string_value(item)));
 	return bits;
 }
 
@@ -373,7 +373,7 @@ int store_key_revoke(struct db *db, const struct uuid *account_id, const struct 
 	    db, &sql_key_revoke, DB_VALS(db_int(now_us), db_uuid(account_id), db_uuid(id)), err);
 
 	*was_live = took == 1;
-	return took < 0 ? -1 : 0;
+	return took == -1 ? -1 : 0;
 }
 
 int store_key_account(
@@ -530,7 +530,7 @@ static int purge(struct db *db, const struct db_stmt *s, int64_t before_us, stru
 	uint64_t gone;
 
 	do {
-		if (db_exec(db, s, DB_VALS(db_int(before_us)), &gone, err) != 0)
+		if (db_exec(db, s, DB_VALS(db_int(before_us)), &gone, err) == -1)
 			return -1;
 	} while (gone >= PURGE_ROWS);
 	return 0;
@@ -538,9 +538,9 @@ static int purge(struct db *db, const struct db_stmt *s, int64_t before_us, stru
 
 int store_purge(struct db *db, int64_t now_us, int64_t idle_us, struct err *err)
 {
-	if (purge(db, &sql_purge_sessions, now_us, err) != 0 ||
-	    purge(db, &sql_purge_idle, now_us - idle_us, err) != 0 ||
-	    purge(db, &sql_purge_idempotency, now_us - IDEMPOTENCY_KEPT_US, err) != 0)
+	if (purge(db, &sql_purge_sessions, now_us, err) == -1 ||
+	    purge(db, &sql_purge_idle, now_us - idle_us, err) == -1 ||
+	    purge(db, &sql_purge_idempotency, now_us - IDEMPOTENCY_KEPT_US, err) == -1)
 		return -1;
 	return purge(db, &sql_purge_once, now_us - DAY_US, err);
 }

@@ -128,7 +128,7 @@ static int find_or_make_user(struct db *db, struct making *m, int64_t now_us, st
 	struct account_user user;
 	int found = store_user_by_email(db, m->a, m->email, &user, err);
 
-	if (found < 0)
+	if (found == -1)
 		return -1;
 	m->user_is_new = found == 0;
 	if (found == 1) {
@@ -148,7 +148,7 @@ static int take_setup(struct db *db, struct making *m, int64_t now_us, struct er
 	bool has_users;
 	int took = store_once_take(db, m->setup, setup_purpose, now_us, err);
 
-	if (took < 0 || store_user_any(db, m->a, &has_users, err) != 0)
+	if (took == -1 || store_user_any(db, m->a, &has_users, err) == -1)
 		return -1;
 	m->setup_held = took == 1 && !has_users;
 	return 0;
@@ -166,15 +166,15 @@ static int make(struct db *db, void *arg, struct err *err)
 		if (!m->setup_held)
 			return 0;
 	}
-	if (find_or_make_user(db, m, now_us, err) != 0)
+	if (find_or_make_user(db, m, now_us, err) == -1)
 		return -1;
 	if (m->makes_account) {
 		m->account_id = uuid_new();
 		action = "account.create";
-		if (store_account_insert(db, &m->account_id, m->account_name, now_us, err) != 0)
+		if (store_account_insert(db, &m->account_id, m->account_name, now_us, err) == -1)
 			return -1;
 	}
-	if (store_member_set(db, &m->account_id, &m->user_id, m->role, now_us, err) != 0)
+	if (store_member_set(db, &m->account_id, &m->user_id, m->role, now_us, err) == -1)
 		return -1;
 	return audit_write(m->app, NULL, &m->account_id, action, "user", &m->user_id, NULL, err);
 }
@@ -186,20 +186,20 @@ static int make_checked(struct making *m, const char *email, const char *user_na
 	if (m->email == NULL)
 		return -1;
 	if (user_name != NULL && *user_name != '\0') {
-		if (check_name("name", str_from(user_name), err) != 0)
+		if (check_name("name", str_from(user_name), err) == -1)
 			return -1;
 		m->user_name = user_name;
 	} else {
 		m->user_name = name_of_email(m->a, m->email);
 	}
 	if (password != NULL) {
-		if (account_password_check(str_from(password), err) != 0)
+		if (account_password_check(str_from(password), err) == -1)
 			return -1;
 		m->password_hash = password_hash(m->a, password, err);
 		if (m->password_hash == NULL)
 			return -1;
 	}
-	if (db_transaction(m->app->db, make, m, err) != 0)
+	if (db_transaction(m->app->db, make, m, err) == -1)
 		return -1;
 	account_changed(m->app);
 	return 0;
@@ -211,8 +211,8 @@ int account_create(struct app *app, struct arena *a, const char *name, const cha
 	struct making m = {
 	    .app = app, .a = a, .account_name = name, .role = ROLE_ADMIN, .makes_account = true};
 
-	if (check_name("name", str_from(name), err) != 0 ||
-	    make_checked(&m, email, NULL, password, err) != 0)
+	if (check_name("name", str_from(name), err) == -1 ||
+	    make_checked(&m, email, NULL, password, err) == -1)
 		return -1;
 	*account_id = m.account_id;
 	*user_id = m.user_id;
@@ -229,11 +229,11 @@ int account_user_add(struct app *app, struct arena *a, const struct uuid *accoun
 	if (permission_of_role(role) == 0)
 		return err_field(err, ERR_INVALID, "role", "must be admin, manager or viewer");
 	found = store_account_exists(app->db, a, account_id, err);
-	if (found < 0)
+	if (found == -1)
 		return -1;
 	if (found == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no such account");
-	if (make_checked(&m, email, name, password, err) != 0)
+	if (make_checked(&m, email, name, password, err) == -1)
 		return -1;
 	*user_id = m.user_id;
 	*user_is_new = m.user_is_new;
@@ -245,7 +245,7 @@ int account_member_set(struct app *app, const struct uuid *account_id, const str
 {
 	if (permission_of_role(role) == 0)
 		return err_field(err, ERR_INVALID, "role", "must be admin, manager or viewer");
-	if (store_member_set(app->db, account_id, user_id, role, clock_now_us(), err) != 0)
+	if (store_member_set(app->db, account_id, user_id, role, clock_now_us(), err) == -1)
 		return -1;
 	account_changed(app);
 	return 0;
@@ -260,7 +260,7 @@ int account_setup_link(struct app *app, struct arena *a, const char **url, struc
 	char *token = random_token(a, 32);
 	struct digest id = digest_of(str_from(token));
 
-	if (store_user_any(app->db, a, &has_users, err) != 0)
+	if (store_user_any(app->db, a, &has_users, err) == -1)
 		return -1;
 	if (has_users)
 		return err_set(err, ERR_CONFLICT, "the first user is there already");
@@ -279,7 +279,7 @@ int account_setup_token_is_valid(
 
 	if (token.n == 0)
 		return 0;
-	if (store_user_any(app->db, a, &has_users, err) != 0)
+	if (store_user_any(app->db, a, &has_users, err) == -1)
 		return -1;
 	if (has_users)
 		return 0;
@@ -298,8 +298,8 @@ int account_setup(struct app *app, struct arena *a, struct str token, const char
 	    .makes_account = true,
 	    .setup = &id};
 
-	if (check_name("accountName", str_from(account_name), err) != 0 ||
-	    make_checked(&m, email, user_name, password, err) != 0)
+	if (check_name("accountName", str_from(account_name), err) == -1 ||
+	    make_checked(&m, email, user_name, password, err) == -1)
 		return -1;
 	if (!m.setup_held)
 		return 0;
@@ -339,7 +339,7 @@ static int change_password(struct db *db, void *arg, struct err *err)
 {
 	const struct password_change *c = arg;
 
-	if (store_user_password(db, &c->user->id, c->hash, err) != 0)
+	if (store_user_password(db, &c->user->id, c->hash, err) == -1)
 		return -1;
 	return store_sessions_delete_of(db, &c->user->id, err);
 }
@@ -367,11 +367,11 @@ static int change_user(struct app *app, struct arena *a, const struct account_us
 	    app, NULL, &account_id, &user->id, action, "user", NULL, change, arg};
 	int found = oldest_account(app, a, user, &account_id, err);
 
-	if (found < 0)
+	if (found == -1)
 		return -1;
 	if (found == 1)
 		return audited_change(&c, err);
-	if (db_transaction(app->db, change, arg, err) != 0)
+	if (db_transaction(app->db, change, arg, err) == -1)
 		return -1;
 	account_changed(app);
 	return 0;
@@ -383,7 +383,7 @@ int account_user_password_set(
 	struct account_user user;
 	struct password_change change = {.user = &user};
 
-	if (account_password_check(str_from(password), err) != 0 ||
+	if (account_password_check(str_from(password), err) == -1 ||
 	    user_wanted(app, a, email, &user, err) != 0)
 		return -1;
 	change.hash = password_hash(a, password, err);

@@ -33,12 +33,12 @@ int account_user_add(struct app *app, struct arena *a, const struct uuid *accoun
 /* Is the email known? 1, 0, -1. */
 int account_user_exists(struct app *app, struct arena *a, const char *email, struct err *err);
 /* A new password ends all sessions and tokens of the user. ERR_NOT_FOUND. */
-int account_user_password_set(struct app *app, struct arena *a, const char *email,
-    const char *password, struct err *err);
+int account_user_password_set(
+    struct app *app, struct arena *a, const char *email, const char *password, struct err *err);
 /* Turns the second factor on, *uri being the otpauth: address for the authenticator (its only
  * appearance), or with uri NULL off. ERR_NOT_FOUND. */
-int account_user_totp_set(struct app *app, struct arena *a, const char *email, const char **uri,
-    struct err *err);
+int account_user_totp_set(
+    struct app *app, struct arena *a, const char *email, const char **uri, struct err *err);
 /* The address of the one-time page that makes the first admin, valid a day; ERR_CONFLICT when
  * there is a user already. */
 int account_setup_link(struct app *app, struct arena *a, const char **url, struct err *err);
@@ -59,14 +59,14 @@ int audit_write(struct app *app, const struct req *r, const struct uuid *account
     const json_t *details, struct err *err);
 
 /* Handlers named in product/routes.def. */
-int account_api_token(struct req *r);		/* POST /connect/v1/auth/token */
-int account_api_me(struct req *r);		/* GET /connect/v1/me */
+int account_api_token(struct req *r); /* POST /connect/v1/auth/token */
+int account_api_me(struct req *r);    /* GET /connect/v1/me */
 int account_api_keys_list(struct req *r);
 int account_api_keys_create(struct req *r);
 int account_api_keys_get(struct req *r);
-int account_api_keys_update(struct req *r);	/* name, permissions */
-int account_api_keys_delete(struct req *r);	/* revokes */
-int account_page_sign_in(struct req *r);	/* GET /admin/sign-in */
+int account_api_keys_update(struct req *r); /* name, permissions */
+int account_api_keys_delete(struct req *r); /* revokes */
+int account_page_sign_in(struct req *r);    /* GET /admin/sign-in */
 int account_page_sign_in_post(struct req *r);
 /* POST /admin/sign-out; everywhere=1 ends all sessions */
 int account_page_sign_out(struct req *r);

@@ -27,12 +27,11 @@ int account_key_create(struct app *app, struct arena *a, const struct uuid *acco
 {
 	int found = store_account_exists(app->db, a, account_id, err);
 
-	if (found < 0)
+	if (found == -1)
 		return -1;
 	if (found == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no such account");
-	return key_create_by(
-	    app, a, account_id, NULL, name, permissions, expires_us, id, key, err);
+	return key_create_by(app, a, account_id, NULL, name, permissions, expires_us, id, key, err);
 }
 
 struct key_insert {
@@ -69,7 +68,7 @@ int key_create_by(struct app *app, struct arena *a, const struct uuid *account_i
 	const struct audited_change change = {
 	    app, r, account_id, &k.id, "api_key.create", "api_key", details, insert_key, &insert};
 
-	if (key_name_check(str_from(name), err) != 0)
+	if (key_name_check(str_from(name), err) == -1)
 		return -1;
 	if (r != NULL)
 		insert.maker = r->actor.user_id;
@@ -143,7 +142,7 @@ int key_find(struct app *app, struct arena *a, const struct digest *hash, struct
 		return 0;
 	/* When it was last used is worth knowing, not worth refusing a request for. */
 	if (out->last_used_us + USED_EVERY_US <= now_us &&
-	    store_key_touch(app->db, &out->id, now_us, &touch) != 0)
+	    store_key_touch(app->db, &out->id, now_us, &touch) == -1)
 		log_warn("api_key.touch", LOG_ERR(&touch));
 	return 1;
 }

@@ -71,7 +71,7 @@ static int change_and_log(struct db *db, void *arg, struct err *err)
 	int rc = c->change(db, c->arg, err);
 
 	if (rc != 0)
-		return rc < 0 ? -1 : 0;
+		return rc == -1 ? -1 : 0;
 	return audit_write(
 	    c->app, c->r, c->account_id, c->action, c->object_kind, c->object_id, c->details, err);
 }
@@ -80,7 +80,7 @@ int audited_change(const struct audited_change *c, struct err *err)
 {
 	struct audited_change copy = *c;
 
-	if (db_transaction(c->app->db, change_and_log, &copy, err) != 0)
+	if (db_transaction(c->app->db, change_and_log, &copy, err) == -1)
 		return -1;
 	account_changed(c->app);
 	return 0;

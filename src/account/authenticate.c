@@ -189,7 +189,7 @@ int account_authenticate(struct req *r)
 	if (c.kind == CREDENTIAL_NONE)
 		return 0;
 	found = identify(r, &c, &err);
-	if (found < 0) {
+	if (found == -1) {
 		res_error(r, &err);
 		return -1;
 	}

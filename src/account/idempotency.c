@@ -43,7 +43,7 @@ static int add_file_at(struct hashing *h, const struct http_file *f, struct err 
 {
 	size_t size = (size_t)f->size;
 	int fd = open(f->path, O_RDONLY | O_CLOEXEC);
-	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	void *p = fd == -1 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 
 	if (fd >= 0)
 		close(fd);
@@ -64,7 +64,7 @@ static int add_files(struct hashing *h, const struct req *r, struct err *err)
 		add_part(h, f->filename);
 		if (f->path == NULL || f->size == 0)
 			add_part(h, f->data);
-		else if (add_file_at(h, f, err) != 0)
+		else if (add_file_at(h, f, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -83,7 +83,7 @@ int idempotency_request_digest(const struct req *r, struct digest *out, struct e
 		add_part(&h, r->form.v[i].name);
 		add_part(&h, r->form.v[i].value);
 	}
-	if (add_files(&h, r, err) != 0)
+	if (add_files(&h, r, err) == -1)
 		return -1;
 	/* What makes access is given again only to whom it was given first. */
 	if ((r->route->permission & PERMIT(SETTINGS_WRITE)) != 0) {
@@ -146,7 +146,7 @@ static int meet(struct req *r, const struct digest *key, const struct digest *re
 		    r->app->db, &r->actor.account_id, key, request, row->created_us, now_us, err);
 		if (took == 1)
 			claim = (struct claim){r, *key, now_us};
-		return took < 0 ? -1 : 0;
+		return took == -1 ? -1 : 0;
 	}
 	if (!mem_equal_ct(row->request.b, sizeof(row->request.b), request->b, sizeof(request->b))) {
 		req_invalid(r, "Idempotency-Key", "was used for a different request");
@@ -168,7 +168,7 @@ static int claim_or_answer(struct req *r, const struct digest *key, struct err *
 	struct idempotency_row row;
 	int rc;
 
-	if (idempotency_request_digest(r, &request, err) != 0)
+	if (idempotency_request_digest(r, &request, err) == -1)
 		return -1;
 	for (int i = 0; i < CLAIM_TRIES; i++) {
 		int64_t now_us = clock_now_us();
@@ -177,7 +177,7 @@ static int claim_or_answer(struct req *r, const struct digest *key, struct err *
 		if (rc == 1)
 			claim = (struct claim){r, *key, now_us};
 		if (rc != 0)
-			return rc < 0 ? -1 : 0;
+			return rc == -1 ? -1 : 0;
 		rc = store_idempotency(r->app->db, r->a, account, key, &row, err);
 		if (rc == 1)
 			rc = meet(r, key, &request, &row, now_us, err);
@@ -205,7 +205,7 @@ int account_idempotency_before(struct req *r)
 	}
 	key = digest_of(text);
 	rc = claim_or_answer(r, &key, &err);
-	if (rc < 0)
+	if (rc == -1)
 		res_error(r, &err);
 	return rc;
 }

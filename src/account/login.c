@@ -41,7 +41,7 @@ static enum login_answer wrong(
 	json_t *details;
 	int found = store_member(r->app->db, r->a, &oldest, &user->id, &m, err);
 
-	if (found < 0)
+	if (found == -1)
 		return LOGIN_FAILED;
 	if (found == 0)
 		return LOGIN_WRONG;
@@ -49,7 +49,7 @@ static enum login_answer wrong(
 	json_set_str(details, "reason", reason);
 	json_set_str(details, "email", user->email);
 	if (audit_write(r->app, r, &m.account_id, "session.sign_in_failed", "user", &user->id,
-		details, err) != 0)
+		details, err) == -1)
 		return LOGIN_FAILED;
 	return LOGIN_WRONG;
 }
@@ -92,7 +92,7 @@ enum login_answer login_check(struct req *r, const char *email, struct str passw
 	enum login_answer answer;
 	int found = store_user_by_email(r->app->db, r->a, email, &user, err);
 
-	if (found < 0)
+	if (found == -1)
 		return LOGIN_FAILED;
 	if (found == 1 && !user.is_disabled && password.n <= LIMIT_PASSWORD_BYTES)
 		hash = user.password_hash;
@@ -103,7 +103,7 @@ enum login_answer login_check(struct req *r, const char *email, struct str passw
 	if (answer != LOGIN_OK)
 		return answer;
 	found = store_member(r->app->db, r->a, account_id, &user.id, out, err);
-	if (found < 0)
+	if (found == -1)
 		return LOGIN_FAILED;
 	return found == 1 ? LOGIN_OK : LOGIN_NO_ACCOUNT;
 }

@@ -73,8 +73,7 @@ int permission_from_json(const json_t *list, uint64_t *bits, struct err *err)
 	if (!json_is_array(list))
 		return err_field(
 		    err, ERR_INVALID, "permissions", "must be an array of permission names");
-	json_array_each(list, i, item)
-	{
+	json_array_each(list, i, item) {
 		const char *name = json_string_value(item);
 		uint64_t bit;
 

@@ -1,11 +1,12 @@
 /* Permissions `area.verb` as bits, and the roles that bundle them. */
 #ifndef ACCOUNT_PERMISSION_H
 #define ACCOUNT_PERMISSION_H
+#include "base/json.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/json.h"
 /* One row per permission: PERM(CONSTANT, "area.verb"). The order is stored nowhere: keys keep
  * names. */
+/* clang-format off */
 #define PERMISSION_LIST(PERM)                                                                      \
 	PERM(RECORDS_VIEW, "records.view") PERM(RECORDS_WRITE, "records.write")                    \
 	PERM(LEADS_VIEW, "leads.view") PERM(LEADS_WRITE, "leads.write")                            \
@@ -22,23 +23,24 @@
 	PERM(MAPPING_VIEW, "mapping.view") PERM(MAPPING_WRITE, "mapping.write")                    \
 	PERM(SETTINGS_VIEW, "settings.view") PERM(SETTINGS_WRITE, "settings.write")                \
 	PERM(AUDIT_VIEW, "audit.view")
+/* clang-format on */
 
 enum permission_index {
 #define PERM(c, n) PERM_INDEX_##c,
 	PERMISSION_LIST(PERM)
 #undef PERM
-	PERMISSION_COUNT
+	    PERMISSION_COUNT
 };
 /* The bit of a permission: PERMIT(RECORDS_VIEW); a constant expression. */
 #define PERMIT(c) (UINT64_C(1) << PERM_INDEX_##c)
 
-const char *permission_name(uint64_t bits);	/* of the lowest bit set; "" for none */
-uint64_t permission_parse(struct str name);	/* its bit; 0 when unknown */
+const char *permission_name(uint64_t bits); /* of the lowest bit set; "" for none */
+uint64_t permission_parse(struct str name); /* its bit; 0 when unknown */
 /* viewer: every *.view but settings and audit; manager: viewer and every write/execute but
  * settings; admin: all. 0 for another name. */
 uint64_t permission_of_role(const char *role);
 uint64_t permission_all(void);
-json_t *permission_list_json(uint64_t bits);	/* array of names */
+json_t *permission_list_json(uint64_t bits); /* array of names */
 /* From an array of names, "*" meaning all; unknown names: ERR_INVALID on field "permissions". */
 int permission_from_json(const json_t *names, uint64_t *bits, struct err *err);
 #endif

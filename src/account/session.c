@@ -56,13 +56,13 @@ int session_start(struct req *r, const struct account_member *m, struct err *err
 	if (old.n > 0) {
 		struct digest old_id = digest_of(old);
 
-		if (store_session_delete(r->app->db, &old_id, err) != 0)
+		if (store_session_delete(r->app->db, &old_id, err) == -1)
 			return -1;
 	}
 	if (store_session_insert(r->app->db, &id, m, csrf,
 		account_text_clip(r->a, str_from(r->remote_addr), ADDRESS_CHARS),
 		account_text_clip(r->a, req_header(r, "user-agent"), USER_AGENT_CHARS), now_us,
-		now_us + cfg->session_max_s * SECOND_US, err) != 0)
+		now_us + cfg->session_max_s * SECOND_US, err) == -1)
 		return -1;
 	account_changed(r->app);
 	actor_of_session(&r->actor, m, &id, csrf);
@@ -103,7 +103,7 @@ int session_find(struct req *r, const struct digest *id, struct actor *actor, in
 		return 0;
 	/* An unwritten visit must not refuse the visitor: it only shortens the session. */
 	if (s.last_seen_us + every_us <= now_us &&
-	    store_session_touch(r->app->db, id, now_us, &touch) != 0)
+	    store_session_touch(r->app->db, id, now_us, &touch) == -1)
 		log_warn("session.touch", LOG_ERR(&touch));
 	actor_of_session(actor, &s.member, id, s.csrf);
 	*expires_us = s.expires_us;

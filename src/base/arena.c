@@ -25,8 +25,8 @@ struct destructor {
 };
 
 struct arena {
-	struct block *first;		/* kept by a reset */
-	struct block *current;		/* has the free room; blocks are linked from first on */
+	struct block *first;            /* kept by a reset */
+	struct block *current;          /* has the free room; blocks are linked from first on */
 	struct destructor *destructors; /* newest first */
 	size_t used;
 };

@@ -17,10 +17,10 @@ void arena_reset(struct arena *a);
 /* Aligned to max_align_t, not cleared; size 0 is 1. */
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_zalloc(struct arena *a, size_t size);
-void *arena_array(struct arena *a, size_t n, size_t size);	/* zeroed, aborts on overflow */
+void *arena_array(struct arena *a, size_t n, size_t size); /* zeroed, aborts on overflow */
 void *arena_memdup(struct arena *a, const void *p, size_t n);
-char *arena_strdup(struct arena *a, const char *s);	/* NULL stays NULL */
-char *arena_strndup(struct arena *a, const char *s, size_t n);	/* n bytes and a NUL */
+char *arena_strdup(struct arena *a, const char *s);            /* NULL stays NULL */
+char *arena_strndup(struct arena *a, const char *s, size_t n); /* n bytes and a NUL */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));

@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/oom.h"
 
-#define BUF_LEAST 128	/* bytes of the first allocation */
+#define BUF_LEAST 128 /* bytes of the first allocation */
 
 static char *nothing(void)
 {

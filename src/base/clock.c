@@ -6,13 +6,13 @@
 
 #include "base/arena.h"
 
-#define WAIT_MOST_MS (INT64_C(10) * 365 * 86400 * 1000)	/* no Retry-After is longer */
+#define WAIT_MOST_MS (INT64_C(10) * 365 * 86400 * 1000) /* no Retry-After is longer */
 
-static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
-    "Sep", "Oct", "Nov", "Dec"};
+static const char month_names[12][4] = {
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 static const char day_names[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
-static const char day_long_names[7][10] = {"Thursday", "Friday", "Saturday", "Sunday", "Monday",
-    "Tuesday", "Wednesday"};
+static const char day_long_names[7][10] = {
+    "Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"};
 
 struct civil {
 	int year, month, day, hour, minute, second;
@@ -193,7 +193,7 @@ static bool take_month(struct str *s, int *month)
 static bool take_hms(struct str *s, struct civil *c)
 {
 	return take_digits(s, 2, &c->hour) && take_chr(s, ':') && take_digits(s, 2, &c->minute) &&
-	    take_chr(s, ':') && take_digits(s, 2, &c->second);
+	       take_chr(s, ':') && take_digits(s, 2, &c->second);
 }
 
 /* ".123" with any number of digits, of which six count. */
@@ -264,9 +264,9 @@ static bool parse_imf(struct str s, struct civil *c)
 	int weekday;
 
 	return take_name(&s, day_names[0], 7, sizeof(day_names[0]), &weekday) &&
-	    take_text(&s, ", ") && take_digits(&s, 2, &c->day) && take_chr(&s, ' ') &&
-	    take_month(&s, &c->month) && take_chr(&s, ' ') && take_digits(&s, 4, &c->year) &&
-	    take_chr(&s, ' ') && take_hms(&s, c) && str_is(s, " GMT");
+	       take_text(&s, ", ") && take_digits(&s, 2, &c->day) && take_chr(&s, ' ') &&
+	       take_month(&s, &c->month) && take_chr(&s, ' ') && take_digits(&s, 4, &c->year) &&
+	       take_chr(&s, ' ') && take_hms(&s, c) && str_is(s, " GMT");
 }
 
 /* "Sunday, 06-Nov-94 08:49:37 GMT"; a year more than fifty ahead is of the last century. */
@@ -293,9 +293,9 @@ static bool parse_asctime(struct str s, struct civil *c)
 	int weekday;
 
 	return take_name(&s, day_names[0], 7, sizeof(day_names[0]), &weekday) &&
-	    take_chr(&s, ' ') && take_month(&s, &c->month) && take_chr(&s, ' ') &&
-	    take_digits(&s, take_chr(&s, ' ') ? 1 : 2, &c->day) && take_chr(&s, ' ') &&
-	    take_hms(&s, c) && take_chr(&s, ' ') && take_digits(&s, 4, &c->year) && s.n == 0;
+	       take_chr(&s, ' ') && take_month(&s, &c->month) && take_chr(&s, ' ') &&
+	       take_digits(&s, take_chr(&s, ' ') ? 1 : 2, &c->day) && take_chr(&s, ' ') &&
+	       take_hms(&s, c) && take_chr(&s, ' ') && take_digits(&s, 4, &c->year) && s.n == 0;
 }
 
 bool clock_parse_http(struct str s, int64_t *at_us)

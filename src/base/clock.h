@@ -9,23 +9,23 @@
 
 #define SECOND_US INT64_C(1000000)
 #define DAY_US (INT64_C(86400) * SECOND_US)
-#define CLOCK_TEXT 32	/* bytes an ISO or HTTP date needs, NUL included */
+#define CLOCK_TEXT 32 /* bytes an ISO or HTTP date needs, NUL included */
 
 int64_t clock_now_us(void);
-int64_t clock_mono_us(void);	/* only for differences */
+int64_t clock_mono_us(void); /* only for differences */
 /* "2026-03-07T14:30:00Z", or with .123456 / .123 when there is a fraction. Clamped to the years 0
  * to 9999. */
 void clock_iso(char out[CLOCK_TEXT], int64_t at_us);
-const char *clock_iso_dup(struct arena *a, int64_t at_us);	/* arena-owned */
-void clock_http(char out[CLOCK_TEXT], int64_t at_us);		/* RFC 9110 IMF-fixdate */
+const char *clock_iso_dup(struct arena *a, int64_t at_us); /* arena-owned */
+void clock_http(char out[CLOCK_TEXT], int64_t at_us);      /* RFC 9110 IMF-fixdate */
 /* RFC 3339 / ISO 8601: date, or date and time with 'T' or ' ', optional seconds and fraction, Z or
  * ±hh:mm or ±hhmm; a date alone, or no zone, is UTC. A leap second is the one after it. */
 bool clock_parse_iso(struct str s, int64_t *at_us);
-bool clock_parse_http(struct str s, int64_t *at_us);	/* all three forms of RFC 9110 §5.6.7 */
+bool clock_parse_http(struct str s, int64_t *at_us); /* all three forms of RFC 9110 §5.6.7 */
 /* Retry-After as it occurs in the wild: integer or fractional seconds, an HTTP date or an ISO
  * date; milliseconds from now, never negative, at most ten years. */
 bool clock_parse_retry_after(struct str s, int64_t now_us, int64_t *wait_ms);
-int32_t clock_day(int64_t at_us);			/* days since 1970-01-01, floor */
-void clock_day_text(char out[CLOCK_TEXT], int32_t day);	/* "2026-03-07" */
+int32_t clock_day(int64_t at_us);                       /* days since 1970-01-01, floor */
+void clock_day_text(char out[CLOCK_TEXT], int32_t day); /* "2026-03-07" */
 
 #endif

@@ -55,8 +55,8 @@ long hex_decode(void *out, size_t cap, struct str s)
 	return (long)(s.n / 2);
 }
 
-static void encode64(struct buf *b, const unsigned char *in, size_t n, const char *alphabet,
-    bool is_padded)
+static void encode64(
+    struct buf *b, const unsigned char *in, size_t n, const char *alphabet, bool is_padded)
 {
 	char out[128];
 	size_t len = 0;
@@ -152,7 +152,7 @@ long base64url_decode(void *out, size_t cap, struct str s)
 static bool is_unreserved(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    c == '-' || c == '.' || c == '_' || c == '~';
+	       c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 void percent_encode(struct buf *b, struct str s)

@@ -20,7 +20,7 @@
 #define CONNECT_SYSCONFDIR "/etc"
 #endif
 
-#define FILE_MOST (64u * 1024u)	/* bytes of a configuration file */
+#define FILE_MOST (64u * 1024u) /* bytes of a configuration file */
 
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_BOOL, KIND_URL, KIND_LEVEL };
 
@@ -28,84 +28,82 @@ struct key {
 	const char *name;
 	enum kind kind;
 	size_t offset;
-	const char *preset;	/* as it would stand in the file */
-	int64_t min, max;	/* of a number */
+	const char *preset; /* as it would stand in the file */
+	int64_t min, max;   /* of a number */
 	const char *doc;
-	const char *group;	/* heading in the sample, on the first key of a group */
+	const char *group; /* heading in the sample, on the first key of a group */
 };
 
 #define AT(member) .name = #member, .offset = offsetof(struct config, member)
 #define TEXT(member, value) AT(member), .kind = KIND_TEXT, .preset = (value)
 #define FLAG(member, value) AT(member), .kind = KIND_BOOL, .preset = (value)
-#define NUMBER(member, value, least, most) \
+#define NUMBER(member, value, least, most)                                                         \
 	AT(member), .kind = KIND_NUMBER, .preset = #value, .min = (least), .max = (most)
 
 static const struct key keys[] = {
-	{TEXT(db_socket, "/run/mysqld/mysqld.sock"), .group = "Database",
-	    .doc = "Unix socket of the database server; used while db_host is empty"},
-	{TEXT(db_host, ""), .doc = "host of the database server, for TCP"},
-	{NUMBER(db_port, 3306, 1, 65535), .doc = "its TCP port"},
-	{TEXT(db_user, "connect"), .doc = "database user"},
-	{TEXT(db_password, ""), .doc = "its password; empty for socket authentication"},
-	{TEXT(db_name, "connect"), .doc = "database"},
+    {TEXT(db_socket, "/run/mysqld/mysqld.sock"), .group = "Database",
+	.doc = "Unix socket of the database server; used while db_host is empty"},
+    {TEXT(db_host, ""), .doc = "host of the database server, for TCP"},
+    {NUMBER(db_port, 3306, 1, 65535), .doc = "its TCP port"},
+    {TEXT(db_user, "connect"), .doc = "database user"},
+    {TEXT(db_password, ""), .doc = "its password; empty for socket authentication"},
+    {TEXT(db_name, "connect"), .doc = "database"},
 
-	{AT(base_url), .kind = KIND_URL, .preset = "http://localhost:8080", .group = "Web",
-	    .doc = "public origin of the product, as senders of webhooks reach it"},
-	{TEXT(listen, ""), .doc = "FastCGI socket, a path or host:port; empty when the web server "
-				  "starts us with the socket on descriptor 0"},
-	{NUMBER(workers, 32, 1, 256),
-	    .doc = "FastCGI worker processes: as many requests are served, and webhooks committed, "
-		   "at once"},
-	{NUMBER(worker_requests, 100000, 0, 1000000000),
-	    .doc = "a worker is replaced after so many requests; 0 is never"},
-	{FLAG(writer, "true"), .doc = "commit events of all workers together, in one process"},
-	{NUMBER(trusted_proxies, 0, 0, 16),
-	    .doc = "how many X-Forwarded-For hops before the web server are ours"},
+    {AT(base_url), .kind = KIND_URL, .preset = "http://localhost:8080", .group = "Web",
+	.doc = "public origin of the product, as senders of webhooks reach it"},
+    {TEXT(listen, ""), .doc = "FastCGI socket, a path or host:port; empty when the web server "
+			      "starts us with the socket on descriptor 0"},
+    {NUMBER(workers, 32, 1, 256),
+	.doc = "FastCGI worker processes: as many requests are served, and webhooks committed, "
+	       "at once"},
+    {NUMBER(worker_requests, 100000, 0, 1000000000),
+	.doc = "a worker is replaced after so many requests; 0 is never"},
+    {FLAG(writer, "true"), .doc = "commit events of all workers together, in one process"},
+    {NUMBER(trusted_proxies, 0, 0, 16),
+	.doc = "how many X-Forwarded-For hops before the web server are ours"},
 
-	{TEXT(state_dir, CONNECT_LOCALSTATEDIR "/lib/connect"), .group = "Places",
-	    .doc = "sockets, spooled events, uploads; writable"},
-	{TEXT(providers_dir, CONNECT_DATADIR "/providers"), .doc = "provider manifests"},
-	{TEXT(templates_dir, CONNECT_DATADIR "/templates"), .doc = "page templates"},
-	{TEXT(static_dir, CONNECT_DATADIR "/static"), .doc = "style sheets, scripts, icons"},
-	{TEXT(migrations_dir, CONNECT_DATADIR "/migrations"), .doc = "database migrations"},
-	{TEXT(key_file, CONNECT_SYSCONFDIR "/connect/keys"),
-	    .doc = "encryption keys, `id:base64` lines, newest first"},
+    {TEXT(state_dir, CONNECT_LOCALSTATEDIR "/lib/connect"), .group = "Places",
+	.doc = "sockets, spooled events, uploads; writable"},
+    {TEXT(providers_dir, CONNECT_DATADIR "/providers"), .doc = "provider manifests"},
+    {TEXT(templates_dir, CONNECT_DATADIR "/templates"), .doc = "page templates"},
+    {TEXT(static_dir, CONNECT_DATADIR "/static"), .doc = "style sheets, scripts, icons"},
+    {TEXT(migrations_dir, CONNECT_DATADIR "/migrations"), .doc = "database migrations"},
+    {TEXT(key_file, CONNECT_SYSCONFDIR "/connect/keys"),
+	.doc = "encryption keys, `id:base64` lines, newest first"},
 
-	{TEXT(log_file, ""), .group = "Log", .doc = "log file; empty is standard error"},
-	{AT(log_level), .kind = KIND_LEVEL, .preset = "info",
-	    .doc = "debug, info, warn or error: the least that is written"},
-	{FLAG(log_json, "false"), .doc = "lines of JSON instead of key=value"},
+    {TEXT(log_file, ""), .group = "Log", .doc = "log file; empty is standard error"},
+    {AT(log_level), .kind = KIND_LEVEL, .preset = "info",
+	.doc = "debug, info, warn or error: the least that is written"},
+    {FLAG(log_json, "false"), .doc = "lines of JSON instead of key=value"},
 
-	{FLAG(egress_allow_loopback, "false"), .group = "Calls to other servers",
-	    .doc = "allow calls to this host itself"},
-	{FLAG(egress_allow_private, "false"),
-	    .doc = "allow calls to private addresses"},
-	{TEXT(egress_allow_hosts, ""),
-	    .doc = "comma list of host or host:port that are allowed in any case"},
-	{TEXT(egress_ca_file, ""), .doc = "certificate authorities; empty is the system's"},
-	{NUMBER(http_timeout_ms, 30000, 100, 600000), .doc = "longest whole call"},
-	{NUMBER(http_connect_timeout_ms, 5000, 50, 120000), .doc = "longest wait for a connection"},
-	{NUMBER(http_per_host, 16, 1, 1024), .doc = "parallel calls to one destination"},
+    {FLAG(egress_allow_loopback, "false"), .group = "Calls to other servers",
+	.doc = "allow calls to this host itself"},
+    {FLAG(egress_allow_private, "false"), .doc = "allow calls to private addresses"},
+    {TEXT(egress_allow_hosts, ""),
+	.doc = "comma list of host or host:port that are allowed in any case"},
+    {TEXT(egress_ca_file, ""), .doc = "certificate authorities; empty is the system's"},
+    {NUMBER(http_timeout_ms, 30000, 100, 600000), .doc = "longest whole call"},
+    {NUMBER(http_connect_timeout_ms, 5000, 50, 120000), .doc = "longest wait for a connection"},
+    {NUMBER(http_per_host, 16, 1, 1024), .doc = "parallel calls to one destination"},
 
-	{NUMBER(session_idle_s, 28800, 60, 31536000), .group = "Limits and times",
-	    .doc = "a session ends after so long without a request"},
-	{NUMBER(session_max_s, 2592000, 60, 31536000), .doc = "and at the latest after so long"},
-	{NUMBER(jwt_ttl_s, 3600, 60, 31536000), .doc = "life of an API token"},
-	{NUMBER(rate_api_per_minute, 6000, 1, 100000000), .doc = "API requests of one account"},
-	{NUMBER(rate_login_per_minute, 10, 1, 1000000),
-	    .doc = "login attempts for one address or user"},
-	{NUMBER(webhook_body_bytes, 1048576, 1024, 16777216), .doc = "longest webhook body"},
-	{NUMBER(event_retention_days, 30, 1, 3650), .doc = "raw events are kept so long"},
-	{NUMBER(job_concurrency, 64, 1, 1024), .doc = "jobs one runner works on at a time"},
-	{NUMBER(job_lease_s, 120, 10, 86400),
-	    .doc = "a job whose runner died is taken over after so long"},
-	{NUMBER(push_attempts, 3, 1, 100), .doc = "tries to deliver to a CRM"},
-	{NUMBER(push_backoff_ms, 1000, 1, 3600000), .doc = "wait before the second try; doubles"},
-	{NUMBER(push_backoff_max_ms, 15000, 1, 86400000), .doc = "longest wait between tries"},
+    {NUMBER(session_idle_s, 28800, 60, 31536000), .group = "Limits and times",
+	.doc = "a session ends after so long without a request"},
+    {NUMBER(session_max_s, 2592000, 60, 31536000), .doc = "and at the latest after so long"},
+    {NUMBER(jwt_ttl_s, 3600, 60, 31536000), .doc = "life of an API token"},
+    {NUMBER(rate_api_per_minute, 6000, 1, 100000000), .doc = "API requests of one account"},
+    {NUMBER(rate_login_per_minute, 10, 1, 1000000),
+	.doc = "login attempts for one address or user"},
+    {NUMBER(webhook_body_bytes, 1048576, 1024, 16777216), .doc = "longest webhook body"},
+    {NUMBER(event_retention_days, 30, 1, 3650), .doc = "raw events are kept so long"},
+    {NUMBER(job_concurrency, 64, 1, 1024), .doc = "jobs one runner works on at a time"},
+    {NUMBER(job_lease_s, 120, 10, 86400),
+	.doc = "a job whose runner died is taken over after so long"},
+    {NUMBER(push_attempts, 3, 1, 100), .doc = "tries to deliver to a CRM"},
+    {NUMBER(push_backoff_ms, 1000, 1, 3600000), .doc = "wait before the second try; doubles"},
+    {NUMBER(push_backoff_max_ms, 15000, 1, 86400000), .doc = "longest wait between tries"},
 
-	{TEXT(sandbox_url, ""), .group = "Sandbox",
-	    .doc = "address of connect-sandbox, if it runs"},
-	{FLAG(sandbox, "false"), .doc = "offer the button that sends a test lead"},
+    {TEXT(sandbox_url, ""), .group = "Sandbox", .doc = "address of connect-sandbox, if it runs"},
+    {FLAG(sandbox, "false"), .doc = "offer the button that sends a test lead"},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -117,12 +115,12 @@ struct origin {
 	const char *variable;
 };
 
-static int refuse(struct err *err, const struct origin *o, const struct key *key,
-    const char *must_be)
+static int refuse(
+    struct err *err, const struct origin *o, const struct key *key, const char *must_be)
 {
 	if (o->variable)
-		return err_field(err, ERR_INVALID, key->name, "%s: must be %s", o->variable,
-		    must_be);
+		return err_field(
+		    err, ERR_INVALID, key->name, "%s: must be %s", o->variable, must_be);
 	return err_field(err, ERR_INVALID, key->name, "%s:%d: %s: must be %s", o->path, o->line,
 	    key->name, must_be);
 }
@@ -160,8 +158,8 @@ static int set_number(const struct key *key, struct str value, struct config *ou
 	return refuse(err, o, key, range);
 }
 
-static int set_value(struct arena *a, const struct key *key, struct str value,
-    struct config *out, const struct origin *o, struct err *err)
+static int set_value(struct arena *a, const struct key *key, struct str value, struct config *out,
+    const struct origin *o, struct err *err)
 {
 	const char **text = (const char **)(void *)((char *)out + key->offset);
 	enum log_level level;
@@ -175,8 +173,8 @@ static int set_value(struct arena *a, const struct key *key, struct str value,
 		return 0;
 	case KIND_URL:
 		if (!parse_origin(value, &value))
-			return refuse(err, o, key,
-			    "http:// or https:// and a host, without a path");
+			return refuse(
+			    err, o, key, "http:// or https:// and a host, without a path");
 		break;
 	case KIND_LEVEL:
 		if (!log_level_parse(arena_strndup(a, value.p, value.n), &level))
@@ -232,8 +230,8 @@ static int load_line(struct arena *a, struct str line, struct config *out, int l
 	if (rest.n == 0 || rest.p[0] == '#')
 		return 0;
 	if (!memchr(rest.p, '=', rest.n))
-		return err_set(err, ERR_INVALID, "%s:%d: not of the form `key = value`", o->path,
-		    o->line);
+		return err_set(
+		    err, ERR_INVALID, "%s:%d: not of the form `key = value`", o->path, o->line);
 	str_split(&rest, '=', &name);
 	name = str_trim(name);
 	key = find_key(name);
@@ -276,8 +274,7 @@ static int load_environment(struct arena *a, struct config *out, struct err *err
 			if (name[j] >= 'a' && name[j] <= 'z')
 				name[j] = (char)(name[j] - ('a' - 'A'));
 		value = getenv(name);
-		if (value &&
-		    set_value(a, &keys[i], str_trim(str_from(value)), out, &o, err))
+		if (value && set_value(a, &keys[i], str_trim(str_from(value)), out, &o, err))
 			return -1;
 	}
 	return 0;
@@ -306,8 +303,11 @@ int config_load(struct arena *a, const char *path, struct config *out, struct er
 
 void config_print_doc(void)
 {
-	static const char *const types[] = {[KIND_TEXT] = "text", [KIND_NUMBER] = "number",
-	    [KIND_BOOL] = "true or false", [KIND_URL] = "origin", [KIND_LEVEL] = "level"};
+	static const char *const types[] = {[KIND_TEXT] = "text",
+	    [KIND_NUMBER] = "number",
+	    [KIND_BOOL] = "true or false",
+	    [KIND_URL] = "origin",
+	    [KIND_LEVEL] = "level"};
 
 	printf("# Configuration of Connect: `key = value` lines. Each key may also be set in the\n"
 	       "# environment, as CONNECT_ and its name in capitals, which wins over the file.\n");

@@ -16,25 +16,25 @@ struct config {
 	const char *db_socket, *db_host, *db_user, *db_password, *db_name;
 	int64_t db_port;
 	/* web */
-	const char *base_url;		/* public origin, no trailing slash: makes webhookUrl */
-	const char *listen;		/* FastCGI socket: path or host:port; "" is fd 0 */
+	const char *base_url; /* public origin, no trailing slash: makes webhookUrl */
+	const char *listen;   /* FastCGI socket: path or host:port; "" is fd 0 */
 	int64_t workers;
-	int64_t worker_requests;	/* a worker is replaced after so many; 0 never */
-	bool writer;			/* group commit through a writer process */
-	int64_t trusted_proxies;	/* how many X-Forwarded-For hops to trust */
+	int64_t worker_requests; /* a worker is replaced after so many; 0 never */
+	bool writer;             /* group commit through a writer process */
+	int64_t trusted_proxies; /* how many X-Forwarded-For hops to trust */
 	/* places */
-	const char *state_dir;		/* sockets, spool, uploads */
+	const char *state_dir; /* sockets, spool, uploads */
 	const char *providers_dir, *templates_dir, *static_dir, *migrations_dir;
-	const char *key_file;		/* `id:base64` lines of 32-byte keys, newest first */
+	const char *key_file; /* `id:base64` lines of 32-byte keys, newest first */
 	/* log */
 	const char *log_file, *log_level;
 	bool log_json;
 	/* egress */
 	bool egress_allow_loopback, egress_allow_private;
-	const char *egress_allow_hosts;	/* comma list of host[:port] exempt from the rule above */
+	const char *egress_allow_hosts; /* comma list of host[:port] exempt from the rule above */
 	const char *egress_ca_file;
 	int64_t http_timeout_ms, http_connect_timeout_ms;
-	int64_t http_per_host;		/* parallel calls to one destination */
+	int64_t http_per_host; /* parallel calls to one destination */
 	/* limits and times */
 	int64_t session_idle_s, session_max_s, jwt_ttl_s;
 	int64_t rate_api_per_minute, rate_login_per_minute;
@@ -43,8 +43,8 @@ struct config {
 	int64_t job_concurrency, job_lease_s;
 	int64_t push_attempts, push_backoff_ms, push_backoff_max_ms;
 	/* sandbox (connect-sandbox only) */
-	const char *sandbox_url;	/* shown in /admin when set */
-	bool sandbox;			/* offer the send-a-test-lead button */
+	const char *sandbox_url; /* shown in /admin when set */
+	bool sandbox;            /* offer the send-a-test-lead button */
 };
 
 /* Reads path (NULL: environment and defaults only). ERR_INVALID names file, line, key and reason;

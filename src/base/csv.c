@@ -240,8 +240,8 @@ static int refill(struct csv_reader *rd, struct err *err)
 	do {
 		got = pread(rd->fd, rd->own + rd->end, PIECE_BYTES - rd->end,
 		    (off_t)(rd->offset + (int64_t)rd->end));
-	} while (got < 0 && errno == EINTR);
-	if (got < 0)
+	} while (got == -1 && errno == EINTR);
+	if (got == -1)
 		return err_set(err, ERR_UNAVAILABLE, "cannot read the file: %s", strerror(errno));
 	rd->is_eof = got == 0;
 	rd->end += (size_t)got;

@@ -24,8 +24,8 @@ static void trim_cut_character(char *s, size_t size)
 static void format(struct err *err, enum err_code code, const char *field, const char *fmt,
     va_list ap) __attribute__((format(printf, 4, 0)));
 
-static void format(struct err *err, enum err_code code, const char *field, const char *fmt,
-    va_list ap)
+static void format(
+    struct err *err, enum err_code code, const char *field, const char *fmt, va_list ap)
 {
 	if (!err || err->code != ERR_NONE)
 		return;

@@ -6,24 +6,24 @@
 
 enum err_code {
 	ERR_NONE = 0,
-	ERR_INTERNAL,	 /* a bug or a broken environment: 500 */
-	ERR_MALFORMED,	 /* not understood: 400 */
-	ERR_INVALID,	 /* understood, but not acceptable: 422; field may be set */
+	ERR_INTERNAL,     /* a bug or a broken environment: 500 */
+	ERR_MALFORMED,    /* not understood: 400 */
+	ERR_INVALID,      /* understood, but not acceptable: 422; field may be set */
 	ERR_UNAUTHORIZED, /* 401 */
-	ERR_DENIED,	 /* 403 */
-	ERR_NOT_FOUND,	 /* 404 */
-	ERR_CONFLICT,	 /* 409: a constraint says no */
-	ERR_LIMIT,	 /* a bound was crossed: 413 */
-	ERR_RETRY,	 /* deadlock, certification failure, lost race: run the transaction again */
+	ERR_DENIED,       /* 403 */
+	ERR_NOT_FOUND,    /* 404 */
+	ERR_CONFLICT,     /* 409: a constraint says no */
+	ERR_LIMIT,        /* a bound was crossed: 413 */
+	ERR_RETRY,       /* deadlock, certification failure, lost race: run the transaction again */
 	ERR_UNAVAILABLE, /* the database or a peer is away: 503 */
-	ERR_TIMEOUT,	 /* a foreign server was too slow */
-	ERR_REFUSED,	 /* the egress policy says no */
+	ERR_TIMEOUT,     /* a foreign server was too slow */
+	ERR_REFUSED,     /* the egress policy says no */
 };
 
 struct err {
 	enum err_code code;
-	char field[64];	 /* the input's field in fault, or "" */
-	char msg[384];	 /* one sentence, no full stop */
+	char field[64]; /* the input's field in fault, or "" */
+	char msg[384];  /* one sentence, no full stop */
 };
 
 #define ERR_INIT ((struct err){0})

@@ -11,13 +11,13 @@
 #include "base/limits.h"
 #include "base/oom.h"
 
-#define STACKS_KEPT 64	/* stacks of ended fibers that wait for the next */
+#define STACKS_KEPT 64 /* stacks of ended fibers that wait for the next */
 
 struct fiber {
 	ucontext_t context, resumer;
 	void (*main)(void *arg);
 	void *arg;
-	char *mapping;	/* guard page, then the stack */
+	char *mapping; /* guard page, then the stack */
 	struct fiber *next_free;
 	bool is_started, is_ended;
 #ifdef BASE_ASAN
@@ -70,8 +70,8 @@ static void leave_fiber(struct fiber *f)
 {
 #ifdef BASE_ASAN
 	/* An ended fiber gives NULL, which frees its fake stack. */
-	__sanitizer_start_switch_fiber(f->is_ended ? NULL : &f->fake_stack, f->resumer_stack,
-	    f->resumer_size);
+	__sanitizer_start_switch_fiber(
+	    f->is_ended ? NULL : &f->fake_stack, f->resumer_stack, f->resumer_size);
 #else
 	(void)f;
 #endif
@@ -95,7 +95,7 @@ static void run(void)
 	f->is_ended = true;
 	leave_fiber(f);
 	setcontext(&f->resumer);
-	abort();	/* setcontext comes back only when it failed */
+	abort(); /* setcontext comes back only when it failed */
 }
 
 static struct fiber *allocate(void)
@@ -161,7 +161,7 @@ int fiber_resume(struct fiber *f)
 	void *fake = NULL;
 
 	if (current || f->is_ended)
-		abort();	/* a bug of the caller: fibers don't nest and don't rise again */
+		abort(); /* a bug of the caller: fibers don't nest and don't rise again */
 	f->is_started = true;
 	current = f;
 	leave_resumer(f, &fake);
@@ -177,7 +177,7 @@ void fiber_yield(void)
 	struct fiber *f = current;
 
 	if (!f)
-		abort();	/* outside a fiber there is nobody to yield to */
+		abort(); /* outside a fiber there is nobody to yield to */
 	leave_fiber(f);
 	if (swapcontext(&f->context, &f->resumer))
 		abort();
@@ -194,7 +194,7 @@ void fiber_free(struct fiber *f)
 	if (!f)
 		return;
 	if (f->is_started && !f->is_ended)
-		abort();	/* what lives on its stack would be lost */
+		abort(); /* what lives on its stack would be lost */
 	if (free_count >= STACKS_KEPT) {
 		release(f);
 		return;

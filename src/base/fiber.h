@@ -11,8 +11,8 @@ struct fiber *fiber_new(void (*main)(void *arg), void *arg);
 /* Runs f until it yields or ends; called from outside any fiber. Answers 1 while f lives, 0 when it
  * ended (free it then). */
 int fiber_resume(struct fiber *f);
-void fiber_yield(void);			/* from within a fiber */
-struct fiber *fiber_current(void);	/* NULL outside one */
-void fiber_free(struct fiber *f);	/* ended or never started; stacks are reused */
+void fiber_yield(void);            /* from within a fiber */
+struct fiber *fiber_current(void); /* NULL outside one */
+void fiber_free(struct fiber *f);  /* ended or never started; stacks are reused */
 
 #endif

@@ -1,6 +1,6 @@
 /* What the features tell each other without knowing each other: one table, filled in
- * product/wiring.c, a member of struct app: an app of zeros tells nobody of anything. Types are named only, as in base/app.h; the feature
- * whose hook it is documents it. Lists end with NULL. */
+ * product/wiring.c, a member of struct app: an app of zeros tells nobody of anything. Types are
+ * named only, as in base/app.h; the feature whose hook it is documents it. Lists end with NULL. */
 #ifndef BASE_HOOKS_H
 #define BASE_HOOKS_H
 
@@ -33,7 +33,8 @@ struct hooks {
 	lead_decorate_fn *lead_decorate;
 	record_dispatch_fn *record_dispatch;
 	record_timeline_fn *const *record_timeline;
-	const struct chrome_nav *nav; /* html/chrome.h: the navigation; ends with an entry of no path */
+	const struct chrome_nav
+	    *nav; /* html/chrome.h: the navigation; ends with an entry of no path */
 };
 
 #endif

@@ -11,11 +11,11 @@
 #include "base/limits.h"
 #include "base/oom.h"
 
-#define TEXT_MOST (16u * LIMIT_JSON_BYTES)	/* of one text that is written */
-#define WRITE_DEPTH 1000			/* far above what parsing lets in */
-#define KEYS_INLINE 48				/* members sorted without an allocation */
-#define SCRATCH_KEEP (1u << 20)			/* a larger write buffer is given back */
-#define REPLACEMENT "\xEF\xBF\xBD"		/* U+FFFD */
+#define TEXT_MOST (16u * LIMIT_JSON_BYTES) /* of one text that is written */
+#define WRITE_DEPTH 1000                   /* far above what parsing lets in */
+#define KEYS_INLINE 48                     /* members sorted without an allocation */
+#define SCRATCH_KEEP (1u << 20)            /* a larger write buffer is given back */
+#define REPLACEMENT "\xEF\xBF\xBD"         /* U+FFFD */
 
 static void release(void *value)
 {
@@ -34,8 +34,8 @@ json_t *json_own(struct arena *a, json_t *value)
 
 /* What a look at the raw text finds before the parser runs. */
 struct scan {
-	size_t depth;	/* the deepest nesting */
-	size_t large;	/* integers too long for int64 */
+	size_t depth; /* the deepest nesting */
+	size_t large; /* integers too long for int64 */
 };
 
 /* Whether the digits at p (a '-' before them was left out) exceed an int64. */
@@ -70,7 +70,7 @@ static size_t skip_string(struct str s, size_t i)
 static size_t skip_number(struct str s, size_t i)
 {
 	while (i < s.n && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.' || s.p[i] == 'e' ||
-	                   s.p[i] == 'E' || s.p[i] == '+' || s.p[i] == '-'))
+			      s.p[i] == 'E' || s.p[i] == '+' || s.p[i] == '-'))
 		i++;
 	return i;
 }
@@ -122,8 +122,8 @@ static int parse_failed(struct err *err, json_error_t *e)
 
 	if (near)
 		*near = '\0';
-	return err_set(err, ERR_MALFORMED, "JSON: line %d, column %d: %s", e->line, e->column,
-	    e->text);
+	return err_set(
+	    err, ERR_MALFORMED, "JSON: line %d, column %d: %s", e->line, e->column, e->text);
 }
 
 json_t *json_parse(struct arena *a, struct str text, struct err *err)
@@ -214,7 +214,7 @@ static void real_text(char out[40], double v)
 		if (strtod(out, NULL) == v)
 			break;
 	}
-	comma = strchr(out, ',');	/* some locales */
+	comma = strchr(out, ','); /* some locales */
 	if (comma)
 		*comma = '.';
 	if (!strpbrk(out, ".en"))
@@ -265,7 +265,7 @@ static void write_sorted(const struct writer *w, json_t *object, int depth)
 
 static void write_object(const struct writer *w, const json_t *value, int depth)
 {
-	json_t *object = (json_t *)(uintptr_t)value;	/* walking does not change it */
+	json_t *object = (json_t *)(uintptr_t)value; /* walking does not change it */
 	bool is_first = true;
 	json_t *member;
 	const char *key;
@@ -426,8 +426,7 @@ static char *repaired(struct str s, size_t *n)
 	for (size_t i = 0; i < s.n;) {
 		size_t step = 1;
 
-		while (step <= 4 && step <= s.n - i &&
-		    !utf8_is_valid((struct str){s.p + i, step}))
+		while (step <= 4 && step <= s.n - i && !utf8_is_valid((struct str){s.p + i, step}))
 			step++;
 		if (step > 4 || step > s.n - i) {
 			memcpy(out + len, REPLACEMENT, 3);
@@ -522,14 +521,13 @@ static json_t *for_target(json_t *value)
 
 bool json_merge(json_t *target, const json_t *patch)
 {
-	json_t *members = (json_t *)(uintptr_t)patch;	/* walking does not change it */
 	bool is_changed = false;
 	json_t *theirs, *ours;
 	const char *key;
 
 	if (!json_is_object(target))
 		return false;
-	json_object_each(members, key, theirs) {
+	json_object_each(patch, key, theirs) {
 		ours = json_object_get(target, key);
 		if (json_is_object(ours) && json_is_object(theirs)) {
 			is_changed |= json_merge(ours, theirs);
@@ -543,14 +541,13 @@ bool json_merge(json_t *target, const json_t *patch)
 
 size_t json_weight(const json_t *value)
 {
-	json_t *within = (json_t *)(uintptr_t)value;	/* walking does not change it */
 	size_t weight = 32;
 	const char *key;
 	json_t *v;
 
 	if (json_is_string(value))
 		return weight + json_string_length(value);
-	json_object_each(within, key, v)
+	json_object_each(value, key, v)
 		weight += strlen(key) + json_weight(v);
 	for (size_t i = 0; i < json_array_size(value); i++)
 		weight += json_weight(json_array_get(value, i));
@@ -559,11 +556,10 @@ size_t json_weight(const json_t *value)
 
 int json_only_keys(const json_t *object, const char *const *keys, struct err *err)
 {
-	json_t *members = (json_t *)(uintptr_t)object;	/* walking does not change it */
 	json_t *value;
 	const char *key;
 
-	json_object_each(members, key, value) {
+	json_object_each(object, key, value) {
 		const char *const *k = keys;
 
 		while (*k && strcmp(*k, key) != 0)

@@ -54,8 +54,8 @@ void json_set_str(json_t *object, const char *key, const char *value);
 void json_set_strn(json_t *object, const char *key, struct str value);
 void json_set_int(json_t *object, const char *key, int64_t value);
 void json_set_bool(json_t *object, const char *key, bool value);
-void json_set_time(json_t *object, const char *key, int64_t at_us);	/* ISO text; 0 sets null */
-void json_set(json_t *object, const char *key, json_t *value);	/* steals value; NULL sets null */
+void json_set_time(json_t *object, const char *key, int64_t at_us); /* ISO text; 0 sets null */
+void json_set(json_t *object, const char *key, json_t *value); /* steals value; NULL sets null */
 
 /* RFC 7396-like merge in place with null kept as a value: objects merge recursively, everything
  * else replaces. Answers whether target changed. What it takes over is copied. Both are objects;

@@ -11,7 +11,7 @@
 /* A line is never longer than PIPE_BUF on Linux, so that lines of many workers don't mix within a
  * pipe. */
 #define LINE_BYTES 4096
-#define VALUE_BYTES 1024	/* of one value's text; the rest is cut */
+#define VALUE_BYTES 1024 /* of one value's text; the rest is cut */
 
 struct line {
 	char p[LINE_BYTES];
@@ -44,8 +44,8 @@ static int open_file(const char *path)
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 }
 
-int log_open(const char *process, const char *path, bool json, enum log_level least,
-    struct err *err)
+int log_open(
+    const char *process, const char *path, bool json, enum log_level least, struct err *err)
 {
 	int fd = STDERR_FILENO;
 
@@ -55,7 +55,7 @@ int log_open(const char *process, const char *path, bool json, enum log_level le
 		return err_set(err, ERR_INVALID, "log file: path is too long");
 	if (path[0]) {
 		fd = open_file(path);
-		if (fd < 0)
+		if (fd == -1)
 			return err_set(err, ERR_INTERNAL, "log file %s: %s", path, strerror(errno));
 	}
 	if (state.fd != STDERR_FILENO)
@@ -75,7 +75,7 @@ void log_reopen(void)
 	if (!state.path[0])
 		return;
 	fd = open_file(state.path);
-	if (fd < 0) {
+	if (fd == -1) {
 		log_error("log.reopen_failed", LOG_S("path", state.path),
 		    LOG_S("error", strerror(errno)));
 		return;
@@ -138,7 +138,7 @@ static void add_escaped(struct line *l, struct str s)
 			add(l, s.p, n);
 		} else {
 			n = 1;
-			if (!is_cut || s.n > 3)	/* else the cut made it, and "…" follows */
+			if (!is_cut || s.n > 3) /* else the cut made it, and "…" follows */
 				add_text(l, "\xEF\xBF\xBD");
 		}
 		s.p += n;
@@ -226,7 +226,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	if (level < state.least)
 		return;
 	l.len = 0;
-	l.max = sizeof(l.p) - 32;	/* room for the last words */
+	l.max = sizeof(l.p) - 32; /* room for the last words */
 	l.is_over = false;
 	clock_iso(now, clock_now_us());
 	if (state.json)

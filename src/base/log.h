@@ -25,16 +25,16 @@ struct log_field {
 #define LOG_ERR(e) LOG_S("error", (e)->msg)
 
 /* process names this program in each line; path NULL or "" is standard error. */
-int log_open(const char *process, const char *path, bool json, enum log_level least,
-    struct err *err);
+int log_open(
+    const char *process, const char *path, bool json, enum log_level least, struct err *err);
 /* "debug", "info", "warn", "error"; false for anything else. */
 bool log_level_parse(const char *text, enum log_level *level);
-void log_reopen(void);			/* after HUP */
-void log_request_set(const char *id);	/* copied (≤ 64 bytes); NULL clears */
+void log_reopen(void);                /* after HUP */
+void log_request_set(const char *id); /* copied (≤ 64 bytes); NULL clears */
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int n);
 
-#define LOG_FIELDS(...)                                                    \
-	(const struct log_field[]){__VA_ARGS__},                           \
+#define LOG_FIELDS(...)                                                                            \
+	(const struct log_field[]){__VA_ARGS__},                                                   \
 	    (int)(sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 #define log_debug(event, ...) log_write(LOG_DEBUG, event, LOG_FIELDS(__VA_ARGS__))
 #define log_info(event, ...) log_write(LOG_INFO, event, LOG_FIELDS(__VA_ARGS__))

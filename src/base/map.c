@@ -16,9 +16,9 @@ struct entry {
 
 struct map {
 	struct arena *arena;
-	struct entry *entries;	/* in order of insertion; room for three quarters of slots */
-	uint32_t *slots;	/* index into entries plus one; 0 is free */
-	size_t count, n_slots;	/* n_slots is a power of two */
+	struct entry *entries; /* in order of insertion; room for three quarters of slots */
+	uint32_t *slots;       /* index into entries plus one; 0 is free */
+	size_t count, n_slots; /* n_slots is a power of two */
 };
 
 static void allocate(struct map *m, size_t n_slots)
@@ -77,9 +77,9 @@ void map_put(struct map *m, struct str key, void *value)
 		slot = find(m, key, hash);
 	}
 	m->entries[m->count] = (struct entry){
-		.key = {arena_strndup(m->arena, key.p, key.n), key.n},
-		.hash = hash,
-		.value = value,
+	    .key = {arena_strndup(m->arena, key.p, key.n), key.n},
+	    .hash = hash,
+	    .value = value,
 	};
 	*slot = (uint32_t)++m->count;
 }

@@ -7,12 +7,12 @@
 #include "base/limits.h"
 
 struct step {
-	const char *key;	/* NULL fans out over an array */
-	size_t index;		/* of an array element, when is_number */
+	const char *key; /* NULL fans out over an array */
+	size_t index;    /* of an array element, when is_number */
 	bool is_number;
 };
 
-#define ESCAPED ".[]\\"	/* in a key they have a backslash before them */
+#define ESCAPED ".[]\\" /* in a key they have a backslash before them */
 
 struct path {
 	char *text;
@@ -31,8 +31,8 @@ static void step_finish(struct step *s, const char *key, size_t n)
 }
 
 /* "[]" or "[12]" at *at; *at moves behind it. */
-static int compile_bracket(struct arena *a, struct str text, size_t *at, struct step *s,
-    struct err *err)
+static int compile_bracket(
+    struct arena *a, struct str text, size_t *at, struct step *s, struct err *err)
 {
 	const char *p = text.p + *at + 1, *end = memchr(p, ']', text.n - *at - 1);
 	size_t n = end ? (size_t)(end - p) : 0;
@@ -49,8 +49,8 @@ static int compile_bracket(struct arena *a, struct str text, size_t *at, struct 
 }
 
 /* A key up to the next dot or bracket; *at moves behind it. */
-static int compile_key(struct arena *a, struct str text, size_t *at, struct step *s,
-    struct err *err)
+static int compile_key(
+    struct arena *a, struct str text, size_t *at, struct step *s, struct err *err)
 {
 	char *key = arena_alloc(a, text.n - *at + 1);
 	bool is_plain = true;
@@ -63,8 +63,8 @@ static int compile_key(struct arena *a, struct str text, size_t *at, struct step
 			is_plain = false;
 			i++;
 			if (i == text.n || !memchr(ESCAPED, text.p[i], sizeof(ESCAPED) - 1))
-				return err_set(err, ERR_INVALID,
-				    "path: \\ goes before . [ ] or \\");
+				return err_set(
+				    err, ERR_INVALID, "path: \\ goes before . [ ] or \\");
 		}
 		key[n++] = text.p[i];
 	}
@@ -87,13 +87,13 @@ static int compile_steps(struct arena *a, struct str text, struct path *p, struc
 		int rc;
 
 		if (p->n == LIMIT_PATH_STEPS)
-			return err_set(err, ERR_INVALID, "path: more than %u steps",
-			    LIMIT_PATH_STEPS);
+			return err_set(
+			    err, ERR_INVALID, "path: more than %u steps", LIMIT_PATH_STEPS);
 		if (text.p[at] == '[') {
 			rc = compile_bracket(a, text, &at, &steps[p->n], err);
 		} else {
 			if (p->n)
-				at++;	/* the dot */
+				at++; /* the dot */
 			rc = compile_key(a, text, &at, &steps[p->n], err);
 		}
 		if (rc)
@@ -148,15 +148,15 @@ static json_t *descend(const json_t *value, const struct step *s)
 	return json_object_get(value, s->key);
 }
 
-static int each_below(const struct step *s, size_t n, json_t *value,
-    int (*each)(json_t *value, void *arg), void *arg)
+static int each_below(
+    const struct step *s, size_t n, json_t *value, int (*each)(json_t *value, void *arg), void *arg)
 {
 	for (; value && n; s++, n--) {
 		if (!s->key) {
 			/* The size is read anew, since each may change the array. */
 			for (size_t i = 0; i < json_array_size(value); i++) {
-				int rc = each_below(s + 1, n - 1, json_array_get(value, i), each,
-				    arg);
+				int rc =
+				    each_below(s + 1, n - 1, json_array_get(value, i), each, arg);
 
 				if (rc)
 					return rc;

@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "base/oom.h"
 
-#define SLOTS 16384u	/* power of two; 256 KiB */
+#define SLOTS 16384u /* power of two; 256 KiB */
 #define WAITERS 64
-#define PROBES 16u	/* slots a key may stand in */
+#define PROBES 16u /* slots a key may stand in */
 
 /* One counter. key 0 is free. state holds the second the window ends in its upper half and the
  * count in its lower, so that both change by one exchange. */
@@ -24,14 +24,14 @@ struct slot {
 struct shared {
 	_Atomic uint64_t generation;
 	uint64_t seed;
-	_Atomic pid_t waiters[WAITERS];	/* 0: free */
+	_Atomic pid_t waiters[WAITERS]; /* 0: free */
 	struct slot slots[SLOTS];
 };
 
 struct shared *shared_new(void)
 {
-	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *s =
+	    mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (s == MAP_FAILED)
 		oom_abort();
@@ -105,8 +105,8 @@ static struct slot *claim(struct shared *s, uint64_t key)
 	for (uint64_t i = 0; i < PROBES; i++) {
 		struct slot *slot = &s->slots[(key + i) & (SLOTS - 1)];
 		uint64_t state = atomic_load_explicit(&slot->key, memory_order_relaxed) == 0
-		    ? 0
-		    : atomic_load_explicit(&slot->state, memory_order_relaxed);
+				     ? 0
+				     : atomic_load_explicit(&slot->state, memory_order_relaxed);
 
 		if (!least || state < least_state) {
 			least = slot;
@@ -121,10 +121,10 @@ static struct slot *claim(struct shared *s, uint64_t key)
 static struct rate result(int64_t limit, int64_t count, int64_t reset_s)
 {
 	return (struct rate){
-		.limit = limit,
-		.remaining = count < limit ? limit - count : 0,
-		.reset_s = reset_s,
-		.is_over = count > limit,
+	    .limit = limit,
+	    .remaining = count < limit ? limit - count : 0,
+	    .reset_s = reset_s,
+	    .is_over = count > limit,
 	};
 }
 
@@ -136,8 +136,8 @@ static uint32_t end_of_window(int64_t window_s, int64_t now_us)
 	return (uint32_t)((now_us / SECOND_US / window_s + 1) * window_s);
 }
 
-struct rate shared_rate_take(struct shared *s, struct str key, int64_t limit, int64_t window_s,
-    int64_t now_us)
+struct rate shared_rate_take(
+    struct shared *s, struct str key, int64_t limit, int64_t window_s, int64_t now_us)
 {
 	uint32_t end = end_of_window(window_s, now_us), count;
 	uint64_t hash = key_hash(s, key, window_s), before;
@@ -154,15 +154,15 @@ struct rate shared_rate_take(struct shared *s, struct str key, int64_t limit, in
 	return result(limit, count, end - now_us / SECOND_US);
 }
 
-struct rate shared_rate_peek(struct shared *s, struct str key, int64_t limit, int64_t window_s,
-    int64_t now_us)
+struct rate shared_rate_peek(
+    struct shared *s, struct str key, int64_t limit, int64_t window_s, int64_t now_us)
 {
 	uint32_t end = end_of_window(window_s, now_us);
 	struct slot *slot = find(s, key_hash(s, key, window_s));
 	uint64_t state = slot ? atomic_load(&slot->state) : 0;
 
-	return result(limit, window_end(state) == end ? window_count(state) : 0,
-	    end - now_us / SECOND_US);
+	return result(
+	    limit, window_end(state) == end ? window_count(state) : 0, end - now_us / SECOND_US);
 }
 
 bool shared_wait_begin(struct shared *s, int64_t most)

@@ -16,13 +16,13 @@ struct str {
 };
 
 #define STR(lit) ((struct str){"" lit, sizeof(lit) - 1})
-struct str str_from(const char *s);		/* NULL gives {NULL,0} */
+struct str str_from(const char *s); /* NULL gives {NULL,0} */
 bool str_eq(struct str a, struct str b);
-bool str_is(struct str a, const char *b);	/* equal to a C string */
-bool str_ieq(struct str a, struct str b);	/* ASCII case-insensitive */
+bool str_is(struct str a, const char *b); /* equal to a C string */
+bool str_ieq(struct str a, struct str b); /* ASCII case-insensitive */
 bool str_starts(struct str s, const char *prefix);
 bool str_ends(struct str s, const char *suffix);
-struct str str_trim(struct str s);		/* ASCII white space off both ends */
+struct str str_trim(struct str s);                  /* ASCII white space off both ends */
 struct str str_copy(struct arena *a, struct str s); /* with a NUL that n does not count */
 /* Cuts the part before the first sep off *rest into *part; false when nothing is left ("a,,b" has
  * three parts, "a," one and "" none). */

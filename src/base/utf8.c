@@ -21,13 +21,13 @@ static size_t character(const unsigned char *p, size_t n)
 	if (more >= n)
 		return 0;
 	if (p[0] == 0xE0)
-		low = 0xA0;	/* shorter forms exist below */
+		low = 0xA0; /* shorter forms exist below */
 	else if (p[0] == 0xED)
-		high = 0x9F;	/* surrogates above */
+		high = 0x9F; /* surrogates above */
 	else if (p[0] == 0xF0)
 		low = 0x90;
 	else if (p[0] == 0xF4)
-		high = 0x8F;	/* beyond U+10FFFF */
+		high = 0x8F; /* beyond U+10FFFF */
 	if (p[1] < low || p[1] > high)
 		return 0;
 	for (size_t i = 2; i <= more; i++)

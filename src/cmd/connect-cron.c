@@ -8,12 +8,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "product/product.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "job/job.h"
 #include "process/process.h"
+#include "product/product.h"
 
 #define MINUTE_MODE_MOST_US (600 * SECOND_US) /* when nobody takes over, end all the same */
 

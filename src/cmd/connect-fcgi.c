@@ -4,13 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "process/process.h"
-#include "product/product.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "connection/connection.h"
 #include "intake/intake.h"
 #include "net/http-client.h"
-#include "connection/connection.h"
+#include "process/process.h"
+#include "product/product.h"
 
 struct program {
 	struct app app;
@@ -68,7 +68,7 @@ static int worker_main(void *arg, int index)
 	}
 	rc = server_run(&server, (uint64_t)p->app.config->worker_requests);
 	app_close(&p->app);
-	return rc < 0 ? 1 : 0;
+	return rc == -1 ? 1 : 0;
 }
 
 int main(int argc, char **argv)

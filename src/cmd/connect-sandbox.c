@@ -65,11 +65,11 @@ static int serve(struct arena *a, const struct options *o, char **argv)
 	struct server server = {.app = &s.app};
 	struct prefork_group group = {"connect-sandbox", (int)o->workers, worker, &server};
 
-	if (log_open("connect-sandbox", NULL, false, LOG_INFO, &err) != 0 ||
-	    sandbox_init(&s, a, o->dir, o->credentials, o->templates, &err) != 0 ||
+	if (log_open("connect-sandbox", NULL, false, LOG_INFO, &err) == -1 ||
+	    sandbox_init(&s, a, o->dir, o->credentials, o->templates, &err) == -1 ||
 	    (server.router =
 		    router_new(a, sandbox_routes, sandbox_nroutes, &sandbox_hooks, &err)) == NULL ||
-	    process_listen(o->socket, &server.listen_fd, &err) != 0)
+	    process_listen(o->socket, &server.listen_fd, &err) == -1)
 		return complain(&err);
 	return prefork_run(&group, 1, argv, server.listen_fd);
 }
@@ -182,7 +182,7 @@ static int send_lead_main(struct arena *a, int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage(stderr);
-	if (sandbox_init(&s, a, dir, credentials, NULL, &err) != 0)
+	if (sandbox_init(&s, a, dir, credentials, NULL, &err) == -1)
 		return complain(&err);
 	return send_leads(&s, wishes, count);
 }

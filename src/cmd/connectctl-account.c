@@ -20,7 +20,7 @@ static int find_person(struct ctl *c, struct person *p, struct err *err)
 {
 	int found = account_user_exists(&c->app, c->a, p->email, err);
 
-	if (found < 0)
+	if (found == -1)
 		return -1;
 	p->is_known = found == 1;
 	return ctl_password(c, p->given, p->from_stdin, &p->password, &p->is_made, err);
@@ -66,7 +66,7 @@ int ctl_account_create(struct ctl *c, struct err *err)
 	if (name == NULL || p.email == NULL)
 		return ctl_usage(c, "--name and --email are needed");
 	if (find_person(c, &p, err) != 0 || account_create(&c->app, c->a, name, p.email, p.password,
-						&account_id, &user_id, err) != 0)
+						&account_id, &user_id, err) == -1)
 		return -1;
 	print_person(c, &p, &account_id, &user_id, as_json);
 	return CTL_OK;
@@ -89,8 +89,9 @@ int ctl_account_list(struct ctl *c, struct err *err)
 		puts(json_text(c->a, list).p);
 		return CTL_OK;
 	}
-	json_array_each(list, i, item) printf("%s  %4lld users  %s\n", json_str(item, "id"),
-	    (long long)json_int(item, "users"), json_str(item, "name"));
+	json_array_each(list, i, item)
+		printf("%s  %4lld users  %s\n", json_str(item, "id"),
+		    (long long)json_int(item, "users"), json_str(item, "name"));
 	return CTL_OK;
 }
 
@@ -113,7 +114,7 @@ int ctl_user_add(struct ctl *c, struct err *err)
 		return ctl_usage(c, "--email and --role are needed");
 	if (find_person(c, &p, err) != 0 ||
 	    account_user_add(&c->app, c->a, &account_id, p.email, p.name, p.password, role,
-		&user_id, &is_new, err) != 0)
+		&user_id, &is_new, err) == -1)
 		return -1;
 	p.is_known = !is_new;
 	print_person(c, &p, &account_id, &user_id, as_json);
@@ -131,8 +132,8 @@ int ctl_user_password(struct ctl *c, struct err *err)
 		return CTL_USAGE;
 	if (p.email == NULL)
 		return ctl_usage(c, "--email is needed");
-	if (ctl_password(c, p.given, p.from_stdin, &p.password, &p.is_made, err) != 0 ||
-	    account_user_password_set(&c->app, c->a, p.email, p.password, err) != 0)
+	if (ctl_password(c, p.given, p.from_stdin, &p.password, &p.is_made, err) == -1 ||
+	    account_user_password_set(&c->app, c->a, p.email, p.password, err) == -1)
 		return -1;
 	if (p.is_made)
 		printf("password  %s\n", p.password);
@@ -150,7 +151,7 @@ int ctl_user_totp(struct ctl *c, struct err *err)
 		return CTL_USAGE;
 	if (email == NULL)
 		return ctl_usage(c, "--email is needed");
-	if (account_user_totp_set(&c->app, c->a, email, off ? NULL : &uri, err) != 0)
+	if (account_user_totp_set(&c->app, c->a, email, off ? NULL : &uri, err) == -1)
 		return -1;
 	if (!off)
 		printf("%s\n", uri);
@@ -193,7 +194,7 @@ int ctl_api_key_create(struct ctl *c, struct err *err)
 		return ctl_usage(c, "\"%s\" is no ISO 8601 time", expires);
 	if (read_permissions(c, &permissions, all, &bits, err) != 0 ||
 	    account_key_create(
-		&c->app, c->a, &account_id, name, bits, expires_us, &id, &key, err) != 0)
+		&c->app, c->a, &account_id, name, bits, expires_us, &id, &key, err) == -1)
 		return -1;
 	if (!as_json) {
 		printf("id   %s\nkey  %s\n", uuid_dup(c->a, id), key);
@@ -218,7 +219,7 @@ int ctl_api_key_revoke(struct ctl *c, struct err *err)
 	rc = account_key_revoke(&c->app, c->a, NULL, NULL, &id, err);
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no such API key");
-	return rc < 0 ? -1 : CTL_OK;
+	return rc == -1 ? -1 : CTL_OK;
 }
 
 int ctl_setup_link(struct ctl *c, struct err *err)
@@ -228,7 +229,7 @@ int ctl_setup_link(struct ctl *c, struct err *err)
 
 	if (ctl_read(c, options, NULL, 0, 0) != CTL_OK)
 		return CTL_USAGE;
-	if (account_setup_link(&c->app, c->a, &url, err) != 0)
+	if (account_setup_link(&c->app, c->a, &url, err) == -1)
 		return -1;
 	printf("%s\n", url);
 	return CTL_OK;

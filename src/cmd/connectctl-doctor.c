@@ -65,7 +65,7 @@ static void look_at_keys(struct visit *v)
 	struct err err = ERR_INIT;
 	struct stat st;
 
-	if (stat(path, &st) != 0)
+	if (stat(path, &st) == -1)
 		wrong(v, "key file %s: %s; make one with: connectctl key init", path,
 		    strerror(errno));
 	else if ((st.st_mode & 077) != 0)
@@ -80,7 +80,7 @@ static void look_at_folder(struct visit *v, const char *key, const char *path, i
 {
 	struct stat st;
 
-	if (stat(path, &st) != 0)
+	if (stat(path, &st) == -1)
 		wrong(v, "%s %s: %s", key, path, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		wrong(v, "%s %s: is no folder", key, path);
@@ -147,12 +147,12 @@ static void look_at_database(struct visit *v)
 {
 	struct err err = ERR_INIT;
 
-	if (db_ping(v->c->app.db, &err) != 0) {
+	if (db_ping(v->c->app.db, &err) == -1) {
 		wrong(v, "database: %s", err.msg);
 		return;
 	}
 	fine(v, "database %s", v->c->app.config->db_name);
-	if (migrate_check(v->c->app.db, v->c->app.config->migrations_dir, &err) != 0) {
+	if (migrate_check(v->c->app.db, v->c->app.config->migrations_dir, &err) == -1) {
 		wrong(v, "schema: %s", err.msg);
 		return;
 	}

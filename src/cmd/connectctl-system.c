@@ -52,7 +52,7 @@ int ctl_migrate_up(struct ctl *c, struct err *err)
 
 	if (ctl_read(c, no_options, NULL, 0, 0) != CTL_OK)
 		return CTL_USAGE;
-	if (migrate_up(c->app.db, c->app.config->migrations_dir, &applied, err) != 0)
+	if (migrate_up(c->app.db, c->app.config->migrations_dir, &applied, err) == -1)
 		return -1;
 	printf("%d migration%s applied\n", applied, applied == 1 ? "" : "s");
 	return CTL_OK;
@@ -64,7 +64,7 @@ int ctl_migrate_status(struct ctl *c, struct err *err)
 
 	if (ctl_read(c, no_options, NULL, 0, 0) != CTL_OK)
 		return CTL_USAGE;
-	if (migrate_status(c->app.db, c->app.config->migrations_dir, &s, err) != 0)
+	if (migrate_status(c->app.db, c->app.config->migrations_dir, &s, err) == -1)
 		return -1;
 	printf("version  %d\nwanted   %d\npending  %d\n", s.version, s.wanted, s.pending);
 	return CTL_OK;

@@ -31,11 +31,9 @@ static const struct ctl_command commands[] = {
 	"make an account and its first admin", ctl_account_create, APP_DB},
     {"account list", "[--json]", "list the accounts", ctl_account_list, APP_DB},
     {"user add", "--account ID --email E --role ROLE [--name N] " PASSWORD_OPTIONS " [--json]",
-	"add a person to an account as admin, manager or viewer", ctl_user_add,
-	APP_DB},
+	"add a person to an account as admin, manager or viewer", ctl_user_add, APP_DB},
     {"user password", "--email E " PASSWORD_OPTIONS,
-	"set a password; ends the person's sessions and tokens", ctl_user_password,
-	APP_DB},
+	"set a password; ends the person's sessions and tokens", ctl_user_password, APP_DB},
     {"user totp", "--email E [--off]", "turn a person's second factor on or off", ctl_user_totp,
 	APP_KEYS | APP_DB},
     {"api-key create",
@@ -235,7 +233,7 @@ static int run(struct ctl *c, int argc, char **argv)
 		 : app_open(c->a, &c->app, "connectctl", c->config_file, c->command->needs, &err);
 	if (rc == 0)
 		rc = c->command->run(c, &err);
-	if (rc < 0) {
+	if (rc == -1) {
 		fprintf(
 		    stderr, "connectctl: %s%s%s\n", err.field, err.field[0] ? ": " : "", err.msg);
 		rc = CTL_FAILED;

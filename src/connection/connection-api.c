@@ -31,7 +31,7 @@ int connection_api_list(struct req *r)
 	page.limit = q.page.limit;
 	page.offset = q.offset;
 	page.before_id = q.after.id;
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) < 0)
+	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) == -1)
 		return res_error(r, &err);
 	for (size_t i = 0; i < page.n; i++)
 		json_array_append_new(rows, connection_json(r->app, page.v[i]));
@@ -50,7 +50,7 @@ static int find(struct req *r, struct connection **out)
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
 	int found = connection_get(r->app, r->a, &r->actor.account_id, &id, out, &err);
-	if (found < 0)
+	if (found == -1)
 		res_error(r, &err);
 	else if (found == 0)
 		not_found(r);
@@ -91,7 +91,7 @@ static json_t *change_details(struct req *r, const struct connection *c)
 	json_set_str(o, "status", c->status);
 	json_set(o, "settings", json_deep_copy(c->access.settings));
 	json_object_each(json_object_get(r->json, "credentials"), key, v)
-	    json_array_append_new(names, json_string(key));
+		json_array_append_new(names, json_string(key));
 	json_set(o, "credentialsSet", names);
 	return o;
 }
@@ -117,7 +117,7 @@ int connection_api_update(struct req *r)
 
 	if (!req_param_uuid(r, "id", &ch.id))
 		return 0;
-	if (db_transaction(r->app->db, update, &ch, &err) < 0)
+	if (db_transaction(r->app->db, update, &ch, &err) == -1)
 		return res_error(r, &err);
 	if (ch.found == 0)
 		return not_found(r);
@@ -145,7 +145,7 @@ int connection_api_delete(struct req *r)
 
 	if (!req_param_uuid(r, "id", &ch.id))
 		return 0;
-	if (db_transaction(r->app->db, remove_one, &ch, &err) < 0)
+	if (db_transaction(r->app->db, remove_one, &ch, &err) == -1)
 		return res_error(r, &err);
 	if (ch.found == 0)
 		return not_found(r);
@@ -153,7 +153,8 @@ int connection_api_delete(struct req *r)
 	return res_empty(r, 204);
 }
 
-/* ---- of a provider: status ------------------------------------------------------------------------------- */
+/* ---- of a provider: status
+ * ------------------------------------------------------------------------------- */
 
 /* How good one status is; the best of a provider's connections is the provider's. */
 static int status_rank(const char *status)
@@ -176,7 +177,7 @@ int connection_api_status(struct req *r)
 	if (p == NULL)
 		return 0;
 	page.provider_type = str_from(p->name);
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) < 0)
+	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) == -1)
 		return res_error(r, &err);
 	json_t *o = json_object(), *list = json_array();
 	for (size_t i = 0; i < page.n; i++) {
@@ -213,7 +214,7 @@ static int connect_body(struct db *db, void *arg, struct err *err)
 	json_t *details = json_own(r->a, json_object());
 
 	(void)db;
-	if (connection_create(r->app, r->a, &r->actor.account_id, w->p, r->json, &w->c, err) < 0)
+	if (connection_create(r->app, r->a, &r->actor.account_id, w->p, r->json, &w->c, err) == -1)
 		return -1;
 	json_set_str(details, "providerType", w->p->name);
 	json_set_str(details, "name", w->c->name);
@@ -229,7 +230,7 @@ int connection_api_connect(struct req *r)
 
 	if (w.p == NULL)
 		return 0;
-	if (db_transaction(r->app->db, connect_body, &w, &err) < 0)
+	if (db_transaction(r->app->db, connect_body, &w, &err) == -1)
 		return res_error(r, &err);
 	drop_caches(r);
 	res_headerf(r, "Location", "/connect/v1/connections/%s", uuid_dup(r->a, w.c->id));
@@ -257,11 +258,11 @@ static int disconnect_body(struct db *db, void *arg, struct err *err)
 
 	(void)db;
 	w->removed = 0;
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, err) < 0)
+	if (connection_list(r->app, r->a, &r->actor.account_id, &page, err) == -1)
 		return -1;
 	for (size_t i = 0; i < page.n; i++)
 		if ((!w->is_one || uuid_eq(page.v[i]->id, w->id)) &&
-		    disconnect_one(w, &page.v[i]->id, err) < 0)
+		    disconnect_one(w, &page.v[i]->id, err) == -1)
 			return -1;
 	return 0;
 }
@@ -277,7 +278,7 @@ int connection_api_disconnect(struct req *r)
 	w.is_one = id.p != NULL;
 	if (w.is_one && !uuid_parse(id, &w.id))
 		return res_problem(r, 404, "There is no such connection");
-	if (db_transaction(r->app->db, disconnect_body, &w, &err) < 0)
+	if (db_transaction(r->app->db, disconnect_body, &w, &err) == -1)
 		return res_error(r, &err);
 	if (w.is_one && w.removed == 0)
 		return res_problem(r, 404, "There is no such connection");

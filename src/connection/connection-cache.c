@@ -226,7 +226,7 @@ static int is_current(
 {
 	struct db_rows rows;
 
-	if (query(app, q, true, &rows, err) < 0)
+	if (query(app, q, true, &rows, err) == -1)
 		return -1;
 	if (rows.count != e->n)
 		return 0;
@@ -243,7 +243,7 @@ static int load(struct app *app, const struct question *q, struct entry *e, stru
 {
 	struct db_rows rows;
 
-	if (query(app, q, false, &rows, err) < 0)
+	if (query(app, q, false, &rows, err) == -1)
 		return -1;
 	e->v = heap((rows.count + 1) * sizeof(struct connection *));
 	for (size_t i = 0; i < rows.count; i++) {
@@ -275,7 +275,7 @@ static int refresh(struct app *app, const struct question *q, struct str key, ui
 	}
 	if (e == NULL) {
 		e = add(key, hash);
-		if (load(app, q, e, err) < 0) {
+		if (load(app, q, e, err) == -1) {
 			retire(e);
 			return -1;
 		}
@@ -318,7 +318,7 @@ int connection_cached(
 	struct question q = {.id = id};
 	struct entry *e;
 
-	if (ask(app, &q, &e, err) < 0)
+	if (ask(app, &q, &e, err) == -1)
 		return -1;
 	if (e->n == 0)
 		return 0;
@@ -336,7 +336,7 @@ int connection_cached_by_external(struct app *app, const struct provider *p, str
 	*n = 0;
 	if (external.p != NULL && (external.n == 0 || external.n > LIMIT_EXTERNAL_ID_BYTES))
 		return 0;
-	if (ask(app, &q, &e, err) < 0)
+	if (ask(app, &q, &e, err) == -1)
 		return -1;
 	*out = e->v;
 	*n = e->n;

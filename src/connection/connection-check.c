@@ -1,7 +1,7 @@
 /* Connect bodies against the manifest: which credentials and settings there may and must be. */
 #include "base/limits.h"
-#include "net/egress.h"
 #include "connection/connection-internal.h"
+#include "net/egress.h"
 
 #define CREDENTIAL_BYTES 8192u
 #define SETTING_BYTES 2000u
@@ -87,8 +87,9 @@ static int check_paths(struct checking *k, const char *field, const json_t *v)
 
 	if (!json_is_object(v) || json_object_size(v) == 0)
 		return fail(k, field, "must be an object of names and paths");
-	json_object_each(v, name,
-	    path) if (check_path(k, arena_printf(k->a, "%s.%s", field, name), path) < 0) return -1;
+	json_object_each(v, name, path)
+		if (check_path(k, arena_printf(k->a, "%s.%s", field, name), path) == -1)
+			return -1;
 	return 0;
 }
 
@@ -98,8 +99,8 @@ static int check_url(struct checking *k, const char *field, const json_t *v)
 
 	if (!json_is_string(v) || json_string_length(v) > LIMIT_URL_BYTES)
 		return fail(k, field, "must be an http or https URL");
-	return egress_check_url(k->cfg, json_string_value(v), &err) < 0 ? fail(k, field, err.msg)
-									: 0;
+	return egress_check_url(k->cfg, json_string_value(v), &err) == -1 ? fail(k, field, err.msg)
+									  : 0;
 }
 
 static bool is_choice(const struct setting_spec *s, const json_t *v)
@@ -236,7 +237,7 @@ static int check_settings(struct checking *k, const char *prefix, const struct s
 		if (json_object_get(settings, specs[i].key) == NULL) {
 			if (specs[i].is_needed)
 				return fail(k, field, "is needed");
-		} else if (check_setting(k, field, &specs[i], settings) < 0) {
+		} else if (check_setting(k, field, &specs[i], settings) == -1) {
 			return -1;
 		}
 	}
@@ -297,7 +298,7 @@ static int check_credentials(
 			return fail(k, arena_printf(k->a, "credentials.%s", p->credentials[i].key),
 			    "is needed");
 	for (size_t i = 0; i < p->ncredential_rules; i++)
-		if (check_rule(k, &p->credential_rules[i], credentials, settings) < 0)
+		if (check_rule(k, &p->credential_rules[i], credentials, settings) == -1)
 			return -1;
 	return 0;
 }

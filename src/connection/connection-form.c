@@ -26,8 +26,7 @@ static const char *lines_of(struct arena *a, const json_t *v)
 	const char *key;
 	json_t *member;
 
-	json_object_each(v, key, member)
-	{
+	json_object_each(v, key, member) {
 		const char *text = json_scalar_text(a, member);
 		buf_printf(b, "%s: %s\n", key, text != NULL ? text : "");
 	}
@@ -148,8 +147,8 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 		json_set_bool(
 		    field, "is_stored", access_credential(connection_access(c), s->key) != NULL);
 	}
-	add_settings(&f, "settings", p->settings, p->nsettings, c != NULL ? c->access.settings : NULL,
-	    settings, more);
+	add_settings(&f, "settings", p->settings, p->nsettings,
+	    c != NULL ? c->access.settings : NULL, settings, more);
 	json_set_str(data, "name",
 	    is_posted(r) ? text_of(r, req_form(r, "name"))
 	    : c != NULL  ? c->name

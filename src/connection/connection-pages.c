@@ -5,9 +5,9 @@
 
 #include "account/account.h"
 #include "base/limits.h"
-#include "html/chrome.h"
 #include "connection/connection-form.h"
 #include "connection/connection-internal.h"
+#include "html/chrome.h"
 
 #define PAGE_ROWS 100
 
@@ -26,8 +26,7 @@ void provider_label_rows(const struct app *app, json_t *rows)
 	json_t *row;
 	size_t i;
 
-	json_array_each(rows, i, row)
-	{
+	json_array_each(rows, i, row) {
 		const char *type = json_str(row, "providerType");
 		if (type != NULL)
 			json_set_str(row, "providerName", provider_label(app, type));
@@ -103,7 +102,7 @@ int connection_page_list(struct req *r)
 	struct err err = ERR_INIT;
 	json_t *data, *rows;
 
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) < 0)
+	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) == -1)
 		return res_error(r, &err);
 	data = json_object();
 	rows = json_array();
@@ -185,7 +184,8 @@ static int create_body(struct db *db, void *arg, struct err *err)
 	struct req *r = ch->r;
 
 	(void)db;
-	if (connection_create(r->app, r->a, &r->actor.account_id, ch->p, ch->body, &ch->c, err) < 0)
+	if (connection_create(r->app, r->a, &r->actor.account_id, ch->p, ch->body, &ch->c, err) ==
+	    -1)
 		return -1;
 	return audit(r, "connection.create", &ch->c->id, ch->p->name, err);
 }
@@ -223,7 +223,7 @@ int connection_page_create(struct req *r)
 	if (ch.p == NULL)
 		return 0;
 	ch.body = connection_form_body(r, ch.p);
-	if (db_transaction(r->app->db, create_body, &ch, &err) < 0) {
+	if (db_transaction(r->app->db, create_body, &ch, &err) == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
 			return show_form(r, 422, ch.p, NULL, &err);
 		return res_error(r, &err);
@@ -246,7 +246,7 @@ static struct connection *asked_connection(struct req *r)
 	found = connection_get(r->app, r->a, &r->actor.account_id, &id, &c, &err);
 	if (found > 0)
 		return c;
-	if (found < 0)
+	if (found == -1)
 		(void)res_error(r, &err);
 	else
 		(void)res_problem(r, 404, "There is no such connection");
@@ -275,7 +275,7 @@ int connection_page_edit_post(struct req *r)
 		return 0;
 	ch.id = c->id;
 	ch.body = connection_form_changes(r, c);
-	if (db_transaction(r->app->db, update_body, &ch, &err) < 0) {
+	if (db_transaction(r->app->db, update_body, &ch, &err) == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
 			return show_form(r, 422, c->provider, c, &err);
 		return res_error(r, &err);
@@ -342,7 +342,7 @@ int connection_page_status(struct req *r)
 	json_set_str(body, "status", enable ? "active" : "disabled");
 	ch.id = c->id;
 	ch.body = body;
-	if (db_transaction(r->app->db, update_body, &ch, &err) < 0)
+	if (db_transaction(r->app->db, update_body, &ch, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(r, "ok",
 	    enable ? "%s is enabled."
@@ -375,7 +375,7 @@ int connection_page_disconnect_post(struct req *r)
 	if (c == NULL)
 		return 0;
 	ch.id = c->id;
-	if (db_transaction(r->app->db, delete_body, &ch, &err) < 0)
+	if (db_transaction(r->app->db, delete_body, &ch, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "%s is disconnected and its credentials are erased.", c->name);
 	return res_redirect(r, "/admin/connections");

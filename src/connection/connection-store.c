@@ -4,8 +4,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/shared.h"
-#include "crypto/aead.h"
 #include "connection/connection-internal.h"
+#include "crypto/aead.h"
 
 #define LAST_ERROR_BYTES 1000
 #define CAPABLE_MAX 200
@@ -126,8 +126,8 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 
 	*out = NULL;
 	*n = 0;
-	if (db_query(
-		app->db, a, &connections_of_account, DB_VALS(db_uuid(account_id)), &rows, err) < 0)
+	if (db_query(app->db, a, &connections_of_account, DB_VALS(db_uuid(account_id)), &rows,
+		err) == -1)
 		return -1;
 	*out = arena_array(a, rows.count + 1, sizeof(struct connection *));
 	for (size_t i = 0; i < rows.count && *n < CAPABLE_MAX; i++) {
@@ -155,9 +155,9 @@ int connection_list(struct app *app, struct arena *a, const struct uuid *account
 	if (db_query(app->db, a, &connections_page,
 		DB_VALS(db_uuid(account_id), type, type, before, before, db_int(page->limit + 1),
 		    db_int(page->offset)),
-		&rows, err) < 0 ||
+		&rows, err) == -1 ||
 	    db_query(app->db, a, &connections_count, DB_VALS(db_uuid(account_id), type, type),
-		&count, err) < 0)
+		&count, err) == -1)
 		return -1;
 	page->total = db_get_int(&count, 0, 0);
 	page->has_more = rows.count > (size_t)page->limit;
@@ -224,10 +224,11 @@ static int read_body(
 {
 	if (!json_is_object(body))
 		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
-	if (read_name(a, body, &c->name, err) < 0 ||
-	    read_object(a, body, "credentials", &c->access.credentials, err) < 0 ||
-	    read_object(a, body, "settings", &c->access.settings, err) < 0 ||
-	    connection_check(app->config, c->provider, c->access.credentials, c->access.settings, err) < 0)
+	if (read_name(a, body, &c->name, err) == -1 ||
+	    read_object(a, body, "credentials", &c->access.credentials, err) == -1 ||
+	    read_object(a, body, "settings", &c->access.settings, err) == -1 ||
+	    connection_check(
+		app->config, c->provider, c->access.credentials, c->access.settings, err) == -1)
 		return -1;
 	const char *external = json_str(c->access.settings, "externalAccountId");
 	c->access.external_account_id = arena_strdup(a, external != NULL ? external : "");
@@ -249,9 +250,9 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 	c->created_us = c->updated_us = clock_now_us();
 	if (!p->is_available)
 		return err_set(err, ERR_CONFLICT, "%s is not available", p->display_name);
-	if (json_is_object(body) && json_only_keys(body, keys, err) < 0)
+	if (json_is_object(body) && json_only_keys(body, keys, err) == -1)
 		return -1;
-	if (read_body(app, a, body, c, err) < 0)
+	if (read_body(app, a, body, c, err) == -1)
 		return -1;
 	struct str sealed = seal(app, a, &c->id, c->access.credentials, err);
 	if (sealed.p == NULL)
@@ -261,7 +262,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 		    db_str(c->name), db_str(c->access.external_account_id), db_strn(sealed),
 		    db_strn(json_text(a, c->access.settings)), db_int(c->created_us),
 		    db_int(c->updated_us)),
-		NULL, err) < 0)
+		NULL, err) == -1)
 		return -1;
 	changed(app);
 	*out = c;
@@ -292,8 +293,8 @@ int connection_update(struct app *app, struct arena *a, const struct uuid *accou
 	if (found != 1)
 		return found;
 	struct connection *c = connection_from_row(app, a, &rows, 0, err);
-	if (c == NULL || (json_is_object(body) && json_only_keys(body, keys, err) < 0) ||
-	    read_body(app, a, body, c, err) < 0 || read_status(body, c, err) < 0)
+	if (c == NULL || (json_is_object(body) && json_only_keys(body, keys, err) == -1) ||
+	    read_body(app, a, body, c, err) == -1 || read_status(body, c, err) == -1)
 		return -1;
 	/* New credentials deserve a new start. */
 	if (json_object_get(body, "credentials") != NULL && strcmp(c->status, "disabled") != 0)
@@ -305,9 +306,9 @@ int connection_update(struct app *app, struct arena *a, const struct uuid *accou
 	if (sealed.p == NULL ||
 	    db_exec(app->db, &connection_change,
 		DB_VALS(db_str(c->name), db_str(c->status), db_str(c->access.external_account_id),
-		    db_strn(sealed), db_strn(json_text(a, c->access.settings)), db_str(c->last_error),
-		    db_int(c->updated_us), db_uuid(id), db_uuid(account_id)),
-		NULL, err) < 0)
+		    db_strn(sealed), db_strn(json_text(a, c->access.settings)),
+		    db_str(c->last_error), db_int(c->updated_us), db_uuid(id), db_uuid(account_id)),
+		NULL, err) == -1)
 		return -1;
 	changed(app);
 	*out = c;
@@ -320,7 +321,7 @@ int connection_delete(
 	uint64_t affected = 0;
 
 	if (db_exec(app->db, &connection_remove, DB_VALS(db_uuid(id), db_uuid(account_id)),
-		&affected, err) < 0)
+		&affected, err) == -1)
 		return -1;
 	changed(app);
 	return affected > 0;
@@ -357,7 +358,7 @@ int connection_note_use(struct app *app, const struct connection *c, const char 
 	if (db_exec(app->db, &connection_used_status,
 		DB_VALS(db_int(now), text, db_int(now), db_str(status), db_uuid(&c->id),
 		    db_uuid(&c->account_id)),
-		NULL, err) < 0)
+		NULL, err) == -1)
 		return -1;
 	changed(app);
 	return 0;

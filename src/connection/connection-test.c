@@ -33,7 +33,7 @@ static json_t *test_by(struct app *app, struct arena *a, struct connection *c, c
 	struct call_result res;
 	struct err err = ERR_INIT;
 	int64_t start_us = clock_mono_us();
-	if (provider_action(app, a, c->provider, &c->access, action, NULL, &res, &err) < 0)
+	if (provider_action(app, a, c->provider, &c->access, action, NULL, &res, &err) == -1)
 		return verdict(false, 0, err.msg);
 	int64_t latency_us = clock_mono_us() - start_us;
 	note(app, c, &res);

@@ -8,7 +8,7 @@ struct connection {
 	struct uuid id, account_id;
 	const struct provider *provider;
 	const char *provider_type, *name, *status; /* active, expired, error, disabled */
-	struct access access; /* what the provider's engine is handed of it */
+	struct access access;                      /* what the provider's engine is handed of it */
 	int64_t created_us, updated_us, last_used_us;
 	const char *last_error;
 };

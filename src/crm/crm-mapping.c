@@ -103,7 +103,7 @@ static json_t *fill_object(struct filling *f, const json_t *template)
 	const char *key;
 
 	json_object_each(template, key, v)
-	    json_set(out, key, fill(f, v));
+		json_set(out, key, fill(f, v));
 	return out;
 }
 
@@ -115,8 +115,8 @@ static json_t *fill(struct filling *f, const json_t *template)
 	if (is_over(f))
 		return json_null();
 	if (json_is_string(template))
-		return fill_text(f,
-		    (struct str){json_string_value(template), json_string_length(template)});
+		return fill_text(
+		    f, (struct str){json_string_value(template), json_string_length(template)});
 	if (json_is_object(template))
 		return fill_object(f, template);
 	if (!json_is_array(template))

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "connection/connection-pages.h"
 #include "crm/crm.h"
 #include "html/chrome.h"
 #include "lead/lead-pages.h"
-#include "connection/connection-pages.h"
 
 /* The members of an object as a list for the template; containers as JSON text. */
 static json_t *member_list(struct req *r, const json_t *object)
@@ -14,8 +14,7 @@ static json_t *member_list(struct req *r, const json_t *object)
 	json_t *list = json_array(), *v;
 	const char *key;
 
-	json_object_each(object, key, v)
-	{
+	json_object_each(object, key, v) {
 		json_t *o = json_object();
 		const char *text = json_scalar_text(r->a, v);
 		json_set_str(o, "name", key);
@@ -76,7 +75,7 @@ static json_t *make_timeline(struct req *r, const json_t *lead, const json_t *at
 				 "Its details could not be fetched", "failed"),
 		    "detail", json_str(lead, "stageError"));
 	json_array_each(attempts, i, attempt)
-	    add_attempt(r, timeline, attempt);
+		add_attempt(r, timeline, attempt);
 	return timeline;
 }
 
@@ -105,10 +104,10 @@ int crm_page_lead_detail(struct req *r)
 	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
-	if (found < 0 ||
+	if (found == -1 ||
 	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &destinations, &err) <
 		0 ||
-	    crm_lead_attempts(r->app, r->a, &r->actor.account_id, &id, &attempts, &err) < 0)
+	    crm_lead_attempts(r->app, r->a, &r->actor.account_id, &id, &attempts, &err) == -1)
 		return res_error(r, &err);
 	json_set_str(lead, "providerName", provider_label(r->app, json_str(lead, "providerType")));
 	stage = json_str(lead, "stage");
@@ -144,9 +143,10 @@ int crm_page_lead_push(struct req *r)
 	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
-	if (found < 0 || crm_queue_lead(r->app, r->a, &r->actor.account_id, &id, &n, &err) < 0 ||
+	if (found == -1 ||
+	    crm_queue_lead(r->app, r->a, &r->actor.account_id, &id, &n, &err) == -1 ||
 	    (n > 0 && audit_write(r->app, r, &r->actor.account_id, "lead.push", "lead", &id, NULL,
-			  &err) < 0))
+			  &err) == -1))
 		return res_error(r, &err);
 	if (n == 0)
 		chrome_flash(

@@ -92,8 +92,8 @@ static int try_once(struct pushing *p, struct call_result *res, struct err *err)
 		return -1;
 	p->d.attempts++;
 	p->attempt = (struct attempt){.number = p->d.attempts, .at_us = clock_now_us()};
-	if (provider_action(
-		p->job->app, p->job->a, p->to->provider, &p->to->access, "push", inputs, res, err) == -1)
+	if (provider_action(p->job->app, p->job->a, p->to->provider, &p->to->access, "push", inputs,
+		res, err) == -1)
 		return -1;
 	p->has_attempt = true;
 	p->attempt.duration_us = clock_mono_us() - started;

@@ -1,11 +1,11 @@
 /* CRM push: destinations, mapping, the ledger of (lead, destination), attempts and retries. */
 #ifndef CRM_CRM_H
 #define CRM_CRM_H
+#include "connection/connection.h"
 #include "db/db.h"
 #include "http/http.h"
 #include "job/job.h"
 #include "lead/lead.h"
-#include "connection/connection.h"
 
 /* The body a destination is sent for a lead, by its mapping (default: email→email,
  * firstName→first_name, lastName→last_name, fullName→full_name, phoneNumber→phone,

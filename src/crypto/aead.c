@@ -14,7 +14,7 @@
 #include "crypto/random.h"
 
 #define VERSION 1
-#define HEAD 5			/* version and key id */
+#define HEAD 5 /* version and key id */
 #define KEYS_MOST 32
 #define FILE_MOST 8192u
 
@@ -24,7 +24,7 @@ struct key {
 };
 
 struct keyring {
-	struct key keys[KEYS_MOST];	/* newest first */
+	struct key keys[KEYS_MOST]; /* newest first */
 	size_t n;
 };
 
@@ -34,8 +34,8 @@ static void wipe(void *keyring)
 }
 
 /* One `id:base64` line. Messages tell the line, never what it holds. */
-static int load_line(struct keyring *k, struct str line, const char *path, int number,
-    struct err *err)
+static int load_line(
+    struct keyring *k, struct str line, const char *path, int number, struct err *err)
 {
 	struct key *key = &k->keys[k->n];
 	struct str rest = str_trim(line), id;
@@ -65,7 +65,7 @@ static ssize_t read_file(int fd, char *p, size_t cap)
 	ssize_t got;
 
 	while (n < cap && (got = read(fd, p + n, cap - n)) != 0) {
-		if (got < 0 && errno != EINTR)
+		if (got == -1 && errno != EINTR)
 			return -1;
 		n += got > 0 ? (size_t)got : 0;
 	}
@@ -83,8 +83,8 @@ static int load(struct keyring *k, int fd, const char *path, struct err *err)
 	if (fstat(fd, &st))
 		return err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
 	if (st.st_mode & (S_IRWXO | S_IWGRP))
-		return err_set(err, ERR_INVALID, "%s: readable by others or writable by the group",
-		    path);
+		return err_set(
+		    err, ERR_INVALID, "%s: readable by others or writable by the group", path);
 	n = read_file(fd, bytes, sizeof(bytes));
 	if (n < 0) {
 		err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
@@ -113,7 +113,7 @@ struct keyring *keyring_load(struct arena *a, const char *path, struct err *err)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc;
 	struct keyring *k;
 
-	if (fd < 0) {
+	if (fd == -1) {
 		err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
 		return NULL;
 	}
@@ -130,7 +130,7 @@ int keyring_create(const char *path, struct err *err)
 	unsigned char bytes[CIPHER_KEY];
 	struct buf b;
 
-	if (fd < 0)
+	if (fd == -1)
 		return err_set(err, errno == EEXIST ? ERR_CONFLICT : ERR_INVALID, "%s: %s", path,
 		    strerror(errno));
 	random_bytes(bytes, sizeof(bytes));
@@ -162,8 +162,8 @@ static struct str authenticated(struct arena *a, const unsigned char *head, stru
 	return (struct str){(const char *)p, HEAD + context.n};
 }
 
-struct str aead_seal(const struct keyring *k, struct arena *a, struct str context, struct str plain,
-    struct err *err)
+struct str aead_seal(
+    const struct keyring *k, struct arena *a, struct str context, struct str plain, struct err *err)
 {
 	const struct key *key = &k->keys[0];
 	size_t n = HEAD + CIPHER_NONCE + plain.n + CIPHER_TAG;
@@ -193,8 +193,8 @@ static const struct key *find_key(const struct keyring *k, const unsigned char *
 	return NULL;
 }
 
-struct str aead_open(const struct keyring *k, struct arena *a, struct str context, struct str blob,
-    struct err *err)
+struct str aead_open(
+    const struct keyring *k, struct arena *a, struct str context, struct str blob, struct err *err)
 {
 	const unsigned char *p = (const unsigned char *)blob.p;
 	const struct str nothing = {NULL, 0};
@@ -233,7 +233,7 @@ void keyring_derive(const struct keyring *k, const char *purpose, unsigned char 
 	unsigned char extracted[SHA256_SIZE];
 
 	hmac_parts(HASH_SHA256, (struct str){salt, sizeof(salt)}, &secret, 1, extracted);
-	hmac_parts(HASH_SHA256, (struct str){(const char *)extracted, sizeof(extracted)}, info, 2,
-	    out);
+	hmac_parts(
+	    HASH_SHA256, (struct str){(const char *)extracted, sizeof(extracted)}, info, 2, out);
 	explicit_bzero(extracted, sizeof(extracted));
 }

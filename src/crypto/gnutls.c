@@ -26,21 +26,21 @@ void hash_parts(enum hash_alg alg, const struct str *parts, size_t n, unsigned c
 {
 	gnutls_hash_hd_t h;
 
-	require(gnutls_hash_init(&h, alg == HASH_SHA1 ? GNUTLS_DIG_SHA1 : GNUTLS_DIG_SHA256),
-	    "digest");
+	require(
+	    gnutls_hash_init(&h, alg == HASH_SHA1 ? GNUTLS_DIG_SHA1 : GNUTLS_DIG_SHA256), "digest");
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].n)
 			require(gnutls_hash(h, parts[i].p, parts[i].n), "digest");
 	gnutls_hash_deinit(h, out);
 }
 
-void hmac_parts(enum hash_alg alg, struct str key, const struct str *parts, size_t n,
-    unsigned char *out)
+void hmac_parts(
+    enum hash_alg alg, struct str key, const struct str *parts, size_t n, unsigned char *out)
 {
 	gnutls_hmac_hd_t h;
 
 	require(gnutls_hmac_init(&h, alg == HASH_SHA1 ? GNUTLS_MAC_SHA1 : GNUTLS_MAC_SHA256,
-	            key.p ? key.p : "", key.n),
+		    key.p ? key.p : "", key.n),
 	    "MAC");
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].n)
@@ -88,8 +88,8 @@ void cipher_seal(const unsigned char key[CIPHER_KEY], const unsigned char nonce[
 	gnutls_aead_cipher_hd_t h = cipher(key);
 	size_t n = plain.n + CIPHER_TAG;
 
-	require(gnutls_aead_cipher_encrypt(h, nonce, CIPHER_NONCE, authenticated.p,
-	            authenticated.n, CIPHER_TAG, plain.p, plain.n, out, &n),
+	require(gnutls_aead_cipher_encrypt(h, nonce, CIPHER_NONCE, authenticated.p, authenticated.n,
+		    CIPHER_TAG, plain.p, plain.n, out, &n),
 	    "cipher");
 	gnutls_aead_cipher_deinit(h);
 }

@@ -9,7 +9,7 @@
 #include "crypto/hash.h"
 #include "crypto/random.h"
 
-#define PREFIX "$y$"	/* yescrypt, at the library's default cost */
+#define PREFIX "$y$" /* yescrypt, at the library's default cost */
 
 /* A yescrypt hash of that cost and of no known password. */
 static const char nobody[] =
@@ -45,8 +45,8 @@ char *password_hash(struct arena *a, const char *password, struct err *err)
 	char *out = NULL;
 
 	if (strlen(password) > LIMIT_PASSWORD_BYTES) {
-		err_field(err, ERR_INVALID, "password", "longer than %u bytes",
-		    LIMIT_PASSWORD_BYTES);
+		err_field(
+		    err, ERR_INVALID, "password", "longer than %u bytes", LIMIT_PASSWORD_BYTES);
 		return NULL;
 	}
 	random_bytes(salt, sizeof(salt));

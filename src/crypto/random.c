@@ -13,13 +13,13 @@
 #include "base/str.h"
 
 #define POOL_BYTES 1024u
-#define POOL_SERVES 64u	/* larger wishes go to the kernel directly */
+#define POOL_SERVES 64u /* larger wishes go to the kernel directly */
 
 /* Random bytes not yet handed out. What was handed out is wiped, and a child process starts with
  * an empty pool, so no two ever give the same bytes. */
 static struct {
 	unsigned char bytes[POOL_BYTES];
-	size_t left;	/* at the front of bytes */
+	size_t left; /* at the front of bytes */
 	bool is_watched;
 } pool;
 
@@ -34,7 +34,7 @@ static void from_kernel(unsigned char *p, size_t n)
 	while (n) {
 		ssize_t got = getrandom(p, n, 0);
 
-		if (got < 0 && errno == EINTR)
+		if (got == -1 && errno == EINTR)
 			continue;
 		if (got <= 0)
 			abort();

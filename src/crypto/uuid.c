@@ -36,9 +36,9 @@ struct uuid uuid_new(void)
 		last.ms = ms;
 		last.counter = fraction;
 	} else if (last.counter < COUNTER_MOST) {
-		last.counter++;	/* also while the clock stands or was set back */
+		last.counter++; /* also while the clock stands or was set back */
 	} else {
-		last.ms++;	/* borrowed from the time to come */
+		last.ms++; /* borrowed from the time to come */
 		last.counter = 0;
 	}
 	random_bytes(u.b + 8, 8);

@@ -288,8 +288,7 @@ static json_t *paths_json(const struct expr *e, struct scope *s)
 	const char *name;
 	json_t *path;
 
-	json_object_each(paths, name, path)
-	{
+	json_object_each(paths, name, path) {
 		json_t *found =
 		    json_is_string(path) ? path_lookup(s->a, in, json_string_value(path)) : NULL;
 

@@ -104,7 +104,7 @@ static int compile_place(struct loader *l, struct str text, struct ref *r)
 
 	while (i < text.n && text.p[i] != '.' && text.p[i] != '[')
 		i++;
-	if (find_root(l, (struct str){text.p, i}, &r->root) < 0)
+	if (find_root(l, (struct str){text.p, i}, &r->root) == -1)
 		return -1;
 	if (i == text.n)
 		return r->root == ROOT_HEADER || r->root == ROOT_QUERY
@@ -138,10 +138,10 @@ static int compile_ref(struct loader *l, struct str text, struct ref *r)
 		r->literal = (struct str){arena_strndup(l->a, text.p + 1, text.n - 2), text.n - 2};
 		return 0;
 	}
-	if (!cut_filter(&text, &part) || compile_place(l, part, r) < 0)
+	if (!cut_filter(&text, &part) || compile_place(l, part, r) == -1)
 		return -1;
 	while (cut_filter(&text, &part))
-		if (compile_filter(l, part, r) < 0)
+		if (compile_filter(l, part, r) == -1)
 			return -1;
 	return 0;
 }
@@ -213,7 +213,7 @@ static int compile_text(struct loader *l, struct str text, struct expr **out)
 			if (b->len > 0)
 				e->parts[e->n++] = constant_text(l, b);
 			struct str inner = {text.p + i + 1, (size_t)(end - text.p) - i - 1};
-			if (compile_refs(l, inner, &e->parts[e->n++]) < 0)
+			if (compile_refs(l, inner, &e->parts[e->n++]) == -1)
 				return -1;
 			i = (size_t)(end - text.p);
 		} else {
@@ -236,7 +236,7 @@ static int compile_source(
 
 	if (!json_is_string(json_object_get(object, key)))
 		return expr_member(l, object, key, out);
-	if (loader_text(l, object, key, true, &text) < 0)
+	if (loader_text(l, object, key, true, &text) == -1)
 		return -1;
 	size_t mark = loader_enter(l, key);
 	int rc = strchr(text, '{') != NULL ? compile_text(l, str_from(text), out)
@@ -252,14 +252,13 @@ static int compile_map(struct loader *l, const json_t *v, struct expr *e)
 	json_t *map = json_object_get(v, "map"), *to;
 	const char *from;
 
-	if (loader_object(l, v, keys) < 0 || compile_source(l, v, "of", &e->of) < 0 ||
-	    expr_member(l, v, "default", &e->otherwise) < 0)
+	if (loader_object(l, v, keys) == -1 || compile_source(l, v, "of", &e->of) == -1 ||
+	    expr_member(l, v, "default", &e->otherwise) == -1)
 		return -1;
 	if (e->of == NULL || !json_is_object(map))
 		return loader_fail(l, "needs \"of\" and an object \"map\"");
 	e->map = arena_array(l->a, json_object_size(map) + 1, sizeof *e->map);
-	json_object_each(map, from, to)
-	{
+	json_object_each(map, from, to) {
 		if (!json_is_string(to))
 			return loader_fail(l, "map values must be text");
 		e->map[e->nmap].from = str_from(arena_strdup(l->a, from));
@@ -276,10 +275,9 @@ static int compile_list(struct loader *l, const json_t *v, struct expr *e)
 	if (!json_is_array(v))
 		return loader_fail(l, "must be a list");
 	e->parts = arena_array(l->a, json_array_size(v) + 1, sizeof(struct expr *));
-	json_array_each(v, i, item)
-	{
+	json_array_each(v, i, item) {
 		size_t mark = loader_enter_index(l, i);
-		if (expr_compile(l, item, &e->parts[e->n++]) < 0)
+		if (expr_compile(l, item, &e->parts[e->n++]) == -1)
 			return -1;
 		loader_leave(l, mark);
 	}
@@ -291,8 +289,8 @@ static int compile_places(struct loader *l, const json_t *v, struct expr *e)
 {
 	static const char *const keys[] = {"at", "in", NULL};
 
-	if (loader_object(l, v, keys) < 0 || compile_source(l, v, "at", &e->of) < 0 ||
-	    compile_source(l, v, "in", &e->in) < 0)
+	if (loader_object(l, v, keys) == -1 || compile_source(l, v, "at", &e->of) == -1 ||
+	    compile_source(l, v, "in", &e->in) == -1)
 		return -1;
 	if (e->of == NULL || e->in == NULL)
 		return loader_fail(l, "needs \"at\" and \"in\"");
@@ -303,8 +301,9 @@ static int compile_when(struct loader *l, const json_t *v, struct expr *e)
 {
 	static const char *const keys[] = {"if", "then", "else", NULL};
 
-	if (loader_object(l, v, keys) < 0 || cond_member(l, v, "if", &e->when) < 0 ||
-	    expr_member(l, v, "then", &e->of) < 0 || expr_member(l, v, "else", &e->otherwise) < 0)
+	if (loader_object(l, v, keys) == -1 || cond_member(l, v, "if", &e->when) == -1 ||
+	    expr_member(l, v, "then", &e->of) == -1 ||
+	    expr_member(l, v, "else", &e->otherwise) == -1)
 		return -1;
 	return e->when == NULL || e->of == NULL ? loader_fail(l, "needs \"if\" and \"then\"") : 0;
 }
@@ -316,11 +315,10 @@ static int compile_object(struct loader *l, const json_t *v, struct expr *e)
 
 	e->keys = arena_array(l->a, json_object_size(v) + 1, sizeof(struct expr *));
 	e->parts = arena_array(l->a, json_object_size(v) + 1, sizeof(struct expr *));
-	json_object_each(v, key, member)
-	{
+	json_object_each(v, key, member) {
 		size_t mark = loader_enter(l, key);
-		if (compile_text(l, str_from(key), &e->keys[e->n]) < 0 ||
-		    expr_compile(l, member, &e->parts[e->n++]) < 0)
+		if (compile_text(l, str_from(key), &e->keys[e->n]) == -1 ||
+		    expr_compile(l, member, &e->parts[e->n++]) == -1)
 			return -1;
 		loader_leave(l, mark);
 	}
@@ -385,7 +383,7 @@ int expr_member(struct loader *l, const json_t *object, const char *key, struct 
 	if (v == NULL)
 		return 0;
 	size_t mark = loader_enter(l, key);
-	if (expr_compile(l, v, out) < 0)
+	if (expr_compile(l, v, out) == -1)
 		return -1;
 	loader_leave(l, mark);
 	return 0;
@@ -403,10 +401,9 @@ static int cond_children(struct loader *l, const json_t *list, struct cond *c)
 	if (!json_is_array(list))
 		return loader_fail(l, "must be a list");
 	c->children = arena_array(l->a, json_array_size(list) + 1, sizeof(struct cond *));
-	json_array_each(list, i, v)
-	{
+	json_array_each(list, i, v) {
 		size_t mark = loader_enter_index(l, i);
-		if (cond_compile(l, v, &c->children[c->n++]) < 0)
+		if (cond_compile(l, v, &c->children[c->n++]) == -1)
 			return -1;
 		loader_leave(l, mark);
 	}
@@ -438,8 +435,8 @@ static int cond_test(struct loader *l, const json_t *v, struct cond *c)
 	    COND_ALL, COND_IN, COND_IN, COND_EXISTS, COND_STARTS, COND_ENDS};
 	const char *ref, *key = NULL;
 
-	if (loader_object(l, v, keys) < 0 || loader_text(l, v, "ref", true, &ref) < 0 ||
-	    compile_refs(l, str_from(ref), &c->ref) < 0)
+	if (loader_object(l, v, keys) == -1 || loader_text(l, v, "ref", true, &ref) == -1 ||
+	    compile_refs(l, str_from(ref), &c->ref) == -1)
 		return -1;
 	if (json_object_size(v) != 2)
 		return loader_fail(l, "needs \"ref\" and one test");
@@ -490,7 +487,7 @@ int cond_member(struct loader *l, const json_t *object, const char *key, struct 
 	if (v == NULL)
 		return 0;
 	size_t mark = loader_enter(l, key);
-	if (cond_compile(l, v, out) < 0)
+	if (cond_compile(l, v, out) == -1)
 		return -1;
 	loader_leave(l, mark);
 	return 0;
@@ -505,7 +502,7 @@ static int loop_compile(struct loader *l, const json_t *v, struct expr **out)
 	const char *name = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)v));
 	if (l->nloops == sizeof l->loop / sizeof *l->loop)
 		return loader_fail(l, "too many loops");
-	if (compile_source(l, v, name, out) < 0)
+	if (compile_source(l, v, name, out) == -1)
 		return -1;
 	l->loop[l->nloops++] = arena_strdup(l->a, name);
 	return 0;
@@ -524,10 +521,9 @@ int loops_member(struct loader *l, const json_t *object, const char *key, struct
 	if (!json_is_array(list))
 		return loader_fail(l, "must be a list");
 	out->source = arena_array(l->a, json_array_size(list) + 1, sizeof(struct expr *));
-	json_array_each(list, i, v)
-	{
+	json_array_each(list, i, v) {
 		size_t inner = loader_enter_index(l, i);
-		if (loop_compile(l, v, &out->source[out->n++]) < 0)
+		if (loop_compile(l, v, &out->source[out->n++]) == -1)
 			return -1;
 		loader_leave(l, inner);
 	}

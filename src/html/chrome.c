@@ -144,7 +144,7 @@ int chrome_page(struct req *r, int status, const char *section, const char *titl
 
 	json_own(r->a, data);
 	add_chrome(r, data, section, title, template_name);
-	if (template_render(r->app->templates, "page", data, page, &err) < 0) {
+	if (template_render(r->app->templates, "page", data, page, &err) == -1) {
 		log_error("page.render", LOG_S("template", template_name), LOG_ERR(&err));
 		return -1;
 	}

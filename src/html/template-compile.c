@@ -116,7 +116,7 @@ static int compile_value(struct compiler *c, struct str text, bool is_raw)
 		return fail(c, c->at, wrong);
 	if (text.n > 0 && text.p[text.n - 1] == '|')
 		return fail(c, c->at, "a filter is missing after |");
-	if (!str_split(&text, '|', &path) || compile_path(c, str_trim(path), op) < 0)
+	if (!str_split(&text, '|', &path) || compile_path(c, str_trim(path), op) == -1)
 		return fail(c, c->at, "a value needs a path");
 	while (str_split(&text, '|', &part)) {
 		part = str_trim(part);
@@ -231,7 +231,7 @@ struct template *template_compile(
 	while (c->at < text.n) {
 		const char *from = text.p + c->at, *open = memmem(from, text.n - c->at, "{{", 2);
 		size_t n = open == NULL ? text.n - c->at : (size_t)(open - from);
-		if (n > 0 && compile_literal(c, n) < 0)
+		if (n > 0 && compile_literal(c, n) == -1)
 			return NULL;
 		if (open == NULL)
 			break;

@@ -314,7 +314,7 @@ static void tree_members(const json_t *v, int depth, struct buf *out)
 		const char *key;
 		json_t *member;
 		json_object_each((json_t *)v, key, member)
-		    tree_node(key, strlen(key), member, depth, out);
+			tree_node(key, strlen(key), member, depth, out);
 	} else {
 		char number[24];
 		for (size_t i = 0; i < json_array_size(v); i++) {

@@ -6,8 +6,8 @@
 #include "html/context.h"
 #include "html/template.h"
 
-#define TEMPLATE_SECTIONS_MAX 16	/* open at once in one template */
-#define TEMPLATE_STEPS_MAX 8		/* of a path */
+#define TEMPLATE_SECTIONS_MAX 16 /* open at once in one template */
+#define TEMPLATE_STEPS_MAX 8     /* of a path */
 /* Ops one rendering may run: a bound on nested loops over large arrays. */
 #define TEMPLATE_BUDGET 4000000u
 
@@ -34,14 +34,15 @@ struct op {
 	enum html_escape escape;
 	enum filter filter;
 	unsigned line;
-	struct str text;		/* literal, or a partial's name */
-	struct str fallback;		/* of default:TEXT; {NULL,0} none */
-	const char *const *steps;	/* of the path, NUL-ended keys; none for {{.}} */
+	struct str text;          /* literal, or a partial's name */
+	struct str fallback;      /* of default:TEXT; {NULL,0} none */
+	const char *const *steps; /* of the path, NUL-ended keys; none for {{.}} */
 	size_t nsteps;
-	size_t end;			/* section: the op after its last one */
+	size_t end; /* section: the op after its last one */
 };
 
-struct template {
+struct template
+{
 	const char *name;
 	struct op *ops;
 	size_t nops, cap;
@@ -53,8 +54,8 @@ struct templates {
 };
 
 /* NULL and err "NAME.html:LINE: …". */
-struct template *template_compile(struct arena *a, const char *name, struct str text,
-    struct err *err);
+struct template *template_compile(
+    struct arena *a, const char *name, struct str text, struct err *err);
 
 /* ---- filters: append the value's form, not yet escaped, to scratch ------------------------ */
 /* False for an unknown name. */

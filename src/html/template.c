@@ -170,7 +170,7 @@ static int render_section(struct renderer *r, const struct op *op, size_t at)
 	if (!json_is_array(v))
 		return render_within(r, v, at + 1, op->end);
 	for (size_t i = 0; i < json_array_size(v); i++)
-		if (render_within(r, json_array_get(v, i), at + 1, op->end) < 0)
+		if (render_within(r, json_array_get(v, i), at + 1, op->end) == -1)
 			return -1;
 	return 0;
 }
@@ -227,7 +227,7 @@ static int render_ops(struct renderer *r, size_t from, size_t to)
 			rc = render_partial(r, op);
 			break;
 		}
-		if (rc < 0)
+		if (rc == -1)
 			return -1;
 	}
 	return 0;
@@ -312,7 +312,7 @@ static int load_directory(struct templates *ts, struct arena *a, const char *dir
 		struct str s = str_from(file);
 		const char *path = arena_printf(a, "%s/%s", dir, file);
 		struct stat st;
-		if (rc < 0 || file[0] == '.' || stat(path, &st) != 0) {
+		if (rc == -1 || file[0] == '.' || stat(path, &st) == -1) {
 			/* hidden, gone, or after an error: only released */
 		} else if (S_ISDIR(st.st_mode) && depth < 4) {
 			rc = load_directory(
@@ -348,7 +348,7 @@ struct templates *templates_load(struct arena *a, const char *dir, bool is_stric
 
 	ts->by_name = map_new(a);
 	ts->is_strict = is_strict;
-	if (load_directory(ts, a, dir, "", 0, err) < 0 || check_partials(ts, err) < 0)
+	if (load_directory(ts, a, dir, "", 0, err) == -1 || check_partials(ts, err) == -1)
 		return NULL;
 	return ts;
 }

@@ -29,8 +29,7 @@
 struct templates;
 /* Loads and compiles every *.html below dir ("records/list" is records/list.html); errors name file
  * and line. */
-struct templates *templates_load(
-    struct arena *a, const char *dir, bool is_strict, struct err *err);
+struct templates *templates_load(struct arena *a, const char *dir, bool is_strict, struct err *err);
 int template_render(const struct templates *t, const char *name, const json_t *data,
     struct buf *out, struct err *err);
 /* Compiles and renders text (tests, fuzzing). */

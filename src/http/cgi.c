@@ -286,7 +286,7 @@ int cgi_request_parse(struct req *r, char **envp)
 	c->content_length = -1;
 	if (v.length.n != 0 && !str_to_i64(v.length, 0, INT64_MAX, &c->content_length))
 		return 400;
-	if (r->query_string.n != 0 && form_parse(r->a, r->query_string, &r->query, NULL) != 0)
+	if (r->query_string.n != 0 && form_parse(r->a, r->query_string, &r->query, NULL) == -1)
 		return 400;
 	s = req_header(r, "cookie");
 	if (s.n != 0)

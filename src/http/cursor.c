@@ -59,8 +59,7 @@ static void cursor_seal(const struct req *r, const char *scope, const unsigned c
 	const struct str parts[] = {STR("connect cursor 2"), {(const char *)length, sizeof(length)},
 	    {(const char *)body, n}, str_from(scope)};
 
-	hmac_parts(
-	    HASH_SHA256, (struct str){(const char *)r->app->cursor_key, 32}, parts, 4, mac);
+	hmac_parts(HASH_SHA256, (struct str){(const char *)r->app->cursor_key, 32}, parts, 4, mac);
 }
 
 const char *cursor_make(struct req *r, const char *scope, const struct cursor *c)

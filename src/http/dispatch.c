@@ -90,7 +90,7 @@ static int check_person(struct req *r, const struct router_hooks *hooks)
 	if ((r->route->flags & ROUTE_PUBLIC) != 0)
 		return 0;
 	known = hooks->authenticate(r);
-	if (known < 0) {
+	if (known == -1) {
 		if (!conn_of(r)->has_answer)
 			res_problem(r, 503, "Who you are cannot be checked at the moment");
 		return -1;
@@ -139,7 +139,7 @@ static int read_known(struct req *r, struct http_conn *c)
 	char *p = arena_alloc(r->a, want + 1);
 	long got = c->read(c->io, p, want);
 
-	if (got < 0 || (size_t)got != want)
+	if (got == -1 || (size_t)got != want)
 		return body_cut_short(r);
 	p[want] = '\0';
 	r->body = (struct str){p, want};
@@ -154,7 +154,7 @@ static int read_unknown(struct req *r, struct http_conn *c, uint64_t limit)
 
 	do {
 		got = c->read(c->io, piece, PIECE_BYTES);
-		if (got < 0)
+		if (got == -1)
 			return body_cut_short(r);
 		buf_add(b, piece, (size_t)got);
 		if (!buf_ok(b) || b->len > limit)
@@ -202,7 +202,7 @@ static int each_piece(
 		if (c->content_length >= 0 && (uint64_t)c->content_length - total < want)
 			want = (size_t)((uint64_t)c->content_length - total);
 		got = want != 0 ? c->read(c->io, piece, want) : 0;
-		if (got < 0)
+		if (got == -1)
 			return body_cut_short(r);
 		total += (uint64_t)got;
 		if (total > limit)
@@ -367,7 +367,7 @@ static void run_handler(struct req *r, const struct router_hooks *hooks)
 
 	if (is_keyed) {
 		rc = hooks->idempotency_before(r);
-		if (rc < 0 && !c->has_answer)
+		if (rc == -1 && !c->has_answer)
 			res_problem(r, 503, "The Idempotency-Key cannot be checked at the moment");
 		if (rc != 0)
 			return;

@@ -138,7 +138,7 @@ static int next_request(struct worker *w)
 {
 	int fd = accept_one(w->server->listen_fd);
 
-	if (fd < 0)
+	if (fd == -1)
 		return -1;
 	w->is_read_to_end = w->is_limited = false;
 	w->fcgi.ipcFd = fd;

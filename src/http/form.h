@@ -9,8 +9,8 @@ int form_parse(struct arena *a, struct str text, struct http_pairs *out, struct 
 void cookie_parse(struct arena *a, struct str header, struct http_pairs *out);
 /* multipart/form-data (RFC 7578), fed in pieces as they arrive. */
 struct multipart;
-struct multipart *multipart_new(struct arena *a, struct str content_type, const char *tmp_dir,
-    struct err *err);
+struct multipart *multipart_new(
+    struct arena *a, struct str content_type, const char *tmp_dir, struct err *err);
 int multipart_feed(struct multipart *m, struct str piece, struct err *err);
 int multipart_end(struct multipart *m, struct http_pairs *fields, struct http_file **files,
     size_t *nfiles, struct err *err);

@@ -160,7 +160,7 @@ bool cursor_read(struct req *r, const char *scope, struct str text, struct curso
 struct list_query {
 	struct page_query page;
 	const char *scope;
-	int64_t offset; /* rows to skip, of page= */
+	int64_t offset;      /* rows to skip, of page= */
 	struct cursor after; /* 0 and nil at the start */
 };
 /* filters: names of those parameters, NULL-terminated; two lists differ in their name. False after

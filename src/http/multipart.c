@@ -118,7 +118,7 @@ struct multipart *multipart_new(
 	while ((more = next_param(a, &rest, &name, &value)) == 1)
 		if (str_ieq(name, STR("boundary")) && boundary.p == NULL)
 			boundary = value;
-	if (more < 0 || !boundary_is_sane(boundary)) {
+	if (more == -1 || !boundary_is_sane(boundary)) {
 		err_set(err, ERR_MALFORMED, "the multipart content type has no usable boundary");
 		return NULL;
 	}
@@ -158,7 +158,7 @@ static int read_disposition(struct multipart *m, struct str value, struct err *e
 			m->filename = text.n != 0 ? filename_clean(m->a, text) : STR("");
 		}
 	}
-	if (more < 0 || !has_name || !utf8_is_valid(m->name))
+	if (more == -1 || !has_name || !utf8_is_valid(m->name))
 		return err_set(err, ERR_MALFORMED, "a part has no usable name");
 	return 0;
 }
@@ -231,7 +231,7 @@ static int end_part(struct multipart *m, struct err *err)
 	f->field = m->name;
 	f->filename = m->filename;
 	f->content_type = m->type;
-	if (upload_end(m->upload, f, err) != 0)
+	if (upload_end(m->upload, f, err) == -1)
 		return -1;
 	/* A file field left empty comes as an empty part without a name: no file. */
 	if (f->filename.n != 0 || f->size != 0)

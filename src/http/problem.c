@@ -26,8 +26,7 @@ static const char *with_fields(struct req *r, const char *detail, const json_t *
 	if (errors == NULL)
 		return detail;
 	b = buf_new(r->a, LIMIT_HEADER_BYTES);
-	json_array_each(errors, i, entry)
-	{
+	json_array_each(errors, i, entry) {
 		const char *field = json_str(entry, "field"), *text = json_str(entry, "message");
 
 		buf_printf(b, "%s%s: %s", i != 0 ? "; " : "", field != NULL ? field : "",

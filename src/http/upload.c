@@ -63,11 +63,11 @@ static int spill(struct upload *u, struct err *err)
 	char *path = arena_printf(u->a, "%s/upload-XXXXXX", u->tmp_dir);
 
 	u->fd = mkostemp(path, O_CLOEXEC); /* mode 0600 */
-	if (u->fd < 0 && errno == ENOENT && mkdir(u->tmp_dir, 0700) == 0) {
+	if (u->fd == -1 && errno == ENOENT && mkdir(u->tmp_dir, 0700) == 0) {
 		path = arena_printf(u->a, "%s/upload-XXXXXX", u->tmp_dir);
 		u->fd = mkostemp(path, O_CLOEXEC);
 	}
-	if (u->fd < 0)
+	if (u->fd == -1)
 		return err_set(err, ERR_UNAVAILABLE, "cannot make an upload file in %s: %s",
 		    u->tmp_dir, strerror(errno));
 	u->path = path;
@@ -78,11 +78,11 @@ static int spill(struct upload *u, struct err *err)
 int upload_add(struct upload *u, struct str piece, struct err *err)
 {
 	u->size += piece.n;
-	if (u->fd < 0 && u->size <= LIMIT_MULTIPART_MEMORY) {
+	if (u->fd == -1 && u->size <= LIMIT_MULTIPART_MEMORY) {
 		buf_add(u->memory, piece.p, piece.n);
 		return 0;
 	}
-	if (u->fd < 0 && spill(u, err) != 0)
+	if (u->fd == -1 && spill(u, err) != 0)
 		return -1;
 	return write_all(u, piece.p, piece.n, err);
 }
@@ -99,7 +99,7 @@ int upload_end(struct upload *u, struct http_file *out, struct err *err)
 	out->path = u->path;
 	u->fd = -1;
 	/* A full disk may show only here. */
-	if (close(fd) != 0)
+	if (close(fd) == -1)
 		return err_set(err, ERR_UNAVAILABLE, "cannot finish the upload %s: %s", u->path,
 		    strerror(errno));
 	return 0;

@@ -371,8 +371,7 @@ static void add_headers(struct buf *b, const struct import_options *o)
 	size_t i;
 
 	buf_str(b, "line,reason");
-	json_array_each(o->headers, i, name)
-	{
+	json_array_each(o->headers, i, name) {
 		buf_chr(b, ',');
 		csv_cell(b, str_from(json_string_value(name)));
 	}
@@ -380,8 +379,8 @@ static void add_headers(struct buf *b, const struct import_options *o)
 }
 
 /* The row's cells as far as they can be told; else all of its text in one. */
-static void add_error(struct arena *a, struct buf *b, const struct import_error *e,
-    const struct csv_format *format)
+static void add_error(
+    struct arena *a, struct buf *b, const struct import_error *e, const struct csv_format *format)
 {
 	struct csv_format f = *format;
 	struct csv_source source = {.data = e->text, .size = e->text.n};

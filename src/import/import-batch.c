@@ -55,8 +55,8 @@ static void add_row(struct import_batch *b, const struct import *im, struct impo
 	it->words = record_words(b->rows, it);
 }
 
-bool import_batch_read(struct import_batch *b, const struct import *im, struct import_map *map,
-    struct csv_reader *rd)
+bool import_batch_read(
+    struct import_batch *b, const struct import *im, struct import_map *map, struct csv_reader *rd)
 {
 	struct csv_row row;
 	int rc;

@@ -57,9 +57,9 @@ static int64_t look_at(const struct look *k, int64_t offset, char *out, size_t n
 	while (got < n) {
 		ssize_t more = pread(k->fd, out + got, n - got, (off_t)(offset + (int64_t)got));
 
-		if (more < 0 && errno == EINTR)
+		if (more == -1 && errno == EINTR)
 			continue;
-		if (more < 0)
+		if (more == -1)
 			return err_set(
 			    err, ERR_UNAVAILABLE, "cannot read the file: %s", strerror(errno));
 		if (more == 0)
@@ -237,8 +237,8 @@ int import_detect(const struct csv_source *source, struct csv_format *format, st
 	return got >= 0 ? 0 : -1;
 }
 
-int import_count(const struct csv_source *source, const struct csv_format *format,
-    int64_t most, int64_t *count, struct err *err)
+int import_count(const struct csv_source *source, const struct csv_format *format, int64_t most,
+    int64_t *count, struct err *err)
 {
 	struct arena *own = arena_new();
 	struct csv_reader *rd = csv_reader_new(own, source, format, err);

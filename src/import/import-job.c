@@ -10,8 +10,8 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "net/http-client.h"
 #include "import/import.h"
+#include "net/http-client.h"
 
 #define YIELD_EVERY_US 50000 /* others wait so long for their turn */
 #define KEEP_EVERY_US (10 * SECOND_US)
@@ -54,9 +54,8 @@ int import_options_parse(
 }
 
 /* A reader behind the header, and the mapping. */
-static int compile(struct arena *a, const struct csv_source *source,
-    const struct import_options *o, struct csv_reader **rd, struct import_map **map,
-    struct csv_row *header, struct err *err)
+static int compile(struct arena *a, const struct csv_source *source, const struct import_options *o,
+    struct csv_reader **rd, struct import_map **map, struct csv_row *header, struct err *err)
 {
 	int rc;
 
@@ -512,7 +511,7 @@ static int copy_file(int to, const char *path)
 		rc = write_all(to, piece, (size_t)got);
 	if (from != -1)
 		close(from);
-	return got < 0 ? -1 : rc;
+	return got == -1 ? -1 : rc;
 }
 
 /* A rename within one file system, else a copy: open for the fsync. */

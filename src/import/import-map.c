@@ -156,8 +156,7 @@ static int apply_mapping(struct arena *a, struct import_map *m, const json_t *in
 		m->columns[i].to = path_of_header(a, m->columns[i].header);
 	if (mapping != NULL && !json_is_null(mapping) && !json_is_object(mapping))
 		return err_field(err, ERR_INVALID, "mapping", "must be an object");
-	json_object_each(mapping, header, wish)
-	{
+	json_object_each(mapping, header, wish) {
 		const json_t *at = json_object_get(index, header);
 
 		if (at == NULL)
@@ -191,8 +190,7 @@ static int choose_key(struct arena *a, struct import_map *m, const json_t *index
 	if (key_columns != NULL && !json_is_null(key_columns) && !json_is_array(key_columns))
 		return err_field(err, ERR_INVALID, "keyColumns", "must be a list of headers");
 	m->key_columns = arena_array(a, json_array_size(key_columns) + 1, sizeof(*m->key_columns));
-	json_array_each(key_columns, i, name)
-	{
+	json_array_each(key_columns, i, name) {
 		const json_t *at =
 		    json_is_string(name) ? json_object_get(index, json_string_value(name)) : NULL;
 
@@ -248,7 +246,8 @@ static void grow(
 	const char **names = arena_array(a, n + 1, sizeof(*names)), *name;
 	json_t *value;
 
-	json_object_each(object, name, value) names[i++] = name;
+	json_object_each(object, name, value)
+		names[i++] = name;
 	qsort(names, n, sizeof(*names), by_name);
 	node->children = arena_array(a, n + 1, sizeof(*node->children));
 	node->n = n;

@@ -4,8 +4,8 @@
 #include "account/account.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "html/chrome.h"
 #include "connection/connection-pages.h"
+#include "html/chrome.h"
 #include "import/import.h"
 #include "record/record-pages.h"
 
@@ -85,7 +85,7 @@ static int form_page(struct req *r, int status, const char *error)
 		return res_error(r, &err);
 	}
 	json_object_each(json_object_get(summary, "byResourceType"), type, count)
-	    json_array_append_new(types, json_string(type));
+		json_array_append_new(types, json_string(type));
 	read_format(r, &f);
 	data = json_object();
 	json_set(data, "types", types);
@@ -272,8 +272,7 @@ static void add_examples(json_t *columns, const struct csv_row *row)
 	json_t *column;
 	size_t i;
 
-	json_array_each(columns, i, column)
-	{
+	json_array_each(columns, i, column) {
 		json_t *examples = json_object_get(column, "examples");
 
 		if (i < row->n && row->cells[i].n > 0 &&
@@ -474,7 +473,8 @@ int import_page_list(struct req *r)
 		next = chrome_link(r, "cursor", str_from(cursor_make(r, scope, &before)));
 	}
 	provider_label_rows(r->app, rows);
-	json_array_each(rows, i, row) add_heading(row);
+	json_array_each(rows, i, row)
+		add_heading(row);
 	data = json_object();
 	json_set(data, "rows", json_incref(rows));
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);

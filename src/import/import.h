@@ -15,12 +15,11 @@
 /* ---- detecting: import-detect.c ------------------------------------------------------------- */
 
 /* Fills what of format is to be detected. ERR_INVALID: empty, or an encoding that is not read. */
-int import_detect(
-    const struct csv_source *source, struct csv_format *format, struct err *err);
+int import_detect(const struct csv_source *source, struct csv_format *format, struct err *err);
 /* Rows after the header, at most `most`, looked for in IMPORT_DIRECT_BYTES; most + 1 when there are
  * more or it is not known. */
-int import_count(const struct csv_source *source, const struct csv_format *format,
-    int64_t most, int64_t *count, struct err *err);
+int import_count(const struct csv_source *source, const struct csv_format *format, int64_t most,
+    int64_t *count, struct err *err);
 
 /* ---- mapping: import-map.c ----------------------------------------------------------------- */
 
@@ -90,7 +89,7 @@ int import_purge(struct app *app, struct err *err);
 
 /* Rows to store, with what an error row of each would say; and error rows. */
 struct import_batch {
-	struct arena *rows; /* what the rows point to */
+	struct arena *rows;                          /* what the rows point to */
 	struct record_item items[IMPORT_BATCH_ROWS]; /* at_us is for the storing */
 	int64_t lines[IMPORT_BATCH_ROWS];
 	struct str texts[IMPORT_BATCH_ROWS];
@@ -104,8 +103,8 @@ struct import_batch {
 struct import_batch *import_batch_new(struct arena *a);
 void import_batch_reset(struct import_batch *b);
 /* Reads one row of the import into the batch; false when it is full, at the end or failed. */
-bool import_batch_read(struct import_batch *b, const struct import *im, struct import_map *map,
-    struct csv_reader *rd);
+bool import_batch_read(
+    struct import_batch *b, const struct import *im, struct import_map *map, struct csv_reader *rd);
 
 /* ---- runs: import-job.c -------------------------------------------------------------------- */
 
@@ -149,13 +148,13 @@ int import_api_get(struct req *r);
 int import_api_errors(struct req *r);
 int import_api_cancel(struct req *r);
 int import_job_run(struct job *j, struct err *err); /* job record.import, subject: the import */
-int import_page_new(struct req *r);     /* GET /admin/records/import */
-int import_page_upload(struct req *r);  /* POST: keeps the file, to the preview */
-int import_page_preview(struct req *r); /* GET /admin/records/import/:id */
-int import_page_run(struct req *r);     /* POST /admin/records/import/:id */
-int import_page_list(struct req *r);    /* GET /admin/imports */
-int import_page_detail(struct req *r);  /* GET /admin/imports/:id */
-int import_page_errors(struct req *r);  /* GET /admin/imports/:id/errors */
-int import_page_cancel(struct req *r);  /* POST /admin/imports/:id/cancel */
-int import_page_task_cancel(struct req *r); /* POST /admin/records/tasks/:id/cancel */
+int import_page_new(struct req *r);                 /* GET /admin/records/import */
+int import_page_upload(struct req *r);              /* POST: keeps the file, to the preview */
+int import_page_preview(struct req *r);             /* GET /admin/records/import/:id */
+int import_page_run(struct req *r);                 /* POST /admin/records/import/:id */
+int import_page_list(struct req *r);                /* GET /admin/imports */
+int import_page_detail(struct req *r);              /* GET /admin/imports/:id */
+int import_page_errors(struct req *r);              /* GET /admin/imports/:id/errors */
+int import_page_cancel(struct req *r);              /* POST /admin/imports/:id/cancel */
+int import_page_task_cancel(struct req *r);         /* POST /admin/records/tasks/:id/cancel */
 #endif

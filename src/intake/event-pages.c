@@ -1,9 +1,9 @@
 /* Pages of the event log. */
 #include "account/permission.h"
 #include "base/clock.h"
+#include "connection/connection-pages.h"
 #include "html/chrome.h"
 #include "intake/intake-internal.h"
-#include "connection/connection-pages.h"
 
 #define PAGE_ROWS 50
 /* What an event causes is written with it: its ids are of about its time. */
@@ -43,7 +43,7 @@ int event_page_list(struct req *r)
 			return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
 		page.after_id = at.id;
 	}
-	if (event_list(r->app, r->a, &f, &page, &err) < 0)
+	if (event_list(r->app, r->a, &f, &page, &err) == -1)
 		return res_error(r, &err);
 	provider_label_rows(r->app, page.rows);
 	data = json_object();
@@ -76,7 +76,7 @@ static int add_effects(struct req *r, json_t *data, const struct uuid *id, struc
 
 	json_set(data, "records", records);
 	json_set(data, "leads", leads);
-	if (db_query(r->app->db, r->a, &event_page_records, vals, 4, &rows, err) < 0)
+	if (db_query(r->app->db, r->a, &event_page_records, vals, 4, &rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *o = json_object();
@@ -85,7 +85,7 @@ static int add_effects(struct req *r, json_t *data, const struct uuid *id, struc
 		json_set_str(o, "externalId", db_get_text(&rows, i, 2));
 		json_array_append_new(records, o);
 	}
-	if (db_query(r->app->db, r->a, &event_page_leads, vals, 4, &rows, err) < 0)
+	if (db_query(r->app->db, r->a, &event_page_leads, vals, 4, &rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *o = json_object();
@@ -104,8 +104,7 @@ static json_t *header_list(const json_t *headers)
 	json_t *list = json_array(), *value;
 	const char *name;
 
-	json_object_each((json_t *)headers, name, value)
-	{
+	json_object_each((json_t *)headers, name, value) {
 		json_t *o = json_object();
 		json_set_str(o, "name", name);
 		json_set(o, "value", json_incref(value));
@@ -161,7 +160,7 @@ int event_page_detail(struct req *r)
 	found = event_get_json(r->app, r->a, &r->actor.account_id, &id, &event, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such event");
-	if (found < 0 || add_effects(r, data, &id, &err) < 0)
+	if (found == -1 || add_effects(r, data, &id, &err) == -1)
 		return res_error(r, &err);
 	json_set_str(
 	    event, "providerName", provider_label(r->app, json_str(event, "providerType")));
@@ -186,9 +185,9 @@ int event_page_replay(struct req *r)
 	found = event_replay(r, &id, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such event");
-	if (found < 0 && err.code != ERR_CONFLICT && err.code != ERR_INVALID)
+	if (found == -1 && err.code != ERR_CONFLICT && err.code != ERR_INVALID)
 		return res_error(r, &err);
-	if (found < 0)
+	if (found == -1)
 		chrome_flash(r, "error", "Not replayed: %s.", err.msg);
 	else
 		chrome_flash(r, "ok", "Replayed. Records were merged and stuck leads go on.");

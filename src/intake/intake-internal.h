@@ -1,8 +1,8 @@
 /* What the files of this feature share. */
 #ifndef INTAKE_INTAKE_INTERNAL_H
 #define INTAKE_INTAKE_INTERNAL_H
-#include "intake/intake.h"
 #include "connection/connection.h"
+#include "intake/intake.h"
 
 /* Processes a stored, verified event again: its records merge, its leads that got stuck go on. */
 int intake_replay(struct req *r, const struct connection *c, const struct uuid *event_id,

@@ -4,11 +4,11 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "connection/connection.h"
 #include "crypto/hash.h"
 #include "intake/intake-internal.h"
 #include "intake/write-set.h"
 #include "lead/lead.h"
-#include "connection/connection.h"
 
 #define CONNECTIONS_MAX 64u    /* that one request may concern */
 #define REJECTED_PER_MINUTE 60 /* rows kept of requests that fail verification, per connection */

@@ -6,8 +6,8 @@
 
 #include "account/permission.h"
 #include "base/path.h"
-#include "html/chrome.h"
 #include "connection/connection-pages.h"
+#include "html/chrome.h"
 #include "record/record-pages.h"
 
 #define LEADS_ADDRESS "/admin/leads"
@@ -44,8 +44,7 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 	if (add_destinations(r, rows, err) == -1)
 		return -1;
 	provider_label_rows(r->app, rows);
-	json_array_each(rows, i, row)
-	{
+	json_array_each(rows, i, row) {
 		struct str stage = str_from(json_str(row, "stage"));
 		json_set_str(row, "title", lead_page_title(row));
 		json_set_bool(row, "stage_failed", str_is(stage, "failed"));
@@ -112,8 +111,7 @@ static int records_by_status(struct record_browse *b, struct err *err)
 	b->page.rows = json_own(r->a, json_array());
 	if (load_by_status(b, &leads, err) == -1)
 		return -1;
-	json_array_each(leads, i, lead)
-	{
+	json_array_each(leads, i, lead) {
 		struct uuid id;
 		int found =
 		    !uuid_parse(str_from(json_str(lead, "recordId")), &id)
@@ -166,8 +164,7 @@ static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
 	json_t *leads = json_own(r->a, json_array()), *row;
 	size_t i, k = 0;
 
-	json_array_each(rows, i, row)
-	{
+	json_array_each(rows, i, row) {
 		json_t *lead = json_object();
 
 		if (json_str(row, "leadId") != NULL) {
@@ -176,11 +173,9 @@ static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		}
 		json_decref(lead);
 	}
-	if (add_stages(r, leads, err) == -1 ||
-	    add_destinations(r, leads, err) == -1)
+	if (add_stages(r, leads, err) == -1 || add_destinations(r, leads, err) == -1)
 		return -1;
-	json_array_each(rows, i, row)
-	{
+	json_array_each(rows, i, row) {
 		bool is_lead = json_str(row, "leadId") != NULL;
 		const json_t *lead = is_lead ? json_array_get(leads, k++) : NULL;
 		struct str stage = str_from(json_str(lead, "stage"));

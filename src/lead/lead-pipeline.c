@@ -4,10 +4,10 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "connection/connection.h"
 #include "job/retry.h"
 #include "lead/lead-internal.h"
 #include "net/http-client.h"
-#include "connection/connection.h"
 #include "record/record.h"
 
 struct processing {
@@ -44,8 +44,8 @@ static int call_details(
 
 	json_set_str(inputs, "id", p->row.provider_lead_id);
 	for (int attempt = 1;; attempt++) {
-		if (provider_action(p->job->app, a, p->connection->provider, &p->connection->access, action,
-			inputs, res, err) == -1)
+		if (provider_action(p->job->app, a, p->connection->provider, &p->connection->access,
+			action, inputs, res, err) == -1)
 			return -1;
 		if (!is_worth_retrying(res->class) || attempt >= cfg->push_attempts)
 			return 0;
@@ -118,8 +118,8 @@ static int hand_over(struct processing *p, struct err *err)
 	    .provider_type = p->row.provider_type,
 	    .lead = p->row.lead};
 
-	for (lead_ready_fn *const *told = p->job->app->hooks.lead_ready; told != NULL && *told != NULL;
-	     told++)
+	for (lead_ready_fn *const *told = p->job->app->hooks.lead_ready;
+	     told != NULL && *told != NULL; told++)
 		if ((*told)(p->job, &ready, err) == -1)
 			return -1;
 	return 0;
@@ -155,7 +155,7 @@ int lead_job_process(struct job *j, struct err *err)
 		if (rc != 1)
 			return rc;
 	}
-	lead_normalize(j->a, p.row.lead,
-	    access_setting(connection_access(p.connection), "defaultCountry"));
+	lead_normalize(
+	    j->a, p.row.lead, access_setting(connection_access(p.connection), "defaultCountry"));
 	return job_transaction(j, store_body, &p, err);
 }

@@ -252,7 +252,7 @@ int egress_check_url(const struct config *cfg, const char *url, struct err *err)
 
 	if (url == NULL || *url == '\0')
 		return err_set(err, ERR_REFUSED, "the URL is empty");
-	if (check_characters(url, err) != 0)
+	if (check_characters(url, err) == -1)
 		return -1;
 	if (strncasecmp(url, "http://", 7) == 0) {
 		rest = str_from(url + 7);
@@ -268,7 +268,7 @@ int egress_check_url(const struct config *cfg, const char *url, struct err *err)
 	if (!split_host_port(authority, &host, &digits))
 		return err_set(
 		    err, ERR_REFUSED, "the URL's host is not of the form host or host:port");
-	if (check_host(host, err) != 0)
+	if (check_host(host, err) == -1)
 		return -1;
 	if (digits.p != NULL && !str_to_i64(digits, 1, 65535, &port))
 		return err_set(err, ERR_REFUSED, "the URL's port is not a number from 1 to 65535");

@@ -10,8 +10,8 @@
 #include "base/config.h"
 
 /* host is the URL's, for the exemption list. IPv4-mapped, 6to4, NAT64 forms are unwrapped first. */
-bool egress_is_allowed(const struct config *cfg, const char *host, int port,
-    const struct sockaddr *sa);
+bool egress_is_allowed(
+    const struct config *cfg, const char *host, int port, const struct sockaddr *sa);
 /* Checks scheme, user info, host and port of a URL before any look-up; ERR_REFUSED with the
  * reason. A host that is an address in any notation inet_aton() takes, or a name below
  * localhost, is judged at once. */

@@ -298,7 +298,7 @@ static int set_url(struct transfer *t, const char *url, struct err *err)
 	int64_t number;
 	int rc = -1;
 
-	if (egress_check_url(t->client->cfg, url, err) != 0)
+	if (egress_check_url(t->client->cfg, url, err) == -1)
 		return -1;
 	t->url = curl_url();
 	if (t->url == NULL)
@@ -549,8 +549,8 @@ static int hop_run(struct http_client *c, struct arena *a, const struct http_cal
 	t.easy = easy_take(c);
 	t.body = buf_new(a, hop->max_answer);
 	t.pairs = arena_array(a, LIMIT_HEADERS, sizeof(*t.pairs));
-	if (set_url(&t, hop->url, err) != 0 || set_method(&t, hop->method, hop->body, err) != 0 ||
-	    set_headers(&t, hop->is_same_origin, err) != 0)
+	if (set_url(&t, hop->url, err) == -1 || set_method(&t, hop->method, hop->body, err) == -1 ||
+	    set_headers(&t, hop->is_same_origin, err) == -1)
 		goto out;
 	if (hop->origin == NULL)
 		hop->origin = url_origin(a, t.url);

@@ -14,12 +14,12 @@ struct config;
 struct http_client;
 
 struct http_call {
-	const char *method;	/* "GET", "POST", … */
-	const char *url;	/* http or https only */
+	const char *method;        /* "GET", "POST", … */
+	const char *url;           /* http or https only */
 	struct http_pairs headers; /* those of framing (Host, Content-Length, …) are left out */
-	struct str body;	/* {NULL,0}: none */
-	int64_t timeout_ms;	/* 0: the configured one */
-	size_t max_answer;	/* 0: LIMIT_HTTP_ANSWER */
+	struct str body;           /* {NULL,0}: none */
+	int64_t timeout_ms;        /* 0: the configured one */
+	size_t max_answer;         /* 0: LIMIT_HTTP_ANSWER */
 	bool follow_redirects;
 };
 

@@ -45,7 +45,7 @@ static int listen_unix(const char *path, int *out, struct err *err)
 		return err_field(
 		    err, ERR_INVALID, "listen", "the socket's path %s is too long", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (fd == -1)
 		return err_set(err, ERR_INTERNAL, "socket: %s", strerror(errno));
 	unlink(sa.sun_path);
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0) {
@@ -85,8 +85,8 @@ static int listen_tcp(const char *where, int *out, struct err *err)
 	if (rc != 0)
 		return err_field(err, ERR_INVALID, "listen", "%s: %s", where, gai_strerror(rc));
 	fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-	    bind(fd, list->ai_addr, list->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+	if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == -1 ||
+	    bind(fd, list->ai_addr, list->ai_addrlen) == -1 || listen(fd, BACKLOG) == -1) {
 		err_set(err, ERR_INTERNAL, "cannot listen on %s: %s", where, strerror(errno));
 		if (fd >= 0)
 			close(fd);

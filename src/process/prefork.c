@@ -90,7 +90,7 @@ static void spawn(struct master *m, struct child *c, int64_t now)
 	pid = fork();
 	if (pid == 0)
 		child_main(m, c);
-	if (pid < 0) {
+	if (pid == -1) {
 		log_error("prefork.fork", LOG_S("group", group_name(m, c)),
 		    LOG_S("error", strerror(errno)));
 		c->respawn_us = now + SECOND_US;
@@ -170,7 +170,7 @@ static void set_listen_env(const struct master *m)
 {
 	char text[600];
 
-	if (m->listen_fd < 0)
+	if (m->listen_fd == -1)
 		return;
 	snprintf(text, sizeof(text), "%d:%s", m->listen_fd, listen_where());
 	setenv(LISTEN_FD_ENV, text, 1);
@@ -205,7 +205,7 @@ static void start_preflight(struct master *m, int64_t now)
 		execvp(m->argv[0], m->argv);
 		_exit(127);
 	}
-	if (pid < 0)
+	if (pid == -1)
 		log_error("prefork.reload.fork", LOG_S("error", strerror(errno)));
 	else
 		m->preflight = pid;

@@ -79,7 +79,7 @@ int dashboard_count(struct app *app, struct arena *a, const struct uuid *account
 		*out = cache[slot].count;
 		return 0;
 	}
-	if (count_between(app, a, &key, out, err) < 0)
+	if (count_between(app, a, &key, out, err) == -1)
 		return -1;
 	cache[slot].key = key;
 	cache[slot].count = *out;
@@ -119,7 +119,7 @@ int dashboard_connections(
 
 	*out = json_own(a, json_array());
 	if (db_query(app->db, a, &dashboard_connection_health, DB_VALS(db_uuid(account_id)), &rows,
-		err) < 0)
+		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *o = json_object();
@@ -140,7 +140,7 @@ int dashboard_next_periodic(struct app *app, struct arena *a, int64_t *next_us, 
 	int rc = db_row(app->db, a, &dashboard_periodic_next, NULL, 0, &rows, err);
 
 	if (rc <= 0 || db_is_null(&rows, 0, 0))
-		return rc < 0 ? -1 : 0;
+		return rc == -1 ? -1 : 0;
 	*next_us = db_get_int(&rows, 0, 0);
 	return 1;
 }

@@ -1,15 +1,15 @@
 /* The first page: is everything flowing? */
 #include "account/permission.h"
-#include "product/product.h"
-#include "product/dashboard-store.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
+#include "connection/connection-pages.h"
+#include "connection/connection.h"
 #include "html/chrome.h"
 #include "html/svg.h"
 #include "lead/lead-pages.h"
-#include "connection/connection-pages.h"
-#include "connection/connection.h"
+#include "product/dashboard-store.h"
+#include "product/product.h"
 
 #define HOURS 24
 #define WEEK_US (7 * DAY_US)
@@ -50,9 +50,9 @@ static int add_today(struct req *r, json_t *data, enum dashboard_metric metric, 
 	json_t *o = json_object();
 
 	json_array_append_new(json_object_get(data, "figures"), o);
-	if (count_hours(r, metric, midnight, floor_to(now, HOUR_US) + HOUR_US, &today, err) < 0 ||
+	if (count_hours(r, metric, midnight, floor_to(now, HOUR_US) + HOUR_US, &today, err) == -1 ||
 	    count_hours(r, metric, midnight - WEEK_US, floor_to(now, MINUTE_US) - WEEK_US, &before,
-		err) < 0)
+		err) == -1)
 		return -1;
 	json_set_str(o, "label", label);
 	json_set_str(o, "href", href);
@@ -80,9 +80,9 @@ static int add_hours(struct req *r, json_t *data, struct err *err)
 		clock_iso(iso, from);
 		points[i].label = arena_strndup(r->a, iso + 11, 5);
 		if (dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, from,
-			from + HOUR_US, &points[i].value, err) < 0 ||
+			from + HOUR_US, &points[i].value, err) == -1 ||
 		    dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS,
-			from - WEEK_US, from + HOUR_US - WEEK_US, &points[i].previous, err) < 0)
+			from - WEEK_US, from + HOUR_US - WEEK_US, &points[i].previous, err) == -1)
 			return -1;
 		total += points[i].value;
 	}
@@ -99,7 +99,7 @@ static int add_queue(struct req *r, json_t *data, struct err *err)
 	json_t *o = json_object();
 
 	json_set(data, "queue", o);
-	if (job_stats(r->app->db, &r->actor.account_id, &stats, err) < 0)
+	if (job_stats(r->app->db, &r->actor.account_id, &stats, err) == -1)
 		return -1;
 	json_set_int(o, "ready", stats.ready);
 	json_set_int(o, "waiting", stats.waiting);
@@ -118,11 +118,11 @@ static int add_deliveries(struct req *r, json_t *data, struct err *err)
 	size_t i;
 
 	if (dashboard_deliveries(
-		r->app, r->a, &r->actor.account_id, clock_now_us() - DAY_US, &rows, err) < 0)
+		r->app, r->a, &r->actor.account_id, clock_now_us() - DAY_US, &rows, err) == -1)
 		return -1;
-	json_array_each(rows, i, row) total += json_int(row, "count");
 	json_array_each(rows, i, row)
-	{
+		total += json_int(row, "count");
+	json_array_each(rows, i, row) {
 		int64_t share = json_int(row, "count") * 100 / (total > 0 ? total : 1);
 		json_set_int(row, "share", share > 0 ? share : 1);
 	}
@@ -136,8 +136,8 @@ static int add_latest_leads(struct req *r, json_t *data, struct err *err)
 	struct lead_filter filter = {.account_id = r->actor.account_id};
 	struct lead_page page = {.limit = LATEST_LEADS};
 
-	if (lead_list(r->app, r->a, &filter, &page, err) < 0 ||
-	    lead_page_rows(r, page.rows, err) < 0)
+	if (lead_list(r->app, r->a, &filter, &page, err) == -1 ||
+	    lead_page_rows(r, page.rows, err) == -1)
 		return -1;
 	json_set_bool(data, "has_leads", json_array_size(page.rows) > 0);
 	json_set(data, "leads", json_incref(page.rows));
@@ -169,10 +169,9 @@ static int add_connections(struct req *r, json_t *data, struct err *err)
 
 	json_set(data, "steps", steps);
 	json_set_str(data, "sandbox_url", has_sandbox ? cfg->sandbox_url : NULL);
-	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) < 0)
+	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1)
 		return -1;
-	json_array_each(rows, i, row)
-	{
+	json_array_each(rows, i, row) {
 		const struct provider *p =
 		    provider_find(r->app->providers, str_from(json_str(row, "providerType")));
 		if (p == NULL)
@@ -205,18 +204,19 @@ int product_page_dashboard(struct req *r)
 
 	json_set(data, "figures", json_array());
 	if ((sees_leads &&
-		(add_today(r, data, DASHBOARD_LEADS, "Leads today", "/admin/leads", &err) < 0 ||
-		    add_latest_leads(r, data, &err) < 0)) ||
-	    (sees_events &&
-		(add_today(r, data, DASHBOARD_EVENTS, "Events today", "/admin/events", &err) < 0 ||
-		    add_hours(r, data, &err) < 0)) ||
-	    (may(r, PERMIT(CRM_VIEW)) && add_deliveries(r, data, &err) < 0) ||
-	    (may(r, PERMIT(CONNECTIONS_VIEW)) && add_connections(r, data, &err) < 0) ||
-	    add_queue(r, data, &err) < 0)
+		(add_today(r, data, DASHBOARD_LEADS, "Leads today", "/admin/leads", &err) == -1 ||
+		    add_latest_leads(r, data, &err) == -1)) ||
+	    (sees_events && (add_today(r, data, DASHBOARD_EVENTS, "Events today", "/admin/events",
+				 &err) == -1 ||
+				add_hours(r, data, &err) == -1)) ||
+	    (may(r, PERMIT(CRM_VIEW)) && add_deliveries(r, data, &err) == -1) ||
+	    (may(r, PERMIT(CONNECTIONS_VIEW)) && add_connections(r, data, &err) == -1) ||
+	    add_queue(r, data, &err) == -1)
 		return res_error(r, &err);
 	json_set_bool(data, "sees_deliveries", may(r, PERMIT(CRM_VIEW)));
 	json_set_bool(data, "sees_connections", may(r, PERMIT(CONNECTIONS_VIEW)));
 	json_set_bool(data, "sees_leads", sees_leads);
 	json_set_bool(data, "sees_events", sees_events);
-	return chrome_page(r, 200, "dashboard", "Dashboard", "product/dashboard", json_incref(data));
+	return chrome_page(
+	    r, 200, "dashboard", "Dashboard", "product/dashboard", json_incref(data));
 }

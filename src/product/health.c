@@ -1,9 +1,9 @@
 /* For monitors and load balancers: does the process live, and can it work? */
-#include "product/product.h"
-#include "product/dashboard-store.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "db/migrate.h"
+#include "product/dashboard-store.h"
+#include "product/product.h"
 
 #define SCHEMA_CHECK_US (10 * SECOND_US)
 #define LATE_US (300 * SECOND_US)
@@ -22,7 +22,7 @@ static int check_schema(struct app *app, struct err *err)
 
 	if (now < good_until_us)
 		return 0;
-	if (migrate_check(app->db, app->config->migrations_dir, err) < 0)
+	if (migrate_check(app->db, app->config->migrations_dir, err) == -1)
 		return -1;
 	good_until_us = now + SCHEMA_CHECK_US;
 	return 0;
@@ -46,9 +46,9 @@ int product_readyz(struct req *r)
 	json_t *answer = json_object(), *reasons = json_array();
 	bool is_ready = false;
 
-	if (db_ping(r->app->db, &err) < 0)
+	if (db_ping(r->app->db, &err) == -1)
 		json_array_append_new(reasons, json_string("The database does not answer"));
-	else if (check_schema(r->app, &err) < 0)
+	else if (check_schema(r->app, &err) == -1)
 		json_array_append_new(reasons,
 		    json_string(
 			err.code == ERR_UNAVAILABLE ? "The database does not answer" : err.msg));

@@ -18,13 +18,13 @@ extern const struct hooks product_hooks;
 /* ---- app-open.c: start-up, in one order for all programs ------------------------------------ */
 /* Parts of struct app that a program wants; the configuration comes with any. */
 #define APP_CONFIG 128u
-#define APP_LOG 1u	 /* the log as configured; else warnings, to standard error */
+#define APP_LOG 1u /* the log as configured; else warnings, to standard error */
 #define APP_KEYS 2u
 #define APP_PROVIDERS 4u
-#define APP_PAGES 8u	 /* templates, static files */
-#define APP_HTTP 16u	 /* not before a fork: each process makes its own */
-#define APP_DB 32u	 /* at the schema that this program knows: else ERR_CONFLICT */
-#define APP_DB_RAW 64u	 /* at any schema, or none */
+#define APP_PAGES 8u   /* templates, static files */
+#define APP_HTTP 16u   /* not before a fork: each process makes its own */
+#define APP_DB 32u     /* at the schema that this program knows: else ERR_CONFLICT */
+#define APP_DB_RAW 64u /* at any schema, or none */
 /* Fills app, which is all zeros, for a program of that name from a configuration file (NULL: the
  * environment alone). What can be wrong with a configuration is found here. */
 int app_open(struct arena *a, struct app *app, const char *program, const char *file,
@@ -35,7 +35,8 @@ void app_close(struct app *app);
 /* Reads the static files into memory (a few small ones), makes the version of their addresses
  * (struct app's asset_version).
  * Whatever is not there at the start is never served. */
-int product_static_load(struct arena *a, const char *dir, const char **asset_version, struct err *err);
+int product_static_load(
+    struct arena *a, const char *dir, const char **asset_version, struct err *err);
 
 /* Handlers of routes.def that belong to no feature. */
 int product_healthz(struct req *r);

@@ -1,14 +1,14 @@
 /* The table of routes.def as the router takes it. */
 #include "account/account.h"
-#include "product/product.h"
 #include "base/limits.h"
-#include "crm/crm.h"
-#include "html/chrome.h"
-#include "intake/intake.h"
-#include "lead/lead.h"
 #include "connection/connection-pages.h"
 #include "connection/connection.h"
+#include "crm/crm.h"
+#include "html/chrome.h"
 #include "import/import.h"
+#include "intake/intake.h"
+#include "lead/lead.h"
+#include "product/product.h"
 #include "record/record.h"
 
 #define PUBLIC ROUTE_PUBLIC

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "product/product.h"
 #include "crypto/hash.h"
 #include "html/chrome.h"
+#include "product/product.h"
 
 #define FILES_MAX 64
 #define FILE_BYTES_MAX (256u * 1024u)

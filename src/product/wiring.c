@@ -1,14 +1,14 @@
 /* Which features are told of what: the only place that knows all of them. */
 #include "account/account.h"
-#include "product/product.h"
 #include "crm/crm-timeline.h"
 #include "crm/crm.h"
 #include "html/chrome.h"
+#include "import/import.h"
 #include "intake/event-timeline.h"
 #include "intake/intake.h"
 #include "lead/lead-pages.h"
 #include "lead/lead.h"
-#include "import/import.h"
+#include "product/product.h"
 #include "record/record.h"
 
 static const struct chrome_nav nav[] = {

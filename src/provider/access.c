@@ -50,8 +50,10 @@ const char *access_redact(struct arena *a, const struct access *c, const char *t
 
 	if (c == NULL)
 		return text;
-	json_object_each(c->credentials, key, v) if (json_is_string(v)) text =
-	    blot(a, text, (struct str){json_string_value(v), json_string_length(v)});
+	json_object_each(c->credentials, key, v)
+		if (json_is_string(v))
+			text = blot(
+			    a, text, (struct str){json_string_value(v), json_string_length(v)});
 	/* As Basic authentication sends them. */
 	user = access_credential(c, "username");
 	password = access_credential(c, "password");

@@ -122,13 +122,15 @@ static int put_headers_of(struct build *b, const json_t *v)
 	size_t i;
 
 	if (json_is_array(v)) {
-		json_array_each(v, i, value) if (put_headers_of(b, value) < 0) return -1;
+		json_array_each(v, i, value)
+			if (put_headers_of(b, value) == -1)
+				return -1;
 		return 0;
 	}
 	json_object_each(v, name, value) {
 		const char *text = json_scalar_text(b->a, value);
 
-		if (text != NULL && put_header(b, str_from(name), str_from(text)) < 0)
+		if (text != NULL && put_header(b, str_from(name), str_from(text)) == -1)
 			return -1;
 	}
 	return 0;
@@ -140,14 +142,14 @@ static int put_headers(struct build *b)
 	json_t *more = expr_json(b->act->extra_headers, &b->scope, false);
 
 	b->headers.v = arena_array(b->a, HEADERS_MAX, sizeof *b->headers.v);
-	if (more != NULL && put_headers_of(b, json_own(b->a, more)) < 0)
+	if (more != NULL && put_headers_of(b, json_own(b->a, more)) == -1)
 		return -1;
-	if (put_header(b, STR("Accept"), STR("application/json")) < 0)
+	if (put_header(b, STR("Accept"), STR("application/json")) == -1)
 		return -1;
 	for (size_t i = 0; i < b->act->nheaders; i++) {
 		struct str v = expr_text(b->act->headers[i].value, &b->scope);
 
-		if (v.p != NULL && put_header(b, str_from(b->act->headers[i].name), v) < 0)
+		if (v.p != NULL && put_header(b, str_from(b->act->headers[i].name), v) == -1)
 			return -1;
 	}
 	return 0;
@@ -211,7 +213,7 @@ static int put_path(struct build *b)
 static int put_url(struct build *b)
 {
 	if (b->act->path != NULL) {
-		if (put_path(b) < 0)
+		if (put_path(b) == -1)
 			return -1;
 	} else {
 		struct str url = expr_text(b->act->url, &b->scope);
@@ -348,15 +350,15 @@ int action_build(struct arena *a, const struct provider *p, const struct access 
 	struct build b = {.a = a, .p = p, .c = c, .act = act, .err = err};
 
 	*call = (struct http_call){0};
-	if (check_inputs(act, inputs, err) < 0)
+	if (check_inputs(act, inputs, err) == -1)
 		return -1;
 	scope_of_call(&b.scope, a, c, inputs);
 	b.url = buf_new(a, LIMIT_URL_BYTES);
 	struct str method = expr_text(act->method, &b.scope);
 	if (!is_token(method))
 		return err_set(err, ERR_INVALID, "%s has no method", act->name);
-	if (put_url(&b) < 0 || put_headers(&b) < 0 || put_body(&b, &call->body) < 0 ||
-	    put_auth(&b) < 0)
+	if (put_url(&b) == -1 || put_headers(&b) == -1 || put_body(&b, &call->body) == -1 ||
+	    put_auth(&b) == -1)
 		return -1;
 	if (!buf_ok(b.url))
 		return err_set(err, ERR_INVALID, "the URL of %s is longer than %u bytes", act->name,
@@ -487,7 +489,7 @@ int provider_action(struct app *app, struct arena *a, const struct provider *p,
 	    (struct call_result){.class = CALL_FATAL, .retry_after_ms = -1, .error = "not called"};
 	if (act == NULL)
 		return err_set(err, ERR_NOT_FOUND, "%s has no action %s", p->name, action);
-	if (action_build(a, p, c, act, inputs, &call, err) < 0) {
+	if (action_build(a, p, c, act, inputs, &call, err) == -1) {
 		out->error = err != NULL ? arena_strdup(a, err->msg) : "wrong inputs";
 		return -1;
 	}
@@ -497,7 +499,7 @@ int provider_action(struct app *app, struct arena *a, const struct provider *p,
 		out->error = arena_printf(a, "the connection has no %s", lacking);
 		return 0;
 	}
-	if (http_client_call(app->http, a, &call, &ans, &why) < 0)
+	if (http_client_call(app->http, a, &call, &ans, &why) == -1)
 		read_failure(a, c, &call, &why, out);
 	else
 		action_read(a, p, c, act, inputs, &call, &ans, out);

@@ -96,8 +96,8 @@ static int read_request(struct run *t, const json_t *example, struct req *r, str
 		.headers = buf_new(t->a, LIMIT_HEADER_BYTES),
 		.body = buf_new(t->a, LIMIT_PAGE_BYTES)}};
 	r->method = method != NULL && strcmp(method, "GET") == 0 ? HTTP_GET : HTTP_POST;
-	if (read_pairs(t, json_object_get(v, "headers"), true, &r->headers) < 0 ||
-	    read_pairs(t, json_object_get(v, "query"), false, &r->query) < 0)
+	if (read_pairs(t, json_object_get(v, "headers"), true, &r->headers) == -1 ||
+	    read_pairs(t, json_object_get(v, "query"), false, &r->query) == -1)
 		return -1;
 	r->content_type = req_header(r, "content-type");
 	r->body = read_body(t, v);
@@ -166,7 +166,7 @@ static void check_items(
 	struct err err = ERR_INIT;
 	size_t n;
 
-	if (webhook_items(t->p, t->a, w, c, &items, &n, &err) < 0) {
+	if (webhook_items(t->p, t->a, w, c, &items, &n, &err) == -1) {
 		report(t, false, "items", "%s", err.msg);
 		return;
 	}
@@ -244,12 +244,12 @@ static void check_webhook(struct run *t, const json_t *example, const json_t *ex
 	struct access *c = read_access(t, example);
 	struct err err = ERR_INIT;
 
-	if (read_request(t, example, r, &w) < 0) {
+	if (read_request(t, example, r, &w) == -1) {
 		report(
 		    t, false, "example", "\"at\" must be a time, headers and query must be texts");
 		return;
 	}
-	if (r->method == HTTP_POST && webhook_parse(t->p, t->a, &w, &err) < 0) {
+	if (r->method == HTTP_POST && webhook_parse(t->p, t->a, &w, &err) == -1) {
 		report(t, json_is_true(json_object_get(expect, "malformed")), "payload", "%s",
 		    err.msg);
 		return;
@@ -327,11 +327,11 @@ static void check_action(struct run *t, const json_t *example, const json_t *exp
 	struct call_result res;
 	struct err err = ERR_INIT;
 
-	if (act == NULL || read_pairs(t, json_object_get(v, "headers"), true, &ans.headers) < 0) {
+	if (act == NULL || read_pairs(t, json_object_get(v, "headers"), true, &ans.headers) == -1) {
 		report(t, false, "action", "no such action, or headers that are not texts");
 		return;
 	}
-	if (action_build(t->a, t->p, c, act, inputs, &call, &err) < 0) {
+	if (action_build(t->a, t->p, c, act, inputs, &call, &err) == -1) {
 		compare(t, "refusal", json_object_get(expect, "refused"),
 		    json_own(t->a, json_string(err.field[0] != '\0' ? err.field : err.msg)));
 		return;
@@ -357,8 +357,8 @@ static bool is_example(struct run *t, const json_t *e)
 	t->name = json_str(e, "name");
 	if (t->name == NULL)
 		t->name = "an example without a name";
-	if (!json_is_object(e) || json_only_keys(e, keys, &err) < 0 ||
-	    json_only_keys(json_object_get(e, "expect"), expect_keys, &err) < 0 ||
+	if (!json_is_object(e) || json_only_keys(e, keys, &err) == -1 ||
+	    json_only_keys(json_object_get(e, "expect"), expect_keys, &err) == -1 ||
 	    json_object_size(json_object_get(e, "expect")) == 0) {
 		report(t, false, "example", "%s",
 		    err.msg[0] != '\0' ? err.msg : "nothing is expected");

@@ -25,7 +25,7 @@ static json_t *form_object(struct arena *a, struct str body, struct err *err)
 	struct http_pairs form = {0};
 	json_t *o = json_own(a, json_object());
 
-	if (form_parse(a, body, &form, err) < 0)
+	if (form_parse(a, body, &form, err) == -1)
 		return NULL;
 	for (size_t i = 0; i < form.n; i++) {
 		const char *name = arena_strndup(a, form.v[i].name.p, form.v[i].name.n);

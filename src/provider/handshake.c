@@ -41,8 +41,7 @@ static void add_hmac(const struct handshake *h, struct scope *s, const struct ac
 
 	if (text.p == NULL)
 		return;
-	hmac_parts(
-	    HASH_SHA256, str_from(access_credential(c, h->hmac_credential)), &text, 1, mac);
+	hmac_parts(HASH_SHA256, str_from(access_credential(c, h->hmac_credential)), &text, 1, mac);
 	hex_encode(hex, mac, sizeof mac);
 	s->slot[ROOT_OUTPUT] = json_own(s->a, json_pack("{s:s}", "hmac", hex->p));
 }

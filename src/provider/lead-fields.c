@@ -108,7 +108,7 @@ json_t *provider_lead_fields(
 	s.slot[ROOT_RAW] = (json_t *)(uintptr_t)raw;
 	if (r->object != NULL) {
 		json_object_each(expr_borrow(r->object, &s), name, value)
-		    put_field(&f, a, name, value);
+			put_field(&f, a, name, value);
 	} else {
 		loops_each(&r->loops, &s, put_from_list, &f);
 	}

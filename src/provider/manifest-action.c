@@ -23,12 +23,12 @@ static int load_auth(struct loader *l, const struct provider *p, const json_t *v
 	const char *type;
 	int t = 0;
 
-	if (loader_object(l, v, keys) < 0 || loader_text(l, v, "type", true, &type) < 0 ||
-	    loader_text(l, v, "name", false, &out->name) < 0 ||
-	    loader_text(l, v, "prefix", false, &out->prefix) < 0 ||
-	    loader_text(l, v, "credential", false, &out->credential) < 0 ||
-	    loader_text(l, v, "username", false, &out->username) < 0 ||
-	    loader_text(l, v, "password", false, &out->password) < 0)
+	if (loader_object(l, v, keys) == -1 || loader_text(l, v, "type", true, &type) == -1 ||
+	    loader_text(l, v, "name", false, &out->name) == -1 ||
+	    loader_text(l, v, "prefix", false, &out->prefix) == -1 ||
+	    loader_text(l, v, "credential", false, &out->credential) == -1 ||
+	    loader_text(l, v, "username", false, &out->username) == -1 ||
+	    loader_text(l, v, "password", false, &out->password) == -1)
 		return -1;
 	while (types[t] != NULL && strcmp(types[t], type) != 0)
 		t++;
@@ -74,9 +74,10 @@ static int load_errors(struct loader *l, const json_t *object, struct error_rule
 		size_t inner = loader_enter_index(l, i), c = 0;
 
 		r->retry_after_ms = -1;
-		if (loader_object(l, v, keys) < 0 || cond_member(l, v, "when", &r->when) < 0 ||
-		    loader_text(l, v, "class", true, &class) < 0 ||
-		    loader_int(l, v, "retryAfterMs", 0, RETRY_AFTER_MAX_MS, &r->retry_after_ms) < 0)
+		if (loader_object(l, v, keys) == -1 || cond_member(l, v, "when", &r->when) == -1 ||
+		    loader_text(l, v, "class", true, &class) == -1 ||
+		    loader_int(l, v, "retryAfterMs", 0, RETRY_AFTER_MAX_MS, &r->retry_after_ms) ==
+			-1)
 			return -1;
 		while (classes[c] != NULL && strcmp(classes[c], class) != 0)
 			c++;
@@ -107,9 +108,10 @@ static int load_inputs(struct loader *l, const json_t *v, struct action *act)
 		size_t inner = loader_enter(l, name), t = 0;
 
 		i->name = arena_strdup(l->a, name);
-		if (loader_object(l, in, keys) < 0 || loader_text(l, in, "type", true, &type) < 0 ||
-		    loader_text(l, in, "label", true, &i->label) < 0 ||
-		    loader_bool(l, in, "needed", &i->is_needed) < 0)
+		if (loader_object(l, in, keys) == -1 ||
+		    loader_text(l, in, "type", true, &type) == -1 ||
+		    loader_text(l, in, "label", true, &i->label) == -1 ||
+		    loader_bool(l, in, "needed", &i->is_needed) == -1)
 			return -1;
 		while (types[t] != NULL && strcmp(types[t], type) != 0)
 			t++;
@@ -138,7 +140,7 @@ static int load_named(
 		struct named_expr *e = &(*out)[(*n)++];
 
 		e->name = arena_strdup(l->a, name);
-		if (expr_member(l, all, name, &e->value) < 0)
+		if (expr_member(l, all, name, &e->value) == -1)
 			return -1;
 	}
 	loader_leave(l, mark);
@@ -154,13 +156,14 @@ static int load_request(
 	size_t mark = loader_enter(l, "request");
 
 	l->roots = ROOTS_REQUEST;
-	if (loader_object(l, v, keys) < 0 || expr_member(l, v, "method", &act->method) < 0 ||
-	    expr_member(l, v, "url", &act->url) < 0 || expr_member(l, v, "path", &act->path) < 0 ||
-	    load_named(l, v, "query", &act->query, &act->nquery) < 0 ||
-	    load_named(l, v, "headers", &act->headers, &act->nheaders) < 0 ||
-	    expr_member(l, v, "moreHeaders", &act->extra_headers) < 0 ||
-	    expr_member(l, v, "json", &act->json) < 0 ||
-	    load_named(l, v, "form", &act->form, &act->nform) < 0)
+	if (loader_object(l, v, keys) == -1 || expr_member(l, v, "method", &act->method) == -1 ||
+	    expr_member(l, v, "url", &act->url) == -1 ||
+	    expr_member(l, v, "path", &act->path) == -1 ||
+	    load_named(l, v, "query", &act->query, &act->nquery) == -1 ||
+	    load_named(l, v, "headers", &act->headers, &act->nheaders) == -1 ||
+	    expr_member(l, v, "moreHeaders", &act->extra_headers) == -1 ||
+	    expr_member(l, v, "json", &act->json) == -1 ||
+	    load_named(l, v, "form", &act->form, &act->nform) == -1)
 		return -1;
 	if (act->method == NULL || (act->url == NULL) == (act->path == NULL))
 		return loader_fail(l, "needs \"method\" and either \"url\" or \"path\"");
@@ -182,10 +185,10 @@ static int load_paging(struct loader *l, const json_t *action, struct action *ac
 	if (v == NULL)
 		return 0;
 	size_t mark = loader_enter(l, "paging");
-	if (loader_object(l, v, keys) < 0 || expr_member(l, v, "items", &p->items) < 0 ||
-	    expr_member(l, v, "cursor", &p->cursor) < 0 ||
-	    cond_member(l, v, "more", &p->more) < 0 ||
-	    loader_text(l, v, "input", true, &p->input) < 0)
+	if (loader_object(l, v, keys) == -1 || expr_member(l, v, "items", &p->items) == -1 ||
+	    expr_member(l, v, "cursor", &p->cursor) == -1 ||
+	    cond_member(l, v, "more", &p->more) == -1 ||
+	    loader_text(l, v, "input", true, &p->input) == -1)
 		return -1;
 	for (size_t i = 0; i < act->ninputs; i++)
 		is_input = is_input || strcmp(act->inputs[i].name, p->input) == 0;
@@ -203,14 +206,15 @@ static int load_action(struct loader *l, struct provider *p, const json_t *v, st
 	const json_t *auth = json_object_get(v, "auth");
 
 	act->auth = &p->auth;
-	if (loader_object(l, v, keys) < 0 || loader_text(l, v, "label", true, &act->label) < 0 ||
-	    loader_text(l, v, "help", false, &act->help) < 0 || load_inputs(l, v, act) < 0 ||
-	    manifest_texts(l, v, "needs", &act->needs, &act->nneeds) < 0 ||
-	    load_request(l, p, v, act) < 0)
+	if (loader_object(l, v, keys) == -1 ||
+	    loader_text(l, v, "label", true, &act->label) == -1 ||
+	    loader_text(l, v, "help", false, &act->help) == -1 || load_inputs(l, v, act) == -1 ||
+	    manifest_texts(l, v, "needs", &act->needs, &act->nneeds) == -1 ||
+	    load_request(l, p, v, act) == -1)
 		return -1;
 	l->roots = ROOTS_ANSWER;
-	if (expr_member(l, v, "output", &act->output) < 0 || load_paging(l, v, act) < 0 ||
-	    load_errors(l, v, &act->errors, &act->nerrors) < 0)
+	if (expr_member(l, v, "output", &act->output) == -1 || load_paging(l, v, act) == -1 ||
+	    load_errors(l, v, &act->errors, &act->nerrors) == -1)
 		return -1;
 	if ((act->output != NULL) == act->paging.is_declared)
 		return loader_fail(l, "needs either \"output\" or \"paging\"");
@@ -221,7 +225,7 @@ static int load_action(struct loader *l, struct provider *p, const json_t *v, st
 		struct auth *own = arena_zalloc(l->a, sizeof *own);
 		size_t mark = loader_enter(l, "auth");
 
-		if (load_auth(l, p, auth, own) < 0)
+		if (load_auth(l, p, auth, own) == -1)
 			return -1;
 		act->auth = own;
 		loader_leave(l, mark);
@@ -247,10 +251,10 @@ static int load_details(struct loader *l, struct provider *p, const json_t *json
 		size_t inner = loader_enter(l, type);
 
 		d->resource_type = arena_strdup(l->a, type);
-		if (loader_object(l, v, keys) < 0 ||
-		    loader_text(l, v, "action", true, &d->action) < 0 ||
-		    expr_member(l, v, "record", &d->record) < 0 ||
-		    expr_member(l, v, "updatedAt", &d->updated_at) < 0)
+		if (loader_object(l, v, keys) == -1 ||
+		    loader_text(l, v, "action", true, &d->action) == -1 ||
+		    expr_member(l, v, "record", &d->record) == -1 ||
+		    expr_member(l, v, "updatedAt", &d->updated_at) == -1)
 			return -1;
 		const struct action *act = provider_find_action(p, d->action);
 		if (act == NULL || d->record == NULL)
@@ -272,15 +276,15 @@ int manifest_actions(struct loader *l, struct provider *p, const json_t *json)
 	size_t mark = l->at_len;
 
 	l->roots = ROOT_BIT(ROOT_SETTINGS);
-	if (expr_member(l, json, "apiOrigin", &p->origin) < 0)
+	if (expr_member(l, json, "apiOrigin", &p->origin) == -1)
 		return -1;
 	if (auth != NULL) {
 		loader_enter(l, "auth");
-		if (load_auth(l, p, auth, &p->auth) < 0)
+		if (load_auth(l, p, auth, &p->auth) == -1)
 			return -1;
 		loader_leave(l, mark);
 	}
-	if (load_errors(l, json, &p->errors, &p->nerrors) < 0)
+	if (load_errors(l, json, &p->errors, &p->nerrors) == -1)
 		return -1;
 	if (all != NULL && !json_is_object(all)) {
 		loader_enter(l, "actions");
@@ -293,13 +297,13 @@ int manifest_actions(struct loader *l, struct provider *p, const json_t *json)
 		loader_enter(l, "actions");
 		loader_enter(l, name);
 		act->name = arena_strdup(l->a, name);
-		if (load_action(l, p, v, act) < 0)
+		if (load_action(l, p, v, act) == -1)
 			return -1;
 		p->nactions++;
 		loader_leave(l, mark);
 	}
-	if (load_details(l, p, json) < 0 ||
-	    loader_text(l, json, "testAction", false, &p->test_action) < 0)
+	if (load_details(l, p, json) == -1 ||
+	    loader_text(l, json, "testAction", false, &p->test_action) == -1)
 		return -1;
 	if (p->test_action != NULL && provider_find_action(p, p->test_action) == NULL) {
 		loader_enter(l, "testAction");

@@ -41,7 +41,7 @@ static int word(
 	const char *text;
 
 	*out = 0;
-	if (loader_text(l, object, key, false, &text) < 0)
+	if (loader_text(l, object, key, false, &text) == -1)
 		return -1;
 	if (text == NULL)
 		return 0;
@@ -82,7 +82,7 @@ static int signed_parts(struct loader *l, const json_t *v, struct signature *s)
 {
 	const char *text;
 
-	if (loader_text(l, v, "signed", false, &text) < 0)
+	if (loader_text(l, v, "signed", false, &text) == -1)
 		return -1;
 	if (text == NULL)
 		text = "{body}";
@@ -116,9 +116,10 @@ static int signature_entries(struct loader *l, const json_t *v, struct signature
 	if (e == NULL)
 		return 0;
 	size_t mark = loader_enter(l, "entries");
-	if (loader_object(l, e, keys) < 0 || loader_text(l, e, "separator", true, &separator) < 0 ||
-	    loader_text(l, e, "signature", false, &s->signature_key) < 0 ||
-	    loader_text(l, e, "timestamp", false, &s->timestamp_key) < 0)
+	if (loader_object(l, e, keys) == -1 ||
+	    loader_text(l, e, "separator", true, &separator) == -1 ||
+	    loader_text(l, e, "signature", false, &s->signature_key) == -1 ||
+	    loader_text(l, e, "timestamp", false, &s->timestamp_key) == -1)
 		return -1;
 	if (strlen(separator) != 1)
 		return loader_fail(l, "the separator must be one character");
@@ -137,11 +138,11 @@ static int signature_time(struct loader *l, const json_t *v, struct signature *s
 	if (t == NULL)
 		return 0;
 	size_t mark = loader_enter(l, "timestamp");
-	if (loader_object(l, t, keys) < 0 ||
-	    loader_text(l, t, "header", false, &s->timestamp_header) < 0 ||
-	    word(l, t, "unit", units, &unit) < 0 ||
-	    loader_int(l, t, "windowSeconds", 1, SIGNATURE_WINDOW_MAX, &s->window_s) < 0 ||
-	    loader_bool(l, t, "pastOnly", &s->window_is_past_only) < 0)
+	if (loader_object(l, t, keys) == -1 ||
+	    loader_text(l, t, "header", false, &s->timestamp_header) == -1 ||
+	    word(l, t, "unit", units, &unit) == -1 ||
+	    loader_int(l, t, "windowSeconds", 1, SIGNATURE_WINDOW_MAX, &s->window_s) == -1 ||
+	    loader_bool(l, t, "pastOnly", &s->window_is_past_only) == -1)
 		return -1;
 	if ((s->timestamp_header == NULL) == (s->timestamp_key == NULL))
 		return loader_fail(l, "comes either from a header or from the signature's entries");
@@ -175,21 +176,22 @@ static int load_signature(struct loader *l, struct provider *p, const json_t *v)
 	struct signature *s = &p->signatures[p->nsignatures++];
 	int kind, encoding;
 
-	if (loader_object(l, v, keys) < 0 || cond_member(l, v, "when", &s->when) < 0 ||
-	    word(l, v, "kind", kinds, &kind) < 0 || expr_member(l, v, "header", &s->header) < 0 ||
-	    expr_member(l, v, "token", &s->token) < 0 ||
-	    expr_member(l, v, "prefix", &s->prefix) < 0 ||
-	    loader_text(l, v, "optionalPrefix", false, &s->optional_prefix) < 0 ||
-	    expr_member(l, v, "algorithm", &s->algorithm) < 0 ||
-	    expr_member(l, v, "encoding", &s->encoding) < 0 ||
-	    loader_text(l, v, "secret", false, &s->secret) < 0 ||
-	    loader_text(l, v, "secretPrefix", false, &s->secret_prefix) < 0 ||
-	    word(l, v, "secretEncoding", encodings, &encoding) < 0 ||
-	    signature_entries(l, v, s) < 0 || signature_time(l, v, s) < 0 ||
-	    signed_parts(l, v, s) < 0 ||
-	    loader_text(l, v, "urlDecode", false, &s->url_decode) < 0 ||
-	    loader_bool(l, v, "urlPorts", &s->url_ports) < 0 ||
-	    loader_text(l, v, "bodyHashParameter", false, &s->body_hash_parameter) < 0)
+	if (loader_object(l, v, keys) == -1 || cond_member(l, v, "when", &s->when) == -1 ||
+	    word(l, v, "kind", kinds, &kind) == -1 ||
+	    expr_member(l, v, "header", &s->header) == -1 ||
+	    expr_member(l, v, "token", &s->token) == -1 ||
+	    expr_member(l, v, "prefix", &s->prefix) == -1 ||
+	    loader_text(l, v, "optionalPrefix", false, &s->optional_prefix) == -1 ||
+	    expr_member(l, v, "algorithm", &s->algorithm) == -1 ||
+	    expr_member(l, v, "encoding", &s->encoding) == -1 ||
+	    loader_text(l, v, "secret", false, &s->secret) == -1 ||
+	    loader_text(l, v, "secretPrefix", false, &s->secret_prefix) == -1 ||
+	    word(l, v, "secretEncoding", encodings, &encoding) == -1 ||
+	    signature_entries(l, v, s) == -1 || signature_time(l, v, s) == -1 ||
+	    signed_parts(l, v, s) == -1 ||
+	    loader_text(l, v, "urlDecode", false, &s->url_decode) == -1 ||
+	    loader_bool(l, v, "urlPorts", &s->url_ports) == -1 ||
+	    loader_text(l, v, "bodyHashParameter", false, &s->body_hash_parameter) == -1)
 		return -1;
 	s->kind = (enum signature_kind)kind;
 	s->secret_is_base64 = encoding == 1;
@@ -212,9 +214,11 @@ static int load_answer(
 	size_t mark = loader_enter(l, "answer");
 	if (is_static)
 		l->roots = 0;
-	if (loader_object(l, v, keys) < 0 || loader_int(l, v, "status", 200, 299, &status) < 0 ||
-	    loader_text(l, v, "contentType", false, &out->content_type) < 0 ||
-	    expr_member(l, v, "text", &out->text) < 0 || expr_member(l, v, "json", &out->json) < 0)
+	if (loader_object(l, v, keys) == -1 ||
+	    loader_int(l, v, "status", 200, 299, &status) == -1 ||
+	    loader_text(l, v, "contentType", false, &out->content_type) == -1 ||
+	    expr_member(l, v, "text", &out->text) == -1 ||
+	    expr_member(l, v, "json", &out->json) == -1)
 		return -1;
 	if ((out->text != NULL) == (out->json != NULL) || (is_static && out->text == NULL))
 		return loader_fail(
@@ -236,8 +240,8 @@ static int handshake_hmac(struct loader *l, const json_t *v, struct handshake *h
 	if (m == NULL)
 		return 0;
 	size_t mark = loader_enter(l, "hmac");
-	if (loader_object(l, m, keys) < 0 || expr_member(l, m, "of", &h->hmac_of) < 0 ||
-	    loader_text(l, m, "credential", true, &h->hmac_credential) < 0)
+	if (loader_object(l, m, keys) == -1 || expr_member(l, m, "of", &h->hmac_of) == -1 ||
+	    loader_text(l, m, "credential", true, &h->hmac_credential) == -1)
 		return -1;
 	if (h->hmac_of == NULL)
 		return loader_fail(l, "needs \"of\"");
@@ -256,15 +260,15 @@ static int load_handshake(struct loader *l, struct provider *p, const json_t *v)
 	int method;
 
 	l->roots = ROOTS_WEBHOOK | ROOT_BIT(ROOT_OUTPUT);
-	if (loader_object(l, v, keys) < 0 || word(l, v, "method", methods, &method) < 0 ||
-	    cond_member(l, v, "when", &h->when) < 0 || handshake_hmac(l, v, h) < 0 ||
-	    loader_bool(l, v, "signed", &h->is_signed) < 0 ||
-	    load_answer(l, v, false, &h->answer) < 0)
+	if (loader_object(l, v, keys) == -1 || word(l, v, "method", methods, &method) == -1 ||
+	    cond_member(l, v, "when", &h->when) == -1 || handshake_hmac(l, v, h) == -1 ||
+	    loader_bool(l, v, "signed", &h->is_signed) == -1 ||
+	    load_answer(l, v, false, &h->answer) == -1)
 		return -1;
 	if (token != NULL &&
-	    (loader_object(l, token, token_keys) < 0 ||
-		expr_member(l, token, "value", &h->token) < 0 ||
-		loader_text(l, token, "credential", true, &h->token_credential) < 0))
+	    (loader_object(l, token, token_keys) == -1 ||
+		expr_member(l, token, "value", &h->token) == -1 ||
+		loader_text(l, token, "credential", true, &h->token_credential) == -1))
 		return -1;
 	if (h->when == NULL || h->answer.status == 0)
 		return loader_fail(l, "needs \"when\" and \"answer\"");
@@ -279,8 +283,8 @@ static int load_account(struct loader *l, struct provider *p, const json_t *v)
 	struct account_rule *r = &p->accounts[p->naccounts++];
 	size_t nloops = l->nloops;
 
-	if (loader_object(l, v, keys) < 0 || loops_member(l, v, "for", &r->loops) < 0 ||
-	    expr_member(l, v, "id", &r->id) < 0)
+	if (loader_object(l, v, keys) == -1 || loops_member(l, v, "for", &r->loops) == -1 ||
+	    expr_member(l, v, "id", &r->id) == -1)
 		return -1;
 	if (r->id == NULL)
 		return loader_fail(l, "needs \"id\"");
@@ -316,12 +320,13 @@ static int item_lead(struct loader *l, const json_t *v, struct item_rule *r)
 	if (lead == NULL)
 		return 0;
 	size_t mark = loader_enter(l, "lead");
-	if (loader_object(l, lead, keys) < 0 || cond_member(l, lead, "when", &r->lead.when) < 0 ||
-	    expr_member(l, lead, "raw", &r->lead.raw) < 0 ||
-	    expr_member(l, lead, "formId", &r->lead.form_id) < 0 ||
-	    expr_member(l, lead, "adId", &r->lead.ad_id) < 0 ||
-	    expr_member(l, lead, "campaignId", &r->lead.campaign_id) < 0 ||
-	    expr_member(l, lead, "createdAt", &r->lead.created_at) < 0)
+	if (loader_object(l, lead, keys) == -1 ||
+	    cond_member(l, lead, "when", &r->lead.when) == -1 ||
+	    expr_member(l, lead, "raw", &r->lead.raw) == -1 ||
+	    expr_member(l, lead, "formId", &r->lead.form_id) == -1 ||
+	    expr_member(l, lead, "adId", &r->lead.ad_id) == -1 ||
+	    expr_member(l, lead, "campaignId", &r->lead.campaign_id) == -1 ||
+	    expr_member(l, lead, "createdAt", &r->lead.created_at) == -1)
 		return -1;
 	r->has_lead = true;
 	loader_leave(l, mark);
@@ -335,16 +340,16 @@ static int load_item(struct loader *l, struct provider *p, const json_t *v)
 	struct item_rule *r = &p->items[p->nitems++];
 	size_t nloops = l->nloops;
 
-	if (loader_object(l, v, keys) < 0 || loops_member(l, v, "for", &r->loops) < 0 ||
-	    cond_member(l, v, "when", &r->when) < 0 ||
-	    expr_member(l, v, "account", &r->account) < 0 ||
-	    expr_member(l, v, "resourceType", &r->resource_type) < 0 ||
-	    expr_member(l, v, "externalId", &r->external_id) < 0 ||
-	    expr_member(l, v, "eventType", &r->event_type) < 0 || item_dedupe(l, v, r) < 0 ||
-	    expr_member(l, v, "data", &r->data) < 0 ||
-	    expr_member(l, v, "updatedAt", &r->updated_at) < 0 || item_lead(l, v, r) < 0 ||
-	    loader_bool(l, v, "details", &r->wants_details) < 0 ||
-	    cond_member(l, v, "detailsWhen", &r->details_when) < 0)
+	if (loader_object(l, v, keys) == -1 || loops_member(l, v, "for", &r->loops) == -1 ||
+	    cond_member(l, v, "when", &r->when) == -1 ||
+	    expr_member(l, v, "account", &r->account) == -1 ||
+	    expr_member(l, v, "resourceType", &r->resource_type) == -1 ||
+	    expr_member(l, v, "externalId", &r->external_id) == -1 ||
+	    expr_member(l, v, "eventType", &r->event_type) == -1 || item_dedupe(l, v, r) == -1 ||
+	    expr_member(l, v, "data", &r->data) == -1 ||
+	    expr_member(l, v, "updatedAt", &r->updated_at) == -1 || item_lead(l, v, r) == -1 ||
+	    loader_bool(l, v, "details", &r->wants_details) == -1 ||
+	    cond_member(l, v, "detailsWhen", &r->details_when) == -1)
 		return -1;
 	if (r->external_id == NULL || r->data == NULL)
 		return loader_fail(l, "needs \"externalId\" and \"data\"");
@@ -368,11 +373,11 @@ int manifest_webhook(struct loader *l, struct provider *p, const json_t *json)
 	p->handshakes = arena_array(l->a, list_size(v, "handshakes"), sizeof *p->handshakes);
 	p->accounts = arena_array(l->a, list_size(v, "accounts"), sizeof *p->accounts);
 	p->items = arena_array(l->a, list_size(v, "items"), sizeof *p->items);
-	if (loader_object(l, v, keys) < 0 || word(l, v, "body", bodies, &body) < 0 ||
-	    each_of(l, p, v, "signatures", load_signature) < 0 ||
-	    each_of(l, p, v, "handshakes", load_handshake) < 0 ||
-	    each_of(l, p, v, "accounts", load_account) < 0 ||
-	    each_of(l, p, v, "items", load_item) < 0 || load_answer(l, v, true, &p->answer) < 0)
+	if (loader_object(l, v, keys) == -1 || word(l, v, "body", bodies, &body) == -1 ||
+	    each_of(l, p, v, "signatures", load_signature) == -1 ||
+	    each_of(l, p, v, "handshakes", load_handshake) == -1 ||
+	    each_of(l, p, v, "accounts", load_account) == -1 ||
+	    each_of(l, p, v, "items", load_item) == -1 || load_answer(l, v, true, &p->answer) == -1)
 		return -1;
 	if (p->nsignatures == 0 || p->nitems == 0)
 		return loader_fail(l, "needs \"signatures\" and \"items\"");

@@ -83,10 +83,10 @@ int manifest_credentials(struct loader *l, struct provider *p, const json_t *jso
 		c->key = arena_strdup(l->a, key);
 		if (!is_credential_key(key))
 			return loader_fail(l, "not a word of the credential vocabulary");
-		if (loader_object(l, v, keys) < 0 ||
-		    loader_text(l, v, "label", true, &c->label) < 0 ||
-		    loader_text(l, v, "help", false, &c->help) < 0 ||
-		    loader_bool(l, v, "needed", &c->is_needed) < 0)
+		if (loader_object(l, v, keys) == -1 ||
+		    loader_text(l, v, "label", true, &c->label) == -1 ||
+		    loader_text(l, v, "help", false, &c->help) == -1 ||
+		    loader_bool(l, v, "needed", &c->is_needed) == -1)
 			return -1;
 		loader_leave(l, inner);
 	}
@@ -100,8 +100,8 @@ static int credential_rule(
 	static const char *const keys[] = {"when", "all", "any", NULL};
 
 	r->is_any = json_object_get(v, "any") != NULL;
-	if (loader_object(l, v, keys) < 0 || cond_member(l, v, "when", &r->when) < 0 ||
-	    manifest_texts(l, v, r->is_any ? "any" : "all", &r->keys, &r->n) < 0)
+	if (loader_object(l, v, keys) == -1 || cond_member(l, v, "when", &r->when) == -1 ||
+	    manifest_texts(l, v, r->is_any ? "any" : "all", &r->keys, &r->n) == -1)
 		return -1;
 	if (r->n == 0 || (r->is_any && json_object_get(v, "all") != NULL))
 		return loader_fail(l, "needs either \"all\" or \"any\"");
@@ -126,7 +126,7 @@ int manifest_credential_rules(struct loader *l, struct provider *p, const json_t
 	    arena_array(l->a, json_array_size(list) + 1, sizeof *p->credential_rules);
 	json_array_each(list, i, v) {
 		size_t inner = loader_enter_index(l, i);
-		if (credential_rule(l, p, v, &p->credential_rules[p->ncredential_rules++]) < 0)
+		if (credential_rule(l, p, v, &p->credential_rules[p->ncredential_rules++]) == -1)
 			return -1;
 		loader_leave(l, inner);
 	}
@@ -166,13 +166,13 @@ static int setting_one(struct loader *l, const char *key, const json_t *v, struc
 
 	s->key = arena_strdup(l->a, key);
 	s->max = INT64_MAX;
-	if (loader_object(l, v, keys) < 0 || loader_text(l, v, "type", true, &type) < 0 ||
-	    loader_text(l, v, "label", true, &s->label) < 0 ||
-	    loader_text(l, v, "help", false, &s->help) < 0 ||
-	    loader_bool(l, v, "needed", &s->is_needed) < 0 ||
-	    loader_int(l, v, "min", INT64_MIN, INT64_MAX, &s->min) < 0 ||
-	    loader_int(l, v, "max", INT64_MIN, INT64_MAX, &s->max) < 0 ||
-	    manifest_texts(l, v, "choices", &s->choices, &s->nchoices) < 0)
+	if (loader_object(l, v, keys) == -1 || loader_text(l, v, "type", true, &type) == -1 ||
+	    loader_text(l, v, "label", true, &s->label) == -1 ||
+	    loader_text(l, v, "help", false, &s->help) == -1 ||
+	    loader_bool(l, v, "needed", &s->is_needed) == -1 ||
+	    loader_int(l, v, "min", INT64_MIN, INT64_MAX, &s->min) == -1 ||
+	    loader_int(l, v, "max", INT64_MIN, INT64_MAX, &s->max) == -1 ||
+	    manifest_texts(l, v, "choices", &s->choices, &s->nchoices) == -1)
 		return -1;
 	size_t i = 0;
 	while (i <= SETTING_TYPE && strcmp(setting_types[i], type) != 0)
@@ -198,7 +198,7 @@ static int setting_list(struct loader *l, const json_t *all, struct setting_spec
 	*out = arena_array(l->a, json_object_size(all) + 3, sizeof **out);
 	json_object_each(all, key, v) {
 		size_t mark = loader_enter(l, key);
-		if (setting_one(l, key, v, &(*out)[(*n)++]) < 0)
+		if (setting_one(l, key, v, &(*out)[(*n)++]) == -1)
 			return -1;
 		loader_leave(l, mark);
 	}
@@ -220,7 +220,7 @@ int manifest_settings(struct loader *l, struct provider *p, const json_t *json)
 	json_t *none = json_own(l->a, json_object());
 	size_t mark = loader_enter(l, "settings");
 
-	if (setting_list(l, all != NULL ? all : none, &p->settings, &p->nsettings) < 0)
+	if (setting_list(l, all != NULL ? all : none, &p->settings, &p->nsettings) == -1)
 		return -1;
 	if (json_object_get(json, "webhook") != NULL)
 		setting_add(p, (struct setting_spec){.key = "externalAccountId",
@@ -285,13 +285,14 @@ int manifest_lead(struct loader *l, struct provider *p, const json_t *json)
 		return 0;
 	size_t mark = loader_enter(l, "lead");
 	l->roots = ROOT_BIT(ROOT_RAW);
-	if (loader_object(l, v, keys) < 0 || expr_member(l, v, "formId", &r->form_id) < 0 ||
-	    expr_member(l, v, "adId", &r->ad_id) < 0 ||
-	    expr_member(l, v, "campaignId", &r->campaign_id) < 0 ||
-	    expr_member(l, v, "createdAt", &r->created_at) < 0 ||
-	    expr_member(l, v, "object", &r->object) < 0 || lead_names(l, v, r) < 0 ||
-	    loops_member(l, v, "for", &r->loops) < 0 || expr_member(l, v, "name", &r->name) < 0 ||
-	    expr_member(l, v, "value", &r->value) < 0)
+	if (loader_object(l, v, keys) == -1 || expr_member(l, v, "formId", &r->form_id) == -1 ||
+	    expr_member(l, v, "adId", &r->ad_id) == -1 ||
+	    expr_member(l, v, "campaignId", &r->campaign_id) == -1 ||
+	    expr_member(l, v, "createdAt", &r->created_at) == -1 ||
+	    expr_member(l, v, "object", &r->object) == -1 || lead_names(l, v, r) == -1 ||
+	    loops_member(l, v, "for", &r->loops) == -1 ||
+	    expr_member(l, v, "name", &r->name) == -1 ||
+	    expr_member(l, v, "value", &r->value) == -1)
 		return -1;
 	bool is_list = r->loops.n > 0 && r->name != NULL && r->value != NULL;
 	if (is_list == (r->object != NULL))
@@ -311,7 +312,7 @@ static int load_capabilities(struct loader *l, struct provider *p, const json_t 
 	    "lead_sync", "poll", "actions", "crm_push"};
 	const size_t nknown = sizeof known / sizeof *known;
 
-	if (manifest_texts(l, json, "capabilities", &p->capabilities, &p->ncapabilities) < 0)
+	if (manifest_texts(l, json, "capabilities", &p->capabilities, &p->ncapabilities) == -1)
 		return -1;
 	for (size_t i = 0; i < p->ncapabilities; i++) {
 		size_t k = 0;
@@ -327,12 +328,12 @@ static int load_capabilities(struct loader *l, struct provider *p, const json_t 
 
 static int load_names(struct loader *l, struct provider *p, const json_t *json)
 {
-	if (loader_text(l, json, "name", true, &p->name) < 0 ||
-	    loader_text(l, json, "displayName", true, &p->display_name) < 0 ||
-	    loader_text(l, json, "category", true, &p->category) < 0 ||
-	    loader_text(l, json, "help", false, &p->help) < 0 ||
-	    loader_bool(l, json, "isAvailable", &p->is_available) < 0 ||
-	    loader_bool(l, json, "requiresOAuth", &p->requires_oauth) < 0)
+	if (loader_text(l, json, "name", true, &p->name) == -1 ||
+	    loader_text(l, json, "displayName", true, &p->display_name) == -1 ||
+	    loader_text(l, json, "category", true, &p->category) == -1 ||
+	    loader_text(l, json, "help", false, &p->help) == -1 ||
+	    loader_bool(l, json, "isAvailable", &p->is_available) == -1 ||
+	    loader_bool(l, json, "requiresOAuth", &p->requires_oauth) == -1)
 		return -1;
 	if (strspn(p->name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(p->name) ||
 	    strlen(p->name) > LIMIT_TYPE_BYTES) {
@@ -359,7 +360,7 @@ static int load_declared(struct loader *l, struct provider *p, const json_t *jso
 	p->examples = json_object_get(json, "examples");
 	if (p->oauth != NULL) {
 		size_t mark = loader_enter(l, "oauth");
-		if (loader_object(l, p->oauth, oauth) < 0)
+		if (loader_object(l, p->oauth, oauth) == -1)
 			return -1;
 		loader_leave(l, mark);
 	}
@@ -370,7 +371,7 @@ static int load_declared(struct loader *l, struct provider *p, const json_t *jso
 	json_object_each(p->polls, key, v) {
 		size_t mark = loader_enter(l, "polls");
 		loader_enter(l, key);
-		if (loader_object(l, v, poll) < 0)
+		if (loader_object(l, v, poll) == -1)
 			return -1;
 		loader_leave(l, mark);
 	}
@@ -403,12 +404,12 @@ struct provider *manifest_load(
 
 	p->file = arena_strdup(a, file);
 	p->is_available = true;
-	if (loader_object(&l, json, keys) < 0 || load_names(&l, p, json) < 0 ||
-	    load_capabilities(&l, p, json) < 0 || manifest_credentials(&l, p, json) < 0 ||
-	    manifest_settings(&l, p, json) < 0 || manifest_credential_rules(&l, p, json) < 0 ||
-	    manifest_webhook(&l, p, json) < 0 || manifest_actions(&l, p, json) < 0 ||
-	    manifest_lead(&l, p, json) < 0 || load_declared(&l, p, json) < 0 ||
-	    check_promises(&l, p) < 0)
+	if (loader_object(&l, json, keys) == -1 || load_names(&l, p, json) == -1 ||
+	    load_capabilities(&l, p, json) == -1 || manifest_credentials(&l, p, json) == -1 ||
+	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
+	    manifest_webhook(&l, p, json) == -1 || manifest_actions(&l, p, json) == -1 ||
+	    manifest_lead(&l, p, json) == -1 || load_declared(&l, p, json) == -1 ||
+	    check_promises(&l, p) == -1)
 		return NULL;
 	return p;
 }
@@ -420,7 +421,7 @@ static int read_file(struct arena *a, const char *path, struct str *out, struct 
 	ssize_t n;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (fd == -1)
 		return err_set(err, ERR_INVALID, "%s: cannot be opened: %s", path, strerror(errno));
 	while ((n = read(fd, piece, sizeof piece)) > 0)
 		buf_add(b, piece, (size_t)n);
@@ -440,7 +441,7 @@ struct provider *manifest_load_file(struct arena *a, const char *file, struct er
 	struct err inner = ERR_INIT;
 	struct str text;
 
-	if (read_file(a, file, &text, err) < 0)
+	if (read_file(a, file, &text, err) == -1)
 		return NULL;
 	json_t *json = json_parse(a, text, &inner);
 	if (json == NULL) {

@@ -164,7 +164,7 @@ static struct str sorted_form(struct check *k)
 	struct buf *b = buf_new(k->scope->a, 2 * LIMIT_BODY_WEBHOOK);
 	struct http_pairs form = {0};
 
-	if (k->has_body_hash || form_parse(k->scope->a, k->w->body, &form, NULL) < 0)
+	if (k->has_body_hash || form_parse(k->scope->a, k->w->body, &form, NULL) == -1)
 		return (struct str){"", 0};
 	if (form.n > 1)
 		qsort(form.v, form.n, sizeof *form.v, pair_compare);

@@ -10,8 +10,8 @@ int record_bulk_count(struct app *app, struct arena *a, const struct record_filt
  * and was there at asked_us, when a person was told how many that are, and not changed since;
  * expected is what the progress is measured against. With a row of the audit log. Its counts:
  * received were found, updated deleted, unchanged left because they had changed or gone by then. */
-int record_bulk_delete(struct req *r, const json_t *filter, int64_t asked_us, int64_t expected,
-    struct err *err);
+int record_bulk_delete(
+    struct req *r, const json_t *filter, int64_t asked_us, int64_t expected, struct err *err);
 /* The account's bulk work that is under way: [{id,kind,done,expected}]. */
 int record_bulk_running(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);

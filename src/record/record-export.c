@@ -249,8 +249,7 @@ static void add_header(struct exporting *x)
 		struct str path = map_key(x->columns, i);
 
 		buf_chr(x->out, ',');
-		csv_cell(
-		    x->out, str_from(arena_printf(x->r->a, "data.%.*s", (int)path.n, path.p)));
+		csv_cell(x->out, str_from(arena_printf(x->r->a, "data.%.*s", (int)path.n, path.p)));
 	}
 	buf_str(x->out, x->has_rest ? ",otherData\r\n" : "\r\n");
 }

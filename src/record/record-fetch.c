@@ -60,7 +60,8 @@ static int call(struct fetching *f, struct connection *c, struct err *err)
 	if (action == NULL)
 		return 0;
 	json_set_strn(inputs, "id", f->item.external_id);
-	if (provider_action(j->app, j->a, c->provider, &c->access, action, inputs, &res, err) == -1 ||
+	if (provider_action(j->app, j->a, c->provider, &c->access, action, inputs, &res, err) ==
+		-1 ||
 	    connection_note_use(j->app, c, res.class == CALL_AUTH ? "error" : NULL,
 		res.class == CALL_OK ? NULL : res.error, err) == -1)
 		return -1;

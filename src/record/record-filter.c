@@ -122,8 +122,7 @@ static int members_where(struct arena *a, const json_t *o, struct record_filter 
 	if (!json_is_object(where))
 		return err_field(
 		    err, ERR_INVALID, "filter", "must be an object of paths and values");
-	json_object_each(where, path, v)
-	{
+	json_object_each(where, path, v) {
 		const char *text = json_scalar_text(a, v);
 
 		if (text == NULL)

@@ -52,8 +52,7 @@ static void diff(struct diffing *d, int depth, json_t *before, json_t *after)
 	json_t *value;
 	size_t base = path->len;
 
-	json_object_each(after, key, value)
-	{
+	json_object_each(after, key, value) {
 		json_t *old = json_object_get(before, key);
 
 		append_step(path, depth, key);
@@ -64,8 +63,7 @@ static void diff(struct diffing *d, int depth, json_t *before, json_t *after)
 		path->len = base;
 		path->p[base] = '\0';
 	}
-	json_object_each(before, key, value)
-	{
+	json_object_each(before, key, value) {
 		if (json_object_get(after, key) != NULL)
 			continue;
 		append_step(path, depth, key);
@@ -148,8 +146,7 @@ static void redo_members(json_t *there, json_t *before, json_t *after)
 	const char *key;
 	json_t *value;
 
-	json_object_each(after, key, value)
-	{
+	json_object_each(after, key, value) {
 		json_t *old = json_object_get(before, key), *ours = json_object_get(there, key);
 
 		if (old != NULL && json_equal(old, value))
@@ -161,8 +158,7 @@ static void redo_members(json_t *there, json_t *before, json_t *after)
 		else
 			json_object_set_new(there, key, json_deep_copy(value));
 	}
-	json_object_each(before, key, value)
-	{
+	json_object_each(before, key, value) {
 		if (json_object_get(after, key) == NULL)
 			json_object_del(there, key);
 	}

@@ -9,8 +9,8 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "html/chrome.h"
-#include "record/record-pages.h"
 #include "record/record-bulk.h"
+#include "record/record-pages.h"
 #include "record/record-paths.h"
 
 #define COUNT_BUDGET_US (2 * SECOND_US)
@@ -343,7 +343,7 @@ static void add_conditions(json_t *data, const struct record_browse *b)
 		if (json_str(filter, names[i][0]) != NULL)
 			add_condition(list, names[i][1], json_str(filter, names[i][0]));
 	json_object_each(json_object_get(filter, "filter"), path, value)
-	    add_condition(list, path, json_string_value(value));
+		add_condition(list, path, json_string_value(value));
 	json_set(data, "conditions", list);
 }
 

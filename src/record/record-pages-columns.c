@@ -79,8 +79,7 @@ static const char *member_named(struct arena *a, const json_t *o, const char *co
 	const char *found = NULL, *key;
 	json_t *v;
 
-	json_object_each(o, key, v)
-	{
+	json_object_each(o, key, v) {
 		size_t place = json_is_string(v) && json_string_length(v) > 0 ? place_of(words, key)
 									      : SIZE_MAX;
 		if (place < best && words[place] != NULL) {
@@ -108,8 +107,7 @@ static const char *title_within(struct arena *a, const json_t *o, int depth)
 	title = member_named(a, o, addresses);
 	if (title != NULL || depth == TITLE_DEPTH)
 		return title;
-	json_object_each(o, key, v)
-	{
+	json_object_each(o, key, v) {
 		if (title == NULL && json_is_object(v))
 			title = title_within(a, v, depth + 1);
 	}
@@ -393,8 +391,7 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 	f->a = b->r->a;
 	if (fields_load(b, f, rows, err) == -1)
 		return -1;
-	json_array_each(rows, i, row)
-	{
+	json_array_each(rows, i, row) {
 		const char *title = record_title(f->a, row);
 
 		json_set_bool(row, "has_title", title != NULL);
@@ -411,7 +408,8 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 		json_set_str(o, "label", column_label(f->a, columns, i));
 		json_array_append_new(shown, o);
 	}
-	json_array_each(rows, i, row) show_cells(f->a, row, columns, shown);
+	json_array_each(rows, i, row)
+		show_cells(f->a, row, columns, shown);
 	show_fields(data, columns, f);
 	return 0;
 }

@@ -4,8 +4,8 @@
 
 #include "account/permission.h"
 #include "base/clock.h"
-#include "html/chrome.h"
 #include "connection/connection-pages.h"
+#include "html/chrome.h"
 #include "record/record-pages.h"
 #include "record/record-timeline.h"
 
@@ -32,8 +32,7 @@ static void add_change_texts(struct arena *a, json_t *changes)
 	json_t *change;
 	size_t i;
 
-	json_array_each(changes, i, change)
-	{
+	json_array_each(changes, i, change) {
 		const json_t *before = json_object_get(change, "before"),
 			     *after = json_object_get(change, "after");
 
@@ -52,8 +51,7 @@ static void show_history(struct req *r, json_t *data, json_t *history, int64_t a
 	json_t *entry;
 	size_t i;
 
-	json_array_each(history, i, entry)
-	{
+	json_array_each(history, i, entry) {
 		json_t *changes = json_object_get(entry, "changes");
 		int64_t made_us = 0;
 		bool is_shown;
@@ -164,8 +162,7 @@ static void show_timeline(struct req *r, json_t *data, json_t *timeline)
 	json_t *entry;
 	size_t i, k;
 
-	json_array_each(timeline, i, entry)
-	{
+	json_array_each(timeline, i, entry) {
 		struct str kind = str_from(json_str(entry, "kind"));
 
 		for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]) && !str_is(kind, kinds[k].kind);

@@ -7,11 +7,11 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "connection/connection-pages.h"
 #include "html/chrome.h"
 #include "http/form.h"
-#include "connection/connection-pages.h"
-#include "record/record-pages.h"
 #include "record/record-bulk.h"
+#include "record/record-pages.h"
 
 #define COLUMNS_MAX 12
 #define PAGE_CELLS 300
@@ -81,7 +81,7 @@ const char *record_browse_query(const struct record_browse *b)
 	size_t i;
 
 	json_array_each(pairs, i, pair)
-	    add_query(out, json_str(pair, "name"), str_from(json_str(pair, "value")));
+		add_query(out, json_str(pair, "name"), str_from(json_str(pair, "value")));
 	return buf_ok(out) ? out->p : "";
 }
 
@@ -541,7 +541,7 @@ static int show_tasks(const struct record_browse *b, json_t *data, struct err *e
 	if (record_bulk_running(b->r->app, b->r->a, &b->f.account_id, &tasks, err) == -1)
 		return -1;
 	json_array_each(tasks, i, task)
-	    json_set_bool(task, "is_delete", strcmp(json_str(task, "kind"), "delete") == 0);
+		json_set_bool(task, "is_delete", strcmp(json_str(task, "kind"), "delete") == 0);
 	json_set(data, "tasks", json_incref(tasks));
 	return 0;
 }
@@ -566,7 +566,7 @@ static void show_providers(const struct record_browse *b, json_t *data, const js
 
 	add_provider(list, b, "", "All providers", now.n == 0);
 	json_object_each(types, type, count)
-	    add_provider(list, b, type, NULL, str_is(now, type));
+		add_provider(list, b, type, NULL, str_is(now, type));
 	if (now.n > 0 && json_object_get(types, text_of(b, now)) == NULL)
 		add_provider(list, b, text_of(b, now), NULL, true);
 	json_set(data, "providers", list);
@@ -585,7 +585,8 @@ static void add_type_pills(json_t *pills, const struct record_browse *b, json_t 
 	json_t *count;
 	size_t n = 0;
 
-	json_object_each(counts, type, count) types[n++] = type;
+	json_object_each(counts, type, count)
+		types[n++] = type;
 	if (n > 1)
 		qsort(types, n, sizeof(*types), by_text);
 	for (size_t i = 0; i < n; i++)

@@ -39,8 +39,7 @@ int record_paths_each(
 	if (path->failed)
 		return 0;
 	if (json_is_object(data)) {
-		json_object_each(data, key, value)
-		{
+		json_object_each(data, key, value) {
 			append_key(path, key);
 			rc = *key == '\0'
 				 ? 0
@@ -54,8 +53,7 @@ int record_paths_each(
 	if (!json_is_array(data) || !is_into_arrays)
 		return each(arg, (struct str){path->p, path->len}, data);
 	buf_str(path, "[]");
-	json_array_each(data, i, value)
-	{
+	json_array_each(data, i, value) {
 		if (rc == 0)
 			rc = record_paths_each(value, path, is_into_arrays, each, arg);
 	}

@@ -72,8 +72,7 @@ static int show_types(struct req *r, json_t *data, const struct refused *refused
 	    retention_list(r->app, r->a, &r->actor.account_id, &rules, &n, err) == -1)
 		return -1;
 	types = json_object_get(summary, "byResourceType");
-	json_object_each(types, type, count)
-	{
+	json_object_each(types, type, count) {
 		struct str name = str_from(type);
 
 		is_listed |= add_row(

@@ -90,8 +90,8 @@ int record_timeline(struct app *app, struct arena *a, const struct uuid *account
 	s.history = reversed(a, history);
 	s.entries = json_own(a, json_array());
 	add_upserts(&s);
-	for (record_timeline_fn *const *add = app->hooks.record_timeline; add != NULL && *add != NULL;
-	     add++)
+	for (record_timeline_fn *const *add = app->hooks.record_timeline;
+	     add != NULL && *add != NULL; add++)
 		if ((*add)(app, a, &s, err) == -1)
 			return -1;
 	*out = in_order(a, s.entries);

@@ -35,7 +35,7 @@ int api_received_clear(struct req *r)
 {
 	struct err err = ERR_INIT;
 
-	if (sink_clear(sandbox_of(r)->sink, &err) != 0)
+	if (sink_clear(sandbox_of(r)->sink, &err) == -1)
 		return res_error(r, &err);
 	return res_empty(r, 204);
 }
@@ -68,7 +68,7 @@ static int read_wishes(struct req *r, int64_t max, json_t **wishes, int64_t *cou
 	*count = 1;
 	if (!json_is_object(*wishes))
 		return err_set(err, ERR_MALFORMED, "the body must be a JSON object");
-	if (json_only_keys(*wishes, wish_keys, err) != 0)
+	if (json_only_keys(*wishes, wish_keys, err) == -1)
 		return -1;
 	n = json_object_get(*wishes, "count");
 	if (n == NULL)
@@ -108,7 +108,7 @@ int api_leads_make(struct req *r)
 	int64_t count;
 
 	if (read_wishes(r, MAKE_MAX, &wishes, &count, &err) != 0 ||
-	    product_load(sandbox_of(r), r->a, &p, &err) != 0)
+	    product_load(sandbox_of(r), r->a, &p, &err) == -1)
 		return res_error(r, &err);
 	ids = json_own(r->a, json_array());
 	for (int64_t i = 0; i < count; i++) {
@@ -129,7 +129,8 @@ int api_webhook_body(struct req *r)
 	json_t *wishes, *lead, *out;
 	int64_t count;
 
-	if (read_wishes(r, 1, &wishes, &count, &err) != 0 || product_load(s, r->a, &p, &err) != 0 ||
+	if (read_wishes(r, 1, &wishes, &count, &err) != 0 ||
+	    product_load(s, r->a, &p, &err) == -1 ||
 	    (lead = leads_make(s->leads, r->a, &p, wishes, &err)) == NULL ||
 	    hook_make(r->a, &p, lead, &hook, &err) != 0)
 		return res_error(r, &err);

@@ -102,7 +102,7 @@ static int load(struct faults *f, struct err *err)
 	arena_reset(f->a);
 	f->settings = no_faults(f->a);
 	if (exists) {
-		if (state_read(f->a, f->path, FAULTS_MAX_BYTES, &text, err) < 0)
+		if (state_read(f->a, f->path, FAULTS_MAX_BYTES, &text, err) == -1)
 			return -1;
 		if (text.n > 0)
 			f->settings = json_parse(f->a, text, err);
@@ -149,7 +149,7 @@ static int check_fault(const json_t *one, struct err *err)
 
 	if (!json_is_object(one))
 		return err_field(err, ERR_INVALID, "faults", "each fault is an object");
-	if (json_only_keys(one, keys, err) != 0)
+	if (json_only_keys(one, keys, err) == -1)
 		return -1;
 	if (target == NULL || (strcmp(target, "graph") != 0 && strcmp(target, "crm") != 0 &&
 				  strcmp(target, "all") != 0))
@@ -182,7 +182,7 @@ static int check_latency(const json_t *latency, json_t *out, struct err *err)
 	const json_t *graph = latency, *crm = latency;
 
 	if (json_is_object(latency)) {
-		if (json_only_keys(latency, keys, err) != 0)
+		if (json_only_keys(latency, keys, err) == -1)
 			return -1;
 		graph = json_object_get(latency, "graph");
 		crm = json_object_get(latency, "crm");
@@ -204,12 +204,14 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err)
 
 	if (!json_is_object(settings))
 		return err_set(err, ERR_INVALID, "the settings must be an object");
-	if (json_only_keys(settings, keys, err) != 0)
+	if (json_only_keys(settings, keys, err) == -1)
 		return -1;
 	if (list != NULL && (!json_is_array(list) || json_array_size(list) > FAULTS_MAX))
 		return err_field(
 		    err, ERR_INVALID, "faults", "must be a list of at most %u", FAULTS_MAX);
-	json_array_each(list, i, one) if (check_fault(one, err) != 0) return -1;
+	json_array_each(list, i, one)
+		if (check_fault(one, err) != 0)
+			return -1;
 	clean = json_object();
 	latency = json_object();
 	json_set(clean, "latency_ms", latency);
@@ -217,7 +219,7 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err)
 	rc = check_latency(json_object_get(settings, "latency_ms"), latency, err);
 	if (rc == 0) {
 		fd = state_lock(f->lock_path, err);
-		rc = fd < 0 ? -1 : store(f, clean, err);
+		rc = fd == -1 ? -1 : store(f, clean, err);
 		if (fd >= 0)
 			close(fd);
 	}
@@ -253,7 +255,7 @@ static bool use_up(struct faults *f, size_t i)
 	bool is_ours = false;
 	json_t *one, *count;
 
-	if (fd < 0)
+	if (fd == -1)
 		return false;
 	if (load(f, NULL) == 0) {
 		one = json_array_get(json_object_get(f->settings, "faults"), i);
@@ -303,8 +305,7 @@ struct fault faults_draw(struct faults *f, const char *target)
 	if (f->settings == NULL)
 		return fault;
 	sleep_ms(json_int(json_object_get(f->settings, "latency_ms"), target));
-	json_array_each(json_object_get(f->settings, "faults"), i, one)
-	{
+	json_array_each(json_object_get(f->settings, "faults"), i, one) {
 		if (!is_aimed(one, target) || !is_due(one))
 			continue;
 		if (json_object_get(one, "count") != NULL) {
@@ -332,8 +333,8 @@ static int write_piece(struct req *r)
 static int start_unfinished(struct req *r)
 {
 	res_headerf(r, "Content-Length", "%u", UNFINISHED_BYTES);
-	if (res_stream_start(r, 200, "application/json") != 0 ||
-	    res_stream_write(r, STR("{\"data\":[")) != 0)
+	if (res_stream_start(r, 200, "application/json") == -1 ||
+	    res_stream_write(r, STR("{\"data\":[")) == -1)
 		return -1;
 	return write_piece(r) != 0 || write_piece(r) != 0 ? -1 : 0;
 }
@@ -393,12 +394,12 @@ static int huge(struct req *r)
 	char block[65536];
 
 	memset(block, 'x', sizeof(block));
-	if (res_stream_start(r, 200, "application/json") != 0)
+	if (res_stream_start(r, 200, "application/json") == -1)
 		return -1;
-	if (res_stream_write(r, STR("{\"data\":\"")) != 0)
+	if (res_stream_write(r, STR("{\"data\":\"")) == -1)
 		return -1;
 	for (size_t n = 0; n < HUGE_BYTES; n += sizeof(block))
-		if (res_stream_write(r, (struct str){block, sizeof(block)}) != 0)
+		if (res_stream_write(r, (struct str){block, sizeof(block)}) == -1)
 			return -1;
 	return res_stream_write(r, STR("\"}"));
 }

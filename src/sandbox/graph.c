@@ -126,7 +126,7 @@ static int get_lead(struct graph *g)
 	struct str unknown;
 	const int found = leads_get(g->s->leads, g->r->a, &g->p, g->id, &lead, &g->err);
 
-	if (found < 0)
+	if (found == -1)
 		return failed(g);
 	if (found == 0)
 		return unknown_object(g);
@@ -151,8 +151,7 @@ static bool read_filter(const struct graph *g, int64_t *created_after_s)
 	list = json_parse(g->r->a, text, NULL);
 	if (!json_is_array(list))
 		return false;
-	json_array_each(list, i, one)
-	{
+	json_array_each(list, i, one) {
 		const char *field = json_str(one, "field"), *op = json_str(one, "operator");
 
 		value = json_object_get(one, "value");
@@ -241,8 +240,7 @@ static int get_leads(struct graph *g)
 	out = json_object();
 	data = json_array();
 	json_set(out, "data", data);
-	json_array_each(list, i, lead)
-	{
+	json_array_each(list, i, lead) {
 		one = json_object();
 		json_array_append_new(data, one);
 		if (only_fields(g, lead, one, &unknown) != 0) {
@@ -270,7 +268,9 @@ static json_t *find_form(struct graph *g, int *rc)
 	size_t i;
 
 	*rc = forms != NULL ? 0 : -1;
-	json_array_each(forms, i, form) if (str_is(g->id, json_str(form, "id"))) return form;
+	json_array_each(forms, i, form)
+		if (str_is(g->id, json_str(form, "id")))
+			return form;
 	return NULL;
 }
 
@@ -441,7 +441,7 @@ int graph_handle(struct req *r)
 	fault = faults_draw(g.s->faults, "graph");
 	if (fault.kind != FAULT_NONE && fault.kind != FAULT_LOST)
 		return fault_answer(r, "graph", &fault);
-	if (product_load(g.s, r->a, &g.p, &g.err) != 0)
+	if (product_load(g.s, r->a, &g.p, &g.err) == -1)
 		return failed(&g);
 	read_body(&g);
 	res_header(r, "X-App-Usage", "{\"call_count\":1,\"total_cputime\":1,\"total_time\":1}");

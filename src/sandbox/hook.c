@@ -24,7 +24,7 @@ static int read_secrets(const struct sandbox *s, struct arena *a, json_t **out, 
 	for (int i = 0; i < 2; i++) {
 		const int found = state_read(a, path, CREDENTIALS_MAX_BYTES, &text, err);
 
-		if (found < 0)
+		if (found == -1)
 			return -1;
 		if (found == 1) {
 			*out = json_parse(a, text, err);
@@ -142,7 +142,7 @@ json_t *hook_send_lead(struct sandbox *s, struct arena *a, const json_t *wishes,
 	json_t *lead = NULL;
 	int found;
 
-	if (product_load(s, a, &p, err) != 0)
+	if (product_load(s, a, &p, err) == -1)
 		return NULL;
 	if (same_as != NULL) {
 		found = leads_get(s->leads, a, &p, str_from(same_as), &lead, err);

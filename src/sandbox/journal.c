@@ -61,9 +61,9 @@ static int follow(struct journal *j, struct err *err)
 {
 	struct stat here, there;
 
-	if (j->fd < 0)
+	if (j->fd == -1)
 		return open_again(j, err);
-	if (fstat(j->fd, &here) != 0)
+	if (fstat(j->fd, &here) == -1)
 		return fail(err, "cannot read", j->path);
 	if (stat(j->path, &there) == 0 && there.st_ino == here.st_ino &&
 	    there.st_dev == here.st_dev && here.st_size >= j->offset)
@@ -126,7 +126,7 @@ int state_lock(const char *path, struct err *err)
 	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	int rc;
 
-	if (fd < 0)
+	if (fd == -1)
 		return fail(err, "cannot open", path);
 	do
 		rc = flock(fd, LOCK_EX);
@@ -142,9 +142,9 @@ int journal_lock(struct journal *j, struct err *err)
 {
 	int rc;
 
-	if (j->lock_fd < 0) {
+	if (j->lock_fd == -1) {
 		j->lock_fd = state_lock(j->lock_path, err);
-		if (j->lock_fd < 0)
+		if (j->lock_fd == -1)
 			return -1;
 	} else {
 		do
@@ -185,7 +185,7 @@ int journal_append(struct journal *j, struct str line, struct err *err)
 	char *whole;
 	int rc;
 
-	if (fstat(j->fd, &st) != 0)
+	if (fstat(j->fd, &st) == -1)
 		return fail(err, "cannot read", j->path);
 	if (st.st_size > j->offset) {
 		/* A writer died within its line: end it, so that ours stands alone. */
@@ -211,7 +211,7 @@ int journal_clear(struct journal *j, struct err *err)
 {
 	int rc;
 
-	if (journal_lock(j, err) != 0)
+	if (journal_lock(j, err) == -1)
 		return -1;
 	rc = state_replace(j->path, STR(""), err);
 	if (rc == 0)
@@ -224,7 +224,7 @@ struct str journal_read(struct journal *j, struct arena *a, off_t at, size_t n)
 {
 	char *p = arena_alloc(a, n + 1);
 
-	if (j->fd < 0 || pread(j->fd, p, n, at) != (ssize_t)n)
+	if (j->fd == -1 || pread(j->fd, p, n, at) != (ssize_t)n)
 		return (struct str){NULL, 0};
 	p[n] = '\0';
 	return (struct str){p, n};
@@ -238,9 +238,9 @@ int state_read(struct arena *a, const char *path, size_t max, struct str *out, s
 	ssize_t n;
 
 	*out = (struct str){NULL, 0};
-	if (fd < 0)
+	if (fd == -1)
 		return errno == ENOENT ? 0 : fail(err, "cannot open", path);
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (uintmax_t)st.st_size > max) {
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || (uintmax_t)st.st_size > max) {
 		close(fd);
 		return err_set(err, ERR_LIMIT, "%s is not a file of at most %zu bytes", path, max);
 	}
@@ -263,10 +263,10 @@ int state_replace(const char *path, struct str text, struct err *err)
 	if (n < 0 || (size_t)n >= sizeof(tmp))
 		return err_set(err, ERR_INVALID, "the name %s is too long", path);
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
+	if (fd == -1)
 		return fail(err, "cannot open", tmp);
 	rc = write_all(fd, text);
-	if (close(fd) != 0 || rc != 0 || rename(tmp, path) != 0) {
+	if (close(fd) == -1 || rc != 0 || rename(tmp, path) == -1) {
 		fail(err, "cannot write", path);
 		(void)unlink(tmp);
 		return -1;

@@ -200,8 +200,7 @@ static int fields_given(struct arena *a, const json_t *given, json_t *fields, st
 	size_t i;
 
 	if (json_is_object(given)) {
-		json_object_each(given, name, value)
-		{
+		json_object_each(given, name, value) {
 			text = json_scalar_text(a, value);
 			if (text == NULL)
 				return err_field(err, ERR_INVALID, "field_data",
@@ -212,8 +211,7 @@ static int fields_given(struct arena *a, const json_t *given, json_t *fields, st
 	}
 	if (!json_is_array(given))
 		return err_field(err, ERR_INVALID, "field_data", "must be a list or an object");
-	json_array_each(given, i, value)
-	{
+	json_array_each(given, i, value) {
 		if (json_str(value, "name") == NULL ||
 		    !json_is_array(json_object_get(value, "values")))
 			return err_field(err, ERR_INVALID, "field_data",
@@ -273,13 +271,13 @@ json_t *leads_make(struct leads *l, struct arena *a, const struct product *p, co
 		if (fields_given(a, given, fields, err) != 0)
 			return NULL;
 	}
-	if (journal_lock(l->journal, err) != 0)
+	if (journal_lock(l->journal, err) == -1)
 		return NULL;
 	id = arena_printf(a, "%lld", (long long)next_id(l));
 	fields = fields != NULL ? json_incref(fields) : fields_made(a, id, wishes);
 	lead = lead_json(a, id, wish(wishes, "page_id", NULL, p->page_id),
 	    wish(wishes, "form_id", NULL, p->form_id), clock_now_us() / SECOND_US, fields);
-	if (journal_append(l->journal, json_text(a, lead), err) != 0)
+	if (journal_append(l->journal, json_text(a, lead), err) == -1)
 		lead = NULL;
 	journal_unlock(l->journal);
 	return lead;
@@ -307,7 +305,7 @@ int leads_get(struct leads *l, struct arena *a, const struct product *p, struct 
 {
 	size_t place;
 
-	if (journal_sync(l->journal, err) != 0)
+	if (journal_sync(l->journal, err) == -1)
 		return -1;
 	place = (size_t)(uintptr_t)map_get(l->by_id, id);
 	if (place != 0) {
@@ -330,7 +328,7 @@ int leads_list(struct leads *l, struct arena *a, const struct leads_query *q, js
 	json_t *list, *lead;
 
 	*first = *last = *next = 0;
-	if (journal_sync(l->journal, err) != 0)
+	if (journal_sync(l->journal, err) == -1)
 		return -1;
 	list = json_own(a, json_array());
 	i = q->before_seq > 0 && (size_t)q->before_seq - 1 < l->nrows ? (size_t)q->before_seq - 1
@@ -382,7 +380,7 @@ json_t *leads_forms(struct leads *l, struct arena *a, const struct product *p, s
 	struct str text;
 	const int found = state_read(a, l->forms_path, FORMS_MAX_BYTES, &text, err);
 
-	if (found < 0)
+	if (found == -1)
 		return NULL;
 	if (found == 1) {
 		made = json_parse(a, text, err);
@@ -400,7 +398,7 @@ json_t *leads_form_make(
 	const int fd = state_lock(l->forms_lock, err);
 	json_t *form = NULL, *made, *all;
 
-	if (fd < 0)
+	if (fd == -1)
 		return NULL;
 	all = leads_forms(l, a, p, err);
 	if (all == NULL)
@@ -414,7 +412,7 @@ json_t *leads_form_make(
 	for (size_t i = 1; i < json_array_size(all); i++)
 		json_array_append(made, json_array_get(all, i));
 	json_array_append(made, form);
-	if (state_replace(l->forms_path, json_text(a, made), err) != 0)
+	if (state_replace(l->forms_path, json_text(a, made), err) == -1)
 		form = NULL;
 out:
 	close(fd);

@@ -33,8 +33,9 @@ static int64_t count_active(const json_t *settings)
 	int64_t n = 0;
 	size_t i;
 
-	json_array_each(json_object_get(settings, "faults"), i,
-	    one) if (json_object_get(one, "count") == NULL || json_int(one, "count") > 0) n++;
+	json_array_each(json_object_get(settings, "faults"), i, one)
+		if (json_object_get(one, "count") == NULL || json_int(one, "count") > 0)
+			n++;
 	return n + (json_int(latency, "graph") > 0) + (json_int(latency, "crm") > 0);
 }
 
@@ -53,7 +54,7 @@ static int page(struct req *r, int status, const char *name, const char *title, 
 	json_set_int(data, "faults_active", count_active(faults_get(s->faults, r->a, NULL)));
 	if (product_load(s, r->a, &p, NULL) == 0)
 		json_set_str(data, "product_url", p.url);
-	if (template_render(s->app.templates, "page", data, out, &err) != 0)
+	if (template_render(s->app.templates, "page", data, out, &err) == -1)
 		return res_error(r, &err);
 	res_header(r, "Content-Security-Policy", policy);
 	res_header(r, "Referrer-Policy", "same-origin");
@@ -122,7 +123,7 @@ int page_home(struct req *r)
 	struct product p;
 	json_t *data;
 
-	if (product_load(sandbox_of(r), r->a, &p, &err) != 0)
+	if (product_load(sandbox_of(r), r->a, &p, &err) == -1)
 		return res_error(r, &err);
 	data = json_pack("{s:{s:s,s:s,s:s,s:s,s:s}}", "example", "name", "Ada Lovelace", "email",
 	    arena_printf(
@@ -187,7 +188,8 @@ int page_received(struct req *r)
 
 	if (data == NULL)
 		return res_error(r, &err);
-	json_array_each(json_object_get(data, "data"), i, one) describe_request(r, one);
+	json_array_each(json_object_get(data, "data"), i, one)
+		describe_request(r, one);
 	if (q.name.n > 0)
 		json_set_strn(data, "name", q.name);
 	json_set_int(data, "shown", SHOWN);
@@ -202,7 +204,7 @@ int page_received_clear(struct req *r)
 
 	if (is_foreign(r))
 		return 0;
-	if (sink_clear(sandbox_of(r)->sink, &err) != 0)
+	if (sink_clear(sandbox_of(r)->sink, &err) == -1)
 		return res_error(r, &err);
 	return res_redirect(r, "/received");
 }
@@ -251,7 +253,8 @@ static int show_faults(struct req *r, int status, const char *problem)
 
 	if (data == NULL)
 		return res_error(r, &err);
-	json_array_each(json_object_get(data, "faults"), i, one) describe_fault(r, one, i);
+	json_array_each(json_object_get(data, "faults"), i, one)
+		describe_fault(r, one, i);
 	kinds = json_array();
 	for (i = 0; i < sizeof(kind_texts) / sizeof(kind_texts[0]); i++)
 		json_array_append_new(kinds,

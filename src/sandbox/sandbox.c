@@ -56,7 +56,7 @@ static int make_dir(struct arena *a, const char *path, struct err *err)
 		if (c != '/' && c != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, 0700) != 0 && errno != EEXIST)
+		if (mkdir(copy, 0700) == -1 && errno != EEXIST)
 			return err_set(err, ERR_UNAVAILABLE, "cannot make the folder %s: %s", copy,
 			    strerror(errno));
 		if (c == '\0')

@@ -15,10 +15,10 @@ struct leads;
 #define SANDBOX_USER_TOKEN "sandbox-user-token"
 
 struct sandbox {
-	struct app app;		/* first: sandbox_of() finds the rest through it */
+	struct app app; /* first: sandbox_of() finds the rest through it */
 	struct config config;
-	struct arena *a;	/* lives as long as the process */
-	const char *dir;	/* where the state is */
+	struct arena *a;         /* lives as long as the process */
+	const char *dir;         /* where the state is */
 	const char *credentials; /* the -c file, or NULL */
 	struct sink *sink;
 	struct leads *leads;
@@ -37,7 +37,7 @@ extern const struct router_hooks sandbox_hooks;
 
 /* How to reach the running product, read anew at each use since ./dev may write it later. */
 struct product {
-	const char *url;	/* "" when unknown */
+	const char *url; /* "" when unknown */
 	const char *connection_id, *app_secret, *page_id, *form_id;
 };
 int product_load(const struct sandbox *s, struct arena *a, struct product *out, struct err *err);
@@ -45,16 +45,16 @@ int product_load(const struct sandbox *s, struct arena *a, struct product *out, 
 /* ---- faults on demand (faults.c) ------------------------------------------------------------ */
 enum fault_kind {
 	FAULT_NONE,
-	FAULT_THROTTLE,	/* Graph error of a rate limit; 429 with Retry-After from the CRM */
-	FAULT_TOKEN,	/* the token is dead */
-	FAULT_ERROR,	/* a status, 500 unless said otherwise */
-	FAULT_TIMEOUT,	/* no answer for `ms`, then an unfinished one */
-	FAULT_DRIP,	/* a little each half second for `ms` */
-	FAULT_RESET,	/* the connection ends within the answer */
-	FAULT_LOST,	/* the request takes effect, but its answer is cut off */
-	FAULT_HUGE,	/* 10 MB */
-	FAULT_INVALID,	/* JSON that breaks off */
-	FAULT_REDIRECT,	/* to `location` */
+	FAULT_THROTTLE, /* Graph error of a rate limit; 429 with Retry-After from the CRM */
+	FAULT_TOKEN,    /* the token is dead */
+	FAULT_ERROR,    /* a status, 500 unless said otherwise */
+	FAULT_TIMEOUT,  /* no answer for `ms`, then an unfinished one */
+	FAULT_DRIP,     /* a little each half second for `ms` */
+	FAULT_RESET,    /* the connection ends within the answer */
+	FAULT_LOST,     /* the request takes effect, but its answer is cut off */
+	FAULT_HUGE,     /* 10 MB */
+	FAULT_INVALID,  /* JSON that breaks off */
+	FAULT_REDIRECT, /* to `location` */
 };
 struct fault {
 	enum fault_kind kind;
@@ -79,9 +79,9 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err);
 
 /* ---- the CRM (sink.c) ----------------------------------------------------------------------- */
 struct sink *sink_new(struct arena *a, const char *dir);
-int sink_handle(struct req *r);		/* any method at /crm/:name */
+int sink_handle(struct req *r); /* any method at /crm/:name */
 struct sink_query {
-	struct str name;		/* absent: all */
+	struct str name; /* absent: all */
 	int64_t since_us;
 	size_t limit;
 };
@@ -103,8 +103,8 @@ int leads_get(struct leads *l, struct arena *a, const struct product *p, struct 
     json_t **out, struct err *err);
 struct leads_query {
 	struct str form_id;
-	int64_t limit, before_seq;	/* leads made before this one; 0: from the newest */
-	int64_t created_after_s;	/* or -1 */
+	int64_t limit, before_seq; /* leads made before this one; 0: from the newest */
+	int64_t created_after_s;   /* or -1 */
 };
 /* Newest first; *next is the before_seq of the next page, 0 on the last one. An arena-owned
  * array. */
@@ -112,14 +112,14 @@ int leads_list(struct leads *l, struct arena *a, const struct leads_query *q, js
     int64_t *first, int64_t *last, int64_t *next, struct err *err);
 json_t *leads_forms(struct leads *l, struct arena *a, const struct product *p, struct err *err);
 /* Adds a form and answers it. */
-json_t *leads_form_make(struct leads *l, struct arena *a, const struct product *p, const char *name,
-    struct err *err);
+json_t *leads_form_make(
+    struct leads *l, struct arena *a, const struct product *p, const char *name, struct err *err);
 
 /* ---- webhooks to the product (hook.c) ------------------------------------------------------- */
 struct hook {
 	const char *url;
 	struct str body;
-	const char *signature;	/* "sha256=…" */
+	const char *signature; /* "sha256=…" */
 };
 /* The signed leadgen webhook of a lead. ERR_CONFLICT while the product's secrets are not
  * known. */

@@ -236,7 +236,7 @@ static int note(struct sink *s, struct req *r, json_t *line, int status, const c
 	struct buf *text = buf_new(r->a, 8 * LIMIT_JSON_BYTES);
 	int rc = -1;
 
-	if (journal_lock(s->journal, err) != 0)
+	if (journal_lock(s->journal, err) == -1)
 		return -1;
 	*is_duplicate = false;
 	if (status >= 200 && status < 300 && r->method != HTTP_GET && r->method != HTTP_HEAD) {
@@ -333,7 +333,7 @@ json_t *sink_list(struct sink *s, struct arena *a, const struct sink_query *q, s
 {
 	json_t *data, *out, *line;
 
-	if (journal_sync(s->journal, err) != 0)
+	if (journal_sync(s->journal, err) == -1)
 		return NULL;
 	data = json_array();
 	for (size_t i = s->nrows; i-- > 0 && json_array_size(data) < q->limit;) {
