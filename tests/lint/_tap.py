@@ -1,5 +1,6 @@
 """What the lints share: finding the tree's files and reporting in TAP, one line per check."""
 import os
+import re
 import sys
 
 ROOT = os.path.abspath(os.environ.get("srcdir") or
@@ -19,6 +20,12 @@ def files(folder, *suffixes):
 def read(path):
     with open(os.path.join(ROOT, path), encoding="utf-8", newline="") as f:
         return f.read()
+
+
+def variable(name):
+    """The words of a variable of build-aux/lists.am."""
+    found = re.search(r"^%s =((?:.*\\\n)*.*)" % name, read("build-aux/lists.am"), re.M)
+    return found.group(1).replace("\\\n", " ").split()
 
 
 def line_of(text, offset):

@@ -2,10 +2,9 @@
 """Includes go only downward in the order of the layers, and each third-party header has one user."""
 import re
 
-from _tap import Report, files, line_of, read
+from _tap import Report, files, line_of, read, variable
 
-LAYERS = ("base crypto db process http html net expr job account provider connection record import lead intake crm "
-          "flow table forward product sandbox cmd").split()
+LAYERS = variable("rooms") + ["sandbox", "cmd"]
 
 # header (a regular expression) -> the only file that may include it; a folder ending in "/" means
 # any one file of that folder, per header.
@@ -26,6 +25,8 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 
 def main():
     report = Report()
+    report.check("layers: each room stands once in build-aux/lists.am",
+                 sorted({room for room in LAYERS if LAYERS.count(room) > 1}))
     upward, unknown, strangers, users = [], [], [], {}
     for path in files("src", ".c", ".h", ".def"):
         module = path.split("/")[1]

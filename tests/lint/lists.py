@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makefile.am names every file that git knows, so that `make dist` forgets none."""
+"""build-aux/lists.am names every file that git knows, so that `make dist` forgets none."""
 import os
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from _tap import ROOT, Report
 
 def main():
     report = Report()
-    name = "lists: Makefile.am is complete (build-aux/update-lists)"
+    name = "lists: build-aux/lists.am is complete (build-aux/update-lists)"
     # the lint may run in a tree of links: git is beside the real files
     top = os.path.dirname(os.path.realpath(os.path.join(ROOT, "Makefile.am")))
     if not os.path.exists(os.path.join(top, ".git")) or shutil.which("git") is None:
