@@ -327,31 +327,28 @@ int connection_delete(
 	return affected > 0;
 }
 
-static struct str clip_error(const char *error)
+/* What a use makes of the status, or NULL: nothing. What somebody disabled stays so. */
+static const char *status_by_use(const struct connection *c, enum call_class class)
 {
-	struct str s = str_from(error);
+	const char *status = class == CALL_AUTH ? "error" : class == CALL_OK ? "active" : NULL;
 
-	if (s.n > LAST_ERROR_BYTES) {
-		s.n = LAST_ERROR_BYTES;
-		while (s.n > 0 && ((unsigned char)s.p[s.n] & 0xc0) == 0x80)
-			s.n--;
-	}
-	return s;
+	if (status == NULL || strcmp(c->status, status) == 0 || strcmp(c->status, "disabled") == 0)
+		return NULL;
+	return status;
 }
 
-int connection_note_use(struct app *app, const struct connection *c, const char *status,
-    const char *error, struct err *err)
+int connection_note_use(
+    struct app *app, const struct connection *c, const struct call_result *res, struct err *err)
 {
+	const char *error = res->class == CALL_OK ? NULL : res->error;
+	const char *status = status_by_use(c, res->class);
+	struct db_val text = db_strn(utf8_cut(str_from(error), LAST_ERROR_BYTES));
 	int64_t now = clock_now_us();
-	struct db_val text = db_strn(clip_error(error));
 
-	if (status == NULL && error == NULL && strcmp(c->status, "error") == 0)
-		status = "active"; /* a call that works again */
-	bool is_change = status != NULL && strcmp(status, c->status) != 0;
-	if (!is_change && error == NULL && c->last_error == NULL &&
+	if (status == NULL && error == NULL && c->last_error == NULL &&
 	    now - c->last_used_us < USE_NOTED_EVERY_US)
 		return 0;
-	if (!is_change)
+	if (status == NULL)
 		return db_exec(app->db, &connection_used,
 		    DB_VALS(db_int(now), text, db_uuid(&c->id), db_uuid(&c->account_id)), NULL,
 		    err);

@@ -1,8 +1,7 @@
 /* Is a connection good? The manifest's test action tells. */
-#include "base/clock.h"
 #include "base/config.h"
-#include "base/log.h"
 #include "base/shared.h"
+#include "connection/connection-call.h"
 #include "connection/connection-internal.h"
 
 static json_t *verdict(bool is_ok, int64_t latency_us, const char *detail)
@@ -15,31 +14,19 @@ static json_t *verdict(bool is_ok, int64_t latency_us, const char *detail)
 	return o;
 }
 
-/* What the test showed goes into the connection; a passing fault changes no status. */
-static void note(struct app *app, const struct connection *c, const struct call_result *res)
+/* What the test shows goes into the connection; a passing fault changes no status. */
+static json_t *test_by(
+    struct app *app, struct arena *a, const struct connection *c, const char *action)
 {
-	const char *status = res->class == CALL_OK     ? "active"
-			     : res->class == CALL_AUTH ? "error"
-						       : NULL;
+	struct connection_call call = {
+	    .app = app, .a = a, .c = c, .action = action, .policy = CALL_POLICY_ONCE};
 	struct err err = ERR_INIT;
 
-	if (connection_note_use(app, c, status, res->class == CALL_OK ? NULL : res->error, &err) <
-	    0)
-		log_warn("connection_note_failed", LOG_ERR(&err));
-}
-
-static json_t *test_by(struct app *app, struct arena *a, struct connection *c, const char *action)
-{
-	struct call_result res;
-	struct err err = ERR_INIT;
-	int64_t start_us = clock_mono_us();
-	if (provider_action(app, a, c->provider, &c->access, action, NULL, &res, &err) == -1)
+	if (connection_call(&call, &err) == -1)
 		return verdict(false, 0, err.msg);
-	int64_t latency_us = clock_mono_us() - start_us;
-	note(app, c, &res);
-	if (res.class != CALL_OK)
-		return verdict(false, latency_us, res.error);
-	return verdict(true, latency_us, arena_printf(a, "HTTP %d", res.status));
+	if (call.result.class != CALL_OK)
+		return verdict(false, call.duration_us, call.result.error);
+	return verdict(true, call.duration_us, arena_printf(a, "HTTP %d", call.result.status));
 }
 
 json_t *connection_test(struct app *app, struct arena *a, struct connection *c)

@@ -37,10 +37,6 @@ void connection_cache_release(void);
  * "error" is still tried. */
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err);
-/* Stores the outcome of a use: last_used, last_error (NULL clears), status may turn expired / error
- * / active. */
-int connection_note_use(struct app *app, const struct connection *c, const char *status,
-    const char *error, struct err *err);
 /* Creates from a connect body, checked against the manifest (needed credentials, known settings,
  * URL by the egress rules). */
 int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,

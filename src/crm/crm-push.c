@@ -1,10 +1,8 @@
 /* The jobs crm.push (one lead to one destination) and crm.push_all (every waiting lead). */
 #include "base/clock.h"
-#include "base/config.h"
 #include "base/log.h"
+#include "connection/connection-call.h"
 #include "crm/crm-internal.h"
-#include "job/retry.h"
-#include "net/http-client.h"
 
 /* When the attempts of one round are used up: minutes until the next round; after the last one the
  * push is dead. */
@@ -82,71 +80,67 @@ static json_t *push_inputs(struct pushing *p, struct err *err)
 	return inputs;
 }
 
-/* One call; what came of it is in res and in p->attempt. */
-static int try_once(struct pushing *p, struct call_result *res, struct err *err)
+static int attempt_begin(struct connection_call *call, void *arg, struct err *err)
 {
-	json_t *inputs = push_inputs(p, err);
-	int64_t started = clock_mono_us();
+	struct pushing *p = arg;
 
-	if (inputs == NULL)
+	p->has_attempt = false; /* the one before is on record */
+	call->inputs = push_inputs(p, err);
+	if (call->inputs == NULL)
 		return -1;
 	p->d.attempts++;
-	p->attempt = (struct attempt){.number = p->d.attempts, .at_us = clock_now_us()};
-	if (provider_action(p->job->app, p->job->a, p->to->provider, &p->to->access, "push", inputs,
-		res, err) == -1)
-		return -1;
-	p->has_attempt = true;
-	p->attempt.duration_us = clock_mono_us() - started;
-	p->attempt.http_status = p->d.http_status = res->status;
-	p->attempt.error = p->d.error = res->class == CALL_OK ? NULL : res->error;
 	return 0;
 }
 
-static void note_use(struct pushing *p, const struct call_result *res)
+static void attempt_note(struct pushing *p, const struct connection_call *call)
 {
-	struct err err = ERR_INIT;
+	const struct call_result *res = &call->result;
 
-	if (connection_note_use(p->job->app, p->to, res->class == CALL_AUTH ? "error" : NULL,
-		res->class == CALL_OK ? NULL : res->error, &err) == -1)
-		log_warn("connection.note", LOG_ERR(&err));
+	p->has_attempt = true;
+	p->attempt = (struct attempt){.number = p->d.attempts,
+	    .at_us = call->at_us,
+	    .duration_us = call->duration_us,
+	    .http_status = res->status,
+	    .error = res->class == CALL_OK ? NULL : res->error};
+	p->d.http_status = p->attempt.http_status;
+	p->d.error = p->attempt.error;
 }
 
-static bool is_worth_another(const struct config *cfg, enum call_class class, int tries)
+static int attempt_store(struct connection_call *call, void *arg, struct err *err)
 {
-	return (class == CALL_RETRY || class == CALL_RATE_LIMITED) && tries < cfg->push_attempts;
+	struct pushing *p = arg;
+
+	attempt_note(p, call);
+	return job_transaction(p->job, attempt_body, p, err);
 }
 
 static int push(struct pushing *p, struct err *err)
 {
-	const struct config *cfg = p->job->app->config;
-	struct call_result res = {0};
+	struct connection_call call = {.app = p->job->app,
+	    .a = p->job->a,
+	    .c = p->to,
+	    .action = "push",
+	    .policy = call_policy(p->job->app->config),
+	    .begin = attempt_begin,
+	    .wait = attempt_store,
+	    .arg = p};
+	const struct call_result *res = &call.result;
 
-	for (int tries = 1;; tries++) {
-		if (try_once(p, &res, err) == -1)
-			return -1;
-		if (!is_worth_another(cfg, res.class, tries))
-			break;
-		/* A failed attempt is on record before the wait: the wait may outlive this process.
-		 */
-		if (job_transaction(p->job, attempt_body, p, err) == -1)
-			return -1;
-		http_client_sleep(
-		    p->job->app->http, retry_wait_ms(tries, cfg->push_backoff_ms,
-					   cfg->push_backoff_max_ms, res.retry_after_ms));
-	}
-	note_use(p, &res);
-	switch (res.class) {
+	if (connection_call(&call, err) == -1)
+		return -1;
+	attempt_note(p, &call);
+	switch (res->class) {
 	case CALL_OK:
-		p->d.external_id = json_str(res.output, "externalId");
+		p->d.external_id = json_str(res->output, "externalId");
 		return end_as(p, "success", NULL, err);
 	case CALL_FATAL:
-		return end_as(p, "failed", res.error, err);
+		return end_as(p, "failed", res->error, err);
 	case CALL_RETRY:
 	case CALL_RATE_LIMITED:
 	case CALL_AUTH:
 		break;
 	}
-	return end_round(p, res.error, err);
+	return end_round(p, res->error, err);
 }
 
 /* What the lead or its mapping lacks is no fault of the destination: on record, and not tried again

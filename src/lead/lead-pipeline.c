@@ -1,13 +1,10 @@
 /* The job lead.process: fetch details → normalize → store and mirror → hand over to whoever waits
  * for leads. */
 #include "base/clock.h"
-#include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "connection/connection.h"
-#include "job/retry.h"
+#include "connection/connection-call.h"
 #include "lead/lead-internal.h"
-#include "net/http-client.h"
 #include "record/record.h"
 
 struct processing {
@@ -19,66 +16,36 @@ struct processing {
 
 /* ---- details ----------------------------------------------------------------------------- */
 
-static void note_use(struct processing *p, const struct call_result *res)
-{
-	struct err err = ERR_INIT;
-	const char *status = res->class == CALL_AUTH ? "error" : NULL;
-
-	if (connection_note_use(p->job->app, p->connection, status,
-		res->class == CALL_OK ? NULL : res->error, &err) == -1)
-		log_warn("connection.note", LOG_ERR(&err));
-}
-
-static bool is_worth_retrying(enum call_class class)
-{
-	return class == CALL_RETRY || class == CALL_RATE_LIMITED;
-}
-
-/* Calls the provider, a few times if need be. */
-static int call_details(
-    struct processing *p, const char *action, struct call_result *res, struct err *err)
-{
-	const struct config *cfg = p->job->app->config;
-	struct arena *a = p->job->a;
-	json_t *inputs = json_own(a, json_object());
-
-	json_set_str(inputs, "id", p->row.provider_lead_id);
-	for (int attempt = 1;; attempt++) {
-		if (provider_action(p->job->app, a, p->connection->provider, &p->connection->access,
-			action, inputs, res, err) == -1)
-			return -1;
-		if (!is_worth_retrying(res->class) || attempt >= cfg->push_attempts)
-			return 0;
-		http_client_sleep(
-		    p->job->app->http, retry_wait_ms(attempt, cfg->push_backoff_ms,
-					   cfg->push_backoff_max_ms, res->retry_after_ms));
-	}
-}
-
 /* 1 with the normalized lead in row.lead; 0 when it can never be had (noted); -1 to try again later
  * (noted). */
 static int fetch_details(struct processing *p, struct err *err)
 {
 	struct arena *a = p->job->a;
-	struct call_result res = {0};
 	const struct provider *provider = p->connection->provider;
+	json_t *inputs = json_own(a, json_object());
+	struct connection_call call = {.app = p->job->app,
+	    .a = a,
+	    .c = p->connection,
+	    .action = provider_details_action(provider, "lead"),
+	    .inputs = inputs,
+	    .policy = call_policy(p->job->app->config)};
 	bool is_final;
 
-	if (call_details(p, provider_details_action(provider, "lead"), &res, err) == -1)
+	json_set_str(inputs, "id", p->row.provider_lead_id);
+	if (connection_call(&call, err) == -1)
 		return -1;
-	note_use(p, &res);
-	if (res.class == CALL_OK) {
-		p->details = res.output;
-		p->row.lead = provider_lead_fields(provider, a, res.output, err);
+	if (call.result.class == CALL_OK) {
+		p->details = call.result.output;
+		p->row.lead = provider_lead_fields(provider, a, p->details, err);
 		return p->row.lead == NULL ? -1 : 1;
 	}
-	is_final = res.class == CALL_FATAL;
-	if (lead_store_problem(p->job->app->db, &p->row, is_final, res.error, err) == -1)
+	is_final = call.result.class == CALL_FATAL;
+	if (lead_store_problem(p->job->app->db, &p->row, is_final, call.result.error, err) == -1)
 		return -1;
 	log_warn("lead.details", LOG_S("lead", uuid_dup(a, p->row.id)),
-	    LOG_S("provider", p->row.provider_type), LOG_S("error", res.error),
+	    LOG_S("provider", p->row.provider_type), LOG_S("error", call.result.error),
 	    LOG_B("final", is_final));
-	return is_final ? 0 : err_set(err, ERR_UNAVAILABLE, "%s", res.error);
+	return is_final ? 0 : err_set(err, ERR_UNAVAILABLE, "%s", call.result.error);
 }
 
 static bool needs_details(const struct processing *p)

@@ -1,7 +1,7 @@
 /* The job record.fetch. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "connection/connection.h"
+#include "connection/connection-call.h"
 #include "record/record.h"
 
 DB_STMT(record_fetch_row, "SELECT provider_type, resource_type, external_id FROM records WHERE "
@@ -49,31 +49,30 @@ static int load(struct fetching *f, struct connection **c, struct err *err)
 }
 
 /* 0 done or pointless, -1 try later. */
-static int call(struct fetching *f, struct connection *c, struct err *err)
+static int fetch_details(struct fetching *f, struct connection *c, struct err *err)
 {
 	struct job *j = f->job;
 	const char *type = f->item.resource_type.p;
 	const char *action = provider_details_action(c->provider, type);
-	struct call_result res = {0};
+	struct connection_call call = {
+	    .app = j->app, .a = j->a, .c = c, .action = action, .policy = CALL_POLICY_ONCE};
 	json_t *inputs = json_own(j->a, json_object()), *data;
 
 	if (action == NULL)
 		return 0;
 	json_set_strn(inputs, "id", f->item.external_id);
-	if (provider_action(j->app, j->a, c->provider, &c->access, action, inputs, &res, err) ==
-		-1 ||
-	    connection_note_use(j->app, c, res.class == CALL_AUTH ? "error" : NULL,
-		res.class == CALL_OK ? NULL : res.error, err) == -1)
+	call.inputs = inputs;
+	if (connection_call(&call, err) == -1)
 		return -1;
-	if (res.class == CALL_FATAL) { /* deleted at the provider, or never to be had */
+	if (call.result.class == CALL_FATAL) { /* deleted at the provider, or never to be had */
 		log_warn("record.fetch", LOG_S("record", uuid_dup(j->a, j->subject_id)),
-		    LOG_S("error", res.error));
+		    LOG_S("error", call.result.error));
 		return 0;
 	}
-	if (res.class != CALL_OK)
-		return err_set(err, ERR_UNAVAILABLE, "%s", res.error);
+	if (call.result.class != CALL_OK)
+		return err_set(err, ERR_UNAVAILABLE, "%s", call.result.error);
 	data = provider_details_record(
-	    c->provider, j->a, type, res.output, &f->item.provider_updated_us);
+	    c->provider, j->a, type, call.result.output, &f->item.provider_updated_us);
 	if (data != NULL)
 		f->item.data = json_text(j->a, data);
 	f->item.at_us = clock_now_us();
@@ -88,7 +87,7 @@ int record_job_fetch(struct job *j, struct err *err)
 
 	if (found != 1)
 		return found;
-	if (call(&f, c, err) == -1)
+	if (fetch_details(&f, c, err) == -1)
 		return -1;
 	return db_transaction(j->app->db, store_body, &f, err);
 }

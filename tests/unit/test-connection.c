@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/shared.h"
+#include "connection/connection-call.h"
 #include "connection/connection-internal.h"
 #include "crypto/aead.h"
 #include "test-db.h"
@@ -176,6 +177,8 @@ static void store_keeps_secrets_sealed(void)
 	struct arena *a = arena_new();
 	struct app *app = make_app(a);
 	struct uuid account = uuid_new(), other = uuid_new();
+	const struct call_result refused = {.class = CALL_AUTH, .error = "HTTP 401 from x"};
+	const struct call_result works = {.class = CALL_OK};
 	struct connection *c, *got = NULL;
 	struct err err = ERR_INIT;
 	struct db_rows rows;
@@ -195,11 +198,11 @@ static void store_keeps_secrets_sealed(void)
 	CU_ASSERT_PTR_NULL(strstr(shown.p, "canary"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(shown.p, "https://connect.example/webhook/meta_lead_ads/"));
 
-	CU_ASSERT_EQUAL(connection_note_use(app, got, "error", "HTTP 401 from x", &err), 0);
+	CU_ASSERT_EQUAL(connection_note_use(app, got, &refused, &err), 0);
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
 	CU_ASSERT_STRING_EQUAL(got->status, "error");
 	CU_ASSERT_STRING_EQUAL(got->last_error, "HTTP 401 from x");
-	CU_ASSERT_EQUAL(connection_note_use(app, got, NULL, NULL, &err), 0);
+	CU_ASSERT_EQUAL(connection_note_use(app, got, &works, &err), 0);
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
 	CU_ASSERT_STRING_EQUAL(got->status, "active");
 	CU_ASSERT_PTR_NULL(got->last_error);
@@ -207,6 +210,78 @@ static void store_keeps_secrets_sealed(void)
 	CU_ASSERT_EQUAL(connection_delete(app, &other, &c->id, &err), 0);
 	CU_ASSERT_EQUAL(connection_delete(app, &account, &c->id, &err), 1);
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 0);
+out:
+	arena_free(a);
+}
+
+/* A policy of three attempts, 100 ms and then at most 150 ms apart. */
+static const struct {
+	int line;
+	enum call_class class;
+	int attempt;
+	int64_t retry_after_ms, least, most; /* -1: no further attempt */
+} next_attempts[] = {
+    {__LINE__, CALL_OK, 1, -1, -1, -1},
+    {__LINE__, CALL_AUTH, 1, -1, -1, -1},
+    {__LINE__, CALL_FATAL, 1, -1, -1, -1},
+    {__LINE__, CALL_RETRY, 1, -1, 75, 100},
+    {__LINE__, CALL_RATE_LIMITED, 1, -1, 75, 100},
+    {__LINE__, CALL_RETRY, 2, -1, 112, 150},
+    {__LINE__, CALL_RATE_LIMITED, 1, 130, 130, 130},
+    {__LINE__, CALL_RATE_LIMITED, 1, 5000, 150, 150},
+    {__LINE__, CALL_RETRY, 3, -1, -1, -1},
+    {__LINE__, CALL_RATE_LIMITED, 3, 10, -1, -1},
+};
+
+static void policy(void)
+{
+	const struct call_policy three = {.attempts = 3, .first_ms = 100, .most_ms = 150};
+
+	for (size_t i = 0; i < sizeof(next_attempts) / sizeof(next_attempts[0]); i++) {
+		struct call_result res = {.class = next_attempts[i].class,
+		    .retry_after_ms = next_attempts[i].retry_after_ms};
+		int64_t ms = call_policy_next_ms(&three, next_attempts[i].attempt, &res);
+
+		check(ms >= next_attempts[i].least && ms <= next_attempts[i].most,
+		    next_attempts[i].line, "the next attempt");
+	}
+	check(call_policy_next_ms(&CALL_POLICY_ONCE, 1,
+		  &(struct call_result){.class = CALL_RETRY, .retry_after_ms = 5}) == -1,
+	    __LINE__, "once");
+}
+
+static int refuse(struct connection_call *call, void *arg, struct err *err)
+{
+	(void)call;
+	++*(int *)arg;
+	return err_set(err, ERR_INVALID, "not like this");
+}
+
+/* What cannot be called is neither repeated nor noted as a use. */
+static void uncallable(void)
+{
+	struct arena *a = arena_new();
+	struct app *app = make_app(a);
+	struct uuid account = uuid_new();
+	struct connection *c;
+	struct err err = ERR_INIT;
+	int begun = 0;
+
+	if (app == NULL)
+		goto out;
+	c = create(app, a, &account, "p1");
+	struct connection_call call = {
+	    .app = app, .a = a, .c = c, .action = "no_such", .policy = {.attempts = 3}};
+	CU_ASSERT_EQUAL(connection_call(&call, &err), -1);
+	CU_ASSERT_EQUAL(call.attempt, 1);
+	call.begin = refuse;
+	call.arg = &begun;
+	err = (struct err)ERR_INIT;
+	CU_ASSERT_EQUAL(connection_call(&call, &err), -1);
+	CU_ASSERT_EQUAL(begun, 1);
+	CU_ASSERT_STRING_EQUAL(err.msg, "not like this");
+	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &c, &err), 1);
+	CU_ASSERT_EQUAL(c->last_used_us, 0);
 out:
 	arena_free(a);
 }
@@ -311,6 +386,8 @@ void suite_connection(void)
 
 	CU_add_test(s, "connect bodies are checked against the manifest", bodies_are_checked);
 	CU_add_test(s, "the store keeps secrets sealed", store_keeps_secrets_sealed);
+	CU_add_test(s, "when a call has another attempt", policy);
+	CU_add_test(s, "what cannot be called is not repeated", uncallable);
 	CU_add_test(s, "the cache sees every change", cache_sees_every_change);
 	CU_add_test(s, "the cache is bounded", cache_is_bounded);
 }

@@ -1,0 +1,67 @@
+#include "connection/connection-call.h"
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "connection/connection-internal.h"
+#include "job/retry.h"
+#include "net/http-client.h"
+
+struct call_policy call_policy(const struct config *cfg)
+{
+	return (struct call_policy){.attempts = (int)cfg->push_attempts,
+	    .first_ms = cfg->push_backoff_ms,
+	    .most_ms = cfg->push_backoff_max_ms};
+}
+
+int64_t call_policy_next_ms(
+    const struct call_policy *policy, int attempt, const struct call_result *res)
+{
+	bool is_passing = res->class == CALL_RETRY || res->class == CALL_RATE_LIMITED;
+
+	if (!is_passing || attempt >= policy->attempts)
+		return -1;
+	return retry_wait_ms(attempt, policy->first_ms, policy->most_ms, res->retry_after_ms);
+}
+
+int connection_call_attempt(struct connection_call *call, struct err *err)
+{
+	int64_t started;
+
+	call->attempt++;
+	if (call->begin != NULL && call->begin(call, call->arg, err) == -1)
+		return -1;
+	call->at_us = clock_now_us();
+	started = clock_mono_us();
+	if (provider_action(call->app, call->a, call->c->provider, &call->c->access, call->action,
+		call->inputs, &call->result, err) == -1)
+		return -1;
+	call->duration_us = clock_mono_us() - started;
+	call->again_ms = call_policy_next_ms(&call->policy, call->attempt, &call->result);
+	return 0;
+}
+
+/* No reason to fail what the call was for. */
+static void use_note(const struct connection_call *call)
+{
+	struct err err = ERR_INIT;
+
+	if (connection_note_use(call->app, call->c, &call->result, &err) == -1)
+		log_warn("connection.note", LOG_S("connection", uuid_dup(call->a, call->c->id)),
+		    LOG_ERR(&err));
+}
+
+int connection_call(struct connection_call *call, struct err *err)
+{
+	for (;;) {
+		if (connection_call_attempt(call, err) == -1)
+			return -1;
+		if (call->again_ms < 0)
+			break;
+		if (call->wait != NULL && call->wait(call, call->arg, err) == -1)
+			return -1;
+		http_client_sleep(call->app->http, call->again_ms);
+	}
+	use_note(call);
+	return 0;
+}
