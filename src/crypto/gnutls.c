@@ -17,17 +17,37 @@ static void require(int rc, const char *what)
 	abort();
 }
 
+static const struct {
+	const char *name;
+	size_t size;
+	gnutls_digest_algorithm_t digest;
+	gnutls_mac_algorithm_t mac;
+} hash_algorithms[] = {
+    [HASH_SHA1] = {"sha1", SHA1_SIZE, GNUTLS_DIG_SHA1, GNUTLS_MAC_SHA1},
+    [HASH_SHA256] = {"sha256", SHA256_SIZE, GNUTLS_DIG_SHA256, GNUTLS_MAC_SHA256},
+    [HASH_SHA512] = {"sha512", SHA512_SIZE, GNUTLS_DIG_SHA512, GNUTLS_MAC_SHA512},
+};
+
+bool hash_by_name(struct str name, enum hash_alg *out)
+{
+	for (size_t i = 0; i < sizeof hash_algorithms / sizeof *hash_algorithms; i++)
+		if (str_is(name, hash_algorithms[i].name)) {
+			*out = (enum hash_alg)i;
+			return true;
+		}
+	return false;
+}
+
 size_t hash_size(enum hash_alg alg)
 {
-	return alg == HASH_SHA1 ? SHA1_SIZE : SHA256_SIZE;
+	return hash_algorithms[alg].size;
 }
 
 void hash_parts(enum hash_alg alg, const struct str *parts, size_t n, unsigned char *out)
 {
 	gnutls_hash_hd_t h;
 
-	require(
-	    gnutls_hash_init(&h, alg == HASH_SHA1 ? GNUTLS_DIG_SHA1 : GNUTLS_DIG_SHA256), "digest");
+	require(gnutls_hash_init(&h, hash_algorithms[alg].digest), "digest");
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].n)
 			require(gnutls_hash(h, parts[i].p, parts[i].n), "digest");
@@ -39,9 +59,7 @@ void hmac_parts(
 {
 	gnutls_hmac_hd_t h;
 
-	require(gnutls_hmac_init(&h, alg == HASH_SHA1 ? GNUTLS_MAC_SHA1 : GNUTLS_MAC_SHA256,
-		    key.p ? key.p : "", key.n),
-	    "MAC");
+	require(gnutls_hmac_init(&h, hash_algorithms[alg].mac, key.p ? key.p : "", key.n), "MAC");
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].n)
 			require(gnutls_hmac(h, parts[i].p, parts[i].n), "MAC");
