@@ -312,6 +312,8 @@ int connection_check(const struct config *cfg, const struct provider *p, const j
 	if (rc == 0 && json_text(k.a, settings).n > SETTINGS_BYTES)
 		rc = fail(&k, "settings", "are too large");
 	if (rc == 0)
+		rc = webhook_check_settings(p, k.a, settings, err);
+	if (rc == 0)
 		rc = check_credentials(&k, p, credentials, settings);
 	arena_free(k.a);
 	return rc;

@@ -80,6 +80,12 @@ int64_t expr_time_us(const struct expr *e, struct scope *s);
 /* A value borrowed from the scope where the expression merely points at one; NULL otherwise. */
 json_t *expr_borrow(const struct expr *e, struct scope *s);
 
+/* Calls each for every place that the expression may look at: its root, and the path or name below
+ * it ("": the root itself), until it returns non-zero, and returns that. Literals are no places. */
+int expr_each_place(
+    const struct expr *e, int (*each)(unsigned root, const char *path, void *arg), void *arg);
+bool expr_is_constant(const struct expr *e); /* looks at no place */
+
 /* Conditions: {"ref","equals"|"in"|"exists"|"startsWith"|"endsWith"}, {"any":[]}, {"all":[]},
  * {"not":{}}; a list is "all". */
 struct cond;

@@ -151,6 +151,28 @@ static int signature_time(struct loader *l, const json_t *v, struct signature *s
 	return 0;
 }
 
+/* What the manifest itself says must be known; what settings say is looked at when they are saved
+ * (webhook_check_settings). */
+static int signature_names(struct loader *l, const struct signature *s)
+{
+	struct scope nothing = {.a = l->a};
+	const struct expr *both[] = {s->algorithm, s->encoding}, *wrong;
+	static const char *const keys[] = {"algorithm", "encoding"};
+	struct str name;
+
+	for (size_t i = 0; i < 2; i++)
+		if (both[i] != NULL && expr_is_constant(both[i]) &&
+		    expr_text(both[i], &nothing).p == NULL) {
+			loader_enter(l, keys[i]);
+			return loader_fail(l, "must be text");
+		}
+	if (signature_is_known(s, &nothing, &wrong, &name))
+		return 0;
+	const char *key = keys[wrong == s->encoding];
+	loader_enter(l, key);
+	return loader_fail(l, "unknown %s \"%.*s\"", key, (int)name.n, name.p);
+}
+
 static int signature_check(struct loader *l, const struct provider *p, const struct signature *s)
 {
 	if (!manifest_has_credential(p, s->secret))
@@ -197,7 +219,7 @@ static int load_signature(struct loader *l, struct provider *p, const json_t *v)
 	s->secret_is_base64 = encoding == 1;
 	if (s->secret == NULL)
 		s->secret = "webhookSecret";
-	return signature_check(l, p, s);
+	return signature_names(l, s) == -1 ? -1 : signature_check(l, p, s);
 }
 
 /* ---- handshakes, answers, accounts -------------------------------------------------------- */

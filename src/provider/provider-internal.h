@@ -22,6 +22,10 @@ const struct action *provider_find_action(const struct provider *p, const char *
 /* A scope with settings and request of a webhook. */
 void scope_of_webhook(
     struct scope *s, struct arena *a, const struct webhook *w, const struct access *c);
+/* Do a signature's algorithm and encoding, as the scope has them, have known names? If not, which
+ * of its two expressions does not, and the name that it gives. */
+bool signature_is_known(
+    const struct signature *s, struct scope *scope, const struct expr **wrong, struct str *name);
 /* Has it all these credentials? The first missing one, or NULL. */
 const char *access_lacks(const struct access *c, const char *const *keys, size_t n);
 

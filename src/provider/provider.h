@@ -60,6 +60,11 @@ int webhook_accounts(const struct provider *p, struct arena *a, const struct web
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, const char **reason);
 
+/* Whether signatures can be checked with these settings: ERR_INVALID on the field "settings.KEY"
+ * that names an algorithm or encoding that there is not. */
+int webhook_check_settings(
+    const struct provider *p, struct arena *a, json_t *settings, struct err *err);
+
 /* One thing found in a payload. Text is arena-owned. */
 struct webhook_item {
 	struct str resource_type; /* {NULL,0}: no record is made of it */

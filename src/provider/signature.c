@@ -17,7 +17,7 @@ struct check {
 	struct str timestamp;
 	struct str secret, key;
 	enum hash_alg algorithm;
-	bool is_base64;
+	const struct encoding *encoding;
 	bool has_body_hash; /* the URL carries the body's hash: the form is not signed */
 	const char *reason;
 };
@@ -27,6 +27,89 @@ static bool fail(struct check *k, const char *reason)
 	k->reason = reason;
 	return false;
 }
+
+/* ---- algorithm and encoding --------------------------------------------------------------- */
+
+/* How a digest is written; the first is the default. */
+static const struct encoding {
+	const char *name;
+	long (*decode)(void *out, size_t cap, struct str text);
+} encodings[] = {
+    {"hex", hex_decode},
+    {"base64", base64_decode},
+    {"base64url", base64url_decode},
+};
+
+/* The default where the expression gives nothing; false when there is none of the name. */
+static bool find_algorithm(struct str name, enum hash_alg *out)
+{
+	*out = HASH_SHA256;
+	return name.p == NULL || hash_by_name(name, out);
+}
+
+static bool find_encoding(struct str name, const struct encoding **out)
+{
+	*out = &encodings[0];
+	if (name.p == NULL)
+		return true;
+	for (size_t i = 0; i < sizeof encodings / sizeof *encodings; i++)
+		if (str_is(name, encodings[i].name)) {
+			*out = &encodings[i];
+			return true;
+		}
+	return false;
+}
+
+bool signature_is_known(
+    const struct signature *s, struct scope *scope, const struct expr **wrong, struct str *name)
+{
+	enum hash_alg algorithm;
+	const struct encoding *encoding;
+
+	*wrong = s->algorithm;
+	*name = expr_text(s->algorithm, scope);
+	if (!find_algorithm(*name, &algorithm))
+		return false;
+	*wrong = s->encoding;
+	*name = expr_text(s->encoding, scope);
+	return find_encoding(*name, &encoding);
+}
+
+/* The first setting that an expression looks at. */
+static int note_setting(unsigned root, const char *path, void *arg)
+{
+	const char **out = arg;
+
+	if (root != ROOT_SETTINGS)
+		return 0;
+	*out = path;
+	return 1;
+}
+
+int webhook_check_settings(
+    const struct provider *p, struct arena *a, json_t *settings, struct err *err)
+{
+	struct scope scope = {.a = a};
+	const struct expr *wrong;
+	struct str name;
+
+	scope.slot[ROOT_SETTINGS] = settings;
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		const struct signature *s = &p->signatures[i];
+		const char *path = NULL;
+
+		if (signature_is_known(s, &scope, &wrong, &name))
+			continue;
+		expr_each_place(wrong, note_setting, &path);
+		return err_field(err, ERR_INVALID,
+		    path == NULL ? "settings" : arena_printf(a, "settings.%s", path),
+		    "unknown %s \"%.*s\"", wrong == s->algorithm ? "algorithm" : "encoding",
+		    (int)(name.n < 60 ? name.n : 60), name.p);
+	}
+	return 0;
+}
+
+/* ---- timestamp and key -------------------------------------------------------------------- */
 
 /* The value of key within "t=1,v1=ab". */
 static struct str entry_value(struct str list, char separator, const char *key)
@@ -206,7 +289,7 @@ static struct str part_text(struct check *k, const struct signature_part *part, 
 static bool is_digest(
     const struct check *k, struct str text, const unsigned char *digest, size_t size)
 {
-	unsigned char given[SHA256_SIZE + 4];
+	unsigned char given[HASH_SIZE_MAX + 4];
 	struct str prefix = expr_text(k->s->prefix, k->scope);
 	const char *optional = k->s->optional_prefix;
 
@@ -217,8 +300,7 @@ static bool is_digest(
 	}
 	if (optional != NULL && str_starts(text, optional))
 		text = (struct str){text.p + strlen(optional), text.n - strlen(optional)};
-	long n = k->is_base64 ? base64_decode(given, sizeof given, text)
-			      : hex_decode(given, sizeof given, text);
+	long n = k->encoding->decode(given, sizeof given, text);
 	return n > 0 && mem_equal_ct(given, (size_t)n, digest, size);
 }
 
@@ -263,7 +345,7 @@ static bool check_digest(struct check *k)
 	const struct signature *s = k->s;
 	struct str *parts = arena_array(k->scope->a, s->nparts, sizeof *parts);
 	struct str urls[URL_FORMS_MAX];
-	unsigned char digest[SHA256_SIZE];
+	unsigned char digest[HASH_SIZE_MAX];
 	size_t size = hash_size(k->algorithm), nurls = url_forms(k, urls);
 
 	for (size_t u = 0; u < nurls; u++) {
@@ -319,8 +401,10 @@ static bool verify(struct check *k, const struct access *c)
 
 		return given.p == NULL ? fail(k, "missing token") : check_token(k, given);
 	}
-	k->algorithm = str_is(expr_text(s->algorithm, k->scope), "sha1") ? HASH_SHA1 : HASH_SHA256;
-	k->is_base64 = str_is(expr_text(s->encoding, k->scope), "base64");
+	if (!find_algorithm(expr_text(s->algorithm, k->scope), &k->algorithm))
+		return fail(k, "unknown signature algorithm");
+	if (!find_encoding(expr_text(s->encoding, k->scope), &k->encoding))
+		return fail(k, "unknown signature encoding");
 	return read_timestamp(k) && read_key(k) && check_body_hash(k) && check_digest(k);
 }
 

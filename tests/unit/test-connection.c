@@ -13,6 +13,7 @@
 #include "connection/connection-call.h"
 #include "connection/connection-internal.h"
 #include "crypto/aead.h"
+#include "provider/provider-internal.h"
 #include "test-db.h"
 
 void suite_connection(void);
@@ -121,6 +122,25 @@ static void bodies_are_checked(void)
 				  strcmp(err.field, bodies[i].field) == 0,
 			    bodies[i].line, err.field);
 	}
+	arena_free(a);
+}
+
+/* What a webhook's signature is made with may be a setting. */
+static void signatures_of_settings_are_checked(void)
+{
+	static const struct config cfg = {.egress_allow_hosts = ""};
+	struct arena *a = arena_new();
+	struct err err = ERR_INIT;
+	struct provider *p = manifest_load_file(
+	    a, CONNECT_SRCDIR "/tests/unit/fixtures/provider/sha512_base64url.json", NULL);
+	json_t *credentials = json(a, "{'webhookSecret':'s'}");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	CU_ASSERT_EQUAL(
+	    connection_check(&cfg, p, credentials, json(a, "{'hash':'sha512'}"), &err), 0);
+	CU_ASSERT_EQUAL(
+	    connection_check(&cfg, p, credentials, json(a, "{'hash':'sha-512'}"), &err), -1);
+	CU_ASSERT_STRING_EQUAL(err.field, "settings.hash");
 	arena_free(a);
 }
 
@@ -385,6 +405,7 @@ void suite_connection(void)
 	CU_pSuite s = CU_add_suite("connection", NULL, NULL);
 
 	CU_add_test(s, "connect bodies are checked against the manifest", bodies_are_checked);
+	CU_add_test(s, "signatures of settings are checked", signatures_of_settings_are_checked);
 	CU_add_test(s, "the store keeps secrets sealed", store_keeps_secrets_sealed);
 	CU_add_test(s, "when a call has another attempt", policy);
 	CU_add_test(s, "what cannot be called is not repeated", uncallable);

@@ -34,14 +34,15 @@ static void check(bool is_right, int line, const char *what)
 	CU_assertImplementation(is_right, (unsigned)line, text, __FILE__, "", CU_FALSE);
 }
 
-/* JSON with ' for ". */
+/* JSON with ' for ", and \' for '. */
 static struct provider *load(struct arena *a, const char *text, struct err *err)
 {
 	char *json = arena_strdup(a, text);
 
-	for (char *p = json; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
+	size_t n = 0;
+	for (const char *p = text; *p != '\0'; p++)
+		json[n++] = *p == '\\' && p[1] == '\'' ? *++p : *p == '\'' ? '"' : *p;
+	json[n] = '\0';
 	json_t *v = json_parse(a, str_from(json), err);
 	return v == NULL ? NULL : manifest_load(a, "x.json", v, err);
 }
@@ -84,6 +85,22 @@ static const struct {
 	"signs a timestamp, but has none"},
     {__LINE__, HOOK("'signatures':[{'header':'h','secret':'apiKey'}]," ITEM),
 	"apiKey is not among the credentials"},
+    {__LINE__,
+	HOOK("'signatures':[{'header':'h','algorithm':'sha512','encoding':'base64url'}]," ITEM),
+	NULL},
+    {__LINE__, HOOK("'signatures':[{'header':'h','algorithm':'sha-256'}]," ITEM),
+	"x.json: webhook.signatures[0].algorithm: unknown algorithm \"sha-256\""},
+    {__LINE__, HOOK("'signatures':[{'header':'h','algorithm':'{\\'md5\\'}'}]," ITEM),
+	"unknown algorithm \"md5\""},
+    {__LINE__, HOOK("'signatures':[{'header':'h','algorithm':{'$first':['sha3']}}]," ITEM),
+	"unknown algorithm \"sha3\""},
+    {__LINE__, HOOK("'signatures':[{'header':'h','algorithm':{'a':'sha1'}}]," ITEM),
+	"x.json: webhook.signatures[0].algorithm: must be text"},
+    {__LINE__, HOOK("'signatures':[{'header':'h','encoding':'base32'}]," ITEM),
+	"x.json: webhook.signatures[0].encoding: unknown encoding \"base32\""},
+    {__LINE__, HOOK("'signatures':[{'header':'h','encoding':'{settings.e || \\'HEX\\'}'}]," ITEM),
+	"unknown encoding \"HEX\""},
+    {__LINE__, HOOK("'signatures':[{'header':'h','encoding':'{settings.e}'}]," ITEM), NULL},
     {__LINE__, HOOK("'signatures':[{}]," ITEM), "needs either \"header\" or \"token\""},
     {__LINE__,
 	HOOK("'signatures':[{'header':'h','timestamp':{'header':'t','windowSeconds':0}}]," ITEM),
@@ -158,6 +175,37 @@ static void wrong_manifests_say_where_and_why(void)
 	}
 }
 
+/* What settings say of a signature is looked at when they are saved. */
+static void settings_choose_what_there_is(void)
+{
+	static const struct {
+		int line;
+		const char *settings, *field, *reason; /* NULL: taken */
+	} rows[] = {
+	    {__LINE__, "{}", NULL, NULL},
+	    {__LINE__, "{\"hash\":\"sha1\",\"form\":\"base64url\"}", NULL, NULL},
+	    {__LINE__, "{\"hash\":\"sha-1\"}", "settings.hash", "unknown algorithm \"sha-1\""},
+	    {__LINE__, "{\"form\":\"hexx\"}", "settings.form", "unknown encoding \"hexx\""},
+	};
+	struct arena *a = arena_new();
+	struct provider *p = manifest_load_file(
+	    a, CONNECT_SRCDIR "/tests/unit/fixtures/provider/sha512_base64url.json", NULL);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct err err = ERR_INIT;
+		int rc = webhook_check_settings(
+		    p, a, json_parse(a, str_from(rows[i].settings), NULL), &err);
+
+		check(rc == (rows[i].field == NULL ? 0 : -1), rows[i].line, err.msg);
+		if (rows[i].field != NULL)
+			check(err.code == ERR_INVALID && strcmp(err.field, rows[i].field) == 0 &&
+				  strcmp(err.msg, rows[i].reason) == 0,
+			    rows[i].line, err.msg);
+	}
+	arena_free(a);
+}
+
 /* Runs the examples of every manifest of a folder. */
 static void run_folder(const char *folder, size_t least)
 {
@@ -193,7 +241,7 @@ static void examples_of_the_product_hold(void)
 
 static void schemes_and_payloads_of_many_vendors_hold(void)
 {
-	run_folder(CONNECT_SRCDIR "/tests/unit/fixtures/provider", 11);
+	run_folder(CONNECT_SRCDIR "/tests/unit/fixtures/provider", 12);
 }
 
 /* What an example expects wrongly is counted and shown. */
@@ -254,6 +302,7 @@ void suite_provider_manifest(void)
 	CU_pSuite s = CU_add_suite("provider_manifest", NULL, NULL);
 
 	CU_add_test(s, "wrong manifests say where and why", wrong_manifests_say_where_and_why);
+	CU_add_test(s, "settings choose what there is", settings_choose_what_there_is);
 	CU_add_test(s, "a folder is loaded", a_folder_is_loaded);
 	CU_add_test(
 	    s, "the examples of the product's manifests hold", examples_of_the_product_hold);

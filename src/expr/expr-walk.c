@@ -1,0 +1,71 @@
+/* What a compiled expression looks at. */
+#include "expr/expr-tree.h"
+
+struct walk {
+	int (*each)(unsigned root, const char *path, void *arg);
+	void *arg;
+};
+
+static int walk_expr(const struct expr *e, const struct walk *w);
+
+static int walk_refs(const struct expr *e, const struct walk *w)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < e->nrefs && rc == 0; i++) {
+		const struct ref *r = &e->refs[i];
+
+		if (r->root != ROOT_LITERAL)
+			rc = w->each(r->root,
+			    r->path != NULL   ? path_text(r->path)
+			    : r->name != NULL ? r->name
+					      : "",
+			    w->arg);
+	}
+	return rc;
+}
+
+static int walk_cond(const struct cond *c, const struct walk *w)
+{
+	if (c == NULL)
+		return 0;
+	int rc = walk_expr(c->ref, w);
+	for (size_t i = 0; i < c->n && rc == 0; i++)
+		rc = walk_cond(c->children[i], w);
+	return rc;
+}
+
+static int walk_expr(const struct expr *e, const struct walk *w)
+{
+	if (e == NULL)
+		return 0;
+	int rc = walk_refs(e, w);
+	for (size_t i = 0; i < e->n && rc == 0; i++) {
+		rc = e->keys != NULL ? walk_expr(e->keys[i], w) : 0;
+		if (rc == 0)
+			rc = walk_expr(e->parts[i], w);
+	}
+	const struct expr *others[] = {e->of, e->in, e->otherwise};
+	for (size_t i = 0; i < 3 && rc == 0; i++)
+		rc = walk_expr(others[i], w);
+	return rc != 0 ? rc : walk_cond(e->when, w);
+}
+
+int expr_each_place(
+    const struct expr *e, int (*each)(unsigned root, const char *path, void *arg), void *arg)
+{
+	return walk_expr(e, &(struct walk){each, arg});
+}
+
+static int walk_stop(unsigned root, const char *path, void *arg)
+{
+	(void)root;
+	(void)path;
+	(void)arg;
+	return 1;
+}
+
+bool expr_is_constant(const struct expr *e)
+{
+	return expr_each_place(e, walk_stop, NULL) == 0;
+}
