@@ -10,16 +10,6 @@
 #include "base/log.h"
 #include "base/str.h"
 
-#ifndef CONNECT_DATADIR
-#define CONNECT_DATADIR "/usr/local/share/connect"
-#endif
-#ifndef CONNECT_LOCALSTATEDIR
-#define CONNECT_LOCALSTATEDIR "/var"
-#endif
-#ifndef CONNECT_SYSCONFDIR
-#define CONNECT_SYSCONFDIR "/etc"
-#endif
-
 #define FILE_MOST (64u * 1024u) /* bytes of a configuration file */
 
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_BOOL, KIND_URL, KIND_LEVEL };
@@ -62,13 +52,13 @@ static const struct key keys[] = {
     {NUMBER(trusted_proxies, 0, 0, 16),
 	.doc = "how many X-Forwarded-For hops before the web server are ours"},
 
-    {TEXT(state_dir, CONNECT_LOCALSTATEDIR "/lib/connect"), .group = "Places",
+    {TEXT(state_dir, CONNECT_STATEDIR), .group = "Places",
 	.doc = "sockets, spooled events, uploads; writable"},
     {TEXT(providers_dir, CONNECT_DATADIR "/providers"), .doc = "provider manifests"},
     {TEXT(templates_dir, CONNECT_DATADIR "/templates"), .doc = "page templates"},
     {TEXT(static_dir, CONNECT_DATADIR "/static"), .doc = "style sheets, scripts, icons"},
     {TEXT(migrations_dir, CONNECT_DATADIR "/migrations"), .doc = "database migrations"},
-    {TEXT(key_file, CONNECT_SYSCONFDIR "/connect/keys"),
+    {TEXT(key_file, CONNECT_CONFDIR "/keys"),
 	.doc = "encryption keys, `id:base64` lines, newest first"},
 
     {TEXT(log_file, ""), .group = "Log", .doc = "log file; empty is standard error"},

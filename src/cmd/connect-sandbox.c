@@ -7,9 +7,6 @@
 #include "process/process.h"
 #include "sandbox/sandbox.h"
 
-#ifndef CONNECT_DATADIR
-#define CONNECT_DATADIR "/usr/share/connect"
-#endif
 #define WORKERS_DEFAULT 4
 #define SEND_MAX 1000000
 #define BODY_MAX (16u * 1024u * 1024u)

@@ -9,13 +9,6 @@
 #include "crypto/random.h"
 #include "db/db.h"
 
-#ifndef CONNECT_CONFDIR
-#define CONNECT_CONFDIR "/etc/connect"
-#endif
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "unreleased"
-#endif
-
 #define PASSWORD_BYTES 15u /* 20 characters */
 #define PASSWORD_OPTIONS "[--password P | --password-stdin]"
 

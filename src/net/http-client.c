@@ -21,10 +21,6 @@
 #include "base/limits.h"
 #include "net/egress.h"
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0"
-#endif
-
 #define POOL_MAX 64         /* idle easy handles kept for reuse */
 #define CONNECTIONS_MAX 256 /* kept alive over all destinations */
 #define DEFAULT_TIMEOUT_MS 30000

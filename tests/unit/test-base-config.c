@@ -81,7 +81,12 @@ static void presets(void)
 	CHECK(c.push_attempts == 3 && c.push_backoff_ms == 1000 && c.push_backoff_max_ms == 15000);
 	CHECK(!c.egress_allow_loopback && !c.egress_allow_private && !c.sandbox && !c.log_json);
 	CHECK(TEXT_EQ(c.log_level, "info") && c.trusted_proxies == 0);
-	CHECK(strstr(c.providers_dir, "/providers") && strstr(c.migrations_dir, "/migrations"));
+	CHECK(TEXT_EQ(c.state_dir, CONNECT_STATEDIR));
+	CHECK(TEXT_EQ(c.key_file, CONNECT_CONFDIR "/keys"));
+	CHECK(TEXT_EQ(c.providers_dir, CONNECT_DATADIR "/providers"));
+	CHECK(TEXT_EQ(c.templates_dir, CONNECT_DATADIR "/templates"));
+	CHECK(TEXT_EQ(c.static_dir, CONNECT_DATADIR "/static"));
+	CHECK(TEXT_EQ(c.migrations_dir, CONNECT_DATADIR "/migrations"));
 	arena_free(a);
 }
 
