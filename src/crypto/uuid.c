@@ -108,6 +108,11 @@ bool uuid_parse(struct str s, struct uuid *u)
 	return true;
 }
 
+bool uuid_parse_member(struct str s, void *u)
+{
+	return uuid_parse(s, u);
+}
+
 bool uuid_eq(struct uuid a, struct uuid b)
 {
 	return memcmp(a.b, b.b, sizeof(a.b)) == 0;

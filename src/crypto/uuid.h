@@ -17,6 +17,8 @@ int64_t uuid_time_us(struct uuid u);
 void uuid_text(char out[UUID_TEXT], struct uuid u);
 const char *uuid_dup(struct arena *a, struct uuid u);
 bool uuid_parse(struct str s, struct uuid *u); /* the 36-character form, any case */
+/* The same, for json_member.parse; u is a struct uuid. */
+bool uuid_parse_member(struct str s, void *u);
 bool uuid_eq(struct uuid a, struct uuid b);
 bool uuid_is_nil(struct uuid u);
 #endif

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json-reader.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "crypto/uuid.h"
@@ -123,6 +124,11 @@ bool req_has_invalid(const struct req *r);
 /* The first complaint as "field: what is wrong", arena-owned; NULL without any. */
 const char *req_invalid_text(const struct req *r);
 int res_invalid(struct req *r);
+/* A reader of the body whose complaints are gathered like those of req_invalid. */
+struct json_reader req_reader(struct req *r);
+/* The body as an object of these members, into a struct (base/json-reader.h). Complaints are
+ * gathered: ask req_has_invalid before *out is used. False after a 400: it is no object. */
+bool req_read_body(struct req *r, const struct json_member *members, size_t n, void *out);
 /* Streaming: sends head, then pieces; the connection ends the body. -1 when the client is gone. */
 int res_stream_start(struct req *r, int status, const char *content_type);
 int res_stream_write(struct req *r, struct str piece);

@@ -153,6 +153,28 @@ bool req_has_invalid(const struct req *r)
 	return c != NULL && c->invalid != NULL;
 }
 
+static void complaint_gather(void *arg, const char *path, const char *reason)
+{
+	req_invalid(arg, path, "%s", reason);
+}
+
+struct json_reader req_reader(struct req *r)
+{
+	return (struct json_reader){.complain = complaint_gather, .arg = r};
+}
+
+bool req_read_body(struct req *r, const struct json_member *members, size_t n, void *out)
+{
+	struct json_reader in = req_reader(r);
+
+	if (!json_is_object(r->json)) {
+		res_problem(r, 400, "The body must be a JSON object");
+		return false;
+	}
+	json_read_members(&in, r->json, members, n, out);
+	return true;
+}
+
 const char *req_invalid_text(const struct req *r)
 {
 	const struct http_conn *c = r->conn;

@@ -239,6 +239,36 @@ static void test_fields(void)
 	arena_free(a);
 }
 
+static void test_bodies(void)
+{
+	static const struct json_member members[] = {
+	    {"id", READ_PARSED, .parse = uuid_parse_member, .rule = "must be an id"}};
+	struct arena *a = arena_new();
+	struct uuid id = {{0}};
+	const json_t *errors;
+	struct req r;
+
+	req_init(&r, a, NULL);
+	CU_ASSERT(!req_read_body(&r, JSON_MEMBERS(members), &id));
+	CU_ASSERT_EQUAL(r.res.status, 400);
+
+	req_init(&r, a, NULL);
+	r.json = json_parse(a, STR("{\"id\":\"01890000-0000-7000-8000-0000000000ff\"}"), NULL);
+	CU_ASSERT(req_read_body(&r, JSON_MEMBERS(members), &id) && !req_has_invalid(&r));
+	CU_ASSERT_EQUAL(id.b[15], 0xff);
+
+	r.json = json_parse(a, STR("{\"id\":\"5\",\"colour\":1}"), NULL);
+	CU_ASSERT(req_read_body(&r, JSON_MEMBERS(members), &id) && req_has_invalid(&r));
+	res_invalid(&r);
+	CU_ASSERT_EQUAL(r.res.status, 422);
+	errors = json_object_get(body_of(&r), "errors");
+	CU_ASSERT_EQUAL(json_array_size(errors), 2);
+	CU_ASSERT_STRING_EQUAL(json_str(json_array_get(errors, 0), "field"), "colour");
+	CU_ASSERT_STRING_EQUAL(json_str(json_array_get(errors, 1), "field"), "id");
+	CU_ASSERT_STRING_EQUAL(json_str(json_array_get(errors, 1), "message"), "must be an id");
+	arena_free(a);
+}
+
 static void test_too_large(void)
 {
 	struct arena *a = arena_new();
@@ -400,6 +430,7 @@ void suite_http_response(void)
 	CU_add_test(s, "entity tags", test_etags);
 	CU_add_test(s, "problems", test_problems);
 	CU_add_test(s, "faulty fields", test_fields);
+	CU_add_test(s, "bodies", test_bodies);
 	CU_add_test(s, "answer too large", test_too_large);
 	CU_add_test(s, "page queries", test_page_queries);
 	CU_add_test(s, "list envelope", test_envelope);
