@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,9 @@ static struct {
 	bool json;
 	enum log_level least;
 } state = {.process = "connect", .fd = STDERR_FILENO, .least = LOG_INFO};
+
+/* The errno of a log_reopen that failed, for the next line to tell: a handler cannot. */
+static volatile sig_atomic_t reopen_errno;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -68,21 +72,20 @@ int log_open(
 	return 0;
 }
 
+/* The new file takes the old one's number in one step, so a line that is being written is whole in
+ * one of the two. */
 void log_reopen(void)
 {
-	int fd;
+	int saved_errno = errno, fd;
 
 	if (!state.path[0])
 		return;
 	fd = open_file(state.path);
-	if (fd == -1) {
-		log_error("log.reopen_failed", LOG_S("path", state.path),
-		    LOG_S("error", strerror(errno)));
-		return;
-	}
-	if (state.fd != STDERR_FILENO)
-		close(state.fd);
-	state.fd = fd;
+	if (fd == -1 || dup3(fd, state.fd, O_CLOEXEC) == -1)
+		reopen_errno = errno;
+	if (fd != -1)
+		close(fd);
+	errno = saved_errno;
 }
 
 void log_request_set(const char *id)
@@ -215,6 +218,16 @@ static void write_line(const struct line *l)
 	while (n < 0 && errno == EINTR);
 }
 
+static void tell_reopen_error(void)
+{
+	int number = reopen_errno;
+
+	if (number == 0)
+		return;
+	reopen_errno = 0;
+	log_error("log.reopen_failed", LOG_S("path", state.path), LOG_S("error", strerror(number)));
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int n)
 {
 	const struct log_field cut = LOG_B("cut", true);
@@ -225,6 +238,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 	if (level < state.least)
 		return;
+	tell_reopen_error();
 	l.len = 0;
 	l.max = sizeof(l.p) - 32; /* room for the last words */
 	l.is_over = false;

@@ -29,7 +29,9 @@ int log_open(
     const char *process, const char *path, bool json, enum log_level least, struct err *err);
 /* "debug", "info", "warn", "error"; false for anything else. */
 bool log_level_parse(const char *text, enum log_level *level);
-void log_reopen(void);                /* after HUP */
+/* Goes over to a new file of the same path, the old one having been renamed (logrotate). May be
+ * called by a signal handler. When that fails the old file stays, and the next line says so. */
+void log_reopen(void);
 void log_request_set(const char *id); /* copied (≤ 64 bytes); NULL clears */
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int n);
 

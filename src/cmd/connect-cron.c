@@ -103,6 +103,7 @@ int main(int argc, char **argv)
 	if (optind < argc || (is_once && is_daemon))
 		return usage(stderr);
 	process_stop_signals(-1);
+	process_log_signal();
 	if (!is_once && !is_daemon)
 		end_at_us = clock_mono_us() + MINUTE_MODE_MOST_US;
 	rc = app_open(a, &app, "connect-cron", file,

@@ -73,8 +73,8 @@ static __attribute__((noreturn)) void child_main(struct master *m, const struct 
 		_exit(0);
 	/* A terminal's ^C goes to the whole group: it is for the master to act on. */
 	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
+	process_log_signal();
 	process_stop_signals(-1);
 	free(m->children);
 	m->children = NULL;
@@ -165,6 +165,17 @@ static void drain(struct master *m, int64_t now)
 }
 
 /* ---- reload -------------------------------------------------------------------------------- */
+
+/* Apart from the reload, which may be refused: the log file may have been renamed. */
+static void reopen_logs(const struct master *m)
+{
+	size_t i;
+
+	log_reopen();
+	for (i = 0; i < m->n; i++)
+		if (m->children[i].pid > 0)
+			kill(m->children[i].pid, SIGHUP);
+}
 
 static void set_listen_env(const struct master *m)
 {
@@ -352,8 +363,10 @@ static void wait_and_act(struct master *m)
 	int sig = sigtimedwait(&m->mask, NULL, &ts);
 
 	now = clock_mono_us();
-	if (sig == SIGHUP)
+	if (sig == SIGHUP) {
+		reopen_logs(m);
 		start_preflight(m, now);
+	}
 	if ((sig == SIGTERM || sig == SIGINT) && !m->is_stopping) {
 		m->is_stopping = true;
 		m->drain_until_us = now + DRAIN_STOP_US;

@@ -14,8 +14,9 @@ int process_listen(const char *where, int *fd, struct err *err);
 /* Pre-forked processes under a master: respawns what dies (with back-off when it dies at once),
  * HUP re-executes argv gracefully (new workers on the same listening socket before the old
  * drain), TERM and INT drain and end. Each child runs main(arg, index) and exits with its result.
- * Answers in the master only, at the end: the exit status. The process id stays the same over
- * HUP. The new image is tried first, in a child that ends where prefork_run would begin
+ * Returns in the master only, at the end: the exit status. The process id stays the same over
+ * HUP, which also makes the master and all its children, those that drain too, log to a new file.
+ * The new image is tried first, in a child that ends where prefork_run would begin
  * (CONNECT_PREFLIGHT is in its environment): if it fails, all stays as it was. Groups drain in
  * the order given, so a writer is listed after the workers that need it; children end by
  * themselves when their master dies. listen_fd is -1 where there is none. */
@@ -34,5 +35,8 @@ bool process_is_stopping(void);
  * about to block fails instead, and interrupted calls are restarted: a request in hand sees nothing
  * of it. */
 void process_stop_signals(int listen_fd);
+/* From now on HUP makes the log go over to a new file of its name and nothing else: interrupted
+ * calls are restarted where the system can. */
+void process_log_signal(void);
 
 #endif

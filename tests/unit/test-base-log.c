@@ -180,6 +180,36 @@ static void reopens(void)
 	CHECK(strstr(written(), "event=before") && strstr(written(), "event=between"));
 }
 
+/* Where the new file cannot be made the old one goes on, and says so. */
+static void reopen_fails(void)
+{
+	char dir[] = "/tmp/connect-log-XXXXXX", file[96], moved[64];
+	struct err e = ERR_INIT;
+	FILE *f;
+	char text[4096];
+	size_t n;
+
+	REQUIRE(mkdtemp(dir) != NULL);
+	snprintf(file, sizeof(file), "%s/log", dir);
+	snprintf(moved, sizeof(moved), "%s.moved", dir);
+	REQUIRE(log_open("tester", file, false, LOG_INFO, &e) == 0);
+	REQUIRE(rename(dir, moved) == 0);
+	log_reopen();
+	log_info("after");
+	log_info("later");
+	snprintf(file, sizeof(file), "%s/log", moved);
+	f = fopen(file, "re");
+	REQUIRE(f != NULL);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	CHECK(strstr(text, "event=log.reopen_failed") != NULL);
+	CHECK(strstr(text, "event=after") && strstr(text, "event=later"));
+	CHECK(strstr(strstr(text, "event=after"), "reopen_failed") == NULL);
+	unlink(file);
+	rmdir(moved);
+}
+
 static void cannot_open(void)
 {
 	struct err e = ERR_INIT;
@@ -200,5 +230,6 @@ void suite_base_log(void)
 	CU_add_test(suite, "long values are cut", long_values_are_cut);
 	CU_add_test(suite, "long lines stay whole", long_lines_stay_whole);
 	CU_add_test(suite, "reopens", reopens);
+	CU_add_test(suite, "reopening fails", reopen_fails);
 	CU_add_test(suite, "cannot open", cannot_open);
 }

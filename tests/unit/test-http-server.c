@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "base/log.h"
 #include "process/process.h"
 
 void suite_http_server(void);
@@ -444,6 +445,86 @@ static void test_refused_reload(void)
 	stop_hearing();
 }
 
+/* Writes a line at each HUP. */
+static int logs_at_hup(void *arg, int index)
+{
+	sigset_t all, waiting;
+
+	(void)arg;
+	(void)index;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &waiting);
+	tell('W');
+	while (!process_is_stopping()) {
+		sigsuspend(&waiting);
+		log_info("child.woke");
+		tell('h');
+	}
+	/* It drains, with a request in hand that ends after one more HUP. */
+	sigaddset(&waiting, SIGTERM);
+	sigsuspend(&waiting);
+	log_info("child.drained");
+	tell('w');
+	_exit(0);
+}
+
+static bool file_has(struct arena *a, const char *path, const char *text)
+{
+	char *got = arena_alloc(a, 65536);
+	FILE *f = fopen(path, "re");
+	size_t n = f == NULL ? 0 : fread(got, 1, 65535, f);
+
+	if (f != NULL)
+		fclose(f);
+	got[n] = '\0';
+	return strstr(got, text) != NULL;
+}
+
+static bool file_gets(struct arena *a, const char *path, const char *text)
+{
+	for (int waited = 0; waited < WAIT_MS / 10; waited++) {
+		if (file_has(a, path, text))
+			return true;
+		poll(NULL, 0, 10);
+	}
+	return false;
+}
+
+/* The log was renamed: after HUP master and child write to the new file, though the reload is
+ * refused; and so does a child that drains. */
+static void test_log_rotation(void)
+{
+	struct arena *a = arena_new();
+	const char *log = arena_printf(a, "%s/log", dir), *one = arena_printf(a, "%s/log.1", dir),
+		   *two = arena_printf(a, "%s/log.2", dir);
+	pid_t master, pid;
+
+	CU_ASSERT_EQUAL_FATAL(log_open("tester", log, false, LOG_INFO, NULL), 0);
+	master = start_master(logs_at_hup, 1, false);
+	CU_ASSERT_EQUAL(hear(&pid), 'W');
+	CU_ASSERT_EQUAL(rename(log, one), 0);
+	kill(master, SIGHUP);
+	CU_ASSERT_EQUAL(hear(&pid), 'h');
+	CU_ASSERT(file_has(a, log, "event=child.woke"));
+	CU_ASSERT(file_gets(a, log, "event=prefork.reload.refused"));
+	CU_ASSERT_FALSE(file_has(a, one, "event="));
+
+	kill(master, SIGTERM);
+	CU_ASSERT_EQUAL(hear(&pid), 'h');
+	CU_ASSERT_EQUAL(rename(log, two), 0);
+	kill(master, SIGHUP);
+	CU_ASSERT_EQUAL(hear(&pid), 'w');
+	CU_ASSERT_EQUAL(end_of(master), 0);
+	CU_ASSERT(file_has(a, log, "event=child.drained"));
+	CU_ASSERT_FALSE(file_has(a, two, "event=child.drained"));
+	stop_hearing();
+	log_open("unit-tests", NULL, false, LOG_INFO, NULL);
+	unlink(log);
+	unlink(one);
+	unlink(two);
+	arena_free(a);
+}
+
 void suite_http_server(void)
 {
 	CU_pSuite s = CU_add_suite("http_server", make_dir, remove_dir);
@@ -455,4 +536,5 @@ void suite_http_server(void)
 	CU_add_test(s, "back-off", test_back_off);
 	CU_add_test(s, "children end with their master", test_children_follow_their_master);
 	CU_add_test(s, "a reload that fails changes nothing", test_refused_reload);
+	CU_add_test(s, "a renamed log is left by all", test_log_rotation);
 }

@@ -1,9 +1,11 @@
-/* The signals that end a process in good order. */
+/* The signals: those that end a process in good order, and the one after which it logs to a new
+ * file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "process/process.h"
 
 static volatile sig_atomic_t stopping;
@@ -42,4 +44,18 @@ void process_stop_signals(int listen_fd)
 	/* A client that went away is an error of write, nothing more. */
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
+}
+
+static void on_hup(int sig)
+{
+	(void)sig;
+	log_reopen();
+}
+
+void process_log_signal(void)
+{
+	struct sigaction sa = {.sa_handler = on_hup, .sa_flags = SA_RESTART};
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGHUP, &sa, NULL);
 }
