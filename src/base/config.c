@@ -1,12 +1,12 @@
 #include "base/config.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -187,29 +187,6 @@ static const struct key *find_key(struct str name)
 	return NULL;
 }
 
-/* The whole file, arena-owned. */
-static int read_file(struct arena *a, const char *path, struct str *text, struct err *err)
-{
-	FILE *f = fopen(path, "re");
-	size_t room = FILE_MOST + 1;
-	char *p;
-	int rc = -1;
-
-	if (!f)
-		return err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
-	p = arena_alloc(a, room);
-	text->p = p;
-	text->n = fread(p, 1, room, f);
-	if (ferror(f))
-		err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
-	else if (text->n > FILE_MOST)
-		err_set(err, ERR_INVALID, "%s: longer than %u bytes", path, FILE_MOST);
-	else
-		rc = 0;
-	fclose(f);
-	return rc;
-}
-
 /* One line of the file; lines[] tells where each key was set before, 0 for nowhere. */
 static int load_line(struct arena *a, struct str line, struct config *out, int lines[KEYS],
     const struct origin *o, struct err *err)
@@ -242,7 +219,7 @@ static int load_file(struct arena *a, const char *path, struct config *out, stru
 	int lines[KEYS] = {0};
 	struct str text, line;
 
-	if (read_file(a, path, &text, err))
+	if (file_read(a, path, FILE_MOST, &text, err) == -1)
 		return -1;
 	while (str_split(&text, '\n', &line)) {
 		o.line++;

@@ -56,6 +56,10 @@ char *utf8_fold(struct arena *a, struct str s);
 size_t utf8_length(struct str s);
 /* The start of s in at most so many bytes that ends with a whole character. */
 struct str utf8_cut(struct str s, size_t most);
+/* Foreign text as the database takes it: well-formed, without NUL, in at most so many bytes. Each
+ * byte that is of no character and each NUL becomes U+FFFD. s itself or arena-owned; absent stays
+ * absent. */
+struct str utf8_clean(struct arena *a, struct str s, size_t most);
 
 /* FNV-1a 64, for tables in memory only. */
 uint64_t str_hash(const void *p, size_t n);

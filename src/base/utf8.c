@@ -96,6 +96,31 @@ struct str utf8_cut(struct str s, size_t most)
 	return (struct str){s.p, n};
 }
 
+struct str utf8_clean(struct arena *a, struct str s, size_t most)
+{
+	static const char unknown[] = "\xEF\xBF\xBD";
+	const unsigned char *p = (const unsigned char *)s.p;
+	struct str whole = utf8_cut(s, most);
+	char *out;
+	size_t n = 0;
+
+	if (s.n == 0 || (whole.n > 0 && utf8_is_valid(whole)))
+		return whole;
+	out = arena_alloc(a, most + 1);
+	for (size_t i = 0; i < s.n;) {
+		size_t step = p[i] != '\0' ? character(p + i, s.n - i) : 0;
+		struct str c = {step == 0 ? unknown : s.p + i, step == 0 ? 3 : step};
+
+		if (n + c.n > most)
+			break;
+		memcpy(out + n, c.p, c.n);
+		n += c.n;
+		i += step == 0 ? 1 : step;
+	}
+	out[n] = '\0';
+	return (struct str){out, n};
+}
+
 static char *fold_ascii(struct arena *a, struct str s)
 {
 	char *out = arena_strndup(a, s.p, s.n);

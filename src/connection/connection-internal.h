@@ -35,8 +35,8 @@ int connection_list(struct app *app, struct arena *a, const struct uuid *account
     struct connection_page *page, struct err *err);
 /* Stores the outcome of a use: last_used, last_error, and a status that turned "error" (the
  * credentials were refused) or "active" (a call works). Only connection_call uses connections. */
-int connection_note_use(
-    struct app *app, const struct connection *c, const struct call_result *res, struct err *err);
+int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
+    const struct call_result *res, struct err *err);
 /* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
  * "settings.x". */
 int connection_check(const struct config *cfg, const struct provider *p, const json_t *credentials,

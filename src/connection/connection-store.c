@@ -337,12 +337,12 @@ static const char *status_by_use(const struct connection *c, enum call_class cla
 	return status;
 }
 
-int connection_note_use(
-    struct app *app, const struct connection *c, const struct call_result *res, struct err *err)
+int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
+    const struct call_result *res, struct err *err)
 {
 	const char *error = res->class == CALL_OK ? NULL : res->error;
 	const char *status = status_by_use(c, res->class);
-	struct db_val text = db_strn(utf8_cut(str_from(error), LAST_ERROR_BYTES));
+	struct db_val text = db_strn(utf8_clean(a, str_from(error), LAST_ERROR_BYTES));
 	int64_t now = clock_now_us();
 
 	if (status == NULL && error == NULL && c->last_error == NULL &&

@@ -91,13 +91,6 @@ static int update_lead_status(struct db *db, struct arena *a, const struct uuid 
 	return lead_set_sync_status(db, account_id, lead_id, by_hope[best], err);
 }
 
-static struct str cut(const char *s, size_t most)
-{
-	struct str t = utf8_cut(str_from(s), most);
-
-	return utf8_is_valid(t) ? t : STR("(not text)");
-}
-
 int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
     const struct attempt *attempt, struct err *err)
 {
@@ -110,15 +103,16 @@ int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
 		DB_VALS(db_uuid(&id), db_uuid(&d->account_id), db_uuid(&d->id),
 		    db_int(attempt->number), db_int(attempt->at_us), db_int(attempt->duration_us),
 		    attempt->http_status == 0 ? db_null() : db_int(attempt->http_status),
-		    db_strn(cut(attempt->error, 1000))),
+		    db_strn(utf8_clean(a, str_from(attempt->error), 1000))),
 		NULL, err) == -1)
 		return -1;
 	if (db_exec(db, &delivery_update,
 		DB_VALS(db_str(d->status), db_int(d->attempts), db_int(d->rounds),
-		    db_time(d->next_us), db_strn(cut(d->error, 1000)),
+		    db_time(d->next_us), db_strn(utf8_clean(a, str_from(d->error), 1000)),
 		    d->http_status == 0 ? db_null() : db_int(d->http_status),
-		    db_strn(cut(d->external_id, 255)), is_success ? db_int(now) : db_null(),
-		    db_int(now), db_uuid(&d->account_id), db_uuid(&d->id)),
+		    db_strn(utf8_clean(a, str_from(d->external_id), 255)),
+		    is_success ? db_int(now) : db_null(), db_int(now), db_uuid(&d->account_id),
+		    db_uuid(&d->id)),
 		NULL, err) == -1)
 		return -1;
 	return update_lead_status(db, a, &d->account_id, &d->lead_id, err);

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/file.h"
 #include "crypto/cipher.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
@@ -58,20 +59,6 @@ static int load_line(
 	return 0;
 }
 
-/* The file's bytes into p; their number, or -1. */
-static ssize_t read_file(int fd, char *p, size_t cap)
-{
-	size_t n = 0;
-	ssize_t got;
-
-	while (n < cap && (got = read(fd, p + n, cap - n)) != 0) {
-		if (got == -1 && errno != EINTR)
-			return -1;
-		n += got > 0 ? (size_t)got : 0;
-	}
-	return (ssize_t)n;
-}
-
 static int load(struct keyring *k, int fd, const char *path, struct err *err)
 {
 	char bytes[FILE_MOST];
@@ -85,7 +72,7 @@ static int load(struct keyring *k, int fd, const char *path, struct err *err)
 	if (st.st_mode & (S_IRWXO | S_IWGRP))
 		return err_set(
 		    err, ERR_INVALID, "%s: readable by others or writable by the group", path);
-	n = read_file(fd, bytes, sizeof(bytes));
+	n = fd_read_full(fd, bytes, sizeof(bytes));
 	if (n < 0) {
 		err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
 		goto out;
@@ -138,7 +125,8 @@ int keyring_create(const char *path, struct err *err)
 	buf_str(&b, "1:");
 	base64_encode(&b, bytes, sizeof(bytes));
 	buf_chr(&b, '\n');
-	if (fchmod(fd, 0600) || write(fd, b.p, b.len) != (ssize_t)b.len || fsync(fd)) {
+	if (fchmod(fd, 0600) == -1 || fd_write_full(fd, (struct str){b.p, b.len}) == -1 ||
+	    fsync(fd) == -1) {
 		err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
 		unlink(path);
 	} else {

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "crypto/hash.h"
 
@@ -32,7 +33,7 @@ DB_STMT(migrate_unlock, "SELECT RELEASE_LOCK(CONCAT('connect-migrate-', DATABASE
 struct migration {
 	int version;
 	char name[256];
-	char *text;
+	const char *text;
 	char checksum[2 * SHA256_SIZE + 1];
 };
 
@@ -49,18 +50,12 @@ static int by_version(const void *a, const void *b)
 static int read_file(struct arena *a, const char *dir, struct migration *m, struct err *err)
 {
 	const char *path = arena_printf(a, "%s/%s", dir, m->name);
-	FILE *f = fopen(path, "r");
-	size_t n;
+	struct str text;
 
-	if (f == NULL)
-		return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
-	m->text = arena_alloc(a, MIGRATION_BYTES);
-	n = fread(m->text, 1, MIGRATION_BYTES - 1, f);
-	fclose(f);
-	if (n == MIGRATION_BYTES - 1)
-		return err_set(err, ERR_LIMIT, "%s: too large", path);
-	m->text[n] = '\0';
-	sha256_hex((struct str){m->text, n}, m->checksum);
+	if (file_read(a, path, MIGRATION_BYTES, &text, err) == -1)
+		return -1;
+	m->text = text.p;
+	sha256_hex(text, m->checksum);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #define FLASH_COOKIE "connect_flash"
 #define FLASH_SECONDS 60
 #define FLASH_BYTES 1024
+#define FLASH_TEXT_BYTES (FLASH_BYTES - 2) /* beside the kind */
 #define MAC_BYTES 16
 
 /* No script and no style but our own files; nothing may frame a page or receive its forms. */
@@ -43,17 +44,11 @@ void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
 	if (r->app->keys == NULL)
 		return;
 	va_start(ap, fmt);
-	const char *text = arena_vprintf(r->a, fmt, ap);
+	struct str text =
+	    utf8_clean(r->a, str_from(arena_vprintf(r->a, fmt, ap)), FLASH_TEXT_BYTES);
 	va_end(ap);
 	buf_chr(message, strcmp(kind, "error") == 0 ? 'e' : 'o');
-	buf_str(message, text);
-	if (!buf_ok(message)) /* too long: its beginning, in whole characters */
-		for (size_t n = 512; message->len <= 1 && n > 0; n--)
-			if (utf8_is_valid((struct str){text, n})) {
-				buf_reset(message);
-				buf_chr(message, strcmp(kind, "error") == 0 ? 'e' : 'o');
-				buf_add(message, text, n);
-			}
+	buf_add(message, text.p, text.n);
 	flash_mac(r, (struct str){message->p, message->len}, mac);
 	buf_add(sealed, mac, MAC_BYTES);
 	buf_add(sealed, message->p, message->len);

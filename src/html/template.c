@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "html/html.h"
 #include "html/template-private.h"
@@ -279,20 +280,12 @@ int template_render_text(struct arena *a, struct str text, const json_t *data, b
 static int load_file(
     struct templates *ts, struct arena *a, const char *path, const char *name, struct err *err)
 {
-	struct buf *text = buf_new(a, LIMIT_TEMPLATE_BYTES);
-	FILE *f = fopen(path, "re");
-	char piece[8192];
-	size_t n;
+	struct template *t;
+	struct str text;
 
-	if (f == NULL)
-		return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		buf_add(text, piece, n);
-	bool ok = !ferror(f) && buf_ok(text);
-	fclose(f);
-	if (!ok)
-		return err_set(err, ERR_INVALID, "%s: cannot be read, or is too large", path);
-	struct template *t = template_compile(a, name, (struct str){text->p, text->len}, err);
+	if (file_read(a, path, LIMIT_TEMPLATE_BYTES, &text, err) == -1)
+		return -1;
+	t = template_compile(a, name, text, err);
 	if (t == NULL)
 		return -1;
 	map_put(ts->by_name, str_from(name), t);

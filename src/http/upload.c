@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "http/conn.h"
 
@@ -42,20 +43,12 @@ struct upload *upload_new(struct arena *a, const char *tmp_dir)
 	return u;
 }
 
-static int write_all(struct upload *u, const char *p, size_t n, struct err *err)
+static int upload_write(struct upload *u, struct str piece, struct err *err)
 {
-	while (n != 0) {
-		ssize_t put = write(u->fd, p, n);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return err_set(err, ERR_UNAVAILABLE, "cannot write an upload to %s: %s",
-			    u->path, strerror(errno));
-		p += put;
-		n -= (size_t)put;
-	}
-	return 0;
+	if (fd_write_full(u->fd, piece) == 0)
+		return 0;
+	return err_set(
+	    err, ERR_UNAVAILABLE, "cannot write an upload to %s: %s", u->path, strerror(errno));
 }
 
 static int spill(struct upload *u, struct err *err)
@@ -72,7 +65,7 @@ static int spill(struct upload *u, struct err *err)
 		    u->tmp_dir, strerror(errno));
 	u->path = path;
 	arena_on_free(u->a, release, u);
-	return write_all(u, u->memory->p, u->memory->len, err);
+	return upload_write(u, (struct str){u->memory->p, u->memory->len}, err);
 }
 
 int upload_add(struct upload *u, struct str piece, struct err *err)
@@ -84,7 +77,7 @@ int upload_add(struct upload *u, struct str piece, struct err *err)
 	}
 	if (u->fd == -1 && spill(u, err) != 0)
 		return -1;
-	return write_all(u, piece.p, piece.n, err);
+	return upload_write(u, piece, err);
 }
 
 int upload_end(struct upload *u, struct http_file *out, struct err *err)
@@ -122,12 +115,8 @@ struct str filename_clean(struct arena *a, struct str name)
 	for (i = 0; i < s.n; i++)
 		if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f)
 			p[i] = '_';
-	if (s.n > FILENAME_MAX_BYTES) {
-		s.n = FILENAME_MAX_BYTES;
-		while (s.n != 0 && ((unsigned char)p[s.n] & 0xc0) == 0x80)
-			s.n--;
-		p[s.n] = '\0';
-	}
+	s = utf8_cut(s, FILENAME_MAX_BYTES);
+	p[s.n] = '\0';
 	if (!utf8_is_valid(s))
 		for (i = 0; i < s.n; i++)
 			if ((unsigned char)p[i] >= 0x80)

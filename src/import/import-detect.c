@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "import/import.h"
 
@@ -46,6 +47,7 @@ static int64_t look_at(const struct look *k, int64_t offset, char *out, size_t n
 {
 	struct str data = k->source->data;
 	size_t got = 0;
+	ssize_t more;
 
 	if (k->fd == -1) {
 		if ((size_t)offset < data.n)
@@ -54,19 +56,10 @@ static int64_t look_at(const struct look *k, int64_t offset, char *out, size_t n
 			memcpy(out, data.p + offset, got);
 		return (int64_t)got;
 	}
-	while (got < n) {
-		ssize_t more = pread(k->fd, out + got, n - got, (off_t)(offset + (int64_t)got));
-
-		if (more == -1 && errno == EINTR)
-			continue;
-		if (more == -1)
-			return err_set(
-			    err, ERR_UNAVAILABLE, "cannot read the file: %s", strerror(errno));
-		if (more == 0)
-			break;
-		got += (size_t)more;
-	}
-	return (int64_t)got;
+	more = fd_read_full_at(k->fd, out, n, (off_t)offset);
+	if (more == -1)
+		return err_set(err, ERR_UNAVAILABLE, "cannot read the file: %s", strerror(errno));
+	return (int64_t)more;
 }
 
 /* ---- encoding ------------------------------------------------------------------------------ */

@@ -2,12 +2,12 @@
  * counts, so that whoever goes on after a crash counts every row once. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "account/account.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "import/import.h"
@@ -486,21 +486,6 @@ static int cannot(struct err *err, const char *path)
 	    err, ERR_UNAVAILABLE, "cannot keep the upload at %s: %s", path, strerror(errno));
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t put = write(fd, p, n);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return -1;
-		p += put;
-		n -= (size_t)put;
-	}
-	return 0;
-}
-
 static int copy_file(int to, const char *path)
 {
 	char piece[16384];
@@ -508,7 +493,7 @@ static int copy_file(int to, const char *path)
 	ssize_t got = 0;
 
 	while (rc == 0 && (got = read(from, piece, sizeof(piece))) > 0)
-		rc = write_all(to, piece, (size_t)got);
+		rc = fd_write_full(to, (struct str){piece, (size_t)got});
 	if (from != -1)
 		close(from);
 	return got == -1 ? -1 : rc;
@@ -525,20 +510,11 @@ static int bring_file(const char *path, const struct csv_source *source)
 	if (fd == -1)
 		return -1;
 	if ((source->path != NULL ? copy_file(fd, source->path)
-				  : write_all(fd, source->data.p, source->data.n)) == 0)
+				  : fd_write_full(fd, source->data)) == 0)
 		return fd;
 	close(fd);
 	unlink(path);
 	return -1;
-}
-
-static int sync_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fd == -1 ? -1 : fsync(fd);
-
-	if (fd != -1)
-		close(fd);
-	return rc;
 }
 
 int import_keep_file(struct app *app, struct arena *a, struct import *im,
@@ -548,13 +524,13 @@ int import_keep_file(struct app *app, struct arena *a, struct import *im,
 	const char *path = arena_printf(a, "%s/%s.csv", dir, uuid_dup(a, im->id));
 	int fd, rc;
 
-	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
-		return cannot(err, dir);
+	if (dir_make(dir, 0700, err) == -1)
+		return -1;
 	fd = bring_file(path, source);
 	if (fd == -1)
 		return cannot(err, path);
 	rc = fsync(fd);
-	if (close(fd) == -1 || rc == -1 || sync_dir(dir) == -1) {
+	if (close(fd) == -1 || rc == -1 || dir_sync(dir) == -1) {
 		unlink(path);
 		return cannot(err, path);
 	}

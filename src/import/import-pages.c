@@ -21,13 +21,10 @@
 /* A cell cut at the end of a character. */
 static json_t *clipped(struct str s)
 {
-	size_t n = s.n;
-
-	if (n <= CELL_BYTES)
-		return json_stringn(n > 0 ? s.p : "", n);
-	for (n = CELL_BYTES; n > 0 && ((unsigned char)s.p[n] & 0xC0) == 0x80;)
-		n--;
-	return json_sprintf("%.*s…", (int)n, s.p);
+	if (s.n <= CELL_BYTES)
+		return json_stringn(s.n > 0 ? s.p : "", s.n);
+	s = utf8_cut(s, CELL_BYTES);
+	return json_sprintf("%.*s…", (int)s.n, s.p);
 }
 
 static json_t *choice(const char *value, const char *label, bool is_current)

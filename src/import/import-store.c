@@ -160,36 +160,6 @@ int import_list(struct db *db, struct arena *a, const struct uuid *account_id,
 
 /* ---- error rows ---------------------------------------------------------------------------- */
 
-/* Text that the database takes: what is not UTF-8, or NUL, becomes U+FFFD. */
-static struct str clean(struct arena *a, struct str s, size_t most)
-{
-	struct buf *b;
-	size_t i = 0;
-
-	if (s.n > most)
-		for (s.n = most; s.n > 0 && ((unsigned char)s.p[s.n] & 0xC0) == 0x80;)
-			s.n--;
-	if (s.n == 0)
-		return STR("");
-	if (utf8_is_valid(s))
-		return s;
-	b = buf_new(a, 3 * s.n + 1);
-	while (i < s.n) {
-		size_t n = 1;
-
-		while (n <= 4 && i + n <= s.n && !utf8_is_valid((struct str){s.p + i, n}))
-			n++;
-		if (n > 4 || i + n > s.n) {
-			buf_str(b, "\xEF\xBF\xBD");
-			i++;
-			continue;
-		}
-		buf_add(b, s.p + i, n);
-		i += n;
-	}
-	return (struct str){b->p, b->len};
-}
-
 int import_errors_insert(struct db *db, struct arena *a, const struct import *im,
     const struct import_error *errors, size_t n, struct err *err)
 {
@@ -198,8 +168,8 @@ int import_errors_insert(struct db *db, struct arena *a, const struct import *im
 	for (size_t i = 0; i < n; i++) {
 		const struct import_error *e = &errors[i];
 		struct db_val row[6] = {db_uuid(&e->id), db_uuid(&im->account_id), db_uuid(&im->id),
-		    db_int(e->line), db_strn(clean(a, e->reason, REASON_BYTES)),
-		    db_strn(clean(a, e->text, CSV_TEXT_BYTES))};
+		    db_int(e->line), db_strn(utf8_clean(a, e->reason, REASON_BYTES)),
+		    db_strn(e->text.n == 0 ? STR("") : utf8_clean(a, e->text, CSV_TEXT_BYTES))};
 
 		memcpy(v + 6 * i, row, sizeof(row));
 	}

@@ -139,9 +139,9 @@ static struct write_set new_set(struct intake *in, const struct connection *c)
 	    .account_id = c->account_id,
 	    .connection_id = c->id,
 	    .provider_type = str_from(c->provider_type),
-	    .remote_addr = utf8_cut(str_from(r->remote_addr), 64),
-	    .request_id = utf8_cut(str_from(r->id), 64),
-	    .url = utf8_cut(str_from(access_redact(r->a, &c->access, in->hook.url)), 2000),
+	    .remote_addr = utf8_clean(r->a, str_from(r->remote_addr), 64),
+	    .request_id = utf8_clean(r->a, str_from(r->id), 64),
+	    .url = utf8_clean(r->a, str_from(access_redact(r->a, &c->access, in->hook.url)), 2000),
 	    .headers = kept_headers(r, c),
 	    .body = in->hook.body,
 	    .received_us = r->received_us};

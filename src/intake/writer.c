@@ -7,25 +7,26 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/app.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/http.h"
 #include "intake/intake.h"
 #include "intake/write-set.h"
 #include "process/process.h"
+#include "process/unix-socket.h"
 
 #define FRAME_MAX (8u * 1024u * 1024u)
 #define BATCH_BYTES (4u * 1024u * 1024u) /* stays below max_allowed_packet per statement */
 #define BATCH_SETS 64u
 #define CLIENTS_MAX 512u
+#define BACKLOG 256
 #define ANSWER_WAIT_MS 30000
 
 static uint32_t get_u32(const char *p)
@@ -35,13 +36,9 @@ static uint32_t get_u32(const char *p)
 	return (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
 }
 
-static int writer_address(const struct config *cfg, struct sockaddr_un *out)
+static void writer_path(const struct config *cfg, char *out, size_t cap)
 {
-	int n;
-
-	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
-	n = snprintf(out->sun_path, sizeof(out->sun_path), "%s/run/writer.sock", cfg->state_dir);
-	return n > 0 && (size_t)n < sizeof(out->sun_path) ? 0 : -1;
+	snprintf(out, cap, "%s/run/writer.sock", cfg->state_dir);
 }
 
 /* ---- the writer -------------------------------------------------------------------------- */
@@ -222,24 +219,19 @@ static void commit_waiting(struct writer *w)
 
 static int writer_listen(struct writer *w, struct err *err)
 {
-	struct sockaddr_un at, mine;
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = CLIENTS_MAX};
-	char dir[256];
+	char path[256];
 
-	snprintf(dir, sizeof(dir), "%s/run", w->app->config->state_dir);
-	mkdir(dir, 0770);
-	if (writer_address(w->app->config, &at) == -1)
-		return err_set(err, ERR_INTERNAL, "state_dir is too long for a socket's path");
-	mine = at;
-	snprintf(mine.sun_path, sizeof(mine.sun_path), "%.90s.%d", at.sun_path, (int)getpid());
-	w->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(path, sizeof(path), "%s/run", w->app->config->state_dir);
+	if (dir_make(path, 0770, err) == -1)
+		return -1;
+	writer_path(w->app->config, path, sizeof(path));
+	if (unix_socket_bind(
+		path, SOCK_STREAM | SOCK_NONBLOCK, 0600, BACKLOG, &w->listen_fd, err) == -1)
+		return -1;
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	unlink(mine.sun_path);
-	if (w->listen_fd == -1 || w->epoll_fd == -1 ||
-	    bind(w->listen_fd, (struct sockaddr *)&mine, sizeof(mine)) == -1 ||
-	    chmod(mine.sun_path, 0600) == -1 || listen(w->listen_fd, 256) == -1 ||
-	    rename(mine.sun_path, at.sun_path) == -1)
-		return err_set(err, ERR_INTERNAL, "%s: %s", at.sun_path, strerror(errno));
+	if (w->epoll_fd == -1)
+		return err_set(err, ERR_INTERNAL, "epoll: %s", strerror(errno));
 	epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->listen_fd, &ev);
 	return 0;
 }
@@ -289,20 +281,14 @@ static pid_t writer_fd_owner;
 
 static int writer_connect(const struct config *cfg)
 {
-	struct sockaddr_un to;
+	char path[256];
 
 	if (writer_fd != -1 && writer_fd_owner == getpid())
 		return 0;
-	if (writer_address(cfg, &to) == -1)
-		return -1;
-	writer_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	writer_path(cfg, path, sizeof(path));
+	writer_fd = unix_socket_connect(path, SOCK_STREAM);
 	writer_fd_owner = getpid();
-	if (writer_fd != -1 && connect(writer_fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-		return 0;
-	if (writer_fd != -1)
-		close(writer_fd);
-	writer_fd = -1;
-	return -1;
+	return writer_fd == -1 ? -1 : 0;
 }
 
 static int read_exactly(int fd, char *p, size_t n)

@@ -3,8 +3,6 @@
 #define JOB_JOB_INTERNAL_H
 #include "job/job.h"
 
-struct sockaddr_un;
-
 #define WAKE_WORK "w"     /* there is work */
 #define WAKE_REPLACED "x" /* another runner of this host takes over */
 #define WAKE_PERIODIC "p" /* periodic work was brought forward */
@@ -12,6 +10,8 @@ struct sockaddr_un;
 /* job_insert with the claim already made: nil lease_id for none. */
 int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
     int64_t lease_until_us, struct err *err);
-int job_wake_address(const struct config *cfg, struct sockaddr_un *out);
+/* Where the runner of this host is woken. */
+#define WAKE_PATH_BYTES 256
+void job_wake_path(const struct config *cfg, char *out, size_t cap);
 void job_wake_send(const struct config *cfg, const char *message);
 #endif

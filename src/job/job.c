@@ -1,17 +1,13 @@
 /* The outbox table: rows in, endings, the wake-up. */
 #include "job/job.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
 #include "job/job-internal.h"
+#include "process/unix-socket.h"
 
 DB_STMT_ROWS(jobs_insert,
     "INSERT INTO jobs (id, account_id, kind, subject_id, state, run_at, attempts, lease_id, args,"
@@ -182,26 +178,18 @@ int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *ou
 
 /* ---- wake-up ----------------------------------------------------------------------------- */
 
-int job_wake_address(const struct config *cfg, struct sockaddr_un *out)
+void job_wake_path(const struct config *cfg, char *out, size_t cap)
 {
-	int n;
-
-	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
-	n = snprintf(out->sun_path, sizeof(out->sun_path), "%s/run/wake.sock", cfg->state_dir);
-	return n > 0 && (size_t)n < sizeof(out->sun_path) ? 0 : -1;
+	snprintf(out, cap, "%s/run/wake.sock", cfg->state_dir);
 }
 
 void job_wake_send(const struct config *cfg, const char *message)
 {
-	static int fd = -1;
-	struct sockaddr_un to;
+	char path[WAKE_PATH_BYTES];
 
-	if (fd == -1)
-		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	job_wake_path(cfg, path, sizeof(path));
 	/* Nobody there, or its queue full: it polls anyway. */
-	if (fd != -1 && job_wake_address(cfg, &to) == 0)
-		(void)!sendto(fd, message, strlen(message), MSG_DONTWAIT | MSG_NOSIGNAL,
-		    (struct sockaddr *)&to, sizeof(to));
+	(void)unix_socket_send(path, str_from(message));
 }
 
 void job_wake(const struct config *cfg)

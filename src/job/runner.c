@@ -8,17 +8,17 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/fiber.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "job/job-internal.h"
 #include "net/http-client.h"
+#include "process/unix-socket.h"
 
 #define POLL_MS 500 /* how soon work of another host is noticed */
 #define CLAIM_MAX 32
@@ -81,28 +81,17 @@ struct runner {
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static int make_dirs(const struct config *cfg, struct err *err)
-{
-	static const char *const names[] = {"", "/run", "/run/runners"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char path[256];
-
-		snprintf(path, sizeof(path), "%s%s", cfg->state_dir, names[i]);
-		if (mkdir(path, 0770) == -1 && errno != EEXIST)
-			return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
-	}
-	return 0;
-}
-
 /* The file gets its name once it is locked: before, another runner would take it for a dead one's.
  */
 static int prove_alive(struct runner *rn, struct err *err)
 {
-	char id[UUID_TEXT], path[sizeof(rn->alive_path) + 4];
+	char id[UUID_TEXT], dir[sizeof(rn->alive_path)], path[sizeof(rn->alive_path) + 4];
 
 	rn->lease_id = uuid_new();
 	uuid_text(id, rn->lease_id);
+	snprintf(dir, sizeof(dir), "%s/run/runners", rn->app->config->state_dir);
+	if (dir_make(dir, 0770, err) == -1)
+		return -1;
 	snprintf(rn->alive_path, sizeof(rn->alive_path), "%s/run/runners/%s",
 	    rn->app->config->state_dir, id);
 	snprintf(path, sizeof(path), "%s.new", rn->alive_path);
@@ -125,7 +114,7 @@ struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t 
 	for (size_t i = 0; i < n; i++)
 		if (kinds[i].lease_s * SECOND_US > rn->lease_us)
 			rn->lease_us = kinds[i].lease_s * SECOND_US;
-	if (make_dirs(app->config, err) == -1 || prove_alive(rn, err) == -1) {
+	if (prove_alive(rn, err) == -1) {
 		runner_free(rn);
 		return NULL;
 	}
@@ -159,20 +148,21 @@ void runner_set_periodic(struct runner *rn, const struct runner_periodic *p, siz
 
 int runner_take_over(struct runner *rn, struct err *err)
 {
-	struct sockaddr_un at, mine;
+	char path[WAKE_PATH_BYTES];
+	int before;
 
-	if (job_wake_address(rn->app->config, &at) == -1)
-		return err_set(err, ERR_INTERNAL, "state_dir is too long for a socket's path");
-	mine = at;
-	snprintf(mine.sun_path, sizeof(mine.sun_path), "%.90s.%d", at.sun_path, (int)getpid());
-	rn->wake_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	unlink(mine.sun_path);
-	if (rn->wake_fd == -1 || bind(rn->wake_fd, (struct sockaddr *)&mine, sizeof(mine)) == -1)
-		return err_set(err, ERR_INTERNAL, "%s: %s", mine.sun_path, strerror(errno));
-	chmod(mine.sun_path, 0660);
-	job_wake_send(rn->app->config, WAKE_REPLACED);
-	if (rename(mine.sun_path, at.sun_path) == -1)
-		return err_set(err, ERR_INTERNAL, "%s: %s", at.sun_path, strerror(errno));
+	job_wake_path(rn->app->config, path, sizeof(path));
+	before = unix_socket_connect(path, SOCK_DGRAM | SOCK_NONBLOCK);
+	if (unix_socket_bind(path, SOCK_DGRAM | SOCK_NONBLOCK, 0660, 0, &rn->wake_fd, err) == -1) {
+		if (before != -1)
+			close(before);
+		return -1;
+	}
+	/* Told only now: what was sent until here it has read or will read, the rest is ours. */
+	if (before != -1) {
+		(void)!send(before, WAKE_REPLACED, strlen(WAKE_REPLACED), MSG_NOSIGNAL);
+		close(before);
+	}
 	return 0;
 }
 
@@ -258,7 +248,8 @@ static void put_back(struct run *run, const struct err *why)
 	do {
 		err = (struct err)ERR_INIT;
 		if (db_exec(j->app->db, &job_back_off,
-			DB_VALS(db_str(is_dead ? "dead" : "ready"), db_int(at), db_str(why->msg),
+			DB_VALS(db_str(is_dead ? "dead" : "ready"), db_int(at),
+			    db_strn(utf8_clean(j->a, str_from(why->msg), sizeof(why->msg))),
 			    db_uuid(&j->id), db_uuid(&j->lease_id), db_int(j->attempts)),
 			NULL, &err) == 0)
 			return;

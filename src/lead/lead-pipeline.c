@@ -40,7 +40,7 @@ static int fetch_details(struct processing *p, struct err *err)
 		return p->row.lead == NULL ? -1 : 1;
 	}
 	is_final = call.result.class == CALL_FATAL;
-	if (lead_store_problem(p->job->app->db, &p->row, is_final, call.result.error, err) == -1)
+	if (lead_store_problem(p->job->app->db, a, &p->row, is_final, call.result.error, err) == -1)
 		return -1;
 	log_warn("lead.details", LOG_S("lead", uuid_dup(a, p->row.id)),
 	    LOG_S("provider", p->row.provider_type), LOG_S("error", call.result.error),

@@ -170,12 +170,12 @@ int lead_store_ready(struct db *db, struct arena *a, const struct lead_row *row,
 	return n > 0;
 }
 
-int lead_store_problem(
-    struct db *db, const struct lead_row *row, bool is_final, const char *error, struct err *err)
+int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row, bool is_final,
+    const char *error, struct err *err)
 {
 	return db_exec(db, &lead_note_problem,
 	    DB_VALS(db_str(is_final ? "failed" : "received"),
-		db_strn(utf8_cut(str_from(error), 1000)), db_int(clock_now_us()),
+		db_strn(utf8_clean(a, str_from(error), 1000)), db_int(clock_now_us()),
 		db_uuid(&row->account_id), db_uuid(&row->id)),
 	    NULL, err);
 }

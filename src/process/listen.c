@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "process/process-internal.h"
+#include "process/unix-socket.h"
 
 /* Long, so that a burst waits here instead of being refused. The kernel cuts it to its own maximum.
  */
@@ -33,34 +32,13 @@ static bool is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) == 0 && yes != 0;
 }
 
-/* Bound under another name and renamed over the old one: there is no moment without a socket, and
- * none with the wrong mode. */
 static int listen_unix(const char *path, int *out, struct err *err)
 {
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int n, fd;
+	struct err why = ERR_INIT;
 
-	n = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s.%ld", path, (long)getpid());
-	if (n < 0 || (size_t)n >= sizeof(sa.sun_path))
-		return err_field(
-		    err, ERR_INVALID, "listen", "the socket's path %s is too long", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return err_set(err, ERR_INTERNAL, "socket: %s", strerror(errno));
-	unlink(sa.sun_path);
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0) {
-		if (chmod(sa.sun_path, SOCKET_MODE) == 0 && listen(fd, BACKLOG) == 0 &&
-		    rename(sa.sun_path, path) == 0) {
-			*out = fd;
-			return 0;
-		}
-		err_set(err, ERR_INTERNAL, "cannot listen on %s: %s", path, strerror(errno));
-		unlink(sa.sun_path);
-	} else {
-		err_set(err, ERR_INTERNAL, "cannot bind %s: %s", sa.sun_path, strerror(errno));
-	}
-	close(fd);
-	return -1;
+	if (unix_socket_bind(path, SOCK_STREAM, SOCKET_MODE, BACKLOG, out, &why) == 0)
+		return 0;
+	return err_field(err, why.code, "listen", "%s", why.msg);
 }
 
 static int listen_tcp(const char *where, int *out, struct err *err)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "crypto/hash.h"
 #include "html/chrome.h"
 #include "product/product.h"
@@ -46,21 +47,11 @@ static int load_file(
     struct arena *a, const char *dir, const char *name, struct static_file *out, struct err *err)
 {
 	const char *path = arena_printf(a, "%s/%s", dir, name);
-	struct buf *b = buf_new(a, FILE_BYTES_MAX);
-	char piece[8192], hex[2 * SHA256_SIZE + 1];
-	FILE *f = fopen(path, "re");
-	size_t n;
+	char hex[2 * SHA256_SIZE + 1];
 
-	if (f == NULL)
-		return err_set(err, ERR_INTERNAL, "%s: %s", path, strerror(errno));
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		buf_add(b, piece, n);
-	bool ok = !ferror(f) && buf_ok(b);
-	fclose(f);
-	if (!ok)
-		return err_set(err, ERR_INTERNAL, "%s: cannot be read, or is too large", path);
+	if (file_read(a, path, FILE_BYTES_MAX, &out->data, err) == -1)
+		return -1;
 	out->name = arena_strdup(a, name);
-	out->data = (struct str){b->p, b->len};
 	sha256_hex(out->data, hex);
 	snprintf(out->etag, sizeof(out->etag), "\"%.32s\"", hex);
 	return 0;

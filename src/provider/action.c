@@ -407,15 +407,8 @@ static const char *body_excerpt(struct arena *a, const struct access *c, struct 
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			text[i] = ' ';
-	const char *clean = access_redact(a, c, text);
-	n = strlen(clean);
-	if (n > ERROR_BODY_BYTES) {
-		n = ERROR_BODY_BYTES;
-		while (n > 0 && ((unsigned char)clean[n] & 0xc0) == 0x80)
-			n--;
-	}
-	clean = arena_strndup(a, clean, n);
-	return utf8_is_valid(str_from(clean)) ? clean : "(not text)";
+	struct str clean = utf8_cut(str_from(access_redact(a, c, text)), ERROR_BODY_BYTES);
+	return utf8_is_valid(clean) ? arena_strndup(a, clean.p, clean.n) : "(not text)";
 }
 
 static json_t *paged_output(const struct paging *p, struct scope *s)

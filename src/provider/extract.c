@@ -166,16 +166,6 @@ static bool is_type(struct str t)
 	return true;
 }
 
-/* At most n bytes, not within a character. */
-static struct str clip(struct str t, size_t n)
-{
-	if (t.n <= n)
-		return t;
-	while (n > 0 && ((unsigned char)t.p[n] & 0xc0) == 0x80)
-		n--;
-	return (struct str){t.p, n};
-}
-
 static bool wants_details(const struct found *f, struct scope *s, struct str type)
 {
 	const struct item_rule *r = f->rule;
@@ -198,9 +188,9 @@ static void fill_lead(const struct item_rule *r, struct scope *s, struct webhook
 		return;
 	item->is_lead = true;
 	item->lead = r->lead.raw == NULL ? NULL : value_of(r->lead.raw, s);
-	item->form_id = clip(expr_text(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
-	item->ad_id = clip(expr_text(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
-	item->campaign_id = clip(expr_text(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->form_id = utf8_cut(expr_text(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->ad_id = utf8_cut(expr_text(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->campaign_id = utf8_cut(expr_text(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->created_us = expr_time_us(r->lead.created_at, s);
 }
 
@@ -244,7 +234,7 @@ static int add_item(struct scope *s, void *arg)
 	*item = (struct webhook_item){
 	    .resource_type = type,
 	    .external_id = id,
-	    .event_type = clip(expr_text(r->event_type, s), EVENT_TYPE_BYTES),
+	    .event_type = utf8_cut(expr_text(r->event_type, s), EVENT_TYPE_BYTES),
 	    .dedupe_key = dedupe_key(r, s),
 	    .data = data,
 	    .provider_updated_us = expr_time_us(r->updated_at, s),

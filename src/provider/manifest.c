@@ -1,13 +1,11 @@
 /* Manifests: a file of a directory each, read once at start. This file has the top level and what
  * is small. */
+#include "base/file.h"
 #include "provider/provider-internal.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 
@@ -414,34 +412,12 @@ struct provider *manifest_load(
 	return p;
 }
 
-static int read_file(struct arena *a, const char *path, struct str *out, struct err *err)
-{
-	struct buf *b = buf_new(a, LIMIT_MANIFEST_BYTES);
-	char piece[8192];
-	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd == -1)
-		return err_set(err, ERR_INVALID, "%s: cannot be opened: %s", path, strerror(errno));
-	while ((n = read(fd, piece, sizeof piece)) > 0)
-		buf_add(b, piece, (size_t)n);
-	int error = errno;
-	close(fd);
-	if (n < 0)
-		return err_set(err, ERR_INVALID, "%s: cannot be read: %s", path, strerror(error));
-	if (!buf_ok(b))
-		return err_set(err, ERR_INVALID, "%s: (root): larger than %u bytes", path,
-		    LIMIT_MANIFEST_BYTES);
-	*out = (struct str){b->p, b->len};
-	return 0;
-}
-
 struct provider *manifest_load_file(struct arena *a, const char *file, struct err *err)
 {
 	struct err inner = ERR_INIT;
 	struct str text;
 
-	if (read_file(a, file, &text, err) == -1)
+	if (file_read(a, file, LIMIT_MANIFEST_BYTES, &text, err) == -1)
 		return NULL;
 	json_t *json = json_parse(a, text, &inner);
 	if (json == NULL) {

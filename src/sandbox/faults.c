@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "crypto/random.h"
 #include "process/process.h"
@@ -102,7 +103,7 @@ static int load(struct faults *f, struct err *err)
 	arena_reset(f->a);
 	f->settings = no_faults(f->a);
 	if (exists) {
-		if (state_read(f->a, f->path, FAULTS_MAX_BYTES, &text, err) == -1)
+		if (file_find(f->a, f->path, FAULTS_MAX_BYTES, &text, err) == -1)
 			return -1;
 		if (text.n > 0)
 			f->settings = json_parse(f->a, text, err);
@@ -128,7 +129,7 @@ json_t *faults_get(struct faults *f, struct arena *a, struct err *err)
 static int store(struct faults *f, const json_t *settings, struct err *err)
 {
 	struct arena *a = arena_new();
-	const int rc = state_replace(f->path, json_text(a, settings), err);
+	const int rc = file_replace(f->path, json_text(a, settings), err);
 
 	arena_free(a);
 	return rc;

@@ -1,5 +1,6 @@
 /* Webhooks as Meta sends them to the product. */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "crypto/hash.h"
 #include "net/http-client.h"
@@ -22,7 +23,7 @@ static int read_secrets(const struct sandbox *s, struct arena *a, json_t **out, 
 	if (path == NULL)
 		return 0;
 	for (int i = 0; i < 2; i++) {
-		const int found = state_read(a, path, CREDENTIALS_MAX_BYTES, &text, err);
+		const int found = file_find(a, path, CREDENTIALS_MAX_BYTES, &text, err);
 
 		if (found == -1)
 			return -1;

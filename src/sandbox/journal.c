@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define BLOCK_BYTES (256u * 1024u)
 #define LINE_MAX_BYTES (32u * 1024u * 1024u)
 
@@ -164,21 +166,6 @@ void journal_unlock(struct journal *j)
 	(void)flock(j->lock_fd, LOCK_UN);
 }
 
-static int write_all(int fd, struct str text)
-{
-	while (text.n > 0) {
-		const ssize_t n = write(fd, text.p, text.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		text.p += n;
-		text.n -= (size_t)n;
-	}
-	return 0;
-}
-
 int journal_append(struct journal *j, struct str line, struct err *err)
 {
 	struct stat st;
@@ -189,7 +176,7 @@ int journal_append(struct journal *j, struct str line, struct err *err)
 		return fail(err, "cannot read", j->path);
 	if (st.st_size > j->offset) {
 		/* A writer died within its line: end it, so that ours stands alone. */
-		if (write_all(j->fd, STR("\n")) != 0)
+		if (fd_write_full(j->fd, STR("\n")) == -1)
 			return fail(err, "cannot write", j->path);
 		j->offset = st.st_size + 1;
 	}
@@ -198,7 +185,7 @@ int journal_append(struct journal *j, struct str line, struct err *err)
 		abort();
 	memcpy(whole, line.p, line.n);
 	whole[line.n] = '\n';
-	rc = write_all(j->fd, (struct str){whole, line.n + 1});
+	rc = fd_write_full(j->fd, (struct str){whole, line.n + 1});
 	free(whole);
 	if (rc != 0)
 		return fail(err, "cannot write", j->path);
@@ -213,7 +200,7 @@ int journal_clear(struct journal *j, struct err *err)
 
 	if (journal_lock(j, err) == -1)
 		return -1;
-	rc = state_replace(j->path, STR(""), err);
+	rc = file_replace(j->path, STR(""), err);
 	if (rc == 0)
 		rc = follow(j, err);
 	journal_unlock(j);
@@ -228,48 +215,4 @@ struct str journal_read(struct journal *j, struct arena *a, off_t at, size_t n)
 		return (struct str){NULL, 0};
 	p[n] = '\0';
 	return (struct str){p, n};
-}
-
-int state_read(struct arena *a, const char *path, size_t max, struct str *out, struct err *err)
-{
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	char *p;
-	ssize_t n;
-
-	*out = (struct str){NULL, 0};
-	if (fd == -1)
-		return errno == ENOENT ? 0 : fail(err, "cannot open", path);
-	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || (uintmax_t)st.st_size > max) {
-		close(fd);
-		return err_set(err, ERR_LIMIT, "%s is not a file of at most %zu bytes", path, max);
-	}
-	p = arena_alloc(a, (size_t)st.st_size + 1);
-	n = read(fd, p, (size_t)st.st_size);
-	close(fd);
-	if (n < 0)
-		return fail(err, "cannot read", path);
-	p[n] = '\0';
-	*out = (struct str){p, (size_t)n};
-	return 1;
-}
-
-int state_replace(const char *path, struct str text, struct err *err)
-{
-	char tmp[4096];
-	const int n = snprintf(tmp, sizeof(tmp), "%s.%ld.new", path, (long)getpid());
-	int fd, rc;
-
-	if (n < 0 || (size_t)n >= sizeof(tmp))
-		return err_set(err, ERR_INVALID, "the name %s is too long", path);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return fail(err, "cannot open", tmp);
-	rc = write_all(fd, text);
-	if (close(fd) == -1 || rc != 0 || rename(tmp, path) == -1) {
-		fail(err, "cannot write", path);
-		(void)unlink(tmp);
-		return -1;
-	}
-	return 0;
 }

@@ -35,11 +35,6 @@ int journal_clear(struct journal *j, struct err *err);
 /* n bytes at that place: a line seen before. Arena-owned, NUL-ended; {NULL,0} when it is gone. */
 struct str journal_read(struct journal *j, struct arena *a, off_t at, size_t n);
 
-/* Small files beside the journals. */
-/* 1, 0 when there is no such file, -1. At most max bytes. */
-int state_read(struct arena *a, const char *path, size_t max, struct str *out, struct err *err);
-/* Readers see the old text or the new one, never a part; mode 0600. */
-int state_replace(const char *path, struct str text, struct err *err);
 /* A descriptor that holds the lock of that file until it is closed; -1. */
 int state_lock(const char *path, struct err *err);
 

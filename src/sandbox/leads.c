@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "sandbox/journal.h"
@@ -378,7 +379,7 @@ json_t *leads_forms(struct leads *l, struct arena *a, const struct product *p, s
 {
 	json_t *made = NULL, *out = json_own(a, json_array());
 	struct str text;
-	const int found = state_read(a, l->forms_path, FORMS_MAX_BYTES, &text, err);
+	const int found = file_find(a, l->forms_path, FORMS_MAX_BYTES, &text, err);
 
 	if (found == -1)
 		return NULL;
@@ -412,7 +413,7 @@ json_t *leads_form_make(
 	for (size_t i = 1; i < json_array_size(all); i++)
 		json_array_append(made, json_array_get(all, i));
 	json_array_append(made, form);
-	if (state_replace(l->forms_path, json_text(a, made), err) == -1)
+	if (file_replace(l->forms_path, json_text(a, made), err) == -1)
 		form = NULL;
 out:
 	close(fd);

@@ -1,9 +1,7 @@
 /* The sandbox's state and its table of routes. */
 #include "sandbox/sandbox.h"
 
-#include <errno.h>
-#include <sys/stat.h>
-
+#include "base/file.h"
 #include "base/limits.h"
 #include "html/template.h"
 #include "net/http-client.h"
@@ -45,26 +43,6 @@ static void release(void *object)
 	http_client_free(s->app.http);
 }
 
-/* Makes the folder and those above it. */
-static int make_dir(struct arena *a, const char *path, struct err *err)
-{
-	char *copy = arena_strdup(a, path);
-
-	for (char *p = copy + 1;; p++) {
-		const char c = *p;
-
-		if (c != '/' && c != '\0')
-			continue;
-		*p = '\0';
-		if (mkdir(copy, 0700) == -1 && errno != EEXIST)
-			return err_set(err, ERR_UNAVAILABLE, "cannot make the folder %s: %s", copy,
-			    strerror(errno));
-		if (c == '\0')
-			return 0;
-		*p = c;
-	}
-}
-
 int sandbox_init(struct sandbox *s, struct arena *a, const char *dir, const char *credentials,
     const char *templates_dir, struct err *err)
 {
@@ -72,7 +50,7 @@ int sandbox_init(struct sandbox *s, struct arena *a, const char *dir, const char
 	    .a = a, .dir = arena_strdup(a, dir), .credentials = arena_strdup(a, credentials)};
 	set_config(s);
 	arena_on_free(a, release, s);
-	if (make_dir(a, dir, err) != 0)
+	if (dir_make(dir, 0700, err) == -1)
 		return -1;
 	s->sink = sink_new(a, dir);
 	s->leads = leads_new(a, dir);
@@ -82,7 +60,7 @@ int sandbox_init(struct sandbox *s, struct arena *a, const char *dir, const char
 	s->app.templates = templates_load(a, templates_dir, false, err);
 	if (s->app.templates == NULL)
 		return -1;
-	if (state_read(a, arena_printf(a, "%s/sandbox.css", templates_dir), CSS_MAX_BYTES, &s->css,
+	if (file_find(a, arena_printf(a, "%s/sandbox.css", templates_dir), CSS_MAX_BYTES, &s->css,
 		err) != 1)
 		return err_set(err, ERR_UNAVAILABLE, "%s/sandbox.css is missing", templates_dir);
 	return 0;

@@ -146,9 +146,61 @@ static void folding_makes_room(void)
 	arena_free(a);
 }
 
+/* What comes out is text, and no longer than asked. */
+static void cleaning(void)
+{
+	static const struct {
+		int line;
+		struct str text;
+		size_t most;
+		const char *clean;
+	} rows[] = {
+	    {__LINE__, {"", 0}, 10, ""},
+	    {__LINE__, {"abc", 3}, 10, "abc"},
+	    {__LINE__, {"abc", 3}, 3, "abc"},
+	    {__LINE__, {"abcd", 4}, 3, "abc"},
+	    {__LINE__, {"ab\xC3\xA4", 4}, 3, "ab"},
+	    {__LINE__, {"ab\xC3\xA4", 4}, 4, "ab\xC3\xA4"},
+	    {__LINE__, {"a\0b", 3}, 10,
+		"a\xEF\xBF\xBD"
+		"b"},
+	    {__LINE__,
+		{"a\xFF"
+		 "b",
+		    3},
+		10,
+		"a\xEF\xBF\xBD"
+		"b"},
+	    {__LINE__,
+		{"a\xFF"
+		 "b",
+		    3},
+		4, "a\xEF\xBF\xBD"},
+	    {__LINE__,
+		{"a\xFF"
+		 "b",
+		    3},
+		3, "a"},
+	    {__LINE__, {"\xC3", 1}, 10, "\xEF\xBF\xBD"},
+	    {__LINE__, {"\xED\xA0\x80", 3}, 10, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+	    {__LINE__, {"\x80\x80\x80\x80", 4}, 3, "\xEF\xBF\xBD"},
+	    {__LINE__, {"\xF0\x9F\x98\x80\xF0\x9F", 6}, 8, "\xF0\x9F\x98\x80\xEF\xBF\xBD"},
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str clean = utf8_clean(a, rows[i].text, rows[i].most);
+
+		CHECK_AT(rows[i].line, str_is(clean, rows[i].clean));
+		CHECK_AT(rows[i].line, clean.n <= rows[i].most && utf8_is_valid(clean));
+	}
+	CHECK(utf8_clean(a, (struct str){NULL, 0}, 5).p == NULL);
+	arena_free(a);
+}
+
 void suite_base_utf8(void);
 void suite_base_utf8(void)
 {
-	ADD_TESTS("base/utf8", {"validity", validity}, {"cutting", cutting}, {"folding", folding},
-	    {"folding makes room", folding_makes_room});
+	ADD_TESTS("base/utf8", {"validity", validity}, {"cutting", cutting}, {"cleaning", cleaning},
+	    {"folding", folding}, {"folding makes room", folding_makes_room});
 }

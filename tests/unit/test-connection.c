@@ -218,11 +218,11 @@ static void store_keeps_secrets_sealed(void)
 	CU_ASSERT_PTR_NULL(strstr(shown.p, "canary"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(shown.p, "https://connect.example/webhook/meta_lead_ads/"));
 
-	CU_ASSERT_EQUAL(connection_note_use(app, got, &refused, &err), 0);
+	CU_ASSERT_EQUAL(connection_note_use(app, a, got, &refused, &err), 0);
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
 	CU_ASSERT_STRING_EQUAL(got->status, "error");
 	CU_ASSERT_STRING_EQUAL(got->last_error, "HTTP 401 from x");
-	CU_ASSERT_EQUAL(connection_note_use(app, got, &works, &err), 0);
+	CU_ASSERT_EQUAL(connection_note_use(app, a, got, &works, &err), 0);
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 1);
 	CU_ASSERT_STRING_EQUAL(got->status, "active");
 	CU_ASSERT_PTR_NULL(got->last_error);

@@ -1,10 +1,10 @@
 /* What becomes of a job: endings, back-off, its lease, chained jobs, wake-ups, counts. */
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "job-check.h"
 #include "job/retry.h"
+#include "process/unix-socket.h"
 
 void suite_job(void);
 
@@ -330,12 +330,12 @@ static void chained_to_nobody(void)
 
 static int listen_for_wake_ups(struct place *p)
 {
-	struct sockaddr_un at;
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char path[WAKE_PATH_BYTES];
+	int fd;
 
 	mkdir(arena_printf(p->a, "%s/run", p->c.cfg.state_dir), 0770);
-	REQUIRE(job_wake_address(&p->c.cfg, &at) == 0);
-	REQUIRE(fd != -1 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
+	job_wake_path(&p->c.cfg, path, sizeof(path));
+	REQUIRE(unix_socket_bind(path, SOCK_DGRAM | SOCK_NONBLOCK, 0600, 0, &fd, NULL) == 0);
 	return fd;
 }
 

@@ -190,20 +190,6 @@ static void test_processes(void)
 	end();
 }
 
-static void test_state_files(void)
-{
-	struct str text;
-
-	begin();
-	CU_ASSERT_EQUAL(state_read(a, path, 100, &text, NULL), 0);
-	CU_ASSERT_EQUAL(state_replace(path, STR("abc"), NULL), 0);
-	CU_ASSERT_EQUAL(state_read(a, path, 100, &text, NULL), 1);
-	CU_ASSERT(str_is(text, "abc"));
-	CU_ASSERT_EQUAL(state_read(a, path, 2, &text, NULL), -1);
-	CU_ASSERT_EQUAL(state_replace("/nonexistent/x", STR(""), NULL), -1);
-	end();
-}
-
 void suite_sandbox_journal(void)
 {
 	CU_pSuite s = CU_add_suite("sandbox_journal", NULL, NULL);
@@ -213,5 +199,4 @@ void suite_sandbox_journal(void)
 	CU_add_test(s, "a line torn by a crash", test_torn);
 	CU_add_test(s, "long lines", test_long_lines);
 	CU_add_test(s, "several processes at once", test_processes);
-	CU_add_test(s, "small files", test_state_files);
 }

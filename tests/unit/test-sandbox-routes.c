@@ -7,6 +7,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "base/file.h"
 #include "http/conn.h"
 #include "http/form.h"
 #include "sandbox/journal.h"
@@ -36,7 +37,7 @@ static int begin(void)
 	snprintf(dir, sizeof(dir), "/tmp/connect-sandbox-XXXXXX");
 	if (mkdtemp(dir) == NULL)
 		return -1;
-	if (state_replace(arena_printf(a, "%s/sandbox.json", dir), str_from(product_json), &err) !=
+	if (file_replace(arena_printf(a, "%s/sandbox.json", dir), str_from(product_json), &err) !=
 		0 ||
 	    sandbox_init(&s, a, arena_printf(a, "%s/a/b", dir),
 		arena_printf(a, "%s/credentials.json", dir), CONNECT_SRCDIR "/templates-sandbox",
