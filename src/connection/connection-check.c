@@ -256,7 +256,7 @@ static int check_rule(struct checking *k, const struct credential_rule *r,
 {
 	struct scope s = {.a = k->a};
 
-	s.slot[ROOT_SETTINGS] = settings;
+	s.slot[ROOT_SETTINGS].json = settings;
 	if (!cond_holds(r->when, &s))
 		return 0;
 	for (size_t i = 0; i < r->n; i++) {

@@ -1,4 +1,19 @@
-/* Expressions, conditions and loops against a scope. */
+/* Expressions, conditions and loops against a scope.
+ *
+ *	{settings.a || input.b:lower}    refs_find: the first alternative that is there and not
+ *null, each through its functions; an expr_value, nothing copied expr_text, expr_json, … the same
+ *tree read as text, as JSON, as a time, or borrowed
+ *
+ * The tree is read only: several scopes may be evaluated against it. Nothing here looks up a name
+ * but the keys of JSON, and allocates but for texts that have to be made (numbers, functions,
+ * texts with placeholders). Webhooks are taken apart with it before they are answered, so that
+ * stays.
+ *
+ * Absent is not null: absent makes the text around it absent (but in the syntax of double braces)
+ * and leaves a member out; null is a value, though a later alternative goes before it. Whatever
+ * input can multiply is bounded: a text by LIMIT_RECORD_BYTES, all that one scope's expressions
+ * give by its weight_max. Depth is the depth of the JSON that was compiled, which the parser
+ * bounds. */
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -7,17 +22,14 @@
 #include "base/limits.h"
 #include "expr/expr-tree.h"
 
-/* What a reference found: JSON borrowed, or text, or a number that a filter made. */
-struct value {
-	enum { VALUE_ABSENT, VALUE_JSON, VALUE_TEXT, VALUE_INT } kind;
-	json_t *json;
-	struct str text;
-	int64_t number;
-};
+bool scope_is_over(const struct scope *s)
+{
+	return s->weight_max > 0 && s->weight > s->weight_max;
+}
 
 /* ---- references ---------------------------------------------------------------------------- */
 
-static struct str value_text(struct scope *s, const struct value *v)
+static struct str value_text(struct scope *s, const struct expr_value *v)
 {
 	char number[24];
 
@@ -38,113 +50,42 @@ static struct str value_text(struct scope *s, const struct value *v)
 	return (struct str){NULL, 0};
 }
 
-static struct str change_case(struct scope *s, struct str t, bool is_upper)
+static void filter_apply(const struct filter *f, struct scope *s, struct expr_value *v)
 {
-	char *copy = arena_strndup(s->a, t.p, t.n);
+	struct str text = value_text(s, v);
 
-	for (size_t i = 0; i < t.n; i++) {
-		if (is_upper && copy[i] >= 'a' && copy[i] <= 'z')
-			copy[i] = (char)(copy[i] - 'a' + 'A');
-		else if (!is_upper && copy[i] >= 'A' && copy[i] <= 'Z')
-			copy[i] = (char)(copy[i] - 'A' + 'a');
-	}
-	return (struct str){copy, t.n};
-}
-
-/* The part before or after a separator; all of the text where it does not occur. */
-static struct str cut_at(struct str t, char sep, bool is_last, bool is_after)
-{
-	const char *p = is_last ? memrchr(t.p, sep, t.n) : memchr(t.p, sep, t.n);
-
-	if (p == NULL)
-		return t;
-	size_t i = (size_t)(p - t.p);
-	return is_after ? (struct str){p + 1, t.n - i - 1} : (struct str){t.p, i};
-}
-
-/* A time as microseconds: seconds or milliseconds as an integer or integer text, or ISO 8601. */
-static bool read_time(struct str t, enum filter_kind kind, int64_t *us)
-{
-	int64_t n;
-
-	if (kind == FILTER_TIME_ISO)
-		return clock_parse_iso(t, us);
-	int64_t scale = kind == FILTER_TIME_S ? SECOND_US : SECOND_US / 1000;
-	t = cut_at(t, '.', false, false);
-	if (!str_to_i64(t, 0, INT64_MAX / scale / 4, &n))
-		return false;
-	*us = n * scale;
-	return true;
-}
-
-static void filter_apply(const struct filter *f, struct scope *s, struct value *v)
-{
-	struct str t = value_text(s, v);
-	struct value out = {.kind = VALUE_TEXT, .text = t};
-	int64_t n;
-
-	if (t.p == NULL) {
+	if (text.p == NULL)
 		v->kind = VALUE_ABSENT;
-		return;
-	}
-	switch (f->kind) {
-	case FILTER_TEXT:
-		break;
-	case FILTER_LOWER:
-	case FILTER_UPPER:
-		out.text = change_case(s, t, f->kind == FILTER_UPPER);
-		break;
-	case FILTER_BEFORE:
-	case FILTER_AFTER:
-	case FILTER_BEFORE_LAST:
-	case FILTER_AFTER_LAST:
-		out.text = cut_at(t, f->argument,
-		    f->kind == FILTER_BEFORE_LAST || f->kind == FILTER_AFTER_LAST,
-		    f->kind == FILTER_AFTER || f->kind == FILTER_AFTER_LAST);
-		break;
-	case FILTER_INT:
-		out.kind = str_to_i64(t, INT64_MIN, INT64_MAX, &n) ? VALUE_INT : VALUE_ABSENT;
-		out.number = out.kind == VALUE_INT ? n : 0;
-		break;
-	case FILTER_TIME_S:
-	case FILTER_TIME_MS:
-	case FILTER_TIME_ISO:
-		out.kind = read_time(t, f->kind, &n) ? VALUE_INT : VALUE_ABSENT;
-		out.number = out.kind == VALUE_INT ? n : 0;
-		break;
-	case FILTER_ISO:
-		if (v->kind == VALUE_INT)
-			out.text = str_from(clock_iso_dup(s->a, v->number));
-		break;
-	}
-	*v = out;
+	else
+		f->function->apply(s, v, text, f->argument);
 }
 
-static void ref_find(const struct ref *r, struct scope *s, struct value *v)
+static void ref_find(const struct ref *r, struct scope *s, struct expr_value *v)
 {
-	*v = (struct value){.kind = VALUE_ABSENT};
-	if (r->root == ROOT_LITERAL) {
-		*v = (struct value){.kind = VALUE_TEXT, .text = r->literal};
+	*v = (struct expr_value){.kind = VALUE_ABSENT};
+	switch (r->kind) {
+	case REF_LITERAL:
+		v->kind = VALUE_TEXT;
+		v->text = r->literal;
 		return;
-	}
-	if (r->root == ROOT_HEADER || r->root == ROOT_QUERY) {
-		const struct http_pairs *pairs = r->root == ROOT_HEADER ? s->headers : s->query;
-
-		if (pairs != NULL)
-			v->text = http_pairs_get(pairs, r->name);
+	case REF_NAMED:
+		if (s->slot[r->slot].from != NULL)
+			v->text = r->find(s->slot[r->slot].from, r->name);
 		v->kind = v->text.p != NULL ? VALUE_TEXT : VALUE_ABSENT;
 		return;
+	case REF_JSON:
+		v->json = s->slot[r->slot].json;
+		if (v->json != NULL && r->path != NULL)
+			v->json = path_get(r->path, v->json);
+		v->kind = v->json != NULL ? VALUE_JSON : VALUE_ABSENT;
+		return;
 	}
-	json_t *root = s->slot[r->root];
-	if (root != NULL)
-		v->json = r->path == NULL ? root : path_get(r->path, root);
-	v->kind = v->json != NULL ? VALUE_JSON : VALUE_ABSENT;
 }
 
 /* The first alternative that is there and not null; else the null that was there, or nothing. */
-static void refs_find(const struct expr *e, struct scope *s, struct value *out)
+static void refs_find(const struct expr *e, struct scope *s, struct expr_value *out)
 {
-	struct value null = {.kind = VALUE_ABSENT};
+	struct expr_value null = {.kind = VALUE_ABSENT};
 
 	for (size_t i = 0; i < e->nrefs; i++) {
 		ref_find(&e->refs[i], s, out);
@@ -185,26 +126,34 @@ static struct str mapped(const struct expr *e, struct scope *s)
 	return expr_text(e->otherwise, s);
 }
 
-static struct str concat(const struct expr *e, struct scope *s, bool is_encoded)
+static struct str concat(
+    const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text))
 {
+	if (scope_is_over(s))
+		return (struct str){NULL, 0};
 	struct buf *b = buf_new(s->a, LIMIT_RECORD_BYTES);
-
 	for (size_t i = 0; i < e->n; i++) {
 		struct str t = expr_text(e->parts[i], s);
 
+		if (t.p == NULL && e->absent_is_empty)
+			continue;
 		if (t.p == NULL)
 			return (struct str){NULL, 0};
-		if (is_encoded && e->parts[i]->kind != EXPR_CONST)
-			percent_encode(b, t);
+		if (escape != NULL && e->parts[i]->kind != EXPR_CONST)
+			escape(b, t);
 		else
 			buf_add(b, t.p, t.n);
 	}
-	return buf_ok(b) ? (struct str){b->p, b->len} : (struct str){NULL, 0};
+	if (!buf_ok(b)) {
+		s->weight = SIZE_MAX; /* there is too much of it */
+		return (struct str){NULL, 0};
+	}
+	return (struct str){b->p, b->len};
 }
 
 struct str expr_text(const struct expr *e, struct scope *s)
 {
-	struct value v = {.kind = VALUE_JSON};
+	struct expr_value v = {.kind = VALUE_JSON};
 	struct str t = {NULL, 0};
 
 	if (e == NULL)
@@ -217,7 +166,7 @@ struct str expr_text(const struct expr *e, struct scope *s)
 		refs_find(e, s, &v);
 		return value_text(s, &v);
 	case EXPR_CONCAT:
-		return concat(e, s, false);
+		return concat(e, s, NULL);
 	case EXPR_MAP:
 		return mapped(e, s);
 	case EXPR_FIRST:
@@ -237,21 +186,22 @@ struct str expr_text(const struct expr *e, struct scope *s)
 	return t;
 }
 
-struct str expr_text_encoded(const struct expr *e, struct scope *s)
+struct str expr_text_escaped(
+    const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text))
 {
 	if (e != NULL && e->kind == EXPR_CONCAT)
-		return concat(e, s, true);
+		return concat(e, s, escape);
 	struct str t = expr_text(e, s);
 	if (t.p == NULL || e->kind == EXPR_CONST)
 		return t;
 	struct buf *b = buf_new(s->a, LIMIT_URL_BYTES);
-	percent_encode(b, t);
+	escape(b, t);
 	return buf_ok(b) ? (struct str){b->p, b->len} : (struct str){NULL, 0};
 }
 
 json_t *expr_borrow(const struct expr *e, struct scope *s)
 {
-	struct value v;
+	struct expr_value v;
 
 	if (e == NULL)
 		return NULL;
@@ -298,14 +248,56 @@ static json_t *paths_json(const struct expr *e, struct scope *s)
 	return o;
 }
 
-static json_t *text_json(struct str t)
+/* What an expression gives, counted where there is a most; nothing above it. */
+static json_t *value_give(struct scope *s, json_t *v)
 {
-	return t.p == NULL ? NULL : json_stringn(t.p, t.n);
+	if (s->weight_max == 0 || v == NULL)
+		return v;
+	if (!scope_is_over(s))
+		s->weight += json_weight(v);
+	if (!scope_is_over(s))
+		return v;
+	json_decref(v);
+	return NULL;
+}
+
+static json_t *text_json(struct scope *s, struct str t)
+{
+	return t.p == NULL ? NULL : value_give(s, json_stringn(t.p, t.n));
+}
+
+static json_t *refs_json(const struct expr *e, struct scope *s)
+{
+	struct expr_value v;
+
+	refs_find(e, s, &v);
+	switch (v.kind) {
+	case VALUE_JSON:
+		return value_give(s, json_incref(v.json));
+	case VALUE_TEXT:
+		return text_json(s, v.text);
+	case VALUE_INT:
+		return json_integer(v.number);
+	case VALUE_ABSENT:
+		break;
+	}
+	return NULL;
+}
+
+static json_t *array_json(const struct expr *e, struct scope *s, bool keep_absent)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < e->n; i++) {
+		json_t *item = expr_json(e->parts[i], s, keep_absent);
+
+		json_array_append_new(out, item != NULL ? item : json_null());
+	}
+	return out;
 }
 
 json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 {
-	struct value v;
 	json_t *out = NULL;
 
 	if (e == NULL)
@@ -314,43 +306,31 @@ json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 	case EXPR_CONST:
 		return json_deep_copy(e->constant);
 	case EXPR_REF:
-		refs_find(e, s, &v);
-		if (v.kind == VALUE_INT)
-			return json_integer(v.number);
-		return v.kind == VALUE_JSON   ? json_incref(v.json)
-		       : v.kind == VALUE_TEXT ? text_json(v.text)
-					      : NULL;
+		return refs_json(e, s);
 	case EXPR_OBJECT:
 		return object_json(e, s, keep_absent);
 	case EXPR_ARRAY:
-		out = json_array();
-		for (size_t i = 0; i < e->n; i++) {
-			json_t *item = expr_json(e->parts[i], s, keep_absent);
-
-			json_array_append_new(out, item != NULL ? item : json_null());
-		}
-		return out;
+		return array_json(e, s, keep_absent);
 	case EXPR_FIRST:
 		for (size_t i = 0; i < e->n && out == NULL; i++)
 			out = expr_json(e->parts[i], s, keep_absent);
 		return out;
 	case EXPR_PATH:
-		out = path_find(e, s);
-		return out == NULL ? NULL : json_incref(out);
+		return value_give(s, json_incref(path_find(e, s)));
 	case EXPR_PATHS:
-		return paths_json(e, s);
+		return value_give(s, paths_json(e, s));
 	case EXPR_WHEN:
 		return expr_json(cond_holds(e->when, s) ? e->of : e->otherwise, s, keep_absent);
 	case EXPR_CONCAT:
 	case EXPR_MAP:
 		break;
 	}
-	return text_json(expr_text(e, s));
+	return text_json(s, expr_text(e, s));
 }
 
 int64_t expr_time_us(const struct expr *e, struct scope *s)
 {
-	struct value v = {.kind = VALUE_ABSENT};
+	struct expr_value v = {.kind = VALUE_ABSENT};
 
 	if (e == NULL)
 		return 0;
@@ -376,7 +356,7 @@ static bool text_matches(enum cond_kind kind, struct str t, struct str with)
 
 bool cond_holds(const struct cond *c, struct scope *s)
 {
-	struct value v;
+	struct expr_value v;
 
 	if (c == NULL)
 		return true;
@@ -414,7 +394,7 @@ static int loops_step(const struct loops *ls, size_t level, struct scope *s,
 	json_t *source = expr_borrow(ls->source[level], s);
 	size_t n = json_is_array(source) ? json_array_size(source) : json_is_object(source) ? 1 : 0;
 	for (size_t i = 0; i < n; i++) {
-		s->slot[ROOT_LOOP + level] =
+		s->slot[EXPR_ROOTS_MAX + level].json =
 		    json_is_array(source) ? json_array_get(source, i) : source;
 		int rc = loops_step(ls, level + 1, s, each, arg);
 		if (rc != 0)

@@ -1,61 +1,60 @@
-/* Expressions, conditions and loops from a manifest's JSON. */
+/* Expressions, conditions and loops from JSON.
+ *
+ *	"id: {body.id:lower || 'none'}"
+ *	 └──┘ └─────┬────────────────┘    single_text, double_text: constants and placeholders
+ *	      compile_refs                alternatives between ||
+ *	      └──┬─────────┘ compile_ref  a literal, or a place and its functions
+ *	      place  function             find_root, path_compile; find_function
+ *
+ * A text of one placeholder alone is that reference (EXPR_REF), so that its value keeps its type;
+ * any other is a concatenation. Every name is resolved here, so that a wrong one is told with its
+ * place, and evaluating cannot fail: it can only find nothing.
+ *
+ * The loader's reader stands at the value that is being compiled; each descent enters and leaves
+ * it. A failure leaves the reader where it is, and the tree half made: nobody may use it. Loops add
+ * their names to the loader when they are compiled, and what is compiled after them may use these.
+ * In a language without functions a placeholder is one path: see expr.h. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/limits.h"
 #include "expr/expr-tree.h"
 
+/* A complaint at the place of the reader; -1. */
+#define LOADER_FAIL(l, ...) json_reader_fail(&(l)->in, __VA_ARGS__)
+
 /* ---- references ---------------------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	enum filter_kind kind;
-	bool takes_argument;
-} filter_names[] = {
-    {"text", FILTER_TEXT, false},
-    {"int", FILTER_INT, false},
-    {"lower", FILTER_LOWER, false},
-    {"upper", FILTER_UPPER, false},
-    {"before", FILTER_BEFORE, true},
-    {"after", FILTER_AFTER, true},
-    {"beforeLast", FILTER_BEFORE_LAST, true},
-    {"afterLast", FILTER_AFTER_LAST, true},
-    {"timeS", FILTER_TIME_S, false},
-    {"timeMs", FILTER_TIME_MS, false},
-    {"timeIso", FILTER_TIME_ISO, false},
-    {"iso", FILTER_ISO, false},
-};
-
-static const struct {
-	const char *name;
-	enum root root;
-} root_names[] = {
-    {"body", ROOT_BODY},
-    {"settings", ROOT_SETTINGS},
-    {"credentials", ROOT_CREDENTIALS},
-    {"input", ROOT_INPUT},
-    {"answer", ROOT_ANSWER},
-    {"status", ROOT_STATUS},
-    {"raw", ROOT_RAW},
-    {"output", ROOT_OUTPUT},
-    {"header", ROOT_HEADER},
-    {"query", ROOT_QUERY},
-};
-
-static int find_root(struct loader *l, struct str name, enum root *out)
+/* The root or loop of this name: 1, or 0. */
+static int find_root(const struct loader *l, struct str name, struct ref *r)
 {
+	const struct expr_language *lang = l->language;
+
+	r->kind = REF_JSON;
 	for (size_t i = 0; i < l->nloops; i++)
 		if (str_is(name, l->loop[i])) {
-			*out = (enum root)(ROOT_LOOP + i);
-			return 0;
+			r->slot = EXPR_ROOTS_MAX + (unsigned)i;
+			return 1;
 		}
-	for (size_t i = 0; i < sizeof root_names / sizeof *root_names; i++)
-		if (str_is(name, root_names[i].name) && (l->roots & ROOT_BIT(root_names[i].root))) {
-			*out = root_names[i].root;
-			return 0;
+	for (size_t i = 0; i < lang->nroots; i++)
+		if (str_is(name, lang->roots[i].name) &&
+		    (l->roots & EXPR_ROOT_BIT(lang->roots[i].slot)) != 0) {
+			r->slot = lang->roots[i].slot;
+			r->find = lang->roots[i].find;
+			r->kind = r->find != NULL ? REF_NAMED : REF_JSON;
+			return 1;
 		}
-	return loader_fail(l, "\"%.*s\" is not known here", (int)name.n, name.p);
+	return 0;
 }
 
+static const struct expr_function *find_function(const struct expr_language *lang, struct str name)
+{
+	for (const struct expr_function *f = lang->functions; f->name != NULL; f++)
+		if (str_is(name, f->name))
+			return f;
+	return NULL;
+}
+
+/* name, or name(c) */
 static int compile_filter(struct loader *l, struct str text, struct ref *r)
 {
 	struct str name = text;
@@ -63,21 +62,16 @@ static int compile_filter(struct loader *l, struct str text, struct ref *r)
 
 	if (paren != NULL)
 		name.n = (size_t)(paren - text.p);
-	for (size_t i = 0; i < sizeof filter_names / sizeof *filter_names; i++) {
-		if (!str_is(name, filter_names[i].name))
-			continue;
-		bool has_argument =
-		    paren != NULL && text.n == name.n + 3 && text.p[text.n - 1] == ')';
-		if ((paren != NULL && !has_argument) ||
-		    has_argument != filter_names[i].takes_argument)
-			return loader_fail(l, "filter %s: a wrong argument", filter_names[i].name);
-		if (r->nfilters == EXPR_FILTERS_MAX)
-			return loader_fail(l, "too many filters");
-		r->filters[r->nfilters++] =
-		    (struct filter){filter_names[i].kind, has_argument ? paren[1] : '\0'};
-		return 0;
-	}
-	return loader_fail(l, "unknown filter \"%.*s\"", (int)name.n, name.p);
+	const struct expr_function *f = find_function(l->language, name);
+	if (f == NULL)
+		return LOADER_FAIL(l, "unknown filter \"%.*s\"", (int)name.n, name.p);
+	bool has_argument = paren != NULL && text.n == name.n + 3 && text.p[text.n - 1] == ')';
+	if ((paren != NULL && !has_argument) || has_argument != f->takes_argument)
+		return LOADER_FAIL(l, "filter %s: a wrong argument", f->name);
+	if (r->nfilters == EXPR_FILTERS_MAX)
+		return LOADER_FAIL(l, "too many filters");
+	r->filters[r->nfilters++] = (struct filter){f, has_argument ? paren[1] : '\0'};
+	return 0;
 }
 
 /* Cuts "path:filter(:):filter" at the colons that are not within parentheses. */
@@ -96,31 +90,36 @@ static bool cut_filter(struct str *rest, struct str *part)
 	return true;
 }
 
-/* root[.path] */
+static int compile_path(struct loader *l, struct str text, struct ref *r)
+{
+	struct err err = ERR_INIT;
+
+	r->path = path_compile(l->a, text, &err);
+	return r->path == NULL ? LOADER_FAIL(l, "%s", err.msg) : 0;
+}
+
+/* root[.path], or a path of the root without a name */
 static int compile_place(struct loader *l, struct str text, struct ref *r)
 {
 	size_t i = 0;
-	struct err err = ERR_INIT;
 
 	while (i < text.n && text.p[i] != '.' && text.p[i] != '[')
 		i++;
-	if (find_root(l, (struct str){text.p, i}, &r->root) == -1)
-		return -1;
-	if (i == text.n)
-		return r->root == ROOT_HEADER || r->root == ROOT_QUERY
-			   ? loader_fail(l, "a name must follow")
-			   : 0;
+	if (!find_root(l, (struct str){text.p, i}, r)) {
+		if (!find_root(l, STR(""), r))
+			return LOADER_FAIL(l, "\"%.*s\" is not known here", (int)i, text.p);
+		return text.n == 0 ? 0 : compile_path(l, text, r);
+	}
 	struct str rest = {text.p + i, text.n - i};
+	if (rest.n == 0)
+		return r->kind == REF_NAMED ? LOADER_FAIL(l, "a name must follow") : 0;
 	if (rest.p[0] == '.')
 		rest = (struct str){rest.p + 1, rest.n - 1};
-	if (r->root == ROOT_HEADER || r->root == ROOT_QUERY) {
+	if (r->kind == REF_NAMED) {
 		r->name = arena_strndup(l->a, rest.p, rest.n);
 		return 0;
 	}
-	r->path = path_compile(l->a, rest, &err);
-	if (rest.n == 0 || r->path == NULL)
-		return loader_fail(l, "%s", rest.n == 0 ? "an empty path" : err.msg);
-	return 0;
+	return rest.n == 0 ? LOADER_FAIL(l, "an empty path") : compile_path(l, rest, r);
 }
 
 static int compile_ref(struct loader *l, struct str text, struct ref *r)
@@ -129,12 +128,14 @@ static int compile_ref(struct loader *l, struct str text, struct ref *r)
 
 	*r = (struct ref){0};
 	text = str_trim(text);
-	if (text.n == 0)
-		return loader_fail(l, "an empty placeholder");
-	if (text.p[0] == '\'') {
+	if (text.n == 0 && !l->is_lenient)
+		return LOADER_FAIL(l, "an empty placeholder");
+	if (l->language->functions == NULL)
+		return compile_place(l, text, r);
+	if (text.n > 0 && text.p[0] == '\'') {
 		if (text.n < 2 || text.p[text.n - 1] != '\'')
-			return loader_fail(l, "a quote is not closed");
-		r->root = ROOT_LITERAL;
+			return LOADER_FAIL(l, "a quote is not closed");
+		r->kind = REF_LITERAL;
 		r->literal = (struct str){arena_strndup(l->a, text.p + 1, text.n - 2), text.n - 2};
 		return 0;
 	}
@@ -156,74 +157,137 @@ static struct expr *expr_new(struct loader *l, enum expr_kind kind)
 	return e;
 }
 
-/* Alternatives between "||". */
+/* Cuts alternatives at "||". */
+static bool cut_alternative(const struct expr_language *lang, struct str *rest, struct str *part)
+{
+	if (rest->p == NULL)
+		return false;
+	const char *bars = lang->functions != NULL ? memmem(rest->p, rest->n, "||", 2) : NULL;
+	size_t n = bars == NULL ? rest->n : (size_t)(bars - rest->p);
+	*part = (struct str){rest->p, n};
+	*rest = bars == NULL ? (struct str){NULL, 0} : (struct str){bars + 2, rest->n - n - 2};
+	return true;
+}
+
 static int compile_refs(struct loader *l, struct str text, struct expr **out)
 {
-	struct expr *e = expr_new(l, EXPR_REF);
-	size_t max = 1;
+	struct expr *e = *out = expr_new(l, EXPR_REF);
+	struct str part, rest = text;
+	size_t max = 0;
 
-	for (size_t i = 0; i + 1 < text.n; i++)
-		max += text.p[i] == '|' && text.p[i + 1] == '|';
+	while (cut_alternative(l->language, &rest, &part))
+		max++;
 	e->refs = arena_array(l->a, max, sizeof *e->refs);
-	for (size_t start = 0, i = 0; i <= text.n; i++) {
-		bool is_cut = i + 1 < text.n && text.p[i] == '|' && text.p[i + 1] == '|';
-
-		if (!is_cut && i < text.n)
-			continue;
-		if (compile_ref(l, (struct str){text.p + start, i - start}, &e->refs[e->nrefs++]) <
-		    0)
+	while (cut_alternative(l->language, &text, &part)) {
+		if (compile_ref(l, part, &e->refs[e->nrefs]) == -1)
 			return -1;
-		start = i + 2;
-		i += is_cut;
+		e->nrefs++;
 	}
-	*out = e;
 	return 0;
 }
 
-static struct expr *constant_text(struct loader *l, struct buf *b)
-{
-	struct expr *e = expr_new(l, EXPR_CONST);
+/* The parts of a text as they are found: constants gather until a placeholder comes. */
+struct text_parts {
+	struct expr *e;
+	struct buf *constant;
+};
 
-	e->constant = json_own(l->a, json_stringn(b->p, b->len));
-	buf_reset(b);
-	return e;
+static struct text_parts parts_new(struct loader *l, struct str text)
+{
+	struct text_parts t = {expr_new(l, EXPR_CONCAT), buf_new(l->a, LIMIT_MANIFEST_BYTES)};
+
+	t.e->parts = arena_array(l->a, text.n + 1, sizeof(struct expr *));
+	return t;
+}
+
+static void parts_end_constant(struct loader *l, struct text_parts *t)
+{
+	struct expr *c = expr_new(l, EXPR_CONST);
+
+	c->constant = json_own(l->a, json_stringn(t->constant->p, t->constant->len));
+	buf_reset(t->constant);
+	t->e->parts[t->e->n++] = c;
+}
+
+static int parts_add_placeholder(struct loader *l, struct text_parts *t, struct str inner)
+{
+	if (t->constant->len > 0)
+		parts_end_constant(l, t);
+	struct expr **part = &t->e->parts[t->e->n++];
+	if (compile_refs(l, inner, part) == 0)
+		return 0;
+	return l->is_lenient ? 0 : -1; /* what was found of it so far: nothing */
+}
+
+static struct expr *parts_end(struct loader *l, struct text_parts *t)
+{
+	if (t->constant->len > 0 || t->e->n == 0)
+		parts_end_constant(l, t);
+	return t->e->n == 1 ? t->e->parts[0] : t->e;
 }
 
 /* Text with {placeholders}; {{ and }} are the braces themselves. */
-static int compile_text(struct loader *l, struct str text, struct expr **out)
+static int single_text(struct loader *l, struct str text, struct expr **out)
 {
-	struct buf *b = buf_new(l->a, LIMIT_MANIFEST_BYTES);
-	struct expr *e = expr_new(l, EXPR_CONCAT);
+	struct text_parts t = parts_new(l, text);
 
-	e->parts = arena_array(l->a, text.n + 1, sizeof(struct expr *));
 	for (size_t i = 0; i < text.n; i++) {
 		char c = text.p[i];
 		bool is_double = i + 1 < text.n && text.p[i + 1] == c;
 
 		if ((c == '{' || c == '}') && is_double) {
-			buf_chr(b, c);
+			buf_chr(t.constant, c);
 			i++;
 		} else if (c == '}') {
-			return loader_fail(l, "a } without {");
+			return LOADER_FAIL(l, "a } without {");
 		} else if (c == '{') {
 			const char *end = memchr(text.p + i, '}', text.n - i);
 
 			if (end == NULL)
-				return loader_fail(l, "a { is not closed");
-			if (b->len > 0)
-				e->parts[e->n++] = constant_text(l, b);
+				return LOADER_FAIL(l, "a { is not closed");
 			struct str inner = {text.p + i + 1, (size_t)(end - text.p) - i - 1};
-			if (compile_refs(l, inner, &e->parts[e->n++]) == -1)
+			if (parts_add_placeholder(l, &t, inner) == -1)
 				return -1;
 			i = (size_t)(end - text.p);
 		} else {
-			buf_chr(b, c);
+			buf_chr(t.constant, c);
 		}
 	}
-	if (b->len > 0 || e->n == 0)
-		e->parts[e->n++] = constant_text(l, b);
-	*out = e->n == 1 ? e->parts[0] : e;
+	*out = parts_end(l, &t);
 	return 0;
+}
+
+/* Text with {{placeholders}}. A {{ that ends the text, but for white space, is text. */
+static int double_text(struct loader *l, struct str text, struct expr **out)
+{
+	struct text_parts t = parts_new(l, text);
+
+	t.e->absent_is_empty = true;
+	for (;;) {
+		const char *open = memmem(text.p, text.n, "{{", 2), *end = text.p + text.n;
+		const char *close =
+		    open == NULL ? NULL : memmem(open, (size_t)(end - open), "}}", 2);
+		if (close == NULL) {
+			buf_add(t.constant, text.p, text.n);
+			if (open != NULL && !l->is_lenient &&
+			    str_trim((struct str){open + 2, (size_t)(end - open) - 2}).n > 0)
+				return LOADER_FAIL(l, "a {{ is not closed");
+			break;
+		}
+		struct str inner = {open + 2, (size_t)(close - open) - 2};
+		buf_add(t.constant, text.p, (size_t)(open - text.p));
+		if ((inner.n > 0 || !l->is_lenient) && parts_add_placeholder(l, &t, inner) == -1)
+			return -1;
+		text = (struct str){close + 2, (size_t)(end - close) - 2};
+	}
+	*out = parts_end(l, &t);
+	return 0;
+}
+
+static int compile_text(struct loader *l, struct str text, struct expr **out)
+{
+	return l->language->syntax == EXPR_DOUBLE_BRACES ? double_text(l, text, out)
+							 : single_text(l, text, out);
 }
 
 /* ---- values and operators ------------------------------------------------------------------ */
@@ -232,17 +296,18 @@ static int compile_text(struct loader *l, struct str text, struct expr **out)
 static int compile_source(
     struct loader *l, const json_t *object, const char *key, struct expr **out)
 {
-	const char *text;
+	const struct json_member m = {key, READ_TEXT, .need = READ_NEEDED, .min = 1};
+	struct str text = {NULL, 0};
 
 	if (!json_is_string(json_object_get(object, key)))
 		return expr_member(l, object, key, out);
-	if (loader_text(l, object, key, true, &text) == -1)
+	if (json_read_member(&l->in, object, &m, &text) == -1)
 		return -1;
-	size_t mark = loader_enter(l, key);
-	int rc = strchr(text, '{') != NULL ? compile_text(l, str_from(text), out)
-					   : compile_refs(l, str_from(text), out);
+	size_t mark = json_reader_enter(&l->in, key);
+	int rc = memchr(text.p, '{', text.n) != NULL ? compile_text(l, text, out)
+						     : compile_refs(l, text, out);
 	if (rc == 0)
-		loader_leave(l, mark);
+		json_reader_leave(&l->in, mark);
 	return rc;
 }
 
@@ -252,15 +317,15 @@ static int compile_map(struct loader *l, const json_t *v, struct expr *e)
 	json_t *map = json_object_get(v, "map"), *to;
 	const char *from;
 
-	if (loader_object(l, v, keys) == -1 || compile_source(l, v, "of", &e->of) == -1 ||
+	if (json_read_keys(&l->in, v, keys) == -1 || compile_source(l, v, "of", &e->of) == -1 ||
 	    expr_member(l, v, "default", &e->otherwise) == -1)
 		return -1;
 	if (e->of == NULL || !json_is_object(map))
-		return loader_fail(l, "needs \"of\" and an object \"map\"");
+		return LOADER_FAIL(l, "needs \"of\" and an object \"map\"");
 	e->map = arena_array(l->a, json_object_size(map) + 1, sizeof *e->map);
 	json_object_each(map, from, to) {
 		if (!json_is_string(to))
-			return loader_fail(l, "map values must be text");
+			return LOADER_FAIL(l, "map values must be text");
 		e->map[e->nmap].from = str_from(arena_strdup(l->a, from));
 		e->map[e->nmap++].to = str_from(arena_strdup(l->a, json_string_value(to)));
 	}
@@ -273,13 +338,13 @@ static int compile_list(struct loader *l, const json_t *v, struct expr *e)
 	json_t *item;
 
 	if (!json_is_array(v))
-		return loader_fail(l, "must be a list");
+		return LOADER_FAIL(l, "must be a list");
 	e->parts = arena_array(l->a, json_array_size(v) + 1, sizeof(struct expr *));
 	json_array_each(v, i, item) {
-		size_t mark = loader_enter_index(l, i);
+		size_t mark = json_reader_enter_index(&l->in, i);
 		if (expr_compile(l, item, &e->parts[e->n++]) == -1)
 			return -1;
-		loader_leave(l, mark);
+		json_reader_leave(&l->in, mark);
 	}
 	return 0;
 }
@@ -289,11 +354,11 @@ static int compile_places(struct loader *l, const json_t *v, struct expr *e)
 {
 	static const char *const keys[] = {"at", "in", NULL};
 
-	if (loader_object(l, v, keys) == -1 || compile_source(l, v, "at", &e->of) == -1 ||
+	if (json_read_keys(&l->in, v, keys) == -1 || compile_source(l, v, "at", &e->of) == -1 ||
 	    compile_source(l, v, "in", &e->in) == -1)
 		return -1;
 	if (e->of == NULL || e->in == NULL)
-		return loader_fail(l, "needs \"at\" and \"in\"");
+		return LOADER_FAIL(l, "needs \"at\" and \"in\"");
 	return 0;
 }
 
@@ -301,11 +366,21 @@ static int compile_when(struct loader *l, const json_t *v, struct expr *e)
 {
 	static const char *const keys[] = {"if", "then", "else", NULL};
 
-	if (loader_object(l, v, keys) == -1 || cond_member(l, v, "if", &e->when) == -1 ||
+	if (json_read_keys(&l->in, v, keys) == -1 || cond_member(l, v, "if", &e->when) == -1 ||
 	    expr_member(l, v, "then", &e->of) == -1 ||
 	    expr_member(l, v, "else", &e->otherwise) == -1)
 		return -1;
-	return e->when == NULL || e->of == NULL ? loader_fail(l, "needs \"if\" and \"then\"") : 0;
+	return e->when == NULL || e->of == NULL ? LOADER_FAIL(l, "needs \"if\" and \"then\"") : 0;
+}
+
+/* A text in single braces; as it stands in data with double ones. */
+static int compile_key(struct loader *l, const char *key, struct expr **out)
+{
+	if (l->language->syntax == EXPR_SINGLE_BRACES)
+		return compile_text(l, str_from(key), out);
+	*out = expr_new(l, EXPR_CONST);
+	(*out)->constant = json_own(l->a, json_string(key));
+	return 0;
 }
 
 static int compile_object(struct loader *l, const json_t *v, struct expr *e)
@@ -316,11 +391,11 @@ static int compile_object(struct loader *l, const json_t *v, struct expr *e)
 	e->keys = arena_array(l->a, json_object_size(v) + 1, sizeof(struct expr *));
 	e->parts = arena_array(l->a, json_object_size(v) + 1, sizeof(struct expr *));
 	json_object_each(v, key, member) {
-		size_t mark = loader_enter(l, key);
-		if (compile_text(l, str_from(key), &e->keys[e->n]) == -1 ||
+		size_t mark = json_reader_enter(&l->in, key);
+		if (compile_key(l, key, &e->keys[e->n]) == -1 ||
 		    expr_compile(l, member, &e->parts[e->n++]) == -1)
 			return -1;
-		loader_leave(l, mark);
+		json_reader_leave(&l->in, mark);
 	}
 	return 0;
 }
@@ -337,17 +412,17 @@ static int compile_operator(struct loader *l, const char *name, const json_t *v,
 	for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
 		if (strcmp(name, operators[i].name) != 0)
 			continue;
-		size_t mark = loader_enter(l, name);
+		size_t mark = json_reader_enter(&l->in, name);
 		struct expr *e = *out = expr_new(l, operators[i].kind);
 		int rc = e->kind == EXPR_MAP     ? compile_map(l, v, e)
 			 : e->kind == EXPR_FIRST ? compile_list(l, v, e)
 			 : e->kind == EXPR_WHEN  ? compile_when(l, v, e)
 						 : compile_places(l, v, e);
 		if (rc == 0)
-			loader_leave(l, mark);
+			json_reader_leave(&l->in, mark);
 		return rc;
 	}
-	return loader_fail(l, "unknown operator %s", name);
+	return LOADER_FAIL(l, "unknown operator %s", name);
 }
 
 int expr_compile(struct loader *l, const json_t *v, struct expr **out)
@@ -356,11 +431,11 @@ int expr_compile(struct loader *l, const json_t *v, struct expr **out)
 		return compile_text(
 		    l, (struct str){json_string_value(v), json_string_length(v)}, out);
 	if (json_is_object(v)) {
-		const char *first = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)v));
+		const char *first = json_object_iter_key(json_object_iter(JSON_ITER(v)));
 
-		if (first != NULL && first[0] == '$') {
+		if (l->language->syntax == EXPR_SINGLE_BRACES && first != NULL && first[0] == '$') {
 			if (json_object_size(v) != 1)
-				return loader_fail(l, "an operator stands alone");
+				return LOADER_FAIL(l, "an operator stands alone");
 			return compile_operator(l, first, json_object_get(v, first), out);
 		}
 		*out = expr_new(l, EXPR_OBJECT);
@@ -382,10 +457,10 @@ int expr_member(struct loader *l, const json_t *object, const char *key, struct 
 	*out = NULL;
 	if (v == NULL)
 		return 0;
-	size_t mark = loader_enter(l, key);
+	size_t mark = json_reader_enter(&l->in, key);
 	if (expr_compile(l, v, out) == -1)
 		return -1;
-	loader_leave(l, mark);
+	json_reader_leave(&l->in, mark);
 	return 0;
 }
 
@@ -399,13 +474,13 @@ static int cond_children(struct loader *l, const json_t *list, struct cond *c)
 	json_t *v;
 
 	if (!json_is_array(list))
-		return loader_fail(l, "must be a list");
+		return LOADER_FAIL(l, "must be a list");
 	c->children = arena_array(l->a, json_array_size(list) + 1, sizeof(struct cond *));
 	json_array_each(list, i, v) {
-		size_t mark = loader_enter_index(l, i);
+		size_t mark = json_reader_enter_index(&l->in, i);
 		if (cond_compile(l, v, &c->children[c->n++]) == -1)
 			return -1;
-		loader_leave(l, mark);
+		json_reader_leave(&l->in, mark);
 	}
 	return 0;
 }
@@ -421,7 +496,7 @@ static int cond_texts(struct loader *l, const json_t *v, struct cond *c)
 		const char *t = json_scalar_text(l->a, one);
 
 		if (t == NULL)
-			return loader_fail(l, "must be compared with text, numbers or booleans");
+			return LOADER_FAIL(l, "must be compared with text, numbers or booleans");
 		c->texts[c->ntexts++] = str_from(arena_strdup(l->a, t));
 	}
 	return 0;
@@ -433,20 +508,28 @@ static int cond_test(struct loader *l, const json_t *v, struct cond *c)
 	    "ref", "equals", "in", "exists", "startsWith", "endsWith", NULL};
 	static const enum cond_kind kinds[] = {
 	    COND_ALL, COND_IN, COND_IN, COND_EXISTS, COND_STARTS, COND_ENDS};
-	const char *ref, *key = NULL;
+	static const struct json_member ref_member = {
+	    "ref", READ_TEXT, .need = READ_NEEDED, .min = 1};
+	const char *key = NULL;
+	struct str ref = {NULL, 0};
 
-	if (loader_object(l, v, keys) == -1 || loader_text(l, v, "ref", true, &ref) == -1 ||
-	    compile_refs(l, str_from(ref), &c->ref) == -1)
+	if (json_read_keys(&l->in, v, keys) == -1 ||
+	    json_read_member(&l->in, v, &ref_member, &ref) == -1 ||
+	    compile_refs(l, ref, &c->ref) == -1)
 		return -1;
 	if (json_object_size(v) != 2)
-		return loader_fail(l, "needs \"ref\" and one test");
+		return LOADER_FAIL(l, "needs \"ref\" and one test");
 	for (size_t i = 1; keys[i] != NULL; i++)
 		if (json_object_get(v, keys[i]) != NULL) {
 			key = keys[i];
 			c->kind = kinds[i];
 		}
 	if (c->kind == COND_EXISTS)
-		return loader_bool(l, v, key, &c->should_exist);
+		return json_read_member(&l->in, v,
+			   &(struct json_member){.name = key, .kind = READ_BOOL},
+			   &c->should_exist) == -1
+			   ? -1
+			   : 0;
 	return cond_texts(l, json_object_get(v, key), c);
 }
 
@@ -468,7 +551,7 @@ static int cond_compile(struct loader *l, const json_t *v, struct cond **out)
 		if (inner == NULL)
 			continue;
 		if (json_object_size(v) != 1)
-			return loader_fail(l, "\"%s\" stands alone", groups[i].name);
+			return LOADER_FAIL(l, "\"%s\" stands alone", groups[i].name);
 		c->kind = groups[i].kind;
 		if (c->kind != COND_NOT)
 			return cond_children(l, inner, c);
@@ -486,10 +569,10 @@ int cond_member(struct loader *l, const json_t *object, const char *key, struct 
 	*out = NULL;
 	if (v == NULL)
 		return 0;
-	size_t mark = loader_enter(l, key);
+	size_t mark = json_reader_enter(&l->in, key);
 	if (cond_compile(l, v, out) == -1)
 		return -1;
-	loader_leave(l, mark);
+	json_reader_leave(&l->in, mark);
 	return 0;
 }
 
@@ -498,10 +581,10 @@ int cond_member(struct loader *l, const json_t *object, const char *key, struct 
 static int loop_compile(struct loader *l, const json_t *v, struct expr **out)
 {
 	if (!json_is_object(v) || json_object_size(v) != 1)
-		return loader_fail(l, "must be {\"name\": source}");
-	const char *name = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)v));
-	if (l->nloops == sizeof l->loop / sizeof *l->loop)
-		return loader_fail(l, "too many loops");
+		return LOADER_FAIL(l, "must be {\"name\": source}");
+	const char *name = json_object_iter_key(json_object_iter(JSON_ITER(v)));
+	if (l->nloops == EXPR_LOOPS_MAX)
+		return LOADER_FAIL(l, "too many loops");
 	if (compile_source(l, v, name, out) == -1)
 		return -1;
 	l->loop[l->nloops++] = arena_strdup(l->a, name);
@@ -517,16 +600,16 @@ int loops_member(struct loader *l, const json_t *object, const char *key, struct
 	*out = (struct loops){0};
 	if (list == NULL)
 		return 0;
-	size_t mark = loader_enter(l, key);
+	size_t mark = json_reader_enter(&l->in, key);
 	if (!json_is_array(list))
-		return loader_fail(l, "must be a list");
+		return LOADER_FAIL(l, "must be a list");
 	out->source = arena_array(l->a, json_array_size(list) + 1, sizeof(struct expr *));
 	json_array_each(list, i, v) {
-		size_t inner = loader_enter_index(l, i);
+		size_t inner = json_reader_enter_index(&l->in, i);
 		if (loop_compile(l, v, &out->source[out->n++]) == -1)
 			return -1;
-		loader_leave(l, inner);
+		json_reader_leave(&l->in, inner);
 	}
-	loader_leave(l, mark);
+	json_reader_leave(&l->in, mark);
 	return 0;
 }

@@ -1,36 +1,27 @@
 /* A compiled expression: made by expr-parse.c, evaluated by expr-eval.c, and known to them alone.
- * All of it lives in the loader's arena and does not change once it is made. */
+ * All of it lives in the loader's arena and does not change once it is made. Names are resolved
+ * when it is made: roots to slots, functions to pointers, paths to steps; evaluating looks up no
+ * name. */
 #ifndef EXPR_EXPR_TREE_H
 #define EXPR_EXPR_TREE_H
 #include "expr/expr.h"
 
 #define EXPR_FILTERS_MAX 3 /* of one reference */
 
-/* What a reference's value goes through: `:name`, or `:name(c)` with a character. */
-enum filter_kind {
-	FILTER_TEXT,
-	FILTER_INT,
-	FILTER_LOWER,
-	FILTER_UPPER,
-	FILTER_BEFORE,
-	FILTER_AFTER,
-	FILTER_BEFORE_LAST,
-	FILTER_AFTER_LAST,
-	FILTER_TIME_S,
-	FILTER_TIME_MS,
-	FILTER_TIME_ISO,
-	FILTER_ISO,
-};
+/* A function that a reference's value goes through, and its character. */
 struct filter {
-	enum filter_kind kind;
+	const struct expr_function *function;
 	char argument;
 };
 
 /* One alternative of a placeholder. */
+enum ref_kind { REF_JSON, REF_NAMED, REF_LITERAL };
 struct ref {
-	enum root root;
-	const struct path *path; /* below a JSON root; NULL: the root itself */
-	const char *name;        /* header, query */
+	enum ref_kind kind;
+	unsigned slot;           /* JSON, NAMED */
+	const struct path *path; /* JSON: below the root; NULL: the root itself */
+	struct str (*find)(const void *from, const char *name); /* NAMED */
+	const char *name;
 	struct str literal;
 	struct filter filters[EXPR_FILTERS_MAX];
 	size_t nfilters;
@@ -51,11 +42,12 @@ enum expr_kind {
 struct expr {
 	enum expr_kind kind;
 	json_t *constant;
-	struct ref *refs; /* EXPR_REF: alternatives */
+	struct ref *refs; /* EXPR_REF: alternatives; none: absent */
 	size_t nrefs;
 	struct expr **parts; /* CONCAT, ARRAY, FIRST; OBJECT: values */
 	struct expr **keys;  /* OBJECT */
 	size_t n;
+	bool absent_is_empty; /* CONCAT */
 	struct expr *of, *in, *otherwise;
 	struct cond *when; /* WHEN: of, else otherwise */
 	struct {

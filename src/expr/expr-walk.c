@@ -2,7 +2,7 @@
 #include "expr/expr-tree.h"
 
 struct walk {
-	int (*each)(unsigned root, const char *path, void *arg);
+	int (*each)(unsigned slot, const char *path, void *arg);
 	void *arg;
 };
 
@@ -15,8 +15,8 @@ static int walk_refs(const struct expr *e, const struct walk *w)
 	for (size_t i = 0; i < e->nrefs && rc == 0; i++) {
 		const struct ref *r = &e->refs[i];
 
-		if (r->root != ROOT_LITERAL)
-			rc = w->each(r->root,
+		if (r->kind != REF_LITERAL)
+			rc = w->each(r->slot,
 			    r->path != NULL   ? path_text(r->path)
 			    : r->name != NULL ? r->name
 					      : "",
@@ -52,14 +52,14 @@ static int walk_expr(const struct expr *e, const struct walk *w)
 }
 
 int expr_each_place(
-    const struct expr *e, int (*each)(unsigned root, const char *path, void *arg), void *arg)
+    const struct expr *e, int (*each)(unsigned slot, const char *path, void *arg), void *arg)
 {
 	return walk_expr(e, &(struct walk){each, arg});
 }
 
-static int walk_stop(unsigned root, const char *path, void *arg)
+static int walk_stop(unsigned slot, const char *path, void *arg)
 {
-	(void)root;
+	(void)slot;
 	(void)path;
 	(void)arg;
 	return 1;

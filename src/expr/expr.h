@@ -1,96 +1,103 @@
-/* Expressions of manifests: JSON with text like "{change.value.leadgen_id}" in it, compiled at
- * load, evaluated against a scope. Private to this folder. The language is described in
- * providers/README.md. */
+/* Expressions: JSON with texts like "{change.value.leadgen_id}" in it, and conditions and loops
+ * over the same values; compiled once, evaluated against a scope. This room knows the grammar. What
+ * can be named, what a value may be put through and how it is escaped are the caller's: see
+ * docs/internals/expr.md; the grammar for people is in providers/README.md. */
 #ifndef EXPR_EXPR_H
 #define EXPR_EXPR_H
+#include "base/json-reader.h"
 #include "base/json.h"
 #include "base/path.h"
-#include "http/http.h"
 
-struct connection;
+struct buf;
 
-/* What a reference may start with. The first ROOT_SLOTS are JSON values of the scope. */
-enum root {
-	ROOT_BODY,
-	ROOT_SETTINGS,
-	ROOT_CREDENTIALS,
-	ROOT_INPUT,
-	ROOT_ANSWER,
-	ROOT_STATUS,
-	ROOT_RAW,
-	ROOT_OUTPUT,
-	ROOT_LOOP,
-	ROOT_SLOTS = ROOT_LOOP + 4,
-	ROOT_HEADER = ROOT_SLOTS,
-	ROOT_QUERY,
-	ROOT_LITERAL,
-};
-#define ROOT_BIT(r) (1u << (r))
+/* ---- what the caller gives ---------------------------------------------------------------- */
 
-/* The values that references find. */
+#define EXPR_ROOTS_MAX 12 /* of a language */
+#define EXPR_LOOPS_MAX 4
+#define EXPR_SLOTS (EXPR_ROOTS_MAX + EXPR_LOOPS_MAX)
+
+/* The values that references find, by the slots of the language's roots. */
 struct scope {
 	struct arena *a;
-	json_t *slot[ROOT_SLOTS]; /* borrowed; NULL: absent */
-	const struct http_pairs *headers, *query;
+	union {
+		json_t *json;     /* borrowed; NULL: absent */
+		const void *from; /* of a root with a look-up; NULL: absent */
+	} slot[EXPR_SLOTS];
+	/* Bytes (json_weight) that expressions made of what they found, counted when there is a
+	 * most: above it they give nothing more, and the caller refuses the result. */
+	size_t weight, weight_max;
+};
+bool scope_is_over(const struct scope *s);
+
+/* What a reference may start with: JSON, with a path below it, or (with find) something that is
+ * looked up by a name, all that stands behind the first dot. The name "" is of the root that a
+ * placeholder means which names none. */
+struct expr_root {
+	const char *name;
+	unsigned slot;                                          /* below EXPR_ROOTS_MAX, its own */
+	struct str (*find)(const void *from, const char *name); /* {NULL,0}: absent */
+};
+#define EXPR_ROOT_BIT(slot) (1u << (slot))
+
+/* What a reference found, and what functions make of it. */
+struct expr_value {
+	enum { VALUE_ABSENT, VALUE_JSON, VALUE_TEXT, VALUE_INT } kind;
+	json_t *json;    /* borrowed */
+	struct str text; /* the scope's, or in its arena */
+	int64_t number;  /* of functions that read a time: microseconds */
+};
+/* `:name`, or `:name(c)` with a character. apply replaces *v, which is there and has this text. */
+struct expr_function {
+	const char *name;
+	bool takes_argument;
+	void (*apply)(struct scope *s, struct expr_value *v, struct str text, char argument);
+};
+/* The usual ones (expr-functions.c); ends with a row of no name. */
+extern const struct expr_function expr_functions[];
+
+enum expr_syntax {
+	/* {placeholder}; {{ and }} are the braces. Keys are texts too, objects of one key with a
+	 * dollar sign are operators; what is absent makes its text absent. */
+	EXPR_SINGLE_BRACES,
+	/* {{placeholder}} in the texts of data that is otherwise as it stands: keys, dollar signs,
+	 * braces. What is absent is null, or nothing within a text. */
+	EXPR_DOUBLE_BRACES,
+};
+struct expr_language {
+	enum expr_syntax syntax;
+	const struct expr_root *roots;
+	size_t nroots;
+	/* Ends with a row of no name. NULL: a placeholder is one path, in which colons, bars and
+	 * quotes are characters like others. */
+	const struct expr_function *functions;
 };
 
-/* Where a manifest is being read: file and JSON path for messages, which roots may be used here,
- * and the names that the enclosing "for" gave. */
+/* ---- compiling ---------------------------------------------------------------------------- */
+
+/* Where JSON is being compiled: the reader knows the place, and tells what is wrong with it. */
 struct loader {
-	struct arena *a;
-	const char *file;
-	char at[256];
-	size_t at_len;
-	unsigned roots;
-	const char *loop[ROOT_SLOTS - ROOT_LOOP];
+	struct json_reader in;
+	struct arena *a; /* owns what is made; texts of the JSON are copied */
+	const struct expr_language *language;
+	unsigned roots; /* EXPR_ROOT_BIT of those that may be used here */
+	/* What the enclosing loops are called. */
+	const char *loop[EXPR_LOOPS_MAX];
 	size_t nloops;
-	struct err *err;
+	/* A placeholder (of double braces) that is none is absent, or text where it is not closed:
+	 * for what was stored before it was checked. */
+	bool is_lenient;
 };
-/* Descends into a member or element; answers the mark for loader_leave. */
-size_t loader_enter(struct loader *l, const char *key);
-size_t loader_enter_index(struct loader *l, size_t i);
-void loader_leave(struct loader *l, size_t mark);
-/* ERR_INVALID "file: json.path: reason"; -1. */
-int loader_fail(struct loader *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* v must be an object with only these keys (NULL-terminated). */
-int loader_object(struct loader *l, const json_t *v, const char *const *keys);
-/* The named member as text: an absent one gives 0 and *out = NULL unless it is needed. */
-int loader_text(
-    struct loader *l, const json_t *object, const char *key, bool is_needed, const char **out);
-int loader_bool(struct loader *l, const json_t *object, const char *key, bool *out);
-/* A member that is an integer within [min,max]; *out stays when absent. */
-int loader_int(struct loader *l, const json_t *object, const char *key, int64_t min, int64_t max,
-    int64_t *out);
 
 struct expr;
-/* Compile the named member; absent gives 0 and *out = NULL. */
-int expr_member(struct loader *l, const json_t *object, const char *key, struct expr **out);
+/* Compiles a value where the reader stands: 0, or -1 with the complaint made. */
 int expr_compile(struct loader *l, const json_t *v, struct expr **out);
-
-/* Text of a scalar; {NULL,0} when it, or any placeholder within text, is absent or null. expr may
- * be NULL. */
-struct str expr_text(const struct expr *e, struct scope *s);
-/* The same with every placeholder percent-encoded. */
-struct str expr_text_encoded(const struct expr *e, struct scope *s);
-/* The JSON value, a new reference, or NULL when absent. Absent members of objects are left out, or
- * null when keep_absent is set. */
-json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent);
-/* Microseconds since the epoch, by a time filter; 0 when absent or unreadable. */
-int64_t expr_time_us(const struct expr *e, struct scope *s);
-/* A value borrowed from the scope where the expression merely points at one; NULL otherwise. */
-json_t *expr_borrow(const struct expr *e, struct scope *s);
-
-/* Calls each for every place that the expression may look at: its root, and the path or name below
- * it ("": the root itself), until it returns non-zero, and returns that. Literals are no places. */
-int expr_each_place(
-    const struct expr *e, int (*each)(unsigned root, const char *path, void *arg), void *arg);
-bool expr_is_constant(const struct expr *e); /* looks at no place */
+/* The named member; absent gives 0 and *out = NULL. */
+int expr_member(struct loader *l, const json_t *object, const char *key, struct expr **out);
 
 /* Conditions: {"ref","equals"|"in"|"exists"|"startsWith"|"endsWith"}, {"any":[]}, {"all":[]},
  * {"not":{}}; a list is "all". */
 struct cond;
 int cond_member(struct loader *l, const json_t *object, const char *key, struct cond **out);
-bool cond_holds(const struct cond *c, struct scope *s); /* NULL holds */
 
 /* Loops: [{"entry":"body.entry"},{"change":"entry.changes"}]. Arrays fan out, an object is one,
  * anything else none. The names stay known to the loader until it is given its former nloops back.
@@ -100,7 +107,41 @@ struct loops {
 	size_t n;
 };
 int loops_member(struct loader *l, const json_t *object, const char *key, struct loops *out);
-/* Calls each for every combination until it answers non-zero, and answers that. */
+
+/* What an object may hold, read in this order: members of base/json-reader.h, expressions,
+ * conditions, loops, and those that the caller reads itself. */
+enum loader_member_kind { MEMBER_PLAIN, MEMBER_EXPR, MEMBER_COND, MEMBER_LOOPS, MEMBER_OTHER };
+struct loader_member {
+	struct json_member json; /* name and offset are of all kinds */
+	enum loader_member_kind kind;
+};
+int loader_members(struct loader *l, const json_t *object, const struct loader_member *members,
+    size_t n, void *out);
+
+/* ---- evaluating: all may be given NULL for an absent expression ---------------------------- */
+
+/* Text of a scalar; {NULL,0} when it, or a placeholder within text, is absent or null. */
+struct str expr_text(const struct expr *e, struct scope *s);
+/* The same with every placeholder put through escape; constant parts stay. */
+struct str expr_text_escaped(
+    const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text));
+/* The JSON value, a new reference, or NULL when absent. Absent members of objects are left out, or
+ * null when keep_absent is set. */
+json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent);
+/* Microseconds since the epoch, by a function that reads a time; 0 when absent or unreadable. */
+int64_t expr_time_us(const struct expr *e, struct scope *s);
+/* A value borrowed from the scope where the expression merely points at one; NULL otherwise. */
+json_t *expr_borrow(const struct expr *e, struct scope *s);
+bool cond_holds(const struct cond *c, struct scope *s); /* NULL holds */
+/* Calls each for every combination until it returns non-zero, and returns that. */
 int loops_each(
     const struct loops *ls, struct scope *s, int (*each)(struct scope *s, void *arg), void *arg);
+
+/* Calls each for every place that the expression may look at: the root's slot, and the path or name
+ * below it ("": the root itself), until it returns non-zero, and returns that. Literals are none.
+ */
+int expr_each_place(
+    const struct expr *e, int (*each)(unsigned slot, const char *path, void *arg), void *arg);
+bool expr_is_constant(const struct expr *e); /* looks at no place */
+
 #endif

@@ -193,9 +193,10 @@ static bool has_dot_segment(struct str path)
 static int put_path(struct build *b)
 {
 	const char *base = b->c == NULL ? NULL : access_setting(b->c, "baseUrl");
-	struct str origin =
-	    base != NULL ? str_from(base) : expr_text_encoded(b->p->origin, &b->scope);
-	struct str path = expr_text_encoded(b->act->path, &b->scope);
+	struct str origin = base != NULL
+				? str_from(base)
+				: expr_text_escaped(b->p->origin, &b->scope, percent_encode);
+	struct str path = expr_text_escaped(b->act->path, &b->scope, percent_encode);
 
 	if (origin.p == NULL)
 		return err_set(b->err, ERR_INVALID,
@@ -340,8 +341,8 @@ static void scope_of_call(
     struct scope *s, struct arena *a, const struct access *c, const json_t *inputs)
 {
 	*s = (struct scope){.a = a};
-	s->slot[ROOT_SETTINGS] = c == NULL ? NULL : c->settings;
-	s->slot[ROOT_INPUT] = (json_t *)(uintptr_t)inputs;
+	s->slot[ROOT_SETTINGS].json = c == NULL ? NULL : c->settings;
+	s->slot[ROOT_INPUT].json = (json_t *)(uintptr_t)inputs;
 }
 
 int action_build(struct arena *a, const struct provider *p, const struct access *c,
@@ -432,10 +433,10 @@ void action_read(struct arena *a, const struct provider *p, const struct access 
 	struct err ignored = ERR_INIT;
 
 	scope_of_call(&s, a, c, inputs);
-	s.headers = &ans->headers;
-	s.slot[ROOT_STATUS] = json_own(a, json_integer(ans->status));
+	s.slot[ROOT_HEADER].from = &ans->headers;
+	s.slot[ROOT_STATUS].json = json_own(a, json_integer(ans->status));
 	if (ans->body.n > 0)
-		s.slot[ROOT_ANSWER] = json_parse(a, ans->body, &ignored);
+		s.slot[ROOT_ANSWER].json = json_parse(a, ans->body, &ignored);
 	const struct error_rule *rule = find_rule(act->errors, act->nerrors, &s);
 	if (rule == NULL)
 		rule = find_rule(p->errors, p->nerrors, &s);

@@ -9,11 +9,11 @@ void scope_of_webhook(
     struct scope *s, struct arena *a, const struct webhook *w, const struct access *c)
 {
 	*s = (struct scope){.a = a};
-	s->slot[ROOT_BODY] = w->payload;
-	s->slot[ROOT_SETTINGS] = c == NULL ? NULL : c->settings;
+	s->slot[ROOT_BODY].json = w->payload;
+	s->slot[ROOT_SETTINGS].json = c == NULL ? NULL : c->settings;
 	if (w->req != NULL) {
-		s->headers = &w->req->headers;
-		s->query = &w->req->query;
+		s->slot[ROOT_HEADER].from = &w->req->headers;
+		s->slot[ROOT_QUERY].from = &w->req->query;
 	}
 }
 
@@ -288,7 +288,7 @@ bool webhook_answer(
 {
 	if (p->answer.status == 0)
 		return false;
-	*status = p->answer.status;
+	*status = (int)p->answer.status;
 	*content_type = p->answer.content_type;
 	*body = p->answer.fixed;
 	return true;

@@ -43,7 +43,7 @@ static void add_hmac(const struct handshake *h, struct scope *s, const struct ac
 		return;
 	hmac_parts(HASH_SHA256, str_from(access_credential(c, h->hmac_credential)), &text, 1, mac);
 	hex_encode(hex, mac, sizeof mac);
-	s->slot[ROOT_OUTPUT] = json_own(s->a, json_pack("{s:s}", "hmac", hex->p));
+	s->slot[ROOT_OUTPUT].json = json_own(s->a, json_pack("{s:s}", "hmac", hex->p));
 }
 
 static int answer(const struct answer_spec *spec, struct req *r, struct scope *s)
@@ -58,7 +58,7 @@ static int answer(const struct answer_spec *spec, struct req *r, struct scope *s
 		res_problem(r, 400, "the challenge is missing");
 		return -1;
 	}
-	res_text(r, spec->status, spec->content_type, body);
+	res_text(r, (int)spec->status, spec->content_type, body);
 	return 1;
 }
 
@@ -79,7 +79,7 @@ int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w
 			res_problem(r, 403, "this handshake matches no connection");
 			return -1;
 		}
-		s.slot[ROOT_SETTINGS] = c->settings;
+		s.slot[ROOT_SETTINGS].json = c->settings;
 		if (h->hmac_of != NULL)
 			add_hmac(h, &s, c);
 		return answer(&h->answer, r, &s);

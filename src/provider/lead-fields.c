@@ -105,7 +105,7 @@ json_t *provider_lead_fields(
 		err_set(err, ERR_MALFORMED, "the lead of %s is not an object", p->display_name);
 		return NULL;
 	}
-	s.slot[ROOT_RAW] = (json_t *)(uintptr_t)raw;
+	s.slot[ROOT_RAW].json = (json_t *)(uintptr_t)raw;
 	if (r->object != NULL) {
 		json_object_each(expr_borrow(r->object, &s), name, value)
 			put_field(&f, a, name, value);
@@ -132,7 +132,7 @@ json_t *provider_details_record(const struct provider *p, struct arena *a,
 	struct scope s = {.a = a};
 
 	*provider_updated_us = 0;
-	s.slot[ROOT_OUTPUT] = (json_t *)(uintptr_t)output;
+	s.slot[ROOT_OUTPUT].json = (json_t *)(uintptr_t)output;
 	for (size_t i = 0; i < p->ndetails; i++) {
 		const struct details *d = &p->details[i];
 

@@ -17,30 +17,6 @@ struct providers {
 
 #define ROOTS_CONNECTION (ROOT_BIT(ROOT_SETTINGS))
 
-int manifest_texts(
-    struct loader *l, const json_t *object, const char *key, const char ***out, size_t *n)
-{
-	const json_t *list = json_object_get(object, key);
-	size_t i;
-	json_t *v;
-
-	*out = NULL;
-	*n = 0;
-	if (list == NULL)
-		return 0;
-	size_t mark = loader_enter(l, key);
-	if (!json_is_array(list))
-		return loader_fail(l, "must be a list of texts");
-	*out = arena_array(l->a, json_array_size(list) + 1, sizeof(char *));
-	json_array_each(list, i, v) {
-		if (!json_is_string(v))
-			return loader_fail(l, "must be a list of texts");
-		(*out)[(*n)++] = arena_strdup(l->a, json_string_value(v));
-	}
-	loader_leave(l, mark);
-	return 0;
-}
-
 bool manifest_has_credential(const struct provider *p, const char *key)
 {
 	for (size_t i = 0; i < p->ncredentials; i++)
@@ -62,74 +38,61 @@ static bool is_credential_key(const char *key)
 	return false;
 }
 
-int manifest_credentials(struct loader *l, struct provider *p, const json_t *json)
+static int credential_one(
+    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
-	static const char *const keys[] = {"label", "help", "needed", NULL};
-	json_t *all = json_object_get(json, "credentials"), *v;
-	const char *key;
+	static const struct loader_member members[] = {
+	    NEEDED_TEXT_MEMBER("label", struct credential_spec, label),
+	    TEXT_MEMBER("help", struct credential_spec, help),
+	    BOOL_MEMBER("needed", struct credential_spec, is_needed)};
+	struct credential_spec *c = out;
 
-	if (all == NULL)
-		return 0;
-	size_t mark = loader_enter(l, "credentials");
-	if (!json_is_object(all))
-		return loader_fail(l, "must be an object");
-	p->credentials = arena_array(l->a, json_object_size(all) + 1, sizeof *p->credentials);
-	json_object_each(all, key, v) {
-		struct credential_spec *c = &p->credentials[p->ncredentials++];
-		size_t inner = loader_enter(l, key);
-
-		c->key = arena_strdup(l->a, key);
-		if (!is_credential_key(key))
-			return loader_fail(l, "not a word of the credential vocabulary");
-		if (loader_object(l, v, keys) == -1 ||
-		    loader_text(l, v, "label", true, &c->label) == -1 ||
-		    loader_text(l, v, "help", false, &c->help) == -1 ||
-		    loader_bool(l, v, "needed", &c->is_needed) == -1)
-			return -1;
-		loader_leave(l, inner);
-	}
-	loader_leave(l, mark);
-	return 0;
+	(void)p;
+	c->key = name;
+	if (!is_credential_key(name))
+		return json_reader_fail(&l->in, "not a word of the credential vocabulary");
+	return loader_members(l, v, MEMBERS(members), c);
 }
 
-static int credential_rule(
-    struct loader *l, struct provider *p, const json_t *v, struct credential_rule *r)
+int manifest_credentials(struct loader *l, struct provider *p, const json_t *json)
 {
-	static const char *const keys[] = {"when", "all", "any", NULL};
+	static const struct manifest_many credentials = {
+	    "credentials", READ_OBJECT, sizeof(struct credential_spec), credential_one};
 
+	p->credentials = manifest_many(l, p, json, &credentials, &p->ncredentials);
+	return p->credentials == NULL ? -1 : 0;
+}
+
+static int credential_rule_one(
+    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
+{
+	static const struct loader_member members[] = {
+	    COND_MEMBER("when", struct credential_rule, when), OTHER_MEMBER("all"),
+	    OTHER_MEMBER("any")};
+	struct credential_rule *r = out;
+
+	(void)name;
 	r->is_any = json_object_get(v, "any") != NULL;
-	if (loader_object(l, v, keys) == -1 || cond_member(l, v, "when", &r->when) == -1 ||
+	if (loader_members(l, v, MEMBERS(members), r) == -1 ||
 	    manifest_texts(l, v, r->is_any ? "any" : "all", &r->keys, &r->n) == -1)
 		return -1;
 	if (r->n == 0 || (r->is_any && json_object_get(v, "all") != NULL))
-		return loader_fail(l, "needs either \"all\" or \"any\"");
+		return json_reader_fail(&l->in, "needs either \"all\" or \"any\"");
 	for (size_t i = 0; i < r->n; i++)
 		if (!manifest_has_credential(p, r->keys[i]))
-			return loader_fail(l, "%s is not among the credentials", r->keys[i]);
+			return json_reader_fail(
+			    &l->in, "%s is not among the credentials", r->keys[i]);
 	return 0;
 }
 
 int manifest_credential_rules(struct loader *l, struct provider *p, const json_t *json)
 {
-	json_t *list = json_object_get(json, "credentialRules"), *v;
-	size_t i;
+	static const struct manifest_many rules = {
+	    "credentialRules", READ_LIST, sizeof(struct credential_rule), credential_rule_one};
 
-	if (list == NULL)
-		return 0;
-	size_t mark = loader_enter(l, "credentialRules");
-	if (!json_is_array(list))
-		return loader_fail(l, "must be a list");
 	l->roots = ROOTS_CONNECTION;
-	p->credential_rules =
-	    arena_array(l->a, json_array_size(list) + 1, sizeof *p->credential_rules);
-	json_array_each(list, i, v) {
-		size_t inner = loader_enter_index(l, i);
-		if (credential_rule(l, p, v, &p->credential_rules[p->ncredential_rules++]) == -1)
-			return -1;
-		loader_leave(l, inner);
-	}
-	loader_leave(l, mark);
-	return 0;
+	p->credential_rules = manifest_many(l, p, json, &rules, &p->ncredential_rules);
+	return p->credential_rules == NULL ? -1 : 0;
 }
 
 /* ---- settings ----------------------------------------------------------------------------- */
@@ -147,6 +110,7 @@ static const char *const setting_types[] = {
     [SETTING_OBJECT] = "object",
     [SETTING_COUNTRY] = "country",
     [SETTING_TYPE] = "type",
+    NULL,
 };
 
 const char *setting_type_name(enum setting_type type)
@@ -154,83 +118,74 @@ const char *setting_type_name(enum setting_type type)
 	return setting_types[type];
 }
 
-static int setting_list(struct loader *l, const json_t *all, struct setting_spec **out, size_t *n);
+static int setting_one(
+    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out);
 
-static int setting_one(struct loader *l, const char *key, const json_t *v, struct setting_spec *s)
+static int setting_members(struct loader *l, struct provider *p, const json_t *object,
+    const char *key, struct setting_spec **out, size_t *n)
 {
-	static const char *const keys[] = {
-	    "type", "label", "help", "needed", "min", "max", "choices", "members", NULL};
-	const char *type;
+	const struct manifest_many settings = {
+	    key, READ_OBJECT, sizeof(struct setting_spec), setting_one};
 
-	s->key = arena_strdup(l->a, key);
+	*out = manifest_many(l, p, object, &settings, n);
+	return *out == NULL ? -1 : 0;
+}
+
+static int setting_one(
+    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
+{
+	static const struct loader_member members[] = {OTHER_MEMBER("type"),
+	    NEEDED_TEXT_MEMBER("label", struct setting_spec, label),
+	    TEXT_MEMBER("help", struct setting_spec, help),
+	    BOOL_MEMBER("needed", struct setting_spec, is_needed),
+	    INT_MEMBER("min", struct setting_spec, min, INT64_MIN, INT64_MAX),
+	    INT_MEMBER("max", struct setting_spec, max, INT64_MIN, INT64_MAX),
+	    OTHER_MEMBER("choices"), OTHER_MEMBER("members")};
+	struct setting_spec *s = out;
+	int type;
+
+	s->key = name;
 	s->max = INT64_MAX;
-	if (loader_object(l, v, keys) == -1 || loader_text(l, v, "type", true, &type) == -1 ||
-	    loader_text(l, v, "label", true, &s->label) == -1 ||
-	    loader_text(l, v, "help", false, &s->help) == -1 ||
-	    loader_bool(l, v, "needed", &s->is_needed) == -1 ||
-	    loader_int(l, v, "min", INT64_MIN, INT64_MAX, &s->min) == -1 ||
-	    loader_int(l, v, "max", INT64_MIN, INT64_MAX, &s->max) == -1 ||
+	if (loader_members(l, v, MEMBERS(members), s) == -1 ||
+	    manifest_type(l, v, setting_types, &type) == -1 ||
 	    manifest_texts(l, v, "choices", &s->choices, &s->nchoices) == -1)
 		return -1;
-	size_t i = 0;
-	while (i <= SETTING_TYPE && strcmp(setting_types[i], type) != 0)
-		i++;
-	if (i > SETTING_TYPE)
-		return loader_fail(l, "unknown type \"%s\"", type);
-	s->type = (enum setting_type)i;
+	s->type = (enum setting_type)type;
 	if ((s->type == SETTING_CHOICE) != (s->nchoices > 0))
-		return loader_fail(l, "a choice, and only that, needs \"choices\"");
-	const json_t *members = json_object_get(v, "members");
-	if ((s->type == SETTING_OBJECT) != (members != NULL))
-		return loader_fail(l, "an object, and only that, needs \"members\"");
-	return members == NULL ? 0 : setting_list(l, members, &s->members, &s->nmembers);
+		return json_reader_fail(&l->in, "a choice, and only that, needs \"choices\"");
+	if ((s->type == SETTING_OBJECT) != (json_object_get(v, "members") != NULL))
+		return json_reader_fail(&l->in, "an object, and only that, needs \"members\"");
+	return setting_members(l, p, v, "members", &s->members, &s->nmembers);
 }
 
-static int setting_list(struct loader *l, const json_t *all, struct setting_spec **out, size_t *n)
-{
-	const char *key;
-	json_t *v;
-
-	if (!json_is_object(all))
-		return loader_fail(l, "must be an object");
-	*out = arena_array(l->a, json_object_size(all) + 3, sizeof **out);
-	json_object_each(all, key, v) {
-		size_t mark = loader_enter(l, key);
-		if (setting_one(l, key, v, &(*out)[(*n)++]) == -1)
-			return -1;
-		loader_leave(l, mark);
-	}
-	return 0;
-}
-
-static void setting_add(struct provider *p, struct setting_spec s)
+static void setting_add(struct loader *l, struct provider *p, struct setting_spec s)
 {
 	for (size_t i = 0; i < p->nsettings; i++)
 		if (strcmp(p->settings[i].key, s.key) == 0)
 			return;
-	p->settings[p->nsettings++] = s;
+	struct setting_spec *more = arena_array(l->a, p->nsettings + 1, sizeof *more);
+	memcpy(more, p->settings, p->nsettings * sizeof *more);
+	more[p->nsettings++] = s;
+	p->settings = more;
 }
 
 /* Every provider that receives has externalAccountId, every one with an origin baseUrl. */
 int manifest_settings(struct loader *l, struct provider *p, const json_t *json)
 {
-	json_t *all = json_object_get(json, "settings");
-	json_t *none = json_own(l->a, json_object());
-	size_t mark = loader_enter(l, "settings");
-
-	if (setting_list(l, all != NULL ? all : none, &p->settings, &p->nsettings) == -1)
+	if (setting_members(l, p, json, "settings", &p->settings, &p->nsettings) == -1)
 		return -1;
 	if (json_object_get(json, "webhook") != NULL)
-		setting_add(p, (struct setting_spec){.key = "externalAccountId",
-				   .max = INT64_MAX,
-				   .label = "Account id at the provider",
-				   .type = SETTING_TEXT});
+		setting_add(l, p,
+		    (struct setting_spec){.key = "externalAccountId",
+			.max = INT64_MAX,
+			.label = "Account id at the provider",
+			.type = SETTING_TEXT});
 	if (json_object_get(json, "apiOrigin") != NULL)
-		setting_add(p, (struct setting_spec){.key = "baseUrl",
-				   .label = "Other API address",
-				   .type = SETTING_URL,
-				   .max = INT64_MAX});
-	loader_leave(l, mark);
+		setting_add(l, p,
+		    (struct setting_spec){.key = "baseUrl",
+			.label = "Other API address",
+			.type = SETTING_URL,
+			.max = INT64_MAX});
 	return 0;
 }
 
@@ -247,58 +202,62 @@ static bool is_lead_member(const char *name)
 	return false;
 }
 
-static int lead_names(struct loader *l, const json_t *v, struct lead_rules *r)
+static int lead_name_one(
+    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
-	json_t *names = json_object_get(v, "names"), *to;
-	const char *field;
-	size_t mark = loader_enter(l, "names");
+	struct lead_name *n = out;
 
-	if (!json_is_object(names))
-		return loader_fail(l, "must be an object");
-	r->names = arena_array(l->a, json_object_size(names) + 1, sizeof *r->names);
-	json_object_each(names, field, to) {
-		struct lead_name *n = &r->names[r->nnames++];
+	(void)p;
+	if (!json_is_null(v) && !(json_is_string(v) && is_lead_member(json_string_value(v))))
+		return json_reader_fail(&l->in, "must be a member of the normalized lead, or null");
+	n->field = name;
+	n->to = json_string_value(v);
+	return 0;
+}
 
-		size_t inner = loader_enter(l, field);
-		if (!json_is_null(to) &&
-		    !(json_is_string(to) && is_lead_member(json_string_value(to))))
-			return loader_fail(l, "must be a member of the normalized lead, or null");
-		n->field = arena_strdup(l->a, field);
-		n->to = arena_strdup(l->a, json_string_value(to));
-		loader_leave(l, inner);
-	}
-	loader_leave(l, mark);
+static int load_lead(struct loader *l, struct provider *p, const json_t *v)
+{
+	static const struct loader_member members[] = {
+	    EXPR_MEMBER("formId", struct lead_rules, form_id),
+	    EXPR_MEMBER("adId", struct lead_rules, ad_id),
+	    EXPR_MEMBER("campaignId", struct lead_rules, campaign_id),
+	    EXPR_MEMBER("createdAt", struct lead_rules, created_at),
+	    EXPR_MEMBER("object", struct lead_rules, object),
+	    LOOPS_MEMBER("for", struct lead_rules, loops),
+	    EXPR_MEMBER("name", struct lead_rules, name),
+	    EXPR_MEMBER("value", struct lead_rules, value), OTHER_MEMBER("names")};
+	static const struct manifest_many names = {
+	    "names", READ_OBJECT, sizeof(struct lead_name), lead_name_one};
+	struct lead_rules *r = &p->lead;
+	size_t nloops = l->nloops;
+
+	if (loader_members(l, v, MEMBERS(members), r) == -1)
+		return -1;
+	if (json_object_get(v, "names") == NULL)
+		return json_reader_fail_at(&l->in, "names", "must be an object");
+	r->names = manifest_many(l, p, v, &names, &r->nnames);
+	if (r->names == NULL)
+		return -1;
+	bool is_list = r->loops.n > 0 && r->name != NULL && r->value != NULL;
+	if (is_list == (r->object != NULL))
+		return json_reader_fail(
+		    &l->in, "needs either \"for\", \"name\" and \"value\", or \"object\"");
+	l->nloops = nloops;
+	r->is_declared = true;
 	return 0;
 }
 
 int manifest_lead(struct loader *l, struct provider *p, const json_t *json)
 {
-	static const char *const keys[] = {"for", "name", "value", "object", "names", "formId",
-	    "adId", "campaignId", "createdAt", NULL};
 	const json_t *v = json_object_get(json, "lead");
-	struct lead_rules *r = &p->lead;
-	size_t nloops = l->nloops;
 
 	if (v == NULL)
 		return 0;
-	size_t mark = loader_enter(l, "lead");
+	size_t mark = json_reader_enter(&l->in, "lead");
 	l->roots = ROOT_BIT(ROOT_RAW);
-	if (loader_object(l, v, keys) == -1 || expr_member(l, v, "formId", &r->form_id) == -1 ||
-	    expr_member(l, v, "adId", &r->ad_id) == -1 ||
-	    expr_member(l, v, "campaignId", &r->campaign_id) == -1 ||
-	    expr_member(l, v, "createdAt", &r->created_at) == -1 ||
-	    expr_member(l, v, "object", &r->object) == -1 || lead_names(l, v, r) == -1 ||
-	    loops_member(l, v, "for", &r->loops) == -1 ||
-	    expr_member(l, v, "name", &r->name) == -1 ||
-	    expr_member(l, v, "value", &r->value) == -1)
+	if (load_lead(l, p, v) == -1)
 		return -1;
-	bool is_list = r->loops.n > 0 && r->name != NULL && r->value != NULL;
-	if (is_list == (r->object != NULL))
-		return loader_fail(
-		    l, "needs either \"for\", \"name\" and \"value\", or \"object\"");
-	l->nloops = nloops;
-	r->is_declared = true;
-	loader_leave(l, mark);
+	json_reader_leave(&l->in, mark);
 	return 0;
 }
 
@@ -316,29 +275,32 @@ static int load_capabilities(struct loader *l, struct provider *p, const json_t 
 		size_t k = 0;
 		while (k < nknown && strcmp(known[k], p->capabilities[i]) != 0)
 			k++;
-		if (k == nknown) {
-			loader_enter(l, "capabilities");
-			return loader_fail(l, "unknown capability \"%s\"", p->capabilities[i]);
-		}
+		if (k == nknown)
+			return json_reader_fail_at(&l->in, "capabilities",
+			    "unknown capability \"%s\"", p->capabilities[i]);
 	}
 	return 0;
 }
 
-static int load_names(struct loader *l, struct provider *p, const json_t *json)
+static int check_name(struct loader *l, const char *name)
 {
-	if (loader_text(l, json, "name", true, &p->name) == -1 ||
-	    loader_text(l, json, "displayName", true, &p->display_name) == -1 ||
-	    loader_text(l, json, "category", true, &p->category) == -1 ||
-	    loader_text(l, json, "help", false, &p->help) == -1 ||
-	    loader_bool(l, json, "isAvailable", &p->is_available) == -1 ||
-	    loader_bool(l, json, "requiresOAuth", &p->requires_oauth) == -1)
-		return -1;
-	if (strspn(p->name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(p->name) ||
-	    strlen(p->name) > LIMIT_TYPE_BYTES) {
-		loader_enter(l, "name");
-		return loader_fail(l, "must be at most %u of a-z, 0-9 and _", LIMIT_TYPE_BYTES);
-	}
-	return 0;
+	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) &&
+	    strlen(name) <= LIMIT_TYPE_BYTES)
+		return 0;
+	return json_reader_fail_at(
+	    &l->in, "name", "must be at most %u of a-z, 0-9 and _", LIMIT_TYPE_BYTES);
+}
+
+static int poll_one(
+    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
+{
+	static const char *const keys[] = {"action", "resourceType", "items", "externalId",
+	    "updatedAt", "cursor", "since", "overlapSeconds", "minIntervalSeconds", NULL};
+
+	(void)p;
+	(void)name;
+	(void)out;
+	return json_read_keys(&l->in, v, keys);
 }
 
 /* Sections that later features read: their keys are fixed here so that a wrong one is found at
@@ -348,66 +310,78 @@ static int load_declared(struct loader *l, struct provider *p, const json_t *jso
 	static const char *const oauth[] = {"authorizeUrl", "tokenUrl", "scopes", "pkce",
 	    "clientAuth", "query", "exchange", "refresh", "revokeUrl", "lifetimeSeconds",
 	    "rotatesRefreshToken", NULL};
-	static const char *const poll[] = {"action", "resourceType", "items", "externalId",
-	    "updatedAt", "cursor", "since", "overlapSeconds", "minIntervalSeconds", NULL};
-	json_t *v;
-	const char *key;
+	static const struct manifest_many polls = {"polls", READ_OBJECT, 1, poll_one};
+	size_t npolls;
 
-	p->oauth = json_object_get(json, "oauth");
-	p->polls = json_object_get(json, "polls");
-	p->examples = json_object_get(json, "examples");
 	if (p->oauth != NULL) {
-		size_t mark = loader_enter(l, "oauth");
-		if (loader_object(l, p->oauth, oauth) == -1)
+		size_t mark = json_reader_enter(&l->in, "oauth");
+		if (json_read_keys(&l->in, p->oauth, oauth) == -1)
 			return -1;
-		loader_leave(l, mark);
+		json_reader_leave(&l->in, mark);
 	}
-	if (p->polls != NULL && !json_is_object(p->polls)) {
-		loader_enter(l, "polls");
-		return loader_fail(l, "must be an object");
-	}
-	json_object_each(p->polls, key, v) {
-		size_t mark = loader_enter(l, "polls");
-		loader_enter(l, key);
-		if (loader_object(l, v, poll) == -1)
-			return -1;
-		loader_leave(l, mark);
-	}
-	return 0;
+	return manifest_many(l, p, json, &polls, &npolls) == NULL ? -1 : 0;
 }
 
 /* A capability must have what it promises. */
 static int check_promises(struct loader *l, const struct provider *p)
 {
 	if (provider_can(p, "webhook_receive") != p->has_webhook)
-		return loader_fail(l, "\"webhook\" and the capability webhook_receive go together");
+		return json_reader_fail(
+		    &l->in, "\"webhook\" and the capability webhook_receive go together");
 	if (provider_can(p, "actions") != (p->nactions > 0))
-		return loader_fail(l, "\"actions\" and the capability actions go together");
+		return json_reader_fail(
+		    &l->in, "\"actions\" and the capability actions go together");
 	if (provider_can(p, "crm_push") && provider_find_action(p, "push") == NULL)
-		return loader_fail(l, "the capability crm_push needs an action \"push\"");
+		return json_reader_fail(&l->in, "the capability crm_push needs an action \"push\"");
 	if (provider_can(p, "lead_sync") && !p->lead.is_declared)
-		return loader_fail(l, "the capability lead_sync needs \"lead\"");
+		return json_reader_fail(&l->in, "the capability lead_sync needs \"lead\"");
 	return 0;
 }
+
+#define ANY_MEMBER(key, field)                                                                     \
+	{                                                                                          \
+		{key, READ_ANY, JSON_INTO(struct provider, field)}, MEMBER_PLAIN                   \
+	}
+
+static const struct loader_member top_members[] = {
+    NEEDED_TEXT_MEMBER("name", struct provider, name),
+    NEEDED_TEXT_MEMBER("displayName", struct provider, display_name),
+    NEEDED_TEXT_MEMBER("category", struct provider, category),
+    TEXT_MEMBER("help", struct provider, help),
+    BOOL_MEMBER("isAvailable", struct provider, is_available),
+    BOOL_MEMBER("requiresOAuth", struct provider, requires_oauth),
+    ANY_MEMBER("oauth", oauth),
+    ANY_MEMBER("polls", polls),
+    ANY_MEMBER("examples", examples),
+    OTHER_MEMBER("capabilities"),
+    OTHER_MEMBER("credentials"),
+    OTHER_MEMBER("credentialRules"),
+    OTHER_MEMBER("settings"),
+    OTHER_MEMBER("apiOrigin"),
+    OTHER_MEMBER("auth"),
+    OTHER_MEMBER("webhook"),
+    OTHER_MEMBER("actions"),
+    OTHER_MEMBER("details"),
+    OTHER_MEMBER("testAction"),
+    OTHER_MEMBER("errors"),
+    OTHER_MEMBER("lead"),
+};
 
 struct provider *manifest_load(
     struct arena *a, const char *file, const json_t *json, struct err *err)
 {
-	static const char *const keys[] = {"name", "displayName", "category", "help", "isAvailable",
-	    "requiresOAuth", "capabilities", "credentials", "credentialRules", "settings",
-	    "apiOrigin", "auth", "webhook", "actions", "details", "testAction", "errors", "lead",
-	    "oauth", "polls", "examples", NULL};
 	struct provider *p = arena_zalloc(a, sizeof *p);
-	struct loader l = {.a = a, .file = file, .err = err};
+	struct loader l = {
+	    .in = {.err = err, .file = file}, .a = a, .language = &provider_language};
 
 	p->file = arena_strdup(a, file);
 	p->is_available = true;
-	if (loader_object(&l, json, keys) == -1 || load_names(&l, p, json) == -1 ||
-	    load_capabilities(&l, p, json) == -1 || manifest_credentials(&l, p, json) == -1 ||
-	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
-	    manifest_webhook(&l, p, json) == -1 || manifest_actions(&l, p, json) == -1 ||
-	    manifest_lead(&l, p, json) == -1 || load_declared(&l, p, json) == -1 ||
-	    check_promises(&l, p) == -1)
+	if (loader_members(&l, json, MEMBERS(top_members), p) == -1 ||
+	    check_name(&l, p->name) == -1 || load_capabilities(&l, p, json) == -1 ||
+	    manifest_credentials(&l, p, json) == -1 || manifest_settings(&l, p, json) == -1 ||
+	    manifest_credential_rules(&l, p, json) == -1 || manifest_webhook(&l, p, json) == -1 ||
+	    manifest_actions(&l, p, json) == -1 || manifest_lead(&l, p, json) == -1 ||
+	    load_declared(&l, p, json) == -1 || check_promises(&l, p) == -1)
 		return NULL;
 	return p;
 }

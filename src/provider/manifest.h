@@ -7,6 +7,22 @@
 #include "expr/expr.h"
 #include "provider/provider.h"
 
+/* What expressions of manifests can name (language.c): slots of a scope. */
+enum provider_root {
+	ROOT_BODY,
+	ROOT_SETTINGS,
+	ROOT_CREDENTIALS,
+	ROOT_INPUT,
+	ROOT_ANSWER,
+	ROOT_STATUS,
+	ROOT_RAW,
+	ROOT_OUTPUT,
+	ROOT_HEADER, /* from: struct http_pairs, names in lower case */
+	ROOT_QUERY,  /* from: struct http_pairs */
+};
+#define ROOT_BIT(root) EXPR_ROOT_BIT(root)
+extern const struct expr_language provider_language;
+
 /* ---- what a connect body may hold --------------------------------------------------------- */
 struct credential_spec {
 	const char *key, *label, *help;
@@ -74,7 +90,8 @@ struct signature {
 	 * timestamp by their keys */
 	char separator;
 	const char *signature_key, *timestamp_key;
-	struct signature_part *parts;
+	const char *signed_text;
+	struct signature_part *parts; /* of it */
 	size_t nparts;
 	const char *timestamp_header;
 	enum time_unit timestamp_unit;
@@ -85,7 +102,7 @@ struct signature {
 	const char *body_hash_parameter; /* query parameter holding the body's SHA-256 in hex */
 };
 struct answer_spec {
-	int status;
+	int64_t status;
 	const char *content_type;
 	struct expr *text, *json;
 	struct str fixed; /* the text where it depends on nothing */
@@ -137,6 +154,7 @@ struct input_spec {
 };
 struct error_rule {
 	struct cond *when;
+	const char *class_name;
 	enum call_class class;
 	int64_t retry_after_ms; /* -1: not said */
 };

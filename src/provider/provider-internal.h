@@ -14,9 +14,74 @@ int manifest_settings(struct loader *l, struct provider *p, const json_t *json);
 int manifest_credentials(struct loader *l, struct provider *p, const json_t *json);
 int manifest_credential_rules(struct loader *l, struct provider *p, const json_t *json);
 int manifest_lead(struct loader *l, struct provider *p, const json_t *json);
+
+/* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
+
+/* Rows of struct loader_member (expr/expr.h). Texts and keys are borrowed from the manifest's JSON,
+ * which lives as long as the provider. */
+#define TEXT_MEMBER(key, type, field)                                                              \
+	{                                                                                          \
+		{key, READ_PARSED, JSON_INTO(type, field), .parse = manifest_text}, MEMBER_PLAIN   \
+	}
+#define NEEDED_TEXT_MEMBER(key, type, field)                                                       \
+	{                                                                                          \
+		{key, READ_PARSED, JSON_INTO(type, field), .need = READ_NEEDED, .min = 1,          \
+		    .parse = manifest_text},                                                       \
+		    MEMBER_PLAIN                                                                   \
+	}
+#define BOOL_MEMBER(key, type, field)                                                              \
+	{                                                                                          \
+		{key, READ_BOOL, JSON_INTO(type, field)}, MEMBER_PLAIN                             \
+	}
+#define INT_MEMBER(key, type, field, least, most)                                                  \
+	{                                                                                          \
+		{key, READ_INT, JSON_INTO(type, field), .min = (least), .max = (most)},            \
+		    MEMBER_PLAIN                                                                   \
+	}
+#define EXPR_MEMBER(key, type, field)                                                              \
+	{                                                                                          \
+		{key, JSON_INTO(type, field)}, MEMBER_EXPR                                         \
+	}
+#define COND_MEMBER(key, type, field)                                                              \
+	{                                                                                          \
+		{key, JSON_INTO(type, field)}, MEMBER_COND                                         \
+	}
+#define LOOPS_MEMBER(key, type, field)                                                             \
+	{                                                                                          \
+		{key, JSON_INTO(type, field)}, MEMBER_LOOPS                                        \
+	}
+#define OTHER_MEMBER(key)                                                                          \
+	{                                                                                          \
+		{.name = (key)}, MEMBER_OTHER                                                      \
+	}
+#define MEMBERS(table) (table), sizeof(table) / sizeof((table)[0])
+
+bool manifest_text(struct str text, void *out); /* a json_member's parse into a const char * */
 /* A list of texts; absent is empty. */
 int manifest_texts(
     struct loader *l, const json_t *object, const char *key, const char ***out, size_t *n);
+/* The index of the named member in a list of words (NULL-terminated). An absent one is 0; an
+ * unknown one is told of at the member. */
+int manifest_word(
+    struct loader *l, const json_t *object, const char *key, const char *const *words, int *out);
+/* The same of the member "type", which is needed; an unknown one is told of at the object. */
+int manifest_type(struct loader *l, const json_t *object, const char *const *words, int *out);
+
+/* A member that holds many of a kind: a list, or an object of names. */
+struct manifest_many {
+	const char *key;
+	enum json_kind kind; /* READ_LIST, READ_OBJECT */
+	size_t size;         /* of one */
+	/* Reads one into zeroed storage of that size; name is NULL in a list. */
+	int (*one)(
+	    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out);
+};
+/* An array of them, and how many; absent is none. NULL with the complaint made. */
+void *manifest_many(struct loader *l, struct provider *p, const json_t *object,
+    const struct manifest_many *many, size_t *n);
+
+/* ------------------------------------------------------------------------------------------- */
+
 const struct action *provider_find_action(const struct provider *p, const char *name);
 
 /* A scope with settings and request of a webhook. */

@@ -93,7 +93,7 @@ int webhook_check_settings(
 	const struct expr *wrong;
 	struct str name;
 
-	scope.slot[ROOT_SETTINGS] = settings;
+	scope.slot[ROOT_SETTINGS].json = settings;
 	for (size_t i = 0; i < p->nsignatures; i++) {
 		const struct signature *s = &p->signatures[i];
 		const char *path = NULL;

@@ -71,7 +71,7 @@ static const struct {
     {__LINE__, "{" HEAD ",'settings':{'a':{'type':'choice','label':'l'}}}", "needs \"choices\""},
     {__LINE__,
 	"{" HEAD ",'settings':{'a':{'type':'object','label':'l','members':{'b':{'label':'l'}}}}}",
-	"x.json: settings.a.b.type: is needed"},
+	"x.json: settings.a.members.b.type: is needed"},
     {__LINE__, "{" HEAD ",'oauth':{'colour':1}}", "x.json: oauth.colour: unknown key"},
     {__LINE__, "{" HEAD ",'polls':{'p':{'colour':1}}}", "x.json: polls.p.colour: unknown key"},
     {__LINE__, HOOK(SIGNED "," ITEM), NULL},

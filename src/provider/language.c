@@ -1,0 +1,28 @@
+/* The language of manifests: what placeholders and conditions can name. Which of it may be named at
+ * a place is said where that place is loaded; credentials may nowhere. */
+#include "provider/provider-internal.h"
+
+static struct str pairs_find(const void *from, const char *name)
+{
+	return http_pairs_get(from, name);
+}
+
+static const struct expr_root roots[] = {
+    {"body", ROOT_BODY, NULL},
+    {"settings", ROOT_SETTINGS, NULL},
+    {"credentials", ROOT_CREDENTIALS, NULL},
+    {"input", ROOT_INPUT, NULL},
+    {"answer", ROOT_ANSWER, NULL},
+    {"status", ROOT_STATUS, NULL},
+    {"raw", ROOT_RAW, NULL},
+    {"output", ROOT_OUTPUT, NULL},
+    {"header", ROOT_HEADER, pairs_find},
+    {"query", ROOT_QUERY, pairs_find},
+};
+
+const struct expr_language provider_language = {
+    .syntax = EXPR_SINGLE_BRACES,
+    .roots = roots,
+    .nroots = sizeof roots / sizeof *roots,
+    .functions = expr_functions,
+};

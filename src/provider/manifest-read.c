@@ -1,0 +1,105 @@
+/* Reading manifests: texts, words, and many of a kind; what base/json-reader.h and expr/expr.h do
+ * not have. */
+#include "provider/provider-internal.h"
+
+bool manifest_text(struct str text, void *out)
+{
+	*(const char **)out = text.p;
+	return true;
+}
+
+int manifest_texts(
+    struct loader *l, const json_t *object, const char *key, const char ***out, size_t *n)
+{
+	static const char rule[] = "must be a list of texts";
+	const struct json_member m = {key, READ_LIST, .rule = rule};
+	json_t *list = NULL, *v;
+	size_t i;
+
+	*out = NULL;
+	*n = 0;
+	if (json_read_member(&l->in, object, &m, &list) == -1)
+		return -1;
+	*out = arena_array(l->a, json_array_size(list) + 1, sizeof(char *));
+	json_array_each(list, i, v) {
+		if (!json_is_string(v))
+			return json_reader_fail_at(&l->in, key, rule);
+		(*out)[(*n)++] = json_string_value(v);
+	}
+	return 0;
+}
+
+static int word_index(const char *const *words, const char *text)
+{
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], text) == 0)
+			return i;
+	return -1;
+}
+
+int manifest_word(
+    struct loader *l, const json_t *object, const char *key, const char *const *words, int *out)
+{
+	const struct json_member m = {key, READ_PARSED, .parse = manifest_text};
+	const char *text = words[0];
+
+	if (json_read_member(&l->in, object, &m, &text) == -1)
+		return -1;
+	*out = word_index(words, text);
+	return *out == -1 ? json_reader_fail_at(&l->in, key, "unknown word \"%s\"", text) : 0;
+}
+
+int manifest_type(struct loader *l, const json_t *object, const char *const *words, int *out)
+{
+	static const struct json_member m = {
+	    "type", READ_PARSED, .need = READ_NEEDED, .min = 1, .parse = manifest_text};
+	const char *text = NULL;
+
+	if (json_read_member(&l->in, object, &m, &text) == -1)
+		return -1;
+	*out = word_index(words, text);
+	return *out == -1 ? json_reader_fail(&l->in, "unknown type \"%s\"", text) : 0;
+}
+
+/* Its place is the list's or the object's. */
+static int many_read(struct loader *l, struct provider *p, const json_t *all,
+    const struct manifest_many *many, char *out)
+{
+	const char *name;
+	json_t *v;
+	size_t i;
+
+	json_array_each(all, i, v) {
+		size_t mark = json_reader_enter_index(&l->in, i);
+		if (many->one(l, p, NULL, v, out + i * many->size) == -1)
+			return -1;
+		json_reader_leave(&l->in, mark);
+	}
+	json_object_each(all, name, v) {
+		size_t mark = json_reader_enter(&l->in, name);
+		if (many->one(l, p, name, v, out) == -1)
+			return -1;
+		json_reader_leave(&l->in, mark);
+		out += many->size;
+	}
+	return 0;
+}
+
+void *manifest_many(struct loader *l, struct provider *p, const json_t *object,
+    const struct manifest_many *many, size_t *n)
+{
+	const struct json_member m = {.name = many->key, .kind = many->kind};
+	json_t *all = NULL;
+
+	*n = 0;
+	if (json_read_member(&l->in, object, &m, &all) == -1)
+		return NULL;
+	size_t count = json_is_array(all) ? json_array_size(all) : json_object_size(all);
+	char *out = arena_zalloc(l->a, (count + 1) * many->size);
+	size_t mark = json_reader_enter(&l->in, many->key);
+	if (many_read(l, p, all, many, out) == -1)
+		return NULL;
+	json_reader_leave(&l->in, mark);
+	*n = count;
+	return out;
+}
