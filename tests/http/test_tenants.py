@@ -44,7 +44,7 @@ class Route:
 
 
 def routes():
-    with open(os.path.join(SRC, "src", "admin", "routes.def"), encoding="utf-8") as f:
+    with open(os.path.join(SRC, "src", "product", "routes.def"), encoding="utf-8") as f:
         text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
     found = [Route(*m.groups()[:5]) for m in ROUTE.finditer(text)]
     equal(len(found), len(re.findall(r"^ROUTE\(", text, re.M)), "every row is understood")
