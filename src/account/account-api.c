@@ -73,7 +73,7 @@ static int answer_token(struct req *r, const struct account_member *m)
 	/* The person is known now: the log shall name them. */
 	actor_of_member(&r->actor, m);
 	r->actor.kind = ACTOR_TOKEN;
-	if (audit_write(
+	if (audit_fact_alone(
 		r->app, r, &m->account_id, "token.create", "user", &m->user_id, NULL, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
@@ -268,31 +268,6 @@ int account_api_keys_create(struct req *r)
 	return res_json(r, 201, o);
 }
 
-struct key_update {
-	const struct account_key *key;
-	struct str permissions;
-};
-
-static int update_key(struct db *db, void *arg, struct err *err)
-{
-	const struct key_update *u = arg;
-
-	return store_key_update(db, u->key, u->permissions, err);
-}
-
-static int store_key_change(struct req *r, const struct account_key *k, struct err *err)
-{
-	json_t *names = json_own(r->a, permission_list_json(k->permissions));
-	json_t *details = json_own(r->a, json_object());
-	struct key_update update = {k, json_text(r->a, names)};
-	const struct audited_change change = {r->app, r, &k->account_id, &k->id, "api_key.update",
-	    "api_key", details, update_key, &update};
-
-	json_set_str(details, "name", k->name);
-	json_object_set(details, "permissions", names);
-	return audited_change(&change, err);
-}
-
 int account_api_keys_update(struct req *r)
 {
 	static const char *const keys[] = {"name", "permissions", "expiresAt", NULL};
@@ -310,9 +285,7 @@ int account_api_keys_update(struct req *r)
 		return res_invalid(r);
 	if (check_grant(r, k.permissions & ~before) != 0)
 		return 0;
-	if (k.revoked_us != 0)
-		return res_problem(r, 409, "This key is revoked");
-	if (store_key_change(r, &k, &err) != 0)
+	if (key_change(r, &k, &err) == -1)
 		return res_error(r, &err);
 	return res_json(r, 200, key_json(&k));
 }

@@ -3,6 +3,7 @@
 #define ACCOUNT_ACCOUNT_INTERNAL_H
 
 #include "account/account.h"
+#include "account/audit.h"
 #include "crypto/hash.h"
 
 /* A SHA-256 as the key of a row or of a cache entry. */
@@ -68,6 +69,9 @@ int store_key_by_hash(struct db *db, struct arena *a, const struct digest *hash,
     struct account_key *out, struct err *err);
 int store_key(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
     struct account_key *out, struct err *err);
+/* The same, and nobody else changes it until the transaction ends. */
+int store_key_lock(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct account_key *out, struct err *err);
 int store_key_touch(struct db *db, const struct uuid *id, int64_t now_us, struct err *err);
 /* Newest first, below before (nil: from the newest) or from an offset. */
 int store_keys(struct db *db, struct arena *a, const struct uuid *account_id,
@@ -114,13 +118,6 @@ int store_idempotency_finish(struct db *db, const struct uuid *account_id, const
 int store_idempotency_delete(struct db *db, const struct uuid *account_id, const struct digest *key,
     int64_t created_us, struct err *err);
 
-struct audit_row {
-	struct uuid id, account_id, actor_id, object_id;
-	int64_t at_us;
-	const char *actor_kind, *action, *object_kind;
-	struct str actor_name, remote_addr, request_id, details;
-};
-int store_audit_insert(struct db *db, const struct audit_row *row, struct err *err);
 int store_purge(struct db *db, int64_t now_us, int64_t idle_us, struct err *err);
 
 /* ---- account.c: people and their input ------------------------------------------------------- */
@@ -173,20 +170,6 @@ char *token_make(struct app *app, struct arena *a, const struct account_member *
 bool token_read(
     struct app *app, struct arena *a, struct str text, int64_t now_us, struct token_claims *out);
 
-/* ---- audit.c --------------------------------------------------------------------------------- */
-/* A change and its row of the log, together or not at all. change answers 0, 1 when there was
- * nothing to change (nothing is logged), -1; it may be run again. object_id is read after it. */
-struct audited_change {
-	struct app *app;
-	const struct req *r;
-	const struct uuid *account_id, *object_id;
-	const char *action, *object_kind;
-	const json_t *details;
-	int (*change)(struct db *db, void *arg, struct err *err);
-	void *arg;
-};
-int audited_change(const struct audited_change *c, struct err *err);
-
 /* ---- actor-cache.c: who is behind a credential, for a moment --------------------------------- */
 /* NULL when absent, older than CACHE_TTL_US, of another generation, or expired. Borrowed until
  * the next put. */
@@ -200,9 +183,10 @@ void actor_cache_clear(void);
 /* ---- session.c ------------------------------------------------------------------------------- */
 /* The cookie's name at this address: "__Host-" before it where the address is https. */
 const char *session_cookie_name(const struct req *r, const char *base);
-/* Makes a session, sets its cookie and r->actor; ends the one that the request came with. */
+/* Makes a session, sets its cookie and r->actor; ends the one that the request came with. With its
+ * row of the audit log. */
 int session_start(struct req *r, const struct account_member *m, struct err *err);
-/* Ends the request's own session, or all of its user; clears the cookie. */
+/* Ends the request's own session, or all of its user; clears the cookie. With its row too. */
 int session_end(struct req *r, bool everywhere, struct err *err);
 /* The session of a cookie's token: 1 with actor and the time it ends at the latest, 0, -1. */
 int session_find(struct req *r, const struct digest *id, struct actor *actor, int64_t *expires_us,
@@ -222,6 +206,8 @@ int key_name_check(struct str name, struct err *err);
 int key_create_by(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct req *r, const char *name, uint64_t permissions, int64_t expires_us,
     struct uuid *id, const char **key, struct err *err);
+/* Gives a key the name, permissions and end of *k; ERR_CONFLICT when it is revoked. */
+int key_change(struct req *r, const struct account_key *k, struct err *err);
 /* The key behind a credential: 1, 0 (absent, revoked, expired), -1. Notes the use once a minute. */
 int key_find(struct app *app, struct arena *a, const struct digest *hash, struct account_key *out,
     struct err *err);

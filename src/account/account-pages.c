@@ -45,9 +45,7 @@ static int signed_in(struct req *r, const struct account_member *m)
 {
 	struct err err = ERR_INIT;
 
-	if (session_start(r, m, &err) == -1 ||
-	    audit_write(r->app, r, &m->account_id, "session.sign_in", "user", &m->user_id, NULL,
-		&err) == -1)
+	if (session_start(r, m, &err) == -1)
 		return res_error(r, &err);
 	return res_redirect(r, session_next_path(r->a, req_form(r, "next")));
 }
@@ -101,13 +99,9 @@ int account_page_sign_in_post(struct req *r)
 int account_page_sign_out(struct req *r)
 {
 	bool everywhere = str_is(req_form(r, "everywhere"), "1");
-	struct uuid user_id = r->actor.user_id;
 	struct err err = ERR_INIT;
 
-	if (session_end(r, everywhere, &err) == -1 ||
-	    audit_write(r->app, r, &r->actor.account_id,
-		everywhere ? "session.sign_out_everywhere" : "session.sign_out", "user", &user_id,
-		NULL, &err) == -1)
+	if (session_end(r, everywhere, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(
 	    r, "ok", everywhere ? "You are signed out everywhere." : "You are signed out.");

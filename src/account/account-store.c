@@ -245,6 +245,7 @@ DB_STMT(sql_key_insert, "INSERT INTO api_keys (id, account_id, name, key_hash, p
 			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
 DB_STMT(sql_key_by_hash, KEY_COLUMNS "WHERE k.key_hash = ?");
 DB_STMT(sql_key, KEY_COLUMNS "WHERE k.account_id = ? AND k.id = ?");
+DB_STMT(sql_key_lock, "SELECT id FROM api_keys WHERE account_id = ? AND id = ? FOR UPDATE");
 DB_STMT(sql_keys_before, KEY_COLUMNS "WHERE k.account_id = ? AND k.id < ? "
 				     "ORDER BY k.id DESC LIMIT ?");
 DB_STMT(sql_keys_page, KEY_COLUMNS "WHERE k.account_id = ? ORDER BY k.id DESC LIMIT ? OFFSET ?");
@@ -316,6 +317,16 @@ int store_key(struct db *db, struct arena *a, const struct uuid *account_id, con
 	if (found == 1)
 		read_key(a, &r, 0, out);
 	return found;
+}
+
+int store_key_lock(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct account_key *out, struct err *err)
+{
+	struct db_rows r;
+	int found =
+	    db_row(db, a, &sql_key_lock, DB_VALS(db_uuid(account_id), db_uuid(id)), &r, err);
+
+	return found == 1 ? store_key(db, a, account_id, id, out, err) : found;
 }
 
 int store_key_touch(struct db *db, const struct uuid *id, int64_t now_us, struct err *err)
@@ -495,23 +506,6 @@ int store_idempotency_delete(struct db *db, const struct uuid *account_id, const
 {
 	return db_exec(db, &sql_idempotency_delete,
 	    DB_VALS(db_uuid(account_id), digest_val(key), db_int(created_us)), NULL, err);
-}
-
-/* ---- audit ----------------------------------------------------------------------------------- */
-
-DB_STMT(sql_audit_insert,
-    "INSERT INTO audit_log (id, account_id, at, actor_kind, actor_id, actor_name, action, "
-    "object_kind, object_id, remote_addr, request_id, details) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-
-int store_audit_insert(struct db *db, const struct audit_row *row, struct err *err)
-{
-	return db_exec(db, &sql_audit_insert,
-	    DB_VALS(db_uuid(&row->id), db_uuid(&row->account_id), db_int(row->at_us),
-		db_str(row->actor_kind), db_uuid_or_null(&row->actor_id), db_strn(row->actor_name),
-		db_str(row->action), db_str(row->object_kind), db_uuid_or_null(&row->object_id),
-		db_strn(row->remote_addr), db_strn(row->request_id), db_strn(row->details)),
-	    NULL, err);
 }
 
 /* ---- cleaning up ----------------------------------------------------------------------------- */

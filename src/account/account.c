@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
-#include "base/shared.h"
 #include "crypto/aead.h"
 #include "crypto/password.h"
 #include "crypto/random.h"
@@ -21,12 +20,6 @@ struct digest digest_of(struct str secret)
 
 	sha256(secret, d.b);
 	return d;
-}
-
-void account_changed(struct app *app)
-{
-	if (app->shared != NULL)
-		shared_generation_bump(app->shared);
 }
 
 /* ---- input ----------------------------------------------------------------------------------- */
@@ -154,29 +147,53 @@ static int take_setup(struct db *db, struct making *m, int64_t now_us, struct er
 	return 0;
 }
 
-static int make(struct db *db, void *arg, struct err *err)
+/* A member as the audit log shows it. */
+static json_t *member_audited(struct arena *a, const char *account_name, const char *role)
+{
+	json_t *o = json_own(a, json_object());
+
+	json_set_str(o, "role", role);
+	if (account_name != NULL)
+		json_set_str(o, "accountName", account_name);
+	return o;
+}
+
+/* The role before, of one who is a member already; NULL of others. */
+static int member_before(struct db *db, const struct making *m, const json_t **out, struct err *err)
+{
+	struct account_member old;
+	int found = m->makes_account || m->user_is_new
+			? 0
+			: store_member(db, m->a, &m->account_id, &m->user_id, &old, err);
+
+	*out = found == 1 ? member_audited(m->a, NULL, old.role) : NULL;
+	return found == -1 ? -1 : 0;
+}
+
+static int make_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct making *m = arg;
 	int64_t now_us = clock_now_us();
-	const char *action = "user.add";
+	const json_t *before;
 
 	if (m->setup != NULL) {
-		if (take_setup(db, m, now_us, err) != 0)
+		if (take_setup(db, m, now_us, err) == -1)
 			return -1;
 		if (!m->setup_held)
-			return 0;
+			return 1;
 	}
-	if (find_or_make_user(db, m, now_us, err) == -1)
+	if (find_or_make_user(db, m, now_us, err) == -1 || member_before(db, m, &before, err) == -1)
 		return -1;
 	if (m->makes_account) {
 		m->account_id = uuid_new();
-		action = "account.create";
 		if (store_account_insert(db, &m->account_id, m->account_name, now_us, err) == -1)
 			return -1;
 	}
 	if (store_member_set(db, &m->account_id, &m->user_id, m->role, now_us, err) == -1)
 		return -1;
-	return audit_write(m->app, NULL, &m->account_id, action, "user", &m->user_id, NULL, err);
+	audit_note(log, m->makes_account ? "account.create" : "user.add", "user", &m->user_id,
+	    m->email, before, member_audited(m->a, m->account_name, m->role));
+	return 0;
 }
 
 static int make_checked(struct making *m, const char *email, const char *user_name,
@@ -199,10 +216,7 @@ static int make_checked(struct making *m, const char *email, const char *user_na
 		if (m->password_hash == NULL)
 			return -1;
 	}
-	if (db_transaction(m->app->db, make, m, err) == -1)
-		return -1;
-	account_changed(m->app);
-	return 0;
+	return audit_change(m->app, NULL, &m->account_id, make_body, m, err);
 }
 
 int account_create(struct app *app, struct arena *a, const char *name, const char *email,
@@ -237,17 +251,6 @@ int account_user_add(struct app *app, struct arena *a, const struct uuid *accoun
 		return -1;
 	*user_id = m.user_id;
 	*user_is_new = m.user_is_new;
-	return 0;
-}
-
-int account_member_set(struct app *app, const struct uuid *account_id, const struct uuid *user_id,
-    const char *role, struct err *err)
-{
-	if (permission_of_role(role) == 0)
-		return err_field(err, ERR_INVALID, "role", "must be admin, manager or viewer");
-	if (store_member_set(app->db, account_id, user_id, role, clock_now_us(), err) == -1)
-		return -1;
-	account_changed(app);
 	return 0;
 }
 
@@ -330,58 +333,52 @@ int account_user_exists(struct app *app, struct arena *a, const char *email, str
 	return normal == NULL ? -1 : store_user_by_email(app->db, a, normal, &user, err);
 }
 
-struct password_change {
+struct user_change {
 	const struct account_user *user;
-	const char *hash;
+	const char *action;
+	const char *hash;  /* of a new password */
+	struct str sealed; /* a second factor, or none */
 };
 
-static int change_password(struct db *db, void *arg, struct err *err)
+static int password_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	const struct password_change *c = arg;
+	const struct user_change *c = arg;
 
-	if (store_user_password(db, &c->user->id, c->hash, err) == -1)
+	if (store_user_password(db, &c->user->id, c->hash, err) == -1 ||
+	    store_sessions_delete_of(db, &c->user->id, err) == -1)
 		return -1;
-	return store_sessions_delete_of(db, &c->user->id, err);
+	audit_note(log, c->action, "user", &c->user->id, c->user->email, NULL, NULL);
+	return 0;
 }
 
-/* What happens to a person is written to the log of their oldest account; 0 when they have none. */
-static int oldest_account(struct app *app, struct arena *a, const struct account_user *user,
-    struct uuid *account_id, struct err *err)
+static int totp_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct uuid any = {{0}};
+	const struct user_change *c = arg;
+
+	if (store_user_totp(db, &c->user->id, c->sealed, err) == -1)
+		return -1;
+	audit_note(log, c->action, "user", &c->user->id, c->user->email, NULL, NULL);
+	return 0;
+}
+
+/* What happens to a person is written to the log of their oldest account, when they have any. */
+static int user_change(struct app *app, struct arena *a, struct user_change *c,
+    int (*body)(struct db *, struct audit *, void *, struct err *), struct err *err)
+{
+	static const struct uuid any;
 	struct account_member m;
-	int found = store_member(app->db, a, &any, &user->id, &m, err);
-
-	if (found == 1)
-		*account_id = m.account_id;
-	return found;
-}
-
-/* Changes a person and logs it, where there is a log. */
-static int change_user(struct app *app, struct arena *a, const struct account_user *user,
-    const char *action, int (*change)(struct db *, void *, struct err *), void *arg,
-    struct err *err)
-{
-	struct uuid account_id;
-	struct audited_change c = {
-	    app, NULL, &account_id, &user->id, action, "user", NULL, change, arg};
-	int found = oldest_account(app, a, user, &account_id, err);
+	int found = store_member(app->db, a, &any, &c->user->id, &m, err);
 
 	if (found == -1)
 		return -1;
-	if (found == 1)
-		return audited_change(&c, err);
-	if (db_transaction(app->db, change, arg, err) == -1)
-		return -1;
-	account_changed(app);
-	return 0;
+	return audit_change(app, NULL, found == 1 ? &m.account_id : NULL, body, c, err);
 }
 
 int account_user_password_set(
     struct app *app, struct arena *a, const char *email, const char *password, struct err *err)
 {
 	struct account_user user;
-	struct password_change change = {.user = &user};
+	struct user_change change = {.user = &user, .action = "user.password"};
 
 	if (account_password_check(str_from(password), err) == -1 ||
 	    user_wanted(app, a, email, &user, err) != 0)
@@ -389,7 +386,7 @@ int account_user_password_set(
 	change.hash = password_hash(a, password, err);
 	if (change.hash == NULL)
 		return -1;
-	return change_user(app, a, &user, "user.password", change_password, &change, err);
+	return user_change(app, a, &change, password_body, err);
 }
 
 /* RFC 4648 §6 without padding: what authenticators read. */
@@ -421,24 +418,13 @@ static const char *otpauth_uri(struct arena *a, const char *email, const unsigne
 	return b->p;
 }
 
-struct totp_change {
-	const struct account_user *user;
-	struct str sealed;
-};
-
-static int change_totp(struct db *db, void *arg, struct err *err)
-{
-	const struct totp_change *c = arg;
-
-	return store_user_totp(db, &c->user->id, c->sealed, err);
-}
-
 int account_user_totp_set(
     struct app *app, struct arena *a, const char *email, const char **uri, struct err *err)
 {
 	struct account_user user;
 	unsigned char secret[TOTP_SECRET_BYTES];
-	struct totp_change change = {.user = &user};
+	struct user_change change = {
+	    .user = &user, .action = uri != NULL ? "user.totp_on" : "user.totp_off"};
 
 	if (user_wanted(app, a, email, &user, err) != 0)
 		return -1;
@@ -451,8 +437,7 @@ int account_user_totp_set(
 		*uri = otpauth_uri(a, user.email, secret);
 		explicit_bzero(secret, sizeof(secret));
 	}
-	return change_user(app, a, &user, uri != NULL ? "user.totp_on" : "user.totp_off",
-	    change_totp, &change, err);
+	return user_change(app, a, &change, totp_body, err);
 }
 
 int account_purge(struct app *app, struct err *err)

@@ -1,4 +1,4 @@
-/* Tenants, people, sessions, API keys, tokens, audit. */
+/* Tenants, people, sessions, API keys, tokens. */
 #ifndef ACCOUNT_ACCOUNT_H
 #define ACCOUNT_ACCOUNT_H
 #include "account/permission.h"
@@ -9,9 +9,6 @@
  * then unchanged). */
 int account_create(struct app *app, struct arena *a, const char *name, const char *email,
     const char *password, struct uuid *account_id, struct uuid *user_id, struct err *err);
-/* Adds or changes a member. */
-int account_member_set(struct app *app, const struct uuid *account_id, const struct uuid *user_id,
-    const char *role, struct err *err);
 /* Creates a key; *key is its only appearance ("ck_" and 43 base64url characters; stored as
  * SHA-256). expires_us 0: never. */
 int account_key_create(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -19,7 +16,7 @@ int account_key_create(struct app *app, struct arena *a, const struct uuid *acco
     struct err *err);
 
 /* Ends a key at once on this host, within CACHE_TTL_US elsewhere. account_id NULL: a key of any
- * account (the operator's tool). r as for audit_write. 1 revoked now, 2 it was already, 0 no
+ * account (the operator's tool). r as for audit_change. 1 revoked now, 2 it was already, 0 no
  * such key, -1. */
 int account_key_revoke(struct app *app, struct arena *a, const struct req *r,
     const struct uuid *account_id, const struct uuid *id, struct err *err);
@@ -42,8 +39,6 @@ int account_user_totp_set(
 /* The address of the one-time page that makes the first admin, valid a day; ERR_CONFLICT when
  * there is a user already. */
 int account_setup_link(struct app *app, struct arena *a, const char **url, struct err *err);
-/* Tells every cache of this host that people, keys or sessions have changed. */
-void account_changed(struct app *app);
 
 /* The router's authenticate hook: session cookie for page routes, x-api-key / Authorization for
  * API routes; caches answers CACHE_TTL_US while shared_generation stands; enforces the per-key
@@ -51,12 +46,6 @@ void account_changed(struct app *app);
 int account_authenticate(struct req *r);
 /* Name of the session cookie; where base_url is https, "__Host-" stands before it. */
 extern const char account_session_cookie[];
-
-/* One row of the audit log, in the caller's transaction or alone. actor and address from r (r
- * may be NULL: the operator's tool). details may be NULL, is not stolen, never holds a secret. */
-int audit_write(struct app *app, const struct req *r, const struct uuid *account_id,
-    const char *action, const char *object_kind, const struct uuid *object_id,
-    const json_t *details, struct err *err);
 
 /* Handlers named in product/routes.def. */
 int account_api_token(struct req *r); /* POST /connect/v1/auth/token */

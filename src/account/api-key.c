@@ -34,18 +34,38 @@ int account_key_create(struct app *app, struct arena *a, const struct uuid *acco
 	return key_create_by(app, a, account_id, NULL, name, permissions, expires_us, id, key, err);
 }
 
+/* A key as the audit log shows it. */
+static json_t *key_audited(struct arena *a, const struct account_key *k)
+{
+	json_t *o = json_own(a, json_object());
+
+	json_set_str(o, "name", k->name);
+	json_set(o, "permissions", permission_list_json(k->permissions));
+	json_set_time(o, "expiresAt", k->expires_us);
+	return o;
+}
+
+static struct str permissions_text(struct arena *a, const struct account_key *k)
+{
+	return json_text(a, json_own(a, permission_list_json(k->permissions)));
+}
+
 struct key_insert {
+	struct arena *a;
 	const struct account_key *key;
 	struct digest hash;
-	struct str permissions;
 	struct uuid maker;
 };
 
-static int insert_key(struct db *db, void *arg, struct err *err)
+static int insert_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	const struct key_insert *i = arg;
+	const struct account_key *k = i->key;
 
-	return store_key_insert(db, i->key, &i->hash, i->permissions, &i->maker, err);
+	if (store_key_insert(db, k, &i->hash, permissions_text(i->a, k), &i->maker, err) == -1)
+		return -1;
+	audit_note(log, "api_key.create", "api_key", &k->id, k->name, NULL, key_audited(i->a, k));
+	return 0;
 }
 
 int key_create_by(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -53,8 +73,6 @@ int key_create_by(struct app *app, struct arena *a, const struct uuid *account_i
     struct uuid *id, const char **key, struct err *err)
 {
 	char *text = arena_printf(a, KEY_START "%s", random_token(a, KEY_RANDOM_BYTES));
-	json_t *names = json_own(a, permission_list_json(permissions));
-	json_t *details = json_own(a, json_object());
 	struct account_key k = {
 	    .id = uuid_new(),
 	    .account_id = *account_id,
@@ -64,22 +82,47 @@ int key_create_by(struct app *app, struct arena *a, const struct uuid *account_i
 	    .created_us = clock_now_us(),
 	    .expires_us = expires_us,
 	};
-	struct key_insert insert = {.key = &k, .hash = digest_of(str_from(text))};
-	const struct audited_change change = {
-	    app, r, account_id, &k.id, "api_key.create", "api_key", details, insert_key, &insert};
+	struct key_insert insert = {.a = a, .key = &k, .hash = digest_of(str_from(text))};
 
 	if (key_name_check(str_from(name), err) == -1)
 		return -1;
 	if (r != NULL)
 		insert.maker = r->actor.user_id;
-	insert.permissions = json_text(a, names);
-	json_set_str(details, "name", name);
-	json_object_set(details, "permissions", names);
-	if (audited_change(&change, err) != 0)
+	if (audit_change(app, r, account_id, insert_body, &insert, err) == -1)
 		return -1;
 	*id = k.id;
 	*key = text;
 	return 0;
+}
+
+struct key_update {
+	struct arena *a;
+	const struct account_key *key;
+};
+
+static int update_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	const struct key_update *u = arg;
+	const struct account_key *k = u->key;
+	struct account_key old;
+	int found = store_key_lock(db, u->a, &k->account_id, &k->id, &old, err);
+
+	if (found != 1)
+		return found == 0 ? 1 : -1;
+	if (old.revoked_us != 0)
+		return err_set(err, ERR_CONFLICT, "This key is revoked");
+	if (store_key_update(db, k, permissions_text(u->a, k), err) == -1)
+		return -1;
+	audit_note(log, "api_key.update", "api_key", &k->id, k->name, key_audited(u->a, &old),
+	    key_audited(u->a, k));
+	return 0;
+}
+
+int key_change(struct req *r, const struct account_key *k, struct err *err)
+{
+	struct key_update u = {r->a, k};
+
+	return audit_change(r->app, r, &k->account_id, update_body, &u, err);
 }
 
 int key_name_check(struct str name, struct err *err)
@@ -91,17 +134,26 @@ int key_name_check(struct str name, struct err *err)
 }
 
 struct key_revoke {
-	const struct uuid *account_id, *id;
+	struct arena *a;
+	const struct account_key *key;
 	bool was_live;
 };
 
-static int revoke_key(struct db *db, void *arg, struct err *err)
+static int revoke_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct key_revoke *k = arg;
+	struct key_revoke *v = arg;
+	const struct account_key *k = v->key;
+	json_t *before = json_own(v->a, json_object()), *after = json_own(v->a, json_object());
+	int64_t now_us = clock_now_us();
 
-	if (store_key_revoke(db, k->account_id, k->id, clock_now_us(), &k->was_live, err) != 0)
+	if (store_key_revoke(db, &k->account_id, &k->id, now_us, &v->was_live, err) == -1)
 		return -1;
-	return k->was_live ? 0 : 1;
+	if (!v->was_live)
+		return 1;
+	json_set_time(before, "revokedAt", 0);
+	json_set_time(after, "revokedAt", now_us);
+	audit_note(log, "api_key.revoke", "api_key", &k->id, k->name, before, after);
+	return 0;
 }
 
 int account_key_revoke(struct app *app, struct arena *a, const struct req *r,
@@ -109,9 +161,7 @@ int account_key_revoke(struct app *app, struct arena *a, const struct req *r,
 {
 	struct uuid owner;
 	struct account_key k;
-	struct key_revoke revoke = {.id = id};
-	struct audited_change change = {
-	    app, r, NULL, id, "api_key.revoke", "api_key", NULL, revoke_key, &revoke};
+	struct key_revoke revoke = {.a = a, .key = &k};
 	int found;
 
 	if (account_id == NULL) {
@@ -123,8 +173,7 @@ int account_key_revoke(struct app *app, struct arena *a, const struct req *r,
 	found = store_key(app->db, a, account_id, id, &k, err);
 	if (found != 1)
 		return found;
-	revoke.account_id = change.account_id = account_id;
-	if (audited_change(&change, err) != 0)
+	if (audit_change(app, r, account_id, revoke_body, &revoke, err) == -1)
 		return -1;
 	return revoke.was_live ? 1 : 2;
 }

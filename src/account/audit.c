@@ -1,9 +1,97 @@
 /* The audit log: who did what, when, from where, to which object. */
+#include "account/audit.h"
+
 #include "account/account-internal.h"
 #include "base/clock.h"
+#include "base/shared.h"
 
 #define NAME_CHARS 254u
 #define ADDRESS_CHARS 64u
+#define ROW_CELLS 12
+
+struct audit_row {
+	struct audit_row *next;
+	struct uuid id, object_id;
+	int64_t at_us;
+	const char *action, *object_kind;
+	struct str details;
+};
+
+struct audit {
+	struct app *app;
+	const struct req *r;
+	const struct uuid *account_id;
+	struct arena *a;
+	int (*body)(struct db *db, struct audit *log, void *arg, struct err *err);
+	void *arg;
+	/* of this try */
+	struct audit_row *first, **last;
+	size_t n;
+	bool has_changes;
+};
+
+DB_STMT_ROWS(audit_insert,
+    "INSERT INTO audit_log (id, account_id, at, actor_kind, actor_id, actor_name, action,"
+    " object_kind, object_id, remote_addr, request_id, details) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?)", "");
+
+/* ---- noting -------------------------------------------------------------------------------- */
+
+void audit_fact(struct audit *log, const char *action, const char *object_kind,
+    const struct uuid *object_id, const json_t *details)
+{
+	struct audit_row *row = arena_zalloc(log->a, sizeof(*row));
+
+	row->id = uuid_new();
+	row->at_us = clock_now_us();
+	row->action = action;
+	row->object_kind = object_kind;
+	if (object_id != NULL)
+		row->object_id = *object_id;
+	if (details != NULL)
+		row->details = json_text(log->a, details);
+	*log->last = row;
+	log->last = &row->next;
+	log->n++;
+}
+
+/* The members of one that other lacks or has otherwise. */
+static json_t *members_differing(const json_t *one, const json_t *other)
+{
+	json_t *out = json_object(), *v;
+	const char *key;
+
+	json_object_each(one, key, v) {
+		const json_t *o = json_object_get(other, key);
+
+		if (o != NULL && json_equal(v, o))
+			continue;
+		json_set(out, key,
+		    json_is_object(v) && json_is_object(o) ? members_differing(v, o)
+							   : json_deep_copy(v));
+	}
+	return out;
+}
+
+void audit_note(struct audit *log, const char *action, const char *object_kind,
+    const struct uuid *object_id, const char *name, const json_t *before, const json_t *after)
+{
+	json_t *details = json_own(log->a, json_object());
+
+	log->has_changes = true;
+	if (before != NULL && after != NULL && json_equal(before, after))
+		return;
+	if (name != NULL)
+		json_set_str(details, "name", name);
+	if (before != NULL || after != NULL) {
+		json_set(details, "before", before ? members_differing(before, after) : NULL);
+		json_set(details, "after", after ? members_differing(after, before) : NULL);
+	}
+	audit_fact(
+	    log, action, object_kind, object_id, json_object_size(details) > 0 ? details : NULL);
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static const char *actor_kind(const struct req *r)
 {
@@ -32,56 +120,107 @@ static const char *actor_name(const struct req *r)
 	return name == NULL ? "" : name;
 }
 
-int audit_write(struct app *app, const struct req *r, const struct uuid *account_id,
-    const char *action, const char *object_kind, const struct uuid *object_id,
-    const json_t *details, struct err *err)
+static int rows_write(struct db *db, const struct audit *log, struct err *err)
 {
-	struct arena *own = r == NULL ? arena_new() : NULL;
-	struct arena *a = r == NULL ? own : r->a;
-	struct audit_row row = {
-	    .id = uuid_new(),
-	    .account_id = *account_id,
-	    .at_us = clock_now_us(),
-	    .actor_kind = actor_kind(r),
-	    .actor_name = account_text_clip(a, str_from(actor_name(r)), NAME_CHARS),
-	    .action = action,
-	    .object_kind = object_kind,
-	    .remote_addr = {"", 0},
-	    .request_id = {"", 0},
-	};
-	int rc;
+	static const struct uuid nobody;
+	const struct req *r = log->r;
+	struct arena *a = log->a;
+	struct db_val *cells = arena_array(a, log->n * ROW_CELLS, sizeof(*cells)), *at = cells;
+	const struct uuid *actor_id = r == NULL                    ? &nobody
+				      : r->actor.kind == ACTOR_KEY ? &r->actor.key_id
+								   : &r->actor.user_id;
+	struct str name = account_text_clip(a, str_from(actor_name(r)), NAME_CHARS);
+	struct str address = {"", 0}, request = {"", 0};
 
-	if (object_id != NULL)
-		row.object_id = *object_id;
-	if (details != NULL)
-		row.details = json_text(a, details);
 	if (r != NULL) {
-		row.actor_id = r->actor.kind == ACTOR_KEY ? r->actor.key_id : r->actor.user_id;
-		row.remote_addr = account_text_clip(a, str_from(r->remote_addr), ADDRESS_CHARS);
-		row.request_id = account_text_clip(a, str_from(r->id), ADDRESS_CHARS);
+		address = account_text_clip(a, str_from(r->remote_addr), ADDRESS_CHARS);
+		request = account_text_clip(a, str_from(r->id), ADDRESS_CHARS);
 	}
-	rc = store_audit_insert(app->db, &row, err);
-	arena_free(own);
-	return rc;
+	for (const struct audit_row *row = log->first; row != NULL; row = row->next) {
+		const struct db_val of_row[ROW_CELLS] = {db_uuid(&row->id),
+		    db_uuid(log->account_id), db_int(row->at_us), db_str(actor_kind(r)),
+		    db_uuid_or_null(actor_id), db_strn(name), db_str(row->action),
+		    db_str(row->object_kind), db_uuid_or_null(&row->object_id), db_strn(address),
+		    db_strn(request), db_strn(row->details)};
+
+		memcpy(at, of_row, sizeof(of_row));
+		at += ROW_CELLS;
+	}
+	return db_exec_rows(db, &audit_insert, NULL, 0, cells, log->n, ROW_CELLS, NULL, err);
+}
+
+/* ---- changing ------------------------------------------------------------------------------ */
+
+static void caches_drop_now(void *shared)
+{
+	shared_generation_bump(shared);
+}
+
+void audit_caches_drop(struct app *app)
+{
+	if (app->shared == NULL)
+		return;
+	if (db_in_transaction(app->db))
+		db_on_commit(app->db, caches_drop_now, app->shared);
+	else
+		caches_drop_now(app->shared);
 }
 
 static int change_and_log(struct db *db, void *arg, struct err *err)
 {
-	const struct audited_change *c = arg;
-	int rc = c->change(db, c->arg, err);
+	struct audit *log = arg;
+	int rc;
 
+	log->first = NULL;
+	log->last = &log->first;
+	log->n = 0;
+	log->has_changes = false;
+	rc = log->body(db, log, log->arg, err);
 	if (rc != 0)
 		return rc == -1 ? -1 : 0;
-	return audit_write(
-	    c->app, c->r, c->account_id, c->action, c->object_kind, c->object_id, c->details, err);
+	if (log->has_changes)
+		audit_caches_drop(log->app);
+	return log->n == 0 || log->account_id == NULL ? 0 : rows_write(db, log, err);
 }
 
-int audited_change(const struct audited_change *c, struct err *err)
+int audit_change(struct app *app, const struct req *r, const struct uuid *account_id,
+    int (*body)(struct db *db, struct audit *log, void *arg, struct err *err), void *arg,
+    struct err *err)
 {
-	struct audited_change copy = *c;
+	struct arena *own = r == NULL ? arena_new() : NULL;
+	struct audit log = {.app = app,
+	    .r = r,
+	    .account_id = account_id,
+	    .a = r == NULL ? own : r->a,
+	    .body = body,
+	    .arg = arg};
+	int rc = db_transaction(app->db, change_and_log, &log, err);
 
-	if (db_transaction(c->app->db, change_and_log, &copy, err) == -1)
-		return -1;
-	account_changed(c->app);
+	arena_free(own);
+	return rc;
+}
+
+struct lone_fact {
+	const char *action, *object_kind;
+	const struct uuid *object_id;
+	const json_t *details;
+};
+
+static int fact_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	const struct lone_fact *f = arg;
+
+	(void)db;
+	(void)err;
+	audit_fact(log, f->action, f->object_kind, f->object_id, f->details);
 	return 0;
+}
+
+int audit_fact_alone(struct app *app, const struct req *r, const struct uuid *account_id,
+    const char *action, const char *object_kind, const struct uuid *object_id,
+    const json_t *details, struct err *err)
+{
+	struct lone_fact f = {action, object_kind, object_id, details};
+
+	return audit_change(app, r, account_id, fact_body, &f, err);
 }

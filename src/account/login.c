@@ -48,7 +48,7 @@ static enum login_answer wrong(
 	details = json_own(r->a, json_object());
 	json_set_str(details, "reason", reason);
 	json_set_str(details, "email", user->email);
-	if (audit_write(r->app, r, &m.account_id, "session.sign_in_failed", "user", &user->id,
+	if (audit_fact_alone(r->app, r, &m.account_id, "session.sign_in_failed", "user", &user->id,
 		details, err) == -1)
 		return LOGIN_FAILED;
 	return LOGIN_WRONG;

@@ -44,29 +44,64 @@ static void actor_of_session(
 	actor->csrf = csrf;
 }
 
+struct starting {
+	struct req *r;
+	const struct account_member *m;
+	const struct digest *old, *id; /* old: the one it came with, or NULL */
+	const char *csrf;
+};
+
+static int start_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	const struct starting *s = arg;
+	struct req *r = s->r;
+	int64_t now_us = clock_now_us();
+
+	if (s->old != NULL && store_session_delete(db, s->old, err) == -1)
+		return -1;
+	if (store_session_insert(db, s->id, s->m, s->csrf,
+		account_text_clip(r->a, str_from(r->remote_addr), ADDRESS_CHARS),
+		account_text_clip(r->a, req_header(r, "user-agent"), USER_AGENT_CHARS), now_us,
+		now_us + r->app->config->session_max_s * SECOND_US, err) == -1)
+		return -1;
+	audit_note(log, "session.sign_in", "user", &s->m->user_id, NULL, NULL, NULL);
+	return 0;
+}
+
 int session_start(struct req *r, const struct account_member *m, struct err *err)
 {
-	const struct config *cfg = r->app->config;
 	const char *name = session_cookie_name(r, account_session_cookie);
 	struct str old = req_cookie(r, name);
 	char *token = random_token(r->a, TOKEN_BYTES), *csrf = random_token(r->a, TOKEN_BYTES);
-	struct digest id = digest_of(str_from(token));
-	int64_t now_us = clock_now_us();
+	struct digest id = digest_of(str_from(token)), old_id = digest_of(old);
+	struct starting s = {r, m, old.n > 0 ? &old_id : NULL, &id, csrf};
+	struct actor before = r->actor;
 
-	if (old.n > 0) {
-		struct digest old_id = digest_of(old);
-
-		if (store_session_delete(r->app->db, &old_id, err) == -1)
-			return -1;
-	}
-	if (store_session_insert(r->app->db, &id, m, csrf,
-		account_text_clip(r->a, str_from(r->remote_addr), ADDRESS_CHARS),
-		account_text_clip(r->a, req_header(r, "user-agent"), USER_AGENT_CHARS), now_us,
-		now_us + cfg->session_max_s * SECOND_US, err) == -1)
-		return -1;
-	account_changed(r->app);
+	/* The person is known now: the log shall name them. */
 	actor_of_session(&r->actor, m, &id, csrf);
-	res_cookie(r, name, token, cfg->session_max_s, true);
+	if (audit_change(r->app, r, &m->account_id, start_body, &s, err) == -1) {
+		r->actor = before;
+		return -1;
+	}
+	res_cookie(r, name, token, r->app->config->session_max_s, true);
+	return 0;
+}
+
+struct ending {
+	const struct digest *id; /* NULL: all of the user */
+	const struct uuid *user_id;
+};
+
+static int end_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	const struct ending *e = arg;
+	int rc = e->id == NULL ? store_sessions_delete_of(db, e->user_id, err)
+			       : store_session_delete(db, e->id, err);
+
+	if (rc == -1)
+		return -1;
+	audit_note(log, e->id == NULL ? "session.sign_out_everywhere" : "session.sign_out", "user",
+	    e->user_id, NULL, NULL, NULL);
 	return 0;
 }
 
@@ -74,15 +109,10 @@ int session_end(struct req *r, bool everywhere, struct err *err)
 {
 	const char *name = session_cookie_name(r, account_session_cookie);
 	struct digest id = digest_of(req_cookie(r, name));
-	int rc;
+	struct ending e = {everywhere ? NULL : &id, &r->actor.user_id};
 
-	if (everywhere)
-		rc = store_sessions_delete_of(r->app->db, &r->actor.user_id, err);
-	else
-		rc = store_session_delete(r->app->db, &id, err);
-	if (rc != 0)
+	if (audit_change(r->app, r, &r->actor.account_id, end_body, &e, err) == -1)
 		return -1;
-	account_changed(r->app);
 	res_cookie(r, name, "", 0, true);
 	return 0;
 }

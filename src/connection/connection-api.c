@@ -1,19 +1,10 @@
 /* /connect/v1/connections, and what /connect/v1/providers does with them: JSON handlers. */
-#include "account/account.h"
 #include "base/limits.h"
-#include "base/shared.h"
 #include "connection/connection-internal.h"
 
 static int not_found(struct req *r)
 {
 	return res_problem(r, 404, "There is no such connection");
-}
-
-/* After a commit: workers that loaded in between look again. */
-static void drop_caches(struct req *r)
-{
-	if (r->app->shared != NULL)
-		shared_generation_bump(r->app->shared);
 }
 
 /* ---- list and get ------------------------------------------------------------------------- */
@@ -73,88 +64,36 @@ int connection_api_test(struct req *r)
 
 /* ---- change and delete -------------------------------------------------------------------- */
 
-struct change {
-	struct req *r;
-	struct uuid id;
-	struct connection *c;
-	int found;
-};
-
-/* Names of what was changed; credentials by name only. */
-static json_t *change_details(struct req *r, const struct connection *c)
-{
-	json_t *o = json_own(r->a, json_object()), *names = json_array(), *v;
-	const char *key;
-
-	json_set_str(o, "providerType", c->provider_type);
-	json_set_str(o, "name", c->name);
-	json_set_str(o, "status", c->status);
-	json_set(o, "settings", json_deep_copy(c->access.settings));
-	json_object_each(json_object_get(r->json, "credentials"), key, v)
-		json_array_append_new(names, json_string(key));
-	json_set(o, "credentialsSet", names);
-	return o;
-}
-
-static int update(struct db *db, void *arg, struct err *err)
-{
-	struct change *ch = arg;
-	struct req *r = ch->r;
-
-	(void)db;
-	ch->found =
-	    connection_update(r->app, r->a, &r->actor.account_id, &ch->id, r->json, &ch->c, err);
-	if (ch->found != 1)
-		return ch->found;
-	return audit_write(r->app, r, &r->actor.account_id, "connection.update", "connection",
-	    &ch->id, change_details(r, ch->c), err);
-}
-
 int connection_api_update(struct req *r)
 {
-	struct change ch = {.r = r};
+	struct connection *c;
 	struct err err = ERR_INIT;
+	struct uuid id;
+	int found;
 
-	if (!req_param_uuid(r, "id", &ch.id))
+	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	if (db_transaction(r->app->db, update, &ch, &err) == -1)
+	found = connection_change(r, &id, r->json, &c, &err);
+	if (found == -1)
 		return res_error(r, &err);
-	if (ch.found == 0)
-		return not_found(r);
-	drop_caches(r);
-	return res_json(r, 200, connection_json(r->app, ch.c));
-}
-
-static int remove_one(struct db *db, void *arg, struct err *err)
-{
-	struct change *ch = arg;
-	struct req *r = ch->r;
-
-	(void)db;
-	ch->found = connection_delete(r->app, &r->actor.account_id, &ch->id, err);
-	if (ch->found != 1)
-		return ch->found;
-	return audit_write(
-	    r->app, r, &r->actor.account_id, "connection.delete", "connection", &ch->id, NULL, err);
+	return found == 0 ? not_found(r) : res_json(r, 200, connection_json(r->app, c));
 }
 
 int connection_api_delete(struct req *r)
 {
-	struct change ch = {.r = r};
 	struct err err = ERR_INIT;
+	struct uuid id;
+	int found;
 
-	if (!req_param_uuid(r, "id", &ch.id))
+	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	if (db_transaction(r->app->db, remove_one, &ch, &err) == -1)
+	found = connection_remove(r, NULL, &id, &err);
+	if (found == -1)
 		return res_error(r, &err);
-	if (ch.found == 0)
-		return not_found(r);
-	drop_caches(r);
-	return res_empty(r, 204);
+	return found == 0 ? not_found(r) : res_empty(r, 204);
 }
 
-/* ---- of a provider: status
- * ------------------------------------------------------------------------------- */
+/* ---- of a provider: status ---------------------------------------------------------------- */
 
 /* How good one status is; the best of a provider's connections is the provider's. */
 static int status_rank(const char *status)
@@ -198,90 +137,35 @@ int connection_api_status(struct req *r)
 
 /* ---- connect and disconnect --------------------------------------------------------------- */
 
-struct connecting {
-	struct req *r;
-	const struct provider *p;
-	struct connection *c;
-	struct uuid id;
-	bool is_one;
-	size_t removed;
-};
-
-static int connect_body(struct db *db, void *arg, struct err *err)
-{
-	struct connecting *w = arg;
-	struct req *r = w->r;
-	json_t *details = json_own(r->a, json_object());
-
-	(void)db;
-	if (connection_create(r->app, r->a, &r->actor.account_id, w->p, r->json, &w->c, err) == -1)
-		return -1;
-	json_set_str(details, "providerType", w->p->name);
-	json_set_str(details, "name", w->c->name);
-	json_set(details, "settings", json_deep_copy(w->c->access.settings));
-	return audit_write(r->app, r, &r->actor.account_id, "connection.create", "connection",
-	    &w->c->id, details, err);
-}
-
 int connection_api_connect(struct req *r)
 {
-	struct connecting w = {.r = r, .p = provider_of_route(r)};
+	const struct provider *p = provider_of_route(r);
+	struct connection *c;
 	struct err err = ERR_INIT;
 
-	if (w.p == NULL)
+	if (p == NULL)
 		return 0;
-	if (db_transaction(r->app->db, connect_body, &w, &err) == -1)
+	if (connection_add(r, p, r->json, &c, &err) == -1)
 		return res_error(r, &err);
-	drop_caches(r);
-	res_headerf(r, "Location", "/connect/v1/connections/%s", uuid_dup(r->a, w.c->id));
-	return res_json(r, 201, connection_json(r->app, w.c));
-}
-
-static int disconnect_one(struct connecting *w, const struct uuid *id, struct err *err)
-{
-	struct req *r = w->r;
-	int found = connection_delete(r->app, &r->actor.account_id, id, err);
-
-	if (found != 1)
-		return found;
-	w->removed++;
-	return audit_write(
-	    r->app, r, &r->actor.account_id, "connection.delete", "connection", id, NULL, err);
-}
-
-static int disconnect_body(struct db *db, void *arg, struct err *err)
-{
-	struct connecting *w = arg;
-	struct req *r = w->r;
-	struct connection_page page = {
-	    .limit = LIMIT_DB_ROWS - 1, .provider_type = str_from(w->p->name)};
-
-	(void)db;
-	w->removed = 0;
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, err) == -1)
-		return -1;
-	for (size_t i = 0; i < page.n; i++)
-		if ((!w->is_one || uuid_eq(page.v[i]->id, w->id)) &&
-		    disconnect_one(w, &page.v[i]->id, err) == -1)
-			return -1;
-	return 0;
+	res_headerf(r, "Location", "/connect/v1/connections/%s", uuid_dup(r->a, c->id));
+	return res_json(r, 201, connection_json(r->app, c));
 }
 
 int connection_api_disconnect(struct req *r)
 {
-	struct connecting w = {.r = r, .p = provider_of_route(r)};
+	const struct provider *p = provider_of_route(r);
 	struct err err = ERR_INIT;
-	struct str id = req_query(r, "connectionId");
+	struct str text = req_query(r, "connectionId");
+	struct uuid id;
+	int found;
 
-	if (w.p == NULL)
+	if (p == NULL)
 		return 0;
-	w.is_one = id.p != NULL;
-	if (w.is_one && !uuid_parse(id, &w.id))
-		return res_problem(r, 404, "There is no such connection");
-	if (db_transaction(r->app->db, disconnect_body, &w, &err) == -1)
+	if (text.p == NULL)
+		found = connection_remove_all(r, p, &err) == -1 ? -1 : 1;
+	else
+		found = uuid_parse(text, &id) ? connection_remove(r, p, &id, &err) : 0;
+	if (found == -1)
 		return res_error(r, &err);
-	if (w.is_one && w.removed == 0)
-		return res_problem(r, 404, "There is no such connection");
-	drop_caches(r);
-	return res_empty(r, 204);
+	return found == 0 ? not_found(r) : res_empty(r, 204);
 }

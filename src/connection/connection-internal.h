@@ -13,10 +13,19 @@
  * provider's manifest is gone. */
 struct connection *connection_from_row(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err);
-/* Changes name, status, settings, credentials by a PATCH body, checked like a new one; within a
- * transaction. 1, 0 (no such), -1. */
-int connection_update(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, const json_t *body, struct connection **out, struct err *err);
+/* What connection-change.c does its acts with, each within a transaction: they note nothing and
+ * drop no cache. */
+/* The row, nobody else changing it until the end; is_opened: with its credentials. 1, 0, -1. */
+int connection_lock(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, bool is_opened, struct connection **out, struct err *err);
+/* Creates from a connect body, checked against the manifest (needed credentials, known settings,
+ * URL by the egress rules). */
+int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const json_t *body, struct connection **out, struct err *err);
+/* Changes name, status, settings, credentials of a locked one by a PATCH body, checked like a new
+ * one. */
+int connection_update(
+    struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err);
 /* Removes the row, and with it the credentials; 1, 0, -1. */
 int connection_delete(
     struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);

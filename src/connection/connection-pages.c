@@ -160,77 +160,26 @@ int connection_page_new(struct req *r)
 	return p == NULL ? 0 : show_form(r, 200, p, NULL, NULL);
 }
 
-static int audit(struct req *r, const char *action, const struct uuid *id,
-    const char *provider_type, struct err *err)
-{
-	json_t *details = json_own(r->a, json_object());
-
-	json_set_str(details, "providerType", provider_type);
-	return audit_write(r->app, r, &r->actor.account_id, action, "connection", id, details, err);
-}
-
-struct change {
-	struct req *r;
-	const struct provider *p; /* create */
-	struct uuid id;
-	const json_t *body; /* NULL: delete */
-	struct connection *c;
-	int found;
-};
-
-static int create_body(struct db *db, void *arg, struct err *err)
-{
-	struct change *ch = arg;
-	struct req *r = ch->r;
-
-	(void)db;
-	if (connection_create(r->app, r->a, &r->actor.account_id, ch->p, ch->body, &ch->c, err) ==
-	    -1)
-		return -1;
-	return audit(r, "connection.create", &ch->c->id, ch->p->name, err);
-}
-
-static int update_body(struct db *db, void *arg, struct err *err)
-{
-	struct change *ch = arg;
-	struct req *r = ch->r;
-
-	(void)db;
-	ch->found =
-	    connection_update(r->app, r->a, &r->actor.account_id, &ch->id, ch->body, &ch->c, err);
-	if (ch->found <= 0)
-		return ch->found;
-	return audit(r, "connection.update", &ch->id, ch->c->provider_type, err);
-}
-
-static int delete_body(struct db *db, void *arg, struct err *err)
-{
-	struct change *ch = arg;
-	struct req *r = ch->r;
-
-	(void)db;
-	ch->found = connection_delete(r->app, &r->actor.account_id, &ch->id, err);
-	if (ch->found <= 0)
-		return ch->found;
-	return audit(r, "connection.delete", &ch->id, ch->c->provider_type, err);
-}
-
 int connection_page_create(struct req *r)
 {
-	struct change ch = {.r = r, .p = asked_provider(r)};
+	const struct provider *p = asked_provider(r);
+	struct connection *c;
 	struct err err = ERR_INIT;
 
-	if (ch.p == NULL)
+	if (p == NULL)
 		return 0;
-	ch.body = connection_form_body(r, ch.p);
-	if (db_transaction(r->app->db, create_body, &ch, &err) == -1) {
+	if (connection_add(r, p, connection_form_body(r, p), &c, &err) == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
-			return show_form(r, 422, ch.p, NULL, &err);
+			return show_form(r, 422, p, NULL, &err);
 		return res_error(r, &err);
 	}
-	chrome_flash(r, "ok", "%s is connected.", ch.c->name);
-	return res_redirect(
-	    r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, ch.c->id)));
+	chrome_flash(r, "ok", "%s is connected.", c->name);
+	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
+}
+
+static int no_such_connection(struct req *r)
+{
+	return res_problem(r, 404, "There is no such connection");
 }
 
 /* The connection of the address; NULL after answering. */
@@ -249,7 +198,7 @@ static struct connection *asked_connection(struct req *r)
 	if (found == -1)
 		(void)res_error(r, &err);
 	else
-		(void)res_problem(r, 404, "There is no such connection");
+		(void)no_such_connection(r);
 	return NULL;
 }
 
@@ -267,15 +216,16 @@ int connection_page_edit(struct req *r)
 
 int connection_page_edit_post(struct req *r)
 {
-	struct connection *c = asked_connection(r);
-	struct change ch = {.r = r};
+	struct connection *c = asked_connection(r), *changed;
 	struct err err = ERR_INIT;
+	int found;
 
 	if (c == NULL)
 		return 0;
-	ch.id = c->id;
-	ch.body = connection_form_changes(r, c);
-	if (db_transaction(r->app->db, update_body, &ch, &err) == -1) {
+	found = connection_change(r, &c->id, connection_form_changes(r, c), &changed, &err);
+	if (found == 0)
+		return no_such_connection(r);
+	if (found == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
 			return show_form(r, 422, c->provider, c, &err);
 		return res_error(r, &err);
@@ -330,20 +280,21 @@ int connection_page_test(struct req *r)
 
 int connection_page_status(struct req *r)
 {
-	struct connection *c = asked_connection(r);
+	struct connection *c = asked_connection(r), *changed;
 	bool enable = str_is(req_form(r, "status"), "active");
-	struct change ch = {.r = r};
 	struct err err = ERR_INIT;
 	json_t *body;
+	int found;
 
 	if (c == NULL)
 		return 0;
 	body = json_own(r->a, json_object());
 	json_set_str(body, "status", enable ? "active" : "disabled");
-	ch.id = c->id;
-	ch.body = body;
-	if (db_transaction(r->app->db, update_body, &ch, &err) == -1)
+	found = connection_change(r, &c->id, body, &changed, &err);
+	if (found == -1)
 		return res_error(r, &err);
+	if (found == 0)
+		return no_such_connection(r);
 	chrome_flash(r, "ok",
 	    enable ? "%s is enabled."
 		   : "%s is disabled: its webhooks are refused "
@@ -369,14 +320,16 @@ int connection_page_disconnect(struct req *r)
 int connection_page_disconnect_post(struct req *r)
 {
 	struct connection *c = asked_connection(r);
-	struct change ch = {.r = r, .c = c};
 	struct err err = ERR_INIT;
+	int found;
 
 	if (c == NULL)
 		return 0;
-	ch.id = c->id;
-	if (db_transaction(r->app->db, delete_body, &ch, &err) == -1)
+	found = connection_remove(r, NULL, &c->id, &err);
+	if (found == -1)
 		return res_error(r, &err);
+	if (found == 0)
+		return no_such_connection(r);
 	chrome_flash(r, "ok", "%s is disconnected and its credentials are erased.", c->name);
 	return res_redirect(r, "/admin/connections");
 }

@@ -1,9 +1,9 @@
 /* SQL of connections, and their credentials sealed and opened. */
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/shared.h"
 #include "connection/connection-internal.h"
 #include "crypto/aead.h"
 
@@ -26,10 +26,10 @@ DB_STMT(connection_insert,
     "INSERT INTO connections (id, account_id, provider_type, name, status, external_account_id,"
     " credentials, settings, last_error, last_used_at, created_at, updated_at)"
     " VALUES (?, ?, ?, ?, 'active', ?, ?, ?, NULL, NULL, ?, ?)");
-DB_STMT(connection_change,
+DB_STMT(connection_set,
     "UPDATE connections SET name = ?, status = ?, external_account_id = ?, credentials = ?,"
     " settings = ?, last_error = ?, updated_at = ? WHERE id = ? AND account_id = ?");
-DB_STMT(connection_remove, "DELETE FROM connections WHERE id = ? AND account_id = ?");
+DB_STMT(connection_erase, "DELETE FROM connections WHERE id = ? AND account_id = ?");
 DB_STMT(connection_used,
     "UPDATE connections SET last_used_at = ?, last_error = ? WHERE id = ? AND account_id = ?");
 DB_STMT(connection_used_status,
@@ -119,6 +119,20 @@ int connection_get(struct app *app, struct arena *a, const struct uuid *account_
 	return *out == NULL ? -1 : 1;
 }
 
+int connection_lock(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, bool is_opened, struct connection **out, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(app->db, a, &connection_for_update,
+	    DB_VALS(db_uuid(id), db_uuid(account_id)), &rows, err);
+
+	if (found != 1)
+		return found;
+	*out = is_opened ? connection_from_row(app, a, &rows, 0, err)
+			 : row_shown(app, a, &rows, 0, err);
+	return *out == NULL ? -1 : 1;
+}
+
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err)
 {
@@ -172,12 +186,6 @@ int connection_list(struct app *app, struct arena *a, const struct uuid *account
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */
-
-static void changed(struct app *app)
-{
-	if (app->shared != NULL)
-		shared_generation_bump(app->shared);
-}
 
 /* The name in a body: trimmed; absent or null keeps what is there. */
 static int read_name(struct arena *a, const json_t *body, const char **name, struct err *err)
@@ -264,7 +272,6 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 		    db_int(c->updated_us)),
 		NULL, err) == -1)
 		return -1;
-	changed(app);
 	*out = c;
 	return 0;
 }
@@ -282,18 +289,12 @@ static int read_status(const json_t *body, struct connection *c, struct err *err
 	return 0;
 }
 
-int connection_update(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, const json_t *body, struct connection **out, struct err *err)
+int connection_update(
+    struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err)
 {
 	static const char *const keys[] = {"name", "status", "settings", "credentials", NULL};
-	struct db_rows rows;
-	int found = db_row(app->db, a, &connection_for_update,
-	    DB_VALS(db_uuid(id), db_uuid(account_id)), &rows, err);
 
-	if (found != 1)
-		return found;
-	struct connection *c = connection_from_row(app, a, &rows, 0, err);
-	if (c == NULL || (json_is_object(body) && json_only_keys(body, keys, err) == -1) ||
+	if ((json_is_object(body) && json_only_keys(body, keys, err) == -1) ||
 	    read_body(app, a, body, c, err) == -1 || read_status(body, c, err) == -1)
 		return -1;
 	/* New credentials deserve a new start. */
@@ -303,16 +304,13 @@ int connection_update(struct app *app, struct arena *a, const struct uuid *accou
 		c->last_error = NULL;
 	c->updated_us = clock_now_us();
 	struct str sealed = seal(app, a, &c->id, c->access.credentials, err);
-	if (sealed.p == NULL ||
-	    db_exec(app->db, &connection_change,
-		DB_VALS(db_str(c->name), db_str(c->status), db_str(c->access.external_account_id),
-		    db_strn(sealed), db_strn(json_text(a, c->access.settings)),
-		    db_str(c->last_error), db_int(c->updated_us), db_uuid(id), db_uuid(account_id)),
-		NULL, err) == -1)
+	if (sealed.p == NULL)
 		return -1;
-	changed(app);
-	*out = c;
-	return 1;
+	return db_exec(app->db, &connection_set,
+	    DB_VALS(db_str(c->name), db_str(c->status), db_str(c->access.external_account_id),
+		db_strn(sealed), db_strn(json_text(a, c->access.settings)), db_str(c->last_error),
+		db_int(c->updated_us), db_uuid(&c->id), db_uuid(&c->account_id)),
+	    NULL, err);
 }
 
 int connection_delete(
@@ -320,10 +318,9 @@ int connection_delete(
 {
 	uint64_t affected = 0;
 
-	if (db_exec(app->db, &connection_remove, DB_VALS(db_uuid(id), db_uuid(account_id)),
+	if (db_exec(app->db, &connection_erase, DB_VALS(db_uuid(id), db_uuid(account_id)),
 		&affected, err) == -1)
 		return -1;
-	changed(app);
 	return affected > 0;
 }
 
@@ -357,7 +354,7 @@ int connection_note_use(struct app *app, struct arena *a, const struct connectio
 		    db_uuid(&c->account_id)),
 		NULL, err) == -1)
 		return -1;
-	changed(app);
+	audit_caches_drop(app);
 	return 0;
 }
 

@@ -37,10 +37,21 @@ void connection_cache_release(void);
  * "error" is still tried. */
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err);
-/* Creates from a connect body, checked against the manifest (needed credentials, known settings,
- * URL by the egress rules). */
-int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct provider *p, const json_t *body, struct connection **out, struct err *err);
+/* What people do to a connection of the request's account, each in a transaction of its own with
+ * its row of the audit log; from the moment it returns every worker of this host goes by it. */
+/* Creates from a connect body {name,credentials,settings}, checked against the manifest (needed
+ * credentials, known settings, URL by the egress rules). ERR_INVALID naming the field. */
+int connection_add(struct req *r, const struct provider *p, const json_t *body,
+    struct connection **out, struct err *err);
+/* Changes by a PATCH body (name, status active or disabled, settings and credentials merged),
+ * checked like a new one. 1, 0 (no such), -1. */
+int connection_change(struct req *r, const struct uuid *id, const json_t *body,
+    struct connection **out, struct err *err);
+/* Removes one with its credentials; p NULL: of any provider. 1, 0 (no such), -1. */
+int connection_remove(
+    struct req *r, const struct provider *p, const struct uuid *id, struct err *err);
+/* Removes all of a provider. */
+int connection_remove_all(struct req *r, const struct provider *p, struct err *err);
 /* The API's object: {id,providerType,name,status,webhookUrl,externalAccountId,settings,createdAt,
  * lastUsedAt,lastError}. */
 json_t *connection_json(const struct app *app, const struct connection *c);

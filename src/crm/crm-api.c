@@ -118,8 +118,7 @@ int crm_api_push_lead(struct req *r)
 		    "The lead's details have not been fetched yet, so there is nothing to push");
 	if (found == -1 ||
 	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &before, &err) == -1 ||
-	    crm_queue_lead(r->app, r->a, &r->actor.account_id, &id, &n, &err) == -1 ||
-	    wait_for_pushes(r, &id, &after, &err) == -1)
+	    crm_queue_lead(r, &id, &n, &err) == -1 || wait_for_pushes(r, &id, &after, &err) == -1)
 		return res_error(r, &err);
 	return res_json(r, 200, push_answer(before, after));
 }

@@ -143,10 +143,7 @@ int crm_page_lead_push(struct req *r)
 	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
-	if (found == -1 ||
-	    crm_queue_lead(r->app, r->a, &r->actor.account_id, &id, &n, &err) == -1 ||
-	    (n > 0 && audit_write(r->app, r, &r->actor.account_id, "lead.push", "lead", &id, NULL,
-			  &err) == -1))
+	if (found == -1 || crm_queue_lead(r, &id, &n, &err) == -1)
 		return res_error(r, &err);
 	if (n == 0)
 		chrome_flash(

@@ -1,4 +1,5 @@
 /* The jobs crm.push (one lead to one destination) and crm.push_all (every waiting lead). */
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "connection/connection-call.h"
@@ -183,25 +184,30 @@ int crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *
 }
 
 struct queueing {
-	struct app *app;
-	struct arena *a;
-	const struct uuid *account_id, *lead_id;
+	struct req *r;
+	const struct uuid *lead_id;
 	size_t n;
 };
 
-static int queue_body(struct db *db, void *arg, struct err *err)
+static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct queueing *q = arg;
+	struct req *r = q->r;
 
 	(void)db;
-	return deliveries_queue(q->app, q->a, NULL, q->account_id, q->lead_id, NULL, &q->n, err);
+	if (deliveries_queue(
+		r->app, r->a, NULL, &r->actor.account_id, q->lead_id, NULL, &q->n, err) == -1)
+		return -1;
+	if (q->n == 0)
+		return 1;
+	audit_fact(log, "lead.push", "lead", q->lead_id, NULL);
+	return 0;
 }
 
-int crm_queue_lead(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *lead_id, size_t *n, struct err *err)
+int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err)
 {
-	struct queueing q = {app, a, account_id, lead_id, 0};
-	int rc = db_transaction(app->db, queue_body, &q, err);
+	struct queueing q = {r, lead_id, 0};
+	int rc = audit_change(r->app, r, &r->actor.account_id, queue_body, &q, err);
 
 	*n = q.n;
 	return rc;

@@ -28,10 +28,9 @@ int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *accou
 int crm_add_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
     json_t *leads, struct err *err);
 
-/* Queues the pushes of one lead to every active destination that has not taken it, now; *n counts
- * them. */
-int crm_queue_lead(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *lead_id, size_t *n, struct err *err);
+/* A person asks for a lead of the request's account: queues its pushes to every active destination
+ * that has not taken it, now, with a row of the audit log; *n counts them. */
+int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err);
 
 int crm_api_lead_get(struct req *r);  /* GET /leads/:leadId: here, since it shows destinations */
 int crm_api_push_lead(struct req *r); /* POST /crm/push/:leadId */

@@ -1,5 +1,5 @@
 /* JSON handlers of the imports. */
-#include "account/account.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "import/import.h"
@@ -245,14 +245,14 @@ struct queueing {
 	const struct import *im;
 };
 
-static int queue_body(struct db *db, void *arg, struct err *err)
+static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	const struct queueing *q = arg;
 
 	if (import_insert(db, q->im, err) == -1 || import_enqueue(db, q->im, err) == -1)
 		return -1;
-	return audit_write(
-	    q->r->app, q->r, &q->im->account_id, "import.create", "import", &q->im->id, NULL, err);
+	audit_fact(log, "import.create", "import", &q->im->id, NULL);
+	return 0;
 }
 
 /* A file whose commit may have happened stays: the purge knows whether it is needed. */
@@ -263,7 +263,7 @@ static int answer_later(struct req *r, const struct asked *q, struct import *im)
 	json_t *o;
 
 	if (import_keep_file(r->app, r->a, im, &q->source, &err) == -1 ||
-	    db_transaction(r->app->db, queue_body, &body, &err) == -1)
+	    audit_change(r->app, r, &im->account_id, queue_body, &body, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
 	json_set_str(o, "importId", uuid_dup(r->a, im->id));

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "account/account.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
@@ -425,7 +425,7 @@ struct direct {
 	bool is_careful;
 };
 
-static int direct_body(struct db *db, void *arg, struct err *err)
+static int direct_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct direct *d = arg;
 	struct run *run = d->run;
@@ -444,10 +444,9 @@ static int direct_body(struct db *db, void *arg, struct err *err)
 	} while (!run->now->is_end);
 	im.status = "completed";
 	im.finished_us = clock_now_us();
-	if (import_insert(db, &im, err) == -1 ||
-	    audit_write(run->app, run->r, &im.account_id, "import.create", "import", &im.id, NULL,
-		err) == -1)
+	if (import_insert(db, &im, err) == -1)
 		return -1;
+	audit_fact(log, "import.create", "import", &im.id, NULL);
 	run->next = im;
 	return 0;
 }
@@ -465,11 +464,11 @@ int import_run_now(struct req *r, struct import *im, const struct csv_source *so
 		return -1;
 	d.offset = header.next_offset;
 	d.line = header.next_line;
-	rc = db_transaction(r->app->db, direct_body, &d, err);
+	rc = audit_change(r->app, r, &im->account_id, direct_body, &d, err);
 	if (rc == -1 && is_rows_fault(err)) {
 		err_clear(err);
 		d.is_careful = true;
-		rc = db_transaction(r->app->db, direct_body, &d, err);
+		rc = audit_change(r->app, r, &im->account_id, direct_body, &d, err);
 	}
 	if (rc == 0)
 		*im = run->next;
@@ -555,7 +554,7 @@ struct cancelling {
 	int found;
 };
 
-static int cancel_body(struct db *db, void *arg, struct err *err)
+static int cancel_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct cancelling *c = arg;
 	struct import *im = c->out;
@@ -564,7 +563,7 @@ static int cancel_body(struct db *db, void *arg, struct err *err)
 	if (c->found == 1 && strcmp(im->status, "draft") == 0)
 		c->found = 0;
 	if (c->found != 1)
-		return c->found;
+		return c->found == 0 ? 1 : -1;
 	if (strcmp(im->status, "queued") != 0 && strcmp(im->status, "running") != 0)
 		return err_set(
 		    err, ERR_CONFLICT, "the import has ended already: it is %s", im->status);
@@ -572,13 +571,15 @@ static int cancel_body(struct db *db, void *arg, struct err *err)
 	im->finished_us = clock_now_us();
 	if (import_update(db, im, err) == -1)
 		return -1;
-	return audit_write(
-	    c->r->app, c->r, &im->account_id, "import.cancel", "import", &im->id, NULL, err);
+	audit_fact(log, "import.cancel", "import", &im->id, NULL);
+	return 0;
 }
 
 int import_cancel(struct req *r, const struct uuid *id, struct import *out, struct err *err)
 {
 	struct cancelling c = {r, id, out, 0};
 
-	return db_transaction(r->app->db, cancel_body, &c, err) == -1 ? -1 : c.found;
+	if (audit_change(r->app, r, &r->actor.account_id, cancel_body, &c, err) == -1)
+		return -1;
+	return c.found;
 }

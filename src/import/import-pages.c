@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "account/account.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "connection/connection-pages.h"
@@ -385,7 +386,7 @@ static int read_again(struct preview *p)
 	    p->r, arena_printf(p->r->a, "/admin/records/import/%s", uuid_dup(p->r->a, p->im.id)));
 }
 
-static int run_body(struct db *db, void *arg, struct err *err)
+static int run_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct preview *p = arg;
 	struct req *r = p->r;
@@ -394,13 +395,13 @@ static int run_body(struct db *db, void *arg, struct err *err)
 
 	/* The button may be pressed twice. */
 	if (found != 1 || strcmp(now.status, "draft") != 0)
-		return found == -1 ? -1 : 0;
+		return found == -1 ? -1 : 1;
 	now.status = "queued";
 	now.options = p->im.options;
 	if (import_update(db, &now, err) == -1 || import_enqueue(db, &now, err) == -1)
 		return -1;
-	return audit_write(
-	    r->app, r, &now.account_id, "import.create", "import", &now.id, NULL, err);
+	audit_fact(log, "import.create", "import", &now.id, NULL);
+	return 0;
 }
 
 int import_page_run(struct req *r)
@@ -424,7 +425,7 @@ int import_page_run(struct req *r)
 	if (str_is(action, "check"))
 		return preview_page(&p, 200, map, true, NULL);
 	p.im.options = import_options_text(r->a, &o);
-	if (db_transaction(r->app->db, run_body, &p, &err) == -1)
+	if (audit_change(r->app, r, &p.im.account_id, run_body, &p, &err) == -1)
 		return res_error(r, &err);
 	return res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, p.im.id)));
 }

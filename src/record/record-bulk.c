@@ -1,6 +1,6 @@
 #include "record/record-bulk.h"
 
-#include "account/account.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "record/record-internal.h"
@@ -69,7 +69,7 @@ struct queueing {
 	int64_t before_us, expected;
 };
 
-static int queue_body(struct db *db, void *arg, struct err *err)
+static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct queueing *q = arg;
 	struct req *r = q->r;
@@ -94,8 +94,8 @@ static int queue_body(struct db *db, void *arg, struct err *err)
 		NULL, err) == -1 ||
 	    job_insert(db, &job, 1, err) == -1)
 		return -1;
-	return audit_write(r->app, r, &r->actor.account_id, "record.delete_all", "import", &id,
-	    q->filter_json, err);
+	audit_fact(log, "record.delete_all", "import", &id, q->filter_json);
+	return 0;
 }
 
 int record_bulk_delete(
@@ -108,7 +108,7 @@ int record_bulk_delete(
 	if (record_filter_from_json(r->a, filter, &r->actor.account_id, &f, err) == -1 ||
 	    record_filter_check(&f, err) == -1)
 		return -1;
-	return db_transaction(r->app->db, queue_body, &q, err);
+	return audit_change(r->app, r, &r->actor.account_id, queue_body, &q, err);
 }
 
 /* ---- the job ------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* Deleting records: with history, searched words and their place in the counters. */
-#include "account/account.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "record/record-fields.h"
 #include "record/record-internal.h"
@@ -58,44 +58,44 @@ int record_delete_one(struct app *app, struct arena *a, const struct uuid *accou
 /* ---- one ----------------------------------------------------------------------------------- */
 
 struct deleting {
-	struct app *app;
-	const struct req *r; /* NULL: no audit */
-	struct uuid account_id, id;
+	struct req *r;
+	const struct uuid *id;
 	int found;
 };
 
-static int delete_body(struct db *db, void *arg, struct err *err)
+static int delete_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct deleting *d = arg;
 	struct arena *a = arena_new();
 
 	(void)db;
-	d->found = record_delete_one(d->app, a, &d->account_id, &d->id, err);
+	d->found = record_delete_one(d->r->app, a, &d->r->actor.account_id, d->id, err);
 	arena_free(a);
-	if (d->found == 1 && d->r != NULL)
-		return audit_write(
-		    d->app, d->r, &d->account_id, "record.delete", "record", &d->id, NULL, err);
-	return d->found == -1 ? -1 : 0;
+	if (d->found != 1)
+		return d->found == 0 ? 1 : -1;
+	audit_fact(log, "record.delete", "record", d->id, NULL);
+	return 0;
 }
 
-int record_delete(
-    struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err)
+int record_delete(struct req *r, const struct uuid *id, struct err *err)
 {
-	struct deleting d = {.app = app, .account_id = *account_id, .id = *id};
+	struct deleting d = {.r = r, .id = id};
 
-	return db_transaction(app->db, delete_body, &d, err) == -1 ? -1 : d.found;
+	if (audit_change(r->app, r, &r->actor.account_id, delete_body, &d, err) == -1)
+		return -1;
+	return d.found;
 }
 
 int record_api_delete(struct req *r)
 {
-	struct deleting d = {.app = r->app, .r = r, .account_id = r->actor.account_id};
 	struct err err = ERR_INIT;
+	struct uuid id;
+	int found;
 
-	if (!req_param_uuid(r, "id", &d.id))
+	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	if (db_transaction(r->app->db, delete_body, &d, &err) == -1)
+	found = record_delete(r, &id, &err);
+	if (found == -1)
 		return res_error(r, &err);
-	if (d.found == 0)
-		return res_problem(r, 404, "There is no such record");
-	return res_empty(r, 204);
+	return found == 0 ? res_problem(r, 404, "There is no such record") : res_empty(r, 204);
 }

@@ -1,5 +1,5 @@
 /* Running what is subscribed to a record again: for one, or for all that a filter matches. */
-#include "account/account.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -219,7 +219,7 @@ static struct str first_args(struct arena *a, const struct queueing *q)
 	return json_text(a, o);
 }
 
-static int queue_body(struct db *db, void *arg, struct err *err)
+static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct queueing *q = arg;
 	struct req *r = q->r;
@@ -239,8 +239,8 @@ static int queue_body(struct db *db, void *arg, struct err *err)
 		NULL, err) == -1 ||
 	    job_insert(db, &q->job, 1, err) == -1)
 		return -1;
-	return audit_write(r->app, r, &r->actor.account_id, "record.replay", "import",
-	    &q->import_id, q->wish->filter_json, err);
+	audit_fact(log, "record.replay", "import", &q->import_id, q->wish->filter_json);
+	return 0;
 }
 
 int record_api_replay_all(struct req *r)
@@ -255,7 +255,7 @@ int record_api_replay_all(struct req *r)
 		return 0;
 	if (wish.is_dry)
 		return answer_count(r, &wish);
-	if (db_transaction(r->app->db, queue_body, &q, &err) == -1)
+	if (audit_change(r->app, r, &r->actor.account_id, queue_body, &q, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
 	json_set_str(o, "jobId", uuid_dup(r->a, q.job.id));

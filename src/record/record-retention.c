@@ -1,7 +1,7 @@
 /* Rules of how long records are kept, and what is deleted by them. */
 #include "record/record-retention.h"
 
-#include "account/account.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "record/record-internal.h"
@@ -84,26 +84,16 @@ struct setting {
 	bool is_changed;
 };
 
-/* A rule as the audit log tells it. */
-static json_t *rule_details(int64_t days)
+/* A rule as the audit log shows it. */
+static json_t *rule_audited(struct arena *a, int64_t days)
 {
-	json_t *o = days == 0 ? NULL : json_object();
+	json_t *o;
 
-	if (o != NULL)
-		json_set_int(o, "days", days);
+	if (days == 0)
+		return NULL;
+	o = json_own(a, json_object());
+	json_set_int(o, "days", days);
 	return o;
-}
-
-static int audit(const struct setting *s, int64_t before, struct err *err)
-{
-	struct req *r = s->r;
-	json_t *details = json_own(r->a, json_object());
-
-	json_set_strn(details, "resourceType", s->resource_type);
-	json_set(details, "before", rule_details(before));
-	json_set(details, "after", rule_details(s->days));
-	return audit_write(r->app, r, &r->actor.account_id,
-	    s->days == 0 ? "retention.delete" : "retention.set", "retention", NULL, details, err);
 }
 
 static int check_room(struct db *db, const struct setting *s, struct err *err)
@@ -136,11 +126,12 @@ static int store(struct db *db, const struct setting *s, int64_t before, struct 
 	return job_periodic_soon(db, "record.retain", err);
 }
 
-static int set_body(struct db *db, void *arg, struct err *err)
+static int set_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct setting *s = arg;
+	struct arena *a = s->r->a;
 	struct db_rows rows;
-	int found = db_row(db, s->r->a, &retention_lock,
+	int found = db_row(db, a, &retention_lock,
 	    DB_VALS(db_uuid(&s->r->actor.account_id), db_strn(s->resource_type)), &rows, err);
 	int64_t before = found == 1 ? db_get_int(&rows, 0, 0) : 0;
 
@@ -148,15 +139,20 @@ static int set_body(struct db *db, void *arg, struct err *err)
 	if (found == -1)
 		return -1;
 	if (!s->is_changed)
-		return 0;
-	return store(db, s, before, err) == -1 ? -1 : audit(s, before, err);
+		return 1;
+	if (store(db, s, before, err) == -1)
+		return -1;
+	audit_note(log, s->days == 0 ? "retention.delete" : "retention.set", "retention", NULL,
+	    arena_strndup(a, s->resource_type.p, s->resource_type.n), rule_audited(a, before),
+	    rule_audited(a, s->days));
+	return 0;
 }
 
 int retention_set(struct req *r, struct str resource_type, int64_t days, struct err *err)
 {
 	struct setting s = {.r = r, .resource_type = resource_type, .days = days};
 
-	if (db_transaction(r->app->db, set_body, &s, err) == -1)
+	if (audit_change(r->app, r, &r->actor.account_id, set_body, &s, err) == -1)
 		return -1;
 	return s.is_changed;
 }

@@ -112,10 +112,9 @@ int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid 
  * what it asks for. Lists answer that nothing matches. */
 int record_filter_check(const struct record_filter *f, struct err *err);
 
-/* Deletes a record with its history and search words, and takes it off the counters: 1, 0 no such
- * record, -1. A transaction of its own. */
-int record_delete(
-    struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);
+/* Deletes a record of the request's account with its history and search words, and takes it off the
+ * counters: 1, 0 no such record, -1. A transaction of its own, with a row of the audit log. */
+int record_delete(struct req *r, const struct uuid *id, struct err *err);
 /* The record as of then (its payload, with "asOf"); 1, 0 when there was none then, -1. */
 int record_get_at(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, int64_t at_us, json_t **out, struct err *err);

@@ -1,5 +1,5 @@
 /* The store of the saved views. */
-#include "account/account.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "record/record.h"
 #include "record/view.h"
@@ -8,6 +8,7 @@
 DB_STMT(views_all, "SELECT " VIEW_COLUMNS "WHERE account_id = ? ORDER BY id LIMIT 1000");
 DB_STMT(view_by_id, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND id = ?");
 DB_STMT(view_by_slug, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND slug = ?");
+DB_STMT(view_lock, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND id = ? FOR UPDATE");
 DB_STMT(views_count, "SELECT COUNT(*) FROM views WHERE account_id = ?");
 DB_STMT(view_same_name, "SELECT id FROM views WHERE account_id = ? AND name = ? AND id <> ?");
 DB_STMT(view_same_slug, "SELECT id FROM views WHERE account_id = ? AND slug = ? AND id <> ?");
@@ -177,7 +178,37 @@ static int delete (struct db *db, const struct change *c, struct err *err)
 	    DB_VALS(db_uuid(&c->r->actor.account_id), db_uuid(&c->v->id)), NULL, err);
 }
 
-static int write_body(struct db *db, void *arg, struct err *err)
+/* A view as the audit log shows it. */
+static json_t *view_audited(struct arena *a, const struct view *v)
+{
+	json_t *o = json_own(a, json_object());
+
+	json_set_strn(o, "name", v->name);
+	json_set(o, "slug", NULL);
+	if (v->slug.p != NULL)
+		json_set_strn(o, "slug", v->slug);
+	json_set(o, "query", json_incref(v->query));
+	return o;
+}
+
+/* The view before the act, locked: 1, 0, -1. */
+static int view_before(struct db *db, const struct change *c, json_t **out, struct err *err)
+{
+	struct arena *a = c->r->a;
+	struct db_rows rows;
+	struct view old;
+	int found = db_row(db, a, &view_lock,
+	    DB_VALS(db_uuid(&c->r->actor.account_id), db_uuid(&c->v->id)), &rows, err);
+
+	if (found != 1)
+		return found;
+	if (read_row(a, &rows, 0, &old, err) == -1)
+		return -1;
+	*out = view_audited(a, &old);
+	return 1;
+}
+
+static int write_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	static const struct {
 		int (*make)(struct db *db, const struct change *c, struct err *err);
@@ -186,20 +217,25 @@ static int write_body(struct db *db, void *arg, struct err *err)
 	    [VIEW_UPDATE] = {update, "view.update"},
 	    [VIEW_DELETE] = {delete, "view.delete"}};
 	const struct change *c = arg;
-	json_t *details = json_own(c->r->a, json_object());
+	struct arena *a = c->r->a;
+	json_t *before = NULL;
+	int found = c->act == VIEW_CREATE ? 1 : view_before(db, c, &before, err);
 
-	json_set_strn(details, "name", c->v->name);
+	if (found != 1)
+		return found == 0 ? 1 : -1;
 	if (acts[c->act].make(db, c, err) == -1)
 		return -1;
-	return audit_write(c->r->app, c->r, &c->r->actor.account_id, acts[c->act].audited, "view",
-	    &c->v->id, details, err);
+	audit_note(log, acts[c->act].audited, "view", &c->v->id,
+	    arena_strndup(a, c->v->name.p, c->v->name.n), before,
+	    c->act == VIEW_DELETE ? NULL : view_audited(a, c->v));
+	return 0;
 }
 
 int view_write(struct req *r, enum view_act act, const struct view *v, struct err *err)
 {
 	struct change c = {r, v, act};
 
-	return db_transaction(r->app->db, write_body, &c, err);
+	return audit_change(r->app, r, &r->actor.account_id, write_body, &c, err);
 }
 
 /* ---- for pages ----------------------------------------------------------------------------- */

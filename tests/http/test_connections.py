@@ -6,7 +6,7 @@ import json
 import threading
 import uuid
 
-from harness import equal, has, here, hmac_hex, meta_lead, new_lead_id, problem, run, test, true
+from harness import Browser, equal, has, here, hmac_hex, meta_lead, new_lead_id, problem, run, test, true
 
 CANARY = "canary-" + uuid.uuid4().hex
 META = {"webhookSecret": CANARY, "verifyToken": CANARY + "-verify"}
@@ -216,12 +216,27 @@ def _():
 @test("every change is in the audit log, without a secret")
 def _():
     other = here().new_account()
-    c = here().connect("meta_lead_ads", META, key=other.key)["id"]
-    other.api("PATCH", "/connections/" + c, {"credentials": {"verifyToken": CANARY + "-2"}})
-    other.api("DELETE", "/connections/" + c)
+    c = here().connect("meta_lead_ads", META, name="Shop", key=other.key)["id"]
+    other.api("PATCH", "/connections/" + c, {"credentials": {"verifyToken": CANARY + "-2"},
+                                             "settings": {"externalAccountId": "7"}})
+    other.api("PATCH", "/connections/" + c, {"credentials": {"verifyToken": CANARY + "-2"}, "name": "Shop"})
+    b = Browser(here())
+    b.sign_in(other.email, other.password)
+    for path, fields in (("/status", {"status": "disabled"}), ("/disconnect", {})):
+        b.get("/admin/connections/" + c)
+        equal(b.post("/admin/connections/" + c + path, fields).status, 303)
     rows = here().sql("SELECT action, details FROM audit_log WHERE object_id = UNHEX('%s') ORDER BY id"
                       % c.replace("-", ""))
-    equal([r[0] for r in rows], ["connection.create", "connection.update", "connection.delete"])
+    before = {"providerType": "meta_lead_ads", "name": "Shop", "status": "active", "settings": {}}
+    names = ["webhookSecret", "verifyToken"]
+    last = {**before, "status": "disabled", "settings": {"externalAccountId": "7"}}
+    equal([(r[0], json.loads(r[1])) for r in rows], [
+        ("connection.create", {"name": "Shop", "before": None, "after": {**before, "credentials": names}}),
+        ("connection.update", {"name": "Shop", "before": {"settings": {}},
+                               "after": {"settings": {"externalAccountId": "7"},
+                                         "credentialsSet": ["verifyToken"]}}),
+        ("connection.update", {"name": "Shop", "before": {"status": "active"}, "after": {"status": "disabled"}}),
+        ("connection.delete", {"name": "Shop", "before": last, "after": None})])
     true(CANARY not in str(rows), "no credential")
 
 
@@ -304,6 +319,52 @@ def _():
     equal(statuses(CANARY + "-new"), {200})
     here().api("DELETE", "/connections/" + c["id"])
     equal(statuses(CANARY + "-new"), {404})
+
+
+@test("what was changed in the pages counts for the very next webhook, however busy the workers are")
+def _():
+    other = here().new_account()
+    b = Browser(here())
+    b.sign_in(other.email, other.password)
+    c = here().connect("meta_lead_ads", META, {"externalAccountId": page_id()}, key=other.key)
+    page = "/admin/connections/" + c["id"]
+    over = threading.Event()
+    secret = CANARY
+
+    def status(with_secret):
+        body = json.dumps(meta_lead(new_lead_id(), page=c["externalAccountId"])).encode()
+        return here().post("/webhook/meta_lead_ads/" + c["id"], body,
+                           {"X-Hub-Signature-256": "sha256=" + hmac_hex(with_secret, body),
+                            "Content-Type": "application/json"}).status
+
+    def hammer():
+        while not over.is_set():
+            status("wrong")
+
+    def change(path, fields, was, now):
+        """(secret, status) expected before, and of the same secret after the page has answered."""
+        equal({status(was[0]) for _ in range(6)}, {was[1]})
+        b.get(page)
+        equal(b.post(page + path, fields).status, 303)
+        equal({status(was[0]) for _ in range(12)}, {now})
+
+    threads = [threading.Thread(target=hammer) for _ in range(4)]
+    for t in threads:
+        t.start()
+    try:
+        for i in range(8):
+            new = "%s-%d" % (CANARY, i)
+            change("/edit", {"name": "Shop", "credentials.webhookSecret": new,
+                             "settings.externalAccountId": c["externalAccountId"]}, (secret, 200), 401)
+            equal(status(new), 200)
+            secret = new
+            change("/status", {"status": "disabled"}, (secret, 200), 404)
+            change("/status", {"status": "active"}, (secret, 404), 200)
+        change("/disconnect", {}, (secret, 200), 404)
+    finally:
+        over.set()
+        for t in threads:
+            t.join()
 
 
 run()

@@ -154,10 +154,10 @@ def _():
     equal(rules(t), [rule("Some.type-1", 36500)])
     common = ("retention", "key")
     equal(audits(t), [
-        ("retention.set", *common, {"resourceType": "contact", "before": None, "after": {"days": 365}}),
-        ("retention.set", *common, {"resourceType": "contact", "before": {"days": 365}, "after": {"days": 90}}),
-        ("retention.set", *common, {"resourceType": "Some.type-1", "before": None, "after": {"days": 36500}}),
-        ("retention.delete", *common, {"resourceType": "contact", "before": {"days": 90}, "after": None})])
+        ("retention.set", *common, {"name": "contact", "before": None, "after": {"days": 365}}),
+        ("retention.set", *common, {"name": "contact", "before": {"days": 365}, "after": {"days": 90}}),
+        ("retention.set", *common, {"name": "Some.type-1", "before": None, "after": {"days": 36500}}),
+        ("retention.delete", *common, {"name": "contact", "before": {"days": 90}, "after": None})])
     # kept for ever now
     fill(t, 1)
     age(t, 400)

@@ -67,6 +67,18 @@ static inline struct uuid put_at(
 #define PUT_AT(p, id, data, at_us) put_at(p, id, data, at_us, __LINE__)
 #define PUT(p, id, data) put_at(p, id, data, clock_now_us(), __LINE__)
 
+/* As a person of the account; 1, 0, -1. */
+static inline int delete_of(struct place *p, struct uuid account, struct uuid id)
+{
+	struct req r = {.app = p->app, .a = p->a, .actor = {.account_id = account}};
+	struct err err = ERR_INIT;
+	int found = record_delete(&r, &id, &err);
+
+	if (found == -1)
+		printf("# %s\n", err.msg);
+	return found;
+}
+
 #define ROWS(p, name)                                                                              \
 	NUMBER_OF(                                                                                 \
 	    (p)->db, "SELECT COUNT(*) FROM " name " WHERE account_id = ?", db_uuid(&(p)->account))

@@ -182,12 +182,21 @@ static struct connection *create(
 	    "'settings':{'externalAccountId':'%s'}}",
 	    page);
 
-	CU_ASSERT_EQUAL(
-	    connection_create(app, a, account, provider_find(app->providers, STR("meta_lead_ads")),
-		json(a, body), &c, &err),
+	struct req r = {.app = app, .a = a, .actor = {.account_id = *account}};
+	CU_ASSERT_EQUAL(connection_add(&r, provider_find(app->providers, STR("meta_lead_ads")),
+			    json(a, body), &c, &err),
 	    0);
 	CU_ASSERT_STRING_EQUAL(err.msg, "");
 	return c;
+}
+
+static int remove_of(
+    struct app *app, struct arena *a, const struct uuid *account, const struct connection *c)
+{
+	struct req r = {.app = app, .a = a, .actor = {.account_id = *account}};
+	struct err err = ERR_INIT;
+
+	return connection_remove(&r, NULL, &c->id, &err);
 }
 
 DB_STMT(test_connection_row, "SELECT credentials, settings FROM connections WHERE id = ?");
@@ -227,8 +236,8 @@ static void store_keeps_secrets_sealed(void)
 	CU_ASSERT_STRING_EQUAL(got->status, "active");
 	CU_ASSERT_PTR_NULL(got->last_error);
 
-	CU_ASSERT_EQUAL(connection_delete(app, &other, &c->id, &err), 0);
-	CU_ASSERT_EQUAL(connection_delete(app, &account, &c->id, &err), 1);
+	CU_ASSERT_EQUAL(remove_of(app, a, &other, c), 0);
+	CU_ASSERT_EQUAL(remove_of(app, a, &account, c), 1);
 	CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &got, &err), 0);
 out:
 	arena_free(a);
@@ -306,21 +315,13 @@ out:
 	arena_free(a);
 }
 
-static int update(struct db *db, void *arg, struct err *err)
-{
-	void **v = arg;
-	struct connection *c = v[2], *out;
-
-	(void)db;
-	return connection_update(v[0], v[1], &c->account_id, &c->id, v[3], &out, err) == 1 ? 0 : -1;
-}
-
 static int change(struct app *app, struct arena *a, struct connection *c, const char *body)
 {
+	struct req r = {.app = app, .a = a, .actor = {.account_id = c->account_id}};
+	struct connection *out;
 	struct err err = ERR_INIT;
-	void *v[] = {app, a, c, json(a, body)};
 
-	return db_transaction(app->db, update, v, &err);
+	return connection_change(&r, &c->id, json(a, body), &out, &err) == 1 ? 0 : -1;
 }
 
 static void cache_sees_every_change(void)
@@ -364,7 +365,7 @@ static void cache_sees_every_change(void)
 	CU_ASSERT_EQUAL(change(app, a, c, "{'status':'disabled'}"), 0);
 	CU_ASSERT_EQUAL(connection_cached(app, &c->id, &again, &err), 0);
 	CU_ASSERT_EQUAL(change(app, a, c, "{'status':'lost'}"), -1);
-	CU_ASSERT_EQUAL(connection_delete(app, &account, &c->id, &err), 1);
+	CU_ASSERT_EQUAL(remove_of(app, a, &account, c), 1);
 	connection_cache_release();
 out:
 	arena_free(a);
@@ -395,7 +396,7 @@ static void cache_is_bounded(void)
 	}
 	CU_ASSERT_EQUAL(connection_cached_by_external(app, p, STR("kept"), &list, &n, &err), 0);
 	CU_ASSERT_EQUAL(n, 1);
-	CU_ASSERT_EQUAL(connection_delete(app, &account, &c->id, &err), 1);
+	CU_ASSERT_EQUAL(remove_of(app, a, &account, c), 1);
 out:
 	arena_free(a);
 }

@@ -45,8 +45,9 @@ static struct uuid destination(struct place *p, const char *name)
 	    "crm\"}}",
 	    name);
 
-	OK(connection_create(p->app, p->a, &p->account,
-	       provider_find(p->app->providers, STR("custom_crm")),
+	struct req r = {.app = p->app, .a = p->a, .actor = {.account_id = p->account}};
+
+	OK(connection_add(&r, provider_find(p->app->providers, STR("custom_crm")),
 	       json_parse(p->a, str_from(body), NULL), &c, &err),
 	    &err);
 	return c == NULL ? (struct uuid){{0}} : c->id;
@@ -72,10 +73,11 @@ static const char *sync_status(struct place *p, struct uuid lead)
 
 static int64_t queue(struct place *p, struct uuid lead)
 {
+	struct req r = {.app = p->app, .a = p->a, .actor = {.account_id = p->account}};
 	struct err err = ERR_INIT;
 	size_t n = 999;
 
-	OK(crm_queue_lead(p->app, p->a, &p->account, &lead, &n, &err), &err);
+	OK(crm_queue_lead(&r, &lead, &n, &err), &err);
 	return (int64_t)n;
 }
 

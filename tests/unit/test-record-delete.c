@@ -7,7 +7,6 @@ static void everything_goes(void)
 {
 	struct place p;
 	struct uuid id, other, nobody = uuid_new();
-	struct err err = ERR_INIT;
 	int64_t yesterday = clock_now_us() - DAY_US;
 
 	if (!place_make(&p))
@@ -16,11 +15,11 @@ static void everything_goes(void)
 	id = PUT(&p, "x", "{\"a\":2}");
 	other = PUT(&p, "y", "{\"a\":1}");
 	CHECK(counted(&p) == 2 && ROWS(&p, "record_changes") == 3);
-	CHECK(record_delete(p.app, &nobody, &id, &err) == 0);
-	CHECK(record_delete(p.app, &p.account, &nobody, &err) == 0);
+	CHECK(delete_of(&p, nobody, id) == 0);
+	CHECK(delete_of(&p, p.account, nobody) == 0);
 	CHECK(counted(&p) == 2 && ROWS(&p, "records") == 2);
-	CHECK(record_delete(p.app, &p.account, &id, &err) == 1);
-	CHECK(record_delete(p.app, &p.account, &id, &err) == 0);
+	CHECK(delete_of(&p, p.account, id) == 1);
+	CHECK(delete_of(&p, p.account, id) == 0);
 	CHECK(ROWS(&p, "records") == 1 && ROWS(&p, "record_changes") == 1);
 	CHECK(ROWS(&p, "record_search") <= 1 && counted(&p) == 1);
 	/* off the day on which it was first seen */
@@ -29,7 +28,7 @@ static void everything_goes(void)
 		  db_uuid(&p.account), db_int(clock_day(yesterday))) == 0);
 	CHECK(!uuid_eq(PUT(&p, "x", "{\"a\":3}"), id));
 	CHECK(counted(&p) == 2 && ROWS(&p, "records") == 2);
-	CHECK(record_delete(p.app, &p.account, &other, &err) == 1);
+	CHECK(delete_of(&p, p.account, other) == 1);
 	place_remove(&p);
 }
 
@@ -44,7 +43,6 @@ static int race(void *arg)
 {
 	struct racing *r = arg;
 	struct place p = {.c = *r->c, .account = r->account};
-	struct err err = ERR_INIT;
 
 	core_app_forked(&p.c);
 	p.app = &p.c.app;
@@ -53,10 +51,8 @@ static int race(void *arg)
 	for (int i = 0; i < 150; i++) {
 		struct uuid id = PUT(&p, i % 2 ? "x" : "y", arena_printf(p.a, "{\"n\":%d}", i));
 
-		if (!r->is_writer && record_delete(p.app, &p.account, &id, &err) == -1) {
-			printf("# %s\n", err.msg);
+		if (!r->is_writer && delete_of(&p, p.account, id) == -1)
 			return 1;
-		}
 	}
 	return 0;
 }

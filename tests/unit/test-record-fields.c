@@ -242,7 +242,6 @@ static void forgets(void)
 {
 	struct place p;
 	struct uuid id;
-	struct err err = ERR_INIT;
 
 	if (!place_make(&p))
 		return;
@@ -252,7 +251,7 @@ static void forgets(void)
 	update(&p);
 	PUT(&p, "a", "{\"name\":\"Ida\",\"tags\":[]}"); /* the example is of its past */
 	IS_FIELD(&p, "name", "[\"string\"]", 1, "[\"Ada\",\"Bob\"]");
-	CHECK(record_delete(p.app, &p.account, &id, &err) == 1);
+	CHECK(delete_of(&p, p.account, id) == 1);
 	IS_FIELD(&p, "name", "[\"string\"]", 1, "[\"Bob\"]");
 	IS_FIELD(&p, "tags[].t", "[\"string\"]", 1, "[\"open\"]");
 	place_remove(&p);

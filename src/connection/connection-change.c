@@ -1,0 +1,178 @@
+/* What people do to connections, whether in the pages or by the API: each act with its row of the
+ * audit log, and the caches dropped once it is committed. */
+#include "account/audit.h"
+#include "base/limits.h"
+#include "connection/connection-internal.h"
+
+#define KIND "connection"
+
+/* ---- as the audit log shows it ------------------------------------------------------------- */
+
+static json_t *names_of(const json_t *object)
+{
+	json_t *names = json_array(), *v;
+	const char *key;
+
+	json_object_each(object, key, v)
+		json_array_append_new(names, json_string(key));
+	return names;
+}
+
+/* Of the credentials only their names; a list has none to show. */
+static json_t *audited(struct arena *a, const struct connection *c)
+{
+	json_t *o = json_own(a, json_object());
+
+	json_set_str(o, "providerType", c->provider_type);
+	json_set_str(o, "name", c->name);
+	json_set_str(o, "status", c->status);
+	json_set(o, "settings", json_deep_copy(c->access.settings));
+	if (c->access.credentials != NULL)
+		json_set(o, "credentials", names_of(c->access.credentials));
+	return o;
+}
+
+/* The names of those that are new or have another value. */
+static json_t *credentials_set(const json_t *before, const json_t *after)
+{
+	json_t *names = json_array(), *v;
+	const char *key;
+
+	json_object_each(after, key, v) {
+		if (!json_equal(v, json_object_get(before, key)))
+			json_array_append_new(names, json_string(key));
+	}
+	return names;
+}
+
+/* ---- the acts ------------------------------------------------------------------------------ */
+
+struct act {
+	struct req *r;
+	const struct provider *p;
+	const struct uuid *id;
+	const json_t *body;
+	struct connection *c;
+	int found;
+	size_t removed;
+};
+
+static int add_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	struct act *act = arg;
+	struct req *r = act->r;
+
+	(void)db;
+	if (connection_create(
+		r->app, r->a, &r->actor.account_id, act->p, act->body, &act->c, err) == -1)
+		return -1;
+	audit_note(
+	    log, "connection.create", KIND, &act->c->id, act->c->name, NULL, audited(r->a, act->c));
+	return 0;
+}
+
+int connection_add(struct req *r, const struct provider *p, const json_t *body,
+    struct connection **out, struct err *err)
+{
+	struct act act = {.r = r, .p = p, .body = body};
+	int rc = audit_change(r->app, r, &r->actor.account_id, add_body, &act, err);
+
+	*out = act.c;
+	return rc;
+}
+
+static int change_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	struct act *act = arg;
+	struct req *r = act->r;
+	struct connection *c;
+
+	(void)db;
+	act->found = connection_lock(r->app, r->a, &r->actor.account_id, act->id, true, &c, err);
+	if (act->found != 1)
+		return act->found == 0 ? 1 : -1;
+	const json_t *credentials = c->access.credentials;
+	json_t *before = audited(r->a, c), *after;
+	if (connection_update(r->app, r->a, c, act->body, err) == -1)
+		return -1;
+	act->c = c;
+	after = audited(r->a, c);
+	json_t *set = json_own(r->a, credentials_set(credentials, c->access.credentials));
+	if (json_array_size(set) > 0)
+		json_set(after, "credentialsSet", json_incref(set));
+	audit_note(log, "connection.update", KIND, &c->id, c->name, before, after);
+	return 0;
+}
+
+int connection_change(struct req *r, const struct uuid *id, const json_t *body,
+    struct connection **out, struct err *err)
+{
+	struct act act = {.r = r, .id = id, .body = body};
+	int rc = audit_change(r->app, r, &r->actor.account_id, change_body, &act, err);
+
+	*out = act.c;
+	return rc == -1 ? -1 : act.found;
+}
+
+static int remove_one(
+    struct act *act, struct audit *log, const struct connection *c, struct err *err)
+{
+	struct req *r = act->r;
+	int found = connection_delete(r->app, &r->actor.account_id, &c->id, err);
+
+	if (found != 1)
+		return found;
+	act->removed++;
+	audit_note(log, "connection.delete", KIND, &c->id, c->name, audited(r->a, c), NULL);
+	return 1;
+}
+
+/* One that cannot be opened any more can still be removed: it is read as a list reads it. */
+static int remove_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	struct act *act = arg;
+	struct req *r = act->r;
+	struct connection *c;
+	int found = connection_lock(r->app, r->a, &r->actor.account_id, act->id, false, &c, err);
+
+	(void)db;
+	act->removed = 0;
+	if (found == -1)
+		return -1;
+	if (found == 0 || (act->p != NULL && strcmp(c->provider_type, act->p->name) != 0))
+		return 1;
+	return remove_one(act, log, c, err) == -1 ? -1 : 0;
+}
+
+int connection_remove(
+    struct req *r, const struct provider *p, const struct uuid *id, struct err *err)
+{
+	struct act act = {.r = r, .p = p, .id = id};
+	int rc = audit_change(r->app, r, &r->actor.account_id, remove_body, &act, err);
+
+	return rc == -1 ? -1 : act.removed > 0;
+}
+
+static int remove_all_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	struct act *act = arg;
+	struct req *r = act->r;
+	struct connection_page page = {
+	    .limit = LIMIT_DB_ROWS - 1, .provider_type = str_from(act->p->name)};
+
+	(void)db;
+	act->removed = 0;
+	if (connection_list(r->app, r->a, &r->actor.account_id, &page, err) == -1)
+		return -1;
+	for (size_t i = 0; i < page.n; i++)
+		if (remove_one(act, log, page.v[i], err) == -1)
+			return -1;
+	return act->removed == 0;
+}
+
+int connection_remove_all(struct req *r, const struct provider *p, struct err *err)
+{
+	struct act act = {.r = r, .p = p};
+
+	return audit_change(r->app, r, &r->actor.account_id, remove_all_body, &act, err);
+}
