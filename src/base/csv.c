@@ -455,8 +455,25 @@ int csv_reader_next(struct csv_reader *rd, struct csv_row *out, struct err *err)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-void csv_cell(struct buf *b, struct str cell)
+static struct buf *next_cell(struct csv_writer *w)
 {
+	if (w->has_cell)
+		buf_chr(w->b, ',');
+	w->has_cell = true;
+	return w->b;
+}
+
+void csv_write_plain(struct csv_writer *w, const char *cell)
+{
+	struct buf *b = next_cell(w);
+
+	if (cell != NULL)
+		buf_str(b, cell);
+}
+
+void csv_write_text(struct csv_writer *w, struct str cell)
+{
+	struct buf *b = next_cell(w);
 	bool is_formula = cell.n > 0 && memchr("=+-@\t\r", cell.p[0], 6) != NULL, is_quoted = false;
 
 	for (size_t i = 0; i < cell.n && !is_quoted; i++)
@@ -472,4 +489,22 @@ void csv_cell(struct buf *b, struct str cell)
 	}
 	if (is_quoted)
 		buf_chr(b, '"');
+}
+
+void csv_write_json(struct csv_writer *w, struct arena *a, const json_t *v)
+{
+	if (v == NULL || json_is_null(v))
+		csv_write_plain(w, NULL);
+	else if (json_is_string(v))
+		csv_write_text(w, (struct str){json_string_value(v), json_string_length(v)});
+	else if (json_is_array(v) || json_is_object(v))
+		csv_write_text(w, json_text(a, v));
+	else
+		csv_write_plain(w, json_scalar_text(a, v));
+}
+
+void csv_write_end(struct csv_writer *w)
+{
+	buf_str(w->b, "\r\n");
+	w->has_cell = false;
 }

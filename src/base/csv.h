@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/str.h"
 
 struct arena;
@@ -55,7 +56,18 @@ const char *csv_encoding_name(enum csv_encoding encoding);
 bool csv_encoding_parse(struct str name, enum csv_encoding *out);
 /* "," ";" "|" or a tab, also as "comma", "semicolon", "pipe", "tab". */
 bool csv_delimiter_parse(struct str name, char *out);
-/* A cell of a CSV answer: quoted where needed; one that a spreadsheet would run as a formula gets
- * an apostrophe before it. */
-void csv_cell(struct buf *b, struct str cell);
+/* Writes lines of CSV, cell after cell: {.b = …} begins one. */
+struct csv_writer {
+	struct buf *b;
+	bool has_cell; /* in this line */
+};
+/* Text: quoted where needed; one that a spreadsheet would run as a formula gets an apostrophe
+ * before it. Absent text is an empty cell. */
+void csv_write_text(struct csv_writer *w, struct str cell);
+/* What can be neither: an id, a time, a number. NULL is an empty cell. */
+void csv_write_plain(struct csv_writer *w, const char *cell);
+/* Any value: only texts can be formulas (a number below zero is none), null and NULL are empty,
+ * arrays and objects are their JSON. */
+void csv_write_json(struct csv_writer *w, struct arena *a, const json_t *v);
+void csv_write_end(struct csv_writer *w); /* of the line */
 #endif

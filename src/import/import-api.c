@@ -1,4 +1,6 @@
 /* JSON handlers of the imports. */
+#include <inttypes.h>
+
 #include "account/audit.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -365,22 +367,21 @@ int import_api_cancel(struct req *r)
 
 /* ---- error rows ---------------------------------------------------------------------------- */
 
-static void add_headers(struct buf *b, const struct import_options *o)
+static void add_headers(struct csv_writer *w, const struct import_options *o)
 {
 	json_t *name;
 	size_t i;
 
-	buf_str(b, "line,reason");
-	json_array_each(o->headers, i, name) {
-		buf_chr(b, ',');
-		csv_cell(b, str_from(json_string_value(name)));
-	}
-	buf_str(b, "\r\n");
+	csv_write_plain(w, "line");
+	csv_write_plain(w, "reason");
+	json_array_each(o->headers, i, name)
+		csv_write_text(w, str_from(json_string_value(name)));
+	csv_write_end(w);
 }
 
 /* The row's cells as far as they can be told; else all of its text in one. */
-static void add_error(
-    struct arena *a, struct buf *b, const struct import_error *e, const struct csv_format *format)
+static void add_error(struct arena *a, struct csv_writer *w, const struct import_error *e,
+    const struct csv_format *format)
 {
 	struct csv_format f = *format;
 	struct csv_source source = {.data = e->text, .size = e->text.n};
@@ -389,40 +390,36 @@ static void add_error(
 
 	f.start = 0;
 	f.encoding = CSV_UTF8; /* as error rows are stored */
-	buf_printf(b, "%lld,", (long long)e->line);
-	csv_cell(b, e->reason);
+	csv_write_plain(w, arena_printf(a, "%" PRId64, e->line));
+	csv_write_text(w, e->reason);
 	rd = csv_reader_new(a, &source, &f, NULL);
-	if (csv_reader_next(rd, &row, NULL) == 1 && row.problem == NULL) {
-		for (size_t i = 0; i < row.n && i < CSV_COLUMNS; i++) {
-			buf_chr(b, ',');
-			csv_cell(b, row.cells[i]);
-		}
-	} else if (e->text.n > 0) {
-		buf_chr(b, ',');
-		csv_cell(b, e->text);
-	}
-	buf_str(b, "\r\n");
+	if (csv_reader_next(rd, &row, NULL) == 1 && row.problem == NULL)
+		for (size_t i = 0; i < row.n && i < CSV_COLUMNS; i++)
+			csv_write_text(w, row.cells[i]);
+	else if (e->text.n > 0)
+		csv_write_text(w, e->text);
+	csv_write_end(w);
 }
 
 static int stream_page(struct req *r, struct arena *a, const struct import *im,
     const struct csv_format *format, struct import_error *last, size_t *n, struct err *err)
 {
-	struct buf *b = buf_new(a, LIMIT_PAGE_BYTES);
+	struct csv_writer w = {.b = buf_new(a, LIMIT_PAGE_BYTES)};
 	struct import_error *errors;
 
 	if (import_errors_page(
 		r->app->db, a, im, last->line, &last->id, ERROR_PAGE, &errors, n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < *n; i++)
-		add_error(a, b, &errors[i], format);
+		add_error(a, &w, &errors[i], format);
 	if (*n > 0)
 		*last = errors[*n - 1];
-	return *n == 0 ? 0 : res_stream_write(r, (struct str){b->p, b->len});
+	return *n == 0 ? 0 : res_stream_write(r, (struct str){w.b->p, w.b->len});
 }
 
 int import_stream_errors(struct req *r, const struct import *im)
 {
-	struct buf *head = buf_new(r->a, 2 * IMPORT_HEADER_BYTES + 1024);
+	struct csv_writer head = {.b = buf_new(r->a, 2 * IMPORT_HEADER_BYTES + 1024)};
 	struct import_error last = {.line = -1};
 	struct import_options o;
 	struct err err = ERR_INIT;
@@ -433,9 +430,9 @@ int import_stream_errors(struct req *r, const struct import *im)
 		return res_error(r, &err);
 	res_headerf(r, "Content-Disposition", "attachment; filename=\"import-errors-%s.csv\"",
 	    uuid_dup(r->a, im->id));
-	add_headers(head, &o);
+	add_headers(&head, &o);
 	if (res_stream_start(r, 200, "text/csv; charset=utf-8") == -1 ||
-	    res_stream_write(r, (struct str){head->p, head->len}) == -1)
+	    res_stream_write(r, (struct str){head.b->p, head.b->len}) == -1)
 		return -1;
 	do {
 		struct arena *a = arena_new();

@@ -166,7 +166,7 @@ static int delete_batch(struct deleting *d, struct err *err)
 	return 0;
 }
 
-static int found_one(void *arg, const struct record_walked *row, struct err *err)
+static int found_one(void *arg, const struct record_row *row, struct err *err)
 {
 	struct deleting *d = arg;
 

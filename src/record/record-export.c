@@ -39,72 +39,16 @@ static int send_piece(struct exporting *x, size_t least, struct err *err)
 
 /* ---- NDJSON -------------------------------------------------------------------------------- */
 
-static void add_text(struct buf *b, const char *key, struct str value)
-{
-	json_t *s = json_stringn(value.p, value.n);
-
-	buf_printf(b, ",\"%s\":", key);
-	json_append(b, s);
-	json_decref(s);
-}
-
-static void add_time(struct buf *b, const char *key, int64_t at_us)
-{
-	char text[CLOCK_TEXT];
-
-	clock_iso(text, at_us);
-	if (at_us == 0)
-		buf_printf(b, ",\"%s\":null", key);
-	else
-		buf_printf(b, ",\"%s\":\"%s\"", key, text);
-}
-
-/* The stored payload is compact JSON, so it goes out as it is. */
-static int add_ndjson(void *arg, const struct record_walked *row, struct err *err)
+static int add_ndjson(void *arg, const struct record_row *row, struct err *err)
 {
 	struct exporting *x = arg;
-	struct buf *b = x->out;
 
-	buf_printf(b, "{\"id\":\"%s\"", uuid_dup(row->a, row->id));
-	add_text(b, "providerType", row->provider_type);
-	add_text(b, "resourceType", row->resource_type);
-	add_text(b, "externalId", row->external_id);
-	add_text(b, "source", row->source);
-	buf_str(b, ",\"data\":");
-	buf_add(b, row->data.p, row->data.n);
-	add_time(b, "firstSeenAt", row->first_seen_us);
-	add_time(b, "updatedAt", row->updated_us);
-	add_time(b, "providerUpdatedAt", row->provider_updated_us);
-	if (uuid_is_nil(row->lead_id))
-		buf_str(b, ",\"leadId\":null}\n");
-	else
-		buf_printf(b, ",\"leadId\":\"%s\"}\n", uuid_dup(row->a, row->lead_id));
+	record_json_write(x->out, row);
+	buf_chr(x->out, '\n');
 	return send_piece(x, PIECE, err);
 }
 
 /* ---- CSV: cells ---------------------------------------------------------------------------- */
-
-/* Only texts can be formulas: a number that is below zero is none. */
-static void add_value(struct buf *b, struct arena *a, json_t *v)
-{
-	if (v == NULL || json_is_null(v))
-		return;
-	if (json_is_string(v))
-		csv_cell(b, (struct str){json_string_value(v), json_string_length(v)});
-	else if (json_is_array(v) || json_is_object(v))
-		csv_cell(b, json_text(a, v));
-	else
-		buf_str(b, json_scalar_text(a, v));
-}
-
-static void add_time_cell(struct buf *b, int64_t at_us)
-{
-	char text[CLOCK_TEXT];
-
-	clock_iso(text, at_us);
-	buf_chr(b, ',');
-	buf_str(b, text);
-}
 
 struct flattening {
 	struct exporting *x;
@@ -125,10 +69,10 @@ static int place(void *arg, struct str path, json_t *value)
 	return 0;
 }
 
-static int add_csv(void *arg, const struct record_walked *row, struct err *err)
+static int add_csv(void *arg, const struct record_row *row, struct err *err)
 {
 	struct exporting *x = arg;
-	struct buf *b = x->out;
+	struct csv_writer w = {.b = x->out};
 	size_t n = map_count(x->columns);
 	struct flattening f = {.x = x,
 	    .a = row->a,
@@ -139,27 +83,12 @@ static int add_csv(void *arg, const struct record_walked *row, struct err *err)
 	if (data == NULL)
 		return err_prefix(err, "stored record");
 	record_paths_each(data, record_paths_buf(row->a, STR("")), false, place, &f);
-	buf_str(b, uuid_dup(row->a, row->id));
-	buf_chr(b, ',');
-	csv_cell(b, row->provider_type);
-	buf_chr(b, ',');
-	csv_cell(b, row->resource_type);
-	buf_chr(b, ',');
-	csv_cell(b, row->external_id);
-	buf_chr(b, ',');
-	csv_cell(b, row->source);
-	add_time_cell(b, row->first_seen_us);
-	add_time_cell(b, row->updated_us);
-	for (size_t i = 0; i < n; i++) {
-		buf_chr(b, ',');
-		add_value(b, row->a, f.cells[i]);
-	}
-	if (x->has_rest) {
-		buf_chr(b, ',');
-		if (json_object_size(f.rest) > 0)
-			add_value(b, row->a, f.rest);
-	}
-	buf_str(b, "\r\n");
+	record_csv_own(&w, row);
+	for (size_t i = 0; i < n; i++)
+		csv_write_json(&w, row->a, f.cells[i]);
+	if (x->has_rest)
+		csv_write_json(&w, row->a, json_object_size(f.rest) > 0 ? f.rest : NULL);
+	csv_write_end(&w);
 	return send_piece(x, PIECE, err);
 }
 
@@ -196,7 +125,7 @@ static int note_column(void *arg, struct str path, json_t *value)
 	return 0;
 }
 
-static int note_columns(void *arg, const struct record_walked *row, struct err *err)
+static int note_columns(void *arg, const struct record_row *row, struct err *err)
 {
 	json_t *data = json_parse(row->a, row->data, err);
 
@@ -244,14 +173,12 @@ static bool wanted_columns(struct exporting *x, struct str list)
 
 static void add_header(struct exporting *x)
 {
-	buf_str(x->out, "id,providerType,resourceType,externalId,source,firstSeenAt,updatedAt");
-	for (size_t i = 0; i < map_count(x->columns); i++) {
-		struct str path = map_key(x->columns, i);
+	struct csv_writer w = {.b = x->out};
 
-		buf_chr(x->out, ',');
-		csv_cell(x->out, str_from(arena_printf(x->r->a, "data.%.*s", (int)path.n, path.p)));
-	}
-	buf_str(x->out, x->has_rest ? ",otherData\r\n" : "\r\n");
+	record_csv_head(&w, x->r->a, x->columns);
+	if (x->has_rest)
+		csv_write_plain(&w, "otherData");
+	csv_write_end(&w);
 }
 
 /* ---- the answer ---------------------------------------------------------------------------- */

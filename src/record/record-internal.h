@@ -1,14 +1,28 @@
 /* What the files of this feature share. */
 #ifndef RECORD_RECORD_INTERNAL_H
 #define RECORD_RECORD_INTERNAL_H
+#include "record/record-shape.h"
 #include "record/record-words.h"
 #include "record/record.h"
 
-/* The columns of record_row_json; `r` is the record, `l` the lead that it mirrors. */
+/* The columns of record_row_read; `r` is the record, `l` the lead that it mirrors. */
 #define RECORD_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, "                \
 	"r.first_seen_at,"                                                                         \
 	" r.updated_at, r.provider_updated_at, l.id"
+enum {
+	RECORD_ROW_ID,
+	RECORD_ROW_PROVIDER_TYPE,
+	RECORD_ROW_RESOURCE_TYPE,
+	RECORD_ROW_EXTERNAL_ID,
+	RECORD_ROW_SOURCE,
+	RECORD_ROW_DATA,
+	RECORD_ROW_FIRST_SEEN,
+	RECORD_ROW_UPDATED,
+	RECORD_ROW_PROVIDER_UPDATED,
+	RECORD_ROW_LEAD_ID,
+	RECORD_ROW_MORE /* the first column that a statement adds */
+};
 /* A lead's record has the lead's own id as external id. */
 #define RECORD_LEAD                                                                                \
 	" LEFT JOIN leads l ON r.resource_type = 'lead'"                                           \
@@ -23,8 +37,8 @@ struct key_range {
 /* Where a page begins and the filter's times end it. */
 void record_key_range(
     const struct record_filter *f, const struct record_page *page, struct key_range *out);
-int record_row_json(
-    struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err);
+/* Row i (RECORD_COLUMNS). */
+void record_row_read(struct arena *a, const struct db_rows *rows, size_t i, struct record_row *out);
 /* Row i (RECORD_COLUMNS) and where it stands. */
 int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int64_t at_us,
     struct record_place *out, struct err *err);

@@ -19,6 +19,7 @@ DB_STMT(record_by_id,
 #define OF_TYPE " WHERE r.account_id = ? AND r.resource_type = ?"
 #define ROWS "SELECT " RECORD_COLUMNS
 #define KEYS "SELECT r.updated_at, r.id"
+enum { KEY_UPDATED, KEY_ID };
 
 DB_STMT(record_list_newest, ROWS ALL RECORD_LEAD OF_ALL KEY_BELOW PLACED NEWEST "?");
 DB_STMT(record_list_oldest, ROWS ALL RECORD_LEAD OF_ALL KEY_ABOVE PLACED OLDEST "?");
@@ -32,37 +33,41 @@ DB_STMT(record_seek_type_oldest, KEYS TYPE OF_TYPE KEY_ABOVE OLDEST "1 OFFSET ?"
 DB_STMT(record_counts_by_kind,
     "SELECT provider_type, resource_type, SUM(records) FROM record_counts WHERE account_id = ?"
     " GROUP BY provider_type, resource_type");
+enum { KIND_PROVIDER_TYPE, KIND_RESOURCE_TYPE, KIND_RECORDS };
 DB_STMT(record_counts_by_day,
     "SELECT day, SUM(records) FROM record_counts WHERE account_id = ? AND day >= ?"
     " GROUP BY day ORDER BY day");
+enum { COUNTED_DAY, COUNTED_RECORDS };
 DB_STMT(record_counts_total,
     "SELECT COALESCE(SUM(records), 0) FROM record_counts WHERE account_id = ?"
     " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR resource_type = ?)");
 DB_STMT(record_changes_list, "SELECT id, at, source, event_id, changes FROM record_changes"
 			     " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 1000");
+enum { CHANGE_ID, CHANGE_AT, CHANGE_SOURCE, CHANGE_EVENT_ID, CHANGE_CHANGES };
 
-int record_row_json(
+void record_row_read(struct arena *a, const struct db_rows *rows, size_t i, struct record_row *out)
+{
+	*out = (struct record_row){.a = a,
+	    .id = db_get_uuid(rows, i, RECORD_ROW_ID),
+	    .provider_type = db_get_str(rows, i, RECORD_ROW_PROVIDER_TYPE),
+	    .resource_type = db_get_str(rows, i, RECORD_ROW_RESOURCE_TYPE),
+	    .external_id = db_get_str(rows, i, RECORD_ROW_EXTERNAL_ID),
+	    .source = db_get_str(rows, i, RECORD_ROW_SOURCE),
+	    .data = db_get_str(rows, i, RECORD_ROW_DATA),
+	    .first_seen_us = db_get_int(rows, i, RECORD_ROW_FIRST_SEEN),
+	    .updated_us = db_get_int(rows, i, RECORD_ROW_UPDATED),
+	    .provider_updated_us = db_get_int(rows, i, RECORD_ROW_PROVIDER_UPDATED),
+	    .lead_id = db_get_uuid(rows, i, RECORD_ROW_LEAD_ID)};
+}
+
+static int row_json(
     struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
 {
-	json_t *data = json_parse(a, db_get_str(rows, i, 5), err);
-	json_t *o;
-	struct uuid lead = db_get_uuid(rows, i, 9);
+	struct record_row row;
 
-	if (data == NULL)
-		return err_prefix(err, "stored record");
-	o = json_own(a, json_object());
-	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, 0)));
-	json_set_strn(o, "providerType", db_get_str(rows, i, 1));
-	json_set_strn(o, "resourceType", db_get_str(rows, i, 2));
-	json_set_strn(o, "externalId", db_get_str(rows, i, 3));
-	json_set_strn(o, "source", db_get_str(rows, i, 4));
-	json_set(o, "data", json_incref(data));
-	json_set_time(o, "firstSeenAt", db_get_int(rows, i, 6));
-	json_set_time(o, "updatedAt", db_get_int(rows, i, 7));
-	json_set_time(o, "providerUpdatedAt", db_get_int(rows, i, 8));
-	json_set_str(o, "leadId", uuid_is_nil(lead) ? NULL : uuid_dup(a, lead));
-	*out = o;
-	return 0;
+	record_row_read(a, rows, i, &row);
+	*out = record_json(&row, err);
+	return *out == NULL ? -1 : 0;
 }
 
 int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -74,7 +79,7 @@ int record_get_json(struct app *app, struct arena *a, const struct uuid *account
 
 	if (found != 1)
 		return found;
-	return record_row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
+	return row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
 void record_key_range(
@@ -151,8 +156,8 @@ static int skip_rows(struct app *app, struct arena *a, const struct record_filte
 		return -1;
 	if (rows.count == 0)
 		return 0;
-	page->after_us = db_get_int(&rows, 0, 0);
-	page->after_id = db_get_uuid(&rows, 0, 1);
+	page->after_us = db_get_int(&rows, 0, KEY_UPDATED);
+	page->after_id = db_get_uuid(&rows, 0, KEY_ID);
 	return 1;
 }
 
@@ -160,9 +165,9 @@ int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int
     struct record_place *out, struct err *err)
 {
 	*out = (struct record_place){.at_us = at_us,
-	    .id = db_get_uuid(rows, i, 0),
-	    .is_first = db_get_int(rows, i, 6) == at_us};
-	return record_row_json(a, rows, i, &out->row, err);
+	    .id = db_get_uuid(rows, i, RECORD_ROW_ID),
+	    .is_first = db_get_int(rows, i, RECORD_ROW_FIRST_SEEN) == at_us};
+	return row_json(a, rows, i, &out->row, err);
 }
 
 int record_page_add(struct arena *a, struct record_page *page, const struct db_rows *rows, size_t i,
@@ -170,7 +175,7 @@ int record_page_add(struct arena *a, struct record_page *page, const struct db_r
 {
 	struct record_place *p = &page->places[page->nplaces++];
 
-	if (record_place_read(a, rows, i, db_get_int(rows, i, 7), p, err) == -1)
+	if (record_place_read(a, rows, i, db_get_int(rows, i, RECORD_ROW_UPDATED), p, err) == -1)
 		return -1;
 	json_array_append(page->rows, p->row);
 	page->last_us = p->at_us;
@@ -268,21 +273,21 @@ int record_summary(
 		err) == -1)
 		return -1;
 	for (size_t i = 0; i < kinds.count; i++) {
-		int64_t n = db_get_int(&kinds, i, 2);
+		int64_t n = db_get_int(&kinds, i, KIND_RECORDS);
 
 		if (n == 0)
 			continue;
-		add_to(providers, db_get_text(&kinds, i, 0), n);
-		add_to(types, db_get_text(&kinds, i, 1), n);
+		add_to(providers, db_get_text(&kinds, i, KIND_PROVIDER_TYPE), n);
+		add_to(types, db_get_text(&kinds, i, KIND_RESOURCE_TYPE), n);
 		total += n;
 	}
 	for (size_t i = 0; i < days.count; i++) {
 		char text[CLOCK_TEXT];
 		json_t *day = json_object();
 
-		clock_day_text(text, (int32_t)db_get_int(&days, i, 0));
+		clock_day_text(text, (int32_t)db_get_int(&days, i, COUNTED_DAY));
 		json_set_str(day, "day", text);
-		json_set_int(day, "count", db_get_int(&days, i, 1));
+		json_set_int(day, "count", db_get_int(&days, i, COUNTED_RECORDS));
 		json_array_append_new(by_day, day);
 	}
 	json_set_int(*out, "total", total);
@@ -318,15 +323,15 @@ int record_history(struct app *app, struct arena *a, const struct uuid *account_
 		&rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		json_t *changes = json_parse(a, db_get_str(&rows, i, 4), err), *o;
-		struct uuid event = db_get_uuid(&rows, i, 3);
+		json_t *changes = json_parse(a, db_get_str(&rows, i, CHANGE_CHANGES), err), *o;
+		struct uuid event = db_get_uuid(&rows, i, CHANGE_EVENT_ID);
 
 		if (changes == NULL)
 			return err_prefix(err, "stored change");
 		o = json_object();
-		json_set_str(o, "id", uuid_dup(a, db_get_uuid(&rows, i, 0)));
-		json_set_time(o, "at", db_get_int(&rows, i, 1));
-		json_set_strn(o, "source", db_get_str(&rows, i, 2));
+		json_set_str(o, "id", uuid_dup(a, db_get_uuid(&rows, i, CHANGE_ID)));
+		json_set_time(o, "at", db_get_int(&rows, i, CHANGE_AT));
+		json_set_strn(o, "source", db_get_str(&rows, i, CHANGE_SOURCE));
 		json_set_str(o, "eventId", uuid_is_nil(event) ? NULL : uuid_dup(a, event));
 		json_set(o, "changes", json_incref(changes));
 		json_array_append_new(*out, o);

@@ -12,6 +12,7 @@
 #include "record/record-bulk.h"
 #include "record/record-pages.h"
 #include "record/record-paths.h"
+#include "record/record-shape.h"
 
 #define COUNT_BUDGET_US (2 * SECOND_US)
 #define TITLES 10 /* named when it is asked */
@@ -179,10 +180,6 @@ static int replay_picked(struct req *r, const struct picked *p, const char *back
 
 /* ---- export of those that are checked ------------------------------------------------------ */
 
-static const char *const own_columns[] = {
-    "id", "providerType", "resourceType", "externalId", "source", "firstSeenAt", "updatedAt"};
-#define OWN_COLUMNS (sizeof(own_columns) / sizeof(own_columns[0]))
-
 static int see_column(void *arg, struct str path, json_t *value)
 {
 	map_put(arg, path, value);
@@ -196,46 +193,29 @@ static struct map *paths_of(struct arena *a, const json_t *record, struct map *i
 	return into;
 }
 
-static void add_row(struct arena *a, struct buf *b, const json_t *record, struct map *columns)
+static void add_row(
+    struct arena *a, struct csv_writer *w, const json_t *record, struct map *columns)
 {
 	struct map *values = paths_of(a, record, map_new(a));
 
-	for (size_t i = 0; i < OWN_COLUMNS; i++) {
-		buf_str(b, i == 0 ? "" : ",");
-		csv_cell(b, str_from(json_str(record, own_columns[i])));
-	}
-	for (size_t i = 0; i < map_count(columns); i++) {
-		const json_t *v = map_get(values, map_key(columns, i));
-		const char *text = v == NULL ? NULL : json_scalar_text(a, v);
-
-		buf_chr(b, ',');
-		if (text != NULL && json_is_number(v))
-			buf_str(b, text); /* -5 is no formula */
-		else if (text != NULL)
-			csv_cell(b, str_from(text));
-		else if (json_is_array(v) || json_is_object(v))
-			csv_cell(b, json_text(a, v));
-	}
-	buf_str(b, "\r\n");
+	for (const char *const *name = record_csv_names; *name != NULL; name++)
+		csv_write_json(w, a, json_object_get(record, *name));
+	for (size_t i = 0; i < map_count(columns); i++)
+		csv_write_json(w, a, map_get(values, map_key(columns, i)));
+	csv_write_end(w);
 }
 
 static void write_csv(struct arena *a, struct buf *b, const json_t *rows)
 {
+	struct csv_writer w = {.b = b};
 	struct map *columns = map_new(a);
 
 	for (size_t i = 0; i < json_array_size(rows); i++)
 		(void)paths_of(a, json_array_get(rows, i), columns);
-	for (size_t i = 0; i < OWN_COLUMNS; i++)
-		buf_printf(b, "%s%s", i == 0 ? "" : ",", own_columns[i]);
-	for (size_t i = 0; i < map_count(columns); i++) {
-		struct str path = map_key(columns, i);
-
-		buf_chr(b, ',');
-		csv_cell(b, str_from(arena_printf(a, "data.%.*s", (int)path.n, path.p)));
-	}
-	buf_str(b, "\r\n");
+	record_csv_head(&w, a, columns);
+	csv_write_end(&w);
 	for (size_t i = 0; i < json_array_size(rows); i++)
-		add_row(a, b, json_array_get(rows, i), columns);
+		add_row(a, &w, json_array_get(rows, i), columns);
 }
 
 static int export_picked(struct req *r, const struct picked *p, bool is_csv)

@@ -279,32 +279,12 @@ struct replaying {
 	const char *error; /* why it is over before its end, or NULL */
 };
 
-static json_t *record_json(struct arena *a, const struct record_walked *row, struct err *err)
-{
-	json_t *data = json_parse(a, row->data, err), *o;
-
-	if (data == NULL)
-		return NULL;
-	o = json_own(a, json_object());
-	json_set_str(o, "id", uuid_dup(a, row->id));
-	json_set_strn(o, "providerType", row->provider_type);
-	json_set_strn(o, "resourceType", row->resource_type);
-	json_set_strn(o, "externalId", row->external_id);
-	json_set_strn(o, "source", row->source);
-	json_set(o, "data", json_incref(data));
-	json_set_time(o, "firstSeenAt", row->first_seen_us);
-	json_set_time(o, "updatedAt", row->updated_us);
-	json_set_time(o, "providerUpdatedAt", row->provider_updated_us);
-	json_set_str(o, "leadId", uuid_is_nil(row->lead_id) ? NULL : uuid_dup(a, row->lead_id));
-	return o;
-}
-
 static bool is_batch(const struct replaying *p)
 {
 	return p->updated + p->failed >= (p->rate < BATCH ? p->rate : BATCH);
 }
 
-static int replay_one(void *arg, const struct record_walked *row, struct err *err)
+static int replay_one(void *arg, const struct record_row *row, struct err *err)
 {
 	struct replaying *p = arg;
 	struct job *j = p->job;
@@ -312,7 +292,7 @@ static int replay_one(void *arg, const struct record_walked *row, struct err *er
 	struct err why = ERR_INIT;
 	int64_t matched = 0;
 
-	if ((record = record_json(row->a, row, &why)) == NULL ||
+	if ((record = record_json(row, &why)) == NULL ||
 	    run(j->app, row->a, &j->account_id, &row->id, record, p->flow_ids, &matched, ids,
 		&why) == -1) {
 		/* With the database away none of them would fare better: the job comes back. */

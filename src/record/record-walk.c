@@ -13,12 +13,24 @@ DB_STMT(walk_kinds,
     "SELECT DISTINCT provider_type, resource_type FROM record_counts WHERE account_id = ?"
     " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR resource_type = ?)"
     " ORDER BY provider_type, resource_type");
+enum { KIND_PROVIDER_TYPE, KIND_RESOURCE_TYPE };
 
 /* Every row of a page comes: those that do not fit with NULL for the payload, so that no statement
  * runs long, however few fit; those too large to be read by the hundred with "". */
 #define WALK_HEAD                                                                                  \
 	"SELECT r.id, r.external_id, r.source, r.first_seen_at, r.updated_at,"                     \
 	" r.provider_updated_at, l.id,"
+enum {
+	WALK_ID,
+	WALK_EXTERNAL_ID,
+	WALK_SOURCE,
+	WALK_FIRST_SEEN,
+	WALK_UPDATED,
+	WALK_PROVIDER_UPDATED,
+	WALK_LEAD_ID,
+	WALK_WAITS,
+	WALK_DATA
+};
 #define WALK_FITS                                                                                  \
 	" CASE WHEN NOT ((? IS NULL OR r.source = ?) AND r.updated_at >= ? AND r.updated_at < ?"   \
 	" AND r.first_seen_at < ?"
@@ -59,8 +71,8 @@ int record_walk_begin(struct record_walk *w, struct app *app, struct arena *a,
 	w->nkinds = rows.count;
 	w->kinds = arena_array(a, rows.count + 1, sizeof(*w->kinds));
 	for (size_t i = 0; i < rows.count; i++)
-		w->kinds[i] =
-		    (struct record_walk_kind){db_get_str(&rows, i, 0), db_get_str(&rows, i, 1)};
+		w->kinds[i] = (struct record_walk_kind){db_get_str(&rows, i, KIND_PROVIDER_TYPE),
+		    db_get_str(&rows, i, KIND_RESOURCE_TYPE)};
 	return 0;
 }
 
@@ -96,7 +108,7 @@ void record_walk_seek(struct record_walk *w, struct str provider_type, struct st
 /* ---- one row ------------------------------------------------------------------------------- */
 
 /* What SQL could not tell. */
-static bool fits(const struct record_walk *w, const struct record_walked *row, bool is_waiting)
+static bool fits(const struct record_walk *w, const struct record_row *row, bool is_waiting)
 {
 	struct record_item item = {.account_id = w->filter->account_id,
 	    .provider_type = row->provider_type,
@@ -113,7 +125,7 @@ static bool fits(const struct record_walk *w, const struct record_walked *row, b
 }
 
 /* A payload that was too large for the page; 1, 0 deleted meanwhile, -1. */
-static int read_payload(const struct record_walk *w, struct record_walked *row, struct err *err)
+static int read_payload(const struct record_walk *w, struct record_row *row, struct err *err)
 {
 	struct db_rows rows;
 	int found = db_row(w->app->db, row->a, &walk_payload,
@@ -133,27 +145,27 @@ static int visit(struct record_walk *w, const struct db_rows *rows, size_t i, st
     record_walk_fn *each, void *arg, struct err *err)
 {
 	const struct record_walk_kind *k = &w->kinds[w->kind];
-	struct record_walked row = {.a = a,
-	    .id = db_get_uuid(rows, i, 0),
+	struct record_row row = {.a = a,
+	    .id = db_get_uuid(rows, i, WALK_ID),
 	    .provider_type = k->provider_type,
 	    .resource_type = k->resource_type,
-	    .external_id = db_get_str(rows, i, 1),
-	    .source = db_get_str(rows, i, 2),
-	    .data = db_get_str(rows, i, 8),
-	    .first_seen_us = db_get_int(rows, i, 3),
-	    .updated_us = db_get_int(rows, i, 4),
-	    .provider_updated_us = db_get_int(rows, i, 5),
-	    .lead_id = db_get_uuid(rows, i, 6)};
+	    .external_id = db_get_str(rows, i, WALK_EXTERNAL_ID),
+	    .source = db_get_str(rows, i, WALK_SOURCE),
+	    .data = db_get_str(rows, i, WALK_DATA),
+	    .first_seen_us = db_get_int(rows, i, WALK_FIRST_SEEN),
+	    .updated_us = db_get_int(rows, i, WALK_UPDATED),
+	    .provider_updated_us = db_get_int(rows, i, WALK_PROVIDER_UPDATED),
+	    .lead_id = db_get_uuid(rows, i, WALK_LEAD_ID)};
 
-	if (db_is_null(rows, i, 8)) /* it does not fit */
+	if (db_is_null(rows, i, WALK_DATA)) /* it does not fit */
 		return 0;
-	if (row.data.n == 0 && (needs_payloads(w) || db_get_int(rows, i, 7) != 0)) {
+	if (row.data.n == 0 && (needs_payloads(w) || db_get_int(rows, i, WALK_WAITS) != 0)) {
 		int found = read_payload(w, &row, err);
 
 		if (found != 1)
 			return found;
 	}
-	return fits(w, &row, db_get_int(rows, i, 7) != 0) ? each(arg, &row, err) : 0;
+	return fits(w, &row, db_get_int(rows, i, WALK_WAITS) != 0) ? each(arg, &row, err) : 0;
 }
 
 /* ---- pages --------------------------------------------------------------------------------- */
@@ -199,7 +211,7 @@ int record_walk_page(struct record_walk *w, record_walk_fn *each, void *arg, str
 	for (size_t i = 0; rc == 0 && i < rows.count; i++) {
 		rc = visit(w, &rows, i, of_row, each, arg, err);
 		if (rc != -1)
-			set_after(w, db_get_str(&rows, i, 1));
+			set_after(w, db_get_str(&rows, i, WALK_EXTERNAL_ID));
 		arena_reset(of_row);
 	}
 	if (rc == 0 && rows.count < PAGE) {
@@ -211,7 +223,7 @@ int record_walk_page(struct record_walk *w, record_walk_fn *each, void *arg, str
 	return rc == -1 ? -1 : w->kind < w->nkinds;
 }
 
-static int count_one(void *arg, const struct record_walked *row, struct err *err)
+static int count_one(void *arg, const struct record_row *row, struct err *err)
 {
 	int64_t *n = arg;
 

@@ -4,6 +4,7 @@
 #ifndef RECORD_RECORD_WALK_H
 #define RECORD_RECORD_WALK_H
 #include "base/limits.h"
+#include "record/record-shape.h"
 #include "record/record-words.h"
 #include "record/record.h"
 
@@ -23,17 +24,9 @@ struct record_walk {
 	size_t nafter;                               /* 0: the kind's beginning */
 };
 
-/* A record that matches. Everything lives until the call returns. */
-struct record_walked {
-	struct arena *a; /* emptied after each */
-	struct uuid id;
-	struct str provider_type, resource_type, external_id, source;
-	struct str data;
-	int64_t first_seen_us, updated_us, provider_updated_us;
-	struct uuid lead_id;
-};
-/* 0 go on, 1 stop behind this one, -1. */
-typedef int record_walk_fn(void *arg, const struct record_walked *row, struct err *err);
+/* For a record that matches, which lives until the call returns, as what its arena gives. 0 go on,
+ * 1 stop behind this one, -1. */
+typedef int record_walk_fn(void *arg, const struct record_row *row, struct err *err);
 
 /* Starts at the beginning. a must outlive the walk. ERR_INVALID on field search. */
 int record_walk_begin(struct record_walk *w, struct app *app, struct arena *a,

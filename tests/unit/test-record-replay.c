@@ -9,7 +9,7 @@ void suite_record_replay(void);
 
 #define N 450
 
-static int see(void *arg, const struct record_walked *row, struct err *err)
+static int see(void *arg, const struct record_row *row, struct err *err)
 {
 	int64_t n, *seen = arg;
 
@@ -54,7 +54,7 @@ static void each_once(void)
 	place_remove(&p);
 }
 
-static int stop_at(void *arg, const struct record_walked *row, struct err *err)
+static int stop_at(void *arg, const struct record_row *row, struct err *err)
 {
 	int64_t *left = arg;
 

@@ -1,0 +1,103 @@
+#include "record/record-shape.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+json_t *record_json(const struct record_row *row, struct err *err)
+{
+	struct arena *a = row->a;
+	json_t *data = json_parse(a, row->data, err), *o;
+
+	if (data == NULL) {
+		err_prefix(err, "stored record");
+		return NULL;
+	}
+	o = json_own(a, json_object());
+	json_set_str(o, "id", uuid_dup(a, row->id));
+	json_set_strn(o, "providerType", row->provider_type);
+	json_set_strn(o, "resourceType", row->resource_type);
+	json_set_strn(o, "externalId", row->external_id);
+	json_set_strn(o, "source", row->source);
+	json_set(o, "data", json_incref(data));
+	json_set_time(o, "firstSeenAt", row->first_seen_us);
+	json_set_time(o, "updatedAt", row->updated_us);
+	json_set_time(o, "providerUpdatedAt", row->provider_updated_us);
+	json_set_str(o, "leadId", uuid_is_nil(row->lead_id) ? NULL : uuid_dup(a, row->lead_id));
+	return o;
+}
+
+static void write_text(struct buf *b, const char *key, struct str value)
+{
+	json_t *s = json_stringn(value.p, value.n);
+
+	buf_printf(b, ",\"%s\":", key);
+	json_append(b, s);
+	json_decref(s);
+}
+
+static void write_time(struct buf *b, const char *key, int64_t at_us)
+{
+	char text[CLOCK_TEXT];
+
+	clock_iso(text, at_us);
+	if (at_us == 0)
+		buf_printf(b, ",\"%s\":null", key);
+	else
+		buf_printf(b, ",\"%s\":\"%s\"", key, text);
+}
+
+void record_json_write(struct buf *b, const struct record_row *row)
+{
+	buf_printf(b, "{\"id\":\"%s\"", uuid_dup(row->a, row->id));
+	write_text(b, "providerType", row->provider_type);
+	write_text(b, "resourceType", row->resource_type);
+	write_text(b, "externalId", row->external_id);
+	write_text(b, "source", row->source);
+	buf_str(b, ",\"data\":");
+	buf_add(b, row->data.p, row->data.n);
+	write_time(b, "firstSeenAt", row->first_seen_us);
+	write_time(b, "updatedAt", row->updated_us);
+	write_time(b, "providerUpdatedAt", row->provider_updated_us);
+	if (uuid_is_nil(row->lead_id))
+		buf_str(b, ",\"leadId\":null}");
+	else
+		buf_printf(b, ",\"leadId\":\"%s\"}", uuid_dup(row->a, row->lead_id));
+}
+
+/* ---- CSV ----------------------------------------------------------------------------------- */
+
+const char *const record_csv_names[] = {
+    "id", "providerType", "resourceType", "externalId", "source", "firstSeenAt", "updatedAt", NULL};
+
+void record_csv_head(struct csv_writer *w, struct arena *a, const struct map *columns)
+{
+	for (const char *const *name = record_csv_names; *name != NULL; name++)
+		csv_write_plain(w, *name);
+	for (size_t i = 0; i < map_count(columns); i++) {
+		struct str path = map_key(columns, i);
+
+		csv_write_text(w, str_from(arena_printf(a, "data.%.*s", (int)path.n, path.p)));
+	}
+}
+
+static void write_time_cell(struct csv_writer *w, int64_t at_us)
+{
+	char text[CLOCK_TEXT];
+
+	clock_iso(text, at_us);
+	csv_write_plain(w, text);
+}
+
+void record_csv_own(struct csv_writer *w, const struct record_row *row)
+{
+	csv_write_plain(w, uuid_dup(row->a, row->id));
+	csv_write_text(w, row->provider_type);
+	csv_write_text(w, row->resource_type);
+	csv_write_text(w, row->external_id);
+	csv_write_text(w, row->source);
+	write_time_cell(w, row->first_seen_us);
+	write_time_cell(w, row->updated_us);
+}

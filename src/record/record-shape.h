@@ -1,0 +1,29 @@
+/* What a record looks like outside: its members as JSON, NDJSON and columns of CSV. */
+#ifndef RECORD_RECORD_SHAPE_H
+#define RECORD_RECORD_SHAPE_H
+#include "base/csv.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "crypto/uuid.h"
+
+/* A stored record; its text belongs to what it was read from. */
+struct record_row {
+	struct arena *a; /* for what is made of it */
+	struct uuid id;
+	struct str provider_type, resource_type, external_id, source;
+	struct str data;                                        /* compact JSON text of an object */
+	int64_t first_seen_us, updated_us, provider_updated_us; /* the last is 0 where unknown */
+	struct uuid lead_id;                                    /* nil: none */
+};
+/* The API's object, owned by the row's arena; NULL when the stored payload is no JSON. */
+json_t *record_json(const struct record_row *row, struct err *err);
+/* The same as compact text, with the payload as it is stored. */
+void record_json_write(struct buf *b, const struct record_row *row);
+
+/* The members that are columns of CSV, up to NULL. */
+extern const char *const record_csv_names[];
+/* A line of CSV: the record's own members, then a cell for each path of its payload that columns
+ * names (its keys), by record_paths_each. */
+void record_csv_head(struct csv_writer *w, struct arena *a, const struct map *columns);
+void record_csv_own(struct csv_writer *w, const struct record_row *row);
+#endif
