@@ -6,6 +6,7 @@
 
 DB_STMT(sql_user_by_email, "SELECT id, email, name, password_hash, totp_secret, disabled_at "
 			   "FROM users WHERE email = ?");
+enum { USER_ID, USER_EMAIL, USER_NAME, USER_PASSWORD_HASH, USER_TOTP_SECRET, USER_DISABLED };
 DB_STMT(sql_user_insert, "INSERT INTO users (id, email, name, password_hash, created_at) "
 			 "VALUES (?, ?, ?, ?, ?)");
 DB_STMT(sql_user_password, "UPDATE users SET password_hash = ? WHERE id = ?");
@@ -16,18 +17,29 @@ DB_STMT(sql_account_insert, "INSERT INTO accounts (id, name, settings, created_a
 DB_STMT(sql_account_exists, "SELECT id FROM accounts WHERE id = ?");
 DB_STMT(sql_member_set, "INSERT INTO memberships (account_id, user_id, role, created_at) "
 			"VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE role = VALUES(role)");
-DB_STMT(sql_member, "SELECT m.account_id, m.user_id, a.name, m.role, u.email, u.name, "
-		    "u.password_hash FROM memberships m JOIN users u ON u.id = m.user_id "
+#define MEMBER_COLUMNS "m.account_id, m.user_id, a.name, m.role, u.email, u.name, u.password_hash"
+enum {
+	MEMBER_ACCOUNT_ID,
+	MEMBER_USER_ID,
+	MEMBER_ACCOUNT_NAME,
+	MEMBER_ROLE,
+	MEMBER_EMAIL,
+	MEMBER_NAME,
+	MEMBER_PASSWORD_HASH,
+	MEMBER_MORE /* the first column that a statement adds */
+};
+DB_STMT(sql_member, "SELECT " MEMBER_COLUMNS " FROM memberships m JOIN users u ON u.id = m.user_id "
 		    "JOIN accounts a ON a.id = m.account_id "
 		    "WHERE m.account_id = ? AND m.user_id = ? AND u.disabled_at IS NULL");
-DB_STMT(sql_member_oldest, "SELECT m.account_id, m.user_id, a.name, m.role, u.email, u.name, "
-			   "u.password_hash FROM memberships m JOIN users u ON u.id = m.user_id "
-			   "JOIN accounts a ON a.id = m.account_id "
-			   "WHERE m.user_id = ? AND u.disabled_at IS NULL "
-			   "ORDER BY m.created_at, m.account_id LIMIT 1");
+DB_STMT(sql_member_oldest,
+    "SELECT " MEMBER_COLUMNS " FROM memberships m JOIN users u ON u.id = m.user_id "
+    "JOIN accounts a ON a.id = m.account_id "
+    "WHERE m.user_id = ? AND u.disabled_at IS NULL "
+    "ORDER BY m.created_at, m.account_id LIMIT 1");
 DB_STMT(sql_accounts, "SELECT a.id, a.name, a.created_at, "
 		      "(SELECT COUNT(*) FROM memberships m WHERE m.account_id = a.id) "
 		      "FROM accounts a ORDER BY a.id LIMIT 10000");
+enum { ACCOUNT_ID, ACCOUNT_NAME, ACCOUNT_CREATED, ACCOUNT_USERS };
 
 static struct db_val digest_val(const struct digest *d)
 {
@@ -64,14 +76,14 @@ int store_user_by_email(
 	if (found != 1)
 		return found;
 	*out = (struct account_user){
-	    .id = db_get_uuid(&r, 0, 0),
-	    .email = db_get_text(&r, 0, 1),
-	    .name = db_get_text(&r, 0, 2),
-	    .password_hash = db_get_text(&r, 0, 3),
-	    .is_disabled = !db_is_null(&r, 0, 5),
+	    .id = db_get_uuid(&r, 0, USER_ID),
+	    .email = db_get_text(&r, 0, USER_EMAIL),
+	    .name = db_get_text(&r, 0, USER_NAME),
+	    .password_hash = db_get_text(&r, 0, USER_PASSWORD_HASH),
+	    .is_disabled = !db_is_null(&r, 0, USER_DISABLED),
 	};
-	if (!db_is_null(&r, 0, 4))
-		out->totp_secret = db_get_str(&r, 0, 4);
+	if (!db_is_null(&r, 0, USER_TOTP_SECRET))
+		out->totp_secret = db_get_str(&r, 0, USER_TOTP_SECRET);
 	return 1;
 }
 
@@ -130,13 +142,13 @@ int store_member_set(struct db *db, const struct uuid *account_id, const struct 
 static void read_member(const struct db_rows *r, struct account_member *out)
 {
 	*out = (struct account_member){
-	    .account_id = db_get_uuid(r, 0, 0),
-	    .user_id = db_get_uuid(r, 0, 1),
-	    .account_name = db_get_text(r, 0, 2),
-	    .role = db_get_text(r, 0, 3),
-	    .email = db_get_text(r, 0, 4),
-	    .name = db_get_text(r, 0, 5),
-	    .password_hash = db_get_text(r, 0, 6),
+	    .account_id = db_get_uuid(r, 0, MEMBER_ACCOUNT_ID),
+	    .user_id = db_get_uuid(r, 0, MEMBER_USER_ID),
+	    .account_name = db_get_text(r, 0, MEMBER_ACCOUNT_NAME),
+	    .role = db_get_text(r, 0, MEMBER_ROLE),
+	    .email = db_get_text(r, 0, MEMBER_EMAIL),
+	    .name = db_get_text(r, 0, MEMBER_NAME),
+	    .password_hash = db_get_text(r, 0, MEMBER_PASSWORD_HASH),
 	};
 }
 
@@ -167,10 +179,10 @@ json_t *account_list_json(struct app *app, struct arena *a, struct err *err)
 	for (size_t i = 0; i < r.count; i++) {
 		json_t *item = json_object();
 
-		json_set_str(item, "id", uuid_dup(a, db_get_uuid(&r, i, 0)));
-		json_set_str(item, "name", db_get_text(&r, i, 1));
-		json_set_time(item, "createdAt", db_get_int(&r, i, 2));
-		json_set_int(item, "users", db_get_int(&r, i, 3));
+		json_set_str(item, "id", uuid_dup(a, db_get_uuid(&r, i, ACCOUNT_ID)));
+		json_set_str(item, "name", db_get_text(&r, i, ACCOUNT_NAME));
+		json_set_time(item, "createdAt", db_get_int(&r, i, ACCOUNT_CREATED));
+		json_set_int(item, "users", db_get_int(&r, i, ACCOUNT_USERS));
 		json_array_append_new(list, item);
 	}
 	return list;
@@ -181,11 +193,12 @@ json_t *account_list_json(struct app *app, struct arena *a, struct err *err)
 DB_STMT(sql_session_insert, "INSERT INTO sessions (id, account_id, user_id, csrf, remote_addr, "
 			    "user_agent, created_at, last_seen_at, expires_at) "
 			    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-DB_STMT(sql_session, "SELECT m.account_id, m.user_id, a.name, m.role, u.email, u.name, "
-		     "u.password_hash, s.csrf, s.last_seen_at, s.expires_at FROM sessions s "
+DB_STMT(sql_session, "SELECT " MEMBER_COLUMNS ", s.csrf, s.last_seen_at, s.expires_at "
+		     "FROM sessions s "
 		     "JOIN memberships m ON m.account_id = s.account_id AND m.user_id = s.user_id "
 		     "JOIN users u ON u.id = s.user_id JOIN accounts a ON a.id = s.account_id "
 		     "WHERE s.id = ? AND u.disabled_at IS NULL");
+enum { SESSION_CSRF = MEMBER_MORE, SESSION_LAST_SEEN, SESSION_EXPIRES };
 DB_STMT(sql_session_touch, "UPDATE sessions SET last_seen_at = ? "
 			   "WHERE id = ? AND last_seen_at < ?");
 DB_STMT(sql_session_delete, "DELETE FROM sessions WHERE id = ?");
@@ -211,9 +224,9 @@ int store_session(struct db *db, struct arena *a, const struct digest *id,
 	if (found != 1)
 		return found;
 	read_member(&r, &out->member);
-	out->csrf = db_get_text(&r, 0, 7);
-	out->last_seen_us = db_get_int(&r, 0, 8);
-	out->expires_us = db_get_int(&r, 0, 9);
+	out->csrf = db_get_text(&r, 0, SESSION_CSRF);
+	out->last_seen_us = db_get_int(&r, 0, SESSION_LAST_SEEN);
+	out->expires_us = db_get_int(&r, 0, SESSION_EXPIRES);
 	return 1;
 }
 
@@ -438,6 +451,14 @@ DB_STMT(sql_idempotency_insert, "INSERT INTO idempotency_keys "
 				"VALUES (?, ?, ?, ?)");
 DB_STMT(sql_idempotency, "SELECT request_hash, status, content_type, headers, body, created_at "
 			 "FROM idempotency_keys WHERE account_id = ? AND key_hash = ?");
+enum {
+	IDEMPOTENCY_REQUEST,
+	IDEMPOTENCY_STATUS,
+	IDEMPOTENCY_CONTENT_TYPE,
+	IDEMPOTENCY_HEADERS,
+	IDEMPOTENCY_BODY,
+	IDEMPOTENCY_CREATED
+};
 DB_STMT(sql_idempotency_take_over,
     "UPDATE idempotency_keys SET request_hash = ?, status = NULL, content_type = NULL, "
     "headers = NULL, body = NULL, created_at = ? "
@@ -472,12 +493,12 @@ int store_idempotency(struct db *db, struct arena *a, const struct uuid *account
 	if (found != 1)
 		return found;
 	*out = (struct idempotency_row){
-	    .request = get_digest(&r, 0, 0),
-	    .status = db_get_int(&r, 0, 1),
-	    .content_type = db_get_text(&r, 0, 2),
-	    .headers = db_get_text(&r, 0, 3),
-	    .body = db_get_str(&r, 0, 4),
-	    .created_us = db_get_int(&r, 0, 5),
+	    .request = get_digest(&r, 0, IDEMPOTENCY_REQUEST),
+	    .status = db_get_int(&r, 0, IDEMPOTENCY_STATUS),
+	    .content_type = db_get_text(&r, 0, IDEMPOTENCY_CONTENT_TYPE),
+	    .headers = db_get_text(&r, 0, IDEMPOTENCY_HEADERS),
+	    .body = db_get_str(&r, 0, IDEMPOTENCY_BODY),
+	    .created_us = db_get_int(&r, 0, IDEMPOTENCY_CREATED),
 	};
 	return 1;
 }

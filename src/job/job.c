@@ -31,6 +31,7 @@ DB_STMT(job_stats_of,
     " COALESCE(SUM(state = 'ready' AND run_at > ?), 0), COALESCE(SUM(state = 'dead'), 0),"
     " MIN(CASE WHEN state = 'ready' AND run_at <= ? THEN run_at END)"
     " FROM (SELECT state, run_at FROM jobs WHERE account_id = ? LIMIT 100000) j");
+enum { STATS_READY, STATS_WAITING, STATS_DEAD, STATS_OLDEST_DUE };
 
 int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
     int64_t lease_until_us, struct err *err)
@@ -167,10 +168,10 @@ int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *ou
 
 	*out = (struct job_stats){0};
 	if (rc == 1) {
-		out->ready = db_get_int(&rows, 0, 0);
-		out->waiting = db_get_int(&rows, 0, 1);
-		out->dead = db_get_int(&rows, 0, 2);
-		out->oldest_due_us = db_get_int(&rows, 0, 3);
+		out->ready = db_get_int(&rows, 0, STATS_READY);
+		out->waiting = db_get_int(&rows, 0, STATS_WAITING);
+		out->dead = db_get_int(&rows, 0, STATS_DEAD);
+		out->oldest_due_us = db_get_int(&rows, 0, STATS_OLDEST_DUE);
 	}
 	arena_free(a);
 	return rc == -1 ? -1 : 0;

@@ -31,6 +31,7 @@
 DB_STMT(jobs_due,
     "SELECT id, account_id, kind, subject_id, attempts, args FROM jobs"
     " WHERE state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ? FOR UPDATE SKIP LOCKED");
+enum { DUE_ID, DUE_ACCOUNT_ID, DUE_KIND, DUE_SUBJECT_ID, DUE_ATTEMPTS, DUE_ARGS };
 DB_STMT_ROWS(jobs_claim,
     "UPDATE jobs SET run_at = ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (", "?", ")");
 DB_STMT(job_back_off, "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
@@ -371,7 +372,7 @@ static int claim_body(struct db *db, void *arg, struct err *err)
 	if (c->rows.count == 0)
 		return 0;
 	for (size_t i = 0; i < c->rows.count; i++) {
-		id[i] = db_get_uuid(&c->rows, i, 0);
+		id[i] = db_get_uuid(&c->rows, i, DUE_ID);
 		ids[i] = db_uuid(&id[i]);
 	}
 	return db_exec_rows(db, &jobs_claim,
@@ -400,14 +401,14 @@ static int claim(struct runner *rn, struct err *err)
 	} else if (db_transaction(rn->app->db, claim_body, &c, err) == 0) {
 		n = (int)c.rows.count;
 		for (size_t i = 0; i < c.rows.count; i++) {
-			struct job row = {.id = db_get_uuid(&c.rows, i, 0),
-			    .account_id = db_get_uuid(&c.rows, i, 1),
-			    .kind = db_get_text(&c.rows, i, 2),
-			    .subject_id = db_get_uuid(&c.rows, i, 3)};
+			struct job row = {.id = db_get_uuid(&c.rows, i, DUE_ID),
+			    .account_id = db_get_uuid(&c.rows, i, DUE_ACCOUNT_ID),
+			    .kind = db_get_text(&c.rows, i, DUE_KIND),
+			    .subject_id = db_get_uuid(&c.rows, i, DUE_SUBJECT_ID)};
 
-			if (!db_is_null(&c.rows, i, 5))
-				row.args = db_get_str(&c.rows, i, 5);
-			start(rn, run_new(rn, &row, (int)db_get_int(&c.rows, i, 4) + 1));
+			if (!db_is_null(&c.rows, i, DUE_ARGS))
+				row.args = db_get_str(&c.rows, i, DUE_ARGS);
+			start(rn, run_new(rn, &row, (int)db_get_int(&c.rows, i, DUE_ATTEMPTS) + 1));
 		}
 	}
 	arena_free(c.a);

@@ -19,6 +19,14 @@ DB_STMT(dashboard_connection_health,
     "SELECT id, provider_type, name, status, last_error, last_used_at FROM connections"
     " WHERE account_id = ?"
     " ORDER BY status = 'active', last_error IS NULL, provider_type, id LIMIT 8");
+enum {
+	HEALTH_ID,
+	HEALTH_PROVIDER_TYPE,
+	HEALTH_NAME,
+	HEALTH_STATUS,
+	HEALTH_LAST_ERROR,
+	HEALTH_LAST_USED
+};
 DB_STMT(dashboard_periodic_next, "SELECT MIN(next_at) FROM periodic_runs");
 
 /* ---- counts, remembered ------------------------------------------------------------------- */
@@ -123,12 +131,12 @@ int dashboard_connections(
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *o = json_object();
-		json_set_str(o, "id", uuid_dup(a, db_get_uuid(&rows, i, 0)));
-		json_set_str(o, "providerType", db_get_text(&rows, i, 1));
-		json_set_str(o, "name", db_get_text(&rows, i, 2));
-		json_set_str(o, "status", db_get_text(&rows, i, 3));
-		json_set_str(o, "lastError", db_get_text(&rows, i, 4));
-		json_set_time(o, "lastUsedAt", db_get_int(&rows, i, 5));
+		json_set_str(o, "id", uuid_dup(a, db_get_uuid(&rows, i, HEALTH_ID)));
+		json_set_str(o, "providerType", db_get_text(&rows, i, HEALTH_PROVIDER_TYPE));
+		json_set_str(o, "name", db_get_text(&rows, i, HEALTH_NAME));
+		json_set_str(o, "status", db_get_text(&rows, i, HEALTH_STATUS));
+		json_set_str(o, "lastError", db_get_text(&rows, i, HEALTH_LAST_ERROR));
+		json_set_time(o, "lastUsedAt", db_get_int(&rows, i, HEALTH_LAST_USED));
 		json_array_append_new(*out, o);
 	}
 	return 0;

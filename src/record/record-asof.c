@@ -8,6 +8,7 @@
 DB_STMT(record_asof_changes,
     "SELECT id, at, source, changes FROM record_changes"
     " WHERE account_id = ? AND record_id = ? AND id < ? ORDER BY id DESC LIMIT 50");
+enum { CHANGE_ID, CHANGE_AT, CHANGE_SOURCE, CHANGE_CHANGES };
 DB_STMT(record_asof_provider_time,
     "SELECT MAX(provider_at) FROM record_changes WHERE account_id = ? AND record_id = ?"
     " AND id <= ?");
@@ -39,13 +40,13 @@ static int walk_page(struct walk *w, struct arena *a, size_t *n, struct err *err
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *changes;
 
-		w->position = db_get_uuid(&rows, i, 0);
-		w->made_us = db_get_int(&rows, i, 1);
+		w->position = db_get_uuid(&rows, i, CHANGE_ID);
+		w->made_us = db_get_int(&rows, i, CHANGE_AT);
 		if (w->made_us <= w->at_us) {
-			w->source = arena_strdup(w->a, db_get_text(&rows, i, 2));
+			w->source = arena_strdup(w->a, db_get_text(&rows, i, CHANGE_SOURCE));
 			return 1;
 		}
-		if ((changes = json_parse(a, db_get_str(&rows, i, 3), err)) == NULL)
+		if ((changes = json_parse(a, db_get_str(&rows, i, CHANGE_CHANGES), err)) == NULL)
 			return err_prefix(err, "stored change");
 		record_undo(a, w->data, changes);
 	}

@@ -11,6 +11,7 @@
 DB_STMT(record_delete_lock,
     "SELECT provider_type, resource_type, external_id, first_seen_at FROM records"
     " WHERE account_id = ? AND id = ? FOR UPDATE");
+enum { LOCKED_PROVIDER_TYPE, LOCKED_RESOURCE_TYPE, LOCKED_EXTERNAL_ID, LOCKED_FIRST_SEEN };
 DB_STMT(record_delete_changes, "DELETE FROM record_changes WHERE account_id = ? AND record_id = ?");
 DB_STMT(record_delete_words, "DELETE FROM record_search WHERE record_id = ? AND account_id = ?");
 DB_STMT(record_delete_row, "DELETE FROM records WHERE account_id = ? AND id = ?");
@@ -40,16 +41,16 @@ int record_delete_one(struct app *app, struct arena *a, const struct uuid *accou
 	    db_exec(db, &record_delete_row, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL, err) ==
 		-1)
 		return -1;
-	if (strcmp(db_get_text(&rows, 0, 1), "lead") == 0 &&
+	if (strcmp(db_get_text(&rows, 0, LOCKED_RESOURCE_TYPE), "lead") == 0 &&
 	    db_exec(db, &record_delete_link,
-		DB_VALS(db_uuid(account_id), db_strn(db_get_str(&rows, 0, 0)),
-		    db_strn(db_get_str(&rows, 0, 2)), db_uuid(id)),
+		DB_VALS(db_uuid(account_id), db_strn(db_get_str(&rows, 0, LOCKED_PROVIDER_TYPE)),
+		    db_strn(db_get_str(&rows, 0, LOCKED_EXTERNAL_ID)), db_uuid(id)),
 		NULL, err) == -1)
 		return -1;
 	if (db_exec(db, &record_delete_count,
-		DB_VALS(db_uuid(account_id), db_strn(db_get_str(&rows, 0, 0)),
-		    db_strn(db_get_str(&rows, 0, 1)), db_int(clock_day(db_get_int(&rows, 0, 3))),
-		    db_int(COUNT_SLOT)),
+		DB_VALS(db_uuid(account_id), db_strn(db_get_str(&rows, 0, LOCKED_PROVIDER_TYPE)),
+		    db_strn(db_get_str(&rows, 0, LOCKED_RESOURCE_TYPE)),
+		    db_int(clock_day(db_get_int(&rows, 0, LOCKED_FIRST_SEEN))), db_int(COUNT_SLOT)),
 		NULL, err) == -1)
 		return -1;
 	return 1;

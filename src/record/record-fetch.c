@@ -6,6 +6,7 @@
 
 DB_STMT(record_fetch_row, "SELECT provider_type, resource_type, external_id FROM records WHERE "
 			  "account_id = ? AND id = ?");
+enum { FETCH_PROVIDER_TYPE, FETCH_RESOURCE_TYPE, FETCH_EXTERNAL_ID };
 
 struct fetching {
 	struct job *job;
@@ -41,9 +42,9 @@ static int load(struct fetching *f, struct connection **c, struct err *err)
 	if (found != 1)
 		return found;
 	f->item = (struct record_item){.account_id = j->account_id,
-	    .provider_type = db_get_str(&rows, 0, 0),
-	    .resource_type = db_get_str(&rows, 0, 1),
-	    .external_id = db_get_str(&rows, 0, 2),
+	    .provider_type = db_get_str(&rows, 0, FETCH_PROVIDER_TYPE),
+	    .resource_type = db_get_str(&rows, 0, FETCH_RESOURCE_TYPE),
+	    .external_id = db_get_str(&rows, 0, FETCH_EXTERNAL_ID),
 	    .source = RECORD_SOURCE_WEBHOOK};
 	return 1;
 }

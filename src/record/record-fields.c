@@ -48,14 +48,25 @@ DB_STMT(fields_page,
     " FROM record_changes c STRAIGHT_JOIN records r"
     " ON r.id = c.record_id AND r.account_id = c.account_id"
     " WHERE c.id > ? AND c.id <= ? AND (ORD(RIGHT(c.id, 1)) & ?) = 0 ORDER BY c.id");
+enum {
+	PAGE_CHANGE_ID,
+	PAGE_ACCOUNT_ID,
+	PAGE_RECORD_ID,
+	PAGE_RESOURCE_TYPE,
+	PAGE_IS_CREATION,
+	PAGE_HAS_NEWER,
+	PAGE_TEXT
+};
 DB_STMT(fields_one_change, "SELECT changes FROM record_changes WHERE account_id = ? AND id = ?");
 DB_STMT(
     fields_one_payload, "SELECT data, resource_type FROM records WHERE account_id = ? AND id = ?");
+enum { PAYLOAD_DATA, PAYLOAD_RESOURCE_TYPE };
 DB_STMT(fields_newer_changes,
     "SELECT changes FROM record_changes WHERE account_id = ? AND record_id = ? AND id > ?"
     " AND LENGTH(changes) <= 65536 ORDER BY id DESC LIMIT 100");
 DB_STMT(fields_of_kind, "SELECT path, types, seen, examples FROM record_fields"
 			" WHERE account_id = ? AND resource_type = ?");
+enum { FIELD_PATH, FIELD_TYPES, FIELD_SEEN, FIELD_EXAMPLES };
 DB_STMT_ROWS(fields_put,
     "INSERT INTO record_fields (account_id, resource_type, path_hash, path, types, seen, examples,"
     " updated_at) VALUES ",
@@ -72,9 +83,11 @@ DB_STMT(fields_list,
     " ON t.account_id = f.account_id AND t.resource_type = f.resource_type"
     " WHERE f.account_id = ? AND (? IS NULL OR f.resource_type = ?)"
     " ORDER BY f.resource_type, f.seen DESC, f.path LIMIT 5000");
+enum { LIST_RESOURCE_TYPE, LIST_PATH, LIST_TYPES, LIST_SEEN, LIST_EXAMPLES, LIST_TOTAL };
 
 DB_STMT(fields_with_examples, "SELECT path_hash, examples FROM record_fields WHERE account_id = ?"
 			      " AND resource_type = ? AND examples <> '[]'");
+enum { EXAMPLED_HASH, EXAMPLED_EXAMPLES };
 DB_STMT(fields_set_examples, "UPDATE record_fields SET examples = ? WHERE account_id = ?"
 			     " AND resource_type = ? AND path_hash = ?");
 DB_STMT(fields_past_changes,
@@ -217,16 +230,16 @@ static int load_kind(struct page *pg, struct kind *k, struct err *err)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		struct field *f = arena_zalloc(pg->a, sizeof(*f));
-		json_t *examples = json_parse(pg->a, db_get_str(&rows, i, 3), err);
+		json_t *examples = json_parse(pg->a, db_get_str(&rows, i, FIELD_EXAMPLES), err);
 
 		if (examples == NULL)
 			return err_prefix(err, "stored examples");
-		f->types = types_parse(db_get_str(&rows, i, 1));
-		f->seen = db_get_int(&rows, i, 2);
+		f->types = types_parse(db_get_str(&rows, i, FIELD_TYPES));
+		f->seen = db_get_int(&rows, i, FIELD_SEEN);
 		for (size_t e = 0; e < json_array_size(examples); e++)
 			add_example(f, json_string_value(json_array_get(examples, e)));
 		f->is_changed = false;
-		map_put(k->fields, db_get_str(&rows, i, 0), f);
+		map_put(k->fields, db_get_str(&rows, i, FIELD_PATH), f);
 	}
 	return 0;
 }
@@ -327,16 +340,18 @@ static int take_back(struct page *pg, const struct kind *k, const struct uuid *r
 
 static int count_row(struct page *pg, const struct db_rows *rows, size_t i, struct err *err)
 {
-	struct uuid change_id = db_get_uuid(rows, i, 0), record_id = db_get_uuid(rows, i, 2);
-	const bool is_creation = db_get_int(rows, i, 4) != 0;
-	struct kind *k = kind_of(pg, db_get_uuid(rows, i, 1), db_get_str(rows, i, 3), err);
-	struct str text = db_get_str(rows, i, 6);
+	struct uuid change_id = db_get_uuid(rows, i, PAGE_CHANGE_ID),
+		    record_id = db_get_uuid(rows, i, PAGE_RECORD_ID);
+	const bool is_creation = db_get_int(rows, i, PAGE_IS_CREATION) != 0;
+	struct kind *k = kind_of(pg, db_get_uuid(rows, i, PAGE_ACCOUNT_ID),
+	    db_get_str(rows, i, PAGE_RESOURCE_TYPE), err);
+	struct str text = db_get_str(rows, i, PAGE_TEXT);
 	json_t *json;
 	int found = 1;
 
 	if (k == NULL)
 		return -1;
-	if (db_is_null(rows, i, 6))
+	if (db_is_null(rows, i, PAGE_TEXT))
 		found = read_alone(pg, is_creation ? &fields_one_payload : &fields_one_change,
 		    &k->account_id, is_creation ? &record_id : &change_id, &text, err);
 	if (found != 1) /* 0: deleted meanwhile */
@@ -352,7 +367,7 @@ static int count_row(struct page *pg, const struct db_rows *rows, size_t i, stru
 		}
 		return 0;
 	}
-	if (db_get_int(rows, i, 5) != 0 &&
+	if (db_get_int(rows, i, PAGE_HAS_NEWER) != 0 &&
 	    take_back(pg, k, &record_id, &change_id, json, err) == -1)
 		return -1;
 	k->records += pg->weight;
@@ -528,19 +543,19 @@ static int strike(struct forgetting *f, struct db *db, const struct uuid *accoun
 		DB_VALS(db_uuid(account_id), db_strn(resource_type)), &rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		json_t *examples = json_parse(f->a, db_get_str(&rows, i, 1), err);
+		json_t *examples = json_parse(f->a, db_get_str(&rows, i, EXAMPLED_EXAMPLES), err);
 		size_t before = json_array_size(examples);
 
 		for (size_t e = before; e-- > 0;)
 			if (map_get(f->texts,
 				str_from(json_string_value(json_array_get(examples, e)))) != NULL)
 				json_array_remove(examples, e);
-		if (examples == NULL ||
-		    (json_array_size(examples) < before &&
-			db_exec(db, &fields_set_examples,
-			    DB_VALS(db_strn(json_text(f->a, examples)), db_uuid(account_id),
-				db_strn(resource_type), db_blob(db_get_str(&rows, i, 0))),
-			    NULL, err) == -1))
+		if (examples == NULL || (json_array_size(examples) < before &&
+					    db_exec(db, &fields_set_examples,
+						DB_VALS(db_strn(json_text(f->a, examples)),
+						    db_uuid(account_id), db_strn(resource_type),
+						    db_blob(db_get_str(&rows, i, EXAMPLED_HASH))),
+						NULL, err) == -1))
 			return -1;
 	}
 	return 0;
@@ -561,12 +576,12 @@ int record_fields_forget(struct db *db, struct arena *a, const struct uuid *acco
 	    &rows, err);
 	if (found != 1)
 		return found;
-	if ((data = json_parse(a, db_get_str(&rows, 0, 0), err)) == NULL)
+	if ((data = json_parse(a, db_get_str(&rows, 0, PAYLOAD_DATA), err)) == NULL)
 		return err_prefix(err, "stored record");
 	note_texts(&f, data);
 	if (note_past(&f, db, account_id, record_id, err) == -1)
 		return -1;
-	return strike(&f, db, account_id, db_get_str(&rows, 0, 1), err);
+	return strike(&f, db, account_id, db_get_str(&rows, 0, PAYLOAD_RESOURCE_TYPE), err);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -592,16 +607,17 @@ int record_fields(struct app *app, struct arena *a, const struct uuid *account_i
 		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		json_t *examples = json_parse(a, db_get_str(&rows, i, 4), err), *o;
-		int64_t seen = db_get_int(&rows, i, 3), total = db_get_int(&rows, i, 5);
+		json_t *examples = json_parse(a, db_get_str(&rows, i, LIST_EXAMPLES), err), *o;
+		int64_t seen = db_get_int(&rows, i, LIST_SEEN),
+			total = db_get_int(&rows, i, LIST_TOTAL);
 		int64_t rate = total > 0 ? (10000 * seen + total / 2) / total : 0; /* of 10,000 */
 
 		if (examples == NULL)
 			return err_prefix(err, "stored examples");
 		o = json_object();
-		json_set_strn(o, "resourceType", db_get_str(&rows, i, 0));
-		json_set_strn(o, "path", db_get_str(&rows, i, 1));
-		json_set(o, "types", types_json(db_get_str(&rows, i, 2)));
+		json_set_strn(o, "resourceType", db_get_str(&rows, i, LIST_RESOURCE_TYPE));
+		json_set_strn(o, "path", db_get_str(&rows, i, LIST_PATH));
+		json_set(o, "types", types_json(db_get_str(&rows, i, LIST_TYPES)));
 		json_set(o, "fillRate", json_real((double)(rate > 10000 ? 10000 : rate) / 10000));
 		json_set(o, "examples", json_incref(examples));
 		json_array_append_new(*out, o);

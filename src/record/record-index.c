@@ -8,10 +8,20 @@
 DB_STMT(index_waiting,
     "SELECT record_id, account_id FROM record_search_queue ORDER BY record_id DESC LIMIT ?"
     " FOR UPDATE SKIP LOCKED");
+enum { WAITING_ID, WAITING_ACCOUNT_ID };
 DB_STMT_ROWS(index_records,
     "SELECT id, account_id, provider_type, resource_type, external_id, source, data FROM records"
     " WHERE id IN (",
     "?", ")");
+enum {
+	INDEX_ID,
+	INDEX_ACCOUNT_ID,
+	INDEX_PROVIDER_TYPE,
+	INDEX_RESOURCE_TYPE,
+	INDEX_EXTERNAL_ID,
+	INDEX_SOURCE,
+	INDEX_DATA
+};
 DB_STMT_ROWS(index_put, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
     "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
 DB_STMT_ROWS(index_taken, "DELETE FROM record_search_queue WHERE record_id IN (", "?", ")");
@@ -25,11 +35,11 @@ static void words_row(
     struct arena *a, const struct db_rows *rows, size_t i, struct uuid ids[2], struct db_val out[3])
 {
 	struct record_item item = {.account_id = ids[1],
-	    .provider_type = db_get_str(rows, i, 2),
-	    .resource_type = db_get_str(rows, i, 3),
-	    .external_id = db_get_str(rows, i, 4),
-	    .source = db_get_text(rows, i, 5),
-	    .data = db_get_str(rows, i, 6)};
+	    .provider_type = db_get_str(rows, i, INDEX_PROVIDER_TYPE),
+	    .resource_type = db_get_str(rows, i, INDEX_RESOURCE_TYPE),
+	    .external_id = db_get_str(rows, i, INDEX_EXTERNAL_ID),
+	    .source = db_get_text(rows, i, INDEX_SOURCE),
+	    .data = db_get_str(rows, i, INDEX_DATA)};
 
 	out[0] = db_uuid(&ids[0]);
 	out[1] = db_uuid(&ids[1]);
@@ -42,8 +52,8 @@ static int put_words(struct db *db, struct arena *a, const struct db_rows *rows,
 	struct uuid ids[BATCH][2];
 
 	for (size_t i = 0; i < rows->count; i++) {
-		ids[i][0] = db_get_uuid(rows, i, 0);
-		ids[i][1] = db_get_uuid(rows, i, 1);
+		ids[i][0] = db_get_uuid(rows, i, INDEX_ID);
+		ids[i][1] = db_get_uuid(rows, i, INDEX_ACCOUNT_ID);
 		words_row(a, rows, i, ids[i], v + 3 * i);
 	}
 	return db_exec_rows(db, &index_put, NULL, 0, v, rows->count, 3, NULL, err);
@@ -63,7 +73,7 @@ static int index_body(struct db *db, void *arg, struct err *err)
 		return -1;
 	x->taken = waiting.count;
 	for (size_t i = 0; i < waiting.count; i++) {
-		ids[i] = db_get_uuid(&waiting, i, 0);
+		ids[i] = db_get_uuid(&waiting, i, WAITING_ID);
 		taken[i] = db_uuid(&ids[i]);
 	}
 	if (db_query_rows(db, x->a, &index_records, NULL, 0, taken, waiting.count, 1, &rows, err) ==

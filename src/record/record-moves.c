@@ -29,6 +29,7 @@
 	"SELECT " RECORD_COLUMNS ", m.from_at FROM record_moves m"                                 \
 	" STRAIGHT_JOIN records r ON r.id = m.record_id AND r.account_id = "                       \
 	"m.account_id" RECORD_LEAD " WHERE m.account_id = ?"
+enum { LEFT_FROM = RECORD_ROW_MORE };
 DB_STMT(record_moves_newest,
     LEFT " AND m.from_at <= ? AND (m.from_at < ? OR m.record_id < ?)"
 	 " AND m.from_at >= ? AND (m.from_at > ? OR m.record_id >= ?) AND m.moved_at > ?"
@@ -160,8 +161,8 @@ static int query_leavers(struct leavers *v, struct db *db, struct db_rows *rows,
 		vals, n, rows, err) == -1)
 		return -1;
 	if (rows->count > 0) {
-		v->at.from_us = db_get_int(rows, rows->count - 1, 10);
-		v->at.from_id = db_get_uuid(rows, rows->count - 1, 0);
+		v->at.from_us = db_get_int(rows, rows->count - 1, LEFT_FROM);
+		v->at.from_id = db_get_uuid(rows, rows->count - 1, RECORD_ROW_ID);
 	}
 	return 0;
 }
@@ -176,14 +177,15 @@ static bool is_on_page(const struct record_page *page, const struct uuid *id)
 
 static bool is_wanted(struct leavers *v, const struct db_rows *rows, size_t i)
 {
-	struct uuid id = db_get_uuid(rows, i, 0);
+	struct uuid id = db_get_uuid(rows, i, RECORD_ROW_ID);
 
 	for (size_t k = 0; k < v->nfound; k++)
 		if (uuid_eq(v->found[k].id, id))
 			return false;
 	return !is_shown(v->page->memory, &id) && !is_on_page(v->page, &id) &&
-	       db_get_int(rows, i, 7) >= v->f->updated_after_us &&
-	       (v->f->updated_before_us == 0 || db_get_int(rows, i, 7) < v->f->updated_before_us) &&
+	       db_get_int(rows, i, RECORD_ROW_UPDATED) >= v->f->updated_after_us &&
+	       (v->f->updated_before_us == 0 ||
+		   db_get_int(rows, i, RECORD_ROW_UPDATED) < v->f->updated_before_us) &&
 	       record_row_fits(v->a, v->f, &v->terms, rows, i);
 }
 
@@ -191,8 +193,8 @@ static int take_leavers(struct leavers *v, const struct db_rows *rows, size_t mo
 {
 	for (size_t i = 0; i < rows->count && v->nfound < most; i++)
 		if (is_wanted(v, rows, i) &&
-		    record_place_read(
-			v->a, rows, i, db_get_int(rows, i, 10), &v->found[v->nfound++], err) == -1)
+		    record_place_read(v->a, rows, i, db_get_int(rows, i, LEFT_FROM),
+			&v->found[v->nfound++], err) == -1)
 			return -1;
 	return 0;
 }

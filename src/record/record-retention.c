@@ -12,6 +12,7 @@
 
 DB_STMT(retention_of_account,
     "SELECT resource_type, days FROM record_retention WHERE account_id = ? ORDER BY resource_type");
+enum { RULE_RESOURCE_TYPE, RULE_DAYS };
 DB_STMT(retention_due_count,
     "SELECT COUNT(*) FROM (SELECT id FROM records WHERE account_id = ? AND resource_type = ?"
     " AND updated_at < ? LIMIT 10001) d");
@@ -28,6 +29,7 @@ DB_STMT(retention_busy,
     "SELECT t.account_id, t.resource_type FROM record_retention t WHERE (SELECT r.updated_at"
     " FROM records r WHERE r.account_id = t.account_id AND r.resource_type = t.resource_type"
     " ORDER BY r.updated_at LIMIT 1) < ? - t.days * 86400000000 LIMIT 1000");
+enum { BUSY_ACCOUNT_ID, BUSY_RESOURCE_TYPE };
 DB_STMT(retention_due, "SELECT id FROM records WHERE account_id = ? AND resource_type = ?"
 		       " AND updated_at < ? ORDER BY updated_at LIMIT 50");
 DB_STMT(retention_is_due,
@@ -69,8 +71,8 @@ int retention_list(struct app *app, struct arena *a, const struct uuid *account_
 	*n = rows.count;
 	*out = arena_array(a, rows.count + 1, sizeof(**out));
 	for (size_t i = 0; i < rows.count; i++) {
-		(*out)[i].resource_type = db_get_str(&rows, i, 0);
-		(*out)[i].days = db_get_int(&rows, i, 1);
+		(*out)[i].resource_type = db_get_str(&rows, i, RULE_RESOURCE_TYPE);
+		(*out)[i].days = db_get_int(&rows, i, RULE_DAYS);
 		if (retention_count_due(app, a, account_id, &(*out)[i], err) == -1)
 			return -1;
 	}
@@ -246,8 +248,8 @@ static int retain_all(
 
 	for (size_t i = 0; i < rules->count; i++) {
 		struct retaining t = {.app = app,
-		    .account_id = db_get_uuid(rules, i, 0),
-		    .resource_type = db_get_str(rules, i, 1)};
+		    .account_id = db_get_uuid(rules, i, BUSY_ACCOUNT_ID),
+		    .resource_type = db_get_str(rules, i, BUSY_RESOURCE_TYPE)};
 		struct err e = ERR_INIT;
 		int64_t now_us = clock_mono_us();
 		int64_t turn_us = (until_us - now_us) / (int64_t)(rules->count - i);

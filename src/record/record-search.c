@@ -30,6 +30,7 @@
 	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
 	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
 #define SCAN_HEAD "SELECT " RECORD_COLUMNS ", q.record_id FROM (SELECT id AS window_id"
+enum { SEARCH_WAITS = RECORD_ROW_MORE /* NULL where the record does not wait for the index */ };
 #define SCAN_TAIL                                                                                  \
 	") k LEFT JOIN record_search_queue q ON q.record_id = k.window_id"                         \
 	" LEFT JOIN record_search s ON s.record_id = k.window_id"                                  \
@@ -47,6 +48,7 @@ DB_STMT(search_scan_type_oldest,
 #define END_HEAD                                                                                   \
 	"SELECT updated_at, id, n FROM (SELECT updated_at, id, COUNT(*) OVER () AS n FROM"         \
 	" (SELECT updated_at, id"
+enum { END_UPDATED, END_ID, END_RECORDS };
 DB_STMT(window_end_newest, END_HEAD ALL WINDOW_NEWEST ") k) w ORDER BY updated_at, id LIMIT 1");
 DB_STMT(window_end_oldest,
     END_HEAD ALL WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
@@ -80,6 +82,7 @@ DB_STMT(search_index_oldest,
 DB_STMT(search_span,
     "SELECT MIN(updated_at), MAX(updated_at) FROM records FORCE INDEX (records_recent)"
     " WHERE account_id = ?");
+enum { SPAN_OLDEST, SPAN_NEWEST };
 DB_STMT(search_hits,
     "SELECT SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
     " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
@@ -110,11 +113,11 @@ bool record_row_fits(struct arena *a, const struct record_filter *f,
     const struct search_terms *terms, const struct db_rows *rows, size_t i)
 {
 	struct record_item item = {.account_id = f->account_id,
-	    .provider_type = db_get_str(rows, i, 1),
-	    .resource_type = db_get_str(rows, i, 2),
-	    .external_id = db_get_str(rows, i, 3),
-	    .source = db_get_text(rows, i, 4),
-	    .data = db_get_str(rows, i, 5)};
+	    .provider_type = db_get_str(rows, i, RECORD_ROW_PROVIDER_TYPE),
+	    .resource_type = db_get_str(rows, i, RECORD_ROW_RESOURCE_TYPE),
+	    .external_id = db_get_str(rows, i, RECORD_ROW_EXTERNAL_ID),
+	    .source = db_get_text(rows, i, RECORD_ROW_SOURCE),
+	    .data = db_get_str(rows, i, RECORD_ROW_DATA)};
 
 	return (f->provider_type.p == NULL || str_eq(f->provider_type, item.provider_type)) &&
 	       (f->resource_type.p == NULL || str_eq(f->resource_type, item.resource_type)) &&
@@ -135,13 +138,15 @@ static bool is_taken(const struct record_page *page, struct uuid id)
 /* A record that waits for the index is looked at as it is now. */
 static bool is_wanted(struct searching *s, const struct db_rows *rows, size_t i)
 {
-	int64_t at_us = db_get_int(rows, i, 7);
+	int64_t at_us = db_get_int(rows, i, RECORD_ROW_UPDATED);
 
-	if (at_us > record_moves_horizon(s->page) && at_us != db_get_int(rows, i, 6))
+	if (at_us > record_moves_horizon(s->page) &&
+	    at_us != db_get_int(rows, i, RECORD_ROW_FIRST_SEEN))
 		return false;
-	if (is_taken(s->page, db_get_uuid(rows, i, 0)))
+	if (is_taken(s->page, db_get_uuid(rows, i, RECORD_ROW_ID)))
 		return false;
-	return record_row_fits(s->a, s->f, db_is_null(rows, i, 10) ? NULL : &s->terms, rows, i);
+	return record_row_fits(
+	    s->a, s->f, db_is_null(rows, i, SEARCH_WAITS) ? NULL : &s->terms, rows, i);
 }
 
 /* Takes rows that fit until the page is full: 1 then (has_more set), 0 while there is room, -1. */
@@ -220,10 +225,10 @@ static int find_window_end(const struct searching *s, struct window_end *out, st
 	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
 		return -1;
 	*out = (struct window_end){.is_empty = rows.count == 0};
-	out->is_last = out->is_empty || db_get_int(&rows, 0, 2) < s->window;
+	out->is_last = out->is_empty || db_get_int(&rows, 0, END_RECORDS) < s->window;
 	if (!out->is_empty) {
-		out->at_us = db_get_int(&rows, 0, 0);
-		out->id = db_get_uuid(&rows, 0, 1);
+		out->at_us = db_get_int(&rows, 0, END_UPDATED);
+		out->id = db_get_uuid(&rows, 0, END_ID);
 	}
 	return 0;
 }
@@ -231,8 +236,8 @@ static int find_window_end(const struct searching *s, struct window_end *out, st
 static bool is_behind(
     const struct searching *s, const struct window_end *end, const struct db_rows *rows, size_t i)
 {
-	int64_t at_us = db_get_int(rows, i, 7);
-	struct uuid id = db_get_uuid(rows, i, 0);
+	int64_t at_us = db_get_int(rows, i, RECORD_ROW_UPDATED);
+	struct uuid id = db_get_uuid(rows, i, RECORD_ROW_ID);
 	int order = at_us != end->at_us ? (at_us < end->at_us ? -1 : 1)
 					: memcmp(id.b, end->id.b, sizeof(id.b));
 
@@ -267,8 +272,8 @@ static int scan_window(struct searching *s, struct window_end *end, size_t *foun
 	*found = rows.count;
 	end->is_last = end->is_last && !is_cut;
 	if (is_cut)
-		move_to(
-		    s, db_get_int(&rows, rows.count - 1, 7), db_get_uuid(&rows, rows.count - 1, 0));
+		move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
+		    db_get_uuid(&rows, rows.count - 1, RECORD_ROW_ID));
 	else
 		move_to(s, end->at_us, end->id);
 	return take_rows(s, &rows, err);
@@ -287,8 +292,8 @@ static int count_hits(struct searching *s, struct db_rows *out, struct err *err)
 
 	if (db_row(s->app->db, s->a, &search_span, &account, 1, &span, err) == -1)
 		return -1;
-	first = db_get_int(&span, 0, 0);
-	step = (db_get_int(&span, 0, 1) - first) / SAMPLES;
+	first = db_get_int(&span, 0, SPAN_OLDEST);
+	step = (db_get_int(&span, 0, SPAN_NEWEST) - first) / SAMPLES;
 	for (; n < WORDS_INDEXED; n++)
 		v[n] = db_str(n < t->nwords ? t->words[n].like : "%");
 	for (int64_t i = 1; i <= SAMPLES; i++) {
@@ -353,8 +358,8 @@ static int ask_index(struct searching *s, struct err *err)
 			return err_set(err, e.code, "%s", e.msg);
 		}
 		if (rows.count > 0)
-			move_to(s, db_get_int(&rows, rows.count - 1, 7),
-			    db_get_uuid(&rows, rows.count - 1, 0));
+			move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
+			    db_get_uuid(&rows, rows.count - 1, RECORD_ROW_ID));
 		rc = take_rows(s, &rows, err);
 	} while (rc == 0 && rows.count == CANDIDATES);
 	return rc == -1 ? -1 : 1;

@@ -14,6 +14,7 @@ DB_STMT_ROWS(records_lock,
     "SELECT external_id, id, data, provider_updated_at, updated_at FROM records"
     " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
     "?", ") FOR UPDATE");
+enum { STORED_EXTERNAL_ID, STORED_ID, STORED_DATA, STORED_PROVIDER_UPDATED, STORED_UPDATED };
 DB_STMT_ROWS(records_insert,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
     " first_seen_at, updated_at, provider_updated_at) VALUES ",
@@ -31,6 +32,7 @@ DB_STMT_ROWS(record_changes_insert,
 DB_STMT(record_changes_newest,
     "SELECT changes, provider_at FROM record_changes"
     " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 200");
+enum { NEWEST_CHANGES, NEWEST_PROVIDER_AT };
 DB_STMT_ROWS(record_counts_add,
     "INSERT INTO record_counts (account_id, provider_type, resource_type, day, slot, records)"
     " VALUES ",
@@ -126,13 +128,13 @@ static int lock_kind(struct batch *b, struct working **ws, size_t n, struct err 
 			struct working *w = ws[k];
 
 			if (w->is_stored || !str_eq(unpadded(w->first->external_id),
-						unpadded(db_get_str(&rows, i, 0))))
+						unpadded(db_get_str(&rows, i, STORED_EXTERNAL_ID))))
 				continue;
 			w->is_stored = true;
-			w->id = db_get_uuid(&rows, i, 1);
-			w->text = db_get_str(&rows, i, 2);
-			w->provider_updated_us = db_get_int(&rows, i, 3);
-			w->at_us = w->from_us = db_get_int(&rows, i, 4);
+			w->id = db_get_uuid(&rows, i, STORED_ID);
+			w->text = db_get_str(&rows, i, STORED_DATA);
+			w->provider_updated_us = db_get_int(&rows, i, STORED_PROVIDER_UPDATED);
+			w->at_us = w->from_us = db_get_int(&rows, i, STORED_UPDATED);
 			break;
 		}
 	}
@@ -228,7 +230,8 @@ static int load_past(struct batch *b, const struct working *w, struct past *p, s
 	/* one more for the late payload itself */
 	p->v = arena_array(b->a, rows.count + b->nchanges + 1, sizeof(*p->v));
 	for (size_t i = rows.count; i-- > 0;)
-		if (add_step(b, p, db_get_str(&rows, i, 0), db_get_int(&rows, i, 1), err) == -1)
+		if (add_step(b, p, db_get_str(&rows, i, NEWEST_CHANGES),
+			db_get_int(&rows, i, NEWEST_PROVIDER_AT), err) == -1)
 			return -1;
 	for (size_t i = 0; i < b->nchanges; i++) {
 		const struct change_row *c = &b->changes[i];
