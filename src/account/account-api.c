@@ -4,56 +4,30 @@
 #include "base/config.h"
 #include "base/limits.h"
 
-/* ---- reading bodies -------------------------------------------------------------------------- */
-
-static int read_object(struct req *r, const char *const *keys, struct err *err)
-{
-	if (!json_is_object(r->json))
-		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
-	return json_only_keys(r->json, keys, err);
-}
-
-/* A text member; absent is "" unless it is needed. */
-static struct str text_member(struct req *r, const char *key, bool is_needed)
-{
-	json_t *v = json_object_get(r->json, key);
-
-	if (json_is_string(v))
-		return (struct str){json_string_value(v), json_string_length(v)};
-	if (v != NULL && !json_is_null(v))
-		req_invalid(r, key, "must be a text");
-	else if (is_needed)
-		req_invalid(r, key, "is needed");
-	return STR("");
-}
-
 /* ---- POST /auth/token ------------------------------------------------------------------------ */
 
 struct token_request {
-	const char *email;
-	struct str password, totp;
-	struct uuid account_id;
-	bool names_account, account_is_id;
+	struct str email, password, totp, account;
+	const char *normal_email;
 };
 
+/* 0, or -1 with the answer given. */
 static int read_token_request(struct req *r, struct token_request *out)
 {
-	static const char *const keys[] = {"email", "password", "accountId", "totp", NULL};
+	static const struct json_member members[] = {
+	    {"email", READ_TEXT, JSON_INTO(struct token_request, email), .need = READ_NEEDED},
+	    {"password", READ_TEXT, JSON_INTO(struct token_request, password), .need = READ_NEEDED},
+	    {"accountId", READ_TEXT, JSON_INTO(struct token_request, account),
+		.need = READ_NULLABLE},
+	    {"totp", READ_TEXT, JSON_INTO(struct token_request, totp), .need = READ_NULLABLE}};
 	struct err err = ERR_INIT;
-	struct str email, account;
 
-	if (read_object(r, keys, &err) != 0)
-		return res_error(r, &err), -1;
-	email = text_member(r, "email", true);
-	out->password = text_member(r, "password", true);
-	out->totp = text_member(r, "totp", false);
-	account = text_member(r, "accountId", false);
+	if (!req_read_body(r, JSON_MEMBERS(members), out))
+		return -1;
 	if (req_has_invalid(r))
 		return res_invalid(r), -1;
-	out->names_account = account.n > 0;
-	out->account_is_id = uuid_parse(account, &out->account_id);
-	out->email = account_email_normal(r->a, email, &err);
-	return out->email == NULL ? res_error(r, &err), -1 : 0;
+	out->normal_email = account_email_normal(r->a, out->email, &err);
+	return out->normal_email == NULL ? res_error(r, &err), -1 : 0;
 }
 
 static int too_often(struct req *r, int64_t wait_s)
@@ -87,20 +61,23 @@ static int answer_token(struct req *r, const struct account_member *m)
 
 int account_api_token(struct req *r)
 {
-	struct token_request q = {0};
+	struct token_request q = {.totp = STR("")};
 	struct account_member m;
+	struct uuid account_id = {{0}};
 	struct err err = ERR_INIT;
 	int64_t wait_s;
+	bool is_id;
 
 	if (read_token_request(r, &q) != 0)
 		return 0;
-	wait_s = login_wait_s(r, q.email);
+	is_id = uuid_parse(q.account, &account_id);
+	wait_s = login_wait_s(r, q.normal_email);
 	if (wait_s > 0)
 		return too_often(r, wait_s);
-	switch (login_check(r, q.email, q.password, q.totp, &q.account_id, &m, &err)) {
+	switch (login_check(r, q.normal_email, q.password, q.totp, &account_id, &m, &err)) {
 	case LOGIN_OK:
 		/* What is no id is no account of theirs either. */
-		if (q.names_account && !q.account_is_id)
+		if (q.account.n > 0 && !is_id)
 			break;
 		return answer_token(r, &m);
 	case LOGIN_WRONG:
@@ -112,7 +89,7 @@ int account_api_token(struct req *r)
 	case LOGIN_FAILED:
 		return res_error(r, &err);
 	}
-	if (!q.names_account)
+	if (q.account.n == 0)
 		return res_problem(r, 403, "This person belongs to no account");
 	return res_problem(r, 404, "There is no such account");
 }
@@ -204,29 +181,41 @@ int account_api_keys_get(struct req *r)
 	return wanted_key(r, &k) ? res_json(r, 200, key_json(&k)) : 0;
 }
 
-/* Reads the members that are there over what *k holds; complaints are gathered. */
-static void read_key_members(struct req *r, struct account_key *k)
+struct key_body {
+	struct str name;
+	json_t *permissions;
+	int64_t expires_us;
+};
+
+/* Reads the members that are there over what *k holds; false with the answer given. */
+static bool read_key_body(struct req *r, struct account_key *k)
 {
-	const json_t *permissions = json_object_get(r->json, "permissions");
-	const json_t *expires = json_object_get(r->json, "expiresAt");
+	static const struct json_member members[] = {
+	    {"name", READ_TEXT, JSON_INTO(struct key_body, name)},
+	    {"permissions", READ_ANY, JSON_INTO(struct key_body, permissions)},
+	    {"expiresAt", READ_TIME, JSON_INTO(struct key_body, expires_us),
+		.need = READ_CLEARABLE}};
+	struct key_body body = {.name = str_from(k->name)};
 	struct err err = ERR_INIT;
 
-	if (json_object_get(r->json, "name") != NULL)
-		k->name = arena_strdup(r->a, text_member(r, "name", true).p);
-	if (key_name_check(str_from(k->name), &err) == -1 && !req_has_invalid(r))
+	if (!req_read_body(r, JSON_MEMBERS(members), &body))
+		return false;
+	if (!req_has_invalid(r) && key_name_check(body.name, &err) == -1)
 		req_invalid(r, "name", "%s", err.msg);
 	err_clear(&err);
-	if (permissions != NULL && permission_from_json(permissions, &k->permissions, &err) == -1)
+	if (body.permissions != NULL &&
+	    permission_from_json(body.permissions, &k->permissions, &err) == -1)
 		req_invalid(r, "permissions", "%s", err.msg);
 	else if (k->permissions == 0)
 		req_invalid(r, "permissions", "at least one is needed");
-	if (json_is_null(expires)) {
-		k->expires_us = 0;
-	} else if (expires != NULL) {
-		if (!clock_parse_iso(text_member(r, "expiresAt", true), &k->expires_us) ||
-		    k->expires_us <= clock_now_us())
-			req_invalid(r, "expiresAt", "must be an ISO 8601 time to come");
-	}
+	if (body.expires_us != 0 && body.expires_us <= clock_now_us())
+		req_invalid(r, "expiresAt", "must be a time to come");
+	k->name = arena_strndup(r->a, body.name.p, body.name.n);
+	if (json_object_get(r->json, "expiresAt") != NULL)
+		k->expires_us = body.expires_us;
+	if (req_has_invalid(r))
+		res_invalid(r);
+	return !req_has_invalid(r);
 }
 
 /* Nobody passes on more than they have; 0, or -1 when refused. */
@@ -243,19 +232,13 @@ static int check_grant(struct req *r, uint64_t granted)
 
 int account_api_keys_create(struct req *r)
 {
-	static const char *const keys[] = {"name", "permissions", "expiresAt", NULL};
 	struct account_key k = {.name = ""}, made;
 	struct err err = ERR_INIT;
 	struct uuid id;
 	const char *text;
 	json_t *o;
 
-	if (read_object(r, keys, &err) != 0)
-		return res_error(r, &err);
-	read_key_members(r, &k);
-	if (req_has_invalid(r))
-		return res_invalid(r);
-	if (check_grant(r, k.permissions) != 0)
+	if (!read_key_body(r, &k) || check_grant(r, k.permissions) != 0)
 		return 0;
 	if (key_create_by(r->app, r->a, &r->actor.account_id, r, k.name, k.permissions,
 		k.expires_us, &id, &text, &err) == -1 ||
@@ -270,20 +253,14 @@ int account_api_keys_create(struct req *r)
 
 int account_api_keys_update(struct req *r)
 {
-	static const char *const keys[] = {"name", "permissions", "expiresAt", NULL};
 	struct account_key k;
 	struct err err = ERR_INIT;
 	uint64_t before;
 
 	if (!wanted_key(r, &k))
 		return 0;
-	if (read_object(r, keys, &err) != 0)
-		return res_error(r, &err);
 	before = k.permissions;
-	read_key_members(r, &k);
-	if (req_has_invalid(r))
-		return res_invalid(r);
-	if (check_grant(r, k.permissions & ~before) != 0)
+	if (!read_key_body(r, &k) || check_grant(r, k.permissions & ~before) != 0)
 		return 0;
 	if (key_change(r, &k, &err) == -1)
 		return res_error(r, &err);
