@@ -33,27 +33,27 @@ int lead_api_list(struct req *r)
 
 /* ---- POST /leads ------------------------------------------------------------------------- */
 
-static int check_text(const json_t *body, const char *key, size_t most, struct err *err)
-{
-	const json_t *v = json_object_get(body, key);
+/* Texts that only go into the lead are checked, all into one place. */
+struct lead_body {
+	struct str provider_type, provider_lead_id, form_id, ad_id, campaign_id, text;
+	json_t *map;
+	int64_t received_us;
+};
 
-	if (v == NULL || json_is_null(v))
-		return 0;
-	if (!json_is_string(v))
-		return err_field(err, ERR_INVALID, key, "must be text");
-	if (json_string_length(v) > most)
-		return err_field(err, ERR_INVALID, key, "may have at most %zu bytes", most);
-	return 0;
-}
+#define BODY_TEXT(name, field)                                                                     \
+	{                                                                                          \
+		name, READ_TEXT, JSON_INTO(struct lead_body, field),                               \
+		    .need = READ_NULLABLE, .max = LIMIT_EXTERNAL_ID_BYTES                          \
+	}
 
-static int check_map(const json_t *body, const char *key, struct err *err)
-{
-	const json_t *v = json_object_get(body, key);
-
-	if (v != NULL && !json_is_null(v) && !json_is_object(v))
-		return err_field(err, ERR_INVALID, key, "must be an object");
-	return 0;
-}
+static const struct json_member body_members[] = {BODY_TEXT("providerType", provider_type),
+    BODY_TEXT("providerLeadId", provider_lead_id), BODY_TEXT("formId", form_id),
+    BODY_TEXT("adId", ad_id), BODY_TEXT("campaignId", campaign_id), BODY_TEXT("email", text),
+    BODY_TEXT("firstName", text), BODY_TEXT("lastName", text), BODY_TEXT("fullName", text),
+    BODY_TEXT("phoneNumber", text), BODY_TEXT("company", text),
+    {"rawFieldData", READ_OBJECT, JSON_INTO(struct lead_body, map), .need = READ_NULLABLE},
+    {"customFields", READ_OBJECT, JSON_INTO(struct lead_body, map), .need = READ_NULLABLE},
+    {"receivedAt", READ_TIME, JSON_INTO(struct lead_body, received_us), .need = READ_NULLABLE}};
 
 /* Nothing that anyone would call or write to. */
 static bool is_blank(const json_t *v)
@@ -63,39 +63,21 @@ static bool is_blank(const json_t *v)
 	return v == NULL || json_is_null(v) || (json_is_object(v) && json_object_size(v) == 0);
 }
 
-json_t *lead_from_body(struct arena *a, const json_t *body, struct err *err)
+/* The members that make the lead, or NULL when there is nothing in them. */
+static json_t *lead_from_body(struct arena *a, const json_t *body)
 {
-	static const char *const keys[] = {"providerType", "providerLeadId", "email", "firstName",
-	    "lastName", "fullName", "phoneNumber", "company", "rawFieldData", "customFields",
-	    "receivedAt", "formId", "adId", "campaignId", NULL};
 	static const char *const copied[] = {"email", "firstName", "lastName", "fullName",
 	    "phoneNumber", "company", "rawFieldData", "customFields", NULL};
 	json_t *lead = json_own(a, json_object());
 	bool is_empty = true;
 
-	if (!json_is_object(body)) {
-		err_set(err, ERR_MALFORMED, "the body must be a JSON object");
-		return NULL;
-	}
-	if (json_only_keys(body, keys, err) == -1 || check_map(body, "rawFieldData", err) == -1 ||
-	    check_map(body, "customFields", err) == -1)
-		return NULL;
-	for (size_t i = 0; keys[i] != NULL; i++)
-		if (strcmp(keys[i], "rawFieldData") != 0 && strcmp(keys[i], "customFields") != 0 &&
-		    check_text(body, keys[i], LIMIT_EXTERNAL_ID_BYTES, err) == -1)
-			return NULL;
 	for (size_t i = 0; copied[i] != NULL; i++) {
 		json_t *v = json_object_get(body, copied[i]);
 
 		json_set(lead, copied[i], v == NULL ? json_null() : json_deep_copy(v));
 		is_empty = is_empty && is_blank(v);
 	}
-	if (is_empty) {
-		err_field(err, ERR_INVALID, "email",
-		    "a lead needs at least an email, a phone number, a name or a field");
-		return NULL;
-	}
-	return lead;
+	return is_empty ? NULL : lead;
 }
 
 struct creating {
@@ -114,27 +96,32 @@ static int create_body(struct db *db, void *arg, struct err *err)
 	return lead_capture(db, c->r->a, &c->lead, 1, err);
 }
 
-/* Fills what goes to the store; false after a 422. */
-static bool prepare(struct req *r, struct creating *c, json_t *lead)
+/* Fills what goes to the store; false with the answer given. */
+static bool prepare(struct req *r, struct creating *c)
 {
-	const json_t *body = r->json;
-	const char *type = json_str(body, "providerType");
-	/* Spaces at its ends would be no difference to the database. */
-	struct str id = str_trim(str_from(json_str(body, "providerLeadId")));
-	const char *received = json_str(body, "receivedAt");
-	int64_t at_us = clock_now_us();
+	struct lead_body body = {.provider_type = STR("manual"), .received_us = clock_now_us()};
+	struct str id;
+	json_t *lead;
 
-	if (type == NULL)
-		type = "manual";
-	if (provider_find(r->app->providers, str_from(type)) == NULL)
+	if (!req_read_body(r, JSON_MEMBERS(body_members), &body))
+		return false;
+	if (provider_find(r->app->providers, body.provider_type) == NULL)
 		req_invalid(r, "providerType", "is not a provider of the catalogue");
-	if (received != NULL && !clock_parse_iso(str_from(received), &at_us))
-		req_invalid(r, "receivedAt", "must be an ISO 8601 time");
+	lead = lead_from_body(r->a, r->json);
+	if (lead == NULL)
+		req_invalid(r, "email",
+		    "a lead needs at least an email, a phone number, a name or a field");
+	if (req_has_invalid(r)) {
+		res_invalid(r);
+		return false;
+	}
+	/* Spaces at its ends would be no difference to the database. */
+	id = str_trim(body.provider_lead_id);
 	if (id.n == 0)
 		id = str_from(uuid_dup(r->a, uuid_new()));
 	lead_normalize(r->a, lead, NULL);
 	c->record = (struct record_item){.account_id = r->actor.account_id,
-	    .provider_type = str_from(type),
+	    .provider_type = body.provider_type,
 	    .resource_type = STR("lead"),
 	    .external_id = id,
 	    .source = RECORD_SOURCE_IMPORT,
@@ -142,26 +129,24 @@ static bool prepare(struct req *r, struct creating *c, json_t *lead)
 	    .at_us = clock_now_us(),
 	    .is_only_new = true};
 	c->lead = (struct lead_capture){.account_id = r->actor.account_id,
-	    .provider_type = str_from(type),
+	    .provider_type = body.provider_type,
 	    .provider_lead_id = id,
-	    .form_id = str_from(json_str(body, "formId")),
-	    .ad_id = str_from(json_str(body, "adId")),
-	    .campaign_id = str_from(json_str(body, "campaignId")),
+	    .form_id = body.form_id,
+	    .ad_id = body.ad_id,
+	    .campaign_id = body.campaign_id,
 	    .lead = json_text(r->a, lead),
-	    .received_us = at_us};
-	return !req_has_invalid(r);
+	    .received_us = body.received_us};
+	return true;
 }
 
 int lead_api_create(struct req *r)
 {
 	struct creating c = {.r = r};
 	struct err err = ERR_INIT;
-	json_t *lead = lead_from_body(r->a, r->json, &err), *out;
+	json_t *out;
 
-	if (lead == NULL)
-		return res_error(r, &err);
-	if (!prepare(r, &c, lead))
-		return res_invalid(r);
+	if (!prepare(r, &c))
+		return 0;
 	if (db_transaction(r->app->db, create_body, &c, &err) == -1 ||
 	    lead_get_json(r->app, r->a, &r->actor.account_id, &c.lead.id, &out, &err) == -1)
 		return res_error(r, &err);

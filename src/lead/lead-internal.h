@@ -19,6 +19,4 @@ int lead_store_ready(struct db *db, struct arena *a, const struct lead_row *row,
 /* Stores why the details could not be had: stage stays received, or becomes failed. */
 int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row, bool is_final,
     const char *error, struct err *err);
-/* The JSON body of POST /leads as a normalized lead, checked: NULL with err set. Owned by a. */
-json_t *lead_from_body(struct arena *a, const json_t *body, struct err *err);
 #endif
