@@ -136,30 +136,29 @@ static int queue_all_body(struct db *db, void *arg, struct err *err)
 	return job_insert(db, &q->job, 1, err);
 }
 
-/* The body of a batch: how many leads (0: all), which destination (nil: each). */
-static int push_all_read(const json_t *body, int64_t *limit, struct uuid *only, struct err *err)
-{
-	static const char *const keys[] = {"limit", "connectionId", NULL};
-	const json_t *n = json_object_get(body, "limit"),
-		     *to = json_object_get(body, "connectionId");
+/* The body of a batch, which may be absent: how many leads (0: all), which destination (nil: each).
+ */
+struct batch_body {
+	int64_t limit;
+	struct uuid only;
+};
 
-	*limit = 0;
-	*only = (struct uuid){{0}};
-	if (body == NULL)
-		return 0;
-	if (!json_is_object(body))
-		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
-	if (json_only_keys(body, keys, err) == -1)
-		return -1;
-	if (n != NULL && !json_is_null(n)) {
-		if (!json_is_integer(n) || json_integer_value(n) < 1)
-			return err_field(err, ERR_INVALID, "limit", "must be a number from 1");
-		*limit = json_integer_value(n);
-	}
-	if (to != NULL && !json_is_null(to) &&
-	    (!json_is_string(to) || !uuid_parse(str_from(json_string_value(to)), only)))
-		return err_field(err, ERR_INVALID, "connectionId", "must be an id");
-	return 0;
+/* False with the answer given. */
+static bool batch_read(struct req *r, struct batch_body *out)
+{
+	static const struct json_member members[] = {
+	    {"limit", READ_INT, JSON_INTO(struct batch_body, limit), .need = READ_NULLABLE,
+		.min = 1},
+	    {"connectionId", READ_PARSED, JSON_INTO(struct batch_body, only), .need = READ_NULLABLE,
+		.parse = uuid_parse_member, .rule = "must be an id"}};
+
+	if (r->json == NULL)
+		return true;
+	if (!req_read_body(r, JSON_MEMBERS(members), out))
+		return false;
+	if (req_has_invalid(r))
+		res_invalid(r);
+	return !req_has_invalid(r);
 }
 
 /* 1, 0 when the account has no such destination, -1. */
@@ -176,31 +175,31 @@ int crm_api_push_all(struct req *r)
 	struct queueing_all q = {
 	    .job = {.account_id = r->actor.account_id, .kind = "crm.push_all", .id = uuid_new()}};
 	struct err err = ERR_INIT;
-	struct uuid only;
-	int64_t pending, limit;
+	struct batch_body body = {0};
+	int64_t pending;
 	json_t *o, *args;
 	int found = 1;
 
-	if (push_all_read(r->json, &limit, &only, &err) == -1)
-		return res_error(r, &err);
-	if (!uuid_is_nil(only))
-		found = is_destination(r, &only, &err);
+	if (!batch_read(r, &body))
+		return 0;
+	if (!uuid_is_nil(body.only))
+		found = is_destination(r, &body.only, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such destination");
 	if (found == -1)
 		return res_error(r, &err);
 	args = json_own(r->a, json_object());
-	if (limit > 0)
-		json_set_int(args, "left", limit);
-	if (!uuid_is_nil(only))
-		json_set_str(args, "connectionId", uuid_dup(r->a, only));
+	if (body.limit > 0)
+		json_set_int(args, "left", body.limit);
+	if (!uuid_is_nil(body.only))
+		json_set_str(args, "connectionId", uuid_dup(r->a, body.only));
 	q.job.args = json_text(r->a, args);
 	if (deliveries_count_waiting(r->app->db, &r->actor.account_id, &pending, &err) == -1 ||
 	    db_transaction(r->app->db, queue_all_body, &q, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
 	json_set_str(o, "jobId", uuid_dup(r->a, q.job.id));
-	json_set_int(o, "pending", limit > 0 && limit < pending ? limit : pending);
+	json_set_int(o, "pending", body.limit > 0 && body.limit < pending ? body.limit : pending);
 	return res_json(r, 202, o);
 }
 
