@@ -87,71 +87,65 @@ void record_filter_read(struct req *r, const struct http_pairs *pairs, struct re
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static int member_text(const json_t *o, const char *key, struct str *out, struct err *err)
+struct filter_body {
+	struct record_filter f;
+	json_t *where;
+};
+
+#define FILTER_TEXT(name, field)                                                                   \
+	{                                                                                          \
+		name, READ_TEXT, JSON_INTO(struct filter_body, f.field),                           \
+		    .need = READ_NULLABLE, .flags = READ_EMPTY_IS_NULL                             \
+	}
+#define FILTER_TIME(name, field)                                                                   \
+	{                                                                                          \
+		name, READ_TIME, JSON_INTO(struct filter_body, f.field),                           \
+		    .need = READ_NULLABLE, .flags = READ_EMPTY_IS_NULL                             \
+	}
+
+static const struct json_member filter_members[] = {FILTER_TEXT("resourceType", resource_type),
+    FILTER_TEXT("providerType", provider_type), FILTER_TEXT("source", source),
+    FILTER_TEXT("search", search), FILTER_TIME("updatedAfter", updated_after_us),
+    FILTER_TIME("updatedBefore", updated_before_us),
+    {"filter", READ_OBJECT, JSON_INTO(struct filter_body, where), .need = READ_NULLABLE}};
+
+static int members_where(
+    struct json_reader *in, struct arena *a, const json_t *where, struct record_filter *f)
 {
-	const json_t *v = json_object_get(o, key);
-
-	*out = (struct str){NULL, 0};
-	if (v == NULL || json_is_null(v))
-		return 0;
-	if (!json_is_string(v))
-		return err_field(err, ERR_INVALID, key, "must be text");
-	if (json_string_length(v) > 0)
-		*out = (struct str){json_string_value(v), json_string_length(v)};
-	return 0;
-}
-
-static int member_time(const json_t *o, const char *key, int64_t *out, struct err *err)
-{
-	struct str s;
-
-	if (member_text(o, key, &s, err) == -1)
-		return -1;
-	if (s.p != NULL && !clock_parse_iso(s, out))
-		return err_field(err, ERR_INVALID, key, "must be an ISO 8601 time");
-	return 0;
-}
-
-static int members_where(struct arena *a, const json_t *o, struct record_filter *f, struct err *err)
-{
-	json_t *where = json_object_get(o, "filter"), *v;
 	const char *path;
+	json_t *v;
 
-	if (where == NULL || json_is_null(where))
-		return 0;
-	if (!json_is_object(where))
-		return err_field(
-		    err, ERR_INVALID, "filter", "must be an object of paths and values");
 	json_object_each(where, path, v) {
 		const char *text = json_scalar_text(a, v);
+		struct err err = ERR_INIT;
 
 		if (text == NULL)
-			return err_field(
-			    err, ERR_INVALID, "filter", "%s must be a plain value", path);
-		if (add_where(a, f, str_from(path), str_from(text), err) == -1)
-			return -1;
+			return json_reader_fail_at(in, "filter", "%s must be a plain value", path);
+		if (add_where(a, f, str_from(path), str_from(text), &err) == -1)
+			return json_reader_fail_at(in, err.field, "%s", err.msg);
 	}
 	return 0;
+}
+
+int record_filter_from_body(struct json_reader *in, struct arena *a, const json_t *o,
+    const struct uuid *account_id, struct record_filter *out)
+{
+	struct filter_body body = {.f = {.account_id = *account_id}};
+
+	if (json_read_members(in, o, JSON_MEMBERS(filter_members), &body) == -1)
+		return -1;
+	*out = body.f;
+	return members_where(in, a, body.where, out);
 }
 
 int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
     struct record_filter *out, struct err *err)
 {
-	static const char *const keys[] = {"resourceType", "providerType", "source", "search",
-	    "updatedAfter", "updatedBefore", "filter", NULL};
+	struct json_reader in = {.err = err};
 
-	*out = (struct record_filter){.account_id = *account_id};
-	if (!json_is_object(o))
+	if (!json_is_object(o)) /* the whole goes by the name that its callers know */
 		return err_field(err, ERR_INVALID, "filter", "must be an object");
-	if (json_only_keys(o, keys, err) == -1 ||
-	    member_text(o, "resourceType", &out->resource_type, err) == -1 ||
-	    member_text(o, "providerType", &out->provider_type, err) == -1 ||
-	    member_text(o, "source", &out->source, err) == -1 ||
-	    member_text(o, "search", &out->search, err) == -1 ||
-	    member_time(o, "updatedAfter", &out->updated_after_us, err) == -1 ||
-	    member_time(o, "updatedBefore", &out->updated_before_us, err) == -1)
-		return -1;
-	return members_where(a, o, out, err);
+	return record_filter_from_body(&in, a, o, account_id, out);
 }
 
 static int check_name(struct str s, const char *key, struct err *err)

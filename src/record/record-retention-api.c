@@ -31,27 +31,17 @@ int record_api_retention(struct req *r)
 /* The type and body of a rule; 0, or -1 with the answer given. */
 static int read_rule(struct req *r, struct retention_rule *out)
 {
-	static const char *const keys[] = {"days", NULL};
-	struct err err = ERR_INIT;
-	const json_t *days;
+	static const struct json_member members[] = {
+	    {"days", READ_INT, JSON_INTO(struct retention_rule, days), .need = READ_NEEDED,
+		.min = 1, .max = RETENTION_DAYS_MAX}};
 
-	if (!json_is_object(r->json)) {
-		res_problem(r, 400, "The body must be a JSON object");
-		return -1;
-	}
-	if (json_only_keys(r->json, keys, &err) == -1) {
-		res_error(r, &err);
-		return -1;
-	}
 	*out = (struct retention_rule){.resource_type = req_param(r, "resourceType")};
+	if (!req_read_body(r, JSON_MEMBERS(members), out))
+		return -1;
 	if (!record_type_is_valid(out->resource_type))
 		req_invalid(r, "resourceType",
 		    "must be 1 to %u letters, digits, dots, dashes or underscores",
 		    LIMIT_TYPE_BYTES);
-	days = json_object_get(r->json, "days");
-	out->days = json_integer_value(days); /* 0 unless it is an integer */
-	if (out->days < 1 || out->days > RETENTION_DAYS_MAX)
-		req_invalid(r, "days", "must be a whole number from 1 to %d", RETENTION_DAYS_MAX);
 	if (!req_has_invalid(r))
 		return 0;
 	res_invalid(r);

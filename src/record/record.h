@@ -104,8 +104,10 @@ int record_list(struct app *app, struct arena *a, const struct record_filter *f,
  */
 void record_filter_read(struct req *r, const struct http_pairs *pairs, struct record_filter *out);
 /* The same from a JSON object ({"resourceType","providerType","source","search","updatedAfter",
- * "updatedBefore","filter":{path:value}}); ERR_INVALID naming the field. An empty one is legal
- * here. */
+ * "updatedBefore","filter":{path:value}}): 0, or -1 with complaints by a reader, or with
+ * ERR_INVALID naming the field. An empty one is legal here. */
+int record_filter_from_body(struct json_reader *in, struct arena *a, const json_t *o,
+    const struct uuid *account_id, struct record_filter *out);
 int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
     struct record_filter *out, struct err *err);
 /* For a filter that is kept or queued: ERR_INVALID naming the field where no type or source can be

@@ -25,119 +25,86 @@ static bool is_slug(struct str s)
 	return !uuid_parse(s, &id); /* an address must not mean two views */
 }
 
-static void read_name(struct req *r, const json_t *value, struct view *v)
+static void columns_check(struct json_reader *in, struct arena *a, const json_t *columns)
 {
-	v->name = (struct str){NULL, 0};
-	if (json_is_string(value))
-		v->name =
-		    str_trim((struct str){json_string_value(value), json_string_length(value)});
-	if (v->name.n == 0)
-		req_invalid(r, "name", "must be a text that is not empty");
-	else if (v->name.n > LIMIT_NAME_BYTES)
-		req_invalid(r, "name", "may have at most %u bytes", LIMIT_NAME_BYTES);
-}
-
-static void read_slug(struct req *r, const json_t *value, struct view *v)
-{
-	v->slug = (struct str){NULL, 0};
-	if (json_is_null(value))
-		return;
-	v->slug = str_from(json_string_value(value));
-	if (!is_slug(v->slug))
-		req_invalid(r, "slug", "must be lower-case letters, digits and hyphens, at most %d",
-		    SLUG_BYTES);
-}
-
-static void check_columns(struct req *r, const json_t *columns)
-{
-	struct map *seen = map_new(r->a);
+	struct map *seen = map_new(a);
 	struct err err = ERR_INIT;
+	size_t faults = in->faults, i;
+	json_t *v;
 
-	if (!json_is_array(columns) || json_array_size(columns) > COLUMNS_MAX) {
-		req_invalid(r, "query.columns", "must be a list of at most %d paths", COLUMNS_MAX);
-		return;
-	}
-	for (size_t i = 0; i < json_array_size(columns); i++) {
-		const char *text = json_string_value(json_array_get(columns, i));
+	json_array_each(columns, i, v) {
+		const char *text = json_string_value(v);
 
-		if (text == NULL || *text == '\0' ||
-		    path_compile(r->a, str_from(text), &err) == NULL)
-			req_invalid(r, "query.columns", "must be paths of fields");
+		if (text == NULL || *text == '\0' || path_compile(a, str_from(text), &err) == NULL)
+			json_reader_fail_at(in, "columns", "must be paths of fields");
 		else if (map_get(seen, str_from(text)) != NULL)
-			req_invalid(r, "query.columns", "has %.100s twice", text);
+			json_reader_fail_at(in, "columns", "has %.100s twice", text);
 		else
 			map_put(seen, str_from(text), seen);
-		if (req_has_invalid(r))
+		if (in->faults > faults)
 			return;
 	}
 }
 
-static void check_source(struct req *r, struct str source)
+/* What a kept filter must be besides. */
+static void filter_check(struct json_reader *in, struct arena *a, const struct record_filter *f)
 {
 	static const char *const sources[] = {RECORD_SOURCE_WEBHOOK, RECORD_SOURCE_POLL,
-	    RECORD_SOURCE_IMPORT, RECORD_SOURCE_FLOW_STEP};
+	    RECORD_SOURCE_IMPORT, RECORD_SOURCE_FLOW_STEP, NULL};
+	struct search_terms terms = {0};
+	struct err err = ERR_INIT;
+	size_t i = 0;
 
-	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
-		if (source.p == NULL || str_is(source, sources[i]))
-			return;
-	req_invalid(r, "query.source", "must be webhook, poll, import or flow_step");
+	if (record_filter_check(f, &err) == -1 ||
+	    search_terms_add_filter(&terms, a, f, &err) == -1) {
+		json_reader_fail_at(in, err.field, "%s", err.msg);
+		return;
+	}
+	while (sources[i] != NULL && !str_is(f->source, sources[i]))
+		i++;
+	if (f->source.p != NULL && sources[i] == NULL)
+		json_reader_fail_at(in, "source", "must be webhook, poll, import or flow_step");
 }
 
 /* Sort and columns are the list's own; the rest is what every list takes. */
-static void read_query(struct req *r, json_t *value, struct view *v)
+static void query_check(struct req *r, const json_t *query)
 {
-	json_t *filter = json_own(r->a, json_copy(value)), *sort, *columns;
-	struct search_terms terms = {0};
+	static const char *const sorts[] = {"updatedAt", "-updatedAt", NULL};
+	static const struct json_member sort = {"sort", READ_WORD, .words = sorts},
+					columns = {"columns", READ_LIST, .max = COLUMNS_MAX};
+	struct json_reader in = req_reader(r);
+	json_t *filter = json_own(r->a, json_copy(JSON_ITER(query))), *list = NULL;
+	const char *order;
 	struct record_filter f;
-	struct err err = ERR_INIT;
 
-	if (!json_is_object(value)) {
-		req_invalid(r, "query", "must be an object");
-		return;
-	}
-	v->query = value;
-	sort = json_object_get(value, "sort");
-	columns = json_object_get(value, "columns");
+	json_reader_enter(&in, "query");
+	json_read_member(&in, query, &sort, &order);
+	json_read_member(&in, query, &columns, &list);
+	columns_check(&in, r->a, list);
 	json_object_del(filter, "sort");
 	json_object_del(filter, "columns");
-	if (sort != NULL && !str_is(str_from(json_string_value(sort)), "updatedAt") &&
-	    !str_is(str_from(json_string_value(sort)), "-updatedAt"))
-		req_invalid(r, "query.sort", "must be updatedAt or -updatedAt");
-	if (columns != NULL)
-		check_columns(r, columns);
-	if (record_filter_from_json(r->a, filter, &r->actor.account_id, &f, &err) == -1 ||
-	    record_filter_check(&f, &err) == -1 ||
-	    search_terms_add_filter(&terms, r->a, &f, &err) == -1) {
-		req_invalid(r, arena_printf(r->a, "query.%s", err.field), "%s", err.msg);
-		return;
-	}
-	check_source(r, f.source);
+	if (record_filter_from_body(&in, r->a, filter, &r->actor.account_id, &f) == 0)
+		filter_check(&in, r->a, &f);
 }
 
 /* Reads the body onto v; 0, or -1 with the answer given. */
 static int read_body(struct req *r, bool is_new, struct view *v)
 {
-	static const char *const keys[] = {"name", "slug", "query", NULL};
-	struct err err = ERR_INIT;
-	json_t *name, *slug, *query;
+	static const struct json_member members[] = {
+	    {"name", READ_TEXT, JSON_INTO(struct view, name), .flags = READ_TRIMMED, .min = 1,
+		.max = LIMIT_NAME_BYTES},
+	    {"slug", READ_TEXT, JSON_INTO(struct view, slug), .need = READ_CLEARABLE},
+	    {"query", READ_OBJECT, JSON_INTO(struct view, query)}};
 
-	if (!json_is_object(r->json)) {
-		res_problem(r, 400, "The body must be a JSON object");
+	if (!req_read_body(r, JSON_MEMBERS(members), v))
 		return -1;
-	}
-	if (json_only_keys(r->json, keys, &err) == -1) {
-		res_error(r, &err);
-		return -1;
-	}
-	name = json_object_get(r->json, "name");
-	slug = json_object_get(r->json, "slug");
-	query = json_object_get(r->json, "query");
-	if (name != NULL || is_new)
-		read_name(r, name, v);
-	if (slug != NULL)
-		read_slug(r, slug, v);
-	if (query != NULL || is_new)
-		read_query(r, query != NULL ? query : json_own(r->a, json_object()), v);
+	if (is_new && json_object_get(r->json, "name") == NULL)
+		req_invalid(r, "name", "is needed");
+	if (v->slug.p != NULL && !is_slug(v->slug))
+		req_invalid(r, "slug", "must be lower-case letters, digits and hyphens, at most %d",
+		    SLUG_BYTES);
+	if (json_object_get(r->json, "query") != NULL)
+		query_check(r, v->query);
 	v->updated_us = clock_now_us();
 	if (!req_has_invalid(r))
 		return 0;
@@ -207,7 +174,8 @@ int view_api_get(struct req *r)
 
 int view_api_create(struct req *r)
 {
-	struct view v = {.id = uuid_new(), .created_us = clock_now_us()};
+	struct view v = {
+	    .id = uuid_new(), .query = json_own(r->a, json_object()), .created_us = clock_now_us()};
 	struct err err = ERR_INIT;
 
 	if (read_body(r, true, &v) == -1)
