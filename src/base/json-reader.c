@@ -93,9 +93,14 @@ int json_reader_fail_at(struct json_reader *in, const char *key, const char *fmt
 
 /* ---- values by kind ------------------------------------------------------------------------ */
 
+static bool is_open(const struct json_member *m)
+{
+	return m->max == 0 && m->min >= 0;
+}
+
 static bool is_within(const struct json_member *m, size_t n)
 {
-	return (int64_t)n >= m->min && (m->max == 0 || (int64_t)n <= m->max);
+	return (int64_t)n >= m->min && (is_open(m) || (int64_t)n <= m->max);
 }
 
 static int container_read(
@@ -198,8 +203,8 @@ static int int_read(struct json_reader *in, json_t *v, const struct json_member 
 {
 	int64_t n = json_integer_value(v);
 
-	if (!json_is_integer(v) || n < m->min || (m->max != 0 && n > m->max))
-		return m->max == 0
+	if (!json_is_integer(v) || n < m->min || (!is_open(m) && n > m->max))
+		return is_open(m)
 			   ? VALUE_FAIL(in, m, "must be an integer from %lld", (long long)m->min)
 			   : VALUE_FAIL(in, m, "must be an integer from %lld to %lld",
 				 (long long)m->min, (long long)m->max);
@@ -211,8 +216,8 @@ static int number_read(struct json_reader *in, json_t *v, const struct json_memb
 {
 	double n = json_number_value(v);
 
-	if (!json_is_number(v) || n < (double)m->min || (m->max != 0 && n > (double)m->max))
-		return m->max == 0
+	if (!json_is_number(v) || n < (double)m->min || (!is_open(m) && n > (double)m->max))
+		return is_open(m)
 			   ? VALUE_FAIL(in, m, "must be a number from %lld", (long long)m->min)
 			   : VALUE_FAIL(in, m, "must be a number from %lld to %lld",
 				 (long long)m->min, (long long)m->max);

@@ -42,7 +42,7 @@ int json_reader_fail_at(struct json_reader *in, const char *key, const char *fmt
     __attribute__((format(printf, 3, 4)));
 
 /* What a value must be, and the type that it is read into. A borrowed one lives as long as the
- * JSON; max 0 is no maximum. */
+ * JSON; max 0 is no maximum, unless min is below it. */
 enum json_kind {
 	READ_ANY,    /* json_t *, borrowed */
 	READ_OBJECT, /* json_t *, borrowed; min to max members */

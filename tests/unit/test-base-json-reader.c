@@ -174,7 +174,8 @@ static void values_are_read(void)
 
 static void one_member_and_one_value(void)
 {
-	static const struct json_member count = {"count", READ_INT, .min = 1};
+	static const struct json_member count = {"count", READ_INT, .min = 1},
+					below = {"below", READ_INT, .min = -5, .max = 0};
 	struct arena *a = arena_new();
 	struct err err = ERR_INIT;
 	struct json_reader in = {.err = &err};
@@ -184,6 +185,8 @@ static void one_member_and_one_value(void)
 	CHECK(json_read_member(&in, json_of(a, "{\"count\":3}"), &count, &n) == 1 && n == 3);
 	CHECK(json_read_value(&in, json_of(a, "8"), &count, &n) == 0 && n == 8);
 	CHECK(json_read_member(&in, json_of(a, "{\"count\":0}"), &count, &n) == -1 && n == 8);
+	CHECK(json_read_value(&in, json_of(a, "0"), &below, &n) == 0 && n == 0);
+	CHECK(json_read_value(&in, json_of(a, "1"), &below, &n) == -1 && n == 0);
 	CHECK(TEXT_EQ(err.field, "count") && TEXT_EQ(err.msg, "must be an integer from 1"));
 	arena_free(a);
 }
