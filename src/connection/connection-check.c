@@ -11,21 +11,8 @@
 struct checking {
 	const struct config *cfg;
 	struct arena *a;
-	struct err *err;
+	struct json_reader in; /* the first fault ends it */
 };
-
-static int fail(struct checking *k, const char *field, const char *reason)
-{
-	return err_field(k->err, ERR_INVALID, field, "%s", reason);
-}
-
-static bool has_control(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			return true;
-	return false;
-}
 
 /* ---- settings ----------------------------------------------------------------------------- */
 
@@ -42,65 +29,81 @@ static bool is_forbidden_header(const char *name)
 	return false;
 }
 
-static int check_headers(struct checking *k, const char *field, const json_t *v)
+static int check_header(struct checking *k, const char *name, json_t *value)
+{
+	static const struct json_member text = {"", READ_TEXT, .flags = READ_PLAIN,
+	    .max = SETTING_BYTES, .rule = "must be text without control characters"};
+	struct str ignored;
+
+	if (strcasecmp(name, "authorization") == 0 || strcasecmp(name, "cookie") == 0 ||
+	    strcasecmp(name, "proxy-authorization") == 0)
+		return json_reader_fail(
+		    &k->in, "holds a secret: use credentials and settings.auth instead");
+	if (is_forbidden_header(name))
+		return json_reader_fail(&k->in, "cannot be set");
+	if (name[0] == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					    "0123456789!#$%&'*+-.^_`|~") != strlen(name))
+		return json_reader_fail(&k->in, "is not a header name");
+	return json_read_value(&k->in, value, &text, &ignored);
+}
+
+static int check_path(struct checking *k, const char *name, json_t *v)
+{
+	struct err err = ERR_INIT;
+
+	(void)name;
+	if (!json_is_string(v))
+		return json_reader_fail(&k->in, "must be a path such as data.id");
+	return path_compile(k->a, str_from(json_string_value(v)), &err) == NULL
+		   ? json_reader_fail(&k->in, "%s", err.msg)
+		   : 0;
+}
+
+/* Each member of an object whose keys are the account's own choice. */
+static int check_each(struct checking *k, const json_t *object,
+    int (*check)(struct checking *k, const char *name, json_t *v))
 {
 	const char *name;
-	json_t *value;
+	json_t *v;
 
-	if (!json_is_object(v) || json_object_size(v) > SETTING_HEADERS_MAX)
-		return fail(k, field, "must be an object of at most 32 headers");
-	json_object_each(v, name, value) {
-		const char *inner = arena_printf(k->a, "%s.%s", field, name);
+	json_object_each(object, name, v) {
+		size_t mark = json_reader_enter(&k->in, name);
 
-		if (strcasecmp(name, "authorization") == 0 || strcasecmp(name, "cookie") == 0 ||
-		    strcasecmp(name, "proxy-authorization") == 0)
-			return fail(
-			    k, inner, "holds a secret: use credentials and settings.auth instead");
-		if (is_forbidden_header(name))
-			return fail(k, inner, "cannot be set");
-		if (name[0] == '\0' ||
-		    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789!#$%&'*+-.^_`|~") != strlen(name))
-			return fail(k, inner, "is not a header name");
-		if (!json_is_string(value) || has_control(json_string_value(value)) ||
-		    json_string_length(value) > SETTING_BYTES)
-			return fail(k, inner, "must be text without control characters");
+		if (check(k, name, v) == -1)
+			return -1;
+		json_reader_leave(&k->in, mark);
 	}
 	return 0;
 }
 
-static int check_path(struct checking *k, const char *field, const json_t *v)
+static int check_headers(struct checking *k, json_t *v)
 {
-	struct err err = ERR_INIT;
+	static const struct json_member headers = {"", READ_OBJECT, .max = SETTING_HEADERS_MAX,
+	    .rule = "must be an object of at most 32 headers"};
 
-	if (!json_is_string(v))
-		return fail(k, field, "must be a path such as data.id");
-	return path_compile(k->a, str_from(json_string_value(v)), &err) == NULL
-		   ? fail(k, field, err.msg)
+	return json_read_value(&k->in, v, &headers, &v) == -1 ? -1 : check_each(k, v, check_header);
+}
+
+static int check_paths(struct checking *k, json_t *v)
+{
+	static const struct json_member paths = {
+	    "", READ_OBJECT, .min = 1, .rule = "must be an object of names and paths"};
+
+	return json_read_value(&k->in, v, &paths, &v) == -1 ? -1 : check_each(k, v, check_path);
+}
+
+static int check_url(struct checking *k, json_t *v)
+{
+	static const struct json_member url = {
+	    "", READ_TEXT, .max = LIMIT_URL_BYTES, .rule = "must be an http or https URL"};
+	struct err err = ERR_INIT;
+	struct str text;
+
+	if (json_read_value(&k->in, v, &url, &text) == -1)
+		return -1;
+	return egress_check_url(k->cfg, text.p, &err) == -1
+		   ? json_reader_fail(&k->in, "%s", err.msg)
 		   : 0;
-}
-
-static int check_paths(struct checking *k, const char *field, const json_t *v)
-{
-	const char *name;
-	json_t *path;
-
-	if (!json_is_object(v) || json_object_size(v) == 0)
-		return fail(k, field, "must be an object of names and paths");
-	json_object_each(v, name, path)
-		if (check_path(k, arena_printf(k->a, "%s.%s", field, name), path) == -1)
-			return -1;
-	return 0;
-}
-
-static int check_url(struct checking *k, const char *field, const json_t *v)
-{
-	struct err err = ERR_INIT;
-
-	if (!json_is_string(v) || json_string_length(v) > LIMIT_URL_BYTES)
-		return fail(k, field, "must be an http or https URL");
-	return egress_check_url(k->cfg, json_string_value(v), &err) == -1 ? fail(k, field, err.msg)
-									  : 0;
 }
 
 static bool is_choice(const struct setting_spec *s, const json_t *v)
@@ -119,30 +122,25 @@ static bool is_word(const json_t *v, const char *letters, size_t min, size_t max
 	       strspn(json_string_value(v), letters) == n;
 }
 
-static int check_settings(struct checking *k, const char *prefix, const struct setting_spec *specs,
-    size_t nspecs, json_t *settings);
+static int check_settings(
+    struct checking *k, const struct setting_spec *specs, size_t nspecs, json_t *settings);
 
-static int check_text(struct checking *k, const char *field, const struct setting_spec *s,
-    json_t *settings, const json_t *v)
+static int check_text(struct checking *k, const struct setting_spec *s, json_t *settings, json_t *v)
 {
-	if (json_is_integer(v)) {
-		const char *text = json_scalar_text(k->a, v);
+	bool is_id = strcmp(s->key, "externalAccountId") == 0;
+	const struct json_member text = {"", READ_TEXT, .flags = READ_PLAIN,
+	    .max = is_id ? LIMIT_EXTERNAL_ID_BYTES : SETTING_BYTES};
+	struct str ignored;
 
-		json_set_str(settings, s->key, text);
-		return 0;
-	}
-	if (!json_is_string(v) || has_control(json_string_value(v)) ||
-	    json_string_length(v) > SETTING_BYTES)
-		return fail(k, field, "must be text");
-	if (strcmp(s->key, "externalAccountId") == 0 &&
-	    json_string_length(v) > LIMIT_EXTERNAL_ID_BYTES)
-		return fail(k, field, "is too long");
+	if (!json_is_integer(v))
+		return json_read_value(&k->in, v, &text, &ignored);
+	json_set_str(settings, s->key, json_scalar_text(k->a, v));
 	return 0;
 }
 
 /* Text is JSON written by hand; it is kept parsed. */
-static int check_template(struct checking *k, const char *field, const struct setting_spec *s,
-    json_t *settings, json_t *v)
+static int check_template(
+    struct checking *k, const struct setting_spec *s, json_t *settings, json_t *v)
 {
 	struct err err = ERR_INIT;
 
@@ -151,57 +149,69 @@ static int check_template(struct checking *k, const char *field, const struct se
 
 		v = json_parse(k->a, text, &err);
 		if (v == NULL)
-			return fail(k, field, arena_printf(k->a, "is not JSON: %s", err.msg));
+			return json_reader_fail(&k->in, "is not JSON: %s", err.msg);
 		json_set(settings, s->key, json_incref(v));
 	}
 	return json_is_object(v) || json_is_array(v)
 		   ? 0
-		   : fail(k, field, "must be a JSON object or list");
+		   : json_reader_fail(&k->in, "must be a JSON object or list");
 }
 
-static int check_setting(
-    struct checking *k, const char *field, const struct setting_spec *s, json_t *settings)
+static int check_integer(struct checking *k, const struct setting_spec *s, json_t *v)
+{
+	const struct json_member integer = {"", READ_INT, .min = s->min, .max = s->max};
+	int64_t ignored;
+
+	return json_read_value(&k->in, v, &integer, &ignored);
+}
+
+static int check_boolean(struct checking *k, json_t *v)
+{
+	static const struct json_member boolean = {"", .kind = READ_BOOL};
+	bool ignored;
+
+	return json_read_value(&k->in, v, &boolean, &ignored);
+}
+
+/* The value of settings where the reader stands. */
+static int check_setting(struct checking *k, const struct setting_spec *s, json_t *settings)
 {
 	json_t *v = json_object_get(settings, s->key);
 
 	switch (s->type) {
 	case SETTING_TEXT:
-		return check_text(k, field, s, settings, v);
+		return check_text(k, s, settings, v);
 	case SETTING_INTEGER:
-		return json_is_integer(v) && json_integer_value(v) >= s->min &&
-			       json_integer_value(v) <= s->max
-			   ? 0
-			   : fail(k, field,
-				 arena_printf(k->a, "must be an integer from %lld to %lld",
-				     (long long)s->min, (long long)s->max));
+		return check_integer(k, s, v);
 	case SETTING_BOOLEAN:
-		return json_is_boolean(v) ? 0 : fail(k, field, "must be true or false");
+		return check_boolean(k, v);
 	case SETTING_URL:
-		return check_url(k, field, v);
+		return check_url(k, v);
 	case SETTING_CHOICE:
-		return is_choice(s, v) ? 0 : fail(k, field, "is not one of the choices");
+		return is_choice(s, v) ? 0 : json_reader_fail(&k->in, "is not one of the choices");
 	case SETTING_PATH:
-		return check_path(k, field, v);
+		return check_path(k, s->key, v);
 	case SETTING_PATHS:
-		return check_paths(k, field, v);
+		return check_paths(k, v);
 	case SETTING_HEADERS:
-		return check_headers(k, field, v);
+		return check_headers(k, v);
 	case SETTING_TEMPLATE:
-		return check_template(k, field, s, settings, v);
+		return check_template(k, s, settings, v);
 	case SETTING_OBJECT:
-		return check_settings(k, field, s->members, s->nmembers, v);
+		return check_settings(k, s->members, s->nmembers, v);
 	case SETTING_COUNTRY:
 		return is_word(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 2, 2)
 			   ? 0
-			   : fail(k, field, "must be a two-letter country code such as DE");
+			   : json_reader_fail(
+				 &k->in, "must be a two-letter country code such as DE");
 	case SETTING_TYPE:
 		return is_word(v,
 			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", 1,
 			   LIMIT_TYPE_BYTES)
 			   ? 0
-			   : fail(k, field, "must be letters, digits, _ . or -");
+			   : json_reader_fail(&k->in, "must be letters, digits, _ . or -");
 	}
-	return fail(k, field, "is not known");
+	return json_reader_fail(&k->in, "is not known");
 }
 
 static const struct setting_spec *find_setting(
@@ -213,33 +223,31 @@ static const struct setting_spec *find_setting(
 	return NULL;
 }
 
-static int check_settings(struct checking *k, const char *prefix, const struct setting_spec *specs,
-    size_t nspecs, json_t *settings)
+/* The settings where the reader stands; null ones are taken out. */
+static int check_settings(
+    struct checking *k, const struct setting_spec *specs, size_t nspecs, json_t *settings)
 {
 	const char *key;
 	json_t *v;
 	void *tmp;
 
 	if (!json_is_object(settings))
-		return fail(k, prefix, "must be an object");
+		return json_reader_fail(&k->in, "must be an object");
 	json_object_foreach_safe(settings, tmp, key, v) {
-		if (json_is_null(v)) {
+		if (json_is_null(v))
 			json_object_del(settings, key);
-			continue;
-		}
-		if (find_setting(specs, nspecs, key) == NULL)
-			return fail(
-			    k, arena_printf(k->a, "%s.%s", prefix, key), "is not a known setting");
+		else if (find_setting(specs, nspecs, key) == NULL)
+			return json_reader_fail_at(&k->in, key, "is not a known setting");
 	}
 	for (size_t i = 0; i < nspecs; i++) {
-		const char *field = arena_printf(k->a, "%s.%s", prefix, specs[i].key);
+		size_t mark = json_reader_enter(&k->in, specs[i].key);
+		bool is_there = json_object_get(settings, specs[i].key) != NULL;
 
-		if (json_object_get(settings, specs[i].key) == NULL) {
-			if (specs[i].is_needed)
-				return fail(k, field, "is needed");
-		} else if (check_setting(k, field, &specs[i], settings) == -1) {
+		if (!is_there && specs[i].is_needed)
+			return json_reader_fail(&k->in, "is needed");
+		if (is_there && check_setting(k, &specs[i], settings) == -1)
 			return -1;
-		}
+		json_reader_leave(&k->in, mark);
 	}
 	return 0;
 }
@@ -265,38 +273,37 @@ static int check_rule(struct checking *k, const struct credential_rule *r,
 		if (is_there && r->is_any)
 			return 0;
 		if (!is_there && !r->is_any)
-			return fail(
-			    k, arena_printf(k->a, "credentials.%s", r->keys[i]), "is needed");
+			return json_reader_fail_at(&k->in, r->keys[i], "is needed");
 	}
-	return !r->is_any ? 0
-			  : fail(k, arena_printf(k->a, "credentials.%s", r->keys[0]),
-				r->n == 1 ? "is needed"
-					  : arena_printf(k->a, "is needed (or %s)", r->keys[1]));
+	if (!r->is_any)
+		return 0;
+	return r->n == 1 ? json_reader_fail_at(&k->in, r->keys[0], "is needed")
+			 : json_reader_fail_at(&k->in, r->keys[0], "is needed (or %s)", r->keys[1]);
 }
 
 static int check_credentials(
     struct checking *k, const struct provider *p, const json_t *credentials, json_t *settings)
 {
+	struct json_member member = {
+	    "", READ_TEXT, .flags = READ_PLAIN, .min = 1, .max = CREDENTIAL_BYTES};
+	struct str ignored;
 	const char *key;
 	json_t *v;
 
 	if (!json_is_object(credentials))
-		return fail(k, "credentials", "must be an object");
+		return json_reader_fail(&k->in, "must be an object");
 	json_object_each(credentials, key, v) {
-		const char *field = arena_printf(k->a, "credentials.%s", key);
-
 		if (!manifest_has_credential(p, key))
-			return fail(k, field, "is not a credential of this provider");
-		if (!json_is_string(v) || json_string_length(v) == 0)
-			return fail(k, field, "must be text that is not empty");
-		if (json_string_length(v) > CREDENTIAL_BYTES || has_control(json_string_value(v)))
-			return fail(k, field, "is too long or has control characters");
+			return json_reader_fail_at(
+			    &k->in, key, "is not a credential of this provider");
+		member.name = key;
+		if (json_read_member(&k->in, credentials, &member, &ignored) == -1)
+			return -1;
 	}
 	for (size_t i = 0; i < p->ncredentials; i++)
 		if (p->credentials[i].is_needed &&
 		    !has_credential(credentials, p->credentials[i].key))
-			return fail(k, arena_printf(k->a, "credentials.%s", p->credentials[i].key),
-			    "is needed");
+			return json_reader_fail_at(&k->in, p->credentials[i].key, "is needed");
 	for (size_t i = 0; i < p->ncredential_rules; i++)
 		if (check_rule(k, &p->credential_rules[i], credentials, settings) == -1)
 			return -1;
@@ -306,11 +313,14 @@ static int check_credentials(
 int connection_check(const struct config *cfg, const struct provider *p, const json_t *credentials,
     json_t *settings, struct err *err)
 {
-	struct checking k = {.cfg = cfg, .a = arena_new(), .err = err};
-	int rc = check_settings(&k, "settings", p->settings, p->nsettings, settings);
+	struct checking k = {.cfg = cfg, .a = arena_new(), .in = {.err = err}};
+	size_t mark = json_reader_enter(&k.in, "settings");
+	int rc = check_settings(&k, p->settings, p->nsettings, settings);
 
 	if (rc == 0 && json_text(k.a, settings).n > SETTINGS_BYTES)
-		rc = fail(&k, "settings", "are too large");
+		rc = json_reader_fail(&k.in, "are too large");
+	json_reader_leave(&k.in, mark);
+	json_reader_enter(&k.in, "credentials");
 	if (rc == 0)
 		rc = webhook_check_settings(p, k.a, settings, err);
 	if (rc == 0)

@@ -187,57 +187,63 @@ int connection_list(struct app *app, struct arena *a, const struct uuid *account
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-/* The name in a body: trimmed; absent or null keeps what is there. */
-static int read_name(struct arena *a, const json_t *body, const char **name, struct err *err)
-{
-	const json_t *v = json_object_get(body, "name");
+struct connection_body {
+	struct str name;
+	json_t *credentials, *settings;
+	const char *status;
+};
 
-	if (v == NULL || json_is_null(v))
-		return 0;
-	struct str s = str_trim((struct str){json_string_value(v), json_string_length(v)});
-	if (!json_is_string(v) || s.n == 0 || s.n > LIMIT_NAME_BYTES)
-		return err_field(
-		    err, ERR_INVALID, "name", "must be 1 to %u bytes of text", LIMIT_NAME_BYTES);
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return err_field(err, ERR_INVALID, "name", "has control characters");
-	*name = arena_strndup(a, s.p, s.n);
-	return 0;
+#define CREATE_MEMBERS 3 /* only a change may give a status */
+#define ALL_MEMBERS 4
+
+static int members_read(const json_t *body, size_t n, struct connection_body *out, struct err *err)
+{
+	static const char *const statuses[] = {"active", "disabled", NULL};
+	static const struct json_member members[] = {
+	    {"name", READ_TEXT, JSON_INTO(struct connection_body, name), .need = READ_NULLABLE,
+		.flags = READ_TRIMMED | READ_PLAIN, .min = 1, .max = LIMIT_NAME_BYTES},
+	    {"credentials", READ_OBJECT, JSON_INTO(struct connection_body, credentials),
+		.need = READ_NULLABLE},
+	    {"settings", READ_OBJECT, JSON_INTO(struct connection_body, settings),
+		.need = READ_NULLABLE},
+	    {"status", READ_WORD, JSON_INTO(struct connection_body, status), .words = statuses}};
+	struct json_reader in = {.err = err};
+
+	if (!json_is_object(body))
+		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
+	return json_read_members(&in, body, members, n, out);
 }
 
-/* What the body's object changes: members replace, null removes. */
-static int read_object(
-    struct arena *a, const json_t *body, const char *key, json_t **io, struct err *err)
+/* What the body changes: members replace, null removes. */
+static json_t *members_merged(struct arena *a, const json_t *before, const json_t *change)
 {
-	json_t *v = json_object_get(body, key), *member;
+	json_t *io = json_own(a, before == NULL ? json_object() : json_deep_copy(before)), *member;
 	const char *name;
 
-	*io = json_own(a, *io == NULL ? json_object() : json_deep_copy(*io));
-	if (v == NULL || json_is_null(v))
-		return 0;
-	if (!json_is_object(v))
-		return err_field(err, ERR_INVALID, key, "must be an object");
-	json_object_each(v, name, member) {
+	json_object_each(change, name, member) {
 		if (json_is_null(member))
-			json_object_del(*io, name);
+			json_object_del(io, name);
 		else
-			json_set(*io, name, json_deep_copy(member));
+			json_set(io, name, json_deep_copy(member));
 	}
-	return 0;
+	return io;
 }
 
 /* The checked parts of a body as they are stored. */
-static int read_body(
-    struct app *app, struct arena *a, const json_t *body, struct connection *c, struct err *err)
+static int read_body(struct app *app, struct arena *a, const json_t *json, size_t nmembers,
+    struct connection *c, struct err *err)
 {
-	if (!json_is_object(body))
-		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
-	if (read_name(a, body, &c->name, err) == -1 ||
-	    read_object(a, body, "credentials", &c->access.credentials, err) == -1 ||
-	    read_object(a, body, "settings", &c->access.settings, err) == -1 ||
-	    connection_check(
+	struct connection_body body = {.name = str_from(c->name), .status = c->status};
+
+	if (members_read(json, nmembers, &body, err) == -1)
+		return -1;
+	c->access.credentials = members_merged(a, c->access.credentials, body.credentials);
+	c->access.settings = members_merged(a, c->access.settings, body.settings);
+	if (connection_check(
 		app->config, c->provider, c->access.credentials, c->access.settings, err) == -1)
 		return -1;
+	c->name = arena_strndup(a, body.name.p, body.name.n);
+	c->status = body.status;
 	const char *external = json_str(c->access.settings, "externalAccountId");
 	c->access.external_account_id = arena_strdup(a, external != NULL ? external : "");
 	return 0;
@@ -246,7 +252,6 @@ static int read_body(
 int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct provider *p, const json_t *body, struct connection **out, struct err *err)
 {
-	static const char *const keys[] = {"name", "credentials", "settings", NULL};
 	struct connection *c = arena_zalloc(a, sizeof *c);
 
 	c->id = uuid_new();
@@ -258,9 +263,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 	c->created_us = c->updated_us = clock_now_us();
 	if (!p->is_available)
 		return err_set(err, ERR_CONFLICT, "%s is not available", p->display_name);
-	if (json_is_object(body) && json_only_keys(body, keys, err) == -1)
-		return -1;
-	if (read_body(app, a, body, c, err) == -1)
+	if (read_body(app, a, body, CREATE_MEMBERS, c, err) == -1)
 		return -1;
 	struct str sealed = seal(app, a, &c->id, c->access.credentials, err);
 	if (sealed.p == NULL)
@@ -276,26 +279,10 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 	return 0;
 }
 
-static int read_status(const json_t *body, struct connection *c, struct err *err)
-{
-	const json_t *v = json_object_get(body, "status");
-	const char *status = json_string_value(v);
-
-	if (v == NULL)
-		return 0;
-	if (status == NULL || (strcmp(status, "active") != 0 && strcmp(status, "disabled") != 0))
-		return err_field(err, ERR_INVALID, "status", "must be active or disabled");
-	c->status = status;
-	return 0;
-}
-
 int connection_update(
     struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err)
 {
-	static const char *const keys[] = {"name", "status", "settings", "credentials", NULL};
-
-	if ((json_is_object(body) && json_only_keys(body, keys, err) == -1) ||
-	    read_body(app, a, body, c, err) == -1 || read_status(body, c, err) == -1)
+	if (read_body(app, a, body, ALL_MEMBERS, c, err) == -1)
 		return -1;
 	/* New credentials deserve a new start. */
 	if (json_object_get(body, "credentials") != NULL && strcmp(c->status, "disabled") != 0)
