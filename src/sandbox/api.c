@@ -62,21 +62,16 @@ int api_faults_put(struct req *r)
 /* The body as wishes, {} when there is none; count within 1 to max. */
 static int read_wishes(struct req *r, int64_t max, json_t **wishes, int64_t *count, struct err *err)
 {
-	const json_t *n;
+	const struct json_member number = {"count", READ_INT, .min = 1, .max = max};
+	struct json_reader in = {.err = err};
 
 	*wishes = r->json != NULL ? r->json : json_own(r->a, json_object());
 	*count = 1;
 	if (!json_is_object(*wishes))
 		return err_set(err, ERR_MALFORMED, "the body must be a JSON object");
-	if (json_only_keys(*wishes, wish_keys, err) == -1)
+	if (json_read_keys(&in, *wishes, wish_keys) == -1 ||
+	    json_read_member(&in, *wishes, &number, count) == -1)
 		return -1;
-	n = json_object_get(*wishes, "count");
-	if (n == NULL)
-		return 0;
-	if (!json_is_integer(n) || json_integer_value(n) < 1 || json_integer_value(n) > max)
-		return err_field(
-		    err, ERR_INVALID, "count", "must be from 1 to %lld", (long long)max);
-	*count = json_integer_value(n);
 	return 0;
 }
 

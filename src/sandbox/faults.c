@@ -16,6 +16,7 @@
 #define FAULTS_MAX_BYTES 65536u
 #define FAULTS_MAX 64u
 #define DEFAULT_MS 60000
+#define MS_MAX 600000
 #define PIECE_BYTES 8192u
 #define UNFINISHED_BYTES                                                                           \
 	(3u * 1024u * 1024u) /* less than callers accept: it is not refused for its length */
@@ -135,95 +136,107 @@ static int store(struct faults *f, const json_t *settings, struct err *err)
 	return rc;
 }
 
-static bool is_within(const json_t *v, int64_t min, int64_t max)
+static bool kind_parse(struct str name, void *kind)
 {
-	return v == NULL ||
-	       (json_is_integer(v) && json_integer_value(v) >= min && json_integer_value(v) <= max);
+	*(enum fault_kind *)kind = kind_of(name.p);
+	return kind_of(name.p) != FAULT_NONE;
 }
 
-static int check_fault(const json_t *one, struct err *err)
-{
-	static const char *const keys[] = {"target", "kind", "count", "probability", "status",
-	    "code", "ms", "retry_after_s", "location", NULL};
-	const char *target = json_str(one, "target");
-	const json_t *probability = json_object_get(one, "probability");
+/* Checked only: what is stored is the JSON. */
+struct fault_body {
+	const char *target;
+	enum fault_kind kind;
+	int64_t number;
+	double probability;
+	struct str location;
+};
 
-	if (!json_is_object(one))
-		return err_field(err, ERR_INVALID, "faults", "each fault is an object");
-	if (json_only_keys(one, keys, err) == -1)
-		return -1;
-	if (target == NULL || (strcmp(target, "graph") != 0 && strcmp(target, "crm") != 0 &&
-				  strcmp(target, "all") != 0))
-		return err_field(err, ERR_INVALID, "target", "must be graph, crm or all");
-	if (kind_of(json_str(one, "kind")) == FAULT_NONE)
-		return err_field(err, ERR_INVALID, "kind",
-		    "must be throttle, token, error, "
-		    "timeout, drip, reset, lost, huge, invalid or redirect");
-	if (!is_within(json_object_get(one, "count"), 0, 1000000000))
-		return err_field(err, ERR_INVALID, "count", "must be a number from 0");
-	if (!is_within(json_object_get(one, "status"), 400, 599))
-		return err_field(err, ERR_INVALID, "status", "must be from 400 to 599");
-	if (!is_within(json_object_get(one, "ms"), 0, 600000))
-		return err_field(err, ERR_INVALID, "ms", "must be from 0 to 600000");
-	if (!is_within(json_object_get(one, "retry_after_s"), 0, 86400))
-		return err_field(err, ERR_INVALID, "retry_after_s", "must be from 0 to 86400");
-	if (!is_within(json_object_get(one, "code"), 1, 1000000))
-		return err_field(err, ERR_INVALID, "code", "must be a number from 1");
-	if (probability != NULL &&
-	    (!json_is_number(probability) || json_number_value(probability) < 0 ||
-		json_number_value(probability) > 1))
-		return err_field(err, ERR_INVALID, "probability", "must be from 0 to 1");
+static const char *const targets[] = {"graph", "crm", "all", NULL};
+
+#define FAULT_NUMBER(name, least, most)                                                            \
+	{                                                                                          \
+		name, READ_INT, JSON_INTO(struct fault_body, number), .min = (least),              \
+								      .max = (most)                \
+	}
+
+static const struct json_member fault_members[] = {
+    {"target", READ_WORD, JSON_INTO(struct fault_body, target), .need = READ_NEEDED,
+	.words = targets},
+    {"kind", READ_PARSED, JSON_INTO(struct fault_body, kind), .need = READ_NEEDED,
+	.parse = kind_parse,
+	.rule = "must be throttle, token, error, timeout, drip, reset, lost, huge, invalid or "
+		"redirect"},
+    {"probability", READ_NUMBER, JSON_INTO(struct fault_body, probability), .max = 1},
+    {"location", READ_TEXT, JSON_INTO(struct fault_body, location), .need = READ_NULLABLE},
+    FAULT_NUMBER("count", 0, 1000000000), FAULT_NUMBER("status", 400, 599),
+    FAULT_NUMBER("code", 1, 1000000), FAULT_NUMBER("ms", 0, MS_MAX),
+    FAULT_NUMBER("retry_after_s", 0, 86400)};
+
+static int check_faults(struct json_reader *in, const json_t *list)
+{
+	struct fault_body ignored;
+	const json_t *one;
+	size_t i, top = json_reader_enter(in, "faults");
+
+	json_array_each(list, i, one) {
+		size_t mark = json_reader_enter_index(in, i);
+
+		if (json_read_members(in, one, JSON_MEMBERS(fault_members), &ignored) == -1)
+			return -1;
+		json_reader_leave(in, mark);
+	}
+	json_reader_leave(in, top);
 	return 0;
 }
+
+struct latencies {
+	int64_t graph, crm;
+};
 
 /* A number stands for both targets. */
-static int check_latency(const json_t *latency, json_t *out, struct err *err)
+static int read_latencies(struct json_reader *in, json_t *v, struct latencies *out)
 {
-	static const char *const keys[] = {"graph", "crm", NULL};
-	const json_t *graph = latency, *crm = latency;
+	static const struct json_member members[] = {
+	    {"graph", READ_INT, JSON_INTO(struct latencies, graph), .max = MS_MAX},
+	    {"crm", READ_INT, JSON_INTO(struct latencies, crm), .max = MS_MAX}};
+	size_t mark = json_reader_enter(in, "latency_ms");
+	int rc = 0;
 
-	if (json_is_object(latency)) {
-		if (json_only_keys(latency, keys, err) == -1)
-			return -1;
-		graph = json_object_get(latency, "graph");
-		crm = json_object_get(latency, "crm");
+	if (json_is_object(v)) {
+		rc = json_read_members(in, v, JSON_MEMBERS(members), out);
+	} else if (v != NULL) {
+		rc = json_read_value(in, v, &members[0], &out->graph);
+		out->crm = out->graph;
 	}
-	if (!is_within(graph, 0, 600000) || !is_within(crm, 0, 600000))
-		return err_field(err, ERR_INVALID, "latency_ms", "must be from 0 to 600000");
-	json_set_int(out, "graph", json_integer_value(graph));
-	json_set_int(out, "crm", json_integer_value(crm));
-	return 0;
+	json_reader_leave(in, mark);
+	return rc;
 }
+
+struct faults_body {
+	json_t *list, *latency;
+};
 
 int faults_put(struct faults *f, const json_t *settings, struct err *err)
 {
-	static const char *const keys[] = {"latency_ms", "faults", NULL};
-	const json_t *list = json_object_get(settings, "faults"), *one;
-	json_t *clean, *latency;
-	size_t i;
+	static const struct json_member members[] = {
+	    {"faults", READ_LIST, JSON_INTO(struct faults_body, list), .max = FAULTS_MAX},
+	    {"latency_ms", READ_ANY, JSON_INTO(struct faults_body, latency)}};
+	struct json_reader in = {.err = err};
+	struct faults_body body = {NULL, NULL};
+	struct latencies ms = {0, 0};
+	json_t *clean;
 	int fd, rc;
 
-	if (!json_is_object(settings))
-		return err_set(err, ERR_INVALID, "the settings must be an object");
-	if (json_only_keys(settings, keys, err) == -1)
+	if (json_read_members(&in, settings, JSON_MEMBERS(members), &body) == -1 ||
+	    check_faults(&in, body.list) == -1 || read_latencies(&in, body.latency, &ms) == -1)
 		return -1;
-	if (list != NULL && (!json_is_array(list) || json_array_size(list) > FAULTS_MAX))
-		return err_field(
-		    err, ERR_INVALID, "faults", "must be a list of at most %u", FAULTS_MAX);
-	json_array_each(list, i, one)
-		if (check_fault(one, err) != 0)
-			return -1;
-	clean = json_object();
-	latency = json_object();
-	json_set(clean, "latency_ms", latency);
-	json_set(clean, "faults", list != NULL ? json_deep_copy(list) : json_array());
-	rc = check_latency(json_object_get(settings, "latency_ms"), latency, err);
-	if (rc == 0) {
-		fd = state_lock(f->lock_path, err);
-		rc = fd == -1 ? -1 : store(f, clean, err);
-		if (fd >= 0)
-			close(fd);
-	}
+	clean = json_pack("{s:{s:I,s:I},s:o}", "latency_ms", "graph", (json_int_t)ms.graph, "crm",
+	    (json_int_t)ms.crm, "faults",
+	    body.list != NULL ? json_deep_copy(body.list) : json_array());
+	fd = state_lock(f->lock_path, err);
+	rc = fd == -1 ? -1 : store(f, clean, err);
+	if (fd >= 0)
+		close(fd);
 	json_decref(clean);
 	return rc;
 }
