@@ -33,8 +33,8 @@ DB_STMT(job_stats_of,
     " FROM (SELECT state, run_at FROM jobs WHERE account_id = ? LIMIT 100000) j");
 enum { STATS_READY, STATS_WAITING, STATS_DEAD, STATS_OLDEST_DUE };
 
-int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
-    int64_t lease_until_us, struct err *err)
+int job_insert_claimed(
+    struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id, struct err *err)
 {
 	int64_t now = clock_now_us();
 	const bool is_claimed = !uuid_is_nil(*lease_id);
@@ -50,7 +50,7 @@ int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct u
 				j->id = uuid_new();
 			struct db_val row[9] = {db_uuid(&j->id), db_uuid(&j->account_id),
 			    db_str(j->kind), db_uuid_or_null(&j->subject_id),
-			    db_int(is_claimed          ? lease_until_us
+			    db_int(is_claimed          ? now + j->lease_us
 				   : j->run_at_us != 0 ? j->run_at_us
 						       : now),
 			    db_int(is_claimed), db_uuid_or_null(lease_id), db_strn(j->args),
@@ -76,7 +76,7 @@ int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
 
 	if (n == 0)
 		return 0;
-	if (job_insert_claimed(db, jobs, n, &nobody, 0, err) == -1)
+	if (job_insert_claimed(db, jobs, n, &nobody, err) == -1)
 		return -1;
 	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
 	return 0;

@@ -15,7 +15,7 @@ struct job {
 	/* set when run: */
 	struct uuid lease_id; /* the runner that holds it; nil outside one */
 	int attempts;         /* this one included; with lease_id it fences off an older claim */
-	int64_t lease_us;     /* how long the claim was made for */
+	int64_t lease_us;     /* how long the claim was made for: its kind's own lease */
 	bool is_ended;        /* finished, rescheduled or dead, committed or about to be */
 	struct runner *runner;
 	struct arena *a; /* the run's arena */
@@ -29,7 +29,7 @@ struct job_kind {
 	const char *name;
 	int (*run)(struct job *j, struct err *err);
 	int max_attempts;
-	int64_t lease_s; /* 0: configured */
+	int64_t lease_s; /* of its own, shorter or longer; 0: job_lease_s as configured */
 };
 struct runner;
 /* Within a transaction: writes the rows and wakes this host's runner after the commit. Ids are made

@@ -32,8 +32,15 @@ DB_STMT(jobs_due,
     "SELECT id, account_id, kind, subject_id, attempts, args FROM jobs"
     " WHERE state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ? FOR UPDATE SKIP LOCKED");
 enum { DUE_ID, DUE_ACCOUNT_ID, DUE_KIND, DUE_SUBJECT_ID, DUE_ATTEMPTS, DUE_ARGS };
+/* Jobs of many kinds are claimed by one statement, each until its own lease ends: kinds with a
+ * lease of their own fill the pairs, all others have the configured one. */
+#define OWN_LEASES 8
 DB_STMT_ROWS(jobs_claim,
-    "UPDATE jobs SET run_at = ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (", "?", ")");
+    "UPDATE jobs SET run_at = CASE kind WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ?"
+    " WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ? ELSE ? END,"
+    " lease_id = ?, attempts = attempts + 1 WHERE id IN (",
+    "?", ")");
+#define CLAIM_VALUES (2 * OWN_LEASES + 2)
 DB_STMT(job_back_off, "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
 		      " WHERE id = ? AND lease_id = ? AND attempts = ?");
 /* Leased rows lie within one lease of now on the index, so no index on lease_id is needed. */
@@ -73,7 +80,8 @@ struct runner {
 	/* The database failed us: we may hold leases of jobs that do not run here. */
 	bool is_unsure;
 	int64_t claim_at_us; /* look for it then in any case (monotonic) */
-	int64_t reap_at_us, lease_us;
+	int64_t reap_at_us;
+	int64_t lease_most_us; /* the longest that a job of ours may be held for */
 	int (*background)(struct app *app, struct err *err);
 	int64_t background_at_us;      /* look whether there is some then (monotonic) */
 	struct run *running, *chained; /* chained: claimed at insertion, to be started */
@@ -103,6 +111,31 @@ static int prove_alive(struct runner *rn, struct err *err)
 	return 0;
 }
 
+static int64_t kind_lease_us(const struct runner *rn, const struct job_kind *kind)
+{
+	int64_t own_s = kind == NULL ? 0 : kind->lease_s;
+
+	return (own_s != 0 ? own_s : rn->app->config->job_lease_s) * SECOND_US;
+}
+
+static int take_kinds(struct runner *rn, struct err *err)
+{
+	size_t nown = 0;
+
+	rn->lease_most_us = kind_lease_us(rn, NULL);
+	for (size_t i = 0; i < rn->nkinds; i++) {
+		int64_t lease_us = kind_lease_us(rn, &rn->kinds[i]);
+
+		nown += rn->kinds[i].lease_s != 0;
+		if (lease_us > rn->lease_most_us)
+			rn->lease_most_us = lease_us;
+	}
+	if (nown > OWN_LEASES)
+		return err_set(err, ERR_INTERNAL,
+		    "%zu kinds of jobs have a lease of their own, %d may", nown, OWN_LEASES);
+	return 0;
+}
+
 struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *err)
 {
 	struct runner *rn = calloc(1, sizeof(*rn));
@@ -111,11 +144,7 @@ struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t 
 		abort();
 	*rn =
 	    (struct runner){.app = app, .kinds = kinds, .nkinds = n, .wake_fd = -1, .alive_fd = -1};
-	rn->lease_us = app->config->job_lease_s * SECOND_US;
-	for (size_t i = 0; i < n; i++)
-		if (kinds[i].lease_s * SECOND_US > rn->lease_us)
-			rn->lease_us = kinds[i].lease_s * SECOND_US;
-	if (prove_alive(rn, err) == -1) {
+	if (take_kinds(rn, err) == -1 || prove_alive(rn, err) == -1) {
 		runner_free(rn);
 		return NULL;
 	}
@@ -302,12 +331,12 @@ static struct run *run_new(struct runner *rn, const struct job *row, int attempt
 		run->job.args.p = arena_strndup(a, row->args.p, row->args.n);
 	run->job.attempts = attempts;
 	run->job.lease_id = rn->lease_id;
-	run->job.lease_us = rn->lease_us;
 	run->job.is_ended = false;
 	run->job.runner = rn;
 	run->job.app = rn->app;
 	run->job.a = a;
 	run->kind = kind_of(rn, row->kind);
+	run->job.lease_us = kind_lease_us(rn, run->kind);
 	return run;
 }
 
@@ -359,11 +388,30 @@ struct claim {
 	struct db_rows rows;
 };
 
+/* What precedes the ids in jobs_claim. */
+static void claim_values(const struct runner *rn, int64_t now, struct db_val *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rn->nkinds; i++) {
+		if (rn->kinds[i].lease_s == 0)
+			continue;
+		v[n++] = db_str(rn->kinds[i].name);
+		v[n++] = db_int(now + kind_lease_us(rn, &rn->kinds[i]));
+	}
+	while (n < 2 * OWN_LEASES) { /* no kind's name */
+		v[n++] = db_str("");
+		v[n++] = db_int(now);
+	}
+	v[n++] = db_int(now + kind_lease_us(rn, NULL));
+	v[n] = db_uuid(&rn->lease_id);
+}
+
 static int claim_body(struct db *db, void *arg, struct err *err)
 {
 	struct claim *c = arg;
 	int64_t now = clock_now_us();
-	struct db_val ids[CLAIM_MAX];
+	struct db_val vals[CLAIM_VALUES], ids[CLAIM_MAX];
 	struct uuid id[CLAIM_MAX];
 
 	if (db_query(db, c->a, &jobs_due, DB_VALS(db_int(now), db_int((int64_t)c->most)), &c->rows,
@@ -375,9 +423,8 @@ static int claim_body(struct db *db, void *arg, struct err *err)
 		id[i] = db_get_uuid(&c->rows, i, DUE_ID);
 		ids[i] = db_uuid(&id[i]);
 	}
-	return db_exec_rows(db, &jobs_claim,
-	    DB_VALS(db_int(now + c->rn->lease_us), db_uuid(&c->rn->lease_id)), ids, c->rows.count,
-	    1, NULL, err);
+	claim_values(c->rn, now, vals);
+	return db_exec_rows(db, &jobs_claim, vals, CLAIM_VALUES, ids, c->rows.count, 1, NULL, err);
 }
 
 /* How many jobs a claim may take now. */
@@ -435,8 +482,8 @@ static void release_forgotten(struct runner *rn)
 	size_t n = 0;
 
 	if (db_query(rn->app->db, a, &jobs_of_lease,
-		DB_VALS(
-		    db_int(now), db_int(now + rn->lease_us + DAY_US / 24), db_uuid(&rn->lease_id)),
+		DB_VALS(db_int(now), db_int(now + rn->lease_most_us + DAY_US / 24),
+		    db_uuid(&rn->lease_id)),
 		&rows, &err) == -1)
 		goto out;
 	for (size_t i = 0; i < rows.count; i++) {
@@ -493,8 +540,9 @@ int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t 
 	 */
 	if (rn == NULL || n > 8)
 		return job_insert(db, jobs, n, err);
-	if (job_insert_claimed(db, jobs, n, &rn->lease_id, clock_now_us() + rn->lease_us, err) ==
-	    -1)
+	for (size_t i = 0; i < n; i++)
+		jobs[i].lease_us = kind_lease_us(rn, kind_of(rn, jobs[i].kind));
+	if (job_insert_claimed(db, jobs, n, &rn->lease_id, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		struct chaining *c = arena_zalloc(parent->a, sizeof(*c));
@@ -525,7 +573,7 @@ static int release_leases(struct runner *rn, const struct uuid *dead)
 	struct err err = ERR_INIT;
 
 	if (db_exec(rn->app->db, &jobs_release,
-		DB_VALS(db_int(now), db_int(now), db_int(now + rn->lease_us + DAY_US / 24),
+		DB_VALS(db_int(now), db_int(now), db_int(now + rn->lease_most_us + DAY_US / 24),
 		    db_uuid(dead)),
 		&n, &err) == -1) {
 		log_warn("runner.reap", LOG_ERR(&err));

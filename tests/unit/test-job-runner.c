@@ -128,6 +128,108 @@ static void released_when_the_database_is_back(void)
 	place_remove(&p);
 }
 
+/* ---- leases of kinds ----------------------------------------------------------------------- */
+
+static struct {
+	uint64_t trips_before, claim_trips;
+	int runs;
+} leasing;
+
+/* For how many seconds from now the job is held, to be checked within a slow machine's reach. */
+static bool is_held_for(struct job *j, int64_t wanted_s)
+{
+	int64_t held_us =
+	    NUMBER_OF(j->app->db, "SELECT run_at FROM jobs WHERE id = ?", db_uuid(&j->id)) -
+	    clock_now_us();
+
+	return held_us <= wanted_s * SECOND_US && held_us > (wanted_s - 20) * SECOND_US;
+}
+
+static int64_t wanted_s(const struct job *j)
+{
+	return strcmp(j->kind, "short") == 0 ? 60 : strcmp(j->kind, "long") == 0 ? 300 : 120;
+}
+
+static int leased(struct job *j, struct err *err)
+{
+	if (leasing.runs++ == 0)
+		leasing.claim_trips = db_round_trips(j->app->db) - leasing.trips_before;
+	CHECK(j->lease_us == wanted_s(j) * SECOND_US && is_held_for(j, wanted_s(j)));
+	OK(job_keep(j->app->db, j, err), err);
+	CHECK(is_held_for(j, wanted_s(j)));
+	return 0;
+}
+
+/* One statement claims jobs of several kinds, each for its own kind's lease. */
+static void leases_of_kinds(void)
+{
+	static const struct job_kind kinds[] = {
+	    {"short", leased, 3, 60}, {"plain", leased, 3, 0}, {"long", leased, 3, 300}};
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	p.c.cfg.job_lease_s = 120;
+	for (int round = 0; round < 2; round++) { /* the first prepares the statements */
+		for (int i = 0; i < 6; i++)
+			insert(&p, kinds[i % 3].name, NULL);
+		leasing.runs = 0;
+		leasing.trips_before = db_round_trips(p.db);
+		CHECK(run_once(&p, kinds, COUNT(kinds)) == 6 && leasing.runs == 6);
+	}
+	CHECK(leasing.claim_trips == 4); /* begin, look, claim, commit */
+	CHECK(count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+static int next_body(struct db *db, void *arg, struct err *err)
+{
+	struct job *j = arg;
+	struct job next[] = {{.account_id = j->account_id, .kind = "short"},
+	    {.account_id = j->account_id, .kind = "plain"},
+	    {.account_id = j->account_id, .kind = "long"}};
+
+	if (job_insert_next(db, j, next, COUNT(next), err) == -1)
+		return -1;
+	return job_finish(db, j, err);
+}
+
+static int before_others(struct job *j, struct err *err)
+{
+	return db_transaction(j->app->db, next_body, j, err);
+}
+
+/* So are jobs that are claimed as they are inserted. */
+static void leases_of_chained_kinds(void)
+{
+	static const struct job_kind kinds[] = {{"first", before_others, 3, 30},
+	    {"short", leased, 3, 60}, {"plain", leased, 3, 0}, {"long", leased, 3, 300}};
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	p.c.cfg.job_lease_s = 120;
+	leasing.runs = 0;
+	insert(&p, "first", NULL);
+	CHECK(run_once(&p, kinds, COUNT(kinds)) == 4 && leasing.runs == 3);
+	CHECK(count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+static void too_many_leases(void)
+{
+	struct job_kind kinds[9];
+	struct place p;
+	struct err err = ERR_INIT;
+
+	if (!place_make(&p))
+		return;
+	for (size_t i = 0; i < COUNT(kinds); i++)
+		kinds[i] = (struct job_kind){"plain", plain, 3, 10};
+	CHECK(runner_new(p.app, kinds, COUNT(kinds), &err) == NULL && err.code == ERR_INTERNAL);
+	place_remove(&p);
+}
+
 /* ---- many at once ------------------------------------------------------------------------ */
 
 static int sleeping(struct job *j, struct err *err)
@@ -441,7 +543,9 @@ void suite_job_runner(void)
 	ADD_TESTS("job_runner", {"poison", poison},
 	    {"leases of dead runners", leases_of_dead_runners}, {"leases run out", leases_run_out},
 	    {"released when the database is back", released_when_the_database_is_back},
-	    {"sleep together", sleep_together},
+	    {"leases of kinds", leases_of_kinds},
+	    {"leases of chained kinds", leases_of_chained_kinds},
+	    {"too many leases", too_many_leases}, {"sleep together", sleep_together},
 	    {"goes on when there is room", goes_on_when_there_is_room},
 	    {"several runners", several_runners}, {"periodic", periodic},
 	    {"periodic again and soon", periodic_again_and_soon},
