@@ -144,26 +144,44 @@ static int identify(struct req *r, const struct credential *c, struct err *err)
 	return found;
 }
 
-/* RateLimit header fields (draft-ietf-httpapi-ratelimit-headers-03) and 429 (RFC 6585 §4). */
-static bool is_within_rate(struct req *r)
+static struct rate rate_take(struct req *r, const char *what, const struct uuid *who, int64_t limit)
 {
-	int64_t limit = r->app->config->rate_api_per_minute;
-	const struct uuid *who = r->actor.kind == ACTOR_KEY ? &r->actor.key_id : &r->actor.user_id;
-	char key[3 + sizeof(who->b)] = "api";
-	struct rate rate;
+	char key[8 + sizeof(who->b)] = {0};
 
-	if (limit <= 0)
-		return true;
-	memcpy(key + 3, who->b, sizeof(who->b));
-	rate = shared_rate_take(
+	snprintf(key, 8, "%s", what);
+	memcpy(key + 8, who->b, sizeof(who->b));
+	return shared_rate_take(
 	    r->app->shared, (struct str){key, sizeof(key)}, limit, WINDOW_S, clock_now_us());
+}
+
+/* The key or the user of the token by itself, then all of the account together; of the two the one
+ * that has less left. What is over its own limit takes nothing of what the others may still do. */
+static struct rate rate_nearer(struct req *r)
+{
+	const struct config *cfg = r->app->config;
+	const struct uuid *who = r->actor.kind == ACTOR_KEY ? &r->actor.key_id : &r->actor.user_id;
+	int64_t of_account = cfg->rate_api_per_minute, own = cfg->rate_api_key_per_minute;
+	struct rate mine, all;
+
+	mine = rate_take(r, "key", who, own > 0 && own < of_account ? own : of_account);
+	if (mine.is_over)
+		return mine;
+	all = rate_take(r, "account", &r->actor.account_id, of_account);
+	return all.is_over || all.remaining <= mine.remaining ? all : mine;
+}
+
+/* RateLimit header fields (draft-ietf-httpapi-ratelimit-headers-03) and 429 (RFC 6585 §4). */
+static bool rate_allows(struct req *r)
+{
+	struct rate rate = rate_nearer(r);
+
 	res_headerf(r, "RateLimit-Limit", "%lld", (long long)rate.limit);
 	res_headerf(r, "RateLimit-Remaining", "%lld", (long long)rate.remaining);
 	res_headerf(r, "RateLimit-Reset", "%lld", (long long)rate.reset_s);
 	if (!rate.is_over)
 		return true;
 	res_headerf(r, "Retry-After", "%lld", (long long)(rate.reset_s > 0 ? rate.reset_s : 1));
-	res_problem(r, 429, "More than %lld requests a minute.", (long long)limit);
+	res_problem(r, 429, "More than %lld requests a minute.", (long long)rate.limit);
 	return false;
 }
 
@@ -197,7 +215,7 @@ int account_authenticate(struct req *r)
 		r->actor = (struct actor){0};
 		return 0;
 	}
-	if (!is_page && (!is_within_rate(r) || !is_own_account(r)))
+	if (!is_page && (!rate_allows(r) || !is_own_account(r)))
 		return -1;
 	return 1;
 }

@@ -80,7 +80,11 @@ static const struct key keys[] = {
 	.doc = "a session ends after so long without a request"},
     {NUMBER(session_max_s, 2592000, 60, 31536000), .doc = "and at the latest after so long"},
     {NUMBER(jwt_ttl_s, 3600, 60, 31536000), .doc = "life of an API token"},
-    {NUMBER(rate_api_per_minute, 6000, 1, 100000000), .doc = "API requests of one account"},
+    {NUMBER(rate_api_per_minute, 6000, 1, 100000000),
+	.doc = "API requests of one account, by all its keys and tokens together"},
+    {NUMBER(rate_api_key_per_minute, 0, 0, 100000000),
+	.doc = "API requests of one key, or of one user's tokens, so that none uses up what the "
+	       "account's others need; 0 is as many as the account's"},
     {NUMBER(rate_login_per_minute, 10, 1, 1000000),
 	.doc = "login attempts for one address or user"},
     {NUMBER(webhook_body_bytes, 1048576, 1024, 16777216), .doc = "longest webhook body"},

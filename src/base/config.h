@@ -37,7 +37,9 @@ struct config {
 	int64_t http_per_host; /* parallel calls to one destination */
 	/* limits and times */
 	int64_t session_idle_s, session_max_s, jwt_ttl_s;
-	int64_t rate_api_per_minute, rate_login_per_minute;
+	int64_t rate_api_per_minute;     /* all keys and tokens of an account together */
+	int64_t rate_api_key_per_minute; /* one key, or one user's tokens; 0: as the account */
+	int64_t rate_login_per_minute;
 	int64_t webhook_body_bytes;
 	int64_t event_retention_days;
 	int64_t job_concurrency, job_lease_s;

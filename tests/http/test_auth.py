@@ -661,7 +661,7 @@ def _():
         problem(refused, 429)
         true(1 <= int(refused.header("Retry-After")) <= 60, refused.headers)
         equal(refused.header("RateLimit-Remaining"), "0")
-        equal(product.api("GET", "/me", key=second.key).status, 200, "another key is not touched")
+        equal(product.api("GET", "/me", key=second.key).status, 200, "another account is not touched")
 
         refused = over(lambda: product.api("POST", "/auth/token", {"email": "a@example.com", "password": "wrong one"},
                                            key=False), 12)
@@ -677,6 +677,48 @@ def _():
         refused = over(sign_in, 12)
         true(1 <= int(refused.header("Retry-After")) <= 60, refused.headers)
         first_run(product)
+
+
+def quota(answer):
+    """What an answer says of the limit."""
+    return tuple(int(answer.header("RateLimit-" + n)) for n in ("Limit", "Remaining", "Reset"))
+
+
+def in_one_window(requests):
+    """The answers of requests() that all fell into one window of a minute; else it is called anew."""
+    for _ in range(3):
+        start = int(time.time()) // 60
+        answers = requests()
+        if int(time.time()) // 60 == start:
+            return answers
+    raise AssertionError("no three minutes long enough")
+
+
+@test("rate limits: each key by itself, and all keys and tokens of an account together")
+def _():
+    with Instance(env={"CONNECT_RATE_API_PER_MINUTE": "10", "CONNECT_RATE_API_KEY_PER_MINUTE": "6"},
+                  sandbox=False) as product:
+        def scene():
+            account = product.new_account()
+            other_key = json.loads(product.ctl("api-key", "create", "--account", account.id, "--name", "other", "--all",
+                                               "--json"))["key"]
+            token = product.api("POST", "/auth/token", {"email": account.email, "password": account.password},
+                                key=False).json()["accessToken"]
+
+            def me(key=None):
+                if key:
+                    return product.api("GET", "/me", key=key)
+                return product.api("GET", "/me", key=False, headers={"Authorization": "Bearer " + token})
+            # eight of one key, the last two refused; then five of the other, of which four are left to the account
+            return [me(account.key) for _ in range(8)] + [me(other_key) for _ in range(5)] + [me()]
+        answers = in_one_window(scene)
+        equal([a.status for a in answers], [200] * 6 + [429] * 2 + [200] * 4 + [429] + [429])
+        equal([quota(a)[:2] for a in answers],
+              [(6, n) for n in (5, 4, 3, 2, 1, 0)] + [(6, 0)] * 2 + [(10, n) for n in (3, 2, 1, 0)] + [(10, 0)] * 2)
+        for refused, limit in ((answers[7], 6), (answers[12], 10), (answers[13], 10)):
+            problem(refused, 429, word="More than %d requests a minute" % limit)
+            true(1 <= int(refused.header("Retry-After")) <= 60, refused.headers)
+        equal(product.new_account().api("GET", "/me").status, 200, "another account is not touched")
 
 
 def first_run(product):
