@@ -2,13 +2,10 @@
 #include "base/limits.h"
 #include "intake/intake-internal.h"
 
-static const char *const statuses[] = {
-    "verified", "rejected", "processed", "failed", "duplicate", "spooled"};
-
 static void check_status(struct req *r, struct str s)
 {
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-		if (s.p == NULL || str_is(s, statuses[i]))
+	for (size_t i = 0; i < EVENT_STATUSES; i++)
+		if (s.p == NULL || str_is(s, event_statuses[i].name))
 			return;
 	req_invalid(
 	    r, "status", "must be verified, rejected, processed, failed, duplicate or spooled");

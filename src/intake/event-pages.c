@@ -18,10 +18,16 @@ DB_STMT(event_page_leads,
     "SELECT id, COALESCE(full_name, email, phone_number, provider_lead_id), sync_status, stage"
     " FROM leads WHERE id >= ? AND id < ? AND account_id = ? AND event_id = ? LIMIT 50");
 
-static const char *const statuses[] = {
-    "processed", "verified", "duplicate", "rejected", "failed", "spooled"};
-static const char *const status_labels[] = {
-    "Processed", "Verified", "Duplicate", "Rejected", "Failed", "Spooled"};
+static json_t *status_choices(struct req *r)
+{
+	const char *names[EVENT_STATUSES], *labels[EVENT_STATUSES];
+
+	for (size_t i = 0; i < EVENT_STATUSES; i++) {
+		names[i] = event_statuses[i].name;
+		labels[i] = event_statuses[i].label;
+	}
+	return chrome_choices(r, "status", names, labels, EVENT_STATUSES);
+}
 
 int event_page_list(struct req *r)
 {
@@ -50,9 +56,7 @@ int event_page_list(struct req *r)
 	json_set(data, "rows", json_incref(page.rows));
 	json_set_bool(data, "has_rows", json_array_size(page.rows) > 0);
 	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
-	json_set(data, "statuses",
-	    chrome_choices(
-		r, "status", statuses, status_labels, sizeof(statuses) / sizeof(statuses[0])));
+	json_set(data, "statuses", status_choices(r));
 	json_set_bool(data, "is_filtered", f.status.n > 0 || f.provider_type.n > 0);
 	json_set_bool(data, "is_later_page", cursor.n > 0);
 	json_set_str(data, "first_href", chrome_link(r, "cursor", (struct str){NULL, 0}));
@@ -129,23 +133,12 @@ static void add_body(struct req *r, json_t *data, const json_t *event)
 }
 
 /* What the verdict means, in a sentence. */
-static const char *verdict(const json_t *event)
+static const char *verdict_of(struct str status)
 {
-	struct str s = str_from(json_str(event, "status"));
-
-	if (str_is(s, "rejected"))
-		return "This request failed verification: it was answered with 401 and nothing "
-		       "else happened.";
-	if (str_is(s, "duplicate"))
-		return "This event had been received before: it was acknowledged and not processed "
-		       "again.";
-	if (str_is(s, "failed"))
-		return "This event was verified, but could not be processed.";
-	if (str_is(s, "spooled"))
-		return "The database was away: this event was kept on disk and written later.";
-	if (str_is(s, "verified"))
-		return "This event was verified; there was nothing in it to store.";
-	return "This event was verified, stored and processed.";
+	for (size_t i = 0; i < EVENT_STATUSES; i++)
+		if (str_is(status, event_statuses[i].name))
+			return event_statuses[i].meaning;
+	return "";
 }
 
 int event_page_detail(struct req *r)
@@ -166,9 +159,9 @@ int event_page_detail(struct req *r)
 	    event, "providerName", provider_label(r->app, json_str(event, "providerType")));
 	add_body(r, data, event);
 	json_set(data, "header_list", header_list(json_object_get(event, "headers")));
-	json_set_str(data, "verdict", verdict(event));
+	json_set_str(data, "verdict", verdict_of(str_from(json_str(event, "status"))));
 	json_set_bool(data, "can_replay",
-	    !str_is(str_from(json_str(event, "status")), "rejected") &&
+	    !str_is(str_from(json_str(event, "status")), event_statuses[EVENT_REJECTED].name) &&
 		(r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);
 	json_set(data, "event", json_incref(event));
 	return chrome_page(r, 200, "events", "Event", "event/detail", json_incref(data));

@@ -30,6 +30,20 @@ DB_STMT(event_by_id,
     "SELECT " EVENT_COLUMNS ", headers, body FROM events WHERE id = ? AND account_id = ?");
 DB_STMT(event_keys_purge, "DELETE FROM event_keys WHERE event_id < ? LIMIT 5000");
 
+const struct event_status_text event_statuses[EVENT_STATUSES] = {
+    [EVENT_PROCESSED] = {"processed", "Processed",
+	"This event was verified, stored and processed."},
+    [EVENT_VERIFIED] = {"verified", "Verified",
+	"This event was verified; there was nothing in it to store."},
+    [EVENT_DUPLICATE] = {"duplicate", "Duplicate",
+	"This event had been received before: it was acknowledged and not processed again."},
+    [EVENT_REJECTED] = {"rejected", "Rejected",
+	"This request failed verification: it was answered with 401 and nothing else happened."},
+    [EVENT_FAILED] = {"failed", "Failed", "This event was verified, but could not be processed."},
+    [EVENT_SPOOLED] = {"spooled", "Spooled",
+	"The database was away: this event was kept on disk and written later."},
+};
+
 static json_t *event_row_json(struct arena *a, const struct db_rows *rows, size_t i)
 {
 	json_t *o = json_own(a, json_object());
@@ -174,7 +188,7 @@ int event_replay(struct req *r, const struct uuid *id, struct err *err)
 
 	if (found != 1)
 		return found;
-	if (strcmp(db_get_text(&rows, 0, 3), "rejected") == 0)
+	if (strcmp(db_get_text(&rows, 0, 3), event_statuses[EVENT_REJECTED].name) == 0)
 		return err_set(
 		    err, ERR_CONFLICT, "This event failed verification and is never processed");
 	connection_id = db_get_uuid(&rows, 0, 1);

@@ -237,6 +237,28 @@ static void log_rejected(struct intake *in, const struct connection *c, const ch
 		log_warn("webhook.reject_log", LOG_ERR(&err));
 }
 
+/* A request that was verified and makes no sense: kept whole, to be looked at and replayed. */
+static void log_failed(struct intake *in, struct write_set *ws, const struct err *why)
+{
+	struct req *r = in->r;
+	struct err err = ERR_INIT;
+
+	log_info("webhook.failed", LOG_STR("provider", ws->provider_type),
+	    LOG_S("connection", uuid_dup(r->a, ws->connection_id)), LOG_ERR(why));
+	ws->is_failed = true;
+	ws->reason = utf8_cut(str_from(arena_strdup(r->a, why->msg)), 255);
+	ws->nitems = 0;
+	ws->latency_us = clock_now_us() - r->received_us;
+	if (write_sets_submit(r->app, r->a, ws, 1, &err) == -1)
+		log_warn("webhook.failed_log", LOG_ERR(&err));
+}
+
+/* The payload is at fault, not we: sent again it would fail again. */
+static bool is_senseless(enum err_code code)
+{
+	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT;
+}
+
 static int reject(struct intake *in, const char *reason)
 {
 	for (size_t i = 0; i < in->nconnections && i < 4; i++)
@@ -298,13 +320,17 @@ static int store(struct intake *in)
 
 		sets[i] = new_set(in, c);
 		if (set_items(r->a, in->provider, &in->hook, c, &sets[i], &err) == -1) {
-			log_rejected(in, c, err.msg);
+			log_failed(in, &sets[i], &err);
 			return res_error(r, &err);
 		}
 		sets[i].latency_us = clock_now_us() - r->received_us;
 	}
-	if (write_sets_submit(r->app, r->a, sets, in->nconnections, &err) == -1)
+	if (write_sets_submit(r->app, r->a, sets, in->nconnections, &err) == -1) {
+		for (size_t i = 0; i < in->nconnections; i++)
+			if (is_senseless(sets[i].err.code))
+				log_failed(in, &sets[i], &sets[i].err);
 		return res_error(r, &err);
+	}
 	return acknowledge(in, sets);
 }
 
@@ -330,7 +356,9 @@ int intake_webhook_post(struct req *r)
 	if ((id.p != NULL ? find_by_id(&in, id) : find_by_payload(&in)) == -1 || !verify(&in))
 		return 0;
 	if (in.parse_err.code != ERR_NONE) {
-		log_rejected(&in, in.connections[0], in.parse_err.msg);
+		struct write_set ws = new_set(&in, in.connections[0]);
+
+		log_failed(&in, &ws, &in.parse_err);
 		return res_error(r, &in.parse_err);
 	}
 	if (is_handshake(&in))

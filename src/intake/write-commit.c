@@ -1,6 +1,7 @@
 /* Committing write sets: the rows of many webhooks in one transaction of multi-row statements. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "intake/intake-internal.h"
 #include "intake/write-set.h"
 #include "job/job.h"
 #include "lead/lead.h"
@@ -16,8 +17,8 @@ DB_STMT_ROWS(events_insert,
     " items, received_at, latency_us, remote_addr, request_id, url, headers, body) VALUES ",
     "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
 DB_STMT(event_written, "SELECT status FROM events WHERE id = ? AND account_id = ?");
-DB_STMT(
-    event_replayed, "UPDATE events SET status = ?, reason = NULL WHERE id = ? AND account_id = ?");
+DB_STMT(event_replayed,
+    "UPDATE events SET status = ?, reason = NULL, items = ? WHERE id = ? AND account_id = ?");
 
 #define EVENT_VALUES 15
 
@@ -29,6 +30,12 @@ struct commit {
 	bool *is_skipped; /* per set: written before */
 	bool *is_done;    /* per set: a replay of an event that went through before */
 };
+
+/* Of the row that event_written has found. */
+static bool has_status(const struct db_rows *rows, enum event_status status)
+{
+	return strcmp(db_get_text(rows, 0, 0), event_statuses[status].name) == 0;
+}
 
 /* What such an event said of its records is in them already, and newer events followed it. */
 static int find_done(struct db *db, struct commit *c, struct err *err)
@@ -44,9 +51,8 @@ static int find_done(struct db *db, struct commit *c, struct err *err)
 		    DB_VALS(db_uuid(&ws->event_id), db_uuid(&ws->account_id)), &rows, err);
 		if (found == -1)
 			return -1;
-		c->is_done[i] =
-		    found == 1 && (strcmp(db_get_text(&rows, 0, 0), "processed") == 0 ||
-				      strcmp(db_get_text(&rows, 0, 0), "duplicate") == 0);
+		c->is_done[i] = found == 1 && (has_status(&rows, EVENT_PROCESSED) ||
+						  has_status(&rows, EVENT_DUPLICATE));
 	}
 	return 0;
 }
@@ -81,7 +87,7 @@ static int skip_written(struct db *db, struct commit *c, struct err *err)
 		if (found == -1)
 			return -1;
 		c->is_skipped[i] = found == 1;
-		ws->is_duplicate = found == 1 && strcmp(db_get_text(&rows, 0, 0), "duplicate") == 0;
+		ws->is_duplicate = found == 1 && has_status(&rows, EVENT_DUPLICATE);
 	}
 	return 0;
 }
@@ -250,17 +256,19 @@ static int write_items(struct db *db, struct commit *c, struct err *err)
 	return job_insert(db, r.jobs, r.njobs, err);
 }
 
-static const char *status_of(const struct commit *c, size_t i)
+static enum event_status status_of(const struct commit *c, size_t i)
 {
 	struct write_set *ws = &c->sets[i];
 	size_t repeats = 0;
 
 	if (ws->reason.p != NULL)
-		return "rejected";
+		return ws->is_failed ? EVENT_FAILED : EVENT_REJECTED;
 	for (size_t k = 0; k < ws->nitems; k++)
 		repeats += c->is_repeat[i][k];
 	ws->is_duplicate = ws->nitems > 0 && repeats == ws->nitems;
-	return ws->is_duplicate ? "duplicate" : ws->nitems > 0 ? "processed" : "verified";
+	return ws->is_duplicate ? EVENT_DUPLICATE
+	       : ws->nitems > 0 ? EVENT_PROCESSED
+				: EVENT_VERIFIED;
 }
 
 /* A set that was sent before stands there already: its writer was slow, not dead, and committed it
@@ -289,11 +297,11 @@ static int write_events(struct db *db, struct commit *c, struct err *err)
 
 		if (c->is_skipped[i])
 			continue;
-		status = status_of(c, i);
+		status = event_statuses[status_of(c, i)].name;
 		if (ws->is_replay) {
 			if (db_exec(db, &event_replayed,
-				DB_VALS(db_str(status), db_uuid(&ws->event_id),
-				    db_uuid(&ws->account_id)),
+				DB_VALS(db_str(status), db_int((int64_t)ws->nitems),
+				    db_uuid(&ws->event_id), db_uuid(&ws->account_id)),
 				NULL, err) == -1)
 				return -1;
 			continue;

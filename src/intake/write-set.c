@@ -44,6 +44,7 @@ void write_set_encode(struct buf *b, const struct write_set *ws)
 	buf_u64(b, (uint64_t)ws->latency_us);
 	buf_chr(b, (char)ws->may_be_written);
 	buf_chr(b, (char)ws->is_replay);
+	buf_chr(b, (char)ws->is_failed);
 	buf_u32(b, (uint32_t)ws->nitems);
 	for (size_t i = 0; i < ws->nitems; i++)
 		encode_item(b, &ws->items[i]);
@@ -132,6 +133,7 @@ int write_set_decode(struct arena *a, struct str data, struct write_set *ws, str
 	ws->latency_us = (int64_t)take_number(&rd, 8);
 	ws->may_be_written = take_number(&rd, 1) != 0;
 	ws->is_replay = take_number(&rd, 1) != 0;
+	ws->is_failed = take_number(&rd, 1) != 0;
 	ws->nitems = take_number(&rd, 4);
 	if (rd.is_short || ws->nitems > LIMIT_ITEMS_PER_EVENT)
 		return err_set(err, ERR_MALFORMED, "write set: broken head");

@@ -21,11 +21,12 @@ struct write_item {
 struct write_set {
 	struct uuid event_id, account_id, connection_id;
 	struct str provider_type;
-	struct str reason; /* {NULL,0}: verified; else why it was rejected */
+	struct str reason; /* {NULL,0}: to be processed; else why not, and only the event is kept */
 	struct str event_type, remote_addr, request_id, url, headers, body;
 	int64_t received_us, latency_us;
 	bool may_be_written; /* sent before with unknown outcome: look first */
 	bool is_replay;      /* of a stored event: no new row, no duplicate check */
+	bool is_failed;      /* with a reason: it was verified, but makes no sense */
 	struct write_item *items;
 	size_t nitems;
 	/* answered: */

@@ -376,10 +376,50 @@ def _():
         problem(m.post(raw, headers={"X-Hub-Signature-256": "sha256=" + "0" * 64}), 401)
         problem(m.post(raw, path="/webhook/meta_lead_ads"), 400)
     equal(changed(before, stored(t)), {"events": 2 * len(bad)})
-    equal({e["status"] for e in t.events()}, {"rejected"})
+    equal(sorted(e["status"] for e in t.events()), ["failed"] * len(bad) + ["rejected"] * len(bad))
+    equal(len(t.events("&status=failed")), len(bad))
     true(all(e["reason"] for e in t.events()), "each says why")
     texts = {t.get("/events/" + e["id"])["bodyIsText"] for e in t.events()}
     equal(texts, {True, False})
+
+
+@test("what is verified and makes no sense is kept whole, with its reason, and replayed in vain")
+def _():
+    t = Tenant()
+    m, h = Meta(t), HubSpot(t)
+    long = b'{"object":' + b" " * 20000 + b"}"
+    many = json.dumps([h.change(i, "city", unique()) for i in range(1001)]).encode()
+    before = stored(t)
+    for sender, raw, status, word in ((m, long, 400, "JSON"), (h, many, 413, "1000 items")):
+        detail = problem(sender.post(raw), status)["detail"]
+        [event] = t.events("&status=failed&connectionId=" + sender.id)
+        has(event["reason"], word)
+        has(detail, event["reason"])
+        equal(event["items"], 0)
+        event = t.get("/events/" + event["id"])
+        equal((event["status"], event["body"]), ("failed", raw.decode()))
+        problem(t.api("POST", "/events/%s/replay" % event["id"]), status)
+        equal(t.get("/events/" + event["id"])["status"], "failed")
+    equal(changed(before, stored(t)), {"events": 2})
+
+
+@test("a record that outgrows its limit fails its event; another event beside it is processed")
+def _():
+    t = Tenant()
+    h = HubSpot(t)
+    half = "x" * (600 * 1024)
+    equal(h.post(json.dumps([h.change(1, "first", half)]).encode()).status, 200)
+    before = stored(t)
+    problem(h.post(json.dumps([h.change(1, "second", half)]).encode()), 413)
+    equal(changed(before, stored(t)), {"events": 1})
+    [event] = t.events("&status=failed")
+    has(event["reason"], "a record may have at most")
+    equal(h.post(json.dumps([h.change(1, "second", "y")]).encode()).status, 200)
+    # its cause is gone: it can be replayed
+    t.api("DELETE", "/records/" + t.records("&providerType=hubspot")[0]["id"])
+    equal(t.api("POST", "/events/%s/replay" % event["id"]).status, 200)
+    event = t.get("/events/" + event["id"])
+    equal((event["status"], event["reason"], event["items"]), ("processed", None, 1))
 
 
 @test("an empty body: 400 when signed, 401 when not")
@@ -405,7 +445,7 @@ def _():
         if raw not in (b"1e400",):
             equal(answer.status, 200, raw[:60])
     equal((t.rows("records"), t.rows("leads"), t.rows("jobs")), (0, 0, 0))
-    equal({e["status"] for e in t.events()} - {"rejected"}, {"verified"})
+    equal({e["status"] for e in t.events()} - {"failed"}, {"verified"})
 
 
 @test("bodies at the limit are taken, one byte more is 413 and leaves nothing")

@@ -38,7 +38,7 @@ static bool set_same(const struct write_set *x, const struct write_set *y)
 		       str_same(x->headers, y->headers) && str_same(x->body, y->body) &&
 		       x->received_us == y->received_us && x->latency_us == y->latency_us &&
 		       x->may_be_written == y->may_be_written && x->is_replay == y->is_replay &&
-		       x->nitems == y->nitems;
+		       x->is_failed == y->is_failed && x->nitems == y->nitems;
 
 	for (size_t i = 0; is_same && i < x->nitems; i++)
 		is_same = item_same(&x->items[i], &y->items[i]);
@@ -66,6 +66,7 @@ static void make_sets(struct write_set sets[4], struct write_item items[3])
 	sets[1].reason = STR("");
 	sets[1].is_replay = true;
 	sets[2].may_be_written = true;
+	sets[2].is_failed = true;
 	sets[2].reason = STR("bad signature");
 	sets[2].event_type = (struct str){NULL, 0};
 	sets[2].received_us = INT64_MIN;
@@ -266,9 +267,9 @@ static void statuses(void)
 {
 	struct db *db = test_db();
 	struct uuid account = uuid_new(), connection = uuid_new();
-	struct write_item items[2][1] = {
-	    {intake_item("1", "x", "{\"a\":1}")}, {intake_item("2", "x", "{\"a\":2}")}};
-	struct write_set sets[3];
+	struct write_item items[3][1] = {{intake_item("1", "x", "{\"a\":1}")},
+	    {intake_item("2", "x", "{\"a\":2}")}, {intake_item("3", "x", "{\"a\":3}")}};
+	struct write_set sets[4];
 	struct arena *a;
 
 	if (db == NULL)
@@ -278,12 +279,16 @@ static void statuses(void)
 		sets[i] = intake_set(account, connection);
 	intake_give(&sets[1], items[0], 1);
 	intake_give(&sets[2], items[1], 1);
+	intake_give(&sets[3], items[2], 1);
 	sets[2].reason = STR("bad signature"); /* then nothing else happens */
+	sets[3].reason = STR("not JSON");
+	sets[3].is_failed = true;
 	write_sets_commit(db, sets, COUNT(sets));
 	CHECK(all_well(sets, COUNT(sets)));
 	CHECK(TEXT_EQ(intake_status(db, a, sets[0].event_id), "verified"));
 	CHECK(TEXT_EQ(intake_status(db, a, sets[1].event_id), "processed"));
 	CHECK(TEXT_EQ(intake_status(db, a, sets[2].event_id), "rejected"));
+	CHECK(TEXT_EQ(intake_status(db, a, sets[3].event_id), "failed"));
 	CHECK(TEXT_EQ(
 	    TEXT_OF(db, a, "SELECT reason FROM events WHERE id = ?", db_uuid(&sets[2].event_id)),
 	    "bad signature"));
