@@ -63,16 +63,24 @@ struct act {
 	int retries;                /* times that body is refused as in a deadlock */
 	bool is_fact;
 	int runs;
-	uint64_t generation; /* seen within */
+	/* seen within, and right after the commit, by who asked to be told first */
+	uint64_t generation, at_commit;
 };
+
+static void see_commit(void *arg)
+{
+	struct act *act = arg;
+
+	act->at_commit = shared_generation(act->p->app->shared);
+}
 
 static int act_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct act *act = arg;
 	struct place *p = act->p;
 
-	(void)db;
 	act->runs++;
+	db_on_commit(db, see_commit, act);
 	if (act->is_fact)
 		audit_fact(log, "thing.pushed", "thing", &p->object, NULL);
 	else
@@ -178,7 +186,7 @@ static void caches_drop_after_the_commit(void)
 		return;
 	before = shared_generation(p.app->shared);
 	CHECK(run(&act) == 0);
-	CHECK(act.generation == before);
+	CHECK(act.generation == before && act.at_commit == before);
 	CHECK(shared_generation(p.app->shared) == before + 1);
 	CHECK(run(&fact) == 0 && rows_of(&p) == 2);
 	CHECK(shared_generation(p.app->shared) == before + 1);
