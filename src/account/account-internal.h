@@ -178,6 +178,7 @@ const struct actor *actor_cache_get(
 /* generation and mono_us are of before the look-up. expires_us 0: never. Text is copied. */
 void actor_cache_put(const struct digest *credential, uint64_t generation, int64_t mono_us,
     int64_t expires_us, const struct actor *actor);
+/* For tests: forgets all. */
 void actor_cache_clear(void);
 
 /* ---- session.c ------------------------------------------------------------------------------- */

@@ -124,20 +124,6 @@ const char *clock_iso_dup(struct arena *a, int64_t at_us)
 	return arena_strdup(a, text);
 }
 
-void clock_http(char out[CLOCK_TEXT], int64_t at_us)
-{
-	struct civil c;
-	int64_t days;
-	int us;
-
-	civil_from_us(at_us, &c, &us);
-	days = days_from_civil(c.year, c.month, c.day);
-	snprintf(out, CLOCK_TEXT, "%s, %02u %s %04u %02u:%02u:%02u GMT",
-	    day_names[days - floor_div(days, 7) * 7], (unsigned)c.day % 100,
-	    month_names[c.month - 1], (unsigned)c.year % 10000, (unsigned)c.hour % 100,
-	    (unsigned)c.minute % 100, (unsigned)c.second % 100);
-}
-
 /* Readers: each takes its piece off the front of *s, or answers false. */
 
 static bool take_chr(struct str *s, char c)

@@ -17,7 +17,6 @@ int64_t clock_mono_us(void); /* only for differences */
  * to 9999. */
 void clock_iso(char out[CLOCK_TEXT], int64_t at_us);
 const char *clock_iso_dup(struct arena *a, int64_t at_us); /* arena-owned */
-void clock_http(char out[CLOCK_TEXT], int64_t at_us);      /* RFC 9110 IMF-fixdate */
 /* RFC 3339 / ISO 8601: date, or date and time with 'T' or ' ', optional seconds and fraction, Z or
  * ±hh:mm or ±hhmm; a date alone, or no zone, is UTC. A leap second is the one after it. */
 bool clock_parse_iso(struct str s, int64_t *at_us);

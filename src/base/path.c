@@ -148,44 +148,27 @@ static json_t *descend(const json_t *value, const struct step *s)
 	return json_object_get(value, s->key);
 }
 
-static int each_below(
-    const struct step *s, size_t n, json_t *value, int (*each)(json_t *value, void *arg), void *arg)
+static json_t *first_below(const struct step *s, size_t n, const json_t *value)
 {
 	for (; value && n; s++, n--) {
 		if (!s->key) {
-			/* The size is read anew, since each may change the array. */
 			for (size_t i = 0; i < json_array_size(value); i++) {
-				int rc =
-				    each_below(s + 1, n - 1, json_array_get(value, i), each, arg);
+				json_t *found = first_below(s + 1, n - 1, json_array_get(value, i));
 
-				if (rc)
-					return rc;
+				if (found)
+					return found;
 			}
-			return 0;
+			return NULL;
 		}
 		value = descend(value, s);
 	}
-	return value ? each(value, arg) : 0;
-}
-
-int path_each(const struct path *p, json_t *root, int (*each)(json_t *value, void *arg), void *arg)
-{
-	return each_below(p->steps, p->n, root, each, arg);
-}
-
-static int keep_first(json_t *value, void *arg)
-{
-	*(json_t **)arg = value;
-	return 1;
+	/* Nothing here changes the tree; the value is borrowed like any member of it. */
+	return (json_t *)(uintptr_t)value;
 }
 
 json_t *path_get(const struct path *p, const json_t *root)
 {
-	json_t *found = NULL;
-
-	/* Nothing here changes the tree; the answer is borrowed like any member of it. */
-	each_below(p->steps, p->n, (json_t *)(uintptr_t)root, keep_first, &found);
-	return found;
+	return first_below(p->steps, p->n, root);
 }
 
 json_t *path_lookup(struct arena *a, const json_t *root, const char *text)

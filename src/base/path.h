@@ -18,9 +18,6 @@ const char *path_text(const struct path *p);
 bool path_fans_out(const struct path *p);
 /* The value there, borrowed from root, or NULL. A fan-out path gives its first match. */
 json_t *path_get(const struct path *p, const json_t *root);
-/* Calls each for every match in order until it answers non-zero, and answers that (0 at the end).
- */
-int path_each(const struct path *p, json_t *root, int (*each)(json_t *value, void *arg), void *arg);
 /* Compile and get in one, for text that comes once. NULL if absent or not a path. */
 json_t *path_lookup(struct arena *a, const json_t *root, const char *text);
 /* Sets the value at a path without fan-out, making objects on the way where nothing or null is (a

@@ -154,17 +154,6 @@ struct rate shared_rate_take(
 	return result(limit, count, end - now_us / SECOND_US);
 }
 
-struct rate shared_rate_peek(
-    struct shared *s, struct str key, int64_t limit, int64_t window_s, int64_t now_us)
-{
-	uint32_t end = end_of_window(window_s, now_us);
-	struct slot *slot = find(s, key_hash(s, key, window_s));
-	uint64_t state = slot ? atomic_load(&slot->state) : 0;
-
-	return result(
-	    limit, window_end(state) == end ? window_count(state) : 0, end - now_us / SECOND_US);
-}
-
 bool shared_wait_begin(struct shared *s, int64_t most)
 {
 	const pid_t self = getpid();

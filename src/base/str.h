@@ -52,8 +52,6 @@ bool utf8_is_valid(struct str s);
 /* Case-folded, accents removed, width-normalised (NFKD, Mn dropped), for search and comparison:
  * "Café" → "cafe". NULL when s is not UTF-8. The only user of libutf8proc is utf8.c. */
 char *utf8_fold(struct arena *a, struct str s);
-/* Code points, not bytes; invalid bytes count one each. */
-size_t utf8_length(struct str s);
 /* The start of s in at most so many bytes that ends with a whole character. */
 struct str utf8_cut(struct str s, size_t most);
 /* Foreign text as the database takes it: well-formed, without NUL, in at most so many bytes. Each

@@ -70,20 +70,6 @@ bool utf8_is_valid(struct str s)
 	return true;
 }
 
-size_t utf8_length(struct str s)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-	size_t i = 0, count = 0;
-
-	while (i < s.n) {
-		size_t step = character(p + i, s.n - i);
-
-		i += step ? step : 1;
-		count++;
-	}
-	return count;
-}
-
 struct str utf8_cut(struct str s, size_t most)
 {
 	size_t n = s.n;

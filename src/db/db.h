@@ -138,13 +138,14 @@ void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg);
  * to do). Each call should be short and must not use the connection. NULL ends it. */
 void db_meanwhile(struct db *db, bool (*fn)(void *arg), void *arg);
 const struct config *db_config(const struct db *db);
-/* Statements sent since the connection was made: benches count round trips with it. */
+/* For tests: statements sent since the connection was made. */
 uint64_t db_round_trips(const struct db *db);
 
-/* Every statement of the program, from the registry. */
+/* For tests: every statement of the program, from the registry. */
 size_t db_stmt_count(void);
+/* For tests: one of them. */
 const struct db_stmt *db_stmt_at(size_t i);
-/* Prepares one (with one row) to prove its text against the schema. */
+/* For tests: prepares one (with one row) to prove its text against the schema. */
 int db_stmt_check(struct db *db, const struct db_stmt *s, struct err *err);
 
 #endif

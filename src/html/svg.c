@@ -80,20 +80,3 @@ void svg_bars(struct buf *b, const char *title, const struct svg_point *points, 
 	}
 	buf_str(b, "</svg>");
 }
-
-void svg_sparkline(struct buf *b, const char *title, const int64_t *values, size_t n)
-{
-	int64_t max = 1;
-
-	for (size_t i = 0; i < n; i++)
-		max = values[i] > max ? values[i] : max;
-	buf_str(b, "<svg class=\"spark\" role=\"img\" viewBox=\"0 0 100 24\" "
-		   "preserveAspectRatio=\"none\" aria-label=\"");
-	html_attr(b, str_from(title));
-	buf_str(b, "\"><polyline points=\"");
-	for (size_t i = 0; i < n; i++)
-		buf_printf(b, "%s%.2f,%.2f", i > 0 ? " " : "",
-		    n > 1 ? 100.0 * (double)i / (double)(n - 1) : 0.0,
-		    23.0 - 22.0 * (double)(values[i] > 0 ? values[i] : 0) / (double)max);
-	buf_str(b, "\"/></svg>");
-}

@@ -9,5 +9,4 @@ struct svg_point {
 };
 /* Bars with an accessible title and description, width 100 % of its box. */
 void svg_bars(struct buf *b, const char *title, const struct svg_point *points, size_t n);
-void svg_sparkline(struct buf *b, const char *title, const int64_t *values, size_t n);
 #endif

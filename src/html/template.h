@@ -32,7 +32,7 @@ struct templates;
 struct templates *templates_load(struct arena *a, const char *dir, bool is_strict, struct err *err);
 int template_render(const struct templates *t, const char *name, const json_t *data,
     struct buf *out, struct err *err);
-/* Compiles and renders text (tests, fuzzing). */
+/* For tests: compiles and renders text. */
 int template_render_text(struct arena *a, struct str text, const json_t *data, bool is_strict,
     struct buf *out, struct err *err);
 #endif

@@ -66,7 +66,9 @@ static int put(struct db *db, const struct db_stmt *s, const struct uuid *accoun
 	    1, 8, NULL, err);
 }
 
-int view_ensure(struct db *db, struct arena *a, const struct uuid *account_id, struct err *err)
+/* Makes the views that every account has, if they are not there. */
+static int view_ensure(
+    struct db *db, struct arena *a, const struct uuid *account_id, struct err *err)
 {
 	static const struct uuid nobody;
 	struct db_rows rows;

@@ -15,8 +15,6 @@ struct view {
 };
 json_t *view_json(struct arena *a, const struct view *v);
 
-/* Makes the views that every account has, if they are not there. */
-int view_ensure(struct db *db, struct arena *a, const struct uuid *account_id, struct err *err);
 /* All of the account, oldest first, those that every account has among them. */
 int view_load_all(struct db *db, struct arena *a, const struct uuid *account_id, struct view **out,
     size_t *n, struct err *err);

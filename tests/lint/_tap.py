@@ -6,6 +6,8 @@ import sys
 ROOT = os.path.abspath(os.environ.get("srcdir") or
                        os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 
+COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', re.S)
+
 
 def files(folder, *suffixes):
     """Paths relative to the tree of the files under a folder, sorted."""
@@ -20,6 +22,14 @@ def files(folder, *suffixes):
 def read(path):
     with open(os.path.join(ROOT, path), encoding="utf-8", newline="") as f:
         return f.read()
+
+
+def without_comments(text):
+    """C with its comments blanked, lines and columns kept."""
+    def keep(m):
+        s = m.group(0)
+        return s if s[0] in "\"'" else re.sub(r"[^\n]", " ", s)
+    return COMMENT.sub(keep, text)
 
 
 def variable(name):

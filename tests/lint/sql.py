@@ -2,23 +2,15 @@
 """SQL is constant text in DB_STMT declarations: no statement anywhere else, none made by printf."""
 import re
 
-from _tap import Report, files, line_of, read
+from _tap import Report, files, line_of, read, without_comments
 
 STATEMENT = re.compile(
     r"^\s*(SELECT\s|INSERT\s+(IGNORE\s+)?INTO|UPDATE\s+\S+\s+(AS\s+\S+\s+)?SET|DELETE\s+(\S+\s+)?FROM|"
     r"REPLACE\s+INTO|ALTER\s+TABLE|CREATE\s+(TABLE|INDEX|DATABASE)|DROP\s+|TRUNCATE\s+|WITH\s+\S+\s+AS)")
 LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*"')
-COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', re.S)
 
 # The statement machinery, migrations and partitions.
 MACHINERY = ("src/db/",)
-
-
-def without_comments(text):
-    def keep(m):
-        s = m.group(0)
-        return s if s[0] in "\"'" else re.sub(r"[^\n]", " ", s)
-    return COMMENT.sub(keep, text)
 
 
 def closing(text, start):

@@ -10,49 +10,48 @@ static void validity(void)
 		int line;
 		struct str text;
 		bool is_valid;
-		size_t length;
 	} rows[] = {
-	    {__LINE__, {"", 0}, true, 0},
-	    {__LINE__, {"plain ASCII of some length", 26}, true, 26},
-	    {__LINE__, {"\x7F\x01", 2}, true, 2},
-	    {__LINE__, {"\0", 1}, false, 1},
-	    {__LINE__, {"eight678\0", 9}, false, 9},
-	    {__LINE__, {"abc\0efghijk", 11}, false, 11},
-	    {__LINE__, {"\xC2\x80", 2}, true, 1},
-	    {__LINE__, {"\xDF\xBF", 2}, true, 1},
-	    {__LINE__, {"\xE0\xA0\x80", 3}, true, 1},
-	    {__LINE__, {"\xED\x9F\xBF", 3}, true, 1},
-	    {__LINE__, {"\xEE\x80\x80", 3}, true, 1},
-	    {__LINE__, {"\xEF\xBF\xBF", 3}, true, 1},
-	    {__LINE__, {"\xF0\x90\x80\x80", 4}, true, 1},
-	    {__LINE__, {"\xF4\x8F\xBF\xBF", 4}, true, 1},
+	    {__LINE__, {"", 0}, true},
+	    {__LINE__, {"plain ASCII of some length", 26}, true},
+	    {__LINE__, {"\x7F\x01", 2}, true},
+	    {__LINE__, {"\0", 1}, false},
+	    {__LINE__, {"eight678\0", 9}, false},
+	    {__LINE__, {"abc\0efghijk", 11}, false},
+	    {__LINE__, {"\xC2\x80", 2}, true},
+	    {__LINE__, {"\xDF\xBF", 2}, true},
+	    {__LINE__, {"\xE0\xA0\x80", 3}, true},
+	    {__LINE__, {"\xED\x9F\xBF", 3}, true},
+	    {__LINE__, {"\xEE\x80\x80", 3}, true},
+	    {__LINE__, {"\xEF\xBF\xBF", 3}, true},
+	    {__LINE__, {"\xF0\x90\x80\x80", 4}, true},
+	    {__LINE__, {"\xF4\x8F\xBF\xBF", 4}, true},
 	    {__LINE__,
 		{"12345678\xF0\x9F\x98\x80"
 		 "12345678",
 		    20},
-		true, 17},
+		true},
 	    /* overlong forms */
-	    {__LINE__, {"\xC0\x80", 2}, false, 2},
-	    {__LINE__, {"\xC1\xBF", 2}, false, 2},
-	    {__LINE__, {"\xE0\x9F\xBF", 3}, false, 3},
-	    {__LINE__, {"\xF0\x8F\xBF\xBF", 4}, false, 4},
+	    {__LINE__, {"\xC0\x80", 2}, false},
+	    {__LINE__, {"\xC1\xBF", 2}, false},
+	    {__LINE__, {"\xE0\x9F\xBF", 3}, false},
+	    {__LINE__, {"\xF0\x8F\xBF\xBF", 4}, false},
 	    /* surrogates */
-	    {__LINE__, {"\xED\xA0\x80", 3}, false, 3},
-	    {__LINE__, {"\xED\xBF\xBF", 3}, false, 3},
+	    {__LINE__, {"\xED\xA0\x80", 3}, false},
+	    {__LINE__, {"\xED\xBF\xBF", 3}, false},
 	    /* beyond U+10FFFF, and bytes that never occur */
-	    {__LINE__, {"\xF4\x90\x80\x80", 4}, false, 4},
-	    {__LINE__, {"\xF5\x80\x80\x80", 4}, false, 4},
-	    {__LINE__, {"\xFF", 1}, false, 1},
+	    {__LINE__, {"\xF4\x90\x80\x80", 4}, false},
+	    {__LINE__, {"\xF5\x80\x80\x80", 4}, false},
+	    {__LINE__, {"\xFF", 1}, false},
 	    /* stray and missing continuations */
-	    {__LINE__, {"\x80", 1}, false, 1},
-	    {__LINE__, {"a\xBF", 2}, false, 2},
-	    {__LINE__, {"\xC3", 1}, false, 1},
-	    {__LINE__, {"\xC3(", 2}, false, 2},
-	    {__LINE__, {"\xE2\x82", 2}, false, 2},
-	    {__LINE__, {"\xE2\x82(", 3}, false, 3},
-	    {__LINE__, {"\xF0\x9F\x98", 3}, false, 3},
-	    {__LINE__, {"\xF0\x9F\x98(", 4}, false, 4},
-	    {__LINE__, {"12345678\xC3", 9}, false, 9},
+	    {__LINE__, {"\x80", 1}, false},
+	    {__LINE__, {"a\xBF", 2}, false},
+	    {__LINE__, {"\xC3", 1}, false},
+	    {__LINE__, {"\xC3(", 2}, false},
+	    {__LINE__, {"\xE2\x82", 2}, false},
+	    {__LINE__, {"\xE2\x82(", 3}, false},
+	    {__LINE__, {"\xF0\x9F\x98", 3}, false},
+	    {__LINE__, {"\xF0\x9F\x98(", 4}, false},
+	    {__LINE__, {"12345678\xC3", 9}, false},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -62,10 +61,9 @@ static void validity(void)
 
 		memcpy(copy, rows[i].text.p, text.n);
 		CHECK_AT(rows[i].line, utf8_is_valid(text) == rows[i].is_valid);
-		CHECK_AT(rows[i].line, utf8_length(text) == rows[i].length);
 		free(copy);
 	}
-	CHECK(utf8_is_valid((struct str){NULL, 0}) && utf8_length((struct str){NULL, 0}) == 0);
+	CHECK(utf8_is_valid((struct str){NULL, 0}));
 }
 
 static void cutting(void)
@@ -134,7 +132,7 @@ static void folding(void)
 	arena_free(a);
 }
 
-/* U+FDFA becomes eighteen characters, the longest decomposition there is. */
+/* U+FDFA becomes eighteen characters, three of them blanks: the longest decomposition there is. */
 static void folding_makes_room(void)
 {
 	struct arena *a = arena_new();
@@ -142,7 +140,7 @@ static void folding_makes_room(void)
 
 	for (size_t i = 0; i < 100; i++)
 		memcpy(text + 3 * i, "\xEF\xB7\xBA", 4);
-	CHECK(utf8_length(str_from(utf8_fold(a, str_from(text)))) == 1800);
+	CHECK(strlen(utf8_fold(a, str_from(text))) == (15 * 2 + 3) * 100);
 	arena_free(a);
 }
 
