@@ -6,6 +6,7 @@ import sys
 ROOT = os.path.abspath(os.environ.get("srcdir") or
                        os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 
+LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', re.S)
 
 
@@ -30,6 +31,27 @@ def without_comments(text):
         s = m.group(0)
         return s if s[0] in "\"'" else re.sub(r"[^\n]", " ", s)
     return COMMENT.sub(keep, text)
+
+
+def closing(text, start):
+    """The offset after the parenthesis that closes the one at start."""
+    depth, i = 0, start
+    while i < len(text):
+        c = text[i]
+        if c == '"':
+            i = LITERAL.match(text, i).end()
+            continue
+        depth += (c == "(") - (c == ")")
+        i += 1
+        if depth == 0:
+            return i
+    return len(text)
+
+
+def statements(text):
+    """(start, end) of each DB_STMT and DB_STMT_ROWS of a file without its comments."""
+    return [(m.start(), closing(text, m.end() - 1))
+            for m in re.finditer(r"\bDB_STMT(?:_ROWS)?\s*\(", text)]
 
 
 def variable(name):

@@ -2,46 +2,28 @@
 """SQL is constant text in DB_STMT declarations: no statement anywhere else, none made by printf."""
 import re
 
-from _tap import Report, files, line_of, read, without_comments
+from _tap import LITERAL, Report, files, line_of, read, statements, without_comments
 
 STATEMENT = re.compile(
     r"^\s*(SELECT\s|INSERT\s+(IGNORE\s+)?INTO|UPDATE\s+\S+\s+(AS\s+\S+\s+)?SET|DELETE\s+(\S+\s+)?FROM|"
     r"REPLACE\s+INTO|ALTER\s+TABLE|CREATE\s+(TABLE|INDEX|DATABASE)|DROP\s+|TRUNCATE\s+|WITH\s+\S+\s+AS)")
-LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 # The statement machinery, migrations and partitions.
 MACHINERY = ("src/db/",)
 
 
-def closing(text, start):
-    """The offset after the parenthesis that closes the one at start."""
-    depth, i = 0, start
-    while i < len(text):
-        c = text[i]
-        if c == '"':
-            i = LITERAL.match(text, i).end()
-            continue
-        depth += (c == "(") - (c == ")")
-        i += 1
-        if depth == 0:
-            return i
-    return len(text)
-
-
 def main():
     report = Report()
-    loose, built, scripts, names = [], [], [], {}
+    loose, built, scripts = [], [], []
     for path in files("src", ".c"):
         text = without_comments(read(path))
         masked = text
-        for m in re.finditer(r"\bDB_STMT(?:_ROWS)?\s*\(", text):
-            end = closing(text, m.end() - 1)
-            body = text[m.start():end]
-            names.setdefault((path, re.match(r"\w+\s*\(\s*(\w+)", body).group(1)), m.start())
+        for start, end in statements(text):
+            body = text[start:end]
             if re.search(r"%[sdlzu]", body.replace("%%", "")):
                 # '%s' in a LIKE pattern would be a conversion left behind by printf habits
-                built.append("%s:%d: a conversion in a statement" % (path, line_of(text, m.start())))
-            masked = masked[:m.start()] + re.sub(r"[^\n]", " ", body) + masked[end:]
+                built.append("%s:%d: a conversion in a statement" % (path, line_of(text, start)))
+            masked = masked[:start] + re.sub(r"[^\n]", " ", body) + masked[end:]
         # a #define holds constant text that several statements share
         masked = re.sub(r"^[ \t]*#[ \t]*define(?:[^\n]*\\\n)*[^\n]*",
                         lambda m: re.sub(r"[^\n]", " ", m.group(0)), masked, flags=re.M)

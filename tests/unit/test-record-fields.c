@@ -234,7 +234,7 @@ static void bounds(void)
 	REQUIRE(f != NULL);
 	CHECK(json_real_value(json_object_get(f, "fillRate")) == 0.5);
 	f = json_array_get(json_object_get(f, "examples"), 1);
-	CHECK(f != NULL && json_string_length(f) == (59 * 2 + 3));
+	CHECK(f != NULL && json_string_length(f) == 60 * 2);
 	place_remove(&p);
 }
 
