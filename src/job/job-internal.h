@@ -14,5 +14,4 @@ int job_insert_claimed(
 /* Where the runner of this host is woken. */
 #define WAKE_PATH_BYTES 256
 void job_wake_path(const struct config *cfg, char *out, size_t cap);
-void job_wake_send(const struct config *cfg, const char *message);
 #endif

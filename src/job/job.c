@@ -65,6 +65,29 @@ int job_insert_claimed(
 	return 0;
 }
 
+/* ---- wake-up ----------------------------------------------------------------------------- */
+
+void job_wake_path(const struct config *cfg, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s/run/wake.sock", cfg->state_dir);
+}
+
+static void wake_send(const struct config *cfg, const char *message)
+{
+	char path[WAKE_PATH_BYTES];
+
+	job_wake_path(cfg, path, sizeof(path));
+	/* Nobody there, or its queue full: it polls anyway. */
+	(void)unix_socket_send(path, str_from(message));
+}
+
+void job_wake(const struct config *cfg)
+{
+	wake_send(cfg, WAKE_WORK);
+}
+
+/* ---- rows in, and the runner woken ------------------------------------------------------ */
+
 static void wake_after_commit(void *cfg)
 {
 	job_wake(cfg);
@@ -97,7 +120,7 @@ int job_run_now(struct db *db, const struct job *j, struct err *err)
 
 static void look_after_commit(void *cfg)
 {
-	job_wake_send(cfg, WAKE_PERIODIC);
+	wake_send(cfg, WAKE_PERIODIC);
 }
 
 int job_periodic_soon(struct db *db, const char *name, struct err *err)
@@ -175,25 +198,4 @@ int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *ou
 	}
 	arena_free(a);
 	return rc == -1 ? -1 : 0;
-}
-
-/* ---- wake-up ----------------------------------------------------------------------------- */
-
-void job_wake_path(const struct config *cfg, char *out, size_t cap)
-{
-	snprintf(out, cap, "%s/run/wake.sock", cfg->state_dir);
-}
-
-void job_wake_send(const struct config *cfg, const char *message)
-{
-	char path[WAKE_PATH_BYTES];
-
-	job_wake_path(cfg, path, sizeof(path));
-	/* Nobody there, or its queue full: it polls anyway. */
-	(void)unix_socket_send(path, str_from(message));
-}
-
-void job_wake(const struct config *cfg)
-{
-	job_wake_send(cfg, WAKE_WORK);
 }

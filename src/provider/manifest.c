@@ -54,7 +54,7 @@ static int credential_one(
 	return loader_members(l, v, MEMBERS(members), c);
 }
 
-int manifest_credentials(struct loader *l, struct provider *p, const json_t *json)
+static int manifest_credentials(struct loader *l, struct provider *p, const json_t *json)
 {
 	static const struct manifest_many credentials = {
 	    "credentials", READ_OBJECT, sizeof(struct credential_spec), credential_one};
@@ -85,7 +85,7 @@ static int credential_rule_one(
 	return 0;
 }
 
-int manifest_credential_rules(struct loader *l, struct provider *p, const json_t *json)
+static int manifest_credential_rules(struct loader *l, struct provider *p, const json_t *json)
 {
 	static const struct manifest_many rules = {
 	    "credentialRules", READ_LIST, sizeof(struct credential_rule), credential_rule_one};
@@ -170,7 +170,7 @@ static void setting_add(struct loader *l, struct provider *p, struct setting_spe
 }
 
 /* Every provider that receives has externalAccountId, every one with an origin baseUrl. */
-int manifest_settings(struct loader *l, struct provider *p, const json_t *json)
+static int manifest_settings(struct loader *l, struct provider *p, const json_t *json)
 {
 	if (setting_members(l, p, json, "settings", &p->settings, &p->nsettings) == -1)
 		return -1;
@@ -247,7 +247,7 @@ static int load_lead(struct loader *l, struct provider *p, const json_t *v)
 	return 0;
 }
 
-int manifest_lead(struct loader *l, struct provider *p, const json_t *json)
+static int manifest_lead(struct loader *l, struct provider *p, const json_t *json)
 {
 	const json_t *v = json_object_get(json, "lead");
 

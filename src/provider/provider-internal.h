@@ -10,10 +10,6 @@ struct provider *manifest_load(
 /* The sections, each in its own file. */
 int manifest_webhook(struct loader *l, struct provider *p, const json_t *json);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
-int manifest_settings(struct loader *l, struct provider *p, const json_t *json);
-int manifest_credentials(struct loader *l, struct provider *p, const json_t *json);
-int manifest_credential_rules(struct loader *l, struct provider *p, const json_t *json);
-int manifest_lead(struct loader *l, struct provider *p, const json_t *json);
 
 /* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
 

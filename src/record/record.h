@@ -182,9 +182,6 @@ int view_api_create(struct req *r);
 int view_api_get(struct req *r);
 int view_api_update(struct req *r);
 int view_api_delete(struct req *r);
-/* Views for pages. */
-int view_list(
-    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
 /* Pages. */
 int record_page_list(struct req *r);
 int record_page_detail(struct req *r);

@@ -239,19 +239,3 @@ int view_write(struct req *r, enum view_act act, const struct view *v, struct er
 
 	return audit_change(r->app, r, &r->actor.account_id, write_body, &c, err);
 }
-
-/* ---- for pages ----------------------------------------------------------------------------- */
-
-int view_list(
-    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err)
-{
-	struct view *v;
-	size_t n;
-
-	*out = json_own(a, json_array());
-	if (view_load_all(app->db, a, account_id, &v, &n, err) == -1)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(*out, view_json(a, &v[i]));
-	return 0;
-}
