@@ -136,6 +136,7 @@ class Instance:
         if self.build:
             self.env["CONNECT_BUILD"] = self.build
         if self.is_private:
+            atexit.register(self.close)  # whoever forgets it leaves nothing running
             try:
                 self.up()
             except BaseException:
