@@ -63,7 +63,7 @@ static struct credential page_credential(const struct req *r)
 	    session_token_looks_right(text) ? CREDENTIAL_SESSION : CREDENTIAL_NONE, text};
 }
 
-static int find_key(struct req *r, const struct digest *id, struct actor *actor,
+static int credential_find_key(struct req *r, const struct digest *id, struct actor *actor,
     int64_t *expires_us, struct err *err)
 {
 	struct account_key k;
@@ -83,7 +83,7 @@ static int find_key(struct req *r, const struct digest *id, struct actor *actor,
 	return 1;
 }
 
-static int find_token(
+static int credential_find_token(
     struct req *r, struct str text, struct actor *actor, int64_t *expires_us, struct err *err)
 {
 	struct token_claims claims;
@@ -106,23 +106,23 @@ static int find_token(
 	return 1;
 }
 
-static int find(struct req *r, const struct credential *c, const struct digest *id,
+static int credential_find(struct req *r, const struct credential *c, const struct digest *id,
     struct actor *actor, int64_t *expires_us, struct err *err)
 {
 	switch (c->kind) {
 	case CREDENTIAL_SESSION:
 		return session_find(r, id, actor, expires_us, err);
 	case CREDENTIAL_KEY:
-		return find_key(r, id, actor, expires_us, err);
+		return credential_find_key(r, id, actor, expires_us, err);
 	case CREDENTIAL_TOKEN:
-		return find_token(r, c->text, actor, expires_us, err);
+		return credential_find_token(r, c->text, actor, expires_us, err);
 	case CREDENTIAL_NONE:
 		break;
 	}
 	return 0;
 }
 
-static int identify(struct req *r, const struct credential *c, struct err *err)
+static int actor_identify(struct req *r, const struct credential *c, struct err *err)
 {
 	struct digest id = digest_of(c->text), slot = id;
 	/* Read before the look-up: a change meanwhile makes the answer stale at once. */
@@ -138,7 +138,7 @@ static int identify(struct req *r, const struct credential *c, struct err *err)
 		r->actor = *cached;
 		return 1;
 	}
-	found = find(r, c, &id, &r->actor, &expires_us, err);
+	found = credential_find(r, c, &id, &r->actor, &expires_us, err);
 	if (found == 1)
 		actor_cache_put(&slot, generation, mono_us, expires_us, &r->actor);
 	return found;
@@ -186,7 +186,7 @@ static bool rate_allows(struct req *r)
 }
 
 /* account_id in the query, where a client sends it, must be the credential's own. */
-static bool is_own_account(struct req *r)
+static bool account_is_own(struct req *r)
 {
 	struct str text = req_query(r, "account_id");
 	struct uuid id;
@@ -206,7 +206,7 @@ int account_authenticate(struct req *r)
 
 	if (c.kind == CREDENTIAL_NONE)
 		return 0;
-	found = identify(r, &c, &err);
+	found = actor_identify(r, &c, &err);
 	if (found == -1) {
 		res_error(r, &err);
 		return -1;
@@ -215,7 +215,7 @@ int account_authenticate(struct req *r)
 		r->actor = (struct actor){0};
 		return 0;
 	}
-	if (!is_page && (!rate_allows(r) || !is_own_account(r)))
+	if (!is_page && (!rate_allows(r) || !account_is_own(r)))
 		return -1;
 	return 1;
 }

@@ -43,7 +43,7 @@ bool log_level_parse(const char *text, enum log_level *level)
 	return false;
 }
 
-static int open_file(const char *path)
+static int file_open(const char *path)
 {
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 }
@@ -58,7 +58,7 @@ int log_open(
 	if (strlen(path) >= sizeof(state.path))
 		return err_set(err, ERR_INVALID, "log file: path is too long");
 	if (path[0]) {
-		fd = open_file(path);
+		fd = file_open(path);
 		if (fd == -1)
 			return err_set(err, ERR_INTERNAL, "log file %s: %s", path, strerror(errno));
 	}
@@ -80,7 +80,7 @@ void log_reopen(void)
 
 	if (!state.path[0])
 		return;
-	fd = open_file(state.path);
+	fd = file_open(state.path);
 	if (fd == -1 || dup3(fd, state.fd, O_CLOEXEC) == -1)
 		reopen_errno = errno;
 	if (fd != -1)
@@ -93,7 +93,7 @@ void log_request_set(const char *id)
 	snprintf(state.request, sizeof(state.request), "%s", id ? id : "");
 }
 
-static void add(struct line *l, const void *p, size_t n)
+static void line_add(struct line *l, const void *p, size_t n)
 {
 	if (l->is_over || n > l->max - l->len) {
 		l->is_over = true;
@@ -103,13 +103,13 @@ static void add(struct line *l, const void *p, size_t n)
 	l->len += n;
 }
 
-static void add_text(struct line *l, const char *s)
+static void line_add_text(struct line *l, const char *s)
 {
-	add(l, s, strlen(s));
+	line_add(l, s, strlen(s));
 }
 
 /* The bytes of the well-formed UTF-8 character at the front of s, or 0. */
-static size_t character(struct str s)
+static size_t utf8_character(struct str s)
 {
 	for (size_t n = 2; n <= 4 && n <= s.n; n++)
 		if (utf8_is_valid((struct str){s.p, n}))
@@ -117,7 +117,7 @@ static size_t character(struct str s)
 	return 0;
 }
 
-static void add_escaped(struct line *l, struct str s)
+static void line_add_escaped(struct line *l, struct str s)
 {
 	bool is_cut = s.n > VALUE_BYTES;
 	char code[8];
@@ -129,37 +129,37 @@ static void add_escaped(struct line *l, struct str s)
 		size_t n = 1;
 
 		if (c == '"' || c == '\\') {
-			add(l, (const char[]){'\\', (char)c}, 2);
+			line_add(l, (const char[]){'\\', (char)c}, 2);
 		} else if (c == '\n') {
-			add_text(l, "\\n");
+			line_add_text(l, "\\n");
 		} else if (c < 0x20 || c == 0x7F) {
 			snprintf(code, sizeof(code), "\\u%04x", c);
-			add_text(l, code);
+			line_add_text(l, code);
 		} else if (c < 0x80) {
-			add(l, s.p, 1);
-		} else if ((n = character(s)) > 0) {
-			add(l, s.p, n);
+			line_add(l, s.p, 1);
+		} else if ((n = utf8_character(s)) > 0) {
+			line_add(l, s.p, n);
 		} else {
 			n = 1;
 			if (!is_cut || s.n > 3) /* else the cut made it, and "…" follows */
-				add_text(l, "\xEF\xBF\xBD");
+				line_add_text(l, "\xEF\xBF\xBD");
 		}
 		s.p += n;
 		s.n -= n;
 	}
 	if (is_cut)
-		add_text(l, "\xE2\x80\xA6");
+		line_add_text(l, "\xE2\x80\xA6");
 }
 
-static void add_quoted(struct line *l, struct str s)
+static void line_add_quoted(struct line *l, struct str s)
 {
-	add_text(l, "\"");
-	add_escaped(l, s);
-	add_text(l, "\"");
+	line_add_text(l, "\"");
+	line_add_escaped(l, s);
+	line_add_text(l, "\"");
 }
 
 /* What needs no quotes as the value of key=value. */
-static bool is_bare(struct str s)
+static bool value_is_bare(struct str s)
 {
 	if (s.n == 0 || s.n > VALUE_BYTES)
 		return false;
@@ -169,39 +169,39 @@ static bool is_bare(struct str s)
 	return true;
 }
 
-static void add_value(struct line *l, const struct log_field *f)
+static void line_add_value(struct line *l, const struct log_field *f)
 {
 	char number[24];
 
 	if (f->kind == LOG_NUMBER) {
 		snprintf(number, sizeof(number), "%lld", (long long)f->number);
-		add_text(l, number);
+		line_add_text(l, number);
 	} else if (f->kind == LOG_BOOL) {
-		add_text(l, f->number ? "true" : "false");
+		line_add_text(l, f->number ? "true" : "false");
 	} else if (!f->text.p) {
-		add_text(l, "null");
-	} else if (!state.json && is_bare(f->text)) {
-		add(l, f->text.p, f->text.n);
+		line_add_text(l, "null");
+	} else if (!state.json && value_is_bare(f->text)) {
+		line_add(l, f->text.p, f->text.n);
 	} else {
-		add_quoted(l, f->text);
+		line_add_quoted(l, f->text);
 	}
 }
 
 /* A field that has no room any more is left out whole, and said so at the end of the line. */
-static bool add_field(struct line *l, const struct log_field *f)
+static bool line_add_field(struct line *l, const struct log_field *f)
 {
 	size_t before = l->len;
 
 	if (before > 1)
-		add_text(l, state.json ? "," : " ");
+		line_add_text(l, state.json ? "," : " ");
 	if (state.json) {
-		add_quoted(l, str_from(f->key));
-		add_text(l, ":");
+		line_add_quoted(l, str_from(f->key));
+		line_add_text(l, ":");
 	} else {
-		add_text(l, f->key);
-		add_text(l, "=");
+		line_add_text(l, f->key);
+		line_add_text(l, "=");
 	}
-	add_value(l, f);
+	line_add_value(l, f);
 	if (!l->is_over)
 		return true;
 	l->len = before;
@@ -209,7 +209,7 @@ static bool add_field(struct line *l, const struct log_field *f)
 	return false;
 }
 
-static void write_line(const struct line *l)
+static void line_write(const struct line *l)
 {
 	ssize_t n;
 
@@ -218,7 +218,7 @@ static void write_line(const struct line *l)
 	while (n < 0 && errno == EINTR);
 }
 
-static void tell_reopen_error(void)
+static void reopen_error_tell(void)
 {
 	int number = reopen_errno;
 
@@ -238,25 +238,25 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 	if (level < state.least)
 		return;
-	tell_reopen_error();
+	reopen_error_tell();
 	l.len = 0;
 	l.max = sizeof(l.p) - 32; /* room for the last words */
 	l.is_over = false;
 	clock_iso(now, clock_now_us());
 	if (state.json)
-		add_text(&l, "{");
-	add_field(&l, &LOG_S("time", now));
-	add_field(&l, &LOG_S("level", level_names[level]));
-	add_field(&l, &LOG_S("process", state.process));
-	is_whole &= add_field(&l, &LOG_S("event", event));
+		line_add_text(&l, "{");
+	line_add_field(&l, &LOG_S("time", now));
+	line_add_field(&l, &LOG_S("level", level_names[level]));
+	line_add_field(&l, &LOG_S("process", state.process));
+	is_whole &= line_add_field(&l, &LOG_S("event", event));
 	if (state.request[0])
-		add_field(&l, &LOG_S("request", state.request));
+		line_add_field(&l, &LOG_S("request", state.request));
 	for (int i = 0; i < n; i++)
-		is_whole &= add_field(&l, &fields[i]);
+		is_whole &= line_add_field(&l, &fields[i]);
 	l.max = sizeof(l.p);
 	if (!is_whole)
-		add_field(&l, &cut);
-	add_text(&l, state.json ? "}\n" : "\n");
-	write_line(&l);
+		line_add_field(&l, &cut);
+	line_add_text(&l, state.json ? "}\n" : "\n");
+	line_write(&l);
 	errno = saved_errno;
 }

@@ -68,7 +68,7 @@ static uint64_t window_state(uint32_t end, uint32_t count)
 }
 
 /* The finaliser of splitmix64: every bit of v reaches every bit of the result. */
-static uint64_t mix(uint64_t v)
+static uint64_t hash_mix(uint64_t v)
 {
 	v = (v ^ v >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	v = (v ^ v >> 27) * UINT64_C(0x94d049bb133111eb);
@@ -77,13 +77,13 @@ static uint64_t mix(uint64_t v)
 
 static uint64_t key_hash(const struct shared *s, struct str key, int64_t window_s)
 {
-	uint64_t h = mix(str_hash(key.p, key.n) ^ s->seed);
+	uint64_t h = hash_mix(str_hash(key.p, key.n) ^ s->seed);
 
-	h = mix(h + (uint64_t)window_s);
+	h = hash_mix(h + (uint64_t)window_s);
 	return h ? h : 1;
 }
 
-static struct slot *find(struct shared *s, uint64_t key)
+static struct slot *slot_find(struct shared *s, uint64_t key)
 {
 	for (uint64_t i = 0; i < PROBES; i++) {
 		struct slot *slot = &s->slots[(key + i) & (SLOTS - 1)];
@@ -97,7 +97,7 @@ static struct slot *find(struct shared *s, uint64_t key)
 /* Takes over the slot that is worth least: a free one, else the one whose window ends first, of
  * those the one with the smallest count. Two processes that do so for the same slot at once lose a
  * few counts, which a limiter can bear. */
-static struct slot *claim(struct shared *s, uint64_t key)
+static struct slot *slot_claim(struct shared *s, uint64_t key)
 {
 	struct slot *least = NULL;
 	uint64_t least_state = UINT64_MAX;
@@ -118,7 +118,7 @@ static struct slot *claim(struct shared *s, uint64_t key)
 	return least;
 }
 
-static struct rate result(int64_t limit, int64_t count, int64_t reset_s)
+static struct rate rate_of(int64_t limit, int64_t count, int64_t reset_s)
 {
 	return (struct rate){
 	    .limit = limit,
@@ -129,7 +129,7 @@ static struct rate result(int64_t limit, int64_t count, int64_t reset_s)
 }
 
 /* The second the window of now ends. */
-static uint32_t end_of_window(int64_t window_s, int64_t now_us)
+static uint32_t window_end_at(int64_t window_s, int64_t now_us)
 {
 	if (window_s < 1)
 		window_s = 1;
@@ -139,19 +139,19 @@ static uint32_t end_of_window(int64_t window_s, int64_t now_us)
 struct rate shared_rate_take(
     struct shared *s, struct str key, int64_t limit, int64_t window_s, int64_t now_us)
 {
-	uint32_t end = end_of_window(window_s, now_us), count;
+	uint32_t end = window_end_at(window_s, now_us), count;
 	uint64_t hash = key_hash(s, key, window_s), before;
-	struct slot *slot = find(s, hash);
+	struct slot *slot = slot_find(s, hash);
 
 	if (!slot)
-		slot = claim(s, hash);
+		slot = slot_claim(s, hash);
 	before = atomic_load(&slot->state);
 	do {
 		count = window_end(before) == end ? window_count(before) : 0;
 		if (count < UINT32_MAX)
 			count++;
 	} while (!atomic_compare_exchange_weak(&slot->state, &before, window_state(end, count)));
-	return result(limit, count, end - now_us / SECOND_US);
+	return rate_of(limit, count, end - now_us / SECOND_US);
 }
 
 bool shared_wait_begin(struct shared *s, int64_t most)

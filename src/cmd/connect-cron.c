@@ -19,7 +19,7 @@
 
 static int64_t end_at_us; /* 0: never */
 
-static bool should_stop(void *arg)
+static bool cron_should_stop(void *arg)
 {
 	(void)arg;
 	return process_is_stopping() || (end_at_us != 0 && clock_mono_us() > end_at_us);
@@ -52,7 +52,7 @@ static int daemon_lock(const struct config *cfg, bool is_daemon, struct err *err
 	return 1;
 }
 
-static int serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
+static int cron_serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
 {
 	size_t nkinds, nperiodics;
 	const struct job_kind *kinds = product_job_kinds(&nkinds);
@@ -71,7 +71,7 @@ static int serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
 		rc = runner_once(rn, err) == -1 ? -1 : 0;
 	} else if (free_to_run == 1 && runner_take_over(rn, err) == 0) {
 		log_info("cron.start", LOG_B("daemon", is_daemon));
-		rc = runner_run(rn, should_stop, NULL);
+		rc = runner_run(rn, cron_should_stop, NULL);
 		log_info("cron.end", LOG_B("replaced", runner_was_replaced(rn)));
 	}
 	runner_free(rn);
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 	rc = app_open(a, &app, "connect-cron", file,
 	    APP_LOG | APP_KEYS | APP_PROVIDERS | APP_HTTP | APP_DB, &err);
 	if (rc == 0)
-		rc = serve(&app, is_once, is_daemon, &err);
+		rc = cron_serve(&app, is_once, is_daemon, &err);
 	if (rc == -1)
 		fprintf(stderr, "connect-cron: %s\n", err.msg);
 	app_close(&app);

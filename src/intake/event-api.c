@@ -2,7 +2,7 @@
 #include "base/limits.h"
 #include "intake/intake-internal.h"
 
-static void check_status(struct req *r, struct str s)
+static void status_check(struct req *r, struct str s)
 {
 	for (size_t i = 0; i < EVENT_STATUSES; i++)
 		if (s.p == NULL || str_is(s, event_statuses[i].name))
@@ -22,7 +22,7 @@ int event_api_list(struct req *r)
 	struct event_page page = {0};
 	struct err err = ERR_INIT;
 
-	check_status(r, f.status);
+	status_check(r, f.status);
 	if (!req_list_query(r, "events", filters, &q) || req_has_invalid(r))
 		return res_invalid(r);
 	page.limit = q.page.limit;

@@ -69,7 +69,7 @@ int event_page_list(struct req *r)
 /* ---- detail -------------------------------------------------------------------------------- */
 
 /* Records and leads that came of the event. */
-static int add_effects(struct req *r, json_t *data, const struct uuid *id, struct err *err)
+static int event_add_effects(struct req *r, json_t *data, const struct uuid *id, struct err *err)
 {
 	int64_t at_us = uuid_time_us(*id);
 	struct uuid from = uuid_at(at_us - EFFECT_BEFORE_US), to = uuid_at(at_us + EFFECT_AFTER_US);
@@ -103,7 +103,7 @@ static int add_effects(struct req *r, json_t *data, const struct uuid *id, struc
 }
 
 /* The headers as a list, so that the template can walk them. */
-static json_t *header_list(const json_t *headers)
+static json_t *headers_as_list(const json_t *headers)
 {
 	json_t *list = json_array(), *value;
 	const char *name;
@@ -118,7 +118,7 @@ static json_t *header_list(const json_t *headers)
 }
 
 /* The body as JSON where it is that; else as it came. */
-static void add_body(struct req *r, json_t *data, const json_t *event)
+static void event_add_body(struct req *r, json_t *data, const json_t *event)
 {
 	const char *body = json_str(event, "body");
 	struct err err = ERR_INIT;
@@ -153,12 +153,12 @@ int event_page_detail(struct req *r)
 	found = event_get_json(r->app, r->a, &r->actor.account_id, &id, &event, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such event");
-	if (found == -1 || add_effects(r, data, &id, &err) == -1)
+	if (found == -1 || event_add_effects(r, data, &id, &err) == -1)
 		return res_error(r, &err);
 	json_set_str(
 	    event, "providerName", provider_label(r->app, json_str(event, "providerType")));
-	add_body(r, data, event);
-	json_set(data, "header_list", header_list(json_object_get(event, "headers")));
+	event_add_body(r, data, event);
+	json_set(data, "header_list", headers_as_list(json_object_get(event, "headers")));
 	json_set_str(data, "verdict", verdict_of(str_from(json_str(event, "status"))));
 	json_set_bool(data, "can_replay",
 	    !str_is(str_from(json_str(event, "status")), event_statuses[EVENT_REJECTED].name) &&

@@ -64,7 +64,7 @@ static json_t *event_row_json(struct arena *a, const struct db_rows *rows, size_
 }
 
 /* Takes rows until the page is full, passing over those of earlier pages: is it? */
-static bool take_rows(
+static bool event_rows_take(
     struct arena *a, struct event_page *page, const struct db_rows *rows, int64_t *skip)
 {
 	for (size_t i = 0; i < rows->count; i++) {
@@ -84,7 +84,7 @@ static bool take_rows(
 
 /* Looks through windows of events before *before until the page is full, there are no more, or time
  * is up; then the page's cursor goes on from where it stopped. */
-static int list_filtered(struct app *app, struct arena *a, const struct event_filter *f,
+static int event_list_windows(struct app *app, struct arena *a, const struct event_filter *f,
     struct event_page *page, struct uuid before, struct err *err)
 {
 	int64_t until = clock_mono_us() + BUDGET_US, skip = page->offset;
@@ -101,7 +101,7 @@ static int list_filtered(struct app *app, struct arena *a, const struct event_fi
 			DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(WINDOW)), &end,
 			err) == -1)
 			return -1;
-		if (take_rows(a, page, &rows, &skip) || db_get_int(&end, 0, 1) < WINDOW)
+		if (event_rows_take(a, page, &rows, &skip) || db_get_int(&end, 0, 1) < WINDOW)
 			return 0;
 		before = db_get_uuid(&end, 0, 0);
 		if (clock_mono_us() > until)
@@ -124,13 +124,13 @@ int event_list(struct app *app, struct arena *a, const struct event_filter *f,
 	page->rows = json_own(a, json_array());
 	page->has_more = false;
 	if (f->status.p != NULL || f->provider_type.p != NULL || !uuid_is_nil(f->connection_id))
-		return list_filtered(app, a, f, page, before, err);
+		return event_list_windows(app, a, f, page, before, err);
 	if (db_query(app->db, a, &event_list_all,
 		DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(page->limit + 1),
 		    db_int(page->offset)),
 		&rows, err) == -1)
 		return -1;
-	take_rows(a, page, &rows, &none);
+	event_rows_take(a, page, &rows, &none);
 	return 0;
 }
 
@@ -203,7 +203,7 @@ int event_replay(struct req *r, const struct uuid *id, struct err *err)
 
 /* ---- retention --------------------------------------------------------------------------- */
 
-static int purge_keys(struct app *app, int32_t before_day, struct err *err)
+static int event_keys_purge_before(struct app *app, int32_t before_day, struct err *err)
 {
 	struct uuid bound = uuid_at((int64_t)before_day * DAY_US);
 	uint64_t n;
@@ -221,5 +221,5 @@ int event_partitions(struct app *app, struct err *err)
 
 	if (partition_maintain(app->db, "events", keep, DAYS_AHEAD, err) == -1)
 		return -1;
-	return purge_keys(app, clock_day(clock_now_us()) - keep, err);
+	return event_keys_purge_before(app, clock_day(clock_now_us()) - keep, err);
 }

@@ -8,7 +8,8 @@ DB_STMT_ROWS(events_of_story,
     " status, reason, items, latency_us FROM events WHERE account_id = ? AND id IN (",
     "?", ")");
 
-static void add_event(struct arena *a, json_t *entries, const struct db_rows *rows, size_t i)
+static void timeline_add_event(
+    struct arena *a, json_t *entries, const struct db_rows *rows, size_t i)
 {
 	const char *id = uuid_dup(a, db_get_uuid(rows, i, 0));
 	json_t *request = json_object(), *verdict = json_object();
@@ -57,7 +58,7 @@ int event_timeline(struct app *app, struct arena *a, const struct record_story *
 			part, 1, &rows, err) == -1)
 			return -1;
 		for (size_t i = 0; i < rows.count; i++)
-			add_event(a, s->entries, &rows, i);
+			timeline_add_event(a, s->entries, &rows, i);
 	}
 	return 0;
 }

@@ -24,7 +24,7 @@ struct intake {
 
 /* ---- finding the connections ------------------------------------------------------------- */
 
-static int find_by_id(struct intake *in, struct str text)
+static int intake_find_by_id(struct intake *in, struct str text)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
@@ -44,7 +44,7 @@ static int find_by_id(struct intake *in, struct str text)
 	return 0;
 }
 
-static int add_external(struct intake *in, struct str id, struct err *err)
+static int intake_add_external(struct intake *in, struct str id, struct err *err)
 {
 	struct connection **found;
 	size_t n;
@@ -57,7 +57,7 @@ static int add_external(struct intake *in, struct str id, struct err *err)
 }
 
 /* The app-level endpoint: the payload names its connections. */
-static int find_by_payload(struct intake *in)
+static int intake_find_by_payload(struct intake *in)
 {
 	struct err err = ERR_INIT;
 	struct str *ids;
@@ -70,7 +70,7 @@ static int find_by_payload(struct intake *in)
 	if (webhook_accounts(in->provider, in->r->a, &in->hook, &ids, &n) == -1)
 		n = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (add_external(in, ids[i], &err) == -1) {
+		if (intake_add_external(in, ids[i], &err) == -1) {
 			res_error(in->r, &err);
 			return -1;
 		}
@@ -82,7 +82,7 @@ static int find_by_payload(struct intake *in)
 	return 0;
 }
 
-static bool open_intake(struct intake *in, struct req *r)
+static bool intake_open(struct intake *in, struct req *r)
 {
 	struct str type = req_param(r, "providerType");
 	struct buf *url = buf_new(r->a, LIMIT_URL_BYTES);
@@ -131,7 +131,7 @@ static struct str kept_headers(struct req *r, const struct connection *c)
 	return b->len == 0 ? STR("") : str_from(access_redact(r->a, &c->access, b->p));
 }
 
-static struct write_set new_set(struct intake *in, const struct connection *c)
+static struct write_set set_new(struct intake *in, const struct connection *c)
 {
 	struct req *r = in->r;
 
@@ -147,7 +147,7 @@ static struct write_set new_set(struct intake *in, const struct connection *c)
 	    .received_us = r->received_us};
 }
 
-static void set_item(struct arena *a, const struct provider *p, const struct connection *c,
+static void set_fill_item(struct arena *a, const struct provider *p, const struct connection *c,
     const struct webhook_item *from, struct write_item *to, struct err *err)
 {
 	json_t *data = from->data;
@@ -184,7 +184,7 @@ static void set_item(struct arena *a, const struct provider *p, const struct con
 }
 
 /* Fills the set from the payload. */
-static int set_items(struct arena *a, const struct provider *p, const struct webhook *hook,
+static int set_fill(struct arena *a, const struct provider *p, const struct webhook *hook,
     const struct connection *c, struct write_set *ws, struct err *err)
 {
 	struct webhook_item *items;
@@ -199,7 +199,7 @@ static int set_items(struct arena *a, const struct provider *p, const struct web
 	for (size_t i = 0; i < n; i++) {
 		struct err item_err = ERR_INIT;
 
-		set_item(a, p, c, &items[i], &ws->items[i], &item_err);
+		set_fill_item(a, p, c, &items[i], &ws->items[i], &item_err);
 		if (item_err.code != ERR_NONE)
 			return err_set(err, item_err.code, "%s", item_err.msg);
 		bytes += ws->items[i].data.n + ws->items[i].lead.n;
@@ -215,7 +215,7 @@ static int set_items(struct arena *a, const struct provider *p, const struct web
 
 /* Keeps the trace of a request that is turned away; bounded, since a stranger decides how many
  * there are. */
-static void log_rejected(struct intake *in, const struct connection *c, const char *reason)
+static void event_keep_rejected(struct intake *in, const struct connection *c, const char *reason)
 {
 	struct req *r = in->r;
 	const char *key = arena_printf(r->a, "rejected:%s", uuid_dup(r->a, c->id));
@@ -228,7 +228,7 @@ static void log_rejected(struct intake *in, const struct connection *c, const ch
 	if (shared_rate_take(r->app->shared, str_from(key), REJECTED_PER_MINUTE, 60, r->received_us)
 		.is_over)
 		return;
-	ws = new_set(in, c);
+	ws = set_new(in, c);
 	ws.reason = utf8_cut(str_from(reason), 255);
 	if (ws.body.n > LIMIT_REJECTED_BODY)
 		ws.body.n = LIMIT_REJECTED_BODY;
@@ -238,7 +238,7 @@ static void log_rejected(struct intake *in, const struct connection *c, const ch
 }
 
 /* A request that was verified and makes no sense: kept whole, to be looked at and replayed. */
-static void log_failed(struct intake *in, struct write_set *ws, const struct err *why)
+static void event_keep_failed(struct intake *in, struct write_set *ws, const struct err *why)
 {
 	struct req *r = in->r;
 	struct err err = ERR_INIT;
@@ -254,20 +254,20 @@ static void log_failed(struct intake *in, struct write_set *ws, const struct err
 }
 
 /* The payload is at fault, not we: sent again it would fail again. */
-static bool is_senseless(enum err_code code)
+static bool error_is_of_payload(enum err_code code)
 {
 	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT;
 }
 
-static int reject(struct intake *in, const char *reason)
+static int intake_reject(struct intake *in, const char *reason)
 {
 	for (size_t i = 0; i < in->nconnections && i < 4; i++)
-		log_rejected(in, in->connections[i], reason);
+		event_keep_rejected(in, in->connections[i], reason);
 	return res_problem(in->r, 401, "The request could not be verified: %s", reason);
 }
 
 /* Keeps the connections that the request verifies for. False when there are none: answered. */
-static bool verify(struct intake *in)
+static bool intake_verify(struct intake *in)
 {
 	const char *reason = "not verified", *first_reason = NULL;
 	struct connection *kept[CONNECTIONS_MAX];
@@ -282,7 +282,7 @@ static bool verify(struct intake *in)
 			first_reason = reason;
 	}
 	if (n == 0) {
-		reject(in, first_reason == NULL ? reason : first_reason);
+		intake_reject(in, first_reason == NULL ? reason : first_reason);
 		return false;
 	}
 	memcpy(in->connections, kept, n * sizeof(kept[0]));
@@ -290,7 +290,7 @@ static bool verify(struct intake *in)
 	return true;
 }
 
-static int acknowledge(struct intake *in, const struct write_set *sets)
+static int intake_acknowledge(struct intake *in, const struct write_set *sets)
 {
 	const char *type;
 	int status;
@@ -309,7 +309,7 @@ static int acknowledge(struct intake *in, const struct write_set *sets)
 	return res_json(in->r, 200, o);
 }
 
-static int store(struct intake *in)
+static int intake_store(struct intake *in)
 {
 	struct req *r = in->r;
 	struct write_set *sets = arena_array(r->a, in->nconnections, sizeof(*sets));
@@ -318,24 +318,24 @@ static int store(struct intake *in)
 	for (size_t i = 0; i < in->nconnections; i++) {
 		struct connection *c = in->connections[i];
 
-		sets[i] = new_set(in, c);
-		if (set_items(r->a, in->provider, &in->hook, c, &sets[i], &err) == -1) {
-			log_failed(in, &sets[i], &err);
+		sets[i] = set_new(in, c);
+		if (set_fill(r->a, in->provider, &in->hook, c, &sets[i], &err) == -1) {
+			event_keep_failed(in, &sets[i], &err);
 			return res_error(r, &err);
 		}
 		sets[i].latency_us = clock_now_us() - r->received_us;
 	}
 	if (write_sets_submit(r->app, r->a, sets, in->nconnections, &err) == -1) {
 		for (size_t i = 0; i < in->nconnections; i++)
-			if (is_senseless(sets[i].err.code))
-				log_failed(in, &sets[i], &sets[i].err);
+			if (error_is_of_payload(sets[i].err.code))
+				event_keep_failed(in, &sets[i], &sets[i].err);
 		return res_error(r, &err);
 	}
-	return acknowledge(in, sets);
+	return intake_acknowledge(in, sets);
 }
 
 /* True when it was one, and is answered. */
-static bool is_handshake(struct intake *in)
+static bool intake_is_handshake(struct intake *in)
 {
 	const struct access *of[CONNECTIONS_MAX];
 
@@ -349,21 +349,22 @@ int intake_webhook_post(struct req *r)
 	struct intake in;
 	struct str id = req_param(r, "connectionId");
 
-	if (!open_intake(&in, r))
+	if (!intake_open(&in, r))
 		return 0;
 	if (webhook_parse(in.provider, r->a, &in.hook, &in.parse_err) == -1)
 		in.hook.payload = NULL;
-	if ((id.p != NULL ? find_by_id(&in, id) : find_by_payload(&in)) == -1 || !verify(&in))
+	if ((id.p != NULL ? intake_find_by_id(&in, id) : intake_find_by_payload(&in)) == -1 ||
+	    !intake_verify(&in))
 		return 0;
 	if (in.parse_err.code != ERR_NONE) {
-		struct write_set ws = new_set(&in, in.connections[0]);
+		struct write_set ws = set_new(&in, in.connections[0]);
 
-		log_failed(&in, &ws, &in.parse_err);
+		event_keep_failed(&in, &ws, &in.parse_err);
 		return res_error(r, &in.parse_err);
 	}
-	if (is_handshake(&in))
+	if (intake_is_handshake(&in))
 		return 0;
-	return store(&in);
+	return intake_store(&in);
 }
 
 int intake_webhook_get(struct req *r)
@@ -372,13 +373,13 @@ int intake_webhook_get(struct req *r)
 	struct str id = req_param(r, "connectionId"), any = {NULL, 0};
 	struct err err = ERR_INIT;
 
-	if (!open_intake(&in, r))
+	if (!intake_open(&in, r))
 		return 0;
-	if (id.p != NULL && find_by_id(&in, id) == -1)
+	if (id.p != NULL && intake_find_by_id(&in, id) == -1)
 		return 0;
-	if (id.p == NULL && add_external(&in, any, &err) == -1)
+	if (id.p == NULL && intake_add_external(&in, any, &err) == -1)
 		return res_error(r, &err);
-	if (is_handshake(&in))
+	if (intake_is_handshake(&in))
 		return 0;
 	return res_problem(r, 400, "This is no verification request of the provider");
 }
@@ -397,7 +398,7 @@ int intake_replay(struct req *r, const struct connection *c, const struct uuid *
 	    .is_replay = true};
 
 	if (webhook_parse(c->provider, r->a, &hook, err) == -1 ||
-	    set_items(r->a, c->provider, &hook, c, &ws, err) == -1)
+	    set_fill(r->a, c->provider, &hook, c, &ws, err) == -1)
 		return -1;
 	return write_sets_submit(r->app, r->a, &ws, 1, err);
 }

@@ -38,7 +38,7 @@ static bool has_status(const struct db_rows *rows, enum event_status status)
 }
 
 /* What such an event said of its records is in them already, and newer events followed it. */
-static int find_done(struct db *db, struct commit *c, struct err *err)
+static int commit_find_done(struct db *db, struct commit *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		const struct write_set *ws = &c->sets[i];
@@ -57,7 +57,7 @@ static int find_done(struct db *db, struct commit *c, struct err *err)
 	return 0;
 }
 
-static size_t count_items(const struct commit *c)
+static size_t commit_count_items(const struct commit *c)
 {
 	size_t total = 0;
 
@@ -66,13 +66,13 @@ static size_t count_items(const struct commit *c)
 	return total;
 }
 
-static bool is_live(const struct commit *c, size_t i)
+static bool set_is_live(const struct commit *c, size_t i)
 {
 	return c->sets[i].reason.p == NULL && !c->is_skipped[i];
 }
 
 /* A set sent before to a writer that died may have been committed by it. */
-static int skip_written(struct db *db, struct commit *c, struct err *err)
+static int commit_skip_written(struct db *db, struct commit *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
@@ -93,12 +93,12 @@ static int skip_written(struct db *db, struct commit *c, struct err *err)
 }
 
 /* Some keys were there: finds out whose. */
-static int find_repeats(struct db *db, struct commit *c, struct err *err)
+static int commit_find_repeats(struct db *db, struct commit *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
 
-		for (size_t k = 0; is_live(c, i) && !ws->is_replay && k < ws->nitems; k++) {
+		for (size_t k = 0; set_is_live(c, i) && !ws->is_replay && k < ws->nitems; k++) {
 			const struct write_item *it = &ws->items[k];
 			struct db_rows rows;
 
@@ -116,9 +116,9 @@ static int find_repeats(struct db *db, struct commit *c, struct err *err)
 	return 0;
 }
 
-static int claim_keys(struct db *db, struct commit *c, struct err *err)
+static int commit_claim_keys(struct db *db, struct commit *c, struct err *err)
 {
-	struct db_val *v = arena_alloc(c->a, (count_items(c) + 1) * 4 * sizeof(*v));
+	struct db_val *v = arena_alloc(c->a, (commit_count_items(c) + 1) * 4 * sizeof(*v));
 	size_t n = 0;
 	uint64_t inserted = 0;
 
@@ -126,7 +126,7 @@ static int claim_keys(struct db *db, struct commit *c, struct err *err)
 		const struct write_set *ws = &c->sets[i];
 
 		c->is_repeat[i] = arena_zalloc(c->a, ws->nitems + 1);
-		for (size_t k = 0; is_live(c, i) && !ws->is_replay && k < ws->nitems; k++) {
+		for (size_t k = 0; set_is_live(c, i) && !ws->is_replay && k < ws->nitems; k++) {
 			if (!ws->items[k].has_dedupe)
 				continue;
 			struct db_val row[4] = {db_uuid(&ws->account_id),
@@ -139,7 +139,7 @@ static int claim_keys(struct db *db, struct commit *c, struct err *err)
 	}
 	if (db_exec_rows(db, &event_keys_insert, NULL, 0, v, n, 4, &inserted, err) == -1)
 		return -1;
-	return inserted < n ? find_repeats(db, c, err) : 0;
+	return inserted < n ? commit_find_repeats(db, c, err) : 0;
 }
 
 /* Records, then leads with their records' ids, then jobs for details. */
@@ -164,12 +164,12 @@ static int64_t record_time(const struct write_set *ws)
 									  : ws->received_us;
 }
 
-static void collect_records(struct commit *c, struct rows *r)
+static void rows_collect_records(struct commit *c, struct rows *r)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
 
-		for (size_t k = 0; is_live(c, i) && k < ws->nitems; k++) {
+		for (size_t k = 0; set_is_live(c, i) && k < ws->nitems; k++) {
 			struct write_item *it = &ws->items[k];
 
 			if (c->is_repeat[i][k] || it->resource_type.p == NULL)
@@ -204,7 +204,7 @@ static struct job record_fetch_job(
 	    .args = str_from(args)};
 }
 
-static void collect_rest(struct commit *c, struct rows *r)
+static void rows_collect_rest(struct commit *c, struct rows *r)
 {
 	for (size_t i = 0; i < r->nrecords; i++) {
 		const struct write_item *it = r->record_of[i];
@@ -230,9 +230,9 @@ static void collect_rest(struct commit *c, struct rows *r)
 	}
 }
 
-static int write_items(struct db *db, struct commit *c, struct err *err)
+static int commit_write_items(struct db *db, struct commit *c, struct err *err)
 {
-	size_t total = count_items(c) + 1;
+	size_t total = commit_count_items(c) + 1;
 	struct rows r = {.records = arena_array(c->a, total, sizeof(*r.records)),
 	    .record_of = arena_array(c->a, total, sizeof(*r.record_of)),
 	    .set_of = arena_array(c->a, total, sizeof(*r.set_of)),
@@ -240,10 +240,10 @@ static int write_items(struct db *db, struct commit *c, struct err *err)
 	    .is_replayed = arena_array(c->a, total, sizeof(*r.is_replayed)),
 	    .jobs = arena_array(c->a, total, sizeof(*r.jobs))};
 
-	collect_records(c, &r);
+	rows_collect_records(c, &r);
 	if (record_upsert(db, c->a, r.records, r.nrecords, err) == -1)
 		return -1;
-	collect_rest(c, &r);
+	rows_collect_rest(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
 	/* A replay gives a lead that got stuck on its way another go; for a ready one the job does
@@ -256,7 +256,7 @@ static int write_items(struct db *db, struct commit *c, struct err *err)
 	return job_insert(db, r.jobs, r.njobs, err);
 }
 
-static enum event_status status_of(const struct commit *c, size_t i)
+static enum event_status event_status_of(const struct commit *c, size_t i)
 {
 	struct write_set *ws = &c->sets[i];
 	size_t repeats = 0;
@@ -273,7 +273,7 @@ static enum event_status status_of(const struct commit *c, size_t i)
 
 /* A set that was sent before stands there already: its writer was slow, not dead, and committed it
  * after we had looked. The next try will find it. */
-static int insert_events(
+static int commit_insert_events(
     struct db *db, const struct commit *c, const struct db_val *v, size_t n, struct err *err)
 {
 	struct err e = ERR_INIT;
@@ -286,7 +286,7 @@ static int insert_events(
 	return err_set(err, e.code, "%s", e.msg);
 }
 
-static int write_events(struct db *db, struct commit *c, struct err *err)
+static int commit_write_events(struct db *db, struct commit *c, struct err *err)
 {
 	struct db_val *v = arena_alloc(c->a, c->n * EVENT_VALUES * sizeof(*v));
 	size_t n = 0;
@@ -297,7 +297,7 @@ static int write_events(struct db *db, struct commit *c, struct err *err)
 
 		if (c->is_skipped[i])
 			continue;
-		status = event_statuses[status_of(c, i)].name;
+		status = event_statuses[event_status_of(c, i)].name;
 		if (ws->is_replay) {
 			if (db_exec(db, &event_replayed,
 				DB_VALS(db_str(status), db_int((int64_t)ws->nitems),
@@ -315,7 +315,7 @@ static int write_events(struct db *db, struct commit *c, struct err *err)
 
 		memcpy(v + EVENT_VALUES * n++, row, sizeof(row));
 	}
-	return insert_events(db, c, v, n, err);
+	return commit_insert_events(db, c, v, n, err);
 }
 
 static int commit_body(struct db *db, void *arg, struct err *err)
@@ -326,10 +326,10 @@ static int commit_body(struct db *db, void *arg, struct err *err)
 	c->is_skipped = arena_zalloc(c->a, c->n * sizeof(*c->is_skipped));
 	c->is_done = arena_zalloc(c->a, c->n * sizeof(*c->is_done));
 	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
-	if (skip_written(db, c, err) == -1 || find_done(db, c, err) == -1 ||
-	    claim_keys(db, c, err) == -1 || write_items(db, c, err) == -1)
+	if (commit_skip_written(db, c, err) == -1 || commit_find_done(db, c, err) == -1 ||
+	    commit_claim_keys(db, c, err) == -1 || commit_write_items(db, c, err) == -1)
 		return -1;
-	return write_events(db, c, err);
+	return commit_write_events(db, c, err);
 }
 
 void write_sets_commit(struct db *db, struct write_set *sets, size_t n)

@@ -11,7 +11,7 @@ static void put_str(struct buf *b, struct str s)
 		buf_add(b, s.p, s.n);
 }
 
-static void encode_item(struct buf *b, const struct write_item *it)
+static void item_encode(struct buf *b, const struct write_item *it)
 {
 	buf_add(b, it->dedupe, DEDUPE_SIZE);
 	buf_chr(b, (char)it->has_dedupe);
@@ -47,7 +47,7 @@ void write_set_encode(struct buf *b, const struct write_set *ws)
 	buf_chr(b, (char)ws->is_failed);
 	buf_u32(b, (uint32_t)ws->nitems);
 	for (size_t i = 0; i < ws->nitems; i++)
-		encode_item(b, &ws->items[i]);
+		item_encode(b, &ws->items[i]);
 }
 
 /* A cursor over the bytes; once short it stays short and gives zeros. */
@@ -56,7 +56,7 @@ struct reader {
 	bool is_short;
 };
 
-static const char *take(struct reader *rd, size_t n)
+static const char *reader_take(struct reader *rd, size_t n)
 {
 	const char *p = rd->p;
 
@@ -68,9 +68,9 @@ static const char *take(struct reader *rd, size_t n)
 	return p;
 }
 
-static uint64_t take_number(struct reader *rd, size_t bytes)
+static uint64_t reader_take_number(struct reader *rd, size_t bytes)
 {
-	const unsigned char *p = (const unsigned char *)take(rd, bytes);
+	const unsigned char *p = (const unsigned char *)reader_take(rd, bytes);
 	uint64_t v = 0;
 
 	for (size_t i = bytes; p != NULL && i-- > 0;)
@@ -78,39 +78,39 @@ static uint64_t take_number(struct reader *rd, size_t bytes)
 	return v;
 }
 
-static struct str take_str(struct reader *rd)
+static struct str reader_take_str(struct reader *rd)
 {
-	uint64_t n = take_number(rd, 4);
+	uint64_t n = reader_take_number(rd, 4);
 	const char *p;
 
 	if (n == UINT32_MAX)
 		return (struct str){NULL, 0};
-	p = take(rd, n);
+	p = reader_take(rd, n);
 	return p == NULL ? (struct str){NULL, 0} : (struct str){p, n};
 }
 
-static void take_bytes(struct reader *rd, void *out, size_t n)
+static void reader_take_bytes(struct reader *rd, void *out, size_t n)
 {
-	const char *p = take(rd, n);
+	const char *p = reader_take(rd, n);
 
 	if (p != NULL)
 		memcpy(out, p, n);
 }
 
-static void decode_item(struct reader *rd, struct write_item *it)
+static void item_decode(struct reader *rd, struct write_item *it)
 {
-	take_bytes(rd, it->dedupe, DEDUPE_SIZE);
-	it->has_dedupe = take_number(rd, 1) != 0;
-	it->resource_type = take_str(rd);
-	it->external_id = take_str(rd);
-	it->data = take_str(rd);
-	it->provider_updated_us = (int64_t)take_number(rd, 8);
-	it->needs_details = take_number(rd, 1) != 0;
-	it->is_lead = take_number(rd, 1) != 0;
-	it->lead = take_str(rd);
-	it->form_id = take_str(rd);
-	it->ad_id = take_str(rd);
-	it->campaign_id = take_str(rd);
+	reader_take_bytes(rd, it->dedupe, DEDUPE_SIZE);
+	it->has_dedupe = reader_take_number(rd, 1) != 0;
+	it->resource_type = reader_take_str(rd);
+	it->external_id = reader_take_str(rd);
+	it->data = reader_take_str(rd);
+	it->provider_updated_us = (int64_t)reader_take_number(rd, 8);
+	it->needs_details = reader_take_number(rd, 1) != 0;
+	it->is_lead = reader_take_number(rd, 1) != 0;
+	it->lead = reader_take_str(rd);
+	it->form_id = reader_take_str(rd);
+	it->ad_id = reader_take_str(rd);
+	it->campaign_id = reader_take_str(rd);
 }
 
 int write_set_decode(struct arena *a, struct str data, struct write_set *ws, struct err *err)
@@ -118,28 +118,28 @@ int write_set_decode(struct arena *a, struct str data, struct write_set *ws, str
 	struct reader rd = {data.p, data.p + data.n, false};
 
 	*ws = (struct write_set){0};
-	take_bytes(&rd, ws->event_id.b, 16);
-	take_bytes(&rd, ws->account_id.b, 16);
-	take_bytes(&rd, ws->connection_id.b, 16);
-	ws->provider_type = take_str(&rd);
-	ws->reason = take_str(&rd);
-	ws->event_type = take_str(&rd);
-	ws->remote_addr = take_str(&rd);
-	ws->request_id = take_str(&rd);
-	ws->url = take_str(&rd);
-	ws->headers = take_str(&rd);
-	ws->body = take_str(&rd);
-	ws->received_us = (int64_t)take_number(&rd, 8);
-	ws->latency_us = (int64_t)take_number(&rd, 8);
-	ws->may_be_written = take_number(&rd, 1) != 0;
-	ws->is_replay = take_number(&rd, 1) != 0;
-	ws->is_failed = take_number(&rd, 1) != 0;
-	ws->nitems = take_number(&rd, 4);
+	reader_take_bytes(&rd, ws->event_id.b, 16);
+	reader_take_bytes(&rd, ws->account_id.b, 16);
+	reader_take_bytes(&rd, ws->connection_id.b, 16);
+	ws->provider_type = reader_take_str(&rd);
+	ws->reason = reader_take_str(&rd);
+	ws->event_type = reader_take_str(&rd);
+	ws->remote_addr = reader_take_str(&rd);
+	ws->request_id = reader_take_str(&rd);
+	ws->url = reader_take_str(&rd);
+	ws->headers = reader_take_str(&rd);
+	ws->body = reader_take_str(&rd);
+	ws->received_us = (int64_t)reader_take_number(&rd, 8);
+	ws->latency_us = (int64_t)reader_take_number(&rd, 8);
+	ws->may_be_written = reader_take_number(&rd, 1) != 0;
+	ws->is_replay = reader_take_number(&rd, 1) != 0;
+	ws->is_failed = reader_take_number(&rd, 1) != 0;
+	ws->nitems = reader_take_number(&rd, 4);
 	if (rd.is_short || ws->nitems > LIMIT_ITEMS_PER_EVENT)
 		return err_set(err, ERR_MALFORMED, "write set: broken head");
 	ws->items = arena_array(a, ws->nitems == 0 ? 1 : ws->nitems, sizeof(*ws->items));
 	for (size_t i = 0; i < ws->nitems; i++)
-		decode_item(&rd, &ws->items[i]);
+		item_decode(&rd, &ws->items[i]);
 	if (rd.is_short || rd.p != rd.end)
 		return err_set(err, ERR_MALFORMED, "write set: broken items");
 	return 0;

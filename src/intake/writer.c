@@ -1,7 +1,21 @@
-/* Group commit: one writer process per host takes the write sets that wait, commits them together,
- * and answers each worker after the commit. Under load batches form by themselves; when it is quiet
- * they are of one. Frames: u32 length, then n × (u32 length, write set). Answers: u32 length, then
- * per set u32 error code, u8 duplicate, text. */
+/* Group commit: one writer process per host commits the write sets of all workers together.
+ *
+ *   worker ── frame ──► client: reading ── whole frame ──► waiting ──► in a batch ── commit ──┐
+ *     ▲ answer after the commit             ▲ the next frame                                  │
+ *     └───────────────────────────────────── reading ◄────────────────────────────────────────┘
+ *
+ * Frames: u32 length, then n × (u32 length, write set): the sets of one request. Answers: u32
+ * length, then per set u32 error code, u8 duplicate, u32 length, text.
+ *
+ * Invariants:
+ * - Nobody is answered before the commit of what he sent.
+ * - A worker has at most one frame on its way, so a client waits for one answer at most.
+ * - A frame that was sent and not answered may be written or not: its sets are marked so
+ *   (may_be_written), the worker commits them itself, and what is there already is left out.
+ * - Without a writer all goes on, each worker committing for itself: by the same code, only slower.
+ *
+ * Why: a durable commit is what a database does least often per second. While one batch commits the
+ * next ones arrive, so batches form by themselves under load and are of one when it is quiet. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -140,7 +154,7 @@ static int client_decode(
 	return p == end ? 0 : -1;
 }
 
-static int send_all(int fd, const char *p, size_t n)
+static int frame_send(int fd, const char *p, size_t n)
 {
 	while (n > 0) {
 		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
@@ -182,14 +196,14 @@ static void client_answer(struct writer *w, size_t slot)
 	buf_reset(&c->in);
 	c->is_waiting = false;
 	w->nwaiting--;
-	rc = send_all(c->fd, out.p, out.len);
+	rc = frame_send(c->fd, out.p, out.len);
 	buf_fini(&out);
 	if (rc == -1)
 		client_close(w, slot);
 }
 
 /* Commits what waits, at most one batch of it. */
-static void commit_waiting(struct writer *w)
+static void writer_commit_waiting(struct writer *w)
 {
 	struct arena *a = arena_new();
 	size_t most = BATCH_SETS + 64u * 2u, n = 0, bytes = 0;
@@ -236,7 +250,7 @@ static int writer_listen(struct writer *w, struct err *err)
 	return 0;
 }
 
-static void take_events(struct writer *w, int wait_ms)
+static void writer_take_events(struct writer *w, int wait_ms)
 {
 	struct epoll_event events[128];
 	int n = epoll_wait(w->epoll_fd, events, 128, wait_ms);
@@ -265,9 +279,9 @@ int intake_writer_main(void *arg, int index)
 	}
 	/* After TERM the workers that still serve go on being served; they leave by closing. */
 	while (!process_is_stopping() || (w->nclients > 0 && clock_mono_us() < stop_at)) {
-		take_events(w, w->nwaiting > 0 ? 0 : 500);
+		writer_take_events(w, w->nwaiting > 0 ? 0 : 500);
 		if (w->nwaiting > 0)
-			commit_waiting(w);
+			writer_commit_waiting(w);
 		if (process_is_stopping() && stop_at == 0)
 			stop_at = clock_mono_us() + 8 * SECOND_US;
 	}
@@ -291,7 +305,7 @@ static int writer_connect(const struct config *cfg)
 	return writer_fd == -1 ? -1 : 0;
 }
 
-static int read_exactly(int fd, char *p, size_t n)
+static int answer_read_exactly(int fd, char *p, size_t n)
 {
 	int64_t until = clock_mono_us() + ANSWER_WAIT_MS * INT64_C(1000);
 
@@ -314,15 +328,15 @@ static int read_exactly(int fd, char *p, size_t n)
 	return 0;
 }
 
-static int read_answers(struct arena *a, struct write_set *sets, size_t n)
+static int answers_read(struct arena *a, struct write_set *sets, size_t n)
 {
 	char head[4], *body, *p, *end;
 	uint32_t len;
 
-	if (read_exactly(writer_fd, head, 4) == -1 || (len = get_u32(head)) > FRAME_MAX)
+	if (answer_read_exactly(writer_fd, head, 4) == -1 || (len = get_u32(head)) > FRAME_MAX)
 		return -1;
 	body = arena_alloc(a, len + 1);
-	if (read_exactly(writer_fd, body, len) == -1)
+	if (answer_read_exactly(writer_fd, body, len) == -1)
 		return -1;
 	end = body + len;
 	p = body;
@@ -344,7 +358,7 @@ static int read_answers(struct arena *a, struct write_set *sets, size_t n)
 }
 
 /* 0 answered; -1 not, and then may_be_written says of each whether the writer may have it. */
-static int ask_writer(struct app *app, struct arena *a, struct write_set *sets, size_t n)
+static int writer_ask(struct app *app, struct arena *a, struct write_set *sets, size_t n)
 {
 	struct buf *frame;
 	size_t at;
@@ -366,7 +380,7 @@ static int ask_writer(struct app *app, struct arena *a, struct write_set *sets, 
 		frame->p[k] = (char)(len & 0xff);
 	for (size_t i = 0; i < n; i++)
 		sets[i].may_be_written = true;
-	if (send_all(writer_fd, frame->p, frame->len) == 0 && read_answers(a, sets, n) == 0)
+	if (frame_send(writer_fd, frame->p, frame->len) == 0 && answers_read(a, sets, n) == 0)
 		return 0;
 	close(writer_fd);
 	writer_fd = -1;
@@ -376,7 +390,7 @@ static int ask_writer(struct app *app, struct arena *a, struct write_set *sets, 
 int write_sets_submit(
     struct app *app, struct arena *a, struct write_set *sets, size_t n, struct err *err)
 {
-	if (ask_writer(app, a, sets, n) == -1)
+	if (writer_ask(app, a, sets, n) == -1)
 		write_sets_commit(app->db, sets, n);
 	for (size_t i = 0; i < n; i++)
 		if (sets[i].err.code != ERR_NONE)

@@ -118,7 +118,7 @@ int job_run_now(struct db *db, const struct job *j, struct err *err)
 	return 0;
 }
 
-static void look_after_commit(void *cfg)
+static void wake_periodic_after_commit(void *cfg)
 {
 	wake_send(cfg, WAKE_PERIODIC);
 }
@@ -127,12 +127,12 @@ int job_periodic_soon(struct db *db, const char *name, struct err *err)
 {
 	if (db_exec(db, &periodic_soon, DB_VALS(db_str(name)), NULL, err) == -1)
 		return -1;
-	db_on_commit(db, look_after_commit, (void *)(uintptr_t)db_config(db));
+	db_on_commit(db, wake_periodic_after_commit, (void *)(uintptr_t)db_config(db));
 	return 0;
 }
 
 /* What an ending statement did: without a row the lease is another's. */
-static int ended(struct job *j, uint64_t affected, struct err *err)
+static int job_note_ended(struct job *j, uint64_t affected, struct err *err)
 {
 	char id[UUID_TEXT];
 
@@ -151,7 +151,7 @@ int job_finish(struct db *db, struct job *j, struct err *err)
 		DB_VALS(db_uuid(&j->id), db_uuid(&j->lease_id), db_int(j->attempts)), &n,
 		err) == -1)
 		return -1;
-	return ended(j, n, err);
+	return job_note_ended(j, n, err);
 }
 
 int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err)
@@ -163,7 +163,7 @@ int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args,
 		    db_int(j->attempts)),
 		&n, err) == -1)
 		return -1;
-	return ended(j, n, err);
+	return job_note_ended(j, n, err);
 }
 
 int job_keep(struct db *db, struct job *j, struct err *err)
@@ -175,7 +175,7 @@ int job_keep(struct db *db, struct job *j, struct err *err)
 	if (db_exec(db, &job_extend,
 		DB_VALS(db_int(until), db_uuid(&j->id), db_uuid(&j->lease_id), db_int(j->attempts)),
 		&n, err) == -1 ||
-	    ended(j, n, err) == -1)
+	    job_note_ended(j, n, err) == -1)
 		return -1;
 	j->is_ended = was_ended;
 	return 0;

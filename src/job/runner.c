@@ -1,7 +1,24 @@
 /* The runner: claims due jobs by lease and runs each in a fiber, so that the HTTP calls of many
- * wait together. A runner proves that it lives by the lock on its file in run/runners; the leases
- * of one whose lock is free are released by whoever notices, so a killed runner's jobs go on at
- * once on the same host (elsewhere when the lease runs out). */
+ * wait together.
+ *
+ *   due ───── claim ────► leased, runs ──┬─ finish, or 0 ──► no row
+ *    ▲ run_at ≤ now       run_at = end   ├─ reschedule ────► waits ── its time comes ─► due
+ *    │                    of the lease   ├─ -1 ────────────► waits (30 s doubling), at last dead
+ *    └── the lease ends, or is released ◄┴─ the runner dies
+ *
+ * Invariants:
+ * - A job runs under one lease at a time: every ending names lease and attempt, and changes nothing
+ *   where another has it by now.
+ * - A job is held for the lease of its own kind from its claim, from its insertion with a claim
+ *   (job_insert_next), and from each job_keep.
+ * - A fiber never yields within a transaction, so the one connection serves all.
+ * - The runner holds no lease that it does not run: where the database left it in doubt (is_unsure)
+ *   it looks, and releases what it had forgotten.
+ *
+ * Why: a runner proves that it lives by the lock on its file in run/runners, and whoever notices
+ * that it is free releases the leases, so a killed runner's jobs go on at once on the same host
+ * (elsewhere when the lease ends). run_at is both the time to wait for and the lease's end, so one
+ * index finds all that is due. A job that its runners die of waits longer each time. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -43,8 +60,8 @@ DB_STMT_ROWS(jobs_claim,
 #define CLAIM_VALUES (2 * OWN_LEASES + 2)
 DB_STMT(job_back_off, "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
 		      " WHERE id = ? AND lease_id = ? AND attempts = ?");
-/* Leased rows lie within one lease of now on the index, so no index on lease_id is needed. */
-/* A job that its runner died under a few times may be what killed it: it waits longer and longer,
+/* Leased rows lie within one lease of now on the index, so no index on lease_id is needed.
+ * A job that its runner died under a few times may be what killed it: it waits longer and longer,
  * so that the others get their turn. */
 DB_STMT(jobs_release, "UPDATE jobs SET run_at = ? + IF(attempts < 4, 0,"
 		      " 10000000 << LEAST(attempts - 4, 8)), lease_id = NULL"
@@ -92,7 +109,7 @@ struct runner {
 
 /* The file gets its name once it is locked: before, another runner would take it for a dead one's.
  */
-static int prove_alive(struct runner *rn, struct err *err)
+static int alive_file_make(struct runner *rn, struct err *err)
 {
 	char id[UUID_TEXT], dir[sizeof(rn->alive_path)], path[sizeof(rn->alive_path) + 4];
 
@@ -118,7 +135,7 @@ static int64_t kind_lease_us(const struct runner *rn, const struct job_kind *kin
 	return (own_s != 0 ? own_s : rn->app->config->job_lease_s) * SECOND_US;
 }
 
-static int take_kinds(struct runner *rn, struct err *err)
+static int runner_take_kinds(struct runner *rn, struct err *err)
 {
 	size_t nown = 0;
 
@@ -144,7 +161,7 @@ struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t 
 		abort();
 	*rn =
 	    (struct runner){.app = app, .kinds = kinds, .nkinds = n, .wake_fd = -1, .alive_fd = -1};
-	if (take_kinds(rn, err) == -1 || prove_alive(rn, err) == -1) {
+	if (runner_take_kinds(rn, err) == -1 || alive_file_make(rn, err) == -1) {
 		runner_free(rn);
 		return NULL;
 	}
@@ -202,13 +219,13 @@ bool runner_was_replaced(const struct runner *rn)
 }
 
 /* All of them, whatever was said before. */
-static void look_at_periodics(struct runner *rn)
+static void periodics_look_at_all(struct runner *rn)
 {
 	for (size_t i = 0; i < rn->nperiodics; i++)
 		rn->periodic_at_us[i] = 0;
 }
 
-static void read_wake_ups(struct runner *rn)
+static void wake_ups_read(struct runner *rn)
 {
 	char message[8];
 	ssize_t n;
@@ -220,14 +237,14 @@ static void read_wake_ups(struct runner *rn)
 		if (message[0] == WAKE_REPLACED[0])
 			rn->is_replaced = true;
 		if (message[0] == WAKE_PERIODIC[0])
-			look_at_periodics(rn);
+			periodics_look_at_all(rn);
 	}
 }
 
 /* ---- running one job --------------------------------------------------------------------- */
 
 /* The database is away: waits a little for it. False when the lease has run out meanwhile. */
-static bool wait_for_database(struct job *j, int64_t since_us)
+static bool job_wait_for_database(struct job *j, int64_t since_us)
 {
 	if (clock_mono_us() - since_us > j->lease_us)
 		return false;
@@ -247,11 +264,11 @@ int job_transaction(struct job *j, int (*body)(struct db *db, void *arg, struct 
 		j->is_ended = was_ended;
 		if (db_transaction(j->app->db, body, arg, &e) == 0)
 			return 0;
-	} while (e.code == ERR_UNAVAILABLE && wait_for_database(j, since_us));
+	} while (e.code == ERR_UNAVAILABLE && job_wait_for_database(j, since_us));
 	return err_set(err, e.code, "%s", e.msg);
 }
 
-static int finish_body(struct db *db, void *arg, struct err *err)
+static int job_finish_body(struct db *db, void *arg, struct err *err)
 {
 	return job_finish(db, arg, err);
 }
@@ -265,7 +282,7 @@ static int64_t back_off_us(int attempts)
 	return wait < RETRY_MOST_US ? wait : RETRY_MOST_US;
 }
 
-static void put_back(struct run *run, const struct err *why)
+static void run_put_back(struct run *run, const struct err *why)
 {
 	struct job *j = &run->job;
 	bool is_dead = j->attempts >= run->kind->max_attempts;
@@ -284,7 +301,7 @@ static void put_back(struct run *run, const struct err *why)
 			NULL, &err) == 0)
 			return;
 	} while (fiber_current() != NULL && err.code == ERR_UNAVAILABLE &&
-		 wait_for_database(j, since_us));
+		 job_wait_for_database(j, since_us));
 	log_error("job.put_back", LOG_S("kind", j->kind), LOG_ERR(&err));
 	j->runner->is_unsure = true;
 }
@@ -297,21 +314,21 @@ static void run_main(void *arg)
 
 	if (j->attempts > run->kind->max_attempts) {
 		err_set(&err, ERR_INTERNAL, "gave up: its runner died %d times", j->attempts - 1);
-		put_back(run, &err);
+		run_put_back(run, &err);
 	} else if (run->kind->run(j, &err) == 0) {
-		if (!j->is_ended && job_transaction(j, finish_body, j, &err) == -1) {
+		if (!j->is_ended && job_transaction(j, job_finish_body, j, &err) == -1) {
 			log_warn("job.finish", LOG_S("kind", j->kind), LOG_ERR(&err));
 			j->runner->is_unsure = true;
 		}
 	} else if (err.code == ERR_CONFLICT) {
 		log_warn("job.lost", LOG_S("kind", j->kind), LOG_ERR(&err));
 	} else {
-		put_back(run, &err);
+		run_put_back(run, &err);
 	}
 	run->is_done = true;
 }
 
-static const struct job_kind *kind_of(const struct runner *rn, const char *name)
+static const struct job_kind *kind_find(const struct runner *rn, const char *name)
 {
 	for (size_t i = 0; i < rn->nkinds; i++)
 		if (strcmp(rn->kinds[i].name, name) == 0)
@@ -335,12 +352,12 @@ static struct run *run_new(struct runner *rn, const struct job *row, int attempt
 	run->job.runner = rn;
 	run->job.app = rn->app;
 	run->job.a = a;
-	run->kind = kind_of(rn, row->kind);
+	run->kind = kind_find(rn, row->kind);
 	run->job.lease_us = kind_lease_us(rn, run->kind);
 	return run;
 }
 
-static void start(struct runner *rn, struct run *run)
+static void run_start(struct runner *rn, struct run *run)
 {
 	struct err err = ERR_INIT;
 
@@ -350,7 +367,7 @@ static void start(struct runner *rn, struct run *run)
 
 		run->kind = &unknown;
 		err_set(&err, ERR_INTERNAL, "this version knows no such kind of job");
-		put_back(run, &err);
+		run_put_back(run, &err);
 		arena_free(run->job.a);
 		return;
 	}
@@ -361,7 +378,7 @@ static void start(struct runner *rn, struct run *run)
 	fiber_resume(run->fiber);
 }
 
-static void sweep_done(struct runner *rn)
+static void runs_sweep(struct runner *rn)
 {
 	struct run **at = &rn->running;
 
@@ -428,7 +445,7 @@ static int claim_body(struct db *db, void *arg, struct err *err)
 }
 
 /* How many jobs a claim may take now. */
-static size_t room(const struct runner *rn)
+static size_t claim_room(const struct runner *rn)
 {
 	size_t most = (size_t)rn->app->config->job_concurrency;
 
@@ -438,9 +455,9 @@ static size_t room(const struct runner *rn)
 
 /* Claims and starts what is due, as far as there is room; answers how many, -1 when the database is
  * away. */
-static int claim(struct runner *rn, struct err *err)
+static int claim_and_start(struct runner *rn, struct err *err)
 {
-	struct claim c = {.rn = rn, .a = arena_new(), .most = room(rn)};
+	struct claim c = {.rn = rn, .a = arena_new(), .most = claim_room(rn)};
 	int n = -1;
 
 	if (c.most == 0) {
@@ -455,7 +472,8 @@ static int claim(struct runner *rn, struct err *err)
 
 			if (!db_is_null(&c.rows, i, DUE_ARGS))
 				row.args = db_get_str(&c.rows, i, DUE_ARGS);
-			start(rn, run_new(rn, &row, (int)db_get_int(&c.rows, i, DUE_ATTEMPTS) + 1));
+			run_start(
+			    rn, run_new(rn, &row, (int)db_get_int(&c.rows, i, DUE_ATTEMPTS) + 1));
 		}
 	}
 	arena_free(c.a);
@@ -463,7 +481,7 @@ static int claim(struct runner *rn, struct err *err)
 	return n;
 }
 
-static bool is_in(const struct run *list, const struct uuid *id)
+static bool run_is_in(const struct run *list, const struct uuid *id)
 {
 	for (; list != NULL; list = list->next)
 		if (uuid_eq(list->job.id, *id))
@@ -473,7 +491,7 @@ static bool is_in(const struct run *list, const struct uuid *id)
 
 /* A job that ended while the database was away could not be put back, and a claim whose answer was
  * lost may have been made: such jobs would wait for the end of a lease that nobody uses. */
-static void release_forgotten(struct runner *rn)
+static void leases_release_forgotten(struct runner *rn)
 {
 	struct arena *a = arena_new();
 	int64_t now = clock_now_us();
@@ -489,7 +507,7 @@ static void release_forgotten(struct runner *rn)
 	for (size_t i = 0; i < rows.count; i++) {
 		struct uuid id = db_get_uuid(&rows, i, 0);
 
-		if (is_in(rn->running, &id) || is_in(rn->chained, &id))
+		if (run_is_in(rn->running, &id) || run_is_in(rn->chained, &id))
 			continue;
 		if (db_exec(rn->app->db, &job_release,
 			DB_VALS(db_int(now), db_uuid(&id), db_uuid(&rn->lease_id)), NULL,
@@ -541,7 +559,7 @@ int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t 
 	if (rn == NULL || n > 8)
 		return job_insert(db, jobs, n, err);
 	for (size_t i = 0; i < n; i++)
-		jobs[i].lease_us = kind_lease_us(rn, kind_of(rn, jobs[i].kind));
+		jobs[i].lease_us = kind_lease_us(rn, kind_find(rn, jobs[i].kind));
 	if (job_insert_claimed(db, jobs, n, &rn->lease_id, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
@@ -554,19 +572,19 @@ int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t 
 	return 0;
 }
 
-static void start_chained(struct runner *rn)
+static void chained_start(struct runner *rn)
 {
 	while (rn->chained != NULL) {
 		struct run *run = rn->chained;
 
 		rn->chained = run->next;
-		start(rn, run);
+		run_start(rn, run);
 	}
 }
 
 /* ---- other runners' remains -------------------------------------------------------------- */
 
-static int release_leases(struct runner *rn, const struct uuid *dead)
+static int leases_release_of(struct runner *rn, const struct uuid *dead)
 {
 	int64_t now = clock_now_us();
 	uint64_t n = 0;
@@ -584,7 +602,7 @@ static int release_leases(struct runner *rn, const struct uuid *dead)
 	return 0;
 }
 
-static void reap_one(struct runner *rn, const char *name)
+static void dead_runner_reap(struct runner *rn, const char *name)
 {
 	char path[512];
 	struct uuid dead;
@@ -596,12 +614,12 @@ static void reap_one(struct runner *rn, const char *name)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd == -1)
 		return;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && release_leases(rn, &dead) == 0)
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && leases_release_of(rn, &dead) == 0)
 		unlink(path);
 	close(fd);
 }
 
-static void reap_dead(struct runner *rn)
+static void dead_runners_reap(struct runner *rn)
 {
 	char path[512];
 	DIR *d;
@@ -613,14 +631,14 @@ static void reap_dead(struct runner *rn)
 	snprintf(path, sizeof(path), "%s/run/runners", rn->app->config->state_dir);
 	d = opendir(path);
 	while (d != NULL && (e = readdir(d)) != NULL)
-		reap_one(rn, e->d_name);
+		dead_runner_reap(rn, e->d_name);
 	if (d != NULL)
 		closedir(d);
 }
 
 /* ---- periodic work ----------------------------------------------------------------------- */
 
-static int take_periodic(struct runner *rn, const struct runner_periodic *p, struct err *err)
+static int periodic_take_turn(struct runner *rn, const struct runner_periodic *p, struct err *err)
 {
 	int64_t now = clock_now_us(), next = now + p->every_s * SECOND_US;
 	uint64_t n = 0;
@@ -634,9 +652,9 @@ static int take_periodic(struct runner *rn, const struct runner_periodic *p, str
 }
 
 /* Runs it if it is due: 1 there is more to do, 0, -1. */
-static int run_periodic(struct runner *rn, const struct runner_periodic *p, struct err *err)
+static int periodic_run(struct runner *rn, const struct runner_periodic *p, struct err *err)
 {
-	int rc = take_periodic(rn, p, err);
+	int rc = periodic_take_turn(rn, p, err);
 
 	if (rc == 1)
 		rc = p->run(rn->app, err);
@@ -647,7 +665,7 @@ static int run_periodic(struct runner *rn, const struct runner_periodic *p, stru
 	return rc;
 }
 
-static void run_periodics(struct runner *rn)
+static void periodics_run(struct runner *rn)
 {
 	for (size_t i = 0; i < rn->nperiodics; i++) {
 		const struct runner_periodic *p = &rn->periodics[i];
@@ -657,7 +675,7 @@ static void run_periodics(struct runner *rn)
 
 		if (clock_mono_us() < rn->periodic_at_us[i])
 			continue;
-		rc = run_periodic(rn, p, &err);
+		rc = periodic_run(rn, p, &err);
 		rn->periodic_at_us[i] = clock_mono_us() + (rc == 1 ? AGAIN_US : look_us);
 		if (rc == -1)
 			log_warn("periodic.failed", LOG_S("name", p->name), LOG_ERR(&err));
@@ -670,7 +688,7 @@ void runner_set_background(struct runner *rn, int (*run)(struct app *app, struct
 }
 
 /* Does a little of the background work when it is its turn. */
-static void run_background(struct runner *rn)
+static void background_run(struct runner *rn)
 {
 	struct err err = ERR_INIT;
 	int rc;
@@ -683,7 +701,7 @@ static void run_background(struct runner *rn)
 	rn->background_at_us = rc == 1 ? 0 : clock_mono_us() + POLL_MS * 1000;
 }
 
-static bool has_more_to_do(const struct runner *rn)
+static bool runner_has_more_to_do(const struct runner *rn)
 {
 	return rn->is_woken || rn->chained != NULL ||
 	       (rn->background != NULL && rn->background_at_us == 0);
@@ -691,13 +709,13 @@ static bool has_more_to_do(const struct runner *rn)
 
 /* ---- loops ------------------------------------------------------------------------------- */
 
-static void advance(struct runner *rn, int wait_ms)
+static void runner_advance(struct runner *rn, int wait_ms)
 {
 	http_client_poll(rn->app->http, rn->wake_fd, rn->chained != NULL ? 0 : wait_ms);
-	read_wake_ups(rn);
-	sweep_done(rn);
-	start_chained(rn);
-	sweep_done(rn);
+	wake_ups_read(rn);
+	runs_sweep(rn);
+	chained_start(rn);
+	runs_sweep(rn);
 }
 
 /* Claims only when there is room and may be something: after a wake-up, a full claim, or POLL_MS.
@@ -705,19 +723,19 @@ static void advance(struct runner *rn, int wait_ms)
 static void claim_if_due(struct runner *rn)
 {
 	struct err err = ERR_INIT;
-	size_t most = room(rn);
+	size_t most = claim_room(rn);
 	int n;
 
 	if (most == 0 || (!rn->is_woken && clock_mono_us() < rn->claim_at_us))
 		return;
 	rn->is_woken = false;
 	rn->claim_at_us = clock_mono_us() + POLL_MS * 1000;
-	n = claim(rn, &err);
+	n = claim_and_start(rn, &err);
 	if (n == -1)
 		log_warn("runner.claim", LOG_ERR(&err));
 	rn->is_woken = rn->is_woken || n == (int)most;
 	if (rn->is_unsure && n != -1)
-		release_forgotten(rn);
+		leases_release_forgotten(rn);
 }
 
 int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
@@ -725,17 +743,17 @@ int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
 	int64_t drain_until;
 
 	while (!should_stop(arg) && !rn->is_replaced) {
-		reap_dead(rn);
-		run_periodics(rn);
+		dead_runners_reap(rn);
+		periodics_run(rn);
 		claim_if_due(rn);
-		start_chained(rn);
-		sweep_done(rn);
-		run_background(rn);
-		advance(rn, has_more_to_do(rn) ? 0 : POLL_MS);
+		chained_start(rn);
+		runs_sweep(rn);
+		background_run(rn);
+		runner_advance(rn, runner_has_more_to_do(rn) ? 0 : POLL_MS);
 	}
 	drain_until = clock_mono_us() + DRAIN_US;
 	while (rn->nrunning > 0 && clock_mono_us() < drain_until)
-		advance(rn, 100);
+		runner_advance(rn, 100);
 	return 0;
 }
 
@@ -743,19 +761,19 @@ int runner_once(struct runner *rn, struct err *err)
 {
 	size_t before = rn->nran;
 
-	reap_dead(rn);
-	run_periodics(rn);
+	dead_runners_reap(rn);
+	periodics_run(rn);
 	for (;;) {
-		int n = claim(rn, err);
+		int n = claim_and_start(rn, err);
 
 		if (n == -1)
 			return -1;
-		start_chained(rn);
-		sweep_done(rn);
-		run_background(rn);
-		if (n == 0 && rn->nrunning == 0 && !has_more_to_do(rn))
+		chained_start(rn);
+		runs_sweep(rn);
+		background_run(rn);
+		if (n == 0 && rn->nrunning == 0 && !runner_has_more_to_do(rn))
 			return (int)(rn->nran - before);
 		if (rn->nrunning > 0)
-			advance(rn, n > 0 ? 0 : 50);
+			runner_advance(rn, n > 0 ? 0 : 50);
 	}
 }

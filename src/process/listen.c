@@ -24,7 +24,7 @@ const char *listen_where(void)
 	return bound_to;
 }
 
-static bool is_listening(int fd)
+static bool socket_is_listening(int fd)
 {
 	int yes = 0;
 	socklen_t n = sizeof(yes);
@@ -77,7 +77,7 @@ static int listen_tcp(const char *where, int *out, struct err *err)
 
 /* What the image before this one left: "fd:address". Of use if the address is still the wanted one.
  */
-static int inherited(const char *where)
+static int socket_inherited(const char *where)
 {
 	const char *text = getenv(LISTEN_FD_ENV), *colon;
 	int64_t fd = -1;
@@ -87,7 +87,7 @@ static int inherited(const char *where)
 	colon = strchr(text, ':');
 	if (colon == NULL ||
 	    !str_to_i64((struct str){text, (size_t)(colon - text)}, 0, 65535, &fd) ||
-	    !is_listening((int)fd))
+	    !socket_is_listening((int)fd))
 		fd = -1;
 	else if (strcmp(colon + 1, where) != 0) {
 		close((int)fd);
@@ -104,11 +104,11 @@ int process_listen(const char *where, int *fd, struct err *err)
 	int rc = 0;
 
 	snprintf(bound_to, sizeof(bound_to), "%s", where);
-	*fd = inherited(where);
+	*fd = socket_inherited(where);
 	if (*fd >= 0)
 		return 0;
 	if (where[0] == '\0') {
-		if (!is_listening(STDIN_FILENO))
+		if (!socket_is_listening(STDIN_FILENO))
 			return err_field(err, ERR_INVALID, "listen",
 			    "no address is given and descriptor 0 is not a listening socket");
 		*fd = STDIN_FILENO;

@@ -54,7 +54,7 @@ struct master {
 	sigset_t mask, old_mask;
 };
 
-static const char *group_name(const struct master *m, const struct child *c)
+static const char *child_group_name(const struct master *m, const struct child *c)
 {
 	return c->group < m->ngroups ? m->groups[c->group].name : "old";
 }
@@ -82,7 +82,7 @@ static __attribute__((noreturn)) void child_main(struct master *m, const struct 
 	exit(g->main(g->arg, index));
 }
 
-static void spawn(struct master *m, struct child *c, int64_t now)
+static void child_spawn(struct master *m, struct child *c, int64_t now)
 {
 	pid_t pid;
 
@@ -91,7 +91,7 @@ static void spawn(struct master *m, struct child *c, int64_t now)
 	if (pid == 0)
 		child_main(m, c);
 	if (pid == -1) {
-		log_error("prefork.fork", LOG_S("group", group_name(m, c)),
+		log_error("prefork.fork", LOG_S("group", child_group_name(m, c)),
 		    LOG_S("error", strerror(errno)));
 		c->respawn_us = now + SECOND_US;
 		return;
@@ -101,18 +101,18 @@ static void spawn(struct master *m, struct child *c, int64_t now)
 	c->was_told = c->was_killed = false;
 }
 
-static void note_death(struct master *m, struct child *c, int status, int64_t now)
+static void child_note_death(struct master *m, struct child *c, int status, int64_t now)
 {
 	int64_t lived = now - c->started_us, wait_us = 0;
 	unsigned i;
 
 	c->pid = 0;
 	if (WIFSIGNALED(status) && !c->was_told)
-		log_warn("prefork.killed", LOG_S("group", group_name(m, c)),
+		log_warn("prefork.killed", LOG_S("group", child_group_name(m, c)),
 		    LOG_I("index", c->index), LOG_I("signal", WTERMSIG(status)),
 		    LOG_I("lived_ms", lived / 1000));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		log_warn("prefork.exited", LOG_S("group", group_name(m, c)),
+		log_warn("prefork.exited", LOG_S("group", child_group_name(m, c)),
 		    LOG_I("index", c->index), LOG_I("status", WEXITSTATUS(status)),
 		    LOG_I("lived_ms", lived / 1000));
 	c->early = lived < EARLY_US ? c->early + 1 : 0;
@@ -126,7 +126,7 @@ static void note_death(struct master *m, struct child *c, int status, int64_t no
 	c->respawn_us = now + wait_us;
 }
 
-static bool has_live(const struct master *m, bool only_old)
+static bool children_are_live(const struct master *m, bool only_old)
 {
 	size_t i;
 
@@ -137,7 +137,7 @@ static bool has_live(const struct master *m, bool only_old)
 }
 
 /* Tells those that shall go, group by group; past the time limit, kills. */
-static void drain(struct master *m, int64_t now)
+static void children_drain(struct master *m, int64_t now)
 {
 	size_t i, stage = SIZE_MAX;
 	struct child *c;
@@ -156,7 +156,7 @@ static void drain(struct master *m, int64_t now)
 			kill(c->pid, SIGTERM);
 		}
 		if (now >= m->drain_until_us && !c->was_killed) {
-			log_warn("prefork.drain.timeout", LOG_S("group", group_name(m, c)),
+			log_warn("prefork.drain.timeout", LOG_S("group", child_group_name(m, c)),
 			    LOG_I("pid", c->pid));
 			c->was_told = c->was_killed = m->had_to_kill = true;
 			kill(c->pid, SIGKILL);
@@ -167,7 +167,7 @@ static void drain(struct master *m, int64_t now)
 /* ---- reload -------------------------------------------------------------------------------- */
 
 /* Apart from the reload, which may be refused: the log file may have been renamed. */
-static void reopen_logs(const struct master *m)
+static void children_reopen_logs(const struct master *m)
 {
 	size_t i;
 
@@ -177,7 +177,7 @@ static void reopen_logs(const struct master *m)
 			kill(m->children[i].pid, SIGHUP);
 }
 
-static void set_listen_env(const struct master *m)
+static void env_set_listen(const struct master *m)
 {
 	char text[600];
 
@@ -188,7 +188,7 @@ static void set_listen_env(const struct master *m)
 }
 
 /* Of all descriptors only the socket goes over to the next image. */
-static void keep_only_socket(const struct master *m)
+static void descriptors_close_but_socket(const struct master *m)
 {
 #ifdef CLOSE_RANGE_CLOEXEC
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -197,7 +197,7 @@ static void keep_only_socket(const struct master *m)
 		fcntl(m->listen_fd, F_SETFD, 0);
 }
 
-static void start_preflight(struct master *m, int64_t now)
+static void preflight_start(struct master *m, int64_t now)
 {
 	pid_t pid;
 
@@ -210,8 +210,8 @@ static void start_preflight(struct master *m, int64_t now)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
 		setenv(PREFLIGHT_ENV, "1", 1);
-		set_listen_env(m);
-		keep_only_socket(m);
+		env_set_listen(m);
+		descriptors_close_but_socket(m);
 		sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 		execvp(m->argv[0], m->argv);
 		_exit(127);
@@ -223,7 +223,7 @@ static void start_preflight(struct master *m, int64_t now)
 	m->preflight_until_us = now + PREFLIGHT_US;
 }
 
-static void set_old_pids_env(const struct master *m)
+static void env_set_old_pids(const struct master *m)
 {
 	struct buf b;
 	size_t group, i;
@@ -248,12 +248,12 @@ static void set_old_pids_env(const struct master *m)
 
 /* Becomes the new image; the children stay children, since the process stays the same. Comes back
  * only when that fails. The signals stay blocked meanwhile: none is lost. */
-static void reexec(struct master *m)
+static void master_reexec(struct master *m)
 {
 	log_info("prefork.reload", LOG_S("program", m->argv[0]));
-	set_listen_env(m);
-	set_old_pids_env(m);
-	keep_only_socket(m);
+	env_set_listen(m);
+	env_set_old_pids(m);
+	descriptors_close_but_socket(m);
 	execvp(m->argv[0], m->argv);
 	log_error(
 	    "prefork.reload.exec", LOG_S("program", m->argv[0]), LOG_S("error", strerror(errno)));
@@ -263,13 +263,13 @@ static void reexec(struct master *m)
 		fcntl(m->listen_fd, F_SETFD, FD_CLOEXEC);
 }
 
-static void end_preflight(struct master *m, int status)
+static void preflight_end(struct master *m, int status)
 {
 	m->preflight = 0;
 	if (m->is_stopping)
 		return;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		reexec(m);
+		master_reexec(m);
 	else
 		log_error("prefork.reload.refused",
 		    LOG_S("reason", "the new program or its configuration does not start"),
@@ -277,7 +277,7 @@ static void end_preflight(struct master *m, int status)
 }
 
 /* The children of the image before this one, from the environment. */
-static size_t read_old_pids(struct child *out, size_t cap)
+static size_t env_read_old_pids(struct child *out, size_t cap)
 {
 	const char *text = getenv(OLD_PIDS_ENV);
 	struct str rest = str_from(text), group_text, pid_text;
@@ -304,7 +304,7 @@ static size_t read_old_pids(struct child *out, size_t cap)
 
 /* ---- the loop ------------------------------------------------------------------------------ */
 
-static void reap(struct master *m, int64_t now)
+static void children_reap(struct master *m, int64_t now)
 {
 	int status;
 	pid_t pid;
@@ -312,16 +312,16 @@ static void reap(struct master *m, int64_t now)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == m->preflight) {
-			end_preflight(m, status);
+			preflight_end(m, status);
 			continue;
 		}
 		for (i = 0; i < m->n; i++)
 			if (m->children[i].pid == pid)
-				note_death(m, &m->children[i], status, now);
+				child_note_death(m, &m->children[i], status, now);
 	}
 }
 
-static void respawn_due(struct master *m, int64_t now)
+static void children_respawn_due(struct master *m, int64_t now)
 {
 	size_t i;
 
@@ -329,12 +329,12 @@ static void respawn_due(struct master *m, int64_t now)
 		struct child *c = &m->children[i];
 
 		if (c->pid == 0 && !c->is_old && now >= c->respawn_us)
-			spawn(m, c, now);
+			child_spawn(m, c, now);
 	}
 }
 
 /* Microseconds until something is due, at most an hour. */
-static int64_t next_wait_us(const struct master *m, int64_t now)
+static int64_t master_wait_us(const struct master *m, int64_t now)
 {
 	int64_t wait_us = 3600 * SECOND_US, due;
 	size_t i;
@@ -347,7 +347,7 @@ static int64_t next_wait_us(const struct master *m, int64_t now)
 			wait_us = due;
 	}
 	due = m->drain_until_us - now;
-	if (has_live(m, !m->is_stopping) && due < wait_us)
+	if (children_are_live(m, !m->is_stopping) && due < wait_us)
 		wait_us = due;
 	if (m->preflight > 0 && m->preflight_until_us - now < wait_us)
 		wait_us = m->preflight_until_us - now;
@@ -355,17 +355,17 @@ static int64_t next_wait_us(const struct master *m, int64_t now)
 	return wait_us > 0 ? wait_us : SECOND_US / 20;
 }
 
-static void wait_and_act(struct master *m)
+static void master_wait_and_act(struct master *m)
 {
-	int64_t now = clock_mono_us(), wait_us = next_wait_us(m, now);
+	int64_t now = clock_mono_us(), wait_us = master_wait_us(m, now);
 	const struct timespec ts = {
 	    .tv_sec = (time_t)(wait_us / SECOND_US), .tv_nsec = (long)(wait_us % SECOND_US * 1000)};
 	int sig = sigtimedwait(&m->mask, NULL, &ts);
 
 	now = clock_mono_us();
 	if (sig == SIGHUP) {
-		reopen_logs(m);
-		start_preflight(m, now);
+		children_reopen_logs(m);
+		preflight_start(m, now);
 	}
 	if ((sig == SIGTERM || sig == SIGINT) && !m->is_stopping) {
 		m->is_stopping = true;
@@ -375,14 +375,14 @@ static void wait_and_act(struct master *m)
 	}
 	if (m->preflight > 0 && now >= m->preflight_until_us)
 		kill(m->preflight, SIGKILL);
-	reap(m, now);
-	respawn_due(m, now);
-	drain(m, now);
+	children_reap(m, now);
+	children_respawn_due(m, now);
+	children_drain(m, now);
 }
 
-static void start_all(struct master *m)
+static void children_start(struct master *m)
 {
-	size_t group, i = 0, nold = read_old_pids(NULL, 0);
+	size_t group, i = 0, nold = env_read_old_pids(NULL, 0);
 	int64_t now = clock_mono_us();
 	int index;
 
@@ -397,11 +397,11 @@ static void start_all(struct master *m)
 			m->children[i].index = index;
 		}
 	}
-	m->n += read_old_pids(m->children + m->n, nold);
-	respawn_due(m, now);
+	m->n += env_read_old_pids(m->children + m->n, nold);
+	children_respawn_due(m, now);
 	/* The new ones accept from here on; now the old may go. */
 	m->drain_until_us = now + DRAIN_RELOAD_US;
-	drain(m, now);
+	children_drain(m, now);
 }
 
 int prefork_run(const struct prefork_group *groups, size_t n, char **argv, int listen_fd)
@@ -424,9 +424,9 @@ int prefork_run(const struct prefork_group *groups, size_t n, char **argv, int l
 	sigdelset(&m.old_mask, SIGCHLD);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
-	start_all(&m);
-	while (!m.is_stopping || has_live(&m, false))
-		wait_and_act(&m);
+	children_start(&m);
+	while (!m.is_stopping || children_are_live(&m, false))
+		master_wait_and_act(&m);
 	free(m.children);
 	return m.had_to_kill ? 1 : 0;
 }

@@ -11,7 +11,7 @@
 static volatile sig_atomic_t stopping;
 static volatile int stop_listen_fd = -1, stop_null_fd = -1;
 
-static void on_stop(int sig)
+static void on_stop_signal(int sig)
 {
 	int saved = errno;
 
@@ -29,7 +29,7 @@ bool process_is_stopping(void)
 
 void process_stop_signals(int listen_fd)
 {
-	struct sigaction sa = {.sa_handler = on_stop}, old;
+	struct sigaction sa = {.sa_handler = on_stop_signal}, old;
 
 	if (listen_fd >= 0) {
 		stop_null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -46,7 +46,7 @@ void process_stop_signals(int listen_fd)
 	sigaction(SIGPIPE, &sa, NULL);
 }
 
-static void on_hup(int sig)
+static void on_log_signal(int sig)
 {
 	(void)sig;
 	log_reopen();
@@ -54,7 +54,7 @@ static void on_hup(int sig)
 
 void process_log_signal(void)
 {
-	struct sigaction sa = {.sa_handler = on_hup, .sa_flags = SA_RESTART};
+	struct sigaction sa = {.sa_handler = on_log_signal, .sa_flags = SA_RESTART};
 
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGHUP, &sa, NULL);

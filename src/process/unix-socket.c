@@ -29,7 +29,7 @@ int unix_socket_bind(const char *path, int type, mode_t mode, int backlog, int *
 	return -1;
 }
 
-static int address_of(const char *path, struct sockaddr_un *out)
+static int socket_address_of(const char *path, struct sockaddr_un *out)
 {
 	int n;
 
@@ -46,7 +46,7 @@ int unix_socket_connect(const char *path, int type)
 	struct sockaddr_un to;
 	int fd, why;
 
-	if (address_of(path, &to) == -1)
+	if (socket_address_of(path, &to) == -1)
 		return -1;
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (fd == -1 || connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
@@ -62,7 +62,7 @@ int unix_socket_send(const char *path, struct str message)
 	static int fd = -1;
 	struct sockaddr_un to;
 
-	if (address_of(path, &to) == -1)
+	if (socket_address_of(path, &to) == -1)
 		return -1;
 	if (fd == -1)
 		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
