@@ -16,6 +16,8 @@ struct record_dispatch;
 struct record_story;
 struct uuid;
 
+/* connection/connection.h: whether a body template can be used. */
+typedef int connection_template_fn(struct arena *a, const json_t *template, struct err *err);
 /* lead/lead.h: told in the transaction that makes a lead ready. */
 typedef int lead_ready_fn(struct job *j, const struct lead_ready *lead, struct err *err);
 /* lead/lead-pages.h: adds "destinations" to each of an account's leads. */
@@ -29,6 +31,7 @@ typedef int record_timeline_fn(
     struct app *app, struct arena *a, const struct record_story *s, struct err *err);
 
 struct hooks {
+	connection_template_fn *connection_template;
 	lead_ready_fn *const *lead_ready;
 	lead_decorate_fn *lead_decorate;
 	record_dispatch_fn *record_dispatch;

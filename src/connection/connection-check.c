@@ -9,7 +9,8 @@
 #define SETTING_HEADERS_MAX 32u
 
 struct checking {
-	const struct config *cfg;
+	const struct app *app;
+	const json_t *given;
 	struct arena *a;
 	struct json_reader in; /* the first fault ends it */
 };
@@ -101,7 +102,7 @@ static int check_url(struct checking *k, json_t *v)
 
 	if (json_read_value(&k->in, v, &url, &text) == -1)
 		return -1;
-	return egress_check_url(k->cfg, text.p, &err) == -1
+	return egress_check_url(k->app->config, text.p, &err) == -1
 		   ? json_reader_fail(&k->in, "%s", err.msg)
 		   : 0;
 }
@@ -152,9 +153,13 @@ static int check_template(
 			return json_reader_fail(&k->in, "is not JSON: %s", err.msg);
 		json_set(settings, s->key, json_incref(v));
 	}
-	return json_is_object(v) || json_is_array(v)
-		   ? 0
-		   : json_reader_fail(&k->in, "must be a JSON object or list");
+	if (!json_is_object(v) && !json_is_array(v))
+		return json_reader_fail(&k->in, "must be a JSON object or list");
+	connection_template_fn *check = k->app->hooks.connection_template;
+	if (check == NULL || json_object_get(k->given, s->key) == NULL || check(k->a, v, &err) == 0)
+		return 0;
+	return json_reader_fail(
+	    &k->in, "%s%s%s", err.field, err.field[0] != '\0' ? ": " : "", err.msg);
 }
 
 static int check_integer(struct checking *k, const struct setting_spec *s, json_t *v)
@@ -310,10 +315,10 @@ static int check_credentials(
 	return 0;
 }
 
-int connection_check(const struct config *cfg, const struct provider *p, const json_t *credentials,
-    json_t *settings, struct err *err)
+int connection_check(const struct app *app, const struct provider *p, const json_t *credentials,
+    json_t *settings, const json_t *given, struct err *err)
 {
-	struct checking k = {.cfg = cfg, .a = arena_new(), .in = {.err = err}};
+	struct checking k = {.app = app, .given = given, .a = arena_new(), .in = {.err = err}};
 	size_t mark = json_reader_enter(&k.in, "settings");
 	int rc = check_settings(&k, p->settings, p->nsettings, settings);
 

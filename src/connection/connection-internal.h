@@ -47,7 +47,8 @@ int connection_list(struct app *app, struct arena *a, const struct uuid *account
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
     const struct call_result *res, struct err *err);
 /* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
- * "settings.x". */
-int connection_check(const struct config *cfg, const struct provider *p, const json_t *credentials,
-    json_t *settings, struct err *err);
+ * "settings.x". given: those settings (or NULL) that somebody now wrote; templates of others are as
+ * they were stored, and what uses them copes. */
+int connection_check(const struct app *app, const struct provider *p, const json_t *credentials,
+    json_t *settings, const json_t *given, struct err *err);
 #endif

@@ -239,8 +239,8 @@ static int read_body(struct app *app, struct arena *a, const json_t *json, size_
 		return -1;
 	c->access.credentials = members_merged(a, c->access.credentials, body.credentials);
 	c->access.settings = members_merged(a, c->access.settings, body.settings);
-	if (connection_check(
-		app->config, c->provider, c->access.credentials, c->access.settings, err) == -1)
+	if (connection_check(app, c->provider, c->access.credentials, c->access.settings,
+		body.settings, err) == -1)
 		return -1;
 	c->name = arena_strndup(a, body.name.p, body.name.n);
 	c->status = body.status;

@@ -52,6 +52,8 @@ int connection_remove(
     struct req *r, const struct provider *p, const struct uuid *id, struct err *err);
 /* Removes all of a provider. */
 int connection_remove_all(struct req *r, const struct provider *p, struct err *err);
+/* A setting of the type "template" is checked by hooks.connection_template, of the feature that
+ * uses it: ERR_INVALID whose field is the place within the template, "" for the whole. */
 /* The API's object: {id,providerType,name,status,webhookUrl,externalAccountId,settings,createdAt,
  * lastUsedAt,lastError}. */
 json_t *connection_json(const struct app *app, const struct connection *c);

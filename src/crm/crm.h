@@ -12,6 +12,9 @@
  * company→company). */
 json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping,
     const json_t *lead, struct err *err);
+/* Whether a body template can be used: its placeholders are closed and are paths. ERR_INVALID; the
+ * field is the place within the template. */
+int crm_check_template(struct arena *a, const json_t *template, struct err *err);
 /* lead_ready subscriber: a ledger row and a crm.push job per destination. */
 int crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *err);
 int crm_job_push(struct job *j, struct err *err);

@@ -495,6 +495,43 @@ def _():
                          "text": "none: .", "list": ["A\\B", 1, True, None], "fixed": "web", "odd": "{{", "}}": "}}"})
 
 
+@test("a body template that cannot be used is refused when it is saved, with what is wrong and where")
+def _():
+    t = new_tenant()
+    crm, place = t.crm(bodyTemplate={"mail": "{{email}}"})
+    path, url = "/connections/" + crm, product.sandbox_url + "/crm/x"
+
+    def refused(answer, *words):
+        body = problem(answer, 422, field="settings.bodyTemplate")
+        [said] = [e["message"] for e in body["errors"]]
+        for word in words:
+            has(said, word)
+
+    for template, *words in (({"a": {"b": [1, "Hello {{firstName"]}}, "a.b[1]", "{{ is not closed"),
+                             ({"a": "{{first..name}}"}, "a:"), (["{{}}"], "[0]", "empty"),
+                             ('{"a": "{{ }}"}', "a:", "empty"), ('{"a": ', "not JSON")):
+        refused(t.api("POST", "/providers/custom_crm/connect",
+                      {"credentials": {}, "settings": {"url": url, "bodyTemplate": template}}), *words)
+        refused(t.api("PATCH", path, {"settings": {"bodyTemplate": template}}), *words)
+    equal(t.get(path)["settings"]["bodyTemplate"], {"mail": "{{email}}"}, "what was refused changed nothing")
+    equal(len(t.get("/connections")["data"]), 1)
+    answer = t.api("PATCH", path, {"settings": {"bodyTemplate": {"m": "{{ email }}"}}})
+    equal((answer.status, answer.json()["settings"]["bodyTemplate"]), (200, {"m": "{{ email }}"}))
+
+
+@test("a body template stored before templates were checked still makes bodies, and its connection can be changed")
+def _():
+    t = new_tenant()
+    crm, place = t.crm(bodyTemplate={"mail": "{{email}}"})
+    old = {"mail": "{{email}}", "none": "{{first..name}}", "open": "{{email", "empty": "{{}}"}
+    product.sql("UPDATE connections SET settings = JSON_SET(settings, '$.bodyTemplate', JSON_EXTRACT('%s', '$')) WHERE id = %s"
+                % (json.dumps(old), row_id(crm)))
+    equal(t.api("PATCH", "/connections/" + crm, {"name": "Old", "settings": {"method": "PUT"}}).status, 200)
+    settled(t, t.new_lead(email="o@example.com")["id"])
+    [post] = t.sink(place)["data"]
+    equal(post["body"], {"mail": "o@example.com", "none": None, "open": "{{email", "empty": ""})
+
+
 @test("POST /crm/test/:connectionId says whether the destination answers")
 def _():
     t, other = new_tenant(), new_tenant()

@@ -214,6 +214,10 @@ def _():
     check_page(wrong, 422)
     has(wrong.text, "wrong")
     has(wrong.text, "gopher://x")
+    wrong = b.post("/admin/connect/custom_crm", {"name": "Shop", "settings.url": "http://127.0.0.1:9/leads",
+                                                 "settings.bodyTemplate": '{"to": ["{{email"]}'})
+    check_page(wrong, 422)
+    has(wrong.text, "to[0]: a {{ is not closed")
     made = b.post("/admin/connect/custom_crm", {
         "name": "Shop", "settings.url": "http://127.0.0.1:9/leads",
         "settings.headers": "X-One: 1\r\nX-Two: 2", "credentials.accessToken": "canary-3141"})

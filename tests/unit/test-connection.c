@@ -106,14 +106,16 @@ static const struct {
 static void bodies_are_checked(void)
 {
 	static const struct config cfg = {.egress_allow_hosts = ""};
+	const struct app app = {.config = &cfg};
 	struct arena *a = arena_new();
 	struct providers *ps = providers_load(a, CONNECT_SRCDIR "/providers", NULL);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(ps);
 	for (size_t i = 0; ps != NULL && i < sizeof bodies / sizeof *bodies; i++) {
 		struct err err = ERR_INIT;
-		int rc = connection_check(&cfg, provider_find(ps, str_from(bodies[i].provider)),
-		    json(a, bodies[i].credentials), json(a, bodies[i].settings), &err);
+		json_t *settings = json(a, bodies[i].settings);
+		int rc = connection_check(&app, provider_find(ps, str_from(bodies[i].provider)),
+		    json(a, bodies[i].credentials), settings, settings, &err);
 
 		if (bodies[i].field == NULL)
 			check(rc == 0, bodies[i].line, err.msg);
@@ -129,6 +131,7 @@ static void bodies_are_checked(void)
 static void signatures_of_settings_are_checked(void)
 {
 	static const struct config cfg = {.egress_allow_hosts = ""};
+	const struct app app = {.config = &cfg};
 	struct arena *a = arena_new();
 	struct err err = ERR_INIT;
 	struct provider *p = manifest_load_file(
@@ -137,9 +140,9 @@ static void signatures_of_settings_are_checked(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	CU_ASSERT_EQUAL(
-	    connection_check(&cfg, p, credentials, json(a, "{'hash':'sha512'}"), &err), 0);
+	    connection_check(&app, p, credentials, json(a, "{'hash':'sha512'}"), NULL, &err), 0);
 	CU_ASSERT_EQUAL(
-	    connection_check(&cfg, p, credentials, json(a, "{'hash':'sha-512'}"), &err), -1);
+	    connection_check(&app, p, credentials, json(a, "{'hash':'sha-512'}"), NULL, &err), -1);
 	CU_ASSERT_STRING_EQUAL(err.field, "settings.hash");
 	arena_free(a);
 }

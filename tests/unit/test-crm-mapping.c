@@ -100,6 +100,12 @@ static void templates(void)
 	    {__LINE__, "{\"m\":\"{{}}\",\"n\":\"x{{}}\"}", NULL, "{\"m\":\"\",\"n\":\"x\"}"},
 	    {__LINE__, "{\"{{email}}\":{\"deep\":[1,null,true,\"{{email}}\",[\"{{n}}\"]]}}", NULL,
 		"{\"{{email}}\":{\"deep\":[1,null,true,\"a@b.co\",[null]]}}"},
+	    {__LINE__,
+		"{\"m\":\"{{nothing:lower}}\",\"n\":\"{{'email'}}\",\"o\":\"{{a || email}}\"}",
+		NULL, "{\"m\":null,\"n\":null,\"o\":null}"},
+	    {__LINE__, "{\"$set\":{\"m\":\"{{email}}\"}}", NULL, "{\"$set\":{\"m\":\"a@b.co\"}}"},
+	    {__LINE__, "{\"m\":\"{{{email}}}\",\"n\":\"{{a{{b}}\"}", NULL,
+		"{\"m\":\"}\",\"n\":null}"},
 	    {__LINE__, "[\"{{email}}\"]", NULL, "[\"a@b.co\"]"},
 	    /* rules do not matter beside a template */
 	    {__LINE__, "{\"m\":1}",
@@ -108,6 +114,42 @@ static void templates(void)
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		check(&cases[i], lead_text);
+}
+
+/* What is refused when a template is saved, and where; one stored before is still filled. */
+static void templates_are_checked(void)
+{
+	static const struct {
+		int line;
+		const char *template, *field, *msg; /* NULL: can be used */
+	} cases[] = {
+	    {__LINE__, "{\"a\":\"{{email}} {{ customFields.x }}\",\"b\":[1,null,\"{x}\"]}", NULL,
+		NULL},
+	    {__LINE__, "{\"a\":\"{{\",\"{{b\":\"}} {{\",\"$set\":{\"c\":\"{{q\\\\.1}}\"}}", NULL,
+		NULL},
+	    {__LINE__, "{\"a\":\"{{How many: 1 || 2?}}\"}", NULL, NULL},
+	    {__LINE__, "{\"a\":{\"b\":[\"x\",\"{{email\"]}}", "a.b[1]", "a {{ is not closed"},
+	    {__LINE__, "{\"a\":\"{{email} }\"}", "a", "a {{ is not closed"},
+	    {__LINE__, "[\"{{}}\"]", "[0]", "an empty placeholder"},
+	    {__LINE__, "{\"a\":\"n: {{ }}\"}", "a", "an empty placeholder"},
+	    {__LINE__, "{\"a\":\"{{a..b}}\"}", "a", NULL},
+	    {__LINE__, "{\"a\":\"{{a[x}}\"}", "a", NULL},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena *a = arena_new();
+		struct err err = ERR_INIT;
+		json_t *template = json_parse(a, str_from(cases[i].template), NULL);
+
+		REQUIRE(template != NULL);
+		int rc = crm_check_template(a, template, &err);
+		CHECK_AT(cases[i].line, rc == (cases[i].field == NULL ? 0 : -1));
+		CHECK_AT(
+		    cases[i].line, cases[i].field == NULL || TEXT_EQ(err.field, cases[i].field));
+		CHECK_AT(cases[i].line, cases[i].msg == NULL || TEXT_EQ(err.msg, cases[i].msg));
+		CHECK_AT(cases[i].line, (err.msg[0] != '\0') == (cases[i].field != NULL));
+		arena_free(a);
+	}
 }
 
 #define RULES(text) "{\"rules\":[" text "]}"
@@ -164,5 +206,5 @@ static void rules(void)
 void suite_crm_mapping(void)
 {
 	ADD_TESTS("crm_mapping", {"without a mapping", defaults}, {"templates", templates},
-	    {"rules", rules});
+	    {"templates are checked", templates_are_checked}, {"rules", rules});
 }
