@@ -101,7 +101,7 @@ def killed_half_way(bench, product, path, rows):
 def run(bench):
     product = bench.Product()
     product.empty()
-    product.sql("TRUNCATE record_search; TRUNCATE imports; TRUNCATE import_errors")
+    product.sql("TRUNCATE record_search; TRUNCATE tasks; TRUNCATE import_errors")
     folder = os.path.join(bench.STATE, "import")
     os.makedirs(folder, exist_ok=True)
     files = [write_csv(os.path.join(folder, "%d.csv" % i), i * ROWS, ROWS) for i in range(2)]
@@ -120,4 +120,4 @@ def run(bench):
     for path in (*files, small):
         os.remove(path)
     product.empty()
-    product.sql("TRUNCATE record_search; TRUNCATE imports; TRUNCATE import_errors")
+    product.sql("TRUNCATE record_search; TRUNCATE tasks; TRUNCATE import_errors")

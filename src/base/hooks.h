@@ -14,6 +14,7 @@ struct job;
 struct lead_ready;
 struct record_dispatch;
 struct record_story;
+struct task_kind;
 struct uuid;
 
 /* connection/connection.h: whether a body template can be used. */
@@ -36,6 +37,7 @@ struct hooks {
 	lead_decorate_fn *lead_decorate;
 	record_dispatch_fn *record_dispatch;
 	record_timeline_fn *const *record_timeline;
+	const struct task_kind *const *task_kinds; /* task/task.h: what long work there is */
 	const struct chrome_nav
 	    *nav; /* html/chrome.h: the navigation; ends with an entry of no path */
 };

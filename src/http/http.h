@@ -87,7 +87,7 @@ struct req {
 	void *conn; /* fcgi.c's */
 };
 
-/* An empty GET with answer buffers in the arena: what fcgi.c starts from, and tests of handlers. */
+/* For tests: of handlers: an empty GET with answer buffers in the arena. */
 void req_init(struct req *r, struct arena *a, struct app *app);
 struct str req_header(const struct req *r, const char *lower_name);
 struct str req_query(const struct req *r, const char *name);

@@ -195,33 +195,30 @@ static int read_request(struct req *r, struct asked *q, struct err *err)
 
 /* ---- POST /records/import ------------------------------------------------------------------ */
 
-static struct import import_of(struct req *r, const struct asked *q)
+static struct task task_of(struct req *r, const struct asked *q)
 {
-	int64_t now_us = clock_now_us();
-
-	return (struct import){.id = uuid_new(),
+	return (struct task){.id = uuid_new(),
 	    .account_id = r->actor.account_id,
 	    .created_by = r->actor.user_id,
-	    .kind = "records",
-	    .status = "queued",
+	    .kind = import_task.name,
+	    .status = TASK_QUEUED,
+	    .title = q->file_name,
 	    .provider_type = q->provider_type,
 	    .resource_type = q->resource_type,
-	    .file_name = q->file_name.n > 0 ? q->file_name : STR(""),
-	    .path = "",
-	    .options = import_options_text(r->a, &q->options),
-	    .bytes_total = (int64_t)q->source.size,
-	    .created_us = now_us};
+	    .args = import_options_text(r->a, &q->options),
+	    .total = (int64_t)q->source.size,
+	    .created_us = clock_now_us()};
 }
 
-static int answer_now(struct req *r, const struct asked *q, struct import *im)
+static int answer_now(struct req *r, const struct asked *q, struct task *t)
 {
 	struct import_error *errors;
 	json_t *o, *list = json_own(r->a, json_array());
 	struct err err = ERR_INIT;
 	size_t n;
 
-	im->started_us = im->created_us;
-	if (import_run_now(r, im, &q->source, &q->options, &errors, &n, &err) == -1)
+	t->started_us = t->created_us;
+	if (import_run_now(r, t, &q->source, &q->options, &errors, &n, &err) == -1)
 		return res_error(r, &err);
 	for (size_t i = 0; i < n; i++) {
 		json_t *e = json_object();
@@ -231,53 +228,47 @@ static int answer_now(struct req *r, const struct asked *q, struct import *im)
 		json_array_append_new(list, e);
 	}
 	o = json_object();
-	json_set_str(o, "importId", uuid_dup(r->a, im->id));
-	json_set_str(o, "status", im->status);
-	json_set_int(o, "received", im->counts.received);
-	json_set_int(o, "created", im->counts.created);
-	json_set_int(o, "updated", im->counts.updated);
-	json_set_int(o, "unchanged", im->counts.unchanged);
-	json_set_int(o, "failed", im->counts.failed);
+	json_set_str(o, "importId", uuid_dup(r->a, t->id));
+	json_set_str(o, "status", task_status_name(t->status));
+	json_set_int(o, "received", t->counts.received);
+	json_set_int(o, "created", t->counts.created);
+	json_set_int(o, "updated", t->counts.updated);
+	json_set_int(o, "unchanged", t->counts.unchanged);
+	json_set_int(o, "failed", t->counts.failed);
 	json_set(o, "errors", json_incref(list));
 	return res_json(r, 200, o);
 }
 
-struct queueing {
-	struct req *r;
-	const struct import *im;
-};
-
 static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	const struct queueing *q = arg;
+	struct task *t = arg;
 
-	if (import_insert(db, q->im, err) == -1 || import_enqueue(db, q->im, err) == -1)
+	if (task_queue(db, &import_task, t, NULL, err) == -1)
 		return -1;
-	audit_fact(log, "import.create", "import", &q->im->id, NULL);
+	audit_fact(log, "import.create", "task", &t->id, NULL);
 	return 0;
 }
 
 /* A file whose commit may have happened stays: the purge knows whether it is needed. */
-static int answer_later(struct req *r, const struct asked *q, struct import *im)
+static int answer_later(struct req *r, const struct asked *q, struct task *t)
 {
-	struct queueing body = {r, im};
 	struct err err = ERR_INIT;
 	json_t *o;
 
-	if (import_keep_file(r->app, r->a, im, &q->source, &err) == -1 ||
-	    audit_change(r->app, r, &im->account_id, queue_body, &body, &err) == -1)
+	if (import_keep_file(r->app, r->a, &t->id, &q->source, &err) == -1 ||
+	    audit_change(r->app, r, &t->account_id, queue_body, t, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
-	json_set_str(o, "importId", uuid_dup(r->a, im->id));
-	json_set_str(o, "status", im->status);
-	res_headerf(r, "Location", "/connect/v1/imports/%s", uuid_dup(r->a, im->id));
+	json_set_str(o, "importId", uuid_dup(r->a, t->id));
+	json_set_str(o, "status", task_status_name(t->status));
+	res_headerf(r, "Location", "/connect/v1/imports/%s", uuid_dup(r->a, t->id));
 	return res_json(r, 202, o);
 }
 
 int import_api_create(struct req *r)
 {
 	struct asked q;
-	struct import im;
+	struct task t;
 	struct import_map *map;
 	struct err err = ERR_INIT;
 	struct str charset, type = media_type_of(r->content_type, &charset);
@@ -294,75 +285,66 @@ int import_api_create(struct req *r)
 	if (import_prepare(r->a, &q.source, &q.options, &map, &err) == -1 ||
 	    import_count(&q.source, &q.options.format, IMPORT_DIRECT_ROWS, &count, &err) == -1)
 		return res_error(r, &err);
-	im = import_of(r, &q);
-	return count <= IMPORT_DIRECT_ROWS ? answer_now(r, &q, &im) : answer_later(r, &q, &im);
+	t = task_of(r, &q);
+	return count <= IMPORT_DIRECT_ROWS ? answer_now(r, &q, &t) : answer_later(r, &q, &t);
 }
 
 /* ---- /imports ------------------------------------------------------------------------------ */
 
+/* Of other kinds it shows what it can, and they had done no bytes. */
+json_t *import_json(const struct app *app, const struct task *t)
+{
+	json_t *o = task_json(app, t);
+	bool is_file = strcmp(t->kind, import_task.name) == 0;
+
+	if (is_file)
+		json_set_str(o, "kind", "records");
+	json_set_strn(o, "fileName", is_file ? t->title : STR(""));
+	json_set_int(o, "bytesDone", is_file ? t->done : 0);
+	json_set_int(o, "bytesTotal", t->total);
+	json_object_del(o, "title");
+	json_object_del(o, "done");
+	json_object_del(o, "total");
+	return o;
+}
+
 int import_api_list(struct req *r)
 {
-	static const char *const filters[] = {NULL};
-	struct list_query q;
-	struct list_end end = {.total = -1};
-	struct err err = ERR_INIT;
-	json_t *rows;
-	size_t n;
-
-	if (!req_list_query(r, "imports", filters, &q))
-		return res_invalid(r);
-	if (import_list(r->app->db, r->a, &r->actor.account_id, &q.after.id, q.page.limit + 1,
-		q.offset, &rows, &err) == -1)
-		return res_error(r, &err);
-	n = json_array_size(rows);
-	if (n > (size_t)q.page.limit) {
-		end.has_more = true;
-		json_array_remove(rows, --n);
-	}
-	if (n > 0)
-		uuid_parse(str_from(json_str(json_array_get(rows, n - 1), "id")), &end.last.id);
-	return res_list(r, &q, rows, &end);
+	return task_answer_list(r, "imports", import_json);
 }
 
 /* The import that the address names: false after a 404 or an error. */
-static bool load(struct req *r, struct import *im)
+static bool import_of_request(struct req *r, struct task *t)
 {
-	struct err err = ERR_INIT;
-	struct uuid id;
-	int found;
-
-	if (!req_param_uuid(r, "id", &id))
+	if (!task_of_request(r, "such import", t))
 		return false;
-	found = import_load(r->app->db, r->a, &r->actor.account_id, &id, false, im, &err);
-	if (found == -1)
-		res_error(r, &err);
-	else if (found == 0 || strcmp(im->status, "draft") == 0)
+	if (t->status == TASK_DRAFT)
 		res_problem(r, 404, "There is no such import");
-	return found == 1 && strcmp(im->status, "draft") != 0;
+	return t->status != TASK_DRAFT;
 }
 
 int import_api_get(struct req *r)
 {
-	struct import im;
+	struct task t;
 
-	return load(r, &im) ? res_json(r, 200, import_json(&im)) : 0;
+	return import_of_request(r, &t) ? res_json(r, 200, import_json(r->app, &t)) : 0;
 }
 
 int import_api_cancel(struct req *r)
 {
 	struct err err = ERR_INIT;
-	struct import im;
+	struct task t;
 	struct uuid id;
 	int found;
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	found = import_cancel(r, &id, &im, &err);
+	found = task_cancel(r, &id, &t, &err);
 	if (found == -1)
 		return res_error(r, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such import");
-	return res_json(r, 200, import_json(&im));
+	return res_json(r, 200, import_json(r->app, &t));
 }
 
 /* ---- error rows ---------------------------------------------------------------------------- */
@@ -401,14 +383,14 @@ static void add_error(struct arena *a, struct csv_writer *w, const struct import
 	csv_write_end(w);
 }
 
-static int stream_page(struct req *r, struct arena *a, const struct import *im,
+static int stream_page(struct req *r, struct arena *a, const struct task *t,
     const struct csv_format *format, struct import_error *last, size_t *n, struct err *err)
 {
 	struct csv_writer w = {.b = buf_new(a, LIMIT_PAGE_BYTES)};
 	struct import_error *errors;
 
 	if (import_errors_page(
-		r->app->db, a, im, last->line, &last->id, ERROR_PAGE, &errors, n, err) == -1)
+		r->app->db, a, t, last->line, &last->id, ERROR_PAGE, &errors, n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < *n; i++)
 		add_error(a, &w, &errors[i], format);
@@ -417,7 +399,7 @@ static int stream_page(struct req *r, struct arena *a, const struct import *im,
 	return *n == 0 ? 0 : res_stream_write(r, (struct str){w.b->p, w.b->len});
 }
 
-int import_stream_errors(struct req *r, const struct import *im)
+int import_stream_errors(struct req *r, const struct task *t)
 {
 	struct csv_writer head = {.b = buf_new(r->a, 2 * IMPORT_HEADER_BYTES + 1024)};
 	struct import_error last = {.line = -1};
@@ -426,10 +408,12 @@ int import_stream_errors(struct req *r, const struct import *im)
 	size_t n;
 	int rc;
 
-	if (import_options_parse(r->a, im->options, &o, &err) == -1)
+	if (strcmp(t->kind, import_task.name) != 0)
+		return res_problem(r, 404, "There is no such import");
+	if (import_options_parse(r->a, t->args, &o, &err) == -1)
 		return res_error(r, &err);
 	res_headerf(r, "Content-Disposition", "attachment; filename=\"import-errors-%s.csv\"",
-	    uuid_dup(r->a, im->id));
+	    uuid_dup(r->a, t->id));
 	add_headers(&head, &o);
 	if (res_stream_start(r, 200, "text/csv; charset=utf-8") == -1 ||
 	    res_stream_write(r, (struct str){head.b->p, head.b->len}) == -1)
@@ -437,7 +421,7 @@ int import_stream_errors(struct req *r, const struct import *im)
 	do {
 		struct arena *a = arena_new();
 
-		rc = stream_page(r, a, im, &o.format, &last, &n, &err);
+		rc = stream_page(r, a, t, &o.format, &last, &n, &err);
 		arena_free(a);
 	} while (rc == 0 && n == ERROR_PAGE);
 	return rc;
@@ -445,7 +429,7 @@ int import_stream_errors(struct req *r, const struct import *im)
 
 int import_api_errors(struct req *r)
 {
-	struct import im;
+	struct task t;
 
-	return load(r, &im) ? import_stream_errors(r, &im) : 0;
+	return import_of_request(r, &t) ? import_stream_errors(r, &t) : 0;
 }

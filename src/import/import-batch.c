@@ -29,8 +29,8 @@ void import_batch_reset(struct import_batch *b)
 	err_clear(&b->err);
 }
 
-static void add_row(struct import_batch *b, const struct import *im, struct import_map *map,
-    const struct csv_row *row)
+static void add_row(
+    struct import_batch *b, const struct task *t, struct import_map *map, const struct csv_row *row)
 {
 	struct str id, data, text = str_copy(b->rows, row->text);
 	struct record_item *it;
@@ -46,9 +46,9 @@ static void add_row(struct import_batch *b, const struct import *im, struct impo
 	b->lines[b->nitems] = row->line;
 	b->texts[b->nitems] = text;
 	it = &b->items[b->nitems++];
-	*it = (struct record_item){.account_id = im->account_id,
-	    .provider_type = im->provider_type,
-	    .resource_type = im->resource_type,
+	*it = (struct record_item){.account_id = t->account_id,
+	    .provider_type = t->provider_type,
+	    .resource_type = t->resource_type,
 	    .external_id = id,
 	    .source = RECORD_SOURCE_IMPORT,
 	    .data = data};
@@ -56,7 +56,7 @@ static void add_row(struct import_batch *b, const struct import *im, struct impo
 }
 
 bool import_batch_read(
-    struct import_batch *b, const struct import *im, struct import_map *map, struct csv_reader *rd)
+    struct import_batch *b, const struct task *t, struct import_map *map, struct csv_reader *rd)
 {
 	struct csv_row row;
 	int rc;
@@ -66,7 +66,7 @@ bool import_batch_read(
 		return false;
 	rc = csv_reader_next(rd, &row, &b->err);
 	if (rc == 1)
-		add_row(b, im, map, &row);
+		add_row(b, t, map, &row);
 	b->is_end = rc == 0;
 	return rc == 1;
 }

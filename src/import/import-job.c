@@ -14,8 +14,18 @@
 #include "net/http-client.h"
 
 #define YIELD_EVERY_US 50000 /* others wait so long for their turn */
-#define KEEP_EVERY_US (10 * SECOND_US)
-#define LOST_FILE_ATTEMPTS 5 /* the file may lie on another host, whose runner comes by */
+#define LOST_FILE_ATTEMPTS 5
+
+const struct task_kind import_task = {.name = "import",
+    .job = "record.import",
+    .attempts = IMPORT_RUN_ATTEMPTS,
+    .is_file = true,
+    .untitled = "Rows without a file",
+    .received = {"Rows read", NULL},
+    .created = {"New", "records"},
+    .updated = {"Changed", "records"},
+    .unchanged = {"Unchanged", "rows"},
+    .failed = {"Not taken", "rows"}};
 
 /* ---- options ------------------------------------------------------------------------------- */
 
@@ -93,40 +103,24 @@ int import_prepare(struct arena *a, const struct csv_source *source, struct impo
 /* ---- a run --------------------------------------------------------------------------------- */
 
 struct run {
-	struct app *app;
-	struct import im, next; /* as of the last commit; as of the one to come */
+	const struct task *task; /* as of the last commit */
 	struct import_map *map;
 	struct csv_reader *rd;
 	struct import_batch *now, *ahead; /* the one being stored, the one being read meanwhile */
-	struct arena *work;               /* a try's to store it */
 	bool is_careful;                  /* row by row, since one of them cannot be stored */
-	/* of a job */
-	struct job *job;
-	int64_t keep_at_us;
-	bool is_stopped;
 	/* of a request: all error rows, in its arena */
 	struct req *r;
 	struct import_error *all;
 	size_t nall, cap;
 };
 
-static void free_run(void *arg)
-{
-	struct run *run = arg;
-
-	arena_free(run->work);
-}
-
-static struct run *run_new(struct app *app, struct arena *a, const struct import *im)
+static struct run *run_new(struct arena *a, const struct task *t)
 {
 	struct run *run = arena_zalloc(a, sizeof(*run));
 
-	run->app = app;
-	run->im = *im;
+	run->task = t;
 	run->now = import_batch_new(a);
 	run->ahead = import_batch_new(a);
-	run->work = arena_new();
-	arena_on_free(a, free_run, run);
 	return run;
 }
 
@@ -134,7 +128,7 @@ static bool read_ahead(void *arg)
 {
 	struct run *run = arg;
 
-	return import_batch_read(run->ahead, &run->im, run->map, run->rd);
+	return import_batch_read(run->ahead, run->task, run->map, run->rd);
 }
 
 /* The batch read ahead, to its end, becomes the one to store. */
@@ -153,7 +147,7 @@ static int next_batch(struct run *run, struct err *err)
 
 /* ---- storing a batch ----------------------------------------------------------------------- */
 
-static void count(struct import_counts *c, const struct record_item *it)
+static void count(struct task_counts *c, const struct record_item *it)
 {
 	switch (it->outcome) {
 	case RECORD_CREATED:
@@ -175,32 +169,32 @@ static bool is_rows_fault(const struct err *err)
 }
 
 /* Each row by itself; one that the store refuses becomes an error row behind those of the batch. */
-static int store_carefully(struct db *db, struct run *run, struct import_error *errors, size_t *n,
-    struct import_counts *c, struct err *err)
+static int store_carefully(struct db *db, struct arena *a, struct run *run,
+    struct import_error *errors, size_t *n, struct task_counts *c, struct err *err)
 {
 	struct import_batch *b = run->now;
 
 	for (size_t i = 0; i < b->nitems; i++) {
 		struct err e = ERR_INIT;
 
-		if (record_upsert(db, run->work, &b->items[i], 1, &e) == 0) {
+		if (record_upsert(db, a, &b->items[i], 1, &e) == 0) {
 			count(c, &b->items[i]);
 			continue;
 		}
 		if (!is_rows_fault(&e))
 			return err_set(err, e.code, "%s", e.msg);
 		errors[(*n)++] = (struct import_error){
-		    uuid_new(), b->lines[i], str_copy(run->work, str_from(e.msg)), b->texts[i]};
+		    uuid_new(), b->lines[i], str_copy(a, str_from(e.msg)), b->texts[i]};
 	}
 	return 0;
 }
 
-static int store_items(struct db *db, struct run *run, struct import_error *errors, size_t *n,
-    struct import_counts *c, struct err *err)
+static int store_items(struct db *db, struct arena *a, struct run *run, struct import_error *errors,
+    size_t *n, struct task_counts *c, struct err *err)
 {
 	if (run->is_careful)
-		return store_carefully(db, run, errors, n, c, err);
-	if (record_upsert(db, run->work, run->now->items, run->now->nitems, err) == -1)
+		return store_carefully(db, a, run, errors, n, c, err);
+	if (record_upsert(db, a, run->now->items, run->now->nitems, err) == -1)
 		return -1;
 	for (size_t i = 0; i < run->now->nitems; i++)
 		count(c, &run->now->items[i]);
@@ -231,189 +225,119 @@ static int by_line(const void *x, const void *y)
 	return a->line < b->line ? -1 : a->line > b->line;
 }
 
-/* Within a transaction: the batch's rows and error rows, and what im says of them. */
-static int store_batch(struct db *db, struct run *run, struct import *im, struct err *err)
+/* Within a transaction: the batch's rows and error rows, and what t says of them. */
+static int store_batch(
+    struct db *db, struct arena *a, struct run *run, struct task *t, struct err *err)
 {
 	struct import_batch *b = run->now;
 	struct import_error *errors;
 	size_t n = b->nerrors, kept;
 	int64_t now_us = clock_now_us();
-	int64_t room = IMPORT_ERRORS_KEPT - im->counts.failed;
+	int64_t room = IMPORT_ERRORS_KEPT - t->counts.failed;
 
 	for (size_t i = 0; i < b->nitems; i++)
 		b->items[i].at_us = now_us;
-	errors = arena_array(run->work, b->nerrors + b->nitems + 1, sizeof(*errors));
+	errors = arena_array(a, b->nerrors + b->nitems + 1, sizeof(*errors));
 	memcpy(errors, b->errors, n * sizeof(*errors));
-	if (store_items(db, run, errors, &n, &im->counts, err) == -1)
+	if (store_items(db, a, run, errors, &n, &t->counts, err) == -1)
 		return -1;
 	qsort(errors, n, sizeof(*errors), by_line);
 	kept = room <= 0 ? 0 : (int64_t)n < room ? n : (size_t)room;
-	if (kept > 0 && import_errors_insert(db, run->work, im, errors, kept, err) == -1)
+	if (kept > 0 && import_errors_insert(db, a, t, errors, kept, err) == -1)
 		return -1;
 	collect(run, errors, n);
-	im->counts.failed += (int64_t)n;
-	im->counts.received += (int64_t)(b->nitems + b->nerrors);
+	t->counts.failed += (int64_t)n;
+	t->counts.received += (int64_t)(b->nitems + b->nerrors);
 	if (b->nitems + b->nerrors > 0) {
-		im->line = b->next_line;
-		im->bytes_done = b->next_offset;
+		t->position = str_from(arena_printf(a, "{\"line\":%lld}", (long long)b->next_line));
+		t->done = b->next_offset;
 	}
 	if (b->is_end)
-		im->bytes_done = im->bytes_total;
+		t->done = t->total;
 	return 0;
 }
 
 /* ---- the job ------------------------------------------------------------------------------- */
 
-/* Tells what another has done to the import meanwhile: cancelled it, or gone on with it. */
-static int check_still_ours(struct db *db, struct run *run, struct import *now, struct err *err)
-{
-	int found = import_load(db, run->work, &run->im.account_id, &run->im.id, true, now, err);
-
-	if (found == -1)
-		return -1;
-	run->is_stopped = found == 0 || (strcmp(now->status, "queued") != 0 &&
-					    strcmp(now->status, "running") != 0);
-	if (!run->is_stopped && now->bytes_done != run->im.bytes_done)
-		return err_set(err, ERR_CONFLICT, "another run has gone on with the import");
-	return 0;
-}
-
-static int step_body(struct db *db, void *arg, struct err *err)
+static int store_step(struct db *db, struct arena *a, void *arg, struct task *next,
+    enum task_then *then, struct err *err)
 {
 	struct run *run = arg;
-	struct import im = run->im, now;
 
-	arena_reset(run->work);
-	if (check_still_ours(db, run, &now, err) == -1)
-		return -1;
-	if (run->is_stopped)
-		return job_finish(db, run->job, err);
-	im.status = run->now->is_end ? "completed" : "running";
-	im.started_us = im.started_us != 0 ? im.started_us : clock_now_us();
-	if (store_batch(db, run, &im, err) == -1)
-		return -1;
-	if (run->now->is_end)
-		im.finished_us = clock_now_us();
-	if (import_update(db, &im, err) == -1)
-		return -1;
-	if (run->now->is_end && job_finish(db, run->job, err) == -1)
-		return -1;
-	if (!run->now->is_end && clock_mono_us() >= run->keep_at_us) {
-		if (job_keep(db, run->job, err) == -1)
-			return -1;
-		run->keep_at_us = clock_mono_us() + KEEP_EVERY_US;
-	}
-	run->next = im;
-	return 0;
+	*then = run->now->is_end ? TASK_DONE : TASK_GO_ON;
+	return store_batch(db, a, run, next, err);
 }
 
-/* One batch, while the next is read; the run is over behind its end, or when is_stopped. */
-static int step(struct run *run, struct err *err)
+/* One batch, while the next is read. */
+static int step(struct task_run *tr, struct run *run, struct err *err)
 {
+	struct db *db = tr->job->app->db;
 	int rc;
 
-	db_meanwhile(run->app->db, read_ahead, run);
-	rc = db_transaction(run->app->db, step_body, run, err);
+	db_meanwhile(db, read_ahead, run);
+	rc = task_run_step(tr, store_step, run, err);
 	if (rc == -1 && is_rows_fault(err)) {
 		err_clear(err);
 		run->is_careful = true;
-		rc = db_transaction(run->app->db, step_body, run, err);
+		rc = task_run_step(tr, store_step, run, err);
 	}
-	db_meanwhile(run->app->db, NULL, NULL);
-	if (rc == 0 && !run->is_stopped)
-		run->im = run->next;
+	db_meanwhile(db, NULL, NULL);
 	return rc;
 }
 
-static int open_run(struct run *run, struct arena *a, struct err *err)
+static int open_run(struct run *run, const struct job *j, struct err *err)
 {
-	struct csv_source source = {.path = run->im.path};
+	const struct task *t = run->task;
+	struct csv_source source = {.path = import_file_path(j->app, j->a, &t->id)};
 	struct import_options o;
 	struct csv_row header;
+	json_t *at;
 
-	if (import_options_parse(a, run->im.options, &o, err) == -1 ||
-	    compile(a, &source, &o, &run->rd, &run->map, &header, err) == -1)
+	if (import_options_parse(j->a, t->args, &o, err) == -1 ||
+	    compile(j->a, &source, &o, &run->rd, &run->map, &header, err) == -1)
 		return -1;
-	if (run->im.bytes_done > 0)
-		csv_reader_seek(run->rd, run->im.bytes_done, run->im.line);
+	if (t->position.p == NULL)
+		return 0;
+	if ((at = json_parse(j->a, t->position, err)) == NULL)
+		return -1;
+	csv_reader_seek(run->rd, t->done, json_int(at, "line"));
 	return 0;
 }
 
-static int fail_body(struct db *db, void *arg, struct err *err)
+static int go(struct task_run *tr, struct err *err)
 {
-	struct run *run = arg;
-	struct import now;
-
-	arena_reset(run->work);
-	if (check_still_ours(db, run, &now, err) == -1)
-		return -1;
-	if (!run->is_stopped) {
-		now.status = "failed";
-		now.error = run->im.error;
-		now.finished_us = clock_now_us();
-		if (import_update(db, &now, err) == -1)
-			return -1;
-	}
-	return job_finish(db, run->job, err);
-}
-
-/* Is trying again of no use? */
-static bool is_final(const struct job *j, const struct err *err)
-{
-	if (err->code == ERR_CONFLICT || err->code == ERR_UNAVAILABLE)
-		return false;
-	if (err->code == ERR_NOT_FOUND)
-		return j->attempts >= LOST_FILE_ATTEMPTS;
-	return is_rows_fault(err) || j->attempts >= IMPORT_RUN_ATTEMPTS;
-}
-
-static int fail(struct run *run, struct err *err)
-{
-	struct err e = ERR_INIT;
-
-	if (!is_final(run->job, err))
-		return -1;
-	log_warn("import.failed", LOG_S("import", uuid_dup(run->job->a, run->im.id)), LOG_ERR(err));
-	run->im.error = err->code == ERR_INTERNAL ? "an internal error" : err->msg;
-	if (db_transaction(run->app->db, fail_body, run, &e) == -1)
-		return -1;
-	err_clear(err);
-	return 0;
-}
-
-static int go(struct run *run, struct err *err)
-{
+	struct run *run = run_new(tr->job->a, &tr->task);
 	int64_t yield_at_us = clock_mono_us() + YIELD_EVERY_US;
 
-	if (open_run(run, run->job->a, err) == -1)
+	if (open_run(run, tr->job, err) == -1)
 		return -1;
 	do {
-		if (next_batch(run, err) == -1 || step(run, err) == -1)
+		if (next_batch(run, err) == -1 || step(tr, run, err) == -1)
 			return -1;
 		if (clock_mono_us() < yield_at_us)
 			continue;
-		http_client_sleep(run->app->http, 1);
+		http_client_sleep(tr->job->app->http, 1);
 		yield_at_us = clock_mono_us() + YIELD_EVERY_US;
-	} while (!run->now->is_end && !run->is_stopped);
+	} while (!tr->is_over);
 	return 0;
+}
+
+/* The file may lie on another host, whose runner comes by. */
+static bool is_final(const struct job *j, const struct err *err)
+{
+	return is_rows_fault(err) ||
+	       (err->code == ERR_NOT_FOUND && j->attempts >= LOST_FILE_ATTEMPTS);
 }
 
 int import_job_run(struct job *j, struct err *err)
 {
-	struct import im;
-	struct run *run;
-	int found = import_load(j->app->db, j->a, &j->account_id, &j->subject_id, false, &im, err);
+	struct task_run *run;
+	int found = task_run_begin(j, &import_task, &run, err);
 
-	if (found != 1)
-		return found;
-	run = run_new(j->app, j->a, &im);
-	run->job = j;
-	if (strcmp(im.status, "queued") == 0 || strcmp(im.status, "running") == 0) {
-		if (go(run, err) == -1 && fail(run, err) == -1)
-			return -1;
-	}
-	if (im.path[0] != '\0')
-		unlink(im.path);
+	if (found == -1 ||
+	    (found == 1 && go(run, err) == -1 && task_run_fail(run, is_final(j, err), err) == -1))
+		return -1;
+	unlink(import_file_path(j->app, j->a, &j->subject_id));
 	return 0;
 }
 
@@ -421,40 +345,56 @@ int import_job_run(struct job *j, struct err *err)
 
 struct direct {
 	struct run *run;
+	struct task next;
 	int64_t offset, line; /* behind the header */
 	bool is_careful;
 };
+
+/* All batches; a is emptied between them. */
+static int store_all(
+    struct db *db, struct arena *a, const struct direct *d, struct task *t, struct err *err)
+{
+	struct run *run = d->run;
+
+	do {
+		arena_reset(a);
+		if (next_batch(run, err) == -1)
+			return -1;
+		run->is_careful = d->is_careful;
+		if (store_batch(db, a, run, t, err) == -1)
+			return -1;
+	} while (!run->now->is_end);
+	return 0;
+}
 
 static int direct_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct direct *d = arg;
 	struct run *run = d->run;
-	struct import im = run->im;
+	struct arena *a = arena_new();
+	int rc;
 
+	d->next = *run->task;
 	csv_reader_seek(run->rd, d->offset, d->line);
 	import_batch_reset(run->ahead);
 	run->nall = 0;
-	do {
-		arena_reset(run->work);
-		if (next_batch(run, err) == -1)
-			return -1;
-		run->is_careful = d->is_careful;
-		if (store_batch(db, run, &im, err) == -1)
-			return -1;
-	} while (!run->now->is_end);
-	im.status = "completed";
-	im.finished_us = clock_now_us();
-	if (import_insert(db, &im, err) == -1)
+	rc = store_all(db, a, d, &d->next, err);
+	arena_free(a);
+	if (rc == -1)
 		return -1;
-	audit_fact(log, "import.create", "import", &im.id, NULL);
-	run->next = im;
+	d->next.position = (struct str){NULL, 0};
+	d->next.status = TASK_COMPLETED;
+	d->next.finished_us = clock_now_us();
+	if (task_insert(db, &d->next, err) == -1)
+		return -1;
+	audit_fact(log, "import.create", "task", &d->next.id, NULL);
 	return 0;
 }
 
-int import_run_now(struct req *r, struct import *im, const struct csv_source *source,
+int import_run_now(struct req *r, struct task *t, const struct csv_source *source,
     const struct import_options *o, struct import_error **errors, size_t *nerrors, struct err *err)
 {
-	struct run *run = run_new(r->app, r->a, im);
+	struct run *run = run_new(r->a, t);
 	struct direct d = {.run = run};
 	struct csv_row header;
 	int rc;
@@ -464,14 +404,14 @@ int import_run_now(struct req *r, struct import *im, const struct csv_source *so
 		return -1;
 	d.offset = header.next_offset;
 	d.line = header.next_line;
-	rc = audit_change(r->app, r, &im->account_id, direct_body, &d, err);
+	rc = audit_change(r->app, r, &t->account_id, direct_body, &d, err);
 	if (rc == -1 && is_rows_fault(err)) {
 		err_clear(err);
 		d.is_careful = true;
-		rc = audit_change(r->app, r, &im->account_id, direct_body, &d, err);
+		rc = audit_change(r->app, r, &t->account_id, direct_body, &d, err);
 	}
 	if (rc == 0)
-		*im = run->next;
+		*t = d.next;
 	*errors = run->all;
 	*nerrors = run->nall;
 	return rc;
@@ -516,11 +456,11 @@ static int bring_file(const char *path, const struct csv_source *source)
 	return -1;
 }
 
-int import_keep_file(struct app *app, struct arena *a, struct import *im,
+int import_keep_file(struct app *app, struct arena *a, const struct uuid *id,
     const struct csv_source *source, struct err *err)
 {
 	const char *dir = arena_printf(a, "%s/imports", app->config->state_dir);
-	const char *path = arena_printf(a, "%s/%s.csv", dir, uuid_dup(a, im->id));
+	const char *path = import_file_path(app, a, id);
 	int fd, rc;
 
 	if (dir_make(dir, 0700, err) == -1)
@@ -533,53 +473,5 @@ int import_keep_file(struct app *app, struct arena *a, struct import *im,
 		unlink(path);
 		return cannot(err, path);
 	}
-	im->path = path;
 	return 0;
-}
-
-/* ---- queue --------------------------------------------------------------------------------- */
-
-int import_enqueue(struct db *db, const struct import *im, struct err *err)
-{
-	struct job j = {
-	    .account_id = im->account_id, .kind = "record.import", .subject_id = im->id};
-
-	return job_insert(db, &j, 1, err);
-}
-
-struct cancelling {
-	struct req *r;
-	const struct uuid *id;
-	struct import *out;
-	int found;
-};
-
-static int cancel_body(struct db *db, struct audit *log, void *arg, struct err *err)
-{
-	struct cancelling *c = arg;
-	struct import *im = c->out;
-
-	c->found = import_load(db, c->r->a, &c->r->actor.account_id, c->id, true, im, err);
-	if (c->found == 1 && strcmp(im->status, "draft") == 0)
-		c->found = 0;
-	if (c->found != 1)
-		return c->found == 0 ? 1 : -1;
-	if (strcmp(im->status, "queued") != 0 && strcmp(im->status, "running") != 0)
-		return err_set(
-		    err, ERR_CONFLICT, "the import has ended already: it is %s", im->status);
-	im->status = "cancelled";
-	im->finished_us = clock_now_us();
-	if (import_update(db, im, err) == -1)
-		return -1;
-	audit_fact(log, "import.cancel", "import", &im->id, NULL);
-	return 0;
-}
-
-int import_cancel(struct req *r, const struct uuid *id, struct import *out, struct err *err)
-{
-	struct cancelling c = {r, id, out, 0};
-
-	if (audit_change(r->app, r, &r->actor.account_id, cancel_body, &c, err) == -1)
-		return -1;
-	return c.found;
 }

@@ -18,6 +18,14 @@
 #define CELL_BYTES 80
 #define ERROR_ROWS 50
 #define REFRESH_S "2"
+#define WHAT "such import. It may have been discarded"
+
+static const char *address_of(struct req *r, const struct task *t)
+{
+	return arena_printf(r->a,
+	    t->status == TASK_DRAFT ? "/admin/records/import/%s" : "/admin/imports/%s",
+	    uuid_dup(r->a, t->id));
+}
 
 /* A cell cut at the end of a character. */
 static json_t *clipped(struct str s)
@@ -103,11 +111,11 @@ int import_page_new(struct req *r)
 }
 
 /* What the user did not give right, or NULL. */
-static const char *check_form(const struct import *im, const struct csv_source *source)
+static const char *check_form(const struct task *t, const struct csv_source *source)
 {
-	if (!record_type_is_valid(im->provider_type))
+	if (!record_type_is_valid(t->provider_type))
 		return "The provider must be letters, digits, dots, dashes or underscores.";
-	if (!record_type_is_valid(im->resource_type))
+	if (!record_type_is_valid(t->resource_type))
 		return "The record type must be letters, digits, dots, dashes or underscores, for "
 		       "example contact.";
 	return source->size == 0 ? "Choose a file or paste some rows." : NULL;
@@ -132,37 +140,36 @@ int import_page_upload(struct req *r)
 	struct import_options o = {0};
 	struct import_map *map;
 	struct err err = ERR_INIT;
-	struct import im = {.id = uuid_new(),
+	struct task t = {.id = uuid_new(),
 	    .account_id = r->actor.account_id,
 	    .created_by = r->actor.user_id,
-	    .kind = "records",
-	    .status = "draft",
+	    .kind = import_task.name,
+	    .status = TASK_DRAFT,
 	    .provider_type = str_trim(req_form(r, "providerType")),
 	    .resource_type = str_trim(req_form(r, "resourceType")),
 	    .created_us = clock_now_us()};
 	const char *wrong;
 
-	import_request_source(r, &source, &im.file_name);
-	wrong = check_form(&im, &source);
+	import_request_source(r, &source, &t.title);
+	wrong = check_form(&t, &source);
 	if (wrong != NULL)
 		return form_page(r, 422, wrong);
 	read_format(r, &o.format);
 	if (import_prepare(r->a, &source, &o, &map, &err) == -1)
 		return form_page(r, 422, sentence(r, &err));
-	im.options = import_options_text(r->a, &o);
-	im.bytes_total = (int64_t)source.size;
-	if (import_keep_file(r->app, r->a, &im, &source, &err) == -1 ||
-	    import_insert(r->app->db, &im, &err) == -1)
+	t.args = import_options_text(r->a, &o);
+	t.total = (int64_t)source.size;
+	if (import_keep_file(r->app, r->a, &t.id, &source, &err) == -1 ||
+	    task_insert(r->app->db, &t, &err) == -1)
 		return res_error(r, &err);
-	return res_redirect(
-	    r, arena_printf(r->a, "/admin/records/import/%s", uuid_dup(r->a, im.id)));
+	return res_redirect(r, address_of(r, &t));
 }
 
 /* ---- the preview --------------------------------------------------------------------------- */
 
 struct preview {
 	struct req *r;
-	struct import im;
+	struct task task;
 	struct csv_source source;
 	struct import_options o;  /* of the draft: no mapping yet */
 	struct import_map *plain; /* by header */
@@ -170,32 +177,35 @@ struct preview {
 	size_t n;
 };
 
+static int open_draft(struct preview *p, struct err *err)
+{
+	struct req *r = p->r;
+	const struct task *t = &p->task;
+
+	p->source = (struct csv_source){
+	    .path = import_file_path(r->app, r->a, &t->id), .size = (uint64_t)t->total};
+	if (import_options_parse(r->a, t->args, &p->o, err) == -1 ||
+	    import_prepare(r->a, &p->source, &p->o, &p->plain, err) == -1)
+		return -1;
+	p->headers = import_map_headers(p->plain, &p->n);
+	return 0;
+}
+
 /* The draft that the address names: false after an answer. */
 static bool load_draft(struct req *r, struct preview *p)
 {
 	struct err err = ERR_INIT;
-	struct uuid id;
-	int found;
 
 	*p = (struct preview){.r = r};
-	if (!req_param_uuid(r, "id", &id))
+	if (!task_of_request(r, WHAT, &p->task))
 		return false;
-	found = import_load(r->app->db, r->a, &r->actor.account_id, &id, false, &p->im, &err);
-	if (found == 0)
-		res_problem(r, 404, "There is no such import. It may have been discarded");
-	else if (found == 1 && strcmp(p->im.status, "draft") != 0)
-		res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, id)));
-	else if (found == -1 || import_options_parse(r->a, p->im.options, &p->o, &err) == -1)
-		res_error(r, &err);
-	else {
-		p->source =
-		    (struct csv_source){.path = p->im.path, .size = (uint64_t)p->im.bytes_total};
-		if (import_prepare(r->a, &p->source, &p->o, &p->plain, &err) == 0) {
-			p->headers = import_map_headers(p->plain, &p->n);
-			return true;
-		}
-		res_error(r, &err);
+	if (p->task.status != TASK_DRAFT) {
+		res_redirect(r, address_of(r, &p->task));
+		return false;
 	}
+	if (open_draft(p, &err) == 0)
+		return true;
+	res_error(r, &err);
 	return false;
 }
 
@@ -344,7 +354,7 @@ static int preview_page(
 	json_set_str(data, "wrong", error);
 	json_set_str(data, "key", import_map_key(r->a, map));
 	json_set_bool(data, "has_id", import_map_has_id(map));
-	json_set(data, "import", import_json(&p->im));
+	json_set(data, "import", import_json(r->app, &p->task));
 	json_set_str(data, "provider_name",
 	    provider_label(r->app, json_str(json_object_get(data, "import"), "providerType")));
 	json_set(data, "delimiters", delimiter_choices(p->o.format.delimiter));
@@ -363,9 +373,9 @@ static int discard(struct preview *p)
 {
 	struct err err = ERR_INIT;
 
-	if (import_delete(p->r->app->db, &p->im.account_id, &p->im.id, &err) == -1)
+	if (task_delete(p->r->app->db, &p->task.account_id, &p->task.id, &err) == -1)
 		return res_error(p->r, &err);
-	unlink(p->im.path);
+	unlink(p->source.path);
 	return res_redirect(p->r, "/admin/records/import");
 }
 
@@ -379,28 +389,25 @@ static int read_again(struct preview *p)
 	read_format(p->r, &o.format);
 	if (import_prepare(p->r->a, &p->source, &o, &map, &err) == -1)
 		return preview_page(p, 422, p->plain, true, sentence(p->r, &err));
-	p->im.options = import_options_text(p->r->a, &o);
-	if (import_update(p->r->app->db, &p->im, &err) == -1)
+	p->task.args = import_options_text(p->r->a, &o);
+	if (task_draft_update(p->r->app->db, &p->task, &err) == -1)
 		return res_error(p->r, &err);
-	return res_redirect(
-	    p->r, arena_printf(p->r->a, "/admin/records/import/%s", uuid_dup(p->r->a, p->im.id)));
+	return res_redirect(p->r, address_of(p->r, &p->task));
 }
 
 static int run_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct preview *p = arg;
-	struct req *r = p->r;
-	struct import now;
-	int found = import_load(db, r->a, &p->im.account_id, &p->im.id, true, &now, err);
+	struct task now;
+	int found = task_load(db, p->r->a, &p->task.account_id, &p->task.id, true, &now, err);
 
 	/* The button may be pressed twice. */
-	if (found != 1 || strcmp(now.status, "draft") != 0)
+	if (found != 1 || now.status != TASK_DRAFT)
 		return found == -1 ? -1 : 1;
-	now.status = "queued";
-	now.options = p->im.options;
-	if (import_update(db, &now, err) == -1 || import_enqueue(db, &now, err) == -1)
+	now.args = p->task.args;
+	if (task_draft_queue(db, &import_task, &now, err) == -1)
 		return -1;
-	audit_fact(log, "import.create", "import", &now.id, NULL);
+	audit_fact(log, "import.create", "task", &now.id, NULL);
 	return 0;
 }
 
@@ -424,29 +431,13 @@ int import_page_run(struct req *r)
 		return preview_page(&p, 422, p.plain, true, sentence(r, &err));
 	if (str_is(action, "check"))
 		return preview_page(&p, 200, map, true, NULL);
-	p.im.options = import_options_text(r->a, &o);
-	if (audit_change(r->app, r, &p.im.account_id, run_body, &p, &err) == -1)
+	p.task.args = import_options_text(r->a, &o);
+	if (audit_change(r->app, r, &p.task.account_id, run_body, &p, &err) == -1)
 		return res_error(r, &err);
-	return res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, p.im.id)));
+	return res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, p.task.id)));
 }
 
 /* ---- list ---------------------------------------------------------------------------------- */
-
-/* Bulk work is kept among the imports. */
-static void add_heading(json_t *o)
-{
-	struct str kind = str_from(json_str(o, "kind"));
-	const char *file = json_str(o, "fileName");
-
-	json_set_str(o, "heading",
-	    str_is(kind, "delete")            ? "Records deleted"
-	    : str_is(kind, "replay")          ? "Flows run again"
-	    : file != NULL && file[0] != '\0' ? file
-					      : "Rows without a file");
-	json_set_bool(o, "is_delete", str_is(kind, "delete"));
-	json_set_bool(o, "is_replay", str_is(kind, "replay"));
-	json_set_bool(o, "is_records", str_is(kind, "records"));
-}
 
 int import_page_list(struct req *r)
 {
@@ -456,26 +447,24 @@ int import_page_list(struct req *r)
 	struct cursor before = {0};
 	struct err err = ERR_INIT;
 	const char *next = NULL;
-	json_t *rows, *row, *data;
-	size_t i;
+	json_t *rows = json_own(r->a, json_array()), *data;
+	struct tasks tasks;
 
 	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &before))
 		return res_redirect(r, "/admin/imports");
-	if (import_list(r->app->db, r->a, &r->actor.account_id, &before.id, PAGE_ROWS + 1, 0, &rows,
+	if (task_list(r->app->db, r->a, &r->actor.account_id, &before.id, PAGE_ROWS + 1, 0, &tasks,
 		&err) == -1)
 		return res_error(r, &err);
-	if (json_array_size(rows) > PAGE_ROWS) {
-		json_array_remove(rows, PAGE_ROWS);
-		uuid_parse(
-		    str_from(json_str(json_array_get(rows, PAGE_ROWS - 1), "id")), &before.id);
+	if (tasks.n > PAGE_ROWS) {
+		before.id = tasks.v[--tasks.n - 1].id;
 		next = chrome_link(r, "cursor", str_from(cursor_make(r, scope, &before)));
 	}
+	for (size_t i = 0; i < tasks.n; i++)
+		json_array_append_new(rows, task_json(r->app, &tasks.v[i]));
 	provider_label_rows(r->app, rows);
-	json_array_each(rows, i, row)
-		add_heading(row);
 	data = json_object();
 	json_set(data, "rows", json_incref(rows));
-	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
+	json_set_bool(data, "has_rows", tasks.n > 0);
 	json_set_bool(data, "can_import", (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	json_set_bool(data, "is_later_page", cursor.n > 0);
 	json_set_str(data, "first_href", "/admin/imports");
@@ -485,25 +474,22 @@ int import_page_list(struct req *r)
 
 /* ---- progress and result ------------------------------------------------------------------- */
 
-static bool load(struct req *r, struct import *im)
+/* The import that the address names, a draft apart: false after an answer. */
+static bool load_shown(struct req *r, struct task *t)
 {
-	struct err err = ERR_INIT;
-	struct uuid id;
-	int found;
-
-	if (!req_param_uuid(r, "id", &id))
+	if (!task_of_request(r, WHAT, t))
 		return false;
-	found = import_load(r->app->db, r->a, &r->actor.account_id, &id, false, im, &err);
-	if (found == -1)
-		res_error(r, &err);
-	else if (found == 0)
-		res_problem(r, 404, "There is no such import. It may have been discarded");
-	else if (strcmp(im->status, "draft") == 0)
-		res_redirect(r, arena_printf(r->a, "/admin/records/import/%s", uuid_dup(r->a, id)));
-	return found == 1 && strcmp(im->status, "draft") != 0;
+	if (t->status == TASK_DRAFT)
+		res_redirect(r, address_of(r, t));
+	return t->status != TASK_DRAFT;
 }
 
-static int add_errors(struct req *r, const struct import *im, json_t *data, struct err *err)
+static bool is_import(const struct task *t)
+{
+	return strcmp(t->kind, import_task.name) == 0;
+}
+
+static int add_errors(struct req *r, const struct task *t, json_t *data, struct err *err)
 {
 	static const struct uuid nil;
 	struct import_error *errors;
@@ -511,7 +497,7 @@ static int add_errors(struct req *r, const struct import *im, json_t *data, stru
 	size_t n;
 
 	json_set(data, "errors", list);
-	if (import_errors_page(r->app->db, r->a, im, -1, &nil, ERROR_ROWS, &errors, &n, err) == -1)
+	if (import_errors_page(r->app->db, r->a, t, -1, &nil, ERROR_ROWS, &errors, &n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		json_t *o = json_object();
@@ -521,37 +507,80 @@ static int add_errors(struct req *r, const struct import *im, json_t *data, stru
 		json_set(o, "text", clipped(errors[i].text));
 		json_array_append_new(list, o);
 	}
-	json_set_int(data, "more_errors", im->counts.failed - (int64_t)n);
+	json_set_int(data, "more_errors", t->counts.failed - (int64_t)n);
 	return 0;
+}
+
+/* The count of what failed leads to it where that is kept. */
+static void add_figure(
+    json_t *figures, const struct task_word *word, int64_t value, bool is_bad, const char *href)
+{
+	json_t *o;
+
+	if (word->label == NULL)
+		return;
+	o = json_object();
+	json_set_str(o, "label", word->label);
+	json_set_str(o, "unit", word->unit);
+	json_set_int(o, "value", value);
+	json_set_bool(o, "is_bad", is_bad);
+	json_set_str(o, "href", href);
+	json_array_append_new(figures, o);
+}
+
+/* The counts as the kind calls them. */
+static json_t *figures_of(struct req *r, const struct task *t)
+{
+	const struct task_kind *kind = task_kind(r->app, t->kind);
+	const struct task_counts *c = &t->counts;
+	json_t *figures = json_array();
+	const char *href = NULL;
+
+	if (kind == NULL)
+		return figures;
+	if (is_import(t) && c->failed > 0)
+		href = arena_printf(r->a, "%s/errors", address_of(r, t));
+	add_figure(figures, &kind->received, c->received, false, NULL);
+	add_figure(figures, &kind->created, c->created, false, NULL);
+	add_figure(figures, &kind->updated, c->updated, false, NULL);
+	add_figure(figures, &kind->unchanged, c->unchanged, false, NULL);
+	add_figure(figures, &kind->failed, c->failed, c->failed > 0, href);
+	return figures;
+}
+
+static json_t *task_data(struct req *r, const struct task *t)
+{
+	json_t *o = task_json(r->app, t);
+
+	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
+	json_set_bool(o, "is_import", is_import(t));
+	json_set(o, "figures", figures_of(r, t));
+	return o;
 }
 
 int import_page_detail(struct req *r)
 {
 	struct err err = ERR_INIT;
-	struct import im;
-	json_t *data, *o;
+	struct task t;
+	json_t *data;
 	bool is_running;
 
-	if (!load(r, &im))
+	if (!load_shown(r, &t))
 		return 0;
-	is_running = strcmp(im.status, "queued") == 0 || strcmp(im.status, "running") == 0;
+	is_running = task_is_open(&t);
 	data = json_object();
-	if (add_errors(r, &im, data, &err) == -1) {
+	if (add_errors(r, &t, data, &err) == -1) {
 		json_decref(data);
 		return res_error(r, &err);
 	}
-	o = import_json(&im);
-	add_heading(o);
-	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
-	json_set(data, "import", o);
+	json_set(data, "task", task_data(r, &t));
 	json_set_bool(data, "is_running", is_running);
-	json_set_bool(data, "is_cancelled", strcmp(im.status, "cancelled") == 0);
+	json_set_bool(data, "is_cancelled", t.status == TASK_CANCELLED);
 	json_set_bool(
 	    data, "can_cancel", is_running && (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
-	json_set_int(
-	    data, "percent", im.bytes_total > 0 ? im.bytes_done * 100 / im.bytes_total : 100);
-	if (im.started_us != 0 && im.finished_us != 0)
-		json_set_int(data, "took", im.finished_us - im.started_us);
+	json_set_int(data, "percent", t.total > 0 ? t.done * 100 / t.total : 100);
+	if (t.started_us != 0 && t.finished_us != 0)
+		json_set_int(data, "took", t.finished_us - t.started_us);
 	if (is_running)
 		res_header(r, "Refresh", REFRESH_S);
 	return chrome_page(r, 200, "records", "Import", "import/detail", data);
@@ -559,42 +588,16 @@ int import_page_detail(struct req *r)
 
 int import_page_errors(struct req *r)
 {
-	struct import im;
+	struct task t;
 
-	return load(r, &im) ? import_stream_errors(r, &im) : 0;
-}
-
-/* What of the route's :id was cancelled is told by `done`; `back` shows it. */
-static int cancel_page(struct req *r, const char *done, const char *back)
-{
-	struct err err = ERR_INIT;
-	struct import im;
-	struct uuid id;
-	int found;
-
-	if (!req_param_uuid(r, "id", &id))
-		return 0;
-	found = import_cancel(r, &id, &im, &err);
-	if (found == 0)
-		return res_problem(r, 404, "There is no such import. It may have been discarded");
-	if (found == -1 && err.code != ERR_CONFLICT)
-		return res_error(r, &err);
-	if (found == -1)
-		chrome_flash(r, "error", "It had ended already.");
-	else
-		chrome_flash(r, "ok", "%s", done);
-	return res_redirect(r, back);
+	return load_shown(r, &t) ? import_stream_errors(r, &t) : 0;
 }
 
 int import_page_cancel(struct req *r)
 {
 	struct str id = req_param(r, "id");
 
-	return cancel_page(r, "The import was cancelled. What it had stored stays.",
+	return task_answer_cancel_page(r, WHAT,
+	    "The import was cancelled. What it had stored stays.",
 	    arena_printf(r->a, "/admin/imports/%.*s", (int)id.n, id.p));
-}
-
-int import_page_task_cancel(struct req *r)
-{
-	return cancel_page(r, "It is stopped. What was done stays done.", RECORD_PAGE_ADDRESS);
 }

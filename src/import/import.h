@@ -4,6 +4,7 @@
 #define IMPORT_IMPORT_H
 #include "base/csv.h"
 #include "record/record.h"
+#include "task/task.h"
 
 #define IMPORT_DIRECT_ROWS 1000                          /* answered in the request itself */
 #define IMPORT_DIRECT_BYTES (UINT64_C(64) * 1024 * 1024) /* of a file read in a request */
@@ -42,44 +43,20 @@ int import_map_row(struct import_map *m, struct arena *a, const struct csv_row *
 
 /* ---- store: import-store.c ----------------------------------------------------------------- */
 
-struct import_counts {
-	int64_t received, created, updated, unchanged, failed;
-};
-struct import {
-	struct uuid id, account_id, created_by;
-	const char *kind, *status; /* draft, queued, running, completed, failed, cancelled */
-	struct str provider_type, resource_type, file_name;
-	const char *path;   /* of its file; "" when it has none */
-	struct str options; /* JSON of struct import_options */
-	struct import_counts counts;
-	int64_t line, bytes_done, bytes_total;
-	const char *error;
-	int64_t created_us, started_us, finished_us;
-};
 struct import_error {
 	struct uuid id;
 	int64_t line;
 	struct str reason, text;
 };
 
-int import_insert(struct db *db, const struct import *im, struct err *err);
-/* 1, 0, -1. With lock within a transaction: the row is held until its end. */
-int import_load(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, bool is_locked, struct import *out, struct err *err);
-/* All that changes of a run: status, counts, place, error, options, times. */
-int import_update(struct db *db, const struct import *im, struct err *err);
-int import_delete(
-    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err);
-int import_errors_insert(struct db *db, struct arena *a, const struct import *im,
+int import_errors_insert(struct db *db, struct arena *a, const struct task *t,
     const struct import_error *errors, size_t n, struct err *err);
 /* At most n rows after (line, id), by line. */
-int import_errors_page(struct db *db, struct arena *a, const struct import *im, int64_t after_line,
+int import_errors_page(struct db *db, struct arena *a, const struct task *t, int64_t after_line,
     const struct uuid *after_id, int64_t n, struct import_error **out, size_t *count,
     struct err *err);
-/* Newest first, drafts left out; before: nil at the start. An array as the API shows them. */
-int import_list(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *before, int64_t limit, int64_t offset, json_t **rows, struct err *err);
-json_t *import_json(const struct import *im); /* a new reference, as the API shows it */
+/* Where the file of one is kept while it is needed. */
+const char *import_file_path(const struct app *app, struct arena *a, const struct uuid *id);
 /* Periodic: removes drafts that nobody ran, and files that no import needs. */
 int import_purge(struct app *app, struct err *err);
 
@@ -104,9 +81,13 @@ struct import_batch *import_batch_new(struct arena *a);
 void import_batch_reset(struct import_batch *b);
 /* Reads one row of the import into the batch; false when it is full, at the end or failed. */
 bool import_batch_read(
-    struct import_batch *b, const struct import *im, struct import_map *map, struct csv_reader *rd);
+    struct import_batch *b, const struct task *t, struct import_map *map, struct csv_reader *rd);
 
 /* ---- runs: import-job.c -------------------------------------------------------------------- */
+
+/* A CSV import: its args are what import_options_text makes, its position {"line"}, with done the
+ * bytes before it. */
+extern const struct task_kind import_task;
 
 /* What the caller wants done. */
 struct import_options {
@@ -123,16 +104,13 @@ int import_options_parse(
 int import_prepare(struct arena *a, const struct csv_source *source, struct import_options *o,
     struct import_map **map, struct err *err);
 /* Runs a small one in a single transaction, with its row and audit entry, and answers the stored
- * counts in im; error rows (all) in errors. */
-int import_run_now(struct req *r, struct import *im, const struct csv_source *source,
+ * counts in t; error rows (all) in errors. */
+int import_run_now(struct req *r, struct task *t, const struct csv_source *source,
     const struct import_options *o, struct import_error **errors, size_t *nerrors, struct err *err);
-/* Puts source under im->path (a file of ours is moved there, else copied), on disk for sure. */
-int import_keep_file(struct app *app, struct arena *a, struct import *im,
+/* Puts source where the import's file is kept (a file of ours is moved there, else copied), on disk
+ * for sure. */
+int import_keep_file(struct app *app, struct arena *a, const struct uuid *id,
     const struct csv_source *source, struct err *err);
-/* Within a transaction: its job. */
-int import_enqueue(struct db *db, const struct import *im, struct err *err);
-/* Stops one that is queued or running: 1, 0 no such import, -1 (ERR_CONFLICT: it has ended). */
-int import_cancel(struct req *r, const struct uuid *id, struct import *out, struct err *err);
 
 /* ---- requests: import-api.c, import-pages.c ------------------------------------------------ */
 
@@ -140,7 +118,9 @@ int import_cancel(struct req *r, const struct uuid *id, struct import *out, stru
  * the member of a JSON body. False when there is none. */
 bool import_request_source(struct req *r, struct csv_source *out, struct str *file_name);
 /* Streams an import's error rows as CSV. */
-int import_stream_errors(struct req *r, const struct import *im);
+int import_stream_errors(struct req *r, const struct task *t);
+/* A task as /imports shows it, of whatever kind. A new reference. */
+json_t *import_json(const struct app *app, const struct task *t);
 
 int import_api_create(struct req *r); /* POST /records/import: JSON, multipart or text/csv */
 int import_api_list(struct req *r);
@@ -156,5 +136,4 @@ int import_page_list(struct req *r);                /* GET /admin/imports */
 int import_page_detail(struct req *r);              /* GET /admin/imports/:id */
 int import_page_errors(struct req *r);              /* GET /admin/imports/:id/errors */
 int import_page_cancel(struct req *r);              /* POST /admin/imports/:id/cancel */
-int import_page_task_cancel(struct req *r);         /* POST /admin/records/tasks/:id/cancel */
 #endif

@@ -10,6 +10,7 @@
 #include "lead/lead.h"
 #include "product/product.h"
 #include "record/record.h"
+#include "task/task.h"
 
 #define PUBLIC ROUTE_PUBLIC
 #define HOOK (ROUTE_PUBLIC | ROUTE_RAW)

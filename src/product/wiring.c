@@ -9,7 +9,9 @@
 #include "lead/lead-pages.h"
 #include "lead/lead.h"
 #include "product/product.h"
+#include "record/record-bulk.h"
 #include "record/record.h"
+#include "task/task.h"
 
 static const struct chrome_nav nav[] = {
     {"dashboard", "Dashboard", "/admin/dashboard", "gauge", 0, NULL},
@@ -35,6 +37,9 @@ static const struct job_kind job_kinds[] = {
     {.name = "record.import", .run = import_job_run, .max_attempts = 2 * IMPORT_RUN_ATTEMPTS},
 };
 
+static const struct task_kind *const task_kinds[] = {
+    &import_task, &record_delete_task, &record_replay_task, NULL};
+
 static const struct runner_periodic periodics[] = {
     {.name = "account.purge", .every_s = 3600, .run = account_purge},
     {.name = "event.partitions", .every_s = 3600, .run = event_partitions},
@@ -49,6 +54,7 @@ const struct hooks product_hooks = {
     .lead_ready = (lead_ready_fn *const[]){crm_on_lead_ready, NULL},
     .lead_decorate = crm_add_destinations,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
+    .task_kinds = task_kinds,
     .nav = nav,
 };
 

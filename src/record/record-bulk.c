@@ -1,29 +1,20 @@
+/* What the tasks over all that a filter matches share, and the deletion. */
 #include "record/record-bulk.h"
 
 #include "account/audit.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "record/record-internal.h"
-#include "record/record-walk.h"
 
 #define RUN_BUDGET_US 200000 /* of one run of the job: the runner waits meanwhile */
 #define BATCH 50             /* records of one transaction */
-#define ATTEMPTS 15          /* of one run; then the deletion has failed */
 
-DB_STMT(bulk_insert,
-    "INSERT INTO imports (id, account_id, kind, status, provider_type, resource_type, file_name,"
-    " path, options, received, created, updated, unchanged, failed, line, bytes_done, bytes_total,"
-    " created_by, created_at)"
-    " VALUES (?,?,'delete','queued',?,?,'','',?,0,0,0,0,0,0,0,?,?,?)");
-DB_STMT(bulk_lock,
-    "SELECT status FROM imports WHERE account_id = ? AND id = ? AND kind = 'delete' FOR UPDATE");
-DB_STMT(bulk_progress, "UPDATE imports SET status = ?, received = received + ?,"
-		       " updated = updated + ?, unchanged = unchanged + ?, error = ?,"
-		       " started_at = COALESCE(started_at, ?), finished_at = ?"
-		       " WHERE account_id = ? AND id = ?");
-DB_STMT(bulk_running, "SELECT id, kind, received, bytes_total FROM imports WHERE account_id = ?"
-		      " AND kind IN ('delete', 'replay') AND status IN ('queued', 'running')"
-		      " ORDER BY id LIMIT 20");
+const struct task_kind record_delete_task = {.name = "delete",
+    .job = "record.delete",
+    .attempts = 15,
+    .untitled = "Records deleted",
+    .received = {"Found", "records"},
+    .updated = {"Deleted", "records"},
+    .unchanged = {"Left", "changed or gone meanwhile"}};
 
 int record_bulk_count(struct app *app, struct arena *a, const struct record_filter *f,
     int64_t budget_us, int64_t *n, bool *is_exact, struct err *err)
@@ -43,125 +34,175 @@ int record_bulk_count(struct app *app, struct arena *a, const struct record_filt
 int record_bulk_running(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err)
 {
-	struct db_rows rows;
+	struct tasks tasks;
 
 	*out = json_own(a, json_array());
-	if (db_query(app->db, a, &bulk_running, DB_VALS(db_uuid(account_id)), &rows, err) == -1)
+	if (task_list_open(app->db, a, account_id, &tasks, err) == -1)
 		return -1;
-	for (size_t i = 0; i < rows.count; i++) {
-		json_t *o = json_object();
+	for (size_t i = 0; i < tasks.n; i++) {
+		const struct task *t = &tasks.v[i];
+		bool is_delete = strcmp(t->kind, record_delete_task.name) == 0;
+		json_t *o;
 
-		json_set_str(o, "id", uuid_dup(a, db_get_uuid(&rows, i, 0)));
-		json_set_strn(o, "kind", db_get_str(&rows, i, 1));
-		json_set_int(o, "done", db_get_int(&rows, i, 2));
-		json_set_int(o, "expected", db_get_int(&rows, i, 3));
+		if (!is_delete && strcmp(t->kind, record_replay_task.name) != 0)
+			continue;
+		o = json_object();
+		json_set_str(o, "id", uuid_dup(a, t->id));
+		json_set_bool(o, "isDelete", is_delete);
+		json_set_int(o, "done", t->done);
+		json_set_int(o, "total", t->total);
 		json_array_append_new(*out, o);
 	}
 	return 0;
 }
 
-/* ---- the request --------------------------------------------------------------------------- */
+int record_bulk_walk(struct record_walk *w, struct app *app, struct arena *a, const struct task *t,
+    const json_t *args, struct record_filter *f, int64_t seen_before_us, struct err *err)
+{
+	json_t *at = NULL;
+
+	if (record_filter_from_json(a, json_object_get(args, "filter"), &t->account_id, f, err) ==
+		-1 ||
+	    record_walk_begin(w, app, a, f, err) == -1)
+		return -1;
+	w->seen_before_us = seen_before_us;
+	if (t->position.p == NULL)
+		return 0;
+	if ((at = json_parse(a, t->position, err)) == NULL)
+		return -1;
+	record_walk_seek(w, str_from(json_str(at, "providerType")),
+	    str_from(json_str(at, "resourceType")), str_from(json_str(at, "externalId")));
+	return 0;
+}
+
+static struct str position_behind(
+    struct arena *a, struct str provider_type, struct str resource_type, struct str external_id)
+{
+	json_t *o = json_own(a, json_object());
+
+	json_set_strn(o, "providerType", provider_type);
+	json_set_strn(o, "resourceType", resource_type);
+	json_set_strn(o, "externalId", external_id);
+	return json_text(a, o);
+}
+
+struct str record_bulk_position(struct arena *a, const struct record_walk *w)
+{
+	const struct record_walk_kind *k = &w->kinds[w->kind];
+
+	return position_behind(
+	    a, k->provider_type, k->resource_type, (struct str){w->after, w->nafter});
+}
 
 struct queueing {
 	struct req *r;
-	const struct record_filter *filter;
-	const json_t *filter_json;
-	int64_t before_us, expected;
+	const struct record_bulk *b;
+	struct task *task;
+	struct uuid *job_id;
 };
 
 static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct queueing *q = arg;
-	struct req *r = q->r;
-	struct uuid id = uuid_new();
-	json_t *args = json_own(r->a, json_object());
-	struct job job = {.id = uuid_new(),
-	    .account_id = r->actor.account_id,
-	    .kind = "record.delete",
-	    .subject_id = id};
 
-	json_set(args, "filter", json_deep_copy(q->filter_json));
-	json_set_int(args, "before", q->before_us);
-	job.args = json_text(r->a, args);
-	if (db_exec(db, &bulk_insert,
-		DB_VALS(db_uuid(&id), db_uuid(&r->actor.account_id),
-		    db_strn(
-			q->filter->provider_type.p == NULL ? STR("") : q->filter->provider_type),
-		    db_strn(
-			q->filter->resource_type.p == NULL ? STR("") : q->filter->resource_type),
-		    db_strn(job.args), db_int(q->expected), db_uuid_or_null(&r->actor.user_id),
-		    db_int(clock_now_us())),
-		NULL, err) == -1 ||
-	    job_insert(db, &job, 1, err) == -1)
+	if (task_queue(db, q->b->kind, q->task, q->job_id, err) == -1)
 		return -1;
-	audit_fact(log, "record.delete_all", "import", &id, q->filter_json);
+	audit_fact(log, q->b->action, "task", &q->task->id, q->b->filter);
 	return 0;
 }
 
-int record_bulk_delete(
+int record_bulk_queue(struct req *r, const struct record_bulk *b, struct task *t,
+    struct uuid *job_id, struct err *err)
+{
+	struct queueing q = {r, b, t, job_id};
+
+	t->account_id = r->actor.account_id;
+	t->created_by = r->actor.user_id;
+	return audit_change(r->app, r, &t->account_id, queue_body, &q, err);
+}
+
+/* ---- deletion: the request ----------------------------------------------------------------- */
+
+int record_delete_all(
     struct req *r, const json_t *filter, int64_t asked_us, int64_t expected, struct err *err)
 {
 	struct record_filter f;
-	int64_t now = clock_now_us();
-	struct queueing q = {r, &f, filter, asked_us < now ? asked_us : now, expected};
+	int64_t now_us = clock_now_us();
+	const struct record_bulk b = {&record_delete_task, "record.delete_all", filter};
+	struct task t;
+	json_t *args = json_own(r->a, json_object());
 
 	if (record_filter_from_json(r->a, filter, &r->actor.account_id, &f, err) == -1 ||
 	    record_filter_check(&f, err) == -1)
 		return -1;
-	return audit_change(r->app, r, &r->actor.account_id, queue_body, &q, err);
+	json_set(args, "filter", json_deep_copy(filter));
+	json_set_int(args, "before", asked_us < now_us ? asked_us : now_us);
+	t = (struct task){.provider_type = f.provider_type,
+	    .resource_type = f.resource_type,
+	    .args = json_text(r->a, args),
+	    .total = expected};
+	return record_bulk_queue(r, &b, &t, NULL, err);
 }
 
-/* ---- the job ------------------------------------------------------------------------------- */
+/* ---- deletion: the job --------------------------------------------------------------------- */
 
 struct deleting {
-	struct job *job;
+	struct task_run *run;
+	struct record_walk walk;
 	struct uuid ids[BATCH]; /* found, not yet deleted */
 	size_t n;
+	const struct record_row *last; /* the last of them, while the walk is at it */
 	int64_t until_us, before_us;
-	int64_t looked_at, deleted;
-	bool is_over, is_cancelled;
-	const char *error;
+	enum task_then then;
 };
 
 DB_STMT(bulk_still_fits,
     "SELECT id FROM records WHERE account_id = ? AND id = ? AND updated_at < ? FOR UPDATE");
 
 /* One that was changed since it was asked is kept. */
-static int delete_found(struct deleting *d, struct arena *a, size_t i, struct err *err)
+static int delete_found(const struct deleting *d, struct arena *a, size_t i, struct err *err)
 {
-	struct job *j = d->job;
+	struct app *app = d->run->job->app;
+	const struct uuid *account_id = &d->run->task.account_id;
 	struct db_rows rows;
-	int found = db_row(j->app->db, a, &bulk_still_fits,
-	    DB_VALS(db_uuid(&j->account_id), db_uuid(&d->ids[i]), db_int(d->before_us)), &rows,
-	    err);
+	int found = db_row(app->db, a, &bulk_still_fits,
+	    DB_VALS(db_uuid(account_id), db_uuid(&d->ids[i]), db_int(d->before_us)), &rows, err);
 
-	return found == 1 ? record_delete_one(j->app, a, &j->account_id, &d->ids[i], err) : found;
+	return found == 1 ? record_delete_one(app, a, account_id, &d->ids[i], err) : found;
 }
 
-static int batch_body(struct db *db, void *arg, struct err *err)
+static int delete_work(struct db *db, struct arena *a, void *arg, struct task *next,
+    enum task_then *then, struct err *err)
 {
-	struct deleting *d = arg;
-	int64_t before = d->deleted;
-	int rc = 0;
+	const struct deleting *d = arg;
 
 	(void)db;
-	for (size_t i = 0; i < d->n && rc != -1; i++) {
-		struct arena *a = arena_new();
+	for (size_t i = 0; i < d->n; i++) {
+		struct arena *own = arena_new();
+		int rc = delete_found(d, own, i, err);
 
-		if ((rc = delete_found(d, a, i, err)) == 1)
-			d->deleted++;
-		arena_free(a);
+		arena_free(own);
+		if (rc == -1)
+			return -1;
+		next->counts.updated += rc == 1;
+		next->counts.unchanged += rc == 0;
 	}
-	if (rc == -1) /* it may be tried again */
-		d->deleted = before;
-	return rc == -1 ? -1 : 0;
+	next->counts.received += (int64_t)d->n;
+	next->done += (int64_t)d->n;
+	if (d->then == TASK_GO_ON)
+		next->position = position_behind(
+		    a, d->last->provider_type, d->last->resource_type, d->last->external_id);
+	else if (d->then == TASK_AGAIN)
+		next->position = record_bulk_position(a, &d->walk);
+	*then = d->then;
+	return 0;
 }
 
-static int delete_batch(struct deleting *d, struct err *err)
+static int delete_batch(struct deleting *d, enum task_then then, struct err *err)
 {
-	if (d->n > 0 && db_transaction(d->job->app->db, batch_body, d, err) == -1)
+	d->then = then;
+	if (task_run_step(d->run, delete_work, d, err) == -1)
 		return -1;
-	d->looked_at += (int64_t)d->n;
 	d->n = 0;
 	return 0;
 }
@@ -173,107 +214,39 @@ static int found_one(void *arg, const struct record_row *row, struct err *err)
 	d->ids[d->n++] = row->id;
 	if (d->n < BATCH)
 		return 0;
-	if (delete_batch(d, err) == -1)
+	d->last = row;
+	if (delete_batch(d, TASK_GO_ON, err) == -1)
 		return -1;
-	return clock_mono_us() > d->until_us;
+	return d->run->is_over || clock_mono_us() > d->until_us;
 }
 
-/* What is deleted is gone, so each run begins where the last one ended or, if it was killed, finds
- * nothing there. */
-static int delete_some(struct deleting *d, json_t *args, struct err *err)
+static int delete_some(struct deleting *d, struct err *err)
 {
-	struct job *j = d->job;
-	const json_t *at = json_object_get(args, "position");
+	struct job *j = d->run->job;
+	json_t *args = json_parse(j->a, d->run->task.args, err);
 	struct record_filter f;
-	struct record_walk w;
 	int more;
 
-	if (record_filter_from_json(
-		j->a, json_object_get(args, "filter"), &j->account_id, &f, err) == -1)
+	if (args == NULL)
 		return -1;
-	if (record_walk_begin(&w, j->app, j->a, &f, err) == -1)
+	d->before_us = json_int(args, "before");
+	if (record_bulk_walk(&d->walk, j->app, j->a, &d->run->task, args, &f, d->before_us, err) ==
+	    -1)
 		return -1;
-	w.seen_before_us = d->before_us;
-	if (at != NULL)
-		record_walk_seek(&w, str_from(json_str(at, "providerType")),
-		    str_from(json_str(at, "resourceType")), str_from(json_str(at, "externalId")));
 	do {
-		more = record_walk_page(&w, found_one, d, err);
-	} while (more == 1 && clock_mono_us() < d->until_us);
-	if (more == -1 || delete_batch(d, err) == -1)
-		return -1;
-	d->is_over = more == 0;
-	if (more == 1) {
-		json_t *o = json_object();
-
-		json_set_strn(o, "providerType", w.kinds[w.kind].provider_type);
-		json_set_strn(o, "resourceType", w.kinds[w.kind].resource_type);
-		json_set_strn(o, "externalId", (struct str){w.after, w.nafter});
-		json_set(args, "position", o);
-		j->args = json_text(j->a, args);
-	}
-	return 0;
-}
-
-static int lock_status(struct deleting *d, struct err *err)
-{
-	struct job *j = d->job;
-	struct db_rows rows;
-	int found = db_row(j->app->db, j->a, &bulk_lock,
-	    DB_VALS(db_uuid(&j->account_id), db_uuid(&j->subject_id)), &rows, err);
-
-	if (found == -1)
-		return -1;
-	d->is_cancelled = found == 0 || (strcmp(db_get_text(&rows, 0, 0), "queued") != 0 &&
-					    strcmp(db_get_text(&rows, 0, 0), "running") != 0);
-	return 0;
-}
-
-static int look_body(struct db *db, void *arg, struct err *err)
-{
-	(void)db;
-	return lock_status(arg, err);
-}
-
-static int save_body(struct db *db, void *arg, struct err *err)
-{
-	struct deleting *d = arg;
-	struct job *j = d->job;
-	int64_t now = clock_now_us();
-	const char *status;
-	bool is_end;
-
-	if (lock_status(d, err) == -1)
-		return -1;
-	is_end = d->is_cancelled || d->is_over || d->error != NULL;
-	status = d->is_cancelled    ? "cancelled"
-		 : d->error != NULL ? "failed"
-		 : d->is_over       ? "completed"
-				    : "running";
-	if (db_exec(db, &bulk_progress,
-		DB_VALS(db_str(status), db_int(d->looked_at), db_int(d->deleted),
-		    db_int(d->looked_at - d->deleted), db_str(d->error), db_int(now),
-		    is_end ? db_int(now) : db_null(), db_uuid(&j->account_id),
-		    db_uuid(&j->subject_id)),
-		NULL, err) == -1)
-		return -1;
-	return is_end ? job_finish(db, j, err) : job_reschedule(db, j, now, j->args, err);
+		more = record_walk_page(&d->walk, found_one, d, err);
+	} while (more == 1 && !d->run->is_over && clock_mono_us() < d->until_us);
+	if (more == -1 || d->run->is_over)
+		return more == -1 ? -1 : 0;
+	return delete_batch(d, more == 1 ? TASK_AGAIN : TASK_DONE, err);
 }
 
 int record_job_delete(struct job *j, struct err *err)
 {
-	struct deleting d = {.job = j, .until_us = clock_mono_us() + RUN_BUDGET_US};
-	json_t *args = json_parse(j->a, j->args, err);
-	struct err why = ERR_INIT;
+	struct deleting d = {.until_us = clock_mono_us() + RUN_BUDGET_US};
+	int found = task_run_begin(j, &record_delete_task, &d.run, err);
 
-	if (args == NULL || db_transaction(j->app->db, look_body, &d, err) == -1)
-		return -1;
-	d.before_us = json_int(args, "before");
-	if (!d.is_cancelled && delete_some(&d, args, &why) == -1) {
-		if (j->attempts < ATTEMPTS)
-			return err_set(err, why.code, "%s", why.msg);
-		log_warn("record.delete", LOG_ERR(&why));
-		d.error = why.msg;
-	}
-	return db_transaction(j->app->db, save_body, &d, err);
+	if (found == 1 && delete_some(&d, err) == -1)
+		return task_run_fail(d.run, false, err);
+	return found == -1 ? -1 : 0;
 }

@@ -18,20 +18,6 @@
 #define TITLES 10 /* named when it is asked */
 #define EXPORT_BYTES (64u * 1024u * 1024u)
 
-/* Answers of the API's own handlers to this request, with another body: their rules, audit and
- * effects are the same. The status. */
-static int call_api(struct req *r, int (*handler)(struct req *r), json_t *body, struct req *sent)
-{
-	req_init(sent, r->a, r->app);
-	sent->route = r->route;
-	sent->actor = r->actor;
-	sent->params = r->params;
-	sent->remote_addr = r->remote_addr;
-	sent->id = r->id;
-	sent->json = body;
-	return handler(sent) == -1 ? 500 : sent->res.status;
-}
-
 /* ---- one record ---------------------------------------------------------------------------- */
 
 static const char *plural(int64_t n)
@@ -90,13 +76,17 @@ int record_page_delete(struct req *r)
 
 int record_page_delete_post(struct req *r)
 {
-	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
-	int status = call_api(r, record_api_delete, NULL, sent);
+	struct err err = ERR_INIT;
+	struct uuid id;
+	int found;
 
-	if (status == 204)
-		chrome_flash(r, "ok", "The record is deleted.");
-	else if (status == 404)
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = record_delete(r, &id, &err);
+	if (found == 0)
 		return res_problem(r, 404, "There is no such record. It may have been deleted");
+	if (found == 1)
+		chrome_flash(r, "ok", "The record is deleted.");
 	else
 		chrome_flash(r, "error", "The record could not be deleted. Try again.");
 	return res_redirect(r, RECORD_PAGE_ADDRESS);
@@ -137,20 +127,15 @@ static int load_picked(struct req *r, const struct picked *p, json_t **out, stru
 
 static int delete_picked(struct req *r, const struct picked *p, const char *back)
 {
-	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
-	struct http_pair *param = arena_zalloc(r->a, sizeof(*param));
-	struct http_pairs own = r->params;
 	int64_t deleted = 0, failed = 0;
 
 	for (size_t i = 0; i < p->n; i++) {
-		*param = (struct http_pair){STR("id"), str_from(uuid_dup(r->a, p->v[i]))};
-		r->params = (struct http_pairs){param, 1};
-		int status = call_api(r, record_api_delete, NULL, sent);
+		struct err err = ERR_INIT;
+		int found = record_delete(r, &p->v[i], &err);
 
-		deleted += status == 204;
-		failed += status != 204 && status != 404;
+		deleted += found == 1;
+		failed += found == -1;
 	}
-	r->params = own;
 	if (failed > 0)
 		chrome_flash(r, "error", "%" PRId64 " deleted, %" PRId64 " could not be deleted.",
 		    deleted, failed);
@@ -252,13 +237,10 @@ static bool is_empty(const json_t *filter)
 
 static int replay_all(struct req *r, const struct record_browse *b)
 {
-	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
-	json_t *filter = record_browse_filter_json(b), *body = json_own(r->a, json_object());
-	int status;
+	struct record_replay_wish wish = {.filter = record_browse_filter_json(b)};
+	struct err err = ERR_INIT;
 
-	json_set(body, "filter", json_incref(filter));
-	status = call_api(r, record_api_replay_all, body, sent);
-	if (status == 202)
+	if (record_replay_all(r, &wish, &err) == 0)
 		chrome_flash(r, "ok", "The flows run again for all that match.");
 	else
 		chrome_flash(r, "error", "The flows could not be run again. Try later.");
@@ -272,7 +254,7 @@ static int delete_all(struct req *r, const struct record_browse *b, int64_t aske
 	int64_t n = 0;
 
 	(void)str_to_i64(req_form(r, "expected"), 0, INT64_MAX, &n);
-	if (record_bulk_delete(r, record_browse_filter_json(b), asked_us, n, &err) == -1)
+	if (record_delete_all(r, record_browse_filter_json(b), asked_us, n, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "They are being deleted. This page shows how far that is.");
 	return res_redirect(r, record_browse_link(b));
@@ -416,4 +398,10 @@ int record_page_bulk(struct req *r)
 		return export_picked(r, &picked, str_is(action, "csv"));
 	return is_sure ? delete_picked(r, &picked, record_browse_link(&b))
 		       : ask(r, &b, &picked, "delete", &err);
+}
+
+int record_page_task_cancel(struct req *r)
+{
+	return task_answer_cancel_page(r, "such task. It may have been discarded",
+	    "It is stopped. What was done stays done.", RECORD_PAGE_ADDRESS);
 }

@@ -146,11 +146,11 @@ static void take(struct str *out, struct str value)
 }
 
 /* What the address says stands over what b had (a view's filter). */
-static void overlay(struct record_browse *b)
+static void overlay(struct record_browse *b, const struct http_pairs *from)
 {
 	struct record_filter f, *own = &b->f;
 
-	record_filter_read(b->r, &b->r->query, &f);
+	record_filter_read(b->r, from, &f);
 	own->account_id = f.account_id;
 	if (!b->is_type_fixed)
 		take(&own->resource_type, f.resource_type);
@@ -167,16 +167,16 @@ static void overlay(struct record_browse *b)
 	}
 }
 
-static void read_columns(struct record_browse *b)
+static void read_columns(struct record_browse *b, const struct http_pairs *from)
 {
 	struct req *r = b->r;
 
-	for (size_t i = 0; i < r->query.n; i++) {
-		struct str value = str_trim(r->query.v[i].value);
+	for (size_t i = 0; i < from->n; i++) {
+		struct str value = str_trim(from->v[i].value);
 		struct err ignored = ERR_INIT;
 		bool is_known = false;
 
-		if (!str_is(r->query.v[i].name, "col") || value.n == 0 ||
+		if (!str_is(from->v[i].name, "col") || value.n == 0 ||
 		    path_compile(r->a, value, &ignored) == NULL)
 			continue;
 		if (b->columns == NULL)
@@ -222,28 +222,41 @@ static int64_t page_rows(const struct record_browse *b)
 	return rows < RECORD_PAGE_ROWS ? (int64_t)rows : RECORD_PAGE_ROWS;
 }
 
+/* The list that the pairs of an address tell of, without its position; what is wrong with its
+ * filter is noted by req_invalid. */
+static void read_list(struct record_browse *b, const struct http_pairs *from)
+{
+	struct str sort = http_pairs_get(from, "sort"), view = http_pairs_get(from, "view");
+
+	overlay(b, from);
+	read_columns(b, from);
+	b->view = view.n > 0 ? view : nothing;
+	if (sort.n > 0)
+		b->is_ascending = str_is(sort, "updatedAt");
+	b->page.limit = page_rows(b);
+	b->number = 1;
+}
+
+static void note_wrong(struct record_browse *b)
+{
+	if (req_has_invalid(b->r))
+		b->wrong = arena_printf(b->r->a, "The address has a filter that cannot be used. %s",
+		    req_invalid_text(b->r));
+}
+
 int record_browse_read(struct record_browse *b)
 {
 	struct req *r = b->r;
+	struct cursor at;
 
-	overlay(b);
-	read_columns(b);
-	b->view = chrome_query_text(r, "view");
-	b->is_ascending = req_query(r, "sort").n > 0 ? str_is(req_query(r, "sort"), "updatedAt")
-						     : b->is_ascending;
+	read_list(b, &r->query);
 	b->cursor = chrome_query_text(r, "cursor");
 	b->is_back = b->cursor.p != NULL && str_is(req_query(r, "dir"), "back");
-	b->page.limit = page_rows(b);
-	b->number = 1;
 	if (has_new_filter(b) && !req_has_invalid(r))
 		return res_redirect(r, record_browse_link(b));
-	if (req_has_invalid(r))
-		b->wrong = arena_printf(
-		    r->a, "The address has a filter that cannot be used. %s", req_invalid_text(r));
+	note_wrong(b);
 	b->scope = scope_of(b);
 	if (b->cursor.p != NULL) {
-		struct cursor at;
-
 		if (!cursor_read(r, b->scope, b->cursor, &at))
 			return res_redirect(r, record_browse_link(b));
 		b->page.after_us = at.at;
@@ -256,17 +269,15 @@ int record_browse_read(struct record_browse *b)
 
 bool record_browse_of_form(struct req *r, struct record_browse *b)
 {
-	struct req *sent = arena_zalloc(r->a, sizeof(*sent));
+	struct http_pairs pairs;
 	struct err err = ERR_INIT;
 
-	req_init(sent, r->a, r->app);
-	sent->actor = r->actor;
-	*b = (struct record_browse){.r = sent, .address = RECORD_PAGE_ADDRESS};
-	if (form_parse(r->a, req_form(r, "query"), &sent->query, &err) == -1 ||
-	    record_browse_read(b) != 1 || b->wrong != NULL)
+	*b = (struct record_browse){.r = r, .address = RECORD_PAGE_ADDRESS};
+	if (form_parse(r->a, req_form(r, "query"), &pairs, &err) == -1)
 		return false;
-	b->r = r;
-	return true;
+	read_list(b, &pairs);
+	note_wrong(b);
+	return b->wrong == NULL;
 }
 
 /* ---- the rows ------------------------------------------------------------------------------ */
@@ -535,13 +546,10 @@ static const char *text_of(const struct record_browse *b, struct str s)
 /* Bulk work that is under way, with its progress. */
 static int show_tasks(const struct record_browse *b, json_t *data, struct err *err)
 {
-	json_t *tasks, *task;
-	size_t i;
+	json_t *tasks;
 
 	if (record_bulk_running(b->r->app, b->r->a, &b->f.account_id, &tasks, err) == -1)
 		return -1;
-	json_array_each(tasks, i, task)
-		json_set_bool(task, "is_delete", strcmp(json_str(task, "kind"), "delete") == 0);
 	json_set(data, "tasks", json_incref(tasks));
 	return 0;
 }

@@ -1,32 +1,23 @@
 /* Running what is subscribed to a record again: for one, or for all that a filter matches. */
-#include "account/audit.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "net/http-client.h"
-#include "record/record-walk.h"
+#include "record/record-bulk.h"
 
-#define RATE_DEFAULT 50 /* runs a second */
 #define RATE_MAX 1000
-#define BATCH 100   /* runs between two savings of the position, no more than a second's */
-#define ATTEMPTS 15 /* of one batch; then the replay has failed */
+#define BATCH 100 /* runs between two savings of the position, no more than a second's */
 #define FLOW_IDS_MAX 100
 #define COUNT_BUDGET_US (3 * SECOND_US) /* of a dry run */
 
-DB_STMT(replay_import_insert,
-    "INSERT INTO imports (id, account_id, kind, status, provider_type, resource_type, file_name,"
-    " path, options, received, created, updated, unchanged, failed, line, bytes_done, bytes_total,"
-    " created_by, created_at)"
-    " VALUES (?,?,'replay','queued',?,?,'','',?,0,0,0,0,0,0,0,0,?,?)");
-DB_STMT(replay_import_lock,
-    "SELECT status FROM imports WHERE account_id = ? AND id = ? AND kind = 'replay' FOR UPDATE");
-DB_STMT(replay_import_status,
-    "SELECT status FROM imports WHERE account_id = ? AND id = ? AND kind = 'replay'");
-DB_STMT(replay_import_progress,
-    "UPDATE imports SET status = ?, received = received + ?, created = created + ?,"
-    " updated = updated + ?, unchanged = unchanged + ?, failed = failed + ?,"
-    " error = ?, started_at = COALESCE(started_at, ?), finished_at = ?"
-    " WHERE account_id = ? AND id = ?");
+const struct task_kind record_replay_task = {.name = "replay",
+    .job = "record.replay",
+    .attempts = 15, /* of one batch */
+    .untitled = "Flows run again",
+    .received = {"Looked at", "records"},
+    .created = {"Started", "flow runs"},
+    .unchanged = {"Without a flow", "records"},
+    .failed = {"Failed", "records"}};
 
 /* ---- one record ---------------------------------------------------------------------------- */
 
@@ -123,14 +114,6 @@ int record_api_replay(struct req *r)
 
 /* ---- all that a filter matches: the request ------------------------------------------------ */
 
-struct wish {
-	struct record_filter filter;
-	json_t *filter_json;
-	const json_t *flow_ids;
-	int64_t rate;
-	bool is_dry;
-};
-
 static bool is_empty(const struct record_filter *f)
 {
 	return f->provider_type.p == NULL && f->resource_type.p == NULL && f->source.p == NULL &&
@@ -138,62 +121,88 @@ static bool is_empty(const struct record_filter *f)
 	       f->nwhere == 0;
 }
 
-static void read_filter(struct req *r, struct wish *w)
+static int empty_filter(struct err *err)
+{
+	return err_field(err, ERR_INVALID, "filter",
+	    "must say which records: all of them at once are not replayed");
+}
+
+/* The filter as it may be replayed; errors name the field within the body. */
+static int read_filter(struct arena *a, const json_t *json, const struct uuid *account_id,
+    struct record_filter *out, struct err *err)
 {
 	struct search_terms terms = {0};
-	struct err err = ERR_INIT;
 
-	w->filter_json = json_object_get(r->json, "filter");
-	if (w->filter_json != NULL &&
-	    (record_filter_from_json(
-		 r->a, w->filter_json, &r->actor.account_id, &w->filter, &err) == -1 ||
-		record_filter_check(&w->filter, &err) == -1 ||
-		search_terms_add_filter(&terms, r->a, &w->filter, &err) == -1))
-		req_invalid(r,
-		    strcmp(err.field, "filter") == 0 ? "filter"
-						     : arena_printf(r->a, "filter.%s", err.field),
-		    "%s", err.msg);
-	else if (w->filter_json == NULL || is_empty(&w->filter))
-		req_invalid(
-		    r, "filter", "must say which records: all of them at once are not replayed");
+	if (json == NULL)
+		return empty_filter(err);
+	if (record_filter_from_json(a, json, account_id, out, err) == 0 &&
+	    record_filter_check(out, err) == 0 && search_terms_add_filter(&terms, a, out, err) == 0)
+		return is_empty(out) ? empty_filter(err) : 0;
+	if (err->code == ERR_INVALID && strcmp(err->field, "filter") != 0) {
+		const char *field = arena_printf(a, "filter.%s", err->field);
+
+		snprintf(err->field, sizeof(err->field), "%s", field);
+	}
+	return -1;
+}
+
+int record_replay_all(struct req *r, struct record_replay_wish *wish, struct err *err)
+{
+	const struct record_bulk b = {&record_replay_task, "record.replay", wish->filter};
+	struct task t;
+	struct record_filter f;
+	json_t *args = json_own(r->a, json_object());
+
+	if (read_filter(r->a, wish->filter, &r->actor.account_id, &f, err) == -1)
+		return -1;
+	json_set(args, "filter", json_deep_copy(wish->filter));
+	json_set(args, "flowIds", json_deep_copy(wish->flow_ids));
+	json_set_int(args, "ratePerSecond", wish->rate == 0 ? RECORD_REPLAY_RATE : wish->rate);
+	json_set_int(args, "seenBefore", clock_now_us());
+	wish->task_id = uuid_new();
+	t = (struct task){.id = wish->task_id,
+	    .provider_type = f.provider_type,
+	    .resource_type = f.resource_type,
+	    .args = json_text(r->a, args)};
+	return record_bulk_queue(r, &b, &t, &wish->job_id, err);
 }
 
 /* False after an answer. */
-static bool read_wish(struct req *r, struct wish *w)
+static bool read_wish(
+    struct req *r, struct record_replay_wish *w, struct record_filter *f, bool *is_dry)
 {
 	static const char *const keys[] = {"filter", "dryRun", "flowIds", "ratePerSecond", NULL};
 	const json_t *rate, *dry;
+	struct err err = ERR_INIT;
 
 	if (!check_body(r, true, keys))
 		return false;
 	rate = json_object_get(r->json, "ratePerSecond");
 	dry = json_object_get(r->json, "dryRun");
-	read_filter(r, w);
+	w->filter = json_object_get(r->json, "filter");
+	if (read_filter(r->a, w->filter, &r->actor.account_id, f, &err) == -1)
+		req_invalid(r, err.field, "%s", err.msg);
 	w->flow_ids = read_flow_ids(r);
-	w->rate = rate == NULL ? RATE_DEFAULT : json_integer_value(rate);
+	w->rate = rate == NULL ? RECORD_REPLAY_RATE : json_integer_value(rate);
 	if (w->rate < 1 || w->rate > RATE_MAX)
 		req_invalid(r, "ratePerSecond", "must be a whole number from 1 to %d", RATE_MAX);
 	if (dry != NULL && !json_is_boolean(dry))
 		req_invalid(r, "dryRun", "must be true or false");
-	w->is_dry = json_is_true(dry);
+	*is_dry = json_is_true(dry);
 	if (!req_has_invalid(r))
 		return true;
 	res_invalid(r);
 	return false;
 }
 
-static int answer_count(struct req *r, const struct wish *wish)
+static int answer_count(struct req *r, const struct record_filter *f)
 {
-	struct record_walk w;
 	struct err err = ERR_INIT;
 	int64_t n;
-	bool is_exact = true;
+	bool is_exact;
 	json_t *o;
 
-	if (record_count(r->app, r->a, &wish->filter, &n, &err) == -1 ||
-	    (n < 0 && (record_walk_begin(&w, r->app, r->a, &wish->filter, &err) == -1 ||
-			  record_walk_count(
-			      &w, clock_mono_us() + COUNT_BUDGET_US, &n, &is_exact, &err) == -1)))
+	if (record_bulk_count(r->app, r->a, f, COUNT_BUDGET_US, &n, &is_exact, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
 	json_set_int(o, "count", n);
@@ -201,87 +210,43 @@ static int answer_count(struct req *r, const struct wish *wish)
 	return res_json(r, 200, o);
 }
 
-struct queueing {
-	struct req *r;
-	const struct wish *wish;
-	struct uuid import_id;
-	struct job job;
-};
-
-static struct str first_args(struct arena *a, const struct queueing *q)
-{
-	json_t *o = json_own(a, json_object());
-
-	json_set(o, "filter", json_incref(q->wish->filter_json));
-	json_set(o, "flowIds", json_deep_copy(q->wish->flow_ids));
-	json_set_int(o, "ratePerSecond", q->wish->rate);
-	json_set_int(o, "seenBefore", clock_now_us());
-	return json_text(a, o);
-}
-
-static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
-{
-	struct queueing *q = arg;
-	struct req *r = q->r;
-	const struct record_filter *f = &q->wish->filter;
-	struct str args = first_args(r->a, q);
-
-	q->job = (struct job){.id = uuid_new(),
-	    .account_id = r->actor.account_id,
-	    .kind = "record.replay",
-	    .subject_id = q->import_id,
-	    .args = args};
-	if (db_exec(db, &replay_import_insert,
-		DB_VALS(db_uuid(&q->import_id), db_uuid(&r->actor.account_id),
-		    db_strn(f->provider_type.p == NULL ? STR("") : f->provider_type),
-		    db_strn(f->resource_type.p == NULL ? STR("") : f->resource_type), db_strn(args),
-		    db_uuid_or_null(&r->actor.user_id), db_int(clock_now_us())),
-		NULL, err) == -1 ||
-	    job_insert(db, &q->job, 1, err) == -1)
-		return -1;
-	audit_fact(log, "record.replay", "import", &q->import_id, q->wish->filter_json);
-	return 0;
-}
-
 int record_api_replay_all(struct req *r)
 {
-	struct wish wish = {0};
-	struct queueing q = {.r = r, .wish = &wish, .import_id = uuid_new()};
+	struct record_replay_wish wish = {0};
+	struct record_filter f;
 	struct err err = ERR_INIT;
-	const char *import_id = uuid_dup(r->a, q.import_id);
+	bool is_dry;
 	json_t *o;
 
-	if (!read_wish(r, &wish))
+	if (!read_wish(r, &wish, &f, &is_dry))
 		return 0;
-	if (wish.is_dry)
-		return answer_count(r, &wish);
-	if (audit_change(r->app, r, &r->actor.account_id, queue_body, &q, &err) == -1)
+	if (is_dry)
+		return answer_count(r, &f);
+	if (record_replay_all(r, &wish, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
-	json_set_str(o, "jobId", uuid_dup(r->a, q.job.id));
-	json_set_str(o, "importId", import_id);
+	json_set_str(o, "jobId", uuid_dup(r->a, wish.job_id));
+	json_set_str(o, "importId", uuid_dup(r->a, wish.task_id));
 	json_set_str(o, "status", "queued");
-	res_headerf(r, "Location", "/connect/v1/imports/%s", import_id);
+	res_headerf(r, "Location", "/connect/v1/imports/%s", uuid_dup(r->a, wish.task_id));
 	return res_json(r, 202, o);
 }
 
 /* ---- the job ------------------------------------------------------------------------------- */
 
-/* Progress of one run of the job: received records, of which with runs, without a subscriber and
- * failed; created counts the runs. */
+/* One run of the job. */
 struct replaying {
 	struct job *job;
-	json_t *args;
+	struct record_walk walk;
 	const json_t *flow_ids;
 	int64_t rate;
-	int64_t received, created, updated, unchanged, failed;
-	bool is_over;
-	const char *error; /* why it is over before its end, or NULL */
+	struct task_counts counts; /* of this run */
+	bool is_end;
 };
 
 static bool is_batch(const struct replaying *p)
 {
-	return p->updated + p->failed >= (p->rate < BATCH ? p->rate : BATCH);
+	return p->counts.updated + p->counts.failed >= (p->rate < BATCH ? p->rate : BATCH);
 }
 
 static int replay_one(void *arg, const struct record_row *row, struct err *err)
@@ -300,127 +265,88 @@ static int replay_one(void *arg, const struct record_row *row, struct err *err)
 			return err_set(err, why.code, "%s", why.msg);
 		log_warn(
 		    "record.replay", LOG_S("record", uuid_dup(row->a, row->id)), LOG_ERR(&why));
-		p->failed++;
+		p->counts.failed++;
 	} else if (matched == 0) {
-		p->unchanged++;
+		p->counts.unchanged++;
 	} else {
-		p->updated++;
-		p->created += (int64_t)json_array_size(ids);
+		p->counts.updated++;
+		p->counts.created += (int64_t)json_array_size(ids);
 	}
-	p->received++;
+	p->counts.received++;
 	return is_batch(p);
 }
 
-static int is_cancelled(struct replaying *p, const struct db_stmt *s, struct err *err)
-{
-	struct job *j = p->job;
-	struct db_rows rows;
-	int found = db_row(j->app->db, j->a, s,
-	    DB_VALS(db_uuid(&j->account_id), db_uuid(&j->subject_id)), &rows, err);
-
-	if (found != 1)
-		return found == -1 ? -1 : 1;
-	return strcmp(db_get_text(&rows, 0, 0), "queued") != 0 &&
-	       strcmp(db_get_text(&rows, 0, 0), "running") != 0;
-}
-
-static int save_body(struct db *db, void *arg, struct err *err)
-{
-	struct replaying *p = arg;
-	struct job *j = p->job;
-	int64_t now = clock_now_us();
-	int cancelled = is_cancelled(p, &replay_import_lock, err);
-	const char *status = p->error != NULL ? "failed" : p->is_over ? "completed" : "running";
-	bool is_end = cancelled || p->is_over || p->error != NULL;
-
-	if (cancelled == -1)
-		return -1;
-	/* What ran before the cancellation was seen counts as well. */
-	if (db_exec(db, &replay_import_progress,
-		DB_VALS(db_str(cancelled ? "cancelled" : status), db_int(p->received),
-		    db_int(p->created), db_int(p->updated), db_int(p->unchanged), db_int(p->failed),
-		    db_str(p->error), db_int(now), is_end ? db_int(now) : db_null(),
-		    db_uuid(&j->account_id), db_uuid(&j->subject_id)),
-		NULL, err) == -1)
-		return -1;
-	return is_end ? job_finish(db, j, err)
-		      : job_reschedule(db, j, now, json_text(j->a, p->args), err);
-}
-
-/* Where the walk got to, for the next run of the job. */
-static void save_position(struct replaying *p, const struct record_walk *w)
-{
-	const struct record_walk_kind *k = &w->kinds[w->kind];
-	json_t *o = json_object();
-
-	json_set_strn(o, "providerType", k->provider_type);
-	json_set_strn(o, "resourceType", k->resource_type);
-	json_set_strn(o, "externalId", (struct str){w->after, w->nafter});
-	json_set(p->args, "position", o);
-}
-
 /* Pages until a saving is due. */
-static int replay_some(struct replaying *p, struct record_walk *w, struct err *err)
+static int replay_some(struct replaying *p, struct err *err)
 {
-	struct job *j = p->job;
+	struct http_client *http = p->job->app->http;
 	int64_t began_us = clock_mono_us(), wait_us;
 	int more;
 
 	do {
-		more = record_walk_page(w, replay_one, p, err);
-		http_client_sleep(j->app->http, 1); /* the runner's other jobs go on */
+		more = record_walk_page(&p->walk, replay_one, p, err);
+		http_client_sleep(http, 1); /* the runner's other jobs go on */
 	} while (more == 1 && !is_batch(p) && clock_mono_us() - began_us < SECOND_US);
 	if (more == -1)
 		return -1;
-	p->is_over = more == 0;
-	if (more == 1)
-		save_position(p, w);
+	p->is_end = more == 0;
 	/* Those that nothing is subscribed to cost nothing. */
-	wait_us = (p->updated + p->failed) * SECOND_US / p->rate - (clock_mono_us() - began_us);
+	wait_us = (p->counts.updated + p->counts.failed) * SECOND_US / p->rate -
+		  (clock_mono_us() - began_us);
 	if (wait_us > 0)
-		http_client_sleep(j->app->http, wait_us / 1000);
+		http_client_sleep(http, wait_us / 1000);
 	return 0;
 }
 
-static int replay_next(struct replaying *p, struct err *err)
+/* Saves what ran. */
+static int save_work(struct db *db, struct arena *a, void *arg, struct task *next,
+    enum task_then *then, struct err *err)
 {
-	struct job *j = p->job;
-	const json_t *at = json_object_get(p->args, "position");
-	struct record_filter f;
-	struct record_walk w;
+	const struct replaying *p = arg;
+	struct task_counts *c = &next->counts;
 
-	if (record_filter_from_json(
-		j->a, json_object_get(p->args, "filter"), &j->account_id, &f, err) == -1 ||
-	    record_walk_begin(&w, j->app, j->a, &f, err) == -1)
+	(void)db;
+	(void)err;
+	c->received += p->counts.received;
+	c->created += p->counts.created;
+	c->updated += p->counts.updated;
+	c->unchanged += p->counts.unchanged;
+	c->failed += p->counts.failed;
+	next->done += p->counts.received;
+	if (!p->is_end)
+		next->position = record_bulk_position(a, &p->walk);
+	*then = p->is_end ? TASK_DONE : TASK_AGAIN;
+	return 0;
+}
+
+static int replay_next(struct task_run *run, struct err *err)
+{
+	struct job *j = run->job;
+	struct replaying p = {.job = j};
+	json_t *args = json_parse(j->a, run->task.args, err);
+	struct record_filter f;
+
+	if (args == NULL || record_bulk_walk(&p.walk, j->app, j->a, &run->task, args, &f,
+				json_int(args, "seenBefore"), err) == -1)
 		return -1;
-	w.seen_before_us = json_int(p->args, "seenBefore");
-	if (at != NULL)
-		record_walk_seek(&w, str_from(json_str(at, "providerType")),
-		    str_from(json_str(at, "resourceType")), str_from(json_str(at, "externalId")));
-	return replay_some(p, &w, err);
+	p.rate = json_int(args, "ratePerSecond");
+	if (p.rate < 1)
+		p.rate = RECORD_REPLAY_RATE;
+	p.flow_ids = json_object_get(args, "flowIds");
+	if (json_is_null(p.flow_ids))
+		p.flow_ids = NULL;
+	if (replay_some(&p, err) == -1)
+		return -1;
+	run->is_outside = true;
+	return task_run_step(run, save_work, &p, err);
 }
 
 int record_job_replay(struct job *j, struct err *err)
 {
-	struct replaying p = {.job = j};
-	struct err why = ERR_INIT;
-	int cancelled = is_cancelled(&p, &replay_import_status, err);
+	struct task_run *run;
+	int found = task_run_begin(j, &record_replay_task, &run, err);
 
-	if (cancelled == -1 || (p.args = json_parse(j->a, j->args, err)) == NULL)
-		return -1;
-	p.rate = json_int(p.args, "ratePerSecond");
-	if (p.rate < 1)
-		p.rate = RATE_DEFAULT;
-	p.flow_ids = json_object_get(p.args, "flowIds");
-	if (json_is_null(p.flow_ids))
-		p.flow_ids = NULL;
-	if (!cancelled && replay_next(&p, &why) == -1) {
-		if (j->attempts < ATTEMPTS)
-			return err_set(err, why.code, "%s", why.msg);
-		p.error = why.msg;
-	}
-	if (db_transaction(j->app->db, save_body, &p, err) == -1)
-		return -1;
-	job_wake(j->app->config); /* for the rest, at once */
-	return 0;
+	if (found == 1 && replay_next(run, err) == -1)
+		return task_run_fail(run, false, err);
+	return found == -1 ? -1 : 0;
 }

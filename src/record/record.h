@@ -168,10 +168,10 @@ int record_api_summary(struct req *r);
 int record_api_history(struct req *r);
 int record_api_delete(struct req *r);
 int record_api_timeline(struct req *r);
-int record_api_replay(struct req *r);     /* POST /records/:id/replay */
-int record_api_replay_all(struct req *r); /* POST /records/replay */
-int record_job_replay(struct job *j, struct err *err);
-int record_job_delete(struct job *j, struct err *err); /* job record.delete, subject: the import */
+int record_api_replay(struct req *r);                  /* POST /records/:id/replay */
+int record_api_replay_all(struct req *r);              /* POST /records/replay */
+int record_job_replay(struct job *j, struct err *err); /* record.replay, subject: the task */
+int record_job_delete(struct job *j, struct err *err); /* record.delete, subject: the task */
 int record_api_fields(struct req *r);
 int record_api_retention(struct req *r);        /* GET /records/retention */
 int record_api_retention_set(struct req *r);    /* PUT /records/retention/:resourceType */
@@ -188,6 +188,7 @@ int record_page_detail(struct req *r);
 int record_page_bulk(struct req *r);   /* POST /admin/records/bulk */
 int record_page_delete(struct req *r); /* GET /admin/records/:id/delete: asks */
 int record_page_delete_post(struct req *r);
+int record_page_task_cancel(struct req *r);    /* POST /admin/records/tasks/:id/cancel */
 int record_page_replay(struct req *r);         /* POST /admin/records/:id/replay */
 int record_page_retention(struct req *r);      /* GET /admin/records/retention */
 int record_page_retention_post(struct req *r); /* sets a rule, having asked; or ends it */

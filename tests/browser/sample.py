@@ -95,15 +95,15 @@ def imports(product):
     """An import of each state that does not stay long enough for a picture."""
     last = product.api("GET", "/imports?limit=1").json()["data"][0]["id"].replace("-", "")
     columns = [r[0] for r in product.sql("SELECT column_name FROM information_schema.columns WHERE table_schema = "
-                                         "'connect' AND table_name = 'imports' ORDER BY ordinal_position")]
+                                         "'connect' AND table_name = 'tasks' ORDER BY ordinal_position")]
     for i, (status, error) in enumerate((("queued", "NULL"), ("running", "NULL"), ("cancelled", "NULL"),
                                          ("failed", "'the file is gone'"))):
         values = {"id": "UNHEX(CONCAT(LEFT(HEX(id), 31), '%d'))" % i, "status": "'%s'" % status, "error": error,
-                  "file_name": "'%s contacts.csv'" % status, "received": "41250 * %d" % i, "created": "40100 * %d" % i,
-                  "failed": "0", "bytes_total": "9400000", "bytes_done": "%d" % (2400000 * i)}
+                  "title": "'%s contacts.csv'" % status, "received": "41250 * %d" % i, "created": "40100 * %d" % i,
+                  "failed": "0", "total": "9400000", "done": "%d" % (2400000 * i)}
         if status in ("queued", "running"):
             values["finished_at"] = "NULL"
-        product.sql("INSERT IGNORE INTO connect.imports SELECT %s FROM connect.imports WHERE id = UNHEX('%s')" % (
+        product.sql("INSERT IGNORE INTO connect.tasks SELECT %s FROM connect.tasks WHERE id = UNHEX('%s')" % (
             ", ".join(values.get(c, c) for c in columns), last))
 
 

@@ -309,7 +309,7 @@ def forgotten_draft(product, who):
         b.get("/admin/records/import")
     files = [os.path.join(product.state, "imports", d + ".csv") for d in drafts]
     true(all(map(os.path.exists, files)), "the drafts' files")
-    product.sql("UPDATE imports SET created_at = created_at - 90000000000 WHERE id = UNHEX('%s');"
+    product.sql("UPDATE tasks SET created_at = created_at - 90000000000 WHERE id = UNHEX('%s');"
                 " DELETE FROM periodic_runs WHERE name = 'import.purge'" % drafts[0].replace("-", ""))
     product.kill("cron")
     product.up()

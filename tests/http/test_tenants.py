@@ -10,7 +10,7 @@ from tenant import HubSpot, Meta, Tenant
 ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*([^,]+),\s*([^)]+)\)', re.M)
 ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/deliveries": "delivery",
           "/connections": "connection", "/events": "event", "/api-keys": "key", "/views": "view",
-          "/imports": "import"}
+          "/imports": "task", "/tasks": "task"}
 
 
 class Route:
@@ -90,7 +90,7 @@ def objects(t):
         answer = t.api("POST", "/records/import", {"providerType": "manual", "resourceType": "contact",
                                                    "csv": "id,email\n1,a@example.com\n"})
         has((200, 202), answer.status, answer)
-        made["import"] = answer.json()["importId"]
+        made["task"] = answer.json()["importId"]
     return made
 
 
@@ -155,7 +155,7 @@ def _():
     mine, theirs = Tenant(name="Mine"), Tenant(name="Theirs")
     ids = objects(theirs)
     objects(mine)
-    tables = ("connections", "api_keys", "leads", "records", "record_changes", "events", "lead_deliveries",
+    tables = ("connections", "api_keys", "leads", "records", "record_changes", "events", "lead_deliveries", "tasks",
               "lead_delivery_attempts")
     before = {table: theirs.rows(table) for table in tables}
     tried = 0

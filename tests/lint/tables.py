@@ -15,7 +15,8 @@ OWNERS = {
     "connection": "connections",
     "record": "records record_changes record_counts record_search record_search_queue record_fields "
               "record_field_totals record_field_progress record_retention record_moves views",
-    "import": "imports import_errors",
+    "task": "tasks",
+    "import": "import_errors",
     "lead": "leads",
     "crm": "mappings lead_deliveries lead_delivery_attempts",
     "intake": "events event_keys",
@@ -24,7 +25,6 @@ OWNERS = {
 # (room, table): why the room names a table of another.
 VISITORS = {
     ("record", "leads"): "a record of a lead is listed by the lead's fields and deleted with the lead",
-    ("record", "imports"): "bulk deletes and replays are rows of the same list of long work",
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
     ("crm", "connections"): "a delivery is shown with the name of its destination",
     ("intake", "leads"): "an event's page links to what the event made",

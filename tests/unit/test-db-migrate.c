@@ -176,6 +176,123 @@ static void several_at_once(void)
 	place_remove(&p);
 }
 
+/* ---- what the product's own migrations carry over ----------------------------------------- */
+
+static void copy_migration(struct place *p, const char *name)
+{
+	const char *path = arena_printf(p->a, "%s/db/migrations/%s", source_dir(), name);
+	char *text = arena_zalloc(p->a, 1 << 16);
+	FILE *f = fopen(path, "re");
+
+	REQUIRE(f != NULL);
+	CHECK(fread(text, 1, (1 << 16) - 1, f) > 0);
+	fclose(f);
+	core_write(p->dir, name, text);
+}
+
+static const char *task_told(struct place *p, const char *id)
+{
+	return TEXT_OF(p->db, p->a,
+	    "SELECT CONCAT_WS('|', kind, status, title, provider_type, resource_type, args,"
+	    " COALESCE(position, '-'), done, total, received, created, updated, unchanged, failed,"
+	    " COALESCE(error, '-'), LOWER(HEX(COALESCE(created_by, ''))), created_at,"
+	    " COALESCE(started_at, '-'), COALESCE(finished_at, '-')) FROM tasks"
+	    " WHERE id = UNHEX(?) AND account_id = REPEAT('a', 16)",
+	    db_str(id));
+}
+
+#define IMPORTS                                                                                    \
+	"INSERT INTO imports (id, account_id, kind, status, provider_type, resource_type,"         \
+	" file_name, path, options, received, created, updated, unchanged, failed, line,"          \
+	" bytes_done, bytes_total, error, created_by, created_at, started_at, finished_at) VALUES"
+
+/* 0006: imports, deletions and replays, in all their states. */
+static void tasks_are_carried_over(void)
+{
+	static const char *const ids[] = {"01000000000000000000000000000000",
+	    "02000000000000000000000000000000", "03000000000000000000000000000000",
+	    "04000000000000000000000000000000", "05000000000000000000000000000000",
+	    "06000000000000000000000000000000", "07000000000000000000000000000000"};
+	static const char *const wanted[] = {
+	    "import|draft|a "
+	    "\"b\".csv|manual|contact|{\"delimiter\":\",\",\"start\":0}|-|0|100|0|0|0|0|0"
+	    "|-|62620000000000000000000000000000|5|-|-",
+	    "import|running||manual|contact|{\"delimiter\":\";\"}|{\"line\":9}|50|100|8|4|2|1|1|-||"
+	    "5|6|-",
+	    "import|completed|c.csv|manual|deal|{}|{\"line\":11}|100|100|10|1|2|3|4|-||5|6|7",
+	    "delete|running|||contact|{\"before\":3,\"filter\":{}}|{\"externalId\": \"x\\\\\\\"é\"}"
+	    "|5|40|5|0|4|1|0|-||5|6|-",
+	    "delete|failed||||{\"before\":3,\"filter\":{}}|-|5|40|5|0|4|1|0|it broke||5|6|7",
+	    "replay|queued||meta||{\"filter\":{},\"flowIds\":null}|-|0|0|0|0|0|0|0|-||5|-|-",
+	    "replay|cancelled||meta||{\"filter\":{}}|-|9|0|9|8|7|2|0|-||5|6|7"};
+	struct place p;
+	struct err err = ERR_INIT;
+	int applied;
+
+	if (!place_make(&p))
+		return;
+	copy_migration(&p, "0001-initial.sql");
+	copy_migration(&p, "0002-records.sql");
+	copy_migration(&p, "0003-search-queue.sql");
+	copy_migration(&p, "0004-job-accounts.sql");
+	copy_migration(&p, "0005-record-moves.sql");
+	OK(migrate_up(p.db, p.dir, &applied, &err), &err);
+	SCRIPT(p.db, IMPORTS
+	    " (UNHEX('01000000000000000000000000000000'), REPEAT('a', 16), 'records', 'draft', "
+	    "'manual',"
+	    "  'contact', 'a \"b\".csv', '/s/imports/1.csv', '{\"delimiter\":\",\",\"start\":0}',"
+	    "  0, 0, 0, 0, 0, 0, 0, 100, NULL, 'bb', 5, NULL, NULL),"
+	    " (UNHEX('02000000000000000000000000000000'), REPEAT('a', 16), 'records', 'running',"
+	    "  'manual', 'contact', '', '/s/imports/2.csv', '{\"delimiter\":\";\"}',"
+	    "  8, 4, 2, 1, 1, 9, 50, 100, NULL, NULL, 5, 6, NULL),"
+	    " (UNHEX('03000000000000000000000000000000'), REPEAT('a', 16), 'records', 'completed',"
+	    "  'manual', 'deal', 'c.csv', '', '{}', 10, 1, 2, 3, 4, 11, 100, 100, NULL, NULL, 5, "
+	    "6, 7),"
+	    " (UNHEX('04000000000000000000000000000000'), REPEAT('a', 16), 'delete', 'running', '',"
+	    "  'contact', '', '', '{\"before\":3,\"filter\":{}}',"
+	    "  5, 0, 4, 1, 0, 0, 0, 40, NULL, NULL, 5, 6, NULL),"
+	    " (UNHEX('05000000000000000000000000000000'), REPEAT('a', 16), 'delete', 'failed', '', "
+	    "'',"
+	    "  '', '', '{\"before\":3,\"filter\":{}}',"
+	    "  5, 0, 4, 1, 0, 0, 0, 40, 'it broke', NULL, 5, 6, 7),"
+	    " (UNHEX('06000000000000000000000000000000'), REPEAT('a', 16), 'replay', 'queued', "
+	    "'meta',"
+	    "  '', '', '', '{\"filter\":{},\"flowIds\":null}',"
+	    "  0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 5, NULL, NULL),"
+	    " (UNHEX('07000000000000000000000000000000'), REPEAT('a', 16), 'replay', 'cancelled',"
+	    "  'meta', '', '', '', '{\"filter\":{}}', 9, 8, 7, 2, 0, 0, 0, 0, NULL, NULL, 5, 6, "
+	    "7)");
+	SCRIPT(p.db,
+	    "INSERT INTO jobs (id, account_id, kind, subject_id, state, run_at, attempts, args,"
+	    " created_at) VALUES (REPEAT('1', 16), REPEAT('a', 16), 'record.delete',"
+	    "  UNHEX('04000000000000000000000000000000'), 'ready', 5, 0, "
+	    "'{\"before\":3,\"filter\":{},"
+	    "\"position\":{\"externalId\":\"x\\\\\\\\\\\\\"é\"}}', 5),"
+	    " (REPEAT('2', 16), REPEAT('a', 16), 'record.replay',"
+	    "  UNHEX('06000000000000000000000000000000'), 'ready', 5, 0, '{\"filter\":{}}', 5),"
+	    " (REPEAT('3', 16), REPEAT('a', 16), 'record.fetch',"
+	    "  UNHEX('09000000000000000000000000000000'), 'ready', 5, 0, '{\"position\":1}', 5)");
+	SCRIPT(p.db, "INSERT INTO import_errors VALUES (REPEAT('e', 16), REPEAT('a', 16),"
+		     " UNHEX('03000000000000000000000000000000'), 4, 'too long', 'x,y')");
+	copy_migration(&p, "0006-tasks.sql");
+	OK(migrate_up(p.db, p.dir, &applied, &err), &err);
+	CHECK(applied == 1);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM tasks") == COUNT(ids));
+	for (size_t i = 0; i < COUNT(ids); i++) {
+		const char *told = task_told(&p, ids[i]);
+
+		if (!TEXT_EQ(told, wanted[i]))
+			printf("# %s\n", told);
+		CHECK(TEXT_EQ(told, wanted[i]));
+	}
+	CHECK(NUMBER_OF(p.db, "SELECT line FROM import_errors WHERE task_id ="
+			      " UNHEX('03000000000000000000000000000000')") == 4);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE args IS NULL") == 2);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM information_schema.TABLES"
+			      " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'imports'") == 0);
+	place_remove(&p);
+}
+
 /* ---- partitions -------------------------------------------------------------------------- */
 
 /* The names, in order, without their p: "19800,19801,_rest". */
@@ -321,6 +438,7 @@ void suite_db_migrate(void)
 	ADD_TESTS("db_migrate", {"up, and up again", up_and_up_again},
 	    {"a changed file is refused", changed_file_is_refused},
 	    {"a broken file is named", broken_files}, {"several at once", several_at_once},
+	    {"tasks are carried over", tasks_are_carried_over},
 	    {"partitions of a new table", partitions_of_a_new_table},
 	    {"old partitions go", old_partitions_go});
 }

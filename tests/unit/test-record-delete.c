@@ -1,5 +1,7 @@
-/* Deletion by id. */
+/* Deletion by id, and of all that a filter matches. */
 #include "record-check.h"
+
+#include "record/record-bulk.h"
 
 void suite_record_delete(void);
 
@@ -80,8 +82,121 @@ static void among_writers(void)
 	place_remove(&p);
 }
 
+/* ---- all that match ------------------------------------------------------------------------ */
+
+#define MANY 230
+
+static void run_jobs(struct place *p)
+{
+	static const struct job_kind kinds[] = {{"record.delete", record_job_delete, 20, 0}};
+	struct err err = ERR_INIT;
+	struct runner *rn = runner_new(p->app, kinds, 1, &err);
+
+	if (OK(rn == NULL ? -1 : 0, &err))
+		CHECK(runner_once(rn, &err) >= 1);
+	runner_free(rn);
+}
+
+/* "status done total received updated unchanged" of the newest */
+static const char *told(struct place *p)
+{
+	return TEXT_OF(p->db, p->a,
+	    "SELECT CONCAT_WS(' ', status, done, total, received, updated, unchanged) FROM tasks"
+	    " WHERE account_id = ? ORDER BY id DESC LIMIT 1",
+	    db_uuid(&p->account));
+}
+
+static struct req *asker(struct place *p)
+{
+	struct req *r = arena_zalloc(p->a, sizeof(*r));
+
+	req_init(r, p->a, p->app);
+	r->actor = (struct actor){.kind = ACTOR_SESSION, .account_id = p->account};
+	RUN(p->db, "DELETE FROM jobs");
+	for (int i = 0; i < MANY; i++)
+		PUT(p, arena_printf(p->a, "r%04d", i), "{\"a\":0}");
+	return r;
+}
+
+static void delete_all(struct place *p, struct req *r, int64_t asked_us)
+{
+	json_t *filter = json_parse(p->a, STR("{\"resourceType\":\"contact\"}"), NULL);
+	struct err err = ERR_INIT;
+
+	OK(record_delete_all(r, filter, asked_us, MANY, &err), &err);
+}
+
+static void all_that_was_there_goes(void)
+{
+	struct place p;
+	struct req *r;
+	int64_t asked_us;
+
+	if (!place_make(&p))
+		return;
+	r = asker(&p);
+	asked_us = clock_now_us() + 1;
+	for (int i = 0; i < MANY; i += 23) /* changed since */
+		PUT_AT(&p, arena_printf(p.a, "r%04d", i), "{\"a\":1}", asked_us + SECOND_US);
+	PUT_AT(&p, "s", "{\"a\":1}", asked_us + SECOND_US); /* come since */
+	delete_all(&p, r, asked_us);
+	CHECK(TEXT_EQ(told(&p), "queued 0 230 0 0 0"));
+	run_jobs(&p);
+	CHECK(TEXT_EQ(told(&p), "completed 230 230 230 220 10"));
+	CHECK(ROWS(&p, "records") == 11 && counted(&p) == 11);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE kind = 'record.delete'") == 0);
+	place_remove(&p);
+}
+
+/* A run that breaks in its third batch keeps the first two, and the next one counts on from there,
+ * also those that were left and are still there. */
+static void counts_once(void)
+{
+	struct place p;
+	struct req *r;
+	int64_t asked_us;
+
+	if (!place_make(&p))
+		return;
+	r = asker(&p);
+	asked_us = clock_now_us() + 1;
+	PUT_AT(&p, "r0000", "{\"a\":1}", asked_us + SECOND_US);
+	PUT_AT(&p, "r0060", "{\"a\":1}", asked_us + SECOND_US);
+	SCRIPT(p.db, "CREATE TRIGGER records_stuck BEFORE DELETE ON records FOR EACH ROW"
+		     " IF OLD.external_id = 'r0120' THEN"
+		     " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'stuck'; END IF");
+	delete_all(&p, r, asked_us);
+	run_jobs(&p);
+	CHECK(TEXT_EQ(told(&p), "running 100 230 100 98 2"));
+	CHECK(ROWS(&p, "records") == MANY - 98);
+	SCRIPT(p.db, "DROP TRIGGER records_stuck");
+	RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us()));
+	run_jobs(&p);
+	CHECK(TEXT_EQ(told(&p), "completed 230 230 230 228 2"));
+	CHECK(ROWS(&p, "records") == 2);
+	place_remove(&p);
+}
+
+static void stops_when_cancelled(void)
+{
+	struct place p;
+	struct req *r;
+
+	if (!place_make(&p))
+		return;
+	r = asker(&p);
+	delete_all(&p, r, clock_now_us());
+	RUN(p.db, "UPDATE tasks SET status = 'cancelled' WHERE account_id = ?",
+	    db_uuid(&p.account));
+	run_jobs(&p);
+	CHECK(TEXT_EQ(told(&p), "cancelled 0 230 0 0 0"));
+	CHECK(ROWS(&p, "records") == MANY);
+	place_remove(&p);
+}
+
 void suite_record_delete(void)
 {
 	ADD_TESTS("record_delete", {"everything goes", everything_goes},
-	    {"among writers", among_writers});
+	    {"among writers", among_writers}, {"all that was there goes", all_that_was_there_goes},
+	    {"all: counts once", counts_once}, {"all: stops when cancelled", stops_when_cancelled});
 }

@@ -1,7 +1,7 @@
 /* The walk over all that matches, and replays over it. */
 #include "record-check.h"
 
-#include "record/record-walk.h"
+#include "record/record-bulk.h"
 
 void suite_record_replay(void);
 
@@ -96,7 +96,7 @@ static void goes_on_where_it_stopped(void)
 
 static struct {
 	int64_t runs, fail_at, unavailable_at;
-	const char *cancel; /* id of an import to be cancelled at the first run */
+	const char *cancel; /* id of a task to be cancelled at the first run */
 	struct db *db;
 } doing;
 
@@ -144,27 +144,22 @@ static int insert_job(struct db *db, void *arg, struct err *err)
 	return job_insert(db, arg, 1, err);
 }
 
+static int queue(struct db *db, void *arg, struct err *err)
+{
+	return task_queue(db, &record_replay_task, arg, NULL, err);
+}
+
 static struct uuid start(struct place *p, const char *args)
 {
-	struct uuid id = uuid_new();
-	struct job job = {.account_id = p->account,
-	    .kind = "record.replay",
-	    .subject_id = id,
+	struct task task = {.account_id = p->account,
 	    .args = str_from(arena_printf(
 		p->a, "{%s,\"seenBefore\":%lld}", args, (long long)clock_now_us() + 1))};
 	struct err err = ERR_INIT;
 
-	RUN(p->db,
-	    "INSERT INTO imports (id, account_id, kind, status, provider_type, resource_type, "
-	    "file_name,"
-	    " path, options, received, created, updated, unchanged, failed, line, bytes_done,"
-	    " bytes_total, created_at) VALUES "
-	    "(?,?,'replay','queued','','','','','{}',0,0,0,0,0,0,0,0,?)",
-	    db_uuid(&id), db_uuid(&p->account), db_int(clock_now_us()));
-	OK(db_transaction(p->db, insert_job, &job, &err), &err);
+	OK(db_transaction(p->db, queue, &task, &err), &err);
 	doing.runs = doing.fail_at = doing.unavailable_at = 0;
 	p->app->hooks.record_dispatch = dispatch;
-	return id;
+	return task.id;
 }
 
 static void run_jobs(struct place *p)
@@ -183,7 +178,7 @@ static const char *told(struct place *p, struct uuid id)
 {
 	return TEXT_OF(p->db, p->a,
 	    "SELECT CONCAT_WS(' ', status, received, created, updated, unchanged, failed)"
-	    " FROM imports WHERE id = ?",
+	    " FROM tasks WHERE id = ?",
 	    db_uuid(&id));
 }
 
@@ -242,7 +237,7 @@ static void job_stops_when_cancelled(void)
 		return;
 	make_records(&p);
 	id = start(&p, "\"filter\":{\"resourceType\":\"contact\"},\"ratePerSecond\":1000");
-	RUN(p.db, "UPDATE imports SET status = 'cancelled' WHERE id = ?", db_uuid(&id));
+	RUN(p.db, "UPDATE tasks SET status = 'cancelled' WHERE id = ?", db_uuid(&id));
 	run_jobs(&p);
 	CHECK(TEXT_EQ(told(&p, id), "cancelled 0 0 0 0 0"));
 	CHECK(doing.runs == 0);
@@ -262,7 +257,7 @@ static void job_comes_back_when_the_database_was_away(void)
 	doing.unavailable_at = 180; /* in the second batch: the first is on record */
 	run_jobs(&p);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE state = 'ready'") == 1);
-	CHECK(NUMBER_OF(p.db, "SELECT received FROM imports WHERE id = ?", db_uuid(&id)) == 125);
+	CHECK(NUMBER_OF(p.db, "SELECT received FROM tasks WHERE id = ?", db_uuid(&id)) == 125);
 	RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us()));
 	run_jobs(&p);
 	CHECK(TEXT_EQ(told(&p, id), "completed 250 200 200 50 0"));
