@@ -129,32 +129,21 @@ static int no_such_key(struct req *r)
 
 int account_api_keys_list(struct req *r)
 {
-	const char *scope = arena_printf(r->a, "api-keys:%s", uuid_dup(r->a, r->actor.account_id));
-	struct page_query q;
-	struct cursor before = {0};
+	static const struct list keys_list = {"api-keys", filter_none, NULL};
 	struct account_key *keys;
+	struct uuid account_id;
+	struct slice s;
 	struct err err = ERR_INIT;
-	int64_t total, offset;
-	const char *next = NULL;
-	json_t *data;
 	size_t n;
 
-	if (!req_page_query(r, &q) ||
-	    (q.cursor.p != NULL && !cursor_read(r, scope, q.cursor, &before)))
+	if (!slice_read(r, &keys_list, &account_id, &s))
 		return res_invalid(r);
-	offset = q.page > 0 ? (q.page - 1) * q.limit : 0;
-	if (store_keys(r->app->db, r->a, &r->actor.account_id, &before.id, offset, q.limit + 1,
-		&keys, &n, &err) == -1 ||
-	    store_keys_count(r->app->db, r->a, &r->actor.account_id, &total, &err) == -1)
+	if (store_keys(r->app->db, r->a, &account_id, &s, &keys, &n, &err) == -1)
 		return res_error(r, &err);
-	if (n > (size_t)q.limit) {
-		n = (size_t)q.limit;
-		next = cursor_make(r, scope, &(struct cursor){.id = keys[n - 1].id});
-	}
-	data = json_array();
+	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(data, key_json(&keys[i]));
-	return res_json(r, 200, page_envelope(&q, data, total, true, next));
+		json_array_append_new(s.rows, key_json(&keys[i]));
+	return res_slice(r, &s);
 }
 
 /* The key of the path, of this account: 1, or 0 when the answer is given. */

@@ -5,6 +5,7 @@
 #include "account/account.h"
 #include "account/audit.h"
 #include "crypto/hash.h"
+#include "http/slice.h"
 
 /* A SHA-256 as the key of a row or of a cache entry. */
 struct digest {
@@ -73,12 +74,9 @@ int store_key(struct db *db, struct arena *a, const struct uuid *account_id, con
 int store_key_lock(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct account_key *out, struct err *err);
 int store_key_touch(struct db *db, const struct uuid *id, int64_t now_us, struct err *err);
-/* Newest first, below before (nil: from the newest) or from an offset. */
-int store_keys(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *before, int64_t offset, int64_t limit, struct account_key **out, size_t *n,
-    struct err *err);
-int store_keys_count(
-    struct db *db, struct arena *a, const struct uuid *account_id, int64_t *count, struct err *err);
+/* Newest first, counted; *n of them. s->rows is left alone. */
+int store_keys(struct db *db, struct arena *a, const struct uuid *account_id, struct slice *s,
+    struct account_key **out, size_t *n, struct err *err);
 int store_key_update(
     struct db *db, const struct account_key *k, struct str permissions, struct err *err);
 /* account_id NULL: of any account (the operator's tool). *was_live: it was not revoked before. */

@@ -252,6 +252,18 @@ int store_sessions_delete_of(struct db *db, const struct uuid *user_id, struct e
 	"SELECT k.id, k.account_id, k.name, k.prefix, a.name, k.permissions, k.created_at, "       \
 	"k.expires_at, k.last_used_at, k.revoked_at "                                              \
 	"FROM api_keys k JOIN accounts a ON a.id = k.account_id "
+enum {
+	KEY_ID,
+	KEY_ACCOUNT,
+	KEY_NAME,
+	KEY_PREFIX,
+	KEY_ACCOUNT_NAME,
+	KEY_PERMISSIONS,
+	KEY_CREATED_AT,
+	KEY_EXPIRES_AT,
+	KEY_LAST_USED_AT,
+	KEY_REVOKED_AT
+};
 
 DB_STMT(sql_key_insert, "INSERT INTO api_keys (id, account_id, name, key_hash, prefix, "
 			"permissions, created_by, created_at, expires_at) "
@@ -259,9 +271,8 @@ DB_STMT(sql_key_insert, "INSERT INTO api_keys (id, account_id, name, key_hash, p
 DB_STMT(sql_key_by_hash, KEY_COLUMNS "WHERE k.key_hash = ?");
 DB_STMT(sql_key, KEY_COLUMNS "WHERE k.account_id = ? AND k.id = ?");
 DB_STMT(sql_key_lock, "SELECT id FROM api_keys WHERE account_id = ? AND id = ? FOR UPDATE");
-DB_STMT(sql_keys_before, KEY_COLUMNS "WHERE k.account_id = ? AND k.id < ? "
-				     "ORDER BY k.id DESC LIMIT ?");
-DB_STMT(sql_keys_page, KEY_COLUMNS "WHERE k.account_id = ? ORDER BY k.id DESC LIMIT ? OFFSET ?");
+DB_STMT(sql_keys, KEY_COLUMNS "WHERE k.account_id = ? AND k.id < ? "
+			      "ORDER BY k.id DESC LIMIT ? OFFSET ?");
 DB_STMT(sql_keys_count, "SELECT COUNT(*) FROM api_keys WHERE account_id = ?");
 DB_STMT(sql_key_touch, "UPDATE api_keys SET last_used_at = ? "
 		       "WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)");
@@ -287,16 +298,16 @@ static uint64_t read_permissions(struct arena *a, struct str text)
 static void read_key(struct arena *a, const struct db_rows *r, size_t row, struct account_key *out)
 {
 	*out = (struct account_key){
-	    .id = db_get_uuid(r, row, 0),
-	    .account_id = db_get_uuid(r, row, 1),
-	    .name = db_get_text(r, row, 2),
-	    .prefix = db_get_text(r, row, 3),
-	    .account_name = db_get_text(r, row, 4),
-	    .permissions = read_permissions(a, db_get_str(r, row, 5)),
-	    .created_us = db_get_int(r, row, 6),
-	    .expires_us = db_get_int(r, row, 7),
-	    .last_used_us = db_get_int(r, row, 8),
-	    .revoked_us = db_get_int(r, row, 9),
+	    .id = db_get_uuid(r, row, KEY_ID),
+	    .account_id = db_get_uuid(r, row, KEY_ACCOUNT),
+	    .name = db_get_text(r, row, KEY_NAME),
+	    .prefix = db_get_text(r, row, KEY_PREFIX),
+	    .account_name = db_get_text(r, row, KEY_ACCOUNT_NAME),
+	    .permissions = read_permissions(a, db_get_str(r, row, KEY_PERMISSIONS)),
+	    .created_us = db_get_int(r, row, KEY_CREATED_AT),
+	    .expires_us = db_get_int(r, row, KEY_EXPIRES_AT),
+	    .last_used_us = db_get_int(r, row, KEY_LAST_USED_AT),
+	    .revoked_us = db_get_int(r, row, KEY_REVOKED_AT),
 	};
 }
 
@@ -348,36 +359,23 @@ int store_key_touch(struct db *db, const struct uuid *id, int64_t now_us, struct
 	    db, &sql_key_touch, DB_VALS(db_int(now_us), db_uuid(id), db_int(now_us)), NULL, err);
 }
 
-int store_keys(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *before, int64_t offset, int64_t limit, struct account_key **out, size_t *n,
-    struct err *err)
+int store_keys(struct db *db, struct arena *a, const struct uuid *account_id, struct slice *s,
+    struct account_key **out, size_t *n, struct err *err)
 {
-	struct db_rows r;
-	int rc;
+	struct cursor from = slice_from(s);
+	struct db_rows r, count;
 
-	if (uuid_is_nil(*before))
-		rc = db_query(db, a, &sql_keys_page,
-		    DB_VALS(db_uuid(account_id), db_int(limit), db_int(offset)), &r, err);
-	else
-		rc = db_query(db, a, &sql_keys_before,
-		    DB_VALS(db_uuid(account_id), db_uuid(before), db_int(limit)), &r, err);
-	if (rc != 0)
+	if (db_query(db, a, &sql_keys,
+		DB_VALS(db_uuid(account_id), db_uuid(&from.id), db_int(slice_limit(s)),
+		    db_int(s->offset)),
+		&r, err) == -1 ||
+	    db_row(db, a, &sql_keys_count, DB_VALS(db_uuid(account_id)), &count, err) != 1)
 		return -1;
-	*out = arena_array(a, r.count + 1, sizeof(**out));
-	*n = r.count;
-	for (size_t i = 0; i < r.count; i++)
+	s->total = db_get_int(&count, 0, 0);
+	*n = slice_fill(s, &r, SLICE_BY_ID, KEY_ID);
+	*out = arena_array(a, *n + 1, sizeof(**out));
+	for (size_t i = 0; i < *n; i++)
 		read_key(a, &r, i, &(*out)[i]);
-	return 0;
-}
-
-int store_keys_count(
-    struct db *db, struct arena *a, const struct uuid *account_id, int64_t *count, struct err *err)
-{
-	struct db_rows r;
-
-	if (db_row(db, a, &sql_keys_count, DB_VALS(db_uuid(account_id)), &r, err) != 1)
-		return -1;
-	*count = db_get_int(&r, 0, 0);
 	return 0;
 }
 

@@ -11,25 +11,20 @@ static int not_found(struct req *r)
 
 int connection_api_list(struct req *r)
 {
-	static const char *const filters[] = {"providerType", NULL};
-	struct connection_page page = {.provider_type = req_query_text(r, "providerType")};
-	struct list_query q;
+	struct connection_filter f = {0};
+	struct connection **v;
+	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *rows = json_own(r->a, json_array());
+	size_t n;
 
-	if (!req_list_query(r, "connections", filters, &q))
+	if (!slice_read(r, &list_of_connections, &f, &s))
 		return res_invalid(r);
-	page.limit = q.page.limit;
-	page.offset = q.offset;
-	page.before_id = q.after.id;
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) == -1)
+	if (connection_list(r->app, r->a, &f, &s, &v, &n, &err) == -1)
 		return res_error(r, &err);
-	for (size_t i = 0; i < page.n; i++)
-		json_array_append_new(rows, connection_json(r->app, page.v[i]));
-	struct list_end end = {.has_more = page.has_more, .total = page.total};
-	if (page.n > 0)
-		end.last.id = page.v[page.n - 1]->id;
-	return res_list(r, &q, rows, &end);
+	s.rows = json_own(r->a, json_array());
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(s.rows, connection_json(r->app, v[i]));
+	return res_slice(r, &s);
 }
 
 /* The connection of the route's :id; 1, or 0 with the answer given. */
@@ -95,41 +90,42 @@ int connection_api_delete(struct req *r)
 
 /* ---- of a provider: status ---------------------------------------------------------------- */
 
-/* How good one status is; the best of a provider's connections is the provider's. */
-static int status_rank(const char *status)
+/* The best of a provider's connections is the provider's. */
+static const char *status_best(struct connection *const *v, size_t n)
 {
-	static const char *const worst_first[] = {"disabled", "error", "expired", "active"};
-
-	for (int i = 0; i < 4; i++)
-		if (strcmp(worst_first[i], status) == 0)
-			return i;
-	return -1;
+	for (const struct word *w = connection_statuses; w->text != NULL; w++)
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(v[i]->status, w->text) == 0)
+				return w->text;
+	return "disconnected";
 }
 
 int connection_api_status(struct req *r)
 {
 	const struct provider *p = provider_of_route(r);
-	struct connection_page page = {.limit = LIMIT_PAGE_ROWS};
+	struct connection_filter f = {.account_id = r->actor.account_id};
+	struct slice s = {.limit = LIMIT_PAGE_ROWS};
+	struct connection **v;
 	struct err err = ERR_INIT;
-	const char *best = "disconnected";
+	const char *best;
+	size_t n;
 
 	if (p == NULL)
 		return 0;
-	page.provider_type = str_from(p->name);
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) == -1)
+	f.provider_type = str_from(p->name);
+	if (connection_list(r->app, r->a, &f, &s, &v, &n, &err) == -1)
 		return res_error(r, &err);
 	json_t *o = json_object(), *list = json_array();
-	for (size_t i = 0; i < page.n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		json_t *c = json_object();
 
-		json_set_str(c, "id", uuid_dup(r->a, page.v[i]->id));
-		json_set_str(c, "name", page.v[i]->name);
-		json_set_str(c, "status", page.v[i]->status);
+		json_set_str(c, "id", uuid_dup(r->a, v[i]->id));
+		json_set_str(c, "name", v[i]->name);
+		json_set_str(c, "status", v[i]->status);
 		json_array_append_new(list, c);
-		if (status_rank(page.v[i]->status) > status_rank(best))
-			best = page.v[i]->status;
 	}
-	json_set_bool(o, "connected", strcmp(best, "active") == 0);
+	best = status_best(v, n);
+	json_set_bool(o, "connected", strcmp(best, CONNECTION_ACTIVE) == 0);
 	json_set_str(o, "status", best);
 	json_set(o, "connections", list);
 	return res_json(r, 200, o);

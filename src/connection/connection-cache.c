@@ -13,21 +13,21 @@
 #define GRACE_US (60 * SECOND_US)
 
 DB_STMT(cache_version_by_id,
-    "SELECT id, updated_at FROM connections WHERE id = ? AND status <> 'disabled'");
-DB_STMT(cache_by_id,
-    "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ? AND status <> 'disabled'");
+    "SELECT id, updated_at FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED "'");
+DB_STMT(cache_by_id, "SELECT " CONNECTION_COLUMNS
+		     " FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED "'");
 DB_STMT(cache_version_by_external,
     "SELECT id, updated_at FROM connections WHERE provider_type = ? AND external_account_id = ?"
-    " AND status <> 'disabled' ORDER BY id LIMIT 64");
+    " AND status <> '" CONNECTION_DISABLED "' ORDER BY id LIMIT 64");
 DB_STMT(cache_by_external,
     "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
-    " AND external_account_id = ? AND status <> 'disabled' ORDER BY id LIMIT 64");
+    " AND external_account_id = ? AND status <> '" CONNECTION_DISABLED "' ORDER BY id LIMIT 64");
 /* The newest: what asks for any connection is a handshake, and that is of one being set up. */
-DB_STMT(cache_version_by_provider,
-    "SELECT id, updated_at FROM connections WHERE provider_type = ? AND status <> 'disabled'"
-    " ORDER BY id DESC LIMIT 64");
+DB_STMT(cache_version_by_provider, "SELECT id, updated_at FROM connections WHERE provider_type = ? "
+				   "AND status <> '" CONNECTION_DISABLED "'"
+				   " ORDER BY id DESC LIMIT 64");
 DB_STMT(cache_by_provider, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
-			   " AND status <> 'disabled' ORDER BY id DESC LIMIT 64");
+			   " AND status <> '" CONNECTION_DISABLED "' ORDER BY id DESC LIMIT 64");
 
 /* A question: either id, or provider with external ({NULL,0}: any). */
 struct question {

@@ -157,15 +157,18 @@ static int remove_all_body(struct db *db, struct audit *log, void *arg, struct e
 {
 	struct act *act = arg;
 	struct req *r = act->r;
-	struct connection_page page = {
-	    .limit = LIMIT_DB_ROWS - 1, .provider_type = str_from(act->p->name)};
+	struct connection_filter f = {
+	    .account_id = r->actor.account_id, .provider_type = str_from(act->p->name)};
+	struct slice s = {.limit = LIMIT_DB_ROWS - 1};
+	struct connection **v;
+	size_t n;
 
 	(void)db;
 	act->removed = 0;
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, err) == -1)
+	if (connection_list(r->app, r->a, &f, &s, &v, &n, err) == -1)
 		return -1;
-	for (size_t i = 0; i < page.n; i++)
-		if (remove_one(act, log, page.v[i], err) == -1)
+	for (size_t i = 0; i < n; i++)
+		if (remove_one(act, log, v[i], err) == -1)
 			return -1;
 	return act->removed == 0;
 }

@@ -2,12 +2,27 @@
 #ifndef CONNECTION_CONNECTION_INTERNAL_H
 #define CONNECTION_CONNECTION_INTERNAL_H
 #include "connection/connection.h"
+#include "http/slice.h"
 #include "provider/manifest.h"
 
-/* The columns that connection_from_row reads, in its order. */
+/* The columns of connection_from_row. */
 #define CONNECTION_COLUMNS                                                                         \
 	"id, account_id, provider_type, name, status, external_account_id, credentials, settings," \
 	" last_error, last_used_at, created_at, updated_at"
+enum {
+	CONNECTION_ID,
+	CONNECTION_ACCOUNT,
+	CONNECTION_PROVIDER,
+	CONNECTION_NAME,
+	CONNECTION_STATUS,
+	CONNECTION_EXTERNAL_ACCOUNT,
+	CONNECTION_CREDENTIALS,
+	CONNECTION_SETTINGS,
+	CONNECTION_LAST_ERROR,
+	CONNECTION_LAST_USED_AT,
+	CONNECTION_CREATED_AT,
+	CONNECTION_UPDATED_AT
+};
 
 /* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the
  * provider's manifest is gone. */
@@ -29,19 +44,14 @@ int connection_update(
 /* Removes the row, and with it the credentials; 1, 0, -1. */
 int connection_delete(
     struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);
-/* A page of an account's connections, newest first; provider_type absent: all. Without their
- * credentials. */
-struct connection_page {
+struct connection_filter {
+	struct uuid account_id;
 	struct str provider_type;
-	struct uuid before_id; /* nil: from the start */
-	int64_t limit, offset;
-	struct connection **v;
-	size_t n;
-	bool has_more;
-	int64_t total;
 };
-int connection_list(struct app *app, struct arena *a, const struct uuid *account_id,
-    struct connection_page *page, struct err *err);
+extern const struct list list_of_connections;
+/* Newest first, counted, without their credentials; *n of them. s->rows is left alone. */
+int connection_list(struct app *app, struct arena *a, const struct connection_filter *f,
+    struct slice *s, struct connection ***out, size_t *n, struct err *err);
 /* Stores the outcome of a use: last_used, last_error, and a status that turned "error" (the
  * credentials were refused) or "active" (a call works). Only connection_call uses connections. */
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,

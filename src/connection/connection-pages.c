@@ -36,17 +36,15 @@ void provider_label_rows(const struct app *app, json_t *rows)
 json_t *provider_choices(struct req *r, const char *name, const char *capability)
 {
 	size_t count = providers_count(r->app->providers), n = 0;
-	const char **values = arena_array(r->a, count + 1, sizeof(*values)),
-		   **labels = arena_array(r->a, count + 1, sizeof(*labels));
+	struct word *words = arena_array(r->a, count + 1, sizeof(*words));
 
 	for (size_t i = 0; i < count; i++) {
 		const struct provider *p = provider_at(r->app->providers, i);
-		if (capability != NULL && !provider_can(p, capability))
-			continue;
-		values[n] = provider_name(p);
-		labels[n++] = provider_display_name(p);
+		if (capability == NULL || provider_can(p, capability))
+			words[n++] = (struct word){provider_name(p), provider_display_name(p)};
 	}
-	return chrome_choices(r, name, values, labels, n);
+	words[n] = (struct word){NULL, NULL};
+	return chrome_choices(r, name, words);
 }
 
 /* ---- list -------------------------------------------------------------------------------------
@@ -98,20 +96,24 @@ static json_t *catalogue(struct req *r)
 
 int connection_page_list(struct req *r)
 {
-	struct connection_page page = {.limit = PAGE_ROWS};
+	struct connection_filter f = {0};
+	struct connection **v;
+	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *data, *rows;
+	json_t *data;
+	size_t n;
 
-	if (connection_list(r->app, r->a, &r->actor.account_id, &page, &err) == -1)
+	if (!slice_read_page(r, &list_of_connections, &f, PAGE_ROWS, &s))
+		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
+	if (connection_list(r->app, r->a, &f, &s, &v, &n, &err) == -1)
 		return res_error(r, &err);
+	s.rows = json_own(r->a, json_array());
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(s.rows, connection_card(r, v[i]));
 	data = json_object();
-	rows = json_array();
-	for (size_t i = 0; i < page.n; i++)
-		json_array_append_new(rows, connection_card(r, page.v[i]));
-	json_set(data, "rows", rows);
-	json_set_bool(data, "has_rows", page.n > 0);
-	json_set_bool(data, "has_more", page.has_more);
-	json_set_int(data, "total", page.total);
+	chrome_slice(r, &s, data);
+	json_set_bool(data, "is_paged", s.total > (int64_t)n);
+	json_set_int(data, "total", s.total);
 	json_set(data, "catalogue", catalogue(r));
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
@@ -239,7 +241,7 @@ int connection_page_edit_post(struct req *r)
 
 static bool is_active(const struct connection *c)
 {
-	return strcmp(c->status, "active") == 0;
+	return strcmp(c->status, CONNECTION_ACTIVE) == 0;
 }
 
 int connection_page_detail(struct req *r)
@@ -256,7 +258,7 @@ int connection_page_detail(struct req *r)
 	json_set_bool(
 	    data, "has_settings", json_array_size(json_object_get(data, "setting_list")) > 0);
 	json_set_bool(data, "may_write", may_write(r));
-	json_set_bool(data, "is_disabled", strcmp(c->status, "disabled") == 0);
+	json_set_bool(data, "is_disabled", strcmp(c->status, CONNECTION_DISABLED) == 0);
 	json_set_bool(
 	    data, "verifies", c->provider->nsignatures > 0 || c->provider->nhandshakes > 0);
 	return chrome_page(r, 200, "connections", c->name, "connection/detail", data);
@@ -281,7 +283,7 @@ int connection_page_test(struct req *r)
 int connection_page_status(struct req *r)
 {
 	struct connection *c = asked_connection(r), *changed;
-	bool enable = str_is(req_form(r, "status"), "active");
+	bool enable = str_is(req_form(r, "status"), CONNECTION_ACTIVE);
 	struct err err = ERR_INIT;
 	json_t *body;
 	int found;
@@ -289,7 +291,7 @@ int connection_page_status(struct req *r)
 	if (c == NULL)
 		return 0;
 	body = json_own(r->a, json_object());
-	json_set_str(body, "status", enable ? "active" : "disabled");
+	json_set_str(body, "status", enable ? CONNECTION_ACTIVE : CONNECTION_DISABLED);
 	found = connection_change(r, &c->id, body, &changed, &err);
 	if (found == -1)
 		return res_error(r, &err);

@@ -15,17 +15,18 @@ DB_STMT(connection_by_id, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE 
 DB_STMT(connection_for_update,
     "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ? AND account_id = ? FOR UPDATE");
 DB_STMT(connections_of_account,
-    "SELECT " CONNECTION_COLUMNS " FROM connections WHERE account_id = ? AND status <> 'disabled'"
+    "SELECT " CONNECTION_COLUMNS
+    " FROM connections WHERE account_id = ? AND status <> '" CONNECTION_DISABLED "'"
     " ORDER BY id LIMIT 1000");
 DB_STMT(connections_page, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE account_id = ?"
-			  " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR id < ?)"
+			  " AND (? IS NULL OR provider_type = ?) AND id < ?"
 			  " ORDER BY id DESC LIMIT ? OFFSET ?");
 DB_STMT(connections_count,
     "SELECT COUNT(*) FROM connections WHERE account_id = ? AND (? IS NULL OR provider_type = ?)");
 DB_STMT(connection_insert,
     "INSERT INTO connections (id, account_id, provider_type, name, status, external_account_id,"
     " credentials, settings, last_error, last_used_at, created_at, updated_at)"
-    " VALUES (?, ?, ?, ?, 'active', ?, ?, ?, NULL, NULL, ?, ?)");
+    " VALUES (?, ?, ?, ?, '" CONNECTION_ACTIVE "', ?, ?, ?, NULL, NULL, ?, ?)");
 DB_STMT(connection_set,
     "UPDATE connections SET name = ?, status = ?, external_account_id = ?, credentials = ?,"
     " settings = ?, last_error = ?, updated_at = ? WHERE id = ? AND account_id = ?");
@@ -34,7 +35,16 @@ DB_STMT(connection_used,
     "UPDATE connections SET last_used_at = ?, last_error = ? WHERE id = ? AND account_id = ?");
 DB_STMT(connection_used_status,
     "UPDATE connections SET last_used_at = ?, last_error = ?, updated_at = ?, status = ?"
-    " WHERE id = ? AND account_id = ? AND status <> 'disabled'");
+    " WHERE id = ? AND account_id = ? AND status <> '" CONNECTION_DISABLED "'");
+
+const struct word connection_statuses[] = {{CONNECTION_ACTIVE, "Active"},
+    {CONNECTION_EXPIRED, "Expired"}, {CONNECTION_ERROR, "Error"}, {CONNECTION_DISABLED, "Disabled"},
+    {NULL, NULL}};
+
+static const struct filter_row connection_filters[] = {
+    {"providerType", FILTER_TEXT, offsetof(struct connection_filter, provider_type), NULL, NULL},
+    {NULL, 0, 0, NULL, NULL}};
+const struct list list_of_connections = {"connections", connection_filters, NULL};
 
 /* ---- sealing ------------------------------------------------------------------------------ */
 
@@ -71,18 +81,18 @@ static struct connection *row_shown(
 {
 	struct connection *c = arena_zalloc(a, sizeof *c);
 
-	c->id = db_get_uuid(rows, row, 0);
-	c->account_id = db_get_uuid(rows, row, 1);
-	c->provider_type = db_get_text(rows, row, 2);
-	c->name = db_get_text(rows, row, 3);
-	c->status = db_get_text(rows, row, 4);
-	c->access.external_account_id = db_get_text(rows, row, 5);
-	c->last_error = db_get_text(rows, row, 8);
-	c->last_used_us = db_get_int(rows, row, 9);
-	c->created_us = db_get_int(rows, row, 10);
-	c->updated_us = db_get_int(rows, row, 11);
+	c->id = db_get_uuid(rows, row, CONNECTION_ID);
+	c->account_id = db_get_uuid(rows, row, CONNECTION_ACCOUNT);
+	c->provider_type = db_get_text(rows, row, CONNECTION_PROVIDER);
+	c->name = db_get_text(rows, row, CONNECTION_NAME);
+	c->status = db_get_text(rows, row, CONNECTION_STATUS);
+	c->access.external_account_id = db_get_text(rows, row, CONNECTION_EXTERNAL_ACCOUNT);
+	c->last_error = db_get_text(rows, row, CONNECTION_LAST_ERROR);
+	c->last_used_us = db_get_int(rows, row, CONNECTION_LAST_USED_AT);
+	c->created_us = db_get_int(rows, row, CONNECTION_CREATED_AT);
+	c->updated_us = db_get_int(rows, row, CONNECTION_UPDATED_AT);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
-	c->access.settings = json_parse(a, db_get_str(rows, row, 7), err);
+	c->access.settings = json_parse(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
 	return c->access.settings == NULL ? NULL : c;
 }
 
@@ -98,7 +108,8 @@ struct connection *connection_from_row(
 		    c->provider_type);
 		return NULL;
 	}
-	c->access.credentials = unseal(app, a, &c->id, db_get_str(rows, row, 6), err);
+	c->access.credentials =
+	    unseal(app, a, &c->id, db_get_str(rows, row, CONNECTION_CREDENTIALS), err);
 	return c->access.credentials == NULL ? NULL : c;
 }
 
@@ -112,7 +123,7 @@ int connection_get(struct app *app, struct arena *a, const struct uuid *account_
 
 	if (found != 1)
 		return found;
-	struct uuid owner = db_get_uuid(&rows, 0, 1);
+	struct uuid owner = db_get_uuid(&rows, 0, CONNECTION_ACCOUNT);
 	if (account_id != NULL && !uuid_eq(owner, *account_id))
 		return 0;
 	*out = connection_from_row(app, a, &rows, 0, err);
@@ -145,7 +156,8 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 		return -1;
 	*out = arena_array(a, rows.count + 1, sizeof(struct connection *));
 	for (size_t i = 0; i < rows.count && *n < CAPABLE_MAX; i++) {
-		const struct provider *p = provider_find(app->providers, db_get_str(&rows, i, 2));
+		const struct provider *p =
+		    provider_find(app->providers, db_get_str(&rows, i, CONNECTION_PROVIDER));
 
 		if (p == NULL || !provider_can(p, capability))
 			continue;
@@ -159,29 +171,26 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 	return 0;
 }
 
-int connection_list(struct app *app, struct arena *a, const struct uuid *account_id,
-    struct connection_page *page, struct err *err)
+int connection_list(struct app *app, struct arena *a, const struct connection_filter *f,
+    struct slice *s, struct connection ***out, size_t *n, struct err *err)
 {
-	struct db_val type = db_name(page->provider_type),
-		      before = db_uuid_or_null(&page->before_id);
+	struct db_val type = db_name(f->provider_type);
+	struct cursor from = slice_from(s);
 	struct db_rows rows, count;
 
 	if (db_query(app->db, a, &connections_page,
-		DB_VALS(db_uuid(account_id), type, type, before, before, db_int(page->limit + 1),
-		    db_int(page->offset)),
+		DB_VALS(db_uuid(&f->account_id), type, type, db_uuid(&from.id),
+		    db_int(slice_limit(s)), db_int(s->offset)),
 		&rows, err) == -1 ||
-	    db_query(app->db, a, &connections_count, DB_VALS(db_uuid(account_id), type, type),
+	    db_query(app->db, a, &connections_count, DB_VALS(db_uuid(&f->account_id), type, type),
 		&count, err) == -1)
 		return -1;
-	page->total = db_get_int(&count, 0, 0);
-	page->has_more = rows.count > (size_t)page->limit;
-	page->n = page->has_more ? (size_t)page->limit : rows.count;
-	page->v = arena_array(a, page->n + 1, sizeof(struct connection *));
-	for (size_t i = 0; i < page->n; i++) {
-		page->v[i] = row_shown(app, a, &rows, i, err);
-		if (page->v[i] == NULL)
+	s->total = db_get_int(&count, 0, 0);
+	*n = slice_fill(s, &rows, SLICE_BY_ID, CONNECTION_ID);
+	*out = arena_array(a, *n + 1, sizeof(struct connection *));
+	for (size_t i = 0; i < *n; i++)
+		if (((*out)[i] = row_shown(app, a, &rows, i, err)) == NULL)
 			return -1;
-	}
 	return 0;
 }
 
@@ -198,7 +207,7 @@ struct connection_body {
 
 static int members_read(const json_t *body, size_t n, struct connection_body *out, struct err *err)
 {
-	static const char *const statuses[] = {"active", "disabled", NULL};
+	static const char *const statuses[] = {CONNECTION_ACTIVE, CONNECTION_DISABLED, NULL};
 	static const struct json_member members[] = {
 	    {"name", READ_TEXT, JSON_INTO(struct connection_body, name), .need = READ_NULLABLE,
 		.flags = READ_TRIMMED | READ_PLAIN, .min = 1, .max = LIMIT_NAME_BYTES},
@@ -259,7 +268,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 	c->provider = p;
 	c->provider_type = p->name;
 	c->name = p->display_name;
-	c->status = "active";
+	c->status = CONNECTION_ACTIVE;
 	c->created_us = c->updated_us = clock_now_us();
 	if (!p->is_available)
 		return err_set(err, ERR_CONFLICT, "%s is not available", p->display_name);
@@ -285,9 +294,10 @@ int connection_update(
 	if (read_body(app, a, body, ALL_MEMBERS, c, err) == -1)
 		return -1;
 	/* New credentials deserve a new start. */
-	if (json_object_get(body, "credentials") != NULL && strcmp(c->status, "disabled") != 0)
-		c->status = "active";
-	if (strcmp(c->status, "active") == 0)
+	if (json_object_get(body, "credentials") != NULL &&
+	    strcmp(c->status, CONNECTION_DISABLED) != 0)
+		c->status = CONNECTION_ACTIVE;
+	if (strcmp(c->status, CONNECTION_ACTIVE) == 0)
 		c->last_error = NULL;
 	c->updated_us = clock_now_us();
 	struct str sealed = seal(app, a, &c->id, c->access.credentials, err);
@@ -314,9 +324,12 @@ int connection_delete(
 /* What a use makes of the status, or NULL: nothing. What somebody disabled stays so. */
 static const char *status_by_use(const struct connection *c, enum call_class class)
 {
-	const char *status = class == CALL_AUTH ? "error" : class == CALL_OK ? "active" : NULL;
+	const char *status = class == CALL_AUTH ? CONNECTION_ERROR
+			     : class == CALL_OK ? CONNECTION_ACTIVE
+						: NULL;
 
-	if (status == NULL || strcmp(c->status, status) == 0 || strcmp(c->status, "disabled") == 0)
+	if (status == NULL || strcmp(c->status, status) == 0 ||
+	    strcmp(c->status, CONNECTION_DISABLED) == 0)
 		return NULL;
 	return status;
 }

@@ -1,14 +1,21 @@
 /* One account's credentials for one provider. */
 #ifndef CONNECTION_CONNECTION_H
 #define CONNECTION_CONNECTION_H
+#include "base/word.h"
 #include "db/db.h"
 #include "provider/provider.h"
+
+#define CONNECTION_ACTIVE "active"
+#define CONNECTION_EXPIRED "expired"
+#define CONNECTION_ERROR "error"       /* its calls fail; it still receives, and is still tried */
+#define CONNECTION_DISABLED "disabled" /* by people */
+extern const struct word connection_statuses[]; /* best first */
 
 struct connection {
 	struct uuid id, account_id;
 	const struct provider *provider;
-	const char *provider_type, *name, *status; /* active, expired, error, disabled */
-	struct access access;                      /* what the provider's engine is handed of it */
+	const char *provider_type, *name, *status;
+	struct access access; /* what the provider's engine is handed of it */
 	int64_t created_us, updated_us, last_used_us;
 	const char *last_error;
 };

@@ -35,7 +35,8 @@ int crm_api_lead_get(struct req *r)
 static bool are_settled(const json_t *destinations)
 {
 	for (size_t i = 0; i < json_array_size(destinations); i++)
-		if (strcmp(json_str(json_array_get(destinations, i), "status"), "pending") == 0)
+		if (strcmp(json_str(json_array_get(destinations, i), "status"), DELIVERY_PENDING) ==
+		    0)
 			return false;
 	return true;
 }
@@ -77,14 +78,14 @@ static json_t *push_answer(const json_t *before, const json_t *after)
 			const json_t *b = json_array_get(before, k);
 
 			if (strcmp(json_str(b, "id"), json_str(d, "id")) == 0 &&
-			    strcmp(json_str(b, "status"), "success") == 0)
-				status = "skipped";
+			    strcmp(json_str(b, "status"), DELIVERY_SUCCESS) == 0)
+				status = DELIVERY_SKIPPED;
 		}
-		is_success = is_success || strcmp(json_str(d, "status"), "success") == 0;
-		if (strcmp(status, "dead") == 0)
-			status = "failed";
-		if (strcmp(status, "pending") == 0) { /* not waited for to its end */
-			status = "skipped";
+		is_success = is_success || strcmp(json_str(d, "status"), DELIVERY_SUCCESS) == 0;
+		if (strcmp(status, DELIVERY_DEAD) == 0)
+			status = DELIVERY_FAILED;
+		if (strcmp(status, DELIVERY_PENDING) == 0) { /* not waited for to its end */
+			status = DELIVERY_SKIPPED;
 			error = "the push goes on in the background";
 		}
 		json_set_str(res, "connectionId", json_str(d, "connectionId"));
@@ -113,7 +114,7 @@ int crm_api_push_lead(struct req *r)
 	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
-	if (found == 1 && strcmp(json_str(lead, "stage"), "ready") != 0)
+	if (found == 1 && strcmp(json_str(lead, "stage"), LEAD_READY) != 0)
 		return res_problem(r, 409,
 		    "The lead's details have not been fetched yet, so there is nothing to push");
 	if (found == -1 ||
@@ -224,24 +225,15 @@ int crm_api_test(struct req *r)
 
 int crm_api_deliveries(struct req *r)
 {
-	static const char *const filters[] = {"status", "connectionId", "leadId", NULL};
-	struct delivery_filter f = {.account_id = r->actor.account_id,
-	    .status = req_query_text(r, "status"),
-	    .connection_id = req_query_uuid(r, "connectionId"),
-	    .lead_id = req_query_uuid(r, "leadId")};
-	struct list_query q;
-	struct list_end end = {.total = -1};
+	struct delivery_filter f = {0};
+	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *rows;
 
-	if (!req_list_query(r, "deliveries", filters, &q) || req_has_invalid(r))
+	if (!slice_read(r, &list_of_deliveries, &f, &s))
 		return res_invalid(r);
-	f.before_id = q.after.id;
-	f.limit = q.page.limit;
-	f.offset = q.offset;
-	if (delivery_list(r->app, r->a, &f, &rows, &end.has_more, &end.last.id, &err) == -1)
+	if (delivery_list(r->app, r->a, &f, &s, &err) == -1)
 		return res_error(r, &err);
-	return res_list(r, &q, rows, &end);
+	return res_slice(r, &s);
 }
 
 struct retrying {
@@ -272,6 +264,6 @@ int crm_api_delivery_retry(struct req *r)
 		return res_problem(r, 404, "There is no such delivery");
 	o = json_object();
 	json_set_str(o, "id", uuid_dup(r->a, t.id));
-	json_set_str(o, "status", "pending");
+	json_set_str(o, "status", DELIVERY_PENDING);
 	return res_json(r, 202, o);
 }

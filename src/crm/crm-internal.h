@@ -3,11 +3,9 @@
 #define CRM_CRM_INTERNAL_H
 #include "crm/crm.h"
 
-/* Ledger status: pending (not tried to the end), success, failed (next_us says when it is tried
- * again, 0 never by itself), dead (given up), skipped (its destination was disabled or removed). */
 struct delivery {
 	struct uuid id, account_id, lead_id, connection_id;
-	const char *status;
+	const char *status; /* of delivery_statuses */
 	int attempts, rounds;
 	int64_t next_us, updated_us;
 	const char *error; /* of the last attempt, or NULL */
@@ -47,11 +45,11 @@ int deliveries_count_waiting(
 struct delivery_filter {
 	struct uuid account_id, connection_id, lead_id;
 	struct str status;
-	struct uuid before_id;
-	int64_t limit, offset;
 };
-int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f, json_t **rows,
-    bool *has_more, struct uuid *last, struct err *err);
+extern const struct list list_of_deliveries;
+/* Newest first. */
+int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f,
+    struct slice *s, struct err *err);
 /* The stored mapping of a destination, or NULL. */
 int mapping_load(
     struct db *db, struct arena *a, const struct connection *c, json_t **out, struct err *err);

@@ -70,7 +70,7 @@ static json_t *make_timeline(struct req *r, const json_t *lead, const json_t *at
 		? "Entered by hand or by a tool"
 		: arena_printf(r->a, "Received from %s", json_str(lead, "providerName")),
 	    "received");
-	if (stage != NULL && strcmp(stage, "failed") == 0)
+	if (stage != NULL && strcmp(stage, LEAD_FAILED) == 0)
 		json_set_str(add_moment(timeline, json_str(lead, "updatedAt"),
 				 "Its details could not be fetched", "failed"),
 		    "detail", json_str(lead, "stageError"));
@@ -85,7 +85,7 @@ static bool has_open_destination(const json_t *destinations)
 {
 	for (size_t i = 0; i < json_array_size(destinations); i++) {
 		const char *status = json_str(json_array_get(destinations, i), "status");
-		if (status == NULL || strcmp(status, "success") != 0)
+		if (status == NULL || strcmp(status, DELIVERY_SUCCESS) != 0)
 			return true;
 	}
 	return json_array_size(destinations) == 0;
@@ -118,12 +118,12 @@ int crm_page_lead_detail(struct req *r)
 	json_set_bool(data, "has_raw", json_array_size(json_object_get(data, "raw_fields")) > 0);
 	json_set(data, "destinations", json_incref(destinations));
 	json_set_bool(data, "has_destinations", json_array_size(destinations) > 0);
-	json_set_bool(data, "stage_failed", str_is(str_from(stage), "failed"));
-	json_set_bool(data, "stage_waiting", str_is(str_from(stage), "received"));
+	json_set_bool(data, "stage_failed", str_is(str_from(stage), LEAD_FAILED));
+	json_set_bool(data, "stage_waiting", str_is(str_from(stage), LEAD_RECEIVED));
 	json_set(data, "timeline", make_timeline(r, lead, attempts));
-	json_set_bool(data, "is_ready", stage != NULL && strcmp(stage, "ready") == 0);
+	json_set_bool(data, "is_ready", stage != NULL && strcmp(stage, LEAD_READY) == 0);
 	json_set_bool(data, "can_push",
-	    stage != NULL && strcmp(stage, "ready") == 0 &&
+	    stage != NULL && strcmp(stage, LEAD_READY) == 0 &&
 		(r->actor.permissions & PERMIT(CRM_WRITE)) != 0 &&
 		has_open_destination(destinations));
 	json_set(data, "lead", json_incref(lead));

@@ -46,10 +46,10 @@ static int end_round(struct pushing *p, const char *error, struct err *err)
 	if (p->d.rounds > ROUNDS) {
 		log_warn("crm.dead", LOG_S("lead", uuid_dup(p->job->a, p->d.lead_id)),
 		    LOG_S("destination", p->to->name), LOG_S("error", error));
-		return end_as(p, "dead", error, err);
+		return end_as(p, DELIVERY_DEAD, error, err);
 	}
 	p->again_us = clock_now_us() + rounds_minutes[p->d.rounds - 1] * 60 * SECOND_US;
-	return end_as(p, "failed", error, err);
+	return end_as(p, DELIVERY_FAILED, error, err);
 }
 
 /* ---- attempts ---------------------------------------------------------------------------- */
@@ -133,9 +133,9 @@ static int push(struct pushing *p, struct err *err)
 	switch (res->class) {
 	case CALL_OK:
 		p->d.external_id = json_str(res->output, "externalId");
-		return end_as(p, "success", NULL, err);
+		return end_as(p, DELIVERY_SUCCESS, NULL, err);
 	case CALL_FATAL:
-		return end_as(p, "failed", res->error, err);
+		return end_as(p, DELIVERY_FAILED, res->error, err);
 	case CALL_RETRY:
 	case CALL_RATE_LIMITED:
 	case CALL_AUTH:
@@ -153,7 +153,7 @@ static int push_or_explain(struct pushing *p, struct err *err)
 	if (push(p, &why) == 0)
 		return 0;
 	if (why.code == ERR_INVALID && !p->job->is_ended)
-		return end_as(p, "failed", why.msg, err);
+		return end_as(p, DELIVERY_FAILED, why.msg, err);
 	return err_set(err, why.code, "%s", why.msg);
 }
 
@@ -162,15 +162,15 @@ int crm_job_push(struct job *j, struct err *err)
 	struct pushing p = {.job = j};
 	int found = delivery_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.d, err);
 
-	if (found != 1 || strcmp(p.d.status, "success") == 0)
+	if (found != 1 || strcmp(p.d.status, DELIVERY_SUCCESS) == 0)
 		return found == -1 ? -1 : 0;
 	found = connection_get(j->app, j->a, &j->account_id, &p.d.connection_id, &p.to, err);
 	if (found == -1)
 		return -1;
 	if (found == 0)
-		return end_as(&p, "skipped", "the destination was removed", err);
-	if (strcmp(p.to->status, "disabled") == 0)
-		return end_as(&p, "skipped", "the destination is disabled", err);
+		return end_as(&p, DELIVERY_SKIPPED, "the destination was removed", err);
+	if (strcmp(p.to->status, CONNECTION_DISABLED) == 0)
+		return end_as(&p, DELIVERY_SKIPPED, "the destination is disabled", err);
 	return push_or_explain(&p, err);
 }
 

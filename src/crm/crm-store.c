@@ -6,9 +6,22 @@
 DB_STMT_ROWS(deliveries_insert,
     "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts, rounds,"
     " created_at, updated_at) VALUES ",
-    "(?,?,?,?,'pending',0,0,?,?)", " ON DUPLICATE KEY UPDATE id = id");
+    "(?,?,?,?,'" DELIVERY_PENDING "',0,0,?,?)", " ON DUPLICATE KEY UPDATE id = id");
+enum { OF_LEAD_ID, OF_LEAD_CONNECTION, OF_LEAD_STATUS };
 DB_STMT(deliveries_of_lead,
     "SELECT id, connection_id, status FROM lead_deliveries WHERE account_id = ? AND lead_id = ?");
+enum {
+	DELIVERY_LEAD,
+	DELIVERY_CONNECTION,
+	DELIVERY_STATUS,
+	DELIVERY_ATTEMPTS,
+	DELIVERY_ROUNDS,
+	DELIVERY_NEXT_AT,
+	DELIVERY_LAST_ERROR,
+	DELIVERY_EXTERNAL_ID,
+	DELIVERY_UPDATED_AT,
+	DELIVERY_LEAD_JSON
+};
 DB_STMT(delivery_by_id,
     "SELECT d.lead_id, d.connection_id, d.status, d.attempts, d.rounds, d.next_at, d.last_error,"
     " d.external_id, d.updated_at, l.lead FROM lead_deliveries d"
@@ -18,12 +31,21 @@ DB_STMT(delivery_update,
     "UPDATE lead_deliveries SET status = ?, attempts = ?, rounds = ?, next_at = ?, last_error = ?,"
     " last_status = ?, external_id = COALESCE(?, external_id), pushed_at = COALESCE(?, pushed_at),"
     " updated_at = ? WHERE account_id = ? AND id = ?");
-DB_STMT(delivery_touch,
-    "UPDATE lead_deliveries SET status = 'pending', rounds = 0, next_at = NULL, updated_at = ?"
-    " WHERE account_id = ? AND id = ? AND status <> 'success'");
+DB_STMT(delivery_touch, "UPDATE lead_deliveries SET status = '" DELIVERY_PENDING
+			"', rounds = 0, next_at = NULL, updated_at = ?"
+			" WHERE account_id = ? AND id = ? AND status <> '" DELIVERY_SUCCESS "'");
 DB_STMT(attempt_insert,
     "INSERT INTO lead_delivery_attempts (id, account_id, delivery_id, attempt, at, duration_us,"
     " status, error) VALUES (?,?,?,?,?,?,?,?)");
+enum {
+	ATTEMPT_AT,
+	ATTEMPT_NUMBER,
+	ATTEMPT_STATUS,
+	ATTEMPT_ERROR,
+	ATTEMPT_DURATION,
+	ATTEMPT_NAME,
+	ATTEMPT_CONNECTION
+};
 DB_STMT(attempts_of_lead,
     "SELECT a.at, a.attempt, a.status, a.error, a.duration_us, c.name, d.connection_id"
     " FROM lead_deliveries d JOIN lead_delivery_attempts a"
@@ -35,18 +57,45 @@ DB_STMT(attempts_of_lead,
 	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at FROM "                \
 	"lead_deliveries d"                                                                        \
 	" LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id "
+enum {
+	DESTINATION_LEAD,
+	DESTINATION_ID,
+	DESTINATION_CONNECTION,
+	DESTINATION_NAME,
+	DESTINATION_STATUS,
+	DESTINATION_ATTEMPTS,
+	DESTINATION_LAST_ERROR,
+	DESTINATION_EXTERNAL_ID,
+	DESTINATION_PUSHED_AT,
+	DESTINATION_NEXT_AT,
+	DESTINATION_LAST_STATUS,
+	DESTINATION_UPDATED_AT
+};
 DB_STMT_ROWS(destinations_of_leads, DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.lead_id IN (",
     "?", ") ORDER BY d.id");
 DB_STMT(delivery_page,
     DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.id < ? AND (? IS NULL OR d.status = ?)"
 			" AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
 			" ORDER BY d.id DESC LIMIT ? OFFSET ?");
+#define WAITING                                                                                    \
+	"stage = '" LEAD_READY "' AND sync_status IN ('" LEAD_SYNC_NONE "','" LEAD_SYNC_PENDING    \
+	"','" LEAD_SYNC_FAILED "','" LEAD_SYNC_DEAD "')"
 DB_STMT(leads_waiting,
-    "SELECT id FROM leads WHERE account_id = ? AND stage = 'ready'"
-    " AND sync_status IN ('none','pending','failed','dead') AND id > ? ORDER BY id LIMIT ?");
+    "SELECT id FROM leads WHERE account_id = ? AND " WAITING " AND id > ? ORDER BY id LIMIT ?");
 DB_STMT(leads_waiting_count,
-    "SELECT COUNT(*) FROM (SELECT 1 FROM leads WHERE account_id = ? AND stage = 'ready'"
-    " AND sync_status IN ('none','pending','failed','dead') LIMIT 100000) w");
+    "SELECT COUNT(*) FROM (SELECT 1 FROM leads WHERE account_id = ? AND " WAITING
+    " LIMIT 100000) w");
+
+const struct word delivery_statuses[] = {{DELIVERY_SUCCESS, "Delivered"},
+    {DELIVERY_PENDING, "Pending"}, {DELIVERY_FAILED, "Failed"}, {DELIVERY_DEAD, "Given up"},
+    {DELIVERY_SKIPPED, "Skipped"}, {NULL, NULL}};
+
+static const struct filter_row delivery_filters[] = {
+    {"status", FILTER_TEXT, offsetof(struct delivery_filter, status), delivery_statuses, NULL},
+    {"connectionId", FILTER_ID, offsetof(struct delivery_filter, connection_id), NULL, NULL},
+    {"leadId", FILTER_ID, offsetof(struct delivery_filter, lead_id), NULL, NULL},
+    {NULL, 0, 0, NULL, NULL}};
+const struct list list_of_deliveries = {"deliveries", delivery_filters, NULL};
 
 int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct delivery *out, struct err *err)
@@ -59,17 +108,25 @@ int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
 		return found;
 	*out = (struct delivery){.id = *id,
 	    .account_id = *account_id,
-	    .lead_id = db_get_uuid(&rows, 0, 0),
-	    .connection_id = db_get_uuid(&rows, 0, 1),
-	    .status = db_get_text(&rows, 0, 2),
-	    .attempts = (int)db_get_int(&rows, 0, 3),
-	    .rounds = (int)db_get_int(&rows, 0, 4),
-	    .next_us = db_get_int(&rows, 0, 5),
-	    .error = db_get_text(&rows, 0, 6),
-	    .external_id = db_get_text(&rows, 0, 7),
-	    .updated_us = db_get_int(&rows, 0, 8),
-	    .lead = json_parse(a, db_get_str(&rows, 0, 9), err)};
+	    .lead_id = db_get_uuid(&rows, 0, DELIVERY_LEAD),
+	    .connection_id = db_get_uuid(&rows, 0, DELIVERY_CONNECTION),
+	    .status = db_get_text(&rows, 0, DELIVERY_STATUS),
+	    .attempts = (int)db_get_int(&rows, 0, DELIVERY_ATTEMPTS),
+	    .rounds = (int)db_get_int(&rows, 0, DELIVERY_ROUNDS),
+	    .next_us = db_get_int(&rows, 0, DELIVERY_NEXT_AT),
+	    .error = db_get_text(&rows, 0, DELIVERY_LAST_ERROR),
+	    .external_id = db_get_text(&rows, 0, DELIVERY_EXTERNAL_ID),
+	    .updated_us = db_get_int(&rows, 0, DELIVERY_UPDATED_AT),
+	    .lead = json_parse(a, db_get_str(&rows, 0, DELIVERY_LEAD_JSON), err)};
 	return out->lead == NULL ? -1 : 1;
+}
+
+static const char *status_better(const char *x, const char *y)
+{
+	const struct word *of_x = word_find(delivery_statuses, str_from(x)),
+			  *of_y = word_find(delivery_statuses, str_from(y));
+
+	return of_y != NULL && of_y < of_x ? y : x;
 }
 
 /* A push is a success when at least one destination took it; the rest is the best that can still be
@@ -77,25 +134,22 @@ int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
 static int update_lead_status(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, struct err *err)
 {
-	static const char *const by_hope[] = {"success", "pending", "failed", "dead", "skipped"};
-	size_t best = sizeof(by_hope) / sizeof(by_hope[0]) - 1;
+	const char *best = DELIVERY_SKIPPED;
 	struct db_rows rows;
 
 	if (db_query(db, a, &deliveries_of_lead, DB_VALS(db_uuid(account_id), db_uuid(lead_id)),
 		&rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++)
-		for (size_t k = 0; k < best; k++)
-			if (strcmp(db_get_text(&rows, i, 2), by_hope[k]) == 0)
-				best = k;
-	return lead_set_sync_status(db, account_id, lead_id, by_hope[best], err);
+		best = status_better(best, db_get_text(&rows, i, OF_LEAD_STATUS));
+	return lead_set_sync_status(db, account_id, lead_id, best, err);
 }
 
 int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
     const struct attempt *attempt, struct err *err)
 {
 	int64_t now = clock_now_us();
-	const bool is_success = strcmp(d->status, "success") == 0;
+	const bool is_success = strcmp(d->status, DELIVERY_SUCCESS) == 0;
 	struct uuid id = uuid_new();
 
 	if (attempt != NULL &&
@@ -155,13 +209,15 @@ static int requeue(struct db *db, struct arena *a, const struct uuid *account_id
 		&rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		struct uuid id = db_get_uuid(&rows, i, 0), to = db_get_uuid(&rows, i, 1);
+		struct uuid id = db_get_uuid(&rows, i, OF_LEAD_ID),
+			    to = db_get_uuid(&rows, i, OF_LEAD_CONNECTION);
 		struct job job = push_job(account_id, &id);
 		bool is_active = false;
 
 		for (size_t k = 0; k < ncs; k++)
 			is_active = is_active || uuid_eq(cs[k]->id, to);
-		if (!is_active || strcmp(db_get_text(&rows, i, 2), "success") == 0)
+		if (!is_active ||
+		    strcmp(db_get_text(&rows, i, OF_LEAD_STATUS), DELIVERY_SUCCESS) == 0)
 			continue;
 		if (db_exec(db, &delivery_touch,
 			DB_VALS(db_int(clock_now_us()), db_uuid(account_id), db_uuid(&id)), NULL,
@@ -215,7 +271,7 @@ int deliveries_queue(struct app *app, struct arena *a, struct job *parent,
 	for (size_t i = 0; i < ncs; i++)
 		jobs[i] = push_job(account_id, &ids[i]);
 	*n = ncs;
-	if (lead_set_sync_status(app->db, account_id, lead_id, "pending", err) == -1)
+	if (lead_set_sync_status(app->db, account_id, lead_id, LEAD_SYNC_PENDING, err) == -1)
 		return -1;
 	return job_insert_next(app->db, parent, jobs, ncs, err);
 }
@@ -275,23 +331,23 @@ int deliveries_count_waiting(
 static json_t *destination_json(struct arena *a, const struct db_rows *rows, size_t i)
 {
 	json_t *o = json_object();
-	const char *name = db_get_text(rows, i, 3);
+	const char *name = db_get_text(rows, i, DESTINATION_NAME);
 
-	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, 1)));
-	json_set_str(o, "leadId", uuid_dup(a, db_get_uuid(rows, i, 0)));
-	json_set_str(o, "connectionId", uuid_dup(a, db_get_uuid(rows, i, 2)));
+	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, DESTINATION_ID)));
+	json_set_str(o, "leadId", uuid_dup(a, db_get_uuid(rows, i, DESTINATION_LEAD)));
+	json_set_str(o, "connectionId", uuid_dup(a, db_get_uuid(rows, i, DESTINATION_CONNECTION)));
 	json_set_str(o, "name", name == NULL ? "(removed)" : name);
-	json_set_str(o, "status", db_get_text(rows, i, 4));
-	json_set_int(o, "attempts", db_get_int(rows, i, 5));
-	json_set_str(o, "lastError", db_get_text(rows, i, 6));
-	json_set_str(o, "externalId", db_get_text(rows, i, 7));
-	json_set_time(o, "pushedAt", db_get_int(rows, i, 8));
-	json_set_time(o, "nextAttemptAt", db_get_int(rows, i, 9));
-	if (db_is_null(rows, i, 10))
+	json_set_str(o, "status", db_get_text(rows, i, DESTINATION_STATUS));
+	json_set_int(o, "attempts", db_get_int(rows, i, DESTINATION_ATTEMPTS));
+	json_set_str(o, "lastError", db_get_text(rows, i, DESTINATION_LAST_ERROR));
+	json_set_str(o, "externalId", db_get_text(rows, i, DESTINATION_EXTERNAL_ID));
+	json_set_time(o, "pushedAt", db_get_int(rows, i, DESTINATION_PUSHED_AT));
+	json_set_time(o, "nextAttemptAt", db_get_int(rows, i, DESTINATION_NEXT_AT));
+	if (db_is_null(rows, i, DESTINATION_LAST_STATUS))
 		json_set(o, "lastStatus", json_null());
 	else
-		json_set_int(o, "lastStatus", db_get_int(rows, i, 10));
-	json_set_time(o, "updatedAt", db_get_int(rows, i, 11));
+		json_set_int(o, "lastStatus", db_get_int(rows, i, DESTINATION_LAST_STATUS));
+	json_set_time(o, "updatedAt", db_get_int(rows, i, DESTINATION_UPDATED_AT));
 	return o;
 }
 
@@ -315,7 +371,7 @@ int crm_add_destinations(
 			v, n, 1, &rows, err) == -1)
 			return -1;
 		for (size_t i = 0; i < rows.count; i++) {
-			struct uuid of = db_get_uuid(&rows, i, 0);
+			struct uuid of = db_get_uuid(&rows, i, DESTINATION_LEAD);
 
 			for (size_t k = 0; k < n; k++)
 				if (uuid_eq(of, ids[k]))
@@ -353,38 +409,40 @@ int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *accou
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *o = json_object();
 
-		json_set_time(o, "at", db_get_int(&rows, i, 0));
-		json_set_int(o, "attempt", db_get_int(&rows, i, 1));
-		json_set_int(o, "status", db_get_int(&rows, i, 2));
-		json_set_str(o, "error", db_get_text(&rows, i, 3));
-		json_set_int(o, "durationUs", db_get_int(&rows, i, 4));
-		json_set_str(o, "name", db_get_text(&rows, i, 5));
-		json_set_str(o, "connectionId", uuid_dup(a, db_get_uuid(&rows, i, 6)));
+		json_set_time(o, "at", db_get_int(&rows, i, ATTEMPT_AT));
+		json_set_int(o, "attempt", db_get_int(&rows, i, ATTEMPT_NUMBER));
+		json_set_int(o, "status", db_get_int(&rows, i, ATTEMPT_STATUS));
+		json_set_str(o, "error", db_get_text(&rows, i, ATTEMPT_ERROR));
+		json_set_int(o, "durationUs", db_get_int(&rows, i, ATTEMPT_DURATION));
+		json_set_str(o, "name", db_get_text(&rows, i, ATTEMPT_NAME));
+		json_set_str(
+		    o, "connectionId", uuid_dup(a, db_get_uuid(&rows, i, ATTEMPT_CONNECTION)));
 		json_array_append_new(*out, o);
 	}
 	return 0;
 }
 
-int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f, json_t **out,
-    bool *has_more, struct uuid *last, struct err *err)
+static int delivery_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+    json_t **out, struct err *err)
 {
-	struct uuid before = f->before_id;
+	(void)app;
+	(void)err;
+	*out = json_own(a, destination_json(a, rows, i));
+	return 0;
+}
+
+int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f,
+    struct slice *s, struct err *err)
+{
+	struct cursor from = slice_from(s);
 	struct db_rows rows;
 
-	if (uuid_is_nil(before))
-		memset(before.b, 0xff, sizeof(before.b));
 	if (db_query(app->db, a, &delivery_page,
-		DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_name(f->status),
+		DB_VALS(db_uuid(&f->account_id), db_uuid(&from.id), db_name(f->status),
 		    db_name(f->status), db_uuid_or_null(&f->connection_id),
 		    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->lead_id),
-		    db_uuid_or_null(&f->lead_id), db_int(f->limit + 1), db_int(f->offset)),
+		    db_uuid_or_null(&f->lead_id), db_int(slice_limit(s)), db_int(s->offset)),
 		&rows, err) == -1)
 		return -1;
-	*out = json_own(a, json_array());
-	*has_more = rows.count > (size_t)f->limit;
-	for (size_t i = 0; i < rows.count && i < (size_t)f->limit; i++) {
-		json_array_append_new(*out, destination_json(a, &rows, i));
-		*last = db_get_uuid(&rows, i, 1);
-	}
-	return 0;
+	return slice_take(s, app, a, &rows, SLICE_BY_ID, DESTINATION_ID, delivery_json, err);
 }

@@ -7,6 +7,14 @@
 #include "job/job.h"
 #include "lead/lead.h"
 
+/* What became of a lead at one destination. */
+#define DELIVERY_SUCCESS "success"
+#define DELIVERY_PENDING "pending" /* not tried to the end */
+#define DELIVERY_FAILED "failed"   /* next_us says when it is tried again, 0 never by itself */
+#define DELIVERY_DEAD "dead"       /* given up */
+#define DELIVERY_SKIPPED "skipped" /* its destination was disabled or removed */
+extern const struct word delivery_statuses[]; /* by what can still be hoped for, best first */
+
 /* The body a destination is sent for a lead, by its mapping (default: email→email,
  * firstName→first_name, lastName→last_name, fullName→full_name, phoneNumber→phone,
  * company→company). */

@@ -218,13 +218,6 @@ int chrome_problem_page(struct req *r, int status, const char *title, const char
 
 /* ---- links -------------------------------------------------------------------------------- */
 
-struct str chrome_query_text(const struct req *r, const char *name)
-{
-	struct str s = req_query(r, name);
-
-	return s.n == 0 ? (struct str){NULL, 0} : s;
-}
-
 static void add_parameter(struct buf *b, bool *is_first, struct str name, struct str value)
 {
 	buf_chr(b, *is_first ? '?' : '&');
@@ -264,13 +257,24 @@ static void add_choice(
 	json_array_append_new(choices, choice);
 }
 
-json_t *chrome_choices(
-    struct req *r, const char *name, const char *const *values, const char *const *labels, size_t n)
+json_t *chrome_choices(struct req *r, const char *name, const struct word *words)
 {
 	json_t *choices = json_array();
 
 	add_choice(r, choices, name, "", "All");
-	for (size_t i = 0; i < n; i++)
-		add_choice(r, choices, name, values[i], labels != NULL ? labels[i] : values[i]);
+	for (; words->text != NULL; words++)
+		add_choice(r, choices, name, words->text, words->label);
 	return choices;
+}
+
+void chrome_slice(struct req *r, const struct slice *s, json_t *data)
+{
+	const struct str nothing = {NULL, 0};
+
+	json_set(data, "rows", json_incref(s->rows));
+	json_set_bool(data, "has_rows", json_array_size(s->rows) > 0);
+	json_set_bool(data, "is_later_page", s->has_cursor || s->page > 1);
+	json_set_str(data, "first_href", chrome_link(r, "cursor", nothing));
+	json_set_str(data, "next_href",
+	    !s->has_more ? NULL : chrome_link(r, "cursor", str_from(slice_cursor(r, s, &s->last))));
 }

@@ -2,6 +2,7 @@
 #ifndef HTML_CHROME_H
 #define HTML_CHROME_H
 #include "http/http.h"
+#include "http/slice.h"
 /* Renders template name with data (stolen) inside page.html; section marks the current navigation
  * entry. Adds to data: csrf, user, account, nav, flash, title. Sets security headers (CSP without
  * inline script or style, nosniff, frame-ancestors none, referrer same-origin, no-store). */
@@ -24,10 +25,9 @@ struct chrome_nav {
 /* The address of this page (path and query) with one query parameter set to value, or left out when
  * value is {NULL,0}; cursor and page are always left out. Arena-owned. For filters and paging. */
 const char *chrome_link(struct req *r, const char *name, struct str value);
-/* A query parameter; absent and empty are both {NULL,0}. */
-struct str chrome_query_text(const struct req *r, const char *name);
-/* A filter as links or options: [{value,label,href,is_current}], "All" first. labels NULL: the
- * values themselves. */
-json_t *chrome_choices(struct req *r, const char *name, const char *const *values,
-    const char *const *labels, size_t n);
+/* A filter as links or options: [{value,label,href,is_current}], "All" first. */
+json_t *chrome_choices(struct req *r, const char *name, const struct word *words);
+/* Adds what a list's page and parts/paging show of a slice: rows, has_rows, is_later_page,
+ * first_href, next_href. */
+void chrome_slice(struct req *r, const struct slice *s, json_t *data);
 #endif

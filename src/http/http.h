@@ -183,9 +183,8 @@ struct list_end {
 int res_list(struct req *r, const struct list_query *q, json_t *rows, const struct list_end *end);
 /* A query parameter, {NULL,0} when absent or empty. */
 struct str req_query_text(const struct req *r, const char *name);
-/* As a time or an id: 0 and nil when absent; anything else is noted by req_invalid. */
+/* As a time: 0 when absent; anything else is noted by req_invalid. */
 int64_t req_query_time(struct req *r, const char *name);
-struct uuid req_query_uuid(struct req *r, const char *name);
 
 /* ---- routes ------------------------------------------------------------------------------ */
 enum route_flag {

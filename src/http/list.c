@@ -20,16 +20,6 @@ int64_t req_query_time(struct req *r, const char *name)
 	return at_us;
 }
 
-struct uuid req_query_uuid(struct req *r, const char *name)
-{
-	struct str s = req_query_text(r, name);
-	struct uuid id = {{0}};
-
-	if (s.p != NULL && !uuid_parse(s, &id))
-		req_invalid(r, name, "must be an id");
-	return id;
-}
-
 /* Lengths stand before the values, so that no two sets of filters read alike. */
 static const char *list_scope(struct req *r, const char *list, const char *const *filters)
 {

@@ -443,7 +443,7 @@ int import_page_list(struct req *r)
 {
 	const char *scope =
 	    arena_printf(r->a, "imports page %s", uuid_dup(r->a, r->actor.account_id));
-	struct str cursor = chrome_query_text(r, "cursor");
+	struct str cursor = req_query_text(r, "cursor");
 	struct cursor before = {0};
 	struct err err = ERR_INIT;
 	const char *next = NULL;

@@ -18,51 +18,23 @@ DB_STMT(event_page_leads,
     "SELECT id, COALESCE(full_name, email, phone_number, provider_lead_id), sync_status, stage"
     " FROM leads WHERE id >= ? AND id < ? AND account_id = ? AND event_id = ? LIMIT 50");
 
-static json_t *status_choices(struct req *r)
-{
-	const char *names[EVENT_STATUSES], *labels[EVENT_STATUSES];
-
-	for (size_t i = 0; i < EVENT_STATUSES; i++) {
-		names[i] = event_statuses[i].name;
-		labels[i] = event_statuses[i].label;
-	}
-	return chrome_choices(r, "status", names, labels, EVENT_STATUSES);
-}
-
 int event_page_list(struct req *r)
 {
-	struct event_filter f = {.account_id = r->actor.account_id,
-	    .status = chrome_query_text(r, "status"),
-	    .provider_type = chrome_query_text(r, "providerType")};
-	struct event_page page = {.limit = PAGE_ROWS};
-	struct str cursor = chrome_query_text(r, "cursor");
+	struct event_filter f = {0};
+	struct slice s;
 	struct err err = ERR_INIT;
-	struct cursor at;
-	const char *scope = arena_printf(r->a, "events page %s &%zu:%.*s&%zu:%.*s",
-	    uuid_dup(r->a, r->actor.account_id), f.status.n, (int)f.status.n,
-	    f.status.p != NULL ? f.status.p : "", f.provider_type.n, (int)f.provider_type.n,
-	    f.provider_type.p != NULL ? f.provider_type.p : "");
 	json_t *data;
 
-	if (cursor.n > 0) {
-		if (!cursor_read(r, scope, cursor, &at))
-			return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
-		page.after_id = at.id;
-	}
-	if (event_list(r->app, r->a, &f, &page, &err) == -1)
+	if (!slice_read_page(r, &list_of_events, &f, PAGE_ROWS, &s))
+		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
+	if (event_list(r->app, r->a, &f, &s, &err) == -1)
 		return res_error(r, &err);
-	provider_label_rows(r->app, page.rows);
+	provider_label_rows(r->app, s.rows);
 	data = json_object();
-	json_set(data, "rows", json_incref(page.rows));
-	json_set_bool(data, "has_rows", json_array_size(page.rows) > 0);
+	chrome_slice(r, &s, data);
 	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
-	json_set(data, "statuses", status_choices(r));
-	json_set_bool(data, "is_filtered", f.status.n > 0 || f.provider_type.n > 0);
-	json_set_bool(data, "is_later_page", cursor.n > 0);
-	json_set_str(data, "first_href", chrome_link(r, "cursor", (struct str){NULL, 0}));
-	at = (struct cursor){.id = page.last_id};
-	json_set_str(data, "next_href",
-	    !page.has_more ? NULL : chrome_link(r, "cursor", str_from(cursor_make(r, scope, &at))));
+	json_set(data, "statuses", chrome_choices(r, "status", event_statuses));
+	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_events, &f).n > 0);
 	return chrome_page(r, 200, "events", "Events", "event/list", data);
 }
 
@@ -132,14 +104,17 @@ static void event_add_body(struct req *r, json_t *data, const json_t *event)
 	json_set_int(data, "body_bytes", body == NULL ? 0 : (int64_t)str_from(body).n);
 }
 
-/* What the verdict means, in a sentence. */
-static const char *verdict_of(struct str status)
-{
-	for (size_t i = 0; i < EVENT_STATUSES; i++)
-		if (str_is(status, event_statuses[i].name))
-			return event_statuses[i].meaning;
-	return "";
-}
+/* What each verdict means. */
+static const struct word verdicts[] = {
+    {EVENT_PROCESSED, "This event was verified, stored and processed."},
+    {EVENT_VERIFIED, "This event was verified; there was nothing in it to store."},
+    {EVENT_DUPLICATE,
+	"This event had been received before: it was acknowledged and not processed again."},
+    {EVENT_REJECTED,
+	"This request failed verification: it was answered with 401 and nothing else happened."},
+    {EVENT_FAILED, "This event was verified, but could not be processed."},
+    {EVENT_SPOOLED, "The database was away: this event was kept on disk and written later."},
+    {NULL, NULL}};
 
 int event_page_detail(struct req *r)
 {
@@ -159,9 +134,9 @@ int event_page_detail(struct req *r)
 	    event, "providerName", provider_label(r->app, json_str(event, "providerType")));
 	event_add_body(r, data, event);
 	json_set(data, "header_list", headers_as_list(json_object_get(event, "headers")));
-	json_set_str(data, "verdict", verdict_of(str_from(json_str(event, "status"))));
+	json_set_str(data, "verdict", word_label(verdicts, json_str(event, "status")));
 	json_set_bool(data, "can_replay",
-	    !str_is(str_from(json_str(event, "status")), event_statuses[EVENT_REJECTED].name) &&
+	    !str_is(str_from(json_str(event, "status")), EVENT_REJECTED) &&
 		(r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);
 	json_set(data, "event", json_incref(event));
 	return chrome_page(r, 200, "events", "Event", "event/detail", json_incref(data));

@@ -12,6 +12,22 @@
 #define EVENT_COLUMNS                                                                              \
 	"id, connection_id, provider_type, status, reason, event_type, items, received_at,"        \
 	" latency_us, remote_addr, request_id, url"
+enum {
+	EVENT_ID,
+	EVENT_CONNECTION,
+	EVENT_PROVIDER,
+	EVENT_STATUS,
+	EVENT_REASON,
+	EVENT_TYPE,
+	EVENT_ITEMS,
+	EVENT_RECEIVED_AT,
+	EVENT_LATENCY,
+	EVENT_REMOTE_ADDR,
+	EVENT_REQUEST_ID,
+	EVENT_URL,
+	EVENT_HEADERS, /* event_by_id only */
+	EVENT_BODY
+};
 DB_STMT(event_list_all, "SELECT " EVENT_COLUMNS " FROM events FORCE INDEX (events_account)"
 			" WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?");
 /* Filters have no index: they look through the newest events, a window at a time. */
@@ -23,6 +39,7 @@ DB_STMT(event_list_filtered,
     " STRAIGHT_JOIN events ON id = window_id"
     " WHERE (? IS NULL OR status = ?) AND (? IS NULL OR provider_type = ?)"
     " AND (? IS NULL OR connection_id = ?) ORDER BY id DESC LIMIT ?");
+enum { WINDOW_LAST, WINDOW_COUNT };
 DB_STMT(event_window_end, "SELECT MIN(id), COUNT(*) FROM (SELECT id" EVENT_WINDOW ") k");
 #define WINDOW 3000
 #define BUDGET_US 60000 /* then a page is answered as far as it got */
@@ -30,64 +47,56 @@ DB_STMT(event_by_id,
     "SELECT " EVENT_COLUMNS ", headers, body FROM events WHERE id = ? AND account_id = ?");
 DB_STMT(event_keys_purge, "DELETE FROM event_keys WHERE event_id < ? LIMIT 5000");
 
-const struct event_status_text event_statuses[EVENT_STATUSES] = {
-    [EVENT_PROCESSED] = {"processed", "Processed",
-	"This event was verified, stored and processed."},
-    [EVENT_VERIFIED] = {"verified", "Verified",
-	"This event was verified; there was nothing in it to store."},
-    [EVENT_DUPLICATE] = {"duplicate", "Duplicate",
-	"This event had been received before: it was acknowledged and not processed again."},
-    [EVENT_REJECTED] = {"rejected", "Rejected",
-	"This request failed verification: it was answered with 401 and nothing else happened."},
-    [EVENT_FAILED] = {"failed", "Failed", "This event was verified, but could not be processed."},
-    [EVENT_SPOOLED] = {"spooled", "Spooled",
-	"The database was away: this event was kept on disk and written later."},
-};
+const struct word event_statuses[] = {{EVENT_PROCESSED, "Processed"}, {EVENT_VERIFIED, "Verified"},
+    {EVENT_DUPLICATE, "Duplicate"}, {EVENT_REJECTED, "Rejected"}, {EVENT_FAILED, "Failed"},
+    {EVENT_SPOOLED, "Spooled"}, {NULL, NULL}};
 
-static json_t *event_row_json(struct arena *a, const struct db_rows *rows, size_t i)
+static const struct filter_row event_filters[] = {
+    {"status", FILTER_WORD, offsetof(struct event_filter, status), event_statuses, NULL},
+    {"providerType", FILTER_TEXT, offsetof(struct event_filter, provider_type), NULL, NULL},
+    {"connectionId", FILTER_ID, offsetof(struct event_filter, connection_id), NULL, NULL},
+    {NULL, 0, 0, NULL, NULL}};
+const struct list list_of_events = {"events", event_filters, NULL};
+
+static int event_row_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+    json_t **out, struct err *err)
 {
-	json_t *o = json_own(a, json_object());
+	json_t *o = *out = json_own(a, json_object());
 
-	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, 0)));
-	json_set_str(o, "connectionId", uuid_dup(a, db_get_uuid(rows, i, 1)));
-	json_set_str(o, "providerType", db_get_text(rows, i, 2));
-	json_set_str(o, "status", db_get_text(rows, i, 3));
-	json_set_str(o, "reason", db_get_text(rows, i, 4));
-	json_set_str(o, "eventType", db_get_text(rows, i, 5));
-	json_set_int(o, "items", db_get_int(rows, i, 6));
-	json_set_time(o, "receivedAt", db_get_int(rows, i, 7));
-	json_set_int(o, "latencyUs", db_get_int(rows, i, 8));
-	json_set_str(o, "remoteAddr", db_get_text(rows, i, 9));
-	json_set_str(o, "requestId", db_get_text(rows, i, 10));
-	json_set_str(o, "url", db_get_text(rows, i, 11));
-	return o;
+	(void)app;
+	(void)err;
+	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, EVENT_ID)));
+	json_set_str(o, "connectionId", uuid_dup(a, db_get_uuid(rows, i, EVENT_CONNECTION)));
+	json_set_str(o, "providerType", db_get_text(rows, i, EVENT_PROVIDER));
+	json_set_str(o, "status", db_get_text(rows, i, EVENT_STATUS));
+	json_set_str(o, "reason", db_get_text(rows, i, EVENT_REASON));
+	json_set_str(o, "eventType", db_get_text(rows, i, EVENT_TYPE));
+	json_set_int(o, "items", db_get_int(rows, i, EVENT_ITEMS));
+	json_set_time(o, "receivedAt", db_get_int(rows, i, EVENT_RECEIVED_AT));
+	json_set_int(o, "latencyUs", db_get_int(rows, i, EVENT_LATENCY));
+	json_set_str(o, "remoteAddr", db_get_text(rows, i, EVENT_REMOTE_ADDR));
+	json_set_str(o, "requestId", db_get_text(rows, i, EVENT_REQUEST_ID));
+	json_set_str(o, "url", db_get_text(rows, i, EVENT_URL));
+	return 0;
 }
 
-/* Takes rows until the page is full, passing over those of earlier pages: is it? */
-static bool event_rows_take(
-    struct arena *a, struct event_page *page, const struct db_rows *rows, int64_t *skip)
+/* Takes the rows behind those of earlier pages. */
+static int event_window_take(struct app *app, struct arena *a, struct slice *s,
+    const struct db_rows *rows, int64_t *skip, struct err *err)
 {
-	for (size_t i = 0; i < rows->count; i++) {
-		if (*skip > 0) {
-			(*skip)--;
-			continue;
-		}
-		if (json_array_size(page->rows) == (size_t)page->limit) {
-			page->has_more = true;
-			return true;
-		}
-		json_array_append(page->rows, event_row_json(a, rows, i));
-		page->last_id = db_get_uuid(rows, i, 0);
-	}
-	return false;
+	size_t n = (uint64_t)*skip < rows->count ? (size_t)*skip : rows->count;
+	struct db_rows rest = {rows->count - n, rows->columns, rows->cells + n * rows->columns};
+
+	*skip -= (int64_t)n;
+	return slice_take(s, app, a, &rest, SLICE_BY_ID, EVENT_ID, event_row_json, err);
 }
 
-/* Looks through windows of events before *before until the page is full, there are no more, or time
- * is up; then the page's cursor goes on from where it stopped. */
+/* Looks through windows of events before *before until the slice is full, there are no more, or
+ * time is up; then the cursor goes on from where it stopped. */
 static int event_list_windows(struct app *app, struct arena *a, const struct event_filter *f,
-    struct event_page *page, struct uuid before, struct err *err)
+    struct slice *s, struct uuid before, struct err *err)
 {
-	int64_t until = clock_mono_us() + BUDGET_US, skip = page->offset;
+	int64_t until = clock_mono_us() + BUDGET_US, skip = s->offset;
 	struct db_rows rows, end;
 
 	for (;;) {
@@ -95,43 +104,38 @@ static int event_list_windows(struct app *app, struct arena *a, const struct eve
 			DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(WINDOW),
 			    db_name(f->status), db_name(f->status), db_name(f->provider_type),
 			    db_name(f->provider_type), db_uuid_or_null(&f->connection_id),
-			    db_uuid_or_null(&f->connection_id), db_int(page->limit + skip + 1)),
+			    db_uuid_or_null(&f->connection_id), db_int(slice_limit(s) + skip)),
 			&rows, err) == -1 ||
 		    db_row(app->db, a, &event_window_end,
 			DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(WINDOW)), &end,
-			err) == -1)
+			err) == -1 ||
+		    event_window_take(app, a, s, &rows, &skip, err) == -1)
 			return -1;
-		if (event_rows_take(a, page, &rows, &skip) || db_get_int(&end, 0, 1) < WINDOW)
+		if (s->has_more || db_get_int(&end, 0, WINDOW_COUNT) < WINDOW)
 			return 0;
-		before = db_get_uuid(&end, 0, 0);
+		before = db_get_uuid(&end, 0, WINDOW_LAST);
 		if (clock_mono_us() > until)
 			break;
 	}
-	page->has_more = true;
-	page->last_id = before;
+	s->has_more = true;
+	s->last.id = before;
 	return 0;
 }
 
-int event_list(struct app *app, struct arena *a, const struct event_filter *f,
-    struct event_page *page, struct err *err)
+int event_list(struct app *app, struct arena *a, const struct event_filter *f, struct slice *s,
+    struct err *err)
 {
-	struct uuid before = page->after_id;
+	struct cursor from = slice_from(s);
 	struct db_rows rows;
-	int64_t none = 0;
 
-	if (uuid_is_nil(before))
-		memset(before.b, 0xff, sizeof(before.b));
-	page->rows = json_own(a, json_array());
-	page->has_more = false;
 	if (f->status.p != NULL || f->provider_type.p != NULL || !uuid_is_nil(f->connection_id))
-		return event_list_windows(app, a, f, page, before, err);
+		return event_list_windows(app, a, f, s, from.id, err);
 	if (db_query(app->db, a, &event_list_all,
-		DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(page->limit + 1),
-		    db_int(page->offset)),
+		DB_VALS(db_uuid(&f->account_id), db_uuid(&from.id), db_int(slice_limit(s)),
+		    db_int(s->offset)),
 		&rows, err) == -1)
 		return -1;
-	event_rows_take(a, page, &rows, &none);
-	return 0;
+	return slice_take(s, app, a, &rows, SLICE_BY_ID, EVENT_ID, event_row_json, err);
 }
 
 /* "name: value" lines as an object. */
@@ -163,9 +167,10 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 
 	if (found != 1)
 		return found;
-	*out = event_row_json(a, &rows, 0);
-	json_set(*out, "headers", headers_json(db_get_str(&rows, 0, 12)));
-	body = db_get_str(&rows, 0, 13);
+	if (event_row_json(app, a, &rows, 0, out, err) == -1)
+		return -1;
+	json_set(*out, "headers", headers_json(db_get_str(&rows, 0, EVENT_HEADERS)));
+	body = db_get_str(&rows, 0, EVENT_BODY);
 	json_set_bool(*out, "bodyIsText", utf8_is_valid(body));
 	if (utf8_is_valid(body)) {
 		json_set_strn(*out, "body", body);
@@ -188,15 +193,15 @@ int event_replay(struct req *r, const struct uuid *id, struct err *err)
 
 	if (found != 1)
 		return found;
-	if (strcmp(db_get_text(&rows, 0, 3), event_statuses[EVENT_REJECTED].name) == 0)
+	if (strcmp(db_get_text(&rows, 0, EVENT_STATUS), EVENT_REJECTED) == 0)
 		return err_set(
 		    err, ERR_CONFLICT, "This event failed verification and is never processed");
-	connection_id = db_get_uuid(&rows, 0, 1);
+	connection_id = db_get_uuid(&rows, 0, EVENT_CONNECTION);
 	found = connection_get(r->app, r->a, &r->actor.account_id, &connection_id, &c, err);
 	if (found == 0)
 		return err_set(err, ERR_CONFLICT, "The connection of this event is gone");
-	if (found == -1 ||
-	    intake_replay(r, c, id, db_get_str(&rows, 0, 13), db_get_int(&rows, 0, 7), err) == -1)
+	if (found == -1 || intake_replay(r, c, id, db_get_str(&rows, 0, EVENT_BODY),
+			       db_get_int(&rows, 0, EVENT_RECEIVED_AT), err) == -1)
 		return -1;
 	return 1;
 }

@@ -4,22 +4,6 @@
 #include "connection/connection.h"
 #include "intake/intake.h"
 
-/* What became of an event: the values of events.status, in the order of a person's interest. */
-enum event_status {
-	EVENT_PROCESSED,
-	EVENT_VERIFIED, /* nothing in it to store */
-	EVENT_DUPLICATE,
-	EVENT_REJECTED, /* not verified */
-	EVENT_FAILED,   /* verified, but it makes no sense: reason says why */
-	EVENT_SPOOLED,  /* nobody sets it before there is a spool for when the database is away */
-	EVENT_STATUSES
-};
-struct event_status_text {
-	const char *name, *label;
-	const char *meaning; /* in a sentence */
-};
-extern const struct event_status_text event_statuses[EVENT_STATUSES];
-
 /* Processes a stored, verified event again: its records merge, its leads that got stuck go on. */
 int intake_replay(struct req *r, const struct connection *c, const struct uuid *event_id,
     struct str body, int64_t received_us, struct err *err);

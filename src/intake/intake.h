@@ -4,6 +4,7 @@
 #define INTAKE_INTAKE_H
 #include "db/db.h"
 #include "http/http.h"
+#include "http/slice.h"
 
 int intake_webhook_get(struct req *r); /* handshakes; both URL forms */
 int intake_webhook_post(struct req *r);
@@ -15,21 +16,25 @@ int intake_writer_main(void *app, int index);
 int event_api_list(struct req *r);
 int event_api_get(struct req *r);
 int event_api_replay(struct req *r);
-/* Rows for pages: array of event JSON newest first. */
+/* What became of a request. */
+#define EVENT_PROCESSED "processed"
+#define EVENT_VERIFIED "verified" /* but nothing in it was to be stored */
+#define EVENT_DUPLICATE "duplicate"
+#define EVENT_REJECTED "rejected" /* failed verification */
+#define EVENT_FAILED "failed"     /* verified, but it makes no sense: reason says why */
+#define EVENT_SPOOLED                                                                              \
+	"spooled" /* nobody sets it before there is a spool for when the database is away */
+extern const struct word event_statuses[];
+
 struct event_filter {
 	struct uuid account_id;
 	struct str status, provider_type;
 	struct uuid connection_id;
 };
-struct event_page {
-	struct uuid after_id;
-	int64_t limit, offset;
-	json_t *rows;
-	bool has_more;
-	struct uuid last_id;
-};
-int event_list(struct app *app, struct arena *a, const struct event_filter *f,
-    struct event_page *page, struct err *err);
+extern const struct list list_of_events;
+/* Newest first. With filters a slice may end before it is full, has_more set. */
+int event_list(struct app *app, struct arena *a, const struct event_filter *f, struct slice *s,
+    struct err *err);
 /* With headers and body; 1, 0, -1. */
 int event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);

@@ -32,9 +32,9 @@ struct commit {
 };
 
 /* Of the row that event_written has found. */
-static bool has_status(const struct db_rows *rows, enum event_status status)
+static bool has_status(const struct db_rows *rows, const char *status)
 {
-	return strcmp(db_get_text(rows, 0, 0), event_statuses[status].name) == 0;
+	return strcmp(db_get_text(rows, 0, 0), status) == 0;
 }
 
 /* What such an event said of its records is in them already, and newer events followed it. */
@@ -256,7 +256,7 @@ static int commit_write_items(struct db *db, struct commit *c, struct err *err)
 	return job_insert(db, r.jobs, r.njobs, err);
 }
 
-static enum event_status event_status_of(const struct commit *c, size_t i)
+static const char *event_status_of(const struct commit *c, size_t i)
 {
 	struct write_set *ws = &c->sets[i];
 	size_t repeats = 0;
@@ -297,7 +297,7 @@ static int commit_write_events(struct db *db, struct commit *c, struct err *err)
 
 		if (c->is_skipped[i])
 			continue;
-		status = event_statuses[event_status_of(c, i)].name;
+		status = event_status_of(c, i);
 		if (ws->is_replay) {
 			if (db_exec(db, &event_replayed,
 				DB_VALS(db_str(status), db_int((int64_t)ws->nitems),

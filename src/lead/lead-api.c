@@ -7,28 +7,15 @@
 
 int lead_api_list(struct req *r)
 {
-	static const char *const filters[] = {
-	    "providerType", "formId", "status", "search", "receivedAfter", NULL};
-	struct lead_filter f = {.account_id = r->actor.account_id,
-	    .provider_type = req_query_text(r, "providerType"),
-	    .form_id = req_query_text(r, "formId"),
-	    .sync_status = req_query_text(r, "status"),
-	    .search = req_query_text(r, "search"),
-	    .received_after_us = req_query_time(r, "receivedAfter")};
-	struct list_query q;
-	struct lead_page page = {0};
+	struct lead_filter f = {0};
+	struct slice s;
 	struct err err = ERR_INIT;
 
-	if (!req_list_query(r, "leads", filters, &q) || req_has_invalid(r))
+	if (!slice_read(r, &list_of_leads, &f, &s))
 		return res_invalid(r);
-	page.limit = q.page.limit;
-	page.offset = q.offset;
-	page.after_us = q.after.at;
-	page.after_id = q.after.id;
-	if (lead_list(r->app, r->a, &f, &page, &err) == -1)
+	if (lead_list(r->app, r->a, &f, &s, &err) == -1)
 		return res_error(r, &err);
-	return res_list(r, &q, page.rows,
-	    &(struct list_end){page.has_more, {.at = page.last_us, .id = page.last_id}, -1});
+	return res_slice(r, &s);
 }
 
 /* ---- POST /leads ------------------------------------------------------------------------- */

@@ -47,8 +47,8 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 	json_array_each(rows, i, row) {
 		struct str stage = str_from(json_str(row, "stage"));
 		json_set_str(row, "title", lead_page_title(row));
-		json_set_bool(row, "stage_failed", str_is(stage, "failed"));
-		json_set_bool(row, "stage_waiting", str_is(stage, "received"));
+		json_set_bool(row, "stage_failed", str_is(stage, LEAD_FAILED));
+		json_set_bool(row, "stage_waiting", str_is(stage, LEAD_RECEIVED));
 	}
 	return 0;
 }
@@ -62,17 +62,17 @@ static int load_by_status(struct record_browse *b, json_t **leads, struct err *e
 	    .provider_type = b->f.provider_type,
 	    .sync_status = b->extra,
 	    .search = b->f.search};
-	struct lead_page page = {.limit = b->page.limit,
+	struct slice s = {.limit = b->page.limit,
 	    .offset = b->page.offset,
-	    .after_us = b->page.after_us,
-	    .after_id = b->page.after_id};
+	    .after = {.at = b->page.after_us, .id = b->page.after_id},
+	    .has_cursor = b->cursor.p != NULL};
 
-	if (lead_list(b->r->app, b->r->a, &f, &page, err) == -1)
+	if (lead_list(b->r->app, b->r->a, &f, &s, err) == -1)
 		return -1;
-	*leads = page.rows;
-	b->page.has_more = page.has_more;
-	b->page.last_us = page.last_us;
-	b->page.last_id = page.last_id;
+	*leads = s.rows;
+	b->page.has_more = s.has_more;
+	b->page.last_us = s.last.at;
+	b->page.last_id = s.last.id;
 	return 0;
 }
 
@@ -184,8 +184,8 @@ static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		    is_lead ? arena_printf(r->a, LEADS_ADDRESS "/%s", json_str(row, "leadId"))
 			    : arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", json_str(row, "id")));
 		json_set_bool(row, "is_lead", is_lead);
-		json_set_bool(row, "stage_failed", str_is(stage, "failed"));
-		json_set_bool(row, "stage_waiting", str_is(stage, "received"));
+		json_set_bool(row, "stage_failed", str_is(stage, LEAD_FAILED));
+		json_set_bool(row, "stage_waiting", str_is(stage, LEAD_RECEIVED));
 		json_set(row, "destinations", json_incref(json_object_get(lead, "destinations")));
 		json_set_str(row, "receivedAt",
 		    json_str(lead, "receivedAt") != NULL ? json_str(lead, "receivedAt")
@@ -193,11 +193,6 @@ static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
 	}
 	return 0;
 }
-
-static const char *const statuses[] = {"pending", "success", "partial", "failed", "dead", "none"};
-static const char *const status_labels[] = {
-    "Pending", "Delivered", "Partly delivered", "Failed", "Given up", "No destination"};
-#define STATUSES (sizeof(statuses) / sizeof(statuses[0]))
 
 /* The account's view of that name says columns, order and filter; the address says more. 1, 0
  * answered, -1. */
@@ -213,7 +208,7 @@ static int read_list(struct req *r, struct record_browse *b, struct err *err)
 	b->view_columns = b->columns;
 	b->columns = NULL;
 	b->extra_name = STR("status");
-	b->extra = chrome_query_text(r, "status");
+	b->extra = req_query_text(r, "status");
 	return record_browse_read(b);
 }
 
@@ -235,7 +230,7 @@ static int show_list(struct record_browse *b, json_t *data, struct err *err)
 	json_set_bool(data, "is_leads_page", true);
 	json_set_bool(data, "sees_records", (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);
 	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
-	json_set(data, "statuses", chrome_choices(r, "status", statuses, status_labels, STATUSES));
+	json_set(data, "statuses", chrome_choices(r, "status", lead_sync_statuses));
 	if (b->extra.n > 0) /* by the time they were received: there is no way back by cursor */
 		json_set_str(data, "previous_href", NULL);
 	return 0;

@@ -110,7 +110,7 @@ int lead_job_process(struct job *j, struct err *err)
 	struct processing p = {.job = j};
 	int found = lead_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.row, err);
 
-	if (found != 1 || strcmp(p.row.stage, "ready") == 0)
+	if (found != 1 || strcmp(p.row.stage, LEAD_READY) == 0)
 		return found == -1 ? -1 : 0;
 	if (!uuid_is_nil(p.row.connection_id) &&
 	    connection_get(

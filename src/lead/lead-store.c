@@ -7,28 +7,43 @@ DB_STMT_ROWS(leads_insert,
     "INSERT INTO leads (id, account_id, connection_id, record_id, event_id, provider_type,"
     " provider_lead_id, form_id, ad_id, campaign_id, stage, sync_status, email, phone_number,"
     " full_name, lead, received_at, updated_at) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?,'received','none',?,?,?,?,?,?)", " ON DUPLICATE KEY UPDATE id = id");
+    "(?,?,?,?,?,?,?,?,?,?,'" LEAD_RECEIVED "','" LEAD_SYNC_NONE "',?,?,?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE id = id");
 DB_STMT_ROWS(leads_by_provider_id,
     "SELECT id, provider_lead_id FROM leads WHERE account_id = ? AND provider_type = ?"
     " AND provider_lead_id IN (",
     "?", ")");
-DB_STMT(lead_load_row,
-    "SELECT connection_id, record_id, event_id, provider_type, provider_lead_id, stage, lead,"
-    " received_at FROM leads WHERE account_id = ? AND id = ?");
 DB_STMT(lead_make_ready,
-    "UPDATE leads SET stage = 'ready', stage_error = NULL, email = ?, phone_number = ?,"
+    "UPDATE leads SET stage = '" LEAD_READY "', stage_error = NULL, email = ?, phone_number = ?,"
     " full_name = ?, form_id = COALESCE(?, form_id), ad_id = COALESCE(?, ad_id),"
     " campaign_id = COALESCE(?, campaign_id), lead = ?, updated_at = ?"
-    " WHERE account_id = ? AND id = ? AND stage <> 'ready'");
+    " WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY "'");
 DB_STMT(lead_note_problem, "UPDATE leads SET stage = ?, stage_error = ?, updated_at = ?"
-			   " WHERE account_id = ? AND id = ? AND stage <> 'ready'");
+			   " WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY "'");
 DB_STMT(lead_update_sync,
     "UPDATE leads SET sync_status = ?, updated_at = ? WHERE account_id = ? AND id = ?");
 
 #define LEAD_COLUMNS                                                                               \
-	"id, record_id, connection_id, provider_type, provider_lead_id, form_id, ad_id, "          \
-	"campaign_id,"                                                                             \
-	" stage, stage_error, sync_status, lead, received_at, updated_at FROM leads "
+	"id, record_id, connection_id, event_id, provider_type, provider_lead_id, form_id, ad_id," \
+	" campaign_id, stage, stage_error, sync_status, lead, received_at, updated_at"             \
+	" FROM leads "
+enum {
+	LEAD_ID,
+	LEAD_RECORD,
+	LEAD_CONNECTION,
+	LEAD_EVENT,
+	LEAD_PROVIDER,
+	LEAD_PROVIDER_LEAD_ID,
+	LEAD_FORM,
+	LEAD_AD,
+	LEAD_CAMPAIGN,
+	LEAD_STAGE,
+	LEAD_STAGE_ERROR,
+	LEAD_SYNC_STATUS,
+	LEAD_JSON,
+	LEAD_RECEIVED_AT,
+	LEAD_UPDATED_AT
+};
 DB_STMT(lead_by_id, "SELECT " LEAD_COLUMNS "WHERE account_id = ? AND id = ?");
 #define LEAD_FILTERS                                                                               \
 	" AND received_at <= ? AND (received_at < ? OR id < ?) AND received_at >= ?"               \
@@ -43,6 +58,20 @@ DB_STMT(lead_list_status, "SELECT " LEAD_COLUMNS "FORCE INDEX (leads_sync)"
 			  " WHERE account_id = ? AND sync_status = ?" LEAD_FILTERS);
 
 #define INSERT_VALUES 16
+
+const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
+    {LEAD_SYNC_SUCCESS, "Delivered"}, {LEAD_SYNC_PARTIAL, "Partly delivered"},
+    {LEAD_SYNC_FAILED, "Failed"}, {LEAD_SYNC_DEAD, "Given up"}, {LEAD_SYNC_SKIPPED, "Skipped"},
+    {LEAD_SYNC_NONE, "No destination"}, {NULL, NULL}};
+
+static const struct filter_row lead_filters[] = {
+    {"providerType", FILTER_TEXT, offsetof(struct lead_filter, provider_type), NULL, NULL},
+    {"formId", FILTER_TEXT, offsetof(struct lead_filter, form_id), NULL, NULL},
+    {"status", FILTER_TEXT, offsetof(struct lead_filter, sync_status), lead_sync_statuses, NULL},
+    {"search", FILTER_TEXT, offsetof(struct lead_filter, search), NULL, NULL},
+    {"receivedAfter", FILTER_TIME, offsetof(struct lead_filter, received_after_us), NULL, NULL},
+    {NULL, 0, 0, NULL, NULL}};
+const struct list list_of_leads = {"leads", lead_filters, NULL};
 
 /* The columns that lists and searches use, cut to their width. */
 static struct str column(const json_t *lead, const char *key, size_t most)
@@ -137,20 +166,20 @@ int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, con
 {
 	struct db_rows rows;
 	int found =
-	    db_row(db, a, &lead_load_row, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
+	    db_row(db, a, &lead_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
 
 	if (found != 1)
 		return found;
 	*out = (struct lead_row){.id = *id,
 	    .account_id = *account_id,
-	    .connection_id = db_get_uuid(&rows, 0, 0),
-	    .record_id = db_get_uuid(&rows, 0, 1),
-	    .event_id = db_get_uuid(&rows, 0, 2),
-	    .provider_type = db_get_text(&rows, 0, 3),
-	    .provider_lead_id = db_get_text(&rows, 0, 4),
-	    .stage = db_get_text(&rows, 0, 5),
-	    .lead = json_parse(a, db_get_str(&rows, 0, 6), err),
-	    .received_us = db_get_int(&rows, 0, 7)};
+	    .connection_id = db_get_uuid(&rows, 0, LEAD_CONNECTION),
+	    .record_id = db_get_uuid(&rows, 0, LEAD_RECORD),
+	    .event_id = db_get_uuid(&rows, 0, LEAD_EVENT),
+	    .provider_type = db_get_text(&rows, 0, LEAD_PROVIDER),
+	    .provider_lead_id = db_get_text(&rows, 0, LEAD_PROVIDER_LEAD_ID),
+	    .stage = db_get_text(&rows, 0, LEAD_STAGE),
+	    .lead = json_parse(a, db_get_str(&rows, 0, LEAD_JSON), err),
+	    .received_us = db_get_int(&rows, 0, LEAD_RECEIVED_AT)};
 	return out->lead == NULL ? -1 : 1;
 }
 
@@ -174,7 +203,7 @@ int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *ro
     const char *error, struct err *err)
 {
 	return db_exec(db, &lead_note_problem,
-	    DB_VALS(db_str(is_final ? "failed" : "received"),
+	    DB_VALS(db_str(is_final ? LEAD_FAILED : LEAD_RECEIVED),
 		db_strn(utf8_clean(a, str_from(error), 1000)), db_int(clock_now_us()),
 		db_uuid(&row->account_id), db_uuid(&row->id)),
 	    NULL, err);
@@ -195,19 +224,20 @@ static const char *uuid_or_null(struct arena *a, const struct db_rows *rows, siz
 	return db_is_null(rows, i, c) ? NULL : uuid_dup(a, db_get_uuid(rows, i, c));
 }
 
-static int lead_row_json(
-    struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
+static int lead_row_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+    json_t **out, struct err *err)
 {
 	static const char *const texts[] = {
 	    "email", "firstName", "lastName", "fullName", "phoneNumber", "company"};
-	json_t *lead = json_parse(a, db_get_str(rows, i, 11), err), *o;
+	json_t *lead = json_parse(a, db_get_str(rows, i, LEAD_JSON), err), *o;
 
+	(void)app;
 	if (lead == NULL)
 		return err_prefix(err, "stored lead");
 	o = json_own(a, json_object());
-	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, 0)));
-	json_set_str(o, "providerType", db_get_text(rows, i, 3));
-	json_set_str(o, "providerLeadId", db_get_text(rows, i, 4));
+	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, LEAD_ID)));
+	json_set_str(o, "providerType", db_get_text(rows, i, LEAD_PROVIDER));
+	json_set_str(o, "providerLeadId", db_get_text(rows, i, LEAD_PROVIDER_LEAD_ID));
 	for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++)
 		json_set_str(o, texts[k], json_str(lead, texts[k]));
 	json_t *raw = json_object_get(lead, "rawFieldData");
@@ -215,16 +245,16 @@ static int lead_row_json(
 
 	json_set(o, "rawFieldData", raw != NULL ? json_incref(raw) : json_object());
 	json_set(o, "customFields", custom != NULL ? json_incref(custom) : json_object());
-	json_set_time(o, "receivedAt", db_get_int(rows, i, 12));
-	json_set_str(o, "recordId", uuid_or_null(a, rows, i, 1));
-	json_set_str(o, "connectionId", uuid_or_null(a, rows, i, 2));
-	json_set_str(o, "formId", db_get_text(rows, i, 5));
-	json_set_str(o, "adId", db_get_text(rows, i, 6));
-	json_set_str(o, "campaignId", db_get_text(rows, i, 7));
-	json_set_str(o, "stage", db_get_text(rows, i, 8));
-	json_set_str(o, "stageError", db_get_text(rows, i, 9));
-	json_set_str(o, "syncStatus", db_get_text(rows, i, 10));
-	json_set_time(o, "updatedAt", db_get_int(rows, i, 13));
+	json_set_time(o, "receivedAt", db_get_int(rows, i, LEAD_RECEIVED_AT));
+	json_set_str(o, "recordId", uuid_or_null(a, rows, i, LEAD_RECORD));
+	json_set_str(o, "connectionId", uuid_or_null(a, rows, i, LEAD_CONNECTION));
+	json_set_str(o, "formId", db_get_text(rows, i, LEAD_FORM));
+	json_set_str(o, "adId", db_get_text(rows, i, LEAD_AD));
+	json_set_str(o, "campaignId", db_get_text(rows, i, LEAD_CAMPAIGN));
+	json_set_str(o, "stage", db_get_text(rows, i, LEAD_STAGE));
+	json_set_str(o, "stageError", db_get_text(rows, i, LEAD_STAGE_ERROR));
+	json_set_str(o, "syncStatus", db_get_text(rows, i, LEAD_SYNC_STATUS));
+	json_set_time(o, "updatedAt", db_get_int(rows, i, LEAD_UPDATED_AT));
 	*out = o;
 	return 0;
 }
@@ -238,7 +268,7 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 
 	if (found != 1)
 		return found;
-	return lead_row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
+	return lead_row_json(app, a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
 /* '%', '_' and '\' of a search stand for themselves. */
@@ -255,27 +285,22 @@ static struct str like_escape(struct arena *a, struct str s)
 	return s.p == NULL ? s : (struct str){p, n};
 }
 
-int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, struct lead_page *page,
-    struct err *err)
+int lead_list(
+    struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s, struct err *err)
 {
+	const bool has_status = f->sync_status.p != NULL;
+	struct cursor from = slice_from(s);
+	struct str search = like_escape(a, f->search);
 	struct db_val v[16];
 	struct db_rows rows;
-	struct uuid last = page->after_id;
-	int64_t key = page->after_us;
 	size_t n = 0;
-	const bool has_status = f->sync_status.p != NULL;
-	struct str search = like_escape(a, f->search);
 
-	if (key == 0) {
-		key = INT64_MAX;
-		memset(last.b, 0xff, sizeof(last.b));
-	}
 	v[n++] = db_uuid(&f->account_id);
 	if (has_status)
 		v[n++] = db_name(f->sync_status);
-	v[n++] = db_int(key);
-	v[n++] = db_int(key);
-	v[n++] = db_uuid(&last);
+	v[n++] = db_int(from.at);
+	v[n++] = db_int(from.at);
+	v[n++] = db_uuid(&from.id);
 	v[n++] = db_int(f->received_after_us);
 	v[n++] = db_name(f->provider_type);
 	v[n++] = db_name(f->provider_type);
@@ -283,21 +308,10 @@ int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, str
 	v[n++] = db_strn(f->form_id);
 	v[n++] = db_strn(search);
 	v[n++] = db_strn(search);
-	v[n++] = db_int(page->limit + 1);
-	v[n++] = db_int(page->offset);
+	v[n++] = db_int(slice_limit(s));
+	v[n++] = db_int(s->offset);
 	if (db_query(app->db, a, has_status ? &lead_list_status : &lead_list_all, v, n, &rows,
 		err) == -1)
 		return -1;
-	page->rows = json_own(a, json_array());
-	page->has_more = rows.count > (size_t)page->limit;
-	for (size_t i = 0; i < rows.count && i < (size_t)page->limit; i++) {
-		json_t *o;
-
-		if (lead_row_json(a, &rows, i, &o, err) == -1)
-			return -1;
-		json_array_append(page->rows, o);
-		page->last_us = db_get_int(&rows, i, 12);
-		page->last_id = db_get_uuid(&rows, i, 0);
-	}
-	return 0;
+	return slice_take(s, app, a, &rows, LEAD_RECEIVED_AT, LEAD_ID, lead_row_json, err);
 }

@@ -4,10 +4,23 @@
 #define LEAD_LEAD_H
 #include "db/db.h"
 #include "http/http.h"
+#include "http/slice.h"
 #include "job/job.h"
 
-/* stage: received (details not fetched yet), ready, failed (details could not be had).
- * sync_status: none (no destination), pending, success, partial, failed, dead. */
+/* Stages: how much is known of a lead. */
+#define LEAD_RECEIVED "received" /* its details are not fetched yet */
+#define LEAD_READY "ready"
+#define LEAD_FAILED "failed" /* its details could not be had */
+
+/* Sync status: what became of a lead at its destinations, in one word. */
+#define LEAD_SYNC_PENDING "pending"
+#define LEAD_SYNC_SUCCESS "success"
+#define LEAD_SYNC_PARTIAL "partial"
+#define LEAD_SYNC_FAILED "failed"
+#define LEAD_SYNC_DEAD "dead"
+#define LEAD_SYNC_SKIPPED "skipped" /* each destination was disabled or removed */
+#define LEAD_SYNC_NONE "none"       /* there was no destination */
+extern const struct word lead_sync_statuses[];
 
 /* One lead on its way in, at intake. */
 struct lead_capture {
@@ -46,16 +59,9 @@ struct lead_filter {
 	struct str provider_type, form_id, sync_status, search;
 	int64_t received_after_us;
 };
-struct lead_page {
-	int64_t after_us;
-	struct uuid after_id;
-	int64_t limit, offset;
-	json_t *rows;
-	bool has_more;
-	int64_t last_us;
-	struct uuid last_id;
-};
-int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, struct lead_page *page,
+extern const struct list list_of_leads;
+/* Newest first, by the time they were received. */
+int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s,
     struct err *err);
 /* Within a transaction: the summary of the ledger as the lead's sync_status. */
 int lead_set_sync_status(struct db *db, const struct uuid *account_id, const struct uuid *id,

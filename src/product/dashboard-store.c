@@ -3,6 +3,7 @@
 
 #include "base/app.h"
 #include "base/clock.h"
+#include "crm/crm.h"
 
 #define HOUR_US (INT64_C(3600) * SECOND_US)
 #define CACHE_SLOTS 2048
@@ -18,7 +19,7 @@ DB_STMT(dashboard_deliveries_since,
 DB_STMT(dashboard_connection_health,
     "SELECT id, provider_type, name, status, last_error, last_used_at FROM connections"
     " WHERE account_id = ?"
-    " ORDER BY status = 'active', last_error IS NULL, provider_type, id LIMIT 8");
+    " ORDER BY status = '" CONNECTION_ACTIVE "', last_error IS NULL, provider_type, id LIMIT 8");
 enum {
 	HEALTH_ID,
 	HEALTH_PROVIDER_TYPE,
@@ -100,20 +101,19 @@ int dashboard_count(struct app *app, struct arena *a, const struct uuid *account
 int dashboard_deliveries(struct app *app, struct arena *a, const struct uuid *account_id,
     int64_t from_us, json_t **out, struct err *err)
 {
-	static const char *const statuses[] = {"success", "pending", "failed", "dead", "skipped"};
 	struct uuid from = uuid_at(from_us);
 
 	*out = json_own(a, json_array());
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+	for (const struct word *w = delivery_statuses; w->text != NULL; w++) {
 		struct db_rows rows;
 		if (db_row(app->db, a, &dashboard_deliveries_since,
-			DB_VALS(db_uuid(account_id), db_str(statuses[i]), db_uuid(&from)), &rows,
+			DB_VALS(db_uuid(account_id), db_str(w->text), db_uuid(&from)), &rows,
 			err) <= 0)
 			return -1;
 		if (db_get_int(&rows, 0, 0) == 0)
 			continue;
 		json_t *o = json_object();
-		json_set_str(o, "status", statuses[i]);
+		json_set_str(o, "status", w->text);
 		json_set_int(o, "count", db_get_int(&rows, 0, 0));
 		json_array_append_new(*out, o);
 	}

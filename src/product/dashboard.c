@@ -134,13 +134,12 @@ static int add_deliveries(struct req *r, json_t *data, struct err *err)
 static int add_latest_leads(struct req *r, json_t *data, struct err *err)
 {
 	struct lead_filter filter = {.account_id = r->actor.account_id};
-	struct lead_page page = {.limit = LATEST_LEADS};
+	struct slice s = {.limit = LATEST_LEADS};
 
-	if (lead_list(r->app, r->a, &filter, &page, err) == -1 ||
-	    lead_page_rows(r, page.rows, err) == -1)
+	if (lead_list(r->app, r->a, &filter, &s, err) == -1 || lead_page_rows(r, s.rows, err) == -1)
 		return -1;
-	json_set_bool(data, "has_leads", json_array_size(page.rows) > 0);
-	json_set(data, "leads", json_incref(page.rows));
+	json_set_bool(data, "has_leads", json_array_size(s.rows) > 0);
+	json_set(data, "leads", json_incref(s.rows));
 	return 0;
 }
 

@@ -90,7 +90,6 @@ int record_api_history(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
-	struct page_query pq = {.limit = 1000, .page = 1};
 	json_t *record, *rows;
 	int found;
 
@@ -102,6 +101,5 @@ int record_api_history(struct req *r)
 	if (found == -1 ||
 	    record_history(r->app, r->a, &r->actor.account_id, &id, &rows, &err) == -1)
 		return res_error(r, &err);
-	return res_json(r, 200,
-	    page_envelope(&pq, json_incref(rows), (int64_t)json_array_size(rows), true, NULL));
+	return res_whole(r, rows, RECORD_HISTORY_ROWS);
 }

@@ -628,12 +628,10 @@ int record_fields(struct app *app, struct arena *a, const struct uuid *account_i
 int record_api_fields(struct req *r)
 {
 	struct err err = ERR_INIT;
-	struct page_query pq = {.page = 1};
 	json_t *rows;
 
 	if (record_fields(r->app, r->a, &r->actor.account_id, req_query_text(r, "resourceType"),
 		&rows, &err) == -1)
 		return res_error(r, &err);
-	pq.limit = (int64_t)json_array_size(rows);
-	return res_json(r, 200, page_envelope(&pq, json_incref(rows), pq.limit, true, NULL));
+	return res_whole(r, rows, (int64_t)json_array_size(rows));
 }

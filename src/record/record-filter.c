@@ -5,6 +5,10 @@
 #include "base/limits.h"
 #include "record/record-internal.h"
 
+const struct word record_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
+    {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "File or API"},
+    {RECORD_SOURCE_FLOW_STEP, "Flow step"}, {NULL, NULL}};
+
 #define WHERE_MAX 4 /* filter[…] of one list */
 
 bool record_type_is_valid(struct str type)

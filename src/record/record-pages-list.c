@@ -250,7 +250,7 @@ int record_browse_read(struct record_browse *b)
 	struct cursor at;
 
 	read_list(b, &r->query);
-	b->cursor = chrome_query_text(r, "cursor");
+	b->cursor = req_query_text(r, "cursor");
 	b->is_back = b->cursor.p != NULL && str_is(req_query(r, "dir"), "back");
 	if (has_new_filter(b) && !req_has_invalid(r))
 		return res_redirect(r, record_browse_link(b));
@@ -474,17 +474,9 @@ static void show_clear(const struct record_browse *b, json_t *data)
 		b->f.updated_after_us != 0 || b->f.updated_before_us != 0 || b->extra.n > 0);
 }
 
-static const char *const sources[] = {
-    RECORD_SOURCE_WEBHOOK, RECORD_SOURCE_POLL, RECORD_SOURCE_IMPORT, RECORD_SOURCE_FLOW_STEP};
-static const char *const source_labels[] = {"Webhook", "Poll", "File or API", "Flow step"};
-#define SOURCES (sizeof(sources) / sizeof(sources[0]))
-
 const char *record_source_label(const char *source)
 {
-	for (size_t i = 0; i < SOURCES; i++)
-		if (str_is(str_from(source), sources[i]))
-			return source_labels[i];
-	return source;
+	return word_label(record_sources, source);
 }
 
 int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
@@ -496,7 +488,7 @@ int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 	json_set_strn(data, "search", b->f.search);
 	json_set_strn(data, "resource_type", b->f.resource_type);
 	json_set(data, "providers", provider_choices(b->r, "providerType", NULL));
-	json_set(data, "sources", chrome_choices(b->r, "source", sources, source_labels, SOURCES));
+	json_set(data, "sources", chrome_choices(b->r, "source", record_sources));
 	json_set_bool(data, "can_write", (b->r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	saved.is_type_fixed = false;
 	saved.extra_name = nothing;

@@ -15,7 +15,6 @@ static json_t *rule_json(const struct retention_rule *rule)
 
 int record_api_retention(struct req *r)
 {
-	struct page_query pq = {.limit = RETENTION_RULES_MAX, .page = 1};
 	struct retention_rule *rules;
 	struct err err = ERR_INIT;
 	json_t *rows = json_own(r->a, json_array());
@@ -25,7 +24,7 @@ int record_api_retention(struct req *r)
 		return res_error(r, &err);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(rows, rule_json(&rules[i]));
-	return res_json(r, 200, page_envelope(&pq, json_incref(rows), (int64_t)n, true, NULL));
+	return res_whole(r, rows, RETENTION_RULES_MAX);
 }
 
 /* The type and body of a rule; 0, or -1 with the answer given. */

@@ -100,7 +100,6 @@ int record_timeline(struct app *app, struct arena *a, const struct uuid *account
 
 int record_api_timeline(struct req *r)
 {
-	struct page_query pq = {.page = 1};
 	struct err err = ERR_INIT;
 	struct uuid id;
 	json_t *rows;
@@ -113,6 +112,5 @@ int record_api_timeline(struct req *r)
 		return res_error(r, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such record");
-	pq.limit = (int64_t)json_array_size(rows);
-	return res_json(r, 200, page_envelope(&pq, json_incref(rows), pq.limit, true, NULL));
+	return res_whole(r, rows, (int64_t)json_array_size(rows));
 }

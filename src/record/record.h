@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "db/db.h"
 #include "http/http.h"
+#include "http/slice.h"
 #include "job/job.h"
 
 /* How a record arrived. */
@@ -13,6 +14,7 @@
 #define RECORD_SOURCE_POLL "poll"
 #define RECORD_SOURCE_IMPORT "import"
 #define RECORD_SOURCE_FLOW_STEP "flow_step"
+extern const struct word record_sources[];
 
 enum record_outcome { RECORD_CREATED, RECORD_UPDATED, RECORD_UNCHANGED, RECORD_STALE };
 
@@ -149,7 +151,9 @@ int record_retain(struct app *app, struct err *err);
 /* How many match, from the counters: exact for filters on types only; else -1. */
 int record_count(struct app *app, struct arena *a, const struct record_filter *f, int64_t *total,
     struct err *err);
-/* Changes, newest first: array of {at,source,eventId,changes:[{path,before,after}]}. */
+#define RECORD_HISTORY_ROWS 1000
+/* Changes, newest first, the last RECORD_HISTORY_ROWS: array of
+ * {at,source,eventId,changes:[{path,before,after}]}. */
 int record_history(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);
 

@@ -137,32 +137,31 @@ static int find(struct req *r, struct view *out)
 
 int view_api_list(struct req *r)
 {
-	static const char *const filters[] = {NULL};
-	struct list_query q;
-	struct list_end end = {0};
+	static const struct list views_list = {"views", filter_none, NULL};
+	struct uuid account_id;
+	struct slice s;
 	struct view *v;
 	size_t n;
 	int64_t skip;
-	json_t *rows = json_own(r->a, json_array());
 	struct err err = ERR_INIT;
 
-	if (!req_list_query(r, "views", filters, &q))
+	if (!slice_read(r, &views_list, &account_id, &s))
 		return res_invalid(r);
-	if (view_load_all(r->app->db, r->a, &r->actor.account_id, &v, &n, &err) == -1)
+	if (view_load_all(r->app->db, r->a, &account_id, &v, &n, &err) == -1)
 		return res_error(r, &err);
-	skip = q.offset;
-	end.total = (int64_t)n;
-	for (size_t i = 0; i < n && !end.has_more; i++) {
-		if (memcmp(v[i].id.b, q.after.id.b, sizeof(v[i].id.b)) <= 0 || skip-- > 0)
+	s.rows = json_own(r->a, json_array());
+	s.total = (int64_t)n;
+	skip = s.offset;
+	for (size_t i = 0; i < n && !s.has_more; i++) {
+		if (memcmp(v[i].id.b, s.after.id.b, sizeof(v[i].id.b)) <= 0 || skip-- > 0)
 			continue;
-		if (json_array_size(rows) == (size_t)q.page.limit) {
-			end.has_more = true;
+		s.has_more = json_array_size(s.rows) == (size_t)s.limit;
+		if (s.has_more)
 			continue;
-		}
-		json_array_append_new(rows, view_json(r->a, &v[i]));
-		end.last.id = v[i].id;
+		json_array_append_new(s.rows, view_json(r->a, &v[i]));
+		s.last.id = v[i].id;
 	}
-	return res_list(r, &q, rows, &end);
+	return res_slice(r, &s);
 }
 
 int view_api_get(struct req *r)

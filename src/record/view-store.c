@@ -5,6 +5,7 @@
 #include "record/view.h"
 
 #define VIEW_COLUMNS "id, name, slug, definition, created_at, updated_at FROM views "
+enum { VIEW_ID, VIEW_NAME, VIEW_SLUG, VIEW_QUERY, VIEW_CREATED_AT, VIEW_UPDATED_AT };
 DB_STMT(views_all, "SELECT " VIEW_COLUMNS "WHERE account_id = ? ORDER BY id LIMIT 1000");
 DB_STMT(view_by_id, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND id = ?");
 DB_STMT(view_by_slug, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND slug = ?");
@@ -47,12 +48,13 @@ json_t *view_json(struct arena *a, const struct view *v)
 static int read_row(
     struct arena *a, const struct db_rows *rows, size_t i, struct view *out, struct err *err)
 {
-	*out = (struct view){.id = db_get_uuid(rows, i, 0),
-	    .name = db_get_str(rows, i, 1),
-	    .slug = db_is_null(rows, i, 2) ? (struct str){NULL, 0} : db_get_str(rows, i, 2),
-	    .query = json_parse(a, db_get_str(rows, i, 3), err),
-	    .created_us = db_get_int(rows, i, 4),
-	    .updated_us = db_get_int(rows, i, 5)};
+	*out = (struct view){.id = db_get_uuid(rows, i, VIEW_ID),
+	    .name = db_get_str(rows, i, VIEW_NAME),
+	    .slug = db_is_null(rows, i, VIEW_SLUG) ? (struct str){NULL, 0}
+						   : db_get_str(rows, i, VIEW_SLUG),
+	    .query = json_parse(a, db_get_str(rows, i, VIEW_QUERY), err),
+	    .created_us = db_get_int(rows, i, VIEW_CREATED_AT),
+	    .updated_us = db_get_int(rows, i, VIEW_UPDATED_AT)};
 	return out->query == NULL ? err_prefix(err, "stored view") : 0;
 }
 

@@ -147,11 +147,13 @@ static void test_links(void)
 	    chrome_link(r, "status", (struct str){NULL, 0}), "/admin/leads?search=a%26b%3Dc");
 	CU_ASSERT_STRING_EQUAL(chrome_link(r, "cursor", STR("n/1")),
 	    "/admin/leads?search=a%26b%3Dc&status=failed&cursor=n%2F1");
-	static const char *const values[] = {"failed", "dead"};
-	json_t *choices = json_own(a, chrome_choices(r, "status", values, NULL, 2));
+	static const struct word words[] = {
+	    {"failed", "Failed"}, {"dead", "Given up"}, {NULL, NULL}};
+	json_t *choices = json_own(a, chrome_choices(r, "status", words));
 	CU_ASSERT_EQUAL(json_array_size(choices), 3);
 	CU_ASSERT_FALSE(json_bool(json_array_get(choices, 0), "is_current"));
 	CU_ASSERT_TRUE(json_bool(json_array_get(choices, 1), "is_current"));
+	CU_ASSERT_STRING_EQUAL(json_str(json_array_get(choices, 2), "label"), "Given up");
 }
 
 static void test_routes(void)

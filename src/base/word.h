@@ -1,0 +1,18 @@
+/* Words that a status, a kind or a source may be: one table a subject, in its feature's header,
+ * each word a constant of its own. Filters, checks and pages read the same table. */
+#ifndef BASE_WORD_H
+#define BASE_WORD_H
+
+#include "base/str.h"
+
+struct word {
+	const char *text;  /* as it is stored and asked for; NULL ends a table */
+	const char *label; /* what pages call it */
+};
+
+/* NULL when s is none of them. */
+const struct word *word_find(const struct word *words, struct str s);
+/* What pages call text; text itself when it is none of them. */
+const char *word_label(const struct word *words, const char *text);
+
+#endif

@@ -1,0 +1,262 @@
+/* Lists in slices: their filters by one table, their position, their envelope. */
+#include "http/slice.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+
+/* ---- filters ------------------------------------------------------------------------------- */
+
+const struct filter_row filter_none[] = {{NULL, 0, 0, NULL, NULL}};
+
+static void word_complain(struct req *r, const struct filter_row *f)
+{
+	struct buf *b = buf_new(r->a, LIMIT_HEADER_BYTES);
+
+	for (const struct word *w = f->words; w->text != NULL; w++)
+		buf_printf(b, "%s%s",
+		    w == f->words       ? ""
+		    : w[1].text == NULL ? " or "
+					: ", ",
+		    w->text);
+	req_invalid(r, f->name, "must be %s", b->p);
+}
+
+static void filter_read_one(struct req *r, const struct filter_row *f, struct str s, void *member)
+{
+	switch (f->kind) {
+	case FILTER_WORD:
+		if (word_find(f->words, s) == NULL)
+			word_complain(r, f);
+		*(struct str *)member = s;
+		break;
+	case FILTER_TEXT:
+		*(struct str *)member = s;
+		break;
+	case FILTER_ID:
+		if (!uuid_parse(s, member))
+			req_invalid(r, f->name, "must be an id");
+		break;
+	case FILTER_TIME:
+		if (!clock_parse_iso(s, member))
+			req_invalid(r, f->name, "must be an ISO 8601 time");
+		break;
+	case FILTER_OWN:
+		break;
+	}
+}
+
+/* Puts what pairs have over what *filter holds, and the request's account. A word that is none is
+ * kept, and matches nothing. */
+static void filter_read(
+    struct req *r, const struct list *l, const struct http_pairs *pairs, void *filter)
+{
+	*(struct uuid *)filter = r->actor.account_id;
+	for (const struct filter_row *f = l->filters; f->name != NULL; f++) {
+		struct str s = http_pairs_get(pairs, f->name);
+
+		if (f->kind == FILTER_OWN)
+			f->own->read(r, pairs, filter);
+		else if (s.n > 0)
+			filter_read_one(r, f, s, (char *)filter + f->at);
+	}
+}
+
+void filter_pair_add(struct http_pairs *out, const char *name, struct str value)
+{
+	if (value.n == 0)
+		return;
+	if (out->n == FILTER_PAIRS)
+		abort();
+	out->v[out->n++] = (struct http_pair){str_from(name), value};
+}
+
+struct http_pairs filter_pairs(struct arena *a, const struct list *l, const void *filter)
+{
+	struct http_pairs out = {arena_array(a, FILTER_PAIRS, sizeof(*out.v)), 0};
+
+	for (const struct filter_row *f = l->filters; f->name != NULL; f++) {
+		const void *member = (const char *)filter + f->at;
+
+		if (f->kind == FILTER_OWN)
+			f->own->write(a, filter, &out);
+		else if (f->kind == FILTER_ID && !uuid_is_nil(*(const struct uuid *)member))
+			filter_pair_add(
+			    &out, f->name, str_from(uuid_dup(a, *(const struct uuid *)member)));
+		else if (f->kind == FILTER_TIME && *(const int64_t *)member != 0)
+			filter_pair_add(
+			    &out, f->name, str_from(clock_iso_dup(a, *(const int64_t *)member)));
+		else if (f->kind == FILTER_TEXT || f->kind == FILTER_WORD)
+			filter_pair_add(&out, f->name, *(const struct str *)member);
+	}
+	return out;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* Lengths stand before the values, so that no two sets of filters read alike. */
+static const char *slice_scope(
+    struct req *r, const struct list *l, const void *filter, bool is_ascending)
+{
+	struct buf *b = buf_new(r->a, 4 * LIMIT_URL_BYTES);
+	struct http_pairs pairs = filter_pairs(r->a, l, filter);
+
+	buf_printf(b, "%s %s%s", l->name, uuid_dup(r->a, r->actor.account_id),
+	    is_ascending ? " ascending" : "");
+	for (size_t i = 0; i < pairs.n; i++) {
+		buf_printf(b, "&%zu:", pairs.v[i].name.n);
+		buf_add(b, pairs.v[i].name.p, pairs.v[i].name.n);
+		buf_printf(b, "=%zu:", pairs.v[i].value.n);
+		buf_add(b, pairs.v[i].value.p, pairs.v[i].value.n);
+	}
+	return b->p;
+}
+
+/* Whether sort= asks for the oldest first. */
+static bool slice_sort(struct req *r, const struct list *l)
+{
+	struct str s = req_query_text(r, "sort");
+
+	if (l->sort == NULL || s.p == NULL || str_is(s, l->sort))
+		return l->sort != NULL && s.p != NULL;
+	if (s.p[0] != '-' || !str_is((struct str){s.p + 1, s.n - 1}, l->sort))
+		req_invalid(r, "sort", "must be %s or -%s", l->sort, l->sort);
+	return false;
+}
+
+static void slice_limits(struct req *r, struct slice *out)
+{
+	struct str limit = req_query_text(r, "limit"), page = req_query_text(r, "page");
+
+	out->limit = LIMIT_PAGE_DEFAULT;
+	out->page = 1;
+	if (limit.p != NULL && !str_to_i64(limit, 1, LIMIT_PAGE_ROWS, &out->limit))
+		req_invalid(r, "limit", "must be a number from 1 to %d", LIMIT_PAGE_ROWS);
+	if (page.p != NULL && !str_to_i64(page, 1, LIMIT_PAGE_NUMBER, &out->page))
+		req_invalid(r, "page", "must be a number from 1 to %d; beyond it use nextCursor",
+		    LIMIT_PAGE_NUMBER);
+}
+
+/* The cursor, or the page's offset. */
+static bool slice_seek(struct req *r, struct slice *s)
+{
+	struct str cursor = req_query_text(r, "cursor");
+
+	s->has_cursor = cursor.p != NULL;
+	if (!s->has_cursor) {
+		s->offset = (s->page - 1) * s->limit;
+		return true;
+	}
+	s->page = 0;
+	return cursor_read(r, s->scope, cursor, &s->after);
+}
+
+bool slice_read(struct req *r, const struct list *l, void *filter, struct slice *out)
+{
+	*out = (struct slice){.total = -1};
+	filter_read(r, l, &r->query, filter);
+	out->is_ascending = slice_sort(r, l);
+	slice_limits(r, out);
+	out->scope = slice_scope(r, l, filter, out->is_ascending);
+	return slice_seek(r, out) && !req_has_invalid(r);
+}
+
+static bool slice_place(
+    struct req *r, const struct list *l, const void *filter, int64_t rows, struct slice *out)
+{
+	*out = (struct slice){
+	    .limit = rows, .page = 1, .total = -1, .is_ascending = out->is_ascending};
+	if (!str_to_i64(req_query_text(r, "page"), 1, LIMIT_PAGE_NUMBER, &out->page))
+		out->page = 1;
+	out->scope = slice_scope(r, l, filter, out->is_ascending);
+	return slice_seek(r, out);
+}
+
+bool slice_read_page(
+    struct req *r, const struct list *l, void *filter, int64_t rows, struct slice *out)
+{
+	filter_read(r, l, &r->query, filter);
+	*out = (struct slice){.is_ascending = slice_sort(r, l)};
+	return slice_place(r, l, filter, rows, out);
+}
+
+/* ---- filling ------------------------------------------------------------------------------- */
+
+struct cursor slice_from(const struct slice *s)
+{
+	struct cursor from = s->after;
+
+	if (!s->has_cursor) {
+		from.at = INT64_MAX;
+		memset(from.id.b, 0xff, sizeof(from.id.b));
+	}
+	return from;
+}
+
+size_t slice_fill(struct slice *s, const struct db_rows *rows, size_t at_column, size_t id_column)
+{
+	size_t room = (size_t)s->limit - json_array_size(s->rows), n = rows->count;
+
+	if (n > room) {
+		s->has_more = true;
+		n = room;
+	}
+	if (n > 0) {
+		s->last = (struct cursor){.id = db_get_uuid(rows, n - 1, id_column)};
+		if (at_column != SLICE_BY_ID)
+			s->last.at = db_get_int(rows, n - 1, at_column);
+	}
+	return n;
+}
+
+int slice_take(struct slice *s, struct app *app, struct arena *a, const struct db_rows *rows,
+    size_t at_column, size_t id_column,
+    int (*json)(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+	json_t **out, struct err *err),
+    struct err *err)
+{
+	size_t n = slice_fill(s, rows, at_column, id_column);
+
+	if (s->rows == NULL)
+		s->rows = json_own(a, json_array());
+	for (size_t i = 0; i < n; i++) {
+		json_t *o;
+
+		if (json(app, a, rows, i, &o, err) == -1)
+			return -1;
+		json_array_append(s->rows, o);
+	}
+	return 0;
+}
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+const char *slice_cursor(struct req *r, const struct slice *s, const struct cursor *at)
+{
+	return cursor_make(r, s->scope, at);
+}
+
+int res_slice(struct req *r, const struct slice *s)
+{
+	const bool is_counted = s->total >= 0;
+	const bool is_all_seen = !s->has_more && !s->has_cursor;
+	json_t *o = json_object();
+
+	json_set(o, "data", s->rows == NULL ? json_array() : json_incref(s->rows));
+	json_set_int(o, "page", s->page);
+	json_set_int(o, "limit", s->limit);
+	json_set_int(o, "total",
+	    is_counted ? s->total : s->offset + (int64_t)json_array_size(s->rows) + s->has_more);
+	json_set_bool(o, "totalIsExact", is_counted || is_all_seen);
+	json_set_str(o, "nextCursor", s->has_more ? slice_cursor(r, s, &s->last) : NULL);
+	return res_json(r, 200, o);
+}
+
+int res_whole(struct req *r, json_t *rows, int64_t limit)
+{
+	return res_slice(r,
+	    &(struct slice){
+		.limit = limit, .page = 1, .rows = rows, .total = (int64_t)json_array_size(rows)});
+}
