@@ -1,5 +1,5 @@
 /* The database: one connection per process, prepared statements cached on it, transactions that are
- * run again on deadlock. The only user of mysql.h is db.c. Works with MariaDB 10.6+ and MySQL 8.0+.
+ * run again on deadlock. Works with MariaDB 10.6+ and MySQL 8.0+.
  */
 #ifndef DB_DB_H
 #define DB_DB_H
@@ -88,7 +88,7 @@ static inline const struct db_val *db_cell(const struct db_rows *r, size_t row, 
 {
 	return &r->cells[row * r->columns + column];
 }
-/* Accessors: 0, "" and nil for NULL, except db_get_text, which gives NULL. */
+/* Accessors: 0, "" and nil for NULL, except db_get_text, which returns NULL. */
 int64_t db_get_int(const struct db_rows *r, size_t row, size_t column);
 const char *db_get_text(const struct db_rows *r, size_t row, size_t column);
 struct str db_get_str(const struct db_rows *r, size_t row, size_t column);
@@ -125,7 +125,7 @@ int db_script(struct db *db, const char *sql, struct err *err);
 
 /* Runs body(db, arg, err) in a READ COMMITTED transaction and commits; on ERR_RETRY it rolls back
  * and runs it again (up to 8 times, with jitter). body must therefore compute its effects anew. A
- * body that answers -1 rolls back. Not nestable. When the commit itself is lost with the connection
+ * body that returns -1 rolls back. Not nestable. When the commit itself is lost with the connection
  * the outcome is unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
 int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);

@@ -42,12 +42,12 @@ struct migrations {
 	size_t n;
 };
 
-static int by_version(const void *a, const void *b)
+static int migration_compare(const void *a, const void *b)
 {
 	return ((const struct migration *)a)->version - ((const struct migration *)b)->version;
 }
 
-static int read_file(struct arena *a, const char *dir, struct migration *m, struct err *err)
+static int migration_read(struct arena *a, const char *dir, struct migration *m, struct err *err)
 {
 	const char *path = arena_printf(a, "%s/%s", dir, m->name);
 	struct str text;
@@ -59,7 +59,8 @@ static int read_file(struct arena *a, const char *dir, struct migration *m, stru
 	return 0;
 }
 
-static int read_dir(struct arena *a, const char *dir, struct migrations *out, struct err *err)
+static int migrations_read(
+    struct arena *a, const char *dir, struct migrations *out, struct err *err)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
@@ -83,11 +84,11 @@ static int read_dir(struct arena *a, const char *dir, struct migrations *out, st
 		}
 		m->version = (int)version;
 		snprintf(m->name, sizeof(m->name), "%s", e->d_name);
-		if (read_file(a, dir, m, err) == -1)
+		if (migration_read(a, dir, m, err) == -1)
 			goto out;
 		out->n++;
 	}
-	qsort(out->v, out->n, sizeof(*out->v), by_version);
+	qsort(out->v, out->n, sizeof(*out->v), migration_compare);
 	rc = 0;
 out:
 	closedir(d);
@@ -95,7 +96,7 @@ out:
 }
 
 /* Marks with a NULL text what is applied already; a changed file is an error. */
-static int skip_applied(
+static int migrations_skip_applied(
     struct db *db, struct arena *a, struct migrations *ms, int *newest, struct err *err)
 {
 	struct db_rows rows;
@@ -123,11 +124,12 @@ static int skip_applied(
 	return 0;
 }
 
-static int status_of(struct db *db, struct arena *a, const char *dir, struct migrations *ms,
+static int migrations_status(struct db *db, struct arena *a, const char *dir, struct migrations *ms,
     struct migrate_status *out, struct err *err)
 {
 	*out = (struct migrate_status){0};
-	if (read_dir(a, dir, ms, err) == -1 || skip_applied(db, a, ms, &out->version, err) == -1)
+	if (migrations_read(a, dir, ms, err) == -1 ||
+	    migrations_skip_applied(db, a, ms, &out->version, err) == -1)
 		return -1;
 	for (size_t i = 0; i < ms->n; i++) {
 		out->wanted = ms->v[i].version;
@@ -141,7 +143,7 @@ int migrate_status(struct db *db, const char *dir, struct migrate_status *out, s
 {
 	struct arena *a = arena_new();
 	struct migrations ms;
-	int rc = status_of(db, a, dir, &ms, out, err);
+	int rc = migrations_status(db, a, dir, &ms, out, err);
 
 	arena_free(a);
 	return rc;
@@ -149,7 +151,7 @@ int migrate_status(struct db *db, const char *dir, struct migrate_status *out, s
 
 /* Runs each statement of the text; they end with ';' at a line's end, and lines that begin with --
  * are comments. */
-static int run_file(struct db *db, struct arena *a, const struct migration *m, struct err *err)
+static int migration_run(struct db *db, struct arena *a, const struct migration *m, struct err *err)
 {
 	struct str rest = str_from(m->text), line;
 	struct buf *sql = buf_new(a, MIGRATION_BYTES);
@@ -173,7 +175,7 @@ static int run_file(struct db *db, struct arena *a, const struct migration *m, s
 	return 0;
 }
 
-static int apply(
+static int migrations_apply(
     struct db *db, struct arena *a, const struct migrations *ms, int *applied, struct err *err)
 {
 	for (size_t i = 0; i < ms->n; i++) {
@@ -181,7 +183,7 @@ static int apply(
 
 		if (m->text == NULL)
 			continue;
-		if (run_file(db, a, m, err) == -1 ||
+		if (migration_run(db, a, m, err) == -1 ||
 		    db_exec(db, &migrate_insert,
 			DB_VALS(db_int(m->version), db_str(m->name), db_str(m->checksum),
 			    db_int(clock_now_us())),
@@ -208,8 +210,9 @@ int migrate_up(struct db *db, const char *dir, int *applied, struct err *err)
 		err_set(err, ERR_CONFLICT, "another migration is running");
 		goto out;
 	}
-	if (db_script(db, create_table, err) == 0 && status_of(db, a, dir, &ms, &st, err) == 0)
-		rc = apply(db, a, &ms, applied, err);
+	if (db_script(db, create_table, err) == 0 &&
+	    migrations_status(db, a, dir, &ms, &st, err) == 0)
+		rc = migrations_apply(db, a, &ms, applied, err);
 	db_query(db, a, &migrate_unlock, NULL, 0, &rows, NULL);
 out:
 	arena_free(a);

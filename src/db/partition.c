@@ -13,7 +13,7 @@ DB_STMT(partition_list,
     " AND TABLE_NAME = ? ORDER BY PARTITION_NAME");
 
 /* The first id of a day, as a hexadecimal literal. */
-static void bound_text(char out[40], int32_t day)
+static void partition_bound_text(char out[40], int32_t day)
 {
 	struct uuid u = uuid_at((int64_t)day * DAY_US);
 	struct buf b;
@@ -25,11 +25,11 @@ static void bound_text(char out[40], int32_t day)
 	buf_fini(&b);
 }
 
-static int add_day(struct db *db, const char *table, int32_t day, struct err *err)
+static int partition_add_day(struct db *db, const char *table, int32_t day, struct err *err)
 {
 	char sql[400], bound[40];
 
-	bound_text(bound, day + 1);
+	partition_bound_text(bound, day + 1);
 	snprintf(sql, sizeof(sql),
 	    "ALTER TABLE %s REORGANIZE PARTITION p_rest INTO ("
 	    "PARTITION p%06d VALUES LESS THAN (%s), PARTITION p_rest VALUES LESS THAN (MAXVALUE))",
@@ -37,7 +37,7 @@ static int add_day(struct db *db, const char *table, int32_t day, struct err *er
 	return db_script(db, sql, err);
 }
 
-static int drop(struct db *db, const char *table, const char *partition, struct err *err)
+static int partition_drop(struct db *db, const char *table, const char *partition, struct err *err)
 {
 	char sql[200];
 
@@ -65,11 +65,11 @@ int partition_maintain(
 			continue;
 		if (day > newest)
 			newest = (int32_t)day;
-		if (day < today - keep_days && drop(db, table, name, err) == -1)
+		if (day < today - keep_days && partition_drop(db, table, name, err) == -1)
 			goto out;
 	}
 	for (int32_t day = newest + 1; day <= today + ahead_days; day++)
-		if (add_day(db, table, day, err) == -1)
+		if (partition_add_day(db, table, day, err) == -1)
 			goto out;
 	rc = 0;
 out:

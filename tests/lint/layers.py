@@ -14,7 +14,7 @@ USERS = [
     (r"gnutls/.*\.h", "src/crypto/"),
     (r"crypt\.h", "src/crypto/"),
     (r"jwt\.h", "src/crypto/jwt.c"),
-    (r"(mysql|mariadb)/?.*\.h|errmsg\.h", "src/db/db.c"),
+    (r"(mysql|mariadb)/?.*\.h|errmsg\.h", "src/db/db-internal.h"),
     (r"(fcgi.*|fastcgi)\.h", "src/http/fcgi.c"),
     (r"curl/.*\.h", "src/net/http-client.c"),
     (r"csv\.h", "src/base/csv.c"),

@@ -1,0 +1,252 @@
+/* One connection, opened when it is first needed and again after a loss.
+ *
+ *	none ──first use──> open ──the server goes away──> lost ──next use──> open
+ *	  └────connect fails────> away: no attempt for RECONNECT_PAUSE_US, each use fails at once
+ *
+ * A lost connection takes its prepared statements, its session settings and its open transaction
+ * with it. So it is replaced outside a transaction only, and the client library's own reconnecting
+ * is off: it would go on silently without any of the three.
+ *
+ * One statement is under way at a time. While the server works, db_meanwhile's function runs (the
+ * writer reads its sockets then); a statement that it sends by mistake is refused (is_waiting). */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "db/db-internal.h"
+
+#define RECONNECT_PAUSE_US 200000 /* after a failed connect, say "away" at once for so long */
+
+struct db *db_new(const struct config *cfg)
+{
+	struct db *db = calloc(1, sizeof(*db));
+
+	if (db == NULL)
+		abort();
+	db->cfg = cfg;
+	return db;
+}
+
+void db_disconnect(struct db *db)
+{
+	db_statements_drop(db);
+	if (db->conn != NULL)
+		mysql_close(db->conn);
+	db->conn = NULL;
+	db->in_transaction = db->is_lost = false;
+}
+
+void db_free(struct db *db)
+{
+	if (db == NULL)
+		return;
+	db_disconnect(db);
+	free(db->params);
+	free(db);
+}
+
+const struct config *db_config(const struct db *db)
+{
+	return db->cfg;
+}
+
+uint64_t db_round_trips(const struct db *db)
+{
+	return db->round_trips;
+}
+
+/* ---- errors ------------------------------------------------------------------------------- */
+
+static bool is_lost_code(unsigned code)
+{
+	switch (code) {
+	case CR_SERVER_GONE_ERROR:
+	case CR_SERVER_LOST:
+	case CR_CONNECTION_ERROR:
+	case CR_CONN_HOST_ERROR:
+	case ER_SERVER_SHUTDOWN:
+	case ER_UNKNOWN_COM_ERROR: /* a Galera node that is not ready */
+	case ER_CON_COUNT_ERROR:
+	case 1927: /* connection killed (MariaDB) */
+	case 4031: /* disconnected for inactivity (MySQL) */
+		return true;
+	default:
+		return false;
+	}
+}
+
+int db_connection_fail(
+    struct db *db, unsigned code, const char *text, const char *what, struct err *err)
+{
+	if (is_lost_code(code)) {
+		db->is_lost = true;
+		return err_set(
+		    err, ERR_UNAVAILABLE, "%s: the database is away (%u %s)", what, code, text);
+	}
+	switch (code) {
+	case ER_DUP_ENTRY:
+		return err_set(err, ERR_CONFLICT, "%s: already exists", what);
+	case ER_LOCK_DEADLOCK:
+	case ER_LOCK_WAIT_TIMEOUT:
+	case ER_CHECKREAD:
+		return err_set(err, ERR_RETRY, "%s: %s", what, text);
+	case 1969: /* a statement's time limit: MariaDB, MySQL */
+	case 3024:
+	case 188: /* the full-text index would need more than its memory */
+		return err_set(err, ERR_TIMEOUT, "%s: out of time", what);
+	case ER_DATA_TOO_LONG:
+		return err_set(err, ERR_INVALID, "%s: a value is too long", what);
+	case ER_ACCESS_DENIED_ERROR:
+	case ER_DBACCESS_DENIED_ERROR:
+	case ER_BAD_DB_ERROR:
+		return err_set(err, ERR_UNAVAILABLE, "%s: %s", what, text);
+	default:
+		return err_set(err, ERR_INTERNAL, "%s: database error %u: %s", what, code, text);
+	}
+}
+
+static int connection_fail(struct db *db, const char *what, struct err *err)
+{
+	return db_connection_fail(db, mysql_errno(db->conn), mysql_error(db->conn), what, err);
+}
+
+/* ---- waiting for the server -------------------------------------------------------------- */
+
+void db_meanwhile(struct db *db, bool (*fn)(void *arg), void *arg)
+{
+	db->meanwhile = fn;
+	db->meanwhile_arg = arg;
+}
+
+/* Calls db_meanwhile's function until one of the events comes. Returns those that did. */
+static int connection_await(struct db *db, int events)
+{
+	struct pollfd p = {.fd = mysql_get_socket(db->conn),
+	    .events = (short)((events & MYSQL_WAIT_READ ? POLLIN : 0) |
+			      (events & MYSQL_WAIT_WRITE ? POLLOUT : 0))};
+	int limit_ms = events & MYSQL_WAIT_TIMEOUT ? (int)mysql_get_timeout_value_ms(db->conn) : -1;
+	bool is_busy = true;
+	int n;
+
+	db->is_waiting = true;
+	while ((n = poll(&p, 1, is_busy ? 0 : limit_ms)) <= 0) {
+		if (n == -1 && errno != EINTR)
+			abort();
+		if (n == 0 && !is_busy)
+			break;
+		is_busy = is_busy && db->meanwhile(db->meanwhile_arg);
+	}
+	db->is_waiting = false;
+	if (n == 0)
+		return MYSQL_WAIT_TIMEOUT;
+	/* what is wrong with the socket is found by reading */
+	return (p.revents & ~POLLOUT ? events & MYSQL_WAIT_READ : 0) |
+	       (p.revents & ~POLLIN ? events & MYSQL_WAIT_WRITE : 0);
+}
+
+static int connection_query(struct db *db, const char *sql)
+{
+	int rc, events;
+
+	if (db->meanwhile == NULL)
+		return mysql_real_query(db->conn, sql, strlen(sql));
+	events = mysql_real_query_start(&rc, db->conn, sql, strlen(sql));
+	while (events != 0)
+		events = mysql_real_query_cont(&rc, db->conn, connection_await(db, events));
+	return rc;
+}
+
+int db_connection_execute(struct db *db, MYSQL_STMT *stmt)
+{
+	int rc, events;
+
+	if (db->meanwhile == NULL)
+		return mysql_stmt_execute(stmt);
+	events = mysql_stmt_execute_start(&rc, stmt);
+	while (events != 0)
+		events = mysql_stmt_execute_cont(&rc, stmt, connection_await(db, events));
+	return rc;
+}
+
+int db_connection_run(struct db *db, const char *sql, const char *what, struct err *err)
+{
+	db->round_trips++;
+	if (connection_query(db, sql) != 0)
+		return connection_fail(db, what, err);
+	return 0;
+}
+
+static const char session_setup[] = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+static const char session_mode[] =
+    "SET SESSION sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
+    "time_zone='+00:00',innodb_lock_wait_timeout=10,autocommit=1";
+
+static int connection_open(struct db *db, struct err *err)
+{
+	const struct config *c = db->cfg;
+	unsigned connect_s = 3, io_s = 120;
+	my_bool off = 0;
+	bool is_local = c->db_socket != NULL && c->db_socket[0] != '\0';
+
+	db->conn = mysql_init(NULL);
+	if (db->conn == NULL)
+		abort();
+	mysql_options(db->conn, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+	mysql_options(db->conn, MYSQL_OPT_READ_TIMEOUT, &io_s);
+	mysql_options(db->conn, MYSQL_OPT_WRITE_TIMEOUT, &io_s);
+	mysql_options(db->conn, MYSQL_OPT_RECONNECT, &off);
+	mysql_options(db->conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	mysql_options(db->conn, MYSQL_OPT_NONBLOCK, NULL); /* for db_meanwhile */
+	if (mysql_real_connect(db->conn, is_local ? NULL : c->db_host, c->db_user, c->db_password,
+		c->db_name, is_local ? 0 : (unsigned)c->db_port, is_local ? c->db_socket : NULL,
+		0) == NULL) {
+		err_set(err, ERR_UNAVAILABLE, "connect to the database: %s", mysql_error(db->conn));
+		return -1;
+	}
+	if (db_connection_run(db, session_setup, "session", err) == -1)
+		return -1;
+	return db_connection_run(db, session_mode, "session", err);
+}
+
+int db_connection_ensure(struct db *db, struct err *err)
+{
+	if (db->is_waiting)
+		return err_set(err, ERR_INTERNAL, "a statement while another is running");
+	if (db->conn != NULL && !db->is_lost)
+		return 0;
+	if (db->in_transaction)
+		return err_set(err, ERR_UNAVAILABLE, "the database went away in a transaction");
+	db_disconnect(db);
+	if (clock_mono_us() < db->retry_after_us)
+		return err_set(err, ERR_UNAVAILABLE, "the database is away");
+	if (connection_open(db, err) == -1) {
+		db_disconnect(db);
+		db->retry_after_us = clock_mono_us() + RECONNECT_PAUSE_US;
+		return -1;
+	}
+	return 0;
+}
+
+int db_ping(struct db *db, struct err *err)
+{
+	for (int tries = 0;; tries++) {
+		struct err e = ERR_INIT;
+
+		if (db_connection_ensure(db, err) == -1)
+			return -1;
+		if (db_connection_run(db, "DO 0", "ping", &e) == 0)
+			return 0;
+		if (tries > 0 || !db->is_lost)
+			return err_set(err, e.code, "%s", e.msg);
+	}
+}
+
+int db_script(struct db *db, const char *sql, struct err *err)
+{
+	if (db_connection_ensure(db, err) == -1 || db_connection_run(db, sql, "script", err) == -1)
+		return -1;
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* What connection, statements and transactions share: the client library's state. The only file
+ * that includes the library's headers. */
+#ifndef DB_DB_INTERNAL_H
+#define DB_DB_INTERNAL_H
+
+#include <errmsg.h>
+#include <mysql.h>
+#include <mysqld_error.h>
+
+#include "db/db.h"
+
+#define DB_CACHE_SLOTS 2048u /* power of two, above what any program prepares */
+#define DB_COMMIT_HOOKS 64
+
+/* A statement as prepared for so many rows on this connection, with the memory its cells come into.
+ */
+struct db_cached {
+	const struct db_stmt *stmt; /* NULL: a free slot */
+	size_t rows;
+	MYSQL_STMT *handle;
+	size_t params, columns;
+	MYSQL_BIND *out; /* columns result binds over the buffers below */
+	unsigned long *lengths;
+	my_bool *nulls;
+	int64_t *numbers;
+	char *text; /* columns × CELL_BYTES */
+};
+
+struct db {
+	const struct config *cfg;
+	MYSQL *conn; /* NULL: none is open */
+	bool in_transaction, is_lost;
+	int64_t retry_after_us; /* no new connect before this (monotonic) */
+	uint64_t round_trips;
+	struct {
+		void (*fn)(void *);
+		void *arg;
+	} hooks[DB_COMMIT_HOOKS];
+	size_t nhooks;
+	bool (*meanwhile)(void *arg);
+	void *meanwhile_arg;
+	bool is_waiting; /* for the server */
+	struct db_cached cache[DB_CACHE_SLOTS];
+	MYSQL_BIND *params; /* of the statement being run; kept, since most take few */
+	size_t params_cap;
+};
+
+/* Makes sure there is a connection: one known to be lost is replaced, but not in a transaction. */
+int db_connection_ensure(struct db *db, struct err *err);
+/* Sends plain text; what names it in errors. The connection must be there. */
+int db_connection_run(struct db *db, const char *sql, const char *what, struct err *err);
+/* mysql_stmt_execute that lets db_meanwhile's function run until the server is done: 0, or what the
+ * library returns. */
+int db_connection_execute(struct db *db, MYSQL_STMT *stmt);
+/* Turns the library's error into ours: -1. what is a statement's name, never its parameters. */
+int db_connection_fail(
+    struct db *db, unsigned code, const char *text, const char *what, struct err *err);
+/* Forgets every prepared statement: they go with the connection. */
+void db_statements_drop(struct db *db);
+
+#endif

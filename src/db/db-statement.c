@@ -1,0 +1,415 @@
+/* Statements: prepared once per connection and number of rows, then run by their handle.
+ *
+ *	db_stmt, rows ──> slot of the cache ──(first time: prepare, bind the columns)──> handle
+ *	parameters ──bind──> execute ──> affected rows, or rows fetched into the caller's arena
+ *
+ * The cache is a table with open addressing. Its key is the statement's own address, since the text
+ * is a constant. Nothing is evicted: a program has a fixed number of statements, and those with
+ * rows come in few sizes, so it holds them all. A full one is a bug and an error.
+ *
+ * A result is read to its end before the function returns, so the connection is free again,
+ * whatever the caller does with the rows. Cells up to CELL_BYTES come with the row; a longer one
+ * is fetched alone, straight into the arena.
+ *
+ * That the server has closed an idle connection shows only when it is used. Then the statement is
+ * sent once more on a new one, where that cannot do its work twice (statement_run). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "db/db-internal.h"
+
+#define CELL_BYTES 512u /* cells up to this need no second fetch */
+
+/* ---- statement cache --------------------------------------------------------------------- */
+
+static void cached_free(struct db_cached *c)
+{
+	mysql_stmt_close(c->handle);
+	free(c->out);
+	free(c->lengths);
+	free(c->nulls);
+	free(c->numbers);
+	free(c->text);
+	*c = (struct db_cached){0};
+}
+
+void db_statements_drop(struct db *db)
+{
+	for (size_t i = 0; i < DB_CACHE_SLOTS; i++)
+		if (db->cache[i].stmt != NULL)
+			cached_free(&db->cache[i]);
+}
+
+static int statement_fail(struct db *db, MYSQL_STMT *handle, const char *name, struct err *err)
+{
+	return db_connection_fail(
+	    db, mysql_stmt_errno(handle), mysql_stmt_error(handle), name, err);
+}
+
+static void *array_or_abort(size_t n, size_t size)
+{
+	void *p = calloc(n == 0 ? 1 : n, size);
+
+	if (p == NULL)
+		abort();
+	return p;
+}
+
+static bool is_number_type(enum enum_field_types t)
+{
+	switch (t) {
+	case MYSQL_TYPE_TINY:
+	case MYSQL_TYPE_SHORT:
+	case MYSQL_TYPE_INT24:
+	case MYSQL_TYPE_LONG:
+	case MYSQL_TYPE_LONGLONG:
+	case MYSQL_TYPE_DECIMAL:
+	case MYSQL_TYPE_NEWDECIMAL:
+	case MYSQL_TYPE_YEAR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void statement_bind_columns(struct db_cached *c)
+{
+	MYSQL_RES *meta = mysql_stmt_result_metadata(c->handle);
+
+	if (meta == NULL)
+		return;
+	c->columns = mysql_num_fields(meta);
+	c->out = array_or_abort(c->columns, sizeof(*c->out));
+	c->lengths = array_or_abort(c->columns, sizeof(*c->lengths));
+	c->nulls = array_or_abort(c->columns, sizeof(*c->nulls));
+	c->numbers = array_or_abort(c->columns, sizeof(*c->numbers));
+	c->text = array_or_abort(c->columns, CELL_BYTES);
+	for (size_t i = 0; i < c->columns; i++) {
+		MYSQL_BIND *b = &c->out[i];
+
+		b->is_null = &c->nulls[i];
+		b->length = &c->lengths[i];
+		if (is_number_type(mysql_fetch_field_direct(meta, (unsigned)i)->type)) {
+			b->buffer_type = MYSQL_TYPE_LONGLONG;
+			b->buffer = &c->numbers[i];
+			b->buffer_length = sizeof(c->numbers[i]);
+		} else {
+			b->buffer_type = MYSQL_TYPE_STRING;
+			b->buffer = c->text + i * CELL_BYTES;
+			b->buffer_length = CELL_BYTES;
+		}
+	}
+	mysql_free_result(meta);
+	mysql_stmt_bind_result(c->handle, c->out);
+}
+
+static void statement_text(const struct db_stmt *s, size_t rows, struct buf *out)
+{
+	buf_str(out, s->sql);
+	if (s->row == NULL)
+		return;
+	for (size_t i = 0; i < rows; i++) {
+		if (i > 0)
+			buf_chr(out, ',');
+		buf_str(out, s->row);
+	}
+	if (s->tail != NULL)
+		buf_str(out, s->tail);
+}
+
+static int statement_prepare(
+    struct db *db, const struct db_stmt *s, size_t rows, struct db_cached *c, struct err *err)
+{
+	struct buf text;
+	int rc = -1;
+
+	buf_init(&text, 1u << 20);
+	statement_text(s, rows, &text);
+	c->handle = mysql_stmt_init(db->conn);
+	if (c->handle == NULL)
+		abort();
+	db->round_trips++;
+	if (mysql_stmt_prepare(c->handle, text.p, text.len) != 0) {
+		statement_fail(db, c->handle, s->name, err);
+		mysql_stmt_close(c->handle);
+		*c = (struct db_cached){0};
+		goto out;
+	}
+	c->stmt = s;
+	c->rows = rows;
+	c->params = mysql_stmt_param_count(c->handle);
+	statement_bind_columns(c);
+	rc = 0;
+out:
+	buf_fini(&text);
+	return rc;
+}
+
+static struct db_cached *statement_get(
+    struct db *db, const struct db_stmt *s, size_t rows, struct err *err)
+{
+	size_t at = (((uintptr_t)s >> 4) * 31 + rows * 0x9e3779b1u) & (DB_CACHE_SLOTS - 1);
+
+	for (size_t probes = 0; probes < DB_CACHE_SLOTS;
+	     probes++, at = (at + 1) & (DB_CACHE_SLOTS - 1)) {
+		struct db_cached *c = &db->cache[at];
+
+		if (c->stmt == s && c->rows == rows)
+			return c;
+		if (c->stmt == NULL)
+			return statement_prepare(db, s, rows, c, err) == 0 ? c : NULL;
+	}
+	err_set(err, ERR_INTERNAL, "%s: statement cache full", s->name);
+	return NULL;
+}
+
+/* ---- execution --------------------------------------------------------------------------- */
+
+static void param_bind(MYSQL_BIND *b, const struct db_val *v)
+{
+	static my_bool is_null = 1;
+
+	*b = (MYSQL_BIND){0};
+	switch (v->type) {
+	case DB_NULL:
+		b->buffer_type = MYSQL_TYPE_NULL;
+		b->is_null = &is_null;
+		break;
+	case DB_INT:
+		b->buffer_type = MYSQL_TYPE_LONGLONG;
+		b->buffer = (void *)(uintptr_t)&v->i;
+		break;
+	case DB_TEXT:
+	case DB_BLOB:
+		b->buffer_type = v->type == DB_TEXT ? MYSQL_TYPE_STRING : MYSQL_TYPE_BLOB;
+		b->buffer = (void *)(uintptr_t)v->s.p;
+		b->buffer_length = v->s.n;
+		b->length = NULL;
+		break;
+	}
+}
+
+static MYSQL_BIND *params_make_room(struct db *db, size_t n)
+{
+	if (n > db->params_cap) {
+		free(db->params);
+		db->params_cap = n * 2;
+		db->params = array_or_abort(db->params_cap, sizeof(*db->params));
+	}
+	return db->params;
+}
+
+static int statement_run_once(struct db *db, const struct db_stmt *s, size_t rows,
+    const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t n,
+    struct db_cached **used, struct err *err)
+{
+	struct db_cached *c;
+	MYSQL_BIND *b;
+
+	if (db_connection_ensure(db, err) == -1 || (c = statement_get(db, s, rows, err)) == NULL)
+		return -1;
+	if (c->params != nfixed + n)
+		return err_set(err, ERR_INTERNAL, "%s: takes %zu parameters, %zu given", s->name,
+		    c->params, nfixed + n);
+	b = params_make_room(db, nfixed + n);
+	for (size_t i = 0; i < nfixed; i++)
+		param_bind(&b[i], &fixed[i]);
+	for (size_t i = 0; i < n; i++)
+		param_bind(&b[nfixed + i], &vals[i]);
+	if (nfixed + n > 0 && mysql_stmt_bind_param(c->handle, b) != 0)
+		return statement_fail(db, c->handle, s->name, err);
+	db->round_trips++;
+	if (db_connection_execute(db, c->handle) != 0)
+		return statement_fail(db, c->handle, s->name, err);
+	*used = c;
+	return 0;
+}
+
+/* Runs the statement. When the server had closed an idle connection, that is replaced and the
+ * statement is sent again, once. This is safe only where nothing was executed (the send failed) or
+ * nothing is changed (it reads). */
+static int statement_run(struct db *db, const struct db_stmt *s, size_t rows,
+    const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t n,
+    struct db_cached **used, struct err *err)
+{
+	struct err e = ERR_INIT;
+	bool was_open = db->conn != NULL && !db->is_lost;
+	bool is_query;
+
+	if (statement_run_once(db, s, rows, fixed, nfixed, vals, n, used, &e) == 0)
+		return 0;
+	is_query = strncmp(s->sql, "SELECT", 6) == 0;
+	if (was_open && db->is_lost && !db->in_transaction &&
+	    (is_query || mysql_errno(db->conn) == CR_SERVER_GONE_ERROR)) {
+		err_clear(&e);
+		if (statement_run_once(db, s, rows, fixed, nfixed, vals, n, used, &e) == 0)
+			return 0;
+	}
+	err_set(err, e.code, "%s", e.msg);
+	return -1;
+}
+
+int db_exec(struct db *db, const struct db_stmt *s, const struct db_val *vals, size_t n,
+    uint64_t *affected, struct err *err)
+{
+	struct db_cached *c;
+
+	if (statement_run(db, s, 0, NULL, 0, vals, n, &c, err) == -1)
+		return -1;
+	if (affected != NULL)
+		*affected = mysql_stmt_affected_rows(c->handle);
+	return 0;
+}
+
+int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed, size_t nfixed,
+    const struct db_val *vals, size_t nrows, size_t per_row, uint64_t *affected, struct err *err)
+{
+	uint64_t total = 0;
+
+	while (nrows > 0) {
+		size_t take = nrows < LIMIT_DB_BATCH ? nrows : LIMIT_DB_BATCH;
+		struct db_cached *c;
+
+		if (statement_run(db, s, take, fixed, nfixed, vals, take * per_row, &c, err) == -1)
+			return -1;
+		total += mysql_stmt_affected_rows(c->handle);
+		vals += take * per_row;
+		nrows -= take;
+	}
+	if (affected != NULL)
+		*affected = total;
+	return 0;
+}
+
+static int cell_fetch(struct arena *a, struct db_cached *c, size_t i, struct db_val *out)
+{
+	char *p;
+
+	if (c->nulls[i]) {
+		*out = db_null();
+		return 0;
+	}
+	if (c->out[i].buffer_type == MYSQL_TYPE_LONGLONG) {
+		*out = db_int(c->numbers[i]);
+		return 0;
+	}
+	p = arena_alloc(a, c->lengths[i] + 1);
+	if (c->lengths[i] <= CELL_BYTES) {
+		memcpy(p, c->text + i * CELL_BYTES, c->lengths[i]);
+	} else {
+		unsigned long length = 0;
+		my_bool is_null = 0;
+		MYSQL_BIND b = {.buffer_type = MYSQL_TYPE_STRING,
+		    .buffer = p,
+		    .buffer_length = c->lengths[i],
+		    .length = &length,
+		    .is_null = &is_null};
+
+		if (mysql_stmt_fetch_column(c->handle, &b, (unsigned)i, 0) != 0)
+			return -1;
+	}
+	p[c->lengths[i]] = '\0';
+	*out = (struct db_val){DB_TEXT, 0, {p, c->lengths[i]}};
+	return 0;
+}
+
+static int rows_fetch(
+    struct db *db, struct arena *a, struct db_cached *c, struct db_rows *out, struct err *err)
+{
+	size_t cap = out->count;
+
+	for (;;) {
+		int rc = mysql_stmt_fetch(c->handle);
+
+		if (rc == MYSQL_NO_DATA)
+			return 0;
+		if (rc != 0 && rc != MYSQL_DATA_TRUNCATED)
+			return db_connection_fail(db, mysql_stmt_errno(c->handle),
+			    mysql_stmt_error(c->handle), c->stmt->name, err);
+		if (out->count >= LIMIT_DB_ROWS)
+			return err_set(
+			    err, ERR_LIMIT, "%s: more than %u rows", c->stmt->name, LIMIT_DB_ROWS);
+		if (out->count == cap) {
+			size_t bigger = cap == 0 ? 4 : cap * 2;
+			struct db_val *cells = arena_alloc(a, bigger * c->columns * sizeof(*cells));
+
+			if (out->count > 0)
+				memcpy(cells, out->cells, out->count * c->columns * sizeof(*cells));
+			out->cells = cells;
+			cap = bigger;
+		}
+		for (size_t i = 0; i < c->columns; i++)
+			if (cell_fetch(a, c, i, &out->cells[out->count * c->columns + i]) == -1)
+				return err_set(
+				    err, ERR_INTERNAL, "%s: fetch failed", c->stmt->name);
+		out->count++;
+	}
+}
+
+static int statement_query(struct db *db, struct arena *a, const struct db_stmt *s, size_t rows,
+    const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t n,
+    struct db_rows *out, struct err *err)
+{
+	struct db_cached *c;
+	int rc;
+
+	if (statement_run(db, s, rows, fixed, nfixed, vals, n, &c, err) == -1)
+		return -1;
+	out->columns = c->columns;
+	rc = rows_fetch(db, a, c, out, err);
+	mysql_stmt_free_result(c->handle);
+	return rc;
+}
+
+int db_query(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,
+    size_t n, struct db_rows *out, struct err *err)
+{
+	*out = (struct db_rows){0};
+	return statement_query(db, a, s, 0, NULL, 0, vals, n, out, err);
+}
+
+int db_query_rows(struct db *db, struct arena *a, const struct db_stmt *s,
+    const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t nrows,
+    size_t per_row, struct db_rows *out, struct err *err)
+{
+	struct db_rows part = {0};
+
+	*out = part;
+	if (nrows > LIMIT_DB_BATCH)
+		return err_set(err, ERR_INTERNAL, "%s: %zu rows in one look-up", s->name, nrows);
+	if (nrows == 0)
+		return 0;
+	return statement_query(db, a, s, nrows, fixed, nfixed, vals, nrows * per_row, out, err);
+}
+
+int db_row(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,
+    size_t n, struct db_rows *out, struct err *err)
+{
+	if (db_query(db, a, s, vals, n, out, err) == -1)
+		return -1;
+	return out->count > 0;
+}
+
+/* ---- registry ---------------------------------------------------------------------------- */
+
+extern const struct db_stmt *const __start_db_stmts[] __attribute__((weak));
+extern const struct db_stmt *const __stop_db_stmts[] __attribute__((weak));
+
+size_t db_stmt_count(void)
+{
+	return (size_t)(__stop_db_stmts - __start_db_stmts);
+}
+
+const struct db_stmt *db_stmt_at(size_t i)
+{
+	return __start_db_stmts[i];
+}
+
+int db_stmt_check(struct db *db, const struct db_stmt *s, struct err *err)
+{
+	if (db_connection_ensure(db, err) == -1)
+		return -1;
+	return statement_get(db, s, s->row == NULL ? 0 : 1, err) == NULL ? -1 : 0;
+}

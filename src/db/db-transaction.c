@@ -1,0 +1,112 @@
+/* Transactions: a body that may be run again, and what waits for its commit.
+ *
+ *	begin ──> body ──0──> commit ──> hooks run ──> 0
+ *	  ^         └──-1──> rollback ──ERR_RETRY──> pause ──┐
+ *	  └──────────────── up to TRANSACTION_TRIES ─────────┘   any other error: -1
+ *
+ * A deadlock, a lock time-out or a Galera certification failure is ordinary under load. Only the
+ * whole body can be repeated then, since what it read may have changed. A commit that fails in this
+ * way is repeated too: the server has rolled it back. A commit that is lost with the connection is
+ * not: its outcome is unknown. Hooks that a try registered are forgotten with it. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "crypto/random.h"
+#include "db/db-internal.h"
+
+#define TRANSACTION_TRIES 8
+
+static int transaction_begin(struct db *db, struct err *err)
+{
+	for (int tries = 0;; tries++) {
+		struct err e = ERR_INIT;
+
+		if (db_connection_ensure(db, err) == -1)
+			return -1;
+		if (db_connection_run(db, "START TRANSACTION", "begin", &e) == 0) {
+			db->in_transaction = true;
+			db->nhooks = 0;
+			return 0;
+		}
+		if (tries > 0 || !db->is_lost) /* an idle connection may have been closed */
+			return err_set(err, e.code, "%s", e.msg);
+	}
+}
+
+static void transaction_rollback(struct db *db)
+{
+	struct err ignored = ERR_INIT;
+
+	if (!db->is_lost && db_connection_run(db, "ROLLBACK", "rollback", &ignored) == -1)
+		db->is_lost = true; /* state unknown: start afresh */
+	db->in_transaction = false;
+}
+
+/* A hook may start a transaction of its own, so the list is taken first. */
+static void hooks_run(struct db *db)
+{
+	size_t n = db->nhooks;
+
+	db->nhooks = 0;
+	for (size_t i = 0; i < n; i++)
+		db->hooks[i].fn(db->hooks[i].arg);
+}
+
+void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg)
+{
+	for (size_t i = 0; i < db->nhooks; i++)
+		if (db->hooks[i].fn == fn && db->hooks[i].arg == arg)
+			return;
+	if (!db->in_transaction || db->nhooks == DB_COMMIT_HOOKS)
+		abort();
+	db->hooks[db->nhooks].fn = fn;
+	db->hooks[db->nhooks++].arg = arg;
+}
+
+static int transaction_try(
+    struct db *db, int (*body)(struct db *, void *, struct err *), void *arg, struct err *err)
+{
+	int rc;
+
+	if (transaction_begin(db, err) == -1)
+		return -1;
+	if (body(db, arg, err) == -1) {
+		transaction_rollback(db);
+		return -1;
+	}
+	rc = db_connection_run(db, "COMMIT", "commit", err);
+	if (rc == -1)
+		transaction_rollback(db);
+	db->in_transaction = false;
+	if (rc == 0)
+		hooks_run(db);
+	return rc;
+}
+
+int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
+    struct err *err)
+{
+	if (db->in_transaction)
+		return err_set(err, ERR_INTERNAL, "a transaction within a transaction");
+	for (int tries = 1;; tries++) {
+		struct err e = ERR_INIT;
+
+		if (transaction_try(db, body, arg, &e) == 0)
+			return 0;
+		if (e.code != ERR_RETRY || tries == TRANSACTION_TRIES) {
+			if (e.code == ERR_RETRY)
+				e.code = ERR_UNAVAILABLE;
+			if (err != NULL && err->code == ERR_NONE)
+				*err = e;
+			return -1;
+		}
+		log_debug("db.retry", LOG_I("tries", tries), LOG_ERR(&e));
+		usleep((useconds_t)(500u + random_below(2000u << tries)));
+	}
+}
+
+bool db_in_transaction(const struct db *db)
+{
+	return db->in_transaction;
+}
