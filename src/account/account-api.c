@@ -12,7 +12,7 @@ struct token_request {
 };
 
 /* 0, or -1 with the answer given. */
-static int read_token_request(struct req *r, struct token_request *out)
+static int token_request_read(struct req *r, struct token_request *out)
 {
 	static const struct json_member members[] = {
 	    {"email", READ_TEXT, JSON_INTO(struct token_request, email), .need = READ_NEEDED},
@@ -30,13 +30,13 @@ static int read_token_request(struct req *r, struct token_request *out)
 	return out->normal_email == NULL ? res_error(r, &err), -1 : 0;
 }
 
-static int too_often(struct req *r, int64_t wait_s)
+static int token_too_often(struct req *r, int64_t wait_s)
 {
 	res_headerf(r, "Retry-After", "%lld", (long long)wait_s);
 	return res_problem(r, 429, "Too many sign-ins; try again in %lld s", (long long)wait_s);
 }
 
-static int answer_token(struct req *r, const struct account_member *m)
+static int token_answer(struct req *r, const struct account_member *m)
 {
 	struct err err = ERR_INIT;
 	char *token = token_make(r->app, r->a, m, clock_now_us(), &err);
@@ -68,18 +68,18 @@ int account_api_token(struct req *r)
 	int64_t wait_s;
 	bool is_id;
 
-	if (read_token_request(r, &q) != 0)
+	if (token_request_read(r, &q) == -1)
 		return 0;
 	is_id = uuid_parse(q.account, &account_id);
 	wait_s = login_wait_s(r, q.normal_email);
 	if (wait_s > 0)
-		return too_often(r, wait_s);
+		return token_too_often(r, wait_s);
 	switch (login_check(r, q.normal_email, q.password, q.totp, &account_id, &m, &err)) {
 	case LOGIN_OK:
 		/* What is no id is no account of theirs either. */
 		if (q.account.n > 0 && !is_id)
 			break;
-		return answer_token(r, &m);
+		return token_answer(r, &m);
 	case LOGIN_WRONG:
 		return res_problem(r, 401, "The email or the password is wrong");
 	case LOGIN_WANTS_TOTP:
@@ -122,7 +122,7 @@ int account_api_me(struct req *r)
 
 /* ---- API keys -------------------------------------------------------------------------------- */
 
-static int no_such_key(struct req *r)
+static int key_is_missing(struct req *r)
 {
 	return res_problem(r, 404, "There is no such API key");
 }
@@ -147,7 +147,7 @@ int account_api_keys_list(struct req *r)
 }
 
 /* The key of the path, of this account: 1, or 0 when the answer is given. */
-static int wanted_key(struct req *r, struct account_key *k)
+static int key_wanted(struct req *r, struct account_key *k)
 {
 	struct err err = ERR_INIT;
 	struct uuid id;
@@ -159,7 +159,7 @@ static int wanted_key(struct req *r, struct account_key *k)
 	if (found == -1)
 		res_error(r, &err);
 	else if (found == 0)
-		no_such_key(r);
+		key_is_missing(r);
 	return found == 1;
 }
 
@@ -167,7 +167,7 @@ int account_api_keys_get(struct req *r)
 {
 	struct account_key k;
 
-	return wanted_key(r, &k) ? res_json(r, 200, key_json(&k)) : 0;
+	return key_wanted(r, &k) ? res_json(r, 200, key_json(&k)) : 0;
 }
 
 struct key_body {
@@ -177,7 +177,7 @@ struct key_body {
 };
 
 /* Reads the members that are there over what *k holds; false with the answer given. */
-static bool read_key_body(struct req *r, struct account_key *k)
+static bool key_body_read(struct req *r, struct account_key *k)
 {
 	static const struct json_member members[] = {
 	    {"name", READ_TEXT, JSON_INTO(struct key_body, name)},
@@ -208,7 +208,7 @@ static bool read_key_body(struct req *r, struct account_key *k)
 }
 
 /* Nobody passes on more than they have; 0, or -1 when refused. */
-static int check_grant(struct req *r, uint64_t granted)
+static int grant_check(struct req *r, uint64_t granted)
 {
 	uint64_t missing = granted & ~r->actor.permissions;
 
@@ -227,7 +227,7 @@ int account_api_keys_create(struct req *r)
 	const char *text;
 	json_t *o;
 
-	if (!read_key_body(r, &k) || check_grant(r, k.permissions) != 0)
+	if (!key_body_read(r, &k) || grant_check(r, k.permissions) == -1)
 		return 0;
 	if (key_create_by(r->app, r->a, &r->actor.account_id, r, k.name, k.permissions,
 		k.expires_us, &id, &text, &err) == -1 ||
@@ -246,10 +246,10 @@ int account_api_keys_update(struct req *r)
 	struct err err = ERR_INIT;
 	uint64_t before;
 
-	if (!wanted_key(r, &k))
+	if (!key_wanted(r, &k))
 		return 0;
 	before = k.permissions;
-	if (!read_key_body(r, &k) || check_grant(r, k.permissions & ~before) != 0)
+	if (!key_body_read(r, &k) || grant_check(r, k.permissions & ~before) == -1)
 		return 0;
 	if (key_change(r, &k, &err) == -1)
 		return res_error(r, &err);
@@ -267,5 +267,5 @@ int account_api_keys_delete(struct req *r)
 	rc = account_key_revoke(r->app, r->a, r, &r->actor.account_id, &id, &err);
 	if (rc == -1)
 		return res_error(r, &err);
-	return rc == 0 ? no_such_key(r) : res_empty(r, 204);
+	return rc == 0 ? key_is_missing(r) : res_empty(r, 204);
 }

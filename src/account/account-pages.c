@@ -1,18 +1,18 @@
 /* The pages before the panel: sign-in, sign-out, first run. Data of "account/sign-in": {error,
- * email, next, csrf, totp, is_unused}; of "account/setup": {error, email, next, csrf, token, name,
- * accountName}. */
+ * email, next, csrf, totp, is_unused}; of "account/setup": {error, email, next, csrf,
+ * token, name, accountName}. */
 #include <string.h>
 
 #include "account/account-internal.h"
 #include "html/chrome.h"
 
-static const char *text_of(struct req *r, struct str s)
+static const char *form_text(struct req *r, struct str s)
 {
 	return arena_strndup(r->a, s.n == 0 ? "" : s.p, s.n);
 }
 
 /* Nobody can sign in yet, so the page says how the first one comes about. */
-static bool is_unused(struct req *r)
+static bool product_is_unused(struct req *r)
 {
 	struct err err = ERR_INIT;
 	bool has_users;
@@ -32,7 +32,7 @@ static int sign_in_form(struct req *r, int status, const char *error, struct str
 	json_set_str(data, "next", session_next_path(r->a, next));
 	json_set_str(data, "csrf", form_csrf_issue(r));
 	json_set_bool(data, "totp", wants_totp);
-	json_set_bool(data, "is_unused", is_unused(r));
+	json_set_bool(data, "is_unused", product_is_unused(r));
 	return chrome_page(r, status, NULL, "Sign in", "account/sign-in", data);
 }
 
@@ -41,7 +41,7 @@ int account_page_sign_in(struct req *r)
 	return sign_in_form(r, 200, NULL, STR(""), req_query(r, "next"), false);
 }
 
-static int signed_in(struct req *r, const struct account_member *m)
+static int sign_in_done(struct req *r, const struct account_member *m)
 {
 	struct err err = ERR_INIT;
 
@@ -50,7 +50,7 @@ static int signed_in(struct req *r, const struct account_member *m)
 	return res_redirect(r, session_next_path(r->a, req_form(r, "next")));
 }
 
-static int wait_form(struct req *r, struct str email, struct str next, int64_t wait_s)
+static int sign_in_form_wait(struct req *r, struct str email, struct str next, int64_t wait_s)
 {
 	res_headerf(r, "Retry-After", "%lld", (long long)wait_s);
 	return sign_in_form(r, 429,
@@ -76,11 +76,11 @@ int account_page_sign_in_post(struct req *r)
 		return sign_in_form(r, 422, "Enter your email address.", email, next, false);
 	wait_s = login_wait_s(r, normal);
 	if (wait_s > 0)
-		return wait_form(r, email, next, wait_s);
+		return sign_in_form_wait(r, email, next, wait_s);
 	switch (login_check(
 	    r, normal, req_form(r, "password"), req_form(r, "totp"), &oldest, &m, &err)) {
 	case LOGIN_OK:
-		return signed_in(r, &m);
+		return sign_in_done(r, &m);
 	case LOGIN_WRONG:
 		return sign_in_form(r, 401, wrong, email, next, req_form(r, "totp").n > 0);
 	case LOGIN_WANTS_TOTP:
@@ -115,10 +115,10 @@ static int setup_form(struct req *r, int status, const char *error, struct str t
 	json_t *data = json_object();
 
 	json_set_str(data, "error", error);
-	json_set_str(data, "email", text_of(r, req_form(r, "email")));
-	json_set_str(data, "name", text_of(r, req_form(r, "name")));
-	json_set_str(data, "accountName", text_of(r, req_form(r, "accountName")));
-	json_set_str(data, "token", text_of(r, token));
+	json_set_str(data, "email", form_text(r, req_form(r, "email")));
+	json_set_str(data, "name", form_text(r, req_form(r, "name")));
+	json_set_str(data, "accountName", form_text(r, req_form(r, "accountName")));
+	json_set_str(data, "token", form_text(r, token));
 	json_set_str(data, "next", "/admin");
 	json_set_str(data, "csrf", form_csrf_issue(r));
 	return chrome_page(r, status, NULL, "Set up Connect", "account/setup", data);
@@ -175,9 +175,9 @@ int account_page_setup_post(struct req *r)
 		return setup_form(r, 403, "The form had expired. Please try again.", token);
 	rc = account_setup_token_is_valid(r->app, r->a, token, &err);
 	if (rc == 1)
-		rc = account_setup(r->app, r->a, token, text_of(r, req_form(r, "accountName")),
-		    text_of(r, req_form(r, "email")), text_of(r, req_form(r, "name")),
-		    text_of(r, req_form(r, "password")), &m, &err);
+		rc = account_setup(r->app, r->a, token, form_text(r, req_form(r, "accountName")),
+		    form_text(r, req_form(r, "email")), form_text(r, req_form(r, "name")),
+		    form_text(r, req_form(r, "password")), &m, &err);
 	if (rc == 0)
 		return link_is_dead(r);
 	if (rc == -1 && err.code == ERR_INVALID)
@@ -185,5 +185,5 @@ int account_page_setup_post(struct req *r)
 		    r, 422, arena_printf(r->a, "%s %s.", label_of(err.field), err.msg), token);
 	if (rc == -1)
 		return res_error(r, &err);
-	return signed_in(r, &m);
+	return sign_in_done(r, &m);
 }

@@ -46,7 +46,7 @@ static struct db_val digest_val(const struct digest *d)
 	return db_blob((struct str){(const char *)d->b, sizeof(d->b)});
 }
 
-static struct digest get_digest(const struct db_rows *r, size_t row, size_t column)
+static struct digest digest_get(const struct db_rows *r, size_t row, size_t column)
 {
 	struct str s = db_get_str(r, row, column);
 	struct digest d = {{0}};
@@ -57,7 +57,7 @@ static struct digest get_digest(const struct db_rows *r, size_t row, size_t colu
 }
 
 /* 1 when exactly this call changed a row. */
-static int exec_took(
+static int exec_took_one(
     struct db *db, const struct db_stmt *s, const struct db_val *vals, size_t n, struct err *err)
 {
 	uint64_t affected = 0;
@@ -139,7 +139,7 @@ int store_member_set(struct db *db, const struct uuid *account_id, const struct 
 	    err);
 }
 
-static void read_member(const struct db_rows *r, struct account_member *out)
+static void member_read(const struct db_rows *r, struct account_member *out)
 {
 	*out = (struct account_member){
 	    .account_id = db_get_uuid(r, 0, MEMBER_ACCOUNT_ID),
@@ -164,7 +164,7 @@ int store_member(struct db *db, struct arena *a, const struct uuid *account_id,
 		found = db_row(
 		    db, a, &sql_member, DB_VALS(db_uuid(account_id), db_uuid(user_id)), &r, err);
 	if (found == 1)
-		read_member(&r, out);
+		member_read(&r, out);
 	return found;
 }
 
@@ -223,7 +223,7 @@ int store_session(struct db *db, struct arena *a, const struct digest *id,
 
 	if (found != 1)
 		return found;
-	read_member(&r, &out->member);
+	member_read(&r, &out->member);
 	out->csrf = db_get_text(&r, 0, SESSION_CSRF);
 	out->last_seen_us = db_get_int(&r, 0, SESSION_LAST_SEEN);
 	out->expires_us = db_get_int(&r, 0, SESSION_EXPIRES);
@@ -283,7 +283,7 @@ DB_STMT(sql_key_revoke, "UPDATE api_keys SET revoked_at = ? "
 DB_STMT(sql_key_account, "SELECT account_id FROM api_keys WHERE id = ?");
 
 /* Names that this version does not know grant nothing. */
-static uint64_t read_permissions(struct arena *a, struct str text)
+static uint64_t permissions_read(struct arena *a, struct str text)
 {
 	const json_t *list = json_parse(a, text, NULL);
 	uint64_t bits = 0;
@@ -295,7 +295,7 @@ static uint64_t read_permissions(struct arena *a, struct str text)
 	return bits;
 }
 
-static void read_key(struct arena *a, const struct db_rows *r, size_t row, struct account_key *out)
+static void key_read(struct arena *a, const struct db_rows *r, size_t row, struct account_key *out)
 {
 	*out = (struct account_key){
 	    .id = db_get_uuid(r, row, KEY_ID),
@@ -303,7 +303,7 @@ static void read_key(struct arena *a, const struct db_rows *r, size_t row, struc
 	    .name = db_get_text(r, row, KEY_NAME),
 	    .prefix = db_get_text(r, row, KEY_PREFIX),
 	    .account_name = db_get_text(r, row, KEY_ACCOUNT_NAME),
-	    .permissions = read_permissions(a, db_get_str(r, row, KEY_PERMISSIONS)),
+	    .permissions = permissions_read(a, db_get_str(r, row, KEY_PERMISSIONS)),
 	    .created_us = db_get_int(r, row, KEY_CREATED_AT),
 	    .expires_us = db_get_int(r, row, KEY_EXPIRES_AT),
 	    .last_used_us = db_get_int(r, row, KEY_LAST_USED_AT),
@@ -328,7 +328,7 @@ int store_key_by_hash(struct db *db, struct arena *a, const struct digest *hash,
 	int found = db_row(db, a, &sql_key_by_hash, DB_VALS(digest_val(hash)), &r, err);
 
 	if (found == 1)
-		read_key(a, &r, 0, out);
+		key_read(a, &r, 0, out);
 	return found;
 }
 
@@ -339,7 +339,7 @@ int store_key(struct db *db, struct arena *a, const struct uuid *account_id, con
 	int found = db_row(db, a, &sql_key, DB_VALS(db_uuid(account_id), db_uuid(id)), &r, err);
 
 	if (found == 1)
-		read_key(a, &r, 0, out);
+		key_read(a, &r, 0, out);
 	return found;
 }
 
@@ -375,7 +375,7 @@ int store_keys(struct db *db, struct arena *a, const struct uuid *account_id, st
 	*n = slice_fill(s, &r, SLICE_BY_ID, KEY_ID);
 	*out = arena_array(a, *n + 1, sizeof(**out));
 	for (size_t i = 0; i < *n; i++)
-		read_key(a, &r, i, &(*out)[i]);
+		key_read(a, &r, i, &(*out)[i]);
 	return 0;
 }
 
@@ -391,7 +391,7 @@ int store_key_update(
 int store_key_revoke(struct db *db, const struct uuid *account_id, const struct uuid *id,
     int64_t now_us, bool *was_live, struct err *err)
 {
-	int took = exec_took(
+	int took = exec_took_one(
 	    db, &sql_key_revoke, DB_VALS(db_int(now_us), db_uuid(account_id), db_uuid(id)), err);
 
 	*was_live = took == 1;
@@ -438,7 +438,7 @@ int store_once_valid(struct db *db, struct arena *a, const struct digest *id, co
 int store_once_take(
     struct db *db, const struct digest *id, const char *purpose, int64_t now_us, struct err *err)
 {
-	return exec_took(db, &sql_once_take,
+	return exec_took_one(db, &sql_once_take,
 	    DB_VALS(db_int(now_us), digest_val(id), db_str(purpose), db_int(now_us)), err);
 }
 
@@ -491,7 +491,7 @@ int store_idempotency(struct db *db, struct arena *a, const struct uuid *account
 	if (found != 1)
 		return found;
 	*out = (struct idempotency_row){
-	    .request = get_digest(&r, 0, IDEMPOTENCY_REQUEST),
+	    .request = digest_get(&r, 0, IDEMPOTENCY_REQUEST),
 	    .status = db_get_int(&r, 0, IDEMPOTENCY_STATUS),
 	    .content_type = db_get_text(&r, 0, IDEMPOTENCY_CONTENT_TYPE),
 	    .headers = db_get_text(&r, 0, IDEMPOTENCY_HEADERS),
@@ -505,7 +505,7 @@ int store_idempotency_take_over(struct db *db, const struct uuid *account_id,
     const struct digest *key, const struct digest *request, int64_t seen_us, int64_t now_us,
     struct err *err)
 {
-	return exec_took(db, &sql_idempotency_take_over,
+	return exec_took_one(db, &sql_idempotency_take_over,
 	    DB_VALS(digest_val(request), db_int(now_us), db_uuid(account_id), digest_val(key),
 		db_int(seen_us)),
 	    err);
@@ -538,7 +538,8 @@ DB_STMT(sql_purge_idempotency, "DELETE FROM idempotency_keys WHERE created_at < 
 DB_STMT(sql_purge_once, "DELETE FROM one_time_tokens WHERE expires_at < ? LIMIT 1000");
 
 /* Small transactions, so that nobody waits for the cleaning. */
-static int purge(struct db *db, const struct db_stmt *s, int64_t before_us, struct err *err)
+static int store_purge_table(
+    struct db *db, const struct db_stmt *s, int64_t before_us, struct err *err)
 {
 	uint64_t gone;
 
@@ -551,9 +552,9 @@ static int purge(struct db *db, const struct db_stmt *s, int64_t before_us, stru
 
 int store_purge(struct db *db, int64_t now_us, int64_t idle_us, struct err *err)
 {
-	if (purge(db, &sql_purge_sessions, now_us, err) == -1 ||
-	    purge(db, &sql_purge_idle, now_us - idle_us, err) == -1 ||
-	    purge(db, &sql_purge_idempotency, now_us - IDEMPOTENCY_KEPT_US, err) == -1)
+	if (store_purge_table(db, &sql_purge_sessions, now_us, err) == -1 ||
+	    store_purge_table(db, &sql_purge_idle, now_us - idle_us, err) == -1 ||
+	    store_purge_table(db, &sql_purge_idempotency, now_us - IDEMPOTENCY_KEPT_US, err) == -1)
 		return -1;
-	return purge(db, &sql_purge_once, now_us - DAY_US, err);
+	return store_purge_table(db, &sql_purge_once, now_us - DAY_US, err);
 }

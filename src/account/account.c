@@ -69,7 +69,7 @@ int account_password_check(struct str password, struct err *err)
 	return 0;
 }
 
-static int check_name(const char *field, struct str name, struct err *err)
+static int name_check(const char *field, struct str name, struct err *err)
 {
 	if (str_trim(name).n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
 		return err_field(err, ERR_INVALID, field,
@@ -104,7 +104,7 @@ static const char *name_of_email(struct arena *a, const char *email)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-struct making {
+struct account_making {
 	struct app *app;
 	struct arena *a;
 	const char *account_name, *email, *user_name, *role;
@@ -116,7 +116,8 @@ struct making {
 	bool user_is_new, setup_held;
 };
 
-static int find_or_make_user(struct db *db, struct making *m, int64_t now_us, struct err *err)
+static int user_find_or_make(
+    struct db *db, struct account_making *m, int64_t now_us, struct err *err)
 {
 	struct account_user user;
 	int found = store_user_by_email(db, m->a, m->email, &user, err);
@@ -136,7 +137,7 @@ static int find_or_make_user(struct db *db, struct making *m, int64_t now_us, st
 }
 
 /* The link of another first admin is worth nothing once there is one. */
-static int take_setup(struct db *db, struct making *m, int64_t now_us, struct err *err)
+static int setup_take(struct db *db, struct account_making *m, int64_t now_us, struct err *err)
 {
 	bool has_users;
 	int took = store_once_take(db, m->setup, setup_purpose, now_us, err);
@@ -159,7 +160,8 @@ static json_t *member_audited(struct arena *a, const char *account_name, const c
 }
 
 /* The role before, of one who is a member already; NULL of others. */
-static int member_before(struct db *db, const struct making *m, const json_t **out, struct err *err)
+static int member_before(
+    struct db *db, const struct account_making *m, const json_t **out, struct err *err)
 {
 	struct account_member old;
 	int found = m->makes_account || m->user_is_new
@@ -170,19 +172,19 @@ static int member_before(struct db *db, const struct making *m, const json_t **o
 	return found == -1 ? -1 : 0;
 }
 
-static int make_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int account_make_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct making *m = arg;
+	struct account_making *m = arg;
 	int64_t now_us = clock_now_us();
 	const json_t *before;
 
 	if (m->setup != NULL) {
-		if (take_setup(db, m, now_us, err) == -1)
+		if (setup_take(db, m, now_us, err) == -1)
 			return -1;
 		if (!m->setup_held)
 			return 1;
 	}
-	if (find_or_make_user(db, m, now_us, err) == -1 || member_before(db, m, &before, err) == -1)
+	if (user_find_or_make(db, m, now_us, err) == -1 || member_before(db, m, &before, err) == -1)
 		return -1;
 	if (m->makes_account) {
 		m->account_id = uuid_new();
@@ -196,14 +198,14 @@ static int make_body(struct db *db, struct audit *log, void *arg, struct err *er
 	return 0;
 }
 
-static int make_checked(struct making *m, const char *email, const char *user_name,
+static int account_make_checked(struct account_making *m, const char *email, const char *user_name,
     const char *password, struct err *err)
 {
 	m->email = account_email_normal(m->a, str_from(email), err);
 	if (m->email == NULL)
 		return -1;
 	if (user_name != NULL && *user_name != '\0') {
-		if (check_name("name", str_from(user_name), err) == -1)
+		if (name_check("name", str_from(user_name), err) == -1)
 			return -1;
 		m->user_name = user_name;
 	} else {
@@ -216,17 +218,17 @@ static int make_checked(struct making *m, const char *email, const char *user_na
 		if (m->password_hash == NULL)
 			return -1;
 	}
-	return audit_change(m->app, NULL, &m->account_id, make_body, m, err);
+	return audit_change(m->app, NULL, &m->account_id, account_make_body, m, err);
 }
 
 int account_create(struct app *app, struct arena *a, const char *name, const char *email,
     const char *password, struct uuid *account_id, struct uuid *user_id, struct err *err)
 {
-	struct making m = {
+	struct account_making m = {
 	    .app = app, .a = a, .account_name = name, .role = ROLE_ADMIN, .makes_account = true};
 
-	if (check_name("name", str_from(name), err) == -1 ||
-	    make_checked(&m, email, NULL, password, err) == -1)
+	if (name_check("name", str_from(name), err) == -1 ||
+	    account_make_checked(&m, email, NULL, password, err) == -1)
 		return -1;
 	*account_id = m.account_id;
 	*user_id = m.user_id;
@@ -237,7 +239,7 @@ int account_user_add(struct app *app, struct arena *a, const struct uuid *accoun
     const char *email, const char *name, const char *password, const char *role,
     struct uuid *user_id, bool *user_is_new, struct err *err)
 {
-	struct making m = {.app = app, .a = a, .role = role, .account_id = *account_id};
+	struct account_making m = {.app = app, .a = a, .role = role, .account_id = *account_id};
 	int found;
 
 	if (permission_of_role(role) == 0)
@@ -247,7 +249,7 @@ int account_user_add(struct app *app, struct arena *a, const struct uuid *accoun
 		return -1;
 	if (found == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no such account");
-	if (make_checked(&m, email, name, password, err) == -1)
+	if (account_make_checked(&m, email, name, password, err) == -1)
 		return -1;
 	*user_id = m.user_id;
 	*user_is_new = m.user_is_new;
@@ -294,15 +296,15 @@ int account_setup(struct app *app, struct arena *a, struct str token, const char
     struct err *err)
 {
 	struct digest id = digest_of(token);
-	struct making m = {.app = app,
+	struct account_making m = {.app = app,
 	    .a = a,
 	    .account_name = account_name,
 	    .role = ROLE_ADMIN,
 	    .makes_account = true,
 	    .setup = &id};
 
-	if (check_name("accountName", str_from(account_name), err) == -1 ||
-	    make_checked(&m, email, user_name, password, err) == -1)
+	if (name_check("accountName", str_from(account_name), err) == -1 ||
+	    account_make_checked(&m, email, user_name, password, err) == -1)
 		return -1;
 	if (!m.setup_held)
 		return 0;
@@ -381,7 +383,7 @@ int account_user_password_set(
 	struct user_change change = {.user = &user, .action = "user.password"};
 
 	if (account_password_check(str_from(password), err) == -1 ||
-	    user_wanted(app, a, email, &user, err) != 0)
+	    user_wanted(app, a, email, &user, err) == -1)
 		return -1;
 	change.hash = password_hash(a, password, err);
 	if (change.hash == NULL)
@@ -390,7 +392,7 @@ int account_user_password_set(
 }
 
 /* RFC 4648 §6 without padding: what authenticators read. */
-static const char *base32(struct arena *a, const unsigned char *p, size_t n)
+static const char *base32_encode(struct arena *a, const unsigned char *p, size_t n)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 	char *out = arena_alloc(a, n * 8 / 5 + 2);
@@ -414,7 +416,7 @@ static const char *otpauth_uri(struct arena *a, const char *email, const unsigne
 
 	buf_str(b, "otpauth://totp/Connect:");
 	percent_encode(b, str_from(email));
-	buf_printf(b, "?secret=%s&issuer=Connect", base32(a, secret, TOTP_SECRET_BYTES));
+	buf_printf(b, "?secret=%s&issuer=Connect", base32_encode(a, secret, TOTP_SECRET_BYTES));
 	return b->p;
 }
 
@@ -426,7 +428,7 @@ int account_user_totp_set(
 	struct user_change change = {
 	    .user = &user, .action = uri != NULL ? "user.totp_on" : "user.totp_off"};
 
-	if (user_wanted(app, a, email, &user, err) != 0)
+	if (user_wanted(app, a, email, &user, err) == -1)
 		return -1;
 	if (uri != NULL) {
 		random_bytes(secret, sizeof(secret));

@@ -5,7 +5,7 @@
 #define SETS 128u /* power of two */
 #define WAYS 4u
 
-struct entry {
+struct cache_entry {
 	struct digest key;
 	uint64_t generation;
 	int64_t filled_mono_us, expires_us;
@@ -13,21 +13,21 @@ struct entry {
 	char *text; /* of the actor; NULL: the entry is empty */
 };
 
-static struct entry table[SETS][WAYS];
+static struct cache_entry cache_table[SETS][WAYS];
 
 /* Digests are uniform: any of their bytes choose a set. */
-static struct entry *set_of(const struct digest *key)
+static struct cache_entry *cache_set(const struct digest *key)
 {
-	return table[(key->b[0] | (unsigned)key->b[1] << 8) & (SETS - 1)];
+	return cache_table[(key->b[0] | (unsigned)key->b[1] << 8) & (SETS - 1)];
 }
 
 const struct actor *actor_cache_get(
     const struct digest *credential, uint64_t generation, int64_t mono_us, int64_t now_us)
 {
-	const struct entry *set = set_of(credential);
+	const struct cache_entry *set = cache_set(credential);
 
 	for (size_t i = 0; i < WAYS; i++) {
-		const struct entry *e = &set[i];
+		const struct cache_entry *e = &set[i];
 
 		if (e->text == NULL ||
 		    !mem_equal_ct(e->key.b, sizeof(e->key.b), credential->b, sizeof(e->key.b)))
@@ -40,12 +40,12 @@ const struct actor *actor_cache_get(
 	return NULL;
 }
 
-static struct entry *victim(const struct digest *credential)
+static struct cache_entry *cache_victim(const struct digest *credential)
 {
-	struct entry *set = set_of(credential), *oldest = set;
+	struct cache_entry *set = cache_set(credential), *oldest = set;
 
 	for (size_t i = 0; i < WAYS; i++) {
-		struct entry *e = &set[i];
+		struct cache_entry *e = &set[i];
 
 		if (e->text == NULL || memcmp(e->key.b, credential->b, sizeof(e->key.b)) == 0)
 			return e;
@@ -57,7 +57,7 @@ static struct entry *victim(const struct digest *credential)
 
 #define TEXTS 5u
 
-static void copy_text(struct entry *e)
+static void cache_copy_text(struct cache_entry *e)
 {
 	const char **texts[TEXTS] = {&e->actor.name, &e->actor.account_name, &e->actor.role,
 	    &e->actor.email, &e->actor.csrf};
@@ -85,7 +85,7 @@ static void copy_text(struct entry *e)
 void actor_cache_put(const struct digest *credential, uint64_t generation, int64_t mono_us,
     int64_t expires_us, const struct actor *actor)
 {
-	struct entry *e = victim(credential);
+	struct cache_entry *e = cache_victim(credential);
 	char *text = e->text;
 
 	e->key = *credential;
@@ -94,7 +94,7 @@ void actor_cache_put(const struct digest *credential, uint64_t generation, int64
 	e->expires_us = expires_us;
 	e->actor = *actor;
 	e->text = NULL;
-	copy_text(e);
+	cache_copy_text(e);
 	free(text);
 }
 
@@ -102,7 +102,7 @@ void actor_cache_clear(void)
 {
 	for (size_t s = 0; s < SETS; s++)
 		for (size_t i = 0; i < WAYS; i++) {
-			free(table[s][i].text);
-			table[s][i] = (struct entry){0};
+			free(cache_table[s][i].text);
+			cache_table[s][i] = (struct cache_entry){0};
 		}
 }

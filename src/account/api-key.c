@@ -57,7 +57,7 @@ struct key_insert {
 	struct uuid maker;
 };
 
-static int insert_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int key_insert_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	const struct key_insert *i = arg;
 	const struct account_key *k = i->key;
@@ -88,7 +88,7 @@ int key_create_by(struct app *app, struct arena *a, const struct uuid *account_i
 		return -1;
 	if (r != NULL)
 		insert.maker = r->actor.user_id;
-	if (audit_change(app, r, account_id, insert_body, &insert, err) == -1)
+	if (audit_change(app, r, account_id, key_insert_body, &insert, err) == -1)
 		return -1;
 	*id = k.id;
 	*key = text;
@@ -100,7 +100,7 @@ struct key_update {
 	const struct account_key *key;
 };
 
-static int update_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int key_update_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	const struct key_update *u = arg;
 	const struct account_key *k = u->key;
@@ -122,7 +122,7 @@ int key_change(struct req *r, const struct account_key *k, struct err *err)
 {
 	struct key_update u = {r->a, k};
 
-	return audit_change(r->app, r, &k->account_id, update_body, &u, err);
+	return audit_change(r->app, r, &k->account_id, key_update_body, &u, err);
 }
 
 int key_name_check(struct str name, struct err *err)
@@ -139,7 +139,7 @@ struct key_revoke {
 	bool was_live;
 };
 
-static int revoke_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int key_revoke_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct key_revoke *v = arg;
 	const struct account_key *k = v->key;
@@ -173,7 +173,7 @@ int account_key_revoke(struct app *app, struct arena *a, const struct req *r,
 	found = store_key(app->db, a, account_id, id, &k, err);
 	if (found != 1)
 		return found;
-	if (audit_change(app, r, account_id, revoke_body, &revoke, err) == -1)
+	if (audit_change(app, r, account_id, key_revoke_body, &revoke, err) == -1)
 		return -1;
 	return revoke.was_live ? 1 : 2;
 }

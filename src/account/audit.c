@@ -120,7 +120,7 @@ static const char *actor_name(const struct req *r)
 	return name == NULL ? "" : name;
 }
 
-static int rows_write(struct db *db, const struct audit *log, struct err *err)
+static int audit_rows_write(struct db *db, const struct audit *log, struct err *err)
 {
 	static const struct uuid nobody;
 	const struct req *r = log->r;
@@ -166,7 +166,7 @@ void audit_caches_drop(struct app *app)
 		caches_drop_now(app->shared);
 }
 
-static int change_and_log(struct db *db, void *arg, struct err *err)
+static int audit_change_body(struct db *db, void *arg, struct err *err)
 {
 	struct audit *log = arg;
 	int rc;
@@ -180,7 +180,7 @@ static int change_and_log(struct db *db, void *arg, struct err *err)
 		return rc == -1 ? -1 : 0;
 	if (log->has_changes)
 		audit_caches_drop(log->app);
-	return log->n == 0 || log->account_id == NULL ? 0 : rows_write(db, log, err);
+	return log->n == 0 || log->account_id == NULL ? 0 : audit_rows_write(db, log, err);
 }
 
 int audit_change(struct app *app, const struct req *r, const struct uuid *account_id,
@@ -194,21 +194,21 @@ int audit_change(struct app *app, const struct req *r, const struct uuid *accoun
 	    .a = r == NULL ? own : r->a,
 	    .body = body,
 	    .arg = arg};
-	int rc = db_transaction(app->db, change_and_log, &log, err);
+	int rc = db_transaction(app->db, audit_change_body, &log, err);
 
 	arena_free(own);
 	return rc;
 }
 
-struct lone_fact {
+struct audit_lone_fact {
 	const char *action, *object_kind;
 	const struct uuid *object_id;
 	const json_t *details;
 };
 
-static int fact_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int audit_fact_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	const struct lone_fact *f = arg;
+	const struct audit_lone_fact *f = arg;
 
 	(void)db;
 	(void)err;
@@ -220,7 +220,7 @@ int audit_fact_alone(struct app *app, const struct req *r, const struct uuid *ac
     const char *action, const char *object_kind, const struct uuid *object_id,
     const json_t *details, struct err *err)
 {
-	struct lone_fact f = {action, object_kind, object_id, details};
+	struct audit_lone_fact f = {action, object_kind, object_id, details};
 
-	return audit_change(app, r, account_id, fact_body, &f, err);
+	return audit_change(app, r, account_id, audit_fact_body, &f, err);
 }

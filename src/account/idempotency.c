@@ -32,14 +32,14 @@ struct hashing {
 	struct buf *all;
 };
 
-static void add_part(struct hashing *h, struct str part)
+static void hash_add_part(struct hashing *h, struct str part)
 {
 	struct digest d = digest_of(part.p == NULL ? STR("") : part);
 
 	buf_add(h->all, d.b, sizeof(d.b));
 }
 
-static int add_file_at(struct hashing *h, const struct http_file *f, struct err *err)
+static int hash_add_file_at(struct hashing *h, const struct http_file *f, struct err *err)
 {
 	size_t size = (size_t)f->size;
 	int fd = open(f->path, O_RDONLY | O_CLOEXEC);
@@ -50,21 +50,21 @@ static int add_file_at(struct hashing *h, const struct http_file *f, struct err 
 	if (p == MAP_FAILED)
 		return err_set(err, ERR_INTERNAL, "the upload cannot be read");
 	madvise(p, size, MADV_SEQUENTIAL);
-	add_part(h, (struct str){p, size});
+	hash_add_part(h, (struct str){p, size});
 	munmap(p, size);
 	return 0;
 }
 
-static int add_files(struct hashing *h, const struct req *r, struct err *err)
+static int hash_add_files(struct hashing *h, const struct req *r, struct err *err)
 {
 	for (size_t i = 0; i < r->nfiles; i++) {
 		const struct http_file *f = &r->files[i];
 
-		add_part(h, f->field);
-		add_part(h, f->filename);
+		hash_add_part(h, f->field);
+		hash_add_part(h, f->filename);
 		if (f->path == NULL || f->size == 0)
-			add_part(h, f->data);
-		else if (add_file_at(h, f, err) == -1)
+			hash_add_part(h, f->data);
+		else if (hash_add_file_at(h, f, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -74,21 +74,21 @@ int idempotency_request_digest(const struct req *r, struct digest *out, struct e
 {
 	struct hashing h = {.all = buf_new(r->a, LIMIT_BODY_FORM)};
 
-	add_part(&h, str_from(http_method_name(r->method)));
-	add_part(&h, r->path);
-	add_part(&h, r->query_string);
-	add_part(&h, r->body);
+	hash_add_part(&h, str_from(http_method_name(r->method)));
+	hash_add_part(&h, r->path);
+	hash_add_part(&h, r->query_string);
+	hash_add_part(&h, r->body);
 	/* Fields, not bytes: a client makes another multipart boundary for each try. */
 	for (size_t i = 0; i < r->form.n; i++) {
-		add_part(&h, r->form.v[i].name);
-		add_part(&h, r->form.v[i].value);
+		hash_add_part(&h, r->form.v[i].name);
+		hash_add_part(&h, r->form.v[i].value);
 	}
-	if (add_files(&h, r, err) == -1)
+	if (hash_add_files(&h, r, err) == -1)
 		return -1;
 	/* What makes access is given again only to whom it was given first. */
 	if ((r->route->permission & PERMIT(SETTINGS_WRITE)) != 0) {
-		add_part(&h, (struct str){(const char *)r->actor.user_id.b, 16});
-		add_part(&h, (struct str){(const char *)r->actor.key_id.b, 16});
+		hash_add_part(&h, (struct str){(const char *)r->actor.user_id.b, 16});
+		hash_add_part(&h, (struct str){(const char *)r->actor.key_id.b, 16});
 	}
 	*out = digest_of((struct str){h.all->p, h.all->len});
 	return 0;
@@ -96,7 +96,7 @@ int idempotency_request_digest(const struct req *r, struct digest *out, struct e
 
 /* ---- before the handler ---------------------------------------------------------------------- */
 
-static bool is_key(struct str key)
+static bool is_idempotency_key(struct str key)
 {
 	for (size_t i = 0; i < key.n; i++)
 		if (key.p[i] < ' ' || key.p[i] > '~')
@@ -104,7 +104,7 @@ static bool is_key(struct str key)
 	return key.n > 0 && key.n <= KEY_BYTES_MOST;
 }
 
-static struct str seal_context(struct req *r, const struct digest *key)
+static struct str answer_seal_context(struct req *r, const struct digest *key)
 {
 	struct buf *b = buf_new(r->a, 128);
 
@@ -114,13 +114,13 @@ static struct str seal_context(struct req *r, const struct digest *key)
 	return (struct str){b->p, b->len};
 }
 
-static int replay(
+static int answer_replay(
     struct req *r, const struct digest *key, const struct idempotency_row *row, struct err *err)
 {
 	struct str body = {"", 0};
 
 	if (row->body.n > 0) {
-		body = aead_open(r->app->keys, r->a, seal_context(r, key), row->body, err);
+		body = aead_open(r->app->keys, r->a, answer_seal_context(r, key), row->body, err);
 		if (body.p == NULL)
 			return -1;
 	}
@@ -135,7 +135,7 @@ static int replay(
 }
 
 /* Decides by the row that stands under the key: 1 answered, 0 look again, -1 failed. */
-static int meet(struct req *r, const struct digest *key, const struct digest *request,
+static int claim_meet(struct req *r, const struct digest *key, const struct digest *request,
     const struct idempotency_row *row, int64_t now_us, struct err *err)
 {
 	int64_t age_us = now_us - row->created_us;
@@ -158,7 +158,7 @@ static int meet(struct req *r, const struct digest *key, const struct digest *re
 		res_problem(r, 409, "The first request with this Idempotency-Key is still running");
 		return 1;
 	}
-	return replay(r, key, row, err);
+	return answer_replay(r, key, row, err);
 }
 
 static int claim_or_answer(struct req *r, const struct digest *key, struct err *err)
@@ -180,7 +180,7 @@ static int claim_or_answer(struct req *r, const struct digest *key, struct err *
 			return rc == -1 ? -1 : 0;
 		rc = store_idempotency(r->app->db, r->a, account, key, &row, err);
 		if (rc == 1)
-			rc = meet(r, key, &request, &row, now_us, err);
+			rc = claim_meet(r, key, &request, &row, now_us, err);
 		if (rc != 0 || claim.req == r)
 			return rc;
 	}
@@ -197,7 +197,7 @@ int account_idempotency_before(struct req *r)
 	claim = (struct claim){0};
 	if (text.p == NULL || r->method != HTTP_POST || r->actor.kind == ACTOR_NONE)
 		return 0;
-	if (!is_key(text)) {
+	if (!is_idempotency_key(text)) {
 		req_invalid(r, "Idempotency-Key", "must be 1 to %u printable ASCII characters",
 		    KEY_BYTES_MOST);
 		res_invalid(r);
@@ -213,7 +213,7 @@ int account_idempotency_before(struct req *r)
 /* ---- after it -------------------------------------------------------------------------------- */
 
 /* The header lines that belong to the answer, not to the moment it was given. */
-static const char *kept_headers(struct req *r)
+static const char *answer_kept_headers(struct req *r)
 {
 	struct str rest = {r->res.headers->p, r->res.headers->len}, line;
 	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
@@ -226,18 +226,18 @@ static const char *kept_headers(struct req *r)
 	return b->len > 0 && buf_ok(b) ? b->p : NULL;
 }
 
-static int keep(struct req *r, struct err *err)
+static int answer_keep(struct req *r, struct err *err)
 {
 	const struct buf *body = r->res.body;
 	struct idempotency_row row = {
 	    .status = r->res.status,
 	    .content_type = r->res.content_type,
-	    .headers = kept_headers(r),
+	    .headers = answer_kept_headers(r),
 	    .created_us = claim.created_us,
 	};
 
 	if (body->len > 0) {
-		row.body = aead_seal(r->app->keys, r->a, seal_context(r, &claim.key),
+		row.body = aead_seal(r->app->keys, r->a, answer_seal_context(r, &claim.key),
 		    (struct str){body->p, body->len}, err);
 		if (row.body.p == NULL)
 			return -1;
@@ -257,7 +257,7 @@ void account_idempotency_after(struct req *r)
 		rc = store_idempotency_delete(
 		    r->app->db, &r->actor.account_id, &claim.key, claim.created_us, &err);
 	else
-		rc = keep(r, &err);
+		rc = answer_keep(r, &err);
 	if (rc != 0)
 		log_error("idempotency.keep", LOG_ERR(&err));
 	claim = (struct claim){0};

@@ -10,7 +10,7 @@
 #define WINDOW_S 60
 #define TOTP_WINDOW_S 120 /* longer than a code is accepted */
 
-static int64_t wait_s(struct req *r, const char *kind, const char *who)
+static int64_t login_pause_s(struct req *r, const char *kind, const char *who)
 {
 	int64_t limit = r->app->config->rate_login_per_minute;
 	struct rate rate;
@@ -26,14 +26,14 @@ static int64_t wait_s(struct req *r, const char *kind, const char *who)
 
 int64_t login_wait_s(struct req *r, const char *email)
 {
-	int64_t by_address = wait_s(r, "login.address", r->remote_addr);
-	int64_t by_email = wait_s(r, "login.email", email);
+	int64_t by_address = login_pause_s(r, "login.address", r->remote_addr);
+	int64_t by_email = login_pause_s(r, "login.email", email);
 
 	return by_address > by_email ? by_address : by_email;
 }
 
 /* A failed attempt is written where the person's account will see it. */
-static enum login_answer wrong(
+static enum login_answer login_wrong(
     struct req *r, const struct account_user *user, const char *reason, struct err *err)
 {
 	struct uuid oldest = {{0}};
@@ -64,7 +64,7 @@ static bool is_first_use(struct req *r, const struct account_user *user, int64_t
 		    .is_over;
 }
 
-static enum login_answer check_totp(
+static enum login_answer login_check_totp(
     struct req *r, const struct account_user *user, struct str code, struct err *err)
 {
 	struct str secret;
@@ -79,7 +79,7 @@ static enum login_answer check_totp(
 	if (secret.p == NULL)
 		return LOGIN_FAILED;
 	if (!totp_is_right(secret, code, clock_now_us(), &step) || !is_first_use(r, user, step))
-		return wrong(r, user, "second factor", err);
+		return login_wrong(r, user, "second factor", err);
 	return LOGIN_OK;
 }
 
@@ -98,8 +98,8 @@ enum login_answer login_check(struct req *r, const char *email, struct str passw
 		hash = user.password_hash;
 	/* A hash of nobody costs the same, so that time does not tell who exists. */
 	if (!password_is_right(hash == NULL ? "" : text, hash) || hash == NULL)
-		return found == 1 ? wrong(r, &user, "password", err) : LOGIN_WRONG;
-	answer = check_totp(r, &user, totp, err);
+		return found == 1 ? login_wrong(r, &user, "password", err) : LOGIN_WRONG;
+	answer = login_check_totp(r, &user, totp, err);
 	if (answer != LOGIN_OK)
 		return answer;
 	found = store_member(r->app->db, r->a, account_id, &user.id, out, err);

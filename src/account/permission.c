@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const names[PERMISSION_COUNT] = {
+static const char *const permission_names[PERMISSION_COUNT] = {
 #define PERM(c, n) [PERM_INDEX_##c] = n,
     PERMISSION_LIST(PERM)
 #undef PERM
@@ -19,13 +19,13 @@ uint64_t permission_all(void)
 const char *permission_name(uint64_t bits)
 {
 	bits &= permission_all();
-	return bits == 0 ? "" : names[__builtin_ctzll(bits)];
+	return bits == 0 ? "" : permission_names[__builtin_ctzll(bits)];
 }
 
 uint64_t permission_parse(struct str name)
 {
 	for (size_t i = 0; i < PERMISSION_COUNT; i++)
-		if (str_is(name, names[i]))
+		if (str_is(name, permission_names[i]))
 			return UINT64_C(1) << i;
 	return 0;
 }
@@ -35,7 +35,7 @@ static uint64_t viewer_bits(void)
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < PERMISSION_COUNT; i++)
-		if (str_ends(str_from(names[i]), ".view"))
+		if (str_ends(str_from(permission_names[i]), ".view"))
 			bits |= UINT64_C(1) << i;
 	return bits & ~(PERMIT(SETTINGS_VIEW) | PERMIT(AUDIT_VIEW));
 }
@@ -60,7 +60,7 @@ json_t *permission_list_json(uint64_t bits)
 
 	for (size_t i = 0; i < PERMISSION_COUNT; i++)
 		if (bits & (UINT64_C(1) << i))
-			json_array_append_new(list, json_string(names[i]));
+			json_array_append_new(list, json_string(permission_names[i]));
 	return list;
 }
 

@@ -35,7 +35,7 @@ void actor_of_member(struct actor *actor, const struct account_member *m)
 	actor->email = m->email;
 }
 
-static void actor_of_session(
+static void session_actor(
     struct actor *actor, const struct account_member *m, const struct digest *id, const char *csrf)
 {
 	*actor = (struct actor){.kind = ACTOR_SESSION};
@@ -44,16 +44,16 @@ static void actor_of_session(
 	actor->csrf = csrf;
 }
 
-struct starting {
+struct session_start_args {
 	struct req *r;
 	const struct account_member *m;
 	const struct digest *old, *id; /* old: the one it came with, or NULL */
 	const char *csrf;
 };
 
-static int start_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int session_start_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	const struct starting *s = arg;
+	const struct session_start_args *s = arg;
 	struct req *r = s->r;
 	int64_t now_us = clock_now_us();
 
@@ -74,12 +74,12 @@ int session_start(struct req *r, const struct account_member *m, struct err *err
 	struct str old = req_cookie(r, name);
 	char *token = random_token(r->a, TOKEN_BYTES), *csrf = random_token(r->a, TOKEN_BYTES);
 	struct digest id = digest_of(str_from(token)), old_id = digest_of(old);
-	struct starting s = {r, m, old.n > 0 ? &old_id : NULL, &id, csrf};
+	struct session_start_args s = {r, m, old.n > 0 ? &old_id : NULL, &id, csrf};
 	struct actor before = r->actor;
 
 	/* The person is known now: the log shall name them. */
-	actor_of_session(&r->actor, m, &id, csrf);
-	if (audit_change(r->app, r, &m->account_id, start_body, &s, err) == -1) {
+	session_actor(&r->actor, m, &id, csrf);
+	if (audit_change(r->app, r, &m->account_id, session_start_body, &s, err) == -1) {
 		r->actor = before;
 		return -1;
 	}
@@ -87,14 +87,14 @@ int session_start(struct req *r, const struct account_member *m, struct err *err
 	return 0;
 }
 
-struct ending {
+struct session_end_args {
 	const struct digest *id; /* NULL: all of the user */
 	const struct uuid *user_id;
 };
 
-static int end_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int session_end_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	const struct ending *e = arg;
+	const struct session_end_args *e = arg;
 	int rc = e->id == NULL ? store_sessions_delete_of(db, e->user_id, err)
 			       : store_session_delete(db, e->id, err);
 
@@ -109,9 +109,9 @@ int session_end(struct req *r, bool everywhere, struct err *err)
 {
 	const char *name = session_cookie_name(r, account_session_cookie);
 	struct digest id = digest_of(req_cookie(r, name));
-	struct ending e = {everywhere ? NULL : &id, &r->actor.user_id};
+	struct session_end_args e = {everywhere ? NULL : &id, &r->actor.user_id};
 
-	if (audit_change(r->app, r, &r->actor.account_id, end_body, &e, err) == -1)
+	if (audit_change(r->app, r, &r->actor.account_id, session_end_body, &e, err) == -1)
 		return -1;
 	res_cookie(r, name, "", 0, true);
 	return 0;
@@ -135,7 +135,7 @@ int session_find(struct req *r, const struct digest *id, struct actor *actor, in
 	if (s.last_seen_us + every_us <= now_us &&
 	    store_session_touch(r->app->db, id, now_us, &touch) == -1)
 		log_warn("session.touch", LOG_ERR(&touch));
-	actor_of_session(actor, &s.member, id, s.csrf);
+	session_actor(actor, &s.member, id, s.csrf);
 	*expires_us = s.expires_us;
 	return 1;
 }
@@ -151,7 +151,7 @@ bool session_token_looks_right(struct str s)
 
 /* The form carries not the cookie but its HMAC: who can plant a cookie still cannot make the form.
  */
-static const char *form_token(struct req *r, struct str cookie)
+static const char *session_form_token(struct req *r, struct str cookie)
 {
 	unsigned char key[32], mac[SHA256_SIZE];
 	struct buf *b = buf_new(r->a, 64);
@@ -171,7 +171,7 @@ const char *form_csrf_issue(struct req *r)
 	if (!session_token_looks_right(cookie))
 		cookie = str_from(random_token(r->a, TOKEN_BYTES));
 	res_cookie(r, name, arena_strndup(r->a, cookie.p, cookie.n), FORM_COOKIE_S, true);
-	return form_token(r, cookie);
+	return session_form_token(r, cookie);
 }
 
 bool form_csrf_is_right(struct req *r)
@@ -182,7 +182,7 @@ bool form_csrf_is_right(struct req *r)
 
 	if (!session_token_looks_right(cookie))
 		return false;
-	wanted = form_token(r, cookie);
+	wanted = session_form_token(r, cookie);
 	return mem_equal_ct(wanted, strlen(wanted), given.p, given.n);
 }
 

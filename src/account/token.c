@@ -10,7 +10,7 @@
 #define TOKEN_BYTES_MOST 2048u
 #define VERSION_BYTES 12u
 
-static const unsigned char *signing_key(struct app *app)
+static const unsigned char *token_signing_key(struct app *app)
 {
 	static unsigned char key[32];
 	static const struct keyring *of;
@@ -28,7 +28,8 @@ const char *token_version(struct app *app, struct arena *a, const char *password
 	struct str parts[] = {STR("password:"), str_from(password_hash)};
 	struct buf *b = buf_new(a, 64);
 
-	hmac_parts(HASH_SHA256, (struct str){(const char *)signing_key(app), 32}, parts, 2, mac);
+	hmac_parts(
+	    HASH_SHA256, (struct str){(const char *)token_signing_key(app), 32}, parts, 2, mac);
 	base64url_encode(b, mac, VERSION_BYTES);
 	return b->p;
 }
@@ -41,7 +42,7 @@ char *token_make(struct app *app, struct arena *a, const struct account_member *
 	json_set_str(claims, "sub", uuid_dup(a, m->user_id));
 	json_set_str(claims, "acc", uuid_dup(a, m->account_id));
 	json_set_str(claims, "ver", token_version(app, a, m->password_hash));
-	return jwt_sign(a, signing_key(app), claims, now_us, app->config->jwt_ttl_s, err);
+	return jwt_sign(a, token_signing_key(app), claims, now_us, app->config->jwt_ttl_s, err);
 }
 
 bool token_read(
@@ -51,7 +52,8 @@ bool token_read(
 
 	if (text.n > TOKEN_BYTES_MOST)
 		return false;
-	claims = jwt_verify(a, signing_key(app), arena_strndup(a, text.p, text.n), now_us, NULL);
+	claims =
+	    jwt_verify(a, token_signing_key(app), arena_strndup(a, text.p, text.n), now_us, NULL);
 	if (claims == NULL)
 		return false;
 	out->version = json_str(claims, "ver");

@@ -12,28 +12,28 @@
 
 #define ALIGN alignof(max_align_t)
 
-struct block {
-	struct block *next;
+struct arena_block {
+	struct arena_block *next;
 	size_t cap, used;
 	alignas(max_align_t) unsigned char data[];
 };
 
-struct destructor {
-	struct destructor *next;
+struct arena_destructor {
+	struct arena_destructor *next;
 	void (*destroy)(void *);
 	void *object;
 };
 
 struct arena {
-	struct block *first;            /* kept by a reset */
-	struct block *current;          /* has the free room; blocks are linked from first on */
-	struct destructor *destructors; /* newest first */
+	struct arena_block *first;   /* kept by a reset */
+	struct arena_block *current; /* has the free room; blocks are linked from first on */
+	struct arena_destructor *destructors; /* newest first */
 	size_t used;
 };
 
-static struct block *block_new(size_t cap)
+static struct arena_block *block_new(size_t cap)
 {
-	struct block *b = oom_malloc(sizeof(*b) + cap);
+	struct arena_block *b = oom_malloc(sizeof(*b) + cap);
 
 	b->next = NULL;
 	b->cap = cap;
@@ -42,7 +42,7 @@ static struct block *block_new(size_t cap)
 	return b;
 }
 
-static void block_free(struct block *b)
+static void block_free(struct arena_block *b)
 {
 	asan_unpoison(b->data, b->cap);
 	free(b);
@@ -62,13 +62,13 @@ void arena_reset(struct arena *a)
 {
 	/* Each is unlinked before it runs, so that one may register another. */
 	while (a->destructors) {
-		struct destructor *d = a->destructors;
+		struct arena_destructor *d = a->destructors;
 
 		a->destructors = d->next;
 		d->destroy(d->object);
 	}
 	while (a->first->next) {
-		struct block *b = a->first->next;
+		struct arena_block *b = a->first->next;
 
 		a->first->next = b->next;
 		block_free(b);
@@ -89,9 +89,9 @@ void arena_free(struct arena *a)
 }
 
 /* A block of its own, behind the current one, for what is too large to share. */
-static void *alloc_large(struct arena *a, size_t size)
+static void *arena_alloc_large(struct arena *a, size_t size)
 {
-	struct block *b = block_new(size);
+	struct arena_block *b = block_new(size);
 
 	b->used = size;
 	b->next = a->current->next;
@@ -101,7 +101,7 @@ static void *alloc_large(struct arena *a, size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-	struct block *b = a->current;
+	struct arena_block *b = a->current;
 	unsigned char *p;
 	size_t room;
 
@@ -115,9 +115,9 @@ void *arena_alloc(struct arena *a, size_t size)
 		p = b->data + b->used;
 		b->used += room;
 	} else if (room > LIMIT_ARENA_BLOCK / 2) {
-		p = alloc_large(a, room);
+		p = arena_alloc_large(a, room);
 	} else {
-		struct block *fresh = block_new(LIMIT_ARENA_BLOCK);
+		struct arena_block *fresh = block_new(LIMIT_ARENA_BLOCK);
 
 		fresh->next = b->next;
 		b->next = fresh;
@@ -204,7 +204,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 
 void arena_on_free(struct arena *a, void (*destroy)(void *), void *object)
 {
-	struct destructor *d = arena_alloc(a, sizeof(*d));
+	struct arena_destructor *d = arena_alloc(a, sizeof(*d));
 
 	d->next = a->destructors;
 	d->destroy = destroy;

@@ -9,21 +9,21 @@
 
 #define BUF_LEAST 128 /* bytes of the first allocation */
 
-static char *nothing(void)
+static char *buf_nothing(void)
 {
 	return (char *)"";
 }
 
 void buf_init(struct buf *b, size_t max)
 {
-	*b = (struct buf){.p = nothing(), .max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2};
+	*b = (struct buf){.p = buf_nothing(), .max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2};
 }
 
 void buf_fini(struct buf *b)
 {
 	if (b->cap)
 		free(b->p);
-	b->p = nothing();
+	b->p = buf_nothing();
 	b->len = b->cap = 0;
 }
 
@@ -35,7 +35,7 @@ void buf_reset(struct buf *b)
 		b->p[0] = '\0';
 }
 
-static void release(void *b)
+static void buf_release(void *b)
 {
 	buf_fini(b);
 }
@@ -45,12 +45,12 @@ struct buf *buf_new(struct arena *a, size_t max)
 	struct buf *b = arena_alloc(a, sizeof(*b));
 
 	buf_init(b, max);
-	arena_on_free(a, release, b);
+	arena_on_free(a, buf_release, b);
 	return b;
 }
 
 /* Room for n more bytes and the NUL; false when that crosses the maximum. */
-static bool reserve(struct buf *b, size_t n)
+static bool buf_reserve(struct buf *b, size_t n)
 {
 	size_t need, cap;
 
@@ -75,7 +75,7 @@ static bool reserve(struct buf *b, size_t n)
 
 void buf_add(struct buf *b, const void *p, size_t n)
 {
-	if (n == 0 || !reserve(b, n))
+	if (n == 0 || !buf_reserve(b, n))
 		return;
 	memcpy(b->p + b->len, p, n);
 	b->len += n;
@@ -90,7 +90,7 @@ void buf_str(struct buf *b, const char *s)
 
 void buf_chr(struct buf *b, char c)
 {
-	if (!reserve(b, 1))
+	if (!buf_reserve(b, 1))
 		return;
 	b->p[b->len++] = c;
 	b->p[b->len] = '\0';
@@ -110,7 +110,7 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 		b->failed = true;
 	} else if ((size_t)n < sizeof(small)) {
 		buf_add(b, small, (size_t)n);
-	} else if (reserve(b, (size_t)n)) {
+	} else if (buf_reserve(b, (size_t)n)) {
 		vsnprintf(b->p + b->len, (size_t)n + 1, fmt, again);
 		b->len += (size_t)n;
 	}

@@ -18,7 +18,7 @@ struct civil {
 	int year, month, day, hour, minute, second;
 };
 
-static int64_t read_clock(clockid_t id)
+static int64_t clock_read(clockid_t id)
 {
 	struct timespec ts;
 
@@ -28,12 +28,12 @@ static int64_t read_clock(clockid_t id)
 
 int64_t clock_now_us(void)
 {
-	return read_clock(CLOCK_REALTIME);
+	return clock_read(CLOCK_REALTIME);
 }
 
 int64_t clock_mono_us(void)
 {
-	return read_clock(CLOCK_MONOTONIC);
+	return clock_read(CLOCK_MONOTONIC);
 }
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -80,7 +80,7 @@ static void civil_from_us(int64_t at_us, struct civil *c, int *fraction_us)
 	*fraction_us = (int)(rest % SECOND_US);
 }
 
-static int64_t us_from_civil(const struct civil *c)
+static int64_t civil_to_us(const struct civil *c)
 {
 	int64_t seconds = ((int64_t)c->hour * 60 + c->minute) * 60 + c->second;
 
@@ -124,7 +124,7 @@ const char *clock_iso_dup(struct arena *a, int64_t at_us)
 	return arena_strdup(a, text);
 }
 
-/* Readers: each takes its piece off the front of *s, or answers false. */
+/* Readers: each takes its piece off the front of *s, or returns false. */
 
 static bool take_chr(struct str *s, char c)
 {
@@ -240,12 +240,12 @@ bool clock_parse_iso(struct str s, int64_t *at_us)
 	}
 	if (s.n || !civil_is_valid(&c))
 		return false;
-	*at_us = us_from_civil(&c) + fraction - offset;
+	*at_us = civil_to_us(&c) + fraction - offset;
 	return true;
 }
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
-static bool parse_imf(struct str s, struct civil *c)
+static bool date_parse_imf(struct str s, struct civil *c)
 {
 	int weekday;
 
@@ -256,7 +256,7 @@ static bool parse_imf(struct str s, struct civil *c)
 }
 
 /* "Sunday, 06-Nov-94 08:49:37 GMT"; a year more than fifty ahead is of the last century. */
-static bool parse_rfc850(struct str s, struct civil *c)
+static bool date_parse_rfc850(struct str s, struct civil *c)
 {
 	struct civil now;
 	int weekday, us;
@@ -274,7 +274,7 @@ static bool parse_rfc850(struct str s, struct civil *c)
 }
 
 /* "Sun Nov  6 08:49:37 1994" */
-static bool parse_asctime(struct str s, struct civil *c)
+static bool date_parse_asctime(struct str s, struct civil *c)
 {
 	int weekday;
 
@@ -288,16 +288,16 @@ bool clock_parse_http(struct str s, int64_t *at_us)
 {
 	struct civil c = {0};
 
-	if (!parse_imf(s, &c) && !parse_rfc850(s, &c) && !parse_asctime(s, &c))
+	if (!date_parse_imf(s, &c) && !date_parse_rfc850(s, &c) && !date_parse_asctime(s, &c))
 		return false;
 	if (!civil_is_valid(&c))
 		return false;
-	*at_us = us_from_civil(&c);
+	*at_us = civil_to_us(&c);
 	return true;
 }
 
 /* "120" or "2.5"; a part of a millisecond counts as a whole one. */
-static bool parse_delay(struct str s, int64_t *wait_ms)
+static bool delay_parse(struct str s, int64_t *wait_ms)
 {
 	int64_t seconds = 0, us = 0;
 	size_t n = 0;
@@ -318,7 +318,7 @@ bool clock_parse_retry_after(struct str s, int64_t now_us, int64_t *wait_ms)
 	int64_t at_us;
 
 	s = str_trim(s);
-	if (parse_delay(s, wait_ms))
+	if (delay_parse(s, wait_ms))
 		return true;
 	if (!clock_parse_http(s, &at_us) && !clock_parse_iso(s, &at_us))
 		return false;

@@ -55,7 +55,7 @@ long hex_decode(void *out, size_t cap, struct str s)
 	return (long)(s.n / 2);
 }
 
-static void encode64(
+static void base64_encode_with(
     struct buf *b, const unsigned char *in, size_t n, const char *alphabet, bool is_padded)
 {
 	char out[128];
@@ -90,16 +90,16 @@ static void encode64(
 
 void base64_encode(struct buf *b, const void *p, size_t n)
 {
-	encode64(b, p, n, alphabet_std, true);
+	base64_encode_with(b, p, n, alphabet_std, true);
 }
 
 void base64url_encode(struct buf *b, const void *p, size_t n)
 {
-	encode64(b, p, n, alphabet_url, false);
+	base64_encode_with(b, p, n, alphabet_url, false);
 }
 
 /* The six bits a character stands for, or -1; c62 and c63 are what the two alphabets differ in. */
-static int digit64(char c, char c62, char c63)
+static int base64_digit(char c, char c62, char c63)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -111,7 +111,7 @@ static int digit64(char c, char c62, char c63)
 }
 
 /* Digits without padding. Bits left over at the end must be zero: one value, one text. */
-static long decode64(unsigned char *out, size_t cap, struct str s, char c62, char c63)
+static long base64_decode_with(unsigned char *out, size_t cap, struct str s, char c62, char c63)
 {
 	uint32_t v = 0;
 	size_t len = 0;
@@ -120,7 +120,7 @@ static long decode64(unsigned char *out, size_t cap, struct str s, char c62, cha
 	if (s.n % 4 == 1 || s.n / 4 * 3 + (s.n % 4 ? s.n % 4 - 1 : 0) > cap)
 		return -1;
 	for (size_t i = 0; i < s.n; i++) {
-		int d = digit64(s.p[i], c62, c63);
+		int d = base64_digit(s.p[i], c62, c63);
 
 		if (d < 0)
 			return -1;
@@ -141,12 +141,12 @@ long base64_decode(void *out, size_t cap, struct str s)
 		return -1;
 	for (int i = 0; i < 2 && s.n && s.p[s.n - 1] == '='; i++)
 		s.n--;
-	return decode64(out, cap, s, '+', '/');
+	return base64_decode_with(out, cap, s, '+', '/');
 }
 
 long base64url_decode(void *out, size_t cap, struct str s)
 {
-	return decode64(out, cap, s, '-', '_');
+	return base64_decode_with(out, cap, s, '-', '_');
 }
 
 static bool is_unreserved(char c)

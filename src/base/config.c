@@ -12,11 +12,11 @@
 
 #define FILE_MOST (64u * 1024u) /* bytes of a configuration file */
 
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_BOOL, KIND_URL, KIND_LEVEL };
+enum config_kind { KIND_TEXT, KIND_NUMBER, KIND_BOOL, KIND_URL, KIND_LEVEL };
 
-struct key {
+struct config_key {
 	const char *name;
-	enum kind kind;
+	enum config_kind kind;
 	size_t offset;
 	const char *preset; /* as it would stand in the file */
 	int64_t min, max;   /* of a number */
@@ -30,7 +30,7 @@ struct key {
 #define NUMBER(member, value, least, most)                                                         \
 	AT(member), .kind = KIND_NUMBER, .preset = #value, .min = (least), .max = (most)
 
-static const struct key keys[] = {
+static const struct config_key config_keys[] = {
     {TEXT(db_socket, "/run/mysqld/mysqld.sock"), .group = "Database",
 	.doc = "Unix socket of the database server; used while db_host is empty"},
     {TEXT(db_host, ""), .doc = "host of the database server, for TCP"},
@@ -100,7 +100,7 @@ static const struct key keys[] = {
     {FLAG(sandbox, "false"), .doc = "offer the button that sends a test lead"},
 };
 
-#define KEYS (sizeof(keys) / sizeof(keys[0]))
+#define KEYS (sizeof(config_keys) / sizeof(config_keys[0]))
 
 /* Where a value came from, for messages: "connect.conf:12: workers" or "CONNECT_WORKERS". */
 struct origin {
@@ -109,8 +109,8 @@ struct origin {
 	const char *variable;
 };
 
-static int refuse(
-    struct err *err, const struct origin *o, const struct key *key, const char *must_be)
+static int config_refuse(
+    struct err *err, const struct origin *o, const struct config_key *key, const char *must_be)
 {
 	if (o->variable)
 		return err_field(
@@ -120,7 +120,7 @@ static int refuse(
 }
 
 /* "https://host[:port]", and nothing after it but slashes, which are cut. */
-static bool parse_origin(struct str value, struct str *out)
+static bool origin_parse(struct str value, struct str *out)
 {
 	struct str rest = value;
 
@@ -139,7 +139,7 @@ static bool parse_origin(struct str value, struct str *out)
 	return rest.n > 0;
 }
 
-static int set_number(const struct key *key, struct str value, struct config *out,
+static int config_set_number(const struct config_key *key, struct str value, struct config *out,
     const struct origin *o, struct err *err)
 {
 	int64_t *place = (int64_t *)(void *)((char *)out + key->offset);
@@ -149,54 +149,54 @@ static int set_number(const struct key *key, struct str value, struct config *ou
 		return 0;
 	snprintf(range, sizeof(range), "a number from %lld to %lld", (long long)key->min,
 	    (long long)key->max);
-	return refuse(err, o, key, range);
+	return config_refuse(err, o, key, range);
 }
 
-static int set_value(struct arena *a, const struct key *key, struct str value, struct config *out,
-    const struct origin *o, struct err *err)
+static int config_set(struct arena *a, const struct config_key *key, struct str value,
+    struct config *out, const struct origin *o, struct err *err)
 {
 	const char **text = (const char **)(void *)((char *)out + key->offset);
 	enum log_level level;
 
 	switch (key->kind) {
 	case KIND_NUMBER:
-		return set_number(key, value, out, o, err);
+		return config_set_number(key, value, out, o, err);
 	case KIND_BOOL:
 		if (!str_to_bool(value, (bool *)(void *)((char *)out + key->offset)))
-			return refuse(err, o, key, "true or false");
+			return config_refuse(err, o, key, "true or false");
 		return 0;
 	case KIND_URL:
-		if (!parse_origin(value, &value))
-			return refuse(
+		if (!origin_parse(value, &value))
+			return config_refuse(
 			    err, o, key, "http:// or https:// and a host, without a path");
 		break;
 	case KIND_LEVEL:
 		if (!log_level_parse(arena_strndup(a, value.p, value.n), &level))
-			return refuse(err, o, key, "debug, info, warn or error");
+			return config_refuse(err, o, key, "debug, info, warn or error");
 		break;
 	case KIND_TEXT:
 		if (!utf8_is_valid(value))
-			return refuse(err, o, key, "UTF-8 text");
+			return config_refuse(err, o, key, "UTF-8 text");
 		break;
 	}
 	*text = arena_strndup(a, value.p, value.n);
 	return 0;
 }
 
-static const struct key *find_key(struct str name)
+static const struct config_key *config_key_find(struct str name)
 {
 	for (size_t i = 0; i < KEYS; i++)
-		if (str_is(name, keys[i].name))
-			return &keys[i];
+		if (str_is(name, config_keys[i].name))
+			return &config_keys[i];
 	return NULL;
 }
 
 /* One line of the file; lines[] tells where each key was set before, 0 for nowhere. */
-static int load_line(struct arena *a, struct str line, struct config *out, int lines[KEYS],
+static int config_load_line(struct arena *a, struct str line, struct config *out, int lines[KEYS],
     const struct origin *o, struct err *err)
 {
 	struct str rest = str_trim(line), name;
-	const struct key *key;
+	const struct config_key *key;
 
 	if (rest.n == 0 || rest.p[0] == '#')
 		return 0;
@@ -205,18 +205,18 @@ static int load_line(struct arena *a, struct str line, struct config *out, int l
 		    err, ERR_INVALID, "%s:%d: not of the form `key = value`", o->path, o->line);
 	str_split(&rest, '=', &name);
 	name = str_trim(name);
-	key = find_key(name);
+	key = config_key_find(name);
 	if (!key)
 		return err_set(err, ERR_INVALID, "%s:%d: unknown key `%.*s`", o->path, o->line,
 		    (int)(name.n > 64 ? 64 : name.n), name.p);
-	if (lines[key - keys])
+	if (lines[key - config_keys])
 		return err_field(err, ERR_INVALID, key->name, "%s:%d: %s: already set in line %d",
-		    o->path, o->line, key->name, lines[key - keys]);
-	lines[key - keys] = o->line;
-	return set_value(a, key, str_trim(rest), out, o, err);
+		    o->path, o->line, key->name, lines[key - config_keys]);
+	lines[key - config_keys] = o->line;
+	return config_set(a, key, str_trim(rest), out, o, err);
 }
 
-static int load_file(struct arena *a, const char *path, struct config *out, struct err *err)
+static int config_load_file(struct arena *a, const char *path, struct config *out, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	struct origin o = {.path = slash ? slash + 1 : path};
@@ -227,25 +227,26 @@ static int load_file(struct arena *a, const char *path, struct config *out, stru
 		return -1;
 	while (str_split(&text, '\n', &line)) {
 		o.line++;
-		if (load_line(a, line, out, lines, &o, err))
+		if (config_load_line(a, line, out, lines, &o, err) == -1)
 			return -1;
 	}
 	return 0;
 }
 
-static int load_environment(struct arena *a, struct config *out, struct err *err)
+static int config_load_environment(struct arena *a, struct config *out, struct err *err)
 {
 	for (size_t i = 0; i < KEYS; i++) {
 		char name[64];
 		struct origin o = {.variable = name};
 		const char *value;
-		size_t n = (size_t)snprintf(name, sizeof(name), "CONNECT_%s", keys[i].name);
+		size_t n = (size_t)snprintf(name, sizeof(name), "CONNECT_%s", config_keys[i].name);
 
 		for (size_t j = 0; j < n; j++)
 			if (name[j] >= 'a' && name[j] <= 'z')
 				name[j] = (char)(name[j] - ('a' - 'A'));
 		value = getenv(name);
-		if (value && set_value(a, &keys[i], str_trim(str_from(value)), out, &o, err))
+		if (value &&
+		    config_set(a, &config_keys[i], str_trim(str_from(value)), out, &o, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -257,11 +258,12 @@ int config_load(struct arena *a, const char *path, struct config *out, struct er
 
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < KEYS; i++)
-		if (set_value(a, &keys[i], str_from(keys[i].preset), out, &preset, err))
+		if (config_set(a, &config_keys[i], str_from(config_keys[i].preset), out, &preset,
+			err) == -1)
 			return -1;
-	if (path && load_file(a, path, out, err))
+	if (path && config_load_file(a, path, out, err) == -1)
 		return -1;
-	if (load_environment(a, out, err))
+	if (config_load_environment(a, out, err) == -1)
 		return -1;
 	if (out->push_backoff_max_ms < out->push_backoff_ms)
 		return err_field(err, ERR_INVALID, "push_backoff_max_ms",
@@ -283,7 +285,7 @@ void config_print_doc(void)
 	printf("# Configuration of Connect: `key = value` lines. Each key may also be set in the\n"
 	       "# environment, as CONNECT_ and its name in capitals, which wins over the file.\n");
 	for (size_t i = 0; i < KEYS; i++) {
-		const struct key *k = &keys[i];
+		const struct config_key *k = &config_keys[i];
 
 		if (k->group)
 			printf("\n## %s\n", k->group);

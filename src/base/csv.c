@@ -50,7 +50,7 @@ static int is_never_space(unsigned char c)
 	return 0;
 }
 
-static void on_cell(void *p, size_t n, void *arg)
+static void csv_on_cell(void *p, size_t n, void *arg)
 {
 	struct csv_reader *rd = arg;
 
@@ -67,7 +67,7 @@ static void on_cell(void *p, size_t n, void *arg)
 	rd->n++;
 }
 
-static void on_row(int c, void *arg)
+static void csv_on_row(int c, void *arg)
 {
 	struct csv_reader *rd = arg;
 
@@ -75,12 +75,12 @@ static void on_row(int c, void *arg)
 	rd->is_complete = true;
 }
 
-static void drop_cell(void *p, size_t n, void *arg)
+static void csv_drop_cell(void *p, size_t n, void *arg)
 {
 	(void)p, (void)n, (void)arg;
 }
 
-static void drop_row(int c, void *arg)
+static void csv_drop_row(int c, void *arg)
 {
 	(void)c, (void)arg;
 }
@@ -97,14 +97,14 @@ static void parser_init(struct csv_reader *rd)
 
 static void parser_reset(struct csv_reader *rd)
 {
-	csv_fini(&rd->parser, drop_cell, drop_row, NULL);
-	/* an unclosed quote makes it answer without starting anew */
+	csv_fini(&rd->parser, csv_drop_cell, csv_drop_row, NULL);
+	/* after an unclosed quote it returns without starting anew */
 	csv_free(&rd->parser);
 	parser_init(rd);
 }
 
 /* How many blanks stand at p before a delimiter or line break; 0 when something else does. */
-static size_t blanks_before_end(const struct csv_reader *rd, const char *p, size_t n)
+static size_t line_blanks_before_end(const struct csv_reader *rd, const char *p, size_t n)
 {
 	size_t i = 0;
 
@@ -115,17 +115,17 @@ static size_t blanks_before_end(const struct csv_reader *rd, const char *p, size
 	return i;
 }
 
-static void literal_byte(struct csv_reader *rd, const char *p)
+static void quote_literal_byte(struct csv_reader *rd, const char *p)
 {
 	csv_set_opts(&rd->parser, CSV_STRICT_FINI);
-	csv_parse(&rd->parser, p, 1, on_cell, on_row, rd);
+	csv_parse(&rd->parser, p, 1, csv_on_cell, csv_on_row, rd);
 	csv_set_opts(&rd->parser, CSV_STRICT | CSV_STRICT_FINI);
 }
 
-static void feed(struct csv_reader *rd, const char *p, size_t n)
+static void parser_feed(struct csv_reader *rd, const char *p, size_t n)
 {
 	while (n > 0 && !rd->is_skipped) {
-		size_t used = csv_parse(&rd->parser, p, n, on_cell, on_row, rd), blanks;
+		size_t used = csv_parse(&rd->parser, p, n, csv_on_cell, csv_on_row, rd), blanks;
 
 		if (used < n && csv_error(&rd->parser) != CSV_EPARSE)
 			oom_abort();
@@ -134,9 +134,9 @@ static void feed(struct csv_reader *rd, const char *p, size_t n)
 		if (n == 0)
 			break;
 		if (!rd->parser.quoted) {
-			literal_byte(rd, p++);
+			quote_literal_byte(rd, p++);
 			n--;
-		} else if ((blanks = blanks_before_end(rd, p, n)) > 0) {
+		} else if ((blanks = line_blanks_before_end(rd, p, n)) > 0) {
 			p += blanks;
 			n -= blanks;
 		} else {
@@ -159,7 +159,7 @@ static const uint16_t windows_1252[32] = {0x20AC, 0x81, 0x201A, 0x0192, 0x201E, 
     0x0178};
 
 /* The piece in UTF-8: at most three times as long. */
-static struct str convert(struct csv_reader *rd, struct str piece)
+static struct str piece_convert(struct csv_reader *rd, struct str piece)
 {
 	char *out = rd->converted;
 
@@ -225,7 +225,7 @@ bool csv_delimiter_parse(struct str name, char *out)
 /* ---- lines --------------------------------------------------------------------------------- */
 
 /* Moves what is left to the front and reads more behind it: false at the end of the file. */
-static int refill(struct csv_reader *rd, struct err *err)
+static int source_refill(struct csv_reader *rd, struct err *err)
 {
 	ssize_t got;
 
@@ -250,7 +250,7 @@ static int refill(struct csv_reader *rd, struct err *err)
 
 /* The length of the line at `at`, its break included; 0 when the buffer does not hold its end. A
  * break is \n, \r\n or a \r alone: what stands behind a \r decides. */
-static size_t line_length(struct csv_reader *rd)
+static size_t piece_line_length(struct csv_reader *rd)
 {
 	const char *p = rd->buf + rd->at, *cr, *lf;
 	size_t left = rd->end - rd->at, n;
@@ -274,14 +274,14 @@ static size_t line_length(struct csv_reader *rd)
 }
 
 /* The next line, or what of a long one the buffer holds. Empty at the end of the file. */
-static int next_piece(struct csv_reader *rd, struct str *out, bool *is_line_end, struct err *err)
+static int piece_next(struct csv_reader *rd, struct str *out, bool *is_line_end, struct err *err)
 {
-	size_t n = line_length(rd);
+	size_t n = piece_line_length(rd);
 
 	while (n == 0 && !rd->is_eof && (rd->fd == -1 || rd->end - rd->at < PIECE_BYTES)) {
-		if (refill(rd, err) == -1)
+		if (source_refill(rd, err) == -1)
 			return -1;
-		n = line_length(rd);
+		n = piece_line_length(rd);
 	}
 	*is_line_end = n > 0;
 	if (n == 0) {
@@ -301,7 +301,7 @@ static int next_piece(struct csv_reader *rd, struct str *out, bool *is_line_end,
 	return 0;
 }
 
-static bool is_blank(struct str piece)
+static bool row_is_blank(struct str piece)
 {
 	for (size_t i = 0; i < piece.n; i++)
 		if (piece.p[i] != '\r' && piece.p[i] != '\n')
@@ -311,7 +311,7 @@ static bool is_blank(struct str piece)
 
 /* ---- records ------------------------------------------------------------------------------- */
 
-static void release(void *arg)
+static void csv_release(void *arg)
 {
 	struct csv_reader *rd = arg;
 
@@ -333,7 +333,7 @@ struct csv_reader *csv_reader_new(struct arena *a, const struct csv_source *sour
 	}
 	rd->format = *format;
 	parser_init(rd);
-	arena_on_free(a, release, rd);
+	arena_on_free(a, csv_release, rd);
 	rd->bytes = buf_new(a, LIMIT_RECORD_BYTES);
 	rd->text = buf_new(a, CSV_TEXT_BYTES);
 	if (source->path == NULL) {
@@ -361,7 +361,7 @@ void csv_reader_seek(struct csv_reader *rd, int64_t offset, int64_t line)
 	parser_reset(rd);
 }
 
-static void keep_text(struct csv_reader *rd, struct str piece)
+static void row_keep_text(struct csv_reader *rd, struct str piece)
 {
 	size_t room = CSV_TEXT_BYTES - rd->text->len;
 
@@ -370,9 +370,9 @@ static void keep_text(struct csv_reader *rd, struct str piece)
 }
 
 /* At the end of the file: what has begun ends too. */
-static void finish(struct csv_reader *rd)
+static void row_finish(struct csv_reader *rd)
 {
-	if (!rd->is_skipped && csv_fini(&rd->parser, on_cell, on_row, rd) != 0) {
+	if (!rd->is_skipped && csv_fini(&rd->parser, csv_on_cell, csv_on_row, rd) != 0) {
 		if (csv_error(&rd->parser) != CSV_EPARSE)
 			oom_abort();
 		rd->problem = "the quote that opens in this row is never closed";
@@ -381,7 +381,7 @@ static void finish(struct csv_reader *rd)
 	rd->is_complete = true;
 }
 
-static void emit(struct csv_reader *rd, struct csv_row *out)
+static void row_emit(struct csv_reader *rd, struct csv_row *out)
 {
 	struct str bytes = {rd->bytes->p, rd->bytes->len}, text = {rd->text->p, rd->text->len};
 	size_t kept = rd->n < CSV_COLUMNS ? rd->n : CSV_COLUMNS, at = 0;
@@ -405,7 +405,7 @@ static void emit(struct csv_reader *rd, struct csv_row *out)
 	    .text = text};
 }
 
-static void begin(struct csv_reader *rd)
+static void reader_begin(struct csv_reader *rd)
 {
 	rd->is_begun = rd->is_complete = rd->is_skipped = false;
 	rd->problem = NULL;
@@ -414,16 +414,16 @@ static void begin(struct csv_reader *rd)
 	buf_reset(rd->text);
 }
 
-static void take(struct csv_reader *rd, struct str piece, bool is_line_end)
+static void reader_take(struct csv_reader *rd, struct str piece, bool is_line_end)
 {
-	struct str text = rd->converted != NULL ? convert(rd, piece) : piece;
+	struct str text = rd->converted != NULL ? piece_convert(rd, piece) : piece;
 
 	if (!rd->is_begun)
 		rd->begin_line = rd->line;
 	rd->is_begun = true;
-	keep_text(rd, text);
+	row_keep_text(rd, text);
 	if (!rd->is_skipped)
-		feed(rd, text.p, text.n);
+		parser_feed(rd, text.p, text.n);
 	if (rd->is_skipped && is_line_end) {
 		parser_reset(rd);
 		rd->is_complete = true;
@@ -432,30 +432,30 @@ static void take(struct csv_reader *rd, struct str piece, bool is_line_end)
 
 int csv_reader_next(struct csv_reader *rd, struct csv_row *out, struct err *err)
 {
-	begin(rd);
+	reader_begin(rd);
 	while (!rd->is_complete) {
 		bool is_line_end;
 		struct str piece;
 
-		if (next_piece(rd, &piece, &is_line_end, err) == -1)
+		if (piece_next(rd, &piece, &is_line_end, err) == -1)
 			return -1;
 		if (piece.n == 0 && !rd->is_begun)
 			return 0;
 		if (piece.n == 0)
-			finish(rd);
-		else if (rd->is_begun || !is_blank(piece))
-			take(rd, piece, is_line_end);
+			row_finish(rd);
+		else if (rd->is_begun || !row_is_blank(piece))
+			reader_take(rd, piece, is_line_end);
 		rd->at += piece.n;
 		rd->offset += (int64_t)piece.n;
 		rd->line += is_line_end;
 	}
-	emit(rd, out);
+	row_emit(rd, out);
 	return 1;
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static struct buf *next_cell(struct csv_writer *w)
+static struct buf *reader_next_cell(struct csv_writer *w)
 {
 	if (w->has_cell)
 		buf_chr(w->b, ',');
@@ -465,7 +465,7 @@ static struct buf *next_cell(struct csv_writer *w)
 
 void csv_write_plain(struct csv_writer *w, const char *cell)
 {
-	struct buf *b = next_cell(w);
+	struct buf *b = reader_next_cell(w);
 
 	if (cell != NULL)
 		buf_str(b, cell);
@@ -473,7 +473,7 @@ void csv_write_plain(struct csv_writer *w, const char *cell)
 
 void csv_write_text(struct csv_writer *w, struct str cell)
 {
-	struct buf *b = next_cell(w);
+	struct buf *b = reader_next_cell(w);
 	bool is_formula = cell.n > 0 && memchr("=+-@\t\r", cell.p[0], 6) != NULL, is_quoted = false;
 
 	for (size_t i = 0; i < cell.n && !is_quoted; i++)

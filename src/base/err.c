@@ -21,10 +21,10 @@ static void trim_cut_character(char *s, size_t size)
 		s[n - 1 - back] = '\0';
 }
 
-static void format(struct err *err, enum err_code code, const char *field, const char *fmt,
+static void err_format(struct err *err, enum err_code code, const char *field, const char *fmt,
     va_list ap) __attribute__((format(printf, 4, 0)));
 
-static void format(
+static void err_format(
     struct err *err, enum err_code code, const char *field, const char *fmt, va_list ap)
 {
 	if (!err || err->code != ERR_NONE)
@@ -41,7 +41,7 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	format(err, code, NULL, fmt, ap);
+	err_format(err, code, NULL, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -51,7 +51,7 @@ int err_field(struct err *err, enum err_code code, const char *field, const char
 	va_list ap;
 
 	va_start(ap, fmt);
-	format(err, code, field, fmt, ap);
+	err_format(err, code, field, fmt, ap);
 	va_end(ap);
 	return -1;
 }

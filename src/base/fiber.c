@@ -27,9 +27,9 @@ struct fiber {
 #endif
 };
 
-static struct fiber *current;
-static struct fiber *free_list;
-static int free_count;
+static struct fiber *fiber_running;
+static struct fiber *fibers_free;
+static int fibers_free_count;
 
 static size_t page_size(void)
 {
@@ -40,24 +40,24 @@ static size_t page_size(void)
 	return size;
 }
 
-static char *stack_of(const struct fiber *f)
+static char *fiber_stack(const struct fiber *f)
 {
 	return f->mapping + page_size();
 }
 
 /* The three notes AddressSanitizer wants around each change of stacks. */
 
-static void leave_resumer(struct fiber *f, void **fake)
+static void asan_leave_resumer(struct fiber *f, void **fake)
 {
 #ifdef BASE_ASAN
-	__sanitizer_start_switch_fiber(fake, stack_of(f), LIMIT_FIBER_STACK);
+	__sanitizer_start_switch_fiber(fake, fiber_stack(f), LIMIT_FIBER_STACK);
 #else
 	(void)f;
 	(void)fake;
 #endif
 }
 
-static void arrive_in_resumer(void *fake)
+static void asan_arrive_in_resumer(void *fake)
 {
 #ifdef BASE_ASAN
 	__sanitizer_finish_switch_fiber(fake, NULL, NULL);
@@ -66,7 +66,7 @@ static void arrive_in_resumer(void *fake)
 #endif
 }
 
-static void leave_fiber(struct fiber *f)
+static void asan_leave_fiber(struct fiber *f)
 {
 #ifdef BASE_ASAN
 	/* An ended fiber gives NULL, which frees its fake stack. */
@@ -77,7 +77,7 @@ static void leave_fiber(struct fiber *f)
 #endif
 }
 
-static void arrive_in_fiber(struct fiber *f)
+static void asan_arrive_in_fiber(struct fiber *f)
 {
 #ifdef BASE_ASAN
 	__sanitizer_finish_switch_fiber(f->fake_stack, &f->resumer_stack, &f->resumer_size);
@@ -86,19 +86,19 @@ static void arrive_in_fiber(struct fiber *f)
 #endif
 }
 
-static void run(void)
+static void fiber_run(void)
 {
-	struct fiber *f = current;
+	struct fiber *f = fiber_running;
 
-	arrive_in_fiber(f);
+	asan_arrive_in_fiber(f);
 	f->main(f->arg);
 	f->is_ended = true;
-	leave_fiber(f);
+	asan_leave_fiber(f);
 	setcontext(&f->resumer);
 	abort(); /* setcontext comes back only when it failed */
 }
 
-static struct fiber *allocate(void)
+static struct fiber *fiber_allocate(void)
 {
 	size_t size = page_size() + LIMIT_FIBER_STACK;
 	struct fiber *f = oom_malloc(sizeof(*f));
@@ -108,41 +108,41 @@ static struct fiber *allocate(void)
 	if (f->mapping == MAP_FAILED || mprotect(f->mapping, page_size(), PROT_NONE))
 		oom_abort();
 #ifdef BASE_ASAN
-	__lsan_register_root_region(stack_of(f), LIMIT_FIBER_STACK);
+	__lsan_register_root_region(fiber_stack(f), LIMIT_FIBER_STACK);
 #endif
 	return f;
 }
 
-static void release(struct fiber *f)
+static void fiber_release(struct fiber *f)
 {
 #ifdef BASE_ASAN
-	__lsan_unregister_root_region(stack_of(f), LIMIT_FIBER_STACK);
-	asan_unpoison(stack_of(f), LIMIT_FIBER_STACK);
+	__lsan_unregister_root_region(fiber_stack(f), LIMIT_FIBER_STACK);
+	asan_unpoison(fiber_stack(f), LIMIT_FIBER_STACK);
 #endif
 	munmap(f->mapping, page_size() + LIMIT_FIBER_STACK);
 	free(f);
 }
 
 /* Apart from fiber_new, since getcontext may come back twice as far as the compiler knows. */
-static void prepare(struct fiber *f)
+static void fiber_prepare(struct fiber *f)
 {
 	if (getcontext(&f->context))
 		oom_abort();
-	f->context.uc_stack.ss_sp = stack_of(f);
+	f->context.uc_stack.ss_sp = fiber_stack(f);
 	f->context.uc_stack.ss_size = LIMIT_FIBER_STACK;
 	f->context.uc_link = NULL;
-	makecontext(&f->context, run, 0);
+	makecontext(&f->context, fiber_run, 0);
 }
 
 struct fiber *fiber_new(void (*main)(void *arg), void *arg)
 {
-	struct fiber *f = free_list;
+	struct fiber *f = fibers_free;
 
 	if (f) {
-		free_list = f->next_free;
-		free_count--;
+		fibers_free = f->next_free;
+		fibers_free_count--;
 	} else {
-		f = allocate();
+		f = fiber_allocate();
 	}
 	f->main = main;
 	f->arg = arg;
@@ -150,9 +150,9 @@ struct fiber *fiber_new(void (*main)(void *arg), void *arg)
 	f->is_started = f->is_ended = false;
 #ifdef BASE_ASAN
 	f->fake_stack = NULL;
-	asan_unpoison(stack_of(f), LIMIT_FIBER_STACK);
+	asan_unpoison(fiber_stack(f), LIMIT_FIBER_STACK);
 #endif
-	prepare(f);
+	fiber_prepare(f);
 	return f;
 }
 
@@ -160,33 +160,33 @@ int fiber_resume(struct fiber *f)
 {
 	void *fake = NULL;
 
-	if (current || f->is_ended)
+	if (fiber_running || f->is_ended)
 		abort(); /* a bug of the caller: fibers don't nest and don't rise again */
 	f->is_started = true;
-	current = f;
-	leave_resumer(f, &fake);
+	fiber_running = f;
+	asan_leave_resumer(f, &fake);
 	if (swapcontext(&f->resumer, &f->context))
 		abort();
-	arrive_in_resumer(fake);
-	current = NULL;
+	asan_arrive_in_resumer(fake);
+	fiber_running = NULL;
 	return f->is_ended ? 0 : 1;
 }
 
 void fiber_yield(void)
 {
-	struct fiber *f = current;
+	struct fiber *f = fiber_running;
 
 	if (!f)
 		abort(); /* outside a fiber there is nobody to yield to */
-	leave_fiber(f);
+	asan_leave_fiber(f);
 	if (swapcontext(&f->context, &f->resumer))
 		abort();
-	arrive_in_fiber(f);
+	asan_arrive_in_fiber(f);
 }
 
 struct fiber *fiber_current(void)
 {
-	return current;
+	return fiber_running;
 }
 
 void fiber_free(struct fiber *f)
@@ -195,11 +195,11 @@ void fiber_free(struct fiber *f)
 		return;
 	if (f->is_started && !f->is_ended)
 		abort(); /* what lives on its stack would be lost */
-	if (free_count >= STACKS_KEPT) {
-		release(f);
+	if (fibers_free_count >= STACKS_KEPT) {
+		fiber_release(f);
 		return;
 	}
-	f->next_free = free_list;
-	free_list = f;
-	free_count++;
+	f->next_free = fibers_free;
+	fibers_free = f;
+	fibers_free_count++;
 }

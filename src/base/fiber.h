@@ -8,7 +8,7 @@ struct fiber;
 
 /* A fiber that will run main(arg) at its first resume; LIMIT_FIBER_STACK with a guard page. */
 struct fiber *fiber_new(void (*main)(void *arg), void *arg);
-/* Runs f until it yields or ends; called from outside any fiber. Answers 1 while f lives, 0 when it
+/* Runs f until it yields or ends; called from outside any fiber. Returns 1 while f lives, 0 when it
  * ended (free it then). */
 int fiber_resume(struct fiber *f);
 void fiber_yield(void);            /* from within a fiber */

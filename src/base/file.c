@@ -65,12 +65,12 @@ ssize_t fd_read_full_at(int fd, void *p, size_t n, off_t offset)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static int fail(struct err *err, enum err_code code, const char *path)
+static int file_fail(struct err *err, enum err_code code, const char *path)
 {
 	return err_set(err, code, "%s: %s", path, strerror(errno));
 }
 
-static int read_open(
+static int file_read_open(
     struct arena *a, int fd, const char *path, size_t most, struct str *out, struct err *err)
 {
 	struct stat st;
@@ -79,7 +79,7 @@ static int read_open(
 	char *p;
 
 	if (fstat(fd, &st) == -1)
-		return fail(err, ERR_INVALID, path);
+		return file_fail(err, ERR_INVALID, path);
 	/* One more than it is to hold tells of a longer one; the size may grow, and of what is no
 	 * regular file it says nothing. */
 	if (S_ISREG(st.st_mode) && st.st_size > 0)
@@ -98,7 +98,7 @@ static int read_open(
 		n = more == -1 ? -1 : n + more;
 	}
 	if (n == -1)
-		return fail(err, ERR_INVALID, path);
+		return file_fail(err, ERR_INVALID, path);
 	if ((size_t)n > most)
 		return err_set(err, ERR_LIMIT, "%s: longer than %zu bytes", path, most);
 	p[n] = '\0';
@@ -112,8 +112,8 @@ int file_find(struct arena *a, const char *path, size_t most, struct str *out, s
 
 	*out = (struct str){NULL, 0};
 	if (fd == -1)
-		return errno == ENOENT ? 0 : fail(err, ERR_INVALID, path);
-	rc = read_open(a, fd, path, most, out, err);
+		return errno == ENOENT ? 0 : file_fail(err, ERR_INVALID, path);
+	rc = file_read_open(a, fd, path, most, out, err);
 	close(fd);
 	return rc;
 }
@@ -139,7 +139,7 @@ int dir_sync(const char *path)
 }
 
 /* The folder that a name lies in, as text of the same size at most. */
-static const char *folder_of(const char *path, char *out, size_t cap)
+static const char *path_folder(const char *path, char *out, size_t cap)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -149,7 +149,7 @@ static const char *folder_of(const char *path, char *out, size_t cap)
 	return out;
 }
 
-static int write_new(const char *path, struct str text)
+static int file_write_new(const char *path, struct str text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600), rc;
 
@@ -168,15 +168,15 @@ int file_replace(const char *path, struct str text, struct err *err)
 
 	if (n < 0 || (size_t)n >= sizeof(made))
 		return err_set(err, ERR_UNAVAILABLE, "%s: %s", path, strerror(ENAMETOOLONG));
-	if (write_new(made, text) == 0 && rename(made, path) == 0 &&
-	    dir_sync(folder_of(path, dir, sizeof(dir))) == 0)
+	if (file_write_new(made, text) == 0 && rename(made, path) == 0 &&
+	    dir_sync(path_folder(path, dir, sizeof(dir))) == 0)
 		return 0;
-	fail(err, ERR_UNAVAILABLE, path);
+	file_fail(err, ERR_UNAVAILABLE, path);
 	unlink(made);
 	return -1;
 }
 
-static int make_missing(char *path, mode_t mode)
+static int dir_make_missing(char *path, mode_t mode)
 {
 	char *slash;
 
@@ -186,7 +186,7 @@ static int make_missing(char *path, mode_t mode)
 	if (errno != ENOENT || slash == NULL || slash == path)
 		return -1;
 	*slash = '\0';
-	if (make_missing(path, mode) == -1)
+	if (dir_make_missing(path, mode) == -1)
 		return -1; /* path names the folder that could not be made */
 	*slash = '/';
 	return mkdir(path, mode) == 0 || errno == EEXIST ? 0 : -1;
@@ -201,5 +201,5 @@ int dir_make(const char *path, mode_t mode, struct err *err)
 		copy[--n] = '\0';
 	if (n < 1 || (size_t)n >= sizeof(copy))
 		return err_set(err, ERR_UNAVAILABLE, "%s: no name of a folder", path);
-	return make_missing(copy, mode) == 0 ? 0 : fail(err, ERR_UNAVAILABLE, copy);
+	return dir_make_missing(copy, mode) == 0 ? 0 : file_fail(err, ERR_UNAVAILABLE, copy);
 }

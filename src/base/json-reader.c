@@ -315,13 +315,13 @@ static bool ends_here(const struct json_reader *in)
 }
 
 /* What an object may hold: the members of a table, or a list of keys. */
-struct known {
+struct known_keys {
 	const struct json_member *members;
 	size_t n;
 	const char *const *keys;
 };
 
-static bool known_has(const struct known *known, const char *key)
+static bool known_has(const struct known_keys *known, const char *key)
 {
 	for (size_t i = 0; i < known->n; i++)
 		if (strcmp(known->members[i].name, key) == 0)
@@ -332,7 +332,8 @@ static bool known_has(const struct known *known, const char *key)
 	return false;
 }
 
-static int unknown_tell(struct json_reader *in, const json_t *object, const struct known *known)
+static int unknown_tell(
+    struct json_reader *in, const json_t *object, const struct known_keys *known)
 {
 	size_t faults = in->faults;
 	const char *key;
@@ -355,7 +356,7 @@ int json_read_members(struct json_reader *in, const json_t *object,
 {
 	size_t faults = in->faults;
 
-	if (unknown_tell(in, object, &(struct known){.members = members, .n = n}) == -1 &&
+	if (unknown_tell(in, object, &(struct known_keys){.members = members, .n = n}) == -1 &&
 	    (ends_here(in) || !json_is_object(object)))
 		return -1;
 	for (size_t i = 0; i < n; i++)
@@ -368,5 +369,5 @@ int json_read_members(struct json_reader *in, const json_t *object,
 
 int json_read_keys(struct json_reader *in, const json_t *v, const char *const *keys)
 {
-	return unknown_tell(in, v, &(struct known){.keys = keys});
+	return unknown_tell(in, v, &(struct known_keys){.keys = keys});
 }

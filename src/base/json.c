@@ -17,7 +17,7 @@
 #define SCRATCH_KEEP (1u << 20)            /* a larger write buffer is given back */
 #define REPLACEMENT "\xEF\xBF\xBD"         /* U+FFFD */
 
-static void release(void *value)
+static void json_release(void *value)
 {
 	json_decref(value);
 }
@@ -26,14 +26,14 @@ json_t *json_own(struct arena *a, json_t *value)
 {
 	if (!value)
 		oom_abort();
-	arena_on_free(a, release, value);
+	arena_on_free(a, json_release, value);
 	return value;
 }
 
 /* Parsing */
 
 /* What a look at the raw text finds before the parser runs. */
-struct scan {
+struct text_scan_found {
 	size_t depth; /* the deepest nesting */
 	size_t large; /* integers too long for int64 */
 };
@@ -59,7 +59,7 @@ static size_t integer_length(struct str s, size_t i)
 }
 
 /* The index after the string whose opening quote is at i. */
-static size_t skip_string(struct str s, size_t i)
+static size_t string_skip(struct str s, size_t i)
 {
 	for (i++; i < s.n && s.p[i] != '"'; i++)
 		if (s.p[i] == '\\')
@@ -67,7 +67,7 @@ static size_t skip_string(struct str s, size_t i)
 	return i + 1;
 }
 
-static size_t skip_number(struct str s, size_t i)
+static size_t number_skip(struct str s, size_t i)
 {
 	while (i < s.n && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.' || s.p[i] == 'e' ||
 			      s.p[i] == 'E' || s.p[i] == '+' || s.p[i] == '-'))
@@ -77,16 +77,16 @@ static size_t skip_number(struct str s, size_t i)
 
 /* Walks the text once. With b, copies it there and gives each large integer a ".0", so that the
  * parser makes that one a real and leaves the others integers. */
-static struct scan scan_text(struct str s, struct buf *b)
+static struct text_scan_found text_scan(struct str s, struct buf *b)
 {
-	struct scan found = {0, 0};
+	struct text_scan_found found = {0, 0};
 	size_t depth = 0, copied = 0, i = 0;
 
 	while (i < s.n) {
 		char c = s.p[i];
 
 		if (c == '"') {
-			i = skip_string(s, i);
+			i = string_skip(s, i);
 		} else if (c == '[' || c == '{') {
 			if (++depth > found.depth)
 				found.depth = depth;
@@ -105,7 +105,7 @@ static struct scan scan_text(struct str s, struct buf *b)
 					copied = i + n;
 				}
 			}
-			i = n ? i + n : skip_number(s, i);
+			i = n ? i + n : number_skip(s, i);
 		} else {
 			i++;
 		}
@@ -116,7 +116,7 @@ static struct scan scan_text(struct str s, struct buf *b)
 }
 
 /* The parser's complaint without the piece of input it quotes, which may be anything. */
-static int parse_failed(struct err *err, json_error_t *e)
+static int parse_fail(struct err *err, json_error_t *e)
 {
 	char *near = strstr(e->text, " near '");
 
@@ -130,7 +130,7 @@ json_t *json_parse(struct arena *a, struct str text, struct err *err)
 {
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
 	struct buf rewritten;
-	struct scan found;
+	struct text_scan_found found;
 	json_error_t e;
 	json_t *value;
 
@@ -143,21 +143,21 @@ json_t *json_parse(struct arena *a, struct str text, struct err *err)
 		err_set(err, ERR_MALFORMED, "JSON: a NUL byte");
 		return NULL;
 	}
-	found = scan_text(text, NULL);
+	found = text_scan(text, NULL);
 	if (found.depth > LIMIT_JSON_DEPTH) {
 		err_set(err, ERR_MALFORMED, "JSON: nested deeper than %u levels", LIMIT_JSON_DEPTH);
 		return NULL;
 	}
 	if (found.large) {
 		buf_init(&rewritten, text.n + 2 * found.large);
-		scan_text(text, &rewritten);
+		text_scan(text, &rewritten);
 		value = json_loadb(rewritten.p, rewritten.len, flags, &e);
 		buf_fini(&rewritten);
 	} else {
 		value = json_loadb(text.p ? text.p : "", text.n, flags, &e);
 	}
 	if (!value) {
-		parse_failed(err, &e);
+		parse_fail(err, &e);
 		return NULL;
 	}
 	return json_own(a, value);
@@ -165,19 +165,19 @@ json_t *json_parse(struct arena *a, struct str text, struct err *err)
 
 /* Writing */
 
-struct writer {
+struct json_writer {
 	struct buf *b;
 	bool is_sorted, is_pretty;
 };
 
-struct member {
+struct json_pair {
 	const char *key;
 	json_t *value;
 };
 
-static void write_value(const struct writer *w, const json_t *value, int depth);
+static void json_write_value(const struct json_writer *w, const json_t *value, int depth);
 
-static void write_string(struct buf *b, const char *s, size_t n)
+static void json_write_string(struct buf *b, const char *s, size_t n)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t start = 0;
@@ -221,7 +221,7 @@ static void real_text(char out[40], double v)
 		snprintf(out + strlen(out), 3, ".0");
 }
 
-static void write_indent(const struct writer *w, int depth)
+static void json_write_indent(const struct json_writer *w, int depth)
 {
 	if (!w->is_pretty)
 		return;
@@ -230,24 +230,25 @@ static void write_indent(const struct writer *w, int depth)
 		buf_add(w->b, "  ", 2);
 }
 
-static void write_member(const struct writer *w, const struct member *m, bool is_first, int depth)
+static void json_write_member(
+    const struct json_writer *w, const struct json_pair *m, bool is_first, int depth)
 {
 	if (!is_first)
 		buf_chr(w->b, ',');
-	write_indent(w, depth + 1);
-	write_string(w->b, m->key, strlen(m->key));
+	json_write_indent(w, depth + 1);
+	json_write_string(w->b, m->key, strlen(m->key));
 	buf_add(w->b, ": ", w->is_pretty ? 2 : 1);
-	write_value(w, m->value, depth + 1);
+	json_write_value(w, m->value, depth + 1);
 }
 
-static int by_key(const void *a, const void *b)
+static int member_compare(const void *a, const void *b)
 {
-	return strcmp(((const struct member *)a)->key, ((const struct member *)b)->key);
+	return strcmp(((const struct json_pair *)a)->key, ((const struct json_pair *)b)->key);
 }
 
-static void write_sorted(const struct writer *w, json_t *object, int depth)
+static void json_write_sorted(const struct json_writer *w, json_t *object, int depth)
 {
-	struct member few[KEYS_INLINE], *members = few;
+	struct json_pair few[KEYS_INLINE], *members = few;
 	size_t n = json_object_size(object), i = 0;
 	json_t *value;
 	const char *key;
@@ -255,15 +256,15 @@ static void write_sorted(const struct writer *w, json_t *object, int depth)
 	if (n > KEYS_INLINE)
 		members = oom_malloc(n * sizeof(*members));
 	json_object_each(object, key, value)
-		members[i++] = (struct member){key, value};
-	qsort(members, n, sizeof(*members), by_key);
+		members[i++] = (struct json_pair){key, value};
+	qsort(members, n, sizeof(*members), member_compare);
 	for (i = 0; i < n; i++)
-		write_member(w, &members[i], i == 0, depth);
+		json_write_member(w, &members[i], i == 0, depth);
 	if (members != few)
 		free(members);
 }
 
-static void write_object(const struct writer *w, const json_t *value, int depth)
+static void json_write_object(const struct json_writer *w, const json_t *value, int depth)
 {
 	json_t *object = (json_t *)(uintptr_t)value; /* walking does not change it */
 	bool is_first = true;
@@ -272,19 +273,19 @@ static void write_object(const struct writer *w, const json_t *value, int depth)
 
 	buf_chr(w->b, '{');
 	if (w->is_sorted) {
-		write_sorted(w, object, depth);
+		json_write_sorted(w, object, depth);
 	} else {
 		json_object_each(object, key, member) {
-			write_member(w, &(struct member){key, member}, is_first, depth);
+			json_write_member(w, &(struct json_pair){key, member}, is_first, depth);
 			is_first = false;
 		}
 	}
 	if (json_object_size(object))
-		write_indent(w, depth);
+		json_write_indent(w, depth);
 	buf_chr(w->b, '}');
 }
 
-static void write_array(const struct writer *w, const json_t *array, int depth)
+static void json_write_array(const struct json_writer *w, const json_t *array, int depth)
 {
 	size_t n = json_array_size(array);
 
@@ -292,15 +293,15 @@ static void write_array(const struct writer *w, const json_t *array, int depth)
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			buf_chr(w->b, ',');
-		write_indent(w, depth + 1);
-		write_value(w, json_array_get(array, i), depth + 1);
+		json_write_indent(w, depth + 1);
+		json_write_value(w, json_array_get(array, i), depth + 1);
 	}
 	if (n)
-		write_indent(w, depth);
+		json_write_indent(w, depth);
 	buf_chr(w->b, ']');
 }
 
-static void write_value(const struct writer *w, const json_t *value, int depth)
+static void json_write_value(const struct json_writer *w, const json_t *value, int depth)
 {
 	char number[40];
 
@@ -310,13 +311,13 @@ static void write_value(const struct writer *w, const json_t *value, int depth)
 	}
 	switch (value ? json_typeof(value) : JSON_NULL) {
 	case JSON_OBJECT:
-		write_object(w, value, depth);
+		json_write_object(w, value, depth);
 		break;
 	case JSON_ARRAY:
-		write_array(w, value, depth);
+		json_write_array(w, value, depth);
 		break;
 	case JSON_STRING:
-		write_string(w->b, json_string_value(value), json_string_length(value));
+		json_write_string(w->b, json_string_value(value), json_string_length(value));
 		break;
 	case JSON_INTEGER:
 		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
@@ -340,16 +341,16 @@ static void write_value(const struct writer *w, const json_t *value, int depth)
 
 /* Writes into a buffer that is kept between calls, then copies: most texts are small and one
  * process writes many. A text beyond any bound of ours is a bug, treated like lack of memory. */
-static struct str write_text(struct arena *a, const json_t *value, bool is_pretty)
+static struct str json_write_text(struct arena *a, const json_t *value, bool is_pretty)
 {
 	static struct buf scratch;
-	struct writer w = {.b = &scratch, .is_sorted = true, .is_pretty = is_pretty};
+	struct json_writer w = {.b = &scratch, .is_sorted = true, .is_pretty = is_pretty};
 	struct str text;
 
 	if (!scratch.p)
 		buf_init(&scratch, TEXT_MOST);
 	buf_reset(&scratch);
-	write_value(&w, value, 0);
+	json_write_value(&w, value, 0);
 	if (!buf_ok(&scratch))
 		oom_abort();
 	text.n = scratch.len;
@@ -361,19 +362,19 @@ static struct str write_text(struct arena *a, const json_t *value, bool is_prett
 
 struct str json_text(struct arena *a, const json_t *value)
 {
-	return write_text(a, value, false);
+	return json_write_text(a, value, false);
 }
 
 struct str json_pretty(struct arena *a, const json_t *value)
 {
-	return write_text(a, value, true);
+	return json_write_text(a, value, true);
 }
 
 void json_append(struct buf *b, const json_t *value)
 {
-	struct writer w = {.b = b};
+	struct json_writer w = {.b = b};
 
-	write_value(&w, value, 0);
+	json_write_value(&w, value, 0);
 }
 
 /* Members */
@@ -418,7 +419,7 @@ const char *json_scalar_text(struct arena *a, const json_t *value)
 }
 
 /* s with every byte that is not UTF-8 replaced by U+FFFD; to be freed. */
-static char *repaired(struct str s, size_t *n)
+static char *utf8_repair(struct str s, size_t *n)
 {
 	char *out = oom_malloc(s.n * 3 + 1);
 	size_t len = 0;
@@ -443,7 +444,7 @@ static char *repaired(struct str s, size_t *n)
 	return out;
 }
 
-static json_t *make_string(struct str s)
+static json_t *string_new(struct str s)
 {
 	json_t *value;
 	char *good;
@@ -453,7 +454,7 @@ static json_t *make_string(struct str s)
 		return json_null();
 	if (utf8_is_valid(s))
 		return json_stringn_nocheck(s.p, s.n);
-	good = repaired(s, &n);
+	good = utf8_repair(s, &n);
 	value = json_stringn_nocheck(good, n);
 	free(good);
 	return value;
@@ -471,7 +472,7 @@ void json_set(json_t *object, const char *key, json_t *value)
 			oom_abort();
 		return;
 	}
-	good = repaired(str_from(key), &n);
+	good = utf8_repair(str_from(key), &n);
 	if (json_object_set_new_nocheck(object, good, value))
 		oom_abort();
 	free(good);
@@ -479,7 +480,7 @@ void json_set(json_t *object, const char *key, json_t *value)
 
 void json_set_strn(json_t *object, const char *key, struct str value)
 {
-	json_set(object, key, make_string(value));
+	json_set(object, key, string_new(value));
 }
 
 void json_set_str(json_t *object, const char *key, const char *value)
@@ -507,7 +508,7 @@ void json_set_time(json_t *object, const char *key, int64_t at_us)
 }
 
 /* A value for another tree: containers are copied, since a merge changes them in place. */
-static json_t *for_target(json_t *value)
+static json_t *value_for_target(json_t *value)
 {
 	json_t *copy;
 
@@ -532,7 +533,7 @@ bool json_merge(json_t *target, const json_t *patch)
 		if (json_is_object(ours) && json_is_object(theirs)) {
 			is_changed |= json_merge(ours, theirs);
 		} else if (!ours || !json_equal(ours, theirs)) {
-			json_set(target, key, for_target(theirs));
+			json_set(target, key, value_for_target(theirs));
 			is_changed = true;
 		}
 	}

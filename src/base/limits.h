@@ -17,7 +17,7 @@
 #define LIMIT_PATH_BYTES 512u /* dotted path */
 #define LIMIT_PATH_STEPS 32u
 #define LIMIT_URL_BYTES 4096u
-#define LIMIT_PAGE_BYTES (8u * 1024u * 1024u) /* rendered page or JSON answer */
+#define LIMIT_PAGE_BYTES (8u * 1024u * 1024u) /* rendered page or JSON of an answer */
 #define LIMIT_TEMPLATE_BYTES (256u * 1024u)
 #define LIMIT_TEMPLATE_DEPTH 16u
 #define LIMIT_HTTP_ANSWER (4u * 1024u * 1024u) /* body taken from a foreign server */

@@ -14,7 +14,7 @@
 #define LINE_BYTES 4096
 #define VALUE_BYTES 1024 /* of one value's text; the rest is cut */
 
-struct line {
+struct log_line {
 	char p[LINE_BYTES];
 	size_t len, max;
 	bool is_over;
@@ -93,7 +93,7 @@ void log_request_set(const char *id)
 	snprintf(state.request, sizeof(state.request), "%s", id ? id : "");
 }
 
-static void line_add(struct line *l, const void *p, size_t n)
+static void line_add(struct log_line *l, const void *p, size_t n)
 {
 	if (l->is_over || n > l->max - l->len) {
 		l->is_over = true;
@@ -103,7 +103,7 @@ static void line_add(struct line *l, const void *p, size_t n)
 	l->len += n;
 }
 
-static void line_add_text(struct line *l, const char *s)
+static void line_add_text(struct log_line *l, const char *s)
 {
 	line_add(l, s, strlen(s));
 }
@@ -117,7 +117,7 @@ static size_t utf8_character(struct str s)
 	return 0;
 }
 
-static void line_add_escaped(struct line *l, struct str s)
+static void line_add_escaped(struct log_line *l, struct str s)
 {
 	bool is_cut = s.n > VALUE_BYTES;
 	char code[8];
@@ -151,7 +151,7 @@ static void line_add_escaped(struct line *l, struct str s)
 		line_add_text(l, "\xE2\x80\xA6");
 }
 
-static void line_add_quoted(struct line *l, struct str s)
+static void line_add_quoted(struct log_line *l, struct str s)
 {
 	line_add_text(l, "\"");
 	line_add_escaped(l, s);
@@ -169,7 +169,7 @@ static bool value_is_bare(struct str s)
 	return true;
 }
 
-static void line_add_value(struct line *l, const struct log_field *f)
+static void line_add_value(struct log_line *l, const struct log_field *f)
 {
 	char number[24];
 
@@ -188,7 +188,7 @@ static void line_add_value(struct line *l, const struct log_field *f)
 }
 
 /* A field that has no room any more is left out whole, and said so at the end of the line. */
-static bool line_add_field(struct line *l, const struct log_field *f)
+static bool line_add_field(struct log_line *l, const struct log_field *f)
 {
 	size_t before = l->len;
 
@@ -209,7 +209,7 @@ static bool line_add_field(struct line *l, const struct log_field *f)
 	return false;
 }
 
-static void line_write(const struct line *l)
+static void line_write(const struct log_line *l)
 {
 	ssize_t n;
 
@@ -234,7 +234,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	int saved_errno = errno;
 	char now[CLOCK_TEXT];
 	bool is_whole = true;
-	struct line l;
+	struct log_line l;
 
 	if (level < state.least)
 		return;

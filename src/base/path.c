@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
-struct step {
+struct path_step {
 	const char *key; /* NULL fans out over an array */
 	size_t index;    /* of an array element, when is_number */
 	bool is_number;
@@ -16,12 +16,12 @@ struct step {
 
 struct path {
 	char *text;
-	struct step *steps;
+	struct path_step *steps;
 	size_t n;
 	bool fans_out;
 };
 
-static void step_finish(struct step *s, const char *key, size_t n)
+static void step_finish(struct path_step *s, const char *key, size_t n)
 {
 	int64_t index;
 
@@ -31,13 +31,13 @@ static void step_finish(struct step *s, const char *key, size_t n)
 }
 
 /* "[]" or "[12]" at *at; *at moves behind it. */
-static int compile_bracket(
-    struct arena *a, struct str text, size_t *at, struct step *s, struct err *err)
+static int path_compile_bracket(
+    struct arena *a, struct str text, size_t *at, struct path_step *s, struct err *err)
 {
 	const char *p = text.p + *at + 1, *end = memchr(p, ']', text.n - *at - 1);
 	size_t n = end ? (size_t)(end - p) : 0;
 
-	*s = (struct step){0};
+	*s = (struct path_step){0};
 	if (n)
 		step_finish(s, arena_strndup(a, p, n), n);
 	if (!end || (n && !s->is_number))
@@ -49,8 +49,8 @@ static int compile_bracket(
 }
 
 /* A key up to the next dot or bracket; *at moves behind it. */
-static int compile_key(
-    struct arena *a, struct str text, size_t *at, struct step *s, struct err *err)
+static int path_compile_key(
+    struct arena *a, struct str text, size_t *at, struct path_step *s, struct err *err)
 {
 	char *key = arena_alloc(a, text.n - *at + 1);
 	bool is_plain = true;
@@ -72,15 +72,15 @@ static int compile_key(
 	if (n == 0)
 		return err_set(err, ERR_INVALID, "path: empty step");
 	*at = i;
-	*s = (struct step){.key = key};
+	*s = (struct path_step){.key = key};
 	if (is_plain)
 		step_finish(s, key, n);
 	return 0;
 }
 
-static int compile_steps(struct arena *a, struct str text, struct path *p, struct err *err)
+static int path_compile_steps(struct arena *a, struct str text, struct path *p, struct err *err)
 {
-	struct step steps[LIMIT_PATH_STEPS];
+	struct path_step steps[LIMIT_PATH_STEPS];
 	size_t at = 0;
 
 	while (at < text.n) {
@@ -90,11 +90,11 @@ static int compile_steps(struct arena *a, struct str text, struct path *p, struc
 			return err_set(
 			    err, ERR_INVALID, "path: more than %u steps", LIMIT_PATH_STEPS);
 		if (text.p[at] == '[') {
-			rc = compile_bracket(a, text, &at, &steps[p->n], err);
+			rc = path_compile_bracket(a, text, &at, &steps[p->n], err);
 		} else {
 			if (p->n)
 				at++; /* the dot */
-			rc = compile_key(a, text, &at, &steps[p->n], err);
+			rc = path_compile_key(a, text, &at, &steps[p->n], err);
 		}
 		if (rc)
 			return -1;
@@ -127,7 +127,7 @@ struct path *path_compile(struct arena *a, struct str text, struct err *err)
 		return NULL;
 	}
 	p->text = arena_strndup(a, text.p, text.n);
-	return compile_steps(a, text, p, err) ? NULL : p;
+	return path_compile_steps(a, text, p, err) ? NULL : p;
 }
 
 const char *path_text(const struct path *p)
@@ -141,26 +141,27 @@ bool path_fans_out(const struct path *p)
 }
 
 /* The value one step down, or NULL: a number is an index of an array and a key of an object. */
-static json_t *descend(const json_t *value, const struct step *s)
+static json_t *path_descend(const json_t *value, const struct path_step *s)
 {
 	if (s->is_number && json_is_array(value))
 		return json_array_get(value, s->index);
 	return json_object_get(value, s->key);
 }
 
-static json_t *first_below(const struct step *s, size_t n, const json_t *value)
+static json_t *path_first_below(const struct path_step *s, size_t n, const json_t *value)
 {
 	for (; value && n; s++, n--) {
 		if (!s->key) {
 			for (size_t i = 0; i < json_array_size(value); i++) {
-				json_t *found = first_below(s + 1, n - 1, json_array_get(value, i));
+				json_t *found =
+				    path_first_below(s + 1, n - 1, json_array_get(value, i));
 
 				if (found)
 					return found;
 			}
 			return NULL;
 		}
-		value = descend(value, s);
+		value = path_descend(value, s);
 	}
 	/* Nothing here changes the tree; the value is borrowed like any member of it. */
 	return (json_t *)(uintptr_t)value;
@@ -168,7 +169,7 @@ static json_t *first_below(const struct step *s, size_t n, const json_t *value)
 
 json_t *path_get(const struct path *p, const json_t *root)
 {
-	return first_below(p->steps, p->n, root);
+	return path_first_below(p->steps, p->n, root);
 }
 
 json_t *path_lookup(struct arena *a, const json_t *root, const char *text)
@@ -178,7 +179,7 @@ json_t *path_lookup(struct arena *a, const json_t *root, const char *text)
 	return p ? path_get(p, root) : NULL;
 }
 
-static int set_below(const struct path *p, json_t *root, json_t *value, struct err *err)
+static int path_set_below(const struct path *p, json_t *root, json_t *value, struct err *err)
 {
 	json_t *at = root;
 
@@ -202,7 +203,7 @@ static int set_below(const struct path *p, json_t *root, json_t *value, struct e
 
 int path_set(const struct path *p, json_t *root, json_t *value, struct err *err)
 {
-	int rc = set_below(p, root, value, err);
+	int rc = path_set_below(p, root, value, err);
 
 	json_decref(value);
 	return rc;

@@ -17,7 +17,7 @@
 
 /* One counter. key 0 is free. state holds the second the window ends in its upper half and the
  * count in its lower, so that both change by one exchange. */
-struct slot {
+struct rate_slot {
 	_Atomic uint64_t key, state;
 };
 
@@ -25,7 +25,7 @@ struct shared {
 	_Atomic uint64_t generation;
 	uint64_t seed;
 	_Atomic pid_t waiters[WAITERS]; /* 0: free */
-	struct slot slots[SLOTS];
+	struct rate_slot slots[SLOTS];
 };
 
 struct shared *shared_new(void)
@@ -83,10 +83,10 @@ static uint64_t key_hash(const struct shared *s, struct str key, int64_t window_
 	return h ? h : 1;
 }
 
-static struct slot *slot_find(struct shared *s, uint64_t key)
+static struct rate_slot *slot_find(struct shared *s, uint64_t key)
 {
 	for (uint64_t i = 0; i < PROBES; i++) {
-		struct slot *slot = &s->slots[(key + i) & (SLOTS - 1)];
+		struct rate_slot *slot = &s->slots[(key + i) & (SLOTS - 1)];
 
 		if (atomic_load_explicit(&slot->key, memory_order_relaxed) == key)
 			return slot;
@@ -97,13 +97,13 @@ static struct slot *slot_find(struct shared *s, uint64_t key)
 /* Takes over the slot that is worth least: a free one, else the one whose window ends first, of
  * those the one with the smallest count. Two processes that do so for the same slot at once lose a
  * few counts, which a limiter can bear. */
-static struct slot *slot_claim(struct shared *s, uint64_t key)
+static struct rate_slot *slot_claim(struct shared *s, uint64_t key)
 {
-	struct slot *least = NULL;
+	struct rate_slot *least = NULL;
 	uint64_t least_state = UINT64_MAX;
 
 	for (uint64_t i = 0; i < PROBES; i++) {
-		struct slot *slot = &s->slots[(key + i) & (SLOTS - 1)];
+		struct rate_slot *slot = &s->slots[(key + i) & (SLOTS - 1)];
 		uint64_t state = atomic_load_explicit(&slot->key, memory_order_relaxed) == 0
 				     ? 0
 				     : atomic_load_explicit(&slot->state, memory_order_relaxed);
@@ -141,7 +141,7 @@ struct rate shared_rate_take(
 {
 	uint32_t end = window_end_at(window_s, now_us), count;
 	uint64_t hash = key_hash(s, key, window_s), before;
-	struct slot *slot = slot_find(s, hash);
+	struct rate_slot *slot = slot_find(s, hash);
 
 	if (!slot)
 		slot = slot_claim(s, hash);

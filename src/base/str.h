@@ -33,7 +33,7 @@ bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *v);
 /* "true/1/yes/on", "false/0/no/off". */
 bool str_to_bool(struct str s, bool *v);
 
-/* Codecs. Encoders append to b; decoders answer the length, or -1 on anything not of the form.
+/* Codecs. Encoders append to b; decoders return the length, or -1 for what is not of the form.
  * hex is lower case (decoding takes both); base64 is RFC 4648 §4 padded, base64url §5 unpadded. */
 void hex_encode(struct buf *b, const void *p, size_t n);
 long hex_decode(void *out, size_t cap, struct str s);

@@ -8,7 +8,7 @@
 #include "base/str.h"
 
 /* The length of the well-formed character at p (Unicode table 3-7), or 0. NUL is one here. */
-static size_t character(const unsigned char *p, size_t n)
+static size_t utf8_character(const unsigned char *p, size_t n)
 {
 	unsigned char low = 0x80, high = 0xBF;
 	size_t more;
@@ -37,7 +37,7 @@ static size_t character(const unsigned char *p, size_t n)
 }
 
 /* How many bytes at the front are ASCII without NUL, in steps of eight. */
-static size_t plain_run(const unsigned char *p, size_t n)
+static size_t ascii_run(const unsigned char *p, size_t n)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
 	size_t i = 0;
@@ -58,10 +58,10 @@ bool utf8_is_valid(struct str s)
 	size_t i = 0;
 
 	while (i < s.n) {
-		size_t step = plain_run(p + i, s.n - i);
+		size_t step = ascii_run(p + i, s.n - i);
 
 		if (step == 0) {
-			step = p[i] ? character(p + i, s.n - i) : 0;
+			step = p[i] ? utf8_character(p + i, s.n - i) : 0;
 			if (step == 0)
 				return false;
 		}
@@ -94,7 +94,7 @@ struct str utf8_clean(struct arena *a, struct str s, size_t most)
 		return whole;
 	out = arena_alloc(a, most + 1);
 	for (size_t i = 0; i < s.n;) {
-		size_t step = p[i] != '\0' ? character(p + i, s.n - i) : 0;
+		size_t step = p[i] != '\0' ? utf8_character(p + i, s.n - i) : 0;
 		struct str c = {step == 0 ? unknown : s.p + i, step == 0 ? 3 : step};
 
 		if (n + c.n > most)
@@ -107,7 +107,7 @@ struct str utf8_clean(struct arena *a, struct str s, size_t most)
 	return (struct str){out, n};
 }
 
-static char *fold_ascii(struct arena *a, struct str s)
+static char *ascii_fold(struct arena *a, struct str s)
 {
 	char *out = arena_strndup(a, s.p, s.n);
 
@@ -117,9 +117,9 @@ static char *fold_ascii(struct arena *a, struct str s)
 	return out;
 }
 
-static bool is_ascii(struct str s)
+static bool is_ascii_text(struct str s)
 {
-	size_t i = plain_run((const unsigned char *)s.p, s.n);
+	size_t i = ascii_run((const unsigned char *)s.p, s.n);
 
 	while (i < s.n && (unsigned char)s.p[i] < 0x80)
 		i++;
@@ -128,7 +128,7 @@ static bool is_ascii(struct str s)
 
 /* The compatibility decomposition of s with case folded, as code points; free them. -1 when the
  * library refuses. */
-static utf8proc_ssize_t decompose(struct str s, utf8proc_int32_t **points)
+static utf8proc_ssize_t utf8_decompose(struct str s, utf8proc_int32_t **points)
 {
 	const utf8proc_option_t how =
 	    UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD;
@@ -153,9 +153,9 @@ char *utf8_fold(struct arena *a, struct str s)
 
 	if (!utf8_is_valid(s))
 		return NULL;
-	if (is_ascii(s))
-		return fold_ascii(a, s);
-	n = decompose(s, &points);
+	if (is_ascii_text(s))
+		return ascii_fold(a, s);
+	n = utf8_decompose(s, &points);
 	if (n < 0) {
 		free(points);
 		return NULL;

@@ -25,7 +25,7 @@ static bool cron_should_stop(void *arg)
 	return process_is_stopping() || (end_at_us != 0 && clock_mono_us() > end_at_us);
 }
 
-static int usage(FILE *to)
+static int cron_usage(FILE *to)
 {
 	fputs("usage: connect-cron [-c FILE] [--once | --daemon]\n", to);
 	return to == stdout ? 0 : 2;
@@ -98,10 +98,10 @@ int main(int argc, char **argv)
 		else if (opt == 'd')
 			is_daemon = true;
 		else
-			return usage(opt == 'h' ? stdout : stderr);
+			return cron_usage(opt == 'h' ? stdout : stderr);
 	}
 	if (optind < argc || (is_once && is_daemon))
-		return usage(stderr);
+		return cron_usage(stderr);
 	process_stop_signals(-1);
 	process_log_signal();
 	if (!is_once && !is_daemon)

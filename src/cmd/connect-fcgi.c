@@ -18,7 +18,7 @@ struct program {
 	int listen_fd;
 };
 
-static int usage(FILE *to)
+static int fcgi_usage(FILE *to)
 {
 	fputs("usage: connect-fcgi [-c FILE] [-Vh]\n"
 	      "  -c FILE  configuration (connect.conf(5)); else the environment alone\n"
@@ -29,7 +29,7 @@ static int usage(FILE *to)
 }
 
 /* Everything that can be wrong is found here, before a worker is made. */
-static int start(struct arena *a, struct program *p, const char *file, struct err *err)
+static int program_start(struct arena *a, struct program *p, const char *file, struct err *err)
 {
 	size_t nroutes;
 	const struct route *routes = product_routes(&nroutes);
@@ -88,12 +88,12 @@ int main(int argc, char **argv)
 			puts("connect-fcgi " PACKAGE_VERSION);
 			return 0;
 		default:
-			return usage(opt == 'h' ? stdout : stderr);
+			return fcgi_usage(opt == 'h' ? stdout : stderr);
 		}
 	}
 	if (optind < argc)
-		return usage(stderr);
-	if (start(a, p, file, &err) == -1) {
+		return fcgi_usage(stderr);
+	if (program_start(a, p, file, &err) == -1) {
 		fprintf(stderr, "connect-fcgi: %s\n", err.msg);
 		return 1;
 	}

@@ -11,7 +11,7 @@
 #define SEND_MAX 1000000
 #define BODY_MAX (16u * 1024u * 1024u)
 
-static int usage(FILE *to)
+static int sandbox_usage(FILE *to)
 {
 	fputs(
 	    "usage: connect-sandbox [-s SOCKET] [-d DIR] [-c FILE] [-t DIR] [-w WORKERS]\n"
@@ -28,7 +28,7 @@ static int usage(FILE *to)
 	return to == stdout ? 0 : 2;
 }
 
-static int complain(const struct err *err)
+static int sandbox_complain(const struct err *err)
 {
 	fprintf(stderr, "connect-sandbox: %s\n", err->msg);
 	return 1;
@@ -55,7 +55,7 @@ struct options {
 	int64_t workers;
 };
 
-static int serve(struct arena *a, const struct options *o, char **argv)
+static int sandbox_serve_with(struct arena *a, const struct options *o, char **argv)
 {
 	static struct sandbox s;
 	struct err err = ERR_INIT;
@@ -67,7 +67,7 @@ static int serve(struct arena *a, const struct options *o, char **argv)
 	    (server.router =
 		    router_new(a, sandbox_routes, sandbox_nroutes, &sandbox_hooks, &err)) == NULL ||
 	    process_listen(o->socket, &server.listen_fd, &err) == -1)
-		return complain(&err);
+		return sandbox_complain(&err);
 	return prefork_run(&group, 1, argv, server.listen_fd);
 }
 
@@ -94,15 +94,15 @@ static int serve_main(struct arena *a, int argc, char **argv)
 			break;
 		case 'w':
 			if (!str_to_i64(str_from(optarg), 1, 256, &o.workers))
-				return usage(stderr);
+				return sandbox_usage(stderr);
 			break;
 		case 'h':
-			return usage(stdout);
+			return sandbox_usage(stdout);
 		default:
-			return usage(stderr);
+			return sandbox_usage(stderr);
 		}
 	}
-	return optind < argc ? usage(stderr) : serve(a, &o, argv);
+	return optind < argc ? sandbox_usage(stderr) : sandbox_serve_with(a, &o, argv);
 }
 
 /* ---- commands ------------------------------------------------------------------------------ */
@@ -121,7 +121,7 @@ static int send_leads(struct sandbox *s, const json_t *wishes, int64_t count)
 		arena_reset(a);
 		answer = hook_send_lead(s, a, wishes, &err);
 		if (answer == NULL) {
-			rc = complain(&err);
+			rc = sandbox_complain(&err);
 			break;
 		}
 		printf("%s\n", json_text(a, answer).p);
@@ -158,7 +158,7 @@ static int send_lead_main(struct arena *a, int argc, char **argv)
 			break;
 		case 'n':
 			if (!str_to_i64(str_from(optarg), 1, SEND_MAX, &count))
-				return usage(stderr);
+				return sandbox_usage(stderr);
 			break;
 		case 'S':
 			json_set_str(wishes, "same_as", optarg);
@@ -168,19 +168,19 @@ static int send_lead_main(struct arena *a, int argc, char **argv)
 		case 'P':
 		case 'C':
 			if (!utf8_is_valid(str_from(optarg)))
-				return usage(stderr);
+				return sandbox_usage(stderr);
 			json_set_str(wishes, longs[at].name, optarg);
 			break;
 		case 'h':
-			return usage(stdout);
+			return sandbox_usage(stdout);
 		default:
-			return usage(stderr);
+			return sandbox_usage(stderr);
 		}
 	}
 	if (optind < argc)
-		return usage(stderr);
+		return sandbox_usage(stderr);
 	if (sandbox_init(&s, a, dir, credentials, NULL, &err) == -1)
-		return complain(&err);
+		return sandbox_complain(&err);
 	return send_leads(&s, wishes, count);
 }
 
@@ -196,13 +196,13 @@ static int sign_main(struct arena *a, int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		if (opt == 'h')
-			return usage(stdout);
+			return sandbox_usage(stdout);
 		if (opt != 's')
-			return usage(stderr);
+			return sandbox_usage(stderr);
 		secret = optarg;
 	}
 	if (secret == NULL || optind < argc)
-		return usage(stderr);
+		return sandbox_usage(stderr);
 	while ((n = read(STDIN_FILENO, block, sizeof(block))) > 0)
 		buf_add(body, block, (size_t)n);
 	if (n < 0 || !buf_ok(body)) {

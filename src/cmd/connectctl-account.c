@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "cmd/connectctl.h"
 
-static int read_id(struct ctl *c, const char *text, const char *what, struct uuid *id)
+static int ctl_read_id(struct ctl *c, const char *text, const char *what, struct uuid *id)
 {
 	if (text == NULL)
 		return ctl_usage(c, "%s is missing", what);
@@ -16,7 +16,7 @@ struct person {
 	bool from_stdin, is_made, is_known;
 };
 
-static int find_person(struct ctl *c, struct person *p, struct err *err)
+static int person_find(struct ctl *c, struct person *p, struct err *err)
 {
 	int found = account_user_exists(&c->app, c->a, p->email, err);
 
@@ -27,7 +27,7 @@ static int find_person(struct ctl *c, struct person *p, struct err *err)
 }
 
 /* What was made for a person, as JSON or lines. A known person keeps their password. */
-static void print_person(struct ctl *c, const struct person *p, const struct uuid *account_id,
+static void person_print(struct ctl *c, const struct person *p, const struct uuid *account_id,
     const struct uuid *user_id, bool as_json)
 {
 	const char *account = uuid_dup(c->a, *account_id), *user = uuid_dup(c->a, *user_id);
@@ -65,10 +65,10 @@ int ctl_account_create(struct ctl *c, struct err *err)
 		return CTL_USAGE;
 	if (name == NULL || p.email == NULL)
 		return ctl_usage(c, "--name and --email are needed");
-	if (find_person(c, &p, err) != 0 || account_create(&c->app, c->a, name, p.email, p.password,
-						&account_id, &user_id, err) == -1)
+	if (person_find(c, &p, err) == -1 || account_create(&c->app, c->a, name, p.email,
+						 p.password, &account_id, &user_id, err) == -1)
 		return -1;
-	print_person(c, &p, &account_id, &user_id, as_json);
+	person_print(c, &p, &account_id, &user_id, as_json);
 	return CTL_OK;
 }
 
@@ -108,16 +108,16 @@ int ctl_user_add(struct ctl *c, struct err *err)
 	struct uuid account_id, user_id;
 
 	if (ctl_read(c, options, NULL, 0, 0) != CTL_OK ||
-	    read_id(c, account, "--account", &account_id) != CTL_OK)
+	    ctl_read_id(c, account, "--account", &account_id) != CTL_OK)
 		return CTL_USAGE;
 	if (p.email == NULL || role == NULL)
 		return ctl_usage(c, "--email and --role are needed");
-	if (find_person(c, &p, err) != 0 ||
+	if (person_find(c, &p, err) == -1 ||
 	    account_user_add(&c->app, c->a, &account_id, p.email, p.name, p.password, role,
 		&user_id, &is_new, err) == -1)
 		return -1;
 	p.is_known = !is_new;
-	print_person(c, &p, &account_id, &user_id, as_json);
+	person_print(c, &p, &account_id, &user_id, as_json);
 	return CTL_OK;
 }
 
@@ -160,7 +160,7 @@ int ctl_user_totp(struct ctl *c, struct err *err)
 
 /* ---- API keys -------------------------------------------------------------------------------- */
 
-static int read_permissions(
+static int permissions_read(
     struct ctl *c, const struct ctl_list *names, bool all, uint64_t *bits, struct err *err)
 {
 	json_t *list = json_own(c->a, json_array());
@@ -186,13 +186,13 @@ int ctl_api_key_create(struct ctl *c, struct err *err)
 	json_t *o;
 
 	if (ctl_read(c, options, NULL, 0, 0) != CTL_OK ||
-	    read_id(c, account, "--account", &account_id) != CTL_OK)
+	    ctl_read_id(c, account, "--account", &account_id) != CTL_OK)
 		return CTL_USAGE;
 	if (name == NULL || all == (permissions.n > 0))
 		return ctl_usage(c, "--name and one of --all and --permission are needed");
 	if (expires != NULL && !clock_parse_iso(str_from(expires), &expires_us))
 		return ctl_usage(c, "\"%s\" is no ISO 8601 time", expires);
-	if (read_permissions(c, &permissions, all, &bits, err) != 0 ||
+	if (permissions_read(c, &permissions, all, &bits, err) == -1 ||
 	    account_key_create(
 		&c->app, c->a, &account_id, name, bits, expires_us, &id, &key, err) == -1)
 		return -1;
@@ -214,7 +214,8 @@ int ctl_api_key_revoke(struct ctl *c, struct err *err)
 	struct uuid id;
 	int rc;
 
-	if (ctl_read(c, options, &ids, 1, 1) != CTL_OK || read_id(c, ids.v[0], "ID", &id) != CTL_OK)
+	if (ctl_read(c, options, &ids, 1, 1) != CTL_OK ||
+	    ctl_read_id(c, ids.v[0], "ID", &id) != CTL_OK)
 		return CTL_USAGE;
 	rc = account_key_revoke(&c->app, c->a, NULL, NULL, &id, err);
 	if (rc == 0)

@@ -18,12 +18,12 @@ DB_STMT(doctor_users, "SELECT COUNT(*) FROM users");
 DB_STMT(doctor_oldest_job, "SELECT COALESCE(MIN(run_at), 0) FROM jobs WHERE state = 'ready'");
 DB_STMT(doctor_dead_jobs, "SELECT COUNT(*) FROM jobs WHERE state = 'dead'");
 
-struct visit {
+struct doctor_visit {
 	struct ctl *c;
 	int failures;
 };
 
-__attribute__((format(printf, 2, 3))) static void fine(struct visit *v, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void fine(struct doctor_visit *v, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -35,7 +35,8 @@ __attribute__((format(printf, 2, 3))) static void fine(struct visit *v, const ch
 	putchar('\n');
 }
 
-__attribute__((format(printf, 2, 3))) static void wrong(struct visit *v, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void wrong(
+    struct doctor_visit *v, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -59,7 +60,7 @@ __attribute__((format(printf, 1, 2))) static void note(const char *fmt, ...)
 	putchar('\n');
 }
 
-static void look_at_keys(struct visit *v)
+static void doctor_keys(struct doctor_visit *v)
 {
 	const char *path = v->c->app.config->key_file;
 	struct err err = ERR_INIT;
@@ -76,7 +77,7 @@ static void look_at_keys(struct visit *v)
 		fine(v, "key file %s", path);
 }
 
-static void look_at_folder(struct visit *v, const char *key, const char *path, int mode)
+static void doctor_folder(struct doctor_visit *v, const char *key, const char *path, int mode)
 {
 	struct stat st;
 
@@ -90,16 +91,16 @@ static void look_at_folder(struct visit *v, const char *key, const char *path, i
 		fine(v, "%s %s", key, path);
 }
 
-static void look_at_folders(struct visit *v)
+static void doctor_folders(struct doctor_visit *v)
 {
 	const struct config *cfg = v->c->app.config;
 	struct err err = ERR_INIT;
 	struct providers *providers;
 
-	look_at_folder(v, "state_dir", cfg->state_dir, R_OK | W_OK | X_OK);
-	look_at_folder(v, "templates_dir", cfg->templates_dir, R_OK | X_OK);
-	look_at_folder(v, "static_dir", cfg->static_dir, R_OK | X_OK);
-	look_at_folder(v, "migrations_dir", cfg->migrations_dir, R_OK | X_OK);
+	doctor_folder(v, "state_dir", cfg->state_dir, R_OK | W_OK | X_OK);
+	doctor_folder(v, "templates_dir", cfg->templates_dir, R_OK | X_OK);
+	doctor_folder(v, "static_dir", cfg->static_dir, R_OK | X_OK);
+	doctor_folder(v, "migrations_dir", cfg->migrations_dir, R_OK | X_OK);
 	providers = providers_load(v->c->a, cfg->providers_dir, &err);
 	if (providers == NULL)
 		wrong(v, "providers: %s", err.msg);
@@ -109,7 +110,7 @@ static void look_at_folders(struct visit *v)
 }
 
 /* One number of a statement without parameters; -1 when it cannot be had. */
-static int64_t number(struct visit *v, const struct db_stmt *s, struct err *err)
+static int64_t doctor_number(struct doctor_visit *v, const struct db_stmt *s, struct err *err)
 {
 	struct db_rows r;
 
@@ -118,11 +119,11 @@ static int64_t number(struct visit *v, const struct db_stmt *s, struct err *err)
 
 /* The scheduler moves each of its periodic tasks on when it runs it: all of them in the past for
  * long means that nobody does. */
-static void look_at_cron(struct visit *v)
+static void doctor_cron(struct doctor_visit *v)
 {
 	struct err err = ERR_INIT;
-	int64_t next_us = number(v, &doctor_periodic, &err);
-	int64_t oldest_us = number(v, &doctor_oldest_job, &err);
+	int64_t next_us = doctor_number(v, &doctor_periodic, &err);
+	int64_t oldest_us = doctor_number(v, &doctor_oldest_job, &err);
 	int64_t late_us = clock_now_us() - OVERDUE_US, dead;
 
 	if (next_us < 0 || oldest_us < 0)
@@ -138,12 +139,12 @@ static void look_at_cron(struct visit *v)
 		    clock_iso_dup(v->c->a, oldest_us));
 	else
 		fine(v, "scheduler");
-	dead = number(v, &doctor_dead_jobs, &err);
+	dead = doctor_number(v, &doctor_dead_jobs, &err);
 	if (dead > 0)
 		note("%lld jobs have failed for good", (long long)dead);
 }
 
-static void look_at_database(struct visit *v)
+static void doctor_database(struct doctor_visit *v)
 {
 	struct err err = ERR_INIT;
 
@@ -157,23 +158,23 @@ static void look_at_database(struct visit *v)
 		return;
 	}
 	fine(v, "schema");
-	if (number(v, &doctor_users, &err) == 0)
+	if (doctor_number(v, &doctor_users, &err) == 0)
 		note("nobody can sign in yet; make the first admin with: connectctl setup-link");
-	look_at_cron(v);
+	doctor_cron(v);
 }
 
 int ctl_doctor(struct ctl *c, struct err *err)
 {
 	const struct ctl_option options[] = {{.name = NULL}};
-	struct visit v = {.c = c};
+	struct doctor_visit v = {.c = c};
 
 	(void)err;
 	if (ctl_read(c, options, NULL, 0, 0) != CTL_OK)
 		return CTL_USAGE;
 	fine(
 	    &v, "configuration %s", c->config_file != NULL ? c->config_file : "of the environment");
-	look_at_keys(&v);
-	look_at_folders(&v);
-	look_at_database(&v);
+	doctor_keys(&v);
+	doctor_folders(&v);
+	doctor_database(&v);
 	return v.failures == 0 ? CTL_OK : CTL_FAILED;
 }

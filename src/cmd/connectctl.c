@@ -48,7 +48,7 @@ static const struct ctl_command commands[] = {
 
 /* ---- help ------------------------------------------------------------------------------------ */
 
-static void print_help(FILE *to)
+static void help_print(FILE *to)
 {
 	fputs("usage: connectctl [-c FILE] COMMAND\n"
 	      "\n"
@@ -83,7 +83,7 @@ int ctl_usage(const struct ctl *c, const char *fmt, ...)
 
 /* ---- what commands share --------------------------------------------------------------------- */
 
-static const struct ctl_option *find_option(const struct ctl_option *options, struct str name)
+static const struct ctl_option *option_find(const struct ctl_option *options, struct str name)
 {
 	for (; options->name != NULL; options++)
 		if (str_is(name, options->name))
@@ -92,14 +92,14 @@ static const struct ctl_option *find_option(const struct ctl_option *options, st
 }
 
 /* Reads the option at argv[*i], moving *i over what it takes. */
-static int read_option(struct ctl *c, const struct ctl_option *options, int *i)
+static int option_read(struct ctl *c, const struct ctl_option *options, int *i)
 {
 	struct str rest = str_from(c->argv[*i] + 2), name;
 	const char *value = strchr(c->argv[*i], '=');
 	const struct ctl_option *o;
 
 	str_split(&rest, '=', &name);
-	o = find_option(options, name);
+	o = option_find(options, name);
 	if (o == NULL)
 		return ctl_usage(c, "there is no option --%.*s", (int)name.n, name.p);
 	if (o->flag != NULL) {
@@ -136,7 +136,7 @@ int ctl_read(struct ctl *c, const struct ctl_option *options, struct ctl_list *o
 			operands->v[operands->n++] = c->argv[i];
 			continue;
 		}
-		rc = read_option(c, options, &i);
+		rc = option_read(c, options, &i);
 		if (rc != CTL_OK)
 			return rc;
 	}
@@ -179,7 +179,7 @@ int ctl_password(struct ctl *c, const char *given, bool from_stdin, const char *
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static const char *default_config(void)
+static const char *config_default_path(void)
 {
 	static const char path[] = CONNECT_CONFDIR "/connect.conf";
 
@@ -187,7 +187,7 @@ static const char *default_config(void)
 }
 
 /* The command whose words argv begins with; *used counts them. */
-static const struct ctl_command *find_command(char **argv, int argc, int *used)
+static const struct ctl_command *command_find(char **argv, int argc, int *used)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
 		struct str rest = str_from(commands[i].words), word;
@@ -206,17 +206,17 @@ static const struct ctl_command *find_command(char **argv, int argc, int *used)
 	return NULL;
 }
 
-static int run(struct ctl *c, int argc, char **argv)
+static int command_run(struct ctl *c, int argc, char **argv)
 {
 	struct err err = ERR_INIT;
 	int used = 0, rc;
 
-	c->command = find_command(argv, argc, &used);
+	c->command = command_find(argv, argc, &used);
 	if (c->command == NULL) {
 		if (argc > 0)
 			fprintf(stderr, "connectctl: there is no command \"%s%s%s\"\n", argv[0],
 			    argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
-		print_help(stderr);
+		help_print(stderr);
 		return CTL_USAGE;
 	}
 	c->argc = argc - used;
@@ -243,7 +243,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'},
 	    {NULL, 0, NULL, 0}};
-	struct ctl c = {.config_file = default_config()};
+	struct ctl c = {.config_file = config_default_path()};
 	int opt, rc;
 
 	while ((opt = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
@@ -252,18 +252,18 @@ int main(int argc, char **argv)
 			c.config_file = optarg;
 			break;
 		case 'h':
-			print_help(stdout);
+			help_print(stdout);
 			return CTL_OK;
 		case 'v':
 			puts("connectctl " PACKAGE_VERSION);
 			return CTL_OK;
 		default:
-			print_help(stderr);
+			help_print(stderr);
 			return CTL_USAGE;
 		}
 	}
 	c.a = arena_new();
-	rc = run(&c, argc - optind, argv + optind);
+	rc = command_run(&c, argc - optind, argv + optind);
 	app_close(&c.app);
 	arena_free(c.a);
 	return rc;

@@ -1,4 +1,4 @@
-/* The operator's tool: its commands, one family a file, and what they share. */
+/* The operator's tool: its commands, one file per family, and what they share. */
 #ifndef CMD_CONNECTCTL_H
 #define CMD_CONNECTCTL_H
 
@@ -26,7 +26,7 @@ struct ctl {
 	char **argv;
 };
 
-/* Answers an exit status, or -1 with err, which main prints. */
+/* run returns an exit status, or -1 with err, which main prints. */
 struct ctl_command {
 	const char *words, *arguments, *meaning;
 	int (*run)(struct ctl *c, struct err *err);

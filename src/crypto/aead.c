@@ -19,26 +19,26 @@
 #define KEYS_MOST 32
 #define FILE_MOST 8192u
 
-struct key {
+struct aead_key {
 	uint32_t id;
 	unsigned char bytes[CIPHER_KEY];
 };
 
 struct keyring {
-	struct key keys[KEYS_MOST]; /* newest first */
+	struct aead_key keys[KEYS_MOST]; /* newest first */
 	size_t n;
 };
 
-static void wipe(void *keyring)
+static void keyring_wipe(void *keyring)
 {
 	explicit_bzero(keyring, sizeof(struct keyring));
 }
 
 /* One `id:base64` line. Messages tell the line, never what it holds. */
-static int load_line(
+static int keyring_load_line(
     struct keyring *k, struct str line, const char *path, int number, struct err *err)
 {
-	struct key *key = &k->keys[k->n];
+	struct aead_key *key = &k->keys[k->n];
 	struct str rest = str_trim(line), id;
 	int64_t v;
 
@@ -59,7 +59,7 @@ static int load_line(
 	return 0;
 }
 
-static int load(struct keyring *k, int fd, const char *path, struct err *err)
+static int keyring_load_text(struct keyring *k, int fd, const char *path, struct err *err)
 {
 	char bytes[FILE_MOST];
 	struct str text = {bytes, 0}, line;
@@ -83,7 +83,7 @@ static int load(struct keyring *k, int fd, const char *path, struct err *err)
 	}
 	text.n = (size_t)n;
 	while (str_split(&text, '\n', &line))
-		if (load_line(k, line, path, ++number, err))
+		if (keyring_load_line(k, line, path, ++number, err) == -1)
 			goto out;
 	if (k->n == 0) {
 		err_set(err, ERR_INVALID, "%s: holds no key", path);
@@ -105,8 +105,8 @@ struct keyring *keyring_load(struct arena *a, const char *path, struct err *err)
 		return NULL;
 	}
 	k = arena_zalloc(a, sizeof(*k));
-	arena_on_free(a, wipe, k);
-	rc = load(k, fd, path, err);
+	arena_on_free(a, keyring_wipe, k);
+	rc = keyring_load_text(k, fd, path, err);
 	close(fd);
 	return rc ? NULL : k;
 }
@@ -140,7 +140,7 @@ int keyring_create(const char *path, struct err *err)
 }
 
 /* What is authenticated: the head of the blob, so that it cannot be changed, and the context. */
-static struct str authenticated(struct arena *a, const unsigned char *head, struct str context)
+static struct str aead_authenticated(struct arena *a, const unsigned char *head, struct str context)
 {
 	unsigned char *p = arena_alloc(a, HEAD + context.n);
 
@@ -153,7 +153,7 @@ static struct str authenticated(struct arena *a, const unsigned char *head, stru
 struct str aead_seal(
     const struct keyring *k, struct arena *a, struct str context, struct str plain, struct err *err)
 {
-	const struct key *key = &k->keys[0];
+	const struct aead_key *key = &k->keys[0];
 	size_t n = HEAD + CIPHER_NONCE + plain.n + CIPHER_TAG;
 	unsigned char *blob;
 
@@ -166,12 +166,12 @@ struct str aead_seal(
 	for (int i = 0; i < 4; i++)
 		blob[1 + i] = (unsigned char)(key->id >> (24 - 8 * i));
 	random_bytes(blob + HEAD, CIPHER_NONCE);
-	cipher_seal(key->bytes, blob + HEAD, authenticated(a, blob, context), plain,
+	cipher_seal(key->bytes, blob + HEAD, aead_authenticated(a, blob, context), plain,
 	    blob + HEAD + CIPHER_NONCE);
 	return (struct str){(const char *)blob, n};
 }
 
-static const struct key *find_key(const struct keyring *k, const unsigned char *id)
+static const struct aead_key *keyring_find(const struct keyring *k, const unsigned char *id)
 {
 	uint32_t v = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
 
@@ -186,7 +186,7 @@ struct str aead_open(
 {
 	const unsigned char *p = (const unsigned char *)blob.p;
 	const struct str nothing = {NULL, 0};
-	const struct key *key;
+	const struct aead_key *key;
 	struct str sealed;
 	unsigned char *out;
 	size_t n;
@@ -195,7 +195,7 @@ struct str aead_open(
 		err_set(err, ERR_INTERNAL, "decryption: not one of our blobs");
 		return nothing;
 	}
-	key = find_key(k, p + 1);
+	key = keyring_find(k, p + 1);
 	if (!key) {
 		err_set(err, ERR_INTERNAL, "decryption: the key file lacks the key it needs");
 		return nothing;
@@ -203,7 +203,7 @@ struct str aead_open(
 	sealed = (struct str){blob.p + HEAD + CIPHER_NONCE, blob.n - HEAD - CIPHER_NONCE};
 	n = sealed.n - CIPHER_TAG;
 	out = arena_alloc(a, n + 1);
-	if (!cipher_open(key->bytes, p + HEAD, authenticated(a, p, context), sealed, out)) {
+	if (!cipher_open(key->bytes, p + HEAD, aead_authenticated(a, p, context), sealed, out)) {
 		explicit_bzero(out, n);
 		err_set(err, ERR_INTERNAL, "decryption: altered, or of another row");
 		return nothing;

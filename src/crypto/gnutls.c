@@ -9,7 +9,7 @@
 #include "crypto/cipher.h"
 #include "crypto/hash.h"
 
-static void require(int rc, const char *what)
+static void gnutls_require(int rc, const char *what)
 {
 	if (rc >= 0)
 		return;
@@ -30,7 +30,7 @@ static const struct {
 
 bool hash_by_name(struct str name, enum hash_alg *out)
 {
-	for (size_t i = 0; i < sizeof hash_algorithms / sizeof *hash_algorithms; i++)
+	for (size_t i = 0; i < sizeof(hash_algorithms) / sizeof(*hash_algorithms); i++)
 		if (str_is(name, hash_algorithms[i].name)) {
 			*out = (enum hash_alg)i;
 			return true;
@@ -47,10 +47,10 @@ void hash_parts(enum hash_alg alg, const struct str *parts, size_t n, unsigned c
 {
 	gnutls_hash_hd_t h;
 
-	require(gnutls_hash_init(&h, hash_algorithms[alg].digest), "digest");
+	gnutls_require(gnutls_hash_init(&h, hash_algorithms[alg].digest), "digest");
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].n)
-			require(gnutls_hash(h, parts[i].p, parts[i].n), "digest");
+			gnutls_require(gnutls_hash(h, parts[i].p, parts[i].n), "digest");
 	gnutls_hash_deinit(h, out);
 }
 
@@ -59,16 +59,18 @@ void hmac_parts(
 {
 	gnutls_hmac_hd_t h;
 
-	require(gnutls_hmac_init(&h, hash_algorithms[alg].mac, key.p ? key.p : "", key.n), "MAC");
+	gnutls_require(
+	    gnutls_hmac_init(&h, hash_algorithms[alg].mac, key.p ? key.p : "", key.n), "MAC");
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].n)
-			require(gnutls_hmac(h, parts[i].p, parts[i].n), "MAC");
+			gnutls_require(gnutls_hmac(h, parts[i].p, parts[i].n), "MAC");
 	gnutls_hmac_deinit(h, out);
 }
 
 void sha256(struct str data, unsigned char out[SHA256_SIZE])
 {
-	require(gnutls_hash_fast(GNUTLS_DIG_SHA256, data.p ? data.p : "", data.n, out), "digest");
+	gnutls_require(
+	    gnutls_hash_fast(GNUTLS_DIG_SHA256, data.p ? data.p : "", data.n, out), "digest");
 }
 
 void sha256_hex(struct str data, char out[2 * SHA256_SIZE + 1])
@@ -91,23 +93,23 @@ bool mem_equal_ct(const void *a, size_t an, const void *b, size_t bn)
 	return an == 0 || gnutls_memcmp(a, b, an) == 0;
 }
 
-static gnutls_aead_cipher_hd_t cipher(const unsigned char *key)
+static gnutls_aead_cipher_hd_t gnutls_cipher(const unsigned char *key)
 {
 	gnutls_datum_t k = {(unsigned char *)(uintptr_t)key, CIPHER_KEY};
 	gnutls_aead_cipher_hd_t h;
 
-	require(gnutls_aead_cipher_init(&h, GNUTLS_CIPHER_AES_256_GCM, &k), "cipher");
+	gnutls_require(gnutls_aead_cipher_init(&h, GNUTLS_CIPHER_AES_256_GCM, &k), "cipher");
 	return h;
 }
 
 void cipher_seal(const unsigned char key[CIPHER_KEY], const unsigned char nonce[CIPHER_NONCE],
     struct str authenticated, struct str plain, unsigned char *out)
 {
-	gnutls_aead_cipher_hd_t h = cipher(key);
+	gnutls_aead_cipher_hd_t h = gnutls_cipher(key);
 	size_t n = plain.n + CIPHER_TAG;
 
-	require(gnutls_aead_cipher_encrypt(h, nonce, CIPHER_NONCE, authenticated.p, authenticated.n,
-		    CIPHER_TAG, plain.p, plain.n, out, &n),
+	gnutls_require(gnutls_aead_cipher_encrypt(h, nonce, CIPHER_NONCE, authenticated.p,
+			   authenticated.n, CIPHER_TAG, plain.p, plain.n, out, &n),
 	    "cipher");
 	gnutls_aead_cipher_deinit(h);
 }
@@ -122,7 +124,7 @@ bool cipher_open(const unsigned char key[CIPHER_KEY], const unsigned char nonce[
 	if (sealed.n < CIPHER_TAG)
 		return false;
 	n = sealed.n - CIPHER_TAG;
-	h = cipher(key);
+	h = gnutls_cipher(key);
 	rc = gnutls_aead_cipher_decrypt(h, nonce, CIPHER_NONCE, authenticated.p, authenticated.n,
 	    CIPHER_TAG, sealed.p, sealed.n, out, &n);
 	gnutls_aead_cipher_deinit(h);

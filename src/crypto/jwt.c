@@ -10,7 +10,7 @@
 #define KEY_BYTES 32
 #define TOKEN_MOST 8192u
 
-static char *refuse_to_sign(jwt_t *jwt, struct err *err)
+static char *jwt_refuse_to_sign(jwt_t *jwt, struct err *err)
 {
 	if (jwt)
 		jwt_free(jwt);
@@ -29,10 +29,10 @@ char *jwt_sign(struct arena *a, const unsigned char key[32], const json_t *claim
 	json_set_int(all, "exp", now_us / SECOND_US + ttl_s);
 	if (jwt_new(&jwt) || jwt_set_alg(jwt, JWT_ALG_HS256, key, KEY_BYTES) ||
 	    jwt_add_grants_json(jwt, json_text(a, all).p))
-		return refuse_to_sign(jwt, err);
+		return jwt_refuse_to_sign(jwt, err);
 	text = jwt_encode_str(jwt);
 	if (!text)
-		return refuse_to_sign(jwt, err);
+		return jwt_refuse_to_sign(jwt, err);
 	token = arena_strdup(a, text);
 	free(text);
 	jwt_free(jwt);
@@ -41,7 +41,7 @@ char *jwt_sign(struct arena *a, const unsigned char key[32], const json_t *claim
 
 /* The claims of a token whose signature holds, or NULL. The library takes whatever algorithm the
  * token names that fits the key, so ours is asked for. */
-static json_t *claims_of(struct arena *a, const unsigned char *key, const char *token)
+static json_t *jwt_claims(struct arena *a, const unsigned char *key, const char *token)
 {
 	json_t *claims = NULL;
 	jwt_t *jwt = NULL;
@@ -62,7 +62,7 @@ static json_t *claims_of(struct arena *a, const unsigned char *key, const char *
 json_t *jwt_verify(struct arena *a, const unsigned char key[32], const char *token, int64_t now_us,
     struct err *err)
 {
-	json_t *claims = claims_of(a, key, token);
+	json_t *claims = jwt_claims(a, key, token);
 
 	if (!claims) {
 		err_set(err, ERR_UNAUTHORIZED, "token is not valid");

@@ -12,12 +12,12 @@
 #define PREFIX "$y$" /* yescrypt, at the library's default cost */
 
 /* A yescrypt hash of that cost and of no known password. */
-static const char nobody[] =
+static const char password_of_nobody[] =
     "$y$j9T$lSHA8o2wsg7ztUWkMqacc/$iLTefBfevJLw9jFDXpIuxBBmvFeH2kIa5M6gBGRcVNA";
 
 /* The library takes fewer than CRYPT_MAX_PASSPHRASE_SIZE bytes; a longer password is replaced by
  * its digest, which out has room for. */
-static const char *passphrase(const char *password, char out[2 * SHA256_SIZE + 1])
+static const char *password_phrase(const char *password, char out[2 * SHA256_SIZE + 1])
 {
 	if (strlen(password) < CRYPT_MAX_PASSPHRASE_SIZE)
 		return password;
@@ -25,14 +25,15 @@ static const char *passphrase(const char *password, char out[2 * SHA256_SIZE + 1
 	return out;
 }
 
-/* crypt's answer for the setting in data->output, or NULL. */
-static const char *compute(const char *password, const char *setting, struct crypt_data *data)
+/* The hash of the password by the setting, within data; NULL when crypt fails. */
+static const char *password_compute(
+    const char *password, const char *setting, struct crypt_data *data)
 {
 	char digest[2 * SHA256_SIZE + 1] = "";
 	const char *hash;
 
 	memset(data, 0, sizeof(*data));
-	hash = crypt_rn(passphrase(password, digest), setting, data, (int)sizeof(*data));
+	hash = crypt_rn(password_phrase(password, digest), setting, data, (int)sizeof(*data));
 	explicit_bzero(digest, sizeof(digest));
 	return hash && hash[0] != '*' ? hash : NULL;
 }
@@ -54,7 +55,7 @@ char *password_hash(struct arena *a, const char *password, struct err *err)
 		err_set(err, ERR_INTERNAL, "password: the system's crypt lacks yescrypt");
 		return NULL;
 	}
-	hash = compute(password, setting, &data);
+	hash = password_compute(password, setting, &data);
 	if (hash)
 		out = arena_strdup(a, hash);
 	else
@@ -65,14 +66,14 @@ char *password_hash(struct arena *a, const char *password, struct err *err)
 
 bool password_is_right(const char *password, const char *hash)
 {
-	const char *expected = hash ? hash : nobody;
+	const char *expected = hash ? hash : password_of_nobody;
 	struct crypt_data data;
 	const char *computed;
 	bool is_right = false;
 
 	if (strlen(password) > LIMIT_PASSWORD_BYTES)
 		return false;
-	computed = compute(password, expected, &data);
+	computed = password_compute(password, expected, &data);
 	if (computed)
 		is_right = mem_equal_ct(computed, strlen(computed), expected, strlen(expected));
 	explicit_bzero(&data, sizeof(data));

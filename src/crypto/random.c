@@ -23,13 +23,13 @@ static struct {
 	bool is_watched;
 } pool;
 
-static void forget(void)
+static void pool_forget(void)
 {
 	explicit_bzero(pool.bytes, sizeof(pool.bytes));
 	pool.left = 0;
 }
 
-static void from_kernel(unsigned char *p, size_t n)
+static void random_from_kernel(unsigned char *p, size_t n)
 {
 	while (n) {
 		ssize_t got = getrandom(p, n, 0);
@@ -43,25 +43,25 @@ static void from_kernel(unsigned char *p, size_t n)
 	}
 }
 
-static void refill(void)
+static void pool_refill(void)
 {
 	if (!pool.is_watched) {
-		if (pthread_atfork(NULL, NULL, forget))
+		if (pthread_atfork(NULL, NULL, pool_forget))
 			oom_abort();
 		pool.is_watched = true;
 	}
-	from_kernel(pool.bytes, sizeof(pool.bytes));
+	random_from_kernel(pool.bytes, sizeof(pool.bytes));
 	pool.left = sizeof(pool.bytes);
 }
 
 void random_bytes(void *p, size_t n)
 {
 	if (n > POOL_SERVES) {
-		from_kernel(p, n);
+		random_from_kernel(p, n);
 		return;
 	}
 	if (n > pool.left)
-		refill();
+		pool_refill();
 	pool.left -= n;
 	memcpy(p, pool.bytes + pool.left, n);
 	explicit_bzero(pool.bytes + pool.left, n);

@@ -15,20 +15,20 @@ static struct {
 	unsigned counter;
 } last = {-1, 0};
 
-static void put_ms(struct uuid *u, int64_t ms)
+static void uuid_put_ms(struct uuid *u, int64_t ms)
 {
 	for (int i = 0; i < 6; i++)
 		u->b[i] = (unsigned char)(ms >> (40 - 8 * i));
 }
 
-static int64_t clamp_ms(int64_t ms)
+static int64_t uuid_clamp_ms(int64_t ms)
 {
 	return ms < 0 ? 0 : ms > MS_MOST ? MS_MOST : ms;
 }
 
 struct uuid uuid_new(void)
 {
-	int64_t now_us = clock_now_us(), ms = clamp_ms(now_us / 1000);
+	int64_t now_us = clock_now_us(), ms = uuid_clamp_ms(now_us / 1000);
 	unsigned fraction = now_us < 0 ? 0 : (unsigned)(now_us % 1000 * (COUNTER_MOST + 1) / 1000);
 	struct uuid u;
 
@@ -42,7 +42,7 @@ struct uuid uuid_new(void)
 		last.counter = 0;
 	}
 	random_bytes(u.b + 8, 8);
-	put_ms(&u, last.ms);
+	uuid_put_ms(&u, last.ms);
 	u.b[6] = (unsigned char)(0x70 | last.counter >> 8);
 	u.b[7] = (unsigned char)(last.counter & 0xFF);
 	u.b[8] = (unsigned char)(0x80 | (u.b[8] & 0x3F));
@@ -53,7 +53,7 @@ struct uuid uuid_at(int64_t at_us)
 {
 	struct uuid u = {{0}};
 
-	put_ms(&u, clamp_ms(at_us / 1000));
+	uuid_put_ms(&u, uuid_clamp_ms(at_us / 1000));
 	u.b[6] = 0x70;
 	u.b[8] = 0x80;
 	return u;

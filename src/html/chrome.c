@@ -57,7 +57,7 @@ void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
 }
 
 /* The message that the last answer left, and forgets it. NULL when there is none. */
-static json_t *take_flash(struct req *r)
+static json_t *flash_take(struct req *r)
 {
 	struct str cookie = req_cookie(r, FLASH_COOKIE);
 	unsigned char raw[MAC_BYTES + FLASH_BYTES], mac[SHA256_SIZE];
@@ -103,13 +103,13 @@ static json_t *nav_json(const struct req *r, const char *section)
 	return nav;
 }
 
-static void set_missing_str(json_t *data, const char *key, const char *value)
+static void json_set_missing(json_t *data, const char *key, const char *value)
 {
 	if (json_object_get(data, key) == NULL)
 		json_set_str(data, key, value);
 }
 
-static void add_chrome(
+static void chrome_add(
     struct req *r, json_t *data, const char *section, const char *title, const char *template_name)
 {
 	bool is_signed_in = r->actor.kind != ACTOR_NONE;
@@ -119,7 +119,7 @@ static void add_chrome(
 	json_set_str(data, "content", template_name);
 	json_set_str(data, "assets", r->app->asset_version);
 	json_set_bool(data, "is_signed_in", is_signed_in);
-	set_missing_str(data, "csrf", r->actor.csrf != NULL ? r->actor.csrf : "");
+	json_set_missing(data, "csrf", r->actor.csrf != NULL ? r->actor.csrf : "");
 	json_set_str(user, "name", r->actor.name != NULL ? r->actor.name : "");
 	json_set_str(user, "email", r->actor.email != NULL ? r->actor.email : "");
 	json_set_str(user, "role", r->actor.role != NULL ? r->actor.role : "");
@@ -127,7 +127,7 @@ static void add_chrome(
 	json_set_str(account, "name", r->actor.account_name != NULL ? r->actor.account_name : "");
 	json_set(data, "account", account);
 	json_set(data, "nav", nav_json(r, section));
-	json_t *flash = take_flash(r);
+	json_t *flash = flash_take(r);
 	json_set(data, "flash", flash != NULL ? flash : json_null());
 }
 
@@ -138,7 +138,7 @@ int chrome_page(struct req *r, int status, const char *section, const char *titl
 	struct buf *page = buf_new(r->a, LIMIT_PAGE_BYTES);
 
 	json_own(r->a, data);
-	add_chrome(r, data, section, title, template_name);
+	chrome_add(r, data, section, title, template_name);
 	if (template_render(r->app->templates, "page", data, page, &err) == -1) {
 		log_error("page.render", LOG_S("template", template_name), LOG_ERR(&err));
 		return -1;
@@ -218,7 +218,7 @@ int chrome_problem_page(struct req *r, int status, const char *title, const char
 
 /* ---- links -------------------------------------------------------------------------------- */
 
-static void add_parameter(struct buf *b, bool *is_first, struct str name, struct str value)
+static void chrome_add_parameter(struct buf *b, bool *is_first, struct str name, struct str value)
 {
 	buf_chr(b, *is_first ? '?' : '&');
 	*is_first = false;
@@ -237,14 +237,14 @@ const char *chrome_link(struct req *r, const char *name, struct str value)
 		const struct http_pair *p = &r->query.v[i];
 		if (p->value.n > 0 && !str_is(p->name, name) && !str_is(p->name, "cursor") &&
 		    !str_is(p->name, "page"))
-			add_parameter(b, &is_first, p->name, p->value);
+			chrome_add_parameter(b, &is_first, p->name, p->value);
 	}
 	if (value.n > 0)
-		add_parameter(b, &is_first, str_from(name), value);
+		chrome_add_parameter(b, &is_first, str_from(name), value);
 	return buf_ok(b) ? b->p : "?";
 }
 
-static void add_choice(
+static void chrome_add_choice(
     struct req *r, json_t *choices, const char *name, const char *value, const char *label)
 {
 	json_t *choice = json_object();
@@ -261,9 +261,9 @@ json_t *chrome_choices(struct req *r, const char *name, const struct word *words
 {
 	json_t *choices = json_array();
 
-	add_choice(r, choices, name, "", "All");
+	chrome_add_choice(r, choices, name, "", "All");
 	for (; words->text != NULL; words++)
-		add_choice(r, choices, name, words->text, words->label);
+		chrome_add_choice(r, choices, name, words->text, words->label);
 	return choices;
 }
 

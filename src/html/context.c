@@ -15,7 +15,7 @@ static bool is_alpha(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static char lower(char c)
+static char ascii_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
@@ -26,7 +26,7 @@ static void name_add(char *name, char c)
 	size_t n = strlen(name);
 
 	if (n + 1 < HTML_NAME_MAX) {
-		name[n] = lower(c);
+		name[n] = ascii_lower(c);
 		name[n + 1] = '\0';
 	}
 }
@@ -46,7 +46,7 @@ void html_context_init(struct html_context *c)
 }
 
 /* The attribute's name is complete. */
-static const char *classify_attr(struct html_context *c)
+static const char *attr_classify(struct html_context *c)
 {
 	static const char *const urls[] = {
 	    "href", "src", "action", "formaction", "cite", "poster", "xlink:href", NULL};
@@ -68,7 +68,7 @@ static const char *classify_attr(struct html_context *c)
 }
 
 /* A tag's > has been seen. */
-static const char *finish_tag(struct html_context *c)
+static const char *tag_finish(struct html_context *c)
 {
 	static const char *const refused[] = {"iframe", "object", "embed", "plaintext", "xmp",
 	    "noembed", "noframes", "noscript", "base", "template", "math", NULL};
@@ -90,7 +90,7 @@ static const char *finish_tag(struct html_context *c)
 }
 
 /* Within an element whose content ends only at its own end tag. */
-static void step_rcdata(struct html_context *c, char ch)
+static void context_step_rcdata(struct html_context *c, char ch)
 {
 	size_t n = strlen(c->end);
 
@@ -107,7 +107,7 @@ static void step_rcdata(struct html_context *c, char ch)
 		c->is_end_tag = true;
 		c->state = HTML_TAG;
 		if (ch == '>')
-			(void)finish_tag(c);
+			(void)tag_finish(c);
 		return;
 	}
 	if ((n == 1 && ch == '/') || (n >= 2 && is_alpha(ch)))
@@ -116,7 +116,7 @@ static void step_rcdata(struct html_context *c, char ch)
 		c->end[0] = '\0';
 }
 
-static void step_comment(struct html_context *c, char ch)
+static void context_step_comment(struct html_context *c, char ch)
 {
 	size_t n = strlen(c->end);
 
@@ -128,7 +128,7 @@ static void step_comment(struct html_context *c, char ch)
 		c->end[0] = '\0';
 }
 
-static const char *step_tag_open(struct html_context *c, char ch)
+static const char *context_step_tag_open(struct html_context *c, char ch)
 {
 	if (c->is_bang) {
 		if (ch == '-') {
@@ -157,14 +157,14 @@ static const char *step_tag_open(struct html_context *c, char ch)
 	return NULL;
 }
 
-static const char *step_tag(struct html_context *c, char ch)
+static const char *context_step_tag(struct html_context *c, char ch)
 {
 	if (is_space(ch)) {
 		c->must_break = false;
 		return NULL;
 	}
 	if (ch == '>')
-		return finish_tag(c);
+		return tag_finish(c);
 	if (ch == '/') {
 		c->must_break = false;
 		return NULL;
@@ -179,7 +179,7 @@ static const char *step_tag(struct html_context *c, char ch)
 	return NULL;
 }
 
-static const char *step_name(struct html_context *c, char ch)
+static const char *context_step_name(struct html_context *c, char ch)
 {
 	const char *wrong = NULL;
 
@@ -187,7 +187,7 @@ static const char *step_name(struct html_context *c, char ch)
 		if (is_space(ch) || ch == '/')
 			c->state = HTML_TAG;
 		else if (ch == '>')
-			wrong = finish_tag(c);
+			wrong = tag_finish(c);
 		else if (is_alpha(ch) || (ch >= '0' && ch <= '9') || ch == '-')
 			name_add(c->element, ch);
 		else
@@ -199,7 +199,7 @@ static const char *step_name(struct html_context *c, char ch)
 		name_add(c->attr, ch);
 		return NULL;
 	}
-	if ((wrong = classify_attr(c)) != NULL)
+	if ((wrong = attr_classify(c)) != NULL)
 		return wrong;
 	if (ch == '=') {
 		c->state = HTML_BEFORE_VALUE;
@@ -212,10 +212,10 @@ static const char *step_name(struct html_context *c, char ch)
 	if (ch != '>' && ch != '/' && c->state == HTML_ATTR_NAME)
 		return "this is no attribute name";
 	c->state = HTML_TAG;
-	return step_tag(c, ch);
+	return context_step_tag(c, ch);
 }
 
-static const char *step_value(struct html_context *c, char ch)
+static const char *context_step_value(struct html_context *c, char ch)
 {
 	if (c->state == HTML_BEFORE_VALUE) {
 		if (ch != '"' && ch != '\'')
@@ -265,34 +265,34 @@ static const char *step(struct html_context *c, char ch)
 		return NULL;
 	case HTML_RCDATA:
 	case HTML_RAW:
-		step_rcdata(c, ch);
+		context_step_rcdata(c, ch);
 		return NULL;
 	case HTML_COMMENT:
-		step_comment(c, ch);
+		context_step_comment(c, ch);
 		return NULL;
 	case HTML_DECLARATION:
 		if (ch == '>')
 			c->state = HTML_TEXT;
 		return NULL;
 	case HTML_TAG_OPEN:
-		return step_tag_open(c, ch);
+		return context_step_tag_open(c, ch);
 	case HTML_TAG:
-		return step_tag(c, ch);
+		return context_step_tag(c, ch);
 	case HTML_TAG_NAME:
 	case HTML_ATTR_NAME:
 	case HTML_AFTER_NAME:
 		if (c->state == HTML_AFTER_NAME && is_space(ch))
 			return NULL;
-		return step_name(c, ch);
+		return context_step_name(c, ch);
 	case HTML_BEFORE_VALUE:
 	case HTML_VALUE:
-		return step_value(c, ch);
+		return context_step_value(c, ch);
 	}
 	return "unreachable";
 }
 
 /* Is white space worth keeping here? Indentation and empty lines of the source are not sent. */
-static bool is_needless(struct html_context *c, enum html_state before, char ch)
+static bool is_needless_space(struct html_context *c, enum html_state before, char ch)
 {
 	bool is_text = before == HTML_TEXT && c->pre_depth == 0;
 	bool is_tag = before == HTML_TAG || before == HTML_AFTER_NAME;
@@ -317,7 +317,7 @@ const char *html_context_text(
 			*at = i;
 			return wrong;
 		}
-		if (!is_needless(c, before, text[i]))
+		if (!is_needless_space(c, before, text[i]))
 			buf_chr(out, text[i]);
 	}
 	return NULL;
@@ -377,7 +377,7 @@ const char *html_context_boundary(struct html_context *c)
 		return NULL;
 	case HTML_ATTR_NAME:
 	case HTML_AFTER_NAME: {
-		const char *wrong = classify_attr(c);
+		const char *wrong = attr_classify(c);
 		c->must_break = c->state == HTML_ATTR_NAME;
 		c->state = HTML_TAG;
 		return wrong;

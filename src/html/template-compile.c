@@ -13,7 +13,7 @@ struct open_section {
 	unsigned line;
 };
 
-struct compiler {
+struct template_compiler {
 	struct arena *a;
 	struct template *t;
 	struct str text;
@@ -26,49 +26,49 @@ struct compiler {
 	struct err *err;
 };
 
-static int fail(struct compiler *c, size_t at, const char *what)
+static int compile_fail(struct template_compiler *c, size_t at, const char *what)
 {
 	for (; c->line_at < at && c->line_at < c->text.n; c->line_at++)
 		c->line += c->text.p[c->line_at] == '\n';
 	return err_set(c->err, ERR_INVALID, "%s.html:%u: %s", c->t->name, c->line, what);
 }
 
-static unsigned line_of(struct compiler *c)
+static unsigned compile_line(struct template_compiler *c)
 {
 	for (; c->line_at < c->at; c->line_at++)
 		c->line += c->text.p[c->line_at] == '\n';
 	return c->line;
 }
 
-static struct op *add_op(struct compiler *c, enum op_kind kind)
+static struct template_op *compile_op(struct template_compiler *c, enum template_op_kind kind)
 {
 	struct template *t = c->t;
 
 	if (t->nops == t->cap) {
 		size_t cap = t->cap == 0 ? 16 : 2 * t->cap;
-		struct op *ops = arena_array(c->a, cap, sizeof(*ops));
+		struct template_op *ops = arena_array(c->a, cap, sizeof(*ops));
 		if (t->nops > 0)
 			memcpy(ops, t->ops, t->nops * sizeof(*ops));
 		t->ops = ops;
 		t->cap = cap;
 	}
-	struct op *op = &t->ops[t->nops++];
+	struct template_op *op = &t->ops[t->nops++];
 	memset(op, 0, sizeof(*op));
 	op->kind = kind;
-	op->line = line_of(c);
+	op->line = compile_line(c);
 	return op;
 }
 
-static int compile_literal(struct compiler *c, size_t n)
+static int compile_literal(struct template_compiler *c, size_t n)
 {
 	struct buf *out = buf_new(c->a, LIMIT_TEMPLATE_BYTES);
 	size_t at = 0;
 	const char *wrong = html_context_text(&c->html, c->text.p + c->at, n, out, &at);
 
 	if (wrong != NULL)
-		return fail(c, c->at + at, wrong);
+		return compile_fail(c, c->at + at, wrong);
 	if (out->len > 0) {
-		struct op *op = add_op(c, OP_TEXT);
+		struct template_op *op = compile_op(c, OP_TEXT);
 		op->text = (struct str){out->p, out->len};
 	}
 	c->at += n;
@@ -82,7 +82,7 @@ static bool is_key_char(char ch)
 }
 
 /* `a.b.0`, or `.` for the element itself. */
-static int compile_path(struct compiler *c, struct str text, struct op *op)
+static int compile_path(struct template_compiler *c, struct str text, struct template_op *op)
 {
 	const char *steps[TEMPLATE_STEPS_MAX];
 	struct str part;
@@ -90,15 +90,16 @@ static int compile_path(struct compiler *c, struct str text, struct op *op)
 	if (str_is(text, "."))
 		return 0;
 	if (text.n == 0 || text.p[text.n - 1] == '.')
-		return fail(c, c->at, "a path is missing or ends with a dot");
+		return compile_fail(c, c->at, "a path is missing or ends with a dot");
 	while (str_split(&text, '.', &part)) {
 		if (op->nsteps == TEMPLATE_STEPS_MAX)
-			return fail(c, c->at, "a path has too many steps");
+			return compile_fail(c, c->at, "a path has too many steps");
 		if (part.n == 0)
-			return fail(c, c->at, "a path has an empty step");
+			return compile_fail(c, c->at, "a path has an empty step");
 		for (size_t i = 0; i < part.n; i++)
 			if (!is_key_char(part.p[i]))
-				return fail(c, c->at, "a path has a character that no key has");
+				return compile_fail(
+				    c, c->at, "a path has a character that no key has");
 		steps[op->nsteps++] = arena_strndup(c->a, part.p, part.n);
 	}
 	op->steps = arena_memdup(c->a, steps, op->nsteps * sizeof(*steps));
@@ -106,18 +107,18 @@ static int compile_path(struct compiler *c, struct str text, struct op *op)
 }
 
 /* `path|filter|default:TEXT` */
-static int compile_value(struct compiler *c, struct str text, bool is_raw)
+static int compile_value(struct template_compiler *c, struct str text, bool is_raw)
 {
 	struct str path, part;
-	struct op *op = add_op(c, is_raw ? OP_RAW : OP_VALUE);
+	struct template_op *op = compile_op(c, is_raw ? OP_RAW : OP_VALUE);
 	const char *wrong = html_context_value(&c->html, &op->escape);
 
 	if (wrong != NULL)
-		return fail(c, c->at, wrong);
+		return compile_fail(c, c->at, wrong);
 	if (text.n > 0 && text.p[text.n - 1] == '|')
-		return fail(c, c->at, "a filter is missing after |");
+		return compile_fail(c, c->at, "a filter is missing after |");
 	if (!str_split(&text, '|', &path) || compile_path(c, str_trim(path), op) == -1)
-		return fail(c, c->at, "a value needs a path");
+		return compile_fail(c, c->at, "a value needs a path");
 	while (str_split(&text, '|', &part)) {
 		part = str_trim(part);
 		if (str_starts(part, "default:")) {
@@ -126,28 +127,29 @@ static int compile_value(struct compiler *c, struct str text, bool is_raw)
 			continue;
 		}
 		if (op->filter != FILTER_NONE || !filter_parse(part, &op->filter))
-			return fail(c, c->at, "a filter is unknown, or there is more than one");
+			return compile_fail(
+			    c, c->at, "a filter is unknown, or there is more than one");
 	}
 	if (op->filter == FILTER_TREE && op->escape != HTML_ESCAPE_TEXT)
-		return fail(c, c->at, "the filter tree makes elements");
+		return compile_fail(c, c->at, "the filter tree makes elements");
 	if (!is_raw)
 		return 0;
 	/* Markup made by svg.h goes by names that say so; nothing else is ever raw. */
 	if (op->nsteps == 0 || op->filter != FILTER_NONE || op->escape != HTML_ESCAPE_TEXT ||
 	    c->html.state != HTML_TEXT || !str_ends(str_from(op->steps[op->nsteps - 1]), "_svg"))
-		return fail(c, c->at, "only a value whose name ends with _svg may be raw");
+		return compile_fail(c, c->at, "only a value whose name ends with _svg may be raw");
 	return 0;
 }
 
-static int compile_section(struct compiler *c, struct str name, enum op_kind kind)
+static int compile_section(struct template_compiler *c, struct str name, enum template_op_kind kind)
 {
 	const char *wrong = html_context_boundary(&c->html);
 
 	if (wrong != NULL)
-		return fail(c, c->at, wrong);
+		return compile_fail(c, c->at, wrong);
 	if (c->nopen == TEMPLATE_SECTIONS_MAX)
-		return fail(c, c->at, "sections are nested too deeply");
-	struct op *op = add_op(c, kind);
+		return compile_fail(c, c->at, "sections are nested too deeply");
+	struct template_op *op = compile_op(c, kind);
 	c->open[c->nopen++] = (struct open_section){
 	    .op = c->t->nops - 1,
 	    .name = name,
@@ -157,40 +159,40 @@ static int compile_section(struct compiler *c, struct str name, enum op_kind kin
 	return compile_path(c, name, op);
 }
 
-static int compile_section_end(struct compiler *c, struct str name)
+static int compile_section_end(struct template_compiler *c, struct str name)
 {
 	const char *wrong;
 
 	if (c->nopen == 0)
-		return fail(c, c->at, "a section ends that did not begin");
+		return compile_fail(c, c->at, "a section ends that did not begin");
 	struct open_section *o = &c->open[--c->nopen];
 	if (!str_eq(o->name, name))
-		return fail(c, c->at, "another section ends than began last");
+		return compile_fail(c, c->at, "another section ends than began last");
 	if ((wrong = html_context_boundary(&c->html)) != NULL ||
 	    (wrong = html_context_join(&c->html, &o->begin)) != NULL)
-		return fail(c, c->at, wrong);
+		return compile_fail(c, c->at, wrong);
 	c->t->ops[o->op].end = c->t->nops;
 	return 0;
 }
 
-static int compile_partial(struct compiler *c, struct str name, bool is_dynamic)
+static int compile_partial(struct template_compiler *c, struct str name, bool is_dynamic)
 {
-	struct op *op;
+	struct template_op *op;
 
 	if (c->html.state != HTML_TEXT)
-		return fail(c, c->at, "a partial stands between elements only");
+		return compile_fail(c, c->at, "a partial stands between elements only");
 	c->html.is_line_start = false;
-	op = add_op(c, is_dynamic ? OP_DYNAMIC : OP_PARTIAL);
+	op = compile_op(c, is_dynamic ? OP_DYNAMIC : OP_PARTIAL);
 	if (is_dynamic)
 		return compile_path(c, name, op);
 	if (name.n == 0)
-		return fail(c, c->at, "a partial needs a name");
+		return compile_fail(c, c->at, "a partial needs a name");
 	op->text = str_copy(c->a, name);
 	return 0;
 }
 
 /* What stands between {{ and }}. */
-static int compile_tag(struct compiler *c, struct str tag)
+static int compile_tag(struct template_compiler *c, struct str tag)
 {
 	struct str rest = tag.n > 0 ? str_trim((struct str){tag.p + 1, tag.n - 1}) : tag;
 
@@ -219,13 +221,13 @@ struct template *template_compile(
     struct arena *a, const char *name, struct str text, struct err *err)
 {
 	struct template *t = arena_zalloc(a, sizeof(*t));
-	struct compiler *c = arena_zalloc(a, sizeof(*c));
+	struct template_compiler *c = arena_zalloc(a, sizeof(*c));
 
 	t->name = arena_strdup(a, name);
-	*c = (struct compiler){.a = a, .t = t, .text = text, .line = 1, .err = err};
+	*c = (struct template_compiler){.a = a, .t = t, .text = text, .line = 1, .err = err};
 	html_context_init(&c->html);
 	if (text.n > LIMIT_TEMPLATE_BYTES) {
-		fail(c, 0, "the template is too large");
+		compile_fail(c, 0, "the template is too large");
 		return NULL;
 	}
 	while (c->at < text.n) {
@@ -237,7 +239,7 @@ struct template *template_compile(
 			break;
 		const char *close = memmem(open, text.n - c->at, "}}", 2);
 		if (close == NULL) {
-			fail(c, c->at, "{{ without }}");
+			compile_fail(c, c->at, "{{ without }}");
 			return NULL;
 		}
 		if (compile_tag(c, str_trim((struct str){open + 2, (size_t)(close - open) - 2})) <
@@ -252,7 +254,7 @@ struct template *template_compile(
 		return NULL;
 	}
 	if (c->html.state != HTML_TEXT) {
-		fail(c, text.n, "the template ends within a tag, comment or raw text");
+		compile_fail(c, text.n, "the template ends within a tag, comment or raw text");
 		return NULL;
 	}
 	return t;

@@ -13,7 +13,7 @@
 
 static const struct {
 	const char *name;
-	enum filter filter;
+	enum template_filter filter;
 } filters[] = {
     {"time", FILTER_TIME},
     {"seconds", FILTER_SECONDS},
@@ -29,7 +29,7 @@ static const struct {
     {"count", FILTER_COUNT},
 };
 
-bool filter_parse(struct str name, enum filter *out)
+bool filter_parse(struct str name, enum template_filter *out)
 {
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
 		if (str_is(name, filters[i].name)) {
@@ -40,18 +40,18 @@ bool filter_parse(struct str name, enum filter *out)
 	return false;
 }
 
-bool filter_is_markup(enum filter f)
+bool filter_is_markup(enum template_filter f)
 {
 	return f == FILTER_TIME || f == FILTER_SECONDS || f == FILTER_DATE || f == FILTER_AGO ||
 	       f == FILTER_TREE;
 }
 
-static struct str string_of(const json_t *v)
+static struct str value_string(const json_t *v)
 {
 	return (struct str){json_string_value(v), json_string_length(v)};
 }
 
-static bool plain(const json_t *v, struct buf *out)
+static bool number_plain(const json_t *v, struct buf *out)
 {
 	switch (json_typeof(v)) {
 	case JSON_STRING:
@@ -76,7 +76,7 @@ static bool plain(const json_t *v, struct buf *out)
 	}
 }
 
-static void grouped(int64_t v, struct buf *out)
+static void number_grouped(int64_t v, struct buf *out)
 {
 	char digits[24];
 	uint64_t u = v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v;
@@ -91,7 +91,7 @@ static void grouped(int64_t v, struct buf *out)
 	}
 }
 
-static void scaled(double v, const char *const *units, size_t n, double step, struct buf *out)
+static void bytes_scaled(double v, const char *const *units, size_t n, double step, struct buf *out)
 {
 	size_t i = 0;
 
@@ -158,12 +158,12 @@ static void ago_text(int64_t at_us, int64_t now_us, struct buf *out)
 	time_text(at_us, 0, out);
 }
 
-static bool as_time(enum filter f, const json_t *v, int64_t now_us, struct buf *out)
+static bool filter_as_time(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
 {
 	int64_t at_us;
 
-	if (!json_is_string(v) || !clock_parse_iso(string_of(v), &at_us))
-		return plain(v, out);
+	if (!json_is_string(v) || !clock_parse_iso(value_string(v), &at_us))
+		return number_plain(v, out);
 	if (f == FILTER_AGO)
 		ago_text(at_us, now_us, out);
 	else
@@ -172,11 +172,11 @@ static bool as_time(enum filter f, const json_t *v, int64_t now_us, struct buf *
 }
 
 /* "lead.processed_at", "processedAt" → "Lead processed at", "Processed at" */
-static bool as_words(const json_t *v, struct buf *out)
+static bool filter_as_words(const json_t *v, struct buf *out)
 {
 	if (!json_is_string(v))
-		return plain(v, out);
-	struct str s = string_of(v);
+		return number_plain(v, out);
+	struct str s = value_string(v);
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i] == '_' || s.p[i] == '.' ? ' ' : s.p[i];
 		bool is_hump = c >= 'A' && c <= 'Z' && i > 0 && s.p[i - 1] >= 'a' &&
@@ -193,18 +193,18 @@ static bool as_words(const json_t *v, struct buf *out)
 	return true;
 }
 
-static int dump_piece(const char *p, size_t n, void *out)
+static int json_dump_piece(const char *p, size_t n, void *out)
 {
 	buf_add(out, p, n);
 	return 0;
 }
 
-static bool as_json(const json_t *v, struct buf *out)
+static bool filter_as_json(const json_t *v, struct buf *out)
 {
-	return json_dump_callback(v, dump_piece, out, JSON_INDENT(2) | JSON_ENCODE_ANY) == 0;
+	return json_dump_callback(v, json_dump_piece, out, JSON_INDENT(2) | JSON_ENCODE_ANY) == 0;
 }
 
-bool filter_text(enum filter f, const json_t *v, int64_t now_us, struct buf *out)
+bool filter_text(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
 {
 	static const char *const byte_units[] = {"B", "kB", "MB", "GB", "TB"};
 	static const char *const us_units[] = {"µs", "ms", "s"};
@@ -214,38 +214,38 @@ bool filter_text(enum filter f, const json_t *v, int64_t now_us, struct buf *out
 	case FILTER_SECONDS:
 	case FILTER_DATE:
 	case FILTER_AGO:
-		return as_time(f, v, now_us, out);
+		return filter_as_time(f, v, now_us, out);
 	case FILTER_NUMBER:
 		if (!json_is_integer(v))
-			return plain(v, out);
-		grouped(json_integer_value(v), out);
+			return number_plain(v, out);
+		number_grouped(json_integer_value(v), out);
 		return true;
 	case FILTER_BYTES:
 		if (!json_is_integer(v) || json_integer_value(v) < 0)
-			return plain(v, out);
-		scaled((double)json_integer_value(v), byte_units, 5, 1000, out);
+			return number_plain(v, out);
+		bytes_scaled((double)json_integer_value(v), byte_units, 5, 1000, out);
 		return true;
 	case FILTER_DURATION:
 		if (!json_is_integer(v) || json_integer_value(v) < 0)
-			return plain(v, out);
-		scaled((double)json_integer_value(v), us_units, 3, 1000, out);
+			return number_plain(v, out);
+		bytes_scaled((double)json_integer_value(v), us_units, 3, 1000, out);
 		return true;
 	case FILTER_WORDS:
-		return as_words(v, out);
+		return filter_as_words(v, out);
 	case FILTER_JSON:
 	case FILTER_TREE:
-		return as_json(v, out);
+		return filter_as_json(v, out);
 	case FILTER_COUNT:
 		if (!json_is_array(v) && !json_is_object(v))
 			return false;
-		grouped(
+		number_grouped(
 		    (int64_t)(json_is_array(v) ? json_array_size(v) : json_object_size(v)), out);
 		return true;
 	case FILTER_QUERY: {
 		struct buf raw;
 		bool ok;
 		buf_init(&raw, LIMIT_PAGE_BYTES);
-		ok = plain(v, &raw);
+		ok = number_plain(v, &raw);
 		html_query(out, (struct str){raw.p, raw.len});
 		buf_fini(&raw);
 		return ok;
@@ -253,19 +253,19 @@ bool filter_text(enum filter f, const json_t *v, int64_t now_us, struct buf *out
 	case FILTER_NONE:
 		break;
 	}
-	return plain(v, out);
+	return number_plain(v, out);
 }
 
-static bool time_markup(enum filter f, const json_t *v, int64_t now_us, struct buf *out)
+static bool time_markup(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
 {
 	int64_t at_us;
 	char iso[CLOCK_TEXT];
 
-	if (!json_is_string(v) || !clock_parse_iso(string_of(v), &at_us)) {
+	if (!json_is_string(v) || !clock_parse_iso(value_string(v), &at_us)) {
 		struct buf raw;
 		bool ok;
 		buf_init(&raw, LIMIT_PAGE_BYTES);
-		ok = plain(v, &raw);
+		ok = number_plain(v, &raw);
 		html_text(out, (struct str){raw.p, raw.len});
 		buf_fini(&raw);
 		return ok;
@@ -274,7 +274,7 @@ static bool time_markup(enum filter f, const json_t *v, int64_t now_us, struct b
 	buf_printf(out, "<time datetime=\"%s\" title=\"", iso);
 	time_title(at_us, out);
 	buf_str(out, "\">");
-	(void)as_time(f, v, now_us, out);
+	(void)filter_as_time(f, v, now_us, out);
 	buf_str(out, "</time>");
 	return true;
 }
@@ -295,10 +295,10 @@ static void tree_scalar(const json_t *v, struct buf *out)
 	} else if (json_is_string(v) && json_string_length(v) == 0) {
 		buf_str(out, "\"\""); /* or it would pass for a member without a value */
 	} else if (json_is_string(v)) {
-		html_text(out, string_of(v));
+		html_text(out, value_string(v));
 	} else {
 		buf_init(&raw, LIMIT_PAGE_BYTES);
-		(void)plain(v, &raw);
+		(void)number_plain(v, &raw);
 		html_text(out, (struct str){raw.p, raw.len});
 		buf_fini(&raw);
 	}
@@ -352,7 +352,7 @@ static void tree_node(const char *key, size_t key_n, const json_t *v, int depth,
 	buf_str(out, "</li>");
 }
 
-bool filter_markup(enum filter f, const json_t *v, int64_t now_us, struct buf *out)
+bool filter_markup(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
 {
 	if (f != FILTER_TREE)
 		return time_markup(f, v, now_us, out);

@@ -11,9 +11,17 @@
 /* Ops one rendering may run: a bound on nested loops over large arrays. */
 #define TEMPLATE_BUDGET 4000000u
 
-enum op_kind { OP_TEXT, OP_VALUE, OP_RAW, OP_SECTION, OP_INVERTED, OP_PARTIAL, OP_DYNAMIC };
+enum template_op_kind {
+	OP_TEXT,
+	OP_VALUE,
+	OP_RAW,
+	OP_SECTION,
+	OP_INVERTED,
+	OP_PARTIAL,
+	OP_DYNAMIC
+};
 
-enum filter {
+enum template_filter {
 	FILTER_NONE,
 	FILTER_TIME,
 	FILTER_SECONDS,
@@ -29,10 +37,10 @@ enum filter {
 	FILTER_COUNT,
 };
 
-struct op {
-	enum op_kind kind;
+struct template_op {
+	enum template_op_kind kind;
 	enum html_escape escape;
-	enum filter filter;
+	enum template_filter filter;
 	unsigned line;
 	struct str text;          /* literal, or a partial's name */
 	struct str fallback;      /* of default:TEXT; {NULL,0} none */
@@ -44,7 +52,7 @@ struct op {
 struct template
 {
 	const char *name;
-	struct op *ops;
+	struct template_op *ops;
 	size_t nops, cap;
 };
 
@@ -59,12 +67,12 @@ struct template *template_compile(
 
 /* ---- filters: append the value's form, not yet escaped, to scratch ------------------------ */
 /* False for an unknown name. */
-bool filter_parse(struct str name, enum filter *out);
+bool filter_parse(struct str name, enum template_filter *out);
 /* Does this one write markup itself, where it stands in text? */
-bool filter_is_markup(enum filter f);
+bool filter_is_markup(enum template_filter f);
 /* Plain text of value; false when a value of this type has none. now_us: "now" of ago. */
-bool filter_text(enum filter f, const json_t *value, int64_t now_us, struct buf *out);
+bool filter_text(enum template_filter f, const json_t *value, int64_t now_us, struct buf *out);
 /* Escaped markup of value. */
-bool filter_markup(enum filter f, const json_t *value, int64_t now_us, struct buf *out);
+bool filter_markup(enum template_filter f, const json_t *value, int64_t now_us, struct buf *out);
 
 #endif

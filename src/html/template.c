@@ -16,7 +16,7 @@
 
 /* ---- rendering ---------------------------------------------------------------------------- */
 
-struct renderer {
+struct template_renderer {
 	const struct templates *all;
 	const struct template *t; /* the one being rendered, for messages */
 	const json_t *stack[STACK_MAX];
@@ -29,7 +29,8 @@ struct renderer {
 	struct err *err;
 };
 
-static int fail(struct renderer *r, const struct op *op, const char *what, const char *name)
+static int render_fail(
+    struct template_renderer *r, const struct template_op *op, const char *what, const char *name)
 {
 	return err_set(r->err, ERR_INVALID, "%s.html:%u: %s%s", r->t->name, op->line, what, name);
 }
@@ -47,7 +48,7 @@ static const json_t *member(const json_t *v, const char *step)
 
 /* The first step is sought from the innermost section outwards; the rest belongs to what it found.
  */
-static const json_t *look_up(const struct renderer *r, const struct op *op)
+static const json_t *value_look_up(const struct template_renderer *r, const struct template_op *op)
 {
 	const json_t *v = NULL;
 
@@ -61,7 +62,7 @@ static const json_t *look_up(const struct renderer *r, const struct op *op)
 	return v;
 }
 
-static bool is_true(const json_t *v)
+static bool value_is_true(const json_t *v)
 {
 	switch (v == NULL ? JSON_NULL : json_typeof(v)) {
 	case JSON_NULL:
@@ -80,7 +81,7 @@ static bool is_true(const json_t *v)
 	}
 }
 
-static void escape(struct renderer *r, enum html_escape how, struct str s)
+static void render_escaped(struct template_renderer *r, enum html_escape how, struct str s)
 {
 	switch (how) {
 	case HTML_ESCAPE_TEXT:
@@ -98,34 +99,36 @@ static void escape(struct renderer *r, enum html_escape how, struct str s)
 	}
 }
 
-static const char *path_name(const struct op *op)
+static const char *op_path_name(const struct template_op *op)
 {
 	return op->nsteps == 0 ? "." : op->steps[op->nsteps - 1];
 }
 
-static int render_value(struct renderer *r, const struct op *op)
+static int render_value(struct template_renderer *r, const struct template_op *op)
 {
-	const json_t *v = look_up(r, op);
+	const json_t *v = value_look_up(r, op);
 	bool is_empty =
 	    v == NULL || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0);
 	bool ok;
 
 	if (op->fallback.p != NULL && is_empty) {
-		escape(r, op->escape, op->fallback);
+		render_escaped(r, op->escape, op->fallback);
 		return 0;
 	}
 	if (v == NULL)
-		return r->is_strict ? fail(r, op, "nothing is called ", path_name(op)) : 0;
+		return r->is_strict ? render_fail(r, op, "nothing is called ", op_path_name(op))
+				    : 0;
 	if (is_empty)
 		return 0;
 	if (op->kind == OP_RAW) {
 		if (!json_is_string(v))
-			return fail(r, op, "raw is not text: ", path_name(op));
+			return render_fail(r, op, "raw is not text: ", op_path_name(op));
 		buf_add(r->out, json_string_value(v), json_string_length(v));
 		return 0;
 	}
 	if (op->filter == FILTER_NONE && json_is_string(v)) {
-		escape(r, op->escape, (struct str){json_string_value(v), json_string_length(v)});
+		render_escaped(
+		    r, op->escape, (struct str){json_string_value(v), json_string_length(v)});
 		return 0;
 	}
 	if (op->escape == HTML_ESCAPE_TEXT && filter_is_markup(op->filter)) {
@@ -134,7 +137,7 @@ static int render_value(struct renderer *r, const struct op *op)
 		buf_reset(&r->scratch);
 		ok = filter_text(op->filter, v, r->now_us, &r->scratch);
 		/* what is percent-encoded already is not encoded again */
-		escape(r,
+		render_escaped(r,
 		    op->filter == FILTER_QUERY && op->escape == HTML_ESCAPE_URL_PART
 			? HTML_ESCAPE_ATTR
 			: op->escape,
@@ -142,31 +145,31 @@ static int render_value(struct renderer *r, const struct op *op)
 		ok = ok && buf_ok(&r->scratch);
 	}
 	if (!ok && r->is_strict)
-		return fail(r, op, "has no text in this form: ", path_name(op));
+		return render_fail(r, op, "has no text in this form: ", op_path_name(op));
 	return 0;
 }
 
-static int render_ops(struct renderer *r, size_t from, size_t to);
+static int render_ops(struct template_renderer *r, size_t from, size_t to);
 
-static int render_within(struct renderer *r, const json_t *v, size_t from, size_t to)
+static int render_within(struct template_renderer *r, const json_t *v, size_t from, size_t to)
 {
 	int rc;
 
 	if (r->depth == STACK_MAX)
-		return fail(r, &r->t->ops[from - 1], "sections are nested too deeply", "");
+		return render_fail(r, &r->t->ops[from - 1], "sections are nested too deeply", "");
 	r->stack[r->depth++] = v;
 	rc = render_ops(r, from, to);
 	r->depth--;
 	return rc;
 }
 
-static int render_section(struct renderer *r, const struct op *op, size_t at)
+static int render_section(struct template_renderer *r, const struct template_op *op, size_t at)
 {
-	const json_t *v = look_up(r, op);
+	const json_t *v = value_look_up(r, op);
 
 	if (op->kind == OP_INVERTED)
-		return is_true(v) ? 0 : render_ops(r, at + 1, op->end);
-	if (!is_true(v))
+		return value_is_true(v) ? 0 : render_ops(r, at + 1, op->end);
+	if (!value_is_true(v))
 		return 0;
 	if (!json_is_array(v))
 		return render_within(r, v, at + 1, op->end);
@@ -176,23 +179,23 @@ static int render_section(struct renderer *r, const struct op *op, size_t at)
 	return 0;
 }
 
-static int render_partial(struct renderer *r, const struct op *op)
+static int render_partial(struct template_renderer *r, const struct template_op *op)
 {
 	const struct template *outer = r->t;
 	struct str name = op->text;
 	int rc;
 
 	if (op->kind == OP_DYNAMIC) {
-		const json_t *v = look_up(r, op);
+		const json_t *v = value_look_up(r, op);
 		if (!json_is_string(v))
-			return fail(r, op, "names no template: ", path_name(op));
+			return render_fail(r, op, "names no template: ", op_path_name(op));
 		name = (struct str){json_string_value(v), json_string_length(v)};
 	}
 	const struct template *t = r->all == NULL ? NULL : map_get(r->all->by_name, name);
 	if (t == NULL)
-		return fail(r, op, "no such template: ", name.n < 100 ? name.p : "");
+		return render_fail(r, op, "no such template: ", name.n < 100 ? name.p : "");
 	if (r->partials == LIMIT_TEMPLATE_DEPTH)
-		return fail(r, op, "partials are nested too deeply", "");
+		return render_fail(r, op, "partials are nested too deeply", "");
 	r->partials++;
 	r->t = t;
 	rc = render_ops(r, 0, t->nops);
@@ -201,10 +204,10 @@ static int render_partial(struct renderer *r, const struct op *op)
 	return rc;
 }
 
-static int render_ops(struct renderer *r, size_t from, size_t to)
+static int render_ops(struct template_renderer *r, size_t from, size_t to)
 {
 	for (size_t i = from; i < to;) {
-		const struct op *op = &r->t->ops[i];
+		const struct template_op *op = &r->t->ops[i];
 		int rc = 0;
 		if (r->budget-- == 0)
 			return err_set(r->err, ERR_LIMIT, "%s.html:%u: rendering takes too long",
@@ -234,12 +237,12 @@ static int render_ops(struct renderer *r, size_t from, size_t to)
 	return 0;
 }
 
-static int render(const struct templates *all, const struct template *t, const json_t *data,
+static int template_run(const struct templates *all, const struct template *t, const json_t *data,
     bool is_strict, struct buf *out, struct err *err)
 {
 	/* "_now": the present of the filter ago, for tests */
 	const json_t *now = json_object_get(data, "_now");
-	struct renderer r = {.all = all,
+	struct template_renderer r = {.all = all,
 	    .t = t,
 	    .is_strict = is_strict,
 	    .out = out,
@@ -264,7 +267,7 @@ int template_render(const struct templates *ts, const char *name, const json_t *
 
 	if (t == NULL)
 		return err_set(err, ERR_INTERNAL, "no such template: %s", name);
-	return render(ts, t, data, ts->is_strict, out, err);
+	return template_run(ts, t, data, ts->is_strict, out, err);
 }
 
 int template_render_text(struct arena *a, struct str text, const json_t *data, bool is_strict,
@@ -272,12 +275,12 @@ int template_render_text(struct arena *a, struct str text, const json_t *data, b
 {
 	struct template *t = template_compile(a, "text", text, err);
 
-	return t == NULL ? -1 : render(NULL, t, data, is_strict, out, err);
+	return t == NULL ? -1 : template_run(NULL, t, data, is_strict, out, err);
 }
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
-static int load_file(
+static int template_load_file(
     struct templates *ts, struct arena *a, const char *path, const char *name, struct err *err)
 {
 	struct template *t;
@@ -292,7 +295,7 @@ static int load_file(
 	return 0;
 }
 
-static int load_directory(struct templates *ts, struct arena *a, const char *dir,
+static int template_load_directory(struct templates *ts, struct arena *a, const char *dir,
     const char *prefix, unsigned depth, struct err *err)
 {
 	struct dirent **entries;
@@ -308,10 +311,10 @@ static int load_directory(struct templates *ts, struct arena *a, const char *dir
 		if (rc == -1 || file[0] == '.' || stat(path, &st) == -1) {
 			/* hidden, gone, or after an error: only released */
 		} else if (S_ISDIR(st.st_mode) && depth < 4) {
-			rc = load_directory(
+			rc = template_load_directory(
 			    ts, a, path, arena_printf(a, "%s%s/", prefix, file), depth + 1, err);
 		} else if (S_ISREG(st.st_mode) && str_ends(s, ".html")) {
-			rc = load_file(ts, a, path,
+			rc = template_load_file(ts, a, path,
 			    arena_printf(a, "%s%.*s", prefix, (int)(s.n - 5), file), err);
 		}
 		free(entries[i]);
@@ -321,12 +324,12 @@ static int load_directory(struct templates *ts, struct arena *a, const char *dir
 }
 
 /* Every partial that is named must exist. */
-static int check_partials(const struct templates *ts, struct err *err)
+static int templates_check_partials(const struct templates *ts, struct err *err)
 {
 	for (size_t i = 0; i < map_count(ts->by_name); i++) {
 		const struct template *t = map_value(ts->by_name, i);
 		for (size_t k = 0; k < t->nops; k++) {
-			const struct op *op = &t->ops[k];
+			const struct template_op *op = &t->ops[k];
 			if (op->kind == OP_PARTIAL && map_get(ts->by_name, op->text) == NULL)
 				return err_set(err, ERR_INVALID, "%s.html:%u: no such template: %s",
 				    t->name, op->line, op->text.p);
@@ -341,7 +344,8 @@ struct templates *templates_load(struct arena *a, const char *dir, bool is_stric
 
 	ts->by_name = map_new(a);
 	ts->is_strict = is_strict;
-	if (load_directory(ts, a, dir, "", 0, err) == -1 || check_partials(ts, err) == -1)
+	if (template_load_directory(ts, a, dir, "", 0, err) == -1 ||
+	    templates_check_partials(ts, err) == -1)
 		return NULL;
 	return ts;
 }

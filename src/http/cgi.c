@@ -10,19 +10,19 @@
 #define NAME_MAX_VAR 16u
 
 /* The variables that are not headers. */
-struct vars {
+struct cgi_vars {
 	struct str method, uri, query, script, path_info, https, scheme, server, remote, length,
 	    type;
 	unsigned forwarded_for, forwarded_proto, forwarded_host; /* how often each header came */
 };
 
-static struct str *var_slot(struct vars *v, const char *name, size_t n)
+static struct str *var_slot(struct cgi_vars *v, const char *name, size_t n)
 {
 	static const struct {
 		char name[NAME_MAX_VAR];
 		size_t n, offset;
 	} known[] = {
-#define VAR(text, field) {text, sizeof(text) - 1, offsetof(struct vars, field)}
+#define VAR(text, field) {text, sizeof(text) - 1, offsetof(struct cgi_vars, field)}
 	    VAR("REQUEST_METHOD", method),
 	    VAR("REQUEST_URI", uri),
 	    VAR("QUERY_STRING", query),
@@ -59,14 +59,14 @@ static struct str header_name(char *p, size_t n)
 	return (struct str){p, n};
 }
 
-static void add_header(struct req *r, struct str name, struct str value)
+static void header_add(struct req *r, struct str name, struct str value)
 {
 	r->headers.v[r->headers.n].name = name;
 	r->headers.v[r->headers.n].value = value;
 	r->headers.n++;
 }
 
-static int read_vars(struct req *r, char **envp, struct vars *v)
+static int vars_read(struct req *r, char **envp, struct cgi_vars *v)
 {
 	size_t total = 0;
 	char **e;
@@ -98,17 +98,17 @@ static int read_vars(struct req *r, char **envp, struct vars *v)
 		/* They have variables of their own; a client's "Content_Length" must not pass for
 		 * it. */
 		if (!str_is(name, "content-type") && !str_is(name, "content-length"))
-			add_header(r, name, value);
+			header_add(r, name, value);
 	}
 	if (v->type.n != 0)
-		add_header(r, STR("content-type"), v->type);
+		header_add(r, STR("content-type"), v->type);
 	if (v->length.n != 0)
-		add_header(r, STR("content-length"), v->length);
+		header_add(r, STR("content-length"), v->length);
 	r->content_type = v->type;
 	return 0;
 }
 
-static enum http_method method_of(struct str s)
+static enum http_method method_parse(struct str s)
 {
 	enum http_method m;
 
@@ -119,7 +119,7 @@ static enum http_method method_of(struct str s)
 }
 
 /* The target as the client wrote it; the absolute form (RFC 9112 §3.2.2) loses its origin. */
-static int read_target(struct req *r, const struct vars *v)
+static int target_read(struct req *r, const struct cgi_vars *v)
 {
 	struct str t = v->uri;
 	const char *mark;
@@ -152,7 +152,7 @@ static int read_target(struct req *r, const struct vars *v)
 }
 
 /* Entry of a comma list counted from its end (0: the last); its first when there are fewer. */
-static struct str list_from_end(struct str list, int64_t back)
+static struct str list_last(struct str list, int64_t back)
 {
 	struct str part = {NULL, 0}, rest = list;
 	int64_t n = 0, want;
@@ -186,7 +186,7 @@ static bool host_is_sane(struct str s)
 }
 
 /* An address as a proxy writes it: bare, [v6], v4:port or [v6]:port. NULL when it is none. */
-static const char *address_of(struct arena *a, struct str s)
+static const char *address_parse(struct arena *a, struct str s)
 {
 	unsigned char raw[16];
 	const char *end;
@@ -213,31 +213,31 @@ static const char *address_of(struct arena *a, struct str s)
 /* Each trusted proxy appends the address it was called from, so the client is the entry that the
  * outermost trusted one wrote: `hops` entries from the end. A header that came twice (one of them
  * under a look-alike name) proves nothing and is ignored. */
-static void apply_proxies(struct req *r, const struct vars *v, int64_t hops)
+static void proxies_apply(struct req *r, const struct cgi_vars *v, int64_t hops)
 {
 	struct str s;
 	const char *addr;
 
 	if (v->forwarded_for == 1) {
-		addr = address_of(r->a, list_from_end(req_header(r, "x-forwarded-for"), hops - 1));
+		addr = address_parse(r->a, list_last(req_header(r, "x-forwarded-for"), hops - 1));
 		if (addr != NULL)
 			r->remote_addr = addr;
 	}
 	if (v->forwarded_proto == 1) {
-		s = list_from_end(req_header(r, "x-forwarded-proto"), hops - 1);
+		s = list_last(req_header(r, "x-forwarded-proto"), hops - 1);
 		if (str_ieq(s, STR("https")))
 			r->scheme = STR("https");
 		else if (str_ieq(s, STR("http")))
 			r->scheme = STR("http");
 	}
 	if (v->forwarded_host == 1) {
-		s = list_from_end(req_header(r, "x-forwarded-host"), hops - 1);
+		s = list_last(req_header(r, "x-forwarded-host"), hops - 1);
 		if (host_is_sane(s))
 			r->host = s;
 	}
 }
 
-static void read_peer(struct req *r, const struct vars *v)
+static void peer_read(struct req *r, const struct cgi_vars *v)
 {
 	const struct config *cfg = r->app != NULL ? r->app->config : NULL;
 	struct str host = req_header(r, "host");
@@ -247,7 +247,7 @@ static void read_peer(struct req *r, const struct vars *v)
 	if (str_is(v->https, "on") || str_is(v->https, "1") || str_is(v->scheme, "https"))
 		r->scheme = STR("https");
 	if (cfg != NULL && cfg->trusted_proxies > 0)
-		apply_proxies(r, v, cfg->trusted_proxies);
+		proxies_apply(r, v, cfg->trusted_proxies);
 }
 
 static bool request_id_is_sane(struct str s)
@@ -269,20 +269,20 @@ static bool request_id_is_sane(struct str s)
 int cgi_request_parse(struct req *r, char **envp)
 {
 	struct http_conn *c = conn_of(r);
-	struct vars v = {0};
+	struct cgi_vars v = {0};
 	struct str s;
 	int status, target;
 
-	status = read_vars(r, envp, &v);
+	status = vars_read(r, envp, &v);
 	s = req_header(r, "x-request-id");
 	/* A value of the environment ends with a NUL already. */
 	r->id = request_id_is_sane(s) ? s.p : uuid_dup(r->a, uuid_new());
-	r->method = method_of(v.method);
+	r->method = method_parse(v.method);
 	/* Even a refused request needs its address, for the shape of the answer. */
-	target = read_target(r, &v);
+	target = target_read(r, &v);
 	if (status != 0 || target != 0)
 		return status != 0 ? status : target;
-	read_peer(r, &v);
+	peer_read(r, &v);
 	c->content_length = -1;
 	if (v.length.n != 0 && !str_to_i64(v.length, 0, INT64_MAX, &c->content_length))
 		return 400;

@@ -25,22 +25,22 @@
 
 #define PIECE_BYTES (32u * 1024u)
 
-/* Each step answers 0 to go on, or -1 when the request has its answer. */
+/* Each step returns 0 to go on, or -1 when the request has its answer. */
 
-static int refuse(struct req *r, const struct err *err)
+static int request_refuse(struct req *r, const struct err *err)
 {
 	res_error(r, err);
 	return -1;
 }
 
-static bool is_safe(enum http_method m)
+static bool is_safe_method(enum http_method m)
 {
 	return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS;
 }
 
 /* ---- route and person ---------------------------------------------------------------------- */
 
-static int find_route(const struct router *rt, struct req *r)
+static int route_find(const struct router *rt, struct req *r)
 {
 	const char *allow;
 	int status = router_match(rt, r, &allow);
@@ -59,7 +59,7 @@ static int find_route(const struct router *rt, struct req *r)
 	return -1;
 }
 
-static int sign_in(struct req *r, const struct router_hooks *hooks)
+static int person_sign_in(struct req *r, const struct router_hooks *hooks)
 {
 	struct buf *b;
 
@@ -70,7 +70,7 @@ static int sign_in(struct req *r, const struct router_hooks *hooks)
 	b = buf_new(r->a, 4 * LIMIT_URL_BYTES);
 	buf_str(b, hooks->sign_in_path);
 	/* What was posted is gone; to come back to its address would be an error. */
-	if (is_safe(r->method)) {
+	if (is_safe_method(r->method)) {
 		buf_str(b, "?next=");
 		percent_encode(b, r->path);
 		if (r->query_string.n != 0) {
@@ -82,7 +82,7 @@ static int sign_in(struct req *r, const struct router_hooks *hooks)
 	return -1;
 }
 
-static int check_person(struct req *r, const struct router_hooks *hooks)
+static int person_check(struct req *r, const struct router_hooks *hooks)
 {
 	uint64_t missing;
 	int known;
@@ -96,7 +96,7 @@ static int check_person(struct req *r, const struct router_hooks *hooks)
 		return -1;
 	}
 	if (known == 0 || r->actor.kind == ACTOR_NONE)
-		return sign_in(r, hooks);
+		return person_sign_in(r, hooks);
 	missing = r->route->permission & ~r->actor.permissions;
 	if (missing != 0) {
 		res_problem(r, 403, "This needs the permission %s",
@@ -126,14 +126,14 @@ static int body_cut_short(struct req *r)
 }
 
 /* Is there a body to read? One of unknown length is looked for where the method may have one. */
-static bool expects_body(const struct req *r, const struct http_conn *c)
+static bool body_is_expected(const struct req *r, const struct http_conn *c)
 {
 	if (c->io == NULL)
 		return r->body.n != 0;
-	return c->content_length > 0 || (c->content_length < 0 && !is_safe(r->method));
+	return c->content_length > 0 || (c->content_length < 0 && !is_safe_method(r->method));
 }
 
-static int read_known(struct req *r, struct http_conn *c)
+static int body_read_known(struct req *r, struct http_conn *c)
 {
 	size_t want = (size_t)c->content_length;
 	char *p = arena_alloc(r->a, want + 1);
@@ -146,7 +146,7 @@ static int read_known(struct req *r, struct http_conn *c)
 	return 0;
 }
 
-static int read_unknown(struct req *r, struct http_conn *c, uint64_t limit)
+static int body_read_unknown(struct req *r, struct http_conn *c, uint64_t limit)
 {
 	struct buf *b = buf_new(r->a, (size_t)limit + 1);
 	char *piece = arena_alloc(r->a, PIECE_BYTES);
@@ -166,7 +166,7 @@ static int read_unknown(struct req *r, struct http_conn *c, uint64_t limit)
 
 /* The whole body into memory, at most limit (which an upload's JSON or form has below its route's).
  */
-static int read_body(struct req *r, uint64_t limit)
+static int body_read(struct req *r, uint64_t limit)
 {
 	struct http_conn *c = conn_of(r);
 
@@ -177,11 +177,11 @@ static int read_body(struct req *r, uint64_t limit)
 		    (unsigned long long)limit);
 		return -1;
 	}
-	return c->content_length >= 0 ? read_known(r, c) : read_unknown(r, c, limit);
+	return c->content_length >= 0 ? body_read_known(r, c) : body_read_unknown(r, c, limit);
 }
 
 /* Hands the body on in pieces as it comes. */
-static int each_piece(
+static int body_each_piece(
     struct req *r, int (*take)(void *arg, struct str piece, struct err *err), void *arg)
 {
 	struct http_conn *c = conn_of(r);
@@ -193,7 +193,7 @@ static int each_piece(
 	if (c->io == NULL) {
 		if (r->body.n > limit)
 			return body_too_large(r);
-		return take(arg, r->body, &err) == 0 ? 0 : refuse(r, &err);
+		return take(arg, r->body, &err) == 0 ? 0 : request_refuse(r, &err);
 	}
 	piece = arena_alloc(r->a, PIECE_BYTES);
 	do {
@@ -208,7 +208,7 @@ static int each_piece(
 		if (total > limit)
 			return body_too_large(r);
 		if (got != 0 && take(arg, (struct str){piece, (size_t)got}, &err) != 0)
-			return refuse(r, &err);
+			return request_refuse(r, &err);
 	} while (got == (long)PIECE_BYTES);
 	if (c->content_length >= 0 && total != (uint64_t)c->content_length)
 		return body_cut_short(r);
@@ -224,82 +224,82 @@ static const char *upload_dir(const struct req *r)
 	return arena_printf(r->a, "%s/tmp", cfg->state_dir);
 }
 
-static int take_part(void *arg, struct str piece, struct err *err)
+static int multipart_take(void *arg, struct str piece, struct err *err)
 {
 	return multipart_feed(arg, piece, err);
 }
 
-static int take_upload(void *arg, struct str piece, struct err *err)
+static int upload_take(void *arg, struct str piece, struct err *err)
 {
 	return upload_add(arg, piece, err);
 }
 
-static int read_multipart(struct req *r)
+static int body_read_multipart(struct req *r)
 {
 	struct err err = ERR_INIT;
 	struct multipart *m = multipart_new(r->a, r->content_type, upload_dir(r), &err);
 
 	if (m == NULL)
-		return refuse(r, &err);
-	if (each_piece(r, take_part, m) != 0)
+		return request_refuse(r, &err);
+	if (body_each_piece(r, multipart_take, m) == -1)
 		return -1;
-	if (multipart_end(m, &r->form, &r->files, &r->nfiles, &err) != 0)
-		return refuse(r, &err);
+	if (multipart_end(m, &r->form, &r->files, &r->nfiles, &err) == -1)
+		return request_refuse(r, &err);
 	return 0;
 }
 
-static int read_urlencoded(struct req *r)
+static int body_read_urlencoded(struct req *r)
 {
 	struct err err = ERR_INIT;
 	uint64_t limit = r->route->body_limit;
 
 	if (limit > LIMIT_BODY_FORM && (r->route->flags & ROUTE_UPLOAD) != 0)
 		limit = LIMIT_BODY_JSON; /* pasted CSV */
-	if (read_body(r, limit) != 0)
+	if (body_read(r, limit) == -1)
 		return -1;
-	return form_parse(r->a, r->body, &r->form, &err) == 0 ? 0 : refuse(r, &err);
+	return form_parse(r->a, r->body, &r->form, &err) == 0 ? 0 : request_refuse(r, &err);
 }
 
-static int read_json(struct req *r)
+static int body_read_json(struct req *r)
 {
 	struct err err = ERR_INIT;
 	uint64_t limit = r->route->body_limit;
 
 	if (limit > LIMIT_JSON_BYTES)
 		limit = LIMIT_JSON_BYTES;
-	if (read_body(r, limit) != 0)
+	if (body_read(r, limit) == -1)
 		return -1;
 	if (r->body.n == 0)
 		return 0;
 	r->json = json_parse(r->a, r->body, &err);
-	return r->json != NULL ? 0 : refuse(r, &err);
+	return r->json != NULL ? 0 : request_refuse(r, &err);
 }
 
-static int read_file(struct req *r)
+static int body_read_file(struct req *r)
 {
 	struct upload *u = upload_new(r->a, upload_dir(r));
 	struct http_file *f = arena_zalloc(r->a, sizeof(*f));
 	struct err err = ERR_INIT;
 
-	if (each_piece(r, take_upload, u) != 0)
+	if (body_each_piece(r, upload_take, u) == -1)
 		return -1;
 	f->field = STR("");
 	f->filename = STR("");
 	f->content_type = r->content_type;
-	if (upload_end(u, f, &err) != 0)
-		return refuse(r, &err);
+	if (upload_end(u, f, &err) == -1)
+		return request_refuse(r, &err);
 	r->files = f;
 	r->nfiles = f->size != 0 ? 1 : 0;
 	return 0;
 }
 
-static int wrong_type(struct req *r, const char *wanted)
+static int body_wrong_type(struct req *r, const char *wanted)
 {
 	res_problem(r, 415, "The body must be %s", wanted);
 	return -1;
 }
 
-static int take_body(struct req *r)
+static int body_take(struct req *r)
 {
 	struct http_conn *c = conn_of(r);
 	unsigned flags = r->route->flags;
@@ -309,43 +309,43 @@ static int take_body(struct req *r)
 	bool is_multipart = str_ieq(type, STR("multipart/form-data"));
 	bool is_page = (flags & (ROUTE_PAGE | ROUTE_FORM)) != 0;
 
-	if (!expects_body(r, c))
+	if (!body_is_expected(r, c))
 		return 0;
 	if (r->route->body_limit == 0 && c->io != NULL && c->content_length < 0) {
 		/* No length was given; none may come. */
-		return read_unknown(r, c, 0);
+		return body_read_unknown(r, c, 0);
 	}
 	if ((flags & ROUTE_RAW) != 0)
-		return read_body(r, r->route->body_limit);
+		return body_read(r, r->route->body_limit);
 	if (is_multipart && ((flags & ROUTE_UPLOAD) != 0 || is_page))
-		return read_multipart(r);
+		return body_read_multipart(r);
 	if (is_form && is_page)
-		return read_urlencoded(r);
+		return body_read_urlencoded(r);
 	if (is_json && !is_page)
-		return read_json(r);
+		return body_read_json(r);
 	if ((flags & ROUTE_UPLOAD) != 0)
-		return read_file(r);
+		return body_read_file(r);
 	/* Bodies that turn out empty have no type and need none. */
 	if (type.n == 0 && c->io != NULL && c->content_length < 0) {
-		if (read_unknown(r, c, r->route->body_limit) != 0)
+		if (body_read_unknown(r, c, r->route->body_limit) != 0)
 			return -1;
 		if (r->body.n == 0 || (flags & (ROUTE_API | ROUTE_PAGE | ROUTE_FORM)) == 0)
 			return 0;
 	}
 	if ((flags & ROUTE_API) != 0)
-		return wrong_type(r, "application/json");
+		return body_wrong_type(r, "application/json");
 	if (is_page)
-		return wrong_type(r, "a form");
-	return read_body(r, r->route->body_limit);
+		return body_wrong_type(r, "a form");
+	return body_read(r, r->route->body_limit);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */
 
-static int check_csrf(struct req *r)
+static int csrf_check(struct req *r)
 {
 	struct str given;
 
-	if ((r->route->flags & ROUTE_CSRF) == 0 || is_safe(r->method))
+	if ((r->route->flags & ROUTE_CSRF) == 0 || is_safe_method(r->method))
 		return 0;
 	given = req_form(r, "_csrf");
 	if (given.n == 0)
@@ -357,7 +357,7 @@ static int check_csrf(struct req *r)
 	return -1;
 }
 
-static void run_handler(struct req *r, const struct router_hooks *hooks)
+static void handler_run(struct req *r, const struct router_hooks *hooks)
 {
 	struct http_conn *c = conn_of(r);
 	bool is_keyed = (r->route->flags & ROUTE_IDEMPOTENT) != 0 &&
@@ -392,13 +392,13 @@ void router_dispatch(const struct router *rt, struct req *r)
 	struct http_conn *c = conn_of(r);
 
 	c->hooks = hooks;
-	if (find_route(rt, r) != 0)
+	if (route_find(rt, r) == -1)
 		return;
 	if (c->content_length > 0 && (uint64_t)c->content_length > r->route->body_limit) {
 		body_too_large(r);
 		return;
 	}
-	if (check_person(r, hooks) != 0 || take_body(r) != 0 || check_csrf(r) != 0)
+	if (person_check(r, hooks) == -1 || body_take(r) == -1 || csrf_check(r) == -1)
 		return;
-	run_handler(r, hooks);
+	handler_run(r, hooks);
 }

@@ -28,7 +28,7 @@
 #define KEEP_BYTES (256u * 1024u) /* what an answer buffer may keep for the next request */
 #define SLOW_US SECOND_US
 
-struct worker {
+struct fcgi_worker {
 	struct server *server;
 	struct arena *a;
 	FCGX_Request fcgi;
@@ -42,7 +42,7 @@ struct worker {
 /* ---- bytes --------------------------------------------------------------------------------- */
 
 /* Keeps a silent peer from holding the worker for good. */
-static void limit_waits(struct worker *w)
+static void socket_limit_waits(struct fcgi_worker *w)
 {
 	const struct timeval tv = {.tv_sec = PEER_TIMEOUT_S};
 
@@ -53,13 +53,13 @@ static void limit_waits(struct worker *w)
 	setsockopt(w->fcgi.ipcFd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 }
 
-static long body_read(void *io, void *p, size_t n)
+static long fcgi_body_read(void *io, void *p, size_t n)
 {
-	struct worker *w = io;
+	struct fcgi_worker *w = io;
 	size_t got = 0;
 
 	if (n > SMALL_BODY)
-		limit_waits(w);
+		socket_limit_waits(w);
 	while (got < n) {
 		size_t want = n - got < INT32_MAX ? n - got : INT32_MAX;
 		int more = FCGX_GetStr((char *)p + got, (int)want, w->fcgi.in);
@@ -75,7 +75,7 @@ static long body_read(void *io, void *p, size_t n)
 	return (long)got;
 }
 
-static int put(struct worker *w, const char *p, size_t n)
+static int fcgi_put(struct fcgi_worker *w, const char *p, size_t n)
 {
 	while (n != 0) {
 		int step = n < INT32_MAX ? (int)n : INT32_MAX;
@@ -88,18 +88,18 @@ static int put(struct worker *w, const char *p, size_t n)
 	return 0;
 }
 
-static int body_write(void *io, const void *p, size_t n)
+static int fcgi_body_write(void *io, const void *p, size_t n)
 {
-	struct worker *w = io;
+	struct fcgi_worker *w = io;
 
-	limit_waits(w);
-	return put(w, p, n);
+	socket_limit_waits(w);
+	return fcgi_put(w, p, n);
 }
 
 /* ---- connections --------------------------------------------------------------------------- */
 
 /* A connection, or -1 when it is time to stop or the socket is of no use. */
-static int accept_one(int listen_fd)
+static int request_accept(int listen_fd)
 {
 	struct pollfd pf = {.fd = listen_fd, .events = POLLIN};
 
@@ -134,9 +134,9 @@ static int accept_one(int listen_fd)
 }
 
 /* 1: a request is there; 0: the peer sent none (its connection is closed); -1: the end. */
-static int next_request(struct worker *w)
+static int request_next(struct fcgi_worker *w)
 {
-	int fd = accept_one(w->server->listen_fd);
+	int fd = request_accept(w->server->listen_fd);
 
 	if (fd == -1)
 		return -1;
@@ -145,7 +145,7 @@ static int next_request(struct worker *w)
 	w->fcgi.keepConnection = 1; /* or FCGX_Accept_r would close it as a leftover */
 	w->fcgi.detached = 0;
 	if (!w->is_local)
-		limit_waits(w);
+		socket_limit_waits(w);
 	if (FCGX_Accept_r(&w->fcgi) != 0)
 		return 0;
 	w->fcgi.keepConnection = 0;
@@ -154,7 +154,7 @@ static int next_request(struct worker *w)
 
 /* With everything read, closing at once is safe. Bytes left unread (a refused body) would make it a
  * reset that can overtake the answer: then libfcgi's shutdown-and-wait is right. */
-static void finish(struct worker *w, const struct http_conn *c)
+static void request_finish(struct fcgi_worker *w, const struct http_conn *c)
 {
 	char byte;
 
@@ -168,13 +168,13 @@ static void finish(struct worker *w, const struct http_conn *c)
 	if (w->is_read_to_end)
 		FCGX_Detach(&w->fcgi);
 	else
-		limit_waits(w);
+		socket_limit_waits(w);
 	FCGX_Finish_r(&w->fcgi);
 }
 
 /* ---- one request --------------------------------------------------------------------------- */
 
-static void send_answer(struct worker *w, struct req *r)
+static void answer_send(struct fcgi_worker *w, struct req *r)
 {
 	bool has_body = status_has_body(r->res.status);
 
@@ -187,12 +187,12 @@ static void send_answer(struct worker *w, struct req *r)
 	}
 	/* An answer larger than a socket buffer may have to wait for the peer. */
 	if (r->res.body->len > KEEP_BYTES)
-		limit_waits(w);
-	if (put(w, w->head.p, w->head.len) == 0 && has_body && r->method != HTTP_HEAD)
-		put(w, r->res.body->p, r->res.body->len);
+		socket_limit_waits(w);
+	if (fcgi_put(w, w->head.p, w->head.len) == 0 && has_body && r->method != HTTP_HEAD)
+		fcgi_put(w, r->res.body->p, r->res.body->len);
 }
 
-static void log_request(const struct worker *w, const struct req *r, int64_t took_us)
+static void request_log(const struct fcgi_worker *w, const struct req *r, int64_t took_us)
 {
 	if (!w->log_all && r->res.status < 500 && took_us <= SLOW_US)
 		return;
@@ -201,7 +201,7 @@ static void log_request(const struct worker *w, const struct req *r, int64_t too
 	    LOG_S("remote", r->remote_addr));
 }
 
-static void recycle(struct buf *b)
+static void worker_recycle(struct buf *b)
 {
 	if (b->cap > KEEP_BYTES) {
 		size_t max = b->max;
@@ -212,11 +212,11 @@ static void recycle(struct buf *b)
 	buf_reset(b);
 }
 
-static void serve(struct worker *w)
+static void worker_serve(struct fcgi_worker *w)
 {
 	struct server *s = w->server;
 	struct http_conn c = {
-	    .io = w, .read = body_read, .write = body_write, .content_length = -1};
+	    .io = w, .read = fcgi_body_read, .write = fcgi_body_write, .content_length = -1};
 	int64_t started_us = clock_mono_us();
 	struct req r = {.a = w->a,
 	    .app = s->app,
@@ -229,8 +229,8 @@ static void serve(struct worker *w)
 	    .res = {.status = 200, .headers = &w->headers, .body = &w->body}};
 	int status;
 
-	recycle(&w->headers);
-	recycle(&w->body);
+	worker_recycle(&w->headers);
+	worker_recycle(&w->body);
 	status = cgi_request_parse(&r, w->fcgi.envp);
 	log_request_set(r.id);
 	if (status == 0) {
@@ -240,7 +240,7 @@ static void serve(struct worker *w)
 		res_problem(&r, status, NULL);
 	}
 	if (!r.res.sent)
-		send_answer(w, &r);
+		answer_send(w, &r);
 	if (c.content_length > 0 && r.body.n == (size_t)c.content_length) {
 		char byte;
 
@@ -249,15 +249,15 @@ static void serve(struct worker *w)
 		    FCGX_GetStr(&byte, 1, w->fcgi.in) == 0 && FCGX_GetError(w->fcgi.in) == 0;
 	}
 	/* Before the end: r points into what libfcgi frees there. */
-	log_request(w, &r, clock_mono_us() - started_us);
-	finish(w, &c);
+	request_log(w, &r, clock_mono_us() - started_us);
+	request_finish(w, &c);
 	log_request_set(NULL);
 	arena_reset(w->a);
 	if (s->each_request != NULL)
 		s->each_request(s->app);
 }
 
-static int start(struct worker *w, struct server *s)
+static int worker_start(struct fcgi_worker *w, struct server *s)
 {
 	const struct config *cfg = s->app != NULL ? s->app->config : NULL;
 	struct sockaddr_storage sa;
@@ -285,16 +285,16 @@ static int start(struct worker *w, struct server *s)
 
 int server_run(struct server *s, uint64_t max_requests)
 {
-	struct worker w = {0};
+	struct fcgi_worker w = {0};
 	uint64_t served = 0;
 	int got = 0;
 
-	if (start(&w, s) != 0)
+	if (worker_start(&w, s) == -1)
 		return -1;
-	while ((max_requests == 0 || served < max_requests) && (got = next_request(&w)) >= 0) {
+	while ((max_requests == 0 || served < max_requests) && (got = request_next(&w)) >= 0) {
 		if (got == 0)
 			continue;
-		serve(&w);
+		worker_serve(&w);
 		served++;
 	}
 	arena_free(w.a);

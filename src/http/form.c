@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "http/form.h"
 
-static int decode(
+static int form_decode(
     struct arena *a, struct str in, struct str *out, const char *what, struct err *err)
 {
 	char *p;
@@ -54,8 +54,8 @@ int form_parse(struct arena *a, struct str text, struct http_pairs *out, struct 
 			name.n = (size_t)(eq - part.p);
 			value = (struct str){eq + 1, part.n - name.n - 1};
 		}
-		if (decode(a, name, &out->v[out->n].name, "field's name", err) != 0 ||
-		    decode(a, value, &out->v[out->n].value, "field", err) != 0)
+		if (form_decode(a, name, &out->v[out->n].name, "field's name", err) == -1 ||
+		    form_decode(a, value, &out->v[out->n].value, "field", err) == -1)
 			return -1;
 		out->n++;
 	}

@@ -94,7 +94,7 @@ struct str req_query(const struct req *r, const char *name);
 struct str req_form(const struct req *r, const char *name); /* "" ({"",0}) when absent */
 struct str req_cookie(const struct req *r, const char *name);
 struct str req_param(const struct req *r, const char *name);
-/* The named parameter as an id; on any other text answers 404 itself: false. */
+/* The named parameter as an id. Any other text: false, and the answer is a 404 already. */
 bool req_param_uuid(struct req *r, const char *name, struct uuid *out);
 /* The address of this product as this client sees it: config base_url. */
 const char *req_base_url(const struct req *r);

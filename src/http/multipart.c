@@ -15,12 +15,12 @@
 #define HOLD_MAX (256u * 1024u)
 #define PIECE_MAX (64u * 1024u)
 
-enum state { PREAMBLE, DELIMITER, HEAD, BODY, EPILOGUE };
+enum multipart_state { PREAMBLE, DELIMITER, HEAD, BODY, EPILOGUE };
 
 struct multipart {
 	struct arena *a;
 	const char *tmp_dir;
-	enum state state, resume;             /* resume: where to go on when it was no delimiter */
+	enum multipart_state state, resume;   /* resume: where to go on when it was no delimiter */
 	char delimiter[4 + BOUNDARY_MAX + 1]; /* "\r\n--boundary" */
 	size_t delimiter_n;
 	struct buf *hold;
@@ -40,7 +40,7 @@ struct multipart {
 
 /* The next `; name=value` of *rest: 1 found, 0 at the end, -1 malformed. Only \" and \\ are escapes
  * within quotes: browsers of old sent bare backslashes of paths. */
-static int next_param(struct arena *a, struct str *rest, struct str *name, struct str *value)
+static int param_next(struct arena *a, struct str *rest, struct str *name, struct str *value)
 {
 	size_t i = 0, n = 0;
 	char *p;
@@ -115,7 +115,7 @@ struct multipart *multipart_new(
 	} else {
 		rest.n = 0;
 	}
-	while ((more = next_param(a, &rest, &name, &value)) == 1)
+	while ((more = param_next(a, &rest, &name, &value)) == 1)
 		if (str_ieq(name, STR("boundary")) && boundary.p == NULL)
 			boundary = value;
 	if (more == -1 || !boundary_is_sane(boundary)) {
@@ -138,7 +138,7 @@ struct multipart *multipart_new(
 
 /* ---- parts --------------------------------------------------------------------------------- */
 
-static int read_disposition(struct multipart *m, struct str value, struct err *err)
+static int disposition_read(struct multipart *m, struct str value, struct err *err)
 {
 	const char *semi = value.n != 0 ? memchr(value.p, ';', value.n) : NULL;
 	struct str rest = {NULL, 0}, name, text;
@@ -148,7 +148,7 @@ static int read_disposition(struct multipart *m, struct str value, struct err *e
 	if (!str_ieq(media_type(value), STR("form-data")) || semi == NULL)
 		return err_set(err, ERR_MALFORMED, "a part is not form-data");
 	rest = (struct str){semi, value.n - (size_t)(semi - value.p)};
-	while ((more = next_param(m->a, &rest, &name, &text)) == 1) {
+	while ((more = param_next(m->a, &rest, &name, &text)) == 1) {
 		if (str_ieq(name, STR("name")) && !has_name) {
 			has_name = true;
 			m->name = str_copy(m->a, text);
@@ -163,7 +163,7 @@ static int read_disposition(struct multipart *m, struct str value, struct err *e
 	return 0;
 }
 
-static int begin_part(struct multipart *m, struct str head, struct err *err)
+static int part_begin(struct multipart *m, struct str head, struct err *err)
 {
 	struct str rest = head, line;
 	bool has_disposition = false;
@@ -187,7 +187,7 @@ static int begin_part(struct multipart *m, struct str head, struct err *err)
 		value = str_trim((struct str){colon + 1, line.n - name.n - 1});
 		if (str_ieq(name, STR("content-disposition")) && !has_disposition) {
 			has_disposition = true;
-			if (read_disposition(m, value, err) != 0)
+			if (disposition_read(m, value, err) == -1)
 				return -1;
 		} else if (str_ieq(name, STR("content-type"))) {
 			m->type = str_copy(m->a, value);
@@ -213,7 +213,7 @@ static int part_data(struct multipart *m, struct str data, struct err *err)
 	return 0;
 }
 
-static int end_part(struct multipart *m, struct err *err)
+static int part_end(struct multipart *m, struct err *err)
 {
 	struct http_file *f;
 	struct http_pair *p;
@@ -244,7 +244,7 @@ static int end_part(struct multipart *m, struct err *err)
  * are finished); 0 = more input is needed; -1 failed. */
 
 /* Data up to the next delimiter, in PREAMBLE (dropped) and BODY. */
-static int step_data(struct multipart *m, struct str in, size_t *used, struct err *err)
+static int multipart_step_data(struct multipart *m, struct str in, size_t *used, struct err *err)
 {
 	const char *at = memmem(in.p, in.n, m->delimiter, m->delimiter_n);
 	size_t n;
@@ -260,7 +260,7 @@ static int step_data(struct multipart *m, struct str in, size_t *used, struct er
 		if (m->preamble > PREAMBLE_MAX)
 			return err_set(
 			    err, ERR_MALFORMED, "the multipart body has no boundary line");
-	} else if (n != 0 && part_data(m, (struct str){in.p, n}, err) != 0) {
+	} else if (n != 0 && part_data(m, (struct str){in.p, n}, err) == -1) {
 		return -1;
 	}
 	*used = n;
@@ -273,7 +273,8 @@ static int step_data(struct multipart *m, struct str in, size_t *used, struct er
 
 /* Behind "\r\n--boundary": "--" ends it all, white space and a line break start a part, anything
  * else shows that this was data that happens to begin like a delimiter. */
-static int step_delimiter(struct multipart *m, struct str in, size_t *used, struct err *err)
+static int multipart_step_delimiter(
+    struct multipart *m, struct str in, size_t *used, struct err *err)
 {
 	size_t i = m->delimiter_n;
 
@@ -289,21 +290,21 @@ static int step_delimiter(struct multipart *m, struct str in, size_t *used, stru
 			/* One byte on, so that the search does not find it again. */
 			m->state = m->resume;
 			*used = 1;
-			return m->state == PREAMBLE                            ? 1
-			       : part_data(m, (struct str){in.p, 1}, err) != 0 ? -1
-									       : 1;
+			return m->state == PREAMBLE                             ? 1
+			       : part_data(m, (struct str){in.p, 1}, err) == -1 ? -1
+										: 1;
 		}
 		*used = i + 2;
 	} else {
 		*used = i + 2;
 	}
-	if (m->resume == BODY && end_part(m, err) != 0)
+	if (m->resume == BODY && part_end(m, err) == -1)
 		return -1;
 	m->state = in.p[m->delimiter_n] == '-' ? EPILOGUE : HEAD;
 	return 1;
 }
 
-static int step_head(struct multipart *m, struct str in, size_t *used, struct err *err)
+static int multipart_step_head(struct multipart *m, struct str in, size_t *used, struct err *err)
 {
 	const char *end = memmem(in.p, in.n, "\r\n\r\n", 4);
 	struct str head;
@@ -315,14 +316,14 @@ static int step_head(struct multipart *m, struct str in, size_t *used, struct er
 		return 0;
 	}
 	head = (struct str){in.p, (size_t)(end - in.p)};
-	if (begin_part(m, head, err) != 0)
+	if (part_begin(m, head, err) == -1)
 		return -1;
 	*used = head.n + 4;
 	m->state = BODY;
 	return 1;
 }
 
-static int run(struct multipart *m, struct err *err)
+static int multipart_run(struct multipart *m, struct err *err)
 {
 	size_t done = 0, used;
 	int rc = 1;
@@ -334,13 +335,13 @@ static int run(struct multipart *m, struct err *err)
 		switch (m->state) {
 		case PREAMBLE:
 		case BODY:
-			rc = step_data(m, in, &used, err);
+			rc = multipart_step_data(m, in, &used, err);
 			break;
 		case DELIMITER:
-			rc = step_delimiter(m, in, &used, err);
+			rc = multipart_step_delimiter(m, in, &used, err);
 			break;
 		case HEAD:
-			rc = step_head(m, in, &used, err);
+			rc = multipart_step_head(m, in, &used, err);
 			break;
 		case EPILOGUE:
 			used = in.n;
@@ -363,7 +364,7 @@ int multipart_feed(struct multipart *m, struct str piece, struct err *err)
 		buf_add(m->hold, piece.p, n);
 		if (!buf_ok(m->hold))
 			return err_set(err, ERR_INTERNAL, "multipart: hold is full");
-		if (run(m, err) != 0)
+		if (multipart_run(m, err) == -1)
 			return -1;
 		piece = (struct str){piece.p + n, piece.n - n};
 	}

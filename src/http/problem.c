@@ -8,7 +8,7 @@
 #define RETRY_AFTER_S "5"
 
 /* Headers that some answers owe by their status; a handler's own come first. */
-static void add_owed_headers(struct req *r, int status)
+static void problem_owed_headers(struct req *r, int status)
 {
 	if ((status == 503 || status == 429) && !res_has_header(r, "Retry-After"))
 		res_header(r, "Retry-After", status == 429 ? "1" : RETRY_AFTER_S);
@@ -17,7 +17,7 @@ static void add_owed_headers(struct req *r, int status)
 }
 
 /* The errors of several fields as one sentence, for pages. */
-static const char *with_fields(struct req *r, const char *detail, const json_t *errors)
+static const char *detail_with_fields(struct req *r, const char *detail, const json_t *errors)
 {
 	struct buf *b;
 	json_t *entry;
@@ -35,7 +35,7 @@ static const char *with_fields(struct req *r, const char *detail, const json_t *
 	return buf_ok(b) ? b->p : detail;
 }
 
-static void write_json(struct req *r, int status, const char *detail, const json_t *errors)
+static void problem_write_json(struct req *r, int status, const char *detail, const json_t *errors)
 {
 	json_t *doc = json_object();
 
@@ -53,11 +53,11 @@ static void write_json(struct req *r, int status, const char *detail, const json
 	/* Only a flood of faulty fields can be too long; the document is valid without them. */
 	if (!buf_ok(r->res.body) && errors != NULL) {
 		buf_reset(r->res.body);
-		write_json(r, status, detail, NULL);
+		problem_write_json(r, status, detail, NULL);
 	}
 }
 
-static int answer(struct req *r, int status, const char *detail, const json_t *errors)
+static int problem_answer(struct req *r, int status, const char *detail, const json_t *errors)
 {
 	struct http_conn *c = conn_of(r);
 
@@ -73,13 +73,13 @@ static int answer(struct req *r, int status, const char *detail, const json_t *e
 	buf_reset(r->res.body);
 	if (!buf_ok(r->res.headers))
 		buf_reset(r->res.headers);
-	add_owed_headers(r, status);
+	problem_owed_headers(r, status);
 	if (req_wants_page(r) && !c->is_in_problem) {
 		int rc;
 
 		c->is_in_problem = true;
 		rc = c->hooks->problem_page(
-		    r, status, http_reason(status), with_fields(r, detail, errors));
+		    r, status, http_reason(status), detail_with_fields(r, detail, errors));
 		c->is_in_problem = false;
 		if (rc == 0 && buf_ok(r->res.body)) {
 			r->res.status = status;
@@ -87,7 +87,7 @@ static int answer(struct req *r, int status, const char *detail, const json_t *e
 		}
 		buf_reset(r->res.body);
 	}
-	write_json(r, status, detail, errors);
+	problem_write_json(r, status, detail, errors);
 	return 0;
 }
 
@@ -101,10 +101,10 @@ int res_problem(struct req *r, int status, const char *detail, ...)
 		text = arena_vprintf(r->a, detail, ap);
 		va_end(ap);
 	}
-	return answer(r, status, text, NULL);
+	return problem_answer(r, status, text, NULL);
 }
 
-static int status_of(enum err_code code)
+static int status_of_err(enum err_code code)
 {
 	switch (code) {
 	case ERR_MALFORMED:
@@ -136,13 +136,13 @@ static int status_of(enum err_code code)
 
 int res_error(struct req *r, const struct err *err)
 {
-	int status = status_of(err->code);
+	int status = status_of_err(err->code);
 	json_t *errors = NULL, *entry;
 
 	if (status == 500 || status == 503) {
 		log_error(
 		    "http.error", LOG_I("status", status), LOG_STR("path", r->path), LOG_ERR(err));
-		return answer(r, status,
+		return problem_answer(r, status,
 		    status == 500 ? "This could not be carried out; the log has the reason under "
 				    "this request id"
 				  : "Something this needs is away for the moment; please try again",
@@ -155,7 +155,7 @@ int res_error(struct req *r, const struct err *err)
 		errors = json_own(r->a, json_array());
 		json_array_append_new(errors, entry);
 	}
-	return answer(r, status, err->msg, errors);
+	return problem_answer(r, status, err->msg, errors);
 }
 
 int res_invalid(struct req *r)
@@ -166,10 +166,10 @@ int res_invalid(struct req *r)
 	const char *field, *text;
 
 	if (first == NULL)
-		return answer(r, 422, "The request is not acceptable", NULL);
+		return problem_answer(r, 422, "The request is not acceptable", NULL);
 	field = json_str(first, "field");
 	text = json_str(first, "message");
-	return answer(r, 422,
+	return problem_answer(r, 422,
 	    arena_printf(r->a, n > 1 ? "%s: %s (and %zu more)" : "%s: %s", field, text, n - 1),
 	    c->invalid);
 }

@@ -61,7 +61,7 @@ bool status_has_body(int status)
 /* ---- headers ------------------------------------------------------------------------------ */
 
 /* Control characters never get into a header: a line break there would start another. */
-static void add_value(struct buf *b, const char *value)
+static void header_add_value(struct buf *b, const char *value)
 {
 	const char *p = value;
 
@@ -80,17 +80,17 @@ static void add_value(struct buf *b, const char *value)
 	}
 }
 
-static void add_line(struct buf *b, const char *name, const char *value)
+static void header_add_line(struct buf *b, const char *name, const char *value)
 {
 	buf_str(b, name);
 	buf_add(b, ": ", 2);
-	add_value(b, value);
+	header_add_value(b, value);
 	buf_add(b, "\r\n", 2);
 }
 
 void res_header(struct req *r, const char *name, const char *value)
 {
-	add_line(r->res.headers, name, value);
+	header_add_line(r->res.headers, name, value);
 }
 
 void res_headerf(struct req *r, const char *name, const char *fmt, ...)
@@ -117,7 +117,7 @@ bool res_has_header(const struct req *r, const char *name)
 	return false;
 }
 
-static void add_number(struct buf *b, uint64_t v)
+static void header_add_number(struct buf *b, uint64_t v)
 {
 	char digits[20];
 	size_t i = sizeof(digits);
@@ -132,20 +132,20 @@ static void add_number(struct buf *b, uint64_t v)
 void res_head(struct req *r, struct buf *out, int64_t length)
 {
 	buf_str(out, "Status: ");
-	add_number(out, (uint64_t)r->res.status);
+	header_add_number(out, (uint64_t)r->res.status);
 	buf_chr(out, ' ');
 	buf_str(out, http_reason(r->res.status));
 	buf_add(out, "\r\n", 2);
 	if (status_has_body(r->res.status)) {
 		if (r->res.content_type != NULL)
-			add_line(out, "Content-Type", r->res.content_type);
+			header_add_line(out, "Content-Type", r->res.content_type);
 		if (length >= 0) {
 			buf_str(out, "Content-Length: ");
-			add_number(out, (uint64_t)length);
+			header_add_number(out, (uint64_t)length);
 			buf_add(out, "\r\n", 2);
 		}
 	}
-	add_line(out, "X-Request-Id", r->id);
+	header_add_line(out, "X-Request-Id", r->id);
 	if (!res_has_header(r, "X-Content-Type-Options"))
 		buf_str(out, "X-Content-Type-Options: nosniff\r\n");
 	/* What one account may see must not be kept for the next person at that browser or proxy.
@@ -158,7 +158,7 @@ void res_head(struct req *r, struct buf *out, int64_t length)
 
 /* ---- plain answers ------------------------------------------------------------------------ */
 
-static void begin(struct req *r, int status, const char *content_type)
+static void response_begin(struct req *r, int status, const char *content_type)
 {
 	conn_of(r)->has_answer = true;
 	r->res.status = status;
@@ -166,7 +166,7 @@ static void begin(struct req *r, int status, const char *content_type)
 	buf_reset(r->res.body);
 }
 
-static int too_large(struct req *r)
+static int response_too_large(struct req *r)
 {
 	log_error(
 	    "http.answer.too_large", LOG_STR("path", r->path), LOG_I("max", r->res.body->max));
@@ -175,20 +175,20 @@ static int too_large(struct req *r)
 
 int res_text(struct req *r, int status, const char *content_type, struct str body)
 {
-	begin(r, status, content_type);
+	response_begin(r, status, content_type);
 	buf_add(r->res.body, body.p, body.n);
-	return buf_ok(r->res.body) ? 0 : too_large(r);
+	return buf_ok(r->res.body) ? 0 : response_too_large(r);
 }
 
 int res_empty(struct req *r, int status)
 {
-	begin(r, status, NULL);
+	response_begin(r, status, NULL);
 	return 0;
 }
 
 int res_redirect(struct req *r, const char *location)
 {
-	begin(r, 303, NULL);
+	response_begin(r, 303, NULL);
 	res_header(r, "Location", location);
 	return 0;
 }
@@ -213,7 +213,7 @@ static bool none_match_has(struct str list, struct str tag)
 	return false;
 }
 
-static void add_etag(struct req *r)
+static void etag_add(struct req *r)
 {
 	const struct buf *b = r->res.body;
 	struct str wanted = req_header(r, "if-none-match");
@@ -232,7 +232,7 @@ static void add_etag(struct req *r)
 
 int res_json(struct req *r, int status, json_t *value)
 {
-	begin(r, status, "application/json; charset=utf-8");
+	response_begin(r, status, "application/json; charset=utf-8");
 	if (value == NULL) {
 		log_error("http.answer.no_value", LOG_STR("path", r->path));
 		return res_problem(r, 500, NULL);
@@ -240,9 +240,9 @@ int res_json(struct req *r, int status, json_t *value)
 	json_append(r->res.body, value);
 	json_decref(value);
 	if (!buf_ok(r->res.body))
-		return too_large(r);
+		return response_too_large(r);
 	if (status == 200 && (r->method == HTTP_GET || r->method == HTTP_HEAD))
-		add_etag(r);
+		etag_add(r);
 	return 0;
 }
 
@@ -253,13 +253,13 @@ int res_stream_start(struct req *r, int status, const char *content_type)
 	struct http_conn *c = conn_of(r);
 	struct buf *head;
 
-	begin(r, status, content_type);
+	response_begin(r, status, content_type);
 	r->res.sent = true;
 	if (c->io == NULL)
 		return 0;
 	head = buf_new(r->a, 2 * LIMIT_HEADER_BYTES);
 	res_head(r, head, -1);
-	if (!buf_ok(head) || c->write(c->io, head->p, head->len) != 0)
+	if (!buf_ok(head) || c->write(c->io, head->p, head->len) == -1)
 		c->is_cut = true;
 	return c->is_cut ? -1 : 0;
 }
@@ -276,14 +276,14 @@ int res_stream_write(struct req *r, struct str piece)
 		buf_add(r->res.body, piece.p, piece.n);
 		return 0;
 	}
-	if (c->write(c->io, piece.p, piece.n) != 0)
+	if (c->write(c->io, piece.p, piece.n) == -1)
 		c->is_cut = true;
 	return c->is_cut ? -1 : 0;
 }
 
 /* ---- cookies ------------------------------------------------------------------------------ */
 
-static bool is_secure(const struct req *r)
+static bool is_secure_request(const struct req *r)
 {
 	const struct config *cfg = r->app != NULL ? r->app->config : NULL;
 
@@ -310,11 +310,11 @@ void res_cookie(
 	buf_str(b, "; Path=/; SameSite=Lax");
 	if (max_age_s >= 0) {
 		buf_str(b, "; Max-Age=");
-		add_number(b, (uint64_t)max_age_s);
+		header_add_number(b, (uint64_t)max_age_s);
 	}
 	if (http_only)
 		buf_str(b, "; HttpOnly");
-	if (is_secure(r))
+	if (is_secure_request(r))
 		buf_str(b, "; Secure");
 	buf_add(b, "\r\n", 2);
 }

@@ -11,21 +11,21 @@
 #define SEGMENTS_MAX 24u
 #define METHODS ((size_t)HTTP_OTHER)
 
-struct leaf {
+struct route_leaf {
 	const struct route *route;
 	struct route_match template; /* names and places of its parameters */
 };
 
-struct node {
+struct route_node {
 	struct str name;
-	struct node **kids; /* fixed names, ordered by length, then bytes */
+	struct route_node **kids; /* fixed names, ordered by length, then bytes */
 	size_t nkids;
-	struct node *param;
-	struct leaf *leaves[METHODS];
+	struct route_node *param;
+	struct route_leaf *leaves[METHODS];
 };
 
 struct router {
-	struct node *root;
+	struct route_node *root;
 	const struct router_hooks *hooks;
 };
 
@@ -44,7 +44,7 @@ static int name_compare(struct str a, struct str b)
 }
 
 /* Where name is among the kids, or belongs. */
-static size_t kid_index(const struct node *node, struct str name, bool *is_there)
+static size_t kid_index(const struct route_node *node, struct str name, bool *is_there)
 {
 	size_t low = 0, high = node->nkids;
 
@@ -65,18 +65,18 @@ static size_t kid_index(const struct node *node, struct str name, bool *is_there
 	return low;
 }
 
-static struct node *kid_make(struct arena *a, struct node *node, struct str name)
+static struct route_node *kid_make(struct arena *a, struct route_node *node, struct str name)
 {
 	bool is_there;
 	size_t i = kid_index(node, name, &is_there);
-	struct node **grown;
+	struct route_node **grown;
 
 	if (is_there)
 		return node->kids[i];
-	grown = arena_array(a, node->nkids + 1, sizeof(struct node *));
+	grown = arena_array(a, node->nkids + 1, sizeof(struct route_node *));
 	memcpy(grown, node->kids, i * sizeof(*grown));
 	memcpy(grown + i + 1, node->kids + i, (node->nkids - i) * sizeof(*grown));
-	grown[i] = arena_zalloc(a, sizeof(struct node));
+	grown[i] = arena_zalloc(a, sizeof(struct route_node));
 	grown[i]->name = name;
 	grown[i]->kids = grown; /* never read while nkids is 0, and never NULL */
 	node->kids = grown;
@@ -85,7 +85,7 @@ static struct node *kid_make(struct arena *a, struct node *node, struct str name
 }
 
 /* What is wrong with a row of the table, or NULL. */
-static const char *contradiction(const struct route *t)
+static const char *route_contradiction(const struct route *t)
 {
 	unsigned f = t->flags;
 	bool is_unsafe = t->method != HTTP_GET;
@@ -117,12 +117,12 @@ static const char *contradiction(const struct route *t)
 	return NULL;
 }
 
-static int add_route(struct arena *a, struct router *rt, const struct route *t, struct err *err)
+static int route_add(struct arena *a, struct router *rt, const struct route *t, struct err *err)
 {
-	const char *why = contradiction(t);
-	struct node *node = rt->root;
+	const char *why = route_contradiction(t);
+	struct route_node *node = rt->root;
 	struct str rest, segment;
-	struct leaf *leaf;
+	struct route_leaf *leaf;
 	size_t n = 0;
 
 	if (why != NULL)
@@ -147,7 +147,7 @@ static int add_route(struct arena *a, struct router *rt, const struct route *t, 
 		m->params[m->nparams].name = (struct str){segment.p + 1, segment.n - 1};
 		m->params[m->nparams++].segment = n - 1;
 		if (node->param == NULL) {
-			node->param = arena_zalloc(a, sizeof(struct node));
+			node->param = arena_zalloc(a, sizeof(struct route_node));
 			node->param->kids = &node->param;
 		}
 		node = node->param;
@@ -169,10 +169,10 @@ struct router *router_new(struct arena *a, const struct route *routes, size_t n,
 	size_t i;
 
 	rt->hooks = hooks;
-	rt->root = arena_zalloc(a, sizeof(struct node));
+	rt->root = arena_zalloc(a, sizeof(struct route_node));
 	rt->root->kids = &rt->root;
 	for (i = 0; i < n; i++) {
-		if (add_route(a, rt, &routes[i], err) != 0)
+		if (route_add(a, rt, &routes[i], err) == -1)
 			return NULL;
 		if ((routes[i].flags & ROUTE_PUBLIC) == 0 && hooks->authenticate == NULL) {
 			err_set(err, ERR_INTERNAL, "route %s needs an authenticator",
@@ -185,12 +185,12 @@ struct router *router_new(struct arena *a, const struct route *routes, size_t n,
 
 /* ---- matching ------------------------------------------------------------------------------ */
 
-struct search {
+struct route_search {
 	struct str segments[SEGMENTS_MAX];
 	size_t n;
 	enum http_method method;
 	unsigned allowed; /* bits of the methods that addresses of this shape have */
-	const struct leaf *found;
+	const struct route_leaf *found;
 };
 
 static bool has_percent(struct str s)
@@ -200,7 +200,7 @@ static bool has_percent(struct str s)
 
 /* Cuts and decodes. False for what no route can mean: empty segments (a slash at the end or two in
  * a row), "." and "..", broken escapes, NUL, bytes that are not UTF-8. */
-static bool cut(struct arena *a, struct str path, struct search *s)
+static bool path_cut(struct arena *a, struct str path, struct route_search *s)
 {
 	struct str rest, part;
 
@@ -231,7 +231,7 @@ static bool cut(struct arena *a, struct str path, struct search *s)
 }
 
 /* Visits no node twice: the work is bounded by the table, and in practice by the segments. */
-static void descend(const struct node *node, size_t depth, struct search *s)
+static void node_descend(const struct route_node *node, size_t depth, struct route_search *s)
 {
 	bool is_there;
 	size_t i, m;
@@ -247,21 +247,21 @@ static void descend(const struct node *node, size_t depth, struct search *s)
 	}
 	i = kid_index(node, s->segments[depth], &is_there);
 	if (is_there)
-		descend(node->kids[i], depth + 1, s);
+		node_descend(node->kids[i], depth + 1, s);
 	if (s->found == NULL && node->param != NULL)
-		descend(node->param, depth + 1, s);
+		node_descend(node->param, depth + 1, s);
 }
 
 int router_match(const struct router *rt, struct req *r, const char **allow)
 {
-	struct search s = {.method = r->method};
+	struct route_search s = {.method = r->method};
 	struct buf *b;
 	size_t i;
 
 	*allow = "";
-	if (r->path.n > LIMIT_URL_BYTES || !cut(r->a, r->path, &s))
+	if (r->path.n > LIMIT_URL_BYTES || !path_cut(r->a, r->path, &s))
 		return 404;
-	descend(rt->root, 0, &s);
+	node_descend(rt->root, 0, &s);
 	if (s.found != NULL) {
 		const struct route_match *m = &s.found->template;
 

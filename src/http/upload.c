@@ -22,7 +22,7 @@ struct upload {
 	uint64_t size;
 };
 
-static void release(void *p)
+static void upload_release(void *p)
 {
 	struct upload *u = p;
 
@@ -51,7 +51,7 @@ static int upload_write(struct upload *u, struct str piece, struct err *err)
 	    err, ERR_UNAVAILABLE, "cannot write an upload to %s: %s", u->path, strerror(errno));
 }
 
-static int spill(struct upload *u, struct err *err)
+static int upload_spill(struct upload *u, struct err *err)
 {
 	char *path = arena_printf(u->a, "%s/upload-XXXXXX", u->tmp_dir);
 
@@ -64,7 +64,7 @@ static int spill(struct upload *u, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "cannot make an upload file in %s: %s",
 		    u->tmp_dir, strerror(errno));
 	u->path = path;
-	arena_on_free(u->a, release, u);
+	arena_on_free(u->a, upload_release, u);
 	return upload_write(u, (struct str){u->memory->p, u->memory->len}, err);
 }
 
@@ -75,7 +75,7 @@ int upload_add(struct upload *u, struct str piece, struct err *err)
 		buf_add(u->memory, piece.p, piece.n);
 		return 0;
 	}
-	if (u->fd == -1 && spill(u, err) != 0)
+	if (u->fd == -1 && upload_spill(u, err) == -1)
 		return -1;
 	return upload_write(u, piece, err);
 }

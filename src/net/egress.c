@@ -9,15 +9,15 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-enum kind { KIND_PUBLIC, KIND_LOOPBACK, KIND_PRIVATE, KIND_FORBIDDEN };
+enum address_kind { KIND_PUBLIC, KIND_LOOPBACK, KIND_PRIVATE, KIND_FORBIDDEN };
 
-struct range4 {
+struct ipv4_range {
 	uint32_t net; /* host byte order */
 	int bits;
-	enum kind kind;
+	enum address_kind kind;
 };
 
-static const struct range4 ranges4[] = {
+static const struct ipv4_range ipv4_ranges[] = {
     {0x00000000, 8, KIND_FORBIDDEN}, /* "this network" */
     {0x0a000000, 8, KIND_PRIVATE},   /* 10/8 */
     {0x64400000, 10, KIND_PRIVATE},  /* 100.64/10, carrier NAT */
@@ -35,24 +35,24 @@ static const struct range4 ranges4[] = {
     {0xf0000000, 4, KIND_FORBIDDEN},  /* reserved, and broadcast */
 };
 
-static enum kind kind4(uint32_t addr)
+static enum address_kind kind_of_ipv4(uint32_t addr)
 {
-	for (size_t i = 0; i < sizeof(ranges4) / sizeof(ranges4[0]); i++) {
-		const uint32_t mask = ~UINT32_C(0) << (32 - ranges4[i].bits);
+	for (size_t i = 0; i < sizeof(ipv4_ranges) / sizeof(ipv4_ranges[0]); i++) {
+		const uint32_t mask = ~UINT32_C(0) << (32 - ipv4_ranges[i].bits);
 
-		if ((addr & mask) == ranges4[i].net)
-			return ranges4[i].kind;
+		if ((addr & mask) == ipv4_ranges[i].net)
+			return ipv4_ranges[i].kind;
 	}
 	return KIND_PUBLIC;
 }
 
-static uint32_t load4(const unsigned char *p)
+static uint32_t ipv4_load(const unsigned char *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 /* Does a begin with the first bits of prefix? */
-static bool has_prefix(const unsigned char a[16], const unsigned char *prefix, int bits)
+static bool ipv6_has_prefix(const unsigned char a[16], const unsigned char *prefix, int bits)
 {
 	const size_t whole = (size_t)bits / 8;
 	const int rest = bits % 8;
@@ -62,16 +62,16 @@ static bool has_prefix(const unsigned char a[16], const unsigned char *prefix, i
 	return rest == 0 || (a[whole] ^ prefix[whole]) >> (8 - rest) == 0;
 }
 
-#define PREFIX(a, bits, ...) has_prefix((a), (const unsigned char[16]){__VA_ARGS__}, (bits))
+#define PREFIX(a, bits, ...) ipv6_has_prefix((a), (const unsigned char[16]){__VA_ARGS__}, (bits))
 
-static enum kind kind6(const unsigned char a[16])
+static enum address_kind kind_of_ipv6(const unsigned char a[16])
 {
 	if (PREFIX(a, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)) /* ::ffff:0:0/96, mapped */
-		return kind4(load4(a + 12));
+		return kind_of_ipv4(ipv4_load(a + 12));
 	if (PREFIX(a, 96, 0x00, 0x64, 0xff, 0x9b)) /* 64:ff9b::/96, NAT64 */
-		return kind4(load4(a + 12));
+		return kind_of_ipv4(ipv4_load(a + 12));
 	if (PREFIX(a, 16, 0x20, 0x02)) /* 2002::/16, 6to4 */
-		return kind4(load4(a + 2));
+		return kind_of_ipv4(ipv4_load(a + 2));
 	if (PREFIX(a, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
 		return KIND_LOOPBACK;
 	if (PREFIX(a, 7, 0xfc)) /* unique local */
@@ -86,7 +86,7 @@ static enum kind kind6(const unsigned char a[16])
 }
 
 /* Takes the brackets of an IPv6 literal and one trailing dot off. */
-static struct str plain_host(struct str host)
+static struct str host_plain(struct str host)
 {
 	if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		return (struct str){host.p + 1, host.n - 2};
@@ -97,7 +97,7 @@ static struct str plain_host(struct str host)
 
 /* Cuts "host[:port]"; an IPv6 host stands in brackets when a port follows. False: not of the form.
  */
-static bool split_host_port(struct str text, struct str *host, struct str *port)
+static bool host_port_split(struct str text, struct str *host, struct str *port)
 {
 	const char *colon = NULL;
 
@@ -129,16 +129,16 @@ static bool host_is_listed(const struct config *cfg, struct str host, int port)
 {
 	struct str rest = str_from(cfg->egress_allow_hosts), entry;
 
-	host = plain_host(host);
+	host = host_plain(host);
 	if (host.n == 0)
 		return false;
 	while (rest.n > 0 && str_split(&rest, ',', &entry)) {
 		struct str name, digits;
 		int64_t number = 0;
 
-		if (!split_host_port(str_trim(entry), &name, &digits))
+		if (!host_port_split(str_trim(entry), &name, &digits))
 			continue;
-		if (!str_ieq(plain_host(name), host))
+		if (!str_ieq(host_plain(name), host))
 			continue;
 		if (digits.p == NULL || (str_to_i64(digits, 1, 65535, &number) && number == port))
 			return true;
@@ -146,7 +146,7 @@ static bool host_is_listed(const struct config *cfg, struct str host, int port)
 	return false;
 }
 
-static bool kind_is_allowed(const struct config *cfg, enum kind kind)
+static bool kind_is_allowed(const struct config *cfg, enum address_kind kind)
 {
 	switch (kind) {
 	case KIND_PUBLIC:
@@ -164,18 +164,18 @@ static bool kind_is_allowed(const struct config *cfg, enum kind kind)
 bool egress_is_allowed(
     const struct config *cfg, const char *host, int port, const struct sockaddr *sa)
 {
-	enum kind kind;
+	enum address_kind kind;
 
 	if (sa->sa_family == AF_INET) {
 		struct sockaddr_in in;
 
 		memcpy(&in, sa, sizeof(in));
-		kind = kind4(ntohl(in.sin_addr.s_addr));
+		kind = kind_of_ipv4(ntohl(in.sin_addr.s_addr));
 	} else if (sa->sa_family == AF_INET6) {
 		struct sockaddr_in6 in6;
 
 		memcpy(&in6, sa, sizeof(in6));
-		kind = kind6(in6.sin6_addr.s6_addr);
+		kind = kind_of_ipv6(in6.sin6_addr.s6_addr);
 	} else {
 		return false;
 	}
@@ -183,9 +183,9 @@ bool egress_is_allowed(
 }
 
 /* 1: the host is an address (or is always one), 0: a name that must be looked up. */
-static int host_kind(struct str host, enum kind *kind)
+static int kind_of_host(struct str host, enum address_kind *kind)
 {
-	const struct str plain = plain_host(host);
+	const struct str plain = host_plain(host);
 	char text[256];
 	struct in_addr in;
 	struct in6_addr in6;
@@ -195,11 +195,12 @@ static int host_kind(struct str host, enum kind *kind)
 	memcpy(text, plain.p, plain.n);
 	text[plain.n] = '\0';
 	if (host.p[0] == '[') {
-		*kind = inet_pton(AF_INET6, text, &in6) == 1 ? kind6(in6.s6_addr) : KIND_FORBIDDEN;
+		*kind = inet_pton(AF_INET6, text, &in6) == 1 ? kind_of_ipv6(in6.s6_addr)
+							     : KIND_FORBIDDEN;
 		return 1;
 	}
 	if (inet_aton(text, &in) == 1) { /* also 127.1, 0x7f000001, 017700000001, 2130706433 */
-		*kind = kind4(ntohl(in.s_addr));
+		*kind = kind_of_ipv4(ntohl(in.s_addr));
 		return 1;
 	}
 	if (str_ieq(plain, STR("localhost")) ||
@@ -210,7 +211,7 @@ static int host_kind(struct str host, enum kind *kind)
 	return 0;
 }
 
-static int check_characters(const char *url, struct err *err)
+static int url_check_characters(const char *url, struct err *err)
 {
 	const size_t n = strlen(url);
 
@@ -225,7 +226,7 @@ static int check_characters(const char *url, struct err *err)
 	return 0;
 }
 
-static int check_host(struct str host, struct err *err)
+static int host_check(struct str host, struct err *err)
 {
 	if (host.n == 0)
 		return err_set(err, ERR_REFUSED, "the URL names no host");
@@ -248,11 +249,11 @@ int egress_check_url(const struct config *cfg, const char *url, struct err *err)
 {
 	struct str rest, authority, host, digits;
 	int64_t port = 80;
-	enum kind kind;
+	enum address_kind kind;
 
 	if (url == NULL || *url == '\0')
 		return err_set(err, ERR_REFUSED, "the URL is empty");
-	if (check_characters(url, err) == -1)
+	if (url_check_characters(url, err) == -1)
 		return -1;
 	if (strncasecmp(url, "http://", 7) == 0) {
 		rest = str_from(url + 7);
@@ -265,14 +266,14 @@ int egress_check_url(const struct config *cfg, const char *url, struct err *err)
 	authority = (struct str){rest.p, strcspn(rest.p, "/?#")};
 	if (memchr(authority.p, '@', authority.n) != NULL)
 		return err_set(err, ERR_REFUSED, "the URL must not hold a user name or password");
-	if (!split_host_port(authority, &host, &digits))
+	if (!host_port_split(authority, &host, &digits))
 		return err_set(
 		    err, ERR_REFUSED, "the URL's host is not of the form host or host:port");
-	if (check_host(host, err) == -1)
+	if (host_check(host, err) == -1)
 		return -1;
 	if (digits.p != NULL && !str_to_i64(digits, 1, 65535, &port))
 		return err_set(err, ERR_REFUSED, "the URL's port is not a number from 1 to 65535");
-	if (host_kind(host, &kind) == 1 && !kind_is_allowed(cfg, kind) &&
+	if (kind_of_host(host, &kind) == 1 && !kind_is_allowed(cfg, kind) &&
 	    !host_is_listed(cfg, host, (int)port))
 		return err_set(
 		    err, ERR_REFUSED, "%.*s is not a public address", (int)host.n, host.p);

@@ -68,7 +68,7 @@ struct http_client {
 
 /* ---- the client --------------------------------------------------------------------------- */
 
-static long per_host(const struct config *cfg)
+static long connections_per_host(const struct config *cfg)
 {
 	return cfg->http_per_host > 0 && cfg->http_per_host <= 10000 ? (long)cfg->http_per_host
 								     : DEFAULT_PER_HOST;
@@ -95,7 +95,7 @@ struct http_client *http_client_new(const struct config *cfg, struct err *err)
 	c->multi = curl_multi_init();
 	if (c->multi == NULL)
 		abort();
-	curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, per_host(cfg));
+	curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections_per_host(cfg));
 	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
 	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	return c;
@@ -133,7 +133,8 @@ static void easy_give(struct http_client *c, CURL *easy)
 
 /* ---- callbacks of one transfer ------------------------------------------------------------ */
 
-static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
+static curl_socket_t curl_on_open_socket(
+    void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 {
 	struct transfer *t = arg;
 
@@ -145,7 +146,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	return socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
 }
 
-static size_t on_body(char *p, size_t size, size_t n, void *arg)
+static size_t curl_on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 
@@ -159,7 +160,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 }
 
 /* One header line, or a status line, which begins a new head (after a 1xx). */
-static size_t on_header(char *p, size_t size, size_t n, void *arg)
+static size_t curl_on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 	struct str line, name;
@@ -232,7 +233,7 @@ static void slist_add(struct curl_slist **list, const char *line)
 	*list = longer;
 }
 
-static int set_headers(struct transfer *t, bool is_same_origin, struct err *err)
+static int transfer_set_headers(struct transfer *t, bool is_same_origin, struct err *err)
 {
 	const struct http_pairs *h = &t->call->headers;
 	bool has_type = false, has_agent = false;
@@ -266,7 +267,8 @@ static int set_headers(struct transfer *t, bool is_same_origin, struct err *err)
 	return 0;
 }
 
-static int set_method(struct transfer *t, const char *method, struct str body, struct err *err)
+static int transfer_set_method(
+    struct transfer *t, const char *method, struct str body, struct err *err)
 {
 	if (!is_token(str_from(method)))
 		return err_set(err, ERR_INVALID, "the request method is not a token");
@@ -288,7 +290,7 @@ static int set_method(struct transfer *t, const char *method, struct str body, s
 }
 
 /* Parses the URL as curl will, so that what the policy is asked about is what is called. */
-static int set_url(struct transfer *t, const char *url, struct err *err)
+static int transfer_set_url(struct transfer *t, const char *url, struct err *err)
 {
 	char *host = NULL, *port = NULL;
 	int64_t number;
@@ -316,7 +318,7 @@ out:
 	return rc;
 }
 
-static void set_limits(struct transfer *t, int64_t timeout_ms, size_t max_answer)
+static void transfer_set_limits(struct transfer *t, int64_t timeout_ms, size_t max_answer)
 {
 	const struct config *cfg = t->client->cfg;
 	const int64_t connect_ms =
@@ -348,17 +350,17 @@ static void set_limits(struct transfer *t, int64_t timeout_ms, size_t max_answer
 		curl_easy_setopt(e, CURLOPT_CAINFO, cfg->egress_ca_file);
 }
 
-static void set_callbacks(struct transfer *t)
+static void transfer_set_callbacks(struct transfer *t)
 {
 	CURL *e = t->easy;
 
 	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, curl_on_open_socket);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, curl_on_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, curl_on_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
 }
 
@@ -383,7 +385,7 @@ static void waiter_wait(struct http_client *c, struct waiter *w)
 }
 
 /* Moves the transfers on and notes those that ended. */
-static void advance(struct http_client *c)
+static void transfers_advance(struct http_client *c)
 {
 	int n;
 	CURLMsg *m;
@@ -415,7 +417,7 @@ static void transfer_run(struct transfer *t)
 	if (t->waiter.fiber != NULL) {
 		waiter_wait(c, &t->waiter);
 	} else {
-		for (advance(c); !t->is_done; advance(c))
+		for (transfers_advance(c); !t->is_done; transfers_advance(c))
 			(void)curl_multi_poll(c->multi, NULL, 0, 1000, NULL);
 	}
 	curl_multi_remove_handle(c->multi, t->easy);
@@ -545,13 +547,14 @@ static int hop_run(struct http_client *c, struct arena *a, const struct http_cal
 	t.easy = easy_take(c);
 	t.body = buf_new(a, hop->max_answer);
 	t.pairs = arena_array(a, LIMIT_HEADERS, sizeof(*t.pairs));
-	if (set_url(&t, hop->url, err) == -1 || set_method(&t, hop->method, hop->body, err) == -1 ||
-	    set_headers(&t, hop->is_same_origin, err) == -1)
+	if (transfer_set_url(&t, hop->url, err) == -1 ||
+	    transfer_set_method(&t, hop->method, hop->body, err) == -1 ||
+	    transfer_set_headers(&t, hop->is_same_origin, err) == -1)
 		goto out;
 	if (hop->origin == NULL)
 		hop->origin = url_origin(a, t.url);
-	set_limits(&t, left_ms, hop->max_answer);
-	set_callbacks(&t);
+	transfer_set_limits(&t, left_ms, hop->max_answer);
+	transfer_set_callbacks(&t);
 	transfer_run(&t);
 	if (t.result != CURLE_OK) {
 		transfer_error(&t, hop->timeout_ms, hop->max_answer, err);
@@ -592,7 +595,7 @@ int http_client_call(struct http_client *c, struct arena *a, const struct http_c
 		if (hops > LIMIT_HTTP_REDIRECTS)
 			return err_set(err, ERR_REFUSED,
 			    "the call was redirected more than %u times", LIMIT_HTTP_REDIRECTS);
-		if (hop_run(c, a, call, &hop, out, &again, err) != 0)
+		if (hop_run(c, a, call, &hop, out, &again, err) == -1)
 			return -1;
 	}
 	out->duration_us = clock_mono_us() - start_us;
@@ -601,7 +604,7 @@ int http_client_call(struct http_client *c, struct arena *a, const struct http_c
 
 /* ---- the runner's loop -------------------------------------------------------------------- */
 
-static void wake_sleepers(struct http_client *c)
+static void sleepers_wake(struct http_client *c)
 {
 	const int64_t now_us = TAILQ_EMPTY(&c->asleep) ? 0 : clock_mono_us();
 	struct waiter *w;
@@ -613,7 +616,7 @@ static void wake_sleepers(struct http_client *c)
 }
 
 /* Nothing becomes ready meanwhile: a fiber never moves the transfers on. */
-static void resume_ready(struct http_client *c)
+static void waiters_resume_ready(struct http_client *c)
 {
 	struct waiter *w;
 
@@ -629,8 +632,8 @@ int http_client_poll(struct http_client *c, int extra_fd, int wait_ms)
 	struct curl_waitfd extra = {.fd = extra_fd, .events = CURL_WAIT_POLLIN};
 	const struct waiter *w;
 
-	advance(c);
-	wake_sleepers(c);
+	transfers_advance(c);
+	sleepers_wake(c);
 	if (TAILQ_EMPTY(&c->ready)) {
 		if ((w = TAILQ_FIRST(&c->asleep)) != NULL) {
 			const int64_t ms = (w->until_us - clock_mono_us() + 999) / 1000;
@@ -639,10 +642,10 @@ int http_client_poll(struct http_client *c, int extra_fd, int wait_ms)
 				wait_ms = ms > 0 ? (int)ms : 0;
 		}
 		(void)curl_multi_poll(c->multi, &extra, extra_fd >= 0 ? 1 : 0, wait_ms, NULL);
-		advance(c);
-		wake_sleepers(c);
+		transfers_advance(c);
+		sleepers_wake(c);
 	}
-	resume_ready(c);
+	waiters_resume_ready(c);
 	return c->waiting;
 }
 

@@ -41,7 +41,7 @@ void http_client_free(struct http_client *c);
 int http_client_call(struct http_client *c, struct arena *a, const struct http_call *call,
     struct http_answer *out, struct err *err);
 /* For the runner's loop: advances transfers and fiber sleeps, resumes what finished, waits at
- * most wait_ms or until extra_fd (or -1) is readable. Answers how many waiters are left. A fiber
+ * most wait_ms or until extra_fd (or -1) is readable. Returns how many waiters are left. A fiber
  * that ends is not freed here: whoever made it sees that it ended. */
 int http_client_poll(struct http_client *c, int extra_fd, int wait_ms);
 /* Sleeps without blocking others when in a fiber; else really sleeps. */

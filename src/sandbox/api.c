@@ -54,13 +54,13 @@ int api_faults_put(struct req *r)
 
 	if (r->json == NULL)
 		return res_problem(r, 400, "The body must be a JSON object");
-	if (faults_put(sandbox_of(r)->faults, r->json, &err) != 0)
+	if (faults_put(sandbox_of(r)->faults, r->json, &err) == -1)
 		return res_error(r, &err);
 	return api_faults_get(r);
 }
 
 /* The body as wishes, {} when there is none; count within 1 to max. */
-static int read_wishes(struct req *r, int64_t max, json_t **wishes, int64_t *count, struct err *err)
+static int wishes_read(struct req *r, int64_t max, json_t **wishes, int64_t *count, struct err *err)
 {
 	const struct json_member number = {"count", READ_INT, .min = 1, .max = max};
 	struct json_reader in = {.err = err};
@@ -81,7 +81,7 @@ int api_send_lead(struct req *r)
 	json_t *wishes, *answers, *one;
 	int64_t count;
 
-	if (read_wishes(r, SEND_MAX, &wishes, &count, &err) != 0)
+	if (wishes_read(r, SEND_MAX, &wishes, &count, &err) == -1)
 		return res_error(r, &err);
 	answers = json_own(r->a, json_array());
 	for (int64_t i = 0; i < count; i++) {
@@ -102,7 +102,7 @@ int api_leads_make(struct req *r)
 	json_t *wishes, *lead, *ids;
 	int64_t count;
 
-	if (read_wishes(r, MAKE_MAX, &wishes, &count, &err) != 0 ||
+	if (wishes_read(r, MAKE_MAX, &wishes, &count, &err) == -1 ||
 	    product_load(sandbox_of(r), r->a, &p, &err) == -1)
 		return res_error(r, &err);
 	ids = json_own(r->a, json_array());
@@ -120,14 +120,14 @@ int api_webhook_body(struct req *r)
 	struct sandbox *s = sandbox_of(r);
 	struct err err = ERR_INIT;
 	struct product p;
-	struct hook hook;
+	struct sandbox_hook hook;
 	json_t *wishes, *lead, *out;
 	int64_t count;
 
-	if (read_wishes(r, 1, &wishes, &count, &err) != 0 ||
+	if (wishes_read(r, 1, &wishes, &count, &err) == -1 ||
 	    product_load(s, r->a, &p, &err) == -1 ||
 	    (lead = leads_make(s->leads, r->a, &p, wishes, &err)) == NULL ||
-	    hook_make(r->a, &p, lead, &hook, &err) != 0)
+	    hook_make(r->a, &p, lead, &hook, &err) == -1)
 		return res_error(r, &err);
 	out = json_object();
 	json_set_str(out, "leadgen_id", json_str(lead, "id"));

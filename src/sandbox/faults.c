@@ -49,7 +49,7 @@ static const struct {
     {"redirect", FAULT_REDIRECT},
 };
 
-static enum fault_kind kind_of(const char *name)
+static enum fault_kind fault_kind_of(const char *name)
 {
 	for (size_t i = 0; name != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i].name, name) == 0)
@@ -65,7 +65,7 @@ const char *fault_name(enum fault_kind kind)
 	return "none";
 }
 
-static void release(void *object)
+static void faults_release(void *object)
 {
 	struct faults *f = object;
 
@@ -79,19 +79,19 @@ struct faults *faults_new(struct arena *a, const char *dir)
 	f->path = arena_printf(a, "%s/faults.json", dir);
 	f->lock_path = arena_printf(a, "%s/faults.lock", dir);
 	f->a = arena_new();
-	arena_on_free(a, release, f);
+	arena_on_free(a, faults_release, f);
 	return f;
 }
 
 /* ---- the settings ------------------------------------------------------------------------- */
 
-static json_t *no_faults(struct arena *a)
+static json_t *faults_none(struct arena *a)
 {
 	return json_own(
 	    a, json_pack("{s:{s:i,s:i},s:[]}", "latency_ms", "graph", 0, "crm", 0, "faults"));
 }
 
-static int load(struct faults *f, struct err *err)
+static int faults_load(struct faults *f, struct err *err)
 {
 	struct stat st = {0};
 	struct str text = {NULL, 0};
@@ -102,14 +102,14 @@ static int load(struct faults *f, struct err *err)
 		return 0;
 	f->is_loaded = false;
 	arena_reset(f->a);
-	f->settings = no_faults(f->a);
+	f->settings = faults_none(f->a);
 	if (exists) {
 		if (file_find(f->a, f->path, FAULTS_MAX_BYTES, &text, err) == -1)
 			return -1;
 		if (text.n > 0)
 			f->settings = json_parse(f->a, text, err);
 		if (f->settings == NULL) {
-			f->settings = no_faults(f->a);
+			f->settings = faults_none(f->a);
 			return err_prefix(err, "%s", f->path);
 		}
 	}
@@ -122,12 +122,12 @@ static int load(struct faults *f, struct err *err)
 
 json_t *faults_get(struct faults *f, struct arena *a, struct err *err)
 {
-	if (load(f, err) != 0)
+	if (faults_load(f, err) == -1)
 		return NULL;
 	return json_own(a, json_deep_copy(f->settings));
 }
 
-static int store(struct faults *f, const json_t *settings, struct err *err)
+static int faults_store(struct faults *f, const json_t *settings, struct err *err)
 {
 	struct arena *a = arena_new();
 	const int rc = file_replace(f->path, json_text(a, settings), err);
@@ -136,10 +136,10 @@ static int store(struct faults *f, const json_t *settings, struct err *err)
 	return rc;
 }
 
-static bool kind_parse(struct str name, void *kind)
+static bool fault_kind_parse(struct str name, void *kind)
 {
-	*(enum fault_kind *)kind = kind_of(name.p);
-	return kind_of(name.p) != FAULT_NONE;
+	*(enum fault_kind *)kind = fault_kind_of(name.p);
+	return fault_kind_of(name.p) != FAULT_NONE;
 }
 
 /* Checked only: what is stored is the JSON. */
@@ -151,7 +151,7 @@ struct fault_body {
 	struct str location;
 };
 
-static const char *const targets[] = {"graph", "crm", "all", NULL};
+static const char *const fault_targets[] = {"graph", "crm", "all", NULL};
 
 #define FAULT_NUMBER(name, least, most)                                                            \
 	{                                                                                          \
@@ -161,9 +161,9 @@ static const char *const targets[] = {"graph", "crm", "all", NULL};
 
 static const struct json_member fault_members[] = {
     {"target", READ_WORD, JSON_INTO(struct fault_body, target), .need = READ_NEEDED,
-	.words = targets},
+	.words = fault_targets},
     {"kind", READ_PARSED, JSON_INTO(struct fault_body, kind), .need = READ_NEEDED,
-	.parse = kind_parse,
+	.parse = fault_kind_parse,
 	.rule = "must be throttle, token, error, timeout, drip, reset, lost, huge, invalid or "
 		"redirect"},
     {"probability", READ_NUMBER, JSON_INTO(struct fault_body, probability), .max = 1},
@@ -172,7 +172,7 @@ static const struct json_member fault_members[] = {
     FAULT_NUMBER("code", 1, 1000000), FAULT_NUMBER("ms", 0, MS_MAX),
     FAULT_NUMBER("retry_after_s", 0, 86400)};
 
-static int check_faults(struct json_reader *in, const json_t *list)
+static int faults_check(struct json_reader *in, const json_t *list)
 {
 	struct fault_body ignored;
 	const json_t *one;
@@ -194,7 +194,7 @@ struct latencies {
 };
 
 /* A number stands for both targets. */
-static int read_latencies(struct json_reader *in, json_t *v, struct latencies *out)
+static int latencies_read(struct json_reader *in, json_t *v, struct latencies *out)
 {
 	static const struct json_member members[] = {
 	    {"graph", READ_INT, JSON_INTO(struct latencies, graph), .max = MS_MAX},
@@ -228,13 +228,13 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err)
 	int fd, rc;
 
 	if (json_read_members(&in, settings, JSON_MEMBERS(members), &body) == -1 ||
-	    check_faults(&in, body.list) == -1 || read_latencies(&in, body.latency, &ms) == -1)
+	    faults_check(&in, body.list) == -1 || latencies_read(&in, body.latency, &ms) == -1)
 		return -1;
 	clean = json_pack("{s:{s:I,s:I},s:o}", "latency_ms", "graph", (json_int_t)ms.graph, "crm",
 	    (json_int_t)ms.crm, "faults",
 	    body.list != NULL ? json_deep_copy(body.list) : json_array());
 	fd = state_lock(f->lock_path, err);
-	rc = fd == -1 ? -1 : store(f, clean, err);
+	rc = fd == -1 ? -1 : faults_store(f, clean, err);
 	if (fd >= 0)
 		close(fd);
 	json_decref(clean);
@@ -243,14 +243,14 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err)
 
 /* ---- drawing ------------------------------------------------------------------------------ */
 
-static bool is_aimed(const json_t *one, const char *target)
+static bool fault_is_aimed(const json_t *one, const char *target)
 {
 	const char *at = json_str(one, "target");
 
 	return at != NULL && (strcmp(at, target) == 0 || strcmp(at, "all") == 0);
 }
 
-static bool is_due(const json_t *one)
+static bool fault_is_due(const json_t *one)
 {
 	const json_t *probability = json_object_get(one, "probability"),
 		     *count = json_object_get(one, "count");
@@ -263,7 +263,7 @@ static bool is_due(const json_t *one)
 }
 
 /* Takes one off the i-th fault's count, if another process was not quicker. */
-static bool use_up(struct faults *f, size_t i)
+static bool fault_use_up(struct faults *f, size_t i)
 {
 	const int fd = state_lock(f->lock_path, NULL);
 	bool is_ours = false;
@@ -271,12 +271,12 @@ static bool use_up(struct faults *f, size_t i)
 
 	if (fd == -1)
 		return false;
-	if (load(f, NULL) == 0) {
+	if (faults_load(f, NULL) == 0) {
 		one = json_array_get(json_object_get(f->settings, "faults"), i);
 		count = json_object_get(one, "count");
 		if (count != NULL && json_integer_value(count) > 0) {
 			json_integer_set(count, json_integer_value(count) - 1);
-			is_ours = store(f, f->settings, NULL) == 0;
+			is_ours = faults_store(f, f->settings, NULL) == 0;
 		}
 	}
 	close(fd);
@@ -294,9 +294,9 @@ static void sleep_ms(int64_t ms)
 	}
 }
 
-static struct fault read_fault(const json_t *one)
+static struct fault fault_read(const json_t *one)
 {
-	struct fault fault = {.kind = kind_of(json_str(one, "kind"))};
+	struct fault fault = {.kind = fault_kind_of(json_str(one, "kind"))};
 
 	fault.status = (int)json_int(one, "status");
 	fault.code = (int)json_int(one, "code");
@@ -315,19 +315,19 @@ struct fault faults_draw(struct faults *f, const char *target)
 	const json_t *one;
 	size_t i;
 
-	(void)load(f, NULL);
+	(void)faults_load(f, NULL);
 	if (f->settings == NULL)
 		return fault;
 	sleep_ms(json_int(json_object_get(f->settings, "latency_ms"), target));
 	json_array_each(json_object_get(f->settings, "faults"), i, one) {
-		if (!is_aimed(one, target) || !is_due(one))
+		if (!fault_is_aimed(one, target) || !fault_is_due(one))
 			continue;
 		if (json_object_get(one, "count") != NULL) {
-			if (!use_up(f, i))
+			if (!fault_use_up(f, i))
 				return fault; /* the list changed meanwhile: this one goes free */
 			one = json_array_get(json_object_get(f->settings, "faults"), i);
 		}
-		return read_fault(one);
+		return fault_read(one);
 	}
 	return fault;
 }
@@ -335,7 +335,7 @@ struct fault faults_draw(struct faults *f, const char *target)
 /* ---- answering ---------------------------------------------------------------------------- */
 
 /* FastCGI buffers what is written up to this many bytes: less never leaves before the end. */
-static int write_piece(struct req *r)
+static int answer_write_piece(struct req *r)
 {
 	char blanks[PIECE_BYTES];
 
@@ -344,22 +344,22 @@ static int write_piece(struct req *r)
 }
 
 /* Promises more than ever comes; the handler's -1 then has the connection closed as it is. */
-static int start_unfinished(struct req *r)
+static int answer_start_unfinished(struct req *r)
 {
 	res_headerf(r, "Content-Length", "%u", UNFINISHED_BYTES);
 	if (res_stream_start(r, 200, "application/json") == -1 ||
 	    res_stream_write(r, STR("{\"data\":[")) == -1)
 		return -1;
-	return write_piece(r) != 0 || write_piece(r) != 0 ? -1 : 0;
+	return answer_write_piece(r) == -1 || answer_write_piece(r) == -1 ? -1 : 0;
 }
 
 int fault_cut(struct req *r)
 {
-	(void)start_unfinished(r);
+	(void)answer_start_unfinished(r);
 	return -1;
 }
 
-static int throttle(struct req *r, bool is_graph, const struct fault *fault)
+static int answer_throttled(struct req *r, bool is_graph, const struct fault *fault)
 {
 	const int code = fault->code != 0 ? fault->code : 4;
 	json_t *error;
@@ -379,7 +379,7 @@ static int throttle(struct req *r, bool is_graph, const struct fault *fault)
 	return res_json(r, fault->status != 0 ? fault->status : code == 4 ? 403 : 400, error);
 }
 
-static int dead_token(struct req *r, bool is_graph, const struct fault *fault)
+static int answer_dead_token(struct req *r, bool is_graph, const struct fault *fault)
 {
 	const int status = fault->status != 0 ? fault->status : 401;
 
@@ -391,19 +391,19 @@ static int dead_token(struct req *r, bool is_graph, const struct fault *fault)
 		"code", 190, "error_subcode", 463, "fbtrace_id", "Asandbox"));
 }
 
-static int drip(struct req *r, int64_t ms)
+static int answer_drip(struct req *r, int64_t ms)
 {
-	if (start_unfinished(r) != 0)
+	if (answer_start_unfinished(r) == -1)
 		return -1;
 	for (unsigned i = 0; i < DRIP_PIECES && i < ms / 500 && !process_is_stopping(); i++) {
 		sleep_ms(500);
-		if (write_piece(r) != 0)
+		if (answer_write_piece(r) == -1)
 			break;
 	}
 	return -1;
 }
 
-static int huge(struct req *r)
+static int answer_huge(struct req *r)
 {
 	char block[65536];
 
@@ -424,16 +424,16 @@ int fault_answer(struct req *r, const char *target, const struct fault *fault)
 
 	switch (fault->kind) {
 	case FAULT_THROTTLE:
-		return throttle(r, is_graph, fault);
+		return answer_throttled(r, is_graph, fault);
 	case FAULT_TOKEN:
-		return dead_token(r, is_graph, fault);
+		return answer_dead_token(r, is_graph, fault);
 	case FAULT_TIMEOUT:
 		sleep_ms(fault->ms);
 		return fault_cut(r);
 	case FAULT_DRIP:
-		return drip(r, fault->ms);
+		return answer_drip(r, fault->ms);
 	case FAULT_HUGE:
-		return huge(r);
+		return answer_huge(r);
 	case FAULT_INVALID:
 		return res_text(r, 200, "application/json", STR("{\"id\":\"1\",\"field_data\":[{"));
 	case FAULT_REDIRECT:

@@ -39,13 +39,13 @@ static int unknown_object(struct graph *g)
 		g->r->method == HTTP_GET ? "get" : "post", (int)g->id.n, g->id.p));
 }
 
-static int failed(struct graph *g)
+static int graph_failed(struct graph *g)
 {
 	return res_error(g->r, &g->err);
 }
 
 /* A parameter of the query, an urlencoded body or a JSON body; or {NULL,0}. */
-static struct str param(const struct graph *g, const char *name)
+static struct str graph_param(const struct graph *g, const char *name)
 {
 	struct str value = req_query(g->r, name);
 
@@ -58,24 +58,24 @@ static struct str param(const struct graph *g, const char *name)
 
 /* ---- who asks ----------------------------------------------------------------------------- */
 
-static struct str token_of(const struct graph *g)
+static struct str graph_token(const struct graph *g)
 {
 	const struct str header = req_header(g->r, "authorization");
 
 	if (header.n > 7 && str_ieq((struct str){header.p, 7}, STR("bearer ")))
 		return str_trim((struct str){header.p + 7, header.n - 7});
-	return param(g, "access_token");
+	return graph_param(g, "access_token");
 }
 
-static bool has_token(const struct graph *g, bool *is_missing)
+static bool graph_has_token(const struct graph *g, bool *is_missing)
 {
-	const struct str token = token_of(g);
+	const struct str token = graph_token(g);
 
 	*is_missing = token.n == 0;
 	return str_is(token, SANDBOX_PAGE_TOKEN) || str_is(token, SANDBOX_USER_TOKEN);
 }
 
-static int refuse_token(struct graph *g, bool is_missing)
+static int graph_refuse_token(struct graph *g, bool is_missing)
 {
 	if (is_missing)
 		return graph_error(g->r, 400, 104, 0, "OAuthException",
@@ -88,12 +88,12 @@ static int refuse_token(struct graph *g, bool is_missing)
 /* ---- leads -------------------------------------------------------------------------------- */
 
 /* The members that fields= names; 0, or -1 with the unknown name. */
-static int only_fields(const struct graph *g, const json_t *lead, json_t *out, struct str *unknown)
+static int fields_only(const struct graph *g, const json_t *lead, json_t *out, struct str *unknown)
 {
 	static const char *const known[] = {"id", "created_time", "ad_id", "ad_name", "adset_id",
 	    "adset_name", "campaign_id", "campaign_name", "form_id", "is_organic", "platform",
 	    "field_data", NULL};
-	struct str rest = param(g, "fields"), name;
+	struct str rest = graph_param(g, "fields"), name;
 
 	if (rest.n == 0)
 		rest = STR("created_time,field_data");
@@ -113,35 +113,35 @@ static int only_fields(const struct graph *g, const json_t *lead, json_t *out, s
 	return 0;
 }
 
-static int unknown_field(struct graph *g, struct str name)
+static int fields_unknown(struct graph *g, struct str name)
 {
 	return graph_error(g->r, 400, 100, 0, "OAuthException",
 	    arena_printf(
 		g->r->a, "(#100) Tried accessing nonexisting field (%.*s)", (int)name.n, name.p));
 }
 
-static int get_lead(struct graph *g)
+static int graph_get_lead(struct graph *g)
 {
 	json_t *lead = NULL, *out;
 	struct str unknown;
 	const int found = leads_get(g->s->leads, g->r->a, &g->p, g->id, &lead, &g->err);
 
 	if (found == -1)
-		return failed(g);
+		return graph_failed(g);
 	if (found == 0)
 		return unknown_object(g);
 	out = json_object();
-	if (only_fields(g, lead, out, &unknown) != 0) {
+	if (fields_only(g, lead, out, &unknown) == -1) {
 		json_decref(out);
-		return unknown_field(g, unknown);
+		return fields_unknown(g, unknown);
 	}
 	return res_json(g->r, 200, out);
 }
 
 /* filtering=[{"field":"time_created","operator":"GREATER_THAN","value":1700000000}] */
-static bool read_filter(const struct graph *g, int64_t *created_after_s)
+static bool filter_read(const struct graph *g, int64_t *created_after_s)
 {
-	const struct str text = param(g, "filtering");
+	const struct str text = graph_param(g, "filtering");
 	const json_t *list, *one, *value;
 	size_t i;
 
@@ -195,10 +195,10 @@ static const char *next_url(struct graph *g, int64_t limit, const char *after)
 	buf_printf(b, "%s%.*s?limit=%lld&after=%s", req_base_url(g->r), (int)g->r->path.n,
 	    g->r->path.p, (long long)limit, after);
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		if (param(g, kept[i]).n == 0)
+		if (graph_param(g, kept[i]).n == 0)
 			continue;
 		buf_printf(b, "&%s=", kept[i]);
-		percent_encode(b, param(g, kept[i]));
+		percent_encode(b, graph_param(g, kept[i]));
 	}
 	return b->p;
 }
@@ -216,10 +216,10 @@ static json_t *paging_json(
 	return paging;
 }
 
-static int get_leads(struct graph *g)
+static int graph_get_leads(struct graph *g)
 {
 	struct leads_query q = {.form_id = g->id, .limit = LEADS_DEFAULT};
-	const struct str after = param(g, "after"), limit = param(g, "limit");
+	const struct str after = graph_param(g, "after"), limit = graph_param(g, "limit");
 	int64_t first, last, next;
 	json_t *list, *lead, *data, *out, *one;
 	struct str unknown;
@@ -232,20 +232,20 @@ static int get_leads(struct graph *g)
 		q.limit = LEADS_MAX;
 	if (after.n > 0 && !cursor_seq(after, &q.before_seq))
 		return graph_error(g->r, 400, 100, 0, "OAuthException", "(#100) Invalid cursor");
-	if (!read_filter(g, &q.created_after_s))
+	if (!filter_read(g, &q.created_after_s))
 		return graph_error(g->r, 400, 100, 0, "OAuthException",
 		    "(#100) filtering must be a list of {field,operator,value}");
-	if (leads_list(g->s->leads, g->r->a, &q, &list, &first, &last, &next, &g->err) != 0)
-		return failed(g);
+	if (leads_list(g->s->leads, g->r->a, &q, &list, &first, &last, &next, &g->err) == -1)
+		return graph_failed(g);
 	out = json_object();
 	data = json_array();
 	json_set(out, "data", data);
 	json_array_each(list, i, lead) {
 		one = json_object();
 		json_array_append_new(data, one);
-		if (only_fields(g, lead, one, &unknown) != 0) {
+		if (fields_only(g, lead, one, &unknown) == -1) {
 			json_decref(out);
-			return unknown_field(g, unknown);
+			return fields_unknown(g, unknown);
 		}
 	}
 	if (first > 0)
@@ -262,7 +262,7 @@ static json_t *page_object(const struct graph *g)
 }
 
 /* The form of that id, or NULL. */
-static json_t *find_form(struct graph *g, int *rc)
+static json_t *form_find(struct graph *g, int *rc)
 {
 	json_t *forms = leads_forms(g->s->leads, g->r->a, &g->p, &g->err), *form;
 	size_t i;
@@ -274,20 +274,20 @@ static json_t *find_form(struct graph *g, int *rc)
 	return NULL;
 }
 
-static int get_forms(struct graph *g)
+static int graph_get_forms(struct graph *g)
 {
 	json_t *forms = leads_forms(g->s->leads, g->r->a, &g->p, &g->err);
 
 	if (forms == NULL)
-		return failed(g);
+		return graph_failed(g);
 	return res_json(g->r, 200,
 	    json_pack("{s:O,s:{s:{s:s,s:s}}}", "data", forms, "paging", "cursors", "before",
 		"Zmlyc3Q", "after", "bGFzdA"));
 }
 
-static int make_form(struct graph *g)
+static int graph_make_form(struct graph *g)
 {
-	const struct str name = param(g, "name");
+	const struct str name = graph_param(g, "name");
 	json_t *form;
 
 	if (name.n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
@@ -296,18 +296,18 @@ static int make_form(struct graph *g)
 	form = leads_form_make(
 	    g->s->leads, g->r->a, &g->p, arena_strndup(g->r->a, name.p, name.n), &g->err);
 	if (form == NULL)
-		return failed(g);
+		return graph_failed(g);
 	return res_json(g->r, 200, json_pack("{s:O}", "id", json_object_get(form, "id")));
 }
 
-static int page_edge(struct graph *g)
+static int graph_page_edge(struct graph *g)
 {
 	const bool is_get = g->r->method == HTTP_GET || g->r->method == HTTP_HEAD;
 
 	if (g->edge.p == NULL && is_get)
 		return res_json(g->r, 200, page_object(g));
 	if (str_is(g->edge, "leadgen_forms"))
-		return is_get ? get_forms(g) : make_form(g);
+		return is_get ? graph_get_forms(g) : graph_make_form(g);
 	if (str_is(g->edge, "subscribed_apps")) {
 		if (!is_get)
 			return res_json(g->r, 200, json_pack("{s:b}", "success", 1));
@@ -318,7 +318,7 @@ static int page_edge(struct graph *g)
 	return unknown_object(g);
 }
 
-static int get_accounts(struct graph *g)
+static int graph_get_accounts(struct graph *g)
 {
 	json_t *page = page_object(g);
 
@@ -327,49 +327,49 @@ static int get_accounts(struct graph *g)
 	return res_json(g->r, 200, json_pack("{s:[o]}", "data", page));
 }
 
-static int me_edge(struct graph *g)
+static int graph_me_edge(struct graph *g)
 {
 	if (str_is(g->edge, "accounts"))
-		return get_accounts(g);
+		return graph_get_accounts(g);
 	if (g->edge.p != NULL)
 		return unknown_object(g);
-	if (str_is(token_of(g), SANDBOX_PAGE_TOKEN))
+	if (str_is(graph_token(g), SANDBOX_PAGE_TOKEN))
 		return res_json(g->r, 200, page_object(g));
 	return res_json(
 	    g->r, 200, json_pack("{s:s,s:s}", "id", "1000000000000001", "name", "Sandbox user"));
 }
 
-static int object_edge(struct graph *g)
+static int graph_object_edge(struct graph *g)
 {
 	json_t *form;
 	int rc;
 
 	if (str_is(g->id, "me"))
-		return me_edge(g);
+		return graph_me_edge(g);
 	if (str_is(g->id, g->p.page_id))
-		return page_edge(g);
-	form = find_form(g, &rc);
+		return graph_page_edge(g);
+	form = form_find(g, &rc);
 	if (rc != 0)
-		return failed(g);
+		return graph_failed(g);
 	if (g->r->method != HTTP_GET && g->r->method != HTTP_HEAD)
 		return unknown_object(g);
 	if (form != NULL && g->edge.p == NULL)
 		return res_json(g->r, 200, json_incref(form));
 	if (form != NULL && str_is(g->edge, "leads"))
-		return get_leads(g);
+		return graph_get_leads(g);
 	if (g->edge.p == NULL)
-		return get_lead(g);
+		return graph_get_lead(g);
 	return unknown_object(g);
 }
 
 /* ---- sign-in ------------------------------------------------------------------------------ */
 
-static int oauth_token(struct graph *g)
+static int graph_oauth_token(struct graph *g)
 {
-	const bool is_exchange = str_is(param(g, "grant_type"), "fb_exchange_token");
-	const struct str proof = param(g, is_exchange ? "fb_exchange_token" : "code");
+	const bool is_exchange = str_is(graph_param(g, "grant_type"), "fb_exchange_token");
+	const struct str proof = graph_param(g, is_exchange ? "fb_exchange_token" : "code");
 
-	if (param(g, "client_id").n == 0 || param(g, "client_secret").n == 0)
+	if (graph_param(g, "client_id").n == 0 || graph_param(g, "client_secret").n == 0)
 		return graph_error(g->r, 400, 101, 0, "OAuthException",
 		    "Missing client_id or client_secret parameter.");
 	if (proof.n == 0)
@@ -382,7 +382,7 @@ static int oauth_token(struct graph *g)
 
 /* ---- routing ------------------------------------------------------------------------------ */
 
-static bool is_version(struct str s)
+static bool is_graph_version(struct str s)
 {
 	bool has_digit = false, has_dot = false;
 
@@ -400,7 +400,7 @@ static bool is_version(struct str s)
 }
 
 /* The path's segments after the version: an id and perhaps an edge. */
-static bool read_path(struct graph *g)
+static bool graph_read_path(struct graph *g)
 {
 	static const char *const names[] = {"a", "b", "c"};
 	struct str parts[3];
@@ -408,7 +408,7 @@ static bool read_path(struct graph *g)
 
 	for (size_t i = 0; i < 3; i++) {
 		parts[n] = req_param(g->r, names[i]);
-		if (parts[n].n == 0 || (i == 0 && is_version(parts[n])))
+		if (parts[n].n == 0 || (i == 0 && is_graph_version(parts[n])))
 			continue;
 		n++;
 	}
@@ -419,7 +419,7 @@ static bool read_path(struct graph *g)
 	return true;
 }
 
-static void read_body(struct graph *g)
+static void graph_read_body(struct graph *g)
 {
 	if (g->r->body.n == 0)
 		return;
@@ -436,19 +436,19 @@ int graph_handle(struct req *r)
 	bool is_missing;
 	int rc;
 
-	if (!read_path(&g))
+	if (!graph_read_path(&g))
 		return graph_error(r, 404, 2500, 0, "OAuthException", "Unknown path components");
 	fault = faults_draw(g.s->faults, "graph");
 	if (fault.kind != FAULT_NONE && fault.kind != FAULT_LOST)
 		return fault_answer(r, "graph", &fault);
 	if (product_load(g.s, r->a, &g.p, &g.err) == -1)
-		return failed(&g);
-	read_body(&g);
+		return graph_failed(&g);
+	graph_read_body(&g);
 	res_header(r, "X-App-Usage", "{\"call_count\":1,\"total_cputime\":1,\"total_time\":1}");
 	if (str_is(g.id, "oauth") && str_is(g.edge, "access_token"))
-		return oauth_token(&g);
-	if (!has_token(&g, &is_missing))
-		return refuse_token(&g, is_missing);
-	rc = object_edge(&g);
+		return graph_oauth_token(&g);
+	if (!graph_has_token(&g, &is_missing))
+		return graph_refuse_token(&g, is_missing);
+	rc = graph_object_edge(&g);
 	return fault.kind == FAULT_LOST ? fault_cut(r) : rc;
 }

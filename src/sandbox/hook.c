@@ -14,7 +14,7 @@
 /* ---- the product -------------------------------------------------------------------------- */
 
 /* The -c file may be sandbox.json itself or the credentials.json beside it. */
-static int read_secrets(const struct sandbox *s, struct arena *a, json_t **out, struct err *err)
+static int secrets_read(const struct sandbox *s, struct arena *a, json_t **out, struct err *err)
 {
 	const char *path = s->credentials, *slash;
 	struct str text;
@@ -52,7 +52,7 @@ int product_load(const struct sandbox *s, struct arena *a, struct product *out, 
 {
 	json_t *secrets;
 
-	if (read_secrets(s, a, &secrets, err) != 0)
+	if (secrets_read(s, a, &secrets, err) == -1)
 		return -1;
 	out->url = text_or(secrets, "productUrl", text_or(secrets, "url", ""));
 	out->connection_id = text_or(secrets, "metaConnectionId", "");
@@ -75,8 +75,8 @@ const char *hook_sign(struct arena *a, struct str secret, struct str body)
 	return text->p;
 }
 
-int hook_make(
-    struct arena *a, const struct product *p, const json_t *lead, struct hook *out, struct err *err)
+int hook_make(struct arena *a, const struct product *p, const json_t *lead,
+    struct sandbox_hook *out, struct err *err)
 {
 	const char *page_id = json_str(lead, "page_id");
 	const int64_t created_s = json_int(lead, "created_s");
@@ -101,7 +101,7 @@ int hook_make(
 	return 0;
 }
 
-static int send_hook(struct sandbox *s, struct arena *a, const struct hook *hook,
+static int hook_post(struct sandbox *s, struct arena *a, const struct sandbox_hook *hook,
     struct http_answer *ans, struct err *err)
 {
 	struct http_pair pairs[] = {{STR("Content-Type"), STR("application/json")},
@@ -119,7 +119,7 @@ static int send_hook(struct sandbox *s, struct arena *a, const struct hook *hook
 	return s->app.http == NULL ? -1 : http_client_call(s->app.http, a, &call, ans, err);
 }
 
-static json_t *answer_json(struct arena *a, const char *id, const struct http_answer *ans)
+static json_t *hook_answer_json(struct arena *a, const char *id, const struct http_answer *ans)
 {
 	json_t *out = json_object(), *body = json_parse(a, ans->body, NULL);
 
@@ -137,7 +137,7 @@ json_t *hook_send_lead(struct sandbox *s, struct arena *a, const json_t *wishes,
 {
 	const char *same_as = json_str(wishes, "same_as"), *id;
 	struct product p;
-	struct hook hook;
+	struct sandbox_hook hook;
 	struct http_answer ans;
 	struct err call_err = ERR_INIT;
 	json_t *lead = NULL;
@@ -154,11 +154,11 @@ json_t *hook_send_lead(struct sandbox *s, struct arena *a, const json_t *wishes,
 	} else {
 		lead = leads_make(s->leads, a, &p, wishes, err);
 	}
-	if (lead == NULL || hook_make(a, &p, lead, &hook, err) != 0)
+	if (lead == NULL || hook_make(a, &p, lead, &hook, err) == -1)
 		return NULL;
 	id = json_str(lead, "id");
-	if (send_hook(s, a, &hook, &ans, &call_err) != 0)
+	if (hook_post(s, a, &hook, &ans, &call_err) == -1)
 		return json_pack(
 		    "{s:s,s:i,s:s}", "leadgen_id", id, "status", 0, "error", call_err.msg);
-	return answer_json(a, id, &ans);
+	return hook_answer_json(a, id, &ans);
 }

@@ -20,12 +20,12 @@ struct journal {
 	size_t block_size;
 };
 
-static int fail(struct err *err, const char *what, const char *path)
+static int journal_fail(struct err *err, const char *what, const char *path)
 {
 	return err_set(err, ERR_UNAVAILABLE, "%s %s: %s", what, path, strerror(errno));
 }
 
-static void release(void *object)
+static void journal_release(void *object)
 {
 	struct journal *j = object;
 
@@ -44,37 +44,37 @@ struct journal *journal_new(struct arena *a, const char *path, struct journal_re
 	j->lock_path = arena_printf(a, "%s.lock", path);
 	j->reader = reader;
 	j->fd = j->lock_fd = -1;
-	arena_on_free(a, release, j);
+	arena_on_free(a, journal_release, j);
 	return j;
 }
 
-static int open_again(struct journal *j, struct err *err)
+static int journal_reopen(struct journal *j, struct err *err)
 {
 	if (j->fd >= 0)
 		close(j->fd);
 	j->offset = 0;
 	j->fd = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	return j->fd >= 0 ? 0 : fail(err, "cannot open", j->path);
+	return j->fd >= 0 ? 0 : journal_fail(err, "cannot open", j->path);
 }
 
 /* Follows the path to a new file after a clear. The old one stays open until then, so that its
  * inode cannot come back as the new one's. */
-static int follow(struct journal *j, struct err *err)
+static int journal_follow(struct journal *j, struct err *err)
 {
 	struct stat here, there;
 
 	if (j->fd == -1)
-		return open_again(j, err);
+		return journal_reopen(j, err);
 	if (fstat(j->fd, &here) == -1)
-		return fail(err, "cannot read", j->path);
+		return journal_fail(err, "cannot read", j->path);
 	if (stat(j->path, &there) == 0 && there.st_ino == here.st_ino &&
 	    there.st_dev == here.st_dev && here.st_size >= j->offset)
 		return 0;
 	j->reader.clear(j->reader.arg);
-	return open_again(j, err);
+	return journal_reopen(j, err);
 }
 
-static void take_lines(struct journal *j, size_t n)
+static void journal_take_lines(struct journal *j, size_t n)
 {
 	char *p = j->block, *end = p + n, *feed;
 
@@ -87,7 +87,7 @@ static void take_lines(struct journal *j, size_t n)
 	}
 }
 
-static int grow_block(struct journal *j, struct err *err)
+static int block_grow(struct journal *j, struct err *err)
 {
 	const size_t size = j->block_size == 0 ? BLOCK_BYTES : 2 * j->block_size;
 	char *p;
@@ -104,21 +104,21 @@ static int grow_block(struct journal *j, struct err *err)
 
 int journal_sync(struct journal *j, struct err *err)
 {
-	if (follow(j, err) != 0)
+	if (journal_follow(j, err) == -1)
 		return -1;
 	for (;;) {
 		const off_t before = j->offset;
 		ssize_t n;
 
-		if (j->block == NULL && grow_block(j, err) != 0)
+		if (j->block == NULL && block_grow(j, err) == -1)
 			return -1;
 		n = pread(j->fd, j->block, j->block_size, j->offset);
 		if (n < 0)
-			return fail(err, "cannot read", j->path);
-		take_lines(j, (size_t)n);
+			return journal_fail(err, "cannot read", j->path);
+		journal_take_lines(j, (size_t)n);
 		if ((size_t)n < j->block_size)
 			return 0;
-		if (j->offset == before && grow_block(j, err) != 0)
+		if (j->offset == before && block_grow(j, err) == -1)
 			return -1;
 	}
 }
@@ -129,13 +129,13 @@ int state_lock(const char *path, struct err *err)
 	int rc;
 
 	if (fd == -1)
-		return fail(err, "cannot open", path);
+		return journal_fail(err, "cannot open", path);
 	do
 		rc = flock(fd, LOCK_EX);
 	while (rc != 0 && errno == EINTR);
 	if (rc != 0) {
 		close(fd);
-		return fail(err, "cannot lock", path);
+		return journal_fail(err, "cannot lock", path);
 	}
 	return fd;
 }
@@ -153,7 +153,7 @@ int journal_lock(struct journal *j, struct err *err)
 			rc = flock(j->lock_fd, LOCK_EX);
 		while (rc != 0 && errno == EINTR);
 		if (rc != 0)
-			return fail(err, "cannot lock", j->lock_path);
+			return journal_fail(err, "cannot lock", j->lock_path);
 	}
 	if (journal_sync(j, err) == 0)
 		return 0;
@@ -173,11 +173,11 @@ int journal_append(struct journal *j, struct str line, struct err *err)
 	int rc;
 
 	if (fstat(j->fd, &st) == -1)
-		return fail(err, "cannot read", j->path);
+		return journal_fail(err, "cannot read", j->path);
 	if (st.st_size > j->offset) {
 		/* A writer died within its line: end it, so that ours stands alone. */
 		if (fd_write_full(j->fd, STR("\n")) == -1)
-			return fail(err, "cannot write", j->path);
+			return journal_fail(err, "cannot write", j->path);
 		j->offset = st.st_size + 1;
 	}
 	whole = malloc(line.n + 1);
@@ -188,7 +188,7 @@ int journal_append(struct journal *j, struct str line, struct err *err)
 	rc = fd_write_full(j->fd, (struct str){whole, line.n + 1});
 	free(whole);
 	if (rc != 0)
-		return fail(err, "cannot write", j->path);
+		return journal_fail(err, "cannot write", j->path);
 	j->reader.line(j->reader.arg, j->offset, line);
 	j->offset += (off_t)line.n + 1;
 	return 0;
@@ -202,7 +202,7 @@ int journal_clear(struct journal *j, struct err *err)
 		return -1;
 	rc = file_replace(j->path, STR(""), err);
 	if (rc == 0)
-		rc = follow(j, err);
+		rc = journal_follow(j, err);
 	journal_unlock(j);
 	return rc;
 }

@@ -12,7 +12,7 @@
 #define FORMS_MAX 200u
 #define FORMS_MAX_BYTES (1024u * 1024u)
 
-struct row {
+struct lead_row {
 	off_t at;
 	size_t n;
 	int64_t created_s;
@@ -24,7 +24,7 @@ struct leads {
 	struct arena *a, *scratch;
 	struct map *by_id; /* → place in rows + 1 */
 	struct map *forms; /* form ids, each once */
-	struct row *rows;
+	struct lead_row *rows;
 	size_t nrows, cap;
 	int64_t last_id;
 	const char *forms_path, *forms_lock;
@@ -32,7 +32,7 @@ struct leads {
 
 /* ---- the index ---------------------------------------------------------------------------- */
 
-static void forget(void *arg)
+static void leads_forget(void *arg)
 {
 	struct leads *l = arg;
 
@@ -44,7 +44,7 @@ static void forget(void *arg)
 }
 
 /* Ids repeat, forms more so: the map's own copy of the key is what is kept. */
-static struct str form_text(struct leads *l, struct str id)
+static struct str lead_form_text(struct leads *l, struct str id)
 {
 	void *place = map_get(l->forms, id);
 
@@ -55,12 +55,12 @@ static struct str form_text(struct leads *l, struct str id)
 	return map_key(l->forms, (size_t)(uintptr_t)place - 1);
 }
 
-static void index_line(void *arg, off_t at, struct str text)
+static void leads_index_line(void *arg, off_t at, struct str text)
 {
 	struct leads *l = arg;
 	const json_t *line;
 	const char *id;
-	struct row *row;
+	struct lead_row *row;
 	int64_t number;
 
 	arena_reset(l->scratch);
@@ -82,12 +82,12 @@ static void index_line(void *arg, off_t at, struct str text)
 	row->created_s = json_int(line, "created_s");
 	map_put(l->by_id, str_from(id), (void *)(uintptr_t)l->nrows);
 	row->id = map_key(l->by_id, map_count(l->by_id) - 1);
-	row->form_id = form_text(l, str_from(json_str(line, "form_id")));
+	row->form_id = lead_form_text(l, str_from(json_str(line, "form_id")));
 	if (str_to_i64(row->id, 0, INT64_MAX, &number) && number > l->last_id)
 		l->last_id = number;
 }
 
-static void release(void *object)
+static void leads_release(void *object)
 {
 	struct leads *l = object;
 
@@ -102,12 +102,12 @@ struct leads *leads_new(struct arena *a, const char *dir)
 
 	l->a = arena_new();
 	l->scratch = arena_new();
-	arena_on_free(a, release, l);
-	forget(l);
+	arena_on_free(a, leads_release, l);
+	leads_forget(l);
 	l->forms_path = arena_printf(a, "%s/forms.json", dir);
 	l->forms_lock = arena_printf(a, "%s/forms.lock", dir);
 	l->journal = journal_new(a, arena_printf(a, "%s/leads.ndjson", dir),
-	    (struct journal_reader){index_line, forget, l});
+	    (struct journal_reader){leads_index_line, leads_forget, l});
 	return l;
 }
 
@@ -131,7 +131,7 @@ struct person {
 };
 
 /* Ids in a row give people in no order; no two ids share an address. */
-static struct person person_of(struct arena *a, struct str id)
+static struct person person_invent(struct arena *a, struct str id)
 {
 	const uint64_t h = str_hash(id.p, id.n);
 	struct person p = {PICK(first_names, h), PICK(last_names, h >> 8), NULL, NULL,
@@ -142,26 +142,26 @@ static struct person person_of(struct arena *a, struct str id)
 	return p;
 }
 
-static void add_field(json_t *fields, const char *name, const char *value)
+static void field_add(json_t *fields, const char *name, const char *value)
 {
 	json_array_append_new(fields, json_pack("{s:s,s:[s]}", "name", name, "values", value));
 }
 
-static json_t *invented_fields(struct arena *a, struct str id)
+static json_t *fields_invent(struct arena *a, struct str id)
 {
-	const struct person p = person_of(a, id);
+	const struct person p = person_invent(a, id);
 	json_t *fields = json_array();
 
-	add_field(fields, "email", p.email);
-	add_field(fields, "full_name", arena_printf(a, "%s %s", p.first, p.last));
-	add_field(fields, "phone_number", p.phone);
-	add_field(fields, "company_name", p.company);
-	add_field(fields, "when_do_you_want_to_start?", p.answer);
+	field_add(fields, "email", p.email);
+	field_add(fields, "full_name", arena_printf(a, "%s %s", p.first, p.last));
+	field_add(fields, "phone_number", p.phone);
+	field_add(fields, "company_name", p.company);
+	field_add(fields, "when_do_you_want_to_start?", p.answer);
 	return fields;
 }
 
 /* "2026-02-28T08:49:14+0000" */
-static const char *graph_time(struct arena *a, int64_t at_s)
+static const char *time_as_graph(struct arena *a, int64_t at_s)
 {
 	char text[CLOCK_TEXT];
 
@@ -175,7 +175,7 @@ static json_t *lead_json(struct arena *a, const char *id, const char *page_id, c
 	json_t *lead = json_object();
 
 	json_set_str(lead, "id", id);
-	json_set_str(lead, "created_time", graph_time(a, created_s));
+	json_set_str(lead, "created_time", time_as_graph(a, created_s));
 	json_set_int(lead, "created_s", created_s);
 	json_set_str(lead, "page_id", page_id);
 	json_set_str(lead, "form_id", form_id);
@@ -194,7 +194,7 @@ static json_t *lead_json(struct arena *a, const char *id, const char *page_id, c
 /* ---- making leads ------------------------------------------------------------------------- */
 
 /* field_data as a list of {name,values}, as Graph has it, or as an object name → value. */
-static int fields_given(struct arena *a, const json_t *given, json_t *fields, struct err *err)
+static int fields_take(struct arena *a, const json_t *given, json_t *fields, struct err *err)
 {
 	const char *name, *text;
 	json_t *value;
@@ -206,7 +206,7 @@ static int fields_given(struct arena *a, const json_t *given, json_t *fields, st
 			if (text == NULL)
 				return err_field(err, ERR_INVALID, "field_data",
 				    "each value must be text, a number or a boolean");
-			add_field(fields, name, text);
+			field_add(fields, name, text);
 		}
 		return 0;
 	}
@@ -222,7 +222,7 @@ static int fields_given(struct arena *a, const json_t *given, json_t *fields, st
 	return 0;
 }
 
-static const char *wish(
+static const char *wish_text(
     const json_t *wishes, const char *key, const char *other_key, const char *otherwise)
 {
 	const char *text = json_str(wishes, key);
@@ -232,28 +232,30 @@ static const char *wish(
 	return text != NULL ? text : otherwise;
 }
 
-static json_t *fields_made(struct arena *a, const char *id, const json_t *wishes)
+static json_t *fields_make(struct arena *a, const char *id, const json_t *wishes)
 {
-	const struct person p = person_of(a, str_from(id));
+	const struct person p = person_invent(a, str_from(id));
 	const char *first = json_str(wishes, "first_name"), *last = json_str(wishes, "last_name");
 	json_t *fields = json_array();
 
-	add_field(fields, "email", wish(wishes, "email", NULL, p.email));
+	field_add(fields, "email", wish_text(wishes, "email", NULL, p.email));
 	if (first != NULL || last != NULL) {
-		add_field(fields, "first_name", first != NULL ? first : "");
-		add_field(fields, "last_name", last != NULL ? last : "");
+		field_add(fields, "first_name", first != NULL ? first : "");
+		field_add(fields, "last_name", last != NULL ? last : "");
 	} else {
-		add_field(fields, "full_name",
-		    wish(wishes, "full_name", "name", arena_printf(a, "%s %s", p.first, p.last)));
+		field_add(fields, "full_name",
+		    wish_text(
+			wishes, "full_name", "name", arena_printf(a, "%s %s", p.first, p.last)));
 	}
-	add_field(fields, "phone_number", wish(wishes, "phone", "phone_number", p.phone));
-	add_field(fields, "company_name", wish(wishes, "company", "company_name", p.company));
-	add_field(fields, "when_do_you_want_to_start?", wish(wishes, "question", NULL, p.answer));
+	field_add(fields, "phone_number", wish_text(wishes, "phone", "phone_number", p.phone));
+	field_add(fields, "company_name", wish_text(wishes, "company", "company_name", p.company));
+	field_add(
+	    fields, "when_do_you_want_to_start?", wish_text(wishes, "question", NULL, p.answer));
 	return fields;
 }
 
 /* Ids rise with the clock and are unique under the lock: 16 digits. */
-static int64_t next_id(const struct leads *l)
+static int64_t lead_next_id(const struct leads *l)
 {
 	const int64_t now_us = clock_now_us();
 
@@ -269,15 +271,15 @@ json_t *leads_make(struct leads *l, struct arena *a, const struct product *p, co
 
 	if (given != NULL) {
 		fields = json_own(a, json_array());
-		if (fields_given(a, given, fields, err) != 0)
+		if (fields_take(a, given, fields, err) == -1)
 			return NULL;
 	}
 	if (journal_lock(l->journal, err) == -1)
 		return NULL;
-	id = arena_printf(a, "%lld", (long long)next_id(l));
-	fields = fields != NULL ? json_incref(fields) : fields_made(a, id, wishes);
-	lead = lead_json(a, id, wish(wishes, "page_id", NULL, p->page_id),
-	    wish(wishes, "form_id", NULL, p->form_id), clock_now_us() / SECOND_US, fields);
+	id = arena_printf(a, "%lld", (long long)lead_next_id(l));
+	fields = fields != NULL ? json_incref(fields) : fields_make(a, id, wishes);
+	lead = lead_json(a, id, wish_text(wishes, "page_id", NULL, p->page_id),
+	    wish_text(wishes, "form_id", NULL, p->form_id), clock_now_us() / SECOND_US, fields);
 	if (journal_append(l->journal, json_text(a, lead), err) == -1)
 		lead = NULL;
 	journal_unlock(l->journal);
@@ -286,7 +288,7 @@ json_t *leads_make(struct leads *l, struct arena *a, const struct product *p, co
 
 /* ---- finding leads ------------------------------------------------------------------------ */
 
-static bool is_invented(struct str id)
+static bool lead_is_invented(struct str id)
 {
 	if (id.n < 10 || id.n > 20)
 		return false;
@@ -296,7 +298,7 @@ static bool is_invented(struct str id)
 	return true;
 }
 
-static json_t *row_json(struct leads *l, struct arena *a, const struct row *row)
+static json_t *row_json(struct leads *l, struct arena *a, const struct lead_row *row)
 {
 	return json_parse(a, journal_read(l->journal, a, row->at, row->n), NULL);
 }
@@ -314,11 +316,11 @@ int leads_get(struct leads *l, struct arena *a, const struct product *p, struct 
 		if (*out != NULL)
 			return 1;
 	}
-	if (!is_invented(id))
+	if (!lead_is_invented(id))
 		return 0;
 	/* some time in the first 90 days of 2026 */
 	*out = lead_json(a, arena_strndup(a, id.p, id.n), p->page_id, p->form_id,
-	    1767225600 + (int64_t)(str_hash(id.p, id.n) % (90u * 86400u)), invented_fields(a, id));
+	    1767225600 + (int64_t)(str_hash(id.p, id.n) % (90u * 86400u)), fields_invent(a, id));
 	return 1;
 }
 
@@ -336,7 +338,7 @@ int leads_list(struct leads *l, struct arena *a, const struct leads_query *q, js
 	    : q->before_seq > 0                                       ? 0
 								      : l->nrows;
 	while (i-- > 0) {
-		const struct row *row = &l->rows[i];
+		const struct lead_row *row = &l->rows[i];
 
 		if (!str_eq(row->form_id, q->form_id) || row->created_s <= q->created_after_s)
 			continue;

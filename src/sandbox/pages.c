@@ -7,8 +7,9 @@
 
 #define SHOWN 50
 
-static const char policy[] = "default-src 'none'; style-src 'self'; form-action 'self'; "
-			     "base-uri 'none'; frame-ancestors 'none'";
+static const char content_security_policy[] =
+    "default-src 'none'; style-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'";
 
 static const struct {
 	const char *kind, *text;
@@ -27,7 +28,7 @@ static const struct {
 
 /* ---- the frame ---------------------------------------------------------------------------- */
 
-static int64_t count_active(const json_t *settings)
+static int64_t faults_count_active(const json_t *settings)
 {
 	const json_t *one, *latency = json_object_get(settings, "latency_ms");
 	int64_t n = 0;
@@ -40,7 +41,8 @@ static int64_t count_active(const json_t *settings)
 }
 
 /* Renders a template within the frame; data is stolen. */
-static int page(struct req *r, int status, const char *name, const char *title, json_t *data)
+static int sandbox_page(
+    struct req *r, int status, const char *name, const char *title, json_t *data)
 {
 	struct sandbox *s = sandbox_of(r);
 	struct buf *out = buf_new(r->a, LIMIT_PAGE_BYTES);
@@ -51,12 +53,12 @@ static int page(struct req *r, int status, const char *name, const char *title, 
 	json_set_str(data, "content", name);
 	json_set_str(data, "title", title);
 	json_set_bool(data, arena_printf(r->a, "is_%s", name), true);
-	json_set_int(data, "faults_active", count_active(faults_get(s->faults, r->a, NULL)));
+	json_set_int(data, "faults_active", faults_count_active(faults_get(s->faults, r->a, NULL)));
 	if (product_load(s, r->a, &p, NULL) == 0)
 		json_set_str(data, "product_url", p.url);
 	if (template_render(s->app.templates, "page", data, out, &err) == -1)
 		return res_error(r, &err);
-	res_header(r, "Content-Security-Policy", policy);
+	res_header(r, "Content-Security-Policy", content_security_policy);
 	res_header(r, "Referrer-Policy", "same-origin");
 	res_header(r, "Cache-Control", "no-store");
 	return res_text(r, status, "text/html; charset=utf-8", (struct str){out->p, out->len});
@@ -64,12 +66,12 @@ static int page(struct req *r, int status, const char *name, const char *title, 
 
 int page_problem(struct req *r, int status, const char *title, const char *detail)
 {
-	return page(r, status, "problem", title, json_pack("{s:s}", "detail", detail));
+	return sandbox_page(r, status, "problem", title, json_pack("{s:s}", "detail", detail));
 }
 
 /* Forms of other sites have no business here; browsers say where a form came from (Fetch Metadata).
  */
-static bool is_foreign(struct req *r)
+static bool is_foreign_form(struct req *r)
 {
 	const struct str site = req_header(r, "sec-fetch-site");
 
@@ -136,7 +138,7 @@ int page_home(struct req *r)
 		json_set_strn(data, "last_lead", lead);
 		json_set(data, "sent", sent_json(r, &p, lead));
 	}
-	return page(r, 200, "home", "Send a lead", data);
+	return sandbox_page(r, 200, "home", "Send a lead", data);
 }
 
 int page_send(struct req *r)
@@ -146,7 +148,7 @@ int page_send(struct req *r)
 	json_t *wishes = json_own(r->a, json_object()), *answer;
 	struct err err = ERR_INIT;
 
-	if (is_foreign(r))
+	if (is_foreign_form(r))
 		return 0;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (req_form(r, keys[i]).n > 0)
@@ -162,7 +164,7 @@ int page_send(struct req *r)
 
 /* ---- what came ---------------------------------------------------------------------------- */
 
-static void describe_request(struct req *r, json_t *one)
+static void request_describe(struct req *r, json_t *one)
 {
 	const int64_t status = json_int(one, "status");
 	const json_t *body = json_object_get(one, "body");
@@ -189,20 +191,20 @@ int page_received(struct req *r)
 	if (data == NULL)
 		return res_error(r, &err);
 	json_array_each(json_object_get(data, "data"), i, one)
-		describe_request(r, one);
+		request_describe(r, one);
 	if (q.name.n > 0)
 		json_set_strn(data, "name", q.name);
 	json_set_int(data, "shown", SHOWN);
 	json_set_bool(
 	    data, "is_cut", json_int(json_object_get(data, "counts"), "requests") > SHOWN);
-	return page(r, 200, "received", "What the CRM received", data);
+	return sandbox_page(r, 200, "received", "What the CRM received", data);
 }
 
 int page_received_clear(struct req *r)
 {
 	struct err err = ERR_INIT;
 
-	if (is_foreign(r))
+	if (is_foreign_form(r))
 		return 0;
 	if (sink_clear(sandbox_of(r)->sink, &err) == -1)
 		return res_error(r, &err);
@@ -211,7 +213,7 @@ int page_received_clear(struct req *r)
 
 /* ---- faults ------------------------------------------------------------------------------- */
 
-static const char *kind_text(const char *kind)
+static const char *fault_kind_text(const char *kind)
 {
 	for (size_t i = 0; i < sizeof(kind_texts) / sizeof(kind_texts[0]); i++)
 		if (strcmp(kind_texts[i].kind, kind) == 0)
@@ -219,7 +221,7 @@ static const char *kind_text(const char *kind)
 	return kind;
 }
 
-static void describe_fault(struct req *r, json_t *one, size_t index)
+static void fault_describe(struct req *r, json_t *one, size_t index)
 {
 	const char *target = json_str(one, "target");
 	const json_t *count = json_object_get(one, "count"),
@@ -230,7 +232,7 @@ static void describe_fault(struct req *r, json_t *one, size_t index)
 		often = arena_printf(
 		    r->a, "%.3g %% of the requests", 100 * json_number_value(probability));
 	json_set_int(one, "index", (int64_t)index);
-	json_set_str(one, "kind_text", kind_text(json_str(one, "kind")));
+	json_set_str(one, "kind_text", fault_kind_text(json_str(one, "kind")));
 	json_set_str(one, "target_text",
 	    strcmp(target, "crm") == 0     ? "CRM"
 	    : strcmp(target, "graph") == 0 ? "Meta"
@@ -245,7 +247,7 @@ static void describe_fault(struct req *r, json_t *one, size_t index)
 			r->a, "%s, %lld more", often, (long long)json_integer_value(count)));
 }
 
-static int show_faults(struct req *r, int status, const char *problem)
+static int faults_show(struct req *r, int status, const char *problem)
 {
 	struct err err = ERR_INIT;
 	json_t *data = faults_get(sandbox_of(r)->faults, r->a, &err), *kinds, *one;
@@ -254,7 +256,7 @@ static int show_faults(struct req *r, int status, const char *problem)
 	if (data == NULL)
 		return res_error(r, &err);
 	json_array_each(json_object_get(data, "faults"), i, one)
-		describe_fault(r, one, i);
+		fault_describe(r, one, i);
 	kinds = json_array();
 	for (i = 0; i < sizeof(kind_texts) / sizeof(kind_texts[0]); i++)
 		json_array_append_new(kinds,
@@ -262,16 +264,16 @@ static int show_faults(struct req *r, int status, const char *problem)
 	json_set(data, "kinds", kinds);
 	if (problem != NULL)
 		json_set_str(data, "problem", problem);
-	return page(r, status, "faults", "Faults", json_incref(data));
+	return sandbox_page(r, status, "faults", "Faults", json_incref(data));
 }
 
 int page_faults(struct req *r)
 {
-	return show_faults(r, 200, NULL);
+	return faults_show(r, 200, NULL);
 }
 
 /* Stores what a form changed, or shows the form again with the reason why not. */
-static int store_faults(struct req *r, const json_t *settings)
+static int faults_take(struct req *r, const json_t *settings)
 {
 	struct err err = ERR_INIT;
 
@@ -279,7 +281,7 @@ static int store_faults(struct req *r, const json_t *settings)
 		return res_redirect(r, "/faults");
 	if (err.code != ERR_INVALID)
 		return res_error(r, &err);
-	return show_faults(r, 422,
+	return faults_show(r, 422,
 	    *err.field != '\0' ? arena_printf(r->a, "%s %s.", err.field, err.msg) : err.msg);
 }
 
@@ -290,7 +292,7 @@ int page_faults_add(struct req *r)
 	json_t *settings = faults_get(sandbox_of(r)->faults, r->a, &err), *one;
 	int64_t n;
 
-	if (is_foreign(r))
+	if (is_foreign_form(r))
 		return 0;
 	if (settings == NULL)
 		return res_error(r, &err);
@@ -299,14 +301,14 @@ int page_faults_add(struct req *r)
 	json_set_strn(one, "target", req_form(r, "target"));
 	json_set_strn(one, "kind", req_form(r, "kind"));
 	if (count.n > 0 && !str_to_i64(count, 1, 1000000, &n))
-		return show_faults(r, 422, "How many times must be a number from 1.");
+		return faults_show(r, 422, "How many times must be a number from 1.");
 	if (count.n > 0)
 		json_set_int(one, "count", n);
 	if (percent.n > 0 && !str_to_i64(percent, 1, 100, &n))
-		return show_faults(r, 422, "The share must be from 1 to 100 percent.");
+		return faults_show(r, 422, "The share must be from 1 to 100 percent.");
 	if (percent.n > 0 && n < 100)
 		json_set(one, "probability", json_real((double)n / 100));
-	return store_faults(r, settings);
+	return faults_take(r, settings);
 }
 
 int page_faults_latency(struct req *r)
@@ -315,16 +317,16 @@ int page_faults_latency(struct req *r)
 	json_t *settings = faults_get(sandbox_of(r)->faults, r->a, &err);
 	int64_t crm, graph;
 
-	if (is_foreign(r))
+	if (is_foreign_form(r))
 		return 0;
 	if (settings == NULL)
 		return res_error(r, &err);
 	if (!str_to_i64(req_form(r, "crm"), 0, 60000, &crm) ||
 	    !str_to_i64(req_form(r, "graph"), 0, 60000, &graph))
-		return show_faults(r, 422, "Waits must be from 0 to 60000 milliseconds.");
+		return faults_show(r, 422, "Waits must be from 0 to 60000 milliseconds.");
 	json_set(settings, "latency_ms",
 	    json_pack("{s:I,s:I}", "crm", (json_int_t)crm, "graph", (json_int_t)graph));
-	return store_faults(r, settings);
+	return faults_take(r, settings);
 }
 
 int page_faults_clear(struct req *r)
@@ -333,7 +335,7 @@ int page_faults_clear(struct req *r)
 	json_t *settings = faults_get(sandbox_of(r)->faults, r->a, &err);
 	int64_t index;
 
-	if (is_foreign(r))
+	if (is_foreign_form(r))
 		return 0;
 	if (settings == NULL)
 		return res_error(r, &err);
@@ -341,5 +343,5 @@ int page_faults_clear(struct req *r)
 		settings = json_own(r->a, json_object());
 	else if (str_to_i64(req_form(r, "index"), 0, 1000, &index))
 		json_array_remove(json_object_get(settings, "faults"), (size_t)index);
-	return store_faults(r, settings);
+	return faults_take(r, settings);
 }

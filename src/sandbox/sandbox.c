@@ -16,7 +16,7 @@ struct sandbox *sandbox_of(const struct req *r)
 }
 
 /* Calls go to the product on this host, so loopback is allowed; nothing else is called. */
-static void set_config(struct sandbox *s)
+static void sandbox_set_config(struct sandbox *s)
 {
 	s->config = (struct config){.db_host = "",
 	    .base_url = "",
@@ -36,7 +36,7 @@ static void set_config(struct sandbox *s)
 	s->app.config = &s->config;
 }
 
-static void release(void *object)
+static void sandbox_release(void *object)
 {
 	struct sandbox *s = object;
 
@@ -48,8 +48,8 @@ int sandbox_init(struct sandbox *s, struct arena *a, const char *dir, const char
 {
 	*s = (struct sandbox){
 	    .a = a, .dir = arena_strdup(a, dir), .credentials = arena_strdup(a, credentials)};
-	set_config(s);
-	arena_on_free(a, release, s);
+	sandbox_set_config(s);
+	arena_on_free(a, sandbox_release, s);
 	if (dir_make(dir, 0700, err) == -1)
 		return -1;
 	s->sink = sink_new(a, dir);

@@ -111,20 +111,20 @@ struct leads_query {
 int leads_list(struct leads *l, struct arena *a, const struct leads_query *q, json_t **out,
     int64_t *first, int64_t *last, int64_t *next, struct err *err);
 json_t *leads_forms(struct leads *l, struct arena *a, const struct product *p, struct err *err);
-/* Adds a form and answers it. */
+/* Adds a form and returns it. */
 json_t *leads_form_make(
     struct leads *l, struct arena *a, const struct product *p, const char *name, struct err *err);
 
 /* ---- webhooks to the product (hook.c) ------------------------------------------------------- */
-struct hook {
+struct sandbox_hook {
 	const char *url;
 	struct str body;
 	const char *signature; /* "sha256=…" */
 };
 /* The signed leadgen webhook of a lead. ERR_CONFLICT while the product's secrets are not
  * known. */
-int hook_make(struct arena *a, const struct product *p, const json_t *lead, struct hook *out,
-    struct err *err);
+int hook_make(struct arena *a, const struct product *p, const json_t *lead,
+    struct sandbox_hook *out, struct err *err);
 /* "sha256=<hex HMAC-SHA256 of the body>", arena-owned. */
 const char *hook_sign(struct arena *a, struct str secret, struct str body);
 /* Makes a lead (or takes the one of that id: same_as), signs, sends;

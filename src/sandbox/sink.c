@@ -5,7 +5,7 @@
 #include "sandbox/journal.h"
 #include "sandbox/sandbox.h"
 
-struct row {
+struct sink_row {
 	off_t at;
 	size_t n;
 	int64_t at_us;
@@ -19,14 +19,14 @@ struct sink {
 	struct arena *scratch; /* of one line */
 	struct map *names;     /* → place + 1 */
 	struct map *keys;      /* "name\nkey" → number of its first request */
-	struct row *rows;
+	struct sink_row *rows;
 	size_t nrows, cap;
 	uintptr_t last; /* number of the newest stored request */
 };
 
 /* ---- the index ---------------------------------------------------------------------------- */
 
-static void forget(void *arg)
+static void sink_forget(void *arg)
 {
 	struct sink *s = arg;
 
@@ -48,12 +48,12 @@ static size_t name_place(struct sink *s, struct str name)
 	return (size_t)(uintptr_t)place - 1;
 }
 
-static struct str key_text(struct arena *a, struct str name, struct str key)
+static struct str sink_key_text(struct arena *a, struct str name, struct str key)
 {
 	return str_from(arena_printf(a, "%.*s\n%.*s", (int)name.n, name.p, (int)key.n, key.p));
 }
 
-static struct row *row_add(struct sink *s)
+static struct sink_row *row_add(struct sink *s)
 {
 	if (s->nrows == s->cap) {
 		const size_t cap = s->cap == 0 ? 1024 : 2 * s->cap;
@@ -63,16 +63,16 @@ static struct row *row_add(struct sink *s)
 			abort();
 		s->cap = cap;
 	}
-	s->rows[s->nrows] = (struct row){0};
+	s->rows[s->nrows] = (struct sink_row){0};
 	return &s->rows[s->nrows++];
 }
 
-static void index_line(void *arg, off_t at, struct str text)
+static void sink_index_line(void *arg, off_t at, struct str text)
 {
 	struct sink *s = arg;
 	const json_t *line;
 	const char *name, *key, *method;
-	struct row *row;
+	struct sink_row *row;
 	int64_t status;
 
 	arena_reset(s->scratch);
@@ -96,11 +96,11 @@ static void index_line(void *arg, off_t at, struct str text)
 		return;
 	s->last = (uintptr_t)json_int(line, "n");
 	if (key != NULL)
-		map_put(
-		    s->keys, key_text(s->scratch, str_from(name), str_from(key)), (void *)s->last);
+		map_put(s->keys, sink_key_text(s->scratch, str_from(name), str_from(key)),
+		    (void *)s->last);
 }
 
-static void release(void *object)
+static void sink_release(void *object)
 {
 	struct sink *s = object;
 
@@ -115,17 +115,17 @@ struct sink *sink_new(struct arena *a, const char *dir)
 
 	s->a = arena_new();
 	s->scratch = arena_new();
-	arena_on_free(a, release, s);
-	forget(s);
+	arena_on_free(a, sink_release, s);
+	sink_forget(s);
 	s->journal = journal_new(a, arena_printf(a, "%s/sink.ndjson", dir),
-	    (struct journal_reader){index_line, forget, s});
+	    (struct journal_reader){sink_index_line, sink_forget, s});
 	return s;
 }
 
 /* ---- taking a request --------------------------------------------------------------------- */
 
 /* The value's scheme stays, the rest does not. */
-static json_t *masked(struct str value)
+static json_t *secret_masked(struct str value)
 {
 	const char *space = value.n > 0 ? memchr(value.p, ' ', value.n) : NULL;
 
@@ -134,7 +134,7 @@ static json_t *masked(struct str value)
 	return json_sprintf("%.*s ***", (int)(space - value.p), value.p);
 }
 
-static bool is_secret(struct str name)
+static bool is_secret_header(struct str name)
 {
 	return str_is(name, "authorization") || str_is(name, "cookie") ||
 	       str_is(name, "proxy-authorization") || str_ends(name, "api-key") ||
@@ -151,8 +151,8 @@ static json_t *headers_json(const struct req *r)
 
 		if (!utf8_is_valid(h->name) || !utf8_is_valid(h->value))
 			continue;
-		if (is_secret(h->name))
-			json_set(out, name, masked(h->value));
+		if (is_secret_header(h->name))
+			json_set(out, name, secret_masked(h->value));
 		else
 			json_set_strn(out, name, h->value);
 	}
@@ -160,7 +160,7 @@ static json_t *headers_json(const struct req *r)
 }
 
 /* JSON as the value it is, other text as a string, other bytes in base64. */
-static void set_body(json_t *line, const struct req *r)
+static void call_set_body(json_t *line, const struct req *r)
 {
 	json_t *value = r->body.n > 0 ? json_parse(r->a, r->body, NULL) : NULL;
 	struct buf *text;
@@ -176,7 +176,7 @@ static void set_body(json_t *line, const struct req *r)
 	}
 }
 
-static void set_header(json_t *line, const char *key, struct str value)
+static void call_set_header(json_t *line, const char *key, struct str value)
 {
 	if (value.n > 0 && utf8_is_valid(value))
 		json_set_strn(line, key, value);
@@ -207,9 +207,9 @@ static json_t *line_json(const struct req *r, struct str name)
 	json_set_str(line, "method", http_method_name(r->method));
 	json_set_strn(line, "path", r->path);
 	json_set(line, "headers", headers_json(r));
-	set_body(line, r);
-	set_header(line, "idempotencyKey", req_header(r, "idempotency-key"));
-	set_header(line, "deliveryId", delivery_id(r));
+	call_set_body(line, r);
+	call_set_header(line, "idempotencyKey", req_header(r, "idempotency-key"));
+	call_set_header(line, "deliveryId", delivery_id(r));
 	return line;
 }
 
@@ -217,10 +217,10 @@ static json_t *line_json(const struct req *r, struct str name)
 static bool number_line(struct sink *s, struct arena *a, json_t *line, uintptr_t *n)
 {
 	const char *key = json_str(line, "idempotencyKey");
-	void *first =
-	    key != NULL
-		? map_get(s->keys, key_text(a, str_from(json_str(line, "name")), str_from(key)))
-		: NULL;
+	void *first = key != NULL
+			  ? map_get(s->keys,
+				sink_key_text(a, str_from(json_str(line, "name")), str_from(key)))
+			  : NULL;
 
 	*n = first != NULL ? (uintptr_t)first : s->last + 1;
 	json_set_int(line, "n", (int64_t)*n);
@@ -230,7 +230,7 @@ static bool number_line(struct sink *s, struct arena *a, json_t *line, uintptr_t
 }
 
 /* One line per request; status is what it is answered with, 0 for none at all. */
-static int note(struct sink *s, struct req *r, json_t *line, int status, const char *fault,
+static int sink_note(struct sink *s, struct req *r, json_t *line, int status, const char *fault,
     bool *is_duplicate, uintptr_t *n, struct err *err)
 {
 	struct buf *text = buf_new(r->a, 8 * LIMIT_JSON_BYTES);
@@ -285,11 +285,11 @@ int sink_handle(struct req *r)
 	bool is_duplicate;
 	uintptr_t n = 0;
 
-	if (note(s->sink, r, line,
+	if (sink_note(s->sink, r, line,
 		is_faulty ? status_of_fault(&fault)
 		: is_read ? 200
 			  : 201,
-		is_faulty ? fault_name(fault.kind) : NULL, &is_duplicate, &n, &err) != 0)
+		is_faulty ? fault_name(fault.kind) : NULL, &is_duplicate, &n, &err) == -1)
 		return res_error(r, &err);
 	if (fault.kind == FAULT_LOST)
 		return fault_cut(r);
@@ -303,7 +303,8 @@ int sink_handle(struct req *r)
 
 /* ---- looking at what came ----------------------------------------------------------------- */
 
-static bool is_asked(const struct sink *s, const struct sink_query *q, const struct row *row)
+static bool row_is_asked(
+    const struct sink *s, const struct sink_query *q, const struct sink_row *row)
 {
 	return (q->name.p == NULL || str_eq(map_key(s->names, row->name), q->name)) &&
 	       row->at_us >= q->since_us;
@@ -314,9 +315,9 @@ static json_t *counts_json(const struct sink *s, const struct sink_query *q)
 	int64_t requests = 0, posts = 0, distinct = 0, duplicates = 0, refused = 0;
 
 	for (size_t i = 0; i < s->nrows; i++) {
-		const struct row *row = &s->rows[i];
+		const struct sink_row *row = &s->rows[i];
 
-		if (!is_asked(s, q, row))
+		if (!row_is_asked(s, q, row))
 			continue;
 		requests++;
 		posts += row->is_stored;
@@ -337,9 +338,9 @@ json_t *sink_list(struct sink *s, struct arena *a, const struct sink_query *q, s
 		return NULL;
 	data = json_array();
 	for (size_t i = s->nrows; i-- > 0 && json_array_size(data) < q->limit;) {
-		const struct row *row = &s->rows[i];
+		const struct sink_row *row = &s->rows[i];
 
-		if (!is_asked(s, q, row))
+		if (!row_is_asked(s, q, row))
 			continue;
 		line = json_parse(a, journal_read(s->journal, a, row->at, row->n), NULL);
 		if (line != NULL)
