@@ -38,7 +38,7 @@ def main():
     report = Report()
     macros = places(report)
     table = read("src/base/config.c")
-    table = table[table.index("struct key keys[]"):]
+    table = table[table.index("struct config_key config_keys[]"):]
     table = table[:table.index("\n};")]
     page = read("man/connect.conf.5.in")
     keys = set(re.findall(r"\b(?:TEXT|NUMBER|FLAG|AT)\((\w+)", table))
