@@ -1,4 +1,20 @@
-/* Who asks: the router's hook. A credential seen a moment ago costs no round trip. */
+/* Who asks: the router's hook.
+ *
+ *	page: session cookie             known a moment ago ──> the cache ─┐
+ *	API:  x-api-key        ──hash──> │                                 ├──> actor
+ *	      Authorization              else session, key or token ───────┘
+ *
+ *	an API request then: rate of the key or user, rate of the account (429), account_id (404)
+ *
+ * Text that has not the form of a credential is nobody's and costs no look-up. Pages take the
+ * cookie alone and API routes never take it, so that no foreign page can use a browser's session
+ * on the API.
+ *
+ * A cached actor holds while the shared generation stands, for CACHE_TTL_US at most and never
+ * past the credential's own end. The generation is read before the look-up: what is revoked
+ * meanwhile makes the entry stale at once. The cache knows the hash alone, with the kind in it,
+ * so that a key sent as a cookie does not find what it is as a key. A cached credential costs no
+ * round trip. */
 #include "account/account-internal.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -125,7 +141,7 @@ static int credential_find(struct req *r, const struct credential *c, const stru
 static int actor_identify(struct req *r, const struct credential *c, struct err *err)
 {
 	struct digest id = digest_of(c->text), slot = id;
-	/* Read before the look-up: a change meanwhile makes the answer stale at once. */
+	/* Before the look-up: a change meanwhile makes what is found stale at once. */
 	uint64_t generation = shared_generation(r->app->shared);
 	int64_t mono_us = clock_mono_us(), expires_us = 0;
 	const struct actor *cached;

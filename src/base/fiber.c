@@ -1,3 +1,20 @@
+/* Fibers: a job that waits for a foreign server keeps its stack, not a thread.
+ *
+ *	fiber_new ──> new ──fiber_resume──> running ──main returns──> ended ──fiber_free──> kept
+ *	                                     │   ^
+ *	                         fiber_yield v   │ fiber_resume
+ *	                                   suspended
+ *
+ * One fiber runs at most, and fibers do not nest: fiber_resume comes back when the fiber yields
+ * or ends. A fiber that has started must end before it is freed, since what lives on its stack
+ * would be lost with it. A breach of either is a bug and aborts.
+ *
+ * Each stack is a mapping of its own with a guard page below it, so that an overflow ends the
+ * process instead of writing into a neighbour. The stacks of the last ended fibers are kept for
+ * new ones, since mapping one costs more than most jobs use it for.
+ *
+ * AddressSanitizer must be told of each change of stacks, before and after it; otherwise it
+ * takes the new stack for an overflow of the old one. */
 #include "base/fiber.h"
 
 #include <stdbool.h>

@@ -26,8 +26,8 @@ struct rate shared_rate_take(
     struct shared *s, struct str key, int64_t limit, int64_t window_s, int64_t now_us);
 
 /* A worker that waits for others (a destination, a job) serves nobody meanwhile. It asks first:
- * false when `most` processes wait already, and then it must not. A waiter that died counts no
- * more. */
+ * false when `most` processes wait already, and then it must not. A waiter that died no
+ * longer counts. */
 bool shared_wait_begin(struct shared *s, int64_t most);
 void shared_wait_end(struct shared *s);
 

@@ -44,7 +44,7 @@ static const char *state_path(struct arena *a, const char *name)
 
 /* ---- serving ------------------------------------------------------------------------------- */
 
-static int worker(void *arg, int index)
+static int sandbox_worker(void *arg, int index)
 {
 	(void)index;
 	return server_run(arg, 0);
@@ -60,7 +60,7 @@ static int sandbox_serve_with(struct arena *a, const struct options *o, char **a
 	static struct sandbox s;
 	struct err err = ERR_INIT;
 	struct server server = {.app = &s.app};
-	struct prefork_group group = {"connect-sandbox", (int)o->workers, worker, &server};
+	struct prefork_group group = {"connect-sandbox", (int)o->workers, sandbox_worker, &server};
 
 	if (log_open("connect-sandbox", NULL, false, LOG_INFO, &err) == -1 ||
 	    sandbox_init(&s, a, o->dir, o->credentials, o->templates, &err) == -1 ||

@@ -4,11 +4,12 @@
  *	  └────connect fails────> away: no attempt for RECONNECT_PAUSE_US, each use fails at once
  *
  * A lost connection takes its prepared statements, its session settings and its open transaction
- * with it. So it is replaced outside a transaction only, and the client library's own reconnecting
- * is off: it would go on silently without any of the three.
+ * with it. So it is replaced outside a transaction only, and the client library's own
+ * reconnecting is off: it would go on silently without any of the three.
  *
- * One statement is under way at a time. While the server works, db_meanwhile's function runs (the
- * writer reads its sockets then); a statement that it sends by mistake is refused (is_waiting). */
+ * One statement is under way at a time. While the server works, db_meanwhile's function runs
+ * (the writer reads its sockets then); a statement that it sends by mistake is refused
+ * (is_waiting). */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

@@ -3,16 +3,16 @@
  *	db_stmt, rows ──> slot of the cache ──(first time: prepare, bind the columns)──> handle
  *	parameters ──bind──> execute ──> affected rows, or rows fetched into the caller's arena
  *
- * The cache is a table with open addressing. Its key is the statement's own address, since the text
- * is a constant. Nothing is evicted: a program has a fixed number of statements, and those with
- * rows come in few sizes, so it holds them all. A full one is a bug and an error.
+ * The cache is a table with open addressing. Its key is the statement's own address, since the
+ * text is a constant. Nothing is evicted: a program has a fixed number of statements, and those
+ * with rows come in few sizes, so it holds them all. A full one is a bug and an error.
  *
  * A result is read to its end before the function returns, so the connection is free again,
  * whatever the caller does with the rows. Cells up to CELL_BYTES come with the row; a longer one
  * is fetched alone, straight into the arena.
  *
- * That the server has closed an idle connection shows only when it is used. Then the statement is
- * sent once more on a new one, where that cannot do its work twice (statement_run). */
+ * That the server has closed an idle connection shows only when it is used. Then the statement
+ * is sent once more on a new one, where that cannot do its work twice (statement_run). */
 #include <stdlib.h>
 #include <string.h>
 

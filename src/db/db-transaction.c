@@ -5,9 +5,9 @@
  *	  └──────────────── up to TRANSACTION_TRIES ─────────┘   any other error: -1
  *
  * A deadlock, a lock time-out or a Galera certification failure is ordinary under load. Only the
- * whole body can be repeated then, since what it read may have changed. A commit that fails in this
- * way is repeated too: the server has rolled it back. A commit that is lost with the connection is
- * not: its outcome is unknown. Hooks that a try registered are forgotten with it. */
+ * whole body can be repeated then, since what it read may have changed. A commit that fails in
+ * this way is repeated too: the server has rolled it back. A commit that is lost with the
+ * connection is not: its outcome is unknown. Hooks that a try registered are forgotten with it. */
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,4 +1,22 @@
-/* The state machine behind contextual escaping. */
+/* The state machine behind contextual escaping. Literal text moves it, one step per character:
+ *
+ *	TEXT ──<──> TAG_OPEN ──letter──> TAG_NAME ──space──> TAG ──letter──> ATTR_NAME
+ *	  ^            │ !                  │ >            > │ ^                │ =
+ *	  │            v                    v                │ │ quote          v
+ *	  │   COMMENT, DECLARATION      tag_finish <─────────┘ └── VALUE <── BEFORE_VALUE
+ *	  │                                 │
+ *	  └─────────────────────────────────┴──> RCDATA (textarea, title), RAW (script, style)
+ *
+ * A value of the template does not move it: html_context_value says how to escape the value
+ * where it stands, or why it must not stand there. `end` holds what has been seen of a mark that
+ * may end the state: an end tag in RCDATA and RAW, the dashes of a comment; in a URL, what may
+ * be its scheme.
+ *
+ * It is stricter than browsers are, since a value that is escaped for the wrong context is a
+ * hole. What it cannot place for certain is an error when the program starts: unquoted values, a
+ * bare <, and all elements and attributes whose content is another language (event handlers,
+ * style, srcdoc). A section may be skipped or repeated, so it must end where it began; where
+ * both ways are possible the stricter reading holds (html_context_join). */
 #include "html/context.h"
 
 #include <string.h>
@@ -253,7 +271,7 @@ static const char *context_step_value(struct html_context *c, char ch)
 	return NULL;
 }
 
-static const char *step(struct html_context *c, char ch)
+static const char *context_step(struct html_context *c, char ch)
 {
 	switch (c->state) {
 	case HTML_TEXT:
@@ -312,7 +330,7 @@ const char *html_context_text(
 {
 	for (size_t i = 0; i < n; i++) {
 		enum html_state before = c->state;
-		const char *wrong = step(c, text[i]);
+		const char *wrong = context_step(c, text[i]);
 		if (wrong != NULL) {
 			*at = i;
 			return wrong;

@@ -1,4 +1,22 @@
-/* Templates: loading a directory, rendering ops over JSON. */
+/* Templates: loading a directory, rendering ops over JSON.
+ *
+ *	NAME.html ──template_compile──> ops ──render_ops──> page
+ *
+ *	TEXT  VALUE  SECTION  TEXT  VALUE  (end)  TEXT  PARTIAL ──> the ops of another template,
+ *	               └─── once per element ──┘                    over the same stack
+ *
+ * The stack holds the values of the open sections, with the data at its bottom. The first key of
+ * a path is sought from the top downwards; the other keys belong to what was found. Each op
+ * leaves the stack as deep as it was.
+ *
+ * How a value is escaped stands in its op: the compiler found it out from the HTML around.
+ * Rendering parses nothing and decides nothing, so no data can change the context. It always
+ * ends: STACK_MAX and LIMIT_TEMPLATE_DEPTH bound the nesting, TEMPLATE_BUDGET the ops, the
+ * buffer the page.
+ *
+ * The ops are one array and not a tree: a section knows the op after its end, so a false one is
+ * skipped by a jump. Partials with constant names are looked for at the start of the program,
+ * since a missing one would otherwise show only on the page that needs it. */
 #include "html/template.h"
 
 #include <dirent.h>
@@ -35,7 +53,7 @@ static int render_fail(
 	return err_set(r->err, ERR_INVALID, "%s.html:%u: %s%s", r->t->name, op->line, what, name);
 }
 
-static const json_t *member(const json_t *v, const char *step)
+static const json_t *value_member(const json_t *v, const char *step)
 {
 	int64_t i;
 
@@ -58,7 +76,7 @@ static const json_t *value_look_up(const struct template_renderer *r, const stru
 		if (json_is_object(r->stack[i - 1]))
 			v = json_object_get(r->stack[i - 1], op->steps[0]);
 	for (size_t i = 1; i < op->nsteps && v != NULL; i++)
-		v = member(v, op->steps[i]);
+		v = value_member(v, op->steps[i]);
 	return v;
 }
 

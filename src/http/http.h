@@ -69,7 +69,7 @@ struct req {
 	struct app *app;
 	const struct route *route;
 	enum http_method method;
-	struct str path; /* percent-decoded? no: as received, without query */
+	struct str path; /* as received: not percent-decoded, without query */
 	struct str query_string;
 	struct str host, scheme; /* as the client saw them: trusted proxies tell */
 	const char *remote_addr;

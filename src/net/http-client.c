@@ -1,6 +1,23 @@
-/* Calls to foreign servers through libcurl (its only user): one multi handle per process holds
- * every transfer, pooled easy handles and all keep-alive connections. See http-client.h for the
- * promises. */
+/* Calls to foreign servers through libcurl (its only user). A call is one hop, or one per
+ * redirect:
+ *
+ *	hop ──> easy handle of the pool ──> transfer on the multi handle ──done──> next hop or end
+ *
+ *	in a fiber:  WAITING ──transfer is done──> READY ──http_client_poll resumes──> AWAKE
+ *	             ASLEEP ──until_us comes─────> READY
+ *	elsewhere:   the call moves the multi handle on itself, until its transfer is done
+ *
+ * A waiter lives on its fiber's stack and is on the list `ready`, on `asleep` or on none.
+ * Transfers that fibers wait for are moved on by http_client_poll alone; it resumes them
+ * afterwards, never within a callback of curl.
+ *
+ * The egress policy is asked twice: about the URL, for a clear error, and about the address that
+ * is really connected to (curl_on_open_socket), since a name may resolve to another one a moment
+ * later. The time limit is that of the whole call, with its redirects and its wait for a
+ * connection. An error names the host and never the URL, which may hold a secret.
+ *
+ * One multi handle per process holds all keep-alive connections, so an easy handle is only
+ * settings and can be reset and reused. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif

@@ -1,5 +1,23 @@
-/* A master and its children. The master does nothing but wait for signals, so there is nothing in
- * it to fail; it takes them by sigtimedwait and has no handlers. */
+/* A master and its children. Each child has a slot, by group and index:
+ *
+ *	empty ──respawn_us comes──> running ──ends──> empty (with a pause, if it died at once)
+ *	running ──told to stop (SIGTERM)──> draining ──ends──> gone
+ *	                                       └──drain_until_us comes──> killed
+ *
+ * A reload (SIGHUP) tries the new image first, then becomes it; the process stays the same:
+ *
+ *	master ──fork──> preflight ──status 0──> exec ──> master of the new image: starts its
+ *	   ^                └──else, or too late──┐        children, then drains the old ones
+ *	   └────── all stays as it was <──────────┘
+ *
+ * The socket stays open from the first start to the last stop, so that a reload refuses nobody.
+ * The children stay children over the exec and go over by their ids in the environment, as old
+ * ones. They are told to stop only when the new ones accept, group by group: the workers before
+ * the writer that they hand their work to.
+ *
+ * The master does nothing but wait for signals, so there is nothing in it to fail. It takes them
+ * by sigtimedwait and has no handlers; they are blocked all the time, so none is lost in an
+ * exec. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

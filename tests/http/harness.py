@@ -288,7 +288,7 @@ class Instance:
 
     # -- webhooks
     def connect(self, provider, credentials=None, settings=None, name=None, key=None):
-        """Makes a connection; answers it as the API does."""
+        """Makes a connection; returns it as the API does."""
         body = {"credentials": credentials or {}, "settings": settings or {}}
         if name:
             body["name"] = name
@@ -443,7 +443,7 @@ def has(container, item, about=""):
 
 def problem(answer, status, field=None, word=None):
     """The answer is an application/problem+json of that status, with its members, naming the field
-    or holding the word if given; answers its JSON."""
+    or holding the word if given; returns its JSON."""
     equal(answer.status, status, answer)
     content_type = answer.header("Content-Type") or ""
     true(content_type.startswith("application/problem+json"), "problem+json, got %r" % content_type)

@@ -104,7 +104,7 @@ class Tenant:
         return self.product.connect(provider, credentials, settings, key=self.key, **rest)
 
     def crm(self, name="CRM", credentials=None, url=None, **settings):
-        """A destination at the sandbox; answers (connection id, name of its place in the sink)."""
+        """A destination at the sandbox; returns (connection id, name of its place in the sink)."""
         place = unique("s")
         settings["url"] = url or "%s/crm/%s" % (self.product.sandbox_url, place)
         return self.connect("custom_crm", credentials, settings, name=name)["id"], place

@@ -63,7 +63,7 @@ static void read_all(int fd, struct buf *out)
 		buf_add(out, piece, (size_t)n);
 }
 
-/* Sends a request and answers all that comes back, records and all. with_end: whether the body's
+/* Sends a request and returns all that comes back, records and all. with_end: whether the body's
  * end is marked, or the connection just half closed. */
 static const char *ask(struct arena *a, const char *path, const char *method, const char *uri,
     const char *length, const char *body, bool with_end)
@@ -151,7 +151,7 @@ static int remove_dir(void)
 	return rmdir(dir);
 }
 
-/* A worker in a process of its own; answers its id. */
+/* A worker in a process of its own; returns its id. */
 static pid_t start_worker(int fd, uint64_t max_requests)
 {
 	pid_t pid;
