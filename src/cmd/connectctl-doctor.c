@@ -15,7 +15,10 @@
 
 DB_STMT(doctor_periodic, "SELECT MAX(next_at), COUNT(*) FROM periodic_runs");
 DB_STMT(doctor_users, "SELECT COUNT(*) FROM users");
-DB_STMT(doctor_oldest_job, "SELECT COALESCE(MIN(run_at), 0) FROM jobs WHERE state = 'ready'");
+DB_STMT(doctor_oldest_job,
+    "SELECT COALESCE(MIN(due), 0) FROM (SELECT (SELECT MIN(j.run_at) FROM jobs j"
+    " WHERE j.account_id = l.account_id AND j.class = l.class AND j.target_id = l.target_id"
+    " AND j.state = 'ready') AS due FROM job_lanes l) d");
 DB_STMT(doctor_dead_jobs, "SELECT COUNT(*) FROM jobs WHERE state = 'dead'");
 
 struct doctor_visit {

@@ -24,6 +24,16 @@ int64_t call_policy_next_ms(
 	return retry_wait_ms(attempt, policy->first_ms, policy->most_ms, res->retry_after_ms);
 }
 
+/* No reason to fail what the call was for. */
+static void use_note(const struct connection_call *call)
+{
+	struct err err = ERR_INIT;
+
+	if (connection_note_use(call->app, call->a, call->c, &call->result, &err) == -1)
+		log_warn("connection.note", LOG_S("connection", uuid_dup(call->a, call->c->id)),
+		    LOG_ERR(&err));
+}
+
 int connection_call_attempt(struct connection_call *call, struct err *err)
 {
 	int64_t started;
@@ -38,17 +48,9 @@ int connection_call_attempt(struct connection_call *call, struct err *err)
 		return -1;
 	call->duration_us = clock_mono_us() - started;
 	call->again_ms = call_policy_next_ms(&call->policy, call->attempt, &call->result);
+	if (call->again_ms < 0)
+		use_note(call);
 	return 0;
-}
-
-/* No reason to fail what the call was for. */
-static void use_note(const struct connection_call *call)
-{
-	struct err err = ERR_INIT;
-
-	if (connection_note_use(call->app, call->a, call->c, &call->result, &err) == -1)
-		log_warn("connection.note", LOG_S("connection", uuid_dup(call->a, call->c->id)),
-		    LOG_ERR(&err));
 }
 
 int connection_call(struct connection_call *call, struct err *err)
@@ -62,6 +64,21 @@ int connection_call(struct connection_call *call, struct err *err)
 			return -1;
 		http_client_sleep(call->app->http, call->again_ms);
 	}
-	use_note(call);
 	return 0;
+}
+
+enum job_peer connection_call_peer(const struct connection_call *call)
+{
+	switch (call->result.class) {
+	case CALL_OK:
+	case CALL_FATAL:
+		return JOB_PEER_OK;
+	case CALL_RATE_LIMITED:
+		return JOB_PEER_BUSY;
+	case CALL_RETRY:
+		return JOB_PEER_DEAD;
+	case CALL_AUTH:
+		break;
+	}
+	return JOB_PEER_UNKNOWN;
 }

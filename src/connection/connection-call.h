@@ -3,6 +3,7 @@
 #ifndef CONNECTION_CONNECTION_CALL_H
 #define CONNECTION_CONNECTION_CALL_H
 #include "connection/connection.h"
+#include "job/job.h"
 
 struct config;
 
@@ -34,15 +35,18 @@ struct connection_call {
 	int64_t again_ms; /* the next one is due in so many ms, or -1: that was the last */
 };
 
-/* One attempt, without any wait. 0 with the fields above, or -1 as provider_action or begin. */
+/* One attempt, without any wait; set `attempt` to those made before. When it was the last, the
+ * connection's row is told. 0 with the fields above, or -1 as provider_action or begin. */
 int connection_call_attempt(struct connection_call *call, struct err *err);
-/* Attempts until one is the last, with sleeps (a fiber's, in the runner) between them; then the
- * connection's row holds the use: "error" where the credentials were refused, the sentence of a
- * failure, "active" again after a call that works (a failure to store that is only logged). 0
- * whatever came of it, or -1 as above and by wait. */
+/* Attempts until one is the last, with sleeps between them, for those who wait for the result (a
+ * job lets its row wait: job_retry). Then the connection's row holds the use: "error" where the
+ * credentials were refused, the sentence of a failure, "active" again after a call that works (a
+ * failure to store that is only logged). 0 whatever came of it, or -1 as above and by wait. */
 int connection_call(struct connection_call *call, struct err *err);
 /* Milliseconds until the attempt after attempt number `attempt` which ended so; -1: there is none
  * (it succeeded, no repeat helps, or it was the last). */
 int64_t call_policy_next_ms(
     const struct call_policy *policy, int attempt, const struct call_result *res);
+/* What the call showed of whom it called: no answer, or one of its own trouble, says "dead". */
+enum job_peer connection_call_peer(const struct connection_call *call);
 #endif

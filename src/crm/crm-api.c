@@ -173,8 +173,10 @@ static int is_destination(struct req *r, const struct uuid *id, struct err *err)
 
 int crm_api_push_all(struct req *r)
 {
-	struct queueing_all q = {
-	    .job = {.account_id = r->actor.account_id, .kind = "crm.push_all", .id = uuid_new()}};
+	struct queueing_all q = {.job = {.account_id = r->actor.account_id,
+				     .kind = "crm.push_all",
+				     .class = JOB_BULK,
+				     .id = uuid_new()}};
 	struct err err = ERR_INIT;
 	struct batch_body body = {0};
 	int64_t pending;

@@ -26,10 +26,13 @@ int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
  * be NULL), then the lead's own status. */
 int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
     const struct attempt *attempt, struct err *err);
+/* Whose turn a push waits for: the destination's live lane or its bulk lane; or nobody's, since a
+ * person asked for this one, who wants to see what the destination says though it may look dead. */
+enum push_how { PUSH_LIVE, PUSH_BULK, PUSH_BY_HAND };
 /* Within a transaction: a ledger row of the lead for each destination that has none, and a push job
  * for each row that is not a success. *n counts the jobs. parent: the running job whose runner
  * shall go on with them, or NULL. only: the one destination meant, or NULL. */
-int deliveries_queue(struct app *app, struct arena *a, struct job *parent,
+int deliveries_queue(struct app *app, struct arena *a, struct job *parent, enum push_how how,
     const struct uuid *account_id, const struct uuid *lead_id, const struct uuid *only, size_t *n,
     struct err *err);
 /* Within a transaction: pushes this one again now; 1, 0 when there is none (or it is a success),

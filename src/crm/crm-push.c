@@ -17,6 +17,8 @@ struct pushing {
 	struct attempt attempt;
 	bool has_attempt;
 	int64_t again_us; /* 0: the job is over */
+	bool is_retry;    /* again_us ends a wait within a round */
+	bool is_counted;  /* this try is one of the round's */
 };
 
 /* ---- outcome ----------------------------------------------------------------------------- */
@@ -27,6 +29,8 @@ static int store_body(struct db *db, void *arg, struct err *err)
 
 	if (delivery_store(db, p->job->a, &p->d, p->has_attempt ? &p->attempt : NULL, err) == -1)
 		return -1;
+	if (p->is_retry)
+		return job_retry(db, p->job, p->again_us, p->is_counted, err);
 	if (p->again_us != 0)
 		return job_reschedule(db, p->job, p->again_us, p->job->args, err);
 	return job_finish(db, p->job, err);
@@ -54,14 +58,18 @@ static int end_round(struct pushing *p, const char *error, struct err *err)
 
 /* ---- attempts ---------------------------------------------------------------------------- */
 
-static int attempt_body(struct db *db, void *arg, struct err *err)
+/* The wait is a row: it outlives this process and holds no slot. While the destination is known to
+ * be dead its jobs wait in their lane, and the try that found it so still is none of the round's.
+ */
+static int wait_for_next(struct pushing *p, int64_t wait_ms, enum job_peer peer, struct err *err)
 {
-	struct pushing *p = arg;
+	bool is_dead = p->job->is_probe && peer == JOB_PEER_DEAD;
 
-	/* Only who holds the job may speak for the delivery: after a lost lease another has it. */
-	if (job_keep(db, p->job, err) == -1)
-		return -1;
-	return delivery_store(db, p->job->a, &p->d, &p->attempt, err);
+	p->is_retry = true;
+	p->is_counted = !is_dead;
+	p->again_us = clock_now_us() + (is_dead ? 0 : wait_ms * 1000);
+	p->d.next_us = p->again_us;
+	return job_transaction(p->job, store_body, p, err);
 }
 
 static json_t *push_inputs(struct pushing *p, struct err *err)
@@ -107,14 +115,6 @@ static void attempt_note(struct pushing *p, const struct connection_call *call)
 	p->d.error = p->attempt.error;
 }
 
-static int attempt_store(struct connection_call *call, void *arg, struct err *err)
-{
-	struct pushing *p = arg;
-
-	attempt_note(p, call);
-	return job_transaction(p->job, attempt_body, p, err);
-}
-
 static int push(struct pushing *p, struct err *err)
 {
 	struct connection_call call = {.app = p->job->app,
@@ -123,13 +123,16 @@ static int push(struct pushing *p, struct err *err)
 	    .action = "push",
 	    .policy = call_policy(p->job->app->config),
 	    .begin = attempt_begin,
-	    .wait = attempt_store,
-	    .arg = p};
+	    .arg = p,
+	    .attempt = p->job->tries};
 	const struct call_result *res = &call.result;
+	enum job_peer peer;
 
-	if (connection_call(&call, err) == -1)
+	if (connection_call_attempt(&call, err) == -1)
 		return -1;
 	attempt_note(p, &call);
+	peer = connection_call_peer(&call);
+	job_note_peer(p->job, peer, res->error);
 	switch (res->class) {
 	case CALL_OK:
 		p->d.external_id = json_str(res->output, "externalId");
@@ -141,6 +144,8 @@ static int push(struct pushing *p, struct err *err)
 	case CALL_AUTH:
 		break;
 	}
+	if (call.again_ms >= 0 || (p->job->is_probe && peer == JOB_PEER_DEAD))
+		return wait_for_next(p, call.again_ms, peer, err);
 	return end_round(p, res->error, err);
 }
 
@@ -180,7 +185,8 @@ int crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *
 {
 	size_t n;
 
-	return deliveries_queue(j->app, j->a, j, &lead->account_id, &lead->lead_id, NULL, &n, err);
+	return deliveries_queue(
+	    j->app, j->a, j, PUSH_LIVE, &lead->account_id, &lead->lead_id, NULL, &n, err);
 }
 
 struct queueing {
@@ -195,8 +201,8 @@ static int queue_body(struct db *db, struct audit *log, void *arg, struct err *e
 	struct req *r = q->r;
 
 	(void)db;
-	if (deliveries_queue(
-		r->app, r->a, NULL, &r->actor.account_id, q->lead_id, NULL, &q->n, err) == -1)
+	if (deliveries_queue(r->app, r->a, NULL, PUSH_BY_HAND, &r->actor.account_id, q->lead_id,
+		NULL, &q->n, err) == -1)
 		return -1;
 	if (q->n == 0)
 		return 1;
@@ -250,8 +256,8 @@ static int push_all_body(struct db *db, void *arg, struct err *err)
 	    -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (deliveries_queue(
-			j->app, j->a, NULL, &j->account_id, &ids[i], only, &queued, err) == -1)
+		if (deliveries_queue(j->app, j->a, NULL, PUSH_BULK, &j->account_id, &ids[i], only,
+			&queued, err) == -1)
 			return -1;
 	if (n == 0 || p->left == (int64_t)n)
 		return job_finish(db, j, err);

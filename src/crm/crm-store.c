@@ -175,12 +175,18 @@ int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
 /* ---- queueing ---------------------------------------------------------------------------- */
 
 /* A delivery has one job, which has its id. */
-static struct job push_job(const struct uuid *account_id, const struct uuid *delivery_id)
+static struct job push_job(const struct uuid *account_id, const struct uuid *delivery_id,
+    const struct uuid *connection_id, enum push_how how)
 {
-	return (struct job){.id = *delivery_id,
+	struct job j = {.id = *delivery_id,
 	    .account_id = *account_id,
+	    .class = how == PUSH_BULK ? JOB_BULK : JOB_LIVE,
 	    .kind = "crm.push",
 	    .subject_id = *delivery_id};
+
+	if (how != PUSH_BY_HAND)
+		j.target_id = *connection_id;
+	return j;
 }
 
 static int insert_missing(struct db *db, const struct uuid *account_id, const struct uuid *lead_id,
@@ -200,7 +206,7 @@ static int insert_missing(struct db *db, const struct uuid *account_id, const st
 }
 
 /* Pushes again what stands in the ledger and is no success. */
-static int requeue(struct db *db, struct arena *a, const struct uuid *account_id,
+static int requeue(struct db *db, struct arena *a, enum push_how how, const struct uuid *account_id,
     const struct uuid *lead_id, struct connection **cs, size_t ncs, size_t *n, struct err *err)
 {
 	struct db_rows rows;
@@ -211,7 +217,7 @@ static int requeue(struct db *db, struct arena *a, const struct uuid *account_id
 	for (size_t i = 0; i < rows.count; i++) {
 		struct uuid id = db_get_uuid(&rows, i, OF_LEAD_ID),
 			    to = db_get_uuid(&rows, i, OF_LEAD_CONNECTION);
-		struct job job = push_job(account_id, &id);
+		struct job job = push_job(account_id, &id, &to, how);
 		bool is_active = false;
 
 		for (size_t k = 0; k < ncs; k++)
@@ -247,7 +253,7 @@ static int list_destinations(struct app *app, struct arena *a, const struct uuid
 	return 0;
 }
 
-int deliveries_queue(struct app *app, struct arena *a, struct job *parent,
+int deliveries_queue(struct app *app, struct arena *a, struct job *parent, enum push_how how,
     const struct uuid *account_id, const struct uuid *lead_id, const struct uuid *only, size_t *n,
     struct err *err)
 {
@@ -267,9 +273,9 @@ int deliveries_queue(struct app *app, struct arena *a, struct job *parent,
 	if (insert_missing(app->db, account_id, lead_id, cs, ncs, &inserted, ids, err) == -1)
 		return -1;
 	if (inserted < ncs)
-		return requeue(app->db, a, account_id, lead_id, cs, ncs, n, err);
+		return requeue(app->db, a, how, account_id, lead_id, cs, ncs, n, err);
 	for (size_t i = 0; i < ncs; i++)
-		jobs[i] = push_job(account_id, &ids[i]);
+		jobs[i] = push_job(account_id, &ids[i], &cs[i]->id, how);
 	*n = ncs;
 	if (lead_set_sync_status(app->db, account_id, lead_id, LEAD_SYNC_PENDING, err) == -1)
 		return -1;
@@ -280,7 +286,7 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
     const struct uuid *id, struct err *err)
 {
 	struct delivery d;
-	struct job job = push_job(account_id, id);
+	struct job job;
 	uint64_t touched;
 	int found = delivery_load(db, a, account_id, id, &d, err);
 
@@ -293,6 +299,7 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
 		return -1;
 	if (touched == 0)
 		return err_set(err, ERR_CONFLICT, "The destination has this lead already");
+	job = push_job(account_id, id, &d.connection_id, PUSH_BY_HAND);
 	if (update_lead_status(db, a, account_id, &d.lead_id, err) == -1 ||
 	    job_run_now(db, &job, err) == -1)
 		return -1;

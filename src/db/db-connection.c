@@ -46,6 +46,8 @@ void db_free(struct db *db)
 		return;
 	db_disconnect(db);
 	free(db->params);
+	free(db->hooks);
+	arena_free(db->notes);
 	free(db);
 }
 

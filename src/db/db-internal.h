@@ -10,7 +10,7 @@
 #include "db/db.h"
 
 #define DB_CACHE_SLOTS 2048u /* power of two, above what any program prepares */
-#define DB_COMMIT_HOOKS 64
+#define DB_COMMIT_HOOKS 4096 /* of one transaction; more is a loop gone wild */
 
 /* A statement as prepared for so many rows on this connection, with the memory its cells come into.
  */
@@ -32,11 +32,12 @@ struct db {
 	bool in_transaction, is_lost;
 	int64_t retry_after_us; /* no new connect before this (monotonic) */
 	uint64_t round_trips;
-	struct {
-		void (*fn)(void *);
+	struct db_hook {
+		void (*fn)(void *arg);
 		void *arg;
-	} hooks[DB_COMMIT_HOOKS];
-	size_t nhooks;
+	} * hooks; /* of the transaction at hand */
+	size_t nhooks, hooks_cap;
+	struct arena *notes; /* of the same: what the hooks are told */
 	bool (*meanwhile)(void *arg);
 	void *meanwhile_arg;
 	bool is_waiting; /* for the server */

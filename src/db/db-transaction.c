@@ -9,9 +9,11 @@
  * this way is repeated too: the server has rolled it back. A commit that is lost with the
  * connection is not: its outcome is unknown. Hooks that a try registered are forgotten with it. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/oom.h"
 #include "crypto/random.h"
 #include "db/db-internal.h"
 
@@ -27,6 +29,8 @@ static int transaction_begin(struct db *db, struct err *err)
 		if (db_connection_run(db, "START TRANSACTION", "begin", &e) == 0) {
 			db->in_transaction = true;
 			db->nhooks = 0;
+			arena_free(db->notes);
+			db->notes = NULL;
 			return 0;
 		}
 		if (tries > 0 || !db->is_lost) /* an idle connection may have been closed */
@@ -46,11 +50,24 @@ static void transaction_rollback(struct db *db)
 /* A hook may start a transaction of its own, so the list is taken first. */
 static void hooks_run(struct db *db)
 {
+	struct db_hook *hooks = db->hooks;
+	struct arena *notes = db->notes;
 	size_t n = db->nhooks;
 
-	db->nhooks = 0;
+	db->hooks = NULL;
+	db->nhooks = db->hooks_cap = 0;
+	db->notes = NULL;
 	for (size_t i = 0; i < n; i++)
-		db->hooks[i].fn(db->hooks[i].arg);
+		hooks[i].fn(hooks[i].arg);
+	free(hooks);
+	arena_free(notes);
+}
+
+void *db_commit_note(struct db *db, const void *p, size_t n)
+{
+	if (db->notes == NULL)
+		db->notes = arena_new();
+	return memcpy(arena_alloc(db->notes, n), p, n);
 }
 
 void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg)
@@ -60,8 +77,11 @@ void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg)
 			return;
 	if (!db->in_transaction || db->nhooks == DB_COMMIT_HOOKS)
 		abort();
-	db->hooks[db->nhooks].fn = fn;
-	db->hooks[db->nhooks++].arg = arg;
+	if (db->nhooks == db->hooks_cap) {
+		db->hooks_cap = db->hooks_cap == 0 ? 16 : 2 * db->hooks_cap;
+		db->hooks = oom_realloc(db->hooks, db->hooks_cap * sizeof(*db->hooks));
+	}
+	db->hooks[db->nhooks++] = (struct db_hook){fn, arg};
 }
 
 static int transaction_try(
@@ -104,6 +124,28 @@ int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct e
 		log_debug("db.retry", LOG_I("tries", tries), LOG_ERR(&e));
 		usleep((useconds_t)(500u + random_below(2000u << tries)));
 	}
+}
+
+int db_nested(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
+    struct err *err)
+{
+	size_t nhooks = db->nhooks;
+	struct err e = ERR_INIT;
+
+	if (!db->in_transaction)
+		abort();
+	if (db_connection_run(db, "SAVEPOINT nested", "savepoint", err) == -1)
+		return -1;
+	if (body(db, arg, &e) == 0)
+		return 0;
+	/* With these there is no transaction any more in which one could go back. */
+	if (e.code != ERR_RETRY && e.code != ERR_UNAVAILABLE) {
+		if (db_connection_run(
+			db, "ROLLBACK TO SAVEPOINT nested", "rollback to savepoint", err) == -1)
+			return -1;
+		db->nhooks = nhooks;
+	}
+	return err_set(err, e.code, "%s", e.msg);
 }
 
 bool db_in_transaction(const struct db *db)

@@ -129,10 +129,18 @@ int db_script(struct db *db, const char *sql, struct err *err);
  * the outcome is unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
 int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);
+/* Within a transaction: runs body under a savepoint. When it fails only what it did is undone and
+ * its db_on_commit calls are forgotten; with ERR_RETRY or ERR_UNAVAILABLE the whole transaction is
+ * lost, and its body must fail with the same. */
+int db_nested(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
+    struct err *err);
 bool db_in_transaction(const struct db *db);
 /* Within a transaction: fn(arg) runs right after its commit, and is forgotten when it rolls back or
- * is tried again. The same pair twice is one call. At most 64 of them. */
+ * is tried again. The same pair twice is one call. At most 4,096 of them. */
 void db_on_commit(struct db *db, void (*fn)(void *arg), void *arg);
+/* Within a transaction: a copy of n bytes at p that lives until the transaction's db_on_commit
+ * calls have run, or until it is rolled back: for what those are told. */
+void *db_commit_note(struct db *db, const void *p, size_t n);
 /* What this process has to do anyway while the server works: from now on fn(arg) is called again
  * and again after each statement is sent, until the answer is there or fn says false (nothing left
  * to do). Each call should be short and must not use the connection. NULL ends it. */

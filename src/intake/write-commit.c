@@ -200,6 +200,7 @@ static struct job record_fetch_job(
 
 	return (struct job){.account_id = ws->account_id,
 	    .kind = "record.fetch",
+	    .target_id = ws->connection_id,
 	    .subject_id = rec->id,
 	    .args = str_from(args)};
 }
@@ -252,6 +253,7 @@ static int commit_write_items(struct db *db, struct commit *c, struct err *err)
 		if (r.is_replayed[i] && !r.leads[i].is_new)
 			r.jobs[r.njobs++] = (struct job){.account_id = r.leads[i].account_id,
 			    .kind = "lead.process",
+			    .target_id = r.leads[i].connection_id,
 			    .subject_id = r.leads[i].id};
 	return job_insert(db, r.jobs, r.njobs, err);
 }

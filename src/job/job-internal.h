@@ -7,11 +7,13 @@
 #define WAKE_REPLACED "x" /* another runner of this host takes over */
 #define WAKE_PERIODIC "p" /* periodic work was brought forward */
 
-/* job_insert with the claim already made, of each job for its lease_us from now; nil lease_id for
- * none. */
-int job_insert_claimed(
-    struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id, struct err *err);
+/* job_insert with the claim already made: nil lease_id for none. */
+int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
+    int64_t lease_until_us, struct err *err);
 /* Where the runner of this host is woken. */
 #define WAKE_PATH_BYTES 256
 void job_wake_path(const struct config *cfg, char *out, size_t cap);
+/* Within a transaction: this runner knows after the commit when the job is due, without a look. */
+void job_due_here(struct db *db, struct job *j, int64_t at_us);
+void job_wake_send(const struct config *cfg, const char *message);
 #endif

@@ -9,19 +9,32 @@
 #include "job/job-internal.h"
 #include "process/unix-socket.h"
 
+DB_STMT_ROWS(job_lanes_seen,
+    "INSERT INTO job_lanes (account_id, class, target_id, seen_at) VALUES ", "(?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE seen_at = VALUES(seen_at)");
+DB_STMT(job_lanes_forget,
+    "DELETE FROM job_lanes WHERE seen_at < ? AND NOT EXISTS (SELECT 1 FROM jobs j"
+    " WHERE j.account_id = job_lanes.account_id AND j.class = job_lanes.class"
+    " AND j.target_id = job_lanes.target_id)");
 DB_STMT_ROWS(jobs_insert,
-    "INSERT INTO jobs (id, account_id, kind, subject_id, state, run_at, attempts, lease_id, args,"
-    " created_at) VALUES ",
-    "(?,?,?,?,'ready',?,?,?,?,?)", "");
+    "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts,"
+    " lease_id, args, created_at) VALUES ",
+    "(?,?,?,?,?,?,'ready',?,?,?,?,?)", "");
 /* The assignments see each other's results from left to right, so lease_id stays as it is. */
 DB_STMT(job_bring_forward,
-    "INSERT INTO jobs (id, account_id, kind, subject_id, state, run_at, attempts, lease_id, args,"
-    " created_at) VALUES (?,?,?,?,'ready',?,0,NULL,?,?) ON DUPLICATE KEY UPDATE"
+    "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts,"
+    " lease_id, args, created_at) VALUES (?,?,?,?,?,?,'ready',?,0,NULL,?,?) ON DUPLICATE KEY UPDATE"
     " run_at = IF(lease_id IS NULL, VALUES(run_at), run_at),"
+    " class = IF(lease_id IS NULL, VALUES(class), class),"
+    " target_id = IF(lease_id IS NULL, VALUES(target_id), target_id),"
+    " tries = IF(lease_id IS NULL, 0, tries),"
     " attempts = IF(lease_id IS NULL, 0, attempts), state = 'ready'");
 DB_STMT(job_delete, "DELETE FROM jobs WHERE id = ? AND lease_id = ? AND attempts = ?");
-DB_STMT(job_again,
-    "UPDATE jobs SET run_at = ?, args = ?, attempts = 0, lease_id = NULL, last_error = NULL"
+DB_STMT(job_again, "UPDATE jobs SET run_at = ?, args = ?, tries = 0, attempts = 0, lease_id = NULL,"
+		   " last_error = NULL"
+		   " WHERE id = ? AND lease_id = ? AND attempts = ?");
+DB_STMT(job_try_again,
+    "UPDATE jobs SET run_at = ?, tries = ?, attempts = 0, lease_id = NULL, last_error = NULL"
     " WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_extend, "UPDATE jobs SET run_at = ? WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(periodic_soon, "INSERT INTO periodic_runs (name, next_at) VALUES (?, 0)"
@@ -33,14 +46,98 @@ DB_STMT(job_stats_of,
     " FROM (SELECT state, run_at FROM jobs WHERE account_id = ? LIMIT 100000) j");
 enum { STATS_READY, STATS_WAITING, STATS_DEAD, STATS_OLDEST_DUE };
 
-int job_insert_claimed(
-    struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id, struct err *err)
+/* ---- lanes --------------------------------------------------------------------------------- */
+
+#define LANES_KNOWN 1024u
+#define LANE_RENEW_US (3600 * SECOND_US)
+#define LANE_KEPT_US DAY_US /* a lane without jobs; longer than any clock is wrong by */
+
+/* Lanes that this process has seen into the table within the hour. */
+static struct known_lane {
+	struct uuid account_id, target_id;
+	enum job_class class;
+	int64_t seen_us;
+} known_lanes[LANES_KNOWN];
+
+static struct known_lane *known_lane(const struct job *j)
+{
+	uint64_t h = str_hash(j->account_id.b, sizeof(j->account_id.b)) * 31u ^
+		     str_hash(j->target_id.b, sizeof(j->target_id.b)) ^ (uint64_t)j->class;
+
+	return &known_lanes[(h ^ h >> 32) % LANES_KNOWN];
+}
+
+static bool lane_is_known(const struct known_lane *k, const struct job *j, int64_t now_us)
+{
+	return k->class == j->class && uuid_eq(k->account_id, j->account_id) &&
+	       uuid_eq(k->target_id, j->target_id) && k->seen_us > now_us - LANE_RENEW_US &&
+	       k->seen_us <= now_us;
+}
+
+/* Only what is committed is known. */
+static void lanes_now_known(void *arg)
+{
+	struct known_lane *seen = arg;
+
+	for (; seen->seen_us != 0; seen++) {
+		struct job j = {.account_id = seen->account_id,
+		    .target_id = seen->target_id,
+		    .class = seen->class};
+
+		*known_lane(&j) = *seen;
+	}
+}
+
+/* Within a transaction: the jobs' lanes are in their table. */
+static int lanes_see(
+    struct db *db, const struct job *jobs, size_t n, int64_t now_us, struct err *err)
+{
+	struct db_val v[LIMIT_DB_BATCH * 4];
+	struct known_lane seen[LIMIT_DB_BATCH + 1], *kept;
+	size_t nseen = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct job *j = &jobs[i];
+		bool is_repeat = lane_is_known(known_lane(j), j, now_us);
+
+		for (size_t k = 0; k < nseen && !is_repeat; k++)
+			is_repeat = lane_is_known(&seen[k], j, now_us);
+		if (is_repeat)
+			continue;
+		seen[nseen] = (struct known_lane){j->account_id, j->target_id, j->class, now_us};
+		v[4 * nseen] = db_uuid(&j->account_id);
+		v[4 * nseen + 1] = db_int(j->class);
+		v[4 * nseen + 2] = db_uuid(&j->target_id);
+		v[4 * nseen++ + 3] = db_int(now_us);
+	}
+	if (nseen == 0)
+		return 0;
+	if (db_exec_rows(db, &job_lanes_seen, NULL, 0, v, nseen, 4, NULL, err) == -1)
+		return -1;
+	seen[nseen].seen_us = 0;
+	kept = db_commit_note(db, seen, (nseen + 1) * sizeof(*seen));
+	db_on_commit(db, lanes_now_known, kept);
+	return 0;
+}
+
+int job_lanes_purge(struct app *app, struct err *err)
+{
+	return db_exec(
+	    app->db, &job_lanes_forget, DB_VALS(db_int(clock_now_us() - LANE_KEPT_US)), NULL, err);
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+#define JOB_VALUES 11
+
+int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
+    int64_t lease_until_us, struct err *err)
 {
 	int64_t now = clock_now_us();
 	const bool is_claimed = !uuid_is_nil(*lease_id);
 
 	while (n > 0) {
-		struct db_val v[LIMIT_DB_BATCH * 9];
+		struct db_val v[LIMIT_DB_BATCH * JOB_VALUES];
 		size_t take = n < LIMIT_DB_BATCH ? n : LIMIT_DB_BATCH;
 
 		for (size_t i = 0; i < take; i++) {
@@ -48,45 +145,24 @@ int job_insert_claimed(
 
 			if (uuid_is_nil(j->id))
 				j->id = uuid_new();
-			struct db_val row[9] = {db_uuid(&j->id), db_uuid(&j->account_id),
-			    db_str(j->kind), db_uuid_or_null(&j->subject_id),
-			    db_int(is_claimed          ? now + j->lease_us
+			struct db_val row[JOB_VALUES] = {db_uuid(&j->id), db_uuid(&j->account_id),
+			    db_int(j->class), db_uuid(&j->target_id), db_str(j->kind),
+			    db_uuid_or_null(&j->subject_id),
+			    db_int(is_claimed          ? lease_until_us
 				   : j->run_at_us != 0 ? j->run_at_us
 						       : now),
 			    db_int(is_claimed), db_uuid_or_null(lease_id), db_strn(j->args),
 			    db_int(now)};
-			memcpy(v + 9 * i, row, sizeof(row));
+			memcpy(v + JOB_VALUES * i, row, sizeof(row));
 		}
-		if (db_exec_rows(db, &jobs_insert, NULL, 0, v, take, 9, NULL, err) == -1)
+		if (lanes_see(db, jobs, take, now, err) == -1 ||
+		    db_exec_rows(db, &jobs_insert, NULL, 0, v, take, JOB_VALUES, NULL, err) == -1)
 			return -1;
 		jobs += take;
 		n -= take;
 	}
 	return 0;
 }
-
-/* ---- wake-up ----------------------------------------------------------------------------- */
-
-void job_wake_path(const struct config *cfg, char *out, size_t cap)
-{
-	snprintf(out, cap, "%s/run/wake.sock", cfg->state_dir);
-}
-
-static void wake_send(const struct config *cfg, const char *message)
-{
-	char path[WAKE_PATH_BYTES];
-
-	job_wake_path(cfg, path, sizeof(path));
-	/* Nobody there, or its queue full: it polls anyway. */
-	(void)unix_socket_send(path, str_from(message));
-}
-
-void job_wake(const struct config *cfg)
-{
-	wake_send(cfg, WAKE_WORK);
-}
-
-/* ---- rows in, and the runner woken ------------------------------------------------------ */
 
 static void wake_after_commit(void *cfg)
 {
@@ -99,7 +175,7 @@ int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
 
 	if (n == 0)
 		return 0;
-	if (job_insert_claimed(db, jobs, n, &nobody, err) == -1)
+	if (job_insert_claimed(db, jobs, n, &nobody, 0, err) == -1)
 		return -1;
 	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
 	return 0;
@@ -109,9 +185,11 @@ int job_run_now(struct db *db, const struct job *j, struct err *err)
 {
 	int64_t now = clock_now_us();
 
-	if (db_exec(db, &job_bring_forward,
-		DB_VALS(db_uuid(&j->id), db_uuid(&j->account_id), db_str(j->kind),
-		    db_uuid_or_null(&j->subject_id), db_int(now), db_strn(j->args), db_int(now)),
+	if (lanes_see(db, j, 1, now, err) == -1 ||
+	    db_exec(db, &job_bring_forward,
+		DB_VALS(db_uuid(&j->id), db_uuid(&j->account_id), db_int(j->class),
+		    db_uuid(&j->target_id), db_str(j->kind), db_uuid_or_null(&j->subject_id),
+		    db_int(now), db_strn(j->args), db_int(now)),
 		NULL, err) == -1)
 		return -1;
 	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
@@ -120,7 +198,7 @@ int job_run_now(struct db *db, const struct job *j, struct err *err)
 
 static void wake_periodic_after_commit(void *cfg)
 {
-	wake_send(cfg, WAKE_PERIODIC);
+	job_wake_send(cfg, WAKE_PERIODIC);
 }
 
 int job_periodic_soon(struct db *db, const char *name, struct err *err)
@@ -161,9 +239,25 @@ int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args,
 	if (db_exec(db, &job_again,
 		DB_VALS(db_int(at_us), db_strn(args), db_uuid(&j->id), db_uuid(&j->lease_id),
 		    db_int(j->attempts)),
-		&n, err) == -1)
+		&n, err) == -1 ||
+	    job_note_ended(j, n, err) == -1)
 		return -1;
-	return job_note_ended(j, n, err);
+	job_due_here(db, j, at_us);
+	return 0;
+}
+
+int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, struct err *err)
+{
+	uint64_t n = 0;
+
+	if (db_exec(db, &job_try_again,
+		DB_VALS(db_int(at_us), db_int(j->tries + is_counted), db_uuid(&j->id),
+		    db_uuid(&j->lease_id), db_int(j->attempts)),
+		&n, err) == -1 ||
+	    job_note_ended(j, n, err) == -1)
+		return -1;
+	job_due_here(db, j, at_us);
+	return 0;
 }
 
 int job_keep(struct db *db, struct job *j, struct err *err)
@@ -198,4 +292,25 @@ int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *ou
 	}
 	arena_free(a);
 	return rc == -1 ? -1 : 0;
+}
+
+/* ---- wake-up ----------------------------------------------------------------------------- */
+
+void job_wake_path(const struct config *cfg, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s/run/wake.sock", cfg->state_dir);
+}
+
+void job_wake_send(const struct config *cfg, const char *message)
+{
+	char path[WAKE_PATH_BYTES];
+
+	job_wake_path(cfg, path, sizeof(path));
+	/* Nobody there, or its queue full: it polls anyway. */
+	(void)unix_socket_send(path, str_from(message));
+}
+
+void job_wake(const struct config *cfg)
+{
+	job_wake_send(cfg, WAKE_WORK);
 }

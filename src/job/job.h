@@ -4,19 +4,32 @@
  */
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
+#include <stdbool.h>
+
 #include "base/app.h"
 #include "db/db.h"
+/* What share of the runner a job has: live work never waits behind bulk, bulk always moves. */
+enum job_class { JOB_LIVE, JOB_BULK, JOB_PERIODIC, JOB_CLASSES };
+/* How the job's target (its connection…) behaved: took it, asked for less, looks dead. */
+enum job_peer { JOB_PEER_UNKNOWN, JOB_PEER_OK, JOB_PEER_BUSY, JOB_PEER_DEAD };
+
 struct job {
 	struct uuid id, account_id;
+	enum job_class class;
+	struct uuid target_id; /* whose lane it is in: a connection…; nil: the account itself */
 	const char *kind;
 	struct uuid subject_id; /* what it is about (a lead, a delivery…) */
 	struct str args;        /* JSON text, or {NULL,0} */
 	int64_t run_at_us;      /* 0: now */
+	int tries;              /* what it has tried of its own accord: job_retry */
 	/* set when run: */
 	struct uuid lease_id; /* the runner that holds it; nil outside one */
 	int attempts;         /* this one included; with lease_id it fences off an older claim */
 	int64_t lease_us;     /* how long the claim was made for: its kind's own lease */
 	bool is_ended;        /* finished, rescheduled or dead, committed or about to be */
+	bool is_probe;      /* its target's breaker is open: this run is to tell whether it lives */
+	enum job_peer peer; /* job_note_peer */
+	const char *peer_error;
 	struct runner *runner;
 	struct arena *a; /* the run's arena */
 	struct app *app;
@@ -44,13 +57,22 @@ int job_run_now(struct db *db, const struct job *j, struct err *err);
  * has it. */
 int job_finish(struct db *db, struct job *j, struct err *err);
 int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err);
+/* The same with its args as they are and one try more on record: a wait between tries is a row with
+ * a time, which holds no slot and no memory. With is_counted false the try does not count: its
+ * target was known to be dead. */
+int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, struct err *err);
 /* A transaction that stores what a job has done. While the database is away it is waited for and
  * the transaction tried again, as long as the lease may last: what was done outside is not done
  * twice because it could not be written down. Otherwise as db_transaction. */
 int job_transaction(struct job *j, int (*body)(struct db *db, void *arg, struct err *err),
     void *arg, struct err *err);
+/* What the run has shown of the job's target, and why: moves its lane's window, opens and closes
+ * its breaker. The last word counts. */
+void job_note_peer(struct job *j, enum job_peer peer, const char *why);
 /* Extends the lease of a long job. */
 int job_keep(struct db *db, struct job *j, struct err *err);
+/* Periodic: forgets lanes that had no job for a day. */
+int job_lanes_purge(struct app *app, struct err *err);
 /* Tells the host's runner that there is work; never blocks, never fails. */
 void job_wake(const struct config *cfg);
 

@@ -16,8 +16,49 @@ struct processing {
 
 /* ---- details ----------------------------------------------------------------------------- */
 
-/* 1 with the normalized lead in row.lead; 0 when it can never be had (noted); -1 to try again later
- * (noted). */
+/* What goes on record of details that could not be had: final, or tried again at a time. */
+struct problem {
+	struct processing *p;
+	const char *error;
+	bool is_final, is_counted;
+	int64_t again_us; /* 0: by the job's own back-off, or never */
+};
+
+static int problem_body(struct db *db, void *arg, struct err *err)
+{
+	const struct problem *w = arg;
+	struct job *j = w->p->job;
+
+	if (lead_store_problem(db, j->a, &w->p->row, w->is_final, w->error, err) == -1)
+		return -1;
+	if (w->again_us != 0)
+		return job_retry(db, j, w->again_us, w->is_counted, err);
+	return w->is_final ? job_finish(db, j, err) : 0;
+}
+
+/* 0 when the job has ended or waits; -1 to be tried again by the job's back-off. */
+static int note_problem(struct processing *p, const struct connection_call *call, struct err *err)
+{
+	enum job_peer peer = connection_call_peer(call);
+	bool is_known_dead = p->job->is_probe && peer == JOB_PEER_DEAD;
+	struct problem w = {.p = p,
+	    .error = call->result.error,
+	    .is_final = call->result.class == CALL_FATAL,
+	    .is_counted = !is_known_dead};
+
+	if (is_known_dead)
+		w.again_us = clock_now_us();
+	else if (call->again_ms >= 0)
+		w.again_us = clock_now_us() + call->again_ms * 1000;
+	log_warn("lead.details", LOG_S("lead", uuid_dup(p->job->a, p->row.id)),
+	    LOG_S("provider", p->row.provider_type), LOG_S("error", w.error),
+	    LOG_B("final", w.is_final));
+	if (job_transaction(p->job, problem_body, &w, err) == -1)
+		return -1;
+	return p->job->is_ended ? 0 : err_set(err, ERR_UNAVAILABLE, "%s", w.error);
+}
+
+/* 1 with the normalized lead in row.lead; else as note_problem. */
 static int fetch_details(struct processing *p, struct err *err)
 {
 	struct arena *a = p->job->a;
@@ -28,24 +69,18 @@ static int fetch_details(struct processing *p, struct err *err)
 	    .c = p->connection,
 	    .action = provider_details_action(provider, "lead"),
 	    .inputs = inputs,
-	    .policy = call_policy(p->job->app->config)};
-	bool is_final;
+	    .policy = call_policy(p->job->app->config),
+	    .attempt = p->job->tries};
 
 	json_set_str(inputs, "id", p->row.provider_lead_id);
-	if (connection_call(&call, err) == -1)
+	if (connection_call_attempt(&call, err) == -1)
 		return -1;
-	if (call.result.class == CALL_OK) {
-		p->details = call.result.output;
-		p->row.lead = provider_lead_fields(provider, a, p->details, err);
-		return p->row.lead == NULL ? -1 : 1;
-	}
-	is_final = call.result.class == CALL_FATAL;
-	if (lead_store_problem(p->job->app->db, a, &p->row, is_final, call.result.error, err) == -1)
-		return -1;
-	log_warn("lead.details", LOG_S("lead", uuid_dup(a, p->row.id)),
-	    LOG_S("provider", p->row.provider_type), LOG_S("error", call.result.error),
-	    LOG_B("final", is_final));
-	return is_final ? 0 : err_set(err, ERR_UNAVAILABLE, "%s", call.result.error);
+	job_note_peer(p->job, connection_call_peer(&call), call.result.error);
+	if (call.result.class != CALL_OK)
+		return note_problem(p, &call, err);
+	p->details = call.result.output;
+	p->row.lead = provider_lead_fields(provider, a, p->details, err);
+	return p->row.lead == NULL ? -1 : 1;
 }
 
 static bool needs_details(const struct processing *p)

@@ -137,6 +137,7 @@ static int insert_jobs(
 		if (leads[i].is_new)
 			jobs[count++] = (struct job){.account_id = leads[i].account_id,
 			    .kind = "lead.process",
+			    .target_id = leads[i].connection_id,
 			    .subject_id = leads[i].id};
 	return job_insert(db, jobs, count, err);
 }

@@ -46,6 +46,7 @@ static const struct runner_periodic periodics[] = {
     {.name = "record.fields", .every_s = 5, .run = record_fields_update},
     {.name = "record.moves", .every_s = 60, .run = record_moves_forget},
     {.name = "record.retain", .every_s = 60, .run = record_retain},
+    {.name = "job.lanes", .every_s = 3600, .run = job_lanes_purge},
     {.name = "import.purge", .every_s = 3600, .run = import_purge},
 };
 

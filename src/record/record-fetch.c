@@ -63,8 +63,9 @@ static int fetch_details(struct fetching *f, struct connection *c, struct err *e
 		return 0;
 	json_set_strn(inputs, "id", f->item.external_id);
 	call.inputs = inputs;
-	if (connection_call(&call, err) == -1)
+	if (connection_call_attempt(&call, err) == -1)
 		return -1;
+	job_note_peer(j, connection_call_peer(&call), call.result.error);
 	if (call.result.class == CALL_FATAL) { /* deleted at the provider, or never to be had */
 		log_warn("record.fetch", LOG_S("record", uuid_dup(j->a, j->subject_id)),
 		    LOG_S("error", call.result.error));
@@ -90,5 +91,5 @@ int record_job_fetch(struct job *j, struct err *err)
 		return found;
 	if (fetch_details(&f, c, err) == -1)
 		return -1;
-	return db_transaction(j->app->db, store_body, &f, err);
+	return job_transaction(j, store_body, &f, err);
 }

@@ -105,7 +105,8 @@ int task_insert(struct db *db, const struct task *t, struct err *err)
 static int insert_job(struct db *db, const struct task_kind *kind, const struct task *t,
     struct uuid *job_id, struct err *err)
 {
-	struct job j = {.account_id = t->account_id, .kind = kind->job, .subject_id = t->id};
+	struct job j = {
+	    .account_id = t->account_id, .class = JOB_BULK, .kind = kind->job, .subject_id = t->id};
 
 	if (job_insert(db, &j, 1, err) == -1)
 		return -1;

@@ -290,7 +290,8 @@ def _():
 def _():
     t = new_tenant()
     crm, place = t.crm()
-    with Faults(product, {"target": "crm", "kind": "error"}):
+    # a destination that answers, if only with "too many": one that looks dead is waited for instead
+    with Faults(product, {"target": "crm", "kind": "error", "status": 429}):
         lead = settled(t, t.new_lead()["id"])
         id_ = destination(lead, crm)["id"]
         product.sql("UPDATE lead_deliveries SET rounds = 8 WHERE id = " + row_id(id_))

@@ -102,6 +102,7 @@ class Host:
     def unknown_job(self):
         """The runner logs a job of a kind that it does not know."""
         id_ = str(uuid.uuid4())
+        product.sql("INSERT INTO job_lanes (account_id, class, target_id, seen_at) VALUES (%s, 0, '', 0)" % row_id(id_))
         product.sql("INSERT INTO jobs (id, account_id, kind, state, run_at, attempts, created_at) VALUES"
                     " (%s, %s, 'no.such', 'ready', 0, 0, 0)" % (row_id(id_), row_id(id_)))
         return id_

@@ -401,6 +401,7 @@ static void rounds(void)
 
 	if (!place_make(&p))
 		return;
+	p.c.cfg.push_backoff_ms = p.c.cfg.push_backoff_max_ms = 60000;
 	to = destination(&p, "crm");
 	lead = ready_lead(&p, "{\"email\":\"a@b.co\"}");
 	CHECK(queue(&p, lead) == 1);
@@ -411,6 +412,15 @@ static void rounds(void)
 		int64_t due = is_last ? 0 : now + minutes[round] * 60 * SECOND_US;
 
 		run_jobs(&p);
+		/* the wait for the round's second attempt is a row with a time, and no more */
+		REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
+		CHECK(d.attempts == 2 * (int)round + 1 && d.rounds == (int)round);
+		CHECK(NUMBER_OF(p.db,
+			  "SELECT run_at FROM jobs WHERE id = ? AND tries = 1 AND attempts = 0"
+			  " AND lease_id IS NULL AND run_at > ?",
+			  db_uuid(&delivery), db_int(now)) == d.next_us);
+		RUN(p.db, "UPDATE jobs SET run_at = 1");
+		run_jobs(&p);
 		REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
 		CHECK(TEXT_EQ(d.status, is_last ? "dead" : "failed") && d.error != NULL);
 		CHECK(d.attempts == 2 * ((int)round + 1) && d.rounds == (int)round + 1);
@@ -420,8 +430,8 @@ static void rounds(void)
 		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE id = ?",
 			  db_uuid(&delivery)) == !is_last);
 		CHECK(is_last || NUMBER_OF(p.db,
-				     "SELECT run_at FROM jobs WHERE id = ? AND attempts = 0"
-				     " AND lease_id IS NULL",
+				     "SELECT run_at FROM jobs WHERE id = ? AND tries = 0"
+				     " AND attempts = 0 AND lease_id IS NULL",
 				     db_uuid(&delivery)) == d.next_us);
 		RUN(p.db, "UPDATE jobs SET run_at = 1");
 	}
@@ -473,6 +483,11 @@ static int count_only(struct job *j, struct err *err)
 }
 
 /* More leads than a page has; one that a destination took already is not among them. */
+static int insert_job(struct db *db, void *arg, struct err *err)
+{
+	return job_insert(db, arg, 1, err);
+}
+
 static void push_all(void)
 {
 	enum { LEADS = 250 };
@@ -481,23 +496,22 @@ static void push_all(void)
 	    {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 5},
 	};
 	struct place p;
-	struct uuid taken, job = uuid_new();
+	struct uuid taken;
+	struct job job = {.kind = "crm.push_all", .class = JOB_BULK};
 	struct err err = ERR_INIT;
 	struct runner *rn;
 	int64_t waiting = 0;
 
 	if (!place_make(&p))
 		return;
+	job.account_id = p.account;
 	destination(&p, "crm");
 	for (int i = 0; i < LEADS; i++)
 		taken = ready_lead(&p, "{}");
 	RUN(p.db, "UPDATE leads SET sync_status = 'success' WHERE id = ?", db_uuid(&taken));
 	OK(deliveries_count_waiting(p.db, &p.account, &waiting, &err), &err);
 	CHECK(waiting == LEADS - 1);
-	RUN(p.db,
-	    "INSERT INTO jobs (id, account_id, kind, state, run_at, attempts, created_at)"
-	    " VALUES (?,?,'crm.push_all','ready',1,0,1)",
-	    db_uuid(&job), db_uuid(&p.account));
+	OK(db_transaction(p.db, insert_job, &job, &err), &err);
 	rn = runner_new(p.app, all, COUNT(all), &err);
 	REQUIRE(rn != NULL);
 	/* two pages and the empty third, and each push */

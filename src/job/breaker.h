@@ -1,0 +1,45 @@
+/* Circuit breakers: what all hosts know of a target that looks dead, or that a person has paused. A
+ * runner remembers them between its looks at the table. */
+#ifndef JOB_BREAKER_H
+#define JOB_BREAKER_H
+#include "db/db.h"
+#include "job/lane.h"
+
+#define BREAKER_FAILURES 5 /* in a row, of the kind that says "dead", open it */
+#define BREAKER_PROBE_FIRST_US (5 * INT64_C(1000000))
+#define BREAKER_PROBE_MOST_US (300 * INT64_C(1000000))
+
+/* Within a transaction or alone: the next probe of the account's target, moved on if it is due now:
+ * 1 it is the caller's to make, 0 another's or not due, -1. */
+int breaker_take_probe(
+    struct db *db, const struct lane_key *key, int64_t now_us, int64_t next_us, struct err *err);
+/* It failed in the way that says "dead", once more: opened when it was closed, else the next probe
+ * waits longer. *probe_at_us tells when. */
+int breaker_open(struct db *db, struct arena *a, const struct lane_key *key, const char *why,
+    int64_t now_us, int64_t *probe_at_us, struct err *err);
+/* The probe told nothing: another may be made at at_us. */
+int breaker_again(struct db *db, const struct lane_key *key, int64_t at_us, struct err *err);
+/* It works again. */
+int breaker_close(struct db *db, const struct lane_key *key, int64_t now_us, struct err *err);
+/* By a person: paused until resumed; or closed and tried at once. 1 changed, 0 it was so, -1. */
+int breaker_pause(
+    struct db *db, const struct lane_key *key, bool is_paused, int64_t now_us, struct err *err);
+int breaker_try(struct db *db, const struct lane_key *key, int64_t now_us, struct err *err);
+
+/* All that are open or paused, of all accounts: at most LIMIT_DB_ROWS. */
+struct breaker {
+	struct uuid account_id, target_id;
+	int64_t opened_us, probe_at_us; /* 0: closed */
+	int probes;
+	bool is_paused;
+	const char *last_error; /* or NULL */
+	int64_t last_error_us;
+};
+int breaker_list(struct db *db, struct arena *a, struct breaker **out, size_t *n, struct err *err);
+/* Those of one account. */
+int breaker_list_of(struct db *db, struct arena *a, const struct uuid *account_id,
+    struct breaker **out, size_t *n, struct err *err);
+/* "closed", "open", or "probing" while a probe runs or is due. */
+const char *breaker_state(const struct breaker *b, int64_t now_us);
+
+#endif

@@ -1,0 +1,163 @@
+/* How many transactions become one.
+ *
+ *   fiber: group_transaction ─► waits ─┐
+ *   fiber: group_transaction ─► waits ─┼─► loop: BEGIN, each body, COMMIT ─► each goes on
+ *   fiber: group_transaction ─► waits ─┘
+ *
+ * Bodies run one after the other on the one connection, so they cannot lock each other out. First
+ * without savepoints, which would cost a round trip each; when a body fails, the whole is undone
+ * and run again with a savepoint before each, so that only the guilty are left out. A deadlock
+ * undoes and repeats all, as db_transaction does. Groups form by themselves: while one commits, the
+ * answers that the next will store arrive. */
+#include "job/group.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/fiber.h"
+#include "base/oom.h"
+
+#define GROUP_MOST 64u /* of one commit: others wait for as long as it takes */
+
+struct member {
+	group_body *body;
+	void *arg;
+	struct fiber *fiber;
+	int rc;
+	struct err err;
+	TAILQ_ENTRY(member) link;
+};
+
+struct group {
+	struct db *db;
+	TAILQ_HEAD(members, member) waiting;
+	size_t nwaiting;
+	/* of the commit at hand */
+	struct member *taken[GROUP_MOST];
+	size_t ntaken;
+	group_body *also;
+	void *also_arg;
+	bool is_careful, has_culprit;
+};
+
+struct group *group_new(struct db *db)
+{
+	struct group *g = oom_malloc(sizeof(*g));
+
+	*g = (struct group){.db = db};
+	TAILQ_INIT(&g->waiting);
+	return g;
+}
+
+void group_free(struct group *g)
+{
+	free(g);
+}
+
+size_t group_waiting(const struct group *g)
+{
+	return g->nwaiting;
+}
+
+int group_transaction(struct group *g, group_body *body, void *arg, struct err *err)
+{
+	struct member m = {.body = body, .arg = arg, .fiber = fiber_current()};
+
+	if (g == NULL || m.fiber == NULL)
+		return db_transaction(g == NULL ? NULL : g->db, body, arg, err);
+	TAILQ_INSERT_TAIL(&g->waiting, &m, link);
+	g->nwaiting++;
+	fiber_yield();
+	return m.rc == 0 ? 0 : err_set(err, m.err.code, "%s", m.err.msg);
+}
+
+/* Does this failure concern the transaction as a whole? */
+static bool is_everyones(const struct err *err)
+{
+	return err->code == ERR_RETRY || err->code == ERR_UNAVAILABLE;
+}
+
+static int member_run(struct group *g, struct member *m, struct db *db, struct err *err)
+{
+	m->err = (struct err)ERR_INIT;
+	m->rc =
+	    g->is_careful ? db_nested(db, m->body, m->arg, &m->err) : m->body(db, m->arg, &m->err);
+	if (m->rc == 0 || (g->is_careful && !is_everyones(&m->err)))
+		return 0;
+	g->has_culprit = !is_everyones(&m->err);
+	return err_set(err, m->err.code, "%s", m->err.msg);
+}
+
+static int group_run(struct db *db, void *arg, struct err *err)
+{
+	struct group *g = arg;
+
+	g->has_culprit = false;
+	for (size_t i = 0; i < g->ntaken; i++)
+		if (member_run(g, g->taken[i], db, err) == -1)
+			return -1;
+	if (g->also == NULL || g->also(db, g->also_arg, err) == 0)
+		return 0;
+	/* Its own fault is none of the members'. */
+	if (err == NULL || !is_everyones(err)) {
+		g->has_culprit = true;
+		g->also = NULL;
+	}
+	return -1;
+}
+
+static void members_take(struct group *g)
+{
+	struct member *m;
+
+	g->ntaken = 0;
+	while (g->ntaken < GROUP_MOST && (m = TAILQ_FIRST(&g->waiting)) != NULL) {
+		TAILQ_REMOVE(&g->waiting, m, link);
+		g->nwaiting--;
+		g->taken[g->ntaken++] = m;
+	}
+}
+
+/* A member lives on its fiber's stack: after it went on it is no more. */
+static void members_resume(struct group *g, int rc, const struct err *err)
+{
+	struct member *taken[GROUP_MOST];
+	size_t n = g->ntaken;
+
+	memcpy(taken, g->taken, n * sizeof(struct member *));
+	for (size_t i = 0; i < n; i++) {
+		if (rc == -1) {
+			taken[i]->rc = -1;
+			taken[i]->err = *err;
+		}
+		fiber_resume(taken[i]->fiber);
+	}
+}
+
+int group_commit(struct group *g, group_body *also, void *also_arg, struct err *err)
+{
+	struct err e = ERR_INIT;
+	bool is_also_lost;
+	int rc;
+
+	members_take(g);
+	g->also = also;
+	g->also_arg = also_arg;
+	g->is_careful = false;
+	rc = db_transaction(g->db, group_run, g, &e);
+	if (rc == -1 && g->has_culprit) {
+		struct err again = ERR_INIT;
+
+		g->is_careful = true;
+		rc = db_transaction(g->db, group_run, g, &again);
+		if (rc == -1)
+			e = again;
+	}
+	is_also_lost = also != NULL && g->also == NULL;
+	members_resume(g, rc, &e);
+	if (rc == 0 && !is_also_lost)
+		return 0;
+	err_set(err, e.code, "%s", e.msg);
+	return rc == 0 ? 1 : -1;
+}

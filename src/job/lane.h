@@ -1,0 +1,67 @@
+/* Lanes: whose jobs are next, and how many of them may run at a time. One lane per account, class
+ * and target (a connection, a subscription, a flow; nil: the account itself). In memory, of one
+ * runner; knows no SQL. What all hosts share of a target is in breaker.h. */
+#ifndef JOB_LANE_H
+#define JOB_LANE_H
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "crypto/uuid.h"
+#include "job/job.h"
+
+struct lane_key {
+	struct uuid account_id, target_id;
+	enum job_class class;
+};
+
+struct lanes;
+struct lane;
+
+/* slots: jobs that may run at a time, by class. window_most: of one lane with a target. */
+struct lanes *lanes_new(const size_t slots[JOB_CLASSES], size_t window_most);
+void lanes_free(struct lanes *ls);
+
+/* The lane of that key, made where there is none. It stays until lanes_sweep finds it idle. */
+struct lane *lane_get(struct lanes *ls, const struct lane_key *key);
+const struct lane_key *lane_key_of(const struct lane *l);
+/* A job of the lane is due at at_us: known since it was written, or found by a look. */
+void lane_due(struct lane *l, int64_t at_us);
+
+/* The lane whose turn it is, and how many of its jobs may be claimed now, at most `most`: accounts
+ * take turns, then the lanes of an account; live before bulk, each within its own slots. NULL when
+ * nothing that is due may run. The caller claims and tells the outcome by lane_claimed. */
+struct lane *lanes_next(struct lanes *ls, int64_t now_us, size_t most, size_t *n);
+/* Counts n jobs that are about to be claimed as running. */
+void lane_reserve(struct lane *l, size_t n);
+/* n of the `asked` were got, the others go back; with fewer, none is left that was due at now_us
+ * (0: it is not known). */
+void lane_claimed(struct lane *l, size_t asked, size_t n, int64_t now_us);
+/* A job that came without a claim (handed over in the commit that made it) has started. */
+void lane_started(struct lane *l);
+/* May one more job of this lane start now, without a claim? */
+bool lane_has_room(const struct lanes *ls, const struct lane *l);
+/* One has ended; how its target behaved changes the window. */
+void lane_ended(struct lane *l, enum job_peer peer);
+/* An open lane runs nothing until probe_at_us, then one job at a time. */
+void lane_open(struct lane *l, int64_t probe_at_us);
+void lane_close(struct lane *l);
+bool lane_is_open(const struct lane *l);
+/* Paused by a person: runs nothing. */
+void lane_pause(struct lane *l, bool is_paused);
+
+/* When the next lane with room has something due; INT64_MAX: unknown or never. */
+int64_t lanes_next_due_us(const struct lanes *ls);
+size_t lanes_running(const struct lanes *ls);
+/* Failures in a row of the kind that says "dead". */
+size_t lane_failures(const struct lane *l);
+/* For tests: how many of its jobs may run at a time, how many do, and how many lanes there are. */
+size_t lane_window(const struct lane *l);
+size_t lane_running(const struct lane *l);
+size_t lanes_count(const struct lanes *ls);
+
+/* Calls each for every lane; each may forget the one it is given. */
+void lanes_each(struct lanes *ls, void (*each)(struct lane *l, void *arg), void *arg);
+/* Forgets lanes with nothing due and nothing running. */
+void lanes_sweep(struct lanes *ls);
+
+#endif

@@ -1,0 +1,238 @@
+/* Group commit: many transactions in one, and one bad one among them; breakers. */
+#include "job-check.h"
+#include "job/breaker.h"
+#include "net/http-client.h"
+
+void suite_job_group(void);
+
+static struct {
+	int tries[64];
+	int fails, commits_before;
+	enum err_code code;
+} doing;
+
+static int effect_body(struct db *db, void *arg, struct err *err)
+{
+	struct job *j = arg;
+	int64_t which = 0;
+
+	(void)str_to_i64(j->args, 0, 63, &which);
+	doing.tries[which]++;
+	RUN(db, "INSERT INTO job_effects (what) VALUES (?)", db_int(which));
+	if (which == doing.fails)
+		return err_set(err, doing.code, "on purpose");
+	return job_finish(db, j, err);
+}
+
+static int effect(struct job *j, struct err *err)
+{
+	seen->runs++;
+	return job_transaction(j, effect_body, j, err);
+}
+
+static int64_t commits(struct place *p)
+{
+	return NUMBER_OF(p->db,
+	    "SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM"
+	    " information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'COM_COMMIT'");
+}
+
+/* 32 jobs: one commit claims them, one stores what they did. */
+static void one_commit_for_many(void)
+{
+	struct place p;
+	int64_t before;
+
+	if (!place_make(&p))
+		return;
+	memset(&doing, 0, sizeof(doing));
+	doing.fails = -1;
+	for (int i = 0; i < 32; i++)
+		insert(&p, "effect", arena_printf(p.a, "%d", i));
+	before = commits(&p);
+	CHECK(RUN_ONCE(&p, {"effect", effect, 3, 0}) == 32);
+	CHECK(commits(&p) - before == 2);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 32 && count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+/* A body that always fails beside 31 good ones: the 31 are committed once, the one backs off. */
+static void one_bad_among_many(void)
+{
+	static const enum err_code codes[] = {ERR_INVALID, ERR_INTERNAL, ERR_LIMIT};
+
+	for (size_t c = 0; c < COUNT(codes); c++) {
+		struct place p;
+
+		if (!place_make(&p))
+			return;
+		memset(&doing, 0, sizeof(doing));
+		doing.fails = 17;
+		doing.code = codes[c];
+		for (int i = 0; i < 32; i++)
+			insert(&p, "effect", arena_printf(p.a, "%d", i));
+		CHECK(RUN_ONCE(&p, {"effect", effect, 3, 0}) == 32);
+		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 31);
+		CHECK(NUMBER_OF(p.db, "SELECT COUNT(DISTINCT what) FROM job_effects"
+				      " WHERE what <> 17") == 31);
+		CHECK(count_jobs(&p) == 1);
+		CHECK(NUMBER_OF(p.db,
+			  "SELECT COUNT(*) FROM jobs WHERE args = '17' AND state = 'ready'"
+			  " AND lease_id IS NULL AND run_at > ? AND last_error = 'on purpose'",
+			  db_int(clock_now_us())) == 1);
+		for (int i = 0; i < 32; i++)
+			CHECK_AT(i, doing.tries[i] <= 2);
+		place_remove(&p);
+	}
+}
+
+/* ---- breakers ------------------------------------------------------------------------------ */
+
+static struct {
+	enum job_peer peer;
+	int calls, probes;
+} target;
+
+static int again_body(struct db *db, void *arg, struct err *err)
+{
+	struct job *j = arg;
+
+	if (target.peer == JOB_PEER_OK)
+		return job_finish(db, j, err);
+	return job_retry(db, j, clock_now_us(), !j->is_probe, err);
+}
+
+static int calling(struct job *j, struct err *err)
+{
+	target.calls++;
+	target.probes += j->is_probe;
+	job_note_peer(j, target.peer, "nobody there");
+	return job_transaction(j, again_body, j, err);
+}
+
+static struct uuid insert_to(struct place *p, const struct uuid *to)
+{
+	struct job job = {.account_id = p->account, .target_id = *to, .kind = "calling"};
+	struct inserting i = {&job, 1, false};
+	struct err err = ERR_INIT;
+
+	OK(db_transaction(p->db, insert_body, &i, &err), &err);
+	return job.id;
+}
+
+static int probe_now(struct db *db, void *arg, struct err *err)
+{
+	const struct lane_key *key = arg;
+
+	return breaker_again(db, key, clock_now_us() - 1, err);
+}
+
+/* Five failures open it for every runner; then probes only, one at a time, which count for nobody's
+ * tries; a success closes it, and all goes on. */
+static void opens_and_closes(void)
+{
+	struct place p;
+	struct uuid to = uuid_new();
+	struct lane_key key;
+	struct breaker *v;
+	size_t n;
+	struct err err = ERR_INIT;
+
+	if (!place_make(&p))
+		return;
+	RUN(p.db, "DELETE FROM job_breakers");
+	key = (struct lane_key){p.account, to, JOB_LIVE};
+	for (int i = 0; i < 20; i++)
+		insert_to(&p, &to);
+	target.peer = JOB_PEER_DEAD;
+	target.calls = target.probes = 0;
+	RUN_ONCE(&p, {"calling", calling, 100, 0});
+	/* what was under way when it opened is all that was tried */
+	CHECK(target.calls >= BREAKER_FAILURES && target.calls < BREAKER_FAILURES + 4);
+	CHECK(breaker_list(p.db, p.a, &v, &n, &err) == 0 && n == 1);
+	REQUIRE(n == 1);
+	CHECK(v[0].opened_us != 0 && v[0].probe_at_us > clock_now_us() && !v[0].is_paused);
+	CHECK(TEXT_EQ(v[0].last_error, "nobody there"));
+	CHECK(TEXT_EQ(breaker_state(&v[0], clock_now_us()), "open"));
+	/* another runner keeps to it */
+	target.calls = 0;
+	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 0 && target.calls == 0);
+	/* a probe that fails makes the next one wait longer, and no job lose a try */
+	int64_t tries = NUMBER_OF(p.db, "SELECT SUM(tries) FROM jobs");
+
+	OK(db_transaction(p.db, probe_now, &key, &err), &err);
+	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 1 && target.probes == 1);
+	CHECK(NUMBER_OF(p.db, "SELECT SUM(tries) FROM jobs") == tries);
+	CHECK(NUMBER_OF(p.db, "SELECT probes FROM job_breakers") == 1);
+	/* one that succeeds closes it */
+	target.peer = JOB_PEER_OK;
+	target.calls = 0;
+	OK(db_transaction(p.db, probe_now, &key, &err), &err);
+	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 20 && target.calls == 20);
+	CHECK(count_jobs(&p) == 0);
+	CHECK(breaker_list(p.db, p.a, &v, &n, &err) == 0 && n == 0);
+	RUN(p.db, "DELETE FROM job_breakers");
+	place_remove(&p);
+}
+
+static void paused(void)
+{
+	struct place p;
+	struct uuid to = uuid_new();
+	struct lane_key key;
+	struct err err = ERR_INIT;
+	int64_t now = clock_now_us();
+
+	if (!place_make(&p))
+		return;
+	RUN(p.db, "DELETE FROM job_breakers");
+	key = (struct lane_key){p.account, to, JOB_LIVE};
+	insert_to(&p, &to);
+	target.peer = JOB_PEER_OK;
+	CHECK(breaker_pause(p.db, &key, true, now, &err) == 1);
+	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 0);
+	CHECK(breaker_try(p.db, &key, now, &err) == 1);
+	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 1 && count_jobs(&p) == 0);
+	RUN(p.db, "DELETE FROM job_breakers");
+	place_remove(&p);
+}
+
+/* What waits behind a closed lane, or for its time, costs a claim nothing: the rows read are those
+ * of the lanes, not of the jobs. */
+static void looks_cost_lanes(void)
+{
+	struct place p;
+	struct uuid to = uuid_new();
+	int64_t before, after;
+
+	if (!place_make(&p))
+		return;
+	RUN(p.db,
+	    "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at,"
+	    " attempts, created_at) SELECT UNHEX(LPAD(HEX(seq), 32, '0')), ?, 0, ?, 'calling', "
+	    "NULL,"
+	    " 'ready', ?, 0, 0 FROM seq_1_to_20000",
+	    db_uuid(&p.account), db_uuid(&to), db_int(clock_now_us() + 3600 * SECOND_US));
+	RUN(p.db,
+	    "INSERT INTO job_lanes (account_id, class, target_id, seen_at) VALUES (?, 0, ?, 1)",
+	    db_uuid(&p.account), db_uuid(&to));
+	insert(&p, "plain", NULL);
+	before = NUMBER_OF(p.db,
+	    "SELECT CAST(SUM(VARIABLE_VALUE) AS SIGNED) FROM information_schema.SESSION_STATUS"
+	    " WHERE VARIABLE_NAME LIKE 'HANDLER_READ%'");
+	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}, {"calling", calling, 3, 0}) == 1);
+	after = NUMBER_OF(p.db,
+	    "SELECT CAST(SUM(VARIABLE_VALUE) AS SIGNED) FROM information_schema.SESSION_STATUS"
+	    " WHERE VARIABLE_NAME LIKE 'HANDLER_READ%'");
+	/* two looks of two lanes, one claim; the status tables themselves take some hundred */
+	CHECK(after - before < 3000);
+	printf("# %lld rows read\n", (long long)(after - before));
+	place_remove(&p);
+}
+
+void suite_job_group(void)
+{
+	ADD_TESTS("job_group", {"one commit for many", one_commit_for_many},
+	    {"one bad among many", one_bad_among_many}, {"opens and closes", opens_and_closes},
+	    {"paused", paused}, {"looks cost lanes", looks_cost_lanes});
+}
