@@ -15,5 +15,4 @@ int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct u
 void job_wake_path(const struct config *cfg, char *out, size_t cap);
 /* Within a transaction: this runner knows after the commit when the job is due, without a look. */
 void job_due_here(struct db *db, struct job *j, int64_t at_us);
-void job_wake_send(const struct config *cfg, const char *message);
 #endif

@@ -301,7 +301,7 @@ void job_wake_path(const struct config *cfg, char *out, size_t cap)
 	snprintf(out, cap, "%s/run/wake.sock", cfg->state_dir);
 }
 
-void job_wake_send(const struct config *cfg, const char *message)
+static void job_wake_send(const struct config *cfg, const char *message)
 {
 	char path[WAKE_PATH_BYTES];
 

@@ -51,12 +51,15 @@ void lane_pause(struct lane *l, bool is_paused);
 
 /* When the next lane with room has something due; INT64_MAX: unknown or never. */
 int64_t lanes_next_due_us(const struct lanes *ls);
-size_t lanes_running(const struct lanes *ls);
 /* Failures in a row of the kind that says "dead". */
 size_t lane_failures(const struct lane *l);
-/* For tests: how many of its jobs may run at a time, how many do, and how many lanes there are. */
+/* For tests: how many of its jobs may run at a time. */
 size_t lane_window(const struct lane *l);
+/* For tests: how many of its jobs run. */
 size_t lane_running(const struct lane *l);
+/* For tests: how many jobs run. */
+size_t lanes_running(const struct lanes *ls);
+/* For tests: how many lanes there are. */
 size_t lanes_count(const struct lanes *ls);
 
 /* Calls each for every lane; each may forget the one it is given. */
