@@ -46,6 +46,27 @@ DB_STMT(job_stats_of,
     " FROM (SELECT state, run_at FROM jobs WHERE account_id = ? LIMIT 100000) j");
 enum { STATS_READY, STATS_WAITING, STATS_DEAD, STATS_OLDEST_DUE };
 
+/* ---- wake-up ----------------------------------------------------------------------------- */
+
+void job_wake_path(const struct config *cfg, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s/run/wake.sock", cfg->state_dir);
+}
+
+static void wake_send(const struct config *cfg, const char *message)
+{
+	char path[WAKE_PATH_BYTES];
+
+	job_wake_path(cfg, path, sizeof(path));
+	/* Nobody there, or its queue full: it polls anyway. */
+	(void)unix_socket_send(path, str_from(message));
+}
+
+void job_wake(const struct config *cfg)
+{
+	wake_send(cfg, WAKE_WORK);
+}
+
 /* ---- lanes --------------------------------------------------------------------------------- */
 
 #define LANES_KNOWN 1024u
@@ -198,7 +219,7 @@ int job_run_now(struct db *db, const struct job *j, struct err *err)
 
 static void wake_periodic_after_commit(void *cfg)
 {
-	job_wake_send(cfg, WAKE_PERIODIC);
+	wake_send(cfg, WAKE_PERIODIC);
 }
 
 int job_periodic_soon(struct db *db, const char *name, struct err *err)
@@ -292,25 +313,4 @@ int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *ou
 	}
 	arena_free(a);
 	return rc == -1 ? -1 : 0;
-}
-
-/* ---- wake-up ----------------------------------------------------------------------------- */
-
-void job_wake_path(const struct config *cfg, char *out, size_t cap)
-{
-	snprintf(out, cap, "%s/run/wake.sock", cfg->state_dir);
-}
-
-static void job_wake_send(const struct config *cfg, const char *message)
-{
-	char path[WAKE_PATH_BYTES];
-
-	job_wake_path(cfg, path, sizeof(path));
-	/* Nobody there, or its queue full: it polls anyway. */
-	(void)unix_socket_send(path, str_from(message));
-}
-
-void job_wake(const struct config *cfg)
-{
-	job_wake_send(cfg, WAKE_WORK);
 }
