@@ -43,7 +43,7 @@ static bool looks_like_token(struct str s)
 	return dots == 2;
 }
 
-static struct credential credential_of(struct str text)
+static struct credential credential_classify(struct str text)
 {
 	if (key_looks_right(text))
 		return (struct credential){CREDENTIAL_KEY, text};
@@ -60,14 +60,15 @@ static struct credential api_credential(const struct req *r)
 	struct credential c;
 
 	if (key.p != NULL) {
-		c = credential_of(str_trim(key));
+		c = credential_classify(str_trim(key));
 		return c.kind == CREDENTIAL_KEY ? c
 						: (struct credential){CREDENTIAL_NONE, {NULL, 0}};
 	}
 	auth = str_trim(auth);
 	if (auth.n > bearer.n && str_ieq((struct str){auth.p, bearer.n}, bearer))
-		return credential_of(str_trim((struct str){auth.p + bearer.n, auth.n - bearer.n}));
-	c = credential_of(auth);
+		return credential_classify(
+		    str_trim((struct str){auth.p + bearer.n, auth.n - bearer.n}));
+	c = credential_classify(auth);
 	return c.kind == CREDENTIAL_TOKEN ? c : (struct credential){CREDENTIAL_NONE, {NULL, 0}};
 }
 

@@ -120,7 +120,7 @@ static int container_read(
 	return 0;
 }
 
-static struct str text_of(const json_t *v, const struct json_member *m)
+static struct str member_text(const json_t *v, const struct json_member *m)
 {
 	struct str s = {json_string_value(v), json_string_length(v)};
 
@@ -138,7 +138,7 @@ static bool has_control(struct str s)
 static int text_read(
     struct json_reader *in, json_t *v, const struct json_member *m, struct str *out)
 {
-	struct str s = text_of(v, m);
+	struct str s = member_text(v, m);
 
 	if (!json_is_string(v))
 		return VALUE_FAIL(in, m, "must be text");
@@ -182,7 +182,7 @@ static int word_read(
     struct json_reader *in, json_t *v, const struct json_member *m, const char **out)
 {
 	for (size_t i = 0; json_is_string(v) && m->words[i] != NULL; i++)
-		if (str_is(text_of(v, m), m->words[i])) {
+		if (str_is(member_text(v, m), m->words[i])) {
 			*out = m->words[i];
 			return 0;
 		}
@@ -193,7 +193,7 @@ static int time_read(struct json_reader *in, json_t *v, const struct json_member
 {
 	int64_t at_us;
 
-	if (!json_is_string(v) || !clock_parse_iso(text_of(v, m), &at_us))
+	if (!json_is_string(v) || !clock_parse_iso(member_text(v, m), &at_us))
 		return VALUE_FAIL(in, m, "must be an ISO 8601 time");
 	*out = at_us;
 	return 0;
@@ -281,8 +281,8 @@ static void value_clear(const struct json_member *m, void *out)
 
 static bool is_null(const json_t *v, const struct json_member *m)
 {
-	return json_is_null(v) ||
-	       ((m->flags & READ_EMPTY_IS_NULL) != 0 && json_is_string(v) && text_of(v, m).n == 0);
+	return json_is_null(v) || ((m->flags & READ_EMPTY_IS_NULL) != 0 && json_is_string(v) &&
+				      member_text(v, m).n == 0);
 }
 
 int json_read_member(

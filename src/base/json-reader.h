@@ -4,8 +4,8 @@
  *	struct key_body { struct str name; int64_t expires_us; json_t *permissions; };
  *	static const struct json_member members[] = {
  *	    {"name", READ_TEXT, JSON_INTO(struct key_body, name), .need = READ_NEEDED, .min = 1},
- *	    {"expiresAt", READ_TIME, JSON_INTO(struct key_body, expires_us), .need =
- *READ_CLEARABLE},
+ *	    {"expiresAt", READ_TIME, JSON_INTO(struct key_body, expires_us),
+ *	     .need = READ_CLEARABLE},
  *	    {"permissions", READ_LIST, JSON_INTO(struct key_body, permissions), .max = 50}};
  *	struct json_reader in = {.err = err};
  *

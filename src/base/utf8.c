@@ -8,7 +8,7 @@
 #include "base/str.h"
 
 /* The length of the well-formed character at p (Unicode table 3-7), or 0. NUL is one here. */
-static size_t utf8_character(const unsigned char *p, size_t n)
+static size_t utf8_character_length(const unsigned char *p, size_t n)
 {
 	unsigned char low = 0x80, high = 0xBF;
 	size_t more;
@@ -61,7 +61,7 @@ bool utf8_is_valid(struct str s)
 		size_t step = ascii_run(p + i, s.n - i);
 
 		if (step == 0) {
-			step = p[i] ? utf8_character(p + i, s.n - i) : 0;
+			step = p[i] ? utf8_character_length(p + i, s.n - i) : 0;
 			if (step == 0)
 				return false;
 		}
@@ -94,7 +94,7 @@ struct str utf8_clean(struct arena *a, struct str s, size_t most)
 		return whole;
 	out = arena_alloc(a, most + 1);
 	for (size_t i = 0; i < s.n;) {
-		size_t step = p[i] != '\0' ? utf8_character(p + i, s.n - i) : 0;
+		size_t step = p[i] != '\0' ? utf8_character_length(p + i, s.n - i) : 0;
 		struct str c = {step == 0 ? unknown : s.p + i, step == 0 ? 3 : step};
 
 		if (n + c.n > most)

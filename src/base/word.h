@@ -1,4 +1,4 @@
-/* Words that a status, a kind or a source may be: one table a subject, in its feature's header,
+/* Words that a status, a kind or a source may be: one table per subject, in its feature's header,
  * each word a constant of its own. Filters, checks and pages read the same table. */
 #ifndef BASE_WORD_H
 #define BASE_WORD_H

@@ -160,7 +160,7 @@ int ctl_user_totp(struct ctl *c, struct err *err)
 
 /* ---- API keys -------------------------------------------------------------------------------- */
 
-static int permissions_read(
+static int permissions_option_read(
     struct ctl *c, const struct ctl_list *names, bool all, uint64_t *bits, struct err *err)
 {
 	json_t *list = json_own(c->a, json_array());
@@ -192,7 +192,7 @@ int ctl_api_key_create(struct ctl *c, struct err *err)
 		return ctl_usage(c, "--name and one of --all and --permission are needed");
 	if (expires != NULL && !clock_parse_iso(str_from(expires), &expires_us))
 		return ctl_usage(c, "\"%s\" is no ISO 8601 time", expires);
-	if (permissions_read(c, &permissions, all, &bits, err) == -1 ||
+	if (permissions_option_read(c, &permissions, all, &bits, err) == -1 ||
 	    account_key_create(
 		&c->app, c->a, &account_id, name, bits, expires_us, &id, &key, err) == -1)
 		return -1;

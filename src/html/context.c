@@ -23,17 +23,17 @@
 
 #include "base/str.h"
 
-static bool is_space(char c)
+static bool is_html_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
 }
 
-static bool is_alpha(char c)
+static bool is_html_letter(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static char ascii_lower(char c)
+static char html_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
@@ -44,12 +44,12 @@ static void name_add(char *name, char c)
 	size_t n = strlen(name);
 
 	if (n + 1 < HTML_NAME_MAX) {
-		name[n] = ascii_lower(c);
+		name[n] = html_lower(c);
 		name[n + 1] = '\0';
 	}
 }
 
-static bool is_one_of(const char *name, const char *const *list)
+static bool name_is_one_of(const char *name, const char *const *list)
 {
 	for (; *list != NULL; list++)
 		if (strcmp(name, *list) == 0)
@@ -74,9 +74,9 @@ static const char *attr_classify(struct html_context *c)
 	c->url = HTML_URL_START;
 	if (strncmp(c->attr, "on", 2) == 0)
 		return "inline event handlers are not allowed";
-	if (is_one_of(c->attr, refused))
+	if (name_is_one_of(c->attr, refused))
 		return "this attribute is not allowed";
-	if (is_one_of(c->attr, urls))
+	if (name_is_one_of(c->attr, urls))
 		c->attr_kind = HTML_ATTR_URL;
 	else if (strcmp(c->element, "meta") == 0 && strcmp(c->attr, "content") == 0)
 		c->attr_kind = HTML_ATTR_LITERAL;
@@ -98,7 +98,7 @@ static const char *tag_finish(struct html_context *c)
 		c->pre_depth += c->is_end_tag ? (c->pre_depth > 0 ? -1 : 0) : 1;
 	if (c->is_end_tag)
 		return NULL;
-	if (is_one_of(c->element, refused))
+	if (name_is_one_of(c->element, refused))
 		return "this element is not allowed";
 	if (strcmp(c->element, "textarea") == 0 || strcmp(c->element, "title") == 0)
 		c->state = HTML_RCDATA;
@@ -120,7 +120,7 @@ static void context_step_rcdata(struct html_context *c, char ch)
 	if (n == 0)
 		return;
 	if (n >= 2 && strcmp(c->end + 2, c->element) == 0 &&
-	    (is_space(ch) || ch == '/' || ch == '>')) {
+	    (is_html_space(ch) || ch == '/' || ch == '>')) {
 		c->end[0] = '\0';
 		c->is_end_tag = true;
 		c->state = HTML_TAG;
@@ -128,7 +128,7 @@ static void context_step_rcdata(struct html_context *c, char ch)
 			(void)tag_finish(c);
 		return;
 	}
-	if ((n == 1 && ch == '/') || (n >= 2 && is_alpha(ch)))
+	if ((n == 1 && ch == '/') || (n >= 2 && is_html_letter(ch)))
 		name_add(c->end, ch);
 	else
 		c->end[0] = '\0';
@@ -157,7 +157,7 @@ static const char *context_step_tag_open(struct html_context *c, char ch)
 			}
 			return NULL;
 		}
-		if (!is_alpha(ch) || c->end[0] != '\0')
+		if (!is_html_letter(ch) || c->end[0] != '\0')
 			return "this declaration is not understood";
 		c->state = HTML_DECLARATION;
 		return NULL;
@@ -166,7 +166,7 @@ static const char *context_step_tag_open(struct html_context *c, char ch)
 		c->is_bang = true;
 	} else if (ch == '/' && !c->is_end_tag) {
 		c->is_end_tag = true;
-	} else if (is_alpha(ch)) {
+	} else if (is_html_letter(ch)) {
 		c->state = HTML_TAG_NAME;
 		name_add(c->element, ch);
 	} else {
@@ -177,7 +177,7 @@ static const char *context_step_tag_open(struct html_context *c, char ch)
 
 static const char *context_step_tag(struct html_context *c, char ch)
 {
-	if (is_space(ch)) {
+	if (is_html_space(ch)) {
 		c->must_break = false;
 		return NULL;
 	}
@@ -189,7 +189,7 @@ static const char *context_step_tag(struct html_context *c, char ch)
 	}
 	if (c->must_break)
 		return "white space is missing between attributes";
-	if (!is_alpha(ch))
+	if (!is_html_letter(ch))
 		return "an attribute name must begin with a letter";
 	c->attr[0] = '\0';
 	name_add(c->attr, ch);
@@ -202,18 +202,18 @@ static const char *context_step_name(struct html_context *c, char ch)
 	const char *wrong = NULL;
 
 	if (c->state == HTML_TAG_NAME) {
-		if (is_space(ch) || ch == '/')
+		if (is_html_space(ch) || ch == '/')
 			c->state = HTML_TAG;
 		else if (ch == '>')
 			wrong = tag_finish(c);
-		else if (is_alpha(ch) || (ch >= '0' && ch <= '9') || ch == '-')
+		else if (is_html_letter(ch) || (ch >= '0' && ch <= '9') || ch == '-')
 			name_add(c->element, ch);
 		else
 			wrong = "this is no element name";
 		return wrong;
 	}
-	if (c->state == HTML_ATTR_NAME &&
-	    (is_alpha(ch) || (ch >= '0' && ch <= '9') || ch == '-' || ch == ':' || ch == '_')) {
+	if (c->state == HTML_ATTR_NAME && (is_html_letter(ch) || (ch >= '0' && ch <= '9') ||
+					      ch == '-' || ch == ':' || ch == '_')) {
 		name_add(c->attr, ch);
 		return NULL;
 	}
@@ -223,7 +223,7 @@ static const char *context_step_name(struct html_context *c, char ch)
 		c->state = HTML_BEFORE_VALUE;
 		return NULL;
 	}
-	if (is_space(ch)) {
+	if (is_html_space(ch)) {
 		c->state = HTML_AFTER_NAME;
 		return NULL;
 	}
@@ -258,7 +258,7 @@ static const char *context_step_value(struct html_context *c, char ch)
 		if (ch == ':') {
 			static const char *const schemes[] = {
 			    "http", "https", "mailto", "tel", NULL};
-			if (!is_one_of(c->end, schemes))
+			if (!name_is_one_of(c->end, schemes))
 				return "this URL scheme is not allowed";
 			c->end[0] = '\0';
 		} else if (strchr("/?#", ch) != NULL) {
@@ -299,7 +299,7 @@ static const char *context_step(struct html_context *c, char ch)
 	case HTML_TAG_NAME:
 	case HTML_ATTR_NAME:
 	case HTML_AFTER_NAME:
-		if (c->state == HTML_AFTER_NAME && is_space(ch))
+		if (c->state == HTML_AFTER_NAME && is_html_space(ch))
 			return NULL;
 		return context_step_name(c, ch);
 	case HTML_BEFORE_VALUE:
@@ -315,7 +315,7 @@ static bool is_needless_space(struct html_context *c, enum html_state before, ch
 	bool is_text = before == HTML_TEXT && c->pre_depth == 0;
 	bool is_tag = before == HTML_TAG || before == HTML_AFTER_NAME;
 
-	if (!is_space(ch)) {
+	if (!is_html_space(ch)) {
 		c->is_line_start = false;
 		return false;
 	}

@@ -26,21 +26,22 @@ struct template_compiler {
 	struct err *err;
 };
 
-static int compile_fail(struct template_compiler *c, size_t at, const char *what)
+static int template_compile_fail(struct template_compiler *c, size_t at, const char *what)
 {
 	for (; c->line_at < at && c->line_at < c->text.n; c->line_at++)
 		c->line += c->text.p[c->line_at] == '\n';
 	return err_set(c->err, ERR_INVALID, "%s.html:%u: %s", c->t->name, c->line, what);
 }
 
-static unsigned compile_line(struct template_compiler *c)
+static unsigned template_compile_line(struct template_compiler *c)
 {
 	for (; c->line_at < c->at; c->line_at++)
 		c->line += c->text.p[c->line_at] == '\n';
 	return c->line;
 }
 
-static struct template_op *compile_op(struct template_compiler *c, enum template_op_kind kind)
+static struct template_op *template_compile_op(
+    struct template_compiler *c, enum template_op_kind kind)
 {
 	struct template *t = c->t;
 
@@ -55,20 +56,20 @@ static struct template_op *compile_op(struct template_compiler *c, enum template
 	struct template_op *op = &t->ops[t->nops++];
 	memset(op, 0, sizeof(*op));
 	op->kind = kind;
-	op->line = compile_line(c);
+	op->line = template_compile_line(c);
 	return op;
 }
 
-static int compile_literal(struct template_compiler *c, size_t n)
+static int template_compile_literal(struct template_compiler *c, size_t n)
 {
 	struct buf *out = buf_new(c->a, LIMIT_TEMPLATE_BYTES);
 	size_t at = 0;
 	const char *wrong = html_context_text(&c->html, c->text.p + c->at, n, out, &at);
 
 	if (wrong != NULL)
-		return compile_fail(c, c->at + at, wrong);
+		return template_compile_fail(c, c->at + at, wrong);
 	if (out->len > 0) {
-		struct template_op *op = compile_op(c, OP_TEXT);
+		struct template_op *op = template_compile_op(c, OP_TEXT);
 		op->text = (struct str){out->p, out->len};
 	}
 	c->at += n;
@@ -82,7 +83,8 @@ static bool is_key_char(char ch)
 }
 
 /* `a.b.0`, or `.` for the element itself. */
-static int compile_path(struct template_compiler *c, struct str text, struct template_op *op)
+static int template_compile_path(
+    struct template_compiler *c, struct str text, struct template_op *op)
 {
 	const char *steps[TEMPLATE_STEPS_MAX];
 	struct str part;
@@ -90,15 +92,15 @@ static int compile_path(struct template_compiler *c, struct str text, struct tem
 	if (str_is(text, "."))
 		return 0;
 	if (text.n == 0 || text.p[text.n - 1] == '.')
-		return compile_fail(c, c->at, "a path is missing or ends with a dot");
+		return template_compile_fail(c, c->at, "a path is missing or ends with a dot");
 	while (str_split(&text, '.', &part)) {
 		if (op->nsteps == TEMPLATE_STEPS_MAX)
-			return compile_fail(c, c->at, "a path has too many steps");
+			return template_compile_fail(c, c->at, "a path has too many steps");
 		if (part.n == 0)
-			return compile_fail(c, c->at, "a path has an empty step");
+			return template_compile_fail(c, c->at, "a path has an empty step");
 		for (size_t i = 0; i < part.n; i++)
 			if (!is_key_char(part.p[i]))
-				return compile_fail(
+				return template_compile_fail(
 				    c, c->at, "a path has a character that no key has");
 		steps[op->nsteps++] = arena_strndup(c->a, part.p, part.n);
 	}
@@ -107,18 +109,18 @@ static int compile_path(struct template_compiler *c, struct str text, struct tem
 }
 
 /* `path|filter|default:TEXT` */
-static int compile_value(struct template_compiler *c, struct str text, bool is_raw)
+static int template_compile_value(struct template_compiler *c, struct str text, bool is_raw)
 {
 	struct str path, part;
-	struct template_op *op = compile_op(c, is_raw ? OP_RAW : OP_VALUE);
+	struct template_op *op = template_compile_op(c, is_raw ? OP_RAW : OP_VALUE);
 	const char *wrong = html_context_value(&c->html, &op->escape);
 
 	if (wrong != NULL)
-		return compile_fail(c, c->at, wrong);
+		return template_compile_fail(c, c->at, wrong);
 	if (text.n > 0 && text.p[text.n - 1] == '|')
-		return compile_fail(c, c->at, "a filter is missing after |");
-	if (!str_split(&text, '|', &path) || compile_path(c, str_trim(path), op) == -1)
-		return compile_fail(c, c->at, "a value needs a path");
+		return template_compile_fail(c, c->at, "a filter is missing after |");
+	if (!str_split(&text, '|', &path) || template_compile_path(c, str_trim(path), op) == -1)
+		return template_compile_fail(c, c->at, "a value needs a path");
 	while (str_split(&text, '|', &part)) {
 		part = str_trim(part);
 		if (str_starts(part, "default:")) {
@@ -127,72 +129,74 @@ static int compile_value(struct template_compiler *c, struct str text, bool is_r
 			continue;
 		}
 		if (op->filter != FILTER_NONE || !filter_parse(part, &op->filter))
-			return compile_fail(
+			return template_compile_fail(
 			    c, c->at, "a filter is unknown, or there is more than one");
 	}
 	if (op->filter == FILTER_TREE && op->escape != HTML_ESCAPE_TEXT)
-		return compile_fail(c, c->at, "the filter tree makes elements");
+		return template_compile_fail(c, c->at, "the filter tree makes elements");
 	if (!is_raw)
 		return 0;
 	/* Markup made by svg.h goes by names that say so; nothing else is ever raw. */
 	if (op->nsteps == 0 || op->filter != FILTER_NONE || op->escape != HTML_ESCAPE_TEXT ||
 	    c->html.state != HTML_TEXT || !str_ends(str_from(op->steps[op->nsteps - 1]), "_svg"))
-		return compile_fail(c, c->at, "only a value whose name ends with _svg may be raw");
+		return template_compile_fail(
+		    c, c->at, "only a value whose name ends with _svg may be raw");
 	return 0;
 }
 
-static int compile_section(struct template_compiler *c, struct str name, enum template_op_kind kind)
+static int template_compile_section(
+    struct template_compiler *c, struct str name, enum template_op_kind kind)
 {
 	const char *wrong = html_context_boundary(&c->html);
 
 	if (wrong != NULL)
-		return compile_fail(c, c->at, wrong);
+		return template_compile_fail(c, c->at, wrong);
 	if (c->nopen == TEMPLATE_SECTIONS_MAX)
-		return compile_fail(c, c->at, "sections are nested too deeply");
-	struct template_op *op = compile_op(c, kind);
+		return template_compile_fail(c, c->at, "sections are nested too deeply");
+	struct template_op *op = template_compile_op(c, kind);
 	c->open[c->nopen++] = (struct open_section){
 	    .op = c->t->nops - 1,
 	    .name = name,
 	    .begin = c->html,
 	    .line = op->line,
 	};
-	return compile_path(c, name, op);
+	return template_compile_path(c, name, op);
 }
 
-static int compile_section_end(struct template_compiler *c, struct str name)
+static int template_compile_section_end(struct template_compiler *c, struct str name)
 {
 	const char *wrong;
 
 	if (c->nopen == 0)
-		return compile_fail(c, c->at, "a section ends that did not begin");
+		return template_compile_fail(c, c->at, "a section ends that did not begin");
 	struct open_section *o = &c->open[--c->nopen];
 	if (!str_eq(o->name, name))
-		return compile_fail(c, c->at, "another section ends than began last");
+		return template_compile_fail(c, c->at, "another section ends than began last");
 	if ((wrong = html_context_boundary(&c->html)) != NULL ||
 	    (wrong = html_context_join(&c->html, &o->begin)) != NULL)
-		return compile_fail(c, c->at, wrong);
+		return template_compile_fail(c, c->at, wrong);
 	c->t->ops[o->op].end = c->t->nops;
 	return 0;
 }
 
-static int compile_partial(struct template_compiler *c, struct str name, bool is_dynamic)
+static int template_compile_partial(struct template_compiler *c, struct str name, bool is_dynamic)
 {
 	struct template_op *op;
 
 	if (c->html.state != HTML_TEXT)
-		return compile_fail(c, c->at, "a partial stands between elements only");
+		return template_compile_fail(c, c->at, "a partial stands between elements only");
 	c->html.is_line_start = false;
-	op = compile_op(c, is_dynamic ? OP_DYNAMIC : OP_PARTIAL);
+	op = template_compile_op(c, is_dynamic ? OP_DYNAMIC : OP_PARTIAL);
 	if (is_dynamic)
-		return compile_path(c, name, op);
+		return template_compile_path(c, name, op);
 	if (name.n == 0)
-		return compile_fail(c, c->at, "a partial needs a name");
+		return template_compile_fail(c, c->at, "a partial needs a name");
 	op->text = str_copy(c->a, name);
 	return 0;
 }
 
 /* What stands between {{ and }}. */
-static int compile_tag(struct template_compiler *c, struct str tag)
+static int template_compile_tag(struct template_compiler *c, struct str tag)
 {
 	struct str rest = tag.n > 0 ? str_trim((struct str){tag.p + 1, tag.n - 1}) : tag;
 
@@ -200,20 +204,20 @@ static int compile_tag(struct template_compiler *c, struct str tag)
 	case '!':
 		return 0;
 	case '#':
-		return compile_section(c, rest, OP_SECTION);
+		return template_compile_section(c, rest, OP_SECTION);
 	case '^':
-		return compile_section(c, rest, OP_INVERTED);
+		return template_compile_section(c, rest, OP_INVERTED);
 	case '/':
-		return compile_section_end(c, rest);
+		return template_compile_section_end(c, rest);
 	case '>':
 		if (rest.n > 0 && rest.p[0] == '>')
-			return compile_partial(
+			return template_compile_partial(
 			    c, str_trim((struct str){rest.p + 1, rest.n - 1}), true);
-		return compile_partial(c, rest, false);
+		return template_compile_partial(c, rest, false);
 	case '&':
-		return compile_value(c, rest, true);
+		return template_compile_value(c, rest, true);
 	default:
-		return compile_value(c, tag, false);
+		return template_compile_value(c, tag, false);
 	}
 }
 
@@ -227,23 +231,23 @@ struct template *template_compile(
 	*c = (struct template_compiler){.a = a, .t = t, .text = text, .line = 1, .err = err};
 	html_context_init(&c->html);
 	if (text.n > LIMIT_TEMPLATE_BYTES) {
-		compile_fail(c, 0, "the template is too large");
+		template_compile_fail(c, 0, "the template is too large");
 		return NULL;
 	}
 	while (c->at < text.n) {
 		const char *from = text.p + c->at, *open = memmem(from, text.n - c->at, "{{", 2);
 		size_t n = open == NULL ? text.n - c->at : (size_t)(open - from);
-		if (n > 0 && compile_literal(c, n) == -1)
+		if (n > 0 && template_compile_literal(c, n) == -1)
 			return NULL;
 		if (open == NULL)
 			break;
 		const char *close = memmem(open, text.n - c->at, "}}", 2);
 		if (close == NULL) {
-			compile_fail(c, c->at, "{{ without }}");
+			template_compile_fail(c, c->at, "{{ without }}");
 			return NULL;
 		}
-		if (compile_tag(c, str_trim((struct str){open + 2, (size_t)(close - open) - 2})) <
-		    0)
+		if (template_compile_tag(
+			c, str_trim((struct str){open + 2, (size_t)(close - open) - 2})) < 0)
 			return NULL;
 		c->at = (size_t)(close - text.p) + 2;
 	}
@@ -254,7 +258,8 @@ struct template *template_compile(
 		return NULL;
 	}
 	if (c->html.state != HTML_TEXT) {
-		compile_fail(c, text.n, "the template ends within a tag, comment or raw text");
+		template_compile_fail(
+		    c, text.n, "the template ends within a tag, comment or raw text");
 		return NULL;
 	}
 	return t;

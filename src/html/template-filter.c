@@ -106,7 +106,7 @@ static const char month_names[12][4] = {
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 /* "7 Mar 2026, 14:30", with so many characters of the time of day */
-static void time_text(int64_t at_us, int of_day, struct buf *out)
+static void filter_time_text(int64_t at_us, int of_day, struct buf *out)
 {
 	char iso[CLOCK_TEXT];
 	int month, day;
@@ -121,7 +121,7 @@ static void time_text(int64_t at_us, int of_day, struct buf *out)
 }
 
 /* "2026-03-07 14:30:00 UTC" */
-static void time_title(int64_t at_us, struct buf *out)
+static void filter_time_title(int64_t at_us, struct buf *out)
 {
 	char iso[CLOCK_TEXT];
 
@@ -129,7 +129,7 @@ static void time_title(int64_t at_us, struct buf *out)
 	buf_printf(out, "%.10s %.8s UTC", iso, iso + 11);
 }
 
-static void ago_text(int64_t at_us, int64_t now_us, struct buf *out)
+static void filter_ago_text(int64_t at_us, int64_t now_us, struct buf *out)
 {
 	int64_t s = (now_us - at_us) / SECOND_US;
 	bool is_future = s < 0;
@@ -155,7 +155,7 @@ static void ago_text(int64_t at_us, int64_t now_us, struct buf *out)
 		    s / scale[i].unit, scale[i].name);
 		return;
 	}
-	time_text(at_us, 0, out);
+	filter_time_text(at_us, 0, out);
 }
 
 static bool filter_as_time(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
@@ -165,9 +165,9 @@ static bool filter_as_time(enum template_filter f, const json_t *v, int64_t now_
 	if (!json_is_string(v) || !clock_parse_iso(value_string(v), &at_us))
 		return number_plain(v, out);
 	if (f == FILTER_AGO)
-		ago_text(at_us, now_us, out);
+		filter_ago_text(at_us, now_us, out);
 	else
-		time_text(at_us, f == FILTER_TIME ? 5 : f == FILTER_SECONDS ? 8 : 0, out);
+		filter_time_text(at_us, f == FILTER_TIME ? 5 : f == FILTER_SECONDS ? 8 : 0, out);
 	return true;
 }
 
@@ -256,7 +256,8 @@ bool filter_text(enum template_filter f, const json_t *v, int64_t now_us, struct
 	return number_plain(v, out);
 }
 
-static bool time_markup(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
+static bool filter_time_markup(
+    enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
 {
 	int64_t at_us;
 	char iso[CLOCK_TEXT];
@@ -272,7 +273,7 @@ static bool time_markup(enum template_filter f, const json_t *v, int64_t now_us,
 	}
 	clock_iso(iso, at_us);
 	buf_printf(out, "<time datetime=\"%s\" title=\"", iso);
-	time_title(at_us, out);
+	filter_time_title(at_us, out);
 	buf_str(out, "\">");
 	(void)filter_as_time(f, v, now_us, out);
 	buf_str(out, "</time>");
@@ -355,7 +356,7 @@ static void tree_node(const char *key, size_t key_n, const json_t *v, int depth,
 bool filter_markup(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
 {
 	if (f != FILTER_TREE)
-		return time_markup(f, v, now_us, out);
+		return filter_time_markup(f, v, now_us, out);
 	buf_str(out, "<div class=\"tree\">");
 	if (json_is_object(v) || json_is_array(v))
 		tree_members(v, 0, out);

@@ -139,7 +139,7 @@ static int graph_get_lead(struct graph *g)
 }
 
 /* filtering=[{"field":"time_created","operator":"GREATER_THAN","value":1700000000}] */
-static bool filter_read(const struct graph *g, int64_t *created_after_s)
+static bool graph_filter_read(const struct graph *g, int64_t *created_after_s)
 {
 	const struct str text = graph_param(g, "filtering");
 	const json_t *list, *one, *value;
@@ -168,7 +168,7 @@ static bool filter_read(const struct graph *g, int64_t *created_after_s)
 	return true;
 }
 
-static char *cursor_text(struct arena *a, int64_t seq)
+static char *graph_cursor_text(struct arena *a, int64_t seq)
 {
 	struct buf *b = buf_new(a, 64);
 	char digits[32];
@@ -178,7 +178,7 @@ static char *cursor_text(struct arena *a, int64_t seq)
 	return b->p;
 }
 
-static bool cursor_seq(struct str text, int64_t *seq)
+static bool graph_cursor_seq(struct str text, int64_t *seq)
 {
 	char digits[64];
 	const long n = base64url_decode(digits, sizeof(digits), text);
@@ -187,7 +187,7 @@ static bool cursor_seq(struct str text, int64_t *seq)
 	       str_to_i64((struct str){digits + 5, (size_t)n - 5}, 1, INT64_MAX / 2, seq);
 }
 
-static const char *next_url(struct graph *g, int64_t limit, const char *after)
+static const char *graph_next_url(struct graph *g, int64_t limit, const char *after)
 {
 	struct buf *b = buf_new(g->r->a, LIMIT_URL_BYTES);
 	static const char *const kept[] = {"fields", "filtering"};
@@ -203,16 +203,17 @@ static const char *next_url(struct graph *g, int64_t limit, const char *after)
 	return b->p;
 }
 
-static json_t *paging_json(
+static json_t *graph_paging_json(
     struct graph *g, int64_t limit, int64_t first, int64_t last, int64_t next)
 {
 	json_t *paging = json_object(), *cursors = json_object();
 
-	json_set_str(cursors, "before", cursor_text(g->r->a, first));
-	json_set_str(cursors, "after", cursor_text(g->r->a, last));
+	json_set_str(cursors, "before", graph_cursor_text(g->r->a, first));
+	json_set_str(cursors, "after", graph_cursor_text(g->r->a, last));
 	json_set(paging, "cursors", cursors);
 	if (next > 0)
-		json_set_str(paging, "next", next_url(g, limit, cursor_text(g->r->a, next)));
+		json_set_str(
+		    paging, "next", graph_next_url(g, limit, graph_cursor_text(g->r->a, next)));
 	return paging;
 }
 
@@ -230,9 +231,9 @@ static int graph_get_leads(struct graph *g)
 		    g->r, 400, 100, 0, "OAuthException", "(#100) limit must be a number");
 	if (q.limit > LEADS_MAX)
 		q.limit = LEADS_MAX;
-	if (after.n > 0 && !cursor_seq(after, &q.before_seq))
+	if (after.n > 0 && !graph_cursor_seq(after, &q.before_seq))
 		return graph_error(g->r, 400, 100, 0, "OAuthException", "(#100) Invalid cursor");
-	if (!filter_read(g, &q.created_after_s))
+	if (!graph_filter_read(g, &q.created_after_s))
 		return graph_error(g->r, 400, 100, 0, "OAuthException",
 		    "(#100) filtering must be a list of {field,operator,value}");
 	if (leads_list(g->s->leads, g->r->a, &q, &list, &first, &last, &next, &g->err) == -1)
@@ -249,13 +250,13 @@ static int graph_get_leads(struct graph *g)
 		}
 	}
 	if (first > 0)
-		json_set(out, "paging", paging_json(g, q.limit, first, last, next));
+		json_set(out, "paging", graph_paging_json(g, q.limit, first, last, next));
 	return res_json(g->r, 200, out);
 }
 
 /* ---- pages and forms ---------------------------------------------------------------------- */
 
-static json_t *page_object(const struct graph *g)
+static json_t *graph_page_object(const struct graph *g)
 {
 	return json_pack(
 	    "{s:s,s:s,s:s}", "id", g->p.page_id, "name", "Sandbox page", "category", "Software");
@@ -305,7 +306,7 @@ static int graph_page_edge(struct graph *g)
 	const bool is_get = g->r->method == HTTP_GET || g->r->method == HTTP_HEAD;
 
 	if (g->edge.p == NULL && is_get)
-		return res_json(g->r, 200, page_object(g));
+		return res_json(g->r, 200, graph_page_object(g));
 	if (str_is(g->edge, "leadgen_forms"))
 		return is_get ? graph_get_forms(g) : graph_make_form(g);
 	if (str_is(g->edge, "subscribed_apps")) {
@@ -320,7 +321,7 @@ static int graph_page_edge(struct graph *g)
 
 static int graph_get_accounts(struct graph *g)
 {
-	json_t *page = page_object(g);
+	json_t *page = graph_page_object(g);
 
 	json_set_str(page, "access_token", SANDBOX_PAGE_TOKEN);
 	json_set(page, "tasks", json_pack("[s,s]", "MANAGE_LEADS", "MANAGE"));
@@ -334,7 +335,7 @@ static int graph_me_edge(struct graph *g)
 	if (g->edge.p != NULL)
 		return unknown_object(g);
 	if (str_is(graph_token(g), SANDBOX_PAGE_TOKEN))
-		return res_json(g->r, 200, page_object(g));
+		return res_json(g->r, 200, graph_page_object(g));
 	return res_json(
 	    g->r, 200, json_pack("{s:s,s:s}", "id", "1000000000000001", "name", "Sandbox user"));
 }

@@ -298,7 +298,7 @@ static bool lead_is_invented(struct str id)
 	return true;
 }
 
-static json_t *row_json(struct leads *l, struct arena *a, const struct lead_row *row)
+static json_t *lead_row_json(struct leads *l, struct arena *a, const struct lead_row *row)
 {
 	return json_parse(a, journal_read(l->journal, a, row->at, row->n), NULL);
 }
@@ -312,7 +312,7 @@ int leads_get(struct leads *l, struct arena *a, const struct product *p, struct 
 		return -1;
 	place = (size_t)(uintptr_t)map_get(l->by_id, id);
 	if (place != 0) {
-		*out = row_json(l, a, &l->rows[place - 1]);
+		*out = lead_row_json(l, a, &l->rows[place - 1]);
 		if (*out != NULL)
 			return 1;
 	}
@@ -346,7 +346,7 @@ int leads_list(struct leads *l, struct arena *a, const struct leads_query *q, js
 			*next = *last;
 			break;
 		}
-		lead = row_json(l, a, row);
+		lead = lead_row_json(l, a, row);
 		if (lead == NULL)
 			continue;
 		json_array_append(list, lead);

@@ -111,7 +111,7 @@ static json_t *sent_json(struct req *r, const struct product *p, struct str lead
 	return sent;
 }
 
-static bool is_number(struct str s)
+static bool is_decimal_text(struct str s)
 {
 	int64_t n;
 
@@ -134,7 +134,7 @@ int page_home(struct req *r)
 	    "This week");
 	json_set_bool(data, "is_ready", *p.url != '\0' && *p.app_secret != '\0');
 	json_set_str(data, "base_url", req_base_url(r));
-	if (is_number(lead)) {
+	if (is_decimal_text(lead)) {
 		json_set_strn(data, "last_lead", lead);
 		json_set(data, "sent", sent_json(r, &p, lead));
 	}

@@ -141,7 +141,7 @@ static bool is_secret_header(struct str name)
 	       str_ends(name, "token") || str_ends(name, "secret");
 }
 
-static json_t *headers_json(const struct req *r)
+static json_t *call_headers_json(const struct req *r)
 {
 	json_t *out = json_object();
 
@@ -206,7 +206,7 @@ static json_t *line_json(const struct req *r, struct str name)
 	json_set_strn(line, "name", name);
 	json_set_str(line, "method", http_method_name(r->method));
 	json_set_strn(line, "path", r->path);
-	json_set(line, "headers", headers_json(r));
+	json_set(line, "headers", call_headers_json(r));
 	call_set_body(line, r);
 	call_set_header(line, "idempotencyKey", req_header(r, "idempotency-key"));
 	call_set_header(line, "deliveryId", delivery_id(r));
