@@ -1,55 +1,14 @@
-/* The conventions of lists: page queries, envelopes, cursors. */
+/* Cursors: positions of lists, sealed. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "crypto/hash.h"
-#include "http/conn.h"
+#include "http/slice.h"
 
 #define CURSOR_KEY 24u /* int64 big-endian, id; then the note */
 #define CURSOR_MAC 16u /* HMAC-SHA256, cut: 128 bits are out of reach for guessing */
 #define CURSOR_BYTES (CURSOR_KEY + CURSOR_NOTE + CURSOR_MAC)
-
-bool req_page_query(struct req *r, struct page_query *out)
-{
-	struct str limit = req_query(r, "limit"), page = req_query(r, "page");
-	bool good = true;
-
-	out->limit = LIMIT_PAGE_DEFAULT;
-	out->page = 1;
-	out->cursor = req_query(r, "cursor");
-	if (out->cursor.n == 0)
-		out->cursor = (struct str){NULL, 0};
-	if (limit.n != 0 && !str_to_i64(limit, 1, LIMIT_PAGE_ROWS, &out->limit)) {
-		req_invalid(r, "limit", "must be a number from 1 to %d", LIMIT_PAGE_ROWS);
-		good = false;
-	}
-	if (page.n != 0 && !str_to_i64(page, 1, LIMIT_PAGE_NUMBER, &out->page)) {
-		req_invalid(r, "page", "must be a number from 1 to %d; beyond it use nextCursor",
-		    LIMIT_PAGE_NUMBER);
-		good = false;
-	}
-	if (out->cursor.p != NULL)
-		out->page = 0;
-	return good;
-}
-
-json_t *page_envelope(
-    const struct page_query *q, json_t *data, int64_t total, bool exact, const char *next)
-{
-	json_t *o = json_object();
-
-	json_set(o, "data", data);
-	json_set_int(o, "page", q->page);
-	json_set_int(o, "limit", q->limit);
-	if (total < 0)
-		json_set(o, "total", json_null());
-	else
-		json_set_int(o, "total", total);
-	json_set_bool(o, "totalIsExact", exact && total >= 0);
-	json_set_str(o, "nextCursor", next);
-	return o;
-}
 
 static void cursor_seal(const struct req *r, const char *scope, const unsigned char *body, size_t n,
     unsigned char mac[SHA256_SIZE])

@@ -91,6 +91,10 @@ struct req {
 void req_init(struct req *r, struct arena *a, struct app *app);
 struct str req_header(const struct req *r, const char *lower_name);
 struct str req_query(const struct req *r, const char *name);
+/* A query parameter, {NULL,0} when absent or empty. */
+struct str req_query_text(const struct req *r, const char *name);
+/* As a time: 0 when absent; anything else is noted by req_invalid. */
+int64_t req_query_time(struct req *r, const char *name);
 struct str req_form(const struct req *r, const char *name); /* "" ({"",0}) when absent */
 struct str req_cookie(const struct req *r, const char *name);
 struct str req_param(const struct req *r, const char *name);
@@ -137,54 +141,6 @@ int res_stream_write(struct req *r, struct str piece);
  * dropped. */
 void res_cookie(
     struct req *r, const char *name, const char *value, int64_t max_age_s, bool http_only);
-
-/* ---- list conventions -------------------------------------------------------------------- */
-struct page_query {
-	int64_t limit, page; /* page 0 when a cursor was given */
-	struct str cursor;   /* opaque, or absent */
-};
-/* Reads limit, page, cursor; bad ones are 422 by req_invalid: then false. */
-bool req_page_query(struct req *r, struct page_query *out);
-/* {"data","page","limit","total","totalIsExact","nextCursor"}; steals data; next may be NULL; a
- * total below 0 is unknown (null). */
-json_t *page_envelope(
-    const struct page_query *q, json_t *data, int64_t total, bool exact, const char *next);
-/* Cursors: the key position of a list's row and a note of the list's own, sealed with an HMAC over
- * them and scope, so that a broken, altered or foreign one is 422. scope names the account, the
- * list and its filters. cursor_read adds the complaint to the fields of the 422 itself: answer
- * res_invalid when it is false. */
-#define CURSOR_NOTE 1600u /* bytes a note may have */
-struct cursor {
-	int64_t at;
-	struct uuid id;
-	struct str note;
-};
-const char *cursor_make(struct req *r, const char *scope, const struct cursor *c);
-bool cursor_read(struct req *r, const char *scope, struct str text, struct cursor *out);
-/* What most lists are: page, limit and cursor, and the query parameters that shape the list, to
- * which its cursors are bound. */
-struct list_query {
-	struct page_query page;
-	const char *scope;
-	int64_t offset;      /* rows to skip, of page= */
-	struct cursor after; /* 0 and nil at the start */
-};
-/* filters: names of those parameters, NULL-terminated; two lists differ in their name. False after
- * req_invalid. */
-bool req_list_query(
-    struct req *r, const char *list, const char *const *filters, struct list_query *out);
-/* Where a page of rows ended. */
-struct list_end {
-	bool has_more;
-	struct cursor last; /* of the last row */
-	int64_t total;      /* exact, or -1: then what is known without counting is told */
-};
-/* Answers the page; rows is not stolen. */
-int res_list(struct req *r, const struct list_query *q, json_t *rows, const struct list_end *end);
-/* A query parameter, {NULL,0} when absent or empty. */
-struct str req_query_text(const struct req *r, const char *name);
-/* As a time: 0 when absent; anything else is noted by req_invalid. */
-int64_t req_query_time(struct req *r, const char *name);
 
 /* ---- routes ------------------------------------------------------------------------------ */
 enum route_flag {

@@ -1,4 +1,5 @@
 /* Reading a request: what handlers ask of it. */
+#include "base/clock.h"
 #include "http/http.h"
 
 #include <string.h>
@@ -183,4 +184,21 @@ const char *req_invalid_text(const struct req *r)
 	return first == NULL ? NULL
 			     : arena_printf(r->a, "%s: %s", json_str(first, "field"),
 				   json_str(first, "message"));
+}
+
+struct str req_query_text(const struct req *r, const char *name)
+{
+	struct str s = req_query(r, name);
+
+	return s.n == 0 ? (struct str){NULL, 0} : s;
+}
+
+int64_t req_query_time(struct req *r, const char *name)
+{
+	struct str s = req_query_text(r, name);
+	int64_t at_us = 0;
+
+	if (s.p != NULL && !clock_parse_iso(s, &at_us))
+		req_invalid(r, name, "must be an ISO 8601 time");
+	return at_us;
 }

@@ -26,6 +26,9 @@ static void word_complain(struct req *r, const struct filter_row *f)
 
 static void filter_read_one(struct req *r, const struct filter_row *f, struct str s, void *member)
 {
+	struct uuid id;
+	int64_t at_us;
+
 	switch (f->kind) {
 	case FILTER_WORD:
 		if (word_find(f->words, s) == NULL)
@@ -36,22 +39,23 @@ static void filter_read_one(struct req *r, const struct filter_row *f, struct st
 		*(struct str *)member = s;
 		break;
 	case FILTER_ID:
-		if (!uuid_parse(s, member))
+		if (!uuid_parse(s, &id))
 			req_invalid(r, f->name, "must be an id");
+		else
+			*(struct uuid *)member = id;
 		break;
 	case FILTER_TIME:
-		if (!clock_parse_iso(s, member))
+		if (!clock_parse_iso(s, &at_us))
 			req_invalid(r, f->name, "must be an ISO 8601 time");
+		else
+			*(int64_t *)member = at_us;
 		break;
 	case FILTER_OWN:
 		break;
 	}
 }
 
-/* Puts what pairs have over what *filter holds, and the request's account. A word that is none is
- * kept, and matches nothing. */
-static void filter_read(
-    struct req *r, const struct list *l, const struct http_pairs *pairs, void *filter)
+void filter_read(struct req *r, const struct list *l, const struct http_pairs *pairs, void *filter)
 {
 	*(struct uuid *)filter = r->actor.account_id;
 	for (const struct filter_row *f = l->filters; f->name != NULL; f++) {
@@ -66,8 +70,6 @@ static void filter_read(
 
 void filter_pair_add(struct http_pairs *out, const char *name, struct str value)
 {
-	if (value.n == 0)
-		return;
 	if (out->n == FILTER_PAIRS)
 		abort();
 	out->v[out->n++] = (struct http_pair){str_from(name), value};
@@ -88,7 +90,8 @@ struct http_pairs filter_pairs(struct arena *a, const struct list *l, const void
 		else if (f->kind == FILTER_TIME && *(const int64_t *)member != 0)
 			filter_pair_add(
 			    &out, f->name, str_from(clock_iso_dup(a, *(const int64_t *)member)));
-		else if (f->kind == FILTER_TEXT || f->kind == FILTER_WORD)
+		else if ((f->kind == FILTER_TEXT || f->kind == FILTER_WORD) &&
+			 ((const struct str *)member)->n > 0)
 			filter_pair_add(&out, f->name, *(const struct str *)member);
 	}
 	return out;
@@ -163,7 +166,7 @@ bool slice_read(struct req *r, const struct list *l, void *filter, struct slice 
 	return slice_seek(r, out) && !req_has_invalid(r);
 }
 
-static bool slice_place(
+bool slice_place(
     struct req *r, const struct list *l, const void *filter, int64_t rows, struct slice *out)
 {
 	*out = (struct slice){

@@ -42,11 +42,28 @@ struct list {
 	    *sort; /* key of sort=: "-key" is newest first and the default; NULL: no choice */
 };
 
+/* Puts what pairs have over what *filter holds, and the request's account. Complaints are noted by
+ * req_invalid; a word that is none is kept, and matches nothing. */
+void filter_read(struct req *r, const struct list *l, const struct http_pairs *pairs, void *filter);
 /* The filter as parameters, without those that are absent: what its cursors are bound to, and what
  * links carry on. At most FILTER_PAIRS. */
 #define FILTER_PAIRS 32
 struct http_pairs filter_pairs(struct arena *a, const struct list *l, const void *filter);
 void filter_pair_add(struct http_pairs *out, const char *name, struct str value);
+
+/* ---- cursors ------------------------------------------------------------------------------- */
+
+/* A position in a list: the key of a row, and a note of the list's own. */
+#define CURSOR_NOTE 1600u /* bytes a note may have */
+struct cursor {
+	int64_t at;
+	struct uuid id;
+	struct str note;
+};
+/* Sealed with an HMAC over position, note and scope, so that a broken, altered or foreign one is
+ * 422: cursor_read adds the complaint itself. */
+const char *cursor_make(struct req *r, const char *scope, const struct cursor *c);
+bool cursor_read(struct req *r, const char *scope, struct str text, struct cursor *out);
 
 /* ---- slices -------------------------------------------------------------------------------- */
 
@@ -74,6 +91,9 @@ bool slice_read(struct req *r, const struct list *l, void *filter, struct slice 
  * its beginning. */
 bool slice_read_page(
     struct req *r, const struct list *l, void *filter, int64_t rows, struct slice *out);
+/* The same for a filter and an order (out->is_ascending) that were read already. */
+bool slice_place(
+    struct req *r, const struct list *l, const void *filter, int64_t rows, struct slice *out);
 /* The cursor of a position of this list. */
 const char *slice_cursor(struct req *r, const struct slice *s, const struct cursor *at);
 /* Answers {"data","page","limit","total","totalIsExact","nextCursor"}. */

@@ -441,34 +441,24 @@ int import_page_run(struct req *r)
 
 int import_page_list(struct req *r)
 {
-	const char *scope =
-	    arena_printf(r->a, "imports page %s", uuid_dup(r->a, r->actor.account_id));
-	struct str cursor = req_query_text(r, "cursor");
-	struct cursor before = {0};
+	static const struct list imports_list = {"imports", filter_none, NULL};
+	struct uuid account_id;
+	struct slice s;
 	struct err err = ERR_INIT;
-	const char *next = NULL;
-	json_t *rows = json_own(r->a, json_array()), *data;
 	struct tasks tasks;
+	json_t *data;
 
-	if (cursor.n > 0 && !cursor_read(r, scope, cursor, &before))
+	if (!slice_read_page(r, &imports_list, &account_id, PAGE_ROWS, &s))
 		return res_redirect(r, "/admin/imports");
-	if (task_list(r->app->db, r->a, &r->actor.account_id, &before.id, PAGE_ROWS + 1, 0, &tasks,
-		&err) == -1)
+	if (task_list(r->app->db, r->a, &account_id, &s, &tasks, &err) == -1)
 		return res_error(r, &err);
-	if (tasks.n > PAGE_ROWS) {
-		before.id = tasks.v[--tasks.n - 1].id;
-		next = chrome_link(r, "cursor", str_from(cursor_make(r, scope, &before)));
-	}
+	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < tasks.n; i++)
-		json_array_append_new(rows, task_json(r->app, &tasks.v[i]));
-	provider_label_rows(r->app, rows);
+		json_array_append_new(s.rows, task_json(r->app, &tasks.v[i]));
+	provider_label_rows(r->app, s.rows);
 	data = json_object();
-	json_set(data, "rows", json_incref(rows));
-	json_set_bool(data, "has_rows", tasks.n > 0);
+	chrome_slice(r, &s, data);
 	json_set_bool(data, "can_import", (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
-	json_set_bool(data, "is_later_page", cursor.n > 0);
-	json_set_str(data, "first_href", "/admin/imports");
-	json_set_str(data, "next_href", next);
 	return chrome_page(r, 200, "records", "Imports", "import/list", data);
 }
 

@@ -62,17 +62,9 @@ static int load_by_status(struct record_browse *b, json_t **leads, struct err *e
 	    .provider_type = b->f.provider_type,
 	    .sync_status = b->extra,
 	    .search = b->f.search};
-	struct slice s = {.limit = b->page.limit,
-	    .offset = b->page.offset,
-	    .after = {.at = b->page.after_us, .id = b->page.after_id},
-	    .has_cursor = b->cursor.p != NULL};
-
-	if (lead_list(b->r->app, b->r->a, &f, &s, err) == -1)
+	if (lead_list(b->r->app, b->r->a, &f, &b->slice.s, err) == -1)
 		return -1;
-	*leads = s.rows;
-	b->page.has_more = s.has_more;
-	b->page.last_us = s.last.at;
-	b->page.last_id = s.last.id;
+	*leads = b->slice.s.rows;
 	return 0;
 }
 
@@ -108,9 +100,9 @@ static int records_by_status(struct record_browse *b, struct err *err)
 	json_t *leads, *lead, *record;
 	size_t i;
 
-	b->page.rows = json_own(r->a, json_array());
 	if (load_by_status(b, &leads, err) == -1)
 		return -1;
+	b->slice.s.rows = json_own(r->a, json_array());
 	json_array_each(leads, i, lead) {
 		struct uuid id;
 		int found =
@@ -123,7 +115,7 @@ static int records_by_status(struct record_browse *b, struct err *err)
 		if (found == 0)
 			record = record_of_lead(r->a, lead);
 		if (fits_where(b, record))
-			json_array_append(b->page.rows, record);
+			json_array_append(b->slice.s.rows, record);
 	}
 	return 0;
 }
@@ -215,7 +207,7 @@ static int read_list(struct req *r, struct record_browse *b, struct err *err)
 static int show_list(struct record_browse *b, json_t *data, struct err *err)
 {
 	struct req *r = b->r;
-	json_t *rows = b->page.rows;
+	json_t *rows = b->slice.s.rows;
 
 	provider_label_rows(r->app, rows);
 	if (record_browse_show(b, data, err) == -1 ||
@@ -225,7 +217,7 @@ static int show_list(struct record_browse *b, json_t *data, struct err *err)
 	json_set(data, "rows", json_incref(rows));
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
 	json_set_bool(data, "has_any",
-	    json_array_size(rows) > 0 || b->page.has_more || b->number > 1 || b->cursor.p != NULL ||
+	    json_array_size(rows) > 0 || b->slice.s.has_more || b->slice.s.page != 1 ||
 		b->wrong != NULL || json_is_true(json_object_get(data, "is_filtered")));
 	json_set_bool(data, "is_leads_page", true);
 	json_set_bool(data, "sees_records", (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);

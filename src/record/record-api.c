@@ -3,54 +3,21 @@
 #include "base/limits.h"
 #include "record/record.h"
 
-/* Is the list sorted oldest first? */
-static bool query_sort(struct req *r)
-{
-	struct str s = req_query_text(r, "sort");
-
-	if (s.p != NULL && !str_is(s, "-updatedAt") && !str_is(s, "updatedAt"))
-		req_invalid(r, "sort", "must be updatedAt or -updatedAt");
-	return str_is(s, "updatedAt");
-}
-
-/* What the list's cursors are bound to: every parameter but those that move through it. */
-static const char *const *list_filters(struct req *r)
-{
-	const char **names = arena_array(r->a, r->query.n + 1, sizeof(*names));
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->query.n; i++) {
-		struct str name = r->query.v[i].name;
-
-		if (!str_is(name, "cursor") && !str_is(name, "page") && !str_is(name, "limit"))
-			names[n++] = arena_strndup(r->a, name.p, name.n);
-	}
-	return names;
-}
-
 int record_api_list(struct req *r)
 {
-	struct record_filter f;
+	struct record_filter f = {0};
 	struct record_memory memory;
-	struct record_page page = {.is_ascending = query_sort(r), .memory = &memory};
-	struct list_query q;
+	struct record_slice slice = {.memory = &memory};
 	struct err err = ERR_INIT;
-	int64_t total;
 
-	record_filter_read(r, &r->query, &f);
-	if (!req_list_query(r, "records", list_filters(r), &q) || req_has_invalid(r))
+	if (!slice_read(r, &list_of_records, &f, &slice.s))
 		return res_invalid(r);
-	page.limit = q.page.limit;
-	page.offset = q.offset;
-	page.after_us = q.after.at;
-	page.after_id = q.after.id;
-	record_memory_read(&memory, q.after.note);
-	if (record_list(r->app, r->a, &f, &page, &err) == -1 ||
-	    record_count(r->app, r->a, &f, &total, &err) == -1)
+	record_memory_read(&memory, slice.s.after.note);
+	if (record_list(r->app, r->a, &f, &slice, &err) == -1 ||
+	    record_count(r->app, r->a, &f, &slice.s.total, &err) == -1)
 		return res_error(r, &err);
-	return res_list(r, &q, page.rows,
-	    &(struct list_end){page.has_more,
-		{page.last_us, page.last_id, record_memory_text(r->a, &memory)}, total});
+	slice.s.last.note = record_memory_text(r->a, &memory);
+	return res_slice(r, &slice.s);
 }
 
 int record_api_get(struct req *r)

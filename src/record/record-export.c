@@ -212,11 +212,11 @@ int record_api_export(struct req *r)
 	struct exporting x = {.r = r, .out = buf_new(r->a, BUFFER_BYTES), .columns = map_new(r->a)};
 	struct str format = req_query_text(r, "format"), wanted = req_query_text(r, "columns");
 	const bool is_csv = format.p == NULL || str_is(format, "csv");
-	struct record_filter f;
+	struct record_filter f = {0};
 	struct record_walk w;
 	struct err err = ERR_INIT;
 
-	record_filter_read(r, &r->query, &f);
+	filter_read(r, &list_of_records, &r->query, &f);
 	if (!is_csv && !str_is(format, "ndjson"))
 		req_invalid(r, "format", "must be csv or ndjson");
 	if (wanted.p != NULL)

@@ -23,23 +23,6 @@ bool record_type_is_valid(struct str type)
 	return type.n > 0 && type.n <= LIMIT_TYPE_BYTES;
 }
 
-static struct str pair_text(const struct http_pairs *pairs, const char *name)
-{
-	struct str s = http_pairs_get(pairs, name);
-
-	return s.n == 0 ? (struct str){NULL, 0} : s;
-}
-
-static int64_t pair_time(struct req *r, const struct http_pairs *pairs, const char *name)
-{
-	struct str s = pair_text(pairs, name);
-	int64_t at_us = 0;
-
-	if (s.p != NULL && !clock_parse_iso(s, &at_us))
-		req_invalid(r, name, "must be an ISO 8601 time");
-	return at_us;
-}
-
 static int add_where(
     struct arena *a, struct record_filter *f, struct str path, struct str value, struct err *err)
 {
@@ -63,31 +46,45 @@ static int add_where(
 }
 
 /* filter[address.city]=Paris */
-static void read_where(struct req *r, const struct http_pairs *pairs, struct record_filter *f)
+static void where_read(struct req *r, const struct http_pairs *pairs, void *filter)
 {
+	struct record_filter read = {0}, *f = filter;
+
 	for (size_t i = 0; i < pairs->n; i++) {
 		struct str name = pairs->v[i].name;
 		struct err err = ERR_INIT;
 
 		if (!str_starts(name, "filter[") || !str_ends(name, "]"))
 			continue;
-		if (add_where(r->a, f, (struct str){name.p + 7, name.n - 8}, pairs->v[i].value,
+		if (add_where(r->a, &read, (struct str){name.p + 7, name.n - 8}, pairs->v[i].value,
 			&err) == -1)
 			req_invalid(r, err.field[0] != '\0' ? err.field : "filter", "%s", err.msg);
 	}
+	if (read.nwhere > 0) {
+		f->where = read.where;
+		f->nwhere = read.nwhere;
+	}
 }
 
-void record_filter_read(struct req *r, const struct http_pairs *pairs, struct record_filter *out)
+static void where_write(struct arena *a, const void *filter, struct http_pairs *out)
 {
-	*out = (struct record_filter){.account_id = r->actor.account_id,
-	    .resource_type = pair_text(pairs, "resourceType"),
-	    .provider_type = pair_text(pairs, "providerType"),
-	    .source = pair_text(pairs, "source"),
-	    .search = pair_text(pairs, "search"),
-	    .updated_after_us = pair_time(r, pairs, "updatedAfter"),
-	    .updated_before_us = pair_time(r, pairs, "updatedBefore")};
-	read_where(r, pairs, out);
+	const struct record_filter *f = filter;
+
+	for (size_t i = 0; i < f->nwhere; i++)
+		filter_pair_add(out, arena_printf(a, "filter[%s]", path_text(f->where[i].path)),
+		    f->where[i].value);
 }
+
+static const struct filter_own where_own = {where_read, where_write};
+static const struct filter_row record_filters[] = {
+    {"resourceType", FILTER_TEXT, offsetof(struct record_filter, resource_type), NULL, NULL},
+    {"providerType", FILTER_TEXT, offsetof(struct record_filter, provider_type), NULL, NULL},
+    {"source", FILTER_TEXT, offsetof(struct record_filter, source), record_sources, NULL},
+    {"search", FILTER_TEXT, offsetof(struct record_filter, search), NULL, NULL},
+    {"updatedAfter", FILTER_TIME, offsetof(struct record_filter, updated_after_us), NULL, NULL},
+    {"updatedBefore", FILTER_TIME, offsetof(struct record_filter, updated_before_us), NULL, NULL},
+    {"filter", FILTER_OWN, 0, NULL, &where_own}, {NULL, 0, 0, NULL, NULL}};
+const struct list list_of_records = {"records", record_filters, "updatedAt"};
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
@@ -96,21 +93,21 @@ struct filter_body {
 	json_t *where;
 };
 
-#define FILTER_TEXT(name, field)                                                                   \
+#define MEMBER_TEXT(name, field)                                                                   \
 	{                                                                                          \
 		name, READ_TEXT, JSON_INTO(struct filter_body, f.field),                           \
 		    .need = READ_NULLABLE, .flags = READ_EMPTY_IS_NULL                             \
 	}
-#define FILTER_TIME(name, field)                                                                   \
+#define MEMBER_TIME(name, field)                                                                   \
 	{                                                                                          \
 		name, READ_TIME, JSON_INTO(struct filter_body, f.field),                           \
 		    .need = READ_NULLABLE, .flags = READ_EMPTY_IS_NULL                             \
 	}
 
-static const struct json_member filter_members[] = {FILTER_TEXT("resourceType", resource_type),
-    FILTER_TEXT("providerType", provider_type), FILTER_TEXT("source", source),
-    FILTER_TEXT("search", search), FILTER_TIME("updatedAfter", updated_after_us),
-    FILTER_TIME("updatedBefore", updated_before_us),
+static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", resource_type),
+    MEMBER_TEXT("providerType", provider_type), MEMBER_TEXT("source", source),
+    MEMBER_TEXT("search", search), MEMBER_TIME("updatedAfter", updated_after_us),
+    MEMBER_TIME("updatedBefore", updated_before_us),
     {"filter", READ_OBJECT, JSON_INTO(struct filter_body, where), .need = READ_NULLABLE}};
 
 static int members_where(

@@ -36,15 +36,15 @@ struct key_range {
 };
 /* Where a page begins and the filter's times end it. */
 void record_key_range(
-    const struct record_filter *f, const struct record_page *page, struct key_range *out);
+    const struct record_filter *f, const struct record_slice *slice, struct key_range *out);
 /* Row i (RECORD_COLUMNS). */
 void record_row_read(struct arena *a, const struct db_rows *rows, size_t i, struct record_row *out);
 /* Row i (RECORD_COLUMNS) and where it stands. */
 int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int64_t at_us,
     struct record_place *out, struct err *err);
 /* Appends row i to the page and moves its end there. */
-int record_page_add(struct arena *a, struct record_page *page, const struct db_rows *rows, size_t i,
-    struct err *err);
+int record_slice_add(struct arena *a, struct record_slice *slice, const struct db_rows *rows,
+    size_t i, struct err *err);
 /* Has the payload what the filter's filter[path]=value ask for? Of an array any element may. */
 bool record_where_fits(struct arena *a, const struct record_filter *f, struct str data);
 /* Has row i (RECORD_COLUMNS) all that the filter asks of a record, its times apart? Words are only
@@ -54,17 +54,17 @@ bool record_row_fits(struct arena *a, const struct record_filter *f,
 /* With a memory, oldest first and where it is full: rows behind the horizon that stood elsewhere
  * before are left out of the page. Oldest first the list ends before `end`, or those who write
  * would be followed forever. INT64_MAX where neither is so. */
-int64_t record_moves_horizon(const struct record_page *page);
-int64_t record_moves_end(const struct record_page *page);
+int64_t record_moves_horizon(const struct record_slice *slice);
+int64_t record_moves_end(const struct record_slice *slice);
 /* Begins to remember; adds what left the page's stretch of the list since; remembers what it has
  * shown. */
 void record_moves_begin(struct record_memory *m);
 int record_moves_show(struct app *app, struct arena *a, const struct record_filter *f,
-    struct record_page *page, struct err *err);
-void record_moves_remember(struct record_page *page);
+    struct record_slice *slice, struct err *err);
+void record_moves_remember(struct record_slice *slice);
 /* record_list where the filter needs more than an index. */
 int record_search(struct app *app, struct arena *a, const struct record_filter *f,
-    struct record_page *page, struct err *err);
+    struct record_slice *slice, struct err *err);
 /* record_delete within the caller's transaction. */
 int record_delete_one(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct err *err);

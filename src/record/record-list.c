@@ -83,38 +83,39 @@ int record_get_json(struct app *app, struct arena *a, const struct uuid *account
 }
 
 void record_key_range(
-    const struct record_filter *f, const struct record_page *page, struct key_range *out)
+    const struct record_filter *f, const struct record_slice *slice, struct key_range *out)
 {
-	out->from_us = page->after_us;
-	out->from_id = page->after_id;
-	if (page->after_us == 0 || (page->is_ascending && page->after_us < f->updated_after_us)) {
+	out->from_us = slice->s.after.at;
+	out->from_id = slice->s.after.id;
+	if (slice->s.after.at == 0 ||
+	    (slice->s.is_ascending && slice->s.after.at < f->updated_after_us)) {
 		/* from the start of the order */
-		memset(out->from_id.b, page->is_ascending ? 0 : 0xff, sizeof(out->from_id.b));
-		out->from_us = page->is_ascending          ? f->updated_after_us
+		memset(out->from_id.b, slice->s.is_ascending ? 0 : 0xff, sizeof(out->from_id.b));
+		out->from_us = slice->s.is_ascending       ? f->updated_after_us
 			       : f->updated_before_us != 0 ? f->updated_before_us - 1
 							   : INT64_MAX;
 	}
-	out->to_us = !page->is_ascending         ? f->updated_after_us
+	out->to_us = !slice->s.is_ascending      ? f->updated_after_us
 		     : f->updated_before_us != 0 ? f->updated_before_us
 						 : INT64_MAX;
-	if (page->is_ascending && record_moves_end(page) < out->to_us)
-		out->to_us = record_moves_end(page);
+	if (slice->s.is_ascending && record_moves_end(slice) < out->to_us)
+		out->to_us = record_moves_end(slice);
 }
 
 /* The statement for newest or oldest first, of all types or one. */
-static const struct db_stmt *pick(const struct record_filter *f, const struct record_page *page,
+static const struct db_stmt *pick(const struct record_filter *f, const struct record_slice *slice,
     const struct db_stmt *const four[4])
 {
-	return four[(f->resource_type.p != NULL ? 2 : 0) + page->is_ascending];
+	return four[(f->resource_type.p != NULL ? 2 : 0) + slice->s.is_ascending];
 }
 
 /* The values of v refer to *k. */
-static size_t key_values(const struct record_filter *f, const struct record_page *page,
+static size_t key_values(const struct record_filter *f, const struct record_slice *slice,
     struct key_range *k, struct db_val *v)
 {
 	size_t n = 0;
 
-	record_key_range(f, page, k);
+	record_key_range(f, slice, k);
 	v[n++] = db_uuid(&f->account_id);
 	if (f->resource_type.p != NULL)
 		v[n++] = db_name(f->resource_type);
@@ -126,38 +127,38 @@ static size_t key_values(const struct record_filter *f, const struct record_page
 }
 
 static int query_rows(struct app *app, struct arena *a, const struct record_filter *f,
-    const struct record_page *page, struct db_rows *rows, struct err *err)
+    const struct record_slice *slice, struct db_rows *rows, struct err *err)
 {
 	static const struct db_stmt *const statements[4] = {&record_list_newest,
 	    &record_list_oldest, &record_list_type_newest, &record_list_type_oldest};
 	struct key_range k;
 	struct db_val v[8];
-	size_t n = key_values(f, page, &k, v);
+	size_t n = key_values(f, slice, &k, v);
 
-	v[n++] = db_int(record_moves_horizon(page));
-	v[n++] = db_int(page->limit + 1);
-	return db_query(app->db, a, pick(f, page, statements), v, n, rows, err);
+	v[n++] = db_int(record_moves_horizon(slice));
+	v[n++] = db_int(slice->s.limit + 1);
+	return db_query(app->db, a, pick(f, slice, statements), v, n, rows, err);
 }
 
 /* The rows that page= skips are counted along the index and never read. 1, 0 there are not so
  * many, -1. */
 static int skip_rows(struct app *app, struct arena *a, const struct record_filter *f,
-    struct record_page *page, struct err *err)
+    struct record_slice *slice, struct err *err)
 {
 	static const struct db_stmt *const statements[4] = {&record_seek_newest,
 	    &record_seek_oldest, &record_seek_type_newest, &record_seek_type_oldest};
 	struct key_range k;
 	struct db_val v[8];
 	struct db_rows rows;
-	size_t n = key_values(f, page, &k, v);
+	size_t n = key_values(f, slice, &k, v);
 
-	v[n++] = db_int(page->offset - 1);
-	if (db_query(app->db, a, pick(f, page, statements), v, n, &rows, err) == -1)
+	v[n++] = db_int(slice->s.offset - 1);
+	if (db_query(app->db, a, pick(f, slice, statements), v, n, &rows, err) == -1)
 		return -1;
 	if (rows.count == 0)
 		return 0;
-	page->after_us = db_get_int(&rows, 0, KEY_UPDATED);
-	page->after_id = db_get_uuid(&rows, 0, KEY_ID);
+	slice->s.after.at = db_get_int(&rows, 0, KEY_UPDATED);
+	slice->s.after.id = db_get_uuid(&rows, 0, KEY_ID);
 	return 1;
 }
 
@@ -170,16 +171,16 @@ int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int
 	return row_json(a, rows, i, &out->row, err);
 }
 
-int record_page_add(struct arena *a, struct record_page *page, const struct db_rows *rows, size_t i,
-    struct err *err)
+int record_slice_add(struct arena *a, struct record_slice *slice, const struct db_rows *rows,
+    size_t i, struct err *err)
 {
-	struct record_place *p = &page->places[page->nplaces++];
+	struct record_place *p = &slice->places[slice->nplaces++];
 
 	if (record_place_read(a, rows, i, db_get_int(rows, i, RECORD_ROW_UPDATED), p, err) == -1)
 		return -1;
-	json_array_append(page->rows, p->row);
-	page->last_us = p->at_us;
-	page->last_id = p->id;
+	json_array_append(slice->s.rows, p->row);
+	slice->s.last.at = p->at_us;
+	slice->s.last.id = p->id;
 	return 0;
 }
 
@@ -191,24 +192,24 @@ static bool is_searched(const struct record_filter *f)
 
 /* The rows that stand in the page's stretch of the list now. */
 static int list_present(struct app *app, struct arena *a, const struct record_filter *f,
-    struct record_page *page, struct err *err)
+    struct record_slice *slice, struct err *err)
 {
 	struct db_rows rows;
 	int rc;
 
-	page->rows = json_own(a, json_array());
-	page->places = arena_array(a, (size_t)page->limit, sizeof(*page->places));
-	page->nplaces = 0;
-	page->has_more = false;
+	slice->s.rows = json_own(a, json_array());
+	slice->places = arena_array(a, (size_t)slice->s.limit, sizeof(*slice->places));
+	slice->nplaces = 0;
+	slice->s.has_more = false;
 	if (is_searched(f))
-		return record_search(app, a, f, page, err);
-	if (page->offset > 0 && (rc = skip_rows(app, a, f, page, err)) != 1)
+		return record_search(app, a, f, slice, err);
+	if (slice->s.offset > 0 && (rc = skip_rows(app, a, f, slice, err)) != 1)
 		return rc;
-	if (query_rows(app, a, f, page, &rows, err) == -1)
+	if (query_rows(app, a, f, slice, &rows, err) == -1)
 		return -1;
-	page->has_more = rows.count > (size_t)page->limit;
-	for (size_t i = 0; i < rows.count && i < (size_t)page->limit; i++)
-		if (record_page_add(a, page, &rows, i, err) == -1)
+	slice->s.has_more = rows.count > (size_t)slice->s.limit;
+	for (size_t i = 0; i < rows.count && i < (size_t)slice->s.limit; i++)
+		if (record_slice_add(a, slice, &rows, i, err) == -1)
 			return -1;
 	return 0;
 }
@@ -217,36 +218,36 @@ static int list_present(struct app *app, struct arena *a, const struct record_fi
  * searched for; and oldest first, if others follow, it already keeps to the places of the horizon,
  * as they will. */
 static int list_first(struct app *app, struct arena *a, const struct record_filter *f,
-    struct record_page *page, struct err *err)
+    struct record_slice *slice, struct err *err)
 {
 	struct record_memory memory;
 
 	record_moves_begin(&memory);
-	if (list_present(app, a, f, page, err) == -1)
+	if (list_present(app, a, f, slice, err) == -1)
 		return -1;
-	*page->memory = memory;
-	if (!page->is_ascending)
-		return is_searched(f) ? record_moves_show(app, a, f, page, err) : 0;
-	if (!page->has_more)
+	*slice->memory = memory;
+	if (!slice->s.is_ascending)
+		return is_searched(f) ? record_moves_show(app, a, f, slice, err) : 0;
+	if (!slice->s.has_more)
 		return 0;
-	return list_present(app, a, f, page, err) == -1 ? -1
-							: record_moves_show(app, a, f, page, err);
+	return list_present(app, a, f, slice, err) == -1 ? -1
+							 : record_moves_show(app, a, f, slice, err);
 }
 
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
-    struct record_page *page, struct err *err)
+    struct record_slice *slice, struct err *err)
 {
-	bool is_first = page->after_us == 0 && page->offset == 0;
+	bool is_first = slice->s.after.at == 0 && slice->s.offset == 0;
 	int rc;
 
-	if (page->memory == NULL || (page->memory->horizon_us == 0 && !is_first))
-		return list_present(app, a, f, page, err);
+	if (slice->memory == NULL || (slice->memory->horizon_us == 0 && !is_first))
+		return list_present(app, a, f, slice, err);
 	if (is_first)
-		rc = list_first(app, a, f, page, err);
-	else if ((rc = list_present(app, a, f, page, err)) == 0)
-		rc = record_moves_show(app, a, f, page, err);
+		rc = list_first(app, a, f, slice, err);
+	else if ((rc = list_present(app, a, f, slice, err)) == 0)
+		rc = record_moves_show(app, a, f, slice, err);
 	if (rc == 0)
-		record_moves_remember(page);
+		record_moves_remember(slice);
 	return rc;
 }
 

@@ -111,7 +111,7 @@ void record_memory_read(struct record_memory *m, struct str text)
 
 struct leavers {
 	const struct record_filter *f;
-	struct record_page *page;
+	struct record_slice *slice;
 	struct arena *a;
 	struct search_terms terms;
 	struct key_range at; /* the stretch: from, exclusive, to `to`, inclusive */
@@ -123,20 +123,20 @@ struct leavers {
 
 static void find_stretch(struct leavers *v)
 {
-	const struct record_page *page = v->page;
+	const struct record_slice *slice = v->slice;
 
-	record_key_range(v->f, page, &v->at);
-	memset(v->to_id.b, page->is_ascending ? 0xff : 0, sizeof(v->to_id.b));
-	if (page->is_ascending) { /* also of those that stood before updatedAfter */
-		v->at.from_us = page->after_us;
-		v->at.from_id = page->after_id;
+	record_key_range(v->f, slice, &v->at);
+	memset(v->to_id.b, slice->s.is_ascending ? 0xff : 0, sizeof(v->to_id.b));
+	if (slice->s.is_ascending) { /* also of those that stood before updatedAfter */
+		v->at.from_us = slice->s.after.at;
+		v->at.from_id = slice->s.after.id;
 	}
-	if (page->has_more) {
-		v->at.to_us = page->last_us;
-		v->to_id = page->last_id;
-	} else if (page->is_ascending) {
+	if (slice->s.has_more) {
+		v->at.to_us = slice->s.last.at;
+		v->to_id = slice->s.last.id;
+	} else if (slice->s.is_ascending) {
 		v->at.to_us--;
-	} else if (is_full(page->memory)) {
+	} else if (is_full(slice->memory)) {
 		v->at.to_us = 0;
 	}
 }
@@ -144,7 +144,7 @@ static void find_stretch(struct leavers *v)
 /* The next CHUNK of them. */
 static int query_leavers(struct leavers *v, struct db *db, struct db_rows *rows, struct err *err)
 {
-	int64_t horizon_us = v->page->memory->horizon_us;
+	int64_t horizon_us = v->slice->memory->horizon_us;
 	struct db_val vals[9];
 	size_t n = 0;
 
@@ -156,9 +156,10 @@ static int query_leavers(struct leavers *v, struct db *db, struct db_rows *rows,
 	vals[n++] = db_int(v->at.to_us);
 	vals[n++] = db_uuid(&v->to_id);
 	vals[n++] = db_int(horizon_us);
-	vals[n++] = db_int(record_moves_horizon(v->page));
-	if (db_query(db, v->a, v->page->is_ascending ? &record_moves_oldest : &record_moves_newest,
-		vals, n, rows, err) == -1)
+	vals[n++] = db_int(record_moves_horizon(v->slice));
+	if (db_query(db, v->a,
+		v->slice->s.is_ascending ? &record_moves_oldest : &record_moves_newest, vals, n,
+		rows, err) == -1)
 		return -1;
 	if (rows->count > 0) {
 		v->at.from_us = db_get_int(rows, rows->count - 1, LEFT_FROM);
@@ -167,10 +168,10 @@ static int query_leavers(struct leavers *v, struct db *db, struct db_rows *rows,
 	return 0;
 }
 
-static bool is_on_page(const struct record_page *page, const struct uuid *id)
+static bool is_on_page(const struct record_slice *slice, const struct uuid *id)
 {
-	for (size_t i = 0; i < page->nplaces; i++)
-		if (uuid_eq(page->places[i].id, *id))
+	for (size_t i = 0; i < slice->nplaces; i++)
+		if (uuid_eq(slice->places[i].id, *id))
 			return true;
 	return false;
 }
@@ -182,7 +183,7 @@ static bool is_wanted(struct leavers *v, const struct db_rows *rows, size_t i)
 	for (size_t k = 0; k < v->nfound; k++)
 		if (uuid_eq(v->found[k].id, id))
 			return false;
-	return !is_shown(v->page->memory, &id) && !is_on_page(v->page, &id) &&
+	return !is_shown(v->slice->memory, &id) && !is_on_page(v->slice, &id) &&
 	       db_get_int(rows, i, RECORD_ROW_UPDATED) >= v->f->updated_after_us &&
 	       (v->f->updated_before_us == 0 ||
 		   db_get_int(rows, i, RECORD_ROW_UPDATED) < v->f->updated_before_us) &&
@@ -201,7 +202,7 @@ static int take_leavers(struct leavers *v, const struct db_rows *rows, size_t mo
 
 static int find_leavers(struct leavers *v, struct db *db, struct err *err)
 {
-	size_t most = (size_t)v->page->limit + 1, looked_at = 0;
+	size_t most = (size_t)v->slice->s.limit + 1, looked_at = 0;
 	struct db_rows rows;
 
 	if (search_terms_add_filter(&v->terms, v->a, v->f, err) == -1)
@@ -223,78 +224,79 @@ static int find_leavers(struct leavers *v, struct db *db, struct err *err)
 /* ---- the page ------------------------------------------------------------------------------ */
 
 static bool stands_before(
-    const struct record_page *page, const struct record_place *x, const struct record_place *y)
+    const struct record_slice *slice, const struct record_place *x, const struct record_place *y)
 {
 	int order = x->at_us != y->at_us ? (x->at_us < y->at_us ? -1 : 1)
 					 : memcmp(x->id.b, y->id.b, sizeof(x->id.b));
 
-	return page->is_ascending ? order < 0 : order > 0;
+	return slice->s.is_ascending ? order < 0 : order > 0;
 }
 
 /* Leaves out of the page what stands behind the last leaver looked at. */
-static void cut(struct record_page *page, const struct leavers *v)
+static void cut(struct record_slice *slice, const struct leavers *v)
 {
 	const struct record_place end = {.at_us = v->at.from_us, .id = v->at.from_id};
 
-	while (page->nplaces > 0 && stands_before(page, &end, &page->places[page->nplaces - 1]))
-		page->nplaces--;
-	page->has_more = true;
-	page->last_us = end.at_us;
-	page->last_id = end.id;
+	while (slice->nplaces > 0 && stands_before(slice, &end, &slice->places[slice->nplaces - 1]))
+		slice->nplaces--;
+	slice->s.has_more = true;
+	slice->s.last.at = end.at_us;
+	slice->s.last.id = end.id;
 }
 
 /* Puts the leavers among the page's rows, in the order of the list, and cuts it to its limit. */
-static void merge(struct record_page *page, struct leavers *v)
+static void merge(struct record_slice *slice, struct leavers *v)
 {
-	struct record_place *own = page->places,
-			    *all = arena_array(v->a, page->nplaces + v->nfound + 1, sizeof(*all));
+	struct record_place *own = slice->places,
+			    *all = arena_array(v->a, slice->nplaces + v->nfound + 1, sizeof(*all));
 	size_t i = 0, k = 0, n = 0;
 
-	while (n < (size_t)page->limit && (i < page->nplaces || k < v->nfound))
-		all[n++] = k == v->nfound ||
-				   (i < page->nplaces && stands_before(page, &own[i], &v->found[k]))
+	while (n < (size_t)slice->s.limit && (i < slice->nplaces || k < v->nfound))
+		all[n++] = k == v->nfound || (i < slice->nplaces &&
+						 stands_before(slice, &own[i], &v->found[k]))
 			       ? own[i++]
 			       : v->found[k++];
-	if (i < page->nplaces || k < v->nfound) {
-		page->has_more = true;
-		page->last_us = all[n - 1].at_us;
-		page->last_id = all[n - 1].id;
+	if (i < slice->nplaces || k < v->nfound) {
+		slice->s.has_more = true;
+		slice->s.last.at = all[n - 1].at_us;
+		slice->s.last.id = all[n - 1].id;
 	}
-	page->places = all;
-	page->nplaces = n;
-	json_array_clear(page->rows);
+	slice->places = all;
+	slice->nplaces = n;
+	json_array_clear(slice->s.rows);
 	for (i = 0; i < n; i++)
-		json_array_append(page->rows, all[i].row);
+		json_array_append(slice->s.rows, all[i].row);
 }
 
 int record_moves_show(struct app *app, struct arena *a, const struct record_filter *f,
-    struct record_page *page, struct err *err)
+    struct record_slice *slice, struct err *err)
 {
-	struct leavers v = {.f = f, .page = page, .a = a};
+	struct leavers v = {.f = f, .slice = slice, .a = a};
 
 	if (find_leavers(&v, app->db, err) == -1)
 		return -1;
 	if (v.is_cut)
-		cut(page, &v);
+		cut(slice, &v);
 	if (v.is_cut || v.nfound > 0)
-		merge(page, &v);
+		merge(slice, &v);
 	return 0;
 }
 
-int64_t record_moves_horizon(const struct record_page *page)
+int64_t record_moves_horizon(const struct record_slice *slice)
 {
-	const struct record_memory *m = page->memory;
+	const struct record_memory *m = slice->memory;
 
-	return m != NULL && m->horizon_us != 0 && (page->is_ascending || is_full(m)) ? m->horizon_us
-										     : INT64_MAX;
+	return m != NULL && m->horizon_us != 0 && (slice->s.is_ascending || is_full(m))
+		   ? m->horizon_us
+		   : INT64_MAX;
 }
 
-int64_t record_moves_end(const struct record_page *page)
+int64_t record_moves_end(const struct record_slice *slice)
 {
-	int64_t horizon_us = record_moves_horizon(page);
+	int64_t horizon_us = record_moves_horizon(slice);
 
-	return !page->is_ascending || horizon_us == INT64_MAX ? INT64_MAX
-							      : horizon_us + COMMIT_US + SKEW_US;
+	return !slice->s.is_ascending || horizon_us == INT64_MAX ? INT64_MAX
+								 : horizon_us + COMMIT_US + SKEW_US;
 }
 
 void record_moves_begin(struct record_memory *m)
@@ -302,10 +304,10 @@ void record_moves_begin(struct record_memory *m)
 	*m = (struct record_memory){.horizon_us = clock_now_us() - COMMIT_US};
 }
 
-void record_moves_remember(struct record_page *page)
+void record_moves_remember(struct record_slice *slice)
 {
-	for (size_t i = 0; !page->is_ascending && i < page->nplaces; i++)
-		remember(page->memory, &page->places[i]);
+	for (size_t i = 0; !slice->s.is_ascending && i < slice->nplaces; i++)
+		remember(slice->memory, &slice->places[i]);
 }
 
 /* ---- forgetting ---------------------------------------------------------------------------- */

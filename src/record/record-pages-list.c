@@ -34,27 +34,15 @@ static void add_pair(json_t *pairs, const char *name, struct str value)
 	json_array_append_new(pairs, o);
 }
 
-static struct str time_text(struct arena *a, int64_t at_us)
-{
-	return at_us == 0 ? nothing : str_from(clock_iso_dup(a, at_us));
-}
-
 static json_t *browse_pairs(const struct record_browse *b)
 {
-	const struct record_filter *f = &b->f;
 	struct arena *a = b->r->a;
+	struct http_pairs filter = filter_pairs(a, &list_of_records, &b->f);
 	json_t *pairs = json_own(a, json_array());
 
-	if (!b->is_type_fixed)
-		add_pair(pairs, "resourceType", f->resource_type);
-	add_pair(pairs, "providerType", f->provider_type);
-	add_pair(pairs, "source", f->source);
-	add_pair(pairs, "search", f->search);
-	add_pair(pairs, "updatedAfter", time_text(a, f->updated_after_us));
-	add_pair(pairs, "updatedBefore", time_text(a, f->updated_before_us));
-	for (size_t i = 0; i < f->nwhere; i++)
-		add_pair(pairs, arena_printf(a, "filter[%s]", path_text(f->where[i].path)),
-		    f->where[i].value);
+	for (size_t i = 0; i < filter.n; i++)
+		if (!b->is_type_fixed || !str_is(filter.v[i].name, "resourceType"))
+			add_pair(pairs, filter.v[i].name.p, filter.v[i].value); /* ends with NUL */
 	if (b->extra_name.p != NULL)
 		add_pair(pairs, b->extra_name.p, b->extra); /* a literal */
 	if (b->is_ascending)
@@ -103,20 +91,12 @@ static const char *link_at(const struct record_browse *b, const char *name, cons
 json_t *record_browse_filter_json(const struct record_browse *b)
 {
 	const struct record_filter *f = &b->f;
+	struct http_pairs pairs = filter_pairs(b->r->a, &list_of_records, f);
 	json_t *o = json_own(b->r->a, json_object()), *where = json_object();
-	const struct {
-		const char *key;
-		struct str value;
-	} texts[] = {{"resourceType", f->resource_type}, {"providerType", f->provider_type},
-	    {"source", f->source}, {"search", f->search}};
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i].value.n > 0)
-			json_set_strn(o, texts[i].key, texts[i].value);
-	if (f->updated_after_us != 0)
-		json_set_time(o, "updatedAfter", f->updated_after_us);
-	if (f->updated_before_us != 0)
-		json_set_time(o, "updatedBefore", f->updated_before_us);
+	for (size_t i = 0; i < pairs.n; i++)
+		if (!str_starts(pairs.v[i].name, "filter["))
+			json_set_strn(o, pairs.v[i].name.p, pairs.v[i].value);
 	for (size_t i = 0; i < f->nwhere; i++)
 		json_set_strn(where, path_text(f->where[i].path), f->where[i].value);
 	if (f->nwhere > 0)
@@ -126,45 +106,19 @@ json_t *record_browse_filter_json(const struct record_browse *b)
 	return o;
 }
 
-/* What a cursor is bound to: the account, the page, and what shapes the list's order. */
-static const char *scope_of(const struct record_browse *b)
-{
-	struct record_browse bare = *b;
-
-	bare.columns = NULL;
-	bare.view = nothing;
-	return arena_printf(b->r->a, "%s %s %s", b->address,
-	    uuid_dup(b->r->a, b->r->actor.account_id), record_browse_query(&bare));
-}
-
 /* ---- reading ------------------------------------------------------------------------------- */
-
-static void take(struct str *out, struct str value)
-{
-	if (value.n > 0)
-		*out = value;
-}
 
 /* What the address says stands over what b had (a view's filter). */
 static void overlay(struct record_browse *b, const struct http_pairs *from)
 {
-	struct record_filter f, *own = &b->f;
+	struct str type = b->f.resource_type, search = b->f.search;
 
-	record_filter_read(b->r, from, &f);
-	own->account_id = f.account_id;
-	if (!b->is_type_fixed)
-		take(&own->resource_type, f.resource_type);
-	take(&own->provider_type, f.provider_type);
-	take(&own->source, f.source);
-	take(&own->search, str_trim(f.search));
-	if (f.updated_after_us != 0)
-		own->updated_after_us = f.updated_after_us;
-	if (f.updated_before_us != 0)
-		own->updated_before_us = f.updated_before_us;
-	if (f.nwhere > 0) {
-		own->where = f.where;
-		own->nwhere = f.nwhere;
-	}
+	filter_read(b->r, &list_of_records, from, &b->f);
+	if (b->is_type_fixed)
+		b->f.resource_type = type;
+	if (str_trim(b->f.search).n > 0)
+		search = str_trim(b->f.search);
+	b->f.search = search;
 }
 
 static void read_columns(struct record_browse *b, const struct http_pairs *from)
@@ -233,8 +187,7 @@ static void read_list(struct record_browse *b, const struct http_pairs *from)
 	b->view = view.n > 0 ? view : nothing;
 	if (sort.n > 0)
 		b->is_ascending = str_is(sort, "updatedAt");
-	b->page.limit = page_rows(b);
-	b->number = 1;
+	b->slice.s.page = 1;
 }
 
 static void note_wrong(struct record_browse *b)
@@ -244,26 +197,28 @@ static void note_wrong(struct record_browse *b)
 		    req_invalid_text(b->r));
 }
 
+/* The page's own parameter belongs to what cursors are bound to. */
+static bool read_position(struct record_browse *b)
+{
+	struct list own = list_of_records;
+
+	own.name = arena_printf(b->r->a, "%s %zu:%.*s", b->address, b->extra.n, (int)b->extra.n,
+	    b->extra.n > 0 ? b->extra.p : "");
+	b->slice.s.is_ascending = b->is_ascending;
+	return slice_place(b->r, &own, &b->f, page_rows(b), &b->slice.s);
+}
+
 int record_browse_read(struct record_browse *b)
 {
 	struct req *r = b->r;
-	struct cursor at;
 
 	read_list(b, &r->query);
-	b->cursor = req_query_text(r, "cursor");
-	b->is_back = b->cursor.p != NULL && str_is(req_query(r, "dir"), "back");
 	if (has_new_filter(b) && !req_has_invalid(r))
 		return res_redirect(r, record_browse_link(b));
 	note_wrong(b);
-	b->scope = scope_of(b);
-	if (b->cursor.p != NULL) {
-		if (!cursor_read(r, b->scope, b->cursor, &at))
-			return res_redirect(r, record_browse_link(b));
-		b->page.after_us = at.at;
-		b->page.after_id = at.id;
-	} else if (str_to_i64(req_query(r, "page"), 1, LIMIT_PAGE_NUMBER, &b->number)) {
-		b->page.offset = (b->number - 1) * b->page.limit;
-	}
+	if (!read_position(b))
+		return res_redirect(r, record_browse_link(b));
+	b->is_back = b->slice.s.has_cursor && str_is(req_query(r, "dir"), "back");
 	return 1;
 }
 
@@ -282,19 +237,19 @@ bool record_browse_of_form(struct req *r, struct record_browse *b)
 
 /* ---- the rows ------------------------------------------------------------------------------ */
 
-static void reverse(struct arena *a, struct record_page *page)
+static void reverse(struct arena *a, struct slice *s)
 {
 	json_t *rows = json_own(a, json_array());
 
-	for (size_t i = json_array_size(page->rows); i-- > 0;)
-		json_array_append(rows, json_array_get(page->rows, i));
-	page->rows = rows;
+	for (size_t i = json_array_size(s->rows); i-- > 0;)
+		json_array_append(rows, json_array_get(s->rows, i));
+	s->rows = rows;
 }
 
 int record_browse_load(struct record_browse *b, struct err *err)
 {
-	b->page.is_ascending = b->is_ascending != b->is_back;
-	if (b->wrong == NULL && record_list(b->r->app, b->r->a, &b->f, &b->page, err) == -1) {
+	b->slice.s.is_ascending = b->is_ascending != b->is_back;
+	if (b->wrong == NULL && record_list(b->r->app, b->r->a, &b->f, &b->slice, err) == -1) {
 		if (err->code != ERR_INVALID)
 			return -1;
 		b->wrong = err->field[0] == '\0'
@@ -304,19 +259,19 @@ int record_browse_load(struct record_browse *b, struct err *err)
 		err_clear(err);
 	}
 	if (b->wrong != NULL)
-		b->page.rows = json_own(b->r->a, json_array());
+		b->slice.s.rows = json_own(b->r->a, json_array());
 	if (b->is_back)
-		reverse(b->r->a, &b->page);
+		reverse(b->r->a, &b->slice.s);
 	return 0;
 }
 
 bool record_browse_is_beyond(const struct record_browse *b)
 {
-	size_t n = json_array_size(b->page.rows);
+	size_t n = json_array_size(b->slice.s.rows);
 
-	if (b->wrong != NULL || b->page.has_more)
+	if (b->wrong != NULL || b->slice.s.has_more)
 		return false;
-	return b->is_back ? n < (size_t)b->page.limit : b->number > 1 && n == 0;
+	return b->is_back ? n < (size_t)b->slice.s.limit : b->slice.s.page > 1 && n == 0;
 }
 
 /* ---- pages --------------------------------------------------------------------------------- */
@@ -331,54 +286,56 @@ static void key_of(const json_t *row, struct cursor *out)
  * page ended. */
 static const char *turn(const struct record_browse *b, bool is_back)
 {
-	const json_t *rows = b->page.rows;
+	const json_t *rows = b->slice.s.rows;
 	size_t n = json_array_size(rows);
-	struct cursor at = {.at = b->page.after_us, .id = b->page.after_id};
+	struct cursor at = b->slice.s.after;
 	const char *link;
 
-	if (is_back == b->is_back && b->page.has_more) {
-		at = (struct cursor){.at = b->page.last_us, .id = b->page.last_id};
+	if (is_back == b->is_back && b->slice.s.has_more) {
+		at = b->slice.s.last;
 	} else if (n > 0) {
 		key_of(json_array_get(rows, is_back ? 0 : n - 1), &at);
 	}
-	link = link_at(b, "cursor", cursor_make(b->r, b->scope, &at));
+	link = link_at(b, "cursor", slice_cursor(b->r, &b->slice.s, &at));
 	return is_back ? arena_printf(b->r->a, "%s&dir=back", link) : link;
 }
 
 static void show_paging(const struct record_browse *b, json_t *data)
 {
-	bool is_later = b->cursor.p != NULL || b->number > 1;
-	bool has_next = b->is_back || b->page.has_more;
-	bool has_previous = b->is_back ? b->page.has_more : is_later;
-	bool is_short = b->page.has_more && json_array_size(b->page.rows) < (size_t)b->page.limit;
+	bool is_later = b->slice.s.page != 1;
+	bool has_next = b->is_back || b->slice.s.has_more;
+	bool has_previous = b->is_back ? b->slice.s.has_more : is_later;
+	bool is_short =
+	    b->slice.s.has_more && json_array_size(b->slice.s.rows) < (size_t)b->slice.s.limit;
 
 	json_set_bool(data, "is_later_page", is_later);
 	json_set_str(data, "first_href", record_browse_link(b));
 	json_set_str(data, "next_href", has_next ? turn(b, false) : NULL);
 	json_set_str(data, "previous_href",
-	    !has_previous   ? NULL
-	    : b->number > 2 ? link_at(b, "page", arena_printf(b->r->a, "%" PRId64, b->number - 1))
-	    : b->number > 1 ? record_browse_link(b)
-			    : turn(b, true));
+	    !has_previous ? NULL
+	    : b->slice.s.page > 2
+		? link_at(b, "page", arena_printf(b->r->a, "%" PRId64, b->slice.s.page - 1))
+	    : b->slice.s.page > 1 ? record_browse_link(b)
+				  : turn(b, true));
 	json_set_bool(data, "is_ascending", b->is_ascending);
 	json_set_bool(data, "is_short", is_short);
-	json_set_time(data, "reached_at", is_short ? b->page.last_us : 0);
+	json_set_time(data, "reached_at", is_short ? b->slice.s.last.at : 0);
 }
 
 /* How many there are, as well as is known without counting. */
 static int show_count(const struct record_browse *b, json_t *data, struct err *err)
 {
-	int64_t rows = (int64_t)json_array_size(b->page.rows), total = -1;
-	bool is_first = b->cursor.p == NULL;
+	int64_t rows = (int64_t)json_array_size(b->slice.s.rows), total = -1;
+	bool is_first = !b->slice.s.has_cursor;
 
 	if ((b->extra_name.p == NULL || b->extra.n == 0) &&
 	    record_count(b->r->app, b->r->a, &b->f, &total, err) == -1)
 		return -1;
-	if (total < 0 && is_first && !b->page.has_more)
-		total = b->page.offset + rows;
+	if (total < 0 && is_first && !b->slice.s.has_more)
+		total = b->slice.s.offset + rows;
 	json_set_bool(data, "is_counted", total >= 0);
 	json_set_bool(data, "is_one", total == 1);
-	json_set_int(data, "total", total >= 0 ? total : b->page.offset + rows);
+	json_set_int(data, "total", total >= 0 ? total : b->slice.s.offset + rows);
 	return 0;
 }
 
@@ -397,6 +354,11 @@ static void show_hidden(const struct record_browse *b, json_t *data)
 	json_set(data, "column_hidden", json_incref(browse_pairs(&choosing)));
 	json_set_bool(data, "has_own_columns", b->columns != NULL);
 	json_set_str(data, "plain_columns_href", record_browse_link(&choosing));
+}
+
+static struct str time_text(struct arena *a, int64_t at_us)
+{
+	return at_us == 0 ? nothing : str_from(clock_iso_dup(a, at_us));
 }
 
 static void add_chip(
@@ -467,11 +429,12 @@ static void show_clear(const struct record_browse *b, json_t *data)
 	    .address = b->address,
 	    .is_type_fixed = b->is_type_fixed,
 	    .f.resource_type = b->f.resource_type};
+	struct record_filter filter = b->f;
 
+	filter.resource_type = nothing;
 	json_set_str(data, "clear_href", record_browse_link(&all));
 	json_set_bool(data, "is_filtered",
-	    b->f.provider_type.n > 0 || b->f.source.n > 0 || b->f.search.n > 0 || b->f.nwhere > 0 ||
-		b->f.updated_after_us != 0 || b->f.updated_before_us != 0 || b->extra.n > 0);
+	    b->extra.n > 0 || filter_pairs(b->r->a, &list_of_records, &filter).n > 0);
 }
 
 const char *record_source_label(const char *source)
@@ -626,13 +589,13 @@ int record_page_list(struct req *r)
 		return res_error(r, &err);
 	if (record_browse_is_beyond(&b))
 		return res_redirect(r, record_browse_link(&b));
-	provider_label_rows(r->app, b.page.rows);
+	provider_label_rows(r->app, b.slice.s.rows);
 	if (record_browse_show(&b, data, &err) == -1 || show_pills(&b, data, &err) == -1 ||
-	    record_columns_show(&b, data, b.page.rows, &err) == -1 ||
+	    record_columns_show(&b, data, b.slice.s.rows, &err) == -1 ||
 	    view_show(&b, data, &err) == -1)
 		return res_error(r, &err);
-	json_set(data, "rows", json_incref(b.page.rows));
-	json_set_bool(data, "has_rows", json_array_size(b.page.rows) > 0);
+	json_set(data, "rows", json_incref(b.slice.s.rows));
+	json_set_bool(data, "has_rows", json_array_size(b.slice.s.rows) > 0);
 	json_set_bool(data, "can_set", (r->actor.permissions & PERMIT(SETTINGS_VIEW)) != 0);
 	return chrome_page(
 	    r, b.wrong != NULL ? 422 : 200, "records", "Records", "record/list", json_incref(data));

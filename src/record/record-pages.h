@@ -20,12 +20,8 @@ struct record_browse {
 	json_t *view_columns;         /* what the page's own view chooses; NULL: none */
 	struct str view;              /* id of the view that the address was opened from */
 	struct str extra_name, extra; /* one more parameter that the page has */
-	/* the position: */
-	struct record_page page;
-	int64_t number; /* page=, 1 without */
-	struct str cursor;
-	bool is_back; /* the page before the cursor */
-	const char *scope;
+	struct record_slice slice;    /* the position, and the rows there */
+	bool is_back;                 /* the slice before the cursor */
 	const char
 	    *wrong; /* a sentence without a full stop: the filter is none, nothing is listed */
 };
@@ -33,7 +29,7 @@ struct record_browse {
 int record_browse_read(struct record_browse *b);
 /* The list that a form was sent from, by its field "query"; false when that is none. */
 bool record_browse_of_form(struct req *r, struct record_browse *b);
-/* Fills b->page: rows in the order of the list; none when b->wrong, which it sets where the filter
+/* Fills b->slice: rows in the order of the list; none when b->wrong, which it sets where the filter
  * is at fault. */
 int record_browse_load(struct record_browse *b, struct err *err);
 /* Whether the position is past an end of the list: a page number with no rows, or a page back that

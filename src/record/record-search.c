@@ -96,7 +96,7 @@ struct searching {
 	struct app *app;
 	struct arena *a;
 	const struct record_filter *f;
-	struct record_page *page;
+	struct record_slice *slice;
 	struct search_terms terms;
 	struct key_range at; /* where the next statement begins */
 	int64_t skip;        /* matches of earlier pages, for page= */
@@ -127,10 +127,10 @@ bool record_row_fits(struct arena *a, const struct record_filter *f,
 }
 
 /* Oldest first, one may move from behind us to before us while we search. */
-static bool is_taken(const struct record_page *page, struct uuid id)
+static bool is_taken(const struct record_slice *slice, struct uuid id)
 {
-	for (size_t i = 0; page->is_ascending && i < page->nplaces; i++)
-		if (uuid_eq(page->places[i].id, id))
+	for (size_t i = 0; slice->s.is_ascending && i < slice->nplaces; i++)
+		if (uuid_eq(slice->places[i].id, id))
 			return true;
 	return false;
 }
@@ -140,10 +140,10 @@ static bool is_wanted(struct searching *s, const struct db_rows *rows, size_t i)
 {
 	int64_t at_us = db_get_int(rows, i, RECORD_ROW_UPDATED);
 
-	if (at_us > record_moves_horizon(s->page) &&
+	if (at_us > record_moves_horizon(s->slice) &&
 	    at_us != db_get_int(rows, i, RECORD_ROW_FIRST_SEEN))
 		return false;
-	if (is_taken(s->page, db_get_uuid(rows, i, RECORD_ROW_ID)))
+	if (is_taken(s->slice, db_get_uuid(rows, i, RECORD_ROW_ID)))
 		return false;
 	return record_row_fits(
 	    s->a, s->f, db_is_null(rows, i, SEARCH_WAITS) ? NULL : &s->terms, rows, i);
@@ -159,11 +159,11 @@ static int take_rows(struct searching *s, const struct db_rows *rows, struct err
 			s->skip--;
 			continue;
 		}
-		if (json_array_size(s->page->rows) == (size_t)s->page->limit) {
-			s->page->has_more = true;
+		if (json_array_size(s->slice->s.rows) == (size_t)s->slice->s.limit) {
+			s->slice->s.has_more = true;
 			return 1;
 		}
-		if (record_page_add(s->a, s->page, rows, i, err) == -1)
+		if (record_slice_add(s->a, s->slice, rows, i, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -179,7 +179,7 @@ static void move_to(struct searching *s, int64_t at_us, struct uuid id)
 
 static const struct db_stmt *pick(const struct searching *s, const struct db_stmt *const four[4])
 {
-	return four[(s->f->resource_type.p != NULL ? 2 : 0) + s->page->is_ascending];
+	return four[(s->f->resource_type.p != NULL ? 2 : 0) + s->slice->s.is_ascending];
 }
 
 /* Of the window that begins at s->at, with so many records up to to_us. */
@@ -241,12 +241,12 @@ static bool is_behind(
 	int order = at_us != end->at_us ? (at_us < end->at_us ? -1 : 1)
 					: memcmp(id.b, end->id.b, sizeof(id.b));
 
-	return s->page->is_ascending ? order > 0 : order < 0;
+	return s->slice->s.is_ascending ? order > 0 : order < 0;
 }
 
 static int64_t scanned_to(const struct searching *s, const struct window_end *end)
 {
-	return end->is_last ? s->at.to_us : end->at_us + s->page->is_ascending;
+	return end->is_last ? s->at.to_us : end->at_us + s->slice->s.is_ascending;
 }
 
 /* Looks through the window that begins at s->at: *found counts its matches. Moves behind it, or
@@ -335,7 +335,8 @@ static int query_index(
 	v[n++] = db_int(s->at.to_us);
 	v[n++] = db_int(CANDIDATES);
 	return db_query(s->app->db, s->a,
-	    s->page->is_ascending ? &search_index_oldest : &search_index_newest, v, n, rows, err);
+	    s->slice->s.is_ascending ? &search_index_oldest : &search_index_newest, v, n, rows,
+	    err);
 }
 
 /* All that match behind s->at, by the index: 1 the page is full or complete, 0 it could not tell in
@@ -370,7 +371,7 @@ static int ask_index(struct searching *s, struct err *err)
 /* Rows that the page still takes, with the one that tells that there are more. */
 static int64_t wanted(const struct searching *s)
 {
-	return s->page->limit + 1 - (int64_t)json_array_size(s->page->rows) + s->skip;
+	return s->slice->s.limit + 1 - (int64_t)json_array_size(s->slice->s.rows) + s->skip;
 }
 
 static int64_t between(int64_t least, int64_t v, int64_t most)
@@ -420,9 +421,9 @@ static int collect(struct searching *s, struct err *err)
 			break;
 	}
 	/* Out of time: the next page goes on from here. */
-	s->page->has_more = true;
-	s->page->last_us = s->at.from_us;
-	s->page->last_id = s->at.from_id;
+	s->slice->s.has_more = true;
+	s->slice->s.last.at = s->at.from_us;
+	s->slice->s.last.id = s->at.from_id;
 	return 0;
 }
 
@@ -440,14 +441,14 @@ static int build_terms(struct searching *s, struct err *err)
 }
 
 int record_search(struct app *app, struct arena *a, const struct record_filter *f,
-    struct record_page *page, struct err *err)
+    struct record_slice *slice, struct err *err)
 {
-	struct searching s = {.app = app, .a = a, .f = f, .page = page, .skip = page->offset};
+	struct searching s = {.app = app, .a = a, .f = f, .slice = slice, .skip = slice->s.offset};
 
 	if (build_terms(&s, err) == -1)
 		return -1;
 	if (s.terms.is_impossible)
 		return 0;
-	record_key_range(f, page, &s.at);
+	record_key_range(f, slice, &s.at);
 	return collect(&s, err);
 }

@@ -62,15 +62,16 @@ struct record_filter {
 	struct record_where *where;
 	size_t nwhere;
 };
-/* Newest first (or oldest first) by (updated_at, id) after the key position (0: from the start), at
- * most limit rows. offset only for page=. A search that its time budget cuts short answers what it
- * found and has_more with the position it got to, so that the next page goes on from there: pages
- * may be short, none repeats or skips. With a memory that goes from page to page with the position,
- * records that change meanwhile are shown where they stood when the first page was read. */
+extern const struct list list_of_records; /* by updatedAt */
+/* A slice of a list by (updated_at, id), newest first or oldest first. A search that its time
+ * budget cuts short answers what it found and has_more with the position it got to, so that the
+ * next slice goes on from there: slices may be short, none repeats or skips. With a memory that
+ * goes from slice to slice with the position, records that change meanwhile are shown where they
+ * stood when the first was read. */
 #define RECORD_MEMORY_FULL 64 /* then what is shown needs no remembering */
 #define RECORD_MEMORY (RECORD_MEMORY_FULL + LIMIT_PAGE_ROWS)
 struct record_memory {
-	int64_t horizon_us; /* 0: none, places are as of each page */
+	int64_t horizon_us; /* 0: none, places are as of each slice */
 	uint64_t shown[RECORD_MEMORY];
 	size_t n;
 };
@@ -80,19 +81,12 @@ struct record_place {
 	bool is_first; /* the record has stood nowhere before */
 	json_t *row;
 };
-struct record_page {
-	int64_t after_us;
-	struct uuid after_id;
-	int64_t limit, offset;
-	bool is_ascending;
-	struct record_memory *memory; /* NULL, or begun here on the first page */
-	/* answered: */
-	json_t *rows; /* array of record JSON */
+struct record_slice {
+	struct slice s;
+	struct record_memory *memory; /* NULL, or begun here at the beginning of the list */
+	/* of s.rows: */
 	struct record_place *places;
 	size_t nplaces;
-	bool has_more;
-	int64_t last_us;
-	struct uuid last_id;
 };
 /* A memory as a cursor's note, and back; an empty one is none. */
 struct str record_memory_text(struct arena *a, const struct record_memory *m);
@@ -100,12 +94,8 @@ void record_memory_read(struct record_memory *m, struct str text);
 /* Periodic: forgets moves that no cursor needs any more: 1 there are more, 0, -1. */
 int record_moves_forget(struct app *app, struct err *err);
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
-    struct record_page *page, struct err *err);
-/* Reads the list parameters of a request (resourceType, providerType, source, search, updatedAfter,
- * updatedBefore, filter[…]) from pairs; bad ones by req_invalid. Used by lists, exports, bulk work.
- */
-void record_filter_read(struct req *r, const struct http_pairs *pairs, struct record_filter *out);
-/* The same from a JSON object ({"resourceType","providerType","source","search","updatedAfter",
+    struct record_slice *slice, struct err *err);
+/* A filter from a JSON object ({"resourceType","providerType","source","search","updatedAfter",
  * "updatedBefore","filter":{path:value}}): 0, or -1 with complaints by a reader, or with
  * ERR_INVALID naming the field. An empty one is legal here. */
 int record_filter_from_body(struct json_reader *in, struct arena *a, const json_t *o,

@@ -40,27 +40,20 @@ json_t *task_json(const struct app *app, const struct task *t)
 int task_answer_list(
     struct req *r, const char *list, json_t *(*show)(const struct app *app, const struct task *t))
 {
-	static const char *const filters[] = {NULL};
-	struct list_query q;
-	struct list_end end = {.total = -1};
+	const struct list tasks_list = {list, filter_none, NULL};
+	struct uuid account_id;
+	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *rows = json_own(r->a, json_array());
 	struct tasks tasks;
 
-	if (!req_list_query(r, list, filters, &q))
+	if (!slice_read(r, &tasks_list, &account_id, &s))
 		return res_invalid(r);
-	if (task_list(r->app->db, r->a, &r->actor.account_id, &q.after.id, q.page.limit + 1,
-		q.offset, &tasks, &err) == -1)
+	if (task_list(r->app->db, r->a, &account_id, &s, &tasks, &err) == -1)
 		return res_error(r, &err);
-	if (tasks.n > (size_t)q.page.limit) {
-		end.has_more = true;
-		tasks.n--;
-	}
-	for (size_t i = 0; i < tasks.n; i++) {
-		json_array_append_new(rows, show(r->app, &tasks.v[i]));
-		end.last.id = tasks.v[i].id;
-	}
-	return res_list(r, &q, rows, &end);
+	s.rows = json_own(r->a, json_array());
+	for (size_t i = 0; i < tasks.n; i++)
+		json_array_append_new(s.rows, show(r->app, &tasks.v[i]));
+	return res_slice(r, &s);
 }
 
 bool task_of_request(struct req *r, const char *what, struct task *out)

@@ -25,9 +25,8 @@ DB_STMT(tasks_progress,
 DB_STMT(tasks_draft,
     "UPDATE tasks SET status = ?, args = ? WHERE account_id = ? AND id = ? AND status = 'draft'");
 DB_STMT(tasks_delete, "DELETE FROM tasks WHERE account_id = ? AND id = ?");
-DB_STMT(tasks_newest,
-    SELECT_TASKS " WHERE account_id = ? AND (? IS NULL OR id < ?) AND status <> 'draft'"
-		 " ORDER BY id DESC LIMIT ? OFFSET ?");
+DB_STMT(tasks_newest, SELECT_TASKS " WHERE account_id = ? AND id < ? AND status <> 'draft'"
+				   " ORDER BY id DESC LIMIT ? OFFSET ?");
 DB_STMT(tasks_open, SELECT_TASKS " WHERE account_id = ? AND status IN ('queued', 'running')"
 				 " ORDER BY id LIMIT ?");
 DB_STMT(tasks_drafts,
@@ -201,13 +200,22 @@ int task_store_hold(
 	return 1;
 }
 
-int task_list(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *before, int64_t limit, int64_t offset, struct tasks *out, struct err *err)
+int task_list(struct db *db, struct arena *a, const struct uuid *account_id, struct slice *s,
+    struct tasks *out, struct err *err)
 {
-	struct db_val at = db_uuid_or_null(before);
+	struct cursor from = slice_from(s);
 
-	return read_rows(db, a, &tasks_newest,
-	    DB_VALS(db_uuid(account_id), at, at, db_int(limit), db_int(offset)), out, err);
+	if (read_rows(db, a, &tasks_newest,
+		DB_VALS(db_uuid(account_id), db_uuid(&from.id), db_int(slice_limit(s)),
+		    db_int(s->offset)),
+		out, err) == -1)
+		return -1;
+	s->has_more = out->n > (size_t)s->limit;
+	if (s->has_more)
+		out->n--;
+	if (out->n > 0)
+		s->last.id = out->v[out->n - 1].id;
+	return 0;
 }
 
 int task_list_open(struct db *db, struct arena *a, const struct uuid *account_id, struct tasks *out,

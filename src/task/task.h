@@ -10,6 +10,7 @@
 #define TASK_TASK_H
 #include "db/db.h"
 #include "http/http.h"
+#include "http/slice.h"
 #include "job/job.h"
 
 enum task_status {
@@ -79,9 +80,9 @@ struct tasks {
 	struct task *v;
 	size_t n;
 };
-/* Newest first, drafts left out; before: nil at the start. */
-int task_list(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *before, int64_t limit, int64_t offset, struct tasks *out, struct err *err);
+/* Newest first, drafts left out. s->rows is left alone. */
+int task_list(struct db *db, struct arena *a, const struct uuid *account_id, struct slice *s,
+    struct tasks *out, struct err *err);
 /* The account's open tasks, oldest first. */
 int task_list_open(struct db *db, struct arena *a, const struct uuid *account_id, struct tasks *out,
     struct err *err);

@@ -1,5 +1,6 @@
 /* Answers: headers, entity tags, problems, cookies, lists and their cursors. */
 #include "http-check.h"
+#include "http/slice.h"
 
 #include "base/config.h"
 #include "base/limits.h"
@@ -284,78 +285,6 @@ static void test_too_large(void)
 	arena_free(a);
 }
 
-static void give_query(struct req *r, const char *limit, const char *page, const char *cursor)
-{
-	const char *const names[] = {"limit", "page", "cursor"}, *values[] = {limit, page, cursor};
-	size_t i;
-
-	r->query.v = arena_array(r->a, 3, sizeof(struct http_pair));
-	for (i = 0; i < 3; i++) {
-		if (values[i] == NULL)
-			continue;
-		r->query.v[r->query.n].name = str_from(names[i]);
-		r->query.v[r->query.n++].value = str_from(values[i]);
-	}
-}
-
-static void test_page_queries(void)
-{
-	static const struct {
-		int line;
-		const char *limit, *page, *cursor;
-		bool is_good;
-		int64_t want_limit, want_page;
-	} cases[] = {
-	    {__LINE__, NULL, NULL, NULL, true, 25, 1},
-	    {__LINE__, "1", "3", NULL, true, 1, 3},
-	    {__LINE__, "200", "", "", true, 200, 1},
-	    {__LINE__, "10", "3", "abc", true, 10, 0},
-	    {__LINE__, "0", NULL, NULL, false, 0, 0},
-	    {__LINE__, "201", NULL, NULL, false, 0, 0},
-	    {__LINE__, "-1", NULL, NULL, false, 0, 0},
-	    {__LINE__, "x", NULL, NULL, false, 0, 0},
-	    {__LINE__, "1.5", NULL, NULL, false, 0, 0},
-	    {__LINE__, NULL, "0", NULL, false, 0, 0},
-	    {__LINE__, NULL, "1001", NULL, false, 0, 0},
-	    {__LINE__, NULL, "99999999999999999999", NULL, false, 0, 0},
-	};
-	struct arena *a = arena_new();
-	size_t i;
-
-	for (i = 0; i < COUNT(cases); i++) {
-		struct page_query q;
-		struct req r;
-
-		req_init(&r, a, NULL);
-		give_query(&r, cases[i].limit, cases[i].page, cases[i].cursor);
-		CHECK(cases[i].line, req_page_query(&r, &q) == cases[i].is_good, "good?");
-		CHECK(cases[i].line, req_has_invalid(&r) == !cases[i].is_good, "told?");
-		if (cases[i].is_good)
-			CHECK(cases[i].line,
-			    q.limit == cases[i].want_limit && q.page == cases[i].want_page,
-			    "limit %lld page %lld", (long long)q.limit, (long long)q.page);
-	}
-	arena_free(a);
-}
-
-static void test_envelope(void)
-{
-	struct arena *a = arena_new();
-	struct page_query q = {.limit = 25, .page = 1};
-	json_t *o = json_own(a, page_envelope(&q, json_array(), 7, true, NULL));
-	struct buf *b = buf_new(a, 1024);
-
-	json_append(b, o);
-	CU_ASSERT_STRING_EQUAL(b->p,
-	    "{\"data\":[],\"page\":1,\"limit\":25,\"total\":7,\"totalIsExact\":true,"
-	    "\"nextCursor\":null}");
-	o = json_own(a, page_envelope(&q, json_array(), -1, true, "abc"));
-	CU_ASSERT(json_is_null(json_object_get(o, "total")));
-	CU_ASSERT(!json_bool(o, "totalIsExact"));
-	CU_ASSERT_STRING_EQUAL(json_str(o, "nextCursor"), "abc");
-	arena_free(a);
-}
-
 static void test_cursors(void)
 {
 	static const unsigned char key[32] = "one key", other[32] = "another key";
@@ -432,8 +361,6 @@ void suite_http_response(void)
 	CU_add_test(s, "faulty fields", test_fields);
 	CU_add_test(s, "bodies", test_bodies);
 	CU_add_test(s, "answer too large", test_too_large);
-	CU_add_test(s, "page queries", test_page_queries);
-	CU_add_test(s, "list envelope", test_envelope);
 	CU_add_test(s, "cursors", test_cursors);
 	CU_add_test(s, "streams", test_streams_without_connection);
 }

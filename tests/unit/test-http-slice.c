@@ -21,8 +21,11 @@ static void own_read(struct req *r, const struct http_pairs *pairs, void *filter
 
 static void own_write(struct arena *a, const void *filter, struct http_pairs *out)
 {
+	struct str value = ((const struct thing_filter *)filter)->own;
+
 	(void)a;
-	filter_pair_add(out, "own", ((const struct thing_filter *)filter)->own);
+	if (value.p != NULL)
+		filter_pair_add(out, "own", value);
 }
 
 static const struct filter_own own = {own_read, own_write};

@@ -10,7 +10,7 @@ void suite_record_moves(void);
 struct walk {
 	struct place *p;
 	struct record_filter f;
-	struct record_page page;
+	struct record_slice slice;
 	struct record_memory memory;
 	char
 	    ids[4 * MOST + 1]; /* external ids in the order in which they came, each with a space */
@@ -20,26 +20,26 @@ struct walk {
 static void walk_begin(struct walk *w, struct place *p, int64_t limit, bool is_ascending)
 {
 	*w = (struct walk){.p = p, .f = {.account_id = p->account}};
-	w->page = (struct record_page){.limit = limit, .is_ascending = is_ascending};
+	w->slice = (struct record_slice){.s = {.limit = limit, .is_ascending = is_ascending}};
 }
 
 /* The memory goes by way of its text, as in a cursor. Is there another page? */
 static bool walk_page(struct walk *w)
 {
-	struct record_page *page = &w->page;
+	struct record_slice *slice = &w->slice;
 	struct err err = ERR_INIT;
 
 	record_memory_read(&w->memory, record_memory_text(w->p->a, &w->memory));
-	page->memory = &w->memory;
-	OK(record_list(w->p->app, w->p->a, &w->f, page, &err), &err);
-	CHECK(json_array_size(page->rows) <= (size_t)page->limit);
-	for (size_t i = 0; i < json_array_size(page->rows) && w->rows < MOST; i++, w->rows++) {
+	slice->memory = &w->memory;
+	OK(record_list(w->p->app, w->p->a, &w->f, slice, &err), &err);
+	CHECK(json_array_size(slice->s.rows) <= (size_t)slice->s.limit);
+	for (size_t i = 0; i < json_array_size(slice->s.rows) && w->rows < MOST; i++, w->rows++) {
 		snprintf(w->ids + 4 * w->rows, 5, "%.3s ",
-		    json_str(json_array_get(page->rows, i), "externalId"));
+		    json_str(json_array_get(slice->s.rows, i), "externalId"));
 	}
-	page->after_us = page->last_us;
-	page->after_id = page->last_id;
-	return page->has_more;
+	slice->s.after.at = slice->s.last.at;
+	slice->s.after.id = slice->s.last.id;
+	return slice->s.has_more;
 }
 
 static const char *name(struct place *p, size_t i)

@@ -298,7 +298,8 @@ static void one_run_at_a_time(void)
 static void lists_and_accounts(void)
 {
 	struct place p;
-	struct uuid ids[5], nobody = uuid_new(), nil = {{0}};
+	struct uuid ids[5], nobody = uuid_new();
+	struct slice first = {.limit = 3}, then = {.limit = 3, .has_cursor = true};
 	struct tasks list;
 	struct task t, draft = {.id = uuid_new(), .args = STR("{}"), .kind = "knit"};
 	struct err err = ERR_INIT;
@@ -314,9 +315,12 @@ static void lists_and_accounts(void)
 	doing.id = ids[1];
 	doing.m = (struct model){.status = TASK_QUEUED};
 	cancel(&p);
-	OK(task_list(p.db, p.a, &p.account, &nil, 3, 0, &list, &err), &err);
+	OK(task_list(p.db, p.a, &p.account, &first, &list, &err), &err);
+	CHECK(first.has_more && uuid_eq(first.last.id, ids[2]));
 	CHECK(list.n == 3 && uuid_eq(list.v[0].id, ids[4]) && uuid_eq(list.v[2].id, ids[2]));
-	OK(task_list(p.db, p.a, &p.account, &ids[2], 3, 0, &list, &err), &err);
+	then.after = first.last;
+	OK(task_list(p.db, p.a, &p.account, &then, &list, &err), &err);
+	CHECK(!then.has_more);
 	CHECK(list.n == 2 && uuid_eq(list.v[0].id, ids[1]) && list.v[0].status == TASK_CANCELLED);
 	OK(task_list_open(p.db, p.a, &p.account, &list, &err), &err);
 	CHECK(list.n == 4 && uuid_eq(list.v[0].id, ids[0]) && uuid_eq(list.v[1].id, ids[2]));
