@@ -33,7 +33,7 @@ struct lead_body {
 		    .need = READ_NULLABLE, .max = LIMIT_EXTERNAL_ID_BYTES                          \
 	}
 
-static const struct json_member body_members[] = {BODY_TEXT("providerType", provider_type),
+static const struct json_member lead_body_members[] = {BODY_TEXT("providerType", provider_type),
     BODY_TEXT("providerLeadId", provider_lead_id), BODY_TEXT("formId", form_id),
     BODY_TEXT("adId", ad_id), BODY_TEXT("campaignId", campaign_id), BODY_TEXT("email", text),
     BODY_TEXT("firstName", text), BODY_TEXT("lastName", text), BODY_TEXT("fullName", text),
@@ -43,7 +43,7 @@ static const struct json_member body_members[] = {BODY_TEXT("providerType", prov
     {"receivedAt", READ_TIME, JSON_INTO(struct lead_body, received_us), .need = READ_NULLABLE}};
 
 /* Nothing that anyone would call or write to. */
-static bool is_blank(const json_t *v)
+static bool value_is_blank(const json_t *v)
 {
 	if (json_is_string(v))
 		return str_trim((struct str){json_string_value(v), json_string_length(v)}).n == 0;
@@ -62,20 +62,20 @@ static json_t *lead_from_body(struct arena *a, const json_t *body)
 		json_t *v = json_object_get(body, copied[i]);
 
 		json_set(lead, copied[i], v == NULL ? json_null() : json_deep_copy(v));
-		is_empty = is_empty && is_blank(v);
+		is_empty = is_empty && value_is_blank(v);
 	}
 	return is_empty ? NULL : lead;
 }
 
-struct creating {
+struct lead_creating {
 	struct req *r;
 	struct record_item record;
 	struct lead_capture lead;
 };
 
-static int create_body(struct db *db, void *arg, struct err *err)
+static int lead_create_body(struct db *db, void *arg, struct err *err)
 {
-	struct creating *c = arg;
+	struct lead_creating *c = arg;
 
 	if (record_upsert(db, c->r->a, &c->record, 1, err) == -1)
 		return -1;
@@ -84,13 +84,13 @@ static int create_body(struct db *db, void *arg, struct err *err)
 }
 
 /* Fills what goes to the store; false with the answer given. */
-static bool prepare(struct req *r, struct creating *c)
+static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 {
 	struct lead_body body = {.provider_type = STR("manual"), .received_us = clock_now_us()};
 	struct str id;
 	json_t *lead;
 
-	if (!req_read_body(r, JSON_MEMBERS(body_members), &body))
+	if (!req_read_body(r, JSON_MEMBERS(lead_body_members), &body))
 		return false;
 	if (provider_find(r->app->providers, body.provider_type) == NULL)
 		req_invalid(r, "providerType", "is not a provider of the catalogue");
@@ -128,13 +128,13 @@ static bool prepare(struct req *r, struct creating *c)
 
 int lead_api_create(struct req *r)
 {
-	struct creating c = {.r = r};
+	struct lead_creating c = {.r = r};
 	struct err err = ERR_INIT;
 	json_t *out;
 
-	if (!prepare(r, &c))
+	if (!lead_create_prepare(r, &c))
 		return 0;
-	if (db_transaction(r->app->db, create_body, &c, &err) == -1 ||
+	if (db_transaction(r->app->db, lead_create_body, &c, &err) == -1 ||
 	    lead_get_json(r->app, r->a, &r->actor.account_id, &c.lead.id, &out, &err) == -1)
 		return res_error(r, &err);
 	res_headerf(r, "Location", "/connect/v1/leads/%s", uuid_dup(r->a, c.lead.id));

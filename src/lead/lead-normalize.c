@@ -23,7 +23,7 @@ static const struct country {
     {"SG", "65", ""}, {"SI", "386", "0"}, {"SK", "421", "0"}, {"TH", "66", "0"}, {"TR", "90", "0"},
     {"TW", "886", "0"}, {"UA", "380", "0"}, {"US", "1", "1"}, {"VN", "84", "0"}, {"ZA", "27", "0"}};
 
-static const struct country *country_of(const char *iso)
+static const struct country *country_find(const char *iso)
 {
 	for (size_t i = 0; iso != NULL && i < sizeof(countries) / sizeof(countries[0]); i++)
 		if (str_ieq(str_from(iso), str_from(countries[i].iso)))
@@ -65,7 +65,7 @@ static const char *phone_e164(struct arena *a, struct str s, const char *default
 		return n >= 7 && n <= 15 ? arena_printf(a, "+%s", digits) : NULL;
 	if (str_starts(str_from(digits), "00"))
 		return n >= 9 && n <= 17 ? arena_printf(a, "+%s", digits + 2) : NULL;
-	if ((c = country_of(default_country)) == NULL)
+	if ((c = country_find(default_country)) == NULL)
 		return NULL;
 	trunk = c->trunk[0] != '\0' && digits[0] == c->trunk[0] ? 1 : 0;
 	/* 1 is both the trunk prefix and the code of North America: only an eleventh digit makes it
@@ -78,7 +78,7 @@ static const char *phone_e164(struct arena *a, struct str s, const char *default
 	return arena_printf(a, "+%s%s", c->code, digits + trunk);
 }
 
-static bool is_email(struct str s)
+static bool str_is_email(struct str s)
 {
 	const char *at = memchr(s.p, '@', s.n);
 	size_t local = at == NULL ? 0 : (size_t)(at - s.p);
@@ -97,7 +97,7 @@ static bool is_email(struct str s)
 	return true;
 }
 
-static struct str trimmed(const json_t *lead, const char *key)
+static struct str lead_trimmed(const json_t *lead, const char *key)
 {
 	const char *s = json_str(lead, key);
 
@@ -105,16 +105,16 @@ static struct str trimmed(const json_t *lead, const char *key)
 }
 
 /* A string without the white space around it, or null. */
-static void set_trimmed(struct arena *a, json_t *lead, const char *key)
+static void lead_set_trimmed(struct arena *a, json_t *lead, const char *key)
 {
-	struct str s = trimmed(lead, key);
+	struct str s = lead_trimmed(lead, key);
 
 	json_set_str(lead, key, s.n == 0 ? NULL : arena_strndup(a, s.p, s.n));
 }
 
-static void normalize_email(struct arena *a, json_t *lead)
+static void lead_normalize_email(struct arena *a, json_t *lead)
 {
-	struct str s = trimmed(lead, "email");
+	struct str s = lead_trimmed(lead, "email");
 	char *lower;
 
 	if (str_starts(s, "mailto:"))
@@ -123,7 +123,7 @@ static void normalize_email(struct arena *a, json_t *lead)
 		json_set_str(lead, "email", NULL);
 		return;
 	}
-	if (!is_email(s)) { /* kept, but not where a CRM would take it for an address */
+	if (!str_is_email(s)) { /* kept, but not where a CRM would take it for an address */
 		json_set_strn(json_object_get(lead, "customFields"), "email", s);
 		json_set_str(lead, "email", NULL);
 		return;
@@ -134,26 +134,26 @@ static void normalize_email(struct arena *a, json_t *lead)
 	json_set_str(lead, "email", lower);
 }
 
-static void normalize_phone(struct arena *a, json_t *lead, const char *default_country)
+static void lead_normalize_phone(struct arena *a, json_t *lead, const char *default_country)
 {
 	const json_t *raw = json_object_get(lead, "rawFieldData");
-	struct str s = trimmed(lead, "phoneNumber");
+	struct str s = lead_trimmed(lead, "phoneNumber");
 	const char *own = json_str(raw, "country_code"), *e164;
 
 	if (own == NULL)
 		own = json_str(raw, "country");
-	if (country_of(own) != NULL)
+	if (country_find(own) != NULL)
 		default_country = own;
 	e164 = s.n == 0 ? NULL : phone_e164(a, s, default_country);
 	if (e164 != NULL)
 		json_set_str(lead, "phoneNumber", e164);
 	else
-		set_trimmed(a, lead, "phoneNumber");
+		lead_set_trimmed(a, lead, "phoneNumber");
 }
 
 /* "Doe, John" and "John Van Doe": the first word is the first name unless a comma says otherwise.
  */
-static void split_full_name(struct arena *a, json_t *lead, struct str full)
+static void lead_split_full_name(struct arena *a, json_t *lead, struct str full)
 {
 	const char *comma = memchr(full.p, ',', full.n);
 	const char *space = memchr(full.p, ' ', full.n);
@@ -179,13 +179,13 @@ static void split_full_name(struct arena *a, json_t *lead, struct str full)
 		    arena_printf(a, "%.*s %.*s", (int)first.n, first.p, (int)last.n, last.p));
 }
 
-static void normalize_names(struct arena *a, json_t *lead)
+static void lead_normalize_names(struct arena *a, json_t *lead)
 {
 	struct str first, last, full;
 
-	set_trimmed(a, lead, "firstName");
-	set_trimmed(a, lead, "lastName");
-	set_trimmed(a, lead, "fullName");
+	lead_set_trimmed(a, lead, "firstName");
+	lead_set_trimmed(a, lead, "lastName");
+	lead_set_trimmed(a, lead, "fullName");
 	first = str_from(json_str(lead, "firstName"));
 	last = str_from(json_str(lead, "lastName"));
 	full = str_from(json_str(lead, "fullName"));
@@ -194,7 +194,7 @@ static void normalize_names(struct arena *a, json_t *lead)
 		    arena_printf(a, "%.*s%s%.*s", (int)first.n, first.p,
 			first.n > 0 && last.n > 0 ? " " : "", (int)last.n, last.p));
 	else if (full.n > 0 && first.n == 0 && last.n == 0)
-		split_full_name(a, lead, full);
+		lead_split_full_name(a, lead, full);
 }
 
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country)
@@ -204,8 +204,8 @@ void lead_normalize(struct arena *a, json_t *lead, const char *default_country)
 	for (size_t i = 0; i < 2; i++)
 		if (!json_is_object(json_object_get(lead, maps[i])))
 			json_set(lead, maps[i], json_object());
-	normalize_email(a, lead);
-	normalize_phone(a, lead, default_country);
-	normalize_names(a, lead);
-	set_trimmed(a, lead, "company");
+	lead_normalize_email(a, lead);
+	lead_normalize_phone(a, lead, default_country);
+	lead_normalize_names(a, lead);
+	lead_set_trimmed(a, lead, "company");
 }

@@ -16,7 +16,7 @@ DB_STMT_ROWS(lead_page_stages,
     "SELECT id, stage, received_at FROM leads WHERE account_id = ? AND id IN (", "?", ")");
 
 /* The ledger belongs to a feature above this one. */
-static int add_destinations(struct req *r, json_t *leads, struct err *err)
+static int leads_add_destinations(struct req *r, json_t *leads, struct err *err)
 {
 	lead_decorate_fn *decorate = r->app->hooks.lead_decorate;
 
@@ -41,7 +41,7 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 	json_t *row;
 	size_t i;
 
-	if (add_destinations(r, rows, err) == -1)
+	if (leads_add_destinations(r, rows, err) == -1)
 		return -1;
 	provider_label_rows(r->app, rows);
 	json_array_each(rows, i, row) {
@@ -56,7 +56,7 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 /* ---- the list: a saved view over the records of type lead ----------------------------------- */
 
 /* Leads of one delivery status are found in their own table, which has an index for it. */
-static int load_by_status(struct record_browse *b, json_t **leads, struct err *err)
+static int leads_load_by_status(struct record_browse *b, json_t **leads, struct err *err)
 {
 	struct lead_filter f = {.account_id = b->r->actor.account_id,
 	    .provider_type = b->f.provider_type,
@@ -68,7 +68,7 @@ static int load_by_status(struct record_browse *b, json_t **leads, struct err *e
 	return 0;
 }
 
-static bool fits_where(const struct record_browse *b, const json_t *record)
+static bool record_fits_where(const struct record_browse *b, const json_t *record)
 {
 	for (size_t i = 0; i < b->f.nwhere; i++) {
 		const json_t *v = path_get(b->f.where[i].path, json_object_get(record, "data"));
@@ -81,7 +81,7 @@ static bool fits_where(const struct record_browse *b, const json_t *record)
 }
 
 /* A lead whose record was deleted is shown by what it says itself. */
-static json_t *record_of_lead(struct arena *a, const json_t *lead)
+static json_t *lead_as_record(struct arena *a, const json_t *lead)
 {
 	json_t *o = json_own(a, json_object());
 
@@ -94,13 +94,13 @@ static json_t *record_of_lead(struct arena *a, const json_t *lead)
 	return o;
 }
 
-static int records_by_status(struct record_browse *b, struct err *err)
+static int records_load_by_status(struct record_browse *b, struct err *err)
 {
 	struct req *r = b->r;
 	json_t *leads, *lead, *record;
 	size_t i;
 
-	if (load_by_status(b, &leads, err) == -1)
+	if (leads_load_by_status(b, &leads, err) == -1)
 		return -1;
 	b->slice.s.rows = json_own(r->a, json_array());
 	json_array_each(leads, i, lead) {
@@ -113,15 +113,15 @@ static int records_by_status(struct record_browse *b, struct err *err)
 		if (found == -1)
 			return -1;
 		if (found == 0)
-			record = record_of_lead(r->a, lead);
-		if (fits_where(b, record))
+			record = lead_as_record(r->a, lead);
+		if (record_fits_where(b, record))
 			json_array_append(b->slice.s.rows, record);
 	}
 	return 0;
 }
 
 /* Stage and time of the leads behind the rows. */
-static int add_stages(struct req *r, json_t *leads, struct err *err)
+static int leads_add_stages(struct req *r, json_t *leads, struct err *err)
 {
 	size_t n = json_array_size(leads);
 	struct uuid *ids = arena_array(r->a, n + 1, sizeof(*ids));
@@ -151,7 +151,7 @@ static int add_stages(struct req *r, json_t *leads, struct err *err)
 
 /* Adds what a lead has beyond its record. A record of this type that is no lead (imported) leads to
  * its own page. */
-static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
+static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 {
 	json_t *leads = json_own(r->a, json_array()), *row;
 	size_t i, k = 0;
@@ -165,7 +165,7 @@ static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		}
 		json_decref(lead);
 	}
-	if (add_stages(r, leads, err) == -1 || add_destinations(r, leads, err) == -1)
+	if (leads_add_stages(r, leads, err) == -1 || leads_add_destinations(r, leads, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
 		bool is_lead = json_str(row, "leadId") != NULL;
@@ -188,7 +188,7 @@ static int add_lead_parts(struct req *r, json_t *rows, struct err *err)
 
 /* The account's view of that name says columns, order and filter; the address says more. 1, 0
  * answered, -1. */
-static int read_list(struct req *r, struct record_browse *b, struct err *err)
+static int lead_list_read(struct req *r, struct record_browse *b, struct err *err)
 {
 	struct view v;
 	int rc = view_load(r->app->db, r->a, &r->actor.account_id, NULL, STR(VIEW_LEADS), &v, err);
@@ -204,7 +204,7 @@ static int read_list(struct req *r, struct record_browse *b, struct err *err)
 	return record_browse_read(b);
 }
 
-static int show_list(struct record_browse *b, json_t *data, struct err *err)
+static int lead_list_show(struct record_browse *b, json_t *data, struct err *err)
 {
 	struct req *r = b->r;
 	json_t *rows = b->slice.s.rows;
@@ -212,7 +212,7 @@ static int show_list(struct record_browse *b, json_t *data, struct err *err)
 	provider_label_rows(r->app, rows);
 	if (record_browse_show(b, data, err) == -1 ||
 	    record_columns_show(b, data, rows, err) == -1 || view_show(b, data, err) == -1 ||
-	    add_lead_parts(r, rows, err) == -1)
+	    rows_add_lead_parts(r, rows, err) == -1)
 		return -1;
 	json_set(data, "rows", json_incref(rows));
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
@@ -233,7 +233,7 @@ int lead_page_list(struct req *r)
 	struct record_browse b = {.r = r, .address = LEADS_ADDRESS, .is_type_fixed = true};
 	struct err err = ERR_INIT;
 	json_t *data = json_own(r->a, json_object());
-	int rc = read_list(r, &b, &err);
+	int rc = lead_list_read(r, &b, &err);
 
 	if (rc == -1)
 		return res_error(r, &err);
@@ -241,13 +241,13 @@ int lead_page_list(struct req *r)
 		return 0;
 	if (b.extra.n > 0 && b.is_back)
 		return res_redirect(r, record_browse_link(&b));
-	rc = b.extra.n > 0 && b.wrong == NULL ? records_by_status(&b, &err)
+	rc = b.extra.n > 0 && b.wrong == NULL ? records_load_by_status(&b, &err)
 					      : record_browse_load(&b, &err);
 	if (rc == -1)
 		return res_error(r, &err);
 	if (record_browse_is_beyond(&b))
 		return res_redirect(r, record_browse_link(&b));
-	if (show_list(&b, data, &err) == -1)
+	if (lead_list_show(&b, data, &err) == -1)
 		return res_error(r, &err);
 	return chrome_page(
 	    r, b.wrong != NULL ? 422 : 200, "leads", "Leads", "lead/list", json_incref(data));

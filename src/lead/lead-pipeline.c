@@ -7,7 +7,7 @@
 #include "lead/lead-internal.h"
 #include "record/record.h"
 
-struct processing {
+struct lead_processing {
 	struct job *job;
 	struct lead_row row;
 	struct connection *connection; /* NULL when the lead came without one, or it is gone */
@@ -17,16 +17,16 @@ struct processing {
 /* ---- details ----------------------------------------------------------------------------- */
 
 /* What goes on record of details that could not be had: final, or tried again at a time. */
-struct problem {
-	struct processing *p;
+struct details_problem {
+	struct lead_processing *p;
 	const char *error;
 	bool is_final, is_counted;
 	int64_t again_us; /* 0: by the job's own back-off, or never */
 };
 
-static int problem_body(struct db *db, void *arg, struct err *err)
+static int details_problem_body(struct db *db, void *arg, struct err *err)
 {
-	const struct problem *w = arg;
+	const struct details_problem *w = arg;
 	struct job *j = w->p->job;
 
 	if (lead_store_problem(db, j->a, &w->p->row, w->is_final, w->error, err) == -1)
@@ -37,11 +37,12 @@ static int problem_body(struct db *db, void *arg, struct err *err)
 }
 
 /* 0 when the job has ended or waits; -1 to be tried again by the job's back-off. */
-static int note_problem(struct processing *p, const struct connection_call *call, struct err *err)
+static int details_note_problem(
+    struct lead_processing *p, const struct connection_call *call, struct err *err)
 {
 	enum job_peer peer = connection_call_peer(call);
 	bool is_known_dead = p->job->is_probe && peer == JOB_PEER_DEAD;
-	struct problem w = {.p = p,
+	struct details_problem w = {.p = p,
 	    .error = call->result.error,
 	    .is_final = call->result.class == CALL_FATAL,
 	    .is_counted = !is_known_dead};
@@ -53,13 +54,13 @@ static int note_problem(struct processing *p, const struct connection_call *call
 	log_warn("lead.details", LOG_S("lead", uuid_dup(p->job->a, p->row.id)),
 	    LOG_S("provider", p->row.provider_type), LOG_S("error", w.error),
 	    LOG_B("final", w.is_final));
-	if (job_transaction(p->job, problem_body, &w, err) == -1)
+	if (job_transaction(p->job, details_problem_body, &w, err) == -1)
 		return -1;
 	return p->job->is_ended ? 0 : err_set(err, ERR_UNAVAILABLE, "%s", w.error);
 }
 
-/* 1 with the normalized lead in row.lead; else as note_problem. */
-static int fetch_details(struct processing *p, struct err *err)
+/* 1 with the normalized lead in row.lead; else as details_note_problem. */
+static int details_fetch(struct lead_processing *p, struct err *err)
 {
 	struct arena *a = p->job->a;
 	const struct provider *provider = p->connection->provider;
@@ -77,13 +78,13 @@ static int fetch_details(struct processing *p, struct err *err)
 		return -1;
 	job_note_peer(p->job, connection_call_peer(&call), call.result.error);
 	if (call.result.class != CALL_OK)
-		return note_problem(p, &call, err);
+		return details_note_problem(p, &call, err);
 	p->details = call.result.output;
 	p->row.lead = provider_lead_fields(provider, a, p->details, err);
 	return p->row.lead == NULL ? -1 : 1;
 }
 
-static bool needs_details(const struct processing *p)
+static bool lead_needs_details(const struct lead_processing *p)
 {
 	return p->connection != NULL && json_object_size(p->row.lead) == 0 &&
 	       provider_details_action(p->connection->provider, "lead") != NULL;
@@ -92,7 +93,7 @@ static bool needs_details(const struct processing *p)
 /* ---- storing ----------------------------------------------------------------------------- */
 
 /* The record's share: the provider's own details with the normalized fields beside them. */
-static int mirror(struct db *db, struct processing *p, struct err *err)
+static int lead_mirror(struct db *db, struct lead_processing *p, struct err *err)
 {
 	struct arena *a = p->job->a;
 	json_t *data = json_own(a, json_object());
@@ -113,7 +114,7 @@ static int mirror(struct db *db, struct processing *p, struct err *err)
 	return record_upsert(db, a, &item, 1, err);
 }
 
-static int hand_over(struct processing *p, struct err *err)
+static int lead_hand_over(struct lead_processing *p, struct err *err)
 {
 	struct lead_ready ready = {.account_id = p->row.account_id,
 	    .lead_id = p->row.id,
@@ -127,22 +128,22 @@ static int hand_over(struct processing *p, struct err *err)
 	return 0;
 }
 
-static int store_body(struct db *db, void *arg, struct err *err)
+static int lead_store_body(struct db *db, void *arg, struct err *err)
 {
-	struct processing *p = arg;
+	struct lead_processing *p = arg;
 	int is_first = lead_store_ready(db, p->job->a, &p->row, err);
 
 	if (is_first == -1)
 		return -1;
 	/* Not the first: a repeat of this job after its transaction had gone through. */
-	if (is_first == 1 && (mirror(db, p, err) == -1 || hand_over(p, err) == -1))
+	if (is_first == 1 && (lead_mirror(db, p, err) == -1 || lead_hand_over(p, err) == -1))
 		return -1;
 	return job_finish(db, p->job, err);
 }
 
 int lead_job_process(struct job *j, struct err *err)
 {
-	struct processing p = {.job = j};
+	struct lead_processing p = {.job = j};
 	int found = lead_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.row, err);
 
 	if (found != 1 || strcmp(p.row.stage, LEAD_READY) == 0)
@@ -151,13 +152,13 @@ int lead_job_process(struct job *j, struct err *err)
 	    connection_get(
 		j->app, j->a, &j->account_id, &p.row.connection_id, &p.connection, err) == -1)
 		return -1;
-	if (needs_details(&p)) {
-		int rc = fetch_details(&p, err);
+	if (lead_needs_details(&p)) {
+		int rc = details_fetch(&p, err);
 
 		if (rc != 1)
 			return rc;
 	}
 	lead_normalize(
 	    j->a, p.row.lead, access_setting(connection_access(p.connection), "defaultCountry"));
-	return job_transaction(j, store_body, &p, err);
+	return job_transaction(j, lead_store_body, &p, err);
 }

@@ -74,19 +74,20 @@ static const struct filter_row lead_filters[] = {
 const struct list list_of_leads = {"leads", lead_filters, NULL};
 
 /* The columns that lists and searches use, cut to their width. */
-static struct str column(const json_t *lead, const char *key, size_t most)
+static struct str lead_column(const json_t *lead, const char *key, size_t most)
 {
 	struct str s = utf8_cut(str_from(json_str(lead, key)), most);
 
 	return s.n == 0 ? (struct str){NULL, 0} : s;
 }
 
-static struct str or_null(struct str s)
+static struct str str_or_null(struct str s)
 {
 	return s.n == 0 ? (struct str){NULL, 0} : s;
 }
 
-static int insert_row(struct arena *a, struct lead_capture *l, struct db_val *v, struct err *err)
+static int lead_insert_row(
+    struct arena *a, struct lead_capture *l, struct db_val *v, struct err *err)
 {
 	struct str text = l->lead.p == NULL ? STR("{}") : l->lead;
 	json_t *lead = json_parse(a, text, err);
@@ -97,17 +98,19 @@ static int insert_row(struct arena *a, struct lead_capture *l, struct db_val *v,
 	struct db_val row[INSERT_VALUES] = {db_uuid(&l->id), db_uuid(&l->account_id),
 	    db_uuid_or_null(&l->connection_id), db_uuid_or_null(&l->record_id),
 	    db_uuid_or_null(&l->event_id), db_strn(l->provider_type), db_strn(l->provider_lead_id),
-	    db_strn(or_null(l->form_id)), db_strn(or_null(l->ad_id)),
-	    db_strn(or_null(l->campaign_id)), db_strn(column(lead, "email", LIMIT_EMAIL_BYTES)),
-	    db_strn(column(lead, "phoneNumber", 64)), db_strn(column(lead, "fullName", 255)),
-	    db_strn(text), db_int(l->received_us), db_int(l->received_us)};
+	    db_strn(str_or_null(l->form_id)), db_strn(str_or_null(l->ad_id)),
+	    db_strn(str_or_null(l->campaign_id)),
+	    db_strn(lead_column(lead, "email", LIMIT_EMAIL_BYTES)),
+	    db_strn(lead_column(lead, "phoneNumber", 64)),
+	    db_strn(lead_column(lead, "fullName", 255)), db_strn(text), db_int(l->received_us),
+	    db_int(l->received_us)};
 
 	memcpy(v, row, sizeof(row));
 	return 0;
 }
 
 /* Which of the rows were there before: the stored id of such a lead is not ours. */
-static int find_existing(
+static int lead_find_existing(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -127,7 +130,7 @@ static int find_existing(
 	return 0;
 }
 
-static int insert_jobs(
+static int lead_insert_jobs(
     struct db *db, struct arena *a, const struct lead_capture *leads, size_t n, struct err *err)
 {
 	struct job *jobs = arena_array(a, n, sizeof(*jobs));
@@ -152,14 +155,14 @@ int lead_capture(
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		leads[i].is_new = true;
-		if (insert_row(a, &leads[i], v + i * INSERT_VALUES, err) == -1)
+		if (lead_insert_row(a, &leads[i], v + i * INSERT_VALUES, err) == -1)
 			return -1;
 	}
 	if (db_exec_rows(db, &leads_insert, NULL, 0, v, n, INSERT_VALUES, &inserted, err) == -1)
 		return -1;
-	if (inserted < n && find_existing(db, a, leads, n, err) == -1)
+	if (inserted < n && lead_find_existing(db, a, leads, n, err) == -1)
 		return -1;
-	return insert_jobs(db, a, leads, n, err);
+	return lead_insert_jobs(db, a, leads, n, err);
 }
 
 int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
@@ -190,10 +193,11 @@ int lead_store_ready(struct db *db, struct arena *a, const struct lead_row *row,
 	uint64_t n = 0;
 
 	if (db_exec(db, &lead_make_ready,
-		DB_VALS(db_strn(column(l, "email", LIMIT_EMAIL_BYTES)),
-		    db_strn(column(l, "phoneNumber", 64)), db_strn(column(l, "fullName", 255)),
-		    db_strn(column(l, "formId", 255)), db_strn(column(l, "adId", 255)),
-		    db_strn(column(l, "campaignId", 255)), db_strn(json_text(a, l)),
+		DB_VALS(db_strn(lead_column(l, "email", LIMIT_EMAIL_BYTES)),
+		    db_strn(lead_column(l, "phoneNumber", 64)),
+		    db_strn(lead_column(l, "fullName", 255)),
+		    db_strn(lead_column(l, "formId", 255)), db_strn(lead_column(l, "adId", 255)),
+		    db_strn(lead_column(l, "campaignId", 255)), db_strn(json_text(a, l)),
 		    db_int(clock_now_us()), db_uuid(&row->account_id), db_uuid(&row->id)),
 		&n, err) == -1)
 		return -1;
@@ -220,7 +224,8 @@ int lead_set_sync_status(struct db *db, const struct uuid *account_id, const str
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static const char *uuid_or_null(struct arena *a, const struct db_rows *rows, size_t i, size_t c)
+static const char *lead_uuid_or_null(
+    struct arena *a, const struct db_rows *rows, size_t i, size_t c)
 {
 	return db_is_null(rows, i, c) ? NULL : uuid_dup(a, db_get_uuid(rows, i, c));
 }
@@ -247,8 +252,8 @@ static int lead_row_json(struct app *app, struct arena *a, const struct db_rows 
 	json_set(o, "rawFieldData", raw != NULL ? json_incref(raw) : json_object());
 	json_set(o, "customFields", custom != NULL ? json_incref(custom) : json_object());
 	json_set_time(o, "receivedAt", db_get_int(rows, i, LEAD_RECEIVED_AT));
-	json_set_str(o, "recordId", uuid_or_null(a, rows, i, LEAD_RECORD));
-	json_set_str(o, "connectionId", uuid_or_null(a, rows, i, LEAD_CONNECTION));
+	json_set_str(o, "recordId", lead_uuid_or_null(a, rows, i, LEAD_RECORD));
+	json_set_str(o, "connectionId", lead_uuid_or_null(a, rows, i, LEAD_CONNECTION));
 	json_set_str(o, "formId", db_get_text(rows, i, LEAD_FORM));
 	json_set_str(o, "adId", db_get_text(rows, i, LEAD_AD));
 	json_set_str(o, "campaignId", db_get_text(rows, i, LEAD_CAMPAIGN));
