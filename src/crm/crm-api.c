@@ -6,8 +6,8 @@
 #include "crm/crm-internal.h"
 #include "net/http-client.h"
 
-#define WAIT_MS 25000 /* how long a push by hand is waited for */
-#define WAIT_STEP_MS 20
+#define PUSH_WAIT_MS 25000 /* how long a push by hand is waited for */
+#define PUSH_WAIT_STEP_MS 20
 
 int crm_api_lead_get(struct req *r)
 {
@@ -32,7 +32,7 @@ int crm_api_lead_get(struct req *r)
 
 /* What was queued is pending until its round is over; a destination that is disabled or gone was
  * not queued. */
-static bool are_settled(const json_t *destinations)
+static bool destinations_are_settled(const json_t *destinations)
 {
 	for (size_t i = 0; i < json_array_size(destinations); i++)
 		if (strcmp(json_str(json_array_get(destinations, i), "status"), DELIVERY_PENDING) ==
@@ -42,10 +42,10 @@ static bool are_settled(const json_t *destinations)
 }
 
 /* The job makes the attempts and the waits between them; here their end is waited for. */
-static int wait_for_pushes(
+static int pushes_await(
     struct req *r, const struct uuid *lead_id, json_t **destinations, struct err *err)
 {
-	int64_t until = clock_mono_us() + WAIT_MS * INT64_C(1000);
+	int64_t until = clock_mono_us() + PUSH_WAIT_MS * INT64_C(1000);
 	/* With too many that wait, nobody would be left to take webhooks: what is pending then
 	 * stands so in the answer. */
 	bool may_wait = shared_wait_begin(r->app->shared, config_waiters(r->app->config));
@@ -54,9 +54,10 @@ static int wait_for_pushes(
 	for (;;) {
 		rc = crm_lead_destinations(
 		    r->app, r->a, &r->actor.account_id, lead_id, destinations, err);
-		if (rc == -1 || !may_wait || are_settled(*destinations) || clock_mono_us() > until)
+		if (rc == -1 || !may_wait || destinations_are_settled(*destinations) ||
+		    clock_mono_us() > until)
 			break;
-		http_client_sleep(r->app->http, WAIT_STEP_MS);
+		http_client_sleep(r->app->http, PUSH_WAIT_STEP_MS);
 	}
 	if (may_wait)
 		shared_wait_end(r->app->shared);
@@ -64,7 +65,7 @@ static int wait_for_pushes(
 }
 
 /* Those that had the lead before are skipped: it is not sent twice. */
-static json_t *push_answer(const json_t *before, const json_t *after)
+static json_t *push_answer_json(const json_t *before, const json_t *after)
 {
 	json_t *o = json_object(), *results = json_array();
 	bool is_success = false;
@@ -119,38 +120,38 @@ int crm_api_push_lead(struct req *r)
 		    "The lead's details have not been fetched yet, so there is nothing to push");
 	if (found == -1 ||
 	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &before, &err) == -1 ||
-	    crm_queue_lead(r, &id, &n, &err) == -1 || wait_for_pushes(r, &id, &after, &err) == -1)
+	    crm_queue_lead(r, &id, &n, &err) == -1 || pushes_await(r, &id, &after, &err) == -1)
 		return res_error(r, &err);
-	return res_json(r, 200, push_answer(before, after));
+	return res_json(r, 200, push_answer_json(before, after));
 }
 
 /* ---- push all ---------------------------------------------------------------------------- */
 
-struct queueing_all {
+struct push_all_queueing {
 	struct job job;
 };
 
-static int queue_all_body(struct db *db, void *arg, struct err *err)
+static int push_all_queue_body(struct db *db, void *arg, struct err *err)
 {
-	struct queueing_all *q = arg;
+	struct push_all_queueing *q = arg;
 
 	return job_insert(db, &q->job, 1, err);
 }
 
 /* The body of a batch, which may be absent: how many leads (0: all), which destination (nil: each).
  */
-struct batch_body {
+struct push_batch {
 	int64_t limit;
 	struct uuid only;
 };
 
 /* False with the answer given. */
-static bool batch_read(struct req *r, struct batch_body *out)
+static bool push_batch_read(struct req *r, struct push_batch *out)
 {
 	static const struct json_member members[] = {
-	    {"limit", READ_INT, JSON_INTO(struct batch_body, limit), .need = READ_NULLABLE,
+	    {"limit", READ_INT, JSON_INTO(struct push_batch, limit), .need = READ_NULLABLE,
 		.min = 1},
-	    {"connectionId", READ_PARSED, JSON_INTO(struct batch_body, only), .need = READ_NULLABLE,
+	    {"connectionId", READ_PARSED, JSON_INTO(struct push_batch, only), .need = READ_NULLABLE,
 		.parse = uuid_parse_member, .rule = "must be an id"}};
 
 	if (r->json == NULL)
@@ -163,7 +164,7 @@ static bool batch_read(struct req *r, struct batch_body *out)
 }
 
 /* 1, 0 when the account has no such destination, -1. */
-static int is_destination(struct req *r, const struct uuid *id, struct err *err)
+static int connection_is_destination(struct req *r, const struct uuid *id, struct err *err)
 {
 	struct connection *c;
 	int found = connection_get(r->app, r->a, &r->actor.account_id, id, &c, err);
@@ -173,20 +174,20 @@ static int is_destination(struct req *r, const struct uuid *id, struct err *err)
 
 int crm_api_push_all(struct req *r)
 {
-	struct queueing_all q = {.job = {.account_id = r->actor.account_id,
-				     .kind = "crm.push_all",
-				     .class = JOB_BULK,
-				     .id = uuid_new()}};
+	struct push_all_queueing q = {.job = {.account_id = r->actor.account_id,
+					  .kind = "crm.push_all",
+					  .class = JOB_BULK,
+					  .id = uuid_new()}};
 	struct err err = ERR_INIT;
-	struct batch_body body = {0};
+	struct push_batch body = {0};
 	int64_t pending;
 	json_t *o, *args;
 	int found = 1;
 
-	if (!batch_read(r, &body))
+	if (!push_batch_read(r, &body))
 		return 0;
 	if (!uuid_is_nil(body.only))
-		found = is_destination(r, &body.only, &err);
+		found = connection_is_destination(r, &body.only, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such destination");
 	if (found == -1)
@@ -198,7 +199,7 @@ int crm_api_push_all(struct req *r)
 		json_set_str(args, "connectionId", uuid_dup(r->a, body.only));
 	q.job.args = json_text(r->a, args);
 	if (deliveries_count_waiting(r->app->db, &r->actor.account_id, &pending, &err) == -1 ||
-	    db_transaction(r->app->db, queue_all_body, &q, &err) == -1)
+	    db_transaction(r->app->db, push_all_queue_body, &q, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
 	json_set_str(o, "jobId", uuid_dup(r->a, q.job.id));
@@ -238,15 +239,15 @@ int crm_api_deliveries(struct req *r)
 	return res_slice(r, &s);
 }
 
-struct retrying {
+struct delivery_retrying {
 	struct req *r;
 	struct uuid id;
 	int found;
 };
 
-static int retry_body(struct db *db, void *arg, struct err *err)
+static int delivery_retry_body(struct db *db, void *arg, struct err *err)
 {
-	struct retrying *t = arg;
+	struct delivery_retrying *t = arg;
 
 	t->found = delivery_queue(db, t->r->a, &t->r->actor.account_id, &t->id, err);
 	return t->found == -1 ? -1 : 0;
@@ -254,13 +255,13 @@ static int retry_body(struct db *db, void *arg, struct err *err)
 
 int crm_api_delivery_retry(struct req *r)
 {
-	struct retrying t = {.r = r};
+	struct delivery_retrying t = {.r = r};
 	struct err err = ERR_INIT;
 	json_t *o;
 
 	if (!req_param_uuid(r, "id", &t.id))
 		return 0;
-	if (db_transaction(r->app->db, retry_body, &t, &err) == -1)
+	if (db_transaction(r->app->db, delivery_retry_body, &t, &err) == -1)
 		return res_error(r, &err);
 	if (t.found == 0)
 		return res_problem(r, 404, "There is no such delivery");

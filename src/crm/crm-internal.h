@@ -13,7 +13,7 @@ struct delivery {
 	const char *external_id;
 	json_t *lead; /* normalized */
 };
-struct attempt {
+struct delivery_attempt {
 	int number, http_status;
 	int64_t at_us, duration_us;
 	const char *error;
@@ -25,7 +25,7 @@ int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
 /* Within a transaction: writes status, counters, next_us, error, external id and the attempt (may
  * be NULL), then the lead's own status. */
 int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
-    const struct attempt *attempt, struct err *err);
+    const struct delivery_attempt *attempt, struct err *err);
 /* Whose turn a push waits for: the destination's live lane or its bulk lane; or nobody's, since a
  * person asked for this one, who wants to see what the destination says though it may look dead. */
 enum push_how { PUSH_LIVE, PUSH_BULK, PUSH_BY_HAND };

@@ -9,8 +9,9 @@ DB_STMT(mapping_by_connection,
 
 static const struct {
 	const char *from, *to;
-} default_names[] = {{"email", "email"}, {"firstName", "first_name"}, {"lastName", "last_name"},
-    {"fullName", "full_name"}, {"phoneNumber", "phone"}, {"company", "company"}};
+} mapping_default_names[] = {{"email", "email"}, {"firstName", "first_name"},
+    {"lastName", "last_name"}, {"fullName", "full_name"}, {"phoneNumber", "phone"},
+    {"company", "company"}};
 
 int mapping_load(
     struct db *db, struct arena *a, const struct connection *c, json_t **out, struct err *err)
@@ -63,27 +64,28 @@ static json_t *template_fill(struct arena *a, const json_t *template, struct sco
 
 /* ---- mapping ----------------------------------------------------------------------------- */
 
-static json_t *map_by_default(const json_t *lead)
+static json_t *mapping_apply_default(const json_t *lead)
 {
 	json_t *out = json_object();
 
-	for (size_t i = 0; i < sizeof(default_names) / sizeof(default_names[0]); i++) {
-		json_t *v = json_object_get(lead, default_names[i].from);
+	for (size_t i = 0; i < sizeof(mapping_default_names) / sizeof(mapping_default_names[0]);
+	     i++) {
+		json_t *v = json_object_get(lead, mapping_default_names[i].from);
 
 		if (v != NULL && !json_is_null(v))
-			json_set(out, default_names[i].to, json_deep_copy(v));
+			json_set(out, mapping_default_names[i].to, json_deep_copy(v));
 	}
 	return out;
 }
 
 /* A rule's value, copied: a later rule may set members of it. NULL once there is too much. */
-static json_t *rule_value(struct scope *s, const json_t *v)
+static json_t *mapping_rule_value(struct scope *s, const json_t *v)
 {
 	s->weight += json_weight(v);
 	return scope_is_over(s) ? NULL : json_deep_copy(v);
 }
 
-static int map_by_rule(struct scope *s, const json_t *rule, json_t *out, struct err *err)
+static int mapping_apply_rule(struct scope *s, const json_t *rule, json_t *out, struct err *err)
 {
 	const char *to = json_str(rule, "to"), *from = json_str(rule, "from");
 	json_t *v = json_object_get(rule, "const");
@@ -99,17 +101,17 @@ static int map_by_rule(struct scope *s, const json_t *rule, json_t *out, struct 
 			    from == NULL ? "value" : from, to);
 		return 0;
 	}
-	v = rule_value(s, v);
+	v = mapping_rule_value(s, v);
 	return v == NULL ? 0 : path_set(path, out, v, err);
 }
 
-static json_t *map_by_rules(struct scope *s, const json_t *rules, struct err *err)
+static json_t *mapping_apply_rules(struct scope *s, const json_t *rules, struct err *err)
 {
 	json_t *out = json_own(s->a, json_object()), *rule;
 	size_t i;
 
 	json_array_each(rules, i, rule)
-		if (map_by_rule(s, rule, out, err) == -1)
+		if (mapping_apply_rule(s, rule, out, err) == -1)
 			return NULL;
 	return out;
 }
@@ -127,9 +129,9 @@ json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *
 	if (template != NULL && !json_is_null(template))
 		out = template_fill(a, template, &s);
 	else if (!json_is_array(rules))
-		out = json_own(a, map_by_default(lead));
+		out = json_own(a, mapping_apply_default(lead));
 	else
-		out = map_by_rules(&s, rules, err);
+		out = mapping_apply_rules(&s, rules, err);
 	if (out != NULL && scope_is_over(&s)) {
 		err_set(err, ERR_INVALID, "the body made of this lead would be too large");
 		return NULL;

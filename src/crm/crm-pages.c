@@ -9,7 +9,7 @@
 #include "lead/lead-pages.h"
 
 /* The members of an object as a list for the template; containers as JSON text. */
-static json_t *member_list(struct req *r, const json_t *object)
+static json_t *lead_member_list(struct req *r, const json_t *object)
 {
 	json_t *list = json_array(), *v;
 	const char *key;
@@ -29,7 +29,8 @@ static json_t *member_list(struct req *r, const json_t *object)
 
 /* ---- timeline ------------------------------------------------------------------------------ */
 
-static json_t *add_moment(json_t *timeline, const char *at, const char *text, const char *kind)
+static json_t *timeline_add_moment(
+    json_t *timeline, const char *at, const char *text, const char *kind)
 {
 	json_t *o = json_object();
 
@@ -40,7 +41,7 @@ static json_t *add_moment(json_t *timeline, const char *at, const char *text, co
 	return o;
 }
 
-static void add_attempt(struct req *r, json_t *timeline, const json_t *attempt)
+static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *attempt)
 {
 	const char *error = json_str(attempt, "error"), *name = json_str(attempt, "name");
 	int64_t status = json_int(attempt, "status");
@@ -48,7 +49,7 @@ static void add_attempt(struct req *r, json_t *timeline, const json_t *attempt)
 
 	if (name == NULL)
 		name = "a removed destination";
-	o = add_moment(timeline, json_str(attempt, "at"),
+	o = timeline_add_moment(timeline, json_str(attempt, "at"),
 	    error == NULL ? arena_printf(r->a, "Delivered to %s", name)
 			  : arena_printf(r->a, "Attempt %lld to %s failed",
 				(long long)json_int(attempt, "attempt"), name),
@@ -59,29 +60,29 @@ static void add_attempt(struct req *r, json_t *timeline, const json_t *attempt)
 	    o, "status", status > 0 ? arena_printf(r->a, "HTTP %lld", (long long)status) : NULL);
 }
 
-static json_t *make_timeline(struct req *r, const json_t *lead, const json_t *attempts)
+static json_t *timeline_make(struct req *r, const json_t *lead, const json_t *attempts)
 {
 	json_t *timeline = json_array(), *attempt;
 	const char *stage = json_str(lead, "stage");
 	size_t i;
 
-	(void)add_moment(timeline, json_str(lead, "receivedAt"),
+	(void)timeline_add_moment(timeline, json_str(lead, "receivedAt"),
 	    str_is(str_from(json_str(lead, "providerType")), "manual")
 		? "Entered by hand or by a tool"
 		: arena_printf(r->a, "Received from %s", json_str(lead, "providerName")),
 	    "received");
 	if (stage != NULL && strcmp(stage, LEAD_FAILED) == 0)
-		json_set_str(add_moment(timeline, json_str(lead, "updatedAt"),
+		json_set_str(timeline_add_moment(timeline, json_str(lead, "updatedAt"),
 				 "Its details could not be fetched", "failed"),
 		    "detail", json_str(lead, "stageError"));
 	json_array_each(attempts, i, attempt)
-		add_attempt(r, timeline, attempt);
+		timeline_add_attempt(r, timeline, attempt);
 	return timeline;
 }
 
 /* ---- the page ------------------------------------------------------------------------------ */
 
-static bool has_open_destination(const json_t *destinations)
+static bool lead_has_open_destination(const json_t *destinations)
 {
 	for (size_t i = 0; i < json_array_size(destinations); i++) {
 		const char *status = json_str(json_array_get(destinations, i), "status");
@@ -113,19 +114,19 @@ int crm_page_lead_detail(struct req *r)
 	stage = json_str(lead, "stage");
 	data = json_object();
 	json_set_str(data, "heading", lead_page_title(lead));
-	json_set(data, "raw_fields", member_list(r, json_object_get(lead, "rawFieldData")));
-	json_set(data, "custom_fields", member_list(r, json_object_get(lead, "customFields")));
+	json_set(data, "raw_fields", lead_member_list(r, json_object_get(lead, "rawFieldData")));
+	json_set(data, "custom_fields", lead_member_list(r, json_object_get(lead, "customFields")));
 	json_set_bool(data, "has_raw", json_array_size(json_object_get(data, "raw_fields")) > 0);
 	json_set(data, "destinations", json_incref(destinations));
 	json_set_bool(data, "has_destinations", json_array_size(destinations) > 0);
 	json_set_bool(data, "stage_failed", str_is(str_from(stage), LEAD_FAILED));
 	json_set_bool(data, "stage_waiting", str_is(str_from(stage), LEAD_RECEIVED));
-	json_set(data, "timeline", make_timeline(r, lead, attempts));
+	json_set(data, "timeline", timeline_make(r, lead, attempts));
 	json_set_bool(data, "is_ready", stage != NULL && strcmp(stage, LEAD_READY) == 0);
 	json_set_bool(data, "can_push",
 	    stage != NULL && strcmp(stage, LEAD_READY) == 0 &&
 		(r->actor.permissions & PERMIT(CRM_WRITE)) != 0 &&
-		has_open_destination(destinations));
+		lead_has_open_destination(destinations));
 	json_set(data, "lead", json_incref(lead));
 	return chrome_page(r, 200, "leads", lead_page_title(lead), "lead/detail", data);
 }

@@ -7,14 +7,14 @@
 
 /* When the attempts of one round are used up: minutes until the next round; after the last one the
  * push is dead. */
-static const int64_t rounds_minutes[] = {5, 30, 120, 300, 600, 840, 1200, 1440};
-#define ROUNDS (int)(sizeof(rounds_minutes) / sizeof(rounds_minutes[0]))
+static const int64_t push_rounds_minutes[] = {5, 30, 120, 300, 600, 840, 1200, 1440};
+#define PUSH_ROUNDS (int)(sizeof(push_rounds_minutes) / sizeof(push_rounds_minutes[0]))
 
-struct pushing {
+struct lead_push {
 	struct job *job;
 	struct delivery d;
 	struct connection *to;
-	struct attempt attempt;
+	struct delivery_attempt attempt;
 	bool has_attempt;
 	int64_t again_us; /* 0: the job is over */
 	bool is_retry;    /* again_us ends a wait within a round */
@@ -23,9 +23,9 @@ struct pushing {
 
 /* ---- outcome ----------------------------------------------------------------------------- */
 
-static int store_body(struct db *db, void *arg, struct err *err)
+static int push_store_body(struct db *db, void *arg, struct err *err)
 {
-	struct pushing *p = arg;
+	struct lead_push *p = arg;
 
 	if (delivery_store(db, p->job->a, &p->d, p->has_attempt ? &p->attempt : NULL, err) == -1)
 		return -1;
@@ -36,24 +36,24 @@ static int store_body(struct db *db, void *arg, struct err *err)
 	return job_finish(db, p->job, err);
 }
 
-static int end_as(struct pushing *p, const char *status, const char *error, struct err *err)
+static int push_end_as(struct lead_push *p, const char *status, const char *error, struct err *err)
 {
 	p->d.status = status;
 	p->d.error = error;
 	p->d.next_us = p->again_us;
-	return job_transaction(p->job, store_body, p, err);
+	return job_transaction(p->job, push_store_body, p, err);
 }
 
-static int end_round(struct pushing *p, const char *error, struct err *err)
+static int push_end_round(struct lead_push *p, const char *error, struct err *err)
 {
 	p->d.rounds++;
-	if (p->d.rounds > ROUNDS) {
+	if (p->d.rounds > PUSH_ROUNDS) {
 		log_warn("crm.dead", LOG_S("lead", uuid_dup(p->job->a, p->d.lead_id)),
 		    LOG_S("destination", p->to->name), LOG_S("error", error));
-		return end_as(p, DELIVERY_DEAD, error, err);
+		return push_end_as(p, DELIVERY_DEAD, error, err);
 	}
-	p->again_us = clock_now_us() + rounds_minutes[p->d.rounds - 1] * 60 * SECOND_US;
-	return end_as(p, DELIVERY_FAILED, error, err);
+	p->again_us = clock_now_us() + push_rounds_minutes[p->d.rounds - 1] * 60 * SECOND_US;
+	return push_end_as(p, DELIVERY_FAILED, error, err);
 }
 
 /* ---- attempts ---------------------------------------------------------------------------- */
@@ -61,7 +61,8 @@ static int end_round(struct pushing *p, const char *error, struct err *err)
 /* The wait is a row: it outlives this process and holds no slot. While the destination is known to
  * be dead its jobs wait in their lane, and the try that found it so still is none of the round's.
  */
-static int wait_for_next(struct pushing *p, int64_t wait_ms, enum job_peer peer, struct err *err)
+static int push_wait_for_next(
+    struct lead_push *p, int64_t wait_ms, enum job_peer peer, struct err *err)
 {
 	bool is_dead = p->job->is_probe && peer == JOB_PEER_DEAD;
 
@@ -69,10 +70,10 @@ static int wait_for_next(struct pushing *p, int64_t wait_ms, enum job_peer peer,
 	p->is_counted = !is_dead;
 	p->again_us = clock_now_us() + (is_dead ? 0 : wait_ms * 1000);
 	p->d.next_us = p->again_us;
-	return job_transaction(p->job, store_body, p, err);
+	return job_transaction(p->job, push_store_body, p, err);
 }
 
-static json_t *push_inputs(struct pushing *p, struct err *err)
+static json_t *push_inputs(struct lead_push *p, struct err *err)
 {
 	struct arena *a = p->job->a;
 	json_t *inputs, *mapping, *body;
@@ -89,9 +90,9 @@ static json_t *push_inputs(struct pushing *p, struct err *err)
 	return inputs;
 }
 
-static int attempt_begin(struct connection_call *call, void *arg, struct err *err)
+static int push_attempt_begin(struct connection_call *call, void *arg, struct err *err)
 {
-	struct pushing *p = arg;
+	struct lead_push *p = arg;
 
 	p->has_attempt = false; /* the one before is on record */
 	call->inputs = push_inputs(p, err);
@@ -101,12 +102,12 @@ static int attempt_begin(struct connection_call *call, void *arg, struct err *er
 	return 0;
 }
 
-static void attempt_note(struct pushing *p, const struct connection_call *call)
+static void push_attempt_note(struct lead_push *p, const struct connection_call *call)
 {
 	const struct call_result *res = &call->result;
 
 	p->has_attempt = true;
-	p->attempt = (struct attempt){.number = p->d.attempts,
+	p->attempt = (struct delivery_attempt){.number = p->d.attempts,
 	    .at_us = call->at_us,
 	    .duration_us = call->duration_us,
 	    .http_status = res->status,
@@ -115,14 +116,14 @@ static void attempt_note(struct pushing *p, const struct connection_call *call)
 	p->d.error = p->attempt.error;
 }
 
-static int push(struct pushing *p, struct err *err)
+static int push_attempt(struct lead_push *p, struct err *err)
 {
 	struct connection_call call = {.app = p->job->app,
 	    .a = p->job->a,
 	    .c = p->to,
 	    .action = "push",
 	    .policy = call_policy(p->job->app->config),
-	    .begin = attempt_begin,
+	    .begin = push_attempt_begin,
 	    .arg = p,
 	    .attempt = p->job->tries};
 	const struct call_result *res = &call.result;
@@ -130,41 +131,41 @@ static int push(struct pushing *p, struct err *err)
 
 	if (connection_call_attempt(&call, err) == -1)
 		return -1;
-	attempt_note(p, &call);
+	push_attempt_note(p, &call);
 	peer = connection_call_peer(&call);
 	job_note_peer(p->job, peer, res->error);
 	switch (res->class) {
 	case CALL_OK:
 		p->d.external_id = json_str(res->output, "externalId");
-		return end_as(p, DELIVERY_SUCCESS, NULL, err);
+		return push_end_as(p, DELIVERY_SUCCESS, NULL, err);
 	case CALL_FATAL:
-		return end_as(p, DELIVERY_FAILED, res->error, err);
+		return push_end_as(p, DELIVERY_FAILED, res->error, err);
 	case CALL_RETRY:
 	case CALL_RATE_LIMITED:
 	case CALL_AUTH:
 		break;
 	}
 	if (call.again_ms >= 0 || (p->job->is_probe && peer == JOB_PEER_DEAD))
-		return wait_for_next(p, call.again_ms, peer, err);
-	return end_round(p, res->error, err);
+		return push_wait_for_next(p, call.again_ms, peer, err);
+	return push_end_round(p, res->error, err);
 }
 
 /* What the lead or its mapping lacks is no fault of the destination: on record, and not tried again
  * by itself. */
-static int push_or_explain(struct pushing *p, struct err *err)
+static int push_attempt_or_explain(struct lead_push *p, struct err *err)
 {
 	struct err why = ERR_INIT;
 
-	if (push(p, &why) == 0)
+	if (push_attempt(p, &why) == 0)
 		return 0;
 	if (why.code == ERR_INVALID && !p->job->is_ended)
-		return end_as(p, DELIVERY_FAILED, why.msg, err);
+		return push_end_as(p, DELIVERY_FAILED, why.msg, err);
 	return err_set(err, why.code, "%s", why.msg);
 }
 
 int crm_job_push(struct job *j, struct err *err)
 {
-	struct pushing p = {.job = j};
+	struct lead_push p = {.job = j};
 	int found = delivery_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.d, err);
 
 	if (found != 1 || strcmp(p.d.status, DELIVERY_SUCCESS) == 0)
@@ -173,10 +174,10 @@ int crm_job_push(struct job *j, struct err *err)
 	if (found == -1)
 		return -1;
 	if (found == 0)
-		return end_as(&p, DELIVERY_SKIPPED, "the destination was removed", err);
+		return push_end_as(&p, DELIVERY_SKIPPED, "the destination was removed", err);
 	if (strcmp(p.to->status, CONNECTION_DISABLED) == 0)
-		return end_as(&p, DELIVERY_SKIPPED, "the destination is disabled", err);
-	return push_or_explain(&p, err);
+		return push_end_as(&p, DELIVERY_SKIPPED, "the destination is disabled", err);
+	return push_attempt_or_explain(&p, err);
 }
 
 /* ---- hand-over from the lead pipeline ---------------------------------------------------- */
@@ -189,15 +190,15 @@ int crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *
 	    j->app, j->a, j, PUSH_LIVE, &lead->account_id, &lead->lead_id, NULL, &n, err);
 }
 
-struct queueing {
+struct push_queueing {
 	struct req *r;
 	const struct uuid *lead_id;
 	size_t n;
 };
 
-static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int push_queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct queueing *q = arg;
+	struct push_queueing *q = arg;
 	struct req *r = q->r;
 
 	(void)db;
@@ -212,8 +213,8 @@ static int queue_body(struct db *db, struct audit *log, void *arg, struct err *e
 
 int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err)
 {
-	struct queueing q = {r, lead_id, 0};
-	int rc = audit_change(r->app, r, &r->actor.account_id, queue_body, &q, err);
+	struct push_queueing q = {r, lead_id, 0};
+	int rc = audit_change(r->app, r, &r->actor.account_id, push_queue_body, &q, err);
 
 	*n = q.n;
 	return rc;
@@ -221,7 +222,7 @@ int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct 
 
 /* ---- all waiting leads ------------------------------------------------------------------- */
 
-#define LEADS_PER_STEP 200
+#define PUSH_ALL_STEP 200
 
 struct push_all {
 	struct job *job;
@@ -248,7 +249,7 @@ static int push_all_body(struct db *db, void *arg, struct err *err)
 	struct push_all *p = arg;
 	struct job *j = p->job;
 	const struct uuid *only = uuid_is_nil(p->only) ? NULL : &p->only;
-	int64_t most = p->left >= 0 && p->left < LEADS_PER_STEP ? p->left : LEADS_PER_STEP;
+	int64_t most = p->left >= 0 && p->left < PUSH_ALL_STEP ? p->left : PUSH_ALL_STEP;
 	struct uuid *ids;
 	size_t n, queued;
 

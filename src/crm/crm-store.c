@@ -121,7 +121,7 @@ int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
 	return out->lead == NULL ? -1 : 1;
 }
 
-static const char *status_better(const char *x, const char *y)
+static const char *delivery_status_better(const char *x, const char *y)
 {
 	const struct word *of_x = word_find(delivery_statuses, str_from(x)),
 			  *of_y = word_find(delivery_statuses, str_from(y));
@@ -131,7 +131,7 @@ static const char *status_better(const char *x, const char *y)
 
 /* A push is a success when at least one destination took it; the rest is the best that can still be
  * hoped for. */
-static int update_lead_status(struct db *db, struct arena *a, const struct uuid *account_id,
+static int lead_status_update(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, struct err *err)
 {
 	const char *best = DELIVERY_SKIPPED;
@@ -141,12 +141,12 @@ static int update_lead_status(struct db *db, struct arena *a, const struct uuid 
 		&rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++)
-		best = status_better(best, db_get_text(&rows, i, OF_LEAD_STATUS));
+		best = delivery_status_better(best, db_get_text(&rows, i, OF_LEAD_STATUS));
 	return lead_set_sync_status(db, account_id, lead_id, best, err);
 }
 
 int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
-    const struct attempt *attempt, struct err *err)
+    const struct delivery_attempt *attempt, struct err *err)
 {
 	int64_t now = clock_now_us();
 	const bool is_success = strcmp(d->status, DELIVERY_SUCCESS) == 0;
@@ -169,13 +169,13 @@ int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
 		    db_uuid(&d->id)),
 		NULL, err) == -1)
 		return -1;
-	return update_lead_status(db, a, &d->account_id, &d->lead_id, err);
+	return lead_status_update(db, a, &d->account_id, &d->lead_id, err);
 }
 
 /* ---- queueing ---------------------------------------------------------------------------- */
 
 /* A delivery has one job, which has its id. */
-static struct job push_job(const struct uuid *account_id, const struct uuid *delivery_id,
+static struct job delivery_push_job(const struct uuid *account_id, const struct uuid *delivery_id,
     const struct uuid *connection_id, enum push_how how)
 {
 	struct job j = {.id = *delivery_id,
@@ -189,8 +189,9 @@ static struct job push_job(const struct uuid *account_id, const struct uuid *del
 	return j;
 }
 
-static int insert_missing(struct db *db, const struct uuid *account_id, const struct uuid *lead_id,
-    struct connection **cs, size_t n, uint64_t *inserted, struct uuid *ids, struct err *err)
+static int deliveries_insert_missing(struct db *db, const struct uuid *account_id,
+    const struct uuid *lead_id, struct connection **cs, size_t n, uint64_t *inserted,
+    struct uuid *ids, struct err *err)
 {
 	struct db_val v[LIMIT_DB_BATCH * 6];
 	int64_t now = clock_now_us();
@@ -206,8 +207,9 @@ static int insert_missing(struct db *db, const struct uuid *account_id, const st
 }
 
 /* Pushes again what stands in the ledger and is no success. */
-static int requeue(struct db *db, struct arena *a, enum push_how how, const struct uuid *account_id,
-    const struct uuid *lead_id, struct connection **cs, size_t ncs, size_t *n, struct err *err)
+static int deliveries_requeue(struct db *db, struct arena *a, enum push_how how,
+    const struct uuid *account_id, const struct uuid *lead_id, struct connection **cs, size_t ncs,
+    size_t *n, struct err *err)
 {
 	struct db_rows rows;
 
@@ -217,7 +219,7 @@ static int requeue(struct db *db, struct arena *a, enum push_how how, const stru
 	for (size_t i = 0; i < rows.count; i++) {
 		struct uuid id = db_get_uuid(&rows, i, OF_LEAD_ID),
 			    to = db_get_uuid(&rows, i, OF_LEAD_CONNECTION);
-		struct job job = push_job(account_id, &id, &to, how);
+		struct job job = delivery_push_job(account_id, &id, &to, how);
 		bool is_active = false;
 
 		for (size_t k = 0; k < ncs; k++)
@@ -232,11 +234,11 @@ static int requeue(struct db *db, struct arena *a, enum push_how how, const stru
 			return -1;
 		(*n)++;
 	}
-	return update_lead_status(db, a, account_id, lead_id, err);
+	return lead_status_update(db, a, account_id, lead_id, err);
 }
 
 /* The connections that leads go to now; only: at most this one. */
-static int list_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
+static int destinations_list(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *only, struct connection ***cs, size_t *n, struct err *err)
 {
 	if (connection_list_capable(app, a, account_id, "crm_push", cs, n, err) == -1)
@@ -264,18 +266,19 @@ int deliveries_queue(struct app *app, struct arena *a, struct job *parent, enum 
 	uint64_t inserted;
 
 	*n = 0;
-	if (list_destinations(app, a, account_id, only, &cs, &ncs, err) == -1)
+	if (destinations_list(app, a, account_id, only, &cs, &ncs, err) == -1)
 		return -1;
 	if (ncs > LIMIT_DB_BATCH)
 		ncs = LIMIT_DB_BATCH;
 	if (ncs == 0)
 		return 0;
-	if (insert_missing(app->db, account_id, lead_id, cs, ncs, &inserted, ids, err) == -1)
+	if (deliveries_insert_missing(app->db, account_id, lead_id, cs, ncs, &inserted, ids, err) ==
+	    -1)
 		return -1;
 	if (inserted < ncs)
-		return requeue(app->db, a, how, account_id, lead_id, cs, ncs, n, err);
+		return deliveries_requeue(app->db, a, how, account_id, lead_id, cs, ncs, n, err);
 	for (size_t i = 0; i < ncs; i++)
-		jobs[i] = push_job(account_id, &ids[i], &cs[i]->id, how);
+		jobs[i] = delivery_push_job(account_id, &ids[i], &cs[i]->id, how);
 	*n = ncs;
 	if (lead_set_sync_status(app->db, account_id, lead_id, LEAD_SYNC_PENDING, err) == -1)
 		return -1;
@@ -299,8 +302,8 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
 		return -1;
 	if (touched == 0)
 		return err_set(err, ERR_CONFLICT, "The destination has this lead already");
-	job = push_job(account_id, id, &d.connection_id, PUSH_BY_HAND);
-	if (update_lead_status(db, a, account_id, &d.lead_id, err) == -1 ||
+	job = delivery_push_job(account_id, id, &d.connection_id, PUSH_BY_HAND);
+	if (lead_status_update(db, a, account_id, &d.lead_id, err) == -1 ||
 	    job_run_now(db, &job, err) == -1)
 		return -1;
 	return 1;

@@ -112,7 +112,7 @@ static int64_t count_jobs(struct place *p, struct uuid lead)
 struct storing {
 	struct place *p;
 	struct delivery d;
-	const struct attempt *attempt;
+	const struct delivery_attempt *attempt;
 };
 
 static int store_body(struct db *db, void *arg, struct err *err)
@@ -123,7 +123,7 @@ static int store_body(struct db *db, void *arg, struct err *err)
 }
 
 static void store(struct place *p, struct uuid delivery, const char *status,
-    const struct attempt *attempt, const char *error, const char *external_id)
+    const struct delivery_attempt *attempt, const char *error, const char *external_id)
 {
 	struct storing s = {.p = p, .attempt = attempt};
 	struct err err = ERR_INIT;
@@ -244,7 +244,8 @@ static void attempts(void)
 {
 	struct place p;
 	struct uuid lead, to, delivery;
-	struct attempt attempt = {.number = 1, .http_status = 503, .at_us = 5, .duration_us = 6};
+	struct delivery_attempt attempt = {
+	    .number = 1, .http_status = 503, .at_us = 5, .duration_us = 6};
 	struct delivery d;
 	struct err err = ERR_INIT;
 	json_t *json, *first;
@@ -261,7 +262,8 @@ static void attempts(void)
 	error[1050] = '\0';
 	attempt.error = error; /* wider than its column, a character across the edge */
 	store(&p, delivery, "pending", &attempt, error, NULL);
-	attempt = (struct attempt){.number = 2, .http_status = 201, .at_us = 9, .duration_us = 3};
+	attempt = (struct delivery_attempt){
+	    .number = 2, .http_status = 201, .at_us = 9, .duration_us = 3};
 	store(&p, delivery, "success", &attempt, NULL, "crm-7");
 	store(&p, delivery, "success", NULL, NULL, NULL); /* what it is called there stays */
 	REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
