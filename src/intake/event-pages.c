@@ -75,7 +75,7 @@ static int event_add_effects(struct req *r, json_t *data, const struct uuid *id,
 }
 
 /* The headers as a list, so that the template can walk them. */
-static json_t *headers_as_list(const json_t *headers)
+static json_t *event_headers_list(const json_t *headers)
 {
 	json_t *list = json_array(), *value;
 	const char *name;
@@ -105,7 +105,7 @@ static void event_add_body(struct req *r, json_t *data, const json_t *event)
 }
 
 /* What each verdict means. */
-static const struct word verdicts[] = {
+static const struct word event_verdicts[] = {
     {EVENT_PROCESSED, "This event was verified, stored and processed."},
     {EVENT_VERIFIED, "This event was verified; there was nothing in it to store."},
     {EVENT_DUPLICATE,
@@ -133,8 +133,8 @@ int event_page_detail(struct req *r)
 	json_set_str(
 	    event, "providerName", provider_label(r->app, json_str(event, "providerType")));
 	event_add_body(r, data, event);
-	json_set(data, "header_list", headers_as_list(json_object_get(event, "headers")));
-	json_set_str(data, "verdict", word_label(verdicts, json_str(event, "status")));
+	json_set(data, "header_list", event_headers_list(json_object_get(event, "headers")));
+	json_set_str(data, "verdict", word_label(event_verdicts, json_str(event, "status")));
 	json_set_bool(data, "can_replay",
 	    !str_is(str_from(json_str(event, "status")), EVENT_REJECTED) &&
 		(r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);

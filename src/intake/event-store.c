@@ -139,7 +139,7 @@ int event_list(struct app *app, struct arena *a, const struct event_filter *f, s
 }
 
 /* "name: value" lines as an object. */
-static json_t *headers_json(struct str lines)
+static json_t *event_headers_json(struct str lines)
 {
 	json_t *o = json_object();
 	struct str line;
@@ -169,7 +169,7 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 		return found;
 	if (event_row_json(app, a, &rows, 0, out, err) == -1)
 		return -1;
-	json_set(*out, "headers", headers_json(db_get_str(&rows, 0, EVENT_HEADERS)));
+	json_set(*out, "headers", event_headers_json(db_get_str(&rows, 0, EVENT_HEADERS)));
 	body = db_get_str(&rows, 0, EVENT_BODY);
 	json_set_bool(*out, "bodyIsText", utf8_is_valid(body));
 	if (utf8_is_valid(body)) {

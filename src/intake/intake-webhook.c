@@ -108,7 +108,7 @@ static bool intake_open(struct intake *in, struct req *r)
 /* ---- write sets -------------------------------------------------------------------------- */
 
 /* Header lines as received, without what authenticates: a token may stand in any of them. */
-static struct str kept_headers(struct req *r, const struct connection *c)
+static struct str intake_kept_headers(struct req *r, const struct connection *c)
 {
 	static const char *const secret[] = {
 	    "authorization", "cookie", "x-api-key", "proxy-authorization"};
@@ -131,7 +131,7 @@ static struct str kept_headers(struct req *r, const struct connection *c)
 	return b->len == 0 ? STR("") : str_from(access_redact(r->a, &c->access, b->p));
 }
 
-static struct write_set set_new(struct intake *in, const struct connection *c)
+static struct write_set write_set_new(struct intake *in, const struct connection *c)
 {
 	struct req *r = in->r;
 
@@ -142,13 +142,14 @@ static struct write_set set_new(struct intake *in, const struct connection *c)
 	    .remote_addr = utf8_clean(r->a, str_from(r->remote_addr), 64),
 	    .request_id = utf8_clean(r->a, str_from(r->id), 64),
 	    .url = utf8_clean(r->a, str_from(access_redact(r->a, &c->access, in->hook.url)), 2000),
-	    .headers = kept_headers(r, c),
+	    .headers = intake_kept_headers(r, c),
 	    .body = in->hook.body,
 	    .received_us = r->received_us};
 }
 
-static void set_fill_item(struct arena *a, const struct provider *p, const struct connection *c,
-    const struct webhook_item *from, struct write_item *to, struct err *err)
+static void write_set_fill_item(struct arena *a, const struct provider *p,
+    const struct connection *c, const struct webhook_item *from, struct write_item *to,
+    struct err *err)
 {
 	json_t *data = from->data;
 
@@ -184,7 +185,7 @@ static void set_fill_item(struct arena *a, const struct provider *p, const struc
 }
 
 /* Fills the set from the payload. */
-static int set_fill(struct arena *a, const struct provider *p, const struct webhook *hook,
+static int write_set_fill(struct arena *a, const struct provider *p, const struct webhook *hook,
     const struct connection *c, struct write_set *ws, struct err *err)
 {
 	struct webhook_item *items;
@@ -199,7 +200,7 @@ static int set_fill(struct arena *a, const struct provider *p, const struct webh
 	for (size_t i = 0; i < n; i++) {
 		struct err item_err = ERR_INIT;
 
-		set_fill_item(a, p, c, &items[i], &ws->items[i], &item_err);
+		write_set_fill_item(a, p, c, &items[i], &ws->items[i], &item_err);
 		if (item_err.code != ERR_NONE)
 			return err_set(err, item_err.code, "%s", item_err.msg);
 		bytes += ws->items[i].data.n + ws->items[i].lead.n;
@@ -228,7 +229,7 @@ static void event_keep_rejected(struct intake *in, const struct connection *c, c
 	if (shared_rate_take(r->app->shared, str_from(key), REJECTED_PER_MINUTE, 60, r->received_us)
 		.is_over)
 		return;
-	ws = set_new(in, c);
+	ws = write_set_new(in, c);
 	ws.reason = utf8_cut(str_from(reason), 255);
 	if (ws.body.n > LIMIT_REJECTED_BODY)
 		ws.body.n = LIMIT_REJECTED_BODY;
@@ -318,8 +319,8 @@ static int intake_store(struct intake *in)
 	for (size_t i = 0; i < in->nconnections; i++) {
 		struct connection *c = in->connections[i];
 
-		sets[i] = set_new(in, c);
-		if (set_fill(r->a, in->provider, &in->hook, c, &sets[i], &err) == -1) {
+		sets[i] = write_set_new(in, c);
+		if (write_set_fill(r->a, in->provider, &in->hook, c, &sets[i], &err) == -1) {
 			event_keep_failed(in, &sets[i], &err);
 			return res_error(r, &err);
 		}
@@ -357,7 +358,7 @@ int intake_webhook_post(struct req *r)
 	    !intake_verify(&in))
 		return 0;
 	if (in.parse_err.code != ERR_NONE) {
-		struct write_set ws = set_new(&in, in.connections[0]);
+		struct write_set ws = write_set_new(&in, in.connections[0]);
 
 		event_keep_failed(&in, &ws, &in.parse_err);
 		return res_error(r, &in.parse_err);
@@ -398,7 +399,7 @@ int intake_replay(struct req *r, const struct connection *c, const struct uuid *
 	    .is_replay = true};
 
 	if (webhook_parse(c->provider, r->a, &hook, err) == -1 ||
-	    set_fill(r->a, c->provider, &hook, c, &ws, err) == -1)
+	    write_set_fill(r->a, c->provider, &hook, c, &ws, err) == -1)
 		return -1;
 	return write_sets_submit(r->app, r->a, &ws, 1, err);
 }

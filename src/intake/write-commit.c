@@ -22,7 +22,7 @@ DB_STMT(event_replayed,
 
 #define EVENT_VALUES 15
 
-struct commit {
+struct group_commit {
 	struct write_set *sets;
 	size_t n;
 	struct arena *a;
@@ -32,13 +32,13 @@ struct commit {
 };
 
 /* Of the row that event_written has found. */
-static bool has_status(const struct db_rows *rows, const char *status)
+static bool event_has_status(const struct db_rows *rows, const char *status)
 {
 	return strcmp(db_get_text(rows, 0, 0), status) == 0;
 }
 
 /* What such an event said of its records is in them already, and newer events followed it. */
-static int commit_find_done(struct db *db, struct commit *c, struct err *err)
+static int commit_find_done(struct db *db, struct group_commit *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		const struct write_set *ws = &c->sets[i];
@@ -51,13 +51,13 @@ static int commit_find_done(struct db *db, struct commit *c, struct err *err)
 		    DB_VALS(db_uuid(&ws->event_id), db_uuid(&ws->account_id)), &rows, err);
 		if (found == -1)
 			return -1;
-		c->is_done[i] = found == 1 && (has_status(&rows, EVENT_PROCESSED) ||
-						  has_status(&rows, EVENT_DUPLICATE));
+		c->is_done[i] = found == 1 && (event_has_status(&rows, EVENT_PROCESSED) ||
+						  event_has_status(&rows, EVENT_DUPLICATE));
 	}
 	return 0;
 }
 
-static size_t commit_count_items(const struct commit *c)
+static size_t commit_count_items(const struct group_commit *c)
 {
 	size_t total = 0;
 
@@ -66,13 +66,13 @@ static size_t commit_count_items(const struct commit *c)
 	return total;
 }
 
-static bool set_is_live(const struct commit *c, size_t i)
+static bool write_set_is_live(const struct group_commit *c, size_t i)
 {
 	return c->sets[i].reason.p == NULL && !c->is_skipped[i];
 }
 
 /* A set sent before to a writer that died may have been committed by it. */
-static int commit_skip_written(struct db *db, struct commit *c, struct err *err)
+static int commit_skip_written(struct db *db, struct group_commit *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
@@ -87,18 +87,19 @@ static int commit_skip_written(struct db *db, struct commit *c, struct err *err)
 		if (found == -1)
 			return -1;
 		c->is_skipped[i] = found == 1;
-		ws->is_duplicate = found == 1 && has_status(&rows, EVENT_DUPLICATE);
+		ws->is_duplicate = found == 1 && event_has_status(&rows, EVENT_DUPLICATE);
 	}
 	return 0;
 }
 
 /* Some keys were there: finds out whose. */
-static int commit_find_repeats(struct db *db, struct commit *c, struct err *err)
+static int commit_find_repeats(struct db *db, struct group_commit *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
 
-		for (size_t k = 0; set_is_live(c, i) && !ws->is_replay && k < ws->nitems; k++) {
+		for (size_t k = 0; write_set_is_live(c, i) && !ws->is_replay && k < ws->nitems;
+		     k++) {
 			const struct write_item *it = &ws->items[k];
 			struct db_rows rows;
 
@@ -116,7 +117,7 @@ static int commit_find_repeats(struct db *db, struct commit *c, struct err *err)
 	return 0;
 }
 
-static int commit_claim_keys(struct db *db, struct commit *c, struct err *err)
+static int commit_claim_keys(struct db *db, struct group_commit *c, struct err *err)
 {
 	struct db_val *v = arena_alloc(c->a, (commit_count_items(c) + 1) * 4 * sizeof(*v));
 	size_t n = 0;
@@ -126,7 +127,8 @@ static int commit_claim_keys(struct db *db, struct commit *c, struct err *err)
 		const struct write_set *ws = &c->sets[i];
 
 		c->is_repeat[i] = arena_zalloc(c->a, ws->nitems + 1);
-		for (size_t k = 0; set_is_live(c, i) && !ws->is_replay && k < ws->nitems; k++) {
+		for (size_t k = 0; write_set_is_live(c, i) && !ws->is_replay && k < ws->nitems;
+		     k++) {
 			if (!ws->items[k].has_dedupe)
 				continue;
 			struct db_val row[4] = {db_uuid(&ws->account_id),
@@ -143,7 +145,7 @@ static int commit_claim_keys(struct db *db, struct commit *c, struct err *err)
 }
 
 /* Records, then leads with their records' ids, then jobs for details. */
-struct rows {
+struct commit_rows {
 	struct record_item *records;
 	struct write_item **record_of; /* which item each record came from */
 	const struct write_set **set_of;
@@ -156,7 +158,7 @@ struct rows {
 };
 
 /* Of its records: when it came, if that was just now. */
-static int64_t record_time(const struct write_set *ws)
+static int64_t write_set_record_time(const struct write_set *ws)
 {
 	int64_t now_us = clock_now_us();
 
@@ -164,12 +166,12 @@ static int64_t record_time(const struct write_set *ws)
 									  : ws->received_us;
 }
 
-static void rows_collect_records(struct commit *c, struct rows *r)
+static void commit_collect_records(struct group_commit *c, struct commit_rows *r)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
 
-		for (size_t k = 0; set_is_live(c, i) && k < ws->nitems; k++) {
+		for (size_t k = 0; write_set_is_live(c, i) && k < ws->nitems; k++) {
 			struct write_item *it = &ws->items[k];
 
 			if (c->is_repeat[i][k] || it->resource_type.p == NULL)
@@ -187,7 +189,7 @@ static void rows_collect_records(struct commit *c, struct rows *r)
 				.is_only_new = c->is_done[i],
 				.event_id = ws->event_id,
 				.index_later = true,
-				.at_us = record_time(ws)};
+				.at_us = write_set_record_time(ws)};
 		}
 	}
 }
@@ -205,7 +207,7 @@ static struct job record_fetch_job(
 	    .args = str_from(args)};
 }
 
-static void rows_collect_rest(struct commit *c, struct rows *r)
+static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 {
 	for (size_t i = 0; i < r->nrecords; i++) {
 		const struct write_item *it = r->record_of[i];
@@ -231,20 +233,20 @@ static void rows_collect_rest(struct commit *c, struct rows *r)
 	}
 }
 
-static int commit_write_items(struct db *db, struct commit *c, struct err *err)
+static int commit_write_items(struct db *db, struct group_commit *c, struct err *err)
 {
 	size_t total = commit_count_items(c) + 1;
-	struct rows r = {.records = arena_array(c->a, total, sizeof(*r.records)),
+	struct commit_rows r = {.records = arena_array(c->a, total, sizeof(*r.records)),
 	    .record_of = arena_array(c->a, total, sizeof(*r.record_of)),
 	    .set_of = arena_array(c->a, total, sizeof(*r.set_of)),
 	    .leads = arena_array(c->a, total, sizeof(*r.leads)),
 	    .is_replayed = arena_array(c->a, total, sizeof(*r.is_replayed)),
 	    .jobs = arena_array(c->a, total, sizeof(*r.jobs))};
 
-	rows_collect_records(c, &r);
+	commit_collect_records(c, &r);
 	if (record_upsert(db, c->a, r.records, r.nrecords, err) == -1)
 		return -1;
-	rows_collect_rest(c, &r);
+	commit_collect_rest(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
 	/* A replay gives a lead that got stuck on its way another go; for a ready one the job does
@@ -258,7 +260,7 @@ static int commit_write_items(struct db *db, struct commit *c, struct err *err)
 	return job_insert(db, r.jobs, r.njobs, err);
 }
 
-static const char *event_status_of(const struct commit *c, size_t i)
+static const char *commit_event_status(const struct group_commit *c, size_t i)
 {
 	struct write_set *ws = &c->sets[i];
 	size_t repeats = 0;
@@ -276,7 +278,7 @@ static const char *event_status_of(const struct commit *c, size_t i)
 /* A set that was sent before stands there already: its writer was slow, not dead, and committed it
  * after we had looked. The next try will find it. */
 static int commit_insert_events(
-    struct db *db, const struct commit *c, const struct db_val *v, size_t n, struct err *err)
+    struct db *db, const struct group_commit *c, const struct db_val *v, size_t n, struct err *err)
 {
 	struct err e = ERR_INIT;
 
@@ -288,7 +290,7 @@ static int commit_insert_events(
 	return err_set(err, e.code, "%s", e.msg);
 }
 
-static int commit_write_events(struct db *db, struct commit *c, struct err *err)
+static int commit_write_events(struct db *db, struct group_commit *c, struct err *err)
 {
 	struct db_val *v = arena_alloc(c->a, c->n * EVENT_VALUES * sizeof(*v));
 	size_t n = 0;
@@ -299,7 +301,7 @@ static int commit_write_events(struct db *db, struct commit *c, struct err *err)
 
 		if (c->is_skipped[i])
 			continue;
-		status = event_status_of(c, i);
+		status = commit_event_status(c, i);
 		if (ws->is_replay) {
 			if (db_exec(db, &event_replayed,
 				DB_VALS(db_str(status), db_int((int64_t)ws->nitems),
@@ -322,7 +324,7 @@ static int commit_write_events(struct db *db, struct commit *c, struct err *err)
 
 static int commit_body(struct db *db, void *arg, struct err *err)
 {
-	struct commit *c = arg;
+	struct group_commit *c = arg;
 
 	arena_reset(c->a); /* a repeat after a deadlock begins anew */
 	c->is_skipped = arena_zalloc(c->a, c->n * sizeof(*c->is_skipped));
@@ -336,7 +338,7 @@ static int commit_body(struct db *db, void *arg, struct err *err)
 
 void write_sets_commit(struct db *db, struct write_set *sets, size_t n)
 {
-	struct commit c = {.sets = sets, .n = n, .a = arena_new()};
+	struct group_commit c = {.sets = sets, .n = n, .a = arena_new()};
 	struct err err = ERR_INIT;
 
 	if (db_transaction(db, commit_body, &c, &err) == -1 && n > 1 &&

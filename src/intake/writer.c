@@ -43,7 +43,7 @@
 #define BACKLOG 256
 #define ANSWER_WAIT_MS 30000
 
-static uint32_t get_u32(const char *p)
+static uint32_t frame_u32(const char *p)
 {
 	const unsigned char *u = (const unsigned char *)p;
 
@@ -57,7 +57,7 @@ static void writer_path(const struct config *cfg, char *out, size_t cap)
 
 /* ---- the writer -------------------------------------------------------------------------- */
 
-struct client {
+struct writer_client {
 	int fd;
 	struct buf in;
 	bool is_waiting;        /* a whole frame is in */
@@ -68,13 +68,13 @@ struct client {
 struct writer {
 	struct app *app;
 	int listen_fd, epoll_fd;
-	struct client *clients[CLIENTS_MAX];
+	struct writer_client *clients[CLIENTS_MAX];
 	size_t nwaiting, nclients;
 };
 
-static void client_close(struct writer *w, size_t slot)
+static void writer_client_close(struct writer *w, size_t slot)
 {
-	struct client *c = w->clients[slot];
+	struct writer_client *c = w->clients[slot];
 
 	if (c->is_waiting)
 		w->nwaiting--;
@@ -85,7 +85,7 @@ static void client_close(struct writer *w, size_t slot)
 	w->nclients--;
 }
 
-static void client_accept(struct writer *w)
+static void writer_client_accept(struct writer *w)
 {
 	int fd;
 
@@ -111,9 +111,9 @@ static void client_accept(struct writer *w)
 }
 
 /* Takes what has arrived; a frame is whole when its announced length is there. */
-static void client_read(struct writer *w, size_t slot)
+static void writer_client_read(struct writer *w, size_t slot)
 {
-	struct client *c = w->clients[slot];
+	struct writer_client *c = w->clients[slot];
 	char piece[65536];
 	ssize_t n;
 
@@ -125,25 +125,25 @@ static void client_read(struct writer *w, size_t slot)
 			break;
 	}
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR) || !buf_ok(&c->in)) {
-		client_close(w, slot);
+		writer_client_close(w, slot);
 		return;
 	}
-	if (!c->is_waiting && c->in.len >= 4 && c->in.len - 4 >= get_u32(c->in.p)) {
+	if (!c->is_waiting && c->in.len >= 4 && c->in.len - 4 >= frame_u32(c->in.p)) {
 		c->is_waiting = true;
 		w->nwaiting++;
 	}
 }
 
 /* Splits a client's frame into its sets: -1 when it is broken. */
-static int client_decode(
-    struct client *c, struct arena *a, struct write_set *sets, size_t room, size_t *n)
+static int writer_client_decode(
+    struct writer_client *c, struct arena *a, struct write_set *sets, size_t room, size_t *n)
 {
-	const char *p = c->in.p + 4, *end = p + get_u32(c->in.p);
+	const char *p = c->in.p + 4, *end = p + frame_u32(c->in.p);
 	struct err err = ERR_INIT;
 
 	*n = 0;
 	while (end - p >= 4 && *n < room) {
-		uint32_t len = get_u32(p);
+		uint32_t len = frame_u32(p);
 
 		p += 4;
 		if ((size_t)(end - p) < len ||
@@ -175,9 +175,9 @@ static int frame_send(int fd, const char *p, size_t n)
 	return 0;
 }
 
-static void client_answer(struct writer *w, size_t slot)
+static void writer_client_answer(struct writer *w, size_t slot)
 {
-	struct client *c = w->clients[slot];
+	struct writer_client *c = w->clients[slot];
 	struct buf out;
 	int rc;
 
@@ -199,7 +199,7 @@ static void client_answer(struct writer *w, size_t slot)
 	rc = frame_send(c->fd, out.p, out.len);
 	buf_fini(&out);
 	if (rc == -1)
-		client_close(w, slot);
+		writer_client_close(w, slot);
 }
 
 /* Commits what waits, at most one batch of it. */
@@ -211,14 +211,14 @@ static void writer_commit_waiting(struct writer *w)
 	size_t taken[CLIENTS_MAX], ntaken = 0;
 
 	for (size_t slot = 0; slot < CLIENTS_MAX && n < BATCH_SETS && bytes < BATCH_BYTES; slot++) {
-		struct client *c = w->clients[slot];
+		struct writer_client *c = w->clients[slot];
 
 		if (c == NULL || !c->is_waiting)
 			continue;
 		c->sets = sets + n;
-		if (client_decode(c, a, c->sets, most - n, &c->nsets) == -1) {
+		if (writer_client_decode(c, a, c->sets, most - n, &c->nsets) == -1) {
 			log_error("writer.frame", LOG_I("bytes", c->in.len));
-			client_close(w, slot);
+			writer_client_close(w, slot);
 			continue;
 		}
 		bytes += c->in.len;
@@ -227,7 +227,7 @@ static void writer_commit_waiting(struct writer *w)
 	}
 	write_sets_commit(w->app->db, sets, n);
 	for (size_t i = 0; i < ntaken; i++)
-		client_answer(w, taken[i]);
+		writer_client_answer(w, taken[i]);
 	arena_free(a);
 }
 
@@ -257,9 +257,9 @@ static void writer_take_events(struct writer *w, int wait_ms)
 
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.u64 == CLIENTS_MAX)
-			client_accept(w);
+			writer_client_accept(w);
 		else
-			client_read(w, events[i].data.u64);
+			writer_client_read(w, events[i].data.u64);
 	}
 }
 
@@ -305,7 +305,7 @@ static int writer_connect(const struct config *cfg)
 	return writer_fd == -1 ? -1 : 0;
 }
 
-static int answer_read_exactly(int fd, char *p, size_t n)
+static int writer_answer_read(int fd, char *p, size_t n)
 {
 	int64_t until = clock_mono_us() + ANSWER_WAIT_MS * INT64_C(1000);
 
@@ -328,15 +328,15 @@ static int answer_read_exactly(int fd, char *p, size_t n)
 	return 0;
 }
 
-static int answers_read(struct arena *a, struct write_set *sets, size_t n)
+static int writer_answers_read(struct arena *a, struct write_set *sets, size_t n)
 {
 	char head[4], *body, *p, *end;
 	uint32_t len;
 
-	if (answer_read_exactly(writer_fd, head, 4) == -1 || (len = get_u32(head)) > FRAME_MAX)
+	if (writer_answer_read(writer_fd, head, 4) == -1 || (len = frame_u32(head)) > FRAME_MAX)
 		return -1;
 	body = arena_alloc(a, len + 1);
-	if (answer_read_exactly(writer_fd, body, len) == -1)
+	if (writer_answer_read(writer_fd, body, len) == -1)
 		return -1;
 	end = body + len;
 	p = body;
@@ -345,9 +345,9 @@ static int answers_read(struct arena *a, struct write_set *sets, size_t n)
 
 		if (end - p < 9)
 			return -1;
-		sets[i].err.code = (enum err_code)get_u32(p);
+		sets[i].err.code = (enum err_code)frame_u32(p);
 		sets[i].is_duplicate = p[4] != 0;
-		text = get_u32(p + 5);
+		text = frame_u32(p + 5);
 		p += 9;
 		if ((size_t)(end - p) < text)
 			return -1;
@@ -380,7 +380,8 @@ static int writer_ask(struct app *app, struct arena *a, struct write_set *sets, 
 		frame->p[k] = (char)(len & 0xff);
 	for (size_t i = 0; i < n; i++)
 		sets[i].may_be_written = true;
-	if (frame_send(writer_fd, frame->p, frame->len) == 0 && answers_read(a, sets, n) == 0)
+	if (frame_send(writer_fd, frame->p, frame->len) == 0 &&
+	    writer_answers_read(a, sets, n) == 0)
 		return 0;
 	close(writer_fd);
 	writer_fd = -1;
