@@ -10,7 +10,8 @@
 #include "product/product.h"
 #include "provider/provider.h"
 
-static int open_log(const struct config *cfg, const char *program, unsigned parts, struct err *err)
+static int app_open_log(
+    const struct config *cfg, const char *program, unsigned parts, struct err *err)
 {
 	enum log_level least = LOG_INFO;
 
@@ -21,7 +22,7 @@ static int open_log(const struct config *cfg, const char *program, unsigned part
 	return log_open(program, cfg->log_file, cfg->log_json, least, err);
 }
 
-static int open_keys(struct arena *a, struct app *app, struct err *err)
+static int app_open_keys(struct arena *a, struct app *app, struct err *err)
 {
 	unsigned char *cursor_key = arena_alloc(a, 32);
 
@@ -33,7 +34,7 @@ static int open_keys(struct arena *a, struct app *app, struct err *err)
 	return 0;
 }
 
-static int open_pages(struct arena *a, struct app *app, struct err *err)
+static int app_open_pages(struct arena *a, struct app *app, struct err *err)
 {
 	app->templates = templates_load(a, app->config->templates_dir, false, err);
 	if (app->templates == NULL)
@@ -41,20 +42,20 @@ static int open_pages(struct arena *a, struct app *app, struct err *err)
 	return product_static_load(a, app->config->static_dir, &app->asset_version, err);
 }
 
-static int open_providers(struct arena *a, struct app *app, struct err *err)
+static int app_open_providers(struct arena *a, struct app *app, struct err *err)
 {
 	app->providers = providers_load(a, app->config->providers_dir, err);
 	return app->providers == NULL ? -1 : 0;
 }
 
-static int open_http(struct app *app, struct err *err)
+static int app_open_http(struct app *app, struct err *err)
 {
 	app->http = http_client_new(app->config, err);
 	return app->http == NULL ? -1 : 0;
 }
 
 /* Nothing is kept open over a fork: the schema's check is the only use until then. */
-static int open_db(struct app *app, unsigned parts, struct err *err)
+static int app_open_db(struct app *app, unsigned parts, struct err *err)
 {
 	int rc = 0;
 
@@ -70,17 +71,17 @@ int app_open(struct arena *a, struct app *app, const char *program, const char *
 {
 	struct config *cfg = arena_zalloc(a, sizeof(*cfg));
 
-	if (config_load(a, file, cfg, err) == -1 || open_log(cfg, program, parts, err) == -1)
+	if (config_load(a, file, cfg, err) == -1 || app_open_log(cfg, program, parts, err) == -1)
 		return -1;
 	app->config = cfg;
 	app->shared = shared_new();
 	app->hooks = product_hooks;
-	if (((parts & APP_KEYS) != 0 && open_keys(a, app, err) == -1) ||
-	    ((parts & APP_PROVIDERS) != 0 && open_providers(a, app, err) == -1) ||
-	    ((parts & APP_PAGES) != 0 && open_pages(a, app, err) == -1) ||
-	    ((parts & APP_HTTP) != 0 && open_http(app, err) == -1))
+	if (((parts & APP_KEYS) != 0 && app_open_keys(a, app, err) == -1) ||
+	    ((parts & APP_PROVIDERS) != 0 && app_open_providers(a, app, err) == -1) ||
+	    ((parts & APP_PAGES) != 0 && app_open_pages(a, app, err) == -1) ||
+	    ((parts & APP_HTTP) != 0 && app_open_http(app, err) == -1))
 		return -1;
-	return (parts & (APP_DB | APP_DB_RAW)) != 0 ? open_db(app, parts, err) : 0;
+	return (parts & (APP_DB | APP_DB_RAW)) != 0 ? app_open_db(app, parts, err) : 0;
 }
 
 void app_close(struct app *app)

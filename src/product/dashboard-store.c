@@ -32,23 +32,23 @@ DB_STMT(dashboard_periodic_next, "SELECT MIN(next_at) FROM periodic_runs");
 
 /* ---- counts, remembered ------------------------------------------------------------------- */
 
-struct cache_key {
+struct count_key {
 	struct uuid account_id;
 	int64_t metric, from_us, to_us;
 };
 static struct {
-	struct cache_key key;
+	struct count_key key;
 	int64_t count, until_us;
-} cache[CACHE_SLOTS];
+} counts[CACHE_SLOTS];
 
-static bool is_same_key(const struct cache_key *a, const struct cache_key *b)
+static bool count_key_eq(const struct count_key *a, const struct count_key *b)
 {
 	return uuid_eq(a->account_id, b->account_id) && a->metric == b->metric &&
 	       a->from_us == b->from_us && a->to_us == b->to_us;
 }
 
 /* The past stays as it is but for late arrivals (a drained spool); the present does not. */
-static int64_t lifetime_us(int64_t to_us)
+static int64_t count_lifetime_us(int64_t to_us)
 {
 	int64_t age = clock_now_us() - to_us;
 
@@ -57,8 +57,8 @@ static int64_t lifetime_us(int64_t to_us)
 	return age > 0 ? 60 * SECOND_US : 5 * SECOND_US;
 }
 
-static int count_between(
-    struct app *app, struct arena *a, const struct cache_key *k, int64_t *out, struct err *err)
+static int count_load(
+    struct app *app, struct arena *a, const struct count_key *k, int64_t *out, struct err *err)
 {
 	struct uuid from = uuid_at(k->from_us), to = uuid_at(k->to_us);
 	struct db_rows rows;
@@ -80,19 +80,19 @@ static int count_between(
 int dashboard_count(struct app *app, struct arena *a, const struct uuid *account_id,
     enum dashboard_metric metric, int64_t from_us, int64_t to_us, int64_t *out, struct err *err)
 {
-	struct cache_key key = {*account_id, metric, from_us, to_us};
+	struct count_key key = {*account_id, metric, from_us, to_us};
 	size_t slot = (size_t)(str_hash(&key, sizeof(key)) % CACHE_SLOTS);
 	int64_t now = clock_mono_us();
 
-	if (now < cache[slot].until_us && is_same_key(&key, &cache[slot].key)) {
-		*out = cache[slot].count;
+	if (now < counts[slot].until_us && count_key_eq(&key, &counts[slot].key)) {
+		*out = counts[slot].count;
 		return 0;
 	}
-	if (count_between(app, a, &key, out, err) == -1)
+	if (count_load(app, a, &key, out, err) == -1)
 		return -1;
-	cache[slot].key = key;
-	cache[slot].count = *out;
-	cache[slot].until_us = now + lifetime_us(to_us);
+	counts[slot].key = key;
+	counts[slot].count = *out;
+	counts[slot].until_us = now + count_lifetime_us(to_us);
 	return 0;
 }
 

@@ -17,19 +17,19 @@
 #define MINUTE_US (INT64_C(60) * SECOND_US)
 #define LATEST_LEADS 6
 
-static bool may(const struct req *r, uint64_t permission)
+static bool actor_may(const struct req *r, uint64_t permission)
 {
 	return (r->actor.permissions & permission) == permission;
 }
 
-static int64_t floor_to(int64_t at_us, int64_t unit_us)
+static int64_t time_floor(int64_t at_us, int64_t unit_us)
 {
 	return at_us - at_us % unit_us;
 }
 
 /* By the hour, since hours that are over are remembered. */
-static int count_hours(struct req *r, enum dashboard_metric metric, int64_t from_us, int64_t to_us,
-    int64_t *out, struct err *err)
+static int dashboard_count_hours(struct req *r, enum dashboard_metric metric, int64_t from_us,
+    int64_t to_us, int64_t *out, struct err *err)
 {
 	*out = 0;
 	for (int64_t at = from_us; at < to_us; at += HOUR_US) {
@@ -43,16 +43,17 @@ static int count_hours(struct req *r, enum dashboard_metric metric, int64_t from
 }
 
 /* Since midnight, and the same weekday of last week until the same minute. */
-static int add_today(struct req *r, json_t *data, enum dashboard_metric metric, const char *label,
-    const char *href, struct err *err)
+static int dashboard_add_today(struct req *r, json_t *data, enum dashboard_metric metric,
+    const char *label, const char *href, struct err *err)
 {
-	int64_t now = clock_now_us(), midnight = floor_to(now, DAY_US), today, before;
+	int64_t now = clock_now_us(), midnight = time_floor(now, DAY_US), today, before;
 	json_t *o = json_object();
 
 	json_array_append_new(json_object_get(data, "figures"), o);
-	if (count_hours(r, metric, midnight, floor_to(now, HOUR_US) + HOUR_US, &today, err) == -1 ||
-	    count_hours(r, metric, midnight - WEEK_US, floor_to(now, MINUTE_US) - WEEK_US, &before,
-		err) == -1)
+	if (dashboard_count_hours(
+		r, metric, midnight, time_floor(now, HOUR_US) + HOUR_US, &today, err) == -1 ||
+	    dashboard_count_hours(r, metric, midnight - WEEK_US,
+		time_floor(now, MINUTE_US) - WEEK_US, &before, err) == -1)
 		return -1;
 	json_set_str(o, "label", label);
 	json_set_str(o, "href", href);
@@ -68,9 +69,9 @@ static int add_today(struct req *r, json_t *data, enum dashboard_metric metric, 
 	return 0;
 }
 
-static int add_hours(struct req *r, json_t *data, struct err *err)
+static int dashboard_add_hours(struct req *r, json_t *data, struct err *err)
 {
-	int64_t first = floor_to(clock_now_us(), HOUR_US) - (HOURS - 1) * HOUR_US, total = 0;
+	int64_t first = time_floor(clock_now_us(), HOUR_US) - (HOURS - 1) * HOUR_US, total = 0;
 	struct svg_point points[HOURS];
 	struct buf *svg = buf_new(r->a, LIMIT_PAGE_BYTES);
 
@@ -92,7 +93,7 @@ static int add_hours(struct req *r, json_t *data, struct err *err)
 	return 0;
 }
 
-static int add_queue(struct req *r, json_t *data, struct err *err)
+static int dashboard_add_queue(struct req *r, json_t *data, struct err *err)
 {
 	struct job_stats stats;
 	int64_t now = clock_now_us();
@@ -111,7 +112,7 @@ static int add_queue(struct req *r, json_t *data, struct err *err)
 }
 
 /* Pushes of the last day by outcome, each with its share in per cent. */
-static int add_deliveries(struct req *r, json_t *data, struct err *err)
+static int dashboard_add_deliveries(struct req *r, json_t *data, struct err *err)
 {
 	json_t *rows, *row;
 	int64_t total = 0;
@@ -131,7 +132,7 @@ static int add_deliveries(struct req *r, json_t *data, struct err *err)
 	return 0;
 }
 
-static int add_latest_leads(struct req *r, json_t *data, struct err *err)
+static int dashboard_add_latest_leads(struct req *r, json_t *data, struct err *err)
 {
 	struct lead_filter filter = {.account_id = r->actor.account_id};
 	struct slice s = {.limit = LATEST_LEADS};
@@ -144,7 +145,7 @@ static int add_latest_leads(struct req *r, json_t *data, struct err *err)
 }
 
 /* What a newcomer does first, and whether it is done. */
-static void add_step(json_t *steps, bool is_done, const char *label, const char *text,
+static void dashboard_add_step(json_t *steps, bool is_done, const char *label, const char *text,
     const char *href, const char *action)
 {
 	json_t *o = json_object();
@@ -157,7 +158,7 @@ static void add_step(json_t *steps, bool is_done, const char *label, const char 
 	json_array_append_new(steps, o);
 }
 
-static int add_connections(struct req *r, json_t *data, struct err *err)
+static int dashboard_add_connections(struct req *r, json_t *data, struct err *err)
 {
 	const struct config *cfg = r->app->config;
 	bool has_source = false, has_destination = false,
@@ -181,13 +182,13 @@ static int add_connections(struct req *r, json_t *data, struct err *err)
 	provider_label_rows(r->app, rows);
 	json_set(data, "connections", json_incref(rows));
 	json_set_bool(data, "is_new", !has_source || !has_destination || !has_lead);
-	add_step(steps, has_source, "Connect a lead source",
+	dashboard_add_step(steps, has_source, "Connect a lead source",
 	    "Meta Lead Ads, HubSpot or any signed webhook.", "/admin/connections#catalogue",
 	    "Choose a source");
-	add_step(steps, has_destination, "Connect a destination",
+	dashboard_add_step(steps, has_destination, "Connect a destination",
 	    "Any CRM that takes leads over HTTP.", "/admin/connections#catalogue",
 	    "Choose a destination");
-	add_step(steps, has_lead, "Send a test lead",
+	dashboard_add_step(steps, has_lead, "Send a test lead",
 	    has_sandbox ? "The sandbox stands in for the ad platform and the CRM."
 			: "Send one from your form, or with POST /connect/v1/leads.",
 	    has_sandbox ? cfg->sandbox_url : "/admin/events",
@@ -199,21 +200,23 @@ int product_page_dashboard(struct req *r)
 {
 	struct err err = ERR_INIT;
 	json_t *data = json_own(r->a, json_object());
-	bool sees_leads = may(r, PERMIT(LEADS_VIEW)), sees_events = may(r, PERMIT(WEBHOOKS_VIEW));
+	bool sees_leads = actor_may(r, PERMIT(LEADS_VIEW)),
+	     sees_events = actor_may(r, PERMIT(WEBHOOKS_VIEW));
 
 	json_set(data, "figures", json_array());
-	if ((sees_leads &&
-		(add_today(r, data, DASHBOARD_LEADS, "Leads today", "/admin/leads", &err) == -1 ||
-		    add_latest_leads(r, data, &err) == -1)) ||
-	    (sees_events && (add_today(r, data, DASHBOARD_EVENTS, "Events today", "/admin/events",
-				 &err) == -1 ||
-				add_hours(r, data, &err) == -1)) ||
-	    (may(r, PERMIT(CRM_VIEW)) && add_deliveries(r, data, &err) == -1) ||
-	    (may(r, PERMIT(CONNECTIONS_VIEW)) && add_connections(r, data, &err) == -1) ||
-	    add_queue(r, data, &err) == -1)
+	if ((sees_leads && (dashboard_add_today(r, data, DASHBOARD_LEADS, "Leads today",
+				"/admin/leads", &err) == -1 ||
+			       dashboard_add_latest_leads(r, data, &err) == -1)) ||
+	    (sees_events && (dashboard_add_today(r, data, DASHBOARD_EVENTS, "Events today",
+				 "/admin/events", &err) == -1 ||
+				dashboard_add_hours(r, data, &err) == -1)) ||
+	    (actor_may(r, PERMIT(CRM_VIEW)) && dashboard_add_deliveries(r, data, &err) == -1) ||
+	    (actor_may(r, PERMIT(CONNECTIONS_VIEW)) &&
+		dashboard_add_connections(r, data, &err) == -1) ||
+	    dashboard_add_queue(r, data, &err) == -1)
 		return res_error(r, &err);
-	json_set_bool(data, "sees_deliveries", may(r, PERMIT(CRM_VIEW)));
-	json_set_bool(data, "sees_connections", may(r, PERMIT(CONNECTIONS_VIEW)));
+	json_set_bool(data, "sees_deliveries", actor_may(r, PERMIT(CRM_VIEW)));
+	json_set_bool(data, "sees_connections", actor_may(r, PERMIT(CONNECTIONS_VIEW)));
 	json_set_bool(data, "sees_leads", sees_leads);
 	json_set_bool(data, "sees_events", sees_events);
 	return chrome_page(

@@ -15,7 +15,7 @@ int product_healthz(struct req *r)
 }
 
 /* The schema changes only by hand: a good answer holds for a while. */
-static int check_schema(struct app *app, struct err *err)
+static int health_check_schema(struct app *app, struct err *err)
 {
 	static int64_t good_until_us;
 	int64_t now = clock_mono_us();
@@ -29,7 +29,7 @@ static int check_schema(struct app *app, struct err *err)
 }
 
 /* Whether periodic work is done on time: told, but no reason to take the worker out of service. */
-static const char *scheduler_state(struct app *app, struct arena *a)
+static const char *health_scheduler_state(struct app *app, struct arena *a)
 {
 	struct err err = ERR_INIT;
 	int64_t next_us;
@@ -48,7 +48,7 @@ int product_readyz(struct req *r)
 
 	if (db_ping(r->app->db, &err) == -1)
 		json_array_append_new(reasons, json_string("The database does not answer"));
-	else if (check_schema(r->app, &err) == -1)
+	else if (health_check_schema(r->app, &err) == -1)
 		json_array_append_new(reasons,
 		    json_string(
 			err.code == ERR_UNAVAILABLE ? "The database does not answer" : err.msg));
@@ -56,7 +56,7 @@ int product_readyz(struct req *r)
 		is_ready = true;
 	json_set_str(answer, "status", is_ready ? "ready" : "not ready");
 	if (is_ready)
-		json_set_str(answer, "scheduler", scheduler_state(r->app, r->a));
+		json_set_str(answer, "scheduler", health_scheduler_state(r->app, r->a));
 	json_set(answer, "reasons", reasons);
 	res_header(r, "Cache-Control", "no-store");
 	if (!is_ready)

@@ -19,12 +19,12 @@ struct static_file {
 	struct str data;
 };
 
-static struct static_file *files;
-static size_t nfiles;
-static char version[VERSION_CHARS + 1];
+static struct static_file *static_files;
+static size_t static_nfiles;
+static char static_version[VERSION_CHARS + 1];
 
 /* The type of a name's ending; NULL: not served. */
-static const char *type_of(struct str name)
+static const char *static_type_of(struct str name)
 {
 	static const struct {
 		const char *ending, *type;
@@ -43,7 +43,7 @@ static const char *type_of(struct str name)
 	return NULL;
 }
 
-static int load_file(
+static int static_file_load(
     struct arena *a, const char *dir, const char *name, struct static_file *out, struct err *err)
 {
 	const char *path = arena_printf(a, "%s/%s", dir, name);
@@ -57,15 +57,15 @@ static int load_file(
 	return 0;
 }
 
-static void make_version(struct arena *a)
+static void static_version_make(struct arena *a)
 {
 	struct buf *all = buf_new(a, FILES_MAX * 64);
 	char hex[2 * SHA256_SIZE + 1];
 
-	for (size_t i = 0; i < nfiles; i++)
-		buf_str(all, files[i].etag);
+	for (size_t i = 0; i < static_nfiles; i++)
+		buf_str(all, static_files[i].etag);
 	sha256_hex((struct str){all->p, all->len}, hex);
-	snprintf(version, sizeof(version), "%.*s", VERSION_CHARS, hex);
+	snprintf(static_version, sizeof(static_version), "%.*s", VERSION_CHARS, hex);
 }
 
 int product_static_load(
@@ -76,21 +76,21 @@ int product_static_load(
 
 	if (n < 0)
 		return err_set(err, ERR_INTERNAL, "%s: %s", dir, strerror(errno));
-	files = arena_array(a, FILES_MAX, sizeof(*files));
-	nfiles = 0;
+	static_files = arena_array(a, FILES_MAX, sizeof(*static_files));
+	static_nfiles = 0;
 	for (int i = 0; i < n; i++) {
-		const char *name = entries[i]->d_name, *type = type_of(str_from(name));
-		if (rc == 0 && name[0] != '.' && type != NULL && nfiles < FILES_MAX) {
-			files[nfiles].content_type = type;
-			rc = load_file(a, dir, name, &files[nfiles], err);
-			nfiles++;
+		const char *name = entries[i]->d_name, *type = static_type_of(str_from(name));
+		if (rc == 0 && name[0] != '.' && type != NULL && static_nfiles < FILES_MAX) {
+			static_files[static_nfiles].content_type = type;
+			rc = static_file_load(a, dir, name, &static_files[static_nfiles], err);
+			static_nfiles++;
 		}
 		free(entries[i]);
 	}
 	free(entries);
 	if (rc == 0)
-		make_version(a);
-	*asset_version = version;
+		static_version_make(a);
+	*asset_version = static_version;
 	return rc;
 }
 
@@ -98,14 +98,15 @@ int product_static_file(struct req *r)
 {
 	struct str name = req_param(r, "file");
 
-	for (size_t i = 0; i < nfiles; i++) {
-		const struct static_file *f = &files[i];
+	for (size_t i = 0; i < static_nfiles; i++) {
+		const struct static_file *f = &static_files[i];
 		if (!str_is(name, f->name))
 			continue;
 		/* An address with the version of now never changes its content. */
 		res_header(r, "Cache-Control",
-		    str_is(req_query(r, "v"), version) ? "public, max-age=31536000, immutable"
-						       : "public, max-age=300");
+		    str_is(req_query(r, "v"), static_version)
+			? "public, max-age=31536000, immutable"
+			: "public, max-age=300");
 		res_header(r, "ETag", f->etag);
 		if (str_is(req_header(r, "if-none-match"), f->etag))
 			return res_empty(r, 304);
