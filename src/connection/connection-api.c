@@ -2,7 +2,7 @@
 #include "base/limits.h"
 #include "connection/connection-internal.h"
 
-static int not_found(struct req *r)
+static int connection_missing(struct req *r)
 {
 	return res_problem(r, 404, "There is no such connection");
 }
@@ -28,7 +28,7 @@ int connection_api_list(struct req *r)
 }
 
 /* The connection of the route's :id; 1, or 0 with the answer given. */
-static int find(struct req *r, struct connection **out)
+static int connection_of_route(struct req *r, struct connection **out)
 {
 	struct err err = ERR_INIT;
 	struct uuid id;
@@ -39,7 +39,7 @@ static int find(struct req *r, struct connection **out)
 	if (found == -1)
 		res_error(r, &err);
 	else if (found == 0)
-		not_found(r);
+		connection_missing(r);
 	return found == 1;
 }
 
@@ -47,14 +47,14 @@ int connection_api_get(struct req *r)
 {
 	struct connection *c;
 
-	return find(r, &c) ? res_json(r, 200, connection_json(r->app, c)) : 0;
+	return connection_of_route(r, &c) ? res_json(r, 200, connection_json(r->app, c)) : 0;
 }
 
 int connection_api_test(struct req *r)
 {
 	struct connection *c;
 
-	return find(r, &c) ? res_json(r, 200, connection_test(r->app, r->a, c)) : 0;
+	return connection_of_route(r, &c) ? res_json(r, 200, connection_test(r->app, r->a, c)) : 0;
 }
 
 /* ---- change and delete -------------------------------------------------------------------- */
@@ -71,7 +71,7 @@ int connection_api_update(struct req *r)
 	found = connection_change(r, &id, r->json, &c, &err);
 	if (found == -1)
 		return res_error(r, &err);
-	return found == 0 ? not_found(r) : res_json(r, 200, connection_json(r->app, c));
+	return found == 0 ? connection_missing(r) : res_json(r, 200, connection_json(r->app, c));
 }
 
 int connection_api_delete(struct req *r)
@@ -85,7 +85,7 @@ int connection_api_delete(struct req *r)
 	found = connection_remove(r, NULL, &id, &err);
 	if (found == -1)
 		return res_error(r, &err);
-	return found == 0 ? not_found(r) : res_empty(r, 204);
+	return found == 0 ? connection_missing(r) : res_empty(r, 204);
 }
 
 /* ---- of a provider: status ---------------------------------------------------------------- */
@@ -163,5 +163,5 @@ int connection_api_disconnect(struct req *r)
 		found = uuid_parse(text, &id) ? connection_remove(r, p, &id, &err) : 0;
 	if (found == -1)
 		return res_error(r, &err);
-	return found == 0 ? not_found(r) : res_empty(r, 204);
+	return found == 0 ? connection_missing(r) : res_empty(r, 204);
 }

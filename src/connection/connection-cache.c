@@ -1,8 +1,22 @@
-/* Connections in process memory, for the intake path: one entry per question asked (an id; a
- * provider's external account), bounded, least recently used out first. An entry is trusted for
- * CACHE_TTL_US while shared_generation stands; then one narrow query asks whether anything changed,
- * so that a steady connection is opened once. What is replaced or evicted stays readable until
- * connection_cache_release, or GRACE_US at the latest. */
+/* Connections in process memory, for the intake path. One entry per question asked: an id, a
+ * provider's external account, or any connection of a provider.
+ *
+ *   asked -> current ------- asked within CACHE_TTL_US, generation unchanged: no query
+ *              |  ^
+ *    too old, or  +--- the narrow query (ids and times) finds nothing changed
+ *    another      |
+ *    generation   +--- changed: the entry is retired, a new one is loaded
+ *              |
+ *              v
+ *   retired -> freed by connection_cache_release, or GRACE_US later
+ *
+ * Opening a connection (decryption, parsing) is what costs: the narrow query is there so that a
+ * steady connection is opened once, however often its time is up.
+ *
+ * Invariants: an entry that can be found is in its bucket and in the order of use, and cache.n
+ * counts it; a retired one is in neither, only in the retired list. At most ENTRIES_MAX can be
+ * found, and the least recently used goes first. Entries own all that they hold, on the heap:
+ * callers keep pointers into them, so none is freed while a caller may still read it. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/shared.h"
@@ -14,6 +28,7 @@
 
 DB_STMT(cache_version_by_id,
     "SELECT id, updated_at FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED "'");
+enum { VERSION_ID, VERSION_UPDATED }; /* of each cache_version statement */
 DB_STMT(cache_by_id, "SELECT " CONNECTION_COLUMNS
 		     " FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED "'");
 DB_STMT(cache_version_by_external,
@@ -30,14 +45,15 @@ DB_STMT(cache_by_provider, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE
 			   " AND status <> '" CONNECTION_DISABLED "' ORDER BY id DESC LIMIT 64");
 
 /* A question: either id, or provider with external ({NULL,0}: any). */
-struct question {
+struct cache_question {
 	const struct uuid *id;
 	const struct provider *provider;
 	struct str external;
 };
 
-struct entry {
-	struct entry *next_in_bucket, *newer, *older; /* retired: older chains the retired list */
+struct cache_entry {
+	struct cache_entry *next_in_bucket, *newer,
+	    *older; /* retired: older chains the retired list */
 	uint64_t hash;
 	size_t key_n;
 	char *key;
@@ -48,14 +64,14 @@ struct entry {
 };
 
 static struct {
-	struct entry *buckets[BUCKETS];
-	struct entry *newest, *oldest;
-	struct entry *retired;
+	struct cache_entry *buckets[BUCKETS];
+	struct cache_entry *newest, *oldest;
+	struct cache_entry *retired;
 	size_t n;
 	struct arena *scratch;
 } cache;
 
-static void *heap(size_t n)
+static void *heap_zalloc(size_t n)
 {
 	void *p = calloc(1, n);
 
@@ -68,14 +84,14 @@ static char *heap_text(const char *s)
 {
 	size_t n = s == NULL ? 0 : strlen(s) + 1;
 
-	return s == NULL ? NULL : memcpy(heap(n), s, n);
+	return s == NULL ? NULL : memcpy(heap_zalloc(n), s, n);
 }
 
 /* ---- owning ------------------------------------------------------------------------------- */
 
 static struct connection *connection_keep(const struct connection *from)
 {
-	struct connection *c = heap(sizeof *c);
+	struct connection *c = heap_zalloc(sizeof(*c));
 
 	*c = *from;
 	c->provider_type = c->provider->name;
@@ -99,7 +115,7 @@ static void connection_drop(struct connection *c)
 	free(c);
 }
 
-static void entry_free(struct entry *e)
+static void entry_free(struct cache_entry *e)
 {
 	for (size_t i = 0; i < e->n; i++)
 		connection_drop(e->v[i]);
@@ -108,12 +124,12 @@ static void entry_free(struct entry *e)
 	free(e);
 }
 
-static void free_retired(int64_t before_us)
+static void cache_free_retired(int64_t before_us)
 {
-	struct entry **at = &cache.retired;
+	struct cache_entry **at = &cache.retired;
 
 	while (*at != NULL) {
-		struct entry *e = *at;
+		struct cache_entry *e = *at;
 
 		if (e->retired_us >= before_us) {
 			at = &e->older;
@@ -126,19 +142,19 @@ static void free_retired(int64_t before_us)
 
 void connection_cache_release(void)
 {
-	free_retired(INT64_MAX);
+	cache_free_retired(INT64_MAX);
 }
 
 /* ---- table and order ---------------------------------------------------------------------- */
 
-static void unlink_order(struct entry *e)
+static void entry_unlink(struct cache_entry *e)
 {
 	*(e->newer != NULL ? &e->newer->older : &cache.newest) = e->older;
 	*(e->older != NULL ? &e->older->newer : &cache.oldest) = e->newer;
 	e->newer = e->older = NULL;
 }
 
-static void link_newest(struct entry *e)
+static void entry_link_newest(struct cache_entry *e)
 {
 	e->older = cache.newest;
 	e->newer = NULL;
@@ -146,27 +162,27 @@ static void link_newest(struct entry *e)
 	cache.newest = e;
 }
 
-static void retire(struct entry *e)
+static void entry_retire(struct cache_entry *e)
 {
-	struct entry **at = &cache.buckets[e->hash % BUCKETS];
+	struct cache_entry **at = &cache.buckets[e->hash % BUCKETS];
 
 	while (*at != e)
 		at = &(*at)->next_in_bucket;
 	*at = e->next_in_bucket;
-	unlink_order(e);
+	entry_unlink(e);
 	cache.n--;
 	e->retired_us = clock_mono_us();
 	e->older = cache.retired;
 	cache.retired = e;
 }
 
-static struct str key_of(struct arena *a, const struct question *q)
+static struct str question_key(struct arena *a, const struct cache_question *q)
 {
 	struct buf *b = buf_new(a, LIMIT_TYPE_BYTES + LIMIT_EXTERNAL_ID_BYTES + 2);
 
 	if (q->id != NULL) {
 		buf_chr(b, 'i');
-		buf_add(b, q->id->b, sizeof q->id->b);
+		buf_add(b, q->id->b, sizeof(q->id->b));
 	} else {
 		buf_chr(b, q->external.p != NULL ? 'e' : 'p');
 		buf_str(b, q->provider->name);
@@ -176,9 +192,9 @@ static struct str key_of(struct arena *a, const struct question *q)
 	return buf_ok(b) ? (struct str){b->p, b->len} : (struct str){NULL, 0};
 }
 
-static struct entry *find(struct str key, uint64_t hash)
+static struct cache_entry *entry_find(struct str key, uint64_t hash)
 {
-	struct entry *e = cache.buckets[hash % BUCKETS];
+	struct cache_entry *e = cache.buckets[hash % BUCKETS];
 
 	while (e != NULL &&
 	       !(e->hash == hash && e->key_n == key.n && memcmp(e->key, key.p, key.n) == 0))
@@ -186,27 +202,27 @@ static struct entry *find(struct str key, uint64_t hash)
 	return e;
 }
 
-static struct entry *add(struct str key, uint64_t hash)
+static struct cache_entry *entry_add(struct str key, uint64_t hash)
 {
-	struct entry *e = heap(sizeof *e);
+	struct cache_entry *e = heap_zalloc(sizeof(*e));
 
 	if (cache.n == ENTRIES_MAX)
-		retire(cache.oldest);
+		entry_retire(cache.oldest);
 	e->hash = hash;
-	e->key = heap(key.n + 1);
+	e->key = heap_zalloc(key.n + 1);
 	memcpy(e->key, key.p, key.n);
 	e->key_n = key.n;
 	e->next_in_bucket = cache.buckets[hash % BUCKETS];
 	cache.buckets[hash % BUCKETS] = e;
-	link_newest(e);
+	entry_link_newest(e);
 	cache.n++;
 	return e;
 }
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
-static int query(struct app *app, const struct question *q, bool is_version, struct db_rows *rows,
-    struct err *err)
+static int question_query(struct app *app, const struct cache_question *q, bool is_version,
+    struct db_rows *rows, struct err *err)
 {
 	if (q->id != NULL)
 		return db_query(app->db, cache.scratch,
@@ -221,31 +237,33 @@ static int query(struct app *app, const struct question *q, bool is_version, str
 	    DB_VALS(db_str(q->provider->name), db_strn(q->external)), rows, err);
 }
 
-static int is_current(
-    struct app *app, const struct question *q, const struct entry *e, struct err *err)
+static int entry_is_current(
+    struct app *app, const struct cache_question *q, const struct cache_entry *e, struct err *err)
 {
 	struct db_rows rows;
 
-	if (query(app, q, true, &rows, err) == -1)
+	if (question_query(app, q, true, &rows, err) == -1)
 		return -1;
 	if (rows.count != e->n)
 		return 0;
 	for (size_t i = 0; i < e->n; i++) {
-		struct uuid id = db_get_uuid(&rows, i, 0);
+		struct uuid id = db_get_uuid(&rows, i, VERSION_ID);
 
-		if (!uuid_eq(id, e->v[i]->id) || db_get_int(&rows, i, 1) != e->v[i]->updated_us)
+		if (!uuid_eq(id, e->v[i]->id) ||
+		    db_get_int(&rows, i, VERSION_UPDATED) != e->v[i]->updated_us)
 			return 0;
 	}
 	return 1;
 }
 
-static int load(struct app *app, const struct question *q, struct entry *e, struct err *err)
+static int entry_load(
+    struct app *app, const struct cache_question *q, struct cache_entry *e, struct err *err)
 {
 	struct db_rows rows;
 
-	if (query(app, q, false, &rows, err) == -1)
+	if (question_query(app, q, false, &rows, err) == -1)
 		return -1;
-	e->v = heap((rows.count + 1) * sizeof(struct connection *));
+	e->v = heap_zalloc((rows.count + 1) * sizeof(struct connection *));
 	for (size_t i = 0; i < rows.count; i++) {
 		struct connection *c = connection_from_row(app, cache.scratch, &rows, i, err);
 
@@ -257,26 +275,26 @@ static int load(struct app *app, const struct question *q, struct entry *e, stru
 }
 
 /* The generation is read before the rows: a change in between is seen the next time. */
-static int refresh(struct app *app, const struct question *q, struct str key, uint64_t hash,
-    uint64_t generation, struct entry **io, struct err *err)
+static int entry_refresh(struct app *app, const struct cache_question *q, struct str key,
+    uint64_t hash, uint64_t generation, struct cache_entry **io, struct err *err)
 {
-	struct entry *e = *io;
+	struct cache_entry *e = *io;
 	int64_t now = clock_mono_us();
 
 	if (e != NULL) {
-		int current = is_current(app, q, e, err);
+		int current = entry_is_current(app, q, e, err);
 
-		if (current < 0)
+		if (current == -1)
 			return -1;
 		if (current == 0) {
-			retire(e);
+			entry_retire(e);
 			e = NULL;
 		}
 	}
 	if (e == NULL) {
-		e = add(key, hash);
-		if (load(app, q, e, err) == -1) {
-			retire(e);
+		e = entry_add(key, hash);
+		if (entry_load(app, q, e, err) == -1) {
+			entry_retire(e);
 			return -1;
 		}
 	}
@@ -286,7 +304,8 @@ static int refresh(struct app *app, const struct question *q, struct str key, ui
 	return 0;
 }
 
-static int ask(struct app *app, const struct question *q, struct entry **out, struct err *err)
+static int cache_ask(
+    struct app *app, const struct cache_question *q, struct cache_entry **out, struct err *err)
 {
 	int64_t now = clock_mono_us();
 	uint64_t generation = app->shared == NULL ? 0 : shared_generation(app->shared);
@@ -294,19 +313,19 @@ static int ask(struct app *app, const struct question *q, struct entry **out, st
 
 	if (cache.scratch == NULL)
 		cache.scratch = arena_new();
-	struct str key = key_of(cache.scratch, q);
+	struct str key = question_key(cache.scratch, q);
 	uint64_t hash = str_hash(key.p, key.n);
-	*out = key.p == NULL ? NULL : find(key, hash);
+	*out = key.p == NULL ? NULL : entry_find(key, hash);
 	if (key.p == NULL) {
 		rc = err_set(err, ERR_INVALID, "the external account id is too long");
 	} else if (*out == NULL || (*out)->generation != generation ||
 		   now - (*out)->checked_us > CACHE_TTL_US) {
-		free_retired(now - GRACE_US);
-		rc = refresh(app, q, key, hash, generation, out, err);
+		cache_free_retired(now - GRACE_US);
+		rc = entry_refresh(app, q, key, hash, generation, out, err);
 	}
 	if (rc == 0 && *out != cache.newest) {
-		unlink_order(*out);
-		link_newest(*out);
+		entry_unlink(*out);
+		entry_link_newest(*out);
 	}
 	arena_reset(cache.scratch);
 	return rc;
@@ -315,10 +334,10 @@ static int ask(struct app *app, const struct question *q, struct entry **out, st
 int connection_cached(
     struct app *app, const struct uuid *id, struct connection **out, struct err *err)
 {
-	struct question q = {.id = id};
-	struct entry *e;
+	struct cache_question q = {.id = id};
+	struct cache_entry *e;
 
-	if (ask(app, &q, &e, err) == -1)
+	if (cache_ask(app, &q, &e, err) == -1)
 		return -1;
 	if (e->n == 0)
 		return 0;
@@ -329,14 +348,14 @@ int connection_cached(
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,
     struct connection ***out, size_t *n, struct err *err)
 {
-	struct question q = {.provider = p, .external = external};
-	struct entry *e;
+	struct cache_question q = {.provider = p, .external = external};
+	struct cache_entry *e;
 
 	*out = NULL;
 	*n = 0;
 	if (external.p != NULL && (external.n == 0 || external.n > LIMIT_EXTERNAL_ID_BYTES))
 		return 0;
-	if (ask(app, &q, &e, err) == -1)
+	if (cache_ask(app, &q, &e, err) == -1)
 		return -1;
 	*out = e->v;
 	*n = e->n;

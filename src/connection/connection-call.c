@@ -25,7 +25,7 @@ int64_t call_policy_next_ms(
 }
 
 /* No reason to fail what the call was for. */
-static void use_note(const struct connection_call *call)
+static void call_note_use(const struct connection_call *call)
 {
 	struct err err = ERR_INIT;
 
@@ -49,7 +49,7 @@ int connection_call_attempt(struct connection_call *call, struct err *err)
 	call->duration_us = clock_mono_us() - started;
 	call->again_ms = call_policy_next_ms(&call->policy, call->attempt, &call->result);
 	if (call->again_ms < 0)
-		use_note(call);
+		call_note_use(call);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 
 /* ---- as the audit log shows it ------------------------------------------------------------- */
 
-static json_t *names_of(const json_t *object)
+static json_t *member_names(const json_t *object)
 {
 	json_t *names = json_array(), *v;
 	const char *key;
@@ -19,7 +19,7 @@ static json_t *names_of(const json_t *object)
 }
 
 /* Of the credentials only their names; a list has none to show. */
-static json_t *audited(struct arena *a, const struct connection *c)
+static json_t *connection_audited(struct arena *a, const struct connection *c)
 {
 	json_t *o = json_own(a, json_object());
 
@@ -28,12 +28,12 @@ static json_t *audited(struct arena *a, const struct connection *c)
 	json_set_str(o, "status", c->status);
 	json_set(o, "settings", json_deep_copy(c->access.settings));
 	if (c->access.credentials != NULL)
-		json_set(o, "credentials", names_of(c->access.credentials));
+		json_set(o, "credentials", member_names(c->access.credentials));
 	return o;
 }
 
 /* The names of those that are new or have another value. */
-static json_t *credentials_set(const json_t *before, const json_t *after)
+static json_t *credential_names_set(const json_t *before, const json_t *after)
 {
 	json_t *names = json_array(), *v;
 	const char *key;
@@ -47,7 +47,7 @@ static json_t *credentials_set(const json_t *before, const json_t *after)
 
 /* ---- the acts ------------------------------------------------------------------------------ */
 
-struct act {
+struct connection_act {
 	struct req *r;
 	const struct provider *p;
 	const struct uuid *id;
@@ -57,33 +57,33 @@ struct act {
 	size_t removed;
 };
 
-static int add_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int connection_add_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct act *act = arg;
+	struct connection_act *act = arg;
 	struct req *r = act->r;
 
 	(void)db;
 	if (connection_create(
 		r->app, r->a, &r->actor.account_id, act->p, act->body, &act->c, err) == -1)
 		return -1;
-	audit_note(
-	    log, "connection.create", KIND, &act->c->id, act->c->name, NULL, audited(r->a, act->c));
+	audit_note(log, "connection.create", KIND, &act->c->id, act->c->name, NULL,
+	    connection_audited(r->a, act->c));
 	return 0;
 }
 
 int connection_add(struct req *r, const struct provider *p, const json_t *body,
     struct connection **out, struct err *err)
 {
-	struct act act = {.r = r, .p = p, .body = body};
-	int rc = audit_change(r->app, r, &r->actor.account_id, add_body, &act, err);
+	struct connection_act act = {.r = r, .p = p, .body = body};
+	int rc = audit_change(r->app, r, &r->actor.account_id, connection_add_body, &act, err);
 
 	*out = act.c;
 	return rc;
 }
 
-static int change_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int connection_change_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct act *act = arg;
+	struct connection_act *act = arg;
 	struct req *r = act->r;
 	struct connection *c;
 
@@ -92,12 +92,12 @@ static int change_body(struct db *db, struct audit *log, void *arg, struct err *
 	if (act->found != 1)
 		return act->found == 0 ? 1 : -1;
 	const json_t *credentials = c->access.credentials;
-	json_t *before = audited(r->a, c), *after;
+	json_t *before = connection_audited(r->a, c), *after;
 	if (connection_update(r->app, r->a, c, act->body, err) == -1)
 		return -1;
 	act->c = c;
-	after = audited(r->a, c);
-	json_t *set = json_own(r->a, credentials_set(credentials, c->access.credentials));
+	after = connection_audited(r->a, c);
+	json_t *set = json_own(r->a, credential_names_set(credentials, c->access.credentials));
 	if (json_array_size(set) > 0)
 		json_set(after, "credentialsSet", json_incref(set));
 	audit_note(log, "connection.update", KIND, &c->id, c->name, before, after);
@@ -107,15 +107,15 @@ static int change_body(struct db *db, struct audit *log, void *arg, struct err *
 int connection_change(struct req *r, const struct uuid *id, const json_t *body,
     struct connection **out, struct err *err)
 {
-	struct act act = {.r = r, .id = id, .body = body};
-	int rc = audit_change(r->app, r, &r->actor.account_id, change_body, &act, err);
+	struct connection_act act = {.r = r, .id = id, .body = body};
+	int rc = audit_change(r->app, r, &r->actor.account_id, connection_change_body, &act, err);
 
 	*out = act.c;
 	return rc == -1 ? -1 : act.found;
 }
 
-static int remove_one(
-    struct act *act, struct audit *log, const struct connection *c, struct err *err)
+static int connection_remove_one(
+    struct connection_act *act, struct audit *log, const struct connection *c, struct err *err)
 {
 	struct req *r = act->r;
 	int found = connection_delete(r->app, &r->actor.account_id, &c->id, err);
@@ -123,14 +123,15 @@ static int remove_one(
 	if (found != 1)
 		return found;
 	act->removed++;
-	audit_note(log, "connection.delete", KIND, &c->id, c->name, audited(r->a, c), NULL);
+	audit_note(
+	    log, "connection.delete", KIND, &c->id, c->name, connection_audited(r->a, c), NULL);
 	return 1;
 }
 
 /* One that cannot be opened any more can still be removed: it is read as a list reads it. */
-static int remove_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int connection_remove_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct act *act = arg;
+	struct connection_act *act = arg;
 	struct req *r = act->r;
 	struct connection *c;
 	int found = connection_lock(r->app, r->a, &r->actor.account_id, act->id, false, &c, err);
@@ -141,21 +142,21 @@ static int remove_body(struct db *db, struct audit *log, void *arg, struct err *
 		return -1;
 	if (found == 0 || (act->p != NULL && strcmp(c->provider_type, act->p->name) != 0))
 		return 1;
-	return remove_one(act, log, c, err) == -1 ? -1 : 0;
+	return connection_remove_one(act, log, c, err) == -1 ? -1 : 0;
 }
 
 int connection_remove(
     struct req *r, const struct provider *p, const struct uuid *id, struct err *err)
 {
-	struct act act = {.r = r, .p = p, .id = id};
-	int rc = audit_change(r->app, r, &r->actor.account_id, remove_body, &act, err);
+	struct connection_act act = {.r = r, .p = p, .id = id};
+	int rc = audit_change(r->app, r, &r->actor.account_id, connection_remove_body, &act, err);
 
 	return rc == -1 ? -1 : act.removed > 0;
 }
 
-static int remove_all_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int connection_remove_all_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct act *act = arg;
+	struct connection_act *act = arg;
 	struct req *r = act->r;
 	struct connection_filter f = {
 	    .account_id = r->actor.account_id, .provider_type = str_from(act->p->name)};
@@ -168,14 +169,14 @@ static int remove_all_body(struct db *db, struct audit *log, void *arg, struct e
 	if (connection_list(r->app, r->a, &f, &s, &v, &n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (remove_one(act, log, v[i], err) == -1)
+		if (connection_remove_one(act, log, v[i], err) == -1)
 			return -1;
 	return act->removed == 0;
 }
 
 int connection_remove_all(struct req *r, const struct provider *p, struct err *err)
 {
-	struct act act = {.r = r, .p = p};
+	struct connection_act act = {.r = r, .p = p};
 
-	return audit_change(r->app, r, &r->actor.account_id, remove_all_body, &act, err);
+	return audit_change(r->app, r, &r->actor.account_id, connection_remove_all_body, &act, err);
 }

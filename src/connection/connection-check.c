@@ -24,7 +24,7 @@ static bool is_forbidden_header(const char *name)
 	    "set-cookie", "host", "content-length", "transfer-encoding", "connection", "te",
 	    "upgrade", "expect", "trailer", "keep-alive", "proxy-connection"};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcasecmp(names[i], name) == 0)
 			return true;
 	return false;
@@ -61,7 +61,7 @@ static int check_path(struct checking *k, const char *name, json_t *v)
 }
 
 /* Each member of an object whose keys are the account's own choice. */
-static int check_each(struct checking *k, const json_t *object,
+static int check_members(struct checking *k, const json_t *object,
     int (*check)(struct checking *k, const char *name, json_t *v))
 {
 	const char *name;
@@ -82,7 +82,8 @@ static int check_headers(struct checking *k, json_t *v)
 	static const struct json_member headers = {"", READ_OBJECT, .max = SETTING_HEADERS_MAX,
 	    .rule = "must be an object of at most 32 headers"};
 
-	return json_read_value(&k->in, v, &headers, &v) == -1 ? -1 : check_each(k, v, check_header);
+	return json_read_value(&k->in, v, &headers, &v) == -1 ? -1
+							      : check_members(k, v, check_header);
 }
 
 static int check_paths(struct checking *k, json_t *v)
@@ -90,7 +91,7 @@ static int check_paths(struct checking *k, json_t *v)
 	static const struct json_member paths = {
 	    "", READ_OBJECT, .min = 1, .rule = "must be an object of names and paths"};
 
-	return json_read_value(&k->in, v, &paths, &v) == -1 ? -1 : check_each(k, v, check_path);
+	return json_read_value(&k->in, v, &paths, &v) == -1 ? -1 : check_members(k, v, check_path);
 }
 
 static int check_url(struct checking *k, json_t *v)
@@ -107,7 +108,7 @@ static int check_url(struct checking *k, json_t *v)
 		   : 0;
 }
 
-static bool is_choice(const struct setting_spec *s, const json_t *v)
+static bool is_setting_choice(const struct setting_spec *s, const json_t *v)
 {
 	for (size_t i = 0; json_is_string(v) && i < s->nchoices; i++)
 		if (strcmp(s->choices[i], json_string_value(v)) == 0)
@@ -115,7 +116,7 @@ static bool is_choice(const struct setting_spec *s, const json_t *v)
 	return false;
 }
 
-static bool is_word(const json_t *v, const char *letters, size_t min, size_t max)
+static bool is_setting_word(const json_t *v, const char *letters, size_t min, size_t max)
 {
 	size_t n = json_string_length(v);
 
@@ -193,7 +194,9 @@ static int check_setting(struct checking *k, const struct setting_spec *s, json_
 	case SETTING_URL:
 		return check_url(k, v);
 	case SETTING_CHOICE:
-		return is_choice(s, v) ? 0 : json_reader_fail(&k->in, "is not one of the choices");
+		return is_setting_choice(s, v)
+			   ? 0
+			   : json_reader_fail(&k->in, "is not one of the choices");
 	case SETTING_PATH:
 		return check_path(k, s->key, v);
 	case SETTING_PATHS:
@@ -205,12 +208,12 @@ static int check_setting(struct checking *k, const struct setting_spec *s, json_
 	case SETTING_OBJECT:
 		return check_settings(k, s->members, s->nmembers, v);
 	case SETTING_COUNTRY:
-		return is_word(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 2, 2)
+		return is_setting_word(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 2, 2)
 			   ? 0
 			   : json_reader_fail(
 				 &k->in, "must be a two-letter country code such as DE");
 	case SETTING_TYPE:
-		return is_word(v,
+		return is_setting_word(v,
 			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", 1,
 			   LIMIT_TYPE_BYTES)
 			   ? 0
@@ -264,7 +267,7 @@ static bool has_credential(const json_t *credentials, const char *key)
 	return json_string_length(json_object_get(credentials, key)) > 0;
 }
 
-static int check_rule(struct checking *k, const struct credential_rule *r,
+static int check_credential_rule(struct checking *k, const struct credential_rule *r,
     const json_t *credentials, json_t *settings)
 {
 	struct scope s = {.a = k->a};
@@ -310,7 +313,7 @@ static int check_credentials(
 		    !has_credential(credentials, p->credentials[i].key))
 			return json_reader_fail_at(&k->in, p->credentials[i].key, "is needed");
 	for (size_t i = 0; i < p->ncredential_rules; i++)
-		if (check_rule(k, &p->credential_rules[i], credentials, settings) == -1)
+		if (check_credential_rule(k, &p->credential_rules[i], credentials, settings) == -1)
 			return -1;
 	return 0;
 }

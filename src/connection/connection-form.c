@@ -6,12 +6,12 @@
 #include "base/limits.h"
 #include "connection/connection-internal.h"
 
-static bool is_posted(const struct req *r)
+static bool form_is_posted(const struct req *r)
 {
 	return r->method == HTTP_POST;
 }
 
-static const char *text_of(struct req *r, struct str s)
+static const char *form_text(struct req *r, struct str s)
 {
 	return arena_strndup(r->a, s.n > 0 ? s.p : "", s.n);
 }
@@ -19,8 +19,8 @@ static const char *text_of(struct req *r, struct str s)
 /* ---- values as text ----------------------------------------------------------------------------
  */
 
-/* Names and values of an object, a line each. */
-static const char *lines_of(struct arena *a, const json_t *v)
+/* Names and values of an object, one per line. */
+static const char *lines_of_object(struct arena *a, const json_t *v)
 {
 	struct buf *b = buf_new(a, LIMIT_BODY_FORM);
 	const char *key;
@@ -33,12 +33,12 @@ static const char *lines_of(struct arena *a, const json_t *v)
 	return b->p;
 }
 
-static const char *value_text(struct arena *a, const struct setting_spec *s, const json_t *v)
+static const char *setting_text(struct arena *a, const struct setting_spec *s, const json_t *v)
 {
 	if (v == NULL)
 		return "";
 	if (s->type == SETTING_HEADERS || s->type == SETTING_PATHS)
-		return lines_of(a, v);
+		return lines_of_object(a, v);
 	if (json_is_object(v) || json_is_array(v))
 		return json_pretty(a, v).p;
 	const char *text = json_scalar_text(a, v);
@@ -48,7 +48,7 @@ static const char *value_text(struct arena *a, const struct setting_spec *s, con
 /* ---- fields ------------------------------------------------------------------------------------
  */
 
-static const char *kind_of(enum setting_type type)
+static const char *setting_kind(enum setting_type type)
 {
 	switch (type) {
 	case SETTING_INTEGER:
@@ -72,7 +72,7 @@ struct form {
 	bool has_shown_error;
 };
 
-static json_t *add_field(struct form *f, json_t *list, const char *name, const char *label,
+static json_t *form_add_field(struct form *f, json_t *list, const char *name, const char *label,
     const char *help, bool is_needed)
 {
 	json_t *o = json_object();
@@ -88,7 +88,7 @@ static json_t *add_field(struct form *f, json_t *list, const char *name, const c
 	return o;
 }
 
-static void add_choices(
+static void field_add_choices(
     struct req *r, json_t *field, const struct setting_spec *s, const char *value)
 {
 	json_t *choices = json_array();
@@ -103,7 +103,7 @@ static void add_choices(
 	json_set(field, "choices", choices);
 }
 
-static void add_settings(struct form *f, const char *prefix, const struct setting_spec *specs,
+static void form_add_settings(struct form *f, const char *prefix, const struct setting_spec *specs,
     size_t n, const json_t *settings, json_t *list, json_t *more)
 {
 	struct req *r = f->r;
@@ -115,19 +115,19 @@ static void add_settings(struct form *f, const char *prefix, const struct settin
 		bool is_common =
 		    s->is_needed || more == NULL || strcmp(s->key, "externalAccountId") == 0;
 		if (s->type == SETTING_OBJECT) {
-			add_settings(f, name, s->members, s->nmembers, stored,
+			form_add_settings(f, name, s->members, s->nmembers, stored,
 			    is_common ? list : more, NULL);
 			continue;
 		}
-		json_t *field =
-		    add_field(f, is_common ? list : more, name, s->label, s->help, s->is_needed);
-		const char *value =
-		    is_posted(r) ? text_of(r, req_form(r, name)) : value_text(r->a, s, stored);
-		json_set_bool(field, kind_of(s->type), true);
+		json_t *field = form_add_field(
+		    f, is_common ? list : more, name, s->label, s->help, s->is_needed);
+		const char *value = form_is_posted(r) ? form_text(r, req_form(r, name))
+						      : setting_text(r->a, s, stored);
+		json_set_bool(field, setting_kind(s->type), true);
 		json_set_str(field, "value", value);
 		json_set_bool(field, "is_on", strcmp(value, "true") == 0);
 		if (s->type == SETTING_CHOICE)
-			add_choices(r, field, s, value);
+			field_add_choices(r, field, s, value);
 	}
 }
 
@@ -140,19 +140,19 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 	for (size_t i = 0; i < p->ncredentials; i++) {
 		const struct credential_spec *s = &p->credentials[i];
 		json_t *field =
-		    add_field(&f, credentials, arena_printf(r->a, "credentials.%s", s->key),
+		    form_add_field(&f, credentials, arena_printf(r->a, "credentials.%s", s->key),
 			s->label, s->help, s->is_needed && c == NULL);
 		json_set_bool(field, "is_plain",
 		    strcmp(s->key, "username") == 0 || strcmp(s->key, "accountSid") == 0);
 		json_set_bool(
 		    field, "is_stored", access_credential(connection_access(c), s->key) != NULL);
 	}
-	add_settings(&f, "settings", p->settings, p->nsettings,
+	form_add_settings(&f, "settings", p->settings, p->nsettings,
 	    c != NULL ? c->access.settings : NULL, settings, more);
 	json_set_str(data, "name",
-	    is_posted(r) ? text_of(r, req_form(r, "name"))
-	    : c != NULL  ? c->name
-			 : p->display_name);
+	    form_is_posted(r) ? form_text(r, req_form(r, "name"))
+	    : c != NULL       ? c->name
+			      : p->display_name);
 	json_set_str(data, "error",
 	    wrong == NULL       ? NULL
 	    : f.has_shown_error ? "Please look at the field marked below."
@@ -186,7 +186,7 @@ static json_t *object_of_lines(struct req *r, struct str text)
 
 /* What a field means; NULL when it is empty. What is not of its type stays text, for the check to
  * name. */
-static json_t *field_value(struct req *r, const struct setting_spec *s, const char *name)
+static json_t *setting_of_field(struct req *r, const struct setting_spec *s, const char *name)
 {
 	struct str text = str_trim(req_form(r, name));
 	int64_t number;
@@ -217,7 +217,7 @@ static json_t *settings_of_form(
 				v = NULL;
 			}
 		} else {
-			v = field_value(r, &specs[i], name);
+			v = setting_of_field(r, &specs[i], name);
 		}
 		if (v != NULL)
 			json_set(o, specs[i].key, v);
@@ -262,7 +262,7 @@ json_t *connection_form_changes(struct req *r, const struct connection *c)
 /* ---- settings for reading
  * ------------------------------------------------------------------------- */
 
-static void add_values(
+static void form_add_values(
     struct req *r, json_t *list, const struct setting_spec *specs, size_t n, const json_t *settings)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -270,12 +270,12 @@ static void add_values(
 		if (v == NULL)
 			continue;
 		if (specs[i].type == SETTING_OBJECT) {
-			add_values(r, list, specs[i].members, specs[i].nmembers, v);
+			form_add_values(r, list, specs[i].members, specs[i].nmembers, v);
 			continue;
 		}
 		json_t *o = json_object();
 		json_set_str(o, "label", specs[i].label);
-		json_set_str(o, "value", value_text(r->a, &specs[i], v));
+		json_set_str(o, "value", setting_text(r->a, &specs[i], v));
 		json_array_append_new(list, o);
 	}
 }
@@ -284,6 +284,6 @@ json_t *connection_form_values(struct req *r, const struct connection *c)
 {
 	json_t *list = json_array();
 
-	add_values(r, list, c->provider->settings, c->provider->nsettings, c->access.settings);
+	form_add_values(r, list, c->provider->settings, c->provider->nsettings, c->access.settings);
 	return list;
 }

@@ -50,7 +50,7 @@ json_t *provider_choices(struct req *r, const char *name, const char *capability
 /* ---- list -------------------------------------------------------------------------------------
  */
 
-static bool may_write(const struct req *r)
+static bool may_write_connections(const struct req *r)
 {
 	return (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0;
 }
@@ -71,7 +71,7 @@ static const char *category_label(const char *category)
 }
 
 /* What can be connected, in the order of the catalogue. */
-static json_t *catalogue(struct req *r)
+static json_t *catalogue_json(struct req *r)
 {
 	json_t *list = json_array();
 
@@ -87,7 +87,7 @@ static json_t *catalogue(struct req *r)
 		json_set_str(o, "category", category_label(p->category));
 		json_set_bool(o, "is_source", is_source);
 		json_set_bool(o, "is_destination", is_destination);
-		json_set_bool(o, "can_connect", p->is_available && may_write(r));
+		json_set_bool(o, "can_connect", p->is_available && may_write_connections(r));
 		json_set_bool(o, "is_unavailable", !p->is_available);
 		json_array_append_new(list, o);
 	}
@@ -114,7 +114,7 @@ int connection_page_list(struct req *r)
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "is_paged", s.total > (int64_t)n);
 	json_set_int(data, "total", s.total);
-	json_set(data, "catalogue", catalogue(r));
+	json_set(data, "catalogue", catalogue_json(r));
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
 
@@ -133,7 +133,7 @@ static const struct provider *asked_provider(struct req *r)
 }
 
 /* The form, empty, as posted, or with a connection's settings. */
-static int show_form(struct req *r, int status, const struct provider *p,
+static int connection_form_page(struct req *r, int status, const struct provider *p,
     const struct connection *c, const struct err *wrong)
 {
 	json_t *data = json_object();
@@ -159,7 +159,7 @@ int connection_page_new(struct req *r)
 {
 	const struct provider *p = asked_provider(r);
 
-	return p == NULL ? 0 : show_form(r, 200, p, NULL, NULL);
+	return p == NULL ? 0 : connection_form_page(r, 200, p, NULL, NULL);
 }
 
 int connection_page_create(struct req *r)
@@ -172,7 +172,7 @@ int connection_page_create(struct req *r)
 		return 0;
 	if (connection_add(r, p, connection_form_body(r, p), &c, &err) == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
-			return show_form(r, 422, p, NULL, &err);
+			return connection_form_page(r, 422, p, NULL, &err);
 		return res_error(r, &err);
 	}
 	chrome_flash(r, "ok", "%s is connected.", c->name);
@@ -204,7 +204,7 @@ static struct connection *asked_connection(struct req *r)
 	return NULL;
 }
 
-static int back_to(struct req *r, const struct connection *c)
+static int back_to_connection(struct req *r, const struct connection *c)
 {
 	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
 }
@@ -213,7 +213,7 @@ int connection_page_edit(struct req *r)
 {
 	struct connection *c = asked_connection(r);
 
-	return c == NULL ? 0 : show_form(r, 200, c->provider, c, NULL);
+	return c == NULL ? 0 : connection_form_page(r, 200, c->provider, c, NULL);
 }
 
 int connection_page_edit_post(struct req *r)
@@ -229,17 +229,17 @@ int connection_page_edit_post(struct req *r)
 		return no_such_connection(r);
 	if (found == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
-			return show_form(r, 422, c->provider, c, &err);
+			return connection_form_page(r, 422, c->provider, c, &err);
 		return res_error(r, &err);
 	}
 	chrome_flash(r, "ok", "Saved.");
-	return back_to(r, c);
+	return back_to_connection(r, c);
 }
 
 /* ---- detail ------------------------------------------------------------------------------------
  */
 
-static bool is_active(const struct connection *c)
+static bool connection_is_active(const struct connection *c)
 {
 	return strcmp(c->status, CONNECTION_ACTIVE) == 0;
 }
@@ -257,7 +257,7 @@ int connection_page_detail(struct req *r)
 	json_set(data, "setting_list", connection_form_values(r, c));
 	json_set_bool(
 	    data, "has_settings", json_array_size(json_object_get(data, "setting_list")) > 0);
-	json_set_bool(data, "may_write", may_write(r));
+	json_set_bool(data, "may_write", may_write_connections(r));
 	json_set_bool(data, "is_disabled", strcmp(c->status, CONNECTION_DISABLED) == 0);
 	json_set_bool(
 	    data, "verifies", c->provider->nsignatures > 0 || c->provider->nhandshakes > 0);
@@ -277,7 +277,7 @@ int connection_page_test(struct req *r)
 	    json_bool(result, "ok") ? "The connection works" : "The test failed",
 	    detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "",
 	    (long long)json_int(result, "latencyMs"));
-	return back_to(r, c);
+	return back_to_connection(r, c);
 }
 
 int connection_page_status(struct req *r)
@@ -302,7 +302,7 @@ int connection_page_status(struct req *r)
 		   : "%s is disabled: its webhooks are refused "
 		     "and nothing is sent to it.",
 	    c->name);
-	return back_to(r, c);
+	return back_to_connection(r, c);
 }
 
 int connection_page_disconnect(struct req *r)
@@ -314,7 +314,7 @@ int connection_page_disconnect(struct req *r)
 		return 0;
 	data = json_object();
 	json_set(data, "connection", connection_card(r, c));
-	json_set_bool(data, "is_active", is_active(c));
+	json_set_bool(data, "is_active", connection_is_active(c));
 	return chrome_page(r, 200, "connections", arena_printf(r->a, "Disconnect %s?", c->name),
 	    "connection/disconnect", data);
 }

@@ -48,22 +48,23 @@ const struct list list_of_connections = {"connections", connection_filters, NULL
 
 /* ---- sealing ------------------------------------------------------------------------------ */
 
-static struct str seal_context(struct arena *a, const struct uuid *id)
+static struct str credentials_seal_context(struct arena *a, const struct uuid *id)
 {
 	return str_from(arena_printf(a, "connections:%s", uuid_dup(a, *id)));
 }
 
-static struct str seal(struct app *app, struct arena *a, const struct uuid *id,
+static struct str credentials_seal(struct app *app, struct arena *a, const struct uuid *id,
     const json_t *credentials, struct err *err)
 {
-	return aead_seal(app->keys, a, seal_context(a, id), json_text(a, credentials), err);
+	return aead_seal(
+	    app->keys, a, credentials_seal_context(a, id), json_text(a, credentials), err);
 }
 
-static json_t *unseal(
+static json_t *credentials_unseal(
     struct app *app, struct arena *a, const struct uuid *id, struct str blob, struct err *err)
 {
 	struct err inner = ERR_INIT;
-	struct str text = aead_open(app->keys, a, seal_context(a, id), blob, &inner);
+	struct str text = aead_open(app->keys, a, credentials_seal_context(a, id), blob, &inner);
 	json_t *v = text.p == NULL ? NULL : json_parse(a, text, &inner);
 
 	/* Not the inner sentence of the parser: it could quote a credential. */
@@ -76,10 +77,10 @@ static json_t *unseal(
 }
 
 /* What a list shows: neither the credentials nor a manifest is needed. */
-static struct connection *row_shown(
+static struct connection *connection_of_row_shown(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
 {
-	struct connection *c = arena_zalloc(a, sizeof *c);
+	struct connection *c = arena_zalloc(a, sizeof(*c));
 
 	c->id = db_get_uuid(rows, row, CONNECTION_ID);
 	c->account_id = db_get_uuid(rows, row, CONNECTION_ACCOUNT);
@@ -99,7 +100,7 @@ static struct connection *row_shown(
 struct connection *connection_from_row(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
 {
-	struct connection *c = row_shown(app, a, rows, row, err);
+	struct connection *c = connection_of_row_shown(app, a, rows, row, err);
 
 	if (c == NULL)
 		return NULL;
@@ -109,7 +110,7 @@ struct connection *connection_from_row(
 		return NULL;
 	}
 	c->access.credentials =
-	    unseal(app, a, &c->id, db_get_str(rows, row, CONNECTION_CREDENTIALS), err);
+	    credentials_unseal(app, a, &c->id, db_get_str(rows, row, CONNECTION_CREDENTIALS), err);
 	return c->access.credentials == NULL ? NULL : c;
 }
 
@@ -140,7 +141,7 @@ int connection_lock(struct app *app, struct arena *a, const struct uuid *account
 	if (found != 1)
 		return found;
 	*out = is_opened ? connection_from_row(app, a, &rows, 0, err)
-			 : row_shown(app, a, &rows, 0, err);
+			 : connection_of_row_shown(app, a, &rows, 0, err);
 	return *out == NULL ? -1 : 1;
 }
 
@@ -189,7 +190,7 @@ int connection_list(struct app *app, struct arena *a, const struct connection_fi
 	*n = slice_fill(s, &rows, SLICE_BY_ID, CONNECTION_ID);
 	*out = arena_array(a, *n + 1, sizeof(struct connection *));
 	for (size_t i = 0; i < *n; i++)
-		if (((*out)[i] = row_shown(app, a, &rows, i, err)) == NULL)
+		if (((*out)[i] = connection_of_row_shown(app, a, &rows, i, err)) == NULL)
 			return -1;
 	return 0;
 }
@@ -205,7 +206,8 @@ struct connection_body {
 #define CREATE_MEMBERS 3 /* only a change may give a status */
 #define ALL_MEMBERS 4
 
-static int members_read(const json_t *body, size_t n, struct connection_body *out, struct err *err)
+static int body_read_members(
+    const json_t *body, size_t n, struct connection_body *out, struct err *err)
 {
 	static const char *const statuses[] = {CONNECTION_ACTIVE, CONNECTION_DISABLED, NULL};
 	static const struct json_member members[] = {
@@ -224,7 +226,7 @@ static int members_read(const json_t *body, size_t n, struct connection_body *ou
 }
 
 /* What the body changes: members replace, null removes. */
-static json_t *members_merged(struct arena *a, const json_t *before, const json_t *change)
+static json_t *body_merge_members(struct arena *a, const json_t *before, const json_t *change)
 {
 	json_t *io = json_own(a, before == NULL ? json_object() : json_deep_copy(before)), *member;
 	const char *name;
@@ -239,15 +241,15 @@ static json_t *members_merged(struct arena *a, const json_t *before, const json_
 }
 
 /* The checked parts of a body as they are stored. */
-static int read_body(struct app *app, struct arena *a, const json_t *json, size_t nmembers,
+static int body_read(struct app *app, struct arena *a, const json_t *json, size_t nmembers,
     struct connection *c, struct err *err)
 {
 	struct connection_body body = {.name = str_from(c->name), .status = c->status};
 
-	if (members_read(json, nmembers, &body, err) == -1)
+	if (body_read_members(json, nmembers, &body, err) == -1)
 		return -1;
-	c->access.credentials = members_merged(a, c->access.credentials, body.credentials);
-	c->access.settings = members_merged(a, c->access.settings, body.settings);
+	c->access.credentials = body_merge_members(a, c->access.credentials, body.credentials);
+	c->access.settings = body_merge_members(a, c->access.settings, body.settings);
 	if (connection_check(app, c->provider, c->access.credentials, c->access.settings,
 		body.settings, err) == -1)
 		return -1;
@@ -261,7 +263,7 @@ static int read_body(struct app *app, struct arena *a, const json_t *json, size_
 int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct provider *p, const json_t *body, struct connection **out, struct err *err)
 {
-	struct connection *c = arena_zalloc(a, sizeof *c);
+	struct connection *c = arena_zalloc(a, sizeof(*c));
 
 	c->id = uuid_new();
 	c->account_id = *account_id;
@@ -272,9 +274,9 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 	c->created_us = c->updated_us = clock_now_us();
 	if (!p->is_available)
 		return err_set(err, ERR_CONFLICT, "%s is not available", p->display_name);
-	if (read_body(app, a, body, CREATE_MEMBERS, c, err) == -1)
+	if (body_read(app, a, body, CREATE_MEMBERS, c, err) == -1)
 		return -1;
-	struct str sealed = seal(app, a, &c->id, c->access.credentials, err);
+	struct str sealed = credentials_seal(app, a, &c->id, c->access.credentials, err);
 	if (sealed.p == NULL)
 		return -1;
 	if (db_exec(app->db, &connection_insert,
@@ -291,7 +293,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 int connection_update(
     struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err)
 {
-	if (read_body(app, a, body, ALL_MEMBERS, c, err) == -1)
+	if (body_read(app, a, body, ALL_MEMBERS, c, err) == -1)
 		return -1;
 	/* New credentials deserve a new start. */
 	if (json_object_get(body, "credentials") != NULL &&
@@ -300,7 +302,7 @@ int connection_update(
 	if (strcmp(c->status, CONNECTION_ACTIVE) == 0)
 		c->last_error = NULL;
 	c->updated_us = clock_now_us();
-	struct str sealed = seal(app, a, &c->id, c->access.credentials, err);
+	struct str sealed = credentials_seal(app, a, &c->id, c->access.credentials, err);
 	if (sealed.p == NULL)
 		return -1;
 	return db_exec(app->db, &connection_set,
@@ -368,7 +370,7 @@ json_t *connection_json(const struct app *app, const struct connection *c)
 	json_set_str(o, "providerType", c->provider_type);
 	json_set_str(o, "name", c->name);
 	json_set_str(o, "status", c->status);
-	snprintf(url, sizeof url, "%s/webhook/%s/%s", app->config->base_url, c->provider_type, id);
+	snprintf(url, sizeof(url), "%s/webhook/%s/%s", app->config->base_url, c->provider_type, id);
 	json_set_str(o, "webhookUrl", c->provider != NULL && c->provider->has_webhook ? url : NULL);
 	json_set_str(o, "externalAccountId",
 	    c->access.external_account_id[0] != '\0' ? c->access.external_account_id : NULL);

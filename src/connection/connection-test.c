@@ -4,7 +4,7 @@
 #include "connection/connection-call.h"
 #include "connection/connection-internal.h"
 
-static json_t *verdict(bool is_ok, int64_t latency_us, const char *detail)
+static json_t *test_verdict(bool is_ok, int64_t latency_us, const char *detail)
 {
 	json_t *o = json_object();
 
@@ -15,7 +15,7 @@ static json_t *verdict(bool is_ok, int64_t latency_us, const char *detail)
 }
 
 /* What the test shows goes into the connection; a passing fault changes no status. */
-static json_t *test_by(
+static json_t *test_by_action(
     struct app *app, struct arena *a, const struct connection *c, const char *action)
 {
 	struct connection_call call = {
@@ -23,10 +23,10 @@ static json_t *test_by(
 	struct err err = ERR_INIT;
 
 	if (connection_call(&call, &err) == -1)
-		return verdict(false, 0, err.msg);
+		return test_verdict(false, 0, err.msg);
 	if (call.result.class != CALL_OK)
-		return verdict(false, call.duration_us, call.result.error);
-	return verdict(true, call.duration_us, arena_printf(a, "HTTP %d", call.result.status));
+		return test_verdict(false, call.duration_us, call.result.error);
+	return test_verdict(true, call.duration_us, arena_printf(a, "HTTP %d", call.result.status));
 }
 
 json_t *connection_test(struct app *app, struct arena *a, struct connection *c)
@@ -35,13 +35,14 @@ json_t *connection_test(struct app *app, struct arena *a, struct connection *c)
 	json_t *result;
 
 	if (action == NULL)
-		return verdict(true, 0, "This connection only receives: there is nothing to call");
+		return test_verdict(
+		    true, 0, "This connection only receives: there is nothing to call");
 	if (app->shared == NULL)
-		return test_by(app, a, c, action);
+		return test_by_action(app, a, c, action);
 	if (!shared_wait_begin(app->shared, config_waiters(app->config)))
-		return verdict(
+		return test_verdict(
 		    false, 0, "Too many tests wait for answers at the moment: try again shortly");
-	result = test_by(app, a, c, action);
+	result = test_by_action(app, a, c, action);
 	shared_wait_end(app->shared);
 	return result;
 }

@@ -37,7 +37,7 @@ static struct str value_text(struct scope *s, const struct expr_value *v)
 	case VALUE_TEXT:
 		return v->text;
 	case VALUE_INT:
-		snprintf(number, sizeof number, "%lld", (long long)v->number);
+		snprintf(number, sizeof(number), "%lld", (long long)v->number);
 		return str_from(arena_strdup(s->a, number));
 	case VALUE_JSON:
 		if (json_is_string(v->json))
@@ -116,7 +116,7 @@ static json_t *path_find(const struct expr *e, struct scope *s)
 	return path_lookup(s->a, in, arena_strndup(s->a, at.p, at.n));
 }
 
-static struct str mapped(const struct expr *e, struct scope *s)
+static struct str expr_mapped_text(const struct expr *e, struct scope *s)
 {
 	struct str t = expr_text(e->of, s);
 
@@ -126,7 +126,7 @@ static struct str mapped(const struct expr *e, struct scope *s)
 	return expr_text(e->otherwise, s);
 }
 
-static struct str concat(
+static struct str expr_concat_text(
     const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text))
 {
 	if (scope_is_over(s))
@@ -166,9 +166,9 @@ struct str expr_text(const struct expr *e, struct scope *s)
 		refs_find(e, s, &v);
 		return value_text(s, &v);
 	case EXPR_CONCAT:
-		return concat(e, s, NULL);
+		return expr_concat_text(e, s, NULL);
 	case EXPR_MAP:
-		return mapped(e, s);
+		return expr_mapped_text(e, s);
 	case EXPR_FIRST:
 		for (size_t i = 0; i < e->n && t.p == NULL; i++)
 			t = expr_text(e->parts[i], s);
@@ -190,7 +190,7 @@ struct str expr_text_escaped(
     const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text))
 {
 	if (e != NULL && e->kind == EXPR_CONCAT)
-		return concat(e, s, escape);
+		return expr_concat_text(e, s, escape);
 	struct str t = expr_text(e, s);
 	if (t.p == NULL || e->kind == EXPR_CONST)
 		return t;
@@ -215,7 +215,7 @@ json_t *expr_borrow(const struct expr *e, struct scope *s)
 	return v.kind == VALUE_JSON ? v.json : NULL;
 }
 
-static json_t *object_json(const struct expr *e, struct scope *s, bool keep_absent)
+static json_t *json_of_object(const struct expr *e, struct scope *s, bool keep_absent)
 {
 	json_t *o = json_object();
 
@@ -232,7 +232,7 @@ static json_t *object_json(const struct expr *e, struct scope *s, bool keep_abse
 }
 
 /* {"name":"path"} → {"name": what is there}, without what is not. */
-static json_t *paths_json(const struct expr *e, struct scope *s)
+static json_t *json_of_paths(const struct expr *e, struct scope *s)
 {
 	json_t *paths = expr_borrow(e->of, s), *in = expr_borrow(e->in, s), *o = json_object();
 	const char *name;
@@ -249,7 +249,7 @@ static json_t *paths_json(const struct expr *e, struct scope *s)
 }
 
 /* What an expression gives, counted where there is a most; nothing above it. */
-static json_t *value_give(struct scope *s, json_t *v)
+static json_t *value_count_given(struct scope *s, json_t *v)
 {
 	if (s->weight_max == 0 || v == NULL)
 		return v;
@@ -261,21 +261,21 @@ static json_t *value_give(struct scope *s, json_t *v)
 	return NULL;
 }
 
-static json_t *text_json(struct scope *s, struct str t)
+static json_t *json_of_text(struct scope *s, struct str t)
 {
-	return t.p == NULL ? NULL : value_give(s, json_stringn(t.p, t.n));
+	return t.p == NULL ? NULL : value_count_given(s, json_stringn(t.p, t.n));
 }
 
-static json_t *refs_json(const struct expr *e, struct scope *s)
+static json_t *json_of_refs(const struct expr *e, struct scope *s)
 {
 	struct expr_value v;
 
 	refs_find(e, s, &v);
 	switch (v.kind) {
 	case VALUE_JSON:
-		return value_give(s, json_incref(v.json));
+		return value_count_given(s, json_incref(v.json));
 	case VALUE_TEXT:
-		return text_json(s, v.text);
+		return json_of_text(s, v.text);
 	case VALUE_INT:
 		return json_integer(v.number);
 	case VALUE_ABSENT:
@@ -284,7 +284,7 @@ static json_t *refs_json(const struct expr *e, struct scope *s)
 	return NULL;
 }
 
-static json_t *array_json(const struct expr *e, struct scope *s, bool keep_absent)
+static json_t *json_of_array(const struct expr *e, struct scope *s, bool keep_absent)
 {
 	json_t *out = json_array();
 
@@ -306,26 +306,26 @@ json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 	case EXPR_CONST:
 		return json_deep_copy(e->constant);
 	case EXPR_REF:
-		return refs_json(e, s);
+		return json_of_refs(e, s);
 	case EXPR_OBJECT:
-		return object_json(e, s, keep_absent);
+		return json_of_object(e, s, keep_absent);
 	case EXPR_ARRAY:
-		return array_json(e, s, keep_absent);
+		return json_of_array(e, s, keep_absent);
 	case EXPR_FIRST:
 		for (size_t i = 0; i < e->n && out == NULL; i++)
 			out = expr_json(e->parts[i], s, keep_absent);
 		return out;
 	case EXPR_PATH:
-		return value_give(s, json_incref(path_find(e, s)));
+		return value_count_given(s, json_incref(path_find(e, s)));
 	case EXPR_PATHS:
-		return value_give(s, paths_json(e, s));
+		return value_count_given(s, json_of_paths(e, s));
 	case EXPR_WHEN:
 		return expr_json(cond_holds(e->when, s) ? e->of : e->otherwise, s, keep_absent);
 	case EXPR_CONCAT:
 	case EXPR_MAP:
 		break;
 	}
-	return text_json(s, expr_text(e, s));
+	return json_of_text(s, expr_text(e, s));
 }
 
 int64_t expr_time_us(const struct expr *e, struct scope *s)

@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include "expr/expr.h"
 
-static bool is_member(const struct loader_member *members, size_t n, const char *key)
+static bool is_loader_member(const struct loader_member *members, size_t n, const char *key)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(members[i].json.name, key) == 0)
@@ -37,7 +37,7 @@ int loader_members(struct loader *l, const json_t *object, const struct loader_m
 	if (!json_is_object(object))
 		return json_reader_fail(&l->in, "must be an object");
 	json_object_each(object, key, v)
-		if (!is_member(members, n, key))
+		if (!is_loader_member(members, n, key))
 			return json_reader_fail_at(&l->in, key, "unknown key");
 	for (size_t i = 0; i < n; i++)
 		if (member_read(l, object, &members[i], (char *)out + members[i].json.offset) == -1)

@@ -25,7 +25,7 @@
 /* ---- references ---------------------------------------------------------------------------- */
 
 /* The root or loop of this name: 1, or 0. */
-static int find_root(const struct loader *l, struct str name, struct ref *r)
+static int language_find_root(const struct loader *l, struct str name, struct ref *r)
 {
 	const struct expr_language *lang = l->language;
 
@@ -46,7 +46,8 @@ static int find_root(const struct loader *l, struct str name, struct ref *r)
 	return 0;
 }
 
-static const struct expr_function *find_function(const struct expr_language *lang, struct str name)
+static const struct expr_function *language_find_function(
+    const struct expr_language *lang, struct str name)
 {
 	for (const struct expr_function *f = lang->functions; f->name != NULL; f++)
 		if (str_is(name, f->name))
@@ -62,7 +63,7 @@ static int compile_filter(struct loader *l, struct str text, struct ref *r)
 
 	if (paren != NULL)
 		name.n = (size_t)(paren - text.p);
-	const struct expr_function *f = find_function(l->language, name);
+	const struct expr_function *f = language_find_function(l->language, name);
 	if (f == NULL)
 		return LOADER_FAIL(l, "unknown filter \"%.*s\"", (int)name.n, name.p);
 	bool has_argument = paren != NULL && text.n == name.n + 3 && text.p[text.n - 1] == ')';
@@ -105,8 +106,8 @@ static int compile_place(struct loader *l, struct str text, struct ref *r)
 
 	while (i < text.n && text.p[i] != '.' && text.p[i] != '[')
 		i++;
-	if (!find_root(l, (struct str){text.p, i}, r)) {
-		if (!find_root(l, STR(""), r))
+	if (!language_find_root(l, (struct str){text.p, i}, r)) {
+		if (!language_find_root(l, STR(""), r))
 			return LOADER_FAIL(l, "\"%.*s\" is not known here", (int)i, text.p);
 		return text.n == 0 ? 0 : compile_path(l, text, r);
 	}
@@ -151,7 +152,7 @@ static int compile_ref(struct loader *l, struct str text, struct ref *r)
 
 static struct expr *expr_new(struct loader *l, enum expr_kind kind)
 {
-	struct expr *e = arena_zalloc(l->a, sizeof *e);
+	struct expr *e = arena_zalloc(l->a, sizeof(*e));
 
 	e->kind = kind;
 	return e;
@@ -177,7 +178,7 @@ static int compile_refs(struct loader *l, struct str text, struct expr **out)
 
 	while (cut_alternative(l->language, &rest, &part))
 		max++;
-	e->refs = arena_array(l->a, max, sizeof *e->refs);
+	e->refs = arena_array(l->a, max, sizeof(*e->refs));
 	while (cut_alternative(l->language, &text, &part)) {
 		if (compile_ref(l, part, &e->refs[e->nrefs]) == -1)
 			return -1;
@@ -227,7 +228,7 @@ static struct expr *parts_end(struct loader *l, struct text_parts *t)
 }
 
 /* Text with {placeholders}; {{ and }} are the braces themselves. */
-static int single_text(struct loader *l, struct str text, struct expr **out)
+static int compile_single_text(struct loader *l, struct str text, struct expr **out)
 {
 	struct text_parts t = parts_new(l, text);
 
@@ -258,7 +259,7 @@ static int single_text(struct loader *l, struct str text, struct expr **out)
 }
 
 /* Text with {{placeholders}}. A {{ that ends the text, but for white space, is text. */
-static int double_text(struct loader *l, struct str text, struct expr **out)
+static int compile_double_text(struct loader *l, struct str text, struct expr **out)
 {
 	struct text_parts t = parts_new(l, text);
 
@@ -286,8 +287,8 @@ static int double_text(struct loader *l, struct str text, struct expr **out)
 
 static int compile_text(struct loader *l, struct str text, struct expr **out)
 {
-	return l->language->syntax == EXPR_DOUBLE_BRACES ? double_text(l, text, out)
-							 : single_text(l, text, out);
+	return l->language->syntax == EXPR_DOUBLE_BRACES ? compile_double_text(l, text, out)
+							 : compile_single_text(l, text, out);
 }
 
 /* ---- values and operators ------------------------------------------------------------------ */
@@ -322,7 +323,7 @@ static int compile_map(struct loader *l, const json_t *v, struct expr *e)
 		return -1;
 	if (e->of == NULL || !json_is_object(map))
 		return LOADER_FAIL(l, "needs \"of\" and an object \"map\"");
-	e->map = arena_array(l->a, json_object_size(map) + 1, sizeof *e->map);
+	e->map = arena_array(l->a, json_object_size(map) + 1, sizeof(*e->map));
 	json_object_each(map, from, to) {
 		if (!json_is_string(to))
 			return LOADER_FAIL(l, "map values must be text");
@@ -409,7 +410,7 @@ static int compile_operator(struct loader *l, const char *name, const json_t *v,
 	} operators[] = {{"$map", EXPR_MAP}, {"$first", EXPR_FIRST}, {"$path", EXPR_PATH},
 	    {"$paths", EXPR_PATHS}, {"$when", EXPR_WHEN}};
 
-	for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+	for (size_t i = 0; i < sizeof(operators) / sizeof(*operators); i++) {
 		if (strcmp(name, operators[i].name) != 0)
 			continue;
 		size_t mark = json_reader_enter(&l->in, name);
@@ -490,7 +491,7 @@ static int cond_texts(struct loader *l, const json_t *v, struct cond *c)
 {
 	size_t n = json_is_array(v) ? json_array_size(v) : 1;
 
-	c->texts = arena_array(l->a, n + 1, sizeof *c->texts);
+	c->texts = arena_array(l->a, n + 1, sizeof(*c->texts));
 	for (size_t i = 0; i < n; i++) {
 		const json_t *one = json_is_array(v) ? json_array_get(v, i) : v;
 		const char *t = json_scalar_text(l->a, one);
@@ -539,7 +540,7 @@ static int cond_compile(struct loader *l, const json_t *v, struct cond **out)
 		const char *name;
 		enum cond_kind kind;
 	} groups[] = {{"all", COND_ALL}, {"any", COND_ANY}, {"not", COND_NOT}};
-	struct cond *c = *out = arena_zalloc(l->a, sizeof *c);
+	struct cond *c = *out = arena_zalloc(l->a, sizeof(*c));
 
 	if (json_is_array(v)) {
 		c->kind = COND_ALL;

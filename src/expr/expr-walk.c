@@ -1,14 +1,14 @@
 /* What a compiled expression looks at. */
 #include "expr/expr-tree.h"
 
-struct walk {
+struct expr_walk {
 	int (*each)(unsigned slot, const char *path, void *arg);
 	void *arg;
 };
 
-static int walk_expr(const struct expr *e, const struct walk *w);
+static int walk_expr(const struct expr *e, const struct expr_walk *w);
 
-static int walk_refs(const struct expr *e, const struct walk *w)
+static int walk_refs(const struct expr *e, const struct expr_walk *w)
 {
 	int rc = 0;
 
@@ -25,7 +25,7 @@ static int walk_refs(const struct expr *e, const struct walk *w)
 	return rc;
 }
 
-static int walk_cond(const struct cond *c, const struct walk *w)
+static int walk_cond(const struct cond *c, const struct expr_walk *w)
 {
 	if (c == NULL)
 		return 0;
@@ -35,7 +35,7 @@ static int walk_cond(const struct cond *c, const struct walk *w)
 	return rc;
 }
 
-static int walk_expr(const struct expr *e, const struct walk *w)
+static int walk_expr(const struct expr *e, const struct expr_walk *w)
 {
 	if (e == NULL)
 		return 0;
@@ -54,7 +54,7 @@ static int walk_expr(const struct expr *e, const struct walk *w)
 int expr_each_place(
     const struct expr *e, int (*each)(unsigned slot, const char *path, void *arg), void *arg)
 {
-	return walk_expr(e, &(struct walk){each, arg});
+	return walk_expr(e, &(struct expr_walk){each, arg});
 }
 
 static int walk_stop(unsigned slot, const char *path, void *arg)

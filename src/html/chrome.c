@@ -183,7 +183,7 @@ static const char *problem_heading(int status, const char *phrase)
 
 /* The part of the navigation that the address lies in; NULL for none, or one that the user may not
  * see. Who asks for an address that is no route is not known: the link asks who it is. */
-static const struct chrome_nav *nav_of(const struct req *r)
+static const struct chrome_nav *chrome_find_nav(const struct req *r)
 {
 	for (const struct chrome_nav *e = r->app->hooks.nav; e != NULL && e->path != NULL; e++) {
 		struct str path = str_from(e->path);
@@ -199,7 +199,7 @@ static const struct chrome_nav *nav_of(const struct req *r)
 
 int chrome_problem_page(struct req *r, int status, const char *title, const char *detail)
 {
-	const struct chrome_nav *nav = nav_of(r);
+	const struct chrome_nav *nav = chrome_find_nav(r);
 	const char *heading = problem_heading(status, title);
 	json_t *data = json_object();
 

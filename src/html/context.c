@@ -39,7 +39,7 @@ static char html_lower(char c)
 }
 
 /* Adds c to a name; a longer name than fits keeps its first bytes, which no known name equals. */
-static void name_add(char *name, char c)
+static void name_add_char(char *name, char c)
 {
 	size_t n = strlen(name);
 
@@ -129,7 +129,7 @@ static void context_step_rcdata(struct html_context *c, char ch)
 		return;
 	}
 	if ((n == 1 && ch == '/') || (n >= 2 && is_html_letter(ch)))
-		name_add(c->end, ch);
+		name_add_char(c->end, ch);
 	else
 		c->end[0] = '\0';
 }
@@ -141,7 +141,7 @@ static void context_step_comment(struct html_context *c, char ch)
 	if (ch == '>' && n >= 2)
 		c->state = HTML_TEXT;
 	if (ch == '-' && n < 2)
-		name_add(c->end, ch);
+		name_add_char(c->end, ch);
 	else if (ch != '-')
 		c->end[0] = '\0';
 }
@@ -150,7 +150,7 @@ static const char *context_step_tag_open(struct html_context *c, char ch)
 {
 	if (c->is_bang) {
 		if (ch == '-') {
-			name_add(c->end, '-');
+			name_add_char(c->end, '-');
 			if (strcmp(c->end, "--") == 0) {
 				c->state = HTML_COMMENT;
 				c->end[0] = '\0';
@@ -168,7 +168,7 @@ static const char *context_step_tag_open(struct html_context *c, char ch)
 		c->is_end_tag = true;
 	} else if (is_html_letter(ch)) {
 		c->state = HTML_TAG_NAME;
-		name_add(c->element, ch);
+		name_add_char(c->element, ch);
 	} else {
 		return "a bare < must be written &lt;";
 	}
@@ -192,7 +192,7 @@ static const char *context_step_tag(struct html_context *c, char ch)
 	if (!is_html_letter(ch))
 		return "an attribute name must begin with a letter";
 	c->attr[0] = '\0';
-	name_add(c->attr, ch);
+	name_add_char(c->attr, ch);
 	c->state = HTML_ATTR_NAME;
 	return NULL;
 }
@@ -207,14 +207,14 @@ static const char *context_step_name(struct html_context *c, char ch)
 		else if (ch == '>')
 			wrong = tag_finish(c);
 		else if (is_html_letter(ch) || (ch >= '0' && ch <= '9') || ch == '-')
-			name_add(c->element, ch);
+			name_add_char(c->element, ch);
 		else
 			wrong = "this is no element name";
 		return wrong;
 	}
 	if (c->state == HTML_ATTR_NAME && (is_html_letter(ch) || (ch >= '0' && ch <= '9') ||
 					      ch == '-' || ch == ':' || ch == '_')) {
-		name_add(c->attr, ch);
+		name_add_char(c->attr, ch);
 		return NULL;
 	}
 	if ((wrong = attr_classify(c)) != NULL)
@@ -264,7 +264,7 @@ static const char *context_step_value(struct html_context *c, char ch)
 		} else if (strchr("/?#", ch) != NULL) {
 			c->end[0] = '\0';
 		} else {
-			name_add(c->end, ch);
+			name_add_char(c->end, ch);
 		}
 	}
 	c->url = HTML_URL_INSIDE;

@@ -9,7 +9,7 @@
 #define PLOT_HEIGHT 120 /* of 150: labels stand below */
 #define LABELS_MAX 6
 
-static int64_t points_largest(const struct svg_point *points, size_t n)
+static int64_t svg_largest_point(const struct svg_point *points, size_t n)
 {
 	int64_t max = 1;
 
@@ -20,7 +20,7 @@ static int64_t points_largest(const struct svg_point *points, size_t n)
 	return max;
 }
 
-static void bar_draw(
+static void svg_draw_bar(
     struct buf *b, const char *class, double x, double width, int64_t value, int64_t max)
 {
 	double height = 100.0 * (double)value / (double)max;
@@ -37,7 +37,7 @@ static void bar_draw(
 
 void svg_bars(struct buf *b, const char *title, const struct svg_point *points, size_t n)
 {
-	int64_t max = points_largest(points, n), total = 0;
+	int64_t max = svg_largest_point(points, n), total = 0;
 	double pitch = n > 0 ? 100.0 / (double)n : 100.0;
 	size_t every = n <= LABELS_MAX ? 1 : (n + LABELS_MAX - 1) / LABELS_MAX;
 
@@ -65,9 +65,9 @@ void svg_bars(struct buf *b, const char *title, const struct svg_point *points, 
 		    "height=\"100%%\"/>",
 		    x, pitch);
 		if (points[i].previous >= 0)
-			bar_draw(b, "bars-before", x + pitch * 0.08, pitch * 0.84,
+			svg_draw_bar(b, "bars-before", x + pitch * 0.08, pitch * 0.84,
 			    points[i].previous, max);
-		bar_draw(b, "bars-now", x + pitch * 0.2, pitch * 0.6, points[i].value, max);
+		svg_draw_bar(b, "bars-now", x + pitch * 0.2, pitch * 0.6, points[i].value, max);
 		buf_str(b, "</g>");
 	}
 	buf_str(b, "</svg>");

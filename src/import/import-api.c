@@ -10,13 +10,13 @@
 
 /* ---- what is asked ------------------------------------------------------------------------- */
 
-struct asked {
+struct import_request {
 	struct str provider_type, resource_type, file_name;
 	struct csv_source source;
 	struct import_options options;
 };
 
-static void check_types(struct req *r, struct asked *q)
+static void request_check_types(struct req *r, struct import_request *q)
 {
 	static const char rule[] = "must be 1 to %u letters, digits, dots, dashes or underscores";
 
@@ -30,7 +30,8 @@ static void check_types(struct req *r, struct asked *q)
 		req_invalid(r, "resourceType", rule, LIMIT_TYPE_BYTES);
 }
 
-static void check_format(struct req *r, struct asked *q, struct str delimiter, struct str encoding)
+static void request_check_format(
+    struct req *r, struct import_request *q, struct str delimiter, struct str encoding)
 {
 	if (delimiter.n > 0 && !csv_delimiter_parse(delimiter, &q->options.format.delimiter))
 		req_invalid(r, "delimiter", "must be a comma, a semicolon, a tab or a pipe");
@@ -38,7 +39,7 @@ static void check_format(struct req *r, struct asked *q, struct str delimiter, s
 		req_invalid(r, "encoding", "must be utf-8 or windows-1252");
 }
 
-static struct str text_member(struct req *r, const char *key)
+static struct str request_text_member(struct req *r, const char *key)
 {
 	const json_t *v = json_object_get(r->json, key);
 
@@ -49,7 +50,7 @@ static struct str text_member(struct req *r, const char *key)
 	return (struct str){json_string_value(v), json_string_length(v)};
 }
 
-static int read_json(struct req *r, struct asked *q, struct err *err)
+static int request_read_json(struct req *r, struct import_request *q, struct err *err)
 {
 	static const char *const keys[] = {"providerType", "resourceType", "csv", "mapping",
 	    "keyColumns", "delimiter", "encoding", "fileName", NULL};
@@ -58,21 +59,22 @@ static int read_json(struct req *r, struct asked *q, struct err *err)
 		return err_set(err, ERR_MALFORMED, "the body must be a JSON object");
 	if (json_only_keys(r->json, keys, err) == -1)
 		return -1;
-	q->provider_type = text_member(r, "providerType");
-	q->resource_type = text_member(r, "resourceType");
-	q->file_name = text_member(r, "fileName");
+	q->provider_type = request_text_member(r, "providerType");
+	q->resource_type = request_text_member(r, "resourceType");
+	q->file_name = request_text_member(r, "fileName");
 	if (q->file_name.n > LIMIT_NAME_BYTES)
 		req_invalid(r, "fileName", "may have at most %u bytes", LIMIT_NAME_BYTES);
 	q->options.mapping = json_object_get(r->json, "mapping");
 	q->options.key_columns = json_object_get(r->json, "keyColumns");
-	check_format(r, q, text_member(r, "delimiter"), text_member(r, "encoding"));
-	if (text_member(r, "csv").p == NULL && !req_has_invalid(r))
+	request_check_format(
+	    r, q, request_text_member(r, "delimiter"), request_text_member(r, "encoding"));
+	if (request_text_member(r, "csv").p == NULL && !req_has_invalid(r))
 		req_invalid(r, "csv", "is needed");
 	return 0;
 }
 
 /* A parameter of a multipart form or of the address. */
-static struct str parameter(struct req *r, const char *name)
+static struct str request_parameter(struct req *r, const char *name)
 {
 	struct str s = req_form(r, name);
 
@@ -80,7 +82,7 @@ static struct str parameter(struct req *r, const char *name)
 }
 
 /* A JSON array, or names with commas between. */
-static json_t *key_columns(struct req *r, struct str text)
+static json_t *key_columns_parse(struct req *r, struct str text)
 {
 	struct str name;
 	json_t *list;
@@ -103,7 +105,7 @@ static json_t *key_columns(struct req *r, struct str text)
 }
 
 /* The part of a content type before its parameters, and its charset. */
-static struct str media_type_of(struct str type, struct str *charset)
+static struct str media_type_split(struct str type, struct str *charset)
 {
 	struct str rest = type, part, first = {"", 0};
 
@@ -134,22 +136,23 @@ static bool is_csv_type(struct str type)
 	return false;
 }
 
-static void read_parameters(struct req *r, struct asked *q, struct str charset)
+static void request_read_parameters(struct req *r, struct import_request *q, struct str charset)
 {
-	struct str mapping = parameter(r, "mapping"), encoding = parameter(r, "encoding");
+	struct str mapping = request_parameter(r, "mapping"),
+		   encoding = request_parameter(r, "encoding");
 	enum csv_encoding known;
 
-	q->provider_type = parameter(r, "providerType");
-	q->resource_type = parameter(r, "resourceType");
+	q->provider_type = request_parameter(r, "providerType");
+	q->resource_type = request_parameter(r, "resourceType");
 	if (mapping.n > 0) {
 		q->options.mapping = json_parse(r->a, mapping, NULL);
 		if (q->options.mapping == NULL)
 			req_invalid(r, "mapping", "is not JSON");
 	}
-	q->options.key_columns = key_columns(r, parameter(r, "keyColumns"));
+	q->options.key_columns = key_columns_parse(r, request_parameter(r, "keyColumns"));
 	if (encoding.n == 0 && csv_encoding_parse(charset, &known))
 		encoding = charset;
-	check_format(r, q, parameter(r, "delimiter"), encoding);
+	request_check_format(r, q, request_parameter(r, "delimiter"), encoding);
 }
 
 bool import_request_source(struct req *r, struct csv_source *out, struct str *file_name)
@@ -173,18 +176,18 @@ bool import_request_source(struct req *r, struct csv_source *out, struct str *fi
 }
 
 /* 0, or -1 with the error; what the fields lack is noted by req_invalid. */
-static int read_request(struct req *r, struct asked *q, struct err *err)
+static int import_read_request(struct req *r, struct import_request *q, struct err *err)
 {
-	struct str charset, type = media_type_of(r->content_type, &charset), name;
+	struct str charset, type = media_type_split(r->content_type, &charset), name;
 
-	*q = (struct asked){.file_name = {"", 0}};
+	*q = (struct import_request){.file_name = {"", 0}};
 	if (r->json != NULL) {
-		if (read_json(r, q, err) == -1)
+		if (request_read_json(r, q, err) == -1)
 			return -1;
 	} else {
-		read_parameters(r, q, charset);
+		request_read_parameters(r, q, charset);
 	}
-	check_types(r, q);
+	request_check_types(r, q);
 	if (!import_request_source(r, &q->source, &name) && !req_has_invalid(r) &&
 	    (type.n == 0 || !is_csv_type(type) || str_ieq(type, STR("multipart/form-data"))))
 		req_invalid(r, "file", "is needed");
@@ -195,7 +198,7 @@ static int read_request(struct req *r, struct asked *q, struct err *err)
 
 /* ---- POST /records/import ------------------------------------------------------------------ */
 
-static struct task task_of(struct req *r, const struct asked *q)
+static struct task import_task_new(struct req *r, const struct import_request *q)
 {
 	return (struct task){.id = uuid_new(),
 	    .account_id = r->actor.account_id,
@@ -210,7 +213,7 @@ static struct task task_of(struct req *r, const struct asked *q)
 	    .created_us = clock_now_us()};
 }
 
-static int answer_now(struct req *r, const struct asked *q, struct task *t)
+static int import_answer_now(struct req *r, const struct import_request *q, struct task *t)
 {
 	struct import_error *errors;
 	json_t *o, *list = json_own(r->a, json_array());
@@ -239,7 +242,7 @@ static int answer_now(struct req *r, const struct asked *q, struct task *t)
 	return res_json(r, 200, o);
 }
 
-static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int import_queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct task *t = arg;
 
@@ -250,13 +253,13 @@ static int queue_body(struct db *db, struct audit *log, void *arg, struct err *e
 }
 
 /* A file whose commit may have happened stays: the purge knows whether it is needed. */
-static int answer_later(struct req *r, const struct asked *q, struct task *t)
+static int import_answer_later(struct req *r, const struct import_request *q, struct task *t)
 {
 	struct err err = ERR_INIT;
 	json_t *o;
 
 	if (import_keep_file(r->app, r->a, &t->id, &q->source, &err) == -1 ||
-	    audit_change(r->app, r, &t->account_id, queue_body, t, &err) == -1)
+	    audit_change(r->app, r, &t->account_id, import_queue_body, t, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
 	json_set_str(o, "importId", uuid_dup(r->a, t->id));
@@ -267,26 +270,27 @@ static int answer_later(struct req *r, const struct asked *q, struct task *t)
 
 int import_api_create(struct req *r)
 {
-	struct asked q;
+	struct import_request q;
 	struct task t;
 	struct import_map *map;
 	struct err err = ERR_INIT;
-	struct str charset, type = media_type_of(r->content_type, &charset);
+	struct str charset, type = media_type_split(r->content_type, &charset);
 	int64_t count;
 
 	if (r->json == NULL && type.n > 0 && !str_ieq(type, STR("application/json")) &&
 	    !is_csv_type(type))
 		return res_problem(
 		    r, 415, "The body must be text/csv, multipart/form-data or JSON");
-	if (read_request(r, &q, &err) == -1)
+	if (import_read_request(r, &q, &err) == -1)
 		return res_error(r, &err);
 	if (req_has_invalid(r))
 		return res_invalid(r);
 	if (import_prepare(r->a, &q.source, &q.options, &map, &err) == -1 ||
 	    import_count(&q.source, &q.options.format, IMPORT_DIRECT_ROWS, &count, &err) == -1)
 		return res_error(r, &err);
-	t = task_of(r, &q);
-	return count <= IMPORT_DIRECT_ROWS ? answer_now(r, &q, &t) : answer_later(r, &q, &t);
+	t = import_task_new(r, &q);
+	return count <= IMPORT_DIRECT_ROWS ? import_answer_now(r, &q, &t)
+					   : import_answer_later(r, &q, &t);
 }
 
 /* ---- /imports ------------------------------------------------------------------------------ */
@@ -349,7 +353,7 @@ int import_api_cancel(struct req *r)
 
 /* ---- error rows ---------------------------------------------------------------------------- */
 
-static void add_headers(struct csv_writer *w, const struct import_options *o)
+static void errors_add_headers(struct csv_writer *w, const struct import_options *o)
 {
 	json_t *name;
 	size_t i;
@@ -362,7 +366,7 @@ static void add_headers(struct csv_writer *w, const struct import_options *o)
 }
 
 /* The row's cells as far as they can be told; else all of its text in one. */
-static void add_error(struct arena *a, struct csv_writer *w, const struct import_error *e,
+static void errors_add_row(struct arena *a, struct csv_writer *w, const struct import_error *e,
     const struct csv_format *format)
 {
 	struct csv_format f = *format;
@@ -383,7 +387,7 @@ static void add_error(struct arena *a, struct csv_writer *w, const struct import
 	csv_write_end(w);
 }
 
-static int stream_page(struct req *r, struct arena *a, const struct task *t,
+static int errors_stream_page(struct req *r, struct arena *a, const struct task *t,
     const struct csv_format *format, struct import_error *last, size_t *n, struct err *err)
 {
 	struct csv_writer w = {.b = buf_new(a, LIMIT_PAGE_BYTES)};
@@ -393,7 +397,7 @@ static int stream_page(struct req *r, struct arena *a, const struct task *t,
 		r->app->db, a, t, last->line, &last->id, ERROR_PAGE, &errors, n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < *n; i++)
-		add_error(a, &w, &errors[i], format);
+		errors_add_row(a, &w, &errors[i], format);
 	if (*n > 0)
 		*last = errors[*n - 1];
 	return *n == 0 ? 0 : res_stream_write(r, (struct str){w.b->p, w.b->len});
@@ -414,14 +418,14 @@ int import_stream_errors(struct req *r, const struct task *t)
 		return res_error(r, &err);
 	res_headerf(r, "Content-Disposition", "attachment; filename=\"import-errors-%s.csv\"",
 	    uuid_dup(r->a, t->id));
-	add_headers(&head, &o);
+	errors_add_headers(&head, &o);
 	if (res_stream_start(r, 200, "text/csv; charset=utf-8") == -1 ||
 	    res_stream_write(r, (struct str){head.b->p, head.b->len}) == -1)
 		return -1;
 	do {
 		struct arena *a = arena_new();
 
-		rc = stream_page(r, a, t, &o.format, &last, &n, &err);
+		rc = errors_stream_page(r, a, t, &o.format, &last, &n, &err);
 		arena_free(a);
 	} while (rc == 0 && n == ERROR_PAGE);
 	return rc;

@@ -5,7 +5,7 @@
 
 #define BATCH_BYTES (512u * 1024u)
 
-static void free_batch(void *arg)
+static void import_batch_free(void *arg)
 {
 	struct import_batch *b = arg;
 
@@ -17,7 +17,7 @@ struct import_batch *import_batch_new(struct arena *a)
 	struct import_batch *b = arena_zalloc(a, sizeof(*b));
 
 	b->rows = arena_new();
-	arena_on_free(a, free_batch, b);
+	arena_on_free(a, import_batch_free, b);
 	return b;
 }
 
@@ -29,7 +29,7 @@ void import_batch_reset(struct import_batch *b)
 	err_clear(&b->err);
 }
 
-static void add_row(
+static void import_batch_add_row(
     struct import_batch *b, const struct task *t, struct import_map *map, const struct csv_row *row)
 {
 	struct str id, data, text = str_copy(b->rows, row->text);
@@ -66,7 +66,7 @@ bool import_batch_read(
 		return false;
 	rc = csv_reader_next(rd, &row, &b->err);
 	if (rc == 1)
-		add_row(b, t, map, &row);
+		import_batch_add_row(b, t, map, &row);
 	b->is_end = rc == 0;
 	return rc == 1;
 }

@@ -13,21 +13,22 @@
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-struct look {
+struct file_look {
 	const struct csv_source *source;
 	int fd;
 };
 
-static void close_look(void *arg)
+static void file_look_close(void *arg)
 {
-	const struct look *k = arg;
+	const struct file_look *k = arg;
 
 	close(k->fd);
 }
 
-static struct look *look_new(struct arena *a, const struct csv_source *source, struct err *err)
+static struct file_look *file_look_new(
+    struct arena *a, const struct csv_source *source, struct err *err)
 {
-	struct look *k = arena_zalloc(a, sizeof(*k));
+	struct file_look *k = arena_zalloc(a, sizeof(*k));
 
 	k->source = source;
 	k->fd = -1;
@@ -38,12 +39,13 @@ static struct look *look_new(struct arena *a, const struct csv_source *source, s
 		err_set(err, ERR_UNAVAILABLE, "cannot open the file: %s", strerror(errno));
 		return NULL;
 	}
-	arena_on_free(a, close_look, k);
+	arena_on_free(a, file_look_close, k);
 	return k;
 }
 
 /* Up to n bytes from offset on; 0 at the end, -1. */
-static int64_t look_at(const struct look *k, int64_t offset, char *out, size_t n, struct err *err)
+static int64_t file_look_at(
+    const struct file_look *k, int64_t offset, char *out, size_t n, struct err *err)
 {
 	struct str data = k->source->data;
 	size_t got = 0;
@@ -65,7 +67,7 @@ static int64_t look_at(const struct look *k, int64_t offset, char *out, size_t n
 /* ---- encoding ------------------------------------------------------------------------------ */
 
 /* How many bytes at the end of a piece may be the beginning of a character. */
-static size_t cut_character(const char *p, size_t n)
+static size_t cut_character_bytes(const char *p, size_t n)
 {
 	for (size_t back = 1; back <= 3 && back <= n; back++) {
 		unsigned char c = (unsigned char)p[n - back];
@@ -79,7 +81,7 @@ static size_t cut_character(const char *p, size_t n)
 }
 
 /* NUL bytes are a row's fault, not the encoding's. */
-static size_t blank_nuls(char *p, size_t n)
+static size_t text_blank_nuls(char *p, size_t n)
 {
 	size_t found = 0;
 	char *nul;
@@ -91,13 +93,13 @@ static size_t blank_nuls(char *p, size_t n)
 	return found;
 }
 
-static int not_read(struct err *err, const char *what)
+static int fail_not_read(struct err *err, const char *what)
 {
 	return err_field(
 	    err, ERR_INVALID, "csv", "is %s text, which is not read: save the file as UTF-8", what);
 }
 
-static int check_marks(const char *p, size_t n, struct csv_format *f, struct err *err)
+static int encoding_check_marks(const char *p, size_t n, struct csv_format *f, struct err *err)
 {
 	if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) {
 		f->start = 3;
@@ -105,30 +107,30 @@ static int check_marks(const char *p, size_t n, struct csv_format *f, struct err
 			f->encoding = CSV_UTF8;
 	}
 	if (n >= 4 && (memcmp(p, "\xFF\xFE\0\0", 4) == 0 || memcmp(p, "\0\0\xFE\xFF", 4) == 0))
-		return not_read(err, "UTF-32");
+		return fail_not_read(err, "UTF-32");
 	if (n >= 2 && (memcmp(p, "\xFF\xFE", 2) == 0 || memcmp(p, "\xFE\xFF", 2) == 0))
-		return not_read(err, "UTF-16");
+		return fail_not_read(err, "UTF-16");
 	return 0;
 }
 
-static int detect_encoding(
-    struct arena *a, const struct look *k, struct csv_format *f, struct err *err)
+static int encoding_detect(
+    struct arena *a, const struct file_look *k, struct csv_format *f, struct err *err)
 {
 	char *p = arena_alloc(a, SAMPLE_BYTES);
 	int64_t offset = 0, got;
 
-	while ((got = look_at(k, offset, p, SAMPLE_BYTES, err)) > 0) {
+	while ((got = file_look_at(k, offset, p, SAMPLE_BYTES, err)) > 0) {
 		size_t n = (size_t)got;
 
-		if (offset == 0 && check_marks(p, n, f, err) == -1)
+		if (offset == 0 && encoding_check_marks(p, n, f, err) == -1)
 			return -1;
-		if (offset == 0 && blank_nuls(p, n) > n / 4)
-			return not_read(err, "UTF-16");
+		if (offset == 0 && text_blank_nuls(p, n) > n / 4)
+			return fail_not_read(err, "UTF-16");
 		if (f->encoding != CSV_ANY_ENCODING)
 			return 0;
-		blank_nuls(p, n);
+		text_blank_nuls(p, n);
 		if (n == SAMPLE_BYTES)
-			n -= cut_character(p, n);
+			n -= cut_character_bytes(p, n);
 		if (!utf8_is_valid((struct str){p, n})) {
 			f->encoding = CSV_WINDOWS_1252;
 			return 0;
@@ -148,7 +150,7 @@ static int detect_encoding(
 
 /* How well a format explains the sample: rows as wide as the header in thousandths, then width; 0
  * for a single column. */
-static int64_t score(struct arena *a, struct str sample, const struct csv_format *f)
+static int64_t format_score(struct arena *a, struct str sample, const struct csv_format *f)
 {
 	struct csv_source source = {.data = sample, .size = sample.n};
 	struct csv_format tried = *f;
@@ -173,7 +175,7 @@ static int64_t score(struct arena *a, struct str sample, const struct csv_format
 }
 
 /* Apostrophes, when every cell of the header stands in them and no quotation mark is seen. */
-static char detect_quote(struct str sample, char delimiter)
+static char quote_detect(struct str sample, char delimiter)
 {
 	size_t n = 0;
 
@@ -191,7 +193,7 @@ static char detect_quote(struct str sample, char delimiter)
 	return n > 1 ? '\'' : '"';
 }
 
-static void detect_delimiter(struct arena *a, struct str sample, struct csv_format *f)
+static void delimiter_detect(struct arena *a, struct str sample, struct csv_format *f)
 {
 	static const char candidates[] = ",;\t|";
 	struct csv_format tried = *f, best = *f;
@@ -203,8 +205,8 @@ static void detect_delimiter(struct arena *a, struct str sample, struct csv_form
 		if (f->delimiter != '\0' && f->delimiter != candidates[i])
 			continue;
 		tried.delimiter = candidates[i];
-		tried.quote = f->quote != '\0' ? f->quote : detect_quote(sample, candidates[i]);
-		s = score(a, sample, &tried);
+		tried.quote = f->quote != '\0' ? f->quote : quote_detect(sample, candidates[i]);
+		s = format_score(a, sample, &tried);
 		if (s > best_score) {
 			best_score = s;
 			best = tried;
@@ -216,16 +218,16 @@ static void detect_delimiter(struct arena *a, struct str sample, struct csv_form
 int import_detect(const struct csv_source *source, struct csv_format *format, struct err *err)
 {
 	struct arena *own = arena_new();
-	struct look *k = look_new(own, source, err);
+	struct file_look *k = file_look_new(own, source, err);
 	char *p = arena_alloc(own, SAMPLE_BYTES);
 	int64_t got = -1;
 
 	if (source->size == 0)
 		err_field(err, ERR_INVALID, "csv", "is empty");
-	else if (k != NULL && detect_encoding(own, k, format, err) == 0)
-		got = look_at(k, format->start, p, SAMPLE_BYTES, err);
+	else if (k != NULL && encoding_detect(own, k, format, err) == 0)
+		got = file_look_at(k, format->start, p, SAMPLE_BYTES, err);
 	if (got >= 0)
-		detect_delimiter(own, (struct str){p, (size_t)got}, format);
+		delimiter_detect(own, (struct str){p, (size_t)got}, format);
 	arena_free(own);
 	return got >= 0 ? 0 : -1;
 }

@@ -1,5 +1,19 @@
-/* Runs of imports: a batch of rows in each transaction together with the place in the file and the
- * counts, so that whoever goes on after a crash counts every row once. */
+/* Runs of imports, in two ways over the same batches:
+ *
+ *   a job:      [batch] commit [batch] commit ... [last] completed      (import_job_run)
+ *   a request:  [batch  batch  ...  last, the task's own row] commit    (import_run_now)
+ *
+ * A job stores a batch of rows in each transaction, together with the place in the file and the
+ * counts, so that whoever goes on after a crash counts every row once. While the database works on
+ * one batch the next is read: `now` is the one being stored, `ahead` the one being read.
+ *
+ * A row that cannot be read is an error row from the beginning. One that only the store refuses
+ * (too large, say) fails the transaction, and the batch is done again row by row (is_careful), so
+ * that the rest of it is stored and this one becomes an error row as well. All other errors are the
+ * job's: it comes back later and goes on at the stored place.
+ *
+ * The file belongs to the task and goes with its end. It may lie on another host, so a missing one
+ * is final only after some attempts. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -64,8 +78,9 @@ int import_options_parse(
 }
 
 /* A reader behind the header, and the mapping. */
-static int compile(struct arena *a, const struct csv_source *source, const struct import_options *o,
-    struct csv_reader **rd, struct import_map **map, struct csv_row *header, struct err *err)
+static int import_open(struct arena *a, const struct csv_source *source,
+    const struct import_options *o, struct csv_reader **rd, struct import_map **map,
+    struct csv_row *header, struct err *err)
 {
 	int rc;
 
@@ -90,7 +105,7 @@ int import_prepare(struct arena *a, const struct csv_source *source, struct impo
 	size_t n;
 
 	if (import_detect(source, &o->format, err) == -1 ||
-	    compile(a, source, o, &rd, map, &header, err) == -1)
+	    import_open(a, source, o, &rd, map, &header, err) == -1)
 		return -1;
 	headers = json_own(a, json_array());
 	names = import_map_headers(*map, &n);
@@ -102,7 +117,7 @@ int import_prepare(struct arena *a, const struct csv_source *source, struct impo
 
 /* ---- a run --------------------------------------------------------------------------------- */
 
-struct run {
+struct import_run {
 	const struct task *task; /* as of the last commit */
 	struct import_map *map;
 	struct csv_reader *rd;
@@ -114,9 +129,9 @@ struct run {
 	size_t nall, cap;
 };
 
-static struct run *run_new(struct arena *a, const struct task *t)
+static struct import_run *import_run_new(struct arena *a, const struct task *t)
 {
-	struct run *run = arena_zalloc(a, sizeof(*run));
+	struct import_run *run = arena_zalloc(a, sizeof(*run));
 
 	run->task = t;
 	run->now = import_batch_new(a);
@@ -124,19 +139,19 @@ static struct run *run_new(struct arena *a, const struct task *t)
 	return run;
 }
 
-static bool read_ahead(void *arg)
+static bool run_read_ahead(void *arg)
 {
-	struct run *run = arg;
+	struct import_run *run = arg;
 
 	return import_batch_read(run->ahead, run->task, run->map, run->rd);
 }
 
 /* The batch read ahead, to its end, becomes the one to store. */
-static int next_batch(struct run *run, struct err *err)
+static int run_next_batch(struct import_run *run, struct err *err)
 {
 	struct import_batch *read = run->ahead;
 
-	while (read_ahead(run))
+	while (run_read_ahead(run))
 		;
 	run->ahead = run->now;
 	run->now = read;
@@ -147,7 +162,7 @@ static int next_batch(struct run *run, struct err *err)
 
 /* ---- storing a batch ----------------------------------------------------------------------- */
 
-static void count(struct task_counts *c, const struct record_item *it)
+static void counts_add_outcome(struct task_counts *c, const struct record_item *it)
 {
 	switch (it->outcome) {
 	case RECORD_CREATED:
@@ -169,7 +184,7 @@ static bool is_rows_fault(const struct err *err)
 }
 
 /* Each row by itself; one that the store refuses becomes an error row behind those of the batch. */
-static int store_carefully(struct db *db, struct arena *a, struct run *run,
+static int run_store_carefully(struct db *db, struct arena *a, struct import_run *run,
     struct import_error *errors, size_t *n, struct task_counts *c, struct err *err)
 {
 	struct import_batch *b = run->now;
@@ -178,7 +193,7 @@ static int store_carefully(struct db *db, struct arena *a, struct run *run,
 		struct err e = ERR_INIT;
 
 		if (record_upsert(db, a, &b->items[i], 1, &e) == 0) {
-			count(c, &b->items[i]);
+			counts_add_outcome(c, &b->items[i]);
 			continue;
 		}
 		if (!is_rows_fault(&e))
@@ -189,20 +204,20 @@ static int store_carefully(struct db *db, struct arena *a, struct run *run,
 	return 0;
 }
 
-static int store_items(struct db *db, struct arena *a, struct run *run, struct import_error *errors,
-    size_t *n, struct task_counts *c, struct err *err)
+static int run_store_items(struct db *db, struct arena *a, struct import_run *run,
+    struct import_error *errors, size_t *n, struct task_counts *c, struct err *err)
 {
 	if (run->is_careful)
-		return store_carefully(db, a, run, errors, n, c, err);
+		return run_store_carefully(db, a, run, errors, n, c, err);
 	if (record_upsert(db, a, run->now->items, run->now->nitems, err) == -1)
 		return -1;
 	for (size_t i = 0; i < run->now->nitems; i++)
-		count(c, &run->now->items[i]);
+		counts_add_outcome(c, &run->now->items[i]);
 	return 0;
 }
 
 /* For the answer of a request. */
-static void collect(struct run *run, const struct import_error *errors, size_t n)
+static void run_collect_errors(struct import_run *run, const struct import_error *errors, size_t n)
 {
 	for (size_t i = 0; run->r != NULL && i < n; i++) {
 		if (run->nall == run->cap) {
@@ -218,7 +233,7 @@ static void collect(struct run *run, const struct import_error *errors, size_t n
 	}
 }
 
-static int by_line(const void *x, const void *y)
+static int error_by_line(const void *x, const void *y)
 {
 	const struct import_error *a = x, *b = y;
 
@@ -226,8 +241,8 @@ static int by_line(const void *x, const void *y)
 }
 
 /* Within a transaction: the batch's rows and error rows, and what t says of them. */
-static int store_batch(
-    struct db *db, struct arena *a, struct run *run, struct task *t, struct err *err)
+static int run_store_batch(
+    struct db *db, struct arena *a, struct import_run *run, struct task *t, struct err *err)
 {
 	struct import_batch *b = run->now;
 	struct import_error *errors;
@@ -239,13 +254,13 @@ static int store_batch(
 		b->items[i].at_us = now_us;
 	errors = arena_array(a, b->nerrors + b->nitems + 1, sizeof(*errors));
 	memcpy(errors, b->errors, n * sizeof(*errors));
-	if (store_items(db, a, run, errors, &n, &t->counts, err) == -1)
+	if (run_store_items(db, a, run, errors, &n, &t->counts, err) == -1)
 		return -1;
-	qsort(errors, n, sizeof(*errors), by_line);
+	qsort(errors, n, sizeof(*errors), error_by_line);
 	kept = room <= 0 ? 0 : (int64_t)n < room ? n : (size_t)room;
 	if (kept > 0 && import_errors_insert(db, a, t, errors, kept, err) == -1)
 		return -1;
-	collect(run, errors, n);
+	run_collect_errors(run, errors, n);
 	t->counts.failed += (int64_t)n;
 	t->counts.received += (int64_t)(b->nitems + b->nerrors);
 	if (b->nitems + b->nerrors > 0) {
@@ -259,33 +274,33 @@ static int store_batch(
 
 /* ---- the job ------------------------------------------------------------------------------- */
 
-static int store_step(struct db *db, struct arena *a, void *arg, struct task *next,
+static int run_store_step(struct db *db, struct arena *a, void *arg, struct task *next,
     enum task_then *then, struct err *err)
 {
-	struct run *run = arg;
+	struct import_run *run = arg;
 
 	*then = run->now->is_end ? TASK_DONE : TASK_GO_ON;
-	return store_batch(db, a, run, next, err);
+	return run_store_batch(db, a, run, next, err);
 }
 
 /* One batch, while the next is read. */
-static int step(struct task_run *tr, struct run *run, struct err *err)
+static int run_step(struct task_run *tr, struct import_run *run, struct err *err)
 {
 	struct db *db = tr->job->app->db;
 	int rc;
 
-	db_meanwhile(db, read_ahead, run);
-	rc = task_run_step(tr, store_step, run, err);
+	db_meanwhile(db, run_read_ahead, run);
+	rc = task_run_step(tr, run_store_step, run, err);
 	if (rc == -1 && is_rows_fault(err)) {
 		err_clear(err);
 		run->is_careful = true;
-		rc = task_run_step(tr, store_step, run, err);
+		rc = task_run_step(tr, run_store_step, run, err);
 	}
 	db_meanwhile(db, NULL, NULL);
 	return rc;
 }
 
-static int open_run(struct run *run, const struct job *j, struct err *err)
+static int run_open(struct import_run *run, const struct job *j, struct err *err)
 {
 	const struct task *t = run->task;
 	struct csv_source source = {.path = import_file_path(j->app, j->a, &t->id)};
@@ -294,7 +309,7 @@ static int open_run(struct run *run, const struct job *j, struct err *err)
 	json_t *at;
 
 	if (import_options_parse(j->a, t->args, &o, err) == -1 ||
-	    compile(j->a, &source, &o, &run->rd, &run->map, &header, err) == -1)
+	    import_open(j->a, &source, &o, &run->rd, &run->map, &header, err) == -1)
 		return -1;
 	if (t->position.p == NULL)
 		return 0;
@@ -304,15 +319,15 @@ static int open_run(struct run *run, const struct job *j, struct err *err)
 	return 0;
 }
 
-static int go(struct task_run *tr, struct err *err)
+static int run_to_end(struct task_run *tr, struct err *err)
 {
-	struct run *run = run_new(tr->job->a, &tr->task);
+	struct import_run *run = import_run_new(tr->job->a, &tr->task);
 	int64_t yield_at_us = clock_mono_us() + YIELD_EVERY_US;
 
-	if (open_run(run, tr->job, err) == -1)
+	if (run_open(run, tr->job, err) == -1)
 		return -1;
 	do {
-		if (next_batch(run, err) == -1 || step(tr, run, err) == -1)
+		if (run_next_batch(run, err) == -1 || run_step(tr, run, err) == -1)
 			return -1;
 		if (clock_mono_us() < yield_at_us)
 			continue;
@@ -323,7 +338,7 @@ static int go(struct task_run *tr, struct err *err)
 }
 
 /* The file may lie on another host, whose runner comes by. */
-static bool is_final(const struct job *j, const struct err *err)
+static bool is_final_failure(const struct job *j, const struct err *err)
 {
 	return is_rows_fault(err) ||
 	       (err->code == ERR_NOT_FOUND && j->attempts >= LOST_FILE_ATTEMPTS);
@@ -334,8 +349,8 @@ int import_job_run(struct job *j, struct err *err)
 	struct task_run *run;
 	int found = task_run_begin(j, &import_task, &run, err);
 
-	if (found == -1 ||
-	    (found == 1 && go(run, err) == -1 && task_run_fail(run, is_final(j, err), err) == -1))
+	if (found == -1 || (found == 1 && run_to_end(run, err) == -1 &&
+			       task_run_fail(run, is_final_failure(j, err), err) == -1))
 		return -1;
 	unlink(import_file_path(j->app, j->a, &j->subject_id));
 	return 0;
@@ -343,34 +358,34 @@ int import_job_run(struct job *j, struct err *err)
 
 /* ---- within a request ---------------------------------------------------------------------- */
 
-struct direct {
-	struct run *run;
+struct import_direct {
+	struct import_run *run;
 	struct task next;
 	int64_t offset, line; /* behind the header */
 	bool is_careful;
 };
 
 /* All batches; a is emptied between them. */
-static int store_all(
-    struct db *db, struct arena *a, const struct direct *d, struct task *t, struct err *err)
+static int direct_store_all(
+    struct db *db, struct arena *a, const struct import_direct *d, struct task *t, struct err *err)
 {
-	struct run *run = d->run;
+	struct import_run *run = d->run;
 
 	do {
 		arena_reset(a);
-		if (next_batch(run, err) == -1)
+		if (run_next_batch(run, err) == -1)
 			return -1;
 		run->is_careful = d->is_careful;
-		if (store_batch(db, a, run, t, err) == -1)
+		if (run_store_batch(db, a, run, t, err) == -1)
 			return -1;
 	} while (!run->now->is_end);
 	return 0;
 }
 
-static int direct_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int import_direct_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct direct *d = arg;
-	struct run *run = d->run;
+	struct import_direct *d = arg;
+	struct import_run *run = d->run;
 	struct arena *a = arena_new();
 	int rc;
 
@@ -378,7 +393,7 @@ static int direct_body(struct db *db, struct audit *log, void *arg, struct err *
 	csv_reader_seek(run->rd, d->offset, d->line);
 	import_batch_reset(run->ahead);
 	run->nall = 0;
-	rc = store_all(db, a, d, &d->next, err);
+	rc = direct_store_all(db, a, d, &d->next, err);
 	arena_free(a);
 	if (rc == -1)
 		return -1;
@@ -394,21 +409,21 @@ static int direct_body(struct db *db, struct audit *log, void *arg, struct err *
 int import_run_now(struct req *r, struct task *t, const struct csv_source *source,
     const struct import_options *o, struct import_error **errors, size_t *nerrors, struct err *err)
 {
-	struct run *run = run_new(r->a, t);
-	struct direct d = {.run = run};
+	struct import_run *run = import_run_new(r->a, t);
+	struct import_direct d = {.run = run};
 	struct csv_row header;
 	int rc;
 
 	run->r = r;
-	if (compile(r->a, source, o, &run->rd, &run->map, &header, err) == -1)
+	if (import_open(r->a, source, o, &run->rd, &run->map, &header, err) == -1)
 		return -1;
 	d.offset = header.next_offset;
 	d.line = header.next_line;
-	rc = audit_change(r->app, r, &t->account_id, direct_body, &d, err);
+	rc = audit_change(r->app, r, &t->account_id, import_direct_body, &d, err);
 	if (rc == -1 && is_rows_fault(err)) {
 		err_clear(err);
 		d.is_careful = true;
-		rc = audit_change(r->app, r, &t->account_id, direct_body, &d, err);
+		rc = audit_change(r->app, r, &t->account_id, import_direct_body, &d, err);
 	}
 	if (rc == 0)
 		*t = d.next;
@@ -419,13 +434,13 @@ int import_run_now(struct req *r, struct task *t, const struct csv_source *sourc
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
-static int cannot(struct err *err, const char *path)
+static int upload_fail(struct err *err, const char *path)
 {
 	return err_set(
 	    err, ERR_UNAVAILABLE, "cannot keep the upload at %s: %s", path, strerror(errno));
 }
 
-static int copy_file(int to, const char *path)
+static int upload_copy(int to, const char *path)
 {
 	char piece[16384];
 	int from = open(path, O_RDONLY | O_CLOEXEC), rc = from == -1 ? -1 : 0;
@@ -439,7 +454,7 @@ static int copy_file(int to, const char *path)
 }
 
 /* A rename within one file system, else a copy: open for the fsync. */
-static int bring_file(const char *path, const struct csv_source *source)
+static int upload_bring(const char *path, const struct csv_source *source)
 {
 	int fd;
 
@@ -448,7 +463,7 @@ static int bring_file(const char *path, const struct csv_source *source)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -1;
-	if ((source->path != NULL ? copy_file(fd, source->path)
+	if ((source->path != NULL ? upload_copy(fd, source->path)
 				  : fd_write_full(fd, source->data)) == 0)
 		return fd;
 	close(fd);
@@ -465,13 +480,13 @@ int import_keep_file(struct app *app, struct arena *a, const struct uuid *id,
 
 	if (dir_make(dir, 0700, err) == -1)
 		return -1;
-	fd = bring_file(path, source);
+	fd = upload_bring(path, source);
 	if (fd == -1)
-		return cannot(err, path);
+		return upload_fail(err, path);
 	rc = fsync(fd);
 	if (close(fd) == -1 || rc == -1 || dir_sync(dir) == -1) {
 		unlink(path);
-		return cannot(err, path);
+		return upload_fail(err, path);
 	}
 	return 0;
 }

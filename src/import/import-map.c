@@ -1,5 +1,20 @@
-/* From a row's cells to a record: the header compiled once into a tree of members in the order in
- * which records are stored, so that a row is written as JSON text without building values first. */
+/* From a row's cells to a record.
+ *
+ *   header         email , address.city , address.zip , note
+ *   tree           { address { city, zip }, email, note }        compiled once (import_map_new)
+ *   row            {"address":{"city":"…","zip":"…"},"email":"…","note":"…"}   (import_map_row)
+ *
+ * The tree's members stand in the order in which records are stored (by name), so that a row is
+ * written as JSON text without building values first, and equal payloads are equal bytes.
+ *
+ * What a header means: the mapping's wish where there is one, else its own text, as a path when its
+ * steps are words. No two columns may have the same place, nor one a place within another's value:
+ * that is refused when the map is made, so rows cannot fail by it. A cell that does not fit its
+ * type fails its row alone.
+ *
+ * The external id of a row: its id column (external_id wins over id), else the hash of the chosen
+ * key columns, else the hash of the whole payload; the same file imported twice makes no new
+ * record. */
 #include <math.h>
 
 #include "base/clock.h"
@@ -7,31 +22,31 @@
 #include "crypto/hash.h"
 #include "import/import.h"
 
-enum type { TYPE_TEXT, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE, TYPE_JSON };
+enum column_type { TYPE_TEXT, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE, TYPE_JSON };
 static const char *const type_names[] = {"text", "number", "boolean", "date", "json"};
 #define TYPES (sizeof(type_names) / sizeof(type_names[0]))
 
-struct column {
+struct map_column {
 	struct str header;
 	const char *to; /* its path; NULL: left out */
-	enum type type;
+	enum column_type type;
 };
 
 /* A member of the record: a cell, or an object of members. */
-struct node {
+struct map_node {
 	struct str key; /* with quotes and colon */
-	const struct column *column;
+	const struct map_column *column;
 	size_t index; /* of the column */
-	struct node *children;
+	struct map_node *children;
 	size_t n;
 };
 
 struct import_map {
-	struct column *columns;
+	struct map_column *columns;
 	struct str *headers;
 	size_t n;     /* columns with a header */
 	size_t extra; /* unnamed ones behind them, whose cells must be empty */
-	struct node root;
+	struct map_node root;
 	bool has_json;
 	size_t id_column; /* n: none */
 	size_t *key_columns, nkeys;
@@ -41,7 +56,7 @@ struct import_map {
 /* ---- header -------------------------------------------------------------------------------- */
 
 /* A header is a dotted path when its steps are words; any other is the name of one member. */
-static const char *path_of_header(struct arena *a, struct str header)
+static const char *header_path(struct arena *a, struct str header)
 {
 	struct buf *b = buf_new(a, 2 * IMPORT_HEADER_BYTES);
 	struct str rest = header, step;
@@ -59,7 +74,7 @@ static const char *path_of_header(struct arena *a, struct str header)
 	return b->p;
 }
 
-static int read_header(
+static int map_read_header(
     struct arena *a, struct import_map *m, const struct csv_row *row, struct err *err)
 {
 	size_t n = row->n, bytes = 0;
@@ -95,7 +110,8 @@ static int read_header(
 }
 
 /* Columns by header; ERR_INVALID when one stands twice. */
-static int index_header(struct arena *a, const struct import_map *m, json_t **out, struct err *err)
+static int map_index_headers(
+    struct arena *a, const struct import_map *m, json_t **out, struct err *err)
 {
 	json_t *index = json_own(a, json_object());
 
@@ -112,11 +128,12 @@ static int index_header(struct arena *a, const struct import_map *m, json_t **ou
 
 /* ---- wishes -------------------------------------------------------------------------------- */
 
-static int parse_type(const char *header, const json_t *v, enum type *out, struct err *err)
+static int column_type_parse(
+    const char *header, const json_t *v, enum column_type *out, struct err *err)
 {
 	for (size_t i = 0; i < TYPES; i++) {
 		if (json_is_string(v) && str_is(str_from(json_string_value(v)), type_names[i])) {
-			*out = (enum type)i;
+			*out = (enum column_type)i;
 			return 0;
 		}
 	}
@@ -124,7 +141,7 @@ static int parse_type(const char *header, const json_t *v, enum type *out, struc
 	    "of \"%.100s\": type must be text, number, boolean, date or json", header);
 }
 
-static int apply_wish(struct column *c, const json_t *wish, struct err *err)
+static int column_apply_wish(struct map_column *c, const json_t *wish, struct err *err)
 {
 	static const char *const keys[] = {"to", "type", NULL};
 	const json_t *to = wish, *type = NULL;
@@ -135,7 +152,7 @@ static int apply_wish(struct column *c, const json_t *wish, struct err *err)
 		to = json_object_get(wish, "to");
 		type = json_object_get(wish, "type");
 	}
-	if (type != NULL && parse_type(c->header.p, type, &c->type, err) == -1)
+	if (type != NULL && column_type_parse(c->header.p, type, &c->type, err) == -1)
 		return -1;
 	if (json_is_object(wish) && to == NULL)
 		return 0;
@@ -146,14 +163,14 @@ static int apply_wish(struct column *c, const json_t *wish, struct err *err)
 	return 0;
 }
 
-static int apply_mapping(struct arena *a, struct import_map *m, const json_t *index,
+static int map_apply_mapping(struct arena *a, struct import_map *m, const json_t *index,
     const json_t *mapping, struct err *err)
 {
 	const char *header;
 	json_t *wish;
 
 	for (size_t i = 0; i < m->n; i++)
-		m->columns[i].to = path_of_header(a, m->columns[i].header);
+		m->columns[i].to = header_path(a, m->columns[i].header);
 	if (mapping != NULL && !json_is_null(mapping) && !json_is_object(mapping))
 		return err_field(err, ERR_INVALID, "mapping", "must be an object");
 	json_object_each(mapping, header, wish) {
@@ -162,20 +179,20 @@ static int apply_mapping(struct arena *a, struct import_map *m, const json_t *in
 		if (at == NULL)
 			return err_field(err, ERR_INVALID, "mapping",
 			    "names \"%.100s\", which is no header of the file", header);
-		if (apply_wish(&m->columns[json_integer_value(at)], wish, err) == -1)
+		if (column_apply_wish(&m->columns[json_integer_value(at)], wish, err) == -1)
 			return -1;
 	}
 	return 0;
 }
 
-static bool is_external_id(const char *to)
+static bool is_external_id_path(const char *to)
 {
 	return to != NULL && (str_ieq(str_from(to), STR("external_id")) ||
 				 str_ieq(str_from(to), STR("externalId")));
 }
 
 /* external_id wins over id, and is no part of the data; both win over chosen columns. */
-static int choose_key(struct arena *a, struct import_map *m, const json_t *index,
+static int map_choose_key(struct arena *a, struct import_map *m, const json_t *index,
     const json_t *key_columns, struct err *err)
 {
 	json_t *name;
@@ -185,7 +202,7 @@ static int choose_key(struct arena *a, struct import_map *m, const json_t *index
 		if (m->columns[i].to != NULL && str_ieq(str_from(m->columns[i].to), STR("id")))
 			m->id_column = i;
 	for (i = m->n; i-- > 0;)
-		if (is_external_id(m->columns[i].to))
+		if (is_external_id_path(m->columns[i].to))
 			m->id_column = i;
 	if (key_columns != NULL && !json_is_null(key_columns) && !json_is_array(key_columns))
 		return err_field(err, ERR_INVALID, "keyColumns", "must be a list of headers");
@@ -206,15 +223,15 @@ static int choose_key(struct arena *a, struct import_map *m, const json_t *index
 /* ---- tree ---------------------------------------------------------------------------------- */
 
 /* Puts each column's index where its cell will stand, which shows what gets in another's way. */
-static int lay_out(struct arena *a, struct import_map *m, json_t *proto, struct err *err)
+static int map_lay_out(struct arena *a, struct import_map *m, json_t *proto, struct err *err)
 {
 	for (size_t i = 0; i < m->n; i++) {
-		const struct column *c = &m->columns[i];
+		const struct map_column *c = &m->columns[i];
 		struct err why = ERR_INIT;
 		const struct path *p;
 
 		m->has_json = m->has_json || (c->to != NULL && c->type == TYPE_JSON);
-		if (c->to == NULL || (i == m->id_column && is_external_id(c->to)))
+		if (c->to == NULL || (i == m->id_column && is_external_id_path(c->to)))
 			continue;
 		p = path_compile(a, str_from(c->to), &why);
 		if (p == NULL || path_fans_out(p) || c->to[0] == '\0')
@@ -232,15 +249,15 @@ static int lay_out(struct arena *a, struct import_map *m, json_t *proto, struct 
 	return 0;
 }
 
-static void write_text(struct buf *b, struct str s);
+static void cell_write_text(struct buf *b, struct str s);
 
-static int by_name(const void *x, const void *y)
+static int name_compare(const void *x, const void *y)
 {
 	return strcmp(*(const char *const *)x, *(const char *const *)y);
 }
 
-static void grow(
-    struct arena *a, const struct import_map *m, const json_t *object, struct node *node)
+static void tree_grow(
+    struct arena *a, const struct import_map *m, const json_t *object, struct map_node *node)
 {
 	size_t n = json_object_size(object), i = 0;
 	const char **names = arena_array(a, n + 1, sizeof(*names)), *name;
@@ -248,19 +265,19 @@ static void grow(
 
 	json_object_each(object, name, value)
 		names[i++] = name;
-	qsort(names, n, sizeof(*names), by_name);
+	qsort(names, n, sizeof(*names), name_compare);
 	node->children = arena_array(a, n + 1, sizeof(*node->children));
 	node->n = n;
 	for (i = 0; i < n; i++) {
-		struct node *child = &node->children[i];
+		struct map_node *child = &node->children[i];
 		struct buf *key = buf_new(a, 8u * LIMIT_PATH_BYTES);
 
-		write_text(key, str_from(names[i]));
+		cell_write_text(key, str_from(names[i]));
 		buf_chr(key, ':');
 		child->key = (struct str){key->p, key->len};
 		value = json_object_get(object, names[i]);
 		if (json_is_object(value)) {
-			grow(a, m, value, child);
+			tree_grow(a, m, value, child);
 			continue;
 		}
 		child->index = (size_t)json_integer_value(value);
@@ -274,11 +291,13 @@ struct import_map *import_map_new(struct arena *a, const struct csv_row *header,
 	struct import_map *m = arena_zalloc(a, sizeof(*m));
 	json_t *proto = json_own(a, json_object()), *index = NULL;
 
-	if (read_header(a, m, header, err) == -1 || index_header(a, m, &index, err) == -1 ||
-	    apply_mapping(a, m, index, mapping, err) == -1 ||
-	    choose_key(a, m, index, key_columns, err) == -1 || lay_out(a, m, proto, err) == -1)
+	if (map_read_header(a, m, header, err) == -1 ||
+	    map_index_headers(a, m, &index, err) == -1 ||
+	    map_apply_mapping(a, m, index, mapping, err) == -1 ||
+	    map_choose_key(a, m, index, key_columns, err) == -1 ||
+	    map_lay_out(a, m, proto, err) == -1)
 		return NULL;
-	grow(a, m, proto, &m->root);
+	tree_grow(a, m, proto, &m->root);
 	m->out = buf_new(a, 2 * LIMIT_RECORD_BYTES);
 	return m;
 }
@@ -313,7 +332,7 @@ bool import_map_has_id(const struct import_map *m)
 /* ---- cells --------------------------------------------------------------------------------- */
 
 /* As base/json.c writes text: equal payloads must be equal bytes. */
-static void write_text(struct buf *b, struct str s)
+static void cell_write_text(struct buf *b, struct str s)
 {
 	static const char hex[] = "0123456789abcdef", pairs[] = "\"\"\\\\\bb\ff\nn\rr\tt";
 	size_t start = 0;
@@ -338,7 +357,7 @@ static void write_text(struct buf *b, struct str s)
 	buf_chr(b, '"');
 }
 
-static size_t digits(struct str s, size_t at)
+static size_t count_digits(struct str s, size_t at)
 {
 	size_t n = 0;
 
@@ -348,16 +367,16 @@ static size_t digits(struct str s, size_t at)
 }
 
 /* -12, 3.5, 1e6: what JSON takes, and leading zeros. Sets is_integer. */
-static bool is_number(struct str s, bool *is_integer)
+static bool is_number_text(struct str s, bool *is_integer)
 {
-	size_t at = s.n > 0 && s.p[0] == '-', n = digits(s, at);
+	size_t at = s.n > 0 && s.p[0] == '-', n = count_digits(s, at);
 
 	*is_integer = n > 0 && at + n == s.n;
 	if (n == 0 || s.n > 400)
 		return false;
 	at += n;
 	if (at < s.n && s.p[at] == '.') {
-		n = digits(s, at + 1);
+		n = count_digits(s, at + 1);
 		if (n == 0)
 			return false;
 		at += 1 + n;
@@ -365,7 +384,7 @@ static bool is_number(struct str s, bool *is_integer)
 	if (at < s.n && (s.p[at] == 'e' || s.p[at] == 'E')) {
 		at++;
 		at += at < s.n && (s.p[at] == '+' || s.p[at] == '-');
-		n = digits(s, at);
+		n = count_digits(s, at);
 		if (n == 0)
 			return false;
 		at += n;
@@ -373,13 +392,13 @@ static bool is_number(struct str s, bool *is_integer)
 	return at == s.n;
 }
 
-static bool write_number(struct buf *b, struct arena *a, struct str s)
+static bool cell_write_number(struct buf *b, struct arena *a, struct str s)
 {
 	bool is_integer;
 	int64_t i;
 	double v;
 
-	if (!is_number(s, &is_integer))
+	if (!is_number_text(s, &is_integer))
 		return false;
 	if (is_integer && str_to_i64(s, INT64_MIN, INT64_MAX, &i)) {
 		buf_printf(b, "%lld", (long long)i);
@@ -393,7 +412,7 @@ static bool write_number(struct buf *b, struct arena *a, struct str s)
 	return true;
 }
 
-static bool write_boolean(struct buf *b, struct str s)
+static bool cell_write_boolean(struct buf *b, struct str s)
 {
 	static const char *const yes[] = {"true", "yes", "on", "1", "y", "t"};
 	static const char *const no[] = {"false", "no", "off", "0", "n", "f"};
@@ -408,7 +427,7 @@ static bool write_boolean(struct buf *b, struct str s)
 }
 
 /* A day stays a day; a time is told in UTC. */
-static bool write_date(struct buf *b, struct str s)
+static bool cell_write_date(struct buf *b, struct str s)
 {
 	char text[CLOCK_TEXT];
 	int64_t at_us;
@@ -423,7 +442,7 @@ static bool write_date(struct buf *b, struct str s)
 	return true;
 }
 
-static bool write_json(struct buf *b, struct arena *a, struct str s)
+static bool cell_write_json(struct buf *b, struct arena *a, struct str s)
 {
 	json_t *v = json_parse(a, s, NULL);
 
@@ -434,17 +453,17 @@ static bool write_json(struct buf *b, struct arena *a, struct str s)
 	return true;
 }
 
-static bool write_typed(struct buf *b, struct arena *a, enum type type, struct str s)
+static bool cell_write_typed(struct buf *b, struct arena *a, enum column_type type, struct str s)
 {
 	switch (type) {
 	case TYPE_NUMBER:
-		return write_number(b, a, s);
+		return cell_write_number(b, a, s);
 	case TYPE_BOOLEAN:
-		return write_boolean(b, s);
+		return cell_write_boolean(b, s);
 	case TYPE_DATE:
-		return write_date(b, s);
+		return cell_write_date(b, s);
 	case TYPE_JSON:
-		return write_json(b, a, s);
+		return cell_write_json(b, a, s);
 	case TYPE_TEXT:
 		break;
 	}
@@ -453,39 +472,39 @@ static bool write_typed(struct buf *b, struct arena *a, enum type type, struct s
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-struct writing {
+struct row_writing {
 	struct arena *a;
 	const struct csv_row *row;
 	struct buf *b;
 	const char *problem;
 };
 
-static void write_cell(struct writing *w, const struct node *node)
+static void tree_write_cell(struct row_writing *w, const struct map_node *node)
 {
 	static const char *const articles[] = {"text", "a number", "a boolean", "a date", "JSON"};
-	const struct column *c = node->column;
+	const struct map_column *c = node->column;
 	struct str cell = w->row->cells[node->index], s;
 
 	if (c->type == TYPE_TEXT) {
-		write_text(w->b, cell);
+		cell_write_text(w->b, cell);
 		return;
 	}
 	s = str_trim(cell);
 	if (s.n == 0)
 		buf_str(w->b, "null");
-	else if (!write_typed(w->b, w->a, c->type, s) && w->problem == NULL)
+	else if (!cell_write_typed(w->b, w->a, c->type, s) && w->problem == NULL)
 		w->problem = arena_printf(w->a, "\"%.60s\" is not %s (column %.100s)",
 		    arena_strndup(w->a, s.p, s.n), articles[c->type], c->header.p);
 }
 
 /* The object of a node's members; those whose cells the row lacks are left out, and objects without
  * any too: false when nothing was written. */
-static bool write_members(struct writing *w, const struct node *node)
+static bool tree_write_members(struct row_writing *w, const struct map_node *node)
 {
 	bool is_first = true;
 
 	for (size_t i = 0; i < node->n; i++) {
-		const struct node *child = &node->children[i];
+		const struct map_node *child = &node->children[i];
 		size_t before = w->b->len;
 
 		if (child->column != NULL && child->index >= w->row->n)
@@ -493,8 +512,8 @@ static bool write_members(struct writing *w, const struct node *node)
 		buf_chr(w->b, is_first ? '{' : ',');
 		buf_add(w->b, child->key.p, child->key.n);
 		if (child->column != NULL) {
-			write_cell(w, child);
-		} else if (!write_members(w, child)) {
+			tree_write_cell(w, child);
+		} else if (!tree_write_members(w, child)) {
 			w->b->len = before;
 			continue;
 		}
@@ -506,7 +525,7 @@ static bool write_members(struct writing *w, const struct node *node)
 }
 
 /* prefix and the SHA-256 of the text. */
-static struct str hashed_id(struct arena *a, const char *prefix, struct str text)
+static struct str id_of_hash(struct arena *a, const char *prefix, struct str text)
 {
 	char hex[2 * SHA256_SIZE + 1];
 
@@ -515,7 +534,7 @@ static struct str hashed_id(struct arena *a, const char *prefix, struct str text
 }
 
 /* The folded values, each behind its length. */
-static const char *natural_key(
+static const char *row_natural_key(
     const struct import_map *m, struct arena *a, const struct csv_row *row, struct str *out)
 {
 	struct buf *b = buf_new(a, 8 * LIMIT_RECORD_BYTES);
@@ -532,19 +551,19 @@ static const char *natural_key(
 	}
 	if (is_empty)
 		return "the key columns are empty";
-	*out = hashed_id(a, "key-", (struct str){b->p, b->len});
+	*out = id_of_hash(a, "key-", (struct str){b->p, b->len});
 	return NULL;
 }
 
-static const char *external_id_of(const struct import_map *m, struct arena *a,
+static const char *row_external_id(const struct import_map *m, struct arena *a,
     const struct csv_row *row, struct str data, struct str *out)
 {
 	struct str id;
 
 	if (m->id_column == m->n && m->nkeys > 0)
-		return natural_key(m, a, row, out);
+		return row_natural_key(m, a, row, out);
 	if (m->id_column == m->n) {
-		*out = hashed_id(a, "row-", data);
+		*out = id_of_hash(a, "row-", data);
 		return NULL;
 	}
 	id = m->id_column < row->n ? str_trim(row->cells[m->id_column]) : STR("");
@@ -558,7 +577,7 @@ static const char *external_id_of(const struct import_map *m, struct arena *a,
 	return NULL;
 }
 
-static const char *check_shape(
+static const char *row_check_shape(
     const struct import_map *m, struct arena *a, const struct csv_row *row)
 {
 	bool is_empty = true;
@@ -577,13 +596,13 @@ static const char *check_shape(
 int import_map_row(struct import_map *m, struct arena *a, const struct csv_row *row,
     struct str *external_id, struct str *data, const char **problem)
 {
-	struct writing w = {.a = a, .row = row, .b = m->out};
+	struct row_writing w = {.a = a, .row = row, .b = m->out};
 
-	*problem = row->problem != NULL ? row->problem : check_shape(m, a, row);
+	*problem = row->problem != NULL ? row->problem : row_check_shape(m, a, row);
 	if (*problem != NULL)
 		return 0;
 	buf_reset(m->out);
-	if (!write_members(&w, &m->root))
+	if (!tree_write_members(&w, &m->root))
 		buf_str(m->out, "{}");
 	if (w.problem == NULL && (!buf_ok(m->out) || m->out->len > LIMIT_RECORD_BYTES))
 		w.problem = "the record is longer than 1 MiB";
@@ -593,7 +612,7 @@ int import_map_row(struct import_map *m, struct arena *a, const struct csv_row *
 		w.problem = "the record is nested too deep";
 	if (w.problem == NULL) {
 		*data = (struct str){arena_strndup(a, m->out->p, m->out->len), m->out->len};
-		w.problem = external_id_of(m, a, row, *data, external_id);
+		w.problem = row_external_id(m, a, row, *data, external_id);
 	}
 	*problem = w.problem;
 	return w.problem == NULL;

@@ -20,7 +20,7 @@
 #define REFRESH_S "2"
 #define WHAT "such import. It may have been discarded"
 
-static const char *address_of(struct req *r, const struct task *t)
+static const char *import_address(struct req *r, const struct task *t)
 {
 	return arena_printf(r->a,
 	    t->status == TASK_DRAFT ? "/admin/records/import/%s" : "/admin/imports/%s",
@@ -28,7 +28,7 @@ static const char *address_of(struct req *r, const struct task *t)
 }
 
 /* A cell cut at the end of a character. */
-static json_t *clipped(struct str s)
+static json_t *cell_clipped(struct str s)
 {
 	if (s.n <= CELL_BYTES)
 		return json_stringn(s.n > 0 ? s.p : "", s.n);
@@ -36,7 +36,7 @@ static json_t *clipped(struct str s)
 	return json_sprintf("%.*s…", (int)s.n, s.p);
 }
 
-static json_t *choice(const char *value, const char *label, bool is_current)
+static json_t *choice_json(const char *value, const char *label, bool is_current)
 {
 	json_t *o = json_object();
 
@@ -46,30 +46,30 @@ static json_t *choice(const char *value, const char *label, bool is_current)
 	return o;
 }
 
-static json_t *delimiter_choices(char now)
+static json_t *choices_of_delimiter(char now)
 {
 	json_t *list = json_array();
 
-	json_array_append_new(list, choice("auto", "Detect", now == '\0'));
-	json_array_append_new(list, choice("comma", "Comma", now == ','));
-	json_array_append_new(list, choice("semicolon", "Semicolon", now == ';'));
-	json_array_append_new(list, choice("tab", "Tab", now == '\t'));
-	json_array_append_new(list, choice("pipe", "Vertical bar", now == '|'));
+	json_array_append_new(list, choice_json("auto", "Detect", now == '\0'));
+	json_array_append_new(list, choice_json("comma", "Comma", now == ','));
+	json_array_append_new(list, choice_json("semicolon", "Semicolon", now == ';'));
+	json_array_append_new(list, choice_json("tab", "Tab", now == '\t'));
+	json_array_append_new(list, choice_json("pipe", "Vertical bar", now == '|'));
 	return list;
 }
 
-static json_t *encoding_choices(enum csv_encoding now)
+static json_t *choices_of_encoding(enum csv_encoding now)
 {
 	json_t *list = json_array();
 
-	json_array_append_new(list, choice("auto", "Detect", now == CSV_ANY_ENCODING));
-	json_array_append_new(list, choice("utf-8", "UTF-8", now == CSV_UTF8));
+	json_array_append_new(list, choice_json("auto", "Detect", now == CSV_ANY_ENCODING));
+	json_array_append_new(list, choice_json("utf-8", "UTF-8", now == CSV_UTF8));
 	json_array_append_new(
-	    list, choice("windows-1252", "Windows-1252", now == CSV_WINDOWS_1252));
+	    list, choice_json("windows-1252", "Windows-1252", now == CSV_WINDOWS_1252));
 	return list;
 }
 
-static void read_format(struct req *r, struct csv_format *f)
+static void form_read_format(struct req *r, struct csv_format *f)
 {
 	*f = (struct csv_format){0};
 	csv_delimiter_parse(req_form(r, "delimiter"), &f->delimiter);
@@ -78,7 +78,7 @@ static void read_format(struct req *r, struct csv_format *f)
 
 /* ---- the form ------------------------------------------------------------------------------ */
 
-static int form_page(struct req *r, int status, const char *error)
+static int import_form_page(struct req *r, int status, const char *error)
 {
 	struct csv_format f;
 	struct err err = ERR_INIT;
@@ -92,7 +92,7 @@ static int form_page(struct req *r, int status, const char *error)
 	}
 	json_object_each(json_object_get(summary, "byResourceType"), type, count)
 		json_array_append_new(types, json_string(type));
-	read_format(r, &f);
+	form_read_format(r, &f);
 	data = json_object();
 	json_set(data, "types", types);
 	json_set(data, "providers", provider_choices(r, "providerType", NULL));
@@ -100,18 +100,18 @@ static int form_page(struct req *r, int status, const char *error)
 	json_set_strn(data, "provider_type", provider.n > 0 ? provider : STR("manual"));
 	json_set_strn(data, "resource_type", req_form(r, "resourceType"));
 	json_set_strn(data, "csv", req_form(r, "csv"));
-	json_set(data, "delimiters", delimiter_choices(f.delimiter));
-	json_set(data, "encodings", encoding_choices(f.encoding));
+	json_set(data, "delimiters", choices_of_delimiter(f.delimiter));
+	json_set(data, "encodings", choices_of_encoding(f.encoding));
 	return chrome_page(r, status, "records", "Import records", "import/form", data);
 }
 
 int import_page_new(struct req *r)
 {
-	return form_page(r, 200, NULL);
+	return import_form_page(r, 200, NULL);
 }
 
 /* What the user did not give right, or NULL. */
-static const char *check_form(const struct task *t, const struct csv_source *source)
+static const char *form_check(const struct task *t, const struct csv_source *source)
 {
 	if (!record_type_is_valid(t->provider_type))
 		return "The provider must be letters, digits, dots, dashes or underscores.";
@@ -121,7 +121,7 @@ static const char *check_form(const struct task *t, const struct csv_source *sou
 	return source->size == 0 ? "Choose a file or paste some rows." : NULL;
 }
 
-static const char *sentence(struct req *r, const struct err *err)
+static const char *error_sentence(struct req *r, const struct err *err)
 {
 	if (err->code == ERR_INTERNAL || err->code == ERR_UNAVAILABLE)
 		return "The file cannot be read at the moment.";
@@ -151,23 +151,23 @@ int import_page_upload(struct req *r)
 	const char *wrong;
 
 	import_request_source(r, &source, &t.title);
-	wrong = check_form(&t, &source);
+	wrong = form_check(&t, &source);
 	if (wrong != NULL)
-		return form_page(r, 422, wrong);
-	read_format(r, &o.format);
+		return import_form_page(r, 422, wrong);
+	form_read_format(r, &o.format);
 	if (import_prepare(r->a, &source, &o, &map, &err) == -1)
-		return form_page(r, 422, sentence(r, &err));
+		return import_form_page(r, 422, error_sentence(r, &err));
 	t.args = import_options_text(r->a, &o);
 	t.total = (int64_t)source.size;
 	if (import_keep_file(r->app, r->a, &t.id, &source, &err) == -1 ||
 	    task_insert(r->app->db, &t, &err) == -1)
 		return res_error(r, &err);
-	return res_redirect(r, address_of(r, &t));
+	return res_redirect(r, import_address(r, &t));
 }
 
 /* ---- the preview --------------------------------------------------------------------------- */
 
-struct preview {
+struct import_preview {
 	struct req *r;
 	struct task task;
 	struct csv_source source;
@@ -177,7 +177,7 @@ struct preview {
 	size_t n;
 };
 
-static int open_draft(struct preview *p, struct err *err)
+static int draft_open(struct import_preview *p, struct err *err)
 {
 	struct req *r = p->r;
 	const struct task *t = &p->task;
@@ -192,39 +192,39 @@ static int open_draft(struct preview *p, struct err *err)
 }
 
 /* The draft that the address names: false after an answer. */
-static bool load_draft(struct req *r, struct preview *p)
+static bool draft_load(struct req *r, struct import_preview *p)
 {
 	struct err err = ERR_INIT;
 
-	*p = (struct preview){.r = r};
+	*p = (struct import_preview){.r = r};
 	if (!task_of_request(r, WHAT, &p->task))
 		return false;
 	if (p->task.status != TASK_DRAFT) {
-		res_redirect(r, address_of(r, &p->task));
+		res_redirect(r, import_address(r, &p->task));
 		return false;
 	}
-	if (open_draft(p, &err) == 0)
+	if (draft_open(p, &err) == 0)
 		return true;
 	res_error(r, &err);
 	return false;
 }
 
-static struct str field(struct req *r, const char *name, size_t i)
+static struct str form_field(struct req *r, const char *name, size_t i)
 {
 	return req_form(r, arena_printf(r->a, "%s_%zu", name, i));
 }
 
 /* The mapping as the form has it, into o. */
-static void read_mapping(struct preview *p, struct import_options *o)
+static void form_read_mapping(struct import_preview *p, struct import_options *o)
 {
 	json_t *mapping = json_own(p->r->a, json_object());
 	json_t *keys = json_own(p->r->a, json_array());
 
 	for (size_t i = 0; i < p->n && i < PREVIEW_COLUMNS; i++) {
-		struct str type = field(p->r, "type", i);
+		struct str type = form_field(p->r, "type", i);
 		json_t *wish;
 
-		if (field(p->r, "key", i).n > 0)
+		if (form_field(p->r, "key", i).n > 0)
 			json_array_append_new(keys, json_stringn(p->headers[i].p, p->headers[i].n));
 		if (type.n == 0)
 			continue;
@@ -232,7 +232,7 @@ static void read_mapping(struct preview *p, struct import_options *o)
 		if (!str_is(type, "skip")) {
 			wish = json_object();
 			json_set_strn(wish, "type", type);
-			json_set_strn(wish, "to", str_trim(field(p->r, "to", i)));
+			json_set_strn(wish, "to", str_trim(form_field(p->r, "to", i)));
 		}
 		json_set(mapping, p->headers[i].p, wish);
 	}
@@ -240,7 +240,7 @@ static void read_mapping(struct preview *p, struct import_options *o)
 	o->key_columns = keys;
 }
 
-static json_t *type_choices(struct str now)
+static json_t *choices_of_type(struct str now)
 {
 	static const char *const types[] = {"text", "number", "boolean", "date", "json", "skip"};
 	static const char *const labels[] = {
@@ -248,12 +248,12 @@ static json_t *type_choices(struct str now)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		json_array_append_new(list,
-		    choice(types[i], labels[i], str_is(now, types[i]) || (now.n == 0 && i == 0)));
+		json_array_append_new(list, choice_json(types[i], labels[i],
+						str_is(now, types[i]) || (now.n == 0 && i == 0)));
 	return list;
 }
 
-static json_t *columns_json(struct preview *p, bool is_posted)
+static json_t *preview_columns_json(struct import_preview *p, bool is_posted)
 {
 	json_t *list = json_array();
 
@@ -261,21 +261,22 @@ static json_t *columns_json(struct preview *p, bool is_posted)
 		json_t *o = json_object();
 		struct str to = str_from(import_map_to(p->plain, i));
 
-		if (is_posted && field(p->r, "to", i).p != NULL)
-			to = field(p->r, "to", i);
+		if (is_posted && form_field(p->r, "to", i).p != NULL)
+			to = form_field(p->r, "to", i);
 		json_set_int(o, "index", (json_int_t)i);
 		json_set_strn(o, "header", p->headers[i]);
 		json_set_strn(o, "to", to);
 		json_set(o, "types",
-		    type_choices(is_posted ? field(p->r, "type", i) : (struct str){NULL, 0}));
-		json_set_bool(o, "is_key", is_posted && field(p->r, "key", i).n > 0);
+		    choices_of_type(
+			is_posted ? form_field(p->r, "type", i) : (struct str){NULL, 0}));
+		json_set_bool(o, "is_key", is_posted && form_field(p->r, "key", i).n > 0);
 		json_set(o, "examples", json_array());
 		json_array_append_new(list, o);
 	}
 	return list;
 }
 
-static void add_examples(json_t *columns, const struct csv_row *row)
+static void columns_add_examples(json_t *columns, const struct csv_row *row)
 {
 	json_t *column;
 	size_t i;
@@ -285,11 +286,12 @@ static void add_examples(json_t *columns, const struct csv_row *row)
 
 		if (i < row->n && row->cells[i].n > 0 &&
 		    json_array_size(examples) < PREVIEW_EXAMPLES)
-			json_array_append_new(examples, clipped(row->cells[i]));
+			json_array_append_new(examples, cell_clipped(row->cells[i]));
 	}
 }
 
-static json_t *row_json(const struct preview *p, const struct csv_row *row, const char *problem)
+static json_t *preview_row_json(
+    const struct import_preview *p, const struct csv_row *row, const char *problem)
 {
 	json_t *o = json_object(), *cells = json_array();
 
@@ -299,7 +301,7 @@ static json_t *row_json(const struct preview *p, const struct csv_row *row, cons
 		json_t *cell = json_object();
 
 		json_set_strn(cell, "label", p->headers[i]);
-		json_set(cell, "value", clipped(row->cells[i]));
+		json_set(cell, "value", cell_clipped(row->cells[i]));
 		json_array_append_new(cells, cell);
 	}
 	json_set(o, "cells", cells);
@@ -307,8 +309,8 @@ static json_t *row_json(const struct preview *p, const struct csv_row *row, cons
 }
 
 /* The first rows, with what map says against them. */
-static int add_rows(
-    struct preview *p, json_t *data, json_t *columns, struct import_map *map, struct err *err)
+static int preview_add_rows(struct import_preview *p, json_t *data, json_t *columns,
+    struct import_map *map, struct err *err)
 {
 	struct csv_reader *rd = csv_reader_new(p->r->a, &p->source, &p->o.format, err);
 	json_t *rows = json_array();
@@ -322,8 +324,8 @@ static int add_rows(
 		const char *problem;
 
 		import_map_row(map, p->r->a, &row, &id, &text, &problem);
-		add_examples(columns, &row);
-		json_array_append_new(rows, row_json(p, &row, problem));
+		columns_add_examples(columns, &row);
+		json_array_append_new(rows, preview_row_json(p, &row, problem));
 	}
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
 	return rc == -1 ? -1 : 0;
@@ -331,20 +333,21 @@ static int add_rows(
 
 /* map: of the posted mapping where it is any good. */
 static int preview_page(
-    struct preview *p, int status, struct import_map *map, bool is_posted, const char *error)
+    struct import_preview *p, int status, struct import_map *map, bool is_posted, const char *error)
 {
 	struct req *r = p->r;
-	json_t *data = json_object(), *columns = columns_json(p, is_posted), *heads = json_array();
+	json_t *data = json_object(), *columns = preview_columns_json(p, is_posted),
+	       *heads = json_array();
 	struct err err = ERR_INIT;
 
 	json_set(data, "columns", columns);
-	if (add_rows(p, data, columns, map, &err) == -1) {
+	if (preview_add_rows(p, data, columns, map, &err) == -1) {
 		json_decref(data);
 		json_decref(heads);
 		return res_error(r, &err);
 	}
 	for (size_t i = 0; i < p->n && i < PREVIEW_CELLS; i++)
-		json_array_append_new(heads, clipped(p->headers[i]));
+		json_array_append_new(heads, cell_clipped(p->headers[i]));
 	json_set(data, "heads", heads);
 	json_set_int(
 	    data, "more_columns", p->n > PREVIEW_CELLS ? (json_int_t)(p->n - PREVIEW_CELLS) : 0);
@@ -357,19 +360,19 @@ static int preview_page(
 	json_set(data, "import", import_json(r->app, &p->task));
 	json_set_str(data, "provider_name",
 	    provider_label(r->app, json_str(json_object_get(data, "import"), "providerType")));
-	json_set(data, "delimiters", delimiter_choices(p->o.format.delimiter));
-	json_set(data, "encodings", encoding_choices(p->o.format.encoding));
+	json_set(data, "delimiters", choices_of_delimiter(p->o.format.delimiter));
+	json_set(data, "encodings", choices_of_encoding(p->o.format.encoding));
 	return chrome_page(r, status, "records", "Import records", "import/preview", data);
 }
 
 int import_page_preview(struct req *r)
 {
-	struct preview p;
+	struct import_preview p;
 
-	return load_draft(r, &p) ? preview_page(&p, 200, p.plain, false, NULL) : 0;
+	return draft_load(r, &p) ? preview_page(&p, 200, p.plain, false, NULL) : 0;
 }
 
-static int discard(struct preview *p)
+static int draft_discard(struct import_preview *p)
 {
 	struct err err = ERR_INIT;
 
@@ -380,24 +383,24 @@ static int discard(struct preview *p)
 }
 
 /* With another delimiter or encoding. */
-static int read_again(struct preview *p)
+static int draft_read_again(struct import_preview *p)
 {
 	struct import_options o = {0};
 	struct import_map *map;
 	struct err err = ERR_INIT;
 
-	read_format(p->r, &o.format);
+	form_read_format(p->r, &o.format);
 	if (import_prepare(p->r->a, &p->source, &o, &map, &err) == -1)
-		return preview_page(p, 422, p->plain, true, sentence(p->r, &err));
+		return preview_page(p, 422, p->plain, true, error_sentence(p->r, &err));
 	p->task.args = import_options_text(p->r->a, &o);
 	if (task_draft_update(p->r->app->db, &p->task, &err) == -1)
 		return res_error(p->r, &err);
-	return res_redirect(p->r, address_of(p->r, &p->task));
+	return res_redirect(p->r, import_address(p->r, &p->task));
 }
 
-static int run_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int draft_run_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct preview *p = arg;
+	struct import_preview *p = arg;
 	struct task now;
 	int found = task_load(db, p->r->a, &p->task.account_id, &p->task.id, true, &now, err);
 
@@ -413,26 +416,26 @@ static int run_body(struct db *db, struct audit *log, void *arg, struct err *err
 
 int import_page_run(struct req *r)
 {
-	struct preview p;
+	struct import_preview p;
 	struct import_options o;
 	struct import_map *map;
 	struct err err = ERR_INIT;
 	struct str action = req_form(r, "action");
 
-	if (!load_draft(r, &p))
+	if (!draft_load(r, &p))
 		return 0;
 	if (str_is(action, "discard"))
-		return discard(&p);
+		return draft_discard(&p);
 	if (str_is(action, "again"))
-		return read_again(&p);
+		return draft_read_again(&p);
 	o = p.o;
-	read_mapping(&p, &o);
+	form_read_mapping(&p, &o);
 	if (import_prepare(r->a, &p.source, &o, &map, &err) == -1)
-		return preview_page(&p, 422, p.plain, true, sentence(r, &err));
+		return preview_page(&p, 422, p.plain, true, error_sentence(r, &err));
 	if (str_is(action, "check"))
 		return preview_page(&p, 200, map, true, NULL);
 	p.task.args = import_options_text(r->a, &o);
-	if (audit_change(r->app, r, &p.task.account_id, run_body, &p, &err) == -1)
+	if (audit_change(r->app, r, &p.task.account_id, draft_run_body, &p, &err) == -1)
 		return res_error(r, &err);
 	return res_redirect(r, arena_printf(r->a, "/admin/imports/%s", uuid_dup(r->a, p.task.id)));
 }
@@ -465,12 +468,12 @@ int import_page_list(struct req *r)
 /* ---- progress and result ------------------------------------------------------------------- */
 
 /* The import that the address names, a draft apart: false after an answer. */
-static bool load_shown(struct req *r, struct task *t)
+static bool import_load_shown(struct req *r, struct task *t)
 {
 	if (!task_of_request(r, WHAT, t))
 		return false;
 	if (t->status == TASK_DRAFT)
-		res_redirect(r, address_of(r, t));
+		res_redirect(r, import_address(r, t));
 	return t->status != TASK_DRAFT;
 }
 
@@ -479,7 +482,7 @@ static bool is_import(const struct task *t)
 	return strcmp(t->kind, import_task.name) == 0;
 }
 
-static int add_errors(struct req *r, const struct task *t, json_t *data, struct err *err)
+static int import_add_errors(struct req *r, const struct task *t, json_t *data, struct err *err)
 {
 	static const struct uuid nil;
 	struct import_error *errors;
@@ -494,7 +497,7 @@ static int add_errors(struct req *r, const struct task *t, json_t *data, struct 
 
 		json_set_int(o, "line", errors[i].line);
 		json_set_strn(o, "reason", errors[i].reason);
-		json_set(o, "text", clipped(errors[i].text));
+		json_set(o, "text", cell_clipped(errors[i].text));
 		json_array_append_new(list, o);
 	}
 	json_set_int(data, "more_errors", t->counts.failed - (int64_t)n);
@@ -502,7 +505,7 @@ static int add_errors(struct req *r, const struct task *t, json_t *data, struct 
 }
 
 /* The count of what failed leads to it where that is kept. */
-static void add_figure(
+static void figures_add(
     json_t *figures, const struct task_word *word, int64_t value, bool is_bad, const char *href)
 {
 	json_t *o;
@@ -519,7 +522,7 @@ static void add_figure(
 }
 
 /* The counts as the kind calls them. */
-static json_t *figures_of(struct req *r, const struct task *t)
+static json_t *task_figures(struct req *r, const struct task *t)
 {
 	const struct task_kind *kind = task_kind(r->app, t->kind);
 	const struct task_counts *c = &t->counts;
@@ -529,22 +532,22 @@ static json_t *figures_of(struct req *r, const struct task *t)
 	if (kind == NULL)
 		return figures;
 	if (is_import(t) && c->failed > 0)
-		href = arena_printf(r->a, "%s/errors", address_of(r, t));
-	add_figure(figures, &kind->received, c->received, false, NULL);
-	add_figure(figures, &kind->created, c->created, false, NULL);
-	add_figure(figures, &kind->updated, c->updated, false, NULL);
-	add_figure(figures, &kind->unchanged, c->unchanged, false, NULL);
-	add_figure(figures, &kind->failed, c->failed, c->failed > 0, href);
+		href = arena_printf(r->a, "%s/errors", import_address(r, t));
+	figures_add(figures, &kind->received, c->received, false, NULL);
+	figures_add(figures, &kind->created, c->created, false, NULL);
+	figures_add(figures, &kind->updated, c->updated, false, NULL);
+	figures_add(figures, &kind->unchanged, c->unchanged, false, NULL);
+	figures_add(figures, &kind->failed, c->failed, c->failed > 0, href);
 	return figures;
 }
 
-static json_t *task_data(struct req *r, const struct task *t)
+static json_t *import_task_data(struct req *r, const struct task *t)
 {
 	json_t *o = task_json(r->app, t);
 
 	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
 	json_set_bool(o, "is_import", is_import(t));
-	json_set(o, "figures", figures_of(r, t));
+	json_set(o, "figures", task_figures(r, t));
 	return o;
 }
 
@@ -555,15 +558,15 @@ int import_page_detail(struct req *r)
 	json_t *data;
 	bool is_running;
 
-	if (!load_shown(r, &t))
+	if (!import_load_shown(r, &t))
 		return 0;
 	is_running = task_is_open(&t);
 	data = json_object();
-	if (add_errors(r, &t, data, &err) == -1) {
+	if (import_add_errors(r, &t, data, &err) == -1) {
 		json_decref(data);
 		return res_error(r, &err);
 	}
-	json_set(data, "task", task_data(r, &t));
+	json_set(data, "task", import_task_data(r, &t));
 	json_set_bool(data, "is_running", is_running);
 	json_set_bool(data, "is_cancelled", t.status == TASK_CANCELLED);
 	json_set_bool(
@@ -580,7 +583,7 @@ int import_page_errors(struct req *r)
 {
 	struct task t;
 
-	return load_shown(r, &t) ? import_stream_errors(r, &t) : 0;
+	return import_load_shown(r, &t) ? import_stream_errors(r, &t) : 0;
 }
 
 int import_page_cancel(struct req *r)

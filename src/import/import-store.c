@@ -18,6 +18,7 @@ DB_STMT_ROWS(import_errors_add,
 DB_STMT(import_errors_next,
     "SELECT id, line, reason, row_text FROM import_errors WHERE account_id = ? AND task_id = ?"
     " AND (line > ? OR (line = ? AND id > ?)) ORDER BY line, id LIMIT ?");
+enum { ERROR_ID, ERROR_LINE, ERROR_REASON, ERROR_ROW_TEXT };
 
 /* ---- error rows ---------------------------------------------------------------------------- */
 
@@ -51,10 +52,10 @@ int import_errors_page(struct db *db, struct arena *a, const struct task *t, int
 	*out = arena_array(a, rows.count + 1, sizeof(**out));
 	*count = rows.count;
 	for (size_t i = 0; i < rows.count; i++)
-		(*out)[i] = (struct import_error){.id = db_get_uuid(&rows, i, 0),
-		    .line = db_get_int(&rows, i, 1),
-		    .reason = db_get_str(&rows, i, 2),
-		    .text = db_get_str(&rows, i, 3)};
+		(*out)[i] = (struct import_error){.id = db_get_uuid(&rows, i, ERROR_ID),
+		    .line = db_get_int(&rows, i, ERROR_LINE),
+		    .reason = db_get_str(&rows, i, ERROR_REASON),
+		    .text = db_get_str(&rows, i, ERROR_ROW_TEXT)};
 	return 0;
 }
 
@@ -65,7 +66,7 @@ const char *import_file_path(const struct app *app, struct arena *a, const struc
 	return arena_printf(a, "%s/imports/%s.csv", app->config->state_dir, uuid_dup(a, *id));
 }
 
-static int purge_drafts(struct app *app, struct arena *a, struct err *err)
+static int import_purge_drafts(struct app *app, struct arena *a, struct err *err)
 {
 	struct tasks drafts;
 
@@ -83,7 +84,7 @@ static int purge_drafts(struct app *app, struct arena *a, struct err *err)
 }
 
 /* A file that a dead process left: old, and of no import that still needs it. */
-static int purge_file(
+static int import_purge_file(
     struct app *app, struct arena *a, const char *dir, const char *name, struct err *err)
 {
 	const char *path = arena_printf(a, "%s/%s", dir, name);
@@ -104,12 +105,12 @@ int import_purge(struct app *app, struct err *err)
 {
 	struct arena *a = arena_new();
 	const char *dir = arena_printf(a, "%s/imports", app->config->state_dir);
-	int rc = purge_drafts(app, a, err);
+	int rc = import_purge_drafts(app, a, err);
 	DIR *d = rc == 0 ? opendir(dir) : NULL;
 	struct dirent *e;
 
 	while (d != NULL && rc == 0 && (e = readdir(d)) != NULL)
-		rc = purge_file(app, a, dir, e->d_name, err);
+		rc = import_purge_file(app, a, dir, e->d_name, err);
 	if (d != NULL)
 		closedir(d);
 	arena_free(a);

@@ -27,7 +27,7 @@ const char *access_lacks(const struct access *c, const char *const *keys, size_t
 }
 
 /* Every occurrence of secret in text as ***. */
-static const char *blot(struct arena *a, const char *text, struct str secret)
+static const char *text_blot(struct arena *a, const char *text, struct str secret)
 {
 	const char *at = strstr(text, secret.p);
 	struct buf *b;
@@ -52,7 +52,7 @@ const char *access_redact(struct arena *a, const struct access *c, const char *t
 		return text;
 	json_object_each(c->credentials, key, v)
 		if (json_is_string(v))
-			text = blot(
+			text = text_blot(
 			    a, text, (struct str){json_string_value(v), json_string_length(v)});
 	/* As Basic authentication sends them. */
 	user = access_credential(c, "username");
@@ -63,7 +63,7 @@ const char *access_redact(struct arena *a, const struct access *c, const char *t
 
 		base64_encode(b, pair, strlen(pair));
 		if (buf_ok(b))
-			text = blot(a, text, (struct str){b->p, b->len});
+			text = text_blot(a, text, (struct str){b->p, b->len});
 	}
 	return text;
 }

@@ -1,5 +1,20 @@
 /* Calls to providers: requests built from the manifest's templates, answers classified by its error
- * rules. */
+ * rules.
+ *
+ *   inputs -> checked -> URL, headers, body, credentials -> call -> answer -> class and output
+ *             \______________ action_build ____________/           \____ action_read ____/
+ *
+ * Building and reading are apart from the call, so that a manifest's examples run both without a
+ * network (check.c).
+ *
+ * The order of the headers decides who wins, since the later replaces the earlier: the headers that
+ * people configured, then the manifest's, then the content type, and the credentials last. Values
+ * are percent-encoded where they enter a URL, and an input cannot leave its segment of the path.
+ *
+ * The class of an answer: the action's error rules first, then the provider's, then the status
+ * alone. A success whose output cannot be read is CALL_RETRY, for a body cut short looks the same.
+ * Without an answer all may pass but what the operator's network rules refuse. Nothing of an error
+ * text is stored before the credentials in it are blotted out. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "net/http-client.h"
@@ -9,7 +24,7 @@
 #define RETRY_AFTER_CAP_MS INT64_C(86400000)
 #define ERROR_BODY_BYTES 200
 
-struct build {
+struct call_build {
 	struct arena *a;
 	const struct provider *p;
 	const struct access *c;
@@ -23,7 +38,7 @@ struct build {
 
 /* ---- inputs ------------------------------------------------------------------------------- */
 
-static bool is_input(enum input_type type, const json_t *v)
+static bool input_is_of_type(enum input_type type, const json_t *v)
 {
 	int64_t n;
 
@@ -42,7 +57,7 @@ static bool is_input(enum input_type type, const json_t *v)
 	return false;
 }
 
-static const struct input_spec *find_input(const struct action *act, const char *name)
+static const struct input_spec *action_find_input(const struct action *act, const char *name)
 {
 	for (size_t i = 0; i < act->ninputs; i++)
 		if (strcmp(act->inputs[i].name, name) == 0)
@@ -50,7 +65,7 @@ static const struct input_spec *find_input(const struct action *act, const char 
 	return NULL;
 }
 
-static int check_inputs(const struct action *act, const json_t *inputs, struct err *err)
+static int action_check_inputs(const struct action *act, const json_t *inputs, struct err *err)
 {
 	const char *name;
 	json_t *v;
@@ -58,11 +73,11 @@ static int check_inputs(const struct action *act, const json_t *inputs, struct e
 	if (inputs != NULL && !json_is_object(inputs))
 		return err_set(err, ERR_INVALID, "the inputs of %s must be an object", act->name);
 	json_object_each(inputs, name, v) {
-		const struct input_spec *in = find_input(act, name);
+		const struct input_spec *in = action_find_input(act, name);
 
 		if (in == NULL)
 			return err_field(err, ERR_INVALID, name, "%s has no such input", act->name);
-		if (!json_is_null(v) && !is_input(in->type, v))
+		if (!json_is_null(v) && !input_is_of_type(in->type, v))
 			return err_field(err, ERR_INVALID, name, "is of the wrong type");
 	}
 	for (size_t i = 0; i < act->ninputs; i++) {
@@ -75,7 +90,7 @@ static int check_inputs(const struct action *act, const json_t *inputs, struct e
 
 /* ---- headers ------------------------------------------------------------------------------ */
 
-static bool is_token(struct str name)
+static bool is_http_token(struct str name)
 {
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
@@ -97,9 +112,9 @@ static bool is_header_value(struct str v)
 }
 
 /* Adds, or replaces a header of the same name. */
-static int put_header(struct build *b, struct str name, struct str value)
+static int build_put_header(struct call_build *b, struct str name, struct str value)
 {
-	if (!is_token(name) || !is_header_value(value))
+	if (!is_http_token(name) || !is_header_value(value))
 		return err_field(b->err, ERR_INVALID, "headers",
 		    "\"%.*s\" is not a header that can be sent", (int)(name.n < 60 ? name.n : 60),
 		    name.p);
@@ -115,7 +130,7 @@ static int put_header(struct build *b, struct str name, struct str value)
 	return 0;
 }
 
-static int put_headers_of(struct build *b, const json_t *v)
+static int build_put_headers_of(struct call_build *b, const json_t *v)
 {
 	const char *name;
 	json_t *value;
@@ -123,33 +138,33 @@ static int put_headers_of(struct build *b, const json_t *v)
 
 	if (json_is_array(v)) {
 		json_array_each(v, i, value)
-			if (put_headers_of(b, value) == -1)
+			if (build_put_headers_of(b, value) == -1)
 				return -1;
 		return 0;
 	}
 	json_object_each(v, name, value) {
 		const char *text = json_scalar_text(b->a, value);
 
-		if (text != NULL && put_header(b, str_from(name), str_from(text)) == -1)
+		if (text != NULL && build_put_header(b, str_from(name), str_from(text)) == -1)
 			return -1;
 	}
 	return 0;
 }
 
 /* The people's headers first, so that ours win. */
-static int put_headers(struct build *b)
+static int build_put_headers(struct call_build *b)
 {
 	json_t *more = expr_json(b->act->extra_headers, &b->scope, false);
 
-	b->headers.v = arena_array(b->a, HEADERS_MAX, sizeof *b->headers.v);
-	if (more != NULL && put_headers_of(b, json_own(b->a, more)) == -1)
+	b->headers.v = arena_array(b->a, HEADERS_MAX, sizeof(*b->headers.v));
+	if (more != NULL && build_put_headers_of(b, json_own(b->a, more)) == -1)
 		return -1;
-	if (put_header(b, STR("Accept"), STR("application/json")) == -1)
+	if (build_put_header(b, STR("Accept"), STR("application/json")) == -1)
 		return -1;
 	for (size_t i = 0; i < b->act->nheaders; i++) {
 		struct str v = expr_text(b->act->headers[i].value, &b->scope);
 
-		if (v.p != NULL && put_header(b, str_from(b->act->headers[i].name), v) == -1)
+		if (v.p != NULL && build_put_header(b, str_from(b->act->headers[i].name), v) == -1)
 			return -1;
 	}
 	return 0;
@@ -157,7 +172,7 @@ static int put_headers(struct build *b)
 
 /* ---- URL ---------------------------------------------------------------------------------- */
 
-static void put_query(struct build *b, struct str name, struct str value)
+static void build_put_query(struct call_build *b, struct str name, struct str value)
 {
 	buf_chr(b->url, b->has_query ? '&' : '?');
 	b->has_query = true;
@@ -179,7 +194,7 @@ static struct str parameter_text(const struct expr *e, struct scope *s)
 }
 
 /* An input must not climb out of its place: no segment of dots alone. */
-static bool has_dot_segment(struct str path)
+static bool path_has_dot_segment(struct str path)
 {
 	struct str rest = path, segment;
 
@@ -190,7 +205,7 @@ static bool has_dot_segment(struct str path)
 	return false;
 }
 
-static int put_path(struct build *b)
+static int build_put_path(struct call_build *b)
 {
 	const char *base = b->c == NULL ? NULL : access_setting(b->c, "baseUrl");
 	struct str origin = base != NULL
@@ -201,7 +216,7 @@ static int put_path(struct build *b)
 	if (origin.p == NULL)
 		return err_set(b->err, ERR_INVALID,
 		    "the address of %s needs a setting that is missing", b->p->display_name);
-	if (path.p == NULL || has_dot_segment(path))
+	if (path.p == NULL || path_has_dot_segment(path))
 		return err_set(
 		    b->err, ERR_INVALID, "an input of %s cannot be part of its path", b->act->name);
 	while (origin.n > 0 && origin.p[origin.n - 1] == '/')
@@ -211,10 +226,10 @@ static int put_path(struct build *b)
 	return 0;
 }
 
-static int put_url(struct build *b)
+static int build_put_url(struct call_build *b)
 {
 	if (b->act->path != NULL) {
-		if (put_path(b) == -1)
+		if (build_put_path(b) == -1)
 			return -1;
 	} else {
 		struct str url = expr_text(b->act->url, &b->scope);
@@ -229,39 +244,41 @@ static int put_url(struct build *b)
 		struct str v = parameter_text(b->act->query[i].value, &b->scope);
 
 		if (v.p != NULL)
-			put_query(b, str_from(b->act->query[i].name), v);
+			build_put_query(b, str_from(b->act->query[i].name), v);
 	}
 	return 0;
 }
 
 /* ---- credentials and body ----------------------------------------------------------------- */
 
-static const char *credential_of(const struct build *b, const char *key, const char *other)
+static const char *build_credential(const struct call_build *b, const char *key, const char *other)
 {
 	const char *v = b->c == NULL || key == NULL ? NULL : access_credential(b->c, key);
 
 	return v == NULL && other != NULL && b->c != NULL ? access_credential(b->c, other) : v;
 }
 
-static int put_auth_header(struct build *b, const char *name, const char *prefix, const char *value)
+static int build_put_auth_header(
+    struct call_build *b, const char *name, const char *prefix, const char *value)
 {
 	if (value == NULL)
 		return 0;
-	return put_header(b, str_from(name), str_from(arena_printf(b->a, "%s%s", prefix, value)));
+	return build_put_header(
+	    b, str_from(name), str_from(arena_printf(b->a, "%s%s", prefix, value)));
 }
 
-static int put_basic(struct build *b, const char *user, const char *password)
+static int build_put_basic(struct call_build *b, const char *user, const char *password)
 {
 	if (user == NULL || password == NULL)
 		return 0;
 	const char *pair = arena_printf(b->a, "%s:%s", user, password);
 	struct buf *text = buf_new(b->a, LIMIT_HEADER_BYTES);
 	base64_encode(text, pair, strlen(pair));
-	return put_auth_header(b, "Authorization", "Basic ", text->p);
+	return build_put_auth_header(b, "Authorization", "Basic ", text->p);
 }
 
 /* By settings.auth of the connection: {"type":"none|bearer|basic|header","name"?}. */
-static int put_auth_of_settings(struct build *b)
+static int build_put_auth_of_settings(struct call_build *b)
 {
 	const json_t *auth = b->c == NULL ? NULL : json_object_get(b->c->settings, "auth");
 	const char *type = json_str(auth, "type"), *name = json_str(auth, "name");
@@ -269,42 +286,42 @@ static int put_auth_of_settings(struct build *b)
 	if (type == NULL || strcmp(type, "none") == 0)
 		return 0;
 	if (strcmp(type, "bearer") == 0)
-		return put_auth_header(
-		    b, "Authorization", "Bearer ", credential_of(b, "accessToken", "apiKey"));
+		return build_put_auth_header(
+		    b, "Authorization", "Bearer ", build_credential(b, "accessToken", "apiKey"));
 	if (strcmp(type, "basic") == 0)
-		return put_basic(
-		    b, credential_of(b, "username", NULL), credential_of(b, "password", NULL));
-	return put_auth_header(
-	    b, name != NULL ? name : "X-API-Key", "", credential_of(b, "apiKey", "accessToken"));
+		return build_put_basic(b, build_credential(b, "username", NULL),
+		    build_credential(b, "password", NULL));
+	return build_put_auth_header(
+	    b, name != NULL ? name : "X-API-Key", "", build_credential(b, "apiKey", "accessToken"));
 }
 
-static int put_auth(struct build *b)
+static int build_put_auth(struct call_build *b)
 {
 	const struct auth *auth = b->act->auth;
-	const char *value = credential_of(b, auth->credential, NULL);
+	const char *value = build_credential(b, auth->credential, NULL);
 
 	switch (auth->type) {
 	case AUTH_NONE:
 		return 0;
 	case AUTH_BEARER:
-		return put_auth_header(b, "Authorization", "Bearer ", value);
+		return build_put_auth_header(b, "Authorization", "Bearer ", value);
 	case AUTH_HEADER:
-		return put_auth_header(
+		return build_put_auth_header(
 		    b, auth->name, auth->prefix != NULL ? auth->prefix : "", value);
 	case AUTH_BASIC:
-		return put_basic(b, credential_of(b, auth->username, NULL),
-		    credential_of(b, auth->password, NULL));
+		return build_put_basic(b, build_credential(b, auth->username, NULL),
+		    build_credential(b, auth->password, NULL));
 	case AUTH_QUERY:
 		if (value != NULL)
-			put_query(b, str_from(auth->name), str_from(value));
+			build_put_query(b, str_from(auth->name), str_from(value));
 		return 0;
 	case AUTH_SETTINGS:
-		return put_auth_of_settings(b);
+		return build_put_auth_of_settings(b);
 	}
 	return 0;
 }
 
-static int put_body(struct build *b, struct str *body)
+static int build_put_body(struct call_build *b, struct str *body)
 {
 	const struct action *act = b->act;
 
@@ -315,7 +332,7 @@ static int put_body(struct build *b, struct str *body)
 		if (v == NULL)
 			return err_set(b->err, ERR_INVALID, "%s needs a body", act->name);
 		*body = json_text(b->a, json_own(b->a, v));
-		return put_header(b, STR("Content-Type"), STR("application/json"));
+		return build_put_header(b, STR("Content-Type"), STR("application/json"));
 	}
 	if (act->nform == 0)
 		return 0;
@@ -334,7 +351,7 @@ static int put_body(struct build *b, struct str *body)
 	if (!buf_ok(form))
 		return err_set(b->err, ERR_LIMIT, "the body of %s is too large", act->name);
 	*body = (struct str){form->p, form->len};
-	return put_header(b, STR("Content-Type"), STR("application/x-www-form-urlencoded"));
+	return build_put_header(b, STR("Content-Type"), STR("application/x-www-form-urlencoded"));
 }
 
 static void scope_of_call(
@@ -348,18 +365,18 @@ static void scope_of_call(
 int action_build(struct arena *a, const struct provider *p, const struct access *c,
     const struct action *act, const json_t *inputs, struct http_call *call, struct err *err)
 {
-	struct build b = {.a = a, .p = p, .c = c, .act = act, .err = err};
+	struct call_build b = {.a = a, .p = p, .c = c, .act = act, .err = err};
 
 	*call = (struct http_call){0};
-	if (check_inputs(act, inputs, err) == -1)
+	if (action_check_inputs(act, inputs, err) == -1)
 		return -1;
 	scope_of_call(&b.scope, a, c, inputs);
 	b.url = buf_new(a, LIMIT_URL_BYTES);
 	struct str method = expr_text(act->method, &b.scope);
-	if (!is_token(method))
+	if (!is_http_token(method))
 		return err_set(err, ERR_INVALID, "%s has no method", act->name);
-	if (put_url(&b) == -1 || put_headers(&b) == -1 || put_body(&b, &call->body) == -1 ||
-	    put_auth(&b) == -1)
+	if (build_put_url(&b) == -1 || build_put_headers(&b) == -1 ||
+	    build_put_body(&b, &call->body) == -1 || build_put_auth(&b) == -1)
 		return -1;
 	if (!buf_ok(b.url))
 		return err_set(err, ERR_INVALID, "the URL of %s is longer than %u bytes", act->name,
@@ -372,7 +389,7 @@ int action_build(struct arena *a, const struct provider *p, const struct access 
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-static enum call_class class_of_status(int status)
+static enum call_class call_class_of_status(int status)
 {
 	if (status >= 200 && status < 300)
 		return CALL_OK;
@@ -383,7 +400,8 @@ static enum call_class class_of_status(int status)
 	return status == 401 || status == 403 ? CALL_AUTH : CALL_FATAL;
 }
 
-static const struct error_rule *find_rule(const struct error_rule *rules, size_t n, struct scope *s)
+static const struct error_rule *error_rule_find(
+    const struct error_rule *rules, size_t n, struct scope *s)
 {
 	for (size_t i = 0; i < n; i++)
 		if (cond_holds(rules[i].when, s))
@@ -391,7 +409,7 @@ static const struct error_rule *find_rule(const struct error_rule *rules, size_t
 	return NULL;
 }
 
-static const char *host_of(struct arena *a, const char *url)
+static const char *url_host(struct arena *a, const char *url)
 {
 	const char *host = strstr(url, "://");
 
@@ -400,7 +418,7 @@ static const char *host_of(struct arena *a, const char *url)
 }
 
 /* The beginning of a foreign body: whole characters, control characters as spaces. */
-static const char *body_excerpt(struct arena *a, const struct access *c, struct str body)
+static const char *answer_body_excerpt(struct arena *a, const struct access *c, struct str body)
 {
 	size_t n = body.n < 4 * ERROR_BODY_BYTES ? body.n : 4 * ERROR_BODY_BYTES;
 	char *text = arena_strndup(a, body.p != NULL ? body.p : "", n);
@@ -412,7 +430,7 @@ static const char *body_excerpt(struct arena *a, const struct access *c, struct 
 	return utf8_is_valid(clean) ? arena_strndup(a, clean.p, clean.n) : "(not text)";
 }
 
-static json_t *paged_output(const struct paging *p, struct scope *s)
+static json_t *answer_paged_output(const struct paging *p, struct scope *s)
 {
 	json_t *items = expr_json(p->items, s, false), *out = json_object();
 	bool has_more = items != NULL && cond_holds(p->more, s);
@@ -437,14 +455,14 @@ void action_read(struct arena *a, const struct provider *p, const struct access 
 	s.slot[ROOT_STATUS].json = json_own(a, json_integer(ans->status));
 	if (ans->body.n > 0)
 		s.slot[ROOT_ANSWER].json = json_parse(a, ans->body, &ignored);
-	const struct error_rule *rule = find_rule(act->errors, act->nerrors, &s);
+	const struct error_rule *rule = error_rule_find(act->errors, act->nerrors, &s);
 	if (rule == NULL)
-		rule = find_rule(p->errors, p->nerrors, &s);
+		rule = error_rule_find(p->errors, p->nerrors, &s);
 	*out = (struct call_result){.status = ans->status,
 	    .retry_after_ms = -1,
-	    .class = rule != NULL ? rule->class : class_of_status(ans->status)};
+	    .class = rule != NULL ? rule->class : call_class_of_status(ans->status)};
 	if (out->class == CALL_OK) {
-		out->output = act->paging.is_declared ? paged_output(&act->paging, &s)
+		out->output = act->paging.is_declared ? answer_paged_output(&act->paging, &s)
 						      : expr_json(act->output, &s, true);
 		if (out->output != NULL) {
 			json_own(a, out->output);
@@ -455,19 +473,19 @@ void action_read(struct arena *a, const struct provider *p, const struct access 
 	out->retry_after_ms = http_answer_retry_after_ms(ans, RETRY_AFTER_CAP_MS);
 	if (out->retry_after_ms < 0 && rule != NULL)
 		out->retry_after_ms = rule->retry_after_ms;
-	const char *excerpt = body_excerpt(a, c, ans->body);
-	out->error = arena_printf(a, "HTTP %d from %s%s%s", ans->status, host_of(a, call->url),
+	const char *excerpt = answer_body_excerpt(a, c, ans->body);
+	out->error = arena_printf(a, "HTTP %d from %s%s%s", ans->status, url_host(a, call->url),
 	    excerpt[0] != '\0' ? ": " : "", excerpt);
 }
 
 /* No answer came. What the operator's rules refuse will be refused again; all else may pass. */
-static void read_failure(struct arena *a, const struct access *c, const struct http_call *call,
+static void call_read_failure(struct arena *a, const struct access *c, const struct http_call *call,
     const struct err *why, struct call_result *out)
 {
 	*out = (struct call_result){
 	    .retry_after_ms = -1, .class = why->code == ERR_REFUSED ? CALL_FATAL : CALL_RETRY};
 	out->error =
-	    access_redact(a, c, arena_printf(a, "%s: %s", host_of(a, call->url), why->msg));
+	    access_redact(a, c, arena_printf(a, "%s: %s", url_host(a, call->url), why->msg));
 }
 
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
@@ -494,7 +512,7 @@ int provider_action(struct app *app, struct arena *a, const struct provider *p,
 		return 0;
 	}
 	if (http_client_call(app->http, a, &call, &ans, &why) == -1)
-		read_failure(a, c, &call, &why, out);
+		call_read_failure(a, c, &call, &why, out);
 	else
 		action_read(a, p, c, act, inputs, &call, &ans, out);
 	return 0;

@@ -4,7 +4,7 @@
 #include "net/http-client.h"
 #include "provider/provider-internal.h"
 
-struct run {
+struct check_run {
 	struct arena *a;
 	const struct provider *p;
 	struct buf *out;
@@ -12,10 +12,10 @@ struct run {
 	const char *name; /* of the example */
 };
 
-static void report(struct run *t, bool is_ok, const char *what, const char *fmt, ...)
+static void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-static void report(struct run *t, bool is_ok, const char *what, const char *fmt, ...)
+static void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -30,17 +30,19 @@ static void report(struct run *t, bool is_ok, const char *what, const char *fmt,
 	buf_chr(t->out, '\n');
 }
 
-static void compare(struct run *t, const char *what, const json_t *expected, const json_t *got)
+static void check_compare(
+    struct check_run *t, const char *what, const json_t *expected, const json_t *got)
 {
 	bool is_ok = got != NULL && json_equal(expected, got);
 
-	report(t, is_ok, what, "expected %s\n# got      %s", json_text(t->a, expected).p,
+	check_report(t, is_ok, what, "expected %s\n# got      %s", json_text(t->a, expected).p,
 	    got == NULL ? "nothing" : json_text(t->a, got).p);
 }
 
 /* ---- pieces of an example ----------------------------------------------------------------- */
 
-static int read_pairs(struct run *t, const json_t *object, bool is_header, struct http_pairs *out)
+static int example_read_pairs(
+    struct check_run *t, const json_t *object, bool is_header, struct http_pairs *out)
 {
 	const char *name;
 	json_t *v;
@@ -61,10 +63,10 @@ static int read_pairs(struct run *t, const json_t *object, bool is_header, struc
 	return 0;
 }
 
-static struct access *read_access(struct run *t, const json_t *example)
+static struct access *example_read_access(struct check_run *t, const json_t *example)
 {
 	const json_t *v = json_object_get(example, "connection");
-	struct access *c = arena_zalloc(t->a, sizeof *c);
+	struct access *c = arena_zalloc(t->a, sizeof(*c));
 	json_t *credentials = json_object_get(v, "credentials"),
 	       *settings = json_object_get(v, "settings");
 
@@ -76,7 +78,7 @@ static struct access *read_access(struct run *t, const json_t *example)
 }
 
 /* The body: text as is, or "json" in its compact form (for what is not signed). */
-static struct str read_body(struct run *t, const json_t *v)
+static struct str example_read_body(struct check_run *t, const json_t *v)
 {
 	const json_t *text = json_object_get(v, "body"), *json = json_object_get(v, "json");
 
@@ -86,7 +88,8 @@ static struct str read_body(struct run *t, const json_t *v)
 	    json_is_string(text) ? json_string_value(text) : "", json_string_length(text)};
 }
 
-static int read_request(struct run *t, const json_t *example, struct req *r, struct webhook *w)
+static int example_read_request(
+    struct check_run *t, const json_t *example, struct req *r, struct webhook *w)
 {
 	const json_t *v = json_object_get(example, "request");
 	const char *method = json_str(v, "method"), *at = json_str(example, "at");
@@ -96,11 +99,11 @@ static int read_request(struct run *t, const json_t *example, struct req *r, str
 		.headers = buf_new(t->a, LIMIT_HEADER_BYTES),
 		.body = buf_new(t->a, LIMIT_PAGE_BYTES)}};
 	r->method = method != NULL && strcmp(method, "GET") == 0 ? HTTP_GET : HTTP_POST;
-	if (read_pairs(t, json_object_get(v, "headers"), true, &r->headers) == -1 ||
-	    read_pairs(t, json_object_get(v, "query"), false, &r->query) == -1)
+	if (example_read_pairs(t, json_object_get(v, "headers"), true, &r->headers) == -1 ||
+	    example_read_pairs(t, json_object_get(v, "query"), false, &r->query) == -1)
 		return -1;
 	r->content_type = req_header(r, "content-type");
-	r->body = read_body(t, v);
+	r->body = example_read_body(t, v);
 	*w = (struct webhook){.req = r, .body = r->body, .url = json_str(v, "url")};
 	if (at != NULL && !clock_parse_iso(str_from(at), &w->now_us))
 		return -1;
@@ -109,29 +112,29 @@ static int read_request(struct run *t, const json_t *example, struct req *r, str
 
 /* ---- webhooks ----------------------------------------------------------------------------- */
 
-static void set_part(json_t *o, const char *key, struct str s)
+static void json_set_part(json_t *o, const char *key, struct str s)
 {
 	if (s.n > 0)
 		json_set_strn(o, key, s);
 }
 
-static void set_time(json_t *o, const char *key, int64_t at_us)
+static void json_set_clock(json_t *o, const char *key, int64_t at_us)
 {
 	if (at_us != 0)
 		json_set_time(o, key, at_us);
 }
 
 /* An item as examples write it: what it does not have is left out. */
-static json_t *item_json(const struct webhook_item *i)
+static json_t *webhook_item_json(const struct webhook_item *i)
 {
 	json_t *o = json_object();
 
-	set_part(o, "resourceType", i->resource_type);
-	set_part(o, "externalId", i->external_id);
-	set_part(o, "eventType", i->event_type);
-	set_part(o, "dedupeKey", i->dedupe_key);
+	json_set_part(o, "resourceType", i->resource_type);
+	json_set_part(o, "externalId", i->external_id);
+	json_set_part(o, "eventType", i->event_type);
+	json_set_part(o, "dedupeKey", i->dedupe_key);
 	json_set(o, "data", json_deep_copy(i->data));
-	set_time(o, "updatedAt", i->provider_updated_us);
+	json_set_clock(o, "updatedAt", i->provider_updated_us);
 	if (i->needs_details)
 		json_set_bool(o, "needsDetails", true);
 	if (!i->is_lead)
@@ -139,14 +142,14 @@ static json_t *item_json(const struct webhook_item *i)
 	json_set_bool(o, "isLead", true);
 	if (i->lead != NULL)
 		json_set(o, "lead", json_deep_copy(i->lead));
-	set_part(o, "formId", i->form_id);
-	set_part(o, "adId", i->ad_id);
-	set_part(o, "campaignId", i->campaign_id);
-	set_time(o, "createdAt", i->created_us);
+	json_set_part(o, "formId", i->form_id);
+	json_set_part(o, "adId", i->ad_id);
+	json_set_part(o, "campaignId", i->campaign_id);
+	json_set_clock(o, "createdAt", i->created_us);
 	return o;
 }
 
-static void check_accounts(struct run *t, const json_t *expected, const struct webhook *w)
+static void check_accounts(struct check_run *t, const json_t *expected, const struct webhook *w)
 {
 	json_t *got = json_own(t->a, json_array());
 	struct str *ids;
@@ -155,11 +158,11 @@ static void check_accounts(struct run *t, const json_t *expected, const struct w
 	webhook_accounts(t->p, t->a, w, &ids, &n);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(got, json_stringn(ids[i].p, ids[i].n));
-	compare(t, "accounts", expected, got);
+	check_compare(t, "accounts", expected, got);
 }
 
 static void check_items(
-    struct run *t, const json_t *expected, const struct webhook *w, const struct access *c)
+    struct check_run *t, const json_t *expected, const struct webhook *w, const struct access *c)
 {
 	json_t *got = json_own(t->a, json_array());
 	struct webhook_item *items;
@@ -167,16 +170,16 @@ static void check_items(
 	size_t n;
 
 	if (webhook_items(t->p, t->a, w, c, &items, &n, &err) == -1) {
-		report(t, false, "items", "%s", err.msg);
+		check_report(t, false, "items", "%s", err.msg);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(got, item_json(&items[i]));
-	compare(t, "items", expected, got);
+		json_array_append_new(got, webhook_item_json(&items[i]));
+	check_compare(t, "items", expected, got);
 }
 
 static void check_handshake(
-    struct run *t, const json_t *expected, struct req *r, struct webhook *w, struct access *c)
+    struct check_run *t, const json_t *expected, struct req *r, struct webhook *w, struct access *c)
 {
 	json_t *got = json_own(t->a, json_object());
 	int rc = webhook_handshake(t->p, r, w, (const struct access *const[]){c}, 1);
@@ -185,10 +188,10 @@ static void check_handshake(
 		json_set_int(got, "status", r->res.status);
 	if (rc == 1)
 		json_set_strn(got, "body", (struct str){r->res.body->p, r->res.body->len});
-	compare(t, "handshake", expected, got);
+	check_compare(t, "handshake", expected, got);
 }
 
-static bool signs_body(const struct provider *p)
+static bool provider_signs_body(const struct provider *p)
 {
 	for (size_t i = 0; i < p->nsignatures; i++)
 		if (p->signatures[i].kind == SIGNATURE_TOKEN)
@@ -198,59 +201,59 @@ static bool signs_body(const struct provider *p)
 
 /* What holds for every signed example is tried without being written down: an altered byte, and a
  * request that comes too late. */
-static void check_forgeries(struct run *t, const struct webhook *w, const struct access *c)
+static void check_forgeries(struct check_run *t, const struct webhook *w, const struct access *c)
 {
 	struct webhook forged = *w;
 	const char *reason = NULL;
 	struct req bare = *w->req;
 
-	if (signs_body(t->p) && w->body.n > 0) {
+	if (provider_signs_body(t->p) && w->body.n > 0) {
 		char *body = arena_memdup(t->a, w->body.p, w->body.n);
 
 		body[w->body.n / 2] ^= 1;
 		forged.body = (struct str){body, w->body.n};
-		report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0,
+		check_report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0,
 		    "altered byte is rejected", "it was verified");
 	}
 	bare.headers.n = 0;
 	forged = *w;
 	forged.req = &bare;
 	if (json_object_get(w->payload, "google_key") == NULL)
-		report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0,
+		check_report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0,
 		    "without its headers it is rejected", "it was verified");
 	forged = *w;
 	forged.now_us += 2 * DAY_US;
 	if (webhook_verify(t->p, t->a, &forged, c, &reason) == 0)
-		report(t, strcmp(reason, "stale timestamp") == 0, "late delivery is rejected", "%s",
-		    reason);
+		check_report(t, strcmp(reason, "stale timestamp") == 0, "late delivery is rejected",
+		    "%s", reason);
 }
 
 static void check_verdict(
-    struct run *t, const json_t *expected, const struct webhook *w, const struct access *c)
+    struct check_run *t, const json_t *expected, const struct webhook *w, const struct access *c)
 {
 	const char *reason = NULL;
 	bool is_verified = webhook_verify(t->p, t->a, w, c, &reason) == 1;
 	json_t *got = json_own(t->a, is_verified ? json_true() : json_string(reason));
 
-	compare(t, "verdict", expected, got);
+	check_compare(t, "verdict", expected, got);
 	if (is_verified && json_is_true(expected))
 		check_forgeries(t, w, c);
 }
 
-static void check_webhook(struct run *t, const json_t *example, const json_t *expect)
+static void check_webhook(struct check_run *t, const json_t *example, const json_t *expect)
 {
-	struct req *r = arena_zalloc(t->a, sizeof *r);
+	struct req *r = arena_zalloc(t->a, sizeof(*r));
 	struct webhook w;
-	struct access *c = read_access(t, example);
+	struct access *c = example_read_access(t, example);
 	struct err err = ERR_INIT;
 
-	if (read_request(t, example, r, &w) == -1) {
-		report(
+	if (example_read_request(t, example, r, &w) == -1) {
+		check_report(
 		    t, false, "example", "\"at\" must be a time, headers and query must be texts");
 		return;
 	}
 	if (r->method == HTTP_POST && webhook_parse(t->p, t->a, &w, &err) == -1) {
-		report(t, json_is_true(json_object_get(expect, "malformed")), "payload", "%s",
+		check_report(t, json_is_true(json_object_get(expect, "malformed")), "payload", "%s",
 		    err.msg);
 		return;
 	}
@@ -266,18 +269,18 @@ static void check_webhook(struct run *t, const json_t *example, const json_t *ex
 
 /* ---- leads and actions -------------------------------------------------------------------- */
 
-static void check_lead(struct run *t, const json_t *example, const json_t *expect)
+static void check_lead(struct check_run *t, const json_t *example, const json_t *expect)
 {
 	struct err err = ERR_INIT;
 	json_t *got = provider_lead_fields(t->p, t->a, json_object_get(example, "lead"), &err);
 
 	if (got == NULL)
-		report(t, false, "lead", "%s", err.msg);
+		check_report(t, false, "lead", "%s", err.msg);
 	else
-		compare(t, "lead", json_object_get(expect, "lead"), got);
+		check_compare(t, "lead", json_object_get(expect, "lead"), got);
 }
 
-static json_t *call_json(struct run *t, const struct http_call *call)
+static json_t *http_call_json(struct check_run *t, const struct http_call *call)
 {
 	json_t *o = json_own(t->a, json_object()), *headers = json_object();
 	struct err err = ERR_INIT;
@@ -297,7 +300,7 @@ static json_t *call_json(struct run *t, const struct http_call *call)
 	return o;
 }
 
-static json_t *result_json(struct run *t, const struct call_result *res)
+static json_t *call_result_json(struct check_run *t, const struct call_result *res)
 {
 	static const char *const classes[] = {[CALL_OK] = "ok",
 	    [CALL_RETRY] = "retry",
@@ -316,37 +319,39 @@ static json_t *result_json(struct run *t, const struct call_result *res)
 	return o;
 }
 
-static void check_action(struct run *t, const json_t *example, const json_t *expect)
+static void check_action(struct check_run *t, const json_t *example, const json_t *expect)
 {
 	const struct action *act = provider_find_action(t->p, json_str(example, "action"));
 	const json_t *inputs = json_object_get(example, "inputs"),
 		     *v = json_object_get(example, "answer");
-	struct access *c = read_access(t, example);
+	struct access *c = example_read_access(t, example);
 	struct http_answer ans = {.status = (int)json_int(v, "status")};
 	struct http_call call;
 	struct call_result res;
 	struct err err = ERR_INIT;
 
-	if (act == NULL || read_pairs(t, json_object_get(v, "headers"), true, &ans.headers) == -1) {
-		report(t, false, "action", "no such action, or headers that are not texts");
+	if (act == NULL ||
+	    example_read_pairs(t, json_object_get(v, "headers"), true, &ans.headers) == -1) {
+		check_report(t, false, "action", "no such action, or headers that are not texts");
 		return;
 	}
 	if (action_build(t->a, t->p, c, act, inputs, &call, &err) == -1) {
-		compare(t, "refusal", json_object_get(expect, "refused"),
+		check_compare(t, "refusal", json_object_get(expect, "refused"),
 		    json_own(t->a, json_string(err.field[0] != '\0' ? err.field : err.msg)));
 		return;
 	}
 	if (json_object_get(expect, "request") != NULL)
-		compare(t, "request", json_object_get(expect, "request"), call_json(t, &call));
+		check_compare(
+		    t, "request", json_object_get(expect, "request"), http_call_json(t, &call));
 	if (v == NULL)
 		return;
-	ans.body = read_body(t, v);
+	ans.body = example_read_body(t, v);
 	action_read(t->a, t->p, c, act, inputs, &call, &ans, &res);
-	compare(t, "result", json_object_get(expect, "result"), result_json(t, &res));
+	check_compare(t, "result", json_object_get(expect, "result"), call_result_json(t, &res));
 }
 
 /* Examples that are themselves wrong are failures, not silence. */
-static bool is_example(struct run *t, const json_t *e)
+static bool example_is_valid(struct check_run *t, const json_t *e)
 {
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
 	    "inputs", "answer", "expect", NULL};
@@ -360,14 +365,14 @@ static bool is_example(struct run *t, const json_t *e)
 	if (!json_is_object(e) || json_only_keys(e, keys, &err) == -1 ||
 	    json_only_keys(json_object_get(e, "expect"), expect_keys, &err) == -1 ||
 	    json_object_size(json_object_get(e, "expect")) == 0) {
-		report(t, false, "example", "%s",
+		check_report(t, false, "example", "%s",
 		    err.msg[0] != '\0' ? err.msg : "nothing is expected");
 		return false;
 	}
 	return true;
 }
 
-static void check_examples(struct run *t)
+static void check_examples(struct check_run *t)
 {
 	size_t i;
 	json_t *e;
@@ -375,7 +380,7 @@ static void check_examples(struct run *t)
 	json_array_each(t->p->examples, i, e) {
 		const json_t *expect = json_object_get(e, "expect");
 
-		if (!is_example(t, e))
+		if (!example_is_valid(t, e))
 			continue;
 		if (json_object_get(e, "request") != NULL)
 			check_webhook(t, e, expect);
@@ -389,14 +394,14 @@ static void check_examples(struct run *t)
 int provider_check(const char *file, struct buf *out, struct err *err)
 {
 	struct arena *a = arena_new();
-	struct run t = {.a = a, .out = out, .name = file};
+	struct check_run t = {.a = a, .out = out, .name = file};
 	int rc = -1;
 
 	t.p = manifest_load_file(a, file, err);
 	if (t.p == NULL)
 		goto out;
 	buf_str(out, "TAP version 13\n");
-	report(&t, true, "loads", " ");
+	check_report(&t, true, "loads", " ");
 	check_examples(&t);
 	buf_printf(out, "1..%d\n", t.number);
 	rc = t.failures;

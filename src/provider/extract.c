@@ -1,4 +1,17 @@
-/* Payloads: parsing, the accounts they name, and the items in them. */
+/* Payloads: parsing, the accounts they name, and the items in them.
+ *
+ *   body -> payload -> accounts (whose connection is it? asked before anything is verified)
+ *                 \-> items (what the connection stores; asked of a verified webhook only)
+ *
+ * Rules are expressions over the payload, each run once for every element that its loops reach.
+ * What does not have the expected shape is no item, and no error: providers add events at will, and
+ * the raw event is kept in any case. The exceptions are the limits (items, weight): a body that
+ * exceeds them is refused as a whole, since a part of it would look like all of it.
+ *
+ * Values are borrowed from the payload where they can be, for one may be large and be named by many
+ * items; the weight counts what the items hold together, so a small body cannot be made into much.
+ *
+ * Items leave in the order of the provider's clock if each has a time, else in that of the body. */
 #include "base/limits.h"
 #include "http/form.h"
 #include "provider/provider-internal.h"
@@ -20,7 +33,7 @@ void scope_of_webhook(
 /* ---- parsing ------------------------------------------------------------------------------ */
 
 /* Fields as an object; a repeated name becomes a list. */
-static json_t *form_object(struct arena *a, struct str body, struct err *err)
+static json_t *form_as_object(struct arena *a, struct str body, struct err *err)
 {
 	struct http_pairs form = {0};
 	json_t *o = json_own(a, json_object());
@@ -53,7 +66,7 @@ int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, 
 			   : BODY_JSON;
 	switch (kind) {
 	case BODY_FORM:
-		w->payload = form_object(a, w->body, err);
+		w->payload = form_as_object(a, w->body, err);
 		break;
 	case BODY_EMPTY:
 		w->payload = json_own(a, json_object());
@@ -68,15 +81,15 @@ int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, 
 
 /* ---- accounts ----------------------------------------------------------------------------- */
 
-struct accounts {
+struct accounts_found {
 	const struct account_rule *rule;
 	struct str *ids;
 	size_t n, cap;
 };
 
-static int add_account(struct scope *s, void *arg)
+static int accounts_add(struct scope *s, void *arg)
 {
-	struct accounts *out = arg;
+	struct accounts_found *out = arg;
 	struct str id = expr_text(out->rule->id, s);
 
 	if (id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES || out->n == LIMIT_ITEMS_PER_EVENT)
@@ -86,10 +99,10 @@ static int add_account(struct scope *s, void *arg)
 			return 0;
 	if (out->n == out->cap) {
 		size_t cap = out->cap == 0 ? 4 : 2 * out->cap;
-		struct str *ids = arena_array(s->a, cap, sizeof *ids);
+		struct str *ids = arena_array(s->a, cap, sizeof(*ids));
 
 		if (out->n > 0)
-			memcpy(ids, out->ids, out->n * sizeof *ids);
+			memcpy(ids, out->ids, out->n * sizeof(*ids));
 		out->ids = ids;
 		out->cap = cap;
 	}
@@ -100,13 +113,13 @@ static int add_account(struct scope *s, void *arg)
 int webhook_accounts(
     const struct provider *p, struct arena *a, const struct webhook *w, struct str **ids, size_t *n)
 {
-	struct accounts out = {0};
+	struct accounts_found out = {0};
 	struct scope s;
 
 	scope_of_webhook(&s, a, w, NULL);
 	for (size_t i = 0; i < p->naccounts; i++) {
 		out.rule = &p->accounts[i];
-		loops_each(&out.rule->loops, &s, add_account, &out);
+		loops_each(&out.rule->loops, &s, accounts_add, &out);
 	}
 	*ids = out.ids;
 	*n = out.n;
@@ -115,7 +128,7 @@ int webhook_accounts(
 
 /* ---- items -------------------------------------------------------------------------------- */
 
-struct found {
+struct items_found {
 	const struct provider *p;
 	const struct access *c;
 	const struct item_rule *rule;
@@ -124,7 +137,7 @@ struct found {
 	struct err *err;
 };
 
-static json_t *value_of(const struct expr *e, struct scope *s)
+static json_t *expr_json_shared(const struct expr *e, struct scope *s)
 {
 	json_t *v = expr_borrow(e, s);
 
@@ -137,7 +150,7 @@ static json_t *value_of(const struct expr *e, struct scope *s)
 }
 
 /* The parts joined by '|'. The first must be there: the others only tell apart what it names. */
-static struct str dedupe_key(const struct item_rule *r, struct scope *s)
+static struct str item_dedupe_key(const struct item_rule *r, struct scope *s)
 {
 	struct str first = r->ndedupe == 0 ? (struct str){NULL, 0} : expr_text(r->dedupe[0], s);
 
@@ -155,7 +168,7 @@ static struct str dedupe_key(const struct item_rule *r, struct scope *s)
 	return (struct str){b->p, b->len};
 }
 
-static bool is_type(struct str t)
+static bool is_record_type(struct str t)
 {
 	if (t.n == 0 || t.n > LIMIT_TYPE_BYTES)
 		return false;
@@ -166,7 +179,7 @@ static bool is_type(struct str t)
 	return true;
 }
 
-static bool wants_details(const struct found *f, struct scope *s, struct str type)
+static bool item_wants_details(const struct items_found *f, struct scope *s, struct str type)
 {
 	const struct item_rule *r = f->rule;
 
@@ -182,26 +195,26 @@ static bool wants_details(const struct found *f, struct scope *s, struct str typ
 	return false;
 }
 
-static void fill_lead(const struct item_rule *r, struct scope *s, struct webhook_item *item)
+static void item_fill_lead(const struct item_rule *r, struct scope *s, struct webhook_item *item)
 {
 	if (!r->has_lead || !cond_holds(r->lead.when, s))
 		return;
 	item->is_lead = true;
-	item->lead = r->lead.raw == NULL ? NULL : value_of(r->lead.raw, s);
+	item->lead = r->lead.raw == NULL ? NULL : expr_json_shared(r->lead.raw, s);
 	item->form_id = utf8_cut(expr_text(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->ad_id = utf8_cut(expr_text(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->campaign_id = utf8_cut(expr_text(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->created_us = expr_time_us(r->lead.created_at, s);
 }
 
-static struct webhook_item *next_item(struct found *f, struct arena *a)
+static struct webhook_item *items_next(struct items_found *f, struct arena *a)
 {
 	if (f->n == f->cap) {
 		size_t cap = f->cap == 0 ? 4 : 2 * f->cap;
-		struct webhook_item *v = arena_array(a, cap, sizeof *v);
+		struct webhook_item *v = arena_array(a, cap, sizeof(*v));
 
 		if (f->n > 0)
-			memcpy(v, f->v, f->n * sizeof *v);
+			memcpy(v, f->v, f->n * sizeof(*v));
 		f->v = v;
 		f->cap = cap;
 	}
@@ -209,9 +222,9 @@ static struct webhook_item *next_item(struct found *f, struct arena *a)
 }
 
 /* What is not of the expected shape is no item; the raw event is kept all the same. */
-static int add_item(struct scope *s, void *arg)
+static int items_add(struct scope *s, void *arg)
 {
-	struct found *f = arg;
+	struct items_found *f = arg;
 	const struct item_rule *r = f->rule;
 
 	if (!cond_holds(r->when, s))
@@ -221,36 +234,36 @@ static int add_item(struct scope *s, void *arg)
 	    account.n > 0 && !str_is(account, f->c->external_account_id))
 		return 0;
 	struct str type = expr_text(r->resource_type, s), id = expr_text(r->external_id, s);
-	if ((r->resource_type != NULL && !is_type(type)) || id.n == 0 ||
+	if ((r->resource_type != NULL && !is_record_type(type)) || id.n == 0 ||
 	    id.n > LIMIT_EXTERNAL_ID_BYTES)
 		return 0;
-	json_t *data = value_of(r->data, s);
+	json_t *data = expr_json_shared(r->data, s);
 	if (!json_is_object(data))
 		return 0;
 	if (f->n == LIMIT_ITEMS_PER_EVENT)
 		return err_set(
 		    f->err, ERR_LIMIT, "more than %u items in one webhook", LIMIT_ITEMS_PER_EVENT);
-	struct webhook_item *item = next_item(f, s->a);
+	struct webhook_item *item = items_next(f, s->a);
 	*item = (struct webhook_item){
 	    .resource_type = type,
 	    .external_id = id,
 	    .event_type = utf8_cut(expr_text(r->event_type, s), EVENT_TYPE_BYTES),
-	    .dedupe_key = dedupe_key(r, s),
+	    .dedupe_key = item_dedupe_key(r, s),
 	    .data = data,
 	    .provider_updated_us = expr_time_us(r->updated_at, s),
 	};
-	fill_lead(r, s, item);
+	item_fill_lead(r, s, item);
 	f->weight += json_weight(item->data) + (item->lead != NULL ? json_weight(item->lead) : 0);
 	if (f->weight > LIMIT_EVENT_WEIGHT)
 		return err_set(f->err, ERR_LIMIT, "one webhook makes too much of its body");
-	item->needs_details = wants_details(f, s, type);
+	item->needs_details = item_wants_details(f, s, type);
 	f->n++;
 	return 0;
 }
 
 /* Into the provider's own order of time, so that a batch delivered unordered loses nothing to the
  * rule that an older payload does not overwrite. Stable; only when every item has a time. */
-static void sort_items(struct found *f)
+static void items_sort(struct items_found *f)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].provider_updated_us == 0)
@@ -268,16 +281,16 @@ static void sort_items(struct found *f)
 int webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, struct webhook_item **items, size_t *n, struct err *err)
 {
-	struct found f = {.p = p, .c = c, .err = err};
+	struct items_found f = {.p = p, .c = c, .err = err};
 	struct scope s;
 
 	scope_of_webhook(&s, a, w, c);
 	for (size_t i = 0; i < p->nitems; i++) {
 		f.rule = &p->items[i];
-		if (loops_each(&f.rule->loops, &s, add_item, &f) != 0)
+		if (loops_each(&f.rule->loops, &s, items_add, &f) != 0)
 			return -1;
 	}
-	sort_items(&f);
+	items_sort(&f);
 	*items = f.v;
 	*n = f.n;
 	return 0;

@@ -3,7 +3,7 @@
 #include "provider/provider-internal.h"
 
 /* The first connection whose token is the given one. */
-static const struct access *match_token(
+static const struct access *handshake_match_token(
     const struct handshake *h, struct scope *s, const struct access *const *connections, size_t n)
 {
 	struct str given = expr_text(h->token, s);
@@ -17,13 +17,13 @@ static const struct access *match_token(
 	return NULL;
 }
 
-static const struct access *match(const struct provider *p, const struct handshake *h,
+static const struct access *handshake_match(const struct provider *p, const struct handshake *h,
     struct scope *s, const struct webhook *w, const struct access *const *connections, size_t n)
 {
 	const char *reason;
 
 	if (h->token != NULL)
-		return match_token(h, s, connections, n);
+		return handshake_match_token(h, s, connections, n);
 	for (size_t i = 0; i < n; i++)
 		if ((!h->is_signed || webhook_verify(p, s->a, w, connections[i], &reason) == 1) &&
 		    (h->hmac_credential == NULL ||
@@ -33,7 +33,7 @@ static const struct access *match(const struct provider *p, const struct handsha
 }
 
 /* {output.hmac} of the answer. */
-static void add_hmac(const struct handshake *h, struct scope *s, const struct access *c)
+static void handshake_add_hmac(const struct handshake *h, struct scope *s, const struct access *c)
 {
 	struct str text = expr_text(h->hmac_of, s);
 	unsigned char mac[SHA256_SIZE];
@@ -42,11 +42,11 @@ static void add_hmac(const struct handshake *h, struct scope *s, const struct ac
 	if (text.p == NULL)
 		return;
 	hmac_parts(HASH_SHA256, str_from(access_credential(c, h->hmac_credential)), &text, 1, mac);
-	hex_encode(hex, mac, sizeof mac);
+	hex_encode(hex, mac, sizeof(mac));
 	s->slot[ROOT_OUTPUT].json = json_own(s->a, json_pack("{s:s}", "hmac", hex->p));
 }
 
-static int answer(const struct answer_spec *spec, struct req *r, struct scope *s)
+static int handshake_answer(const struct answer_spec *spec, struct req *r, struct scope *s)
 {
 	struct str body;
 
@@ -74,15 +74,15 @@ int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w
 
 		if (h->method != method || !cond_holds(h->when, &s))
 			continue;
-		const struct access *c = match(p, h, &s, w, connections, n);
+		const struct access *c = handshake_match(p, h, &s, w, connections, n);
 		if (c == NULL) {
 			res_problem(r, 403, "this handshake matches no connection");
 			return -1;
 		}
 		s.slot[ROOT_SETTINGS].json = c->settings;
 		if (h->hmac_of != NULL)
-			add_hmac(h, &s, c);
-		return answer(&h->answer, r, &s);
+			handshake_add_hmac(h, &s, c);
+		return handshake_answer(&h->answer, r, &s);
 	}
 	return 0;
 }

@@ -2,7 +2,7 @@
  * a place is said where that place is loaded; credentials may nowhere. */
 #include "provider/provider-internal.h"
 
-static struct str pairs_find(const void *from, const char *name)
+static struct str http_pairs_find(const void *from, const char *name)
 {
 	return http_pairs_get(from, name);
 }
@@ -16,13 +16,13 @@ static const struct expr_root roots[] = {
     {"status", ROOT_STATUS, NULL},
     {"raw", ROOT_RAW, NULL},
     {"output", ROOT_OUTPUT, NULL},
-    {"header", ROOT_HEADER, pairs_find},
-    {"query", ROOT_QUERY, pairs_find},
+    {"header", ROOT_HEADER, http_pairs_find},
+    {"query", ROOT_QUERY, http_pairs_find},
 };
 
 const struct expr_language provider_language = {
     .syntax = EXPR_SINGLE_BRACES,
     .roots = roots,
-    .nroots = sizeof roots / sizeof *roots,
+    .nroots = sizeof(roots) / sizeof(*roots),
     .functions = expr_functions,
 };

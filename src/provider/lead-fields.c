@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "provider/provider-internal.h"
 
-struct filling {
+struct lead_filling {
 	const struct lead_rules *rules;
 	json_t *lead, *raw, *custom;
 	size_t bytes; /* of all texts: several fields may be made of the same large value */
@@ -32,7 +32,7 @@ static struct str field_text(struct arena *a, const json_t *v)
 	return (struct str){b->p, b->len};
 }
 
-static const struct lead_name *find_name(const struct lead_rules *r, const char *field)
+static const struct lead_name *lead_name_find(const struct lead_rules *r, const char *field)
 {
 	for (size_t i = 0; i < r->nnames; i++)
 		if (str_ieq(str_from(r->names[i].field), str_from(field)))
@@ -42,9 +42,10 @@ static const struct lead_name *find_name(const struct lead_rules *r, const char 
 
 /* A known question goes to its member, or raw only; the rest, and a second answer to the same, to
  * customFields. */
-static void put_field(struct filling *f, struct arena *a, const char *name, const json_t *value)
+static void lead_put_field(
+    struct lead_filling *f, struct arena *a, const char *name, const json_t *value)
 {
-	const struct lead_name *known = find_name(f->rules, name);
+	const struct lead_name *known = lead_name_find(f->rules, name);
 	struct str text;
 
 	if (f->bytes > LIMIT_RECORD_BYTES)
@@ -64,18 +65,18 @@ static void put_field(struct filling *f, struct arena *a, const char *name, cons
 	json_set_strn(f->custom, name, text);
 }
 
-static int put_from_list(struct scope *s, void *arg)
+static int lead_put_listed(struct scope *s, void *arg)
 {
-	struct filling *f = arg;
+	struct lead_filling *f = arg;
 	struct str name = expr_text(f->rules->name, s);
 	json_t *value = expr_borrow(f->rules->value, s);
 
 	if (name.p != NULL)
-		put_field(f, s->a, arena_strndup(s->a, name.p, name.n), value);
+		lead_put_field(f, s->a, arena_strndup(s->a, name.p, name.n), value);
 	return 0;
 }
 
-static void put_text(json_t *lead, const char *key, const struct expr *e, struct scope *s)
+static void lead_put_text(json_t *lead, const char *key, const struct expr *e, struct scope *s)
 {
 	struct str t = expr_text(e, s);
 
@@ -88,7 +89,7 @@ json_t *provider_lead_fields(
 {
 	const struct lead_rules *r = &p->lead;
 	struct scope s = {.a = a};
-	struct filling f = {.rules = r,
+	struct lead_filling f = {.rules = r,
 	    .lead = json_own(a, json_object()),
 	    .raw = json_object(),
 	    .custom = json_object()};
@@ -108,18 +109,18 @@ json_t *provider_lead_fields(
 	s.slot[ROOT_RAW].json = (json_t *)(uintptr_t)raw;
 	if (r->object != NULL) {
 		json_object_each(expr_borrow(r->object, &s), name, value)
-			put_field(&f, a, name, value);
+			lead_put_field(&f, a, name, value);
 	} else {
-		loops_each(&r->loops, &s, put_from_list, &f);
+		loops_each(&r->loops, &s, lead_put_listed, &f);
 	}
 	if (f.bytes > LIMIT_RECORD_BYTES) {
 		err_set(err, ERR_LIMIT, "the fields of a lead may have at most %u bytes",
 		    LIMIT_RECORD_BYTES);
 		return NULL;
 	}
-	put_text(f.lead, "formId", r->form_id, &s);
-	put_text(f.lead, "adId", r->ad_id, &s);
-	put_text(f.lead, "campaignId", r->campaign_id, &s);
+	lead_put_text(f.lead, "formId", r->form_id, &s);
+	lead_put_text(f.lead, "adId", r->ad_id, &s);
+	lead_put_text(f.lead, "campaignId", r->campaign_id, &s);
 	int64_t created_us = expr_time_us(r->created_at, &s);
 	if (created_us != 0)
 		json_set_time(f.lead, "createdAt", created_us);

@@ -133,7 +133,7 @@ static int named_one(
 static int load_named(struct loader *l, struct provider *p, const json_t *object, const char *key,
     struct named_expr **out, size_t *n)
 {
-	const struct manifest_many named = {key, READ_OBJECT, sizeof **out, named_one};
+	const struct manifest_many named = {key, READ_OBJECT, sizeof(**out), named_one};
 
 	*out = manifest_many(l, p, object, &named, n);
 	return *out == NULL ? -1 : 0;
@@ -203,7 +203,7 @@ static int load_action_auth(
 		act->auth = &p->auth;
 		return 0;
 	}
-	struct auth *own = arena_zalloc(l->a, sizeof *own);
+	struct auth *own = arena_zalloc(l->a, sizeof(*own));
 	act->auth = own;
 	return load_auth(l, p, v, own);
 }

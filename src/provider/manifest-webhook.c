@@ -22,7 +22,7 @@ static int signed_part(struct loader *l, struct str text, struct signature_part 
 		part->text = str_from(arena_strndup(l->a, text.p + 7, text.n - 7));
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
 		if (str_is(text, parts[i].name)) {
 			part->kind = parts[i].kind;
 			return 0;
@@ -35,7 +35,7 @@ static int signed_parts(struct loader *l, const char *text, struct signature *s)
 {
 	size_t mark = json_reader_enter(&l->in, "signed");
 
-	s->parts = arena_array(l->a, strlen(text) + 1, sizeof *s->parts);
+	s->parts = arena_array(l->a, strlen(text) + 1, sizeof(*s->parts));
 	while (*text != '\0') {
 		struct signature_part *part = &s->parts[s->nparts++];
 		const char *end = *text == '{' ? strchr(text, '}') : NULL;

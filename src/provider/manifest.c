@@ -32,7 +32,7 @@ static bool is_credential_key(const char *key)
 	static const char *const vocabulary[] = {"accessToken", "refreshToken", "apiKey",
 	    "apiSecret", "accountSid", "username", "password", "webhookSecret", "verifyToken"};
 
-	for (size_t i = 0; i < sizeof vocabulary / sizeof *vocabulary; i++)
+	for (size_t i = 0; i < sizeof(vocabulary) / sizeof(*vocabulary); i++)
 		if (strcmp(vocabulary[i], key) == 0)
 			return true;
 	return false;
@@ -163,8 +163,8 @@ static void setting_add(struct loader *l, struct provider *p, struct setting_spe
 	for (size_t i = 0; i < p->nsettings; i++)
 		if (strcmp(p->settings[i].key, s.key) == 0)
 			return;
-	struct setting_spec *more = arena_array(l->a, p->nsettings + 1, sizeof *more);
-	memcpy(more, p->settings, p->nsettings * sizeof *more);
+	struct setting_spec *more = arena_array(l->a, p->nsettings + 1, sizeof(*more));
+	memcpy(more, p->settings, p->nsettings * sizeof(*more));
 	more[p->nsettings++] = s;
 	p->settings = more;
 }
@@ -196,7 +196,7 @@ static bool is_lead_member(const char *name)
 	static const char *const members[] = {
 	    "email", "firstName", "lastName", "fullName", "phoneNumber", "company"};
 
-	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
 		if (strcmp(members[i], name) == 0)
 			return true;
 	return false;
@@ -267,7 +267,7 @@ static int load_capabilities(struct loader *l, struct provider *p, const json_t 
 {
 	static const char *const known[] = {"oauth", "api_key", "proxy", "webhook_receive",
 	    "lead_sync", "poll", "actions", "crm_push"};
-	const size_t nknown = sizeof known / sizeof *known;
+	const size_t nknown = sizeof(known) / sizeof(*known);
 
 	if (manifest_texts(l, json, "capabilities", &p->capabilities, &p->ncapabilities) == -1)
 		return -1;
@@ -282,7 +282,7 @@ static int load_capabilities(struct loader *l, struct provider *p, const json_t 
 	return 0;
 }
 
-static int check_name(struct loader *l, const char *name)
+static int manifest_check_name(struct loader *l, const char *name)
 {
 	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) &&
 	    strlen(name) <= LIMIT_TYPE_BYTES)
@@ -323,7 +323,7 @@ static int load_declared(struct loader *l, struct provider *p, const json_t *jso
 }
 
 /* A capability must have what it promises. */
-static int check_promises(struct loader *l, const struct provider *p)
+static int manifest_check_promises(struct loader *l, const struct provider *p)
 {
 	if (provider_can(p, "webhook_receive") != p->has_webhook)
 		return json_reader_fail(
@@ -370,18 +370,18 @@ static const struct loader_member top_members[] = {
 struct provider *manifest_load(
     struct arena *a, const char *file, const json_t *json, struct err *err)
 {
-	struct provider *p = arena_zalloc(a, sizeof *p);
+	struct provider *p = arena_zalloc(a, sizeof(*p));
 	struct loader l = {
 	    .in = {.err = err, .file = file}, .a = a, .language = &provider_language};
 
 	p->file = arena_strdup(a, file);
 	p->is_available = true;
 	if (loader_members(&l, json, MEMBERS(top_members), p) == -1 ||
-	    check_name(&l, p->name) == -1 || load_capabilities(&l, p, json) == -1 ||
+	    manifest_check_name(&l, p->name) == -1 || load_capabilities(&l, p, json) == -1 ||
 	    manifest_credentials(&l, p, json) == -1 || manifest_settings(&l, p, json) == -1 ||
 	    manifest_credential_rules(&l, p, json) == -1 || manifest_webhook(&l, p, json) == -1 ||
 	    manifest_actions(&l, p, json) == -1 || manifest_lead(&l, p, json) == -1 ||
-	    load_declared(&l, p, json) == -1 || check_promises(&l, p) == -1)
+	    load_declared(&l, p, json) == -1 || manifest_check_promises(&l, p) == -1)
 		return NULL;
 	return p;
 }
@@ -401,12 +401,13 @@ struct provider *manifest_load_file(struct arena *a, const char *file, struct er
 	return manifest_load(a, file, json, err);
 }
 
-static int is_manifest(const struct dirent *d)
+static int is_manifest_file(const struct dirent *d)
 {
 	return d->d_name[0] != '.' && str_ends(str_from(d->d_name), ".json");
 }
 
-static int add_file(struct arena *a, struct providers *ps, const char *file, struct err *err)
+static int providers_add_file(
+    struct arena *a, struct providers *ps, const char *file, struct err *err)
 {
 	struct provider *p = manifest_load_file(a, file, err);
 
@@ -424,8 +425,8 @@ static int add_file(struct arena *a, struct providers *ps, const char *file, str
 struct providers *providers_load(struct arena *a, const char *dir, struct err *err)
 {
 	struct dirent **names = NULL;
-	struct providers *ps = arena_zalloc(a, sizeof *ps);
-	int n = scandir(dir, &names, is_manifest, alphasort), rc = 0;
+	struct providers *ps = arena_zalloc(a, sizeof(*ps));
+	int n = scandir(dir, &names, is_manifest_file, alphasort), rc = 0;
 
 	if (n < 0) {
 		err_set(err, ERR_INVALID, "%s: cannot be read: %s", dir, strerror(errno));
@@ -435,7 +436,8 @@ struct providers *providers_load(struct arena *a, const char *dir, struct err *e
 	ps->sorted = arena_array(a, (size_t)n + 1, sizeof(struct provider *));
 	for (int i = 0; i < n; i++) {
 		if (rc == 0)
-			rc = add_file(a, ps, arena_printf(a, "%s/%s", dir, names[i]->d_name), err);
+			rc = providers_add_file(
+			    a, ps, arena_printf(a, "%s/%s", dir, names[i]->d_name), err);
 		free(names[i]);
 	}
 	free(names);

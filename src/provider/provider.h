@@ -32,8 +32,8 @@ const char *provider_display_name(const struct provider *p);
 bool provider_can(const struct provider *p, const char *capability);
 /* {name,displayName,category,isAvailable,requiresOAuth,capabilities}; a new reference. */
 json_t *provider_json(const struct provider *p);
-/* Runs a manifest's own examples; prints TAP to out. Answers the failures, -1 when it cannot be
- * loaded. */
+/* Runs a manifest's own examples; prints TAP to out. Returns the number of failures, -1 when it
+ * cannot be loaded. */
 int provider_check(const char *file, struct buf *out, struct err *err);
 
 /* ---- webhooks ----------------------------------------------------------------------------- */

@@ -1,5 +1,19 @@
-/* Webhook signatures as data: one verifier for every scheme of providers/README.md, over the raw
- * body. */
+/* Webhook signatures as data: one verifier for every scheme of providers/README.md.
+ *
+ *   header -> timestamp -> key -> body hash -> digest of the parts -> equal?
+ *                                              (once for each form of the URL)
+ *
+ * A manifest lists its schemes. The first one that applies (its `when` holds, its header is there)
+ * decides alone: a request that carries a wrong signature of one scheme gets no second chance with
+ * the next. Where none applies the request is not verified.
+ *
+ * Every check returns true or gives its reason with check_fail; the sender is told the reason, and
+ * the rejected event keeps it. What is signed is the body as it came, byte by byte, since to write
+ * a parsed body again would change it. Digests and tokens are compared in constant time.
+ *
+ * Schemes differ in the URL that they sign: some leave the port out, some write the default one.
+ * The sender cannot be asked, so all forms are tried. The exception is a form body where the URL
+ * carries the body's hash: the hash is checked, and the form counts as empty. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "http/form.h"
@@ -9,7 +23,7 @@
 #define URL_FORMS_MAX 3
 
 /* One verification on its way. */
-struct check {
+struct signature_check {
 	const struct signature *s;
 	struct scope *scope;
 	const struct webhook *w;
@@ -22,7 +36,7 @@ struct check {
 	const char *reason;
 };
 
-static bool fail(struct check *k, const char *reason)
+static bool check_fail(struct signature_check *k, const char *reason)
 {
 	k->reason = reason;
 	return false;
@@ -41,18 +55,18 @@ static const struct encoding {
 };
 
 /* The default where the expression gives nothing; false when there is none of the name. */
-static bool find_algorithm(struct str name, enum hash_alg *out)
+static bool algorithm_find(struct str name, enum hash_alg *out)
 {
 	*out = HASH_SHA256;
 	return name.p == NULL || hash_by_name(name, out);
 }
 
-static bool find_encoding(struct str name, const struct encoding **out)
+static bool encoding_find(struct str name, const struct encoding **out)
 {
 	*out = &encodings[0];
 	if (name.p == NULL)
 		return true;
-	for (size_t i = 0; i < sizeof encodings / sizeof *encodings; i++)
+	for (size_t i = 0; i < sizeof(encodings) / sizeof(*encodings); i++)
 		if (str_is(name, encodings[i].name)) {
 			*out = &encodings[i];
 			return true;
@@ -68,15 +82,15 @@ bool signature_is_known(
 
 	*wrong = s->algorithm;
 	*name = expr_text(s->algorithm, scope);
-	if (!find_algorithm(*name, &algorithm))
+	if (!algorithm_find(*name, &algorithm))
 		return false;
 	*wrong = s->encoding;
 	*name = expr_text(s->encoding, scope);
-	return find_encoding(*name, &encoding);
+	return encoding_find(*name, &encoding);
 }
 
 /* The first setting that an expression looks at. */
-static int note_setting(unsigned root, const char *path, void *arg)
+static int expr_note_setting(unsigned root, const char *path, void *arg)
 {
 	const char **out = arg;
 
@@ -100,7 +114,7 @@ int webhook_check_settings(
 
 		if (signature_is_known(s, &scope, &wrong, &name))
 			continue;
-		expr_each_place(wrong, note_setting, &path);
+		expr_each_place(wrong, expr_note_setting, &path);
 		return err_field(err, ERR_INVALID,
 		    path == NULL ? "settings" : arena_printf(a, "settings.%s", path),
 		    "unknown %s \"%.*s\"", wrong == s->algorithm ? "algorithm" : "encoding",
@@ -112,7 +126,7 @@ int webhook_check_settings(
 /* ---- timestamp and key -------------------------------------------------------------------- */
 
 /* The value of key within "t=1,v1=ab". */
-static struct str entry_value(struct str list, char separator, const char *key)
+static struct str header_entry_value(struct str list, char separator, const char *key)
 {
 	struct str part;
 
@@ -129,7 +143,7 @@ static struct str entry_value(struct str list, char separator, const char *key)
 	return (struct str){NULL, 0};
 }
 
-static bool read_timestamp(struct check *k)
+static bool check_read_timestamp(struct signature_check *k)
 {
 	const struct signature *s = k->s;
 	int64_t at_us, n;
@@ -138,27 +152,27 @@ static bool read_timestamp(struct check *k)
 		return true;
 	k->timestamp = s->timestamp_header != NULL
 			   ? req_header(k->w->req, s->timestamp_header)
-			   : entry_value(k->header, s->separator, s->timestamp_key);
+			   : header_entry_value(k->header, s->separator, s->timestamp_key);
 	if (k->timestamp.n == 0)
-		return fail(k, "missing timestamp");
+		return check_fail(k, "missing timestamp");
 	if (s->timestamp_unit == TIME_ISO) {
 		if (!clock_parse_iso(k->timestamp, &at_us))
-			return fail(k, "bad timestamp");
+			return check_fail(k, "bad timestamp");
 	} else {
 		int64_t scale = s->timestamp_unit == TIME_SECONDS ? SECOND_US : SECOND_US / 1000;
 
 		if (!str_to_i64(k->timestamp, 0, INT64_MAX / scale / 2, &n))
-			return fail(k, "bad timestamp");
+			return check_fail(k, "bad timestamp");
 		at_us = n * scale;
 	}
 	int64_t age_us = k->w->now_us - at_us, window_us = s->window_s * SECOND_US;
 	if (s->window_s > 0 &&
 	    (age_us > window_us || (!s->window_is_past_only && age_us < -window_us)))
-		return fail(k, "stale timestamp");
+		return check_fail(k, "stale timestamp");
 	return true;
 }
 
-static bool read_key(struct check *k)
+static bool check_read_key(struct signature_check *k)
 {
 	const struct signature *s = k->s;
 	struct str secret = k->secret;
@@ -173,7 +187,7 @@ static bool read_key(struct check *k)
 		long n = base64_decode(key, SECRET_BYTES_MAX, secret);
 
 		if (n <= 0)
-			return fail(k, "the webhook secret is not base64");
+			return check_fail(k, "the webhook secret is not base64");
 		k->key = (struct str){(const char *)key, (size_t)n};
 	}
 	return true;
@@ -203,7 +217,7 @@ static struct str url_decode_some(struct arena *a, struct str url, const char *c
 }
 
 /* The URL as is, without port, and with the scheme's default port. */
-static size_t url_forms(struct check *k, struct str out[URL_FORMS_MAX])
+static size_t url_signed_forms(struct signature_check *k, struct str out[URL_FORMS_MAX])
 {
 	struct arena *a = k->scope->a;
 	struct str url = str_from(k->w->url != NULL ? k->w->url : "");
@@ -242,7 +256,7 @@ static int pair_compare(const void *x, const void *y)
 
 /* Every form field sorted by name, then value; name and value without separators; a repeated pair
  * counts once. */
-static struct str sorted_form(struct check *k)
+static struct str form_sorted_text(struct signature_check *k)
 {
 	struct buf *b = buf_new(k->scope->a, 2 * LIMIT_BODY_WEBHOOK);
 	struct http_pairs form = {0};
@@ -250,7 +264,7 @@ static struct str sorted_form(struct check *k)
 	if (k->has_body_hash || form_parse(k->scope->a, k->w->body, &form, NULL) == -1)
 		return (struct str){"", 0};
 	if (form.n > 1)
-		qsort(form.v, form.n, sizeof *form.v, pair_compare);
+		qsort(form.v, form.n, sizeof(*form.v), pair_compare);
 	for (size_t i = 0; i < form.n; i++) {
 		if (i > 0 && pair_compare(&form.v[i - 1], &form.v[i]) == 0)
 			continue;
@@ -260,7 +274,8 @@ static struct str sorted_form(struct check *k)
 	return (struct str){b->p, b->len};
 }
 
-static struct str part_text(struct check *k, const struct signature_part *part, struct str url)
+static struct str signed_part_text(
+    struct signature_check *k, const struct signature_part *part, struct str url)
 {
 	switch (part->kind) {
 	case PART_TEXT:
@@ -276,7 +291,7 @@ static struct str part_text(struct check *k, const struct signature_part *part, 
 	case PART_HEADER:
 		return req_header(k->w->req, part->text.p);
 	case PART_FORM:
-		return sorted_form(k);
+		return form_sorted_text(k);
 	case PART_SECRET:
 		return k->secret;
 	}
@@ -286,8 +301,8 @@ static struct str part_text(struct check *k, const struct signature_part *part, 
 /* ---- comparison --------------------------------------------------------------------------- */
 
 /* One signature text against the digest. */
-static bool is_digest(
-    const struct check *k, struct str text, const unsigned char *digest, size_t size)
+static bool signature_is_digest(
+    const struct signature_check *k, struct str text, const unsigned char *digest, size_t size)
 {
 	unsigned char given[HASH_SIZE_MAX + 4];
 	struct str prefix = expr_text(k->s->prefix, k->scope);
@@ -300,17 +315,18 @@ static bool is_digest(
 	}
 	if (optional != NULL && str_starts(text, optional))
 		text = (struct str){text.p + strlen(optional), text.n - strlen(optional)};
-	long n = k->encoding->decode(given, sizeof given, text);
+	long n = k->encoding->decode(given, sizeof(given), text);
 	return n > 0 && mem_equal_ct(given, (size_t)n, digest, size);
 }
 
-static bool header_has(const struct check *k, const unsigned char *digest, size_t size)
+static bool header_has_digest(
+    const struct signature_check *k, const unsigned char *digest, size_t size)
 {
 	const struct signature *s = k->s;
 	struct str rest = k->header, part;
 
 	if (s->separator == '\0')
-		return is_digest(k, str_trim(k->header), digest, size);
+		return signature_is_digest(k, str_trim(k->header), digest, size);
 	while (str_split(&rest, s->separator, &part)) {
 		part = str_trim(part);
 		if (s->signature_key != NULL) {
@@ -320,13 +336,13 @@ static bool header_has(const struct check *k, const unsigned char *digest, size_
 				continue;
 			part = (struct str){part.p + n + 1, part.n - n - 1};
 		}
-		if (is_digest(k, part, digest, size))
+		if (signature_is_digest(k, part, digest, size))
 			return true;
 	}
 	return false;
 }
 
-static bool check_body_hash(struct check *k)
+static bool check_body_hash(struct signature_check *k)
 {
 	char hex[2 * SHA256_SIZE + 1];
 
@@ -337,47 +353,49 @@ static bool check_body_hash(struct check *k)
 		return true;
 	k->has_body_hash = true;
 	sha256_hex(k->w->body, hex);
-	return mem_equal_ct(given.p, given.n, hex, 2 * SHA256_SIZE) || fail(k, "bad body hash");
+	return mem_equal_ct(given.p, given.n, hex, 2 * SHA256_SIZE) ||
+	       check_fail(k, "bad body hash");
 }
 
-static bool check_digest(struct check *k)
+static bool check_digest(struct signature_check *k)
 {
 	const struct signature *s = k->s;
-	struct str *parts = arena_array(k->scope->a, s->nparts, sizeof *parts);
+	struct str *parts = arena_array(k->scope->a, s->nparts, sizeof(*parts));
 	struct str urls[URL_FORMS_MAX];
 	unsigned char digest[HASH_SIZE_MAX];
-	size_t size = hash_size(k->algorithm), nurls = url_forms(k, urls);
+	size_t size = hash_size(k->algorithm), nurls = url_signed_forms(k, urls);
 
 	for (size_t u = 0; u < nurls; u++) {
 		for (size_t i = 0; i < s->nparts; i++) {
-			parts[i] = part_text(k, &s->parts[i], urls[u]);
+			parts[i] = signed_part_text(k, &s->parts[i], urls[u]);
 			if (parts[i].p == NULL)
-				return fail(k, "a signed header is missing");
+				return check_fail(k, "a signed header is missing");
 		}
 		if (s->kind == SIGNATURE_HMAC)
 			hmac_parts(k->algorithm, k->key, parts, s->nparts, digest);
 		else
 			hash_parts(k->algorithm, parts, s->nparts, digest);
-		if (header_has(k, digest, size))
+		if (header_has_digest(k, digest, size))
 			return true;
 	}
-	return fail(k, "bad signature");
+	return check_fail(k, "bad signature");
 }
 
-static bool check_token(struct check *k, struct str given)
+static bool check_secret_token(struct signature_check *k, struct str given)
 {
 	struct str prefix = expr_text(k->s->prefix, k->scope);
 
 	if (prefix.n > 0) {
 		if (given.n < prefix.n || memcmp(given.p, prefix.p, prefix.n) != 0)
-			return fail(k, "wrong token");
+			return check_fail(k, "wrong token");
 		given = (struct str){given.p + prefix.n, given.n - prefix.n};
 	}
-	return mem_equal_ct(given.p, given.n, k->secret.p, k->secret.n) || fail(k, "wrong token");
+	return mem_equal_ct(given.p, given.n, k->secret.p, k->secret.n) ||
+	       check_fail(k, "wrong token");
 }
 
 /* Configured names and choices; the header's name in lower case, as headers are kept. */
-static struct str header_value(struct check *k)
+static struct str signature_header_value(struct signature_check *k)
 {
 	struct str name = expr_text(k->s->header, k->scope);
 	char *lower = arena_strndup(k->scope->a, name.p != NULL ? name.p : "", name.n);
@@ -388,24 +406,26 @@ static struct str header_value(struct check *k)
 	return req_header(k->w->req, lower);
 }
 
-static bool verify(struct check *k, const struct access *c)
+static bool signature_verify(struct signature_check *k, const struct access *c)
 {
 	const struct signature *s = k->s;
 	const char *secret = access_credential(c, s->secret);
 
 	if (secret == NULL || secret[0] == '\0')
-		return fail(k, "the connection has no webhook secret");
+		return check_fail(k, "the connection has no webhook secret");
 	k->secret = str_from(secret);
 	if (s->kind == SIGNATURE_TOKEN) {
 		struct str given = s->token != NULL ? expr_text(s->token, k->scope) : k->header;
 
-		return given.p == NULL ? fail(k, "missing token") : check_token(k, given);
+		return given.p == NULL ? check_fail(k, "missing token")
+				       : check_secret_token(k, given);
 	}
-	if (!find_algorithm(expr_text(s->algorithm, k->scope), &k->algorithm))
-		return fail(k, "unknown signature algorithm");
-	if (!find_encoding(expr_text(s->encoding, k->scope), &k->encoding))
-		return fail(k, "unknown signature encoding");
-	return read_timestamp(k) && read_key(k) && check_body_hash(k) && check_digest(k);
+	if (!algorithm_find(expr_text(s->algorithm, k->scope), &k->algorithm))
+		return check_fail(k, "unknown signature algorithm");
+	if (!encoding_find(expr_text(s->encoding, k->scope), &k->encoding))
+		return check_fail(k, "unknown signature encoding");
+	return check_read_timestamp(k) && check_read_key(k) && check_body_hash(k) &&
+	       check_digest(k);
 }
 
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
@@ -416,16 +436,16 @@ int webhook_verify(const struct provider *p, struct arena *a, const struct webho
 	scope_of_webhook(&scope, a, w, c);
 	*reason = "missing signature header";
 	for (size_t i = 0; i < p->nsignatures; i++) {
-		struct check k = {.s = &p->signatures[i], .scope = &scope, .w = w};
+		struct signature_check k = {.s = &p->signatures[i], .scope = &scope, .w = w};
 
 		if (k.s->when != NULL && !cond_holds(k.s->when, &scope))
 			continue;
 		if (k.s->header != NULL) {
-			k.header = header_value(&k);
+			k.header = signature_header_value(&k);
 			if (k.header.p == NULL)
 				continue;
 		}
-		bool is_verified = verify(&k, c);
+		bool is_verified = signature_verify(&k, c);
 		*reason = is_verified ? NULL : k.reason;
 		return is_verified;
 	}

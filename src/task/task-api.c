@@ -81,7 +81,7 @@ struct cancelling {
 	int found;
 };
 
-static int cancel_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int task_cancel_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct cancelling *c = arg;
 	struct req *r = c->r;
@@ -107,7 +107,7 @@ int task_cancel(struct req *r, const struct uuid *id, struct task *out, struct e
 {
 	struct cancelling c = {r, id, out, 0};
 
-	if (audit_change(r->app, r, &r->actor.account_id, cancel_body, &c, err) == -1)
+	if (audit_change(r->app, r, &r->actor.account_id, task_cancel_body, &c, err) == -1)
 		return -1;
 	return c.found;
 }

@@ -1,4 +1,22 @@
-/* Runs of tasks: the one way from queued to an end, in steps of a transaction each. */
+/* Runs of tasks: the one way from queued to an end, in steps of a transaction each.
+ *
+ *   draft -> queued -> running -> completed
+ *                |        |-----> failed      (the error is final, or the attempts are used up)
+ *                +--------+-----> cancelled   (by people; the run sees it at its next step)
+ *
+ * A step locks the task's row, lets the kind do its work, then stores the progress and settles the
+ * job, all in one transaction: a crash loses the step as a whole, so nothing is counted twice.
+ * TASK_GO_ON keeps the job (its lease is renewed from time to time), TASK_AGAIN gives it back to
+ * the queue at once, TASK_DONE ends both.
+ *
+ * The row decides whose task it is. Where people have ended the task, the step does no work and the
+ * run ends without an error; where another run has gone on with it, that is ERR_CONFLICT, and this
+ * run leaves everything to the other. The one exception is work that happened outside the
+ * transaction (is_outside): it cannot be taken back, so its counts are stored all the same, under
+ * the status that the task has by then.
+ *
+ * Two arenas take turns: what the last step left in the task (its position) lies in one of them
+ * while the next step fills the other. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -6,7 +24,7 @@
 
 #define KEEP_EVERY_US (10 * SECOND_US)
 
-static void free_run(void *arg)
+static void task_run_free(void *arg)
 {
 	struct task_run *run = arg;
 
@@ -25,21 +43,21 @@ int task_run_begin(
 	run->kind = kind;
 	run->work[0] = arena_new();
 	run->work[1] = arena_new();
-	arena_on_free(j->a, free_run, run);
+	arena_on_free(j->a, task_run_free, run);
 	found = task_load(j->app->db, j->a, &j->account_id, &j->subject_id, false, &run->task, err);
 	return found == 1 ? task_is_open(&run->task) : found;
 }
 
 /* ---- a step -------------------------------------------------------------------------------- */
 
-struct step {
+struct run_step {
 	struct task_run *run;
 	task_work_fn *work;
 	void *arg;
 	struct task next;
 };
 
-static int settle_job(struct db *db, struct task_run *run, enum task_then then, struct err *err)
+static int run_settle_job(struct db *db, struct task_run *run, enum task_then then, struct err *err)
 {
 	if (then == TASK_DONE)
 		return job_finish(db, run->job, err);
@@ -51,9 +69,9 @@ static int settle_job(struct db *db, struct task_run *run, enum task_then then, 
 	return job_keep(db, run->job, err);
 }
 
-static int step_body(struct db *db, void *arg, struct err *err)
+static int run_step_body(struct db *db, void *arg, struct err *err)
 {
-	struct step *s = arg;
+	struct run_step *s = arg;
 	struct task_run *run = s->run;
 	struct arena *a = run->work[run->turn];
 	enum task_then then = TASK_GO_ON;
@@ -85,15 +103,15 @@ static int step_body(struct db *db, void *arg, struct err *err)
 	run->is_over = then != TASK_GO_ON;
 	if (task_store_progress(db, &s->next, err) == -1)
 		return -1;
-	return settle_job(db, run, then, err);
+	return run_settle_job(db, run, then, err);
 }
 
 int task_run_step(struct task_run *run, task_work_fn *work, void *arg, struct err *err)
 {
-	struct step s = {.run = run, .work = work, .arg = arg};
+	struct run_step s = {.run = run, .work = work, .arg = arg};
 	struct app *app = run->job->app;
-	int rc = run->is_outside ? job_transaction(run->job, step_body, &s, err)
-				 : db_transaction(app->db, step_body, &s, err);
+	int rc = run->is_outside ? job_transaction(run->job, run_step_body, &s, err)
+				 : db_transaction(app->db, run_step_body, &s, err);
 
 	if (rc == -1)
 		return -1;
@@ -106,14 +124,14 @@ int task_run_step(struct task_run *run, task_work_fn *work, void *arg, struct er
 
 /* ---- failing ------------------------------------------------------------------------------- */
 
-struct failing {
+struct run_failing {
 	struct task_run *run;
 	const char *error;
 };
 
-static int fail_body(struct db *db, void *arg, struct err *err)
+static int run_fail_body(struct db *db, void *arg, struct err *err)
 {
-	struct failing *f = arg;
+	struct run_failing *f = arg;
 	struct task_run *run = f->run;
 	struct task next = run->task;
 	enum task_status now;
@@ -133,14 +151,14 @@ static int fail_body(struct db *db, void *arg, struct err *err)
 
 int task_run_fail(struct task_run *run, bool is_final, struct err *err)
 {
-	struct failing f = {run, err->code == ERR_INTERNAL ? "an internal error" : err->msg};
+	struct run_failing f = {run, err->code == ERR_INTERNAL ? "an internal error" : err->msg};
 	struct err e = ERR_INIT;
 
 	if (err->code == ERR_CONFLICT || (!is_final && run->job->attempts < run->kind->attempts))
 		return -1;
 	log_warn("task.failed", LOG_S("kind", run->kind->name),
 	    LOG_S("task", uuid_dup(run->job->a, run->task.id)), LOG_ERR(err));
-	if (db_transaction(run->job->app->db, fail_body, &f, &e) == -1)
+	if (db_transaction(run->job->app->db, run_fail_body, &f, &e) == -1)
 		return -1;
 	run->is_over = true;
 	err_clear(err);

@@ -9,6 +9,29 @@
 	"position,"                                                                                \
 	" done, total, received, created, updated, unchanged, failed, error, created_by,"          \
 	" created_at, started_at, finished_at FROM tasks"
+enum {
+	TASK_COL_ID,
+	TASK_COL_ACCOUNT_ID,
+	TASK_COL_KIND,
+	TASK_COL_STATUS,
+	TASK_COL_TITLE,
+	TASK_COL_PROVIDER_TYPE,
+	TASK_COL_RESOURCE_TYPE,
+	TASK_COL_ARGS,
+	TASK_COL_POSITION,
+	TASK_COL_DONE,
+	TASK_COL_TOTAL,
+	TASK_COL_RECEIVED,
+	TASK_COL_CREATED,
+	TASK_COL_UPDATED,
+	TASK_COL_UNCHANGED,
+	TASK_COL_FAILED,
+	TASK_COL_ERROR,
+	TASK_COL_CREATED_BY,
+	TASK_COL_CREATED_AT,
+	TASK_COL_STARTED_AT,
+	TASK_COL_FINISHED_AT
+};
 
 DB_STMT(tasks_insert,
     "INSERT INTO tasks (id, account_id, kind, status, title, provider_type, resource_type, args,"
@@ -18,6 +41,7 @@ DB_STMT(tasks_get, SELECT_TASKS " WHERE account_id = ? AND id = ?");
 DB_STMT(tasks_lock, SELECT_TASKS " WHERE account_id = ? AND id = ? FOR UPDATE");
 DB_STMT(tasks_hold,
     "SELECT status, done, position FROM tasks WHERE account_id = ? AND id = ? FOR UPDATE");
+enum { HOLD_STATUS, HOLD_DONE, HOLD_POSITION };
 DB_STMT(tasks_progress,
     "UPDATE tasks SET status = ?, position = ?, done = ?, received = ?, created = ?, updated = ?,"
     " unchanged = ?, failed = ?, error = ?, started_at = ?, finished_at = ?"
@@ -36,7 +60,7 @@ DB_STMT(
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-static enum task_status status_of(struct str name)
+static enum task_status task_status_of(struct str name)
 {
 	enum task_status s = TASK_DRAFT;
 
@@ -45,29 +69,30 @@ static enum task_status status_of(struct str name)
 	return s;
 }
 
-static void read_row(const struct db_rows *rows, size_t i, struct task *out)
+static void task_read_row(const struct db_rows *rows, size_t i, struct task *out)
 {
-	*out = (struct task){.id = db_get_uuid(rows, i, 0),
-	    .account_id = db_get_uuid(rows, i, 1),
-	    .kind = db_get_text(rows, i, 2),
-	    .status = status_of(db_get_str(rows, i, 3)),
-	    .title = db_get_str(rows, i, 4),
-	    .provider_type = db_get_str(rows, i, 5),
-	    .resource_type = db_get_str(rows, i, 6),
-	    .args = db_get_str(rows, i, 7),
-	    .position = str_from(db_get_text(rows, i, 8)),
-	    .done = db_get_int(rows, i, 9),
-	    .total = db_get_int(rows, i, 10),
-	    .counts = {db_get_int(rows, i, 11), db_get_int(rows, i, 12), db_get_int(rows, i, 13),
-		db_get_int(rows, i, 14), db_get_int(rows, i, 15)},
-	    .error = db_get_text(rows, i, 16),
-	    .created_by = db_get_uuid(rows, i, 17),
-	    .created_us = db_get_int(rows, i, 18),
-	    .started_us = db_get_int(rows, i, 19),
-	    .finished_us = db_get_int(rows, i, 20)};
+	*out = (struct task){.id = db_get_uuid(rows, i, TASK_COL_ID),
+	    .account_id = db_get_uuid(rows, i, TASK_COL_ACCOUNT_ID),
+	    .kind = db_get_text(rows, i, TASK_COL_KIND),
+	    .status = task_status_of(db_get_str(rows, i, TASK_COL_STATUS)),
+	    .title = db_get_str(rows, i, TASK_COL_TITLE),
+	    .provider_type = db_get_str(rows, i, TASK_COL_PROVIDER_TYPE),
+	    .resource_type = db_get_str(rows, i, TASK_COL_RESOURCE_TYPE),
+	    .args = db_get_str(rows, i, TASK_COL_ARGS),
+	    .position = str_from(db_get_text(rows, i, TASK_COL_POSITION)),
+	    .done = db_get_int(rows, i, TASK_COL_DONE),
+	    .total = db_get_int(rows, i, TASK_COL_TOTAL),
+	    .counts = {db_get_int(rows, i, TASK_COL_RECEIVED),
+		db_get_int(rows, i, TASK_COL_CREATED), db_get_int(rows, i, TASK_COL_UPDATED),
+		db_get_int(rows, i, TASK_COL_UNCHANGED), db_get_int(rows, i, TASK_COL_FAILED)},
+	    .error = db_get_text(rows, i, TASK_COL_ERROR),
+	    .created_by = db_get_uuid(rows, i, TASK_COL_CREATED_BY),
+	    .created_us = db_get_int(rows, i, TASK_COL_CREATED_AT),
+	    .started_us = db_get_int(rows, i, TASK_COL_STARTED_AT),
+	    .finished_us = db_get_int(rows, i, TASK_COL_FINISHED_AT)};
 }
 
-static int read_rows(struct db *db, struct arena *a, const struct db_stmt *s,
+static int task_read_rows(struct db *db, struct arena *a, const struct db_stmt *s,
     const struct db_val *vals, size_t n, struct tasks *out, struct err *err)
 {
 	struct db_rows rows;
@@ -77,11 +102,11 @@ static int read_rows(struct db *db, struct arena *a, const struct db_stmt *s,
 		return -1;
 	out->v = arena_array(a, rows.count + 1, sizeof(*out->v));
 	for (out->n = 0; out->n < rows.count; out->n++)
-		read_row(&rows, out->n, &out->v[out->n]);
+		task_read_row(&rows, out->n, &out->v[out->n]);
 	return 0;
 }
 
-static struct db_val text_or_empty(struct str s)
+static struct db_val db_text_or_empty(struct str s)
 {
 	return db_strn(s.p == NULL ? STR("") : s);
 }
@@ -92,16 +117,17 @@ int task_insert(struct db *db, const struct task *t, struct err *err)
 {
 	return db_exec(db, &tasks_insert,
 	    DB_VALS(db_uuid(&t->id), db_uuid(&t->account_id), db_str(t->kind),
-		db_str(task_status_name(t->status)), text_or_empty(t->title),
-		text_or_empty(t->provider_type), text_or_empty(t->resource_type), db_strn(t->args),
-		db_strn(t->position), db_int(t->done), db_int(t->total), db_int(t->counts.received),
-		db_int(t->counts.created), db_int(t->counts.updated), db_int(t->counts.unchanged),
-		db_int(t->counts.failed), db_str(t->error), db_uuid_or_null(&t->created_by),
-		db_int(t->created_us), db_time(t->started_us), db_time(t->finished_us)),
+		db_str(task_status_name(t->status)), db_text_or_empty(t->title),
+		db_text_or_empty(t->provider_type), db_text_or_empty(t->resource_type),
+		db_strn(t->args), db_strn(t->position), db_int(t->done), db_int(t->total),
+		db_int(t->counts.received), db_int(t->counts.created), db_int(t->counts.updated),
+		db_int(t->counts.unchanged), db_int(t->counts.failed), db_str(t->error),
+		db_uuid_or_null(&t->created_by), db_int(t->created_us), db_time(t->started_us),
+		db_time(t->finished_us)),
 	    NULL, err);
 }
 
-static int insert_job(struct db *db, const struct task_kind *kind, const struct task *t,
+static int task_insert_job(struct db *db, const struct task_kind *kind, const struct task *t,
     struct uuid *job_id, struct err *err)
 {
 	struct job j = {
@@ -125,10 +151,10 @@ int task_queue(struct db *db, const struct task_kind *kind, struct task *t, stru
 	t->status = TASK_QUEUED;
 	if (task_insert(db, t, err) == -1)
 		return -1;
-	return insert_job(db, kind, t, job_id, err);
+	return task_insert_job(db, kind, t, job_id, err);
 }
 
-static int draft_set(struct db *db, const struct task *t, struct err *err)
+static int task_set_draft(struct db *db, const struct task *t, struct err *err)
 {
 	return db_exec(db, &tasks_draft,
 	    DB_VALS(db_str(task_status_name(t->status)), db_strn(t->args), db_uuid(&t->account_id),
@@ -138,15 +164,15 @@ static int draft_set(struct db *db, const struct task *t, struct err *err)
 
 int task_draft_update(struct db *db, const struct task *t, struct err *err)
 {
-	return draft_set(db, t, err);
+	return task_set_draft(db, t, err);
 }
 
 int task_draft_queue(struct db *db, const struct task_kind *kind, struct task *t, struct err *err)
 {
 	t->status = TASK_QUEUED;
-	if (draft_set(db, t, err) == -1)
+	if (task_set_draft(db, t, err) == -1)
 		return -1;
-	return insert_job(db, kind, t, NULL, err);
+	return task_insert_job(db, kind, t, NULL, err);
 }
 
 int task_delete(
@@ -176,7 +202,7 @@ int task_load(struct db *db, struct arena *a, const struct uuid *account_id, con
 	    DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
 
 	if (rc == 1)
-		read_row(&rows, 0, out);
+		task_read_row(&rows, 0, out);
 	return rc;
 }
 
@@ -190,12 +216,12 @@ int task_store_hold(
 	*now = TASK_CANCELLED;
 	if (found != 1)
 		return found;
-	*now = status_of(db_get_str(&rows, 0, 0));
+	*now = task_status_of(db_get_str(&rows, 0, HOLD_STATUS));
 	if (*now != TASK_QUEUED && *now != TASK_RUNNING)
 		return 0;
-	if (db_get_int(&rows, 0, 1) != t->done ||
-	    db_is_null(&rows, 0, 2) != (t->position.p == NULL) ||
-	    !str_eq(db_get_str(&rows, 0, 2), t->position))
+	if (db_get_int(&rows, 0, HOLD_DONE) != t->done ||
+	    db_is_null(&rows, 0, HOLD_POSITION) != (t->position.p == NULL) ||
+	    !str_eq(db_get_str(&rows, 0, HOLD_POSITION), t->position))
 		return err_set(err, ERR_CONFLICT, "another run has gone on with the task");
 	return 1;
 }
@@ -205,7 +231,7 @@ int task_list(struct db *db, struct arena *a, const struct uuid *account_id, str
 {
 	struct cursor from = slice_from(s);
 
-	if (read_rows(db, a, &tasks_newest,
+	if (task_read_rows(db, a, &tasks_newest,
 		DB_VALS(db_uuid(account_id), db_uuid(&from.id), db_int(slice_limit(s)),
 		    db_int(s->offset)),
 		out, err) == -1)
@@ -221,14 +247,14 @@ int task_list(struct db *db, struct arena *a, const struct uuid *account_id, str
 int task_list_open(struct db *db, struct arena *a, const struct uuid *account_id, struct tasks *out,
     struct err *err)
 {
-	return read_rows(
+	return task_read_rows(
 	    db, a, &tasks_open, DB_VALS(db_uuid(account_id), db_int(OPEN_ROWS)), out, err);
 }
 
 int task_list_drafts(struct db *db, struct arena *a, const struct task_kind *kind,
     int64_t before_us, int64_t limit, struct tasks *out, struct err *err)
 {
-	return read_rows(db, a, &tasks_drafts,
+	return task_read_rows(db, a, &tasks_drafts,
 	    DB_VALS(db_str(kind->name), db_int(before_us), db_int(limit)), out, err);
 }
 
