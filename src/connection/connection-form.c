@@ -11,7 +11,7 @@ static bool form_is_posted(const struct req *r)
 	return r->method == HTTP_POST;
 }
 
-static const char *form_text(struct req *r, struct str s)
+static const char *form_sent_text(struct req *r, struct str s)
 {
 	return arena_strndup(r->a, s.n > 0 ? s.p : "", s.n);
 }
@@ -121,7 +121,7 @@ static void form_add_settings(struct form *f, const char *prefix, const struct s
 		}
 		json_t *field = form_add_field(
 		    f, is_common ? list : more, name, s->label, s->help, s->is_needed);
-		const char *value = form_is_posted(r) ? form_text(r, req_form(r, name))
+		const char *value = form_is_posted(r) ? form_sent_text(r, req_form(r, name))
 						      : setting_text(r->a, s, stored);
 		json_set_bool(field, setting_kind(s->type), true);
 		json_set_str(field, "value", value);
@@ -150,7 +150,7 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 	form_add_settings(&f, "settings", p->settings, p->nsettings,
 	    c != NULL ? c->access.settings : NULL, settings, more);
 	json_set_str(data, "name",
-	    form_is_posted(r) ? form_text(r, req_form(r, "name"))
+	    form_is_posted(r) ? form_sent_text(r, req_form(r, "name"))
 	    : c != NULL       ? c->name
 			      : p->display_name);
 	json_set_str(data, "error",

@@ -206,7 +206,7 @@ struct connection_body {
 #define CREATE_MEMBERS 3 /* only a change may give a status */
 #define ALL_MEMBERS 4
 
-static int body_read_members(
+static int connection_body_read_members(
     const json_t *body, size_t n, struct connection_body *out, struct err *err)
 {
 	static const char *const statuses[] = {CONNECTION_ACTIVE, CONNECTION_DISABLED, NULL};
@@ -226,7 +226,7 @@ static int body_read_members(
 }
 
 /* What the body changes: members replace, null removes. */
-static json_t *body_merge_members(struct arena *a, const json_t *before, const json_t *change)
+static json_t *connection_body_merge(struct arena *a, const json_t *before, const json_t *change)
 {
 	json_t *io = json_own(a, before == NULL ? json_object() : json_deep_copy(before)), *member;
 	const char *name;
@@ -241,15 +241,15 @@ static json_t *body_merge_members(struct arena *a, const json_t *before, const j
 }
 
 /* The checked parts of a body as they are stored. */
-static int body_read(struct app *app, struct arena *a, const json_t *json, size_t nmembers,
-    struct connection *c, struct err *err)
+static int connection_body_read(struct app *app, struct arena *a, const json_t *json,
+    size_t nmembers, struct connection *c, struct err *err)
 {
 	struct connection_body body = {.name = str_from(c->name), .status = c->status};
 
-	if (body_read_members(json, nmembers, &body, err) == -1)
+	if (connection_body_read_members(json, nmembers, &body, err) == -1)
 		return -1;
-	c->access.credentials = body_merge_members(a, c->access.credentials, body.credentials);
-	c->access.settings = body_merge_members(a, c->access.settings, body.settings);
+	c->access.credentials = connection_body_merge(a, c->access.credentials, body.credentials);
+	c->access.settings = connection_body_merge(a, c->access.settings, body.settings);
 	if (connection_check(app, c->provider, c->access.credentials, c->access.settings,
 		body.settings, err) == -1)
 		return -1;
@@ -274,7 +274,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 	c->created_us = c->updated_us = clock_now_us();
 	if (!p->is_available)
 		return err_set(err, ERR_CONFLICT, "%s is not available", p->display_name);
-	if (body_read(app, a, body, CREATE_MEMBERS, c, err) == -1)
+	if (connection_body_read(app, a, body, CREATE_MEMBERS, c, err) == -1)
 		return -1;
 	struct str sealed = credentials_seal(app, a, &c->id, c->access.credentials, err);
 	if (sealed.p == NULL)
@@ -293,7 +293,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 int connection_update(
     struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err)
 {
-	if (body_read(app, a, body, ALL_MEMBERS, c, err) == -1)
+	if (connection_body_read(app, a, body, ALL_MEMBERS, c, err) == -1)
 		return -1;
 	/* New credentials deserve a new start. */
 	if (json_object_get(body, "credentials") != NULL &&

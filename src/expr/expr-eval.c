@@ -29,7 +29,7 @@ bool scope_is_over(const struct scope *s)
 
 /* ---- references ---------------------------------------------------------------------------- */
 
-static struct str value_text(struct scope *s, const struct expr_value *v)
+static struct str expr_value_text(struct scope *s, const struct expr_value *v)
 {
 	char number[24];
 
@@ -52,7 +52,7 @@ static struct str value_text(struct scope *s, const struct expr_value *v)
 
 static void filter_apply(const struct filter *f, struct scope *s, struct expr_value *v)
 {
-	struct str text = value_text(s, v);
+	struct str text = expr_value_text(s, v);
 
 	if (text.p == NULL)
 		v->kind = VALUE_ABSENT;
@@ -161,10 +161,10 @@ struct str expr_text(const struct expr *e, struct scope *s)
 	switch (e->kind) {
 	case EXPR_CONST:
 		v.json = e->constant;
-		return value_text(s, &v);
+		return expr_value_text(s, &v);
 	case EXPR_REF:
 		refs_find(e, s, &v);
-		return value_text(s, &v);
+		return expr_value_text(s, &v);
 	case EXPR_CONCAT:
 		return expr_concat_text(e, s, NULL);
 	case EXPR_MAP:
@@ -175,7 +175,7 @@ struct str expr_text(const struct expr *e, struct scope *s)
 		return t;
 	case EXPR_PATH:
 		v.json = path_find(e, s);
-		return v.json == NULL ? t : value_text(s, &v);
+		return v.json == NULL ? t : expr_value_text(s, &v);
 	case EXPR_WHEN:
 		return expr_text(cond_holds(e->when, s) ? e->of : e->otherwise, s);
 	case EXPR_OBJECT:

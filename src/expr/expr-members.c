@@ -10,7 +10,7 @@ static bool is_loader_member(const struct loader_member *members, size_t n, cons
 	return false;
 }
 
-static int member_read(
+static int loader_member_read(
     struct loader *l, const json_t *object, const struct loader_member *m, void *out)
 {
 	switch (m->kind) {
@@ -40,7 +40,8 @@ int loader_members(struct loader *l, const json_t *object, const struct loader_m
 		if (!is_loader_member(members, n, key))
 			return json_reader_fail_at(&l->in, key, "unknown key");
 	for (size_t i = 0; i < n; i++)
-		if (member_read(l, object, &members[i], (char *)out + members[i].json.offset) == -1)
+		if (loader_member_read(
+			l, object, &members[i], (char *)out + members[i].json.offset) == -1)
 			return -1;
 	return 0;
 }

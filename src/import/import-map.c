@@ -251,7 +251,7 @@ static int map_lay_out(struct arena *a, struct import_map *m, json_t *proto, str
 
 static void cell_write_text(struct buf *b, struct str s);
 
-static int name_compare(const void *x, const void *y)
+static int member_name_compare(const void *x, const void *y)
 {
 	return strcmp(*(const char *const *)x, *(const char *const *)y);
 }
@@ -265,7 +265,7 @@ static void tree_grow(
 
 	json_object_each(object, name, value)
 		names[i++] = name;
-	qsort(names, n, sizeof(*names), name_compare);
+	qsort(names, n, sizeof(*names), member_name_compare);
 	node->children = arena_array(a, n + 1, sizeof(*node->children));
 	node->n = n;
 	for (i = 0; i < n; i++) {
