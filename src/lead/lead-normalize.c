@@ -1,4 +1,19 @@
-/* The seed's normalized form: pure functions over its JSON. */
+/* The normalized form of a lead: pure functions over its JSON.
+ *
+ *	email        "mailto:Ann@X.org "   ──> "ann@x.org"
+ *	             "ask me"              ──> null, and customFields.email keeps it
+ *	phoneNumber  "+49 (0)30 123456", "0049 30 123456",
+ *	             "030 123456" from DE  ──> "+4930123456"
+ *	             country not known     ──> as it is, trimmed
+ *	names        fullName "Doe, Ann"   ──> firstName "Ann", lastName "Doe", fullName "Ann Doe"
+ *	             first and last name   ──> fullName of both
+ *
+ * The country of a phone number is what the lead says (country_code, then country of its raw
+ * fields), otherwise the default of its connection. What nothing can be made of stays as it came:
+ * a person may still read it, and a guess would be worse than the text.
+ *
+ * Normalizing twice is the same as once. It is relied upon: intake normalizes what a webhook
+ * brings, and the job normalizes the lead again when its details are there. */
 #include <ctype.h>
 
 #include "base/buf.h"

@@ -12,6 +12,7 @@
 
 #define LEADS_ADDRESS "/admin/leads"
 
+enum { STAGE_LEAD, STAGE_NAME, STAGE_RECEIVED_AT };
 DB_STMT_ROWS(lead_page_stages,
     "SELECT id, stage, received_at FROM leads WHERE account_id = ? AND id IN (", "?", ")");
 
@@ -139,11 +140,12 @@ static int leads_add_stages(struct req *r, json_t *leads, struct err *err)
 		return -1;
 	for (size_t k = 0; k < rows.count; k++) {
 		for (size_t i = 0; i < n; i++) {
-			if (!uuid_eq(ids[i], db_get_uuid(&rows, k, 0)))
+			if (!uuid_eq(ids[i], db_get_uuid(&rows, k, STAGE_LEAD)))
 				continue;
-			json_set_strn(json_array_get(leads, i), "stage", db_get_str(&rows, k, 1));
-			json_set_time(
-			    json_array_get(leads, i), "receivedAt", db_get_int(&rows, k, 2));
+			json_set_strn(
+			    json_array_get(leads, i), "stage", db_get_str(&rows, k, STAGE_NAME));
+			json_set_time(json_array_get(leads, i), "receivedAt",
+			    db_get_int(&rows, k, STAGE_RECEIVED_AT));
 		}
 	}
 	return 0;
@@ -186,8 +188,8 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 	return 0;
 }
 
-/* The account's view of that name says columns, order and filter; the address says more. 1, 0
- * answered, -1. */
+/* The account's view of that name says columns, order and filter; the address says more. 1, 0 with
+ * the answer given, -1. */
 static int lead_list_read(struct req *r, struct record_browse *b, struct err *err)
 {
 	struct view v;

@@ -1,5 +1,20 @@
-/* The job lead.process: fetch details → normalize → store and mirror → hand over to whoever waits
- * for leads. */
+/* The job lead.process: what makes a lead of an id or a half-known one.
+ *
+ *	received ──(details, where it has none yet)──> normalize ──> one transaction ──> ready
+ *	   ^   │ not to be had now                                    stored as ready
+ *	   └───┤   stage_error tells, tried again                     record mirrored
+ *	       │ not to be had at all                                 handed over (hook lead_ready)
+ *	       └──> failed ──a replay of its event queues the job again──> as from received
+ *
+ * The details are fetched outside any transaction, since a call may take long. All that follows
+ * from them is in one, with the job's end in it: a lead that is ready has its record and its
+ * pushes, or it is not ready.
+ *
+ * The job may run twice. lead_store_ready tells whether this run was the first to make the lead
+ * ready; only the first one mirrors and hands over.
+ *
+ * A wait is a row (job_retry), not a sleep. While a provider is known to be dead its jobs wait in
+ * their lane, and a probe that finds it still dead does not count as a try of this lead. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"

@@ -10,7 +10,7 @@ DB_STMT_ROWS(leads_insert,
     "(?,?,?,?,?,?,?,?,?,?,'" LEAD_RECEIVED "','" LEAD_SYNC_NONE "',?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE id = id");
 DB_STMT_ROWS(leads_by_provider_id,
-    "SELECT id, provider_lead_id FROM leads WHERE account_id = ? AND provider_type = ?"
+    "SELECT id FROM leads WHERE account_id = ? AND provider_type = ?"
     " AND provider_lead_id IN (",
     "?", ")");
 DB_STMT(lead_make_ready,

@@ -28,7 +28,7 @@ struct lead_capture {
 	struct str provider_type, provider_lead_id, form_id, ad_id, campaign_id;
 	struct str lead; /* JSON text: normalized so far; {NULL,0} is {} */
 	int64_t received_us;
-	/* answered: */
+	/* set on return: */
 	struct uuid id;
 	bool is_new;
 };
@@ -37,7 +37,7 @@ struct lead_capture {
 int lead_capture(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err);
 
-/* Polishes the seed's normalized form in place: email trimmed and lower-cased (dropped to
+/* Brings a lead into its normalized form, in place: email trimmed and lower-cased (dropped to
  * customFields when it is no address), phone to E.164 where a country is known (leading + or 00, or
  * settings' defaultCountry), names split and joined, unknown strings left alone. Pure. */
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
