@@ -127,22 +127,15 @@ int crm_api_push_lead(struct req *r)
 
 /* ---- push all ---------------------------------------------------------------------------- */
 
-struct push_all_queueing {
-	struct job job;
-};
-
 static int push_all_queue_body(struct db *db, void *arg, struct err *err)
 {
-	struct push_all_queueing *q = arg;
-
-	return job_insert(db, &q->job, 1, err);
+	return job_insert(db, arg, 1, err);
 }
 
-/* The body of a batch, which may be absent: how many leads (0: all), which destination (nil: each).
- */
+/* The body of a batch, which may be absent. */
 struct push_batch {
-	int64_t limit;
-	struct uuid only;
+	int64_t limit;    /* leads; 0: all */
+	struct uuid only; /* the destination; nil: each */
 };
 
 /* False with the answer given. */
@@ -174,10 +167,10 @@ static int connection_is_destination(struct req *r, const struct uuid *id, struc
 
 int crm_api_push_all(struct req *r)
 {
-	struct push_all_queueing q = {.job = {.account_id = r->actor.account_id,
-					  .kind = "crm.push_all",
-					  .class = JOB_BULK,
-					  .id = uuid_new()}};
+	struct job job = {.id = uuid_new(),
+	    .account_id = r->actor.account_id,
+	    .kind = "crm.push_all",
+	    .class = JOB_BULK};
 	struct err err = ERR_INIT;
 	struct push_batch body = {0};
 	int64_t pending;
@@ -197,12 +190,12 @@ int crm_api_push_all(struct req *r)
 		json_set_int(args, "left", body.limit);
 	if (!uuid_is_nil(body.only))
 		json_set_str(args, "connectionId", uuid_dup(r->a, body.only));
-	q.job.args = json_text(r->a, args);
+	job.args = json_text(r->a, args);
 	if (deliveries_count_waiting(r->app->db, &r->actor.account_id, &pending, &err) == -1 ||
-	    db_transaction(r->app->db, push_all_queue_body, &q, &err) == -1)
+	    db_transaction(r->app->db, push_all_queue_body, &job, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
-	json_set_str(o, "jobId", uuid_dup(r->a, q.job.id));
+	json_set_str(o, "jobId", uuid_dup(r->a, job.id));
 	json_set_int(o, "pending", body.limit > 0 && body.limit < pending ? body.limit : pending);
 	return res_json(r, 202, o);
 }

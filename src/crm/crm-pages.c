@@ -53,7 +53,7 @@ static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *
 	    error == NULL ? arena_printf(r->a, "Delivered to %s", name)
 			  : arena_printf(r->a, "Attempt %lld to %s failed",
 				(long long)json_int(attempt, "attempt"), name),
-	    error == NULL ? "success" : "failed");
+	    error == NULL ? DELIVERY_SUCCESS : DELIVERY_FAILED);
 	json_set_str(o, "detail", error);
 	json_set(o, "duration", json_incref(json_object_get(attempt, "durationUs")));
 	json_set_str(
@@ -70,10 +70,10 @@ static json_t *timeline_make(struct req *r, const json_t *lead, const json_t *at
 	    str_is(str_from(json_str(lead, "providerType")), "manual")
 		? "Entered by hand or by a tool"
 		: arena_printf(r->a, "Received from %s", json_str(lead, "providerName")),
-	    "received");
+	    LEAD_RECEIVED);
 	if (stage != NULL && strcmp(stage, LEAD_FAILED) == 0)
 		json_set_str(timeline_add_moment(timeline, json_str(lead, "updatedAt"),
-				 "Its details could not be fetched", "failed"),
+				 "Its details could not be fetched", LEAD_FAILED),
 		    "detail", json_str(lead, "stageError"));
 	json_array_each(attempts, i, attempt)
 		timeline_add_attempt(r, timeline, attempt);
@@ -106,8 +106,8 @@ int crm_page_lead_detail(struct req *r)
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
 	if (found == -1 ||
-	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &destinations, &err) <
-		0 ||
+	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &destinations, &err) ==
+		-1 ||
 	    crm_lead_attempts(r->app, r->a, &r->actor.account_id, &id, &attempts, &err) == -1)
 		return res_error(r, &err);
 	json_set_str(lead, "providerName", provider_label(r->app, json_str(lead, "providerType")));

@@ -1,4 +1,22 @@
-/* The jobs crm.push (one lead to one destination) and crm.push_all (every waiting lead). */
+/* The jobs crm.push (one lead to one destination) and crm.push_all (every waiting lead).
+ *
+ *	pending ──> attempt ──taken────────────────────────────────> success
+ *	             ^   │ ├──refused, or the lead lacks a value──> failed, not again by itself
+ *	             │   │ └──busy, down, not let in─> attempts left? ──no─> failed until next_us
+ *	             ├───┼──────── job_retry ────────────┘ yes                │ 5 min … 24 h
+ *	             └───┼────────────────── a new round ─────────────────────┤
+ *	                 v                                                    v after the last round
+ *	  the destination was removed or disabled: skipped                  dead
+ *
+ * - The call is outside any transaction. What came of it is in one: the attempt, the ledger's row,
+ *   the lead's own status, and the job's end or next time.
+ * - A runner may die between the call and that transaction, and then the attempt is repeated. Each
+ *   attempt carries the ledger row's id as its Idempotency-Key, so the destination can tell.
+ * - A wait is a row, not a sleep: it outlives the process and holds no slot.
+ * - While a destination is known to be dead its jobs wait in their lane, and a probe that finds it
+ *   still dead is none of the round's attempts: otherwise an outage would use up every push.
+ * - push_all queues a page of leads per transaction, which also moves its cursor, so a run that was
+ *   cut off goes on where it stopped. */
 #include "account/audit.h"
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,4 +1,19 @@
-/* SQL of the ledger: one row a lead and a destination, one row an attempt. */
+/* SQL of the ledger: one row per lead and destination, one row per attempt.
+ *
+ *	leads ────────1:n──> lead_deliveries ──1:n──> lead_delivery_attempts
+ *	  sync_status ^        status, attempts, rounds, next_at
+ *	              └─ the best status of its deliveries
+ *	connections ──1:n──> lead_deliveries ── its job crm.push has the same id
+ *
+ * - A lead has one delivery per destination (a unique key), so inserting what is missing can be
+ *   repeated: queueing looks at the ledger only if some rows were there already.
+ * - A delivery has one job at most, since the job has the delivery's id. Pushing again brings that
+ *   job forward.
+ * - A success stays one. Whoever pushes again asks the row as it is now (delivery_touch), not as
+ *   it was read.
+ * - sync_status changes in the transaction that changes a delivery. It is a copy, since lists of
+ *   leads filter by it and need it in an index.
+ * - A connection may be gone: its deliveries stay on record, and are shown as removed. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "crm/crm-internal.h"
