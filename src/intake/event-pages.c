@@ -10,10 +10,12 @@
 #define EFFECT_BEFORE_US (5 * SECOND_US)
 #define EFFECT_AFTER_US (30 * SECOND_US)
 
+enum { EFFECT_RECORD, EFFECT_RECORD_TYPE, EFFECT_RECORD_EXTERNAL_ID };
 DB_STMT(event_page_records,
     "SELECT DISTINCT r.id, r.resource_type, r.external_id FROM record_changes c"
     " JOIN records r ON r.id = c.record_id AND r.account_id = c.account_id"
     " WHERE c.id >= ? AND c.id < ? AND c.account_id = ? AND c.event_id = ? LIMIT 50");
+enum { EFFECT_LEAD, EFFECT_LEAD_TITLE, EFFECT_LEAD_SYNC_STATUS, EFFECT_LEAD_STAGE };
 DB_STMT(event_page_leads,
     "SELECT id, COALESCE(full_name, email, phone_number, provider_lead_id), sync_status, stage"
     " FROM leads WHERE id >= ? AND id < ? AND account_id = ? AND event_id = ? LIMIT 50");
@@ -56,19 +58,19 @@ static int event_add_effects(struct req *r, json_t *data, const struct uuid *id,
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *o = json_object();
-		json_set_str(o, "id", uuid_dup(r->a, db_get_uuid(&rows, i, 0)));
-		json_set_str(o, "resourceType", db_get_text(&rows, i, 1));
-		json_set_str(o, "externalId", db_get_text(&rows, i, 2));
+		json_set_str(o, "id", uuid_dup(r->a, db_get_uuid(&rows, i, EFFECT_RECORD)));
+		json_set_str(o, "resourceType", db_get_text(&rows, i, EFFECT_RECORD_TYPE));
+		json_set_str(o, "externalId", db_get_text(&rows, i, EFFECT_RECORD_EXTERNAL_ID));
 		json_array_append_new(records, o);
 	}
 	if (db_query(r->app->db, r->a, &event_page_leads, vals, 4, &rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *o = json_object();
-		json_set_str(o, "id", uuid_dup(r->a, db_get_uuid(&rows, i, 0)));
-		json_set_str(o, "title", db_get_text(&rows, i, 1));
-		json_set_str(o, "syncStatus", db_get_text(&rows, i, 2));
-		json_set_str(o, "stage", db_get_text(&rows, i, 3));
+		json_set_str(o, "id", uuid_dup(r->a, db_get_uuid(&rows, i, EFFECT_LEAD)));
+		json_set_str(o, "title", db_get_text(&rows, i, EFFECT_LEAD_TITLE));
+		json_set_str(o, "syncStatus", db_get_text(&rows, i, EFFECT_LEAD_SYNC_STATUS));
+		json_set_str(o, "stage", db_get_text(&rows, i, EFFECT_LEAD_STAGE));
 		json_array_append_new(leads, o);
 	}
 	return 0;

@@ -42,7 +42,7 @@ DB_STMT(event_list_filtered,
 enum { WINDOW_LAST, WINDOW_COUNT };
 DB_STMT(event_window_end, "SELECT MIN(id), COUNT(*) FROM (SELECT id" EVENT_WINDOW ") k");
 #define WINDOW 3000
-#define BUDGET_US 60000 /* then a page is answered as far as it got */
+#define BUDGET_US 60000 /* after it a slice ends as far as it got */
 DB_STMT(event_by_id,
     "SELECT " EVENT_COLUMNS ", headers, body FROM events WHERE id = ? AND account_id = ?");
 DB_STMT(event_keys_purge, "DELETE FROM event_keys WHERE event_id < ? LIMIT 5000");

@@ -3,6 +3,19 @@
 #include "base/limits.h"
 #include "base/map.h"
 
+enum {
+	STORY_EVENT_ID,
+	STORY_EVENT_CONNECTION,
+	STORY_EVENT_PROVIDER,
+	STORY_EVENT_TYPE,
+	STORY_EVENT_REMOTE_ADDR,
+	STORY_EVENT_REQUEST_ID,
+	STORY_EVENT_RECEIVED_AT,
+	STORY_EVENT_STATUS,
+	STORY_EVENT_REASON,
+	STORY_EVENT_ITEMS,
+	STORY_EVENT_LATENCY
+};
 DB_STMT_ROWS(events_of_story,
     "SELECT id, connection_id, provider_type, event_type, remote_addr, request_id, received_at,"
     " status, reason, items, latency_us FROM events WHERE account_id = ? AND id IN (",
@@ -11,25 +24,26 @@ DB_STMT_ROWS(events_of_story,
 static void timeline_add_event(
     struct arena *a, json_t *entries, const struct db_rows *rows, size_t i)
 {
-	const char *id = uuid_dup(a, db_get_uuid(rows, i, 0));
+	const char *id = uuid_dup(a, db_get_uuid(rows, i, STORY_EVENT_ID));
 	json_t *request = json_object(), *verdict = json_object();
 
-	json_set_time(request, "at", db_get_int(rows, i, 6));
+	json_set_time(request, "at", db_get_int(rows, i, STORY_EVENT_RECEIVED_AT));
 	json_set_str(request, "kind", "request");
 	json_set_str(request, "eventId", id);
-	json_set_str(request, "connectionId", uuid_dup(a, db_get_uuid(rows, i, 1)));
-	json_set_str(request, "providerType", db_get_text(rows, i, 2));
-	json_set_str(request, "eventType", db_get_text(rows, i, 3));
-	json_set_str(request, "remoteAddr", db_get_text(rows, i, 4));
-	json_set_str(request, "requestId", db_get_text(rows, i, 5));
+	json_set_str(
+	    request, "connectionId", uuid_dup(a, db_get_uuid(rows, i, STORY_EVENT_CONNECTION)));
+	json_set_str(request, "providerType", db_get_text(rows, i, STORY_EVENT_PROVIDER));
+	json_set_str(request, "eventType", db_get_text(rows, i, STORY_EVENT_TYPE));
+	json_set_str(request, "remoteAddr", db_get_text(rows, i, STORY_EVENT_REMOTE_ADDR));
+	json_set_str(request, "requestId", db_get_text(rows, i, STORY_EVENT_REQUEST_ID));
 	json_array_append_new(entries, request);
-	json_set_time(verdict, "at", db_get_int(rows, i, 6));
+	json_set_time(verdict, "at", db_get_int(rows, i, STORY_EVENT_RECEIVED_AT));
 	json_set_str(verdict, "kind", "verdict");
 	json_set_str(verdict, "eventId", id);
-	json_set_str(verdict, "status", db_get_text(rows, i, 7));
-	json_set_str(verdict, "reason", db_get_text(rows, i, 8));
-	json_set_int(verdict, "items", db_get_int(rows, i, 9));
-	json_set_int(verdict, "latencyUs", db_get_int(rows, i, 10));
+	json_set_str(verdict, "status", db_get_text(rows, i, STORY_EVENT_STATUS));
+	json_set_str(verdict, "reason", db_get_text(rows, i, STORY_EVENT_REASON));
+	json_set_int(verdict, "items", db_get_int(rows, i, STORY_EVENT_ITEMS));
+	json_set_int(verdict, "latencyUs", db_get_int(rows, i, STORY_EVENT_LATENCY));
 	json_array_append_new(entries, verdict);
 }
 

@@ -1,4 +1,24 @@
-/* The webhook endpoints: route → verify → write set → commit → acknowledge. */
+/* The webhook endpoints: route → verify → write set → commit → acknowledge.
+ *
+ *	/webhook/TYPE/ID ──> connection ID ──────────┐
+ *	/webhook/TYPE ─────> those the payload names ┴─> verify ─> handshake? ─> sets ─> commit ─>
+ *200 none: 404, nothing is kept               none: 401 │   yes: told  │ no sense: 4xx v v event
+ *rejected    event failed
+ *
+ * - Nothing is acknowledged before its commit: until then the provider's own copy, which it sends
+ *   again, is the only other one.
+ * - A body is parsed before it is verified, but only to find the connections that can verify it.
+ *   That it makes no sense is told behind the verification, so strangers learn nothing; where the
+ *   payload must name the connections there is nobody to verify it for, and it is told at once.
+ * - A request for several connections is a set, and so an event, for each that verifies it. The
+ *   sets go to the writer together.
+ * - A rejected request leaves a trace that is cut and limited per minute, since a stranger decides
+ *   how many there are. A verified one that makes no sense is kept whole: its fault may be in our
+ *   manifest, and it can be replayed when that is mended.
+ * - What authenticates is not stored: such headers are masked, the connection's secrets are
+ *   redacted in the others and in the URL.
+ *
+ * A replay takes the second half of the way: the stored body was verified when it came. */
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"

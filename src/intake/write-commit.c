@@ -1,4 +1,25 @@
-/* Committing write sets: the rows of many webhooks in one transaction of multi-row statements. */
+/* Committing write sets: the rows of many webhooks in one transaction of multi-row statements.
+ *
+ *	sets ──> written already? skipped ──> keys claimed ──some were there──> whose? repeats
+ *	     ──> records with their history ──> leads, jobs             (of items, not of repeats)
+ *	     ──> one event row per set, with its status:
+ *	           with a reason  rejected, or failed if it was verified
+ *	           without        verified (no items), duplicate (all repeats), else processed
+ *
+ * - An event and all that it causes are in one commit, so what was acknowledged is never there by
+ *   half.
+ * - Providers send again what they think was lost, as a new request. The key of an item belongs to
+ *   the event that claimed it first, whichever process commits, so the item is stored once.
+ * - A set may reach two committers: its writer was slow, and the worker took it for dead. The set
+ *   has its event id from the start; who comes second finds the row, or runs into its primary key
+ *   and tries again.
+ * - A replay inserts no event and claims no key: somebody asks for it, so nothing in it is a
+ *repeat. If its event went through before, it only adds records that are not there, since newer
+ *events may have followed; and it gives a lead that got stuck another go.
+ * - The body of the transaction may run again (deadlock), so it makes everything anew.
+ *
+ * Why: a commit costs most, then the round trips. So both are shared by all who wait. When a batch
+ * fails each set is committed alone, so that a bad one harms no other. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "intake/intake-internal.h"

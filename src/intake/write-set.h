@@ -29,7 +29,7 @@ struct write_set {
 	bool is_failed;      /* with a reason: it was verified, but makes no sense */
 	struct write_item *items;
 	size_t nitems;
-	/* answered: */
+	/* set on return: */
 	bool is_duplicate;
 	struct err err; /* code ERR_NONE: committed */
 };
