@@ -1,4 +1,17 @@
-/* SQL of the dashboard. */
+/* SQL of the dashboard, and a memory of its counts.
+ *
+ *	account, metric, [from, to) ──hash──> slot ──same key, not too old──> its count
+ *	                                       └──else──> COUNT over a range of an index ──> slot
+ *
+ *	the range ended    more than 2 h ago   before now   not yet
+ *	is remembered for  1 h                 1 min        5 s
+ *
+ * The page shows some hundred hours. Those that are over do not change, but for late arrivals, and
+ * so are counted about once per process; only the hour that goes on is counted often.
+ *
+ * A slot holds one key, and a new key simply takes it. So there is nothing to evict and the memory
+ * is fixed; two keys that share a slot cost a query, never a wrong count, since the whole key is
+ * compared. A key names its account. A process handles one request at a time: no locks. */
 #include "product/dashboard-store.h"
 
 #include "base/app.h"
@@ -71,7 +84,7 @@ static int count_load(
 		rc = db_row(app->db, a, &dashboard_leads_between,
 		    DB_VALS(db_uuid(&k->account_id), db_int(k->from_us), db_int(k->to_us)), &rows,
 		    err);
-	if (rc <= 0)
+	if (rc != 1)
 		return -1;
 	*out = db_get_int(&rows, 0, 0);
 	return 0;
@@ -108,7 +121,7 @@ int dashboard_deliveries(struct app *app, struct arena *a, const struct uuid *ac
 		struct db_rows rows;
 		if (db_row(app->db, a, &dashboard_deliveries_since,
 			DB_VALS(db_uuid(account_id), db_str(w->text), db_uuid(&from)), &rows,
-			err) <= 0)
+			err) != 1)
 			return -1;
 		if (db_get_int(&rows, 0, 0) == 0)
 			continue;
@@ -147,7 +160,7 @@ int dashboard_next_periodic(struct app *app, struct arena *a, int64_t *next_us, 
 	struct db_rows rows;
 	int rc = db_row(app->db, a, &dashboard_periodic_next, NULL, 0, &rows, err);
 
-	if (rc <= 0 || db_is_null(&rows, 0, 0))
+	if (rc != 1 || db_is_null(&rows, 0, 0))
 		return rc == -1 ? -1 : 0;
 	*next_us = db_get_int(&rows, 0, 0);
 	return 1;

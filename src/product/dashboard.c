@@ -34,8 +34,8 @@ static int dashboard_count_hours(struct req *r, enum dashboard_metric metric, in
 	*out = 0;
 	for (int64_t at = from_us; at < to_us; at += HOUR_US) {
 		int64_t n, end = at + HOUR_US < to_us ? at + HOUR_US : to_us;
-		if (dashboard_count(r->app, r->a, &r->actor.account_id, metric, at, end, &n, err) <
-		    0)
+		if (dashboard_count(r->app, r->a, &r->actor.account_id, metric, at, end, &n, err) ==
+		    -1)
 			return -1;
 		*out += n;
 	}

@@ -35,7 +35,7 @@ static const char *health_scheduler_state(struct app *app, struct arena *a)
 	int64_t next_us;
 	int found = dashboard_next_periodic(app, a, &next_us, &err);
 
-	if (found <= 0)
+	if (found != 1)
 		return "unknown";
 	return next_us + LATE_US < clock_now_us() ? "late" : "running";
 }

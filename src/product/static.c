@@ -74,7 +74,7 @@ int product_static_load(
 	struct dirent **entries;
 	int n = scandir(dir, &entries, NULL, alphasort), rc = 0;
 
-	if (n < 0)
+	if (n == -1)
 		return err_set(err, ERR_INTERNAL, "%s: %s", dir, strerror(errno));
 	static_files = arena_array(a, FILES_MAX, sizeof(*static_files));
 	static_nfiles = 0;
