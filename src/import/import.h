@@ -103,7 +103,7 @@ int import_options_parse(
  * detected. */
 int import_prepare(struct arena *a, const struct csv_source *source, struct import_options *o,
     struct import_map **map, struct err *err);
-/* Runs a small one in a single transaction, with its row and audit entry, and answers the stored
+/* Runs a small one in a single transaction, with its row and audit entry, and returns the stored
  * counts in t; error rows (all) in errors. */
 int import_run_now(struct req *r, struct task *t, const struct csv_source *source,
     const struct import_options *o, struct import_error **errors, size_t *nerrors, struct err *err);

@@ -14,7 +14,7 @@ DB_STMT(record_asof_provider_time,
     " AND id <= ?");
 
 /* A walk from the present into the past. */
-struct walk {
+struct asof_walk {
 	struct app *app;
 	struct arena *a;
 	const struct uuid *account_id, *id;
@@ -27,7 +27,7 @@ struct walk {
 };
 
 /* 1: a change that was made by then; 0: none of this page; -1. *n counts the rows. */
-static int walk_page(struct walk *w, struct arena *a, size_t *n, struct err *err)
+static int asof_walk_page(struct asof_walk *w, struct arena *a, size_t *n, struct err *err)
 {
 	struct db_rows rows;
 
@@ -53,7 +53,7 @@ static int walk_page(struct walk *w, struct arena *a, size_t *n, struct err *err
 	return 0;
 }
 
-static int walk_back(struct walk *w, struct err *err)
+static int asof_walk_back(struct asof_walk *w, struct err *err)
 {
 	size_t n;
 	int found;
@@ -62,7 +62,7 @@ static int walk_back(struct walk *w, struct err *err)
 	do {
 		struct arena *a = arena_new();
 
-		found = walk_page(w, a, &n, err);
+		found = asof_walk_page(w, a, &n, err);
 		arena_free(a);
 	} while (found == 0 && n == PAGE);
 	return found;
@@ -71,14 +71,15 @@ static int walk_back(struct walk *w, struct err *err)
 int record_get_at(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, int64_t at_us, json_t **out, struct err *err)
 {
-	struct walk w = {.app = app, .a = a, .account_id = account_id, .id = id, .at_us = at_us};
+	struct asof_walk w = {
+	    .app = app, .a = a, .account_id = account_id, .id = id, .at_us = at_us};
 	struct db_rows rows;
 	int found = record_get_json(app, a, account_id, id, out, err);
 
 	if (found != 1)
 		return found;
 	w.data = json_object_get(*out, "data");
-	if ((found = walk_back(&w, err)) != 1)
+	if ((found = asof_walk_back(&w, err)) != 1)
 		return found;
 	found = db_row(app->db, a, &record_asof_provider_time,
 	    DB_VALS(db_uuid(account_id), db_uuid(id), db_uuid(&w.position)), &rows, err);

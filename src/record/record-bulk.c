@@ -75,7 +75,7 @@ int record_bulk_walk(struct record_walk *w, struct app *app, struct arena *a, co
 	return 0;
 }
 
-static struct str position_behind(
+static struct str bulk_position_text(
     struct arena *a, struct str provider_type, struct str resource_type, struct str external_id)
 {
 	json_t *o = json_own(a, json_object());
@@ -90,20 +90,20 @@ struct str record_bulk_position(struct arena *a, const struct record_walk *w)
 {
 	const struct record_walk_kind *k = &w->kinds[w->kind];
 
-	return position_behind(
+	return bulk_position_text(
 	    a, k->provider_type, k->resource_type, (struct str){w->after, w->nafter});
 }
 
-struct queueing {
+struct bulk_queueing {
 	struct req *r;
 	const struct record_bulk *b;
 	struct task *task;
 	struct uuid *job_id;
 };
 
-static int queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int bulk_queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct queueing *q = arg;
+	struct bulk_queueing *q = arg;
 
 	if (task_queue(db, q->b->kind, q->task, q->job_id, err) == -1)
 		return -1;
@@ -114,11 +114,11 @@ static int queue_body(struct db *db, struct audit *log, void *arg, struct err *e
 int record_bulk_queue(struct req *r, const struct record_bulk *b, struct task *t,
     struct uuid *job_id, struct err *err)
 {
-	struct queueing q = {r, b, t, job_id};
+	struct bulk_queueing q = {r, b, t, job_id};
 
 	t->account_id = r->actor.account_id;
 	t->created_by = r->actor.user_id;
-	return audit_change(r->app, r, &t->account_id, queue_body, &q, err);
+	return audit_change(r->app, r, &t->account_id, bulk_queue_body, &q, err);
 }
 
 /* ---- deletion: the request ----------------------------------------------------------------- */
@@ -146,7 +146,7 @@ int record_delete_all(
 
 /* ---- deletion: the job --------------------------------------------------------------------- */
 
-struct deleting {
+struct bulk_deleting {
 	struct task_run *run;
 	struct record_walk walk;
 	struct uuid ids[BATCH]; /* found, not yet deleted */
@@ -160,7 +160,8 @@ DB_STMT(bulk_still_fits,
     "SELECT id FROM records WHERE account_id = ? AND id = ? AND updated_at < ? FOR UPDATE");
 
 /* One that was changed since it was asked is kept. */
-static int delete_found(const struct deleting *d, struct arena *a, size_t i, struct err *err)
+static int bulk_delete_found(
+    const struct bulk_deleting *d, struct arena *a, size_t i, struct err *err)
 {
 	struct app *app = d->run->job->app;
 	const struct uuid *account_id = &d->run->task.account_id;
@@ -171,15 +172,15 @@ static int delete_found(const struct deleting *d, struct arena *a, size_t i, str
 	return found == 1 ? record_delete_one(app, a, account_id, &d->ids[i], err) : found;
 }
 
-static int delete_work(struct db *db, struct arena *a, void *arg, struct task *next,
+static int bulk_delete_work(struct db *db, struct arena *a, void *arg, struct task *next,
     enum task_then *then, struct err *err)
 {
-	const struct deleting *d = arg;
+	const struct bulk_deleting *d = arg;
 
 	(void)db;
 	for (size_t i = 0; i < d->n; i++) {
 		struct arena *own = arena_new();
-		int rc = delete_found(d, own, i, err);
+		int rc = bulk_delete_found(d, own, i, err);
 
 		arena_free(own);
 		if (rc == -1)
@@ -190,7 +191,7 @@ static int delete_work(struct db *db, struct arena *a, void *arg, struct task *n
 	next->counts.received += (int64_t)d->n;
 	next->done += (int64_t)d->n;
 	if (d->then == TASK_GO_ON)
-		next->position = position_behind(
+		next->position = bulk_position_text(
 		    a, d->last->provider_type, d->last->resource_type, d->last->external_id);
 	else if (d->then == TASK_AGAIN)
 		next->position = record_bulk_position(a, &d->walk);
@@ -198,29 +199,29 @@ static int delete_work(struct db *db, struct arena *a, void *arg, struct task *n
 	return 0;
 }
 
-static int delete_batch(struct deleting *d, enum task_then then, struct err *err)
+static int bulk_delete_batch(struct bulk_deleting *d, enum task_then then, struct err *err)
 {
 	d->then = then;
-	if (task_run_step(d->run, delete_work, d, err) == -1)
+	if (task_run_step(d->run, bulk_delete_work, d, err) == -1)
 		return -1;
 	d->n = 0;
 	return 0;
 }
 
-static int found_one(void *arg, const struct record_row *row, struct err *err)
+static int bulk_collect_found(void *arg, const struct record_row *row, struct err *err)
 {
-	struct deleting *d = arg;
+	struct bulk_deleting *d = arg;
 
 	d->ids[d->n++] = row->id;
 	if (d->n < BATCH)
 		return 0;
 	d->last = row;
-	if (delete_batch(d, TASK_GO_ON, err) == -1)
+	if (bulk_delete_batch(d, TASK_GO_ON, err) == -1)
 		return -1;
 	return d->run->is_over || clock_mono_us() > d->until_us;
 }
 
-static int delete_some(struct deleting *d, struct err *err)
+static int bulk_delete_some(struct bulk_deleting *d, struct err *err)
 {
 	struct job *j = d->run->job;
 	json_t *args = json_parse(j->a, d->run->task.args, err);
@@ -234,19 +235,19 @@ static int delete_some(struct deleting *d, struct err *err)
 	    -1)
 		return -1;
 	do {
-		more = record_walk_page(&d->walk, found_one, d, err);
+		more = record_walk_page(&d->walk, bulk_collect_found, d, err);
 	} while (more == 1 && !d->run->is_over && clock_mono_us() < d->until_us);
 	if (more == -1 || d->run->is_over)
 		return more == -1 ? -1 : 0;
-	return delete_batch(d, more == 1 ? TASK_AGAIN : TASK_DONE, err);
+	return bulk_delete_batch(d, more == 1 ? TASK_AGAIN : TASK_DONE, err);
 }
 
 int record_job_delete(struct job *j, struct err *err)
 {
-	struct deleting d = {.until_us = clock_mono_us() + RUN_BUDGET_US};
+	struct bulk_deleting d = {.until_us = clock_mono_us() + RUN_BUDGET_US};
 	int found = task_run_begin(j, &record_delete_task, &d.run, err);
 
-	if (found == 1 && delete_some(&d, err) == -1)
+	if (found == 1 && bulk_delete_some(&d, err) == -1)
 		return task_run_fail(d.run, false, err);
 	return found == -1 ? -1 : 0;
 }

@@ -23,7 +23,7 @@ struct record_replay_wish {
 	const json_t *filter;   /* as of record_filter_from_json; an empty one is ERR_INVALID */
 	const json_t *flow_ids; /* only these; NULL: all that are subscribed */
 	int64_t rate;           /* runs a second; 0: RECORD_REPLAY_RATE */
-	struct uuid task_id, job_id; /* answered */
+	struct uuid task_id, job_id; /* set on return */
 };
 #define RECORD_REPLAY_RATE 50
 /* With a row of the audit log. ERR_INVALID on "filter" or "filter.FIELD". */

@@ -58,15 +58,15 @@ int record_delete_one(struct app *app, struct arena *a, const struct uuid *accou
 
 /* ---- one ----------------------------------------------------------------------------------- */
 
-struct deleting {
+struct record_deleting {
 	struct req *r;
 	const struct uuid *id;
 	int found;
 };
 
-static int delete_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int record_delete_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct deleting *d = arg;
+	struct record_deleting *d = arg;
 	struct arena *a = arena_new();
 
 	(void)db;
@@ -80,9 +80,9 @@ static int delete_body(struct db *db, struct audit *log, void *arg, struct err *
 
 int record_delete(struct req *r, const struct uuid *id, struct err *err)
 {
-	struct deleting d = {.r = r, .id = id};
+	struct record_deleting d = {.r = r, .id = id};
 
-	if (audit_change(r->app, r, &r->actor.account_id, delete_body, &d, err) == -1)
+	if (audit_change(r->app, r, &r->actor.account_id, record_delete_body, &d, err) == -1)
 		return -1;
 	return d.found;
 }

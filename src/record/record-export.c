@@ -12,7 +12,7 @@
 #define COLUMNS_MAX 500                    /* paths with a column of their own */
 #define COLUMNS_WANTED 100                 /* of columns= */
 
-struct column {
+struct export_column {
 	struct str path;
 	size_t index;
 };
@@ -21,11 +21,11 @@ struct exporting {
 	struct buf *out;
 	bool is_gone; /* the client is */
 	/* CSV: */
-	struct map *columns; /* path → struct column */
+	struct map *columns; /* path → struct export_column */
 	bool has_rest;       /* a last column takes the paths that have none */
 };
 
-static int send_piece(struct exporting *x, size_t least, struct err *err)
+static int export_send_piece(struct exporting *x, size_t least, struct err *err)
 {
 	if (!buf_ok(x->out))
 		return err_set(err, ERR_INTERNAL, "a record is too large to be exported");
@@ -39,28 +39,28 @@ static int send_piece(struct exporting *x, size_t least, struct err *err)
 
 /* ---- NDJSON -------------------------------------------------------------------------------- */
 
-static int add_ndjson(void *arg, const struct record_row *row, struct err *err)
+static int export_add_ndjson(void *arg, const struct record_row *row, struct err *err)
 {
 	struct exporting *x = arg;
 
 	record_json_write(x->out, row);
 	buf_chr(x->out, '\n');
-	return send_piece(x, PIECE, err);
+	return export_send_piece(x, PIECE, err);
 }
 
 /* ---- CSV: cells ---------------------------------------------------------------------------- */
 
-struct flattening {
+struct row_flattening {
 	struct exporting *x;
 	struct arena *a;
 	json_t **cells; /* by column */
 	json_t *rest;
 };
 
-static int place(void *arg, struct str path, json_t *value)
+static int row_place_cell(void *arg, struct str path, json_t *value)
 {
-	struct flattening *f = arg;
-	const struct column *c = map_get(f->x->columns, path);
+	struct row_flattening *f = arg;
+	const struct export_column *c = map_get(f->x->columns, path);
 
 	if (c != NULL)
 		f->cells[c->index] = value;
@@ -69,12 +69,12 @@ static int place(void *arg, struct str path, json_t *value)
 	return 0;
 }
 
-static int add_csv(void *arg, const struct record_row *row, struct err *err)
+static int export_add_csv(void *arg, const struct record_row *row, struct err *err)
 {
 	struct exporting *x = arg;
 	struct csv_writer w = {.b = x->out};
 	size_t n = map_count(x->columns);
-	struct flattening f = {.x = x,
+	struct row_flattening f = {.x = x,
 	    .a = row->a,
 	    .cells = arena_array(row->a, n + 1, sizeof(json_t *)),
 	    .rest = json_own(row->a, json_object())};
@@ -82,21 +82,21 @@ static int add_csv(void *arg, const struct record_row *row, struct err *err)
 
 	if (data == NULL)
 		return err_prefix(err, "stored record");
-	record_paths_each(data, record_paths_buf(row->a, STR("")), false, place, &f);
+	record_paths_each(data, record_paths_buf(row->a, STR("")), false, row_place_cell, &f);
 	record_csv_own(&w, row);
 	for (size_t i = 0; i < n; i++)
 		csv_write_json(&w, row->a, f.cells[i]);
 	if (x->has_rest)
 		csv_write_json(&w, row->a, json_object_size(f.rest) > 0 ? f.rest : NULL);
 	csv_write_end(&w);
-	return send_piece(x, PIECE, err);
+	return export_send_piece(x, PIECE, err);
 }
 
 /* ---- CSV: columns -------------------------------------------------------------------------- */
 
-static void add_column(struct exporting *x, struct str path)
+static void export_add_column(struct exporting *x, struct str path)
 {
-	struct column *c;
+	struct export_column *c;
 
 	if (path.n == 0 || map_get(x->columns, path) != NULL ||
 	    map_count(x->columns) >= COLUMNS_MAX)
@@ -107,7 +107,7 @@ static void add_column(struct exporting *x, struct str path)
 }
 
 /* Within an array there are no columns: it is one cell. */
-static struct str before_array(struct str path)
+static struct str path_before_array(struct str path)
 {
 	for (size_t i = 0; i < path.n; i++) {
 		if (path.p[i] == '\\')
@@ -118,25 +118,27 @@ static struct str before_array(struct str path)
 	return path;
 }
 
-static int note_column(void *arg, struct str path, json_t *value)
+static int export_note_column(void *arg, struct str path, json_t *value)
 {
 	(void)value;
-	add_column(arg, path);
+	export_add_column(arg, path);
 	return 0;
 }
 
-static int note_columns(void *arg, const struct record_row *row, struct err *err)
+static int export_note_columns(void *arg, const struct record_row *row, struct err *err)
 {
 	json_t *data = json_parse(row->a, row->data, err);
 
 	if (data == NULL)
 		return err_prefix(err, "stored record");
-	return record_paths_each(data, record_paths_buf(row->a, STR("")), false, note_column, arg);
+	return record_paths_each(
+	    data, record_paths_buf(row->a, STR("")), false, export_note_column, arg);
 }
 
 /* The paths of the catalogue, the most filled first, and those of the first records, which may be
  * too young for it. */
-static int known_columns(struct exporting *x, const struct record_filter *f, struct err *err)
+static int export_add_known_columns(
+    struct exporting *x, const struct record_filter *f, struct err *err)
 {
 	struct arena *a = arena_new();
 	struct record_walk w;
@@ -144,16 +146,17 @@ static int known_columns(struct exporting *x, const struct record_filter *f, str
 	int rc = record_fields(x->r->app, a, &f->account_id, f->resource_type, &fields, err);
 
 	for (size_t i = 0; rc == 0 && i < json_array_size(fields); i++)
-		add_column(x, before_array(str_from(json_str(json_array_get(fields, i), "path"))));
+		export_add_column(
+		    x, path_before_array(str_from(json_str(json_array_get(fields, i), "path"))));
 	if (rc == 0 && (rc = record_walk_begin(&w, x->r->app, a, f, err)) == 0)
-		rc = record_walk_page(&w, note_columns, x, err);
+		rc = record_walk_page(&w, export_note_columns, x, err);
 	arena_free(a);
 	x->has_rest = true;
 	return rc == -1 ? -1 : 0;
 }
 
 /* columns=email,address.city; false after req_invalid. */
-static bool wanted_columns(struct exporting *x, struct str list)
+static bool export_add_wanted_columns(struct exporting *x, struct str list)
 {
 	struct str path;
 	struct err err = ERR_INIT;
@@ -164,14 +167,14 @@ static bool wanted_columns(struct exporting *x, struct str list)
 			req_invalid(x->r, "columns", "must be paths of fields, between commas");
 			return false;
 		}
-		add_column(x, path);
+		export_add_column(x, path);
 	}
 	if (map_count(x->columns) > COLUMNS_WANTED)
 		req_invalid(x->r, "columns", "may be at most %d", COLUMNS_WANTED);
 	return !req_has_invalid(x->r);
 }
 
-static void add_header(struct exporting *x)
+static void export_add_header(struct exporting *x)
 {
 	struct csv_writer w = {.b = x->out};
 
@@ -183,7 +186,7 @@ static void add_header(struct exporting *x)
 
 /* ---- the answer ---------------------------------------------------------------------------- */
 
-static int stream(struct exporting *x, struct record_walk *w, bool is_csv)
+static int export_stream(struct exporting *x, struct record_walk *w, bool is_csv)
 {
 	struct req *r = x->r;
 	struct err err = ERR_INIT;
@@ -199,10 +202,10 @@ static int stream(struct exporting *x, struct record_walk *w, bool is_csv)
 	    r->method == HTTP_HEAD)
 		return 0;
 	if (is_csv)
-		add_header(x);
+		export_add_header(x);
 	while (more == 1 && !x->is_gone)
-		more = record_walk_page(w, is_csv ? add_csv : add_ndjson, x, &err);
-	if (more == -1 || (!x->is_gone && send_piece(x, 0, &err) == -1))
+		more = record_walk_page(w, is_csv ? export_add_csv : export_add_ndjson, x, &err);
+	if (more == -1 || (!x->is_gone && export_send_piece(x, 0, &err) == -1))
 		return res_error(r, &err);
 	return 0;
 }
@@ -220,12 +223,12 @@ int record_api_export(struct req *r)
 	if (!is_csv && !str_is(format, "ndjson"))
 		req_invalid(r, "format", "must be csv or ndjson");
 	if (wanted.p != NULL)
-		wanted_columns(&x, wanted);
+		export_add_wanted_columns(&x, wanted);
 	if (req_has_invalid(r))
 		return res_invalid(r);
-	if (is_csv && wanted.p == NULL && known_columns(&x, &f, &err) == -1)
+	if (is_csv && wanted.p == NULL && export_add_known_columns(&x, &f, &err) == -1)
 		return res_error(r, &err);
 	if (record_walk_begin(&w, r->app, r->a, &f, &err) == -1)
 		return res_error(r, &err);
-	return stream(&x, &w, is_csv);
+	return export_stream(&x, &w, is_csv);
 }

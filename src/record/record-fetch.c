@@ -13,7 +13,7 @@ struct fetching {
 	struct record_item item;
 };
 
-static int store_body(struct db *db, void *arg, struct err *err)
+static int fetch_store_body(struct db *db, void *arg, struct err *err)
 {
 	struct fetching *f = arg;
 
@@ -23,7 +23,7 @@ static int store_body(struct db *db, void *arg, struct err *err)
 }
 
 /* 1 with the connection and the record's name; 0 when either is gone. */
-static int load(struct fetching *f, struct connection **c, struct err *err)
+static int fetch_load(struct fetching *f, struct connection **c, struct err *err)
 {
 	struct job *j = f->job;
 	json_t *args = json_parse(j->a, j->args.p == NULL ? STR("{}") : j->args, err);
@@ -85,11 +85,11 @@ int record_job_fetch(struct job *j, struct err *err)
 {
 	struct fetching f = {.job = j};
 	struct connection *c;
-	int found = load(&f, &c, err);
+	int found = fetch_load(&f, &c, err);
 
 	if (found != 1)
 		return found;
 	if (fetch_details(&f, c, err) == -1)
 		return -1;
-	return job_transaction(j, store_body, &f, err);
+	return job_transaction(j, fetch_store_body, &f, err);
 }

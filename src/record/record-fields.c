@@ -101,18 +101,18 @@ static const char *const type_names[] = {"string", "number", "boolean", "null"};
 /* ---- one payload --------------------------------------------------------------------------- */
 
 /* What a payload has at one path. */
-struct found {
+struct path_found {
 	unsigned types;
 	bool is_filled;
 	const char *example; /* text of a value, or NULL */
 };
-struct paths {
+struct payload_paths {
 	struct arena *a;
-	struct map *found; /* path → struct found */
+	struct map *found; /* path → struct path_found */
 	size_t visited;
 };
 
-static unsigned type_of(const json_t *v)
+static unsigned json_type_bit(const json_t *v)
 {
 	if (json_is_string(v))
 		return TYPE_STRING;
@@ -138,16 +138,16 @@ static const char *example_text(struct arena *a, const json_t *v)
 	return text;
 }
 
-static int note_path(void *arg, struct str path, json_t *value)
+static int paths_note(void *arg, struct str path, json_t *value)
 {
-	struct paths *p = arg;
-	struct found *f = map_get(p->found, path);
+	struct payload_paths *p = arg;
+	struct path_found *f = map_get(p->found, path);
 
 	if (f == NULL) {
 		f = arena_zalloc(p->a, sizeof(*f));
 		map_put(p->found, path, f);
 	}
-	f->types |= type_of(value);
+	f->types |= json_type_bit(value);
 	if (!json_is_null(value) && !(json_is_string(value) && json_string_length(value) == 0))
 		f->is_filled = true;
 	if (f->example == NULL)
@@ -156,34 +156,34 @@ static int note_path(void *arg, struct str path, json_t *value)
 }
 
 /* The paths of a value that stands at a path; value may be NULL: none. */
-static struct map *paths_of(struct arena *a, struct str at, json_t *value)
+static struct map *paths_of_value(struct arena *a, struct str at, json_t *value)
 {
-	struct paths p = {a, map_new(a), 0};
+	struct payload_paths p = {a, map_new(a), 0};
 
 	if (value != NULL)
-		record_paths_each(value, record_paths_buf(a, at), true, note_path, &p);
+		record_paths_each(value, record_paths_buf(a, at), true, paths_note, &p);
 	return p.found;
 }
 
 /* ---- the catalogue of one kind ------------------------------------------------------------- */
 
-struct field {
+struct catalogue_field {
 	unsigned types;
 	int64_t seen;
 	const char *examples[EXAMPLES];
 	size_t nexamples;
 	bool is_changed;
 };
-struct kind {
+struct catalogue_kind {
 	struct uuid account_id;
 	struct str resource_type;
-	struct map *fields; /* path → struct field */
+	struct map *fields; /* path → struct catalogue_field */
 	int64_t records;    /* created, in this page */
 };
-struct page {
+struct catalogue_page {
 	struct db *db;
 	struct arena *a;
-	struct map *kinds; /* account and type → struct kind */
+	struct map *kinds; /* account and type → struct catalogue_kind */
 	int64_t weight;    /* what each change counts */
 };
 
@@ -209,7 +209,7 @@ static struct str types_text(struct arena *a, unsigned types)
 	return (struct str){b->p, b->len};
 }
 
-static void add_example(struct field *f, const char *text)
+static void field_add_example(struct catalogue_field *f, const char *text)
 {
 	if (text == NULL || f->nexamples == EXAMPLES)
 		return;
@@ -220,7 +220,7 @@ static void add_example(struct field *f, const char *text)
 	f->is_changed = true;
 }
 
-static int load_kind(struct page *pg, struct kind *k, struct err *err)
+static int kind_load(struct catalogue_page *pg, struct catalogue_kind *k, struct err *err)
 {
 	struct db_rows rows;
 
@@ -229,7 +229,7 @@ static int load_kind(struct page *pg, struct kind *k, struct err *err)
 		DB_VALS(db_uuid(&k->account_id), db_strn(k->resource_type)), &rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		struct field *f = arena_zalloc(pg->a, sizeof(*f));
+		struct catalogue_field *f = arena_zalloc(pg->a, sizeof(*f));
 		json_t *examples = json_parse(pg->a, db_get_str(&rows, i, FIELD_EXAMPLES), err);
 
 		if (examples == NULL)
@@ -237,7 +237,7 @@ static int load_kind(struct page *pg, struct kind *k, struct err *err)
 		f->types = types_parse(db_get_str(&rows, i, FIELD_TYPES));
 		f->seen = db_get_int(&rows, i, FIELD_SEEN);
 		for (size_t e = 0; e < json_array_size(examples); e++)
-			add_example(f, json_string_value(json_array_get(examples, e)));
+			field_add_example(f, json_string_value(json_array_get(examples, e)));
 		f->is_changed = false;
 		map_put(k->fields, db_get_str(&rows, i, FIELD_PATH), f);
 	}
@@ -245,11 +245,11 @@ static int load_kind(struct page *pg, struct kind *k, struct err *err)
 }
 
 /* NULL: failed. */
-static struct kind *kind_of(
-    struct page *pg, struct uuid account_id, struct str resource_type, struct err *err)
+static struct catalogue_kind *kind_find(
+    struct catalogue_page *pg, struct uuid account_id, struct str resource_type, struct err *err)
 {
 	struct buf *key = buf_new(pg->a, 16 + LIMIT_TYPE_BYTES);
-	struct kind *k;
+	struct catalogue_kind *k;
 
 	buf_add(key, account_id.b, sizeof(account_id.b));
 	buf_add(key, resource_type.p, resource_type.n);
@@ -259,13 +259,13 @@ static struct kind *kind_of(
 	k->account_id = account_id;
 	k->resource_type = resource_type;
 	map_put(pg->kinds, (struct str){key->p, key->len}, k);
-	return load_kind(pg, k, err) == -1 ? NULL : k;
+	return kind_load(pg, k, err) == -1 ? NULL : k;
 }
 
-static void count_path(
-    struct kind *k, struct arena *a, struct str path, const struct found *found, int64_t delta)
+static void kind_count_path(struct catalogue_kind *k, struct arena *a, struct str path,
+    const struct path_found *found, int64_t delta)
 {
-	struct field *f = map_get(k->fields, path);
+	struct catalogue_field *f = map_get(k->fields, path);
 
 	if (f == NULL) {
 		if (map_count(k->fields) >= KIND_PATHS)
@@ -277,37 +277,39 @@ static void count_path(
 	if (found != NULL) {
 		f->is_changed = f->is_changed || (found->types & ~f->types) != 0;
 		f->types |= found->types;
-		add_example(f, found->example);
+		field_add_example(f, found->example);
 	}
 	f->is_changed = f->is_changed || delta != 0;
 	f->seen += delta;
 }
 
 /* What stood at a place made way for something else. */
-static void count_change(struct page *pg, struct kind *k, struct str at, json_t *old, json_t *new)
+static void kind_count_change(
+    struct catalogue_page *pg, struct catalogue_kind *k, struct str at, json_t *old, json_t *new)
 {
-	struct map *before = paths_of(pg->a, at, old), *after = paths_of(pg->a, at, new);
+	struct map *before = paths_of_value(pg->a, at, old),
+		   *after = paths_of_value(pg->a, at, new);
 
 	for (size_t i = 0; i < map_count(after); i++) {
-		const struct found *f = map_value(after, i);
-		const struct found *was = map_get(before, map_key(after, i));
+		const struct path_found *f = map_value(after, i);
+		const struct path_found *was = map_get(before, map_key(after, i));
 		bool was_filled = was != NULL && was->is_filled;
 
-		count_path(
+		kind_count_path(
 		    k, pg->a, map_key(after, i), f, (f->is_filled - was_filled) * pg->weight);
 	}
 	for (size_t i = 0; i < map_count(before); i++) {
-		const struct found *was = map_value(before, i);
+		const struct path_found *was = map_value(before, i);
 
 		if (was->is_filled && map_get(after, map_key(before, i)) == NULL)
-			count_path(k, pg->a, map_key(before, i), NULL, -pg->weight);
+			kind_count_path(k, pg->a, map_key(before, i), NULL, -pg->weight);
 	}
 }
 
 /* ---- pages of the history ------------------------------------------------------------------ */
 
-static int read_alone(struct page *pg, const struct db_stmt *s, const struct uuid *account_id,
-    const struct uuid *id, struct str *out, struct err *err)
+static int page_read_alone(struct catalogue_page *pg, const struct db_stmt *s,
+    const struct uuid *account_id, const struct uuid *id, struct str *out, struct err *err)
 {
 	struct db_rows rows;
 	int found = db_row(pg->db, pg->a, s, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
@@ -319,8 +321,8 @@ static int read_alone(struct page *pg, const struct db_stmt *s, const struct uui
 
 /* The payload as it was created: changes since are taken back. They are read after it, and taking
  * back one that it does not have yet changes nothing. */
-static int take_back(struct page *pg, const struct kind *k, const struct uuid *record_id,
-    const struct uuid *change_id, json_t *data, struct err *err)
+static int payload_take_back(struct catalogue_page *pg, const struct catalogue_kind *k,
+    const struct uuid *record_id, const struct uuid *change_id, json_t *data, struct err *err)
 {
 	struct db_rows rows;
 
@@ -338,12 +340,13 @@ static int take_back(struct page *pg, const struct kind *k, const struct uuid *r
 	return 0;
 }
 
-static int count_row(struct page *pg, const struct db_rows *rows, size_t i, struct err *err)
+static int page_count_row(
+    struct catalogue_page *pg, const struct db_rows *rows, size_t i, struct err *err)
 {
 	struct uuid change_id = db_get_uuid(rows, i, PAGE_CHANGE_ID),
 		    record_id = db_get_uuid(rows, i, PAGE_RECORD_ID);
 	const bool is_creation = db_get_int(rows, i, PAGE_IS_CREATION) != 0;
-	struct kind *k = kind_of(pg, db_get_uuid(rows, i, PAGE_ACCOUNT_ID),
+	struct catalogue_kind *k = kind_find(pg, db_get_uuid(rows, i, PAGE_ACCOUNT_ID),
 	    db_get_str(rows, i, PAGE_RESOURCE_TYPE), err);
 	struct str text = db_get_str(rows, i, PAGE_TEXT);
 	json_t *json;
@@ -352,7 +355,7 @@ static int count_row(struct page *pg, const struct db_rows *rows, size_t i, stru
 	if (k == NULL)
 		return -1;
 	if (db_is_null(rows, i, PAGE_TEXT))
-		found = read_alone(pg, is_creation ? &fields_one_payload : &fields_one_change,
+		found = page_read_alone(pg, is_creation ? &fields_one_payload : &fields_one_change,
 		    &k->account_id, is_creation ? &record_id : &change_id, &text, err);
 	if (found != 1) /* 0: deleted meanwhile */
 		return found;
@@ -362,20 +365,20 @@ static int count_row(struct page *pg, const struct db_rows *rows, size_t i, stru
 		for (size_t c = 0; c < json_array_size(json); c++) {
 			const json_t *change = json_array_get(json, c);
 
-			count_change(pg, k, str_from(json_str(change, "path")),
+			kind_count_change(pg, k, str_from(json_str(change, "path")),
 			    json_object_get(change, "before"), json_object_get(change, "after"));
 		}
 		return 0;
 	}
 	if (db_get_int(rows, i, PAGE_HAS_NEWER) != 0 &&
-	    take_back(pg, k, &record_id, &change_id, json, err) == -1)
+	    payload_take_back(pg, k, &record_id, &change_id, json, err) == -1)
 		return -1;
 	k->records += pg->weight;
-	count_change(pg, k, STR(""), NULL, json);
+	kind_count_change(pg, k, STR(""), NULL, json);
 	return 0;
 }
 
-static struct str examples_text(struct arena *a, const struct field *f)
+static struct str examples_text(struct arena *a, const struct catalogue_field *f)
 {
 	json_t *list = json_own(a, json_array());
 
@@ -384,7 +387,7 @@ static struct str examples_text(struct arena *a, const struct field *f)
 	return json_text(a, list);
 }
 
-static int save_kind(struct page *pg, const struct kind *k, struct err *err)
+static int kind_save(struct catalogue_page *pg, const struct catalogue_kind *k, struct err *err)
 {
 	size_t total = map_count(k->fields), n = 0;
 	struct db_val *v = arena_alloc(pg->a, (total + 1) * 8 * sizeof(*v));
@@ -392,7 +395,7 @@ static int save_kind(struct page *pg, const struct kind *k, struct err *err)
 	int64_t now = clock_now_us();
 
 	for (size_t i = 0; i < total; i++) {
-		const struct field *f = map_value(k->fields, i);
+		const struct catalogue_field *f = map_value(k->fields, i);
 
 		if (!f->is_changed)
 			continue;
@@ -416,16 +419,16 @@ static int save_kind(struct page *pg, const struct kind *k, struct err *err)
 
 /* ---- runs ---------------------------------------------------------------------------------- */
 
-struct reading {
+struct catalogue_reading {
 	struct app *app;
 	int64_t stride;
-	bool is_behind; /* answered: there is another page */
+	bool is_behind; /* set on return: there is another page */
 };
 
 /* Up to where this page reads: the last change of a full page, else right before the youngest that
  * may be read. */
-static int page_end(struct page *pg, const struct reading *rd, const struct uuid *from,
-    struct uuid *to, bool *is_full, struct err *err)
+static int page_find_end(struct catalogue_page *pg, const struct catalogue_reading *rd,
+    const struct uuid *from, struct uuid *to, bool *is_full, struct err *err)
 {
 	struct uuid bound = uuid_at(clock_now_us() - LAG_US);
 	struct db_rows rows;
@@ -439,7 +442,8 @@ static int page_end(struct page *pg, const struct reading *rd, const struct uuid
 	return found;
 }
 
-static int read_page(struct page *pg, struct reading *rd, struct err *err)
+static int catalogue_read_page(
+    struct catalogue_page *pg, struct catalogue_reading *rd, struct err *err)
 {
 	struct uuid from = {{0}}, to;
 	struct db_rows rows;
@@ -448,27 +452,27 @@ static int read_page(struct page *pg, struct reading *rd, struct err *err)
 	    db_row(pg->db, pg->a, &fields_progress_lock, NULL, 0, &rows, err) != 1)
 		return err_prefix(err, "position in the history");
 	from = db_get_uuid(&rows, 0, 0);
-	if (page_end(pg, rd, &from, &to, &rd->is_behind, err) == -1 ||
+	if (page_find_end(pg, rd, &from, &to, &rd->is_behind, err) == -1 ||
 	    db_query(pg->db, pg->a, &fields_page,
 		DB_VALS(db_uuid(&from), db_uuid(&to), db_int(rd->stride - 1)), &rows, err) == -1)
 		return -1;
 	if (!rd->is_behind && (rows.count == 0 || rd->stride > 1))
 		return 0; /* the little that is left can wait to be read as a whole */
 	for (size_t i = 0; i < rows.count; i++)
-		if (count_row(pg, &rows, i, err) == -1)
+		if (page_count_row(pg, &rows, i, err) == -1)
 			return -1;
 	for (size_t i = 0; i < map_count(pg->kinds); i++)
-		if (save_kind(pg, map_value(pg->kinds, i), err) == -1)
+		if (kind_save(pg, map_value(pg->kinds, i), err) == -1)
 			return -1;
 	return db_exec(pg->db, &fields_progress_save, DB_VALS(db_uuid(&to)), NULL, err);
 }
 
-static int read_body(struct db *db, void *arg, struct err *err)
+static int catalogue_read_body(struct db *db, void *arg, struct err *err)
 {
-	struct reading *rd = arg;
+	struct catalogue_reading *rd = arg;
 	struct arena *a = arena_new();
-	struct page pg = {.db = db, .a = a, .kinds = map_new(a), .weight = rd->stride};
-	int rc = read_page(&pg, rd, err);
+	struct catalogue_page pg = {.db = db, .a = a, .kinds = map_new(a), .weight = rd->stride};
+	int rc = catalogue_read_page(&pg, rd, err);
 
 	arena_free(a);
 	return rc;
@@ -476,12 +480,12 @@ static int read_body(struct db *db, void *arg, struct err *err)
 
 int record_fields_update(struct app *app, struct err *err)
 {
-	struct reading rd = {.app = app};
+	struct catalogue_reading rd = {.app = app};
 	int64_t began_us = clock_mono_us();
 
 	do {
 		rd.stride = clock_mono_us() - began_us < RUN_WHOLE_US ? 1 : SAMPLE_STRIDE;
-		if (db_transaction(app->db, read_body, &rd, err) == -1)
+		if (db_transaction(app->db, catalogue_read_body, &rd, err) == -1)
 			return err_prefix(err, "field catalogue");
 	} while (rd.is_behind && clock_mono_us() - began_us < RUN_BUDGET_US);
 	return 0;
@@ -489,14 +493,14 @@ int record_fields_update(struct app *app, struct err *err)
 
 /* ---- deletion ------------------------------------------------------------------------------ */
 
-struct forgetting {
+struct examples_forgetting {
 	struct arena *a;
 	struct map *texts; /* of the record's values, as examples show them */
 };
 
-static int note_text(void *arg, struct str path, json_t *value)
+static int forget_note_text(void *arg, struct str path, json_t *value)
 {
-	struct forgetting *f = arg;
+	struct examples_forgetting *f = arg;
 	const char *text = example_text(f->a, value);
 
 	(void)path;
@@ -505,15 +509,16 @@ static int note_text(void *arg, struct str path, json_t *value)
 	return 0;
 }
 
-static void note_texts(struct forgetting *f, json_t *value)
+static void forget_note_texts(struct examples_forgetting *f, json_t *value)
 {
 	if (value != NULL)
-		record_paths_each(value, record_paths_buf(f->a, STR("")), true, note_text, f);
+		record_paths_each(
+		    value, record_paths_buf(f->a, STR("")), true, forget_note_text, f);
 }
 
 /* The values that the record had before. */
-static int note_past(struct forgetting *f, struct db *db, const struct uuid *account_id,
-    const struct uuid *record_id, struct err *err)
+static int forget_note_past(struct examples_forgetting *f, struct db *db,
+    const struct uuid *account_id, const struct uuid *record_id, struct err *err)
 {
 	struct uuid before;
 	struct db_rows rows;
@@ -529,13 +534,13 @@ static int note_past(struct forgetting *f, struct db *db, const struct uuid *acc
 		if (changes == NULL)
 			return err_prefix(err, "stored change");
 		for (size_t c = 0; c < json_array_size(changes); c++)
-			note_texts(f, json_object_get(json_array_get(changes, c), "before"));
+			forget_note_texts(f, json_object_get(json_array_get(changes, c), "before"));
 	}
 	return 0;
 }
 
-static int strike(struct forgetting *f, struct db *db, const struct uuid *account_id,
-    struct str resource_type, struct err *err)
+static int examples_strike(struct examples_forgetting *f, struct db *db,
+    const struct uuid *account_id, struct str resource_type, struct err *err)
 {
 	struct db_rows rows;
 
@@ -564,7 +569,7 @@ static int strike(struct forgetting *f, struct db *db, const struct uuid *accoun
 int record_fields_forget(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *record_id, struct err *err)
 {
-	struct forgetting f = {a, map_new(a)};
+	struct examples_forgetting f = {a, map_new(a)};
 	struct db_rows rows;
 	json_t *data;
 	int found;
@@ -578,10 +583,11 @@ int record_fields_forget(struct db *db, struct arena *a, const struct uuid *acco
 		return found;
 	if ((data = json_parse(a, db_get_str(&rows, 0, PAYLOAD_DATA), err)) == NULL)
 		return err_prefix(err, "stored record");
-	note_texts(&f, data);
-	if (note_past(&f, db, account_id, record_id, err) == -1)
+	forget_note_texts(&f, data);
+	if (forget_note_past(&f, db, account_id, record_id, err) == -1)
 		return -1;
-	return strike(&f, db, account_id, db_get_str(&rows, 0, PAYLOAD_RESOURCE_TYPE), err);
+	return examples_strike(
+	    &f, db, account_id, db_get_str(&rows, 0, PAYLOAD_RESOURCE_TYPE), err);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@ bool record_type_is_valid(struct str type)
 	return type.n > 0 && type.n <= LIMIT_TYPE_BYTES;
 }
 
-static int add_where(
+static int filter_add_where(
     struct arena *a, struct record_filter *f, struct str path, struct str value, struct err *err)
 {
 	struct record_where *w;
@@ -56,8 +56,8 @@ static void where_read(struct req *r, const struct http_pairs *pairs, void *filt
 
 		if (!str_starts(name, "filter[") || !str_ends(name, "]"))
 			continue;
-		if (add_where(r->a, &read, (struct str){name.p + 7, name.n - 8}, pairs->v[i].value,
-			&err) == -1)
+		if (filter_add_where(r->a, &read, (struct str){name.p + 7, name.n - 8},
+			pairs->v[i].value, &err) == -1)
 			req_invalid(r, err.field[0] != '\0' ? err.field : "filter", "%s", err.msg);
 	}
 	if (read.nwhere > 0) {
@@ -110,7 +110,7 @@ static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", 
     MEMBER_TIME("updatedBefore", updated_before_us),
     {"filter", READ_OBJECT, JSON_INTO(struct filter_body, where), .need = READ_NULLABLE}};
 
-static int members_where(
+static int filter_members_where(
     struct json_reader *in, struct arena *a, const json_t *where, struct record_filter *f)
 {
 	const char *path;
@@ -122,7 +122,7 @@ static int members_where(
 
 		if (text == NULL)
 			return json_reader_fail_at(in, "filter", "%s must be a plain value", path);
-		if (add_where(a, f, str_from(path), str_from(text), &err) == -1)
+		if (filter_add_where(a, f, str_from(path), str_from(text), &err) == -1)
 			return json_reader_fail_at(in, err.field, "%s", err.msg);
 	}
 	return 0;
@@ -136,7 +136,7 @@ int record_filter_from_body(struct json_reader *in, struct arena *a, const json_
 	if (json_read_members(in, o, JSON_MEMBERS(filter_members), &body) == -1)
 		return -1;
 	*out = body.f;
-	return members_where(in, a, body.where, out);
+	return filter_members_where(in, a, body.where, out);
 }
 
 int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
@@ -149,7 +149,7 @@ int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid 
 	return record_filter_from_body(&in, a, o, account_id, out);
 }
 
-static int check_name(struct str s, const char *key, struct err *err)
+static int filter_check_name(struct str s, const char *key, struct err *err)
 {
 	if (s.n > LIMIT_TYPE_BYTES)
 		return err_field(
@@ -162,20 +162,20 @@ static int check_name(struct str s, const char *key, struct err *err)
 
 int record_filter_check(const struct record_filter *f, struct err *err)
 {
-	if (check_name(f->resource_type, "resourceType", err) == -1 ||
-	    check_name(f->provider_type, "providerType", err) == -1)
+	if (filter_check_name(f->resource_type, "resourceType", err) == -1 ||
+	    filter_check_name(f->provider_type, "providerType", err) == -1)
 		return -1;
-	return check_name(f->source, "source", err);
+	return filter_check_name(f->source, "source", err);
 }
 
 /* ---- payloads ------------------------------------------------------------------------------ */
 
-static bool is_value(struct arena *a, const json_t *v, struct str wanted)
+static bool value_equals_text(struct arena *a, const json_t *v, struct str wanted)
 {
 	const char *text = json_scalar_text(a, v);
 
 	for (size_t i = 0; i < json_array_size(v); i++)
-		if (is_value(a, json_array_get(v, i), wanted))
+		if (value_equals_text(a, json_array_get(v, i), wanted))
 			return true;
 	return text != NULL && str_eq(str_from(text), wanted);
 }
@@ -190,7 +190,7 @@ bool record_where_fits(struct arena *a, const struct record_filter *f, struct st
 	if ((root = json_parse(a, data, &ignored)) == NULL)
 		return false;
 	for (size_t i = 0; i < f->nwhere; i++)
-		if (!is_value(a, path_get(f->where[i].path, root), f->where[i].value))
+		if (!value_equals_text(a, path_get(f->where[i].path, root), f->where[i].value))
 			return false;
 	return true;
 }

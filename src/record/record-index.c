@@ -31,7 +31,7 @@ struct indexing {
 	size_t taken;
 };
 
-static void words_row(
+static void index_words_row(
     struct arena *a, const struct db_rows *rows, size_t i, struct uuid ids[2], struct db_val out[3])
 {
 	struct record_item item = {.account_id = ids[1],
@@ -46,7 +46,8 @@ static void words_row(
 	out[2] = db_strn(record_words(a, &item));
 }
 
-static int put_words(struct db *db, struct arena *a, const struct db_rows *rows, struct err *err)
+static int index_put_words(
+    struct db *db, struct arena *a, const struct db_rows *rows, struct err *err)
 {
 	struct db_val v[BATCH * 3];
 	struct uuid ids[BATCH][2];
@@ -54,7 +55,7 @@ static int put_words(struct db *db, struct arena *a, const struct db_rows *rows,
 	for (size_t i = 0; i < rows->count; i++) {
 		ids[i][0] = db_get_uuid(rows, i, INDEX_ID);
 		ids[i][1] = db_get_uuid(rows, i, INDEX_ACCOUNT_ID);
-		words_row(a, rows, i, ids[i], v + 3 * i);
+		index_words_row(a, rows, i, ids[i], v + 3 * i);
 	}
 	return db_exec_rows(db, &index_put, NULL, 0, v, rows->count, 3, NULL, err);
 }
@@ -78,7 +79,7 @@ static int index_body(struct db *db, void *arg, struct err *err)
 	}
 	if (db_query_rows(db, x->a, &index_records, NULL, 0, taken, waiting.count, 1, &rows, err) ==
 		-1 ||
-	    put_words(db, x->a, &rows, err) == -1)
+	    index_put_words(db, x->a, &rows, err) == -1)
 		return -1;
 	return db_exec_rows(db, &index_taken, NULL, 0, taken, waiting.count, 1, NULL, err);
 }

@@ -60,7 +60,7 @@ void record_row_read(struct arena *a, const struct db_rows *rows, size_t i, stru
 	    .lead_id = db_get_uuid(rows, i, RECORD_ROW_LEAD_ID)};
 }
 
-static int row_json(
+static int list_row_json(
     struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
 {
 	struct record_row row;
@@ -79,7 +79,7 @@ int record_get_json(struct app *app, struct arena *a, const struct uuid *account
 
 	if (found != 1)
 		return found;
-	return row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
+	return list_row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
 void record_key_range(
@@ -103,14 +103,14 @@ void record_key_range(
 }
 
 /* The statement for newest or oldest first, of all types or one. */
-static const struct db_stmt *pick(const struct record_filter *f, const struct record_slice *slice,
-    const struct db_stmt *const four[4])
+static const struct db_stmt *list_pick_stmt(const struct record_filter *f,
+    const struct record_slice *slice, const struct db_stmt *const four[4])
 {
 	return four[(f->resource_type.p != NULL ? 2 : 0) + slice->s.is_ascending];
 }
 
 /* The values of v refer to *k. */
-static size_t key_values(const struct record_filter *f, const struct record_slice *slice,
+static size_t list_key_values(const struct record_filter *f, const struct record_slice *slice,
     struct key_range *k, struct db_val *v)
 {
 	size_t n = 0;
@@ -126,23 +126,23 @@ static size_t key_values(const struct record_filter *f, const struct record_slic
 	return n;
 }
 
-static int query_rows(struct app *app, struct arena *a, const struct record_filter *f,
+static int list_query_rows(struct app *app, struct arena *a, const struct record_filter *f,
     const struct record_slice *slice, struct db_rows *rows, struct err *err)
 {
 	static const struct db_stmt *const statements[4] = {&record_list_newest,
 	    &record_list_oldest, &record_list_type_newest, &record_list_type_oldest};
 	struct key_range k;
 	struct db_val v[8];
-	size_t n = key_values(f, slice, &k, v);
+	size_t n = list_key_values(f, slice, &k, v);
 
 	v[n++] = db_int(record_moves_horizon(slice));
 	v[n++] = db_int(slice->s.limit + 1);
-	return db_query(app->db, a, pick(f, slice, statements), v, n, rows, err);
+	return db_query(app->db, a, list_pick_stmt(f, slice, statements), v, n, rows, err);
 }
 
 /* The rows that page= skips are counted along the index and never read. 1, 0 there are not so
  * many, -1. */
-static int skip_rows(struct app *app, struct arena *a, const struct record_filter *f,
+static int list_skip_rows(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err)
 {
 	static const struct db_stmt *const statements[4] = {&record_seek_newest,
@@ -150,10 +150,10 @@ static int skip_rows(struct app *app, struct arena *a, const struct record_filte
 	struct key_range k;
 	struct db_val v[8];
 	struct db_rows rows;
-	size_t n = key_values(f, slice, &k, v);
+	size_t n = list_key_values(f, slice, &k, v);
 
 	v[n++] = db_int(slice->s.offset - 1);
-	if (db_query(app->db, a, pick(f, slice, statements), v, n, &rows, err) == -1)
+	if (db_query(app->db, a, list_pick_stmt(f, slice, statements), v, n, &rows, err) == -1)
 		return -1;
 	if (rows.count == 0)
 		return 0;
@@ -168,7 +168,7 @@ int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int
 	*out = (struct record_place){.at_us = at_us,
 	    .id = db_get_uuid(rows, i, RECORD_ROW_ID),
 	    .is_first = db_get_int(rows, i, RECORD_ROW_FIRST_SEEN) == at_us};
-	return row_json(a, rows, i, &out->row, err);
+	return list_row_json(a, rows, i, &out->row, err);
 }
 
 int record_slice_add(struct arena *a, struct record_slice *slice, const struct db_rows *rows,
@@ -184,7 +184,7 @@ int record_slice_add(struct arena *a, struct record_slice *slice, const struct d
 	return 0;
 }
 
-static bool is_searched(const struct record_filter *f)
+static bool filter_is_searched(const struct record_filter *f)
 {
 	return f->search.p != NULL || f->provider_type.p != NULL || f->source.p != NULL ||
 	       f->nwhere > 0;
@@ -201,11 +201,11 @@ static int list_present(struct app *app, struct arena *a, const struct record_fi
 	slice->places = arena_array(a, (size_t)slice->s.limit, sizeof(*slice->places));
 	slice->nplaces = 0;
 	slice->s.has_more = false;
-	if (is_searched(f))
+	if (filter_is_searched(f))
 		return record_search(app, a, f, slice, err);
-	if (slice->s.offset > 0 && (rc = skip_rows(app, a, f, slice, err)) != 1)
+	if (slice->s.offset > 0 && (rc = list_skip_rows(app, a, f, slice, err)) != 1)
 		return rc;
-	if (query_rows(app, a, f, slice, &rows, err) == -1)
+	if (list_query_rows(app, a, f, slice, &rows, err) == -1)
 		return -1;
 	slice->s.has_more = rows.count > (size_t)slice->s.limit;
 	for (size_t i = 0; i < rows.count && i < (size_t)slice->s.limit; i++)
@@ -227,7 +227,7 @@ static int list_first(struct app *app, struct arena *a, const struct record_filt
 		return -1;
 	*slice->memory = memory;
 	if (!slice->s.is_ascending)
-		return is_searched(f) ? record_moves_show(app, a, f, slice, err) : 0;
+		return filter_is_searched(f) ? record_moves_show(app, a, f, slice, err) : 0;
 	if (!slice->s.has_more)
 		return 0;
 	return list_present(app, a, f, slice, err) == -1 ? -1
@@ -251,7 +251,7 @@ int record_list(struct app *app, struct arena *a, const struct record_filter *f,
 	return rc;
 }
 
-static void add_to(json_t *counts, const char *key, int64_t n)
+static void counts_add(json_t *counts, const char *key, int64_t n)
 {
 	json_set_int(counts, key, json_int(counts, key) + n);
 }
@@ -278,8 +278,8 @@ int record_summary(
 
 		if (n == 0)
 			continue;
-		add_to(providers, db_get_text(&kinds, i, KIND_PROVIDER_TYPE), n);
-		add_to(types, db_get_text(&kinds, i, KIND_RESOURCE_TYPE), n);
+		counts_add(providers, db_get_text(&kinds, i, KIND_PROVIDER_TYPE), n);
+		counts_add(types, db_get_text(&kinds, i, KIND_RESOURCE_TYPE), n);
 		total += n;
 	}
 	for (size_t i = 0; i < days.count; i++) {

@@ -1,3 +1,20 @@
+/* Changes of payloads: a list of {path, before, after}, deep enough to say what changed and no
+ * more.
+ *
+ *   {"a":1,"b":{"c":2}}  ->  {"a":1,"b":{"c":3,"d":4}}
+ *   [{"path":"b.c","before":2,"after":3}, {"path":"b.d","after":4}]
+ *
+ * A missing `before` means that there was no such member, a missing `after` that it is gone; null
+ * is a value like any other. Undoing takes the list from its end, doing it again from its
+ * beginning.
+ *
+ * Undo and redo may meet another object than the one that the changes were made of, since a late
+ * payload is put between them (record-store.c): then each does what it can. Undo skips a path that
+ * is not there; redo makes the objects on its path, and a value that is an object is merged into
+ * the object that is there, as the payload itself would have been.
+ *
+ * Arrays are values: no change leads into one, for an element has no name by which it could be
+ * found again. */
 #include "record/record-merge.h"
 
 #include "base/buf.h"
@@ -15,14 +32,14 @@ struct diffing {
 	size_t room; /* of PATHS_BYTES */
 };
 
-static void append_step(struct buf *path, int depth, const char *key)
+static void diff_path_append(struct buf *path, int depth, const char *key)
 {
 	if (depth > 0)
 		buf_chr(path, '.');
 	path_append_key(path, key);
 }
 
-static void add_change(struct diffing *d, json_t *before, json_t *after)
+static void diff_add_change(struct diffing *d, json_t *before, json_t *after)
 {
 	json_t *c = json_object();
 
@@ -35,7 +52,7 @@ static void add_change(struct diffing *d, json_t *before, json_t *after)
 }
 
 /* Are both objects, with room for the paths of their members? */
-static bool may_descend(struct diffing *d, const json_t *before, const json_t *after)
+static bool diff_may_descend(struct diffing *d, const json_t *before, const json_t *after)
 {
 	size_t cost = (d->path->len + 1) * (json_object_size(before) + json_object_size(after));
 
@@ -45,7 +62,7 @@ static bool may_descend(struct diffing *d, const json_t *before, const json_t *a
 	return true;
 }
 
-static void diff(struct diffing *d, int depth, json_t *before, json_t *after)
+static void diff_objects(struct diffing *d, int depth, json_t *before, json_t *after)
 {
 	struct buf *path = d->path;
 	const char *key;
@@ -55,19 +72,19 @@ static void diff(struct diffing *d, int depth, json_t *before, json_t *after)
 	json_object_each(after, key, value) {
 		json_t *old = json_object_get(before, key);
 
-		append_step(path, depth, key);
-		if (may_descend(d, old, value))
-			diff(d, depth + 1, old, value);
+		diff_path_append(path, depth, key);
+		if (diff_may_descend(d, old, value))
+			diff_objects(d, depth + 1, old, value);
 		else if (old == NULL || !json_equal(old, value))
-			add_change(d, old, value);
+			diff_add_change(d, old, value);
 		path->len = base;
 		path->p[base] = '\0';
 	}
 	json_object_each(before, key, value) {
 		if (json_object_get(after, key) != NULL)
 			continue;
-		append_step(path, depth, key);
-		add_change(d, value, NULL);
+		diff_path_append(path, depth, key);
+		diff_add_change(d, value, NULL);
 		path->len = base;
 		path->p[base] = '\0';
 	}
@@ -81,12 +98,12 @@ json_t *record_diff(struct arena *a, const json_t *before, const json_t *after)
 
 	buf_chr(d.path, ' '); /* allocates, so that the text may be cut back to nothing */
 	buf_reset(d.path);
-	diff(&d, 0, (json_t *)(uintptr_t)before, (json_t *)(uintptr_t)after);
+	diff_objects(&d, 0, (json_t *)(uintptr_t)before, (json_t *)(uintptr_t)after);
 	return d.changes;
 }
 
 /* The object that is that member: made where it is none, if wanted. */
-static json_t *descend(json_t *object, const char *key, bool is_made)
+static json_t *object_member_object(json_t *object, const char *key, bool is_made)
 {
 	json_t *next = json_object_get(object, key);
 
@@ -100,7 +117,7 @@ static json_t *descend(json_t *object, const char *key, bool is_made)
 
 /* The object that holds the path's last step, and that step's key. Unlike path.h this knows empty
  * keys and paths of any length, and steps into objects alone. */
-static json_t *holder(
+static json_t *object_at_path(
     struct arena *a, json_t *object, const char *path, bool is_made, const char **last)
 {
 	char *step = arena_alloc(a, strlen(path) + 1);
@@ -112,7 +129,7 @@ static json_t *holder(
 		} else if (*path == '.') {
 			step[n] = '\0';
 			n = 0;
-			object = descend(object, step, is_made);
+			object = object_member_object(object, step, is_made);
 		} else {
 			step[n++] = *path;
 		}
@@ -128,7 +145,7 @@ void record_undo(struct arena *a, json_t *object, const json_t *changes)
 		const json_t *c = json_array_get(changes, i);
 		const char *path = json_str(c, "path"), *key;
 		json_t *before = json_object_get(c, "before");
-		json_t *at = path == NULL ? NULL : holder(a, object, path, false, &key);
+		json_t *at = path == NULL ? NULL : object_at_path(a, object, path, false, &key);
 
 		if (at == NULL)
 			continue;
@@ -141,7 +158,7 @@ void record_undo(struct arena *a, json_t *object, const json_t *changes)
 
 /* Does to an object what made `after` of `before`: members that were the same in both stay what
  * they are there. */
-static void redo_members(json_t *there, json_t *before, json_t *after)
+static void object_redo_members(json_t *there, json_t *before, json_t *after)
 {
 	const char *key;
 	json_t *value;
@@ -152,7 +169,7 @@ static void redo_members(json_t *there, json_t *before, json_t *after)
 		if (old != NULL && json_equal(old, value))
 			continue;
 		if (json_is_object(old) && json_is_object(value))
-			redo_members(descend(there, key, true), old, value);
+			object_redo_members(object_member_object(there, key, true), old, value);
 		else if (json_is_object(ours) && json_is_object(value))
 			json_merge(ours, value);
 		else
@@ -171,7 +188,8 @@ void record_redo(struct arena *a, json_t *object, const json_t *changes)
 		const char *path = json_str(c, "path"), *key;
 		json_t *before = json_object_get(c, "before");
 		json_t *after = json_object_get(c, "after"), *there;
-		json_t *at = path == NULL ? NULL : holder(a, object, path, after != NULL, &key);
+		json_t *at =
+		    path == NULL ? NULL : object_at_path(a, object, path, after != NULL, &key);
 
 		if (at == NULL)
 			continue;
@@ -179,7 +197,7 @@ void record_redo(struct arena *a, json_t *object, const json_t *changes)
 		if (after == NULL)
 			json_object_del(at, key);
 		else if (json_is_object(after) && json_is_object(before))
-			redo_members(descend(at, key, true), before, after);
+			object_redo_members(object_member_object(at, key, true), before, after);
 		else if (json_is_object(after) && json_is_object(there))
 			json_merge(there, after);
 		else

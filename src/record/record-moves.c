@@ -1,8 +1,12 @@
-/* Lists by cursor under writes. A change moves a record to the newest end of the lists, over the
- * heads of those who page through them: newest first it would be skipped, oldest first repeated. So
- * a change leaves word of the place it took the record from, and a page shows a record where it
- * stood when the paging began: the rows of its stretch of the list, and those that left the stretch
- * since.
+/* Lists by cursor under writes. A change moves a record to the newest end of the lists, past those
+ * who page through them: newest first it would be skipped, oldest first repeated. So a change
+ * leaves a row (record_moves) that tells the place it took the record from, and a page shows a
+ * record where it stood when the paging began: the rows of its stretch of the list, and its
+ * leavers, which have left the stretch since.
+ *
+ *   older                    |-- stretch of this page --|                         newest
+ *   . . . . . . . . . . . .  r   r   (x)   r    r   (y)  . . . . horizon . .  y . . . x
+ *                                     leavers: they stood here, and are shown here
  *
  * What "since" means cannot be told exactly: a change bears its time before it is committed, so one
  * of shortly before the beginning (after the horizon) may or may not have been seen there. Newest
@@ -49,7 +53,7 @@ DB_STMT(record_moves_purge, "DELETE FROM record_moves WHERE moved_at < ? LIMIT 2
 _Static_assert(
     sizeof(int64_t) + RECORD_MEMORY * SHORT_ID <= CURSOR_NOTE, "a memory fits into a cursor");
 
-static uint64_t short_id(const struct uuid *id)
+static uint64_t memory_short_id(const struct uuid *id)
 {
 	uint64_t v;
 
@@ -57,28 +61,28 @@ static uint64_t short_id(const struct uuid *id)
 	return v & SHORT_ID_MASK;
 }
 
-static bool is_shown(const struct record_memory *m, const struct uuid *id)
+static bool memory_has(const struct record_memory *m, const struct uuid *id)
 {
 	for (size_t i = 0; i < m->n; i++)
-		if (m->shown[i] == short_id(id))
+		if (m->shown[i] == memory_short_id(id))
 			return true;
 	return false;
 }
 
-static bool is_full(const struct record_memory *m)
+static bool memory_is_full(const struct record_memory *m)
 {
 	return m->n >= RECORD_MEMORY_FULL;
 }
 
 /* Newest first: this row may stand in the list once more, further back. A page that begins with
  * room left may fill as much as it has rows. */
-static void remember(struct record_memory *m, const struct record_place *p)
+static void memory_add(struct record_memory *m, const struct record_place *p)
 {
-	if (p->at_us <= m->horizon_us || p->is_first || is_shown(m, &p->id))
+	if (p->at_us <= m->horizon_us || p->is_first || memory_has(m, &p->id))
 		return;
 	if (m->n == RECORD_MEMORY)
 		abort();
-	m->shown[m->n++] = short_id(&p->id);
+	m->shown[m->n++] = memory_short_id(&p->id);
 }
 
 struct str record_memory_text(struct arena *a, const struct record_memory *m)
@@ -121,7 +125,7 @@ struct leavers {
 	bool is_cut; /* behind the last one looked at, which is at.from: there may be more */
 };
 
-static void find_stretch(struct leavers *v)
+static void leavers_find_stretch(struct leavers *v)
 {
 	const struct record_slice *slice = v->slice;
 
@@ -136,13 +140,13 @@ static void find_stretch(struct leavers *v)
 		v->to_id = slice->s.last.id;
 	} else if (slice->s.is_ascending) {
 		v->at.to_us--;
-	} else if (is_full(slice->memory)) {
+	} else if (memory_is_full(slice->memory)) {
 		v->at.to_us = 0;
 	}
 }
 
 /* The next CHUNK of them. */
-static int query_leavers(struct leavers *v, struct db *db, struct db_rows *rows, struct err *err)
+static int leavers_query(struct leavers *v, struct db *db, struct db_rows *rows, struct err *err)
 {
 	int64_t horizon_us = v->slice->memory->horizon_us;
 	struct db_val vals[9];
@@ -168,7 +172,7 @@ static int query_leavers(struct leavers *v, struct db *db, struct db_rows *rows,
 	return 0;
 }
 
-static bool is_on_page(const struct record_slice *slice, const struct uuid *id)
+static bool page_has_record(const struct record_slice *slice, const struct uuid *id)
 {
 	for (size_t i = 0; i < slice->nplaces; i++)
 		if (uuid_eq(slice->places[i].id, *id))
@@ -176,31 +180,31 @@ static bool is_on_page(const struct record_slice *slice, const struct uuid *id)
 	return false;
 }
 
-static bool is_wanted(struct leavers *v, const struct db_rows *rows, size_t i)
+static bool leavers_is_wanted(struct leavers *v, const struct db_rows *rows, size_t i)
 {
 	struct uuid id = db_get_uuid(rows, i, RECORD_ROW_ID);
 
 	for (size_t k = 0; k < v->nfound; k++)
 		if (uuid_eq(v->found[k].id, id))
 			return false;
-	return !is_shown(v->slice->memory, &id) && !is_on_page(v->slice, &id) &&
+	return !memory_has(v->slice->memory, &id) && !page_has_record(v->slice, &id) &&
 	       db_get_int(rows, i, RECORD_ROW_UPDATED) >= v->f->updated_after_us &&
 	       (v->f->updated_before_us == 0 ||
 		   db_get_int(rows, i, RECORD_ROW_UPDATED) < v->f->updated_before_us) &&
 	       record_row_fits(v->a, v->f, &v->terms, rows, i);
 }
 
-static int take_leavers(struct leavers *v, const struct db_rows *rows, size_t most, struct err *err)
+static int leavers_take(struct leavers *v, const struct db_rows *rows, size_t most, struct err *err)
 {
 	for (size_t i = 0; i < rows->count && v->nfound < most; i++)
-		if (is_wanted(v, rows, i) &&
+		if (leavers_is_wanted(v, rows, i) &&
 		    record_place_read(v->a, rows, i, db_get_int(rows, i, LEFT_FROM),
 			&v->found[v->nfound++], err) == -1)
 			return -1;
 	return 0;
 }
 
-static int find_leavers(struct leavers *v, struct db *db, struct err *err)
+static int leavers_find(struct leavers *v, struct db *db, struct err *err)
 {
 	size_t most = (size_t)v->slice->s.limit + 1, looked_at = 0;
 	struct db_rows rows;
@@ -209,11 +213,11 @@ static int find_leavers(struct leavers *v, struct db *db, struct err *err)
 		return -1;
 	if (v->terms.is_impossible)
 		return 0;
-	find_stretch(v);
+	leavers_find_stretch(v);
 	v->found = arena_array(v->a, most, sizeof(*v->found));
 	do {
-		if (query_leavers(v, db, &rows, err) == -1 ||
-		    take_leavers(v, &rows, most, err) == -1)
+		if (leavers_query(v, db, &rows, err) == -1 ||
+		    leavers_take(v, &rows, most, err) == -1)
 			return -1;
 		looked_at += rows.count;
 	} while (rows.count == CHUNK && v->nfound < most && looked_at < LOOKED_AT);
@@ -223,7 +227,7 @@ static int find_leavers(struct leavers *v, struct db *db, struct err *err)
 
 /* ---- the page ------------------------------------------------------------------------------ */
 
-static bool stands_before(
+static bool place_stands_before(
     const struct record_slice *slice, const struct record_place *x, const struct record_place *y)
 {
 	int order = x->at_us != y->at_us ? (x->at_us < y->at_us ? -1 : 1)
@@ -233,11 +237,12 @@ static bool stands_before(
 }
 
 /* Leaves out of the page what stands behind the last leaver looked at. */
-static void cut(struct record_slice *slice, const struct leavers *v)
+static void page_cut(struct record_slice *slice, const struct leavers *v)
 {
 	const struct record_place end = {.at_us = v->at.from_us, .id = v->at.from_id};
 
-	while (slice->nplaces > 0 && stands_before(slice, &end, &slice->places[slice->nplaces - 1]))
+	while (slice->nplaces > 0 &&
+	       place_stands_before(slice, &end, &slice->places[slice->nplaces - 1]))
 		slice->nplaces--;
 	slice->s.has_more = true;
 	slice->s.last.at = end.at_us;
@@ -245,7 +250,7 @@ static void cut(struct record_slice *slice, const struct leavers *v)
 }
 
 /* Puts the leavers among the page's rows, in the order of the list, and cuts it to its limit. */
-static void merge(struct record_slice *slice, struct leavers *v)
+static void page_merge_leavers(struct record_slice *slice, struct leavers *v)
 {
 	struct record_place *own = slice->places,
 			    *all = arena_array(v->a, slice->nplaces + v->nfound + 1, sizeof(*all));
@@ -253,7 +258,7 @@ static void merge(struct record_slice *slice, struct leavers *v)
 
 	while (n < (size_t)slice->s.limit && (i < slice->nplaces || k < v->nfound))
 		all[n++] = k == v->nfound || (i < slice->nplaces &&
-						 stands_before(slice, &own[i], &v->found[k]))
+						 place_stands_before(slice, &own[i], &v->found[k]))
 			       ? own[i++]
 			       : v->found[k++];
 	if (i < slice->nplaces || k < v->nfound) {
@@ -273,12 +278,12 @@ int record_moves_show(struct app *app, struct arena *a, const struct record_filt
 {
 	struct leavers v = {.f = f, .slice = slice, .a = a};
 
-	if (find_leavers(&v, app->db, err) == -1)
+	if (leavers_find(&v, app->db, err) == -1)
 		return -1;
 	if (v.is_cut)
-		cut(slice, &v);
+		page_cut(slice, &v);
 	if (v.is_cut || v.nfound > 0)
-		merge(slice, &v);
+		page_merge_leavers(slice, &v);
 	return 0;
 }
 
@@ -286,7 +291,7 @@ int64_t record_moves_horizon(const struct record_slice *slice)
 {
 	const struct record_memory *m = slice->memory;
 
-	return m != NULL && m->horizon_us != 0 && (slice->s.is_ascending || is_full(m))
+	return m != NULL && m->horizon_us != 0 && (slice->s.is_ascending || memory_is_full(m))
 		   ? m->horizon_us
 		   : INT64_MAX;
 }
@@ -307,7 +312,7 @@ void record_moves_begin(struct record_memory *m)
 void record_moves_remember(struct record_slice *slice)
 {
 	for (size_t i = 0; !slice->s.is_ascending && i < slice->nplaces; i++)
-		remember(slice->memory, &slice->places[i]);
+		memory_add(slice->memory, &slice->places[i]);
 }
 
 /* ---- forgetting ---------------------------------------------------------------------------- */

@@ -20,18 +20,18 @@
 
 /* ---- one record ---------------------------------------------------------------------------- */
 
-static const char *plural(int64_t n)
+static const char *plural_ending(int64_t n)
 {
 	return n == 1 ? "" : "s";
 }
 
-static void flash_runs(struct req *r, int64_t matched, int64_t ran)
+static void flash_set_runs(struct req *r, int64_t matched, int64_t ran)
 {
 	if (matched == 0)
 		chrome_flash(r, "ok", "No flow is subscribed to this, so none ran.");
 	else
 		chrome_flash(r, "ok", "%" PRId64 " flow%s matched, %" PRId64 " ran.", matched,
-		    plural(matched), ran);
+		    plural_ending(matched), ran);
 }
 
 int record_page_replay(struct req *r)
@@ -48,7 +48,7 @@ int record_page_replay(struct req *r)
 		return res_problem(r, 404, "There is no such record. It may have been deleted");
 	if (found == -1)
 		return res_error(r, &err);
-	flash_runs(r, json_int(out, "matched"), json_int(out, "ran"));
+	flash_set_runs(r, json_int(out, "matched"), json_int(out, "ran"));
 	return res_redirect(r, arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", uuid_dup(r->a, id)));
 }
 
@@ -99,7 +99,7 @@ struct picked {
 	size_t n;
 };
 
-static struct picked read_picked(struct req *r)
+static struct picked picked_read(struct req *r)
 {
 	struct picked p = {arena_array(r->a, r->form.n + 1, sizeof(struct uuid)), 0};
 
@@ -109,7 +109,7 @@ static struct picked read_picked(struct req *r)
 	return p;
 }
 
-static int load_picked(struct req *r, const struct picked *p, json_t **out, struct err *err)
+static int picked_load(struct req *r, const struct picked *p, json_t **out, struct err *err)
 {
 	*out = json_own(r->a, json_array());
 	for (size_t i = 0; i < p->n; i++) {
@@ -125,7 +125,7 @@ static int load_picked(struct req *r, const struct picked *p, json_t **out, stru
 	return 0;
 }
 
-static int delete_picked(struct req *r, const struct picked *p, const char *back)
+static int picked_delete(struct req *r, const struct picked *p, const char *back)
 {
 	int64_t deleted = 0, failed = 0;
 
@@ -140,11 +140,12 @@ static int delete_picked(struct req *r, const struct picked *p, const char *back
 		chrome_flash(r, "error", "%" PRId64 " deleted, %" PRId64 " could not be deleted.",
 		    deleted, failed);
 	else
-		chrome_flash(r, "ok", "%" PRId64 " record%s deleted.", deleted, plural(deleted));
+		chrome_flash(
+		    r, "ok", "%" PRId64 " record%s deleted.", deleted, plural_ending(deleted));
 	return res_redirect(r, back);
 }
 
-static int replay_picked(struct req *r, const struct picked *p, const char *back)
+static int picked_replay(struct req *r, const struct picked *p, const char *back)
 {
 	struct err err = ERR_INIT;
 	int64_t matched = 0, ran = 0;
@@ -159,29 +160,29 @@ static int replay_picked(struct req *r, const struct picked *p, const char *back
 		matched += found == 1 ? json_int(out, "matched") : 0;
 		ran += found == 1 ? json_int(out, "ran") : 0;
 	}
-	flash_runs(r, matched, ran);
+	flash_set_runs(r, matched, ran);
 	return res_redirect(r, back);
 }
 
 /* ---- export of those that are checked ------------------------------------------------------ */
 
-static int see_column(void *arg, struct str path, json_t *value)
+static int columns_see(void *arg, struct str path, json_t *value)
 {
 	map_put(arg, path, value);
 	return 0;
 }
 
-static struct map *paths_of(struct arena *a, const json_t *record, struct map *into)
+static struct map *record_columns(struct arena *a, const json_t *record, struct map *into)
 {
-	record_paths_each(
-	    json_object_get(record, "data"), record_paths_buf(a, STR("")), false, see_column, into);
+	record_paths_each(json_object_get(record, "data"), record_paths_buf(a, STR("")), false,
+	    columns_see, into);
 	return into;
 }
 
-static void add_row(
+static void csv_add_record(
     struct arena *a, struct csv_writer *w, const json_t *record, struct map *columns)
 {
-	struct map *values = paths_of(a, record, map_new(a));
+	struct map *values = record_columns(a, record, map_new(a));
 
 	for (const char *const *name = record_csv_names; *name != NULL; name++)
 		csv_write_json(w, a, json_object_get(record, *name));
@@ -190,30 +191,30 @@ static void add_row(
 	csv_write_end(w);
 }
 
-static void write_csv(struct arena *a, struct buf *b, const json_t *rows)
+static void csv_write_records(struct arena *a, struct buf *b, const json_t *rows)
 {
 	struct csv_writer w = {.b = b};
 	struct map *columns = map_new(a);
 
 	for (size_t i = 0; i < json_array_size(rows); i++)
-		(void)paths_of(a, json_array_get(rows, i), columns);
+		(void)record_columns(a, json_array_get(rows, i), columns);
 	record_csv_head(&w, a, columns);
 	csv_write_end(&w);
 	for (size_t i = 0; i < json_array_size(rows); i++)
-		add_row(a, &w, json_array_get(rows, i), columns);
+		csv_add_record(a, &w, json_array_get(rows, i), columns);
 }
 
-static int export_picked(struct req *r, const struct picked *p, bool is_csv)
+static int picked_export(struct req *r, const struct picked *p, bool is_csv)
 {
 	struct buf *b = buf_new(r->a, EXPORT_BYTES);
 	struct err err = ERR_INIT;
 	char day[CLOCK_TEXT];
 	json_t *rows;
 
-	if (load_picked(r, p, &rows, &err) == -1)
+	if (picked_load(r, p, &rows, &err) == -1)
 		return res_error(r, &err);
 	if (is_csv)
-		write_csv(r->a, b, rows);
+		csv_write_records(r->a, b, rows);
 	for (size_t i = 0; !is_csv && i < json_array_size(rows); i++) {
 		json_append(b, json_array_get(rows, i));
 		buf_chr(b, '\n');
@@ -230,12 +231,12 @@ static int export_picked(struct req *r, const struct picked *p, bool is_csv)
 
 /* ---- all that match ------------------------------------------------------------------------ */
 
-static bool is_empty(const json_t *filter)
+static bool filter_json_is_empty(const json_t *filter)
 {
 	return json_object_size(filter) == 0;
 }
 
-static int replay_all(struct req *r, const struct record_browse *b)
+static int bulk_replay_all(struct req *r, const struct record_browse *b)
 {
 	struct record_replay_wish wish = {.filter = record_browse_filter_json(b)};
 	struct err err = ERR_INIT;
@@ -248,7 +249,7 @@ static int replay_all(struct req *r, const struct record_browse *b)
 }
 
 /* What came or changed since the question is none of those it was asked about. */
-static int delete_all(struct req *r, const struct record_browse *b, int64_t asked_us)
+static int bulk_delete_all(struct req *r, const struct record_browse *b, int64_t asked_us)
 {
 	struct err err = ERR_INIT;
 	int64_t n = 0;
@@ -262,7 +263,7 @@ static int delete_all(struct req *r, const struct record_browse *b, int64_t aske
 
 /* ---- asking -------------------------------------------------------------------------------- */
 
-static void add_titles(struct req *r, json_t *data, const json_t *rows)
+static void ask_add_titles(struct req *r, json_t *data, const json_t *rows)
 {
 	json_t *titles = json_array(), *ids = json_array();
 
@@ -282,7 +283,7 @@ static void add_titles(struct req *r, json_t *data, const json_t *rows)
 	json_set(data, "ids", ids);
 }
 
-static void add_condition(json_t *list, const char *label, const char *value)
+static void ask_add_condition(json_t *list, const char *label, const char *value)
 {
 	json_t *o = json_object();
 
@@ -292,7 +293,7 @@ static void add_condition(json_t *list, const char *label, const char *value)
 }
 
 /* What all that match have in common, so that nobody deletes by a filter he had forgotten. */
-static void add_conditions(json_t *data, const struct record_browse *b)
+static void ask_add_conditions(json_t *data, const struct record_browse *b)
 {
 	static const char *const names[][2] = {{"resourceType", "Type"},
 	    {"providerType", "Provider"}, {"source", "Source"}, {"search", "Search"},
@@ -303,14 +304,14 @@ static void add_conditions(json_t *data, const struct record_browse *b)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (json_str(filter, names[i][0]) != NULL)
-			add_condition(list, names[i][1], json_str(filter, names[i][0]));
+			ask_add_condition(list, names[i][1], json_str(filter, names[i][0]));
 	json_object_each(json_object_get(filter, "filter"), path, value)
-		add_condition(list, path, json_string_value(value));
+		ask_add_condition(list, path, json_string_value(value));
 	json_set(data, "conditions", list);
 }
 
 /* One page before anything is done, which says to how many. */
-static int ask(struct req *r, const struct record_browse *b, const struct picked *p,
+static int bulk_ask(struct req *r, const struct record_browse *b, const struct picked *p,
     const char *action, struct err *err)
 {
 	json_t *data = json_own(r->a, json_object()), *rows;
@@ -322,10 +323,10 @@ static int ask(struct req *r, const struct record_browse *b, const struct picked
 		    -1)
 			return res_error(r, err);
 	} else {
-		if (load_picked(r, p, &rows, err) == -1)
+		if (picked_load(r, p, &rows, err) == -1)
 			return res_error(r, err);
 		n = (int64_t)json_array_size(rows);
-		add_titles(r, data, rows);
+		ask_add_titles(r, data, rows);
 	}
 	if (n == 0 && is_exact) {
 		chrome_flash(r, "error", "%s",
@@ -333,7 +334,8 @@ static int ask(struct req *r, const struct record_browse *b, const struct picked
 		return res_redirect(r, record_browse_link(b));
 	}
 	json_set_bool(data, "is_all", is_all);
-	json_set_bool(data, "is_everything", is_all && is_empty(record_browse_filter_json(b)));
+	json_set_bool(
+	    data, "is_everything", is_all && filter_json_is_empty(record_browse_filter_json(b)));
 	json_set_bool(data, "is_delete", strcmp(action, "delete") == 0);
 	json_set_bool(data, "is_exact", is_exact);
 	json_set_bool(data, "is_one", n == 1);
@@ -342,12 +344,12 @@ static int ask(struct req *r, const struct record_browse *b, const struct picked
 	json_set_str(data, "action", action);
 	json_set_str(data, "back_href", record_browse_link(b));
 	json_set_str(data, "query", record_browse_query(b));
-	add_conditions(data, b);
+	ask_add_conditions(data, b);
 	return chrome_page(
 	    r, 200, "records", "Please confirm", "record/confirm", json_incref(data));
 }
 
-static int act_on_all(
+static int bulk_act_on_all(
     struct req *r, struct record_browse *b, struct str action, bool is_sure, struct err *err)
 {
 	int64_t asked_us;
@@ -355,7 +357,7 @@ static int act_on_all(
 	if (str_is(action, "csv") || str_is(action, "ndjson"))
 		return res_redirect(
 		    r, record_browse_export_link(b, str_is(action, "csv") ? "csv" : "ndjson"));
-	if (str_is(action, "replay") && is_empty(record_browse_filter_json(b))) {
+	if (str_is(action, "replay") && filter_json_is_empty(record_browse_filter_json(b))) {
 		chrome_flash(r, "error",
 		    "Choose a type or another filter first: flows are not re-run for all records "
 		    "at "
@@ -363,10 +365,10 @@ static int act_on_all(
 		return res_redirect(r, record_browse_link(b));
 	}
 	if (str_is(action, "replay"))
-		return is_sure ? replay_all(r, b) : ask(r, b, NULL, "replay", err);
+		return is_sure ? bulk_replay_all(r, b) : bulk_ask(r, b, NULL, "replay", err);
 	if (is_sure && str_to_i64(req_form(r, "asked"), 1, INT64_MAX, &asked_us))
-		return delete_all(r, b, asked_us);
-	return ask(r, b, NULL, "delete", err);
+		return bulk_delete_all(r, b, asked_us);
+	return bulk_ask(r, b, NULL, "delete", err);
 }
 
 int record_page_bulk(struct req *r)
@@ -385,19 +387,19 @@ int record_page_bulk(struct req *r)
 	    !str_is(action, "ndjson"))
 		return res_problem(r, 400, "There is no such action");
 	if (str_is(req_form(r, "scope"), "all"))
-		return act_on_all(r, &b, action, is_sure, &err);
-	picked = read_picked(r);
+		return bulk_act_on_all(r, &b, action, is_sure, &err);
+	picked = picked_read(r);
 	if (picked.n == 0) {
 		chrome_flash(
 		    r, "error", "No record is checked. Check some, or choose all that match.");
 		return res_redirect(r, record_browse_link(&b));
 	}
 	if (str_is(action, "replay"))
-		return replay_picked(r, &picked, record_browse_link(&b));
+		return picked_replay(r, &picked, record_browse_link(&b));
 	if (!str_is(action, "delete"))
-		return export_picked(r, &picked, str_is(action, "csv"));
-	return is_sure ? delete_picked(r, &picked, record_browse_link(&b))
-		       : ask(r, &b, &picked, "delete", &err);
+		return picked_export(r, &picked, str_is(action, "csv"));
+	return is_sure ? picked_delete(r, &picked, record_browse_link(&b))
+		       : bulk_ask(r, &b, &picked, "delete", &err);
 }
 
 int record_page_task_cancel(struct req *r)

@@ -30,7 +30,7 @@ const char *record_cell_text(struct arena *a, const json_t *value)
 	return arena_printf(a, "%.*s…", (int)utf8_cut(str_from(text), CELL_BYTES).n, text);
 }
 
-static const char *last_step(const char *path)
+static const char *path_last_step(const char *path)
 {
 	const char *dot = strrchr(path, '.');
 
@@ -38,7 +38,7 @@ static const char *last_step(const char *path)
 }
 
 /* fullName, full_name and Full-Name are one word. */
-static bool is_same_word(const char *a, const char *b)
+static bool words_are_same(const char *a, const char *b)
 {
 	for (;;) {
 		while (*a == '_' || *a == '-')
@@ -55,11 +55,11 @@ static bool is_same_word(const char *a, const char *b)
 }
 
 /* Place of word in a NULL-ended list; its length when it is not there. */
-static size_t place_of(const char *const *words, const char *word)
+static size_t word_place(const char *const *words, const char *word)
 {
 	size_t i = 0;
 
-	while (words[i] != NULL && !is_same_word(words[i], word))
+	while (words[i] != NULL && !words_are_same(words[i], word))
 		i++;
 	return i;
 }
@@ -72,16 +72,17 @@ static const char *const first_names[] = {"firstName", "givenName", NULL};
 static const char *const last_names[] = {"lastName", "familyName", "surname", NULL};
 static const char *const addresses[] = {"email", "emailAddress", "phone", "phoneNumber", NULL};
 
-/* The first of words that the object's own members answer. */
-static const char *member_named(struct arena *a, const json_t *o, const char *const *words)
+/* The value of the first of words that names a member of the object itself. */
+static const char *object_member_named(struct arena *a, const json_t *o, const char *const *words)
 {
 	size_t best = SIZE_MAX;
 	const char *found = NULL, *key;
 	json_t *v;
 
 	json_object_each(o, key, v) {
-		size_t place = json_is_string(v) && json_string_length(v) > 0 ? place_of(words, key)
-									      : SIZE_MAX;
+		size_t place = json_is_string(v) && json_string_length(v) > 0
+				   ? word_place(words, key)
+				   : SIZE_MAX;
 		if (place < best && words[place] != NULL) {
 			best = place;
 			found = json_string_value(v);
@@ -91,39 +92,39 @@ static const char *member_named(struct arena *a, const json_t *o, const char *co
 }
 
 /* Shallow before deep: a contact goes by its own email before its company's name. */
-static const char *title_within(struct arena *a, const json_t *o, int depth)
+static const char *title_within_object(struct arena *a, const json_t *o, int depth)
 {
-	const char *title = member_named(a, o, whole_names), *last, *key;
+	const char *title = object_member_named(a, o, whole_names), *last, *key;
 	json_t *v;
 
 	if (title != NULL)
 		return title;
-	title = member_named(a, o, first_names);
-	last = member_named(a, o, last_names);
+	title = object_member_named(a, o, first_names);
+	last = object_member_named(a, o, last_names);
 	if (title != NULL || last != NULL)
 		return title == NULL  ? last
 		       : last == NULL ? title
 				      : arena_printf(a, "%s %s", title, last);
-	title = member_named(a, o, addresses);
+	title = object_member_named(a, o, addresses);
 	if (title != NULL || depth == TITLE_DEPTH)
 		return title;
 	json_object_each(o, key, v) {
 		if (title == NULL && json_is_object(v))
-			title = title_within(a, v, depth + 1);
+			title = title_within_object(a, v, depth + 1);
 	}
 	return title;
 }
 
 const char *record_title(struct arena *a, const json_t *record)
 {
-	return title_within(a, json_object_get(record, "data"), 1);
+	return title_within_object(a, json_object_get(record, "data"), 1);
 }
 
 static bool is_title_word(const char *word)
 {
-	return whole_names[place_of(whole_names, word)] != NULL ||
-	       first_names[place_of(first_names, word)] != NULL ||
-	       last_names[place_of(last_names, word)] != NULL;
+	return whole_names[word_place(whole_names, word)] != NULL ||
+	       first_names[word_place(first_names, word)] != NULL ||
+	       last_names[word_place(last_names, word)] != NULL;
 }
 
 /* ---- fields -------------------------------------------------------------------------------- */
@@ -133,39 +134,39 @@ static const char *const known_words[] = {"email", "phone", "phoneNumber", "comp
     "dealstage", "stage", "amount", "totalPrice", "total", "currency", "text", "body", "from", "to",
     "type", "event", "priority", "city", "start", "createdAt", NULL};
 
-struct field {
+struct column_field {
 	const char *path, *example;
 	double fill; /* share of the records that have it */
 	size_t rank; /* in known_words */
 	size_t order;
 	bool is_chosen;
 };
-struct fields {
+struct column_fields {
 	struct arena *a;
-	struct field v[FIELDS_MAX];
+	struct column_field v[FIELDS_MAX];
 	size_t n;
 };
 
-static void add_field(struct fields *f, const char *path, double fill, const char *example)
+static void fields_add(struct column_fields *f, const char *path, double fill, const char *example)
 {
 	if (f->n == FIELDS_MAX)
 		return;
-	f->v[f->n] = (struct field){.path = path,
+	f->v[f->n] = (struct column_field){.path = path,
 	    .example = example,
 	    .fill = fill,
-	    .rank = place_of(known_words, last_step(path)),
+	    .rank = word_place(known_words, path_last_step(path)),
 	    .order = f->n};
 	f->n++;
 }
 
-struct seeing {
-	struct fields *f;
+struct fields_seeing {
+	struct column_fields *f;
 	double share; /* that one row is */
 };
 
-static int see_path(void *arg, struct str path, json_t *value)
+static int fields_see_path(void *arg, struct str path, json_t *value)
 {
-	struct seeing *s = arg;
+	struct fields_seeing *s = arg;
 	const char *example = record_cell_text(s->f->a, value);
 
 	if (example == NULL)
@@ -176,13 +177,13 @@ static int see_path(void *arg, struct str path, json_t *value)
 			return 0;
 		}
 	}
-	add_field(s->f, arena_strndup(s->f->a, path.p, path.n), s->share, example);
+	fields_add(s->f, arena_strndup(s->f->a, path.p, path.n), s->share, example);
 	return 0;
 }
 
-static int by_fill(const void *x, const void *y)
+static int field_by_fill(const void *x, const void *y)
 {
-	const struct field *a = x, *b = y;
+	const struct column_field *a = x, *b = y;
 
 	if (a->fill < b->fill || b->fill < a->fill)
 		return a->fill < b->fill ? 1 : -1;
@@ -190,19 +191,19 @@ static int by_fill(const void *x, const void *y)
 }
 
 /* Where the catalogue knows nothing yet, or of a list of all types: what these rows have. */
-static void fields_of_rows(struct fields *f, const json_t *rows)
+static void fields_of_rows(struct column_fields *f, const json_t *rows)
 {
-	struct seeing s = {f, 1.0 / (double)(json_array_size(rows) + 1)};
+	struct fields_seeing s = {f, 1.0 / (double)(json_array_size(rows) + 1)};
 
 	for (size_t i = 0; i < json_array_size(rows); i++)
 		(void)record_paths_each(json_object_get(json_array_get(rows, i), "data"),
-		    record_paths_buf(f->a, STR("")), true, see_path, &s);
+		    record_paths_buf(f->a, STR("")), true, fields_see_path, &s);
 	if (f->n > 1)
-		qsort(f->v, f->n, sizeof(f->v[0]), by_fill);
+		qsort(f->v, f->n, sizeof(f->v[0]), field_by_fill);
 }
 
 static int fields_load(
-    const struct record_browse *b, struct fields *f, const json_t *rows, struct err *err)
+    const struct record_browse *b, struct column_fields *f, const json_t *rows, struct err *err)
 {
 	json_t *known;
 
@@ -216,7 +217,7 @@ static int fields_load(
 			    json_string_value(json_array_get(json_object_get(o, "examples"), 0));
 
 			if (example != NULL)
-				add_field(f, json_str(o, "path"),
+				fields_add(f, json_str(o, "path"),
 				    json_number_value(json_object_get(o, "fillRate")), example);
 		}
 	}
@@ -228,26 +229,28 @@ static int fields_load(
 /* ---- choice -------------------------------------------------------------------------------- */
 
 /* An id says little to people. */
-static bool is_id(const char *word)
+static bool is_id_word(const char *word)
 {
 	size_t n = strlen(word);
 
-	return is_same_word(word, "id") || (n > 2 && strcmp(word + n - 2, "Id") == 0) ||
+	return words_are_same(word, "id") || (n > 2 && strcmp(word + n - 2, "Id") == 0) ||
 	       (n > 3 && strcmp(word + n - 3, "_id") == 0);
 }
 
 /* Known before unknown, frequent before rare. */
-static int by_use(const void *x, const void *y)
+static int field_by_use(const void *x, const void *y)
 {
-	const struct field *a = *(struct field *const *)x, *b = *(struct field *const *)y;
+	const struct column_field *a = *(struct column_field *const *)x,
+				  *b = *(struct column_field *const *)y;
 
 	if (a->rank != b->rank)
 		return a->rank < b->rank ? -1 : 1;
-	return by_fill(a, b);
+	return field_by_fill(a, b);
 }
 
 /* A column that only repeats the titles is none; one without any value is, unless it is wanted. */
-static bool is_needless(struct arena *a, const char *path, const json_t *rows, bool is_wanted)
+static bool column_is_needless(
+    struct arena *a, const char *path, const json_t *rows, bool is_wanted)
 {
 	bool is_repeated = false;
 
@@ -263,26 +266,26 @@ static bool is_needless(struct arena *a, const char *path, const json_t *rows, b
 	return is_repeated || (!is_wanted && json_array_size(rows) > 0);
 }
 
-static json_t *choose(struct fields *f, const json_t *rows)
+static json_t *columns_choose(struct column_fields *f, const json_t *rows)
 {
-	struct field **v = arena_array(f->a, f->n + 1, sizeof(struct field *));
+	struct column_field **v = arena_array(f->a, f->n + 1, sizeof(struct column_field *));
 	json_t *columns = json_own(f->a, json_array());
 	const char *words[COLUMNS_DEFAULT];
 	size_t n = 0, k;
 
 	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].fill >= COMMON && !is_title_word(last_step(f->v[i].path)) &&
-		    !is_id(last_step(f->v[i].path)))
+		if (f->v[i].fill >= COMMON && !is_title_word(path_last_step(f->v[i].path)) &&
+		    !is_id_word(path_last_step(f->v[i].path)))
 			v[n++] = &f->v[i];
 	if (n > 1)
-		qsort(v, n, sizeof(*v), by_use);
+		qsort(v, n, sizeof(*v), field_by_use);
 	for (size_t i = 0; i < n && json_array_size(columns) < COLUMNS_DEFAULT; i++) {
-		const char *word = last_step(v[i]->path);
+		const char *word = path_last_step(v[i]->path);
 		size_t have = json_array_size(columns);
 
-		for (k = 0; k < have && !is_same_word(words[k], word); k++)
+		for (k = 0; k < have && !words_are_same(words[k], word); k++)
 			;
-		if (k < have || is_needless(f->a, v[i]->path, rows, false))
+		if (k < have || column_is_needless(f->a, v[i]->path, rows, false))
 			continue;
 		words[have] = word;
 		json_array_append_new(columns, json_string(v[i]->path));
@@ -298,7 +301,7 @@ static json_t *columns_of_view(struct arena *a, const json_t *wanted, const json
 	for (size_t i = 0; i < json_array_size(wanted); i++) {
 		const char *path = json_string_value(json_array_get(wanted, i));
 
-		if (path != NULL && !is_needless(a, path, rows, true))
+		if (path != NULL && !column_is_needless(a, path, rows, true))
 			json_array_append(columns, json_array_get(wanted, i));
 	}
 	return columns;
@@ -308,16 +311,17 @@ static json_t *columns_of_view(struct arena *a, const json_t *wanted, const json
 
 static const char *column_label(struct arena *a, const json_t *columns, size_t i)
 {
-	const char *path = json_string_value(json_array_get(columns, i)), *word = last_step(path);
+	const char *path = json_string_value(json_array_get(columns, i)),
+		   *word = path_last_step(path);
 
 	for (size_t k = 0; k < json_array_size(columns); k++)
-		if (k != i &&
-		    strcmp(last_step(json_string_value(json_array_get(columns, k))), word) == 0)
+		if (k != i && strcmp(path_last_step(json_string_value(json_array_get(columns, k))),
+				  word) == 0)
 			word = path;
 	return arena_strdup(a, word);
 }
 
-static void show_cells(struct arena *a, json_t *row, const json_t *columns, const json_t *shown)
+static void row_show_cells(struct arena *a, json_t *row, const json_t *columns, const json_t *shown)
 {
 	json_t *cells = json_array();
 
@@ -333,7 +337,7 @@ static void show_cells(struct arena *a, json_t *row, const json_t *columns, cons
 	json_set(row, "cells", cells);
 }
 
-static bool is_column(const json_t *columns, const char *path)
+static bool columns_have(const json_t *columns, const char *path)
 {
 	for (size_t i = 0; i < json_array_size(columns); i++)
 		if (strcmp(json_string_value(json_array_get(columns, i)), path) == 0)
@@ -341,7 +345,7 @@ static bool is_column(const json_t *columns, const char *path)
 	return false;
 }
 
-static void show_field(json_t *list, const struct field *f, bool is_chosen)
+static void picker_show_field(json_t *list, const struct column_field *f, bool is_chosen)
 {
 	struct str example = utf8_cut(str_from(f->example), EXAMPLE_BYTES);
 	json_t *o = json_object();
@@ -355,26 +359,26 @@ static void show_field(json_t *list, const struct field *f, bool is_chosen)
 
 /* The picker: chosen ones in their order, then the rest as they are filled, so many that the page
  * stays light; all of them are known by name. */
-static void show_fields(json_t *data, const json_t *columns, const struct fields *f)
+static void picker_show_fields(json_t *data, const json_t *columns, const struct column_fields *f)
 {
 	json_t *list = json_array(), *names = json_array();
 	bool has_more = false;
 
 	for (size_t i = 0; i < json_array_size(columns); i++) {
-		struct field chosen = {
+		struct column_field chosen = {
 		    .path = json_string_value(json_array_get(columns, i)), .fill = -1};
 		for (size_t k = 0; k < f->n; k++)
 			if (strcmp(f->v[k].path, chosen.path) == 0)
 				chosen = f->v[k];
-		show_field(list, &chosen, true);
+		picker_show_field(list, &chosen, true);
 	}
 	for (size_t i = 0; i < f->n; i++) {
 		json_array_append_new(names, json_string(f->v[i].path));
-		if (is_column(columns, f->v[i].path))
+		if (columns_have(columns, f->v[i].path))
 			continue;
 		has_more = json_array_size(list) >= FIELDS_SHOWN;
 		if (!has_more)
-			show_field(list, &f->v[i], false);
+			picker_show_field(list, &f->v[i], false);
 	}
 	json_set(data, "fields", list);
 	json_set(data, "field_names", names);
@@ -383,7 +387,7 @@ static void show_fields(json_t *data, const json_t *columns, const struct fields
 
 int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err)
 {
-	struct fields *f = arena_zalloc(b->r->a, sizeof(*f));
+	struct column_fields *f = arena_zalloc(b->r->a, sizeof(*f));
 	json_t *columns = b->columns, *shown = json_array(), *row;
 	size_t i;
 
@@ -400,7 +404,7 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 	}
 	if (columns == NULL)
 		columns = b->view_columns != NULL ? columns_of_view(f->a, b->view_columns, rows)
-						  : choose(f, rows);
+						  : columns_choose(f, rows);
 	for (i = 0; i < json_array_size(columns); i++) {
 		json_t *o = json_object();
 
@@ -409,7 +413,7 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 		json_array_append_new(shown, o);
 	}
 	json_array_each(rows, i, row)
-		show_cells(f->a, row, columns, shown);
-	show_fields(data, columns, f);
+		row_show_cells(f->a, row, columns, shown);
+	picker_show_fields(data, columns, f);
 	return 0;
 }

@@ -11,14 +11,14 @@
 
 #define CHANGES_OPEN 6 /* more are folded */
 
-static const char *address_of(struct req *r, const json_t *record)
+static const char *record_address(struct req *r, const json_t *record)
 {
 	return arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", json_str(record, "id"));
 }
 
 /* ---- history ------------------------------------------------------------------------------- */
 
-static const char *value_text(struct arena *a, const json_t *v)
+static const char *change_value_text(struct arena *a, const json_t *v)
 {
 	const char *text = record_cell_text(a, v);
 
@@ -38,15 +38,15 @@ static void add_change_texts(struct arena *a, json_t *changes)
 
 		json_set_bool(change, "had", before != NULL);
 		json_set_bool(change, "has", after != NULL);
-		json_set_str(change, "before_text", value_text(a, before));
-		json_set_str(change, "after_text", value_text(a, after));
+		json_set_str(change, "before_text", change_value_text(a, before));
+		json_set_str(change, "after_text", change_value_text(a, after));
 	}
 }
 
 /* Entries link to the record as of then; the one that is shown is marked. The newest is now. */
-static void show_history(struct req *r, json_t *data, json_t *history, int64_t at_us)
+static void detail_show_history(struct req *r, json_t *data, json_t *history, int64_t at_us)
 {
-	const char *address = address_of(r, json_object_get(data, "record"));
+	const char *address = record_address(r, json_object_get(data, "record"));
 	bool is_found = false;
 	json_t *entry;
 	size_t i;
@@ -74,7 +74,7 @@ static void show_history(struct req *r, json_t *data, json_t *history, int64_t a
 
 /* ---- timeline ------------------------------------------------------------------------------ */
 
-static void tell_request(struct req *r, json_t *e)
+static void story_tell_request(struct req *r, json_t *e)
 {
 	json_set_str(e, "text",
 	    arena_printf(
@@ -83,7 +83,7 @@ static void tell_request(struct req *r, json_t *e)
 	json_set_str(e, "mark", "received");
 }
 
-static void tell_verdict(struct req *r, json_t *e)
+static void story_tell_verdict(struct req *r, json_t *e)
 {
 	struct str status = str_from(json_str(e, "status"));
 	bool is_bad = str_is(status, "rejected") || str_is(status, "failed");
@@ -99,7 +99,7 @@ static void tell_verdict(struct req *r, json_t *e)
 	(void)r;
 }
 
-static void tell_upsert(struct req *r, json_t *e)
+static void story_tell_upsert(struct req *r, json_t *e)
 {
 	const json_t *changes = json_object_get(e, "changes");
 	size_t n = json_array_size(changes);
@@ -118,7 +118,7 @@ static void tell_upsert(struct req *r, json_t *e)
 	json_set_str(e, "eventId", NULL);
 }
 
-static void tell_push(struct req *r, json_t *e)
+static void story_tell_push(struct req *r, json_t *e)
 {
 	const char *name = json_str(e, "name"), *error = json_str(e, "error");
 	int64_t status = json_int(e, "status");
@@ -136,7 +136,7 @@ static void tell_push(struct req *r, json_t *e)
 }
 
 /* Of a kind that this page knows nothing of: what its members say. */
-static void tell_other(struct req *r, json_t *e)
+static void story_tell_other(struct req *r, json_t *e)
 {
 	struct str status = str_from(json_str(e, "status"));
 	const char *name = json_str(e, "name"), *kind = json_str(e, "kind");
@@ -152,13 +152,13 @@ static void tell_other(struct req *r, json_t *e)
 	json_set(e, "duration", json_incref(json_object_get(e, "durationUs")));
 }
 
-static void show_timeline(struct req *r, json_t *data, json_t *timeline)
+static void detail_show_timeline(struct req *r, json_t *data, json_t *timeline)
 {
 	static const struct {
 		const char *kind;
 		void (*tell)(struct req *r, json_t *entry);
-	} kinds[] = {{"request", tell_request}, {"verdict", tell_verdict}, {"upsert", tell_upsert},
-	    {"push", tell_push}};
+	} kinds[] = {{"request", story_tell_request}, {"verdict", story_tell_verdict},
+	    {"upsert", story_tell_upsert}, {"push", story_tell_push}};
 	json_t *entry;
 	size_t i, k;
 
@@ -171,7 +171,7 @@ static void show_timeline(struct req *r, json_t *data, json_t *timeline)
 		if (k < sizeof(kinds) / sizeof(kinds[0]))
 			kinds[k].tell(r, entry);
 		else
-			tell_other(r, entry);
+			story_tell_other(r, entry);
 	}
 	json_set(data, "timeline", json_incref(timeline));
 }
@@ -179,7 +179,8 @@ static void show_timeline(struct req *r, json_t *data, json_t *timeline)
 /* ---- the page ------------------------------------------------------------------------------ */
 
 /* 1, 0, -1; 0 also when there was no such record then. */
-static int load(struct req *r, const struct uuid *id, int64_t at_us, json_t *data, struct err *err)
+static int detail_load(
+    struct req *r, const struct uuid *id, int64_t at_us, json_t *data, struct err *err)
 {
 	const struct uuid *account = &r->actor.account_id;
 	json_t *record, *history, *timeline;
@@ -194,12 +195,12 @@ static int load(struct req *r, const struct uuid *id, int64_t at_us, json_t *dat
 	json_set(data, "record", json_incref(record));
 	/* The timeline tells of the same changes in other words. */
 	timeline = json_own(r->a, json_deep_copy(timeline));
-	show_history(r, data, json_own(r->a, json_deep_copy(history)), at_us);
-	show_timeline(r, data, timeline);
+	detail_show_history(r, data, json_own(r->a, json_deep_copy(history)), at_us);
+	detail_show_timeline(r, data, timeline);
 	return 1;
 }
 
-static int answer_missing(struct req *r, const struct uuid *id, int64_t at_us)
+static int detail_answer_missing(struct req *r, const struct uuid *id, int64_t at_us)
 {
 	if (at_us == 0)
 		return res_problem(r, 404, "There is no such record. It may have been deleted");
@@ -221,10 +222,10 @@ int record_page_detail(struct req *r)
 	if (req_has_invalid(r))
 		return res_invalid(r);
 	data = json_own(r->a, json_object());
-	if ((found = load(r, &id, at_us, data, &err)) == -1)
+	if ((found = detail_load(r, &id, at_us, data, &err)) == -1)
 		return res_error(r, &err);
 	if (found == 0)
-		return answer_missing(r, &id, at_us);
+		return detail_answer_missing(r, &id, at_us);
 	record = json_object_get(data, "record");
 	title = record_title(r->a, record);
 	if (title == NULL)
@@ -233,7 +234,7 @@ int record_page_detail(struct req *r)
 	    record, "providerName", provider_label(r->app, json_str(record, "providerType")));
 	json_set_str(record, "sourceLabel", record_source_label(json_str(record, "source")));
 	json_set_str(data, "heading", title);
-	json_set_str(data, "now_href", address_of(r, record));
+	json_set_str(data, "now_href", record_address(r, record));
 	json_set_bool(data, "is_past", at_us != 0);
 	json_set_bool(
 	    data, "can_write", at_us == 0 && (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);

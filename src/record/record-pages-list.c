@@ -22,7 +22,7 @@ static const struct str nothing;
 /* ---- the address --------------------------------------------------------------------------- */
 
 /* Parameters of the list, without its position: what forms carry along and links spell out. */
-static void add_pair(json_t *pairs, const char *name, struct str value)
+static void pairs_add(json_t *pairs, const char *name, struct str value)
 {
 	json_t *o;
 
@@ -42,18 +42,18 @@ static json_t *browse_pairs(const struct record_browse *b)
 
 	for (size_t i = 0; i < filter.n; i++)
 		if (!b->is_type_fixed || !str_is(filter.v[i].name, "resourceType"))
-			add_pair(pairs, filter.v[i].name.p, filter.v[i].value); /* ends with NUL */
+			pairs_add(pairs, filter.v[i].name.p, filter.v[i].value); /* ends with NUL */
 	if (b->extra_name.p != NULL)
-		add_pair(pairs, b->extra_name.p, b->extra); /* a literal */
+		pairs_add(pairs, b->extra_name.p, b->extra); /* a literal */
 	if (b->is_ascending)
-		add_pair(pairs, "sort", STR("updatedAt"));
+		pairs_add(pairs, "sort", STR("updatedAt"));
 	for (size_t i = 0; i < json_array_size(b->columns); i++)
-		add_pair(pairs, "col", str_from(json_string_value(json_array_get(b->columns, i))));
-	add_pair(pairs, "view", b->view);
+		pairs_add(pairs, "col", str_from(json_string_value(json_array_get(b->columns, i))));
+	pairs_add(pairs, "view", b->view);
 	return pairs;
 }
 
-static void add_query(struct buf *out, const char *name, struct str value)
+static void link_add_query(struct buf *out, const char *name, struct str value)
 {
 	if (out->len > 0)
 		buf_chr(out, '&');
@@ -69,7 +69,7 @@ const char *record_browse_query(const struct record_browse *b)
 	size_t i;
 
 	json_array_each(pairs, i, pair)
-		add_query(out, json_str(pair, "name"), str_from(json_str(pair, "value")));
+		link_add_query(out, json_str(pair, "name"), str_from(json_str(pair, "value")));
 	return buf_ok(out) ? out->p : "";
 }
 
@@ -80,7 +80,8 @@ const char *record_browse_link(const struct record_browse *b)
 	return query[0] == '\0' ? b->address : arena_printf(b->r->a, "%s?%s", b->address, query);
 }
 
-static const char *link_at(const struct record_browse *b, const char *name, const char *value)
+static const char *browse_link_at(
+    const struct record_browse *b, const char *name, const char *value)
 {
 	const char *query = record_browse_query(b);
 
@@ -109,7 +110,7 @@ json_t *record_browse_filter_json(const struct record_browse *b)
 /* ---- reading ------------------------------------------------------------------------------- */
 
 /* What the address says stands over what b had (a view's filter). */
-static void overlay(struct record_browse *b, const struct http_pairs *from)
+static void browse_overlay(struct record_browse *b, const struct http_pairs *from)
 {
 	struct str type = b->f.resource_type, search = b->f.search;
 
@@ -121,7 +122,7 @@ static void overlay(struct record_browse *b, const struct http_pairs *from)
 	b->f.search = search;
 }
 
-static void read_columns(struct record_browse *b, const struct http_pairs *from)
+static void browse_read_columns(struct record_browse *b, const struct http_pairs *from)
 {
 	struct req *r = b->r;
 
@@ -144,7 +145,7 @@ static void read_columns(struct record_browse *b, const struct http_pairs *from)
 }
 
 /* A form cannot name filter[path] itself: it says field and value, and is led to that address. */
-static bool has_new_filter(struct record_browse *b)
+static bool browse_has_new_filter(struct record_browse *b)
 {
 	struct str path = str_trim(req_query(b->r, "field")), value = req_query(b->r, "value");
 	struct record_where *where;
@@ -168,7 +169,7 @@ static bool has_new_filter(struct record_browse *b)
 }
 
 /* So many that a first view stays light: a row weighs as much as nine cells, and its own. */
-static int64_t page_rows(const struct record_browse *b)
+static int64_t browse_page_rows(const struct record_browse *b)
 {
 	const json_t *columns = b->columns != NULL ? b->columns : b->view_columns;
 	size_t rows = PAGE_CELLS / (9 + json_array_size(columns));
@@ -178,19 +179,19 @@ static int64_t page_rows(const struct record_browse *b)
 
 /* The list that the pairs of an address tell of, without its position; what is wrong with its
  * filter is noted by req_invalid. */
-static void read_list(struct record_browse *b, const struct http_pairs *from)
+static void browse_read_list(struct record_browse *b, const struct http_pairs *from)
 {
 	struct str sort = http_pairs_get(from, "sort"), view = http_pairs_get(from, "view");
 
-	overlay(b, from);
-	read_columns(b, from);
+	browse_overlay(b, from);
+	browse_read_columns(b, from);
 	b->view = view.n > 0 ? view : nothing;
 	if (sort.n > 0)
 		b->is_ascending = str_is(sort, "updatedAt");
 	b->slice.s.page = 1;
 }
 
-static void note_wrong(struct record_browse *b)
+static void browse_note_wrong(struct record_browse *b)
 {
 	if (req_has_invalid(b->r))
 		b->wrong = arena_printf(b->r->a, "The address has a filter that cannot be used. %s",
@@ -198,25 +199,25 @@ static void note_wrong(struct record_browse *b)
 }
 
 /* The page's own parameter belongs to what cursors are bound to. */
-static bool read_position(struct record_browse *b)
+static bool browse_read_position(struct record_browse *b)
 {
 	struct list own = list_of_records;
 
 	own.name = arena_printf(b->r->a, "%s %zu:%.*s", b->address, b->extra.n, (int)b->extra.n,
 	    b->extra.n > 0 ? b->extra.p : "");
 	b->slice.s.is_ascending = b->is_ascending;
-	return slice_place(b->r, &own, &b->f, page_rows(b), &b->slice.s);
+	return slice_place(b->r, &own, &b->f, browse_page_rows(b), &b->slice.s);
 }
 
 int record_browse_read(struct record_browse *b)
 {
 	struct req *r = b->r;
 
-	read_list(b, &r->query);
-	if (has_new_filter(b) && !req_has_invalid(r))
+	browse_read_list(b, &r->query);
+	if (browse_has_new_filter(b) && !req_has_invalid(r))
 		return res_redirect(r, record_browse_link(b));
-	note_wrong(b);
-	if (!read_position(b))
+	browse_note_wrong(b);
+	if (!browse_read_position(b))
 		return res_redirect(r, record_browse_link(b));
 	b->is_back = b->slice.s.has_cursor && str_is(req_query(r, "dir"), "back");
 	return 1;
@@ -230,14 +231,14 @@ bool record_browse_of_form(struct req *r, struct record_browse *b)
 	*b = (struct record_browse){.r = r, .address = RECORD_PAGE_ADDRESS};
 	if (form_parse(r->a, req_form(r, "query"), &pairs, &err) == -1)
 		return false;
-	read_list(b, &pairs);
-	note_wrong(b);
+	browse_read_list(b, &pairs);
+	browse_note_wrong(b);
 	return b->wrong == NULL;
 }
 
 /* ---- the rows ------------------------------------------------------------------------------ */
 
-static void reverse(struct arena *a, struct slice *s)
+static void page_reverse(struct arena *a, struct slice *s)
 {
 	json_t *rows = json_own(a, json_array());
 
@@ -261,7 +262,7 @@ int record_browse_load(struct record_browse *b, struct err *err)
 	if (b->wrong != NULL)
 		b->slice.s.rows = json_own(b->r->a, json_array());
 	if (b->is_back)
-		reverse(b->r->a, &b->slice.s);
+		page_reverse(b->r->a, &b->slice.s);
 	return 0;
 }
 
@@ -276,7 +277,7 @@ bool record_browse_is_beyond(const struct record_browse *b)
 
 /* ---- pages --------------------------------------------------------------------------------- */
 
-static void key_of(const json_t *row, struct cursor *out)
+static void row_cursor(const json_t *row, struct cursor *out)
 {
 	clock_parse_iso(str_from(json_str(row, "updatedAt")), &out->at);
 	uuid_parse(str_from(json_str(row, "id")), &out->id);
@@ -284,7 +285,7 @@ static void key_of(const json_t *row, struct cursor *out)
 
 /* A link that goes on behind (or, back, before) a row of this page; without rows, from where the
  * page ended. */
-static const char *turn(const struct record_browse *b, bool is_back)
+static const char *browse_turn_link(const struct record_browse *b, bool is_back)
 {
 	const json_t *rows = b->slice.s.rows;
 	size_t n = json_array_size(rows);
@@ -294,13 +295,13 @@ static const char *turn(const struct record_browse *b, bool is_back)
 	if (is_back == b->is_back && b->slice.s.has_more) {
 		at = b->slice.s.last;
 	} else if (n > 0) {
-		key_of(json_array_get(rows, is_back ? 0 : n - 1), &at);
+		row_cursor(json_array_get(rows, is_back ? 0 : n - 1), &at);
 	}
-	link = link_at(b, "cursor", slice_cursor(b->r, &b->slice.s, &at));
+	link = browse_link_at(b, "cursor", slice_cursor(b->r, &b->slice.s, &at));
 	return is_back ? arena_printf(b->r->a, "%s&dir=back", link) : link;
 }
 
-static void show_paging(const struct record_browse *b, json_t *data)
+static void list_show_paging(const struct record_browse *b, json_t *data)
 {
 	bool is_later = b->slice.s.page != 1;
 	bool has_next = b->is_back || b->slice.s.has_more;
@@ -310,20 +311,20 @@ static void show_paging(const struct record_browse *b, json_t *data)
 
 	json_set_bool(data, "is_later_page", is_later);
 	json_set_str(data, "first_href", record_browse_link(b));
-	json_set_str(data, "next_href", has_next ? turn(b, false) : NULL);
+	json_set_str(data, "next_href", has_next ? browse_turn_link(b, false) : NULL);
 	json_set_str(data, "previous_href",
 	    !has_previous ? NULL
 	    : b->slice.s.page > 2
-		? link_at(b, "page", arena_printf(b->r->a, "%" PRId64, b->slice.s.page - 1))
+		? browse_link_at(b, "page", arena_printf(b->r->a, "%" PRId64, b->slice.s.page - 1))
 	    : b->slice.s.page > 1 ? record_browse_link(b)
-				  : turn(b, true));
+				  : browse_turn_link(b, true));
 	json_set_bool(data, "is_ascending", b->is_ascending);
 	json_set_bool(data, "is_short", is_short);
 	json_set_time(data, "reached_at", is_short ? b->slice.s.last.at : 0);
 }
 
 /* How many there are, as well as is known without counting. */
-static int show_count(const struct record_browse *b, json_t *data, struct err *err)
+static int list_show_count(const struct record_browse *b, json_t *data, struct err *err)
 {
 	int64_t rows = (int64_t)json_array_size(b->slice.s.rows), total = -1;
 	bool is_first = !b->slice.s.has_cursor;
@@ -342,7 +343,7 @@ static int show_count(const struct record_browse *b, json_t *data, struct err *e
 /* ---- what stands above the rows ------------------------------------------------------------ */
 
 /* The list without what one part of the page decides itself, as hidden inputs. */
-static void show_hidden(const struct record_browse *b, json_t *data)
+static void list_show_hidden(const struct record_browse *b, json_t *data)
 {
 	struct record_browse searching = *b, choosing = *b;
 
@@ -356,12 +357,12 @@ static void show_hidden(const struct record_browse *b, json_t *data)
 	json_set_str(data, "plain_columns_href", record_browse_link(&choosing));
 }
 
-static struct str time_text(struct arena *a, int64_t at_us)
+static struct str time_query_text(struct arena *a, int64_t at_us)
 {
 	return at_us == 0 ? nothing : str_from(clock_iso_dup(a, at_us));
 }
 
-static void add_chip(
+static void chips_add(
     json_t *chips, const struct record_browse *without, const char *label, struct str value)
 {
 	json_t *o = json_object();
@@ -373,7 +374,7 @@ static void add_chip(
 }
 
 /* Filters that have no control of their own: each with a link that takes it away. */
-static void show_chips(const struct record_browse *b, json_t *data)
+static void list_show_chips(const struct record_browse *b, json_t *data)
 {
 	json_t *chips = json_array();
 	struct record_browse without = *b;
@@ -387,18 +388,18 @@ static void show_chips(const struct record_browse *b, json_t *data)
 				rest[n++] = b->f.where[k];
 		without.f.where = rest;
 		without.f.nwhere = n;
-		add_chip(chips, &without, path_text(b->f.where[i].path), b->f.where[i].value);
+		chips_add(chips, &without, path_text(b->f.where[i].path), b->f.where[i].value);
 	}
 	without = *b;
 	without.f.updated_after_us = 0;
 	if (b->f.updated_after_us != 0)
-		add_chip(
-		    chips, &without, "Updated since", time_text(b->r->a, b->f.updated_after_us));
+		chips_add(chips, &without, "Updated since",
+		    time_query_text(b->r->a, b->f.updated_after_us));
 	without = *b;
 	without.f.updated_before_us = 0;
 	if (b->f.updated_before_us != 0)
-		add_chip(
-		    chips, &without, "Updated before", time_text(b->r->a, b->f.updated_before_us));
+		chips_add(chips, &without, "Updated before",
+		    time_query_text(b->r->a, b->f.updated_before_us));
 	json_set_bool(data, "has_chips", json_array_size(chips) > 0);
 	json_set(data, "chips", chips);
 }
@@ -411,10 +412,10 @@ const char *record_browse_export_link(const struct record_browse *b, const char 
 	all.is_type_fixed = false;
 	all.extra_name = nothing;
 	all.address = RECORD_PAGE_ADDRESS "/export";
-	return link_at(&all, "format", format);
+	return browse_link_at(&all, "format", format);
 }
 
-static void show_sort(const struct record_browse *b, json_t *data)
+static void list_show_sort(const struct record_browse *b, json_t *data)
 {
 	struct record_browse other = *b;
 
@@ -423,7 +424,7 @@ static void show_sort(const struct record_browse *b, json_t *data)
 }
 
 /* Where "Clear" leads: this list of all. */
-static void show_clear(const struct record_browse *b, json_t *data)
+static void list_show_clear(const struct record_browse *b, json_t *data)
 {
 	struct record_browse all = {.r = b->r,
 	    .address = b->address,
@@ -458,18 +459,18 @@ int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 	json_set_str(data, "query", record_browse_query(&saved));
 	json_set_str(data, "csv_href", record_browse_export_link(b, "csv"));
 	json_set_str(data, "ndjson_href", record_browse_export_link(b, "ndjson"));
-	show_hidden(b, data);
-	show_chips(b, data);
-	show_sort(b, data);
-	show_clear(b, data);
-	show_paging(b, data);
-	return show_count(b, data, err);
+	list_show_hidden(b, data);
+	list_show_chips(b, data);
+	list_show_sort(b, data);
+	list_show_clear(b, data);
+	list_show_paging(b, data);
+	return list_show_count(b, data, err);
 }
 
 /* ---- the page of all records --------------------------------------------------------------- */
 
 /* Fields and views belong to one type: another type starts without them. */
-static struct record_browse of_type(const struct record_browse *b, struct str type)
+static struct record_browse browse_of_type(const struct record_browse *b, struct str type)
 {
 	struct record_browse other = *b;
 
@@ -480,9 +481,9 @@ static struct record_browse of_type(const struct record_browse *b, struct str ty
 	return other;
 }
 
-static void add_pill(json_t *pills, const struct record_browse *b, struct str type, int64_t count)
+static void pills_add(json_t *pills, const struct record_browse *b, struct str type, int64_t count)
 {
-	struct record_browse other = of_type(b, type);
+	struct record_browse other = browse_of_type(b, type);
 	json_t *pill = json_object();
 
 	json_set_strn(pill, "label", type.n > 0 ? type : STR("All"));
@@ -493,13 +494,13 @@ static void add_pill(json_t *pills, const struct record_browse *b, struct str ty
 	json_array_append_new(pills, pill);
 }
 
-static const char *text_of(const struct record_browse *b, struct str s)
+static const char *browse_text(const struct record_browse *b, struct str s)
 {
 	return arena_strndup(b->r->a, s.p, s.n);
 }
 
 /* Bulk work that is under way, with its progress. */
-static int show_tasks(const struct record_browse *b, json_t *data, struct err *err)
+static int list_show_tasks(const struct record_browse *b, json_t *data, struct err *err)
 {
 	json_t *tasks;
 
@@ -509,7 +510,7 @@ static int show_tasks(const struct record_browse *b, json_t *data, struct err *e
 	return 0;
 }
 
-static void add_provider(json_t *list, const struct record_browse *b, const char *type,
+static void providers_add(json_t *list, const struct record_browse *b, const char *type,
     const char *label, bool is_current)
 {
 	json_t *o = json_object();
@@ -521,27 +522,27 @@ static void add_provider(json_t *list, const struct record_browse *b, const char
 }
 
 /* Those whose records the account has. */
-static void show_providers(const struct record_browse *b, json_t *data, const json_t *summary)
+static void list_show_providers(const struct record_browse *b, json_t *data, const json_t *summary)
 {
 	json_t *types = json_object_get(summary, "byProviderType"), *list = json_array(), *count;
 	struct str now = b->f.provider_type;
 	const char *type;
 
-	add_provider(list, b, "", "All providers", now.n == 0);
+	providers_add(list, b, "", "All providers", now.n == 0);
 	json_object_each(types, type, count)
-		add_provider(list, b, type, NULL, str_is(now, type));
-	if (now.n > 0 && json_object_get(types, text_of(b, now)) == NULL)
-		add_provider(list, b, text_of(b, now), NULL, true);
+		providers_add(list, b, type, NULL, str_is(now, type));
+	if (now.n > 0 && json_object_get(types, browse_text(b, now)) == NULL)
+		providers_add(list, b, browse_text(b, now), NULL, true);
 	json_set(data, "providers", list);
 }
 
-static int by_text(const void *x, const void *y)
+static int text_compare(const void *x, const void *y)
 {
 	return strcmp(*(const char *const *)x, *(const char *const *)y);
 }
 
 /* By their names, so that each keeps its place however the counts change. */
-static void add_type_pills(json_t *pills, const struct record_browse *b, json_t *counts)
+static void pills_add_types(json_t *pills, const struct record_browse *b, json_t *counts)
 {
 	const char **types = arena_array(b->r->a, json_object_size(counts) + 1, sizeof(*types));
 	const char *type;
@@ -551,13 +552,13 @@ static void add_type_pills(json_t *pills, const struct record_browse *b, json_t 
 	json_object_each(counts, type, count)
 		types[n++] = type;
 	if (n > 1)
-		qsort(types, n, sizeof(*types), by_text);
+		qsort(types, n, sizeof(*types), text_compare);
 	for (size_t i = 0; i < n; i++)
-		add_pill(pills, b, str_from(types[i]), json_int(counts, types[i]));
+		pills_add(pills, b, str_from(types[i]), json_int(counts, types[i]));
 }
 
 /* One per resource type that the account has, with counts. */
-static int show_pills(const struct record_browse *b, json_t *data, struct err *err)
+static int list_show_pills(const struct record_browse *b, json_t *data, struct err *err)
 {
 	json_t *summary, *types, *pills = json_array();
 
@@ -565,14 +566,14 @@ static int show_pills(const struct record_browse *b, json_t *data, struct err *e
 	if (record_summary(b->r->app, b->r->a, &b->f.account_id, &summary, err) == -1)
 		return -1;
 	types = json_object_get(summary, "byResourceType");
-	add_pill(pills, b, nothing, json_int(summary, "total"));
-	add_type_pills(pills, b, types);
+	pills_add(pills, b, nothing, json_int(summary, "total"));
+	pills_add_types(pills, b, types);
 	if (b->f.resource_type.n > 0 &&
-	    json_object_get(types, text_of(b, b->f.resource_type)) == NULL)
-		add_pill(pills, b, b->f.resource_type, 0);
-	show_providers(b, data, summary);
+	    json_object_get(types, browse_text(b, b->f.resource_type)) == NULL)
+		pills_add(pills, b, b->f.resource_type, 0);
+	list_show_providers(b, data, summary);
 	json_set_bool(data, "has_any", json_int(summary, "total") > 0);
-	return show_tasks(b, data, err);
+	return list_show_tasks(b, data, err);
 }
 
 int record_page_list(struct req *r)
@@ -590,7 +591,7 @@ int record_page_list(struct req *r)
 	if (record_browse_is_beyond(&b))
 		return res_redirect(r, record_browse_link(&b));
 	provider_label_rows(r->app, b.slice.s.rows);
-	if (record_browse_show(&b, data, &err) == -1 || show_pills(&b, data, &err) == -1 ||
+	if (record_browse_show(&b, data, &err) == -1 || list_show_pills(&b, data, &err) == -1 ||
 	    record_columns_show(&b, data, b.slice.s.rows, &err) == -1 ||
 	    view_show(&b, data, &err) == -1)
 		return res_error(r, &err);

@@ -3,14 +3,14 @@
 #include "base/limits.h"
 #include "base/path.h"
 
-static void append_key(struct buf *path, const char *key)
+static void path_add_step(struct buf *path, const char *key)
 {
 	if (path->len > 0)
 		buf_chr(path, '.');
 	path_append_key(path, key);
 }
 
-static void cut_back(struct buf *path, size_t len)
+static void path_cut_back(struct buf *path, size_t len)
 {
 	path->len = len;
 	path->p[len] = '\0';
@@ -40,11 +40,11 @@ int record_paths_each(
 		return 0;
 	if (json_is_object(data)) {
 		json_object_each(data, key, value) {
-			append_key(path, key);
+			path_add_step(path, key);
 			rc = *key == '\0'
 				 ? 0
 				 : record_paths_each(value, path, is_into_arrays, each, arg);
-			cut_back(path, base);
+			path_cut_back(path, base);
 			if (rc != 0)
 				return rc;
 		}
@@ -57,6 +57,6 @@ int record_paths_each(
 		if (rc == 0)
 			rc = record_paths_each(value, path, is_into_arrays, each, arg);
 	}
-	cut_back(path, base);
+	path_cut_back(path, base);
 	return rc;
 }

@@ -8,8 +8,8 @@
 /* Calls each for every value within data that is no object, with its path behind what `path` holds
  * already ("" for a whole payload); paths longer than LIMIT_PATH_BYTES are left out. With
  * is_into_arrays the elements of an array are visited, all of them as `path[]`; without, an array
- * is a value. Empty objects (and, with it, empty arrays) are not visited. Ends when each answers
- * non-zero, and answers that. path is as it was afterwards. */
+ * is a value. Empty objects (and, with it, empty arrays) are not visited. Ends when each returns
+ * non-zero, and returns that. path is as it was afterwards. */
 typedef int record_path_fn(void *arg, struct str path, json_t *value);
 int record_paths_each(
     json_t *data, struct buf *path, bool is_into_arrays, record_path_fn *each, void *arg);

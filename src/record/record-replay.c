@@ -22,7 +22,7 @@ const struct task_kind record_replay_task = {.name = "replay",
 /* ---- one record ---------------------------------------------------------------------------- */
 
 /* Adds what it ran to ids. */
-static int run(struct app *app, struct arena *a, const struct uuid *account_id,
+static int replay_run_flows(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, const json_t *record, const json_t *flow_ids, int64_t *matched,
     json_t *ids, struct err *err)
 {
@@ -43,7 +43,7 @@ int record_replay(struct app *app, struct arena *a, const struct uuid *account_i
 
 	if (found != 1)
 		return found;
-	if (run(app, a, account_id, id, record, flow_ids, &matched, ids, err) == -1)
+	if (replay_run_flows(app, a, account_id, id, record, flow_ids, &matched, ids, err) == -1)
 		return -1;
 	*out = json_own(a, json_object());
 	json_set_int(*out, "matched", matched);
@@ -53,7 +53,7 @@ int record_replay(struct app *app, struct arena *a, const struct uuid *account_i
 }
 
 /* The body's flowIds, or NULL; wrong ones by req_invalid. */
-static const json_t *read_flow_ids(struct req *r)
+static const json_t *replay_read_flow_ids(struct req *r)
 {
 	json_t *ids = json_object_get(r->json, "flowIds");
 	struct uuid id;
@@ -74,7 +74,7 @@ static const json_t *read_flow_ids(struct req *r)
 }
 
 /* A body that is an object of these members, or none where that will do; else it is answered. */
-static bool check_body(struct req *r, bool is_needed, const char *const *keys)
+static bool replay_check_body(struct req *r, bool is_needed, const char *const *keys)
 {
 	struct err err = ERR_INIT;
 
@@ -99,9 +99,9 @@ int record_api_replay(struct req *r)
 	json_t *out;
 	int found;
 
-	if (!req_param_uuid(r, "id", &id) || !check_body(r, false, keys))
+	if (!req_param_uuid(r, "id", &id) || !replay_check_body(r, false, keys))
 		return 0;
-	flow_ids = read_flow_ids(r);
+	flow_ids = replay_read_flow_ids(r);
 	if (req_has_invalid(r))
 		return res_invalid(r);
 	found = record_replay(r->app, r->a, &r->actor.account_id, &id, flow_ids, &out, &err);
@@ -114,30 +114,30 @@ int record_api_replay(struct req *r)
 
 /* ---- all that a filter matches: the request ------------------------------------------------ */
 
-static bool is_empty(const struct record_filter *f)
+static bool filter_is_empty(const struct record_filter *f)
 {
 	return f->provider_type.p == NULL && f->resource_type.p == NULL && f->source.p == NULL &&
 	       f->search.p == NULL && f->updated_after_us == 0 && f->updated_before_us == 0 &&
 	       f->nwhere == 0;
 }
 
-static int empty_filter(struct err *err)
+static int filter_refuse_empty(struct err *err)
 {
 	return err_field(err, ERR_INVALID, "filter",
 	    "must say which records: all of them at once are not replayed");
 }
 
 /* The filter as it may be replayed; errors name the field within the body. */
-static int read_filter(struct arena *a, const json_t *json, const struct uuid *account_id,
+static int replay_read_filter(struct arena *a, const json_t *json, const struct uuid *account_id,
     struct record_filter *out, struct err *err)
 {
 	struct search_terms terms = {0};
 
 	if (json == NULL)
-		return empty_filter(err);
+		return filter_refuse_empty(err);
 	if (record_filter_from_json(a, json, account_id, out, err) == 0 &&
 	    record_filter_check(out, err) == 0 && search_terms_add_filter(&terms, a, out, err) == 0)
-		return is_empty(out) ? empty_filter(err) : 0;
+		return filter_is_empty(out) ? filter_refuse_empty(err) : 0;
 	if (err->code == ERR_INVALID && strcmp(err->field, "filter") != 0) {
 		const char *field = arena_printf(a, "filter.%s", err->field);
 
@@ -153,7 +153,7 @@ int record_replay_all(struct req *r, struct record_replay_wish *wish, struct err
 	struct record_filter f;
 	json_t *args = json_own(r->a, json_object());
 
-	if (read_filter(r->a, wish->filter, &r->actor.account_id, &f, err) == -1)
+	if (replay_read_filter(r->a, wish->filter, &r->actor.account_id, &f, err) == -1)
 		return -1;
 	json_set(args, "filter", json_deep_copy(wish->filter));
 	json_set(args, "flowIds", json_deep_copy(wish->flow_ids));
@@ -168,21 +168,21 @@ int record_replay_all(struct req *r, struct record_replay_wish *wish, struct err
 }
 
 /* False after an answer. */
-static bool read_wish(
+static bool wish_read(
     struct req *r, struct record_replay_wish *w, struct record_filter *f, bool *is_dry)
 {
 	static const char *const keys[] = {"filter", "dryRun", "flowIds", "ratePerSecond", NULL};
 	const json_t *rate, *dry;
 	struct err err = ERR_INIT;
 
-	if (!check_body(r, true, keys))
+	if (!replay_check_body(r, true, keys))
 		return false;
 	rate = json_object_get(r->json, "ratePerSecond");
 	dry = json_object_get(r->json, "dryRun");
 	w->filter = json_object_get(r->json, "filter");
-	if (read_filter(r->a, w->filter, &r->actor.account_id, f, &err) == -1)
+	if (replay_read_filter(r->a, w->filter, &r->actor.account_id, f, &err) == -1)
 		req_invalid(r, err.field, "%s", err.msg);
-	w->flow_ids = read_flow_ids(r);
+	w->flow_ids = replay_read_flow_ids(r);
 	w->rate = rate == NULL ? RECORD_REPLAY_RATE : json_integer_value(rate);
 	if (w->rate < 1 || w->rate > RATE_MAX)
 		req_invalid(r, "ratePerSecond", "must be a whole number from 1 to %d", RATE_MAX);
@@ -195,7 +195,7 @@ static bool read_wish(
 	return false;
 }
 
-static int answer_count(struct req *r, const struct record_filter *f)
+static int replay_answer_count(struct req *r, const struct record_filter *f)
 {
 	struct err err = ERR_INIT;
 	int64_t n;
@@ -218,10 +218,10 @@ int record_api_replay_all(struct req *r)
 	bool is_dry;
 	json_t *o;
 
-	if (!read_wish(r, &wish, &f, &is_dry))
+	if (!wish_read(r, &wish, &f, &is_dry))
 		return 0;
 	if (is_dry)
-		return answer_count(r, &f);
+		return replay_answer_count(r, &f);
 	if (record_replay_all(r, &wish, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
@@ -244,7 +244,7 @@ struct replaying {
 	bool is_end;
 };
 
-static bool is_batch(const struct replaying *p)
+static bool replay_is_batch(const struct replaying *p)
 {
 	return p->counts.updated + p->counts.failed >= (p->rate < BATCH ? p->rate : BATCH);
 }
@@ -258,8 +258,8 @@ static int replay_one(void *arg, const struct record_row *row, struct err *err)
 	int64_t matched = 0;
 
 	if ((record = record_json(row, &why)) == NULL ||
-	    run(j->app, row->a, &j->account_id, &row->id, record, p->flow_ids, &matched, ids,
-		&why) == -1) {
+	    replay_run_flows(j->app, row->a, &j->account_id, &row->id, record, p->flow_ids,
+		&matched, ids, &why) == -1) {
 		/* With the database away none of them would fare better: the job comes back. */
 		if (why.code == ERR_UNAVAILABLE || why.code == ERR_RETRY)
 			return err_set(err, why.code, "%s", why.msg);
@@ -273,7 +273,7 @@ static int replay_one(void *arg, const struct record_row *row, struct err *err)
 		p->counts.created += (int64_t)json_array_size(ids);
 	}
 	p->counts.received++;
-	return is_batch(p);
+	return replay_is_batch(p);
 }
 
 /* Pages until a saving is due. */
@@ -286,7 +286,7 @@ static int replay_some(struct replaying *p, struct err *err)
 	do {
 		more = record_walk_page(&p->walk, replay_one, p, err);
 		http_client_sleep(http, 1); /* the runner's other jobs go on */
-	} while (more == 1 && !is_batch(p) && clock_mono_us() - began_us < SECOND_US);
+	} while (more == 1 && !replay_is_batch(p) && clock_mono_us() - began_us < SECOND_US);
 	if (more == -1)
 		return -1;
 	p->is_end = more == 0;
@@ -299,7 +299,7 @@ static int replay_some(struct replaying *p, struct err *err)
 }
 
 /* Saves what ran. */
-static int save_work(struct db *db, struct arena *a, void *arg, struct task *next,
+static int replay_save_work(struct db *db, struct arena *a, void *arg, struct task *next,
     enum task_then *then, struct err *err)
 {
 	const struct replaying *p = arg;
@@ -338,7 +338,7 @@ static int replay_next(struct task_run *run, struct err *err)
 	if (replay_some(&p, err) == -1)
 		return -1;
 	run->is_outside = true;
-	return task_run_step(run, save_work, &p, err);
+	return task_run_step(run, replay_save_work, &p, err);
 }
 
 int record_job_replay(struct job *j, struct err *err)

@@ -28,7 +28,7 @@ int record_api_retention(struct req *r)
 }
 
 /* The type and body of a rule; 0, or -1 with the answer given. */
-static int read_rule(struct req *r, struct retention_rule *out)
+static int rule_read(struct req *r, struct retention_rule *out)
 {
 	static const struct json_member members[] = {
 	    {"days", READ_INT, JSON_INTO(struct retention_rule, days), .need = READ_NEEDED,
@@ -52,7 +52,7 @@ int record_api_retention_set(struct req *r)
 	struct retention_rule rule;
 	struct err err = ERR_INIT;
 
-	if (read_rule(r, &rule) == -1)
+	if (rule_read(r, &rule) == -1)
 		return 0;
 	if (retention_set(r, rule.resource_type, rule.days, &err) == -1 ||
 	    retention_count_due(r->app, r->a, &r->actor.account_id, &rule, &err) == -1)

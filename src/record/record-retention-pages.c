@@ -9,7 +9,7 @@
 #define ADDRESS RECORD_PAGE_ADDRESS "/retention"
 
 /* What was sent and is not acceptable: shown again with the reason. */
-struct refused {
+struct rule_refused {
 	struct str resource_type, days;
 	const char *reason;
 };
@@ -21,7 +21,7 @@ static const char *days_text(struct arena *a, int64_t days)
 
 /* ---- the page ------------------------------------------------------------------------------ */
 
-static void show_rule(struct arena *a, json_t *o, const struct retention_rule *rule)
+static void rule_show(struct arena *a, json_t *o, const struct retention_rule *rule)
 {
 	json_set_str(o, "value", arena_printf(a, "%lld", (long long)rule->days));
 	json_set_str(o, "days_text", days_text(a, rule->days));
@@ -30,9 +30,9 @@ static void show_rule(struct arena *a, json_t *o, const struct retention_rule *r
 	json_set_bool(o, "is_exact", rule->due_is_exact);
 }
 
-/* rule: NULL where there is none. Answers whether it is the one that was refused. */
-static bool add_row(struct req *r, json_t *rows, struct str type, int64_t count,
-    const struct retention_rule *rule, const struct refused *refused)
+/* rule: NULL where there is none. Returns whether it is the one that was refused. */
+static bool retention_add_row(struct req *r, json_t *rows, struct str type, int64_t count,
+    const struct retention_rule *rule, const struct rule_refused *refused)
 {
 	json_t *o = json_object();
 	bool is_refused = refused != NULL && str_eq(type, refused->resource_type);
@@ -40,7 +40,7 @@ static bool add_row(struct req *r, json_t *rows, struct str type, int64_t count,
 	json_set_strn(o, "resource_type", type);
 	json_set_int(o, "count", count);
 	if (rule != NULL)
-		show_rule(r->a, o, rule);
+		rule_show(r->a, o, rule);
 	if (is_refused)
 		json_set_strn(o, "value", refused->days);
 	json_set_bool(o, "is_wrong", is_refused);
@@ -49,7 +49,7 @@ static bool add_row(struct req *r, json_t *rows, struct str type, int64_t count,
 	return is_refused;
 }
 
-static const struct retention_rule *rule_of(
+static const struct retention_rule *rule_of_type(
     const struct retention_rule *rules, size_t n, struct str type)
 {
 	for (size_t i = 0; i < n; i++)
@@ -59,7 +59,8 @@ static const struct retention_rule *rule_of(
 }
 
 /* The types that have records, then those with a rule alone. */
-static int show_types(struct req *r, json_t *data, const struct refused *refused, struct err *err)
+static int retention_show_types(
+    struct req *r, json_t *data, const struct rule_refused *refused, struct err *err)
 {
 	struct retention_rule *rules;
 	json_t *summary, *types, *count, *rows = json_array();
@@ -75,26 +76,26 @@ static int show_types(struct req *r, json_t *data, const struct refused *refused
 	json_object_each(types, type, count) {
 		struct str name = str_from(type);
 
-		is_listed |= add_row(
-		    r, rows, name, json_integer_value(count), rule_of(rules, n, name), refused);
+		is_listed |= retention_add_row(r, rows, name, json_integer_value(count),
+		    rule_of_type(rules, n, name), refused);
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct str name = rules[i].resource_type;
 
 		if (json_object_get(types, arena_strndup(r->a, name.p, name.n)) == NULL)
-			is_listed |= add_row(r, rows, name, 0, &rules[i], refused);
+			is_listed |= retention_add_row(r, rows, name, 0, &rules[i], refused);
 	}
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
 	json_set_bool(data, "is_other_open", refused != NULL && !is_listed);
 	return 0;
 }
 
-static int show(struct req *r, int status, const struct refused *refused)
+static int retention_show(struct req *r, int status, const struct rule_refused *refused)
 {
 	json_t *data = json_own(r->a, json_object());
 	struct err err = ERR_INIT;
 
-	if (show_types(r, data, refused, &err) == -1)
+	if (retention_show_types(r, data, refused, &err) == -1)
 		return res_error(r, &err);
 	if (refused != NULL) {
 		json_set_str(data, "problem", refused->reason);
@@ -109,29 +110,29 @@ static int show(struct req *r, int status, const struct refused *refused)
 
 int record_page_retention(struct req *r)
 {
-	return show(r, 200, NULL);
+	return retention_show(r, 200, NULL);
 }
 
 /* ---- changes ------------------------------------------------------------------------------- */
 
-static int ask(struct req *r, const struct retention_rule *rule)
+static int retention_ask(struct req *r, const struct retention_rule *rule)
 {
 	json_t *data = json_object();
 
 	json_set_strn(data, "resource_type", rule->resource_type);
 	json_set_bool(data, "is_lead", str_is(rule->resource_type, "lead"));
-	show_rule(r->a, data, rule);
+	rule_show(r->a, data, rule);
 	return chrome_page(r, 200, "records", "Please confirm", "record/retention-confirm", data);
 }
 
-static int save(struct req *r, struct str type, int64_t days, struct str sent)
+static int retention_save(struct req *r, struct str type, int64_t days, struct str sent)
 {
 	struct err err = ERR_INIT;
 
 	if (retention_set(r, type, days, &err) == -1) {
 		if (err.code != ERR_CONFLICT)
 			return res_error(r, &err);
-		return show(r, 409, &(struct refused){type, sent, err.msg});
+		return retention_show(r, 409, &(struct rule_refused){type, sent, err.msg});
 	}
 	if (days == 0)
 		chrome_flash(
@@ -148,23 +149,23 @@ int record_page_retention_post(struct req *r)
 {
 	struct retention_rule rule = {.resource_type = str_trim(req_form(r, "resourceType"))};
 	struct str days = str_trim(req_form(r, "days"));
-	struct refused refused = {rule.resource_type, days, NULL};
+	struct rule_refused refused = {rule.resource_type, days, NULL};
 	struct err err = ERR_INIT;
 
 	if (!record_type_is_valid(rule.resource_type)) {
 		refused.reason = "A type is 1 to 64 letters, digits, dots, dashes or underscores";
-		return show(r, 422, &refused);
+		return retention_show(r, 422, &refused);
 	}
 	if (days.n == 0 || req_form(r, "forever").n > 0)
-		return save(r, rule.resource_type, 0, days);
+		return retention_save(r, rule.resource_type, 0, days);
 	if (!str_to_i64(days, 1, RETENTION_DAYS_MAX, &rule.days)) {
 		refused.reason = arena_printf(
 		    r->a, "Days must be a whole number from 1 to %d", RETENTION_DAYS_MAX);
-		return show(r, 422, &refused);
+		return retention_show(r, 422, &refused);
 	}
 	if (retention_count_due(r->app, r->a, &r->actor.account_id, &rule, &err) == -1)
 		return res_error(r, &err);
 	if (rule.due > 0 && req_form(r, "sure").n == 0)
-		return ask(r, &rule);
-	return save(r, rule.resource_type, rule.days, days);
+		return retention_ask(r, &rule);
+	return retention_save(r, rule.resource_type, rule.days, days);
 }

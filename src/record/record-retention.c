@@ -79,7 +79,7 @@ int retention_list(struct app *app, struct arena *a, const struct uuid *account_
 	return 0;
 }
 
-struct setting {
+struct rule_setting {
 	struct req *r;
 	struct str resource_type;
 	int64_t days;
@@ -98,7 +98,7 @@ static json_t *rule_audited(struct arena *a, int64_t days)
 	return o;
 }
 
-static int check_room(struct db *db, const struct setting *s, struct err *err)
+static int rule_check_room(struct db *db, const struct rule_setting *s, struct err *err)
 {
 	struct db_rows rows;
 
@@ -112,14 +112,14 @@ static int check_room(struct db *db, const struct setting *s, struct err *err)
 	return 0;
 }
 
-static int store(struct db *db, const struct setting *s, int64_t before, struct err *err)
+static int rule_store(struct db *db, const struct rule_setting *s, int64_t before, struct err *err)
 {
 	const struct uuid *account_id = &s->r->actor.account_id;
 
 	if (s->days == 0)
 		return db_exec(db, &retention_remove,
 		    DB_VALS(db_uuid(account_id), db_strn(s->resource_type)), NULL, err);
-	if (before == 0 && check_room(db, s, err) == -1)
+	if (before == 0 && rule_check_room(db, s, err) == -1)
 		return -1;
 	if (db_exec(db, &retention_put,
 		DB_VALS(db_uuid(account_id), db_strn(s->resource_type), db_int(s->days)), NULL,
@@ -128,9 +128,9 @@ static int store(struct db *db, const struct setting *s, int64_t before, struct 
 	return job_periodic_soon(db, "record.retain", err);
 }
 
-static int set_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int rule_set_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct setting *s = arg;
+	struct rule_setting *s = arg;
 	struct arena *a = s->r->a;
 	struct db_rows rows;
 	int found = db_row(db, a, &retention_lock,
@@ -142,7 +142,7 @@ static int set_body(struct db *db, struct audit *log, void *arg, struct err *err
 		return -1;
 	if (!s->is_changed)
 		return 1;
-	if (store(db, s, before, err) == -1)
+	if (rule_store(db, s, before, err) == -1)
 		return -1;
 	audit_note(log, s->days == 0 ? "retention.delete" : "retention.set", "retention", NULL,
 	    arena_strndup(a, s->resource_type.p, s->resource_type.n), rule_audited(a, before),
@@ -152,9 +152,9 @@ static int set_body(struct db *db, struct audit *log, void *arg, struct err *err
 
 int retention_set(struct req *r, struct str resource_type, int64_t days, struct err *err)
 {
-	struct setting s = {.r = r, .resource_type = resource_type, .days = days};
+	struct rule_setting s = {.r = r, .resource_type = resource_type, .days = days};
 
-	if (audit_change(r->app, r, &r->actor.account_id, set_body, &s, err) == -1)
+	if (audit_change(r->app, r, &r->actor.account_id, rule_set_body, &s, err) == -1)
 		return -1;
 	return s.is_changed;
 }
@@ -170,7 +170,7 @@ struct retaining {
 };
 
 /* One that was updated since it was listed is kept. */
-static int delete_if_due(
+static int retain_delete_if_due(
     struct retaining *t, struct arena *a, const struct uuid *id, struct err *err)
 {
 	struct db_rows rows;
@@ -182,7 +182,7 @@ static int delete_if_due(
 
 /* The rule as it is now; its lock holds off who changes it, and another runner. 1, 0 no rule, -1.
  */
-static int lock_rule(struct db *db, struct arena *a, struct retaining *t, struct err *err)
+static int rule_lock(struct db *db, struct arena *a, struct retaining *t, struct err *err)
 {
 	struct db_rows rows;
 	int found = db_row(db, a, &retention_lock,
@@ -193,7 +193,7 @@ static int lock_rule(struct db *db, struct arena *a, struct retaining *t, struct
 	return found;
 }
 
-static int delete_chunk(struct db *db, struct arena *a, struct retaining *t, struct err *err)
+static int retain_delete_chunk(struct db *db, struct arena *a, struct retaining *t, struct err *err)
 {
 	struct db_rows rows;
 	int rc = db_query(db, a, &retention_due,
@@ -204,7 +204,7 @@ static int delete_chunk(struct db *db, struct arena *a, struct retaining *t, str
 	for (size_t i = 0; rc != -1 && i < t->looked_at; i++) {
 		struct uuid id = db_get_uuid(&rows, i, 0);
 
-		if ((rc = delete_if_due(t, a, &id, err)) == 1)
+		if ((rc = retain_delete_if_due(t, a, &id, err)) == 1)
 			t->deleted++;
 	}
 	return rc == -1 ? -1 : 0;
@@ -217,8 +217,8 @@ static int retain_body(struct db *db, void *arg, struct err *err)
 	int rc;
 
 	t->deleted = t->looked_at = 0;
-	if ((rc = lock_rule(db, a, t, err)) == 1)
-		rc = delete_chunk(db, a, t, err);
+	if ((rc = rule_lock(db, a, t, err)) == 1)
+		rc = retain_delete_chunk(db, a, t, err);
 	arena_free(a);
 	return rc;
 }

@@ -22,7 +22,7 @@ int retention_count_due(struct app *app, struct arena *a, const struct uuid *acc
     struct retention_rule *rule, struct err *err);
 /* The request's account keeps records of a type for so many days (1 to RETENTION_DAYS_MAX; 0: for
  * ever), with a row of the audit log; what is due is deleted soon. 1 changed, 0 it was so already,
- * -1 (ERR_CONFLICT beyond RETENTION_RULES_MAX). A transaction of its own. Once it answers, what the
+ * -1 (ERR_CONFLICT beyond RETENTION_RULES_MAX). A transaction of its own. Once it returns, what the
  * rule before it said is no longer done. */
 int retention_set(struct req *r, struct str resource_type, int64_t days, struct err *err);
 #endif

@@ -1,6 +1,23 @@
-/* Lists by search words, provider, source and values of fields. Two ways of finding, since each is
- * fast where the other is slow: scanning the newest records for what is common, the full-text index
- * for what is rare. Both see the same words, so they agree. */
+/* Lists by search words, provider, source and values of fields.
+ *
+ *   list:  at ->[ window ]->[ window ]->[ window ] ...            scanning
+ *                   |            |
+ *             matches enough   FEW or none: ask the index once    the index, for all behind `at`
+ *
+ * Two ways of finding, since each is fast where the other is slow: scanning the newest records for
+ * what is common, the full-text index for what is rare. Both look at the same words, so they agree,
+ * and the page may go from one to the other at any place.
+ *
+ * Invariants: all that stands before `at` has been looked at and nothing behind it, so the search
+ * can stop anywhere. A page is full (has_more), or complete, or its time is up: then it ends at
+ * `at`, has_more set, and the next page goes on from there. A page may be short; no page skips or
+ * repeats a record.
+ *
+ * The end of a window is read before the window itself, since others write meanwhile and would move
+ * it. The statements check the words only; what SQL cannot tell exactly (kinds and values by their
+ * words, records that still wait for the index) is checked again row by row. The index is asked for
+ * rare words alone and with a time limit, for it reads the whole list of each word: where it cannot
+ * tell in time, scanning goes on. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "record/record-internal.h"
@@ -9,8 +26,8 @@
 #define WINDOW 2000          /* records looked through in one statement */
 #define ENTERED 2000         /* more that may have come into a window since its end was read */
 #define WINDOW_FIRST 250     /* in the first: what is common fills a page with less */
-#define CANDIDATES 201       /* rows one statement answers at most */
-#define SCAN_BUDGET_US 90000 /* then a page is answered as far as it got */
+#define CANDIDATES 201       /* rows one statement returns at most */
+#define SCAN_BUDGET_US 90000 /* then a page ends where it got to */
 #define FEW 3                /* matches in a window below which the index is asked */
 #define RARE 10              /* hits in a window up to which a word is worth asking the index for */
 #define TERMS 12             /* conditions of the scan; those not used are '%' */
@@ -101,11 +118,11 @@ struct searching {
 	struct key_range at; /* where the next statement begins */
 	int64_t skip;        /* matches of earlier pages, for page= */
 	int64_t window;      /* records looked through by the next statement */
-	int64_t most;        /* rows it answers */
+	int64_t most;        /* rows it returns */
 };
 
 _Static_assert(
-    sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE a term");
+    sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE per term");
 
 /* ---- checks that SQL did not make ---------------------------------------------------------- */
 
@@ -127,7 +144,7 @@ bool record_row_fits(struct arena *a, const struct record_filter *f,
 }
 
 /* Oldest first, one may move from behind us to before us while we search. */
-static bool is_taken(const struct record_slice *slice, struct uuid id)
+static bool page_has_taken(const struct record_slice *slice, struct uuid id)
 {
 	for (size_t i = 0; slice->s.is_ascending && i < slice->nplaces; i++)
 		if (uuid_eq(slice->places[i].id, id))
@@ -136,24 +153,24 @@ static bool is_taken(const struct record_slice *slice, struct uuid id)
 }
 
 /* A record that waits for the index is looked at as it is now. */
-static bool is_wanted(struct searching *s, const struct db_rows *rows, size_t i)
+static bool search_wants_row(struct searching *s, const struct db_rows *rows, size_t i)
 {
 	int64_t at_us = db_get_int(rows, i, RECORD_ROW_UPDATED);
 
 	if (at_us > record_moves_horizon(s->slice) &&
 	    at_us != db_get_int(rows, i, RECORD_ROW_FIRST_SEEN))
 		return false;
-	if (is_taken(s->slice, db_get_uuid(rows, i, RECORD_ROW_ID)))
+	if (page_has_taken(s->slice, db_get_uuid(rows, i, RECORD_ROW_ID)))
 		return false;
 	return record_row_fits(
 	    s->a, s->f, db_is_null(rows, i, SEARCH_WAITS) ? NULL : &s->terms, rows, i);
 }
 
 /* Takes rows that fit until the page is full: 1 then (has_more set), 0 while there is room, -1. */
-static int take_rows(struct searching *s, const struct db_rows *rows, struct err *err)
+static int search_take_rows(struct searching *s, const struct db_rows *rows, struct err *err)
 {
 	for (size_t i = 0; i < rows->count; i++) {
-		if (!is_wanted(s, rows, i))
+		if (!search_wants_row(s, rows, i))
 			continue;
 		if (s->skip > 0) {
 			s->skip--;
@@ -169,7 +186,7 @@ static int take_rows(struct searching *s, const struct db_rows *rows, struct err
 	return 0;
 }
 
-static void move_to(struct searching *s, int64_t at_us, struct uuid id)
+static void search_move_to(struct searching *s, int64_t at_us, struct uuid id)
 {
 	s->at.from_us = at_us;
 	s->at.from_id = id;
@@ -177,13 +194,14 @@ static void move_to(struct searching *s, int64_t at_us, struct uuid id)
 
 /* ---- scanning ------------------------------------------------------------------------------ */
 
-static const struct db_stmt *pick(const struct searching *s, const struct db_stmt *const four[4])
+static const struct db_stmt *search_pick_stmt(
+    const struct searching *s, const struct db_stmt *const four[4])
 {
 	return four[(s->f->resource_type.p != NULL ? 2 : 0) + s->slice->s.is_ascending];
 }
 
 /* Of the window that begins at s->at, with so many records up to to_us. */
-static size_t window_values(
+static size_t search_window_values(
     const struct searching *s, int64_t to_us, int64_t limit, struct db_val *v)
 {
 	size_t n = 0;
@@ -199,7 +217,7 @@ static size_t window_values(
 	return n;
 }
 
-static size_t term_values(const struct searching *s, struct db_val *v)
+static size_t search_term_values(const struct searching *s, struct db_val *v)
 {
 	for (size_t i = 0; i < TERMS; i++)
 		v[i] = db_str(i < s->terms.n ? s->terms.v[i].like : "%");
@@ -214,15 +232,15 @@ struct window_end {
 	bool is_empty, is_last; /* nothing stands in it; nothing behind it */
 };
 
-static int find_window_end(const struct searching *s, struct window_end *out, struct err *err)
+static int window_find_end(const struct searching *s, struct window_end *out, struct err *err)
 {
 	static const struct db_stmt *const statements[4] = {&window_end_newest, &window_end_oldest,
 	    &window_end_type_newest, &window_end_type_oldest};
 	struct db_val v[8];
 	struct db_rows rows;
-	size_t n = window_values(s, s->at.to_us, s->window, v);
+	size_t n = search_window_values(s, s->at.to_us, s->window, v);
 
-	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
+	if (db_query(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
 		return -1;
 	*out = (struct window_end){.is_empty = rows.count == 0};
 	out->is_last = out->is_empty || db_get_int(&rows, 0, END_RECORDS) < s->window;
@@ -233,7 +251,7 @@ static int find_window_end(const struct searching *s, struct window_end *out, st
 	return 0;
 }
 
-static bool is_behind(
+static bool row_is_behind(
     const struct searching *s, const struct window_end *end, const struct db_rows *rows, size_t i)
 {
 	int64_t at_us = db_get_int(rows, i, RECORD_ROW_UPDATED);
@@ -244,45 +262,45 @@ static bool is_behind(
 	return s->slice->s.is_ascending ? order > 0 : order < 0;
 }
 
-static int64_t scanned_to(const struct searching *s, const struct window_end *end)
+static int64_t window_scanned_to(const struct searching *s, const struct window_end *end)
 {
 	return end->is_last ? s->at.to_us : end->at_us + s->slice->s.is_ascending;
 }
 
 /* Looks through the window that begins at s->at: *found counts its matches. Moves behind it, or
  * behind the last candidate where there were too many. 1 the page is full, 0 not, -1. */
-static int scan_window(struct searching *s, struct window_end *end, size_t *found, struct err *err)
+static int window_scan(struct searching *s, struct window_end *end, size_t *found, struct err *err)
 {
 	static const struct db_stmt *const statements[4] = {&search_scan_newest,
 	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
 	struct db_val v[8 + TERMS];
 	struct db_rows rows;
-	size_t n = window_values(s, scanned_to(s, end), s->window + ENTERED, v);
+	size_t n = search_window_values(s, window_scanned_to(s, end), s->window + ENTERED, v);
 	bool is_cut;
 
-	n += term_values(s, v + n);
+	n += search_term_values(s, v + n);
 	v[n++] = db_int(s->most);
-	if (db_query(s->app->db, s->a, pick(s, statements), v, n, &rows, err) == -1)
+	if (db_query(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
 		return -1;
 	is_cut = rows.count == (size_t)s->most;
-	while (!end->is_last && rows.count > 0 && is_behind(s, end, &rows, rows.count - 1)) {
+	while (!end->is_last && rows.count > 0 && row_is_behind(s, end, &rows, rows.count - 1)) {
 		rows.count--;
 		is_cut = false;
 	}
 	*found = rows.count;
 	end->is_last = end->is_last && !is_cut;
 	if (is_cut)
-		move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
+		search_move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
 		    db_get_uuid(&rows, rows.count - 1, RECORD_ROW_ID));
 	else
-		move_to(s, end->at_us, end->id);
-	return take_rows(s, &rows, err);
+		search_move_to(s, end->at_us, end->id);
+	return search_take_rows(s, &rows, err);
 }
 
 /* ---- the index ----------------------------------------------------------------------------- */
 
 /* The hits of each word in the sample, in one row. */
-static int count_hits(struct searching *s, struct db_rows *out, struct err *err)
+static int index_count_hits(struct searching *s, struct db_rows *out, struct err *err)
 {
 	const struct search_terms *t = &s->terms;
 	struct db_val v[WORDS_INDEXED + 2 * SAMPLES], account = db_uuid(&s->f->account_id);
@@ -305,13 +323,13 @@ static int count_hits(struct searching *s, struct db_rows *out, struct err *err)
 
 /* What the index is asked: the rare words alone, since it reads the whole list of each word it is
  * given; NULL when there is none. */
-static int match_text(struct searching *s, const char **out, struct err *err)
+static int index_match_text(struct searching *s, const char **out, struct err *err)
 {
 	const struct search_terms *t = &s->terms;
 	struct buf *b = buf_new(s->a, LIMIT_HEADER_BYTES);
 	struct db_rows hits;
 
-	if (count_hits(s, &hits, err) == -1)
+	if (index_count_hits(s, &hits, err) == -1)
 		return -1;
 	for (size_t i = 0; i < t->nwords; i++)
 		if (db_get_int(&hits, 0, i) <= RARE)
@@ -320,7 +338,7 @@ static int match_text(struct searching *s, const char **out, struct err *err)
 	return 0;
 }
 
-static int query_index(
+static int index_query(
     struct searching *s, const char *match, struct db_rows *rows, struct err *err)
 {
 	struct db_val v[TERMS + 8];
@@ -328,7 +346,7 @@ static int query_index(
 
 	v[n++] = db_str(match);
 	v[n++] = db_uuid(&s->f->account_id);
-	n += term_values(s, v + n);
+	n += search_term_values(s, v + n);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_uuid(&s->at.from_id);
@@ -341,27 +359,27 @@ static int query_index(
 
 /* All that match behind s->at, by the index: 1 the page is full or complete, 0 it could not tell in
  * its time, -1. */
-static int ask_index(struct searching *s, struct err *err)
+static int index_ask(struct searching *s, struct err *err)
 {
 	struct err e = ERR_INIT;
 	struct db_rows rows;
 	const char *match;
 	int rc;
 
-	if (match_text(s, &match, err) == -1)
+	if (index_match_text(s, &match, err) == -1)
 		return -1;
 	if (match == NULL)
 		return 0;
 	do {
-		if (query_index(s, match, &rows, &e) == -1) {
+		if (index_query(s, match, &rows, &e) == -1) {
 			if (e.code == ERR_TIMEOUT)
 				return 0;
 			return err_set(err, e.code, "%s", e.msg);
 		}
 		if (rows.count > 0)
-			move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
+			search_move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
 			    db_get_uuid(&rows, rows.count - 1, RECORD_ROW_ID));
-		rc = take_rows(s, &rows, err);
+		rc = search_take_rows(s, &rows, err);
 	} while (rc == 0 && rows.count == CANDIDATES);
 	return rc == -1 ? -1 : 1;
 }
@@ -369,26 +387,27 @@ static int ask_index(struct searching *s, struct err *err)
 /* ---- both ---------------------------------------------------------------------------------- */
 
 /* Rows that the page still takes, with the one that tells that there are more. */
-static int64_t wanted(const struct searching *s)
+static int64_t search_rows_wanted(const struct searching *s)
 {
 	return s->slice->s.limit + 1 - (int64_t)json_array_size(s->slice->s.rows) + s->skip;
 }
 
-static int64_t between(int64_t least, int64_t v, int64_t most)
+static int64_t int_between(int64_t least, int64_t v, int64_t most)
 {
 	return v < least ? least : v > most ? most : v;
 }
 
 /* How much the next statement looks through: half as much again as would fill the page if its
  * matches stand as close as those that were taken of the last. */
-static void plan_scan(struct searching *s, size_t found, int64_t taken)
+static void search_plan_scan(struct searching *s, size_t found, int64_t taken)
 {
-	s->window = between(
-	    WINDOW_FIRST, taken > 0 ? 3 * wanted(s) * s->window / (2 * taken) : WINDOW, WINDOW);
-	s->most = (int64_t)found > taken ? CANDIDATES : between(1, wanted(s), CANDIDATES);
+	s->window = int_between(WINDOW_FIRST,
+	    taken > 0 ? 3 * search_rows_wanted(s) * s->window / (2 * taken) : WINDOW, WINDOW);
+	s->most =
+	    (int64_t)found > taken ? CANDIDATES : int_between(1, search_rows_wanted(s), CANDIDATES);
 }
 
-static int collect(struct searching *s, struct err *err)
+static int search_collect(struct searching *s, struct err *err)
 {
 	int64_t until = clock_mono_us() + SCAN_BUDGET_US;
 	bool may_ask = s->terms.n > 0;
@@ -396,27 +415,27 @@ static int collect(struct searching *s, struct err *err)
 	size_t found;
 
 	s->window = WINDOW_FIRST;
-	s->most = between(1, wanted(s), CANDIDATES);
+	s->most = int_between(1, search_rows_wanted(s), CANDIDATES);
 	for (;;) {
-		int64_t before = wanted(s);
+		int64_t before = search_rows_wanted(s);
 		int rc;
 
-		if (find_window_end(s, &end, err) == -1)
+		if (window_find_end(s, &end, err) == -1)
 			return -1;
 		if (end.is_empty)
 			return 0;
-		rc = scan_window(s, &end, &found, err);
+		rc = window_scan(s, &end, &found, err);
 		if (rc != 0)
 			return rc == 1 ? 0 : -1;
 		if (end.is_last)
 			return 0;
 		if (s->window == WINDOW && found < FEW && may_ask) {
 			may_ask = false;
-			rc = ask_index(s, err);
+			rc = index_ask(s, err);
 			if (rc != 0)
 				return rc == 1 ? 0 : -1;
 		}
-		plan_scan(s, found, before - wanted(s));
+		search_plan_scan(s, found, before - search_rows_wanted(s));
 		if (clock_mono_us() > until)
 			break;
 	}
@@ -427,7 +446,7 @@ static int collect(struct searching *s, struct err *err)
 	return 0;
 }
 
-static int build_terms(struct searching *s, struct err *err)
+static int search_build_terms(struct searching *s, struct err *err)
 {
 	const struct record_filter *f = s->f;
 
@@ -445,10 +464,10 @@ int record_search(struct app *app, struct arena *a, const struct record_filter *
 {
 	struct searching s = {.app = app, .a = a, .f = f, .slice = slice, .skip = slice->s.offset};
 
-	if (build_terms(&s, err) == -1)
+	if (search_build_terms(&s, err) == -1)
 		return -1;
 	if (s.terms.is_impossible)
 		return 0;
 	record_key_range(f, slice, &s.at);
-	return collect(&s, err);
+	return search_collect(&s, err);
 }

@@ -29,7 +29,7 @@ json_t *record_json(const struct record_row *row, struct err *err)
 	return o;
 }
 
-static void write_text(struct buf *b, const char *key, struct str value)
+static void shape_write_text(struct buf *b, const char *key, struct str value)
 {
 	json_t *s = json_stringn(value.p, value.n);
 
@@ -38,7 +38,7 @@ static void write_text(struct buf *b, const char *key, struct str value)
 	json_decref(s);
 }
 
-static void write_time(struct buf *b, const char *key, int64_t at_us)
+static void shape_write_time(struct buf *b, const char *key, int64_t at_us)
 {
 	char text[CLOCK_TEXT];
 
@@ -52,15 +52,15 @@ static void write_time(struct buf *b, const char *key, int64_t at_us)
 void record_json_write(struct buf *b, const struct record_row *row)
 {
 	buf_printf(b, "{\"id\":\"%s\"", uuid_dup(row->a, row->id));
-	write_text(b, "providerType", row->provider_type);
-	write_text(b, "resourceType", row->resource_type);
-	write_text(b, "externalId", row->external_id);
-	write_text(b, "source", row->source);
+	shape_write_text(b, "providerType", row->provider_type);
+	shape_write_text(b, "resourceType", row->resource_type);
+	shape_write_text(b, "externalId", row->external_id);
+	shape_write_text(b, "source", row->source);
 	buf_str(b, ",\"data\":");
 	buf_add(b, row->data.p, row->data.n);
-	write_time(b, "firstSeenAt", row->first_seen_us);
-	write_time(b, "updatedAt", row->updated_us);
-	write_time(b, "providerUpdatedAt", row->provider_updated_us);
+	shape_write_time(b, "firstSeenAt", row->first_seen_us);
+	shape_write_time(b, "updatedAt", row->updated_us);
+	shape_write_time(b, "providerUpdatedAt", row->provider_updated_us);
 	if (uuid_is_nil(row->lead_id))
 		buf_str(b, ",\"leadId\":null}");
 	else
@@ -83,7 +83,7 @@ void record_csv_head(struct csv_writer *w, struct arena *a, const struct map *co
 	}
 }
 
-static void write_time_cell(struct csv_writer *w, int64_t at_us)
+static void shape_write_time_cell(struct csv_writer *w, int64_t at_us)
 {
 	char text[CLOCK_TEXT];
 
@@ -98,6 +98,6 @@ void record_csv_own(struct csv_writer *w, const struct record_row *row)
 	csv_write_text(w, row->resource_type);
 	csv_write_text(w, row->external_id);
 	csv_write_text(w, row->source);
-	write_time_cell(w, row->first_seen_us);
-	write_time_cell(w, row->updated_us);
+	shape_write_time_cell(w, row->first_seen_us);
+	shape_write_time_cell(w, row->updated_us);
 }

@@ -1,4 +1,20 @@
-/* SQL of the records: one upsert for every source, lists, counters, history. */
+/* SQL of the records: one upsert for every source, with history, moves, search words and counters.
+ *
+ *   items -> lock and read -> apply one by one -> write rows, moves, words, history -> counters
+ *            (what is stored)  (in memory only)
+ *
+ * A record of the batch is in one of these states: stored or new; then created (it was new), and
+ * updated (a payload changed it). One that is created and updated in the same batch is written
+ * once, as it is at the end, but has all its changes in the history.
+ *
+ * Invariants: a payload merges into what is there and removes nothing that it does not name. A
+ * record's updated_at only grows, and is another one after each change, since lists page by it.
+ * What changes nothing writes nothing. Stored rows are locked before they are read; the counters,
+ * which writers share, come last, so that writers wait for each other briefly.
+ *
+ * A late payload (older by the provider's clock than what is stored) is put where it belongs in
+ * time: the newer changes are taken back, and done again behind it. The exception is a late payload
+ * that adds nothing, which is stale and leaves no trace. */
 #include <limits.h>
 #include <unistd.h>
 
@@ -48,7 +64,7 @@ DB_STMT_ROWS(record_search_wait, "INSERT INTO record_search_queue (record_id, ac
 /* ---- upsert ------------------------------------------------------------------------------ */
 
 /* What is known of one record while a batch goes over it. */
-struct working {
+struct working_record {
 	struct record_item *first; /* names it */
 	struct uuid id;
 	bool is_stored, is_created, is_updated;
@@ -62,30 +78,30 @@ struct working {
 struct change_row {
 	struct uuid id;
 	int64_t at_us;
-	const struct working *w;
+	const struct working_record *w;
 	const struct record_item *item;
 	struct str changes;
 };
 
-struct batch {
+struct upsert_batch {
 	struct db *db;
 	struct arena *a;
-	struct map *records; /* key → struct working */
+	struct map *records; /* key → struct working_record */
 	struct change_row *changes;
 	size_t nchanges;
 };
 
 /* The database takes "a" and "a " for the same key (PAD SPACE), so we must as well. */
-static struct str unpadded(struct str s)
+static struct str key_unpadded(struct str s)
 {
 	while (s.n > 0 && s.p[s.n - 1] == ' ')
 		s.n--;
 	return s;
 }
 
-static struct str record_key(struct arena *a, const struct record_item *it)
+static struct str item_key(struct arena *a, const struct record_item *it)
 {
-	struct str external_id = unpadded(it->external_id);
+	struct str external_id = key_unpadded(it->external_id);
 	size_t n = 16 + it->provider_type.n + 1 + it->resource_type.n + 1 + external_id.n;
 	char *p = arena_alloc(a, n), *at = p;
 
@@ -101,7 +117,7 @@ static struct str record_key(struct arena *a, const struct record_item *it)
 	return (struct str){p, n};
 }
 
-static bool is_same_kind(const struct record_item *x, const struct record_item *y)
+static bool item_is_same_kind(const struct record_item *x, const struct record_item *y)
 {
 	return uuid_eq(x->account_id, y->account_id) &&
 	       str_eq(x->provider_type, y->provider_type) &&
@@ -110,7 +126,8 @@ static bool is_same_kind(const struct record_item *x, const struct record_item *
 
 /* Locks and reads the stored rows among items that are of the kind of items[0]; at most
  * LIMIT_DB_BATCH. */
-static int lock_kind(struct batch *b, struct working **ws, size_t n, struct err *err)
+static int batch_lock_kind(
+    struct upsert_batch *b, struct working_record **ws, size_t n, struct err *err)
 {
 	const struct record_item *kind = ws[0]->first;
 	struct db_val ids[LIMIT_DB_BATCH];
@@ -125,10 +142,11 @@ static int lock_kind(struct batch *b, struct working **ws, size_t n, struct err 
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		for (size_t k = 0; k < n; k++) {
-			struct working *w = ws[k];
+			struct working_record *w = ws[k];
 
-			if (w->is_stored || !str_eq(unpadded(w->first->external_id),
-						unpadded(db_get_str(&rows, i, STORED_EXTERNAL_ID))))
+			if (w->is_stored ||
+			    !str_eq(key_unpadded(w->first->external_id),
+				key_unpadded(db_get_str(&rows, i, STORED_EXTERNAL_ID))))
 				continue;
 			w->is_stored = true;
 			w->id = db_get_uuid(&rows, i, STORED_ID);
@@ -142,14 +160,15 @@ static int lock_kind(struct batch *b, struct working **ws, size_t n, struct err 
 }
 
 /* Collects the distinct records of the batch and reads those that exist, kind by kind. */
-static int load_stored(struct batch *b, struct record_item *items, size_t n, struct err *err)
+static int batch_load_stored(
+    struct upsert_batch *b, struct record_item *items, size_t n, struct err *err)
 {
-	struct working *ws[LIMIT_DB_BATCH];
+	struct working_record *ws[LIMIT_DB_BATCH];
 	size_t total;
 
 	for (size_t i = 0; i < n; i++) {
-		struct str key = record_key(b->a, &items[i]);
-		struct working *w;
+		struct str key = item_key(b->a, &items[i]);
+		struct working_record *w;
 
 		if (map_get(b->records, key) != NULL)
 			continue;
@@ -161,32 +180,33 @@ static int load_stored(struct batch *b, struct record_item *items, size_t n, str
 	bool *is_done = arena_array(b->a, total, sizeof(*is_done));
 
 	for (size_t i = 0; i < total; i++) {
-		const struct working *lead = map_value(b->records, i);
+		const struct working_record *lead = map_value(b->records, i);
 		size_t taken = 0;
 
 		if (is_done[i])
 			continue;
 		for (size_t k = i; k < total && taken < LIMIT_DB_BATCH; k++) {
-			struct working *w = map_value(b->records, k);
+			struct working_record *w = map_value(b->records, k);
 
-			if (is_done[k] || !is_same_kind(lead->first, w->first))
+			if (is_done[k] || !item_is_same_kind(lead->first, w->first))
 				continue;
 			is_done[k] = true;
 			ws[taken++] = w;
 		}
-		if (lock_kind(b, ws, taken, err) == -1)
+		if (batch_lock_kind(b, ws, taken, err) == -1)
 			return -1;
 	}
 	return 0;
 }
 
-static void add_change(
-    struct batch *b, const struct working *w, const struct record_item *it, struct str changes)
+static void batch_add_change(struct upsert_batch *b, const struct working_record *w,
+    const struct record_item *it, struct str changes)
 {
 	b->changes[b->nchanges++] = (struct change_row){uuid_new(), w->at_us, w, it, changes};
 }
 
-static void create(struct batch *b, struct working *w, struct record_item *it)
+static void batch_create_record(
+    struct upsert_batch *b, struct working_record *w, struct record_item *it)
 {
 	w->id = uuid_new();
 	w->is_created = true;
@@ -195,31 +215,32 @@ static void create(struct batch *b, struct working *w, struct record_item *it)
 	w->at_us = w->from_us = it->at_us;
 	w->source = it->source;
 	it->outcome = RECORD_CREATED;
-	add_change(b, w, it, STR("[]"));
+	batch_add_change(b, w, it, STR("[]"));
 }
 
 /* A record's past, oldest first: its rows of history, then those of this batch. */
-struct step {
+struct past_step {
 	json_t *changes;
 	int64_t at_us; /* by the provider's clock */
 };
-struct past {
-	struct step *v;
+struct record_past {
+	struct past_step *v;
 	size_t n;
 };
 
-static int add_step(
-    struct batch *b, struct past *p, struct str changes, int64_t at_us, struct err *err)
+static int past_add_step(struct upsert_batch *b, struct record_past *p, struct str changes,
+    int64_t at_us, struct err *err)
 {
 	/* One without a time of its own overwrote whatever was there when it came. */
 	for (size_t i = 0; at_us == 0 && i < p->n; i++)
 		if (p->v[i].at_us > at_us)
 			at_us = p->v[i].at_us;
-	p->v[p->n] = (struct step){json_parse(b->a, changes, err), at_us};
+	p->v[p->n] = (struct past_step){json_parse(b->a, changes, err), at_us};
 	return p->v[p->n++].changes == NULL ? err_prefix(err, "stored change") : 0;
 }
 
-static int load_past(struct batch *b, const struct working *w, struct past *p, struct err *err)
+static int past_load(
+    struct upsert_batch *b, const struct working_record *w, struct record_past *p, struct err *err)
 {
 	struct db_rows rows = {0};
 
@@ -230,14 +251,14 @@ static int load_past(struct batch *b, const struct working *w, struct past *p, s
 	/* one more for the late payload itself */
 	p->v = arena_array(b->a, rows.count + b->nchanges + 1, sizeof(*p->v));
 	for (size_t i = rows.count; i-- > 0;)
-		if (add_step(b, p, db_get_str(&rows, i, NEWEST_CHANGES),
+		if (past_add_step(b, p, db_get_str(&rows, i, NEWEST_CHANGES),
 			db_get_int(&rows, i, NEWEST_PROVIDER_AT), err) == -1)
 			return -1;
 	for (size_t i = 0; i < b->nchanges; i++) {
 		const struct change_row *c = &b->changes[i];
 
 		if (c->w == w &&
-		    add_step(b, p, c->changes, c->item->provider_updated_us, err) == -1)
+		    past_add_step(b, p, c->changes, c->item->provider_updated_us, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -245,7 +266,8 @@ static int load_past(struct batch *b, const struct working *w, struct past *p, s
 
 /* Takes back the steps from `from` on, newest first. What a creation brought is all that is left
  * then: it becomes a step like the others. */
-static void take_back(struct batch *b, struct working *w, struct past *p, size_t from)
+static void past_take_back(
+    struct upsert_batch *b, struct working_record *w, struct record_past *p, size_t from)
 {
 	for (size_t i = p->n; i-- > from;) {
 		if (json_array_size(p->v[i].changes) > 0) {
@@ -257,7 +279,8 @@ static void take_back(struct batch *b, struct working *w, struct past *p, size_t
 	}
 }
 
-static void do_again(struct batch *b, struct working *w, const struct step *s)
+static void step_do_again(
+    struct upsert_batch *b, struct working_record *w, const struct past_step *s)
 {
 	if (json_is_object(s->changes))
 		json_merge(w->data, s->changes);
@@ -265,9 +288,9 @@ static void do_again(struct batch *b, struct working *w, const struct step *s)
 		record_redo(b->a, w->data, s->changes);
 }
 
-static int by_time(const void *a, const void *b)
+static int step_by_time(const void *a, const void *b)
 {
-	const struct step *const *x = a, *const *y = b;
+	const struct past_step *const *x = a, *const *y = b;
 
 	if ((*x)->at_us != (*y)->at_us)
 		return (*x)->at_us < (*y)->at_us ? -1 : 1;
@@ -278,31 +301,32 @@ static int by_time(const void *a, const void *b)
  * back, then done again in the order of the provider's clock with the late one among it, so that it
  * fills in what it alone knows and overwrites nothing newer. Payloads that were late themselves
  * stand behind newer ones in the history, hence the order. */
-static int merge_late(
-    struct batch *b, struct working *w, json_t *patch, int64_t at_us, struct err *err)
+static int record_merge_late(
+    struct upsert_batch *b, struct working_record *w, json_t *patch, int64_t at_us, struct err *err)
 {
-	struct past p = {0};
-	const struct step **order;
+	struct record_past p = {0};
+	const struct past_step **order;
 	size_t from = 0;
 
-	if (load_past(b, w, &p, err) == -1)
+	if (past_load(b, w, &p, err) == -1)
 		return -1;
 	while (from < p.n && p.v[from].at_us <= at_us)
 		from++;
 	if (from == p.n) /* what is newer lies further back than the history was read */
 		from = 0;
-	take_back(b, w, &p, from);
-	p.v[p.n++] = (struct step){patch, at_us};
+	past_take_back(b, w, &p, from);
+	p.v[p.n++] = (struct past_step){patch, at_us};
 	order = arena_array(b->a, p.n - from, sizeof(*order));
 	for (size_t i = from; i < p.n; i++)
 		order[i - from] = &p.v[i];
-	qsort(order, p.n - from, sizeof(*order), by_time);
+	qsort(order, p.n - from, sizeof(*order), step_by_time);
 	for (size_t i = 0; i < p.n - from; i++)
-		do_again(b, w, order[i]);
+		step_do_again(b, w, order[i]);
 	return 0;
 }
 
-static int merge(struct batch *b, struct working *w, struct record_item *it, struct err *err)
+static int record_merge_patch(
+    struct upsert_batch *b, struct working_record *w, struct record_item *it, struct err *err)
 {
 	bool is_late =
 	    it->provider_updated_us != 0 && it->provider_updated_us < w->provider_updated_us;
@@ -318,7 +342,7 @@ static int merge(struct batch *b, struct working *w, struct record_item *it, str
 	before = json_own(b->a, json_deep_copy(w->data));
 	if (!is_late)
 		json_merge(w->data, patch);
-	else if (merge_late(b, w, patch, it->provider_updated_us, err) == -1)
+	else if (record_merge_late(b, w, patch, it->provider_updated_us, err) == -1)
 		return -1;
 	if (json_equal(before, w->data))
 		return 0;
@@ -334,36 +358,36 @@ static int merge(struct batch *b, struct working *w, struct record_item *it, str
 	w->at_us = it->at_us > w->at_us ? it->at_us : w->at_us + 1;
 	w->source = it->source;
 	it->outcome = RECORD_UPDATED;
-	add_change(b, w, it, json_text(b->a, record_diff(b->a, before, w->data)));
+	batch_add_change(b, w, it, json_text(b->a, record_diff(b->a, before, w->data)));
 	return 0;
 }
 
-static int apply(struct batch *b, struct record_item *it, struct err *err)
+static int batch_apply_item(struct upsert_batch *b, struct record_item *it, struct err *err)
 {
-	struct working *w = map_get(b->records, record_key(b->a, it));
+	struct working_record *w = map_get(b->records, item_key(b->a, it));
 	int rc = 0;
 
 	if (it->data.n > LIMIT_RECORD_BYTES)
 		return err_set(
 		    err, ERR_LIMIT, "a record may have at most %u bytes", LIMIT_RECORD_BYTES);
 	if (!w->is_stored && !w->is_created)
-		create(b, w, it);
+		batch_create_record(b, w, it);
 	else if (it->is_only_new)
 		it->outcome = RECORD_UNCHANGED;
 	else
-		rc = merge(b, w, it, err);
+		rc = record_merge_patch(b, w, it, err);
 	it->id = w->id;
 	return rc;
 }
 
-static int write_created(struct batch *b, struct err *err)
+static int batch_write_created(struct upsert_batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), n = 0;
 	struct db_val *v = arena_alloc(b->a, total * 10 * sizeof(*v));
 	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < total; i++) {
-		const struct working *w = map_value(b->records, i);
+		const struct working_record *w = map_value(b->records, i);
 		const struct record_item *it = w->first;
 		struct db_val row[10] = {db_uuid(&w->id), db_uuid(&it->account_id),
 		    db_strn(it->provider_type), db_strn(it->resource_type),
@@ -380,7 +404,7 @@ static int write_created(struct batch *b, struct err *err)
 	return -1;
 }
 
-static int update_row(struct batch *b, const struct working *w, struct err *err)
+static int batch_update_row(struct upsert_batch *b, const struct working_record *w, struct err *err)
 {
 	return db_exec(b->db, &records_update,
 	    DB_VALS(db_str(w->source), db_strn(w->text), db_int(w->at_us),
@@ -389,17 +413,17 @@ static int update_row(struct batch *b, const struct working *w, struct err *err)
 }
 
 /* One that was made and changed in this batch moved as well, though its row is written once. */
-static int write_updated(struct batch *b, struct err *err)
+static int batch_write_updated(struct upsert_batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), nmoves = 0;
 	struct db_val *moves = arena_alloc(b->a, total * 4 * sizeof(*moves));
 
 	for (size_t i = 0; i < total; i++) {
-		const struct working *w = map_value(b->records, i);
+		const struct working_record *w = map_value(b->records, i);
 
 		if (!w->is_updated)
 			continue;
-		if (!w->is_created && update_row(b, w, err) == -1)
+		if (!w->is_created && batch_update_row(b, w, err) == -1)
 			return -1;
 		struct db_val move[4] = {db_uuid(&w->first->account_id), db_int(w->from_us),
 		    db_uuid(&w->id), db_int(w->at_us)};
@@ -409,7 +433,7 @@ static int write_updated(struct batch *b, struct err *err)
 	return db_exec_rows(b->db, &record_moves_insert, NULL, 0, moves, nmoves, 4, NULL, err);
 }
 
-static int write_changes(struct batch *b, struct err *err)
+static int batch_write_changes(struct upsert_batch *b, struct err *err)
 {
 	struct db_val *v = arena_alloc(b->a, b->nchanges * 8 * sizeof(*v));
 
@@ -425,20 +449,20 @@ static int write_changes(struct batch *b, struct err *err)
 	return db_exec_rows(b->db, &record_changes_insert, NULL, 0, v, b->nchanges, 8, NULL, err);
 }
 
-static bool is_written(const struct working *w)
+static bool working_is_written(const struct working_record *w)
 {
 	return w->is_created || w->is_updated;
 }
 
 /* Whoever writes the words itself waits for an indexer that is at it, and leaves it nothing to do.
  */
-static int leave_queue(struct batch *b, struct err *err)
+static int batch_leave_queue(struct upsert_batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), n = 0;
 	struct db_val *v = arena_alloc(b->a, total * sizeof(*v));
 
 	for (size_t i = 0; i < total; i++) {
-		const struct working *w = map_value(b->records, i);
+		const struct working_record *w = map_value(b->records, i);
 
 		if (w->is_updated && !w->is_created && !w->first->index_later)
 			v[n++] = db_uuid(&w->id);
@@ -446,7 +470,7 @@ static int leave_queue(struct batch *b, struct err *err)
 	return db_exec_rows(b->db, &record_search_leave, NULL, 0, v, n, 1, NULL, err);
 }
 
-static struct str words_of(struct batch *b, const struct working *w)
+static struct str working_words(struct upsert_batch *b, const struct working_record *w)
 {
 	struct record_item item = *w->first;
 
@@ -458,33 +482,33 @@ static struct str words_of(struct batch *b, const struct working *w)
 }
 
 /* The words by which the created and the changed are found. */
-static int write_words(struct batch *b, struct err *err)
+static int batch_write_words(struct upsert_batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), n = 0;
 	struct db_val *v = arena_alloc(b->a, total * 3 * sizeof(*v));
 
 	for (size_t i = 0; i < total; i++) {
-		struct working *w = map_value(b->records, i);
+		struct working_record *w = map_value(b->records, i);
 
-		if (!is_written(w) || w->first->index_later)
+		if (!working_is_written(w) || w->first->index_later)
 			continue;
 		struct db_val row[3] = {
-		    db_uuid(&w->id), db_uuid(&w->first->account_id), db_strn(words_of(b, w))};
+		    db_uuid(&w->id), db_uuid(&w->first->account_id), db_strn(working_words(b, w))};
 
 		memcpy(v + 3 * n++, row, sizeof(row));
 	}
 	return db_exec_rows(b->db, &record_search_put, NULL, 0, v, n, 3, NULL, err);
 }
 
-static int queue_words(struct batch *b, struct err *err)
+static int batch_queue_words(struct upsert_batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), n = 0;
 	struct db_val *v = arena_alloc(b->a, total * 2 * sizeof(*v));
 
 	for (size_t i = 0; i < total; i++) {
-		const struct working *w = map_value(b->records, i);
+		const struct working_record *w = map_value(b->records, i);
 
-		if (!is_written(w) || !w->first->index_later)
+		if (!working_is_written(w) || !w->first->index_later)
 			continue;
 		v[2 * n] = db_uuid(&w->id);
 		v[2 * n++ + 1] = db_uuid(&w->first->account_id);
@@ -505,29 +529,30 @@ static int64_t count_slot(void)
 	return slot;
 }
 
-struct count {
+struct kind_count {
 	const struct record_item *kind;
 	int32_t day;
 	int64_t n;
 };
 
-static int write_counts(struct batch *b, struct err *err)
+static int batch_write_counts(struct upsert_batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), n = 0;
-	struct count *counts = arena_array(b->a, total, sizeof(*counts));
+	struct kind_count *counts = arena_array(b->a, total, sizeof(*counts));
 	struct db_val *v;
 
 	for (size_t i = 0; i < total; i++) {
-		const struct working *w = map_value(b->records, i);
+		const struct working_record *w = map_value(b->records, i);
 		int32_t day = clock_day(w->first->at_us);
 		size_t k = 0;
 
 		if (!w->is_created)
 			continue;
-		while (k < n && !(counts[k].day == day && is_same_kind(counts[k].kind, w->first)))
+		while (
+		    k < n && !(counts[k].day == day && item_is_same_kind(counts[k].kind, w->first)))
 			k++;
 		if (k == n)
-			counts[n++] = (struct count){w->first, day, 0};
+			counts[n++] = (struct kind_count){w->first, day, 0};
 		counts[k].n++;
 	}
 	v = arena_alloc(b->a, n * 6 * sizeof(*v));
@@ -545,19 +570,19 @@ static int write_counts(struct batch *b, struct err *err)
 int record_upsert(
     struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err)
 {
-	struct batch b = {.db = db, .a = a, .records = map_new(a)};
+	struct upsert_batch b = {.db = db, .a = a, .records = map_new(a)};
 
 	if (n == 0)
 		return 0;
 	b.changes = arena_alloc(a, n * sizeof(*b.changes));
-	if (load_stored(&b, items, n, err) == -1)
+	if (batch_load_stored(&b, items, n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (apply(&b, &items[i], err) == -1)
+		if (batch_apply_item(&b, &items[i], err) == -1)
 			return -1;
-	if (write_created(&b, err) == -1 || write_updated(&b, err) == -1 ||
-	    leave_queue(&b, err) == -1 || write_words(&b, err) == -1 ||
-	    queue_words(&b, err) == -1 || write_changes(&b, err) == -1)
+	if (batch_write_created(&b, err) == -1 || batch_write_updated(&b, err) == -1 ||
+	    batch_leave_queue(&b, err) == -1 || batch_write_words(&b, err) == -1 ||
+	    batch_queue_words(&b, err) == -1 || batch_write_changes(&b, err) == -1)
 		return -1;
-	return write_counts(&b, err);
+	return batch_write_counts(&b, err);
 }

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-static void add_upserts(const struct record_story *s)
+static void story_add_upserts(const struct record_story *s)
 {
 	for (size_t i = 0; i < json_array_size(s->history); i++) {
 		json_t *o = json_copy(json_array_get(s->history, i));
@@ -16,13 +16,13 @@ static void add_upserts(const struct record_story *s)
 
 /* ---- order --------------------------------------------------------------------------------- */
 
-struct entry {
+struct timeline_entry {
 	json_t *json;
 	int64_t at_us;
 	size_t rank, index;
 };
 
-static size_t rank_of(const json_t *entry)
+static size_t entry_rank(const json_t *entry)
 {
 	static const char *const order[] = {"request", "verdict", "upsert"};
 	const char *kind = json_str(entry, "kind");
@@ -34,9 +34,9 @@ static size_t rank_of(const json_t *entry)
 	return i;
 }
 
-static int by_time(const void *a, const void *b)
+static int entry_by_time(const void *a, const void *b)
 {
-	const struct entry *x = a, *y = b;
+	const struct timeline_entry *x = a, *y = b;
 
 	if (x->at_us != y->at_us)
 		return x->at_us < y->at_us ? -1 : 1;
@@ -45,19 +45,19 @@ static int by_time(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static json_t *in_order(struct arena *a, json_t *entries)
+static json_t *entries_in_order(struct arena *a, json_t *entries)
 {
 	size_t n = json_array_size(entries);
-	struct entry *v = arena_array(a, n + 1, sizeof(*v));
+	struct timeline_entry *v = arena_array(a, n + 1, sizeof(*v));
 	json_t *out = json_own(a, json_array());
 
 	for (size_t i = 0; i < n; i++) {
 		json_t *o = json_array_get(entries, i);
 
-		v[i] = (struct entry){.json = o, .rank = rank_of(o), .index = i};
+		v[i] = (struct timeline_entry){.json = o, .rank = entry_rank(o), .index = i};
 		clock_parse_iso(str_from(json_str(o, "at")), &v[i].at_us);
 	}
-	qsort(v, n, sizeof(*v), by_time);
+	qsort(v, n, sizeof(*v), entry_by_time);
 	for (size_t i = 0; i < n; i++)
 		json_array_append(out, v[i].json);
 	return out;
@@ -66,7 +66,7 @@ static json_t *in_order(struct arena *a, json_t *entries)
 /* ---- reading ------------------------------------------------------------------------------- */
 
 /* The history is newest first; what is of one moment keeps its order when it is oldest first. */
-static json_t *reversed(struct arena *a, json_t *list)
+static json_t *list_reversed(struct arena *a, json_t *list)
 {
 	json_t *out = json_own(a, json_array());
 
@@ -87,14 +87,14 @@ int record_timeline(struct app *app, struct arena *a, const struct uuid *account
 	if (record_history(app, a, account_id, id, &history, err) == -1)
 		return -1;
 	s.record = record;
-	s.history = reversed(a, history);
+	s.history = list_reversed(a, history);
 	s.entries = json_own(a, json_array());
-	add_upserts(&s);
+	story_add_upserts(&s);
 	for (record_timeline_fn *const *add = app->hooks.record_timeline;
 	     add != NULL && *add != NULL; add++)
 		if ((*add)(app, a, &s, err) == -1)
 			return -1;
-	*out = in_order(a, s.entries);
+	*out = entries_in_order(a, s.entries);
 	return 1;
 }
 

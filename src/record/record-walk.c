@@ -1,3 +1,20 @@
+/* Going through all records that a filter matches.
+ *
+ *   kinds:  (hubspot, contact)   (hubspot, deal)   (meta, lead)
+ *             a  b  c  d  e        ...                              external ids, in order
+ *                   ^ the position: kind and external id; the next page reads what lies behind
+ *
+ * Lists go by updated_at, which changes under those who read; a walk goes by what never changes, so
+ * that each record is visited exactly once whatever is written meanwhile, and a walk that was
+ * interrupted goes on at its position, even if the record there is gone.
+ *
+ * Records first seen after seen_before_us are left out, or a walk beside a busy writer would have
+ * no end.
+ *
+ * A page reads every row of its stretch, those that do not match without their payload: the number
+ * of rows bounds the time of a statement, not the number of matches. A payload that is too large
+ * for a page is read by itself, so memory holds a page of small ones and one large one. What SQL
+ * cannot tell (values of fields, records that wait for the search index) is checked here. */
 #include "record/record-walk.h"
 
 #include "base/clock.h"
@@ -7,7 +24,7 @@
 #define PAYLOAD_BYTES 32768 /* longer payloads are read by themselves */
 #define TERMS 12            /* conditions on the searched words; those not used are '%' */
 _Static_assert(
-    sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE a term");
+    sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE per term");
 
 DB_STMT(walk_kinds,
     "SELECT DISTINCT provider_type, resource_type FROM record_counts WHERE account_id = ?"
@@ -76,13 +93,13 @@ int record_walk_begin(struct record_walk *w, struct app *app, struct arena *a,
 	return 0;
 }
 
-static void set_after(struct record_walk *w, struct str external_id)
+static void walk_set_after(struct record_walk *w, struct str external_id)
 {
 	w->nafter = external_id.n < sizeof(w->after) ? external_id.n : sizeof(w->after) - 1;
 	memcpy(w->after, external_id.p, w->nafter);
 }
 
-static int compare(struct str a, struct str b)
+static int type_compare(struct str a, struct str b)
 {
 	int rc = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
 
@@ -94,12 +111,12 @@ void record_walk_seek(struct record_walk *w, struct str provider_type, struct st
 {
 	for (w->kind = 0; w->kind < w->nkinds; w->kind++) {
 		const struct record_walk_kind *k = &w->kinds[w->kind];
-		int order = compare(k->provider_type, provider_type);
+		int order = type_compare(k->provider_type, provider_type);
 
 		if (order == 0)
-			order = compare(k->resource_type, resource_type);
+			order = type_compare(k->resource_type, resource_type);
 		if (order == 0)
-			set_after(w, external_id);
+			walk_set_after(w, external_id);
 		if (order >= 0)
 			return;
 	}
@@ -108,7 +125,8 @@ void record_walk_seek(struct record_walk *w, struct str provider_type, struct st
 /* ---- one row ------------------------------------------------------------------------------- */
 
 /* What SQL could not tell. */
-static bool fits(const struct record_walk *w, const struct record_row *row, bool is_waiting)
+static bool walk_row_fits(
+    const struct record_walk *w, const struct record_row *row, bool is_waiting)
 {
 	struct record_item item = {.account_id = w->filter->account_id,
 	    .provider_type = row->provider_type,
@@ -125,7 +143,7 @@ static bool fits(const struct record_walk *w, const struct record_row *row, bool
 }
 
 /* A payload that was too large for the page; 1, 0 deleted meanwhile, -1. */
-static int read_payload(const struct record_walk *w, struct record_row *row, struct err *err)
+static int walk_read_payload(const struct record_walk *w, struct record_row *row, struct err *err)
 {
 	struct db_rows rows;
 	int found = db_row(w->app->db, row->a, &walk_payload,
@@ -136,13 +154,13 @@ static int read_payload(const struct record_walk *w, struct record_row *row, str
 	return found;
 }
 
-static bool needs_payloads(const struct record_walk *w)
+static bool walk_needs_payloads(const struct record_walk *w)
 {
 	return !w->is_counting || w->filter->nwhere > 0;
 }
 
-static int visit(struct record_walk *w, const struct db_rows *rows, size_t i, struct arena *a,
-    record_walk_fn *each, void *arg, struct err *err)
+static int walk_visit_row(struct record_walk *w, const struct db_rows *rows, size_t i,
+    struct arena *a, record_walk_fn *each, void *arg, struct err *err)
 {
 	const struct record_walk_kind *k = &w->kinds[w->kind];
 	struct record_row row = {.a = a,
@@ -159,18 +177,19 @@ static int visit(struct record_walk *w, const struct db_rows *rows, size_t i, st
 
 	if (db_is_null(rows, i, WALK_DATA)) /* it does not fit */
 		return 0;
-	if (row.data.n == 0 && (needs_payloads(w) || db_get_int(rows, i, WALK_WAITS) != 0)) {
-		int found = read_payload(w, &row, err);
+	if (row.data.n == 0 && (walk_needs_payloads(w) || db_get_int(rows, i, WALK_WAITS) != 0)) {
+		int found = walk_read_payload(w, &row, err);
 
 		if (found != 1)
 			return found;
 	}
-	return fits(w, &row, db_get_int(rows, i, WALK_WAITS) != 0) ? each(arg, &row, err) : 0;
+	return walk_row_fits(w, &row, db_get_int(rows, i, WALK_WAITS) != 0) ? each(arg, &row, err)
+									    : 0;
 }
 
 /* ---- pages --------------------------------------------------------------------------------- */
 
-static int read_page(
+static int walk_read_page(
     const struct record_walk *w, struct arena *a, struct db_rows *rows, struct err *err)
 {
 	const struct record_filter *f = w->filter;
@@ -187,7 +206,7 @@ static int read_page(
 	v[n++] = db_int(w->seen_before_us);
 	for (size_t i = 0; w->terms.n > 0 && i < TERMS; i++)
 		v[n++] = db_str(i < w->terms.n ? w->terms.v[i].like : "%");
-	v[n++] = db_int(needs_payloads(w) ? PAYLOAD_BYTES : -1);
+	v[n++] = db_int(walk_needs_payloads(w) ? PAYLOAD_BYTES : -1);
 	v[n++] = db_uuid(&f->account_id);
 	v[n++] = db_strn(k->provider_type);
 	v[n++] = db_strn(k->resource_type);
@@ -207,11 +226,11 @@ int record_walk_page(struct record_walk *w, record_walk_fn *each, void *arg, str
 		return 0;
 	a = arena_new();
 	of_row = arena_new();
-	rc = read_page(w, a, &rows, err);
+	rc = walk_read_page(w, a, &rows, err);
 	for (size_t i = 0; rc == 0 && i < rows.count; i++) {
-		rc = visit(w, &rows, i, of_row, each, arg, err);
+		rc = walk_visit_row(w, &rows, i, of_row, each, arg, err);
 		if (rc != -1)
-			set_after(w, db_get_str(&rows, i, WALK_EXTERNAL_ID));
+			walk_set_after(w, db_get_str(&rows, i, WALK_EXTERNAL_ID));
 		arena_reset(of_row);
 	}
 	if (rc == 0 && rows.count < PAGE) {
@@ -223,7 +242,7 @@ int record_walk_page(struct record_walk *w, record_walk_fn *each, void *arg, str
 	return rc == -1 ? -1 : w->kind < w->nkinds;
 }
 
-static int count_one(void *arg, const struct record_row *row, struct err *err)
+static int walk_count_one(void *arg, const struct record_row *row, struct err *err)
 {
 	int64_t *n = arg;
 
@@ -241,7 +260,7 @@ int record_walk_count(
 	*n = 0;
 	w->is_counting = true;
 	do {
-		more = record_walk_page(w, count_one, n, err);
+		more = record_walk_page(w, walk_count_one, n, err);
 	} while (more == 1 && clock_mono_us() < until_us);
 	*is_exact = more == 0;
 	return more == -1 ? -1 : 0;

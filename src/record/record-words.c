@@ -1,3 +1,22 @@
+/* The words by which records are found, of a record and of a search: both go the same way, so that
+ * they meet.
+ *
+ *   text -> folded (lower case, no accents) -> words -> " abcdjohn abcdsmith abcd_p_hubspot ... "
+ *
+ * A word is ASCII letters and digits alone, other characters as uXXXX, so that neither the
+ * database's collation nor its word splitter changes it. In front stands the account's code (here
+ * "abcd"): the full-text index is one for all accounts, and must not read another's words. The code
+ * of an account is short and not secret; statements name the account as well.
+ *
+ * Around every word stands a space: LIKE '% word %' finds a whole word, LIKE '% word%' its start.
+ * Words of a text stand in its order, so a phrase is found as one pattern.
+ *
+ * Further forms come last: an email as one word (its parts may be common), a phone number
+ * by all its digits and by the last seven to ten (prefixes are written in many ways). Scripts
+ * without spaces have no words to split at: there each pair of neighbours is one.
+ *
+ * The exception is length: a word is cut, and the text of a record ends, at a bound; what is beyond
+ * it is not found. */
 #include "record/record-words.h"
 
 #include <ctype.h>
@@ -11,7 +30,7 @@
 #define DIGITS_MIN 7           /* a phone number has that many at least */
 #define DIGITS_MAX 15
 
-struct writer {
+struct words_writer {
 	struct buf *words, *extra; /* in order; further forms */
 	char code[WORDS_CODE + 1];
 	struct arena *a;
@@ -31,7 +50,7 @@ static void account_code(char out[WORDS_CODE + 1], const struct uuid *id)
 /* ---- characters ---------------------------------------------------------------------------- */
 
 /* The code point at p (valid UTF-8) and its length. */
-static uint32_t code_point(const char *p, const char *end, size_t *n)
+static uint32_t utf8_code_point(const char *p, const char *end, size_t *n)
 {
 	const unsigned char *u = (const unsigned char *)p;
 	size_t left = (size_t)(end - p);
@@ -63,14 +82,14 @@ static bool is_word_char(uint32_t c)
 }
 
 /* Scripts written without spaces: each pair of neighbours is a word. */
-static bool is_unspaced(uint32_t c)
+static bool is_unspaced_char(uint32_t c)
 {
 	return (c >= 0x3040 && c <= 0x30ff) || (c >= 0x3400 && c <= 0x9fff) ||
 	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x3ffff) ||
 	       (c >= 0x0e00 && c <= 0x0e7f);
 }
 
-static void put_char(struct buf *b, uint32_t c)
+static void words_put_char(struct buf *b, uint32_t c)
 {
 	if (c < 0x80)
 		buf_chr(b, (char)c);
@@ -81,7 +100,7 @@ static void put_char(struct buf *b, uint32_t c)
 /* ---- words of a text ----------------------------------------------------------------------- */
 
 /* Folded: lower case, no accents, compatibility forms resolved. */
-static struct str fold(struct arena *a, struct str s)
+static struct str text_fold(struct arena *a, struct str s)
 {
 	char *p;
 	bool is_ascii = true;
@@ -96,37 +115,37 @@ static struct str fold(struct arena *a, struct str s)
 	return (struct str){p, s.n};
 }
 
-static void begin_word(struct buf *b, const struct writer *w)
+static void words_begin_word(struct buf *b, const struct words_writer *w)
 {
 	buf_str(b, w->code);
 }
 
 /* Every word of a folded text, in order. */
-static void put_words(struct writer *w, struct buf *b, struct str s)
+static void words_put_folded(struct words_writer *w, struct buf *b, struct str s)
 {
 	const char *p = s.p, *end = s.p + s.n;
 	size_t n, length = 0;
 	uint32_t c;
 
 	for (; p < end; p += n) {
-		c = code_point(p, end, &n);
-		if (is_unspaced(c)) {
+		c = utf8_code_point(p, end, &n);
+		if (is_unspaced_char(c)) {
 			size_t m = 0;
-			uint32_t next = p + n < end ? code_point(p + n, end, &m) : ' ';
+			uint32_t next = p + n < end ? utf8_code_point(p + n, end, &m) : ' ';
 
 			if (length > 0)
 				buf_chr(b, ' ');
 			length = 0;
-			begin_word(b, w);
-			put_char(b, c);
-			if (is_unspaced(next))
-				put_char(b, next);
+			words_begin_word(b, w);
+			words_put_char(b, c);
+			if (is_unspaced_char(next))
+				words_put_char(b, next);
 			buf_chr(b, ' ');
 		} else if (is_word_char(c)) {
 			if (length == 0)
-				begin_word(b, w);
+				words_begin_word(b, w);
 			if (length < WORD_MAX)
-				put_char(b, c);
+				words_put_char(b, c);
 			length += c < 0x80 ? 1 : 6;
 		} else if (length > 0) {
 			buf_chr(b, ' ');
@@ -138,7 +157,7 @@ static void put_words(struct writer *w, struct buf *b, struct str s)
 }
 
 /* The digits of something that looks like a phone number as a whole; 0 when it does not. */
-static size_t phone_digits(struct str s, char out[DIGITS_MAX + 3], bool *is_marked)
+static size_t phone_digits_of_text(struct str s, char out[DIGITS_MAX + 3], bool *is_marked)
 {
 	size_t n = 0;
 
@@ -161,7 +180,7 @@ static size_t phone_digits(struct str s, char out[DIGITS_MAX + 3], bool *is_mark
 }
 
 /* Without the zeros of an international or national prefix. */
-static const char *without_zeros(const char *digits)
+static const char *digits_without_zeros(const char *digits)
 {
 	while (*digits == '0')
 		digits++;
@@ -169,12 +188,12 @@ static const char *without_zeros(const char *digits)
 }
 
 /* A phone number is found by all its digits and by the last seven to ten. */
-static void put_phone(struct writer *w, struct str s)
+static void words_put_phone(struct words_writer *w, struct str s)
 {
 	char digits[DIGITS_MAX + 3];
 	bool is_marked;
-	size_t n = phone_digits(s, digits, &is_marked);
-	const char *d = without_zeros(digits);
+	size_t n = phone_digits_of_text(s, digits, &is_marked);
+	const char *d = digits_without_zeros(digits);
 
 	if (n == 0 || !is_marked)
 		return;
@@ -185,29 +204,29 @@ static void put_phone(struct writer *w, struct str s)
 }
 
 /* One run without spaces as one word, what stands between its letters as '_'. */
-static void put_joined(struct writer *w, struct buf *b, struct str run)
+static void words_put_joined(struct words_writer *w, struct buf *b, struct str run)
 {
 	const char *p = run.p, *end = run.p + run.n;
 	size_t n, length = 0, joiners = 0, start = b->len;
 	bool is_pending = false;
 
 	for (; p < end && length < WORD_MAX; p += n) {
-		uint32_t c = code_point(p, end, &n);
+		uint32_t c = utf8_code_point(p, end, &n);
 
-		if (is_unspaced(c))
+		if (is_unspaced_char(c))
 			break;
 		if (!is_word_char(c)) {
 			is_pending = length > 0;
 			continue;
 		}
 		if (length == 0)
-			begin_word(b, w);
+			words_begin_word(b, w);
 		if (is_pending) {
 			buf_chr(b, '_');
 			joiners++;
 			is_pending = false;
 		}
-		put_char(b, c);
+		words_put_char(b, c);
 		length += c < 0x80 ? 1 : 6;
 	}
 	if (joiners == 0 && b->p != NULL && start < b->len) { /* is among the plain words */
@@ -219,28 +238,28 @@ static void put_joined(struct writer *w, struct buf *b, struct str run)
 }
 
 /* Emails are found as one word too: each of their parts may be common. */
-static void put_emails(struct writer *w, struct str s)
+static void words_put_emails(struct words_writer *w, struct str s)
 {
 	struct str rest = s, run;
 
 	while (str_split(&rest, ' ', &run))
 		if (memchr(run.p, '@', run.n) != NULL)
-			put_joined(w, w->extra, run);
+			words_put_joined(w, w->extra, run);
 }
 
-static void put_text(struct writer *w, struct str s)
+static void words_put_text(struct words_writer *w, struct str s)
 {
-	struct str folded = fold(w->a, s);
+	struct str folded = text_fold(w->a, s);
 
 	if (folded.p == NULL || w->words->len > TEXT_MAX)
 		return;
-	put_words(w, w->words, folded);
-	put_emails(w, folded);
-	put_phone(w, folded);
+	words_put_folded(w, w->words, folded);
+	words_put_emails(w, folded);
+	words_put_phone(w, folded);
 }
 
 /* Where the string that begins at p (a quote) ends: behind its closing quote. */
-static const char *string_end(const char *p, const char *end, bool *is_escaped)
+static const char *json_string_end(const char *p, const char *end, bool *is_escaped)
 {
 	*is_escaped = false;
 	for (p++; p < end && *p != '"'; p++) {
@@ -252,23 +271,23 @@ static const char *string_end(const char *p, const char *end, bool *is_escaped)
 	return p < end ? p + 1 : end;
 }
 
-static void put_string(struct writer *w, struct str quoted, bool is_escaped)
+static void words_put_string(struct words_writer *w, struct str quoted, bool is_escaped)
 {
 	struct err ignored = ERR_INIT;
 	json_t *v;
 
 	if (!is_escaped) {
-		put_text(w, (struct str){quoted.p + 1, quoted.n - 2});
+		words_put_text(w, (struct str){quoted.p + 1, quoted.n - 2});
 		return;
 	}
 	v = json_parse(w->a, quoted, &ignored);
 	if (json_is_string(v))
-		put_text(w, (struct str){json_string_value(v), json_string_length(v)});
+		words_put_text(w, (struct str){json_string_value(v), json_string_length(v)});
 }
 
 /* The strings and numbers of JSON text, but for keys. The text is the store's own, compact and
  * valid: it is not parsed again for this, which would cost more than all else here. */
-static void put_values(struct writer *w, struct str text)
+static void words_put_values(struct words_writer *w, struct str text)
 {
 	const char *p = text.p, *end = text.p + text.n;
 
@@ -277,20 +296,21 @@ static void put_values(struct writer *w, struct str text)
 		bool is_escaped;
 
 		if (*p == '"') {
-			p = string_end(p, end, &is_escaped);
+			p = json_string_end(p, end, &is_escaped);
 			if ((p == end || *p != ':') && p - from >= 2)
-				put_string(w, (struct str){from, (size_t)(p - from)}, is_escaped);
+				words_put_string(
+				    w, (struct str){from, (size_t)(p - from)}, is_escaped);
 		} else if (*p == '-' || isdigit((unsigned char)*p)) {
 			while (p < end && strchr(",]}", *p) == NULL)
 				p++;
-			put_text(w, (struct str){from, (size_t)(p - from)});
+			words_put_text(w, (struct str){from, (size_t)(p - from)});
 		} else {
 			p++;
 		}
 	}
 }
 
-static void put_kind(struct writer *w, struct buf *b, char kind, struct str value)
+static void words_put_kind(struct words_writer *w, struct buf *b, char kind, struct str value)
 {
 	buf_printf(b, "%s_%c_", w->code, kind);
 	for (size_t i = 0; i < value.n && i < 64; i++)
@@ -300,16 +320,16 @@ static void put_kind(struct writer *w, struct buf *b, char kind, struct str valu
 
 struct str record_words(struct arena *a, const struct record_item *it)
 {
-	struct writer w = {
+	struct words_writer w = {
 	    .words = buf_new(a, 4 * TEXT_MAX), .extra = buf_new(a, 4 * TEXT_MAX), .a = a};
 
 	account_code(w.code, &it->account_id);
 	buf_chr(w.words, ' ');
-	put_kind(&w, w.words, 'p', it->provider_type);
-	put_kind(&w, w.words, 't', it->resource_type);
-	put_kind(&w, w.words, 's', str_from(it->source));
-	put_text(&w, it->external_id);
-	put_values(&w, it->data);
+	words_put_kind(&w, w.words, 'p', it->provider_type);
+	words_put_kind(&w, w.words, 't', it->resource_type);
+	words_put_kind(&w, w.words, 's', str_from(it->source));
+	words_put_text(&w, it->external_id);
+	words_put_values(&w, it->data);
 	if (w.extra->len > 0 && buf_ok(w.extra))
 		buf_add(w.words, w.extra->p, w.extra->len);
 	return (struct str){w.words->p, w.words->len};
@@ -318,7 +338,7 @@ struct str record_words(struct arena *a, const struct record_item *it)
 /* ---- searches ------------------------------------------------------------------------------ */
 
 /* A LIKE pattern of words as they stand in the text; '_' stands for itself. */
-static const char *like_of(struct arena *a, const char *words, bool is_prefix)
+static const char *words_like_pattern(struct arena *a, const char *words, bool is_prefix)
 {
 	struct buf *b = buf_new(a, 8 * WORDS_SEARCH * 6);
 
@@ -332,16 +352,18 @@ static const char *like_of(struct arena *a, const char *words, bool is_prefix)
 	return b->p;
 }
 
-static void add_word(struct search_terms *t, struct arena *a, const char *word, bool is_prefix)
+static void terms_add_word(
+    struct search_terms *t, struct arena *a, const char *word, bool is_prefix)
 {
 	if (t->nwords == WORDS_INDEXED)
 		return;
-	t->words[t->nwords++] = (struct search_word){.like = like_of(a, word, is_prefix),
+	t->words[t->nwords++] = (struct search_word){.like = words_like_pattern(a, word, is_prefix),
 	    .match = arena_printf(a, "+%s%s", word, is_prefix ? "*" : "")};
 }
 
 /* Words in a row, the last of them also as the start of a word if is_prefix. */
-static bool add_term(struct search_terms *t, struct arena *a, const char *words, bool is_prefix)
+static bool terms_add_phrase(
+    struct search_terms *t, struct arena *a, const char *words, bool is_prefix)
 {
 	struct str rest = str_from(words), word;
 
@@ -349,42 +371,43 @@ static bool add_term(struct search_terms *t, struct arena *a, const char *words,
 		return false;
 	t->v[t->n++] =
 	    (struct search_term){.needle = arena_printf(a, " %s%s", words, is_prefix ? "" : " "),
-		.like = like_of(a, words, is_prefix)};
+		.like = words_like_pattern(a, words, is_prefix)};
 	while (str_split(&rest, ' ', &word))
-		add_word(t, a, arena_strndup(a, word.p, word.n), is_prefix && rest.n == 0);
+		terms_add_word(t, a, arena_strndup(a, word.p, word.n), is_prefix && rest.n == 0);
 	return true;
 }
 
 /* The words of a text with no space at the end; "" when it has none. */
-static char *words_of(struct writer *w, struct str folded)
+static char *words_of_folded(struct words_writer *w, struct str folded)
 {
 	struct buf *b = buf_new(w->a, TEXT_MAX);
 
-	put_words(w, b, folded);
+	words_put_folded(w, b, folded);
 	return arena_strndup(w->a, b->p, b->len > 0 ? b->len - 1 : 0);
 }
 
 /* A run of the search between spaces. */
-static bool add_run(struct search_terms *t, struct writer *w, struct str run)
+static bool terms_add_run(struct search_terms *t, struct words_writer *w, struct str run)
 {
 	struct buf *joined = buf_new(w->a, TEXT_MAX);
 	char digits[DIGITS_MAX + 3];
 	bool is_marked;
 	char *words;
 
-	if (phone_digits(run, digits, &is_marked) > 0)
-		return add_term(
-		    t, w->a, arena_printf(w->a, "%s%s", w->code, without_zeros(digits)), true);
+	if (phone_digits_of_text(run, digits, &is_marked) > 0)
+		return terms_add_phrase(t, w->a,
+		    arena_printf(w->a, "%s%s", w->code, digits_without_zeros(digits)), true);
 	if (memchr(run.p, '@', run.n) != NULL)
-		put_joined(w, joined, run);
+		words_put_joined(w, joined, run);
 	if (joined->len > 0)
-		return add_term(t, w->a, arena_strndup(w->a, joined->p, joined->len - 1), true);
-	words = words_of(w, run);
-	return words[0] == '\0' || add_term(t, w->a, words, true);
+		return terms_add_phrase(
+		    t, w->a, arena_strndup(w->a, joined->p, joined->len - 1), true);
+	words = words_of_folded(w, run);
+	return words[0] == '\0' || terms_add_phrase(t, w->a, words, true);
 }
 
 /* Takes the next "phrase" or run off *rest. */
-static bool next_part(struct str *rest, struct str *part, bool *is_phrase)
+static bool search_next_part(struct str *rest, struct str *part, bool *is_phrase)
 {
 	*rest = str_trim(*rest);
 	if (rest->n == 0)
@@ -400,7 +423,7 @@ static bool next_part(struct str *rest, struct str *part, bool *is_phrase)
 int search_terms_add(struct search_terms *t, struct arena *a, const struct uuid *account_id,
     struct str search, struct err *err)
 {
-	struct writer w = {.a = a};
+	struct words_writer w = {.a = a};
 	struct str rest, part;
 	char digits[DIGITS_MAX + 3];
 	bool is_phrase, is_marked;
@@ -412,20 +435,20 @@ int search_terms_add(struct search_terms *t, struct arena *a, const struct uuid 
 	if (!utf8_is_valid(search))
 		return err_field(err, ERR_INVALID, "search", "is not UTF-8");
 	account_code(w.code, account_id);
-	rest = fold(a, search);
-	if (phone_digits(rest, digits, &is_marked) > 0) { /* with spaces inside */
-		add_run(t, &w, rest);
+	rest = text_fold(a, search);
+	if (phone_digits_of_text(rest, digits, &is_marked) > 0) { /* with spaces inside */
+		terms_add_run(t, &w, rest);
 		return 0;
 	}
-	while (next_part(&rest, &part, &is_phrase)) {
+	while (search_next_part(&rest, &part, &is_phrase)) {
 		bool fits;
 
 		if (is_phrase) {
-			char *words = words_of(&w, part);
+			char *words = words_of_folded(&w, part);
 
-			fits = words[0] == '\0' || add_term(t, a, words, false);
+			fits = words[0] == '\0' || terms_add_phrase(t, a, words, false);
 		} else {
-			fits = add_run(t, &w, part);
+			fits = terms_add_run(t, &w, part);
 		}
 		if (!fits || t->n - before > WORDS_TERMS)
 			return err_field(
@@ -438,26 +461,26 @@ int search_terms_add(struct search_terms *t, struct arena *a, const struct uuid 
 void search_terms_add_kind(struct search_terms *t, struct arena *a, const struct uuid *account_id,
     char kind, struct str value)
 {
-	struct writer w = {.a = a};
+	struct words_writer w = {.a = a};
 	struct buf *b = buf_new(a, TEXT_MAX);
 
 	account_code(w.code, account_id);
-	put_kind(&w, b, kind, value);
-	add_term(t, a, arena_strndup(a, b->p, b->len - 1), false);
+	words_put_kind(&w, b, kind, value);
+	terms_add_phrase(t, a, arena_strndup(a, b->p, b->len - 1), false);
 }
 
 void search_terms_add_value(
     struct search_terms *t, struct arena *a, const struct uuid *account_id, struct str value)
 {
-	struct writer w = {.a = a};
-	struct str folded = fold(a, value);
+	struct words_writer w = {.a = a};
+	struct str folded = text_fold(a, value);
 	char *words;
 
 	account_code(w.code, account_id);
 	words = folded.p == NULL || folded.n > WORDS_SEARCH ? arena_strdup(a, "")
-							    : words_of(&w, folded);
+							    : words_of_folded(&w, folded);
 	if (words[0] != '\0')
-		add_term(t, a, words, false);
+		terms_add_phrase(t, a, words, false);
 }
 
 int search_terms_add_filter(

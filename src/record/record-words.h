@@ -1,5 +1,5 @@
 /* What of a record is searched: its values folded into words of ASCII letters, digits and '_', each
- * behind the account's code, and the same for what people type. */
+ * with the account's code in front, and the same for what people type. */
 #ifndef RECORD_RECORD_WORDS_H
 #define RECORD_RECORD_WORDS_H
 #include "record/record.h"

@@ -31,7 +31,7 @@ struct record_item {
 	bool index_later; /* leave the search index to record_index_waiting */
 	bool is_only_new; /* a record that is there stays as it is */
 	struct str words; /* record_words of this item where the caller has them, else {NULL,0} */
-	/* answered: */
+	/* set on return: */
 	struct uuid id;
 	enum record_outcome outcome;
 };
@@ -64,7 +64,7 @@ struct record_filter {
 };
 extern const struct list list_of_records; /* by updatedAt */
 /* A slice of a list by (updated_at, id), newest first or oldest first. A search that its time
- * budget cuts short answers what it found and has_more with the position it got to, so that the
+ * budget cuts short returns what it found and has_more with the position it got to, so that the
  * next slice goes on from there: slices may be short, none repeats or skips. With a memory that
  * goes from slice to slice with the position, records that change meanwhile are shown where they
  * stood when the first was read. */
@@ -103,7 +103,7 @@ int record_filter_from_body(struct json_reader *in, struct arena *a, const json_
 int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
     struct record_filter *out, struct err *err);
 /* For a filter that is kept or queued: ERR_INVALID naming the field where no type or source can be
- * what it asks for. Lists answer that nothing matches. */
+ * what it asks for. A list just finds nothing. */
 int record_filter_check(const struct record_filter *f, struct err *err);
 
 /* Deletes a record of the request's account with its history and search words, and takes it off the

@@ -12,7 +12,7 @@
 
 /* ---- what a body may say ------------------------------------------------------------------- */
 
-static bool is_slug(struct str s)
+static bool is_view_slug(struct str s)
 {
 	struct uuid id;
 
@@ -25,7 +25,7 @@ static bool is_slug(struct str s)
 	return !uuid_parse(s, &id); /* an address must not mean two views */
 }
 
-static void columns_check(struct json_reader *in, struct arena *a, const json_t *columns)
+static void view_check_columns(struct json_reader *in, struct arena *a, const json_t *columns)
 {
 	struct map *seen = map_new(a);
 	struct err err = ERR_INIT;
@@ -47,7 +47,8 @@ static void columns_check(struct json_reader *in, struct arena *a, const json_t 
 }
 
 /* What a kept filter must be besides. */
-static void filter_check(struct json_reader *in, struct arena *a, const struct record_filter *f)
+static void view_check_filter(
+    struct json_reader *in, struct arena *a, const struct record_filter *f)
 {
 	static const char *const sources[] = {RECORD_SOURCE_WEBHOOK, RECORD_SOURCE_POLL,
 	    RECORD_SOURCE_IMPORT, RECORD_SOURCE_FLOW_STEP, NULL};
@@ -67,7 +68,7 @@ static void filter_check(struct json_reader *in, struct arena *a, const struct r
 }
 
 /* Sort and columns are the list's own; the rest is what every list takes. */
-static void query_check(struct req *r, const json_t *query)
+static void view_check_query(struct req *r, const json_t *query)
 {
 	static const char *const sorts[] = {"updatedAt", "-updatedAt", NULL};
 	static const struct json_member sort = {"sort", READ_WORD, .words = sorts},
@@ -80,15 +81,15 @@ static void query_check(struct req *r, const json_t *query)
 	json_reader_enter(&in, "query");
 	json_read_member(&in, query, &sort, &order);
 	json_read_member(&in, query, &columns, &list);
-	columns_check(&in, r->a, list);
+	view_check_columns(&in, r->a, list);
 	json_object_del(filter, "sort");
 	json_object_del(filter, "columns");
 	if (record_filter_from_body(&in, r->a, filter, &r->actor.account_id, &f) == 0)
-		filter_check(&in, r->a, &f);
+		view_check_filter(&in, r->a, &f);
 }
 
 /* Reads the body onto v; 0, or -1 with the answer given. */
-static int read_body(struct req *r, bool is_new, struct view *v)
+static int view_read_body(struct req *r, bool is_new, struct view *v)
 {
 	static const struct json_member members[] = {
 	    {"name", READ_TEXT, JSON_INTO(struct view, name), .flags = READ_TRIMMED, .min = 1,
@@ -100,11 +101,11 @@ static int read_body(struct req *r, bool is_new, struct view *v)
 		return -1;
 	if (is_new && json_object_get(r->json, "name") == NULL)
 		req_invalid(r, "name", "is needed");
-	if (v->slug.p != NULL && !is_slug(v->slug))
+	if (v->slug.p != NULL && !is_view_slug(v->slug))
 		req_invalid(r, "slug", "must be lower-case letters, digits and hyphens, at most %d",
 		    SLUG_BYTES);
 	if (json_object_get(r->json, "query") != NULL)
-		query_check(r, v->query);
+		view_check_query(r, v->query);
 	v->updated_us = clock_now_us();
 	if (!req_has_invalid(r))
 		return 0;
@@ -115,7 +116,7 @@ static int read_body(struct req *r, bool is_new, struct view *v)
 /* ---- handlers ------------------------------------------------------------------------------ */
 
 /* The view of the route's :id; 1, or 0 with the answer given. */
-static int find(struct req *r, struct view *out)
+static int view_find(struct req *r, struct view *out)
 {
 	struct str text = req_param(r, "id");
 	struct err err = ERR_INIT;
@@ -125,9 +126,9 @@ static int find(struct req *r, struct view *out)
 	if (uuid_parse(text, &id))
 		found = view_load(r->app->db, r->a, &r->actor.account_id, &id, text, out, &err);
 	else
-		found = is_slug(text) ? view_load(r->app->db, r->a, &r->actor.account_id, NULL,
-					    text, out, &err)
-				      : 0;
+		found = is_view_slug(text) ? view_load(r->app->db, r->a, &r->actor.account_id, NULL,
+						 text, out, &err)
+					   : 0;
 	if (found == -1)
 		res_error(r, &err);
 	else if (found == 0)
@@ -168,7 +169,7 @@ int view_api_get(struct req *r)
 {
 	struct view v;
 
-	return find(r, &v) ? res_json(r, 200, view_json(r->a, &v)) : 0;
+	return view_find(r, &v) ? res_json(r, 200, view_json(r->a, &v)) : 0;
 }
 
 int view_api_create(struct req *r)
@@ -177,7 +178,7 @@ int view_api_create(struct req *r)
 	    .id = uuid_new(), .query = json_own(r->a, json_object()), .created_us = clock_now_us()};
 	struct err err = ERR_INIT;
 
-	if (read_body(r, true, &v) == -1)
+	if (view_read_body(r, true, &v) == -1)
 		return 0;
 	if (view_write(r, VIEW_CREATE, &v, &err) == -1)
 		return res_error(r, &err);
@@ -191,10 +192,10 @@ int view_api_update(struct req *r)
 	struct err err = ERR_INIT;
 	bool is_built_in;
 
-	if (!find(r, &v))
+	if (!view_find(r, &v))
 		return 0;
 	is_built_in = str_is(v.slug, VIEW_LEADS);
-	if (read_body(r, false, &v) == -1)
+	if (view_read_body(r, false, &v) == -1)
 		return 0;
 	if (is_built_in && !str_is(v.slug, VIEW_LEADS))
 		return res_problem(r, 409, "Every account has this view: its slug stays");
@@ -208,7 +209,7 @@ int view_api_delete(struct req *r)
 	struct view v;
 	struct err err = ERR_INIT;
 
-	if (!find(r, &v))
+	if (!view_find(r, &v))
 		return 0;
 	if (str_is(v.slug, VIEW_LEADS))
 		return res_problem(r, 409, "Every account has this view");

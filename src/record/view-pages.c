@@ -25,7 +25,7 @@ int view_browse(struct req *r, const json_t *query, struct record_browse *b, str
 }
 
 /* The query of a view from a list's address. */
-static json_t *query_of(const struct record_browse *b)
+static json_t *view_query_of_list(const struct record_browse *b)
 {
 	json_t *o = record_browse_filter_json(b);
 
@@ -37,7 +37,7 @@ static json_t *query_of(const struct record_browse *b)
 
 /* ---- the bar ------------------------------------------------------------------------------- */
 
-static int show_one(const struct record_browse *b, const struct view *v, json_t *views,
+static int view_show_one(const struct record_browse *b, const struct view *v, json_t *views,
     json_t *data, struct err *err)
 {
 	struct record_browse opened = {.address = RECORD_PAGE_ADDRESS};
@@ -75,7 +75,7 @@ int view_show(const struct record_browse *b, json_t *data, struct err *err)
 	if (view_load_all(b->r->app->db, b->r->a, &b->r->actor.account_id, &v, &n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (show_one(b, &v[i], views, data, err) == -1)
+		if (view_show_one(b, &v[i], views, data, err) == -1)
 			return -1;
 	return 0;
 }
@@ -83,7 +83,7 @@ int view_show(const struct record_browse *b, json_t *data, struct err *err)
 /* ---- forms --------------------------------------------------------------------------------- */
 
 /* 1 changed; 0 it may not be, and the flash says why; -1. */
-static int change(struct req *r, enum view_act act, const struct view *v, struct err *err)
+static int view_change(struct req *r, enum view_act act, const struct view *v, struct err *err)
 {
 	if (view_write(r, act, v, err) == 0)
 		return 1;
@@ -93,7 +93,7 @@ static int change(struct req *r, enum view_act act, const struct view *v, struct
 	return 0;
 }
 
-static bool read_name(struct req *r, struct view *v)
+static bool view_read_name(struct req *r, struct view *v)
 {
 	v->name = str_trim(req_form(r, "name"));
 	if (v->name.n > 0 && v->name.n <= LIMIT_NAME_BYTES)
@@ -112,10 +112,10 @@ int view_page_create(struct req *r)
 
 	if (!record_browse_of_form(r, &b))
 		return res_problem(r, 400, "The list to save is not one");
-	if (!read_name(r, &v))
+	if (!view_read_name(r, &v))
 		return res_redirect(r, record_browse_link(&b));
-	v.query = query_of(&b);
-	if ((rc = change(r, VIEW_CREATE, &v, &err)) == -1)
+	v.query = view_query_of_list(&b);
+	if ((rc = view_change(r, VIEW_CREATE, &v, &err)) == -1)
 		return res_error(r, &err);
 	if (rc == 1) {
 		b.view = str_from(uuid_dup(r->a, v.id));
@@ -124,20 +124,20 @@ int view_page_create(struct req *r)
 	return res_redirect(r, record_browse_link(&b));
 }
 
-static int back_to(struct req *r, const struct view *v, const struct record_browse *b)
+static int view_back_to_list(struct req *r, const struct view *v, const struct record_browse *b)
 {
 	return res_redirect(
 	    r, str_is(v->slug, VIEW_LEADS) ? "/admin/leads" : record_browse_link(b));
 }
 
 /* The view's new query from the form's list; the leads' own keeps to its type. */
-static void take_list(struct view *v, const struct record_browse *b)
+static void view_take_list(struct view *v, const struct record_browse *b)
 {
 	struct record_browse of = *b;
 
 	if (str_is(v->slug, VIEW_LEADS))
 		of.f.resource_type = STR("lead");
-	v->query = query_of(&of);
+	v->query = view_query_of_list(&of);
 	v->updated_us = clock_now_us();
 }
 
@@ -168,14 +168,14 @@ int view_page_change(struct req *r)
 		act = VIEW_DELETE;
 		b.view = (struct str){NULL, 0};
 	} else if (str_is(action, "save")) {
-		take_list(&v, &b);
-	} else if (!read_name(r, &v)) {
-		return back_to(r, &v, &b);
+		view_take_list(&v, &b);
+	} else if (!view_read_name(r, &v)) {
+		return view_back_to_list(r, &v, &b);
 	}
-	if ((rc = change(r, act, &v, &err)) == -1)
+	if ((rc = view_change(r, act, &v, &err)) == -1)
 		return res_error(r, &err);
 	if (rc == 1)
 		chrome_flash(r, "ok", "The view %.*s is %s.", (int)v.name.n, v.name.p,
 		    act == VIEW_DELETE ? "deleted" : "saved");
-	return back_to(r, &v, &b);
+	return view_back_to_list(r, &v, &b);
 }

@@ -45,7 +45,7 @@ json_t *view_json(struct arena *a, const struct view *v)
 	return o;
 }
 
-static int read_row(
+static int view_read_row(
     struct arena *a, const struct db_rows *rows, size_t i, struct view *out, struct err *err)
 {
 	*out = (struct view){.id = db_get_uuid(rows, i, VIEW_ID),
@@ -58,7 +58,7 @@ static int read_row(
 	return out->query == NULL ? err_prefix(err, "stored view") : 0;
 }
 
-static int put(struct db *db, const struct db_stmt *s, const struct uuid *account_id,
+static int view_write_query(struct db *db, const struct db_stmt *s, const struct uuid *account_id,
     const struct uuid *created_by, const struct view *v, struct str query, struct err *err)
 {
 	return db_exec_rows(db, s, NULL, 0,
@@ -85,7 +85,8 @@ static int view_ensure(
 
 	if (found != 0)
 		return found == -1 ? -1 : 0;
-	return put(db, &view_put_once, account_id, &nobody, &v, str_from(leads_query), err);
+	return view_write_query(
+	    db, &view_put_once, account_id, &nobody, &v, str_from(leads_query), err);
 }
 
 int view_load_all(struct db *db, struct arena *a, const struct uuid *account_id, struct view **out,
@@ -99,7 +100,7 @@ int view_load_all(struct db *db, struct arena *a, const struct uuid *account_id,
 	*n = rows.count;
 	*out = arena_array(a, rows.count + 1, sizeof(**out));
 	for (size_t i = 0; i < rows.count; i++)
-		if (read_row(a, &rows, i, &(*out)[i], err) == -1)
+		if (view_read_row(a, &rows, i, &(*out)[i], err) == -1)
 			return -1;
 	return 0;
 }
@@ -118,10 +119,10 @@ int view_load(struct db *db, struct arena *a, const struct uuid *account_id, con
 				 DB_VALS(db_uuid(account_id), db_strn(slug)), &rows, err);
 	if (found != 1)
 		return found;
-	return read_row(a, &rows, 0, out, err) == -1 ? -1 : 1;
+	return view_read_row(a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
-static int check_unique(struct db *db, struct arena *a, const struct uuid *account_id,
+static int view_check_unique(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct view *v, struct err *err)
 {
 	struct db_rows rows;
@@ -140,35 +141,35 @@ static int check_unique(struct db *db, struct arena *a, const struct uuid *accou
 
 /* ---- changes ------------------------------------------------------------------------------- */
 
-struct change {
+struct view_change {
 	struct req *r;
 	const struct view *v;
 	enum view_act act;
 };
 
-static int insert(struct db *db, const struct change *c, struct err *err)
+static int view_insert(struct db *db, const struct view_change *c, struct err *err)
 {
 	const struct uuid *account_id = &c->r->actor.account_id;
 	struct arena *a = c->r->a;
 	struct db_rows rows;
 
 	if (view_ensure(db, a, account_id, err) == -1 ||
-	    check_unique(db, a, account_id, c->v, err) == -1 ||
+	    view_check_unique(db, a, account_id, c->v, err) == -1 ||
 	    db_row(db, a, &views_count, DB_VALS(db_uuid(account_id)), &rows, err) == -1)
 		return -1;
 	if (db_get_int(&rows, 0, 0) >= VIEWS_PER_ACCOUNT)
 		return err_set(
 		    err, ERR_CONFLICT, "An account may have at most %d views", VIEWS_PER_ACCOUNT);
-	return put(
+	return view_write_query(
 	    db, &view_put, account_id, &c->r->actor.user_id, c->v, json_text(a, c->v->query), err);
 }
 
-static int update(struct db *db, const struct change *c, struct err *err)
+static int view_update(struct db *db, const struct view_change *c, struct err *err)
 {
 	const struct uuid *account_id = &c->r->actor.account_id;
 	const struct view *v = c->v;
 
-	if (check_unique(db, c->r->a, account_id, v, err) == -1)
+	if (view_check_unique(db, c->r->a, account_id, v, err) == -1)
 		return -1;
 	return db_exec(db, &view_change,
 	    DB_VALS(db_strn(v->name), db_strn(v->slug), db_strn(json_text(c->r->a, v->query)),
@@ -176,7 +177,7 @@ static int update(struct db *db, const struct change *c, struct err *err)
 	    NULL, err);
 }
 
-static int delete (struct db *db, const struct change *c, struct err *err)
+static int delete (struct db *db, const struct view_change *c, struct err *err)
 {
 	return db_exec(db, &view_remove,
 	    DB_VALS(db_uuid(&c->r->actor.account_id), db_uuid(&c->v->id)), NULL, err);
@@ -196,7 +197,7 @@ static json_t *view_audited(struct arena *a, const struct view *v)
 }
 
 /* The view before the act, locked: 1, 0, -1. */
-static int view_before(struct db *db, const struct change *c, json_t **out, struct err *err)
+static int view_before(struct db *db, const struct view_change *c, json_t **out, struct err *err)
 {
 	struct arena *a = c->r->a;
 	struct db_rows rows;
@@ -206,21 +207,21 @@ static int view_before(struct db *db, const struct change *c, json_t **out, stru
 
 	if (found != 1)
 		return found;
-	if (read_row(a, &rows, 0, &old, err) == -1)
+	if (view_read_row(a, &rows, 0, &old, err) == -1)
 		return -1;
 	*out = view_audited(a, &old);
 	return 1;
 }
 
-static int write_body(struct db *db, struct audit *log, void *arg, struct err *err)
+static int view_write_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	static const struct {
-		int (*make)(struct db *db, const struct change *c, struct err *err);
+		int (*make)(struct db *db, const struct view_change *c, struct err *err);
 		const char *audited;
-	} acts[] = {[VIEW_CREATE] = {insert, "view.create"},
-	    [VIEW_UPDATE] = {update, "view.update"},
+	} acts[] = {[VIEW_CREATE] = {view_insert, "view.create"},
+	    [VIEW_UPDATE] = {view_update, "view.update"},
 	    [VIEW_DELETE] = {delete, "view.delete"}};
-	const struct change *c = arg;
+	const struct view_change *c = arg;
 	struct arena *a = c->r->a;
 	json_t *before = NULL;
 	int found = c->act == VIEW_CREATE ? 1 : view_before(db, c, &before, err);
@@ -237,7 +238,7 @@ static int write_body(struct db *db, struct audit *log, void *arg, struct err *e
 
 int view_write(struct req *r, enum view_act act, const struct view *v, struct err *err)
 {
-	struct change c = {r, v, act};
+	struct view_change c = {r, v, act};
 
-	return audit_change(r->app, r, &r->actor.account_id, write_body, &c, err);
+	return audit_change(r->app, r, &r->actor.account_id, view_write_body, &c, err);
 }
