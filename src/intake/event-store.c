@@ -128,7 +128,7 @@ int event_list(struct app *app, struct arena *a, const struct event_filter *f, s
 	struct cursor from = slice_from(s);
 	struct db_rows rows;
 
-	if (f->status.p != NULL || f->provider_type.p != NULL || !uuid_is_nil(f->connection_id))
+	if (filter_pairs(a, &list_of_events, f).n > 0)
 		return event_list_windows(app, a, f, s, from.id, err);
 	if (db_query(app->db, a, &event_list_all,
 		DB_VALS(db_uuid(&f->account_id), db_uuid(&from.id), db_int(slice_limit(s)),
