@@ -51,8 +51,8 @@ struct cache_question {
 	struct str external;
 };
 
-struct cache_entry {
-	struct cache_entry *next_in_bucket, *newer,
+struct connection_entry {
+	struct connection_entry *next_in_bucket, *newer,
 	    *older; /* retired: older chains the retired list */
 	uint64_t hash;
 	size_t key_n;
@@ -64,9 +64,9 @@ struct cache_entry {
 };
 
 static struct {
-	struct cache_entry *buckets[BUCKETS];
-	struct cache_entry *newest, *oldest;
-	struct cache_entry *retired;
+	struct connection_entry *buckets[BUCKETS];
+	struct connection_entry *newest, *oldest;
+	struct connection_entry *retired;
 	size_t n;
 	struct arena *scratch;
 } cache;
@@ -115,7 +115,7 @@ static void connection_drop(struct connection *c)
 	free(c);
 }
 
-static void entry_free(struct cache_entry *e)
+static void entry_free(struct connection_entry *e)
 {
 	for (size_t i = 0; i < e->n; i++)
 		connection_drop(e->v[i]);
@@ -126,10 +126,10 @@ static void entry_free(struct cache_entry *e)
 
 static void cache_free_retired(int64_t before_us)
 {
-	struct cache_entry **at = &cache.retired;
+	struct connection_entry **at = &cache.retired;
 
 	while (*at != NULL) {
-		struct cache_entry *e = *at;
+		struct connection_entry *e = *at;
 
 		if (e->retired_us >= before_us) {
 			at = &e->older;
@@ -147,14 +147,14 @@ void connection_cache_release(void)
 
 /* ---- table and order ---------------------------------------------------------------------- */
 
-static void entry_unlink(struct cache_entry *e)
+static void entry_unlink(struct connection_entry *e)
 {
 	*(e->newer != NULL ? &e->newer->older : &cache.newest) = e->older;
 	*(e->older != NULL ? &e->older->newer : &cache.oldest) = e->newer;
 	e->newer = e->older = NULL;
 }
 
-static void entry_link_newest(struct cache_entry *e)
+static void entry_link_newest(struct connection_entry *e)
 {
 	e->older = cache.newest;
 	e->newer = NULL;
@@ -162,9 +162,9 @@ static void entry_link_newest(struct cache_entry *e)
 	cache.newest = e;
 }
 
-static void entry_retire(struct cache_entry *e)
+static void entry_retire(struct connection_entry *e)
 {
-	struct cache_entry **at = &cache.buckets[e->hash % BUCKETS];
+	struct connection_entry **at = &cache.buckets[e->hash % BUCKETS];
 
 	while (*at != e)
 		at = &(*at)->next_in_bucket;
@@ -192,9 +192,9 @@ static struct str question_key(struct arena *a, const struct cache_question *q)
 	return buf_ok(b) ? (struct str){b->p, b->len} : (struct str){NULL, 0};
 }
 
-static struct cache_entry *entry_find(struct str key, uint64_t hash)
+static struct connection_entry *entry_find(struct str key, uint64_t hash)
 {
-	struct cache_entry *e = cache.buckets[hash % BUCKETS];
+	struct connection_entry *e = cache.buckets[hash % BUCKETS];
 
 	while (e != NULL &&
 	       !(e->hash == hash && e->key_n == key.n && memcmp(e->key, key.p, key.n) == 0))
@@ -202,9 +202,9 @@ static struct cache_entry *entry_find(struct str key, uint64_t hash)
 	return e;
 }
 
-static struct cache_entry *entry_add(struct str key, uint64_t hash)
+static struct connection_entry *entry_add(struct str key, uint64_t hash)
 {
-	struct cache_entry *e = heap_zalloc(sizeof(*e));
+	struct connection_entry *e = heap_zalloc(sizeof(*e));
 
 	if (cache.n == ENTRIES_MAX)
 		entry_retire(cache.oldest);
@@ -237,8 +237,8 @@ static int question_query(struct app *app, const struct cache_question *q, bool 
 	    DB_VALS(db_str(q->provider->name), db_strn(q->external)), rows, err);
 }
 
-static int entry_is_current(
-    struct app *app, const struct cache_question *q, const struct cache_entry *e, struct err *err)
+static int entry_is_current(struct app *app, const struct cache_question *q,
+    const struct connection_entry *e, struct err *err)
 {
 	struct db_rows rows;
 
@@ -257,7 +257,7 @@ static int entry_is_current(
 }
 
 static int entry_load(
-    struct app *app, const struct cache_question *q, struct cache_entry *e, struct err *err)
+    struct app *app, const struct cache_question *q, struct connection_entry *e, struct err *err)
 {
 	struct db_rows rows;
 
@@ -276,9 +276,9 @@ static int entry_load(
 
 /* The generation is read before the rows: a change in between is seen the next time. */
 static int entry_refresh(struct app *app, const struct cache_question *q, struct str key,
-    uint64_t hash, uint64_t generation, struct cache_entry **io, struct err *err)
+    uint64_t hash, uint64_t generation, struct connection_entry **io, struct err *err)
 {
-	struct cache_entry *e = *io;
+	struct connection_entry *e = *io;
 	int64_t now = clock_mono_us();
 
 	if (e != NULL) {
@@ -305,7 +305,7 @@ static int entry_refresh(struct app *app, const struct cache_question *q, struct
 }
 
 static int cache_ask(
-    struct app *app, const struct cache_question *q, struct cache_entry **out, struct err *err)
+    struct app *app, const struct cache_question *q, struct connection_entry **out, struct err *err)
 {
 	int64_t now = clock_mono_us();
 	uint64_t generation = app->shared == NULL ? 0 : shared_generation(app->shared);
@@ -335,7 +335,7 @@ int connection_cached(
     struct app *app, const struct uuid *id, struct connection **out, struct err *err)
 {
 	struct cache_question q = {.id = id};
-	struct cache_entry *e;
+	struct connection_entry *e;
 
 	if (cache_ask(app, &q, &e, err) == -1)
 		return -1;
@@ -349,7 +349,7 @@ int connection_cached_by_external(struct app *app, const struct provider *p, str
     struct connection ***out, size_t *n, struct err *err)
 {
 	struct cache_question q = {.provider = p, .external = external};
-	struct cache_entry *e;
+	struct connection_entry *e;
 
 	*out = NULL;
 	*n = 0;

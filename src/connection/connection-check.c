@@ -8,7 +8,7 @@
 #define SETTINGS_BYTES (64u * 1024u)
 #define SETTING_HEADERS_MAX 32u
 
-struct checking {
+struct settings_checking {
 	const struct app *app;
 	const json_t *given;
 	struct arena *a;
@@ -30,7 +30,7 @@ static bool is_forbidden_header(const char *name)
 	return false;
 }
 
-static int check_header(struct checking *k, const char *name, json_t *value)
+static int check_header(struct settings_checking *k, const char *name, json_t *value)
 {
 	static const struct json_member text = {"", READ_TEXT, .flags = READ_PLAIN,
 	    .max = SETTING_BYTES, .rule = "must be text without control characters"};
@@ -48,7 +48,7 @@ static int check_header(struct checking *k, const char *name, json_t *value)
 	return json_read_value(&k->in, value, &text, &ignored);
 }
 
-static int check_path(struct checking *k, const char *name, json_t *v)
+static int check_path(struct settings_checking *k, const char *name, json_t *v)
 {
 	struct err err = ERR_INIT;
 
@@ -61,8 +61,8 @@ static int check_path(struct checking *k, const char *name, json_t *v)
 }
 
 /* Each member of an object whose keys are the account's own choice. */
-static int check_members(struct checking *k, const json_t *object,
-    int (*check)(struct checking *k, const char *name, json_t *v))
+static int check_members(struct settings_checking *k, const json_t *object,
+    int (*check)(struct settings_checking *k, const char *name, json_t *v))
 {
 	const char *name;
 	json_t *v;
@@ -77,7 +77,7 @@ static int check_members(struct checking *k, const json_t *object,
 	return 0;
 }
 
-static int check_headers(struct checking *k, json_t *v)
+static int check_headers(struct settings_checking *k, json_t *v)
 {
 	static const struct json_member headers = {"", READ_OBJECT, .max = SETTING_HEADERS_MAX,
 	    .rule = "must be an object of at most 32 headers"};
@@ -86,7 +86,7 @@ static int check_headers(struct checking *k, json_t *v)
 							      : check_members(k, v, check_header);
 }
 
-static int check_paths(struct checking *k, json_t *v)
+static int check_paths(struct settings_checking *k, json_t *v)
 {
 	static const struct json_member paths = {
 	    "", READ_OBJECT, .min = 1, .rule = "must be an object of names and paths"};
@@ -94,7 +94,7 @@ static int check_paths(struct checking *k, json_t *v)
 	return json_read_value(&k->in, v, &paths, &v) == -1 ? -1 : check_members(k, v, check_path);
 }
 
-static int check_url(struct checking *k, json_t *v)
+static int check_url(struct settings_checking *k, json_t *v)
 {
 	static const struct json_member url = {
 	    "", READ_TEXT, .max = LIMIT_URL_BYTES, .rule = "must be an http or https URL"};
@@ -125,9 +125,10 @@ static bool is_setting_word(const json_t *v, const char *letters, size_t min, si
 }
 
 static int check_settings(
-    struct checking *k, const struct setting_spec *specs, size_t nspecs, json_t *settings);
+    struct settings_checking *k, const struct setting_spec *specs, size_t nspecs, json_t *settings);
 
-static int check_text(struct checking *k, const struct setting_spec *s, json_t *settings, json_t *v)
+static int check_text(
+    struct settings_checking *k, const struct setting_spec *s, json_t *settings, json_t *v)
 {
 	bool is_id = strcmp(s->key, "externalAccountId") == 0;
 	const struct json_member text = {"", READ_TEXT, .flags = READ_PLAIN,
@@ -142,7 +143,7 @@ static int check_text(struct checking *k, const struct setting_spec *s, json_t *
 
 /* Text is JSON written by hand; it is kept parsed. */
 static int check_template(
-    struct checking *k, const struct setting_spec *s, json_t *settings, json_t *v)
+    struct settings_checking *k, const struct setting_spec *s, json_t *settings, json_t *v)
 {
 	struct err err = ERR_INIT;
 
@@ -163,7 +164,7 @@ static int check_template(
 	    &k->in, "%s%s%s", err.field, err.field[0] != '\0' ? ": " : "", err.msg);
 }
 
-static int check_integer(struct checking *k, const struct setting_spec *s, json_t *v)
+static int check_integer(struct settings_checking *k, const struct setting_spec *s, json_t *v)
 {
 	const struct json_member integer = {"", READ_INT, .min = s->min, .max = s->max};
 	int64_t ignored;
@@ -171,7 +172,7 @@ static int check_integer(struct checking *k, const struct setting_spec *s, json_
 	return json_read_value(&k->in, v, &integer, &ignored);
 }
 
-static int check_boolean(struct checking *k, json_t *v)
+static int check_boolean(struct settings_checking *k, json_t *v)
 {
 	static const struct json_member boolean = {"", .kind = READ_BOOL};
 	bool ignored;
@@ -180,7 +181,8 @@ static int check_boolean(struct checking *k, json_t *v)
 }
 
 /* The value of settings where the reader stands. */
-static int check_setting(struct checking *k, const struct setting_spec *s, json_t *settings)
+static int check_setting(
+    struct settings_checking *k, const struct setting_spec *s, json_t *settings)
 {
 	json_t *v = json_object_get(settings, s->key);
 
@@ -233,7 +235,7 @@ static const struct setting_spec *find_setting(
 
 /* The settings where the reader stands; null ones are taken out. */
 static int check_settings(
-    struct checking *k, const struct setting_spec *specs, size_t nspecs, json_t *settings)
+    struct settings_checking *k, const struct setting_spec *specs, size_t nspecs, json_t *settings)
 {
 	const char *key;
 	json_t *v;
@@ -267,7 +269,7 @@ static bool has_credential(const json_t *credentials, const char *key)
 	return json_string_length(json_object_get(credentials, key)) > 0;
 }
 
-static int check_credential_rule(struct checking *k, const struct credential_rule *r,
+static int check_credential_rule(struct settings_checking *k, const struct credential_rule *r,
     const json_t *credentials, json_t *settings)
 {
 	struct scope s = {.a = k->a};
@@ -289,8 +291,8 @@ static int check_credential_rule(struct checking *k, const struct credential_rul
 			 : json_reader_fail_at(&k->in, r->keys[0], "is needed (or %s)", r->keys[1]);
 }
 
-static int check_credentials(
-    struct checking *k, const struct provider *p, const json_t *credentials, json_t *settings)
+static int check_credentials(struct settings_checking *k, const struct provider *p,
+    const json_t *credentials, json_t *settings)
 {
 	struct json_member member = {
 	    "", READ_TEXT, .flags = READ_PLAIN, .min = 1, .max = CREDENTIAL_BYTES};
@@ -321,7 +323,8 @@ static int check_credentials(
 int connection_check(const struct app *app, const struct provider *p, const json_t *credentials,
     json_t *settings, const json_t *given, struct err *err)
 {
-	struct checking k = {.app = app, .given = given, .a = arena_new(), .in = {.err = err}};
+	struct settings_checking k = {
+	    .app = app, .given = given, .a = arena_new(), .in = {.err = err}};
 	size_t mark = json_reader_enter(&k.in, "settings");
 	int rc = check_settings(&k, p->settings, p->nsettings, settings);
 

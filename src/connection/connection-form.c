@@ -16,8 +16,7 @@ static const char *form_sent_text(struct req *r, struct str s)
 	return arena_strndup(r->a, s.n > 0 ? s.p : "", s.n);
 }
 
-/* ---- values as text ----------------------------------------------------------------------------
- */
+/* ---- values as text -------------------------------------------------------------------------- */
 
 /* Names and values of an object, one per line. */
 static const char *lines_of_object(struct arena *a, const json_t *v)
@@ -45,8 +44,7 @@ static const char *setting_text(struct arena *a, const struct setting_spec *s, c
 	return text != NULL ? text : "";
 }
 
-/* ---- fields ------------------------------------------------------------------------------------
- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 static const char *setting_kind(enum setting_type type)
 {
@@ -66,14 +64,14 @@ static const char *setting_kind(enum setting_type type)
 	}
 }
 
-struct form {
+struct form_fields {
 	struct req *r;
 	const struct err *wrong;
 	bool has_shown_error;
 };
 
-static json_t *form_add_field(struct form *f, json_t *list, const char *name, const char *label,
-    const char *help, bool is_needed)
+static json_t *form_add_field(struct form_fields *f, json_t *list, const char *name,
+    const char *label, const char *help, bool is_needed)
 {
 	json_t *o = json_object();
 	bool is_wrong = f->wrong != NULL && strcmp(f->wrong->field, name) == 0;
@@ -103,8 +101,8 @@ static void field_add_choices(
 	json_set(field, "choices", choices);
 }
 
-static void form_add_settings(struct form *f, const char *prefix, const struct setting_spec *specs,
-    size_t n, const json_t *settings, json_t *list, json_t *more)
+static void form_add_settings(struct form_fields *f, const char *prefix,
+    const struct setting_spec *specs, size_t n, const json_t *settings, json_t *list, json_t *more)
 {
 	struct req *r = f->r;
 
@@ -134,7 +132,7 @@ static void form_add_settings(struct form *f, const char *prefix, const struct s
 void connection_form_fields(struct req *r, const struct provider *p, const struct connection *c,
     const struct err *wrong, json_t *data)
 {
-	struct form f = {.r = r, .wrong = wrong};
+	struct form_fields f = {.r = r, .wrong = wrong};
 	json_t *credentials = json_array(), *settings = json_array(), *more = json_array();
 
 	for (size_t i = 0; i < p->ncredentials; i++) {
@@ -165,8 +163,7 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 	json_set(data, "more", more);
 }
 
-/* ---- the form as a body
- * -------------------------------------------------------------------------- */
+/* ---- the form as a body ---------------------------------------------------------------------- */
 
 /* "name: value" lines. */
 static json_t *object_of_lines(struct req *r, struct str text)
@@ -259,8 +256,7 @@ json_t *connection_form_changes(struct req *r, const struct connection *c)
 	return body_of_form(r, c->provider, true);
 }
 
-/* ---- settings for reading
- * ------------------------------------------------------------------------- */
+/* ---- settings for reading -------------------------------------------------------------------- */
 
 static void form_add_values(
     struct req *r, json_t *list, const struct setting_spec *specs, size_t n, const json_t *settings)

@@ -47,8 +47,7 @@ json_t *provider_choices(struct req *r, const char *name, const char *capability
 	return chrome_choices(r, name, words);
 }
 
-/* ---- list -------------------------------------------------------------------------------------
- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 static bool may_write_connections(const struct req *r)
 {
@@ -118,8 +117,7 @@ int connection_page_list(struct req *r)
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
 
-/* ---- connecting and editing --------------------------------------------------------------------
- */
+/* ---- connecting and editing ------------------------------------------------------------------ */
 
 static const struct provider *asked_provider(struct req *r)
 {
@@ -236,8 +234,7 @@ int connection_page_edit_post(struct req *r)
 	return back_to_connection(r, c);
 }
 
-/* ---- detail ------------------------------------------------------------------------------------
- */
+/* ---- detail ---------------------------------------------------------------------------------- */
 
 static bool connection_is_active(const struct connection *c)
 {

@@ -1,8 +1,10 @@
 /* Expressions, conditions and loops against a scope.
  *
- *	{settings.a || input.b:lower}    refs_find: the first alternative that is there and not
- *null, each through its functions; an expr_value, nothing copied expr_text, expr_json, … the same
- *tree read as text, as JSON, as a time, or borrowed
+ *   {settings.a || input.b:lower}
+ *
+ *   refs_find              the first alternative that is there and not null, through its functions:
+ *                          an expr_value, nothing copied
+ *   expr_text, expr_json   the same tree read as text or JSON; others read a time, or borrow
  *
  * The tree is read only: several scopes may be evaluated against it. Nothing here looks up a name
  * but the keys of JSON, and allocates but for texts that have to be made (numbers, functions,

@@ -287,7 +287,7 @@ int webhook_items(const struct provider *p, struct arena *a, const struct webhoo
 	scope_of_webhook(&s, a, w, c);
 	for (size_t i = 0; i < p->nitems; i++) {
 		f.rule = &p->items[i];
-		if (loops_each(&f.rule->loops, &s, items_add, &f) != 0)
+		if (loops_each(&f.rule->loops, &s, items_add, &f) == -1)
 			return -1;
 	}
 	items_sort(&f);

@@ -31,7 +31,7 @@ struct signature_check {
 	struct str timestamp;
 	struct str secret, key;
 	enum hash_alg algorithm;
-	const struct encoding *encoding;
+	const struct digest_encoding *encoding;
 	bool has_body_hash; /* the URL carries the body's hash: the form is not signed */
 	const char *reason;
 };
@@ -45,7 +45,7 @@ static bool check_fail(struct signature_check *k, const char *reason)
 /* ---- algorithm and encoding --------------------------------------------------------------- */
 
 /* How a digest is written; the first is the default. */
-static const struct encoding {
+static const struct digest_encoding {
 	const char *name;
 	long (*decode)(void *out, size_t cap, struct str text);
 } encodings[] = {
@@ -61,7 +61,7 @@ static bool algorithm_find(struct str name, enum hash_alg *out)
 	return name.p == NULL || hash_by_name(name, out);
 }
 
-static bool encoding_find(struct str name, const struct encoding **out)
+static bool encoding_find(struct str name, const struct digest_encoding **out)
 {
 	*out = &encodings[0];
 	if (name.p == NULL)
@@ -78,7 +78,7 @@ bool signature_is_known(
     const struct signature *s, struct scope *scope, const struct expr **wrong, struct str *name)
 {
 	enum hash_alg algorithm;
-	const struct encoding *encoding;
+	const struct digest_encoding *encoding;
 
 	*wrong = s->algorithm;
 	*name = expr_text(s->algorithm, scope);

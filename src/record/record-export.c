@@ -16,7 +16,7 @@ struct export_column {
 	struct str path;
 	size_t index;
 };
-struct exporting {
+struct record_exporting {
 	struct req *r;
 	struct buf *out;
 	bool is_gone; /* the client is */
@@ -25,7 +25,7 @@ struct exporting {
 	bool has_rest;       /* a last column takes the paths that have none */
 };
 
-static int export_send_piece(struct exporting *x, size_t least, struct err *err)
+static int export_send_piece(struct record_exporting *x, size_t least, struct err *err)
 {
 	if (!buf_ok(x->out))
 		return err_set(err, ERR_INTERNAL, "a record is too large to be exported");
@@ -41,7 +41,7 @@ static int export_send_piece(struct exporting *x, size_t least, struct err *err)
 
 static int export_add_ndjson(void *arg, const struct record_row *row, struct err *err)
 {
-	struct exporting *x = arg;
+	struct record_exporting *x = arg;
 
 	record_json_write(x->out, row);
 	buf_chr(x->out, '\n');
@@ -51,7 +51,7 @@ static int export_add_ndjson(void *arg, const struct record_row *row, struct err
 /* ---- CSV: cells ---------------------------------------------------------------------------- */
 
 struct row_flattening {
-	struct exporting *x;
+	struct record_exporting *x;
 	struct arena *a;
 	json_t **cells; /* by column */
 	json_t *rest;
@@ -71,7 +71,7 @@ static int row_place_cell(void *arg, struct str path, json_t *value)
 
 static int export_add_csv(void *arg, const struct record_row *row, struct err *err)
 {
-	struct exporting *x = arg;
+	struct record_exporting *x = arg;
 	struct csv_writer w = {.b = x->out};
 	size_t n = map_count(x->columns);
 	struct row_flattening f = {.x = x,
@@ -94,7 +94,7 @@ static int export_add_csv(void *arg, const struct record_row *row, struct err *e
 
 /* ---- CSV: columns -------------------------------------------------------------------------- */
 
-static void export_add_column(struct exporting *x, struct str path)
+static void export_add_column(struct record_exporting *x, struct str path)
 {
 	struct export_column *c;
 
@@ -138,7 +138,7 @@ static int export_note_columns(void *arg, const struct record_row *row, struct e
 /* The paths of the catalogue, the most filled first, and those of the first records, which may be
  * too young for it. */
 static int export_add_known_columns(
-    struct exporting *x, const struct record_filter *f, struct err *err)
+    struct record_exporting *x, const struct record_filter *f, struct err *err)
 {
 	struct arena *a = arena_new();
 	struct record_walk w;
@@ -156,7 +156,7 @@ static int export_add_known_columns(
 }
 
 /* columns=email,address.city; false after req_invalid. */
-static bool export_add_wanted_columns(struct exporting *x, struct str list)
+static bool export_add_wanted_columns(struct record_exporting *x, struct str list)
 {
 	struct str path;
 	struct err err = ERR_INIT;
@@ -174,7 +174,7 @@ static bool export_add_wanted_columns(struct exporting *x, struct str list)
 	return !req_has_invalid(x->r);
 }
 
-static void export_add_header(struct exporting *x)
+static void export_add_header(struct record_exporting *x)
 {
 	struct csv_writer w = {.b = x->out};
 
@@ -186,7 +186,7 @@ static void export_add_header(struct exporting *x)
 
 /* ---- the answer ---------------------------------------------------------------------------- */
 
-static int export_stream(struct exporting *x, struct record_walk *w, bool is_csv)
+static int export_stream(struct record_exporting *x, struct record_walk *w, bool is_csv)
 {
 	struct req *r = x->r;
 	struct err err = ERR_INIT;
@@ -212,7 +212,8 @@ static int export_stream(struct exporting *x, struct record_walk *w, bool is_csv
 
 int record_api_export(struct req *r)
 {
-	struct exporting x = {.r = r, .out = buf_new(r->a, BUFFER_BYTES), .columns = map_new(r->a)};
+	struct record_exporting x = {
+	    .r = r, .out = buf_new(r->a, BUFFER_BYTES), .columns = map_new(r->a)};
 	struct str format = req_query_text(r, "format"), wanted = req_query_text(r, "columns");
 	const bool is_csv = format.p == NULL || str_is(format, "csv");
 	struct record_filter f = {0};

@@ -8,14 +8,14 @@ DB_STMT(record_fetch_row, "SELECT provider_type, resource_type, external_id FROM
 			  "account_id = ? AND id = ?");
 enum { FETCH_PROVIDER_TYPE, FETCH_RESOURCE_TYPE, FETCH_EXTERNAL_ID };
 
-struct fetching {
+struct record_fetching {
 	struct job *job;
 	struct record_item item;
 };
 
 static int fetch_store_body(struct db *db, void *arg, struct err *err)
 {
-	struct fetching *f = arg;
+	struct record_fetching *f = arg;
 
 	if (f->item.data.p != NULL && record_upsert(db, f->job->a, &f->item, 1, err) == -1)
 		return -1;
@@ -23,7 +23,7 @@ static int fetch_store_body(struct db *db, void *arg, struct err *err)
 }
 
 /* 1 with the connection and the record's name; 0 when either is gone. */
-static int fetch_load(struct fetching *f, struct connection **c, struct err *err)
+static int fetch_load(struct record_fetching *f, struct connection **c, struct err *err)
 {
 	struct job *j = f->job;
 	json_t *args = json_parse(j->a, j->args.p == NULL ? STR("{}") : j->args, err);
@@ -50,7 +50,7 @@ static int fetch_load(struct fetching *f, struct connection **c, struct err *err
 }
 
 /* 0 done or pointless, -1 try later. */
-static int fetch_details(struct fetching *f, struct connection *c, struct err *err)
+static int fetch_details(struct record_fetching *f, struct connection *c, struct err *err)
 {
 	struct job *j = f->job;
 	const char *type = f->item.resource_type.p;
@@ -83,7 +83,7 @@ static int fetch_details(struct fetching *f, struct connection *c, struct err *e
 
 int record_job_fetch(struct job *j, struct err *err)
 {
-	struct fetching f = {.job = j};
+	struct record_fetching f = {.job = j};
 	struct connection *c;
 	int found = fetch_load(&f, &c, err);
 

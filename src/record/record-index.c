@@ -26,7 +26,7 @@ DB_STMT_ROWS(index_put, "INSERT INTO record_search (record_id, account_id, words
     "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
 DB_STMT_ROWS(index_taken, "DELETE FROM record_search_queue WHERE record_id IN (", "?", ")");
 
-struct indexing {
+struct words_indexing {
 	struct arena *a;
 	size_t taken;
 };
@@ -65,7 +65,7 @@ static int index_put_words(
  * ours are never the last word on an old payload. */
 static int index_body(struct db *db, void *arg, struct err *err)
 {
-	struct indexing *x = arg;
+	struct words_indexing *x = arg;
 	struct db_val taken[BATCH];
 	struct uuid ids[BATCH];
 	struct db_rows waiting, rows;
@@ -86,7 +86,7 @@ static int index_body(struct db *db, void *arg, struct err *err)
 
 int record_index_waiting(struct app *app, struct err *err)
 {
-	struct indexing x = {.a = arena_new()};
+	struct words_indexing x = {.a = arena_new()};
 	int rc = db_transaction(app->db, index_body, &x, err);
 
 	arena_free(x.a);

@@ -26,7 +26,7 @@
  * the object is one change as a whole. */
 #define PATHS_BYTES LIMIT_RECORD_BYTES
 
-struct diffing {
+struct payload_diffing {
 	struct buf *path; /* to the objects that are compared */
 	json_t *changes;
 	size_t room; /* of PATHS_BYTES */
@@ -39,7 +39,7 @@ static void diff_path_append(struct buf *path, int depth, const char *key)
 	path_append_key(path, key);
 }
 
-static void diff_add_change(struct diffing *d, json_t *before, json_t *after)
+static void diff_add_change(struct payload_diffing *d, json_t *before, json_t *after)
 {
 	json_t *c = json_object();
 
@@ -52,7 +52,7 @@ static void diff_add_change(struct diffing *d, json_t *before, json_t *after)
 }
 
 /* Are both objects, with room for the paths of their members? */
-static bool diff_may_descend(struct diffing *d, const json_t *before, const json_t *after)
+static bool diff_may_descend(struct payload_diffing *d, const json_t *before, const json_t *after)
 {
 	size_t cost = (d->path->len + 1) * (json_object_size(before) + json_object_size(after));
 
@@ -62,7 +62,7 @@ static bool diff_may_descend(struct diffing *d, const json_t *before, const json
 	return true;
 }
 
-static void diff_objects(struct diffing *d, int depth, json_t *before, json_t *after)
+static void diff_objects(struct payload_diffing *d, int depth, json_t *before, json_t *after)
 {
 	struct buf *path = d->path;
 	const char *key;
@@ -92,7 +92,7 @@ static void diff_objects(struct diffing *d, int depth, json_t *before, json_t *a
 
 json_t *record_diff(struct arena *a, const json_t *before, const json_t *after)
 {
-	struct diffing d = {.path = buf_new(a, LIMIT_JSON_BYTES),
+	struct payload_diffing d = {.path = buf_new(a, LIMIT_JSON_BYTES),
 	    .changes = json_own(a, json_array()),
 	    .room = PATHS_BYTES};
 

@@ -113,7 +113,7 @@ void record_memory_read(struct record_memory *m, struct str text)
 
 /* ---- those that left the page's stretch ---------------------------------------------------- */
 
-struct leavers {
+struct page_leavers {
 	const struct record_filter *f;
 	struct record_slice *slice;
 	struct arena *a;
@@ -125,7 +125,7 @@ struct leavers {
 	bool is_cut; /* behind the last one looked at, which is at.from: there may be more */
 };
 
-static void leavers_find_stretch(struct leavers *v)
+static void leavers_find_stretch(struct page_leavers *v)
 {
 	const struct record_slice *slice = v->slice;
 
@@ -146,7 +146,8 @@ static void leavers_find_stretch(struct leavers *v)
 }
 
 /* The next CHUNK of them. */
-static int leavers_query(struct leavers *v, struct db *db, struct db_rows *rows, struct err *err)
+static int leavers_query(
+    struct page_leavers *v, struct db *db, struct db_rows *rows, struct err *err)
 {
 	int64_t horizon_us = v->slice->memory->horizon_us;
 	struct db_val vals[9];
@@ -180,7 +181,7 @@ static bool page_has_record(const struct record_slice *slice, const struct uuid 
 	return false;
 }
 
-static bool leavers_is_wanted(struct leavers *v, const struct db_rows *rows, size_t i)
+static bool leavers_is_wanted(struct page_leavers *v, const struct db_rows *rows, size_t i)
 {
 	struct uuid id = db_get_uuid(rows, i, RECORD_ROW_ID);
 
@@ -194,7 +195,8 @@ static bool leavers_is_wanted(struct leavers *v, const struct db_rows *rows, siz
 	       record_row_fits(v->a, v->f, &v->terms, rows, i);
 }
 
-static int leavers_take(struct leavers *v, const struct db_rows *rows, size_t most, struct err *err)
+static int leavers_take(
+    struct page_leavers *v, const struct db_rows *rows, size_t most, struct err *err)
 {
 	for (size_t i = 0; i < rows->count && v->nfound < most; i++)
 		if (leavers_is_wanted(v, rows, i) &&
@@ -204,7 +206,7 @@ static int leavers_take(struct leavers *v, const struct db_rows *rows, size_t mo
 	return 0;
 }
 
-static int leavers_find(struct leavers *v, struct db *db, struct err *err)
+static int leavers_find(struct page_leavers *v, struct db *db, struct err *err)
 {
 	size_t most = (size_t)v->slice->s.limit + 1, looked_at = 0;
 	struct db_rows rows;
@@ -237,7 +239,7 @@ static bool place_stands_before(
 }
 
 /* Leaves out of the page what stands behind the last leaver looked at. */
-static void page_cut(struct record_slice *slice, const struct leavers *v)
+static void page_cut(struct record_slice *slice, const struct page_leavers *v)
 {
 	const struct record_place end = {.at_us = v->at.from_us, .id = v->at.from_id};
 
@@ -250,7 +252,7 @@ static void page_cut(struct record_slice *slice, const struct leavers *v)
 }
 
 /* Puts the leavers among the page's rows, in the order of the list, and cuts it to its limit. */
-static void page_merge_leavers(struct record_slice *slice, struct leavers *v)
+static void page_merge_leavers(struct record_slice *slice, struct page_leavers *v)
 {
 	struct record_place *own = slice->places,
 			    *all = arena_array(v->a, slice->nplaces + v->nfound + 1, sizeof(*all));
@@ -276,7 +278,7 @@ static void page_merge_leavers(struct record_slice *slice, struct leavers *v)
 int record_moves_show(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err)
 {
-	struct leavers v = {.f = f, .slice = slice, .a = a};
+	struct page_leavers v = {.f = f, .slice = slice, .a = a};
 
 	if (leavers_find(&v, app->db, err) == -1)
 		return -1;

@@ -94,14 +94,14 @@ int record_page_delete_post(struct req *r)
 
 /* ---- those that are checked ---------------------------------------------------------------- */
 
-struct picked {
+struct records_picked {
 	struct uuid *v;
 	size_t n;
 };
 
-static struct picked picked_read(struct req *r)
+static struct records_picked picked_read(struct req *r)
 {
-	struct picked p = {arena_array(r->a, r->form.n + 1, sizeof(struct uuid)), 0};
+	struct records_picked p = {arena_array(r->a, r->form.n + 1, sizeof(struct uuid)), 0};
 
 	for (size_t i = 0; i < r->form.n && p.n < LIMIT_PAGE_ROWS; i++)
 		if (str_is(r->form.v[i].name, "id") && uuid_parse(r->form.v[i].value, &p.v[p.n]))
@@ -109,7 +109,7 @@ static struct picked picked_read(struct req *r)
 	return p;
 }
 
-static int picked_load(struct req *r, const struct picked *p, json_t **out, struct err *err)
+static int picked_load(struct req *r, const struct records_picked *p, json_t **out, struct err *err)
 {
 	*out = json_own(r->a, json_array());
 	for (size_t i = 0; i < p->n; i++) {
@@ -125,7 +125,7 @@ static int picked_load(struct req *r, const struct picked *p, json_t **out, stru
 	return 0;
 }
 
-static int picked_delete(struct req *r, const struct picked *p, const char *back)
+static int picked_delete(struct req *r, const struct records_picked *p, const char *back)
 {
 	int64_t deleted = 0, failed = 0;
 
@@ -145,7 +145,7 @@ static int picked_delete(struct req *r, const struct picked *p, const char *back
 	return res_redirect(r, back);
 }
 
-static int picked_replay(struct req *r, const struct picked *p, const char *back)
+static int picked_replay(struct req *r, const struct records_picked *p, const char *back)
 {
 	struct err err = ERR_INIT;
 	int64_t matched = 0, ran = 0;
@@ -204,7 +204,7 @@ static void csv_write_records(struct arena *a, struct buf *b, const json_t *rows
 		csv_add_record(a, &w, json_array_get(rows, i), columns);
 }
 
-static int picked_export(struct req *r, const struct picked *p, bool is_csv)
+static int picked_export(struct req *r, const struct records_picked *p, bool is_csv)
 {
 	struct buf *b = buf_new(r->a, EXPORT_BYTES);
 	struct err err = ERR_INIT;
@@ -311,7 +311,7 @@ static void ask_add_conditions(json_t *data, const struct record_browse *b)
 }
 
 /* One page before anything is done, which says to how many. */
-static int bulk_ask(struct req *r, const struct record_browse *b, const struct picked *p,
+static int bulk_ask(struct req *r, const struct record_browse *b, const struct records_picked *p,
     const char *action, struct err *err)
 {
 	json_t *data = json_own(r->a, json_object()), *rows;
@@ -376,7 +376,7 @@ int record_page_bulk(struct req *r)
 	struct str action = req_form(r, "action");
 	bool is_sure = req_form(r, "sure").n > 0;
 	struct record_browse b;
-	struct picked picked;
+	struct records_picked picked;
 	struct err err = ERR_INIT;
 
 	if (!record_browse_of_form(r, &b))

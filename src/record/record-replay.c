@@ -235,7 +235,7 @@ int record_api_replay_all(struct req *r)
 /* ---- the job ------------------------------------------------------------------------------- */
 
 /* One run of the job. */
-struct replaying {
+struct record_replaying {
 	struct job *job;
 	struct record_walk walk;
 	const json_t *flow_ids;
@@ -244,14 +244,14 @@ struct replaying {
 	bool is_end;
 };
 
-static bool replay_is_batch(const struct replaying *p)
+static bool replay_is_batch(const struct record_replaying *p)
 {
 	return p->counts.updated + p->counts.failed >= (p->rate < BATCH ? p->rate : BATCH);
 }
 
 static int replay_one(void *arg, const struct record_row *row, struct err *err)
 {
-	struct replaying *p = arg;
+	struct record_replaying *p = arg;
 	struct job *j = p->job;
 	json_t *ids = json_own(row->a, json_array()), *record;
 	struct err why = ERR_INIT;
@@ -277,7 +277,7 @@ static int replay_one(void *arg, const struct record_row *row, struct err *err)
 }
 
 /* Pages until a saving is due. */
-static int replay_some(struct replaying *p, struct err *err)
+static int replay_some(struct record_replaying *p, struct err *err)
 {
 	struct http_client *http = p->job->app->http;
 	int64_t began_us = clock_mono_us(), wait_us;
@@ -302,7 +302,7 @@ static int replay_some(struct replaying *p, struct err *err)
 static int replay_save_work(struct db *db, struct arena *a, void *arg, struct task *next,
     enum task_then *then, struct err *err)
 {
-	const struct replaying *p = arg;
+	const struct record_replaying *p = arg;
 	struct task_counts *c = &next->counts;
 
 	(void)db;
@@ -322,7 +322,7 @@ static int replay_save_work(struct db *db, struct arena *a, void *arg, struct ta
 static int replay_next(struct task_run *run, struct err *err)
 {
 	struct job *j = run->job;
-	struct replaying p = {.job = j};
+	struct record_replaying p = {.job = j};
 	json_t *args = json_parse(j->a, run->task.args, err);
 	struct record_filter f;
 

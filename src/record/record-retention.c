@@ -161,7 +161,7 @@ int retention_set(struct req *r, struct str resource_type, int64_t days, struct 
 
 /* ---- deletion ------------------------------------------------------------------------------ */
 
-struct retaining {
+struct record_retaining {
 	struct app *app;
 	struct uuid account_id;
 	struct str resource_type;
@@ -171,7 +171,7 @@ struct retaining {
 
 /* One that was updated since it was listed is kept. */
 static int retain_delete_if_due(
-    struct retaining *t, struct arena *a, const struct uuid *id, struct err *err)
+    struct record_retaining *t, struct arena *a, const struct uuid *id, struct err *err)
 {
 	struct db_rows rows;
 	int found = db_row(t->app->db, a, &retention_is_due,
@@ -182,7 +182,7 @@ static int retain_delete_if_due(
 
 /* The rule as it is now; its lock holds off who changes it, and another runner. 1, 0 no rule, -1.
  */
-static int rule_lock(struct db *db, struct arena *a, struct retaining *t, struct err *err)
+static int rule_lock(struct db *db, struct arena *a, struct record_retaining *t, struct err *err)
 {
 	struct db_rows rows;
 	int found = db_row(db, a, &retention_lock,
@@ -193,7 +193,8 @@ static int rule_lock(struct db *db, struct arena *a, struct retaining *t, struct
 	return found;
 }
 
-static int retain_delete_chunk(struct db *db, struct arena *a, struct retaining *t, struct err *err)
+static int retain_delete_chunk(
+    struct db *db, struct arena *a, struct record_retaining *t, struct err *err)
 {
 	struct db_rows rows;
 	int rc = db_query(db, a, &retention_due,
@@ -212,7 +213,7 @@ static int retain_delete_chunk(struct db *db, struct arena *a, struct retaining 
 
 static int retain_body(struct db *db, void *arg, struct err *err)
 {
-	struct retaining *t = arg;
+	struct record_retaining *t = arg;
 	struct arena *a = arena_new();
 	int rc;
 
@@ -224,7 +225,7 @@ static int retain_body(struct db *db, void *arg, struct err *err)
 }
 
 /* Deletes what one rule says, until until_us on the monotonic clock: 1 there is more, 0, -1. */
-static int retain_rule(struct retaining *t, int64_t until_us, struct err *err)
+static int retain_rule(struct record_retaining *t, int64_t until_us, struct err *err)
 {
 	size_t total = 0;
 
@@ -247,7 +248,7 @@ static int retain_all(
 	bool has_more = false, has_failed = false;
 
 	for (size_t i = 0; i < rules->count; i++) {
-		struct retaining t = {.app = app,
+		struct record_retaining t = {.app = app,
 		    .account_id = db_get_uuid(rules, i, BUSY_ACCOUNT_ID),
 		    .resource_type = db_get_str(rules, i, BUSY_RESOURCE_TYPE)};
 		struct err e = ERR_INIT;

@@ -109,7 +109,7 @@ DB_STMT(search_hits,
     ") k STRAIGHT_JOIN record_search s ON s.record_id = k.id");
 #define SAMPLES 8
 
-struct searching {
+struct record_searching {
 	struct app *app;
 	struct arena *a;
 	const struct record_filter *f;
@@ -153,7 +153,7 @@ static bool page_has_taken(const struct record_slice *slice, struct uuid id)
 }
 
 /* A record that waits for the index is looked at as it is now. */
-static bool search_wants_row(struct searching *s, const struct db_rows *rows, size_t i)
+static bool search_wants_row(struct record_searching *s, const struct db_rows *rows, size_t i)
 {
 	int64_t at_us = db_get_int(rows, i, RECORD_ROW_UPDATED);
 
@@ -167,7 +167,7 @@ static bool search_wants_row(struct searching *s, const struct db_rows *rows, si
 }
 
 /* Takes rows that fit until the page is full: 1 then (has_more set), 0 while there is room, -1. */
-static int search_take_rows(struct searching *s, const struct db_rows *rows, struct err *err)
+static int search_take_rows(struct record_searching *s, const struct db_rows *rows, struct err *err)
 {
 	for (size_t i = 0; i < rows->count; i++) {
 		if (!search_wants_row(s, rows, i))
@@ -186,7 +186,7 @@ static int search_take_rows(struct searching *s, const struct db_rows *rows, str
 	return 0;
 }
 
-static void search_move_to(struct searching *s, int64_t at_us, struct uuid id)
+static void search_move_to(struct record_searching *s, int64_t at_us, struct uuid id)
 {
 	s->at.from_us = at_us;
 	s->at.from_id = id;
@@ -195,14 +195,14 @@ static void search_move_to(struct searching *s, int64_t at_us, struct uuid id)
 /* ---- scanning ------------------------------------------------------------------------------ */
 
 static const struct db_stmt *search_pick_stmt(
-    const struct searching *s, const struct db_stmt *const four[4])
+    const struct record_searching *s, const struct db_stmt *const four[4])
 {
 	return four[(s->f->resource_type.p != NULL ? 2 : 0) + s->slice->s.is_ascending];
 }
 
 /* Of the window that begins at s->at, with so many records up to to_us. */
 static size_t search_window_values(
-    const struct searching *s, int64_t to_us, int64_t limit, struct db_val *v)
+    const struct record_searching *s, int64_t to_us, int64_t limit, struct db_val *v)
 {
 	size_t n = 0;
 
@@ -217,7 +217,7 @@ static size_t search_window_values(
 	return n;
 }
 
-static size_t search_term_values(const struct searching *s, struct db_val *v)
+static size_t search_term_values(const struct record_searching *s, struct db_val *v)
 {
 	for (size_t i = 0; i < TERMS; i++)
 		v[i] = db_str(i < s->terms.n ? s->terms.v[i].like : "%");
@@ -232,7 +232,8 @@ struct window_end {
 	bool is_empty, is_last; /* nothing stands in it; nothing behind it */
 };
 
-static int window_find_end(const struct searching *s, struct window_end *out, struct err *err)
+static int window_find_end(
+    const struct record_searching *s, struct window_end *out, struct err *err)
 {
 	static const struct db_stmt *const statements[4] = {&window_end_newest, &window_end_oldest,
 	    &window_end_type_newest, &window_end_type_oldest};
@@ -251,8 +252,8 @@ static int window_find_end(const struct searching *s, struct window_end *out, st
 	return 0;
 }
 
-static bool row_is_behind(
-    const struct searching *s, const struct window_end *end, const struct db_rows *rows, size_t i)
+static bool row_is_behind(const struct record_searching *s, const struct window_end *end,
+    const struct db_rows *rows, size_t i)
 {
 	int64_t at_us = db_get_int(rows, i, RECORD_ROW_UPDATED);
 	struct uuid id = db_get_uuid(rows, i, RECORD_ROW_ID);
@@ -262,14 +263,15 @@ static bool row_is_behind(
 	return s->slice->s.is_ascending ? order > 0 : order < 0;
 }
 
-static int64_t window_scanned_to(const struct searching *s, const struct window_end *end)
+static int64_t window_scanned_to(const struct record_searching *s, const struct window_end *end)
 {
 	return end->is_last ? s->at.to_us : end->at_us + s->slice->s.is_ascending;
 }
 
 /* Looks through the window that begins at s->at: *found counts its matches. Moves behind it, or
  * behind the last candidate where there were too many. 1 the page is full, 0 not, -1. */
-static int window_scan(struct searching *s, struct window_end *end, size_t *found, struct err *err)
+static int window_scan(
+    struct record_searching *s, struct window_end *end, size_t *found, struct err *err)
 {
 	static const struct db_stmt *const statements[4] = {&search_scan_newest,
 	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
@@ -300,7 +302,7 @@ static int window_scan(struct searching *s, struct window_end *end, size_t *foun
 /* ---- the index ----------------------------------------------------------------------------- */
 
 /* The hits of each word in the sample, in one row. */
-static int index_count_hits(struct searching *s, struct db_rows *out, struct err *err)
+static int index_count_hits(struct record_searching *s, struct db_rows *out, struct err *err)
 {
 	const struct search_terms *t = &s->terms;
 	struct db_val v[WORDS_INDEXED + 2 * SAMPLES], account = db_uuid(&s->f->account_id);
@@ -323,7 +325,7 @@ static int index_count_hits(struct searching *s, struct db_rows *out, struct err
 
 /* What the index is asked: the rare words alone, since it reads the whole list of each word it is
  * given; NULL when there is none. */
-static int index_match_text(struct searching *s, const char **out, struct err *err)
+static int index_match_text(struct record_searching *s, const char **out, struct err *err)
 {
 	const struct search_terms *t = &s->terms;
 	struct buf *b = buf_new(s->a, LIMIT_HEADER_BYTES);
@@ -339,7 +341,7 @@ static int index_match_text(struct searching *s, const char **out, struct err *e
 }
 
 static int index_query(
-    struct searching *s, const char *match, struct db_rows *rows, struct err *err)
+    struct record_searching *s, const char *match, struct db_rows *rows, struct err *err)
 {
 	struct db_val v[TERMS + 8];
 	size_t n = 0;
@@ -359,7 +361,7 @@ static int index_query(
 
 /* All that match behind s->at, by the index: 1 the page is full or complete, 0 it could not tell in
  * its time, -1. */
-static int index_ask(struct searching *s, struct err *err)
+static int index_ask(struct record_searching *s, struct err *err)
 {
 	struct err e = ERR_INIT;
 	struct db_rows rows;
@@ -387,7 +389,7 @@ static int index_ask(struct searching *s, struct err *err)
 /* ---- both ---------------------------------------------------------------------------------- */
 
 /* Rows that the page still takes, with the one that tells that there are more. */
-static int64_t search_rows_wanted(const struct searching *s)
+static int64_t search_rows_wanted(const struct record_searching *s)
 {
 	return s->slice->s.limit + 1 - (int64_t)json_array_size(s->slice->s.rows) + s->skip;
 }
@@ -399,7 +401,7 @@ static int64_t int_between(int64_t least, int64_t v, int64_t most)
 
 /* How much the next statement looks through: half as much again as would fill the page if its
  * matches stand as close as those that were taken of the last. */
-static void search_plan_scan(struct searching *s, size_t found, int64_t taken)
+static void search_plan_scan(struct record_searching *s, size_t found, int64_t taken)
 {
 	s->window = int_between(WINDOW_FIRST,
 	    taken > 0 ? 3 * search_rows_wanted(s) * s->window / (2 * taken) : WINDOW, WINDOW);
@@ -407,7 +409,7 @@ static void search_plan_scan(struct searching *s, size_t found, int64_t taken)
 	    (int64_t)found > taken ? CANDIDATES : int_between(1, search_rows_wanted(s), CANDIDATES);
 }
 
-static int search_collect(struct searching *s, struct err *err)
+static int search_collect(struct record_searching *s, struct err *err)
 {
 	int64_t until = clock_mono_us() + SCAN_BUDGET_US;
 	bool may_ask = s->terms.n > 0;
@@ -446,7 +448,7 @@ static int search_collect(struct searching *s, struct err *err)
 	return 0;
 }
 
-static int search_build_terms(struct searching *s, struct err *err)
+static int search_build_terms(struct record_searching *s, struct err *err)
 {
 	const struct record_filter *f = s->f;
 
@@ -462,7 +464,8 @@ static int search_build_terms(struct searching *s, struct err *err)
 int record_search(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err)
 {
-	struct searching s = {.app = app, .a = a, .f = f, .slice = slice, .skip = slice->s.offset};
+	struct record_searching s = {
+	    .app = app, .a = a, .f = f, .slice = slice, .skip = slice->s.offset};
 
 	if (search_build_terms(&s, err) == -1)
 		return -1;

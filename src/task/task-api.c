@@ -74,7 +74,7 @@ bool task_of_request(struct req *r, const char *what, struct task *out)
 
 /* ---- cancelling ---------------------------------------------------------------------------- */
 
-struct cancelling {
+struct task_cancelling {
 	struct req *r;
 	const struct uuid *id;
 	struct task *out;
@@ -83,7 +83,7 @@ struct cancelling {
 
 static int task_cancel_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct cancelling *c = arg;
+	struct task_cancelling *c = arg;
 	struct req *r = c->r;
 	struct task *t = c->out;
 
@@ -105,7 +105,7 @@ static int task_cancel_body(struct db *db, struct audit *log, void *arg, struct 
 
 int task_cancel(struct req *r, const struct uuid *id, struct task *out, struct err *err)
 {
-	struct cancelling c = {r, id, out, 0};
+	struct task_cancelling c = {r, id, out, 0};
 
 	if (audit_change(r->app, r, &r->actor.account_id, task_cancel_body, &c, err) == -1)
 		return -1;
