@@ -42,7 +42,7 @@
 #define LANES_MOST 64u /* of one claim */
 #define LOOK_ROWS 4000 /* lanes of one look: the next goes on behind them */
 #define LOOK_SHARE 20  /* a look may take one such part of the time */
-#define DRAIN_US (20 * SECOND_US)
+#define DRAIN_MORE_US (5 * SECOND_US) /* than the longest call may take */
 #define RETRY_FIRST_US (30 * SECOND_US)
 #define RETRY_MOST_US (3600 * SECOND_US)
 #define REAP_EVERY_US (5 * SECOND_US)
@@ -470,7 +470,8 @@ static void target_judge(struct runner *rn, struct run *run)
 	if (uuid_is_nil(run->job.target_id))
 		return;
 	if (peer == JOB_PEER_DEAD &&
-	    (run->job.is_probe || lane_failures(run->lane) == BREAKER_FAILURES))
+	    (run->job.is_probe ||
+		(lane_failures(run->lane) >= BREAKER_FAILURES && !lane_is_open(run->lane))))
 		target_opened(rn, run);
 	else if ((peer == JOB_PEER_OK || peer == JOB_PEER_BUSY) && lane_is_open(run->lane))
 		target_closed(rn, run);
@@ -1011,7 +1012,8 @@ static int work(struct runner *rn, struct err *err)
 
 static void drain(struct runner *rn)
 {
-	int64_t until_us = clock_mono_us() + DRAIN_US;
+	int64_t until_us =
+	    clock_mono_us() + rn->app->config->http_timeout_ms * 1000 + DRAIN_MORE_US;
 
 	while (rn->nrunning > 0 && clock_mono_us() < until_us) {
 		struct err err = ERR_INIT;
