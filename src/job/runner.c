@@ -39,9 +39,9 @@
 
 #define POLL_MS 500 /* how soon work of another host is noticed */
 #define CLAIM_MOST 32u
-#define LANES_MOST 64u /* of one claim */
-#define LOOK_ROWS 4000 /* lanes of one look: the next goes on behind them */
-#define LOOK_SHARE 20  /* a look may take one such part of the time */
+#define LANES_MOST 64u                /* of one claim */
+#define LOOK_ROWS 4000                /* lanes of one look: the next goes on behind them */
+#define LOOK_SHARE 20                 /* a look may take one such part of the time */
 #define DRAIN_MORE_US (5 * SECOND_US) /* than the longest call may take */
 #define RETRY_FIRST_US (30 * SECOND_US)
 #define RETRY_MOST_US (3600 * SECOND_US)
