@@ -77,25 +77,6 @@ static int name_check(const char *field, struct str name, struct err *err)
 	return 0;
 }
 
-struct str account_text_clip(struct arena *a, struct str text, size_t max_chars)
-{
-	bool is_text = utf8_is_valid(text);
-	char *out = arena_strndup(a, text.n == 0 ? "" : text.p, text.n);
-	size_t n = 0, chars = 0;
-
-	for (; n < text.n; n++) {
-		unsigned char c = (unsigned char)out[n];
-		bool starts_char = !is_text || (c & 0xc0) != 0x80;
-
-		if (starts_char && chars++ == max_chars)
-			break;
-		if (c < ' ' || c == 0x7f || (!is_text && c >= 0x80))
-			out[n] = '?';
-	}
-	out[n] = '\0';
-	return (struct str){out, n};
-}
-
 /* What a person is called who has given no name: the email's local part. */
 static const char *name_of_email(struct arena *a, const char *email)
 {

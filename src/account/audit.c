@@ -93,6 +93,25 @@ void audit_note(struct audit *log, const char *action, const char *object_kind,
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
+struct str account_text_clip(struct arena *a, struct str text, size_t max_chars)
+{
+	bool is_text = utf8_is_valid(text);
+	char *out = arena_strndup(a, text.n == 0 ? "" : text.p, text.n);
+	size_t n = 0, chars = 0;
+
+	for (; n < text.n; n++) {
+		unsigned char c = (unsigned char)out[n];
+		bool starts_char = !is_text || (c & 0xc0) != 0x80;
+
+		if (starts_char && chars++ == max_chars)
+			break;
+		if (c < ' ' || c == 0x7f || (!is_text && c >= 0x80))
+			out[n] = '?';
+	}
+	out[n] = '\0';
+	return (struct str){out, n};
+}
+
 static const char *actor_kind(const struct req *r)
 {
 	if (r == NULL)

@@ -31,9 +31,27 @@ struct db *db_new(const struct config *cfg)
 	return db;
 }
 
+static void cached_free(struct db_cached *c)
+{
+	mysql_stmt_close(c->handle);
+	free(c->out);
+	free(c->lengths);
+	free(c->nulls);
+	free(c->numbers);
+	free(c->text);
+	*c = (struct db_cached){0};
+}
+
+static void statements_drop(struct db *db)
+{
+	for (size_t i = 0; i < DB_CACHE_SLOTS; i++)
+		if (db->cache[i].stmt != NULL)
+			cached_free(&db->cache[i]);
+}
+
 void db_disconnect(struct db *db)
 {
-	db_statements_drop(db);
+	statements_drop(db);
 	if (db->conn != NULL)
 		mysql_close(db->conn);
 	db->conn = NULL;

@@ -56,7 +56,5 @@ int db_connection_execute(struct db *db, MYSQL_STMT *stmt);
 /* Turns the library's error into ours: -1. what is a statement's name, never its parameters. */
 int db_connection_fail(
     struct db *db, unsigned code, const char *text, const char *what, struct err *err);
-/* Forgets every prepared statement: they go with the connection. */
-void db_statements_drop(struct db *db);
 
 #endif

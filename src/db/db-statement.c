@@ -24,24 +24,6 @@
 
 /* ---- statement cache --------------------------------------------------------------------- */
 
-static void cached_free(struct db_cached *c)
-{
-	mysql_stmt_close(c->handle);
-	free(c->out);
-	free(c->lengths);
-	free(c->nulls);
-	free(c->numbers);
-	free(c->text);
-	*c = (struct db_cached){0};
-}
-
-void db_statements_drop(struct db *db)
-{
-	for (size_t i = 0; i < DB_CACHE_SLOTS; i++)
-		if (db->cache[i].stmt != NULL)
-			cached_free(&db->cache[i]);
-}
-
 static int statement_fail(struct db *db, MYSQL_STMT *handle, const char *name, struct err *err)
 {
 	return db_connection_fail(

@@ -13,6 +13,4 @@ int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct u
 /* Where the runner of this host is woken. */
 #define WAKE_PATH_BYTES 256
 void job_wake_path(const struct config *cfg, char *out, size_t cap);
-/* Within a transaction: this runner knows after the commit when the job is due, without a look. */
-void job_due_here(struct db *db, struct job *j, int64_t at_us);
 #endif

@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "job/job-internal.h"
+#include "job/lane.h"
 #include "process/unix-socket.h"
 
 DB_STMT_ROWS(job_lanes_seen,
@@ -230,6 +231,28 @@ int job_periodic_soon(struct db *db, const char *name, struct err *err)
 	return 0;
 }
 
+struct dueing {
+	struct lanes *lanes;
+	struct lane_key key;
+	int64_t at_us;
+};
+
+static void due_after_commit(void *arg)
+{
+	const struct dueing *d = arg;
+
+	lane_due(lane_get(d->lanes, &d->key), d->at_us);
+}
+
+/* The runner that has the job knows after the commit when it is due, without a look. */
+static void tell_lane(struct db *db, const struct job *j, int64_t at_us)
+{
+	struct dueing d = {j->lanes, {j->account_id, j->target_id, j->class}, at_us};
+
+	if (j->lanes != NULL)
+		db_on_commit(db, due_after_commit, db_commit_note(db, &d, sizeof(d)));
+}
+
 /* What an ending statement did: without a row the lease is another's. */
 static int job_note_ended(struct job *j, uint64_t affected, struct err *err)
 {
@@ -263,7 +286,7 @@ int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args,
 		&n, err) == -1 ||
 	    job_note_ended(j, n, err) == -1)
 		return -1;
-	job_due_here(db, j, at_us);
+	tell_lane(db, j, at_us);
 	return 0;
 }
 
@@ -277,7 +300,7 @@ int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, stru
 		&n, err) == -1 ||
 	    job_note_ended(j, n, err) == -1)
 		return -1;
-	job_due_here(db, j, at_us);
+	tell_lane(db, j, at_us);
 	return 0;
 }
 

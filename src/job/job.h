@@ -31,7 +31,8 @@ struct job {
 	enum job_peer peer; /* job_note_peer */
 	const char *peer_error;
 	struct runner *runner;
-	struct arena *a; /* the run's arena */
+	struct lanes *lanes; /* the runner's */
+	struct arena *a;     /* the run's arena */
 	struct app *app;
 };
 /* A kind of job. run does the work: outside a transaction for whatever waits, then job_finish (or

@@ -379,6 +379,7 @@ static struct run *run_new(struct runner *rn, const struct job *row, int attempt
 	run->job.lease_us = lease_us_of(rn, run->kind);
 	run->job.is_ended = false;
 	run->job.runner = rn;
+	run->job.lanes = rn->lanes;
 	run->job.app = rn->app;
 	run->job.a = a;
 	run->lane = lane_get(rn->lanes, &key);
@@ -531,30 +532,6 @@ static void chain_forgotten(void *arg)
 		return;
 	lane_ended(c->run->lane, JOB_PEER_UNKNOWN);
 	arena_free(c->run->job.a);
-}
-
-struct dueing {
-	struct runner *rn;
-	struct lane_key key;
-	int64_t at_us;
-};
-
-static void due_after_commit(void *arg)
-{
-	const struct dueing *d = arg;
-
-	lane_due(lane_get(d->rn->lanes, &d->key), d->at_us);
-}
-
-void job_due_here(struct db *db, struct job *j, int64_t at_us)
-{
-	struct dueing *d;
-
-	if (j->runner == NULL)
-		return;
-	d = arena_zalloc(j->a, sizeof(*d));
-	*d = (struct dueing){j->runner, {j->account_id, j->target_id, j->class}, at_us};
-	db_on_commit(db, due_after_commit, d);
 }
 
 int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err)

@@ -139,11 +139,6 @@ static void one_record(void)
 
 /* ---- the job ------------------------------------------------------------------------------- */
 
-static int insert_job(struct db *db, void *arg, struct err *err)
-{
-	return job_insert(db, arg, 1, err);
-}
-
 static int queue(struct db *db, void *arg, struct err *err)
 {
 	return task_queue(db, &record_replay_task, arg, NULL, err);
