@@ -106,21 +106,18 @@ int crm_api_push_lead(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
-	json_t *lead, *before, *after;
+	json_t *before, *after;
 	size_t n;
 	int found;
 
 	if (!req_param_uuid(r, "leadId", &id))
 		return 0;
-	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
+	if (crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &before, &err) == -1)
+		return res_error(r, &err);
+	found = crm_queue_lead(r, &id, &n, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
-	if (found == 1 && strcmp(json_str(lead, "stage"), LEAD_READY) != 0)
-		return res_problem(r, 409,
-		    "The lead's details have not been fetched yet, so there is nothing to push");
-	if (found == -1 ||
-	    crm_lead_destinations(r->app, r->a, &r->actor.account_id, &id, &before, &err) == -1 ||
-	    crm_queue_lead(r, &id, &n, &err) == -1 || pushes_await(r, &id, &after, &err) == -1)
+	if (found == -1 || pushes_await(r, &id, &after, &err) == -1)
 		return res_error(r, &err);
 	return res_json(r, 200, push_answer_json(before, after));
 }

@@ -135,18 +135,19 @@ int crm_page_lead_push(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
-	json_t *lead;
-	size_t n = 0;
+	size_t n;
 	int found;
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	found = lead_get_json(r->app, r->a, &r->actor.account_id, &id, &lead, &err);
+	found = crm_queue_lead(r, &id, &n, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lead");
-	if (found == -1 || crm_queue_lead(r, &id, &n, &err) == -1)
+	if (found == -1 && err.code != ERR_CONFLICT)
 		return res_error(r, &err);
-	if (n == 0)
+	if (found == -1)
+		chrome_flash(r, "error", "%s.", err.msg);
+	else if (n == 0)
 		chrome_flash(
 		    r, "error", "There is no active destination that has not taken this lead.");
 	else

@@ -232,10 +232,18 @@ static int push_queue_body(struct db *db, struct audit *log, void *arg, struct e
 int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err)
 {
 	struct push_queueing q = {r, lead_id, 0};
-	int rc = audit_change(r->app, r, &r->actor.account_id, push_queue_body, &q, err);
+	json_t *lead;
+	int found = lead_get_json(r->app, r->a, &r->actor.account_id, lead_id, &lead, err);
 
+	if (found != 1)
+		return found;
+	if (strcmp(json_str(lead, "stage"), LEAD_READY) != 0)
+		return err_set(err, ERR_CONFLICT,
+		    "The lead's details have not been fetched yet, so there is nothing to push");
+	if (audit_change(r->app, r, &r->actor.account_id, push_queue_body, &q, err) == -1)
+		return -1;
 	*n = q.n;
-	return rc;
+	return 1;
 }
 
 /* ---- all waiting leads ------------------------------------------------------------------- */

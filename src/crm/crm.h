@@ -40,7 +40,8 @@ int crm_add_destinations(struct app *app, struct arena *a, const struct uuid *ac
     json_t *leads, struct err *err);
 
 /* A person asks for a lead of the request's account: queues its pushes to every active destination
- * that has not taken it, now, with a row of the audit log; *n counts them. */
+ * that has not taken it, now, with a row of the audit log; *n counts them. 1, 0 when there is no
+ * such lead, -1; ERR_CONFLICT: its details are not fetched yet. */
 int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err);
 
 int crm_api_lead_get(struct req *r);  /* GET /leads/:leadId: here, since it shows destinations */

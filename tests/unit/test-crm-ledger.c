@@ -77,7 +77,8 @@ static int64_t queue(struct place *p, struct uuid lead)
 	struct err err = ERR_INIT;
 	size_t n = 999;
 
-	OK(crm_queue_lead(&r, &lead, &n, &err), &err);
+	if (crm_queue_lead(&r, &lead, &n, &err) != 1)
+		core_fail(&err, __LINE__, __FILE__);
 	return (int64_t)n;
 }
 
@@ -325,6 +326,30 @@ static int run_now_body(struct db *db, void *arg, struct err *err)
 	return job_run_now(db, arg, err);
 }
 
+/* A person cannot push what is not known yet, or is another's. */
+static void asked_too_soon(void)
+{
+	struct place p;
+	struct req r;
+	struct uuid lead;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	if (!place_make(&p))
+		return;
+	destination(&p, "crm");
+	lead = ready_lead(&p, "{}");
+	RUN(p.db, "UPDATE leads SET stage = 'received' WHERE id = ?", db_uuid(&lead));
+	r = (struct req){.app = p.app, .a = p.a, .actor = {.account_id = p.account}};
+	CHECK(crm_queue_lead(&r, &lead, &n, &err) == -1 && err.code == ERR_CONFLICT);
+	RUN(p.db, "UPDATE leads SET stage = 'ready' WHERE id = ?", db_uuid(&lead));
+	r.actor.account_id = uuid_new();
+	err_clear(&err);
+	CHECK(crm_queue_lead(&r, &lead, &n, &err) == 0);
+	CHECK(count_rows(&p, lead) == 0 && count_jobs(&p, lead) == 0);
+	place_remove(&p);
+}
+
 /* Waiting and dead jobs are brought forward, one that runs goes on as it is. */
 static void brought_forward(void)
 {
@@ -532,6 +557,6 @@ void suite_crm_ledger(void)
 	ADD_TESTS("crm_ledger", {"queued once", queued_once},
 	    {"accounts are apart", accounts_are_apart}, {"statuses", statuses},
 	    {"attempts", attempts}, {"pushed again by hand", pushed_again_by_hand},
-	    {"brought forward", brought_forward}, {"rounds", rounds},
-	    {"not to be pushed", not_to_be_pushed}, {"push all", push_all});
+	    {"asked too soon", asked_too_soon}, {"brought forward", brought_forward},
+	    {"rounds", rounds}, {"not to be pushed", not_to_be_pushed}, {"push all", push_all});
 }
