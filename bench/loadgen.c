@@ -72,7 +72,7 @@ static struct {
 	const char *meta_secret, *page_id, *form_id;
 	const char *hubspot_secret, *hubspot_uri, *portal_id;
 	uint64_t first_id;
-	const char *acked_path;
+	const char *acked_path, *times_path;
 } opt = {.connections = 32,
     .ratio = 50,
     .page_id = "153125381133",
@@ -85,7 +85,8 @@ static struct {
 	int64_t start_us, stop_us, end_us;
 	struct conn *conns, *idle;
 	struct buf fixed; /* the request of `get` */
-	FILE *acked;
+	FILE *acked, *times;
+	int64_t wall_us; /* what the clock is ahead of the monotonic one */
 	int epoll_fd, busy;
 	struct sockaddr_in server;
 } run;
@@ -363,6 +364,9 @@ static void answered(struct conn *c)
 		run.ok++;
 		if (run.acked != NULL)
 			fprintf(run.acked, "%" PRIu64 "\n", c->id);
+		if (run.times != NULL)
+			fprintf(run.times, "%" PRIu64 " %" PRId64 " %" PRId64 "\n", c->id,
+			    c->due_us + run.wall_us, now_us + run.wall_us);
 	}
 	if (c->will_close)
 		conn_down(c, now_us);
@@ -646,12 +650,13 @@ static int usage(FILE *to)
 	    "       loadgen webhook [--meta-url URL --meta-secret SECRET [--page ID] [--form ID]]\n"
 	    "                       [--hubspot-url URL --hubspot-secret SECRET [--portal ID]\n"
 	    "                        [--hubspot-uri URI]] [--ratio PERCENT-META] [--first-id N]\n"
-	    "                       [--acked FILE] [options]\n"
+	    "                       [--acked FILE] [--times FILE] [options]\n"
 	    "options: -c CONNECTIONS (32)  -n REQUESTS  -d SECONDS (10 without -n)  -r RATE per "
 	    "second\n"
 	    "--hubspot-uri: the signed address where it differs from the URL called\n"
 	    "--first-id: ids are N, N+1, … (default: from the clock)\n"
-	    "--acked: the ids answered with 2xx, one a line\n",
+	    "--acked: the ids answered with 2xx, one a line\n"
+	    "--times: the same with when each was due and answered, in microseconds since 1970\n",
 	    to);
 	return to == stdout ? 0 : 2;
 }
@@ -686,7 +691,8 @@ enum {
 	OPT_PORTAL,
 	OPT_RATIO,
 	OPT_FIRST_ID,
-	OPT_ACKED
+	OPT_ACKED,
+	OPT_TIMES
 };
 
 static const struct option longs[] = {{"meta-url", required_argument, NULL, OPT_META_URL},
@@ -697,8 +703,8 @@ static const struct option longs[] = {{"meta-url", required_argument, NULL, OPT_
     {"hubspot-uri", required_argument, NULL, OPT_HUBSPOT_URI},
     {"portal", required_argument, NULL, OPT_PORTAL}, {"ratio", required_argument, NULL, OPT_RATIO},
     {"first-id", required_argument, NULL, OPT_FIRST_ID},
-    {"acked", required_argument, NULL, OPT_ACKED}, {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0}};
+    {"acked", required_argument, NULL, OPT_ACKED}, {"times", required_argument, NULL, OPT_TIMES},
+    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
 static void take_webhook_option(int o, const char *value)
 {
@@ -733,6 +739,9 @@ static void take_webhook_option(int o, const char *value)
 		break;
 	case OPT_FIRST_ID:
 		opt.first_id = (uint64_t)number(value, 1, INT64_MAX / 2);
+		break;
+	case OPT_TIMES:
+		opt.times_path = value;
 		break;
 	default:
 		opt.acked_path = value;
@@ -795,6 +804,9 @@ static void start(void)
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	if (opt.acked_path != NULL && (run.acked = fopen(opt.acked_path, "a")) == NULL)
 		die("%s: %s", opt.acked_path, strerror(errno));
+	if (opt.times_path != NULL && (run.times = fopen(opt.times_path, "a")) == NULL)
+		die("%s: %s", opt.times_path, strerror(errno));
+	run.wall_us = clock_now_us() - clock_mono_us();
 	run.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	run.conns = calloc((size_t)opt.connections, sizeof(*run.conns));
 	if (run.epoll_fd < 0 || run.conns == NULL)
@@ -844,5 +856,7 @@ int main(int argc, char **argv)
 	report();
 	if (run.acked != NULL && fclose(run.acked) != 0)
 		die("%s cannot be written", opt.acked_path);
+	if (run.times != NULL && fclose(run.times) != 0)
+		die("%s cannot be written", opt.times_path);
 	return run.errors > 0 ? 1 : 0;
 }
