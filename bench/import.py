@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import time
 
 ROWS = int(os.environ.get("CONNECT_BENCH_IMPORT_ROWS", "1000000"))
@@ -22,28 +21,6 @@ def write_csv(path, start, rows):
                     % (i, a.title(), b, a, b.lower(), i, i % 10000000, i % 5000, i % 300, i % 100000, i % 1000,
                        i % 100, i, a))
     return path
-
-
-# ---- the floor -----------------------------------------------------------------------------------
-def floor_schema(bench, product):
-    """A database of the floor's own; answers the environment that names it."""
-    product.sql("DROP DATABASE IF EXISTS connect_floor; CREATE DATABASE connect_floor"
-                " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;"
-                " GRANT ALL PRIVILEGES ON connect_floor.* TO 'connect'@'localhost'", "mysql")
-    env = dict(os.environ, CONNECT_DB_NAME="connect_floor")
-    for name in ("CONNECT_STATE", "CONNECT_PORT", "CONNECT_SANDBOX_PORT"):
-        env.pop(name, None)
-    for command in (["migrate", "up"], ["partitions"]):
-        subprocess.run([os.path.join(product.build, "connectctl"), "-c", os.path.join(bench.STATE, "connect.conf"),
-                        *command], env=env, check=True, stdout=subprocess.DEVNULL)
-    return env
-
-
-def floor(bench, product, env, path):
-    done = subprocess.run([bench.program("floor-import"), "-c", os.path.join(bench.STATE, "connect.conf"),
-                           "-a", product.credentials["accountId"], path],
-                          env=env, text=True, capture_output=True, check=True)
-    return json.loads(done.stdout)["per_second"]
 
 
 # ---- the import ----------------------------------------------------------------------------------
@@ -106,13 +83,12 @@ def run(bench):
     os.makedirs(folder, exist_ok=True)
     files = [write_csv(os.path.join(folder, "%d.csv" % i), i * ROWS, ROWS) for i in range(2)]
     small = write_csv(os.path.join(folder, "small.csv"), 0, ROWS // 5)
-    env = floor_schema(bench, product)
     growth = bench.Growth([product.pid("cron"), *product.children("fcgi")])
-    for name, path in zip(("into an empty store", "into a full store"), files):
-        bare = floor(bench, product, env, path)
-        got = measure(bench, product, path, ROWS)
-        bench.figure("import", name, got, "rows/s", bare, "ratio ≥ 0.70", got / bare >= 0.70)
-    product.sql("DROP DATABASE connect_floor", "mysql")
+    with bench.FloorSchema(product) as schema:
+        for name, path in zip(("into an empty store", "into a full store"), files):
+            bare = schema.run("floor-import", "-a", product.credentials["accountId"], path)["per_second"]
+            got = measure(bench, product, path, ROWS)
+            bench.figure("import", name, got, "rows/s", bare, "ratio ≥ 0.70", got / bare >= 0.70)
     most = growth.most()
     bench.figure("import", "memory above idle", most, "MiB", None, "≤ 32", most <= 32)
     off = killed_half_way(bench, product, small, ROWS // 5)
