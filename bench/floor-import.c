@@ -12,8 +12,9 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/csv.h"
 #include "db/db.h"
-#include "record/import.h"
+#include "import/import.h"
 #include "record/record-words.h"
 
 #define BATCH 500
@@ -36,7 +37,7 @@ DB_STMT_ROWS(floor_counts,
 
 struct floor {
 	struct arena *a;
-	struct import_reader *rd;
+	struct csv_reader *rd;
 	struct import_map *map;
 	struct uuid account;
 	int64_t now;
@@ -48,14 +49,14 @@ struct floor {
 
 static int fill(struct floor *f, struct err *err)
 {
-	struct import_row row;
+	struct csv_row row;
 	const char *problem;
 	int rc = 1;
 
 	arena_reset(f->a);
 	f->now = clock_now_us();
 	f->n = 0;
-	while (f->n < BATCH && (rc = import_reader_next(f->rd, &row, err)) == 1) {
+	while (f->n < BATCH && (rc = csv_reader_next(f->rd, &row, err)) == 1) {
 		struct record_item *it = &f->items[f->n];
 
 		*it = (struct record_item){.account_id = f->account,
@@ -111,17 +112,17 @@ static int write_batch(struct db *db, void *arg, struct err *err)
 
 static int prepare(struct floor *f, struct arena *a, const char *path, struct err *err)
 {
-	struct import_source source = {.path = path};
+	struct csv_source source = {.path = path};
 	struct import_options o = {0};
-	struct import_row header;
+	struct csv_row header;
 	struct stat st;
 
 	if (stat(path, &st) == -1)
 		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
 	source.size = (uint64_t)st.st_size;
 	if (import_prepare(a, &source, &o, &f->map, err) == -1 ||
-	    (f->rd = import_reader_new(a, &source, &o.format, err)) == NULL ||
-	    import_reader_next(f->rd, &header, err) != 1)
+	    (f->rd = csv_reader_new(a, &source, &o.format, err)) == NULL ||
+	    csv_reader_next(f->rd, &header, err) != 1)
 		return -1;
 	f->a = arena_new();
 	return 0;
