@@ -113,12 +113,15 @@ class Bulk:
             % (ids, self.uuid(account), ids, stage, "pending" if stage == "ready" else "none", now, now, count))
         return ids
 
-    def jobs(self, account, kind, count, subject, run_at=0.0, ids=None):
-        now = int(time.time() * 1e6)
+    def jobs(self, account, kind, count, subject, run_at=0.0, ids=None, target=32 * "0"):
+        """Live ones, in the lane of their target (a connection; zeros: the account itself)."""
+        now, lane = int(time.time() * 1e6), "%s, 0, %s" % (self.uuid(account), self.uuid(target))
         self.product.sql(
-            "INSERT INTO jobs (id, account_id, kind, subject_id, state, run_at, attempts, created_at)"
-            " SELECT %s, %s, '%s', %s, 'ready', %d, 0, %d FROM seq_1_to_%d"
-            % (ids or self.ids(), self.uuid(account), kind, subject, now + int(run_at * 1e6), now, count))
+            "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts, created_at)"
+            " SELECT %s, %s, '%s', %s, 'ready', %d, 0, %d FROM seq_1_to_%d;"
+            " INSERT INTO job_lanes (account_id, class, target_id, seen_at) VALUES (%s, %d)"
+            " ON DUPLICATE KEY UPDATE seen_at = VALUES(seen_at)"
+            % (ids or self.ids(), lane, kind, subject, now + int(run_at * 1e6), now, count, lane, now))
 
     def pushes(self, account, connection, count, run_at=0.0):
         """Leads that wait for a destination, each with its delivery and its job."""
@@ -127,7 +130,7 @@ class Bulk:
             "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts, rounds, created_at,"
             " updated_at) SELECT %s, %s, %s, %s, 'pending', 0, 0, %d, %d FROM seq_1_to_%d"
             % (deliveries, self.uuid(account), leads, self.uuid(connection), now, now, count))
-        self.jobs(account, "crm.push", count, deliveries, run_at, deliveries)
+        self.jobs(account, "crm.push", count, deliveries, run_at, deliveries, connection)
 
 
 # ---- the scheduler -------------------------------------------------------------------------------
@@ -298,7 +301,7 @@ def forget(bench, product, ill, new):
     for account, key in (ill, new):
         product.disconnect("bench", key)
         product.sql("; ".join("DELETE FROM %s WHERE account_id = %s" % (t, Bulk.uuid(account)) for t in (
-            "api_keys", "audit_log", "memberships")) + "; DELETE FROM accounts WHERE id = " + Bulk.uuid(account))
+            "api_keys", "audit_log", "memberships", "job_lanes", "job_breakers")) + "; DELETE FROM accounts WHERE id = " + Bulk.uuid(account))
     product.sql("DELETE FROM users WHERE email LIKE 'bench-fair-%'")
 
 
