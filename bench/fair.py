@@ -46,6 +46,13 @@ class Servers:
             asyncio.run_coroutine_threadsafe(self.listen(name, answer), self.loop).result()
 
     def close(self):
+        async def end():
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:	# those that hang
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.held.close()
