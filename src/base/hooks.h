@@ -11,6 +11,7 @@ struct arena;
 struct chrome_nav;
 struct err;
 struct job;
+struct lane_key;
 struct lead_ready;
 struct record_dispatch;
 struct record_story;
@@ -31,10 +32,18 @@ typedef int record_dispatch_fn(struct app *app, struct arena *a, const struct re
 typedef int record_timeline_fn(
     struct app *app, struct arena *a, const struct record_story *s, struct err *err);
 
+/* job/breaker.h: told in the transaction that opens a target's breaker, once each time, by the
+ * runner; key is of one of its lanes, why is for people. -1 leaves it closed until the next
+ * failure.
+ */
+typedef int breaker_opened_fn(
+    struct app *app, struct arena *a, const struct lane_key *key, const char *why, struct err *err);
+
 struct hooks {
 	connection_template_fn *connection_template;
 	lead_ready_fn *const *lead_ready;
 	lead_decorate_fn *lead_decorate;
+	breaker_opened_fn *const *breaker_opened;
 	record_dispatch_fn *record_dispatch;
 	record_timeline_fn *const *record_timeline;
 	const struct task_kind *const *task_kinds; /* task/task.h: what long work there is */

@@ -13,15 +13,17 @@
  * 1 it is the caller's to make, 0 another's or not due, -1. */
 int breaker_take_probe(
     struct db *db, const struct lane_key *key, int64_t now_us, int64_t next_us, struct err *err);
-/* It failed in the way that says "dead", once more: opened when it was closed, else the next probe
- * waits longer. *probe_at_us tells when. */
+/* Within a transaction: it failed in the way that says "dead", once more: opened when it was
+ * closed, else the next probe waits longer. *probe_at_us tells when. 1 opened, 0 it was open, -1.
+ */
 int breaker_open(struct db *db, struct arena *a, const struct lane_key *key, const char *why,
     int64_t now_us, int64_t *probe_at_us, struct err *err);
 /* The probe told nothing: another may be made at at_us. */
 int breaker_again(struct db *db, const struct lane_key *key, int64_t at_us, struct err *err);
 /* It works again. */
 int breaker_close(struct db *db, const struct lane_key *key, int64_t now_us, struct err *err);
-/* By a person: paused until resumed; or closed and tried at once. 1 changed, 0 it was so, -1. */
+/* By a person: paused until resumed; or closed and tried at once. A target is paused as a whole, of
+ * the account's own lanes (nil target) the one of the key's class. 1 changed, 0 it was so, -1. */
 int breaker_pause(
     struct db *db, const struct lane_key *key, bool is_paused, int64_t now_us, struct err *err);
 int breaker_try(struct db *db, const struct lane_key *key, int64_t now_us, struct err *err);
@@ -31,14 +33,16 @@ struct breaker {
 	struct uuid account_id, target_id;
 	int64_t opened_us, probe_at_us; /* 0: closed */
 	int probes;
-	bool is_paused;
+	unsigned paused;        /* a bit for each class: 1 << JOB_BULK */
 	const char *last_error; /* or NULL */
 	int64_t last_error_us;
 };
 int breaker_list(struct db *db, struct arena *a, struct breaker **out, size_t *n, struct err *err);
-/* Those of one account. */
+/* Those of one account, the closed too: at most 1,000. */
 int breaker_list_of(struct db *db, struct arena *a, const struct uuid *account_id,
     struct breaker **out, size_t *n, struct err *err);
+/* Has a person paused this class of its jobs? */
+bool breaker_is_paused(const struct breaker *b, enum job_class class);
 /* "closed", "open", or "probing" while a probe runs or is due. */
 const char *breaker_state(const struct breaker *b, int64_t now_us);
 

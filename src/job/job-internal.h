@@ -13,4 +13,8 @@ int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct u
 /* Where the runner of this host is woken. */
 #define WAKE_PATH_BYTES 256
 void job_wake_path(const struct config *cfg, char *out, size_t cap);
+/* Within a transaction: this host's runner looks after the commit. */
+void job_wake_on_commit(struct db *db);
+/* How many jobs of a class a runner runs at a time. */
+size_t job_slots(const struct config *cfg, enum job_class class);
 #endif

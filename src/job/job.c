@@ -17,6 +17,7 @@ DB_STMT(job_lanes_forget,
     "DELETE FROM job_lanes WHERE seen_at < ? AND NOT EXISTS (SELECT 1 FROM jobs j"
     " WHERE j.account_id = job_lanes.account_id AND j.class = job_lanes.class"
     " AND j.target_id = job_lanes.target_id)");
+DB_STMT(job_windows_forget, "DELETE FROM job_windows WHERE at < ?");
 DB_STMT_ROWS(jobs_insert,
     "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts,"
     " lease_id, args, created_at) VALUES ",
@@ -144,8 +145,11 @@ static int lanes_see(
 
 int job_lanes_purge(struct app *app, struct err *err)
 {
-	return db_exec(
-	    app->db, &job_lanes_forget, DB_VALS(db_int(clock_now_us() - LANE_KEPT_US)), NULL, err);
+	struct db_val before = db_int(clock_now_us() - LANE_KEPT_US);
+
+	return db_exec(app->db, &job_lanes_forget, DB_VALS(before), NULL, err) == -1
+		   ? -1
+		   : db_exec(app->db, &job_windows_forget, DB_VALS(before), NULL, err);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
@@ -191,6 +195,11 @@ static void wake_after_commit(void *cfg)
 	job_wake(cfg);
 }
 
+void job_wake_on_commit(struct db *db)
+{
+	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
+}
+
 int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
 {
 	static const struct uuid nobody;
@@ -199,7 +208,7 @@ int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
 		return 0;
 	if (job_insert_claimed(db, jobs, n, &nobody, 0, err) == -1)
 		return -1;
-	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
+	job_wake_on_commit(db);
 	return 0;
 }
 
@@ -214,7 +223,7 @@ int job_run_now(struct db *db, const struct job *j, struct err *err)
 		    db_int(now), db_strn(j->args), db_int(now)),
 		NULL, err) == -1)
 		return -1;
-	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
+	job_wake_on_commit(db);
 	return 0;
 }
 

@@ -21,7 +21,6 @@
 #include "base/str.h"
 
 #define BUCKETS 1024u
-#define WINDOW_FIRST 4.0
 
 struct lane {
 	struct lane_key key;
@@ -33,6 +32,8 @@ struct lane {
 	double window;
 	bool is_open, is_paused;
 	bool is_asked; /* a claim is on its way: not once more in the same */
+	size_t told_window;
+	int64_t told_at_us;
 	LIST_ENTRY(lane) bucket;
 	TAILQ_ENTRY(lane) turn;
 };
@@ -111,7 +112,7 @@ struct lane *lane_get(struct lanes *ls, const struct lane_key *key)
 	l->key = *key;
 	l->all = ls;
 	l->due_us = INT64_MAX;
-	l->window = WINDOW_FIRST;
+	l->window = LANE_WINDOW_FIRST;
 	l->tenant = tenant_get(ls, key);
 	TAILQ_INSERT_TAIL(&l->tenant->lanes, l, turn);
 	LIST_INSERT_HEAD(bucket, l, bucket);
@@ -230,6 +231,8 @@ void lane_open(struct lane *l, int64_t probe_at_us)
 
 void lane_close(struct lane *l)
 {
+	if (l->is_open)
+		l->failures = 0; /* what was counted has had its effect */
 	l->is_open = false;
 	l->probe_at_us = 0;
 }
@@ -356,6 +359,18 @@ size_t lanes_running(const struct lanes *ls)
 size_t lane_failures(const struct lane *l)
 {
 	return l->failures;
+}
+
+bool lane_tell(struct lane *l, int64_t now_us, int64_t renew_us, size_t *window)
+{
+	size_t slots = l->all->slots[l->key.class];
+
+	*window = uuid_is_nil(l->key.target_id) ? slots : least((size_t)l->window, slots);
+	if (*window == l->told_window && l->told_at_us > renew_us)
+		return false;
+	l->told_window = *window;
+	l->told_at_us = now_us;
+	return true;
 }
 
 size_t lane_window(const struct lane *l)

@@ -9,6 +9,8 @@
 #include "crypto/uuid.h"
 #include "job/job.h"
 
+#define LANE_WINDOW_FIRST 4 /* of a lane that nothing is known of */
+
 struct lane_key {
 	struct uuid account_id, target_id;
 	enum job_class class;
@@ -51,6 +53,9 @@ void lane_pause(struct lane *l, bool is_paused);
 
 /* When the next lane with room has something due; INT64_MAX: unknown or never. */
 int64_t lanes_next_due_us(const struct lanes *ls);
+/* For others' eyes: how many of its jobs may run at a time, if that has changed since it was told,
+ * or was told before renew_us; it is told now. Otherwise false. */
+bool lane_tell(struct lane *l, int64_t now_us, int64_t renew_us, size_t *window);
 /* Failures in a row of the kind that says "dead". */
 size_t lane_failures(const struct lane *l);
 /* For tests: how many of its jobs may run at a time. */

@@ -47,6 +47,9 @@
 #define RETRY_MOST_US (3600 * SECOND_US)
 #define REAP_EVERY_US (5 * SECOND_US)
 #define SWEEP_EVERY_US (60 * SECOND_US)
+#define TELL_EVERY_US (2 * SECOND_US)
+#define TELL_AGAIN_US (30 * SECOND_US) /* what has not changed; TOLD_US of queue.c is longer */
+#define TELL_MOST (4 * LIMIT_DB_BATCH) /* of one time */
 #define AGAIN_US SECOND_US /* after periodic work that has more to do: the others' turn */
 
 enum look_column { LOOK_ACCOUNT, LOOK_CLASS, LOOK_TARGET, LOOK_DUE };
@@ -75,6 +78,11 @@ DB_STMT(periodic_take, "UPDATE periodic_runs SET next_at = ? WHERE name = ? AND 
 DB_STMT(periodic_again, "UPDATE periodic_runs SET next_at = LEAST(next_at, ?) WHERE name = ?");
 DB_STMT(periodic_first, "INSERT INTO periodic_runs (name, next_at) VALUES (?, ?)"
 			" ON DUPLICATE KEY UPDATE next_at = next_at");
+
+DB_STMT_ROWS(job_windows_tell,
+    "INSERT INTO job_windows (account_id, class, target_id, runner_id, slots, at) VALUES ",
+    "(?,?,?,?,?,?)", " ON DUPLICATE KEY UPDATE slots = VALUES(slots), at = VALUES(at)");
+DB_STMT(job_windows_gone, "DELETE FROM job_windows WHERE runner_id = ?");
 
 struct run {
 	struct job job;
@@ -118,7 +126,7 @@ struct runner {
 	bool is_unsure;
 	int64_t look_at_us, look_cost_us; /* monotonic: the next look; what the last one took */
 	struct uuid look_from;            /* the account that it begins with */
-	int64_t reap_at_us, sweep_at_us;
+	int64_t reap_at_us, sweep_at_us, tell_at_us;
 	int (*background)(struct app *app, struct err *err);
 	int64_t background_at_us;      /* look whether there is some then (monotonic) */
 	struct run *running, *chained; /* chained: claimed at insertion, to be started */
@@ -127,19 +135,23 @@ struct runner {
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static size_t at_least(size_t n, size_t least)
+size_t job_slots(const struct config *cfg, enum job_class class)
 {
-	return n < least ? least : n;
+	size_t most = (size_t)cfg->job_concurrency, eighth = most / 8;
+
+	if (class == JOB_LIVE)
+		return most;
+	return class == JOB_BULK && eighth > 1 ? eighth : 1;
 }
 
 struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *err)
 {
 	struct runner *rn = calloc(1, sizeof(*rn));
 	const struct config *cfg = app->config;
-	size_t most = (size_t)cfg->job_concurrency;
-	const size_t slots[JOB_CLASSES] = {
-	    [JOB_LIVE] = most, [JOB_BULK] = at_least(most / 8, 1), [JOB_PERIODIC] = 1};
+	size_t slots[JOB_CLASSES];
 
+	for (size_t class = 0; class < JOB_CLASSES; class ++)
+		slots[class] = job_slots(cfg, (enum job_class) class);
 	if (rn == NULL)
 		abort();
 	*rn = (struct runner){.app = app, .kinds = kinds, .nkinds = n, .wake_fd = -1};
@@ -305,8 +317,8 @@ static void put_back(struct run *run, const struct err *why)
 {
 	struct job *j = &run->job;
 	bool is_dead = j->attempts >= run->kind->max_attempts;
-	struct backing_off b = {
-	    j, is_dead ? "dead" : "ready", why->msg, clock_now_us() + back_off_us(j->attempts)};
+	struct backing_off b = {j, is_dead ? "dead" : "ready", why->msg,
+	    clock_now_us() + (is_dead ? 0 : back_off_us(j->attempts))};
 	struct err err = ERR_INIT;
 
 	log_warn(is_dead ? "job.dead" : "job.failed", LOG_S("kind", j->kind),
@@ -419,22 +431,41 @@ static void lanes_of_target(struct runner *rn, const struct lane_key *key, int64
 	}
 }
 
+struct opening {
+	struct run *run;
+	int64_t probe_at_us;
+};
+
+/* Who is to know of it is told in the same transaction. */
+static int open_body(struct db *db, void *arg, struct err *err)
+{
+	struct opening *o = arg;
+	struct job *j = &o->run->job;
+	const struct lane_key *key = lane_key_of(o->run->lane);
+	breaker_opened_fn *const *told = j->app->hooks.breaker_opened;
+	int rc = breaker_open(db, j->a, key, j->peer_error, clock_now_us(), &o->probe_at_us, err);
+
+	for (; rc == 1 && told != NULL && *told != NULL; told++)
+		if ((*told)(j->app, j->a, key, j->peer_error, err) == -1)
+			return -1;
+	return rc == -1 ? -1 : 0;
+}
+
 static void target_opened(struct runner *rn, struct run *run)
 {
 	const struct lane_key *key = lane_key_of(run->lane);
 	struct job *j = &run->job;
+	struct opening o = {run, 0};
 	struct err err = ERR_INIT;
-	int64_t probe_at_us;
 
-	if (breaker_open(
-		rn->app->db, j->a, key, j->peer_error, clock_now_us(), &probe_at_us, &err) == -1) {
+	if (db_transaction(rn->app->db, open_body, &o, &err) == -1) {
 		log_warn("breaker.open", LOG_ERR(&err));
 		return;
 	}
 	if (!lane_is_open(run->lane))
 		log_warn("breaker.open", LOG_S("target", uuid_dup(j->a, key->target_id)),
 		    LOG_S("error", j->peer_error));
-	lanes_of_target(rn, key, probe_at_us);
+	lanes_of_target(rn, key, o.probe_at_us);
 }
 
 static void target_closed(struct runner *rn, struct run *run)
@@ -741,9 +772,10 @@ static int look_at_breakers(struct runner *rn, struct arena *a, struct err *err)
 
 		if (v[i].opened_us != 0)
 			lanes_of_target(rn, &key, v[i].probe_at_us);
-		for (int class = JOB_LIVE; class <= JOB_BULK; class ++) {
+		for (size_t class = 0; class < JOB_CLASSES; class ++) {
 			key.class = (enum job_class) class;
-			lane_pause(lane_get(rn->lanes, &key), v[i].is_paused);
+			if (breaker_is_paused(&v[i], key.class))
+				lane_pause(lane_get(rn->lanes, &key), true);
 		}
 	}
 	return 0;
@@ -867,6 +899,60 @@ static void reap_dead(struct runner *rn)
 		return;
 	rn->reap_at_us = clock_mono_us() + REAP_EVERY_US;
 	lease_each_dead(rn->app->config, rn->lease, release_dead, rn);
+}
+
+/* ---- telling others ------------------------------------------------------------------------ */
+
+#define TELL_CELLS 6
+
+struct telling {
+	struct runner *rn;
+	struct db_val cells[TELL_MOST * TELL_CELLS];
+	size_t n;
+	int64_t now_us;
+};
+
+static void window_add(struct lane *l, void *arg)
+{
+	struct telling *t = arg;
+	const struct lane_key *key = lane_key_of(l);
+	struct db_val *cell = &t->cells[t->n * TELL_CELLS];
+	size_t window;
+
+	if (t->n == TELL_MOST || !lane_tell(l, t->now_us, t->now_us - TELL_AGAIN_US, &window))
+		return;
+	cell[0] = db_uuid(&key->account_id);
+	cell[1] = db_int(key->class);
+	cell[2] = db_uuid(&key->target_id);
+	cell[3] = db_uuid(lease_id(t->rn->lease));
+	cell[4] = db_int((int64_t)window);
+	cell[5] = db_int(t->now_us);
+	t->n++;
+}
+
+/* The windows of this runner's lanes, for those who look at the queue: what changed, now and then,
+ * in a statement of its own. */
+static void tell_windows(struct runner *rn)
+{
+	struct telling t = {.rn = rn, .now_us = clock_now_us()};
+	struct err err = ERR_INIT;
+
+	if (clock_mono_us() < rn->tell_at_us)
+		return;
+	rn->tell_at_us = clock_mono_us() + TELL_EVERY_US;
+	lanes_each(rn->lanes, window_add, &t);
+	if (t.n > 0 && db_exec_rows(rn->app->db, &job_windows_tell, NULL, 0, t.cells, t.n,
+			   TELL_CELLS, NULL, &err) == -1)
+		log_warn("runner.tell", LOG_ERR(&err));
+}
+
+static void untell_windows(struct runner *rn)
+{
+	struct err err = ERR_INIT;
+
+	if (db_exec(rn->app->db, &job_windows_gone, DB_VALS(db_uuid(lease_id(rn->lease))), NULL,
+		&err) == -1)
+		log_warn("runner.tell", LOG_ERR(&err));
 }
 
 /* ---- periodic work ----------------------------------------------------------------------- */
@@ -1010,10 +1096,12 @@ int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
 		run_periodics(rn);
 		if (work(rn, &err) == -1)
 			log_warn("runner.commit", LOG_ERR(&err));
+		tell_windows(rn);
 		run_background(rn);
 		advance(rn, err.code != ERR_NONE ? 100 : wait_ms(rn));
 	}
 	drain(rn);
+	untell_windows(rn);
 	return 0;
 }
 

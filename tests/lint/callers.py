@@ -11,9 +11,6 @@ from _tap import Report, files, read, without_comments
 
 # Functions whose callers are on their way.
 COMING = {
-    "breaker_list_of": "the queue's page shows an account its breakers",
-    "breaker_state": "the same",
-    "breaker_try": "a person may try a target at once",
     "record_row_read": "rows of the list, of the export and of the timeline are read alike",
     "scope_is_over": "the owner of a scope may ask why it ended",
 }

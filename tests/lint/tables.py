@@ -10,7 +10,7 @@ from _tap import Report, files, line_of, read, statements, without_comments
 
 OWNERS = {
     "db": "schema_migrations",
-    "job": "jobs job_lanes job_breakers periodic_runs",
+    "job": "jobs job_lanes job_windows job_breakers periodic_runs",
     "account": "accounts users memberships sessions api_keys audit_log one_time_tokens idempotency_keys",
     "connection": "connections",
     "record": "records record_changes record_counts record_search record_search_queue record_fields "

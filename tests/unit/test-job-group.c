@@ -151,7 +151,7 @@ static void opens_and_closes(void)
 	CHECK(target.calls >= BREAKER_FAILURES && target.calls < BREAKER_FAILURES + 4);
 	CHECK(breaker_list(p.db, p.a, &v, &n, &err) == 0 && n == 1);
 	REQUIRE(n == 1);
-	CHECK(v[0].opened_us != 0 && v[0].probe_at_us > clock_now_us() && !v[0].is_paused);
+	CHECK(v[0].opened_us != 0 && v[0].probe_at_us > clock_now_us() && v[0].paused == 0);
 	CHECK(TEXT_EQ(v[0].last_error, "nobody there"));
 	CHECK(TEXT_EQ(breaker_state(&v[0], clock_now_us()), "open"));
 	/* another runner keeps to it */
