@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "cmd/connectctl.h"
 
-static int ctl_read_id(struct ctl *c, const char *text, const char *what, struct uuid *id)
+int ctl_read_id(struct ctl *c, const char *text, const char *what, struct uuid *id)
 {
 	if (text == NULL)
 		return ctl_usage(c, "%s is missing", what);

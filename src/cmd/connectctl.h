@@ -47,6 +47,9 @@ struct ctl_option {
  * there must be least to most. CTL_OK, or CTL_USAGE after saying what is wrong. */
 int ctl_read(struct ctl *c, const struct ctl_option *options, struct ctl_list *operands,
     size_t least, size_t most);
+/* The id in text, which what names; text NULL: it is missing. CTL_OK, or CTL_USAGE after saying so.
+ */
+int ctl_read_id(struct ctl *c, const char *text, const char *what, struct uuid *id);
 /* Says how the command is used. Always CTL_USAGE. */
 int ctl_usage(const struct ctl *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* One line of JSON on standard output. Steals value. */
@@ -72,6 +75,12 @@ int ctl_user_totp(struct ctl *c, struct err *err);
 int ctl_api_key_create(struct ctl *c, struct err *err);
 int ctl_api_key_revoke(struct ctl *c, struct err *err);
 int ctl_setup_link(struct ctl *c, struct err *err);
+
+int ctl_queue(struct ctl *c, struct err *err);
+int ctl_queue_pause(struct ctl *c, struct err *err);
+int ctl_queue_resume(struct ctl *c, struct err *err);
+int ctl_queue_try(struct ctl *c, struct err *err);
+int ctl_queue_retry(struct ctl *c, struct err *err);
 
 int ctl_provider_check(struct ctl *c, struct err *err);
 int ctl_provider_list(struct ctl *c, struct err *err);

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "connection/connection-form.h"
 #include "connection/connection-internal.h"
 #include "html/chrome.h"
+#include "job/queue.h"
 
 #define PAGE_ROWS 100
 
@@ -241,14 +243,44 @@ static bool connection_is_active(const struct connection *c)
 	return strcmp(c->status, CONNECTION_ACTIVE) == 0;
 }
 
+/* Whether what is sent there waits, and why. */
+static int show_breaker(struct req *r, const struct connection *c, json_t *data, struct err *err)
+{
+	const struct lane_key key = {c->account_id, c->id, JOB_LIVE};
+	struct breaker b;
+	json_t *o = json_object();
+	bool is_open, is_paused;
+
+	json_set(data, "breaker", o);
+	if (queue_breaker(r->app->db, r->a, &c->account_id, &c->id, &b, err) == -1)
+		return -1;
+	is_open = b.opened_us != 0;
+	is_paused = breaker_is_paused(&b, key.class);
+	json_set_str(o, "state", is_paused ? "paused" : breaker_state(&b, clock_now_us()));
+	json_set_bool(o, "is_told", is_open || is_paused);
+	json_set_bool(o, "is_open", is_open);
+	json_set_bool(o, "is_paused", is_paused);
+	json_set_time(o, "since", b.opened_us);
+	json_set_str(o, "lastError", b.last_error);
+	json_set_time(o, "nextProbeAt", b.probe_at_us);
+	json_set_str(o, "lane_id", queue_lane_id(r->a, &key));
+	json_set_bool(o, "may_act", (r->actor.permissions & PERMIT(SETTINGS_WRITE)) != 0);
+	return 0;
+}
+
 int connection_page_detail(struct req *r)
 {
 	struct connection *c = asked_connection(r);
+	struct err err = ERR_INIT;
 	json_t *data;
 
 	if (c == NULL)
 		return 0;
 	data = json_object();
+	if (show_breaker(r, c, data, &err) == -1) {
+		json_own(r->a, data);
+		return res_error(r, &err);
+	}
 	json_set(data, "connection", connection_card(r, c));
 	json_set_str(data, "help", c->provider->help);
 	json_set(data, "setting_list", connection_form_values(r, c));

@@ -23,6 +23,8 @@ DB_STMT(connections_page, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE 
 			  " ORDER BY id DESC LIMIT ? OFFSET ?");
 DB_STMT(connections_count,
     "SELECT COUNT(*) FROM connections WHERE account_id = ? AND (? IS NULL OR provider_type = ?)");
+DB_STMT(connection_names_of,
+    "SELECT id, name, provider_type FROM connections WHERE account_id = ? LIMIT 10000");
 DB_STMT(connection_insert,
     "INSERT INTO connections (id, account_id, provider_type, name, status, external_account_id,"
     " credentials, settings, last_error, last_used_at, created_at, updated_at)"
@@ -192,6 +194,25 @@ int connection_list(struct app *app, struct arena *a, const struct connection_fi
 	for (size_t i = 0; i < *n; i++)
 		if (((*out)[i] = connection_of_row_shown(app, a, &rows, i, err)) == NULL)
 			return -1;
+	return 0;
+}
+
+int connection_names(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err)
+{
+	struct db_rows rows;
+
+	*out = json_own(a, json_object());
+	if (db_query(app->db, a, &connection_names_of, DB_VALS(db_uuid(account_id)), &rows, err) ==
+	    -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		json_t *o = json_object();
+
+		json_set_strn(o, "name", db_get_str(&rows, i, 1));
+		json_set_strn(o, "providerType", db_get_str(&rows, i, 2));
+		json_set(*out, uuid_dup(a, db_get_uuid(&rows, i, 0)), o);
+	}
 	return 0;
 }
 

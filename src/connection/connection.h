@@ -44,6 +44,9 @@ void connection_cache_release(void);
  * "error" is still tried. */
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err);
+/* {"name","providerType"} of each connection of the account by its id's text; arena-owned. */
+int connection_names(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
 /* What people do to a connection of the request's account, each in a transaction of its own with
  * its row of the audit log; from the moment it returns every worker of this host goes by it. */
 /* Creates from a connect body {name,credentials,settings}, checked against the manifest (needed

@@ -9,6 +9,7 @@
 #include "intake/intake.h"
 #include "lead/lead.h"
 #include "product/product.h"
+#include "product/queue.h"
 #include "record/record.h"
 #include "task/task.h"
 

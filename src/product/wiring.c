@@ -19,6 +19,7 @@ static const struct chrome_nav nav[] = {
     {"records", "Records", "/admin/records", "stack", PERMIT(RECORDS_VIEW), NULL},
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL},
     {"events", "Events", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW), NULL},
+    {"queue", "Queue", "/admin/queue", "clock", PERMIT(SETTINGS_VIEW), NULL},
     {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW), NULL},
     {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), "/admin/records"},
     {"connections", "Connections", "/admin/connect", NULL, PERMIT(CONNECTIONS_VIEW),

@@ -10,7 +10,7 @@ from tenant import Meta, Tenant
 
 EVIL = "'\"><zz onload=alert(1)>&amp;</textarea></title><script>zz</script>"
 PAGES = ["dashboard", "leads", "records", "connections", "connect/meta_lead_ads",
-         "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events"]
+         "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events", "queue"]
 VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use", "rect", "line", "polyline",
         "path", "circle"}
 

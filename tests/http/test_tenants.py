@@ -10,7 +10,7 @@ from tenant import HubSpot, Meta, Tenant
 ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*([^,]+),\s*([^)]+)\)', re.M)
 ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/deliveries": "delivery",
           "/connections": "connection", "/events": "event", "/api-keys": "key", "/views": "view",
-          "/imports": "task", "/tasks": "task"}
+          "/imports": "task", "/tasks": "task", "/queue/lanes": "lane"}
 
 
 class Route:
@@ -91,6 +91,8 @@ def objects(t):
                                                    "csv": "id,email\n1,a@example.com\n"})
         has((200, 202), answer.status, answer)
         made["task"] = answer.json()["importId"]
+    if "/connect/v1/queue" in paths:
+        made["lane"] = next(x["id"] for x in t.get("/queue")["lanes"] if x["connectionId"] == crm)
     return made
 
 
@@ -156,7 +158,7 @@ def _():
     ids = objects(theirs)
     objects(mine)
     tables = ("connections", "api_keys", "leads", "records", "record_changes", "events", "lead_deliveries", "tasks",
-              "lead_delivery_attempts")
+              "lead_delivery_attempts", "job_breakers")
     before = {table: theirs.rows(table) for table in tables}
     tried = 0
     for route in api_routes():
