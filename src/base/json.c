@@ -554,19 +554,3 @@ size_t json_weight(const json_t *value)
 		weight += json_weight(json_array_get(value, i));
 	return weight;
 }
-
-int json_only_keys(const json_t *object, const char *const *keys, struct err *err)
-{
-	json_t *value;
-	const char *key;
-
-	json_object_each(object, key, value) {
-		const char *const *k = keys;
-
-		while (*k && strcmp(*k, key) != 0)
-			k++;
-		if (!*k)
-			return err_field(err, ERR_INVALID, key, "unknown field");
-	}
-	return 0;
-}

@@ -66,8 +66,4 @@ bool json_merge(json_t *target, const json_t *patch);
  * value. For bounding what input can make grow. */
 size_t json_weight(const json_t *value);
 
-/* Checks that object has only the named keys (NULL-terminated list); else ERR_INVALID on the field.
- */
-int json_only_keys(const json_t *object, const char *const *keys, struct err *err);
-
 #endif

@@ -39,37 +39,39 @@ static void request_check_format(
 		req_invalid(r, "encoding", "must be utf-8 or windows-1252");
 }
 
-static struct str request_text_member(struct req *r, const char *key)
+struct import_body {
+	struct str provider_type, resource_type, file_name, delimiter, encoding, csv;
+	json_t *mapping, *key_columns;
+};
+
+/* The body's text in "csv" is taken by import_request_source. 0, or -1 after a 400. */
+static int request_read_json(struct req *r, struct import_request *q)
 {
-	const json_t *v = json_object_get(r->json, key);
+	static const struct json_member members[] = {
+	    {"providerType", READ_TEXT, JSON_INTO(struct import_body, provider_type),
+		.need = READ_NULLABLE},
+	    {"resourceType", READ_TEXT, JSON_INTO(struct import_body, resource_type),
+		.need = READ_NULLABLE},
+	    {"fileName", READ_TEXT, JSON_INTO(struct import_body, file_name), .need = READ_NULLABLE,
+		.max = LIMIT_NAME_BYTES},
+	    {"csv", READ_TEXT, JSON_INTO(struct import_body, csv), .need = READ_NEEDED},
+	    {"mapping", READ_ANY, JSON_INTO(struct import_body, mapping), .need = READ_NULLABLE},
+	    {"keyColumns", READ_ANY, JSON_INTO(struct import_body, key_columns),
+		.need = READ_NULLABLE},
+	    {"delimiter", READ_TEXT, JSON_INTO(struct import_body, delimiter),
+		.need = READ_NULLABLE},
+	    {"encoding", READ_TEXT, JSON_INTO(struct import_body, encoding),
+		.need = READ_NULLABLE}};
+	struct import_body body = {.mapping = NULL};
 
-	if (v == NULL || json_is_null(v))
-		return (struct str){NULL, 0};
-	if (!json_is_string(v))
-		req_invalid(r, key, "must be text");
-	return (struct str){json_string_value(v), json_string_length(v)};
-}
-
-static int request_read_json(struct req *r, struct import_request *q, struct err *err)
-{
-	static const char *const keys[] = {"providerType", "resourceType", "csv", "mapping",
-	    "keyColumns", "delimiter", "encoding", "fileName", NULL};
-
-	if (!json_is_object(r->json))
-		return err_set(err, ERR_MALFORMED, "the body must be a JSON object");
-	if (json_only_keys(r->json, keys, err) == -1)
+	if (!req_read_body(r, JSON_MEMBERS(members), &body))
 		return -1;
-	q->provider_type = request_text_member(r, "providerType");
-	q->resource_type = request_text_member(r, "resourceType");
-	q->file_name = request_text_member(r, "fileName");
-	if (q->file_name.n > LIMIT_NAME_BYTES)
-		req_invalid(r, "fileName", "may have at most %u bytes", LIMIT_NAME_BYTES);
-	q->options.mapping = json_object_get(r->json, "mapping");
-	q->options.key_columns = json_object_get(r->json, "keyColumns");
-	request_check_format(
-	    r, q, request_text_member(r, "delimiter"), request_text_member(r, "encoding"));
-	if (request_text_member(r, "csv").p == NULL && !req_has_invalid(r))
-		req_invalid(r, "csv", "is needed");
+	q->provider_type = body.provider_type;
+	q->resource_type = body.resource_type;
+	q->file_name = body.file_name;
+	q->options.mapping = body.mapping;
+	q->options.key_columns = body.key_columns;
+	request_check_format(r, q, body.delimiter, body.encoding);
 	return 0;
 }
 
@@ -175,15 +177,15 @@ bool import_request_source(struct req *r, struct csv_source *out, struct str *fi
 	return f != NULL || json_is_string(csv) || text.n > 0;
 }
 
-/* 0, or -1 with the error; what the fields lack is noted by req_invalid. */
-static int import_read_request(struct req *r, struct import_request *q, struct err *err)
+/* False after a 400; what the fields lack is noted by req_invalid. */
+static bool import_read_request(struct req *r, struct import_request *q)
 {
 	struct str charset, type = media_type_split(r->content_type, &charset), name;
 
 	*q = (struct import_request){.file_name = {"", 0}};
 	if (r->json != NULL) {
-		if (request_read_json(r, q, err) == -1)
-			return -1;
+		if (request_read_json(r, q) == -1)
+			return false;
 	} else {
 		request_read_parameters(r, q, charset);
 	}
@@ -193,7 +195,7 @@ static int import_read_request(struct req *r, struct import_request *q, struct e
 		req_invalid(r, "file", "is needed");
 	if (q->file_name.n == 0)
 		q->file_name = name;
-	return 0;
+	return true;
 }
 
 /* ---- POST /records/import ------------------------------------------------------------------ */
@@ -281,8 +283,8 @@ int import_api_create(struct req *r)
 	    !is_csv_type(type))
 		return res_problem(
 		    r, 415, "The body must be text/csv, multipart/form-data or JSON");
-	if (import_read_request(r, &q, &err) == -1)
-		return res_error(r, &err);
+	if (!import_read_request(r, &q))
+		return 0;
 	if (req_has_invalid(r))
 		return res_invalid(r);
 	if (import_prepare(r->a, &q.source, &q.options, &map, &err) == -1 ||

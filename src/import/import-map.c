@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/json-reader.h"
 #include "base/limits.h"
 #include "crypto/hash.h"
 #include "import/import.h"
@@ -144,10 +145,11 @@ static int column_type_parse(
 static int column_apply_wish(struct map_column *c, const json_t *wish, struct err *err)
 {
 	static const char *const keys[] = {"to", "type", NULL};
+	struct json_reader in = {.err = err};
 	const json_t *to = wish, *type = NULL;
 
 	if (json_is_object(wish)) {
-		if (json_only_keys(wish, keys, err) == -1)
+		if (json_read_keys(&in, wish, keys) == -1)
 			return -1;
 		to = json_object_get(wish, "to");
 		type = json_object_get(wish, "type");

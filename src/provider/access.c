@@ -1,4 +1,5 @@
-/* What the engine is handed of a connection: credentials by name, and their erasure from texts. */
+/* What the engine is handed of a connection: credentials by name, and their erasure from texts; and
+ * a provider's actions by name. */
 #include "base/buf.h"
 #include "base/limits.h"
 #include "provider/provider-internal.h"
@@ -66,4 +67,12 @@ const char *access_redact(struct arena *a, const struct access *c, const char *t
 			text = text_blot(a, text, (struct str){b->p, b->len});
 	}
 	return text;
+}
+
+const struct action *provider_find_action(const struct provider *p, const char *name)
+{
+	for (size_t i = 0; i < p->nactions; i++)
+		if (strcmp(p->actions[i].name, name) == 0)
+			return &p->actions[i];
+	return NULL;
 }

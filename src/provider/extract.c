@@ -18,18 +18,6 @@
 
 #define EVENT_TYPE_BYTES 100
 
-void scope_of_webhook(
-    struct scope *s, struct arena *a, const struct webhook *w, const struct access *c)
-{
-	*s = (struct scope){.a = a};
-	s->slot[ROOT_BODY].json = w->payload;
-	s->slot[ROOT_SETTINGS].json = c == NULL ? NULL : c->settings;
-	if (w->req != NULL) {
-		s->slot[ROOT_HEADER].from = &w->req->headers;
-		s->slot[ROOT_QUERY].from = &w->req->query;
-	}
-}
-
 /* ---- parsing ------------------------------------------------------------------------------ */
 
 /* Fields as an object; a repeated name becomes a list. */

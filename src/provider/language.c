@@ -26,3 +26,15 @@ const struct expr_language provider_language = {
     .nroots = sizeof(roots) / sizeof(*roots),
     .functions = expr_functions,
 };
+
+void scope_of_webhook(
+    struct scope *s, struct arena *a, const struct webhook *w, const struct access *c)
+{
+	*s = (struct scope){.a = a};
+	s->slot[ROOT_BODY].json = w->payload;
+	s->slot[ROOT_SETTINGS].json = c == NULL ? NULL : c->settings;
+	if (w->req != NULL) {
+		s->slot[ROOT_HEADER].from = &w->req->headers;
+		s->slot[ROOT_QUERY].from = &w->req->query;
+	}
+}

@@ -6,14 +6,6 @@
 	(ROOTS_REQUEST | ROOT_BIT(ROOT_ANSWER) | ROOT_BIT(ROOT_STATUS) | ROOT_BIT(ROOT_HEADER))
 #define RETRY_AFTER_MAX_MS INT64_C(86400000)
 
-const struct action *provider_find_action(const struct provider *p, const char *name)
-{
-	for (size_t i = 0; i < p->nactions; i++)
-		if (strcmp(p->actions[i].name, name) == 0)
-			return &p->actions[i];
-	return NULL;
-}
-
 /* ---- auth --------------------------------------------------------------------------------- */
 
 static int auth_check(struct loader *l, const struct provider *p, const struct auth *auth)

@@ -8,6 +8,7 @@
 #define RATE_MAX 1000
 #define BATCH 100 /* runs between two savings of the position, no more than a second's */
 #define FLOW_IDS_MAX 100
+#define FLOW_IDS_RULE "must be a list of one to 100 ids"
 #define COUNT_BUDGET_US (3 * SECOND_US) /* of a dry run */
 
 const struct task_kind record_replay_task = {.name = "replay",
@@ -52,56 +53,33 @@ int record_replay(struct app *app, struct arena *a, const struct uuid *account_i
 	return 1;
 }
 
-/* The body's flowIds, or NULL; wrong ones by req_invalid. */
-static const json_t *replay_read_flow_ids(struct req *r)
+/* The body's flowIds must be ids; req_invalid says if not. */
+static void replay_check_flow_ids(struct req *r, const json_t *ids)
 {
-	json_t *ids = json_object_get(r->json, "flowIds");
 	struct uuid id;
 
-	if (ids == NULL || json_is_null(ids))
-		return NULL;
-	if (!json_is_array(ids) || json_array_size(ids) == 0 ||
-	    json_array_size(ids) > FLOW_IDS_MAX) {
-		req_invalid(r, "flowIds", "must be a list of one to %d ids", FLOW_IDS_MAX);
-		return NULL;
+	for (size_t i = 0; i < json_array_size(ids); i++) {
+		if (uuid_parse(str_from(json_string_value(json_array_get(ids, i))), &id))
+			continue;
+		req_invalid(r, "flowIds", "must be a list of ids");
+		return;
 	}
-	for (size_t i = 0; i < json_array_size(ids); i++)
-		if (!uuid_parse(str_from(json_string_value(json_array_get(ids, i))), &id)) {
-			req_invalid(r, "flowIds", "must be a list of ids");
-			return NULL;
-		}
-	return ids;
-}
-
-/* A body that is an object of these members, or none where that will do; else it is answered. */
-static bool replay_check_body(struct req *r, bool is_needed, const char *const *keys)
-{
-	struct err err = ERR_INIT;
-
-	if (r->json == NULL && !is_needed)
-		return true;
-	if (!json_is_object(r->json)) {
-		res_problem(r, 400, "The body must be a JSON object");
-		return false;
-	}
-	if (json_only_keys(r->json, keys, &err) == 0)
-		return true;
-	res_error(r, &err);
-	return false;
 }
 
 int record_api_replay(struct req *r)
 {
-	static const char *const keys[] = {"flowIds", NULL};
-	const json_t *flow_ids;
+	static const struct json_member members[] = {{"flowIds", READ_LIST, .need = READ_NULLABLE,
+	    .min = 1, .max = FLOW_IDS_MAX, .rule = FLOW_IDS_RULE}};
+	json_t *flow_ids = NULL;
 	struct err err = ERR_INIT;
 	struct uuid id;
 	json_t *out;
 	int found;
 
-	if (!req_param_uuid(r, "id", &id) || !replay_check_body(r, false, keys))
+	if (!req_param_uuid(r, "id", &id) ||
+	    (r->json != NULL && !req_read_body(r, JSON_MEMBERS(members), &flow_ids)))
 		return 0;
-	flow_ids = replay_read_flow_ids(r);
+	replay_check_flow_ids(r, flow_ids);
 	if (req_has_invalid(r))
 		return res_invalid(r);
 	found = record_replay(r->app, r->a, &r->actor.account_id, &id, flow_ids, &out, &err);
@@ -167,28 +145,35 @@ int record_replay_all(struct req *r, struct record_replay_wish *wish, struct err
 	return record_bulk_queue(r, &b, &t, &wish->job_id, err);
 }
 
+struct wish_body {
+	json_t *filter, *flow_ids;
+	int64_t rate;
+	bool is_dry;
+};
+
 /* False after an answer. */
 static bool wish_read(
     struct req *r, struct record_replay_wish *w, struct record_filter *f, bool *is_dry)
 {
-	static const char *const keys[] = {"filter", "dryRun", "flowIds", "ratePerSecond", NULL};
-	const json_t *rate, *dry;
+	static const struct json_member members[] = {
+	    {"filter", READ_ANY, JSON_INTO(struct wish_body, filter)},
+	    {"dryRun", READ_BOOL, JSON_INTO(struct wish_body, is_dry)},
+	    {"flowIds", READ_LIST, JSON_INTO(struct wish_body, flow_ids), .need = READ_NULLABLE,
+		.min = 1, .max = FLOW_IDS_MAX, .rule = FLOW_IDS_RULE},
+	    {"ratePerSecond", READ_INT, JSON_INTO(struct wish_body, rate), .min = 1,
+		.max = RATE_MAX}};
+	struct wish_body body = {.rate = RECORD_REPLAY_RATE};
 	struct err err = ERR_INIT;
 
-	if (!replay_check_body(r, true, keys))
+	if (!req_read_body(r, JSON_MEMBERS(members), &body))
 		return false;
-	rate = json_object_get(r->json, "ratePerSecond");
-	dry = json_object_get(r->json, "dryRun");
-	w->filter = json_object_get(r->json, "filter");
+	w->filter = body.filter;
+	w->flow_ids = body.flow_ids;
+	w->rate = body.rate;
+	*is_dry = body.is_dry;
+	replay_check_flow_ids(r, body.flow_ids);
 	if (replay_read_filter(r->a, w->filter, &r->actor.account_id, f, &err) == -1)
 		req_invalid(r, err.field, "%s", err.msg);
-	w->flow_ids = replay_read_flow_ids(r);
-	w->rate = rate == NULL ? RECORD_REPLAY_RATE : json_integer_value(rate);
-	if (w->rate < 1 || w->rate > RATE_MAX)
-		req_invalid(r, "ratePerSecond", "must be a whole number from 1 to %d", RATE_MAX);
-	if (dry != NULL && !json_is_boolean(dry))
-		req_invalid(r, "dryRun", "must be true or false");
-	*is_dry = json_is_true(dry);
 	if (!req_has_invalid(r))
 		return true;
 	res_invalid(r);

@@ -307,20 +307,6 @@ static void a_merge_shares_nothing(void)
 	arena_free(a);
 }
 
-static void only_keys(void)
-{
-	static const char *const keys[] = {"a", "b", NULL};
-	struct arena *a = arena_new();
-	struct err e = ERR_INIT;
-
-	CHECK(json_only_keys(json_parse(a, STR("{\"b\":1,\"a\":2}"), NULL), keys, &e) == 0);
-	CHECK(json_only_keys(json_parse(a, STR("{}"), NULL), keys, &e) == 0);
-	CHECK(e.code == ERR_NONE);
-	CHECK(json_only_keys(json_parse(a, STR("{\"a\":1,\"c\":2}"), NULL), keys, &e) == -1);
-	CHECK(e.code == ERR_INVALID && TEXT_EQ(e.field, "c"));
-	arena_free(a);
-}
-
 void suite_base_json(void);
 void suite_base_json(void)
 {
@@ -328,5 +314,5 @@ void suite_base_json(void)
 	    {"written for people", written_for_people},
 	    {"many members are sorted", many_members_are_sorted}, {"members", members},
 	    {"setters", setters}, {"merges", merges},
-	    {"a merge shares nothing", a_merge_shares_nothing}, {"only keys", only_keys});
+	    {"a merge shares nothing", a_merge_shares_nothing});
 }
