@@ -282,7 +282,7 @@ static void tasks_are_carried_over(void)
 		const char *told = task_told(&p, ids[i]);
 
 		if (!TEXT_EQ(told, wanted[i]))
-			printf("# %s\n", told);
+			printf("# %s\n", told == NULL ? "no such task" : told);
 		CHECK(TEXT_EQ(told, wanted[i]));
 	}
 	CHECK(NUMBER_OF(p.db, "SELECT line FROM import_errors WHERE task_id ="
