@@ -33,7 +33,7 @@
 #define CONNECTIONS_MAX 64u    /* that one request may concern */
 #define REJECTED_PER_MINUTE 60 /* rows kept of requests that fail verification, per connection */
 
-struct intake {
+struct intake_request {
 	struct req *r;
 	const struct provider *provider;
 	struct webhook hook;
@@ -44,7 +44,7 @@ struct intake {
 
 /* ---- finding the connections ------------------------------------------------------------- */
 
-static int intake_find_by_id(struct intake *in, struct str text)
+static int intake_find_by_id(struct intake_request *in, struct str text)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
@@ -64,7 +64,7 @@ static int intake_find_by_id(struct intake *in, struct str text)
 	return 0;
 }
 
-static int intake_add_external(struct intake *in, struct str id, struct err *err)
+static int intake_add_external(struct intake_request *in, struct str id, struct err *err)
 {
 	struct connection **found;
 	size_t n;
@@ -77,7 +77,7 @@ static int intake_add_external(struct intake *in, struct str id, struct err *err
 }
 
 /* The app-level endpoint: the payload names its connections. */
-static int intake_find_by_payload(struct intake *in)
+static int intake_find_by_payload(struct intake_request *in)
 {
 	struct err err = ERR_INIT;
 	struct str *ids;
@@ -102,12 +102,12 @@ static int intake_find_by_payload(struct intake *in)
 	return 0;
 }
 
-static bool intake_open(struct intake *in, struct req *r)
+static bool intake_open(struct intake_request *in, struct req *r)
 {
 	struct str type = req_param(r, "providerType");
 	struct buf *url = buf_new(r->a, LIMIT_URL_BYTES);
 
-	*in = (struct intake){.r = r, .provider = provider_find(r->app->providers, type)};
+	*in = (struct intake_request){.r = r, .provider = provider_find(r->app->providers, type)};
 	if (in->provider == NULL || !provider_can(in->provider, "webhook_receive")) {
 		res_problem(r, 404, "There is no such webhook address");
 		return false;
@@ -151,7 +151,7 @@ static struct str intake_kept_headers(struct req *r, const struct connection *c)
 	return b->len == 0 ? STR("") : str_from(access_redact(r->a, &c->access, b->p));
 }
 
-static struct write_set write_set_new(struct intake *in, const struct connection *c)
+static struct write_set write_set_new(struct intake_request *in, const struct connection *c)
 {
 	struct req *r = in->r;
 
@@ -236,7 +236,8 @@ static int write_set_fill(struct arena *a, const struct provider *p, const struc
 
 /* Keeps the trace of a request that is turned away; bounded, since a stranger decides how many
  * there are. */
-static void event_keep_rejected(struct intake *in, const struct connection *c, const char *reason)
+static void event_keep_rejected(
+    struct intake_request *in, const struct connection *c, const char *reason)
 {
 	struct req *r = in->r;
 	const char *key = arena_printf(r->a, "rejected:%s", uuid_dup(r->a, c->id));
@@ -259,7 +260,8 @@ static void event_keep_rejected(struct intake *in, const struct connection *c, c
 }
 
 /* A request that was verified and makes no sense: kept whole, to be looked at and replayed. */
-static void event_keep_failed(struct intake *in, struct write_set *ws, const struct err *why)
+static void event_keep_failed(
+    struct intake_request *in, struct write_set *ws, const struct err *why)
 {
 	struct req *r = in->r;
 	struct err err = ERR_INIT;
@@ -280,7 +282,7 @@ static bool error_is_of_payload(enum err_code code)
 	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT;
 }
 
-static int intake_reject(struct intake *in, const char *reason)
+static int intake_reject(struct intake_request *in, const char *reason)
 {
 	for (size_t i = 0; i < in->nconnections && i < 4; i++)
 		event_keep_rejected(in, in->connections[i], reason);
@@ -288,7 +290,7 @@ static int intake_reject(struct intake *in, const char *reason)
 }
 
 /* Keeps the connections that the request verifies for. False when there are none: answered. */
-static bool intake_verify(struct intake *in)
+static bool intake_verify(struct intake_request *in)
 {
 	const char *reason = "not verified", *first_reason = NULL;
 	struct connection *kept[CONNECTIONS_MAX];
@@ -311,7 +313,7 @@ static bool intake_verify(struct intake *in)
 	return true;
 }
 
-static int intake_acknowledge(struct intake *in, const struct write_set *sets)
+static int intake_acknowledge(struct intake_request *in, const struct write_set *sets)
 {
 	const char *type;
 	int status;
@@ -330,7 +332,7 @@ static int intake_acknowledge(struct intake *in, const struct write_set *sets)
 	return res_json(in->r, 200, o);
 }
 
-static int intake_store(struct intake *in)
+static int intake_store(struct intake_request *in)
 {
 	struct req *r = in->r;
 	struct write_set *sets = arena_array(r->a, in->nconnections, sizeof(*sets));
@@ -356,7 +358,7 @@ static int intake_store(struct intake *in)
 }
 
 /* True when it was one, and is answered. */
-static bool intake_is_handshake(struct intake *in)
+static bool intake_is_handshake(struct intake_request *in)
 {
 	const struct access *of[CONNECTIONS_MAX];
 
@@ -367,7 +369,7 @@ static bool intake_is_handshake(struct intake *in)
 
 int intake_webhook_post(struct req *r)
 {
-	struct intake in;
+	struct intake_request in;
 	struct str id = req_param(r, "connectionId");
 
 	if (!intake_open(&in, r))
@@ -390,7 +392,7 @@ int intake_webhook_post(struct req *r)
 
 int intake_webhook_get(struct req *r)
 {
-	struct intake in;
+	struct intake_request in;
 	struct str id = req_param(r, "connectionId"), any = {NULL, 0};
 	struct err err = ERR_INIT;
 

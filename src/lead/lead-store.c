@@ -230,7 +230,7 @@ static const char *lead_uuid_or_null(
 	return db_is_null(rows, i, c) ? NULL : uuid_dup(a, db_get_uuid(rows, i, c));
 }
 
-static int lead_row_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+static int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     json_t **out, struct err *err)
 {
 	static const char *const texts[] = {
@@ -274,7 +274,7 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 
 	if (found != 1)
 		return found;
-	return lead_row_json(app, a, &rows, 0, out, err) == -1 ? -1 : 1;
+	return lead_stored_json(app, a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
 /* '%', '_' and '\' of a search stand for themselves. */
@@ -319,5 +319,5 @@ int lead_list(
 	if (db_query(app->db, a, has_status ? &lead_list_status : &lead_list_all, v, n, &rows,
 		err) == -1)
 		return -1;
-	return slice_take(s, app, a, &rows, LEAD_RECEIVED_AT, LEAD_ID, lead_row_json, err);
+	return slice_take(s, app, a, &rows, LEAD_RECEIVED_AT, LEAD_ID, lead_stored_json, err);
 }

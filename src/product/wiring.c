@@ -13,7 +13,7 @@
 #include "record/record.h"
 #include "task/task.h"
 
-static const struct chrome_nav nav[] = {
+static const struct chrome_nav product_nav[] = {
     {"dashboard", "Dashboard", "/admin/dashboard", "gauge", 0, NULL},
     {"leads", "Leads", "/admin/leads", "people", PERMIT(LEADS_VIEW), NULL},
     {"records", "Records", "/admin/records", "stack", PERMIT(RECORDS_VIEW), NULL},
@@ -57,7 +57,7 @@ const struct hooks product_hooks = {
     .lead_decorate = crm_add_destinations,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
     .task_kinds = task_kinds,
-    .nav = nav,
+    .nav = product_nav,
 };
 
 const struct job_kind *product_job_kinds(size_t *n)
