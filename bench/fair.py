@@ -249,10 +249,15 @@ def measure_company(bench, product, servers, bulk, ill, path):
     quiet = Healthy(bench, product, path, "beside an import")
     company(bench, product, servers, bulk, ill)
     got = Healthy(bench, product, path, "beside the ill and an import")
+    # Quiet is the healthy destination alone: beside an import that itself holds live work up, twice as late would be
+    # no promise. What the ill ones add to that is told apart.
+    bench.figure("fair", "healthy p50, alone", alone.p50, "ms")
     bench.figure("fair", "healthy p99, alone", alone.p99, "ms")
-    bench.figure("fair", "healthy p99, quiet: beside an import", quiet.p99, "ms")
-    bench.figure("fair", "healthy p50 beside the ill", got.p50, "ms", quiet.p50)
-    bench.figure("fair", "healthy p99 beside the ill", got.p99, "ms", quiet.p99, "≤ 2 × quiet",
+    bench.figure("fair", "healthy p99 beside an import", quiet.p99, "ms", alone.p99)
+    bench.figure("fair", "healthy p50 beside the ill and an import", got.p50, "ms", alone.p50)
+    bench.figure("fair", "healthy p99 beside the ill and an import", got.p99, "ms", alone.p99, "ratio ≤ 2",
+                 got.p99 <= 2 * alone.p99)
+    bench.figure("fair", "healthy p99, what the ill add to an import", got.p99, "ms", quiet.p99, "ratio ≤ 2",
                  got.p99 <= 2 * quiet.p99)
     bench.figure("fair", "healthy leads without their push a minute later", got.missing, "leads", None, "0",
                  got.missing == 0)
