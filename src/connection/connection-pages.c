@@ -263,6 +263,7 @@ static int show_breaker(struct req *r, const struct connection *c, json_t *data,
 	json_set_time(o, "since", b.opened_us);
 	json_set_str(o, "lastError", b.last_error);
 	json_set_time(o, "nextProbeAt", b.probe_at_us);
+	json_set_bool(o, "is_soon", b.probe_at_us < clock_now_us() + BREAKER_PROBE_FIRST_US);
 	json_set_str(o, "lane_id", queue_lane_id(r->a, &key));
 	json_set_bool(o, "may_act", (r->actor.permissions & PERMIT(SETTINGS_WRITE)) != 0);
 	return 0;

@@ -72,6 +72,28 @@ def leads(product, tenant):
     product.send_meta(meta_lead(new_lead_id()))
 
 
+def queue(product, tenant):
+    """A destination that looks dead, one that is paused, jobs that were given up."""
+    lanes = {}
+    for name, url in (("Unreachable CRM", "http://127.0.0.1:9/crm"), ("Paused " + LONG_WORD, product.sandbox_url + "/crm/paused")):
+        lanes[name] = tenant.connect("custom_crm", {}, {"url": url}, name=name)["id"]
+    for i in range(8):
+        product.api("POST", "/leads", {"email": "queue-%d@example.com" % i})
+
+    def lane(connection):
+        return next((x for x in product.api("GET", "/queue").json()["lanes"] if x["connectionId"] == connection), None)
+
+    dead, paused = lanes.values()
+    wait_until(lambda: lane(dead) and lane(dead)["breaker"] != "closed", 60, "an open breaker")
+    product.api("POST", "/queue/lanes/%s/pause" % wait_until(lambda: lane(paused), 20)["id"], {})
+    for i, why in enumerate(("connect to crm.example.com port 443: no answer within 10 s", LONG_URL, "HTTP 500: <b>oops</b>")):
+        product.sql("INSERT INTO connect.jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts, tries,"
+                    " last_error, created_at) VALUES (UNHEX(REPLACE(UUID(), '-', '')), UNHEX('%s'), 0, UNHEX('%s'), '%s', NULL,"
+                    " 'dead', (UNIX_TIMESTAMP() - %d) * 1000000, 20, 0, '%s', UNIX_TIMESTAMP() * 1000000)" % (
+                        tenant.id.replace("-", ""), dead.replace("-", ""),
+                        ("lead.process", "crm.push", "record.fetch")[i], 400 * i * i, why))
+
+
 class Sample:
     """The first account, in the shape that the HTTP tests' senders want."""
 
@@ -114,3 +136,4 @@ def fill(product):
     leads(product, sample)
     views(product)
     imports(product)
+    queue(product, sample)

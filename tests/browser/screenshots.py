@@ -61,6 +61,15 @@ def imports(product):
             yield "import-" + row["status"], "/admin/imports/" + row["id"]
 
 
+def queue(product):
+    yield "queue", "/admin/queue"
+    yield "queue-lane", "/admin/queue?laneId=nothing"
+    for lane in product.api("GET", "/queue").json()["lanes"]:
+        for name, is_it in (("connection-dead", lane["breaker"] != "closed"), ("connection-paused", lane["isPaused"])):
+            if is_it and lane["connectionId"]:
+                yield name, "/admin/connections/" + lane["connectionId"]
+
+
 def pages(product):
     yield "dashboard", "/admin/dashboard"
     yield "leads", "/admin/leads"
@@ -74,6 +83,7 @@ def pages(product):
     yield "events", "/admin/events"
     yield "events-none", "/admin/events?status=rejected&providerType=hubspot"
     yield "missing", "/admin/nowhere"
+    yield from queue(product)
     for name, path, page in (("lead", "/leads?limit=1", "/admin/leads/"),
                              ("lead-failed", "/leads?limit=1&search=failed", "/admin/leads/"),
                              ("lead-long", "/leads?limit=1&search=lead-long", "/admin/leads/"),
@@ -220,7 +230,7 @@ def shoot_first_run(folder, only):
                             ("password", "Passwords are words")):
             b.fill("#" + field, text)
         b.click("button.button-main")
-        for name in ("dashboard", "leads", "records", "imports", "connections", "events"):
+        for name in ("dashboard", "leads", "records", "imports", "connections", "events", "queue"):
             b.open(product.url + "/admin/" + name)
             camera.shoot("new-" + name)
 
