@@ -1,0 +1,113 @@
+/* What the runner's files share: the runner itself and its runs.
+ *
+ *   runner.c          its life and its loop
+ *   runner-look.c     which lanes have something due
+ *   runner-claim.c    claims, and the commit they share with what waits
+ *   runner-run.c      one job in its fiber, to its end
+ *   runner-target.c   what runs show of their targets
+ *   runner-periodic.c work that comes by the clock
+ *   runner-keep.c     what was forgotten, what the dead left, what others are told
+ *
+ * All of it runs in one thread; only what runner-run.c starts runs in fibers. */
+#ifndef JOB_RUNNER_INTERNAL_H
+#define JOB_RUNNER_INTERNAL_H
+#include "base/clock.h"
+#include "job/group.h"
+#include "job/job-internal.h"
+#include "job/lane.h"
+#include "job/lease.h"
+
+#define POLL_MS 500 /* how soon work of another host is noticed */
+#define CLAIM_MOST 32u
+#define LANES_MOST 64u /* of one claim */
+
+struct run {
+	struct job job;
+	const struct job_kind *kind;
+	struct lane *lane;
+	struct fiber *fiber;
+	bool is_done, is_probe;
+	struct run *next;
+};
+
+/* Jobs that a claim is to take, lane by lane. */
+struct plan {
+	struct lane *lane;
+	size_t asked, got;
+	bool is_probe;
+};
+struct claim {
+	struct runner *rn;
+	struct arena *a;
+	struct plan plans[LANES_MOST];
+	size_t nplans;
+	struct run *runs[LANES_MOST * CLAIM_MOST];
+	size_t nruns;
+	int64_t now_us;
+};
+
+struct runner {
+	struct app *app;
+	const struct job_kind *kinds;
+	size_t nkinds;
+	const struct runner_periodic *periodics;
+	size_t nperiodics;
+	int64_t *periodic_at_us; /* when to look at each next, monotonic */
+	struct lease *lease;
+	struct lanes *lanes;
+	struct group *group;
+	struct claim claim;
+	int wake_fd;
+	bool is_replaced, is_woken; /* woken: there may be work that no lane knows of */
+	/* The database failed us: we may hold leases of jobs that do not run here. */
+	bool is_unsure;
+	int64_t look_at_us, look_cost_us; /* monotonic: the next look; what the last one took */
+	struct uuid look_from;            /* the account that it begins with */
+	int64_t reap_at_us, sweep_at_us, tell_at_us;
+	int (*background)(struct app *app, struct err *err);
+	int64_t background_at_us;      /* look whether there is some then (monotonic) */
+	struct run *running, *chained; /* chained: claimed at insertion, to be started */
+	size_t nrunning, nran;
+};
+
+/* runner-run.c: a run with its own arena and copies of the row; lane_started or a reservation has
+ * counted it already when it starts. */
+struct run *run_new(struct runner *rn, const struct job *row, int attempts);
+void run_start(struct runner *rn, struct run *run);
+/* Never started. */
+void run_drop(struct run *run);
+/* Frees the runs that have ended, and judges their targets. */
+void runs_sweep(struct runner *rn);
+/* How long a job of that kind is claimed for. */
+int64_t run_lease_us(const struct runner *rn, const char *kind);
+
+/* runner-target.c: opens or closes the breaker of the run's target by what the run has shown. */
+void target_judge(struct runner *rn, struct run *run);
+/* Both lanes of a target, live and bulk, share its breaker: open until probe_at_us, 0: closed. */
+void target_lanes(struct runner *rn, const struct lane_key *key, int64_t probe_at_us);
+
+/* runner-claim.c: commits what waits, together with a claim of what is due. Returns how many jobs
+ * it started; -1 when the database is away. */
+int claim_and_commit(struct runner *rn, struct err *err);
+/* Starts the jobs that were claimed where they were inserted. */
+void claim_start_chained(struct runner *rn);
+
+/* runner-look.c: asks which lanes have jobs, and when, if it is time for that: after a wake-up, and
+ * now and then. 0, -1. */
+int look_if_due(struct runner *rn, struct err *err);
+
+/* runner-keep.c: after trouble with the database, frees what this lease holds and nobody runs. */
+void keep_release_forgotten(struct runner *rn);
+/* Now and then: frees what dead runners of this host hold. */
+void keep_reap_dead(struct runner *rn);
+/* Now and then: the lanes' windows, for those who look at the queue; no more of them. */
+void keep_tell_windows(struct runner *rn);
+void keep_untell_windows(struct runner *rn);
+
+/* runner-periodic.c: runs what is due by the clock; looks at all again, whatever was said. */
+void periodic_run(struct runner *rn);
+void periodic_look_again(struct runner *rn);
+/* A little of the background work when it is its turn; is there more of it at once? */
+void background_run(struct runner *rn);
+bool background_is_due(const struct runner *rn);
+#endif
