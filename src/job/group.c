@@ -7,8 +7,9 @@
  * Bodies run one after the other on the one connection, so they cannot lock each other out. First
  * without savepoints, which would cost a round trip each; when a body fails, the whole is undone
  * and run again with a savepoint before each, so that only the guilty are left out. A deadlock
- * undoes and repeats all, as db_transaction does. Groups form by themselves: while one commits, the
- * answers that the next will store arrive. */
+ * undoes and repeats all, as db_transaction does. Each class has groups of its own: a bulk body may
+ * take long, and live ones shall not wait for its end. Groups form by themselves: while one
+ * commits, the answers that the next will store arrive. */
 #include "job/group.h"
 
 #include <stdlib.h>
@@ -29,10 +30,11 @@ struct member {
 	TAILQ_ENTRY(member) link;
 };
 
+TAILQ_HEAD(members, member);
 struct group {
 	struct db *db;
-	TAILQ_HEAD(members, member) waiting;
-	size_t nwaiting;
+	struct members waiting[JOB_CLASSES];
+	size_t nwaiting[JOB_CLASSES];
 	/* of the commit at hand */
 	struct member *taken[GROUP_MOST];
 	size_t ntaken;
@@ -46,7 +48,8 @@ struct group *group_new(struct db *db)
 	struct group *g = oom_malloc(sizeof(*g));
 
 	*g = (struct group){.db = db};
-	TAILQ_INIT(&g->waiting);
+	for (size_t class = 0; class < JOB_CLASSES; class ++)
+		TAILQ_INIT(&g->waiting[class]);
 	return g;
 }
 
@@ -55,19 +58,20 @@ void group_free(struct group *g)
 	free(g);
 }
 
-size_t group_waiting(const struct group *g)
+size_t group_waiting(const struct group *g, enum job_class class)
 {
-	return g->nwaiting;
+	return g->nwaiting[class];
 }
 
-int group_transaction(struct group *g, group_body *body, void *arg, struct err *err)
+int group_transaction(
+    struct group *g, enum job_class class, group_body *body, void *arg, struct err *err)
 {
 	struct member m = {.body = body, .arg = arg, .fiber = fiber_current()};
 
 	if (g == NULL || m.fiber == NULL)
 		return db_transaction(g == NULL ? NULL : g->db, body, arg, err);
-	TAILQ_INSERT_TAIL(&g->waiting, &m, link);
-	g->nwaiting++;
+	TAILQ_INSERT_TAIL(&g->waiting[class], &m, link);
+	g->nwaiting[class]++;
 	fiber_yield();
 	return m.rc == 0 ? 0 : err_set(err, m.err.code, "%s", m.err.msg);
 }
@@ -107,14 +111,15 @@ static int group_run(struct db *db, void *arg, struct err *err)
 	return -1;
 }
 
-static void members_take(struct group *g)
+static void members_take(struct group *g, enum job_class class)
 {
+	struct members *waiting = &g->waiting[class];
 	struct member *m;
 
 	g->ntaken = 0;
-	while (g->ntaken < GROUP_MOST && (m = TAILQ_FIRST(&g->waiting)) != NULL) {
-		TAILQ_REMOVE(&g->waiting, m, link);
-		g->nwaiting--;
+	while (g->ntaken < GROUP_MOST && (m = TAILQ_FIRST(waiting)) != NULL) {
+		TAILQ_REMOVE(waiting, m, link);
+		g->nwaiting[class]--;
 		g->taken[g->ntaken++] = m;
 	}
 }
@@ -135,13 +140,14 @@ static void members_resume(struct group *g, int rc, const struct err *err)
 	}
 }
 
-int group_commit(struct group *g, group_body *also, void *also_arg, struct err *err)
+int group_commit(
+    struct group *g, enum job_class class, group_body *also, void *also_arg, struct err *err)
 {
 	struct err e = ERR_INIT;
 	bool is_also_lost;
 	int rc;
 
-	members_take(g);
+	members_take(g, class);
 	g->also = also;
 	g->also_arg = also_arg;
 	g->is_careful = false;

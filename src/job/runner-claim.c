@@ -220,9 +220,11 @@ int claim_and_commit(struct runner *rn, struct err *err)
 	if (c->a == NULL)
 		c->a = arena_new();
 	claim_plan(c);
-	if (c->nplans == 0 && group_waiting(rn->group) == 0)
+	if (group_waiting(rn->group, JOB_LIVE) > 0)
+		rn->had_live = true;
+	else if (c->nplans == 0)
 		return 0;
-	rc = group_commit(rn->group, c->nplans > 0 ? claim_body : NULL, c, err);
+	rc = group_commit(rn->group, JOB_LIVE, c->nplans > 0 ? claim_body : NULL, c, err);
 	rn->is_unsure = rn->is_unsure || rc == -1;
 	rc = claim_end(c, rc == 0 ? 0 : -1);
 	return rc;

@@ -63,6 +63,8 @@ struct runner {
 	bool is_unsure;
 	int64_t look_at_us, look_cost_us; /* monotonic: the next look; what the last one took */
 	struct uuid look_from;            /* the account that it begins with */
+	bool had_live;                    /* live work was stored since bulk work was */
+	int64_t slow_at_us;               /* monotonic: bulk work is stored then */
 	int64_t reap_at_us, sweep_at_us, tell_at_us;
 	int (*background)(struct app *app, struct err *err);
 	int64_t background_at_us;      /* look whether there is some then (monotonic) */
@@ -86,8 +88,8 @@ void target_judge(struct runner *rn, struct run *run);
 /* Both lanes of a target, live and bulk, share its breaker: open until probe_at_us, 0: closed. */
 void target_lanes(struct runner *rn, const struct lane_key *key, int64_t probe_at_us);
 
-/* runner-claim.c: commits what waits, together with a claim of what is due. Returns how many jobs
- * it started; -1 when the database is away. */
+/* runner-claim.c: commits what live work waits, together with a claim of what is due. Returns how
+ * many jobs it started; -1 when the database is away. */
 int claim_and_commit(struct runner *rn, struct err *err);
 /* Starts the jobs that were claimed where they were inserted. */
 void claim_start_chained(struct runner *rn);

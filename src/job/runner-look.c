@@ -5,7 +5,7 @@
 #include "job/runner-internal.h"
 
 #define LOOK_ROWS 4000 /* lanes of one look: the next goes on behind them */
-#define LOOK_SHARE 20  /* a look may take one such part of the time */
+#define LOOK_SHARE 8   /* a look may take one such part of the time */
 #define SWEEP_EVERY_US (60 * SECOND_US)
 
 enum look_column { LOOK_ACCOUNT, LOOK_CLASS, LOOK_TARGET, LOOK_DUE };

@@ -49,9 +49,9 @@ int job_transaction(struct job *j, int (*body)(struct db *db, void *arg, struct 
 
 	do {
 		e = (struct err)ERR_INIT;
-		if ((j->runner == NULL
-			    ? db_transaction(j->app->db, piece_run, &piece, &e)
-			    : group_transaction(j->runner->group, piece_run, &piece, &e)) == 0)
+		if ((j->runner == NULL ? db_transaction(j->app->db, piece_run, &piece, &e)
+				       : group_transaction(j->runner->group, j->class, piece_run,
+					     &piece, &e)) == 0)
 			return 0;
 		j->is_ended = piece.was_ended;
 	} while (e.code == ERR_UNAVAILABLE && wait_for_database(j, since_us));

@@ -117,22 +117,60 @@ static void read_wake_ups(struct runner *rn)
 
 /* ---- loops --------------------------------------------------------------------------------- */
 
+/* Microseconds until transactions that are not of live work may be stored; INT64_MAX: none waits.
+ */
+static int64_t slow_wait_us(const struct runner *rn)
+{
+	int64_t left_us = rn->slow_at_us - clock_mono_us();
+
+	for (int class = JOB_LIVE + 1; class < JOB_CLASSES; class ++)
+		if (group_waiting(rn->group, (enum job_class) class) > 0)
+			return left_us > 0 ? left_us : 0;
+	return INT64_MAX;
+}
+
+/* Stores what bulk work waits. An import's step takes as long as dozens of live transactions: then
+ * live work, if there is any, has as much time to itself. */
+static int commit_slow(struct runner *rn, struct err *err)
+{
+	int64_t began_us = clock_mono_us(), now_us;
+	int rc = 0;
+
+	if (slow_wait_us(rn) != 0)
+		return 0;
+	for (int class = JOB_LIVE + 1; class < JOB_CLASSES; class ++)
+		if (group_waiting(rn->group, (enum job_class) class) > 0 &&
+		    group_commit(rn->group, (enum job_class) class, NULL, NULL, err) == -1)
+			rc = -1;
+	now_us = clock_mono_us();
+	rn->slow_at_us = rn->had_live ? now_us + (now_us - began_us) : now_us;
+	rn->had_live = false;
+	rn->is_unsure = rn->is_unsure || rc == -1;
+	return rc;
+}
+
+static bool has_to_commit(const struct runner *rn)
+{
+	return group_waiting(rn->group, JOB_LIVE) > 0 || slow_wait_us(rn) == 0;
+}
+
 /* Is something to be done without waiting? */
 static bool has_more_to_do(const struct runner *rn)
 {
-	return rn->chained != NULL || group_waiting(rn->group) > 0 || background_is_due(rn);
+	return rn->chained != NULL || has_to_commit(rn) || background_is_due(rn);
 }
 
-/* Milliseconds until a lane has something due, at most POLL_MS. */
+/* Milliseconds until a lane has something due or bulk work may be stored, at most POLL_MS. */
 static int wait_ms(const struct runner *rn)
 {
-	int64_t due_us = lanes_next_due_us(rn->lanes), left_us;
+	int64_t due_us = lanes_next_due_us(rn->lanes), left_us = slow_wait_us(rn);
 
 	if (has_more_to_do(rn))
 		return 0;
-	if (due_us == INT64_MAX)
+	if (due_us != INT64_MAX && due_us - clock_now_us() < left_us)
+		left_us = due_us - clock_now_us();
+	if (left_us == INT64_MAX)
 		return rn->is_woken ? 1 : POLL_MS;
-	left_us = due_us - clock_now_us();
 	if (left_us <= 0)
 		return 0;
 	return left_us / 1000 + 1 < POLL_MS ? (int)(left_us / 1000) + 1 : POLL_MS;
@@ -155,6 +193,9 @@ static int work(struct runner *rn, struct err *err)
 	/* What waits for a commit finds out by itself whether the database is back. */
 	n = claim_and_commit(rn, err);
 	claim_start_chained(rn);
+	if (commit_slow(rn, err) == -1)
+		n = -1;
+	claim_start_chained(rn);
 	runs_sweep(rn);
 	if (looked == -1)
 		return -1;
@@ -171,9 +212,11 @@ static void drain(struct runner *rn)
 	while (rn->nrunning > 0 && clock_mono_us() < until_us) {
 		struct err err = ERR_INIT;
 
-		if (group_waiting(rn->group) > 0 && group_commit(rn->group, NULL, NULL, &err) == -1)
+		if ((group_waiting(rn->group, JOB_LIVE) > 0 &&
+			group_commit(rn->group, JOB_LIVE, NULL, NULL, &err) == -1) ||
+		    commit_slow(rn, &err) == -1)
 			log_warn("runner.commit", LOG_ERR(&err));
-		advance(rn, group_waiting(rn->group) > 0 ? 0 : 100);
+		advance(rn, has_to_commit(rn) ? 0 : 100);
 	}
 }
 
@@ -215,6 +258,6 @@ int runner_once(struct runner *rn, struct err *err)
 		    lanes_next_due_us(rn->lanes) > clock_now_us())
 			return (int)(rn->nran - before);
 		if (rn->nrunning > 0)
-			advance(rn, n > 0 || has_more_to_do(rn) ? 0 : 50);
+			advance(rn, n > 0 ? 0 : wait_ms(rn));
 	}
 }
