@@ -95,6 +95,7 @@ int main(int argc, char **argv)
 		return fcgi_usage(stderr);
 	if (program_start(a, p, file, &err) == -1) {
 		fprintf(stderr, "connect-fcgi: %s\n", err.msg);
+		arena_free(a);
 		return 1;
 	}
 	const struct prefork_group groups[] = {

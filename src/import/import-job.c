@@ -25,9 +25,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "import/import.h"
-#include "net/http-client.h"
 
-#define YIELD_EVERY_US 50000 /* others wait so long for their turn */
 #define LOST_FILE_ATTEMPTS 5
 
 const struct task_kind import_task = {.name = "import",
@@ -322,17 +320,12 @@ static int run_open(struct import_run *run, const struct job *j, struct err *err
 static int run_to_end(struct task_run *tr, struct err *err)
 {
 	struct import_run *run = import_run_new(tr->job->a, &tr->task);
-	int64_t yield_at_us = clock_mono_us() + YIELD_EVERY_US;
 
 	if (run_open(run, tr->job, err) == -1)
 		return -1;
 	do {
 		if (run_next_batch(run, err) == -1 || run_step(tr, run, err) == -1)
 			return -1;
-		if (clock_mono_us() < yield_at_us)
-			continue;
-		http_client_sleep(tr->job->app->http, 1);
-		yield_at_us = clock_mono_us() + YIELD_EVERY_US;
 	} while (!tr->is_over);
 	return 0;
 }

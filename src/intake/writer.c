@@ -285,6 +285,7 @@ int intake_writer_main(void *arg, int index)
 		if (process_is_stopping() && stop_at == 0)
 			stop_at = clock_mono_us() + 8 * SECOND_US;
 	}
+	free(w);
 	return 0;
 }
 

@@ -16,10 +16,12 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "base/fiber.h"
 #include "base/oom.h"
 
 #define GROUP_MOST 64u /* of one commit: others wait for as long as it takes */
+#define SLOW_US 20000  /* bulk bodies may take long: those that begin later are of the next */
 
 struct member {
 	group_body *body;
@@ -38,6 +40,7 @@ struct group {
 	/* of the commit at hand */
 	struct member *taken[GROUP_MOST];
 	size_t ntaken;
+	enum job_class class;
 	group_body *also;
 	void *also_arg;
 	bool is_careful, has_culprit;
@@ -93,14 +96,27 @@ static int member_run(struct group *g, struct member *m, struct db *db, struct e
 	return err_set(err, m->err.code, "%s", m->err.msg);
 }
 
+/* Those from the n-th on wait again, before the others. */
+static void members_put_back(struct group *g, size_t n)
+{
+	while (g->ntaken > n) {
+		TAILQ_INSERT_HEAD(&g->waiting[g->class], g->taken[--g->ntaken], link);
+		g->nwaiting[g->class]++;
+	}
+}
+
 static int group_run(struct db *db, void *arg, struct err *err)
 {
 	struct group *g = arg;
+	const int64_t until_us = g->class == JOB_LIVE ? INT64_MAX : clock_mono_us() + SLOW_US;
 
 	g->has_culprit = false;
-	for (size_t i = 0; i < g->ntaken; i++)
+	for (size_t i = 0; i < g->ntaken; i++) {
 		if (member_run(g, g->taken[i], db, err) == -1)
 			return -1;
+		if (clock_mono_us() > until_us)
+			members_put_back(g, i + 1);
+	}
 	if (g->also == NULL || g->also(db, g->also_arg, err) == 0)
 		return 0;
 	/* Its own fault is none of the members'. */
@@ -116,6 +132,7 @@ static void members_take(struct group *g, enum job_class class)
 	struct members *waiting = &g->waiting[class];
 	struct member *m;
 
+	g->class = class;
 	g->ntaken = 0;
 	while (g->ntaken < GROUP_MOST && (m = TAILQ_FIRST(waiting)) != NULL) {
 		TAILQ_REMOVE(waiting, m, link);

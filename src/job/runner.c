@@ -70,6 +70,8 @@ void runner_free(struct runner *rn)
 	lease_free(rn->lease, rn->nrunning == 0 && rn->chained == NULL && !rn->is_unsure);
 	lanes_free(rn->lanes);
 	group_free(rn->group);
+	if (rn->claim.a != NULL)
+		arena_free(rn->claim.a);
 	free(rn->periodic_at_us);
 	free(rn);
 }

@@ -109,16 +109,13 @@ static int run_step_body(struct db *db, void *arg, struct err *err)
 int task_run_step(struct task_run *run, task_work_fn *work, void *arg, struct err *err)
 {
 	struct run_step s = {.run = run, .work = work, .arg = arg};
-	struct app *app = run->job->app;
-	int rc = run->is_outside ? job_transaction(run->job, run_step_body, &s, err)
-				 : db_transaction(app->db, run_step_body, &s, err);
 
-	if (rc == -1)
+	if (job_transaction(run->job, run_step_body, &s, err) == -1)
 		return -1;
 	run->task = s.next;
 	run->turn ^= 1;
 	if (run->is_over && task_is_open(&run->task))
-		job_wake(app->config); /* for the rest, at once */
+		job_wake(run->job->app->config); /* for the rest, at once */
 	return 0;
 }
 

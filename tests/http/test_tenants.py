@@ -182,7 +182,7 @@ def _():
     mine, theirs = Tenant(name="Mine"), Tenant(name="Theirs")
     ids = objects(theirs)
     h = HubSpot(theirs)
-    h.send(h.change(4711, "email", "secret-person@example.com"))
+    h.send(h.change(904711880411, "email", "secret-person@example.com"))
     theirs.wait_idle()
     own = {i["id"] for i in mine.get("/api-keys")["data"]}
     for route in api_routes():
@@ -191,7 +191,7 @@ def _():
         for query in ("", "?limit=200", "?connectionId=" + ids["connection"], "?leadId=" + ids["lead"], "?search=secret-person"):
             answer = ask(route, mine.key, route.pattern + query)
             equal(answer.status, 200, (str(route), query, answer))
-            for value in list(ids.values()) + ["secret-person", "4711"]:
+            for value in list(ids.values()) + ["secret-person", "904711880411"]:
                 true(value not in answer.text.replace(query, ""), "%s%s shows %s" % (route, query, value))
     equal({i["id"] for i in mine.get("/api-keys")["data"]}, own)
     equal(mine.get("/records/summary")["total"], 0)
