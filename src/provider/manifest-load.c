@@ -17,14 +17,6 @@ struct providers {
 
 #define ROOTS_CONNECTION (ROOT_BIT(ROOT_SETTINGS))
 
-bool manifest_has_credential(const struct provider *p, const char *key)
-{
-	for (size_t i = 0; i < p->ncredentials; i++)
-		if (strcmp(p->credentials[i].key, key) == 0)
-			return true;
-	return false;
-}
-
 /* ---- credentials -------------------------------------------------------------------------- */
 
 static bool is_credential_key(const char *key)

@@ -1,6 +1,16 @@
 /* Reading manifests: texts, words, and many of a kind; what base/json-reader.h and expr/expr.h do
  * not have. */
+#include <string.h>
+
 #include "provider/provider-internal.h"
+
+bool manifest_has_credential(const struct provider *p, const char *key)
+{
+	for (size_t i = 0; i < p->ncredentials; i++)
+		if (strcmp(p->credentials[i].key, key) == 0)
+			return true;
+	return false;
+}
 
 bool manifest_text(struct str text, void *out)
 {

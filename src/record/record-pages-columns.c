@@ -385,6 +385,11 @@ static void picker_show_fields(json_t *data, const json_t *columns, const struct
 	json_set_bool(data, "has_more_fields", has_more);
 }
 
+const char *record_source_label(const char *source)
+{
+	return word_label(record_sources, source);
+}
+
 int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err)
 {
 	struct column_fields *f = arena_zalloc(b->r->a, sizeof(*f));

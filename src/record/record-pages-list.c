@@ -438,11 +438,6 @@ static void list_show_clear(const struct record_browse *b, json_t *data)
 	    b->extra.n > 0 || filter_pairs(b->r->a, &list_of_records, &filter).n > 0);
 }
 
-const char *record_source_label(const char *source)
-{
-	return word_label(record_sources, source);
-}
-
 int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 {
 	struct record_browse saved = *b;
