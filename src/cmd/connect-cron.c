@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,6 +17,7 @@
 #include "process/process.h"
 #include "product/product.h"
 
+#define NICE 10 /* what is to be answered comes first: the workers and the writer */
 #define MINUTE_MODE_MOST_US (600 * SECOND_US) /* when nobody takes over, end all the same */
 
 static int64_t end_at_us; /* 0: never */
@@ -62,6 +65,8 @@ static int cron_serve(struct app *app, bool is_once, bool is_daemon, struct err 
 
 	if (rn == NULL)
 		return -1;
+	if (setpriority(PRIO_PROCESS, 0, NICE) == -1)
+		log_warn("cron.nice", LOG_S("error", strerror(errno)));
 	runner_set_periodic(rn, periodics, nperiodics);
 	runner_set_background(rn, product_background);
 	free_to_run = is_once ? 1 : daemon_lock(app->config, is_daemon, err);

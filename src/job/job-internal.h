@@ -5,6 +5,7 @@
 
 #define WAKE_WORK "w"     /* there is work */
 #define WAKE_REPLACED "x" /* another runner of this host takes over */
+#define WAKE_TARGETS "t"  /* there is work, and a target's breaker was moved by hand */
 #define WAKE_PERIODIC "p" /* periodic work was brought forward */
 
 /* job_insert with the claim already made: nil lease_id for none. */
@@ -13,8 +14,8 @@ int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct u
 /* Where the runner of this host is woken. */
 #define WAKE_PATH_BYTES 256
 void job_wake_path(const struct config *cfg, char *out, size_t cap);
-/* Within a transaction: this host's runner looks after the commit. */
-void job_wake_on_commit(struct db *db);
+/* Within a transaction: this host's runner looks after the commit, at breakers and pauses too. */
+void job_wake_targets_on_commit(struct db *db);
 /* How many jobs of a class a runner runs at a time. */
 size_t job_slots(const struct config *cfg, enum job_class class);
 #endif

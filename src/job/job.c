@@ -195,9 +195,19 @@ static void wake_after_commit(void *cfg)
 	job_wake(cfg);
 }
 
-void job_wake_on_commit(struct db *db)
+static void job_wake_on_commit(struct db *db)
 {
 	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
+}
+
+static void wake_targets_after_commit(void *cfg)
+{
+	wake_send(cfg, WAKE_TARGETS);
+}
+
+void job_wake_targets_on_commit(struct db *db)
+{
+	db_on_commit(db, wake_targets_after_commit, (void *)(uintptr_t)db_config(db));
 }
 
 int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)

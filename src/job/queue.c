@@ -302,7 +302,7 @@ static int queue_set_pause(
 {
 	if (breaker_pause(db, key, is_paused, clock_now_us(), err) == -1)
 		return -1;
-	job_wake_on_commit(db);
+	job_wake_targets_on_commit(db);
 	return 0;
 }
 
@@ -330,7 +330,7 @@ int queue_try(struct db *db, const struct lane_key *key, struct err *err)
 			    db_uuid(&key->target_id), now, db_int(QUEUE_TRY_MOST)),
 			NULL, err) == -1)
 			return -1;
-	job_wake_on_commit(db);
+	job_wake_targets_on_commit(db);
 	return 0;
 }
 
@@ -406,7 +406,7 @@ int queue_revive_lane(struct db *db, const struct lane_key *key, int64_t *n, str
 		&revived, err) == -1)
 		return -1;
 	*n = (int64_t)revived;
-	job_wake_on_commit(db);
+	job_wake_targets_on_commit(db);
 	return 0;
 }
 
@@ -418,6 +418,6 @@ int queue_revive(
 	if (db_exec(db, &queue_revive_one,
 		DB_VALS(db_int(clock_now_us()), db_uuid(account_id), db_uuid(id)), &n, err) == -1)
 		return -1;
-	job_wake_on_commit(db);
+	job_wake_targets_on_commit(db);
 	return n > 0;
 }

@@ -62,6 +62,7 @@ struct runner {
 	/* The database failed us: we may hold leases of jobs that do not run here. */
 	bool is_unsure;
 	int64_t look_at_us, look_cost_us; /* monotonic: the next look; what the last one took */
+	int64_t targets_at_us;            /* monotonic: the next look at breakers and pauses */
 	struct uuid look_from;            /* the account that it begins with */
 	bool had_live;                    /* live work was stored since bulk work was */
 	int64_t slow_at_us;               /* monotonic: bulk work is stored then */

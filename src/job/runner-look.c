@@ -4,8 +4,9 @@
 #include "job/breaker.h"
 #include "job/runner-internal.h"
 
-#define LOOK_ROWS 4000 /* lanes of one look: the next goes on behind them */
-#define LOOK_SHARE 8   /* a look may take one such part of the time */
+#define LOOK_ROWS 4000     /* lanes of one look: the next goes on behind them */
+#define LOOK_SHARE 8       /* a look may take one such part of the time */
+#define LOOK_CHEAP_US 3000 /* below this it may always be made: a lead's speed hangs on it */
 #define SWEEP_EVERY_US (60 * SECOND_US)
 
 enum look_column { LOOK_ACCOUNT, LOOK_CLASS, LOOK_TARGET, LOOK_DUE };
@@ -22,14 +23,18 @@ static void close_lane(struct lane *l, void *arg)
 	lane_pause(l, false);
 }
 
-/* What other hosts, and people, have said of targets. */
-static int look_at_breakers(struct runner *rn, struct arena *a, struct err *err)
+/* What other hosts, and people, have said of targets: not at each wake-up, which would cost every
+ * lead a round trip. */
+static int look_at_targets(struct runner *rn, struct arena *a, struct err *err)
 {
 	struct breaker *v;
 	size_t n;
 
+	if (clock_mono_us() < rn->targets_at_us)
+		return 0;
 	if (breaker_list(rn->app->db, a, &v, &n, err) == -1)
 		return -1;
+	rn->targets_at_us = clock_mono_us() + POLL_MS * 1000;
 	lanes_each(rn->lanes, close_lane, NULL);
 	for (size_t i = 0; i < n; i++) {
 		struct lane_key key = {v[i].account_id, v[i].target_id, JOB_LIVE};
@@ -75,12 +80,18 @@ static int look(struct runner *rn, struct err *err)
 	int rc = 0;
 
 	rn->is_woken = false;
-	if (look_at_breakers(rn, a, err) == -1 || look_at_jobs(rn, a, err) == -1)
+	if (look_at_targets(rn, a, err) == -1 || look_at_jobs(rn, a, err) == -1)
 		rc = -1;
 	arena_free(a);
 	rn->look_cost_us = clock_mono_us() - began_us;
 	rn->look_at_us = clock_mono_us() + POLL_MS * 1000;
 	return rc;
+}
+
+/* How long a wake-up waits since the last look. */
+static int64_t look_gap_us(const struct runner *rn)
+{
+	return rn->look_cost_us < LOOK_CHEAP_US ? 0 : LOOK_SHARE * rn->look_cost_us;
 }
 
 int look_if_due(struct runner *rn, struct err *err)
@@ -92,7 +103,7 @@ int look_if_due(struct runner *rn, struct err *err)
 		lanes_sweep(rn->lanes);
 		rn->sweep_at_us = now_us + SWEEP_EVERY_US;
 	}
-	if (now_us < rn->look_at_us && !(rn->is_woken && since_us >= LOOK_SHARE * rn->look_cost_us))
+	if (now_us < rn->look_at_us && !(rn->is_woken && since_us >= look_gap_us(rn)))
 		return 0;
 	return look(rn, err);
 }

@@ -112,6 +112,8 @@ static void read_wake_ups(struct runner *rn)
 		rn->is_woken = true;
 		if (message[0] == WAKE_REPLACED[0])
 			rn->is_replaced = true;
+		if (message[0] == WAKE_TARGETS[0])
+			rn->targets_at_us = 0;
 		if (message[0] == WAKE_PERIODIC[0])
 			periodic_look_again(rn);
 	}
@@ -171,11 +173,11 @@ static int wait_ms(const struct runner *rn)
 		return 0;
 	if (due_us != INT64_MAX && due_us - clock_now_us() < left_us)
 		left_us = due_us - clock_now_us();
-	if (left_us == INT64_MAX)
-		return rn->is_woken ? 1 : POLL_MS;
 	if (left_us <= 0)
 		return 0;
-	return left_us / 1000 + 1 < POLL_MS ? (int)(left_us / 1000) + 1 : POLL_MS;
+	if (rn->is_woken) /* whatever else is due later: the look comes as soon as it may */
+		return 1;
+	return left_us < POLL_MS * INT64_C(1000) ? (int)(left_us / 1000) + 1 : POLL_MS;
 }
 
 static void advance(struct runner *rn, int most_ms)
@@ -249,7 +251,7 @@ int runner_once(struct runner *rn, struct err *err)
 	for (;;) {
 		int n;
 
-		rn->look_at_us = 0;
+		rn->look_at_us = rn->targets_at_us = 0;
 		n = work(rn, err);
 		if (n == -1) {
 			drain(rn);
