@@ -24,7 +24,7 @@ CRMS = ("sandbox", "bench2", "bench3")
 # ---- queues --------------------------------------------------------------------------------------
 class Queues:
     """Looks at the lengths of the queues, on one kept connection."""
-    SQL = ("SELECT (SELECT COUNT(*) FROM jobs WHERE state = 'ready'), (SELECT COUNT(*) FROM record_search_queue);\n")
+    SQL = ("SELECT (SELECT COUNT(*) FROM jobs WHERE state = 'ready' AND class <> 2), (SELECT COUNT(*) FROM record_search_queue);\n")
     NAMES = ("jobs", "record_search_queue", "spool")
 
     def __init__(self, bench):

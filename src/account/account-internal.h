@@ -116,7 +116,8 @@ int store_idempotency_finish(struct db *db, const struct uuid *account_id, const
 int store_idempotency_delete(struct db *db, const struct uuid *account_id, const struct digest *key,
     int64_t created_us, struct err *err);
 
-int store_purge(struct db *db, int64_t now_us, int64_t idle_us, struct err *err);
+/* Until until_us (monotonic): 1 there is more, 0, -1. */
+int store_purge(struct db *db, int64_t now_us, int64_t idle_us, int64_t until_us, struct err *err);
 
 /* ---- account.c: people and their input ------------------------------------------------------- */
 /* Trimmed and lower-cased (ASCII); NULL and ERR_INVALID on field "email" for what is no address. */

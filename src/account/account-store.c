@@ -529,32 +529,25 @@ int store_idempotency_delete(struct db *db, const struct uuid *account_id, const
 
 /* ---- cleaning up ----------------------------------------------------------------------------- */
 
-#define PURGE_ROWS 1000
 #define IDEMPOTENCY_KEPT_US DAY_US
 
-DB_STMT(sql_purge_sessions, "DELETE FROM sessions WHERE expires_at < ? LIMIT 1000");
-DB_STMT(sql_purge_idle, "DELETE FROM sessions WHERE last_seen_at < ? LIMIT 1000");
-DB_STMT(sql_purge_idempotency, "DELETE FROM idempotency_keys WHERE created_at < ? LIMIT 1000");
-DB_STMT(sql_purge_once, "DELETE FROM one_time_tokens WHERE expires_at < ? LIMIT 1000");
+DB_STMT(sql_purge_sessions, "DELETE FROM sessions WHERE expires_at < ?" DB_PURGE_LIMIT);
+DB_STMT(sql_purge_idle, "DELETE FROM sessions WHERE last_seen_at < ?" DB_PURGE_LIMIT);
+DB_STMT(sql_purge_idempotency, "DELETE FROM idempotency_keys WHERE created_at < ?" DB_PURGE_LIMIT);
+DB_STMT(sql_purge_once, "DELETE FROM one_time_tokens WHERE expires_at < ?" DB_PURGE_LIMIT);
 
-/* Small transactions, so that nobody waits for the cleaning. */
-static int store_purge_table(
-    struct db *db, const struct db_stmt *s, int64_t before_us, struct err *err)
+int store_purge(struct db *db, int64_t now_us, int64_t idle_us, int64_t until_us, struct err *err)
 {
-	uint64_t gone;
+	const struct {
+		const struct db_stmt *stmt;
+		int64_t before_us;
+	} tables[] = {{&sql_purge_sessions, now_us}, {&sql_purge_idle, now_us - idle_us},
+	    {&sql_purge_idempotency, now_us - IDEMPOTENCY_KEPT_US},
+	    {&sql_purge_once, now_us - DAY_US}};
+	int rc = 0;
 
-	do {
-		if (db_exec(db, s, DB_VALS(db_int(before_us)), &gone, err) == -1)
-			return -1;
-	} while (gone >= PURGE_ROWS);
-	return 0;
-}
-
-int store_purge(struct db *db, int64_t now_us, int64_t idle_us, struct err *err)
-{
-	if (store_purge_table(db, &sql_purge_sessions, now_us, err) == -1 ||
-	    store_purge_table(db, &sql_purge_idle, now_us - idle_us, err) == -1 ||
-	    store_purge_table(db, &sql_purge_idempotency, now_us - IDEMPOTENCY_KEPT_US, err) == -1)
-		return -1;
-	return store_purge_table(db, &sql_purge_once, now_us - DAY_US, err);
+	for (size_t i = 0; rc == 0 && i < sizeof(tables) / sizeof(tables[0]); i++)
+		rc = db_purge(
+		    db, tables[i].stmt, DB_VALS(db_int(tables[i].before_us)), until_us, err);
+	return rc;
 }

@@ -7,6 +7,7 @@
 #include "crypto/aead.h"
 #include "crypto/password.h"
 #include "crypto/random.h"
+#include "job/periodic.h"
 
 #define PASSWORD_LEAST 12u /* the set-up page says so too */
 #define SETUP_VALID_US DAY_US
@@ -425,5 +426,6 @@ int account_user_totp_set(
 
 int account_purge(struct app *app, struct err *err)
 {
-	return store_purge(app->db, clock_now_us(), app->config->session_idle_s * SECOND_US, err);
+	return store_purge(app->db, clock_now_us(), app->config->session_idle_s * SECOND_US,
+	    clock_mono_us() + PERIODIC_STEP_US, err);
 }

@@ -62,7 +62,7 @@ int account_page_sign_out(struct req *r);
 /* GET /admin/setup?token=: first run, one-time token of connectctl setup-link */
 int account_page_setup(struct req *r);
 int account_page_setup_post(struct req *r);
-/* Removes expired sessions and idempotency keys: periodic. */
+/* Periodic: removes expired sessions, tokens and idempotency keys: 1 there are more, 0, -1. */
 int account_purge(struct app *app, struct err *err);
 /* Idempotency-Key store: the router's hooks. */
 int account_idempotency_before(struct req *r);

@@ -57,9 +57,8 @@ static int daemon_lock(const struct config *cfg, bool is_daemon, struct err *err
 
 static int cron_serve(struct app *app, bool is_once, bool is_daemon, struct err *err)
 {
-	size_t nkinds, nperiodics;
+	size_t nkinds;
 	const struct job_kind *kinds = product_job_kinds(&nkinds);
-	const struct runner_periodic *periodics = product_periodics(&nperiodics);
 	struct runner *rn = runner_new(app, kinds, nkinds, err);
 	int rc = -1, free_to_run;
 
@@ -67,7 +66,6 @@ static int cron_serve(struct app *app, bool is_once, bool is_daemon, struct err 
 		return -1;
 	if (setpriority(PRIO_PROCESS, 0, NICE) == -1)
 		log_warn("cron.nice", LOG_S("error", strerror(errno)));
-	runner_set_periodic(rn, periodics, nperiodics);
 	runner_set_background(rn, product_background);
 	free_to_run = is_once ? 1 : daemon_lock(app->config, is_daemon, err);
 	if (free_to_run == 0) {

@@ -9,11 +9,11 @@
 #include "crypto/aead.h"
 #include "db/db.h"
 #include "db/migrate.h"
+#include "job/periodic.h"
 #include "provider/provider.h"
 
 #define OVERDUE_US (300 * SECOND_US) /* cron starts the runner each minute */
 
-DB_STMT(doctor_periodic, "SELECT MAX(next_at), COUNT(*) FROM periodic_runs");
 DB_STMT(doctor_users, "SELECT COUNT(*) FROM users");
 DB_STMT(doctor_oldest_job,
     "SELECT COALESCE(MIN(due), 0) FROM (SELECT (SELECT MIN(j.run_at) FROM jobs j"
@@ -120,18 +120,35 @@ static int64_t doctor_number(struct doctor_visit *v, const struct db_stmt *s, st
 	return db_row(v->c->app.db, v->c->a, s, NULL, 0, &r, err) == 1 ? db_get_int(&r, 0, 0) : -1;
 }
 
-/* The scheduler moves each of its periodic tasks on when it runs it: all of them in the past for
- * long means that nobody does. */
+/* What periodic work says of its last runs. */
+static void doctor_periodic(struct doctor_visit *v)
+{
+	struct periodic_state *works;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	if (periodic_list(v->c->app.db, v->c->a, &works, &n, &err) == -1) {
+		wrong(v, "periodic work: %s", err.msg);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (works[i].error != NULL)
+			wrong(v, "periodic work %s: %s; next try %s", works[i].name, works[i].error,
+			    works[i].next_us == 0 ? "now"
+						  : clock_iso_dup(v->c->a, works[i].next_us));
+}
+
+/* Some periodic work is always due soon: when it waits for long nobody runs it. */
 static void doctor_cron(struct doctor_visit *v)
 {
 	struct err err = ERR_INIT;
-	int64_t next_us = doctor_number(v, &doctor_periodic, &err);
-	int64_t oldest_us = doctor_number(v, &doctor_oldest_job, &err);
+	int64_t next_us = 0, oldest_us = doctor_number(v, &doctor_oldest_job, &err);
 	int64_t late_us = clock_now_us() - OVERDUE_US, dead;
+	int found = periodic_next(v->c->app.db, v->c->a, &next_us, &err);
 
-	if (next_us < 0 || oldest_us < 0)
+	if (found == -1 || oldest_us < 0)
 		wrong(v, "scheduler: %s", err.msg);
-	else if (next_us == 0)
+	else if (found == 0)
 		wrong(v, "scheduler: connect-cron has never run; start it from cron each minute");
 	else if (next_us < late_us)
 		wrong(v, "scheduler: connect-cron has not run since %s",
@@ -142,6 +159,7 @@ static void doctor_cron(struct doctor_visit *v)
 		    clock_iso_dup(v->c->a, oldest_us));
 	else
 		fine(v, "scheduler");
+	doctor_periodic(v);
 	dead = doctor_number(v, &doctor_dead_jobs, &err);
 	if (dead > 0)
 		note("%lld jobs have failed for good", (long long)dead);

@@ -1,8 +1,10 @@
 /* The queue: lanes, dead jobs. */
 #include "account/account.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/word.h"
 #include "cmd/connectctl.h"
+#include "job/periodic.h"
 #include "product/queue.h"
 
 /* ---- looking --------------------------------------------------------------------------------- */
@@ -90,6 +92,45 @@ static int account_show(
 	return 0;
 }
 
+static json_t *periodic_json(const struct periodic_state *w)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "kind", w->name);
+	json_set_bool(o, "isRunning", w->next_us == 0);
+	json_set_time(o, "nextAt", w->next_us);
+	json_set_str(o, "lastError", w->error);
+	return o;
+}
+
+/* Work of no account, which comes by the clock. */
+static int periodic_show(struct ctl *c, bool as_json, json_t *list, struct err *err)
+{
+	struct periodic_state *works;
+	json_t *all = json_array(), *o = json_object();
+	size_t n;
+
+	json_set_str(o, "accountId", NULL);
+	json_set(o, "periodic", all);
+	json_array_append_new(list, o);
+	if (periodic_list(c->app.db, c->a, &works, &n, err) == -1)
+		return -1;
+	if (!as_json)
+		puts("periodic work");
+	for (size_t i = 0; i < n; i++) {
+		const struct periodic_state *w = &works[i];
+
+		json_array_append_new(all, periodic_json(w));
+		if (as_json)
+			continue;
+		printf("%-18s  %s\n", w->name,
+		    w->next_us == 0 ? "running" : clock_iso_dup(c->a, w->next_us));
+		if (w->error != NULL)
+			printf("    %s\n", w->error);
+	}
+	return 0;
+}
+
 int ctl_queue(struct ctl *c, struct err *err)
 {
 	struct looking look = {0};
@@ -115,6 +156,9 @@ int ctl_queue(struct ctl *c, struct err *err)
 	}
 	if (!is_found)
 		return err_set(err, ERR_NOT_FOUND, "there is no account %s", look.account);
+	if (look.account == NULL && !look.is_dead &&
+	    periodic_show(c, look.as_json, list, err) == -1)
+		return -1;
 	if (look.as_json)
 		puts(json_text(c->a, list).p);
 	return CTL_OK;

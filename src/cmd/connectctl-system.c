@@ -72,7 +72,12 @@ int ctl_migrate_status(struct ctl *c, struct err *err)
 
 int ctl_partitions(struct ctl *c, struct err *err)
 {
+	int rc;
+
 	if (ctl_read(c, no_options, NULL, 0, 0) != CTL_OK)
 		return CTL_USAGE;
-	return event_partitions(&c->app, err);
+	do {
+		rc = event_partitions(&c->app, err);
+	} while (rc == 1);
+	return rc;
 }

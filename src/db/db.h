@@ -120,6 +120,12 @@ int db_query_rows(struct db *db, struct arena *a, const struct db_stmt *s,
 /* One row expected: 1 found, 0 none, -1. */
 int db_row(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,
     size_t n, struct db_rows *out, struct err *err);
+/* Deletes in slices, each a transaction of its own: runs s, a DELETE that ends with DB_PURGE_LIMIT,
+ * until it finds fewer rows or it is until_us (monotonic). 1 there are more, 0 none, -1. */
+#define DB_PURGE_ROWS 1000
+#define DB_PURGE_LIMIT " LIMIT 1000"
+int db_purge(struct db *db, const struct db_stmt *s, const struct db_val *vals, size_t n,
+    int64_t until_us, struct err *err);
 /* Text that is not a prepared statement: migrations and administration only. */
 int db_script(struct db *db, const char *sql, struct err *err);
 

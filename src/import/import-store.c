@@ -8,9 +8,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "import/import.h"
+#include "job/periodic.h"
 
 #define REASON_BYTES 500
-#define PURGE_ROWS 100
+#define PURGE_ROWS 100 /* of one step */
 
 DB_STMT_ROWS(import_errors_add,
     "INSERT INTO import_errors (id, account_id, task_id, line, reason, row_text) VALUES ",
@@ -66,6 +67,7 @@ const char *import_file_path(const struct app *app, struct arena *a, const struc
 	return arena_printf(a, "%s/imports/%s.csv", app->config->state_dir, uuid_dup(a, *id));
 }
 
+/* 1 there are more than this step takes, 0, -1. */
 static int import_purge_drafts(struct app *app, struct arena *a, struct err *err)
 {
 	struct tasks drafts;
@@ -80,10 +82,11 @@ static int import_purge_drafts(struct app *app, struct arena *a, struct err *err
 		if (task_delete(app->db, &t->account_id, &t->id, err) == -1)
 			return -1;
 	}
-	return 0;
+	return drafts.n == PURGE_ROWS;
 }
 
-/* A file that a dead process left: old, and of no import that still needs it. */
+/* A file that a dead process left: old, and of no import that still needs it. 1 it is gone now, 0,
+ * -1. */
 static int import_purge_file(
     struct app *app, struct arena *a, const char *dir, const char *name, struct err *err)
 {
@@ -96,23 +99,40 @@ static int import_purge_file(
 	    (int64_t)st.st_mtime * SECOND_US > clock_now_us() - IMPORT_DRAFT_US)
 		return 0;
 	needed = task_is_needed(app->db, a, &id, err);
-	if (needed == 0 && unlink(path) == 0)
-		log_info("import.purge", LOG_S("file", name));
-	return needed == -1 ? -1 : 0;
+	if (needed != 0 || unlink(path) == -1)
+		return needed == -1 ? -1 : 0;
+	log_info("import.purge", LOG_S("file", name));
+	return 1;
+}
+
+/* The folder has no place to go on at: a step that ends early has removed something, so that steps
+ * come to an end. 1 there is more, 0, -1. */
+static int import_purge_files(struct app *app, struct arena *a, struct err *err)
+{
+	const char *dir = arena_printf(a, "%s/imports", app->config->state_dir);
+	int64_t until_us = clock_mono_us() + PERIODIC_STEP_US;
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int rc = 0;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		rc = import_purge_file(app, a, dir, e->d_name, err);
+		if (rc == -1 || (rc == 1 && clock_mono_us() > until_us))
+			break;
+		rc = 0;
+	}
+	if (d != NULL)
+		closedir(d);
+	return rc;
 }
 
 int import_purge(struct app *app, struct err *err)
 {
 	struct arena *a = arena_new();
-	const char *dir = arena_printf(a, "%s/imports", app->config->state_dir);
 	int rc = import_purge_drafts(app, a, err);
-	DIR *d = rc == 0 ? opendir(dir) : NULL;
-	struct dirent *e;
 
-	while (d != NULL && rc == 0 && (e = readdir(d)) != NULL)
-		rc = import_purge_file(app, a, dir, e->d_name, err);
-	if (d != NULL)
-		closedir(d);
+	if (rc == 0)
+		rc = import_purge_files(app, a, err);
 	arena_free(a);
 	return rc;
 }

@@ -57,7 +57,8 @@ int import_errors_page(struct db *db, struct arena *a, const struct task *t, int
     struct err *err);
 /* Where the file of one is kept while it is needed. */
 const char *import_file_path(const struct app *app, struct arena *a, const struct uuid *id);
-/* Periodic: removes drafts that nobody ran, and files that no import needs. */
+/* Periodic: removes drafts that nobody ran, and files that no import needs: 1 there are more, 0,
+ * -1. */
 int import_purge(struct app *app, struct err *err);
 
 /* ---- batches: import-batch.c --------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "job/job-internal.h"
 #include "job/lane.h"
+#include "job/periodic.h"
 #include "process/unix-socket.h"
 
 DB_STMT_ROWS(job_lanes_seen,
@@ -16,8 +17,8 @@ DB_STMT_ROWS(job_lanes_seen,
 DB_STMT(job_lanes_forget,
     "DELETE FROM job_lanes WHERE seen_at < ? AND NOT EXISTS (SELECT 1 FROM jobs j"
     " WHERE j.account_id = job_lanes.account_id AND j.class = job_lanes.class"
-    " AND j.target_id = job_lanes.target_id)");
-DB_STMT(job_windows_forget, "DELETE FROM job_windows WHERE at < ?");
+    " AND j.target_id = job_lanes.target_id)" DB_PURGE_LIMIT);
+DB_STMT(job_windows_forget, "DELETE FROM job_windows WHERE at < ?" DB_PURGE_LIMIT);
 DB_STMT_ROWS(jobs_insert,
     "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts,"
     " lease_id, args, created_at) VALUES ",
@@ -31,6 +32,10 @@ DB_STMT(job_bring_forward,
     " target_id = IF(lease_id IS NULL, VALUES(target_id), target_id),"
     " tries = IF(lease_id IS NULL, 0, tries),"
     " attempts = IF(lease_id IS NULL, 0, attempts), state = 'ready'");
+DB_STMT(job_put_missing,
+    "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts,"
+    " lease_id, args, created_at) VALUES (?,?,?,?,?,?,'ready',?,0,NULL,?,?)"
+    " ON DUPLICATE KEY UPDATE id = id");
 DB_STMT(job_delete, "DELETE FROM jobs WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_again, "UPDATE jobs SET run_at = ?, args = ?, tries = 0, attempts = 0, lease_id = NULL,"
 		   " last_error = NULL"
@@ -39,8 +44,6 @@ DB_STMT(job_try_again,
     "UPDATE jobs SET run_at = ?, tries = ?, attempts = 0, lease_id = NULL, last_error = NULL"
     " WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_extend, "UPDATE jobs SET run_at = ? WHERE id = ? AND lease_id = ? AND attempts = ?");
-DB_STMT(periodic_soon, "INSERT INTO periodic_runs (name, next_at) VALUES (?, 0)"
-		       " ON DUPLICATE KEY UPDATE next_at = 0");
 DB_STMT(job_stats_of,
     "SELECT COALESCE(SUM(state = 'ready' AND run_at <= ?), 0),"
     " COALESCE(SUM(state = 'ready' AND run_at > ?), 0), COALESCE(SUM(state = 'dead'), 0),"
@@ -146,10 +149,11 @@ static int lanes_see(
 int job_lanes_purge(struct app *app, struct err *err)
 {
 	struct db_val before = db_int(clock_now_us() - LANE_KEPT_US);
+	int64_t until_us = clock_mono_us() + PERIODIC_STEP_US;
+	int rc = db_purge(app->db, &job_lanes_forget, DB_VALS(before), until_us, err);
 
-	return db_exec(app->db, &job_lanes_forget, DB_VALS(before), NULL, err) == -1
-		   ? -1
-		   : db_exec(app->db, &job_windows_forget, DB_VALS(before), NULL, err);
+	return rc != 0 ? rc
+		       : db_purge(app->db, &job_windows_forget, DB_VALS(before), until_us, err);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
@@ -195,7 +199,7 @@ static void wake_after_commit(void *cfg)
 	job_wake(cfg);
 }
 
-static void job_wake_on_commit(struct db *db)
+void job_wake_on_commit(struct db *db)
 {
 	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
 }
@@ -222,32 +226,31 @@ int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
 	return 0;
 }
 
-int job_run_now(struct db *db, const struct job *j, struct err *err)
+/* With a statement that minds a row which is there. */
+static int job_put(struct db *db, const struct db_stmt *s, const struct job *j, struct err *err)
 {
 	int64_t now = clock_now_us();
 
-	if (lanes_see(db, j, 1, now, err) == -1 ||
-	    db_exec(db, &job_bring_forward,
-		DB_VALS(db_uuid(&j->id), db_uuid(&j->account_id), db_int(j->class),
-		    db_uuid(&j->target_id), db_str(j->kind), db_uuid_or_null(&j->subject_id),
-		    db_int(now), db_strn(j->args), db_int(now)),
-		NULL, err) == -1)
+	if (lanes_see(db, j, 1, now, err) == -1)
+		return -1;
+	return db_exec(db, s,
+	    DB_VALS(db_uuid(&j->id), db_uuid(&j->account_id), db_int(j->class),
+		db_uuid(&j->target_id), db_str(j->kind), db_uuid_or_null(&j->subject_id),
+		db_int(now), db_strn(j->args), db_int(now)),
+	    NULL, err);
+}
+
+int job_run_now(struct db *db, const struct job *j, struct err *err)
+{
+	if (job_put(db, &job_bring_forward, j, err) == -1)
 		return -1;
 	job_wake_on_commit(db);
 	return 0;
 }
 
-static void wake_periodic_after_commit(void *cfg)
+int job_insert_missing(struct db *db, const struct job *j, struct err *err)
 {
-	wake_send(cfg, WAKE_PERIODIC);
-}
-
-int job_periodic_soon(struct db *db, const char *name, struct err *err)
-{
-	if (db_exec(db, &periodic_soon, DB_VALS(db_str(name)), NULL, err) == -1)
-		return -1;
-	db_on_commit(db, wake_periodic_after_commit, (void *)(uintptr_t)db_config(db));
-	return 0;
+	return job_put(db, &job_put_missing, j, err);
 }
 
 struct dueing {
@@ -284,6 +287,14 @@ static int job_note_ended(struct job *j, uint64_t affected, struct err *err)
 	return 0;
 }
 
+int job_note_again(struct db *db, struct job *j, uint64_t affected, int64_t at_us, struct err *err)
+{
+	if (job_note_ended(j, affected, err) == -1)
+		return -1;
+	tell_lane(db, j, at_us);
+	return 0;
+}
+
 int job_finish(struct db *db, struct job *j, struct err *err)
 {
 	uint64_t n = 0;
@@ -302,11 +313,9 @@ int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args,
 	if (db_exec(db, &job_again,
 		DB_VALS(db_int(at_us), db_strn(args), db_uuid(&j->id), db_uuid(&j->lease_id),
 		    db_int(j->attempts)),
-		&n, err) == -1 ||
-	    job_note_ended(j, n, err) == -1)
+		&n, err) == -1)
 		return -1;
-	tell_lane(db, j, at_us);
-	return 0;
+	return job_note_again(db, j, n, at_us, err);
 }
 
 int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, struct err *err)
@@ -316,11 +325,9 @@ int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, stru
 	if (db_exec(db, &job_try_again,
 		DB_VALS(db_int(at_us), db_int(j->tries + is_counted), db_uuid(&j->id),
 		    db_uuid(&j->lease_id), db_int(j->attempts)),
-		&n, err) == -1 ||
-	    job_note_ended(j, n, err) == -1)
+		&n, err) == -1)
 		return -1;
-	tell_lane(db, j, at_us);
-	return 0;
+	return job_note_again(db, j, n, at_us, err);
 }
 
 int job_keep(struct db *db, struct job *j, struct err *err)

@@ -44,6 +44,10 @@ struct job_kind {
 	int (*run)(struct job *j, struct err *err);
 	int max_attempts;
 	int64_t lease_s; /* of its own, shorter or longer; 0: job_lease_s as configured */
+	/* Periodic work (periodic.h) instead: so many seconds between its runs, and what it does, a
+	 * step at a time, which may block: 0, -1, or 1 when there is more to do. */
+	int64_t every_s;
+	int (*work)(struct app *app, struct err *err);
 };
 struct runner;
 /* Within a transaction: writes the rows and wakes this host's runner after the commit. Ids are made
@@ -72,7 +76,7 @@ int job_transaction(struct job *j, int (*body)(struct db *db, void *arg, struct 
 void job_note_peer(struct job *j, enum job_peer peer, const char *why);
 /* Extends the lease of a long job. */
 int job_keep(struct db *db, struct job *j, struct err *err);
-/* Periodic: forgets lanes that had no job for a day. */
+/* Periodic: forgets lanes that had no job for a day: 1 there are more, 0, -1. */
 int job_lanes_purge(struct app *app, struct err *err);
 /* Tells the host's runner that there is work; never blocks, never fails. */
 void job_wake(const struct config *cfg);
@@ -90,18 +94,6 @@ void runner_free(struct runner *rn);
 /* A job inserted pre-claimed by this runner within a job's transaction runs right after its commit,
  * without the claim's round trip: same as job_insert outside a runner. */
 int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err);
-/* Periodic work of the host: name, seconds between runs, one runner at a time over all hosts (two
- * when it is brought forward while it runs). run answers 0, -1, or 1 when there is more to do: then
- * it comes again in a second. */
-struct runner_periodic {
-	const char *name;
-	int64_t every_s;
-	int (*run)(struct app *app, struct err *err);
-};
-void runner_set_periodic(struct runner *rn, const struct runner_periodic *p, size_t n);
-/* Within a transaction: the periodic work of that name is due after the commit. This host's runner
- * looks at once, others within a minute. */
-int job_periodic_soon(struct db *db, const char *name, struct err *err);
 /* Work for moments when no job is due: 1 there is more, 0 none, -1. Each call takes a few
  * milliseconds; any number of hosts may do it at once. */
 void runner_set_background(struct runner *rn, int (*run)(struct app *app, struct err *err));

@@ -5,8 +5,9 @@
  *   runner-claim.c    claims, and the commit they share with what waits
  *   runner-run.c      one job in its fiber, to its end
  *   runner-target.c   what runs show of their targets
- *   runner-periodic.c work that comes by the clock
- *   runner-keep.c     what was forgotten, what the dead left, what others are told
+ *   runner-periodic.c work for moments when no job is due
+ *   runner-keep.c     what was forgotten, what the dead left, what must be there, what others are
+ *                     told
  *
  * All of it runs in one thread; only what runner-run.c starts runs in fibers. */
 #ifndef JOB_RUNNER_INTERNAL_H
@@ -50,9 +51,6 @@ struct runner {
 	struct app *app;
 	const struct job_kind *kinds;
 	size_t nkinds;
-	const struct runner_periodic *periodics;
-	size_t nperiodics;
-	int64_t *periodic_at_us; /* when to look at each next, monotonic */
 	struct lease *lease;
 	struct lanes *lanes;
 	struct group *group;
@@ -66,7 +64,7 @@ struct runner {
 	struct uuid look_from;            /* the account that it begins with */
 	bool had_live;                    /* live work was stored since bulk work was */
 	int64_t slow_at_us;               /* monotonic: bulk work is stored then */
-	int64_t reap_at_us, sweep_at_us, tell_at_us;
+	int64_t reap_at_us, sweep_at_us, tell_at_us, periodic_at_us;
 	int (*background)(struct app *app, struct err *err);
 	int64_t background_at_us;      /* look whether there is some then (monotonic) */
 	struct run *running, *chained; /* chained: claimed at insertion, to be started */
@@ -103,14 +101,14 @@ int look_if_due(struct runner *rn, struct err *err);
 void keep_release_forgotten(struct runner *rn);
 /* Now and then: frees what dead runners of this host hold. */
 void keep_reap_dead(struct runner *rn);
+/* Now and then: the jobs of periodic work are there. */
+void keep_periodic(struct runner *rn);
 /* Now and then: the lanes' windows, for those who look at the queue; no more of them. */
 void keep_tell_windows(struct runner *rn);
 void keep_untell_windows(struct runner *rn);
 
-/* runner-periodic.c: runs what is due by the clock; looks at all again, whatever was said. */
-void periodic_run(struct runner *rn);
-void periodic_look_again(struct runner *rn);
-/* A little of the background work when it is its turn; is there more of it at once? */
+/* runner-periodic.c: a little of the background work when it is its turn; is there more of it at
+ * once? */
 void background_run(struct runner *rn);
 bool background_is_due(const struct runner *rn);
 #endif

@@ -1,10 +1,12 @@
 /* What a runner keeps in order beside its jobs: claims that it forgot, what the dead of its host
- * left, and what others are told of its windows. */
+ * left, the jobs that must be there, and what others are told of its windows. */
 #include "base/limits.h"
 #include "base/log.h"
+#include "job/periodic.h"
 #include "job/runner-internal.h"
 
 #define REAP_EVERY_US (5 * SECOND_US)
+#define PERIODIC_EVERY_US (60 * SECOND_US)
 #define TELL_EVERY_US (2 * SECOND_US)
 #define TELL_AGAIN_US (30 * SECOND_US) /* what has not changed; TOLD_US of queue.c is longer */
 #define TELL_MOST (4 * LIMIT_DB_BATCH) /* of one time */
@@ -87,6 +89,22 @@ void keep_reap_dead(struct runner *rn)
 		return;
 	rn->reap_at_us = clock_mono_us() + REAP_EVERY_US;
 	lease_each_dead(rn->app->config, rn->lease, release_dead, rn);
+}
+
+/* ---- periodic work ------------------------------------------------------------------------ */
+
+/* While the database is away it is asked as often as dead runners are looked for. */
+void keep_periodic(struct runner *rn)
+{
+	struct err err = ERR_INIT;
+	int rc;
+
+	if (clock_mono_us() < rn->periodic_at_us)
+		return;
+	rc = periodic_ensure(rn->app->db, rn->kinds, rn->nkinds, &err);
+	if (rc == -1)
+		log_warn("runner.periodic", LOG_ERR(&err));
+	rn->periodic_at_us = clock_mono_us() + (rc == -1 ? REAP_EVERY_US : PERIODIC_EVERY_US);
 }
 
 /* ---- windows ------------------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
 /* One job in its fiber: its transactions, its ending or the way back into its lane. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "base/fiber.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "job/periodic.h"
 #include "job/runner-internal.h"
 #include "net/http-client.h"
 
@@ -14,6 +16,8 @@
 
 DB_STMT(job_back_off, "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
 		      " WHERE id = ? AND lease_id = ? AND attempts = ?");
+
+static const struct job_kind unknown_kind = {.name = "unknown", .max_attempts = INT_MAX};
 
 /* The database is away: waits a little for it. False when the lease has run out meanwhile. */
 static bool wait_for_database(struct job *j, int64_t since_us)
@@ -63,13 +67,15 @@ static int finish_body(struct db *db, void *arg, struct err *err)
 	return job_finish(db, arg, err);
 }
 
-static int64_t back_off_us(int attempts)
+static int64_t back_off_us(const struct job_kind *kind, int attempts)
 {
-	int64_t wait = RETRY_FIRST_US;
+	int64_t wait = RETRY_FIRST_US, most = RETRY_MOST_US;
 
-	for (int i = 1; i < attempts && wait < RETRY_MOST_US; i++)
+	if (kind->every_s != 0 && kind->every_s * SECOND_US < most)
+		most = kind->every_s * SECOND_US;
+	for (int i = 1; i < attempts && wait < most; i++)
 		wait *= 2;
-	return wait < RETRY_MOST_US ? wait : RETRY_MOST_US;
+	return wait < most ? wait : most;
 }
 
 struct backing_off {
@@ -90,12 +96,18 @@ static int back_off_body(struct db *db, void *arg, struct err *err)
 	    NULL, err);
 }
 
+/* Periodic work never dies. */
+static int most_attempts(const struct job_kind *kind)
+{
+	return kind->every_s != 0 ? INT_MAX : kind->max_attempts;
+}
+
 static void put_back(struct run *run, const struct err *why)
 {
 	struct job *j = &run->job;
-	bool is_dead = j->attempts >= run->kind->max_attempts;
+	bool is_dead = j->attempts >= most_attempts(run->kind);
 	struct backing_off b = {j, is_dead ? "dead" : "ready", why->msg,
-	    clock_now_us() + (is_dead ? 0 : back_off_us(j->attempts))};
+	    clock_now_us() + (is_dead ? 0 : back_off_us(run->kind, j->attempts))};
 	struct err err = ERR_INIT;
 
 	log_warn(is_dead ? "job.dead" : "job.failed", LOG_S("kind", j->kind),
@@ -109,19 +121,26 @@ static void put_back(struct run *run, const struct err *why)
 	j->runner->is_unsure = true;
 }
 
+static int run_kind(struct run *run, struct err *err)
+{
+	return run->kind->every_s != 0 ? periodic_run(&run->job, run->kind, err)
+				       : run->kind->run(&run->job, err);
+}
+
 static void run_main(void *arg)
 {
 	struct run *run = arg;
 	struct job *j = &run->job;
 	struct err err = ERR_INIT;
 
-	if (run->kind->run == NULL) { /* of a newer version, perhaps: leave it to who knows it */
+	if (run->kind ==
+	    &unknown_kind) { /* of a newer version, perhaps: leave it to who knows it */
 		err_set(&err, ERR_INTERNAL, "this version knows no such kind of job");
 		put_back(run, &err);
-	} else if (j->attempts > run->kind->max_attempts) {
+	} else if (j->attempts > most_attempts(run->kind)) {
 		err_set(&err, ERR_INTERNAL, "gave up: its runner died %d times", j->attempts - 1);
 		put_back(run, &err);
-	} else if (run->kind->run(j, &err) == 0) {
+	} else if (run_kind(run, &err) == 0) {
 		if (!j->is_ended && job_transaction(j, finish_body, j, &err) == -1) {
 			log_warn("job.finish", LOG_S("kind", j->kind), LOG_ERR(&err));
 			j->runner->is_unsure = true;
@@ -136,12 +155,10 @@ static void run_main(void *arg)
 
 static const struct job_kind *kind_of(const struct runner *rn, const char *name)
 {
-	static const struct job_kind unknown = {"unknown", NULL, 1 << 30, 0};
-
 	for (size_t i = 0; i < rn->nkinds; i++)
 		if (strcmp(rn->kinds[i].name, name) == 0)
 			return &rn->kinds[i];
-	return &unknown;
+	return &unknown_kind;
 }
 
 static int64_t lease_us_of(const struct runner *rn, const struct job_kind *kind)

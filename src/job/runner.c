@@ -72,7 +72,6 @@ void runner_free(struct runner *rn)
 	group_free(rn->group);
 	if (rn->claim.a != NULL)
 		arena_free(rn->claim.a);
-	free(rn->periodic_at_us);
 	free(rn);
 }
 
@@ -114,8 +113,6 @@ static void read_wake_ups(struct runner *rn)
 			rn->is_replaced = true;
 		if (message[0] == WAKE_TARGETS[0])
 			rn->targets_at_us = 0;
-		if (message[0] == WAKE_PERIODIC[0])
-			periodic_look_again(rn);
 	}
 }
 
@@ -230,7 +227,7 @@ int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
 		struct err err = ERR_INIT;
 
 		keep_reap_dead(rn);
-		periodic_run(rn);
+		keep_periodic(rn);
 		if (work(rn, &err) == -1)
 			log_warn("runner.commit", LOG_ERR(&err));
 		keep_tell_windows(rn);
@@ -247,7 +244,7 @@ int runner_once(struct runner *rn, struct err *err)
 	size_t before = rn->nran;
 
 	keep_reap_dead(rn);
-	periodic_run(rn);
+	keep_periodic(rn);
 	for (;;) {
 		int n;
 

@@ -41,7 +41,6 @@ enum {
 	HEALTH_LAST_ERROR,
 	HEALTH_LAST_USED
 };
-DB_STMT(dashboard_periodic_next, "SELECT MIN(next_at) FROM periodic_runs");
 
 /* ---- counts, remembered ------------------------------------------------------------------- */
 
@@ -153,15 +152,4 @@ int dashboard_connections(
 		json_array_append_new(*out, o);
 	}
 	return 0;
-}
-
-int dashboard_next_periodic(struct app *app, struct arena *a, int64_t *next_us, struct err *err)
-{
-	struct db_rows rows;
-	int rc = db_row(app->db, a, &dashboard_periodic_next, NULL, 0, &rows, err);
-
-	if (rc != 1 || db_is_null(&rows, 0, 0))
-		return rc == -1 ? -1 : 0;
-	*next_us = db_get_int(&rows, 0, 0);
-	return 1;
 }

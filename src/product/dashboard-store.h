@@ -18,7 +18,5 @@ int dashboard_deliveries(struct app *app, struct arena *a, const struct uuid *ac
 /* Connections that need a look first: [{id,providerType,name,status,lastError,lastUsedAt}]. */
 int dashboard_connections(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
-/* When the first of the periodic works is due: 1, 0 none was ever planned, -1. */
-int dashboard_next_periodic(struct app *app, struct arena *a, int64_t *next_us, struct err *err);
 
 #endif

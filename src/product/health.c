@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "db/migrate.h"
-#include "product/dashboard-store.h"
+#include "job/periodic.h"
 #include "product/product.h"
 
 #define SCHEMA_CHECK_US (10 * SECOND_US)
@@ -33,7 +33,7 @@ static const char *health_scheduler_state(struct app *app, struct arena *a)
 {
 	struct err err = ERR_INIT;
 	int64_t next_us;
-	int found = dashboard_next_periodic(app, a, &next_us, &err);
+	int found = periodic_next(app->db, a, &next_us, &err);
 
 	if (found != 1)
 		return "unknown";

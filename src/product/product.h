@@ -1,5 +1,5 @@
-/* The composition of the product: every route, every kind of job, what runs periodically, and who
- * is told of what. The mains take it from here. */
+/* The composition of the product: every route, every kind of job, and who is told of what. The
+ * mains take it from here. */
 #ifndef PRODUCT_PRODUCT_H
 #define PRODUCT_PRODUCT_H
 
@@ -9,7 +9,6 @@
 const struct route *product_routes(size_t *n);
 extern const struct router_hooks product_router_hooks;
 const struct job_kind *product_job_kinds(size_t *n);
-const struct runner_periodic *product_periodics(size_t *n);
 /* For the runner's idle moments: see runner_set_background. */
 int product_background(struct app *app, struct err *err);
 /* What connects the features that must not know each other: app_open puts it into the app. */

@@ -36,20 +36,18 @@ static const struct job_kind job_kinds[] = {
     {.name = "record.delete", .run = record_job_delete, .max_attempts = 20},
     {.name = "record.replay", .run = record_job_replay, .max_attempts = 20},
     {.name = "record.import", .run = import_job_run, .max_attempts = 2 * IMPORT_RUN_ATTEMPTS},
+
+    {.name = "account.purge", .every_s = 3600, .work = account_purge},
+    {.name = "event.partitions", .every_s = 3600, .work = event_partitions},
+    {.name = "record.fields", .every_s = 5, .work = record_fields_update},
+    {.name = "record.moves", .every_s = 60, .work = record_moves_forget},
+    {.name = "record.retain", .every_s = 60, .work = record_retain},
+    {.name = "job.lanes", .every_s = 3600, .work = job_lanes_purge},
+    {.name = "import.purge", .every_s = 3600, .work = import_purge},
 };
 
 static const struct task_kind *const task_kinds[] = {
     &import_task, &record_delete_task, &record_replay_task, NULL};
-
-static const struct runner_periodic periodics[] = {
-    {.name = "account.purge", .every_s = 3600, .run = account_purge},
-    {.name = "event.partitions", .every_s = 3600, .run = event_partitions},
-    {.name = "record.fields", .every_s = 5, .run = record_fields_update},
-    {.name = "record.moves", .every_s = 60, .run = record_moves_forget},
-    {.name = "record.retain", .every_s = 60, .run = record_retain},
-    {.name = "job.lanes", .every_s = 3600, .run = job_lanes_purge},
-    {.name = "import.purge", .every_s = 3600, .run = import_purge},
-};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
@@ -64,12 +62,6 @@ const struct job_kind *product_job_kinds(size_t *n)
 {
 	*n = sizeof(job_kinds) / sizeof(job_kinds[0]);
 	return job_kinds;
-}
-
-const struct runner_periodic *product_periodics(size_t *n)
-{
-	*n = sizeof(periodics) / sizeof(periodics[0]);
-	return periodics;
 }
 
 int product_background(struct app *app, struct err *err)

@@ -17,6 +17,7 @@
  * it still counts there, at the list's older end. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "job/periodic.h"
 #include "record/record-internal.h"
 #include "record/record-words.h"
 
@@ -24,9 +25,7 @@
 #define COMMIT_US (15 * SECOND_US)
 #define SKEW_US SECOND_US          /* nor does another host's clock differ by so much */
 #define KEPT_US (3600 * SECOND_US) /* what a cursor is worth */
-#define PURGE_CHUNK 2000
-#define PURGE_BUDGET_US 200000
-#define CHUNK 200      /* of one statement */
+#define CHUNK 200                  /* of one statement */
 #define LOOKED_AT 2000 /* for one page: with more to look at the page ends where they end */
 
 #define LEFT                                                                                       \
@@ -44,7 +43,7 @@ DB_STMT(record_moves_oldest,
 	 " AND m.from_at <= ? AND (m.from_at < ? OR m.record_id <= ?) AND m.moved_at > ?"
 	 " AND (m.from_at <= ? OR m.from_at = r.first_seen_at)"
 	 " ORDER BY m.from_at, m.record_id LIMIT 200");
-DB_STMT(record_moves_purge, "DELETE FROM record_moves WHERE moved_at < ? LIMIT 2000");
+DB_STMT(record_moves_purge, "DELETE FROM record_moves WHERE moved_at < ?" DB_PURGE_LIMIT);
 
 /* ---- what a cursor remembers --------------------------------------------------------------- */
 
@@ -321,13 +320,6 @@ void record_moves_remember(struct record_slice *slice)
 
 int record_moves_forget(struct app *app, struct err *err)
 {
-	int64_t until_us = clock_mono_us() + PURGE_BUDGET_US;
-	uint64_t gone;
-
-	do {
-		if (db_exec(app->db, &record_moves_purge, DB_VALS(db_int(clock_now_us() - KEPT_US)),
-			&gone, err) == -1)
-			return -1;
-	} while (gone == PURGE_CHUNK && clock_mono_us() < until_us);
-	return gone == PURGE_CHUNK;
+	return db_purge(app->db, &record_moves_purge, DB_VALS(db_int(clock_now_us() - KEPT_US)),
+	    clock_mono_us() + PERIODIC_STEP_US, err);
 }

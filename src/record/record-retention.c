@@ -4,11 +4,11 @@
 #include "account/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "job/periodic.h"
 #include "record/record-internal.h"
 
-#define CHUNK 50             /* records of one transaction */
-#define RUN_BUDGET_US 300000 /* of one run: the runner waits meanwhile */
-#define DUE_MOST 10000       /* counted; one more is looked at */
+#define CHUNK 50       /* records of one transaction, if there is time for so many */
+#define DUE_MOST 10000 /* counted; one more is looked at */
 
 DB_STMT(retention_of_account,
     "SELECT resource_type, days FROM record_retention WHERE account_id = ? ORDER BY resource_type");
@@ -125,7 +125,7 @@ static int rule_store(struct db *db, const struct rule_setting *s, int64_t befor
 		DB_VALS(db_uuid(account_id), db_strn(s->resource_type), db_int(s->days)), NULL,
 		err) == -1)
 		return -1;
-	return job_periodic_soon(db, "record.retain", err);
+	return periodic_soon(db, "record.retain", err);
 }
 
 static int rule_set_body(struct db *db, struct audit *log, void *arg, struct err *err)
@@ -166,7 +166,9 @@ struct record_retaining {
 	struct uuid account_id;
 	struct str resource_type;
 	int64_t before_us;
-	size_t looked_at, deleted;
+	int64_t until_us; /* monotonic: no more of this rule in this run */
+	size_t deleted;
+	bool has_more;
 };
 
 /* One that was updated since it was listed is kept. */
@@ -201,14 +203,21 @@ static int retain_delete_chunk(
 	    DB_VALS(db_uuid(&t->account_id), db_strn(t->resource_type), db_int(t->before_us)),
 	    &rows, err);
 
-	t->looked_at = rc == -1 ? 0 : rows.count;
-	for (size_t i = 0; rc != -1 && i < t->looked_at; i++) {
+	if (rc == -1)
+		return -1;
+	t->has_more = rows.count == CHUNK;
+	for (size_t i = 0; i < rows.count; i++) {
 		struct uuid id = db_get_uuid(&rows, i, 0);
 
-		if ((rc = retain_delete_if_due(t, a, &id, err)) == 1)
-			t->deleted++;
+		if (i > 0 && clock_mono_us() > t->until_us) { /* each may have a long history */
+			t->has_more = true;
+			return 0;
+		}
+		if ((rc = retain_delete_if_due(t, a, &id, err)) == -1)
+			return -1;
+		t->deleted += rc == 1;
 	}
-	return rc == -1 ? -1 : 0;
+	return 0;
 }
 
 static int retain_body(struct db *db, void *arg, struct err *err)
@@ -217,15 +226,16 @@ static int retain_body(struct db *db, void *arg, struct err *err)
 	struct arena *a = arena_new();
 	int rc;
 
-	t->deleted = t->looked_at = 0;
+	t->deleted = 0;
+	t->has_more = false;
 	if ((rc = rule_lock(db, a, t, err)) == 1)
 		rc = retain_delete_chunk(db, a, t, err);
 	arena_free(a);
 	return rc;
 }
 
-/* Deletes what one rule says, until until_us on the monotonic clock: 1 there is more, 0, -1. */
-static int retain_rule(struct record_retaining *t, int64_t until_us, struct err *err)
+/* Deletes what one rule says, until t->until_us: 1 there is more, 0, -1. */
+static int retain_rule(struct record_retaining *t, struct err *err)
 {
 	size_t total = 0;
 
@@ -233,11 +243,11 @@ static int retain_rule(struct record_retaining *t, int64_t until_us, struct err 
 		if (db_transaction(t->app->db, retain_body, t, err) == -1)
 			return -1;
 		total += t->deleted;
-	} while (t->looked_at == CHUNK && clock_mono_us() < until_us);
+	} while (t->has_more && clock_mono_us() < t->until_us);
 	if (total > 0)
 		log_info("record.retention", LOG_STR("resource_type", t->resource_type),
 		    LOG_I("deleted", total));
-	return t->looked_at == CHUNK;
+	return t->has_more;
 }
 
 /* Each rule gets a turn: one that has much to delete must not keep the others waiting, nor one that
@@ -253,9 +263,10 @@ static int retain_all(
 		    .resource_type = db_get_str(rules, i, BUSY_RESOURCE_TYPE)};
 		struct err e = ERR_INIT;
 		int64_t now_us = clock_mono_us();
-		int64_t turn_us = (until_us - now_us) / (int64_t)(rules->count - i);
-		int rc = retain_rule(&t, now_us + turn_us, &e);
+		int rc;
 
+		t.until_us = now_us + (until_us - now_us) / (int64_t)(rules->count - i);
+		rc = retain_rule(&t, &e);
 		has_more = has_more || rc == 1;
 		if (rc == -1 && !has_failed)
 			err_set(err, e.code, "%s", e.msg);
@@ -269,7 +280,7 @@ static int retain_all(
 int record_retain(struct app *app, struct err *err)
 {
 	struct arena *a = arena_new();
-	int64_t until_us = clock_mono_us() + RUN_BUDGET_US;
+	int64_t until_us = clock_mono_us() + PERIODIC_STEP_US;
 	struct db_rows rules;
 	int rc =
 	    db_query(app->db, a, &retention_busy, DB_VALS(db_int(clock_now_us())), &rules, err);

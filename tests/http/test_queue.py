@@ -279,6 +279,7 @@ def _():
     [account] = json.loads(product.ctl("queue", "--account", t.id, "--json"))
     equal((account["accountId"], account["lanes"], account["dead"]), (t.id, [lane], 3))
     has([a["accountId"] for a in json.loads(product.ctl("queue", "--json"))], t.id)
+    true("periodic work" not in told, "work of no account is not the account's")
     has(product.ctl("queue", "--account", t.id, "--dead"), "it did not <b>work</b>")
     [account] = json.loads(product.ctl("queue", "--account", t.id, "--dead", "--json"))
     equal(sorted(r["id"] for r in account["dead"]), sorted(ids))
@@ -290,6 +291,12 @@ def _():
     equal(product.ctl("queue", "retry", "--account", t.id, "--lane", lane["id"]).strip(), "2 run again")
     equal(product.ctl("queue", "retry", "--account", t.id).strip(), "0 run again")
     equal(t.rows("audit_log", "actor_kind = 'operator' AND action LIKE 'queue.%'"), 5)
+    has(product.ctl("queue"), "record.fields")
+    [none] = [a for a in json.loads(product.ctl("queue", "--json")) if a["accountId"] is None]
+    works = {w["kind"]: w for w in none["periodic"]}
+    true({"account.purge", "event.partitions", "import.purge", "record.retain"} <= set(works), works)
+    for w in works.values():
+        true(w["lastError"] is None and (w["isRunning"] or w["nextAt"]), w)
     for wrong in (("queue", "pause", "--account", t.id, "x"), ("queue", "retry", "--account", t.id, "--job", ids[0]),
                   ("queue", "--account", "x"), ("queue", "pause", lane["id"])):
         try:

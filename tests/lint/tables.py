@@ -10,7 +10,7 @@ from _tap import Report, files, line_of, read, statements, without_comments
 
 OWNERS = {
     "db": "schema_migrations",
-    "job": "jobs job_lanes job_windows job_breakers periodic_runs",
+    "job": "jobs job_lanes job_windows job_breakers",
     "account": "accounts users memberships sessions api_keys audit_log one_time_tokens idempotency_keys",
     "connection": "connections",
     "record": "records record_changes record_counts record_search record_search_queue record_fields "
@@ -34,10 +34,8 @@ VISITORS = {
     ("product", "events"): "counts of the dashboard",
     ("product", "leads"): "counts of the dashboard",
     ("product", "lead_deliveries"): "counts of the dashboard",
-    ("product", "periodic_runs"): "the dashboard says when the runner last ran",
     ("cmd", "jobs"): "the doctor looks for jobs that nobody runs",
     ("cmd", "job_lanes"): "the doctor looks for jobs that nobody runs",
-    ("cmd", "periodic_runs"): "the doctor says when the runner last ran",
     ("cmd", "users"): "the doctor asks whether anybody can sign in",
 }
 

@@ -59,6 +59,17 @@
 		core_rows(db, a, &stmt_, DB_VALS(__VA_ARGS__), __LINE__, __FILE__);                \
 	})
 
+/* A row of a table of kinds of jobs. */
+#define KIND(called, does, attempts, seconds)                                                      \
+	{                                                                                          \
+		.name = called, .run = does, .max_attempts = attempts, .lease_s = seconds          \
+	}
+/* One of periodic work. */
+#define PERIODIC(called, seconds, does)                                                            \
+	{                                                                                          \
+		.name = called, .every_s = seconds, .work = does                                   \
+	}
+
 /* It went well; otherwise says why not. */
 #define OK(call, e)                                                                                \
 	({                                                                                         \

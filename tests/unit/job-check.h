@@ -35,7 +35,6 @@ static inline bool place_make(struct place *p)
 	p->a = p->c.a;
 	p->account = uuid_new();
 	RUN(p->db, "DELETE FROM jobs");
-	RUN(p->db, "DELETE FROM periodic_runs");
 	SCRIPT(p->db, "DROP TABLE IF EXISTS job_effects");
 	SCRIPT(p->db,
 	    "CREATE TABLE job_effects (id BIGINT NOT NULL AUTO_INCREMENT, what INT NOT NULL,"

@@ -290,6 +290,32 @@ static void errors(void)
 	arena_free(a);
 }
 
+/* ---- deletion in slices ------------------------------------------------------------------ */
+
+static void purging(void)
+{
+	static const struct db_stmt purge = {
+	    "purge", "DELETE FROM core_cells WHERE id <= ?" DB_PURGE_LIMIT, NULL, NULL};
+	struct db *db = test_db();
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	make_table(db);
+	RUN(db, "INSERT INTO core_cells (id) VALUES (1)");
+	for (int64_t n = 1; n < 3 * DB_PURGE_ROWS; n *= 2)
+		RUN(db,
+		    "INSERT INTO core_cells (id) SELECT id + ? FROM core_cells WHERE id + ? <= ?",
+		    db_int(n), db_int(n), db_int(3 * DB_PURGE_ROWS));
+	/* out of time: one slice, so that the next run goes on */
+	CHECK(db_purge(db, &purge, DB_VALS(db_int(3 * DB_PURGE_ROWS - 1)), 0, &err) == 1);
+	CHECK(count_rows(db) == 2 * DB_PURGE_ROWS);
+	CHECK(db_purge(db, &purge, DB_VALS(db_int(3 * DB_PURGE_ROWS - 1)), INT64_MAX, &err) == 0);
+	CHECK(count_rows(db) == 1);
+	CHECK(db_purge(db, &purge, DB_VALS(db_int(0)), 0, &err) == 0 && count_rows(db) == 1);
+	drop_table(db);
+}
+
 /* ---- transactions ------------------------------------------------------------------------ */
 
 struct body {
@@ -687,7 +713,8 @@ void suite_db_core(void)
 	    {"bytes and ids", bytes}, {"many rows in pieces", many_rows},
 	    {"rows behind a head", rows_with_a_head}, {"too many rows are an error", too_many_rows},
 	    {"errors by kind", errors}, {"transactions and hooks", transactions},
-	    {"nested transactions", nesting}, {"a deadlock is tried again", deadlocks},
+	    {"nested transactions", nesting}, {"deletion in slices", purging},
+	    {"a deadlock is tried again", deadlocks},
 	    {"an idle connection that was closed is replaced", idle_connection_is_replaced},
 	    {"a connection lost within a transaction", killed_within_a_transaction},
 	    {"work done while the server works", meanwhile}, {"no server, then one", no_server});

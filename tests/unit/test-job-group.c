@@ -52,7 +52,7 @@ static void one_commit_for_many(void)
 	for (int i = 0; i < 32; i++)
 		insert(&p, "effect", arena_printf(p.a, "%d", i));
 	before = commits(&p);
-	CHECK(RUN_ONCE(&p, {"effect", effect, 3, 0}) == 32);
+	CHECK(RUN_ONCE(&p, KIND("effect", effect, 3, 0)) == 32);
 	CHECK(commits(&p) - before == 2);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 32 && count_jobs(&p) == 0);
 	place_remove(&p);
@@ -73,7 +73,7 @@ static void one_bad_among_many(void)
 		doing.code = codes[c];
 		for (int i = 0; i < 32; i++)
 			insert(&p, "effect", arena_printf(p.a, "%d", i));
-		CHECK(RUN_ONCE(&p, {"effect", effect, 3, 0}) == 32);
+		CHECK(RUN_ONCE(&p, KIND("effect", effect, 3, 0)) == 32);
 		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 31);
 		CHECK(NUMBER_OF(p.db, "SELECT COUNT(DISTINCT what) FROM job_effects"
 				      " WHERE what <> 17") == 31);
@@ -150,7 +150,7 @@ static void bulk_has_its_own(void)
 	insert(&p, "effect", "1");
 	insert_bulk(&p, "effect");
 	before = commits(&p);
-	CHECK(RUN_ONCE(&p, {"effect", effect, 3, 0}) == 2);
+	CHECK(RUN_ONCE(&p, KIND("effect", effect, 3, 0)) == 2);
 	CHECK(commits(&p) - before == 3); /* the claim, one each */
 	place_remove(&p);
 }
@@ -165,8 +165,8 @@ static void live_between_steps(void)
 	memset(&both, 0, sizeof(both));
 	insert_bulk(&p, "bulk");
 	insert(&p, "live", NULL);
-	CHECK(
-	    RUN_ONCE(&p, {"bulk", bulk_steps, 3, 0}, {"live", live_turns, 3, 0}) == 1 + LIVE_TURNS);
+	CHECK(RUN_ONCE(&p, KIND("bulk", bulk_steps, 3, 0), KIND("live", live_turns, 3, 0)) ==
+	      1 + LIVE_TURNS);
 	CHECK(both.steps == BULK_STEPS && both.turns == LIVE_TURNS);
 	CHECK(both.turns_at_last_step == LIVE_TURNS);
 	CHECK(count_jobs(&p) == 0);
@@ -233,7 +233,7 @@ static void opens_and_closes(void)
 		insert_to(&p, &to);
 	target.peer = JOB_PEER_DEAD;
 	target.calls = target.probes = 0;
-	RUN_ONCE(&p, {"calling", calling, 100, 0});
+	RUN_ONCE(&p, KIND("calling", calling, 100, 0));
 	/* what was under way when it opened is all that was tried */
 	CHECK(target.calls >= BREAKER_FAILURES && target.calls < BREAKER_FAILURES + 4);
 	CHECK(breaker_list(p.db, p.a, &v, &n, &err) == 0 && n == 1);
@@ -243,19 +243,19 @@ static void opens_and_closes(void)
 	CHECK(TEXT_EQ(breaker_state(&v[0], clock_now_us()), "open"));
 	/* another runner keeps to it */
 	target.calls = 0;
-	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 0 && target.calls == 0);
+	CHECK(RUN_ONCE(&p, KIND("calling", calling, 100, 0)) == 0 && target.calls == 0);
 	/* a probe that fails makes the next one wait longer, and no job lose a try */
 	int64_t tries = NUMBER_OF(p.db, "SELECT SUM(tries) FROM jobs");
 
 	OK(db_transaction(p.db, probe_now, &key, &err), &err);
-	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 1 && target.probes == 1);
+	CHECK(RUN_ONCE(&p, KIND("calling", calling, 100, 0)) == 1 && target.probes == 1);
 	CHECK(NUMBER_OF(p.db, "SELECT SUM(tries) FROM jobs") == tries);
 	CHECK(NUMBER_OF(p.db, "SELECT probes FROM job_breakers") == 1);
 	/* one that succeeds closes it */
 	target.peer = JOB_PEER_OK;
 	target.calls = 0;
 	OK(db_transaction(p.db, probe_now, &key, &err), &err);
-	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 20 && target.calls == 20);
+	CHECK(RUN_ONCE(&p, KIND("calling", calling, 100, 0)) == 20 && target.calls == 20);
 	CHECK(count_jobs(&p) == 0);
 	CHECK(breaker_list(p.db, p.a, &v, &n, &err) == 0 && n == 0);
 	RUN(p.db, "DELETE FROM job_breakers");
@@ -277,9 +277,9 @@ static void paused(void)
 	insert_to(&p, &to);
 	target.peer = JOB_PEER_OK;
 	CHECK(breaker_pause(p.db, &key, true, now, &err) == 1);
-	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 0);
+	CHECK(RUN_ONCE(&p, KIND("calling", calling, 100, 0)) == 0);
 	CHECK(breaker_try(p.db, &key, now, &err) == 1);
-	CHECK(RUN_ONCE(&p, {"calling", calling, 100, 0}) == 1 && count_jobs(&p) == 0);
+	CHECK(RUN_ONCE(&p, KIND("calling", calling, 100, 0)) == 1 && count_jobs(&p) == 0);
 	RUN(p.db, "DELETE FROM job_breakers");
 	place_remove(&p);
 }
@@ -307,7 +307,7 @@ static void looks_cost_lanes(void)
 	before = NUMBER_OF(p.db,
 	    "SELECT CAST(SUM(VARIABLE_VALUE) AS SIGNED) FROM information_schema.SESSION_STATUS"
 	    " WHERE VARIABLE_NAME LIKE 'HANDLER_READ%'");
-	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}, {"calling", calling, 3, 0}) == 1);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 3, 0), KIND("calling", calling, 3, 0)) == 1);
 	after = NUMBER_OF(p.db,
 	    "SELECT CAST(SUM(VARIABLE_VALUE) AS SIGNED) FROM information_schema.SESSION_STATUS"
 	    " WHERE VARIABLE_NAME LIKE 'HANDLER_READ%'");

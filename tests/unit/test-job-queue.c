@@ -179,7 +179,7 @@ static void runners_tell(void)
 	    "INSERT INTO job_windows (account_id, class, target_id, runner_id, slots, at)"
 	    " VALUES (?, 0, ?, ?, 9, ?)",
 	    db_uuid(&p.account), db_uuid(&elsewhere), db_uuid(&elsewhere), db_int(clock_now_us()));
-	rn = runner(&p, (const struct job_kind[]){{"plain", plain, 3, 0}}, 1);
+	rn = runner(&p, (const struct job_kind[]){KIND("plain", plain, 3, 0)}, 1);
 	CHECK(runner_run(rn, is_told, &w) == 0 && w.told == LANE_WINDOW_FIRST);
 	runner_free(rn);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_windows WHERE account_id = ?",
@@ -263,7 +263,7 @@ static void dead_and_revived(void)
 	for (int i = 0; i < 3; i++)
 		insert_in(&p, &p.account, JOB_LIVE, &to);
 	id = insert_in(&p, &p.account, JOB_BULK, &own);
-	CHECK(RUN_ONCE(&p, {"plain", failing, 1, 0}) == 4);
+	CHECK(RUN_ONCE(&p, KIND("plain", failing, 1, 0)) == 4);
 	CHECK(queue_dead_count(p.db, &p.account, &n, &err) == 0 && n == 4);
 	CHECK(queue_dead_count(p.db, &other, &n, &err) == 0 && n == 0);
 	rows = dead_of(&p, &p.account, NULL);
@@ -289,7 +289,7 @@ static void dead_and_revived(void)
 		  db_int(clock_now_us())) == 1);
 	OK(db_transaction(p.db, revive_lane_body, &key, &err), &err);
 	CHECK(queue_dead_count(p.db, &p.account, &n, &err) == 0 && n == 0);
-	CHECK(RUN_ONCE(&p, {"plain", plain, 1, 0}) == 4 && count_jobs(&p) == 0);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 1, 0)) == 4 && count_jobs(&p) == 0);
 	place_remove(&p);
 }
 
@@ -337,14 +337,14 @@ static void pauses(void)
 	CHECK(breaker_is_paused(&listed(&p, &p.account, JOB_BULK, &to)->breaker, JOB_BULK));
 	CHECK(breaker_is_paused(&listed(&p, &p.account, JOB_BULK, &own)->breaker, JOB_BULK));
 	CHECK(!breaker_is_paused(&listed(&p, &p.account, JOB_LIVE, &own)->breaker, JOB_LIVE));
-	CHECK(RUN_ONCE(&p, {"plain", plain, 1, 0}) == 1 && count_jobs(&p) == 3);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 1, 0)) == 1 && count_jobs(&p) == 3);
 	act(&p, &live, queue_pause);
 	act(&p, &bulk, queue_resume);
-	CHECK(RUN_ONCE(&p, {"plain", plain, 1, 0}) == 1 && count_jobs(&p) == 2);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 1, 0)) == 1 && count_jobs(&p) == 2);
 	act(&p, &live, queue_resume);
 	act(&p, &target, queue_resume);
 	act(&p, &target, queue_resume);
-	CHECK(RUN_ONCE(&p, {"plain", plain, 1, 0}) == 2 && count_jobs(&p) == 0);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 1, 0)) == 2 && count_jobs(&p) == 0);
 	/* a lane that never had a job shows that it is paused */
 	target.target_id = uuid_new();
 	CHECK(listed(&p, &p.account, JOB_LIVE, &target.target_id) == NULL);
@@ -394,15 +394,15 @@ static void tries(void)
 	key = (struct lane_key){p.account, uuid_new(), JOB_LIVE};
 	for (int i = 0; i < 8; i++)
 		insert_in(&p, &p.account, JOB_LIVE, &key.target_id);
-	RUN_ONCE(&p, {"plain", unreachable, 9, 0});
+	RUN_ONCE(&p, KIND("plain", unreachable, 9, 0));
 	CHECK(told_of_opening == 1);
 	CHECK(listed(&p, &p.account, JOB_LIVE, &key.target_id)->breaker.opened_us != 0);
 	CHECK(listed(&p, &p.account, JOB_LIVE, &key.target_id)->window == 1);
-	CHECK(RUN_ONCE(&p, {"plain", plain, 9, 0}) == 0);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 9, 0)) == 0);
 	act(&p, &key, queue_pause);
 	act(&p, &key, queue_try);
 	CHECK(listed(&p, &p.account, JOB_LIVE, &key.target_id)->breaker.opened_us == 0);
-	CHECK(RUN_ONCE(&p, {"plain", plain, 9, 0}) == 8 && count_jobs(&p) == 0);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 9, 0)) == 8 && count_jobs(&p) == 0);
 	RUN(p.db, "DELETE FROM job_breakers");
 	place_remove(&p);
 }

@@ -1,4 +1,4 @@
-/* Runners: those that die, many jobs at once, several runners, periodic work, take-over. */
+/* Runners: those that die, many jobs at once, several runners, take-over. */
 #include "job-check.h"
 #include "net/http-client.h"
 
@@ -18,7 +18,7 @@ static int die_in_a_child(void *arg)
 	struct place *p = arg;
 
 	core_app_forked(&p->c);
-	return RUN_ONCE(p, {"dying", dying, 3, 0});
+	return RUN_ONCE(p, KIND("dying", dying, 3, 0));
 }
 
 /* The job that kills whoever runs it is given up after as many deaths as it has attempts. */
@@ -37,12 +37,12 @@ static void poison(void)
 			  " AND lease_id IS NOT NULL AND run_at > ?",
 			  db_int(clock_now_us())) == 1);
 	}
-	CHECK(RUN_ONCE(&p, {"dying", dying, 3, 0}) == 1); /* and we live */
+	CHECK(RUN_ONCE(&p, KIND("dying", dying, 3, 0)) == 1); /* and we live */
 	CHECK(seen->runs == 3);
 	CHECK(TEXT_EQ(TEXT_OF(p.db, p.a, "SELECT state FROM jobs"), "dead"));
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE last_error LIKE '%died 3 times%'") ==
 	      1);
-	CHECK(RUN_ONCE(&p, {"dying", dying, 3, 0}) == 0);
+	CHECK(RUN_ONCE(&p, KIND("dying", dying, 3, 0)) == 0);
 	place_remove(&p);
 }
 
@@ -60,7 +60,7 @@ static int wait_in_a_child(void *arg)
 	struct place *p = arg;
 
 	core_app_forked(&p->c);
-	return RUN_ONCE(p, {"waiting", waiting, 3, 0}, {"plain", plain, 3, 0});
+	return RUN_ONCE(p, KIND("waiting", waiting, 3, 0), KIND("plain", plain, 3, 0));
 }
 
 static void leases_of_dead_runners(void)
@@ -75,10 +75,10 @@ static void leases_of_dead_runners(void)
 	pid = core_fork(wait_in_a_child, &p);
 	CHECK(AWAIT(__atomic_load_n(&seen->runs, __ATOMIC_RELAXED) == 2));
 	/* it lives: its jobs are its own */
-	CHECK(RUN_ONCE(&p, {"waiting", plain, 3, 0}) == 0 && seen->runs == 2);
+	CHECK(RUN_ONCE(&p, KIND("waiting", plain, 3, 0)) == 0 && seen->runs == 2);
 	kill(pid, SIGKILL);
 	CHECK(core_wait(pid) == 128 + SIGKILL);
-	CHECK(RUN_ONCE(&p, {"waiting", plain, 3, 0}) == 2);
+	CHECK(RUN_ONCE(&p, KIND("waiting", plain, 3, 0)) == 2);
 	CHECK(seen->runs == 4 && seen->last_attempts == 2 && count_jobs(&p) == 0);
 	place_remove(&p);
 }
@@ -93,9 +93,9 @@ static void leases_run_out(void)
 	insert(&p, "plain", NULL);
 	RUN(p.db, "UPDATE jobs SET lease_id = ?, attempts = 1, run_at = ?",
 	    db_blob(STR("another's lease!")), db_int(clock_now_us() + 60 * SECOND_US));
-	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}) == 0);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 3, 0)) == 0);
 	RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us()));
-	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}) == 1 && seen->last_attempts == 2);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 3, 0)) == 1 && seen->last_attempts == 2);
 	CHECK(count_jobs(&p) == 0);
 	place_remove(&p);
 }
@@ -120,11 +120,11 @@ static void released_when_the_database_is_back(void)
 	lost = *p.app;
 	lost.config = &away;
 	lost.db = db_new(&away);
-	rn = runner_new(&lost, (const struct job_kind[]){{"dying", plain, 3, 0}}, 1, &err);
+	rn = runner_new(&lost, (const struct job_kind[]){KIND("dying", plain, 3, 0)}, 1, &err);
 	CHECK(runner_once(rn, &err) == -1);
 	runner_free(rn);
 	db_free(lost.db);
-	CHECK(RUN_ONCE(&p, {"dying", plain, 3, 0}) == 1 && count_jobs(&p) == 0);
+	CHECK(RUN_ONCE(&p, KIND("dying", plain, 3, 0)) == 1 && count_jobs(&p) == 0);
 	place_remove(&p);
 }
 
@@ -163,8 +163,8 @@ static int leased(struct job *j, struct err *err)
 /* A claim holds jobs of several kinds, each for its own kind's lease: a statement a length. */
 static void leases_of_kinds(void)
 {
-	static const struct job_kind kinds[] = {
-	    {"short", leased, 3, 60}, {"plain", leased, 3, 0}, {"long", leased, 3, 300}};
+	static const struct job_kind kinds[] = {KIND("short", leased, 3, 60),
+	    KIND("plain", leased, 3, 0), KIND("long", leased, 3, 300)};
 	struct place p;
 
 	if (!place_make(&p))
@@ -203,8 +203,9 @@ static int before_others(struct job *j, struct err *err)
 /* So are jobs that are claimed as they are inserted. */
 static void leases_of_chained_kinds(void)
 {
-	static const struct job_kind kinds[] = {{"first", before_others, 3, 30},
-	    {"short", leased, 3, 60}, {"plain", leased, 3, 0}, {"long", leased, 3, 300}};
+	static const struct job_kind kinds[] = {KIND("first", before_others, 3, 30),
+	    KIND("short", leased, 3, 60), KIND("plain", leased, 3, 0),
+	    KIND("long", leased, 3, 300)};
 	struct place p;
 
 	if (!place_make(&p))
@@ -245,7 +246,7 @@ static void sleep_together(void)
 		for (int k = 0; k < cases[i].jobs; k++)
 			insert(&p, "sleeping", NULL);
 		CHECK_AT(
-		    cases[i].line, RUN_ONCE(&p, {"sleeping", sleeping, 3, 0}) == cases[i].jobs);
+		    cases[i].line, RUN_ONCE(&p, KIND("sleeping", sleeping, 3, 0)) == cases[i].jobs);
 		CHECK_AT(cases[i].line, seen->runs == cases[i].jobs);
 		CHECK_AT(cases[i].line, seen->most_inside == cases[i].most_inside);
 		CHECK_AT(cases[i].line, count_jobs(&p) == 0);
@@ -272,7 +273,7 @@ static void goes_on_when_there_is_room(void)
 	p.c.cfg.job_concurrency = 4;
 	for (int k = 0; k < jobs; k++)
 		insert(&p, "sleeping", NULL);
-	rn = runner(&p, (const struct job_kind[]){{"sleeping", sleeping, 3, 0}}, 1);
+	rn = runner(&p, (const struct job_kind[]){KIND("sleeping", sleeping, 3, 0)}, 1);
 	started = clock_mono_us();
 	CHECK(runner_run(rn, all_ran, &jobs) == 0);
 	/* fifteen rounds of 40 ms; waiting for the next look would take half a second each */
@@ -299,7 +300,7 @@ static int count_in_a_child(void *arg)
 	struct place *p = arg;
 
 	core_app_forked(&p->c);
-	return RUN_ONCE(p, {"counting", counting, 3, 0}) >= 0 ? 0 : 1;
+	return RUN_ONCE(p, KIND("counting", counting, 3, 0)) >= 0 ? 0 : 1;
 }
 
 static void several_runners(void)
@@ -323,147 +324,7 @@ static void several_runners(void)
 	place_remove(&p);
 }
 
-/* ---- periodic work, take-over ------------------------------------------------------------ */
-
-static int periodic_runs[2];
-
-static int periodic_good(struct app *app, struct err *err)
-{
-	(void)app;
-	(void)err;
-	periodic_runs[0]++;
-	return 0;
-}
-
-static int periodic_bad(struct app *app, struct err *err)
-{
-	(void)app;
-	periodic_runs[1]++;
-	return err_set(err, ERR_INTERNAL, "on purpose");
-}
-
-static void periodic(void)
-{
-	static const struct runner_periodic work[] = {
-	    {"test.bad", 3600, periodic_bad}, {"test.good", 3600, periodic_good}};
-	struct place p;
-	int64_t before = clock_now_us();
-
-	if (!place_make(&p))
-		return;
-	memset(periodic_runs, 0, sizeof(periodic_runs));
-	for (int round = 1; round <= 2; round++) {
-		for (int i = 0; i < 2; i++) { /* two runners */
-			struct runner *rn = runner(&p, NULL, 0);
-			struct err err = ERR_INIT;
-
-			runner_set_periodic(rn, work, COUNT(work));
-			CHECK(runner_once(rn, &err) == 0);
-			CHECK(runner_once(rn, &err) == 0);
-			runner_free(rn);
-			CHECK(periodic_runs[0] == round && periodic_runs[1] == round);
-		}
-		CHECK(NUMBER_OF(p.db,
-			  "SELECT COUNT(*) FROM periodic_runs WHERE next_at BETWEEN ? AND ?",
-			  db_int(before + 3600 * SECOND_US),
-			  db_int(clock_now_us() + 3600 * SECOND_US)) == 2);
-		RUN(p.db, "UPDATE periodic_runs SET next_at = ?", db_int(clock_now_us()));
-	}
-	place_remove(&p);
-}
-
-static int unfinished_runs;
-
-/* Has more to do twice. */
-static int unfinished(struct app *app, struct err *err)
-{
-	(void)app;
-	(void)err;
-	return ++unfinished_runs <= 2;
-}
-
-static int bring_forward(struct db *db, void *arg, struct err *err)
-{
-	return job_periodic_soon(db, arg, err);
-}
-
-/* One with more to do comes again long before its time; one brought forward at once. */
-static void periodic_again_and_soon(void)
-{
-	static const struct runner_periodic work[] = {
-	    {"test.unfinished", 3600, unfinished}, {"test.good", 3600, periodic_good}};
-	struct place p;
-	struct err err = ERR_INIT;
-	char name[] = "test.good";
-
-	if (!place_make(&p))
-		return;
-	unfinished_runs = periodic_runs[0] = 0;
-	for (int round = 1; round <= 4; round++) {
-		struct runner *rn = runner(&p, NULL, 0);
-
-		runner_set_periodic(rn, work, COUNT(work));
-		CHECK(runner_once(rn, &err) == 0);
-		runner_free(rn);
-		CHECK(unfinished_runs == (round < 3 ? round : 3) && periodic_runs[0] == 1);
-		CHECK(NUMBER_OF(p.db,
-			  "SELECT COUNT(*) FROM periodic_runs WHERE name = 'test.unfinished'"
-			  " AND next_at <= ?",
-			  db_int(clock_now_us() + SECOND_US)) == (round < 3));
-		RUN(p.db, "UPDATE periodic_runs SET next_at = 0 WHERE next_at <= ?",
-		    db_int(clock_now_us() + SECOND_US)); /* as if a second had gone by */
-	}
-	OK(db_transaction(p.db, bring_forward, name, &err), &err);
-	struct runner *rn = runner(&p, NULL, 0);
-
-	runner_set_periodic(rn, work, COUNT(work));
-	CHECK(runner_once(rn, &err) == 0);
-	CHECK(unfinished_runs == 3 && periodic_runs[0] == 2);
-	runner_free(rn);
-	place_remove(&p);
-}
-
-struct soon {
-	struct db *db;
-	bool is_asked;
-	int64_t until_us; /* before the runner would look by itself */
-};
-
-/* Brings the work forward once it has run, and waits for that. */
-static bool ran_again(void *arg)
-{
-	struct soon *s = arg;
-	struct err err = ERR_INIT;
-	char name[] = "test.good";
-
-	if (!s->is_asked && periodic_runs[0] == 1) {
-		s->is_asked = true;
-		OK(db_transaction(s->db, bring_forward, name, &err), &err);
-	}
-	return periodic_runs[0] == 2 || clock_mono_us() > s->until_us;
-}
-
-/* A runner that waits is told. */
-static void periodic_wakes(void)
-{
-	static const struct runner_periodic work[] = {{"test.good", 3600, periodic_good}};
-	struct place p;
-	struct err err = ERR_INIT;
-
-	if (!place_make(&p))
-		return;
-	struct soon soon = {db_new(&p.c.cfg), false, clock_mono_us() + AWAIT_US};
-	struct runner *rn = runner(&p, NULL, 0);
-
-	periodic_runs[0] = 0;
-	runner_set_periodic(rn, work, COUNT(work));
-	OK(runner_take_over(rn, &err), &err);
-	CHECK(runner_run(rn, ran_again, &soon) == 0);
-	CHECK(periodic_runs[0] == 2);
-	runner_free(rn);
-	db_free(soon.db);
-	place_remove(&p);
-}
+/* ---- take-over --------------------------------------------------------------------------- */
 
 static bool never(void *arg)
 {
@@ -478,8 +339,9 @@ static int run_in_a_child(void *arg)
 	struct err err = ERR_INIT;
 
 	core_app_forked(&p->c);
-	rn = runner(
-	    p, (const struct job_kind[]){{"waiting", waiting, 3, 0}, {"plain", plain, 3, 0}}, 2);
+	rn = runner(p,
+	    (const struct job_kind[]){KIND("waiting", waiting, 3, 0), KIND("plain", plain, 3, 0)},
+	    2);
 	if (runner_take_over(rn, &err) == -1)
 		return 1;
 	runner_run(rn, never, NULL);
@@ -534,7 +396,5 @@ void suite_job_runner(void)
 	    {"leases of chained kinds", leases_of_chained_kinds},
 	    {"sleep together", sleep_together},
 	    {"goes on when there is room", goes_on_when_there_is_room},
-	    {"several runners", several_runners}, {"periodic", periodic},
-	    {"periodic again and soon", periodic_again_and_soon},
-	    {"periodic wakes", periodic_wakes}, {"take-over", take_over});
+	    {"several runners", several_runners}, {"take-over", take_over});
 }

@@ -56,20 +56,20 @@ static void endings(void)
 
 	if (!place_make(&p))
 		return;
-	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}) == 0);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 3, 0)) == 0);
 	id = insert(&p, "plain", "{\"a\":1}");
 	RUN(p.db, "UPDATE jobs SET subject_id = ?", db_uuid(&subject));
-	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}) == 1);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 3, 0)) == 1);
 	CHECK(seen->runs == 1 && uuid_eq(seen->last_id, id) && seen->last_attempts == 1);
 	CHECK(seen->has_lease && TEXT_EQ(seen->args, "{\"a\":1}"));
 	CHECK(count_jobs(&p) == 0);
 	insert(&p, "finishing", NULL);
-	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}, {"finishing", finishing, 3, 0}) == 1);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 3, 0), KIND("finishing", finishing, 3, 0)) == 1);
 	CHECK(seen->args[0] == '\0' && count_jobs(&p) == 0 && effects(&p) == 1);
 	/* not before its time */
 	insert(&p, "plain", NULL);
 	RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us() + DAY_US));
-	CHECK(RUN_ONCE(&p, {"plain", plain, 3, 0}) == 0 && count_jobs(&p) == 1);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 3, 0)) == 0 && count_jobs(&p) == 1);
 	place_remove(&p);
 }
 
@@ -100,7 +100,7 @@ static void back_off(void)
 		CHECK(str_is(db_get_str(&rows, 0, 4), "no luck today"));
 	}
 	make_due(&p); /* a dead one is not run again */
-	CHECK(RUN_ONCE(&p, {"failing", failing, 99, 0}) == 0);
+	CHECK(RUN_ONCE(&p, KIND("failing", failing, 99, 0)) == 0);
 	CHECK(count_jobs(&p) == 1);
 	place_remove(&p);
 }
@@ -125,7 +125,7 @@ static void rescheduled(void)
 		return;
 	insert(&p, "again", "{\"page\":1}");
 	RUN(p.db, "UPDATE jobs SET attempts = 4, last_error = 'x'");
-	CHECK(RUN_ONCE(&p, {"again", again, 9, 0}) == 1 && seen->last_attempts == 5);
+	CHECK(RUN_ONCE(&p, KIND("again", again, 9, 0)) == 1 && seen->last_attempts == 5);
 	rows = ROWS_OF(
 	    p.db, p.a, "SELECT state, run_at, attempts, lease_id, last_error, args FROM jobs");
 	REQUIRE(rows.count == 1);
@@ -143,11 +143,11 @@ static void unknown_kind(void)
 	if (!place_make(&p))
 		return;
 	insert(&p, "of.tomorrow", NULL);
-	CHECK(RUN_ONCE(&p, {"plain", plain, 1, 0}) == 1 && seen->runs == 0);
+	CHECK(RUN_ONCE(&p, KIND("plain", plain, 1, 0)) == 1 && seen->runs == 0);
 	CHECK(NUMBER_OF(p.db,
 		  "SELECT COUNT(*) FROM jobs WHERE state = 'ready' AND lease_id IS NULL") == 1);
 	make_due(&p); /* whoever knows it runs it */
-	CHECK(RUN_ONCE(&p, {"of.tomorrow", plain, 3, 0}) == 1 && seen->runs == 1);
+	CHECK(RUN_ONCE(&p, KIND("of.tomorrow", plain, 3, 0)) == 1 && seen->runs == 1);
 	CHECK(count_jobs(&p) == 0);
 	place_remove(&p);
 }
@@ -185,7 +185,7 @@ static void lost_lease(void)
 		/* once only, though the row says that it is due */
 		RUN(p.db, "UPDATE jobs SET attempts = 1");
 		struct runner *rn =
-		    runner(&p, (const struct job_kind[]){{"robbed", robbed, 2, 0}}, 1);
+		    runner(&p, (const struct job_kind[]){KIND("robbed", robbed, 2, 0)}, 1);
 		struct err err = ERR_INIT;
 
 		RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us()));
@@ -219,7 +219,7 @@ static void kept_lease(void)
 	if (!place_make(&p))
 		return;
 	insert(&p, "keeping", NULL);
-	CHECK(RUN_ONCE(&p, {"keeping", keeping, 3, 0}) == 1);
+	CHECK(RUN_ONCE(&p, KIND("keeping", keeping, 3, 0)) == 1);
 	CHECK(count_jobs(&p) == 0);
 	place_remove(&p);
 }
@@ -302,8 +302,8 @@ static void chained(void)
 		    .fail_tries = cases[i].fail_tries,
 		    .code = cases[i].code};
 		insert(&p, "parent", NULL);
-		CHECK_AT(cases[i].line, RUN_ONCE(&p, {"parent", parent, 3, 0},
-					    {"child", child, 3, 0}) == 1 + cases[i].chained);
+		CHECK_AT(cases[i].line, RUN_ONCE(&p, KIND("parent", parent, 3, 0),
+					    KIND("child", child, 3, 0)) == 1 + cases[i].chained);
 		CHECK_AT(cases[i].line, seen->chained == cases[i].chained);
 		CHECK_AT(cases[i].line, count_jobs(&p) == 0);
 		place_remove(&p);

@@ -88,7 +88,7 @@ static void among_writers(void)
 
 static void run_jobs(struct place *p)
 {
-	static const struct job_kind kinds[] = {{"record.delete", record_job_delete, 20, 0}};
+	static const struct job_kind kinds[] = {KIND("record.delete", record_job_delete, 20, 0)};
 	struct err err = ERR_INIT;
 	struct runner *rn = runner_new(p->app, kinds, 1, &err);
 

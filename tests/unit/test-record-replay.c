@@ -159,7 +159,7 @@ static struct uuid start(struct place *p, const char *args)
 
 static void run_jobs(struct place *p)
 {
-	static const struct job_kind kinds[] = {{"record.replay", record_job_replay, 20, 0}};
+	static const struct job_kind kinds[] = {KIND("record.replay", record_job_replay, 20, 0)};
 	struct err err = ERR_INIT;
 	struct runner *rn = runner_new(p->app, kinds, 1, &err);
 

@@ -183,7 +183,7 @@ static int run_job(struct job *j, struct err *err)
 
 static void run_jobs(struct place *p)
 {
-	static const struct job_kind job_kinds[] = {{"test.knit", run_job, 100, 0}};
+	static const struct job_kind job_kinds[] = {KIND("test.knit", run_job, 100, 0)};
 	struct err err = ERR_INIT;
 	struct runner *rn = runner_new(p->app, job_kinds, 1, &err);
 
@@ -273,7 +273,7 @@ static int overtaken(struct job *j, struct err *err)
 
 static void one_run_at_a_time(void)
 {
-	static const struct job_kind job_kinds[] = {{"test.knit", overtaken, 100, 0}};
+	static const struct job_kind job_kinds[] = {KIND("test.knit", overtaken, 100, 0)};
 	struct place p;
 	struct runner *rn;
 	struct uuid id;
