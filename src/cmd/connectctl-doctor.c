@@ -9,6 +9,8 @@
 #include "crypto/aead.h"
 #include "db/db.h"
 #include "db/migrate.h"
+#include "intake/intake.h"
+#include "job/clock-check.h"
 #include "job/periodic.h"
 #include "provider/provider.h"
 
@@ -120,6 +122,33 @@ static int64_t doctor_number(struct doctor_visit *v, const struct db_stmt *s, st
 	return db_row(v->c->app.db, v->c->a, s, NULL, 0, &r, err) == 1 ? db_get_int(&r, 0, 0) : -1;
 }
 
+static void doctor_clock(struct doctor_visit *v)
+{
+	struct err err = ERR_INIT;
+
+	if (clock_check(v->c->app.db, &err) == 0)
+		fine(v, "clock");
+	else
+		wrong(v, "clock: %s; no jobs run until it is right", err.msg);
+}
+
+static void doctor_event_log(struct doctor_visit *v)
+{
+	struct err err = ERR_INIT;
+	int32_t days;
+
+	if (event_days_ahead(&v->c->app, &days, &err) == -1)
+		wrong(v, "event log: %s", err.msg);
+	else if (days < EVENT_DAYS_LOW)
+		wrong(v,
+		    "event log: has partitions for %d more days only; is connect-cron running, "
+		    "does "
+		    "a long transaction hold the table, may the database's user alter it?",
+		    days < 0 ? 0 : (int)days);
+	else
+		fine(v, "event log: partitions for %d more days", (int)days);
+}
+
 /* What periodic work says of its last runs. */
 static void doctor_periodic(struct doctor_visit *v)
 {
@@ -181,7 +210,9 @@ static void doctor_database(struct doctor_visit *v)
 	fine(v, "schema");
 	if (doctor_number(v, &doctor_users, &err) == 0)
 		note("nobody can sign in yet; make the first admin with: connectctl setup-link");
+	doctor_clock(v);
 	doctor_cron(v);
+	doctor_event_log(v);
 }
 
 int ctl_doctor(struct ctl *c, struct err *err)

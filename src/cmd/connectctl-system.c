@@ -76,8 +76,10 @@ int ctl_partitions(struct ctl *c, struct err *err)
 
 	if (ctl_read(c, no_options, NULL, 0, 0) != CTL_OK)
 		return CTL_USAGE;
+	if (event_partitions(&c->app, err) == -1 || event_retain(&c->app, err) == -1)
+		return -1;
 	do {
-		rc = event_partitions(&c->app, err);
+		rc = event_keys_forget(&c->app, err);
 	} while (rc == 1);
 	return rc;
 }

@@ -271,3 +271,18 @@ int db_script(struct db *db, const char *sql, struct err *err)
 		return -1;
 	return 0;
 }
+
+int db_ddl(struct db *db, const char *sql, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	int rc;
+
+	if (db_connection_ensure(db, err) == -1 ||
+	    db_connection_run(db, "SET SESSION lock_wait_timeout = 1", "ddl", err) == -1)
+		return -1;
+	rc = db_connection_run(db, sql, "ddl", err);
+	if (db_connection_run(db, "SET SESSION lock_wait_timeout = DEFAULT", "session", &ignored) ==
+	    -1)
+		db->is_lost = true; /* with its settings */
+	return rc;
+}

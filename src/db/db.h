@@ -128,6 +128,9 @@ int db_purge(struct db *db, const struct db_stmt *s, const struct db_val *vals, 
     int64_t until_us, struct err *err);
 /* Text that is not a prepared statement: migrations and administration only. */
 int db_script(struct db *db, const char *sql, struct err *err);
+/* The same for a statement that needs a table for itself, while others use it: waits for that for a
+ * second at most, since all who come later wait too: then ERR_RETRY. Outside transactions. */
+int db_ddl(struct db *db, const char *sql, struct err *err);
 
 /* Runs body(db, arg, err) in a READ COMMITTED transaction and commits; on ERR_RETRY it rolls back
  * and runs it again (up to 8 times, with jitter). body must therefore compute its effects anew. A

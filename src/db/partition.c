@@ -2,77 +2,112 @@
  * numbers only. */
 #include "db/partition.h"
 
-#include <stdio.h>
-
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 
 DB_STMT(partition_list,
     "SELECT PARTITION_NAME FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE()"
     " AND TABLE_NAME = ? ORDER BY PARTITION_NAME");
 
-/* The first id of a day, as a hexadecimal literal. */
-static void partition_bound_text(char out[40], int32_t day)
+/* The days that have partitions, oldest first. */
+struct days {
+	int32_t *v;
+	size_t n;
+};
+
+static int days_read(
+    struct db *db, struct arena *a, const char *table, struct days *out, struct err *err)
 {
-	struct uuid u = uuid_at((int64_t)day * DAY_US);
-	struct buf b;
-
-	memset(u.b + 6, 0, sizeof(u.b) - 6);
-	buf_init(&b, 64);
-	hex_encode(&b, u.b, sizeof(u.b));
-	snprintf(out, 40, "x'%s'", b.p);
-	buf_fini(&b);
-}
-
-static int partition_add_day(struct db *db, const char *table, int32_t day, struct err *err)
-{
-	char sql[400], bound[40];
-
-	partition_bound_text(bound, day + 1);
-	snprintf(sql, sizeof(sql),
-	    "ALTER TABLE %s REORGANIZE PARTITION p_rest INTO ("
-	    "PARTITION p%06d VALUES LESS THAN (%s), PARTITION p_rest VALUES LESS THAN (MAXVALUE))",
-	    table, day, bound);
-	return db_script(db, sql, err);
-}
-
-static int partition_drop(struct db *db, const char *table, const char *partition, struct err *err)
-{
-	char sql[200];
-
-	snprintf(sql, sizeof(sql), "ALTER TABLE %s DROP PARTITION %s", table, partition);
-	log_info("db.partition_dropped", LOG_S("table", table), LOG_S("partition", partition));
-	return db_script(db, sql, err);
-}
-
-int partition_maintain(
-    struct db *db, const char *table, int32_t keep_days, int32_t ahead_days, struct err *err)
-{
-	struct arena *a = arena_new();
-	int32_t today = clock_day(clock_now_us()), newest = today - 1;
 	struct db_rows rows;
-	int rc = -1;
 
 	if (db_query(db, a, &partition_list, DB_VALS(db_str(table)), &rows, err) == -1)
-		goto out;
+		return -1;
+	*out = (struct days){arena_array(a, rows.count + 1, sizeof(*out->v)), 0};
 	for (size_t i = 0; i < rows.count; i++) {
 		const char *name = db_get_text(&rows, i, 0);
 		int64_t day;
 
 		/* p_rest and a table without partitions (NULL) are no days. */
-		if (name == NULL || !str_to_i64(str_from(name + 1), 0, 999999, &day))
-			continue;
-		if (day > newest)
-			newest = (int32_t)day;
-		if (day < today - keep_days && partition_drop(db, table, name, err) == -1)
-			goto out;
+		if (name != NULL && str_to_i64(str_from(name + 1), 0, 999999, &day))
+			out->v[out->n++] = (int32_t)day;
 	}
-	for (int32_t day = newest + 1; day <= today + ahead_days; day++)
-		if (partition_add_day(db, table, day, err) == -1)
-			goto out;
-	rc = 0;
-out:
+	return 0;
+}
+
+static int32_t today(void)
+{
+	return clock_day(clock_now_us());
+}
+
+static int32_t days_ahead(const struct days *d)
+{
+	return d->n == 0 ? -1 : d->v[d->n - 1] - today();
+}
+
+/* A day's partition, up to the first id of the next day. */
+static void partition_text(struct buf *b, int32_t day)
+{
+	struct uuid bound = uuid_at((int64_t)(day + 1) * DAY_US);
+
+	memset(bound.b + 6, 0, sizeof(bound.b) - 6);
+	buf_printf(b, "PARTITION p%06d VALUES LESS THAN (x'", day);
+	hex_encode(b, bound.b, sizeof(bound.b));
+	buf_str(b, "'),");
+}
+
+int partition_make_ahead(
+    struct db *db, const char *table, int32_t least, int32_t most, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct buf *sql = buf_new(a, LIMIT_PAGE_BYTES);
+	struct days days;
+	int rc = days_read(db, a, table, &days, err);
+	int32_t ahead = rc == -1 ? 0 : days_ahead(&days), now = today();
+
+	if (rc == 0 && ahead < least) {
+		buf_printf(sql, "ALTER TABLE %s REORGANIZE PARTITION p_rest INTO (", table);
+		for (int32_t day = now + (ahead < -1 ? -1 : ahead) + 1; day <= now + most; day++)
+			partition_text(sql, day);
+		buf_str(sql, "PARTITION p_rest VALUES LESS THAN (MAXVALUE))");
+		rc = db_ddl(db, sql->p, err);
+	}
+	arena_free(a);
+	return rc == -1 ? err_prefix(err, "partitions of %s", table) : 0;
+}
+
+int partition_drop_old(
+    struct db *db, const char *table, int32_t keep_days, size_t most, size_t *left, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct buf *sql = buf_new(a, LIMIT_PAGE_BYTES);
+	struct days days;
+	size_t n = 0, old = 0;
+	int rc = days_read(db, a, table, &days, err);
+
+	while (rc == 0 && old < days.n && days.v[old] < today() - keep_days)
+		old++;
+	buf_printf(sql, "ALTER TABLE %s DROP PARTITION", table);
+	for (; n < old && n < most; n++)
+		buf_printf(sql, "%s p%06d", n == 0 ? "" : ",", days.v[n]);
+	if (n > 0)
+		rc = db_ddl(db, sql->p, err);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		log_info("db.partition_dropped", LOG_S("table", table), LOG_I("day", days.v[i]));
+	*left = old - n;
+	arena_free(a);
+	return rc == -1 ? err_prefix(err, "partitions of %s", table) : 0;
+}
+
+int partition_days_ahead(struct db *db, const char *table, int32_t *days, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct days all;
+	int rc = days_read(db, a, table, &all, err);
+
+	if (rc == 0)
+		*days = days_ahead(&all);
 	arena_free(a);
 	return rc;
 }

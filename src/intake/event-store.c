@@ -3,11 +3,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "db/partition.h"
 #include "intake/intake-internal.h"
-#include "job/periodic.h"
-
-#define DAYS_AHEAD 3
 
 #define EVENT_COLUMNS                                                                              \
 	"id, connection_id, provider_type, status, reason, event_type, items, received_at,"        \
@@ -45,7 +41,6 @@ DB_STMT(event_window_end, "SELECT MIN(id), COUNT(*) FROM (SELECT id" EVENT_WINDO
 #define BUDGET_US 60000 /* after it a slice ends as far as it got */
 DB_STMT(event_by_id,
     "SELECT " EVENT_COLUMNS ", headers, body FROM events WHERE id = ? AND account_id = ?");
-DB_STMT(event_keys_purge, "DELETE FROM event_keys WHERE event_id < ?" DB_PURGE_LIMIT);
 
 const struct word event_statuses[] = {{EVENT_PROCESSED, "Processed"}, {EVENT_VERIFIED, "Verified"},
     {EVENT_DUPLICATE, "Duplicate"}, {EVENT_REJECTED, "Rejected"}, {EVENT_FAILED, "Failed"},
@@ -204,23 +199,4 @@ int event_replay(struct req *r, const struct uuid *id, struct err *err)
 			       db_get_int(&rows, 0, EVENT_RECEIVED_AT), err) == -1)
 		return -1;
 	return 1;
-}
-
-/* ---- retention --------------------------------------------------------------------------- */
-
-static int event_keys_purge_before(struct app *app, int32_t before_day, struct err *err)
-{
-	struct uuid bound = uuid_at((int64_t)before_day * DAY_US);
-
-	return db_purge(app->db, &event_keys_purge, DB_VALS(db_uuid(&bound)),
-	    clock_mono_us() + PERIODIC_STEP_US, err);
-}
-
-int event_partitions(struct app *app, struct err *err)
-{
-	int32_t keep = (int32_t)app->config->event_retention_days;
-
-	if (partition_maintain(app->db, "events", keep, DAYS_AHEAD, err) == -1)
-		return -1;
-	return event_keys_purge_before(app, clock_day(clock_now_us()) - keep, err);
 }

@@ -38,8 +38,18 @@ int event_list(struct app *app, struct arena *a, const struct event_filter *f, s
 /* With headers and body; 1, 0, -1. */
 int event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);
-/* Periodic: makes tomorrow's partitions, drops those past retention. */
+/* Periodic: makes the partitions of the coming days. ERR_RETRY while somebody keeps the log busy.
+ */
 int event_partitions(struct app *app, struct err *err);
+/* Periodic: drops what is past retention, two days of it at most, so that a clock that is wrong
+ * costs no more until somebody sees it. */
+int event_retain(struct app *app, struct err *err);
+/* Periodic: forgets by what repeats of events past retention are known: 1 there is more, 0, -1. */
+int event_keys_forget(struct app *app, struct err *err);
+/* For how many days after today there are partitions; what lies beyond them cannot be dropped by
+ * the day. Below EVENT_DAYS_LOW somebody must look. */
+#define EVENT_DAYS_LOW 2
+int event_days_ahead(struct app *app, int32_t *days, struct err *err);
 int event_page_list(struct req *r);
 int event_page_detail(struct req *r);
 int event_page_replay(struct req *r);

@@ -1,6 +1,7 @@
 #include "job/breaker.h"
 
 #include "base/limits.h"
+#include "job/clock-check.h"
 
 #define ERROR_BYTES 1000u
 
@@ -13,12 +14,15 @@ enum breaker_column {
 	BREAKER_PAUSED,
 	BREAKER_ERROR,
 	BREAKER_ERROR_AT,
+	BREAKER_DATABASE_NOW, /* breakers_all only */
 };
 #define BREAKER_COLUMNS                                                                            \
 	"account_id, target_id, opened_at, probe_at, probes, paused, last_error, last_error_at"
 
-DB_STMT(breakers_all, "SELECT " BREAKER_COLUMNS " FROM job_breakers"
-		      " WHERE opened_at IS NOT NULL OR paused <> 0 ORDER BY account_id, target_id"
+/* One row at least, with nulls where there is none, for the time. */
+DB_STMT(breakers_all, "SELECT " BREAKER_COLUMNS ", " CLOCK_OF_DATABASE
+		      " FROM (SELECT 1 AS n) one_row LEFT JOIN job_breakers"
+		      " ON opened_at IS NOT NULL OR paused <> 0 ORDER BY account_id, target_id"
 		      " LIMIT 10000");
 DB_STMT(breakers_of, "SELECT " BREAKER_COLUMNS " FROM job_breakers WHERE account_id = ?"
 		     " ORDER BY target_id LIMIT 1000");
@@ -153,12 +157,16 @@ static void rows_read(struct arena *a, const struct db_rows *rows, struct breake
 		    .last_error_us = db_get_int(rows, i, BREAKER_ERROR_AT)};
 }
 
-int breaker_list(struct db *db, struct arena *a, struct breaker **out, size_t *n, struct err *err)
+int breaker_list(struct db *db, struct arena *a, struct breaker **out, size_t *n,
+    int64_t *db_now_us, struct err *err)
 {
 	struct db_rows rows;
 
 	if (db_query(db, a, &breakers_all, NULL, 0, &rows, err) == -1)
 		return -1;
+	*db_now_us = db_get_int(&rows, 0, BREAKER_DATABASE_NOW);
+	if (db_is_null(&rows, 0, BREAKER_ACCOUNT))
+		rows.count = 0;
 	rows_read(a, &rows, out, n);
 	return 0;
 }

@@ -28,7 +28,6 @@ int breaker_pause(
     struct db *db, const struct lane_key *key, bool is_paused, int64_t now_us, struct err *err);
 int breaker_try(struct db *db, const struct lane_key *key, int64_t now_us, struct err *err);
 
-/* All that are open or paused, of all accounts: at most LIMIT_DB_ROWS. */
 struct breaker {
 	struct uuid account_id, target_id;
 	int64_t opened_us, probe_at_us; /* 0: closed */
@@ -37,7 +36,10 @@ struct breaker {
 	const char *last_error; /* or NULL */
 	int64_t last_error_us;
 };
-int breaker_list(struct db *db, struct arena *a, struct breaker **out, size_t *n, struct err *err);
+/* All that are open or paused, of all accounts: at most LIMIT_DB_ROWS; and what time it is by the
+ * database's clock, which so costs no round trip. */
+int breaker_list(struct db *db, struct arena *a, struct breaker **out, size_t *n,
+    int64_t *db_now_us, struct err *err);
 /* Those of one account, the closed too: at most 1,000. */
 int breaker_list_of(struct db *db, struct arena *a, const struct uuid *account_id,
     struct breaker **out, size_t *n, struct err *err);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
+#include "job/clock-check.h"
 #include "job/job-internal.h"
 #include "job/lane.h"
 #include "job/periodic.h"
@@ -34,8 +35,9 @@ DB_STMT(job_bring_forward,
     " attempts = IF(lease_id IS NULL, 0, attempts), state = 'ready'");
 DB_STMT(job_put_missing,
     "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts,"
-    " lease_id, args, created_at) VALUES (?,?,?,?,?,?,'ready',?,0,NULL,?,?)"
-    " ON DUPLICATE KEY UPDATE id = id");
+    " lease_id, args, created_at) VALUES (?,?,?,?,?,?,'ready',LEAST(?," CLOCK_OF_DATABASE
+    "),0,NULL,"
+    "?,?) ON DUPLICATE KEY UPDATE id = id");
 DB_STMT(job_delete, "DELETE FROM jobs WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_again, "UPDATE jobs SET run_at = ?, args = ?, tries = 0, attempts = 0, lease_id = NULL,"
 		   " last_error = NULL"
@@ -43,7 +45,8 @@ DB_STMT(job_again, "UPDATE jobs SET run_at = ?, args = ?, tries = 0, attempts = 
 DB_STMT(job_try_again,
     "UPDATE jobs SET run_at = ?, tries = ?, attempts = 0, lease_id = NULL, last_error = NULL"
     " WHERE id = ? AND lease_id = ? AND attempts = ?");
-DB_STMT(job_extend, "UPDATE jobs SET run_at = ? WHERE id = ? AND lease_id = ? AND attempts = ?");
+DB_STMT(job_extend, "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
+		    " + ? WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_stats_of,
     "SELECT COALESCE(SUM(state = 'ready' AND run_at <= ?), 0),"
     " COALESCE(SUM(state = 'ready' AND run_at > ?), 0), COALESCE(SUM(state = 'dead'), 0),"
@@ -333,11 +336,11 @@ int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, stru
 int job_keep(struct db *db, struct job *j, struct err *err)
 {
 	uint64_t n = 0;
-	int64_t until = clock_now_us() + j->lease_us;
 	bool was_ended = j->is_ended;
 
 	if (db_exec(db, &job_extend,
-		DB_VALS(db_int(until), db_uuid(&j->id), db_uuid(&j->lease_id), db_int(j->attempts)),
+		DB_VALS(db_int(j->lease_us), db_uuid(&j->id), db_uuid(&j->lease_id),
+		    db_int(j->attempts)),
 		&n, err) == -1 ||
 	    job_note_ended(j, n, err) == -1)
 		return -1;

@@ -52,6 +52,7 @@ struct lanes {
 	struct tenants tenants[JOB_CLASSES];
 	size_t slots[JOB_CLASSES], running[JOB_CLASSES];
 	size_t count, window_most;
+	bool is_held;
 };
 
 static void *zeroed(size_t n)
@@ -173,7 +174,14 @@ static size_t lane_room(const struct lane *l)
 
 static size_t class_room(const struct lanes *ls, enum job_class class)
 {
-	return ls->running[class] < ls->slots[class] ? ls->slots[class] - ls->running[class] : 0;
+	if (ls->is_held || ls->running[class] >= ls->slots[class])
+		return 0;
+	return ls->slots[class] - ls->running[class];
+}
+
+void lanes_hold(struct lanes *ls, bool is_held)
+{
+	ls->is_held = is_held;
 }
 
 /* When it may run something next, for all that is known. */

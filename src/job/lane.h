@@ -51,6 +51,8 @@ bool lane_is_open(const struct lane *l);
 /* Paused by a person: runs nothing. */
 void lane_pause(struct lane *l, bool is_paused);
 
+/* While it holds nothing starts, whatever is due. */
+void lanes_hold(struct lanes *ls, bool is_held);
 /* When the next lane with room has something due; INT64_MAX: unknown or never. */
 int64_t lanes_next_due_us(const struct lanes *ls);
 /* For others' eyes: how many of its jobs may run at a time, if that has changed since it was told,

@@ -3,7 +3,7 @@
  *
  *	due ──> runs ──done──> due in every_s
  *	 ^       │ ├──there is more to do──> due in a second
- *	 │       │ └──failed──> due after its back-off, at most every_s; last_error says why
+ *	 │       │ └──failed──> due in a minute, or in every_s; last_error says why
  *	 └───────┴──periodic_soon
  */
 #ifndef JOB_PERIODIC_H

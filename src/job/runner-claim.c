@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/oom.h"
 #include "job/breaker.h"
+#include "job/clock-check.h"
 #include "job/runner-internal.h"
 
 enum due_column { DUE_ID, DUE_KIND, DUE_SUBJECT, DUE_TRIES, DUE_ATTEMPTS, DUE_ARGS };
@@ -15,7 +16,9 @@ DB_STMT(jobs_due, "SELECT id, kind, subject_id, tries, attempts, args FROM jobs 
 		  " AND target_id = ? AND state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ?"
 		  " FOR UPDATE SKIP LOCKED");
 DB_STMT_ROWS(jobs_claim,
-    "UPDATE jobs SET run_at = ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (", "?", ")");
+    "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
+    " + ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (",
+    "?", ")");
 
 /* ---- at insertion ------------------------------------------------------------------------- */
 
@@ -172,10 +175,9 @@ static int claim_mark(struct claim *c, struct db *db, struct err *err)
 			is_marked[k] = true;
 			ids[n++] = db_uuid(&c->runs[k]->job.id);
 		}
-		if (n > 0 &&
-		    db_exec_rows(db, &jobs_claim,
-			DB_VALS(db_int(c->now_us + lease_us), db_uuid(lease_id(c->rn->lease))), ids,
-			n, 1, NULL, err) == -1)
+		if (n > 0 && db_exec_rows(db, &jobs_claim,
+				 DB_VALS(db_int(lease_us), db_uuid(lease_id(c->rn->lease))), ids, n,
+				 1, NULL, err) == -1)
 			return -1;
 	}
 	return 0;

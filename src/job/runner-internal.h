@@ -59,6 +59,7 @@ struct runner {
 	bool is_replaced, is_woken; /* woken: there may be work that no lane knows of */
 	/* The database failed us: we may hold leases of jobs that do not run here. */
 	bool is_unsure;
+	bool is_clock_apart;              /* from the database's: nothing is claimed */
 	int64_t look_at_us, look_cost_us; /* monotonic: the next look; what the last one took */
 	int64_t targets_at_us;            /* monotonic: the next look at breakers and pauses */
 	struct uuid look_from;            /* the account that it begins with */

@@ -2,6 +2,7 @@
  * left, the jobs that must be there, and what others are told of its windows. */
 #include "base/limits.h"
 #include "base/log.h"
+#include "job/clock-check.h"
 #include "job/periodic.h"
 #include "job/runner-internal.h"
 
@@ -13,7 +14,7 @@
 
 /* A job that its runner died under a few times may be what killed it: it waits longer and longer,
  * so that the others get their turn. */
-DB_STMT(jobs_release, "UPDATE jobs SET run_at = ? + IF(attempts < 4, 0,"
+DB_STMT(jobs_release, "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE " + IF(attempts < 4, 0,"
 		      " 10000000 << LEAST(attempts - 4, 8)), lease_id = NULL"
 		      " WHERE lease_id = ? AND state = 'ready'");
 DB_STMT(jobs_of_lease, "SELECT id FROM jobs WHERE lease_id = ? AND state = 'ready' LIMIT 5000");
@@ -72,8 +73,7 @@ static int release_dead(const struct uuid *dead, void *arg)
 	uint64_t n = 0;
 	struct err err = ERR_INIT;
 
-	if (db_exec(rn->app->db, &jobs_release, DB_VALS(db_int(clock_now_us()), db_uuid(dead)), &n,
-		&err) == -1) {
+	if (db_exec(rn->app->db, &jobs_release, DB_VALS(db_uuid(dead)), &n, &err) == -1) {
 		log_warn("runner.reap", LOG_ERR(&err));
 		return -1;
 	}

@@ -1,7 +1,9 @@
-/* Looks: which lanes have jobs, and which targets are open or paused. One statement finds the
- * earliest job of each lane by one step in the index: it costs what lanes there are, not what jobs
- * wait. */
+/* Looks: which lanes have jobs, which targets are open or paused, what time it is. One statement
+ * finds the earliest job of each lane by one step in the index: it costs what lanes there are, not
+ * what jobs wait. */
+#include "base/log.h"
 #include "job/breaker.h"
+#include "job/clock-check.h"
 #include "job/runner-internal.h"
 
 #define LOOK_ROWS 4000     /* lanes of one look: the next goes on behind them */
@@ -23,17 +25,32 @@ static void close_lane(struct lane *l, void *arg)
 	lane_pause(l, false);
 }
 
+/* While the clocks differ it cannot be told what is due, or too old. What runs goes on. */
+static void look_at_clock(struct runner *rn, struct arena *a, int64_t apart_us)
+{
+	bool is_apart = clock_is_apart(apart_us);
+
+	lanes_hold(rn->lanes, is_apart);
+	if (is_apart && !rn->is_clock_apart)
+		log_error("clock.apart", LOG_S("error", clock_apart_text(a, apart_us)));
+	else if (!is_apart && rn->is_clock_apart)
+		log_info("clock.agrees");
+	rn->is_clock_apart = is_apart;
+}
+
 /* What other hosts, and people, have said of targets: not at each wake-up, which would cost every
  * lead a round trip. */
 static int look_at_targets(struct runner *rn, struct arena *a, struct err *err)
 {
+	int64_t before_us = clock_now_us(), db_now_us;
 	struct breaker *v;
 	size_t n;
 
 	if (clock_mono_us() < rn->targets_at_us)
 		return 0;
-	if (breaker_list(rn->app->db, a, &v, &n, err) == -1)
+	if (breaker_list(rn->app->db, a, &v, &n, &db_now_us, err) == -1)
 		return -1;
+	look_at_clock(rn, a, clock_apart_us(before_us, db_now_us, clock_now_us()));
 	rn->targets_at_us = clock_mono_us() + POLL_MS * 1000;
 	lanes_each(rn->lanes, close_lane, NULL);
 	for (size_t i = 0; i < n; i++) {

@@ -13,6 +13,7 @@
 
 #define RETRY_FIRST_US (30 * SECOND_US)
 #define RETRY_MOST_US (3600 * SECOND_US)
+#define PERIODIC_RETRY_MOST_US (60 * SECOND_US)
 
 DB_STMT(job_back_off, "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
 		      " WHERE id = ? AND lease_id = ? AND attempts = ?");
@@ -71,8 +72,8 @@ static int64_t back_off_us(const struct job_kind *kind, int attempts)
 {
 	int64_t wait = RETRY_FIRST_US, most = RETRY_MOST_US;
 
-	if (kind->every_s != 0 && kind->every_s * SECOND_US < most)
-		most = kind->every_s * SECOND_US;
+	if (kind->every_s != 0)
+		most = kind->every_s < 60 ? kind->every_s * SECOND_US : PERIODIC_RETRY_MOST_US;
 	for (int i = 1; i < attempts && wait < most; i++)
 		wait *= 2;
 	return wait < most ? wait : most;

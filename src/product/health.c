@@ -2,10 +2,13 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "db/migrate.h"
+#include "intake/intake.h"
+#include "job/clock-check.h"
 #include "job/periodic.h"
 #include "product/product.h"
 
 #define SCHEMA_CHECK_US (10 * SECOND_US)
+#define DAYS_CHECK_US (10 * SECOND_US)
 #define LATE_US (300 * SECOND_US)
 
 int product_healthz(struct req *r)
@@ -40,23 +43,46 @@ static const char *health_scheduler_state(struct app *app, struct arena *a)
 	return next_us + LATE_US < clock_now_us() ? "late" : "running";
 }
 
+/* The same of the days for which the event log is prepared. */
+static void health_note_days(struct app *app, struct arena *a, json_t *reasons)
+{
+	static int64_t good_until_us;
+	struct err err = ERR_INIT;
+	int32_t days;
+
+	if (clock_mono_us() < good_until_us || event_days_ahead(app, &days, &err) == -1)
+		return;
+	if (days >= EVENT_DAYS_LOW)
+		good_until_us = clock_mono_us() + DAYS_CHECK_US;
+	else
+		json_array_append_new(reasons,
+		    json_string(arena_printf(a,
+			"The event log has partitions for %d more days only: see connectctl doctor",
+			days < 0 ? 0 : (int)days)));
+}
+
+static int health_check(struct app *app, struct err *err)
+{
+	if (clock_check(app->db, err) == -1)
+		return -1;
+	return health_check_schema(app, err);
+}
+
 int product_readyz(struct req *r)
 {
 	struct err err = ERR_INIT;
 	json_t *answer = json_object(), *reasons = json_array();
-	bool is_ready = false;
+	bool is_ready = health_check(r->app, &err) == 0;
 
-	if (db_ping(r->app->db, &err) == -1)
-		json_array_append_new(reasons, json_string("The database does not answer"));
-	else if (health_check_schema(r->app, &err) == -1)
+	if (!is_ready)
 		json_array_append_new(reasons,
 		    json_string(
 			err.code == ERR_UNAVAILABLE ? "The database does not answer" : err.msg));
-	else
-		is_ready = true;
 	json_set_str(answer, "status", is_ready ? "ready" : "not ready");
-	if (is_ready)
+	if (is_ready) {
 		json_set_str(answer, "scheduler", health_scheduler_state(r->app, r->a));
+		health_note_days(r->app, r->a, reasons);
+	}
 	json_set(answer, "reasons", reasons);
 	res_header(r, "Cache-Control", "no-store");
 	if (!is_ready)

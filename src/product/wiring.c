@@ -38,7 +38,9 @@ static const struct job_kind job_kinds[] = {
     {.name = "record.import", .run = import_job_run, .max_attempts = 2 * IMPORT_RUN_ATTEMPTS},
 
     {.name = "account.purge", .every_s = 3600, .work = account_purge},
-    {.name = "event.partitions", .every_s = 3600, .work = event_partitions},
+    {.name = "event.partitions", .every_s = 60, .lease_s = 600, .work = event_partitions},
+    {.name = "event.retain", .every_s = 3600, .lease_s = 600, .work = event_retain},
+    {.name = "event.keys", .every_s = 3600, .work = event_keys_forget},
     {.name = "record.fields", .every_s = 5, .work = record_fields_update},
     {.name = "record.moves", .every_s = 60, .work = record_moves_forget},
     {.name = "record.retain", .every_s = 60, .work = record_retain},

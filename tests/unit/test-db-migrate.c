@@ -379,7 +379,7 @@ static void partitions_of_a_new_table(void)
 {
 	struct db *db = test_db();
 	struct err err = ERR_INIT;
-	int32_t today = clock_day(clock_now_us());
+	int32_t today = clock_day(clock_now_us()), ahead;
 	struct arena *a;
 
 	if (db == NULL)
@@ -389,15 +389,20 @@ static void partitions_of_a_new_table(void)
 	put_rows(db, today - 1);
 	put_rows(db, today);
 	put_rows(db, today + 1);
-	OK(partition_maintain(db, "core_days", 30, 2, &err), &err);
+	OK(partition_days_ahead(db, "core_days", &ahead, &err), &err);
+	CHECK(ahead < 0);
+	OK(partition_make_ahead(db, "core_days", 1, 2, &err), &err);
 	CHECK(TEXT_EQ(names(db, a), expected_names(a, today, today + 2)));
 	CHECK(rows_within(db, a, today) == 4); /* and whatever is older */
 	CHECK(rows_within(db, a, today + 1) == 2);
 	CHECK(rows_within(db, a, today + 2) == 0);
-	OK(partition_maintain(db, "core_days", 30, 2, &err), &err);
+	/* enough are there */
+	OK(partition_make_ahead(db, "core_days", 2, 9, &err), &err);
 	CHECK(TEXT_EQ(names(db, a), expected_names(a, today, today + 2)));
-	OK(partition_maintain(db, "core_days", 30, 3, &err), &err);
-	CHECK(TEXT_EQ(names(db, a), expected_names(a, today, today + 3)));
+	OK(partition_make_ahead(db, "core_days", 3, 14, &err), &err);
+	CHECK(TEXT_EQ(names(db, a), expected_names(a, today, today + 14)));
+	OK(partition_days_ahead(db, "core_days", &ahead, &err), &err);
+	CHECK(ahead == 14);
 	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM core_days") == 6);
 	SCRIPT(db, "DROP TABLE core_days");
 	arena_free(a);
@@ -409,27 +414,73 @@ static void old_partitions_go(void)
 	struct err err = ERR_INIT;
 	int32_t today = clock_day(clock_now_us());
 	struct arena *a;
+	size_t left;
 
 	if (db == NULL)
 		return;
 	a = arena_new();
 	make_days(db);
-	make_old_days(db, a, today - 6, today - 2);
+	make_old_days(db, a, today - 9, today - 2);
 	put_rows(db, today);
-	OK(partition_maintain(db, "core_days", 4, 1, &err), &err);
+	OK(partition_make_ahead(db, "core_days", 1, 1, &err), &err);
 	/* yesterday's share is in today's, since nobody made it in time */
+	CHECK(rows_of_day(db, today) == 2 && rows_within(db, a, today) == 2);
+	/* few at a time, the oldest first, and none that is to be kept */
+	for (int32_t gone = 2; gone <= 6; gone += 2) {
+		OK(partition_drop_old(db, "core_days", 4, 2, &left, &err), &err);
+		CHECK(left == (gone == 2 ? 3 : gone == 4 ? 1 : 0));
+		for (int32_t day = today - 9; day <= today - 2; day++)
+			CHECK(rows_of_day(db, day) ==
+			      (day < today - 9 + gone && day < today - 4 ? 0 : 2));
+	}
 	CHECK(strncmp(names(db, a), expected_names(a, today - 4, today - 2), 23) == 0);
 	CHECK(strstr(names(db, a), expected_names(a, today, today + 1)) != NULL);
-	for (int32_t day = today - 6; day <= today - 2; day++)
-		CHECK(rows_of_day(db, day) == (day < today - 4 ? 0 : 2));
-	CHECK(rows_of_day(db, today) == 2 && rows_within(db, a, today) == 2);
-	OK(partition_maintain(db, "core_days", 4, 1, &err), &err);
-	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM core_days") == 8);
-	OK(partition_maintain(db, "core_days", 1, 1, &err), &err);
-	CHECK(TEXT_EQ(names(db, a), expected_names(a, today, today + 1)));
-	CHECK(NUMBER_OF(db, "SELECT COUNT(*) FROM core_days") == 2);
-	CHECK(partition_maintain(db, "no_such_table", 4, 1, &err) == -1);
+	OK(partition_drop_old(db, "core_days", 4, 2, &left, &err), &err);
+	CHECK(left == 0 && NUMBER_OF(db, "SELECT COUNT(*) FROM core_days") == 8);
+	CHECK(partition_make_ahead(db, "no_such_table", 4, 5, &err) == -1);
 	SCRIPT(db, "DROP TABLE core_days");
+	arena_free(a);
+}
+
+static int64_t patience(struct db *db)
+{
+	return NUMBER_OF(db, "SELECT @@lock_wait_timeout = @@GLOBAL.lock_wait_timeout");
+}
+
+/* While somebody's transaction has read the table, DDL gives up soon and leaves all as it was. */
+static void a_busy_table_is_left_alone(void)
+{
+	struct db *db = test_db(), *other;
+	struct err err = ERR_INIT;
+	int32_t today = clock_day(clock_now_us());
+	const char *before;
+	struct arena *a;
+	size_t left;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	other = db_new(test_db_config());
+	make_days(db);
+	make_old_days(db, a, today - 9, today - 2);
+	before = names(db, a);
+	SCRIPT(other, "START TRANSACTION");
+	CHECK(NUMBER_OF(other, "SELECT COUNT(*) FROM core_days") == 16);
+	CHECK(partition_make_ahead(db, "core_days", 1, 2, &err) == -1 && err.code == ERR_RETRY);
+	CHECK(strstr(err.msg, "core_days") != NULL);
+	err_clear(&err);
+	CHECK(partition_drop_old(db, "core_days", 4, 2, &left, &err) == -1);
+	CHECK(err.code == ERR_RETRY && patience(db) == 1);
+	CHECK(TEXT_EQ(names(db, a), before));
+	put_rows(other, today); /* it goes on */
+	SCRIPT(other, "COMMIT");
+	err_clear(&err);
+	OK(partition_make_ahead(db, "core_days", 1, 2, &err), &err);
+	OK(partition_drop_old(db, "core_days", 4, 2, &left, &err), &err);
+	CHECK(left == 3 && patience(db) == 1);
+	CHECK(rows_of_day(db, today) == 2 && rows_of_day(db, today - 9) == 0);
+	SCRIPT(db, "DROP TABLE core_days");
+	db_free(other);
 	arena_free(a);
 }
 
@@ -440,5 +491,6 @@ void suite_db_migrate(void)
 	    {"a broken file is named", broken_files}, {"several at once", several_at_once},
 	    {"tasks are carried over", tasks_are_carried_over},
 	    {"partitions of a new table", partitions_of_a_new_table},
-	    {"old partitions go", old_partitions_go});
+	    {"old partitions go", old_partitions_go},
+	    {"a busy table is left alone", a_busy_table_is_left_alone});
 }

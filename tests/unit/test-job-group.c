@@ -223,6 +223,7 @@ static void opens_and_closes(void)
 	struct lane_key key;
 	struct breaker *v;
 	size_t n;
+	int64_t now_us;
 	struct err err = ERR_INIT;
 
 	if (!place_make(&p))
@@ -236,7 +237,7 @@ static void opens_and_closes(void)
 	RUN_ONCE(&p, KIND("calling", calling, 100, 0));
 	/* what was under way when it opened is all that was tried */
 	CHECK(target.calls >= BREAKER_FAILURES && target.calls < BREAKER_FAILURES + 4);
-	CHECK(breaker_list(p.db, p.a, &v, &n, &err) == 0 && n == 1);
+	CHECK(breaker_list(p.db, p.a, &v, &n, &now_us, &err) == 0 && n == 1);
 	REQUIRE(n == 1);
 	CHECK(v[0].opened_us != 0 && v[0].probe_at_us > clock_now_us() && v[0].paused == 0);
 	CHECK(TEXT_EQ(v[0].last_error, "nobody there"));
@@ -257,7 +258,7 @@ static void opens_and_closes(void)
 	OK(db_transaction(p.db, probe_now, &key, &err), &err);
 	CHECK(RUN_ONCE(&p, KIND("calling", calling, 100, 0)) == 20 && target.calls == 20);
 	CHECK(count_jobs(&p) == 0);
-	CHECK(breaker_list(p.db, p.a, &v, &n, &err) == 0 && n == 0);
+	CHECK(breaker_list(p.db, p.a, &v, &n, &now_us, &err) == 0 && n == 0);
 	RUN(p.db, "DELETE FROM job_breakers");
 	place_remove(&p);
 }

@@ -1,5 +1,6 @@
 /* Runners: those that die, many jobs at once, several runners, take-over. */
 #include "job-check.h"
+#include "job/clock-check.h"
 #include "net/http-client.h"
 
 void suite_job_runner(void);
@@ -125,6 +126,118 @@ static void released_when_the_database_is_back(void)
 	runner_free(rn);
 	db_free(lost.db);
 	CHECK(RUN_ONCE(&p, KIND("dying", plain, 3, 0)) == 1 && count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+/* ---- clocks -------------------------------------------------------------------------------- */
+
+static void clocks_apart(void)
+{
+	static const struct {
+		int line;
+		int64_t before, db, after, apart;
+		bool is_apart;
+	} cases[] = {
+	    {__LINE__, 100, 150, 200, 0, false}, {__LINE__, 100, 100, 100, 0, false},
+	    {__LINE__, 100, 90, 200, -10, false}, {__LINE__, 100, 210, 200, 10, false},
+	    {__LINE__, 0, 2000001, 1, 2000000, false}, {__LINE__, 0, 2000002, 1, 2000001, true},
+	    {__LINE__, 2000001, 1, 3000000, -2000000, false},
+	    {__LINE__, 2000001, 0, 3000000, -2000001, true},
+	    {__LINE__, 0, 9000000, 10000000, 0, false}, /* a slow answer is no proof */
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int64_t apart = clock_apart_us(cases[i].before, cases[i].db, cases[i].after);
+
+		CHECK_AT(cases[i].line, apart == cases[i].apart);
+		CHECK_AT(cases[i].line, clock_is_apart(apart) == cases[i].is_apart);
+	}
+}
+
+static int no_work(struct app *app, struct err *err)
+{
+	(void)app;
+	(void)err;
+	CHECK(false);
+	return 0;
+}
+
+struct apart {
+	struct place *p;
+	struct db *other;
+	int rounds;
+	bool is_right;
+	int64_t until_us;
+};
+
+/* Goes through the loop a while with a clock that is wrong, then sets it right. */
+static bool clock_is_set_right(void *arg)
+{
+	struct apart *w = arg;
+
+	if (++w->rounds == 5) {
+		CHECK(seen->runs == 0);
+		SCRIPT(w->p->db, "SET SESSION timestamp = DEFAULT");
+	}
+	return seen->runs > 0 || clock_mono_us() > w->until_us;
+}
+
+/* The database's session has another time: nothing is claimed or released too early, jobs wait;
+ * once the clocks agree the runner goes on by itself. */
+static void nothing_runs_while_clocks_differ(void)
+{
+	static const struct job_kind kinds[] = {
+	    KIND("plain", plain, 3, 0), PERIODIC("upkeep", 3600, no_work)};
+	static const char *const wrong[] = {
+	    "SET SESSION timestamp = UNIX_TIMESTAMP(SYSDATE()) + 100",
+	    "SET SESSION timestamp = UNIX_TIMESTAMP(SYSDATE()) - 100"};
+
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		struct place p;
+		struct err err = ERR_INIT;
+
+		if (!place_make(&p))
+			return;
+		struct apart w = {.p = &p, .until_us = clock_mono_us() + AWAIT_US};
+		struct runner *rn;
+
+		insert(&p, "plain", NULL);
+		SCRIPT(p.db, wrong[i]);
+		CHECK(run_once(&p, kinds, COUNT(kinds)) == 0 && seen->runs == 0);
+		CHECK(clock_check(p.db, &err) == -1 && err.code == ERR_CONFLICT);
+		CHECK(strstr(err.msg, i == 0 ? " slow" : " fast") != NULL);
+		rn = runner(&p, kinds, 1);
+		CHECK(runner_run(rn, clock_is_set_right, &w) == 0);
+		CHECK(seen->runs == 1 && w.rounds > 5);
+		runner_free(rn);
+		err_clear(&err);
+		OK(clock_check(p.db, &err), &err);
+		place_remove(&p);
+	}
+}
+
+/* What is due is the host's time, how long it is held the database's: a runner whose clock is a
+ * little fast holds its jobs for no longer. */
+static int told_lease(struct job *j, struct err *err)
+{
+	(void)err;
+	seen->runs++;
+	CHECK(NUMBER_OF(j->app->db,
+		  "SELECT ABS(run_at - UNIX_TIMESTAMP(NOW(6)) * 1000000 - ?) < 900000 FROM jobs",
+		  db_int(j->lease_us)) == 1);
+	return 0;
+}
+
+static void leases_are_of_the_databases_time(void)
+{
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	SCRIPT(p.db, "SET SESSION timestamp = UNIX_TIMESTAMP(SYSDATE()) - 1.5");
+	insert(&p, "plain", NULL);
+	CHECK(RUN_ONCE(&p, KIND("plain", told_lease, 3, 0)) == 1 && seen->runs == 1);
+	SCRIPT(p.db, "SET SESSION timestamp = DEFAULT");
 	place_remove(&p);
 }
 
@@ -392,6 +505,9 @@ void suite_job_runner(void)
 	ADD_TESTS("job_runner", {"poison", poison},
 	    {"leases of dead runners", leases_of_dead_runners}, {"leases run out", leases_run_out},
 	    {"released when the database is back", released_when_the_database_is_back},
+	    {"clocks apart", clocks_apart},
+	    {"nothing runs while clocks differ", nothing_runs_while_clocks_differ},
+	    {"leases are of the database's time", leases_are_of_the_databases_time},
 	    {"leases of kinds", leases_of_kinds},
 	    {"leases of chained kinds", leases_of_chained_kinds},
 	    {"sleep together", sleep_together},
