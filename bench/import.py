@@ -68,7 +68,8 @@ def killed_half_way(bench, product, path, rows):
     import_id = post(bench, product, path, "killed")
     while get(product, import_id)["received"] < rows / 2:
         time.sleep(0.02)
-    os.kill(product.pid("cron"), signal.SIGKILL)
+    for pid in reversed(product.processes("cron")):
+        os.kill(pid, signal.SIGKILL)
     product.dev("up")
     o = wait(product, import_id)
     stored = int(product.sql("SELECT COUNT(*) FROM records WHERE resource_type = 'killed'"))
@@ -83,7 +84,7 @@ def run(bench):
     os.makedirs(folder, exist_ok=True)
     files = [write_csv(os.path.join(folder, "%d.csv" % i), i * ROWS, ROWS) for i in range(2)]
     small = write_csv(os.path.join(folder, "small.csv"), 0, ROWS // 5)
-    growth = bench.Growth([product.pid("cron"), *product.children("fcgi")])
+    growth = bench.Growth([*product.processes("cron"), *product.children("fcgi")])
     with bench.FloorSchema(product) as schema:
         for name, path in zip(("into an empty store", "into a full store"), files):
             bare = schema.run("floor-import", "-a", product.credentials["accountId"], path)["per_second"]

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -53,7 +54,10 @@ static const struct config_key config_keys[] = {
 	.doc = "how many X-Forwarded-For hops before the web server are ours"},
 
     {TEXT(state_dir, CONNECT_STATEDIR), .group = "Places",
-	.doc = "sockets, spooled events, uploads; writable"},
+	.doc = "spooled events, uploads; writable; hosts may share it"},
+    {TEXT(run_dir, ""),
+	.doc = "sockets and locks of this host alone; empty is a folder in state_dir that bears "
+	       "the host's name"},
     {TEXT(providers_dir, CONNECT_DATADIR "/providers"), .doc = "provider manifests"},
     {TEXT(templates_dir, CONNECT_DATADIR "/templates"), .doc = "page templates"},
     {TEXT(static_dir, CONNECT_DATADIR "/static"), .doc = "style sheets, scripts, icons"},
@@ -74,7 +78,7 @@ static const struct config_key config_keys[] = {
     {TEXT(egress_ca_file, ""), .doc = "certificate authorities; empty is the system's"},
     {NUMBER(http_timeout_ms, 30000, 100, 600000), .doc = "longest whole call"},
     {NUMBER(http_connect_timeout_ms, 5000, 50, 120000), .doc = "longest wait for a connection"},
-    {NUMBER(http_per_host, 16, 1, 1024), .doc = "parallel calls to one destination"},
+    {NUMBER(http_per_host, 16, 1, 1024), .doc = "parallel calls of one host to one destination"},
 
     {NUMBER(session_idle_s, 28800, 60, 31536000), .group = "Limits and times",
 	.doc = "a session ends after so long without a request"},
@@ -89,7 +93,9 @@ static const struct config_key config_keys[] = {
 	.doc = "login attempts for one address or user"},
     {NUMBER(webhook_body_bytes, 1048576, 1024, 16777216), .doc = "longest webhook body"},
     {NUMBER(event_retention_days, 30, 1, 3650), .doc = "raw events are kept so long"},
-    {NUMBER(job_concurrency, 64, 1, 1024), .doc = "jobs one runner works on at a time"},
+    {NUMBER(runners, 0, 0, 256),
+	.doc = "processes of connect-cron that run what people wait for; 0 is one per processor"},
+    {NUMBER(job_concurrency, 64, 1, 1024), .doc = "jobs that they work on at a time, all together"},
     {NUMBER(job_lease_s, 120, 10, 86400),
 	.doc = "a job whose runner died is taken over after so long"},
     {NUMBER(push_attempts, 3, 1, 100), .doc = "tries to deliver to a CRM"},
@@ -272,6 +278,39 @@ int config_load(struct arena *a, const char *path, struct config *out, struct er
 		return err_field(err, ERR_INVALID, "session_max_s",
 		    "session_max_s: must not be less than session_idle_s");
 	return 0;
+}
+
+#define HOST_MOST 32 /* of its name: a socket's path has about a hundred bytes */
+
+/* Of the name what is good in a file's name. */
+static const char *host_folder(void)
+{
+	static char name[HOST_MOST + 1];
+
+	if (name[0] != '\0')
+		return name;
+	if (gethostname(name, sizeof(name)) == -1 || name[0] == '\0' || name[0] == '.')
+		snprintf(name, sizeof(name), "host");
+	name[HOST_MOST] = '\0';
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '/')
+			*p = '-';
+	return name;
+}
+
+void config_run_path(const struct config *c, const char *name, char *out, size_t cap)
+{
+	if (c->run_dir != NULL && c->run_dir[0] != '\0')
+		snprintf(out, cap, "%s/%s", c->run_dir, name);
+	else
+		snprintf(out, cap, "%s/run/%s/%s", c->state_dir, host_folder(), name);
+}
+
+int config_runners(const struct config *c)
+{
+	long cores = c->runners > 0 ? (long)c->runners : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores > 0 ? (int)cores : 1;
 }
 
 void config_print_doc(void)

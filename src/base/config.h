@@ -23,7 +23,8 @@ struct config {
 	bool writer;             /* group commit through a writer process */
 	int64_t trusted_proxies; /* how many X-Forwarded-For hops to trust */
 	/* places */
-	const char *state_dir; /* sockets, spool, uploads */
+	const char *state_dir; /* spool, uploads; hosts may share it */
+	const char *run_dir;   /* sockets, locks; "": see config_run_path */
 	const char *providers_dir, *templates_dir, *static_dir, *migrations_dir;
 	const char *key_file; /* `id:base64` lines of 32-byte keys, newest first */
 	/* log */
@@ -42,6 +43,7 @@ struct config {
 	int64_t rate_login_per_minute;
 	int64_t webhook_body_bytes;
 	int64_t event_retention_days;
+	int64_t runners; /* processes for live jobs; 0: one per processor */
 	int64_t job_concurrency, job_lease_s;
 	int64_t push_attempts, push_backoff_ms, push_backoff_max_ms;
 	/* sandbox (connect-sandbox only) */
@@ -57,6 +59,12 @@ static inline int64_t config_waiters(const struct config *c)
 {
 	return c->workers > 2 ? c->workers / 2 : 1;
 }
+/* Where a socket or lock of this host lies: in run_dir, else in a folder of state_dir that bears
+ * the host's name, since hosts may share state_dir. Cut at cap. */
+#define CONFIG_PATH_BYTES 256u
+void config_run_path(const struct config *c, const char *name, char *out, size_t cap);
+/* Processes for live jobs. */
+int config_runners(const struct config *c);
 /* Prints every key with type, default and meaning, as a commented sample file. */
 void config_print_doc(void);
 

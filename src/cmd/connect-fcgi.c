@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "connection/connection.h"
@@ -11,6 +12,9 @@
 #include "net/http-client.h"
 #include "process/process.h"
 #include "product/product.h"
+
+#define DRAIN_STOP_US (10 * SECOND_US)
+#define DRAIN_RELOAD_US (60 * SECOND_US) /* exports may be running; the new ones serve already */
 
 struct program {
 	struct app app;
@@ -102,5 +106,10 @@ int main(int argc, char **argv)
 	    {"worker", (int)p->app.config->workers, worker_main, p},
 	    {"writer", 1, intake_writer_main, &p->app},
 	};
-	return prefork_run(groups, p->app.config->writer ? 2 : 1, argv, p->listen_fd);
+	return prefork_run(&(struct prefork){.groups = groups,
+	    .ngroups = p->app.config->writer ? 2 : 1,
+	    .argv = argv,
+	    .listen_fd = p->listen_fd,
+	    .stop_us = DRAIN_STOP_US,
+	    .reload_us = DRAIN_RELOAD_US});
 }

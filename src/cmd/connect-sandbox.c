@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "process/process.h"
 #include "sandbox/sandbox.h"
@@ -68,7 +69,12 @@ static int sandbox_serve_with(struct arena *a, const struct options *o, char **a
 		    router_new(a, sandbox_routes, sandbox_nroutes, &sandbox_hooks, &err)) == NULL ||
 	    process_listen(o->socket, &server.listen_fd, &err) == -1)
 		return sandbox_complain(&err);
-	return prefork_run(&group, 1, argv, server.listen_fd);
+	return prefork_run(&(struct prefork){.groups = &group,
+	    .ngroups = 1,
+	    .argv = argv,
+	    .listen_fd = server.listen_fd,
+	    .stop_us = 10 * SECOND_US,
+	    .reload_us = 10 * SECOND_US});
 }
 
 static int serve_main(struct arena *a, int argc, char **argv)

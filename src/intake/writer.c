@@ -52,7 +52,7 @@ static uint32_t frame_u32(const char *p)
 
 static void writer_path(const struct config *cfg, char *out, size_t cap)
 {
-	snprintf(out, cap, "%s/run/writer.sock", cfg->state_dir);
+	config_run_path(cfg, "writer.sock", out, cap);
 }
 
 /* ---- the writer -------------------------------------------------------------------------- */
@@ -236,7 +236,7 @@ static int writer_listen(struct writer *w, struct err *err)
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = CLIENTS_MAX};
 	char path[256];
 
-	snprintf(path, sizeof(path), "%s/run", w->app->config->state_dir);
+	config_run_path(w->app->config, "", path, sizeof(path));
 	if (dir_make(path, 0770, err) == -1)
 		return -1;
 	writer_path(w->app->config, path, sizeof(path));

@@ -3,9 +3,10 @@
 #define JOB_JOB_INTERNAL_H
 #include "job/job.h"
 
-#define WAKE_WORK "w"     /* there is work */
-#define WAKE_REPLACED "x" /* another runner of this host takes over */
-#define WAKE_TARGETS "t"  /* there is work, and a target's breaker was moved by hand */
+/* The first byte of a datagram to a runner. */
+#define WAKE_TAG 'w'     /* there is work */
+#define TARGETS_TAG 't'  /* there is work, and a target's breaker was moved by hand */
+#define HANDOVER_TAG 'h' /* here is work: handover.h */
 
 /* job_insert with the claim already made: nil lease_id for none. */
 int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
@@ -15,12 +16,9 @@ int job_insert_missing(struct db *db, const struct job *j, struct err *err);
 /* Within the transaction of an ending whose statement has changed so many rows: ERR_CONFLICT for
  * none, since the lease was lost; else the runner that has the job knows when it is due again. */
 int job_note_again(struct db *db, struct job *j, uint64_t affected, int64_t at_us, struct err *err);
-/* Within a transaction: this host's runner looks after the commit. */
-void job_wake_on_commit(struct db *db);
-/* Where the runner of this host is woken. */
-#define WAKE_PATH_BYTES 256
-void job_wake_path(const struct config *cfg, char *out, size_t cap);
-/* Within a transaction: this host's runner looks after the commit, at breakers and pauses too. */
+/* Within a transaction: a runner of this host looks after the commit. */
+void job_wake_on_commit(struct db *db, enum job_class class);
+/* Within a transaction: this host's runners look after the commit, at breakers and pauses too. */
 void job_wake_targets_on_commit(struct db *db);
 /* How many jobs of a class a runner runs at a time. */
 size_t job_slots(const struct config *cfg, enum job_class class);

@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "job/clock-check.h"
+#include "job/handover.h"
 #include "job/job-internal.h"
 #include "job/lane.h"
 #include "job/periodic.h"
@@ -56,23 +57,26 @@ enum { STATS_READY, STATS_WAITING, STATS_DEAD, STATS_OLDEST_DUE };
 
 /* ---- wake-up ----------------------------------------------------------------------------- */
 
-void job_wake_path(const struct config *cfg, char *out, size_t cap)
+/* Nobody there, or its queue full: it looks anyway. */
+static void wake_seat(const struct config *cfg, int seat, char tag)
 {
-	snprintf(out, cap, "%s/run/wake.sock", cfg->state_dir);
+	char path[CONFIG_PATH_BYTES];
+
+	board_socket_path(cfg, seat, path);
+	(void)unix_socket_send(path, (struct str){&tag, 1});
 }
 
-static void wake_send(const struct config *cfg, const char *message)
+void job_wake(const struct config *cfg, enum job_class class)
 {
-	char path[WAKE_PATH_BYTES];
+	int seat = board_rouse(board_of(cfg), class);
 
-	job_wake_path(cfg, path, sizeof(path));
-	/* Nobody there, or its queue full: it polls anyway. */
-	(void)unix_socket_send(path, str_from(message));
+	if (seat != -1)
+		wake_seat(cfg, seat, WAKE_TAG);
 }
 
-void job_wake(const struct config *cfg)
+static void wake_for_targets(int seat, void *cfg)
 {
-	wake_send(cfg, WAKE_WORK);
+	wake_seat(cfg, seat, TARGETS_TAG);
 }
 
 /* ---- lanes --------------------------------------------------------------------------------- */
@@ -197,19 +201,30 @@ int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct u
 	return 0;
 }
 
-static void wake_after_commit(void *cfg)
+struct waking {
+	const struct config *cfg;
+	enum job_class class;
+};
+
+static void wake_after_commit(void *arg)
 {
-	job_wake(cfg);
+	const struct waking *w = arg;
+
+	job_wake(w->cfg, w->class);
 }
 
-void job_wake_on_commit(struct db *db)
+/* One datagram of each class, however many inserts the transaction makes. */
+void job_wake_on_commit(struct db *db, enum job_class class)
 {
-	db_on_commit(db, wake_after_commit, (void *)(uintptr_t)db_config(db));
+	static struct waking wakings[JOB_CLASSES];
+
+	wakings[class] = (struct waking){db_config(db), class};
+	db_on_commit(db, wake_after_commit, &wakings[class]);
 }
 
 static void wake_targets_after_commit(void *cfg)
 {
-	wake_send(cfg, WAKE_TARGETS);
+	board_each(board_of(cfg), wake_for_targets, cfg);
 }
 
 void job_wake_targets_on_commit(struct db *db)
@@ -220,12 +235,21 @@ void job_wake_targets_on_commit(struct db *db)
 int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err)
 {
 	static const struct uuid nobody;
+	struct handover to;
 
 	if (n == 0)
 		return 0;
+	if (handover_begin(db, jobs, n, &to)) {
+		if (job_insert_claimed(db, jobs, n, &to.lease, clock_now_us() + to.lease_us, err) ==
+		    -1)
+			return -1;
+		handover_on_commit(db, &to, jobs, n);
+		return 0;
+	}
 	if (job_insert_claimed(db, jobs, n, &nobody, 0, err) == -1)
 		return -1;
-	job_wake_on_commit(db);
+	for (size_t i = 0; i < n; i++)
+		job_wake_on_commit(db, jobs[i].class);
 	return 0;
 }
 
@@ -247,7 +271,7 @@ int job_run_now(struct db *db, const struct job *j, struct err *err)
 {
 	if (job_put(db, &job_bring_forward, j, err) == -1)
 		return -1;
-	job_wake_on_commit(db);
+	job_wake_on_commit(db, j->class);
 	return 0;
 }
 

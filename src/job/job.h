@@ -50,8 +50,8 @@ struct job_kind {
 	int (*work)(struct app *app, struct err *err);
 };
 struct runner;
-/* Within a transaction: writes the rows and wakes this host's runner after the commit. Ids are made
- * where nil. */
+/* Within a transaction: writes the rows; after the commit a runner of this host that has room
+ * begins them at once, or is woken. Ids are made where nil. */
 int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err);
 /* Within a transaction: makes sure that the job with this very id is there and due: inserts it, or
  * brings a waiting or dead one forward; one that is running goes on as it is. How a thing that has
@@ -78,18 +78,23 @@ void job_note_peer(struct job *j, enum job_peer peer, const char *why);
 int job_keep(struct db *db, struct job *j, struct err *err);
 /* Periodic: forgets lanes that had no job for a day: 1 there are more, 0, -1. */
 int job_lanes_purge(struct app *app, struct err *err);
-/* Tells the host's runner that there is work; never blocks, never fails. */
-void job_wake(const struct config *cfg);
+/* Tells a runner of this host that there is work of the class; never blocks, never fails. */
+void job_wake(const struct config *cfg, enum job_class class);
+/* Is its runner about to end? Then long work stops at its next step and gives the job back. */
+bool job_has_to_yield(const struct job *j);
 
 struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *err);
-/* Claims and runs jobs; ends when should_stop(arg) says so (then drains what runs) . */
+/* It serves one class alone: its own part, 1/sharers, of the host's slots for that class and of
+ * what may run for one target. Without this it serves all classes. Before it runs. */
+void runner_set_role(struct runner *rn, enum job_class class, int sharers);
+/* Claims and runs jobs; ends when should_stop(arg) says so: then it drains what runs, gives back
+ * what has to wait, and leaves the board. */
 int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg);
 /* Runs everything due now and what that makes due, then answers how many ran. */
 int runner_once(struct runner *rn, struct err *err);
-/* Listens for wake-ups on this host's socket, taking over from the runner that had it (which then
- * drains and ends). */
-int runner_take_over(struct runner *rn, struct err *err);
-bool runner_was_replaced(const struct runner *rn);
+/* Takes a seat at the host's board, so that it is woken and jobs are handed to it. Without one it
+ * finds work by looking, twice a second. */
+int runner_listen(struct runner *rn, struct err *err);
 void runner_free(struct runner *rn);
 /* A job inserted pre-claimed by this runner within a job's transaction runs right after its commit,
  * without the claim's round trip: same as job_insert outside a runner. */

@@ -172,7 +172,7 @@ static size_t lane_room(const struct lane *l)
 	return l->running < most ? most - l->running : 0;
 }
 
-static size_t class_room(const struct lanes *ls, enum job_class class)
+size_t lanes_room(const struct lanes *ls, enum job_class class)
 {
 	if (ls->is_held || ls->running[class] >= ls->slots[class])
 		return 0;
@@ -195,7 +195,7 @@ static int64_t lane_next_us(const struct lane *l)
 
 bool lane_has_room(const struct lanes *ls, const struct lane *l)
 {
-	return !l->is_open && lane_room(l) > 0 && class_room(ls, l->key.class) > 0;
+	return !l->is_open && lane_room(l) > 0 && lanes_room(ls, l->key.class) > 0;
 }
 
 static void lane_count(struct lane *l, size_t more, size_t fewer)
@@ -308,7 +308,7 @@ static size_t least(size_t a, size_t b)
 struct lane *lanes_next(struct lanes *ls, int64_t now_us, size_t most, size_t *n)
 {
 	for (size_t class = 0; class < JOB_CLASSES; class ++) {
-		size_t room = class_room(ls, (enum job_class) class), sharers, share;
+		size_t room = lanes_room(ls, (enum job_class) class), sharers, share;
 		struct lane *l =
 		    room == 0 ? NULL : class_next(ls, (enum job_class) class, now_us, &sharers);
 
@@ -343,7 +343,7 @@ int64_t lanes_next_due_us(const struct lanes *ls)
 	const struct lane *l;
 
 	for (size_t class = 0; class < JOB_CLASSES; class ++) {
-		if (class_room(ls, (enum job_class) class) == 0)
+		if (lanes_room(ls, (enum job_class) class) == 0)
 			continue;
 		TAILQ_FOREACH(t, &ls->tenants[class], turn)
 		TAILQ_FOREACH(l, &t->lanes, turn)

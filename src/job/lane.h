@@ -40,6 +40,8 @@ void lane_reserve(struct lane *l, size_t n);
 void lane_claimed(struct lane *l, size_t asked, size_t n, int64_t now_us);
 /* A job that came without a claim (handed over in the commit that made it) has started. */
 void lane_started(struct lane *l);
+/* How many more jobs of the class may run. */
+size_t lanes_room(const struct lanes *ls, enum job_class class);
 /* May one more job of this lane start now, without a claim? */
 bool lane_has_room(const struct lanes *ls, const struct lane *l);
 /* One has ended; how its target behaved changes the window. */

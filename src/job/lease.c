@@ -28,12 +28,12 @@ struct lease {
 struct lease *lease_new(const struct config *cfg, struct err *err)
 {
 	struct lease *l = oom_malloc(sizeof(*l));
-	char id[UUID_TEXT], dir[PATH_BYTES], path[PATH_BYTES + 4];
+	char id[UUID_TEXT], dir[CONFIG_PATH_BYTES], path[PATH_BYTES + 4];
 
 	*l = (struct lease){.id = uuid_new(), .fd = -1};
 	uuid_text(id, l->id);
-	snprintf(dir, sizeof(dir), "%s/run/runners", cfg->state_dir);
-	snprintf(l->path, sizeof(l->path), "%s/run/runners/%s", cfg->state_dir, id);
+	config_run_path(cfg, "runners", dir, sizeof(dir));
+	snprintf(l->path, sizeof(l->path), "%s/%s", dir, id);
 	snprintf(path, sizeof(path), "%s.new", l->path);
 	if (dir_make(dir, 0770, err) == -1)
 		goto fail;
@@ -65,7 +65,7 @@ void lease_free(struct lease *l, bool is_clean)
 	free(l);
 }
 
-static void lease_try(const struct config *cfg, const struct lease *own, const char *name,
+static void lease_try(const char *dir, const struct lease *own, const char *name,
     int (*each)(const struct uuid *dead, void *arg), void *arg)
 {
 	char path[PATH_BYTES + 256];
@@ -74,7 +74,7 @@ static void lease_try(const struct config *cfg, const struct lease *own, const c
 
 	if (!uuid_parse(str_from(name), &dead) || uuid_eq(dead, own->id))
 		return;
-	snprintf(path, sizeof(path), "%s/run/runners/%s", cfg->state_dir, name);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd == -1)
 		return;
@@ -86,14 +86,14 @@ static void lease_try(const struct config *cfg, const struct lease *own, const c
 void lease_each_dead(const struct config *cfg, const struct lease *own,
     int (*each)(const struct uuid *dead, void *arg), void *arg)
 {
-	char path[PATH_BYTES];
+	char path[CONFIG_PATH_BYTES];
 	DIR *d;
 	struct dirent *e;
 
-	snprintf(path, sizeof(path), "%s/run/runners", cfg->state_dir);
+	config_run_path(cfg, "runners", path, sizeof(path));
 	d = opendir(path);
 	while (d != NULL && (e = readdir(d)) != NULL)
-		lease_try(cfg, own, e->d_name, each, arg);
+		lease_try(path, own, e->d_name, each, arg);
 	if (d != NULL)
 		closedir(d);
 }

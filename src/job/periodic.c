@@ -111,7 +111,7 @@ int periodic_soon(struct db *db, const char *name, struct err *err)
 	if (db_exec(db, &periodic_bring_forward, DB_VALS(db_int(clock_now_us()), db_uuid(&id)),
 		NULL, err) == -1)
 		return -1;
-	job_wake_on_commit(db);
+	job_wake_on_commit(db, JOB_PERIODIC);
 	return 0;
 }
 

@@ -60,7 +60,7 @@ int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t 
 		struct chaining *c;
 
 		/* Where there is no room it waits in its lane, like others. */
-		if (lane == NULL || !lane_has_room(rn->lanes, lane)) {
+		if (lane == NULL || rn->is_draining || !lane_has_room(rn->lanes, lane)) {
 			if (job_insert(db, j, 1, err) == -1)
 				return -1;
 			continue;
@@ -222,9 +222,7 @@ int claim_and_commit(struct runner *rn, struct err *err)
 	if (c->a == NULL)
 		c->a = arena_new();
 	claim_plan(c);
-	if (group_waiting(rn->group, JOB_LIVE) > 0)
-		rn->had_live = true;
-	else if (c->nplans == 0)
+	if (group_waiting(rn->group, JOB_LIVE) == 0 && c->nplans == 0)
 		return 0;
 	rc = group_commit(rn->group, JOB_LIVE, c->nplans > 0 ? claim_body : NULL, c, err);
 	rn->is_unsure = rn->is_unsure || rc == -1;

@@ -1,6 +1,7 @@
 /* What the runner's files share: the runner itself and its runs.
  *
  *   runner.c          its life and its loop
+ *   runner-wake.c     its seat, wake-ups, what is handed over
  *   runner-look.c     which lanes have something due
  *   runner-claim.c    claims, and the commit they share with what waits
  *   runner-run.c      one job in its fiber, to its end
@@ -13,6 +14,7 @@
 #ifndef JOB_RUNNER_INTERNAL_H
 #define JOB_RUNNER_INTERNAL_H
 #include "base/clock.h"
+#include "job/board.h"
 #include "job/group.h"
 #include "job/job-internal.h"
 #include "job/lane.h"
@@ -55,16 +57,17 @@ struct runner {
 	struct lanes *lanes;
 	struct group *group;
 	struct claim claim;
-	int wake_fd;
-	bool is_replaced, is_woken; /* woken: there may be work that no lane knows of */
+	unsigned classes; /* it serves, a bit each */
+	struct board *board;
+	int seat, wake_fd; /* -1: none */
+	bool is_woken;     /* there may be work that no lane knows of */
+	bool is_draining;
 	/* The database failed us: we may hold leases of jobs that do not run here. */
 	bool is_unsure;
 	bool is_clock_apart;              /* from the database's: nothing is claimed */
 	int64_t look_at_us, look_cost_us; /* monotonic: the next look; what the last one took */
 	int64_t targets_at_us;            /* monotonic: the next look at breakers and pauses */
 	struct uuid look_from;            /* the account that it begins with */
-	bool had_live;                    /* live work was stored since bulk work was */
-	int64_t slow_at_us;               /* monotonic: bulk work is stored then */
 	int64_t reap_at_us, sweep_at_us, tell_at_us, periodic_at_us;
 	int (*background)(struct app *app, struct err *err);
 	int64_t background_at_us;      /* look whether there is some then (monotonic) */
@@ -94,12 +97,21 @@ int claim_and_commit(struct runner *rn, struct err *err);
 /* Starts the jobs that were claimed where they were inserted. */
 void claim_start_chained(struct runner *rn);
 
+/* runner-wake.c: gives up the seat. */
+void runner_leave(struct runner *rn);
+/* Tells how many jobs may be handed to it, before it waits. */
+void wake_say_room(struct runner *rn);
+/* Reads what has come. */
+void wake_read(struct runner *rn);
+
 /* runner-look.c: asks which lanes have jobs, and when, if it is time for that: after a wake-up, and
  * now and then. 0, -1. */
 int look_if_due(struct runner *rn, struct err *err);
 
 /* runner-keep.c: after trouble with the database, frees what this lease holds and nobody runs. */
 void keep_release_forgotten(struct runner *rn);
+/* At the end: frees whatever this lease holds. */
+void keep_release_own(struct runner *rn);
 /* Now and then: frees what dead runners of this host hold. */
 void keep_reap_dead(struct runner *rn);
 /* Now and then: the jobs of periodic work are there. */

@@ -8,6 +8,7 @@
 
 #define REAP_EVERY_US (5 * SECOND_US)
 #define PERIODIC_EVERY_US (60 * SECOND_US)
+#define ON_ITS_WAY_US (2 * SECOND_US)
 #define TELL_EVERY_US (2 * SECOND_US)
 #define TELL_AGAIN_US (30 * SECOND_US) /* what has not changed; TOLD_US of queue.c is longer */
 #define TELL_MOST (4 * LIMIT_DB_BATCH) /* of one time */
@@ -17,7 +18,8 @@
 DB_STMT(jobs_release, "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE " + IF(attempts < 4, 0,"
 		      " 10000000 << LEAST(attempts - 4, 8)), lease_id = NULL"
 		      " WHERE lease_id = ? AND state = 'ready'");
-DB_STMT(jobs_of_lease, "SELECT id FROM jobs WHERE lease_id = ? AND state = 'ready' LIMIT 5000");
+DB_STMT(jobs_of_lease, "SELECT id FROM jobs WHERE lease_id = ? AND state = 'ready'"
+		       " AND created_at < ? LIMIT 5000");
 DB_STMT(job_release, "UPDATE jobs SET run_at = ?, lease_id = NULL WHERE id = ? AND lease_id = ?");
 DB_STMT_ROWS(job_windows_tell,
     "INSERT INTO job_windows (account_id, class, target_id, runner_id, slots, at) VALUES ",
@@ -34,18 +36,21 @@ static bool is_in(const struct run *list, const struct uuid *id)
 	return false;
 }
 
-/* A job that ended while the database was away could not be put back, and a claim whose answer was
- * lost may have been made: such jobs would wait for the end of a lease that nobody uses. */
+/* A job that ended while the database was away could not be put back, a claim whose answer was lost
+ * may have been made, and who handed jobs over may have died before it said so: such jobs would
+ * wait for the end of a lease that nobody uses. What was handed over just now may still be on its
+ * way here. */
 void keep_release_forgotten(struct runner *rn)
 {
 	struct arena *a = arena_new();
-	int64_t now = clock_now_us();
+	int64_t now = clock_now_us(), before = rn->seat == -1 ? INT64_MAX : now - ON_ITS_WAY_US;
 	const struct uuid *own = lease_id(rn->lease);
 	struct db_rows rows;
 	struct err err = ERR_INIT;
 	size_t n = 0;
 
-	if (db_query(rn->app->db, a, &jobs_of_lease, DB_VALS(db_uuid(own)), &rows, &err) == -1)
+	if (db_query(rn->app->db, a, &jobs_of_lease, DB_VALS(db_uuid(own), db_int(before)), &rows,
+		&err) == -1)
 		goto out;
 	for (size_t i = 0; i < rows.count; i++) {
 		struct uuid id = db_get_uuid(&rows, i, 0);
@@ -67,6 +72,19 @@ out:
 	arena_free(a);
 }
 
+void keep_release_own(struct runner *rn)
+{
+	struct err err = ERR_INIT;
+
+	if (db_exec(rn->app->db, &jobs_release,
+		DB_VALS(db_int(clock_now_us()), db_uuid(lease_id(rn->lease))), NULL, &err) == -1) {
+		log_warn("runner.release", LOG_ERR(&err));
+		rn->is_unsure = true;
+		return;
+	}
+	rn->is_unsure = false;
+}
+
 static int release_dead(const struct uuid *dead, void *arg)
 {
 	struct runner *rn = arg;
@@ -79,6 +97,7 @@ static int release_dead(const struct uuid *dead, void *arg)
 	}
 	if (n > 0)
 		log_info("runner.reap", LOG_I("released", n));
+	board_forget(board_of(rn->app->config), dead);
 	rn->is_woken = rn->is_woken || n > 0;
 	return 0;
 }
@@ -88,6 +107,7 @@ void keep_reap_dead(struct runner *rn)
 	if (clock_mono_us() < rn->reap_at_us)
 		return;
 	rn->reap_at_us = clock_mono_us() + REAP_EVERY_US;
+	rn->is_unsure = rn->is_unsure || rn->seat != -1;
 	lease_each_dead(rn->app->config, rn->lease, release_dead, rn);
 }
 

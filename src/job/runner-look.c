@@ -16,7 +16,7 @@ DB_STMT(jobs_look,
     "SELECT l.account_id, l.class, l.target_id, (SELECT j.run_at FROM jobs j"
     " WHERE j.account_id = l.account_id AND j.class = l.class AND j.target_id = l.target_id"
     " AND j.state = 'ready' ORDER BY j.run_at LIMIT 1) AS due FROM job_lanes l"
-    " WHERE l.account_id >= ? ORDER BY l.account_id LIMIT ?");
+    " WHERE l.account_id >= ? AND (? >> l.class) & 1 ORDER BY l.account_id LIMIT ?");
 
 static void close_lane(struct lane *l, void *arg)
 {
@@ -72,7 +72,8 @@ static int look_at_jobs(struct runner *rn, struct arena *a, struct err *err)
 	struct db_rows rows;
 
 	if (db_query(rn->app->db, a, &jobs_look,
-		DB_VALS(db_uuid(&rn->look_from), db_int(LOOK_ROWS)), &rows, err) == -1)
+		DB_VALS(db_uuid(&rn->look_from), db_int(rn->classes), db_int(LOOK_ROWS)), &rows,
+		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		int64_t class = db_get_int(&rows, i, LOOK_CLASS);

@@ -15,17 +15,12 @@
  * Invariants: a job runs in at most one fiber of all hosts as long as leases hold; its ending names
  * lease and attempt, so who lost the lease changes nothing; a lease is released by the ending, by
  * the runner that notices it forgot, by whoever finds its holder dead, or by its time. */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/config.h"
 #include "base/log.h"
 #include "job/runner-internal.h"
 #include "net/http-client.h"
-#include "process/unix-socket.h"
 
 #define DRAIN_MORE_US (5 * SECOND_US) /* than the longest call may take */
 
@@ -40,20 +35,35 @@ size_t job_slots(const struct config *cfg, enum job_class class)
 	return class == JOB_BULK && eighth > 1 ? eighth : 1;
 }
 
+static size_t share_of(size_t all, size_t sharers)
+{
+	return (all + sharers - 1) / sharers;
+}
+
+/* Lanes with slots for these classes, of which it has 1/sharers. */
+static void runner_make_lanes(struct runner *rn, unsigned classes, size_t sharers)
+{
+	const struct config *cfg = rn->app->config;
+	size_t slots[JOB_CLASSES] = {0};
+
+	for (size_t class = 0; class < JOB_CLASSES; class ++)
+		if ((classes >> class & 1u) != 0)
+			slots[class] = share_of(job_slots(cfg, (enum job_class) class), sharers);
+	lanes_free(rn->lanes);
+	rn->lanes = lanes_new(slots, share_of((size_t)cfg->http_per_host, sharers));
+	rn->classes = classes;
+}
+
 struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t n, struct err *err)
 {
 	struct runner *rn = calloc(1, sizeof(*rn));
-	const struct config *cfg = app->config;
-	size_t slots[JOB_CLASSES];
 
-	for (size_t class = 0; class < JOB_CLASSES; class ++)
-		slots[class] = job_slots(cfg, (enum job_class) class);
 	if (rn == NULL)
 		abort();
-	*rn = (struct runner){.app = app, .kinds = kinds, .nkinds = n, .wake_fd = -1};
-	rn->lanes = lanes_new(slots, (size_t)cfg->http_per_host);
+	*rn = (struct runner){.app = app, .kinds = kinds, .nkinds = n, .wake_fd = -1, .seat = -1};
+	runner_make_lanes(rn, (1u << JOB_CLASSES) - 1, 1);
 	rn->group = group_new(app->db);
-	rn->lease = lease_new(cfg, err);
+	rn->lease = lease_new(app->config, err);
 	if (rn->lease == NULL) {
 		runner_free(rn);
 		return NULL;
@@ -62,11 +72,15 @@ struct runner *runner_new(struct app *app, const struct job_kind *kinds, size_t 
 	return rn;
 }
 
+void runner_set_role(struct runner *rn, enum job_class class, int sharers)
+{
+	runner_make_lanes(rn, 1u << class, (size_t)sharers);
+}
+
 void runner_free(struct runner *rn)
 {
-	if (rn->wake_fd != -1)
-		close(rn->wake_fd);
-	/* With work left behind the lease's file stays: the next runner frees what it holds. */
+	runner_leave(rn);
+	/* With work left behind the lease's file stays: another runner frees what it holds. */
 	lease_free(rn->lease, rn->nrunning == 0 && rn->chained == NULL && !rn->is_unsure);
 	lanes_free(rn->lanes);
 	group_free(rn->group);
@@ -75,84 +89,27 @@ void runner_free(struct runner *rn)
 	free(rn);
 }
 
-int runner_take_over(struct runner *rn, struct err *err)
-{
-	char path[WAKE_PATH_BYTES];
-	int before;
-
-	job_wake_path(rn->app->config, path, sizeof(path));
-	before = unix_socket_connect(path, SOCK_DGRAM | SOCK_NONBLOCK);
-	if (unix_socket_bind(path, SOCK_DGRAM | SOCK_NONBLOCK, 0660, 0, &rn->wake_fd, err) == -1) {
-		if (before != -1)
-			close(before);
-		return -1;
-	}
-	/* Told only now: what was sent until here it has read or will read, the rest is ours. */
-	if (before != -1) {
-		(void)!send(before, WAKE_REPLACED, strlen(WAKE_REPLACED), MSG_NOSIGNAL);
-		close(before);
-	}
-	return 0;
-}
-
-bool runner_was_replaced(const struct runner *rn)
-{
-	return rn->is_replaced;
-}
-
-static void read_wake_ups(struct runner *rn)
-{
-	char message[8];
-	ssize_t n;
-
-	if (rn->wake_fd == -1)
-		return;
-	while ((n = recv(rn->wake_fd, message, sizeof(message), 0)) > 0) {
-		rn->is_woken = true;
-		if (message[0] == WAKE_REPLACED[0])
-			rn->is_replaced = true;
-		if (message[0] == WAKE_TARGETS[0])
-			rn->targets_at_us = 0;
-	}
-}
-
 /* ---- loops --------------------------------------------------------------------------------- */
 
-/* Microseconds until transactions that are not of live work may be stored; INT64_MAX: none waits.
- */
-static int64_t slow_wait_us(const struct runner *rn)
+static bool has_to_commit(const struct runner *rn)
 {
-	int64_t left_us = rn->slow_at_us - clock_mono_us();
-
-	for (int class = JOB_LIVE + 1; class < JOB_CLASSES; class ++)
+	for (int class = JOB_LIVE; class < JOB_CLASSES; class ++)
 		if (group_waiting(rn->group, (enum job_class) class) > 0)
-			return left_us > 0 ? left_us : 0;
-	return INT64_MAX;
+			return true;
+	return false;
 }
 
-/* Stores what bulk work waits. An import's step takes as long as dozens of live transactions: then
- * live work, if there is any, has as much time to itself. */
+/* Stores what bulk and periodic work wait: apart from live work, for it may take long. */
 static int commit_slow(struct runner *rn, struct err *err)
 {
-	int64_t began_us = clock_mono_us(), now_us;
 	int rc = 0;
 
-	if (slow_wait_us(rn) != 0)
-		return 0;
 	for (int class = JOB_LIVE + 1; class < JOB_CLASSES; class ++)
 		if (group_waiting(rn->group, (enum job_class) class) > 0 &&
 		    group_commit(rn->group, (enum job_class) class, NULL, NULL, err) == -1)
 			rc = -1;
-	now_us = clock_mono_us();
-	rn->slow_at_us = rn->had_live ? now_us + (now_us - began_us) : now_us;
-	rn->had_live = false;
 	rn->is_unsure = rn->is_unsure || rc == -1;
 	return rc;
-}
-
-static bool has_to_commit(const struct runner *rn)
-{
-	return group_waiting(rn->group, JOB_LIVE) > 0 || slow_wait_us(rn) == 0;
 }
 
 /* Is something to be done without waiting? */
@@ -161,15 +118,15 @@ static bool has_more_to_do(const struct runner *rn)
 	return rn->chained != NULL || has_to_commit(rn) || background_is_due(rn);
 }
 
-/* Milliseconds until a lane has something due or bulk work may be stored, at most POLL_MS. */
+/* Milliseconds until a lane has something due, at most POLL_MS. */
 static int wait_ms(const struct runner *rn)
 {
-	int64_t due_us = lanes_next_due_us(rn->lanes), left_us = slow_wait_us(rn);
+	int64_t left_us = lanes_next_due_us(rn->lanes);
 
 	if (has_more_to_do(rn))
 		return 0;
-	if (due_us != INT64_MAX && due_us - clock_now_us() < left_us)
-		left_us = due_us - clock_now_us();
+	if (left_us != INT64_MAX)
+		left_us -= clock_now_us();
 	if (left_us <= 0)
 		return 0;
 	if (rn->is_woken) /* whatever else is due later: the look comes as soon as it may */
@@ -179,8 +136,9 @@ static int wait_ms(const struct runner *rn)
 
 static void advance(struct runner *rn, int most_ms)
 {
+	wake_say_room(rn);
 	http_client_poll(rn->app->http, rn->wake_fd, most_ms);
-	read_wake_ups(rn);
+	wake_read(rn);
 	runs_sweep(rn);
 	claim_start_chained(rn);
 	runs_sweep(rn);
@@ -205,11 +163,13 @@ static int work(struct runner *rn, struct err *err)
 	return n;
 }
 
+/* What runs may end; nothing new begins, and what goes on in steps is given back between two. */
 static void drain(struct runner *rn)
 {
 	int64_t until_us =
 	    clock_mono_us() + rn->app->config->http_timeout_ms * 1000 + DRAIN_MORE_US;
 
+	rn->is_draining = true;
 	while (rn->nrunning > 0 && clock_mono_us() < until_us) {
 		struct err err = ERR_INIT;
 
@@ -223,7 +183,7 @@ static void drain(struct runner *rn)
 
 int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
 {
-	while (!should_stop(arg) && !rn->is_replaced) {
+	while (!should_stop(arg)) {
 		struct err err = ERR_INIT;
 
 		keep_reap_dead(rn);
@@ -235,8 +195,15 @@ int runner_run(struct runner *rn, bool (*should_stop)(void *), void *arg)
 		advance(rn, err.code != ERR_NONE ? 100 : wait_ms(rn));
 	}
 	drain(rn);
+	runner_leave(rn);
+	keep_release_own(rn);
 	keep_untell_windows(rn);
 	return 0;
+}
+
+bool job_has_to_yield(const struct job *j)
+{
+	return j->runner != NULL && j->runner->is_draining;
 }
 
 int runner_once(struct runner *rn, struct err *err)

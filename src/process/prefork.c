@@ -36,8 +36,6 @@
 #include "base/str.h"
 #include "process/process-internal.h"
 
-#define DRAIN_STOP_US (10 * SECOND_US)
-#define DRAIN_RELOAD_US (60 * SECOND_US) /* exports may be running; the new ones serve already */
 #define PREFLIGHT_US (30 * SECOND_US)
 #define EARLY_US (SECOND_US * 3 / 10) /* a child that ends sooner died "at once" */
 #define EARLY_FREE 3                  /* such deaths in a row without a wait */
@@ -59,10 +57,7 @@ struct child {
 };
 
 struct master {
-	const struct prefork_group *groups;
-	size_t ngroups;
-	char **argv;
-	int listen_fd;
+	const struct prefork *is; /* what the caller wants */
 	pid_t self, preflight;
 	int64_t preflight_until_us;
 	struct child *children;
@@ -74,12 +69,12 @@ struct master {
 
 static const char *child_group_name(const struct master *m, const struct child *c)
 {
-	return c->group < m->ngroups ? m->groups[c->group].name : "old";
+	return c->group < m->is->ngroups ? m->is->groups[c->group].name : "old";
 }
 
 static __attribute__((noreturn)) void child_main(struct master *m, const struct child *c)
 {
-	const struct prefork_group *g = &m->groups[c->group];
+	const struct prefork_group *g = &m->is->groups[c->group];
 	int index = c->index;
 
 #ifdef __linux__
@@ -160,7 +155,7 @@ static void children_drain(struct master *m, int64_t now)
 	size_t i, stage = SIZE_MAX;
 	struct child *c;
 
-	for (i = 0; i < m->n; i++) {
+	for (i = 0; i < m->n && !m->is->drains_at_once; i++) {
 		c = &m->children[i];
 		if (c->pid > 0 && (c->is_old || m->is_stopping) && c->group < stage)
 			stage = c->group;
@@ -169,7 +164,7 @@ static void children_drain(struct master *m, int64_t now)
 		c = &m->children[i];
 		if (c->pid <= 0 || !(c->is_old || m->is_stopping))
 			continue;
-		if (c->group == stage && !c->was_told) {
+		if ((m->is->drains_at_once || c->group == stage) && !c->was_told) {
 			c->was_told = true;
 			kill(c->pid, SIGTERM);
 		}
@@ -199,9 +194,9 @@ static void env_set_listen(const struct master *m)
 {
 	char text[600];
 
-	if (m->listen_fd == -1)
+	if (m->is->listen_fd == -1)
 		return;
-	snprintf(text, sizeof(text), "%d:%s", m->listen_fd, listen_where());
+	snprintf(text, sizeof(text), "%d:%s", m->is->listen_fd, listen_where());
 	setenv(LISTEN_FD_ENV, text, 1);
 }
 
@@ -211,8 +206,8 @@ static void descriptors_close_but_socket(const struct master *m)
 #ifdef CLOSE_RANGE_CLOEXEC
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 #endif
-	if (m->listen_fd >= 0)
-		fcntl(m->listen_fd, F_SETFD, 0);
+	if (m->is->listen_fd >= 0)
+		fcntl(m->is->listen_fd, F_SETFD, 0);
 }
 
 static void preflight_start(struct master *m, int64_t now)
@@ -231,7 +226,7 @@ static void preflight_start(struct master *m, int64_t now)
 		env_set_listen(m);
 		descriptors_close_but_socket(m);
 		sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
-		execvp(m->argv[0], m->argv);
+		execvp(m->is->argv[0], m->is->argv);
 		_exit(127);
 	}
 	if (pid == -1)
@@ -247,7 +242,7 @@ static void env_set_old_pids(const struct master *m)
 	size_t group, i;
 
 	buf_init(&b, 65536);
-	for (group = 0; group < m->ngroups; group++) {
+	for (group = 0; group < m->is->ngroups; group++) {
 		bool is_first = true;
 
 		for (i = 0; i < m->n; i++) {
@@ -268,17 +263,17 @@ static void env_set_old_pids(const struct master *m)
  * only when that fails. The signals stay blocked meanwhile: none is lost. */
 static void master_reexec(struct master *m)
 {
-	log_info("prefork.reload", LOG_S("program", m->argv[0]));
+	log_info("prefork.reload", LOG_S("program", m->is->argv[0]));
 	env_set_listen(m);
 	env_set_old_pids(m);
 	descriptors_close_but_socket(m);
-	execvp(m->argv[0], m->argv);
-	log_error(
-	    "prefork.reload.exec", LOG_S("program", m->argv[0]), LOG_S("error", strerror(errno)));
+	execvp(m->is->argv[0], m->is->argv);
+	log_error("prefork.reload.exec", LOG_S("program", m->is->argv[0]),
+	    LOG_S("error", strerror(errno)));
 	unsetenv(LISTEN_FD_ENV);
 	unsetenv(OLD_PIDS_ENV);
-	if (m->listen_fd >= 0)
-		fcntl(m->listen_fd, F_SETFD, FD_CLOEXEC);
+	if (m->is->listen_fd >= 0)
+		fcntl(m->is->listen_fd, F_SETFD, FD_CLOEXEC);
 }
 
 static void preflight_end(struct master *m, int status)
@@ -367,10 +362,23 @@ static int64_t master_wait_us(const struct master *m, int64_t now)
 	due = m->drain_until_us - now;
 	if (children_are_live(m, !m->is_stopping) && due < wait_us)
 		wait_us = due;
+	due = m->is->end_at_us - now;
+	if (m->is->end_at_us != 0 && !m->is_stopping && due < wait_us)
+		wait_us = due;
 	if (m->preflight > 0 && m->preflight_until_us - now < wait_us)
 		wait_us = m->preflight_until_us - now;
 	/* What is overdue has been dealt with; look again soon, not at once. */
 	return wait_us > 0 ? wait_us : SECOND_US / 20;
+}
+
+static void master_stop(struct master *m, int64_t now)
+{
+	m->is_stopping = true;
+	m->drain_until_us = now + m->is->stop_us;
+	if (m->is->stopping != NULL)
+		m->is->stopping(m->is->arg);
+	if (m->preflight > 0)
+		kill(m->preflight, SIGKILL);
 }
 
 static void master_wait_and_act(struct master *m)
@@ -385,12 +393,9 @@ static void master_wait_and_act(struct master *m)
 		children_reopen_logs(m);
 		preflight_start(m, now);
 	}
-	if ((sig == SIGTERM || sig == SIGINT) && !m->is_stopping) {
-		m->is_stopping = true;
-		m->drain_until_us = now + DRAIN_STOP_US;
-		if (m->preflight > 0)
-			kill(m->preflight, SIGKILL);
-	}
+	if (!m->is_stopping && (sig == SIGTERM || sig == SIGINT || sig == SIGUSR1 ||
+				   (m->is->end_at_us != 0 && now >= m->is->end_at_us)))
+		master_stop(m, now);
 	if (m->preflight > 0 && now >= m->preflight_until_us)
 		kill(m->preflight, SIGKILL);
 	children_reap(m, now);
@@ -404,13 +409,13 @@ static void children_start(struct master *m)
 	int64_t now = clock_mono_us();
 	int index;
 
-	for (group = 0; group < m->ngroups; group++)
-		m->n += (size_t)m->groups[group].count;
+	for (group = 0; group < m->is->ngroups; group++)
+		m->n += (size_t)m->is->groups[group].count;
 	m->children = calloc(m->n + nold + 1, sizeof(*m->children));
 	if (m->children == NULL)
 		abort();
-	for (group = 0; group < m->ngroups; group++) {
-		for (index = 0; index < m->groups[group].count; index++, i++) {
+	for (group = 0; group < m->is->ngroups; group++) {
+		for (index = 0; index < m->is->groups[group].count; index++, i++) {
 			m->children[i].group = group;
 			m->children[i].index = index;
 		}
@@ -418,30 +423,34 @@ static void children_start(struct master *m)
 	m->n += env_read_old_pids(m->children + m->n, nold);
 	children_respawn_due(m, now);
 	/* The new ones accept from here on; now the old may go. */
-	m->drain_until_us = now + DRAIN_RELOAD_US;
+	m->drain_until_us = now + m->is->reload_us;
 	children_drain(m, now);
 }
 
-int prefork_run(const struct prefork_group *groups, size_t n, char **argv, int listen_fd)
+int prefork_run(const struct prefork *p)
 {
-	struct master m = {
-	    .groups = groups, .ngroups = n, .argv = argv, .listen_fd = listen_fd, .self = getpid()};
+	struct master m = {.is = p, .self = getpid()};
+	int rc;
 
 	if (getenv(PREFLIGHT_ENV) != NULL)
 		_exit(0);
 	sigemptyset(&m.mask);
 	sigaddset(&m.mask, SIGTERM);
 	sigaddset(&m.mask, SIGINT);
+	sigaddset(&m.mask, SIGUSR1);
 	sigaddset(&m.mask, SIGHUP);
 	sigaddset(&m.mask, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &m.mask, &m.old_mask);
 	/* After a re-execution these were blocked already; the children shall not inherit that. */
 	sigdelset(&m.old_mask, SIGTERM);
 	sigdelset(&m.old_mask, SIGINT);
+	sigdelset(&m.old_mask, SIGUSR1);
 	sigdelset(&m.old_mask, SIGHUP);
 	sigdelset(&m.old_mask, SIGCHLD);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGUSR1, SIG_IGN);
+	rc = p->starting == NULL ? 1 : p->starting(p->arg);
+	if (rc != 1)
+		return rc == 0 ? 0 : 1;
 	children_start(&m);
 	while (!m.is_stopping || children_are_live(&m, false))
 		master_wait_and_act(&m);

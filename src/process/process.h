@@ -18,15 +18,39 @@ int process_listen(const char *where, int *fd, struct err *err);
  * HUP, which also makes the master and all its children, those that drain too, log to a new file.
  * The new image is tried first, in a child that ends where prefork_run would begin
  * (CONNECT_PREFLIGHT is in its environment): if it fails, all stays as it was. Groups drain in
- * the order given, so a writer is listed after the workers that need it; children end by
- * themselves when their master dies. listen_fd is -1 where there is none. */
+ * the order given, so a writer is listed after the workers that need it, or all at once; children
+ * end by themselves when their master dies. */
 struct prefork_group {
 	const char *name;
 	int count;
 	int (*main)(void *arg, int index);
 	void *arg;
 };
-int prefork_run(const struct prefork_group *groups, size_t n, char **argv, int listen_fd);
+struct prefork {
+	const struct prefork_group *groups;
+	size_t ngroups;
+	char **argv;   /* what HUP starts anew */
+	int listen_fd; /* -1: none */
+	bool drains_at_once;
+	int64_t stop_us, reload_us; /* longest drain of a stop, of a reload; then they are killed */
+	int64_t end_at_us;          /* monotonic: ends by itself then; 0: never */
+	/* In the master, or NULL: before there are children (1 go on, 0 end, -1 end with an error),
+	 * and when a stop begins, before they drain. */
+	int (*starting)(void *arg);
+	void (*stopping)(void *arg);
+	void *arg;
+};
+int prefork_run(const struct prefork *p);
+
+/* One program of a kind runs on a host at a time: the one started last. Takes the place, of which
+ * the file at `path` tells (a lock on it, which dies with its process), from whoever has it: that
+ * one gets TERM and is waited for until it has given the place back (instance_give). A service
+ * keeps the place as long as it lives; what is started beside it by cron has nothing to do.
+ * 1: taken; 0: a service has it, and we are none; -1: ERR_CONFLICT when two services meet, or the
+ * one before does not go. */
+int instance_take(const char *path, bool is_service, struct err *err);
+/* Who comes next may begin, while we drain. */
+void instance_give(void);
 /* In a child: has TERM arrived? Blocking calls return EINTR when it does, unless
  * process_stop_signals was given a socket. */
 bool process_is_stopping(void);

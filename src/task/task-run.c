@@ -7,7 +7,8 @@
  * A step locks the task's row, lets the kind do its work, then stores the progress and settles the
  * job, all in one transaction: a crash loses the step as a whole, so nothing is counted twice.
  * TASK_GO_ON keeps the job (its lease is renewed from time to time), TASK_AGAIN gives it back to
- * the queue at once, TASK_DONE ends both.
+ * the queue at once, TASK_DONE ends both. Where the runner is about to end, going on is giving
+ * back: the next runner continues at the next step, and no attempt is used up.
  *
  * The row decides whose task it is. Where people have ended the task, the step does no work and the
  * run ends without an error; where another run has gone on with it, that is ERR_CONFLICT, and this
@@ -93,6 +94,8 @@ static int run_step_body(struct db *db, void *arg, struct err *err)
 		return -1;
 	if (ours == 0)
 		then = TASK_DONE;
+	else if (then == TASK_GO_ON && job_has_to_yield(run->job))
+		then = TASK_AGAIN;
 	s->next.status = ours == 0 ? now : then == TASK_DONE ? TASK_COMPLETED : TASK_RUNNING;
 	if (s->next.started_us == 0)
 		s->next.started_us = now_us;
@@ -115,7 +118,7 @@ int task_run_step(struct task_run *run, task_work_fn *work, void *arg, struct er
 	run->task = s.next;
 	run->turn ^= 1;
 	if (run->is_over && task_is_open(&run->task))
-		job_wake(run->job->app->config); /* for the rest, at once */
+		job_wake(run->job->app->config, run->job->class); /* for the rest, at once */
 	return 0;
 }
 

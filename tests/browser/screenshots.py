@@ -151,12 +151,14 @@ def confirm_all(b, product, action="delete"):
 def task(b, product):
     """While it is under way: the runner stands still meanwhile."""
     confirm_all(b, product, "replay")
-    pid = product.pid("cron")
-    os.kill(pid, signal.SIGSTOP)
+    runners = product.children("cron")
+    for pid in runners:
+        os.kill(pid, signal.SIGSTOP)
     try:
         b.click("button.button-main")
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in runners:
+            os.kill(pid, signal.SIGCONT)
 
 
 def retention(b, product, days):

@@ -272,14 +272,22 @@ class Instance:
         with open(os.path.join(self.state, "run", name + ".pid"), encoding="utf-8") as f:
             return int(f.read().split()[0])
 
-    def workers(self):
-        """Pids of the master's children."""
-        master = self.pid("fcgi")
+    def children(self, name):
+        """Pids of a master's children."""
+        master = self.pid(name)
         with open("/proc/%d/task/%d/children" % (master, master), encoding="utf-8") as f:
             return [int(p) for p in f.read().split()]
 
+    def workers(self):
+        return self.children("fcgi")
+
     def kill(self, name, sig=signal.SIGKILL):
-        os.kill(self.pid(name), sig)
+        """The process; with KILL the runners of connect-cron too, which would else end in good order."""
+        for pid in [*(self.children(name) if name == "cron" and sig == signal.SIGKILL else []), self.pid(name)]:
+            try:
+                os.kill(pid, sig)
+            except ProcessLookupError:
+                pass	# it ended meanwhile
 
     def log(self, name):
         with open(os.path.join(self.state, "log", name + ".log"), encoding="utf-8",

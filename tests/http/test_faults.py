@@ -40,8 +40,8 @@ def kill(*victims):
 
 
 def kill_part(name):
-    """One of ./dev's processes and, for the FastCGI master, its children."""
-    children = product.workers() if name == "fcgi" else []
+    """One of ./dev's processes and, of a master, its children."""
+    children = product.children(name) if name in ("fcgi", "cron") else []
     kill(product.pid(name), *children)
 
 
@@ -137,9 +137,9 @@ def _():
     t, m, place = scene()
     sent = []
     for _ in range(4):
-        master_children, cron = product.workers(), product.pid("cron")
+        victims = [*product.workers(), *product.children("cron"), product.pid("cron")]
         [id_] = m.send(new_lead_id())
-        kill(cron, *master_children)
+        kill(*victims)
         sent.append(id_)
         product.up()
         t.wait_lead(id_, timeout=20)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The log: a renamed file is left by every process at HUP, and log_level holds for connect-cron too."""
+import glob
 import os
 import shutil
 import signal
@@ -180,12 +181,12 @@ def _():
 
 @test("connect-cron writes what log_level allows, and ends at TERM, INT and USR1")
 def _():
-    for level, sig, lines in (("debug", signal.SIGTERM, 2), ("info", signal.SIGINT, 2), ("warn", signal.SIGUSR1, 0),
+    for level, sig, lines in (("debug", signal.SIGTERM, 3), ("info", signal.SIGINT, 3), ("warn", signal.SIGUSR1, 0),
                               ("error", signal.SIGTERM, 0)):
-        with Host(CONNECT_LOG_LEVEL=level) as h:
+        with Host(CONNECT_LOG_LEVEL=level, CONNECT_RUNNERS="1") as h:
             cron = h.start("connect-cron")
-            # from then on it has its lease's file, and is about to wait for work
-            wait_until(lambda: os.path.exists(os.path.join(h.dir, "run", "wake.sock")), 20, "the runner")
+            # from then on each runner has its seat, and is about to wait for work
+            wait_until(lambda: len(glob.glob(os.path.join(h.dir, "run", "*", "wake-*"))) == 3, 20, "the runners")
             cron.send_signal(sig)
             equal((level, ended(cron)), (level, 0))
             equal((level, text(h.log).count("level=info")), (level, lines))

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "process/process.h"
@@ -363,7 +364,12 @@ static pid_t start_master(int (*run)(void *, int), int count, bool with_writer)
 		    {"worker", count, run, &w}, {"writer", 1, wait_for_term, &x}};
 
 		close(STDERR_FILENO); /* what it logs about deaths is expected */
-		_exit(prefork_run(groups, with_writer ? 2 : 1, argv, -1));
+		_exit(prefork_run(&(struct prefork){.groups = groups,
+		    .ngroups = with_writer ? 2 : 1,
+		    .argv = argv,
+		    .listen_fd = -1,
+		    .stop_us = 10 * SECOND_US,
+		    .reload_us = 60 * SECOND_US}));
 	}
 	return pid;
 }

@@ -47,13 +47,22 @@ static int writer_process(void *arg)
 	return intake_writer_main(&app, 0);
 }
 
+static void writer_socket_path(const struct host *h, struct sockaddr_un *to)
+{
+	char path[CONFIG_PATH_BYTES];
+
+	config_run_path(&h->cfg, "writer.sock", path, sizeof(path));
+	REQUIRE(
+	    snprintf(to->sun_path, sizeof(to->sun_path), "%s", path) < (int)sizeof(to->sun_path));
+}
+
 static bool can_connect(const struct host *h)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int rc;
 
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s/run/writer.sock", h->cfg.state_dir);
+	writer_socket_path(h, &to);
 	rc = connect(fd, (struct sockaddr *)&to, sizeof(to));
 	close(fd);
 	return rc == 0;
@@ -317,7 +326,7 @@ static int junk_process(void *arg)
 
 	lost.db_socket = "/nonexistent/mariadb.sock";
 	app.db = db_new(&lost);
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s/run/writer.sock", h->cfg.state_dir);
+	writer_socket_path(h, &to);
 	MUST(submit_one(&app, h, 10) == 0);
 	for (size_t i = 0; i < COUNT(junk); i++) {
 		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -90,44 +90,6 @@ static void one_bad_among_many(void)
 
 /* ---- bulk beside live ---------------------------------------------------------------------- */
 
-#define BULK_STEPS 5
-#define LIVE_TURNS 6
-
-static struct {
-	int steps, turns, turns_at_last_step;
-} both;
-
-static int bulk_body(struct db *db, void *arg, struct err *err)
-{
-	(void)db;
-	(void)arg;
-	(void)err;
-	both.turns_at_last_step = both.turns;
-	both.steps++;
-	usleep(50000); /* as an import's step takes */
-	return 0;
-}
-
-static int bulk_steps(struct job *j, struct err *err)
-{
-	for (int i = 0; i < BULK_STEPS; i++)
-		if (job_transaction(j, bulk_body, NULL, err) == -1)
-			return -1;
-	return 0;
-}
-
-static int live_body(struct db *db, void *arg, struct err *err)
-{
-	both.turns++;
-	return both.turns == LIVE_TURNS ? job_finish(db, arg, err)
-					: job_reschedule(db, arg, 0, (struct str){NULL, 0}, err);
-}
-
-static int live_turns(struct job *j, struct err *err)
-{
-	return job_transaction(j, live_body, j, err);
-}
-
 static void insert_bulk(struct place *p, const char *kind)
 {
 	struct job job = {.account_id = p->account, .class = JOB_BULK, .kind = kind};
@@ -152,24 +114,6 @@ static void bulk_has_its_own(void)
 	before = commits(&p);
 	CHECK(RUN_ONCE(&p, KIND("effect", effect, 3, 0)) == 2);
 	CHECK(commits(&p) - before == 3); /* the claim, one each */
-	place_remove(&p);
-}
-
-/* Between the steps of bulk work live work has several turns, not one. */
-static void live_between_steps(void)
-{
-	struct place p;
-
-	if (!place_make(&p))
-		return;
-	memset(&both, 0, sizeof(both));
-	insert_bulk(&p, "bulk");
-	insert(&p, "live", NULL);
-	CHECK(RUN_ONCE(&p, KIND("bulk", bulk_steps, 3, 0), KIND("live", live_turns, 3, 0)) ==
-	      1 + LIVE_TURNS);
-	CHECK(both.steps == BULK_STEPS && both.turns == LIVE_TURNS);
-	CHECK(both.turns_at_last_step == LIVE_TURNS);
-	CHECK(count_jobs(&p) == 0);
 	place_remove(&p);
 }
 
@@ -322,6 +266,6 @@ void suite_job_group(void)
 {
 	ADD_TESTS("job_group", {"one commit for many", one_commit_for_many},
 	    {"one bad among many", one_bad_among_many}, {"bulk has its own", bulk_has_its_own},
-	    {"live between steps", live_between_steps}, {"opens and closes", opens_and_closes},
-	    {"paused", paused}, {"looks cost lanes", looks_cost_lanes});
+	    {"opens and closes", opens_and_closes}, {"paused", paused},
+	    {"looks cost lanes", looks_cost_lanes});
 }

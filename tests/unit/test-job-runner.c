@@ -1,7 +1,8 @@
-/* Runners: those that die, many jobs at once, several runners, take-over. */
+/* Runners: those that die, many jobs at once, several runners, one that stops. */
 #include "job-check.h"
 #include "job/clock-check.h"
 #include "net/http-client.h"
+#include "process/process.h"
 
 void suite_job_runner(void);
 
@@ -437,12 +438,12 @@ static void several_runners(void)
 	place_remove(&p);
 }
 
-/* ---- take-over --------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------------- */
 
-static bool never(void *arg)
+static bool is_stopping(void *arg)
 {
 	(void)arg;
-	return false;
+	return process_is_stopping();
 }
 
 static int run_in_a_child(void *arg)
@@ -452,20 +453,19 @@ static int run_in_a_child(void *arg)
 	struct err err = ERR_INIT;
 
 	core_app_forked(&p->c);
+	process_stop_signals(-1);
 	rn = runner(p,
 	    (const struct job_kind[]){KIND("waiting", waiting, 3, 0), KIND("plain", plain, 3, 0)},
 	    2);
-	if (runner_take_over(rn, &err) == -1)
+	if (runner_listen(rn, &err) == -1)
 		return 1;
-	runner_run(rn, never, NULL);
-	if (!runner_was_replaced(rn))
-		return 2;
+	runner_run(rn, is_stopping, NULL);
 	runner_free(rn);
 	return 0;
 }
 
-/* A second runner takes the first one's place; that one ends what it has begun. */
-static void take_over(void)
+/* One that is told to stop ends what it has begun, while another does what comes. */
+static void stops(void)
 {
 	struct place p;
 	pid_t first, second;
@@ -478,23 +478,17 @@ static void take_over(void)
 	insert(&p, "waiting", NULL);
 	first = core_fork(run_in_a_child, &p);
 	CHECK(AWAIT(__atomic_load_n(&seen->runs, __ATOMIC_RELAXED) == 1));
+	kill(first, SIGTERM);
 	second = core_fork(run_in_a_child, &p);
-	/* the second one works, while the first is still at its job */
 	insert(&p, "plain", NULL);
 	CHECK(AWAIT(count_jobs(&p) == 1));
 	CHECK(waitpid(first, NULL, WNOHANG) == 0);
 	__atomic_store_n(&seen->stop, 1, __ATOMIC_RELAXED);
 	CHECK(core_wait(first) == 0);
 	CHECK(count_jobs(&p) == 0);
-	CHECK(waitpid(second, NULL, WNOHANG) == 0);
-	/* and is replaced in turn, by this one */
-	struct runner *rn = runner(&p, NULL, 0);
-	struct err err = ERR_INIT;
-
-	OK(runner_take_over(rn, &err), &err);
+	kill(second, SIGTERM);
 	CHECK(core_wait(second) == 0);
-	CHECK(!runner_was_replaced(rn));
-	runner_free(rn);
+	CHECK(__atomic_load_n(&seen->runs, __ATOMIC_RELAXED) == 2);
 	db_free(p.app->db);
 	p.app->db = db;
 	place_remove(&p);
@@ -512,5 +506,5 @@ void suite_job_runner(void)
 	    {"leases of chained kinds", leases_of_chained_kinds},
 	    {"sleep together", sleep_together},
 	    {"goes on when there is room", goes_on_when_there_is_room},
-	    {"several runners", several_runners}, {"take-over", take_over});
+	    {"several runners", several_runners}, {"stops", stops});
 }

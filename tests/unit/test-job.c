@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "job-check.h"
+#include "job/board.h"
 #include "job/retry.h"
 #include "process/unix-socket.h"
 
@@ -328,13 +329,16 @@ static void chained_to_nobody(void)
 
 /* ---- wake-up ----------------------------------------------------------------------------- */
 
-static int listen_for_wake_ups(struct place *p)
+/* As a runner of live work that has no room. */
+static int listen_for_wake_ups(struct place *p, int *seat)
 {
-	char path[WAKE_PATH_BYTES];
+	const struct uuid lease = uuid_new();
+	char path[CONFIG_PATH_BYTES];
 	int fd;
 
-	mkdir(arena_printf(p->a, "%s/run", p->c.cfg.state_dir), 0770);
-	job_wake_path(&p->c.cfg, path, sizeof(path));
+	*seat = board_sit(board_of(&p->c.cfg), &lease, 1u << JOB_LIVE);
+	REQUIRE(*seat != -1);
+	board_socket_path(&p->c.cfg, *seat, path);
 	REQUIRE(unix_socket_bind(path, SOCK_DGRAM | SOCK_NONBLOCK, 0600, 0, &fd, NULL) == 0);
 	return fd;
 }
@@ -343,7 +347,7 @@ static bool is_woken(int fd)
 {
 	char message[8];
 
-	return recv(fd, message, sizeof(message), 0) == 1 && message[0] == WAKE_WORK[0];
+	return recv(fd, message, sizeof(message), 0) == 1 && message[0] == WAKE_TAG;
 }
 
 static int run_now_twice_body(struct db *db, void *arg, struct err *err)
@@ -360,24 +364,31 @@ static void wakes_after_commit(void)
 	struct place p;
 	struct job jobs[2];
 	struct inserting i = {jobs, 2, false};
+	struct job more = {.kind = "x"};
+	struct inserting again = {&more, 1, false};
 	struct db *db;
 	struct err err = ERR_INIT;
-	int fd;
+	int fd, seat;
 
 	if (!place_make(&p))
 		return;
-	fd = listen_for_wake_ups(&p);
+	fd = listen_for_wake_ups(&p, &seat);
 	db = db_new(&p.c.cfg); /* the hook wakes by the connection's configuration */
 	for (int round = 0; round < 4; round++) {
 		for (size_t k = 0; k < 2; k++)
 			jobs[k] =
 			    (struct job){.id = uuid_new(), .account_id = p.account, .kind = "x"};
+		more = (struct job){.account_id = p.account, .kind = "x"};
 		i.is_rolled_back = round % 2 == 1;
 		CHECK(db_transaction(db, round < 2 ? insert_body : run_now_twice_body, &i, &err) ==
 		      (i.is_rolled_back ? -1 : 0));
 		err_clear(&err);
 		CHECK(is_woken(fd) == !i.is_rolled_back);
 		CHECK(!is_woken(fd)); /* once */
+		/* who was woken and has not looked since is not woken again */
+		CHECK(i.is_rolled_back ||
+		      (db_transaction(db, insert_body, &again, &err) == 0 && !is_woken(fd)));
+		CHECK(board_take_woken(board_of(&p.c.cfg), seat) == !i.is_rolled_back);
 	}
 	close(fd);
 	db_free(db);

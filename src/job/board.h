@@ -1,0 +1,41 @@
+/* The board: what the runners of this host say of themselves, in a file of its run folder that
+ * runners and those who make jobs map. It tells whom to wake, and who has room for a job at once.
+ *
+ * A runner has a seat: its lease, the classes it serves, how many jobs it would take that are
+ * handed to it, and whether it was woken since it looked last. All of it may be a moment old: a
+ * seat may be of a runner that has died, and room may be gone when it is used. So nothing hangs on
+ * it: who is not woken looks by itself, and what was handed over in vain is given back. */
+#ifndef JOB_BOARD_H
+#define JOB_BOARD_H
+#include "base/config.h"
+#include "job/job.h"
+
+struct board;
+
+/* This process's view of the board of cfg's host; the same for each call. NULL when it cannot be
+ * had (logged once): then nobody is woken. Not for other threads. */
+struct board *board_of(const struct config *cfg);
+
+/* Takes a seat for a runner of these classes (a bit each); -1: all are taken. */
+int board_sit(struct board *b, const struct uuid *lease, unsigned classes);
+void board_leave(struct board *b, int seat);
+/* The seats of a runner that died are free again. */
+void board_forget(struct board *b, const struct uuid *lease);
+/* How many jobs it would take now without a claim. */
+void board_set_room(struct board *b, int seat, int room);
+/* Was it woken since this was asked last? */
+bool board_take_woken(struct board *b, int seat);
+
+/* Takes room for n jobs of the class; returns the seat, or -1: nobody has so much. */
+int board_take_room(struct board *b, enum job_class class, int n, struct uuid *lease);
+/* Whom to wake for work of the class: its seat, or -1 when nobody is there, or everybody who has
+ * room was woken already. It counts as woken now. */
+int board_rouse(struct board *b, enum job_class class);
+/* Calls each for every runner, with its seat. */
+void board_each(struct board *b, void (*each)(int seat, void *arg), void *arg);
+/* Nobody listens at that seat: it is free, unless another has taken it since. */
+void board_clear(struct board *b, int seat, const struct uuid *lease);
+
+/* Where the runner of that seat listens. */
+void board_socket_path(const struct config *cfg, int seat, char out[CONFIG_PATH_BYTES]);
+#endif

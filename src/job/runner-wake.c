@@ -1,0 +1,101 @@
+/* How a runner hears of work: its seat at the board, and the datagrams that come to it. */
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "job/handover.h"
+#include "job/runner-internal.h"
+#include "process/unix-socket.h"
+
+int runner_listen(struct runner *rn, struct err *err)
+{
+	char path[CONFIG_PATH_BYTES];
+
+	rn->board = board_of(rn->app->config);
+	rn->seat = board_sit(rn->board, lease_id(rn->lease), rn->classes);
+	if (rn->seat == -1) {
+		log_warn("runner.seat", LOG_S("error", "the host's board is full or away"));
+		return 0;
+	}
+	board_socket_path(rn->app->config, rn->seat, path);
+	return unix_socket_bind(path, SOCK_DGRAM | SOCK_NONBLOCK, 0660, 0, &rn->wake_fd, err);
+}
+
+void runner_leave(struct runner *rn)
+{
+	board_leave(rn->board, rn->seat);
+	rn->seat = -1;
+	if (rn->wake_fd != -1)
+		close(rn->wake_fd); /* who sends to it from now on is told, and acts */
+	rn->wake_fd = -1;
+}
+
+void wake_say_room(struct runner *rn)
+{
+	size_t room = 0;
+
+	/* What is due and waits for its turn goes first. */
+	if (!rn->is_draining && !rn->is_woken && lanes_next_due_us(rn->lanes) > clock_now_us())
+		room = lanes_room(rn->lanes, JOB_LIVE);
+	board_set_room(rn->board, rn->seat, (int)(room < HANDOVER_MOST ? room : HANDOVER_MOST));
+}
+
+/* ---- datagrams ----------------------------------------------------------------------------- */
+
+struct taking {
+	struct runner *rn;
+	struct uuid refused[HANDOVER_MOST];
+	size_t nrefused;
+};
+
+/* What its lane has no room for waits like others. */
+static void take_handed_over(const struct job *row, void *arg)
+{
+	struct taking *t = arg;
+	struct runner *rn = t->rn;
+	struct run *run = run_new(rn, row, 1), **at = &rn->chained;
+
+	run->job.lease_us = row->lease_us;
+	if (rn->is_draining || !lane_has_room(rn->lanes, run->lane)) {
+		t->refused[t->nrefused++] = row->id;
+		lane_due(run->lane, clock_now_us());
+		run_drop(run);
+		return;
+	}
+	lane_started(run->lane);
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = run;
+}
+
+static void wake_take(struct runner *rn, struct str message)
+{
+	struct taking t = {.rn = rn};
+	struct err err = ERR_INIT;
+
+	if (!handover_read(message, lease_id(rn->lease), take_handed_over, &t))
+		log_info("runner.handover", LOG_S("error", "of another version, or not for us"));
+	if (handover_give_back(rn->app->db, lease_id(rn->lease), t.refused, t.nrefused,
+		clock_now_us(), &err) == -1) {
+		log_warn("runner.handover", LOG_ERR(&err));
+		rn->is_unsure = true;
+	}
+}
+
+void wake_read(struct runner *rn)
+{
+	static char message[HANDOVER_BYTES];
+	ssize_t n;
+
+	while (rn->wake_fd != -1 && (n = recv(rn->wake_fd, message, sizeof(message), 0)) > 0) {
+		if (message[0] == HANDOVER_TAG)
+			wake_take(rn, (struct str){message, (size_t)n});
+		else
+			rn->is_woken = true;
+		if (message[0] == TARGETS_TAG)
+			rn->targets_at_us = 0;
+	}
+	if (board_take_woken(rn->board, rn->seat))
+		rn->is_woken = true;
+}
