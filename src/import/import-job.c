@@ -345,7 +345,8 @@ int import_job_run(struct job *j, struct err *err)
 	if (found == -1 || (found == 1 && run_to_end(run, err) == -1 &&
 			       task_run_fail(run, is_final_failure(j, err), err) == -1))
 		return -1;
-	unlink(import_file_path(j->app, j->a, &j->subject_id));
+	if (found == 0 || !task_is_open(&run->task)) /* else another run goes on with it */
+		unlink(import_file_path(j->app, j->a, &j->subject_id));
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 there afterwards, once."""
 import itertools
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -11,10 +12,11 @@ import threading
 import time
 
 from harness import SRC, Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
-from tenant import Meta, Tenant
+from tenant import Meta, Tenant, row_id
 
 product = Instance(env={"CONNECT_WORKERS": "4", "CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "200",
                         "CONNECT_PUSH_ATTEMPTS": "100"})
+KILL_RUNS = int(os.environ.get("CONNECT_TEST_KILL_RUNS", "2"))
 _numbers = itertools.count(int(time.time() * 1000000))
 
 
@@ -192,6 +194,94 @@ def _():
     counts = check(t, place, stream)
     # what was in flight when it died may come again, with the same key
     true(counts["duplicates"] <= 3 * 64, counts)
+
+
+@test("HUP to connect-cron amid the stream: it starts anew, and nothing is done twice")
+def _():
+    t, m, place = scene()
+    with Stream(m) as stream:
+        for _ in range(3):
+            stream.wait(30)
+            old = set(product.children("cron"))
+            product.kill("cron", signal.SIGHUP)
+            wait_until(lambda: set(product.children("cron")) and not old & set(product.children("cron")), 60,
+                       "new runners alone")
+    counts = check(t, place, stream)
+    equal(counts["duplicates"], 0, counts)
+
+
+class Killer:
+    """Kills one of the product's processes after the other: runners, masters, workers, the writer."""
+    PARTS = ("cron", "cron", "fcgi")    # most of all the runners
+
+    def __init__(self):
+        self.random, self.killed = random.Random(7), 0
+
+    def victim(self):
+        part = self.random.choice(self.PARTS)
+        try:
+            found = product.children(part)
+        except OSError:
+            found = []
+        # a master dies now and then: its children end, and ./dev up starts all of it
+        return product.pid(part) if not found or self.random.random() < 0.1 else self.random.choice(found)
+
+    def strike(self):
+        pid = self.victim()
+        kill(pid)
+        self.killed += 1
+        wait_until(lambda: not alive(pid), 20, "its death")
+        if not all(alive(product.pid(part)) for part in ("cron", "fcgi")):
+            product.up()
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def kill_run(killer, t, m, sinks, dead):
+    """One run: under load, with two healthy destinations and a dead one."""
+    with Stream(m, resend=True) as stream:
+        for _ in range(8):
+            stream.wait(25)
+            killer.strike()
+        stream.wait(25)
+    wait_until(ready, 30, "readiness")
+    rows = "SELECT COUNT(*) FROM %s WHERE account_id = UNHEX('" + t.id.replace("-", "") + "')%s"
+
+    def count(table, where=""):
+        return int(product.sql(rows % (table, where))[0][0])
+    wait_until(lambda: count("jobs") == count("leads") and
+               count("jobs", " AND target_id = %s" % row_id(dead)) == count("leads"), 60,
+               "all but the dead destination's jobs")
+    stored = [r[0] for r in product.sql("SELECT provider_lead_id FROM leads WHERE account_id = UNHEX('%s')"
+                                        % t.id.replace("-", ""))]
+    equal((set(stored) - set(stream.sent), set(stream.acknowledged) - set(stored), len(stored) - len(set(stored))),
+          (set(), set(), 0))
+    equal(count("leads", " AND stage <> 'ready'"), 0)
+    for place in sinks:
+        counts = t.sink(place)["counts"]
+        equal(counts["distinct_keys"], len(stored), counts)
+    # what the dead one was tried with is not held against the leads
+    equal(count("jobs", " AND (state <> 'ready' OR attempts > 5)"), 0)
+    return len(stored), sum(t.sink(place)["counts"]["duplicates"] for place in sinks)
+
+
+@test("kill -9 of runners, masters, workers and the writer, beside a dead destination: difference 0, %d runs" % KILL_RUNS)
+def _():
+    killer = Killer()
+    for _ in range(KILL_RUNS):
+        t = Tenant(product)
+        m = Meta(t)
+        sinks = [t.crm("CRM %d" % i)[1] for i in range(2)]
+        dead, _ = t.crm("Dead", url="http://127.0.0.1:1/")
+        leads, again = kill_run(killer, t, m, sinks, dead)
+        print("# %d leads at two destinations each, %d killed so far, %d pushes came again with their key"
+              % (leads, killer.killed, again))
 
 
 @test("kill -9 of MariaDB amid the stream: what was acknowledged is stored after its restart")
