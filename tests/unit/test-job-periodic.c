@@ -235,7 +235,7 @@ static void wakes_a_runner(void)
 	struct runner *rn = runner(&p, kinds, 1);
 
 	good_runs = 0;
-	OK(runner_take_over(rn, &err), &err);
+	OK(runner_listen(rn, &err), &err);
 	CHECK(runner_run(rn, ran_again, &soon) == 0);
 	CHECK(good_runs == 2);
 	runner_free(rn);
