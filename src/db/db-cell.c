@@ -46,3 +46,12 @@ bool db_is_null(const struct db_rows *r, size_t row, size_t column)
 {
 	return db_cell(r, row, column)->type == DB_NULL;
 }
+
+size_t db_find_uuid(const struct db_rows *r, size_t column, const struct uuid *id)
+{
+	size_t row = 0;
+
+	while (row < r->count && !uuid_eq(db_get_uuid(r, row, column), *id))
+		row++;
+	return row;
+}

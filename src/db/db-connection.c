@@ -79,6 +79,11 @@ uint64_t db_round_trips(const struct db *db)
 	return db->round_trips;
 }
 
+uint64_t db_commits(const struct db *db)
+{
+	return db->commits;
+}
+
 /* ---- errors ------------------------------------------------------------------------------- */
 
 static bool is_lost_code(unsigned code)

@@ -31,7 +31,7 @@ struct db {
 	MYSQL *conn; /* NULL: none is open */
 	bool in_transaction, is_lost;
 	int64_t retry_after_us; /* no new connect before this (monotonic) */
-	uint64_t round_trips;
+	uint64_t round_trips, commits;
 	struct db_hook {
 		void (*fn)(void *arg);
 		void *arg;

@@ -218,19 +218,18 @@ static int statement_run(struct db *db, const struct db_stmt *s, size_t rows,
 {
 	struct err e = ERR_INIT;
 	bool was_open = db->conn != NULL && !db->is_lost;
-	bool is_query;
+	bool is_query = strncmp(s->sql, "SELECT", 6) == 0;
+	int rc = statement_run_once(db, s, rows, fixed, nfixed, vals, n, used, &e);
 
-	if (statement_run_once(db, s, rows, fixed, nfixed, vals, n, used, &e) == 0)
-		return 0;
-	is_query = strncmp(s->sql, "SELECT", 6) == 0;
-	if (was_open && db->is_lost && !db->in_transaction &&
+	if (rc == -1 && was_open && db->is_lost && !db->in_transaction &&
 	    (is_query || mysql_errno(db->conn) == CR_SERVER_GONE_ERROR)) {
 		err_clear(&e);
-		if (statement_run_once(db, s, rows, fixed, nfixed, vals, n, used, &e) == 0)
-			return 0;
+		rc = statement_run_once(db, s, rows, fixed, nfixed, vals, n, used, &e);
 	}
-	err_set(err, e.code, "%s", e.msg);
-	return -1;
+	if (rc == -1)
+		return err_set(err, e.code, "%s", e.msg);
+	db->commits += !is_query && !db->in_transaction;
+	return 0;
 }
 
 int db_exec(struct db *db, const struct db_stmt *s, const struct db_val *vals, size_t n,

@@ -99,8 +99,10 @@ static int transaction_try(
 	if (rc == -1)
 		transaction_rollback(db);
 	db->in_transaction = false;
-	if (rc == 0)
+	if (rc == 0) {
+		db->commits++;
 		hooks_run(db);
+	}
 	return rc;
 }
 

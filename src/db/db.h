@@ -94,6 +94,8 @@ const char *db_get_text(const struct db_rows *r, size_t row, size_t column);
 struct str db_get_str(const struct db_rows *r, size_t row, size_t column);
 struct uuid db_get_uuid(const struct db_rows *r, size_t row, size_t column);
 bool db_is_null(const struct db_rows *r, size_t row, size_t column);
+/* The first row whose cell in that column is this id; r->count when there is none. */
+size_t db_find_uuid(const struct db_rows *r, size_t column, const struct uuid *id);
 
 /* Does not connect yet: the first use does, and each use after a loss outside a transaction. */
 struct db *db_new(const struct config *cfg);
@@ -157,6 +159,8 @@ void db_meanwhile(struct db *db, bool (*fn)(void *arg), void *arg);
 const struct config *db_config(const struct db *db);
 /* For tests: statements sent since the connection was made. */
 uint64_t db_round_trips(const struct db *db);
+/* For tests: durable commits since then, those of statements outside a transaction included. */
+uint64_t db_commits(const struct db *db);
 
 /* For tests: every statement of the program, from the registry. */
 size_t db_stmt_count(void);
