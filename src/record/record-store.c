@@ -35,9 +35,13 @@ DB_STMT_ROWS(records_insert,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
     " first_seen_at, updated_at, provider_updated_at) VALUES ",
     "(?,?,?,?,?,?,?,?,?,?)", "");
-DB_STMT(records_update,
-    "UPDATE records SET source = ?, data = ?, updated_at = ?, provider_updated_at = ?"
-    " WHERE account_id = ? AND id = ?");
+/* Of rows that are there and locked: what it would insert otherwise are their keys. */
+DB_STMT_ROWS(records_update,
+    "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
+    " first_seen_at, updated_at, provider_updated_at) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE source = VALUES(source), data = VALUES(data),"
+    " updated_at = VALUES(updated_at), provider_updated_at = VALUES(provider_updated_at)");
 DB_STMT_ROWS(record_moves_insert,
     "INSERT INTO record_moves (account_id, from_at, record_id, moved_at) VALUES ", "(?,?,?,?)",
     " ON DUPLICATE KEY UPDATE moved_at = VALUES(moved_at)");
@@ -380,56 +384,60 @@ static int batch_apply_item(struct upsert_batch *b, struct record_item *it, stru
 	return rc;
 }
 
+#define RECORD_VALUES 10
+
+static void working_row(const struct working_record *w, struct db_val *v)
+{
+	const struct record_item *it = w->first;
+	struct db_val row[RECORD_VALUES] = {db_uuid(&w->id), db_uuid(&it->account_id),
+	    db_strn(it->provider_type), db_strn(it->resource_type), db_strn(it->external_id),
+	    db_str(w->source), db_strn(w->text), db_int(it->at_us), db_int(w->at_us),
+	    db_time(w->provider_updated_us)};
+
+	memcpy(v, row, sizeof(row));
+}
+
 static int batch_write_created(struct upsert_batch *b, struct err *err)
 {
 	size_t total = map_count(b->records), n = 0;
-	struct db_val *v = arena_alloc(b->a, total * 10 * sizeof(*v));
+	struct db_val *v = arena_alloc(b->a, total * RECORD_VALUES * sizeof(*v));
 	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < total; i++) {
 		const struct working_record *w = map_value(b->records, i);
-		const struct record_item *it = w->first;
-		struct db_val row[10] = {db_uuid(&w->id), db_uuid(&it->account_id),
-		    db_strn(it->provider_type), db_strn(it->resource_type),
-		    db_strn(it->external_id), db_str(w->source), db_strn(w->text),
-		    db_int(it->at_us), db_int(w->at_us), db_time(w->provider_updated_us)};
 
 		if (w->is_created)
-			memcpy(v + 10 * n++, row, sizeof(row));
+			working_row(w, v + RECORD_VALUES * n++);
 	}
-	if (n == 0 || db_exec_rows(b->db, &records_insert, NULL, 0, v, n, 10, NULL, &e) == 0)
+	if (n == 0 ||
+	    db_exec_rows(b->db, &records_insert, NULL, 0, v, n, RECORD_VALUES, NULL, &e) == 0)
 		return 0;
 	/* Another transaction made one of them since we looked: the next try will merge into it. */
 	err_set(err, e.code == ERR_CONFLICT ? ERR_RETRY : e.code, "%s", e.msg);
 	return -1;
 }
 
-static int batch_update_row(struct upsert_batch *b, const struct working_record *w, struct err *err)
-{
-	return db_exec(b->db, &records_update,
-	    DB_VALS(db_str(w->source), db_strn(w->text), db_int(w->at_us),
-		db_time(w->provider_updated_us), db_uuid(&w->first->account_id), db_uuid(&w->id)),
-	    NULL, err);
-}
-
 /* One that was made and changed in this batch moved as well, though its row is written once. */
 static int batch_write_updated(struct upsert_batch *b, struct err *err)
 {
-	size_t total = map_count(b->records), nmoves = 0;
+	size_t total = map_count(b->records), nmoves = 0, n = 0;
 	struct db_val *moves = arena_alloc(b->a, total * 4 * sizeof(*moves));
+	struct db_val *v = arena_alloc(b->a, total * RECORD_VALUES * sizeof(*v));
 
 	for (size_t i = 0; i < total; i++) {
 		const struct working_record *w = map_value(b->records, i);
 
 		if (!w->is_updated)
 			continue;
-		if (!w->is_created && batch_update_row(b, w, err) == -1)
-			return -1;
+		if (!w->is_created)
+			working_row(w, v + RECORD_VALUES * n++);
 		struct db_val move[4] = {db_uuid(&w->first->account_id), db_int(w->from_us),
 		    db_uuid(&w->id), db_int(w->at_us)};
 
 		memcpy(moves + 4 * nmoves++, move, sizeof(move));
 	}
+	if (db_exec_rows(b->db, &records_update, NULL, 0, v, n, RECORD_VALUES, NULL, err) == -1)
+		return -1;
 	return db_exec_rows(b->db, &record_moves_insert, NULL, 0, moves, nmoves, 4, NULL, err);
 }
 
