@@ -1,9 +1,9 @@
-/* Connections in process memory, for the intake path. One entry per question asked: an id, a
- * provider's external account, or any connection of a provider.
+/* Connections in process memory, for the intake path and for jobs. One entry per question asked: an
+ * id, a provider's external account, or any connection of a provider.
  *
  *   asked -> current ------- asked within CACHE_TTL_US, generation unchanged: no query
  *              |  ^
- *    too old, or  +--- the narrow query (ids and times) finds nothing changed
+ *    too old, or  +--- the narrow query (ids, times, errors) finds nothing changed
  *    another      |
  *    generation   +--- changed: the entry is retired, a new one is loaded
  *              |
@@ -26,21 +26,25 @@
 #define BUCKETS 4096u
 #define GRACE_US (60 * SECOND_US)
 
+#define VERSION_COLUMNS "id, updated_at, last_used_at, last_error"
+enum { VERSION_ID, VERSION_UPDATED, VERSION_LAST_USED_AT, VERSION_LAST_ERROR };
 DB_STMT(cache_version_by_id,
-    "SELECT id, updated_at FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED "'");
-enum { VERSION_ID, VERSION_UPDATED }; /* of each cache_version statement */
+    "SELECT " VERSION_COLUMNS " FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED
+    "'");
 DB_STMT(cache_by_id, "SELECT " CONNECTION_COLUMNS
 		     " FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED "'");
 DB_STMT(cache_version_by_external,
-    "SELECT id, updated_at FROM connections WHERE provider_type = ? AND external_account_id = ?"
+    "SELECT " VERSION_COLUMNS
+    " FROM connections WHERE provider_type = ? AND external_account_id = ?"
     " AND status <> '" CONNECTION_DISABLED "' ORDER BY id LIMIT 64");
 DB_STMT(cache_by_external,
     "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
     " AND external_account_id = ? AND status <> '" CONNECTION_DISABLED "' ORDER BY id LIMIT 64");
 /* The newest: what asks for any connection is a handshake, and that is of one being set up. */
-DB_STMT(cache_version_by_provider, "SELECT id, updated_at FROM connections WHERE provider_type = ? "
-				   "AND status <> '" CONNECTION_DISABLED "'"
-				   " ORDER BY id DESC LIMIT 64");
+DB_STMT(cache_version_by_provider,
+    "SELECT " VERSION_COLUMNS " FROM connections WHERE provider_type = ? "
+    "AND status <> '" CONNECTION_DISABLED "'"
+    " ORDER BY id DESC LIMIT 64");
 DB_STMT(cache_by_provider, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
 			   " AND status <> '" CONNECTION_DISABLED "' ORDER BY id DESC LIMIT 64");
 
@@ -237,6 +241,11 @@ static int question_query(struct app *app, const struct cache_question *q, bool 
 	    DB_VALS(db_str(q->provider->name), db_strn(q->external)), rows, err);
 }
 
+static bool text_is_same(const char *x, const char *y)
+{
+	return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
+}
+
 static int entry_is_current(struct app *app, const struct cache_question *q,
     const struct connection_entry *e, struct err *err)
 {
@@ -250,8 +259,10 @@ static int entry_is_current(struct app *app, const struct cache_question *q,
 		struct uuid id = db_get_uuid(&rows, i, VERSION_ID);
 
 		if (!uuid_eq(id, e->v[i]->id) ||
-		    db_get_int(&rows, i, VERSION_UPDATED) != e->v[i]->updated_us)
+		    db_get_int(&rows, i, VERSION_UPDATED) != e->v[i]->updated_us ||
+		    !text_is_same(db_get_text(&rows, i, VERSION_LAST_ERROR), e->v[i]->last_error))
 			return 0;
+		e->v[i]->last_used_us = db_get_int(&rows, i, VERSION_LAST_USED_AT);
 	}
 	return 1;
 }
@@ -343,6 +354,47 @@ int connection_cached(
 		return 0;
 	*out = e->v[0];
 	return 1;
+}
+
+/* In the caller's memory, which outlives the entry. */
+static struct connection *connection_copy(struct arena *a, const struct connection *from)
+{
+	struct connection *c = arena_alloc(a, sizeof(*c));
+
+	*c = *from;
+	c->name = arena_strdup(a, from->name);
+	c->status = arena_strdup(a, from->status);
+	c->access.external_account_id = arena_strdup(a, from->access.external_account_id);
+	c->last_error = arena_strdup(a, from->last_error);
+	c->access.settings = json_own(a, json_incref(from->access.settings));
+	c->access.credentials = json_own(a, json_incref(from->access.credentials));
+	return c;
+}
+
+int connection_recent(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct connection **out, struct err *err)
+{
+	struct connection *c;
+	int found = connection_cached(app, id, &c, err);
+
+	if (found == 0) /* disabled, or removed: the row tells which */
+		return connection_get(app, a, account_id, id, out, err);
+	if (found == -1 || !uuid_eq(c->account_id, *account_id))
+		return found == -1 ? -1 : 0;
+	*out = connection_copy(a, c);
+	return 1;
+}
+
+void connection_cache_check(const struct uuid *id)
+{
+	struct cache_question q = {.id = id};
+	struct arena *a = arena_new();
+	struct str key = question_key(a, &q);
+	struct connection_entry *e = entry_find(key, str_hash(key.p, key.n));
+
+	if (e != NULL)
+		e->checked_us = -2 * CACHE_TTL_US;
+	arena_free(a);
 }
 
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,

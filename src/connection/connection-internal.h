@@ -52,8 +52,11 @@ extern const struct list list_of_connections;
 /* Newest first, counted, without their credentials; *n of them. s->rows is left alone. */
 int connection_list(struct app *app, struct arena *a, const struct connection_filter *f,
     struct slice *s, struct connection ***out, size_t *n, struct err *err);
+/* The next question for the connection of that id looks at its row, however fresh the answer is. */
+void connection_cache_check(const struct uuid *id);
 /* Stores the outcome of a use: last_used, last_error, and a status that turned "error" (the
- * credentials were refused) or "active" (a call works). Only connection_call uses connections. */
+ * credentials were refused) or "active" (a call works); when nothing else is new, last_used once a
+ * minute, or once a second while it fails. Only connection_call uses connections. */
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
     const struct call_result *res, struct err *err);
 /* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or

@@ -9,7 +9,9 @@
 
 #define LAST_ERROR_BYTES 1000
 #define CAPABLE_MAX 200
-#define USE_NOTED_EVERY_US (60 * SECOND_US) /* so that a busy connection is no hot row */
+/* So that a busy connection is no hot row: how often it is noted that nothing is new. */
+#define USE_NOTED_EVERY_US (60 * SECOND_US)
+#define FAILURE_NOTED_EVERY_US SECOND_US
 
 DB_STMT(connection_by_id, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ?");
 DB_STMT(connection_for_update,
@@ -357,17 +359,27 @@ static const char *status_by_use(const struct connection *c, enum call_class cla
 	return status;
 }
 
+static bool use_is_noted(const struct connection *c, struct str error, int64_t now_us)
+{
+	struct str noted = str_from(c->last_error);
+
+	return (error.p == NULL) == (noted.p == NULL) && str_eq(error, noted) &&
+	       now_us - c->last_used_us <
+		   (error.p == NULL ? USE_NOTED_EVERY_US : FAILURE_NOTED_EVERY_US);
+}
+
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
     const struct call_result *res, struct err *err)
 {
-	const char *error = res->class == CALL_OK ? NULL : res->error;
 	const char *status = status_by_use(c, res->class);
-	struct db_val text = db_strn(utf8_clean(a, str_from(error), LAST_ERROR_BYTES));
+	struct str error =
+	    utf8_clean(a, str_from(res->class == CALL_OK ? NULL : res->error), LAST_ERROR_BYTES);
+	struct db_val text = db_strn(error);
 	int64_t now = clock_now_us();
 
-	if (status == NULL && error == NULL && c->last_error == NULL &&
-	    now - c->last_used_us < USE_NOTED_EVERY_US)
+	if (status == NULL && use_is_noted(c, error, now))
 		return 0;
+	connection_cache_check(&c->id);
 	if (status == NULL)
 		return db_exec(app->db, &connection_used,
 		    DB_VALS(db_int(now), text, db_uuid(&c->id), db_uuid(&c->account_id)), NULL,

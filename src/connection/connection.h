@@ -28,6 +28,10 @@ static inline const struct access *connection_access(const struct connection *c)
 /* Any status; account_id checked when not NULL. 1, 0, -1. Memory of a. */
 int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
+/* The same for jobs: perhaps as it was a second ago (CACHE_TTL_US), opened once for many of them.
+ */
+int connection_recent(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct connection **out, struct err *err);
 /* Cached look-ups for the intake path (process memory, CACHE_TTL_US and shared_generation): the
  * result lives until the next request at least: see connection_cache_release. Every connection but
  * the disabled: one whose calls fail ("error", "expired") still receives. 1, 0, -1. */

@@ -374,6 +374,88 @@ out:
 	arena_free(a);
 }
 
+/* Jobs get copies from the cache, and the row itself where the cache has nothing. */
+static void recent_for_jobs(void)
+{
+	struct arena *a = arena_new();
+	struct app *app = make_app(a);
+	struct uuid account = uuid_new(), other = uuid_new();
+	struct connection *c, *got = NULL, *again = NULL;
+	struct err err = ERR_INIT;
+
+	if (app == NULL)
+		goto out;
+	c = create(app, a, &account, "p7");
+	CU_ASSERT_EQUAL(connection_recent(app, a, &account, &c->id, &got, &err), 1);
+	uint64_t trips = db_round_trips(app->db);
+	CU_ASSERT_EQUAL(connection_recent(app, a, &account, &c->id, &again, &err), 1);
+	CU_ASSERT_EQUAL(connection_recent(app, a, &other, &c->id, &again, &err), 0);
+	CU_ASSERT_EQUAL(db_round_trips(app->db), trips);
+	CU_ASSERT_EQUAL(change(app, a, c, "{'credentials':{'webhookSecret':'canary-2'}}"), 0);
+	CU_ASSERT_EQUAL(connection_recent(app, a, &account, &c->id, &again, &err), 1);
+	CU_ASSERT_STRING_EQUAL(access_credential(&again->access, "webhookSecret"), "canary-2");
+	connection_cache_release();
+	/* the job that has it still may be at its call */
+	CU_ASSERT_STRING_EQUAL(access_credential(&got->access, "webhookSecret"), "canary-1");
+	CU_ASSERT_STRING_EQUAL(got->name, "Shop");
+	CU_ASSERT_EQUAL(change(app, a, c, "{'status':'disabled'}"), 0);
+	CU_ASSERT_EQUAL(connection_recent(app, a, &account, &c->id, &again, &err), 1);
+	CU_ASSERT_STRING_EQUAL(again->status, "disabled");
+	CU_ASSERT_EQUAL(remove_of(app, a, &account, c), 1);
+	CU_ASSERT_EQUAL(connection_recent(app, a, &account, &c->id, &again, &err), 0);
+	connection_cache_release();
+out:
+	arena_free(a);
+}
+
+/* A busy connection's row is written when something is new. */
+static void uses_are_noted_rarely(void)
+{
+	static const struct {
+		int line;
+		enum call_class class;
+		const char *error;
+		bool is_written;
+	} uses[] = {
+	    {__LINE__, CALL_OK, NULL, true},
+	    {__LINE__, CALL_OK, NULL, false},
+	    {__LINE__, CALL_RETRY, "down", true},
+	    {__LINE__, CALL_RETRY, "down", false},
+	    {__LINE__, CALL_FATAL, "refused", true},
+	    {__LINE__, CALL_OK, NULL, true},
+	    {__LINE__, CALL_OK, NULL, false},
+	    {__LINE__, CALL_AUTH, "who?", true},
+	    {__LINE__, CALL_AUTH, "who?", false},
+	    {__LINE__, CALL_OK, NULL, true},
+	};
+	struct arena *a = arena_new();
+	struct app *app = make_app(a);
+	struct uuid account = uuid_new();
+	struct connection *c, *got, *row;
+	struct err err = ERR_INIT;
+
+	if (app == NULL)
+		goto out;
+	c = create(app, a, &account, "p8");
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		struct call_result res = {.class = uses[i].class, .error = uses[i].error};
+		uint64_t commits;
+
+		CU_ASSERT_EQUAL(connection_recent(app, a, &account, &c->id, &got, &err), 1);
+		commits = db_commits(app->db);
+		CU_ASSERT_EQUAL(connection_note_use(app, a, got, &res, &err), 0);
+		check(
+		    (db_commits(app->db) > commits) == uses[i].is_written, uses[i].line, "written");
+		CU_ASSERT_EQUAL(connection_get(app, a, &account, &c->id, &row, &err), 1);
+		check(str_eq(str_from(row->last_error), str_from(uses[i].error)), uses[i].line,
+		    "the last error");
+	}
+	CU_ASSERT_EQUAL(remove_of(app, a, &account, c), 1);
+	connection_cache_release();
+out:
+	arena_free(a);
+}
+
 /* More questions than the cache holds: the oldest go, all answers stay right. */
 static void cache_is_bounded(void)
 {
@@ -414,5 +496,7 @@ void suite_connection(void)
 	CU_add_test(s, "when a call has another attempt", policy);
 	CU_add_test(s, "what cannot be called is not repeated", uncallable);
 	CU_add_test(s, "the cache sees every change", cache_sees_every_change);
+	CU_add_test(s, "jobs get copies", recent_for_jobs);
+	CU_add_test(s, "uses are noted rarely", uses_are_noted_rarely);
 	CU_add_test(s, "the cache is bounded", cache_is_bounded);
 }
