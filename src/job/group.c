@@ -4,12 +4,15 @@
  *   fiber: group_transaction ─► waits ─┼─► loop: BEGIN, each body, COMMIT ─► each goes on
  *   fiber: group_transaction ─► waits ─┘
  *
- * Bodies run one after the other on the one connection, so they cannot lock each other out. First
- * without savepoints, which would cost a round trip each; when a body fails, the whole is undone
- * and run again with a savepoint before each, so that only the guilty are left out. A deadlock
- * undoes and repeats all, as db_transaction does. Each class has groups of its own: a bulk body may
- * take long, and live ones shall not wait for its end. Groups form by themselves: while one
- * commits, the answers that the next will store arrive. */
+ * Bodies run one after the other on the one connection, so they cannot lock each other out. Those
+ * that wait with one body for many are run by one call of it, so they share its statements, too.
+ * First without savepoints, which would cost a round trip each; when a body fails, the whole is
+ * undone and run again with a savepoint before each piece, a body for many too with one at a time,
+ * so that only the guilty are left out. A deadlock undoes and repeats all, as db_transaction does.
+ * Each class has groups of its own: a bulk body may take long, and live ones shall not wait for its
+ * end. Groups form by themselves: while one commits, the answers that the next will store arrive;
+ * and where jobs are under way that may soon wait too, they are waited for, as long as the last
+ * commit took at most (group_is_ripe). So a commit that is dear is shared by more. */
 #include "job/group.h"
 
 #include <stdlib.h>
@@ -18,14 +21,15 @@
 
 #include "base/clock.h"
 #include "base/fiber.h"
+#include "base/limits.h"
 #include "base/oom.h"
 
-#define GROUP_MOST 64u /* of one commit: others wait for as long as it takes */
-#define SLOW_US 20000  /* bulk bodies may take long: those that begin later are of the next */
+#define GROUP_MOST LIMIT_DB_BATCH /* of one commit: others wait for as long as it takes */
+#define GROUP_ENOUGH (GROUP_MOST / 2)
+#define SLOW_US 20000 /* bulk bodies may take long: those that begin later are of the next */
 
 struct member {
-	group_body *body;
-	void *arg;
+	struct group_piece *piece;
 	struct fiber *fiber;
 	int rc;
 	struct err err;
@@ -37,11 +41,13 @@ struct group {
 	struct db *db;
 	struct members waiting[JOB_CLASSES];
 	size_t nwaiting[JOB_CLASSES];
+	int64_t since_us[JOB_CLASSES]; /* monotonic: when the first of them came */
+	int64_t took_us[JOB_CLASSES];  /* the last commit */
 	/* of the commit at hand */
 	struct member *taken[GROUP_MOST];
 	size_t ntaken;
 	enum job_class class;
-	group_body *also;
+	job_body *also;
 	void *also_arg;
 	bool is_careful, has_culprit;
 };
@@ -66,15 +72,43 @@ size_t group_waiting(const struct group *g, enum job_class class)
 	return g->nwaiting[class];
 }
 
-int group_transaction(
-    struct group *g, enum job_class class, group_body *body, void *arg, struct err *err)
+/* One piece, or several with one body for many. */
+static int pieces_run(struct db *db, struct group_piece *const *ps, size_t n, struct err *err)
 {
-	struct member m = {.body = body, .arg = arg, .fiber = fiber_current()};
+	void *args[GROUP_MOST];
+
+	for (size_t i = 0; i < n; i++) {
+		ps[i]->job->is_ended = ps[i]->was_ended;
+		args[i] = ps[i]->arg;
+	}
+	return ps[0]->many != NULL ? ps[0]->many(db, args, n, err) : ps[0]->body(db, args[0], err);
+}
+
+static int piece_run(struct db *db, void *arg, struct err *err)
+{
+	struct group_piece *p = arg;
+
+	return pieces_run(db, &p, 1, err);
+}
+
+bool group_is_ripe(const struct group *g, enum job_class class, size_t others)
+{
+	if (g->nwaiting[class] == 0)
+		return false;
+	return others == 0 || g->nwaiting[class] >= GROUP_ENOUGH ||
+	       clock_mono_us() - g->since_us[class] >= g->took_us[class];
+}
+
+int group_transaction(struct group *g, struct group_piece *p, struct err *err)
+{
+	struct member m = {.piece = p, .fiber = fiber_current()};
+	enum job_class class = p->job->class;
 
 	if (g == NULL || m.fiber == NULL)
-		return db_transaction(g == NULL ? NULL : g->db, body, arg, err);
+		return db_transaction(p->job->app->db, piece_run, p, err);
 	TAILQ_INSERT_TAIL(&g->waiting[class], &m, link);
-	g->nwaiting[class]++;
+	if (g->nwaiting[class]++ == 0)
+		g->since_us[class] = clock_mono_us();
 	fiber_yield();
 	return m.rc == 0 ? 0 : err_set(err, m.err.code, "%s", m.err.msg);
 }
@@ -85,15 +119,41 @@ static bool is_everyones(const struct err *err)
 	return err->code == ERR_RETRY || err->code == ERR_UNAVAILABLE;
 }
 
-static int member_run(struct group *g, struct member *m, struct db *db, struct err *err)
+/* n members that share a body, or one: careful, it has a savepoint of its own. */
+static int members_run(
+    struct group *g, struct member *const *ms, size_t n, struct db *db, struct err *err)
 {
-	m->err = (struct err)ERR_INIT;
-	m->rc =
-	    g->is_careful ? db_nested(db, m->body, m->arg, &m->err) : m->body(db, m->arg, &m->err);
-	if (m->rc == 0 || (g->is_careful && !is_everyones(&m->err)))
+	struct group_piece *ps[GROUP_MOST];
+	struct err e = ERR_INIT;
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		ps[i] = ms[i]->piece;
+	rc = g->is_careful ? db_nested(db, piece_run, ps[0], &e) : pieces_run(db, ps, n, &e);
+	ms[0]->rc = rc;
+	ms[0]->err = e;
+	if (rc == 0 || (g->is_careful && !is_everyones(&e)))
 		return 0;
-	g->has_culprit = !is_everyones(&m->err);
-	return err_set(err, m->err.code, "%s", m->err.msg);
+	g->has_culprit = !is_everyones(&e);
+	return err_set(err, e.code, "%s", e.msg);
+}
+
+/* Are they run by one call? */
+static bool members_are_alike(const struct member *m, const struct member *other)
+{
+	return m->piece->many != NULL && m->piece->many == other->piece->many &&
+	       uuid_eq(m->piece->job->account_id, other->piece->job->account_id);
+}
+
+/* How many of the taken from the i-th on are run by one call. */
+static size_t members_together(const struct group *g, size_t i)
+{
+	size_t n = 1;
+
+	while (
+	    !g->is_careful && i + n < g->ntaken && members_are_alike(g->taken[i], g->taken[i + n]))
+		n++;
+	return n;
 }
 
 /* Those from the n-th on wait again, before the others. */
@@ -111,11 +171,12 @@ static int group_run(struct db *db, void *arg, struct err *err)
 	const int64_t until_us = g->class == JOB_LIVE ? INT64_MAX : clock_mono_us() + SLOW_US;
 
 	g->has_culprit = false;
-	for (size_t i = 0; i < g->ntaken; i++) {
-		if (member_run(g, g->taken[i], db, err) == -1)
+	for (size_t i = 0, n; i < g->ntaken; i += n) {
+		n = members_together(g, i);
+		if (members_run(g, &g->taken[i], n, db, err) == -1)
 			return -1;
 		if (clock_mono_us() > until_us)
-			members_put_back(g, i + 1);
+			members_put_back(g, i + n);
 	}
 	if (g->also == NULL || g->also(db, g->also_arg, err) == 0)
 		return 0;
@@ -125,6 +186,27 @@ static int group_run(struct db *db, void *arg, struct err *err)
 		g->also = NULL;
 	}
 	return -1;
+}
+
+/* Brings together what is alike; otherwise in their order. */
+static void members_gather(struct group *g)
+{
+	struct member *gathered[GROUP_MOST];
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->ntaken; i++) {
+		struct member *m = g->taken[i];
+
+		for (size_t k = i; m != NULL && k < g->ntaken; k++) {
+			struct member *other = g->taken[k];
+
+			if (k != i && (other == NULL || !members_are_alike(m, other)))
+				continue;
+			gathered[n++] = other;
+			g->taken[k] = NULL;
+		}
+	}
+	memcpy(g->taken, gathered, n * sizeof(struct member *));
 }
 
 static void members_take(struct group *g, enum job_class class)
@@ -139,6 +221,7 @@ static void members_take(struct group *g, enum job_class class)
 		g->nwaiting[class]--;
 		g->taken[g->ntaken++] = m;
 	}
+	members_gather(g);
 }
 
 /* A member lives on its fiber's stack: after it went on it is no more. */
@@ -158,9 +241,10 @@ static void members_resume(struct group *g, int rc, const struct err *err)
 }
 
 int group_commit(
-    struct group *g, enum job_class class, group_body *also, void *also_arg, struct err *err)
+    struct group *g, enum job_class class, job_body *also, void *also_arg, struct err *err)
 {
 	struct err e = ERR_INIT;
+	const int64_t began_us = clock_mono_us();
 	bool is_also_lost;
 	int rc;
 
@@ -178,6 +262,8 @@ int group_commit(
 			e = again;
 	}
 	is_also_lost = also != NULL && g->also == NULL;
+	if (g->ntaken > 0)
+		g->took_us[class] = clock_mono_us() - began_us;
 	members_resume(g, rc, &e);
 	if (rc == 0 && !is_also_lost)
 		return 0;

@@ -39,7 +39,8 @@ DB_STMT(job_put_missing,
     " lease_id, args, created_at) VALUES (?,?,?,?,?,?,'ready',LEAST(?," CLOCK_OF_DATABASE
     "),0,NULL,"
     "?,?) ON DUPLICATE KEY UPDATE id = id");
-DB_STMT(job_delete, "DELETE FROM jobs WHERE id = ? AND lease_id = ? AND attempts = ?");
+DB_STMT_ROWS(
+    jobs_delete, "DELETE FROM jobs WHERE lease_id = ? AND attempts = ? AND id IN (", "?", ")");
 DB_STMT(job_again, "UPDATE jobs SET run_at = ?, args = ?, tries = 0, attempts = 0, lease_id = NULL,"
 		   " last_error = NULL"
 		   " WHERE id = ? AND lease_id = ? AND attempts = ?");
@@ -322,15 +323,48 @@ int job_note_again(struct db *db, struct job *j, uint64_t affected, int64_t at_u
 	return 0;
 }
 
+/* Of jobs[0], and of those behind it that are not done yet and have its lease and attempts: one
+ * statement. */
+static int jobs_finish_alike(
+    struct db *db, struct job *const *jobs, bool *is_done, size_t n, struct err *err)
+{
+	struct db_val ids[LIMIT_DB_BATCH];
+	size_t nids = 0;
+	uint64_t deleted = 0;
+
+	for (size_t i = 0; i < n && nids < LIMIT_DB_BATCH; i++) {
+		struct job *j = jobs[i];
+
+		if (is_done[i] || j->attempts != jobs[0]->attempts ||
+		    !uuid_eq(j->lease_id, jobs[0]->lease_id))
+			continue;
+		is_done[i] = j->is_ended = true;
+		ids[nids++] = db_uuid(&j->id);
+	}
+	if (db_exec_rows(db, &jobs_delete,
+		DB_VALS(db_uuid(&jobs[0]->lease_id), db_int(jobs[0]->attempts)), ids, nids, 1,
+		&deleted, err) == -1)
+		return -1;
+	return job_note_ended(jobs[0], deleted == nids, err);
+}
+
+int job_finish_many(struct db *db, struct job *const *jobs, size_t n, struct err *err)
+{
+	bool is_done[LIMIT_DB_BATCH];
+
+	for (; n > LIMIT_DB_BATCH; jobs += LIMIT_DB_BATCH, n -= LIMIT_DB_BATCH)
+		if (job_finish_many(db, jobs, LIMIT_DB_BATCH, err) == -1)
+			return -1;
+	memset(is_done, 0, sizeof(is_done));
+	for (size_t i = 0; i < n; i++)
+		if (!is_done[i] && jobs_finish_alike(db, jobs + i, is_done + i, n - i, err) == -1)
+			return -1;
+	return 0;
+}
+
 int job_finish(struct db *db, struct job *j, struct err *err)
 {
-	uint64_t n = 0;
-
-	if (db_exec(db, &job_delete,
-		DB_VALS(db_uuid(&j->id), db_uuid(&j->lease_id), db_int(j->attempts)), &n,
-		err) == -1)
-		return -1;
-	return job_note_ended(j, n, err);
+	return job_finish_many(db, &j, 1, err);
 }
 
 int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err)

@@ -30,6 +30,7 @@ struct job {
 	bool is_probe;      /* its target's breaker is open: this run is to tell whether it lives */
 	enum job_peer peer; /* job_note_peer */
 	const char *peer_error;
+	void *loaded; /* by its kind's load, in this job's arena; NULL: it reads for itself */
 	struct runner *runner;
 	struct lanes *lanes; /* the runner's */
 	struct arena *a;     /* the run's arena */
@@ -38,7 +39,8 @@ struct job {
 /* A kind of job. run does the work: outside a transaction for whatever waits, then job_finish (or
  * another ending) inside the transaction that stores its effects. Answering 0 without an ending
  * deletes the job; -1 puts it back with back-off (30 s doubling to 1 h), dead after max_attempts.
- */
+ * load, or NULL, reads at once, outside a transaction, what n jobs of the kind and of one account
+ * need that start together, 1 ≤ n ≤ LIMIT_DB_BATCH. After -1 they start unloaded. */
 struct job_kind {
 	const char *name;
 	int (*run)(struct job *j, struct err *err);
@@ -48,8 +50,16 @@ struct job_kind {
 	 * step at a time, which may block: 0, -1, or 1 when there is more to do. */
 	int64_t every_s;
 	int (*work)(struct app *app, struct err *err);
+	int (*load)(struct app *app, struct job *const *jobs, size_t n, struct err *err);
 };
 struct runner;
+/* A piece of a transaction, as of db_transaction: may be run again. */
+typedef int job_body(struct db *db, void *arg, struct err *err);
+/* The same for n jobs of one account whose pieces are stored in one commit, by statements that they
+ * share: args are theirs, 1 ≤ n ≤ LIMIT_DB_BATCH. It fails as a whole; then each is run again
+ * alone, with n = 1. */
+typedef int job_body_many(struct db *db, void *const *args, size_t n, struct err *err);
+
 /* Within a transaction: writes the rows; after the commit a runner of this host that has room
  * begins them at once, or is woken. Ids are made where nil. */
 int job_insert(struct db *db, struct job *jobs, size_t n, struct err *err);
@@ -61,6 +71,8 @@ int job_run_now(struct db *db, const struct job *j, struct err *err);
  * restart) / is dead. ERR_CONFLICT when the lease was lost to another runner: roll back, the other
  * has it. */
 int job_finish(struct db *db, struct job *j, struct err *err);
+/* The same for n jobs, in one statement mostly. */
+int job_finish_many(struct db *db, struct job *const *jobs, size_t n, struct err *err);
 int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args, struct err *err);
 /* The same with its args as they are and one try more on record: a wait between tries is a row with
  * a time, which holds no slot and no memory. With is_counted false the try does not count: its
@@ -69,10 +81,13 @@ int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, stru
 /* A transaction that stores what a job has done. While the database is away it is waited for and
  * the transaction tried again, as long as the lease may last: what was done outside is not done
  * twice because it could not be written down. Otherwise as db_transaction. */
-int job_transaction(struct job *j, int (*body)(struct db *db, void *arg, struct err *err),
-    void *arg, struct err *err);
+int job_transaction(struct job *j, job_body *body, void *arg, struct err *err);
+/* The same, where jobs that do the same do it together: all of an account that wait for the commit
+ * with this very body are run by one call of it. */
+int job_transaction_many(struct job *j, job_body_many *body, void *arg, struct err *err);
 /* What the run has shown of the job's target, and why: moves its lane's window, opens and closes
- * its breaker. The last word counts. */
+ * its breaker. The last word counts. After its calls: with OK the next job may make its own, while
+ * this one is stored. */
 void job_note_peer(struct job *j, enum job_peer peer, const char *why);
 /* Extends the lease of a long job. */
 int job_keep(struct db *db, struct job *j, struct err *err);

@@ -5,8 +5,9 @@
  * A lane with a target has a window, as a TCP sender has: it starts small, grows by one with each
  * job that its target took well, halves when the target failed or said "slow down", and is never
  * below one. So a new destination is tried carefully, a fast one gets all it can take, and a sick
- * one holds few slots. A lane that is open (its breaker is) or paused runs nothing and costs
- * nothing: it is passed over, and its jobs are not looked at.
+ * one holds few slots. What counts is calls, not jobs: a job whose call went well makes room for
+ * the next, which calls while this one waits for its commit. A lane that is open (its breaker is)
+ * or paused runs nothing and costs nothing: it is passed over, and its jobs are not looked at.
  *
  * Each class has slots of its own, so live work never waits for bulk work, and bulk work moves
  * however much live work there is. Within a class one account gets no more than its share while
@@ -26,9 +27,9 @@ struct lane {
 	struct lane_key key;
 	struct tenant *tenant;
 	struct lanes *all;
-	int64_t due_us;      /* the earliest known; INT64_MAX: none */
-	int64_t probe_at_us; /* while it is open */
-	size_t running, failures;
+	int64_t due_us;                    /* the earliest known; INT64_MAX: none */
+	int64_t probe_at_us;               /* while it is open */
+	size_t running, calling, failures; /* calling: of those that run */
 	double window;
 	bool is_open, is_paused;
 	bool is_asked; /* a claim is on its way: not once more in the same */
@@ -160,7 +161,7 @@ void lane_due(struct lane *l, int64_t at_us)
 
 /* ---- windows ------------------------------------------------------------------------------- */
 
-/* How many more of its jobs may run, its class's slots apart. */
+/* How many more of its jobs may call, its class's slots apart. */
 static size_t lane_room(const struct lane *l)
 {
 	size_t most = uuid_is_nil(l->key.target_id) ? SIZE_MAX : (size_t)l->window;
@@ -169,7 +170,7 @@ static size_t lane_room(const struct lane *l)
 		return 0;
 	if (l->is_open)
 		most = 1;
-	return l->running < most ? most - l->running : 0;
+	return l->calling < most ? most - l->calling : 0;
 }
 
 size_t lanes_room(const struct lanes *ls, enum job_class class)
@@ -193,14 +194,17 @@ static int64_t lane_next_us(const struct lane *l)
 										  : l->due_us;
 }
 
+/* Those that go before it mostly end in the commit that makes it: the slots may be taken twice. */
 bool lane_has_room(const struct lanes *ls, const struct lane *l)
 {
-	return !l->is_open && lane_room(l) > 0 && lanes_room(ls, l->key.class) > 0;
+	return !ls->is_held && !l->is_open && lane_room(l) > 0 &&
+	       ls->running[l->key.class] < 2 * ls->slots[l->key.class];
 }
 
 static void lane_count(struct lane *l, size_t more, size_t fewer)
 {
 	l->running += more - fewer;
+	l->calling += more - fewer;
 	l->tenant->running += more - fewer;
 	l->all->running[l->key.class] += more - fewer;
 }
@@ -208,6 +212,17 @@ static void lane_count(struct lane *l, size_t more, size_t fewer)
 void lane_started(struct lane *l)
 {
 	lane_count(l, 1, 0);
+}
+
+void lane_called(struct lane *l)
+{
+	l->calling--;
+}
+
+void lane_stored(struct lane *l, enum job_peer peer)
+{
+	l->calling++;
+	lane_ended(l, peer);
 }
 
 void lane_ended(struct lane *l, enum job_peer peer)

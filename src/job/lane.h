@@ -42,10 +42,14 @@ void lane_claimed(struct lane *l, size_t asked, size_t n, int64_t now_us);
 void lane_started(struct lane *l);
 /* How many more jobs of the class may run. */
 size_t lanes_room(const struct lanes *ls, enum job_class class);
-/* May one more job of this lane start now, without a claim? */
+/* May one more job of this lane start after this commit, without a claim? */
 bool lane_has_room(const struct lanes *ls, const struct lane *l);
 /* One has ended; how its target behaved changes the window. */
 void lane_ended(struct lane *l, enum job_peer peer);
+/* One has made its call, and well: what is left of it needs its slot alone, not the window. It ends
+ * by lane_stored. */
+void lane_called(struct lane *l);
+void lane_stored(struct lane *l, enum job_peer peer);
 /* An open lane runs nothing until probe_at_us, then one job at a time. */
 void lane_open(struct lane *l, int64_t probe_at_us);
 void lane_close(struct lane *l);

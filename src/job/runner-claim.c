@@ -49,41 +49,102 @@ static void chain_forgotten(void *arg)
 	run_drop(c->run);
 }
 
+/* A run of the job, once the commit has come; counted from now on, so that the next finds what room
+ * is left. */
+static struct chaining *chain_new(
+    struct runner *rn, struct job *parent, const struct job *j, struct lane *lane)
+{
+	struct chaining *c = arena_zalloc(parent->a, sizeof(*c));
+
+	c->run = run_new(rn, j, 1);
+	lane_started(lane);
+	arena_on_free(parent->a, chain_forgotten, c);
+	return c;
+}
+
+/* Those of jobs that go on here are moved to the front, with their chainings: returns how many.
+ * Where there is no room they wait in their lane, like others. */
+static size_t chains_choose(
+    struct runner *rn, struct job *parent, struct job *jobs, size_t n, struct chaining **chains)
+{
+	size_t nchains = 0;
+
+	for (size_t i = 0; rn != NULL && !rn->is_draining && i < n; i++) {
+		const struct job j = jobs[i];
+		struct lane_key key = {j.account_id, j.target_id, j.class};
+		struct lane *lane = lane_get(rn->lanes, &key);
+
+		if (!lane_has_room(rn->lanes, lane))
+			continue;
+		jobs[i] = jobs[nchains];
+		jobs[nchains] = j;
+		chains[nchains++] = chain_new(rn, parent, &j, lane);
+	}
+	return nchains;
+}
+
+/* One statement for each length of lease that follows another. */
+static int chains_insert(struct db *db, struct runner *rn, struct job *jobs, size_t n,
+    struct chaining *const *chains, struct err *err)
+{
+	for (size_t i = 0, k; i < n; i = k) {
+		int64_t lease_us = chains[i]->run->job.lease_us;
+
+		for (k = i + 1; k < n && chains[k]->run->job.lease_us == lease_us; k++)
+			continue;
+		if (job_insert_claimed(db, jobs + i, k - i, lease_id(rn->lease),
+			clock_now_us() + lease_us, err) == -1)
+			return -1;
+	}
+	for (size_t i = 0; i < n; i++)
+		db_on_commit(db, chain_after_commit, chains[i]);
+	return 0;
+}
+
+static void lane_due_after_commit(void *lane)
+{
+	lane_due(lane, clock_now_us());
+}
+
+/* What waits in its lane like others: the runner knows of it without a look. */
+static int waiting_insert(
+    struct db *db, struct runner *rn, struct job *jobs, size_t n, struct err *err)
+{
+	if (job_insert(db, jobs, n, err) == -1)
+		return -1;
+	for (size_t i = 0; rn != NULL && i < n; i++) {
+		struct lane_key key = {jobs[i].account_id, jobs[i].target_id, jobs[i].class};
+
+		db_on_commit(db, lane_due_after_commit, lane_get(rn->lanes, &key));
+	}
+	return 0;
+}
+
 int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err)
 {
 	struct runner *rn = parent == NULL ? NULL : parent->runner;
+	struct chaining **chains =
+	    rn == NULL ? NULL : arena_array(parent->a, n + 1, sizeof(*chains));
+	size_t nchains;
 
-	for (size_t i = 0; i < n; i++) {
-		struct job *j = &jobs[i];
-		struct lane_key key = {j->account_id, j->target_id, j->class};
-		struct lane *lane = rn == NULL ? NULL : lane_get(rn->lanes, &key);
-		struct chaining *c;
-
-		/* Where there is no room it waits in its lane, like others. */
-		if (lane == NULL || rn->is_draining || !lane_has_room(rn->lanes, lane)) {
-			if (job_insert(db, j, 1, err) == -1)
-				return -1;
-			continue;
-		}
-		if (job_insert_claimed(db, j, 1, lease_id(rn->lease),
-			clock_now_us() + run_lease_us(rn, j->kind), err) == -1)
-			return -1;
-		c = arena_zalloc(parent->a, sizeof(*c));
-		c->run = run_new(rn, j, 1);
-		lane_started(lane);
-		arena_on_free(parent->a, chain_forgotten, c);
-		db_on_commit(db, chain_after_commit, c);
-	}
-	return 0;
+	for (size_t i = 0; i < n; i++)
+		if (uuid_is_nil(jobs[i].id))
+			jobs[i].id = uuid_new();
+	nchains = chains_choose(rn, parent, jobs, n, chains);
+	if (chains_insert(db, rn, jobs, nchains, chains, err) == -1)
+		return -1;
+	return waiting_insert(db, rn, jobs + nchains, n - nchains, err);
 }
 
 void claim_start_chained(struct runner *rn)
 {
 	while (rn->chained != NULL) {
-		struct run *run = rn->chained;
+		struct run *runs[CLAIM_MOST];
+		size_t n = 0;
 
-		rn->chained = run->next;
-		run_start(rn, run);
+		for (; n < CLAIM_MOST && rn->chained != NULL; rn->chained = runs[n++]->next)
+			runs[n] = rn->chained;
+		runs_start(rn, runs, n);
 	}
 }
 
@@ -208,8 +269,7 @@ static int claim_end(struct claim *c, int rc)
 	if (rc == -1)
 		claim_drop_runs(c);
 	c->nruns = 0;
-	for (size_t i = 0; i < n; i++)
-		run_start(c->rn, c->runs[i]);
+	runs_start(c->rn, c->runs, n);
 	return rc == 0 ? (int)n : -1;
 }
 
@@ -221,6 +281,8 @@ int claim_and_commit(struct runner *rn, struct err *err)
 	c->rn = rn;
 	if (c->a == NULL)
 		c->a = arena_new();
+	if (group_waiting(rn->group, JOB_LIVE) > 0 && !runner_is_ripe(rn))
+		return 0;
 	claim_plan(c);
 	if (group_waiting(rn->group, JOB_LIVE) == 0 && c->nplans == 0)
 		return 0;

@@ -25,11 +25,12 @@
 #define LANES_MOST 64u /* of one claim */
 
 struct run {
-	struct job job;
+	struct job job; /* first, so that the job is the run */
 	const struct job_kind *kind;
 	struct lane *lane;
 	struct fiber *fiber;
 	bool is_done, is_probe;
+	bool has_called; /* lane_called */
 	struct run *next;
 };
 
@@ -78,13 +79,12 @@ struct runner {
 /* runner-run.c: a run with its own arena and copies of the row; lane_started or a reservation has
  * counted it already when it starts. */
 struct run *run_new(struct runner *rn, const struct job *row, int attempts);
-void run_start(struct runner *rn, struct run *run);
+/* n of them, which their kinds load together (job_kind.load). */
+void runs_start(struct runner *rn, struct run *const *runs, size_t n);
 /* Never started. */
 void run_drop(struct run *run);
 /* Frees the runs that have ended, and judges their targets. */
 void runs_sweep(struct runner *rn);
-/* How long a job of that kind is claimed for. */
-int64_t run_lease_us(const struct runner *rn, const char *kind);
 
 /* runner-target.c: opens or closes the breaker of the run's target by what the run has shown. */
 void target_judge(struct runner *rn, struct run *run);
@@ -103,6 +103,9 @@ void runner_leave(struct runner *rn);
 void wake_say_room(struct runner *rn);
 /* Reads what has come. */
 void wake_read(struct runner *rn);
+
+/* runner.c: is it time to commit what live work waits? */
+bool runner_is_ripe(const struct runner *rn);
 
 /* runner-look.c: asks which lanes have jobs, and when, if it is time for that: after a wake-up, and
  * now and then. 0, -1. */

@@ -29,38 +29,33 @@ static bool wait_for_database(struct job *j, int64_t since_us)
 	return true;
 }
 
-/* A job's piece of a transaction: each try begins with the job as it was. */
-struct piece {
-	struct job *job;
-	group_body *body;
-	void *arg;
-	bool was_ended;
-};
-
-static int piece_run(struct db *db, void *arg, struct err *err)
+static int piece_store(struct group_piece *p, struct err *err)
 {
-	struct piece *p = arg;
-
-	p->job->is_ended = p->was_ended;
-	return p->body(db, p->arg, err);
-}
-
-int job_transaction(struct job *j, int (*body)(struct db *db, void *arg, struct err *err),
-    void *arg, struct err *err)
-{
-	struct piece piece = {j, body, arg, j->is_ended};
+	struct job *j = p->job;
 	const int64_t since_us = clock_mono_us();
 	struct err e;
 
 	do {
 		e = (struct err)ERR_INIT;
-		if ((j->runner == NULL ? db_transaction(j->app->db, piece_run, &piece, &e)
-				       : group_transaction(j->runner->group, j->class, piece_run,
-					     &piece, &e)) == 0)
+		if (group_transaction(j->runner == NULL ? NULL : j->runner->group, p, &e) == 0)
 			return 0;
-		j->is_ended = piece.was_ended;
+		j->is_ended = p->was_ended;
 	} while (e.code == ERR_UNAVAILABLE && wait_for_database(j, since_us));
 	return err_set(err, e.code, "%s", e.msg);
+}
+
+int job_transaction(struct job *j, job_body *body, void *arg, struct err *err)
+{
+	return piece_store(
+	    &(struct group_piece){.job = j, .was_ended = j->is_ended, .body = body, .arg = arg},
+	    err);
+}
+
+int job_transaction_many(struct job *j, job_body_many *body, void *arg, struct err *err)
+{
+	return piece_store(
+	    &(struct group_piece){.job = j, .was_ended = j->is_ended, .many = body, .arg = arg},
+	    err);
 }
 
 static int finish_body(struct db *db, void *arg, struct err *err)
@@ -169,11 +164,6 @@ static int64_t lease_us_of(const struct runner *rn, const struct job_kind *kind)
 	return s * SECOND_US;
 }
 
-int64_t run_lease_us(const struct runner *rn, const char *kind)
-{
-	return lease_us_of(rn, kind_of(rn, kind));
-}
-
 struct run *run_new(struct runner *rn, const struct job *row, int attempts)
 {
 	struct arena *a = arena_new();
@@ -202,7 +192,7 @@ void run_drop(struct run *run)
 	arena_free(run->job.a);
 }
 
-void run_start(struct runner *rn, struct run *run)
+static void run_start(struct runner *rn, struct run *run)
 {
 	rn->nran++;
 	run->next = rn->running;
@@ -212,9 +202,48 @@ void run_start(struct runner *rn, struct run *run)
 	fiber_resume(run->fiber);
 }
 
+/* Of runs[0], and of those behind it that are not done yet, of its kind and account. When it fails
+ * each finds out by itself. */
+static void runs_load_alike(struct runner *rn, struct run *const *runs, bool *is_done, size_t n)
+{
+	const struct job_kind *kind = runs[0]->kind;
+	struct job *jobs[LIMIT_DB_BATCH];
+	struct err ignored = ERR_INIT;
+	size_t njobs = 0;
+
+	for (size_t i = 0; i < n && njobs < LIMIT_DB_BATCH; i++) {
+		if (is_done[i] || runs[i]->kind != kind ||
+		    !uuid_eq(runs[i]->job.account_id, runs[0]->job.account_id))
+			continue;
+		is_done[i] = true;
+		jobs[njobs++] = &runs[i]->job;
+	}
+	if (kind->load == NULL || kind->load(rn->app, jobs, njobs, &ignored) == 0)
+		return;
+	for (size_t i = 0; i < njobs; i++)
+		jobs[i]->loaded = NULL;
+}
+
+void runs_start(struct runner *rn, struct run *const *runs, size_t n)
+{
+	bool *is_done = calloc(n + 1, sizeof(*is_done));
+
+	if (is_done == NULL)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		if (!is_done[i])
+			runs_load_alike(rn, runs + i, is_done + i, n - i);
+	for (size_t i = 0; i < n; i++)
+		run_start(rn, runs[i]);
+	free(is_done);
+}
+
 static void run_end(struct runner *rn, struct run *run)
 {
-	lane_ended(run->lane, run->job.peer);
+	if (run->has_called)
+		lane_stored(run->lane, run->job.peer);
+	else
+		lane_ended(run->lane, run->job.peer);
 	target_judge(rn, run);
 	rn->nrunning--;
 	fiber_free(run->fiber);

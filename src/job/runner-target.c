@@ -8,8 +8,14 @@
 
 void job_note_peer(struct job *j, enum job_peer peer, const char *why)
 {
+	struct run *run = j->runner == NULL ? NULL : (struct run *)j;
+
 	j->peer = peer;
 	j->peer_error = why == NULL ? NULL : arena_strdup(j->a, why);
+	if (run != NULL && peer == JOB_PEER_OK && !run->has_called) {
+		run->has_called = true;
+		lane_called(run->lane);
+	}
 }
 
 void target_lanes(struct runner *rn, const struct lane_key *key, int64_t probe_at_us)

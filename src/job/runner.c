@@ -91,12 +91,21 @@ void runner_free(struct runner *rn)
 
 /* ---- loops --------------------------------------------------------------------------------- */
 
+bool runner_is_ripe(const struct runner *rn)
+{
+	size_t others = rn->nrunning;
+
+	for (int class = 0; class < JOB_CLASSES; class ++)
+		others -= group_waiting(rn->group, (enum job_class) class);
+	return group_is_ripe(rn->group, JOB_LIVE, others);
+}
+
 static bool has_to_commit(const struct runner *rn)
 {
-	for (int class = JOB_LIVE; class < JOB_CLASSES; class ++)
+	for (int class = JOB_LIVE + 1; class < JOB_CLASSES; class ++)
 		if (group_waiting(rn->group, (enum job_class) class) > 0)
 			return true;
-	return false;
+	return runner_is_ripe(rn);
 }
 
 /* Stores what bulk and periodic work wait: apart from live work, for it may take long. */
@@ -127,6 +136,8 @@ static int wait_ms(const struct runner *rn)
 		return 0;
 	if (left_us != INT64_MAX)
 		left_us -= clock_now_us();
+	if (group_waiting(rn->group, JOB_LIVE) > 0) /* until it is ripe */
+		return 1;
 	if (left_us <= 0)
 		return 0;
 	if (rn->is_woken) /* whatever else is due later: the look comes as soon as it may */

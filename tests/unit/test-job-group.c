@@ -9,7 +9,8 @@ void suite_job_group(void);
 
 static struct {
 	int tries[64];
-	int fails, commits_before;
+	int fails;
+	const char *guilty; /* the same, as args */
 	enum err_code code;
 } doing;
 
@@ -86,6 +87,132 @@ static void one_bad_among_many(void)
 			CHECK_AT(i, doing.tries[i] <= 2);
 		place_remove(&p);
 	}
+}
+
+/* ---- bodies for many ----------------------------------------------------------------------- */
+
+static struct {
+	int calls, most, accounts_mixed, ended_before;
+} together;
+
+/* All of them in one call, or each alone once one of them has failed. */
+static int effects_body(struct db *db, void *const *args, size_t n, struct err *err)
+{
+	struct job *jobs[64];
+
+	together.calls++;
+	together.most = (int)n > together.most ? (int)n : together.most;
+	for (size_t i = 0; i < n; i++) {
+		int64_t which = 0;
+
+		jobs[i] = args[i];
+		together.accounts_mixed += !uuid_eq(jobs[i]->account_id, jobs[0]->account_id);
+		together.ended_before += jobs[i]->is_ended;
+		(void)str_to_i64(jobs[i]->args, 0, 63, &which);
+		doing.tries[which]++;
+		RUN(db, "INSERT INTO job_effects (what) VALUES (?)", db_int(which));
+	}
+	if (job_finish_many(db, jobs, n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (doing.fails >= 0 && str_is(jobs[i]->args, doing.guilty))
+			return err_set(err, doing.code, "on purpose");
+	return 0;
+}
+
+static int effect_together(struct job *j, struct err *err)
+{
+	int rc = job_transaction_many(j, effects_body, j, err);
+
+	CHECK(j->is_ended == (rc == 0));
+	return rc;
+}
+
+/* All of an account; beside others, which have a body for themselves or are another account's. */
+static void many_bodies_are_one(void)
+{
+	struct place p;
+	struct job theirs = {.kind = "together", .args = STR("63")};
+	struct inserting i = {&theirs, 1, false};
+	struct err err = ERR_INIT;
+	int64_t before;
+
+	if (!place_make(&p))
+		return;
+	memset(&doing, 0, sizeof(doing));
+	memset(&together, 0, sizeof(together));
+	doing.fails = -1;
+	for (int k = 0; k < 32; k++)
+		insert(&p, k % 8 == 5 ? "effect" : "together", arena_printf(p.a, "%d", k));
+	theirs.account_id = uuid_new();
+	OK(db_transaction(p.db, insert_body, &i, &err), &err);
+	/* as if some had been claimed once before: a statement for each number of attempts */
+	RUN(p.db, "UPDATE jobs SET attempts = 1 WHERE args IN ('1', '2', '3')");
+	before = commits(&p);
+	CHECK(RUN_ONCE(&p, KIND("together", effect_together, 3, 0), KIND("effect", effect, 3, 0)) ==
+	      33);
+	CHECK(commits(&p) - before == 2);
+	CHECK(together.calls == 2 && together.most == 28 && together.accounts_mixed == 0);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(DISTINCT what) FROM job_effects") == 33);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 33 && count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+/* One that always fails beside 31 good ones: those are committed once, the one backs off. */
+static void one_bad_together(void)
+{
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	memset(&doing, 0, sizeof(doing));
+	memset(&together, 0, sizeof(together));
+	doing.fails = 17;
+	doing.guilty = "17";
+	doing.code = ERR_INVALID;
+	for (int i = 0; i < 32; i++)
+		insert(&p, "together", arena_printf(p.a, "%d", i));
+	CHECK(RUN_ONCE(&p, KIND("together", effect_together, 3, 0)) == 32);
+	CHECK(together.most == 32 && together.calls == 1 + 32 && together.ended_before == 0);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 31);
+	CHECK(
+	    NUMBER_OF(p.db, "SELECT COUNT(DISTINCT what) FROM job_effects WHERE what <> 17") == 31);
+	CHECK(count_jobs(&p) == 1);
+	CHECK(NUMBER_OF(p.db,
+		  "SELECT COUNT(*) FROM jobs WHERE args = '17' AND state = 'ready'"
+		  " AND lease_id IS NULL AND run_at > ? AND last_error = 'on purpose'",
+		  db_int(clock_now_us())) == 1);
+	for (int i = 0; i < 32; i++)
+		CHECK_AT(i, doing.tries[i] == 2);
+	place_remove(&p);
+}
+
+static int rob_17(struct job *j, struct err *err)
+{
+	/* another runner has it, as far as the table knows */
+	RUN(j->app->db, "UPDATE jobs SET attempts = attempts + 1 WHERE args = '17'");
+	return effect_together(j, err);
+}
+
+/* One whose lease was lost among them changes nothing; the others are finished. */
+static void one_lost_together(void)
+{
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	memset(&doing, 0, sizeof(doing));
+	memset(&together, 0, sizeof(together));
+	doing.fails = -1;
+	for (int i = 16; i < 24; i++)
+		insert(&p, i == 20 ? "robber" : "together", arena_printf(p.a, "%d", i));
+	CHECK(RUN_ONCE(&p, KIND("together", effect_together, 3, 0), KIND("robber", rob_17, 3, 0)) ==
+	      8);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 7);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects WHERE what = 17") == 0);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE args = '17' AND attempts = 2") == 1);
+	CHECK(count_jobs(&p) == 1);
+	place_remove(&p);
 }
 
 /* ---- bulk beside live ---------------------------------------------------------------------- */
@@ -265,7 +392,9 @@ static void looks_cost_lanes(void)
 void suite_job_group(void)
 {
 	ADD_TESTS("job_group", {"one commit for many", one_commit_for_many},
-	    {"one bad among many", one_bad_among_many}, {"bulk has its own", bulk_has_its_own},
+	    {"one bad among many", one_bad_among_many},
+	    {"many bodies are one", many_bodies_are_one}, {"one bad together", one_bad_together},
+	    {"one lost together", one_lost_together}, {"bulk has its own", bulk_has_its_own},
 	    {"opens and closes", opens_and_closes}, {"paused", paused},
 	    {"looks cost lanes", looks_cost_lanes});
 }

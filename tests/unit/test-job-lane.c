@@ -67,6 +67,38 @@ static void windows(void)
 	lanes_free(ls);
 }
 
+/* A window is of calls: one whose call went well makes room for the next before it ends, but keeps
+ * its slot. */
+static void windows_are_of_calls(void)
+{
+	struct lanes *ls = lanes_new(slots, 8);
+	struct lane *l = lane(ls, 1, 1, JOB_LIVE);
+	size_t given;
+
+	lane_due(l, 50);
+	fill(ls, &l, 1, &given, 32);
+	CHECK(given == 4);
+	for (int i = 0; i < 3; i++)
+		lane_called(l);
+	CHECK(lane_window(l) == 4 && lane_running(l) == 4);
+	fill(ls, &l, 1, &given, 32);
+	CHECK(given == 3 && lane_running(l) == 7);
+	for (int i = 0; i < 3; i++)
+		lane_stored(l, JOB_PEER_OK);
+	CHECK(lane_window(l) == 7 && lane_running(l) == 4);
+	lane_ended(l, JOB_PEER_DEAD);
+	CHECK(lane_window(l) == 3 && lane_failures(l) == 1);
+	for (int i = 0; i < 3; i++)
+		lane_called(l);
+	for (int round = 0; round < 8; round++) {
+		fill(ls, &l, 1, &given, 32);
+		for (size_t i = 0; i < given; i++)
+			lane_called(l);
+	}
+	CHECK(lane_running(l) == slots[JOB_LIVE]); /* however well they went */
+	lanes_free(ls);
+}
+
 /* One account with much to do gets what is left; two share, whatever the number of their lanes. */
 static void shares(void)
 {
@@ -181,7 +213,7 @@ static void random_histories(void)
 
 void suite_job_lane(void)
 {
-	ADD_TESTS("job_lane", {"windows", windows}, {"shares", shares},
-	    {"closed lanes", closed_lanes}, {"empty claims", empty_claims},
+	ADD_TESTS("job_lane", {"windows", windows}, {"windows are of calls", windows_are_of_calls},
+	    {"shares", shares}, {"closed lanes", closed_lanes}, {"empty claims", empty_claims},
 	    {"random histories", random_histories});
 }

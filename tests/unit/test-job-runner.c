@@ -297,21 +297,28 @@ static void leases_of_kinds(void)
 	place_remove(&p);
 }
 
-static int next_body(struct db *db, void *arg, struct err *err)
-{
-	struct job *j = arg;
-	struct job next[] = {{.account_id = j->account_id, .kind = "short"},
-	    {.account_id = j->account_id, .kind = "plain"},
-	    {.account_id = j->account_id, .kind = "long"}};
+struct inserting_next {
+	struct job *parent, *next;
+	size_t n;
+};
 
-	if (job_insert_next(db, j, next, COUNT(next), err) == -1)
+static int insert_next_body(struct db *db, void *arg, struct err *err)
+{
+	struct inserting_next *i = arg;
+
+	if (job_insert_next(db, i->parent, i->next, i->n, err) == -1)
 		return -1;
-	return job_finish(db, j, err);
+	return job_finish(db, i->parent, err);
 }
 
 static int before_others(struct job *j, struct err *err)
 {
-	return db_transaction(j->app->db, next_body, j, err);
+	struct job next[] = {{.account_id = j->account_id, .kind = "short"},
+	    {.account_id = j->account_id, .kind = "plain"},
+	    {.account_id = j->account_id, .kind = "long"}};
+	struct inserting_next i = {j, next, COUNT(next)};
+
+	return db_transaction(j->app->db, insert_next_body, &i, err);
 }
 
 /* So are jobs that are claimed as they are inserted. */
@@ -329,6 +336,80 @@ static void leases_of_chained_kinds(void)
 	insert(&p, "first", NULL);
 	CHECK(run_once(&p, kinds, COUNT(kinds)) == 4 && leasing.runs == 3);
 	CHECK(count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+/* ---- loading ------------------------------------------------------------------------------- */
+
+static struct {
+	int calls, jobs, mixed, unloaded, fails;
+} loading;
+
+static int load_together(struct app *app, struct job *const *jobs, size_t n, struct err *err)
+{
+	CHECK(!db_in_transaction(app->db));
+	loading.calls++;
+	loading.jobs += (int)n;
+	for (size_t i = 0; i < n; i++) {
+		loading.mixed += !uuid_eq(jobs[i]->account_id, jobs[0]->account_id) ||
+				 strcmp(jobs[i]->kind, "loaded") != 0;
+		jobs[i]->loaded = arena_strdup(jobs[i]->a, uuid_dup(jobs[i]->a, jobs[i]->id));
+	}
+	return loading.fails ? err_set(err, ERR_INTERNAL, "on purpose") : 0;
+}
+
+static int loaded(struct job *j, struct err *err)
+{
+	(void)err;
+	if (j->loaded == NULL)
+		loading.unloaded++;
+	else
+		CHECK(TEXT_EQ(j->loaded, uuid_dup(j->a, j->id)));
+	return 0;
+}
+
+static int first_of_loaded(struct job *j, struct err *err)
+{
+	struct job next[8];
+
+	for (size_t i = 0; i < COUNT(next); i++)
+		next[i] = (struct job){.account_id = j->account_id, .kind = "loaded"};
+	struct inserting_next n = {j, next, COUNT(next)};
+	return job_transaction(j, insert_next_body, &n, err);
+}
+
+/* Jobs of a kind and account that are claimed together, or are inserted claimed, are loaded at
+ * once; when that fails each runs unloaded. */
+static void loaded_together(void)
+{
+	static const struct job_kind kinds[] = {
+	    {.name = "loaded", .run = loaded, .load = load_together, .max_attempts = 3},
+	    {.name = "first", .run = first_of_loaded, .max_attempts = 3},
+	    {.name = "plain", .run = plain, .max_attempts = 3}};
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	for (int round = 0; round < 2; round++) {
+		struct uuid account = p.account;
+
+		memset(&loading, 0, sizeof(loading));
+		loading.fails = round == 1;
+		for (int i = 0; i < 10; i++) {
+			p.account = i % 5 == 4 ? uuid_new() : account;
+			insert(&p, i % 5 == 3 ? "plain" : "loaded", NULL);
+		}
+		p.account = account;
+		CHECK(run_once(&p, kinds, COUNT(kinds)) == 10);
+		CHECK(loading.calls == 3 && loading.jobs == 8 && loading.mixed == 0);
+		CHECK(loading.unloaded == loading.fails * 8 && count_jobs(&p) == 0);
+		memset(&loading, 0, sizeof(loading));
+		loading.fails = round == 1;
+		insert(&p, "first", NULL);
+		CHECK(run_once(&p, kinds, COUNT(kinds)) == 9);
+		CHECK(loading.calls == 1 && loading.jobs == 8);
+		CHECK(loading.unloaded == loading.fails * 8 && count_jobs(&p) == 0);
+	}
 	place_remove(&p);
 }
 
@@ -504,7 +585,7 @@ void suite_job_runner(void)
 	    {"leases are of the database's time", leases_are_of_the_databases_time},
 	    {"leases of kinds", leases_of_kinds},
 	    {"leases of chained kinds", leases_of_chained_kinds},
-	    {"sleep together", sleep_together},
+	    {"loaded together", loaded_together}, {"sleep together", sleep_together},
 	    {"goes on when there is room", goes_on_when_there_is_room},
 	    {"several runners", several_runners}, {"stops", stops});
 }
