@@ -20,8 +20,8 @@ struct uuid;
 
 /* connection/connection.h: whether a body template can be used. */
 typedef int connection_template_fn(struct arena *a, const json_t *template, struct err *err);
-/* lead/lead.h: told in the transaction that makes a lead ready. */
-typedef int lead_ready_fn(struct job *j, const struct lead_ready *lead, struct err *err);
+/* lead/lead.h: told in the transaction that makes n leads ready; j is the job of one of them. */
+typedef int lead_ready_fn(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
 /* lead/lead-pages.h: adds "destinations" to each of an account's leads. */
 typedef int lead_decorate_fn(struct app *app, struct arena *a, const struct uuid *account_id,
     json_t *leads, struct err *err);

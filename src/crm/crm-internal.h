@@ -11,7 +11,8 @@ struct delivery {
 	const char *error; /* of the last attempt, or NULL */
 	int http_status;
 	const char *external_id;
-	json_t *lead; /* normalized */
+	json_t *lead;    /* normalized */
+	json_t *mapping; /* of its destination, or NULL */
 };
 struct delivery_attempt {
 	int number, http_status;
@@ -22,19 +23,37 @@ struct delivery_attempt {
 /* 1, 0, -1. */
 int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct delivery *out, struct err *err);
-/* Within a transaction: writes status, counters, next_us, error, external id and the attempt (may
- * be NULL), then the lead's own status. */
-int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
-    const struct delivery_attempt *attempt, struct err *err);
+/* The same for n jobs of one account: as `loaded` of each whose delivery is there. */
+int delivery_load_for(
+    struct db *db, struct arena *a, struct job *const *jobs, size_t n, struct err *err);
+struct push_outcome {
+	const struct delivery *d;
+	const struct delivery_attempt *attempt; /* or NULL */
+};
+/* Within a transaction, of n different deliveries of one account, at most LIMIT_DB_BATCH: writes
+ * status, counters, next_us, error, external id and the attempts, then their leads' own status. */
+int deliveries_store(
+    struct db *db, struct arena *a, const struct push_outcome *v, size_t n, struct err *err);
 /* Whose turn a push waits for: the destination's live lane or its bulk lane; or nobody's, since a
  * person asked for this one, who wants to see what the destination says though it may look dead. */
 enum push_how { PUSH_LIVE, PUSH_BULK, PUSH_BY_HAND };
-/* Within a transaction: a ledger row of the lead for each destination that has none, and a push job
- * for each row that is not a success. *n counts the jobs. parent: the running job whose runner
- * shall go on with them, or NULL. only: the one destination meant, or NULL. */
-int deliveries_queue(struct app *app, struct arena *a, struct job *parent, enum push_how how,
-    const struct uuid *account_id, const struct uuid *lead_id, const struct uuid *only, size_t *n,
-    struct err *err);
+struct delivery_queueing {
+	struct app *app;
+	struct arena *a;
+	struct job *parent; /* the running job whose runner shall go on with them, or NULL */
+	enum push_how how;
+	struct uuid account_id;
+	const struct uuid *only; /* the one destination meant, or NULL: all */
+	/* set on return: */
+	size_t queued; /* jobs, added to what it was */
+	struct connection **to;
+	size_t nto;
+};
+/* Within a transaction, of n different leads of the account, at most LIMIT_DB_BATCH: a ledger row
+ * for each destination that has none, and a push job for each row that is not a success. What the
+ * leads' sync_status is thereby is for the caller to store; NULL where it has no destination. */
+int deliveries_queue(
+    struct delivery_queueing *q, struct lead_sync *leads, size_t n, struct err *err);
 /* Within a transaction: pushes this one again now; 1, 0 when there is none (or it is a success),
  * -1. */
 int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
@@ -53,7 +72,4 @@ extern const struct list list_of_deliveries;
 /* Newest first. */
 int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f,
     struct slice *s, struct err *err);
-/* The stored mapping of a destination, or NULL. */
-int mapping_load(
-    struct db *db, struct arena *a, const struct connection *c, json_t **out, struct err *err);
 #endif

@@ -4,28 +4,11 @@
 #include "crm/crm-internal.h"
 #include "expr/expr.h"
 
-DB_STMT(mapping_by_connection,
-    "SELECT mapping FROM mappings WHERE account_id = ? AND connection_id = ?");
-
 static const struct {
 	const char *from, *to;
 } mapping_default_names[] = {{"email", "email"}, {"firstName", "first_name"},
     {"lastName", "last_name"}, {"fullName", "full_name"}, {"phoneNumber", "phone"},
     {"company", "company"}};
-
-int mapping_load(
-    struct db *db, struct arena *a, const struct connection *c, json_t **out, struct err *err)
-{
-	struct db_rows rows;
-	int found = db_row(db, a, &mapping_by_connection,
-	    DB_VALS(db_uuid(&c->account_id), db_uuid(&c->id)), &rows, err);
-
-	*out = NULL;
-	if (found != 1)
-		return found;
-	*out = json_parse(a, db_get_str(&rows, 0, 0), err);
-	return *out == NULL ? -1 : 1;
-}
 
 /* ---- body template ----------------------------------------------------------------------- */
 

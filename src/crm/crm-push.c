@@ -19,6 +19,7 @@
  *   cut off goes on where it stopped. */
 #include "account/audit.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "connection/connection-call.h"
 #include "crm/crm-internal.h"
@@ -41,17 +42,40 @@ struct lead_push {
 
 /* ---- outcome ----------------------------------------------------------------------------- */
 
-static int push_store_body(struct db *db, void *arg, struct err *err)
+static int pushes_end_jobs(struct db *db, void *const *args, size_t n, struct err *err)
 {
-	struct lead_push *p = arg;
+	struct job *over[LIMIT_DB_BATCH];
+	size_t nover = 0;
 
-	if (delivery_store(db, p->job->a, &p->d, p->has_attempt ? &p->attempt : NULL, err) == -1)
-		return -1;
-	if (p->is_retry)
-		return job_retry(db, p->job, p->again_us, p->is_counted, err);
-	if (p->again_us != 0)
-		return job_reschedule(db, p->job, p->again_us, p->job->args, err);
-	return job_finish(db, p->job, err);
+	for (size_t i = 0; i < n; i++) {
+		const struct lead_push *p = args[i];
+		struct job *j = p->job;
+
+		if (p->again_us == 0)
+			over[nover++] = j;
+		else if ((p->is_retry ? job_retry(db, j, p->again_us, p->is_counted, err)
+				      : job_reschedule(db, j, p->again_us, j->args, err)) == -1)
+			return -1;
+	}
+	return job_finish_many(db, over, nover, err);
+}
+
+static int pushes_store_body(struct db *db, void *const *args, size_t n, struct err *err)
+{
+	struct push_outcome v[LIMIT_DB_BATCH];
+	struct arena *a = arena_new();
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct lead_push *p = args[i];
+
+		v[i] = (struct push_outcome){&p->d, p->has_attempt ? &p->attempt : NULL};
+	}
+	rc = deliveries_store(db, a, v, n, err);
+	if (rc == 0)
+		rc = pushes_end_jobs(db, args, n, err);
+	arena_free(a);
+	return rc;
 }
 
 static int push_end_as(struct lead_push *p, const char *status, const char *error, struct err *err)
@@ -59,7 +83,7 @@ static int push_end_as(struct lead_push *p, const char *status, const char *erro
 	p->d.status = status;
 	p->d.error = error;
 	p->d.next_us = p->again_us;
-	return job_transaction(p->job, push_store_body, p, err);
+	return job_transaction_many(p->job, pushes_store_body, p, err);
 }
 
 static int push_end_round(struct lead_push *p, const char *error, struct err *err)
@@ -88,17 +112,14 @@ static int push_wait_for_next(
 	p->is_counted = !is_dead;
 	p->again_us = clock_now_us() + (is_dead ? 0 : wait_ms * 1000);
 	p->d.next_us = p->again_us;
-	return job_transaction(p->job, push_store_body, p, err);
+	return job_transaction_many(p->job, pushes_store_body, p, err);
 }
 
 static json_t *push_inputs(struct lead_push *p, struct err *err)
 {
 	struct arena *a = p->job->a;
-	json_t *inputs, *mapping, *body;
+	json_t *inputs, *body = crm_map_lead(a, p->to, p->d.mapping, p->d.lead, err);
 
-	if (mapping_load(p->job->app->db, a, p->to, &mapping, err) == -1)
-		return NULL;
-	body = crm_map_lead(a, p->to, mapping, p->d.lead, err);
 	if (body == NULL)
 		return NULL;
 	inputs = json_own(a, json_object());
@@ -181,14 +202,31 @@ static int push_attempt_or_explain(struct lead_push *p, struct err *err)
 	return err_set(err, why.code, "%s", why.msg);
 }
 
+int crm_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err)
+{
+	struct arena *a = arena_new();
+	int rc = delivery_load_for(app->db, a, jobs, n, err);
+
+	arena_free(a);
+	return rc;
+}
+
+static int push_find(struct job *j, struct delivery *out, struct err *err)
+{
+	if (j->loaded == NULL)
+		return delivery_load(j->app->db, j->a, &j->account_id, &j->subject_id, out, err);
+	*out = *(const struct delivery *)j->loaded;
+	return 1;
+}
+
 int crm_job_push(struct job *j, struct err *err)
 {
 	struct lead_push p = {.job = j};
-	int found = delivery_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.d, err);
+	int found = push_find(j, &p.d, err);
 
 	if (found != 1 || strcmp(p.d.status, DELIVERY_SUCCESS) == 0)
 		return found == -1 ? -1 : 0;
-	found = connection_get(j->app, j->a, &j->account_id, &p.d.connection_id, &p.to, err);
+	found = connection_recent(j->app, j->a, &j->account_id, &p.d.connection_id, &p.to, err);
 	if (found == -1)
 		return -1;
 	if (found == 0)
@@ -200,12 +238,36 @@ int crm_job_push(struct job *j, struct err *err)
 
 /* ---- hand-over from the lead pipeline ---------------------------------------------------- */
 
-int crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *err)
+int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
 {
-	size_t n;
+	struct delivery_queueing q = {.app = j->app,
+	    .a = arena_new(),
+	    .parent = j,
+	    .how = PUSH_LIVE,
+	    .account_id = j->account_id};
+	struct lead_sync *sync = arena_array(q.a, n, sizeof(*sync));
+	int rc;
 
-	return deliveries_queue(
-	    j->app, j->a, j, PUSH_LIVE, &lead->account_id, &lead->lead_id, NULL, &n, err);
+	for (size_t i = 0; i < n; i++)
+		sync[i].lead_id = leads[i].lead_id;
+	rc = deliveries_queue(&q, sync, n, err);
+	for (size_t i = 0; i < n; i++)
+		leads[i].sync_status = sync[i].status;
+	arena_free(q.a);
+	return rc;
+}
+
+/* The same, with what it makes of the leads stored. */
+static int deliveries_queue_stored(
+    struct delivery_queueing *q, const struct uuid *leads, size_t n, struct err *err)
+{
+	struct lead_sync *sync = arena_array(q->a, n + 1, sizeof(*sync));
+
+	for (size_t i = 0; i < n; i++)
+		sync[i].lead_id = leads[i];
+	if (deliveries_queue(q, sync, n, err) == -1)
+		return -1;
+	return lead_set_sync_statuses(q->app->db, &q->account_id, sync, n, err);
 }
 
 struct push_queueing {
@@ -219,10 +281,13 @@ static int push_queue_body(struct db *db, struct audit *log, void *arg, struct e
 	struct push_queueing *q = arg;
 	struct req *r = q->r;
 
+	struct delivery_queueing to = {
+	    .app = r->app, .a = r->a, .how = PUSH_BY_HAND, .account_id = r->actor.account_id};
+
 	(void)db;
-	if (deliveries_queue(r->app, r->a, NULL, PUSH_BY_HAND, &r->actor.account_id, q->lead_id,
-		NULL, &q->n, err) == -1)
+	if (deliveries_queue_stored(&to, q->lead_id, 1, err) == -1)
 		return -1;
+	q->n = to.queued;
 	if (q->n == 0)
 		return 1;
 	audit_fact(log, "lead.push", "lead", q->lead_id, NULL);
@@ -274,17 +339,21 @@ static int push_all_body(struct db *db, void *arg, struct err *err)
 {
 	struct push_all *p = arg;
 	struct job *j = p->job;
-	const struct uuid *only = uuid_is_nil(p->only) ? NULL : &p->only;
+	struct delivery_queueing q = {.app = j->app,
+	    .a = j->a,
+	    .how = PUSH_BULK,
+	    .account_id = j->account_id,
+	    .only = uuid_is_nil(p->only) ? NULL : &p->only};
 	int64_t most = p->left >= 0 && p->left < PUSH_ALL_STEP ? p->left : PUSH_ALL_STEP;
 	struct uuid *ids;
-	size_t n, queued;
+	size_t n;
 
 	if (deliveries_waiting_leads(db, j->a, &j->account_id, &p->after, most, &ids, &n, err) ==
 	    -1)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (deliveries_queue(j->app, j->a, NULL, PUSH_BULK, &j->account_id, &ids[i], only,
-			&queued, err) == -1)
+	for (size_t i = 0; i < n; i += LIMIT_DB_BATCH)
+		if (deliveries_queue_stored(
+			&q, ids + i, n - i < LIMIT_DB_BATCH ? n - i : LIMIT_DB_BATCH, err) == -1)
 			return -1;
 	if (n == 0 || p->left == (int64_t)n)
 		return job_finish(db, j, err);

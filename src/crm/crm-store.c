@@ -12,7 +12,9 @@
  * - A success stays one. Whoever pushes again asks the row as it is now (delivery_touch), not as
  *   it was read.
  * - sync_status changes in the transaction that changes a delivery. It is a copy, since lists of
- *   leads filter by it and need it in an index.
+ *   leads filter by it and need it in an index. Whoever changes deliveries of a lead locks all of
+ *   that lead first (ledger_lock), so that none decides by what another is about to change.
+ * - What is done for many leads is done by statements for all of them.
  * - A connection may be gone: its deliveries stay on record, and are shown as removed. */
 #include "base/clock.h"
 #include "base/limits.h"
@@ -22,10 +24,13 @@ DB_STMT_ROWS(deliveries_insert,
     "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts, rounds,"
     " created_at, updated_at) VALUES ",
     "(?,?,?,?,'" DELIVERY_PENDING "',0,0,?,?)", " ON DUPLICATE KEY UPDATE id = id");
-enum { OF_LEAD_ID, OF_LEAD_CONNECTION, OF_LEAD_STATUS };
-DB_STMT(deliveries_of_lead,
-    "SELECT id, connection_id, status FROM lead_deliveries WHERE account_id = ? AND lead_id = ?");
+enum { LEDGER_ID, LEDGER_LEAD, LEDGER_CONNECTION, LEDGER_STATUS };
+DB_STMT_ROWS(ledger_of_leads,
+    "SELECT id, lead_id, connection_id, status FROM lead_deliveries WHERE account_id = ?"
+    " AND lead_id IN (",
+    "?", ") FOR UPDATE");
 enum {
+	DELIVERY_ID,
 	DELIVERY_LEAD,
 	DELIVERY_CONNECTION,
 	DELIVERY_STATUS,
@@ -35,23 +40,35 @@ enum {
 	DELIVERY_LAST_ERROR,
 	DELIVERY_EXTERNAL_ID,
 	DELIVERY_UPDATED_AT,
-	DELIVERY_LEAD_JSON
+	DELIVERY_LEAD_JSON,
+	DELIVERY_MAPPING
 };
-DB_STMT(delivery_by_id,
-    "SELECT d.lead_id, d.connection_id, d.status, d.attempts, d.rounds, d.next_at, d.last_error,"
-    " d.external_id, d.updated_at, l.lead FROM lead_deliveries d"
+DB_STMT_ROWS(deliveries_by_id,
+    "SELECT d.id, d.lead_id, d.connection_id, d.status, d.attempts, d.rounds, d.next_at,"
+    " d.last_error, d.external_id, d.updated_at, l.lead, m.mapping"
+    " FROM lead_deliveries d FORCE INDEX (PRIMARY)"
     " JOIN leads l ON l.id = d.lead_id AND l.account_id = d.account_id"
-    " WHERE d.account_id = ? AND d.id = ?");
-DB_STMT(delivery_update,
-    "UPDATE lead_deliveries SET status = ?, attempts = ?, rounds = ?, next_at = ?, last_error = ?,"
-    " last_status = ?, external_id = COALESCE(?, external_id), pushed_at = COALESCE(?, pushed_at),"
-    " updated_at = ? WHERE account_id = ? AND id = ?");
+    " LEFT JOIN mappings m ON m.account_id = d.account_id AND m.connection_id = d.connection_id"
+    " WHERE d.account_id = ? AND d.id IN (",
+    "?", ")");
+/* Of rows that are there and locked: what it would insert otherwise are its keys. */
+DB_STMT_ROWS(deliveries_update,
+    "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, created_at, status,"
+    " attempts, rounds, next_at, last_error, last_status, external_id, pushed_at, updated_at)"
+    " VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE status = VALUES(status), attempts = VALUES(attempts),"
+    " rounds = VALUES(rounds), next_at = VALUES(next_at), last_error = VALUES(last_error),"
+    " last_status = VALUES(last_status),"
+    " external_id = COALESCE(VALUES(external_id), external_id),"
+    " pushed_at = COALESCE(VALUES(pushed_at), pushed_at), updated_at = VALUES(updated_at)");
 DB_STMT(delivery_touch, "UPDATE lead_deliveries SET status = '" DELIVERY_PENDING
 			"', rounds = 0, next_at = NULL, updated_at = ?"
 			" WHERE account_id = ? AND id = ? AND status <> '" DELIVERY_SUCCESS "'");
-DB_STMT(attempt_insert,
+DB_STMT_ROWS(attempts_insert,
     "INSERT INTO lead_delivery_attempts (id, account_id, delivery_id, attempt, at, duration_us,"
-    " status, error) VALUES (?,?,?,?,?,?,?,?)");
+    " status, error) VALUES ",
+    "(?,?,?,?,?,?,?,?)", "");
 enum {
 	ATTEMPT_AT,
 	ATTEMPT_NUMBER,
@@ -112,28 +129,109 @@ static const struct filter_row delivery_filters[] = {
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_deliveries = {"deliveries", delivery_filters, NULL};
 
+/* ---- one delivery ------------------------------------------------------------------------ */
+
+/* With copies of its own, since rows that were read for many jobs go before those do. */
+static int delivery_row_read(struct arena *a, const struct db_rows *rows, size_t i,
+    const struct uuid *account_id, struct delivery *out, struct err *err)
+{
+	*out = (struct delivery){.id = db_get_uuid(rows, i, DELIVERY_ID),
+	    .account_id = *account_id,
+	    .lead_id = db_get_uuid(rows, i, DELIVERY_LEAD),
+	    .connection_id = db_get_uuid(rows, i, DELIVERY_CONNECTION),
+	    .status = arena_strdup(a, db_get_text(rows, i, DELIVERY_STATUS)),
+	    .attempts = (int)db_get_int(rows, i, DELIVERY_ATTEMPTS),
+	    .rounds = (int)db_get_int(rows, i, DELIVERY_ROUNDS),
+	    .next_us = db_get_int(rows, i, DELIVERY_NEXT_AT),
+	    .error = arena_strdup(a, db_get_text(rows, i, DELIVERY_LAST_ERROR)),
+	    .external_id = arena_strdup(a, db_get_text(rows, i, DELIVERY_EXTERNAL_ID)),
+	    .updated_us = db_get_int(rows, i, DELIVERY_UPDATED_AT),
+	    .lead = json_parse(a, db_get_str(rows, i, DELIVERY_LEAD_JSON), err)};
+	if (out->lead == NULL || db_is_null(rows, i, DELIVERY_MAPPING))
+		return out->lead == NULL ? -1 : 0;
+	out->mapping = json_parse(a, db_get_str(rows, i, DELIVERY_MAPPING), err);
+	return out->mapping == NULL ? -1 : 0;
+}
+
 int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct delivery *out, struct err *err)
 {
+	struct db_val key = db_uuid(id);
 	struct db_rows rows;
-	int found =
-	    db_row(db, a, &delivery_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
 
-	if (found != 1)
-		return found;
-	*out = (struct delivery){.id = *id,
-	    .account_id = *account_id,
-	    .lead_id = db_get_uuid(&rows, 0, DELIVERY_LEAD),
-	    .connection_id = db_get_uuid(&rows, 0, DELIVERY_CONNECTION),
-	    .status = db_get_text(&rows, 0, DELIVERY_STATUS),
-	    .attempts = (int)db_get_int(&rows, 0, DELIVERY_ATTEMPTS),
-	    .rounds = (int)db_get_int(&rows, 0, DELIVERY_ROUNDS),
-	    .next_us = db_get_int(&rows, 0, DELIVERY_NEXT_AT),
-	    .error = db_get_text(&rows, 0, DELIVERY_LAST_ERROR),
-	    .external_id = db_get_text(&rows, 0, DELIVERY_EXTERNAL_ID),
-	    .updated_us = db_get_int(&rows, 0, DELIVERY_UPDATED_AT),
-	    .lead = json_parse(a, db_get_str(&rows, 0, DELIVERY_LEAD_JSON), err)};
-	return out->lead == NULL ? -1 : 1;
+	if (db_query_rows(db, a, &deliveries_by_id, DB_VALS(db_uuid(account_id)), &key, 1, 1, &rows,
+		err) == -1)
+		return -1;
+	if (rows.count == 0)
+		return 0;
+	return delivery_row_read(a, &rows, 0, account_id, out, err) == -1 ? -1 : 1;
+}
+
+int delivery_load_for(
+    struct db *db, struct arena *a, struct job *const *jobs, size_t n, struct err *err)
+{
+	const struct uuid *account_id = &jobs[0]->account_id;
+	struct db_val ids[LIMIT_DB_BATCH];
+	struct db_rows rows;
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = db_uuid(&jobs[i]->subject_id);
+	if (db_query_rows(db, a, &deliveries_by_id, DB_VALS(db_uuid(account_id)), ids, n, 1, &rows,
+		err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct job *j = jobs[i];
+		struct delivery *d = arena_alloc(j->a, sizeof(*d));
+		size_t k = db_find_uuid(&rows, DELIVERY_ID, &j->subject_id);
+
+		if (k == rows.count)
+			continue;
+		if (delivery_row_read(j->a, &rows, k, account_id, d, err) == -1)
+			return -1;
+		j->loaded = d;
+	}
+	return 0;
+}
+
+/* ---- the leads' own status --------------------------------------------------------------- */
+
+/* All deliveries of some leads of one account, locked; and what becomes of them. */
+struct ledger {
+	const struct uuid *account_id;
+	struct lead_sync *leads; /* once each; status: of all deliveries together */
+	size_t nleads;
+	struct db_rows rows;
+	const char **status; /* per row */
+};
+
+static void ledger_add_lead(struct ledger *l, const struct uuid *lead_id)
+{
+	for (size_t i = 0; i < l->nleads; i++)
+		if (uuid_eq(l->leads[i].lead_id, *lead_id))
+			return;
+	l->leads[l->nleads++] = (struct lead_sync){*lead_id, NULL};
+}
+
+/* Leads were added, at most LIMIT_DB_BATCH. */
+static int ledger_lock(struct ledger *l, struct db *db, struct arena *a, struct err *err)
+{
+	struct db_val ids[LIMIT_DB_BATCH];
+
+	for (size_t i = 0; i < l->nleads; i++)
+		ids[i] = db_uuid(&l->leads[i].lead_id);
+	if (db_query_rows(db, a, &ledger_of_leads, DB_VALS(db_uuid(l->account_id)), ids, l->nleads,
+		1, &l->rows, err) == -1)
+		return -1;
+	l->status = arena_array(a, l->rows.count + 1, sizeof(*l->status));
+	for (size_t i = 0; i < l->rows.count; i++)
+		l->status[i] = db_get_text(&l->rows, i, LEDGER_STATUS);
+	return 0;
+}
+
+static struct ledger ledger_new(struct arena *a, const struct uuid *account_id, size_t most)
+{
+	return (struct ledger){
+	    .account_id = account_id, .leads = arena_array(a, most, sizeof(struct lead_sync))};
 }
 
 static const char *delivery_status_better(const char *x, const char *y)
@@ -146,45 +244,95 @@ static const char *delivery_status_better(const char *x, const char *y)
 
 /* A push is a success when at least one destination took it; the rest is the best that can still be
  * hoped for. */
-static int lead_status_update(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *lead_id, struct err *err)
+static void ledger_sum_up(struct ledger *l)
 {
-	const char *best = DELIVERY_SKIPPED;
-	struct db_rows rows;
+	for (size_t i = 0; i < l->nleads; i++) {
+		const char *best = DELIVERY_SKIPPED;
 
-	if (db_query(db, a, &deliveries_of_lead, DB_VALS(db_uuid(account_id), db_uuid(lead_id)),
-		&rows, err) == -1)
-		return -1;
-	for (size_t i = 0; i < rows.count; i++)
-		best = delivery_status_better(best, db_get_text(&rows, i, OF_LEAD_STATUS));
-	return lead_set_sync_status(db, account_id, lead_id, best, err);
+		for (size_t k = 0; k < l->rows.count; k++)
+			if (uuid_eq(db_get_uuid(&l->rows, k, LEDGER_LEAD), l->leads[i].lead_id))
+				best = delivery_status_better(best, l->status[k]);
+		l->leads[i].status = best;
+	}
 }
 
-int delivery_store(struct db *db, struct arena *a, const struct delivery *d,
-    const struct delivery_attempt *attempt, struct err *err)
+static int ledger_tell_leads(struct ledger *l, struct db *db, struct err *err)
 {
-	int64_t now = clock_now_us();
-	const bool is_success = strcmp(d->status, DELIVERY_SUCCESS) == 0;
-	struct uuid id = uuid_new();
+	ledger_sum_up(l);
+	return lead_set_sync_statuses(db, l->account_id, l->leads, l->nleads, err);
+}
 
-	if (attempt != NULL &&
-	    db_exec(db, &attempt_insert,
-		DB_VALS(db_uuid(&id), db_uuid(&d->account_id), db_uuid(&d->id),
-		    db_int(attempt->number), db_int(attempt->at_us), db_int(attempt->duration_us),
-		    attempt->http_status == 0 ? db_null() : db_int(attempt->http_status),
-		    db_strn(utf8_clean(a, str_from(attempt->error), 1000))),
-		NULL, err) == -1)
-		return -1;
-	if (db_exec(db, &delivery_update,
-		DB_VALS(db_str(d->status), db_int(d->attempts), db_int(d->rounds),
-		    db_time(d->next_us), db_strn(utf8_clean(a, str_from(d->error), 1000)),
+/* ---- what came of pushes ----------------------------------------------------------------- */
+
+#define INSERT_VALUES 6
+#define ATTEMPT_VALUES 8
+#define UPDATE_VALUES 14
+
+static int attempts_store(
+    struct db *db, struct arena *a, const struct push_outcome *v, size_t n, struct err *err)
+{
+	struct db_val *vals = arena_alloc(a, n * ATTEMPT_VALUES * sizeof(*vals));
+	struct uuid *ids = arena_array(a, n, sizeof(*ids));
+	size_t rows = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct delivery_attempt *t = v[i].attempt;
+
+		if (t == NULL)
+			continue;
+		ids[i] = uuid_new();
+		struct db_val row[ATTEMPT_VALUES] = {db_uuid(&ids[i]), db_uuid(&v[i].d->account_id),
+		    db_uuid(&v[i].d->id), db_int(t->number), db_int(t->at_us),
+		    db_int(t->duration_us),
+		    t->http_status == 0 ? db_null() : db_int(t->http_status),
+		    db_strn(utf8_clean(a, str_from(t->error), 1000))};
+
+		memcpy(vals + ATTEMPT_VALUES * rows++, row, sizeof(row));
+	}
+	return db_exec_rows(db, &attempts_insert, NULL, 0, vals, rows, ATTEMPT_VALUES, NULL, err);
+}
+
+static int deliveries_write(
+    struct db *db, struct arena *a, const struct push_outcome *v, size_t n, struct err *err)
+{
+	struct db_val *vals = arena_alloc(a, n * UPDATE_VALUES * sizeof(*vals));
+	struct db_val now = db_int(clock_now_us());
+
+	for (size_t i = 0; i < n; i++) {
+		const struct delivery *d = v[i].d;
+		bool is_success = strcmp(d->status, DELIVERY_SUCCESS) == 0;
+		struct db_val row[UPDATE_VALUES] = {db_uuid(&d->id), db_uuid(&d->account_id),
+		    db_uuid(&d->lead_id), db_uuid(&d->connection_id), now, db_str(d->status),
+		    db_int(d->attempts), db_int(d->rounds), db_time(d->next_us),
+		    db_strn(utf8_clean(a, str_from(d->error), 1000)),
 		    d->http_status == 0 ? db_null() : db_int(d->http_status),
 		    db_strn(utf8_clean(a, str_from(d->external_id), 255)),
-		    is_success ? db_int(now) : db_null(), db_int(now), db_uuid(&d->account_id),
-		    db_uuid(&d->id)),
-		NULL, err) == -1)
+		    is_success ? now : db_null(), now};
+
+		memcpy(vals + UPDATE_VALUES * i, row, sizeof(row));
+	}
+	return db_exec_rows(db, &deliveries_update, NULL, 0, vals, n, UPDATE_VALUES, NULL, err);
+}
+
+int deliveries_store(
+    struct db *db, struct arena *a, const struct push_outcome *v, size_t n, struct err *err)
+{
+	struct ledger l = ledger_new(a, &v[0].d->account_id, n);
+
+	for (size_t i = 0; i < n; i++)
+		ledger_add_lead(&l, &v[i].d->lead_id);
+	if (ledger_lock(&l, db, a, err) == -1)
 		return -1;
-	return lead_status_update(db, a, &d->account_id, &d->lead_id, err);
+	for (size_t i = 0; i < n; i++) {
+		size_t k = db_find_uuid(&l.rows, LEDGER_ID, &v[i].d->id);
+
+		if (k == l.rows.count)
+			return err_set(err, ERR_NOT_FOUND, "a delivery is gone from the ledger");
+		l.status[k] = v[i].d->status;
+	}
+	if (attempts_store(db, a, v, n, err) == -1 || deliveries_write(db, a, v, n, err) == -1)
+		return -1;
+	return ledger_tell_leads(&l, db, err);
 }
 
 /* ---- queueing ---------------------------------------------------------------------------- */
@@ -204,105 +352,118 @@ static struct job delivery_push_job(const struct uuid *account_id, const struct 
 	return j;
 }
 
-static int deliveries_insert_missing(struct db *db, const struct uuid *account_id,
-    const struct uuid *lead_id, struct connection **cs, size_t n, uint64_t *inserted,
-    struct uuid *ids, struct err *err)
+/* A row and a job for each lead and destination; *inserted tells how many rows were new. */
+static struct job *deliveries_insert_missing(struct delivery_queueing *q,
+    const struct lead_sync *leads, size_t n, uint64_t *inserted, struct err *err)
 {
-	struct db_val v[LIMIT_DB_BATCH * 6];
-	int64_t now = clock_now_us();
+	const size_t total = n * q->nto;
+	struct job *jobs = arena_array(q->a, total, sizeof(*jobs));
+	struct db_val *v = arena_alloc(q->a, total * INSERT_VALUES * sizeof(*v));
+	struct db_val account = db_uuid(&q->account_id), now = db_int(clock_now_us());
 
-	for (size_t i = 0; i < n; i++) {
-		ids[i] = uuid_new();
-		struct db_val row[6] = {db_uuid(&ids[i]), db_uuid(account_id), db_uuid(lead_id),
-		    db_uuid(&cs[i]->id), db_int(now), db_int(now)};
+	for (size_t i = 0; i < total; i++) {
+		const struct uuid id = uuid_new(), *to = &q->to[i % q->nto]->id;
 
-		memcpy(v + 6 * i, row, sizeof(row));
+		jobs[i] = delivery_push_job(&q->account_id, &id, to, q->how);
+		struct db_val row[INSERT_VALUES] = {db_uuid(&jobs[i].id), account,
+		    db_uuid(&leads[i / q->nto].lead_id), db_uuid(to), now, now};
+
+		memcpy(v + INSERT_VALUES * i, row, sizeof(row));
 	}
-	return db_exec_rows(db, &deliveries_insert, NULL, 0, v, n, 6, inserted, err);
+	if (db_exec_rows(q->app->db, &deliveries_insert, NULL, 0, v, total, INSERT_VALUES, inserted,
+		err) == -1)
+		return NULL;
+	return jobs;
 }
 
-/* Pushes again what stands in the ledger and is no success. */
-static int deliveries_requeue(struct db *db, struct arena *a, enum push_how how,
-    const struct uuid *account_id, const struct uuid *lead_id, struct connection **cs, size_t ncs,
-    size_t *n, struct err *err)
+static bool queueing_goes_to(const struct delivery_queueing *q, const struct uuid *connection_id)
 {
-	struct db_rows rows;
-
-	if (db_query(db, a, &deliveries_of_lead, DB_VALS(db_uuid(account_id), db_uuid(lead_id)),
-		&rows, err) == -1)
-		return -1;
-	for (size_t i = 0; i < rows.count; i++) {
-		struct uuid id = db_get_uuid(&rows, i, OF_LEAD_ID),
-			    to = db_get_uuid(&rows, i, OF_LEAD_CONNECTION);
-		struct job job = delivery_push_job(account_id, &id, &to, how);
-		bool is_active = false;
-
-		for (size_t k = 0; k < ncs; k++)
-			is_active = is_active || uuid_eq(cs[k]->id, to);
-		if (!is_active ||
-		    strcmp(db_get_text(&rows, i, OF_LEAD_STATUS), DELIVERY_SUCCESS) == 0)
-			continue;
-		if (db_exec(db, &delivery_touch,
-			DB_VALS(db_int(clock_now_us()), db_uuid(account_id), db_uuid(&id)), NULL,
-			err) == -1 ||
-		    job_run_now(db, &job, err) == -1)
-			return -1;
-		(*n)++;
-	}
-	return lead_status_update(db, a, account_id, lead_id, err);
+	for (size_t i = 0; i < q->nto; i++)
+		if (uuid_eq(q->to[i]->id, *connection_id))
+			return true;
+	return false;
 }
 
-/* The connections that leads go to now; only: at most this one. */
-static int destinations_list(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *only, struct connection ***cs, size_t *n, struct err *err)
+static int delivery_requeue(
+    struct delivery_queueing *q, struct ledger *l, size_t i, struct err *err)
 {
-	if (connection_list_capable(app, a, account_id, "crm_push", cs, n, err) == -1)
-		return -1;
-	for (size_t i = 0; only != NULL && i < *n; i++) {
-		if (!uuid_eq((*cs)[i]->id, *only))
-			continue;
-		*cs += i;
-		*n = 1;
+	struct uuid id = db_get_uuid(&l->rows, i, LEDGER_ID),
+		    to = db_get_uuid(&l->rows, i, LEDGER_CONNECTION);
+	struct job job = delivery_push_job(&q->account_id, &id, &to, q->how);
+
+	if (!queueing_goes_to(q, &to) || strcmp(l->status[i], DELIVERY_SUCCESS) == 0)
 		return 0;
-	}
-	if (only != NULL)
-		*n = 0;
+	l->status[i] = DELIVERY_PENDING;
+	q->queued++;
+	return db_exec(q->app->db, &delivery_touch,
+		   DB_VALS(db_int(clock_now_us()), db_uuid(&q->account_id), db_uuid(&id)), NULL,
+		   err) == -1
+		   ? -1
+		   : job_run_now(q->app->db, &job, err);
+}
+
+/* Some rows were there: pushes again whatever stands in the ledger and is no success. */
+static int deliveries_requeue(
+    struct delivery_queueing *q, struct lead_sync *leads, size_t n, struct err *err)
+{
+	struct ledger l = ledger_new(q->a, &q->account_id, n);
+
+	for (size_t i = 0; i < n; i++)
+		ledger_add_lead(&l, &leads[i].lead_id);
+	if (ledger_lock(&l, q->app->db, q->a, err) == -1)
+		return -1;
+	for (size_t i = 0; i < l.rows.count; i++)
+		if (delivery_requeue(q, &l, i, err) == -1)
+			return -1;
+	ledger_sum_up(&l);
+	memcpy(leads, l.leads, n * sizeof(*leads));
 	return 0;
 }
 
-int deliveries_queue(struct app *app, struct arena *a, struct job *parent, enum push_how how,
-    const struct uuid *account_id, const struct uuid *lead_id, const struct uuid *only, size_t *n,
-    struct err *err)
+/* The connections that leads go to now. */
+static int destinations_list(struct delivery_queueing *q, struct err *err)
 {
-	struct connection **cs;
-	struct uuid ids[LIMIT_DB_BATCH];
-	struct job jobs[LIMIT_DB_BATCH];
-	size_t ncs;
+	if (connection_list_capable(
+		q->app, q->a, &q->account_id, "crm_push", &q->to, &q->nto, err) == -1)
+		return -1;
+	for (size_t i = 0; q->only != NULL && i < q->nto; i++) {
+		if (!uuid_eq(q->to[i]->id, *q->only))
+			continue;
+		q->to += i;
+		q->nto = 1;
+		return 0;
+	}
+	if (q->only != NULL)
+		q->nto = 0;
+	if (q->nto > LIMIT_DB_BATCH)
+		q->nto = LIMIT_DB_BATCH;
+	return 0;
+}
+
+int deliveries_queue(
+    struct delivery_queueing *q, struct lead_sync *leads, size_t n, struct err *err)
+{
+	struct job *jobs;
 	uint64_t inserted;
 
-	*n = 0;
-	if (destinations_list(app, a, account_id, only, &cs, &ncs, err) == -1)
+	if (destinations_list(q, err) == -1)
 		return -1;
-	if (ncs > LIMIT_DB_BATCH)
-		ncs = LIMIT_DB_BATCH;
-	if (ncs == 0)
+	if (n == 0 || q->nto == 0)
 		return 0;
-	if (deliveries_insert_missing(app->db, account_id, lead_id, cs, ncs, &inserted, ids, err) ==
-	    -1)
+	if ((jobs = deliveries_insert_missing(q, leads, n, &inserted, err)) == NULL)
 		return -1;
-	if (inserted < ncs)
-		return deliveries_requeue(app->db, a, how, account_id, lead_id, cs, ncs, n, err);
-	for (size_t i = 0; i < ncs; i++)
-		jobs[i] = delivery_push_job(account_id, &ids[i], &cs[i]->id, how);
-	*n = ncs;
-	if (lead_set_sync_status(app->db, account_id, lead_id, LEAD_SYNC_PENDING, err) == -1)
-		return -1;
-	return job_insert_next(app->db, parent, jobs, ncs, err);
+	if (inserted < n * q->nto)
+		return deliveries_requeue(q, leads, n, err);
+	for (size_t i = 0; i < n; i++)
+		leads[i].status = LEAD_SYNC_PENDING;
+	q->queued += n * q->nto;
+	return job_insert_next(q->app->db, q->parent, jobs, n * q->nto, err);
 }
 
 int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct err *err)
 {
+	struct ledger l = ledger_new(a, account_id, 1);
 	struct delivery d;
 	struct job job;
 	uint64_t touched;
@@ -310,6 +471,9 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
 
 	if (found != 1)
 		return found;
+	ledger_add_lead(&l, &d.lead_id);
+	if (ledger_lock(&l, db, a, err) == -1)
+		return -1;
 	/* Asked of the row as it is now: a push may have ended well since it was read. */
 	if (db_exec(db, &delivery_touch,
 		DB_VALS(db_int(clock_now_us()), db_uuid(account_id), db_uuid(id)), &touched,
@@ -317,9 +481,9 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
 		return -1;
 	if (touched == 0)
 		return err_set(err, ERR_CONFLICT, "The destination has this lead already");
+	l.status[db_find_uuid(&l.rows, LEDGER_ID, id)] = DELIVERY_PENDING;
 	job = delivery_push_job(account_id, id, &d.connection_id, PUSH_BY_HAND);
-	if (lead_status_update(db, a, account_id, &d.lead_id, err) == -1 ||
-	    job_run_now(db, &job, err) == -1)
+	if (ledger_tell_leads(&l, db, err) == -1 || job_run_now(db, &job, err) == -1)
 		return -1;
 	return 1;
 }

@@ -24,8 +24,10 @@ json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *
  * field is the place within the template. */
 int crm_check_template(struct arena *a, const json_t *template, struct err *err);
 /* lead_ready subscriber: a ledger row and a crm.push job per destination. */
-int crm_on_lead_ready(struct job *j, const struct lead_ready *lead, struct err *err);
+int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
 int crm_job_push(struct job *j, struct err *err);
+int crm_job_load(
+    struct app *app, struct job *const *jobs, size_t n, struct err *err); /* its load */
 /* Queues every lead of the account that no destination has taken yet, page by page. */
 int crm_job_push_all(struct job *j, struct err *err);
 /* The ledger of a lead: [{id,connectionId,name,status,attempts,lastError,externalId,pushedAt}]. */

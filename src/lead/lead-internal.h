@@ -7,15 +7,23 @@
 struct lead_row {
 	struct uuid id, account_id, connection_id, record_id, event_id;
 	const char *provider_type, *provider_lead_id, *stage;
+	const char *sync_status; /* to be stored with the rest; NULL: LEAD_SYNC_NONE */
 	json_t *lead;
 	int64_t received_us;
 };
 /* 1, 0, -1. */
 int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
     struct lead_row *out, struct err *err);
-/* Within a transaction: stores the normalized lead as ready if it is not yet: 1 done, 0 it was
- * already. */
-int lead_store_ready(struct db *db, struct arena *a, const struct lead_row *row, struct err *err);
+/* What lead_load finds, for n jobs of one account: as `loaded` of each whose lead is there. */
+int lead_load_for(
+    struct db *db, struct arena *a, struct job *const *jobs, size_t n, struct err *err);
+/* Within a transaction, of n leads of one account, at most LIMIT_DB_BATCH: locks those that are not
+ * ready yet, and says which (one that is among them twice: the first). */
+int lead_lock_unready(struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n,
+    bool *is_unready, struct err *err);
+/* Within the same: stores such leads, normalized, as ready. */
+int lead_store_ready(
+    struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n, struct err *err);
 /* Stores why the details could not be had: stage stays received, or becomes failed. */
 int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row, bool is_final,
     const char *error, struct err *err);

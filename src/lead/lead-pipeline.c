@@ -8,9 +8,10 @@
  *
  * The details are fetched outside any transaction, since a call may take long. All that follows
  * from them is in one, with the job's end in it: a lead that is ready has its record and its
- * pushes, or it is not ready.
+ * pushes, or it is not ready. Leads of an account that come to this point together are stored
+ * together (job_transaction_many), each statement for all of them.
  *
- * The job may run twice. lead_store_ready tells whether this run was the first to make the lead
+ * The job may run twice. lead_lock_unready tells whether this run is the first to make the lead
  * ready; only the first one mirrors and hands over.
  *
  * A wait is a row (job_retry), not a sleep. While a provider is known to be dead its jobs wait in
@@ -27,6 +28,7 @@ struct lead_processing {
 	struct lead_row row;
 	struct connection *connection; /* NULL when the lead came without one, or it is gone */
 	const json_t *details;         /* NULL when none were needed */
+	struct str record_data;        /* JSON of its record */
 };
 
 /* ---- details ----------------------------------------------------------------------------- */
@@ -108,63 +110,138 @@ static bool lead_needs_details(const struct lead_processing *p)
 /* ---- storing ----------------------------------------------------------------------------- */
 
 /* The record's share: the provider's own details with the normalized fields beside them. */
-static int lead_mirror(struct db *db, struct lead_processing *p, struct err *err)
+static struct str lead_record_data(const struct lead_processing *p)
 {
 	struct arena *a = p->job->a;
 	json_t *data = json_own(a, json_object());
 	int64_t provider_updated_us = 0;
-	struct record_item item = {.account_id = p->row.account_id,
-	    .provider_type = str_from(p->row.provider_type),
-	    .resource_type = STR("lead"),
-	    .external_id = str_from(p->row.provider_lead_id),
-	    .source = RECORD_SOURCE_WEBHOOK,
-	    .event_id = p->row.event_id,
-	    .at_us = clock_now_us()};
 
 	if (p->details != NULL)
 		json_object_update(data, provider_details_record(p->connection->provider, a, "lead",
 					     p->details, &provider_updated_us));
-	json_object_update(data, (json_t *)(uintptr_t)p->row.lead);
-	item.data = json_text(a, data);
-	return record_upsert(db, a, &item, 1, err);
+	json_object_update(data, p->row.lead);
+	return json_text(a, data);
 }
 
-static int lead_hand_over(struct lead_processing *p, struct err *err)
+/* Those that this transaction makes ready, their rows locked. The others are it already: their job
+ * was repeated after its transaction had gone through. */
+static int leads_choose(struct db *db, struct arena *a, void *const *args, size_t n,
+    struct lead_processing **ps, size_t *nps, struct err *err)
 {
-	struct lead_ready ready = {.account_id = p->row.account_id,
-	    .lead_id = p->row.id,
-	    .provider_type = p->row.provider_type,
-	    .lead = p->row.lead};
+	const struct lead_row *rows[LIMIT_DB_BATCH];
+	bool is_unready[LIMIT_DB_BATCH];
 
-	for (lead_ready_fn *const *told = p->job->app->hooks.lead_ready;
-	     told != NULL && *told != NULL; told++)
-		if ((*told)(p->job, &ready, err) == -1)
-			return -1;
+	*nps = 0;
+	for (size_t i = 0; i < n; i++)
+		rows[i] = &((struct lead_processing *)args[i])->row;
+	if (lead_lock_unready(db, a, rows, n, is_unready, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (is_unready[i])
+			ps[(*nps)++] = args[i];
 	return 0;
 }
 
-static int lead_store_body(struct db *db, void *arg, struct err *err)
+static int leads_mirror(
+    struct db *db, struct arena *a, struct lead_processing *const *ps, size_t n, struct err *err)
 {
-	struct lead_processing *p = arg;
-	int is_first = lead_store_ready(db, p->job->a, &p->row, err);
+	struct record_item *items = arena_array(a, n, sizeof(*items));
 
-	if (is_first == -1)
+	for (size_t i = 0; i < n; i++) {
+		const struct lead_row *row = &ps[i]->row;
+
+		items[i] = (struct record_item){.account_id = row->account_id,
+		    .provider_type = str_from(row->provider_type),
+		    .resource_type = STR("lead"),
+		    .external_id = str_from(row->provider_lead_id),
+		    .source = RECORD_SOURCE_WEBHOOK,
+		    .event_id = row->event_id,
+		    .data = ps[i]->record_data,
+		    .at_us = clock_now_us()};
+	}
+	return record_upsert(db, a, items, n, err);
+}
+
+static int leads_hand_over(
+    struct arena *a, struct lead_processing *const *ps, size_t n, struct err *err)
+{
+	struct lead_ready *ready = arena_array(a, n, sizeof(*ready));
+	struct job *first = ps[0]->job;
+
+	for (size_t i = 0; i < n; i++)
+		ready[i] = (struct lead_ready){.account_id = ps[i]->row.account_id,
+		    .lead_id = ps[i]->row.id,
+		    .provider_type = ps[i]->row.provider_type,
+		    .lead = ps[i]->row.lead};
+	for (lead_ready_fn *const *told = first->app->hooks.lead_ready;
+	     told != NULL && *told != NULL; told++)
+		if ((*told)(first, ready, n, err) == -1)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		ps[i]->row.sync_status = ready[i].sync_status;
+	return 0;
+}
+
+static int leads_make_ready(
+    struct db *db, struct arena *a, struct lead_processing *const *ps, size_t n, struct err *err)
+{
+	const struct lead_row *rows[LIMIT_DB_BATCH];
+
+	if (n == 0)
+		return 0;
+	if (leads_mirror(db, a, ps, n, err) == -1 || leads_hand_over(a, ps, n, err) == -1)
 		return -1;
-	/* Not the first: a repeat of this job after its transaction had gone through. */
-	if (is_first == 1 && (lead_mirror(db, p, err) == -1 || lead_hand_over(p, err) == -1))
-		return -1;
-	return job_finish(db, p->job, err);
+	for (size_t i = 0; i < n; i++)
+		rows[i] = &ps[i]->row;
+	return lead_store_ready(db, a, rows, n, err);
+}
+
+static int leads_store_body(struct db *db, void *const *args, size_t n, struct err *err)
+{
+	struct lead_processing *ps[LIMIT_DB_BATCH];
+	struct job *jobs[LIMIT_DB_BATCH];
+	struct arena *a = arena_new();
+	size_t nps;
+	int rc = leads_choose(db, a, args, n, ps, &nps, err);
+
+	for (size_t i = 0; i < n; i++)
+		jobs[i] = ((struct lead_processing *)args[i])->job;
+	if (rc == 0)
+		rc = leads_make_ready(db, a, ps, nps, err);
+	if (rc == 0)
+		rc = job_finish_many(db, jobs, n, err);
+	arena_free(a);
+	return rc;
+}
+
+/* ---- the job ----------------------------------------------------------------------------- */
+
+int lead_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err)
+{
+	struct arena *a = arena_new();
+	int rc = lead_load_for(app->db, a, jobs, n, err);
+
+	arena_free(a);
+	return rc;
+}
+
+static int lead_find(struct job *j, struct lead_row *out, struct err *err)
+{
+	if (j->loaded == NULL)
+		return lead_load(j->app->db, j->a, &j->account_id, &j->subject_id, out, err);
+	*out = *(const struct lead_row *)j->loaded;
+	return 1;
 }
 
 int lead_job_process(struct job *j, struct err *err)
 {
 	struct lead_processing p = {.job = j};
-	int found = lead_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.row, err);
+	int found = lead_find(j, &p.row, err);
 
 	if (found != 1 || strcmp(p.row.stage, LEAD_READY) == 0)
 		return found == -1 ? -1 : 0;
 	if (!uuid_is_nil(p.row.connection_id) &&
-	    connection_get(
+	    connection_recent(
 		j->app, j->a, &j->account_id, &p.row.connection_id, &p.connection, err) == -1)
 		return -1;
 	if (lead_needs_details(&p)) {
@@ -175,5 +252,6 @@ int lead_job_process(struct job *j, struct err *err)
 	}
 	lead_normalize(
 	    j->a, p.row.lead, access_setting(connection_access(p.connection), "defaultCountry"));
-	return job_transaction(j, lead_store_body, &p, err);
+	p.record_data = lead_record_data(&p);
+	return job_transaction_many(j, leads_store_body, &p, err);
 }

@@ -13,15 +13,29 @@ DB_STMT_ROWS(leads_by_provider_id,
     "SELECT id FROM leads WHERE account_id = ? AND provider_type = ?"
     " AND provider_lead_id IN (",
     "?", ")");
-DB_STMT(lead_make_ready,
-    "UPDATE leads SET stage = '" LEAD_READY "', stage_error = NULL, email = ?, phone_number = ?,"
-    " full_name = ?, form_id = COALESCE(?, form_id), ad_id = COALESCE(?, ad_id),"
-    " campaign_id = COALESCE(?, campaign_id), lead = ?, updated_at = ?"
-    " WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY "'");
+DB_STMT_ROWS(leads_lock_unready,
+    "SELECT id FROM leads FORCE INDEX (PRIMARY) WHERE account_id = ? AND stage <> '" LEAD_READY
+    "' AND id IN (",
+    "?", ") FOR UPDATE");
+/* Of rows that are there and locked: what it would insert otherwise are its keys. */
+DB_STMT_ROWS(leads_make_ready,
+    "INSERT INTO leads (id, account_id, provider_type, provider_lead_id, received_at, stage,"
+    " sync_status, email, phone_number, full_name, form_id, ad_id, campaign_id, lead, updated_at)"
+    " VALUES ",
+    "(?,?,?,?,?,'" LEAD_READY "',?,?,?,?,?,?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE stage = VALUES(stage), stage_error = NULL,"
+    " sync_status = VALUES(sync_status), email = VALUES(email),"
+    " phone_number = VALUES(phone_number), full_name = VALUES(full_name),"
+    " form_id = COALESCE(VALUES(form_id), form_id), ad_id = COALESCE(VALUES(ad_id), ad_id),"
+    " campaign_id = COALESCE(VALUES(campaign_id), campaign_id), lead = VALUES(lead),"
+    " updated_at = VALUES(updated_at)");
 DB_STMT(lead_note_problem, "UPDATE leads SET stage = ?, stage_error = ?, updated_at = ?"
 			   " WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY "'");
-DB_STMT(lead_update_sync,
-    "UPDATE leads SET sync_status = ?, updated_at = ? WHERE account_id = ? AND id = ?");
+DB_STMT_ROWS(leads_update_sync,
+    "UPDATE leads FORCE INDEX (PRIMARY) SET sync_status = ?, updated_at = ?"
+    " WHERE account_id = ? AND sync_status <> ?"
+    " AND id IN (",
+    "?", ")");
 
 #define LEAD_COLUMNS                                                                               \
 	"id, record_id, connection_id, event_id, provider_type, provider_lead_id, form_id, ad_id," \
@@ -45,6 +59,8 @@ enum {
 	LEAD_UPDATED_AT
 };
 DB_STMT(lead_by_id, "SELECT " LEAD_COLUMNS "WHERE account_id = ? AND id = ?");
+DB_STMT_ROWS(leads_by_id,
+    "SELECT " LEAD_COLUMNS "FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (", "?", ")");
 #define LEAD_FILTERS                                                                               \
 	" AND received_at <= ? AND (received_at < ? OR id < ?) AND received_at >= ?"               \
 	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR form_id = ?)"                     \
@@ -58,6 +74,7 @@ DB_STMT(lead_list_status, "SELECT " LEAD_COLUMNS "FORCE INDEX (leads_sync)"
 			  " WHERE account_id = ? AND sync_status = ?" LEAD_FILTERS);
 
 #define INSERT_VALUES 16
+#define READY_VALUES 14
 
 const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
     {LEAD_SYNC_SUCCESS, "Delivered"}, {LEAD_SYNC_PARTIAL, "Partly delivered"},
@@ -165,6 +182,23 @@ int lead_capture(
 	return lead_insert_jobs(db, a, leads, n, err);
 }
 
+/* With copies of its own, since rows that were read for many jobs go before those do. */
+static int lead_row_read(struct arena *a, const struct db_rows *rows, size_t i,
+    const struct uuid *account_id, struct lead_row *out, struct err *err)
+{
+	*out = (struct lead_row){.id = db_get_uuid(rows, i, LEAD_ID),
+	    .account_id = *account_id,
+	    .connection_id = db_get_uuid(rows, i, LEAD_CONNECTION),
+	    .record_id = db_get_uuid(rows, i, LEAD_RECORD),
+	    .event_id = db_get_uuid(rows, i, LEAD_EVENT),
+	    .provider_type = arena_strdup(a, db_get_text(rows, i, LEAD_PROVIDER)),
+	    .provider_lead_id = arena_strdup(a, db_get_text(rows, i, LEAD_PROVIDER_LEAD_ID)),
+	    .stage = arena_strdup(a, db_get_text(rows, i, LEAD_STAGE)),
+	    .lead = json_parse(a, db_get_str(rows, i, LEAD_JSON), err),
+	    .received_us = db_get_int(rows, i, LEAD_RECEIVED_AT)};
+	return out->lead == NULL ? -1 : 0;
+}
+
 int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
     struct lead_row *out, struct err *err)
 {
@@ -174,34 +208,82 @@ int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, con
 
 	if (found != 1)
 		return found;
-	*out = (struct lead_row){.id = *id,
-	    .account_id = *account_id,
-	    .connection_id = db_get_uuid(&rows, 0, LEAD_CONNECTION),
-	    .record_id = db_get_uuid(&rows, 0, LEAD_RECORD),
-	    .event_id = db_get_uuid(&rows, 0, LEAD_EVENT),
-	    .provider_type = db_get_text(&rows, 0, LEAD_PROVIDER),
-	    .provider_lead_id = db_get_text(&rows, 0, LEAD_PROVIDER_LEAD_ID),
-	    .stage = db_get_text(&rows, 0, LEAD_STAGE),
-	    .lead = json_parse(a, db_get_str(&rows, 0, LEAD_JSON), err),
-	    .received_us = db_get_int(&rows, 0, LEAD_RECEIVED_AT)};
-	return out->lead == NULL ? -1 : 1;
+	return lead_row_read(a, &rows, 0, account_id, out, err) == -1 ? -1 : 1;
 }
 
-int lead_store_ready(struct db *db, struct arena *a, const struct lead_row *row, struct err *err)
+int lead_load_for(
+    struct db *db, struct arena *a, struct job *const *jobs, size_t n, struct err *err)
 {
-	const json_t *l = row->lead;
-	uint64_t n = 0;
+	const struct uuid *account_id = &jobs[0]->account_id;
+	struct db_val ids[LIMIT_DB_BATCH];
+	struct db_rows rows;
 
-	if (db_exec(db, &lead_make_ready,
-		DB_VALS(db_strn(lead_column(l, "email", LIMIT_EMAIL_BYTES)),
+	for (size_t i = 0; i < n; i++)
+		ids[i] = db_uuid(&jobs[i]->subject_id);
+	if (db_query_rows(
+		db, a, &leads_by_id, DB_VALS(db_uuid(account_id)), ids, n, 1, &rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct job *j = jobs[i];
+		struct lead_row *row = arena_alloc(j->a, sizeof(*row));
+		size_t k = db_find_uuid(&rows, LEAD_ID, &j->subject_id);
+
+		if (k == rows.count)
+			continue;
+		if (lead_row_read(j->a, &rows, k, account_id, row, err) == -1)
+			return -1;
+		j->loaded = row;
+	}
+	return 0;
+}
+
+static bool lead_is_among(const struct lead_row *const *rows, size_t n, const struct uuid *id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (uuid_eq(rows[i]->id, *id))
+			return true;
+	return false;
+}
+
+int lead_lock_unready(struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n,
+    bool *is_unready, struct err *err)
+{
+	struct db_val ids[LIMIT_DB_BATCH];
+	struct db_rows found;
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = db_uuid(&rows[i]->id);
+	if (db_query_rows(db, a, &leads_lock_unready, DB_VALS(db_uuid(&rows[0]->account_id)), ids,
+		n, 1, &found, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		is_unready[i] = db_find_uuid(&found, 0, &rows[i]->id) < found.count &&
+				!lead_is_among(rows, i, &rows[i]->id);
+	return 0;
+}
+
+int lead_store_ready(
+    struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n, struct err *err)
+{
+	struct db_val *v = arena_alloc(a, n * READY_VALUES * sizeof(*v));
+	const int64_t now = clock_now_us();
+
+	for (size_t i = 0; i < n; i++) {
+		const struct lead_row *r = rows[i];
+		const json_t *l = r->lead;
+		struct db_val row[READY_VALUES] = {db_uuid(&r->id), db_uuid(&r->account_id),
+		    db_str(r->provider_type), db_str(r->provider_lead_id), db_int(r->received_us),
+		    db_str(r->sync_status != NULL ? r->sync_status : LEAD_SYNC_NONE),
+		    db_strn(lead_column(l, "email", LIMIT_EMAIL_BYTES)),
 		    db_strn(lead_column(l, "phoneNumber", 64)),
 		    db_strn(lead_column(l, "fullName", 255)),
 		    db_strn(lead_column(l, "formId", 255)), db_strn(lead_column(l, "adId", 255)),
 		    db_strn(lead_column(l, "campaignId", 255)), db_strn(json_text(a, l)),
-		    db_int(clock_now_us()), db_uuid(&row->account_id), db_uuid(&row->id)),
-		&n, err) == -1)
-		return -1;
-	return n > 0;
+		    db_int(now)};
+
+		memcpy(v + i * READY_VALUES, row, sizeof(row));
+	}
+	return db_exec_rows(db, &leads_make_ready, NULL, 0, v, n, READY_VALUES, NULL, err);
 }
 
 int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row, bool is_final,
@@ -214,12 +296,25 @@ int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *ro
 	    NULL, err);
 }
 
-int lead_set_sync_status(struct db *db, const struct uuid *account_id, const struct uuid *id,
-    const char *status, struct err *err)
+/* One statement for each status among them: mostly one. */
+int lead_set_sync_statuses(struct db *db, const struct uuid *account_id, const struct lead_sync *v,
+    size_t n, struct err *err)
 {
-	return db_exec(db, &lead_update_sync,
-	    DB_VALS(db_str(status), db_int(clock_now_us()), db_uuid(account_id), db_uuid(id)), NULL,
-	    err);
+	struct db_val now = db_int(clock_now_us());
+
+	for (const struct word *w = lead_sync_statuses; w->text != NULL; w++) {
+		struct db_val ids[LIMIT_DB_BATCH], status = db_str(w->text);
+		size_t nids = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (v[i].status != NULL && strcmp(v[i].status, w->text) == 0)
+				ids[nids++] = db_uuid(&v[i].lead_id);
+		if (nids > 0 && db_exec_rows(db, &leads_update_sync,
+				    DB_VALS(status, now, db_uuid(account_id), status), ids, nids, 1,
+				    NULL, err) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */

@@ -43,12 +43,14 @@ int lead_capture(
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
 /* Jobs of this feature, for the runner's table. */
 int lead_job_process(struct job *j, struct err *err);
-/* Told in the transaction that makes a lead ready: subscribers add their jobs. A hook
- * (base/hooks.h). */
+int lead_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err);
+/* Told of n leads of one account in the transaction that makes them ready: subscribers add their
+ * jobs. A hook (base/hooks.h). */
 struct lead_ready {
 	struct uuid account_id, lead_id;
 	const char *provider_type;
 	const json_t *lead;
+	const char *sync_status; /* what the ledger makes of it: set by who keeps one */
 };
 
 /* API's object without destinations; 1, 0, -1. */
@@ -63,9 +65,14 @@ extern const struct list list_of_leads;
 /* Newest first, by the time they were received. */
 int lead_list(struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s,
     struct err *err);
-/* Within a transaction: the summary of the ledger as the lead's sync_status. */
-int lead_set_sync_status(struct db *db, const struct uuid *account_id, const struct uuid *id,
-    const char *status, struct err *err);
+/* Within a transaction: the summary of the ledger as the sync_status of n leads of one account, at
+ * most LIMIT_DB_BATCH. */
+struct lead_sync {
+	struct uuid lead_id;
+	const char *status; /* of lead_sync_statuses; NULL: it stays as it is */
+};
+int lead_set_sync_statuses(struct db *db, const struct uuid *account_id, const struct lead_sync *v,
+    size_t n, struct err *err);
 
 int lead_api_list(struct req *r);
 int lead_api_create(struct req *r);

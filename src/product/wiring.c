@@ -29,8 +29,12 @@ static const struct chrome_nav product_nav[] = {
 
 /* A push is tried again by its own schedule for days, a lead's details for hours. */
 static const struct job_kind job_kinds[] = {
-    {.name = "lead.process", .run = lead_job_process, .max_attempts = 20},
-    {.name = "crm.push", .run = crm_job_push, .max_attempts = 1000, .lease_s = 300},
+    {.name = "lead.process", .run = lead_job_process, .load = lead_job_load, .max_attempts = 20},
+    {.name = "crm.push",
+	.run = crm_job_push,
+	.load = crm_job_load,
+	.max_attempts = 1000,
+	.lease_s = 300},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
     {.name = "record.fetch", .run = record_job_fetch, .max_attempts = 12},
     {.name = "record.delete", .run = record_job_delete, .max_attempts = 20},

@@ -120,7 +120,7 @@ static int store_body(struct db *db, void *arg, struct err *err)
 {
 	struct storing *s = arg;
 
-	return delivery_store(db, s->p->a, &s->d, s->attempt, err);
+	return deliveries_store(db, s->p->a, &(struct push_outcome){&s->d, s->attempt}, 1, err);
 }
 
 static void store(struct place *p, struct uuid delivery, const char *status,
@@ -279,6 +279,130 @@ static void attempts(void)
 	OK(crm_lead_destinations(p.app, p.a, &p.account, &lead, &json, &err), &err);
 	CHECK(TEXT_EQ(json_str(json_array_get(json, 0), "externalId"), "crm-7"));
 	CHECK(json_str(json_array_get(json, 0), "pushedAt") != NULL);
+	place_remove(&p);
+}
+
+struct storing_many {
+	struct place *p;
+	struct push_outcome v[6];
+};
+
+static int store_many_body(struct db *db, void *arg, struct err *err)
+{
+	struct storing_many *s = arg;
+
+	return deliveries_store(db, s->p->a, s->v, COUNT(s->v), err);
+}
+
+/* What came of six pushes of two leads, in one call: each row is its own, each lead the best of its
+ * own; a push whose delivery is gone fails. */
+static void stored_together(void)
+{
+	static const char *const words[] = {
+	    "failed", "success", "dead", "dead", "failed", "skipped"};
+	struct place p;
+	struct storing_many s = {.p = &p};
+	struct uuid to[3], leads[2];
+	struct delivery d[6];
+	struct delivery_attempt attempts[6];
+	struct err err = ERR_INIT;
+
+	if (!place_make(&p))
+		return;
+	for (size_t i = 0; i < 3; i++)
+		to[i] = destination(&p, arena_printf(p.a, "crm %zu", i));
+	for (size_t i = 0; i < 6; i++) {
+		struct uuid id;
+
+		if (i % 3 == 0)
+			leads[i / 3] = ready_lead(&p, "{}");
+		if (i % 3 == 0)
+			CHECK(queue(&p, leads[i / 3]) == 3);
+		id = delivery_to(&p, leads[i / 3], to[i % 3]);
+		REQUIRE(delivery_load(p.db, p.a, &p.account, &id, &d[i], &err) == 1);
+		d[i].status = words[i];
+		d[i].attempts = (int)i + 1;
+		d[i].external_id = i == 1 ? "crm-1" : NULL;
+		attempts[i] = (struct delivery_attempt){
+		    .number = (int)i + 1, .http_status = 500, .at_us = 1, .error = words[i]};
+		s.v[i] = (struct push_outcome){&d[i], i == 5 ? NULL : &attempts[i]};
+	}
+	OK(db_transaction(p.db, store_many_body, &s, &err), &err);
+	CHECK(TEXT_EQ(sync_status(&p, leads[0]), "success"));
+	CHECK(TEXT_EQ(sync_status(&p, leads[1]), "failed"));
+	for (size_t i = 0; i < 6; i++)
+		CHECK(NUMBER_OF(p.db,
+			  "SELECT COUNT(*) FROM lead_deliveries d LEFT JOIN"
+			  " lead_delivery_attempts a ON a.account_id = d.account_id AND"
+			  " a.delivery_id = d.id WHERE d.id = ? AND d.status = ? AND d.attempts = ?"
+			  " AND (a.error = d.status AND a.attempt = d.attempts OR"
+			  " a.id IS NULL AND d.status = 'skipped')"
+			  " AND (d.pushed_at IS NULL) = (d.external_id IS NULL)",
+			  db_uuid(&d[i].id), db_str(words[i]), db_int((int)i + 1)) == 1);
+	d[3].id = uuid_new();
+	CHECK(db_transaction(p.db, store_many_body, &s, &err) == -1 && err.code == ERR_NOT_FOUND);
+	place_remove(&p);
+}
+
+struct queueing_many {
+	struct delivery_queueing q;
+	struct lead_sync leads[4];
+};
+
+static int queue_many_body(struct db *db, void *arg, struct err *err)
+{
+	struct queueing_many *s = arg;
+
+	(void)db;
+	s->q.queued = 0;
+	return deliveries_queue(&s->q, s->leads, COUNT(s->leads), err);
+}
+
+/* Four leads in one call, to two destinations: new to both, to one, and to none. */
+static void queued_together(void)
+{
+	static const struct {
+		int line;
+		const char *of[2]; /* as it stands; NULL: nowhere */
+		int64_t jobs;
+		const char *status;
+	} cases[] = {
+	    {__LINE__, {NULL, NULL}, 2, "pending"},
+	    {__LINE__, {"success", NULL}, 1, "success"},
+	    {__LINE__, {"dead", "failed"}, 2, "pending"},
+	    {__LINE__, {"success", "success"}, 0, "success"},
+	};
+	struct place p;
+	struct queueing_many s;
+	struct uuid to[2];
+	struct err err = ERR_INIT;
+
+	if (!place_make(&p))
+		return;
+	for (size_t i = 0; i < 2; i++)
+		to[i] = destination(&p, arena_printf(p.a, "crm %zu", i));
+	s = (struct queueing_many){
+	    .q = {.app = p.app, .a = p.a, .how = PUSH_LIVE, .account_id = p.account}};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		s.leads[i].lead_id = ready_lead(&p, "{}");
+		for (size_t k = 0; k < 2 && cases[i].of[k] != NULL; k++) {
+			struct uuid id = uuid_new();
+
+			RUN(p.db,
+			    "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id,"
+			    " status, attempts, rounds, created_at, updated_at)"
+			    " VALUES (?,?,?,?,?,3,2,1,1)",
+			    db_uuid(&id), db_uuid(&p.account), db_uuid(&s.leads[i].lead_id),
+			    db_uuid(&to[k]), db_str(cases[i].of[k]));
+		}
+	}
+	OK(db_transaction(p.db, queue_many_body, &s, &err), &err);
+	CHECK(s.q.queued == 5);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CHECK_AT(cases[i].line, TEXT_EQ(s.leads[i].status, cases[i].status));
+		CHECK_AT(cases[i].line, count_rows(&p, s.leads[i].lead_id) == 2);
+		CHECK_AT(cases[i].line, count_jobs(&p, s.leads[i].lead_id) == cases[i].jobs);
+	}
 	place_remove(&p);
 }
 
@@ -556,7 +680,8 @@ void suite_crm_ledger(void)
 {
 	ADD_TESTS("crm_ledger", {"queued once", queued_once},
 	    {"accounts are apart", accounts_are_apart}, {"statuses", statuses},
-	    {"attempts", attempts}, {"pushed again by hand", pushed_again_by_hand},
+	    {"attempts", attempts}, {"stored together", stored_together},
+	    {"queued together", queued_together}, {"pushed again by hand", pushed_again_by_hand},
 	    {"asked too soon", asked_too_soon}, {"brought forward", brought_forward},
 	    {"rounds", rounds}, {"not to be pushed", not_to_be_pushed}, {"push all", push_all});
 }

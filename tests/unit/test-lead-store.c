@@ -163,6 +163,35 @@ static void wide_texts(void)
 	}
 }
 
+struct readying {
+	struct arena *a;
+	const struct lead_row *rows[4];
+	size_t n;
+	bool is_unready[4];
+};
+
+static int ready_body(struct db *db, void *arg, struct err *err)
+{
+	struct readying *r = arg;
+	const struct lead_row *unready[4];
+	size_t n = 0;
+
+	if (lead_lock_unready(db, r->a, r->rows, r->n, r->is_unready, err) == -1)
+		return -1;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->is_unready[i])
+			unready[n++] = r->rows[i];
+	return n == 0 ? 0 : lead_store_ready(db, r->a, unready, n, err);
+}
+
+/* 1 it was made ready, 0 it was it already, -1. */
+static int make_ready(struct db *db, struct arena *a, const struct lead_row *row, struct err *err)
+{
+	struct readying r = {.a = a, .rows = {row}, .n = 1};
+
+	return db_transaction(db, ready_body, &r, err) == -1 ? -1 : r.is_unready[0];
+}
+
 static void ready_once(void)
 {
 	struct db *db = test_db();
@@ -202,7 +231,7 @@ static void ready_once(void)
 	    STR("{\"email\":\"a@b.co\",\"phoneNumber\":\"+491234567\","
 		"\"fullName\":\"A B\",\"adId\":\"ad\"}"),
 	    NULL);
-	CHECK(lead_store_ready(db, a, &row, &err) == 1);
+	CHECK(make_ready(db, a, &row, &err) == 1);
 	CHECK(lead_get_json(&app, a, &account, &l.id, &json, &err) == 1);
 	CHECK(TEXT_EQ(json_str(json, "stage"), "ready"));
 	CHECK(json_is_null(json_object_get(json, "stageError")));
@@ -211,7 +240,7 @@ static void ready_once(void)
 	CHECK(lead_get_json(&app, a, &other, &l.id, &json, &err) == 0);
 	/* a second time, and a problem afterwards, change nothing */
 	row.lead = json_parse(a, STR("{\"email\":\"z@b.co\"}"), NULL);
-	CHECK(lead_store_ready(db, a, &row, &err) == 0);
+	CHECK(make_ready(db, a, &row, &err) == 0);
 	OK(lead_store_problem(db, a, &row, true, "late", &err), &err);
 	CHECK(lead_get_json(&app, a, &account, &l.id, &json, &err) == 1);
 	CHECK(TEXT_EQ(json_str(json, "email"), "a@b.co") &&
@@ -220,9 +249,50 @@ static void ready_once(void)
 	arena_free(a);
 }
 
+/* Several at once: those that are ready already, another account's and repeats are left alone. */
+static void ready_together(void)
+{
+	struct db *db = test_db();
+	struct uuid account = uuid_new(), other = uuid_new();
+	struct lead_capture leads[3];
+	struct lead_row rows[3];
+	struct readying r = {.n = 4};
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	r.a = arena_new();
+	for (size_t i = 0; i < COUNT(leads); i++) {
+		const char *id = arena_printf(r.a, "%zu", i);
+
+		leads[i] = lead_of(i == 2 ? other : account, id, "{}");
+		OK(capture(db, r.a, &leads[i], 1, &err), &err);
+		REQUIRE(
+		    lead_load(db, r.a, &leads[i].account_id, &leads[i].id, &rows[i], &err) == 1);
+		rows[i].lead = json_own(r.a, json_pack("{s:s}", "fullName", id));
+		rows[i].account_id = account; /* as far as its job knows */
+		rows[i].sync_status = "pending";
+	}
+	CHECK(make_ready(db, r.a, &rows[0], &err) == 1);
+	rows[0].lead = json_own(r.a, json_pack("{s:s}", "fullName", "again"));
+	r.rows[0] = &rows[0];
+	r.rows[1] = r.rows[3] = &rows[1];
+	r.rows[2] = &rows[2];
+	OK(db_transaction(db, ready_body, &r, &err), &err);
+	CHECK(!r.is_unready[0] && r.is_unready[1] && !r.is_unready[2] && !r.is_unready[3]);
+	CHECK(NUMBER_OF(db,
+		  "SELECT COUNT(*) FROM leads WHERE account_id = ? AND stage = 'ready'"
+		  " AND sync_status = 'pending' AND full_name = provider_lead_id",
+		  db_uuid(&account)) == 2);
+	CHECK(
+	    NUMBER_OF(db, "SELECT COUNT(*) FROM leads WHERE account_id = ? AND stage = 'received'",
+		db_uuid(&other)) == 1);
+	arena_free(r.a);
+}
+
 void suite_lead_store(void)
 {
 	ADD_TESTS("lead_store", {"captured once", captured_once},
 	    {"several at once", several_at_once}, {"texts wider than their columns", wide_texts},
-	    {"ready once", ready_once});
+	    {"ready once", ready_once}, {"ready together", ready_together});
 }
