@@ -11,6 +11,7 @@ struct arena;
 struct chrome_nav;
 struct err;
 struct job;
+struct job_kind;
 struct lane_key;
 struct lead_ready;
 struct record_dispatch;
@@ -47,6 +48,7 @@ struct hooks {
 	record_dispatch_fn *record_dispatch;
 	record_timeline_fn *const *record_timeline;
 	const struct task_kind *const *task_kinds; /* task/task.h: what long work there is */
+	const struct job_kind *job_kinds;          /* job/job.h; ends with a kind of no name */
 	const struct chrome_nav
 	    *nav; /* html/chrome.h: the navigation; ends with an entry of no path */
 };

@@ -364,7 +364,7 @@ static int push_all_body(struct db *db, void *arg, struct err *err)
 int crm_job_push_all(struct job *j, struct err *err)
 {
 	struct push_all p = {.job = j, .left = -1};
-	json_t *args = json_parse(j->a, j->args.p == NULL ? STR("{}") : j->args, err);
+	const json_t *args = job_args(j, err);
 
 	if (args == NULL)
 		return -1;

@@ -30,6 +30,7 @@ struct db {
 	const struct config *cfg;
 	MYSQL *conn; /* NULL: none is open */
 	bool in_transaction, is_lost;
+	size_t depth;           /* of db_nested */
 	int64_t retry_after_us; /* no new connect before this (monotonic) */
 	uint64_t round_trips, commits;
 	struct db_hook {

@@ -128,22 +128,32 @@ int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct e
 	}
 }
 
+/* By depth: a savepoint takes the place of another of the same name. */
+static const struct {
+	const char *set, *back;
+} savepoints[] = {{"SAVEPOINT nested", "ROLLBACK TO SAVEPOINT nested"},
+    {"SAVEPOINT nested_twice", "ROLLBACK TO SAVEPOINT nested_twice"}};
+
 int db_nested(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err)
 {
-	size_t nhooks = db->nhooks;
+	size_t nhooks = db->nhooks, depth = db->depth;
 	struct err e = ERR_INIT;
+	int rc;
 
-	if (!db->in_transaction)
+	if (!db->in_transaction || depth == sizeof(savepoints) / sizeof(savepoints[0]))
 		abort();
-	if (db_connection_run(db, "SAVEPOINT nested", "savepoint", err) == -1)
+	if (db_connection_run(db, savepoints[depth].set, "savepoint", err) == -1)
 		return -1;
-	if (body(db, arg, &e) == 0)
+	db->depth++;
+	rc = body(db, arg, &e);
+	db->depth--;
+	if (rc == 0)
 		return 0;
 	/* With these there is no transaction any more in which one could go back. */
 	if (e.code != ERR_RETRY && e.code != ERR_UNAVAILABLE) {
-		if (db_connection_run(
-			db, "ROLLBACK TO SAVEPOINT nested", "rollback to savepoint", err) == -1)
+		if (db_connection_run(db, savepoints[depth].back, "rollback to savepoint", err) ==
+		    -1)
 			return -1;
 		db->nhooks = nhooks;
 	}

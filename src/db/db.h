@@ -140,9 +140,9 @@ int db_ddl(struct db *db, const char *sql, struct err *err);
  * the outcome is unknown: ERR_UNAVAILABLE, and the caller must be safe to repeat. */
 int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);
-/* Within a transaction: runs body under a savepoint. When it fails only what it did is undone and
- * its db_on_commit calls are forgotten; with ERR_RETRY or ERR_UNAVAILABLE the whole transaction is
- * lost, and its body must fail with the same. */
+/* Within a transaction, or once within itself: runs body under a savepoint. When it fails only what
+ * it did is undone and its db_on_commit calls are forgotten; with ERR_RETRY or ERR_UNAVAILABLE the
+ * whole transaction is lost, and its body must fail with the same. */
 int db_nested(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);
 bool db_in_transaction(const struct db *db);

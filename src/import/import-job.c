@@ -30,7 +30,6 @@
 
 const struct task_kind import_task = {.name = "import",
     .job = "record.import",
-    .attempts = IMPORT_RUN_ATTEMPTS,
     .is_file = true,
     .untitled = "Rows without a file",
     .received = {"Rows read", NULL},

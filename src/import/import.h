@@ -11,7 +11,6 @@
 #define IMPORT_HEADER_BYTES (256u * 1024u)
 #define IMPORT_ERRORS_KEPT 10000 /* error rows stored of one import; more are only counted */
 #define IMPORT_DRAFT_US DAY_US   /* an upload that nobody runs is removed then */
-#define IMPORT_RUN_ATTEMPTS 50   /* runs of a job that end without success or a dead runner */
 
 /* ---- detecting: import-detect.c ------------------------------------------------------------- */
 

@@ -270,14 +270,11 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	commit_collect_rest(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
-	/* A replay gives a lead that got stuck on its way another go; for a ready one the job does
-	 * nothing. */
+	/* A replay gives a lead that got stuck on its way another go. */
 	for (size_t i = 0; i < r.nleads; i++)
-		if (r.is_replayed[i] && !r.leads[i].is_new)
-			r.jobs[r.njobs++] = (struct job){.account_id = r.leads[i].account_id,
-			    .kind = "lead.process",
-			    .target_id = r.leads[i].connection_id,
-			    .subject_id = r.leads[i].id};
+		if (r.is_replayed[i] && !r.leads[i].is_new &&
+		    lead_process_again(db, c->a, &r.leads[i].account_id, &r.leads[i].id, err) == -1)
+			return -1;
 	return job_insert(db, r.jobs, r.njobs, err);
 }
 

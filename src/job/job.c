@@ -33,6 +33,7 @@ DB_STMT(job_bring_forward,
     " class = IF(lease_id IS NULL, VALUES(class), class),"
     " target_id = IF(lease_id IS NULL, VALUES(target_id), target_id),"
     " tries = IF(lease_id IS NULL, 0, tries),"
+    " deaths = IF(lease_id IS NULL, 0, deaths),"
     " attempts = IF(lease_id IS NULL, 0, attempts), state = 'ready'");
 DB_STMT(job_put_missing,
     "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts,"
@@ -41,11 +42,12 @@ DB_STMT(job_put_missing,
     "?,?) ON DUPLICATE KEY UPDATE id = id");
 DB_STMT_ROWS(
     jobs_delete, "DELETE FROM jobs WHERE lease_id = ? AND attempts = ? AND id IN (", "?", ")");
-DB_STMT(job_again, "UPDATE jobs SET run_at = ?, args = ?, tries = 0, attempts = 0, lease_id = NULL,"
-		   " last_error = NULL"
+DB_STMT(job_again, "UPDATE jobs SET run_at = ?, args = ?, tries = 0, attempts = 0, deaths = 0,"
+		   " lease_id = NULL, last_error = NULL"
 		   " WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_try_again,
-    "UPDATE jobs SET run_at = ?, tries = ?, attempts = 0, lease_id = NULL, last_error = NULL"
+    "UPDATE jobs SET run_at = ?, tries = ?, attempts = 0, deaths = 0, lease_id = NULL,"
+    " last_error = NULL"
     " WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_extend, "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
 		    " + ? WHERE id = ? AND lease_id = ? AND attempts = ?");
@@ -309,7 +311,8 @@ static int job_note_ended(struct job *j, uint64_t affected, struct err *err)
 	char id[UUID_TEXT];
 
 	uuid_text(id, j->id);
-	if (affected == 0)
+	j->is_lost = affected == 0;
+	if (j->is_lost)
 		return err_set(err, ERR_CONFLICT, "job %s (%s): its lease was lost", id, j->kind);
 	j->is_ended = true;
 	return 0;

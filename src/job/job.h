@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/app.h"
+#include "base/json.h"
 #include "db/db.h"
 /* What share of the runner a job has: live work never waits behind bulk, bulk always moves. */
 enum job_class { JOB_LIVE, JOB_BULK, JOB_PERIODIC, JOB_CLASSES };
@@ -26,7 +27,10 @@ struct job {
 	struct uuid lease_id; /* the runner that holds it; nil outside one */
 	int attempts;         /* this one included; with lease_id it fences off an older claim */
 	int64_t lease_us;     /* how long the claim was made for: its kind's own lease */
+	int deaths;           /* how many runners died under it since it ended a run */
 	bool is_ended;        /* finished, rescheduled or dead, committed or about to be */
+	bool is_lost;         /* an ending found that another runner has it */
+	bool is_hopeless;     /* a run that fails may set it: trying again is of no use */
 	bool is_probe;      /* its target's breaker is open: this run is to tell whether it lives */
 	enum job_peer peer; /* job_note_peer */
 	const char *peer_error;
@@ -38,7 +42,8 @@ struct job {
 };
 /* A kind of job. run does the work: outside a transaction for whatever waits, then job_finish (or
  * another ending) inside the transaction that stores its effects. Answering 0 without an ending
- * deletes the job; -1 puts it back with back-off (30 s doubling to 1 h), dead after max_attempts.
+ * deletes the job; -1 puts it back with back-off (30 s doubling to 1 h), dead after max_attempts,
+ * after five deaths of its runner, or at once where it is_hopeless.
  * load, or NULL, reads at once, outside a transaction, what n jobs of the kind and of one account
  * need that start together, 1 ≤ n ≤ LIMIT_DB_BATCH. After -1 they start unloaded. */
 struct job_kind {
@@ -46,6 +51,13 @@ struct job_kind {
 	int (*run)(struct job *j, struct err *err);
 	int max_attempts;
 	int64_t lease_s; /* of its own, shorter or longer; 0: job_lease_s as configured */
+	/* Both or neither. died, within the transaction that gives the job up: its subject says so,
+	 * and why (for people). When it fails the job is dead all the same. */
+	int (*died)(struct db *db, struct job *j, const char *why, struct err *err);
+	/* Within the transaction that makes n dead jobs of an account due again: their subjects no
+	 * longer say so. */
+	int (*revived)(struct db *db, struct arena *a, const struct uuid *account_id,
+	    const struct uuid *subjects, size_t n, struct err *err);
 	/* Periodic work (periodic.h) instead: so many seconds between its runs, and what it does, a
 	 * step at a time, which may block: 0, -1, or 1 when there is more to do. */
 	int64_t every_s;
@@ -78,6 +90,9 @@ int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args,
  * a time, which holds no slot and no memory. With is_counted false the try does not count: its
  * target was known to be dead. */
 int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, struct err *err);
+/* Its arguments, an object of the run's arena, empty where it has none. NULL when they cannot be
+ * read: then the job is hopeless. */
+const json_t *job_args(struct job *j, struct err *err);
 /* A transaction that stores what a job has done. While the database is away it is waited for and
  * the transaction tried again, as long as the lease may last: what was done outside is not done
  * twice because it could not be written down. Otherwise as db_transaction. */

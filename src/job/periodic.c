@@ -16,7 +16,8 @@ DB_STMT(periodic_bring_forward,
     " run_at = IF(lease_id IS NULL, LEAST(run_at, ?), run_at) WHERE id = ?");
 DB_STMT(periodic_again,
     "UPDATE jobs SET run_at = IF(args IS NULL, ?, ?), args = NULL, tries = 0, attempts = 0,"
-    " lease_id = NULL, last_error = NULL WHERE id = ? AND lease_id = ? AND attempts = ?");
+    " deaths = 0, lease_id = NULL, last_error = NULL WHERE id = ? AND lease_id = ? AND attempts = "
+    "?");
 DB_STMT(periodic_all,
     "SELECT kind, last_error, run_at, lease_id FROM jobs WHERE" LANE " ORDER BY kind LIMIT 1000");
 enum { ALL_KIND, ALL_ERROR, ALL_RUN_AT, ALL_LEASE };
@@ -95,11 +96,8 @@ int periodic_run(struct job *j, const struct job_kind *kind, struct err *err)
 	struct coming_again c = {.job = j};
 	int rc = kind->work(j->app, err);
 
-	if (rc == -1) {
-		if (err->code == ERR_CONFLICT) /* no word of the lease */
-			err->code = ERR_INTERNAL;
+	if (rc == -1)
 		return -1;
-	}
 	c.at_us = clock_now_us() + (rc == 1 ? AGAIN_US : kind->every_s * SECOND_US);
 	return job_transaction(j, again_body, &c, err);
 }

@@ -48,13 +48,6 @@ DB_STMT(queue_dead_page,
     " AND l.target_id = ?)) ORDER BY j.id DESC LIMIT ? OFFSET ?");
 DB_STMT(
     queue_dead_number, "SELECT COUNT(*) FROM (SELECT j.run_at" DEAD_OF_ACCOUNT " LIMIT 100000) d");
-#define AS_NEW                                                                                     \
-	"UPDATE jobs SET state = 'ready', run_at = ?, attempts = 0, tries = 0, lease_id = NULL,"   \
-	" last_error = NULL WHERE account_id = ?"
-DB_STMT(queue_revive_all, AS_NEW " AND class = ? AND target_id = ? AND state = 'dead'"
-				 " ORDER BY run_at LIMIT 10000");
-DB_STMT(queue_revive_one, AS_NEW " AND id = ? AND state = 'dead'");
-
 const struct word queue_kinds[] = {
     {"live", "Live"}, {"bulk", "Bulk"}, {"periodic", "Periodic"}, {NULL, NULL}};
 
@@ -394,30 +387,4 @@ int queue_dead_count(struct db *db, const struct uuid *account_id, int64_t *n, s
 	*n = rc == 1 ? db_get_int(&rows, 0, 0) : 0;
 	arena_free(a);
 	return rc == -1 ? -1 : 0;
-}
-
-int queue_revive_lane(struct db *db, const struct lane_key *key, int64_t *n, struct err *err)
-{
-	uint64_t revived = 0;
-
-	if (db_exec(db, &queue_revive_all,
-		DB_VALS(db_int(clock_now_us()), db_uuid(&key->account_id), db_int(key->class),
-		    db_uuid(&key->target_id)),
-		&revived, err) == -1)
-		return -1;
-	*n = (int64_t)revived;
-	job_wake_targets_on_commit(db);
-	return 0;
-}
-
-int queue_revive(
-    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err)
-{
-	uint64_t n = 0;
-
-	if (db_exec(db, &queue_revive_one,
-		DB_VALS(db_int(clock_now_us()), db_uuid(account_id), db_uuid(id)), &n, err) == -1)
-		return -1;
-	job_wake_targets_on_commit(db);
-	return n > 0;
 }

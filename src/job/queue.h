@@ -58,10 +58,12 @@ int queue_dead(struct app *app, struct arena *a, const struct queue_dead_filter 
     struct err *err);
 /* Of all lanes, at most QUEUE_DEPTH_MOST. */
 int queue_dead_count(struct db *db, const struct uuid *account_id, int64_t *n, struct err *err);
-/* Dead jobs of a lane are due again as if they were new, the oldest 10,000 of them; *n of them. */
-int queue_revive_lane(struct db *db, const struct lane_key *key, int64_t *n, struct err *err);
+/* Within a transaction: dead jobs of a lane are due again as if they were new, the oldest
+ * QUEUE_REVIVE_MOST of them, and their subjects no longer say that they failed; *n of them. */
+#define QUEUE_REVIVE_MOST 10000
+int queue_revive_lane(struct app *app, const struct lane_key *key, int64_t *n, struct err *err);
 /* The same of one job: 1, 0 (no such, or not dead), -1. */
 int queue_revive(
-    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err);
+    struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);
 
 #endif

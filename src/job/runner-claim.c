@@ -10,11 +10,12 @@
 #include "job/clock-check.h"
 #include "job/runner-internal.h"
 
-enum due_column { DUE_ID, DUE_KIND, DUE_SUBJECT, DUE_TRIES, DUE_ATTEMPTS, DUE_ARGS };
-DB_STMT(jobs_due, "SELECT id, kind, subject_id, tries, attempts, args FROM jobs WHERE account_id = "
-		  "? AND class = ?"
-		  " AND target_id = ? AND state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ?"
-		  " FOR UPDATE SKIP LOCKED");
+enum due_column { DUE_ID, DUE_KIND, DUE_SUBJECT, DUE_TRIES, DUE_ATTEMPTS, DUE_DEATHS, DUE_ARGS };
+DB_STMT(jobs_due,
+    "SELECT id, kind, subject_id, tries, attempts, deaths, args FROM jobs WHERE account_id = "
+    "? AND class = ?"
+    " AND target_id = ? AND state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ?"
+    " FOR UPDATE SKIP LOCKED");
 DB_STMT_ROWS(jobs_claim,
     "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
     " + ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (",
@@ -203,6 +204,7 @@ static int plan_ask(struct claim *c, struct plan *p, struct db *db, struct err *
 		    .kind = db_get_text(&rows, i, DUE_KIND),
 		    .subject_id = db_get_uuid(&rows, i, DUE_SUBJECT),
 		    .tries = (int)db_get_int(&rows, i, DUE_TRIES),
+		    .deaths = (int)db_get_int(&rows, i, DUE_DEATHS),
 		    .is_probe = p->is_probe};
 
 		if (!db_is_null(&rows, i, DUE_ARGS))

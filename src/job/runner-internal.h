@@ -5,6 +5,7 @@
  *   runner-look.c     which lanes have something due
  *   runner-claim.c    claims, and the commit they share with what waits
  *   runner-run.c      one job in its fiber, to its end
+ *   runner-fail.c     what becomes of a job that failed
  *   runner-target.c   what runs show of their targets
  *   runner-periodic.c work for moments when no job is due
  *   runner-keep.c     what was forgotten, what the dead left, what must be there, what others are
@@ -70,6 +71,7 @@ struct runner {
 	int64_t targets_at_us;            /* monotonic: the next look at breakers and pauses */
 	struct uuid look_from;            /* the account that it begins with */
 	int64_t reap_at_us, sweep_at_us, tell_at_us, periodic_at_us;
+	int64_t unknown_at_us; /* monotonic: the log may tell of a job of unknown kind again */
 	int (*background)(struct app *app, struct err *err);
 	int64_t background_at_us;      /* look whether there is some then (monotonic) */
 	struct run *running, *chained; /* chained: claimed at insertion, to be started */
@@ -85,6 +87,14 @@ void runs_start(struct runner *rn, struct run *const *runs, size_t n);
 void run_drop(struct run *run);
 /* Frees the runs that have ended, and judges their targets. */
 void runs_sweep(struct runner *rn);
+
+/* runner-fail.c, in the job's fiber. Of a kind that this version does not know: then it waits. */
+bool run_is_unknown(const struct run *run);
+void run_wait_unknown(struct run *run);
+/* Have its runners died, or its leases run out, too often? *why says so. */
+bool run_is_over(const struct run *run, struct err *why);
+/* Puts it back with a wait, or gives it up. */
+void run_fail(struct run *run, const struct err *why);
 
 /* runner-target.c: opens or closes the breaker of the run's target by what the run has shown. */
 void target_judge(struct runner *rn, struct run *run);

@@ -14,9 +14,17 @@
 #define TELL_MOST (4 * LIMIT_DB_BATCH) /* of one time */
 
 /* A job that its runner died under a few times may be what killed it: it waits longer and longer,
- * so that the others get their turn. */
-DB_STMT(jobs_release, "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE " + IF(attempts < 4, 0,"
-		      " 10000000 << LEAST(attempts - 4, 8)), lease_id = NULL"
+ * each of those that died together for another time, so that they part and the others get their
+ * turn. One that died too often is due at once, to be given up. A death is no attempt. The
+ * assignments see each other's results from left to right. */
+DB_STMT(jobs_bury, "UPDATE jobs SET deaths = deaths + 1, attempts = GREATEST(attempts - 1, 0),"
+		   " run_at = " CLOCK_OF_DATABASE
+		   " + IF(deaths < 3 OR (deaths >= 5 AND class <> 2), 0, (10000 << LEAST(2 *"
+		   " (deaths - 3), 8)) * (1000 + CRC32(CONCAT(id, deaths)) % 1000)),"
+		   " lease_id = NULL WHERE lease_id = ? AND state = 'ready'");
+/* By a runner that ends as planned: neither a death nor an attempt. */
+DB_STMT(jobs_release, "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
+		      ", attempts = GREATEST(attempts - 1, 0), lease_id = NULL"
 		      " WHERE lease_id = ? AND state = 'ready'");
 DB_STMT(jobs_of_lease, "SELECT id FROM jobs WHERE lease_id = ? AND state = 'ready'"
 		       " AND created_at < ? LIMIT 5000");
@@ -76,8 +84,8 @@ void keep_release_own(struct runner *rn)
 {
 	struct err err = ERR_INIT;
 
-	if (db_exec(rn->app->db, &jobs_release,
-		DB_VALS(db_int(clock_now_us()), db_uuid(lease_id(rn->lease))), NULL, &err) == -1) {
+	if (db_exec(rn->app->db, &jobs_release, DB_VALS(db_uuid(lease_id(rn->lease))), NULL,
+		&err) == -1) {
 		log_warn("runner.release", LOG_ERR(&err));
 		rn->is_unsure = true;
 		return;
@@ -91,7 +99,7 @@ static int release_dead(const struct uuid *dead, void *arg)
 	uint64_t n = 0;
 	struct err err = ERR_INIT;
 
-	if (db_exec(rn->app->db, &jobs_release, DB_VALS(db_uuid(dead)), &n, &err) == -1) {
+	if (db_exec(rn->app->db, &jobs_bury, DB_VALS(db_uuid(dead)), &n, &err) == -1) {
 		log_warn("runner.reap", LOG_ERR(&err));
 		return -1;
 	}

@@ -1,5 +1,4 @@
 /* One job in its fiber: its transactions, its ending or the way back into its lane. */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,15 +9,6 @@
 #include "job/periodic.h"
 #include "job/runner-internal.h"
 #include "net/http-client.h"
-
-#define RETRY_FIRST_US (30 * SECOND_US)
-#define RETRY_MOST_US (3600 * SECOND_US)
-#define PERIODIC_RETRY_MOST_US (60 * SECOND_US)
-
-DB_STMT(job_back_off, "UPDATE jobs SET state = ?, run_at = ?, lease_id = NULL, last_error = ?"
-		      " WHERE id = ? AND lease_id = ? AND attempts = ?");
-
-static const struct job_kind unknown_kind = {.name = "unknown", .max_attempts = INT_MAX};
 
 /* The database is away: waits a little for it. False when the lease has run out meanwhile. */
 static bool wait_for_database(struct job *j, int64_t since_us)
@@ -63,60 +53,6 @@ static int finish_body(struct db *db, void *arg, struct err *err)
 	return job_finish(db, arg, err);
 }
 
-static int64_t back_off_us(const struct job_kind *kind, int attempts)
-{
-	int64_t wait = RETRY_FIRST_US, most = RETRY_MOST_US;
-
-	if (kind->every_s != 0)
-		most = kind->every_s < 60 ? kind->every_s * SECOND_US : PERIODIC_RETRY_MOST_US;
-	for (int i = 1; i < attempts && wait < most; i++)
-		wait *= 2;
-	return wait < most ? wait : most;
-}
-
-struct backing_off {
-	struct job *job;
-	const char *state, *why;
-	int64_t at_us;
-};
-
-static int back_off_body(struct db *db, void *arg, struct err *err)
-{
-	const struct backing_off *b = arg;
-	const struct job *j = b->job;
-
-	return db_exec(db, &job_back_off,
-	    DB_VALS(db_str(b->state), db_int(b->at_us),
-		db_strn(utf8_clean(j->a, str_from(b->why), sizeof(((struct err *)0)->msg))),
-		db_uuid(&j->id), db_uuid(&j->lease_id), db_int(j->attempts)),
-	    NULL, err);
-}
-
-/* Periodic work never dies. */
-static int most_attempts(const struct job_kind *kind)
-{
-	return kind->every_s != 0 ? INT_MAX : kind->max_attempts;
-}
-
-static void put_back(struct run *run, const struct err *why)
-{
-	struct job *j = &run->job;
-	bool is_dead = j->attempts >= most_attempts(run->kind);
-	struct backing_off b = {j, is_dead ? "dead" : "ready", why->msg,
-	    clock_now_us() + (is_dead ? 0 : back_off_us(run->kind, j->attempts))};
-	struct err err = ERR_INIT;
-
-	log_warn(is_dead ? "job.dead" : "job.failed", LOG_S("kind", j->kind),
-	    LOG_S("job", uuid_dup(j->a, j->id)), LOG_I("attempts", j->attempts), LOG_ERR(why));
-	if (job_transaction(j, back_off_body, &b, &err) == 0) {
-		if (!is_dead)
-			lane_due(run->lane, b.at_us);
-		return;
-	}
-	log_error("job.put_back", LOG_S("kind", j->kind), LOG_ERR(&err));
-	j->runner->is_unsure = true;
-}
-
 static int run_kind(struct run *run, struct err *err)
 {
 	return run->kind->every_s != 0 ? periodic_run(&run->job, run->kind, err)
@@ -129,32 +65,32 @@ static void run_main(void *arg)
 	struct job *j = &run->job;
 	struct err err = ERR_INIT;
 
-	if (run->kind ==
-	    &unknown_kind) { /* of a newer version, perhaps: leave it to who knows it */
-		err_set(&err, ERR_INTERNAL, "this version knows no such kind of job");
-		put_back(run, &err);
-	} else if (j->attempts > most_attempts(run->kind)) {
-		err_set(&err, ERR_INTERNAL, "gave up: its runner died %d times", j->attempts - 1);
-		put_back(run, &err);
+	if (run_is_unknown(run)) {
+		run_wait_unknown(run);
+	} else if (run_is_over(run, &err)) {
+		j->is_hopeless = true;
+		run_fail(run, &err);
 	} else if (run_kind(run, &err) == 0) {
 		if (!j->is_ended && job_transaction(j, finish_body, j, &err) == -1) {
 			log_warn("job.finish", LOG_S("kind", j->kind), LOG_ERR(&err));
 			j->runner->is_unsure = true;
 		}
-	} else if (err.code == ERR_CONFLICT) {
+	} else if (j->is_lost) {
 		log_warn("job.lost", LOG_S("kind", j->kind), LOG_ERR(&err));
 	} else {
-		put_back(run, &err);
+		run_fail(run, &err);
 	}
 	run->is_done = true;
 }
 
 static const struct job_kind *kind_of(const struct runner *rn, const char *name)
 {
+	static const struct job_kind unknown = {.name = "unknown"};
+
 	for (size_t i = 0; i < rn->nkinds; i++)
 		if (strcmp(rn->kinds[i].name, name) == 0)
 			return &rn->kinds[i];
-	return &unknown_kind;
+	return &unknown;
 }
 
 static int64_t lease_us_of(const struct runner *rn, const struct job_kind *kind)

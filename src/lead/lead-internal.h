@@ -3,6 +3,8 @@
 #define LEAD_LEAD_INTERNAL_H
 #include "lead/lead.h"
 
+#define STAGE_ERROR_BYTES 1000
+
 /* A stored lead as the pipeline needs it. */
 struct lead_row {
 	struct uuid id, account_id, connection_id, record_id, event_id;
@@ -11,6 +13,9 @@ struct lead_row {
 	json_t *lead;
 	int64_t received_us;
 };
+/* The job of a lead has its id, so there is at most one, and another go brings it forward. */
+struct job lead_process_job(
+    const struct uuid *account_id, const struct uuid *lead_id, const struct uuid *connection_id);
 /* 1, 0, -1. */
 int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
     struct lead_row *out, struct err *err);

@@ -3,8 +3,8 @@
  *	received ──(details, where it has none yet)──> normalize ──> one transaction ──> ready
  *	   ^   │ not to be had now                                    stored as ready
  *	   └───┤   stage_error tells, tried again                     record mirrored
- *	       │ not to be had at all                                 handed over (hook lead_ready)
- *	       └──> failed ──a replay of its event queues the job again──> as from received
+ *	       │ not to be had at all, or the job was given up        handed over (hook lead_ready)
+ *	       └──> failed ──its job is run again (lead-death.c)──> received
  *
  * The details are fetched outside any transaction, since a call may take long. All that follows
  * from them is in one, with the job's end in it: a lead that is ready has its record and its

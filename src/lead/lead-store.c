@@ -155,10 +155,8 @@ static int lead_insert_jobs(
 
 	for (size_t i = 0; i < n; i++)
 		if (leads[i].is_new)
-			jobs[count++] = (struct job){.account_id = leads[i].account_id,
-			    .kind = "lead.process",
-			    .target_id = leads[i].connection_id,
-			    .subject_id = leads[i].id};
+			jobs[count++] = lead_process_job(
+			    &leads[i].account_id, &leads[i].id, &leads[i].connection_id);
 	return job_insert(db, jobs, count, err);
 }
 
@@ -291,7 +289,7 @@ int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *ro
 {
 	return db_exec(db, &lead_note_problem,
 	    DB_VALS(db_str(is_final ? LEAD_FAILED : LEAD_RECEIVED),
-		db_strn(utf8_clean(a, str_from(error), 1000)), db_int(clock_now_us()),
+		db_strn(utf8_clean(a, str_from(error), STAGE_ERROR_BYTES)), db_int(clock_now_us()),
 		db_uuid(&row->account_id), db_uuid(&row->id)),
 	    NULL, err);
 }

@@ -44,6 +44,13 @@ void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
 /* Jobs of this feature, for the runner's table. */
 int lead_job_process(struct job *j, struct err *err);
 int lead_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err);
+int lead_job_died(struct db *db, struct job *j, const char *why, struct err *err);
+int lead_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *subjects, size_t n, struct err *err);
+/* Within a transaction: a lead that is not ready gets another go at once, and no longer says that
+ * it failed: 1, 0 when it is ready or gone, -1. */
+int lead_process_again(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct err *err);
 /* Told of n leads of one account in the transaction that makes them ready: subscribers add their
  * jobs. A hook (base/hooks.h). */
 struct lead_ready {

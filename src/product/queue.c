@@ -183,6 +183,7 @@ int queue_act(struct app *app, struct arena *a, const struct req *r, const struc
 /* ---- dead jobs ----------------------------------------------------------------------------- */
 
 struct retrying {
+	struct app *app;
 	struct arena *a;
 	const struct uuid *account_id;
 	struct uuid job_id; /* nil: those of the lanes */
@@ -196,9 +197,10 @@ static int retry_body(struct db *db, struct audit *log, void *arg, struct err *e
 	struct retrying *t = arg;
 	int64_t n = 0;
 
+	(void)db;
 	t->n = 0;
 	if (!uuid_is_nil(t->job_id)) {
-		t->n = queue_revive(db, t->account_id, &t->job_id, err);
+		t->n = queue_revive(t->app, t->account_id, &t->job_id, err);
 		if (t->n == 1)
 			audit_fact(log, "queue.retry", "job", &t->job_id, NULL);
 		return t->n == -1 ? -1 : 0;
@@ -207,7 +209,7 @@ static int retry_body(struct db *db, struct audit *log, void *arg, struct err *e
 		const struct lane_key *key = &t->lanes[i].key;
 		json_t *details = lane_details(t->a, key);
 
-		if (queue_revive_lane(db, key, &n, err) == -1)
+		if (queue_revive_lane(t->app, key, &n, err) == -1)
 			return -1;
 		t->n += n;
 		json_set_int(details, "retried", n);
@@ -222,7 +224,7 @@ int queue_retry(struct app *app, struct arena *a, const struct req *r,
     const struct uuid *account_id, struct str lane_id, struct str job_id, int64_t *n,
     struct err *err)
 {
-	struct retrying t = {.a = a, .account_id = account_id, .nlanes = 1};
+	struct retrying t = {.app = app, .a = a, .account_id = account_id, .nlanes = 1};
 	struct queue_lane lane;
 	json_t *names;
 	int found = 1;

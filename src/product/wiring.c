@@ -27,9 +27,15 @@ static const struct chrome_nav product_nav[] = {
     {.path = NULL},
 };
 
+#define OF_A_TASK .died = task_job_died, .revived = task_jobs_revived
 /* A push is tried again by its own schedule for days, a lead's details for hours. */
 static const struct job_kind job_kinds[] = {
-    {.name = "lead.process", .run = lead_job_process, .load = lead_job_load, .max_attempts = 20},
+    {.name = "lead.process",
+	.run = lead_job_process,
+	.load = lead_job_load,
+	.max_attempts = 20,
+	.died = lead_job_died,
+	.revived = lead_jobs_revived},
     {.name = "crm.push",
 	.run = crm_job_push,
 	.load = crm_job_load,
@@ -37,9 +43,9 @@ static const struct job_kind job_kinds[] = {
 	.lease_s = 300},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
     {.name = "record.fetch", .run = record_job_fetch, .max_attempts = 12},
-    {.name = "record.delete", .run = record_job_delete, .max_attempts = 20},
-    {.name = "record.replay", .run = record_job_replay, .max_attempts = 20},
-    {.name = "record.import", .run = import_job_run, .max_attempts = 2 * IMPORT_RUN_ATTEMPTS},
+    {.name = "record.delete", .run = record_job_delete, .max_attempts = 15, OF_A_TASK},
+    {.name = "record.replay", .run = record_job_replay, .max_attempts = 15, OF_A_TASK},
+    {.name = "record.import", .run = import_job_run, .max_attempts = 50, OF_A_TASK},
 
     {.name = "account.purge", .every_s = 3600, .work = account_purge},
     {.name = "event.partitions", .every_s = 60, .lease_s = 600, .work = event_partitions},
@@ -50,6 +56,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "record.retain", .every_s = 60, .work = record_retain},
     {.name = "job.lanes", .every_s = 3600, .work = job_lanes_purge},
     {.name = "import.purge", .every_s = 3600, .work = import_purge},
+    {.name = NULL},
 };
 
 static const struct task_kind *const task_kinds[] = {
@@ -61,12 +68,13 @@ const struct hooks product_hooks = {
     .lead_decorate = crm_add_destinations,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
     .task_kinds = task_kinds,
+    .job_kinds = job_kinds,
     .nav = product_nav,
 };
 
 const struct job_kind *product_job_kinds(size_t *n)
 {
-	*n = sizeof(job_kinds) / sizeof(job_kinds[0]);
+	*n = sizeof(job_kinds) / sizeof(job_kinds[0]) - 1;
 	return job_kinds;
 }
 

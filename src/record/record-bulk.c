@@ -10,11 +10,15 @@
 
 const struct task_kind record_delete_task = {.name = "delete",
     .job = "record.delete",
-    .attempts = 15,
     .untitled = "Records deleted",
     .received = {"Found", "records"},
     .updated = {"Deleted", "records"},
     .unchanged = {"Left", "changed or gone meanwhile"}};
+
+bool record_bulk_is_hopeless(const struct err *err)
+{
+	return err->code == ERR_MALFORMED || err->code == ERR_INVALID;
+}
 
 int record_bulk_count(struct app *app, struct arena *a, const struct record_filter *f,
     int64_t budget_us, int64_t *n, bool *is_exact, struct err *err)
@@ -248,6 +252,6 @@ int record_job_delete(struct job *j, struct err *err)
 	int found = task_run_begin(j, &record_delete_task, &d.run, err);
 
 	if (found == 1 && bulk_delete_some(&d, err) == -1)
-		return task_run_fail(d.run, false, err);
+		return task_run_fail(d.run, record_bulk_is_hopeless(err), err);
 	return found == -1 ? -1 : 0;
 }

@@ -6,6 +6,8 @@
 #include "record/record-walk.h"
 #include "task/task.h"
 
+/* Has a run failed of what was asked, so that trying again is of no use? */
+bool record_bulk_is_hopeless(const struct err *err);
 /* How many match: from the counters, else counted for up to budget_us. */
 int record_bulk_count(struct app *app, struct arena *a, const struct record_filter *f,
     int64_t budget_us, int64_t *n, bool *is_exact, struct err *err);

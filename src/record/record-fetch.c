@@ -26,15 +26,17 @@ static int fetch_store_body(struct db *db, void *arg, struct err *err)
 static int fetch_load(struct record_fetching *f, struct connection **c, struct err *err)
 {
 	struct job *j = f->job;
-	json_t *args = json_parse(j->a, j->args.p == NULL ? STR("{}") : j->args, err);
+	const json_t *args = job_args(j, err);
 	struct uuid id;
 	struct db_rows rows;
 	int found;
 
 	if (args == NULL)
 		return -1;
-	if (!uuid_parse(str_from(json_str(args, "connectionId")), &id))
-		return err_set(err, ERR_INTERNAL, "record.fetch: no connectionId");
+	if (!uuid_parse(str_from(json_str(args, "connectionId")), &id)) {
+		j->is_hopeless = true;
+		return err_set(err, ERR_INVALID, "its arguments name no connection");
+	}
 	found = connection_get(j->app, j->a, &j->account_id, &id, c, err);
 	if (found == 1)
 		found = db_row(j->app->db, j->a, &record_fetch_row,

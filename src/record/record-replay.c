@@ -13,7 +13,6 @@
 
 const struct task_kind record_replay_task = {.name = "replay",
     .job = "record.replay",
-    .attempts = 15, /* of one batch */
     .untitled = "Flows run again",
     .received = {"Looked at", "records"},
     .created = {"Started", "flow runs"},
@@ -332,6 +331,6 @@ int record_job_replay(struct job *j, struct err *err)
 	int found = task_run_begin(j, &record_replay_task, &run, err);
 
 	if (found == 1 && replay_next(run, err) == -1)
-		return task_run_fail(run, false, err);
+		return task_run_fail(run, record_bulk_is_hopeless(err), err);
 	return found == -1 ? -1 : 0;
 }

@@ -1,8 +1,9 @@
 /* Runs of tasks: the one way from queued to an end, in steps of a transaction each.
  *
  *   draft -> queued -> running -> completed
- *                |        |-----> failed      (the error is final, or the attempts are used up)
- *                +--------+-----> cancelled   (by people; the run sees it at its next step)
+ *                ^        |-----> failed      (the error is final, or its job was given up)
+ *                |        +-----> cancelled   (by people; the run sees it at its next step)
+ *                +- failed, when its dead job is run again: it goes on at its place
  *
  * A step locks the task's row, lets the kind do its work, then stores the progress and settles the
  * job, all in one transaction: a crash loses the step as a whole, so nothing is counted twice.
@@ -83,6 +84,7 @@ static int run_step_body(struct db *db, void *arg, struct err *err)
 	arena_reset(a);
 	s->next = run->task;
 	ours = task_store_hold(db, a, &run->task, &now, err);
+	run->job->is_lost = ours == -1 && err->code == ERR_CONFLICT;
 	if (ours == -1)
 		return -1;
 	if (ours == 0 && !run->is_outside) {
@@ -154,7 +156,7 @@ int task_run_fail(struct task_run *run, bool is_final, struct err *err)
 	struct run_failing f = {run, err->code == ERR_INTERNAL ? "an internal error" : err->msg};
 	struct err e = ERR_INIT;
 
-	if (err->code == ERR_CONFLICT || (!is_final && run->job->attempts < run->kind->attempts))
+	if (run->job->is_lost || !is_final)
 		return -1;
 	log_warn("task.failed", LOG_S("kind", run->kind->name),
 	    LOG_S("task", uuid_dup(run->job->a, run->task.id)), LOG_ERR(err));

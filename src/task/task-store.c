@@ -58,6 +58,15 @@ DB_STMT(tasks_drafts,
 DB_STMT(
     tasks_needed, "SELECT 1 FROM tasks WHERE id = ? AND status IN ('draft', 'queued', 'running')");
 
+/* Of one that people have ended meanwhile nothing is said. */
+DB_STMT(tasks_died,
+    "UPDATE tasks SET status = 'failed', error = ?, started_at = COALESCE(started_at, ?),"
+    " finished_at = ? WHERE account_id = ? AND id = ? AND status IN ('queued', 'running')");
+DB_STMT_ROWS(tasks_revived,
+    "UPDATE tasks SET status = 'queued', error = NULL, finished_at = NULL"
+    " WHERE account_id = ? AND status = 'failed' AND id IN (",
+    "?", ")");
+
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 static enum task_status task_status_of(struct str name)
@@ -190,6 +199,27 @@ int task_store_progress(struct db *db, const struct task *t, struct err *err)
 		db_time(t->started_us), db_time(t->finished_us), db_uuid(&t->account_id),
 		db_uuid(&t->id)),
 	    NULL, err);
+}
+
+/* ---- dead jobs ----------------------------------------------------------------------------- */
+
+int task_job_died(struct db *db, struct job *j, const char *why, struct err *err)
+{
+	struct db_val now = db_int(clock_now_us());
+
+	return db_exec(db, &tasks_died,
+	    DB_VALS(db_str(why), now, now, db_uuid(&j->account_id), db_uuid(&j->subject_id)), NULL,
+	    err);
+}
+
+int task_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *subjects, size_t n, struct err *err)
+{
+	struct db_val *ids = arena_array(a, n + 1, sizeof(*ids));
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = db_uuid(&subjects[i]);
+	return db_exec_rows(db, &tasks_revived, DB_VALS(db_uuid(account_id)), ids, n, 1, NULL, err);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */

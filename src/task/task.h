@@ -4,7 +4,7 @@
  * counts everything once. What the kinds do is their features' own.
  *
  *   draft → queued → running → completed
- *                  ↘         ↘ failed, cancelled
+ *                  ↘         ↘ failed, cancelled      (failed → queued: its dead job is run again)
  */
 #ifndef TASK_TASK_H
 #define TASK_TASK_H
@@ -33,7 +33,6 @@ struct task_word {
 struct task_kind {
 	const char *name;     /* stored, and what the API shows; at most 32 bytes */
 	const char *job;      /* the kind of its job, whose subject is the task */
-	int attempts;         /* runs of the job without success; then the task has failed */
 	bool is_file;         /* it reads a file: the title is its name, done and total are bytes */
 	const char *untitled; /* what people read of one that has no title */
 	struct task_word received, created, updated, unchanged, failed;
@@ -123,9 +122,16 @@ typedef int task_work_fn(struct db *db, struct arena *a, void *arg, struct task 
 /* Holds the task, does the work, stores progress and what becomes of the job. One that was ended
  * meanwhile ends the run without the work. ERR_CONFLICT: another run has gone on with it. */
 int task_run_step(struct task_run *run, task_work_fn *work, void *arg, struct err *err);
-/* When a step or what leads to it has failed with err: 0 the task has failed for good and says so
- * (err is cleared), or -1 the job comes back. is_final: trying again is of no use. */
+/* When a step or what leads to it has failed with err: 0 the task has failed for good and says so,
+ * and its job is over (err is cleared): with is_final, where trying again is of no use. Else -1:
+ * the job comes back, or is given up (task_job_died). */
 int task_run_fail(struct task_run *run, bool is_final, struct err *err);
+
+/* For the rows of jobs of tasks in the table of kinds. A job that is given up leaves its task
+ * failed with the reason; run again, it goes on where it was. */
+int task_job_died(struct db *db, struct job *j, const char *why, struct err *err);
+int task_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *subjects, size_t n, struct err *err);
 
 /* ---- requests: task-api.c ------------------------------------------------------------------ */
 

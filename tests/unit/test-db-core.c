@@ -437,6 +437,61 @@ static void nesting(void)
 	drop_table(db);
 }
 
+/* What fails within a nested piece undoes that; what fails around it undoes both, whatever the
+ * inner one was. */
+struct nest {
+	bool inner_fails, outer_fails;
+};
+
+static int inner_body(struct db *db, void *arg, struct err *err)
+{
+	const struct nest *n = arg;
+
+	if (insert_id(db, 3, err) == -1)
+		return -1;
+	return n->inner_fails ? err_set(err, ERR_INVALID, "on purpose") : 0;
+}
+
+static int outer_body(struct db *db, void *arg, struct err *err)
+{
+	const struct nest *n = arg;
+	struct err e = ERR_INIT;
+
+	if (insert_id(db, 2, err) == -1)
+		return -1;
+	CHECK(db_nested(db, inner_body, arg, &e) == (n->inner_fails ? -1 : 0));
+	CHECK(count_rows(db) == (n->inner_fails ? 2 : 3));
+	return n->outer_fails ? err_set(err, ERR_INVALID, "on purpose") : 0;
+}
+
+static int nested_twice_body(struct db *db, void *arg, struct err *err)
+{
+	const struct nest *n = arg;
+	struct err e = ERR_INIT;
+
+	if (insert_id(db, 1, err) == -1)
+		return -1;
+	CHECK(db_nested(db, outer_body, arg, &e) == (n->outer_fails ? -1 : 0));
+	return 0;
+}
+
+static void nested_twice(void)
+{
+	struct db *db = test_db();
+
+	if (db == NULL)
+		return;
+	for (int i = 0; i < 4; i++) {
+		struct nest n = {i & 1, i & 2};
+		struct err err = ERR_INIT;
+
+		make_table(db);
+		OK(db_transaction(db, nested_twice_body, &n, &err), &err);
+		CHECK(count_rows(db) == (n.outer_fails ? 1 : n.inner_fails ? 2 : 3));
+	}
+	drop_table(db);
+}
+
 /* Two processes that lock the same two rows crosswise, so that one must be the victim. */
 struct crossing {
 	int in, out;
@@ -713,8 +768,8 @@ void suite_db_core(void)
 	    {"bytes and ids", bytes}, {"many rows in pieces", many_rows},
 	    {"rows behind a head", rows_with_a_head}, {"too many rows are an error", too_many_rows},
 	    {"errors by kind", errors}, {"transactions and hooks", transactions},
-	    {"nested transactions", nesting}, {"deletion in slices", purging},
-	    {"a deadlock is tried again", deadlocks},
+	    {"nested transactions", nesting}, {"nested twice", nested_twice},
+	    {"deletion in slices", purging}, {"a deadlock is tried again", deadlocks},
 	    {"an idle connection that was closed is replaced", idle_connection_is_replaced},
 	    {"a connection lost within a transaction", killed_within_a_transaction},
 	    {"work done while the server works", meanwhile}, {"no server, then one", no_server});

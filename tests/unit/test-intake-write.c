@@ -484,7 +484,11 @@ static void replays(void)
 	RUN(db, "DELETE FROM records WHERE account_id = ? AND external_id = '2'",
 	    db_uuid(&account));
 	ws.is_replay = true;
-	for (int i = 1; i <= 2; i++) {
+	for (int i = 1; i <= 3; i++) {
+		RUN(db, "UPDATE leads SET stage = ?, stage_error = 'x' WHERE account_id = ?",
+		    db_str(i == 3 ? "ready" : "failed"), db_uuid(&account));
+		RUN(db, "UPDATE jobs SET state = 'dead', run_at = 5 WHERE account_id = ?",
+		    db_uuid(&account));
 		write_sets_commit(db, &ws, 1);
 		CHECK(all_well(&ws, 1) && !ws.is_duplicate);
 		CHECK(COUNT_IN(db, "events", account) == 1);
@@ -492,11 +496,18 @@ static void replays(void)
 		CHECK(TEXT_OF(db, a, "SELECT reason FROM events WHERE account_id = ?",
 			  db_uuid(&account)) == NULL);
 		CHECK(COUNT_IN(db, "records", account) == 2 && COUNT_IN(db, "leads", account) == 1);
-		/* the lead gets another go each time */
+		/* the lead gets another go, by the one job it has, and says so; a ready one does
+		 * not */
 		CHECK(NUMBER_OF(db,
-			  "SELECT COUNT(*) FROM jobs j JOIN leads l ON l.id = j.subject_id"
+			  "SELECT SUM(j.state = 'ready' AND j.run_at > 5 AND l.stage = 'received'"
+			  " AND l.stage_error IS NULL) FROM jobs j JOIN leads l ON l.id = "
+			  "j.subject_id"
 			  " WHERE j.account_id = ? AND j.kind = 'lead.process'",
-			  db_uuid(&account)) == i);
+			  db_uuid(&account)) == (i < 3));
+		CHECK(NUMBER_OF(db,
+			  "SELECT COUNT(*) FROM jobs WHERE account_id = ?"
+			  " AND kind = 'lead.process'",
+			  db_uuid(&account)) == 1);
 	}
 	arena_free(a);
 }

@@ -209,29 +209,34 @@ static int failing(struct job *j, struct err *err)
 	return err_set(err, ERR_UNAVAILABLE, "no luck today");
 }
 
-static int revive_lane_body(struct db *db, void *arg, struct err *err)
-{
-	int64_t n;
-
-	return queue_revive_lane(db, arg, &n, err) == -1 ? -1 : n == 3 ? 0 : 1;
-}
-
 struct reviving {
+	struct app *app;
+	struct lane_key key;
 	struct uuid account_id, id;
 	int found;
+	int64_t n;
 };
+
+static int revive_lane_body(struct db *db, void *arg, struct err *err)
+{
+	struct reviving *r = arg;
+
+	(void)db;
+	return queue_revive_lane(r->app, &r->key, &r->n, err);
+}
 
 static int revive_body(struct db *db, void *arg, struct err *err)
 {
 	struct reviving *r = arg;
 
-	r->found = queue_revive(db, &r->account_id, &r->id, err);
+	(void)db;
+	r->found = queue_revive(r->app, &r->account_id, &r->id, err);
 	return r->found == -1 ? -1 : 0;
 }
 
 static int revive(struct place *p, const struct uuid *account, const struct uuid *id)
 {
-	struct reviving r = {*account, *id, -1};
+	struct reviving r = {.app = p->app, .account_id = *account, .id = *id, .found = -1};
 	struct err err = ERR_INIT;
 
 	OK(db_transaction(p->db, revive_body, &r, &err), &err);
@@ -287,7 +292,9 @@ static void dead_and_revived(void)
 		  "SELECT COUNT(*) FROM jobs WHERE state = 'ready' AND attempts = 0 AND tries = 0"
 		  " AND last_error IS NULL AND lease_id IS NULL AND run_at <= ?",
 		  db_int(clock_now_us())) == 1);
-	OK(db_transaction(p.db, revive_lane_body, &key, &err), &err);
+	struct reviving all = {.app = p.app, .key = key};
+	OK(db_transaction(p.db, revive_lane_body, &all, &err), &err);
+	CHECK(all.n == 3);
 	CHECK(queue_dead_count(p.db, &p.account, &n, &err) == 0 && n == 0);
 	CHECK(RUN_ONCE(&p, KIND("plain", plain, 1, 0)) == 4 && count_jobs(&p) == 0);
 	place_remove(&p);

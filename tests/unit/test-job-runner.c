@@ -1,4 +1,6 @@
 /* Runners: those that die, many jobs at once, several runners, one that stops. */
+#include <dirent.h>
+
 #include "job-check.h"
 #include "job/clock-check.h"
 #include "net/http-client.h"
@@ -15,39 +17,6 @@ static int dying(struct job *j, struct err *err)
 	_exit(7);
 }
 
-static int die_in_a_child(void *arg)
-{
-	struct place *p = arg;
-
-	core_app_forked(&p->c);
-	return RUN_ONCE(p, KIND("dying", dying, 3, 0));
-}
-
-/* The job that kills whoever runs it is given up after as many deaths as it has attempts. */
-static void poison(void)
-{
-	struct place p;
-
-	if (!place_make(&p))
-		return;
-	insert(&p, "dying", NULL);
-	for (int i = 1; i <= 3; i++) {
-		CHECK(core_wait(core_fork(die_in_a_child, &p)) == 7);
-		CHECK(seen->runs == i && seen->last_attempts == i);
-		CHECK(NUMBER_OF(p.db,
-			  "SELECT COUNT(*) FROM jobs WHERE state = 'ready'"
-			  " AND lease_id IS NOT NULL AND run_at > ?",
-			  db_int(clock_now_us())) == 1);
-	}
-	CHECK(RUN_ONCE(&p, KIND("dying", dying, 3, 0)) == 1); /* and we live */
-	CHECK(seen->runs == 3);
-	CHECK(TEXT_EQ(TEXT_OF(p.db, p.a, "SELECT state FROM jobs"), "dead"));
-	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE last_error LIKE '%died 3 times%'") ==
-	      1);
-	CHECK(RUN_ONCE(&p, KIND("dying", dying, 3, 0)) == 0);
-	place_remove(&p);
-}
-
 static int waiting(struct job *j, struct err *err)
 {
 	(void)err;
@@ -55,6 +24,65 @@ static int waiting(struct job *j, struct err *err)
 	while (__atomic_load_n(&seen->stop, __ATOMIC_RELAXED) == 0)
 		http_client_sleep(j->app->http, 2);
 	return 0;
+}
+
+static int die_in_a_child(void *arg)
+{
+	struct place *p = arg;
+
+	core_app_forked(&p->c);
+	return RUN_ONCE(p, KIND("dying", dying, 3, 0), KIND("waiting", waiting, 3, 0));
+}
+
+#define POISON KIND("dying", dying, 3, 0), KIND("waiting", waiting, 3, 0)
+
+/* Those that died so often with their runner wait, each for another time between these seconds. */
+static bool are_parted(struct place *p, int deaths, int64_t least_s, int64_t most_s)
+{
+	int64_t now = clock_now_us();
+
+	return NUMBER_OF(p->db,
+		   "SELECT COUNT(DISTINCT run_at) = COUNT(*) AND COUNT(*) = SUM(lease_id IS NULL "
+		   "AND"
+		   " attempts = 0 AND run_at > ? AND run_at <= ?) FROM jobs WHERE deaths = ?",
+		   db_int(now + (least_s - 5) * SECOND_US), db_int(now + most_s * SECOND_US),
+		   db_int(deaths)) == 1;
+}
+
+/* The job that kills whoever runs it is given up after five deaths, which are no attempts; others
+ * who died with it part from it and go on. */
+static void poison(void)
+{
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	insert(&p, "dying", NULL);
+	insert(&p, "waiting", NULL);
+	insert(&p, "waiting", NULL);
+	RUN(p.db, "UPDATE jobs SET run_at = IF(kind = 'dying', 2, 1)");
+	for (int i = 0; i < 3; i++) { /* all of them, at once again */
+		CHECK(core_wait(core_fork(die_in_a_child, &p)) == 7);
+		CHECK(seen->last_attempts == 1);
+		CHECK(NUMBER_OF(p.db,
+			  "SELECT COUNT(*) FROM jobs WHERE lease_id IS NOT NULL AND deaths = ?",
+			  db_int(i)) == 3);
+	}
+	CHECK(RUN_ONCE(&p, POISON) == 0 && are_parted(&p, 3, 10, 20));
+	RUN(p.db, "UPDATE jobs SET run_at = 1 WHERE kind = 'dying'");
+	CHECK(core_wait(core_fork(die_in_a_child, &p)) == 7);
+	CHECK(RUN_ONCE(&p, POISON) == 0 && are_parted(&p, 4, 40, 80));
+	RUN(p.db, "UPDATE jobs SET run_at = 1 WHERE kind = 'dying'");
+	CHECK(core_wait(core_fork(die_in_a_child, &p)) == 7);
+	seen->stop = 1;
+	seen->runs = 0;
+	CHECK(RUN_ONCE(&p, POISON) == 1 && seen->runs == 0); /* and we live */
+	CHECK(TEXT_EQ(TEXT_OF(p.db, p.a,
+			  "SELECT last_error FROM jobs WHERE kind = 'dying' AND state = 'dead'"),
+	    "gave up: its runner died 5 times"));
+	RUN(p.db, "UPDATE jobs SET run_at = 1");
+	CHECK(RUN_ONCE(&p, POISON) == 2 && seen->runs == 2 && count_jobs(&p) == 1);
+	place_remove(&p);
 }
 
 static int wait_in_a_child(void *arg)
@@ -81,7 +109,7 @@ static void leases_of_dead_runners(void)
 	kill(pid, SIGKILL);
 	CHECK(core_wait(pid) == 128 + SIGKILL);
 	CHECK(RUN_ONCE(&p, KIND("waiting", plain, 3, 0)) == 2);
-	CHECK(seen->runs == 4 && seen->last_attempts == 2 && count_jobs(&p) == 0);
+	CHECK(seen->runs == 4 && seen->last_attempts == 1 && count_jobs(&p) == 0);
 	place_remove(&p);
 }
 
@@ -127,6 +155,64 @@ static void released_when_the_database_is_back(void)
 	runner_free(rn);
 	db_free(lost.db);
 	CHECK(RUN_ONCE(&p, KIND("dying", plain, 3, 0)) == 1 && count_jobs(&p) == 0);
+	place_remove(&p);
+}
+
+static bool has_run(void *arg)
+{
+	(void)arg;
+	return seen->runs > 0;
+}
+
+static int remains(const struct config *cfg)
+{
+	char path[CONFIG_PATH_BYTES];
+	struct dirent *e;
+	int n = 0;
+	DIR *d;
+
+	config_run_path(cfg, "runners", path, sizeof(path));
+	d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+/* Leaves another job in its runner's hands. */
+static int holding(struct job *j, struct err *err)
+{
+	(void)err;
+	RUN(j->app->db,
+	    "UPDATE jobs SET lease_id = ?, run_at = ?, attempts = 1 WHERE kind = 'other'",
+	    db_uuid(&j->lease_id), db_int(clock_now_us() + 60 * SECOND_US));
+	note(j);
+	return 0;
+}
+
+/* A runner that ends as planned gives back what it has, which is neither death nor attempt, and
+ * leaves nothing to find. */
+static void ends_clean(void)
+{
+	static const struct job_kind kinds[] = {KIND("holding", holding, 3, 0)};
+	struct place p;
+	struct runner *rn;
+
+	if (!place_make(&p))
+		return;
+	insert(&p, "other", NULL);
+	RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us() + DAY_US));
+	insert(&p, "holding", NULL);
+	rn = runner(&p, kinds, 1);
+	CHECK(runner_run(rn, has_run, NULL) == 0);
+	CHECK(
+	    NUMBER_OF(p.db,
+		"SELECT COUNT(*) FROM jobs WHERE kind = 'other' AND lease_id IS NULL AND deaths = 0"
+		" AND attempts = 0 AND run_at <= ?",
+		db_int(clock_now_us())) == 1);
+	runner_free(rn);
+	CHECK(remains(&p.c.cfg) == 0);
 	place_remove(&p);
 }
 
@@ -235,7 +321,7 @@ static void leases_are_of_the_databases_time(void)
 
 	if (!place_make(&p))
 		return;
-	SCRIPT(p.db, "SET SESSION timestamp = UNIX_TIMESTAMP(SYSDATE()) - 0.5");
+	SCRIPT(p.db, "SET SESSION timestamp = UNIX_TIMESTAMP(SYSDATE(6)) - 1.5");
 	insert(&p, "plain", NULL);
 	CHECK(RUN_ONCE(&p, KIND("plain", told_lease, 3, 0)) == 1 && seen->runs == 1);
 	SCRIPT(p.db, "SET SESSION timestamp = DEFAULT");
@@ -580,7 +666,7 @@ void suite_job_runner(void)
 	ADD_TESTS("job_runner", {"poison", poison},
 	    {"leases of dead runners", leases_of_dead_runners}, {"leases run out", leases_run_out},
 	    {"released when the database is back", released_when_the_database_is_back},
-	    {"clocks apart", clocks_apart},
+	    {"ends clean", ends_clean}, {"clocks apart", clocks_apart},
 	    {"nothing runs while clocks differ", nothing_runs_while_clocks_differ},
 	    {"leases are of the database's time", leases_are_of_the_databases_time},
 	    {"leases of kinds", leases_of_kinds},

@@ -290,9 +290,88 @@ static void ready_together(void)
 	arena_free(r.a);
 }
 
+/* ---- given up ------------------------------------------------------------------------------ */
+
+struct dying {
+	struct arena *a;
+	struct uuid account, lead;
+	const char *why; /* NULL: it is to live again */
+	bool is_by_job;
+	int found;
+};
+
+static int dying_body(struct db *db, void *arg, struct err *err)
+{
+	struct dying *d = arg;
+	struct job j = {.account_id = d->account, .subject_id = d->lead, .a = d->a};
+
+	if (d->why != NULL)
+		return lead_job_died(db, &j, d->why, err);
+	if (d->is_by_job)
+		return lead_jobs_revived(db, d->a, &d->account, &d->lead, 1, err);
+	d->found = lead_process_again(db, d->a, &d->account, &d->lead, err);
+	return d->found == -1 ? -1 : 0;
+}
+
+static const char *stage_of(struct db *db, struct arena *a, const struct uuid *lead)
+{
+	return TEXT_OF(db, a,
+	    "SELECT CONCAT_WS(' ', stage, COALESCE(stage_error, '-')) FROM leads WHERE id = ?",
+	    db_uuid(lead));
+}
+
+static void gives_up_and_goes_again(void)
+{
+	struct db *db = test_db();
+	struct dying d = {.account = uuid_new()}, other;
+	struct lead_capture l = lead_of(d.account, "1", "{}");
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	d.a = arena_new();
+	OK(capture(db, d.a, &l, 1, &err), &err);
+	d.lead = l.id;
+	d.why = "the token was refused";
+	OK(db_transaction(db, dying_body, &d, &err), &err);
+	CHECK(TEXT_EQ(stage_of(db, d.a, &l.id), "failed the token was refused"));
+	RUN(db, "UPDATE jobs SET state = 'dead', run_at = 5, attempts = 9 WHERE account_id = ?",
+	    db_uuid(&d.account));
+	/* the job that lives again says so; another account's lead is not touched */
+	d.why = NULL;
+	other = d;
+	other.account = uuid_new();
+	OK(db_transaction(db, dying_body, &other, &err), &err);
+	CHECK(other.found == 0 && jobs_of(db, d.account) == 0);
+	d.is_by_job = true;
+	OK(db_transaction(db, dying_body, &d, &err), &err);
+	CHECK(TEXT_EQ(stage_of(db, d.a, &l.id), "received -") && jobs_of(db, d.account) == 0);
+	/* and so does who asks for it: by the job that the lead has */
+	d.why = "again";
+	OK(db_transaction(db, dying_body, &d, &err), &err);
+	d.why = NULL;
+	d.is_by_job = false;
+	OK(db_transaction(db, dying_body, &d, &err), &err);
+	CHECK(d.found == 1 && TEXT_EQ(stage_of(db, d.a, &l.id), "received -"));
+	CHECK(jobs_of(db, d.account) == 1);
+	CHECK(NUMBER_OF(db,
+		  "SELECT COUNT(*) FROM jobs WHERE id = ? AND attempts = 0 AND run_at > 5"
+		  " AND target_id = ?",
+		  db_uuid(&l.id), db_uuid(&l.connection_id)) == 1);
+	/* a ready one is left alone */
+	RUN(db, "UPDATE leads SET stage = 'ready' WHERE id = ?", db_uuid(&l.id));
+	d.why = "too late";
+	OK(db_transaction(db, dying_body, &d, &err), &err);
+	d.why = NULL;
+	OK(db_transaction(db, dying_body, &d, &err), &err);
+	CHECK(d.found == 0 && TEXT_EQ(stage_of(db, d.a, &l.id), "ready -"));
+	arena_free(d.a);
+}
+
 void suite_lead_store(void)
 {
 	ADD_TESTS("lead_store", {"captured once", captured_once},
 	    {"several at once", several_at_once}, {"texts wider than their columns", wide_texts},
-	    {"ready once", ready_once}, {"ready together", ready_together});
+	    {"ready once", ready_once}, {"ready together", ready_together},
+	    {"gives up and goes again", gives_up_and_goes_again});
 }

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "job/queue.h"
 #include "task/task.h"
 
 void suite_task(void);
@@ -12,7 +13,7 @@ void suite_task(void);
 #define ATTEMPTS 3
 
 static const struct task_kind kind = {
-    .name = "knit", .job = "test.knit", .attempts = ATTEMPTS, .untitled = "Rows knitted"};
+    .name = "knit", .job = "test.knit", .untitled = "Rows knitted"};
 static const struct task_kind *const kinds[] = {&kind, NULL};
 
 struct place {
@@ -181,12 +182,19 @@ static int run_job(struct job *j, struct err *err)
 	return 0;
 }
 
+static const struct job_kind job_kinds[] = {{.name = "test.knit",
+						.run = run_job,
+						.max_attempts = ATTEMPTS,
+						.died = task_job_died,
+						.revived = task_jobs_revived},
+    {.name = NULL}};
+
 static void run_jobs(struct place *p)
 {
-	static const struct job_kind job_kinds[] = {KIND("test.knit", run_job, 100, 0)};
 	struct err err = ERR_INIT;
 	struct runner *rn = runner_new(p->app, job_kinds, 1, &err);
 
+	p->app->hooks.job_kinds = job_kinds;
 	RUN(p->db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us()));
 	if (OK(rn == NULL ? -1 : 0, &err))
 		CHECK(runner_once(rn, &err) >= 0);
@@ -250,10 +258,80 @@ static void follows_the_model(void)
 		cancel(&p); /* refused */
 		run_jobs(&p);
 		check_model(&p);
-		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs") == 0);
+		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE state <> 'dead'") == 0);
+		RUN(p.db, "DELETE FROM jobs");
 		ended[doing.m.status]++;
 	}
 	CHECK(ended[TASK_COMPLETED] > 10 && ended[TASK_FAILED] > 10 && ended[TASK_CANCELLED] > 10);
+	place_remove(&p);
+}
+
+/* ---- given up, and run again ----------------------------------------------------------------- */
+
+static void plan(enum move first, enum move then)
+{
+	doing.plan[0] = first;
+	doing.plan[1] = then;
+	doing.n = 2;
+	doing.at = 0;
+}
+
+static int revive_body(struct db *db, void *arg, struct err *err)
+{
+	const struct place *p = arg;
+	struct lane_key key = {.account_id = p->account, .class = JOB_BULK};
+	int64_t n;
+
+	(void)db;
+	CHECK(queue_revive_lane(p->app, &key, &n, err) == 0 && n == 1);
+	return 0;
+}
+
+/* What the job was given up for stands at the task; run again, it goes on at its place, and counts
+ * all once. */
+static void dies_and_lives_again(void)
+{
+	static const struct {
+		int line, deaths;
+		const char *told;
+	} cases[] = {
+	    {__LINE__, 0, "failed 3 1 3 {\"row\":3} a thread broke"},
+	    {__LINE__, 5, "failed 3 1 3 {\"row\":3} gave up: its runner died 5 times"},
+	};
+	struct place p;
+	struct err err = ERR_INIT;
+
+	if (!place_make(&p))
+		return;
+	doing.p = &p;
+	doing.is_outside = false;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		doing.id = queue(&p);
+		doing.m = (struct model){.status = TASK_QUEUED};
+		plan(GO_ON, BREAKS);
+		run_jobs(&p);
+		CHECK_AT(cases[i].line, strncmp(told(&p, doing.id), "running 3 1 3", 13) == 0);
+		RUN(p.db, "UPDATE jobs SET deaths = ?, attempts = ?", db_int(cases[i].deaths),
+		    db_int(cases[i].deaths > 0 ? 0 : ATTEMPTS - 1));
+		doing.m.attempts = ATTEMPTS - 1;
+		plan(BREAKS, BREAKS);
+		run_jobs(&p);
+		CHECK_AT(cases[i].line, TEXT_EQ(told(&p, doing.id), cases[i].told));
+		CHECK_AT(cases[i].line,
+		    NUMBER_OF(p.db, "SELECT finished_at IS NOT NULL FROM tasks WHERE id = ?",
+			db_uuid(&doing.id)) == 1);
+		OK(db_transaction(p.db, revive_body, &p, &err), &err);
+		CHECK_AT(cases[i].line, TEXT_EQ(told(&p, doing.id), "queued 3 1 3 {\"row\":3} -"));
+		CHECK_AT(cases[i].line,
+		    NUMBER_OF(p.db, "SELECT finished_at IS NULL FROM tasks WHERE id = ?",
+			db_uuid(&doing.id)) == 1);
+		doing.m = (struct model){.status = TASK_RUNNING, .rows = 1};
+		plan(GO_ON, DONE);
+		run_jobs(&p);
+		CHECK_AT(
+		    cases[i].line, TEXT_EQ(told(&p, doing.id), "completed 9 3 9 {\"row\":9} -"));
+		CHECK_AT(cases[i].line, NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs") == 0);
+	}
 	place_remove(&p);
 }
 
@@ -273,7 +351,7 @@ static int overtaken(struct job *j, struct err *err)
 
 static void one_run_at_a_time(void)
 {
-	static const struct job_kind job_kinds[] = {KIND("test.knit", overtaken, 100, 0)};
+	static const struct job_kind overtaken_kinds[] = {KIND("test.knit", overtaken, 100, 0)};
 	struct place p;
 	struct runner *rn;
 	struct uuid id;
@@ -283,7 +361,7 @@ static void one_run_at_a_time(void)
 		return;
 	id = queue(&p);
 	doing.has_conflict = false;
-	rn = runner_new(p.app, job_kinds, 1, &err);
+	rn = runner_new(p.app, overtaken_kinds, 1, &err);
 	if (OK(rn == NULL ? -1 : 0, &err))
 		CHECK(runner_once(rn, &err) == 1);
 	runner_free(rn);
@@ -343,5 +421,6 @@ static void lists_and_accounts(void)
 void suite_task(void)
 {
 	ADD_TESTS("task", {"follows the model", follows_the_model},
+	    {"dies and lives again", dies_and_lives_again},
 	    {"one run at a time", one_run_at_a_time}, {"lists and accounts", lists_and_accounts});
 }
