@@ -342,3 +342,125 @@ void clock_day_text(char out[CLOCK_TEXT], int32_t day)
 	snprintf(out, CLOCK_TEXT, "%04u-%02u-%02u", (unsigned)c.year % 10000,
 	    (unsigned)c.month % 100, (unsigned)c.day % 100);
 }
+
+/* "20260301", "20260301T080000Z", "20260301T0800+0100" */
+static bool date_parse_basic(struct str s, int64_t *at_us)
+{
+	struct civil c = {0};
+	int64_t fraction = 0, offset = 0;
+
+	if (!take_digits(&s, 4, &c.year) || !take_digits(&s, 2, &c.month) ||
+	    !take_digits(&s, 2, &c.day))
+		return false;
+	if (s.n && ((!take_chr(&s, 'T') && !take_chr(&s, 't')) || !take_digits(&s, 2, &c.hour)))
+		return false;
+	if (take_digits(&s, 2, &c.minute) && take_digits(&s, 2, &c.second) &&
+	    !take_fraction(&s, &fraction))
+		return false;
+	if (!take_zone(&s, &offset) || s.n || !civil_is_valid(&c))
+		return false;
+	*at_us = civil_to_us(&c) + fraction - offset;
+	return true;
+}
+
+/* Of RFC 2822 and the names that older mail has: hours east of Greenwich. */
+static bool take_mail_zone(struct str *s, int64_t *offset_us)
+{
+	static const struct {
+		const char *name;
+		int hours;
+	} zones[] = {{"GMT", 0}, {"UTC", 0}, {"UT", 0}, {"EST", -5}, {"EDT", -4}, {"CST", -6},
+	    {"CDT", -5}, {"MST", -7}, {"MDT", -6}, {"PST", -8}, {"PDT", -7}};
+
+	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+		if (!take_text(s, zones[i].name))
+			continue;
+		*offset_us = (int64_t)zones[i].hours * 3600 * SECOND_US;
+		return true;
+	}
+	return s->n > 0 && take_zone(s, offset_us);
+}
+
+/* Four digits, or two as mail once had them: those below 50 are of this century. */
+static bool take_mail_year(struct str *s, int *year)
+{
+	struct str before = *s;
+
+	if (take_digits(s, 4, year))
+		return true;
+	*s = before;
+	if (!take_digits(s, 2, year))
+		return false;
+	*year += *year < 50 ? 2000 : 1900;
+	return true;
+}
+
+static void take_blanks(struct str *s)
+{
+	while (take_chr(s, ' ') || take_chr(s, '\t'))
+		;
+}
+
+/* "Sun, 1 Mar 2026 08:00:00 +0100 (CET)": the day's name, seconds and the comment may be left out.
+ */
+static bool date_parse_mail(struct str s, int64_t *at_us)
+{
+	struct civil c = {0};
+	int64_t offset;
+	int weekday;
+
+	if (take_name(&s, day_names[0], 7, sizeof(day_names[0]), &weekday))
+		take_chr(&s, ',');
+	take_blanks(&s);
+	if (!take_digits(&s, s.n > 1 && s.p[1] >= '0' && s.p[1] <= '9' ? 2 : 1, &c.day))
+		return false;
+	take_blanks(&s);
+	if (!take_month(&s, &c.month))
+		return false;
+	take_blanks(&s);
+	if (!take_mail_year(&s, &c.year))
+		return false;
+	take_blanks(&s);
+	if (!take_digits(&s, 2, &c.hour) || !take_chr(&s, ':') || !take_digits(&s, 2, &c.minute) ||
+	    (take_chr(&s, ':') && !take_digits(&s, 2, &c.second)))
+		return false;
+	take_blanks(&s);
+	if (!take_mail_zone(&s, &offset))
+		return false;
+	take_blanks(&s);
+	if ((s.n && s.p[0] != '(') || !civil_is_valid(&c))
+		return false;
+	*at_us = civil_to_us(&c) - offset;
+	return true;
+}
+
+#define UNIX_SECONDS_MOST INT64_C(100000000000)   /* the year 5138; above it: milliseconds */
+#define UNIX_MS_MOST (UNIX_SECONDS_MOST * 1000)
+
+/* "1772352000", "1772352000.25", "1772352000250", "-86400" */
+static bool unix_parse(struct str s, int64_t *at_us)
+{
+	bool is_negative = take_chr(&s, '-');
+	int64_t n = 0, fraction = 0;
+	size_t digits = 0;
+
+	for (; s.n && s.p[0] >= '0' && s.p[0] <= '9'; s.p++, s.n--, digits++) {
+		if (n >= UNIX_MS_MOST)
+			return false;
+		n = n * 10 + (s.p[0] - '0');
+	}
+	if (digits == 0 || n >= UNIX_MS_MOST || (s.n && s.p[0] != '.') ||
+	    !take_fraction(&s, &fraction) || s.n)
+		return false;
+	*at_us = n < UNIX_SECONDS_MOST ? n * SECOND_US + fraction : n * 1000 + fraction / 1000;
+	if (is_negative)
+		*at_us = -*at_us;
+	return true;
+}
+
+bool clock_parse_any(struct str s, int64_t *at_us)
+{
+	s = str_trim(s);
+	return clock_parse_iso(s, at_us) || date_parse_basic(s, at_us) ||
+	       date_parse_mail(s, at_us) || unix_parse(s, at_us);
+}

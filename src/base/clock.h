@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 
+#define TIME_NONE (INT64_MIN + 1) /* where no time was told: before every time */
 #define SECOND_US INT64_C(1000000)
 #define DAY_US (INT64_C(86400) * SECOND_US)
 #define CLOCK_TEXT 32 /* bytes an ISO or HTTP date needs, NUL included */
@@ -21,6 +22,10 @@ const char *clock_iso_dup(struct arena *a, int64_t at_us); /* arena-owned */
  * ±hh:mm or ±hhmm; a date alone, or no zone, is UTC. A leap second is the one after it. */
 bool clock_parse_iso(struct str s, int64_t *at_us);
 bool clock_parse_http(struct str s, int64_t *at_us); /* all three forms of RFC 9110 §5.6.7 */
+/* A time as providers write it, blanks around it or not: ISO 8601 extended (as above) and basic
+ * ("20260301T080000Z", a valid date of eight digits), RFC 2822 with its obsolete zones and years,
+ * Unix seconds (below 10^11, with or without a fraction) and milliseconds, also before 1970. */
+bool clock_parse_any(struct str s, int64_t *at_us);
 /* Retry-After as it occurs in the wild: integer or fractional seconds, an HTTP date or an ISO
  * date; milliseconds from now, never negative, at most ten years. */
 bool clock_parse_retry_after(struct str s, int64_t now_us, int64_t *wait_ms);

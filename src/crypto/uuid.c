@@ -26,11 +26,33 @@ static int64_t uuid_clamp_ms(int64_t ms)
 	return ms < 0 ? 0 : ms > MS_MOST ? MS_MOST : ms;
 }
 
+/* Of a millisecond, in the counter's unit. */
+static unsigned uuid_fraction(int64_t at_us)
+{
+	return at_us < 0 ? 0 : (unsigned)(at_us % 1000 * (COUNTER_MOST + 1) / 1000);
+}
+
+static struct uuid uuid_make(int64_t ms, unsigned counter)
+{
+	struct uuid u;
+
+	random_bytes(u.b + 8, 8);
+	uuid_put_ms(&u, ms);
+	u.b[6] = (unsigned char)(0x70 | counter >> 8);
+	u.b[7] = (unsigned char)(counter & 0xFF);
+	u.b[8] = (unsigned char)(0x80 | (u.b[8] & 0x3F));
+	return u;
+}
+
+struct uuid uuid_of_time(int64_t at_us)
+{
+	return uuid_make(uuid_clamp_ms(at_us / 1000), uuid_fraction(at_us));
+}
+
 struct uuid uuid_new(void)
 {
 	int64_t now_us = clock_now_us(), ms = uuid_clamp_ms(now_us / 1000);
-	unsigned fraction = now_us < 0 ? 0 : (unsigned)(now_us % 1000 * (COUNTER_MOST + 1) / 1000);
-	struct uuid u;
+	unsigned fraction = uuid_fraction(now_us);
 
 	if (ms > last.ms || (ms == last.ms && fraction > last.counter)) {
 		last.ms = ms;
@@ -41,12 +63,7 @@ struct uuid uuid_new(void)
 		last.ms++; /* borrowed from the time to come */
 		last.counter = 0;
 	}
-	random_bytes(u.b + 8, 8);
-	uuid_put_ms(&u, last.ms);
-	u.b[6] = (unsigned char)(0x70 | last.counter >> 8);
-	u.b[7] = (unsigned char)(last.counter & 0xFF);
-	u.b[8] = (unsigned char)(0x80 | (u.b[8] & 0x3F));
-	return u;
+	return uuid_make(last.ms, last.counter);
 }
 
 struct uuid uuid_at(int64_t at_us)

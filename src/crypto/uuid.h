@@ -12,6 +12,8 @@ struct uuid {
 	unsigned char b[16];
 };
 struct uuid uuid_new(void);
+/* A new id of that time, to the microsecond: such ids are in the order of their times. */
+struct uuid uuid_of_time(int64_t at_us);
 struct uuid uuid_at(int64_t at_us); /* the smallest id of that time: a bound for ranges */
 int64_t uuid_time_us(struct uuid u);
 void uuid_text(char out[UUID_TEXT], struct uuid u);

@@ -330,19 +330,25 @@ json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 	return json_of_text(s, expr_text(e, s));
 }
 
-int64_t expr_time_us(const struct expr *e, struct scope *s)
+enum expr_time expr_time(const struct expr *e, struct scope *s, int64_t *at_us)
 {
 	struct expr_value v = {.kind = VALUE_ABSENT};
+	struct str t;
 
+	*at_us = TIME_NONE;
 	if (e == NULL)
-		return 0;
+		return EXPR_TIME_ABSENT;
 	if (e->kind == EXPR_REF) {
 		refs_find(e, s, &v);
-		return v.kind == VALUE_INT ? v.number : 0;
+		if (v.kind == VALUE_INT) {
+			*at_us = v.number;
+			return EXPR_TIME_FOUND;
+		}
 	}
-	struct str t = expr_text(e, s);
-	int64_t us;
-	return t.p != NULL && clock_parse_iso(t, &us) ? us : 0;
+	t = expr_text(e, s);
+	if (t.n == 0)
+		return EXPR_TIME_ABSENT;
+	return clock_parse_any(t, at_us) ? EXPR_TIME_FOUND : EXPR_TIME_ODD;
 }
 
 /* ---- conditions ---------------------------------------------------------------------------- */

@@ -128,8 +128,10 @@ struct str expr_text_escaped(
 /* The JSON value, a new reference, or NULL when absent. Absent members of objects are left out, or
  * null when keep_absent is set. */
 json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent);
-/* Microseconds since the epoch, by a function that reads a time; 0 when absent or unreadable. */
-int64_t expr_time_us(const struct expr *e, struct scope *s);
+/* A time: by a function that reads one, or a text or number in any form of clock_parse_any. *at_us
+ * is TIME_NONE unless it was found; odd: there is something, which is no time. */
+enum expr_time { EXPR_TIME_ABSENT, EXPR_TIME_FOUND, EXPR_TIME_ODD };
+enum expr_time expr_time(const struct expr *e, struct scope *s, int64_t *at_us);
 /* A value borrowed from the scope where the expression merely points at one; NULL otherwise. */
 json_t *expr_borrow(const struct expr *e, struct scope *s);
 bool cond_holds(const struct cond *c, struct scope *s); /* NULL holds */

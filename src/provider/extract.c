@@ -192,7 +192,7 @@ static void item_fill_lead(const struct item_rule *r, struct scope *s, struct we
 	item->form_id = utf8_cut(expr_text(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->ad_id = utf8_cut(expr_text(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->campaign_id = utf8_cut(expr_text(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
-	item->created_us = expr_time_us(r->lead.created_at, s);
+	expr_time(r->lead.created_at, s, &item->created_us);
 }
 
 static struct webhook_item *items_next(struct items_found *f, struct arena *a)
@@ -238,8 +238,9 @@ static int items_add(struct scope *s, void *arg)
 	    .event_type = utf8_cut(expr_text(r->event_type, s), EVENT_TYPE_BYTES),
 	    .dedupe_key = item_dedupe_key(r, s),
 	    .data = data,
-	    .provider_updated_us = expr_time_us(r->updated_at, s),
+	    .created_us = TIME_NONE,
 	};
+	item->is_time_odd = expr_time(r->updated_at, s, &item->provider_updated_us) == EXPR_TIME_ODD;
 	item_fill_lead(r, s, item);
 	f->weight += json_weight(item->data) + (item->lead != NULL ? json_weight(item->lead) : 0);
 	if (f->weight > LIMIT_EVENT_WEIGHT)
@@ -254,7 +255,7 @@ static int items_add(struct scope *s, void *arg)
 static void items_sort(struct items_found *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].provider_updated_us == 0)
+		if (f->v[i].provider_updated_us == TIME_NONE)
 			return;
 	for (size_t i = 1; i < f->n; i++) {
 		struct webhook_item item = f->v[i];

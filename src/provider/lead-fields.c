@@ -121,8 +121,8 @@ json_t *provider_lead_fields(
 	lead_put_text(f.lead, "formId", r->form_id, &s);
 	lead_put_text(f.lead, "adId", r->ad_id, &s);
 	lead_put_text(f.lead, "campaignId", r->campaign_id, &s);
-	int64_t created_us = expr_time_us(r->created_at, &s);
-	if (created_us != 0)
+	int64_t created_us;
+	if (expr_time(r->created_at, &s, &created_us) == EXPR_TIME_FOUND)
 		json_set_time(f.lead, "createdAt", created_us);
 	return f.lead;
 }
@@ -132,7 +132,7 @@ json_t *provider_details_record(const struct provider *p, struct arena *a,
 {
 	struct scope s = {.a = a};
 
-	*provider_updated_us = 0;
+	*provider_updated_us = TIME_NONE;
 	s.slot[ROOT_OUTPUT].json = (json_t *)(uintptr_t)output;
 	for (size_t i = 0; i < p->ndetails; i++) {
 		const struct details *d = &p->details[i];
@@ -144,7 +144,7 @@ json_t *provider_details_record(const struct provider *p, struct arena *a,
 			json_own(a, record);
 		if (!json_is_object(record))
 			return NULL;
-		*provider_updated_us = expr_time_us(d->updated_at, &s);
+		expr_time(d->updated_at, &s, provider_updated_us);
 		return record;
 	}
 	return NULL;

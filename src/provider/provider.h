@@ -72,12 +72,13 @@ struct webhook_item {
 	struct str event_type;       /* "lead.received", "contact.propertyChange", … */
 	struct str dedupe_key;       /* the provider's own event id or parts joined by '|' */
 	json_t *data;                /* the record's payload */
-	int64_t provider_updated_us; /* 0: unknown */
+	int64_t provider_updated_us; /* TIME_NONE: not told */
+	bool is_time_odd;            /* told as something that is no time */
 	bool is_lead;
 	json_t *lead; /* when the payload carries the fields themselves: provider's raw form, see
 			 lead_normalize */
 	struct str form_id, ad_id, campaign_id;
-	int64_t created_us; /* the provider's time of the lead, 0 unknown */
+	int64_t created_us; /* the provider's time of the lead, or TIME_NONE */
 	bool needs_details; /* and the connection has what the fetch needs */
 };
 /* What the payload carries for this connection: at most LIMIT_ITEMS_PER_EVENT. Items of other

@@ -12,9 +12,9 @@
  * What changes nothing writes nothing. Stored rows are locked before they are read; the counters,
  * which writers share, come last, so that writers wait for each other briefly.
  *
- * A late payload (older by the provider's clock than what is stored) is put where it belongs in
- * time: the newer changes are taken back, and done again behind it. The exception is a late payload
- * that adds nothing, which is stale and leaves no trace. */
+ * A late payload (older by the provider's clock than what is stored) is merged when it comes, leaf by
+ * leaf, where nothing newer has spoken (record-clock.h). One that changes nothing is stale: its
+ * clock may still move, which is no change. */
 #include <limits.h>
 #include <unistd.h>
 
@@ -22,26 +22,35 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "crypto/random.h"
-#include "record/record-merge.h"
+#include "record/record-clock.h"
 #include "record/record-words.h"
 #include "record/record.h"
 
 DB_STMT_ROWS(records_lock,
-    "SELECT external_id, id, data, provider_updated_at, updated_at FROM records"
+    "SELECT external_id, id, data, provider_updated_at, updated_at, source, clocks FROM records"
     " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
     "?", ") FOR UPDATE");
-enum { STORED_EXTERNAL_ID, STORED_ID, STORED_DATA, STORED_PROVIDER_UPDATED, STORED_UPDATED };
+enum {
+	STORED_EXTERNAL_ID,
+	STORED_ID,
+	STORED_DATA,
+	STORED_PROVIDER_UPDATED,
+	STORED_UPDATED,
+	STORED_SOURCE,
+	STORED_CLOCKS
+};
 DB_STMT_ROWS(records_insert,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
-    " first_seen_at, updated_at, provider_updated_at) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?)", "");
+    " first_seen_at, updated_at, provider_updated_at, clocks) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?)", "");
 /* Of rows that are there and locked: what it would insert otherwise are their keys. */
 DB_STMT_ROWS(records_update,
     "INSERT INTO records (id, account_id, provider_type, resource_type, external_id, source, data,"
-    " first_seen_at, updated_at, provider_updated_at) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?)",
+    " first_seen_at, updated_at, provider_updated_at, clocks) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE source = VALUES(source), data = VALUES(data),"
-    " updated_at = VALUES(updated_at), provider_updated_at = VALUES(provider_updated_at)");
+    " updated_at = VALUES(updated_at), provider_updated_at = VALUES(provider_updated_at),"
+    " clocks = VALUES(clocks)");
 DB_STMT_ROWS(record_moves_insert,
     "INSERT INTO record_moves (account_id, from_at, record_id, moved_at) VALUES ", "(?,?,?,?)",
     " ON DUPLICATE KEY UPDATE moved_at = VALUES(moved_at)");
@@ -49,10 +58,6 @@ DB_STMT_ROWS(record_changes_insert,
     "INSERT INTO record_changes (id, account_id, record_id, at, provider_at, source, event_id,"
     " changes) VALUES ",
     "(?,?,?,?,?,?,?,?)", "");
-DB_STMT(record_changes_newest,
-    "SELECT changes, provider_at FROM record_changes"
-    " WHERE account_id = ? AND record_id = ? ORDER BY id DESC LIMIT 200");
-enum { NEWEST_CHANGES, NEWEST_PROVIDER_AT };
 DB_STMT_ROWS(record_counts_add,
     "INSERT INTO record_counts (account_id, provider_type, resource_type, day, slot, records)"
     " VALUES ",
@@ -72,11 +77,15 @@ struct working_record {
 	struct record_item *first; /* names it */
 	struct uuid id;
 	bool is_stored, is_created, is_updated;
-	struct str text; /* the payload as of now */
-	json_t *data;    /* the same parsed, once it was needed */
-	int64_t provider_updated_us, at_us;
+	bool is_confirmed; /* its clocks moved, perhaps without a change */
+	struct str text;   /* the payload as read or created; as of now once batch_write_texts ran */
+	json_t *data;      /* the same parsed, as of now, once it was needed */
+	struct str clocks_text;
+	struct clock_node *clocks; /* with data */
+	int64_t newest_us;	   /* by the provider's clock, or TIME_NONE */
+	int64_t at_us;
 	int64_t from_us; /* where it stood before it was updated: as read, or as created */
-	const char *source;
+	const char *source, *stored_source;
 };
 
 struct change_row {
@@ -155,8 +164,13 @@ static int batch_lock_kind(
 			w->is_stored = true;
 			w->id = db_get_uuid(&rows, i, STORED_ID);
 			w->text = db_get_str(&rows, i, STORED_DATA);
-			w->provider_updated_us = db_get_int(&rows, i, STORED_PROVIDER_UPDATED);
+			w->newest_us = db_is_null(&rows, i, STORED_PROVIDER_UPDATED)
+					   ? TIME_NONE
+					   : db_get_int(&rows, i, STORED_PROVIDER_UPDATED);
 			w->at_us = w->from_us = db_get_int(&rows, i, STORED_UPDATED);
+			w->source = w->stored_source = db_get_text(&rows, i, STORED_SOURCE);
+			if (!db_is_null(&rows, i, STORED_CLOCKS))
+				w->clocks_text = db_get_str(&rows, i, STORED_CLOCKS);
 			break;
 		}
 	}
@@ -206,7 +220,39 @@ static int batch_load_stored(
 static void batch_add_change(struct upsert_batch *b, const struct working_record *w,
     const struct record_item *it, struct str changes)
 {
-	b->changes[b->nchanges++] = (struct change_row){uuid_new(), w->at_us, w, it, changes};
+	b->changes[b->nchanges++] =
+	    (struct change_row){uuid_of_time(w->at_us), w->at_us, w, it, changes};
+}
+
+#define AHEAD_US (600 * SECOND_US) /* a provider's clock may be so far ahead of ours */
+#define TIME_FILL INT64_MIN	   /* older than what has no time */
+
+/* By the provider's clock; a time yet to come counts as the time of receipt, or it would keep the
+ * record as it is until then. TIME_NONE where none is told. */
+static int64_t item_time(struct record_item *it)
+{
+	int64_t received_us = it->received_us != 0 ? it->received_us : it->at_us;
+
+	it->was_ahead =
+	    it->has_provider_time && it->provider_updated_us > received_us + AHEAD_US;
+	if (it->was_ahead)
+		it->provider_updated_us = received_us;
+	return it->has_provider_time ? it->provider_updated_us : TIME_NONE;
+}
+
+/* When what it says was said, against what is there. One without a time of its own overwrites
+ * whatever is there when it comes; but a file that was long under way fills only what others have
+ * not said since it came. */
+static int64_t item_time_over(const struct working_record *w, struct record_item *it)
+{
+	const int64_t at = item_time(it);
+	const bool is_overtaken = it->received_us != 0 && w->is_stored &&
+				  w->from_us > it->received_us &&
+				  strcmp(w->stored_source, it->source) != 0;
+
+	if (it->is_fill || (at == TIME_NONE && is_overtaken))
+		return TIME_FILL;
+	return at == TIME_NONE ? w->newest_us : at;
 }
 
 static void batch_create_record(
@@ -215,154 +261,81 @@ static void batch_create_record(
 	w->id = uuid_new();
 	w->is_created = true;
 	w->text = it->data;
-	w->provider_updated_us = it->provider_updated_us;
+	w->newest_us = item_time(it);
 	w->at_us = w->from_us = it->at_us;
 	w->source = it->source;
 	it->outcome = RECORD_CREATED;
 	batch_add_change(b, w, it, STR("[]"));
 }
 
-/* A record's past, oldest first: its rows of history, then those of this batch. */
-struct past_step {
-	json_t *changes;
-	int64_t at_us; /* by the provider's clock */
-};
-struct record_past {
-	struct past_step *v;
-	size_t n;
-};
-
-static int past_add_step(struct upsert_batch *b, struct record_past *p, struct str changes,
-    int64_t at_us, struct err *err)
+/* The payload and its clocks, to be changed. */
+static int working_open(struct upsert_batch *b, struct working_record *w, struct err *err)
 {
-	/* One without a time of its own overwrote whatever was there when it came. */
-	for (size_t i = 0; at_us == 0 && i < p->n; i++)
-		if (p->v[i].at_us > at_us)
-			at_us = p->v[i].at_us;
-	p->v[p->n] = (struct past_step){json_parse(b->a, changes, err), at_us};
-	return p->v[p->n++].changes == NULL ? err_prefix(err, "stored change") : 0;
+	if (w->data != NULL)
+		return 0;
+	if ((w->data = json_parse(b->a, w->text, err)) == NULL)
+		return err_prefix(err, "stored record");
+	return clock_read(b->a, w->clocks_text, w->newest_us, &w->clocks, err);
 }
 
-static int past_load(
-    struct upsert_batch *b, const struct working_record *w, struct record_past *p, struct err *err)
+static void working_confirm(struct working_record *w, int64_t at)
 {
-	struct db_rows rows = {0};
-
-	if (w->is_stored &&
-	    db_query(b->db, b->a, &record_changes_newest,
-		DB_VALS(db_uuid(&w->first->account_id), db_uuid(&w->id)), &rows, err) == -1)
-		return -1;
-	/* one more for the late payload itself */
-	p->v = arena_array(b->a, rows.count + b->nchanges + 1, sizeof(*p->v));
-	for (size_t i = rows.count; i-- > 0;)
-		if (past_add_step(b, p, db_get_str(&rows, i, NEWEST_CHANGES),
-			db_get_int(&rows, i, NEWEST_PROVIDER_AT), err) == -1)
-			return -1;
-	for (size_t i = 0; i < b->nchanges; i++) {
-		const struct change_row *c = &b->changes[i];
-
-		if (c->w == w &&
-		    past_add_step(b, p, c->changes, c->item->provider_updated_us, err) == -1)
-			return -1;
-	}
-	return 0;
+	if (at > w->newest_us)
+		w->newest_us = at;
+	w->is_confirmed = true;
 }
 
-/* Takes back the steps from `from` on, newest first. What a creation brought is all that is left
- * then: it becomes a step like the others. */
-static void past_take_back(
-    struct upsert_batch *b, struct working_record *w, struct record_past *p, size_t from)
+/* A payload that is the record, word by word, while all of the record is of one time. */
+static bool is_repeated_whole(const struct working_record *w, const struct record_item *it)
 {
-	for (size_t i = p->n; i-- > from;) {
-		if (json_array_size(p->v[i].changes) > 0) {
-			record_undo(b->a, w->data, p->v[i].changes);
-			continue;
-		}
-		p->v[i].changes = w->data;
-		w->data = json_own(b->a, json_object());
-	}
-}
-
-static void step_do_again(
-    struct upsert_batch *b, struct working_record *w, const struct past_step *s)
-{
-	if (json_is_object(s->changes))
-		json_merge(w->data, s->changes);
-	else
-		record_redo(b->a, w->data, s->changes);
-}
-
-static int step_by_time(const void *a, const void *b)
-{
-	const struct past_step *const *x = a, *const *y = b;
-
-	if ((*x)->at_us != (*y)->at_us)
-		return (*x)->at_us < (*y)->at_us ? -1 : 1;
-	return *x < *y ? -1 : *x > *y; /* in the order in which they came */
-}
-
-/* Puts a late payload where it belongs in time: everything since the first newer payload is taken
- * back, then done again in the order of the provider's clock with the late one among it, so that it
- * fills in what it alone knows and overwrites nothing newer. Payloads that were late themselves
- * stand behind newer ones in the history, hence the order. */
-static int record_merge_late(
-    struct upsert_batch *b, struct working_record *w, json_t *patch, int64_t at_us, struct err *err)
-{
-	struct record_past p = {0};
-	const struct past_step **order;
-	size_t from = 0;
-
-	if (past_load(b, w, &p, err) == -1)
-		return -1;
-	while (from < p.n && p.v[from].at_us <= at_us)
-		from++;
-	if (from == p.n) /* what is newer lies further back than the history was read */
-		from = 0;
-	past_take_back(b, w, &p, from);
-	p.v[p.n++] = (struct past_step){patch, at_us};
-	order = arena_array(b->a, p.n - from, sizeof(*order));
-	for (size_t i = from; i < p.n; i++)
-		order[i - from] = &p.v[i];
-	qsort(order, p.n - from, sizeof(*order), step_by_time);
-	for (size_t i = 0; i < p.n - from; i++)
-		step_do_again(b, w, order[i]);
-	return 0;
+	return w->data == NULL && w->clocks_text.p == NULL && str_eq(it->data, w->text);
 }
 
 static int record_merge_patch(
     struct upsert_batch *b, struct working_record *w, struct record_item *it, struct err *err)
 {
-	bool is_late =
-	    it->provider_updated_us != 0 && it->provider_updated_us < w->provider_updated_us;
-	json_t *patch, *before;
+	const int64_t at = item_time_over(w, it);
+	struct clock_merge m = {.a = b->a, .at_us = at};
+	json_t *patch;
 
-	it->outcome = is_late ? RECORD_STALE : RECORD_UNCHANGED;
-	if (str_eq(it->data, w->text))
+	it->outcome = at < w->newest_us && at != TIME_FILL ? RECORD_STALE : RECORD_UNCHANGED;
+	if (is_repeated_whole(w, it)) {
+		if (at > w->newest_us)
+			working_confirm(w, at);
 		return 0;
-	if (w->data == NULL && (w->data = json_parse(b->a, w->text, err)) == NULL)
-		return err_prefix(err, "stored record");
-	if ((patch = json_parse(b->a, it->data, err)) == NULL)
+	}
+	if (working_open(b, w, err) == -1 || (patch = json_parse(b->a, it->data, err)) == NULL)
 		return -1;
-	before = json_own(b->a, json_deep_copy(w->data));
-	if (!is_late)
-		json_merge(w->data, patch);
-	else if (record_merge_late(b, w, patch, it->provider_updated_us, err) == -1)
-		return -1;
-	if (json_equal(before, w->data))
+	clock_merge(&m, w->data, w->clocks, patch);
+	if (m.is_clock_moved)
+		working_confirm(w, at);
+	if (json_array_size(m.changes) == 0)
 		return 0;
-	w->text = json_text(b->a, w->data);
-	if (w->text.n > LIMIT_RECORD_BYTES)
-		return err_set(
-		    err, ERR_LIMIT, "a record may have at most %u bytes", LIMIT_RECORD_BYTES);
 	w->is_updated = true;
-	if (it->provider_updated_us > w->provider_updated_us)
-		w->provider_updated_us = it->provider_updated_us;
 	/* two writers may come in another order than their clocks say: a record only moves forward
 	 */
 	w->at_us = it->at_us > w->at_us ? it->at_us : w->at_us + 1;
 	w->source = it->source;
 	it->outcome = RECORD_UPDATED;
-	batch_add_change(b, w, it, json_text(b->a, record_diff(b->a, before, w->data)));
+	batch_add_change(b, w, it, json_text(b->a, m.changes));
+	return 0;
+}
+
+/* What each is at the end, once, whatever was merged into it. */
+static int batch_write_texts(struct upsert_batch *b, struct err *err)
+{
+	for (size_t i = 0; i < map_count(b->records); i++) {
+		struct working_record *w = map_value(b->records, i);
+
+		if (w->data == NULL)
+			continue;
+		if (w->is_updated)
+			w->text = json_text(b->a, w->data);
+		w->clocks_text = clock_text(b->a, w->clocks, w->data, w->newest_us);
+		if (w->text.n > LIMIT_RECORD_BYTES)
+			return err_set(err, ERR_LIMIT, "a record may have at most %u bytes",
+			    LIMIT_RECORD_BYTES);
+	}
 	return 0;
 }
 
@@ -384,7 +357,7 @@ static int batch_apply_item(struct upsert_batch *b, struct record_item *it, stru
 	return rc;
 }
 
-#define RECORD_VALUES 10
+#define RECORD_VALUES 11
 
 static void working_row(const struct working_record *w, struct db_val *v)
 {
@@ -392,7 +365,8 @@ static void working_row(const struct working_record *w, struct db_val *v)
 	struct db_val row[RECORD_VALUES] = {db_uuid(&w->id), db_uuid(&it->account_id),
 	    db_strn(it->provider_type), db_strn(it->resource_type), db_strn(it->external_id),
 	    db_str(w->source), db_strn(w->text), db_int(it->at_us), db_int(w->at_us),
-	    db_time(w->provider_updated_us)};
+	    w->newest_us == TIME_NONE ? db_null() : db_int(w->newest_us),
+	    db_strn(w->clocks_text)};
 
 	memcpy(v, row, sizeof(row));
 }
@@ -427,10 +401,10 @@ static int batch_write_updated(struct upsert_batch *b, struct err *err)
 	for (size_t i = 0; i < total; i++) {
 		const struct working_record *w = map_value(b->records, i);
 
+		if (!w->is_created && (w->is_updated || w->is_confirmed))
+			working_row(w, v + RECORD_VALUES * n++);
 		if (!w->is_updated)
 			continue;
-		if (!w->is_created)
-			working_row(w, v + RECORD_VALUES * n++);
 		struct db_val move[4] = {db_uuid(&w->first->account_id), db_int(w->from_us),
 		    db_uuid(&w->id), db_int(w->at_us)};
 
@@ -448,7 +422,8 @@ static int batch_write_changes(struct upsert_batch *b, struct err *err)
 	for (size_t i = 0; i < b->nchanges; i++) {
 		const struct change_row *c = &b->changes[i];
 		struct db_val row[8] = {db_uuid(&c->id), db_uuid(&c->item->account_id),
-		    db_uuid(&c->w->id), db_int(c->at_us), db_time(c->item->provider_updated_us),
+		    db_uuid(&c->w->id), db_int(c->at_us),
+		    c->item->has_provider_time ? db_int(c->item->provider_updated_us) : db_null(),
 		    db_str(c->item->source), db_uuid_or_null(&c->item->event_id),
 		    db_strn(c->changes)};
 
@@ -588,7 +563,7 @@ int record_upsert(
 	for (size_t i = 0; i < n; i++)
 		if (batch_apply_item(&b, &items[i], err) == -1)
 			return -1;
-	if (batch_write_created(&b, err) == -1 || batch_write_updated(&b, err) == -1 ||
+	if (batch_write_texts(&b, err) == -1 || batch_write_created(&b, err) == -1 || batch_write_updated(&b, err) == -1 ||
 	    batch_leave_queue(&b, err) == -1 || batch_write_words(&b, err) == -1 ||
 	    batch_queue_words(&b, err) == -1 || batch_write_changes(&b, err) == -1)
 		return -1;

@@ -25,25 +25,31 @@ struct record_item {
 	struct str provider_type, resource_type, external_id;
 	const char *source;
 	struct str data;             /* compact JSON text of an object */
-	int64_t provider_updated_us; /* 0: the provider does not say */
+	int64_t provider_updated_us; /* if the provider says */
+	bool has_provider_time;
 	struct uuid event_id;        /* nil: none */
 	int64_t at_us;
 	bool index_later; /* leave the search index to record_index_waiting */
 	bool is_only_new; /* a record that is there stays as it is */
+	bool is_fill;     /* what is there stays as it is, member by member */
+	/* When the payload first came, if long before at_us (a replay, an import's file), else 0. */
+	int64_t received_us;
 	struct str words; /* record_words of this item where the caller has them, else {NULL,0} */
 	/* set on return: */
 	struct uuid id;
 	enum record_outcome outcome;
+	bool was_ahead; /* its provider's time lay in the future, and counts as its receipt */
 };
 
 /* at_us is when the payload came, or now if that is longer ago than this: lists by cursor rely on
  * records that are stored soon after their time. */
 #define RECORD_LATE_US (2 * SECOND_US)
 
-/* Within a transaction: stores n payloads, merging each into what is there (json_merge), in order;
- * writes history and counts. An unchanged payload writes nothing; one older than what is stored
- * (both provider times known) is stale and writes nothing. Two items of the same record in one call
- * merge one after the other. */
+/* Within a transaction: stores n payloads, merging each into what is there, in order of the
+ * provider's clock whatever the order in which they come (docs/internals/merge.md); writes history
+ * and counts. What changes nothing writes no history and fires nothing; its clock may move. It is
+ * stale when it is older than what is stored, else unchanged. Two items of the same record in one
+ * call merge one after the other. */
 int record_upsert(
     struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err);
 /* The stored record's JSON as the API shows it; 1, 0, -1. */
