@@ -434,7 +434,7 @@ static bool date_parse_mail(struct str s, int64_t *at_us)
 	return true;
 }
 
-#define UNIX_SECONDS_MOST INT64_C(100000000000)   /* the year 5138; above it: milliseconds */
+#define UNIX_SECONDS_MOST INT64_C(100000000000) /* the year 5138; above it: milliseconds */
 #define UNIX_MS_MOST (UNIX_SECONDS_MOST * 1000)
 
 /* "1772352000", "1772352000.25", "1772352000250", "-86400" */

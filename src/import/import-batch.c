@@ -47,6 +47,7 @@ static void import_batch_add_row(
 	b->texts[b->nitems] = text;
 	it = &b->items[b->nitems++];
 	*it = (struct record_item){.account_id = t->account_id,
+	    .received_us = t->created_us,
 	    .provider_type = t->provider_type,
 	    .resource_type = t->resource_type,
 	    .external_id = id,

@@ -20,6 +20,7 @@
  *
  * Why: a commit costs most, then the round trips. So both are shared by all who wait. When a batch
  * fails each set is committed alone, so that a bad one harms no other. */
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "intake/intake-internal.h"
@@ -39,17 +40,19 @@ DB_STMT_ROWS(events_insert,
     "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
 DB_STMT(event_written, "SELECT status FROM events WHERE id = ? AND account_id = ?");
 DB_STMT(event_replayed,
-    "UPDATE events SET status = ?, reason = NULL, items = ? WHERE id = ? AND account_id = ?");
+    "UPDATE events SET status = ?, reason = ?, items = ? WHERE id = ? AND account_id = ?");
 
 #define EVENT_VALUES 15
+#define NOTE_BYTES 255u /* of the column reason */
 
 struct group_commit {
 	struct write_set *sets;
 	size_t n;
 	struct arena *a;
-	bool **is_repeat; /* per set and item: another event had its key already */
-	bool *is_skipped; /* per set: written before */
-	bool *is_done;    /* per set: a replay of an event that went through before */
+	bool **is_repeat;   /* per set and item: another event had its key already */
+	bool *is_skipped;   /* per set: written before */
+	bool *is_done;      /* per set: a replay of an event that went through before */
+	struct buf **notes; /* per set: what is to be said of its items; NULL: nothing */
 };
 
 /* Of the row that event_written has found. */
@@ -207,11 +210,43 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 				.source = RECORD_SOURCE_WEBHOOK,
 				.data = it->data,
 				.provider_updated_us = it->provider_updated_us,
+				.has_provider_time = it->provider_updated_us != TIME_NONE,
+				.received_us = ws->is_replay ? ws->received_us : 0,
 				.is_only_new = c->is_done[i],
 				.event_id = ws->event_id,
 				.index_later = true,
 				.at_us = write_set_record_time(ws)};
 		}
+	}
+}
+
+/* What its event says of an item that was taken: a sentence, with the item's place from 1. */
+static void commit_note(struct group_commit *c, size_t set, size_t place, const char *what)
+{
+	struct buf **b = &c->notes[set];
+
+	if (*b == NULL)
+		*b = buf_new(c->a, NOTE_BYTES);
+	if ((*b)->len + strlen(what) + 32 > NOTE_BYTES)
+		return;
+	buf_printf(*b, "%sitem %zu %s", (*b)->len > 0 ? "; " : "", place, what);
+}
+
+static void commit_note_records(struct group_commit *c, const struct commit_rows *r)
+{
+	for (size_t i = 0; i < r->nrecords; i++) {
+		const struct record_item *rec = &r->records[i];
+		size_t set = (size_t)(r->set_of[i] - c->sets);
+		size_t place = (size_t)(r->record_of[i] - c->sets[set].items) + 1;
+
+		if (r->record_of[i]->is_time_odd)
+			commit_note(c, set, place, "tells a time that cannot be read");
+		if (rec->was_ahead)
+			commit_note(
+			    c, set, place, "tells a time to come, which counts as its receipt");
+		if (rec->outcome == RECORD_STALE)
+			commit_note(c, set, place,
+			    "is older than what its record says, and changed nothing");
 	}
 }
 
@@ -267,6 +302,7 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	commit_collect_records(c, &r);
 	if (record_upsert(db, c->a, r.records, r.nrecords, err) == -1)
 		return -1;
+	commit_note_records(c, &r);
 	commit_collect_rest(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
@@ -291,6 +327,16 @@ static const char *commit_event_status(const struct group_commit *c, size_t i)
 	return ws->is_duplicate ? EVENT_DUPLICATE
 	       : ws->nitems > 0 ? EVENT_PROCESSED
 				: EVENT_VERIFIED;
+}
+
+/* Why it was turned away, or what there is to say of what was taken. */
+static struct str commit_reason(const struct group_commit *c, size_t i)
+{
+	const struct buf *notes = c->notes[i];
+
+	if (c->sets[i].reason.p != NULL || notes == NULL)
+		return c->sets[i].reason;
+	return (struct str){notes->p, notes->len};
 }
 
 /* A set that was sent before stands there already: its writer was slow, not dead, and committed it
@@ -322,18 +368,19 @@ static int commit_write_events(struct db *db, struct group_commit *c, struct err
 		status = commit_event_status(c, i);
 		if (ws->is_replay) {
 			if (db_exec(db, &event_replayed,
-				DB_VALS(db_str(status), db_int((int64_t)ws->nitems),
-				    db_uuid(&ws->event_id), db_uuid(&ws->account_id)),
+				DB_VALS(db_str(status), db_strn(commit_reason(c, i)),
+				    db_int((int64_t)ws->nitems), db_uuid(&ws->event_id),
+				    db_uuid(&ws->account_id)),
 				NULL, err) == -1)
 				return -1;
 			continue;
 		}
 		struct db_val row[EVENT_VALUES] = {db_uuid(&ws->event_id), db_uuid(&ws->account_id),
 		    db_uuid(&ws->connection_id), db_strn(ws->provider_type), db_str(status),
-		    db_strn(ws->reason), db_strn(ws->event_type), db_int((int64_t)ws->nitems),
-		    db_int(ws->received_us), db_int(ws->latency_us), db_strn(ws->remote_addr),
-		    db_strn(ws->request_id), db_strn(ws->url), db_strn(ws->headers),
-		    db_blob(ws->body)};
+		    db_strn(commit_reason(c, i)), db_strn(ws->event_type),
+		    db_int((int64_t)ws->nitems), db_int(ws->received_us), db_int(ws->latency_us),
+		    db_strn(ws->remote_addr), db_strn(ws->request_id), db_strn(ws->url),
+		    db_strn(ws->headers), db_blob(ws->body)};
 
 		memcpy(v + EVENT_VALUES * n++, row, sizeof(row));
 	}
@@ -348,6 +395,7 @@ static int commit_body(struct db *db, void *arg, struct err *err)
 	c->is_skipped = arena_zalloc(c->a, c->n * sizeof(*c->is_skipped));
 	c->is_done = arena_zalloc(c->a, c->n * sizeof(*c->is_done));
 	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
+	c->notes = arena_array(c->a, c->n, sizeof(struct buf *));
 	if (commit_skip_written(db, c, err) == -1 || commit_find_done(db, c, err) == -1 ||
 	    commit_claim_keys(db, c, err) == -1 || commit_write_items(db, c, err) == -1)
 		return -1;

@@ -11,7 +11,8 @@ struct write_item {
 	bool has_dedupe;
 	/* record; resource_type {NULL,0}: none */
 	struct str resource_type, external_id, data;
-	int64_t provider_updated_us;
+	int64_t provider_updated_us; /* TIME_NONE: not told */
+	bool is_time_odd;            /* told as something that is no time */
 	bool needs_details;
 	/* lead */
 	bool is_lead;

@@ -29,6 +29,7 @@ struct lead_processing {
 	struct connection *connection; /* NULL when the lead came without one, or it is gone */
 	const json_t *details;         /* NULL when none were needed */
 	struct str record_data;        /* JSON of its record */
+	int64_t record_told_us;        /* by the provider's clock, or TIME_NONE */
 };
 
 /* ---- details ----------------------------------------------------------------------------- */
@@ -110,17 +111,17 @@ static bool lead_needs_details(const struct lead_processing *p)
 /* ---- storing ----------------------------------------------------------------------------- */
 
 /* The record's share: the provider's own details with the normalized fields beside them. */
-static struct str lead_record_data(const struct lead_processing *p)
+static void lead_make_record(struct lead_processing *p)
 {
 	struct arena *a = p->job->a;
 	json_t *data = json_own(a, json_object());
-	int64_t provider_updated_us = 0;
 
+	p->record_told_us = TIME_NONE;
 	if (p->details != NULL)
 		json_object_update(data, provider_details_record(p->connection->provider, a, "lead",
-					     p->details, &provider_updated_us));
+					     p->details, &p->record_told_us));
 	json_object_update(data, p->row.lead);
-	return json_text(a, data);
+	p->record_data = json_text(a, data);
 }
 
 /* Those that this transaction makes ready, their rows locked. The others are it already: their job
@@ -157,6 +158,10 @@ static int leads_mirror(
 		    .source = RECORD_SOURCE_WEBHOOK,
 		    .event_id = row->event_id,
 		    .data = ps[i]->record_data,
+		    .provider_updated_us = ps[i]->record_told_us,
+		    .has_provider_time = ps[i]->record_told_us != TIME_NONE,
+		    /* what came with the payload is in the record, or newer news of it */
+		    .is_fill = ps[i]->details == NULL,
 		    .at_us = clock_now_us()};
 	}
 	return record_upsert(db, a, items, n, err);
@@ -252,6 +257,6 @@ int lead_job_process(struct job *j, struct err *err)
 	}
 	lead_normalize(
 	    j->a, p.row.lead, access_setting(connection_access(p.connection), "defaultCountry"));
-	p.record_data = lead_record_data(&p);
+	lead_make_record(&p);
 	return job_transaction_many(j, leads_store_body, &p, err);
 }

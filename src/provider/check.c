@@ -121,7 +121,7 @@ static void json_set_part(json_t *o, const char *key, struct str s)
 
 static void json_set_clock(json_t *o, const char *key, int64_t at_us)
 {
-	if (at_us != 0)
+	if (at_us != TIME_NONE)
 		json_set_time(o, key, at_us);
 }
 

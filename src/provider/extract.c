@@ -12,6 +12,7 @@
  * items; the weight counts what the items hold together, so a small body cannot be made into much.
  *
  * Items leave in the order of the provider's clock if each has a time, else in that of the body. */
+#include "base/clock.h"
 #include "base/limits.h"
 #include "http/form.h"
 #include "provider/provider-internal.h"
@@ -240,7 +241,8 @@ static int items_add(struct scope *s, void *arg)
 	    .data = data,
 	    .created_us = TIME_NONE,
 	};
-	item->is_time_odd = expr_time(r->updated_at, s, &item->provider_updated_us) == EXPR_TIME_ODD;
+	item->is_time_odd =
+	    expr_time(r->updated_at, s, &item->provider_updated_us) == EXPR_TIME_ODD;
 	item_fill_lead(r, s, item);
 	f->weight += json_weight(item->data) + (item->lead != NULL ? json_weight(item->lead) : 0);
 	if (f->weight > LIMIT_EVENT_WEIGHT)

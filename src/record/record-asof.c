@@ -1,6 +1,6 @@
 /* The record as it was at a time: the present, with the newer changes taken back. */
 #include "base/clock.h"
-#include "record/record-merge.h"
+#include "record/record-undo.h"
 #include "record/record.h"
 
 #define PAGE 50 /* changes read at once */

@@ -4,6 +4,7 @@
 #include "record/record-clock.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/path.h"
@@ -19,7 +20,7 @@ static struct clock_node *node_new(struct arena *a, int64_t at)
 {
 	struct clock_node *n = arena_zalloc(a, sizeof(*n));
 
-	*n = (struct clock_node){.said = at, .reset = TIME_NONE, .rest = at};
+	*n = (struct clock_node){.said = at, .reset = CLOCK_FILL, .rest = at};
 	return n;
 }
 
@@ -68,15 +69,16 @@ static struct clock_node *node_read(struct arena *a, const json_t *v)
 		return n;
 	n->rest = time_read(json_array_get(v, TEXT_REST));
 	n->said = time_read(json_array_get(v, TEXT_SAID));
-	n->reset = time_read(json_array_get(v, TEXT_RESET));
+	if (json_is_integer(json_array_get(v, TEXT_RESET)))
+		n->reset = time_read(json_array_get(v, TEXT_RESET));
 	n->members = map_new(a);
 	json_object_each(json_array_get(v, TEXT_MEMBERS), key, member)
 		map_put(n->members, str_from(key), node_read(a, member));
 	return n;
 }
 
-int clock_read(struct arena *a, struct str text, int64_t newest_us, struct clock_node **out,
-    struct err *err)
+int clock_read(
+    struct arena *a, struct str text, int64_t newest_us, struct clock_node **out, struct err *err)
 {
 	json_t *v;
 
@@ -91,7 +93,7 @@ int clock_read(struct arena *a, struct str text, int64_t newest_us, struct clock
 
 static json_t *time_json(int64_t at)
 {
-	return at == TIME_NONE ? json_null() : json_integer(at);
+	return at <= TIME_NONE ? json_null() : json_integer(at);
 }
 
 static json_t *node_json(const struct clock_node *n, const json_t *value);
@@ -141,7 +143,7 @@ static json_t *node_json(const struct clock_node *n, const json_t *value)
 		return time_json(n->said);
 	rest = rest_of(n, value, n->said);
 	members = members_json(n, value, rest);
-	if (json_object_size(members) == 0 && n->reset == TIME_NONE &&
+	if (json_object_size(members) == 0 && n->reset <= TIME_NONE &&
 	    (rest == n->said || json_object_size(value) == 0)) {
 		json_decref(members);
 		return time_json(n->said);
@@ -229,15 +231,15 @@ static void member_set(
 	g->m->is_clock_moved = true;
 }
 
-static void merge_members(struct merging *g, int depth, json_t *data, struct clock_node *n,
-    const json_t *patch);
+static void merge_members(
+    struct merging *g, int depth, json_t *data, struct clock_node *n, const json_t *patch);
 
 /* Runs `with` on an object that is there, told member by member if the paths have room, else as one
  * change. */
 static void object_change(struct merging *g, int depth, json_t *object, struct clock_node *n,
     const json_t *patch,
-    void (*with)(struct merging *g, int depth, json_t *object, struct clock_node *n,
-	const json_t *patch))
+    void (*with)(
+	struct merging *g, int depth, json_t *object, struct clock_node *n, const json_t *patch))
 {
 	size_t cost = (g->path->len + 1) * (json_object_size(object) + json_object_size(patch));
 	bool was_changed = g->is_changed;
@@ -277,8 +279,8 @@ static int64_t node_newest(const struct clock_node *n, const json_t *value)
 }
 
 /* Takes out what was said by then: what is newer stays. */
-static void object_prune(struct merging *g, int depth, json_t *object, struct clock_node *n,
-    const json_t *patch)
+static void object_prune(
+    struct merging *g, int depth, json_t *object, struct clock_node *n, const json_t *patch)
 {
 	void *next;
 	json_t *member;
@@ -305,7 +307,7 @@ static void merge_over_object(struct merging *g, int depth, json_t *object, cons
 {
 	if (node_newest(n, there) <= g->m->at_us) {
 		member_set(g, object, key, there, value);
-		node_say(n, g->m->at_us, TIME_NONE);
+		node_say(n, g->m->at_us, CLOCK_FILL);
 		return;
 	}
 	clock_raise(g, &n->reset);
@@ -348,7 +350,7 @@ static void merge_member(struct merging *g, int depth, json_t *object, struct cl
 
 	if (there == NULL) {
 		member_set(g, object, key, NULL, value);
-		node_say(m, g->m->at_us, TIME_NONE);
+		node_say(m, g->m->at_us, CLOCK_FILL);
 	} else if (json_is_object(value)) {
 		merge_object(g, depth, object, key, there, m, value);
 	} else if (json_is_object(there)) {
@@ -358,8 +360,8 @@ static void merge_member(struct merging *g, int depth, json_t *object, struct cl
 	}
 }
 
-static void merge_members(struct merging *g, int depth, json_t *data, struct clock_node *n,
-    const json_t *patch)
+static void merge_members(
+    struct merging *g, int depth, json_t *data, struct clock_node *n, const json_t *patch)
 {
 	const char *key;
 	json_t *value;
@@ -372,8 +374,7 @@ static void merge_members(struct merging *g, int depth, json_t *data, struct clo
 	}
 }
 
-void clock_merge(
-    struct clock_merge *m, json_t *data, struct clock_node *root, const json_t *patch)
+void clock_merge(struct clock_merge *m, json_t *data, struct clock_node *root, const json_t *patch)
 {
 	struct merging g = {.m = m, .path = buf_new(m->a, LIMIT_JSON_BYTES), .room = PATHS_BYTES};
 

@@ -22,13 +22,15 @@
 #include "base/arena.h"
 #include "base/json.h"
 
+/* For a merge that fills what nobody has said: older than everything, even what has no time. */
+#define CLOCK_FILL INT64_MIN
 
 struct clock_node;
 
 /* Of a record's data; text may be {NULL,0}: all at newest_us. Arena-owned. -1: a stored text that
  * is none. */
-int clock_read(struct arena *a, struct str text, int64_t newest_us, struct clock_node **out,
-    struct err *err);
+int clock_read(
+    struct arena *a, struct str text, int64_t newest_us, struct clock_node **out, struct err *err);
 /* {NULL,0} where all of the data is at newest_us. */
 struct str clock_text(
     struct arena *a, const struct clock_node *root, const json_t *data, int64_t newest_us);
@@ -42,6 +44,5 @@ struct clock_merge {
 };
 /* Merges a payload of that time into data and clocks, in place: both are objects. What changes is
  * in m->changes, an empty array where nothing does. Costs what the payload touches. */
-void clock_merge(
-    struct clock_merge *m, json_t *data, struct clock_node *root, const json_t *patch);
+void clock_merge(struct clock_merge *m, json_t *data, struct clock_node *root, const json_t *patch);
 #endif

@@ -79,6 +79,7 @@ static int fetch_details(struct record_fetching *f, struct connection *c, struct
 	    c->provider, j->a, type, call.result.output, &f->item.provider_updated_us);
 	if (data != NULL)
 		f->item.data = json_text(j->a, data);
+	f->item.has_provider_time = f->item.provider_updated_us != TIME_NONE;
 	f->item.at_us = clock_now_us();
 	return 0;
 }

@@ -12,8 +12,8 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "crypto/hash.h"
-#include "record/record-merge.h"
 #include "record/record-paths.h"
+#include "record/record-undo.h"
 #include "record/record.h"
 
 /* Ids are made some time before their row is committed: what is younger than this may still have

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "record/record-internal.h"
-#include "record/record-merge.h"
 
 DB_STMT(record_by_id,
     "SELECT " RECORD_COLUMNS " FROM records r" RECORD_LEAD " WHERE r.account_id = ? AND r.id = ?");

@@ -12,8 +12,8 @@
  * What changes nothing writes nothing. Stored rows are locked before they are read; the counters,
  * which writers share, come last, so that writers wait for each other briefly.
  *
- * A late payload (older by the provider's clock than what is stored) is merged when it comes, leaf by
- * leaf, where nothing newer has spoken (record-clock.h). One that changes nothing is stale: its
+ * A late payload (older by the provider's clock than what is stored) is merged when it comes, leaf
+ * by leaf, where nothing newer has spoken (record-clock.h). One that changes nothing is stale: its
  * clock may still move, which is no change. */
 #include <limits.h>
 #include <unistd.h>
@@ -78,11 +78,11 @@ struct working_record {
 	struct uuid id;
 	bool is_stored, is_created, is_updated;
 	bool is_confirmed; /* its clocks moved, perhaps without a change */
-	struct str text;   /* the payload as read or created; as of now once batch_write_texts ran */
-	json_t *data;      /* the same parsed, as of now, once it was needed */
+	struct str text; /* the payload as read or created; as of now once batch_write_texts ran */
+	json_t *data;    /* the same parsed, as of now, once it was needed */
 	struct str clocks_text;
 	struct clock_node *clocks; /* with data */
-	int64_t newest_us;	   /* by the provider's clock, or TIME_NONE */
+	int64_t newest_us;         /* by the provider's clock, or TIME_NONE */
 	int64_t at_us;
 	int64_t from_us; /* where it stood before it was updated: as read, or as created */
 	const char *source, *stored_source;
@@ -225,7 +225,6 @@ static void batch_add_change(struct upsert_batch *b, const struct working_record
 }
 
 #define AHEAD_US (600 * SECOND_US) /* a provider's clock may be so far ahead of ours */
-#define TIME_FILL INT64_MIN	   /* older than what has no time */
 
 /* By the provider's clock; a time yet to come counts as the time of receipt, or it would keep the
  * record as it is until then. TIME_NONE where none is told. */
@@ -233,8 +232,7 @@ static int64_t item_time(struct record_item *it)
 {
 	int64_t received_us = it->received_us != 0 ? it->received_us : it->at_us;
 
-	it->was_ahead =
-	    it->has_provider_time && it->provider_updated_us > received_us + AHEAD_US;
+	it->was_ahead = it->has_provider_time && it->provider_updated_us > received_us + AHEAD_US;
 	if (it->was_ahead)
 		it->provider_updated_us = received_us;
 	return it->has_provider_time ? it->provider_updated_us : TIME_NONE;
@@ -251,7 +249,7 @@ static int64_t item_time_over(const struct working_record *w, struct record_item
 				  strcmp(w->stored_source, it->source) != 0;
 
 	if (it->is_fill || (at == TIME_NONE && is_overtaken))
-		return TIME_FILL;
+		return CLOCK_FILL;
 	return at == TIME_NONE ? w->newest_us : at;
 }
 
@@ -298,7 +296,7 @@ static int record_merge_patch(
 	struct clock_merge m = {.a = b->a, .at_us = at};
 	json_t *patch;
 
-	it->outcome = at < w->newest_us && at != TIME_FILL ? RECORD_STALE : RECORD_UNCHANGED;
+	it->outcome = at < w->newest_us && at != CLOCK_FILL ? RECORD_STALE : RECORD_UNCHANGED;
 	if (is_repeated_whole(w, it)) {
 		if (at > w->newest_us)
 			working_confirm(w, at);
@@ -365,8 +363,7 @@ static void working_row(const struct working_record *w, struct db_val *v)
 	struct db_val row[RECORD_VALUES] = {db_uuid(&w->id), db_uuid(&it->account_id),
 	    db_strn(it->provider_type), db_strn(it->resource_type), db_strn(it->external_id),
 	    db_str(w->source), db_strn(w->text), db_int(it->at_us), db_int(w->at_us),
-	    w->newest_us == TIME_NONE ? db_null() : db_int(w->newest_us),
-	    db_strn(w->clocks_text)};
+	    w->newest_us == TIME_NONE ? db_null() : db_int(w->newest_us), db_strn(w->clocks_text)};
 
 	memcpy(v, row, sizeof(row));
 }
@@ -563,9 +560,10 @@ int record_upsert(
 	for (size_t i = 0; i < n; i++)
 		if (batch_apply_item(&b, &items[i], err) == -1)
 			return -1;
-	if (batch_write_texts(&b, err) == -1 || batch_write_created(&b, err) == -1 || batch_write_updated(&b, err) == -1 ||
-	    batch_leave_queue(&b, err) == -1 || batch_write_words(&b, err) == -1 ||
-	    batch_queue_words(&b, err) == -1 || batch_write_changes(&b, err) == -1)
+	if (batch_write_texts(&b, err) == -1 || batch_write_created(&b, err) == -1 ||
+	    batch_write_updated(&b, err) == -1 || batch_leave_queue(&b, err) == -1 ||
+	    batch_write_words(&b, err) == -1 || batch_queue_words(&b, err) == -1 ||
+	    batch_write_changes(&b, err) == -1)
 		return -1;
 	return batch_write_counts(&b, err);
 }

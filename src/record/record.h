@@ -27,12 +27,13 @@ struct record_item {
 	struct str data;             /* compact JSON text of an object */
 	int64_t provider_updated_us; /* if the provider says */
 	bool has_provider_time;
-	struct uuid event_id;        /* nil: none */
+	struct uuid event_id; /* nil: none */
 	int64_t at_us;
 	bool index_later; /* leave the search index to record_index_waiting */
 	bool is_only_new; /* a record that is there stays as it is */
 	bool is_fill;     /* what is there stays as it is, member by member */
-	/* When the payload first came, if long before at_us (a replay, an import's file), else 0. */
+	/* When the payload first came, if long before at_us (a replay, an import's file), else 0.
+	 */
 	int64_t received_us;
 	struct str words; /* record_words of this item where the caller has them, else {NULL,0} */
 	/* set on return: */

@@ -53,6 +53,8 @@ static int place_check(unsigned slot, const char *path, void *arg)
 static void evaluate(
     const struct expr *e, const json_t *source, struct arena *a, json_t *v, bool is_data)
 {
+	int64_t at_us;
+
 	struct scope s = scope_of(a, v), nothing = scope_of(a, NULL);
 	size_t nplaces = 0;
 	json_t *out = expr_json(e, &s, is_data);
@@ -64,7 +66,7 @@ static void evaluate(
 	struct str text = expr_text(e, &s);
 	require(text.p == NULL || utf8_is_valid(text));
 	expr_text_escaped(e, &s, percent_encode);
-	expr_time_us(e, &s);
+	expr_time(e, &s, &at_us);
 	expr_borrow(e, &s);
 	expr_each_place(e, place_check, &nplaces);
 	require((nplaces == 0) == expr_is_constant(e));

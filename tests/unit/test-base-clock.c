@@ -114,6 +114,55 @@ static void iso_forms(void)
 	}
 }
 
+/* As providers write them. */
+static void any_forms(void)
+{
+	static const struct {
+		int line;
+		const char *text;
+		bool is_ok;
+		int64_t at_us;
+	} rows[] = {
+	    {__LINE__, "2026-03-01T08:00:00Z", true, S(1772352000)},
+	    {__LINE__, " 2026-03-01 08:00 ", true, S(1772352000)},
+	    {__LINE__, "20260301T080000Z", true, S(1772352000)},
+	    {__LINE__, "20260301T0800+0000", true, S(1772352000)},
+	    {__LINE__, "20260301T09+01", false, 0},
+	    {__LINE__, "20260301T090000.5+01:00", true, S(1772352000) + 500000},
+	    {__LINE__, "20260301", true, S(1772323200)},
+	    {__LINE__, "20261301", true, S(20261301)}, /* no date: seconds */
+	    {__LINE__, "Sun, 01 Mar 2026 08:00:00 +0000", true, S(1772352000)},
+	    {__LINE__, "Sun, 1 Mar 2026 09:00:00 +0100 (CET)", true, S(1772352000)},
+	    {__LINE__, "1 Mar 26 08:00 GMT", true, S(1772352000)},
+	    {__LINE__, "01 Mar 2026 03:00:00 EST", true, S(1772352000)},
+	    {__LINE__, "06 Nov 94 08:49:37 UT", true, S(784111777)},
+	    {__LINE__, "Sun, 01 Mar 2026 08:00:00", false, 0},
+	    {__LINE__, "Sun, 32 Mar 2026 08:00:00 GMT", false, 0},
+	    {__LINE__, "1772352000", true, S(1772352000)},
+	    {__LINE__, "1772352000.25", true, S(1772352000) + 250000},
+	    {__LINE__, "1772352000250", true, S(1772352000) + 250000},
+	    {__LINE__, "0", true, 0},
+	    {__LINE__, "-86400", true, S(-86400)},
+	    {__LINE__, "-86400000000000", true, S(INT64_C(-86400000000))},
+	    {__LINE__, "99999999999", true, S(INT64_C(99999999999))},
+	    {__LINE__, "100000000000", true, S(100000000)},
+	    {__LINE__, "99999999999999999999", false, 0},
+	    {__LINE__, "yesterday", false, 0},
+	    {__LINE__, "12:30", false, 0},
+	    {__LINE__, "1772352000.", false, 0},
+	    {__LINE__, "-", false, 0},
+	    {__LINE__, "", false, 0},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int64_t at_us = -7;
+		bool is_ok = clock_parse_any(str_from(rows[i].text), &at_us);
+
+		CHECK_AT(rows[i].line, is_ok == rows[i].is_ok);
+		CHECK_AT(rows[i].line, !is_ok || at_us == rows[i].at_us);
+	}
+}
+
 /* RFC 9110 §5.6.7: one form is written, three are read. */
 static void http_dates(void)
 {
@@ -231,6 +280,7 @@ void suite_base_clock(void)
 {
 	ADD_TESTS("base/clock", {"ISO both ways", iso_both_ways},
 	    {"ISO beyond four digits is clamped", iso_beyond_four_digits_is_clamped},
-	    {"ISO forms", iso_forms}, {"HTTP dates", http_dates}, {"Retry-After", retry_after},
-	    {"days", days}, {"every day once", every_day_once}, {"now", now});
+	    {"ISO forms", iso_forms}, {"any forms", any_forms}, {"HTTP dates", http_dates},
+	    {"Retry-After", retry_after}, {"days", days}, {"every day once", every_day_once},
+	    {"now", now});
 }

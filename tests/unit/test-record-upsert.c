@@ -1,10 +1,12 @@
 /* record_upsert: outcomes, merging, history, counts, late payloads, many writers. */
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "core-check.h"
-#include "record/record-merge.h"
+#include "crypto/random.h"
+#include "record/record-undo.h"
 #include "record/record.h"
 
 void suite_record_upsert(void);
@@ -45,6 +47,7 @@ static struct record_item item(struct uuid account, const char *id, const char *
 	    .source = RECORD_SOURCE_WEBHOOK,
 	    .data = str_from(data),
 	    .provider_updated_us = t,
+	    .has_provider_time = t != 0,
 	    .at_us = AT + t};
 }
 
@@ -166,7 +169,7 @@ static void outcomes(void)
 	CHECK(NUMBER_OF(db, "SELECT updated_at FROM records WHERE account_id = ?",
 		  db_uuid(&account)) == AT + 40);
 	CHECK(NUMBER_OF(db, "SELECT provider_updated_at FROM records WHERE account_id = ?",
-		  db_uuid(&account)) == 40);
+		  db_uuid(&account)) == 50); /* the last one said nothing, and later */
 	arena_free(a);
 }
 
@@ -528,6 +531,151 @@ static void late_among_timeless(void)
 	arena_free(a);
 }
 
+/* A time to come counts as the receipt: it keeps nothing as it is until then. */
+static void times_to_come(void)
+{
+	struct db *db = test_db();
+	const int64_t far_us = AT + 365 * DAY_US;
+	struct uuid account = uuid_new();
+	struct record_item it;
+	struct arena *a;
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	it = item(account, "x", "{\"plan\":\"old\"}", far_us);
+	it.at_us = AT;
+	OK(store(db, a, &it, 1, &err), &err);
+	CHECK(it.was_ahead && it.outcome == RECORD_CREATED);
+	CHECK(NUMBER_OF(db, "SELECT provider_updated_at FROM records WHERE account_id = ?",
+		  db_uuid(&account)) == AT);
+	it = item(account, "x", "{\"plan\":\"new\"}", AT + 601 * SECOND_US);
+	it.at_us = AT + SECOND_US; /* ten minutes ahead are a clock that is a little fast */
+	OK(store(db, a, &it, 1, &err), &err);
+	CHECK(!it.was_ahead && it.outcome == RECORD_UPDATED);
+	it = item(account, "x", "{\"plan\":\"replayed\"}", far_us);
+	it.received_us = AT; /* it came first then */
+	it.at_us = far_us;
+	OK(store(db, a, &it, 1, &err), &err);
+	CHECK(it.was_ahead && it.outcome == RECORD_STALE);
+	CHECK(TEXT_EQ(data_of(db, a, account, "x"), "{\"plan\":\"new\"}"));
+	arena_free(a);
+}
+
+/* What is written later than it was said fills what nobody has said. */
+static void fills(void)
+{
+	static const struct {
+		int line;
+		const char *first, *second;
+		int64_t t; /* of the second; 0: none */
+	} cases[] = {
+	    {__LINE__, "{\"a\":1,\"o\":{\"x\":1}}", "{\"a\":2}", 9},
+	    {__LINE__, "{\"a\":1,\"o\":{\"x\":1}}", "{\"a\":2}", 0},
+	};
+	struct db *db = test_db();
+	struct arena *a;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		for (int is_import = 0; is_import < 2; is_import++) {
+			struct uuid account = uuid_new();
+			struct record_item it = item(account, "x",
+			    "{\"a\":\"late\",\"b\":\"late\",\"o\":{\"x\":\"late\",\"y\":5}}", 0);
+			struct err err = ERR_INIT;
+
+			put(db, a, account, cases[i].first, cases[i].t, __LINE__);
+			put(db, a, account, cases[i].second, cases[i].t, __LINE__);
+			it.is_fill = !is_import;
+			if (is_import) { /* its file was there before they came */
+				it.received_us = AT - SECOND_US;
+				it.source = RECORD_SOURCE_IMPORT;
+			}
+			it.at_us = AT + SECOND_US;
+			OK(store(db, a, &it, 1, &err), &err);
+			CHECK_AT(
+			    cases[i].line, TEXT_EQ(data_of(db, a, account, "x"),
+					       "{\"a\":2,\"b\":\"late\",\"o\":{\"x\":1,\"y\":5}}"));
+		}
+	}
+	arena_free(a);
+}
+
+/* What came, in the order of the provider's clock: the store's own result in one statement. */
+static json_t *sorted_and_merged(struct arena *a, const struct record_item *items, size_t n)
+{
+	json_t *data = json_own(a, json_object());
+	bool is_done[64] = {false};
+
+	for (size_t left = n; left > 0; left--) {
+		size_t next = n;
+
+		for (size_t i = 0; i < n; i++)
+			if (!is_done[i] && (next == n || items[i].provider_updated_us <
+							     items[next].provider_updated_us))
+				next = i;
+		is_done[next] = true;
+		json_merge(data, json_parse(a, items[next].data, NULL));
+	}
+	return data;
+}
+
+static const char *random_payload(struct arena *a)
+{
+	static const char *const values[] = {
+	    "1", "2", "null", "[1]", "{\"x\":1}", "{\"x\":2,\"y\":1}", "{\"y\":{\"z\":1}}", "{}"};
+
+	return arena_printf(a, "{\"%c\":%s,\"%c\":%s}", "abc"[random_below(3)],
+	    values[random_below(COUNT(values))], "def"[random_below(3)],
+	    values[random_below(COUNT(values))]);
+}
+
+/* Random histories, in transactions of any size: the store agrees with the model, and the record of
+ * each moment is what had come by then. */
+static void random_histories(void)
+{
+	enum { ROUNDS = 150, MOST = 24 };
+	struct db *db = test_db();
+	size_t off = 0;
+
+	if (db == NULL)
+		return;
+	for (int round = 0; round < ROUNDS; round++) {
+		struct arena *a = arena_new();
+		struct uuid account = uuid_new();
+		struct record_item items[MOST];
+		size_t n = 1 + random_below(MOST), done = 0;
+		struct err err = ERR_INIT;
+		int64_t newest = INT64_MIN;
+
+		for (size_t i = 0; i < n; i++) {
+			items[i] = item(account, "x", random_payload(a),
+			    1 + (int64_t)random_below(round % 2 ? 5 : 1000000));
+			items[i].at_us = AT + (int64_t)i * 10;
+			if (items[i].provider_updated_us > newest)
+				newest = items[i].provider_updated_us;
+		}
+		while (done < n) {
+			size_t take = 1 + random_below((uint32_t)(n - done));
+
+			OK(store(db, a, items + done, take, &err), &err);
+			done += take;
+			off +=
+			    !json_equal(json_parse(a, str_from(data_of(db, a, account, "x")), NULL),
+				sorted_and_merged(a, items, done));
+		}
+		off += NUMBER_OF(db, "SELECT provider_updated_at FROM records WHERE account_id = ?",
+			   db_uuid(&account)) != newest;
+		off += !json_equal(
+		    created_with(db, a, account, __LINE__), json_parse(a, items[0].data, NULL));
+		arena_free(a);
+	}
+	CHECK(off == 0);
+}
+
 /* ---- several writers --------------------------------------------------------------------- */
 
 /* A transaction in another process that goes on when this one waits for its lock. */
@@ -707,5 +855,7 @@ void suite_record_upsert(void)
 	    {"accounts are apart", accounts_are_apart}, {"external ids", external_ids},
 	    {"too large", too_large}, {"every order ends the same", every_order_ends_the_same},
 	    {"late among payloads without a time", late_among_timeless},
+	    {"times to come", times_to_come}, {"what comes late fills", fills},
+	    {"random histories agree with the model", random_histories},
 	    {"two insert at once", two_insert_at_once}, {"sixteen writers", many_writers});
 }

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""The order of what is said of a record: the newest counts, by the provider's clock, whatever the order in which it
+comes, and the event tells what was odd about it."""
+import itertools
+import json
+import time
+
+from harness import equal, has, here, run, test, wait_until
+from tenant import HubSpot, Tenant, unique
+
+T8, T9, T10 = (1772352000000, 1772355600000, 1772359200000)     # 2026-03-01, 08:00 to 10:00
+
+
+class Hook:
+    """A custom webhook with a token."""
+
+    def __init__(self, t, **settings):
+        self.t, self.type = t, unique("t")
+        made = t.connect("custom_webhook", {"webhookSecret": "tok-sample-0001-long"},
+                         {"signatureScheme": "token", "resourceType": self.type, **settings})
+        self.path = "/webhook/" + made["webhookUrl"].split("/webhook/")[1]
+
+    def send(self, body):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = here().post(self.path, raw, {"Content-Type": "application/json", "X-Webhook-Token": "tok-sample-0001-long"})
+        equal(answer.status, 200, answer)
+        return self
+
+    def record(self, id_):
+        [found] = [r for r in self.t.records("&resourceType=" + self.type) if r["externalId"] == id_]
+        return found
+
+    def newest_event(self):
+        return self.t.events()[0]
+
+
+@test("there and back: a value that came back is as new as its return, in any order")
+def _():
+    t = Tenant()
+    hook = Hook(t, updatedAtPath="at")
+    steps = [{"state": "open", "at": "2026-03-01T08:00:00Z"}, {"state": "open", "at": "2026-03-01T10:00:00Z"},
+             {"state": "held", "at": "2026-03-01T09:00:00Z"}]
+    for i, order in enumerate(itertools.permutations(steps)):
+        for step in order:
+            hook.send({"id": "o%d" % i, **step})
+        got = hook.record("o%d" % i)
+        equal((got["data"]["state"], got["providerUpdatedAt"]), ("open", "2026-03-01T10:00:00Z"), order)
+
+
+@test("a clock that runs ahead keeps nothing as it is, and the event says so")
+def _():
+    t = Tenant()
+    hook = Hook(t, updatedAtPath="at")
+    hook.send({"id": "f", "plan": "old", "at": "2090-05-01T00:00:00Z"})
+    has(hook.newest_event()["reason"], "a time to come, which counts as its receipt")
+    equal(hook.newest_event()["status"], "processed")
+    hook.send({"id": "f", "plan": "new", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))})
+    got = hook.record("f")
+    equal(got["data"]["plan"], "new", got)
+    equal(hook.newest_event()["reason"], None)
+
+
+@test("property changes, one a delivery: the newest stays")
+def _():
+    t = Tenant()
+    hub = HubSpot(t)
+    for at, value in ((T8, "new"), (T10, "new"), (T9, "won")):
+        hub.send(hub.change("801", "stage", value, at_ms=at))
+    [got] = t.records("&resourceType=contact")
+    equal((got["data"]["properties"]["stage"], got["providerUpdatedAt"]), ("new", "2026-03-01T10:00:00Z"), got)
+    has(t.events()[0]["reason"], "is older than what its record says, and changed nothing")
+
+
+@test("late news behind 250 changes overwrite nothing")
+def _():
+    t = Tenant()
+    hook = Hook(t, itemsPath="e", updatedAtPath="at")
+
+    def at(seconds):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    hook.send({"e": [{"id": "k", "stock": 8, "at": "2026-03-01T11:00:00Z"}, {"id": "k", "stock": 5, "at": "2026-03-01T12:00:00Z"},
+                     *({"id": "k", "price": i, "at": at(1772370000 + i)} for i in range(250))]})
+    hook.send({"e": [{"id": "k", "stock": 9, "at": "2026-03-01T10:00:00Z"}]})
+    got = hook.record("k")
+    equal((got["data"]["stock"], got["data"]["price"]), (5, 249))
+
+
+@test("times of every usual form count; what is no time is told, and the payload counts as one without")
+def _():
+    t = Tenant()
+    hook = Hook(t, updatedAtPath="ts")
+    forms = [(1772359200, 1772352000), ("1772359200", "1772352000"), (1772359200000, 1772352000000),
+             ("20260301T100000Z", "20260301T080000Z"),
+             ("Sun, 01 Mar 2026 10:00:00 +0000", "Sun, 1 Mar 2026 08:00:00 GMT"),
+             ("2026-03-01 11:00:00+01:00", "2026-03-01T08:00")]
+    for i, (newer, older) in enumerate(forms):
+        hook.send({"id": "t%d" % i, "v": "new", "ts": newer}).send({"id": "t%d" % i, "v": "old", "ts": older})
+        equal((hook.record("t%d" % i)["data"]["v"], hook.record("t%d" % i)["providerUpdatedAt"]),
+              ("new", "2026-03-01T10:00:00Z"), forms[i])
+    hook.send({"id": "odd", "v": 1, "ts": "yesterday"})
+    has(hook.newest_event()["reason"], "item 1 tells a time that cannot be read")
+    equal(hook.record("odd")["providerUpdatedAt"], None)
+
+
+@test("a lead told twice before its job runs: its record keeps what the second said")
+def _():
+    t = Tenant()
+    hook = Hook(t, itemsPath="e", leadFields={"email": "mail"}, updatedAtPath="at")
+    hook.send({"e": [{"id": "N1", "mail": "first@example.com", "at": "2026-03-01T10:00:00Z"},
+                     {"id": "N1", "mail": "second@example.com", "at": "2026-03-01T10:00:09Z"}]})
+    wait_until(lambda: all(x["stage"] == "ready" for x in t.leads()) and t.leads(), 20, "the lead")
+    got = hook.record("N1")
+    equal((got["data"]["mail"], got["data"]["email"]), ("second@example.com", "second@example.com"), got)
+
+
+run()
