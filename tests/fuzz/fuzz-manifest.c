@@ -53,7 +53,7 @@ static void check_item(const struct provider *p, struct arena *a, const struct w
 	require(i->resource_type.n <= LIMIT_TYPE_BYTES);
 	require(i->external_id.n > 0 && i->external_id.n <= LIMIT_EXTERNAL_ID_BYTES);
 	require(utf8_is_valid(i->external_id) && utf8_is_valid(i->event_type));
-	require(i->event_type.n <= 100 && json_is_object(i->data) && i->provider_updated_us >= 0);
+	require(i->event_type.n <= 100 && json_is_object(i->data));
 	require(json_text(a, i->data).p != NULL);
 	if (i->lead != NULL)
 		provider_lead_fields(p, a, i->lead, NULL);

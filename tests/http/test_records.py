@@ -321,7 +321,7 @@ def _():
     h.send(h.change(3, "city", "Bonn", NOW + 5))
     after = only_record(t)
     equal((after["updatedAt"], after["data"]), (before["updatedAt"], before["data"]))
-    equal(iso(after["providerUpdatedAt"]) - iso(before["providerUpdatedAt"]), 0.005)
+    equal((iso(after["providerUpdatedAt"]) - iso(before["providerUpdatedAt"])).total_seconds(), 0.005)
     equal((t.rows("record_changes"), t.rows("events")), (1, 4))
     equal(t.get("/records/%s/history" % before["id"])["total"], 1)
 
