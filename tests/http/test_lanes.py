@@ -4,8 +4,8 @@ he is well again."""
 import socket
 import threading
 
-from harness import Instance, equal, run, test, true, wait_until
-from tenant import Tenant, row_id
+from harness import Instance, equal, new_lead_id, run, test, true, wait_until
+from tenant import Meta, Tenant, row_id
 
 LEADS = 120     # of each ill destination: more than the runner works on at a time
 product = Instance(env={"CONNECT_HTTP_TIMEOUT_MS": "60000", "CONNECT_PUSH_BACKOFF_MS": "100",
@@ -86,6 +86,68 @@ def _():
     wait_until(lambda: states(hanging) == {"success": LEADS}, 90, "all that waited for the one that hung")
     equal(mute.answered, LEADS)
     mute.close()
+
+
+class StatementLog:
+    """What the database was asked meanwhile: (thread, statement) in their order."""
+
+    def __enter__(self):
+        product.sql("SET GLOBAL log_output = 'TABLE'; TRUNCATE mysql.general_log; SET GLOBAL general_log = ON")
+        return self
+
+    def __exit__(self, *_):
+        product.sql("SET GLOBAL general_log = OFF")
+        self.statements = [(row[0], " ".join(row[1].split())) for row in product.sql(
+            "SELECT thread_id, argument FROM mysql.general_log WHERE command_type IN ('Query', 'Execute')"
+            " ORDER BY event_time")]
+
+
+def durable(statements):
+    """What waits for the disk, as words: a transaction that wrote, or a write of its own."""
+    found, writes, is_open = [], [], False
+    for statement in statements:
+        verb = statement.split()[0].upper()
+        if statement.upper().startswith("START TRANSACTION"):
+            writes, is_open = [], True
+        elif verb == "COMMIT":
+            found += [writes] if writes else []
+            is_open = False
+        elif verb in ("INSERT", "UPDATE", "DELETE"):
+            table = [w for w in statement.replace("(", " ").split() if w.lower() not in ("into", "from", "ignore")][1]
+            if is_open:
+                writes.append(table)
+            else:
+                found.append([table])
+    return found
+
+
+@test("between the webhook's commit and the push on the wire there is one commit")
+def _():
+    t = Tenant(product)
+    m = Meta(t)
+    t.crm()
+    [first] = m.send(new_lead_id())     # statements are prepared, connections made, their use noted
+    t.wait_lead(first)
+    t.wait_idle()
+    with StatementLog() as log:
+        [id_] = m.send(new_lead_id())
+        t.wait_lead(id_)
+        t.wait_idle()
+    makers = {thread for thread, s in log.statements if s.upper().startswith("INSERT INTO EVENTS ")}
+    pushers = {thread for thread, s in log.statements if s.upper().startswith("INSERT INTO LEAD_DELIVERY_ATTEMPTS ")}
+    equal((len(makers), len(pushers)), (1, 1), log.statements)
+    took = durable([s for thread, s in log.statements if thread in makers])
+    equal(len(took), 1, took)
+    true("jobs" in took[0], took)
+    # one makes the lead ready and claims its push; the other stores what came of the push
+    took = durable([s for thread, s in log.statements if thread in pushers])
+    equal(len(took), 2, took)
+    true("lead_deliveries" in took[0] and "lead_delivery_attempts" not in took[0], took)
+    true("lead_delivery_attempts" in took[1], took)
+    # nobody else had a hand in it
+    others = [s for thread, s in log.statements if thread not in makers | pushers and " jobs " in s
+              and s.split()[0].upper() in ("UPDATE", "DELETE", "INSERT")]
+    equal(others, [])
 
 
 run()
