@@ -98,8 +98,8 @@ class StatementLog:
     def __exit__(self, *_):
         product.sql("SET GLOBAL general_log = OFF")
         self.statements = [(row[0], " ".join(row[1].split())) for row in product.sql(
-            "SELECT thread_id, argument FROM mysql.general_log WHERE command_type IN ('Query', 'Execute')"
-            " ORDER BY event_time")]
+            "SELECT thread_id, REGEXP_REPLACE(LEFT(CONVERT(argument USING ascii), 300), '[^ -~]+', ' ')"
+            " FROM mysql.general_log WHERE command_type IN ('Query', 'Execute') ORDER BY event_time")]
 
 
 def durable(statements):
