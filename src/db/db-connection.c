@@ -107,6 +107,11 @@ static bool is_lost_code(unsigned code)
 int db_connection_fail(
     struct db *db, unsigned code, const char *text, const char *what, struct err *err)
 {
+	if (code == CR_NET_PACKET_TOO_LARGE || code == ER_NET_PACKET_TOO_LARGE) {
+		db->is_lost = true; /* the server hangs up on it */
+		return err_set(err, ERR_LIMIT,
+		    "%s: longer than the database takes in one piece (max_allowed_packet)", what);
+	}
 	if (is_lost_code(code)) {
 		db->is_lost = true;
 		return err_set(
@@ -116,9 +121,12 @@ int db_connection_fail(
 	case ER_DUP_ENTRY:
 		return err_set(err, ERR_CONFLICT, "%s: already exists", what);
 	case ER_LOCK_DEADLOCK:
-	case ER_LOCK_WAIT_TIMEOUT:
 	case ER_CHECKREAD:
 		return err_set(err, ERR_RETRY, "%s: %s", what, text);
+	case ER_LOCK_WAIT_TIMEOUT:
+	case 3572: /* the same for NOWAIT (MySQL) */
+		return err_set(
+		    err, db->is_impatient ? ERR_LOCKED : ERR_RETRY, "%s: %s", what, text);
 	case 1969: /* a statement's time limit: MariaDB, MySQL */
 	case 3024:
 	case 188: /* the full-text index would need more than its memory */
@@ -210,6 +218,45 @@ static const char session_mode[] =
     "SET SESSION sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
     "time_zone='+00:00',innodb_lock_wait_timeout=10,autocommit=1";
 
+static int connection_be_patient(struct db *db, struct err *err)
+{
+	char sql[80];
+
+	if (!db->is_impatient || db->lock_wait_s == 0)
+		return 0;
+	snprintf(sql, sizeof(sql), "SET SESSION innodb_lock_wait_timeout=%u", db->lock_wait_s);
+	return db_connection_run(db, sql, "session", err);
+}
+
+void db_set_patience(struct db *db, bool is_impatient, unsigned wait_s)
+{
+	struct err err = ERR_INIT;
+
+	db->is_impatient = is_impatient;
+	db->lock_wait_s = wait_s;
+	if (db->conn != NULL && connection_be_patient(db, &err) == -1)
+		db->is_lost = true; /* the next connection is as it should be */
+}
+
+#define PACKET_LEAST (1u << 20) /* of a server that does not say */
+
+static int connection_ask_packet(struct db *db, struct err *err)
+{
+	MYSQL_RES *res;
+	MYSQL_ROW row;
+	int64_t bytes = 0;
+
+	if (db_connection_run(db, "SELECT @@max_allowed_packet", "session", err) == -1)
+		return -1;
+	res = mysql_store_result(db->conn);
+	row = res == NULL ? NULL : mysql_fetch_row(res);
+	if (row == NULL || !str_to_i64(str_from(row[0]), PACKET_LEAST, INT64_MAX, &bytes))
+		bytes = PACKET_LEAST;
+	mysql_free_result(res);
+	db->packet_bytes = (size_t)bytes;
+	return 0;
+}
+
 static int connection_open(struct db *db, struct err *err)
 {
 	const struct config *c = db->cfg;
@@ -232,9 +279,10 @@ static int connection_open(struct db *db, struct err *err)
 		err_set(err, ERR_UNAVAILABLE, "connect to the database: %s", mysql_error(db->conn));
 		return -1;
 	}
-	if (db_connection_run(db, session_setup, "session", err) == -1)
+	if (db_connection_run(db, session_setup, "session", err) == -1 ||
+	    db_connection_run(db, session_mode, "session", err) == -1)
 		return -1;
-	return db_connection_run(db, session_mode, "session", err);
+	return connection_be_patient(db, err) == -1 ? -1 : connection_ask_packet(db, err);
 }
 
 int db_connection_ensure(struct db *db, struct err *err)

@@ -29,7 +29,9 @@ struct db_cached {
 struct db {
 	const struct config *cfg;
 	MYSQL *conn; /* NULL: none is open */
-	bool in_transaction, is_lost;
+	bool in_transaction, is_lost, is_impatient;
+	unsigned lock_wait_s;   /* when impatient; 0: as usual */
+	size_t packet_bytes;    /* max_allowed_packet */
 	size_t depth;           /* of db_nested */
 	int64_t retry_after_us; /* no new connect before this (monotonic) */
 	uint64_t round_trips, commits;

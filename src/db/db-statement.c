@@ -244,15 +244,34 @@ int db_exec(struct db *db, const struct db_stmt *s, const struct db_val *vals, s
 	return 0;
 }
 
+/* How many rows go into one statement: at most LIMIT_DB_BATCH, and half of what the server takes in
+ * one piece; at least one. */
+static size_t rows_of_statement(
+    const struct db *db, const struct db_val *vals, size_t nrows, size_t per_row)
+{
+	size_t most = nrows < LIMIT_DB_BATCH ? nrows : LIMIT_DB_BATCH, n = 0, bytes = 0;
+
+	for (; n < most; n++) {
+		for (size_t i = 0; i < per_row; i++)
+			bytes += 16 + vals[n * per_row + i].s.n;
+		if (n > 0 && bytes > db->packet_bytes / 2)
+			break;
+	}
+	return n;
+}
+
 int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed, size_t nfixed,
     const struct db_val *vals, size_t nrows, size_t per_row, uint64_t *affected, struct err *err)
 {
 	uint64_t total = 0;
 
 	while (nrows > 0) {
-		size_t take = nrows < LIMIT_DB_BATCH ? nrows : LIMIT_DB_BATCH;
 		struct db_cached *c;
+		size_t take;
 
+		if (db_connection_ensure(db, err) == -1)
+			return -1;
+		take = rows_of_statement(db, vals, nrows, per_row);
 		if (statement_run(db, s, take, fixed, nfixed, vals, take * per_row, &c, err) == -1)
 			return -1;
 		total += mysql_stmt_affected_rows(c->handle);

@@ -106,10 +106,12 @@ void db_disconnect(struct db *db);
 int db_ping(struct db *db, struct err *err);
 
 /* Runs a statement without result. affected may be NULL. A broken unique key is ERR_CONFLICT, a
- * deadlock, lock time-out or certification failure ERR_RETRY, a lost server ERR_UNAVAILABLE. */
+ * deadlock, lock time-out or certification failure ERR_RETRY, a lost server ERR_UNAVAILABLE, what
+ * is longer than the server takes in one piece ERR_LIMIT. */
 int db_exec(struct db *db, const struct db_stmt *s, const struct db_val *vals, size_t n,
     uint64_t *affected, struct err *err);
-/* Multi-row form: vals holds nrows × (parameters of one row); any nrows, split at LIMIT_DB_BATCH.
+/* Multi-row form: vals holds nrows × (parameters of one row); any nrows, split at LIMIT_DB_BATCH
+ * and at half of what the server takes in one piece (max_allowed_packet).
  * fixed/nfixed: parameters of the head, before the rows (may be NULL, 0). */
 int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fixed, size_t nfixed,
     const struct db_val *vals, size_t nrows, size_t per_row, uint64_t *affected, struct err *err);
@@ -145,6 +147,9 @@ int db_transaction(struct db *db, int (*body)(struct db *db, void *arg, struct e
  * whole transaction is lost, and its body must fail with the same. */
 int db_nested(struct db *db, int (*body)(struct db *db, void *arg, struct err *err), void *arg,
     struct err *err);
+/* For those whom others wait for: from now on whatever has to wait for a lock fails with
+ * ERR_LOCKED, after wait_s seconds (0: as long as usual), and the transaction is not run again. */
+void db_set_patience(struct db *db, bool is_impatient, unsigned wait_s);
 bool db_in_transaction(const struct db *db);
 /* Within a transaction: fn(arg) runs right after its commit, and is forgotten when it rolls back or
  * is tried again. The same pair twice is one call. At most 4,096 of them. */

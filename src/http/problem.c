@@ -123,6 +123,7 @@ static int status_of_err(enum err_code code)
 	case ERR_LIMIT:
 		return 413;
 	case ERR_RETRY:
+	case ERR_LOCKED:
 	case ERR_UNAVAILABLE:
 		return 503;
 	case ERR_TIMEOUT:

@@ -49,9 +49,11 @@ struct group_commit {
 	struct write_set *sets;
 	size_t n;
 	struct arena *a;
-	bool **is_repeat;   /* per set and item: another event had its key already */
-	bool *is_skipped;   /* per set: written before */
-	bool *is_done;      /* per set: a replay of an event that went through before */
+	bool **is_repeat; /* per set and item: another event had its key already */
+	bool *is_skipped; /* per set: written before */
+	bool *is_done;    /* per set: a replay of an event that went through before */
+	bool *is_left;    /* per set: something of it is in the way of the others */
+	bool is_shared;
 	struct buf **notes; /* per set: what is to be said of its items; NULL: nothing */
 };
 
@@ -104,7 +106,7 @@ static int commit_skip_written(struct db *db, struct group_commit *c, struct err
 		int found;
 
 		ws->is_duplicate = false;
-		if (!ws->may_be_written || ws->is_replay)
+		if (!ws->may_be_written || ws->is_replay || c->is_left[i])
 			continue;
 		found = db_row(db, c->a, &event_written,
 		    DB_VALS(db_uuid(&ws->event_id), db_uuid(&ws->account_id)), &rows, err);
@@ -300,8 +302,15 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	    .jobs = arena_array(c->a, total, sizeof(*r.jobs))};
 
 	commit_collect_records(c, &r);
-	if (record_upsert(db, c->a, r.records, r.nrecords, err) == -1)
+	if (!c->is_shared) {
+		if (record_upsert(db, c->a, r.records, r.nrecords, err) == -1)
+			return -1;
+	} else if (record_upsert_shared(db, c->a, r.records, r.nrecords, err) == -1) {
+		for (size_t i = 0; i < r.nrecords; i++)
+			if (r.records[i].is_in_the_way)
+				c->is_left[r.set_of[i] - c->sets] = true;
 		return -1;
+	}
 	commit_note_records(c, &r);
 	commit_collect_rest(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
@@ -392,7 +401,8 @@ static int commit_body(struct db *db, void *arg, struct err *err)
 	struct group_commit *c = arg;
 
 	arena_reset(c->a); /* a repeat after a deadlock begins anew */
-	c->is_skipped = arena_zalloc(c->a, c->n * sizeof(*c->is_skipped));
+	c->is_skipped = arena_array(c->a, c->n, sizeof(*c->is_skipped));
+	memcpy(c->is_skipped, c->is_left, c->n * sizeof(*c->is_skipped));
 	c->is_done = arena_zalloc(c->a, c->n * sizeof(*c->is_done));
 	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
 	c->notes = arena_array(c->a, c->n, sizeof(struct buf *));
@@ -402,19 +412,78 @@ static int commit_body(struct db *db, void *arg, struct err *err)
 	return commit_write_events(db, c, err);
 }
 
+/* One transaction; where it is shared, again without what was found to be in the way. */
+static int commit_sets(struct group_commit *c, struct db *db, struct err *err)
+{
+	for (size_t left = 0;;) {
+		size_t now_left = 0;
+
+		if (db_transaction(db, commit_body, c, err) == 0)
+			return 0;
+		for (size_t i = 0; i < c->n; i++)
+			now_left += c->is_left[i];
+		if (err->code != ERR_LOCKED || now_left == left || now_left == c->n)
+			return -1;
+		left = now_left;
+		err_clear(err);
+	}
+}
+
+static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n, bool is_shared);
+
+/* Away for the first alone as well: then it is for all. */
+static void commit_apart(struct db *db, struct write_set *sets, size_t n, bool is_shared)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && sets[0].err.code == ERR_UNAVAILABLE)
+			sets[i].err = sets[0].err;
+		else
+			commit_or_take_apart(db, &sets[i], 1, is_shared);
+	}
+}
+
+static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n, bool is_shared)
+{
+	struct arena *kept = arena_new();
+	struct group_commit c = {.sets = sets,
+	    .n = n,
+	    .a = arena_new(),
+	    .is_left = arena_zalloc(kept, n * sizeof(bool)),
+	    .is_shared = is_shared};
+	struct err err = ERR_INIT;
+	const bool is_apart = commit_sets(&c, db, &err) == -1 && n > 1 && err.code != ERR_LOCKED;
+
+	arena_free(c.a);
+	if (is_apart)
+		commit_apart(db, sets, n, is_shared);
+	for (size_t i = 0; i < n && !is_apart; i++) {
+		sets[i].err = err;
+		if (err.code == ERR_NONE && c.is_left[i])
+			err_set(&sets[i].err, ERR_LOCKED, "others hold a record of it");
+	}
+	arena_free(kept);
+}
+
 void write_sets_commit(struct db *db, struct write_set *sets, size_t n)
 {
-	struct group_commit c = {.sets = sets, .n = n, .a = arena_new()};
-	struct err err = ERR_INIT;
+	db_set_patience(db, true, 0);
+	commit_or_take_apart(db, sets, n, false);
+	db_set_patience(db, false, 0);
+}
 
-	if (db_transaction(db, commit_body, &c, &err) == -1 && n > 1 &&
-	    err.code != ERR_UNAVAILABLE) {
-		arena_free(c.a);
-		for (size_t i = 0; i < n; i++)
-			write_sets_commit(db, &sets[i], 1);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		sets[i].err = err;
-	arena_free(c.a);
+void write_sets_commit_shared(struct db *db, struct write_set *sets, size_t n)
+{
+	commit_or_take_apart(db, sets, n, true);
+}
+
+#define HEAVY_BYTES (256u * 1024u)
+#define HEAVY_ITEMS 100u
+
+bool write_set_is_heavy(const struct write_set *ws)
+{
+	size_t bytes = ws->body.n;
+
+	for (size_t i = 0; i < ws->nitems; i++)
+		bytes += ws->items[i].data.n + ws->items[i].lead.n;
+	return ws->nitems > HEAVY_ITEMS || bytes > HEAVY_BYTES;
 }

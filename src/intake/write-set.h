@@ -40,9 +40,16 @@ void write_set_encode(struct buf *b, const struct write_set *ws);
 /* Text points into data. ERR_MALFORMED. */
 int write_set_decode(struct arena *a, struct str data, struct write_set *out, struct err *err);
 
-/* Commits the sets in one transaction; when that fails for another reason than the database being
- * away, each alone, so that a bad one harms no other. Fills is_duplicate and err of each. */
+/* Commits the sets in one transaction; when that fails, each alone, so that a bad one harms no
+ * other. Fills is_duplicate and err of each; ERR_UNAVAILABLE when the first alone finds the
+ * database away too. Waits for locks that others hold: ERR_LOCKED after a while. */
 void write_sets_commit(struct db *db, struct write_set *sets, size_t n);
+/* The same for the writer, on whom all workers wait: whatever would hold it up (a record that
+ * others hold, much that is stored) is left out, with ERR_LOCKED: its worker commits it itself. The
+ * connection is impatient (db_set_patience). */
+void write_sets_commit_shared(struct db *db, struct write_set *sets, size_t n);
+/* Is it so large that it is its worker's own work? */
+bool write_set_is_heavy(const struct write_set *ws);
 
 /* Hands the sets of one request to the writer and waits for the commit; without a writer commits
  * here. 0 or -1 with the first set's error. */

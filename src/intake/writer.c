@@ -30,6 +30,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/shared.h"
 #include "http/http.h"
 #include "intake/intake.h"
 #include "intake/write-set.h"
@@ -42,6 +43,7 @@
 #define CLIENTS_MAX 512u
 #define BACKLOG 256
 #define ANSWER_WAIT_MS 30000
+#define LOCK_WAIT_S 1 /* all workers wait with it */
 
 static uint32_t frame_u32(const char *p)
 {
@@ -225,7 +227,7 @@ static void writer_commit_waiting(struct writer *w)
 		n += c->nsets;
 		taken[ntaken++] = slot;
 	}
-	write_sets_commit(w->app->db, sets, n);
+	write_sets_commit_shared(w->app->db, sets, n);
 	for (size_t i = 0; i < ntaken; i++)
 		writer_client_answer(w, taken[i]);
 	arena_free(a);
@@ -273,6 +275,7 @@ int intake_writer_main(void *arg, int index)
 	if (w == NULL)
 		abort();
 	w->app = arg;
+	db_set_patience(w->app->db, true, LOCK_WAIT_S);
 	if (writer_listen(w, &err) == -1) {
 		log_error("writer.start", LOG_ERR(&err));
 		return 1;
@@ -389,11 +392,38 @@ static int writer_ask(struct app *app, struct arena *a, struct write_set *sets, 
 	return -1;
 }
 
+static bool sets_are_heavy(const struct write_set *sets, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (write_set_is_heavy(&sets[i]))
+			return true;
+	return false;
+}
+
+/* What was in the way of the others: waits for its locks here, where it holds up nobody. So may
+ * half of the workers, no more. */
+static void commit_what_was_left(struct app *app, struct write_set *sets, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (sets[i].err.code != ERR_LOCKED)
+			continue;
+		if (app->shared != NULL &&
+		    !shared_wait_begin(app->shared, config_waiters(app->config)))
+			continue;
+		sets[i].err = (struct err)ERR_INIT;
+		write_sets_commit(app->db, &sets[i], 1);
+		if (app->shared != NULL)
+			shared_wait_end(app->shared);
+	}
+}
+
 int write_sets_submit(
     struct app *app, struct arena *a, struct write_set *sets, size_t n, struct err *err)
 {
-	if (writer_ask(app, a, sets, n) == -1)
+	if (sets_are_heavy(sets, n) || writer_ask(app, a, sets, n) == -1)
 		write_sets_commit(app->db, sets, n);
+	else
+		commit_what_was_left(app, sets, n);
 	for (size_t i = 0; i < n; i++)
 		if (sets[i].err.code != ERR_NONE)
 			return err_set(err, sets[i].err.code, "%s", sets[i].err.msg);

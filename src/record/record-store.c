@@ -30,6 +30,10 @@ DB_STMT_ROWS(records_lock,
     "SELECT external_id, id, data, provider_updated_at, updated_at, source, clocks FROM records"
     " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
     "?", ") FOR UPDATE");
+DB_STMT_ROWS(records_lock_at_once,
+    "SELECT external_id, id, data, provider_updated_at, updated_at, source, clocks FROM records"
+    " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
+    "?", ") FOR UPDATE NOWAIT");
 enum {
 	STORED_EXTERNAL_ID,
 	STORED_ID,
@@ -102,6 +106,8 @@ struct upsert_batch {
 	struct map *records; /* key → struct working_record */
 	struct change_row *changes;
 	size_t nchanges;
+	bool is_shared;
+	size_t stored_bytes; /* read so far */
 };
 
 /* The database takes "a" and "a " for the same key (PAD SPACE), so we must as well. */
@@ -148,12 +154,13 @@ static int batch_lock_kind(
 
 	for (size_t i = 0; i < n; i++)
 		ids[i] = db_strn(ws[i]->first->external_id);
-	if (db_query_rows(b->db, b->a, &records_lock,
+	if (db_query_rows(b->db, b->a, b->is_shared ? &records_lock_at_once : &records_lock,
 		DB_VALS(db_uuid(&kind->account_id), db_strn(kind->provider_type),
 		    db_strn(kind->resource_type)),
 		ids, n, 1, &rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
+		b->stored_bytes += db_get_str(&rows, i, STORED_DATA).n;
 		for (size_t k = 0; k < n; k++) {
 			struct working_record *w = ws[k];
 
@@ -175,6 +182,22 @@ static int batch_lock_kind(
 		}
 	}
 	return 0;
+}
+
+static int batch_check_share(
+    const struct upsert_batch *b, const struct record_item *kind, struct err *err)
+{
+	if (!b->is_shared || b->stored_bytes <= RECORD_SHARED_BYTES)
+		return 0;
+	return err_set(err, ERR_LOCKED, "the records of %.*s are too large to be shared work",
+	    (int)kind->resource_type.n, kind->resource_type.p);
+}
+
+static void items_mark_in_the_way(
+    struct record_item *items, size_t n, const struct record_item *kind)
+{
+	for (size_t i = 0; i < n; i++)
+		items[i].is_in_the_way = item_is_same_kind(&items[i], kind);
 }
 
 /* Collects the distinct records of the batch and reads those that exist, kind by kind. */
@@ -211,8 +234,11 @@ static int batch_load_stored(
 			is_done[k] = true;
 			ws[taken++] = w;
 		}
-		if (batch_lock_kind(b, ws, taken, err) == -1)
+		if (batch_lock_kind(b, ws, taken, err) == -1 ||
+		    batch_check_share(b, lead->first, err) == -1) {
+			items_mark_in_the_way(items, n, lead->first);
 			return -1;
+		}
 	}
 	return 0;
 }
@@ -547,10 +573,10 @@ static int batch_write_counts(struct upsert_batch *b, struct err *err)
 	return db_exec_rows(b->db, &record_counts_add, NULL, 0, v, n, 6, NULL, err);
 }
 
-int record_upsert(
-    struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err)
+static int upsert_items(struct db *db, struct arena *a, struct record_item *items, size_t n,
+    bool is_shared, struct err *err)
 {
-	struct upsert_batch b = {.db = db, .a = a, .records = map_new(a)};
+	struct upsert_batch b = {.db = db, .a = a, .records = map_new(a), .is_shared = is_shared};
 
 	if (n == 0)
 		return 0;
@@ -566,4 +592,16 @@ int record_upsert(
 	    batch_write_changes(&b, err) == -1)
 		return -1;
 	return batch_write_counts(&b, err);
+}
+
+int record_upsert(
+    struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err)
+{
+	return upsert_items(db, a, items, n, false, err);
+}
+
+int record_upsert_shared(
+    struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err)
+{
+	return upsert_items(db, a, items, n, true, err);
 }

@@ -39,6 +39,7 @@ struct record_item {
 	/* set on return: */
 	struct uuid id;
 	enum record_outcome outcome;
+	bool is_in_the_way; /* record_upsert_shared */
 	bool was_ahead; /* its provider's time lay in the future, and counts as its receipt */
 };
 
@@ -52,6 +53,12 @@ struct record_item {
  * stale when it is older than what is stored, else unchanged. Two items of the same record in one
  * call merge one after the other. */
 int record_upsert(
+    struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err);
+/* The same for who works for many: it waits for no record that others hold, and reads no more of
+ * what is stored than RECORD_SHARED_BYTES. Else ERR_LOCKED, and items that are in the way say so:
+ * without them, and what goes with them, it may be tried again. */
+#define RECORD_SHARED_BYTES (4u * 1024u * 1024u)
+int record_upsert_shared(
     struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err);
 /* The stored record's JSON as the API shows it; 1, 0, -1. */
 int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,

@@ -5,13 +5,14 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 import urllib.parse
 import uuid
 
 from harness import (Instance, equal, has, here, hmac_base64, hmac_hex, hubspot_headers, meta_lead, new_lead_id,
                      problem, run, test, true, wait_until)
-from tenant import HubSpot, Meta, Tenant, new_page, pages_of, unique
+from tenant import HubSpot, Meta, Tenant, new_page, pages_of, row_id, unique
 
 KEPT_OF_REJECTED = 4096
 MOST = 1048576
@@ -750,6 +751,34 @@ def _():
         t.wait_idle()
         equal(sorted(x["providerLeadId"] for x in t.leads()), sorted([first, second]))
         equal({x["stage"] for x in t.leads()}, {"ready"})
+
+
+@test("a record that somebody holds holds up no other webhook, and gets what is its own when it is free")
+def _():
+    held, other = Tenant(), Tenant()
+    hubs = {t: HubSpot(t) for t in (held, other)}
+    for t, hub in hubs.items():
+        hub.send(hub.change(7, "city", "Bonn"))
+    base = here().state
+    with subprocess.Popen(["mariadb", "--no-defaults", "--socket=%s/run/mariadb.sock" % base, "--user=root", "connect"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        holder.stdin.write("START TRANSACTION; SELECT 'held' FROM records WHERE account_id = %s FOR UPDATE;\n"
+                           % row_id(held.id))
+        holder.stdin.flush()
+        wait_until(lambda: here().sql("SELECT COUNT(*) FROM information_schema.innodb_trx")[0][0] != "0", 20, "the hold")
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            waiting = pool.submit(lambda: hubs[held].send(hubs[held].change(7, "city", "Trier")))
+            answers = list(pool.map(lambda i: hubs[other].send(hubs[other].change(i, "city", "Ulm")),
+                                    range(100, 160)))
+            equal({a.status for a in answers}, {200})
+            equal(other.rows("records"), 61)
+            true(not waiting.done(), "what is held waits")
+            holder.stdin.write("COMMIT;\n")
+            holder.stdin.flush()
+            waiting.result(60)
+        holder.stdin.close()
+    [record] = held.records()
+    equal(record["data"]["properties"]["city"], "Trier")
 
 
 run()

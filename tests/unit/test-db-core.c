@@ -228,6 +228,43 @@ static void rows_with_a_head(void)
 	arena_free(a);
 }
 
+/* More than the server takes in one piece goes in several; one row that is more is an error, and
+ * the connection goes on. */
+static void large_rows(void)
+{
+	static const struct db_stmt put = {
+	    "put", "INSERT INTO core_cells (id, t) VALUES ", "(?,?)", ""};
+	struct db *db = test_db();
+	int64_t most;
+	struct db_val v[LIMIT_DB_BATCH * 2];
+	struct err err = ERR_INIT;
+	uint64_t affected = 0;
+	struct str text;
+	char *p;
+
+	if (db == NULL)
+		return;
+	most = NUMBER_OF(db, "SELECT @@max_allowed_packet");
+	make_table(db);
+	p = malloc((size_t)most + 100);
+	REQUIRE(p != NULL);
+	memset(p, 'x', (size_t)most + 100);
+	text = (struct str){p, (size_t)most / 20};
+	for (size_t i = 0; i < LIMIT_DB_BATCH; i++) {
+		v[2 * i] = db_int((int64_t)i);
+		v[2 * i + 1] = db_strn(text);
+	}
+	OK(db_exec_rows(db, &put, NULL, 0, v, LIMIT_DB_BATCH, 2, &affected, &err), &err);
+	CHECK(affected == LIMIT_DB_BATCH && count_rows(db) == LIMIT_DB_BATCH);
+	v[0] = db_int(-1);
+	v[1] = db_strn((struct str){p, (size_t)most + 100});
+	CHECK(db_exec_rows(db, &put, NULL, 0, v, 1, 2, &affected, &err) == -1);
+	CHECK(err.code == ERR_LIMIT);
+	CHECK(count_rows(db) == LIMIT_DB_BATCH);
+	free(p);
+	drop_table(db);
+}
+
 static void too_many_rows(void)
 {
 	static const struct db_stmt cross = {
@@ -766,10 +803,11 @@ void suite_db_core(void)
 {
 	ADD_TESTS("db_core", {"numbers and sums", numbers}, {"texts of any length", texts},
 	    {"bytes and ids", bytes}, {"many rows in pieces", many_rows},
-	    {"rows behind a head", rows_with_a_head}, {"too many rows are an error", too_many_rows},
-	    {"errors by kind", errors}, {"transactions and hooks", transactions},
-	    {"nested transactions", nesting}, {"nested twice", nested_twice},
-	    {"deletion in slices", purging}, {"a deadlock is tried again", deadlocks},
+	    {"rows behind a head", rows_with_a_head}, {"large rows", large_rows},
+	    {"too many rows are an error", too_many_rows}, {"errors by kind", errors},
+	    {"transactions and hooks", transactions}, {"nested transactions", nesting},
+	    {"nested twice", nested_twice}, {"deletion in slices", purging},
+	    {"a deadlock is tried again", deadlocks},
 	    {"an idle connection that was closed is replaced", idle_connection_is_replaced},
 	    {"a connection lost within a transaction", killed_within_a_transaction},
 	    {"work done while the server works", meanwhile}, {"no server, then one", no_server});

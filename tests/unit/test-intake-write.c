@@ -263,6 +263,114 @@ static void what_is_stored(void)
 	arena_free(a);
 }
 
+/* ---- what others hold --------------------------------------------------------------------- */
+
+/* One webhook of each of n accounts, each for a record of its own. */
+static void one_each(struct write_set *sets, struct write_item *items, struct uuid *accounts,
+    size_t n, const char *data)
+{
+	for (size_t i = 0; i < n; i++) {
+		items[i] = intake_item(NULL, "x", data);
+		sets[i] = intake_set(accounts[i], uuid_new());
+		intake_give(&sets[i], &items[i], 1);
+	}
+}
+
+struct holding {
+	struct uuid account;
+	struct write_set *sets;
+	size_t n;
+	struct db *writers;
+};
+
+/* Holds the account's records, and has the sets committed by another connection meanwhile. */
+static int hold_and_commit(struct db *db, void *arg, struct err *err)
+{
+	struct holding *h = arg;
+
+	DB_STMT(hold, "UPDATE records SET source = source WHERE account_id = ?");
+	if (db_exec(db, &hold, DB_VALS(db_uuid(&h->account)), NULL, err) == -1)
+		return -1;
+	write_sets_commit_shared(h->writers, h->sets, h->n);
+	return 0;
+}
+
+/* The writer leaves out what somebody holds; all others are stored meanwhile. */
+static void held_records(void)
+{
+	enum { N = 5, HELD = 2 };
+	struct db *db = test_db(), *writers;
+	struct uuid accounts[N];
+	struct write_item items[N];
+	struct write_set sets[N];
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	writers = db_new(test_db_config());
+	db_set_patience(writers, true, 1);
+	for (size_t i = 0; i < N; i++)
+		accounts[i] = uuid_new();
+	one_each(sets, items, accounts, N, "{\"a\":1}");
+	write_sets_commit_shared(writers, sets, N);
+	CHECK(all_well(sets, N));
+	one_each(sets, items, accounts, N, "{\"a\":2}");
+	struct holding h = {accounts[HELD], sets, N, writers};
+
+	OK(db_transaction(db, hold_and_commit, &h, &err), &err);
+	for (size_t i = 0; i < N; i++) {
+		CHECK((sets[i].err.code == ERR_LOCKED) == (i == HELD));
+		CHECK(NUMBER_OF(db,
+			  "SELECT COUNT(*) FROM records WHERE account_id = ? AND data ="
+			  " '{\"a\":2}'",
+			  db_uuid(&accounts[i])) == (i != HELD));
+		CHECK(COUNT_IN(db, "events", accounts[i]) == (i == HELD ? 1 : 2));
+	}
+	/* its worker commits it itself, once it is free */
+	sets[HELD].may_be_written = true;
+	write_sets_commit(db, &sets[HELD], 1);
+	CHECK(all_well(&sets[HELD], 1));
+	CHECK(COUNT_IN(db, "events", accounts[HELD]) == 2);
+	db_free(writers);
+}
+
+/* Nor does it read much of what is stored for one account while the others wait. */
+static void large_records(void)
+{
+	enum { N = 7 };
+	struct db *db = test_db();
+	struct uuid accounts[N];
+	struct write_item items[N];
+	struct write_set sets[N];
+	struct arena *a;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	accounts[0] = uuid_new();
+	for (size_t i = 1; i < N; i++)
+		accounts[i] = i < N - 1 ? accounts[0] : uuid_new();
+	for (size_t i = 0; i < N - 1; i++) {
+		struct write_item item = intake_item(NULL, arena_printf(a, "%zu", i),
+		    arena_printf(a, "{\"t\":\"%0*d\"}", 900000, 0));
+		struct write_set ws = intake_set(accounts[0], uuid_new());
+
+		intake_give(&ws, &item, 1);
+		CHECK(write_set_is_heavy(&ws));
+		write_sets_commit(db, &ws, 1);
+		CHECK(all_well(&ws, 1));
+	}
+	one_each(sets, items, accounts, N, "{\"a\":2}");
+	for (size_t i = 0; i < N - 1; i++)
+		items[i].external_id = str_from(arena_printf(a, "%zu", i));
+	CHECK(!write_set_is_heavy(&sets[0]));
+	write_sets_commit_shared(db, sets, N);
+	for (size_t i = 0; i < N; i++)
+		CHECK(sets[i].err.code == (i < N - 1 ? ERR_LOCKED : ERR_NONE));
+	CHECK(COUNT_IN(db, "events", accounts[N - 1]) == 1);
+	arena_free(a);
+}
+
 static void statuses(void)
 {
 	struct db *db = test_db();
@@ -637,7 +745,8 @@ void suite_intake_write(void)
 	ADD_TESTS("intake_write", {"encoded and decoded", round_trip},
 	    {"broken at any byte", broken_anywhere}, {"too many items", too_many_items},
 	    {"what is stored", what_is_stored}, {"time of records", time_of_records},
-	    {"statuses", statuses}, {"duplicates", duplicates},
+	    {"statuses", statuses}, {"held records", held_records},
+	    {"large records", large_records}, {"duplicates", duplicates},
 	    {"accounts are apart", accounts_are_apart}, {"sent again", sent_again},
 	    {"bad sets harm no other", bad_sets_harm_no_other}, {"replays", replays},
 	    {"a large batch", large_batch}, {"committed meanwhile", committed_meanwhile},

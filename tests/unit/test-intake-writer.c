@@ -246,24 +246,23 @@ static int answers_process(void *arg)
 	struct config lost = h->cfg;
 	struct app app = {.config = &h->cfg};
 	struct arena *a = arena_new();
-	struct write_item good = intake_item("k", "1", "{\"a\":1}"), large = good;
+	struct write_item good = intake_item("k", "1", "{\"a\":1}"), other = good;
 	struct write_set sets[3];
 	struct err err = ERR_INIT;
-	char *data = arena_printf(a, "{\"a\":\"%*s\"}", (int)LIMIT_RECORD_BYTES, "");
 
 	lost.db_socket = "/nonexistent/mariadb.sock";
 	app.db = db_new(&lost);
-	large.dedupe[0] = 'l';
-	large.data = str_from(data);
+	other.dedupe[0] = 'o';
 	for (size_t i = 0; i < 3; i++)
 		sets[i] = intake_set(h->account, h->account);
 	intake_give(&sets[0], &good, 1);
-	intake_give(&sets[1], &large, 1);
+	intake_give(&sets[1], &other, 1);
+	sets[1].event_type = str_from(arena_printf(a, "%0500d", 1));
 	intake_give(&sets[2], &good, 1);
 	MUST(write_sets_submit(&app, a, sets, 3, &err) == -1);
-	MUST(err.code == ERR_LIMIT && strstr(err.msg, "record") != NULL);
+	MUST(err.code == ERR_INVALID && strstr(err.msg, "too long") != NULL);
 	MUST(sets[0].err.code == ERR_NONE && !sets[0].is_duplicate);
-	MUST(sets[1].err.code == ERR_LIMIT && TEXT_EQ(sets[1].err.msg, err.msg));
+	MUST(sets[1].err.code == ERR_INVALID && TEXT_EQ(sets[1].err.msg, err.msg));
 	MUST(sets[2].err.code == ERR_NONE && sets[2].is_duplicate);
 	/* as many as one request may have connections */
 	err_clear(&err);
