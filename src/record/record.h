@@ -40,7 +40,7 @@ struct record_item {
 	struct uuid id;
 	enum record_outcome outcome;
 	bool is_in_the_way; /* record_upsert_shared */
-	bool was_ahead; /* its provider's time lay in the future, and counts as its receipt */
+	bool was_ahead;     /* its provider's time lay in the future, and counts as its receipt */
 };
 
 /* at_us is when the payload came, or now if that is longer ago than this: lists by cursor rely on
