@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/number.h"
 #include "base/oom.h"
 
 #define TEXT_MOST (16u * LIMIT_JSON_BYTES) /* of one text that is written */
@@ -16,6 +17,7 @@
 #define KEYS_INLINE 48                     /* members sorted without an allocation */
 #define SCRATCH_KEEP (1u << 20)            /* a larger write buffer is given back */
 #define REPLACEMENT "\xEF\xBF\xBD"         /* U+FFFD */
+#define KEPT_MORE 8                        /* bytes that keeping a number's text adds to the JSON */
 
 static void json_release(void *value)
 {
@@ -30,63 +32,74 @@ json_t *json_own(struct arena *a, json_t *value)
 	return value;
 }
 
+/* Kinds: what a number keeps of its text stands behind a NUL. */
+
+static bool is_kept_number(const json_t *value)
+{
+	const char *p = (json_string_value)(value);
+
+	return p && p[0] == '\0' && (json_string_length)(value) > 0;
+}
+
+static struct str kept_digits(const json_t *value)
+{
+	return (struct str){(json_string_value)(value) + 1, (json_string_length)(value)-1};
+}
+
+json_type json_kind(const json_t *value)
+{
+	return value->type == JSON_STRING && is_kept_number(value) ? JSON_REAL : value->type;
+}
+
+const char *json_chars(const json_t *value)
+{
+	return is_kept_number(value) ? NULL : (json_string_value)(value);
+}
+
+size_t json_chars_length(const json_t *value)
+{
+	return is_kept_number(value) ? 0 : (json_string_length)(value);
+}
+
+double json_double(const json_t *value)
+{
+	return is_kept_number(value) ? strtod(kept_digits(value).p, NULL)
+				     : (json_number_value)(value);
+}
+
 /* Parsing */
 
 /* What a look at the raw text finds before the parser runs. */
 struct text_scan_found {
 	size_t depth; /* the deepest nesting */
-	size_t large; /* integers too long for int64 */
+	size_t kept;  /* numbers whose text is kept */
+	bool has_nul; /* \u0000 in a string */
 };
 
-/* Whether the digits at p (a '-' before them was left out) exceed an int64. */
-static bool is_beyond_int64(const char *p, size_t n, bool is_negative)
-{
-	const char *most = is_negative ? "9223372036854775808" : "9223372036854775807";
-
-	return n > 19 || (n == 19 && memcmp(p, most, 19) > 0);
-}
-
-/* The length of the integer at i, or 0 where the number there has a fraction or exponent. */
-static size_t integer_length(struct str s, size_t i)
-{
-	size_t n = 0;
-
-	while (i + n < s.n && s.p[i + n] >= '0' && s.p[i + n] <= '9')
-		n++;
-	if (i + n < s.n && (s.p[i + n] == '.' || s.p[i + n] == 'e' || s.p[i + n] == 'E'))
-		return 0;
-	return n;
-}
-
 /* The index after the string whose opening quote is at i. */
-static size_t string_skip(struct str s, size_t i)
+static size_t string_skip(struct str s, size_t i, bool *has_nul)
 {
-	for (i++; i < s.n && s.p[i] != '"'; i++)
-		if (s.p[i] == '\\')
-			i++;
+	for (i++; i < s.n && s.p[i] != '"'; i++) {
+		if (s.p[i] != '\\')
+			continue;
+		*has_nul = *has_nul || str_starts((struct str){s.p + i, s.n - i}, "\\u0000");
+		i++;
+	}
 	return i + 1;
 }
 
-static size_t number_skip(struct str s, size_t i)
-{
-	while (i < s.n && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.' || s.p[i] == 'e' ||
-			      s.p[i] == 'E' || s.p[i] == '+' || s.p[i] == '-'))
-		i++;
-	return i;
-}
-
-/* Walks the text once. With b, copies it there and gives each large integer a ".0", so that the
- * parser makes that one a real and leaves the others integers. */
+/* Walks the text once. With b, copies it there, each number whose text is kept as the string that
+ * stands for it (json_kind). */
 static struct text_scan_found text_scan(struct str s, struct buf *b)
 {
-	struct text_scan_found found = {0, 0};
+	struct text_scan_found found = {0};
 	size_t depth = 0, copied = 0, i = 0;
 
 	while (i < s.n) {
 		char c = s.p[i];
 
 		if (c == '"') {
-			i = string_skip(s, i);
+			i = string_skip(s, i, &found.has_nul);
 		} else if (c == '[' || c == '{') {
 			if (++depth > found.depth)
 				found.depth = depth;
@@ -94,18 +107,19 @@ static struct text_scan_found text_scan(struct str s, struct buf *b)
 		} else if (c == ']' || c == '}') {
 			depth -= depth > 0;
 			i++;
-		} else if (c >= '0' && c <= '9') {
-			size_t n = integer_length(s, i);
+		} else if (c == '-' || (c >= '0' && c <= '9')) {
+			size_t n = number_length((struct str){s.p + i, s.n - i});
+			struct str number = {s.p + i, n};
 
-			if (is_beyond_int64(s.p + i, n, i && s.p[i - 1] == '-')) {
-				found.large++;
+			if (n > 0 && !number_is_int64(number)) {
+				found.kept++;
 				if (b) {
-					buf_add(b, s.p + copied, i + n - copied);
-					buf_str(b, ".0");
+					buf_add(b, s.p + copied, i - copied);
+					buf_printf(b, "\"\\u0000%.*s\"", (int)n, number.p);
 					copied = i + n;
 				}
 			}
-			i = n ? i + n : number_skip(s, i);
+			i += n > 0 ? n : 1;
 		} else {
 			i++;
 		}
@@ -128,7 +142,7 @@ static int parse_fail(struct err *err, json_error_t *e)
 
 json_t *json_parse(struct arena *a, struct str text, struct err *err)
 {
-	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
 	struct buf rewritten;
 	struct text_scan_found found;
 	json_error_t e;
@@ -148,9 +162,14 @@ json_t *json_parse(struct arena *a, struct str text, struct err *err)
 		err_set(err, ERR_MALFORMED, "JSON: nested deeper than %u levels", LIMIT_JSON_DEPTH);
 		return NULL;
 	}
-	if (found.large) {
-		buf_init(&rewritten, text.n + 2 * found.large);
+	if (found.has_nul) {
+		err_set(err, ERR_MALFORMED, "JSON: the escape \\u0000, which no text may have");
+		return NULL;
+	}
+	if (found.kept) {
+		buf_init(&rewritten, text.n + KEPT_MORE * found.kept);
 		text_scan(text, &rewritten);
+		flags |= JSON_ALLOW_NUL;
 		value = json_loadb(rewritten.p, rewritten.len, flags, &e);
 		buf_fini(&rewritten);
 	} else {
@@ -219,6 +238,18 @@ static void real_text(char out[40], double v)
 		*comma = '.';
 	if (!strpbrk(out, ".en"))
 		snprintf(out + strlen(out), 3, ".0");
+}
+
+static void json_write_real(struct buf *b, const json_t *value)
+{
+	char number[40];
+
+	if (is_kept_number(value)) {
+		buf_add(b, kept_digits(value).p, kept_digits(value).n);
+		return;
+	}
+	real_text(number, json_real_value(value));
+	buf_str(b, number);
 }
 
 static void json_write_indent(const struct json_writer *w, int depth)
@@ -324,8 +355,7 @@ static void json_write_value(const struct json_writer *w, const json_t *value, i
 		buf_str(w->b, number);
 		break;
 	case JSON_REAL:
-		real_text(number, json_real_value(value));
-		buf_str(w->b, number);
+		json_write_real(w->b, value);
 		break;
 	case JSON_TRUE:
 		buf_str(w->b, "true");
@@ -377,6 +407,13 @@ void json_append(struct buf *b, const json_t *value)
 	json_write_value(&w, value, 0);
 }
 
+void json_append_pretty(struct buf *b, const json_t *value)
+{
+	struct json_writer w = {.b = b, .is_pretty = true};
+
+	json_write_value(&w, value, 0);
+}
+
 /* Members */
 
 const char *json_str(const json_t *object, const char *key)
@@ -404,6 +441,8 @@ const char *json_scalar_text(struct arena *a, const json_t *value)
 	case JSON_INTEGER:
 		return arena_printf(a, "%lld", (long long)json_integer_value(value));
 	case JSON_REAL:
+		if (is_kept_number(value))
+			return str_copy(a, kept_digits(value)).p;
 		real_text(number, json_real_value(value));
 		return arena_strdup(a, number);
 	case JSON_TRUE:
@@ -416,6 +455,15 @@ const char *json_scalar_text(struct arena *a, const json_t *value)
 		break;
 	}
 	return NULL;
+}
+
+const char *json_id_text(struct arena *a, const json_t *value)
+{
+	const char *text = json_scalar_text(a, value);
+
+	return value && json_is_real(value) && number_is(str_from(text))
+		   ? number_plain(a, str_from(text)).p
+		   : text;
 }
 
 /* s with every byte that is not UTF-8 replaced by U+FFFD; to be freed. */
@@ -546,8 +594,8 @@ size_t json_weight(const json_t *value)
 	const char *key;
 	json_t *v;
 
-	if (json_is_string(value))
-		return weight + json_string_length(value);
+	if (value && value->type == JSON_STRING)
+		return weight + (json_string_length)(value);
 	json_object_each(value, key, v)
 		weight += strlen(key) + json_weight(v);
 	for (size_t i = 0; i < json_array_size(value); i++)

@@ -13,20 +13,36 @@
 struct arena;
 struct buf;
 
+/* A number keeps its digits: one that is no int64 as programs write them ("18446744073709551616",
+ * "2.50", "4e3", "-0") is a real that remembers its text. Jansson's real could not, so such a one
+ * is a string of Jansson's that begins with NUL, which no text does; only json.c knows. To all
+ * others it is a real: they ask by these names, which go before Jansson's. */
+json_type json_kind(const json_t *value);
+const char *json_chars(const json_t *value); /* of a string, else NULL */
+size_t json_chars_length(const json_t *value);
+double json_double(const json_t *value); /* of a number, else 0 */
+#undef json_typeof
+#define json_typeof(value) json_kind(value)
+#define json_string_value(value) json_chars(value)
+#define json_string_length(value) json_chars_length(value)
+#define json_real_value(value) json_double(value)
+#define json_number_value(value) json_double(value)
+
 /* Parses one JSON value of at most LIMIT_JSON_BYTES and LIMIT_JSON_DEPTH levels (depth is checked
- * before parsing); UTF-8 only; duplicate keys refused; \u0000 refused. Integers beyond int64 and
- * other numbers become reals. The arena owns it. NULL and ERR_MALFORMED with line, column, reason
- * (never a piece of the text); ERR_LIMIT when it is too long. */
+ * before parsing); UTF-8 only; duplicate keys refused; \u0000 refused. Numbers that are no int64
+ * become reals that keep their digits. The arena owns it. NULL and ERR_MALFORMED with line, column,
+ * reason (never a piece of the text); ERR_LIMIT when it is too long. */
 json_t *json_parse(struct arena *a, struct str text, struct err *err);
 /* Gives a fresh value to the arena (decref at its end); returns it. NULL aborts (out of memory). */
 json_t *json_own(struct arena *a, json_t *value);
-/* Compact text, keys in sorted order so that equal values have equal text; reals in the fewest
- * digits that read back the same. Arena-owned, NUL-ended. */
+/* Compact text, keys in sorted order so that equal values have equal text; numbers with the digits
+ * that were parsed, reals of ours in the fewest that read back the same. Arena-owned, NUL-ended. */
 struct str json_text(struct arena *a, const json_t *value);
 /* Two-space indented, sorted keys, for people. */
 struct str json_pretty(struct arena *a, const json_t *value);
-/* Appends compact text, keys in insertion order. */
+/* Appends compact text, keys in insertion order; the same two-space indented. */
 void json_append(struct buf *b, const json_t *value);
+void json_append_pretty(struct buf *b, const json_t *value);
 
 /* Loops over the members of an object and the elements of an array, in order; also of const ones,
  * and of NULL, which has none. Within the loop no member may be added or removed. */
@@ -48,6 +64,9 @@ int64_t json_int(const json_t *object, const char *key);
 bool json_bool(const json_t *object, const char *key);
 /* A scalar as text (numbers as written, true/false; null and containers give NULL); arena-owned. */
 const char *json_scalar_text(struct arena *a, const json_t *value);
+/* The same of what is an id: a number is its plain decimal text (number.h), or NULL where that is
+ * too long. */
+const char *json_id_text(struct arena *a, const json_t *value);
 /* Sets key to a string; a NULL string sets null. Bytes of a key or value that are not UTF-8 become
  * U+FFFD. */
 void json_set_str(json_t *object, const char *key, const char *value);

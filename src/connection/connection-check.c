@@ -135,10 +135,11 @@ static int check_text(
 	    .max = is_id ? LIMIT_EXTERNAL_ID_BYTES : SETTING_BYTES};
 	struct str ignored;
 
-	if (!json_is_integer(v))
-		return json_read_value(&k->in, v, &text, &ignored);
-	json_set_str(settings, s->key, json_scalar_text(k->a, v));
-	return 0;
+	if (json_is_number(v)) {
+		json_set_str(settings, s->key, json_id_text(k->a, v));
+		v = json_object_get(settings, s->key);
+	}
+	return json_read_value(&k->in, v, &text, &ignored);
 }
 
 /* Text is JSON written by hand; it is kept parsed. */

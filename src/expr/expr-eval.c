@@ -45,16 +45,28 @@ static struct str expr_value_text(struct scope *s, const struct expr_value *v)
 		if (json_is_string(v->json))
 			return (struct str){
 			    json_string_value(v->json), json_string_length(v->json)};
-		return str_from(json_scalar_text(s->a, v->json));
+		return str_from(
+		    s->is_of_ids ? json_id_text(s->a, v->json) : json_scalar_text(s->a, v->json));
 	case VALUE_ABSENT:
 		break;
 	}
 	return (struct str){NULL, 0};
 }
 
+static struct str expr_value_id(struct scope *s, const struct expr_value *v)
+{
+	bool before = s->is_of_ids;
+	struct str text;
+
+	s->is_of_ids = true;
+	text = expr_value_text(s, v);
+	s->is_of_ids = before;
+	return text;
+}
+
 static void filter_apply(const struct filter *f, struct scope *s, struct expr_value *v)
 {
-	struct str text = expr_value_text(s, v);
+	struct str text = expr_value_id(s, v);
 
 	if (text.p == NULL)
 		v->kind = VALUE_ABSENT;
@@ -186,6 +198,17 @@ struct str expr_text(const struct expr *e, struct scope *s)
 		break;
 	}
 	return t;
+}
+
+struct str expr_id(const struct expr *e, struct scope *s)
+{
+	bool before = s->is_of_ids;
+	struct str text;
+
+	s->is_of_ids = true;
+	text = expr_text(e, s);
+	s->is_of_ids = before;
+	return text;
 }
 
 struct str expr_text_escaped(

@@ -23,6 +23,7 @@ struct scope {
 		json_t *json;     /* borrowed; NULL: absent */
 		const void *from; /* of a root with a look-up; NULL: absent */
 	} slot[EXPR_SLOTS];
+	bool is_of_ids; /* texts of numbers are plain decimals (json_id_text), as within expr_id */
 	/* Bytes (json_weight) that expressions made of what they found, counted when there is a
 	 * most: above it they give nothing more, and the caller refuses the result. */
 	size_t weight, weight_max;
@@ -46,7 +47,8 @@ struct expr_value {
 	struct str text; /* the scope's, or in its arena */
 	int64_t number;  /* of functions that read a time: microseconds */
 };
-/* `:name`, or `:name(c)` with a character. apply replaces *v, which is there and has this text. */
+/* `:name`, or `:name(c)` with a character. apply replaces *v, which is there and has this text:
+ * that of an id where it is a number. */
 struct expr_function {
 	const char *name;
 	bool takes_argument;
@@ -122,7 +124,9 @@ int loader_members(struct loader *l, const json_t *object, const struct loader_m
 
 /* Text of a scalar; {NULL,0} when it, or a placeholder within text, is absent or null. */
 struct str expr_text(const struct expr *e, struct scope *s);
-/* The same with every placeholder put through escape; constant parts stay. */
+/* The same of what is an id: a number in it is its plain decimal text. */
+struct str expr_id(const struct expr *e, struct scope *s);
+/* expr_text with every placeholder put through escape; constant parts stay. */
 struct str expr_text_escaped(
     const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text));
 /* The JSON value, a new reference, or NULL when absent. Absent members of objects are left out, or

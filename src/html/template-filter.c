@@ -193,15 +193,10 @@ static bool filter_as_words(const json_t *v, struct buf *out)
 	return true;
 }
 
-static int json_dump_piece(const char *p, size_t n, void *out)
-{
-	buf_add(out, p, n);
-	return 0;
-}
-
 static bool filter_as_json(const json_t *v, struct buf *out)
 {
-	return json_dump_callback(v, json_dump_piece, out, JSON_INDENT(2) | JSON_ENCODE_ANY) == 0;
+	json_append_pretty(out, v);
+	return true;
 }
 
 bool filter_text(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)

@@ -15,11 +15,10 @@
  * The external id of a row: its id column (external_id wins over id), else the hash of the chosen
  * key columns, else the hash of the whole payload; the same file imported twice makes no new
  * record. */
-#include <math.h>
-
 #include "base/clock.h"
 #include "base/json-reader.h"
 #include "base/limits.h"
+#include "base/number.h"
 #include "crypto/hash.h"
 #include "import/import.h"
 
@@ -359,58 +358,19 @@ static void cell_write_text(struct buf *b, struct str s)
 	buf_chr(b, '"');
 }
 
-static size_t count_digits(struct str s, size_t at)
+/* What JSON takes, and leading zeros, which fall. All digits are kept. */
+static bool cell_write_number(struct buf *b, struct str s)
 {
-	size_t n = 0;
+	bool is_negative = s.p[0] == '-';
+	size_t at = is_negative;
 
-	while (at + n < s.n && s.p[at + n] >= '0' && s.p[at + n] <= '9')
-		n++;
-	return n;
-}
-
-/* -12, 3.5, 1e6: what JSON takes, and leading zeros. Sets is_integer. */
-static bool is_number_text(struct str s, bool *is_integer)
-{
-	size_t at = s.n > 0 && s.p[0] == '-', n = count_digits(s, at);
-
-	*is_integer = n > 0 && at + n == s.n;
-	if (n == 0 || s.n > 400)
-		return false;
-	at += n;
-	if (at < s.n && s.p[at] == '.') {
-		n = count_digits(s, at + 1);
-		if (n == 0)
-			return false;
-		at += 1 + n;
-	}
-	if (at < s.n && (s.p[at] == 'e' || s.p[at] == 'E')) {
+	while (at + 1 < s.n && s.p[at] == '0' && s.p[at + 1] >= '0' && s.p[at + 1] <= '9')
 		at++;
-		at += at < s.n && (s.p[at] == '+' || s.p[at] == '-');
-		n = count_digits(s, at);
-		if (n == 0)
-			return false;
-		at += n;
-	}
-	return at == s.n;
-}
-
-static bool cell_write_number(struct buf *b, struct arena *a, struct str s)
-{
-	bool is_integer;
-	int64_t i;
-	double v;
-
-	if (!is_number_text(s, &is_integer))
+	s = (struct str){s.p + at, s.n - at};
+	if (!number_is(s) || s.p[0] == '-')
 		return false;
-	if (is_integer && str_to_i64(s, INT64_MIN, INT64_MAX, &i)) {
-		buf_printf(b, "%lld", (long long)i);
-		return true;
-	}
-	v = strtod(arena_strndup(a, s.p, s.n), NULL);
-	if (!isfinite(v))
-		return false;
-	struct str text = json_text(a, json_own(a, json_real(v)));
-	buf_add(b, text.p, text.n);
+	buf_str(b, is_negative ? "-" : "");
+	buf_add(b, s.p, s.n);
 	return true;
 }
 
@@ -459,7 +419,7 @@ static bool cell_write_typed(struct buf *b, struct arena *a, enum column_type ty
 {
 	switch (type) {
 	case TYPE_NUMBER:
-		return cell_write_number(b, a, s);
+		return cell_write_number(b, s);
 	case TYPE_BOOLEAN:
 		return cell_write_boolean(b, s);
 	case TYPE_DATE:

@@ -44,7 +44,7 @@ static bool input_is_of_type(enum input_type type, const json_t *v)
 
 	switch (type) {
 	case INPUT_TEXT:
-		return json_is_string(v) || json_is_integer(v);
+		return json_is_string(v) || json_is_number(v);
 	case INPUT_INTEGER:
 		return json_is_integer(v) ||
 		       (json_is_string(v) &&

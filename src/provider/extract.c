@@ -79,7 +79,7 @@ struct accounts_found {
 static int accounts_add(struct scope *s, void *arg)
 {
 	struct accounts_found *out = arg;
-	struct str id = expr_text(out->rule->id, s);
+	struct str id = expr_id(out->rule->id, s);
 
 	if (id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES || out->n == LIMIT_ITEMS_PER_EVENT)
 		return 0;
@@ -141,14 +141,14 @@ static json_t *expr_json_shared(const struct expr *e, struct scope *s)
 /* The parts joined by '|'. The first must be there: the others only tell apart what it names. */
 static struct str item_dedupe_key(const struct item_rule *r, struct scope *s)
 {
-	struct str first = r->ndedupe == 0 ? (struct str){NULL, 0} : expr_text(r->dedupe[0], s);
+	struct str first = r->ndedupe == 0 ? (struct str){NULL, 0} : expr_id(r->dedupe[0], s);
 
 	if (first.n == 0 || r->ndedupe == 1)
 		return first.n == 0 ? (struct str){NULL, 0} : first;
 	struct buf *b = buf_new(s->a, LIMIT_RECORD_BYTES);
 	buf_add(b, first.p, first.n);
 	for (size_t i = 1; i < r->ndedupe; i++) {
-		struct str part = expr_text(r->dedupe[i], s);
+		struct str part = expr_id(r->dedupe[i], s);
 
 		buf_chr(b, '|');
 		if (part.p != NULL)
@@ -190,9 +190,9 @@ static void item_fill_lead(const struct item_rule *r, struct scope *s, struct we
 		return;
 	item->is_lead = true;
 	item->lead = r->lead.raw == NULL ? NULL : expr_json_shared(r->lead.raw, s);
-	item->form_id = utf8_cut(expr_text(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
-	item->ad_id = utf8_cut(expr_text(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
-	item->campaign_id = utf8_cut(expr_text(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->form_id = utf8_cut(expr_id(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->ad_id = utf8_cut(expr_id(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->campaign_id = utf8_cut(expr_id(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	expr_time(r->lead.created_at, s, &item->created_us);
 }
 
@@ -218,11 +218,11 @@ static int items_add(struct scope *s, void *arg)
 
 	if (!cond_holds(r->when, s))
 		return 0;
-	struct str account = expr_text(r->account, s);
+	struct str account = expr_id(r->account, s);
 	if (f->c->external_account_id != NULL && f->c->external_account_id[0] != '\0' &&
 	    account.n > 0 && !str_is(account, f->c->external_account_id))
 		return 0;
-	struct str type = expr_text(r->resource_type, s), id = expr_text(r->external_id, s);
+	struct str type = expr_text(r->resource_type, s), id = expr_id(r->external_id, s);
 	if ((r->resource_type != NULL && !is_record_type(type)) || id.n == 0 ||
 	    id.n > LIMIT_EXTERNAL_ID_BYTES)
 		return 0;

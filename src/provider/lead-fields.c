@@ -76,9 +76,9 @@ static int lead_put_listed(struct scope *s, void *arg)
 	return 0;
 }
 
-static void lead_put_text(json_t *lead, const char *key, const struct expr *e, struct scope *s)
+static void lead_put_id(json_t *lead, const char *key, const struct expr *e, struct scope *s)
 {
-	struct str t = expr_text(e, s);
+	struct str t = expr_id(e, s);
 
 	if (t.n > 0)
 		json_set_strn(lead, key, t);
@@ -118,9 +118,9 @@ json_t *provider_lead_fields(
 		    LIMIT_RECORD_BYTES);
 		return NULL;
 	}
-	lead_put_text(f.lead, "formId", r->form_id, &s);
-	lead_put_text(f.lead, "adId", r->ad_id, &s);
-	lead_put_text(f.lead, "campaignId", r->campaign_id, &s);
+	lead_put_id(f.lead, "formId", r->form_id, &s);
+	lead_put_id(f.lead, "adId", r->ad_id, &s);
+	lead_put_id(f.lead, "campaignId", r->campaign_id, &s);
 	int64_t created_us;
 	if (expr_time(r->created_at, &s, &created_us) == EXPR_TIME_FOUND)
 		json_set_time(f.lead, "createdAt", created_us);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "base/number.h"
 #include "record/record-internal.h"
 
 const struct word record_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
@@ -170,6 +171,7 @@ int record_filter_check(const struct record_filter *f, struct err *err)
 
 /* ---- payloads ------------------------------------------------------------------------------ */
 
+/* Numbers are compared by value, all else as text. */
 static bool value_equals_text(struct arena *a, const json_t *v, struct str wanted)
 {
 	const char *text = json_scalar_text(a, v);
@@ -177,6 +179,8 @@ static bool value_equals_text(struct arena *a, const json_t *v, struct str wante
 	for (size_t i = 0; i < json_array_size(v); i++)
 		if (value_equals_text(a, json_array_get(v, i), wanted))
 			return true;
+	if (text != NULL && json_is_number(v) && number_is(wanted))
+		return number_equals(str_from(text), wanted);
 	return text != NULL && str_eq(str_from(text), wanted);
 }
 

@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/number.h"
 #include "crypto/hash.h"
 
 #define WORD_MAX 72            /* below InnoDB's 84, with the code before it */
@@ -285,6 +286,22 @@ static void words_put_string(struct words_writer *w, struct str quoted, bool is_
 		words_put_text(w, (struct str){json_string_value(v), json_string_length(v)});
 }
 
+static bool has_exponent(struct str number)
+{
+	return memchr(number.p, 'e', number.n) != NULL || memchr(number.p, 'E', number.n) != NULL;
+}
+
+/* As it is written; one with an exponent is found as a plain decimal too. */
+static void words_put_number(struct words_writer *w, struct str s)
+{
+	struct str plain;
+
+	words_put_text(w, s);
+	plain = has_exponent(s) && number_is(s) ? number_plain(w->a, s) : (struct str){NULL, 0};
+	if (plain.p != NULL)
+		words_put_folded(w, w->extra, plain);
+}
+
 /* The strings and numbers of JSON text, but for keys. The text is the store's own, compact and
  * valid: it is not parsed again for this, which would cost more than all else here. */
 static void words_put_values(struct words_writer *w, struct str text)
@@ -303,7 +320,7 @@ static void words_put_values(struct words_writer *w, struct str text)
 		} else if (*p == '-' || isdigit((unsigned char)*p)) {
 			while (p < end && strchr(",]}", *p) == NULL)
 				p++;
-			words_put_text(w, (struct str){from, (size_t)(p - from)});
+			words_put_number(w, (struct str){from, (size_t)(p - from)});
 		} else {
 			p++;
 		}
@@ -469,18 +486,24 @@ void search_terms_add_kind(struct search_terms *t, struct arena *a, const struct
 	terms_add_phrase(t, a, arena_strndup(a, b->p, b->len - 1), false);
 }
 
+/* A number is compared by value: of its plain form any number of zeros may follow a fraction, and a
+ * fraction of zeros the rest. One with an exponent may stand in many ways, and a text that looks
+ * like it only in one: no word says both. */
 void search_terms_add_value(
     struct search_terms *t, struct arena *a, const struct uuid *account_id, struct str value)
 {
 	struct words_writer w = {.a = a};
-	struct str folded = text_fold(a, value);
+	bool is_number = number_is(value);
+	struct str folded = is_number ? number_plain(a, value) : text_fold(a, value);
 	char *words;
 
+	if (is_number && has_exponent(value))
+		return;
 	account_code(w.code, account_id);
 	words = folded.p == NULL || folded.n > WORDS_SEARCH ? arena_strdup(a, "")
 							    : words_of_folded(&w, folded);
 	if (words[0] != '\0')
-		terms_add_phrase(t, a, words, false);
+		terms_add_phrase(t, a, words, is_number && memchr(folded.p, '.', folded.n) != NULL);
 }
 
 int search_terms_add_filter(
