@@ -466,6 +466,25 @@ const char *json_id_text(struct arena *a, const json_t *value)
 		   : text;
 }
 
+const char *json_joined_text(struct arena *a, const json_t *list)
+{
+	struct buf *b = buf_new(a, TEXT_MOST);
+	const json_t *one;
+	size_t i;
+
+	json_array_each(list, i, one) {
+		const char *text = json_scalar_text(a, one);
+
+		if (json_is_array(one) || json_is_object(one))
+			return NULL;
+		if (text && b->len)
+			buf_str(b, "; ");
+		if (text)
+			buf_str(b, text);
+	}
+	return b->len && buf_ok(b) ? b->p : NULL;
+}
+
 /* s with every byte that is not UTF-8 replaced by U+FFFD; to be freed. */
 static char *utf8_repair(struct str s, size_t *n)
 {

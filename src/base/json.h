@@ -67,6 +67,9 @@ const char *json_scalar_text(struct arena *a, const json_t *value);
 /* The same of what is an id: a number is its plain decimal text (number.h), or NULL where that is
  * too long. */
 const char *json_id_text(struct arena *a, const json_t *value);
+/* The scalars of a list as one text, "; " between them: what a list is where a text is wanted. NULL
+ * for what is no list of scalars, or has none. Arena-owned. */
+const char *json_joined_text(struct arena *a, const json_t *list);
 /* Sets key to a string; a NULL string sets null. Bytes of a key or value that are not UTF-8 become
  * U+FFFD. */
 void json_set_str(json_t *object, const char *key, const char *value);

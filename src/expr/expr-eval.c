@@ -149,6 +149,8 @@ static struct str expr_concat_text(
 	for (size_t i = 0; i < e->n; i++) {
 		struct str t = expr_text(e->parts[i], s);
 
+		if (t.p == NULL && e->absent_is_empty) /* of a list: its elements */
+			t = str_from(json_joined_text(s->a, expr_borrow(e->parts[i], s)));
 		if (t.p == NULL && e->absent_is_empty)
 			continue;
 		if (t.p == NULL)

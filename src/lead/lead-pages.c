@@ -73,9 +73,8 @@ static bool record_fits_where(const struct record_browse *b, const json_t *recor
 {
 	for (size_t i = 0; i < b->f.nwhere; i++) {
 		const json_t *v = path_get(b->f.where[i].path, json_object_get(record, "data"));
-		const char *text = v == NULL ? NULL : json_scalar_text(b->r->a, v);
 
-		if (text == NULL || !str_is(b->f.where[i].value, text))
+		if (!record_value_fits(b->r->a, v, b->f.where[i].value))
 			return false;
 	}
 	return b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source"));

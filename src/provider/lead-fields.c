@@ -9,27 +9,61 @@ struct lead_filling {
 	size_t bytes; /* of all texts: several fields may be made of the same large value */
 };
 
-/* A field's value as text: several answers are joined; a structure is its JSON. */
-static struct str field_text(struct arena *a, const json_t *v)
+/* A field's value: text, or where there are several answers the list of them. A structure is its
+ * JSON. NULL for null; a new reference. */
+static json_t *field_value(struct arena *a, const json_t *v)
 {
-	const char *t;
+	json_t *list, *one;
+	const char *text;
+	size_t i;
 
 	if (v == NULL || json_is_null(v))
-		return (struct str){NULL, 0};
+		return NULL;
 	if (!json_is_array(v)) {
-		t = json_scalar_text(a, v);
-		return t != NULL ? str_from(t) : json_text(a, v);
+		text = json_scalar_text(a, v);
+		return json_string(text != NULL ? text : json_text(a, v).p);
 	}
-	struct buf *b = buf_new(a, LIMIT_RECORD_BYTES);
-	for (size_t i = 0; i < json_array_size(v); i++) {
-		t = json_scalar_text(a, json_array_get(v, i));
-		if (t == NULL)
-			continue;
-		if (b->len > 0)
-			buf_str(b, ", ");
-		buf_str(b, t);
+	list = json_array();
+	json_array_each(v, i, one) {
+		json_t *answer = field_value(a, one);
+
+		if (answer != NULL)
+			json_array_append_new(list, answer);
 	}
-	return (struct str){b->p, b->len};
+	if (json_array_size(list) > 1)
+		return list;
+	one = json_array_size(list) == 1 ? json_incref(json_array_get(list, 0)) : json_string("");
+	json_decref(list);
+	return one;
+}
+
+/* Sets a member; what is there already under that name becomes a list with it. */
+static void field_add(json_t *object, const char *name, json_t *value)
+{
+	json_t *there = json_object_get(object, name), *list;
+
+	if (there == NULL) {
+		json_set(object, name, json_incref(value));
+		return;
+	}
+	list = json_is_array(there) ? json_copy(there) : json_pack("[O]", there);
+	if (json_is_array(value))
+		json_array_extend(list, value);
+	else
+		json_array_append(list, value);
+	json_set(object, name, list);
+}
+
+/* The text of a member that takes but one: of several emails or phones the first, since two of them
+ * are none; else all of them. */
+static struct str field_member_text(struct arena *a, const char *to, const json_t *value)
+{
+	bool is_address = strcmp(to, "email") == 0 || strcmp(to, "phoneNumber") == 0;
+
+	if (json_is_array(value) && is_address)
+		value = json_array_get(value, 0);
+	return str_from(
+	    json_is_array(value) ? json_joined_text(a, value) : json_string_value(value));
 }
 
 static const struct lead_name *lead_name_find(const struct lead_rules *r, const char *field)
@@ -42,27 +76,34 @@ static const struct lead_name *lead_name_find(const struct lead_rules *r, const 
 
 /* A known question goes to its member, or raw only; the rest, and a second answer to the same, to
  * customFields. */
-static void lead_put_field(
-    struct lead_filling *f, struct arena *a, const char *name, const json_t *value)
+static void lead_put_value(struct lead_filling *f, struct arena *a, const char *name, json_t *value)
 {
 	const struct lead_name *known = lead_name_find(f->rules, name);
 	struct str text;
 
-	if (f->bytes > LIMIT_RECORD_BYTES)
-		return;
-	text = field_text(a, value);
-	f->bytes += strlen(name) + text.n;
-	if (name[0] == '\0' || text.p == NULL)
-		return;
-	json_set_strn(f->raw, name, text);
+	field_add(f->raw, name, value);
 	if (known != NULL && known->to == NULL)
 		return;
-	if (known != NULL && json_object_get(f->lead, known->to) == NULL) {
-		if (text.n > 0)
-			json_set_strn(f->lead, known->to, text);
+	if (known == NULL || json_object_get(f->lead, known->to) != NULL) {
+		field_add(f->custom, name, value);
 		return;
 	}
-	json_set_strn(f->custom, name, text);
+	text = field_member_text(a, known->to, value);
+	if (text.n > 0)
+		json_set_strn(f->lead, known->to, text);
+}
+
+static void lead_put_field(
+    struct lead_filling *f, struct arena *a, const char *name, const json_t *value)
+{
+	json_t *kept;
+
+	if (f->bytes > LIMIT_RECORD_BYTES || (kept = field_value(a, value)) == NULL)
+		return;
+	json_own(a, kept);
+	f->bytes += strlen(name) + json_weight(kept);
+	if (name[0] != '\0')
+		lead_put_value(f, a, name, kept);
 }
 
 static int lead_put_listed(struct scope *s, void *arg)

@@ -171,13 +171,12 @@ int record_filter_check(const struct record_filter *f, struct err *err)
 
 /* ---- payloads ------------------------------------------------------------------------------ */
 
-/* Numbers are compared by value, all else as text. */
-static bool value_equals_text(struct arena *a, const json_t *v, struct str wanted)
+bool record_value_fits(struct arena *a, const json_t *v, struct str wanted)
 {
 	const char *text = json_scalar_text(a, v);
 
 	for (size_t i = 0; i < json_array_size(v); i++)
-		if (value_equals_text(a, json_array_get(v, i), wanted))
+		if (record_value_fits(a, json_array_get(v, i), wanted))
 			return true;
 	if (text != NULL && json_is_number(v) && number_is(wanted))
 		return number_equals(str_from(text), wanted);
@@ -194,7 +193,7 @@ bool record_where_fits(struct arena *a, const struct record_filter *f, struct st
 	if ((root = json_parse(a, data, &ignored)) == NULL)
 		return false;
 	for (size_t i = 0; i < f->nwhere; i++)
-		if (!value_equals_text(a, path_get(f->where[i].path, root), f->where[i].value))
+		if (!record_value_fits(a, path_get(f->where[i].path, root), f->where[i].value))
 			return false;
 	return true;
 }

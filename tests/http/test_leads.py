@@ -39,10 +39,10 @@ def _():
     event = m.post(m.body(id_)).json()["eventId"]
     lead = t.wait_lead(id_)
     raw = {"email": "  ANNA.Doe@Example.COM ", "full_name": "Doe, Anna", "phone_number": "030 123-4567",
-           "company_name": "Caf\u00e9 & S\u00f6hne", "course?": "Math, Art", "city": "Bonn"}
+           "company_name": "Caf\u00e9 & S\u00f6hne", "course?": ["Math", "Art"], "city": "Bonn"}
     wanted = {"providerType": "meta_lead_ads", "providerLeadId": id_, "email": "anna.doe@example.com",
               "firstName": "Anna", "lastName": "Doe", "fullName": "Anna Doe", "phoneNumber": "+49301234567",
-              "company": "Caf\u00e9 & S\u00f6hne", "rawFieldData": raw, "customFields": {"course?": "Math, Art"},
+              "company": "Caf\u00e9 & S\u00f6hne", "rawFieldData": raw, "customFields": {"course?": ["Math", "Art"]},
               "formId": "123123123", "connectionId": m.id, "stage": "ready", "stageError": None, "syncStatus": "success"}
     equal({k: lead[k] for k in wanted}, wanted)
     equal(sorted(lead), sorted(SHAPE + ["destinations"]))
