@@ -135,6 +135,16 @@ const char *path_text(const struct path *p)
 	return p->text;
 }
 
+size_t path_steps(const struct path *p)
+{
+	return p->n;
+}
+
+const char *path_step_key(const struct path *p, size_t i)
+{
+	return p->steps[i].key;
+}
+
 bool path_fans_out(const struct path *p)
 {
 	return p->fans_out;

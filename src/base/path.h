@@ -16,6 +16,8 @@ void path_append_key(struct buf *b, const char *key);
 struct path *path_compile(struct arena *a, struct str text, struct err *err);
 const char *path_text(const struct path *p);
 bool path_fans_out(const struct path *p);
+size_t path_steps(const struct path *p);
+const char *path_step_key(const struct path *p, size_t i); /* NULL: fans out */
 /* The value there, borrowed from root, or NULL. A fan-out path gives its first match. */
 json_t *path_get(const struct path *p, const json_t *root);
 /* Compile and get in one, for text that comes once. NULL if absent or not a path. */

@@ -59,6 +59,31 @@ struct str utf8_cut(struct str s, size_t most);
  * absent. */
 struct str utf8_clean(struct arena *a, struct str s, size_t most);
 
+/* Blanks (Unicode White_Space) and marks that show nothing (byte-order mark, zero-width space,
+ * those of direction) off both ends. Joiners are no marks: they belong to words. */
+struct str utf8_trim(struct str s);
+/* Canonically composed (NFC), with case folded if wanted: the same text however it was typed. s
+ * itself or arena-owned; {NULL,0} when it is not UTF-8. */
+struct str utf8_compose(struct arena *a, struct str s, bool is_case_folded);
+/* What the bytes of a text say about its encoding; counts are added, so that it may come in pieces.
+ * The bytes of a character that the end of a piece cuts are not counted: how many that are. */
+struct utf8_signs {
+	uint64_t two,
+	    more;       /* characters of two bytes, and of three or four, that are well formed */
+	uint64_t stray; /* bytes above ASCII that are of none */
+};
+size_t utf8_count_signs(struct str s, struct utf8_signs *signs);
+/* UTF-16 as UTF-8: unpaired surrogates become U+FFFD. out has room for 3 bytes for each 2. Half a
+ * character at the end is left where more may come. Returns the bytes written; *used: those read.
+ */
+size_t utf16_decode(char *out, struct str s, bool is_big_endian, bool is_end, size_t *used);
+/* The bytes that valid UTF-8 takes in UTF-16. */
+size_t utf16_length(struct str s);
+/* Windows-1252 as UTF-8; the five bytes that it leaves open become the controls U+0081 …. out has
+ * room for 3 bytes for each. Returns the bytes written. */
+size_t windows_1252_decode(char *out, struct str s);
+bool windows_1252_is_valid(struct str s); /* has none of those five */
+
 /* FNV-1a 64, for tables in memory only. */
 uint64_t str_hash(const void *p, size_t n);
 

@@ -20,6 +20,7 @@ static void request_check_types(struct req *r, struct import_request *q)
 {
 	static const char rule[] = "must be 1 to %u letters, digits, dots, dashes or underscores";
 
+	q->options.has_own_providers = q->provider_type.n == 0;
 	if (q->provider_type.n == 0)
 		q->provider_type = STR("manual");
 	if (!record_type_is_valid(q->provider_type))
@@ -36,11 +37,18 @@ static void request_check_format(
 	if (delimiter.n > 0 && !csv_delimiter_parse(delimiter, &q->options.format.delimiter))
 		req_invalid(r, "delimiter", "must be a comma, a semicolon, a tab or a pipe");
 	if (encoding.n > 0 && !csv_encoding_parse(encoding, &q->options.format.encoding))
-		req_invalid(r, "encoding", "must be utf-8 or windows-1252");
+		req_invalid(r, "encoding", "must be utf-8, windows-1252, utf-16le or utf-16be");
+}
+
+static void request_check_blank(struct req *r, struct import_request *q, struct str blank)
+{
+	q->options.has_blank = blank.n > 0;
+	if (blank.n > 0 && !import_blank_parse(blank, &q->options.is_blank_cleared))
+		req_invalid(r, "blank", "must be keep or clear");
 }
 
 struct import_body {
-	struct str provider_type, resource_type, file_name, delimiter, encoding, csv;
+	struct str provider_type, resource_type, file_name, delimiter, encoding, blank, csv;
 	json_t *mapping, *key_columns;
 };
 
@@ -60,8 +68,8 @@ static int request_read_json(struct req *r, struct import_request *q)
 		.need = READ_NULLABLE},
 	    {"delimiter", READ_TEXT, JSON_INTO(struct import_body, delimiter),
 		.need = READ_NULLABLE},
-	    {"encoding", READ_TEXT, JSON_INTO(struct import_body, encoding),
-		.need = READ_NULLABLE}};
+	    {"encoding", READ_TEXT, JSON_INTO(struct import_body, encoding), .need = READ_NULLABLE},
+	    {"blank", READ_TEXT, JSON_INTO(struct import_body, blank), .need = READ_NULLABLE}};
 	struct import_body body = {.mapping = NULL};
 
 	if (!req_read_body(r, JSON_MEMBERS(members), &body))
@@ -72,6 +80,7 @@ static int request_read_json(struct req *r, struct import_request *q)
 	q->options.mapping = body.mapping;
 	q->options.key_columns = body.key_columns;
 	request_check_format(r, q, body.delimiter, body.encoding);
+	request_check_blank(r, q, body.blank);
 	return 0;
 }
 
@@ -142,7 +151,7 @@ static void request_read_parameters(struct req *r, struct import_request *q, str
 {
 	struct str mapping = request_parameter(r, "mapping"),
 		   encoding = request_parameter(r, "encoding");
-	enum csv_encoding known;
+	enum csv_encoding known = CSV_ANY_ENCODING;
 
 	q->provider_type = request_parameter(r, "providerType");
 	q->resource_type = request_parameter(r, "resourceType");
@@ -152,9 +161,11 @@ static void request_read_parameters(struct req *r, struct import_request *q, str
 			req_invalid(r, "mapping", "is not JSON");
 	}
 	q->options.key_columns = key_columns_parse(r, request_parameter(r, "keyColumns"));
-	if (encoding.n == 0 && csv_encoding_parse(charset, &known))
+	/* many say UTF-8 of anything: the bytes know better */
+	if (encoding.n == 0 && csv_encoding_parse(charset, &known) && known != CSV_UTF8)
 		encoding = charset;
 	request_check_format(r, q, request_parameter(r, "delimiter"), encoding);
+	request_check_blank(r, q, request_parameter(r, "blank"));
 }
 
 bool import_request_source(struct req *r, struct csv_source *out, struct str *file_name)
@@ -215,6 +226,20 @@ static struct task import_task_new(struct req *r, const struct import_request *q
 	    .created_us = clock_now_us()};
 }
 
+/* What became of blank cells, where there were any. */
+static void import_json_add_blank(json_t *o, const struct task *t)
+{
+	struct arena *a = arena_new();
+	struct import_options options;
+	int64_t blanks = import_blanks(a, t);
+
+	if (blanks > 0 && import_options_parse(a, t->args, &options, NULL) == 0) {
+		json_set_str(o, "blank", import_blank_name(options.is_blank_cleared));
+		json_set_int(o, "blankCells", blanks);
+	}
+	arena_free(a);
+}
+
 static int import_answer_now(struct req *r, const struct import_request *q, struct task *t)
 {
 	struct import_error *errors;
@@ -240,6 +265,7 @@ static int import_answer_now(struct req *r, const struct import_request *q, stru
 	json_set_int(o, "updated", t->counts.updated);
 	json_set_int(o, "unchanged", t->counts.unchanged);
 	json_set_int(o, "failed", t->counts.failed);
+	import_json_add_blank(o, t);
 	json_set(o, "errors", json_incref(list));
 	return res_json(r, 200, o);
 }
@@ -287,7 +313,10 @@ int import_api_create(struct req *r)
 		return 0;
 	if (req_has_invalid(r))
 		return res_invalid(r);
-	if (import_prepare(r->a, &q.source, &q.options, &map, &err) == -1 ||
+	if (import_adopt(r->app->db, r->a, &r->actor.account_id, q.resource_type, &q.source,
+		&q.options, &err) == -1 ||
+	    import_prepare(r->a, &q.source, &q.options, &map, &err) == -1 ||
+	    import_provider(r->a, &q.source, &q.options, &q.provider_type, &err) == -1 ||
 	    import_count(&q.source, &q.options.format, IMPORT_DIRECT_ROWS, &count, &err) == -1)
 		return res_error(r, &err);
 	t = import_task_new(r, &q);
@@ -303,8 +332,10 @@ json_t *import_json(const struct app *app, const struct task *t)
 	json_t *o = task_json(app, t);
 	bool is_file = strcmp(t->kind, import_task.name) == 0;
 
-	if (is_file)
+	if (is_file) {
 		json_set_str(o, "kind", "records");
+		import_json_add_blank(o, t);
+	}
 	json_set_strn(o, "fileName", is_file ? t->title : STR(""));
 	json_set_int(o, "bytesDone", is_file ? t->done : 0);
 	json_set_int(o, "bytesTotal", t->total);
@@ -360,32 +391,45 @@ static void errors_add_headers(struct csv_writer *w, const struct import_options
 	json_t *name;
 	size_t i;
 
-	csv_write_plain(w, "line");
-	csv_write_plain(w, "reason");
+	csv_write_plain(w, IMPORT_ERRORS_LINE);
+	csv_write_plain(w, IMPORT_ERRORS_REASON);
 	json_array_each(o->headers, i, name)
 		csv_write_text(w, str_from(json_string_value(name)));
 	csv_write_end(w);
 }
 
-/* The row's cells as far as they can be told; else all of its text in one. */
+/* The cells of a row's text. */
+static int errors_read_row(
+    struct arena *a, struct str text, struct csv_format f, char quote, struct csv_row *row)
+{
+	struct csv_source source = {.data = text, .size = text.n};
+
+	f.start = f.line = 0;
+	f.encoding = CSV_UTF8; /* as error rows are stored */
+	f.is_lenient = false;
+	f.quote = quote;
+	return csv_reader_next(csv_reader_new(a, &source, &f, NULL), row, NULL) == 1 &&
+	       row->problem == NULL;
+}
+
+/* The row's cells, so that it can be mended and imported: where its quotes are the fault they stand
+ * as characters. What was cut off a long row's text is left out, the cell that the cut goes through
+ * too. */
 static void errors_add_row(struct arena *a, struct csv_writer *w, const struct import_error *e,
     const struct csv_format *format)
 {
-	struct csv_format f = *format;
-	struct csv_source source = {.data = e->text, .size = e->text.n};
-	struct csv_reader *rd;
+	bool is_cut = e->text.n + 4 > CSV_TEXT_BYTES;
 	struct csv_row row;
+	size_t n;
 
-	f.start = 0;
-	f.encoding = CSV_UTF8; /* as error rows are stored */
 	csv_write_plain(w, arena_printf(a, "%" PRId64, e->line));
 	csv_write_text(w, e->reason);
-	rd = csv_reader_new(a, &source, &f, NULL);
-	if (csv_reader_next(rd, &row, NULL) == 1 && row.problem == NULL)
-		for (size_t i = 0; i < row.n && i < CSV_COLUMNS; i++)
-			csv_write_text(w, row.cells[i]);
-	else if (e->text.n > 0)
-		csv_write_text(w, e->text);
+	if (!errors_read_row(a, e->text, *format, format->quote, &row) &&
+	    !errors_read_row(a, e->text, *format, '\x1F', &row))
+		row = (struct csv_row){.cells = &e->text, .n = e->text.n > 0};
+	n = row.n < CSV_COLUMNS ? row.n : CSV_COLUMNS;
+	for (size_t i = 0; i + is_cut < n; i++)
+		csv_write_text(w, row.cells[i]);
 	csv_write_end(w);
 }
 

@@ -25,6 +25,7 @@ void import_batch_reset(struct import_batch *b)
 {
 	arena_reset(b->rows);
 	b->nitems = b->nerrors = 0;
+	b->blanks = 0;
 	b->is_end = false;
 	err_clear(&b->err);
 }
@@ -32,27 +33,33 @@ void import_batch_reset(struct import_batch *b)
 static void import_batch_add_row(
     struct import_batch *b, const struct task *t, struct import_map *map, const struct csv_row *row)
 {
-	struct str id, data, text = str_copy(b->rows, row->text);
+	struct str text = str_copy(b->rows, row->text);
+	struct import_row read;
 	struct record_item *it;
-	const char *problem;
 
 	b->next_line = row->next_line;
 	b->next_offset = row->next_offset;
-	if (import_map_row(map, b->rows, row, &id, &data, &problem) == 0) {
-		b->errors[b->nerrors++] = (struct import_error){
-		    uuid_new(), row->line, str_copy(b->rows, str_from(problem)), text};
+	if (import_map_row(map, b->rows, row, &read) == 0) {
+		const char *reason = arena_printf(b->rows, "%s%s", read.problem,
+		    row->is_cut ? "; only the beginning of the row is kept" : "");
+
+		b->errors[b->nerrors++] =
+		    (struct import_error){uuid_new(), row->line, str_from(reason), text};
 		return;
 	}
+	b->blanks += read.blanks;
 	b->lines[b->nitems] = row->line;
 	b->texts[b->nitems] = text;
 	it = &b->items[b->nitems++];
 	*it = (struct record_item){.account_id = t->account_id,
 	    .received_us = t->created_us,
-	    .provider_type = t->provider_type,
+	    .provider_type = read.provider_type.n > 0 ? read.provider_type : t->provider_type,
 	    .resource_type = t->resource_type,
-	    .external_id = id,
+	    .external_id = read.external_id,
 	    .source = RECORD_SOURCE_IMPORT,
-	    .data = data};
+	    .data = read.data,
+	    .is_of_cells = true,
+	    .has_cleared = read.is_cleared};
 	it->words = record_words(b->rows, it);
 }
 

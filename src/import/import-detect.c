@@ -1,4 +1,13 @@
-/* What a CSV file is: its encoding, delimiter and quote, looked for in its beginning. */
+/* What a CSV file is: its encoding, delimiter and quote, looked for in its beginning.
+ *
+ * Encoding: a mark tells it; else NUL bytes at every other place tell UTF-16; else characters of
+ * UTF-8 that are well formed are weighed against bytes that belong to none. By chance bytes of
+ * Windows-1252 seldom form a character of two bytes, and hardly one of three, so one of those
+ * outweighs some stray bytes: these stand in single rows then, which are read alone as
+ * Windows-1252. Only the beginning is looked at; what comes later is judged row by row.
+ *
+ * Delimiter: what a line of sep= says, else the one that makes the most rows as wide as the header.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,6 +19,8 @@
 #define SAMPLE_BYTES (64u * 1024u)
 #define SAMPLE_ROWS 20
 #define ENCODING_BYTES (INT64_C(16) * 1024 * 1024) /* as far as the encoding is looked at */
+#define WEIGHT_TWO 4u                              /* of characters, in stray bytes */
+#define WEIGHT_MORE 16u
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
@@ -66,83 +77,223 @@ static int64_t file_look_at(
 
 /* ---- encoding ------------------------------------------------------------------------------ */
 
-/* How many bytes at the end of a piece may be the beginning of a character. */
-static size_t cut_character_bytes(const char *p, size_t n)
-{
-	for (size_t back = 1; back <= 3 && back <= n; back++) {
-		unsigned char c = (unsigned char)p[n - back];
+struct encoding_look {
+	struct arena *a; /* of why */
+	struct csv_format *format;
+	const char *why;
+};
 
-		if (c >= 0xC0)
-			return (c >= 0xF0 ? 4u : c >= 0xE0 ? 3u : 2u) > back ? back : 0;
-		if (c < 0x80)
-			return 0;
+static void encoding_is(struct encoding_look *l, enum csv_encoding encoding, const char *why)
+{
+	l->format->encoding = encoding;
+	l->why = why;
+}
+
+/* Is it a file of UTF-16, as some program marked it? Marks of UTF-16 go before what anybody says,
+ * since no other text begins so. */
+static int encoding_check_mark(struct encoding_look *l, struct str s, struct err *err)
+{
+	static const char marked[] = "it begins with a byte-order mark";
+	struct csv_format *f = l->format;
+
+	if (s.n >= 4 &&
+	    (memcmp(s.p, "\xFF\xFE\0\0", 4) == 0 || memcmp(s.p, "\0\0\xFE\xFF", 4) == 0))
+		return err_field(err, ERR_INVALID, "csv",
+		    "is UTF-32 text, which is not read: save the file as UTF-8");
+	if (s.n >= 2 && (memcmp(s.p, "\xFF\xFE", 2) == 0 || memcmp(s.p, "\xFE\xFF", 2) == 0)) {
+		f->start = 2;
+		encoding_is(l, s.p[0] == '\xFF' ? CSV_UTF16_LE : CSV_UTF16_BE, marked);
+	} else if (s.n >= 3 && memcmp(s.p, "\xEF\xBB\xBF", 3) == 0) {
+		f->start = 3;
+		if (f->encoding == CSV_ANY_ENCODING) {
+			encoding_is(l, CSV_UTF8, marked);
+			f->is_lenient = true;
+		}
 	}
 	return 0;
 }
 
-/* NUL bytes are a row's fault, not the encoding's. */
-static size_t text_blank_nuls(char *p, size_t n)
-{
-	size_t found = 0;
-	char *nul;
+/* What two bytes at a time say. */
+struct pair_signs {
+	size_t nul[2];    /* NUL bytes by place: 0 the first of a pair, as big-endian has them */
+	size_t breaks[2]; /* line breaks whose other byte is such a NUL */
+	size_t ends;      /* bytes of line breaks in all */
+};
 
-	for (size_t at = 0; (nul = memchr(p + at, '\0', n - at)) != NULL; found++) {
-		*nul = ' ';
-		at = (size_t)(nul - p);
+static bool is_break(char c)
+{
+	return c == '\n' || c == '\r';
+}
+
+static struct pair_signs pairs_count(struct str s)
+{
+	struct pair_signs found = {{0, 0}, {0, 0}, 0};
+
+	for (size_t i = 0; i + 1 < s.n; i += 2) {
+		for (size_t at = 0; at < 2; at++) {
+			bool is_nul = s.p[i + at] == '\0';
+
+			found.nul[at] += is_nul;
+			found.breaks[at] += is_nul && is_break(s.p[i + 1 - at]);
+			found.ends += is_break(s.p[i + at]);
+		}
 	}
 	return found;
 }
 
-static int fail_not_read(struct err *err, const char *what)
+/* NUL stands at one place of the pairs alone: in every other of them, as it does in Latin letters,
+ * or at most line breaks, as in any (halves of other letters may look like one). Some NUL bytes in
+ * a text of bytes are its rows' fault. */
+static bool encoding_is_utf16(struct str s, enum csv_encoding *out)
 {
-	return err_field(
-	    err, ERR_INVALID, "csv", "is %s text, which is not read: save the file as UTF-8", what);
+	struct pair_signs found = pairs_count(s);
+	size_t at = found.nul[1] > found.nul[0];
+
+	*out = at == 1 ? CSV_UTF16_LE : CSV_UTF16_BE;
+	if (found.nul[1 - at] * 20 > found.nul[at])
+		return false;
+	return found.nul[at] > s.n / 4 || 2 * found.breaks[at] > found.ends;
 }
 
-static int encoding_check_marks(const char *p, size_t n, struct csv_format *f, struct err *err)
+/* "12 characters", "1 byte" */
+static const char *number_of(struct arena *a, uint64_t n, const char *what)
 {
-	if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) {
-		f->start = 3;
-		if (f->encoding == CSV_ANY_ENCODING)
-			f->encoding = CSV_UTF8;
-	}
-	if (n >= 4 && (memcmp(p, "\xFF\xFE\0\0", 4) == 0 || memcmp(p, "\0\0\xFE\xFF", 4) == 0))
-		return fail_not_read(err, "UTF-32");
-	if (n >= 2 && (memcmp(p, "\xFF\xFE", 2) == 0 || memcmp(p, "\xFE\xFF", 2) == 0))
-		return fail_not_read(err, "UTF-16");
-	return 0;
+	return arena_printf(a, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
 }
 
-static int encoding_detect(
-    struct arena *a, const struct file_look *k, struct csv_format *f, struct err *err)
+static void encoding_judge(struct encoding_look *l, const struct utf8_signs *signs)
 {
-	char *p = arena_alloc(a, SAMPLE_BYTES);
-	int64_t offset = 0, got;
+	uint64_t wide = signs->two + signs->more;
+	const char *characters = number_of(l->a, wide, "character"),
+		   *bytes = number_of(l->a, signs->stray, "byte");
 
-	while ((got = file_look_at(k, offset, p, SAMPLE_BYTES, err)) > 0) {
-		size_t n = (size_t)got;
+	if (wide == 0 && signs->stray == 0)
+		encoding_is(l, CSV_UTF8, "all that was looked at is ASCII");
+	else if (signs->stray == 0)
+		encoding_is(l, CSV_UTF8,
+		    arena_printf(
+			l->a, "%s outside ASCII, and no byte that UTF-8 has not", characters));
+	else if (WEIGHT_TWO * signs->two + WEIGHT_MORE * signs->more >= signs->stray)
+		encoding_is(l, CSV_UTF8,
+		    arena_printf(l->a,
+			"%s of UTF-8 outweigh %s of none: rows with those are read alone as "
+			"Windows-1252",
+			characters, bytes));
+	else
+		encoding_is(l, CSV_WINDOWS_1252,
+		    arena_printf(l->a, "%s outside ASCII that no UTF-8 has", bytes));
+	l->format->is_lenient = l->format->encoding == CSV_UTF8;
+}
 
-		if (offset == 0 && encoding_check_marks(p, n, f, err) == -1)
-			return -1;
-		if (offset == 0 && text_blank_nuls(p, n) > n / 4)
-			return fail_not_read(err, "UTF-16");
-		if (f->encoding != CSV_ANY_ENCODING)
-			return 0;
-		text_blank_nuls(p, n);
-		if (n == SAMPLE_BYTES)
-			n -= cut_character_bytes(p, n);
-		if (!utf8_is_valid((struct str){p, n})) {
-			f->encoding = CSV_WINDOWS_1252;
-			return 0;
-		}
-		offset += (int64_t)n;
-		if (offset > ENCODING_BYTES)
+/* Goes through the beginning of the file. */
+static int encoding_weigh(
+    struct encoding_look *l, const struct file_look *k, char *p, int64_t got, struct err *err)
+{
+	struct utf8_signs signs = {0, 0, 0};
+	int64_t offset = l->format->start;
+
+	while (got > 0 && offset < ENCODING_BYTES) {
+		got = file_look_at(k, offset, p, SAMPLE_BYTES, err);
+		if (got <= 0)
 			break;
+		size_t cut = utf8_count_signs((struct str){p, (size_t)got}, &signs);
+
+		if (cut == (size_t)got) { /* the end of the file cuts it */
+			signs.stray += cut;
+			break;
+		}
+		offset += got - (int64_t)cut;
 	}
 	if (got == -1)
 		return -1;
-	if (f->encoding == CSV_ANY_ENCODING)
-		f->encoding = CSV_UTF8;
+	encoding_judge(l, &signs);
+	return 0;
+}
+
+static int encoding_check_wish(const struct csv_format *f, struct str s, struct err *err)
+{
+	enum csv_encoding found;
+
+	if ((f->encoding == CSV_UTF16_LE || f->encoding == CSV_UTF16_BE) && f->start == 0 &&
+	    !encoding_is_utf16(s, &found))
+		return err_field(err, ERR_INVALID, "encoding",
+		    "cannot be UTF-16: that has NUL bytes between, and this file has none");
+	return 0;
+}
+
+static int encoding_detect(struct encoding_look *l, const struct file_look *k, struct err *err)
+{
+	char *p = arena_alloc(l->a, SAMPLE_BYTES);
+	int64_t got = file_look_at(k, 0, p, SAMPLE_BYTES, err);
+	struct str s = {p, got > 0 ? (size_t)got : 0};
+	enum csv_encoding found;
+
+	if (got == -1 || encoding_check_mark(l, s, err) == -1 ||
+	    encoding_check_wish(l->format, s, err) == -1)
+		return -1;
+	if (l->format->encoding != CSV_ANY_ENCODING)
+		return 0;
+	if (encoding_is_utf16(s, &found)) {
+		encoding_is(l, found, "every other byte of many is NUL");
+		return 0;
+	}
+	return encoding_weigh(l, k, p, got, err);
+}
+
+/* ---- the line of sep= ---------------------------------------------------------------------- */
+
+static bool str_take_ieq(struct str *s, struct str word)
+{
+	if (s->n < word.n || !str_ieq((struct str){s->p, word.n}, word))
+		return false;
+	*s = (struct str){s->p + word.n, s->n - word.n};
+	return true;
+}
+
+/* sep=; in any case, quoted or not, with delimiters behind it: '\0' for any other line. */
+static char separator_of_line(struct str line)
+{
+	static const char known[] = ",;\t|:^~#";
+	bool is_quoted = str_take_ieq(&line, STR("\""));
+	char separator;
+
+	if (!str_take_ieq(&line, STR("sep=")) || line.n == 0 ||
+	    memchr(known, line.p[0], sizeof(known) - 1) == NULL)
+		return '\0';
+	separator = line.p[0];
+	line = (struct str){line.p + 1, line.n - 1};
+	if (is_quoted && !str_take_ieq(&line, STR("\"")))
+		return '\0';
+	for (size_t i = 0; i < line.n; i++)
+		if (line.p[i] != ' ' && memchr(known, line.p[i], sizeof(known) - 1) == NULL)
+			return '\0';
+	/* what a program added behind it is what it has between cells now */
+	return line.n > 0 && line.p[0] != ' ' ? line.p[0] : separator;
+}
+
+/* A first line of sep= says the delimiter and is no row. */
+static int separator_detect(
+    struct arena *a, const struct csv_source *source, struct csv_format *f, struct err *err)
+{
+	struct csv_format tried = *f;
+	struct csv_reader *rd;
+	struct csv_row row;
+	char separator;
+	int rc;
+
+	tried.delimiter = '\x1F'; /* stands in no file, so that the line is one cell */
+	tried.quote = '"';
+	rd = csv_reader_new(a, source, &tried, err);
+	rc = rd == NULL ? -1 : csv_reader_next(rd, &row, err);
+	if (rc != 1)
+		return rc;
+	separator = separator_of_line(row.text);
+	if (separator == '\0')
+		return 0;
+	f->start = row.next_offset;
+	f->line = row.next_line - 1;
+	if (f->delimiter == '\0')
+		f->delimiter = separator;
 	return 0;
 }
 
@@ -159,7 +310,7 @@ static int64_t format_score(struct arena *a, struct str sample, const struct csv
 	int64_t rows = 0, alike = 0;
 	size_t width;
 
-	tried.start = 0;
+	tried.start = tried.line = 0;
 	rd = csv_reader_new(a, &source, &tried, NULL);
 	if (csv_reader_next(rd, &row, NULL) != 1 || row.n < 2)
 		return 0;
@@ -197,39 +348,70 @@ static void delimiter_detect(struct arena *a, struct str sample, struct csv_form
 {
 	static const char candidates[] = ",;\t|";
 	struct csv_format tried = *f, best = *f;
+	char given[] = {f->delimiter, '\0'};
 	int64_t best_score = -1;
 
-	for (size_t i = 0; candidates[i] != '\0'; i++) {
+	for (const char *c = f->delimiter != '\0' ? given : candidates; *c != '\0'; c++) {
 		int64_t s;
 
-		if (f->delimiter != '\0' && f->delimiter != candidates[i])
-			continue;
-		tried.delimiter = candidates[i];
-		tried.quote = f->quote != '\0' ? f->quote : quote_detect(sample, candidates[i]);
+		tried.delimiter = *c;
+		tried.quote = f->quote != '\0' ? f->quote : quote_detect(sample, *c);
 		s = format_score(a, sample, &tried);
 		if (s > best_score) {
 			best_score = s;
 			best = tried;
 		}
 	}
-	*f = best;
+	f->delimiter = best.delimiter;
+	f->quote = best.quote;
 }
 
-int import_detect(const struct csv_source *source, struct csv_format *format, struct err *err)
+/* The beginning of the file in UTF-8, or in the bytes that it has; f tells how to read it. */
+static struct str sample_text(struct arena *a, struct str raw, struct csv_format *f)
+{
+	bool is_big_endian = f->encoding == CSV_UTF16_BE;
+	size_t used;
+	char *p;
+
+	if (f->encoding != CSV_UTF16_LE && !is_big_endian)
+		return raw;
+	p = arena_alloc(a, 2 * raw.n + 3);
+	f->encoding = CSV_UTF8;
+	return (struct str){p, utf16_decode(p, raw, is_big_endian, true, &used)};
+}
+
+static int separators_detect(
+    struct arena *a, const struct file_look *k, struct csv_format *f, struct err *err)
+{
+	char *p = arena_alloc(a, SAMPLE_BYTES);
+	struct csv_format tried;
+	int64_t got;
+
+	if (separator_detect(a, k->source, f, err) == -1 ||
+	    (got = file_look_at(k, f->start, p, SAMPLE_BYTES, err)) == -1)
+		return -1;
+	tried = *f;
+	delimiter_detect(a, sample_text(a, (struct str){p, (size_t)got}, &tried), &tried);
+	f->delimiter = tried.delimiter;
+	f->quote = tried.quote;
+	return 0;
+}
+
+int import_detect(struct arena *a, const struct csv_source *source, struct csv_format *format,
+    const char **why, struct err *err)
 {
 	struct arena *own = arena_new();
+	struct encoding_look l = {.a = own, .format = format, .why = "so it was chosen"};
 	struct file_look *k = file_look_new(own, source, err);
-	char *p = arena_alloc(own, SAMPLE_BYTES);
-	int64_t got = -1;
+	int rc = -1;
 
 	if (source->size == 0)
 		err_field(err, ERR_INVALID, "csv", "is empty");
-	else if (k != NULL && encoding_detect(own, k, format, err) == 0)
-		got = file_look_at(k, format->start, p, SAMPLE_BYTES, err);
-	if (got >= 0)
-		delimiter_detect(own, (struct str){p, (size_t)got}, format);
+	else if (k != NULL && encoding_detect(&l, k, err) == 0)
+		rc = separators_detect(own, k, format, err);
+	*why = arena_strdup(a, l.why);
 	arena_free(own);
-	return got >= 0 ? 0 : -1;
+	return rc;
 }
 
 int import_count(const struct csv_source *source, const struct csv_format *format, int64_t most,

@@ -25,8 +25,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "import/import.h"
+#include "record/record-shape.h"
 
 #define LOST_FILE_ATTEMPTS 5
+#define ADOPT_TASKS 50 /* the last ones with error rows are looked at for a file of them */
 
 const struct task_kind import_task = {.name = "import",
     .job = "record.import",
@@ -48,11 +50,31 @@ struct str import_options_text(struct arena *a, const struct import_options *o)
 	json_set_str(v, "delimiter", delimiter);
 	json_set_str(v, "quote", quote);
 	json_set_str(v, "encoding", csv_encoding_name(o->format.encoding));
+	json_set_bool(v, "lenient", o->format.is_lenient);
+	json_set_str(v, "why", o->why);
 	json_set_int(v, "start", o->format.start);
+	json_set_int(v, "startLine", o->format.line);
 	json_set(v, "mapping", json_incref((json_t *)(uintptr_t)o->mapping));
 	json_set(v, "keyColumns", json_incref((json_t *)(uintptr_t)o->key_columns));
 	json_set(v, "headers", json_incref((json_t *)(uintptr_t)o->headers));
+	json_set_str(v, "blank", import_blank_name(o->is_blank_cleared));
+	json_set_bool(v, "errors", o->is_errors);
+	json_set_bool(v, "raw", o->is_raw);
+	json_set_bool(v, "ownProviders", o->has_own_providers);
 	return json_text(a, v);
+}
+
+static const char *const blank_names[] = {"keep", "clear"};
+
+const char *import_blank_name(bool is_cleared)
+{
+	return blank_names[is_cleared];
+}
+
+bool import_blank_parse(struct str name, bool *is_cleared)
+{
+	*is_cleared = str_is(name, blank_names[1]);
+	return *is_cleared || str_is(name, blank_names[0]);
 }
 
 int import_options_parse(
@@ -62,15 +84,24 @@ int import_options_parse(
 	const char *delimiter = json_str(v, "delimiter"), *quote = json_str(v, "quote");
 	const char *encoding = json_str(v, "encoding");
 
-	*out = (struct import_options){.mapping = json_object_get(v, "mapping"),
+	*out = (struct import_options){.why = json_str(v, "why"),
+	    .mapping = json_object_get(v, "mapping"),
 	    .key_columns = json_object_get(v, "keyColumns"),
-	    .headers = json_object_get(v, "headers")};
+	    .headers = json_object_get(v, "headers"),
+	    .is_detected = true,
+	    .has_blank = true,
+	    .is_errors = json_bool(v, "errors"),
+	    .is_raw = json_bool(v, "raw"),
+	    .has_own_providers = json_bool(v, "ownProviders")};
 	if (v == NULL || delimiter == NULL || quote == NULL || encoding == NULL ||
 	    !csv_encoding_parse(str_from(encoding), &out->format.encoding))
 		return err_set(err, ERR_INTERNAL, "an import's options cannot be read");
+	import_blank_parse(str_from(json_str(v, "blank")), &out->is_blank_cleared);
 	out->format.delimiter = delimiter[0];
 	out->format.quote = quote[0];
+	out->format.is_lenient = json_bool(v, "lenient");
 	out->format.start = json_int(v, "start");
+	out->format.line = json_int(v, "startLine");
 	return 0;
 }
 
@@ -88,8 +119,37 @@ static int import_open(struct arena *a, const struct csv_source *source,
 		    err, ERR_INVALID, "csv", "has no header: the first row must name the columns");
 	if (rc == -1)
 		return -1;
-	*map = import_map_new(a, header, o->mapping, o->key_columns, err);
+	*map = import_map_new(a, header, o, err);
 	return *map == NULL ? -1 : 0;
+}
+
+/* An export without guards has its first name in quotes, which its own writer alone does. */
+static int import_look(struct arena *a, const struct csv_source *source, struct import_options *o,
+    struct csv_row *header, struct err *err)
+{
+	struct csv_reader *rd;
+	int rc;
+
+	if (!o->is_detected && import_detect(a, source, &o->format, &o->why, err) == -1)
+		return -1;
+	rd = csv_reader_new(a, source, &o->format, err);
+	rc = rd == NULL ? -1 : csv_reader_next(rd, header, err);
+	if (rc == 1 && !o->is_detected && !o->is_errors)
+		o->is_raw = str_starts(header->text, RECORD_CSV_RAW);
+	o->is_detected = true;
+	return rc;
+}
+
+static json_t *headers_of(struct arena *a, const struct import_map *m)
+{
+	json_t *headers = json_own(a, json_array());
+
+	for (size_t i = 0; i < import_map_columns(m); i++) {
+		struct str name = import_map_name(m, i);
+
+		json_array_append_new(headers, json_stringn(name.p, name.n));
+	}
+	return headers;
 }
 
 int import_prepare(struct arena *a, const struct csv_source *source, struct import_options *o,
@@ -97,18 +157,89 @@ int import_prepare(struct arena *a, const struct csv_source *source, struct impo
 {
 	struct csv_reader *rd;
 	struct csv_row header;
-	const struct str *names;
-	json_t *headers;
-	size_t n;
 
-	if (import_detect(source, &o->format, err) == -1 ||
+	if (import_look(a, source, o, &header, err) == -1 ||
 	    import_open(a, source, o, &rd, map, &header, err) == -1)
 		return -1;
-	headers = json_own(a, json_array());
-	names = import_map_headers(*map, &n);
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(headers, json_stringn(names[i].p, names[i].n));
-	o->headers = headers;
+	o->headers = headers_of(a, *map);
+	o->has_own_providers = o->has_own_providers && import_map_is_export(*map);
+	return 0;
+}
+
+int import_provider(struct arena *a, const struct csv_source *source,
+    const struct import_options *o, struct str *out, struct err *err)
+{
+	struct import_map *map;
+	struct csv_reader *rd;
+	struct csv_row row;
+	struct import_row read;
+	int rc;
+
+	if (!o->has_own_providers)
+		return 0;
+	if (import_open(a, source, o, &rd, &map, &row, err) == -1 ||
+	    (rc = csv_reader_next(rd, &row, err)) == -1)
+		return -1;
+	if (rc == 1 && import_map_row(map, a, &row, &read) == 1)
+		*out = read.provider_type;
+	return 0;
+}
+
+/* ---- rows that an earlier import did not take ------------------------------------------------ */
+
+/* Are the file's columns those of an import's error rows? */
+static bool header_is_of(const struct csv_row *header, const json_t *headers)
+{
+	json_t *name;
+	size_t i;
+
+	if (json_array_size(headers) == 0 || header->n != json_array_size(headers) + 2)
+		return false;
+	json_array_each(headers, i, name) {
+		struct str cell = utf8_trim(csv_unguarded(header->cells[i + 2]));
+
+		if (!str_eq(cell, utf8_trim(str_from(json_string_value(name)))))
+			return false;
+	}
+	return true;
+}
+
+/* What was asked of the first file, where nothing else is asked of this one. */
+static void options_adopt(struct import_options *o, const struct import_options *first)
+{
+	o->is_errors = true;
+	o->is_raw = first->is_raw;
+	o->has_own_providers = o->has_own_providers && first->has_own_providers;
+	if (o->mapping == NULL)
+		o->mapping = first->mapping;
+	if (o->key_columns == NULL)
+		o->key_columns = first->key_columns;
+	if (!o->has_blank)
+		o->is_blank_cleared = first->is_blank_cleared;
+}
+
+int import_adopt(struct db *db, struct arena *a, const struct uuid *account_id,
+    struct str resource_type, const struct csv_source *source, struct import_options *o,
+    struct err *err)
+{
+	struct csv_row header;
+	struct tasks failed;
+	int rc = import_look(a, source, o, &header, err);
+
+	if (rc != 1 || header.problem != NULL || header.n < 3 ||
+	    !str_is(header.cells[0], IMPORT_ERRORS_LINE) ||
+	    !str_is(header.cells[1], IMPORT_ERRORS_REASON))
+		return rc == -1 ? -1 : 0;
+	if (task_list_failed(db, a, account_id, &import_task, ADOPT_TASKS, &failed, err) == -1)
+		return -1;
+	for (size_t i = 0; i < failed.n && !o->is_errors; i++) {
+		struct import_options first;
+
+		if (str_eq(failed.v[i].resource_type, resource_type) &&
+		    import_options_parse(a, failed.v[i].args, &first, err) == 0 &&
+		    header_is_of(&header, first.headers))
+			options_adopt(o, &first);
+	}
 	return 0;
 }
 
@@ -237,6 +368,19 @@ static int error_by_line(const void *x, const void *y)
 	return a->line < b->line ? -1 : a->line > b->line;
 }
 
+/* Where the next batch begins, and the blank cells of the rows up to there. */
+static struct str import_position_text(
+    struct arena *a, const struct task *t, const struct import_batch *b)
+{
+	return str_from(arena_printf(a, "{\"line\":%lld,\"blanks\":%lld}", (long long)b->next_line,
+	    (long long)(import_blanks(a, t) + b->blanks)));
+}
+
+int64_t import_blanks(struct arena *a, const struct task *t)
+{
+	return t->position.n == 0 ? 0 : json_int(json_parse(a, t->position, NULL), "blanks");
+}
+
 /* Within a transaction: the batch's rows and error rows, and what t says of them. */
 static int run_store_batch(
     struct db *db, struct arena *a, struct import_run *run, struct task *t, struct err *err)
@@ -261,7 +405,8 @@ static int run_store_batch(
 	t->counts.failed += (int64_t)n;
 	t->counts.received += (int64_t)(b->nitems + b->nerrors);
 	if (b->nitems + b->nerrors > 0) {
-		t->position = str_from(arena_printf(a, "{\"line\":%lld}", (long long)b->next_line));
+		/* a request empties a between its batches */
+		t->position = import_position_text(run->r != NULL ? run->r->a : a, t, b);
 		t->done = b->next_offset;
 	}
 	if (b->is_end)
@@ -390,7 +535,6 @@ static int import_direct_body(struct db *db, struct audit *log, void *arg, struc
 	arena_free(a);
 	if (rc == -1)
 		return -1;
-	d->next.position = (struct str){NULL, 0};
 	d->next.status = TASK_COMPLETED;
 	d->next.finished_us = clock_now_us();
 	if (task_insert(db, &d->next, err) == -1)

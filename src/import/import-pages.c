@@ -12,8 +12,9 @@
 
 #define PAGE_ROWS 50
 #define PREVIEW_ROWS 20
-#define PREVIEW_CELLS 8     /* of a row */
-#define PREVIEW_COLUMNS 200 /* that can be mapped by form; more go as they are */
+#define PREVIEW_COUNTED 10000 /* rows whose blank cells are counted */
+#define PREVIEW_CELLS 8       /* of a row */
+#define PREVIEW_COLUMNS 200   /* that can be mapped by form; more go as they are */
 #define PREVIEW_EXAMPLES 3
 #define CELL_BYTES 80
 #define ERROR_ROWS 50
@@ -66,6 +67,26 @@ static json_t *choices_of_encoding(enum csv_encoding now)
 	json_array_append_new(list, choice_json("utf-8", "UTF-8", now == CSV_UTF8));
 	json_array_append_new(
 	    list, choice_json("windows-1252", "Windows-1252", now == CSV_WINDOWS_1252));
+	json_array_append_new(list, choice_json("utf-16le", "UTF-16", now == CSV_UTF16_LE));
+	json_array_append_new(
+	    list, choice_json("utf-16be", "UTF-16, big-endian", now == CSV_UTF16_BE));
+	return list;
+}
+
+static const char *encoding_label(enum csv_encoding encoding)
+{
+	return encoding == CSV_WINDOWS_1252                           ? "Windows-1252"
+	       : encoding == CSV_UTF16_LE || encoding == CSV_UTF16_BE ? "UTF-16"
+								      : "UTF-8";
+}
+
+static json_t *choices_of_blank(bool is_cleared)
+{
+	json_t *list = json_array();
+
+	json_array_append_new(
+	    list, choice_json(import_blank_name(false), "Keep what the record has", !is_cleared));
+	json_array_append_new(list, choice_json(import_blank_name(true), "Clear it", is_cleared));
 	return list;
 }
 
@@ -97,7 +118,7 @@ static int import_form_page(struct req *r, int status, const char *error)
 	json_set(data, "types", types);
 	json_set(data, "providers", provider_choices(r, "providerType", NULL));
 	json_set_str(data, "error", error);
-	json_set_strn(data, "provider_type", provider.n > 0 ? provider : STR("manual"));
+	json_set_strn(data, "provider_type", provider);
 	json_set_strn(data, "resource_type", req_form(r, "resourceType"));
 	json_set_strn(data, "csv", req_form(r, "csv"));
 	json_set(data, "delimiters", choices_of_delimiter(f.delimiter));
@@ -113,7 +134,7 @@ int import_page_new(struct req *r)
 /* What the user did not give right, or NULL. */
 static const char *form_check(const struct task *t, const struct csv_source *source)
 {
-	if (!record_type_is_valid(t->provider_type))
+	if (t->provider_type.n > 0 && !record_type_is_valid(t->provider_type))
 		return "The provider must be letters, digits, dots, dashes or underscores.";
 	if (!record_type_is_valid(t->resource_type))
 		return "The record type must be letters, digits, dots, dashes or underscores, for "
@@ -155,7 +176,13 @@ int import_page_upload(struct req *r)
 	if (wrong != NULL)
 		return import_form_page(r, 422, wrong);
 	form_read_format(r, &o.format);
-	if (import_prepare(r->a, &source, &o, &map, &err) == -1)
+	o.has_own_providers = t.provider_type.n == 0;
+	if (o.has_own_providers)
+		t.provider_type = STR("manual");
+	if (import_adopt(r->app->db, r->a, &t.account_id, t.resource_type, &source, &o, &err) ==
+		-1 ||
+	    import_prepare(r->a, &source, &o, &map, &err) == -1 ||
+	    import_provider(r->a, &source, &o, &t.provider_type, &err) == -1)
 		return import_form_page(r, 422, error_sentence(r, &err));
 	t.args = import_options_text(r->a, &o);
 	t.total = (int64_t)source.size;
@@ -171,10 +198,10 @@ struct import_preview {
 	struct req *r;
 	struct task task;
 	struct csv_source source;
-	struct import_options o;  /* of the draft: no mapping yet */
-	struct import_map *plain; /* by header */
-	const struct str *headers;
-	size_t n;
+	struct import_options o;             /* of the draft */
+	struct import_map *plain;            /* the same */
+	size_t n;                            /* columns */
+	size_t shown[PREVIEW_CELLS], nshown; /* whose cells are shown of the first rows */
 };
 
 static int draft_open(struct import_preview *p, struct err *err)
@@ -187,7 +214,10 @@ static int draft_open(struct import_preview *p, struct err *err)
 	if (import_options_parse(r->a, t->args, &p->o, err) == -1 ||
 	    import_prepare(r->a, &p->source, &p->o, &p->plain, err) == -1)
 		return -1;
-	p->headers = import_map_headers(p->plain, &p->n);
+	p->n = import_map_columns(p->plain);
+	for (size_t i = 0; i < p->n && p->nshown < PREVIEW_CELLS; i++)
+		if (!import_map_is_idle(p->plain, i))
+			p->shown[p->nshown++] = i;
 	return 0;
 }
 
@@ -214,30 +244,57 @@ static struct str form_field(struct req *r, const char *name, size_t i)
 	return req_form(r, arena_printf(r->a, "%s_%zu", name, i));
 }
 
+/* As a browser sends back the value of a field of one line. */
+static struct str text_of_field(struct arena *a, struct str s)
+{
+	char *out = arena_alloc(a, s.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '\r' && s.p[i] != '\n')
+			out[n++] = s.p[i];
+	return str_trim((struct str){out, n});
+}
+
+/* What the form has of a column: NULL where that is what the column has anyway. */
+static json_t *form_wish(struct import_preview *p, size_t i)
+{
+	struct str type = form_field(p->r, "type", i), to = form_field(p->r, "to", i);
+	const char *there = import_map_to(p->plain, i);
+	json_t *wish;
+
+	if (type.n == 0)
+		return NULL;
+	if (str_is(type, "skip"))
+		return json_null();
+	if (str_is(type, import_map_type(p->plain, i)) && there != NULL &&
+	    str_eq(text_of_field(p->r->a, to), text_of_field(p->r->a, str_from(there))))
+		return NULL;
+	wish = json_object();
+	json_set_strn(wish, "type", type);
+	json_set_strn(wish, "to", str_trim(to));
+	return wish;
+}
+
 /* The mapping as the form has it, into o. */
 static void form_read_mapping(struct import_preview *p, struct import_options *o)
 {
 	json_t *mapping = json_own(p->r->a, json_object());
 	json_t *keys = json_own(p->r->a, json_array());
 
+	json_object_update(mapping, JSON_ITER(o->mapping));
 	for (size_t i = 0; i < p->n && i < PREVIEW_COLUMNS; i++) {
-		struct str type = form_field(p->r, "type", i);
-		json_t *wish;
+		struct str name = import_map_name(p->plain, i);
+		json_t *wish = form_wish(p, i);
 
 		if (form_field(p->r, "key", i).n > 0)
-			json_array_append_new(keys, json_stringn(p->headers[i].p, p->headers[i].n));
-		if (type.n == 0)
-			continue;
-		wish = json_null();
-		if (!str_is(type, "skip")) {
-			wish = json_object();
-			json_set_strn(wish, "type", type);
-			json_set_strn(wish, "to", str_trim(form_field(p->r, "to", i)));
-		}
-		json_set(mapping, p->headers[i].p, wish);
+			json_array_append_new(keys, json_stringn(name.p, name.n));
+		if (wish != NULL)
+			json_set(mapping, name.p, wish);
 	}
 	o->mapping = mapping;
 	o->key_columns = keys;
+	import_blank_parse(req_form(p->r, "blank"), &o->is_blank_cleared);
 }
 
 static json_t *choices_of_type(struct str now)
@@ -253,36 +310,47 @@ static json_t *choices_of_type(struct str now)
 	return list;
 }
 
+static json_t *column_json(struct import_preview *p, size_t i, bool is_posted)
+{
+	const char *there = import_map_to(p->plain, i);
+	struct str to = str_from(there), type = str_from(import_map_type(p->plain, i));
+	json_t *o = json_object();
+
+	if (is_posted && form_field(p->r, "to", i).p != NULL)
+		to = form_field(p->r, "to", i);
+	if (is_posted)
+		type = form_field(p->r, "type", i);
+	else if (there == NULL)
+		type = STR("skip");
+	json_set_int(o, "index", (json_int_t)i);
+	json_set_strn(o, "header", import_map_name(p->plain, i));
+	json_set_bool(o, "is_unnamed", import_map_is_unnamed(p->plain, i));
+	json_set_strn(o, "to", to);
+	json_set(o, "types", choices_of_type(type));
+	json_set_bool(o, "is_key",
+	    is_posted ? form_field(p->r, "key", i).n > 0 : import_map_is_key(p->plain, i));
+	json_set(o, "examples", json_array());
+	return o;
+}
+
 static json_t *preview_columns_json(struct import_preview *p, bool is_posted)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < p->n && i < PREVIEW_COLUMNS; i++) {
-		json_t *o = json_object();
-		struct str to = str_from(import_map_to(p->plain, i));
-
-		if (is_posted && form_field(p->r, "to", i).p != NULL)
-			to = form_field(p->r, "to", i);
-		json_set_int(o, "index", (json_int_t)i);
-		json_set_strn(o, "header", p->headers[i]);
-		json_set_strn(o, "to", to);
-		json_set(o, "types",
-		    choices_of_type(
-			is_posted ? form_field(p->r, "type", i) : (struct str){NULL, 0}));
-		json_set_bool(o, "is_key", is_posted && form_field(p->r, "key", i).n > 0);
-		json_set(o, "examples", json_array());
-		json_array_append_new(list, o);
-	}
+	for (size_t i = 0; i < p->n && i < PREVIEW_COLUMNS; i++)
+		if (!import_map_is_ours(p->plain, i))
+			json_array_append_new(list, column_json(p, i, is_posted));
 	return list;
 }
 
 static void columns_add_examples(json_t *columns, const struct csv_row *row)
 {
 	json_t *column;
-	size_t i;
+	size_t k;
 
-	json_array_each(columns, i, column) {
+	json_array_each(columns, k, column) {
 		json_t *examples = json_object_get(column, "examples");
+		size_t i = (size_t)json_int(column, "index");
 
 		if (i < row->n && row->cells[i].n > 0 &&
 		    json_array_size(examples) < PREVIEW_EXAMPLES)
@@ -297,10 +365,11 @@ static json_t *preview_row_json(
 
 	json_set_int(o, "line", row->line);
 	json_set_str(o, "problem", problem);
-	for (size_t i = 0; i < row->n && i < p->n && i < PREVIEW_CELLS; i++) {
+	for (size_t k = 0; k < p->nshown && p->shown[k] < row->n; k++) {
+		size_t i = p->shown[k];
 		json_t *cell = json_object();
 
-		json_set_strn(cell, "label", p->headers[i]);
+		json_set_strn(cell, "label", import_map_name(p->plain, i));
 		json_set(cell, "value", cell_clipped(row->cells[i]));
 		json_array_append_new(cells, cell);
 	}
@@ -308,32 +377,53 @@ static json_t *preview_row_json(
 	return o;
 }
 
-/* The first rows, with what map says against them. */
+/* The first rows, with what map says against them; and the blank cells of more. */
 static int preview_add_rows(struct import_preview *p, json_t *data, json_t *columns,
     struct import_map *map, struct err *err)
 {
 	struct csv_reader *rd = csv_reader_new(p->r->a, &p->source, &p->o.format, err);
+	struct arena *a = arena_new();
 	json_t *rows = json_array();
+	int64_t n = 0, blanks = 0;
 	struct csv_row row;
 	int rc = rd == NULL ? -1 : csv_reader_next(rd, &row, err);
 
 	json_set(data, "rows", rows);
-	while (rc == 1 && json_array_size(rows) < PREVIEW_ROWS &&
-	       (rc = csv_reader_next(rd, &row, err)) == 1) {
-		struct str id, text;
-		const char *problem;
+	while (rc == 1 && n < PREVIEW_COUNTED && (rc = csv_reader_next(rd, &row, err)) == 1) {
+		struct import_row read;
 
-		import_map_row(map, p->r->a, &row, &id, &text, &problem);
+		arena_reset(a);
+		import_map_row(map, a, &row, &read);
+		blanks += read.blanks;
+		if (n++ >= PREVIEW_ROWS)
+			continue;
 		columns_add_examples(columns, &row);
-		json_array_append_new(rows, preview_row_json(p, &row, problem));
+		json_array_append_new(rows, preview_row_json(p, &row, read.problem));
 	}
-	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
+	arena_free(a);
+	json_set_bool(data, "has_rows", n > 0);
+	json_set_int(data, "blank_cells", blanks);
+	json_set_int(data, "counted_rows", n);
+	json_set_bool(data, "is_all_counted", rc == 0);
 	return rc == -1 ? -1 : 0;
 }
 
-/* map: of the posted mapping where it is any good. */
-static int preview_page(
-    struct import_preview *p, int status, struct import_map *map, bool is_posted, const char *error)
+static void preview_add_format(
+    struct import_preview *p, json_t *data, const struct import_map *map, bool is_cleared)
+{
+	json_set(data, "delimiters", choices_of_delimiter(p->o.format.delimiter));
+	json_set(data, "encodings", choices_of_encoding(p->o.format.encoding));
+	json_set_str(data, "encoding", encoding_label(p->o.format.encoding));
+	json_set_str(data, "why", p->o.why);
+	json_set(data, "blank_choices", choices_of_blank(is_cleared));
+	json_set_bool(data, "is_export", import_map_is_export(map));
+	json_set_bool(data, "has_own_providers", p->o.has_own_providers);
+	json_set_bool(data, "is_errors", p->o.is_errors);
+}
+
+/* map and is_cleared: as posted where that is any good. */
+static int preview_page(struct import_preview *p, int status, struct import_map *map,
+    bool is_cleared, bool is_posted, const char *error)
 {
 	struct req *r = p->r;
 	json_t *data = json_object(), *columns = preview_columns_json(p, is_posted),
@@ -346,11 +436,10 @@ static int preview_page(
 		json_decref(heads);
 		return res_error(r, &err);
 	}
-	for (size_t i = 0; i < p->n && i < PREVIEW_CELLS; i++)
-		json_array_append_new(heads, cell_clipped(p->headers[i]));
+	for (size_t k = 0; k < p->nshown; k++)
+		json_array_append_new(heads, cell_clipped(import_map_name(p->plain, p->shown[k])));
 	json_set(data, "heads", heads);
-	json_set_int(
-	    data, "more_columns", p->n > PREVIEW_CELLS ? (json_int_t)(p->n - PREVIEW_CELLS) : 0);
+	json_set_int(data, "more_columns", (json_int_t)(p->n - p->nshown));
 	json_set_int(data, "unmapped_columns",
 	    p->n > PREVIEW_COLUMNS ? (json_int_t)(p->n - PREVIEW_COLUMNS) : 0);
 	json_set_int(data, "column_count", (json_int_t)p->n);
@@ -360,8 +449,7 @@ static int preview_page(
 	json_set(data, "import", import_json(r->app, &p->task));
 	json_set_str(data, "provider_name",
 	    provider_label(r->app, json_str(json_object_get(data, "import"), "providerType")));
-	json_set(data, "delimiters", choices_of_delimiter(p->o.format.delimiter));
-	json_set(data, "encodings", choices_of_encoding(p->o.format.encoding));
+	preview_add_format(p, data, map, is_cleared);
 	return chrome_page(r, status, "records", "Import records", "import/preview", data);
 }
 
@@ -369,7 +457,8 @@ int import_page_preview(struct req *r)
 {
 	struct import_preview p;
 
-	return draft_load(r, &p) ? preview_page(&p, 200, p.plain, false, NULL) : 0;
+	return draft_load(r, &p) ? preview_page(&p, 200, p.plain, p.o.is_blank_cleared, false, NULL)
+				 : 0;
 }
 
 static int draft_discard(struct import_preview *p)
@@ -385,13 +474,17 @@ static int draft_discard(struct import_preview *p)
 /* With another delimiter or encoding. */
 static int draft_read_again(struct import_preview *p)
 {
-	struct import_options o = {0};
+	struct import_options o = p->o;
 	struct import_map *map;
 	struct err err = ERR_INIT;
 
 	form_read_format(p->r, &o.format);
+	o.is_detected = false;
+	o.why = NULL;
+	import_blank_parse(req_form(p->r, "blank"), &o.is_blank_cleared);
 	if (import_prepare(p->r->a, &p->source, &o, &map, &err) == -1)
-		return preview_page(p, 422, p->plain, true, error_sentence(p->r, &err));
+		return preview_page(
+		    p, 422, p->plain, o.is_blank_cleared, true, error_sentence(p->r, &err));
 	p->task.args = import_options_text(p->r->a, &o);
 	if (task_draft_update(p->r->app->db, &p->task, &err) == -1)
 		return res_error(p->r, &err);
@@ -431,9 +524,10 @@ int import_page_run(struct req *r)
 	o = p.o;
 	form_read_mapping(&p, &o);
 	if (import_prepare(r->a, &p.source, &o, &map, &err) == -1)
-		return preview_page(&p, 422, p.plain, true, error_sentence(r, &err));
+		return preview_page(
+		    &p, 422, p.plain, o.is_blank_cleared, true, error_sentence(r, &err));
 	if (str_is(action, "check"))
-		return preview_page(&p, 200, map, true, NULL);
+		return preview_page(&p, 200, map, o.is_blank_cleared, true, NULL);
 	p.task.args = import_options_text(r->a, &o);
 	if (audit_change(r->app, r, &p.task.account_id, draft_run_body, &p, &err) == -1)
 		return res_error(r, &err);
@@ -541,12 +635,23 @@ static json_t *task_figures(struct req *r, const struct task *t)
 	return figures;
 }
 
+static void import_add_blank(struct arena *a, json_t *o, const struct task *t)
+{
+	struct import_options options;
+
+	json_set_int(o, "blankCells", import_blanks(a, t));
+	if (import_options_parse(a, t->args, &options, NULL) == 0)
+		json_set_bool(o, "is_blank_cleared", options.is_blank_cleared);
+}
+
 static json_t *import_task_data(struct req *r, const struct task *t)
 {
 	json_t *o = task_json(r->app, t);
 
 	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
 	json_set_bool(o, "is_import", is_import(t));
+	if (is_import(t))
+		import_add_blank(r->a, o, t);
 	json_set(o, "figures", task_figures(r, t));
 	return o;
 }

@@ -12,10 +12,25 @@
 #define IMPORT_ERRORS_KEPT 10000 /* error rows stored of one import; more are only counted */
 #define IMPORT_DRAFT_US DAY_US   /* an upload that nobody runs is removed then */
 
+/* What the caller wants done. */
+struct import_options {
+	struct csv_format format;
+	const char *why;                     /* the encoding: words for people */
+	const json_t *mapping, *key_columns; /* NULL: none */
+	const json_t *headers;               /* the file's, for the answer of error rows */
+	bool is_detected;                    /* the format, so that it stays */
+	bool has_blank, is_blank_cleared; /* whether it was said; a blank cell clears the value */
+	bool is_errors; /* the rows that an import did not take: its first two columns are ours */
+	bool is_raw;    /* an export without the guard of formulas */
+	bool has_own_providers; /* of an export: each row goes to the provider that it names */
+};
+
 /* ---- detecting: import-detect.c ------------------------------------------------------------- */
 
-/* Fills what of format is to be detected. ERR_INVALID: empty, or an encoding that is not read. */
-int import_detect(const struct csv_source *source, struct csv_format *format, struct err *err);
+/* Fills what of format is to be detected, and why the encoding is what it is, in words for people.
+ * ERR_INVALID: empty, or an encoding that is not read. */
+int import_detect(struct arena *a, const struct csv_source *source, struct csv_format *format,
+    const char **why, struct err *err);
 /* Rows after the header, at most `most`, looked for in IMPORT_DIRECT_BYTES; most + 1 when there are
  * more or it is not known. */
 int import_count(const struct csv_source *source, const struct csv_format *format, int64_t most,
@@ -25,20 +40,39 @@ int import_count(const struct csv_source *source, const struct csv_format *forma
 
 struct import_map;
 /* From the header and the wishes: mapping {"Header": "path" | {"to","type"} | null}, key_columns an
- * array of headers; either may be NULL. ERR_INVALID on "csv", "mapping" or "keyColumns". */
-struct import_map *import_map_new(struct arena *a, const struct csv_row *header,
-    const json_t *mapping, const json_t *key_columns, struct err *err);
-/* The header of the file's columns, trimmed: as many as are mapped at most. */
-const struct str *import_map_headers(const struct import_map *m, size_t *n);
+ * array of headers; either may be NULL. A header is called by the name that the map gives it, or by
+ * its place ("#2"). ERR_INVALID on "csv", "mapping" or "keyColumns". */
+struct import_map *import_map_new(
+    struct arena *a, const struct csv_row *header, const struct import_options *o, struct err *err);
+/* The file's columns: their names, no two alike; whether the file gave none; whether the column is
+ * one of our own files' and no data. */
+size_t import_map_columns(const struct import_map *m);
+struct str import_map_name(const struct import_map *m, size_t i);
+bool import_map_is_unnamed(const struct import_map *m, size_t i);
+bool import_map_is_ours(const struct import_map *m, size_t i);
+bool import_map_is_idle(const struct import_map *m, size_t i); /* ours, and it says nothing */
 /* Where the cells of a column go; NULL when it is left out. */
 const char *import_map_to(const struct import_map *m, size_t i);
+const char *import_map_type(const struct import_map *m, size_t i); /* "text", … */
+bool import_map_is_key(const struct import_map *m, size_t i);      /* one of the key columns */
 /* How records are told apart: "external_id", "id", the key columns, or "" for the whole row. */
 const char *import_map_key(struct arena *a, const struct import_map *m);
 /* Whether a column holds the id, so that key columns have no say. */
 bool import_map_has_id(const struct import_map *m);
-/* A row as external id and compact sorted JSON, in the arena: 1, or 0 with the reason. */
-int import_map_row(struct import_map *m, struct arena *a, const struct csv_row *row,
-    struct str *external_id, struct str *data, const char **problem);
+bool import_map_is_export(const struct import_map *m); /* of our own records */
+
+/* ---- rows: import-row.c -------------------------------------------------------------------- */
+
+struct import_row {
+	struct str external_id, data; /* compact sorted JSON, in the arena */
+	struct str provider_type;     /* {NULL,0}: the import's */
+	int64_t blanks;               /* cells that say nothing */
+	bool is_cleared;              /* or clear what is there */
+	const char *problem;
+};
+/* A row as a record: 1, or 0 with the problem. */
+int import_map_row(
+    struct import_map *m, struct arena *a, const struct csv_row *row, struct import_row *out);
 
 /* ---- store: import-store.c ----------------------------------------------------------------- */
 
@@ -72,6 +106,7 @@ struct import_batch {
 	struct str texts[IMPORT_BATCH_ROWS];
 	struct import_error errors[IMPORT_BATCH_ROWS];
 	size_t nitems, nerrors;
+	int64_t blanks;                 /* cells of the items that say nothing */
 	int64_t next_line, next_offset; /* behind the last row, where there is one */
 	bool is_end;                    /* the file's end */
 	struct err err;                 /* why reading failed */
@@ -85,17 +120,16 @@ bool import_batch_read(
 
 /* ---- runs: import-job.c -------------------------------------------------------------------- */
 
-/* A CSV import: its args are what import_options_text makes, its position {"line"}, with done the
- * bytes before it. */
+/* A CSV import: its args are what import_options_text makes, its position {"line","blanks"} (the
+ * blank cells of the rows taken), with done the bytes before it. */
 extern const struct task_kind import_task;
 
-/* What the caller wants done. */
-struct import_options {
-	struct csv_format format;
-	const json_t *mapping, *key_columns; /* NULL: none */
-	const json_t *headers;               /* the file's, for the answer of error rows */
-};
 struct str import_options_text(struct arena *a, const struct import_options *o);
+/* "keep" or "clear", and back: false for another word. */
+const char *import_blank_name(bool is_cleared);
+bool import_blank_parse(struct str name, bool *is_cleared);
+/* The blank cells of the rows that were taken. */
+int64_t import_blanks(struct arena *a, const struct task *t);
 int import_options_parse(
     struct arena *a, struct str text, struct import_options *out, struct err *err);
 
@@ -103,6 +137,14 @@ int import_options_parse(
  * detected. */
 int import_prepare(struct arena *a, const struct csv_source *source, struct import_options *o,
     struct import_map **map, struct err *err);
+/* Where the file has the rows that an earlier import of the same account and type did not take, o
+ * asks for what that one was asked, but for what it asks itself. */
+int import_adopt(struct db *db, struct arena *a, const struct uuid *account_id,
+    struct str resource_type, const struct csv_source *source, struct import_options *o,
+    struct err *err);
+/* Where rows go to the providers that they name: that of the first. */
+int import_provider(struct arena *a, const struct csv_source *source,
+    const struct import_options *o, struct str *out, struct err *err);
 /* Runs a small one in a single transaction, with its row and audit entry, and returns the stored
  * counts in t; error rows (all) in errors. */
 int import_run_now(struct req *r, struct task *t, const struct csv_source *source,
@@ -117,6 +159,8 @@ int import_keep_file(struct app *app, struct arena *a, const struct uuid *id,
 /* The uploaded file of a request: the part "file", or its only one; else the text field "csv" or
  * the member of a JSON body. False when there is none. */
 bool import_request_source(struct req *r, struct csv_source *out, struct str *file_name);
+#define IMPORT_ERRORS_LINE "line" /* the columns before those of the file */
+#define IMPORT_ERRORS_REASON "reason"
 /* Streams an import's error rows as CSV. */
 int import_stream_errors(struct req *r, const struct task *t);
 /* A task as /imports shows it, of whatever kind. A new reference. */

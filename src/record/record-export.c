@@ -21,6 +21,7 @@ struct record_exporting {
 	struct buf *out;
 	bool is_gone; /* the client is */
 	/* CSV: */
+	bool is_raw;
 	struct map *columns; /* path → struct export_column */
 	bool has_rest;       /* a last column takes the paths that have none */
 };
@@ -72,7 +73,7 @@ static int row_place_cell(void *arg, struct str path, json_t *value)
 static int export_add_csv(void *arg, const struct record_row *row, struct err *err)
 {
 	struct record_exporting *x = arg;
-	struct csv_writer w = {.b = x->out};
+	struct csv_writer w = {.b = x->out, .is_raw = x->is_raw};
 	size_t n = map_count(x->columns);
 	struct row_flattening f = {.x = x,
 	    .a = row->a,
@@ -99,8 +100,8 @@ static void export_add_column(struct record_exporting *x, struct str path)
 	struct export_column *c;
 
 	if (path.n == 0 || map_get(x->columns, path) != NULL ||
-	    map_count(x->columns) >= COLUMNS_MAX)
-		return;
+	    map_count(x->columns) >= COLUMNS_MAX || path_compile(x->r->a, path, NULL) == NULL)
+		return; /* such a value is among the others */
 	c = arena_zalloc(x->r->a, sizeof(*c));
 	c->index = map_count(x->columns);
 	map_put(x->columns, path, c);
@@ -176,11 +177,11 @@ static bool export_add_wanted_columns(struct record_exporting *x, struct str lis
 
 static void export_add_header(struct record_exporting *x)
 {
-	struct csv_writer w = {.b = x->out};
+	struct csv_writer w = {.b = x->out, .is_raw = x->is_raw};
 
 	record_csv_head(&w, x->r->a, x->columns);
 	if (x->has_rest)
-		csv_write_plain(&w, "otherData");
+		csv_write_plain(&w, RECORD_CSV_OTHER);
 	csv_write_end(&w);
 }
 
@@ -215,14 +216,15 @@ int record_api_export(struct req *r)
 	struct record_exporting x = {
 	    .r = r, .out = buf_new(r->a, BUFFER_BYTES), .columns = map_new(r->a)};
 	struct str format = req_query_text(r, "format"), wanted = req_query_text(r, "columns");
-	const bool is_csv = format.p == NULL || str_is(format, "csv");
+	const bool is_csv = format.p == NULL || str_is(format, "csv") || str_is(format, "raw");
 	struct record_filter f = {0};
 	struct record_walk w;
 	struct err err = ERR_INIT;
 
 	filter_read(r, &list_of_records, &r->query, &f);
 	if (!is_csv && !str_is(format, "ndjson"))
-		req_invalid(r, "format", "must be csv or ndjson");
+		req_invalid(r, "format", "must be csv, raw or ndjson");
+	x.is_raw = str_is(format, "raw");
 	if (wanted.p != NULL)
 		export_add_wanted_columns(&x, wanted);
 	if (req_has_invalid(r))

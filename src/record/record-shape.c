@@ -74,12 +74,14 @@ const char *const record_csv_names[] = {
 
 void record_csv_head(struct csv_writer *w, struct arena *a, const struct map *columns)
 {
-	for (const char *const *name = record_csv_names; *name != NULL; name++)
+	csv_write_plain(w, w->is_raw ? "\"id\"" : "id");
+	for (const char *const *name = record_csv_names + 1; *name != NULL; name++)
 		csv_write_plain(w, *name);
 	for (size_t i = 0; i < map_count(columns); i++) {
 		struct str path = map_key(columns, i);
 
-		csv_write_text(w, str_from(arena_printf(a, "data.%.*s", (int)path.n, path.p)));
+		csv_write_text(
+		    w, str_from(arena_printf(a, RECORD_CSV_DATA "%.*s", (int)path.n, path.p)));
 	}
 }
 

@@ -22,8 +22,13 @@ void record_json_write(struct buf *b, const struct record_row *row);
 
 /* The members that are columns of CSV, up to NULL. */
 extern const char *const record_csv_names[];
-/* A line of CSV: the record's own members, then a cell for each path of its payload that columns
- * names (its keys), by record_paths_each. */
+#define RECORD_CSV_DATA "data." /* before the path of a column of the payload */
+#define RECORD_CSV_OTHER                                                                           \
+	"otherData"              /* the last column: what of the payload has none of its own       \
+				  */
+#define RECORD_CSV_RAW "\"id\"," /* the beginning of a file without the guard of formulas */
+/* A line of CSV (a raw writer makes one without guards): the record's own members, then a cell for
+ * each path of its payload that columns names (its keys), by record_paths_each. */
 void record_csv_head(struct csv_writer *w, struct arena *a, const struct map *columns);
 void record_csv_own(struct csv_writer *w, const struct record_row *row);
 #endif

@@ -22,6 +22,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "crypto/random.h"
+#include "record/record-cells.h"
 #include "record/record-clock.h"
 #include "record/record-words.h"
 #include "record/record.h"
@@ -330,6 +331,8 @@ static int record_merge_patch(
 	}
 	if (working_open(b, w, err) == -1 || (patch = json_parse(b->a, it->data, err)) == NULL)
 		return -1;
+	if (it->is_of_cells)
+		record_keep_printed(b->a, w->data, patch, it->has_cleared);
 	clock_merge(&m, w->data, w->clocks, patch);
 	if (m.is_clock_moved)
 		working_confirm(w, at);

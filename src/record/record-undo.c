@@ -8,9 +8,18 @@
  * leads into one, for an element has no name by which it could be found again. */
 #include "record/record-undo.h"
 
-/* The object that holds the path's last step, and that step's key. Unlike path.h this knows empty
- * keys and paths of any length, and steps into objects alone. */
-static json_t *object_at_path(struct arena *a, json_t *object, const char *path, const char **last)
+static json_t *object_member(json_t *object, const char *key, bool is_made)
+{
+	json_t *next = json_object_get(object, key);
+
+	if (!is_made || json_is_object(next))
+		return next;
+	json_object_set_new(object, key, json_object());
+	return json_object_get(object, key);
+}
+
+json_t *record_object_at(
+    struct arena *a, json_t *object, const char *path, bool is_made, const char **last)
 {
 	char *step = arena_alloc(a, strlen(path) + 1);
 	size_t n = 0;
@@ -21,7 +30,7 @@ static json_t *object_at_path(struct arena *a, json_t *object, const char *path,
 		} else if (*path == '.') {
 			step[n] = '\0';
 			n = 0;
-			object = json_object_get(object, step);
+			object = object_member(object, step, is_made);
 		} else {
 			step[n++] = *path;
 		}
@@ -37,7 +46,7 @@ void record_undo(struct arena *a, json_t *object, const json_t *changes)
 		const json_t *c = json_array_get(changes, i);
 		const char *path = json_str(c, "path"), *key;
 		json_t *before = json_object_get(c, "before");
-		json_t *at = path == NULL ? NULL : object_at_path(a, object, path, &key);
+		json_t *at = path == NULL ? NULL : record_object_at(a, object, path, false, &key);
 
 		if (at == NULL)
 			continue;

@@ -35,6 +35,9 @@ struct record_item {
 	/* When the payload first came, if long before at_us (a replay, an import's file), else 0.
 	 */
 	int64_t received_us;
+	/* Texts are cells of a table: one that prints like the value that is there is that value.
+	 * Where cells were cleared, null leaves alone what prints as nothing. */
+	bool is_of_cells, has_cleared;
 	struct str words; /* record_words of this item where the caller has them, else {NULL,0} */
 	/* set on return: */
 	struct uuid id;
@@ -119,6 +122,10 @@ int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid 
 /* For a filter that is kept or queued: ERR_INVALID naming the field where no type or source can be
  * what it asks for. A list just finds nothing. */
 int record_filter_check(const struct record_filter *f, struct err *err);
+
+/* Is a value what filter[path]=wanted asks for? Numbers are compared by value, all else as text; of
+ * a list any element may be. */
+bool record_value_fits(struct arena *a, const json_t *v, struct str wanted);
 
 /* Deletes a record of the request's account with its history and search words, and takes it off the
  * counters: 1, 0 no such record, -1. A transaction of its own, with a row of the audit log. */

@@ -53,6 +53,8 @@ DB_STMT(tasks_newest, SELECT_TASKS " WHERE account_id = ? AND id < ? AND status 
 				   " ORDER BY id DESC LIMIT ? OFFSET ?");
 DB_STMT(tasks_open, SELECT_TASKS " WHERE account_id = ? AND status IN ('queued', 'running')"
 				 " ORDER BY id LIMIT ?");
+DB_STMT(tasks_failed, SELECT_TASKS " WHERE account_id = ? AND kind = ? AND failed > 0"
+				   " AND status <> 'draft' ORDER BY id DESC LIMIT ?");
 DB_STMT(tasks_drafts,
     SELECT_TASKS " WHERE status = 'draft' AND kind = ? AND created_at < ? ORDER BY id LIMIT ?");
 DB_STMT(
@@ -279,6 +281,13 @@ int task_list_open(struct db *db, struct arena *a, const struct uuid *account_id
 {
 	return task_read_rows(
 	    db, a, &tasks_open, DB_VALS(db_uuid(account_id), db_int(OPEN_ROWS)), out, err);
+}
+
+int task_list_failed(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct task_kind *kind, int64_t limit, struct tasks *out, struct err *err)
+{
+	return task_read_rows(db, a, &tasks_failed,
+	    (struct db_val[]){db_uuid(account_id), db_str(kind->name), db_int(limit)}, 3, out, err);
 }
 
 int task_list_drafts(struct db *db, struct arena *a, const struct task_kind *kind,

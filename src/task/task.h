@@ -85,6 +85,9 @@ int task_list(struct db *db, struct arena *a, const struct uuid *account_id, str
 /* The account's open tasks, oldest first. */
 int task_list_open(struct db *db, struct arena *a, const struct uuid *account_id, struct tasks *out,
     struct err *err);
+/* The account's last tasks of a kind that counted failures, newest first. */
+int task_list_failed(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct task_kind *kind, int64_t limit, struct tasks *out, struct err *err);
 /* Of all accounts: drafts of a kind that were made before then. */
 int task_list_drafts(struct db *db, struct arena *a, const struct task_kind *kind,
     int64_t before_us, int64_t limit, struct tasks *out, struct err *err);

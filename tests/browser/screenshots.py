@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pictures of every page, for people: screenshots.py FOLDER [STATE [NAME…]]. Each at 360 and 1280 pixels, light
+"""Pictures of every page, for people: screenshots.py FOLDER [STATE [NAME…]]. Each at 360, 1024 and 1280 pixels, light
 and dark, of the product that runs in STATE (or of a private one), which is filled with sample data first unless
 pictures are named."""
 import os
@@ -130,6 +130,22 @@ def result(b, product):
     b.has(".chip-completed") or b.open(b.url)
 
 
+# Encodings in one file, columns without a name or twice, blank cells.
+ODD_CSV = "sep=;\n;external_id;Phone;Phone;Team;Team.1\n0;1;+49 30 23125012;;Nord;Süd\nx;2;;;;\n3;3;\"open;;;\n"
+
+
+def mended(b, product):
+    """Rows that an import did not take."""
+    result(b, product)
+    rows = product.api("GET", "/imports/%s/errors" % b.url.rsplit("/", 1)[1]).text
+    fill_import(b, product, rows, "customer")
+
+
+def exported(b, product):
+    rows = product.api("GET", "/records/export?format=csv&resourceType=customer").text
+    fill_import(b, product, rows, "customer")
+
+
 def open_view(b, product, place):
     b.open(product.url + "/admin/records")
     b.click(".tabs li:nth-child(%d) a" % place)
@@ -169,8 +185,10 @@ def retention(b, product, days):
 
 # Pages that only a form leads to.
 STEPS = [("import-empty", lambda b, product: fill_import(b, product, " ", "contact")),
-         ("import-odd", lambda b, product: fill_import(b, product, "a,b,a\n1,2,3\n", "contact")),
+         ("import-headless", lambda b, product: fill_import(b, product, ",,\n", "contact")),
+         ("import-odd", lambda b, product: fill_import(b, product, ODD_CSV, "contact")),
          ("import-preview", preview), ("import-preview-wrong", wrong_mapping), ("import-result", result),
+         ("import-mended", mended), ("import-exported", exported),
          ("records-view", lambda b, product: open_view(b, product, 2)),
          ("records-view-wide", lambda b, product: open_view(b, product, 4)),
          ("records-view-panel", lambda b, product: (open_view(b, product, 2),
@@ -193,7 +211,7 @@ class Camera:
         """Of the page that is open, as it is."""
         for scheme in ("light", "dark"):
             self.b.color_scheme(scheme)
-            for width in (360, 1280):
+            for width in (360, 1024, 1280):
                 self.b.resize(width, 900)
                 self.b.screenshot(os.path.join(self.folder, "%s-%d-%s.png" % (name, width, scheme)))
                 wide = self.b.cdp("Page.getLayoutMetrics")["cssContentSize"]["width"]

@@ -49,17 +49,16 @@ static void map_rows(struct arena *a, const struct csv_source *source,
 {
 	struct csv_reader *rd = csv_reader_new(a, source, &o->format, NULL);
 	struct csv_row row;
-	struct str id, data;
-	const char *problem;
+	struct import_row read;
 	const json_t *v;
 
 	csv_reader_next(rd, &row, NULL);
 	for (int i = 0; i < ROWS && csv_reader_next(rd, &row, NULL) == 1; i++) {
-		if (import_map_row(map, a, &row, &id, &data, &problem) == 0)
+		if (import_map_row(map, a, &row, &read) == 0)
 			continue;
-		v = json_parse(a, data, NULL);
-		if (v == NULL || !str_eq(json_text(a, v), data) || id.n == 0 ||
-		    id.n > LIMIT_EXTERNAL_ID_BYTES)
+		v = json_parse(a, read.data, NULL);
+		if (v == NULL || !str_eq(json_text(a, v), read.data) || read.external_id.n == 0 ||
+		    read.external_id.n > LIMIT_EXTERNAL_ID_BYTES)
 			abort();
 	}
 }
@@ -74,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct seen first[ROWS], again[ROWS];
 	size_t count, rest;
 
-	if (import_detect(&source, &o.format, NULL) == 0) {
+	if (import_detect(a, &source, &o.format, &o.why, NULL) == 0) {
 		rd = csv_reader_new(a, &source, &o.format, NULL);
 		count = read_rows(rd, o.format.start, n, first);
 		for (size_t i = 0; i < count && count < ROWS; i++) {

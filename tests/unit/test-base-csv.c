@@ -23,6 +23,12 @@ static void texts(void)
 	    {__LINE__, "\rx", "\"'\rx\""},
 	    {__LINE__, "=a,b", "\"'=a,b\""},
 	    {__LINE__, "1-1", "1-1"},
+	    {__LINE__, "\n=x", "\"'\n=x\""},
+	    {__LINE__, "'=1", "''=1"},
+	    {__LINE__, "''+1", "'''+1"},
+	    {__LINE__, "'", "'"},
+	    {__LINE__, "'abc", "'abc"},
+	    {__LINE__, "a\x1A", "\"a\x1A\""},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -81,8 +87,74 @@ static void lines(void)
 	buf_fini(&b);
 }
 
+static unsigned below(unsigned n)
+{
+	static uint64_t state = 20260307;
+
+	state = state * UINT64_C(6364136223846793005) + 1;
+	return (unsigned)(state >> 33) % n;
+}
+
+/* Any text, of the bytes that mean something more often. */
+static struct str any_cell(struct arena *a)
+{
+	static const char *const pieces[] = {"\"", "\"\"", ",", ";", "\n", "\r", "\r\n", "\t", "=",
+	    "+", "-", "@", "'", "''", " ", "\x1A", "\xEF\xBB\xBF", "\xC3\xBC", "\xF0\x9F\x98\x80",
+	    "x", "1", "sep=;", "\\", "|"};
+	struct buf *b = buf_new(a, 1000);
+
+	for (unsigned n = below(8); n > 0; n--)
+		buf_str(b, pieces[below(COUNT(pieces))]);
+	return (struct str){b->p, b->len};
+}
+
+/* What is written is read as it was: guarded and not, whatever the cells have. */
+static void round_trips(void)
+{
+	enum { ROWS = 6, COLUMNS = 4 };
+	const struct csv_format format = {.delimiter = ',', .quote = '"', .encoding = CSV_UTF8};
+
+	for (int run = 0; run < 10000; run++) {
+		struct arena *a = arena_new();
+		struct csv_writer w = {.b = buf_new(a, 100000), .is_raw = below(2) == 0};
+		struct str cells[ROWS][COLUMNS];
+		struct csv_source source;
+		struct csv_reader *rd;
+		struct csv_row row;
+		int bad = 0;
+
+		for (size_t i = 0; i < ROWS; i++) {
+			cells[i][0] = STR("k"); /* so that no row is nothing */
+			for (size_t k = 0; k < COLUMNS; k++) {
+				if (k > 0)
+					cells[i][k] = any_cell(a);
+				csv_write_text(&w, cells[i][k]);
+			}
+			csv_write_end(&w);
+		}
+		source = (struct csv_source){.data = {w.b->p, w.b->len}, .size = w.b->len};
+		rd = csv_reader_new(a, &source, &format, NULL);
+		for (size_t i = 0; i < ROWS && bad == 0; i++) {
+			bad += csv_reader_next(rd, &row, NULL) != 1 || row.problem != NULL ||
+			       row.n != COLUMNS;
+			for (size_t k = 0; k < COLUMNS && bad == 0; k++) {
+				struct str cell =
+				    w.is_raw ? row.cells[k] : csv_unguarded(row.cells[k]);
+
+				bad += !str_eq(cell, cells[i][k]);
+			}
+		}
+		bad += csv_reader_next(rd, &row, NULL) != 0;
+		if (bad > 0)
+			CU_assertImplementation(
+			    CU_FALSE, __LINE__, "read as written", w.b->p, "", CU_FALSE);
+		arena_free(a);
+	}
+}
+
 void suite_base_csv(void);
 void suite_base_csv(void)
 {
-	ADD_TESTS("base/csv", {"texts", texts}, {"values", values}, {"lines", lines});
+	ADD_TESTS("base/csv", {"texts", texts}, {"values", values}, {"lines", lines},
+	    {"round trips", round_trips});
 }

@@ -196,9 +196,123 @@ static void cleaning(void)
 	arena_free(a);
 }
 
+static void trimming(void)
+{
+	static const struct {
+		int line;
+		const char *text, *trimmed;
+	} rows[] = {
+	    {__LINE__, "", ""},
+	    {__LINE__, " \t\r\na b\v\f ", "a b"},
+	    {__LINE__, "\xC2\xA0\xE3\x80\x80x\xE2\x80\xA8\xC2\x85", "x"},
+	    {__LINE__, "\xEF\xBB\xBF\xE2\x80\x8B\xE2\x80\xAAx\xE2\x80\xAC\xE2\x81\xA9", "x"},
+	    {__LINE__, "a\xC2\xA0z", "a\xC2\xA0z"},
+	    {__LINE__, "\xE2\x80\x8D\xC3\xA4\xE2\x80\x8C", "\xE2\x80\x8D\xC3\xA4\xE2\x80\x8C"},
+	    {__LINE__, " \xC3 ", "\xC3"},
+	    {__LINE__, "\x85\xA0", "\x85\xA0"}, /* no UTF-8 */
+	    {__LINE__, "\xE2\x80\x8B\xC2\xA0", ""},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		CHECK_AT(rows[i].line, str_is(utf8_trim(str_from(rows[i].text)), rows[i].trimmed));
+}
+
+static void composing(void)
+{
+	static const struct {
+		int line;
+		const char *text, *composed, *folded;
+	} rows[] = {
+	    {__LINE__, "", "", ""},
+	    {__LINE__, "Ab c", "Ab c", "ab c"},
+	    {__LINE__, "O\xCC\x88", "\xC3\x96", "\xC3\xB6"},
+	    {__LINE__, "\xE1\x84\x92\xE1\x85\xA1", "\xED\x95\x98", "\xED\x95\x98"},
+	    {__LINE__, "\xEF\xBC\xA1", "\xEF\xBC\xA1", "\xEF\xBD\x81"},
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str s = str_from(rows[i].text);
+
+		CHECK_AT(rows[i].line, str_is(utf8_compose(a, s, false), rows[i].composed));
+		CHECK_AT(rows[i].line, str_is(utf8_compose(a, s, true), rows[i].folded));
+	}
+	CHECK(utf8_compose(a, STR("\xC3"), true).p == NULL);
+	arena_free(a);
+}
+
+static void signs(void)
+{
+	static const struct {
+		int line;
+		const char *text;
+		uint64_t two, more, stray;
+		size_t cut;
+	} rows[] = {
+	    {__LINE__, "plain text of ASCII", 0, 0, 0, 0},
+	    {__LINE__, "K\xC3\xB6ln \xC5\x81 \xE2\x82\xAC \xF0\x9F\x98\x80", 2, 2, 0, 0},
+	    {__LINE__, "caf\xE9s na\xEFve", 0, 0, 2, 0},
+	    {__LINE__, "\xC3\xB6 caf\xE9 x", 1, 0, 1, 0},
+	    {__LINE__, "caf\xE9", 0, 0, 0, 1}, /* more may come */
+	    {__LINE__, "x\xF0\x9F\x98", 0, 0, 0, 3},
+	    {__LINE__, "x\x9F\x98", 0, 0, 2, 0},
+	    {__LINE__, "\xFF\xC0\xC1", 0, 0, 3, 0},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct utf8_signs found = {0, 0, 0};
+
+		CHECK_AT(
+		    rows[i].line, utf8_count_signs(str_from(rows[i].text), &found) == rows[i].cut);
+		CHECK_AT(rows[i].line, found.two == rows[i].two && found.more == rows[i].more &&
+					   found.stray == rows[i].stray);
+	}
+}
+
+/* However the bytes are cut, the same text comes out, and its length is that of the bytes. */
+static void utf16(void)
+{
+	static const char little[] = "a\0\xE9\0\xAC\x20\x3D\xD8\0\xDEz\0",
+			  big[] = "\0a\0\xE9\x20\xAC\xD8\x3D\xDE\0\0z",
+			  text[] = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z";
+	char out[64];
+	size_t used;
+
+	CHECK(utf16_length(STR("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z")) == 12);
+	for (size_t cut = 0; cut <= 12; cut++) {
+		size_t n = utf16_decode(out, (struct str){little, cut}, false, false, &used), more;
+
+		CHECK(used <= cut && cut - used < 4);
+		n += utf16_decode(
+		    out + n, (struct str){little + used, 12 - used}, false, true, &more);
+		CHECK(used + more == 12 && str_is((struct str){out, n}, text));
+		n = utf16_decode(out, (struct str){big, cut}, true, false, &used);
+		n += utf16_decode(out + n, (struct str){big + used, 12 - used}, true, true, &more);
+		CHECK(used + more == 12 && str_is((struct str){out, n}, text));
+	}
+	/* halves of a pair */
+	CHECK(str_is(
+	    (struct str){out, utf16_decode(out, STR("\x3D\xD8x\0\0\xDE"), false, true, &used)},
+	    "\xEF\xBF\xBDx\xEF\xBF\xBD"));
+	CHECK(utf16_decode(out, STR("\x3D\xD8"), false, false, &used) == 0 && used == 0);
+	CHECK(utf16_decode(out, STR("\x3D\xD8"), false, true, &used) == 3 && used == 2);
+}
+
+static void windows_1252(void)
+{
+	char out[32];
+
+	CHECK(str_is((struct str){out, windows_1252_decode(out, STR("a\x80\x93\xE9\x81"))},
+	    "a\xE2\x82\xAC\xE2\x80\x9C\xC3\xA9\xC2\x81"));
+	CHECK(windows_1252_is_valid(STR("a\x80\x93\xE9")) && !windows_1252_is_valid(STR("\x81")) &&
+	      !windows_1252_is_valid(STR("x\x9D")));
+}
+
 void suite_base_utf8(void);
 void suite_base_utf8(void)
 {
 	ADD_TESTS("base/utf8", {"validity", validity}, {"cutting", cutting}, {"cleaning", cleaning},
-	    {"folding", folding}, {"folding makes room", folding_makes_room});
+	    {"trimming", trimming}, {"composing", composing}, {"signs", signs}, {"UTF-16", utf16},
+	    {"Windows-1252", windows_1252}, {"folding", folding},
+	    {"folding makes room", folding_makes_room});
 }

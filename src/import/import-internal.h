@@ -1,0 +1,76 @@
+/* What the files of this feature share: the columns of a file, and what becomes of their cells. */
+#ifndef IMPORT_IMPORT_INTERNAL_H
+#define IMPORT_IMPORT_INTERNAL_H
+#include "import/import.h"
+
+enum import_type { TYPE_TEXT, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE, TYPE_JSON };
+#define IMPORT_TYPES 5
+extern const char *const import_type_names[IMPORT_TYPES];
+
+/* What a column is for. Of foreign files all are data; ours (an export, error rows) have others. */
+enum import_role {
+	ROLE_DATA,
+	ROLE_NONE, /* ours, and nothing to store */
+	ROLE_EXTERNAL_ID,
+	ROLE_PROVIDER,
+	ROLE_OTHER_DATA /* an object of paths and their values */
+};
+
+struct import_column {
+	struct str name; /* no two have the same: what is shown, and by which wishes call it */
+	const char *to;  /* its path; NULL: left out */
+	enum import_role role;
+	enum import_type type;
+	bool is_unnamed;                   /* the name is ours */
+	bool has_id, has_phone, has_email; /* by its name or path */
+};
+
+struct import_header {
+	struct import_column *v;
+	size_t n;
+	bool is_export;  /* of ours: cells are exact, and columns may lie within each other */
+	unsigned guards; /* apostrophes before formulas that were put there by us */
+};
+/* Reads the first row of a file. ERR_INVALID on "csv". */
+int import_header_read(struct arena *a, const struct csv_row *row, const struct import_options *o,
+    struct import_header *out, struct err *err);
+/* Notes what a column's name, or its path, says of what is in it. */
+void import_column_look(struct arena *a, struct import_column *c, struct str name);
+
+/* A member of the record: a cell, or an object of members; both in an export whose records differ
+ * in that. */
+struct import_node {
+	struct str name, key; /* the key is the name as JSON, with quotes and colon */
+	const struct import_column *column;
+	size_t index; /* of the column */
+	struct import_node **children;
+	size_t n, cap;
+};
+/* The columns as a tree, members by name. ERR_INVALID where a path cannot be, or is in another's
+ * way. */
+struct import_node *import_tree_new(
+    struct arena *a, const struct import_header *h, size_t id_column, struct err *err);
+
+struct import_map {
+	struct import_header header;
+	struct import_node *root;
+	bool has_json;
+	bool is_cleared;     /* a blank cell clears the value */
+	size_t id_column;    /* header.n: none */
+	size_t other_column; /* header.n: none */
+	size_t provider_column;
+	size_t *key_columns, nkeys;
+	struct buf *out;
+};
+
+/* The cell of a row, {"",0} where the row is too short, without what a file added to it: our guard,
+ * marks, prefixes. In the arena or the row. */
+struct str import_cell(
+    const struct import_map *m, struct arena *a, const struct csv_row *row, size_t i);
+bool import_cell_is_blank(const struct import_map *m, struct str cell);
+/* Appends a text as JSON. */
+void import_cell_write_text(struct buf *b, struct str s);
+/* Appends a cell that is not blank as JSON of its type; false when it is none. */
+bool import_cell_write(struct buf *b, struct arena *a, enum import_type type, struct str cell);
+
+#endif
