@@ -140,13 +140,33 @@ static int parse_fail(struct err *err, json_error_t *e)
 	    err, ERR_MALFORMED, "JSON: line %d, column %d: %s", e->line, e->column, e->text);
 }
 
-json_t *json_parse(struct arena *a, struct str text, struct err *err)
+static json_t *text_load(
+    struct arena *a, struct str text, const struct text_scan_found *found, struct err *err)
 {
 	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
 	struct buf rewritten;
-	struct text_scan_found found;
 	json_error_t e;
 	json_t *value;
+
+	if (found->kept) {
+		buf_init(&rewritten, text.n + KEPT_MORE * found->kept);
+		text_scan(text, &rewritten);
+		flags |= JSON_ALLOW_NUL;
+		value = json_loadb(rewritten.p, rewritten.len, flags, &e);
+		buf_fini(&rewritten);
+	} else {
+		value = json_loadb(text.p ? text.p : "", text.n, flags, &e);
+	}
+	if (!value) {
+		parse_fail(err, &e);
+		return NULL;
+	}
+	return json_own(a, value);
+}
+
+json_t *json_parse(struct arena *a, struct str text, struct err *err)
+{
+	struct text_scan_found found;
 
 	if (text.n > LIMIT_JSON_BYTES) {
 		err_set(err, ERR_LIMIT, "JSON: longer than %u bytes", LIMIT_JSON_BYTES);
@@ -166,20 +186,18 @@ json_t *json_parse(struct arena *a, struct str text, struct err *err)
 		err_set(err, ERR_MALFORMED, "JSON: the escape \\u0000, which no text may have");
 		return NULL;
 	}
-	if (found.kept) {
-		buf_init(&rewritten, text.n + KEPT_MORE * found.kept);
-		text_scan(text, &rewritten);
-		flags |= JSON_ALLOW_NUL;
-		value = json_loadb(rewritten.p, rewritten.len, flags, &e);
-		buf_fini(&rewritten);
-	} else {
-		value = json_loadb(text.p ? text.p : "", text.n, flags, &e);
-	}
-	if (!value) {
-		parse_fail(err, &e);
-		return NULL;
-	}
-	return json_own(a, value);
+	return text_load(a, text, &found, err);
+}
+
+json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
+{
+	const struct text_scan_found found = text_scan(text, NULL);
+	struct err e = ERR_INIT;
+	json_t *value = text_load(a, text, &found, &e);
+
+	if (!value)
+		err_set(err, ERR_INTERNAL, "stored %s", e.msg);
+	return value;
 }
 
 /* Writing */

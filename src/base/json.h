@@ -33,6 +33,10 @@ double json_double(const json_t *value); /* of a number, else 0 */
  * become reals that keep their digits. The arena owns it. NULL and ERR_MALFORMED with line, column,
  * reason (never a piece of the text); ERR_LIMIT when it is too long. */
 json_t *json_parse(struct arena *a, struct str text, struct err *err);
+/* The same for text that json_text wrote and that was stored: the limits for strangers do not
+ * apply, since what was merged, or stands in a history, may be longer and deeper than what came.
+ * NULL and ERR_INTERNAL: nobody's request is at fault. */
+json_t *json_parse_stored(struct arena *a, struct str text, struct err *err);
 /* Gives a fresh value to the arena (decref at its end); returns it. NULL aborts (out of memory). */
 json_t *json_own(struct arena *a, json_t *value);
 /* Compact text, keys in sorted order so that equal values have equal text; numbers with the digits

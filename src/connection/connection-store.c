@@ -97,7 +97,7 @@ static struct connection *connection_of_row_shown(
 	c->created_us = db_get_int(rows, row, CONNECTION_CREATED_AT);
 	c->updated_us = db_get_int(rows, row, CONNECTION_UPDATED_AT);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
-	c->access.settings = json_parse(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
+	c->access.settings = json_parse_stored(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
 	return c->access.settings == NULL ? NULL : c;
 }
 

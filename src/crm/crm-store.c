@@ -146,10 +146,10 @@ static int delivery_row_read(struct arena *a, const struct db_rows *rows, size_t
 	    .error = arena_strdup(a, db_get_text(rows, i, DELIVERY_LAST_ERROR)),
 	    .external_id = arena_strdup(a, db_get_text(rows, i, DELIVERY_EXTERNAL_ID)),
 	    .updated_us = db_get_int(rows, i, DELIVERY_UPDATED_AT),
-	    .lead = json_parse(a, db_get_str(rows, i, DELIVERY_LEAD_JSON), err)};
+	    .lead = json_parse_stored(a, db_get_str(rows, i, DELIVERY_LEAD_JSON), err)};
 	if (out->lead == NULL || db_is_null(rows, i, DELIVERY_MAPPING))
 		return out->lead == NULL ? -1 : 0;
-	out->mapping = json_parse(a, db_get_str(rows, i, DELIVERY_MAPPING), err);
+	out->mapping = json_parse_stored(a, db_get_str(rows, i, DELIVERY_MAPPING), err);
 	return out->mapping == NULL ? -1 : 0;
 }
 

@@ -80,7 +80,7 @@ bool import_blank_parse(struct str name, bool *is_cleared)
 int import_options_parse(
     struct arena *a, struct str text, struct import_options *out, struct err *err)
 {
-	const json_t *v = json_parse(a, text, err);
+	const json_t *v = json_parse_stored(a, text, err);
 	const char *delimiter = json_str(v, "delimiter"), *quote = json_str(v, "quote");
 	const char *encoding = json_str(v, "encoding");
 
@@ -378,7 +378,7 @@ static struct str import_position_text(
 
 int64_t import_blanks(struct arena *a, const struct task *t)
 {
-	return t->position.n == 0 ? 0 : json_int(json_parse(a, t->position, NULL), "blanks");
+	return t->position.n == 0 ? 0 : json_int(json_parse_stored(a, t->position, NULL), "blanks");
 }
 
 /* Within a transaction: the batch's rows and error rows, and what t says of them. */
@@ -455,7 +455,7 @@ static int run_open(struct import_run *run, const struct job *j, struct err *err
 		return -1;
 	if (t->position.p == NULL)
 		return 0;
-	if ((at = json_parse(j->a, t->position, err)) == NULL)
+	if ((at = json_parse_stored(j->a, t->position, err)) == NULL)
 		return -1;
 	csv_reader_seek(run->rd, t->done, json_int(at, "line"));
 	return 0;

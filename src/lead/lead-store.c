@@ -192,7 +192,7 @@ static int lead_row_read(struct arena *a, const struct db_rows *rows, size_t i,
 	    .provider_type = arena_strdup(a, db_get_text(rows, i, LEAD_PROVIDER)),
 	    .provider_lead_id = arena_strdup(a, db_get_text(rows, i, LEAD_PROVIDER_LEAD_ID)),
 	    .stage = arena_strdup(a, db_get_text(rows, i, LEAD_STAGE)),
-	    .lead = json_parse(a, db_get_str(rows, i, LEAD_JSON), err),
+	    .lead = json_parse_stored(a, db_get_str(rows, i, LEAD_JSON), err),
 	    .received_us = db_get_int(rows, i, LEAD_RECEIVED_AT)};
 	return out->lead == NULL ? -1 : 0;
 }
@@ -328,7 +328,7 @@ static int lead_stored_json(struct app *app, struct arena *a, const struct db_ro
 {
 	static const char *const texts[] = {
 	    "email", "firstName", "lastName", "fullName", "phoneNumber", "company"};
-	json_t *lead = json_parse(a, db_get_str(rows, i, LEAD_JSON), err), *o;
+	json_t *lead = json_parse_stored(a, db_get_str(rows, i, LEAD_JSON), err), *o;
 
 	(void)app;
 	if (lead == NULL)

@@ -46,7 +46,8 @@ static int asof_walk_page(struct asof_walk *w, struct arena *a, size_t *n, struc
 			w->source = arena_strdup(w->a, db_get_text(&rows, i, CHANGE_SOURCE));
 			return 1;
 		}
-		if ((changes = json_parse(a, db_get_str(&rows, i, CHANGE_CHANGES), err)) == NULL)
+		if ((changes = json_parse_stored(a, db_get_str(&rows, i, CHANGE_CHANGES), err)) ==
+		    NULL)
 			return err_prefix(err, "stored change");
 		record_undo(a, w->data, changes);
 	}

@@ -72,7 +72,7 @@ int record_bulk_walk(struct record_walk *w, struct app *app, struct arena *a, co
 	w->seen_before_us = seen_before_us;
 	if (t->position.p == NULL)
 		return 0;
-	if ((at = json_parse(a, t->position, err)) == NULL)
+	if ((at = json_parse_stored(a, t->position, err)) == NULL)
 		return -1;
 	record_walk_seek(w, str_from(json_str(at, "providerType")),
 	    str_from(json_str(at, "resourceType")), str_from(json_str(at, "externalId")));
@@ -228,7 +228,7 @@ static int bulk_collect_found(void *arg, const struct record_row *row, struct er
 static int bulk_delete_some(struct bulk_deleting *d, struct err *err)
 {
 	struct job *j = d->run->job;
-	json_t *args = json_parse(j->a, d->run->task.args, err);
+	json_t *args = json_parse_stored(j->a, d->run->task.args, err);
 	struct record_filter f;
 	int more;
 

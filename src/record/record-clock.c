@@ -85,7 +85,7 @@ int clock_read(
 	*out = node_new(a, newest_us);
 	if (text.p == NULL)
 		return 0;
-	if ((v = json_parse(a, text, err)) == NULL)
+	if ((v = json_parse_stored(a, text, err)) == NULL)
 		return err_prefix(err, "stored clocks");
 	*out = node_read(a, v);
 	return 0;

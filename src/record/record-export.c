@@ -79,7 +79,7 @@ static int export_add_csv(void *arg, const struct record_row *row, struct err *e
 	    .a = row->a,
 	    .cells = arena_array(row->a, n + 1, sizeof(json_t *)),
 	    .rest = json_own(row->a, json_object())};
-	json_t *data = json_parse(row->a, row->data, err);
+	json_t *data = json_parse_stored(row->a, row->data, err);
 
 	if (data == NULL)
 		return err_prefix(err, "stored record");
@@ -128,7 +128,7 @@ static int export_note_column(void *arg, struct str path, json_t *value)
 
 static int export_note_columns(void *arg, const struct record_row *row, struct err *err)
 {
-	json_t *data = json_parse(row->a, row->data, err);
+	json_t *data = json_parse_stored(row->a, row->data, err);
 
 	if (data == NULL)
 		return err_prefix(err, "stored record");

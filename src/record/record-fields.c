@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "crypto/hash.h"
 #include "record/record-paths.h"
@@ -230,7 +231,8 @@ static int kind_load(struct catalogue_page *pg, struct catalogue_kind *k, struct
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		struct catalogue_field *f = arena_zalloc(pg->a, sizeof(*f));
-		json_t *examples = json_parse(pg->a, db_get_str(&rows, i, FIELD_EXAMPLES), err);
+		json_t *examples =
+		    json_parse_stored(pg->a, db_get_str(&rows, i, FIELD_EXAMPLES), err);
 
 		if (examples == NULL)
 			return err_prefix(err, "stored examples");
@@ -319,6 +321,14 @@ static int page_read_alone(struct catalogue_page *pg, const struct db_stmt *s,
 	return found;
 }
 
+/* This goes over the records of all accounts: what cannot be read of one stops no other. */
+static void row_set_aside(
+    struct arena *a, const char *what, const struct uuid *id, const struct err *why)
+{
+	log_error("record.fields.bad_row", LOG_S("what", what), LOG_S("id", uuid_dup(a, *id)),
+	    LOG_ERR(why));
+}
+
 /* The payload as it was created: changes since are taken back. They are read after it, and taking
  * back one that it does not have yet changes nothing. */
 static int payload_take_back(struct catalogue_page *pg, const struct catalogue_kind *k,
@@ -331,11 +341,13 @@ static int payload_take_back(struct catalogue_page *pg, const struct catalogue_k
 		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		json_t *changes = json_parse(pg->a, db_get_str(&rows, i, 0), err);
+		struct err bad = ERR_INIT;
+		json_t *changes = json_parse_stored(pg->a, db_get_str(&rows, i, 0), &bad);
 
-		if (changes == NULL)
-			return err_prefix(err, "stored change");
-		record_undo(pg->a, data, changes);
+		if (changes != NULL)
+			record_undo(pg->a, data, changes);
+		else
+			row_set_aside(pg->a, "change", change_id, &bad);
 	}
 	return 0;
 }
@@ -349,6 +361,7 @@ static int page_count_row(
 	struct catalogue_kind *k = kind_find(pg, db_get_uuid(rows, i, PAGE_ACCOUNT_ID),
 	    db_get_str(rows, i, PAGE_RESOURCE_TYPE), err);
 	struct str text = db_get_str(rows, i, PAGE_TEXT);
+	struct err bad = ERR_INIT;
 	json_t *json;
 	int found = 1;
 
@@ -359,8 +372,10 @@ static int page_count_row(
 		    &k->account_id, is_creation ? &record_id : &change_id, &text, err);
 	if (found != 1) /* 0: deleted meanwhile */
 		return found;
-	if ((json = json_parse(pg->a, text, err)) == NULL)
-		return err_prefix(err, "stored record");
+	if ((json = json_parse_stored(pg->a, text, &bad)) == NULL) {
+		row_set_aside(pg->a, "change", &change_id, &bad);
+		return 0;
+	}
 	if (!is_creation) {
 		for (size_t c = 0; c < json_array_size(json); c++) {
 			const json_t *change = json_array_get(json, c);
@@ -496,6 +511,7 @@ int record_fields_update(struct app *app, struct err *err)
 struct examples_forgetting {
 	struct arena *a;
 	struct map *texts; /* of the record's values, as examples show them */
+	bool is_all;       /* they could not be read: all examples of its type go */
 };
 
 static int forget_note_text(void *arg, struct str path, json_t *value)
@@ -529,10 +545,9 @@ static int forget_note_past(struct examples_forgetting *f, struct db *db,
 		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		json_t *changes = json_parse(f->a, db_get_str(&rows, i, 0), err);
+		json_t *changes = json_parse_stored(f->a, db_get_str(&rows, i, 0), NULL);
 
-		if (changes == NULL)
-			return err_prefix(err, "stored change");
+		f->is_all = f->is_all || changes == NULL;
 		for (size_t c = 0; c < json_array_size(changes); c++)
 			forget_note_texts(f, json_object_get(json_array_get(changes, c), "before"));
 	}
@@ -548,11 +563,13 @@ static int examples_strike(struct examples_forgetting *f, struct db *db,
 		DB_VALS(db_uuid(account_id), db_strn(resource_type)), &rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		json_t *examples = json_parse(f->a, db_get_str(&rows, i, EXAMPLED_EXAMPLES), err);
+		json_t *examples =
+		    json_parse_stored(f->a, db_get_str(&rows, i, EXAMPLED_EXAMPLES), err);
 		size_t before = json_array_size(examples);
 
 		for (size_t e = before; e-- > 0;)
-			if (map_get(f->texts,
+			if (f->is_all ||
+			    map_get(f->texts,
 				str_from(json_string_value(json_array_get(examples, e)))) != NULL)
 				json_array_remove(examples, e);
 		if (examples == NULL || (json_array_size(examples) < before &&
@@ -581,8 +598,8 @@ int record_fields_forget(struct db *db, struct arena *a, const struct uuid *acco
 	    &rows, err);
 	if (found != 1)
 		return found;
-	if ((data = json_parse(a, db_get_str(&rows, 0, PAYLOAD_DATA), err)) == NULL)
-		return err_prefix(err, "stored record");
+	data = json_parse_stored(a, db_get_str(&rows, 0, PAYLOAD_DATA), NULL);
+	f.is_all = data == NULL;
 	forget_note_texts(&f, data);
 	if (forget_note_past(&f, db, account_id, record_id, err) == -1)
 		return -1;
@@ -613,7 +630,8 @@ int record_fields(struct app *app, struct arena *a, const struct uuid *account_i
 		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		json_t *examples = json_parse(a, db_get_str(&rows, i, LIST_EXAMPLES), err), *o;
+		json_t *examples = json_parse_stored(a, db_get_str(&rows, i, LIST_EXAMPLES), err),
+		       *o;
 		int64_t seen = db_get_int(&rows, i, LIST_SEEN),
 			total = db_get_int(&rows, i, LIST_TOTAL);
 		int64_t rate = total > 0 ? (10000 * seen + total / 2) / total : 0; /* of 10,000 */

@@ -190,7 +190,7 @@ bool record_where_fits(struct arena *a, const struct record_filter *f, struct st
 
 	if (f->nwhere == 0)
 		return true;
-	if ((root = json_parse(a, data, &ignored)) == NULL)
+	if ((root = json_parse_stored(a, data, &ignored)) == NULL)
 		return false;
 	for (size_t i = 0; i < f->nwhere; i++)
 		if (!record_value_fits(a, path_get(f->where[i].path, root), f->where[i].value))

@@ -1,5 +1,6 @@
 /* The search index of records whose writers left it for later. */
 #include "base/limits.h"
+#include "base/log.h"
 #include "record/record-internal.h"
 #include "record/record-words.h"
 
@@ -46,18 +47,54 @@ static void index_words_row(
 	out[2] = db_strn(record_words(a, &item));
 }
 
+struct index_row {
+	const struct db_val *values;
+};
+
+static int index_put_row(struct db *db, void *arg, struct err *err)
+{
+	const struct index_row *row = arg;
+
+	return db_exec_rows(db, &index_put, NULL, 0, row->values, 1, 3, NULL, err);
+}
+
+/* Each by itself, so that one that the index does not take leaves the others. It is told; searches
+ * that look through the records find it all the same. */
+static int index_put_apart(
+    struct db *db, struct uuid ids[][2], const struct db_val *v, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct index_row row = {v + 3 * i};
+		struct err e = ERR_INIT;
+		char id[UUID_TEXT];
+
+		if (db_nested(db, index_put_row, &row, &e) == 0)
+			continue;
+		if (e.code == ERR_RETRY || e.code == ERR_UNAVAILABLE || e.code == ERR_LOCKED)
+			return err_set(err, e.code, "%s", e.msg);
+		uuid_text(id, ids[i][0]);
+		log_error("record.index.bad_row", LOG_S("record", id), LOG_ERR(&e));
+	}
+	return 0;
+}
+
 static int index_put_words(
     struct db *db, struct arena *a, const struct db_rows *rows, struct err *err)
 {
 	struct db_val v[BATCH * 3];
 	struct uuid ids[BATCH][2];
+	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < rows->count; i++) {
 		ids[i][0] = db_get_uuid(rows, i, INDEX_ID);
 		ids[i][1] = db_get_uuid(rows, i, INDEX_ACCOUNT_ID);
 		index_words_row(a, rows, i, ids[i], v + 3 * i);
 	}
-	return db_exec_rows(db, &index_put, NULL, 0, v, rows->count, 3, NULL, err);
+	if (db_exec_rows(db, &index_put, NULL, 0, v, rows->count, 3, NULL, &e) == 0)
+		return 0;
+	if (e.code == ERR_INVALID || e.code == ERR_INTERNAL)
+		return index_put_apart(db, ids, v, rows->count, err);
+	return err_set(err, e.code, "%s", e.msg);
 }
 
 /* Newest first: those are looked for first. A writer that changes a record meanwhile waits for our

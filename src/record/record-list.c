@@ -323,17 +323,19 @@ int record_history(struct app *app, struct arena *a, const struct uuid *account_
 		&rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
-		json_t *changes = json_parse(a, db_get_str(&rows, i, CHANGE_CHANGES), err), *o;
+		json_t *changes = json_parse_stored(a, db_get_str(&rows, i, CHANGE_CHANGES), NULL),
+		       *o;
 		struct uuid event = db_get_uuid(&rows, i, CHANGE_EVENT_ID);
 
-		if (changes == NULL)
-			return err_prefix(err, "stored change");
 		o = json_object();
 		json_set_str(o, "id", uuid_dup(a, db_get_uuid(&rows, i, CHANGE_ID)));
 		json_set_time(o, "at", db_get_int(&rows, i, CHANGE_AT));
 		json_set_strn(o, "source", db_get_str(&rows, i, CHANGE_SOURCE));
 		json_set_str(o, "eventId", uuid_is_nil(event) ? NULL : uuid_dup(a, event));
-		json_set(o, "changes", json_incref(changes));
+		/* one that cannot be read hides no other */
+		json_set(o, "changes", changes != NULL ? json_incref(changes) : json_array());
+		if (changes == NULL)
+			json_set_bool(o, "isUnreadable", true);
 		json_array_append_new(*out, o);
 	}
 	return 0;

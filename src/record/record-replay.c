@@ -307,7 +307,7 @@ static int replay_next(struct task_run *run, struct err *err)
 {
 	struct job *j = run->job;
 	struct record_replaying p = {.job = j};
-	json_t *args = json_parse(j->a, run->task.args, err);
+	json_t *args = json_parse_stored(j->a, run->task.args, err);
 	struct record_filter f;
 
 	if (args == NULL || record_bulk_walk(&p.walk, j->app, j->a, &run->task, args, &f,

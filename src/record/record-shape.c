@@ -9,7 +9,7 @@
 json_t *record_json(const struct record_row *row, struct err *err)
 {
 	struct arena *a = row->a;
-	json_t *data = json_parse(a, row->data, err), *o;
+	json_t *data = json_parse_stored(a, row->data, err), *o;
 
 	if (data == NULL) {
 		err_prefix(err, "stored record");

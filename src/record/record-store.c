@@ -298,7 +298,7 @@ static int working_open(struct upsert_batch *b, struct working_record *w, struct
 {
 	if (w->data != NULL)
 		return 0;
-	if ((w->data = json_parse(b->a, w->text, err)) == NULL)
+	if ((w->data = json_parse_stored(b->a, w->text, err)) == NULL)
 		return err_prefix(err, "stored record");
 	return clock_read(b->a, w->clocks_text, w->newest_us, &w->clocks, err);
 }

@@ -52,7 +52,7 @@ static int view_read_row(
 	    .name = db_get_str(rows, i, VIEW_NAME),
 	    .slug = db_is_null(rows, i, VIEW_SLUG) ? (struct str){NULL, 0}
 						   : db_get_str(rows, i, VIEW_SLUG),
-	    .query = json_parse(a, db_get_str(rows, i, VIEW_QUERY), err),
+	    .query = json_parse_stored(a, db_get_str(rows, i, VIEW_QUERY), err),
 	    .created_us = db_get_int(rows, i, VIEW_CREATED_AT),
 	    .updated_us = db_get_int(rows, i, VIEW_UPDATED_AT)};
 	return out->query == NULL ? err_prefix(err, "stored view") : 0;
