@@ -48,10 +48,11 @@ def _():
     hook.send({"id": "deep", "x": nested(DEEP, 1)})
     hook.send({"id": "deep", "x": nested(DEEP, 2)})
     hook.send({"id": "deep", "x": nested(DEEP - 5, [nested(3, 7)])})
+    hook.send({"id": "deep", "x": "flat"})      # what it was before stands in the history, some levels further down
     id_ = hook.record()["id"]
     history = t.get("/records/%s/history" % id_)
-    equal(history["total"], 3)
-    at = history["data"][1]["at"]
+    equal(history["total"], 4)
+    at = history["data"][2]["at"]
     value = t.get("/records/%s?at=%s" % (id_, at))["data"]["x"]
     while isinstance(value, dict):
         value = value["n"]

@@ -49,9 +49,11 @@ static void one_fails(void)
 	if (!place_make(&p))
 		return;
 	bad = PUT_AT(&p, "bad", "{\"a\":1}", now - 3 * DAY_US);
-	RUN(p.db,
-	    "UPDATE records SET data = '{', resource_type = 'a' WHERE account_id = ? AND id = ?",
+	RUN(p.db, "UPDATE records SET resource_type = 'a' WHERE account_id = ? AND id = ?",
 	    db_uuid(&p.account), db_uuid(&bad));
+	SCRIPT(p.db, "CREATE TRIGGER keeps BEFORE DELETE ON records FOR EACH ROW"
+		     " IF OLD.resource_type = 'a' THEN SIGNAL SQLSTATE '45000'"
+		     " SET MESSAGE_TEXT = 'on purpose'; END IF");
 	PUT_AT(&p, "good", "{\"a\":1}", now - 3 * DAY_US);
 	RUN(p.db,
 	    "INSERT INTO record_retention (account_id, resource_type, days)"
@@ -60,6 +62,13 @@ static void one_fails(void)
 	CHECK(record_retain(p.app, &err) == -1);
 	CHECK(err.code != ERR_NONE);
 	CHECK(ROWS(&p, "records") == 1);
+	SCRIPT(p.db, "DROP TRIGGER keeps");
+	/* one that cannot be read can be deleted */
+	RUN(p.db, "UPDATE records SET data = '{' WHERE account_id = ?", db_uuid(&p.account));
+	err_clear(&err);
+	while (record_retain(p.app, &err) == 1)
+		;
+	CHECK(err.code == ERR_NONE && ROWS(&p, "records") == 0);
 	RUN(p.db, "DELETE FROM record_retention WHERE account_id = ?", db_uuid(&p.account));
 	place_remove(&p);
 }
