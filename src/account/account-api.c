@@ -173,7 +173,7 @@ int account_api_keys_get(struct req *r)
 struct key_body {
 	struct str name;
 	json_t *permissions;
-	int64_t expires_us;
+	struct opt_time expires;
 };
 
 /* Reads the members that are there over what *k holds; false with the answer given. */
@@ -182,8 +182,7 @@ static bool key_body_read(struct req *r, struct account_key *k)
 	static const struct json_member members[] = {
 	    {"name", READ_TEXT, JSON_INTO(struct key_body, name)},
 	    {"permissions", READ_ANY, JSON_INTO(struct key_body, permissions)},
-	    {"expiresAt", READ_TIME, JSON_INTO(struct key_body, expires_us),
-		.need = READ_CLEARABLE}};
+	    {"expiresAt", READ_TIME, JSON_INTO(struct key_body, expires), .need = READ_CLEARABLE}};
 	struct key_body body = {.name = str_from(k->name)};
 	struct err err = ERR_INIT;
 
@@ -197,11 +196,11 @@ static bool key_body_read(struct req *r, struct account_key *k)
 		req_invalid(r, "permissions", "%s", err.msg);
 	else if (k->permissions == 0)
 		req_invalid(r, "permissions", "at least one is needed");
-	if (body.expires_us != 0 && body.expires_us <= clock_now_us())
+	if (body.expires.is_given && body.expires.us <= clock_now_us())
 		req_invalid(r, "expiresAt", "must be a time to come");
 	k->name = arena_strndup(r->a, body.name.p, body.name.n);
 	if (json_object_get(r->json, "expiresAt") != NULL)
-		k->expires_us = body.expires_us;
+		k->expires_us = opt_time_or(body.expires, 0);
 	if (req_has_invalid(r))
 		res_invalid(r);
 	return !req_has_invalid(r);

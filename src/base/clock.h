@@ -8,8 +8,17 @@
 #include "base/str.h"
 
 #define TIME_NONE (INT64_MIN + 1) /* where no time was told: before every time */
+/* A time that need not be given: none of its values says "not given", since all are times. */
+struct opt_time {
+	int64_t us;
+	bool is_given;
+};
 #define SECOND_US INT64_C(1000000)
 #define DAY_US (INT64_C(86400) * SECOND_US)
+static inline int64_t opt_time_or(struct opt_time t, int64_t otherwise)
+{
+	return t.is_given ? t.us : otherwise;
+}
 #define CLOCK_TEXT 32 /* bytes an ISO or HTTP date needs, NUL included */
 
 int64_t clock_now_us(void);

@@ -189,13 +189,14 @@ static int word_read(
 	return m->rule != NULL ? json_reader_fail(in, "%s", m->rule) : word_fail(in, m->words);
 }
 
-static int time_read(struct json_reader *in, json_t *v, const struct json_member *m, int64_t *out)
+static int time_read(
+    struct json_reader *in, json_t *v, const struct json_member *m, struct opt_time *out)
 {
 	int64_t at_us;
 
 	if (!json_is_string(v) || !clock_parse_iso(member_text(v, m), &at_us))
 		return VALUE_FAIL(in, m, "must be an ISO 8601 time");
-	*out = at_us;
+	*out = (struct opt_time){at_us, true};
 	return 0;
 }
 
@@ -271,7 +272,7 @@ static void value_clear(const struct json_member *m, void *out)
 	    [READ_TEXT] = sizeof(struct str),
 	    [READ_PARSED] = 0, /* what it writes is its parser's affair */
 	    [READ_WORD] = sizeof(char *),
-	    [READ_TIME] = sizeof(int64_t),
+	    [READ_TIME] = sizeof(struct opt_time),
 	    [READ_INT] = sizeof(int64_t),
 	    [READ_NUMBER] = sizeof(double),
 	    [READ_BOOL] = sizeof(bool)};

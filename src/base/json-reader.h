@@ -4,7 +4,7 @@
  *	struct key_body { struct str name; int64_t expires_us; json_t *permissions; };
  *	static const struct json_member members[] = {
  *	    {"name", READ_TEXT, JSON_INTO(struct key_body, name), .need = READ_NEEDED, .min = 1},
- *	    {"expiresAt", READ_TIME, JSON_INTO(struct key_body, expires_us),
+ *	    {"expiresAt", READ_TIME, JSON_INTO(struct key_body, expires),
  *	     .need = READ_CLEARABLE},
  *	    {"permissions", READ_LIST, JSON_INTO(struct key_body, permissions), .max = 50}};
  *	struct json_reader in = {.err = err};
@@ -50,7 +50,7 @@ enum json_kind {
 	READ_TEXT,   /* struct str, borrowed; NUL-ended unless READ_TRIMMED; min to max bytes */
 	READ_PARSED, /* a text that parse takes; whatever parse writes */
 	READ_WORD,   /* const char *, one of words */
-	READ_TIME,   /* int64_t, microseconds; an ISO 8601 text */
+	READ_TIME,   /* struct opt_time; an ISO 8601 text */
 	READ_INT,    /* int64_t from min to max */
 	READ_NUMBER, /* double from min to max; integers too */
 	READ_BOOL,   /* bool */

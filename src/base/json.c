@@ -583,13 +583,17 @@ void json_set_bool(json_t *object, const char *key, bool value)
 	json_set(object, key, json_boolean(value));
 }
 
-void json_set_time(json_t *object, const char *key, int64_t at_us)
+void json_set_known_time(json_t *object, const char *key, int64_t at_us)
 {
 	char text[CLOCK_TEXT];
 
-	if (at_us)
-		clock_iso(text, at_us);
-	json_set_str(object, key, at_us ? text : NULL);
+	clock_iso(text, at_us);
+	json_set_str(object, key, at_us == TIME_NONE ? NULL : text);
+}
+
+void json_set_time(json_t *object, const char *key, int64_t at_us)
+{
+	json_set_known_time(object, key, at_us == 0 ? TIME_NONE : at_us);
 }
 
 /* A value for another tree: containers are copied, since a merge changes them in place. */

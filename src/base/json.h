@@ -81,6 +81,8 @@ void json_set_strn(json_t *object, const char *key, struct str value);
 void json_set_int(json_t *object, const char *key, int64_t value);
 void json_set_bool(json_t *object, const char *key, bool value);
 void json_set_time(json_t *object, const char *key, int64_t at_us); /* ISO text; 0 sets null */
+/* The same of a time that may be any: TIME_NONE sets null. */
+void json_set_known_time(json_t *object, const char *key, int64_t at_us);
 void json_set(json_t *object, const char *key, json_t *value); /* steals value; NULL sets null */
 
 /* For tests: the model of record/record-clock.h. RFC 7396-like merge in place with null kept as a

@@ -1,6 +1,7 @@
 /* Values on their way in and cells on their way out. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "db/db.h"
 
 struct db_val db_name(struct str v)
@@ -16,6 +17,11 @@ int64_t db_get_int(const struct db_rows *r, size_t row, size_t column)
 	const struct db_val *v = db_cell(r, row, column);
 
 	return v->type == DB_INT ? v->i : 0;
+}
+
+int64_t db_get_time(const struct db_rows *r, size_t row, size_t column)
+{
+	return db_is_null(r, row, column) ? TIME_NONE : db_get_int(r, row, column);
 }
 
 const char *db_get_text(const struct db_rows *r, size_t row, size_t column)

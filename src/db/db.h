@@ -94,6 +94,8 @@ const char *db_get_text(const struct db_rows *r, size_t row, size_t column);
 struct str db_get_str(const struct db_rows *r, size_t row, size_t column);
 struct uuid db_get_uuid(const struct db_rows *r, size_t row, size_t column);
 bool db_is_null(const struct db_rows *r, size_t row, size_t column);
+/* TIME_NONE for NULL: of times that may be any. */
+int64_t db_get_time(const struct db_rows *r, size_t row, size_t column);
 /* The first row whose cell in that column is this id; r->count when there is none. */
 size_t db_find_uuid(const struct db_rows *r, size_t column, const struct uuid *id);
 

@@ -94,7 +94,7 @@ struct str req_query(const struct req *r, const char *name);
 /* A query parameter, {NULL,0} when absent or empty. */
 struct str req_query_text(const struct req *r, const char *name);
 /* As a time: 0 when absent; anything else is noted by req_invalid. */
-int64_t req_query_time(struct req *r, const char *name);
+struct opt_time req_query_time(struct req *r, const char *name);
 struct str req_form(const struct req *r, const char *name); /* "" ({"",0}) when absent */
 struct str req_cookie(const struct req *r, const char *name);
 struct str req_param(const struct req *r, const char *name);

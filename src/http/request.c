@@ -193,12 +193,15 @@ struct str req_query_text(const struct req *r, const char *name)
 	return s.n == 0 ? (struct str){NULL, 0} : s;
 }
 
-int64_t req_query_time(struct req *r, const char *name)
+struct opt_time req_query_time(struct req *r, const char *name)
 {
 	struct str s = req_query_text(r, name);
-	int64_t at_us = 0;
+	struct opt_time at = {0};
 
-	if (s.p != NULL && !clock_parse_iso(s, &at_us))
+	if (s.p == NULL)
+		return at;
+	at.is_given = clock_parse_iso(s, &at.us);
+	if (!at.is_given)
 		req_invalid(r, name, "must be an ISO 8601 time");
-	return at_us;
+	return at;
 }

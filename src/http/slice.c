@@ -48,7 +48,7 @@ static void filter_read_one(struct req *r, const struct filter_row *f, struct st
 		if (!clock_parse_iso(s, &at_us))
 			req_invalid(r, f->name, "must be an ISO 8601 time");
 		else
-			*(int64_t *)member = at_us;
+			*(struct opt_time *)member = (struct opt_time){at_us, true};
 		break;
 	case FILTER_OWN:
 		break;
@@ -87,9 +87,9 @@ struct http_pairs filter_pairs(struct arena *a, const struct list *l, const void
 		else if (f->kind == FILTER_ID && !uuid_is_nil(*(const struct uuid *)member))
 			filter_pair_add(
 			    &out, f->name, str_from(uuid_dup(a, *(const struct uuid *)member)));
-		else if (f->kind == FILTER_TIME && *(const int64_t *)member != 0)
-			filter_pair_add(
-			    &out, f->name, str_from(clock_iso_dup(a, *(const int64_t *)member)));
+		else if (f->kind == FILTER_TIME && ((const struct opt_time *)member)->is_given)
+			filter_pair_add(&out, f->name,
+			    str_from(clock_iso_dup(a, ((const struct opt_time *)member)->us)));
 		else if ((f->kind == FILTER_TEXT || f->kind == FILTER_WORD) &&
 			 ((const struct str *)member)->n > 0)
 			filter_pair_add(&out, f->name, *(const struct str *)member);

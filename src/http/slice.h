@@ -16,7 +16,7 @@ enum filter_kind {
 	FILTER_TEXT, /* struct str: any text; {NULL,0} when absent or empty */
 	FILTER_WORD, /* struct str: one of words, else 422 */
 	FILTER_ID,   /* struct uuid: nil when absent */
-	FILTER_TIME, /* int64_t, µs: 0 when absent */
+	FILTER_TIME, /* struct opt_time */
 	FILTER_OWN   /* parameters with functions of the list's own */
 };
 struct filter_own {

@@ -24,7 +24,7 @@ int lead_api_list(struct req *r)
 struct lead_body {
 	struct str provider_type, provider_lead_id, form_id, ad_id, campaign_id, text;
 	json_t *map;
-	int64_t received_us;
+	struct opt_time received;
 };
 
 #define BODY_TEXT(name, field)                                                                     \
@@ -40,7 +40,7 @@ static const struct json_member lead_body_members[] = {BODY_TEXT("providerType",
     BODY_TEXT("phoneNumber", text), BODY_TEXT("company", text),
     {"rawFieldData", READ_OBJECT, JSON_INTO(struct lead_body, map), .need = READ_NULLABLE},
     {"customFields", READ_OBJECT, JSON_INTO(struct lead_body, map), .need = READ_NULLABLE},
-    {"receivedAt", READ_TIME, JSON_INTO(struct lead_body, received_us), .need = READ_NULLABLE}};
+    {"receivedAt", READ_TIME, JSON_INTO(struct lead_body, received), .need = READ_NULLABLE}};
 
 /* Nothing that anyone would call or write to. */
 static bool value_is_blank(const json_t *v)
@@ -86,7 +86,7 @@ static int lead_create_body(struct db *db, void *arg, struct err *err)
 /* Fills what goes to the store; false with the answer given. */
 static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 {
-	struct lead_body body = {.provider_type = STR("manual"), .received_us = clock_now_us()};
+	struct lead_body body = {.provider_type = STR("manual")};
 	struct str id;
 	json_t *lead;
 
@@ -122,7 +122,7 @@ static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 	    .ad_id = body.ad_id,
 	    .campaign_id = body.campaign_id,
 	    .lead = json_text(r->a, lead),
-	    .received_us = body.received_us};
+	    .received_us = opt_time_or(body.received, clock_now_us())};
 	return true;
 }
 

@@ -86,7 +86,7 @@ static const struct filter_row lead_filters[] = {
     {"formId", FILTER_TEXT, offsetof(struct lead_filter, form_id), NULL, NULL},
     {"status", FILTER_TEXT, offsetof(struct lead_filter, sync_status), lead_sync_statuses, NULL},
     {"search", FILTER_TEXT, offsetof(struct lead_filter, search), NULL, NULL},
-    {"receivedAfter", FILTER_TIME, offsetof(struct lead_filter, received_after_us), NULL, NULL},
+    {"receivedAfter", FILTER_TIME, offsetof(struct lead_filter, received_after), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_leads = {"leads", lead_filters, NULL};
 
@@ -344,7 +344,7 @@ static int lead_stored_json(struct app *app, struct arena *a, const struct db_ro
 
 	json_set(o, "rawFieldData", raw != NULL ? json_incref(raw) : json_object());
 	json_set(o, "customFields", custom != NULL ? json_incref(custom) : json_object());
-	json_set_time(o, "receivedAt", db_get_int(rows, i, LEAD_RECEIVED_AT));
+	json_set_str(o, "receivedAt", clock_iso_dup(a, db_get_int(rows, i, LEAD_RECEIVED_AT)));
 	json_set_str(o, "recordId", lead_uuid_or_null(a, rows, i, LEAD_RECORD));
 	json_set_str(o, "connectionId", lead_uuid_or_null(a, rows, i, LEAD_CONNECTION));
 	json_set_str(o, "formId", db_get_text(rows, i, LEAD_FORM));
@@ -400,7 +400,7 @@ int lead_list(
 	v[n++] = db_int(from.at);
 	v[n++] = db_int(from.at);
 	v[n++] = db_uuid(&from.id);
-	v[n++] = db_int(f->received_after_us);
+	v[n++] = db_int(opt_time_or(f->received_after, INT64_MIN));
 	v[n++] = db_name(f->provider_type);
 	v[n++] = db_name(f->provider_type);
 	v[n++] = db_strn(f->form_id);

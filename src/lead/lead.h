@@ -2,6 +2,7 @@
  * destinations. */
 #ifndef LEAD_LEAD_H
 #define LEAD_LEAD_H
+#include "base/clock.h"
 #include "db/db.h"
 #include "http/http.h"
 #include "http/slice.h"
@@ -66,7 +67,7 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 struct lead_filter {
 	struct uuid account_id;
 	struct str provider_type, form_id, sync_status, search;
-	int64_t received_after_us;
+	struct opt_time received_after;
 };
 extern const struct list list_of_leads;
 /* Newest first, by the time they were received. */

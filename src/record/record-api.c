@@ -27,15 +27,15 @@ int record_api_get(struct req *r)
 	json_t *record;
 	int found;
 
-	int64_t at_us = req_query_time(r, "at");
+	struct opt_time at = req_query_time(r, "at");
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
 	if (req_has_invalid(r))
 		return res_invalid(r);
-	found = at_us == 0
-		    ? record_get_json(r->app, r->a, &r->actor.account_id, &id, &record, &err)
-		    : record_get_at(r->app, r->a, &r->actor.account_id, &id, at_us, &record, &err);
+	found = at.is_given
+		    ? record_get_at(r->app, r->a, &r->actor.account_id, &id, at.us, &record, &err)
+		    : record_get_json(r->app, r->a, &r->actor.account_id, &id, &record, &err);
 	if (found == -1)
 		return res_error(r, &err);
 	if (found == 0)

@@ -88,7 +88,8 @@ int record_get_at(struct app *app, struct arena *a, const struct uuid *account_i
 		return -1;
 	json_set_str(*out, "source", w.source);
 	json_set_time(*out, "updatedAt", w.made_us);
-	json_set_time(*out, "providerUpdatedAt", found == 1 ? db_get_int(&rows, 0, 0) : 0);
-	json_set_time(*out, "asOf", at_us);
+	json_set_known_time(
+	    *out, "providerUpdatedAt", found == 1 ? db_get_time(&rows, 0, 0) : TIME_NONE);
+	json_set_known_time(*out, "asOf", at_us);
 	return 1;
 }

@@ -82,8 +82,8 @@ static const struct filter_row record_filters[] = {
     {"providerType", FILTER_TEXT, offsetof(struct record_filter, provider_type), NULL, NULL},
     {"source", FILTER_TEXT, offsetof(struct record_filter, source), record_sources, NULL},
     {"search", FILTER_TEXT, offsetof(struct record_filter, search), NULL, NULL},
-    {"updatedAfter", FILTER_TIME, offsetof(struct record_filter, updated_after_us), NULL, NULL},
-    {"updatedBefore", FILTER_TIME, offsetof(struct record_filter, updated_before_us), NULL, NULL},
+    {"updatedAfter", FILTER_TIME, offsetof(struct record_filter, updated_after), NULL, NULL},
+    {"updatedBefore", FILTER_TIME, offsetof(struct record_filter, updated_before), NULL, NULL},
     {"filter", FILTER_OWN, 0, NULL, &where_own}, {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_records = {"records", record_filters, "updatedAt"};
 
@@ -107,8 +107,8 @@ struct filter_body {
 
 static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", resource_type),
     MEMBER_TEXT("providerType", provider_type), MEMBER_TEXT("source", source),
-    MEMBER_TEXT("search", search), MEMBER_TIME("updatedAfter", updated_after_us),
-    MEMBER_TIME("updatedBefore", updated_before_us),
+    MEMBER_TEXT("search", search), MEMBER_TIME("updatedAfter", updated_after),
+    MEMBER_TIME("updatedBefore", updated_before),
     {"filter", READ_OBJECT, JSON_INTO(struct filter_body, where), .need = READ_NULLABLE}};
 
 static int filter_members_where(

@@ -55,7 +55,7 @@ void record_row_read(struct arena *a, const struct db_rows *rows, size_t i, stru
 	    .data = db_get_str(rows, i, RECORD_ROW_DATA),
 	    .first_seen_us = db_get_int(rows, i, RECORD_ROW_FIRST_SEEN),
 	    .updated_us = db_get_int(rows, i, RECORD_ROW_UPDATED),
-	    .provider_updated_us = db_get_int(rows, i, RECORD_ROW_PROVIDER_UPDATED),
+	    .provider_updated_us = db_get_time(rows, i, RECORD_ROW_PROVIDER_UPDATED),
 	    .lead_id = db_get_uuid(rows, i, RECORD_ROW_LEAD_ID)};
 }
 
@@ -86,17 +86,14 @@ void record_key_range(
 {
 	out->from_us = slice->s.after.at;
 	out->from_id = slice->s.after.id;
-	if (slice->s.after.at == 0 ||
-	    (slice->s.is_ascending && slice->s.after.at < f->updated_after_us)) {
+	if (uuid_is_nil(slice->s.after.id) ||
+	    (slice->s.is_ascending && slice->s.after.at < record_filter_from(f))) {
 		/* from the start of the order */
 		memset(out->from_id.b, slice->s.is_ascending ? 0 : 0xff, sizeof(out->from_id.b));
-		out->from_us = slice->s.is_ascending       ? f->updated_after_us
-			       : f->updated_before_us != 0 ? f->updated_before_us - 1
-							   : INT64_MAX;
+		out->from_us =
+		    slice->s.is_ascending ? record_filter_from(f) : record_filter_until(f) - 1;
 	}
-	out->to_us = !slice->s.is_ascending      ? f->updated_after_us
-		     : f->updated_before_us != 0 ? f->updated_before_us
-						 : INT64_MAX;
+	out->to_us = slice->s.is_ascending ? record_filter_until(f) : record_filter_from(f);
 	if (slice->s.is_ascending && record_moves_end(slice) < out->to_us)
 		out->to_us = record_moves_end(slice);
 }
@@ -236,7 +233,7 @@ static int list_first(struct app *app, struct arena *a, const struct record_filt
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err)
 {
-	bool is_first = slice->s.after.at == 0 && slice->s.offset == 0;
+	bool is_first = uuid_is_nil(slice->s.after.id) && slice->s.offset == 0;
 	int rc;
 
 	if (slice->memory == NULL || (slice->memory->horizon_us == 0 && !is_first))
@@ -301,7 +298,7 @@ int record_count(struct app *app, struct arena *a, const struct record_filter *f
 
 	*total = -1;
 	if (f->source.p != NULL || f->search.p != NULL || f->nwhere > 0 ||
-	    f->updated_after_us != 0 || f->updated_before_us != 0)
+	    f->updated_after.is_given || f->updated_before.is_given)
 		return 0;
 	if (db_row(app->db, a, &record_counts_total,
 		DB_VALS(db_uuid(&f->account_id), db_name(f->provider_type),

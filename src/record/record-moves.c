@@ -188,9 +188,8 @@ static bool leavers_is_wanted(struct page_leavers *v, const struct db_rows *rows
 		if (uuid_eq(v->found[k].id, id))
 			return false;
 	return !memory_has(v->slice->memory, &id) && !page_has_record(v->slice, &id) &&
-	       db_get_int(rows, i, RECORD_ROW_UPDATED) >= v->f->updated_after_us &&
-	       (v->f->updated_before_us == 0 ||
-		   db_get_int(rows, i, RECORD_ROW_UPDATED) < v->f->updated_before_us) &&
+	       db_get_int(rows, i, RECORD_ROW_UPDATED) >= record_filter_from(v->f) &&
+	       db_get_int(rows, i, RECORD_ROW_UPDATED) < record_filter_until(v->f) &&
 	       record_row_fits(v->a, v->f, &v->terms, rows, i);
 }
 

@@ -44,7 +44,7 @@ static void add_change_texts(struct arena *a, json_t *changes)
 }
 
 /* Entries link to the record as of then; the one that is shown is marked. The newest is now. */
-static void detail_show_history(struct req *r, json_t *data, json_t *history, int64_t at_us)
+static void detail_show_history(struct req *r, json_t *data, json_t *history, struct opt_time at)
 {
 	const char *address = record_address(r, json_object_get(data, "record"));
 	bool is_found = false;
@@ -57,7 +57,7 @@ static void detail_show_history(struct req *r, json_t *data, json_t *history, in
 		bool is_shown;
 
 		clock_parse_iso(str_from(json_str(entry, "at")), &made_us);
-		is_shown = !is_found && (at_us == 0 || made_us <= at_us);
+		is_shown = !is_found && (!at.is_given || made_us <= at.us);
 		is_found = is_found || is_shown;
 		add_change_texts(r->a, changes);
 		json_set_str(entry, "sourceLabel", record_source_label(json_str(entry, "source")));
@@ -180,12 +180,12 @@ static void detail_show_timeline(struct req *r, json_t *data, json_t *timeline)
 
 /* 1, 0, -1; 0 also when there was no such record then. */
 static int detail_load(
-    struct req *r, const struct uuid *id, int64_t at_us, json_t *data, struct err *err)
+    struct req *r, const struct uuid *id, struct opt_time at, json_t *data, struct err *err)
 {
 	const struct uuid *account = &r->actor.account_id;
 	json_t *record, *history, *timeline;
-	int found = at_us == 0 ? record_get_json(r->app, r->a, account, id, &record, err)
-			       : record_get_at(r->app, r->a, account, id, at_us, &record, err);
+	int found = at.is_given ? record_get_at(r->app, r->a, account, id, at.us, &record, err)
+				: record_get_json(r->app, r->a, account, id, &record, err);
 
 	if (found != 1)
 		return found;
@@ -195,14 +195,14 @@ static int detail_load(
 	json_set(data, "record", json_incref(record));
 	/* The timeline tells of the same changes in other words. */
 	timeline = json_own(r->a, json_deep_copy(timeline));
-	detail_show_history(r, data, json_own(r->a, json_deep_copy(history)), at_us);
+	detail_show_history(r, data, json_own(r->a, json_deep_copy(history)), at);
 	detail_show_timeline(r, data, timeline);
 	return 1;
 }
 
-static int detail_answer_missing(struct req *r, const struct uuid *id, int64_t at_us)
+static int detail_answer_missing(struct req *r, const struct uuid *id, struct opt_time at)
 {
-	if (at_us == 0)
+	if (!at.is_given)
 		return res_problem(r, 404, "There is no such record. It may have been deleted");
 	chrome_flash(r, "error", "This record was not there yet at that time.");
 	return res_redirect(r, arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", uuid_dup(r->a, *id)));
@@ -210,7 +210,7 @@ static int detail_answer_missing(struct req *r, const struct uuid *id, int64_t a
 
 int record_page_detail(struct req *r)
 {
-	int64_t at_us = req_query_time(r, "at");
+	struct opt_time at = req_query_time(r, "at");
 	struct uuid id;
 	struct err err = ERR_INIT;
 	json_t *record, *data;
@@ -222,10 +222,10 @@ int record_page_detail(struct req *r)
 	if (req_has_invalid(r))
 		return res_invalid(r);
 	data = json_own(r->a, json_object());
-	if ((found = detail_load(r, &id, at_us, data, &err)) == -1)
+	if ((found = detail_load(r, &id, at, data, &err)) == -1)
 		return res_error(r, &err);
 	if (found == 0)
-		return detail_answer_missing(r, &id, at_us);
+		return detail_answer_missing(r, &id, at);
 	record = json_object_get(data, "record");
 	title = record_title(r->a, record);
 	if (title == NULL)
@@ -235,9 +235,9 @@ int record_page_detail(struct req *r)
 	json_set_str(record, "sourceLabel", record_source_label(json_str(record, "source")));
 	json_set_str(data, "heading", title);
 	json_set_str(data, "now_href", record_address(r, record));
-	json_set_bool(data, "is_past", at_us != 0);
+	json_set_bool(data, "is_past", at.is_given);
 	json_set_bool(
-	    data, "can_write", at_us == 0 && (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
+	    data, "can_write", !at.is_given && (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	return chrome_page(
 	    r, 200, "records", arena_strdup(r->a, title), "record/detail", json_incref(data));
 }

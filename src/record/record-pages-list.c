@@ -357,9 +357,9 @@ static void list_show_hidden(const struct record_browse *b, json_t *data)
 	json_set_str(data, "plain_columns_href", record_browse_link(&choosing));
 }
 
-static struct str time_query_text(struct arena *a, int64_t at_us)
+static struct str time_query_text(struct arena *a, struct opt_time t)
 {
-	return at_us == 0 ? nothing : str_from(clock_iso_dup(a, at_us));
+	return t.is_given ? str_from(clock_iso_dup(a, t.us)) : nothing;
 }
 
 static void chips_add(
@@ -391,15 +391,15 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 		chips_add(chips, &without, path_text(b->f.where[i].path), b->f.where[i].value);
 	}
 	without = *b;
-	without.f.updated_after_us = 0;
-	if (b->f.updated_after_us != 0)
-		chips_add(chips, &without, "Updated since",
-		    time_query_text(b->r->a, b->f.updated_after_us));
+	without.f.updated_after = (struct opt_time){0};
+	if (b->f.updated_after.is_given)
+		chips_add(
+		    chips, &without, "Updated since", time_query_text(b->r->a, b->f.updated_after));
 	without = *b;
-	without.f.updated_before_us = 0;
-	if (b->f.updated_before_us != 0)
+	without.f.updated_before = (struct opt_time){0};
+	if (b->f.updated_before.is_given)
 		chips_add(chips, &without, "Updated before",
-		    time_query_text(b->r->a, b->f.updated_before_us));
+		    time_query_text(b->r->a, b->f.updated_before));
 	json_set_bool(data, "has_chips", json_array_size(chips) > 0);
 	json_set(data, "chips", chips);
 }

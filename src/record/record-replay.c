@@ -94,7 +94,7 @@ int record_api_replay(struct req *r)
 static bool filter_is_empty(const struct record_filter *f)
 {
 	return f->provider_type.p == NULL && f->resource_type.p == NULL && f->source.p == NULL &&
-	       f->search.p == NULL && f->updated_after_us == 0 && f->updated_before_us == 0 &&
+	       f->search.p == NULL && !f->updated_after.is_given && !f->updated_before.is_given &&
 	       f->nwhere == 0;
 }
 

@@ -24,7 +24,7 @@ json_t *record_json(const struct record_row *row, struct err *err)
 	json_set(o, "data", json_incref(data));
 	json_set_time(o, "firstSeenAt", row->first_seen_us);
 	json_set_time(o, "updatedAt", row->updated_us);
-	json_set_time(o, "providerUpdatedAt", row->provider_updated_us);
+	json_set_known_time(o, "providerUpdatedAt", row->provider_updated_us);
 	json_set_str(o, "leadId", uuid_is_nil(row->lead_id) ? NULL : uuid_dup(a, row->lead_id));
 	return o;
 }
@@ -43,7 +43,7 @@ static void shape_write_time(struct buf *b, const char *key, int64_t at_us)
 	char text[CLOCK_TEXT];
 
 	clock_iso(text, at_us);
-	if (at_us == 0)
+	if (at_us == TIME_NONE)
 		buf_printf(b, ",\"%s\":null", key);
 	else
 		buf_printf(b, ",\"%s\":\"%s\"", key, text);

@@ -11,9 +11,10 @@ struct record_row {
 	struct arena *a; /* for what is made of it */
 	struct uuid id;
 	struct str provider_type, resource_type, external_id, source;
-	struct str data;                                        /* compact JSON text of an object */
-	int64_t first_seen_us, updated_us, provider_updated_us; /* the last is 0 where unknown */
-	struct uuid lead_id;                                    /* nil: none */
+	struct str data; /* compact JSON text of an object */
+	int64_t first_seen_us, updated_us,
+	    provider_updated_us; /* the last is TIME_NONE where unknown */
+	struct uuid lead_id;     /* nil: none */
 };
 /* The API's object, owned by the row's arena; NULL when the stored payload is no JSON. */
 json_t *record_json(const struct record_row *row, struct err *err);

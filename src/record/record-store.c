@@ -172,9 +172,7 @@ static int batch_lock_kind(
 			w->is_stored = true;
 			w->id = db_get_uuid(&rows, i, STORED_ID);
 			w->text = db_get_str(&rows, i, STORED_DATA);
-			w->newest_us = db_is_null(&rows, i, STORED_PROVIDER_UPDATED)
-					   ? TIME_NONE
-					   : db_get_int(&rows, i, STORED_PROVIDER_UPDATED);
+			w->newest_us = db_get_time(&rows, i, STORED_PROVIDER_UPDATED);
 			w->at_us = w->from_us = db_get_int(&rows, i, STORED_UPDATED);
 			w->source = w->stored_source = db_get_text(&rows, i, STORED_SOURCE);
 			if (!db_is_null(&rows, i, STORED_CLOCKS))

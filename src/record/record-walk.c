@@ -172,7 +172,7 @@ static int walk_visit_row(struct record_walk *w, const struct db_rows *rows, siz
 	    .data = db_get_str(rows, i, WALK_DATA),
 	    .first_seen_us = db_get_int(rows, i, WALK_FIRST_SEEN),
 	    .updated_us = db_get_int(rows, i, WALK_UPDATED),
-	    .provider_updated_us = db_get_int(rows, i, WALK_PROVIDER_UPDATED),
+	    .provider_updated_us = db_get_time(rows, i, WALK_PROVIDER_UPDATED),
 	    .lead_id = db_get_uuid(rows, i, WALK_LEAD_ID)};
 
 	if (db_is_null(rows, i, WALK_DATA)) /* it does not fit */
@@ -201,8 +201,8 @@ static int walk_read_page(
 
 	v[n++] = db_name(f->source);
 	v[n++] = db_name(f->source);
-	v[n++] = db_int(f->updated_after_us);
-	v[n++] = db_int(f->updated_before_us == 0 ? INT64_MAX : f->updated_before_us);
+	v[n++] = db_int(record_filter_from(f));
+	v[n++] = db_int(record_filter_until(f));
 	v[n++] = db_int(w->seen_before_us);
 	for (size_t i = 0; w->terms.n > 0 && i < TERMS; i++)
 		v[n++] = db_str(i < w->terms.n ? w->terms.v[i].like : "%");

@@ -2,6 +2,7 @@
  * id). */
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/path.h"
 #include "db/db.h"
@@ -67,7 +68,7 @@ int record_upsert_shared(
 int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);
 
-/* A list's filter: NULL or 0 where not filtered. */
+/* A list's filter: NULL, or not given, where not filtered. */
 struct record_where { /* filter[path]=value */
 	const struct path *path;
 	struct str value;
@@ -75,10 +76,19 @@ struct record_where { /* filter[path]=value */
 struct record_filter {
 	struct uuid account_id;
 	struct str provider_type, resource_type, source, search;
-	int64_t updated_after_us, updated_before_us;
+	struct opt_time updated_after, updated_before;
 	struct record_where *where;
 	size_t nwhere;
 };
+/* The times that it lets through: from this one on, and before that one. */
+static inline int64_t record_filter_from(const struct record_filter *f)
+{
+	return opt_time_or(f->updated_after, INT64_MIN);
+}
+static inline int64_t record_filter_until(const struct record_filter *f)
+{
+	return opt_time_or(f->updated_before, INT64_MAX);
+}
 extern const struct list list_of_records; /* by updatedAt */
 /* A slice of a list by (updated_at, id), newest first or oldest first. A search that its time
  * budget cuts short returns what it found and has_more with the position it got to, so that the

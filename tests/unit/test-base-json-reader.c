@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json-reader.h"
 #include "test-base.h"
 
@@ -33,7 +34,8 @@ struct everything {
 	struct str text, needed;
 	size_t shout;
 	const char *word;
-	int64_t time, integer;
+	struct opt_time time;
+	int64_t integer;
 	double number;
 	bool boolean;
 };
@@ -157,14 +159,14 @@ static void values_are_read(void)
 		JSON_MEMBERS(members), &e) == 0);
 	CHECK(json_array_size(e.any) == 1 && json_int(e.object, "a") == 1);
 	CHECK(json_array_size(e.list) == 2 && str_is(e.text, "abc") && str_is(e.needed, "x"));
-	CHECK(e.shout == 4 && e.word == colours[2] && e.time == 1000000);
+	CHECK(e.shout == 4 && e.word == colours[2] && e.time.is_given && e.time.us == 1000000);
 	CHECK(e.integer == 7 && e.number > 0.2 && e.boolean);
 	/* absent stays, null clears, wrong stays */
 	e.word = "old";
 	REQUIRE(json_read_members(&in,
 		    json_of(a, "{\"needed\":\"y\",\"text\":null,\"time\":null,\"integer\":null}"),
 		    JSON_MEMBERS(members), &e) == 0);
-	CHECK(e.text.p == NULL && e.time == 0 && e.integer == 7 && e.boolean);
+	CHECK(e.text.p == NULL && !e.time.is_given && e.integer == 7 && e.boolean);
 	CHECK(TEXT_EQ(e.word, "old"));
 	CHECK(json_read_members(&in, json_of(a, "{\"needed\":\"z\",\"integer\":77}"),
 		  JSON_MEMBERS(members), &e) == -1);

@@ -200,12 +200,12 @@ static void updated_after(void)
 	put(&p, 0, 1, now - SECOND_US);
 	put(&p, 2, 1, now - 2 * SECOND_US);
 	walk_begin(&w, &p, 1, true);
-	w.f.updated_after_us = now - 110 * SECOND_US;
+	w.f.updated_after = (struct opt_time){now - 110 * SECOND_US, true};
 	while (walk_page(&w) && w.rows < MOST)
 		put(&p, 1, (int64_t)w.rows, now - 150 * SECOND_US); /* never comes to match */
 	CHECK(strcmp(w.ids, "000 002 003 004 005 ") == 0);
 	walk_begin(&w, &p, 1, true);
-	w.f.updated_after_us = now - 3 * SECOND_US;
+	w.f.updated_after = (struct opt_time){now - 3 * SECOND_US, true};
 	while (walk_page(&w) && w.rows < MOST)
 		;
 	CHECK(strcmp(w.ids, "000 002 ") == 0);
@@ -226,7 +226,7 @@ static void updated_after_newest(void)
 		put(&p, i, 1, now - SECOND_US + (int64_t)i);
 	}
 	walk_begin(&w, &p, 70, false);
-	w.f.updated_after_us = now - 100 * SECOND_US;
+	w.f.updated_after = (struct opt_time){now - 100 * SECOND_US, true};
 	while (walk_page(&w) && w.rows < MOST)
 		;
 	CHECK(w.rows == n);

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "record/record-shape.h"
 #include "test-base.h"
 
@@ -14,7 +15,8 @@ static struct record_row row_of(struct arena *a, bool is_full)
 	    .source = STR("webhook"),
 	    .data = STR("{\"email\":\"a@b.example\",\"n\":[-1,null,\"\\u00e4\"]}"),
 	    .first_seen_us = INT64_C(1700000000000000),
-	    .updated_us = INT64_C(1700000001234000)};
+	    .updated_us = INT64_C(1700000001234000),
+	    .provider_updated_us = TIME_NONE};
 
 	memset(row.id.b, 0x11, sizeof(row.id.b));
 	if (is_full) {
