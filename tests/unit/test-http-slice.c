@@ -1,4 +1,5 @@
 /* Lists in slices: filters by one table, cursors bound to all of it, the envelope. */
+#include "base/clock.h"
 #include "http-check.h"
 #include "http/slice.h"
 
@@ -7,7 +8,7 @@ void suite_http_slice(void);
 struct thing_filter {
 	struct uuid account_id, maker_id;
 	struct str name, colour;
-	int64_t made_after_us;
+	struct opt_time made_after;
 	struct str own;
 };
 static const struct word colours[] = {
@@ -33,7 +34,7 @@ static const struct filter_row thing_filters[] = {
     {"name", FILTER_TEXT, offsetof(struct thing_filter, name), NULL, NULL},
     {"colour", FILTER_WORD, offsetof(struct thing_filter, colour), colours, NULL},
     {"makerId", FILTER_ID, offsetof(struct thing_filter, maker_id), NULL, NULL},
-    {"madeAfter", FILTER_TIME, offsetof(struct thing_filter, made_after_us), NULL, NULL},
+    {"madeAfter", FILTER_TIME, offsetof(struct thing_filter, made_after), NULL, NULL},
     {"own", FILTER_OWN, 0, NULL, &own}, {NULL, 0, 0, NULL, NULL}};
 static const struct list things = {"things", thing_filters, "madeAt"};
 static const struct list others = {"others", thing_filters, "madeAt"};
@@ -115,7 +116,7 @@ static void test_filters(void)
 	CU_ASSERT(uuid_eq(f.account_id, r->actor.account_id));
 	CU_ASSERT(str_is(f.name, "Ann") && str_is(f.colour, "blue") && str_is(f.own, "mine"));
 	CU_ASSERT(uuid_eq(f.maker_id, id));
-	CU_ASSERT_EQUAL(f.made_after_us, 1000000);
+	CU_ASSERT_EQUAL(f.made_after.us, 1000000);
 	CU_ASSERT(s.is_ascending);
 	struct http_pairs pairs = filter_pairs(a, &things, &f);
 	CU_ASSERT_EQUAL(pairs.n, 5);
