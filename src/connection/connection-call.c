@@ -36,6 +36,7 @@ static void call_note_use(const struct connection_call *call)
 
 int connection_call_attempt(struct connection_call *call, struct err *err)
 {
+	struct err ignored = ERR_INIT;
 	int64_t started;
 
 	call->attempt++;
@@ -48,7 +49,9 @@ int connection_call_attempt(struct connection_call *call, struct err *err)
 		return -1;
 	call->duration_us = clock_mono_us() - started;
 	call->again_ms = call_policy_next_ms(&call->policy, call->attempt, &call->result);
-	if (call->again_ms < 0)
+	call->is_outdated = call->result.class != CALL_OK &&
+			    connection_was_changed(call->app, call->a, call->c, &ignored) == 1;
+	if (call->again_ms < 0 && !call->is_outdated)
 		call_note_use(call);
 	return 0;
 }
@@ -69,6 +72,8 @@ int connection_call(struct connection_call *call, struct err *err)
 
 enum job_peer connection_call_peer(const struct connection_call *call)
 {
+	if (call->is_outdated)
+		return JOB_PEER_UNKNOWN;
 	switch (call->result.class) {
 	case CALL_OK:
 	case CALL_FATAL:
@@ -80,5 +85,5 @@ enum job_peer connection_call_peer(const struct connection_call *call)
 	case CALL_AUTH:
 		break;
 	}
-	return JOB_PEER_UNKNOWN;
+	return JOB_PEER_REFUSED;
 }

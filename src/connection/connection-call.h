@@ -33,6 +33,9 @@ struct connection_call {
 	int64_t at_us, duration_us; /* when it began, how long it took */
 	struct call_result result;
 	int64_t again_ms; /* the next one is due in so many ms, or -1: that was the last */
+	/* It failed, with credentials or settings that have been changed since c was read: it tells
+	 * nothing of the connection. */
+	bool is_outdated;
 };
 
 /* One attempt, without any wait; set `attempt` to those made before. When it was the last, the
@@ -47,6 +50,7 @@ int connection_call(struct connection_call *call, struct err *err);
  * (it succeeded, no repeat helps, or it was the last). */
 int64_t call_policy_next_ms(
     const struct call_policy *policy, int attempt, const struct call_result *res);
-/* What the call showed of whom it called: no answer, or one of its own trouble, says "dead". */
+/* What the call showed of whom it called: no answer, or one of its own trouble, says "dead"; one
+ * that refuses the credentials, "not let in". */
 enum job_peer connection_call_peer(const struct connection_call *call);
 #endif

@@ -3,6 +3,7 @@
 #include "account/audit.h"
 #include "base/limits.h"
 #include "connection/connection-internal.h"
+#include "job/queue.h"
 
 #define KIND "connection"
 
@@ -81,6 +82,21 @@ int connection_add(struct req *r, const struct provider *p, const json_t *body,
 	return rc;
 }
 
+/* What its jobs failed of may be over: caches first, so that nobody goes on with what it was. */
+static int connection_renew(struct app *app, const struct connection *c, struct err *err)
+{
+	audit_caches_drop(app);
+	return queue_renew(app, &c->account_id, &c->id, err);
+}
+
+static bool is_renewed(const struct connection *c, const json_t *body)
+{
+	return strcmp(c->status, CONNECTION_DISABLED) != 0 &&
+	       (json_object_get(body, "credentials") != NULL ||
+		   json_object_get(body, "settings") != NULL ||
+		   json_object_get(body, "status") != NULL);
+}
+
 static int connection_change_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct connection_act *act = arg;
@@ -93,7 +109,8 @@ static int connection_change_body(struct db *db, struct audit *log, void *arg, s
 		return act->found == 0 ? 1 : -1;
 	const json_t *credentials = c->access.credentials;
 	json_t *before = connection_audited(r->a, c), *after;
-	if (connection_update(r->app, r->a, c, act->body, err) == -1)
+	if (connection_update(r->app, r->a, c, act->body, err) == -1 ||
+	    (is_renewed(c, act->body) && connection_renew(r->app, c, err) == -1))
 		return -1;
 	act->c = c;
 	after = connection_audited(r->a, c);

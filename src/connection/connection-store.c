@@ -14,6 +14,9 @@
 #define FAILURE_NOTED_EVERY_US SECOND_US
 
 DB_STMT(connection_by_id, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ?");
+DB_STMT(connection_for_share,
+    "SELECT " CONNECTION_COLUMNS
+    " FROM connections WHERE id = ? AND account_id = ? LOCK IN SHARE MODE");
 DB_STMT(connection_for_update,
     "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ? AND account_id = ? FOR UPDATE");
 DB_STMT(connections_of_account,
@@ -147,6 +150,25 @@ int connection_lock(struct app *app, struct arena *a, const struct uuid *account
 	*out = is_opened ? connection_from_row(app, a, &rows, 0, err)
 			 : connection_of_row_shown(app, a, &rows, 0, err);
 	return *out == NULL ? -1 : 1;
+}
+
+int connection_was_changed(
+    struct app *app, struct arena *a, const struct connection *c, struct err *err)
+{
+	struct connection *now = NULL;
+	struct db_rows rows;
+	int found = db_row(app->db, a, &connection_for_share,
+	    DB_VALS(db_uuid(&c->id), db_uuid(&c->account_id)), &rows, err);
+
+	if (found == 1 && (now = connection_from_row(app, a, &rows, 0, err)) == NULL)
+		found = -1;
+	if (found == -1)
+		return -1;
+	if (found == 1 && json_equal(c->access.credentials, now->access.credentials) &&
+	    json_equal(c->access.settings, now->access.settings))
+		return 0;
+	connection_cache_check(&c->id);
+	return 1;
 }
 
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,

@@ -28,6 +28,12 @@ static inline const struct access *connection_access(const struct connection *c)
 /* Any status; account_id checked when not NULL. 1, 0, -1. Memory of a. */
 int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
+/* Have its credentials or settings been changed, or has it gone, since c was read? Then what failed
+ * with c says nothing, and the next connection_recent is as it is now. Within a transaction it
+ * stays as it is until its end: a job that is put back for a later time and new credentials, which
+ * bring such jobs forward, do not miss each other. 1, 0, -1. */
+int connection_was_changed(
+    struct app *app, struct arena *a, const struct connection *c, struct err *err);
 /* The same for jobs: perhaps as it was a second ago (CACHE_TTL_US), opened once for many of them.
  */
 int connection_recent(struct app *app, struct arena *a, const struct uuid *account_id,

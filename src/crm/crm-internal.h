@@ -26,6 +26,10 @@ int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
 /* The same for n jobs of one account: as `loaded` of each whose delivery is there. */
 int delivery_load_for(
     struct db *db, struct arena *a, struct job *const *jobs, size_t n, struct err *err);
+/* Within a transaction, of n deliveries of one account, at most LIMIT_DB_BATCH: those that are no
+ * success are pending as if they were new, and their leads' own status follows. */
+int deliveries_revive(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *ids, size_t n, struct err *err);
 struct push_outcome {
 	const struct delivery *d;
 	const struct delivery_attempt *attempt; /* or NULL */
@@ -58,9 +62,19 @@ int deliveries_queue(
  * -1. */
 int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct err *err);
-/* Leads that no destination has taken, oldest first, after `after`: at most most ids. */
+/* A lead that is to be pushed, and where to go on after it. */
+struct waiting_lead {
+	struct uuid id, position;
+	bool is_ready; /* else its details could not be had */
+};
+/* Leads that no destination has taken, oldest first, after `after`: at most `most`. */
 int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *after, int64_t most, struct uuid **ids, size_t *n, struct err *err);
+    const struct uuid *after, int64_t most, struct waiting_lead **out, size_t *n, struct err *err);
+/* Leads that one destination has taken, for each push to another that is dead (or to `only`). */
+int deliveries_dead_leads(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *only, const struct uuid *after, int64_t most, struct waiting_lead **out,
+    size_t *n, struct err *err);
+/* Leads of both kinds. */
 int deliveries_count_waiting(
     struct db *db, const struct uuid *account_id, int64_t *n, struct err *err);
 

@@ -13,8 +13,10 @@
  * - A runner may die between the call and that transaction, and then the attempt is repeated. Each
  *   attempt carries the ledger row's id as its Idempotency-Key, so the destination can tell.
  * - A wait is a row, not a sleep: it outlives the process and holds no slot.
- * - While a destination is known to be dead its jobs wait in their lane, and a probe that finds it
- *   still dead is none of the round's attempts: otherwise an outage would use up every push.
+ * - While a destination is known to be dead, or not to let us in, its jobs wait in their lane, and
+ *a probe that finds it so still is none of the round's attempts: otherwise an outage, or a token
+ *   that was revoked, would use up every push.
+ * - A dead push has a dead job, whoever gave it up: run again, both live (crm-death.c).
  * - push_all queues a page of leads per transaction, which also moves its cursor, so a run that was
  *   cut off goes on where it stopped. */
 #include "account/audit.h"
@@ -34,13 +36,24 @@ struct lead_push {
 	struct delivery d;
 	struct connection *to;
 	struct delivery_attempt attempt;
-	bool has_attempt;
+	bool has_attempt, has_failed;
+	int rounds;       /* before this run */
 	int64_t again_us; /* 0: the job is over */
+	bool is_given_up; /* the job is dead, until somebody runs it again */
 	bool is_retry;    /* again_us ends a wait within a round */
 	bool is_counted;  /* this try is one of the round's */
 };
 
 /* ---- outcome ----------------------------------------------------------------------------- */
+
+static int push_go_on(struct db *db, const struct lead_push *p, struct err *err)
+{
+	if (p->is_given_up)
+		return job_die(db, p->job, p->d.error, err);
+	if (p->is_retry)
+		return job_retry(db, p->job, p->again_us, p->is_counted, err);
+	return job_reschedule(db, p->job, p->again_us, p->job->args, err);
+}
 
 static int pushes_end_jobs(struct db *db, void *const *args, size_t n, struct err *err)
 {
@@ -51,27 +64,45 @@ static int pushes_end_jobs(struct db *db, void *const *args, size_t n, struct er
 		const struct lead_push *p = args[i];
 		struct job *j = p->job;
 
-		if (p->again_us == 0)
+		if (p->again_us == 0 && !p->is_given_up)
 			over[nover++] = j;
-		else if ((p->is_retry ? job_retry(db, j, p->again_us, p->is_counted, err)
-				      : job_reschedule(db, j, p->again_us, j->args, err)) == -1)
+		else if (push_go_on(db, p, err) == -1)
 			return -1;
 	}
 	return job_finish_many(db, over, nover, err);
+}
+
+/* What failed with credentials or settings that have been changed meanwhile is tried again at once,
+ * with what they are now, and was no try. */
+static int push_mind_changes(struct lead_push *p, struct arena *a, struct err *err)
+{
+	int is_changed = p->has_failed ? connection_was_changed(p->job->app, a, p->to, err) : 0;
+
+	if (is_changed != 1)
+		return is_changed;
+	p->is_given_up = p->is_counted = false;
+	p->is_retry = true;
+	p->d.status = DELIVERY_PENDING;
+	p->d.rounds = p->rounds;
+	p->again_us = p->d.next_us = clock_now_us();
+	job_note_peer(p->job, JOB_PEER_UNKNOWN, NULL);
+	return 0;
 }
 
 static int pushes_store_body(struct db *db, void *const *args, size_t n, struct err *err)
 {
 	struct push_outcome v[LIMIT_DB_BATCH];
 	struct arena *a = arena_new();
-	int rc;
+	int rc = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct lead_push *p = args[i];
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		struct lead_push *p = args[i];
 
+		rc = push_mind_changes(p, a, err);
 		v[i] = (struct push_outcome){&p->d, p->has_attempt ? &p->attempt : NULL};
 	}
-	rc = deliveries_store(db, a, v, n, err);
+	if (rc == 0)
+		rc = deliveries_store(db, a, v, n, err);
 	if (rc == 0)
 		rc = pushes_end_jobs(db, args, n, err);
 	arena_free(a);
@@ -92,6 +123,7 @@ static int push_end_round(struct lead_push *p, const char *error, struct err *er
 	if (p->d.rounds > PUSH_ROUNDS) {
 		log_warn("crm.dead", LOG_S("lead", uuid_dup(p->job->a, p->d.lead_id)),
 		    LOG_S("destination", p->to->name), LOG_S("error", error));
+		p->is_given_up = true;
 		return push_end_as(p, DELIVERY_DEAD, error, err);
 	}
 	p->again_us = clock_now_us() + push_rounds_minutes[p->d.rounds - 1] * 60 * SECOND_US;
@@ -101,16 +133,16 @@ static int push_end_round(struct lead_push *p, const char *error, struct err *er
 /* ---- attempts ---------------------------------------------------------------------------- */
 
 /* The wait is a row: it outlives this process and holds no slot. While the destination is known to
- * be dead its jobs wait in their lane, and the try that found it so still is none of the round's.
- */
+ * be dead, or not to let us in, its jobs wait in their lane, and the try that found it so still is
+ * none of the round's. */
 static int push_wait_for_next(
-    struct lead_push *p, int64_t wait_ms, enum job_peer peer, struct err *err)
+    struct lead_push *p, const struct connection_call *call, struct err *err)
 {
-	bool is_dead = p->job->is_probe && peer == JOB_PEER_DEAD;
+	bool is_ill = job_found_target_ill(p->job);
 
 	p->is_retry = true;
-	p->is_counted = !is_dead;
-	p->again_us = clock_now_us() + (is_dead ? 0 : wait_ms * 1000);
+	p->is_counted = !is_ill;
+	p->again_us = clock_now_us() + (is_ill ? 0 : call->again_ms * 1000);
 	p->d.next_us = p->again_us;
 	return job_transaction_many(p->job, pushes_store_body, p, err);
 }
@@ -146,6 +178,7 @@ static void push_attempt_note(struct lead_push *p, const struct connection_call 
 	const struct call_result *res = &call->result;
 
 	p->has_attempt = true;
+	p->has_failed = res->class != CALL_OK;
 	p->attempt = (struct delivery_attempt){.number = p->d.attempts,
 	    .at_us = call->at_us,
 	    .duration_us = call->duration_us,
@@ -166,26 +199,19 @@ static int push_attempt(struct lead_push *p, struct err *err)
 	    .arg = p,
 	    .attempt = p->job->tries};
 	const struct call_result *res = &call.result;
-	enum job_peer peer;
 
 	if (connection_call_attempt(&call, err) == -1)
 		return -1;
 	push_attempt_note(p, &call);
-	peer = connection_call_peer(&call);
-	job_note_peer(p->job, peer, res->error);
-	switch (res->class) {
-	case CALL_OK:
+	job_note_peer(p->job, connection_call_peer(&call), res->error);
+	if (res->class == CALL_OK) {
 		p->d.external_id = json_str(res->output, "externalId");
 		return push_end_as(p, DELIVERY_SUCCESS, NULL, err);
-	case CALL_FATAL:
-		return push_end_as(p, DELIVERY_FAILED, res->error, err);
-	case CALL_RETRY:
-	case CALL_RATE_LIMITED:
-	case CALL_AUTH:
-		break;
 	}
-	if (call.again_ms >= 0 || (p->job->is_probe && peer == JOB_PEER_DEAD))
-		return push_wait_for_next(p, call.again_ms, peer, err);
+	if (call.again_ms >= 0 || job_found_target_ill(p->job))
+		return push_wait_for_next(p, &call, err);
+	if (res->class == CALL_FATAL)
+		return push_end_as(p, DELIVERY_FAILED, res->error, err);
 	return push_end_round(p, res->error, err);
 }
 
@@ -226,6 +252,7 @@ int crm_job_push(struct job *j, struct err *err)
 
 	if (found != 1 || strcmp(p.d.status, DELIVERY_SUCCESS) == 0)
 		return found == -1 ? -1 : 0;
+	p.rounds = p.d.rounds;
 	found = connection_recent(j->app, j->a, &j->account_id, &p.d.connection_id, &p.to, err);
 	if (found == -1)
 		return -1;
@@ -315,50 +342,76 @@ int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct 
 
 #define PUSH_ALL_STEP 200
 
+/* First what no destination has taken, then what one has and another has not. */
 struct push_all {
 	struct job *job;
+	bool is_beside;
 	struct uuid after, only; /* only: the one destination meant, or nil */
 	int64_t left;            /* leads to go, or -1: all */
 };
 
-static struct str push_all_args(struct push_all *p, const struct uuid *after, int64_t left)
+static struct str push_all_args(const struct push_all *p)
 {
 	struct arena *a = p->job->a;
 	json_t *args = json_own(a, json_object());
 
-	json_set_str(args, "after", uuid_dup(a, *after));
+	json_set_str(args, "after", uuid_dup(a, p->after));
+	json_set_bool(args, "beside", p->is_beside);
 	if (!uuid_is_nil(p->only))
 		json_set_str(args, "connectionId", uuid_dup(a, p->only));
-	if (left >= 0)
-		json_set_int(args, "left", left);
+	if (p->left >= 0)
+		json_set_int(args, "left", p->left);
 	return json_text(a, args);
 }
 
-/* One page of leads in one transaction, which also moves the job's cursor. */
-static int push_all_body(struct db *db, void *arg, struct err *err)
+/* Those that are ready are pushed; the others get their details first, and then go to all. */
+static int push_all_queue(
+    const struct push_all *p, const struct waiting_lead *leads, size_t n, struct err *err)
 {
-	struct push_all *p = arg;
 	struct job *j = p->job;
 	struct delivery_queueing q = {.app = j->app,
 	    .a = j->a,
 	    .how = PUSH_BULK,
 	    .account_id = j->account_id,
 	    .only = uuid_is_nil(p->only) ? NULL : &p->only};
-	int64_t most = p->left >= 0 && p->left < PUSH_ALL_STEP ? p->left : PUSH_ALL_STEP;
-	struct uuid *ids;
+	struct uuid ids[LIMIT_DB_BATCH];
+	size_t nids = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (leads[i].is_ready)
+			ids[nids++] = leads[i].id;
+		else if (q.only == NULL && lead_process_again(j->app->db, j->a, &j->account_id,
+					       &leads[i].id, err) == -1)
+			return -1;
+	}
+	return deliveries_queue_stored(&q, ids, nids, err);
+}
+
+/* One page in one transaction, which also moves the job's cursor. */
+static int push_all_body(struct db *db, void *arg, struct err *err)
+{
+	struct push_all next = *(struct push_all *)arg;
+	struct job *j = next.job;
+	const struct uuid *only = uuid_is_nil(next.only) ? NULL : &next.only;
+	int64_t most = next.left >= 0 && next.left < PUSH_ALL_STEP ? next.left : PUSH_ALL_STEP;
+	struct waiting_lead *leads;
 	size_t n;
 
-	if (deliveries_waiting_leads(db, j->a, &j->account_id, &p->after, most, &ids, &n, err) ==
-	    -1)
+	if ((next.is_beside ? deliveries_dead_leads(db, j->a, &j->account_id, only, &next.after,
+				  most, &leads, &n, err)
+			    : deliveries_waiting_leads(db, j->a, &j->account_id, &next.after, most,
+				  &leads, &n, err)) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i += LIMIT_DB_BATCH)
-		if (deliveries_queue_stored(
-			&q, ids + i, n - i < LIMIT_DB_BATCH ? n - i : LIMIT_DB_BATCH, err) == -1)
+		if (push_all_queue(&next, leads + i,
+			n - i < LIMIT_DB_BATCH ? n - i : LIMIT_DB_BATCH, err) == -1)
 			return -1;
-	if (n == 0 || p->left == (int64_t)n)
+	if (next.left == (int64_t)n || (n == 0 && next.is_beside))
 		return job_finish(db, j, err);
-	return job_reschedule(db, j, clock_now_us(),
-	    push_all_args(p, &ids[n - 1], p->left < 0 ? -1 : p->left - (int64_t)n), err);
+	next.left -= next.left < 0 ? 0 : (int64_t)n;
+	next.is_beside = next.is_beside || n == 0;
+	next.after = n == 0 ? (struct uuid){{0}} : leads[n - 1].position;
+	return job_reschedule(db, j, clock_now_us(), push_all_args(&next), err);
 }
 
 int crm_job_push_all(struct job *j, struct err *err)
@@ -374,5 +427,6 @@ int crm_job_push_all(struct job *j, struct err *err)
 		uuid_parse(str_from(json_str(args, "connectionId")), &p.only);
 	if (json_object_get(args, "left") != NULL)
 		p.left = json_int(args, "left");
+	p.is_beside = json_bool(args, "beside");
 	return db_transaction(j->app->db, push_all_body, &p, err);
 }

@@ -9,7 +9,7 @@
  *   repeated: queueing looks at the ledger only if some rows were there already.
  * - A delivery has one job at most, since the job has the delivery's id. Pushing again brings that
  *   job forward.
- * - A success stays one. Whoever pushes again asks the row as it is now (delivery_touch), not as
+ * - A success stays one. Whoever pushes again asks the row as it is now (deliveries_touch), not as
  *   it was read.
  * - sync_status changes in the transaction that changes a delivery. It is a copy, since lists of
  *   leads filter by it and need it in an index. Whoever changes deliveries of a lead locks all of
@@ -62,9 +62,13 @@ DB_STMT_ROWS(deliveries_update,
     " last_status = VALUES(last_status),"
     " external_id = COALESCE(VALUES(external_id), external_id),"
     " pushed_at = COALESCE(VALUES(pushed_at), pushed_at), updated_at = VALUES(updated_at)");
-DB_STMT(delivery_touch, "UPDATE lead_deliveries SET status = '" DELIVERY_PENDING
-			"', rounds = 0, next_at = NULL, updated_at = ?"
-			" WHERE account_id = ? AND id = ? AND status <> '" DELIVERY_SUCCESS "'");
+DB_STMT_ROWS(deliveries_touch,
+    "UPDATE lead_deliveries SET status = '" DELIVERY_PENDING
+    "', rounds = 0, next_at = NULL, updated_at = ?"
+    " WHERE account_id = ? AND status <> '" DELIVERY_SUCCESS "' AND id IN (",
+    "?", ")");
+DB_STMT_ROWS(leads_of_deliveries,
+    "SELECT lead_id FROM lead_deliveries WHERE account_id = ? AND id IN (", "?", ")");
 DB_STMT_ROWS(attempts_insert,
     "INSERT INTO lead_delivery_attempts (id, account_id, delivery_id, attempt, at, duration_us,"
     " status, error) VALUES ",
@@ -109,14 +113,25 @@ DB_STMT(delivery_page,
     DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.id < ? AND (? IS NULL OR d.status = ?)"
 			" AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
 			" ORDER BY d.id DESC LIMIT ? OFFSET ?");
+/* Ready, or failed for want of their details; no destination has taken them. */
 #define WAITING                                                                                    \
-	"stage = '" LEAD_READY "' AND sync_status IN ('" LEAD_SYNC_NONE "','" LEAD_SYNC_PENDING    \
-	"','" LEAD_SYNC_FAILED "','" LEAD_SYNC_DEAD "')"
-DB_STMT(leads_waiting,
-    "SELECT id FROM leads WHERE account_id = ? AND " WAITING " AND id > ? ORDER BY id LIMIT ?");
+	"stage IN ('" LEAD_READY "','" LEAD_FAILED "') AND sync_status IN ('" LEAD_SYNC_NONE       \
+	"','" LEAD_SYNC_PENDING "','" LEAD_SYNC_FAILED "','" LEAD_SYNC_DEAD "')"
+DB_STMT(leads_waiting, "SELECT id, stage FROM leads WHERE account_id = ? AND " WAITING
+		       " AND id > ? ORDER BY id LIMIT ?");
+/* Of leads that another destination has taken. */
+#define DEAD_BESIDE                                                                                \
+	" FROM lead_deliveries d STRAIGHT_JOIN leads l ON l.id = d.lead_id"                        \
+	" AND l.account_id = d.account_id AND l.sync_status = '" LEAD_SYNC_SUCCESS                 \
+	"' WHERE d.account_id = ? AND d.status = '" DELIVERY_DEAD "'"
+DB_STMT(deliveries_dead_beside,
+    "SELECT d.id, d.lead_id" DEAD_BESIDE " AND d.id > ? AND (? IS NULL OR d.connection_id = ?)"
+    " ORDER BY d.id LIMIT ?");
+enum { BESIDE_ID, BESIDE_LEAD };
 DB_STMT(leads_waiting_count,
-    "SELECT COUNT(*) FROM (SELECT 1 FROM leads WHERE account_id = ? AND " WAITING
-    " LIMIT 100000) w");
+    "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM leads WHERE account_id = ? AND " WAITING
+    " LIMIT 100000) w) + (SELECT COUNT(*) FROM (SELECT DISTINCT d.lead_id" DEAD_BESIDE
+    " LIMIT 100000) b)");
 
 const struct word delivery_statuses[] = {{DELIVERY_SUCCESS, "Delivered"},
     {DELIVERY_PENDING, "Pending"}, {DELIVERY_FAILED, "Failed"}, {DELIVERY_DEAD, "Given up"},
@@ -335,6 +350,49 @@ int deliveries_store(
 	return ledger_tell_leads(&l, db, err);
 }
 
+/* Those that are no success are pending, as if they were new; *touched of them. */
+static int deliveries_touch_rows(struct db *db, const struct uuid *account_id,
+    const struct uuid *ids, size_t n, uint64_t *touched, struct err *err)
+{
+	struct db_val keys[LIMIT_DB_BATCH];
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = db_uuid(&ids[i]);
+	return db_exec_rows(db, &deliveries_touch,
+	    DB_VALS(db_int(clock_now_us()), db_uuid(account_id)), keys, n, 1, touched, err);
+}
+
+int deliveries_revive(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *ids, size_t n, struct err *err)
+{
+	struct ledger l = ledger_new(a, account_id, n);
+	struct db_val keys[LIMIT_DB_BATCH];
+	struct db_rows leads;
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = db_uuid(&ids[i]);
+	if (db_query_rows(db, a, &leads_of_deliveries, DB_VALS(db_uuid(account_id)), keys, n, 1,
+		&leads, err) == -1)
+		return -1;
+	if (leads.count == 0)
+		return 0;
+	for (size_t i = 0; i < leads.count; i++) {
+		struct uuid lead_id = db_get_uuid(&leads, i, 0);
+
+		ledger_add_lead(&l, &lead_id);
+	}
+	if (ledger_lock(&l, db, a, err) == -1 ||
+	    deliveries_touch_rows(db, account_id, ids, n, NULL, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		size_t k = db_find_uuid(&l.rows, LEDGER_ID, &ids[i]);
+
+		if (k < l.rows.count && strcmp(l.status[k], DELIVERY_SUCCESS) != 0)
+			l.status[k] = DELIVERY_PENDING;
+	}
+	return ledger_tell_leads(&l, db, err);
+}
+
 /* ---- queueing ---------------------------------------------------------------------------- */
 
 /* A delivery has one job, which has its id. */
@@ -395,11 +453,9 @@ static int delivery_requeue(
 		return 0;
 	l->status[i] = DELIVERY_PENDING;
 	q->queued++;
-	return db_exec(q->app->db, &delivery_touch,
-		   DB_VALS(db_int(clock_now_us()), db_uuid(&q->account_id), db_uuid(&id)), NULL,
-		   err) == -1
-		   ? -1
-		   : job_run_now(q->app->db, &job, err);
+	if (deliveries_touch_rows(q->app->db, &q->account_id, &id, 1, NULL, err) == -1)
+		return -1;
+	return job_run_now(q->app->db, &job, err);
 }
 
 /* Some rows were there: pushes again whatever stands in the ledger and is no success. */
@@ -475,9 +531,7 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
 	if (ledger_lock(&l, db, a, err) == -1)
 		return -1;
 	/* Asked of the row as it is now: a push may have ended well since it was read. */
-	if (db_exec(db, &delivery_touch,
-		DB_VALS(db_int(clock_now_us()), db_uuid(account_id), db_uuid(id)), &touched,
-		err) == -1)
+	if (deliveries_touch_rows(db, account_id, id, 1, &touched, err) == -1)
 		return -1;
 	if (touched == 0)
 		return err_set(err, ERR_CONFLICT, "The destination has this lead already");
@@ -489,7 +543,7 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
 }
 
 int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
-    const struct uuid *after, int64_t most, struct uuid **ids, size_t *n, struct err *err)
+    const struct uuid *after, int64_t most, struct waiting_lead **out, size_t *n, struct err *err)
 {
 	struct db_rows rows;
 
@@ -497,9 +551,32 @@ int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *
 		DB_VALS(db_uuid(account_id), db_uuid(after), db_int(most)), &rows, err) == -1)
 		return -1;
 	*n = rows.count;
-	*ids = arena_array(a, rows.count + 1, sizeof(**ids));
+	*out = arena_array(a, rows.count + 1, sizeof(**out));
+	for (size_t i = 0; i < rows.count; i++) {
+		struct uuid id = db_get_uuid(&rows, i, 0);
+
+		(*out)[i] = (struct waiting_lead){
+		    id, id, strcmp(db_get_text(&rows, i, 1), LEAD_READY) == 0};
+	}
+	return 0;
+}
+
+int deliveries_dead_leads(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *only, const struct uuid *after, int64_t most, struct waiting_lead **out,
+    size_t *n, struct err *err)
+{
+	struct db_val to = only == NULL ? db_null() : db_uuid(only);
+	struct db_rows rows;
+
+	if (db_query(db, a, &deliveries_dead_beside,
+		DB_VALS(db_uuid(account_id), db_uuid(after), to, to, db_int(most)), &rows,
+		err) == -1)
+		return -1;
+	*n = rows.count;
+	*out = arena_array(a, rows.count + 1, sizeof(**out));
 	for (size_t i = 0; i < rows.count; i++)
-		(*ids)[i] = db_get_uuid(&rows, i, 0);
+		(*out)[i] = (struct waiting_lead){
+		    db_get_uuid(&rows, i, BESIDE_LEAD), db_get_uuid(&rows, i, BESIDE_ID), true};
 	return 0;
 }
 
@@ -508,7 +585,8 @@ int deliveries_count_waiting(
 {
 	struct arena *a = arena_new();
 	struct db_rows rows;
-	int rc = db_row(db, a, &leads_waiting_count, DB_VALS(db_uuid(account_id)), &rows, err);
+	int rc = db_row(db, a, &leads_waiting_count,
+	    DB_VALS(db_uuid(account_id), db_uuid(account_id)), &rows, err);
 
 	*n = rc == 1 ? db_get_int(&rows, 0, 0) : 0;
 	arena_free(a);

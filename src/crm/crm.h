@@ -30,6 +30,9 @@ int crm_job_load(
     struct app *app, struct job *const *jobs, size_t n, struct err *err); /* its load */
 /* Queues every lead of the account that no destination has taken yet, page by page. */
 int crm_job_push_all(struct job *j, struct err *err);
+int crm_push_died(struct db *db, struct job *j, const char *why, struct err *err);
+int crm_pushes_revived(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *subjects, size_t n, struct err *err);
 /* The ledger of a lead: [{id,connectionId,name,status,attempts,lastError,externalId,pushedAt}]. */
 int crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, json_t **out, struct err *err);

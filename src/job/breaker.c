@@ -50,11 +50,15 @@ DB_STMT(breaker_set_pause,
 DB_STMT(breaker_end_pause, "UPDATE job_breakers SET paused = paused & ~?, updated_at = ?"
 			   " WHERE account_id = ? AND target_id = ? AND paused & ? <> 0");
 
-/* Five seconds, doubling to five minutes. */
-static int64_t probe_wait_us(int64_t probes)
+/* Five seconds, doubling to five minutes; a few times a second before, where it is refused. */
+static int64_t probe_wait_us(int64_t probes, bool is_refused)
 {
 	int64_t wait_us = BREAKER_PROBE_FIRST_US;
 
+	if (is_refused && probes < BREAKER_PROBES_QUICK)
+		return BREAKER_PROBE_QUICK_US;
+	if (is_refused)
+		probes -= BREAKER_PROBES_QUICK;
 	for (int64_t i = 0; i < probes && wait_us < BREAKER_PROBE_MOST_US; i++)
 		wait_us *= 2;
 	return wait_us < BREAKER_PROBE_MOST_US ? wait_us : BREAKER_PROBE_MOST_US;
@@ -74,7 +78,7 @@ int breaker_take_probe(
 }
 
 int breaker_open(struct db *db, struct arena *a, const struct lane_key *key, const char *why,
-    int64_t now_us, int64_t *probe_at_us, struct err *err)
+    bool is_refused, int64_t now_us, int64_t *probe_at_us, struct err *err)
 {
 	struct db_rows rows;
 	int64_t opened_us = now_us, probes = 0;
@@ -89,7 +93,7 @@ int breaker_open(struct db *db, struct arena *a, const struct lane_key *key, con
 		opened_us = db_get_int(&rows, 0, 0);
 		probes = db_get_int(&rows, 0, 1) + 1;
 	}
-	*probe_at_us = now_us + probe_wait_us(probes);
+	*probe_at_us = now_us + probe_wait_us(probes, is_refused);
 	if (db_exec(db, &breaker_put,
 		DB_VALS(db_uuid(&key->account_id), db_uuid(&key->target_id), db_int(opened_us),
 		    db_int(*probe_at_us), db_int(probes),

@@ -5,19 +5,22 @@
 #include "db/db.h"
 #include "job/lane.h"
 
-#define BREAKER_FAILURES 5 /* in a row, of the kind that says "dead", open it */
+#define BREAKER_FAILURES 5 /* in a row, of the kinds that say "dead" or "not let in", open it */
 #define BREAKER_PROBE_FIRST_US (5 * INT64_C(1000000))
 #define BREAKER_PROBE_MOST_US (300 * INT64_C(1000000))
+#define BREAKER_PROBES_QUICK 5
+#define BREAKER_PROBE_QUICK_US INT64_C(1000000)
 
 /* Within a transaction or alone: the next probe of the account's target, moved on if it is due now:
  * 1 it is the caller's to make, 0 another's or not due, -1. */
 int breaker_take_probe(
     struct db *db, const struct lane_key *key, int64_t now_us, int64_t next_us, struct err *err);
-/* Within a transaction: it failed in the way that says "dead", once more: opened when it was
- * closed, else the next probe waits longer. *probe_at_us tells when. 1 opened, 0 it was open, -1.
- */
+/* Within a transaction: it failed in such a way once more: opened when it was closed, else the next
+ * probe waits longer. Where it did not let us in (is_refused), the first probes come quickly: it
+ * may be so of some jobs alone, and each probe is another's. *probe_at_us tells when. 1 opened, 0
+ * it was open, -1. */
 int breaker_open(struct db *db, struct arena *a, const struct lane_key *key, const char *why,
-    int64_t now_us, int64_t *probe_at_us, struct err *err);
+    bool is_refused, int64_t now_us, int64_t *probe_at_us, struct err *err);
 /* The probe told nothing: another may be made at at_us. */
 int breaker_again(struct db *db, const struct lane_key *key, int64_t at_us, struct err *err);
 /* It works again. */

@@ -20,6 +20,11 @@ int job_note_again(struct db *db, struct job *j, uint64_t affected, int64_t at_u
 void job_wake_on_commit(struct db *db, enum job_class class);
 /* Within a transaction: this host's runners look after the commit, at breakers and pauses too. */
 void job_wake_targets_on_commit(struct db *db);
+/* queue.c, within a transaction: what waits in the lane for a later time is due now, the earliest
+ * `most` of it; *n of it, or NULL. */
+struct lane_key;
+int queue_hasten(
+    struct db *db, const struct lane_key *key, int64_t most, uint64_t *n, struct err *err);
 /* How many jobs of a class a runner runs at a time. */
 size_t job_slots(const struct config *cfg, enum job_class class);
 #endif

@@ -35,6 +35,8 @@ DB_STMT(job_bring_forward,
     " tries = IF(lease_id IS NULL, 0, tries),"
     " deaths = IF(lease_id IS NULL, 0, deaths),"
     " attempts = IF(lease_id IS NULL, 0, attempts), state = 'ready'");
+DB_STMT(job_kill, "UPDATE jobs SET state = 'dead', run_at = ?, lease_id = NULL, last_error = ?"
+		  " WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_put_missing,
     "INSERT INTO jobs (id, account_id, class, target_id, kind, subject_id, state, run_at, attempts,"
     " lease_id, args, created_at) VALUES (?,?,?,?,?,?,'ready',LEAST(?," CLOCK_OF_DATABASE
@@ -169,6 +171,7 @@ int job_lanes_purge(struct app *app, struct err *err)
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 #define JOB_VALUES 11
+#define LAST_ERROR_BYTES 1000
 
 int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
     int64_t lease_until_us, struct err *err)
@@ -392,6 +395,19 @@ int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, stru
 		&n, err) == -1)
 		return -1;
 	return job_note_again(db, j, n, at_us, err);
+}
+
+int job_die(struct db *db, struct job *j, const char *why, struct err *err)
+{
+	uint64_t n = 0;
+
+	if (db_exec(db, &job_kill,
+		DB_VALS(db_int(clock_now_us()),
+		    db_strn(utf8_clean(j->a, str_from(why), LAST_ERROR_BYTES)), db_uuid(&j->id),
+		    db_uuid(&j->lease_id), db_int(j->attempts)),
+		&n, err) == -1)
+		return -1;
+	return job_note_ended(j, n, err);
 }
 
 int job_keep(struct db *db, struct job *j, struct err *err)

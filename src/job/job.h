@@ -11,8 +11,9 @@
 #include "db/db.h"
 /* What share of the runner a job has: live work never waits behind bulk, bulk always moves. */
 enum job_class { JOB_LIVE, JOB_BULK, JOB_PERIODIC, JOB_CLASSES };
-/* How the job's target (its connection…) behaved: took it, asked for less, looks dead. */
-enum job_peer { JOB_PEER_UNKNOWN, JOB_PEER_OK, JOB_PEER_BUSY, JOB_PEER_DEAD };
+/* How the job's target (its connection…) behaved: took it, asked for less, looks dead, does not let
+ * us in. */
+enum job_peer { JOB_PEER_UNKNOWN, JOB_PEER_OK, JOB_PEER_BUSY, JOB_PEER_DEAD, JOB_PEER_REFUSED };
 
 struct job {
 	struct uuid id, account_id;
@@ -90,6 +91,8 @@ int job_reschedule(struct db *db, struct job *j, int64_t at_us, struct str args,
  * a time, which holds no slot and no memory. With is_counted false the try does not count: its
  * target was known to be dead. */
 int job_retry(struct db *db, struct job *j, int64_t at_us, bool is_counted, struct err *err);
+/* Within a transaction: given up by a run that tells its subject itself; why for people. */
+int job_die(struct db *db, struct job *j, const char *why, struct err *err);
 /* Its arguments, an object of the run's arena, empty where it has none. NULL when they cannot be
  * read: then the job is hopeless. */
 const json_t *job_args(struct job *j, struct err *err);
@@ -104,6 +107,9 @@ int job_transaction_many(struct job *j, job_body_many *body, void *arg, struct e
  * its breaker. The last word counts. After its calls: with OK the next job may make its own, while
  * this one is stored. */
 void job_note_peer(struct job *j, enum job_peer peer, const char *why);
+/* Was it to tell whether a target that looked dead, or did not let us in, is well again, and found
+ * that it is not? Then the run is no try of the job's own. */
+bool job_found_target_ill(const struct job *j);
 /* Extends the lease of a long job. */
 int job_keep(struct db *db, struct job *j, struct err *err);
 /* Periodic: forgets lanes that had no job for a day: 1 there are more, 0, -1. */

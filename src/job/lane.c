@@ -236,6 +236,9 @@ void lane_ended(struct lane *l, enum job_peer peer)
 		if (l->window < (double)l->all->window_most)
 			l->window += 1.0;
 		break;
+	case JOB_PEER_REFUSED: /* fewer calls at a time would change nothing */
+		l->failures++;
+		break;
 	case JOB_PEER_DEAD:
 		l->failures++;
 		/* fall through */

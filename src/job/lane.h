@@ -64,7 +64,7 @@ int64_t lanes_next_due_us(const struct lanes *ls);
 /* For others' eyes: how many of its jobs may run at a time, if that has changed since it was told,
  * or was told before renew_us; it is told now. Otherwise false. */
 bool lane_tell(struct lane *l, int64_t now_us, int64_t renew_us, size_t *window);
-/* Failures in a row of the kind that says "dead". */
+/* Failures in a row of the kinds that say "dead" or "not let in". */
 size_t lane_failures(const struct lane *l);
 /* For tests: how many of its jobs may run at a time. */
 size_t lane_window(const struct lane *l);

@@ -309,20 +309,30 @@ int queue_resume(struct db *db, const struct lane_key *key, struct err *err)
 	return queue_set_pause(db, key, false, err);
 }
 
-int queue_try(struct db *db, const struct lane_key *key, struct err *err)
+int queue_hasten(
+    struct db *db, const struct lane_key *key, int64_t most, uint64_t *n, struct err *err)
 {
 	struct db_val now = db_int(clock_now_us());
+
+	return db_exec(db, &queue_bring_forward,
+	    DB_VALS(now, db_uuid(&key->account_id), db_int(key->class), db_uuid(&key->target_id),
+		now, db_int(most)),
+	    n, err);
+}
+
+int queue_try(struct db *db, const struct lane_key *key, struct err *err)
+{
 	bool is_own = uuid_is_nil(key->target_id);
 
 	if (breaker_try(db, key, clock_now_us(), err) == -1)
 		return -1;
-	for (int class = JOB_LIVE; class < JOB_CLASSES; class ++)
-		if ((!is_own || (int)key->class == class) &&
-		    db_exec(db, &queue_bring_forward,
-			DB_VALS(now, db_uuid(&key->account_id), db_int(class),
-			    db_uuid(&key->target_id), now, db_int(QUEUE_TRY_MOST)),
-			NULL, err) == -1)
+	for (int class = JOB_LIVE; class < JOB_CLASSES; class ++) {
+		struct lane_key one = {key->account_id, key->target_id, (enum job_class) class};
+
+		if ((!is_own || key->class == one.class) &&
+		    queue_hasten(db, &one, QUEUE_TRY_MOST, NULL, err) == -1)
 			return -1;
+	}
 	job_wake_targets_on_commit(db);
 	return 0;
 }

@@ -48,6 +48,12 @@ int queue_resume(struct db *db, const struct lane_key *key, struct err *err);
 #define QUEUE_TRY_MOST 1000
 int queue_try(struct db *db, const struct lane_key *key, struct err *err);
 
+/* Within a transaction: the target is another than before (new credentials, settings). Its breaker
+ * closes, what waits for a later time is due now, what was given up lives again, QUEUE_REVIVE_MOST
+ * of each. What a person paused stays so. */
+int queue_renew(
+    struct app *app, const struct uuid *account_id, const struct uuid *target_id, struct err *err);
+
 /* Dead jobs, newest first: [{id,laneId,kind,subjectId,lastError,attempts,since,createdAt}]. */
 struct queue_dead_filter {
 	struct uuid account_id;

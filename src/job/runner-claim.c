@@ -258,6 +258,18 @@ static int claim_body(struct db *db, void *arg, struct err *err)
 	return c->nruns == 0 ? 0 : claim_mark(c, db, err);
 }
 
+/* There was no job to make the probe with, as far as anybody knew that there was: the next that is
+ * due makes it. */
+static void probe_give_back(struct claim *c, const struct plan *p)
+{
+	struct err err = ERR_INIT;
+
+	if (breaker_again(c->rn->app->db, lane_key_of(p->lane), c->now_us, &err) == -1)
+		log_warn("breaker.probe", LOG_ERR(&err));
+	else
+		lane_open(p->lane, c->now_us);
+}
+
 /* The lanes give back what was reserved and not got; what was got starts. */
 static int claim_end(struct claim *c, int rc)
 {
@@ -267,6 +279,8 @@ static int claim_end(struct claim *c, int rc)
 		struct plan *p = &c->plans[i];
 
 		lane_claimed(p->lane, p->asked, rc == 0 ? p->got : 0, rc == 0 ? c->now_us : 0);
+		if (p->is_probe && (rc == -1 || p->got == 0))
+			probe_give_back(c, p);
 	}
 	if (rc == -1)
 		claim_drop_runs(c);

@@ -1,5 +1,5 @@
-/* What runs show of their targets: a breaker opens after failures in a row that say "dead", and
- * closes when a probe gets an answer. */
+/* What runs show of their targets: a breaker opens after failures in a row that say "dead" or "not
+ * let in", and closes when a probe gets another answer. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -16,6 +16,16 @@ void job_note_peer(struct job *j, enum job_peer peer, const char *why)
 		run->has_called = true;
 		lane_called(run->lane);
 	}
+}
+
+static bool peer_is_ill(enum job_peer peer)
+{
+	return peer == JOB_PEER_DEAD || peer == JOB_PEER_REFUSED;
+}
+
+bool job_found_target_ill(const struct job *j)
+{
+	return j->is_probe && peer_is_ill(j->peer);
 }
 
 void target_lanes(struct runner *rn, const struct lane_key *key, int64_t probe_at_us)
@@ -43,7 +53,8 @@ static int open_body(struct db *db, void *arg, struct err *err)
 	struct job *j = &o->run->job;
 	const struct lane_key *key = lane_key_of(o->run->lane);
 	breaker_opened_fn *const *told = j->app->hooks.breaker_opened;
-	int rc = breaker_open(db, j->a, key, j->peer_error, clock_now_us(), &o->probe_at_us, err);
+	int rc = breaker_open(db, j->a, key, j->peer_error, j->peer == JOB_PEER_REFUSED,
+	    clock_now_us(), &o->probe_at_us, err);
 
 	for (; rc == 1 && told != NULL && *told != NULL; told++)
 		if ((*told)(j->app, j->a, key, j->peer_error, err) == -1)
@@ -101,7 +112,7 @@ void target_judge(struct runner *rn, struct run *run)
 
 	if (uuid_is_nil(run->job.target_id))
 		return;
-	if (peer == JOB_PEER_DEAD &&
+	if (peer_is_ill(peer) &&
 	    (run->job.is_probe ||
 		(lane_failures(run->lane) >= BREAKER_FAILURES && !lane_is_open(run->lane))))
 		target_opened(rn, run);

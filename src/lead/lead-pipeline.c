@@ -14,8 +14,9 @@
  * The job may run twice. lead_lock_unready tells whether this run is the first to make the lead
  * ready; only the first one mirrors and hands over.
  *
- * A wait is a row (job_retry), not a sleep. While a provider is known to be dead its jobs wait in
- * their lane, and a probe that finds it still dead does not count as a try of this lead. */
+ * A wait is a row (job_retry), not a sleep. While a provider is known to be dead, or not to let us
+ * in, its jobs wait in their lane, and a probe that finds it so still does not count as a try of
+ * this lead. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -46,7 +47,14 @@ static int details_problem_body(struct db *db, void *arg, struct err *err)
 {
 	const struct details_problem *w = arg;
 	struct job *j = w->p->job;
+	int is_changed = connection_was_changed(j->app, j->a, w->p->connection, err);
 
+	if (is_changed == -1)
+		return -1;
+	if (is_changed) { /* the next try, at once, is with what it is now */
+		job_note_peer(j, JOB_PEER_UNKNOWN, NULL);
+		return job_retry(db, j, clock_now_us(), false, err);
+	}
 	if (lead_store_problem(db, j->a, &w->p->row, w->is_final, w->error, err) == -1)
 		return -1;
 	if (w->again_us != 0)
@@ -58,14 +66,13 @@ static int details_problem_body(struct db *db, void *arg, struct err *err)
 static int details_note_problem(
     struct lead_processing *p, const struct connection_call *call, struct err *err)
 {
-	enum job_peer peer = connection_call_peer(call);
-	bool is_known_dead = p->job->is_probe && peer == JOB_PEER_DEAD;
+	bool is_ill = job_found_target_ill(p->job);
 	struct details_problem w = {.p = p,
 	    .error = call->result.error,
 	    .is_final = call->result.class == CALL_FATAL,
-	    .is_counted = !is_known_dead};
+	    .is_counted = !is_ill};
 
-	if (is_known_dead)
+	if (is_ill)
 		w.again_us = clock_now_us();
 	else if (call->again_ms >= 0)
 		w.again_us = clock_now_us() + call->again_ms * 1000;

@@ -51,7 +51,16 @@ static int fetch_load(struct record_fetching *f, struct connection **c, struct e
 	return 1;
 }
 
-/* 0 done or pointless, -1 try later. */
+/* A provider that looked dead, or did not let us in, is so still: that was no try of this record's.
+ */
+static int fetch_wait_body(struct db *db, void *arg, struct err *err)
+{
+	const struct record_fetching *f = arg;
+
+	return job_retry(db, f->job, clock_now_us(), false, err);
+}
+
+/* 0 done or pointless, or it waits and is_ended; -1 try later. */
 static int fetch_details(struct record_fetching *f, struct connection *c, struct err *err)
 {
 	struct job *j = f->job;
@@ -73,6 +82,8 @@ static int fetch_details(struct record_fetching *f, struct connection *c, struct
 		    LOG_S("error", call.result.error));
 		return 0;
 	}
+	if (job_found_target_ill(j))
+		return job_transaction(j, fetch_wait_body, f, err);
 	if (call.result.class != CALL_OK)
 		return err_set(err, ERR_UNAVAILABLE, "%s", call.result.error);
 	data = provider_details_record(
@@ -94,5 +105,7 @@ int record_job_fetch(struct job *j, struct err *err)
 		return found;
 	if (fetch_details(&f, c, err) == -1)
 		return -1;
+	if (j->is_ended)
+		return 0;
 	return job_transaction(j, fetch_store_body, &f, err);
 }

@@ -300,7 +300,9 @@ def _():
         equal((lead["syncStatus"], destination(lead, crm)["status"], destination(lead, crm)["nextAttemptAt"]),
               ("dead", "dead", None))
         t.wait_idle()
-        equal(t.rows("jobs"), 0)
+        equal(t.rows("jobs"), t.rows("jobs", "state = 'dead'"))
+        [dead] = t.get("/queue/dead")["data"]
+        equal((dead["subjectId"], dead["kind"], dead["lastError"]), (id_, "crm.push", destination(lead, crm)["lastError"]))
         answer = t.api("POST", "/crm/push/" + lead["id"]).json()
         equal((answer["success"], answer["results"][0]["status"]), (False, "failed"))
     equal(t.api("POST", "/crm/push/" + lead["id"]).json()["results"][0]["status"], "success")

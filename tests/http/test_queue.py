@@ -48,9 +48,10 @@ def unreachable(t, leads=8):
     return crm, wait_until(found_dead, 20, "an open breaker, with all leads behind it")
 
 
-def make_reachable(t, crm):
-    answer = t.api("PATCH", "/connections/" + crm, {"settings": {"url": product.sandbox_url + "/crm/s" + uuid.uuid4().hex}})
-    equal(answer.status, 200, answer)
+def make_reachable(crm):
+    """As if somebody listened there from now on: not by the API, after whose change all would go on by itself."""
+    product.sql("UPDATE connections SET settings = JSON_SET(settings, '$.url', '%s/crm/s%s'), updated_at = updated_at + 1"
+                " WHERE id = %s" % (product.sandbox_url, uuid.uuid4().hex, row_id(crm)))
 
 
 def delivered(t):
@@ -110,7 +111,7 @@ def _():
 def _():
     t = new_tenant()
     crm, lane = unreachable(t)
-    make_reachable(t, crm)
+    make_reachable(crm)
     # none of it before tomorrow, if nobody asks
     product.sql("UPDATE job_breakers SET probe_at = probe_at + 86400000000 WHERE account_id = " + row_id(t.id))
     product.sql("UPDATE jobs SET run_at = run_at + 86400000000 WHERE lease_id IS NULL AND account_id = " + row_id(t.id))

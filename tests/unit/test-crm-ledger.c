@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "core-check.h"
 #include "crm/crm-internal.h"
+#include "job/queue.h"
 
 void suite_crm_ledger(void);
 
@@ -527,13 +528,39 @@ static void brought_forward(void)
 /* ---- pushes ------------------------------------------------------------------------------ */
 
 static const struct job_kind kinds[] = {
-    {.name = "crm.push", .run = crm_job_push, .max_attempts = 1000, .lease_s = 300},
+    {.name = "crm.push",
+	.run = crm_job_push,
+	.max_attempts = 1000,
+	.lease_s = 300,
+	.died = crm_push_died,
+	.revived = crm_pushes_revived},
+    {.name = NULL},
 };
+
+static int revive_body(struct db *db, void *arg, struct err *err)
+{
+	struct place *p = arg;
+	struct lane_key own = {.account_id = p->account, .class = JOB_LIVE};
+	int64_t n;
+
+	(void)db;
+	CHECK(queue_revive_lane(p->app, &own, &n, err) == 0 && n == 1);
+	return 0;
+}
+
+/* The one dead push of the account is run again. */
+static void revive(struct place *p)
+{
+	struct err err = ERR_INIT;
+
+	p->app->hooks.job_kinds = kinds;
+	OK(db_transaction(p->db, revive_body, p, &err), &err);
+}
 
 static void run_jobs(struct place *p)
 {
 	struct err err = ERR_INIT;
-	struct runner *rn = runner_new(p->app, kinds, COUNT(kinds), &err);
+	struct runner *rn = runner_new(p->app, kinds, COUNT(kinds) - 1, &err);
 
 	REQUIRE(rn != NULL);
 	CHECK(runner_once(rn, &err) >= 0);
@@ -578,8 +605,9 @@ static void rounds(void)
 		CHECK(TEXT_EQ(sync_status(&p, lead), d.status));
 		CHECK(is_last ? d.next_us == 0
 			      : d.next_us >= due && d.next_us < due + 30 * SECOND_US);
-		CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE id = ?",
-			  db_uuid(&delivery)) == !is_last);
+		CHECK(NUMBER_OF(p.db,
+			  "SELECT state = 'dead' AND last_error = ? FROM jobs WHERE id = ?",
+			  db_str(d.error), db_uuid(&delivery)) == (is_last ? 1 : is_last));
 		CHECK(is_last || NUMBER_OF(p.db,
 				     "SELECT run_at FROM jobs WHERE id = ? AND tries = 0"
 				     " AND attempts = 0 AND lease_id IS NULL",
@@ -588,6 +616,58 @@ static void rounds(void)
 	}
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM lead_delivery_attempts WHERE delivery_id = ?",
 		  db_uuid(&delivery)) == 2 * ((int)COUNT(minutes) + 1));
+	/* run again, it has all its rounds before it */
+	revive(&p);
+	REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
+	CHECK(TEXT_EQ(d.status, "pending") && d.rounds == 0 && d.next_us == 0);
+	CHECK(TEXT_EQ(sync_status(&p, lead), "pending") && count_jobs(&p, lead) == 1);
+	run_jobs(&p);
+	CHECK(NUMBER_OF(p.db, "SELECT tries FROM jobs WHERE id = ?", db_uuid(&delivery)) == 1);
+	place_remove(&p);
+}
+
+/* A push whose job was given up is dead and says why; the lead follows, unless another destination
+ * has it. */
+static void given_up(void)
+{
+	struct place p;
+	struct uuid a, b, lead, delivery;
+	struct delivery d;
+	struct err err = ERR_INIT;
+
+	if (!place_make(&p))
+		return;
+	a = destination(&p, "a");
+	lead = ready_lead(&p, "{\"email\":\"a@b.co\"}");
+	CHECK(queue(&p, lead) == 1);
+	delivery = delivery_to(&p, lead, a);
+	for (int has_other = 0; has_other <= 1; has_other++) {
+		if (has_other) {
+			b = destination(&p, "b");
+			RUN(p.db,
+			    "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, "
+			    "status,"
+			    " attempts, rounds, created_at, updated_at) VALUES "
+			    "(?,?,?,?,'success',1,0,1,1)",
+			    db_uuid(&b), db_uuid(&p.account), db_uuid(&lead), db_uuid(&b));
+		}
+		RUN(p.db, "UPDATE jobs SET deaths = 5, run_at = 1");
+		run_jobs(&p);
+		REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
+		CHECK(TEXT_EQ(d.status, "dead") && d.attempts == 0 && d.next_us == 0);
+		CHECK(TEXT_EQ(d.error, "gave up: its runner died 5 times"));
+		CHECK(TEXT_EQ(sync_status(&p, lead), has_other ? "success" : "dead"));
+		revive(&p);
+		REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
+		CHECK(TEXT_EQ(d.status, "pending"));
+		CHECK(TEXT_EQ(sync_status(&p, lead), has_other ? "success" : "pending"));
+	}
+	/* one that a destination took meanwhile stays so */
+	store(&p, delivery, "success", NULL, NULL, NULL);
+	RUN(p.db, "UPDATE jobs SET state = 'dead'");
+	revive(&p);
+	REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
+	CHECK(TEXT_EQ(d.status, "success"));
 	place_remove(&p);
 }
 
@@ -641,13 +721,14 @@ static int insert_job(struct db *db, void *arg, struct err *err)
 
 static void push_all(void)
 {
-	enum { LEADS = 250 };
+	enum { LEADS = 250, FAILED = 30 };
 	static const struct job_kind all[] = {
 	    {.name = "crm.push", .run = count_only, .max_attempts = 5},
+	    {.name = "lead.process", .run = count_only, .max_attempts = 5},
 	    {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 5},
 	};
 	struct place p;
-	struct uuid taken;
+	struct uuid taken, failed[FAILED], beside, other;
 	struct job job = {.kind = "crm.push_all", .class = JOB_BULK};
 	struct err err = ERR_INIT;
 	struct runner *rn;
@@ -656,20 +737,43 @@ static void push_all(void)
 	if (!place_make(&p))
 		return;
 	job.account_id = p.account;
-	destination(&p, "crm");
+	other = destination(&p, "crm");
 	for (int i = 0; i < LEADS; i++)
 		taken = ready_lead(&p, "{}");
 	RUN(p.db, "UPDATE leads SET sync_status = 'success' WHERE id = ?", db_uuid(&taken));
+	/* those whose details could not be had, one that has not got them yet */
+	for (int i = 0; i < FAILED; i++) {
+		failed[i] = ready_lead(&p, "{}");
+		RUN(p.db, "UPDATE leads SET stage = ?, stage_error = 'x' WHERE id = ?",
+		    db_str(i == 0 ? "received" : "failed"), db_uuid(&failed[i]));
+	}
+	/* one that a destination took, and another gave up */
+	beside = ready_lead(&p, "{}");
+	RUN(p.db, "UPDATE leads SET sync_status = 'success' WHERE id = ?", db_uuid(&beside));
+	RUN(p.db,
+	    "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts,"
+	    " rounds, created_at, updated_at) VALUES (?,?,?,?,'dead',9,9,1,1)",
+	    db_uuid(&other), db_uuid(&p.account), db_uuid(&beside), db_uuid(&other));
 	OK(deliveries_count_waiting(p.db, &p.account, &waiting, &err), &err);
-	CHECK(waiting == LEADS - 1);
+	CHECK(waiting == LEADS - 1 + FAILED - 1 + 1);
 	OK(db_transaction(p.db, insert_job, &job, &err), &err);
 	rn = runner_new(p.app, all, COUNT(all), &err);
 	REQUIRE(rn != NULL);
-	/* two pages and the empty third, and each push */
-	CHECK(runner_once(rn, &err) == 3 + LEADS - 1);
+	/* two pages and the empty third, one of those beside and the empty one; each push, each
+	 * lead that failed */
+	CHECK(runner_once(rn, &err) == 3 + 2 + LEADS - 1 + FAILED - 1 + 1);
 	runner_free(rn);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM lead_deliveries WHERE account_id = ?",
-		  db_uuid(&p.account)) == LEADS - 1);
+		  db_uuid(&p.account)) == LEADS);
+	CHECK(NUMBER_OF(p.db,
+		  "SELECT COUNT(*) FROM lead_deliveries WHERE status = 'pending'"
+		  " AND rounds = 0 AND account_id = ?",
+		  db_uuid(&p.account)) == LEADS);
+	CHECK(NUMBER_OF(p.db,
+		  "SELECT COUNT(*) FROM leads WHERE account_id = ?"
+		  " AND stage = 'received' AND stage_error IS NULL",
+		  db_uuid(&p.account)) == FAILED - 1);
+	CHECK(TEXT_EQ(sync_status(&p, beside), "pending"));
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM lead_deliveries WHERE lead_id = ?",
 		  db_uuid(&taken)) == 0);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs") == 0);
@@ -683,5 +787,6 @@ void suite_crm_ledger(void)
 	    {"attempts", attempts}, {"stored together", stored_together},
 	    {"queued together", queued_together}, {"pushed again by hand", pushed_again_by_hand},
 	    {"asked too soon", asked_too_soon}, {"brought forward", brought_forward},
-	    {"rounds", rounds}, {"not to be pushed", not_to_be_pushed}, {"push all", push_all});
+	    {"rounds", rounds}, {"given up", given_up}, {"not to be pushed", not_to_be_pushed},
+	    {"push all", push_all});
 }

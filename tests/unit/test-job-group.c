@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "job-check.h"
-#include "job/breaker.h"
+#include "job/queue.h"
 #include "net/http-client.h"
 
 void suite_job_group(void);
@@ -249,6 +249,7 @@ static void bulk_has_its_own(void)
 static struct {
 	enum job_peer peer;
 	int calls, probes;
+	struct uuid probed[16];
 } target;
 
 static int again_body(struct db *db, void *arg, struct err *err)
@@ -263,7 +264,8 @@ static int again_body(struct db *db, void *arg, struct err *err)
 static int calling(struct job *j, struct err *err)
 {
 	target.calls++;
-	target.probes += j->is_probe;
+	if (j->is_probe && target.probes < (int)COUNT(target.probed))
+		target.probed[target.probes++] = j->id;
 	job_note_peer(j, target.peer, "nobody there");
 	return job_transaction(j, again_body, j, err);
 }
@@ -285,12 +287,27 @@ static int probe_now(struct db *db, void *arg, struct err *err)
 	return breaker_again(db, key, clock_now_us() - 1, err);
 }
 
+/* A lane with 20 jobs whose target behaves so, run until its breaker is open: what was under way
+ * then is all that was tried. */
+static struct lane_key found_ill(struct place *p, enum job_peer peer)
+{
+	struct lane_key key = {p->account, uuid_new(), JOB_LIVE};
+
+	RUN(p->db, "DELETE FROM job_breakers");
+	for (int i = 0; i < 20; i++)
+		insert_to(p, &key.target_id);
+	target.peer = peer;
+	target.calls = target.probes = 0;
+	RUN_ONCE(p, KIND("calling", calling, 100, 0));
+	CHECK(target.calls >= BREAKER_FAILURES && target.calls < BREAKER_FAILURES + 4);
+	return key;
+}
+
 /* Five failures open it for every runner; then probes only, one at a time, which count for nobody's
  * tries; a success closes it, and all goes on. */
 static void opens_and_closes(void)
 {
 	struct place p;
-	struct uuid to = uuid_new();
 	struct lane_key key;
 	struct breaker *v;
 	size_t n;
@@ -299,15 +316,7 @@ static void opens_and_closes(void)
 
 	if (!place_make(&p))
 		return;
-	RUN(p.db, "DELETE FROM job_breakers");
-	key = (struct lane_key){p.account, to, JOB_LIVE};
-	for (int i = 0; i < 20; i++)
-		insert_to(&p, &to);
-	target.peer = JOB_PEER_DEAD;
-	target.calls = target.probes = 0;
-	RUN_ONCE(&p, KIND("calling", calling, 100, 0));
-	/* what was under way when it opened is all that was tried */
-	CHECK(target.calls >= BREAKER_FAILURES && target.calls < BREAKER_FAILURES + 4);
+	key = found_ill(&p, JOB_PEER_DEAD);
 	CHECK(breaker_list(p.db, p.a, &v, &n, &now_us, &err) == 0 && n == 1);
 	REQUIRE(n == 1);
 	CHECK(v[0].opened_us != 0 && v[0].probe_at_us > clock_now_us() && v[0].paused == 0);
@@ -332,6 +341,152 @@ static void opens_and_closes(void)
 	CHECK(breaker_list(p.db, p.a, &v, &n, &now_us, &err) == 0 && n == 0);
 	RUN(p.db, "DELETE FROM job_breakers");
 	place_remove(&p);
+}
+
+static int dying_target(struct job *j, struct err *err)
+{
+	(void)err;
+	target.calls++;
+	job_note_peer(j, JOB_PEER_DEAD, "nobody there");
+	return 0;
+}
+
+/* A runner that takes a probe and finds no job to make it with gives it back: the next job that is
+ * due makes it, not the one in five minutes. */
+static void a_probe_without_a_job(void)
+{
+	static const struct job_kind kinds[] = {KIND("calling", dying_target, 9, 0)};
+	struct place p;
+	struct uuid to = uuid_new();
+	struct err err = ERR_INIT;
+	struct runner *rn;
+
+	if (!place_make(&p))
+		return;
+	RUN(p.db, "DELETE FROM job_breakers");
+	RUN(p.db,
+	    "INSERT INTO job_breakers (account_id, target_id, opened_at, probe_at, probes, paused,"
+	    " updated_at) VALUES (?,?,1,1,0,0,1)",
+	    db_uuid(&p.account), db_uuid(&to));
+	target.calls = 0;
+	rn = runner(&p, kinds, 1);
+	insert_to(&p, &to);
+	CHECK(runner_once(rn, &err) == 1 && target.calls == 1 && count_jobs(&p) == 0);
+	CHECK(NUMBER_OF(p.db, "SELECT probe_at FROM job_breakers") > clock_now_us());
+	/* the runner still thinks that there is one */
+	RUN(p.db, "UPDATE job_breakers SET probe_at = 1");
+	CHECK(runner_once(rn, &err) == 0 && target.calls == 1);
+	CHECK(NUMBER_OF(p.db, "SELECT probe_at FROM job_breakers") <= clock_now_us());
+	insert_to(&p, &to);
+	CHECK(runner_once(rn, &err) == 1 && target.calls == 2);
+	runner_free(rn);
+	RUN(p.db, "DELETE FROM job_breakers");
+	place_remove(&p);
+}
+
+struct renewing {
+	struct app *app;
+	struct uuid account, target;
+};
+
+static int renew_body(struct db *db, void *arg, struct err *err)
+{
+	struct renewing *r = arg;
+
+	(void)db;
+	return queue_renew(r->app, &r->account, &r->target, err);
+}
+
+/* Who does not let us in is left alone too, is soon asked again for another job, and once let in
+ * all go on; new credentials do not wait for a probe. */
+static void not_let_in(void)
+{
+	for (int is_renewed = 0; is_renewed <= 1; is_renewed++) {
+		struct place p;
+		struct lane_key key;
+		struct err err = ERR_INIT;
+		int64_t tries;
+
+		if (!place_make(&p))
+			return;
+		key = found_ill(&p, JOB_PEER_REFUSED);
+		tries = NUMBER_OF(p.db, "SELECT SUM(tries) FROM jobs");
+		for (int i = 1; i <= 7; i++) {
+			int64_t wait_us = i <= BREAKER_PROBES_QUICK - 1 ? BREAKER_PROBE_QUICK_US
+					  : i <= BREAKER_PROBES_QUICK   ? BREAKER_PROBE_FIRST_US
+					  : i == 6                      ? 2 * BREAKER_PROBE_FIRST_US
+						   : 4 * BREAKER_PROBE_FIRST_US;
+			int64_t before = clock_now_us();
+
+			OK(db_transaction(p.db, probe_now, &key, &err), &err);
+			CHECK_AT(i, RUN_ONCE(&p, KIND("calling", calling, 100, 0)) == 1);
+			CHECK_AT(i, NUMBER_OF(p.db, "SELECT probe_at FROM job_breakers") >=
+					before + wait_us);
+			CHECK_AT(i, NUMBER_OF(p.db, "SELECT probe_at FROM job_breakers") <=
+					clock_now_us() + wait_us);
+		}
+		/* no job lost a try, and each probe was another's */
+		CHECK(NUMBER_OF(p.db, "SELECT SUM(tries) FROM jobs") == tries);
+		CHECK(target.probes == 7);
+		for (int i = 0; i < 7; i++)
+			for (int k = 0; k < i; k++)
+				CHECK_AT(i, !uuid_eq(target.probed[i], target.probed[k]));
+		target.peer = JOB_PEER_OK;
+		target.calls = 0;
+		struct renewing r = {p.app, p.account, key.target_id};
+
+		OK(db_transaction(p.db, is_renewed ? renew_body : probe_now,
+		       is_renewed ? (void *)&r : &key, &err),
+		    &err);
+		CHECK(RUN_ONCE(&p, KIND("calling", calling, 100, 0)) == 20 && target.calls == 20);
+		CHECK(count_jobs(&p) == 0);
+		RUN(p.db, "DELETE FROM job_breakers");
+		place_remove(&p);
+	}
+}
+
+/* What a person paused stays so, and so does another target; what waits or died is due. */
+static void renewed(void)
+{
+	static const struct {
+		int line;
+		bool is_other, is_paused;
+		int runs;
+	} cases[] = {
+	    {__LINE__, false, false, 4}, {__LINE__, true, false, 0}, {__LINE__, false, true, 0}};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct place p;
+		struct uuid to = uuid_new();
+		struct err err = ERR_INIT;
+
+		if (!place_make(&p))
+			return;
+		RUN(p.db, "DELETE FROM job_breakers");
+		for (int k = 0; k < 4; k++)
+			insert_to(&p, &to);
+		RUN(p.db, "UPDATE jobs SET run_at = ?", db_int(clock_now_us() + DAY_US));
+		RUN(p.db, "UPDATE jobs SET state = 'dead', attempts = 100 ORDER BY id LIMIT 1");
+		RUN(p.db, "UPDATE jobs SET class = 1 ORDER BY id DESC LIMIT 1");
+		RUN(p.db,
+		    "INSERT INTO job_lanes (account_id, class, target_id, seen_at) VALUES "
+		    "(?,1,?,?)",
+		    db_uuid(&p.account), db_uuid(&to), db_int(clock_now_us()));
+		RUN(p.db,
+		    "INSERT INTO job_breakers (account_id, target_id, opened_at, probe_at, probes,"
+		    " paused, updated_at) VALUES (?,?,1,?,3,?,1)",
+		    db_uuid(&p.account), db_uuid(&to), db_int(clock_now_us() + DAY_US),
+		    db_int(cases[i].is_paused ? 3 : 0));
+		struct renewing r = {p.app, p.account, cases[i].is_other ? uuid_new() : to};
+
+		OK(db_transaction(p.db, renew_body, &r, &err), &err);
+		target.peer = JOB_PEER_OK;
+		CHECK_AT(
+		    cases[i].line, RUN_ONCE(&p, KIND("calling", calling, 100, 0)) == cases[i].runs);
+		CHECK_AT(cases[i].line, count_jobs(&p) == 4 - cases[i].runs);
+		RUN(p.db, "DELETE FROM job_breakers");
+		place_remove(&p);
+	}
 }
 
 static void paused(void)
@@ -395,6 +550,7 @@ void suite_job_group(void)
 	    {"one bad among many", one_bad_among_many},
 	    {"many bodies are one", many_bodies_are_one}, {"one bad together", one_bad_together},
 	    {"one lost together", one_lost_together}, {"bulk has its own", bulk_has_its_own},
-	    {"opens and closes", opens_and_closes}, {"paused", paused},
-	    {"looks cost lanes", looks_cost_lanes});
+	    {"opens and closes", opens_and_closes},
+	    {"a probe without a job", a_probe_without_a_job}, {"not let in", not_let_in},
+	    {"renewed", renewed}, {"paused", paused}, {"looks cost lanes", looks_cost_lanes});
 }

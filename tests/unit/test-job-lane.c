@@ -64,6 +64,10 @@ static void windows(void)
 	CHECK(lane_window(l) == 1 && lane_failures(l) == 6);
 	lane_ended(l, JOB_PEER_OK);
 	CHECK(lane_window(l) == 2 && lane_failures(l) == 0 && lane_running(l) == 0);
+	fill(ls, &l, 1, &given, 32);
+	for (int i = 0; i < 2; i++)
+		lane_ended(l, JOB_PEER_REFUSED); /* fewer calls would not be let in either */
+	CHECK(lane_window(l) == 2 && lane_failures(l) == 2 && lane_running(l) == 0);
 	lanes_free(ls);
 }
 
