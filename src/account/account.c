@@ -32,7 +32,7 @@ static bool is_email_char(unsigned char c)
 
 char *account_email_normal(struct arena *a, struct str text, struct err *err)
 {
-	struct str s = str_trim(text);
+	struct str s = utf8_trim(text);
 	size_t at = 0, ats = 0;
 	char *out;
 
@@ -72,7 +72,7 @@ int account_password_check(struct str password, struct err *err)
 
 static int name_check(const char *field, struct str name, struct err *err)
 {
-	if (str_trim(name).n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
+	if (utf8_trim(name).n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
 		return err_field(err, ERR_INVALID, field,
 		    "must not be empty, nor longer than %u bytes", LIMIT_NAME_BYTES);
 	return 0;

@@ -127,7 +127,7 @@ int key_change(struct req *r, const struct account_key *k, struct err *err)
 
 int key_name_check(struct str name, struct err *err)
 {
-	if (str_trim(name).n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
+	if (utf8_trim(name).n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
 		return err_field(
 		    err, ERR_INVALID, "name", "must have 1 to %u bytes", LIMIT_NAME_BYTES);
 	return 0;

@@ -72,7 +72,7 @@ static enum login_answer login_check_totp(
 
 	if (user->totp_secret.p == NULL)
 		return LOGIN_OK;
-	if (str_trim(code).n == 0)
+	if (utf8_trim(code).n == 0)
 		return LOGIN_WANTS_TOTP;
 	secret =
 	    aead_open(r->app->keys, r->a, totp_context(r->a, &user->id), user->totp_secret, err);

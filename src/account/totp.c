@@ -32,7 +32,7 @@ bool totp_is_right(struct str secret, struct str code, int64_t now_us, int64_t *
 	int64_t now = now_us / STEP_US, number;
 	bool is_right = false;
 
-	code = str_trim(code);
+	code = utf8_trim(code);
 	if (code.n != DIGITS || !str_to_i64(code, 0, MODULUS - 1, &number))
 		return false;
 	for (int64_t s = now - 1; s <= now + 1; s++)

@@ -124,7 +124,7 @@ static struct str member_text(const json_t *v, const struct json_member *m)
 {
 	struct str s = {json_string_value(v), json_string_length(v)};
 
-	return (m->flags & READ_TRIMMED) != 0 ? str_trim(s) : s;
+	return (m->flags & READ_TRIMMED) != 0 ? utf8_trim(s) : s;
 }
 
 static bool has_control(struct str s)

@@ -65,7 +65,7 @@ enum json_need {
 };
 
 enum json_flag {
-	READ_TRIMMED = 1,       /* without the white space at its ends */
+	READ_TRIMMED = 1,       /* without blanks and marks at its ends (utf8_trim) */
 	READ_PLAIN = 2,         /* a text without control characters */
 	READ_EMPTY_IS_NULL = 4, /* "" is taken for null */
 };

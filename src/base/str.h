@@ -49,9 +49,35 @@ long percent_decode(char *out, size_t cap, struct str s, bool plus);
 
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms) without NUL. */
 bool utf8_is_valid(struct str s);
-/* Case-folded, accents removed, width-normalised (NFKD, Mn dropped), for search and comparison:
- * "Café" → "cafe". NULL when s is not UTF-8. The only user of libutf8proc is utf8.c. */
+/* Case-folded, accents removed, width-normalised (NFKD, Mn dropped) and signs folded as by
+ * utf8_fold_signs, for search and comparison: "Café" → "cafe". NULL when s is not UTF-8. The only
+ * user of libutf8proc is utf8.c. */
 char *utf8_fold(struct arena *a, struct str s);
+/* One fold for all that people do not see or cannot tell apart. There are
+ *
+ *	blanks   White_Space of Unicode: no-break, ideographic, thin, line separators …
+ *	marks    show nothing: byte-order mark, zero-width space, soft hyphen, those of direction
+ *	joiners  U+200C and U+200D, which shape words in some scripts and join emoji
+ *	dashes   of every kind, the minus sign too
+ *	digits   decimal ones of every script; full-width letters and signs are counted in
+ *
+ * and two ways: what is kept to be shown loses only what nobody sees (utf8_fold_blanks); what is
+ * parsed or compared becomes ASCII where it can (utf8_fold_signs; utf8_fold for words). A text that
+ * is no UTF-8 stays as it is, or is trimmed. The results are s itself, a part of it, or
+ *arena-owned. */
+/* Blanks, marks and joiners off both ends. Behind a virama a joiner is part of the letter: it
+ * stays. */
+struct str utf8_trim(struct str s);
+struct str utf8_trim_quotes(struct str s); /* quotes of any kind too */
+/* Trimmed, every run of blanks one space, no marks; joiners within stay. */
+struct str utf8_fold_blanks(struct arena *a, struct str s);
+/* Blanks are spaces, marks and joiners gone, dashes "-", digits and full-width forms ASCII. */
+struct str utf8_fold_signs(struct arena *a, struct str s);
+bool utf8_has_gap(struct str s); /* a blank, mark or joiner anywhere */
+/* Lower case, character by character. */
+struct str utf8_lower(struct arena *a, struct str s);
+/* The code point that s begins with, and its bytes: U+FFFD and 1 where that is no character. */
+uint32_t utf8_point(struct str s, size_t *n);
 /* The start of s in at most so many bytes that ends with a whole character. */
 struct str utf8_cut(struct str s, size_t most);
 /* Foreign text as the database takes it: well-formed, without NUL, in at most so many bytes. Each
@@ -59,9 +85,6 @@ struct str utf8_cut(struct str s, size_t most);
  * absent. */
 struct str utf8_clean(struct arena *a, struct str s, size_t most);
 
-/* Blanks (Unicode White_Space) and marks that show nothing (byte-order mark, zero-width space,
- * those of direction) off both ends. Joiners are no marks: they belong to words. */
-struct str utf8_trim(struct str s);
 /* Canonically composed (NFC), with case folded if wanted: the same text however it was typed. s
  * itself or arena-owned; {NULL,0} when it is not UTF-8. */
 struct str utf8_compose(struct arena *a, struct str s, bool is_case_folded);

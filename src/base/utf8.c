@@ -107,6 +107,237 @@ struct str utf8_clean(struct arena *a, struct str s, size_t most)
 	return (struct str){out, n};
 }
 
+/* ---- signs ----------------------------------------------------------------------------------- */
+
+enum utf8_sign { SIGN_OTHER, SIGN_BLANK, SIGN_MARK, SIGN_JOINER, SIGN_DASH, SIGN_DIGIT };
+
+#define ZWNJ 0x200C
+#define ZWJ 0x200D
+#define VIRAMA_CLASS 9 /* canonical combining class */
+
+/* Soft hyphen, Arabic letter mark, Mongolian separator, zero-width space, those of direction, word
+ * joiner and invisible operators, byte-order mark, annotations. */
+static bool utf8_is_mark(utf8proc_int32_t c)
+{
+	return c == 0xAD || c == 0x61C || c == 0x180E || c == 0x200B || c == 0x200E ||
+	       c == 0x200F || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x2064) ||
+	       (c >= 0x2066 && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB);
+}
+
+static enum utf8_sign utf8_sign_of(utf8proc_int32_t c)
+{
+	if (c < 0x80)
+		return c == ' ' || (c >= '\t' && c <= '\r') ? SIGN_BLANK
+		       : c == '-'                           ? SIGN_DASH
+							    : SIGN_OTHER;
+	if (c == ZWNJ || c == ZWJ)
+		return SIGN_JOINER;
+	if (utf8_is_mark(c))
+		return SIGN_MARK;
+	switch (utf8proc_category(c)) {
+	case UTF8PROC_CATEGORY_ZS:
+	case UTF8PROC_CATEGORY_ZL:
+	case UTF8PROC_CATEGORY_ZP:
+		return SIGN_BLANK;
+	case UTF8PROC_CATEGORY_PD:
+		return SIGN_DASH;
+	case UTF8PROC_CATEGORY_ND:
+		return SIGN_DIGIT;
+	default:
+		/* next line is a control; minus, hyphen bullet and modifier are symbols */
+		return c == 0x85                                   ? SIGN_BLANK
+		       : c == 0x2212 || c == 0x2043 || c == 0x02D7 ? SIGN_DASH
+								   : SIGN_OTHER;
+	}
+}
+
+/* The value of a decimal digit. Digits of a script stand in a row, from a code point that ends with
+ * 0 or with 6; the mathematical ones follow each other in tens. */
+static int utf8_digit_value(utf8proc_int32_t c)
+{
+	int low = c & 15;
+
+	if (c >= 0x1D7CE && c <= 0x1D7FF)
+		return (c - 0x1D7CE) % 10;
+	return low < 10 && utf8_sign_of(c - low) == SIGN_DIGIT ? low : low - 6;
+}
+
+/* What a character is where texts are parsed or compared: an ASCII one, 0 for nothing, or itself.
+ */
+static utf8proc_int32_t utf8_plain_point(utf8proc_int32_t c)
+{
+	switch (utf8_sign_of(c)) {
+	case SIGN_BLANK:
+		return ' ';
+	case SIGN_MARK:
+	case SIGN_JOINER:
+		return 0;
+	case SIGN_DASH:
+		return '-';
+	case SIGN_DIGIT:
+		return '0' + utf8_digit_value(c);
+	default:
+		return c >= 0xFF01 && c <= 0xFF5E ? c - 0xFF01 + '!' : c;
+	}
+}
+
+uint32_t utf8_point(struct str s, size_t *n)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	utf8proc_int32_t c = 0xFFFD;
+
+	*n = 1;
+	if (p[0] < 0x80)
+		return p[0];
+	*n = utf8_character_length(p, s.n);
+	if (*n == 0 || utf8proc_iterate(p, (utf8proc_ssize_t)*n, &c) < 0) {
+		*n = 1;
+		return 0xFFFD;
+	}
+	return (uint32_t)c;
+}
+
+/* The one that s ends with. */
+static uint32_t utf8_last_point(struct str s, size_t *n)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+
+	for (size_t back = 2; p[s.n - 1] >= 0x80 && back <= 4 && back <= s.n; back++)
+		if (utf8_character_length(p + s.n - back, back) == back)
+			return utf8_point((struct str){s.p + s.n - back, back}, n);
+	return utf8_point((struct str){s.p + s.n - 1, 1}, n);
+}
+
+static bool utf8_is_outer(uint32_t c)
+{
+	enum utf8_sign sign = utf8_sign_of((utf8proc_int32_t)c);
+
+	return sign == SIGN_BLANK || sign == SIGN_MARK || sign == SIGN_JOINER;
+}
+
+static bool utf8_is_virama(uint32_t c)
+{
+	return utf8proc_get_property((utf8proc_int32_t)c)->combining_class == VIRAMA_CLASS;
+}
+
+/* Does the joiner c belong to the letter before it, with which text ends? */
+static bool joiner_is_of_letter(uint32_t c, struct str text)
+{
+	size_t n;
+
+	return (c == ZWNJ || c == ZWJ) && text.n > 0 && utf8_is_virama(utf8_last_point(text, &n));
+}
+
+struct str utf8_trim(struct str s)
+{
+	size_t n;
+
+	while (s.n > 0 && utf8_is_outer(utf8_point(s, &n)))
+		s = (struct str){s.p + n, s.n - n};
+	while (s.n > 0) {
+		uint32_t c = utf8_last_point(s, &n);
+
+		if (!utf8_is_outer(c) || joiner_is_of_letter(c, (struct str){s.p, s.n - n}))
+			break;
+		s.n -= n;
+	}
+	return s;
+}
+
+static bool utf8_is_quote(uint32_t c)
+{
+	return c == '\'' || c == '"' || c == '`' || c == 0xB4 || c == 0xAB || c == 0xBB ||
+	       (c >= 0x2018 && c <= 0x201F) || c == 0x2039 || c == 0x203A;
+}
+
+struct str utf8_trim_quotes(struct str s)
+{
+	size_t n;
+
+	for (s = utf8_trim(s); s.n > 0 && utf8_is_quote(utf8_point(s, &n)); s = utf8_trim(s))
+		s = (struct str){s.p + n, s.n - n};
+	for (; s.n > 0 && utf8_is_quote(utf8_last_point(s, &n)); s = utf8_trim(s))
+		s.n -= n;
+	return s;
+}
+
+struct str utf8_fold_blanks(struct arena *a, struct str s)
+{
+	struct str rest = utf8_trim(s);
+	char *out = arena_alloc(a, rest.n + 1);
+	bool is_gap = false;
+	size_t n = 0, step;
+
+	if (!utf8_is_valid(s)) /* what stood around a mark might become a character */
+		return rest;
+	for (; rest.n > 0; rest = (struct str){rest.p + step, rest.n - step}) {
+		enum utf8_sign sign = utf8_sign_of((utf8proc_int32_t)utf8_point(rest, &step));
+
+		is_gap = is_gap || sign == SIGN_BLANK;
+		if (sign == SIGN_BLANK || sign == SIGN_MARK)
+			continue;
+		if (is_gap)
+			out[n++] = ' ';
+		is_gap = false;
+		memcpy(out + n, rest.p, step);
+		n += step;
+	}
+	out[n] = '\0';
+	return (struct str){out, n};
+}
+
+struct str utf8_fold_signs(struct arena *a, struct str s)
+{
+	char *out = arena_alloc(a, s.n + 1);
+	size_t n = 0, step;
+
+	if (!utf8_is_valid(s))
+		return s;
+	for (; s.n > 0; s = (struct str){s.p + step, s.n - step}) {
+		utf8proc_int32_t c = (utf8proc_int32_t)utf8_point(s, &step);
+		utf8proc_int32_t plain = utf8_plain_point(c);
+
+		if (plain == c) {
+			memcpy(out + n, s.p, step);
+			n += step;
+		} else if (plain != 0) {
+			out[n++] = (char)plain;
+		}
+	}
+	out[n] = '\0';
+	return (struct str){out, n};
+}
+
+bool utf8_has_gap(struct str s)
+{
+	for (size_t n; s.n > 0; s = (struct str){s.p + n, s.n - n})
+		if (utf8_is_outer(utf8_point(s, &n)))
+			return true;
+	return false;
+}
+
+struct str utf8_lower(struct arena *a, struct str s)
+{
+	char *out = arena_alloc(a, 2 * s.n + 1); /* two bytes may become three */
+	size_t n = 0, step;
+
+	for (; s.n > 0; s = (struct str){s.p + step, s.n - step}) {
+		utf8proc_int32_t c = (utf8proc_int32_t)utf8_point(s, &step), low;
+
+		low = utf8proc_tolower(c);
+		if (low == c) {
+			memcpy(out + n, s.p, step);
+			n += step;
+		} else {
+			n += (size_t)utf8proc_encode_char(low, (utf8proc_uint8_t *)out + n);
+		}
+	}
+	out[n] = '\0';
+	return (struct str){out, n};
+}
+
+/* ---- folding --------------------------------------------------------------------------------- */
+
 static char *ascii_fold(struct arena *a, struct str s)
 {
 	char *out = arena_strndup(a, s.p, s.n);
@@ -161,70 +392,15 @@ char *utf8_fold(struct arena *a, struct str s)
 		return NULL;
 	}
 	out = arena_alloc(a, (size_t)n * 4 + 1);
-	for (utf8proc_ssize_t i = 0; i < n; i++)
-		if (utf8proc_category(points[i]) != UTF8PROC_CATEGORY_MN)
-			len += (size_t)utf8proc_encode_char(points[i], out + len);
+	for (utf8proc_ssize_t i = 0; i < n; i++) {
+		utf8proc_int32_t c = points[i] < 0x80 ? points[i] : utf8_plain_point(points[i]);
+
+		if (c != 0 && utf8proc_category(c) != UTF8PROC_CATEGORY_MN)
+			len += (size_t)utf8proc_encode_char(c, out + len);
+	}
 	out[len] = '\0';
 	free(points);
 	return (char *)out;
-}
-
-/* ---- blanks and marks ----------------------------------------------------------------------- */
-
-/* U+180E, zero-width space, word joiner, byte-order mark, those of direction. */
-static bool is_mark(utf8proc_int32_t c)
-{
-	return c == 0x61C || c == 0x180E || c == 0x200B || c == 0x200E || c == 0x200F ||
-	       (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x2064) ||
-	       (c >= 0x2066 && c <= 0x206F) || c == 0xFEFF;
-}
-
-static bool is_blank_or_mark(utf8proc_int32_t c)
-{
-	utf8proc_category_t category;
-
-	if (c < 0x80)
-		return c == ' ' || (c >= '\t' && c <= '\r');
-	category = utf8proc_category(c);
-	return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL ||
-	       category == UTF8PROC_CATEGORY_ZP || c == 0x85 || is_mark(c);
-}
-
-/* The bytes of the character that ends at p + n: one where it is not well formed. */
-static size_t last_character_length(const unsigned char *p, size_t n)
-{
-	for (size_t back = 2; back <= 4 && back <= n; back++)
-		if (utf8_character_length(p + n - back, back) == back)
-			return back;
-	return 1;
-}
-
-static bool is_trimmed_character(const unsigned char *p, size_t n)
-{
-	utf8proc_int32_t c = -1;
-
-	return utf8proc_iterate(p, (utf8proc_ssize_t)n, &c) > 0 && is_blank_or_mark(c);
-}
-
-struct str utf8_trim(struct str s)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-	size_t n;
-
-	while (s.n > 0) {
-		n = utf8_character_length(p, s.n);
-		if (n == 0 || !is_trimmed_character(p, n))
-			break;
-		p += n;
-		s.n -= n;
-	}
-	while (s.n > 0) {
-		n = last_character_length(p, s.n);
-		if (!is_trimmed_character(p + s.n - n, n))
-			break;
-		s.n -= n;
-	}
-	return (struct str){(const char *)p, s.n};
 }
 
 struct str utf8_compose(struct arena *a, struct str s, bool is_case_folded)

@@ -172,11 +172,11 @@ static json_t *object_of_lines(struct req *r, struct str text)
 	struct str line, name;
 
 	while (str_split(&text, '\n', &line)) {
-		struct str rest = str_trim(line);
+		struct str rest = utf8_trim(line);
 		if (rest.n == 0 || !str_split(&rest, ':', &name))
 			continue;
 		json_set_strn(
-		    o, arena_strndup(r->a, str_trim(name).p, str_trim(name).n), str_trim(rest));
+		    o, arena_strndup(r->a, utf8_trim(name).p, utf8_trim(name).n), utf8_trim(rest));
 	}
 	return o;
 }
@@ -185,7 +185,7 @@ static json_t *object_of_lines(struct req *r, struct str text)
  * name. */
 static json_t *setting_of_field(struct req *r, const struct setting_spec *s, const char *name)
 {
-	struct str text = str_trim(req_form(r, name));
+	struct str text = utf8_trim(req_form(r, name));
 	int64_t number;
 
 	if (s->type == SETTING_BOOLEAN)
@@ -227,12 +227,12 @@ static json_t *settings_of_form(
 static json_t *body_of_form(struct req *r, const struct provider *p, bool with_nulls)
 {
 	json_t *body = json_own(r->a, json_object()), *credentials = json_object();
-	struct str name = str_trim(req_form(r, "name"));
+	struct str name = utf8_trim(req_form(r, "name"));
 
 	if (name.n > 0)
 		json_set_strn(body, "name", name);
 	for (size_t i = 0; i < p->ncredentials; i++) {
-		struct str value = str_trim(
+		struct str value = utf8_trim(
 		    req_form(r, arena_printf(r->a, "credentials.%s", p->credentials[i].key)));
 		if (value.n > 0)
 			json_set_strn(credentials, p->credentials[i].key, value);

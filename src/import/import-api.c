@@ -108,7 +108,7 @@ static json_t *key_columns_parse(struct req *r, struct str text)
 	}
 	list = json_own(r->a, json_array());
 	while (str_split(&text, ',', &name)) {
-		name = str_trim(name);
+		name = utf8_trim(name);
 		if (name.n > 0)
 			json_array_append_new(list, json_stringn(name.p, name.n));
 	}
@@ -122,9 +122,9 @@ static struct str media_type_split(struct str type, struct str *charset)
 
 	*charset = (struct str){NULL, 0};
 	if (str_split(&rest, ';', &part))
-		first = str_trim(part);
+		first = utf8_trim(part);
 	while (str_split(&rest, ';', &part)) {
-		part = str_trim(part);
+		part = utf8_trim(part);
 		if (part.n < 8 || !str_ieq((struct str){part.p, 8}, STR("charset=")))
 			continue;
 		part = (struct str){part.p + 8, part.n - 8};

@@ -166,8 +166,8 @@ int import_page_upload(struct req *r)
 	    .created_by = r->actor.user_id,
 	    .kind = import_task.name,
 	    .status = TASK_DRAFT,
-	    .provider_type = str_trim(req_form(r, "providerType")),
-	    .resource_type = str_trim(req_form(r, "resourceType")),
+	    .provider_type = utf8_trim(req_form(r, "providerType")),
+	    .resource_type = utf8_trim(req_form(r, "resourceType")),
 	    .created_us = clock_now_us()};
 	const char *wrong;
 
@@ -253,7 +253,7 @@ static struct str text_of_field(struct arena *a, struct str s)
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] != '\r' && s.p[i] != '\n')
 			out[n++] = s.p[i];
-	return str_trim((struct str){out, n});
+	return utf8_trim((struct str){out, n});
 }
 
 /* What the form has of a column: NULL where that is what the column has anyway. */
@@ -272,7 +272,7 @@ static json_t *form_wish(struct import_preview *p, size_t i)
 		return NULL;
 	wish = json_object();
 	json_set_strn(wish, "type", type);
-	json_set_strn(wish, "to", str_trim(to));
+	json_set_strn(wish, "to", utf8_trim(to));
 	return wish;
 }
 

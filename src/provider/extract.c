@@ -218,11 +218,12 @@ static int items_add(struct scope *s, void *arg)
 
 	if (!cond_holds(r->when, s))
 		return 0;
-	struct str account = expr_id(r->account, s);
+	struct str account = utf8_trim(expr_id(r->account, s));
 	if (f->c->external_account_id != NULL && f->c->external_account_id[0] != '\0' &&
 	    account.n > 0 && !str_is(account, f->c->external_account_id))
 		return 0;
-	struct str type = expr_text(r->resource_type, s), id = expr_id(r->external_id, s);
+	struct str type = expr_text(r->resource_type, s),
+		   id = utf8_trim(expr_id(r->external_id, s));
 	if ((r->resource_type != NULL && !is_record_type(type)) || id.n == 0 ||
 	    id.n > LIMIT_EXTERNAL_ID_BYTES)
 		return 0;

@@ -163,7 +163,7 @@ static bool export_add_wanted_columns(struct record_exporting *x, struct str lis
 	struct err err = ERR_INIT;
 
 	while (str_split(&list, ',', &path)) {
-		path = str_trim(path);
+		path = utf8_trim(path);
 		if (path.n == 0 || path_compile(x->r->a, path, &err) == NULL) {
 			req_invalid(x->r, "columns", "must be paths of fields, between commas");
 			return false;

@@ -117,8 +117,8 @@ static void browse_overlay(struct record_browse *b, const struct http_pairs *fro
 	filter_read(b->r, &list_of_records, from, &b->f);
 	if (b->is_type_fixed)
 		b->f.resource_type = type;
-	if (str_trim(b->f.search).n > 0)
-		search = str_trim(b->f.search);
+	if (utf8_trim(b->f.search).n > 0)
+		search = utf8_trim(b->f.search);
 	b->f.search = search;
 }
 
@@ -127,7 +127,7 @@ static void browse_read_columns(struct record_browse *b, const struct http_pairs
 	struct req *r = b->r;
 
 	for (size_t i = 0; i < from->n; i++) {
-		struct str value = str_trim(from->v[i].value);
+		struct str value = utf8_trim(from->v[i].value);
 		struct err ignored = ERR_INIT;
 		bool is_known = false;
 
@@ -147,7 +147,7 @@ static void browse_read_columns(struct record_browse *b, const struct http_pairs
 /* A form cannot name filter[path] itself: it says field and value, and is led to that address. */
 static bool browse_has_new_filter(struct record_browse *b)
 {
-	struct str path = str_trim(req_query(b->r, "field")), value = req_query(b->r, "value");
+	struct str path = utf8_trim(req_query(b->r, "field")), value = req_query(b->r, "value");
 	struct record_where *where;
 	struct err err = ERR_INIT;
 	struct path *compiled;
@@ -163,7 +163,7 @@ static bool browse_has_new_filter(struct record_browse *b)
 	where = arena_array(b->r->a, b->f.nwhere + 1, sizeof(*where));
 	if (b->f.nwhere > 0)
 		memcpy(where, b->f.where, b->f.nwhere * sizeof(*where));
-	where[b->f.nwhere++] = (struct record_where){compiled, str_trim(value)};
+	where[b->f.nwhere++] = (struct record_where){compiled, utf8_trim(value)};
 	b->f.where = where;
 	return true;
 }

@@ -147,8 +147,8 @@ static int retention_save(struct req *r, struct str type, int64_t days, struct s
 /* Without a number of days the type is kept for ever. */
 int record_page_retention_post(struct req *r)
 {
-	struct retention_rule rule = {.resource_type = str_trim(req_form(r, "resourceType"))};
-	struct str days = str_trim(req_form(r, "days"));
+	struct retention_rule rule = {.resource_type = utf8_trim(req_form(r, "resourceType"))};
+	struct str days = utf8_trim(req_form(r, "days"));
 	struct rule_refused refused = {rule.resource_type, days, NULL};
 	struct err err = ERR_INIT;
 

@@ -50,29 +50,6 @@ static void account_code(char out[WORDS_CODE + 1], const struct uuid *id)
 
 /* ---- characters ---------------------------------------------------------------------------- */
 
-/* The code point at p (valid UTF-8) and its length. */
-static uint32_t utf8_code_point(const char *p, const char *end, size_t *n)
-{
-	const unsigned char *u = (const unsigned char *)p;
-	size_t left = (size_t)(end - p);
-
-	*n = 1;
-	if (u[0] < 0x80)
-		return u[0];
-	if (u[0] >= 0xf0 && left >= 4) {
-		*n = 4;
-		return (u[0] & 7u) << 18 | (u[1] & 63u) << 12 | (u[2] & 63u) << 6 | (u[3] & 63u);
-	}
-	if (u[0] >= 0xe0 && left >= 3) {
-		*n = 3;
-		return (u[0] & 15u) << 12 | (u[1] & 63u) << 6 | (u[2] & 63u);
-	}
-	if (left < 2)
-		return ' ';
-	*n = 2;
-	return (u[0] & 31u) << 6 | (u[1] & 63u);
-}
-
 static bool is_word_char(uint32_t c)
 {
 	if (c < 0x80)
@@ -82,12 +59,14 @@ static bool is_word_char(uint32_t c)
 		 (c >= 0xff00 && c <= 0xff0f));
 }
 
-/* Scripts written without spaces: each pair of neighbours is a word. */
+/* Scripts written without spaces, or with zero-width ones, which folding drops: each pair of
+ * neighbours is a word. */
 static bool is_unspaced_char(uint32_t c)
 {
 	return (c >= 0x3040 && c <= 0x30ff) || (c >= 0x3400 && c <= 0x9fff) ||
 	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x3ffff) ||
-	       (c >= 0x0e00 && c <= 0x0e7f);
+	       (c >= 0x0e00 && c <= 0x0eff) || (c >= 0x1000 && c <= 0x109f) ||
+	       (c >= 0x1780 && c <= 0x17ff);
 }
 
 static void words_put_char(struct buf *b, uint32_t c)
@@ -129,10 +108,12 @@ static void words_put_folded(struct words_writer *w, struct buf *b, struct str s
 	uint32_t c;
 
 	for (; p < end; p += n) {
-		c = utf8_code_point(p, end, &n);
+		c = utf8_point((struct str){p, (size_t)(end - p)}, &n);
 		if (is_unspaced_char(c)) {
 			size_t m = 0;
-			uint32_t next = p + n < end ? utf8_code_point(p + n, end, &m) : ' ';
+			uint32_t next =
+			    p + n < end ? utf8_point((struct str){p + n, (size_t)(end - p) - n}, &m)
+					: ' ';
 
 			if (length > 0)
 				buf_chr(b, ' ');
@@ -212,7 +193,7 @@ static void words_put_joined(struct words_writer *w, struct buf *b, struct str r
 	bool is_pending = false;
 
 	for (; p < end && length < WORD_MAX; p += n) {
-		uint32_t c = utf8_code_point(p, end, &n);
+		uint32_t c = utf8_point((struct str){p, (size_t)(end - p)}, &n);
 
 		if (is_unspaced_char(c))
 			break;

@@ -95,7 +95,7 @@ static int view_change(struct req *r, enum view_act act, const struct view *v, s
 
 static bool view_read_name(struct req *r, struct view *v)
 {
-	v->name = str_trim(req_form(r, "name"));
+	v->name = utf8_trim(req_form(r, "name"));
 	if (v->name.n > 0 && v->name.n <= LIMIT_NAME_BYTES)
 		return true;
 	chrome_flash(r, "error", "A view needs a name of at most %u letters.", LIMIT_NAME_BYTES);

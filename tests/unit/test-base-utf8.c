@@ -119,6 +119,12 @@ static void folding(void)
 	    {__LINE__, "\xD0\x99", "\xD0\xB8"},                                 /* short i */
 	    {__LINE__, "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
 	    {__LINE__, "Nguy\xE1\xBB\x85n", "nguyen"},
+	    {__LINE__, "Anna\xE2\x80\x91Lena\xC2\xA0Kolb", "anna-lena kolb"},
+	    {__LINE__, "\xD9\xA0\xD9\xA3\xD9\xA0 \xE0\xA5\xA8", "030 2"},
+	    {__LINE__,
+		"\xEF\xBB\xBFMi\xE2\x80\x8B"
+		"a\xE2\x80\x8D",
+		"mia"},
 	};
 	struct arena *a = arena_new();
 
@@ -196,6 +202,7 @@ static void cleaning(void)
 	arena_free(a);
 }
 
+/* Blanks and marks at the ends fall, and joiners but for those of a letter. */
 static void trimming(void)
 {
 	static const struct {
@@ -205,9 +212,14 @@ static void trimming(void)
 	    {__LINE__, "", ""},
 	    {__LINE__, " \t\r\na b\v\f ", "a b"},
 	    {__LINE__, "\xC2\xA0\xE3\x80\x80x\xE2\x80\xA8\xC2\x85", "x"},
-	    {__LINE__, "\xEF\xBB\xBF\xE2\x80\x8B\xE2\x80\xAAx\xE2\x80\xAC\xE2\x81\xA9", "x"},
+	    {__LINE__, "\xEF\xBB\xBF\xE2\x80\x8B\xE2\x80\xAAx\xE2\x80\xAC\xE2\x81\xA9\xC2\xAD",
+		"x"},
 	    {__LINE__, "a\xC2\xA0z", "a\xC2\xA0z"},
-	    {__LINE__, "\xE2\x80\x8D\xC3\xA4\xE2\x80\x8C", "\xE2\x80\x8D\xC3\xA4\xE2\x80\x8C"},
+	    {__LINE__, "\xE2\x80\x8D\xC3\xA4\xE2\x80\x8C", "\xC3\xA4"},
+	    {__LINE__, "\xD9\x85\xE2\x80\x8C\xD8\xB1", "\xD9\x85\xE2\x80\x8C\xD8\xB1"},
+	    /* Malayalam: na, virama, joiner are one letter */
+	    {__LINE__, "\xE0\xB4\xA8\xE0\xB5\x8D\xE2\x80\x8D ",
+		"\xE0\xB4\xA8\xE0\xB5\x8D\xE2\x80\x8D"},
 	    {__LINE__, " \xC3 ", "\xC3"},
 	    {__LINE__, "\x85\xA0", "\x85\xA0"}, /* no UTF-8 */
 	    {__LINE__, "\xE2\x80\x8B\xC2\xA0", ""},
@@ -215,6 +227,72 @@ static void trimming(void)
 
 	for (size_t i = 0; i < COUNT(rows); i++)
 		CHECK_AT(rows[i].line, str_is(utf8_trim(str_from(rows[i].text)), rows[i].trimmed));
+	CHECK(utf8_trim((struct str){NULL, 0}).p == NULL);
+}
+
+/* What is kept to be shown, and what is parsed. */
+static void folding_signs(void)
+{
+	static const struct {
+		int line;
+		const char *text, *shown, *parsed;
+		bool has_gap;
+	} rows[] = {
+	    {__LINE__, "", "", "", false},
+	    {__LINE__, "Mia", "Mia", "Mia", false},
+	    {__LINE__, " Mia\n\tKolb ", "Mia Kolb", " Mia  Kolb ", true},
+	    {__LINE__, "Mia\xE3\x80\x80Kolb", "Mia Kolb", "Mia Kolb", true},
+	    {__LINE__,
+		"\xE2\x80\xAEMi\xE2\x80\x8B"
+		"a\xE2\x80\xAC",
+		"Mia", "Mia", true},
+	    {__LINE__, "\xD9\x85\xE2\x80\x8C\xD8\xB1", "\xD9\x85\xE2\x80\x8C\xD8\xB1",
+		"\xD9\x85\xD8\xB1", true},
+	    {__LINE__, "Lena\xE2\x80\x91Marie", "Lena\xE2\x80\x91Marie", "Lena-Marie", false},
+	    {__LINE__, "\xE2\x80\x90\xE2\x80\x93\xE2\x80\x94\xE2\x88\x92\xEF\xBC\x8D\xEF\xB9\xA3",
+		"\xE2\x80\x90\xE2\x80\x93\xE2\x80\x94\xE2\x88\x92\xEF\xBC\x8D\xEF\xB9\xA3",
+		"------", false},
+	    /* Arabic, Persian, Devanagari, Bengali, full width, Osmanya, mathematical */
+	    {__LINE__,
+		"\xD9\xA0\xD9\xA9\xDB\xB7\xE0\xA5\xA6\xE0\xA5\xAF\xE0\xA7\xAD\xEF\xBC\x90\xEF\xBC"
+		"\x99\xF0\x90\x92\xA1\xF0\x9D\x9F\x8E\xF0\x9D\x9F\xBF",
+		NULL, "09709709109", false},
+	    {__LINE__, "\xEF\xBC\x8B\xEF\xBC\x94\xEF\xBC\x99\xEF\xBC\xA0", NULL, "+49@", false},
+	    {__LINE__, "\xC3 \x85", "\xC3 \x85", "\xC3 \x85", true},
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str s = str_from(rows[i].text);
+
+		CHECK_AT(rows[i].line,
+		    rows[i].shown == NULL || str_is(utf8_fold_blanks(a, s), rows[i].shown));
+		CHECK_AT(rows[i].line, str_is(utf8_fold_signs(a, s), rows[i].parsed));
+		CHECK_AT(rows[i].line, utf8_has_gap(s) == rows[i].has_gap);
+	}
+	arena_free(a);
+}
+
+static void lowering(void)
+{
+	static const struct {
+		int line;
+		const char *text, *low;
+	} rows[] = {
+	    {__LINE__, "Mia@EXAMPLE.com", "mia@example.com"},
+	    {__LINE__, "J\xC3\x9CRGEN", "j\xC3\xBCrgen"},
+	    {__LINE__, "\xD0\x96\xCE\xA3", "\xD0\xB6\xCF\x83"},
+	    {__LINE__, "\xC8\xBA", "\xE2\xB1\xA5"}, /* one byte longer */
+	    {__LINE__, "\xE5\xB1\xB1\xFF", "\xE5\xB1\xB1\xFF"},
+	};
+	struct arena *a = arena_new();
+	size_t n;
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		CHECK_AT(rows[i].line, str_is(utf8_lower(a, str_from(rows[i].text)), rows[i].low));
+	CHECK(utf8_point(STR("\xE5\xB1\xB1x"), &n) == 0x5C71 && n == 3);
+	CHECK(utf8_point(STR("\xE5\xB1"), &n) == 0xFFFD && n == 1);
+	arena_free(a);
 }
 
 static void composing(void)
@@ -312,7 +390,8 @@ void suite_base_utf8(void);
 void suite_base_utf8(void)
 {
 	ADD_TESTS("base/utf8", {"validity", validity}, {"cutting", cutting}, {"cleaning", cleaning},
-	    {"trimming", trimming}, {"composing", composing}, {"signs", signs}, {"UTF-16", utf16},
-	    {"Windows-1252", windows_1252}, {"folding", folding},
-	    {"folding makes room", folding_makes_room});
+	    {"folding", folding}, {"folding makes room", folding_makes_room},
+	    {"trimming", trimming}, {"folding signs", folding_signs}, {"lowering", lowering},
+	    {"composing", composing}, {"signs", signs}, {"UTF-16", utf16},
+	    {"Windows-1252", windows_1252});
 }
