@@ -1,5 +1,6 @@
 /* Connect bodies against the manifest: which credentials and settings there may and must be. */
 #include "base/limits.h"
+#include "base/region.h"
 #include "connection/connection-internal.h"
 #include "net/egress.h"
 
@@ -133,13 +134,17 @@ static int check_text(
 	bool is_id = strcmp(s->key, "externalAccountId") == 0;
 	const struct json_member text = {"", READ_TEXT, .flags = READ_PLAIN,
 	    .max = is_id ? LIMIT_EXTERNAL_ID_BYTES : SETTING_BYTES};
-	struct str ignored;
+	struct str given;
 
 	if (json_is_number(v)) {
 		json_set_str(settings, s->key, json_id_text(k->a, v));
 		v = json_object_get(settings, s->key);
 	}
-	return json_read_value(&k->in, v, &text, &ignored);
+	if (json_read_value(&k->in, v, &text, &given) == -1)
+		return -1;
+	if (is_id) /* compared with what payloads say */
+		json_set_strn(settings, s->key, str_copy(k->a, utf8_trim(given)));
+	return 0;
 }
 
 /* Text is JSON written by hand; it is kept parsed. */
@@ -163,6 +168,20 @@ static int check_template(
 		return 0;
 	return json_reader_fail(
 	    &k->in, "%s%s%s", err.field, err.field[0] != '\0' ? ": " : "", err.msg);
+}
+
+/* "UK" is kept as GB. */
+static int check_country(
+    struct settings_checking *k, const struct setting_spec *s, json_t *settings, const json_t *v)
+{
+	struct str code = {json_string_value(v), json_string_length(v)};
+	const struct region *region = region_of_code(code);
+
+	if (region == NULL)
+		return json_reader_fail(
+		    &k->in, "must be the two-letter code of a country (ISO 3166), such as DE");
+	json_set_str(settings, s->key, region->iso);
+	return 0;
 }
 
 static int check_integer(struct settings_checking *k, const struct setting_spec *s, json_t *v)
@@ -211,10 +230,7 @@ static int check_setting(
 	case SETTING_OBJECT:
 		return check_settings(k, s->members, s->nmembers, v);
 	case SETTING_COUNTRY:
-		return is_setting_word(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 2, 2)
-			   ? 0
-			   : json_reader_fail(
-				 &k->in, "must be a two-letter country code such as DE");
+		return check_country(k, s, settings, v);
 	case SETTING_TYPE:
 		return is_setting_word(v,
 			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", 1,

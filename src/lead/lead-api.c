@@ -46,7 +46,7 @@ static const struct json_member lead_body_members[] = {BODY_TEXT("providerType",
 static bool value_is_blank(const json_t *v)
 {
 	if (json_is_string(v))
-		return str_trim((struct str){json_string_value(v), json_string_length(v)}).n == 0;
+		return utf8_trim((struct str){json_string_value(v), json_string_length(v)}).n == 0;
 	return v == NULL || json_is_null(v) || (json_is_object(v) && json_object_size(v) == 0);
 }
 
@@ -65,6 +65,24 @@ static json_t *lead_from_body(struct arena *a, const json_t *body)
 		is_empty = is_empty && value_is_blank(v);
 	}
 	return is_empty ? NULL : lead;
+}
+
+/* What was sent, where normalizing made something else of it: kept among the raw fields, unless the
+ * sender has put one of that name there. */
+static void lead_keep_sent(json_t *lead, const json_t *body)
+{
+	static const char *const members[] = {
+	    "email", "firstName", "lastName", "fullName", "phoneNumber", "company"};
+	json_t *raw = json_object_get(lead, "rawFieldData");
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+		const char *sent = json_str(body, members[i]), *kept = json_str(lead, members[i]);
+
+		if (sent != NULL && utf8_trim(str_from(sent)).n > 0 &&
+		    (kept == NULL || strcmp(kept, sent) != 0) &&
+		    json_object_get(raw, members[i]) == NULL)
+			json_set_str(raw, members[i], sent);
+	}
 }
 
 struct lead_creating {
@@ -102,11 +120,12 @@ static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 		res_invalid(r);
 		return false;
 	}
-	/* Spaces at its ends would be no difference to the database. */
-	id = str_trim(body.provider_lead_id);
+	/* Blanks at its ends are no difference to the database, nor to people. */
+	id = utf8_trim(body.provider_lead_id);
 	if (id.n == 0)
 		id = str_from(uuid_dup(r->a, uuid_new()));
 	lead_normalize(r->a, lead, NULL);
+	lead_keep_sent(lead, r->json);
 	c->record = (struct record_item){.account_id = r->actor.account_id,
 	    .provider_type = body.provider_type,
 	    .resource_type = STR("lead"),

@@ -32,4 +32,6 @@ int lead_store_ready(
 /* Stores why the details could not be had: stage stays received, or becomes failed. */
 int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row, bool is_final,
     const char *error, struct err *err);
+/* First, last and full name of a lead, in place (lead-name.c). */
+void lead_normalize_names(struct arena *a, json_t *lead);
 #endif

@@ -38,9 +38,9 @@ struct lead_capture {
 int lead_capture(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err);
 
-/* Brings a lead into its normalized form, in place: email trimmed and lower-cased (dropped to
- * customFields when it is no address), phone to E.164 where a country is known (leading + or 00, or
- * settings' defaultCountry), names split and joined, unknown strings left alone. Pure. */
+/* Brings a lead into its normalized form, in place: email as the address that it gives (dropped to
+ * customFields when it is none), phone to E.164 where it is surely one (default_country: ISO 3166
+ * alpha-2, or NULL), names split, joined and freed of titles, unknown strings left alone. Pure. */
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
 /* Jobs of this feature, for the runner's table. */
 int lead_job_process(struct job *j, struct err *err);

@@ -1,0 +1,18 @@
+/* Phone numbers as people write them. */
+#ifndef BASE_PHONE_H
+#define BASE_PHONE_H
+
+#include "base/region.h"
+
+/* The number that a text surely is, as E.164 (a + and 8 to 15 digits), arena-owned; else NULL. home
+ * is where it was written down, or NULL when that is not known: then only numbers with + or 00 are
+ * sure.
+ *
+ * Read are blanks, marks, dashes, dots, brackets, one + in front, "tel:" and the like, digits of
+ * any script, a slash with five digits behind it, a bracketed trunk zero, and the ".0" of a number
+ * that was one to a program. The number must fit the plan of its calling code (phone-plans.def),
+ * and be readable in one way only: with its trunk prefix, with the code of home already in front,
+ * or bare. Extensions, several numbers in a text, local numbers and letters give NULL. */
+const char *phone_e164(struct arena *a, struct str text, const struct region *home);
+
+#endif
