@@ -210,15 +210,15 @@ static int encoding_weigh(
 	return 0;
 }
 
-static int encoding_check_wish(const struct csv_format *f, struct str s, struct err *err)
+/* Of UTF-16 the bytes say the order, whatever was said. */
+static int encoding_check_wish(struct csv_format *f, struct str s, struct err *err)
 {
-	enum csv_encoding found;
+	bool is_wished = f->encoding == CSV_UTF16_LE || f->encoding == CSV_UTF16_BE;
 
-	if ((f->encoding == CSV_UTF16_LE || f->encoding == CSV_UTF16_BE) && f->start == 0 &&
-	    !encoding_is_utf16(s, &found))
-		return err_field(err, ERR_INVALID, "encoding",
-		    "cannot be UTF-16: that has NUL bytes between, and this file has none");
-	return 0;
+	if (!is_wished || f->start > 0 || encoding_is_utf16(s, &f->encoding))
+		return 0;
+	return err_field(err, ERR_INVALID, "encoding",
+	    "cannot be UTF-16: that has NUL bytes between, and this file has none");
 }
 
 static int encoding_detect(struct encoding_look *l, const struct file_look *k, struct err *err)

@@ -85,7 +85,7 @@ static bool has_word_steps(struct arena *a, struct str name)
 /* Is the place within one that another column has? */
 static bool is_below_another(const struct map *places, const char *path)
 {
-	for (size_t i = 1; path[i] != '\0'; i++) {
+	for (size_t i = 0; path[i] != '\0'; i++) {
 		if (path[i] == '\\')
 			i++;
 		else if (path[i] == '.' && map_get(places, (struct str){path, i}) != NULL)
@@ -116,23 +116,30 @@ static void header_place_columns(struct arena *a, struct import_header *h)
 
 /* ---- what is in a column, by its name -------------------------------------------------------- */
 
-/* Letters and digits of the name in lower case; words are kept apart by '_'. */
+/* Letters and digits of the name without case and accents; words are kept apart by '_', and so are
+ * the humps of camels. */
 static const char *name_words(struct arena *a, struct str name)
 {
-	char *out = arena_alloc(a, 2 * name.n + 1);
+	struct buf *b = buf_new(a, 3 * IMPORT_HEADER_BYTES);
+	const char *folded;
 	size_t n = 0;
+	char *out;
 
 	for (size_t i = 0; i < name.n; i++) {
-		char c = name.p[i];
-		bool is_upper = c >= 'A' && c <= 'Z';
-		bool is_hump = is_upper && i > 0 && name.p[i - 1] >= 'a' && name.p[i - 1] <= 'z';
-		bool is_letter = is_upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-				 (unsigned char)c >= 0x80;
+		bool is_upper = name.p[i] >= 'A' && name.p[i] <= 'Z';
 
-		if (is_hump || (!is_letter && n > 0 && out[n - 1] != '_'))
-			out[n++] = '_';
-		if (is_letter)
-			out[n++] = is_upper ? (char)(c - 'A' + 'a') : c;
+		if (is_upper && i > 0 && name.p[i - 1] >= 'a' && name.p[i - 1] <= 'z')
+			buf_chr(b, '_');
+		buf_chr(b, name.p[i]);
+	}
+	folded = utf8_fold(a, (struct str){b->p, b->len});
+	out = arena_alloc(a, strlen(folded) + 1);
+	for (const char *p = folded; *p != '\0'; p++) {
+		bool is_letter = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') ||
+				 (unsigned char)*p >= 0x80;
+
+		if (is_letter || (n > 0 && out[n - 1] != '_'))
+			out[n++] = is_letter ? *p : '_';
 	}
 	while (n > 0 && out[n - 1] == '_')
 		n--;
@@ -156,8 +163,9 @@ static bool words_have(const char *words, const char *const *parts, const char *
 
 void import_column_look(struct arena *a, struct import_column *c, struct str name)
 {
-	static const char *const parts[] = {"phone", "telefon", "mobil", "whatsapp", NULL};
-	static const char *const whole[] = {"tel", "cell", "handy", "fax", "gsm", "msisdn", NULL};
+	static const char *const parts[] = {
+	    "phone", "telefon", "mobil", "movil", "celular", "handy", "whatsapp", NULL};
+	static const char *const whole[] = {"tel", "cell", "fax", "gsm", "msisdn", NULL};
 	static const char *const email_parts[] = {"email", "e_mail", NULL};
 	static const char *const email_whole[] = {"mail", NULL};
 	const char *words = name_words(a, name);
@@ -175,6 +183,18 @@ static bool cells_have(const struct str *cells, size_t n, const char *name)
 		if (str_is(cells[i], name))
 			return true;
 	return false;
+}
+
+/* By the id of its records, and by what else only an export has: people take columns out. */
+static bool is_export(const struct str *cells, size_t n)
+{
+	bool has_data = false;
+
+	for (size_t i = 0; i < n; i++)
+		has_data = has_data || str_starts(cells[i], RECORD_CSV_DATA);
+	return cells_have(cells, n, "externalId") &&
+	       (has_data || (cells_have(cells, n, "id") && cells_have(cells, n, "providerType") &&
+				cells_have(cells, n, "resourceType")));
 }
 
 static bool is_name_of_ours(struct str name)
@@ -260,9 +280,7 @@ int import_header_read(struct arena *a, const struct csv_row *row, const struct 
 		exact[i] = str_copy(a, h.guards > 0 ? csv_unguarded(row->cells[i]) : row->cells[i]);
 		trimmed[i] = str_copy(a, utf8_trim(exact[i]));
 	}
-	h.is_export = cells_have(trimmed, h.n, "id") && cells_have(trimmed, h.n, "providerType") &&
-		      cells_have(trimmed, h.n, "resourceType") &&
-		      cells_have(trimmed, h.n, "externalId");
+	h.is_export = is_export(trimmed, h.n);
 	header_name_columns(a, &h, trimmed);
 	if (h.is_export) {
 		h.guards += !o->is_raw;

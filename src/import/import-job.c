@@ -180,7 +180,7 @@ int import_provider(struct arena *a, const struct csv_source *source,
 	if (import_open(a, source, o, &rd, &map, &row, err) == -1 ||
 	    (rc = csv_reader_next(rd, &row, err)) == -1)
 		return -1;
-	if (rc == 1 && import_map_row(map, a, &row, &read) == 1)
+	if (rc == 1 && import_map_row(map, a, &row, &read) == 1 && read.provider_type.n > 0)
 		*out = read.provider_type;
 	return 0;
 }

@@ -130,9 +130,9 @@ static void row_write(struct row_writing *w)
 /* Members of an export that had no column of their own: {"path": value}. */
 static void row_add_other_data(struct row_writing *w, struct str *data)
 {
-	struct str cell = w->m->other_column < w->row->n
-			      ? import_cell(w->m, w->a, w->row, w->m->other_column)
-			      : STR("");
+	struct str cell = w->m->other_column == w->m->header.n
+			      ? STR("")
+			      : import_cell(w->m, w->a, w->row, w->m->other_column);
 	json_t *other, *root;
 
 	if (cell.n == 0 || w->problem != NULL)

@@ -74,7 +74,8 @@ static int node_compare(const void *x, const void *y)
 
 static void tree_sort(struct import_node *node)
 {
-	qsort(node->children, node->n, sizeof(struct import_node *), node_compare);
+	if (node->n > 1)
+		qsort(node->children, node->n, sizeof(struct import_node *), node_compare);
 	for (size_t i = 0; i < node->n; i++)
 		tree_sort(node->children[i]);
 }
@@ -88,7 +89,6 @@ struct import_node *import_tree_new(
 		if (h->v[i].to != NULL && i != id_column &&
 		    tree_add_column(a, root, h, i, err) == -1)
 			return NULL;
-	if (root->n > 0)
-		tree_sort(root);
+	tree_sort(root);
 	return root;
 }

@@ -87,9 +87,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 				abort();
 		}
 	}
-	o = (struct import_options){0};
-	if (import_prepare(a, &source, &o, &map, NULL) == 0)
-		map_rows(a, &source, &o, map);
+	for (int i = 0; i < 2; i++) {
+		o = (struct import_options){.is_errors = i == 1, .is_blank_cleared = i == 1};
+		if (import_prepare(a, &source, &o, &map, NULL) == 0)
+			map_rows(a, &source, &o, map);
+	}
 	arena_free(a);
 	return 0;
 }

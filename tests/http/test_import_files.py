@@ -308,6 +308,13 @@ def _():
     equal(counts(send(raw, t)), (2, 0, 0, 2, 0))
     equal(counts(send(raw.replace(b"@desk", b"@door"), t)), (2, 0, 1, 1, 0))
     equal(records(t)["1"], {"phone": "+493023125012", "delta": "-7", "tag": "@door", "guarded": "'=1"})
+    # people take columns out, and add others
+    rows = [r[3:4] + r[7:] for r in csv.reader(io.StringIO(export(t).decode()))]
+    rows = [r + [x] for r, x in zip(rows, ("new", "'=n", ""))]
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    equal(counts(send(out.getvalue(), t)), (2, 0, 1, 1, 0))
+    equal(records(t)["1"], {"phone": "+493023125012", "delta": "-7", "tag": "@door", "guarded": "'=1", "new": "=n"})
     # without guards for programs
     raw = export(t, format="raw")
     for cell in (",+493023125012", ",-7", ",@door", ",'=1", ",=1"):

@@ -521,6 +521,113 @@ static void long_cells(void)
 	arena_free(a);
 }
 
+static unsigned below(unsigned n)
+{
+	static uint64_t state = 20260307;
+
+	state = state * UINT64_C(6364136223846793005) + 1;
+	return (unsigned)(state >> 33) % n;
+}
+
+/* A file of many lines, some of them broken, in UTF-8. */
+static struct str any_file(struct arena *a)
+{
+	static const char *const cells[] = {"x", "\xC3\xB6\xE2\x82\xAC",
+	    "\xF0\x9F\x98\x80\xF0\x9F\x98\x80", "\"q\"", "\"two\nlines\r\nof \xC3\xBC\"", "\"open",
+	    "5\" pipe", "", " ", "\xEF\xBB\xBFm", "\"a\"b"};
+	struct buf *b = buf_new(a, 1 << 20);
+
+	buf_str(b, "a,b,c\n");
+	for (unsigned lines = 6000 + below(100); lines > 0; lines--) {
+		for (unsigned n = below(40) == 0 ? 600 : 1; n > 0; n--)
+			buf_str(b, cells[below(4)]);
+		buf_printf(b, ",%s,%s%s", cells[below(COUNT(cells))], cells[below(COUNT(cells))],
+		    below(5) == 0 ? "\r\n" : "\n");
+	}
+	return (struct str){b->p, b->len};
+}
+
+/* In the encoding; what UTF-16 has not been asked for stays as it is. */
+static struct str encoded(struct arena *a, struct str s, enum csv_encoding encoding)
+{
+	bool is_big = encoding == CSV_UTF16_BE;
+	char *out = arena_alloc(a, 2 * s.n);
+	size_t n = 0;
+
+	if (encoding == CSV_UTF8)
+		return s;
+	for (size_t i = 0; i < s.n;) {
+		unsigned char c = (unsigned char)s.p[i];
+		size_t length = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+		uint32_t point = length == 1 ? c : c & (0xFFu >> (length + 1));
+		uint16_t units[2];
+
+		for (size_t k = 1; k < length; k++)
+			point = point << 6 | ((unsigned char)s.p[i + k] & 0x3F);
+		i += length;
+		units[0] = (uint16_t)(point < 0x10000 ? point : 0xD800 + ((point - 0x10000) >> 10));
+		units[1] = (uint16_t)(0xDC00 + ((point - 0x10000) & 0x3FF));
+		for (int k = 0; k < (point < 0x10000 ? 1 : 2); k++) {
+			out[n++] = (char)(is_big ? units[k] >> 8 : units[k] & 0xFF);
+			out[n++] = (char)(is_big ? units[k] & 0xFF : units[k] >> 8);
+		}
+	}
+	return (struct str){out, n};
+}
+
+static bool rows_are_alike(const struct csv_row *x, const struct csv_row *y, bool is_same_file)
+{
+	bool alike = x->line == y->line && x->next_line == y->next_line && x->n == y->n &&
+		     (x->problem == NULL) == (y->problem == NULL) && str_eq(x->text, y->text) &&
+		     (!is_same_file || x->next_offset == y->next_offset);
+
+	for (size_t i = 0; alike && i < x->n; i++)
+		alike = str_eq(x->cells[i], y->cells[i]);
+	return alike;
+}
+
+/* From memory, from a file, from a row in the middle, and in each encoding: the same rows. */
+static void sources_and_encodings(void)
+{
+	static const enum csv_encoding encodings[] = {CSV_UTF8, CSV_UTF16_LE, CSV_UTF16_BE};
+	struct arena *a = arena_new();
+	const char *dir = core_mkdir(a), *path = arena_printf(a, "%s/any.csv", dir);
+	struct str text = any_file(a);
+	struct csv_format format = {.delimiter = ',', .quote = '"', .encoding = CSV_UTF8};
+	struct csv_source plain = {.data = text, .size = text.n};
+
+	for (size_t e = 0; e < COUNT(encodings); e++) {
+		struct str bytes = encoded(a, text, encodings[e]);
+		struct csv_source memory = {.data = bytes, .size = bytes.n},
+				  file = {.path = path, .size = bytes.n};
+		struct csv_reader *one, *two, *three, *wanted;
+		struct csv_row x, y, z, w;
+		int rows = 0, bad = 0;
+
+		FILE *f = fopen(path, "we");
+		REQUIRE(f != NULL && fwrite(bytes.p, 1, bytes.n, f) == bytes.n && fclose(f) == 0);
+		wanted = csv_reader_new(a, &plain, &format, NULL);
+		format.encoding = encodings[e];
+		one = csv_reader_new(a, &memory, &format, NULL);
+		two = csv_reader_new(a, &file, &format, NULL);
+		three = csv_reader_new(a, &file, &format, NULL);
+		format.encoding = CSV_UTF8;
+		while (bad == 0 && csv_reader_next(wanted, &w, NULL) == 1) {
+			bad += csv_reader_next(one, &x, NULL) != 1 ||
+			       csv_reader_next(two, &y, NULL) != 1 ||
+			       csv_reader_next(three, &z, NULL) != 1;
+			bad += !rows_are_alike(&w, &x, encodings[e] == CSV_UTF8) ||
+			       !rows_are_alike(&x, &y, true) || !rows_are_alike(&x, &z, true);
+			if (++rows % 100 == 0)
+				csv_reader_seek(three, z.next_offset, z.next_line);
+		}
+		CHECK_AT(__LINE__ * 100 + (int)e, bad == 0 && rows > 6000);
+		CHECK(csv_reader_next(one, &x, NULL) == 0 && csv_reader_next(two, &y, NULL) == 0);
+	}
+	core_rmdir(dir);
+	arena_free(a);
+}
+
 void suite_import(void)
 {
 	ADD_TESTS("import", {"csv-spectrum and RFC 4180", spectrum},
@@ -528,6 +635,7 @@ void suite_import(void)
 	    {"bad rows by line", bad_rows}, {"types", types}, {"keys", keys},
 	    {"natural keys are exact", natural_keys_are_exact},
 	    {"wishes by place", wishes_by_place}, {"blank cells", blank_cells},
-	    {"many open quotes", many_open_quotes}, {"goes on from any record", resumes_anywhere},
-	    {"long cells", long_cells});
+	    {"many open quotes", many_open_quotes},
+	    {"sources and encodings", sources_and_encodings},
+	    {"goes on from any record", resumes_anywhere}, {"long cells", long_cells});
 }
