@@ -139,6 +139,7 @@ static bool is_csv_type(struct str type)
 {
 	static const char *const types[] = {"text/csv", "application/csv", "text/plain",
 	    "text/tab-separated-values", "application/vnd.ms-excel", "application/octet-stream",
+	    "application/x-ndjson", "application/ndjson", "application/jsonl",
 	    "multipart/form-data"};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -307,8 +308,8 @@ int import_api_create(struct req *r)
 
 	if (r->json == NULL && type.n > 0 && !str_ieq(type, STR("application/json")) &&
 	    !is_csv_type(type))
-		return res_problem(
-		    r, 415, "The body must be text/csv, multipart/form-data or JSON");
+		return res_problem(r, 415,
+		    "The body must be text/csv, application/x-ndjson, multipart/form-data or JSON");
 	if (!import_read_request(r, &q))
 		return 0;
 	if (req_has_invalid(r))

@@ -58,7 +58,7 @@ static void import_batch_add_row(
 	    .external_id = read.external_id,
 	    .source = RECORD_SOURCE_IMPORT,
 	    .data = read.data,
-	    .is_of_cells = true,
+	    .is_of_cells = !read.is_exact,
 	    .has_cleared = read.is_cleared};
 	it->words = record_words(b->rows, it);
 }

@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
-#include "import/import.h"
+#include "import/import-internal.h"
 
 #define SAMPLE_BYTES (64u * 1024u)
 #define SAMPLE_ROWS 20
@@ -271,7 +271,7 @@ static char separator_of_line(struct str line)
 	return line.n > 0 && line.p[0] != ' ' ? line.p[0] : separator;
 }
 
-/* A first line of sep= says the delimiter and is no row. */
+/* A first line of sep= says the delimiter and is no row; one that is a JSON object is of NDJSON. */
 static int separator_detect(
     struct arena *a, const struct csv_source *source, struct csv_format *f, struct err *err)
 {
@@ -281,12 +281,16 @@ static int separator_detect(
 	char separator;
 	int rc;
 
-	tried.delimiter = '\x1F'; /* stands in no file, so that the line is one cell */
-	tried.quote = '"';
+	tried.delimiter = tried.quote = IMPORT_LINES_DELIMITER; /* so that the line is one cell */
 	rd = csv_reader_new(a, source, &tried, err);
 	rc = rd == NULL ? -1 : csv_reader_next(rd, &row, err);
 	if (rc != 1)
 		return rc;
+	if (f->delimiter == '\0' && row.text.n > 0 && row.text.p[0] == '{' &&
+	    import_line_is_object(&row)) {
+		f->delimiter = f->quote = IMPORT_LINES_DELIMITER;
+		return 0;
+	}
 	separator = separator_of_line(row.text);
 	if (separator == '\0')
 		return 0;
@@ -390,6 +394,8 @@ static int separators_detect(
 	if (separator_detect(a, k->source, f, err) == -1 ||
 	    (got = file_look_at(k, f->start, p, SAMPLE_BYTES, err)) == -1)
 		return -1;
+	if (import_is_lines(f))
+		return 0;
 	tried = *f;
 	delimiter_detect(a, sample_text(a, (struct str){p, (size_t)got}, &tried), &tried);
 	f->delimiter = tried.delimiter;
@@ -422,7 +428,7 @@ int import_count(const struct csv_source *source, const struct csv_format *forma
 	struct csv_row row;
 	int rc = rd == NULL ? -1 : 1;
 
-	*count = -1; /* the header is none of them */
+	*count = import_is_lines(format) ? 0 : -1; /* the header is none of them */
 	if (source->size > IMPORT_DIRECT_BYTES)
 		*count = most + 1;
 	while (rc == 1 && *count <= most && (rc = csv_reader_next(rd, &row, err)) == 1)

@@ -52,6 +52,8 @@ struct import_node *import_tree_new(
     struct arena *a, const struct import_header *h, size_t id_column, struct err *err);
 
 struct import_map {
+	bool is_lines;          /* NDJSON: of the header only is_export counts */
+	bool has_own_providers; /* of an export */
 	struct import_header header;
 	struct import_node *root;
 	bool has_json;
@@ -68,6 +70,13 @@ struct import_map {
 struct str import_cell(
     const struct import_map *m, struct arena *a, const struct csv_row *row, size_t i);
 bool import_cell_is_blank(const struct import_map *m, struct str cell);
+/* The first line of a file: is it a JSON object, and one of an export? */
+bool import_line_is_object(const struct csv_row *row);
+bool import_line_is_ours(const struct csv_row *row);
+/* import_map_row of NDJSON. */
+int import_line_row(
+    const struct import_map *m, struct arena *a, const struct csv_row *row, struct import_row *out);
+
 /* Appends a text as JSON. */
 void import_cell_write_text(struct buf *b, struct str s);
 /* Appends a cell that is not blank as JSON of its type; false when it is none. */

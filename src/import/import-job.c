@@ -105,22 +105,26 @@ int import_options_parse(
 	return 0;
 }
 
-/* A reader behind the header, and the mapping. */
-static int import_open(struct arena *a, const struct csv_source *source,
-    const struct import_options *o, struct csv_reader **rd, struct import_map **map,
-    struct csv_row *header, struct err *err)
+int import_open(struct arena *a, const struct csv_source *source, const struct import_options *o,
+    struct csv_reader **rd, struct import_map **map, struct csv_row *header, struct err *err)
 {
+	bool is_lines = import_is_lines(&o->format);
 	int rc;
 
 	*rd = csv_reader_new(a, source, &o->format, err);
 	rc = *rd == NULL ? -1 : csv_reader_next(*rd, header, err);
 	if (rc == 0)
-		return err_field(
-		    err, ERR_INVALID, "csv", "has no header: the first row must name the columns");
-	if (rc == -1)
+		return err_field(err, ERR_INVALID, "csv",
+		    is_lines ? "has no lines"
+			     : "has no header: the first row must name the columns");
+	if (rc == -1 || (*map = import_map_new(a, header, o, err)) == NULL)
 		return -1;
-	*map = import_map_new(a, header, o, err);
-	return *map == NULL ? -1 : 0;
+	if (is_lines) {
+		*header = (struct csv_row){
+		    .next_offset = o->format.start, .next_line = o->format.line + 1};
+		csv_reader_seek(*rd, header->next_offset, header->next_line);
+	}
+	return 0;
 }
 
 /* An export without guards has its first name in quotes, which its own writer alone does. */
@@ -140,10 +144,13 @@ static int import_look(struct arena *a, const struct csv_source *source, struct 
 	return rc;
 }
 
+/* Of NDJSON the line stands in one. */
 static json_t *headers_of(struct arena *a, const struct import_map *m)
 {
 	json_t *headers = json_own(a, json_array());
 
+	if (import_map_columns(m) == 0)
+		json_array_append_new(headers, json_string("record"));
 	for (size_t i = 0; i < import_map_columns(m); i++) {
 		struct str name = import_map_name(m, i);
 

@@ -166,11 +166,33 @@ static size_t map_id_left_out(const struct import_map *m)
 										 : h->n;
 }
 
+static bool is_wish(const json_t *v)
+{
+	return v != NULL && !json_is_null(v);
+}
+
+/* Of NDJSON: what its first line shows. */
+static int map_of_lines(struct import_map *m, const struct csv_row *first,
+    const struct import_options *o, struct err *err)
+{
+	if (is_wish(o->mapping) && json_object_size(o->mapping) > 0)
+		return err_field(err, ERR_INVALID, "mapping", "is of columns, and NDJSON has none");
+	if (is_wish(o->key_columns) && json_array_size(o->key_columns) > 0)
+		return err_field(
+		    err, ERR_INVALID, "keyColumns", "are columns, and NDJSON has none");
+	m->is_lines = true;
+	m->header.is_export = import_line_is_ours(first);
+	m->has_own_providers = o->has_own_providers;
+	return 0;
+}
+
 struct import_map *import_map_new(
     struct arena *a, const struct csv_row *header, const struct import_options *o, struct err *err)
 {
 	struct import_map *m = arena_zalloc(a, sizeof(*m));
 
+	if (import_is_lines(&o->format))
+		return map_of_lines(m, header, o, err) == -1 ? NULL : m;
 	if (import_header_read(a, header, o, &m->header, err) == -1 ||
 	    map_apply_mapping(&m->header, o->mapping, err) == -1 ||
 	    map_choose_keys(a, m, o->key_columns, err) == -1)
@@ -235,6 +257,8 @@ const char *import_map_key(struct arena *a, const struct import_map *m)
 {
 	struct buf *b = buf_new(a, 2 * IMPORT_HEADER_BYTES);
 
+	if (m->is_lines)
+		return m->header.is_export ? "externalId" : "external_id";
 	if (m->id_column < m->header.n)
 		return m->header.v[m->id_column].name.p;
 	for (size_t i = 0; i < m->nkeys; i++)
@@ -244,7 +268,7 @@ const char *import_map_key(struct arena *a, const struct import_map *m)
 
 bool import_map_has_id(const struct import_map *m)
 {
-	return m->id_column < m->header.n;
+	return m->is_lines || m->id_column < m->header.n;
 }
 
 bool import_map_is_export(const struct import_map *m)

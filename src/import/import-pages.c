@@ -17,6 +17,7 @@
 #define PREVIEW_COLUMNS 200   /* that can be mapped by form; more go as they are */
 #define PREVIEW_EXAMPLES 3
 #define CELL_BYTES 80
+#define LINE_LABEL "Record" /* of NDJSON, which has no columns */
 #define ERROR_ROWS 50
 #define REFRESH_S "2"
 #define WHAT "such import. It may have been discarded"
@@ -358,6 +359,15 @@ static void columns_add_examples(json_t *columns, const struct csv_row *row)
 	}
 }
 
+static void cells_add(json_t *cells, struct str label, struct str value)
+{
+	json_t *cell = json_object();
+
+	json_set_strn(cell, "label", label);
+	json_set(cell, "value", cell_clipped(value));
+	json_array_append_new(cells, cell);
+}
+
 static json_t *preview_row_json(
     const struct import_preview *p, const struct csv_row *row, const char *problem)
 {
@@ -365,14 +375,10 @@ static json_t *preview_row_json(
 
 	json_set_int(o, "line", row->line);
 	json_set_str(o, "problem", problem);
-	for (size_t k = 0; k < p->nshown && p->shown[k] < row->n; k++) {
-		size_t i = p->shown[k];
-		json_t *cell = json_object();
-
-		json_set_strn(cell, "label", import_map_name(p->plain, i));
-		json_set(cell, "value", cell_clipped(row->cells[i]));
-		json_array_append_new(cells, cell);
-	}
+	for (size_t k = 0; k < p->nshown && p->shown[k] < row->n; k++)
+		cells_add(cells, import_map_name(p->plain, p->shown[k]), row->cells[p->shown[k]]);
+	if (p->n == 0)
+		cells_add(cells, STR(LINE_LABEL), row->text);
 	json_set(o, "cells", cells);
 	return o;
 }
@@ -381,12 +387,13 @@ static json_t *preview_row_json(
 static int preview_add_rows(struct import_preview *p, json_t *data, json_t *columns,
     struct import_map *map, struct err *err)
 {
-	struct csv_reader *rd = csv_reader_new(p->r->a, &p->source, &p->o.format, err);
+	struct import_map *ignored;
+	struct csv_reader *rd;
 	struct arena *a = arena_new();
 	json_t *rows = json_array();
 	int64_t n = 0, blanks = 0;
 	struct csv_row row;
-	int rc = rd == NULL ? -1 : csv_reader_next(rd, &row, err);
+	int rc = import_open(p->r->a, &p->source, &p->o, &rd, &ignored, &row, err) == -1 ? -1 : 1;
 
 	json_set(data, "rows", rows);
 	while (rc == 1 && n < PREVIEW_COUNTED && (rc = csv_reader_next(rd, &row, err)) == 1) {
@@ -438,6 +445,8 @@ static int preview_page(struct import_preview *p, int status, struct import_map 
 	}
 	for (size_t k = 0; k < p->nshown; k++)
 		json_array_append_new(heads, cell_clipped(import_map_name(p->plain, p->shown[k])));
+	if (p->n == 0)
+		json_array_append_new(heads, json_string(LINE_LABEL));
 	json_set(data, "heads", heads);
 	json_set_int(data, "more_columns", (json_int_t)(p->n - p->nshown));
 	json_set_int(data, "unmapped_columns",

@@ -218,7 +218,7 @@ static const char *row_external_id(struct row_writing *w, struct str data, struc
 {
 	const struct import_map *m = w->m;
 
-	if (import_map_has_id(m))
+	if (m->id_column < m->header.n)
 		return row_id_of_column(m, w->a, w->row, out);
 	if (m->nkeys > 0)
 		return row_natural_key(m, w->a, w->row, out);
@@ -261,6 +261,8 @@ int import_map_row(
 	    .b = m->out,
 	    .blank = m->is_cleared ? BLANK_CLEARED : BLANK_KEPT};
 
+	if (m->is_lines)
+		return import_line_row(m, a, row, out);
 	*out = (struct import_row){.problem = row->problem};
 	if (out->problem == NULL)
 		out->problem = row_check_shape(m, a, row);

@@ -31,8 +31,8 @@ struct import_options {
  * ERR_INVALID: empty, or an encoding that is not read. */
 int import_detect(struct arena *a, const struct csv_source *source, struct csv_format *format,
     const char **why, struct err *err);
-/* Rows after the header, at most `most`, looked for in IMPORT_DIRECT_BYTES; most + 1 when there are
- * more or it is not known. */
+/* Rows (after the header of CSV), at most `most`, looked for in IMPORT_DIRECT_BYTES; most + 1 when
+ * there are more or it is not known. */
 int import_count(const struct csv_source *source, const struct csv_format *format, int64_t most,
     int64_t *count, struct err *err);
 
@@ -61,6 +61,13 @@ const char *import_map_key(struct arena *a, const struct import_map *m);
 bool import_map_has_id(const struct import_map *m);
 bool import_map_is_export(const struct import_map *m); /* of our own records */
 
+/* ---- NDJSON: import-lines.c ------------------------------------------------------------------ */
+
+/* A format of this delimiter, which stands in no file, has a JSON object on each line: no header,
+ * one cell a row. */
+#define IMPORT_LINES_DELIMITER '\x1F'
+bool import_is_lines(const struct csv_format *f);
+
 /* ---- rows: import-row.c -------------------------------------------------------------------- */
 
 struct import_row {
@@ -68,6 +75,7 @@ struct import_row {
 	struct str provider_type;     /* {NULL,0}: the import's */
 	int64_t blanks;               /* cells that say nothing */
 	bool is_cleared;              /* or clear what is there */
+	bool is_exact;                /* its values are of the types that they have */
 	const char *problem;
 };
 /* A row as a record: 1, or 0 with the problem. */
@@ -142,6 +150,10 @@ int import_prepare(struct arena *a, const struct csv_source *source, struct impo
 int import_adopt(struct db *db, struct arena *a, const struct uuid *account_id,
     struct str resource_type, const struct csv_source *source, struct import_options *o,
     struct err *err);
+/* A reader before the first row, behind the header of CSV, and the map; header has its place, and
+ * its cells where there is one. */
+int import_open(struct arena *a, const struct csv_source *source, const struct import_options *o,
+    struct csv_reader **rd, struct import_map **map, struct csv_row *header, struct err *err);
 /* Where rows go to the providers that they name: that of the first. */
 int import_provider(struct arena *a, const struct csv_source *source,
     const struct import_options *o, struct str *out, struct err *err);

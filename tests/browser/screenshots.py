@@ -146,6 +146,11 @@ def exported(b, product):
     fill_import(b, product, rows, "customer")
 
 
+def lines(b, product):
+    rows = product.api("GET", "/records/export?format=ndjson&resourceType=customer").text
+    fill_import(b, product, rows + '{"externalId":1}\n', "customer")
+
+
 def open_view(b, product, place):
     b.open(product.url + "/admin/records")
     b.click(".tabs li:nth-child(%d) a" % place)
@@ -189,6 +194,7 @@ STEPS = [("import-empty", lambda b, product: fill_import(b, product, " ", "conta
          ("import-odd", lambda b, product: fill_import(b, product, ODD_CSV, "contact")),
          ("import-preview", preview), ("import-preview-wrong", wrong_mapping), ("import-result", result),
          ("import-mended", mended), ("import-exported", exported),
+         ("import-ndjson", lines),
          ("records-view", lambda b, product: open_view(b, product, 2)),
          ("records-view-wide", lambda b, product: open_view(b, product, 4)),
          ("records-view-panel", lambda b, product: (open_view(b, product, 2),

@@ -373,16 +373,23 @@ def _():
         equal(answer.status, 200, answer)
     before = records(t)
     equal(len(before), total)
-    for raw in (export(t), export(t, format="raw")):
+    for form in ("csv", "raw", "ndjson"):
+        raw = export(t, format=form)
         for query in ({}, {"providerType": "custom_webhook"}, {"blank": "clear"}):
             o = send(raw, t, **query)
-            equal((counts(o), o["errors"], changed(t)), ((total, 0, 0, total, 0), {}, []), query)
+            equal((counts(o), o["errors"], changed(t)), ((total, 0, 0, total, 0), {}, []), (form, query))
     equal(records(t), before)
     # the page, as it stands
     b = browser()
-    o = run_draft(b, upload(b, export(t), t))
-    equal((counts(o), o["providerType"]), ((total, 0, 0, total, 0), "custom_webhook"))
+    for form in ("csv", "ndjson"):
+        o = run_draft(b, upload(b, export(t, format=form), t))
+        equal((counts(o), o["providerType"]), ((total, 0, 0, total, 0), "custom_webhook"))
     equal(records(t), before)
+    # elsewhere the same records come of NDJSON
+    other = kind()
+    o = send(export(t, format="ndjson"), other, providerType="manual")
+    equal((counts(o), o["errors"]), ((total, total, 0, 0, 0), {}))
+    equal(records(other), before)
 
 
 @test("a cell that prints like the stored value keeps value and type, in any file")
@@ -394,6 +401,37 @@ def _():
     equal(counts(send('external_id,n,ok,list\n1,5,true,"[1,2]"\n', t)), (1, 0, 0, 1, 0))
     equal(counts(send("external_id,n,ok,list\n1,05,yes,\n", t)), (1, 0, 1, 0, 0))
     equal(records(t), {"1": {"n": "05", "ok": "yes", "list": [1, 2]}})
+
+
+@test("NDJSON: a record on each line, its values as they are; what is none is an error row")
+def _():
+    t = kind()
+    lines = ['{"external_id":"1","n":2.50,"deep":{"a":[null,18446744073709551001]}}', "", '{"id":4e3,"blank":""}',
+             '{"externalId":"3","id":9}', '[1]', '{"n":1', '{"id":""}', '{"n":7}', '\ufeff{"id":"5","t":"x\\u0000"}']
+    o = send("\ufeff" + "\n".join(lines) + "\n\x1a", t)
+    equal((counts(o), sorted(o["errors"])), ((8, 4, 0, 0, 4), [5, 6, 7, 9]))
+    rows = records(t)
+    (hashed,) = [k for k in rows if k.startswith("row-")]
+    equal({k: v for k, v in rows.items() if k != hashed},
+          {"1": {"n": 2.5, "deep": {"a": [None, 18446744073709551001]}}, "4000": {"id": 4000.0, "blank": ""},
+           "3": {"id": 9}})
+    equal(rows[hashed], {"n": 7})
+    equal(counts(send("\n".join(lines[:4]), t))[:4], (3, 0, 0, 3))
+    errors = list(csv.reader(io.StringIO(tenant().api("GET", "/imports/%s/errors" % o["importId"]).text)))
+    equal((errors[0], errors[1][2]), (["line", "reason", "record"], "[1]"))
+    for field, value in (("mapping", {"n": "m"}), ("keyColumns", ["n"])):
+        problem(tenant().api("POST", "/records/import?resourceType=%s&%s=%s" % (t, field, urllib.parse.quote(json.dumps(
+            value))), lines[0].encode(), {"Content-Type": "application/x-ndjson"}), 422, field, "NDJSON")
+    # a job, which goes on where it was
+    text = "".join('{"id":"%d","n":%d}\n' % (i, i) for i in range(2500))
+    answer = tenant().api("POST", "/records/import?resourceType=" + t, text.encode(),
+                          {"Content-Type": "application/x-ndjson"})
+    equal(answer.status, 202, answer)
+    one = "/imports/" + answer.json()["importId"]
+    wait_until(lambda: tenant().get(one)["status"] == "completed", 30, "the import")
+    equal(counts(tenant().get(one)), (2500, 2498, 2, 0, 0))
+    # a header that only looks like it
+    equal(counts(send('{"a,b}\n1,2\n', t)), (1, 1, 0, 0, 0))
 
 
 @test("rows of an export that goes elsewhere are of whom the request names")
