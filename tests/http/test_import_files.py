@@ -385,6 +385,16 @@ def _():
         o = run_draft(b, upload(b, export(t, format=form), t))
         equal((counts(o), o["providerType"]), ((total, 0, 0, total, 0), "custom_webhook"))
     equal(records(t), before)
+    # and so do the files of those that are ticked on the page
+    ids = [("id", r["id"]) for r in tenant().get("/records?limit=40&resourceType=" + t)["data"]]
+    b.get("/admin/records?resourceType=" + t)
+    for form in ("csv", "ndjson"):
+        answer = b._request("POST", "/admin/records/bulk", urllib.parse.urlencode(
+            [("_csrf", b.csrf()), ("action", form), ("query", ""), *ids]),
+            {"Content-Type": "application/x-www-form-urlencoded"})
+        equal(answer.status, 200, answer)
+        b.get("/admin/records?resourceType=" + t)
+        equal(counts(send(answer.body, t)), (40, 0, 0, 40, 0), form)
     # elsewhere the same records come of NDJSON
     other = kind()
     o = send(export(t, format="ndjson"), other, providerType="manual")
