@@ -3,7 +3,7 @@
 import subprocess
 
 from harness import Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
-from tenant import Meta, Tenant
+from tenant import Meta, Tenant, row_id
 
 product = Instance(env={"CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "60"})
 
@@ -131,6 +131,18 @@ def _():
     equal(days()[0], now)
 
 
+def runners():
+    """How many processes the master of connect-cron has."""
+    master = product.pid("cron")
+    with open("/proc/%d/task/%d/children" % (master, master), encoding="ascii") as f:
+        return len(f.read().split())
+
+
+def stages(t):
+    return dict((stage, int(n)) for stage, n in product.sql(
+        "SELECT stage, COUNT(*) FROM leads WHERE account_id = %s GROUP BY 1" % row_id(t.id)))
+
+
 def break_connections():
     for [id_] in product.sql("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'connect'"):
         try:
@@ -149,7 +161,7 @@ def _():
     product.sql("SET GLOBAL init_connect = 'SET SESSION timestamp = UNIX_TIMESTAMP(SYSDATE()) - 3456000'")
     try:
         break_connections()
-        wait_until(lambda: "event=clock.apart" in product.log("cron"), 20, "the runner's look at the clock")
+        wait_until(lambda: product.log("cron").count("event=clock.apart") >= runners(), 20, "each runner's look at the clock")
         [lead] = meta.send()
         status, why = wait_until(lambda: (lambda got: got if got[0] == 503 else None)(reasons()), 20, "the workers'")
         has(why[0], "this host's clock is 3456")
@@ -158,9 +170,10 @@ def _():
         has(failing_ctl("partitions"), "this host's clock")
         product.sql("UPDATE jobs SET run_at = 1 WHERE class = 2")
         t.new_lead()
-        for _ in range(20):     # the runner, which is woken, looks by the way
+        for _ in range(20):     # the runners, which are woken, look by the way
             [added] = meta.send()
-        equal(t.rows("jobs", "attempts = 0 AND lease_id IS NULL"), 22)
+        wait_until(lambda: t.rows("jobs", "attempts = 0 AND lease_id IS NULL") == 22, 20, "what was handed over, given back")
+        equal(stages(t), {"ready": 1, "received": 22})
         equal(product.sql("SELECT COUNT(*) FROM jobs WHERE class = 2 AND (run_at <> 1 OR lease_id IS NOT NULL)"), [["0"]])
     finally:
         product.sql("SET GLOBAL init_connect = ''")
@@ -169,7 +182,9 @@ def _():
     t.wait_lead(added)
     t.wait_idle()
     wait_until(lambda: reasons() == (200, []), 20, "readiness")
-    equal(product.log("cron").count("event=clock.apart"), product.log("cron").count("event=clock.agrees"))
+    wait_until(lambda: product.log("cron").count("event=clock.apart") == product.log("cron").count("event=clock.agrees"),
+               20, "each runner's word that all is well")
+    wait_until_none(lambda: int(product.sql("SELECT COUNT(*) FROM jobs WHERE class = 2 AND run_at = 1")[0][0]), what="upkeep that is due")
     has(product.ctl("doctor"), "ok      clock")
 
 
