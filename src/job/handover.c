@@ -10,8 +10,9 @@
 #define KIND_BYTES 33u
 
 DB_STMT_ROWS(jobs_give_back,
-    "UPDATE jobs SET run_at = ?, lease_id = NULL, attempts = 0 WHERE lease_id = ? AND id IN (", "?",
-    ")");
+    "UPDATE jobs SET run_at = ?, lease_id = NULL, attempts = attempts - 1"
+    " WHERE lease_id = ? AND id IN (",
+    "?", ")");
 
 /* Both ends are of one host; of another version they do not understand each other (magic), and then
  * the runner finds the rows by their lease. */

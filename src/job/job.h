@@ -135,8 +135,9 @@ void runner_free(struct runner *rn);
 /* A job inserted pre-claimed by this runner within a job's transaction runs right after its commit,
  * without the claim's round trip: same as job_insert outside a runner. */
 int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t n, struct err *err);
-/* Work for moments when no job is due: 1 there is more, 0 none, -1. Each call takes a few
+/* Work for moments when no job is due: whether there is more of it, or -1. Each call takes a few
  * milliseconds; any number of hosts may do it at once. */
+enum { BACKGROUND_NONE, BACKGROUND_SOON /* in a tenth of a second */, BACKGROUND_AT_ONCE };
 void runner_set_background(struct runner *rn, int (*run)(struct app *app, struct err *err));
 /* Depth and age of an account's queue, for its dashboard; beyond 100,000 jobs a lower bound. */
 struct job_stats {

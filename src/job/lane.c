@@ -6,8 +6,10 @@
  * job that its target took well, halves when the target failed or said "slow down", and is never
  * below one. So a new destination is tried carefully, a fast one gets all it can take, and a sick
  * one holds few slots. What counts is calls, not jobs: a job whose call went well makes room for
- * the next, which calls while this one waits for its commit. A lane that is open (its breaker is)
- * or paused runs nothing and costs nothing: it is passed over, and its jobs are not looked at.
+ * the next, which calls while this one waits for its commit. So that there is a next, a lane whose
+ * calls are quick has more jobs, claimed, that wait in memory. A lane that is open (its
+ * breaker is) or paused runs nothing and costs nothing: it is passed over, and its jobs are not
+ * looked at.
  *
  * Each class has slots of its own, so live work never waits for bulk work, and bulk work moves
  * however much live work there is. Within a class one account gets no more than its share while
@@ -22,17 +24,22 @@
 #include "base/str.h"
 
 #define BUCKETS 1024u
+#define QUICK_US 50000 /* of a call: behind such ones jobs may wait in memory */
+#define QUICK_TIMES 4  /* as many as the window, all told */
 
 struct lane {
 	struct lane_key key;
 	struct tenant *tenant;
 	struct lanes *all;
-	int64_t due_us;                    /* the earliest known; INT64_MAX: none */
-	int64_t probe_at_us;               /* while it is open */
-	size_t running, calling, failures; /* calling: of those that run */
+	int64_t due_us;      /* the earliest known; INT64_MAX: none */
+	int64_t probe_at_us; /* while it is open */
+	/* running: claimed and not ended; of those: waiting, not begun; calling, begun and not
+	 * through with its call */
+	size_t running, waiting, calling, failures;
 	double window;
 	bool is_open, is_paused;
 	bool is_asked; /* a claim is on its way: not once more in the same */
+	bool is_quick; /* its last call was */
 	size_t told_window;
 	int64_t told_at_us;
 	LIST_ENTRY(lane) bucket;
@@ -161,16 +168,24 @@ void lane_due(struct lane *l, int64_t at_us)
 
 /* ---- windows ------------------------------------------------------------------------------- */
 
-/* How many more of its jobs may call, its class's slots apart. */
-static size_t lane_room(const struct lane *l)
+/* How many of its jobs may call at a time. */
+static size_t lane_calls_most(const struct lane *l)
 {
-	size_t most = uuid_is_nil(l->key.target_id) ? SIZE_MAX : (size_t)l->window;
-
 	if (l->is_paused)
 		return 0;
 	if (l->is_open)
-		most = 1;
-	return l->calling < most ? most - l->calling : 0;
+		return 1;
+	return uuid_is_nil(l->key.target_id) ? SIZE_MAX / QUICK_TIMES : (size_t)l->window;
+}
+
+/* How many more of its jobs may be claimed, its class's slots apart. */
+static size_t lane_room(const struct lane *l)
+{
+	size_t most = lane_calls_most(l), claimed = l->calling + l->waiting;
+
+	if (l->is_quick && !l->is_open)
+		most *= QUICK_TIMES;
+	return claimed < most ? most - claimed : 0;
 }
 
 size_t lanes_room(const struct lanes *ls, enum job_class class)
@@ -204,19 +219,41 @@ bool lane_has_room(const struct lanes *ls, const struct lane *l)
 static void lane_count(struct lane *l, size_t more, size_t fewer)
 {
 	l->running += more - fewer;
-	l->calling += more - fewer;
 	l->tenant->running += more - fewer;
 	l->all->running[l->key.class] += more - fewer;
 }
 
-void lane_started(struct lane *l)
+static void lane_wait(struct lane *l, size_t more, size_t fewer)
 {
-	lane_count(l, 1, 0);
+	lane_count(l, more, fewer);
+	l->waiting += more - fewer;
 }
 
-void lane_called(struct lane *l)
+void lane_taken(struct lane *l)
+{
+	lane_wait(l, 1, 0);
+}
+
+void lane_given_back(struct lane *l)
+{
+	lane_wait(l, 0, 1);
+}
+
+bool lane_may_begin(const struct lane *l)
+{
+	return l->calling < lane_calls_most(l);
+}
+
+void lane_begin(struct lane *l)
+{
+	l->waiting--;
+	l->calling++;
+}
+
+void lane_called(struct lane *l, int64_t took_us)
 {
 	l->calling--;
+	l->is_quick = took_us < QUICK_US;
 }
 
 void lane_stored(struct lane *l, enum job_peer peer)
@@ -228,6 +265,7 @@ void lane_stored(struct lane *l, enum job_peer peer)
 void lane_ended(struct lane *l, enum job_peer peer)
 {
 	lane_count(l, 0, 1);
+	l->calling--;
 	switch (peer) {
 	case JOB_PEER_UNKNOWN:
 		break;
@@ -243,6 +281,7 @@ void lane_ended(struct lane *l, enum job_peer peer)
 		l->failures++;
 		/* fall through */
 	case JOB_PEER_BUSY:
+		l->is_quick = false;
 		l->window = l->window > 2.0 ? l->window / 2.0 : 1.0;
 		break;
 	}
@@ -266,6 +305,11 @@ void lane_close(struct lane *l)
 bool lane_is_open(const struct lane *l)
 {
 	return l->is_open;
+}
+
+bool lane_is_paused(const struct lane *l)
+{
+	return l->is_paused;
 }
 
 void lane_pause(struct lane *l, bool is_paused)
@@ -343,15 +387,19 @@ struct lane *lanes_next(struct lanes *ls, int64_t now_us, size_t most, size_t *n
 void lane_reserve(struct lane *l, size_t n)
 {
 	l->is_asked = true;
-	lane_count(l, n, 0);
+	lane_wait(l, n, 0);
 }
 
-void lane_claimed(struct lane *l, size_t asked, size_t n, int64_t now_us)
+void lane_claimed(struct lane *l, size_t asked, size_t n, int64_t now_us, int64_t last_us)
 {
 	l->is_asked = false;
-	lane_count(l, 0, asked - n);
-	if (n < asked && l->due_us <= now_us)
+	lane_wait(l, 0, asked - n);
+	if (l->due_us > now_us)
+		return;
+	if (n < asked)
 		l->due_us = INT64_MAX;
+	else if (last_us > l->due_us)
+		l->due_us = last_us;
 }
 
 int64_t lanes_next_due_us(const struct lanes *ls)

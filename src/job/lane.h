@@ -33,27 +33,41 @@ void lane_due(struct lane *l, int64_t at_us);
  * take turns, then the lanes of an account; live before bulk, each within its own slots. NULL when
  * nothing that is due may run. The caller claims and tells the outcome by lane_claimed. */
 struct lane *lanes_next(struct lanes *ls, int64_t now_us, size_t most, size_t *n);
-/* Counts n jobs that are about to be claimed as running. */
+/* A claimed job, as the lane counts it:
+ *
+ *   lane_reserve, lane_claimed, lane_taken ─► waits ─lane_begin─► calls ─lane_called─► is stored
+ *                                              │ lane_given_back     │ lane_ended         │
+ * lane_stored
+ *
+ * The window bounds those that call. Where calls are quick, three times as many
+ * may wait. */
+
+/* Counts n jobs that are about to be claimed. */
 void lane_reserve(struct lane *l, size_t n);
 /* n of the `asked` were got, the others go back; with fewer, none is left that was due at now_us
- * (0: it is not known). */
-void lane_claimed(struct lane *l, size_t asked, size_t n, int64_t now_us);
-/* A job that came without a claim (handed over in the commit that made it) has started. */
-void lane_started(struct lane *l);
+ * (0: it is not known); else what is left was due no earlier than the last of them, at last_us. */
+void lane_claimed(struct lane *l, size_t asked, size_t n, int64_t now_us, int64_t last_us);
+/* A job has come without a claim: handed over in the commit that made it. */
+void lane_taken(struct lane *l);
 /* How many more jobs of the class may run. */
 size_t lanes_room(const struct lanes *ls, enum job_class class);
-/* May one more job of this lane start after this commit, without a claim? */
+/* May one more job of this lane be taken in this commit? */
 bool lane_has_room(const struct lanes *ls, const struct lane *l);
+/* One that waits begins, if it may; or never does. */
+bool lane_may_begin(const struct lane *l);
+void lane_begin(struct lane *l);
+void lane_given_back(struct lane *l);
 /* One has ended; how its target behaved changes the window. */
 void lane_ended(struct lane *l, enum job_peer peer);
 /* One has made its call, and well: what is left of it needs its slot alone, not the window. It ends
  * by lane_stored. */
-void lane_called(struct lane *l);
+void lane_called(struct lane *l, int64_t took_us);
 void lane_stored(struct lane *l, enum job_peer peer);
 /* An open lane runs nothing until probe_at_us, then one job at a time. */
 void lane_open(struct lane *l, int64_t probe_at_us);
 void lane_close(struct lane *l);
 bool lane_is_open(const struct lane *l);
+bool lane_is_paused(const struct lane *l);
 /* Paused by a person: runs nothing. */
 void lane_pause(struct lane *l, bool is_paused);
 

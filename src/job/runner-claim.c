@@ -10,12 +10,20 @@
 #include "job/clock-check.h"
 #include "job/runner-internal.h"
 
-enum due_column { DUE_ID, DUE_KIND, DUE_SUBJECT, DUE_TRIES, DUE_ATTEMPTS, DUE_DEATHS, DUE_ARGS };
-DB_STMT(jobs_due,
-    "SELECT id, kind, subject_id, tries, attempts, deaths, args FROM jobs WHERE account_id = "
-    "? AND class = ?"
-    " AND target_id = ? AND state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ?"
-    " FOR UPDATE SKIP LOCKED");
+enum due_column {
+	DUE_ID,
+	DUE_KIND,
+	DUE_SUBJECT,
+	DUE_TRIES,
+	DUE_ATTEMPTS,
+	DUE_DEATHS,
+	DUE_ARGS,
+	DUE_AT
+};
+DB_STMT(jobs_due, "SELECT id, kind, subject_id, tries, attempts, deaths, args, run_at FROM jobs"
+		  " WHERE account_id = ? AND class = ?"
+		  " AND target_id = ? AND state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ?"
+		  " FOR UPDATE SKIP LOCKED");
 DB_STMT_ROWS(jobs_claim,
     "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
     " + ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (",
@@ -31,11 +39,8 @@ struct chaining {
 static void chain_after_commit(void *arg)
 {
 	struct chaining *c = arg;
-	struct run **at = &c->run->job.runner->chained;
 
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = c->run;
+	held_add(c->run->job.runner, c->run);
 	c->run = NULL;
 }
 
@@ -46,7 +51,7 @@ static void chain_forgotten(void *arg)
 
 	if (c->run == NULL)
 		return;
-	lane_ended(c->run->lane, JOB_PEER_UNKNOWN);
+	lane_given_back(c->run->lane);
 	run_drop(c->run);
 }
 
@@ -58,7 +63,7 @@ static struct chaining *chain_new(
 	struct chaining *c = arena_zalloc(parent->a, sizeof(*c));
 
 	c->run = run_new(rn, j, 1);
-	lane_started(lane);
+	lane_taken(lane);
 	arena_on_free(parent->a, chain_forgotten, c);
 	return c;
 }
@@ -137,18 +142,6 @@ int job_insert_next(struct db *db, struct job *parent, struct job *jobs, size_t 
 	return waiting_insert(db, rn, jobs + nchains, n - nchains, err);
 }
 
-void claim_start_chained(struct runner *rn)
-{
-	while (rn->chained != NULL) {
-		struct run *runs[CLAIM_MOST];
-		size_t n = 0;
-
-		for (; n < CLAIM_MOST && rn->chained != NULL; rn->chained = runs[n++]->next)
-			runs[n] = rn->chained;
-		runs_start(rn, runs, n);
-	}
-}
-
 /* ---- of what is due ----------------------------------------------------------------------- */
 
 /* An open lane's next job is a probe, if no other runner makes it. */
@@ -196,6 +189,8 @@ static int plan_ask(struct claim *c, struct plan *p, struct db *db, struct err *
 		&rows, err) == -1)
 		return -1;
 	p->got = rows.count;
+	if (p->got > 0)
+		p->last_us = db_get_int(&rows, p->got - 1, DUE_AT);
 	for (size_t i = 0; i < rows.count; i++) {
 		struct job row = {.id = db_get_uuid(&rows, i, DUE_ID),
 		    .account_id = key->account_id,
@@ -270,7 +265,7 @@ static void probe_give_back(struct claim *c, const struct plan *p)
 		lane_open(p->lane, c->now_us);
 }
 
-/* The lanes give back what was reserved and not got; what was got starts. */
+/* The lanes give back what was reserved and not got; what was got may begin. */
 static int claim_end(struct claim *c, int rc)
 {
 	size_t n = rc == 0 ? c->nruns : 0;
@@ -278,14 +273,16 @@ static int claim_end(struct claim *c, int rc)
 	for (size_t i = 0; i < c->nplans; i++) {
 		struct plan *p = &c->plans[i];
 
-		lane_claimed(p->lane, p->asked, rc == 0 ? p->got : 0, rc == 0 ? c->now_us : 0);
+		lane_claimed(
+		    p->lane, p->asked, rc == 0 ? p->got : 0, rc == 0 ? c->now_us : 0, p->last_us);
 		if (p->is_probe && (rc == -1 || p->got == 0))
 			probe_give_back(c, p);
 	}
 	if (rc == -1)
 		claim_drop_runs(c);
 	c->nruns = 0;
-	runs_start(c->rn, c->runs, n);
+	for (size_t i = 0; i < n; i++)
+		held_add(c->rn, c->runs[i]);
 	return rc == 0 ? (int)n : -1;
 }
 

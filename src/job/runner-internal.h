@@ -4,6 +4,7 @@
  *   runner-wake.c     its seat, wake-ups, what is handed over
  *   runner-look.c     which lanes have something due
  *   runner-claim.c    claims, and the commit they share with what waits
+ *   runner-held.c     what is claimed and waits for its lane
  *   runner-run.c      one job in its fiber, to its end
  *   runner-fail.c     what becomes of a job that failed
  *   runner-target.c   what runs show of their targets
@@ -30,7 +31,8 @@ struct run {
 	const struct job_kind *kind;
 	struct lane *lane;
 	struct fiber *fiber;
-	bool is_done, is_probe;
+	int64_t began_us; /* monotonic */
+	bool is_loaded, is_done, is_probe;
 	bool has_called; /* lane_called */
 	struct run *next;
 };
@@ -39,6 +41,7 @@ struct run {
 struct plan {
 	struct lane *lane;
 	size_t asked, got;
+	int64_t last_us; /* when the last of those got was due */
 	bool is_probe;
 };
 struct claim {
@@ -73,16 +76,17 @@ struct runner {
 	int64_t reap_at_us, sweep_at_us, tell_at_us, periodic_at_us;
 	int64_t unknown_at_us; /* monotonic: the log may tell of a job of unknown kind again */
 	int (*background)(struct app *app, struct err *err);
-	int64_t background_at_us;      /* look whether there is some then (monotonic) */
-	struct run *running, *chained; /* chained: claimed at insertion, to be started */
+	int64_t background_at_us;   /* look whether there is some then (monotonic) */
+	struct run *running, *held; /* held: claimed, to begin when its lane lets it */
 	size_t nrunning, nran;
 };
 
-/* runner-run.c: a run with its own arena and copies of the row; lane_started or a reservation has
- * counted it already when it starts. */
+/* runner-run.c: a run with its own arena and copies of the row; lane_taken or a reservation has
+ * counted it already. */
 struct run *run_new(struct runner *rn, const struct job *row, int attempts);
-/* n of them, which their kinds load together (job_kind.load). */
-void runs_start(struct runner *rn, struct run *const *runs, size_t n);
+/* Lets their kinds load n of them (job_kind.load), those that are alike together. */
+void runs_load(struct runner *rn, struct run *const *runs, size_t n);
+void run_start(struct runner *rn, struct run *run);
 /* Never started. */
 void run_drop(struct run *run);
 /* Frees the runs that have ended, and judges their targets. */
@@ -102,10 +106,15 @@ void target_judge(struct runner *rn, struct run *run);
 void target_lanes(struct runner *rn, const struct lane_key *key, int64_t probe_at_us);
 
 /* runner-claim.c: commits what live work waits, together with a claim of what is due. Returns how
- * many jobs it started; -1 when the database is away. */
+ * many jobs it got; -1 when the database is away. */
 int claim_and_commit(struct runner *rn, struct err *err);
-/* Starts the jobs that were claimed where they were inserted. */
-void claim_start_chained(struct runner *rn);
+
+/* runner-held.c: a claimed job, behind the others. */
+void held_add(struct runner *rn, struct run *run);
+/* Begins those whose lanes let them, in their order; gives back those that must not begin. */
+void held_begin(struct runner *rn);
+/* Is there one to begin or to give back? */
+bool held_may_move(const struct runner *rn);
 
 /* runner-wake.c: gives up the seat. */
 void runner_leave(struct runner *rn);
@@ -133,8 +142,8 @@ void keep_periodic(struct runner *rn);
 void keep_tell_windows(struct runner *rn);
 void keep_untell_windows(struct runner *rn);
 
-/* runner-periodic.c: a little of the background work when it is its turn; is there more of it at
- * once? */
+/* runner-periodic.c: a little of the background work when it is its turn; microseconds until then,
+ * INT64_MAX where there is none. */
 void background_run(struct runner *rn);
-bool background_is_due(const struct runner *rn);
+int64_t background_wait_us(const struct runner *rn);
 #endif

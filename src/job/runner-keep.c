@@ -63,7 +63,7 @@ void keep_release_forgotten(struct runner *rn)
 	for (size_t i = 0; i < rows.count; i++) {
 		struct uuid id = db_get_uuid(&rows, i, 0);
 
-		if (is_in(rn->running, &id) || is_in(rn->chained, &id))
+		if (is_in(rn->running, &id) || is_in(rn->held, &id))
 			continue;
 		if (db_exec(rn->app->db, &job_release,
 			DB_VALS(db_int(now), db_uuid(&id), db_uuid(own)), NULL, &err) == -1)

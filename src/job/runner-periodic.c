@@ -2,6 +2,8 @@
 #include "base/log.h"
 #include "job/runner-internal.h"
 
+#define SOON_US 100000
+
 void runner_set_background(struct runner *rn, int (*run)(struct app *app, struct err *err))
 {
 	rn->background = run;
@@ -17,10 +19,16 @@ void background_run(struct runner *rn)
 	rc = rn->background(rn->app, &err);
 	if (rc == -1)
 		log_warn("runner.background", LOG_ERR(&err));
-	rn->background_at_us = rc == 1 ? 0 : clock_mono_us() + POLL_MS * 1000;
+	rn->background_at_us = clock_mono_us();
+	if (rc != BACKGROUND_AT_ONCE)
+		rn->background_at_us += rc == BACKGROUND_SOON ? SOON_US : POLL_MS * 1000;
 }
 
-bool background_is_due(const struct runner *rn)
+int64_t background_wait_us(const struct runner *rn)
 {
-	return rn->background != NULL && rn->background_at_us == 0;
+	const int64_t left_us = rn->background_at_us - clock_mono_us();
+
+	if (rn->background == NULL)
+		return INT64_MAX;
+	return left_us > 0 ? left_us : 0;
 }

@@ -128,12 +128,13 @@ void run_drop(struct run *run)
 	arena_free(run->job.a);
 }
 
-static void run_start(struct runner *rn, struct run *run)
+void run_start(struct runner *rn, struct run *run)
 {
 	rn->nran++;
 	run->next = rn->running;
 	rn->running = run;
 	rn->nrunning++;
+	run->began_us = clock_mono_us();
 	run->fiber = fiber_new(run_main, run);
 	fiber_resume(run->fiber);
 }
@@ -160,17 +161,17 @@ static void runs_load_alike(struct runner *rn, struct run *const *runs, bool *is
 		jobs[i]->loaded = NULL;
 }
 
-void runs_start(struct runner *rn, struct run *const *runs, size_t n)
+void runs_load(struct runner *rn, struct run *const *runs, size_t n)
 {
 	bool *is_done = calloc(n + 1, sizeof(*is_done));
 
 	if (is_done == NULL)
 		abort();
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		runs[i]->is_loaded = true;
 		if (!is_done[i])
 			runs_load_alike(rn, runs + i, is_done + i, n - i);
-	for (size_t i = 0; i < n; i++)
-		run_start(rn, runs[i]);
+	}
 	free(is_done);
 }
 

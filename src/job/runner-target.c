@@ -14,7 +14,7 @@ void job_note_peer(struct job *j, enum job_peer peer, const char *why)
 	j->peer_error = why == NULL ? NULL : arena_strdup(j->a, why);
 	if (run != NULL && peer == JOB_PEER_OK && !run->has_called) {
 		run->has_called = true;
-		lane_called(run->lane);
+		lane_called(run->lane, clock_mono_us() - run->began_us);
 	}
 }
 

@@ -8,6 +8,8 @@
 #include "job/runner-internal.h"
 #include "process/unix-socket.h"
 
+#define JAM_US SECOND_US
+
 int runner_listen(struct runner *rn, struct err *err)
 {
 	char path[CONFIG_PATH_BYTES];
@@ -35,8 +37,10 @@ void wake_say_room(struct runner *rn)
 {
 	size_t room = 0;
 
-	/* What is due and waits for its turn goes first. */
-	if (!rn->is_draining && !rn->is_woken && lanes_next_due_us(rn->lanes) > clock_now_us())
+	/* What has waited for its turn for long goes first. Not whatever waits: what is claimed
+	 * costs more than what is handed over, so a short jam would keep itself up. */
+	if (!rn->is_draining && !rn->is_woken &&
+	    lanes_next_due_us(rn->lanes) > clock_now_us() - JAM_US)
 		room = lanes_room(rn->lanes, JOB_LIVE);
 	board_set_room(rn->board, rn->seat, (int)(room < HANDOVER_MOST ? room : HANDOVER_MOST));
 }
@@ -54,7 +58,7 @@ static void take_handed_over(const struct job *row, void *arg)
 {
 	struct taking *t = arg;
 	struct runner *rn = t->rn;
-	struct run *run = run_new(rn, row, 1), **at = &rn->chained;
+	struct run *run = run_new(rn, row, 1);
 
 	run->job.lease_us = row->lease_us;
 	if (rn->is_draining || !lane_has_room(rn->lanes, run->lane)) {
@@ -63,10 +67,8 @@ static void take_handed_over(const struct job *row, void *arg)
 		run_drop(run);
 		return;
 	}
-	lane_started(run->lane);
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = run;
+	lane_taken(run->lane);
+	held_add(rn, run);
 }
 
 static void wake_take(struct runner *rn, struct str message)

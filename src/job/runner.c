@@ -81,7 +81,7 @@ void runner_free(struct runner *rn)
 {
 	runner_leave(rn);
 	/* With work left behind the lease's file stays: another runner frees what it holds. */
-	lease_free(rn->lease, rn->nrunning == 0 && rn->chained == NULL && !rn->is_unsure);
+	lease_free(rn->lease, rn->nrunning == 0 && rn->held == NULL && !rn->is_unsure);
 	lanes_free(rn->lanes);
 	group_free(rn->group);
 	if (rn->claim.a != NULL)
@@ -124,18 +124,21 @@ static int commit_slow(struct runner *rn, struct err *err)
 /* Is something to be done without waiting? */
 static bool has_more_to_do(const struct runner *rn)
 {
-	return rn->chained != NULL || has_to_commit(rn) || background_is_due(rn);
+	return held_may_move(rn) || has_to_commit(rn) || background_wait_us(rn) == 0;
 }
 
-/* Milliseconds until a lane has something due, at most POLL_MS. */
+/* Milliseconds until a lane has something due or it is the turn of background work, at most
+ * POLL_MS. */
 static int wait_ms(const struct runner *rn)
 {
-	int64_t left_us = lanes_next_due_us(rn->lanes);
+	int64_t left_us = lanes_next_due_us(rn->lanes), background_us = background_wait_us(rn);
 
 	if (has_more_to_do(rn))
 		return 0;
 	if (left_us != INT64_MAX)
 		left_us -= clock_now_us();
+	if (background_us < left_us)
+		left_us = background_us;
 	if (group_waiting(rn->group, JOB_LIVE) > 0) /* until it is ripe */
 		return 1;
 	if (left_us <= 0)
@@ -151,7 +154,7 @@ static void advance(struct runner *rn, int most_ms)
 	http_client_poll(rn->app->http, rn->wake_fd, most_ms);
 	wake_read(rn);
 	runs_sweep(rn);
-	claim_start_chained(rn);
+	held_begin(rn);
 	runs_sweep(rn);
 }
 
@@ -162,10 +165,10 @@ static int work(struct runner *rn, struct err *err)
 
 	/* What waits for a commit finds out by itself whether the database is back. */
 	n = claim_and_commit(rn, err);
-	claim_start_chained(rn);
+	held_begin(rn);
 	if (commit_slow(rn, err) == -1)
 		n = -1;
-	claim_start_chained(rn);
+	held_begin(rn);
 	runs_sweep(rn);
 	if (looked == -1)
 		return -1;

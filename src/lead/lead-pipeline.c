@@ -169,6 +169,7 @@ static int leads_mirror(
 		    .has_provider_time = ps[i]->record_told_us != TIME_NONE,
 		    /* what came with the payload is in the record, or newer news of it */
 		    .is_fill = ps[i]->details == NULL,
+		    .index_later = true,
 		    .at_us = clock_now_us()};
 	}
 	return record_upsert(db, a, items, n, err);

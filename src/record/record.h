@@ -164,7 +164,7 @@ int record_summary(
 int record_fields(struct app *app, struct arena *a, const struct uuid *account_id,
     struct str resource_type, json_t **out, struct err *err);
 int record_fields_update(struct app *app, struct err *err);
-/* Puts some of the records that wait for it into the search index: 1 there are more, 0 none, -1. */
+/* Puts some of the records that wait for it into the search index: as runner_set_background. */
 int record_index_waiting(struct app *app, struct err *err);
 /* Periodic: deletes what the rules say (record-retention.h), for a bounded time: 1 there is
  * more, 0, -1. */

@@ -120,7 +120,7 @@ static const struct job_kind plain_kind[] = {{.name = "plain", .run = plain, .ma
 static void advance_once(struct runner *rn)
 {
 	wake_read(rn);
-	claim_start_chained(rn);
+	held_begin(rn);
 	runs_sweep(rn);
 }
 
@@ -172,7 +172,7 @@ static void not_handed_over(void)
 	insert(&p, "plain", NULL);
 	CHECK(NUMBER(&p, HELD) == 0);
 	lane_reserve(lane_get(rn->lanes, &other), 1);
-	lane_claimed(lane_get(rn->lanes, &other), 1, 0, clock_now_us());
+	lane_claimed(lane_get(rn->lanes, &other), 1, 0, clock_now_us(), 0);
 	wake_say_room(rn);
 	insert(&p, "plain", NULL);
 	CHECK(NUMBER(&p, HELD) == 1);

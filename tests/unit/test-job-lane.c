@@ -36,7 +36,9 @@ static void fill(struct lanes *ls, struct lane *const *v, size_t n, size_t *give
 		lane_reserve(l, got);
 		for (size_t i = 0; i < n; i++)
 			given[i] += v[i] == l ? got : 0;
-		lane_claimed(l, got, got, 100);
+		lane_claimed(l, got, got, 100, 100);
+		for (size_t i = 0; i < got && lane_may_begin(l); i++)
+			lane_begin(l);
 	}
 }
 
@@ -71,35 +73,74 @@ static void windows(void)
 	lanes_free(ls);
 }
 
+/* Calls that go well, each so long. */
+static void call_well(struct lane *l, size_t n, int64_t took_us)
+{
+	for (size_t i = 0; i < n; i++)
+		lane_called(l, took_us);
+}
+
 /* A window is of calls: one whose call went well makes room for the next before it ends, but keeps
- * its slot. */
+ * its slot. Where calls are quick, three times as many may wait. */
 static void windows_are_of_calls(void)
 {
-	struct lanes *ls = lanes_new(slots, 8);
+	static const size_t many[JOB_CLASSES] = {
+	    [JOB_LIVE] = 64, [JOB_BULK] = 1, [JOB_PERIODIC] = 1};
+	struct lanes *ls = lanes_new(many, 8);
 	struct lane *l = lane(ls, 1, 1, JOB_LIVE);
 	size_t given;
 
 	lane_due(l, 50);
 	fill(ls, &l, 1, &given, 32);
-	CHECK(given == 4);
-	for (int i = 0; i < 3; i++)
-		lane_called(l);
-	CHECK(lane_window(l) == 4 && lane_running(l) == 4);
+	CHECK(given == 4 && !lane_may_begin(l));
+	call_well(l, 3, SECOND_US);
+	CHECK(lane_window(l) == 4 && lane_running(l) == 4 && lane_may_begin(l));
 	fill(ls, &l, 1, &given, 32);
 	CHECK(given == 3 && lane_running(l) == 7);
-	for (int i = 0; i < 3; i++)
+	call_well(l, 1, 1000);
+	fill(ls, &l, 1, &given, 32);
+	CHECK(given == 1 + 3 * 4 && lane_running(l) == 20 && !lane_may_begin(l));
+	call_well(l, 1, 1000);
+	CHECK(lane_may_begin(l));
+	lane_begin(l);
+	CHECK(!lane_may_begin(l));
+	for (int i = 0; i < 5; i++)
 		lane_stored(l, JOB_PEER_OK);
-	CHECK(lane_window(l) == 7 && lane_running(l) == 4);
-	lane_ended(l, JOB_PEER_DEAD);
-	CHECK(lane_window(l) == 3 && lane_failures(l) == 1);
-	for (int i = 0; i < 3; i++)
-		lane_called(l);
-	for (int round = 0; round < 8; round++) {
+	CHECK(lane_window(l) == 8 && lane_running(l) == 15 && lane_may_begin(l));
+	lane_ended(l, JOB_PEER_DEAD); /* not quick any more */
+	CHECK(lane_window(l) == 4 && lane_failures(l) == 1);
+	CHECK(!lane_has_room(ls, l) && lane_may_begin(l));
+	while (lane_running(l) > 3)
+		lane_given_back(l);
+	fill(ls, &l, 1, &given, 32);
+	CHECK(given == 1);
+	lane_pause(l, true);
+	CHECK(!lane_may_begin(l) && !lane_has_room(ls, l));
+	lanes_free(ls);
+}
+
+/* However well the calls go, a class has its slots; what is handed on may take them twice. */
+static void slots_are_of_jobs(void)
+{
+	struct lanes *ls = lanes_new(slots, 8);
+	struct lane *l = lane(ls, 1, 1, JOB_LIVE);
+	size_t given, running;
+
+	lane_due(l, 50);
+	do {
+		running = lane_running(l);
 		fill(ls, &l, 1, &given, 32);
-		for (size_t i = 0; i < given; i++)
-			lane_called(l);
+		call_well(l, given < 4 ? given : 4, 1000);
+	} while (lane_running(l) > running);
+	CHECK(lane_running(l) == slots[JOB_LIVE]);
+	while (lane_running(l) < 2 * slots[JOB_LIVE] && lane_has_room(ls, l)) {
+		lane_taken(l);
+		if (lane_may_begin(l)) {
+			lane_begin(l);
+			lane_called(l, 1000);
+		}
 	}
-	CHECK(lane_running(l) == slots[JOB_LIVE]); /* however well they went */
+	CHECK(lane_running(l) == 2 * slots[JOB_LIVE] && !lane_has_room(ls, l));
 	lanes_free(ls);
 }
 
@@ -135,7 +176,9 @@ static void closed_lanes(void)
 	CHECK(lanes_next_due_us(ls) == 200); /* the probe's time */
 	CHECK(lanes_next(ls, 200, 32, &n) == sick && n == 1);
 	lane_reserve(sick, 1);
-	lane_claimed(sick, 1, 1, 200);
+	lane_claimed(sick, 1, 1, 200, 1);
+	CHECK(lane_may_begin(sick));
+	lane_begin(sick);
 	CHECK(lanes_next(ls, 200, 32, &n) == NULL); /* one at a time */
 	lane_ended(sick, JOB_PEER_OK);
 	lane_close(sick);
@@ -157,16 +200,35 @@ static void empty_claims(void)
 	lane_due(l, 1);
 	CHECK(lanes_next(ls, 100, 32, &n) == l && n == 4);
 	lane_reserve(l, n);
-	lane_claimed(l, n, 0, 0);
+	lane_claimed(l, n, 0, 0, 0);
 	CHECK(lane_running(l) == 0 && lanes_next(ls, 100, 32, &n) == l);
 	lane_reserve(l, n);
-	lane_claimed(l, n, 1, 100);
+	lane_claimed(l, n, 1, 100, 1);
+	lane_begin(l);
 	CHECK(lane_running(l) == 1 && lanes_next(ls, 100, 32, &n) == NULL);
 	lanes_sweep(ls);
 	CHECK(lanes_count(ls) == 1); /* it runs something */
 	lane_ended(l, JOB_PEER_UNKNOWN);
 	lanes_sweep(ls);
 	CHECK(lanes_count(ls) == 0);
+	lanes_free(ls);
+}
+
+/* A claim that got all it asked for tells when the last of them was due: the next is not earlier.
+ */
+static void full_claims(void)
+{
+	struct lanes *ls = lanes_new(slots, 64);
+	struct lane *l = lane(ls, 1, 1, JOB_LIVE);
+	size_t n;
+
+	lane_due(l, 10);
+	CHECK(lanes_next(ls, 100, 1, &n) == l && n == 1);
+	lane_reserve(l, n);
+	lane_claimed(l, n, 1, 100, 40);
+	CHECK(lanes_next_due_us(ls) == 40);
+	lane_due(l, 30); /* found by a look */
+	CHECK(lanes_next_due_us(ls) == 30);
 	lanes_free(ls);
 }
 
@@ -179,7 +241,7 @@ static void random_histories(void)
 	for (unsigned seed = 1; seed <= 20; seed++) {
 		struct lanes *ls = lanes_new(slots, 8);
 		struct lane *v[LANES];
-		size_t running[LANES] = {0};
+		size_t waiting[LANES] = {0}, calling[LANES] = {0};
 		unsigned random = seed * 2654435761u;
 
 		for (int i = 0; i < LANES; i++)
@@ -195,18 +257,29 @@ static void random_histories(void)
 			for (size_t k = 0; k < LANES; k++) {
 				if (l == v[k]) {
 					lane_reserve(l, n);
-					lane_claimed(l, n, n, 100);
-					running[k] += n;
+					lane_claimed(l, n, n, 100, 1);
+					waiting[k] += n;
 				}
 			}
+			i = (random >> 18) % LANES;
+			if (waiting[i] > 0) {
+				calling[i] += lane_may_begin(v[i]);
+				lane_may_begin(v[i]) ? lane_begin(v[i]) : lane_given_back(v[i]);
+				waiting[i]--;
+			}
 			i = (random >> 20) % LANES;
-			if (running[i] > 0) {
-				lane_ended(v[i], (enum job_peer)((random >> 24) % 4));
-				running[i]--;
+			if (calling[i] > 0) {
+				if (random >> 30 == 0) {
+					lane_called(v[i], (random >> 10) % 200000);
+					lane_stored(v[i], JOB_PEER_OK);
+				} else {
+					lane_ended(v[i], (enum job_peer)((random >> 24) % 4));
+				}
+				calling[i]--;
 			}
 			for (size_t k = 0; k < LANES; k++) {
-				total += running[k];
-				REQUIRE(lane_running(v[k]) == running[k]);
+				total += waiting[k] + calling[k];
+				REQUIRE(lane_running(v[k]) == waiting[k] + calling[k]);
 				REQUIRE(lane_window(v[k]) >= 1 && lane_window(v[k]) <= 8);
 			}
 			REQUIRE(lanes_running(ls) == total && total <= 16 + 2);
@@ -218,6 +291,7 @@ static void random_histories(void)
 void suite_job_lane(void)
 {
 	ADD_TESTS("job_lane", {"windows", windows}, {"windows are of calls", windows_are_of_calls},
-	    {"shares", shares}, {"closed lanes", closed_lanes}, {"empty claims", empty_claims},
-	    {"random histories", random_histories});
+	    {"slots are of jobs", slots_are_of_jobs}, {"shares", shares},
+	    {"closed lanes", closed_lanes}, {"empty claims", empty_claims},
+	    {"full claims", full_claims}, {"random histories", random_histories});
 }

@@ -109,7 +109,8 @@ static void tells_what_changed(void)
 	CHECK(!lane_tell(l, 1001, 901, &window));
 	CHECK(lane_tell(l, 2000, 1900, &window) && window == 4); /* again, lest it be forgotten */
 	for (int i = 0; i < 30; i++) {
-		lane_started(l);
+		lane_taken(l);
+		lane_begin(l);
 		lane_ended(l, JOB_PEER_OK);
 	}
 	CHECK(lane_tell(l, 2001, 1901, &window) && window == 16); /* no more than there are slots */
@@ -132,7 +133,8 @@ static void closing_forgets_failures(void)
 	struct lane *l = lane_get(ls, &key);
 
 	for (int i = 0; i < BREAKER_FAILURES + 2; i++) {
-		lane_started(l);
+		lane_taken(l);
+		lane_begin(l);
 		lane_ended(l, JOB_PEER_DEAD);
 	}
 	lane_close(l); /* as each look says of one that is well */
