@@ -79,6 +79,7 @@ static int pieces_run(struct db *db, struct group_piece *const *ps, size_t n, st
 
 	for (size_t i = 0; i < n; i++) {
 		ps[i]->job->is_ended = ps[i]->was_ended;
+		ps[i]->job->is_lost = false;
 		args[i] = ps[i]->arg;
 	}
 	return ps[0]->many != NULL ? ps[0]->many(db, args, n, err) : ps[0]->body(db, args[0], err);

@@ -329,7 +329,7 @@ int job_note_again(struct db *db, struct job *j, uint64_t affected, int64_t at_u
 	return 0;
 }
 
-/* Of jobs[0], and of those behind it that are not done yet and have its lease and attempts: one
+/* Ends jobs[0], and those behind it that are not done yet and have its lease and attempts: by one
  * statement. */
 static int jobs_finish_alike(
     struct db *db, struct job *const *jobs, bool *is_done, size_t n, struct err *err)
@@ -351,7 +351,12 @@ static int jobs_finish_alike(
 		DB_VALS(db_uuid(&jobs[0]->lease_id), db_int(jobs[0]->attempts)), ids, nids, 1,
 		&deleted, err) == -1)
 		return -1;
-	return job_note_ended(jobs[0], deleted == nids, err);
+	if (nids == 1)
+		return job_note_ended(jobs[0], deleted, err);
+	if (deleted < nids) /* which of them shows when each is ended alone */
+		return err_set(err, ERR_CONFLICT, "%llu of %zu jobs (%s): their lease was lost",
+		    (unsigned long long)(nids - deleted), nids, jobs[0]->kind);
+	return 0;
 }
 
 int job_finish_many(struct db *db, struct job *const *jobs, size_t n, struct err *err)

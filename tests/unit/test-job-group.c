@@ -92,7 +92,7 @@ static void one_bad_among_many(void)
 /* ---- bodies for many ----------------------------------------------------------------------- */
 
 static struct {
-	int calls, most, accounts_mixed, ended_before;
+	int calls, most, accounts_mixed, ended_before, lost;
 } together;
 
 /* All of them in one call, or each alone once one of them has failed. */
@@ -125,6 +125,7 @@ static int effect_together(struct job *j, struct err *err)
 	int rc = job_transaction_many(j, effects_body, j, err);
 
 	CHECK(j->is_ended == (rc == 0));
+	together.lost += j->is_lost;
 	return rc;
 }
 
@@ -174,6 +175,7 @@ static void one_bad_together(void)
 		insert(&p, "together", arena_printf(p.a, "%d", i));
 	CHECK(RUN_ONCE(&p, KIND("together", effect_together, 3, 0)) == 32);
 	CHECK(together.most == 32 && together.calls == 1 + 32 && together.ended_before == 0);
+	CHECK(together.lost == 0);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 31);
 	CHECK(
 	    NUMBER_OF(p.db, "SELECT COUNT(DISTINCT what) FROM job_effects WHERE what <> 17") == 31);
@@ -208,7 +210,7 @@ static void one_lost_together(void)
 		insert(&p, i == 20 ? "robber" : "together", arena_printf(p.a, "%d", i));
 	CHECK(RUN_ONCE(&p, KIND("together", effect_together, 3, 0), KIND("robber", rob_17, 3, 0)) ==
 	      8);
-	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 7);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects") == 7 && together.lost == 1);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM job_effects WHERE what = 17") == 0);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE args = '17' AND attempts = 2") == 1);
 	CHECK(count_jobs(&p) == 1);
