@@ -11,6 +11,7 @@
 #include "base/oom.h"
 
 #define ALIGN alignof(max_align_t)
+#define BLOCKS_KEPT 32 /* a MiB at most */
 
 struct arena_block {
 	struct arena_block *next;
@@ -31,9 +32,25 @@ struct arena {
 	size_t used;
 };
 
+/* Blocks of the usual size that were freed, for the next arenas: a job's arena lives for
+ * milliseconds, and the allocator puts itself in order for each block of that size. */
+static struct arena_block *blocks_free;
+static size_t blocks_free_count;
+
+static struct arena_block *block_take(size_t cap)
+{
+	struct arena_block *b = blocks_free;
+
+	if (cap != LIMIT_ARENA_BLOCK || b == NULL)
+		return oom_malloc(sizeof(*b) + cap);
+	blocks_free = b->next;
+	blocks_free_count--;
+	return b;
+}
+
 static struct arena_block *block_new(size_t cap)
 {
-	struct arena_block *b = oom_malloc(sizeof(*b) + cap);
+	struct arena_block *b = block_take(cap);
 
 	b->next = NULL;
 	b->cap = cap;
@@ -42,8 +59,16 @@ static struct arena_block *block_new(size_t cap)
 	return b;
 }
 
+/* One that is kept stays poisoned. */
 static void block_free(struct arena_block *b)
 {
+	if (b->cap == LIMIT_ARENA_BLOCK && blocks_free_count < BLOCKS_KEPT) {
+		asan_poison(b->data, b->cap);
+		b->next = blocks_free;
+		blocks_free = b;
+		blocks_free_count++;
+		return;
+	}
 	asan_unpoison(b->data, b->cap);
 	free(b);
 }

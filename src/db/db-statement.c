@@ -7,6 +7,10 @@
  * text is a constant. Nothing is evicted: a program has a fixed number of statements, and those
  * with rows come in few sizes, so it holds them all. A full one is a bug and an error.
  *
+ * The sizes are the powers of two, and one between each two of them, since each prepared size costs
+ * the server memory and the first use of it time. Rows of another number go in two or three
+ * statements; a list of single values (IN) is filled up with its last one, which changes nothing.
+ *
  * A result is read to its end before the function returns, so the connection is free again,
  * whatever the caller does with the rows. Cells up to CELL_BYTES come with the row; a longer one
  * is fetched alone, straight into the arena.
@@ -147,6 +151,34 @@ static struct db_cached *statement_get(
 	return NULL;
 }
 
+/* ---- sizes ------------------------------------------------------------------------------- */
+
+/* The largest size up to n ≥ 1: 1, 2, 3, 4, 6, 8, 12, … */
+static size_t size_below(size_t n)
+{
+	size_t power = 1;
+
+	while (2 * power <= n)
+		power *= 2;
+	return power > 1 && power + power / 2 <= n ? power + power / 2 : power;
+}
+
+/* The smallest that is n or more. */
+static size_t size_above(size_t n)
+{
+	size_t below = size_below(n);
+
+	if (below == n)
+		return n;
+	/* from a power of two to the one between, or from that to the next power */
+	return (below & (below - 1)) == 0 ? below + below / 2 : below / 3 * 4;
+}
+
+static bool is_list(const struct db_stmt *s)
+{
+	return s->row != NULL && strcmp(s->row, "?") == 0;
+}
+
 /* ---- execution --------------------------------------------------------------------------- */
 
 static void param_bind(MYSQL_BIND *b, const struct db_val *v)
@@ -187,20 +219,21 @@ static int statement_run_once(struct db *db, const struct db_stmt *s, size_t row
     const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t n,
     struct db_cached **used, struct err *err)
 {
+	const size_t filled = is_list(s) && rows > n ? rows : n;
 	struct db_cached *c;
 	MYSQL_BIND *b;
 
 	if (db_connection_ensure(db, err) == -1 || (c = statement_get(db, s, rows, err)) == NULL)
 		return -1;
-	if (c->params != nfixed + n)
+	if (c->params != nfixed + filled)
 		return err_set(err, ERR_INTERNAL, "%s: takes %zu parameters, %zu given", s->name,
 		    c->params, nfixed + n);
-	b = params_make_room(db, nfixed + n);
+	b = params_make_room(db, nfixed + filled);
 	for (size_t i = 0; i < nfixed; i++)
 		param_bind(&b[i], &fixed[i]);
-	for (size_t i = 0; i < n; i++)
-		param_bind(&b[nfixed + i], &vals[i]);
-	if (nfixed + n > 0 && mysql_stmt_bind_param(c->handle, b) != 0)
+	for (size_t i = 0; i < filled; i++)
+		param_bind(&b[nfixed + i], &vals[i < n ? i : n - 1]);
+	if (nfixed + filled > 0 && mysql_stmt_bind_param(c->handle, b) != 0)
 		return statement_fail(db, c->handle, s->name, err);
 	db->round_trips++;
 	if (db_connection_execute(db, c->handle) != 0)
@@ -272,7 +305,10 @@ int db_exec_rows(struct db *db, const struct db_stmt *s, const struct db_val *fi
 		if (db_connection_ensure(db, err) == -1)
 			return -1;
 		take = rows_of_statement(db, vals, nrows, per_row);
-		if (statement_run(db, s, take, fixed, nfixed, vals, take * per_row, &c, err) == -1)
+		if (!is_list(s))
+			take = size_below(take);
+		if (statement_run(db, s, size_above(take), fixed, nfixed, vals, take * per_row, &c,
+			err) == -1)
 			return -1;
 		total += mysql_stmt_affected_rows(c->handle);
 		vals += take * per_row;
@@ -381,7 +417,8 @@ int db_query_rows(struct db *db, struct arena *a, const struct db_stmt *s,
 		return err_set(err, ERR_INTERNAL, "%s: %zu rows in one look-up", s->name, nrows);
 	if (nrows == 0)
 		return 0;
-	return statement_query(db, a, s, nrows, fixed, nfixed, vals, nrows * per_row, out, err);
+	return statement_query(db, a, s, is_list(s) ? size_above(nrows) : nrows, fixed, nfixed,
+	    vals, nrows * per_row, out, err);
 }
 
 int db_row(struct db *db, struct arena *a, const struct db_stmt *s, const struct db_val *vals,

@@ -191,6 +191,46 @@ static void many_rows(void)
 	drop_table(db);
 }
 
+/* Every number of rows and of listed values works, and few sizes are prepared for them. */
+static void few_sizes(void)
+{
+	static const struct db_stmt in = {
+	    "in", "SELECT SUM(n) FROM core_cells WHERE id IN (", "?", ")"};
+	static const struct db_stmt out = {"out", "DELETE FROM core_cells WHERE id IN (", "?", ")"};
+	struct db *db = test_db();
+	int64_t before, prepared;
+
+	if (db == NULL)
+		return;
+	make_table(db);
+	before = NUMBER_OF(db, "SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM"
+			       " information_schema.SESSION_STATUS"
+			       " WHERE VARIABLE_NAME = 'COM_STMT_PREPARE'");
+	for (size_t n = 1; n <= LIMIT_DB_BATCH; n++) {
+		struct arena *a = arena_new();
+		struct db_val *ids = arena_array(a, n, sizeof(*ids));
+		struct err err = ERR_INIT;
+		struct db_rows rows;
+		uint64_t affected = 0;
+
+		fill(db, n, &affected);
+		CHECK_AT((int)n, affected == n);
+		for (size_t i = 0; i < n; i++)
+			ids[i] = db_int((int64_t)i);
+		OK(db_query_rows(db, a, &in, NULL, 0, ids, n, 1, &rows, &err), &err);
+		CHECK_AT((int)n, db_get_int(&rows, 0, 0) == (int64_t)(n * (n - 1) / 2 * 3));
+		OK(db_exec_rows(db, &out, NULL, 0, ids, n, 1, &affected, &err), &err);
+		CHECK_AT((int)n, affected == n && count_rows(db) == 0);
+		arena_free(a);
+	}
+	prepared = NUMBER_OF(db, "SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM"
+				 " information_schema.SESSION_STATUS"
+				 " WHERE VARIABLE_NAME = 'COM_STMT_PREPARE'") -
+		   before;
+	CHECK(prepared <= 3 * 12 + 2);
+	drop_table(db);
+}
+
 static void rows_with_a_head(void)
 {
 	static const struct db_stmt in = {
@@ -802,7 +842,7 @@ static void no_server(void)
 void suite_db_core(void)
 {
 	ADD_TESTS("db_core", {"numbers and sums", numbers}, {"texts of any length", texts},
-	    {"bytes and ids", bytes}, {"many rows in pieces", many_rows},
+	    {"bytes and ids", bytes}, {"many rows in pieces", many_rows}, {"few sizes", few_sizes},
 	    {"rows behind a head", rows_with_a_head}, {"large rows", large_rows},
 	    {"too many rows are an error", too_many_rows}, {"errors by kind", errors},
 	    {"transactions and hooks", transactions}, {"nested transactions", nesting},
