@@ -41,8 +41,8 @@ int account_user_totp_set(
 int account_setup_link(struct app *app, struct arena *a, const char **url, struct err *err);
 
 /* The router's authenticate hook: session cookie for page routes, x-api-key / Authorization for
- * API routes; keeps whom it found for CACHE_TTL_US while shared_generation stands; enforces the
- * per-key rate limit (RateLimit-* headers, 429). */
+ * API routes; keeps whom it found for CACHE_TTL_US while audit_caches_generation stands; enforces
+ * the per-key rate limit (RateLimit-* headers, 429). */
 int account_authenticate(struct req *r);
 /* Name of the session cookie; where base_url is https, "__Host-" stands before it. */
 extern const char account_session_cookie[];

@@ -1,6 +1,6 @@
 /* A small set-associative table of the actors that this process has seen a moment ago. */
 #include "account/account-internal.h"
-#include "base/shared.h"
+#include "account/audit.h"
 
 #define SETS 128u /* power of two */
 #define WAYS 4u

@@ -3,7 +3,7 @@
 
 #include "account/account-internal.h"
 #include "base/clock.h"
-#include "base/shared.h"
+#include "job/board.h"
 
 #define NAME_CHARS 254u
 #define ADDRESS_CHARS 64u
@@ -170,19 +170,24 @@ static int audit_rows_write(struct db *db, const struct audit *log, struct err *
 
 /* ---- changing ------------------------------------------------------------------------------ */
 
-static void caches_drop_now(void *shared)
+uint64_t audit_caches_generation(const struct app *app)
 {
-	shared_generation_bump(shared);
+	return board_generation(board_of(app->config));
+}
+
+static void caches_drop_now(void *arg)
+{
+	const struct app *app = arg;
+
+	board_generation_bump(board_of(app->config));
 }
 
 void audit_caches_drop(struct app *app)
 {
-	if (app->shared == NULL)
-		return;
 	if (db_in_transaction(app->db))
-		db_on_commit(app->db, caches_drop_now, app->shared);
+		db_on_commit(app->db, caches_drop_now, app);
 	else
-		caches_drop_now(app->shared);
+		caches_drop_now(app);
 }
 
 static int audit_change_body(struct db *db, void *arg, struct err *err)

@@ -33,7 +33,12 @@ int audit_fact_alone(struct app *app, const struct req *r, const struct uuid *ac
     const char *action, const char *object_kind, const struct uuid *object_id,
     const json_t *details, struct err *err);
 
-/* Makes every cache of this host (connections, keys, sessions) look again: after the commit of the
- * running transaction, at once when there is none. For what has no row in the log. */
+/* Makes every cache of this host (connections, keys, sessions; of workers and runners) look again:
+ * after the commit of the running transaction, at once when there is none. For what has no row in
+ * the log. */
 void audit_caches_drop(struct app *app);
+/* What such a cache holds is valid while this stands still, and for CACHE_TTL_US, since other hosts
+ * cannot move it. */
+uint64_t audit_caches_generation(const struct app *app);
+#define CACHE_TTL_US INT64_C(1000000)
 #endif

@@ -16,6 +16,7 @@
  * so that a key sent as a cookie does not find what it is as a key. A cached credential costs no
  * round trip. */
 #include "account/account-internal.h"
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/shared.h"
@@ -143,7 +144,7 @@ static int actor_identify(struct req *r, const struct credential *c, struct err 
 {
 	struct digest id = digest_of(c->text), slot = id;
 	/* Before the look-up: a change meanwhile makes what is found stale at once. */
-	uint64_t generation = shared_generation(r->app->shared);
+	uint64_t generation = audit_caches_generation(r->app);
 	int64_t mono_us = clock_mono_us(), expires_us = 0;
 	const struct actor *cached;
 	int found;

@@ -22,7 +22,6 @@ struct rate_slot {
 };
 
 struct shared {
-	_Atomic uint64_t generation;
 	uint64_t seed;
 	_Atomic pid_t waiters[WAITERS]; /* 0: free */
 	struct rate_slot slots[SLOTS];
@@ -38,18 +37,7 @@ struct shared *shared_new(void)
 	/* Without the seed the table still counts; it is then only easier to fill on purpose. */
 	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) != sizeof(s->seed))
 		s->seed = (uint64_t)clock_now_us();
-	atomic_store(&s->generation, 1);
 	return s;
-}
-
-uint64_t shared_generation(struct shared *s)
-{
-	return atomic_load(&s->generation);
-}
-
-void shared_generation_bump(struct shared *s)
-{
-	atomic_fetch_add(&s->generation, 1);
 }
 
 static uint32_t window_end(uint64_t state)

@@ -1,5 +1,5 @@
-/* A small anonymous shared mapping made by the master before it forks: rate limit counters and the
- * generation that tells workers to drop their caches. In a lone process it is private memory. */
+/* A small anonymous shared mapping made by the master before it forks: rate limit counters and
+ * who waits. In a lone process it is private memory. */
 #ifndef BASE_SHARED_H
 #define BASE_SHARED_H
 
@@ -11,11 +11,6 @@
 struct shared;
 
 struct shared *shared_new(void);
-/* Caches of connections and keys are valid while this stands still (and for CACHE_TTL_US, since
- * other hosts cannot bump it). */
-uint64_t shared_generation(struct shared *s);
-void shared_generation_bump(struct shared *s);
-#define CACHE_TTL_US INT64_C(1000000)
 
 struct rate {
 	int64_t limit, remaining, reset_s; /* for RateLimit-* headers */

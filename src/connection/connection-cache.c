@@ -17,9 +17,9 @@
  * counts it; a retired one is in neither, only in the retired list. At most ENTRIES_MAX can be
  * found, and the least recently used goes first. Entries own all that they hold, on the heap:
  * callers keep pointers into them, so none is freed while a caller may still read it. */
+#include "account/audit.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/shared.h"
 #include "connection/connection-internal.h"
 
 #define ENTRIES_MAX 4096u
@@ -319,7 +319,7 @@ static int cache_ask(
     struct app *app, const struct cache_question *q, struct connection_entry **out, struct err *err)
 {
 	int64_t now = clock_mono_us();
-	uint64_t generation = app->shared == NULL ? 0 : shared_generation(app->shared);
+	uint64_t generation = audit_caches_generation(app);
 	int rc = 0;
 
 	if (cache.scratch == NULL)

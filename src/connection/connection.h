@@ -34,13 +34,13 @@ int connection_get(struct app *app, struct arena *a, const struct uuid *account_
  * bring such jobs forward, do not miss each other. 1, 0, -1. */
 int connection_was_changed(
     struct app *app, struct arena *a, const struct connection *c, struct err *err);
-/* The same for jobs: perhaps as it was a second ago (CACHE_TTL_US), opened once for many of them.
- */
+/* As connection_get, for jobs, opened once for many of them: as this host left it, and perhaps as
+ * it was on another a second ago (CACHE_TTL_US). */
 int connection_recent(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
-/* Cached look-ups for the intake path (process memory, CACHE_TTL_US and shared_generation): the
- * result lives until the next request at least: see connection_cache_release. Every connection but
- * the disabled: one whose calls fail ("error", "expired") still receives. 1, 0, -1. */
+/* Cached look-ups for the intake path (process memory, CACHE_TTL_US and audit_caches_generation):
+ * the result lives until the next request at least: see connection_cache_release. Every connection
+ * but the disabled: one whose calls fail ("error", "expired") still receives. 1, 0, -1. */
 int connection_cached(
     struct app *app, const struct uuid *id, struct connection **out, struct err *err);
 /* All such of a provider with an external account id (several accounts may hold it), or with any

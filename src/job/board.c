@@ -12,7 +12,7 @@
 #include "base/log.h"
 
 #define SEATS 64
-#define BOARD_NAME "board-1" /* another layout is another file */
+#define BOARD_NAME "board-2" /* another layout is another file */
 
 enum seat_state { SEAT_FREE, SEAT_CHANGING, SEAT_TAKEN };
 
@@ -26,6 +26,7 @@ struct seat {
 };
 
 struct board {
+	_Atomic uint64_t generation;
 	_Atomic uint32_t turn; /* of those who are woken though they have no room */
 	struct seat seats[SEATS];
 };
@@ -133,6 +134,17 @@ void board_set_room(struct board *b, int seat, int room)
 bool board_take_woken(struct board *b, int seat)
 {
 	return b != NULL && seat != -1 && atomic_exchange(&b->seats[seat].is_woken, 0) != 0;
+}
+
+uint64_t board_generation(struct board *b)
+{
+	return b == NULL ? 0 : atomic_load(&b->generation);
+}
+
+void board_generation_bump(struct board *b)
+{
+	if (b != NULL)
+		atomic_fetch_add(&b->generation, 1);
 }
 
 /* ---- those who make jobs ------------------------------------------------------------------- */

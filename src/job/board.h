@@ -1,5 +1,6 @@
 /* The board: what the runners of this host say of themselves, in a file of its run folder that
- * runners and those who make jobs map. It tells whom to wake, and who has room for a job at once.
+ * runners and those who make jobs map (and a generation, for the copies that both keep). It tells
+ * whom to wake, and who has room for a job at once.
  *
  * A runner has a seat: its lease, the classes it serves, how many jobs it would take that are
  * handed to it, and whether it was woken since it looked last. All of it may be a moment old: a
@@ -35,6 +36,11 @@ int board_rouse(struct board *b, enum job_class class);
 void board_each(struct board *b, void (*each)(int seat, void *arg), void *arg);
 /* Nobody listens at that seat: it is free, unless another has taken it since. */
 void board_clear(struct board *b, int seat, const struct uuid *lease);
+
+/* Moves whenever something has changed that the programs of this host keep copies of, each in its
+ * memory: while it stands still they hold. */
+uint64_t board_generation(struct board *b);
+void board_generation_bump(struct board *b);
 
 /* Where the runner of that seat listens. */
 void board_socket_path(const struct config *cfg, int seat, char out[CONFIG_PATH_BYTES]);

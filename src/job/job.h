@@ -46,7 +46,7 @@ struct job {
  * deletes the job; -1 puts it back with back-off (30 s doubling to 1 h), dead after max_attempts,
  * after five deaths of its runner, or at once where it is_hopeless.
  * load, or NULL, reads at once, outside a transaction, what n jobs of the kind and of one account
- * need that start together, 1 ≤ n ≤ LIMIT_DB_BATCH. After -1 they start unloaded. */
+ * need that were claimed together, 1 ≤ n ≤ LIMIT_DB_BATCH. After -1 they start unloaded. */
 struct job_kind {
 	const char *name;
 	int (*run)(struct job *j, struct err *err);

@@ -71,7 +71,7 @@ static void see_commit(void *arg)
 {
 	struct act *act = arg;
 
-	act->at_commit = shared_generation(act->p->app->shared);
+	act->at_commit = audit_caches_generation(act->p->app);
 }
 
 static int act_body(struct db *db, struct audit *log, void *arg, struct err *err)
@@ -87,7 +87,7 @@ static int act_body(struct db *db, struct audit *log, void *arg, struct err *err
 		audit_note(log, "thing.update", "thing", &p->object, "Shop",
 		    act->before != NULL ? json(p, act->before) : NULL,
 		    act->after != NULL ? json(p, act->after) : NULL);
-	act->generation = shared_generation(p->app->shared);
+	act->generation = audit_caches_generation(p->app);
 	if (act->runs <= act->retries)
 		return err_set(err, ERR_RETRY, "deadlock");
 	return act->result == -1 ? err_set(err, ERR_CONFLICT, "no") : act->result;
@@ -184,15 +184,15 @@ static void caches_drop_after_the_commit(void)
 
 	if (!place_make(&p))
 		return;
-	before = shared_generation(p.app->shared);
+	before = audit_caches_generation(p.app);
 	CHECK(run(&act) == 0);
 	CHECK(act.generation == before && act.at_commit == before);
-	CHECK(shared_generation(p.app->shared) == before + 1);
+	CHECK(audit_caches_generation(p.app) == before + 1);
 	CHECK(run(&fact) == 0 && rows_of(&p) == 2);
-	CHECK(shared_generation(p.app->shared) == before + 1);
+	CHECK(audit_caches_generation(p.app) == before + 1);
 	/* Without a difference no row, but caches drop: what no row shows may have changed. */
 	CHECK(run(&equal) == 0 && rows_of(&p) == 2);
-	CHECK(shared_generation(p.app->shared) == before + 2);
+	CHECK(audit_caches_generation(p.app) == before + 2);
 	place_remove(&p);
 }
 
@@ -204,10 +204,10 @@ static void nothing_to_change(void)
 
 	if (!place_make(&p))
 		return;
-	before = shared_generation(p.app->shared);
+	before = audit_caches_generation(p.app);
 	CHECK(run(&act) == 0 && act.runs == 1);
 	CHECK(rows_of(&p) == 0);
-	CHECK(shared_generation(p.app->shared) == before);
+	CHECK(audit_caches_generation(p.app) == before);
 	place_remove(&p);
 }
 
@@ -219,11 +219,11 @@ static void a_retry_writes_once(void)
 
 	if (!place_make(&p))
 		return;
-	before = shared_generation(p.app->shared);
+	before = audit_caches_generation(p.app);
 	CHECK(run(&act) == 0 && act.runs == 3);
 	CHECK(rows_of(&p) == 1);
 	CHECK(act.generation == before);
-	CHECK(shared_generation(p.app->shared) == before + 1);
+	CHECK(audit_caches_generation(p.app) == before + 1);
 	place_remove(&p);
 }
 
@@ -235,10 +235,10 @@ static void a_rollback_leaves_nothing(void)
 
 	if (!place_make(&p))
 		return;
-	before = shared_generation(p.app->shared);
+	before = audit_caches_generation(p.app);
 	CHECK(run(&act) == -1 && act.runs == 1);
 	CHECK(rows_of(&p) == 0);
-	CHECK(shared_generation(p.app->shared) == before);
+	CHECK(audit_caches_generation(p.app) == before);
 	place_remove(&p);
 }
 
@@ -264,14 +264,14 @@ static void many_rows_of_one_change(void)
 
 	if (!place_make(&p))
 		return;
-	before = shared_generation(p.app->shared);
+	before = audit_caches_generation(p.app);
 	OK(audit_change(p.app, &p.r, &p.account, many_body, &p, &err), &err);
 	CHECK(rows_of(&p) == 300);
-	CHECK(shared_generation(p.app->shared) == before + 1);
+	CHECK(audit_caches_generation(p.app) == before + 1);
 	/* of nobody's account: done, and in no log */
 	OK(audit_change(p.app, &p.r, NULL, many_body, &p, &err), &err);
 	CHECK(rows_of(&p) == 300);
-	CHECK(shared_generation(p.app->shared) == before + 2);
+	CHECK(audit_caches_generation(p.app) == before + 2);
 	place_remove(&p);
 }
 
@@ -283,7 +283,7 @@ static int drop_body(struct db *db, void *arg, struct err *err)
 	(void)db;
 	audit_caches_drop(act->p->app);
 	audit_caches_drop(act->p->app);
-	act->generation = shared_generation(act->p->app->shared);
+	act->generation = audit_caches_generation(act->p->app);
 	return act->result == -1 ? err_set(err, ERR_CONFLICT, "no") : 0;
 }
 
@@ -296,15 +296,15 @@ static void caches_drop_without_a_row(void)
 
 	if (!place_make(&p))
 		return;
-	before = shared_generation(p.app->shared);
+	before = audit_caches_generation(p.app);
 	audit_caches_drop(p.app);
-	CHECK(shared_generation(p.app->shared) == before + 1);
+	CHECK(audit_caches_generation(p.app) == before + 1);
 	OK(db_transaction(p.app->db, drop_body, &act, &err), &err);
 	CHECK(act.generation == before + 1);
-	CHECK(shared_generation(p.app->shared) == before + 2);
+	CHECK(audit_caches_generation(p.app) == before + 2);
 	act.result = -1;
 	CHECK(db_transaction(p.app->db, drop_body, &act, &err) == -1);
-	CHECK(shared_generation(p.app->shared) == before + 2);
+	CHECK(audit_caches_generation(p.app) == before + 2);
 	place_remove(&p);
 }
 

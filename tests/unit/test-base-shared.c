@@ -8,24 +8,6 @@
 
 #define NOW (INT64_C(1772893800) * SECOND_US) /* a whole minute */
 
-static void generations(void)
-{
-	struct shared *s = shared_new();
-	uint64_t before = shared_generation(s);
-	pid_t child;
-
-	CHECK(shared_generation(s) == before);
-	shared_generation_bump(s);
-	CHECK(shared_generation(s) == before + 1);
-	child = fork();
-	if (child == 0) {
-		shared_generation_bump(s);
-		_exit(0);
-	}
-	REQUIRE(child > 0 && waitpid(child, NULL, 0) == child);
-	CHECK(shared_generation(s) == before + 2);
-}
-
 static void counts_in_a_window(void)
 {
 	struct shared *s = shared_new();
@@ -96,8 +78,7 @@ static void many_processes_count_together(void)
 void suite_base_shared(void);
 void suite_base_shared(void)
 {
-	ADD_TESTS("base/shared", {"generations", generations},
-	    {"counts in a window", counts_in_a_window},
+	ADD_TESTS("base/shared", {"counts in a window", counts_in_a_window},
 	    {"keys and windows are apart", keys_and_windows_are_apart},
 	    {"a flood of keys", a_flood_of_keys},
 	    {"many processes count together", many_processes_count_together});

@@ -13,6 +13,15 @@ void suite_job_handover(void);
 
 /* ---- the board ---------------------------------------------------------------------------- */
 
+static int bump_generation(void *arg)
+{
+	struct config cfg = {
+	    .state_dir = arena_strdup(arena_new(), ((struct config *)arg)->state_dir)};
+
+	board_generation_bump(board_of(&cfg));
+	return 0;
+}
+
 static void seats(void)
 {
 	struct arena *a = arena_new();
@@ -20,6 +29,7 @@ static void seats(void)
 	struct board *b = board_of(&cfg);
 	struct uuid leases[80], got;
 	int live, bulk;
+	uint64_t before;
 
 	REQUIRE(b != NULL && board_of(&cfg) == b);
 	for (int i = 0; i < 80; i++)
@@ -47,6 +57,10 @@ static void seats(void)
 	CHECK(board_take_woken(b, bulk));
 	board_clear(b, bulk, &leases[0]); /* another's by now */
 	CHECK(board_rouse(b, JOB_BULK) == bulk);
+	/* other programs see that something has changed */
+	before = board_generation(b);
+	CHECK(core_wait(core_fork(bump_generation, &cfg)) == 0);
+	CHECK(board_generation(b) != before);
 	/* no more than there are */
 	for (int i = 2; i < 80; i++)
 		board_sit(b, &leases[i], 1u << JOB_LIVE);
