@@ -167,7 +167,7 @@ def _():
                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: len(children(second.pid)) >= 3, 20, "the other host's runners")
-        true(os.path.exists(os.path.join(here, "board-1")), "a board of its own")
+        wait_until(lambda: os.path.exists(os.path.join(here, "board-1")), 20, "a board of its own")
         who = product.new_account()
         ids = [send(who, csv_of(ROWS // 4), "shared%d" % i) for i in range(4)]
         for import_id in ids:   # the file lies where both find it
