@@ -586,7 +586,7 @@ static int examples_strike(struct examples_forgetting *f, struct db *db,
 int record_fields_forget(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *record_id, struct err *err)
 {
-	struct examples_forgetting f = {a, map_new(a)};
+	struct examples_forgetting f = {.a = a, .texts = map_new(a)};
 	struct db_rows rows;
 	json_t *data;
 	int found;

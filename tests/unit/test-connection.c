@@ -6,6 +6,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "account/audit.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"

@@ -88,7 +88,7 @@ static void back_off(void)
 		int64_t before = clock_now_us(), due;
 
 		make_due(&p);
-		CHECK(RUN_ONCE(&p, {"failing", failing, (int)COUNT(waits_s) + 1, 0}) == 1);
+		CHECK(RUN_ONCE(&p, KIND("failing", failing, (int)COUNT(waits_s) + 1, 0)) == 1);
 		CHECK(seen->last_attempts == (int)i + 1);
 		rows = ROWS_OF(
 		    p.db, p.a, "SELECT state, run_at, attempts, lease_id, last_error FROM jobs");
