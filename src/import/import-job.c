@@ -427,25 +427,27 @@ static int run_store_step(struct db *db, struct arena *a, void *arg, struct task
     enum task_then *then, struct err *err)
 {
 	struct import_run *run = arg;
+	int rc;
 
 	*then = run->now->is_end ? TASK_DONE : TASK_GO_ON;
-	return run_store_batch(db, a, run, next, err);
+	/* Within the transaction alone: outside it others' statements run, on their fibers' small
+	 * stacks, or when this import is no more. */
+	db_meanwhile(db, run_read_ahead, run);
+	rc = run_store_batch(db, a, run, next, err);
+	db_meanwhile(db, NULL, NULL);
+	return rc;
 }
 
 /* One batch, while the next is read. */
 static int run_step(struct task_run *tr, struct import_run *run, struct err *err)
 {
-	struct db *db = tr->job->app->db;
-	int rc;
+	int rc = task_run_step(tr, run_store_step, run, err);
 
-	db_meanwhile(db, run_read_ahead, run);
-	rc = task_run_step(tr, run_store_step, run, err);
 	if (rc == -1 && is_rows_fault(err)) {
 		err_clear(err);
 		run->is_careful = true;
 		rc = task_run_step(tr, run_store_step, run, err);
 	}
-	db_meanwhile(db, NULL, NULL);
 	return rc;
 }
 

@@ -161,7 +161,9 @@ static size_t members_together(const struct group *g, size_t i)
 static void members_put_back(struct group *g, size_t n)
 {
 	while (g->ntaken > n) {
-		TAILQ_INSERT_HEAD(&g->waiting[g->class], g->taken[--g->ntaken], link);
+		struct member *last = g->taken[--g->ntaken]; /* the macro takes it several times */
+
+		TAILQ_INSERT_HEAD(&g->waiting[g->class], last, link);
 		g->nwaiting[g->class]++;
 	}
 }

@@ -2,6 +2,7 @@
 """connect-cron as cron starts it, and as a service: who takes over from whom, and that a hand-over costs nothing.
 CONNECT_TEST_HANDOVER_SECONDS (0.3) is how long each run works before the next is started, CONNECT_TEST_HANDOVER_ROWS
 (60000) what is imported meanwhile: 60 and some millions are a real ten minutes."""
+import glob
 import os
 import signal
 import subprocess
@@ -154,6 +155,17 @@ def _():
     equal(product.sql("SELECT COUNT(*) FROM records WHERE resource_type = 'killed'"), [[str(ROWS)]])
 
 
+@test("several imports at once: each whole, and no runner dies of it")
+def _():
+    who, others = product.new_account(), product.new_account()
+    before = product.log("cron").count("prefork.killed")
+    ids = [(w, send(w, csv_of(ROWS // 3), "at_once%d" % i)) for i, w in enumerate((who, others, who, others))]
+    for w, import_id in ids:
+        o = wait_done(w, import_id)
+        equal((o["status"], o["created"]), ("completed", ROWS // 3), o)
+    equal(product.log("cron").count("prefork.killed"), before)
+
+
 @test("hosts that share state_dir do not meet: each has its board, and both work")
 def _():
     here = os.path.join(product.state, "run", "other-host")
@@ -167,7 +179,7 @@ def _():
                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: len(children(second.pid)) >= 3, 20, "the other host's runners")
-        wait_until(lambda: os.path.exists(os.path.join(here, "board-1")), 20, "a board of its own")
+        wait_until(lambda: glob.glob(os.path.join(here, "board-*")), 20, "a board of its own")
         who = product.new_account()
         ids = [send(who, csv_of(ROWS // 4), "shared%d" % i) for i in range(4)]
         for import_id in ids:   # the file lies where both find it
