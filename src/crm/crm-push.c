@@ -228,15 +228,6 @@ static int push_attempt_or_explain(struct lead_push *p, struct err *err)
 	return err_set(err, why.code, "%s", why.msg);
 }
 
-int crm_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err)
-{
-	struct arena *a = arena_new();
-	int rc = delivery_load_for(app->db, a, jobs, n, err);
-
-	arena_free(a);
-	return rc;
-}
-
 static int push_find(struct job *j, struct delivery *out, struct err *err)
 {
 	if (j->loaded == NULL)

@@ -182,30 +182,19 @@ int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
 	return delivery_row_read(a, &rows, 0, account_id, out, err) == -1 ? -1 : 1;
 }
 
-int delivery_load_for(
-    struct db *db, struct arena *a, struct job *const *jobs, size_t n, struct err *err)
+static int push_job_read(struct job *j, const struct db_rows *rows, size_t row, struct err *err)
 {
-	const struct uuid *account_id = &jobs[0]->account_id;
-	struct db_val ids[LIMIT_DB_BATCH];
-	struct db_rows rows;
+	struct delivery *out = arena_alloc(j->a, sizeof(*out));
 
-	for (size_t i = 0; i < n; i++)
-		ids[i] = db_uuid(&jobs[i]->subject_id);
-	if (db_query_rows(db, a, &deliveries_by_id, DB_VALS(db_uuid(account_id)), ids, n, 1, &rows,
-		err) == -1)
+	if (delivery_row_read(j->a, rows, row, &j->account_id, out, err) == -1)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		struct job *j = jobs[i];
-		struct delivery *d = arena_alloc(j->a, sizeof(*d));
-		size_t k = db_find_uuid(&rows, DELIVERY_ID, &j->subject_id);
-
-		if (k == rows.count)
-			continue;
-		if (delivery_row_read(j->a, &rows, k, account_id, d, err) == -1)
-			return -1;
-		j->loaded = d;
-	}
+	j->loaded = out;
 	return 0;
+}
+
+int crm_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err)
+{
+	return job_load_subjects(app, &deliveries_by_id, DELIVERY_ID, jobs, n, push_job_read, err);
 }
 
 /* ---- the leads' own status --------------------------------------------------------------- */

@@ -430,6 +430,30 @@ int job_keep(struct db *db, struct job *j, struct err *err)
 	return 0;
 }
 
+int job_load_subjects(struct app *app, const struct db_stmt *s, size_t id_column,
+    struct job *const *jobs, size_t n,
+    int (*read)(struct job *j, const struct db_rows *rows, size_t row, struct err *err),
+    struct err *err)
+{
+	struct arena *a = arena_new();
+	struct db_val ids[LIMIT_DB_BATCH];
+	struct db_rows rows;
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = db_uuid(&jobs[i]->subject_id);
+	rc = db_query_rows(
+	    app->db, a, s, DB_VALS(db_uuid(&jobs[0]->account_id)), ids, n, 1, &rows, err);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		size_t row = db_find_uuid(&rows, id_column, &jobs[i]->subject_id);
+
+		if (row < rows.count)
+			rc = read(jobs[i], &rows, row, err);
+	}
+	arena_free(a);
+	return rc;
+}
+
 int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *out, struct err *err)
 {
 	struct arena *a = arena_new();

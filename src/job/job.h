@@ -110,6 +110,13 @@ void job_note_peer(struct job *j, enum job_peer peer, const char *why);
 /* Was it to tell whether a target that looked dead, or did not let us in, is well again, and found
  * that it is not? Then the run is no try of the job's own. */
 bool job_found_target_ill(const struct job *j);
+/* For a kind's load: s finds rows by the jobs' account and their subjects (… = ? … IN (…)), with
+ * the id in that column. read is called for each job whose subject is among them, and sets `loaded`
+ * to something in the job's own arena: the rows go before it does. */
+int job_load_subjects(struct app *app, const struct db_stmt *s, size_t id_column,
+    struct job *const *jobs, size_t n,
+    int (*read)(struct job *j, const struct db_rows *rows, size_t row, struct err *err),
+    struct err *err);
 /* Extends the lease of a long job. */
 int job_keep(struct db *db, struct job *j, struct err *err);
 /* Periodic: forgets lanes that had no job for a day: 1 there are more, 0, -1. */

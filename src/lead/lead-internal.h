@@ -19,9 +19,6 @@ struct job lead_process_job(
 /* 1, 0, -1. */
 int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
     struct lead_row *out, struct err *err);
-/* What lead_load finds, for n jobs of one account: as `loaded` of each whose lead is there. */
-int lead_load_for(
-    struct db *db, struct arena *a, struct job *const *jobs, size_t n, struct err *err);
 /* Within a transaction, of n leads of one account, at most LIMIT_DB_BATCH: locks those that are not
  * ready yet, and says which (one that is among them twice: the first). */
 int lead_lock_unready(struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n,

@@ -229,15 +229,6 @@ static int leads_store_body(struct db *db, void *const *args, size_t n, struct e
 
 /* ---- the job ----------------------------------------------------------------------------- */
 
-int lead_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err)
-{
-	struct arena *a = arena_new();
-	int rc = lead_load_for(app->db, a, jobs, n, err);
-
-	arena_free(a);
-	return rc;
-}
-
 static int lead_find(struct job *j, struct lead_row *out, struct err *err)
 {
 	if (j->loaded == NULL)

@@ -209,30 +209,19 @@ int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, con
 	return lead_row_read(a, &rows, 0, account_id, out, err) == -1 ? -1 : 1;
 }
 
-int lead_load_for(
-    struct db *db, struct arena *a, struct job *const *jobs, size_t n, struct err *err)
+static int lead_job_read(struct job *j, const struct db_rows *rows, size_t row, struct err *err)
 {
-	const struct uuid *account_id = &jobs[0]->account_id;
-	struct db_val ids[LIMIT_DB_BATCH];
-	struct db_rows rows;
+	struct lead_row *out = arena_alloc(j->a, sizeof(*out));
 
-	for (size_t i = 0; i < n; i++)
-		ids[i] = db_uuid(&jobs[i]->subject_id);
-	if (db_query_rows(
-		db, a, &leads_by_id, DB_VALS(db_uuid(account_id)), ids, n, 1, &rows, err) == -1)
+	if (lead_row_read(j->a, rows, row, &j->account_id, out, err) == -1)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		struct job *j = jobs[i];
-		struct lead_row *row = arena_alloc(j->a, sizeof(*row));
-		size_t k = db_find_uuid(&rows, LEAD_ID, &j->subject_id);
-
-		if (k == rows.count)
-			continue;
-		if (lead_row_read(j->a, &rows, k, account_id, row, err) == -1)
-			return -1;
-		j->loaded = row;
-	}
+	j->loaded = out;
 	return 0;
+}
+
+int lead_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err)
+{
+	return job_load_subjects(app, &leads_by_id, LEAD_ID, jobs, n, lead_job_read, err);
 }
 
 static bool lead_is_among(const struct lead_row *const *rows, size_t n, const struct uuid *id)
