@@ -1,5 +1,5 @@
 /* Who holds leases on this host, and whether he lives: a runner proves it by the lock on its file
- * in run/runners/, which the system takes from the dead. */
+ * in the host's folder runners, which the system takes from the dead. */
 #ifndef JOB_LEASE_H
 #define JOB_LEASE_H
 #include "base/err.h"

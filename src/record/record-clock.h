@@ -39,7 +39,7 @@ struct str clock_text(
 struct clock_merge {
 	struct arena *a;
 	int64_t at_us;
-	json_t *changes; /* [{path,before,after}], as record-merge.h has them; a new array */
+	json_t *changes; /* [{path,before,after}], as record-undo.h takes back; a new array */
 	bool is_clock_moved;
 };
 /* Merges a payload of that time into data and clocks, in place: both are objects. What changes is

@@ -6,7 +6,7 @@ import os
 import urllib.parse
 
 from harness import SRC, Browser, equal, has, here, problem, run, test, true, wait_until
-from tenant import Tenant, pages_of, unique
+from tenant import CustomWebhook, Tenant, pages_of, unique
 
 MEMBERS = ("email", "firstName", "lastName", "fullName", "phoneNumber", "company")
 NBSP, ZWSP, BOM = "\u00a0", "\u200b", "\ufeff"
@@ -35,18 +35,7 @@ def said(text):
 
 
 def hook(**settings):
-    """Sends a body to a webhook of its own; of the connection too."""
-    token = unique("tok-sample-")
-    made = tenant().connect("custom_webhook", {"webhookSecret": token}, {"signatureScheme": "token", **settings})
-    address = urllib.parse.urlsplit(made["webhookUrl"]).path
-
-    def send(body):
-        answer = here().post(address, json.dumps(body).encode(),
-                             {"X-Webhook-Token": token, "Content-Type": "application/json"})
-        equal(answer.status, 200, answer)
-        return answer.json()
-    send.connection = made
-    return send
+    return CustomWebhook(tenant(), **settings)
 
 
 def check(lead, case):

@@ -8,7 +8,7 @@ import urllib.parse
 import uuid
 
 from harness import Browser, equal, has, here, run, test, true, wait_until
-from tenant import Tenant, unique
+from tenant import CustomWebhook, Tenant, unique
 
 _tenant = None
 
@@ -42,15 +42,7 @@ def exact(answer):
 
 
 def hook(**settings):
-    """Sends a text of JSON to a webhook of its own."""
-    token = unique("tok-sample-")
-    made = tenant().connect("custom_webhook", {"webhookSecret": token}, {"signatureScheme": "token", **settings})
-    address = urllib.parse.urlsplit(made["webhookUrl"]).path
-
-    def send(text):
-        answer = here().post(address, text.encode(), {"X-Webhook-Token": token, "Content-Type": "application/json"})
-        equal(answer.status, 200, answer)
-    return send
+    return CustomWebhook(tenant(), **settings)
 
 
 def found(t, **query):

@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 """Several values of one question stay several: in a lead's rawFieldData and customFields, in its record, at a
 destination; joined only where a text is wanted."""
-import json
-import urllib.parse
 
-from harness import equal, here, run, test, wait_until
-from tenant import Tenant, unique
+from harness import equal, run, test, wait_until
+from tenant import CustomWebhook, Tenant, unique
 
 _tenant = None
 
@@ -19,16 +17,7 @@ def tenant():
 
 
 def hook(**settings):
-    """Sends a body to a webhook of its own."""
-    token = unique("tok-sample-")
-    made = tenant().connect("custom_webhook", {"webhookSecret": token}, {"signatureScheme": "token", **settings})
-    address = urllib.parse.urlsplit(made["webhookUrl"]).path
-
-    def send(body, content_type="application/json"):
-        raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        answer = here().post(address, raw, {"X-Webhook-Token": token, "Content-Type": content_type})
-        equal(answer.status, 200, answer)
-    return send
+    return CustomWebhook(tenant(), **settings)
 
 
 def lead_of(provider_lead_id):
