@@ -23,6 +23,10 @@ struct delivery_attempt {
 /* 1, 0, -1. */
 int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct delivery *out, struct err *err);
+/* Within a transaction, of n deliveries of one account, at most LIMIT_DB_BATCH: those that are no
+ * success are pending as if they were new, and their leads' own status follows. */
+int deliveries_revive(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *ids, size_t n, struct err *err);
 struct push_outcome {
 	const struct delivery *d;
 	const struct delivery_attempt *attempt; /* or NULL */
