@@ -101,10 +101,10 @@ def _():
     b = signed_in(t)
     for path in ("/admin/queue", "/admin/connections/" + crm):
         text = b.get(path).text
-        has(text, "Looks dead since", path)
+        has(text, "Failing since", path)
         has(text, "Next try", path)
     true(re.search(r'class="chip chip-(open|probing)"', b.get("/admin/queue").text), "the state has its chip")
-    true("Looks dead" not in b.get("/admin/connections/" + good).text, "the good one is well")
+    true("Failing since" not in b.get("/admin/connections/" + good).text, "the good one is well")
 
 
 @test("try: what waits goes at once, and the breaker is closed")
