@@ -591,6 +591,14 @@ void json_set_known_time(json_t *object, const char *key, int64_t at_us)
 	json_set_str(object, key, at_us == TIME_NONE ? NULL : text);
 }
 
+int64_t json_time(const json_t *object, const char *key)
+{
+	const char *text = json_str(object, key);
+	int64_t at_us = 0;
+
+	return text != NULL && clock_parse_iso(str_from(text), &at_us) ? at_us : 0;
+}
+
 void json_set_time(json_t *object, const char *key, int64_t at_us)
 {
 	json_set_known_time(object, key, at_us == 0 ? TIME_NONE : at_us);

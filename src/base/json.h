@@ -80,6 +80,7 @@ void json_set_str(json_t *object, const char *key, const char *value);
 void json_set_strn(json_t *object, const char *key, struct str value);
 void json_set_int(json_t *object, const char *key, int64_t value);
 void json_set_bool(json_t *object, const char *key, bool value);
+int64_t json_time(const json_t *object, const char *key); /* of ISO text; 0 where there is none */
 void json_set_time(json_t *object, const char *key, int64_t at_us); /* ISO text; 0 sets null */
 /* The same of a time that may be any: TIME_NONE sets null. */
 void json_set_known_time(json_t *object, const char *key, int64_t at_us);

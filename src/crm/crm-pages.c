@@ -92,6 +92,18 @@ static bool lead_has_open_destination(const json_t *destinations)
 	return json_array_size(destinations) == 0;
 }
 
+/* A time of trying again that has passed is no promise: the lane is held back, or the runner is at
+ * it. */
+static void show_destinations(json_t *destinations)
+{
+	int64_t now_us = clock_now_us();
+	json_t *destination;
+	size_t i;
+
+	json_array_foreach(destinations, i, destination)
+	    json_set_bool(destination, "is_due", json_time(destination, "nextAttemptAt") <= now_us);
+}
+
 int crm_page_lead_detail(struct req *r)
 {
 	struct uuid id;
@@ -117,6 +129,7 @@ int crm_page_lead_detail(struct req *r)
 	json_set(data, "raw_fields", lead_member_list(r, json_object_get(lead, "rawFieldData")));
 	json_set(data, "custom_fields", lead_member_list(r, json_object_get(lead, "customFields")));
 	json_set_bool(data, "has_raw", json_array_size(json_object_get(data, "raw_fields")) > 0);
+	show_destinations(destinations);
 	json_set(data, "destinations", json_incref(destinations));
 	json_set_bool(data, "has_destinations", json_array_size(destinations) > 0);
 	json_set_bool(data, "stage_failed", str_is(str_from(stage), LEAD_FAILED));

@@ -9,20 +9,11 @@
 #define DEAD_ROWS 50
 #define LATE_US (120 * SECOND_US)
 
-/* 0 where there is none. */
-static int64_t lane_time(const json_t *lane, const char *key)
-{
-	const char *text = json_str(lane, key);
-	int64_t at_us = 0;
-
-	return text != NULL && clock_parse_iso(str_from(text), &at_us) ? at_us : 0;
-}
-
 static void show_lane(json_t *lane, int64_t now_us)
 {
 	bool is_paused = json_bool(lane, "isPaused");
 	bool is_closed = strcmp(json_str(lane, "breaker"), "closed") == 0;
-	int64_t due_us = lane_time(lane, "oldestDueAt");
+	int64_t due_us = json_time(lane, "oldestDueAt");
 	const char *state = is_paused                       ? "paused"
 			    : !is_closed                    ? json_str(lane, "breaker")
 			    : json_int(lane, "running") > 0 ? "running"
@@ -35,7 +26,7 @@ static void show_lane(json_t *lane, int64_t now_us)
 	json_set_bool(
 	    lane, "is_late", due_us != 0 && due_us < now_us - LATE_US && is_closed && !is_paused);
 	json_set_bool(
-	    lane, "is_soon", lane_time(lane, "nextProbeAt") < now_us + BREAKER_PROBE_FIRST_US);
+	    lane, "is_soon", json_time(lane, "nextProbeAt") < now_us + BREAKER_PROBE_FIRST_US);
 	json_set_bool(lane, "is_more", !json_bool(lane, "depthIsExact"));
 	json_set_bool(lane, "can_try", !is_closed || json_int(lane, "depth") > 0);
 }

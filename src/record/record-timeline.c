@@ -54,8 +54,8 @@ static json_t *entries_in_order(struct arena *a, json_t *entries)
 	for (size_t i = 0; i < n; i++) {
 		json_t *o = json_array_get(entries, i);
 
-		v[i] = (struct timeline_entry){.json = o, .rank = entry_rank(o), .index = i};
-		clock_parse_iso(str_from(json_str(o, "at")), &v[i].at_us);
+		v[i] = (struct timeline_entry){
+		    .json = o, .rank = entry_rank(o), .index = i, .at_us = json_time(o, "at")};
 	}
 	qsort(v, n, sizeof(*v), entry_by_time);
 	for (size_t i = 0; i < n; i++)

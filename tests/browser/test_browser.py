@@ -6,6 +6,7 @@ import time
 from webdriver import Browser, missing
 
 from harness import Skip, equal, has, here, run, test, true, wait_until
+from tenant import Tenant
 
 
 def browser(**options):
@@ -74,6 +75,24 @@ def _():
         b.click(".bar summary")
         b.click(".bar .nav a[href='/admin/leads']")
         wait_until(lambda: b.url.endswith("/admin/leads"), what="the menu's link")
+
+
+@test("a connection whose name is one long word makes no page wider than the screen")
+def _():
+    product = here()
+    tenant = Tenant()
+    crm, _ = tenant.crm("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft")
+    lead = tenant.new_lead(email="long-name@example.com")
+    wait_until(lambda: tenant.get("/leads/" + lead["id"])["syncStatus"] == "success", 15, "the push's success")
+    with browser() as b:
+        b.sign_in(product, tenant.account)
+        for page in ("dashboard", "leads", "leads/" + lead["id"], "queue", "connections", "connections/" + crm,
+                     "connections/%s/disconnect" % crm):
+            b.open(product.url + "/admin/" + page)
+            for width in (360, 1024, 1280):
+                b.resize(width, 900)
+                wide = b.cdp("Page.getLayoutMetrics")["cssContentSize"]["width"]
+                true(wide <= width, "%s is %d pixels wide at %d" % (page, wide, width))
 
 
 @test("markup in every field of a lead stays text, and the policy has nothing to complain of")

@@ -175,9 +175,10 @@ class Browser:
         self._call("POST", "/element/%s/clear" % element)
         self._call("POST", "/element/%s/value" % element, {"text": text})
 
-    def sign_in(self, product):
+    def sign_in(self, product, account=None):
+        """As the product's first user, or as an account's."""
         known = product.credentials
         self.open(product.url + "/admin/sign-in")
-        self.fill("#email", known["email"])
-        self.fill("#password", known["password"])
+        self.fill("#email", account.email if account else known["email"])
+        self.fill("#password", account.password if account else known["password"])
         self.click("button.button-main")
