@@ -12,7 +12,7 @@
 #include "base/log.h"
 
 #define SEATS 64
-#define BOARD_NAME "board-2" /* another layout is another file */
+#define BOARD_NAME "board-3" /* another layout is another file */
 
 enum seat_state { SEAT_FREE, SEAT_CHANGING, SEAT_TAKEN };
 
@@ -21,7 +21,7 @@ struct seat {
 	_Atomic uint32_t state;
 	uint32_t classes;
 	struct uuid lease;
-	_Atomic int32_t room;
+	_Atomic int32_t room, parcels;
 	_Atomic uint32_t is_woken;
 };
 
@@ -92,17 +92,12 @@ int board_sit(struct board *b, const struct uuid *lease, unsigned classes)
 		s->lease = *lease;
 		s->classes = classes;
 		atomic_store(&s->room, 0);
+		atomic_store(&s->parcels, 0);
 		atomic_store(&s->is_woken, 0);
 		atomic_store(&s->state, SEAT_TAKEN);
 		return i;
 	}
 	return -1;
-}
-
-void board_leave(struct board *b, int seat)
-{
-	if (b != NULL && seat != -1)
-		atomic_store(&b->seats[seat].state, SEAT_FREE);
 }
 
 static bool seat_is_of(const struct seat *s, const struct uuid *lease)
@@ -125,10 +120,17 @@ void board_forget(struct board *b, const struct uuid *lease)
 		board_clear(b, i, lease);
 }
 
-void board_set_room(struct board *b, int seat, int room)
+void board_set_room(struct board *b, int seat, int room, int parcels)
 {
-	if (b != NULL && seat != -1)
-		atomic_store(&b->seats[seat].room, room);
+	if (b == NULL || seat == -1)
+		return;
+	atomic_store(&b->seats[seat].parcels, parcels);
+	atomic_store(&b->seats[seat].room, room);
+}
+
+bool board_is_seated(struct board *b, int seat, const struct uuid *lease)
+{
+	return b != NULL && seat != -1 && seat_is_of(&b->seats[seat], lease);
 }
 
 bool board_take_woken(struct board *b, int seat)
@@ -154,19 +156,28 @@ static bool seat_serves(const struct seat *s, enum job_class class)
 	return atomic_load(&s->state) == SEAT_TAKEN && (s->classes >> class & 1u) != 0;
 }
 
+static bool take_some(_Atomic int32_t *left, int32_t n)
+{
+	int32_t had = atomic_load(left);
+
+	while (had >= n)
+		if (atomic_compare_exchange_weak(left, &had, had - n))
+			return true;
+	return false;
+}
+
 int board_take_room(struct board *b, enum job_class class, int n, struct uuid *lease)
 {
 	for (int i = 0; b != NULL && i < SEATS; i++) {
 		struct seat *s = &b->seats[i];
-		int32_t room = atomic_load(&s->room);
 
 		if (!seat_serves(s, class))
 			continue;
 		*lease = s->lease;
-		/* Who left meanwhile is seen here, or does not get what we send. */
-		while (room >= n)
-			if (atomic_compare_exchange_weak(&s->room, &room, room - n))
-				return seat_is_of(s, lease) ? i : -1;
+		/* Who left meanwhile is seen here, or does not get what we send. A parcel that was
+		 * taken without room is no loss: the runner says anew what it has. */
+		if (take_some(&s->parcels, 1) && take_some(&s->room, n))
+			return seat_is_of(s, lease) ? i : -1;
 	}
 	return -1;
 }

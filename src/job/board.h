@@ -19,22 +19,23 @@ struct board *board_of(const struct config *cfg);
 
 /* Takes a seat for a runner of these classes (a bit each); -1: all are taken. */
 int board_sit(struct board *b, const struct uuid *lease, unsigned classes);
-void board_leave(struct board *b, int seat);
 /* The seats of a runner that died are free again. */
 void board_forget(struct board *b, const struct uuid *lease);
-/* How many jobs it would take now without a claim. */
-void board_set_room(struct board *b, int seat, int room);
+/* How many jobs it would take now without a claim, in how many parcels: its socket holds few. */
+void board_set_room(struct board *b, int seat, int room, int parcels);
+/* Is the seat still its own? Whoever could not reach a runner takes it for dead (board_clear). */
+bool board_is_seated(struct board *b, int seat, const struct uuid *lease);
 /* Was it woken since this was asked last? */
 bool board_take_woken(struct board *b, int seat);
 
-/* Takes room for n jobs of the class; returns the seat, or -1: nobody has so much. */
+/* Takes room for one parcel of n jobs of the class; returns the seat, or -1: nobody has so much. */
 int board_take_room(struct board *b, enum job_class class, int n, struct uuid *lease);
 /* Whom to wake for work of the class: its seat, or -1 when nobody is there, or everybody who has
  * room was woken already. It counts as woken now. */
 int board_rouse(struct board *b, enum job_class class);
 /* Calls each for every runner, with its seat. */
 void board_each(struct board *b, void (*each)(int seat, void *arg), void *arg);
-/* Nobody listens at that seat: it is free, unless another has taken it since. */
+/* Whose seat it is leaves, or does not listen: it is free, unless another has taken it since. */
 void board_clear(struct board *b, int seat, const struct uuid *lease);
 
 /* Moves whenever something has changed that the programs of this host keep copies of, each in its

@@ -1,5 +1,6 @@
 #include "job/handover.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -66,12 +67,15 @@ struct sending {
 	struct parcel p;
 };
 
-static void sending_take_back(const struct sending *s)
+/* A runner whose socket is full lives, and has work enough: only one that is not there loses its
+ * seat. */
+static void sending_take_back(const struct sending *s, bool is_full)
 {
 	struct uuid ids[HANDOVER_MOST];
 	struct err err = ERR_INIT;
 
-	board_clear(board_of(db_config(s->db)), s->seat, &s->p.head.lease);
+	if (!is_full)
+		board_clear(board_of(db_config(s->db)), s->seat, &s->p.head.lease);
 	for (size_t i = 0; i < s->p.head.count; i++)
 		ids[i] = s->p.rows[i].id;
 	if (handover_give_back(
@@ -88,7 +92,7 @@ static void send_after_commit(void *arg)
 
 	board_socket_path(db_config(s->db), s->seat, path);
 	if (unix_socket_send(path, message) == -1)
-		sending_take_back(s);
+		sending_take_back(s, errno == EAGAIN || errno == ENOBUFS);
 }
 
 void handover_on_commit(struct db *db, const struct handover *h, const struct job *jobs, size_t n)

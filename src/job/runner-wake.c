@@ -9,6 +9,8 @@
 #include "process/unix-socket.h"
 
 #define JAM_US SECOND_US
+/* The least a host's sockets hold is 10 datagrams: room is left for those that only wake. */
+#define PARCELS_MOST 8
 
 int runner_listen(struct runner *rn, struct err *err)
 {
@@ -26,23 +28,41 @@ int runner_listen(struct runner *rn, struct err *err)
 
 void runner_leave(struct runner *rn)
 {
-	board_leave(rn->board, rn->seat);
+	if (rn->seat != -1)
+		board_clear(rn->board, rn->seat, lease_id(rn->lease));
 	rn->seat = -1;
 	if (rn->wake_fd != -1)
 		close(rn->wake_fd); /* who sends to it from now on is told, and acts */
 	rn->wake_fd = -1;
 }
 
+/* Somebody could not reach this runner and took it for dead, or what is left of the board. */
+static void seat_retake(struct runner *rn)
+{
+	struct err err = ERR_INIT;
+
+	log_warn("runner.seat", LOG_S("error", "the seat was lost; taking another"));
+	runner_leave(rn);
+	if (runner_listen(rn, &err) == -1)
+		log_warn("runner.seat", LOG_ERR(&err));
+	rn->is_woken = true;
+}
+
 void wake_say_room(struct runner *rn)
 {
 	size_t room = 0;
+
+	if (rn->wake_fd != -1 && !rn->is_draining &&
+	    !board_is_seated(rn->board, rn->seat, lease_id(rn->lease)))
+		seat_retake(rn);
 
 	/* What has waited for its turn for long goes first. Not whatever waits: what is claimed
 	 * costs more than what is handed over, so a short jam would keep itself up. */
 	if (!rn->is_draining && !rn->is_woken &&
 	    lanes_next_due_us(rn->lanes) > clock_now_us() - JAM_US)
 		room = lanes_room(rn->lanes, JOB_LIVE);
-	board_set_room(rn->board, rn->seat, (int)(room < HANDOVER_MOST ? room : HANDOVER_MOST));
+	board_set_room(
+	    rn->board, rn->seat, (int)(room < HANDOVER_MOST ? room : HANDOVER_MOST), PARCELS_MOST);
 }
 
 /* ---- datagrams ----------------------------------------------------------------------------- */

@@ -15,7 +15,8 @@ int unix_socket_bind(
     const char *path, int type, mode_t mode, int backlog, int *fd, struct err *err);
 /* A socket connected to the path, or -1 with errno. */
 int unix_socket_connect(const char *path, int type);
-/* A datagram to whoever is bound to the path; never blocks. -1 with errno: nobody there, or its
- * queue is full. */
+/* A datagram to whoever is bound to the path; never blocks. -1 with errno: its queue is full
+ * (EAGAIN, ENOBUFS; the kernel's net.unix.max_dgram_qlen, 10 on many hosts), else nobody is there.
+ */
 int unix_socket_send(const char *path, struct str message);
 #endif

@@ -39,9 +39,9 @@ static void seats(void)
 	bulk = board_sit(b, &leases[1], 1u << JOB_BULK);
 	CHECK(live != -1 && bulk != -1 && live != bulk);
 	CHECK(board_take_room(b, JOB_LIVE, 1, &got) == -1); /* it has said nothing of room */
-	board_set_room(b, bulk, 8);
+	board_set_room(b, bulk, 8, 8);
 	CHECK(board_take_room(b, JOB_LIVE, 1, &got) == -1);
-	board_set_room(b, live, 3);
+	board_set_room(b, live, 3, 8);
 	CHECK(board_take_room(b, JOB_LIVE, 4, &got) == -1);
 	CHECK(board_take_room(b, JOB_LIVE, 2, &got) == live && uuid_eq(got, leases[0]));
 	CHECK(board_take_room(b, JOB_LIVE, 2, &got) == -1);
@@ -78,14 +78,14 @@ static void rouses_who_has_room(void)
 	struct uuid one = uuid_new(), two = uuid_new();
 	int busy = board_sit(b, &one, 1u << JOB_LIVE), idle = board_sit(b, &two, 1u << JOB_LIVE);
 
-	board_set_room(b, idle, 4);
+	board_set_room(b, idle, 4, 8);
 	CHECK(board_rouse(b, JOB_LIVE) == idle);
 	CHECK(board_rouse(b, JOB_LIVE) == -1); /* it will look */
-	board_set_room(b, idle, 0);
+	board_set_room(b, idle, 0, 8);
 	CHECK(board_take_woken(b, idle));
 	CHECK(board_rouse(b, JOB_LIVE) != -1); /* one of them, though both are busy */
-	board_leave(b, busy);
-	board_leave(b, idle);
+	board_clear(b, busy, &one);
+	board_clear(b, idle, &two);
 	core_rmdir(cfg.state_dir);
 	arena_free(a);
 }
@@ -236,6 +236,60 @@ static void nobody_there(void)
 	place_end(&p, NULL);
 }
 
+/* Its socket holds few datagrams. No more parcels are sent than it may hold; where it is full all
+ * the same the job is taken back, and the runner keeps its seat: it lives, and has work enough. */
+static void socket_is_full(void)
+{
+	struct place p;
+	struct runner *rn;
+	char path[CONFIG_PATH_BYTES];
+
+	if (!place_own(&p))
+		return;
+	rn = seated(&p, plain_kind, 1);
+	for (int i = 0; i < 12; i++)
+		insert(&p, "plain", NULL);
+	CHECK(NUMBER(&p, HELD) == 8 && count_jobs(&p) == 12);
+	advance_once(rn);
+	CHECK(seen->runs == 8);
+	board_socket_path(&p.c.cfg, rn->seat, path);
+	while (unix_socket_send(path, STR("x")) == 0)
+		continue;
+	rn->is_woken = false;
+	wake_say_room(rn);
+	insert(&p, "plain", NULL);
+	CHECK(NUMBER(&p, HELD) == 8 && count_jobs(&p) == 13);
+	CHECK(board_is_seated(rn->board, rn->seat, lease_id(rn->lease)));
+	advance_once(rn);
+	CHECK(rn->is_woken); /* it looks for what was taken back */
+	rn->is_woken = false;
+	wake_say_room(rn);
+	insert(&p, "plain", NULL);
+	CHECK(NUMBER(&p, HELD) == 9);
+	place_end(&p, rn);
+}
+
+/* Taken for dead while it lived: it sits down again, and hears of work. */
+static void seat_lost(void)
+{
+	struct place p;
+	struct runner *rn;
+
+	if (!place_own(&p))
+		return;
+	rn = seated(&p, plain_kind, 1);
+	board_clear(rn->board, rn->seat, lease_id(rn->lease));
+	insert(&p, "plain", NULL);
+	CHECK(NUMBER(&p, HELD) == 0);
+	wake_say_room(rn);
+	CHECK(rn->is_woken);
+	rn->is_woken = false;
+	wake_say_room(rn);
+	insert(&p, "plain", NULL);
+	CHECK(NUMBER(&p, HELD) == 1);
+	place_end(&p, rn);
+}
+
 /* The word got lost: the runner finds by its lease what it was given. */
 static void lost_on_its_way(void)
 {
@@ -318,6 +372,7 @@ void suite_job_handover(void)
 	ADD_TESTS("job_handover", {"seats", seats}, {"rouses who has room", rouses_who_has_room},
 	    {"handed over", handed_over}, {"not handed over", not_handed_over},
 	    {"given back", given_back}, {"nobody there", nobody_there},
+	    {"socket is full", socket_is_full}, {"seat lost", seat_lost},
 	    {"lost on its way", lost_on_its_way}, {"odd datagrams", odd_datagrams},
 	    {"handed to one that ends", handed_to_one_that_ends});
 }
