@@ -5,7 +5,8 @@ of the sandbox, then to three. bench/run calls run(its own module).
 The rate sought is the highest at which no queue grows: jobs, record_search_queue, spool. It is found by bisection in
 short probes; what they find is then held for the whole measuring time, and lowered until it holds. A queue grows when
 the line through its lengths, after the first fifth of the time, rises by more than a hundredth of the leads sent (and
-by more than one batch)."""
+by more than one batch). Lengths swing by hundreds from batch to batch, so in a short probe the line's own error is as
+large as that: a probe has to rise by two standard errors more. What is told has held by the plain rule."""
 import os
 import subprocess
 import time
@@ -54,11 +55,15 @@ class Queues:
 
 
 def slope(samples):
-    """Of the least-squares line through (time, length)."""
+    """Of the least-squares line through (time, length), and its standard error."""
     n = len(samples)
     mean_t, mean_y = sum(t for t, _ in samples) / n, sum(y for _, y in samples) / n
     below = sum((t - mean_t) ** 2 for t, _ in samples)
-    return sum((t - mean_t) * (y - mean_y) for t, y in samples) / below if below else 0.0
+    if not below or n < 3:
+        return 0.0, 0.0
+    k = sum((t - mean_t) * (y - mean_y) for t, y in samples) / below
+    beside = sum((y - mean_y - k * (t - mean_t)) ** 2 for t, y in samples)
+    return k, (beside / (n - 2) / below) ** 0.5
 
 
 # ---- runs ----------------------------------------------------------------------------------------
@@ -67,6 +72,7 @@ class Run:
 
     def __init__(self, bench, product, queues, rate, seconds, crms):
         self.bench, self.queues, self.rate = bench, queues, rate
+        self.is_probe = seconds < SECONDS
         product.empty()
         product.api("DELETE", "/sandbox/api/received", port=bench.SANDBOX_PORT)
         self.grows, self.times, said, samples = None, {}, None, []
@@ -98,8 +104,8 @@ class Run:
             self.grows = "webhooks taken at %d a second" % said["per_second"]
         seconds = samples[-1][0] - samples[0][0]
         for i, name in enumerate(Queues.NAMES):
-            rise = slope([(t, lengths[i]) for t, lengths in samples]) * seconds
-            if rise > max(BATCH, RISE * self.rate * seconds):
+            rise, error = (k * seconds for k in slope([(t, lengths[i]) for t, lengths in samples]))
+            if rise - (2 * error if self.is_probe else 0) > max(BATCH, RISE * self.rate * seconds):
                 self.grows = "%s grows by %.0f in %.0f s" % (name, rise, seconds)
 
     def wait_until_idle(self):

@@ -95,7 +95,7 @@ static const struct config_key config_keys[] = {
     {NUMBER(event_retention_days, 30, 1, 3650), .doc = "raw events are kept so long"},
     {NUMBER(runners, 0, 0, 256),
 	.doc = "processes of connect-cron that run what people wait for; 0 is one per processor"},
-    {NUMBER(job_concurrency, 64, 1, 1024), .doc = "jobs that they work on at a time, all together"},
+    {NUMBER(job_concurrency, 128, 1, 1024), .doc = "jobs that they work on at a time, together"},
     {NUMBER(job_lease_s, 120, 10, 86400),
 	.doc = "a job whose runner died is taken over after so long"},
     {NUMBER(push_attempts, 3, 1, 100), .doc = "tries to deliver to a CRM"},

@@ -15,7 +15,8 @@
  * - Without a writer all goes on, each worker committing for itself: by the same code, only slower.
  *
  * Why: a durable commit is what a database does least often per second. While one batch commits the
- * next ones arrive, so batches form by themselves under load and are of one when it is quiet. */
+ * next ones arrive, so batches form by themselves under load and are of one when it is quiet; in
+ * between, where many come but each alone, a batch waits a moment for more (writer_is_ripe). */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
+#include "base/gather.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/shared.h"
@@ -43,7 +45,10 @@
 #define CLIENTS_MAX 512u
 #define BACKLOG 256
 #define ANSWER_WAIT_MS 30000
-#define LOCK_WAIT_S 1 /* all workers wait with it */
+#define LOCK_WAIT_S 1   /* all workers wait with it */
+#define GATHER_SETS 16u /* enough for a batch */
+#define GATHER_FROM_PER_SECOND 800.0
+#define GATHER_US 8000
 
 static uint32_t frame_u32(const char *p)
 {
@@ -72,6 +77,7 @@ struct writer {
 	int listen_fd, epoll_fd;
 	struct writer_client *clients[CLIENTS_MAX];
 	size_t nwaiting, nclients;
+	struct gather gather;
 };
 
 static void writer_client_close(struct writer *w, size_t slot)
@@ -132,7 +138,8 @@ static void writer_client_read(struct writer *w, size_t slot)
 	}
 	if (!c->is_waiting && c->in.len >= 4 && c->in.len - 4 >= frame_u32(c->in.p)) {
 		c->is_waiting = true;
-		w->nwaiting++;
+		if (w->nwaiting++ == 0)
+			gather_begin(&w->gather, clock_mono_us());
 	}
 }
 
@@ -204,6 +211,13 @@ static void writer_client_answer(struct writer *w, size_t slot)
 		writer_client_close(w, slot);
 }
 
+/* Nobody waits for more where nobody is left who could come. */
+static bool writer_is_ripe(const struct writer *w)
+{
+	return w->nwaiting >= GATHER_SETS || w->nwaiting == w->nclients ||
+	       !gather_may_wait(&w->gather, clock_mono_us());
+}
+
 /* Commits what waits, at most one batch of it. */
 static void writer_commit_waiting(struct writer *w)
 {
@@ -231,6 +245,7 @@ static void writer_commit_waiting(struct writer *w)
 	for (size_t i = 0; i < ntaken; i++)
 		writer_client_answer(w, taken[i]);
 	arena_free(a);
+	gather_end(&w->gather, n, clock_mono_us());
 }
 
 static int writer_listen(struct writer *w, struct err *err)
@@ -275,6 +290,7 @@ int intake_writer_main(void *arg, int index)
 	if (w == NULL)
 		abort();
 	w->app = arg;
+	w->gather = (struct gather){GATHER_FROM_PER_SECOND, .most_us = GATHER_US};
 	db_set_patience(w->app->db, true, LOCK_WAIT_S);
 	if (writer_listen(w, &err) == -1) {
 		log_error("writer.start", LOG_ERR(&err));
@@ -282,8 +298,8 @@ int intake_writer_main(void *arg, int index)
 	}
 	/* After TERM the workers that still serve go on being served; they leave by closing. */
 	while (!process_is_stopping() || (w->nclients > 0 && clock_mono_us() < stop_at)) {
-		writer_take_events(w, w->nwaiting > 0 ? 0 : 500);
-		if (w->nwaiting > 0)
+		writer_take_events(w, w->nwaiting == 0 ? 500 : writer_is_ripe(w) ? 0 : 1);
+		if (w->nwaiting > 0 && writer_is_ripe(w))
 			writer_commit_waiting(w);
 		if (process_is_stopping() && stop_at == 0)
 			stop_at = clock_mono_us() + 8 * SECOND_US;

@@ -12,7 +12,8 @@
  * Each class has groups of its own: a bulk body may take long, and live ones shall not wait for its
  * end. Groups form by themselves: while one commits, the answers that the next will store arrive;
  * and where jobs are under way that may soon wait too, they are waited for, as long as the last
- * commit took at most (group_is_ripe). So a commit that is dear is shared by more. */
+ * commit took at most, and some milliseconds where many come (group_is_ripe). So a commit that is
+ * dear is shared by more. */
 #include "job/group.h"
 
 #include <stdlib.h>
@@ -21,11 +22,14 @@
 
 #include "base/clock.h"
 #include "base/fiber.h"
+#include "base/gather.h"
 #include "base/limits.h"
 #include "base/oom.h"
 
 #define GROUP_MOST LIMIT_DB_BATCH /* of one commit: others wait for as long as it takes */
 #define GROUP_ENOUGH (GROUP_MOST / 2)
+#define GATHER_FROM_PER_SECOND 1500.0
+#define GATHER_US 6000
 #define SLOW_US 20000 /* bulk bodies may take long: those that begin later are of the next */
 
 struct member {
@@ -43,6 +47,7 @@ struct group {
 	size_t nwaiting[JOB_CLASSES];
 	int64_t since_us[JOB_CLASSES]; /* monotonic: when the first of them came */
 	int64_t took_us[JOB_CLASSES];  /* the last commit */
+	struct gather gather;          /* of live bodies */
 	/* of the commit at hand */
 	struct member *taken[GROUP_MOST];
 	size_t ntaken;
@@ -56,7 +61,7 @@ struct group *group_new(struct db *db)
 {
 	struct group *g = oom_malloc(sizeof(*g));
 
-	*g = (struct group){.db = db};
+	*g = (struct group){.db = db, .gather = {GATHER_FROM_PER_SECOND, .most_us = GATHER_US}};
 	for (size_t class = 0; class < JOB_CLASSES; class ++)
 		TAILQ_INIT(&g->waiting[class]);
 	return g;
@@ -96,8 +101,11 @@ bool group_is_ripe(const struct group *g, enum job_class class, size_t others)
 {
 	if (g->nwaiting[class] == 0)
 		return false;
-	return others == 0 || g->nwaiting[class] >= GROUP_ENOUGH ||
-	       clock_mono_us() - g->since_us[class] >= g->took_us[class];
+	if (others == 0 || g->nwaiting[class] >= GROUP_ENOUGH)
+		return true;
+	if (class == JOB_LIVE && gather_may_wait(&g->gather, clock_mono_us()))
+		return false;
+	return clock_mono_us() - g->since_us[class] >= g->took_us[class];
 }
 
 int group_transaction(struct group *g, struct group_piece *p, struct err *err)
@@ -108,8 +116,11 @@ int group_transaction(struct group *g, struct group_piece *p, struct err *err)
 	if (g == NULL || m.fiber == NULL)
 		return db_transaction(p->job->app->db, piece_run, p, err);
 	TAILQ_INSERT_TAIL(&g->waiting[class], &m, link);
-	if (g->nwaiting[class]++ == 0)
+	if (g->nwaiting[class]++ == 0) {
 		g->since_us[class] = clock_mono_us();
+		if (class == JOB_LIVE)
+			gather_begin(&g->gather, g->since_us[class]);
+	}
 	fiber_yield();
 	return m.rc == 0 ? 0 : err_set(err, m.err.code, "%s", m.err.msg);
 }
@@ -267,6 +278,8 @@ int group_commit(
 	is_also_lost = also != NULL && g->also == NULL;
 	if (g->ntaken > 0)
 		g->took_us[class] = clock_mono_us() - began_us;
+	if (class == JOB_LIVE)
+		gather_end(&g->gather, g->ntaken, clock_mono_us());
 	members_resume(g, rc, &e);
 	if (rc == 0 && !is_also_lost)
 		return 0;
