@@ -228,10 +228,18 @@ static bool joiner_is_of_letter(uint32_t c, struct str text)
 	return (c == ZWNJ || c == ZWJ) && text.n > 0 && utf8_is_virama(utf8_last_point(text, &n));
 }
 
+static bool is_printable_ascii(char c)
+{
+	return c > ' ' && c < 0x7F;
+}
+
 struct str utf8_trim(struct str s)
 {
 	size_t n;
 
+	/* Mostly there is nothing to trim: of the cells of a file a million times over. */
+	if (s.n > 0 && is_printable_ascii(s.p[0]) && is_printable_ascii(s.p[s.n - 1]))
+		return s;
 	while (s.n > 0 && utf8_is_outer(utf8_point(s, &n)))
 		s = (struct str){s.p + n, s.n - n};
 	while (s.n > 0) {

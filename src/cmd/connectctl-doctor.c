@@ -12,6 +12,7 @@
 #include "intake/intake.h"
 #include "job/clock-check.h"
 #include "job/periodic.h"
+#include "lead/lead-faults.h"
 #include "provider/provider.h"
 
 #define OVERDUE_US (300 * SECOND_US) /* cron starts the runner each minute */
@@ -215,9 +216,43 @@ static void doctor_database(struct doctor_visit *v)
 	doctor_event_log(v);
 }
 
+static void doctor_tell_faults(struct doctor_visit *v, const struct stored_fault *faults, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct stored_fault *f = &faults[i];
+
+		if (f->count == 0)
+			continue;
+		wrong(v, "data: %lld %s; %s", (long long)f->count, f->what, f->advice);
+		for (size_t k = 0; k < f->nexamples; k++)
+			printf("          account %s, %s: %s\n",
+			    uuid_dup(v->c->a, f->examples[k].account_id),
+			    uuid_dup(v->c->a, f->examples[k].id), f->examples[k].text);
+	}
+}
+
+/* All that is stored, row by row. */
+static void doctor_data(struct doctor_visit *v)
+{
+	struct stored_fault records[RECORD_FAULTS], leads[LEAD_FAULTS];
+	int before = v->failures;
+	struct err err = ERR_INIT;
+
+	if (record_faults_find(v->c->app.db, records, &err) == -1 ||
+	    lead_faults_find(v->c->app.db, leads, &err) == -1) {
+		wrong(v, "data: %s", err.msg);
+		return;
+	}
+	doctor_tell_faults(v, records, RECORD_FAULTS);
+	doctor_tell_faults(v, leads, LEAD_FAULTS);
+	if (v->failures == before)
+		fine(v, "data: nothing that an earlier version stored wrongly");
+}
+
 int ctl_doctor(struct ctl *c, struct err *err)
 {
-	const struct ctl_option options[] = {{.name = NULL}};
+	bool has_data = false;
+	const struct ctl_option options[] = {{.name = "data", .flag = &has_data}, {.name = NULL}};
 	struct doctor_visit v = {.c = c};
 
 	(void)err;
@@ -228,5 +263,7 @@ int ctl_doctor(struct ctl *c, struct err *err)
 	doctor_keys(&v);
 	doctor_folders(&v);
 	doctor_database(&v);
+	if (has_data)
+		doctor_data(&v);
 	return v.failures == 0 ? CTL_OK : CTL_FAILED;
 }

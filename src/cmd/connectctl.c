@@ -49,7 +49,7 @@ static const struct ctl_command commands[] = {
 	"run again what was given up: of a lane, one job, or all", ctl_queue_retry, APP_DB},
     {"queue", "[--account ID] [--dead] [--json]",
 	"list the lanes of the queue, or the jobs that were given up", ctl_queue, APP_DB},
-    {"doctor", "", "look for what keeps the product from working", ctl_doctor, APP_DB_RAW},
+    {"doctor", "[--data]", "look for what keeps the product from working", ctl_doctor, APP_DB_RAW},
     {"partitions", "", "make the event log's coming partitions, drop the outdated", ctl_partitions,
 	APP_DB},
 };

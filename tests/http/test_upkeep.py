@@ -3,7 +3,7 @@
 import subprocess
 
 from harness import Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
-from tenant import Meta, Tenant, row_id
+from tenant import CustomWebhook, Meta, Tenant, row_id, unique
 
 product = Instance(env={"CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "60"})
 
@@ -186,6 +186,31 @@ def _():
                20, "each runner's word that all is well")
     wait_until_none(lambda: int(product.sql("SELECT COUNT(*) FROM jobs WHERE class = 2 AND run_at = 1")[0][0]), what="upkeep that is due")
     has(product.ctl("doctor"), "ok      clock")
+
+
+@test("doctor --data tells what earlier versions stored wrongly, with examples, and changes nothing")
+def _():
+    t = Tenant(product)
+    hook = CustomWebhook(t, resourceType="old", updatedAtPath="at")
+    for name in ("blank", "digits", "mark", "ahead", "right"):
+        hook({"id": name, "note": "n"})
+    wrong = {"blank": "external_id = 'blank\u00a0'", "digits": "external_id = '1.8446744073709552e+19'",
+             "mark": "data = REPLACE(data, '\"note\"', '\"\ufeffnote\"')", "ahead": "provider_updated_at = %d" % 4e15}
+    email, phone = unique() + "@example.com", "+493023125012"
+    leads = [t.api("POST", "/leads", {"email": email, "phoneNumber": phone}).json()["id"] for _ in range(3)]
+    has(product.ctl("doctor", "--data"), "ok      data: nothing")
+    for name, change in wrong.items():
+        product.sql("UPDATE records SET %s WHERE resource_type = 'old' AND external_id = '%s'" % (change, name))
+    product.sql("UPDATE leads SET email = 'm\u00a0ia@example.com' WHERE id = " + row_id(leads[0]))
+    product.sql("UPDATE leads SET phone_number = '+03023125012' WHERE id = " + row_id(leads[1]))
+    before = product.sql("SELECT HEX(id), data, external_id, provider_updated_at FROM records ORDER BY id")
+    told = failing_ctl("doctor", "--data")
+    for text in ("1 records whose id has blanks", "1 records whose id is a number that lost its digits",
+                 "1 records with a byte-order mark", "1 records whose provider's clock lies in the future",
+                 "1 leads whose email is no address", "1 leads whose phone number looks like E.164",
+                 ": 1.8446744073709552e+19", "%s: +03023125012" % leads[1]):
+        has(told, text)
+    equal(product.sql("SELECT HEX(id), data, external_id, provider_updated_at FROM records ORDER BY id"), before)
 
 
 run()
