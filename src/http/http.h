@@ -196,6 +196,7 @@ struct server {
 	const struct router *router;
 	int listen_fd; /* FastCGI listening socket; 0 when the web server spawned us */
 	void (*each_request)(struct app *app); /* called after every answer; may be NULL */
+	int64_t patience_us; /* for tests: how long a peer may keep us waiting; 0: as fcgi.c says */
 };
 /* One worker's loop: accepts until TERM or max_requests (0: none). The request in hand when TERM
  * comes is answered first. 0 at an orderly end, -1 when the socket is no good (logged). */
