@@ -3,7 +3,7 @@
  *
  *	route (404), method (405 with Allow; OPTIONS ends here, HEAD runs GET's handler)
  *	stated length of the body against the route's limit (413)
- *	who asks (401, or the sign-in page), what he may do (403)
+ *	who asks (401, or the sign-in page), what he may do (403), how much he may upload
  *	type of the body (415), the body itself (400 cut short, 408 too slow, 413 too long)
  *	its syntax (400), token of the form (403), Idempotency-Key
  *	handler (500 when it fails without an answer)
@@ -105,6 +105,14 @@ static int person_check(struct req *r, const struct router_hooks *hooks)
 		return -1;
 	}
 	return 0;
+}
+
+static int upload_check(struct req *r, const struct router_hooks *hooks)
+{
+	if ((r->route->flags & ROUTE_UPLOAD) == 0 || is_safe_method(r->method) ||
+	    hooks->upload_check == NULL)
+		return 0;
+	return hooks->upload_check(r, conn_of(r)->content_length);
 }
 
 /* ---- body ---------------------------------------------------------------------------------- */
@@ -415,7 +423,8 @@ void router_dispatch(const struct router *rt, struct req *r)
 		body_too_large(r);
 		return;
 	}
-	if (person_check(r, hooks) == -1 || body_take(r) == -1 || csrf_check(r) == -1)
+	if (person_check(r, hooks) == -1 || upload_check(r, hooks) == -1 || body_take(r) == -1 ||
+	    csrf_check(r) == -1)
 		return;
 	handler_run(r, hooks);
 }
