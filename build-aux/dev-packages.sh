@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Part of ./dev: the Debian packages that are missing, and how they are installed.
 
-# package|alternative: why. The server packages are the -core ones: they bring no system service.
+# package|alternative: why. Of MariaDB the -core packages and of Apache the -bin bring no system service; those
+# of lighttpd and nginx are kept from starting below.
 packages_build='
 autoconf: build
 automake: build
@@ -23,6 +24,7 @@ packages_run='
 mariadb-server-core: run (a private database)
 mariadb-client-core: run (to set the database up)
 lighttpd: run (the web server in front)
+lighttpd-mod-deflate: run (packed style sheets)
 curl: run (to talk to the product)
 openssl: run (secrets and signatures)
 ca-certificates: run (TLS to providers)'
@@ -32,7 +34,10 @@ clang-format: test (lint)
 python3: test (lints, HTTP tests)
 chromium: test (browser)
 chromium-driver: test (browser)
-fonts-dejavu-core: test (browser)'
+fonts-dejavu-core: test (browser)
+nginx: test (samples)
+apache2-bin: test (samples)
+libapache2-mod-fcgid: test (samples)'
 packages_bench='
 python3: bench'
 
@@ -83,7 +88,11 @@ restore() {
 	fi
 }
 restore			# of a run that was killed
-had_lighttpd=$(dpkg-query -W -f='${db:Status-Status}' lighttpd 2>/dev/null || true)
+installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
+new=
+for service in lighttpd nginx; do
+	installed "$service" || new="$new $service"
+done
 trap restore EXIT
 trap 'exit 1' INT TERM HUP
 [ ! -e "$policy" ] || mv "$policy" "$policy.before-connect"
@@ -97,11 +106,12 @@ elif ! get "$@"; then
 	apt-get -q -o DPkg::Lock::Timeout=300 update || exit 1
 	get "$@" || exit 1
 fi
-# Debian would start its own lighttpd at the next boot; nobody asked for that.
-if [ "$had_lighttpd" != installed ]; then
-	update-rc.d lighttpd disable || true
-	deb-systemd-helper disable lighttpd.service || true
-fi
+# Debian would start its own at the next boot; nobody asked for that.
+for service in $new; do
+	installed "$service" || continue
+	update-rc.d "$service" disable || true
+	deb-systemd-helper disable "$service.service" || true
+done
 exit 0
 ROOT
 	{

@@ -42,6 +42,7 @@ struct config {
 	int64_t rate_api_key_per_minute; /* one key, or one user's tokens; 0: as the account */
 	int64_t rate_login_per_minute;
 	int64_t webhook_body_bytes;
+	int64_t imports_open, imports_open_bytes;
 	int64_t event_retention_days;
 	int64_t runners; /* processes for live jobs; 0: one per processor */
 	int64_t job_concurrency, job_lease_s;

@@ -6,7 +6,7 @@
 #define LIMIT_HEADER_BYTES (64u * 1024u) /* all request headers together */
 #define LIMIT_HEADERS 128u               /* headers, form fields of a request */
 #define LIMIT_FORM_FIELDS 1000u
-#define LIMIT_BODY_WEBHOOK (1024u * 1024u) /* raw webhook body */
+#define LIMIT_BODY_WEBHOOK (1024u * 1024u) /* raw webhook body; webhook_body_bytes is less */
 #define LIMIT_BODY_JSON (1024u * 1024u)    /* API body */
 #define LIMIT_BODY_FORM (256u * 1024u)     /* admin form */
 #define LIMIT_BODY_UPLOAD (4ull * 1024u * 1024u * 1024u)
@@ -39,6 +39,7 @@
 #define LIMIT_PAGE_DEFAULT 25
 #define LIMIT_PAGE_NUMBER 1000    /* page=; beyond it a cursor must be used */
 #define LIMIT_REJECTED_BODY 4096u /* kept of a request that failed verification */
+#define LIMIT_REJECTED_HEADERS 4096u
 #define LIMIT_FIBER_STACK (256u * 1024u)
 #define LIMIT_DB_ROWS 10000u /* rows of one buffered result */
 #define LIMIT_DB_BATCH 64u   /* rows of one multi-row statement */

@@ -1,4 +1,9 @@
-/* From the variables a web server passes (RFC 3875 §4.1) to a request. */
+/* From the variables a web server passes (RFC 3875 §4.1) to a request.
+ *
+ * What a web server itself refuses (a body too large, an address that is none, a method that it
+ * does not know) comes to us as its error page, when it is set up as our samples are: as a GET with
+ * the address of the refused request and the status in REDIRECT_STATUS. So each answer has the form
+ * that the address owes, and a request id. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -12,7 +17,7 @@
 /* The variables that are not headers. */
 struct cgi_vars {
 	struct str method, uri, query, script, path_info, https, scheme, server, remote, length,
-	    type;
+	    type, redirect;
 	unsigned forwarded_for, forwarded_proto, forwarded_host; /* how often each header came */
 };
 
@@ -34,6 +39,7 @@ static struct str *var_slot(struct cgi_vars *v, const char *name, size_t n)
 	    VAR("REMOTE_ADDR", remote),
 	    VAR("CONTENT_LENGTH", length),
 	    VAR("CONTENT_TYPE", type),
+	    VAR("REDIRECT_STATUS", redirect),
 #undef VAR
 	};
 	size_t i;
@@ -250,6 +256,52 @@ static void peer_read(struct req *r, const struct cgi_vars *v)
 		proxies_apply(r, v, cfg->trusted_proxies);
 }
 
+/* The status by which the web server has refused the request, or 0: it is also 200 or empty where
+ * nothing was refused.
+ *
+ * lighttpd refuses each POST that says no length (411), as curl -X POST sends it. Of a request that
+ * says neither length nor coding there is no body (RFC 9112 §6.3), so it can be served; with a type
+ * it may have lost a body on the way. */
+static int refusal_read(struct req *r, const struct cgi_vars *v)
+{
+	int64_t status = 0;
+
+	if (v->redirect.n == 0 || !str_to_i64(v->redirect, 400, 599, &status))
+		return 0;
+	if (status != 411 || v->type.n != 0)
+		return status == 494 ? 431 : (int)status; /* 494: nginx, within */
+	r->method = HTTP_POST;
+	return 0;
+}
+
+const char *cgi_refusal(int status)
+{
+	switch (status) {
+	case 400:
+		return "The address, a header or the body is not as HTTP wants it";
+	case 404:
+		return "There is nothing at this address";
+	case 405:
+		return "This method is not taken here";
+	case 408:
+		return "The request came too slowly";
+	case 411:
+		return "The request must say how long its body is";
+	case 413:
+		return "The body is too large";
+	case 414:
+		return "The address is too long";
+	case 417:
+		return "What the header Expect asks for is not done here";
+	case 431:
+		return "The headers are too many or too long";
+	case 501:
+		return "This method or coding is not known";
+	default:
+		return http_reason(status);
+	}
+}
+
 static bool request_id_is_sane(struct str s)
 {
 	size_t i;
@@ -280,6 +332,8 @@ int cgi_request_parse(struct req *r, char **envp)
 	r->method = method_parse(v.method);
 	/* Even a refused request needs its address, for the shape of the answer. */
 	target = target_read(r, &v);
+	if (status == 0)
+		status = refusal_read(r, &v);
 	if (status != 0 || target != 0)
 		return status != 0 ? status : target;
 	peer_read(r, &v);

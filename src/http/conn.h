@@ -14,6 +14,7 @@ struct http_conn {
 	int (*write)(void *io, const void *p, size_t n); /* 0, or -1 when the client is gone */
 	int64_t content_length;                          /* -1: not told */
 	bool has_answer;                                 /* a res_* function has composed one */
+	bool is_late;       /* the body was not read whole because it came too slowly */
 	bool is_in_problem; /* guards the problem page against its own problems */
 	bool is_cut;        /* a stream ended early: close without a proper end */
 	json_t *invalid;    /* [{field,message}] of req_invalid, arena-owned */
@@ -24,9 +25,11 @@ struct http_conn *conn_of(struct req *r);
 
 /* ---- request.c, cgi.c --------------------------------------------------------------------- */
 /* Fills r from the variables of RFC 3875 as web servers pass them over FastCGI; names within envp
- * are lower-cased in place and its bytes referenced. 0, or the status (400, 414, 431) to answer
- * with. */
+ * are lower-cased in place and its bytes referenced. 0, or the status to answer with: 400, 414,
+ * 431, or the one by which the web server has refused the request and left it to us to say so. */
 int cgi_request_parse(struct req *r, char **envp);
+/* What such a status means, for people. */
+const char *cgi_refusal(int status);
 /* The media type of a Content-Type, parameters cut off, as it is. */
 struct str media_type(struct str content_type);
 /* Do answers to this request go to a person's browser? */

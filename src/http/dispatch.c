@@ -3,8 +3,8 @@
  *
  *	route (404), method (405 with Allow; OPTIONS ends here, HEAD runs GET's handler)
  *	stated length of the body against the route's limit (413)
- *	who asks (401, or the sign-in page), what he may do (403)
- *	type of the body (415), the body itself (400 when cut short, 413 past the limit)
+ *	who asks (401, or the sign-in page), what he may do (403), how much he may upload
+ *	type of the body (415), the body itself (400 cut short, 408 too slow, 413 too long)
  *	its syntax (400), token of the form (403), Idempotency-Key
  *	handler (500 when it fails without an answer)
  *
@@ -107,21 +107,46 @@ static int person_check(struct req *r, const struct router_hooks *hooks)
 	return 0;
 }
 
+static int upload_check(struct req *r, const struct router_hooks *hooks)
+{
+	if ((r->route->flags & ROUTE_UPLOAD) == 0 || is_safe_method(r->method) ||
+	    hooks->upload_check == NULL)
+		return 0;
+	return hooks->upload_check(r, conn_of(r)->content_length);
+}
+
 /* ---- body ---------------------------------------------------------------------------------- */
+
+/* The route's, of webhooks at most what the configuration allows. */
+static uint64_t body_limit(const struct req *r)
+{
+	const struct config *cfg = r->app != NULL ? r->app->config : NULL;
+	uint64_t limit = r->route->body_limit, most;
+
+	if ((r->route->flags & ROUTE_RAW) == 0 || cfg == NULL || cfg->webhook_body_bytes <= 0)
+		return limit;
+	most = (uint64_t)cfg->webhook_body_bytes;
+	return most < limit ? most : limit;
+}
 
 static int body_too_large(struct req *r)
 {
-	if (r->route->body_limit == 0)
+	uint64_t limit = body_limit(r);
+
+	if (limit == 0)
 		res_problem(r, 413, "This address takes no body");
 	else
-		res_problem(r, 413, "The body may have at most %llu bytes",
-		    (unsigned long long)r->route->body_limit);
+		res_problem(
+		    r, 413, "The body may have at most %llu bytes", (unsigned long long)limit);
 	return -1;
 }
 
 static int body_cut_short(struct req *r)
 {
-	res_problem(r, 400, "The body ended before its stated length");
+	if (conn_of(r)->is_late)
+		res_problem(r, 408, "The body came too slowly");
+	else
+		res_problem(r, 400, "The body ended before its stated length");
 	return -1;
 }
 
@@ -316,7 +341,7 @@ static int body_take(struct req *r)
 		return body_read_unknown(r, c, 0);
 	}
 	if ((flags & ROUTE_RAW) != 0)
-		return body_read(r, r->route->body_limit);
+		return body_read(r, body_limit(r));
 	if (is_multipart && ((flags & ROUTE_UPLOAD) != 0 || is_page))
 		return body_read_multipart(r);
 	if (is_form && is_page)
@@ -394,11 +419,12 @@ void router_dispatch(const struct router *rt, struct req *r)
 	c->hooks = hooks;
 	if (route_find(rt, r) == -1)
 		return;
-	if (c->content_length > 0 && (uint64_t)c->content_length > r->route->body_limit) {
+	if (c->content_length > 0 && (uint64_t)c->content_length > body_limit(r)) {
 		body_too_large(r);
 		return;
 	}
-	if (person_check(r, hooks) == -1 || body_take(r) == -1 || csrf_check(r) == -1)
+	if (person_check(r, hooks) == -1 || upload_check(r, hooks) == -1 || body_take(r) == -1 ||
+	    csrf_check(r) == -1)
 		return;
 	handler_run(r, hooks);
 }

@@ -3,10 +3,13 @@
  * libfcgi would accept and close connections itself. It is not let to, for three reasons: it
  * retries or gives up on signals in ways that lose a request at a stop; before it closes it waits
  * for the web server to close first, which keeps a worker idle for the length of a context switch
- * or two; and it would hold on to a connection that the web server asks to keep, which a worker
- * that serves one request at a time cannot afford. So a connection is accepted here and put in its
- * place in the request (FCGX_Accept_r takes an open one as the next request of a kept connection),
- * and one that has been read to its end is closed without the wait. */
+ * or two, or for as long as a sender of a refused body likes; and it would hold on to a connection
+ * that the web server asks to keep, which a worker that serves one request at a time cannot afford.
+ * So a connection is accepted here and put in its place in the request (FCGX_Accept_r takes an open
+ * one as the next request of a kept connection), and closed here.
+ *
+ * Nobody keeps a worker by being slow: a peer has a time for all of its head, of its body, and of
+ * taking our answer, which grows with the bytes that move (struct patience). */
 #include <errno.h>
 #include <fcgiapp.h>
 #include <poll.h>
@@ -23,34 +26,102 @@
 #include "http/router.h"
 #include "process/process.h"
 
-#define PEER_TIMEOUT_S 30         /* a web server that stops in mid-request is given up */
-#define SMALL_BODY 4096           /* came along with the head: no time limit needed to read it */
 #define KEEP_BYTES (256u * 1024u) /* what an answer buffer may keep for the next request */
+#define PIECE_BYTES 8000u         /* of an answer: about a record, so that one write is one step */
+#define AT_ONCE_BYTES (16u * 1024u) /* the socket takes so much without waiting */
 #define SLOW_US SECOND_US
+
+/* How long the other side may keep us waiting: for a whole head, body or answer, not for each step
+ * of it. Bytes give it time, waiting takes it; what we ourselves do meanwhile does not count. */
+#define PATIENCE_US (30 * SECOND_US)
+#define PATIENCE_STRANGER_US (10 * SECOND_US) /* on routes that anyone may call */
+#define SLOWEST_BYTES_S 65536
+#define LEAVE_US (2 * SECOND_US) /* for what is still on its way to us behind our answer */
+#define MARK_US (SECOND_US / 10) /* for the mark of a body's end that should be here already */
+
+struct patience {
+	bool is_begun;
+	int64_t left_us, step_us, began_us; /* step_us: the socket's limit; 0: none yet */
+};
 
 struct fcgi_worker {
 	struct server *server;
 	struct arena *a;
 	FCGX_Request fcgi;
 	struct buf head, headers, body;
-	bool is_local; /* a Unix socket: only the web server can be at the other end */
+	struct req *r; /* the request in hand, once it is there */
+	struct patience read, write;
+	uint64_t answered; /* bytes of the answer */
 	bool log_all;
 	bool is_read_to_end;
-	bool is_limited; /* the connection has its time limits */
 };
+
+/* ---- patience ------------------------------------------------------------------------------ */
+
+static void socket_limit_step(int fd, int option, int64_t us)
+{
+	const struct timeval tv = {
+	    .tv_sec = (time_t)(us / SECOND_US), .tv_usec = (suseconds_t)(us % SECOND_US)};
+
+	setsockopt(fd, SOL_SOCKET, option, &tv, sizeof(tv));
+}
+
+static int64_t patience_of(const struct fcgi_worker *w, int64_t usual_us)
+{
+	return w->server->patience_us != 0 ? w->server->patience_us : usual_us;
+}
+
+static void patience_reset(struct fcgi_worker *w)
+{
+	w->read = w->write = (struct patience){0};
+	w->answered = 0;
+}
+
+/* Before a step that may wait: it gets what time is left. False when there is none. */
+static bool patience_begin(struct fcgi_worker *w, struct patience *p, int option)
+{
+	int64_t step_us;
+
+	if (!p->is_begun) {
+		p->is_begun = true;
+		p->left_us = patience_of(w,
+		    w->r != NULL && w->r->route != NULL && (w->r->route->flags & ROUTE_PUBLIC) == 0
+			? PATIENCE_US
+			: PATIENCE_STRANGER_US);
+	}
+	if (p->left_us <= 0)
+		return false;
+	step_us = p->left_us < PATIENCE_US ? p->left_us : PATIENCE_US;
+	if (step_us != p->step_us)
+		socket_limit_step(w->fcgi.ipcFd, option, p->step_us = step_us);
+	p->began_us = clock_mono_us();
+	return true;
+}
+
+/* Behind it: what it took, and what it brought. */
+static void patience_end(struct patience *p, uint64_t bytes)
+{
+	p->left_us -= clock_mono_us() - p->began_us;
+	p->left_us += (int64_t)(bytes * (uint64_t)SECOND_US / SLOWEST_BYTES_S);
+}
 
 /* ---- bytes --------------------------------------------------------------------------------- */
 
-/* Keeps a silent peer from holding the worker for good. */
-static void socket_limit_waits(struct fcgi_worker *w)
+/* What libfcgi holds of the body is taken as it is. When it has to wait, it is asked for one byte:
+ * for more it would read until it has them all, whatever time that takes. */
+static int fcgi_body_take(struct fcgi_worker *w, char *p, size_t most)
 {
-	const struct timeval tv = {.tv_sec = PEER_TIMEOUT_S};
+	FCGX_Stream *in = w->fcgi.in;
+	size_t here = (size_t)(in->stop - in->rdNext);
+	int got;
 
-	if (w->is_limited)
-		return;
-	w->is_limited = true;
-	setsockopt(w->fcgi.ipcFd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	setsockopt(w->fcgi.ipcFd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	if (here != 0)
+		return FCGX_GetStr(p, (int)(here < most ? here : most), in);
+	if (!patience_begin(w, &w->read, SO_RCVTIMEO))
+		return -1;
+	got = FCGX_GetStr(p, 1, in);
+	patience_end(&w->read, got <= 0 ? 0 : (uint64_t)(in->stop - in->rdNext) + 1);
+	return FCGX_GetError(in) == 0 ? got : -1;
 }
 
 static long fcgi_body_read(void *io, void *p, size_t n)
@@ -58,30 +129,39 @@ static long fcgi_body_read(void *io, void *p, size_t n)
 	struct fcgi_worker *w = io;
 	size_t got = 0;
 
-	if (n > SMALL_BODY)
-		socket_limit_waits(w);
 	while (got < n) {
-		size_t want = n - got < INT32_MAX ? n - got : INT32_MAX;
-		int more = FCGX_GetStr((char *)p + got, (int)want, w->fcgi.in);
+		int more = fcgi_body_take(w, (char *)p + got, n - got);
 
-		if (more <= 0 || FCGX_GetError(w->fcgi.in) != 0)
+		if (more == -1) {
+			int e = FCGX_GetError(w->fcgi.in);
+
+			conn_of(w->r)->is_late = e == 0 || e == EAGAIN || e == EWOULDBLOCK;
+			return -1;
+		}
+		if (more == 0) {
+			w->is_read_to_end = true;
 			break;
+		}
 		got += (size_t)more;
 	}
-	if (FCGX_GetError(w->fcgi.in) != 0)
-		return -1;
-	if (got < n)
-		w->is_read_to_end = true;
 	return (long)got;
 }
 
 static int fcgi_put(struct fcgi_worker *w, const char *p, size_t n)
 {
 	while (n != 0) {
-		int step = n < INT32_MAX ? (int)n : INT32_MAX;
+		int step = n < PIECE_BYTES ? (int)n : (int)PIECE_BYTES;
+		bool may_wait = w->answered + (uint64_t)step > AT_ONCE_BYTES;
+		bool is_out;
 
-		if (FCGX_PutStr(p, step, w->fcgi.out) != step)
+		if (may_wait && !patience_begin(w, &w->write, SO_SNDTIMEO))
 			return -1;
+		is_out = FCGX_PutStr(p, step, w->fcgi.out) == step;
+		if (may_wait)
+			patience_end(&w->write, (uint64_t)step);
+		if (!is_out)
+			return -1;
+		w->answered += (uint64_t)step;
 		p += step;
 		n -= (size_t)step;
 	}
@@ -90,10 +170,7 @@ static int fcgi_put(struct fcgi_worker *w, const char *p, size_t n)
 
 static int fcgi_body_write(void *io, const void *p, size_t n)
 {
-	struct fcgi_worker *w = io;
-
-	socket_limit_waits(w);
-	return fcgi_put(w, p, n);
+	return fcgi_put(io, p, n);
 }
 
 /* ---- connections --------------------------------------------------------------------------- */
@@ -140,36 +217,63 @@ static int request_next(struct fcgi_worker *w)
 
 	if (fd == -1)
 		return -1;
-	w->is_read_to_end = w->is_limited = false;
+	w->is_read_to_end = false;
+	w->r = NULL;
+	patience_reset(w);
 	w->fcgi.ipcFd = fd;
 	w->fcgi.keepConnection = 1; /* or FCGX_Accept_r would close it as a leftover */
 	w->fcgi.detached = 0;
-	if (!w->is_local)
-		socket_limit_waits(w);
+	/* A web server sends a head in one go. */
+	socket_limit_step(fd, SO_RCVTIMEO, w->read.step_us = patience_of(w, PATIENCE_STRANGER_US));
 	if (FCGX_Accept_r(&w->fcgi) != 0)
 		return 0;
 	w->fcgi.keepConnection = 0;
 	return 1;
 }
 
-/* With everything read, closing at once is safe. Bytes left unread (a refused body) would make it a
- * reset that can overtake the answer: then libfcgi's shutdown-and-wait is right. */
-static void request_finish(struct fcgi_worker *w, const struct http_conn *c)
+/* Has the body been read, with the mark of its end? The mark is mostly here already. */
+static bool body_is_at_end(struct fcgi_worker *w)
 {
 	char byte;
 
-	if (c->is_cut) {
-		/* No end-of-request record: the web server passes the breaking off on. */
+	if (w->is_read_to_end || FCGX_GetError(w->fcgi.in) != 0)
+		return w->is_read_to_end;
+	if (w->fcgi.in->stop == w->fcgi.in->rdNext)
+		socket_limit_step(w->fcgi.ipcFd, SO_RCVTIMEO, w->read.step_us = MARK_US);
+	return FCGX_GetStr(&byte, 1, w->fcgi.in) == 0 && FCGX_GetError(w->fcgi.in) == 0;
+}
+
+/* Reads what still comes, for a while, and closes. libfcgi would do so too, for as long as there is
+ * a byte every two seconds. */
+static void peer_take_leave(int fd, int64_t most_us)
+{
+	int64_t until_us = clock_mono_us() + most_us, left_us;
+	struct pollfd pf = {.fd = fd, .events = POLLIN};
+	char trash[4096];
+
+	shutdown(fd, SHUT_WR);
+	while ((left_us = until_us - clock_mono_us()) > 0 &&
+	       poll(&pf, 1, (int)(left_us / 1000) + 1) > 0 && read(fd, trash, sizeof(trash)) > 0)
+		;
+	close(fd);
+}
+
+/* With everything read, closing at once is safe. Bytes left unread (a refused body) would make it a
+ * reset that can overtake the answer. */
+static void request_finish(struct fcgi_worker *w, const struct http_conn *c)
+{
+	bool is_whole = c->content_length <= 0 || w->r->body.n == (size_t)c->content_length;
+	int fd = -1;
+
+	if (!w->is_read_to_end && !(is_whole && !c->is_cut && body_is_at_end(w)))
+		fd = dup(w->fcgi.ipcFd);
+	FCGX_Detach(&w->fcgi);
+	if (c->is_cut) /* no end-of-request record: the web server passes the breaking off on */
 		FCGX_Free(&w->fcgi, 1);
-		return;
-	}
-	if (!w->is_read_to_end && FCGX_GetError(w->fcgi.in) == 0 && c->content_length <= 0)
-		w->is_read_to_end = FCGX_GetStr(&byte, 1, w->fcgi.in) == 0;
-	if (w->is_read_to_end)
-		FCGX_Detach(&w->fcgi);
 	else
-		socket_limit_waits(w);
-	FCGX_Finish_r(&w->fcgi);
+		FCGX_Finish_r(&w->fcgi);
+	if (fd != -1)
+		peer_take_leave(fd, patience_of(w, LEAVE_US));
 }
 
 /* ---- one request --------------------------------------------------------------------------- */
@@ -185,9 +289,6 @@ static void answer_send(struct fcgi_worker *w, struct req *r)
 		conn_of(r)->is_cut = true;
 		return;
 	}
-	/* An answer larger than a socket buffer may have to wait for the peer. */
-	if (r->res.body->len > KEEP_BYTES)
-		socket_limit_waits(w);
 	if (fcgi_put(w, w->head.p, w->head.len) == 0 && has_body && r->method != HTTP_HEAD)
 		fcgi_put(w, r->res.body->p, r->res.body->len);
 }
@@ -229,6 +330,7 @@ static void worker_serve(struct fcgi_worker *w)
 	    .res = {.status = 200, .headers = &w->headers, .body = &w->body}};
 	int status;
 
+	w->r = &r;
 	worker_recycle(&w->headers);
 	worker_recycle(&w->body);
 	status = cgi_request_parse(&r, w->fcgi.envp);
@@ -237,20 +339,14 @@ static void worker_serve(struct fcgi_worker *w)
 		router_dispatch(s->router, &r);
 	} else {
 		c.hooks = router_hooks_of(s->router);
-		res_problem(&r, status, NULL);
+		res_problem(&r, status, "%s", cgi_refusal(status));
 	}
 	if (!r.res.sent)
 		answer_send(w, &r);
-	if (c.content_length > 0 && r.body.n == (size_t)c.content_length) {
-		char byte;
-
-		/* Only the mark of the end is left, and mostly here already. */
-		w->is_read_to_end =
-		    FCGX_GetStr(&byte, 1, w->fcgi.in) == 0 && FCGX_GetError(w->fcgi.in) == 0;
-	}
 	/* Before the end: r points into what libfcgi frees there. */
 	request_log(w, &r, clock_mono_us() - started_us);
 	request_finish(w, &c);
+	w->r = NULL;
 	log_request_set(NULL);
 	arena_reset(w->a);
 	if (s->each_request != NULL)
@@ -260,16 +356,9 @@ static void worker_serve(struct fcgi_worker *w)
 static int worker_start(struct fcgi_worker *w, struct server *s)
 {
 	const struct config *cfg = s->app != NULL ? s->app->config : NULL;
-	struct sockaddr_storage sa;
-	socklen_t n = sizeof(sa);
 
 	w->server = s;
 	w->log_all = cfg != NULL && cfg->log_level != NULL && strcmp(cfg->log_level, "debug") == 0;
-	if (getsockname(s->listen_fd, (struct sockaddr *)&sa, &n) != 0) {
-		log_error("http.listen", LOG_S("error", strerror(errno)));
-		return -1;
-	}
-	w->is_local = sa.ss_family == AF_UNIX;
 	/* Ours first: FCGX_Init puts its own handlers where it finds none. */
 	process_stop_signals(s->listen_fd);
 	if (FCGX_Init() != 0 || FCGX_InitRequest(&w->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {

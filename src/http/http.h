@@ -172,6 +172,9 @@ struct router_hooks {
 	int (*authenticate)(struct req *r);
 	/* Renders an HTML problem page; NULL in programs without pages. */
 	int (*problem_page)(struct req *r, int status, const char *title, const char *detail);
+	/* May this person upload so many bytes (-1: not told)? Asked on routes of uploads before a
+	 * byte is read: 0, or -1 and it is answered. NULL: everybody may. */
+	int (*upload_check)(struct req *r, int64_t length);
 	/* Name of the first of these permissions that the actor lacks, for the 403. */
 	const char *(*permission_name)(uint64_t bits);
 	/* Where an unauthenticated page request goes, e.g. "/admin/sign-in". */
@@ -196,6 +199,7 @@ struct server {
 	const struct router *router;
 	int listen_fd; /* FastCGI listening socket; 0 when the web server spawned us */
 	void (*each_request)(struct app *app); /* called after every answer; may be NULL */
+	int64_t patience_us; /* for tests: how long a peer may keep us waiting; 0: as fcgi.c says */
 };
 /* One worker's loop: accepts until TERM or max_requests (0: none). The request in hand when TERM
  * comes is answered first. 0 at an orderly end, -1 when the socket is no good (logged). */

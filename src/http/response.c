@@ -32,10 +32,12 @@ const char *http_reason(int status)
 	    {408, "Request Timeout"},
 	    {409, "Conflict"},
 	    {410, "Gone"},
+	    {411, "Length Required"},
 	    {412, "Precondition Failed"},
 	    {413, "Content Too Large"},
 	    {414, "URI Too Long"},
 	    {415, "Unsupported Media Type"},
+	    {417, "Expectation Failed"},
 	    {422, "Unprocessable Content"},
 	    {429, "Too Many Requests"},
 	    {431, "Request Header Fields Too Large"},
@@ -44,6 +46,7 @@ const char *http_reason(int status)
 	    {502, "Bad Gateway"},
 	    {503, "Service Unavailable"},
 	    {504, "Gateway Timeout"},
+	    {505, "HTTP Version Not Supported"},
 	};
 	size_t i;
 

@@ -1,5 +1,6 @@
 /* Which route an address means. A tree with a level per segment: a fixed name goes before a
- * parameter, and the search comes back to the parameter where the fixed name leads nowhere. */
+ * parameter, and the search comes back to the parameter where the fixed name leads nowhere. Where
+ * it leads to routes, it decides: what they have no method for is 405, and no parameter's value. */
 #include "http/router.h"
 
 #include <stdlib.h>
@@ -189,7 +190,7 @@ struct route_search {
 	struct str segments[SEGMENTS_MAX];
 	size_t n;
 	enum http_method method;
-	unsigned allowed; /* bits of the methods that addresses of this shape have */
+	unsigned allowed; /* bits of the methods of the address; 0: not found yet */
 	const struct route_leaf *found;
 };
 
@@ -248,7 +249,7 @@ static void node_descend(const struct route_node *node, size_t depth, struct rou
 	i = kid_index(node, s->segments[depth], &is_there);
 	if (is_there)
 		node_descend(node->kids[i], depth + 1, s);
-	if (s->found == NULL && node->param != NULL)
+	if (s->allowed == 0 && node->param != NULL)
 		node_descend(node->param, depth + 1, s);
 }
 

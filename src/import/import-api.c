@@ -271,11 +271,18 @@ static int import_answer_now(struct req *r, const struct import_request *q, stru
 	return res_json(r, 200, o);
 }
 
+struct import_queueing {
+	struct req *r;
+	struct task *task;
+};
+
 static int import_queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
-	struct task *t = arg;
+	const struct import_queueing *q = arg;
+	struct task *t = q->task;
 
-	if (task_queue(db, &import_task, t, NULL, err) == -1)
+	if (task_queue(db, &import_task, t, NULL, err) == -1 ||
+	    import_check_quota(q->r->app, db, q->r->a, &t->account_id, err) == -1)
 		return -1;
 	audit_fact(log, "import.create", "task", &t->id, NULL);
 	return 0;
@@ -284,12 +291,16 @@ static int import_queue_body(struct db *db, struct audit *log, void *arg, struct
 /* A file whose commit may have happened stays: the purge knows whether it is needed. */
 static int import_answer_later(struct req *r, const struct import_request *q, struct task *t)
 {
+	struct import_queueing queueing = {r, t};
 	struct err err = ERR_INIT;
 	json_t *o;
 
-	if (import_keep_file(r->app, r->a, &t->id, &q->source, &err) == -1 ||
-	    audit_change(r->app, r, &t->account_id, import_queue_body, t, &err) == -1)
+	if (import_keep_file(r->app, r->a, &t->id, &q->source, &err) == -1)
 		return res_error(r, &err);
+	if (audit_change(r->app, r, &t->account_id, import_queue_body, &queueing, &err) == -1) {
+		import_drop_refused(r->app, r->a, &t->id, &err);
+		return res_error(r, &err);
+	}
 	o = json_object();
 	json_set_str(o, "importId", uuid_dup(r->a, t->id));
 	json_set_str(o, "status", task_status_name(t->status));

@@ -156,6 +156,20 @@ static const char *error_sentence(struct req *r, const struct err *err)
 	return arena_printf(r->a, "%s.", err->msg);
 }
 
+struct import_draft {
+	struct req *r;
+	struct task *task;
+};
+
+static int import_draft_body(struct db *db, void *arg, struct err *err)
+{
+	const struct import_draft *d = arg;
+
+	if (task_insert(db, d->task, err) == -1)
+		return -1;
+	return import_check_quota(d->r->app, db, d->r->a, &d->task->account_id, err);
+}
+
 int import_page_upload(struct req *r)
 {
 	struct csv_source source;
@@ -187,9 +201,14 @@ int import_page_upload(struct req *r)
 		return import_form_page(r, 422, error_sentence(r, &err));
 	t.args = import_options_text(r->a, &o);
 	t.total = (int64_t)source.size;
-	if (import_keep_file(r->app, r->a, &t.id, &source, &err) == -1 ||
-	    task_insert(r->app->db, &t, &err) == -1)
+	if (import_keep_file(r->app, r->a, &t.id, &source, &err) == -1)
 		return res_error(r, &err);
+	if (db_transaction(r->app->db, import_draft_body, &(struct import_draft){r, &t}, &err) ==
+	    -1) {
+		if (import_drop_refused(r->app, r->a, &t.id, &err))
+			return import_form_page(r, 409, error_sentence(r, &err));
+		return res_error(r, &err);
+	}
 	return res_redirect(r, import_address(r, &t));
 }
 

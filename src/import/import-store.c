@@ -1,5 +1,6 @@
 /* An import's error rows, its file, and what is left behind. */
 #include <dirent.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +59,72 @@ int import_errors_page(struct db *db, struct arena *a, const struct task *t, int
 		    .reason = db_get_str(&rows, i, ERROR_REASON),
 		    .text = db_get_str(&rows, i, ERROR_ROW_TEXT)};
 	return 0;
+}
+
+/* ---- what an account may have -------------------------------------------------------------- */
+
+#define SHORT_BYTES LIMIT_BODY_JSON /* such an upload is read before it is asked about */
+
+struct import_quota {
+	const struct app *app;
+	struct arena *a;
+	const struct uuid *account_id;
+	int64_t files, bytes; /* beside those that have a row */
+};
+
+static int import_check_sums(struct db *db, void *arg, struct err *err)
+{
+	const struct import_quota *q = arg;
+	const struct config *cfg = q->app->config;
+	int64_t count, bytes;
+
+	if (task_sum_unfinished(db, q->a, q->account_id, &import_task, &count, &bytes, err) == -1)
+		return -1;
+	if (count + q->files > cfg->imports_open)
+		return err_set(err, ERR_CONFLICT,
+		    "An account may have %" PRId64
+		    " imports that are not done: wait for one to end, or cancel one",
+		    cfg->imports_open);
+	if (bytes + q->bytes > cfg->imports_open_bytes)
+		return err_set(err, ERR_LIMIT,
+		    "The files of an account's imports that are not done may have %" PRId64
+		    " bytes together: wait for one to end, or cancel one",
+		    cfg->imports_open_bytes);
+	return 0;
+}
+
+int import_check_quota(const struct app *app, struct db *db, struct arena *a,
+    const struct uuid *account_id, struct err *err)
+{
+	struct import_quota q = {.app = app, .a = a, .account_id = account_id};
+
+	return import_check_sums(db, &q, err);
+}
+
+bool import_drop_refused(
+    const struct app *app, struct arena *a, const struct uuid *id, const struct err *why)
+{
+	bool is_refused = why->code == ERR_CONFLICT || why->code == ERR_LIMIT;
+
+	if (is_refused)
+		unlink(import_file_path(app, a, id));
+	return is_refused;
+}
+
+int import_upload_check(struct req *r, int64_t length)
+{
+	struct import_quota q = {.app = r->app,
+	    .a = r->a,
+	    .account_id = &r->actor.account_id,
+	    .files = 1,
+	    .bytes = length > 0 ? length : 0};
+	struct err err = ERR_INIT;
+
+	if ((length >= 0 && length <= (int64_t)SHORT_BYTES) ||
+	    db_transaction(r->app->db, import_check_sums, &q, &err) == 0)
+		return 0;
+	res_error(r, &err);
+	return -1;
 }
 
 /* ---- what is left behind ------------------------------------------------------------------- */

@@ -96,6 +96,15 @@ int import_errors_insert(struct db *db, struct arena *a, const struct task *t,
 int import_errors_page(struct db *db, struct arena *a, const struct task *t, int64_t after_line,
     const struct uuid *after_id, int64_t n, struct import_error **out, size_t *count,
     struct err *err);
+/* Within a transaction, behind the new row of an import: ERR_CONFLICT when the account has too many
+ * that are not done, ERR_LIMIT when their files are too large together. */
+int import_check_quota(const struct app *app, struct db *db, struct arena *a,
+    const struct uuid *account_id, struct err *err);
+/* When that is why it was not stored, its file goes; else the purge knows whether it is needed. */
+bool import_drop_refused(
+    const struct app *app, struct arena *a, const struct uuid *id, const struct err *why);
+/* The same of one that would come: refuses long bodies before they are read (router_hooks). */
+int import_upload_check(struct req *r, int64_t length);
 /* Where the file of one is kept while it is needed. */
 const char *import_file_path(const struct app *app, struct arena *a, const struct uuid *id);
 /* Periodic: removes drafts that nobody ran, and files that no import needs: 1 there are more, 0,

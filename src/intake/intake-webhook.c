@@ -255,6 +255,7 @@ static void event_keep_rejected(
 	ws.reason = utf8_cut(str_from(reason), 255);
 	if (ws.body.n > LIMIT_REJECTED_BODY)
 		ws.body.n = LIMIT_REJECTED_BODY;
+	ws.headers = utf8_cut(ws.headers, LIMIT_REJECTED_HEADERS);
 	ws.latency_us = clock_now_us() - r->received_us;
 	if (write_sets_submit(r->app, r->a, &ws, 1, &err) == -1)
 		log_warn("webhook.reject_log", LOG_ERR(&err));

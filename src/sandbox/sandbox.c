@@ -31,7 +31,7 @@ static void sandbox_set_config(struct sandbox *s)
 	    .http_timeout_ms = 10000,
 	    .http_connect_timeout_ms = 3000,
 	    .http_per_host = 8,
-	    .webhook_body_bytes = LIMIT_BODY_WEBHOOK,
+	    .webhook_body_bytes = LIMIT_JSON_BYTES,
 	    .sandbox_url = ""};
 	s->app.config = &s->config;
 }

@@ -60,6 +60,10 @@ DB_STMT(tasks_drafts,
 DB_STMT(
     tasks_needed, "SELECT 1 FROM tasks WHERE id = ? AND status IN ('draft', 'queued', 'running')");
 
+DB_STMT(tasks_unfinished, "SELECT COUNT(*), COALESCE(SUM(total), 0) FROM tasks WHERE account_id = ?"
+			  " AND status IN ('draft', 'queued', 'running') AND kind = ? FOR UPDATE");
+enum { UNFINISHED_COUNT, UNFINISHED_TOTAL };
+
 /* Of one that people have ended meanwhile nothing is said. */
 DB_STMT(tasks_died,
     "UPDATE tasks SET status = 'failed', error = ?, started_at = COALESCE(started_at, ?),"
@@ -295,6 +299,19 @@ int task_list_drafts(struct db *db, struct arena *a, const struct task_kind *kin
 {
 	return task_read_rows(db, a, &tasks_drafts,
 	    DB_VALS(db_str(kind->name), db_int(before_us), db_int(limit)), out, err);
+}
+
+int task_sum_unfinished(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct task_kind *kind, int64_t *count, int64_t *total, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_row(db, a, &tasks_unfinished, DB_VALS(db_uuid(account_id), db_str(kind->name)),
+		&rows, err) == -1)
+		return -1;
+	*count = db_get_int(&rows, 0, UNFINISHED_COUNT);
+	*total = db_get_int(&rows, 0, UNFINISHED_TOTAL);
+	return 0;
 }
 
 int task_is_needed(struct db *db, struct arena *a, const struct uuid *id, struct err *err)

@@ -64,18 +64,11 @@ static void read_all(int fd, struct buf *out)
 		buf_add(out, piece, (size_t)n);
 }
 
-/* Sends a request and returns all that comes back, records and all. with_end: whether the body's
- * end is marked, or the connection just half closed. */
-static const char *ask(struct arena *a, const char *path, const char *method, const char *uri,
-    const char *length, const char *body, bool with_end)
+static struct buf *head_of(struct arena *a, const char *method, const char *uri, const char *length)
 {
 	static const unsigned char begin[8] = {0, 1, 0};
-	struct buf *vars = buf_new(a, 65536), *all = buf_new(a, 1 << 20),
-		   *out = buf_new(a, 1 << 22);
-	int fd = connect_to(path);
+	struct buf *vars = buf_new(a, 65536), *all = buf_new(a, 1 << 20);
 
-	if (fd == -1)
-		return "no connection";
 	add_var(vars, "REQUEST_METHOD", method);
 	add_var(vars, "REQUEST_URI", uri);
 	add_var(vars, "HTTP_X_REQUEST_ID", "req-1");
@@ -84,6 +77,19 @@ static const char *ask(struct arena *a, const char *path, const char *method, co
 	add_record(all, 1, begin, sizeof(begin));
 	add_record(all, 4, vars->p, vars->len);
 	add_record(all, 4, "", 0);
+	return all;
+}
+
+/* Sends a request and returns all that comes back, records and all. with_end: whether the body's
+ * end is marked, or the connection just half closed. */
+static const char *ask(struct arena *a, const char *path, const char *method, const char *uri,
+    const char *length, const char *body, bool with_end)
+{
+	struct buf *all = head_of(a, method, uri, length), *out = buf_new(a, 1 << 22);
+	int fd = connect_to(path);
+
+	if (fd == -1)
+		return "no connection";
 	if (body[0] != '\0')
 		add_record(all, 5, body, strlen(body));
 	if (with_end)
@@ -127,7 +133,22 @@ static int stream(struct req *r)
 	return req_query(r, "cut").p != NULL ? -1 : res_stream_write(r, STR("THE END"));
 }
 
+/* More than a socket takes. */
+static int flood(struct req *r)
+{
+	static char piece[64 * 1024];
+	int i;
+
+	if (res_stream_start(r, 200, "text/csv") != 0)
+		return -1;
+	for (i = 0; i < 100; i++)
+		if (res_stream_write(r, (struct str){piece, sizeof(piece)}) != 0)
+			return -1;
+	return 0;
+}
+
 static const struct route routes[] = {
+    {HTTP_GET, "/flood", flood, 0, ROUTE_PUBLIC, 0},
     {HTTP_GET, "/hello", hello, 0, ROUTE_PUBLIC, 0},
     {HTTP_POST, "/echo", echo, 0, ROUTE_PUBLIC | ROUTE_RAW, 1000},
     {HTTP_GET, "/stream", stream, 0, ROUTE_PUBLIC, 0},
@@ -153,7 +174,7 @@ static int remove_dir(void)
 }
 
 /* A worker in a process of its own; returns its id. */
-static pid_t start_worker(int fd, uint64_t max_requests)
+static pid_t start_worker(int fd, uint64_t max_requests, int64_t patience_us)
 {
 	pid_t pid;
 
@@ -161,8 +182,9 @@ static pid_t start_worker(int fd, uint64_t max_requests)
 	pid = fork();
 	if (pid == 0) {
 		struct arena *a = arena_new();
-		struct server s = {
-		    .router = router_new(a, routes, COUNT(routes), &hooks, NULL), .listen_fd = fd};
+		struct server s = {.router = router_new(a, routes, COUNT(routes), &hooks, NULL),
+		    .listen_fd = fd,
+		    .patience_us = patience_us};
 		int rc = server_run(&s, max_requests);
 
 		arena_free(a);
@@ -196,7 +218,7 @@ static void test_requests(void)
 	pid_t pid;
 
 	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, &err), 0);
-	pid = start_worker(fd, 0);
+	pid = start_worker(fd, 0, 0);
 	close(fd);
 
 	got = ask(a, sock, "GET", "/hello", NULL, "", true);
@@ -239,6 +261,78 @@ static void test_requests(void)
 	arena_free(a);
 }
 
+static int send_head(struct arena *a, const char *method, const char *uri, const char *length)
+{
+	struct buf *head = head_of(a, method, uri, length);
+	int fd = connect_to(sock);
+
+	CU_ASSERT_EQUAL(send(fd, head->p, head->len, MSG_NOSIGNAL), (ssize_t)head->len);
+	return fd;
+}
+
+/* A body that comes byte by byte, until there is something to read of the other descriptor. */
+static void send_slowly(struct arena *a, int fd, int until)
+{
+	struct buf *one = buf_new(a, 64);
+	struct pollfd pf = {.fd = until, .events = POLLIN};
+
+	add_record(one, 5, "x", 1);
+	for (int i = 0; i < WAIT_MS / 20 && poll(&pf, 1, 20) == 0; i++)
+		if (send(fd, one->p, one->len, MSG_NOSIGNAL) == -1)
+			break;
+}
+
+/* Whether the answer's first record begins so. */
+static bool answers(int fd, const char *text)
+{
+	char got[100] = {0};
+
+	return read(fd, got, sizeof(got) - 1) > 8 && strncmp(got + 8, text, strlen(text)) == 0;
+}
+
+/* One worker, and peers that take their time: each has it once, not for each step. */
+static void test_slow_peers(void)
+{
+	struct arena *a = arena_new();
+	int fd, silent, slow, other;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, NULL), 0);
+	pid = start_worker(fd, 0, SECOND_US / 5);
+	close(fd);
+
+	/* no head */
+	silent = connect_to(sock);
+	CU_ASSERT_PTR_NOT_NULL(strstr(ask(a, sock, "GET", "/hello", NULL, "", true), "hello"));
+	/* a body, of known length and not */
+	slow = send_head(a, "POST", "/echo", "1000");
+	send_slowly(a, slow, slow);
+	CU_ASSERT(answers(slow, "Status: 408 "));
+	close(slow);
+	slow = send_head(a, "POST", "/echo", NULL);
+	send_slowly(a, slow, slow);
+	CU_ASSERT(answers(slow, "Status: 408 "));
+	close(slow);
+	/* a body that is refused, and comes on */
+	slow = send_head(a, "POST", "/echo", "1001");
+	send_slowly(a, slow, slow);
+	CU_ASSERT(answers(slow, "Status: 413 "));
+	other = send_head(a, "GET", "/hello", NULL);
+	send_slowly(a, slow, other);
+	CU_ASSERT(answers(other, "Status: 200 "));
+	close(other);
+	close(slow);
+	/* a reader that reads nothing */
+	slow = send_head(a, "GET", "/flood", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(ask(a, sock, "GET", "/hello", NULL, "", true), "hello"));
+	close(slow);
+	close(silent);
+
+	kill(pid, SIGTERM);
+	CU_ASSERT_EQUAL(end_of(pid), 7);
+	arena_free(a);
+}
+
 static void test_max_requests(void)
 {
 	struct arena *a = arena_new();
@@ -246,7 +340,7 @@ static void test_max_requests(void)
 	pid_t pid;
 
 	CU_ASSERT_EQUAL_FATAL(process_listen(sock, &fd, NULL), 0);
-	pid = start_worker(fd, 2);
+	pid = start_worker(fd, 2, 0);
 	close(fd);
 	ask(a, sock, "GET", "/hello", NULL, "", true);
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, WNOHANG), 0);
@@ -536,6 +630,7 @@ void suite_http_server(void)
 	CU_pSuite s = CU_add_suite("http_server", make_dir, remove_dir);
 
 	CU_add_test(s, "requests over a socket", test_requests);
+	CU_add_test(s, "peers that take their time", test_slow_peers);
 	CU_add_test(s, "a worker's number of requests", test_max_requests);
 	CU_add_test(s, "listening", test_listen);
 	CU_add_test(s, "the dead are replaced, drained in order", test_respawn_and_drain);
