@@ -84,7 +84,7 @@ const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
 static const struct filter_row lead_filters[] = {
     {"providerType", FILTER_TEXT, offsetof(struct lead_filter, provider_type), NULL, NULL},
     {"formId", FILTER_TEXT, offsetof(struct lead_filter, form_id), NULL, NULL},
-    {"status", FILTER_TEXT, offsetof(struct lead_filter, sync_status), lead_sync_statuses, NULL},
+    {"status", FILTER_WORD, offsetof(struct lead_filter, sync_status), lead_sync_statuses, NULL},
     {"search", FILTER_TEXT, offsetof(struct lead_filter, search), NULL, NULL},
     {"receivedAfter", FILTER_TIME, offsetof(struct lead_filter, received_after), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};

@@ -80,7 +80,7 @@ static const struct filter_own where_own = {where_read, where_write};
 static const struct filter_row record_filters[] = {
     {"resourceType", FILTER_TEXT, offsetof(struct record_filter, resource_type), NULL, NULL},
     {"providerType", FILTER_TEXT, offsetof(struct record_filter, provider_type), NULL, NULL},
-    {"source", FILTER_TEXT, offsetof(struct record_filter, source), record_sources, NULL},
+    {"source", FILTER_WORD, offsetof(struct record_filter, source), record_sources, NULL},
     {"search", FILTER_TEXT, offsetof(struct record_filter, search), NULL, NULL},
     {"updatedAfter", FILTER_TIME, offsetof(struct record_filter, updated_after), NULL, NULL},
     {"updatedBefore", FILTER_TIME, offsetof(struct record_filter, updated_before), NULL, NULL},
@@ -183,6 +183,29 @@ bool record_value_fits(struct arena *a, const json_t *v, struct str wanted)
 	return text != NULL && str_eq(str_from(text), wanted);
 }
 
+struct value_wanted {
+	struct arena *a;
+	struct str text;
+};
+
+static int value_is_wanted(void *arg, json_t *value)
+{
+	const struct value_wanted *w = arg;
+
+	return record_value_fits(w->a, value, w->text);
+}
+
+bool record_where_fits_json(struct arena *a, const struct record_filter *f, const json_t *data)
+{
+	for (size_t i = 0; i < f->nwhere; i++) {
+		struct value_wanted w = {a, f->where[i].value};
+
+		if (path_each(f->where[i].path, data, value_is_wanted, &w) == 0)
+			return false;
+	}
+	return true;
+}
+
 bool record_where_fits(struct arena *a, const struct record_filter *f, struct str data)
 {
 	struct err ignored = ERR_INIT;
@@ -190,10 +213,6 @@ bool record_where_fits(struct arena *a, const struct record_filter *f, struct st
 
 	if (f->nwhere == 0)
 		return true;
-	if ((root = json_parse_stored(a, data, &ignored)) == NULL)
-		return false;
-	for (size_t i = 0; i < f->nwhere; i++)
-		if (!record_value_fits(a, path_get(f->where[i].path, root), f->where[i].value))
-			return false;
-	return true;
+	root = json_parse_stored(a, data, &ignored);
+	return root != NULL && record_where_fits_json(a, f, root);
 }

@@ -15,9 +15,14 @@
  *
  * The end of a window is read before the window itself, since others write meanwhile and would move
  * it. The statements check the words only; what SQL cannot tell exactly (kinds and values by their
- * words, records that still wait for the index) is checked again row by row. The index is asked for
- * rare words alone and with a time limit, for it reads the whole list of each word: where it cannot
- * tell in time, scanning goes on. */
+ * words, the order of a long record's words, records that still wait for the index) is checked
+ * again row by row. The index is asked for rare words alone and with a time limit, for it reads the
+ * whole list of each word: where it cannot tell in time, scanning goes on. It is asked together
+ * with the records that wait for it, or not at all while very many do.
+ *
+ * How long the words of a record are nobody knows before they are read. So statements have a time
+ * limit, windows are as large as the last one allows, and rows are looked at until the time is up.
+ * Large payloads are read one by one. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "record/record-internal.h"
@@ -29,8 +34,10 @@
 #define CANDIDATES 201       /* rows one statement returns at most */
 #define SCAN_BUDGET_US 90000 /* then a page ends where it got to */
 #define FEW 3                /* matches in a window below which the index is asked */
-#define RARE 10              /* hits in a window up to which a word is worth asking the index for */
-#define TERMS 12             /* conditions of the scan; those not used are '%' */
+#define RARE 10              /* hits in a whole sample up to which the index is asked for a word */
+#define WAITING_MOST 500     /* records that wait for the index and are asked for with it */
+#define WINDOW_LEAST 16
+#define WINDOW_US 25000 /* that a window should take */
 
 #define BELOW " AND updated_at <= ? AND (updated_at < ? OR id < ?) AND updated_at >= ?"
 #define ABOVE " AND updated_at >= ? AND (updated_at > ? OR id > ?) AND updated_at < ?"
@@ -42,17 +49,26 @@
 	" FROM records FORCE INDEX (records_type_recent) WHERE account_id = ?"                     \
 	" AND resource_type = ?"
 
-#define ALL_WORDS                                                                                  \
-	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
-	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
-	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
-#define SCAN_HEAD "SELECT " RECORD_COLUMNS ", q.record_id FROM (SELECT id AS window_id"
-enum { SEARCH_WAITS = RECORD_ROW_MORE /* NULL where the record does not wait for the index */ };
+/* A time limit in both dialects: MariaDB runs the executable comment, MySQL reads the hint. */
+#define LIMITED                                                                                    \
+	"/*M!100100 SET STATEMENT max_statement_time=0.12 FOR */ SELECT /*+ "                      \
+	"MAX_EXECUTION_TIME(120) */ "
+#define SHORTLY                                                                                    \
+	"/*M!100100 SET STATEMENT max_statement_time=0.06 FOR */ SELECT /*+ "                      \
+	"MAX_EXECUTION_TIME(60) */ "
+/* As RECORD_COLUMNS, with "" for a payload that is too large to be read by the hundred. */
+#define SEARCH_COLUMNS                                                                             \
+	"r.id, r.provider_type, r.resource_type, r.external_id, r.source,"                         \
+	" CASE WHEN LENGTH(r.data) <= 32768 THEN r.data ELSE '' END, r.first_seen_at,"             \
+	" r.updated_at, r.provider_updated_at, l.id," SEARCH_CHECK
+enum { SEARCH_ROW_CHECK = RECORD_ROW_MORE };
+#define SEARCHED(id)                                                                               \
+	" LEFT JOIN record_search_queue q ON q.account_id = ? AND q.record_id = " id               \
+	" LEFT JOIN record_search s ON s.record_id = " id
+#define SCAN_HEAD SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
 #define SCAN_TAIL                                                                                  \
-	") k LEFT JOIN record_search_queue q ON q.record_id = k.window_id"                         \
-	" LEFT JOIN record_search s ON s.record_id = k.window_id"                                  \
-	" JOIN records r ON r.id = k.window_id" RECORD_LEAD                                        \
-	" WHERE (q.record_id IS NOT NULL OR (TRUE" ALL_WORDS "))"
+	") k" SEARCHED("k.window_id") " JOIN records r ON r.id = k.window_id" RECORD_LEAD          \
+				      " WHERE" SEARCH_FITS
 DB_STMT(search_scan_newest,
     SCAN_HEAD ALL WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(search_scan_oldest,
@@ -74,40 +90,43 @@ DB_STMT(window_end_type_newest,
 DB_STMT(window_end_type_oldest,
     END_HEAD OF_TYPE WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
 
-/* A time limit in both dialects: MariaDB runs the executable comment, MySQL reads the hint. */
-#define LIMITED                                                                                    \
-	"/*M!100100 SET STATEMENT max_statement_time=0.12 FOR */ SELECT /*+ "                      \
-	"MAX_EXECUTION_TIME(120) */ "
 #define INDEXED                                                                                    \
-	LIMITED RECORD_COLUMNS                                                                     \
-	    ", NULL FROM record_search s STRAIGHT_JOIN records r ON r.id = "                       \
-	    "s.record_id" RECORD_LEAD                                                              \
-	    " WHERE MATCH (s.words) AGAINST (? IN BOOLEAN MODE) AND r.account_id = ?" ALL_WORDS
+	LIMITED SEARCH_COLUMNS                                                                     \
+	    " FROM (SELECT f.record_id FROM record_search f"                                       \
+	    " WHERE MATCH (f.words) AGAINST (? IN BOOLEAN MODE)"                                   \
+	    " UNION (SELECT w.record_id FROM record_search_queue w WHERE w.account_id = ?"         \
+	    " LIMIT 1000)) k STRAIGHT_JOIN records r ON r.id = k.record_id" SEARCHED(              \
+		"k.record_id") RECORD_LEAD " WHERE r.account_id = ? AND" SEARCH_FITS
 DB_STMT(search_index_newest,
     INDEXED " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
 	    " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(search_index_oldest,
     INDEXED " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
 	    " ORDER BY r.updated_at, r.id LIMIT ?");
+DB_STMT(search_waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM record_search_queue"
+			" WHERE account_id = ? LIMIT 501) w");
+DB_STMT(search_alone, "SELECT " RECORD_COLUMNS " FROM records r" RECORD_LEAD
+		      " WHERE r.account_id = ? AND r.id = ? AND r.updated_at = ?");
 
 /* How often each word stands in a sample of the account's records: eight runs spread over their
  * time, since what is rare today may have been common last year. */
 #define SAMPLE                                                                                     \
 	"(SELECT id FROM records FORCE INDEX (records_recent)"                                     \
 	" WHERE account_id = ? AND updated_at <= ?"                                                \
-	" ORDER BY updated_at DESC, id DESC LIMIT 250)"
+	" ORDER BY updated_at DESC, id DESC LIMIT ?)"
 DB_STMT(search_span,
     "SELECT MIN(updated_at), MAX(updated_at) FROM records FORCE INDEX (records_recent)"
     " WHERE account_id = ?");
 enum { SPAN_OLDEST, SPAN_NEWEST };
 DB_STMT(search_hits,
-    "SELECT SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
-    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
-    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?)"
-    " FROM (" SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
-    " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
-    ") k STRAIGHT_JOIN record_search s ON s.record_id = k.id");
+    SHORTLY "SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
+	    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
+	    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?)"
+	    " FROM (" SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
+	    " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
+	    ") k STRAIGHT_JOIN record_search s ON s.record_id = k.id");
 #define SAMPLES 8
+#define SAMPLE_ROWS 250 /* of each, at most */
 
 struct record_searching {
 	struct app *app;
@@ -118,16 +137,16 @@ struct record_searching {
 	struct key_range at; /* where the next statement begins */
 	int64_t skip;        /* matches of earlier pages, for page= */
 	int64_t window;      /* records looked through by the next statement */
+	int64_t widest;      /* of windows, by what their words weigh */
 	int64_t most;        /* rows it returns */
+	int64_t until_us;    /* on the monotonic clock */
+	bool is_late;        /* the page ends where it got to: s.last */
 };
-
-_Static_assert(
-    sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE per term");
 
 /* ---- checks that SQL did not make ---------------------------------------------------------- */
 
-bool record_row_fits(struct arena *a, const struct record_filter *f,
-    const struct search_terms *terms, const struct db_rows *rows, size_t i)
+bool record_row_fits(const struct record_filter *f, const struct search_terms *terms,
+    enum search_check check, const struct db_rows *rows, size_t i)
 {
 	struct record_item item = {.account_id = f->account_id,
 	    .provider_type = db_get_str(rows, i, RECORD_ROW_PROVIDER_TYPE),
@@ -135,12 +154,15 @@ bool record_row_fits(struct arena *a, const struct record_filter *f,
 	    .external_id = db_get_str(rows, i, RECORD_ROW_EXTERNAL_ID),
 	    .source = db_get_text(rows, i, RECORD_ROW_SOURCE),
 	    .data = db_get_str(rows, i, RECORD_ROW_DATA)};
+	struct arena *own = arena_new();
+	bool fits;
 
-	return (f->provider_type.p == NULL || str_eq(f->provider_type, item.provider_type)) &&
+	fits = (f->provider_type.p == NULL || str_eq(f->provider_type, item.provider_type)) &&
 	       (f->resource_type.p == NULL || str_eq(f->resource_type, item.resource_type)) &&
 	       (f->source.p == NULL || str_is(f->source, item.source)) &&
-	       (terms == NULL || search_terms_fit(terms, record_words(a, &item))) &&
-	       record_where_fits(a, f, item.data);
+	       record_where_fits(own, f, item.data) && search_row_fits(own, terms, check, &item);
+	arena_free(own);
+	return fits;
 }
 
 /* Oldest first, one may move from behind us to before us while we search. */
@@ -153,35 +175,80 @@ static bool page_has_taken(const struct record_slice *slice, struct uuid id)
 }
 
 /* A record that waits for the index is looked at as it is now. */
-static bool search_wants_row(struct record_searching *s, const struct db_rows *rows, size_t i)
+static bool search_wants_row(
+    struct record_searching *s, enum search_check check, const struct db_rows *rows, size_t i)
 {
 	int64_t at_us = db_get_int(rows, i, RECORD_ROW_UPDATED);
 
 	if (at_us > record_moves_horizon(s->slice) &&
 	    at_us != db_get_int(rows, i, RECORD_ROW_FIRST_SEEN))
 		return false;
-	if (page_has_taken(s->slice, db_get_uuid(rows, i, RECORD_ROW_ID)))
-		return false;
-	return record_row_fits(
-	    s->a, s->f, db_is_null(rows, i, SEARCH_WAITS) ? NULL : &s->terms, rows, i);
+	return !page_has_taken(s->slice, db_get_uuid(rows, i, RECORD_ROW_ID)) &&
+	       record_row_fits(s->f, &s->terms, check, rows, i);
 }
 
-/* Takes rows that fit until the page is full: 1 then (has_more set), 0 while there is room, -1. */
+/* Row *i of *rows, by itself in *alone where its payload was left out: 1, 0 it has left its place
+ * meanwhile, -1. */
+static int search_open_row(struct record_searching *s, const struct db_rows **rows, size_t *i,
+    struct db_rows *alone, struct err *err)
+{
+	struct uuid id = db_get_uuid(*rows, *i, RECORD_ROW_ID);
+	int found;
+
+	if (db_get_str(*rows, *i, RECORD_ROW_DATA).n > 0)
+		return 1;
+	found = db_row(s->app->db, s->a, &search_alone,
+	    DB_VALS(db_uuid(&s->f->account_id), db_uuid(&id),
+		db_int(db_get_int(*rows, *i, RECORD_ROW_UPDATED))),
+	    alone, err);
+	*rows = alone;
+	*i = 0;
+	return found;
+}
+
+/* 1 the page is full (has_more set), 0 there is room, -1. */
+static int search_take_row(
+    struct record_searching *s, const struct db_rows *rows, size_t i, struct err *err)
+{
+	enum search_check check = (enum search_check)db_get_int(rows, i, SEARCH_ROW_CHECK);
+	struct db_rows alone;
+	int found = search_open_row(s, &rows, &i, &alone, err);
+
+	if (found != 1 || !search_wants_row(s, check, rows, i))
+		return found == -1 ? -1 : 0;
+	if (s->skip > 0) {
+		s->skip--;
+		return 0;
+	}
+	if (json_array_size(s->slice->s.rows) == (size_t)s->slice->s.limit) {
+		s->slice->s.has_more = true;
+		return 1;
+	}
+	return record_slice_add(s->a, s->slice, rows, i, err);
+}
+
+static void search_end_at(struct record_searching *s, int64_t at_us, struct uuid id)
+{
+	s->is_late = true;
+	s->slice->s.has_more = true;
+	s->slice->s.last.at = at_us;
+	s->slice->s.last.id = id;
+}
+
+/* Takes rows that fit until the page is full or its time is up: 1 then, 0 while there is room, -1.
+ */
 static int search_take_rows(struct record_searching *s, const struct db_rows *rows, struct err *err)
 {
 	for (size_t i = 0; i < rows->count; i++) {
-		if (!search_wants_row(s, rows, i))
+		int rc = search_take_row(s, rows, i, err);
+
+		if (rc != 0)
+			return rc;
+		if (clock_mono_us() < s->until_us || i + 1 == rows->count)
 			continue;
-		if (s->skip > 0) {
-			s->skip--;
-			continue;
-		}
-		if (json_array_size(s->slice->s.rows) == (size_t)s->slice->s.limit) {
-			s->slice->s.has_more = true;
-			return 1;
-		}
-		if (record_slice_add(s->a, s->slice, rows, i, err) == -1)
-			return -1;
+		search_end_at(s, db_get_int(rows, i, RECORD_ROW_UPDATED),
+		    db_get_uuid(rows, i, RECORD_ROW_ID));
+		return 1;
 	}
 	return 0;
 }
@@ -215,13 +282,6 @@ static size_t search_window_values(
 	v[n++] = db_int(to_us);
 	v[n++] = db_int(limit);
 	return n;
-}
-
-static size_t search_term_values(const struct record_searching *s, struct db_val *v)
-{
-	for (size_t i = 0; i < TERMS; i++)
-		v[i] = db_str(i < s->terms.n ? s->terms.v[i].like : "%");
-	return TERMS;
 }
 
 /* Where the window that begins at s->at ends. Its end is read before the window is looked through:
@@ -275,12 +335,13 @@ static int window_scan(
 {
 	static const struct db_stmt *const statements[4] = {&search_scan_newest,
 	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
-	struct db_val v[8 + TERMS];
+	struct db_val v[9 + SEARCH_VALUES];
 	struct db_rows rows;
 	size_t n = search_window_values(s, window_scanned_to(s, end), s->window + ENTERED, v);
 	bool is_cut;
 
-	n += search_term_values(s, v + n);
+	v[n++] = db_uuid(&s->f->account_id);
+	n += search_terms_values(&s->terms, v + n);
 	v[n++] = db_int(s->most);
 	if (db_query(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
 		return -1;
@@ -301,11 +362,14 @@ static int window_scan(
 
 /* ---- the index ----------------------------------------------------------------------------- */
 
-/* The hits of each word in the sample, in one row. */
-static int index_count_hits(struct record_searching *s, struct db_rows *out, struct err *err)
+/* The hits of each word in a sample of so many rows eight times, in one row; 0 when that took too
+ * long. */
+static int index_count_hits(
+    struct record_searching *s, int64_t sample, struct db_rows *out, struct err *err)
 {
 	const struct search_terms *t = &s->terms;
-	struct db_val v[WORDS_INDEXED + 2 * SAMPLES], account = db_uuid(&s->f->account_id);
+	struct db_val v[WORDS_INDEXED + 3 * SAMPLES], account = db_uuid(&s->f->account_id);
+	struct err e = ERR_INIT;
 	struct db_rows span;
 	int64_t first, step;
 	size_t n = 0;
@@ -319,23 +383,59 @@ static int index_count_hits(struct record_searching *s, struct db_rows *out, str
 	for (int64_t i = 1; i <= SAMPLES; i++) {
 		v[n++] = account;
 		v[n++] = db_int(i == SAMPLES ? INT64_MAX : first + i * step);
+		v[n++] = db_int(sample);
 	}
-	return db_row(s->app->db, s->a, &search_hits, v, n, out, err) == -1 ? -1 : 0;
+	if (db_row(s->app->db, s->a, &search_hits, v, n, out, &e) != -1)
+		return 1;
+	return e.code == ERR_TIMEOUT ? 0 : err_set(err, e.code, "%s", e.msg);
 }
 
-/* What the index is asked: the rare words alone, since it reads the whole list of each word it is
- * given; NULL when there is none. */
+/* The rarest word of a way, or WORDS_INDEXED. */
+static size_t way_rarest(const struct search_way *way, const struct db_rows *hits, int64_t rare)
+{
+	size_t best = WORDS_INDEXED;
+	int64_t least = rare + 1;
+
+	for (size_t i = 0; i < way->nwords; i++) {
+		int64_t n = db_get_int(hits, 0, way->words[i]);
+
+		if (n < least) {
+			least = n;
+			best = way->words[i];
+		}
+	}
+	return best;
+}
+
+/* The index is asked for a condition by one rare word of each of its ways, since it reads the whole
+ * list of each word that it is given; not at all where a way has none. */
+static void match_add_term(struct buf *b, const struct search_terms *t,
+    const struct search_term *term, const struct db_rows *hits, int64_t rare)
+{
+	size_t words[TERM_WAYS];
+
+	for (size_t i = 0; i < term->n; i++)
+		if ((words[i] = way_rarest(&term->ways[i], hits, rare)) == WORDS_INDEXED)
+			return;
+	buf_printf(b, "%s+%s", b->len == 0 ? "" : " ", term->n > 1 ? "(" : "");
+	for (size_t i = 0; i < term->n; i++)
+		buf_printf(b, "%s%s", i == 0 ? "" : " ", t->words[words[i]].match);
+	buf_str(b, term->n > 1 ? ")" : "");
+}
+
+/* NULL when the index is of no use. */
 static int index_match_text(struct record_searching *s, const char **out, struct err *err)
 {
-	const struct search_terms *t = &s->terms;
+	int64_t sample = s->widest * SAMPLE_ROWS / WINDOW;
 	struct buf *b = buf_new(s->a, LIMIT_HEADER_BYTES);
 	struct db_rows hits;
+	int rc;
 
-	if (index_count_hits(s, &hits, err) == -1)
+	sample = sample < 10 ? 10 : sample;
+	if ((rc = index_count_hits(s, sample, &hits, err)) == -1)
 		return -1;
-	for (size_t i = 0; i < t->nwords; i++)
-		if (db_get_int(&hits, 0, i) <= RARE)
-			buf_printf(b, "%s%s", b->len == 0 ? "" : " ", t->words[i].match);
+	for (size_t i = 0; rc == 1 && i < s->terms.n; i++)
+		match_add_term(b, &s->terms, &s->terms.v[i], &hits, RARE * sample / SAMPLE_ROWS);
 	*out = b->len == 0 ? NULL : b->p;
 	return 0;
 }
@@ -343,12 +443,13 @@ static int index_match_text(struct record_searching *s, const char **out, struct
 static int index_query(
     struct record_searching *s, const char *match, struct db_rows *rows, struct err *err)
 {
-	struct db_val v[TERMS + 8];
+	struct db_val v[SEARCH_VALUES + 9];
 	size_t n = 0;
 
 	v[n++] = db_str(match);
-	v[n++] = db_uuid(&s->f->account_id);
-	n += search_term_values(s, v + n);
+	for (int i = 0; i < 3; i++)
+		v[n++] = db_uuid(&s->f->account_id);
+	n += search_terms_values(&s->terms, v + n);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_uuid(&s->at.from_id);
@@ -359,16 +460,30 @@ static int index_query(
 	    err);
 }
 
+/* The index knows nothing of records that wait for it: with very many of them it cannot tell. */
+static int index_is_behind(struct record_searching *s, bool *out, struct err *err)
+{
+	struct db_val account = db_uuid(&s->f->account_id);
+	struct db_rows rows;
+
+	if (db_row(s->app->db, s->a, &search_waiting, &account, 1, &rows, err) == -1)
+		return -1;
+	*out = db_get_int(&rows, 0, 0) > WAITING_MOST;
+	return 0;
+}
+
 /* All that match behind s->at, by the index: 1 the page is full or complete, 0 it could not tell in
  * its time, -1. */
 static int index_ask(struct record_searching *s, struct err *err)
 {
 	struct err e = ERR_INIT;
 	struct db_rows rows;
-	const char *match;
+	const char *match = NULL;
+	bool is_behind;
 	int rc;
 
-	if (index_match_text(s, &match, err) == -1)
+	if (index_is_behind(s, &is_behind, err) == -1 ||
+	    (!is_behind && index_match_text(s, &match, err) == -1))
 		return -1;
 	if (match == NULL)
 		return 0;
@@ -403,49 +518,67 @@ static int64_t int_between(int64_t least, int64_t v, int64_t most)
  * matches stand as close as those that were taken of the last. */
 static void search_plan_scan(struct record_searching *s, size_t found, int64_t taken)
 {
-	s->window = int_between(WINDOW_FIRST,
-	    taken > 0 ? 3 * search_rows_wanted(s) * s->window / (2 * taken) : WINDOW, WINDOW);
+	s->window = int_between(s->widest < WINDOW_FIRST ? s->widest : WINDOW_FIRST,
+	    taken > 0 ? 3 * search_rows_wanted(s) * s->window / (2 * taken) : WINDOW, s->widest);
 	s->most =
 	    (int64_t)found > taken ? CANDIDATES : int_between(1, search_rows_wanted(s), CANDIDATES);
 }
 
+/* No wider than what takes its time, by what this window took. */
+static void search_note_time(struct record_searching *s, int64_t took_us)
+{
+	if (took_us > 0)
+		s->widest = int_between(WINDOW_LEAST, s->window * WINDOW_US / took_us, WINDOW);
+}
+
+/* Looks through one window: 1 the page is done, 0 there is more to look at, -1. */
+static int search_one_window(struct record_searching *s, bool *may_ask, struct err *err)
+{
+	int64_t before = search_rows_wanted(s), began_us = clock_mono_us();
+	struct window_end end;
+	struct err e = ERR_INIT;
+	size_t found;
+	int rc;
+
+	if (window_find_end(s, &end, err) == -1)
+		return -1;
+	if (end.is_empty)
+		return 1;
+	rc = window_scan(s, &end, &found, &e);
+	if (rc == -1 && e.code == ERR_TIMEOUT) { /* its words weigh more than was thought */
+		s->window = s->widest = int_between(WINDOW_LEAST, s->window / 16, WINDOW);
+		return 0;
+	}
+	if (rc != 0)
+		return rc == 1 ? 1 : err_set(err, e.code, "%s", e.msg);
+	search_note_time(s, clock_mono_us() - began_us);
+	if (end.is_last)
+		return 1;
+	if (s->window >= s->widest && found < FEW && *may_ask) {
+		*may_ask = false;
+		rc = index_ask(s, err);
+		if (rc != 0)
+			return rc;
+	}
+	search_plan_scan(s, found, before - search_rows_wanted(s));
+	return 0;
+}
+
 static int search_collect(struct record_searching *s, struct err *err)
 {
-	int64_t until = clock_mono_us() + SCAN_BUDGET_US;
 	bool may_ask = s->terms.n > 0;
-	struct window_end end;
-	size_t found;
+	int rc;
 
+	s->until_us = clock_mono_us() + SCAN_BUDGET_US;
 	s->window = WINDOW_FIRST;
+	s->widest = WINDOW;
 	s->most = int_between(1, search_rows_wanted(s), CANDIDATES);
-	for (;;) {
-		int64_t before = search_rows_wanted(s);
-		int rc;
-
-		if (window_find_end(s, &end, err) == -1)
-			return -1;
-		if (end.is_empty)
-			return 0;
-		rc = window_scan(s, &end, &found, err);
-		if (rc != 0)
-			return rc == 1 ? 0 : -1;
-		if (end.is_last)
-			return 0;
-		if (s->window == WINDOW && found < FEW && may_ask) {
-			may_ask = false;
-			rc = index_ask(s, err);
-			if (rc != 0)
-				return rc == 1 ? 0 : -1;
-		}
-		search_plan_scan(s, found, before - search_rows_wanted(s));
-		if (clock_mono_us() > until)
-			break;
-	}
-	/* Out of time: the next page goes on from here. */
-	s->slice->s.has_more = true;
-	s->slice->s.last.at = s->at.from_us;
-	s->slice->s.last.id = s->at.from_id;
-	return 0;
+	do {
+		rc = search_one_window(s, &may_ask, err);
+	} while (rc == 0 && clock_mono_us() < s->until_us);
+	if (rc == 0) /* out of time: the next page goes on from here */
+		search_end_at(s, s->at.from_us, s->at.from_id);
+	return rc == -1 ? -1 : 0;
 }
 
 static int search_build_terms(struct record_searching *s, struct err *err)

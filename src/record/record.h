@@ -136,6 +136,9 @@ int record_filter_check(const struct record_filter *f, struct err *err);
 /* Is a value what filter[path]=wanted asks for? Numbers are compared by value, all else as text; of
  * a list any element may be. */
 bool record_value_fits(struct arena *a, const json_t *v, struct str wanted);
+/* Has a payload, for each path of the filter, such a value there? Where a path fans out any of its
+ * values may be. */
+bool record_where_fits_json(struct arena *a, const struct record_filter *f, const json_t *data);
 
 /* Deletes a record of the request's account with its history and search words, and takes it off the
  * counters: 1, 0 no such record, -1. A transaction of its own, with a row of the audit log. */
