@@ -95,8 +95,9 @@ static int records_load_by_status(struct record_browse *b, struct err *err)
 	json_t *leads, *lead, *record;
 	size_t i;
 
+	b->slice.s.rows = json_own(r->a, json_array());
 	if (leads_load_by_status(b, &leads, err) == -1)
-		return -1;
+		return record_browse_note_error(b, err) ? 0 : -1;
 	b->slice.s.rows = json_own(r->a, json_array());
 	json_array_each(leads, i, lead) {
 		struct uuid id;

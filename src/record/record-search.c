@@ -23,21 +23,18 @@
  * How long the words of a record are nobody knows before they are read. So statements have a time
  * limit, windows are as large as the last one allows, and rows are looked at until the time is up.
  * Large payloads are read one by one. */
+#include "record/record-search.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "record/record-internal.h"
-#include "record/record-words.h"
 
-#define WINDOW 2000          /* records looked through in one statement */
-#define ENTERED 2000         /* more that may have come into a window since its end was read */
-#define WINDOW_FIRST 250     /* in the first: what is common fills a page with less */
-#define CANDIDATES 201       /* rows one statement returns at most */
+#define WINDOW 2000      /* records looked through in one statement */
+#define WINDOW_FIRST 250 /* in the first: what is common fills a page with less */
+#define WINDOW_LEAST 16
+#define WINDOW_US 25000      /* that a window should take */
 #define SCAN_BUDGET_US 90000 /* then a page ends where it got to */
-#define FEW 3                /* matches in a window below which the index is asked */
 #define RARE 10              /* hits in a whole sample up to which the index is asked for a word */
 #define WAITING_MOST 500     /* records that wait for the index and are asked for with it */
-#define WINDOW_LEAST 16
-#define WINDOW_US 25000 /* that a window should take */
 
 #define BELOW " AND updated_at <= ? AND (updated_at < ? OR id < ?) AND updated_at >= ?"
 #define ABOVE " AND updated_at >= ? AND (updated_at > ? OR id > ?) AND updated_at < ?"
@@ -49,26 +46,17 @@
 	" FROM records FORCE INDEX (records_type_recent) WHERE account_id = ?"                     \
 	" AND resource_type = ?"
 
-/* A time limit in both dialects: MariaDB runs the executable comment, MySQL reads the hint. */
-#define LIMITED                                                                                    \
-	"/*M!100100 SET STATEMENT max_statement_time=0.12 FOR */ SELECT /*+ "                      \
-	"MAX_EXECUTION_TIME(120) */ "
-#define SHORTLY                                                                                    \
-	"/*M!100100 SET STATEMENT max_statement_time=0.06 FOR */ SELECT /*+ "                      \
-	"MAX_EXECUTION_TIME(60) */ "
 /* As RECORD_COLUMNS, with "" for a payload that is too large to be read by the hundred. */
 #define SEARCH_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source,"                         \
 	" CASE WHEN LENGTH(r.data) <= 32768 THEN r.data ELSE '' END, r.first_seen_at,"             \
-	" r.updated_at, r.provider_updated_at, l.id," SEARCH_CHECK
+	" r.updated_at, r.provider_updated_at, l.id, l.sync_status," SEARCH_CHECK
 enum { SEARCH_ROW_CHECK = RECORD_ROW_MORE };
-#define SEARCHED(id)                                                                               \
-	" LEFT JOIN record_search_queue q ON q.account_id = ? AND q.record_id = " id               \
-	" LEFT JOIN record_search s ON s.record_id = " id
-#define SCAN_HEAD SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
+#define OF_LEAD_STATUS " (? IS NULL OR l.sync_status = ?) AND"
+#define SCAN_HEAD SEARCH_SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
 #define SCAN_TAIL                                                                                  \
 	") k" SEARCHED("k.window_id") " JOIN records r ON r.id = k.window_id" RECORD_LEAD          \
-				      " WHERE" SEARCH_FITS
+				      " WHERE" OF_LEAD_STATUS SEARCH_FITS
 DB_STMT(search_scan_newest,
     SCAN_HEAD ALL WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(search_scan_oldest,
@@ -91,12 +79,10 @@ DB_STMT(window_end_type_oldest,
     END_HEAD OF_TYPE WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
 
 #define INDEXED                                                                                    \
-	LIMITED SEARCH_COLUMNS                                                                     \
-	    " FROM (SELECT f.record_id FROM record_search f"                                       \
-	    " WHERE MATCH (f.words) AGAINST (? IN BOOLEAN MODE)"                                   \
-	    " UNION (SELECT w.record_id FROM record_search_queue w WHERE w.account_id = ?"         \
-	    " LIMIT 1000)) k STRAIGHT_JOIN records r ON r.id = k.record_id" SEARCHED(              \
-		"k.record_id") RECORD_LEAD " WHERE r.account_id = ? AND" SEARCH_FITS
+	SEARCH_LIMITED SEARCH_COLUMNS                                                              \
+	    " FROM " SEARCH_INDEXED                                                                \
+	    " k STRAIGHT_JOIN records r ON r.id = k.record_id" SEARCHED("k.record_id") RECORD_LEAD \
+	    " WHERE r.account_id = ? AND" OF_LEAD_STATUS SEARCH_FITS
 DB_STMT(search_index_newest,
     INDEXED " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
 	    " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
@@ -118,13 +104,13 @@ DB_STMT(search_span,
     "SELECT MIN(updated_at), MAX(updated_at) FROM records FORCE INDEX (records_recent)"
     " WHERE account_id = ?");
 enum { SPAN_OLDEST, SPAN_NEWEST };
-DB_STMT(search_hits,
-    SHORTLY "SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
-	    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
-	    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?)"
-	    " FROM (" SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
-	    " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
-	    ") k STRAIGHT_JOIN record_search s ON s.record_id = k.id");
+DB_STMT(search_hits, SEARCH_SHORTLY
+    "SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
+    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
+    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?)"
+    " FROM (" SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
+    " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
+    ") k STRAIGHT_JOIN record_search s ON s.record_id = k.id");
 #define SAMPLES 8
 #define SAMPLE_ROWS 250 /* of each, at most */
 
@@ -136,12 +122,51 @@ struct record_searching {
 	struct search_terms terms;
 	struct key_range at; /* where the next statement begins */
 	int64_t skip;        /* matches of earlier pages, for page= */
-	int64_t window;      /* records looked through by the next statement */
-	int64_t widest;      /* of windows, by what their words weigh */
-	int64_t most;        /* rows it returns */
-	int64_t until_us;    /* on the monotonic clock */
-	bool is_late;        /* the page ends where it got to: s.last */
+	struct search_pace pace;
 };
+
+/* ---- pace ---------------------------------------------------------------------------------- */
+
+static int64_t int_between(int64_t least, int64_t v, int64_t most)
+{
+	return v < least ? least : v > most ? most : v;
+}
+
+void search_pace_begin(struct search_pace *p, int64_t wanted)
+{
+	*p = (struct search_pace){.window = WINDOW_FIRST,
+	    .widest = WINDOW,
+	    .most = int_between(1, wanted, SEARCH_CANDIDATES),
+	    .until_us = clock_mono_us() + SCAN_BUDGET_US};
+}
+
+/* Half as much again as would fill the page if its matches stand as close as those that were taken
+ * of the last window; no wider than what takes its time, by what that one took. */
+void search_pace_next(
+    struct search_pace *p, int64_t took_us, size_t found, int64_t taken, int64_t wanted)
+{
+	p->widest =
+	    int_between(WINDOW_LEAST, p->window * WINDOW_US / (took_us > 0 ? took_us : 1), WINDOW);
+	p->window = int_between(p->widest < WINDOW_FIRST ? p->widest : WINDOW_FIRST,
+	    taken > 0 ? 3 * wanted * p->window / (2 * taken) : WINDOW, p->widest);
+	p->most =
+	    (int64_t)found > taken ? SEARCH_CANDIDATES : int_between(1, wanted, SEARCH_CANDIDATES);
+}
+
+void search_pace_shrink(struct search_pace *p)
+{
+	p->window = p->widest = int_between(WINDOW_LEAST, p->window / 16, WINDOW);
+}
+
+bool search_pace_is_over(const struct search_pace *p)
+{
+	return clock_mono_us() >= p->until_us;
+}
+
+bool search_pace_may_ask(const struct search_pace *p, size_t found)
+{
+	return p->window >= p->widest && found < SEARCH_FEW;
+}
 
 /* ---- checks that SQL did not make ---------------------------------------------------------- */
 
@@ -160,6 +185,8 @@ bool record_row_fits(const struct record_filter *f, const struct search_terms *t
 	fits = (f->provider_type.p == NULL || str_eq(f->provider_type, item.provider_type)) &&
 	       (f->resource_type.p == NULL || str_eq(f->resource_type, item.resource_type)) &&
 	       (f->source.p == NULL || str_is(f->source, item.source)) &&
+	       (f->lead_status.p == NULL ||
+		   str_eq(f->lead_status, db_get_str(rows, i, RECORD_ROW_LEAD_STATUS))) &&
 	       record_where_fits(own, f, item.data) && search_row_fits(own, terms, check, &item);
 	arena_free(own);
 	return fits;
@@ -229,7 +256,6 @@ static int search_take_row(
 
 static void search_end_at(struct record_searching *s, int64_t at_us, struct uuid id)
 {
-	s->is_late = true;
 	s->slice->s.has_more = true;
 	s->slice->s.last.at = at_us;
 	s->slice->s.last.id = id;
@@ -244,7 +270,7 @@ static int search_take_rows(struct record_searching *s, const struct db_rows *ro
 
 		if (rc != 0)
 			return rc;
-		if (clock_mono_us() < s->until_us || i + 1 == rows->count)
+		if (!search_pace_is_over(&s->pace) || i + 1 == rows->count)
 			continue;
 		search_end_at(s, db_get_int(rows, i, RECORD_ROW_UPDATED),
 		    db_get_uuid(rows, i, RECORD_ROW_ID));
@@ -284,6 +310,12 @@ static size_t search_window_values(
 	return n;
 }
 
+static size_t search_fits_values(const struct record_searching *s, struct db_val *v)
+{
+	v[0] = v[1] = db_name(s->f->lead_status);
+	return 2 + search_terms_values(&s->terms, v + 2);
+}
+
 /* Where the window that begins at s->at ends. Its end is read before the window is looked through:
  * others write meanwhile, and what they put into it or take out of it would move the end. */
 struct window_end {
@@ -299,12 +331,12 @@ static int window_find_end(
 	    &window_end_type_newest, &window_end_type_oldest};
 	struct db_val v[8];
 	struct db_rows rows;
-	size_t n = search_window_values(s, s->at.to_us, s->window, v);
+	size_t n = search_window_values(s, s->at.to_us, s->pace.window, v);
 
 	if (db_query(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
 		return -1;
 	*out = (struct window_end){.is_empty = rows.count == 0};
-	out->is_last = out->is_empty || db_get_int(&rows, 0, END_RECORDS) < s->window;
+	out->is_last = out->is_empty || db_get_int(&rows, 0, END_RECORDS) < s->pace.window;
 	if (!out->is_empty) {
 		out->at_us = db_get_int(&rows, 0, END_UPDATED);
 		out->id = db_get_uuid(&rows, 0, END_ID);
@@ -335,17 +367,18 @@ static int window_scan(
 {
 	static const struct db_stmt *const statements[4] = {&search_scan_newest,
 	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
-	struct db_val v[9 + SEARCH_VALUES];
+	struct db_val v[11 + SEARCH_VALUES];
 	struct db_rows rows;
-	size_t n = search_window_values(s, window_scanned_to(s, end), s->window + ENTERED, v);
+	size_t n =
+	    search_window_values(s, window_scanned_to(s, end), s->pace.window + SEARCH_ENTERED, v);
 	bool is_cut;
 
 	v[n++] = db_uuid(&s->f->account_id);
-	n += search_terms_values(&s->terms, v + n);
-	v[n++] = db_int(s->most);
+	n += search_fits_values(s, v + n);
+	v[n++] = db_int(s->pace.most);
 	if (db_query(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
 		return -1;
-	is_cut = rows.count == (size_t)s->most;
+	is_cut = rows.count == (size_t)s->pace.most;
 	while (!end->is_last && rows.count > 0 && row_is_behind(s, end, &rows, rows.count - 1)) {
 		rows.count--;
 		is_cut = false;
@@ -364,17 +397,16 @@ static int window_scan(
 
 /* The hits of each word in a sample of so many rows eight times, in one row; 0 when that took too
  * long. */
-static int index_count_hits(
-    struct record_searching *s, int64_t sample, struct db_rows *out, struct err *err)
+static int index_count_hits(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct search_terms *t, int64_t sample, struct db_rows *out, struct err *err)
 {
-	const struct search_terms *t = &s->terms;
-	struct db_val v[WORDS_INDEXED + 3 * SAMPLES], account = db_uuid(&s->f->account_id);
+	struct db_val v[WORDS_INDEXED + 3 * SAMPLES], account = db_uuid(account_id);
 	struct err e = ERR_INIT;
 	struct db_rows span;
 	int64_t first, step;
 	size_t n = 0;
 
-	if (db_row(s->app->db, s->a, &search_span, &account, 1, &span, err) == -1)
+	if (db_row(app->db, a, &search_span, &account, 1, &span, err) == -1)
 		return -1;
 	first = db_get_int(&span, 0, SPAN_OLDEST);
 	step = (db_get_int(&span, 0, SPAN_NEWEST) - first) / SAMPLES;
@@ -385,7 +417,7 @@ static int index_count_hits(
 		v[n++] = db_int(i == SAMPLES ? INT64_MAX : first + i * step);
 		v[n++] = db_int(sample);
 	}
-	if (db_row(s->app->db, s->a, &search_hits, v, n, out, &e) != -1)
+	if (db_row(app->db, a, &search_hits, v, n, out, &e) != -1)
 		return 1;
 	return e.code == ERR_TIMEOUT ? 0 : err_set(err, e.code, "%s", e.msg);
 }
@@ -423,19 +455,37 @@ static void match_add_term(struct buf *b, const struct search_terms *t,
 	buf_str(b, term->n > 1 ? ")" : "");
 }
 
-/* NULL when the index is of no use. */
-static int index_match_text(struct record_searching *s, const char **out, struct err *err)
+/* The index knows nothing of records that wait for it: with very many of them it cannot tell. */
+static int index_is_behind(
+    struct app *app, struct arena *a, const struct uuid *account_id, bool *out, struct err *err)
 {
-	int64_t sample = s->widest * SAMPLE_ROWS / WINDOW;
-	struct buf *b = buf_new(s->a, LIMIT_HEADER_BYTES);
+	struct db_val account = db_uuid(account_id);
+	struct db_rows rows;
+
+	if (db_row(app->db, a, &search_waiting, &account, 1, &rows, err) == -1)
+		return -1;
+	*out = db_get_int(&rows, 0, 0) > WAITING_MOST;
+	return 0;
+}
+
+int search_match_text(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct search_terms *t, const struct search_pace *p, const char **out, struct err *err)
+{
+	int64_t sample = int_between(10, p->widest * SAMPLE_ROWS / WINDOW, SAMPLE_ROWS);
+	struct buf *b = buf_new(a, LIMIT_HEADER_BYTES);
 	struct db_rows hits;
+	bool is_behind;
 	int rc;
 
-	sample = sample < 10 ? 10 : sample;
-	if ((rc = index_count_hits(s, sample, &hits, err)) == -1)
+	*out = NULL;
+	if (index_is_behind(app, a, account_id, &is_behind, err) == -1)
 		return -1;
-	for (size_t i = 0; rc == 1 && i < s->terms.n; i++)
-		match_add_term(b, &s->terms, &s->terms.v[i], &hits, RARE * sample / SAMPLE_ROWS);
+	if (is_behind)
+		return 0;
+	if ((rc = index_count_hits(app, a, account_id, t, sample, &hits, err)) == -1)
+		return -1;
+	for (size_t i = 0; rc == 1 && i < t->n; i++)
+		match_add_term(b, t, &t->v[i], &hits, RARE * sample / SAMPLE_ROWS);
 	*out = b->len == 0 ? NULL : b->p;
 	return 0;
 }
@@ -443,33 +493,21 @@ static int index_match_text(struct record_searching *s, const char **out, struct
 static int index_query(
     struct record_searching *s, const char *match, struct db_rows *rows, struct err *err)
 {
-	struct db_val v[SEARCH_VALUES + 9];
+	struct db_val v[11 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_str(match);
 	for (int i = 0; i < 3; i++)
 		v[n++] = db_uuid(&s->f->account_id);
-	n += search_terms_values(&s->terms, v + n);
+	n += search_fits_values(s, v + n);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_uuid(&s->at.from_id);
 	v[n++] = db_int(s->at.to_us);
-	v[n++] = db_int(CANDIDATES);
+	v[n++] = db_int(SEARCH_CANDIDATES);
 	return db_query(s->app->db, s->a,
 	    s->slice->s.is_ascending ? &search_index_oldest : &search_index_newest, v, n, rows,
 	    err);
-}
-
-/* The index knows nothing of records that wait for it: with very many of them it cannot tell. */
-static int index_is_behind(struct record_searching *s, bool *out, struct err *err)
-{
-	struct db_val account = db_uuid(&s->f->account_id);
-	struct db_rows rows;
-
-	if (db_row(s->app->db, s->a, &search_waiting, &account, 1, &rows, err) == -1)
-		return -1;
-	*out = db_get_int(&rows, 0, 0) > WAITING_MOST;
-	return 0;
 }
 
 /* All that match behind s->at, by the index: 1 the page is full or complete, 0 it could not tell in
@@ -478,12 +516,11 @@ static int index_ask(struct record_searching *s, struct err *err)
 {
 	struct err e = ERR_INIT;
 	struct db_rows rows;
-	const char *match = NULL;
-	bool is_behind;
+	const char *match;
 	int rc;
 
-	if (index_is_behind(s, &is_behind, err) == -1 ||
-	    (!is_behind && index_match_text(s, &match, err) == -1))
+	if (search_match_text(s->app, s->a, &s->f->account_id, &s->terms, &s->pace, &match, err) ==
+	    -1)
 		return -1;
 	if (match == NULL)
 		return 0;
@@ -497,7 +534,7 @@ static int index_ask(struct record_searching *s, struct err *err)
 			search_move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
 			    db_get_uuid(&rows, rows.count - 1, RECORD_ROW_ID));
 		rc = search_take_rows(s, &rows, err);
-	} while (rc == 0 && rows.count == CANDIDATES);
+	} while (rc == 0 && rows.count == SEARCH_CANDIDATES);
 	return rc == -1 ? -1 : 1;
 }
 
@@ -509,32 +546,10 @@ static int64_t search_rows_wanted(const struct record_searching *s)
 	return s->slice->s.limit + 1 - (int64_t)json_array_size(s->slice->s.rows) + s->skip;
 }
 
-static int64_t int_between(int64_t least, int64_t v, int64_t most)
-{
-	return v < least ? least : v > most ? most : v;
-}
-
-/* How much the next statement looks through: half as much again as would fill the page if its
- * matches stand as close as those that were taken of the last. */
-static void search_plan_scan(struct record_searching *s, size_t found, int64_t taken)
-{
-	s->window = int_between(s->widest < WINDOW_FIRST ? s->widest : WINDOW_FIRST,
-	    taken > 0 ? 3 * search_rows_wanted(s) * s->window / (2 * taken) : WINDOW, s->widest);
-	s->most =
-	    (int64_t)found > taken ? CANDIDATES : int_between(1, search_rows_wanted(s), CANDIDATES);
-}
-
-/* No wider than what takes its time, by what this window took. */
-static void search_note_time(struct record_searching *s, int64_t took_us)
-{
-	if (took_us > 0)
-		s->widest = int_between(WINDOW_LEAST, s->window * WINDOW_US / took_us, WINDOW);
-}
-
 /* Looks through one window: 1 the page is done, 0 there is more to look at, -1. */
 static int search_one_window(struct record_searching *s, bool *may_ask, struct err *err)
 {
-	int64_t before = search_rows_wanted(s), began_us = clock_mono_us();
+	int64_t before = search_rows_wanted(s), began_us = clock_mono_us(), took_us;
 	struct window_end end;
 	struct err e = ERR_INIT;
 	size_t found;
@@ -545,22 +560,20 @@ static int search_one_window(struct record_searching *s, bool *may_ask, struct e
 	if (end.is_empty)
 		return 1;
 	rc = window_scan(s, &end, &found, &e);
-	if (rc == -1 && e.code == ERR_TIMEOUT) { /* its words weigh more than was thought */
-		s->window = s->widest = int_between(WINDOW_LEAST, s->window / 16, WINDOW);
+	if (rc == -1 && e.code == ERR_TIMEOUT) {
+		search_pace_shrink(&s->pace);
 		return 0;
 	}
-	if (rc != 0)
-		return rc == 1 ? 1 : err_set(err, e.code, "%s", e.msg);
-	search_note_time(s, clock_mono_us() - began_us);
-	if (end.is_last)
-		return 1;
-	if (s->window >= s->widest && found < FEW && *may_ask) {
+	if (rc != 0 || end.is_last)
+		return rc != -1 ? 1 : err_set(err, e.code, "%s", e.msg);
+	took_us = clock_mono_us() - began_us;
+	if (*may_ask && search_pace_may_ask(&s->pace, found)) {
 		*may_ask = false;
-		rc = index_ask(s, err);
-		if (rc != 0)
+		if ((rc = index_ask(s, err)) != 0)
 			return rc;
 	}
-	search_plan_scan(s, found, before - search_rows_wanted(s));
+	search_pace_next(
+	    &s->pace, took_us, found, before - search_rows_wanted(s), search_rows_wanted(s));
 	return 0;
 }
 
@@ -569,13 +582,10 @@ static int search_collect(struct record_searching *s, struct err *err)
 	bool may_ask = s->terms.n > 0;
 	int rc;
 
-	s->until_us = clock_mono_us() + SCAN_BUDGET_US;
-	s->window = WINDOW_FIRST;
-	s->widest = WINDOW;
-	s->most = int_between(1, search_rows_wanted(s), CANDIDATES);
+	search_pace_begin(&s->pace, search_rows_wanted(s));
 	do {
 		rc = search_one_window(s, &may_ask, err);
-	} while (rc == 0 && clock_mono_us() < s->until_us);
+	} while (rc == 0 && !search_pace_is_over(&s->pace));
 	if (rc == 0) /* out of time: the next page goes on from here */
 		search_end_at(s, s->at.from_us, s->at.from_id);
 	return rc == -1 ? -1 : 0;

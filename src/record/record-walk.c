@@ -46,7 +46,8 @@ enum {
 	WALK_DATA
 };
 #define WALK_FITS                                                                                  \
-	" CASE WHEN NOT ((? IS NULL OR r.source = ?) AND r.updated_at >= ? AND r.updated_at < ?"   \
+	" CASE WHEN NOT ((? IS NULL OR r.source = ?) AND (? IS NULL OR l.sync_status = ?) AND "    \
+	"r.updated_at >= ? AND r.updated_at < ?"                                                   \
 	" AND r.first_seen_at < ?"
 #define WALK_PAYLOAD                                                                               \
 	") THEN NULL WHEN LENGTH(r.data) <= ? THEN r.data ELSE '' END"                             \
@@ -187,11 +188,13 @@ static int walk_read_page(
 	const struct record_walk_kind *k = &w->kinds[w->kind];
 	const struct str after =
 	    w->nafter == 0 ? (struct str){NULL, 0} : (struct str){w->after, w->nafter};
-	struct db_val v[12 + SEARCH_VALUES];
+	struct db_val v[14 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_name(f->source);
 	v[n++] = db_name(f->source);
+	v[n++] = db_name(f->lead_status);
+	v[n++] = db_name(f->lead_status);
 	v[n++] = db_int(record_filter_from(f));
 	v[n++] = db_int(record_filter_until(f));
 	v[n++] = db_int(w->seen_before_us);
