@@ -158,28 +158,43 @@ static json_t *path_descend(const json_t *value, const struct path_step *s)
 	return json_object_get(value, s->key);
 }
 
-static json_t *path_first_below(const struct path_step *s, size_t n, const json_t *value)
+static int path_each_below(
+    const struct path_step *s, size_t n, const json_t *value, path_fn *each, void *arg)
 {
 	for (; value && n; s++, n--) {
 		if (!s->key) {
-			for (size_t i = 0; i < json_array_size(value); i++) {
-				json_t *found =
-				    path_first_below(s + 1, n - 1, json_array_get(value, i));
+			int rc = 0;
 
-				if (found)
-					return found;
-			}
-			return NULL;
+			for (size_t i = 0; rc == 0 && i < json_array_size(value); i++)
+				rc = path_each_below(
+				    s + 1, n - 1, json_array_get(value, i), each, arg);
+			return rc;
 		}
 		value = path_descend(value, s);
 	}
 	/* Nothing here changes the tree; the value is borrowed like any member of it. */
-	return (json_t *)(uintptr_t)value;
+	return value ? each(arg, (json_t *)(uintptr_t)value) : 0;
+}
+
+int path_each(const struct path *p, const json_t *root, path_fn *each, void *arg)
+{
+	return path_each_below(p->steps, p->n, root, each, arg);
+}
+
+static int path_take_first(void *arg, json_t *value)
+{
+	json_t **first = arg;
+
+	*first = value;
+	return 1;
 }
 
 json_t *path_get(const struct path *p, const json_t *root)
 {
-	return path_first_below(p->steps, p->n, root);
+	json_t *first = NULL;
+
+	(void)path_each(p, root, path_take_first, &first);
+	return first;
 }
 
 json_t *path_lookup(struct arena *a, const json_t *root, const char *text)

@@ -18,6 +18,9 @@ const char *path_text(const struct path *p);
 bool path_fans_out(const struct path *p);
 size_t path_steps(const struct path *p);
 const char *path_step_key(const struct path *p, size_t i); /* NULL: fans out */
+/* Calls each for every value there, in order, until it returns non-zero; returns that, or 0. */
+typedef int path_fn(void *arg, json_t *value);
+int path_each(const struct path *p, const json_t *root, path_fn *each, void *arg);
 /* The value there, borrowed from root, or NULL. A fan-out path gives its first match. */
 json_t *path_get(const struct path *p, const json_t *root);
 /* Compile and get in one, for text that comes once. NULL if absent or not a path. */

@@ -61,6 +61,13 @@ static const struct phone_plan *plan_of_digits(struct str digits)
 	return NULL;
 }
 
+size_t phone_calling_code(struct str digits)
+{
+	const struct phone_plan *plan = plan_of_digits(digits);
+
+	return plan == NULL ? 0 : strlen(plan->code);
+}
+
 static size_t plan_take_number(const char **p)
 {
 	size_t n = 0;

@@ -15,4 +15,8 @@
  * or bare. Extensions, several numbers in a text, local numbers and letters give NULL. */
 const char *phone_e164(struct arena *a, struct str text, const struct region *home);
 
+/* How many of the digits of an international number (what follows its + or 00) are its calling
+ * code; 0 where there is no such code. */
+size_t phone_calling_code(struct str digits);
+
 #endif

@@ -138,7 +138,7 @@ const struct word delivery_statuses[] = {{DELIVERY_SUCCESS, "Delivered"},
     {DELIVERY_SKIPPED, "Skipped"}, {NULL, NULL}};
 
 static const struct filter_row delivery_filters[] = {
-    {"status", FILTER_TEXT, offsetof(struct delivery_filter, status), delivery_statuses, NULL},
+    {"status", FILTER_WORD, offsetof(struct delivery_filter, status), delivery_statuses, NULL},
     {"connectionId", FILTER_ID, offsetof(struct delivery_filter, connection_id), NULL, NULL},
     {"leadId", FILTER_ID, offsetof(struct delivery_filter, lead_id), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};

@@ -60,7 +60,8 @@ static void import_batch_add_row(
 	    .data = read.data,
 	    .is_of_cells = !read.is_exact,
 	    .has_cleared = read.is_cleared};
-	it->words = record_words(b->rows, it);
+	if (it->data.n <= WORDS_AT_ONCE)
+		it->words = record_words(b->rows, it);
 }
 
 bool import_batch_read(

@@ -227,8 +227,15 @@ static void header_place_export(struct arena *a, struct import_header *h, const 
 			continue;
 		c->role = role_of_ours(c->name);
 		if (c->role == ROLE_DATA && str_starts(exact[i], RECORD_CSV_DATA)) {
+			const char *path = exact[i].p + strlen(RECORD_CSV_DATA);
+			const struct path *p = path_compile(a, str_from(path), NULL);
+
 			c->name = exact[i];
-			c->to = exact[i].p + strlen(RECORD_CSV_DATA);
+			/* what many places have is shown there, and set nowhere */
+			if (p != NULL && path_fans_out(p))
+				c->role = ROLE_NONE;
+			else
+				c->to = path;
 		} else if (c->role == ROLE_DATA) {
 			c->to = name_path(a, c->name, has_word_steps(a, c->name));
 		}

@@ -5,6 +5,35 @@
 
 #define STAGE_ERROR_BYTES 1000
 
+/* The columns of lead_stored_json; `l` is the lead. */
+#define LEAD_COLUMNS                                                                               \
+	"l.id, l.record_id, l.connection_id, l.event_id, l.provider_type, l.provider_lead_id,"     \
+	" l.form_id, l.ad_id, l.campaign_id, l.stage, l.stage_error, l.sync_status, l.lead,"       \
+	" l.received_at, l.updated_at"
+enum {
+	LEAD_ID,
+	LEAD_RECORD,
+	LEAD_CONNECTION,
+	LEAD_EVENT,
+	LEAD_PROVIDER,
+	LEAD_PROVIDER_LEAD_ID,
+	LEAD_FORM,
+	LEAD_AD,
+	LEAD_CAMPAIGN,
+	LEAD_STAGE,
+	LEAD_STAGE_ERROR,
+	LEAD_SYNC_STATUS,
+	LEAD_JSON,
+	LEAD_RECEIVED_AT,
+	LEAD_UPDATED_AT,
+	LEAD_MORE /* the first column that a statement adds */
+};
+int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+    json_t **out, struct err *err);
+/* lead_list where the filter has words to search for. */
+int lead_search(struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s,
+    struct err *err);
+
 /* A stored lead as the pipeline needs it. */
 struct lead_row {
 	struct uuid id, account_id, connection_id, record_id, event_id;

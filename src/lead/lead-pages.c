@@ -71,13 +71,8 @@ static int leads_load_by_status(struct record_browse *b, json_t **leads, struct 
 
 static bool record_fits_where(const struct record_browse *b, const json_t *record)
 {
-	for (size_t i = 0; i < b->f.nwhere; i++) {
-		const json_t *v = path_get(b->f.where[i].path, json_object_get(record, "data"));
-
-		if (!record_value_fits(b->r->a, v, b->f.where[i].value))
-			return false;
-	}
-	return b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source"));
+	return record_where_fits_json(b->r->a, &b->f, json_object_get(record, "data")) &&
+	       (b->f.source.p == NULL || str_is(b->f.source, json_str(record, "source")));
 }
 
 /* A lead whose record was deleted is shown by what it says itself. */
@@ -100,8 +95,9 @@ static int records_load_by_status(struct record_browse *b, struct err *err)
 	json_t *leads, *lead, *record;
 	size_t i;
 
+	b->slice.s.rows = json_own(r->a, json_array());
 	if (leads_load_by_status(b, &leads, err) == -1)
-		return -1;
+		return record_browse_note_error(b, err) ? 0 : -1;
 	b->slice.s.rows = json_own(r->a, json_array());
 	json_array_each(leads, i, lead) {
 		struct uuid id;

@@ -37,40 +37,19 @@ DB_STMT_ROWS(leads_update_sync,
     " AND id IN (",
     "?", ")");
 
-#define LEAD_COLUMNS                                                                               \
-	"id, record_id, connection_id, event_id, provider_type, provider_lead_id, form_id, ad_id," \
-	" campaign_id, stage, stage_error, sync_status, lead, received_at, updated_at"             \
-	" FROM leads "
-enum {
-	LEAD_ID,
-	LEAD_RECORD,
-	LEAD_CONNECTION,
-	LEAD_EVENT,
-	LEAD_PROVIDER,
-	LEAD_PROVIDER_LEAD_ID,
-	LEAD_FORM,
-	LEAD_AD,
-	LEAD_CAMPAIGN,
-	LEAD_STAGE,
-	LEAD_STAGE_ERROR,
-	LEAD_SYNC_STATUS,
-	LEAD_JSON,
-	LEAD_RECEIVED_AT,
-	LEAD_UPDATED_AT
-};
-DB_STMT(lead_by_id, "SELECT " LEAD_COLUMNS "WHERE account_id = ? AND id = ?");
+DB_STMT(lead_by_id, "SELECT " LEAD_COLUMNS " FROM leads l WHERE account_id = ? AND id = ?");
 DB_STMT_ROWS(leads_by_id,
-    "SELECT " LEAD_COLUMNS "FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (", "?", ")");
+    "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (",
+    "?", ")");
 #define LEAD_FILTERS                                                                               \
 	" AND received_at <= ? AND (received_at < ? OR id < ?) AND received_at >= ?"               \
 	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR form_id = ?)"                     \
-	" AND (? IS NULL OR CONCAT_WS(' ', email, full_name, phone_number) LIKE"                   \
-	" CONCAT('%', ?, '%') COLLATE utf8mb4_general_ci)"                                         \
 	" ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?"
 /* Without being forced the server may read the index from its end down to a deep page's key. */
 DB_STMT(lead_list_all,
-    "SELECT " LEAD_COLUMNS "FORCE INDEX (leads_recent) WHERE account_id = ?" LEAD_FILTERS);
-DB_STMT(lead_list_status, "SELECT " LEAD_COLUMNS "FORCE INDEX (leads_sync)"
+    "SELECT " LEAD_COLUMNS
+    " FROM leads l FORCE INDEX (leads_recent) WHERE account_id = ?" LEAD_FILTERS);
+DB_STMT(lead_list_status, "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (leads_sync)"
 			  " WHERE account_id = ? AND sync_status = ?" LEAD_FILTERS);
 
 #define INSERT_VALUES 16
@@ -84,7 +63,7 @@ const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
 static const struct filter_row lead_filters[] = {
     {"providerType", FILTER_TEXT, offsetof(struct lead_filter, provider_type), NULL, NULL},
     {"formId", FILTER_TEXT, offsetof(struct lead_filter, form_id), NULL, NULL},
-    {"status", FILTER_TEXT, offsetof(struct lead_filter, sync_status), lead_sync_statuses, NULL},
+    {"status", FILTER_WORD, offsetof(struct lead_filter, sync_status), lead_sync_statuses, NULL},
     {"search", FILTER_TEXT, offsetof(struct lead_filter, search), NULL, NULL},
     {"receivedAfter", FILTER_TIME, offsetof(struct lead_filter, received_after), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
@@ -312,7 +291,7 @@ static const char *lead_uuid_or_null(
 	return db_is_null(rows, i, c) ? NULL : uuid_dup(a, db_get_uuid(rows, i, c));
 }
 
-static int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     json_t **out, struct err *err)
 {
 	static const char *const texts[] = {
@@ -359,30 +338,17 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 	return lead_stored_json(app, a, &rows, 0, out, err) == -1 ? -1 : 1;
 }
 
-/* '%', '_' and '\' of a search stand for themselves. */
-static struct str like_escape(struct arena *a, struct str s)
-{
-	char *p = arena_alloc(a, 2 * s.n + 1);
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' || s.p[i] == '_' || s.p[i] == '\\')
-			p[n++] = '\\';
-		p[n++] = s.p[i];
-	}
-	return s.p == NULL ? s : (struct str){p, n};
-}
-
 int lead_list(
     struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s, struct err *err)
 {
 	const bool has_status = f->sync_status.p != NULL;
 	struct cursor from = slice_from(s);
-	struct str search = like_escape(a, f->search);
 	struct db_val v[16];
 	struct db_rows rows;
 	size_t n = 0;
 
+	if (f->search.p != NULL)
+		return lead_search(app, a, f, s, err);
 	v[n++] = db_uuid(&f->account_id);
 	if (has_status)
 		v[n++] = db_name(f->sync_status);
@@ -394,8 +360,6 @@ int lead_list(
 	v[n++] = db_name(f->provider_type);
 	v[n++] = db_strn(f->form_id);
 	v[n++] = db_strn(f->form_id);
-	v[n++] = db_strn(search);
-	v[n++] = db_strn(search);
 	v[n++] = db_int(slice_limit(s));
 	v[n++] = db_int(s->offset);
 	if (db_query(app->db, a, has_status ? &lead_list_status : &lead_list_all, v, n, &rows,

@@ -10,10 +10,10 @@
 #define PIECE (64u * 1024u)                /* bytes sent at once, about */
 #define BUFFER_BYTES (16u * 1024u * 1024u) /* one record, quoted, at its worst */
 #define COLUMNS_MAX 500                    /* paths with a column of their own */
-#define COLUMNS_WANTED 100                 /* of columns= */
+#define COLUMNS_WANTED 100                 /* of columns= and col= */
 
 struct export_column {
-	struct str path;
+	const struct path *path; /* that was asked for; NULL: of the catalogue, found on the way */
 	size_t index;
 };
 struct record_exporting {
@@ -23,6 +23,7 @@ struct record_exporting {
 	/* CSV: */
 	bool is_raw;
 	struct map *columns; /* path → struct export_column */
+	bool is_chosen;      /* they were asked for */
 	bool has_rest;       /* a last column takes the paths that have none */
 };
 
@@ -70,6 +71,15 @@ static int row_place_cell(void *arg, struct str path, json_t *value)
 	return 0;
 }
 
+static void row_take_chosen(struct row_flattening *f, const json_t *data)
+{
+	for (size_t i = 0; i < map_count(f->x->columns); i++) {
+		const struct export_column *c = map_value(f->x->columns, i);
+
+		f->cells[c->index] = record_path_value(f->a, c->path, data);
+	}
+}
+
 static int export_add_csv(void *arg, const struct record_row *row, struct err *err)
 {
 	struct record_exporting *x = arg;
@@ -83,7 +93,11 @@ static int export_add_csv(void *arg, const struct record_row *row, struct err *e
 
 	if (data == NULL)
 		return err_prefix(err, "stored record");
-	record_paths_each(data, record_paths_buf(row->a, STR("")), false, row_place_cell, &f);
+	if (x->is_chosen)
+		row_take_chosen(&f, data);
+	else
+		record_paths_each(
+		    data, record_paths_buf(row->a, STR("")), false, row_place_cell, &f);
 	record_csv_own(&w, row);
 	for (size_t i = 0; i < n; i++)
 		csv_write_json(&w, row->a, f.cells[i]);
@@ -97,12 +111,15 @@ static int export_add_csv(void *arg, const struct record_row *row, struct err *e
 
 static void export_add_column(struct record_exporting *x, struct str path)
 {
+	const struct path *compiled;
 	struct export_column *c;
 
 	if (path.n == 0 || map_get(x->columns, path) != NULL ||
-	    map_count(x->columns) >= COLUMNS_MAX || path_compile(x->r->a, path, NULL) == NULL)
+	    map_count(x->columns) >= COLUMNS_MAX ||
+	    (compiled = path_compile(x->r->a, path, NULL)) == NULL)
 		return; /* such a value is among the others */
 	c = arena_zalloc(x->r->a, sizeof(*c));
+	c->path = x->is_chosen ? compiled : NULL;
 	c->index = map_count(x->columns);
 	map_put(x->columns, path, c);
 }
@@ -156,21 +173,37 @@ static int export_add_known_columns(
 	return rc == -1 ? -1 : 0;
 }
 
-/* columns=email,address.city; false after req_invalid. */
-static bool export_add_wanted_columns(struct record_exporting *x, struct str list)
+static void export_add_wanted_column(
+    struct record_exporting *x, struct str path, const char *parameter)
 {
-	struct str path;
 	struct err err = ERR_INIT;
 
-	while (str_split(&list, ',', &path)) {
-		path = utf8_trim(path);
-		if (path.n == 0 || path_compile(x->r->a, path, &err) == NULL) {
-			req_invalid(x->r, "columns", "must be paths of fields, between commas");
-			return false;
-		}
+	path = utf8_trim(path);
+	if (path.n == 0 || path_compile(x->r->a, path, &err) == NULL)
+		req_invalid(x->r, parameter, "must be paths of fields%s%s",
+		    parameter[3] == '\0' ? "" : ", between commas",
+		    path.n == 0 ? "" : arena_printf(x->r->a, "; %s", err.msg));
+	else
 		export_add_column(x, path);
-	}
-	if (map_count(x->columns) > COLUMNS_WANTED)
+}
+
+/* columns=email,address.city, or as the pages say it: col=email&col=address.city. False after
+ * req_invalid. */
+static bool export_add_wanted_columns(struct record_exporting *x)
+{
+	const struct http_pairs *query = &x->r->query;
+	struct str list = req_query_text(x->r, "columns"), path;
+
+	for (size_t i = 0; i < query->n; i++)
+		x->is_chosen =
+		    x->is_chosen || (str_is(query->v[i].name, "col") && query->v[i].value.n > 0);
+	x->is_chosen = x->is_chosen || list.n > 0;
+	while (!req_has_invalid(x->r) && str_split(&list, ',', &path))
+		export_add_wanted_column(x, path, "columns");
+	for (size_t i = 0; i < query->n && !req_has_invalid(x->r); i++)
+		if (str_is(query->v[i].name, "col") && query->v[i].value.n > 0)
+			export_add_wanted_column(x, query->v[i].value, "col");
+	if (x->is_chosen && map_count(x->columns) > COLUMNS_WANTED)
 		req_invalid(x->r, "columns", "may be at most %d", COLUMNS_WANTED);
 	return !req_has_invalid(x->r);
 }
@@ -215,7 +248,7 @@ int record_api_export(struct req *r)
 {
 	struct record_exporting x = {
 	    .r = r, .out = buf_new(r->a, BUFFER_BYTES), .columns = map_new(r->a)};
-	struct str format = req_query_text(r, "format"), wanted = req_query_text(r, "columns");
+	struct str format = req_query_text(r, "format");
 	const bool is_csv = format.p == NULL || str_is(format, "csv") || str_is(format, "raw");
 	struct record_filter f = {0};
 	struct record_walk w;
@@ -225,11 +258,9 @@ int record_api_export(struct req *r)
 	if (!is_csv && !str_is(format, "ndjson"))
 		req_invalid(r, "format", "must be csv, raw or ndjson");
 	x.is_raw = str_is(format, "raw");
-	if (wanted.p != NULL)
-		export_add_wanted_columns(&x, wanted);
-	if (req_has_invalid(r))
+	if (!export_add_wanted_columns(&x))
 		return res_invalid(r);
-	if (is_csv && wanted.p == NULL && export_add_known_columns(&x, &f, &err) == -1)
+	if (is_csv && !x.is_chosen && export_add_known_columns(&x, &f, &err) == -1)
 		return res_error(r, &err);
 	if (record_walk_begin(&w, r->app, r->a, &f, &err) == -1)
 		return res_error(r, &err);

@@ -139,11 +139,27 @@ static const char *example_text(struct arena *a, const json_t *v)
 	return text;
 }
 
+/* Every path of the catalogue can be a filter and a column: one with more steps is none. */
+static size_t steps_in(struct str path)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < path.n; i++) {
+		if (path.p[i] == '\\')
+			i++;
+		else
+			n += path.p[i] == '.' || (path.p[i] == '[' && i > 0);
+	}
+	return n;
+}
+
 static int paths_note(void *arg, struct str path, json_t *value)
 {
 	struct payload_paths *p = arg;
 	struct path_found *f = map_get(p->found, path);
 
+	if (f == NULL && steps_in(path) > LIMIT_PATH_STEPS)
+		return ++p->visited >= PAYLOAD_PATHS;
 	if (f == NULL) {
 		f = arena_zalloc(p->a, sizeof(*f));
 		map_put(p->found, path, f);

@@ -35,7 +35,9 @@ static int filter_add_where(
 	if (f->where == NULL)
 		f->where = arena_array(a, WHERE_MAX, sizeof(*f->where));
 	w = &f->where[f->nwhere];
-	if ((w->path = path_compile(a, path, err)) == NULL) {
+	if (path.n == 0)
+		err_set(err, ERR_INVALID, "path: is empty");
+	if (path.n == 0 || (w->path = path_compile(a, path, err)) == NULL) {
 		if (err != NULL)
 			snprintf(err->field, sizeof(err->field), "filter[%.*s]",
 			    path.n > 50 ? 50 : (int)path.n, path.p);
@@ -55,8 +57,12 @@ static void where_read(struct req *r, const struct http_pairs *pairs, void *filt
 		struct str name = pairs->v[i].name;
 		struct err err = ERR_INIT;
 
-		if (!str_starts(name, "filter[") || !str_ends(name, "]"))
+		if (!str_starts(name, "filter["))
 			continue;
+		if (!str_ends(name, "]")) {
+			req_invalid(r, "filter", "is written filter[path]=value");
+			continue;
+		}
 		if (filter_add_where(r->a, &read, (struct str){name.p + 7, name.n - 8},
 			pairs->v[i].value, &err) == -1)
 			req_invalid(r, err.field[0] != '\0' ? err.field : "filter", "%s", err.msg);
@@ -80,8 +86,9 @@ static const struct filter_own where_own = {where_read, where_write};
 static const struct filter_row record_filters[] = {
     {"resourceType", FILTER_TEXT, offsetof(struct record_filter, resource_type), NULL, NULL},
     {"providerType", FILTER_TEXT, offsetof(struct record_filter, provider_type), NULL, NULL},
-    {"source", FILTER_TEXT, offsetof(struct record_filter, source), record_sources, NULL},
+    {"source", FILTER_WORD, offsetof(struct record_filter, source), record_sources, NULL},
     {"search", FILTER_TEXT, offsetof(struct record_filter, search), NULL, NULL},
+    {"leadStatus", FILTER_TEXT, offsetof(struct record_filter, lead_status), NULL, NULL},
     {"updatedAfter", FILTER_TIME, offsetof(struct record_filter, updated_after), NULL, NULL},
     {"updatedBefore", FILTER_TIME, offsetof(struct record_filter, updated_before), NULL, NULL},
     {"filter", FILTER_OWN, 0, NULL, &where_own}, {NULL, 0, 0, NULL, NULL}};
@@ -107,8 +114,8 @@ struct filter_body {
 
 static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", resource_type),
     MEMBER_TEXT("providerType", provider_type), MEMBER_TEXT("source", source),
-    MEMBER_TEXT("search", search), MEMBER_TIME("updatedAfter", updated_after),
-    MEMBER_TIME("updatedBefore", updated_before),
+    MEMBER_TEXT("search", search), MEMBER_TEXT("leadStatus", lead_status),
+    MEMBER_TIME("updatedAfter", updated_after), MEMBER_TIME("updatedBefore", updated_before),
     {"filter", READ_OBJECT, JSON_INTO(struct filter_body, where), .need = READ_NULLABLE}};
 
 static int filter_members_where(
@@ -166,7 +173,12 @@ int record_filter_check(const struct record_filter *f, struct err *err)
 	if (filter_check_name(f->resource_type, "resourceType", err) == -1 ||
 	    filter_check_name(f->provider_type, "providerType", err) == -1)
 		return -1;
-	return filter_check_name(f->source, "source", err);
+	if (filter_check_name(f->lead_status, "leadStatus", err) == -1)
+		return -1;
+	if (f->source.p != NULL && word_find(record_sources, f->source) == NULL)
+		return err_field(
+		    err, ERR_INVALID, "source", "must be webhook, poll, import or flow_step");
+	return 0;
 }
 
 /* ---- payloads ------------------------------------------------------------------------------ */
@@ -183,6 +195,29 @@ bool record_value_fits(struct arena *a, const json_t *v, struct str wanted)
 	return text != NULL && str_eq(str_from(text), wanted);
 }
 
+struct value_wanted {
+	struct arena *a;
+	struct str text;
+};
+
+static int value_is_wanted(void *arg, json_t *value)
+{
+	const struct value_wanted *w = arg;
+
+	return record_value_fits(w->a, value, w->text);
+}
+
+bool record_where_fits_json(struct arena *a, const struct record_filter *f, const json_t *data)
+{
+	for (size_t i = 0; i < f->nwhere; i++) {
+		struct value_wanted w = {a, f->where[i].value};
+
+		if (path_each(f->where[i].path, data, value_is_wanted, &w) == 0)
+			return false;
+	}
+	return true;
+}
+
 bool record_where_fits(struct arena *a, const struct record_filter *f, struct str data)
 {
 	struct err ignored = ERR_INIT;
@@ -190,10 +225,6 @@ bool record_where_fits(struct arena *a, const struct record_filter *f, struct st
 
 	if (f->nwhere == 0)
 		return true;
-	if ((root = json_parse_stored(a, data, &ignored)) == NULL)
-		return false;
-	for (size_t i = 0; i < f->nwhere; i++)
-		if (!record_value_fits(a, path_get(f->where[i].path, root), f->where[i].value))
-			return false;
-	return true;
+	root = json_parse_stored(a, data, &ignored);
+	return root != NULL && record_where_fits_json(a, f, root);
 }

@@ -9,7 +9,7 @@
 #define RECORD_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, "                \
 	"r.first_seen_at,"                                                                         \
-	" r.updated_at, r.provider_updated_at, l.id"
+	" r.updated_at, r.provider_updated_at, l.id, l.sync_status"
 enum {
 	RECORD_ROW_ID,
 	RECORD_ROW_PROVIDER_TYPE,
@@ -21,6 +21,7 @@ enum {
 	RECORD_ROW_UPDATED,
 	RECORD_ROW_PROVIDER_UPDATED,
 	RECORD_ROW_LEAD_ID,
+	RECORD_ROW_LEAD_STATUS,
 	RECORD_ROW_MORE /* the first column that a statement adds */
 };
 /* A lead's record has the lead's own id as external id. */
@@ -47,10 +48,10 @@ int record_slice_add(struct arena *a, struct record_slice *slice, const struct d
     size_t i, struct err *err);
 /* Has the payload what the filter's filter[path]=value ask for? Of an array any element may. */
 bool record_where_fits(struct arena *a, const struct record_filter *f, struct str data);
-/* Has row i (RECORD_COLUMNS) all that the filter asks of a record, its times apart? Words are only
- * looked at when terms are given. */
-bool record_row_fits(struct arena *a, const struct record_filter *f,
-    const struct search_terms *terms, const struct db_rows *rows, size_t i);
+/* Has row i (RECORD_COLUMNS) all that the filter asks of a record, its times apart? Of the words
+ * what is left to check. */
+bool record_row_fits(const struct record_filter *f, const struct search_terms *terms,
+    enum search_check check, const struct db_rows *rows, size_t i);
 /* With a memory, oldest first and where it is full: rows behind the horizon that stood elsewhere
  * before are left out of the page. Oldest first the list ends before `end`, or those who write
  * would be followed forever. INT64_MAX where neither is so. */

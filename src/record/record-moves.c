@@ -190,7 +190,7 @@ static bool leavers_is_wanted(struct page_leavers *v, const struct db_rows *rows
 	return !memory_has(v->slice->memory, &id) && !page_has_record(v->slice, &id) &&
 	       db_get_int(rows, i, RECORD_ROW_UPDATED) >= record_filter_from(v->f) &&
 	       db_get_int(rows, i, RECORD_ROW_UPDATED) < record_filter_until(v->f) &&
-	       record_row_fits(v->a, v->f, &v->terms, rows, i);
+	       record_row_fits(v->f, &v->terms, SEARCH_IS_WAITING, rows, i);
 }
 
 static int leavers_take(

@@ -297,7 +297,8 @@ static void ask_add_conditions(json_t *data, const struct record_browse *b)
 {
 	static const char *const names[][2] = {{"resourceType", "Type"},
 	    {"providerType", "Provider"}, {"source", "Source"}, {"search", "Search"},
-	    {"updatedAfter", "Updated since"}, {"updatedBefore", "Updated before"}};
+	    {"leadStatus", "Delivery"}, {"updatedAfter", "Updated since"},
+	    {"updatedBefore", "Updated before"}};
 	const json_t *filter = record_browse_filter_json(b);
 	json_t *list = json_array(), *value;
 	const char *path;

@@ -30,6 +30,16 @@ const char *record_cell_text(struct arena *a, const json_t *value)
 	return arena_printf(a, "%.*s…", (int)utf8_cut(str_from(text), CELL_BYTES).n, text);
 }
 
+/* A record's text in a column: of a path that fans out all values, one behind the other. */
+static const char *column_text(struct arena *a, const json_t *record, const char *path)
+{
+	struct path *p = path_compile(a, str_from(path), NULL);
+	json_t *value = p == NULL ? NULL : record_path_value(a, p, json_object_get(record, "data"));
+	const char *joined = value != NULL && path_fans_out(p) ? json_joined_text(a, value) : NULL;
+
+	return record_cell_text(a, joined != NULL ? json_own(a, json_string(joined)) : value);
+}
+
 static const char *path_last_step(const char *path)
 {
 	const char *dot = strrchr(path, '.');
@@ -256,8 +266,7 @@ static bool column_is_needless(
 
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
-		const char *text =
-		    record_cell_text(a, path_lookup(a, json_object_get(row, "data"), path));
+		const char *text = column_text(a, row, path);
 
 		if (text != NULL && strcmp(text, json_str(row, "title")) != 0)
 			return false;
@@ -330,8 +339,7 @@ static void row_show_cells(struct arena *a, json_t *row, const json_t *columns, 
 		const char *path = json_string_value(json_array_get(columns, i));
 
 		json_set_str(cell, "label", json_str(json_array_get(shown, i), "label"));
-		json_set_str(cell, "value",
-		    record_cell_text(a, path_lookup(a, json_object_get(row, "data"), path)));
+		json_set_str(cell, "value", column_text(a, row, path));
 		json_array_append_new(cells, cell);
 	}
 	json_set(row, "cells", cells);

@@ -247,18 +247,23 @@ static void page_reverse(struct arena *a, struct slice *s)
 	s->rows = rows;
 }
 
+bool record_browse_note_error(struct record_browse *b, struct err *err)
+{
+	if (err->code != ERR_INVALID)
+		return false;
+	b->wrong = err->field[0] == '\0' ? err->msg
+					 : arena_printf(b->r->a, "The %s %s", err->field, err->msg);
+	b->wrong = arena_strdup(b->r->a, b->wrong);
+	err_clear(err);
+	return true;
+}
+
 int record_browse_load(struct record_browse *b, struct err *err)
 {
 	b->slice.s.is_ascending = b->is_ascending != b->is_back;
-	if (b->wrong == NULL && record_list(b->r->app, b->r->a, &b->f, &b->slice, err) == -1) {
-		if (err->code != ERR_INVALID)
-			return -1;
-		b->wrong = err->field[0] == '\0'
-			       ? err->msg
-			       : arena_printf(b->r->a, "The %s %s", err->field, err->msg);
-		b->wrong = arena_strdup(b->r->a, b->wrong);
-		err_clear(err);
-	}
+	if (b->wrong == NULL && record_list(b->r->app, b->r->a, &b->f, &b->slice, err) == -1 &&
+	    !record_browse_note_error(b, err))
+		return -1;
 	if (b->wrong != NULL)
 		b->slice.s.rows = json_own(b->r->a, json_array());
 	if (b->is_back)
@@ -391,6 +396,10 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 		chips_add(chips, &without, path_text(b->f.where[i].path), b->f.where[i].value);
 	}
 	without = *b;
+	without.f.lead_status = nothing;
+	if (b->f.lead_status.n > 0)
+		chips_add(chips, &without, "Delivery", b->f.lead_status);
+	without = *b;
 	without.f.updated_after = (struct opt_time){0};
 	if (b->f.updated_after.is_given)
 		chips_add(
@@ -404,13 +413,23 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 	json_set(data, "chips", chips);
 }
 
+/* Off its own page its parameter goes by the name that every list of records knows. */
+static void browse_keep_extra(struct record_browse *b)
+{
+	if (b->extra_name.p != NULL && b->extra.n > 0)
+		b->f.lead_status = b->extra;
+	b->extra_name = nothing;
+}
+
 const char *record_browse_export_link(const struct record_browse *b, const char *format)
 {
 	struct record_browse all = *b;
 
 	all.view = nothing;
+	if (all.columns == NULL) /* those that are shown */
+		all.columns = all.view_columns;
 	all.is_type_fixed = false;
-	all.extra_name = nothing;
+	browse_keep_extra(&all);
 	all.address = RECORD_PAGE_ADDRESS "/export";
 	return browse_link_at(&all, "format", format);
 }
@@ -450,7 +469,7 @@ int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
 	json_set(data, "sources", chrome_choices(b->r, "source", record_sources));
 	json_set_bool(data, "can_write", (b->r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	saved.is_type_fixed = false;
-	saved.extra_name = nothing;
+	browse_keep_extra(&saved);
 	json_set_str(data, "query", record_browse_query(&saved));
 	json_set_str(data, "csv_href", record_browse_export_link(b, "csv"));
 	json_set_str(data, "ndjson_href", record_browse_export_link(b, "ndjson"));

@@ -19,7 +19,7 @@ struct record_browse {
 	json_t *columns;              /* paths chosen in the address; NULL: none */
 	json_t *view_columns;         /* what the page's own view chooses; NULL: none */
 	struct str view;              /* id of the view that the address was opened from */
-	struct str extra_name, extra; /* one more parameter that the page has */
+	struct str extra_name, extra; /* the page's own parameter: a lead's delivery status */
 	struct record_slice slice;    /* the position, and the rows there */
 	bool is_back;                 /* the slice before the cursor */
 	const char
@@ -32,6 +32,8 @@ bool record_browse_of_form(struct req *r, struct record_browse *b);
 /* Fills b->slice: rows in the order of the list; none when b->wrong, which it sets where the filter
  * is at fault. */
 int record_browse_load(struct record_browse *b, struct err *err);
+/* Is it the filter that is at fault? Then b->wrong says so, and the error is none. */
+bool record_browse_note_error(struct record_browse *b, struct err *err);
 /* Whether the position is past an end of the list: a page number with no rows, or a page back that
  * is not full. The list's beginning shows more. */
 bool record_browse_is_beyond(const struct record_browse *b);

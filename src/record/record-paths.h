@@ -13,6 +13,10 @@
 typedef int record_path_fn(void *arg, struct str path, json_t *value);
 int record_paths_each(
     json_t *data, struct buf *path, bool is_into_arrays, record_path_fn *each, void *arg);
+/* What a payload has at a path: the value, or of one that fans out a list of all values there,
+ * arena-owned. NULL when there is none. */
+struct path;
+json_t *record_path_value(struct arena *a, const struct path *path, const json_t *data);
 /* An empty path buffer to walk with, and what a change's path makes of it. */
 struct buf *record_paths_buf(struct arena *a, struct str path);
 #endif

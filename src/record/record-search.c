@@ -15,22 +15,26 @@
  *
  * The end of a window is read before the window itself, since others write meanwhile and would move
  * it. The statements check the words only; what SQL cannot tell exactly (kinds and values by their
- * words, records that still wait for the index) is checked again row by row. The index is asked for
- * rare words alone and with a time limit, for it reads the whole list of each word: where it cannot
- * tell in time, scanning goes on. */
+ * words, the order of a long record's words, records that still wait for the index) is checked
+ * again row by row. The index is asked for rare words alone and with a time limit, for it reads the
+ * whole list of each word: where it cannot tell in time, scanning goes on. It is asked together
+ * with the records that wait for it, or not at all while very many do.
+ *
+ * How long the words of a record are nobody knows before they are read. So statements have a time
+ * limit, windows are as large as the last one allows, and rows are looked at until the time is up.
+ * Large payloads are read one by one. */
+#include "record/record-search.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "record/record-internal.h"
-#include "record/record-words.h"
 
-#define WINDOW 2000          /* records looked through in one statement */
-#define ENTERED 2000         /* more that may have come into a window since its end was read */
-#define WINDOW_FIRST 250     /* in the first: what is common fills a page with less */
-#define CANDIDATES 201       /* rows one statement returns at most */
+#define WINDOW 2000      /* records looked through in one statement */
+#define WINDOW_FIRST 250 /* in the first: what is common fills a page with less */
+#define WINDOW_LEAST 16
+#define WINDOW_US 25000      /* that a window should take */
 #define SCAN_BUDGET_US 90000 /* then a page ends where it got to */
-#define FEW 3                /* matches in a window below which the index is asked */
-#define RARE 10              /* hits in a window up to which a word is worth asking the index for */
-#define TERMS 12             /* conditions of the scan; those not used are '%' */
+#define RARE 10              /* hits in a whole sample up to which the index is asked for a word */
+#define WAITING_MOST 500     /* records that wait for the index and are asked for with it */
 
 #define BELOW " AND updated_at <= ? AND (updated_at < ? OR id < ?) AND updated_at >= ?"
 #define ABOVE " AND updated_at >= ? AND (updated_at > ? OR id > ?) AND updated_at < ?"
@@ -42,17 +46,17 @@
 	" FROM records FORCE INDEX (records_type_recent) WHERE account_id = ?"                     \
 	" AND resource_type = ?"
 
-#define ALL_WORDS                                                                                  \
-	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
-	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"             \
-	" AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
-#define SCAN_HEAD "SELECT " RECORD_COLUMNS ", q.record_id FROM (SELECT id AS window_id"
-enum { SEARCH_WAITS = RECORD_ROW_MORE /* NULL where the record does not wait for the index */ };
+/* As RECORD_COLUMNS, with "" for a payload that is too large to be read by the hundred. */
+#define SEARCH_COLUMNS                                                                             \
+	"r.id, r.provider_type, r.resource_type, r.external_id, r.source,"                         \
+	" CASE WHEN LENGTH(r.data) <= 32768 THEN r.data ELSE '' END, r.first_seen_at,"             \
+	" r.updated_at, r.provider_updated_at, l.id, l.sync_status," SEARCH_CHECK
+enum { SEARCH_ROW_CHECK = RECORD_ROW_MORE };
+#define OF_LEAD_STATUS " (? IS NULL OR l.sync_status = ?) AND"
+#define SCAN_HEAD SEARCH_SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
 #define SCAN_TAIL                                                                                  \
-	") k LEFT JOIN record_search_queue q ON q.record_id = k.window_id"                         \
-	" LEFT JOIN record_search s ON s.record_id = k.window_id"                                  \
-	" JOIN records r ON r.id = k.window_id" RECORD_LEAD                                        \
-	" WHERE (q.record_id IS NOT NULL OR (TRUE" ALL_WORDS "))"
+	") k" SEARCHED("k.window_id") " JOIN records r ON r.id = k.window_id" RECORD_LEAD          \
+				      " WHERE" OF_LEAD_STATUS SEARCH_FITS
 DB_STMT(search_scan_newest,
     SCAN_HEAD ALL WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(search_scan_oldest,
@@ -74,40 +78,41 @@ DB_STMT(window_end_type_newest,
 DB_STMT(window_end_type_oldest,
     END_HEAD OF_TYPE WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
 
-/* A time limit in both dialects: MariaDB runs the executable comment, MySQL reads the hint. */
-#define LIMITED                                                                                    \
-	"/*M!100100 SET STATEMENT max_statement_time=0.12 FOR */ SELECT /*+ "                      \
-	"MAX_EXECUTION_TIME(120) */ "
 #define INDEXED                                                                                    \
-	LIMITED RECORD_COLUMNS                                                                     \
-	    ", NULL FROM record_search s STRAIGHT_JOIN records r ON r.id = "                       \
-	    "s.record_id" RECORD_LEAD                                                              \
-	    " WHERE MATCH (s.words) AGAINST (? IN BOOLEAN MODE) AND r.account_id = ?" ALL_WORDS
+	SEARCH_LIMITED SEARCH_COLUMNS                                                              \
+	    " FROM " SEARCH_INDEXED                                                                \
+	    " k STRAIGHT_JOIN records r ON r.id = k.record_id" SEARCHED("k.record_id") RECORD_LEAD \
+	    " WHERE r.account_id = ? AND" OF_LEAD_STATUS SEARCH_FITS
 DB_STMT(search_index_newest,
     INDEXED " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
 	    " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(search_index_oldest,
     INDEXED " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
 	    " ORDER BY r.updated_at, r.id LIMIT ?");
+DB_STMT(search_waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM record_search_queue"
+			" WHERE account_id = ? LIMIT 501) w");
+DB_STMT(search_alone, "SELECT " RECORD_COLUMNS " FROM records r" RECORD_LEAD
+		      " WHERE r.account_id = ? AND r.id = ? AND r.updated_at = ?");
 
 /* How often each word stands in a sample of the account's records: eight runs spread over their
  * time, since what is rare today may have been common last year. */
 #define SAMPLE                                                                                     \
 	"(SELECT id FROM records FORCE INDEX (records_recent)"                                     \
 	" WHERE account_id = ? AND updated_at <= ?"                                                \
-	" ORDER BY updated_at DESC, id DESC LIMIT 250)"
+	" ORDER BY updated_at DESC, id DESC LIMIT ?)"
 DB_STMT(search_span,
     "SELECT MIN(updated_at), MAX(updated_at) FROM records FORCE INDEX (records_recent)"
     " WHERE account_id = ?");
 enum { SPAN_OLDEST, SPAN_NEWEST };
-DB_STMT(search_hits,
-    "SELECT SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
+DB_STMT(search_hits, SEARCH_SHORTLY
+    "SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
     " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
     " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?)"
     " FROM (" SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
     " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
     ") k STRAIGHT_JOIN record_search s ON s.record_id = k.id");
 #define SAMPLES 8
+#define SAMPLE_ROWS 250 /* of each, at most */
 
 struct record_searching {
 	struct app *app;
@@ -117,17 +122,56 @@ struct record_searching {
 	struct search_terms terms;
 	struct key_range at; /* where the next statement begins */
 	int64_t skip;        /* matches of earlier pages, for page= */
-	int64_t window;      /* records looked through by the next statement */
-	int64_t most;        /* rows it returns */
+	struct search_pace pace;
 };
 
-_Static_assert(
-    sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE per term");
+/* ---- pace ---------------------------------------------------------------------------------- */
+
+static int64_t int_between(int64_t least, int64_t v, int64_t most)
+{
+	return v < least ? least : v > most ? most : v;
+}
+
+void search_pace_begin(struct search_pace *p, int64_t wanted)
+{
+	*p = (struct search_pace){.window = WINDOW_FIRST,
+	    .widest = WINDOW,
+	    .most = int_between(1, wanted, SEARCH_CANDIDATES),
+	    .until_us = clock_mono_us() + SCAN_BUDGET_US};
+}
+
+/* Half as much again as would fill the page if its matches stand as close as those that were taken
+ * of the last window; no wider than what takes its time, by what that one took. */
+void search_pace_next(
+    struct search_pace *p, int64_t took_us, size_t found, int64_t taken, int64_t wanted)
+{
+	p->widest =
+	    int_between(WINDOW_LEAST, p->window * WINDOW_US / (took_us > 0 ? took_us : 1), WINDOW);
+	p->window = int_between(p->widest < WINDOW_FIRST ? p->widest : WINDOW_FIRST,
+	    taken > 0 ? 3 * wanted * p->window / (2 * taken) : WINDOW, p->widest);
+	p->most =
+	    (int64_t)found > taken ? SEARCH_CANDIDATES : int_between(1, wanted, SEARCH_CANDIDATES);
+}
+
+void search_pace_shrink(struct search_pace *p)
+{
+	p->window = p->widest = int_between(WINDOW_LEAST, p->window / 16, WINDOW);
+}
+
+bool search_pace_is_over(const struct search_pace *p)
+{
+	return clock_mono_us() >= p->until_us;
+}
+
+bool search_pace_may_ask(const struct search_pace *p, size_t found)
+{
+	return p->window >= p->widest && found < SEARCH_FEW;
+}
 
 /* ---- checks that SQL did not make ---------------------------------------------------------- */
 
-bool record_row_fits(struct arena *a, const struct record_filter *f,
-    const struct search_terms *terms, const struct db_rows *rows, size_t i)
+bool record_row_fits(const struct record_filter *f, const struct search_terms *terms,
+    enum search_check check, const struct db_rows *rows, size_t i)
 {
 	struct record_item item = {.account_id = f->account_id,
 	    .provider_type = db_get_str(rows, i, RECORD_ROW_PROVIDER_TYPE),
@@ -135,12 +179,17 @@ bool record_row_fits(struct arena *a, const struct record_filter *f,
 	    .external_id = db_get_str(rows, i, RECORD_ROW_EXTERNAL_ID),
 	    .source = db_get_text(rows, i, RECORD_ROW_SOURCE),
 	    .data = db_get_str(rows, i, RECORD_ROW_DATA)};
+	struct arena *own = arena_new();
+	bool fits;
 
-	return (f->provider_type.p == NULL || str_eq(f->provider_type, item.provider_type)) &&
+	fits = (f->provider_type.p == NULL || str_eq(f->provider_type, item.provider_type)) &&
 	       (f->resource_type.p == NULL || str_eq(f->resource_type, item.resource_type)) &&
 	       (f->source.p == NULL || str_is(f->source, item.source)) &&
-	       (terms == NULL || search_terms_fit(terms, record_words(a, &item))) &&
-	       record_where_fits(a, f, item.data);
+	       (f->lead_status.p == NULL ||
+		   str_eq(f->lead_status, db_get_str(rows, i, RECORD_ROW_LEAD_STATUS))) &&
+	       record_where_fits(own, f, item.data) && search_row_fits(own, terms, check, &item);
+	arena_free(own);
+	return fits;
 }
 
 /* Oldest first, one may move from behind us to before us while we search. */
@@ -153,35 +202,79 @@ static bool page_has_taken(const struct record_slice *slice, struct uuid id)
 }
 
 /* A record that waits for the index is looked at as it is now. */
-static bool search_wants_row(struct record_searching *s, const struct db_rows *rows, size_t i)
+static bool search_wants_row(
+    struct record_searching *s, enum search_check check, const struct db_rows *rows, size_t i)
 {
 	int64_t at_us = db_get_int(rows, i, RECORD_ROW_UPDATED);
 
 	if (at_us > record_moves_horizon(s->slice) &&
 	    at_us != db_get_int(rows, i, RECORD_ROW_FIRST_SEEN))
 		return false;
-	if (page_has_taken(s->slice, db_get_uuid(rows, i, RECORD_ROW_ID)))
-		return false;
-	return record_row_fits(
-	    s->a, s->f, db_is_null(rows, i, SEARCH_WAITS) ? NULL : &s->terms, rows, i);
+	return !page_has_taken(s->slice, db_get_uuid(rows, i, RECORD_ROW_ID)) &&
+	       record_row_fits(s->f, &s->terms, check, rows, i);
 }
 
-/* Takes rows that fit until the page is full: 1 then (has_more set), 0 while there is room, -1. */
+/* Row *i of *rows, by itself in *alone where its payload was left out: 1, 0 it has left its place
+ * meanwhile, -1. */
+static int search_open_row(struct record_searching *s, const struct db_rows **rows, size_t *i,
+    struct db_rows *alone, struct err *err)
+{
+	struct uuid id = db_get_uuid(*rows, *i, RECORD_ROW_ID);
+	int found;
+
+	if (db_get_str(*rows, *i, RECORD_ROW_DATA).n > 0)
+		return 1;
+	found = db_row(s->app->db, s->a, &search_alone,
+	    DB_VALS(db_uuid(&s->f->account_id), db_uuid(&id),
+		db_int(db_get_int(*rows, *i, RECORD_ROW_UPDATED))),
+	    alone, err);
+	*rows = alone;
+	*i = 0;
+	return found;
+}
+
+/* 1 the page is full (has_more set), 0 there is room, -1. */
+static int search_take_row(
+    struct record_searching *s, const struct db_rows *rows, size_t i, struct err *err)
+{
+	enum search_check check = (enum search_check)db_get_int(rows, i, SEARCH_ROW_CHECK);
+	struct db_rows alone;
+	int found = search_open_row(s, &rows, &i, &alone, err);
+
+	if (found != 1 || !search_wants_row(s, check, rows, i))
+		return found == -1 ? -1 : 0;
+	if (s->skip > 0) {
+		s->skip--;
+		return 0;
+	}
+	if (json_array_size(s->slice->s.rows) == (size_t)s->slice->s.limit) {
+		s->slice->s.has_more = true;
+		return 1;
+	}
+	return record_slice_add(s->a, s->slice, rows, i, err);
+}
+
+static void search_end_at(struct record_searching *s, int64_t at_us, struct uuid id)
+{
+	s->slice->s.has_more = true;
+	s->slice->s.last.at = at_us;
+	s->slice->s.last.id = id;
+}
+
+/* Takes rows that fit until the page is full or its time is up: 1 then, 0 while there is room, -1.
+ */
 static int search_take_rows(struct record_searching *s, const struct db_rows *rows, struct err *err)
 {
 	for (size_t i = 0; i < rows->count; i++) {
-		if (!search_wants_row(s, rows, i))
+		int rc = search_take_row(s, rows, i, err);
+
+		if (rc != 0)
+			return rc;
+		if (!search_pace_is_over(&s->pace) || i + 1 == rows->count)
 			continue;
-		if (s->skip > 0) {
-			s->skip--;
-			continue;
-		}
-		if (json_array_size(s->slice->s.rows) == (size_t)s->slice->s.limit) {
-			s->slice->s.has_more = true;
-			return 1;
-		}
-		if (record_slice_add(s->a, s->slice, rows, i, err) == -1)
-			return -1;
+		search_end_at(s, db_get_int(rows, i, RECORD_ROW_UPDATED),
+		    db_get_uuid(rows, i, RECORD_ROW_ID));
+		return 1;
 	}
 	return 0;
 }
@@ -217,11 +310,10 @@ static size_t search_window_values(
 	return n;
 }
 
-static size_t search_term_values(const struct record_searching *s, struct db_val *v)
+static size_t search_fits_values(const struct record_searching *s, struct db_val *v)
 {
-	for (size_t i = 0; i < TERMS; i++)
-		v[i] = db_str(i < s->terms.n ? s->terms.v[i].like : "%");
-	return TERMS;
+	v[0] = v[1] = db_name(s->f->lead_status);
+	return 2 + search_terms_values(&s->terms, v + 2);
 }
 
 /* Where the window that begins at s->at ends. Its end is read before the window is looked through:
@@ -239,12 +331,12 @@ static int window_find_end(
 	    &window_end_type_newest, &window_end_type_oldest};
 	struct db_val v[8];
 	struct db_rows rows;
-	size_t n = search_window_values(s, s->at.to_us, s->window, v);
+	size_t n = search_window_values(s, s->at.to_us, s->pace.window, v);
 
 	if (db_query(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
 		return -1;
 	*out = (struct window_end){.is_empty = rows.count == 0};
-	out->is_last = out->is_empty || db_get_int(&rows, 0, END_RECORDS) < s->window;
+	out->is_last = out->is_empty || db_get_int(&rows, 0, END_RECORDS) < s->pace.window;
 	if (!out->is_empty) {
 		out->at_us = db_get_int(&rows, 0, END_UPDATED);
 		out->id = db_get_uuid(&rows, 0, END_ID);
@@ -275,16 +367,18 @@ static int window_scan(
 {
 	static const struct db_stmt *const statements[4] = {&search_scan_newest,
 	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
-	struct db_val v[8 + TERMS];
+	struct db_val v[11 + SEARCH_VALUES];
 	struct db_rows rows;
-	size_t n = search_window_values(s, window_scanned_to(s, end), s->window + ENTERED, v);
+	size_t n =
+	    search_window_values(s, window_scanned_to(s, end), s->pace.window + SEARCH_ENTERED, v);
 	bool is_cut;
 
-	n += search_term_values(s, v + n);
-	v[n++] = db_int(s->most);
+	v[n++] = db_uuid(&s->f->account_id);
+	n += search_fits_values(s, v + n);
+	v[n++] = db_int(s->pace.most);
 	if (db_query(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
 		return -1;
-	is_cut = rows.count == (size_t)s->most;
+	is_cut = rows.count == (size_t)s->pace.most;
 	while (!end->is_last && rows.count > 0 && row_is_behind(s, end, &rows, rows.count - 1)) {
 		rows.count--;
 		is_cut = false;
@@ -301,16 +395,18 @@ static int window_scan(
 
 /* ---- the index ----------------------------------------------------------------------------- */
 
-/* The hits of each word in the sample, in one row. */
-static int index_count_hits(struct record_searching *s, struct db_rows *out, struct err *err)
+/* The hits of each word in a sample of so many rows eight times, in one row; 0 when that took too
+ * long. */
+static int index_count_hits(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct search_terms *t, int64_t sample, struct db_rows *out, struct err *err)
 {
-	const struct search_terms *t = &s->terms;
-	struct db_val v[WORDS_INDEXED + 2 * SAMPLES], account = db_uuid(&s->f->account_id);
+	struct db_val v[WORDS_INDEXED + 3 * SAMPLES], account = db_uuid(account_id);
+	struct err e = ERR_INIT;
 	struct db_rows span;
 	int64_t first, step;
 	size_t n = 0;
 
-	if (db_row(s->app->db, s->a, &search_span, &account, 1, &span, err) == -1)
+	if (db_row(app->db, a, &search_span, &account, 1, &span, err) == -1)
 		return -1;
 	first = db_get_int(&span, 0, SPAN_OLDEST);
 	step = (db_get_int(&span, 0, SPAN_NEWEST) - first) / SAMPLES;
@@ -319,23 +415,77 @@ static int index_count_hits(struct record_searching *s, struct db_rows *out, str
 	for (int64_t i = 1; i <= SAMPLES; i++) {
 		v[n++] = account;
 		v[n++] = db_int(i == SAMPLES ? INT64_MAX : first + i * step);
+		v[n++] = db_int(sample);
 	}
-	return db_row(s->app->db, s->a, &search_hits, v, n, out, err) == -1 ? -1 : 0;
+	if (db_row(app->db, a, &search_hits, v, n, out, &e) != -1)
+		return 1;
+	return e.code == ERR_TIMEOUT ? 0 : err_set(err, e.code, "%s", e.msg);
 }
 
-/* What the index is asked: the rare words alone, since it reads the whole list of each word it is
- * given; NULL when there is none. */
-static int index_match_text(struct record_searching *s, const char **out, struct err *err)
+/* The rarest word of a way, or WORDS_INDEXED. */
+static size_t way_rarest(const struct search_way *way, const struct db_rows *hits, int64_t rare)
 {
-	const struct search_terms *t = &s->terms;
-	struct buf *b = buf_new(s->a, LIMIT_HEADER_BYTES);
-	struct db_rows hits;
+	size_t best = WORDS_INDEXED;
+	int64_t least = rare + 1;
 
-	if (index_count_hits(s, &hits, err) == -1)
+	for (size_t i = 0; i < way->nwords; i++) {
+		int64_t n = db_get_int(hits, 0, way->words[i]);
+
+		if (n < least) {
+			least = n;
+			best = way->words[i];
+		}
+	}
+	return best;
+}
+
+/* The index is asked for a condition by one rare word of each of its ways, since it reads the whole
+ * list of each word that it is given; not at all where a way has none. */
+static void match_add_term(struct buf *b, const struct search_terms *t,
+    const struct search_term *term, const struct db_rows *hits, int64_t rare)
+{
+	size_t words[TERM_WAYS];
+
+	for (size_t i = 0; i < term->n; i++)
+		if ((words[i] = way_rarest(&term->ways[i], hits, rare)) == WORDS_INDEXED)
+			return;
+	buf_printf(b, "%s+%s", b->len == 0 ? "" : " ", term->n > 1 ? "(" : "");
+	for (size_t i = 0; i < term->n; i++)
+		buf_printf(b, "%s%s", i == 0 ? "" : " ", t->words[words[i]].match);
+	buf_str(b, term->n > 1 ? ")" : "");
+}
+
+/* The index knows nothing of records that wait for it: with very many of them it cannot tell. */
+static int index_is_behind(
+    struct app *app, struct arena *a, const struct uuid *account_id, bool *out, struct err *err)
+{
+	struct db_val account = db_uuid(account_id);
+	struct db_rows rows;
+
+	if (db_row(app->db, a, &search_waiting, &account, 1, &rows, err) == -1)
 		return -1;
-	for (size_t i = 0; i < t->nwords; i++)
-		if (db_get_int(&hits, 0, i) <= RARE)
-			buf_printf(b, "%s%s", b->len == 0 ? "" : " ", t->words[i].match);
+	*out = db_get_int(&rows, 0, 0) > WAITING_MOST;
+	return 0;
+}
+
+int search_match_text(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct search_terms *t, const struct search_pace *p, const char **out, struct err *err)
+{
+	int64_t sample = int_between(10, p->widest * SAMPLE_ROWS / WINDOW, SAMPLE_ROWS);
+	struct buf *b = buf_new(a, LIMIT_HEADER_BYTES);
+	struct db_rows hits;
+	bool is_behind;
+	int rc;
+
+	*out = NULL;
+	if (index_is_behind(app, a, account_id, &is_behind, err) == -1)
+		return -1;
+	if (is_behind)
+		return 0;
+	if ((rc = index_count_hits(app, a, account_id, t, sample, &hits, err)) == -1)
+		return -1;
+	for (size_t i = 0; rc == 1 && i < t->n; i++)
+		match_add_term(b, t, &t->v[i], &hits, RARE * sample / SAMPLE_ROWS);
 	*out = b->len == 0 ? NULL : b->p;
 	return 0;
 }
@@ -343,17 +493,18 @@ static int index_match_text(struct record_searching *s, const char **out, struct
 static int index_query(
     struct record_searching *s, const char *match, struct db_rows *rows, struct err *err)
 {
-	struct db_val v[TERMS + 8];
+	struct db_val v[11 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_str(match);
-	v[n++] = db_uuid(&s->f->account_id);
-	n += search_term_values(s, v + n);
+	for (int i = 0; i < 3; i++)
+		v[n++] = db_uuid(&s->f->account_id);
+	n += search_fits_values(s, v + n);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_int(s->at.from_us);
 	v[n++] = db_uuid(&s->at.from_id);
 	v[n++] = db_int(s->at.to_us);
-	v[n++] = db_int(CANDIDATES);
+	v[n++] = db_int(SEARCH_CANDIDATES);
 	return db_query(s->app->db, s->a,
 	    s->slice->s.is_ascending ? &search_index_oldest : &search_index_newest, v, n, rows,
 	    err);
@@ -368,7 +519,8 @@ static int index_ask(struct record_searching *s, struct err *err)
 	const char *match;
 	int rc;
 
-	if (index_match_text(s, &match, err) == -1)
+	if (search_match_text(s->app, s->a, &s->f->account_id, &s->terms, &s->pace, &match, err) ==
+	    -1)
 		return -1;
 	if (match == NULL)
 		return 0;
@@ -382,7 +534,7 @@ static int index_ask(struct record_searching *s, struct err *err)
 			search_move_to(s, db_get_int(&rows, rows.count - 1, RECORD_ROW_UPDATED),
 			    db_get_uuid(&rows, rows.count - 1, RECORD_ROW_ID));
 		rc = search_take_rows(s, &rows, err);
-	} while (rc == 0 && rows.count == CANDIDATES);
+	} while (rc == 0 && rows.count == SEARCH_CANDIDATES);
 	return rc == -1 ? -1 : 1;
 }
 
@@ -394,58 +546,49 @@ static int64_t search_rows_wanted(const struct record_searching *s)
 	return s->slice->s.limit + 1 - (int64_t)json_array_size(s->slice->s.rows) + s->skip;
 }
 
-static int64_t int_between(int64_t least, int64_t v, int64_t most)
+/* Looks through one window: 1 the page is done, 0 there is more to look at, -1. */
+static int search_one_window(struct record_searching *s, bool *may_ask, struct err *err)
 {
-	return v < least ? least : v > most ? most : v;
-}
+	int64_t before = search_rows_wanted(s), began_us = clock_mono_us(), took_us;
+	struct window_end end;
+	struct err e = ERR_INIT;
+	size_t found;
+	int rc;
 
-/* How much the next statement looks through: half as much again as would fill the page if its
- * matches stand as close as those that were taken of the last. */
-static void search_plan_scan(struct record_searching *s, size_t found, int64_t taken)
-{
-	s->window = int_between(WINDOW_FIRST,
-	    taken > 0 ? 3 * search_rows_wanted(s) * s->window / (2 * taken) : WINDOW, WINDOW);
-	s->most =
-	    (int64_t)found > taken ? CANDIDATES : int_between(1, search_rows_wanted(s), CANDIDATES);
+	if (window_find_end(s, &end, err) == -1)
+		return -1;
+	if (end.is_empty)
+		return 1;
+	rc = window_scan(s, &end, &found, &e);
+	if (rc == -1 && e.code == ERR_TIMEOUT) {
+		search_pace_shrink(&s->pace);
+		return 0;
+	}
+	if (rc != 0 || end.is_last)
+		return rc != -1 ? 1 : err_set(err, e.code, "%s", e.msg);
+	took_us = clock_mono_us() - began_us;
+	if (*may_ask && search_pace_may_ask(&s->pace, found)) {
+		*may_ask = false;
+		if ((rc = index_ask(s, err)) != 0)
+			return rc;
+	}
+	search_pace_next(
+	    &s->pace, took_us, found, before - search_rows_wanted(s), search_rows_wanted(s));
+	return 0;
 }
 
 static int search_collect(struct record_searching *s, struct err *err)
 {
-	int64_t until = clock_mono_us() + SCAN_BUDGET_US;
 	bool may_ask = s->terms.n > 0;
-	struct window_end end;
-	size_t found;
+	int rc;
 
-	s->window = WINDOW_FIRST;
-	s->most = int_between(1, search_rows_wanted(s), CANDIDATES);
-	for (;;) {
-		int64_t before = search_rows_wanted(s);
-		int rc;
-
-		if (window_find_end(s, &end, err) == -1)
-			return -1;
-		if (end.is_empty)
-			return 0;
-		rc = window_scan(s, &end, &found, err);
-		if (rc != 0)
-			return rc == 1 ? 0 : -1;
-		if (end.is_last)
-			return 0;
-		if (s->window == WINDOW && found < FEW && may_ask) {
-			may_ask = false;
-			rc = index_ask(s, err);
-			if (rc != 0)
-				return rc == 1 ? 0 : -1;
-		}
-		search_plan_scan(s, found, before - search_rows_wanted(s));
-		if (clock_mono_us() > until)
-			break;
-	}
-	/* Out of time: the next page goes on from here. */
-	s->slice->s.has_more = true;
-	s->slice->s.last.at = s->at.from_us;
-	s->slice->s.last.id = s->at.from_id;
-	return 0;
+	search_pace_begin(&s->pace, search_rows_wanted(s));
+	do {
+		rc = search_one_window(s, &may_ask, err);
+	} while (rc == 0 && !search_pace_is_over(&s->pace));
+	if (rc == 0) /* out of time: the next page goes on from here */
+		search_end_at(s, s->at.from_us, s->at.from_id);
+	return rc == -1 ? -1 : 0;
 }
 
 static int search_build_terms(struct record_searching *s, struct err *err)

@@ -71,7 +71,8 @@ DB_STMT_ROWS(record_counts_add,
 DB_STMT_ROWS(record_search_put, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
     "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
 
-DB_STMT_ROWS(record_search_leave, "DELETE FROM record_search_queue WHERE record_id IN (", "?", ")");
+DB_STMT_ROWS(record_search_leave,
+    "DELETE FROM record_search_queue WHERE account_id = ? AND record_id IN (", "?", ")");
 DB_STMT_ROWS(record_search_wait, "INSERT INTO record_search_queue (record_id, account_id) VALUES ",
     "(?,?)", " ON DUPLICATE KEY UPDATE record_id = record_id");
 
@@ -461,20 +462,39 @@ static bool working_is_written(const struct working_record *w)
 	return w->is_created || w->is_updated;
 }
 
+/* The words of a large payload cost too much to be waited for. */
+static bool words_come_later(const struct working_record *w)
+{
+	return w->first->index_later || w->text.n > WORDS_AT_ONCE;
+}
+
 /* Whoever writes the words itself waits for an indexer that is at it, and leaves it nothing to do.
  */
 static int batch_leave_queue(struct upsert_batch *b, struct err *err)
 {
-	size_t total = map_count(b->records), n = 0;
+	size_t total = map_count(b->records);
 	struct db_val *v = arena_alloc(b->a, total * sizeof(*v));
+	bool *is_done = arena_array(b->a, total, sizeof(*is_done));
 
 	for (size_t i = 0; i < total; i++) {
-		const struct working_record *w = map_value(b->records, i);
+		const struct uuid *account_id =
+		    &((const struct working_record *)map_value(b->records, i))->first->account_id;
+		size_t n = 0;
 
-		if (w->is_updated && !w->is_created && !w->first->index_later)
-			v[n++] = db_uuid(&w->id);
+		for (size_t k = i; k < total; k++) {
+			const struct working_record *w = map_value(b->records, k);
+
+			if (is_done[k] || !uuid_eq(w->first->account_id, *account_id))
+				continue;
+			is_done[k] = true;
+			if (w->is_updated && !w->is_created && !words_come_later(w))
+				v[n++] = db_uuid(&w->id);
+		}
+		if (db_exec_rows(b->db, &record_search_leave, DB_VALS(db_uuid(account_id)), v, n, 1,
+			NULL, err) == -1)
+			return -1;
 	}
-	return db_exec_rows(b->db, &record_search_leave, NULL, 0, v, n, 1, NULL, err);
+	return 0;
 }
 
 static struct str working_words(struct upsert_batch *b, const struct working_record *w)
@@ -497,7 +517,7 @@ static int batch_write_words(struct upsert_batch *b, struct err *err)
 	for (size_t i = 0; i < total; i++) {
 		struct working_record *w = map_value(b->records, i);
 
-		if (!working_is_written(w) || w->first->index_later)
+		if (!working_is_written(w) || words_come_later(w))
 			continue;
 		struct db_val row[3] = {
 		    db_uuid(&w->id), db_uuid(&w->first->account_id), db_strn(working_words(b, w))};
@@ -515,7 +535,7 @@ static int batch_queue_words(struct upsert_batch *b, struct err *err)
 	for (size_t i = 0; i < total; i++) {
 		const struct working_record *w = map_value(b->records, i);
 
-		if (!working_is_written(w) || !w->first->index_later)
+		if (!working_is_written(w) || !words_come_later(w))
 			continue;
 		v[2 * n] = db_uuid(&w->id);
 		v[2 * n++ + 1] = db_uuid(&w->first->account_id);

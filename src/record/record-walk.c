@@ -22,9 +22,6 @@
 
 #define PAGE 200
 #define PAYLOAD_BYTES 32768 /* longer payloads are read by themselves */
-#define TERMS 12            /* conditions on the searched words; those not used are '%' */
-_Static_assert(
-    sizeof((struct search_terms){0}.v) / sizeof(struct search_term) == TERMS, "one LIKE per term");
 
 DB_STMT(walk_kinds,
     "SELECT DISTINCT provider_type, resource_type FROM record_counts WHERE account_id = ?"
@@ -45,11 +42,12 @@ enum {
 	WALK_UPDATED,
 	WALK_PROVIDER_UPDATED,
 	WALK_LEAD_ID,
-	WALK_WAITS,
+	WALK_CHECK,
 	WALK_DATA
 };
 #define WALK_FITS                                                                                  \
-	" CASE WHEN NOT ((? IS NULL OR r.source = ?) AND r.updated_at >= ? AND r.updated_at < ?"   \
+	" CASE WHEN NOT ((? IS NULL OR r.source = ?) AND (? IS NULL OR l.sync_status = ?) AND "    \
+	"r.updated_at >= ? AND r.updated_at < ?"                                                   \
 	" AND r.first_seen_at < ?"
 #define WALK_PAYLOAD                                                                               \
 	") THEN NULL WHEN LENGTH(r.data) <= ? THEN r.data ELSE '' END"                             \
@@ -58,15 +56,12 @@ enum {
 	" WHERE r.account_id = ? AND r.provider_type = ? AND r.resource_type = ?"                  \
 	" AND (? IS NULL OR r.external_id > ?) ORDER BY r.external_id LIMIT 200"
 DB_STMT(walk_page, WALK_HEAD " 0," WALK_FITS WALK_PAYLOAD WALK_TAIL);
-/* As in lists, a record that waits for the search index is looked at itself. */
+/* As in lists, what the words do not tell is looked at in the payload. */
 DB_STMT(walk_page_search,
-    WALK_HEAD " q.record_id IS NOT NULL," WALK_FITS
-	      " AND (q.record_id IS NOT NULL OR (s.words LIKE ? AND s.words LIKE ?"
-	      " AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
-	      " AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ? AND s.words LIKE ?"
-	      " AND s.words LIKE ? AND s.words LIKE ?))" WALK_PAYLOAD
-	      " LEFT JOIN record_search_queue q ON q.record_id = r.id"
-	      " LEFT JOIN record_search s ON s.record_id = r.id" WALK_TAIL);
+    WALK_HEAD SEARCH_CHECK "," WALK_FITS " AND" SEARCH_FITS WALK_PAYLOAD
+			   " LEFT JOIN record_search_queue q ON q.account_id = r.account_id"
+			   " AND q.record_id = r.id"
+			   " LEFT JOIN record_search s ON s.record_id = r.id" WALK_TAIL);
 DB_STMT(walk_payload, "SELECT data FROM records WHERE account_id = ? AND id = ?");
 
 int record_walk_begin(struct record_walk *w, struct app *app, struct arena *a,
@@ -126,20 +121,17 @@ void record_walk_seek(struct record_walk *w, struct str provider_type, struct st
 
 /* What SQL could not tell. */
 static bool walk_row_fits(
-    const struct record_walk *w, const struct record_row *row, bool is_waiting)
+    const struct record_walk *w, const struct record_row *row, enum search_check check)
 {
 	struct record_item item = {.account_id = w->filter->account_id,
 	    .provider_type = row->provider_type,
 	    .resource_type = row->resource_type,
 	    .external_id = row->external_id,
+	    .source = arena_strndup(row->a, row->source.p, row->source.n),
 	    .data = row->data};
 
-	if (!record_where_fits(row->a, w->filter, row->data))
-		return false;
-	if (!is_waiting)
-		return true;
-	item.source = arena_strndup(row->a, row->source.p, row->source.n);
-	return search_terms_fit(&w->terms, record_words(row->a, &item));
+	return record_where_fits(row->a, w->filter, row->data) &&
+	       search_row_fits(row->a, &w->terms, check, &item);
 }
 
 /* A payload that was too large for the page; 1, 0 deleted meanwhile, -1. */
@@ -163,6 +155,7 @@ static int walk_visit_row(struct record_walk *w, const struct db_rows *rows, siz
     struct arena *a, record_walk_fn *each, void *arg, struct err *err)
 {
 	const struct record_walk_kind *k = &w->kinds[w->kind];
+	enum search_check check = (enum search_check)db_get_int(rows, i, WALK_CHECK);
 	struct record_row row = {.a = a,
 	    .id = db_get_uuid(rows, i, WALK_ID),
 	    .provider_type = k->provider_type,
@@ -177,14 +170,13 @@ static int walk_visit_row(struct record_walk *w, const struct db_rows *rows, siz
 
 	if (db_is_null(rows, i, WALK_DATA)) /* it does not fit */
 		return 0;
-	if (row.data.n == 0 && (walk_needs_payloads(w) || db_get_int(rows, i, WALK_WAITS) != 0)) {
+	if (row.data.n == 0 && (walk_needs_payloads(w) || check != SEARCH_IS_CHECKED)) {
 		int found = walk_read_payload(w, &row, err);
 
 		if (found != 1)
 			return found;
 	}
-	return walk_row_fits(w, &row, db_get_int(rows, i, WALK_WAITS) != 0) ? each(arg, &row, err)
-									    : 0;
+	return walk_row_fits(w, &row, check) ? each(arg, &row, err) : 0;
 }
 
 /* ---- pages --------------------------------------------------------------------------------- */
@@ -196,16 +188,18 @@ static int walk_read_page(
 	const struct record_walk_kind *k = &w->kinds[w->kind];
 	const struct str after =
 	    w->nafter == 0 ? (struct str){NULL, 0} : (struct str){w->after, w->nafter};
-	struct db_val v[12 + TERMS];
+	struct db_val v[14 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_name(f->source);
 	v[n++] = db_name(f->source);
+	v[n++] = db_name(f->lead_status);
+	v[n++] = db_name(f->lead_status);
 	v[n++] = db_int(record_filter_from(f));
 	v[n++] = db_int(record_filter_until(f));
 	v[n++] = db_int(w->seen_before_us);
-	for (size_t i = 0; w->terms.n > 0 && i < TERMS; i++)
-		v[n++] = db_str(i < w->terms.n ? w->terms.v[i].like : "%");
+	if (w->terms.n > 0)
+		n += search_terms_values(&w->terms, v + n);
 	v[n++] = db_int(walk_needs_payloads(w) ? PAYLOAD_BYTES : -1);
 	v[n++] = db_uuid(&f->account_id);
 	v[n++] = db_strn(k->provider_type);

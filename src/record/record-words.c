@@ -1,4 +1,4 @@
-/* The words by which records are found, of a record and of a search: both go the same way, so that
+/* The words by which a record is found. Those of a search go the same way (record-terms.c), so that
  * they meet.
  *
  *   text -> folded (lower case, no accents) -> words -> " abcdjohn abcdsmith abcd_p_hubspot ... "
@@ -11,33 +11,29 @@
  * Around every word stands a space: LIKE '% word %' finds a whole word, LIKE '% word%' its start.
  * Words of a text stand in its order, so a phrase is found as one pattern.
  *
- * Further forms come last: an email as one word (its parts may be common), a phone number
- * by all its digits and by the last seven to ten (prefixes are written in many ways). Scripts
- * without spaces have no words to split at: there each pair of neighbours is one.
+ * Further forms come last: an email, a date or a host's address as one word (their parts may be
+ * common), a phone number by all its digits and by the last of them (record-phones.c), a boolean
+ * with the key that it stands under. Scripts without spaces have no words to split at: there each
+ * pair of neighbours is one.
  *
- * The exception is length: a word is cut, and the text of a record ends, at a bound; what is beyond
- * it is not found. */
+ * A word is cut at a bound, on both sides alike. A record is not: of a long one each word is kept
+ * once, without their order. */
 #include "record/record-words.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/number.h"
 #include "crypto/hash.h"
 
-#define WORD_MAX 72            /* below InnoDB's 84, with the code before it */
-#define TEXT_MAX (64u * 1024u) /* words of one record */
-#define DIGITS_MIN 7           /* a phone number has that many at least */
-#define DIGITS_MAX 15
+#define WORD_MAX 72                   /* below InnoDB's 84, with the code before it */
+#define ALL_MAX (48u * 1024u * 1024u) /* a payload's words, at their very longest */
+#define KEYS_MOST 256                 /* nested deeper no path leads */
+#define BOOLEAN_WORD "_b_%08x%c "
 
-struct words_writer {
-	struct buf *words, *extra; /* in order; further forms */
-	char code[WORDS_CODE + 1];
-	struct arena *a;
-};
-
-static void account_code(char out[WORDS_CODE + 1], const struct uuid *id)
+void words_account_code(char out[WORDS_CODE + 1], const struct uuid *id)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
 	unsigned char digest[SHA256_SIZE];
@@ -77,10 +73,7 @@ static void words_put_char(struct buf *b, uint32_t c)
 		buf_printf(b, "u%04x", c);
 }
 
-/* ---- words of a text ----------------------------------------------------------------------- */
-
-/* Folded: lower case, no accents, compatibility forms resolved. */
-static struct str text_fold(struct arena *a, struct str s)
+struct str words_fold(struct arena *a, struct str s)
 {
 	char *p;
 	bool is_ascii = true;
@@ -95,98 +88,172 @@ static struct str text_fold(struct arena *a, struct str s)
 	return (struct str){p, s.n};
 }
 
-static void words_begin_word(struct buf *b, const struct words_writer *w)
+/* ---- compounds: dates and addresses of hosts ------------------------------------------------ */
+
+/* The last words of a text that begin with a digit, one right behind the other. */
+struct word_trail {
+	struct str v[4];
+	size_t n;
+};
+
+static bool is_digits(struct str s, size_t least, size_t most)
 {
-	buf_str(b, w->code);
+	for (size_t i = 0; i < s.n; i++)
+		if (!isdigit((unsigned char)s.p[i]))
+			return false;
+	return s.n >= least && s.n <= most;
 }
 
-/* Every word of a folded text, in order. */
-static void words_put_folded(struct words_writer *w, struct buf *b, struct str s)
+static int digits_value(struct str s)
 {
-	const char *p = s.p, *end = s.p + s.n;
+	int v = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		v = 10 * v + (s.p[i] - '0');
+	return v;
+}
+
+static bool is_between(struct str digits, int least, int most)
+{
+	int v = digits_value(digits);
+
+	return v >= least && v <= most;
+}
+
+/* 2026 03 07 */
+static bool trail_is_date(const struct word_trail *t)
+{
+	const struct str *v = t->v + 1;
+
+	return t->n >= 3 && is_digits(v[0], 4, 4) && is_between(v[0], 1500, 2499) &&
+	       is_digits(v[1], 2, 2) && is_between(v[1], 1, 12) && is_digits(v[2], 2, 2) &&
+	       is_between(v[2], 1, 31);
+}
+
+/* 198.51.100.7 */
+static bool trail_is_host(const struct word_trail *t)
+{
+	if (t->n < 4)
+		return false;
+	for (size_t i = 0; i < 4; i++)
+		if (!is_digits(t->v[i], 1, 3) || !is_between(t->v[i], 0, 255) ||
+		    (i > 0 && (t->v[i].p - t->v[i - 1].p != (ptrdiff_t)t->v[i - 1].n + 1 ||
+				  t->v[i].p[-1] != '.')))
+			return false;
+	return true;
+}
+
+static void trail_add(struct word_trail *t, struct str word)
+{
+	if (!isdigit((unsigned char)word.p[0])) {
+		t->n = 0;
+		return;
+	}
+	memmove(t->v, t->v + 1, 3 * sizeof(t->v[0]));
+	t->v[3] = word;
+	t->n += t->n < 4;
+}
+
+static size_t trail_compound(const struct word_trail *t, char out[WORDS_COMPOUND])
+{
+	const struct str *v = t->v;
+
+	if (trail_is_host(t))
+		return (size_t)snprintf(out, WORDS_COMPOUND, "%.*s_%.*s_%.*s_%.*s", (int)v[0].n,
+		    v[0].p, (int)v[1].n, v[1].p, (int)v[2].n, v[2].p, (int)v[3].n, v[3].p);
+	if (trail_is_date(t))
+		return (size_t)snprintf(
+		    out, WORDS_COMPOUND, "%.4s_%.2s_%.2s", v[1].p, v[2].p, v[3].p);
+	return 0;
+}
+
+size_t words_compound(struct str run, char out[WORDS_COMPOUND])
+{
+	struct word_trail t = {.n = 0};
+	size_t words = 0;
+
+	for (size_t i = 0; i < run.n;) {
+		size_t from = i;
+
+		while (i < run.n && isalnum((unsigned char)run.p[i]))
+			i++;
+		if (i > from) {
+			trail_add(&t, (struct str){run.p + from, i - from});
+			words++;
+		} else if ((unsigned char)run.p[i++] >= 0x80) {
+			return 0;
+		}
+	}
+	return words == (trail_is_host(&t) ? 4 : 3) ? trail_compound(&t, out) : 0;
+}
+
+static void words_note_word(struct words_writer *w, struct word_trail *t, struct str word)
+{
+	char compound[WORDS_COMPOUND];
+
+	trail_add(t, word);
+	if (w->extra != NULL && t->n >= 3 && trail_compound(t, compound) > 0)
+		buf_printf(w->extra, "%s%s ", w->code, compound);
+}
+
+/* ---- words of a text ----------------------------------------------------------------------- */
+
+/* The pair that begins with a character of an unspaced script. */
+static void words_put_pair(struct words_writer *w, uint32_t c, struct str behind)
+{
+	size_t n;
+	uint32_t next = behind.n > 0 ? utf8_point(behind, &n) : ' ';
+
+	buf_str(w->words, w->code);
+	words_put_char(w->words, c);
+	if (is_unspaced_char(next))
+		words_put_char(w->words, next);
+	buf_chr(w->words, ' ');
+}
+
+/* The "t" of 2026-03-07t09:30 joins no word. */
+static bool is_time_mark(const char *word, const char *p, const char *end)
+{
+	return *p == 't' && p - word == 2 && end - p > 2 && isdigit((unsigned char)word[0]) &&
+	       isdigit((unsigned char)word[1]) && isdigit((unsigned char)p[1]) &&
+	       isdigit((unsigned char)p[2]);
+}
+
+void words_put_folded(struct words_writer *w, struct str s)
+{
+	const char *p = s.p, *end = s.p + s.n, *word = NULL;
+	struct word_trail trail = {.n = 0};
 	size_t n, length = 0;
 	uint32_t c;
 
 	for (; p < end; p += n) {
 		c = utf8_point((struct str){p, (size_t)(end - p)}, &n);
-		if (is_unspaced_char(c)) {
-			size_t m = 0;
-			uint32_t next =
-			    p + n < end ? utf8_point((struct str){p + n, (size_t)(end - p) - n}, &m)
-					: ' ';
-
-			if (length > 0)
-				buf_chr(b, ' ');
-			length = 0;
-			words_begin_word(b, w);
-			words_put_char(b, c);
-			if (is_unspaced_char(next))
-				words_put_char(b, next);
-			buf_chr(b, ' ');
-		} else if (is_word_char(c)) {
-			if (length == 0)
-				words_begin_word(b, w);
+		if (is_word_char(c) && !is_unspaced_char(c) &&
+		    (length != 2 || !is_time_mark(word, p, end))) {
+			if (length == 0) {
+				buf_str(w->words, w->code);
+				word = p;
+			}
 			if (length < WORD_MAX)
-				words_put_char(b, c);
+				words_put_char(w->words, c);
 			length += c < 0x80 ? 1 : 6;
-		} else if (length > 0) {
-			buf_chr(b, ' ');
-			length = 0;
+			continue;
 		}
-	}
-	if (length > 0)
-		buf_chr(b, ' ');
-}
-
-/* The digits of something that looks like a phone number as a whole; 0 when it does not. */
-static size_t phone_digits_of_text(struct str s, char out[DIGITS_MAX + 3], bool *is_marked)
-{
-	size_t n = 0;
-
-	*is_marked = false;
-	s = str_trim(s);
-	for (size_t i = 0; i < s.n; i++) {
-		if (isdigit((unsigned char)s.p[i])) {
-			if (n == DIGITS_MAX + 2)
-				return 0;
-			out[n++] = s.p[i];
-		} else if (strchr(" +-./()", s.p[i]) != NULL) {
-			*is_marked = true;
-		} else {
-			return 0;
+		if (length > 0) {
+			buf_chr(w->words, ' ');
+			words_note_word(w, &trail, (struct str){word, (size_t)(p - word)});
 		}
+		length = 0;
+		if (is_unspaced_char(c))
+			words_put_pair(w, c, (struct str){p + n, (size_t)(end - p) - n});
 	}
-	out[n] = '\0';
-	*is_marked = *is_marked || (n > 0 && out[0] == '0');
-	return n < DIGITS_MIN ? 0 : n;
-}
-
-/* Without the zeros of an international or national prefix. */
-static const char *digits_without_zeros(const char *digits)
-{
-	while (*digits == '0')
-		digits++;
-	return digits;
-}
-
-/* A phone number is found by all its digits and by the last seven to ten. */
-static void words_put_phone(struct words_writer *w, struct str s)
-{
-	char digits[DIGITS_MAX + 3];
-	bool is_marked;
-	size_t n = phone_digits_of_text(s, digits, &is_marked);
-	const char *d = digits_without_zeros(digits);
-
-	if (n == 0 || !is_marked)
+	if (length == 0)
 		return;
-	n = strlen(d);
-	buf_printf(w->extra, "%s%s ", w->code, d);
-	for (size_t k = DIGITS_MIN; k <= 10 && k < n; k++)
-		buf_printf(w->extra, "%s%s ", w->code, d + n - k);
+	buf_chr(w->words, ' ');
+	words_note_word(w, &trail, (struct str){word, (size_t)(end - word)});
 }
 
-/* One run without spaces as one word, what stands between its letters as '_'. */
-static void words_put_joined(struct words_writer *w, struct buf *b, struct str run)
+void words_put_joined(struct words_writer *w, struct buf *b, struct str run)
 {
 	const char *p = run.p, *end = run.p + run.n;
 	size_t n, length = 0, joiners = 0, start = b->len;
@@ -202,7 +269,7 @@ static void words_put_joined(struct words_writer *w, struct buf *b, struct str r
 			continue;
 		}
 		if (length == 0)
-			words_begin_word(b, w);
+			buf_str(b, w->code);
 		if (is_pending) {
 			buf_chr(b, '_');
 			joiners++;
@@ -219,25 +286,74 @@ static void words_put_joined(struct words_writer *w, struct buf *b, struct str r
 	}
 }
 
-/* Emails are found as one word too: each of their parts may be common. */
+/* ---- emails -------------------------------------------------------------------------------- */
+
+static bool is_email_char(uint32_t c)
+{
+	return (is_word_char(c) && !is_unspaced_char(c)) ||
+	       (c < 0x80 && c != 0 && strchr(".-_+%'", (int)c) != NULL);
+}
+
+bool words_email_at(struct str s, const char *at, struct str *out)
+{
+	const char *from = at, *to = at + 1, *end = s.p + s.n;
+	size_t n;
+
+	while (from > s.p) {
+		const char *before = from - 1;
+
+		while (before > s.p && ((unsigned char)*before & 0xc0) == 0x80)
+			before--;
+		if (!is_email_char(utf8_point((struct str){before, (size_t)(from - before)}, &n)))
+			break;
+		from = before;
+	}
+	while (to < end && is_email_char(utf8_point((struct str){to, (size_t)(end - to)}, &n)))
+		to += n;
+	*out = (struct str){from, (size_t)(to - from)};
+	return from < at && to > at + 1;
+}
+
+/* Wherever they stand in the text, whatever stands around them. */
 static void words_put_emails(struct words_writer *w, struct str s)
 {
-	struct str rest = s, run;
+	const char *end = s.p + s.n, *at = s.p;
+	struct str email;
 
-	while (str_split(&rest, ' ', &run))
-		if (memchr(run.p, '@', run.n) != NULL)
-			words_put_joined(w, w->extra, run);
+	while ((at = memchr(at, '@', (size_t)(end - at))) != NULL) {
+		if (words_email_at(s, at, &email))
+			words_put_joined(w, w->extra, email);
+		at++;
+	}
 }
+
+bool words_are_one_email(struct str run, struct str *out)
+{
+	const char *at = memchr(run.p, '@', run.n);
+	size_t n;
+
+	if (at == NULL || !words_email_at(run, at, out))
+		return false;
+	for (const char *p = run.p; p < run.p + run.n; p += n) {
+		uint32_t c = utf8_point((struct str){p, (size_t)(run.p + run.n - p)}, &n);
+
+		if (is_word_char(c) && (p < out->p || p >= out->p + out->n))
+			return false;
+	}
+	return true;
+}
+
+/* ---- values of a payload ------------------------------------------------------------------- */
 
 static void words_put_text(struct words_writer *w, struct str s)
 {
-	struct str folded = text_fold(w->a, s);
+	struct str folded = words_fold(w->a, s);
 
-	if (folded.p == NULL || w->words->len > TEXT_MAX)
+	if (folded.p == NULL)
 		return;
-	words_put_folded(w, w->words, folded);
+	words_put_folded(w, folded);
 	words_put_emails(w, folded);
-	words_put_phone(w, folded);
+	words_put_phones(w, folded);
 }
 
 /* Where the string that begins at p (a quote) ends: behind its closing quote. */
@@ -253,21 +369,20 @@ static const char *json_string_end(const char *p, const char *end, bool *is_esca
 	return p < end ? p + 1 : end;
 }
 
-static void words_put_string(struct words_writer *w, struct str quoted, bool is_escaped)
+/* The text between the quotes; {NULL,0} when it cannot be read. */
+static struct str json_string_text(struct arena *a, struct str quoted, bool is_escaped)
 {
 	struct err ignored = ERR_INIT;
 	json_t *v;
 
-	if (!is_escaped) {
-		words_put_text(w, (struct str){quoted.p + 1, quoted.n - 2});
-		return;
-	}
-	v = json_parse(w->a, quoted, &ignored);
-	if (json_is_string(v))
-		words_put_text(w, (struct str){json_string_value(v), json_string_length(v)});
+	if (!is_escaped)
+		return (struct str){quoted.p + 1, quoted.n - 2};
+	v = json_parse(a, quoted, &ignored);
+	return json_is_string(v) ? (struct str){json_string_value(v), json_string_length(v)}
+				 : (struct str){NULL, 0};
 }
 
-static bool has_exponent(struct str number)
+bool words_has_exponent(struct str number)
 {
 	return memchr(number.p, 'e', number.n) != NULL || memchr(number.p, 'E', number.n) != NULL;
 }
@@ -275,40 +390,87 @@ static bool has_exponent(struct str number)
 /* As it is written; one with an exponent is found as a plain decimal too. */
 static void words_put_number(struct words_writer *w, struct str s)
 {
-	struct str plain;
+	struct words_writer further = {.words = w->extra, .a = w->a};
+	struct str plain, folded = words_fold(w->a, s);
 
-	words_put_text(w, s);
-	plain = has_exponent(s) && number_is(s) ? number_plain(w->a, s) : (struct str){NULL, 0};
-	if (plain.p != NULL)
-		words_put_folded(w, w->extra, plain);
+	words_put_folded(w, folded);
+	plain =
+	    words_has_exponent(s) && number_is(s) ? number_plain(w->a, s) : (struct str){NULL, 0};
+	if (plain.p == NULL)
+		return;
+	memcpy(further.code, w->code, sizeof(further.code));
+	words_put_folded(&further, plain);
 }
 
-/* The strings and numbers of JSON text, but for keys. The text is the store's own, compact and
- * valid: it is not parsed again for this, which would cost more than all else here. */
+/* The key by a hash that no process changes (FNV-1a): others of the same make the word less sure,
+ * and the payload tells. */
+void words_put_boolean(struct words_writer *w, struct buf *b, struct str key, bool value)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < key.n; i++)
+		h = (h ^ (unsigned char)key.p[i]) * 16777619u;
+	buf_printf(b, "%s" BOOLEAN_WORD, w->code, h, value ? 't' : 'f');
+}
+
+/* The keys around a place in JSON text; within an array that of the array. */
+struct json_keys {
+	struct str key, above[KEYS_MOST];
+	size_t depth;
+};
+
+static void keys_move(struct json_keys *k, char c)
+{
+	if (c == '{' || c == '[') {
+		if (k->depth < KEYS_MOST)
+			k->above[k->depth] = k->key;
+		k->depth++;
+	} else if ((c == '}' || c == ']') && k->depth > 0) {
+		k->depth--;
+		if (k->depth < KEYS_MOST)
+			k->key = k->above[k->depth];
+	}
+}
+
+/* The strings, numbers and booleans of JSON text, but for keys. The text is the store's own,
+ * compact and valid: it is not parsed again for this, which would cost more than all else here. */
 static void words_put_values(struct words_writer *w, struct str text)
 {
 	const char *p = text.p, *end = text.p + text.n;
+	struct json_keys keys;
 
+	keys.key = STR("");
+	keys.depth = 0;
 	while (p < end) {
 		const char *from = p;
-		bool is_escaped;
 
 		if (*p == '"') {
+			bool is_escaped;
+			struct str s;
+
 			p = json_string_end(p, end, &is_escaped);
-			if ((p == end || *p != ':') && p - from >= 2)
-				words_put_string(
-				    w, (struct str){from, (size_t)(p - from)}, is_escaped);
+			if (p - from < 2)
+				continue;
+			s = json_string_text(
+			    w->a, (struct str){from, (size_t)(p - from)}, is_escaped);
+			if (p < end && *p == ':')
+				keys.key = s;
+			else if (s.p != NULL)
+				words_put_text(w, s);
 		} else if (*p == '-' || isdigit((unsigned char)*p)) {
 			while (p < end && strchr(",]}", *p) == NULL)
 				p++;
 			words_put_number(w, (struct str){from, (size_t)(p - from)});
+		} else if (*p == 't' || *p == 'f') {
+			words_put_boolean(w, w->extra, keys.key, *p == 't');
+			p += *p == 't' ? 4 : 5;
 		} else {
-			p++;
+			keys_move(&keys, *p++);
 		}
 	}
 }
 
-static void words_put_kind(struct words_writer *w, struct buf *b, char kind, struct str value)
+void words_put_kind(struct words_writer *w, struct buf *b, char kind, struct str value)
 {
 	buf_printf(b, "%s_%c_", w->code, kind);
 	for (size_t i = 0; i < value.n && i < 64; i++)
@@ -316,12 +478,12 @@ static void words_put_kind(struct words_writer *w, struct buf *b, char kind, str
 	buf_chr(b, ' ');
 }
 
-struct str record_words(struct arena *a, const struct record_item *it)
+struct str record_words_all(struct arena *a, const struct record_item *it)
 {
 	struct words_writer w = {
-	    .words = buf_new(a, 4 * TEXT_MAX), .extra = buf_new(a, 4 * TEXT_MAX), .a = a};
+	    .words = buf_new(a, ALL_MAX), .extra = buf_new(a, ALL_MAX), .a = a};
 
-	account_code(w.code, &it->account_id);
+	words_account_code(w.code, &it->account_id);
 	buf_chr(w.words, ' ');
 	words_put_kind(&w, w.words, 'p', it->provider_type);
 	words_put_kind(&w, w.words, 't', it->resource_type);
@@ -333,174 +495,43 @@ struct str record_words(struct arena *a, const struct record_item *it)
 	return (struct str){w.words->p, w.words->len};
 }
 
-/* ---- searches ------------------------------------------------------------------------------ */
+/* ---- long records -------------------------------------------------------------------------- */
 
-/* A LIKE pattern of words as they stand in the text; '_' stands for itself. */
-static const char *words_like_pattern(struct arena *a, const char *words, bool is_prefix)
+static int word_compare(const void *x, const void *y)
 {
-	struct buf *b = buf_new(a, 8 * WORDS_SEARCH * 6);
+	const struct str *a = x, *b = y;
+	int order = memcmp(a->p, b->p, a->n < b->n ? a->n : b->n);
 
-	buf_str(b, "% ");
-	for (const char *p = words; *p != '\0'; p++) {
-		if (*p == '_')
-			buf_chr(b, '\\');
-		buf_chr(b, *p);
-	}
-	buf_str(b, is_prefix ? "%" : " %");
-	return b->p;
+	return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
 }
 
-static void terms_add_word(
-    struct search_terms *t, struct arena *a, const char *word, bool is_prefix)
+static struct str words_once(struct arena *a, struct str all)
 {
-	if (t->nwords == WORDS_INDEXED)
-		return;
-	t->words[t->nwords++] = (struct search_word){.like = words_like_pattern(a, word, is_prefix),
-	    .match = arena_printf(a, "+%s%s", word, is_prefix ? "*" : "")};
-}
+	struct buf *out = buf_new(a, ALL_MAX);
+	struct str *v, rest = all, word;
+	size_t n = 0, total = 0;
 
-/* Words in a row, the last of them also as the start of a word if is_prefix. */
-static bool terms_add_phrase(
-    struct search_terms *t, struct arena *a, const char *words, bool is_prefix)
-{
-	struct str rest = str_from(words), word;
-
-	if (t->n == sizeof(t->v) / sizeof(t->v[0]))
-		return false;
-	t->v[t->n++] =
-	    (struct search_term){.needle = arena_printf(a, " %s%s", words, is_prefix ? "" : " "),
-		.like = words_like_pattern(a, words, is_prefix)};
+	for (size_t i = 0; i < all.n; i++)
+		total += all.p[i] == ' ';
+	v = arena_array(a, total + 1, sizeof(*v));
 	while (str_split(&rest, ' ', &word))
-		terms_add_word(t, a, arena_strndup(a, word.p, word.n), is_prefix && rest.n == 0);
-	return true;
-}
-
-/* The words of a text with no space at the end; "" when it has none. */
-static char *words_of_folded(struct words_writer *w, struct str folded)
-{
-	struct buf *b = buf_new(w->a, TEXT_MAX);
-
-	words_put_folded(w, b, folded);
-	return arena_strndup(w->a, b->p, b->len > 0 ? b->len - 1 : 0);
-}
-
-/* A run of the search between spaces. */
-static bool terms_add_run(struct search_terms *t, struct words_writer *w, struct str run)
-{
-	struct buf *joined = buf_new(w->a, TEXT_MAX);
-	char digits[DIGITS_MAX + 3];
-	bool is_marked;
-	char *words;
-
-	if (phone_digits_of_text(run, digits, &is_marked) > 0)
-		return terms_add_phrase(t, w->a,
-		    arena_printf(w->a, "%s%s", w->code, digits_without_zeros(digits)), true);
-	if (memchr(run.p, '@', run.n) != NULL)
-		words_put_joined(w, joined, run);
-	if (joined->len > 0)
-		return terms_add_phrase(
-		    t, w->a, arena_strndup(w->a, joined->p, joined->len - 1), true);
-	words = words_of_folded(w, run);
-	return words[0] == '\0' || terms_add_phrase(t, w->a, words, true);
-}
-
-/* Takes the next "phrase" or run off *rest. */
-static bool search_next_part(struct str *rest, struct str *part, bool *is_phrase)
-{
-	*rest = str_trim(*rest);
-	if (rest->n == 0)
-		return false;
-	*is_phrase = rest->p[0] == '"';
-	if (*is_phrase) {
-		*rest = (struct str){rest->p + 1, rest->n - 1};
-		return str_split(rest, '"', part);
+		if (word.n > 0)
+			v[n++] = word;
+	qsort(v, n, sizeof(*v), word_compare);
+	buf_str(out, WORDS_LONG);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && str_eq(v[i], v[i - 1]))
+			continue;
+		buf_chr(out, ' ');
+		buf_add(out, v[i].p, v[i].n);
+		buf_chr(out, ' ');
 	}
-	return str_split(rest, ' ', part);
+	return (struct str){out->p, out->len};
 }
 
-int search_terms_add(struct search_terms *t, struct arena *a, const struct uuid *account_id,
-    struct str search, struct err *err)
+struct str record_words(struct arena *a, const struct record_item *it)
 {
-	struct words_writer w = {.a = a};
-	struct str rest, part;
-	char digits[DIGITS_MAX + 3];
-	bool is_phrase, is_marked;
-	size_t before = t->n;
+	struct str all = record_words_all(a, it);
 
-	if (search.n > WORDS_SEARCH)
-		return err_field(
-		    err, ERR_INVALID, "search", "may have at most %d bytes", WORDS_SEARCH);
-	if (!utf8_is_valid(search))
-		return err_field(err, ERR_INVALID, "search", "is not UTF-8");
-	account_code(w.code, account_id);
-	rest = text_fold(a, search);
-	if (phone_digits_of_text(rest, digits, &is_marked) > 0) { /* with spaces inside */
-		terms_add_run(t, &w, rest);
-		return 0;
-	}
-	while (search_next_part(&rest, &part, &is_phrase)) {
-		bool fits;
-
-		if (is_phrase) {
-			char *words = words_of_folded(&w, part);
-
-			fits = words[0] == '\0' || terms_add_phrase(t, a, words, false);
-		} else {
-			fits = terms_add_run(t, &w, part);
-		}
-		if (!fits || t->n - before > WORDS_TERMS)
-			return err_field(
-			    err, ERR_INVALID, "search", "may have at most %d words", WORDS_TERMS);
-	}
-	t->is_impossible = t->n == before;
-	return 0;
-}
-
-void search_terms_add_kind(struct search_terms *t, struct arena *a, const struct uuid *account_id,
-    char kind, struct str value)
-{
-	struct words_writer w = {.a = a};
-	struct buf *b = buf_new(a, TEXT_MAX);
-
-	account_code(w.code, account_id);
-	words_put_kind(&w, b, kind, value);
-	terms_add_phrase(t, a, arena_strndup(a, b->p, b->len - 1), false);
-}
-
-/* A number is compared by value: of its plain form any number of zeros may follow a fraction, and a
- * fraction of zeros the rest. One with an exponent may stand in many ways, and a text that looks
- * like it only in one: no word says both. */
-void search_terms_add_value(
-    struct search_terms *t, struct arena *a, const struct uuid *account_id, struct str value)
-{
-	struct words_writer w = {.a = a};
-	bool is_number = number_is(value);
-	struct str folded = is_number ? number_plain(a, value) : text_fold(a, value);
-	char *words;
-
-	if (is_number && has_exponent(value))
-		return;
-	account_code(w.code, account_id);
-	words = folded.p == NULL || folded.n > WORDS_SEARCH ? arena_strdup(a, "")
-							    : words_of_folded(&w, folded);
-	if (words[0] != '\0')
-		terms_add_phrase(t, a, words, is_number && memchr(folded.p, '.', folded.n) != NULL);
-}
-
-int search_terms_add_filter(
-    struct search_terms *t, struct arena *a, const struct record_filter *f, struct err *err)
-{
-	if (f->search.p != NULL && search_terms_add(t, a, &f->account_id, f->search, err) == -1)
-		return -1;
-	for (size_t i = 0; i < f->nwhere; i++)
-		search_terms_add_value(t, a, &f->account_id, f->where[i].value);
-	return 0;
-}
-
-bool search_terms_fit(const struct search_terms *t, struct str words)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (memmem(words.p, words.n, t->v[i].needle, strlen(t->v[i].needle)) == NULL)
-			return false;
-	return true;
+	return all.n <= WORDS_ORDERED ? all : words_once(a, all);
 }

@@ -76,6 +76,7 @@ struct record_where { /* filter[path]=value */
 struct record_filter {
 	struct uuid account_id;
 	struct str provider_type, resource_type, source, search;
+	struct str lead_status; /* sync status of the lead that it mirrors */
 	struct opt_time updated_after, updated_before;
 	struct record_where *where;
 	size_t nwhere;
@@ -122,9 +123,9 @@ void record_memory_read(struct record_memory *m, struct str text);
 int record_moves_forget(struct app *app, struct err *err);
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err);
-/* A filter from a JSON object ({"resourceType","providerType","source","search","updatedAfter",
- * "updatedBefore","filter":{path:value}}): 0, or -1 with complaints by a reader, or with
- * ERR_INVALID naming the field. An empty one is legal here. */
+/* A filter from a JSON object ({"resourceType","providerType","source","search","leadStatus",
+ * "updatedAfter","updatedBefore","filter":{path:value}}): 0, or -1 with complaints by a reader, or
+ * with ERR_INVALID naming the field. An empty one is legal here. */
 int record_filter_from_body(struct json_reader *in, struct arena *a, const json_t *o,
     const struct uuid *account_id, struct record_filter *out);
 int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
@@ -136,6 +137,9 @@ int record_filter_check(const struct record_filter *f, struct err *err);
 /* Is a value what filter[path]=wanted asks for? Numbers are compared by value, all else as text; of
  * a list any element may be. */
 bool record_value_fits(struct arena *a, const json_t *v, struct str wanted);
+/* Has a payload, for each path of the filter, such a value there? Where a path fans out any of its
+ * values may be. */
+bool record_where_fits_json(struct arena *a, const struct record_filter *f, const json_t *data);
 
 /* Deletes a record of the request's account with its history and search words, and takes it off the
  * counters: 1, 0 no such record, -1. A transaction of its own, with a row of the audit log. */

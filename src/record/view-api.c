@@ -50,21 +50,11 @@ static void view_check_columns(struct json_reader *in, struct arena *a, const js
 static void view_check_filter(
     struct json_reader *in, struct arena *a, const struct record_filter *f)
 {
-	static const char *const sources[] = {RECORD_SOURCE_WEBHOOK, RECORD_SOURCE_POLL,
-	    RECORD_SOURCE_IMPORT, RECORD_SOURCE_FLOW_STEP, NULL};
 	struct search_terms terms = {0};
 	struct err err = ERR_INIT;
-	size_t i = 0;
 
-	if (record_filter_check(f, &err) == -1 ||
-	    search_terms_add_filter(&terms, a, f, &err) == -1) {
+	if (record_filter_check(f, &err) == -1 || search_terms_add_filter(&terms, a, f, &err) == -1)
 		json_reader_fail_at(in, err.field, "%s", err.msg);
-		return;
-	}
-	while (sources[i] != NULL && !str_is(f->source, sources[i]))
-		i++;
-	if (f->source.p != NULL && sources[i] == NULL)
-		json_reader_fail_at(in, "source", "must be webhook, poll, import or flow_step");
 }
 
 /* Sort and columns are the list's own; the rest is what every list takes. */

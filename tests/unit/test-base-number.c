@@ -206,10 +206,11 @@ static bool finds(struct arena *a, const char *data, const char *wanted)
 	    .external_id = STR("1"),
 	    .source = RECORD_SOURCE_IMPORT,
 	    .data = str_from(data)};
+	struct record_where where = {path_compile(a, STR("n"), NULL), str_from(wanted)};
 	struct search_terms t = {.n = 0};
 
-	search_terms_add_value(&t, a, &item.account_id, str_from(wanted));
-	return search_terms_fit(&t, record_words(a, &item));
+	search_terms_add_where(&t, a, &item.account_id, &where);
+	return search_terms_fit(&t, record_words_all(a, &item));
 }
 
 static void are_found_by_value(void)
