@@ -11,24 +11,50 @@
 
 struct settings_checking {
 	const struct app *app;
-	const json_t *given;
+	const json_t *given; /* of the settings at hand; what was stored before a rule came stays */
+	bool is_given;       /* the one at hand is */
 	struct arena *a;
 	struct json_reader in; /* the first fault ends it */
 };
 
 /* ---- settings ----------------------------------------------------------------------------- */
 
-/* Credentials have their own place; the rest would break the request. */
-static bool is_forbidden_header(const char *name)
+/* They would break the request. */
+static bool is_framing_header(const char *name)
 {
-	static const char *const names[] = {"authorization", "proxy-authorization", "cookie",
-	    "set-cookie", "host", "content-length", "transfer-encoding", "connection", "te",
-	    "upgrade", "expect", "trailer", "keep-alive", "proxy-connection"};
+	static const char *const names[] = {"host", "content-length", "transfer-encoding",
+	    "connection", "te", "upgrade", "expect", "trailer", "keep-alive", "proxy-connection"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcasecmp(names[i], name) == 0)
 			return true;
 	return false;
+}
+
+/* Credentials have their own place. */
+static bool is_secret_header(const char *name)
+{
+	return strcasecmp(name, "authorization") == 0 || strcasecmp(name, "cookie") == 0 ||
+	       strcasecmp(name, "proxy-authorization") == 0;
+}
+
+static int check_header_name(struct settings_checking *k, const char *name)
+{
+	if (is_framing_header(name) || strcasecmp(name, "set-cookie") == 0)
+		return json_reader_fail(&k->in, "cannot be set");
+	if (name[0] == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					    "0123456789!#$%&'*+-.^_`|~") != strlen(name))
+		return json_reader_fail(&k->in, "is not a header name, such as X-API-Key");
+	return 0;
+}
+
+/* Nobody fills placeholders here: they would be sent as they stand. */
+static int check_no_placeholder(struct settings_checking *k, const char *text)
+{
+	if (!k->is_given || strstr(text, "{{") == NULL)
+		return 0;
+	return json_reader_fail(
+	    &k->in, "takes no {{placeholders}}: only the texts of a body template do");
 }
 
 static int check_header(struct settings_checking *k, const char *name, json_t *value)
@@ -37,25 +63,23 @@ static int check_header(struct settings_checking *k, const char *name, json_t *v
 	    .max = SETTING_BYTES, .rule = "must be text without control characters"};
 	struct str ignored;
 
-	if (strcasecmp(name, "authorization") == 0 || strcasecmp(name, "cookie") == 0 ||
-	    strcasecmp(name, "proxy-authorization") == 0)
+	if (is_secret_header(name))
 		return json_reader_fail(
 		    &k->in, "holds a secret: use credentials and settings.auth instead");
-	if (is_forbidden_header(name))
-		return json_reader_fail(&k->in, "cannot be set");
-	if (name[0] == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					    "0123456789!#$%&'*+-.^_`|~") != strlen(name))
-		return json_reader_fail(&k->in, "is not a header name");
-	return json_read_value(&k->in, value, &text, &ignored);
+	if (check_header_name(k, name) == -1 ||
+	    json_read_value(&k->in, value, &text, &ignored) == -1)
+		return -1;
+	return check_no_placeholder(k, json_string_value(value));
 }
 
 static int check_path(struct settings_checking *k, const char *name, json_t *v)
 {
 	struct err err = ERR_INIT;
 
-	(void)name;
-	if (!json_is_string(v))
+	if (!json_is_string(v) || (k->is_given && json_string_length(v) == 0))
 		return json_reader_fail(&k->in, "must be a path such as data.id");
+	if (k->is_given && name[0] == '\0')
+		return json_reader_fail(&k->in, "needs a name");
 	return path_compile(k->a, str_from(json_string_value(v)), &err) == NULL
 		   ? json_reader_fail(&k->in, "%s", err.msg)
 		   : 0;
@@ -102,7 +126,7 @@ static int check_url(struct settings_checking *k, json_t *v)
 	struct err err = ERR_INIT;
 	struct str text;
 
-	if (json_read_value(&k->in, v, &url, &text) == -1)
+	if (json_read_value(&k->in, v, &url, &text) == -1 || check_no_placeholder(k, text.p) == -1)
 		return -1;
 	return egress_check_url(k->app->config, text.p, &err) == -1
 		   ? json_reader_fail(&k->in, "%s", err.msg)
@@ -147,9 +171,10 @@ static int check_text(
 	return 0;
 }
 
-/* Text is JSON written by hand; it is kept parsed. */
-static int check_template(
-    struct settings_checking *k, const struct setting_spec *s, json_t *settings, json_t *v)
+/* Text is JSON written by hand; it is kept parsed. What is stored is compiled when it is used: what
+ * cannot be is refused here, by its place within. */
+static int check_compiled(struct settings_checking *k, const struct setting_spec *s,
+    json_t *settings, json_t *v, connection_template_fn *check)
 {
 	struct err err = ERR_INIT;
 
@@ -163,11 +188,31 @@ static int check_template(
 	}
 	if (!json_is_object(v) && !json_is_array(v))
 		return json_reader_fail(&k->in, "must be a JSON object or list");
-	connection_template_fn *check = k->app->hooks.connection_template;
-	if (check == NULL || json_object_get(k->given, s->key) == NULL || check(k->a, v, &err) == 0)
+	if (check == NULL || !k->is_given || check(k->a, v, &err) == 0)
 		return 0;
 	return json_reader_fail(
 	    &k->in, "%s%s%s", err.field, err.field[0] != '\0' ? ": " : "", err.msg);
+}
+
+/* The name of a header that a request brings, or is to carry. */
+static int check_header_setting(
+    struct settings_checking *k, const struct setting_spec *s, json_t *settings, json_t *v)
+{
+	if (check_text(k, s, settings, v) == -1)
+		return -1;
+	return k->is_given ? check_header_name(k, json_str(settings, s->key)) : 0;
+}
+
+/* Those of a member that is an object. */
+static int check_object(struct settings_checking *k, const struct setting_spec *s, json_t *v)
+{
+	const json_t *given = k->given;
+	int rc;
+
+	k->given = json_object_get(given, s->key);
+	rc = check_settings(k, s->members, s->nmembers, v);
+	k->given = given;
+	return rc;
 }
 
 /* "UK" is kept as GB. */
@@ -206,6 +251,7 @@ static int check_setting(
 {
 	json_t *v = json_object_get(settings, s->key);
 
+	k->is_given = json_object_get(k->given, s->key) != NULL;
 	switch (s->type) {
 	case SETTING_TEXT:
 		return check_text(k, s, settings, v);
@@ -226,9 +272,13 @@ static int check_setting(
 	case SETTING_HEADERS:
 		return check_headers(k, v);
 	case SETTING_TEMPLATE:
-		return check_template(k, s, settings, v);
+		return check_compiled(k, s, settings, v, k->app->hooks.connection_template);
+	case SETTING_CONDITION:
+		return check_compiled(k, s, settings, v, provider_check_success);
+	case SETTING_HEADER:
+		return check_header_setting(k, s, settings, v);
 	case SETTING_OBJECT:
-		return check_settings(k, s->members, s->nmembers, v);
+		return check_object(k, s, v);
 	case SETTING_COUNTRY:
 		return check_country(k, s, settings, v);
 	case SETTING_TYPE:

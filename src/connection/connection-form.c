@@ -58,6 +58,7 @@ static const char *setting_kind(enum setting_type type)
 	case SETTING_HEADERS:
 	case SETTING_PATHS:
 	case SETTING_TEMPLATE:
+	case SETTING_CONDITION:
 		return "is_lines";
 	default:
 		return "is_text";

@@ -11,13 +11,16 @@ struct delivery {
 	const char *error; /* of the last attempt, or NULL */
 	int http_status;
 	const char *external_id;
-	json_t *lead;    /* normalized */
+	json_t *lead;    /* normalized, with its ids and when it was received */
 	json_t *mapping; /* of its destination, or NULL */
 };
 struct delivery_attempt {
 	int number, http_status;
 	int64_t at_us, duration_us;
 	const char *error;
+	struct str answer; /* what the destination said, or {NULL,0} */
+	const json_t
+	    *missing; /* a list of what the mapping asked for and the lead has not, or NULL */
 };
 
 /* 1, 0, -1. */

@@ -12,11 +12,21 @@ static const struct {
 
 /* ---- body template ----------------------------------------------------------------------- */
 
-/* JSON in whose texts {{path}} stands for what lies there in the lead. */
+/* JSON in whose texts {{path}} stands for what lies there in the lead: all of these may, whether or
+ * not this lead has them. */
 enum template_root { TEMPLATE_LEAD };
-static const struct expr_root template_roots[] = {{"", TEMPLATE_LEAD, NULL}};
-static const struct expr_language template_language = {
-    .syntax = EXPR_DOUBLE_BRACES, .roots = template_roots, .nroots = 1};
+static const struct expr_field lead_fields[] = {{"email", FIELD_SCALAR},
+    {"firstName", FIELD_SCALAR}, {"lastName", FIELD_SCALAR}, {"fullName", FIELD_SCALAR},
+    {"phoneNumber", FIELD_SCALAR}, {"company", FIELD_SCALAR}, {"customFields", FIELD_KEYS},
+    {"rawFieldData", FIELD_KEYS}, {"id", FIELD_SCALAR}, {"providerType", FIELD_SCALAR},
+    {"providerLeadId", FIELD_SCALAR}, {"recordId", FIELD_SCALAR}, {"formId", FIELD_SCALAR},
+    {"adId", FIELD_SCALAR}, {"campaignId", FIELD_SCALAR}, {"createdAt", FIELD_SCALAR},
+    {"receivedAt", FIELD_SCALAR}, {NULL, FIELD_SCALAR}};
+static const struct expr_root template_roots[] = {{"", TEMPLATE_LEAD, NULL, lead_fields}};
+static const struct expr_language template_language = {.syntax = EXPR_DOUBLE_BRACES,
+    .roots = template_roots,
+    .nroots = 1,
+    .functions = expr_functions};
 
 static struct loader template_loader(struct arena *a, struct err *err)
 {
@@ -82,6 +92,7 @@ static int mapping_apply_rule(struct scope *s, const json_t *rule, json_t *out, 
 		if (json_bool(rule, "required"))
 			return err_set(err, ERR_INVALID, "the lead has no %s, which %s needs",
 			    from == NULL ? "value" : from, to);
+		scope_note_missing(s, str_from(from));
 		return 0;
 	}
 	v = mapping_rule_value(s, v);
@@ -100,12 +111,12 @@ static json_t *mapping_apply_rules(struct scope *s, const json_t *rules, struct 
 }
 
 json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping,
-    const json_t *lead, struct err *err)
+    const json_t *lead, json_t *missing, struct err *err)
 {
 	const json_t *template = json_object_get(c->access.settings, "bodyTemplate");
 	const json_t *rules = json_object_get(mapping, "rules");
 	/* Template and rules may repeat what a lead has, so what they make of it is bounded. */
-	struct scope s = {.a = a, .weight_max = LIMIT_JSON_BYTES};
+	struct scope s = {.a = a, .weight_max = LIMIT_JSON_BYTES, .missing = missing};
 	json_t *out;
 
 	s.slot[TEMPLATE_LEAD].json = JSON_ITER(lead);

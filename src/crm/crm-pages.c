@@ -8,6 +8,8 @@
 #include "html/chrome.h"
 #include "lead/lead-pages.h"
 
+#define LACKING_BYTES 2000u
+
 /* The members of an object as a list for the template; containers as JSON text. */
 static json_t *lead_member_list(struct req *r, const json_t *object)
 {
@@ -41,6 +43,18 @@ static json_t *timeline_add_moment(
 	return o;
 }
 
+/* "customFields.size, company", or NULL where the lead lacked nothing. */
+static const char *lacking_text(struct arena *a, const json_t *attempt)
+{
+	const json_t *missing = json_object_get(attempt, "missing"), *one;
+	struct buf *b = buf_new(a, LACKING_BYTES);
+	size_t i;
+
+	json_array_each(missing, i, one)
+		buf_printf(b, "%s%s", i > 0 ? ", " : "", json_string_value(one));
+	return b->len > 0 ? b->p : NULL;
+}
+
 static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *attempt)
 {
 	const char *error = json_str(attempt, "error"), *name = json_str(attempt, "name");
@@ -55,6 +69,8 @@ static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *
 				(long long)json_int(attempt, "attempt"), name),
 	    error == NULL ? DELIVERY_SUCCESS : DELIVERY_FAILED);
 	json_set_str(o, "detail", error);
+	json_set_str(o, "answer", json_str(attempt, "answer"));
+	json_set_str(o, "lacking", lacking_text(r->a, attempt));
 	json_set(o, "duration", json_incref(json_object_get(attempt, "durationUs")));
 	json_set_str(
 	    o, "status", status > 0 ? arena_printf(r->a, "HTTP %lld", (long long)status) : NULL);
@@ -94,14 +110,18 @@ static bool lead_has_open_destination(const json_t *destinations)
 
 /* A time of trying again that has passed is no promise: the lane is held back, or the runner is at
  * it. */
-static void show_destinations(json_t *destinations)
+static void show_destinations(struct arena *a, json_t *destinations)
 {
 	int64_t now_us = clock_now_us();
 	json_t *destination;
 	size_t i;
 
 	json_array_foreach(destinations, i, destination)
-	    json_set_bool(destination, "is_due", json_time(destination, "nextAttemptAt") <= now_us);
+	{
+		json_set_bool(
+		    destination, "is_due", json_time(destination, "nextAttemptAt") <= now_us);
+		json_set_str(destination, "lacking", lacking_text(a, destination));
+	}
 }
 
 int crm_page_lead_detail(struct req *r)
@@ -129,7 +149,7 @@ int crm_page_lead_detail(struct req *r)
 	json_set(data, "raw_fields", lead_member_list(r, json_object_get(lead, "rawFieldData")));
 	json_set(data, "custom_fields", lead_member_list(r, json_object_get(lead, "customFields")));
 	json_set_bool(data, "has_raw", json_array_size(json_object_get(data, "raw_fields")) > 0);
-	show_destinations(destinations);
+	show_destinations(r->a, destinations);
 	json_set(data, "destinations", json_incref(destinations));
 	json_set_bool(data, "has_destinations", json_array_size(destinations) > 0);
 	json_set_bool(data, "stage_failed", str_is(str_from(stage), LEAD_FAILED));

@@ -42,6 +42,7 @@ struct lead_push {
 	bool is_given_up; /* the job is dead, until somebody runs it again */
 	bool is_retry;    /* again_us ends a wait within a round */
 	bool is_counted;  /* this try is one of the round's */
+	json_t *missing;  /* what the attempt's mapping did not find in the lead */
 };
 
 /* ---- outcome ----------------------------------------------------------------------------- */
@@ -150,8 +151,10 @@ static int push_wait_for_next(
 static json_t *push_inputs(struct lead_push *p, struct err *err)
 {
 	struct arena *a = p->job->a;
-	json_t *inputs, *body = crm_map_lead(a, p->to, p->d.mapping, p->d.lead, err);
+	json_t *inputs, *body;
 
+	p->missing = json_own(a, json_array());
+	body = crm_map_lead(a, p->to, p->d.mapping, p->d.lead, p->missing, err);
 	if (body == NULL)
 		return NULL;
 	inputs = json_own(a, json_object());
@@ -183,7 +186,9 @@ static void push_attempt_note(struct lead_push *p, const struct connection_call 
 	    .at_us = call->at_us,
 	    .duration_us = call->duration_us,
 	    .http_status = res->status,
-	    .error = res->class == CALL_OK ? NULL : res->error};
+	    .error = res->class == CALL_OK ? NULL : res->error,
+	    .answer = res->answer,
+	    .missing = p->missing};
 	p->d.http_status = p->attempt.http_status;
 	p->d.error = p->attempt.error;
 }

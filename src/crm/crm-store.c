@@ -41,11 +41,19 @@ enum {
 	DELIVERY_EXTERNAL_ID,
 	DELIVERY_UPDATED_AT,
 	DELIVERY_LEAD_JSON,
-	DELIVERY_MAPPING
+	DELIVERY_MAPPING,
+	DELIVERY_PROVIDER,
+	DELIVERY_PROVIDER_LEAD_ID,
+	DELIVERY_RECORD,
+	DELIVERY_FORM,
+	DELIVERY_AD,
+	DELIVERY_CAMPAIGN,
+	DELIVERY_RECEIVED_AT
 };
 DB_STMT_ROWS(deliveries_by_id,
     "SELECT d.id, d.lead_id, d.connection_id, d.status, d.attempts, d.rounds, d.next_at,"
-    " d.last_error, d.external_id, d.updated_at, l.lead, m.mapping"
+    " d.last_error, d.external_id, d.updated_at, l.lead, m.mapping, l.provider_type,"
+    " l.provider_lead_id, l.record_id, l.form_id, l.ad_id, l.campaign_id, l.received_at"
     " FROM lead_deliveries d FORCE INDEX (PRIMARY)"
     " JOIN leads l ON l.id = d.lead_id AND l.account_id = d.account_id"
     " LEFT JOIN mappings m ON m.account_id = d.account_id AND m.connection_id = d.connection_id"
@@ -71,8 +79,8 @@ DB_STMT_ROWS(leads_of_deliveries,
     "SELECT lead_id FROM lead_deliveries WHERE account_id = ? AND id IN (", "?", ")");
 DB_STMT_ROWS(attempts_insert,
     "INSERT INTO lead_delivery_attempts (id, account_id, delivery_id, attempt, at, duration_us,"
-    " status, error) VALUES ",
-    "(?,?,?,?,?,?,?,?)", "");
+    " status, error, answer, missing) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?)", "");
 enum {
 	ATTEMPT_AT,
 	ATTEMPT_NUMBER,
@@ -80,19 +88,30 @@ enum {
 	ATTEMPT_ERROR,
 	ATTEMPT_DURATION,
 	ATTEMPT_NAME,
-	ATTEMPT_CONNECTION
+	ATTEMPT_CONNECTION,
+	ATTEMPT_ANSWER,
+	ATTEMPT_MISSING
 };
 DB_STMT(attempts_of_lead,
-    "SELECT a.at, a.attempt, a.status, a.error, a.duration_us, c.name, d.connection_id"
+    "SELECT a.at, a.attempt, a.status, a.error, a.duration_us, c.name, d.connection_id, a.answer,"
+    " a.missing"
     " FROM lead_deliveries d JOIN lead_delivery_attempts a"
     " ON a.account_id = d.account_id AND a.delivery_id = d.id"
     " LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id"
     " WHERE d.account_id = ? AND d.lead_id = ? ORDER BY a.id LIMIT 500");
 #define DESTINATION_COLUMNS                                                                        \
 	"SELECT d.lead_id, d.id, d.connection_id, c.name, d.status, d.attempts, d.last_error,"     \
-	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at FROM "                \
-	"lead_deliveries d"                                                                        \
+	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at"
+#define DESTINATION_TABLES                                                                         \
+	" FROM lead_deliveries d"                                                                  \
 	" LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id "
+/* With what the last attempt has to tell, for those who look at one delivery after the other. */
+#define LAST_ATTEMPT_COLUMNS DESTINATION_COLUMNS ", t.answer, t.missing"
+#define LAST_ATTEMPT_TABLES                                                                        \
+	DESTINATION_TABLES                                                                         \
+	"LEFT JOIN lead_delivery_attempts t ON t.account_id = d.account_id AND t.id ="             \
+	" (SELECT MAX(x.id) FROM lead_delivery_attempts x WHERE x.account_id = d.account_id"       \
+	" AND x.delivery_id = d.id) "
 enum {
 	DESTINATION_LEAD,
 	DESTINATION_ID,
@@ -105,14 +124,19 @@ enum {
 	DESTINATION_PUSHED_AT,
 	DESTINATION_NEXT_AT,
 	DESTINATION_LAST_STATUS,
-	DESTINATION_UPDATED_AT
+	DESTINATION_UPDATED_AT,
+	DESTINATION_ANSWER,
+	DESTINATION_MISSING
 };
-DB_STMT_ROWS(destinations_of_leads, DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.lead_id IN (",
-    "?", ") ORDER BY d.id");
-DB_STMT(delivery_page,
-    DESTINATION_COLUMNS "WHERE d.account_id = ? AND d.id < ? AND (? IS NULL OR d.status = ?)"
-			" AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
-			" ORDER BY d.id DESC LIMIT ? OFFSET ?");
+DB_STMT_ROWS(destinations_of_leads,
+    DESTINATION_COLUMNS DESTINATION_TABLES "WHERE d.account_id = ? AND d.lead_id IN (", "?",
+    ") ORDER BY d.id");
+DB_STMT(destinations_of_lead, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
+    "WHERE d.account_id = ? AND d.lead_id = ? ORDER BY d.id");
+DB_STMT(delivery_page, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
+    "WHERE d.account_id = ? AND d.id < ? AND (? IS NULL OR d.status = ?)"
+    " AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
+    " ORDER BY d.id DESC LIMIT ? OFFSET ?");
 /* Ready, or failed for want of their details; no destination has taken them. */
 #define WAITING                                                                                    \
 	"stage IN ('" LEAD_READY "','" LEAD_FAILED "') AND sync_status IN ('" LEAD_SYNC_NONE       \
@@ -146,6 +170,26 @@ const struct list list_of_deliveries = {"deliveries", delivery_filters, NULL};
 
 /* ---- one delivery ------------------------------------------------------------------------ */
 
+/* What a mapping can name of a lead beside its normalized form. */
+static void lead_complete(struct arena *a, const struct db_rows *rows, size_t i, json_t *lead)
+{
+	static const struct {
+		const char *name;
+		size_t column;
+	} texts[] = {{"providerType", DELIVERY_PROVIDER},
+	    {"providerLeadId", DELIVERY_PROVIDER_LEAD_ID}, {"formId", DELIVERY_FORM},
+	    {"adId", DELIVERY_AD}, {"campaignId", DELIVERY_CAMPAIGN}};
+
+	for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++)
+		if (!db_is_null(rows, i, texts[k].column))
+			json_set_str(lead, texts[k].name, db_get_text(rows, i, texts[k].column));
+	json_set_str(lead, "id", uuid_dup(a, db_get_uuid(rows, i, DELIVERY_LEAD)));
+	if (!db_is_null(rows, i, DELIVERY_RECORD))
+		json_set_str(lead, "recordId", uuid_dup(a, db_get_uuid(rows, i, DELIVERY_RECORD)));
+	json_set_str(
+	    lead, "receivedAt", clock_iso_dup(a, db_get_int(rows, i, DELIVERY_RECEIVED_AT)));
+}
+
 /* With copies of its own, since rows that were read for many jobs go before those do. */
 static int delivery_row_read(struct arena *a, const struct db_rows *rows, size_t i,
     const struct uuid *account_id, struct delivery *out, struct err *err)
@@ -162,8 +206,11 @@ static int delivery_row_read(struct arena *a, const struct db_rows *rows, size_t
 	    .external_id = arena_strdup(a, db_get_text(rows, i, DELIVERY_EXTERNAL_ID)),
 	    .updated_us = db_get_int(rows, i, DELIVERY_UPDATED_AT),
 	    .lead = json_parse_stored(a, db_get_str(rows, i, DELIVERY_LEAD_JSON), err)};
-	if (out->lead == NULL || db_is_null(rows, i, DELIVERY_MAPPING))
-		return out->lead == NULL ? -1 : 0;
+	if (out->lead == NULL)
+		return -1;
+	lead_complete(a, rows, i, out->lead);
+	if (db_is_null(rows, i, DELIVERY_MAPPING))
+		return 0;
 	out->mapping = json_parse_stored(a, db_get_str(rows, i, DELIVERY_MAPPING), err);
 	return out->mapping == NULL ? -1 : 0;
 }
@@ -268,9 +315,24 @@ static int ledger_tell_leads(struct ledger *l, struct db *db, struct err *err)
 
 /* ---- what came of pushes ----------------------------------------------------------------- */
 
+#define MISSING_BYTES 1000u /* of the column */
 #define INSERT_VALUES 6
-#define ATTEMPT_VALUES 8
+#define ATTEMPT_VALUES 10
 #define UPDATE_VALUES 14
+
+/* As it is stored: a list's JSON, of as many as have room; {NULL,0} where nothing is missing. */
+static struct str missing_text(struct arena *a, const json_t *missing)
+{
+	struct str text = {NULL, 0};
+	json_t *list;
+
+	if (json_array_size(missing) == 0)
+		return text;
+	list = json_own(a, json_copy(JSON_ITER(missing)));
+	for (text = json_text(a, list); text.n > MISSING_BYTES; text = json_text(a, list))
+		json_array_remove(list, json_array_size(list) - 1);
+	return text;
+}
 
 static int attempts_store(
     struct db *db, struct arena *a, const struct push_outcome *v, size_t n, struct err *err)
@@ -289,7 +351,8 @@ static int attempts_store(
 		    db_uuid(&v[i].d->id), db_int(t->number), db_int(t->at_us),
 		    db_int(t->duration_us),
 		    t->http_status == 0 ? db_null() : db_int(t->http_status),
-		    db_strn(utf8_clean(a, str_from(t->error), 1000))};
+		    db_strn(utf8_clean(a, str_from(t->error), 1000)), db_strn(t->answer),
+		    db_strn(missing_text(a, t->missing))};
 
 		memcpy(vals + ATTEMPT_VALUES * rows++, row, sizeof(row));
 	}
@@ -584,6 +647,18 @@ int deliveries_count_waiting(
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
+/* Of the last attempt, or of one: what the destination answered, and what the lead lacked. */
+static void attempt_tell(
+    struct arena *a, const struct db_rows *rows, size_t i, size_t answer, size_t missing, json_t *o)
+{
+	json_t *list = db_is_null(rows, i, missing)
+			   ? NULL
+			   : json_parse_stored(a, db_get_str(rows, i, missing), NULL);
+
+	json_set_str(o, "answer", db_get_text(rows, i, answer));
+	json_set(o, "missing", list == NULL ? json_array() : json_incref(list));
+}
+
 static json_t *destination_json(struct arena *a, const struct db_rows *rows, size_t i)
 {
 	json_t *o = json_object();
@@ -640,16 +715,25 @@ int crm_add_destinations(
 	return 0;
 }
 
+static json_t *delivery_told(struct arena *a, const struct db_rows *rows, size_t i)
+{
+	json_t *o = destination_json(a, rows, i);
+
+	attempt_tell(a, rows, i, DESTINATION_ANSWER, DESTINATION_MISSING, o);
+	return o;
+}
+
 int crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, json_t **out, struct err *err)
 {
-	json_t *leads = json_own(a, json_array()), *lead = json_object();
+	struct db_rows rows;
 
-	json_set_str(lead, "id", uuid_dup(a, *lead_id));
-	json_array_append_new(leads, lead);
-	if (crm_add_destinations(app, a, account_id, leads, err) == -1)
+	*out = json_own(a, json_array());
+	if (db_query(app->db, a, &destinations_of_lead,
+		DB_VALS(db_uuid(account_id), db_uuid(lead_id)), &rows, err) == -1)
 		return -1;
-	*out = json_own(a, json_incref(json_object_get(lead, "destinations")));
+	for (size_t i = 0; i < rows.count; i++)
+		json_array_append_new(*out, delivery_told(a, &rows, i));
 	return 0;
 }
 
@@ -673,6 +757,7 @@ int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *accou
 		json_set_str(o, "name", db_get_text(&rows, i, ATTEMPT_NAME));
 		json_set_str(
 		    o, "connectionId", uuid_dup(a, db_get_uuid(&rows, i, ATTEMPT_CONNECTION)));
+		attempt_tell(a, &rows, i, ATTEMPT_ANSWER, ATTEMPT_MISSING, o);
 		json_array_append_new(*out, o);
 	}
 	return 0;
@@ -683,7 +768,7 @@ static int delivery_json(struct app *app, struct arena *a, const struct db_rows 
 {
 	(void)app;
 	(void)err;
-	*out = json_own(a, destination_json(a, rows, i));
+	*out = json_own(a, delivery_told(a, rows, i));
 	return 0;
 }
 

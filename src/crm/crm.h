@@ -17,11 +17,12 @@ extern const struct word delivery_statuses[]; /* by what can still be hoped for,
 
 /* The body a destination is sent for a lead, by its mapping (default: email→email,
  * firstName→first_name, lastName→last_name, fullName→full_name, phoneNumber→phone,
- * company→company). */
+ * company→company). What the mapping asks for and the lead has not is added to the list missing,
+ * which may be NULL. */
 json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping,
-    const json_t *lead, struct err *err);
-/* Whether a body template can be used: its placeholders are closed and are paths. ERR_INVALID; the
- * field is the place within the template. */
+    const json_t *lead, json_t *missing, struct err *err);
+/* Whether a body template can be used: its placeholders are closed, and name fields of a lead.
+ * ERR_INVALID; the field is the place within the template. */
 int crm_check_template(struct arena *a, const json_t *template, struct err *err);
 /* lead_ready subscriber: a ledger row and a crm.push job per destination. */
 int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err);

@@ -24,9 +24,26 @@
 #include "base/limits.h"
 #include "expr/expr-tree.h"
 
+#define MISSING_BYTES 200u /* of one that is noted */
+
 bool scope_is_over(const struct scope *s)
 {
 	return s->weight_max > 0 && s->weight > s->weight_max;
+}
+
+void scope_note_missing(struct scope *s, struct str what)
+{
+	size_t i;
+	json_t *known;
+
+	what = utf8_cut(str_trim(what), MISSING_BYTES);
+	if (what.n == 0 || json_array_size(s->missing) >= EXPR_MISSING_MAX)
+		return;
+	json_array_each(s->missing, i, known)
+		if (str_is(what, json_string_value(known)))
+			return;
+	if (s->missing != NULL)
+		json_array_append_new(s->missing, json_stringn(what.p, what.n));
 }
 
 /* ---- references ---------------------------------------------------------------------------- */
@@ -74,6 +91,15 @@ static void filter_apply(const struct filter *f, struct scope *s, struct expr_va
 		f->function->apply(s, v, text, f->argument);
 }
 
+static json_t *ref_find_json(const struct ref *r, json_t *root)
+{
+	json_t *v = r->key == NULL ? NULL : json_object_get(path_get(r->of, root), r->key);
+
+	if (v != NULL || (r->path == NULL && r->key != NULL))
+		return v;
+	return r->path == NULL ? root : path_get(r->path, root);
+}
+
 static void ref_find(const struct ref *r, struct scope *s, struct expr_value *v)
 {
 	*v = (struct expr_value){.kind = VALUE_ABSENT};
@@ -89,8 +115,8 @@ static void ref_find(const struct ref *r, struct scope *s, struct expr_value *v)
 		return;
 	case REF_JSON:
 		v->json = s->slot[r->slot].json;
-		if (v->json != NULL && r->path != NULL)
-			v->json = path_get(r->path, v->json);
+		if (v->json != NULL)
+			v->json = ref_find_json(r, v->json);
 		v->kind = v->json != NULL ? VALUE_JSON : VALUE_ABSENT;
 		return;
 	}
@@ -151,8 +177,10 @@ static struct str expr_concat_text(
 
 		if (t.p == NULL && e->absent_is_empty) /* of a list: its elements */
 			t = str_from(json_joined_text(s->a, expr_borrow(e->parts[i], s)));
-		if (t.p == NULL && e->absent_is_empty)
+		if (t.p == NULL && e->absent_is_empty) {
+			scope_note_missing(s, e->parts[i]->source);
 			continue;
+		}
 		if (t.p == NULL)
 			return (struct str){NULL, 0};
 		if (escape != NULL && e->parts[i]->kind != EXPR_CONST)
@@ -298,6 +326,8 @@ static json_t *json_of_refs(const struct expr *e, struct scope *s)
 	struct expr_value v;
 
 	refs_find(e, s, &v);
+	if (v.kind == VALUE_ABSENT || (v.kind == VALUE_JSON && json_is_null(v.json)))
+		scope_note_missing(s, e->source);
 	switch (v.kind) {
 	case VALUE_JSON:
 		return value_count_given(s, json_incref(v.json));

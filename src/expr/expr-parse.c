@@ -13,7 +13,11 @@
  * The loader's reader stands at the value that is being compiled; each descent enters and leaves
  * it. A failure leaves the reader where it is, and the tree half made: nobody may use it. Loops add
  * their names to the loader when they are compiled, and what is compiled after them may use these.
- * In a language without functions a placeholder is one path: see expr.h. */
+ * Below a root's FIELD_KEYS stand keys of others, which may look like anything:
+ *
+ *	customFields.size_(approx.):lower || 'none'
+ *	             └─────┬──────┘ └─┬─┘            one key, or else a path
+ *	                   key        what ends it is but a function that there is */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/limits.h"
@@ -21,15 +25,18 @@
 
 /* A complaint at the place of the reader; -1. */
 #define LOADER_FAIL(l, ...) json_reader_fail(&(l)->in, __VA_ARGS__)
+#define NAMES_BYTES 400u /* of a list of what can stand at a place */
 
 /* ---- references ---------------------------------------------------------------------------- */
 
-/* The root or loop of this name: 1, or 0. */
-static int language_find_root(const struct loader *l, struct str name, struct ref *r)
+/* The root or loop of this name: 1, or 0. *fields are what lies in it, or NULL: anything. */
+static int language_find_root(
+    const struct loader *l, struct str name, struct ref *r, const struct expr_field **fields)
 {
 	const struct expr_language *lang = l->language;
 
 	r->kind = REF_JSON;
+	*fields = NULL;
 	for (size_t i = 0; i < l->nloops; i++)
 		if (str_is(name, l->loop[i])) {
 			r->slot = EXPR_ROOTS_MAX + (unsigned)i;
@@ -40,6 +47,7 @@ static int language_find_root(const struct loader *l, struct str name, struct re
 		    (l->roots & EXPR_ROOT_BIT(lang->roots[i].slot)) != 0) {
 			r->slot = lang->roots[i].slot;
 			r->find = lang->roots[i].find;
+			*fields = lang->roots[i].fields;
 			r->kind = r->find != NULL ? REF_NAMED : REF_JSON;
 			return 1;
 		}
@@ -55,23 +63,64 @@ static const struct expr_function *language_find_function(
 	return NULL;
 }
 
-/* name, or name(c) */
-static int compile_filter(struct loader *l, struct str text, struct ref *r)
+/* The names that can stand at a place, for who wrote another. */
+static const char *names_of_functions(const struct loader *l)
 {
-	struct str name = text;
+	struct buf *b = buf_new(l->a, NAMES_BYTES);
+
+	for (const struct expr_function *f = l->language->functions; f->name != NULL; f++)
+		buf_printf(
+		    b, "%s%s%s", b->len > 0 ? ", " : "", f->name, f->takes_argument ? "(c)" : "");
+	return b->p;
+}
+
+static const char *names_of_roots(const struct loader *l)
+{
+	const struct expr_language *lang = l->language;
+	struct buf *b = buf_new(l->a, NAMES_BYTES);
+
+	for (size_t i = 0; i < lang->nroots; i++)
+		if ((l->roots & EXPR_ROOT_BIT(lang->roots[i].slot)) != 0)
+			buf_printf(b, "%s%s", b->len > 0 ? ", " : "", lang->roots[i].name);
+	for (size_t i = 0; i < l->nloops; i++)
+		buf_printf(b, "%s%s", b->len > 0 ? ", " : "", l->loop[i]);
+	return b->len == 0 ? "nothing" : b->p;
+}
+
+static const char *names_of_fields(const struct loader *l, const struct expr_field *fields)
+{
+	struct buf *b = buf_new(l->a, NAMES_BYTES);
+
+	for (; fields->name != NULL; fields++)
+		buf_printf(b, "%s%s%s", b->len > 0 ? ", " : "", fields->name,
+		    fields->kind == FIELD_KEYS ? ".KEY" : "");
+	return b->p;
+}
+
+/* ---- functions ------------------------------------------------------------------------------ */
+
+/* name, or name(c): what stands before the parenthesis. */
+static struct str filter_name(struct str text)
+{
 	const char *paren = memchr(text.p, '(', text.n);
 
-	if (paren != NULL)
-		name.n = (size_t)(paren - text.p);
+	return (struct str){text.p, paren == NULL ? text.n : (size_t)(paren - text.p)};
+}
+
+static int compile_filter(struct loader *l, struct str text, struct ref *r)
+{
+	struct str name = filter_name(text);
 	const struct expr_function *f = language_find_function(l->language, name);
+
 	if (f == NULL)
-		return LOADER_FAIL(l, "unknown filter \"%.*s\"", (int)name.n, name.p);
-	bool has_argument = paren != NULL && text.n == name.n + 3 && text.p[text.n - 1] == ')';
-	if ((paren != NULL && !has_argument) || has_argument != f->takes_argument)
+		return LOADER_FAIL(l, "unknown filter \"%.*s\": there are %s", (int)name.n, name.p,
+		    names_of_functions(l));
+	bool has_argument = text.n == name.n + 3 && text.p[text.n - 1] == ')';
+	if ((text.n > name.n && !has_argument) || has_argument != f->takes_argument)
 		return LOADER_FAIL(l, "filter %s: a wrong argument", f->name);
 	if (r->nfilters == EXPR_FILTERS_MAX)
 		return LOADER_FAIL(l, "too many filters");
-	r->filters[r->nfilters++] = (struct filter){f, has_argument ? paren[1] : '\0'};
+	r->filters[r->nfilters++] = (struct filter){f, has_argument ? text.p[name.n + 1] : '\0'};
 	return 0;
 }
 
@@ -91,6 +140,63 @@ static bool cut_filter(struct str *rest, struct str *part)
 	return true;
 }
 
+/* The same where a key may hold colons: only what names functions to the end is none of the key's,
+ * and none behind a backslash. */
+static void cut_filters_of_key(const struct loader *l, struct str *place, struct str *filters)
+{
+	size_t end = place->n;
+
+	*filters = (struct str){NULL, 0};
+	for (size_t i = place->n; i-- > 0;) {
+		struct str part = str_trim((struct str){place->p + i + 1, end - i - 1});
+
+		if (place->p[i] != ':' || (i > 0 && place->p[i - 1] == '('))
+			continue;
+		if ((i > 0 && place->p[i - 1] == '\\') ||
+		    language_find_function(l->language, filter_name(part)) == NULL)
+			break;
+		*filters = (struct str){place->p + i + 1, place->n - i - 1};
+		end = i;
+	}
+	place->n = end;
+}
+
+/* ---- places --------------------------------------------------------------------------------- */
+
+/* Up to the first dot or bracket. */
+static struct str place_first(struct str text)
+{
+	size_t i = 0;
+
+	while (i < text.n && text.p[i] != '.' && text.p[i] != '[')
+		i++;
+	return (struct str){text.p, i};
+}
+
+static const struct expr_field *field_find(const struct expr_field *fields, struct str name)
+{
+	for (; fields != NULL && fields->name != NULL; fields++)
+		if (str_is(name, fields->name))
+			return fields;
+	return NULL;
+}
+
+/* The key as it is: where it would end the placeholder or an alternative, or begin a function, it
+ * was written with a backslash. */
+static const char *key_unescaped(struct arena *a, struct str text)
+{
+	char *key = arena_alloc(a, text.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '\\' && i + 1 < text.n && memchr("|:{}", text.p[i + 1], 4) != NULL)
+			i++;
+		key[n++] = text.p[i];
+	}
+	key[n] = '\0';
+	return key;
+}
+
 static int compile_path(struct loader *l, struct str text, struct ref *r)
 {
 	struct err err = ERR_INIT;
@@ -99,19 +205,42 @@ static int compile_path(struct loader *l, struct str text, struct ref *r)
 	return r->path == NULL ? LOADER_FAIL(l, "%s", err.msg) : 0;
 }
 
+/* A place within a root of whose JSON something is known. */
+static int compile_path_of(
+    struct loader *l, const struct expr_field *fields, struct str text, struct ref *r)
+{
+	const struct expr_field *field = field_find(fields, place_first(text));
+
+	if (fields == NULL)
+		return compile_path(l, text, r);
+	if (field == NULL)
+		return LOADER_FAIL(l, "there is no \"%.*s\" here, but %s", (int)text.n, text.p,
+		    names_of_fields(l, fields));
+	struct str name = str_from(field->name);
+	if (field->kind == FIELD_SCALAR && text.n > name.n)
+		return LOADER_FAIL(l, "nothing lies below %s", field->name);
+	if (text.n <= name.n + 1 || text.p[name.n] != '.')
+		return compile_path(l, text, r);
+	r->of = path_compile(l->a, name, NULL);
+	r->key = key_unescaped(l->a, (struct str){text.p + name.n + 1, text.n - name.n - 1});
+	r->name = arena_strndup(l->a, text.p, text.n);
+	r->path = path_compile(l->a, text, NULL);
+	return 0;
+}
+
 /* root[.path], or a path of the root without a name */
 static int compile_place(struct loader *l, struct str text, struct ref *r)
 {
-	size_t i = 0;
+	const struct expr_field *fields;
+	struct str first = place_first(text);
 
-	while (i < text.n && text.p[i] != '.' && text.p[i] != '[')
-		i++;
-	if (!language_find_root(l, (struct str){text.p, i}, r)) {
-		if (!language_find_root(l, STR(""), r))
-			return LOADER_FAIL(l, "\"%.*s\" is not known here", (int)i, text.p);
-		return text.n == 0 ? 0 : compile_path(l, text, r);
+	if (!language_find_root(l, first, r, &fields)) {
+		if (!language_find_root(l, STR(""), r, &fields))
+			return LOADER_FAIL(l, "\"%.*s\" is not known here, but %s", (int)first.n,
+			    first.p, names_of_roots(l));
+		return text.n == 0 ? 0 : compile_path_of(l, fields, text, r);
 	}
-	struct str rest = {text.p + i, text.n - i};
+	struct str rest = {text.p + first.n, text.n - first.n};
 	if (rest.n == 0)
 		return r->kind == REF_NAMED ? LOADER_FAIL(l, "a name must follow") : 0;
 	if (rest.p[0] == '.')
@@ -120,7 +249,31 @@ static int compile_place(struct loader *l, struct str text, struct ref *r)
 		r->name = arena_strndup(l->a, rest.p, rest.n);
 		return 0;
 	}
-	return rest.n == 0 ? LOADER_FAIL(l, "an empty path") : compile_path(l, rest, r);
+	return rest.n == 0 ? LOADER_FAIL(l, "an empty path") : compile_path_of(l, fields, rest, r);
+}
+
+/* Does a place begin in keys of others? */
+static bool place_is_of_keys(const struct loader *l, struct str text)
+{
+	const struct expr_field *fields, *field;
+	struct str first = place_first(text);
+	struct ref ignored;
+
+	if (!language_find_root(l, first, &ignored, &fields))
+		(void)language_find_root(l, STR(""), &ignored, &fields);
+	else if (first.n < text.n)
+		first = place_first((struct str){text.p + first.n + 1, text.n - first.n - 1});
+	field = field_find(fields, first);
+	return field != NULL && field->kind == FIELD_KEYS;
+}
+
+static int compile_literal(struct loader *l, struct str text, struct ref *r)
+{
+	if (text.n < 2 || text.p[text.n - 1] != '\'')
+		return LOADER_FAIL(l, "a quote is not closed");
+	r->kind = REF_LITERAL;
+	r->literal = (struct str){arena_strndup(l->a, text.p + 1, text.n - 2), text.n - 2};
+	return 0;
 }
 
 static int compile_ref(struct loader *l, struct str text, struct ref *r)
@@ -129,18 +282,17 @@ static int compile_ref(struct loader *l, struct str text, struct ref *r)
 
 	*r = (struct ref){0};
 	text = str_trim(text);
-	if (text.n == 0 && !l->is_lenient)
+	if (text.n == 0)
 		return LOADER_FAIL(l, "an empty placeholder");
-	if (l->language->functions == NULL)
-		return compile_place(l, text, r);
-	if (text.n > 0 && text.p[0] == '\'') {
-		if (text.n < 2 || text.p[text.n - 1] != '\'')
-			return LOADER_FAIL(l, "a quote is not closed");
-		r->kind = REF_LITERAL;
-		r->literal = (struct str){arena_strndup(l->a, text.p + 1, text.n - 2), text.n - 2};
-		return 0;
+	if (text.p[0] == '\'')
+		return compile_literal(l, text, r);
+	if (place_is_of_keys(l, text)) {
+		part = text;
+		cut_filters_of_key(l, &part, &text);
+	} else if (!cut_filter(&text, &part)) {
+		return -1;
 	}
-	if (!cut_filter(&text, &part) || compile_place(l, part, r) == -1)
+	if (compile_place(l, str_trim(part), r) == -1)
 		return -1;
 	while (cut_filter(&text, &part))
 		if (compile_filter(l, part, r) == -1)
@@ -159,11 +311,11 @@ static struct expr *expr_new(struct loader *l, enum expr_kind kind)
 }
 
 /* Cuts alternatives at "||". */
-static bool cut_alternative(const struct expr_language *lang, struct str *rest, struct str *part)
+static bool cut_alternative(struct str *rest, struct str *part)
 {
 	if (rest->p == NULL)
 		return false;
-	const char *bars = lang->functions != NULL ? memmem(rest->p, rest->n, "||", 2) : NULL;
+	const char *bars = memmem(rest->p, rest->n, "||", 2);
 	size_t n = bars == NULL ? rest->n : (size_t)(bars - rest->p);
 	*part = (struct str){rest->p, n};
 	*rest = bars == NULL ? (struct str){NULL, 0} : (struct str){bars + 2, rest->n - n - 2};
@@ -176,13 +328,15 @@ static int compile_refs(struct loader *l, struct str text, struct expr **out)
 	struct str part, rest = text;
 	size_t max = 0;
 
-	while (cut_alternative(l->language, &rest, &part))
+	e->source = (struct str){arena_strndup(l->a, text.p, text.n), text.n};
+	while (cut_alternative(&rest, &part))
 		max++;
 	e->refs = arena_array(l->a, max, sizeof(*e->refs));
-	while (cut_alternative(l->language, &text, &part)) {
-		if (compile_ref(l, part, &e->refs[e->nrefs]) == -1)
+	while (cut_alternative(&text, &part)) {
+		if (compile_ref(l, part, &e->refs[e->nrefs]) == 0)
+			e->nrefs++;
+		else if (!l->is_lenient)
 			return -1;
-		e->nrefs++;
 	}
 	return 0;
 }
@@ -214,10 +368,7 @@ static int parts_add_placeholder(struct loader *l, struct text_parts *t, struct 
 {
 	if (t->constant->len > 0)
 		parts_end_constant(l, t);
-	struct expr **part = &t->e->parts[t->e->n++];
-	if (compile_refs(l, inner, part) == 0)
-		return 0;
-	return l->is_lenient ? 0 : -1; /* what was found of it so far: nothing */
+	return compile_refs(l, inner, &t->e->parts[t->e->n++]);
 }
 
 static struct expr *parts_end(struct loader *l, struct text_parts *t)
@@ -350,6 +501,19 @@ static int compile_list(struct loader *l, const json_t *v, struct expr *e)
 	return 0;
 }
 
+/* A path that is written down, perhaps for where nobody configures one: it is one, or would never
+ * find anything. */
+static int check_literal_paths(struct loader *l, const struct expr *e)
+{
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < e->nrefs; i++)
+		if (e->refs[i].kind == REF_LITERAL &&
+		    path_compile(l->a, e->refs[i].literal, &err) == NULL)
+			return json_reader_fail_at(&l->in, "at", "%s", err.msg);
+	return 0;
+}
+
 /* Paths that a person configured ("at"), and what they are looked up in ("in"). */
 static int compile_places(struct loader *l, const json_t *v, struct expr *e)
 {
@@ -360,7 +524,7 @@ static int compile_places(struct loader *l, const json_t *v, struct expr *e)
 		return -1;
 	if (e->of == NULL || e->in == NULL)
 		return LOADER_FAIL(l, "needs \"at\" and \"in\"");
-	return 0;
+	return check_literal_paths(l, e->of);
 }
 
 static int compile_when(struct loader *l, const json_t *v, struct expr *e)
@@ -467,8 +631,6 @@ int expr_member(struct loader *l, const json_t *object, const char *key, struct 
 
 /* ---- conditions ---------------------------------------------------------------------------- */
 
-static int cond_compile(struct loader *l, const json_t *v, struct cond **out);
-
 static int cond_children(struct loader *l, const json_t *list, struct cond *c)
 {
 	size_t i;
@@ -491,6 +653,8 @@ static int cond_texts(struct loader *l, const json_t *v, struct cond *c)
 {
 	size_t n = json_is_array(v) ? json_array_size(v) : 1;
 
+	if (n == 0)
+		return LOADER_FAIL(l, "nothing is in an empty list");
 	c->texts = arena_array(l->a, n + 1, sizeof(*c->texts));
 	for (size_t i = 0; i < n; i++) {
 		const json_t *one = json_is_array(v) ? json_array_get(v, i) : v;
@@ -519,7 +683,8 @@ static int cond_test(struct loader *l, const json_t *v, struct cond *c)
 	    compile_refs(l, ref, &c->ref) == -1)
 		return -1;
 	if (json_object_size(v) != 2)
-		return LOADER_FAIL(l, "needs \"ref\" and one test");
+		return LOADER_FAIL(
+		    l, "needs \"ref\" and one test: equals, in, exists, startsWith or endsWith");
 	for (size_t i = 1; keys[i] != NULL; i++)
 		if (json_object_get(v, keys[i]) != NULL) {
 			key = keys[i];
@@ -534,7 +699,7 @@ static int cond_test(struct loader *l, const json_t *v, struct cond *c)
 	return cond_texts(l, json_object_get(v, key), c);
 }
 
-static int cond_compile(struct loader *l, const json_t *v, struct cond **out)
+int cond_compile(struct loader *l, const json_t *v, struct cond **out)
 {
 	static const struct {
 		const char *name;

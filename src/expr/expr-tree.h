@@ -19,9 +19,12 @@ enum ref_kind { REF_JSON, REF_NAMED, REF_LITERAL };
 struct ref {
 	enum ref_kind kind;
 	unsigned slot;           /* JSON, NAMED */
-	const struct path *path; /* JSON: below the root; NULL: the root itself */
+	const struct path *path; /* JSON: below the root; NULL: the root itself, or only the key */
+	/* JSON below a FIELD_KEYS: this one key in what lies at `of` goes before the path. */
+	const struct path *of;
+	const char *key;
 	struct str (*find)(const void *from, const char *name); /* NAMED */
-	const char *name;
+	const char *name; /* NAMED; JSON with a key: the place as it was written */
 	struct str literal;
 	struct filter filters[EXPR_FILTERS_MAX];
 	size_t nfilters;
@@ -44,6 +47,7 @@ struct expr {
 	json_t *constant;
 	struct ref *refs; /* EXPR_REF: alternatives; none: absent */
 	size_t nrefs;
+	struct str source;   /* EXPR_REF: what was written between the braces */
 	struct expr **parts; /* CONCAT, ARRAY, FIRST; OBJECT: values */
 	struct expr **keys;  /* OBJECT */
 	size_t n;

@@ -17,8 +17,8 @@ static int walk_refs(const struct expr *e, const struct expr_walk *w)
 
 		if (r->kind != REF_LITERAL)
 			rc = w->each(r->slot,
-			    r->path != NULL   ? path_text(r->path)
-			    : r->name != NULL ? r->name
+			    r->name != NULL   ? r->name
+			    : r->path != NULL ? path_text(r->path)
 					      : "",
 			    w->arg);
 	}

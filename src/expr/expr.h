@@ -27,9 +27,23 @@ struct scope {
 	/* Bytes (json_weight) that expressions made of what they found, counted when there is a
 	 * most: above it they give nothing more, and the caller refuses the result. */
 	size_t weight, weight_max;
+	/* A list, or NULL: placeholders of double braces that found nothing are added to it, as
+	 * they were written, each once, EXPR_MISSING_MAX at most. */
+	json_t *missing;
 };
+#define EXPR_MISSING_MAX 20
 bool scope_is_over(const struct scope *s);
+/* Adds to the scope's list of what is missing, if it has one. */
+void scope_note_missing(struct scope *s, struct str what);
 
+/* What lies in a root's JSON, where that is known: a place that begins with another name is refused
+ * when it is compiled. Below a FIELD_KEYS lie keys that others chose: all that stands behind its
+ * dot is first tried as one key, then as a path. */
+enum expr_field_kind { FIELD_SCALAR /* nothing lies below it */, FIELD_KEYS };
+struct expr_field {
+	const char *name;
+	enum expr_field_kind kind;
+};
 /* What a reference may start with: JSON, with a path below it, or (with find) something that is
  * looked up by a name, all that stands behind the first dot. The name "" is of the root that a
  * placeholder means which names none. */
@@ -37,6 +51,7 @@ struct expr_root {
 	const char *name;
 	unsigned slot;                                          /* below EXPR_ROOTS_MAX, its own */
 	struct str (*find)(const void *from, const char *name); /* {NULL,0}: absent */
+	const struct expr_field *fields; /* ends with a row of no name; NULL: anything */
 };
 #define EXPR_ROOT_BIT(slot) (1u << (slot))
 
@@ -69,9 +84,7 @@ struct expr_language {
 	enum expr_syntax syntax;
 	const struct expr_root *roots;
 	size_t nroots;
-	/* Ends with a row of no name. NULL: a placeholder is one path, in which colons, bars and
-	 * quotes are characters like others. */
-	const struct expr_function *functions;
+	const struct expr_function *functions; /* ends with a row of no name */
 };
 
 /* ---- compiling ---------------------------------------------------------------------------- */
@@ -85,8 +98,8 @@ struct loader {
 	/* What the enclosing loops are called. */
 	const char *loop[EXPR_LOOPS_MAX];
 	size_t nloops;
-	/* A placeholder (of double braces) that is none is absent, or text where it is not closed:
-	 * for what was stored before it was checked. */
+	/* A placeholder (of double braces) that is none is absent, as is an alternative that is
+	 * none, or text where it is not closed: for what was stored before it was checked. */
 	bool is_lenient;
 };
 
@@ -96,9 +109,12 @@ int expr_compile(struct loader *l, const json_t *v, struct expr **out);
 /* The named member; absent gives 0 and *out = NULL. */
 int expr_member(struct loader *l, const json_t *object, const char *key, struct expr **out);
 
-/* Conditions: {"ref","equals"|"in"|"exists"|"startsWith"|"endsWith"}, {"any":[]}, {"all":[]},
- * {"not":{}}; a list is "all". */
+/* A condition where the reader stands: 0, or -1 with the complaint made. */
 struct cond;
+int cond_compile(struct loader *l, const json_t *v, struct cond **out);
+/* The named member, as expr_member.
+ * Conditions: {"ref","equals"|"in"|"exists"|"startsWith"|"endsWith"}, {"any":[]}, {"all":[]},
+ * {"not":{}}; a list is "all". */
 int cond_member(struct loader *l, const json_t *object, const char *key, struct cond **out);
 
 /* Loops: [{"entry":"body.entry"},{"change":"entry.changes"}]. Arrays fan out, an object is one,

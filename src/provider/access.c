@@ -44,6 +44,48 @@ static const char *text_blot(struct arena *a, const char *text, struct str secre
 	return b->p;
 }
 
+/* As JSON holds it, without the quotes. */
+static struct str secret_in_json(struct arena *a, const char *secret)
+{
+	struct str text = json_text(a, json_own(a, json_string(secret)));
+
+	return str_copy(a, (struct str){text.p + 1, text.n - 2});
+}
+
+/* The same of those who escape slashes, too. */
+static struct str secret_with_slashes(struct arena *a, struct str secret)
+{
+	struct buf *b = buf_new(a, 2 * LIMIT_HEADER_BYTES);
+
+	for (size_t i = 0; i < secret.n; i++) {
+		if (secret.p[i] == '/')
+			buf_chr(b, '\\');
+		buf_chr(b, secret.p[i]);
+	}
+	return buf_ok(b) ? (struct str){b->p, b->len} : secret;
+}
+
+static struct str secret_in_url(struct arena *a, const char *secret)
+{
+	struct buf *b = buf_new(a, LIMIT_HEADER_BYTES);
+
+	percent_encode(b, str_from(secret));
+	return buf_ok(b) ? (struct str){b->p, b->len} : str_from(secret);
+}
+
+/* Wherever it stands, as it is or as what echoes it escapes it. */
+static const char *text_blot_forms(struct arena *a, const char *text, const char *secret)
+{
+	struct str in_json = secret_in_json(a, secret);
+
+	if (strlen(secret) < REDACT_MIN)
+		return text;
+	text = text_blot(a, text, str_from(secret));
+	text = text_blot(a, text, in_json);
+	text = text_blot(a, text, secret_with_slashes(a, in_json));
+	return text_blot(a, text, secret_in_url(a, secret));
+}
+
 const char *access_redact(struct arena *a, const struct access *c, const char *text)
 {
 	const char *key, *user, *password;
@@ -53,8 +95,7 @@ const char *access_redact(struct arena *a, const struct access *c, const char *t
 		return text;
 	json_object_each(c->credentials, key, v)
 		if (json_is_string(v))
-			text = text_blot(
-			    a, text, (struct str){json_string_value(v), json_string_length(v)});
+			text = text_blot_forms(a, text, json_string_value(v));
 	/* As Basic authentication sends them. */
 	user = access_credential(c, "username");
 	password = access_credential(c, "password");
@@ -67,6 +108,27 @@ const char *access_redact(struct arena *a, const struct access *c, const char *t
 			text = text_blot(a, text, (struct str){b->p, b->len});
 	}
 	return text;
+}
+
+#define REDACT_PIECE_BYTES (64u * 1024u) /* at least that much is looked through */
+#define REDACT_SECRET_BYTES (3u * 8192u) /* the longest secret, escaped */
+
+struct str access_redact_body(
+    struct arena *a, const struct access *c, struct str body, size_t most, bool keeps_lines)
+{
+	size_t n = body.n < REDACT_PIECE_BYTES ? body.n : REDACT_PIECE_BYTES;
+	char *piece = arena_strndup(a, n > 0 ? body.p : "", n);
+	struct str text;
+
+	for (size_t i = 0; i < n; i++)
+		if (((unsigned char)piece[i] < 0x20 || piece[i] == 0x7f) &&
+		    !(keeps_lines && memchr("\n\r\t", piece[i], 3) != NULL))
+			piece[i] = ' ';
+	text = str_from(access_redact(a, c, piece));
+	if (body.n > n) /* the piece may end within a secret */
+		text.n -= text.n < REDACT_SECRET_BYTES ? text.n : REDACT_SECRET_BYTES;
+	text = utf8_clean(a, text, most);
+	return (struct str){arena_strndup(a, text.p, text.n), text.n};
 }
 
 const struct action *provider_find_action(const struct provider *p, const char *name)

@@ -12,7 +12,9 @@
  * are percent-encoded where they enter a URL, and an input cannot leave its segment of the path.
  *
  * The class of an answer: the action's error rules first, then the provider's, then the status
- * alone. A success whose output cannot be read is CALL_RETRY, for a body cut short looks the same.
+ * alone. A success whose output cannot be read is CALL_RETRY, for a body cut short looks the same;
+ * one that is not what people want of it (successWhen) is CALL_FATAL, as a refusal is. Redirects
+ * are not followed, with body and key to who knows whom: they fail, and say where to.
  * Without an answer all may pass but what the operator's network rules refuse. Nothing of an error
  * text is stored before the credentials in it are blotted out. */
 #include "base/clock.h"
@@ -23,6 +25,8 @@
 #define HEADERS_MAX 64
 #define RETRY_AFTER_CAP_MS INT64_C(86400000)
 #define ERROR_BODY_BYTES 200
+#define ERROR_LOCATION_BYTES 400
+#define ANSWER_BYTES 2048 /* of a body, kept as it came */
 
 struct call_build {
 	struct arena *a;
@@ -417,17 +421,57 @@ static const char *url_host(struct arena *a, const char *url)
 	return arena_strndup(a, host, strcspn(host, "/?#"));
 }
 
-/* The beginning of a foreign body: whole characters, control characters as spaces. */
-static const char *answer_body_excerpt(struct arena *a, const struct access *c, struct str body)
+/* The address that a redirect gives, beside the one that was called. */
+static const char *url_resolve(struct arena *a, const char *url, const char *location)
 {
-	size_t n = body.n < 4 * ERROR_BODY_BYTES ? body.n : 4 * ERROR_BODY_BYTES;
-	char *text = arena_strndup(a, body.p != NULL ? body.p : "", n);
+	const char *host = strstr(url, "://");
+	size_t scheme = host == NULL ? 0 : (size_t)(host - url) + 1;
+	size_t origin = host == NULL ? 0 : scheme + 2 + strcspn(host + 3, "/?#");
+	size_t path = origin + strcspn(url + origin, "?#");
 
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			text[i] = ' ';
-	struct str clean = utf8_cut(str_from(access_redact(a, c, text)), ERROR_BODY_BYTES);
-	return utf8_is_valid(clean) ? arena_strndup(a, clean.p, clean.n) : "(not text)";
+	if (strstr(location, "://") != NULL || host == NULL)
+		return location;
+	if (strncmp(location, "//", 2) == 0)
+		return arena_printf(a, "%.*s%s", (int)scheme, url, location);
+	while (path > origin && url[path - 1] != '/')
+		path--;
+	if (location[0] == '/' || path == origin)
+		return arena_printf(
+		    a, "%.*s%s%s", (int)origin, url, location[0] == '/' ? "" : "/", location);
+	return arena_printf(a, "%.*s%s", (int)path, url, location);
+}
+
+/* What was wrong with an answer, for people. */
+static const char *answer_error(struct arena *a, const struct access *c,
+    const struct http_call *call, const struct http_answer *ans, const char *why)
+{
+	struct str location = http_pairs_get(&ans->headers, "location");
+	struct str excerpt = access_redact_body(a, c, ans->body, ERROR_BODY_BYTES, false);
+
+	if (ans->status >= 300 && ans->status < 400 && location.n > 0) {
+		const char *to =
+		    url_resolve(a, call->url, arena_strndup(a, location.p, location.n));
+
+		return arena_printf(a, "HTTP %d: moved to %s", ans->status,
+		    access_redact_body(a, c, str_from(to), ERROR_LOCATION_BYTES, false).p);
+	}
+	if (!utf8_is_valid(utf8_cut(ans->body, ERROR_BODY_BYTES)))
+		excerpt = STR("(not text)");
+	return arena_printf(a, "HTTP %d from %s%s%s%s", ans->status, url_host(a, call->url), why,
+	    excerpt.n > 0 ? ": " : "", excerpt.n > 0 ? excerpt.p : "");
+}
+
+/* Is a 2xx what people want of it, where they have said what? */
+static bool answer_is_wanted(
+    const struct action *act, struct scope *s, const struct http_answer *ans)
+{
+	json_t *condition = expr_json(act->success_when, s, false);
+
+	if (condition == NULL)
+		return true;
+	json_own(s->a, condition);
+	return json_is_null(condition) || answer_is_success(s->a, condition, ans->status,
+					      s->slot[ROOT_ANSWER].json, ans->body);
 }
 
 static json_t *answer_paged_output(const struct paging *p, struct scope *s)
@@ -461,7 +505,15 @@ void action_read(struct arena *a, const struct provider *p, const struct access 
 	*out = (struct call_result){.status = ans->status,
 	    .retry_after_ms = -1,
 	    .class = rule != NULL ? rule->class : call_class_of_status(ans->status)};
+	if (ans->body.n > 0)
+		out->answer = access_redact_body(a, c, ans->body, ANSWER_BYTES, true);
 	if (out->class == CALL_OK) {
+		if (!answer_is_wanted(act, &s, ans)) {
+			out->class = CALL_FATAL;
+			out->error = answer_error(
+			    a, c, call, ans, ", which successWhen takes for a failure");
+			return;
+		}
 		out->output = act->paging.is_declared ? answer_paged_output(&act->paging, &s)
 						      : expr_json(act->output, &s, true);
 		if (out->output != NULL) {
@@ -473,9 +525,7 @@ void action_read(struct arena *a, const struct provider *p, const struct access 
 	out->retry_after_ms = http_answer_retry_after_ms(ans, RETRY_AFTER_CAP_MS);
 	if (out->retry_after_ms < 0 && rule != NULL)
 		out->retry_after_ms = rule->retry_after_ms;
-	const char *excerpt = answer_body_excerpt(a, c, ans->body);
-	out->error = arena_printf(a, "HTTP %d from %s%s%s", ans->status, url_host(a, call->url),
-	    excerpt[0] != '\0' ? ": " : "", excerpt);
+	out->error = answer_error(a, c, call, ans, "");
 }
 
 /* No answer came. What the operator's rules refuse will be refused again; all else may pass. */

@@ -8,16 +8,16 @@ static struct str http_pairs_find(const void *from, const char *name)
 }
 
 static const struct expr_root roots[] = {
-    {"body", ROOT_BODY, NULL},
-    {"settings", ROOT_SETTINGS, NULL},
-    {"credentials", ROOT_CREDENTIALS, NULL},
-    {"input", ROOT_INPUT, NULL},
-    {"answer", ROOT_ANSWER, NULL},
-    {"status", ROOT_STATUS, NULL},
-    {"raw", ROOT_RAW, NULL},
-    {"output", ROOT_OUTPUT, NULL},
-    {"header", ROOT_HEADER, http_pairs_find},
-    {"query", ROOT_QUERY, http_pairs_find},
+    {"body", ROOT_BODY, NULL, NULL},
+    {"settings", ROOT_SETTINGS, NULL, NULL},
+    {"credentials", ROOT_CREDENTIALS, NULL, NULL},
+    {"input", ROOT_INPUT, NULL, NULL},
+    {"answer", ROOT_ANSWER, NULL, NULL},
+    {"status", ROOT_STATUS, NULL, NULL},
+    {"raw", ROOT_RAW, NULL, NULL},
+    {"output", ROOT_OUTPUT, NULL, NULL},
+    {"header", ROOT_HEADER, http_pairs_find, NULL},
+    {"query", ROOT_QUERY, http_pairs_find, NULL},
 };
 
 const struct expr_language provider_language = {

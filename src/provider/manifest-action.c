@@ -218,7 +218,7 @@ static int action_one(
 	    NEEDED_TEXT_MEMBER("label", struct action, label),
 	    TEXT_MEMBER("help", struct action, help), OTHER_MEMBER("inputs"), OTHER_MEMBER("needs"),
 	    OTHER_MEMBER("request"), OTHER_MEMBER("auth"), OTHER_MEMBER("output"),
-	    OTHER_MEMBER("paging"), OTHER_MEMBER("errors")};
+	    OTHER_MEMBER("paging"), OTHER_MEMBER("errors"), OTHER_MEMBER("successWhen")};
 	static const struct manifest_many inputs = {
 	    "inputs", READ_OBJECT, sizeof(struct input_spec), input_one};
 	struct action *act = out;
@@ -228,7 +228,8 @@ static int action_one(
 		return -1;
 	act->inputs = manifest_many(l, p, v, &inputs, &act->ninputs);
 	if (act->inputs == NULL || manifest_texts(l, v, "needs", &act->needs, &act->nneeds) == -1 ||
-	    load_request(l, p, v, act) == -1)
+	    load_request(l, p, v, act) == -1 ||
+	    expr_member(l, v, "successWhen", &act->success_when) == -1)
 		return -1;
 	l->roots = ROOTS_ANSWER;
 	if (expr_member(l, v, "output", &act->output) == -1 || load_paging(l, v, act) == -1 ||

@@ -102,6 +102,8 @@ static const char *const setting_types[] = {
     [SETTING_OBJECT] = "object",
     [SETTING_COUNTRY] = "country",
     [SETTING_TYPE] = "type",
+    [SETTING_HEADER] = "header",
+    [SETTING_CONDITION] = "condition",
     NULL,
 };
 

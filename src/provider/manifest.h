@@ -41,6 +41,8 @@ enum setting_type {
 	SETTING_OBJECT,
 	SETTING_COUNTRY,
 	SETTING_TYPE,
+	SETTING_HEADER,    /* the name of one */
+	SETTING_CONDITION, /* of provider_check_success */
 };
 const char *setting_type_name(enum setting_type type);
 struct setting_spec {
@@ -175,6 +177,7 @@ struct action {
 	size_t nquery, nheaders, nform;
 	const struct auth *auth;
 	struct expr *output;
+	struct expr *success_when; /* gives the condition, or nothing */
 	struct paging paging;
 	struct error_rule *errors;
 	size_t nerrors;

@@ -90,6 +90,11 @@ bool signature_is_known(
 /* Has it all these credentials? The first missing one, or NULL. */
 const char *access_lacks(const struct access *c, const char *const *keys, size_t n);
 
+/* Does an answer fulfil such a condition (provider_check_success)? answer is its JSON, NULL where
+ * it is none: then it is the text that came. */
+bool answer_is_success(
+    struct arena *a, const json_t *condition, int status, json_t *answer, struct str body);
+
 /* The two halves of provider_action, apart so that examples can run them without a network. */
 struct http_call;
 struct http_answer;

@@ -21,6 +21,11 @@ const char *access_setting(const struct access *c, const char *key);    /* text 
 /* The text with "***" where it holds one of the credentials, for all that is kept or shown of what
  * others say. */
 const char *access_redact(struct arena *a, const struct access *c, const char *text);
+/* The first `most` bytes of a foreign body, redacted before it is cut: well-formed text, control
+ * characters as spaces, but for the ends of lines and tabs where those are kept. Bytes that are no
+ * text are U+FFFD. */
+struct str access_redact_body(
+    struct arena *a, const struct access *c, struct str body, size_t most, bool keeps_lines);
 
 /* Loads and compiles every *.json of dir. ERR_INVALID names file, JSON path and reason. */
 struct providers *providers_load(struct arena *a, const char *dir, struct err *err);
@@ -91,6 +96,9 @@ bool webhook_answer(
     const struct provider *p, int *status, const char **content_type, struct str *body);
 
 /* ---- calls to the provider ---------------------------------------------------------------- */
+/* A condition over `status` and `answer` that an action asks for besides 2xx ("successWhen"), as
+ * people configure it: ERR_INVALID where it is none; the field is the place within it. */
+int provider_check_success(struct arena *a, const json_t *condition, struct err *err);
 /* How a call ended, by the manifest's error rules (an error inside a 200, a 403 that is a rate
  * limit…). */
 enum call_class { CALL_OK, CALL_RETRY, CALL_RATE_LIMITED, CALL_AUTH, CALL_FATAL };
@@ -99,6 +107,7 @@ struct call_result {
 	int status;             /* 0: no answer */
 	int64_t retry_after_ms; /* -1: unknown */
 	const char *error;      /* a sentence for people; no secret */
+	struct str answer;      /* what the body begins with, no secret in it; {NULL,0}: nothing */
 	json_t *output;         /* CALL_OK: the action's output */
 };
 /* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error

@@ -47,6 +47,7 @@ static const struct {
     {"huge", FAULT_HUGE},
     {"invalid", FAULT_INVALID},
     {"redirect", FAULT_REDIRECT},
+    {"answer", FAULT_ANSWER},
 };
 
 static enum fault_kind fault_kind_of(const char *name)
@@ -146,9 +147,9 @@ static bool fault_kind_parse(struct str name, void *kind)
 struct fault_body {
 	const char *target;
 	enum fault_kind kind;
-	int64_t number;
+	int64_t number, status; /* status 0: not given */
 	double probability;
-	struct str location;
+	struct str location, body;
 };
 
 static const char *const fault_targets[] = {"graph", "crm", "all", NULL};
@@ -164,25 +165,30 @@ static const struct json_member fault_members[] = {
 	.words = fault_targets},
     {"kind", READ_PARSED, JSON_INTO(struct fault_body, kind), .need = READ_NEEDED,
 	.parse = fault_kind_parse,
-	.rule = "must be throttle, token, error, timeout, drip, reset, lost, huge, invalid or "
-		"redirect"},
+	.rule = "must be throttle, token, error, timeout, drip, reset, lost, huge, invalid, "
+		"redirect or answer"},
     {"probability", READ_NUMBER, JSON_INTO(struct fault_body, probability), .max = 1},
     {"location", READ_TEXT, JSON_INTO(struct fault_body, location), .need = READ_NULLABLE},
-    FAULT_NUMBER("count", 0, 1000000000), FAULT_NUMBER("status", 400, 599),
+    {"body", READ_TEXT, JSON_INTO(struct fault_body, body), .need = READ_NULLABLE},
+    FAULT_NUMBER("count", 0, 1000000000),
+    {"status", READ_INT, JSON_INTO(struct fault_body, status), .min = 200, .max = 599},
     FAULT_NUMBER("code", 1, 1000000), FAULT_NUMBER("ms", 0, MS_MAX),
     FAULT_NUMBER("retry_after_s", 0, 86400)};
 
 static int faults_check(struct json_reader *in, const json_t *list)
 {
-	struct fault_body ignored;
 	const json_t *one;
 	size_t i, top = json_reader_enter(in, "faults");
 
 	json_array_each(list, i, one) {
 		size_t mark = json_reader_enter_index(in, i);
+		struct fault_body body = {.status = 0};
 
-		if (json_read_members(in, one, JSON_MEMBERS(fault_members), &ignored) == -1)
+		if (json_read_members(in, one, JSON_MEMBERS(fault_members), &body) == -1)
 			return -1;
+		if (body.status != 0 && body.status < 400 && body.kind != FAULT_REDIRECT &&
+		    body.kind != FAULT_ANSWER)
+			return json_reader_fail_at(in, "status", "must be 400 to 599");
 		json_reader_leave(in, mark);
 	}
 	json_reader_leave(in, top);
@@ -306,6 +312,9 @@ static struct fault fault_read(const json_t *one)
 	fault.location = json_str(one, "location");
 	if (fault.location == NULL)
 		fault.location = "http://169.254.169.254/latest/meta-data/";
+	fault.body = json_str(one, "body");
+	if (fault.body == NULL)
+		fault.body = "{\"ok\":false}";
 	return fault;
 }
 
@@ -438,7 +447,11 @@ int fault_answer(struct req *r, const char *target, const struct fault *fault)
 		return res_text(r, 200, "application/json", STR("{\"id\":\"1\",\"field_data\":[{"));
 	case FAULT_REDIRECT:
 		res_header(r, "Location", fault->location);
-		return res_empty(r, 302);
+		return res_empty(r, fault->status != 0 ? fault->status : 302);
+	case FAULT_ANSWER:
+		return res_text(r, fault->status != 0 ? fault->status : 200,
+		    fault->body[0] == '{' ? "application/json" : "text/plain; charset=utf-8",
+		    str_from(fault->body));
 	case FAULT_ERROR:
 		return res_json(r, fault->status != 0 ? fault->status : 500,
 		    is_graph ? json_pack("{s:{s:s,s:s,s:i}}", "error", "message",

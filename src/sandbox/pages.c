@@ -24,6 +24,7 @@ static const struct {
     {"huge", "an answer of 10 MB"},
     {"invalid", "JSON that breaks off"},
     {"redirect", "a redirect to a private address"},
+    {"answer", "200 with {\"ok\":false}"},
 };
 
 /* ---- the frame ---------------------------------------------------------------------------- */

@@ -54,13 +54,14 @@ enum fault_kind {
 	FAULT_LOST,     /* the request takes effect, but its answer is cut off */
 	FAULT_HUGE,     /* 10 MB */
 	FAULT_INVALID,  /* JSON that breaks off */
-	FAULT_REDIRECT, /* to `location` */
+	FAULT_REDIRECT, /* to `location`, 302 unless said otherwise */
+	FAULT_ANSWER,   /* 200, or a status, with `body` */
 };
 struct fault {
 	enum fault_kind kind;
 	int status, code;
 	int64_t ms, retry_after_s;
-	const char *location;
+	const char *location, *body;
 };
 struct faults *faults_new(struct arena *a, const char *dir);
 /* Sleeps the latency of target ("graph" or "crm"), then says what is to go wrong with this

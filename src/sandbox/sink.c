@@ -268,7 +268,9 @@ static int status_of_fault(const struct fault *f)
 	case FAULT_ERROR:
 		return f->status != 0 ? f->status : 500;
 	case FAULT_REDIRECT:
-		return 302;
+		return f->status != 0 ? f->status : 302;
+	case FAULT_ANSWER:
+		return f->status != 0 ? f->status : 200;
 	default:
 		return 0;
 	}

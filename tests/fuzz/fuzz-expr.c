@@ -27,11 +27,16 @@ static struct str echo_find(const void *from, const char *name)
 }
 
 static const struct expr_root named[] = {
-    {"a", ROOT_A, NULL}, {"b", ROOT_B, NULL}, {"named", ROOT_NAMED, echo_find}};
-static const struct expr_root nameless[] = {{"", ROOT_A, NULL}};
+    {"a", ROOT_A, NULL, NULL}, {"b", ROOT_B, NULL, NULL}, {"named", ROOT_NAMED, echo_find, NULL}};
+static const struct expr_field fields[] = {
+    {"a", FIELD_SCALAR}, {"b", FIELD_KEYS}, {NULL, FIELD_SCALAR}};
+static const struct expr_root nameless[] = {{"", ROOT_A, NULL, NULL}};
+static const struct expr_root fielded[] = {{"", ROOT_A, NULL, fields}};
 static const struct expr_language languages[] = {{EXPR_SINGLE_BRACES, named, 3, expr_functions},
-    {EXPR_DOUBLE_BRACES, nameless, 1, NULL}, {EXPR_DOUBLE_BRACES, named, 3, expr_functions},
-    {EXPR_SINGLE_BRACES, nameless, 1, NULL}};
+    {EXPR_DOUBLE_BRACES, nameless, 1, expr_functions},
+    {EXPR_DOUBLE_BRACES, named, 3, expr_functions},
+    {EXPR_SINGLE_BRACES, fielded, 1, expr_functions},
+    {EXPR_DOUBLE_BRACES, fielded, 1, expr_functions}};
 
 static struct scope scope_of(struct arena *a, json_t *v)
 {

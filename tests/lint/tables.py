@@ -45,7 +45,6 @@ VISITORS = {
 # A table or table.column that is not both written and read yet.
 HALF_USED = {
     "mappings": "read for each push; no statement writes it until mappings have an API and a page",
-    "lead_delivery_attempts.answer": "what the CRM said; kept once the ledger shows it",
 }
 
 NAMED = re.compile(r"\b(INTO|UPDATE|FROM|JOIN)\s+(\w+)")

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""What is saved can work, and a success is one: settings that are compiled later, answers that say no, redirects, and leads
+that are sent again with other data."""
+import http.server
+import json
+import threading
+
+from crm import Crm
+from harness import Browser, equal, has, run, test, true, wait_until
+from tenant import Tenant
+
+SECRET = 'key/sample "1"'
+
+
+def refused(t, provider, settings, field, *words, credentials=None):
+    """422 of that field, in words; nothing is made."""
+    answer = t.api("POST", "/providers/%s/connect" % provider,
+                   {"credentials": credentials or {}, "settings": settings})
+    equal(answer.status, 422, (settings, answer))
+    [error] = answer.json()["errors"]
+    equal(error["field"], field, (settings, error))
+    for word in words:
+        has(error["message"], word)
+
+
+def destination_of(t, lead_id, settled=("success", "failed", "dead", "skipped")):
+    """The lead's one destination once its push is over."""
+    def look():
+        [d] = t.get("/leads/" + lead_id)["destinations"] or [None]
+        return d if d and d["status"] in settled else None
+    return wait_until(look, 15, "the end of the push of " + lead_id)
+
+
+def field_of(t, template, **lead):
+    """What a template makes of a lead, and its delivery."""
+    with Crm() as crm:
+        t.connect("custom_crm", {}, {"url": crm.url, "bodyTemplate": template})
+        made = t.new_lead(**lead)
+        d = destination_of(t, made["id"])
+        [(_, body)] = crm.got
+        return json.loads(body), d, made
+
+
+# ---- saved without being compiled ----------------------------------------------------------------
+@test("a template that cannot work is refused by its field, with what there is")
+def _():
+    t = Tenant()
+    url = {"url": "https://crm.example/in"}
+    for text, *words in (("{{frstName}}", "b: ", "frstName", "firstName", "customFields.KEY"),
+                         ("{{email || phone}}", "phone", "phoneNumber"), ("{{lead.email}}", "lead.email"),
+                         ("{{email.x}}", "below email"), ("{{email:lowr}}", "lowr", "lower"), ("{{email", "not closed"),
+                         ("{{}}", "empty"), ("{{Email}}", "email"), ("{{ customfields.x }}", "customFields.KEY")):
+        refused(t, "custom_crm", {**url, "bodyTemplate": {"b": text}}, "settings.bodyTemplate", *words)
+    refused(t, "custom_crm", {**url, "bodyTemplate": '{"b": [{"c": "{{x}}"}]}'}, "settings.bodyTemplate", "b[0].c: ")
+    made = t.connect("custom_crm", {}, {**url, "bodyTemplate": {"b": "{{email}}"}})
+    answer = t.api("PATCH", "/connections/" + made["id"], {"settings": {"bodyTemplate": {"b": "{{mail}}"}}})
+    equal((answer.status, answer.json()["errors"][0]["field"]), (422, "settings.bodyTemplate"), answer)
+
+
+@test("what else is compiled, or sent as it stands, is refused as well")
+def _():
+    t = Tenant()
+    url = {"url": "https://crm.example/in"}
+    for condition, *words in (({"ref": "anser.ok", "equals": True}, "anser", "answer", "status"),
+                              ({"ref": "answer.ok", "is": True}, "is"), ({"ref": "answer.ok"}, "equals", "exists"),
+                              ({"ref": "answer.ok", "in": []}, "empty"), ({"ref": "answer..ok", "exists": True}, "path"),
+                              ({"ref": "settings.url", "exists": True}, "settings"), ("{", "JSON"), ("ok", "JSON"),
+                              ([{"all": [{"any": 1}]}], "list")):
+        refused(t, "custom_crm", {**url, "successWhen": condition}, "settings.successWhen", *words)
+    refused(t, "custom_crm", {**url, "auth": {"type": "header", "name": "X Key:"}}, "settings.auth.name", "header name",
+            credentials={"apiKey": SECRET})
+    refused(t, "custom_crm", {**url, "auth": {"type": "header", "name": "Content-Length"}}, "settings.auth.name",
+            credentials={"apiKey": SECRET})
+    refused(t, "custom_crm", {**url, "headers": {"X-Mail": "{{email}}"}}, "settings.headers.X-Mail", "body template")
+    refused(t, "custom_crm", {"url": "https://crm.example/{{email}}"}, "settings.url", "body template")
+    hook = {"signatureScheme": "token"}
+    for setting, value, field in (("externalIdPath", "a..b", "externalIdPath"), ("itemsPath", "a[x]", "itemsPath"),
+                                  ("externalIdPath", "", "externalIdPath"), ("dedupePath", "a.b\\c", "dedupePath"),
+                                  ("leadFields", {"email": "a..b"}, "leadFields.email"),
+                                  ("leadFields", {"email": ""}, "leadFields.email"),
+                                  ("leadFields", {"email": ["mail"]}, "leadFields.email"),
+                                  ("defaultCountry", "XX", "defaultCountry"),
+                                  ("signatureHeader", "X-Token:", "signatureHeader")):
+        refused(t, "custom_webhook", {**hook, setting: value}, "settings." + field,
+                credentials={"webhookSecret": "tok-sample-0001"})
+
+
+@test("a template finds the first that is there, keys of any form, and tells what is missing")
+def _():
+    body, d, made = field_of(Tenant(), {
+        "first": "{{email || phoneNumber}}", "none": "{{company || lastName || 'none'}}", "id": "{{providerLeadId}}",
+        "form": "{{formId}}", "size": "{{customFields.size_(approx.)}}", "is": "{{customFields.is it so? a:b}}",
+        "deep": "{{customFields.a.b}}", "key": "{{customFields.x.y}}", "text": "<{{customFields.nope}}>{{fullName}}",
+        "gone": "{{rawFieldData.gone}}", "constant": "{{'a' || email}}", "up": "{{email:upper}}"},
+        phoneNumber="+49 30 23125012", formId="f-1", email="mia@example.com",
+        customFields={"size_(approx.)": "10", "is it so? a:b": "yes", "a": {"b": 1}, "x.y": 2, "x": {"y": 3}})
+    equal(body, {"first": "mia@example.com", "none": "none", "id": made["providerLeadId"], "form": "f-1", "size": "10",
+                 "is": "yes", "deep": 1, "key": 2, "text": "<>", "gone": None, "constant": "a", "up": "MIA@EXAMPLE.COM"})
+    equal(sorted(d["missing"]), ["customFields.nope", "fullName", "rawFieldData.gone"])
+    body, d, _ = field_of(Tenant(), {"first": "{{email || phoneNumber}}"}, phoneNumber="+49 30 23125012")
+    equal((body, d["missing"]), ({"first": "+493023125012"}, []))
+
+
+# ---- success that means no -----------------------------------------------------------------------
+def pushed(answer, settings=None, credentials=None):
+    """The delivery of a lead to a destination that answers so; the tenant and the lead's id."""
+    t = Tenant()
+    with Crm() as crm:
+        crm.default = answer
+        t.connect("custom_crm", credentials, {"url": crm.url, **(settings or {})})
+        lead = t.new_lead()
+        d = destination_of(t, lead["id"])
+        equal(len(crm.got), 1, "one attempt")
+        [listed] = t.get("/crm/deliveries?leadId=" + lead["id"])["data"]
+        equal((listed["answer"], listed["lastError"]), (d["answer"], d["lastError"]))
+        return d, t, lead["id"]
+
+
+def page_of(t, lead_id):
+    browser = Browser(t.product)
+    browser.sign_in(t.account.email, t.account.password)
+    return browser.get("/admin/leads/" + lead_id).text
+
+
+@test("what a destination answers is on its delivery, in API and page")
+def _():
+    d, t, lead = pushed((200, b'Please sign in\n<script>alert(1)</script> & "so"'))
+    equal((d["status"], d["lastStatus"], d["answer"]),
+          ("success", 200, 'Please sign in\n<script>alert(1)</script> & "so"'))
+    page = page_of(t, lead)
+    has(page, "Show answer")
+    has(page, "Please sign in\n&lt;script&gt;alert(1)&lt;/script&gt; &amp;")
+    true("<script>alert(1)" not in page, page)
+    d, t, lead = pushed((204, b""))
+    equal((d["status"], d["answer"]), ("success", None))
+    true("Show answer" not in page_of(t, lead), "there is none")
+    d, _, _ = pushed((201, ("ä" * 3000).encode()))
+    equal(d["answer"], "ä" * 1024)
+    d, _, _ = pushed((422, b"a\x00b\xff\x01c"))
+    equal(d["answer"], "a b\ufffd c")
+
+
+@test("secrets are blotted from answers in whatever form they are echoed, also across the cut")
+def _():
+    for echo in (SECRET, json.dumps(SECRET), json.dumps(SECRET).replace("/", "\\/"), "key%2Fsample%20%221%22"):
+        d, _, _ = pushed((200, ("got " + echo).encode()), {"auth": {"type": "header"}}, {"apiKey": SECRET})
+        true("sample" not in d["answer"] and "***" in d["answer"], (echo, d["answer"]))
+    d, _, _ = pushed((422, b"x" * 2042 + SECRET.encode() * 2), {"auth": {"type": "header"}}, {"apiKey": SECRET})
+    equal(d["answer"], "x" * 2042 + "******")
+
+
+@test("a success is 2xx and what successWhen says")
+def _():
+    says_ok = {"successWhen": {"ref": "answer.ok", "equals": True}}
+    for answer, settings, status in (((200, b'{"ok":false}'), says_ok, "failed"), ((200, b'{"ok":true}'), says_ok, "success"),
+                                     ((200, b'{"ok":false}'), None, "success"), ((200, b"Please sign in"), says_ok, "failed"),
+                                     ((200, b""), says_ok, "failed"),
+                                     ((200, b"OK 17"), {"successWhen": {"ref": "answer", "startsWith": "OK"}}, "success"),
+                                     ((202, b"{}"), {"successWhen": '{"ref": "status", "in": [200, 201]}'}, "failed"),
+                                     ((422, b'{"ok":true}'), says_ok, "failed")):
+        d, _, _ = pushed(answer, settings)
+        equal((d["status"], d["lastStatus"], d["answer"]), (status, answer[0], answer[1].decode() or None), (answer, settings))
+        if status == "failed" and answer[0] < 300:
+            has(d["lastError"], "HTTP %d from 127.0.0.1" % answer[0])
+            has(d["lastError"], "successWhen")
+            equal(d["nextAttemptAt"], None, "not again by itself: it would be refused again")
+
+
+class Moved(http.server.BaseHTTPRequestHandler):
+    """Answers a redirect to what its server says, and counts what follows one."""
+    protocol_version = "HTTP/1.1"
+
+    def do_any(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.seen.append(self.path)
+        status, to = self.server.answer
+        self.send_response(status)
+        self.send_header("Location", to)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = do_PUT = do_any
+
+    def log_message(self, *_):
+        pass
+
+
+@test("a redirect is a failure that names the new address, and nobody follows it")
+def _():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Moved)
+    server.seen = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    at = "127.0.0.1:%d" % server.server_port
+    try:
+        for status, to, told in ((301, "https://new.example/in", "https://new.example/in"),
+                                 (302, "http://%s/other" % at, "http://%s/other" % at), (307, "/v2/in", "http://%s/v2/in" % at),
+                                 (308, "next?k=" + "key%2Fsample", "http://%s/a/next?k=***" % at)):
+            t = Tenant()
+            server.answer = (status, to)
+            made = t.connect("custom_crm", {"apiKey": "key/sample"},
+                             {"url": "http://%s/a/in?b=/c" % at, "auth": {"type": "header"}})["id"]
+            d = destination_of(t, t.new_lead()["id"])
+            equal((d["status"], d["attempts"], d["lastStatus"], d["lastError"]),
+                  ("failed", 1, status, "HTTP %d: moved to %s" % (status, told)))
+            has(t.api("POST", "/connections/%s/test" % made).json()["detail"], "moved to " + told)
+        equal(set(server.seen), {"/a/in?b=/c"})
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+if __name__ == "__main__":
+    run()
