@@ -27,8 +27,6 @@ struct http_conn *conn_of(struct req *r);
  * are lower-cased in place and its bytes referenced. 0, or the status (400, 414, 431) to answer
  * with. */
 int cgi_request_parse(struct req *r, char **envp);
-/* The media type of a Content-Type, parameters cut off, as it is. */
-struct str media_type(struct str content_type);
 /* Do answers to this request go to a person's browser? */
 bool req_wants_page(const struct req *r);
 

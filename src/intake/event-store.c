@@ -7,7 +7,7 @@
 
 #define EVENT_COLUMNS                                                                              \
 	"id, connection_id, provider_type, status, reason, event_type, items, received_at,"        \
-	" latency_us, remote_addr, request_id, url"
+	" latency_us, remote_addr, request_id, url, taken, left_first, left_reason"
 enum {
 	EVENT_ID,
 	EVENT_CONNECTION,
@@ -21,6 +21,9 @@ enum {
 	EVENT_REMOTE_ADDR,
 	EVENT_REQUEST_ID,
 	EVENT_URL,
+	EVENT_TAKEN,
+	EVENT_LEFT,
+	EVENT_LEFT_REASON,
 	EVENT_HEADERS, /* event_by_id only */
 	EVENT_BODY
 };
@@ -53,6 +56,27 @@ static const struct filter_row event_filters[] = {
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_events = {"events", event_filters, NULL};
 
+/* {taken,notTaken,firstNotTaken:{position,reason}}, null where it is not known. */
+void event_add_taken(json_t *o, const struct db_rows *rows, size_t i, const struct event_taken *at)
+{
+	int64_t items = db_get_int(rows, i, at->items);
+	json_t *first = json_null();
+
+	if (db_is_null(rows, i, at->taken)) {
+		json_set(o, "taken", json_null());
+		json_set(o, "notTaken", json_null());
+	} else {
+		json_set_int(o, "taken", db_get_int(rows, i, at->taken));
+		json_set_int(o, "notTaken", items - db_get_int(rows, i, at->taken));
+	}
+	if (!db_is_null(rows, i, at->left)) {
+		first = json_object();
+		json_set_int(first, "position", db_get_int(rows, i, at->left));
+		json_set_str(first, "reason", db_get_text(rows, i, at->left_reason));
+	}
+	json_set(o, "firstNotTaken", first);
+}
+
 static int event_row_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     json_t **out, struct err *err)
 {
@@ -67,6 +91,8 @@ static int event_row_json(struct app *app, struct arena *a, const struct db_rows
 	json_set_str(o, "reason", db_get_text(rows, i, EVENT_REASON));
 	json_set_str(o, "eventType", db_get_text(rows, i, EVENT_TYPE));
 	json_set_int(o, "items", db_get_int(rows, i, EVENT_ITEMS));
+	event_add_taken(o, rows, i,
+	    &(struct event_taken){EVENT_ITEMS, EVENT_TAKEN, EVENT_LEFT, EVENT_LEFT_REASON});
 	json_set_time(o, "receivedAt", db_get_int(rows, i, EVENT_RECEIVED_AT));
 	json_set_int(o, "latencyUs", db_get_int(rows, i, EVENT_LATENCY));
 	json_set_str(o, "remoteAddr", db_get_text(rows, i, EVENT_REMOTE_ADDR));
@@ -180,23 +206,17 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 
 int event_replay(struct req *r, const struct uuid *id, struct err *err)
 {
-	struct db_rows rows;
-	struct uuid connection_id;
+	struct stored_event e;
 	struct connection *c;
-	int found = db_row(r->app->db, r->a, &event_by_id,
-	    DB_VALS(db_uuid(id), db_uuid(&r->actor.account_id)), &rows, err);
+	int found = event_load(r->app, r->a, &r->actor.account_id, id, &e, err);
 
 	if (found != 1)
 		return found;
-	if (strcmp(db_get_text(&rows, 0, EVENT_STATUS), EVENT_REJECTED) == 0)
+	if (strcmp(e.status, EVENT_REJECTED) == 0)
 		return err_set(
 		    err, ERR_CONFLICT, "This event failed verification and is never processed");
-	connection_id = db_get_uuid(&rows, 0, EVENT_CONNECTION);
-	found = connection_get(r->app, r->a, &r->actor.account_id, &connection_id, &c, err);
+	found = connection_get(r->app, r->a, &e.account_id, &e.connection_id, &c, err);
 	if (found == 0)
 		return err_set(err, ERR_CONFLICT, "The connection of this event is gone");
-	if (found == -1 || intake_replay(r, c, id, db_get_str(&rows, 0, EVENT_BODY),
-			       db_get_int(&rows, 0, EVENT_RECEIVED_AT), err) == -1)
-		return -1;
-	return 1;
+	return found == -1 || intake_replay(r->app, r->a, c, &e, err) == -1 ? -1 : 1;
 }

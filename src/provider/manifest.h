@@ -127,6 +127,14 @@ struct item_rule {
 	struct expr *account, *resource_type, *external_id, *event_type, *data, *updated_at;
 	struct expr **dedupe;
 	size_t ndedupe;
+	/* The other ids of the same thing, each an item of its own (a merge); the loop's name for
+	 * them is "merged". */
+	struct expr **merged_ids;
+	size_t nmerged_ids;
+	struct expr *merged_data;
+	unsigned merged_slot;
+	const json_t *walks; /* its "for" as written */
+	size_t group;        /* the first rule that walks the same things */
 	bool has_lead, wants_details;
 	struct cond *details_when;
 	struct {
