@@ -53,7 +53,7 @@ static int event_take_parts(struct job *j, struct stored_event *e, const struct 
 	struct webhook_found found;
 	size_t at = (size_t)e->items;
 
-	if (webhook_parse(c->provider, j->a, &e->hook, err) == -1) {
+	if (event_parse(j->a, c->provider, e, err) == -1) {
 		j->is_hopeless = true;
 		return -1;
 	}

@@ -1,6 +1,7 @@
 /* The event log: reading, replay, partitions. */
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/inflate.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "intake/intake-internal.h"
@@ -178,6 +179,17 @@ static json_t *event_headers_json(struct str lines)
 	return o;
 }
 
+/* As it came; where it came in a coding, the text behind it. */
+static struct str event_body_text(struct arena *a, const json_t *headers, struct str body)
+{
+	struct str coding = str_from(json_str(headers, "content-encoding"));
+	struct err err = ERR_INIT;
+
+	if (coding_is_known(coding))
+		(void)coding_undo(a, coding, body, LIMIT_BODY_WEBHOOK, &body, &err);
+	return body;
+}
+
 int event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err)
 {
@@ -191,7 +203,8 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 	if (event_row_json(app, a, &rows, 0, out, err) == -1)
 		return -1;
 	json_set(*out, "headers", event_headers_json(db_get_str(&rows, 0, EVENT_HEADERS)));
-	body = db_get_str(&rows, 0, EVENT_BODY);
+	body =
+	    event_body_text(a, json_object_get(*out, "headers"), db_get_str(&rows, 0, EVENT_BODY));
 	json_set_bool(*out, "bodyIsText", utf8_is_valid(body));
 	if (utf8_is_valid(body)) {
 		json_set_strn(*out, "body", body);

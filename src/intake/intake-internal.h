@@ -42,6 +42,8 @@ struct stored_event {
 /* 1, 0 there is none, -1. */
 int event_load(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct stored_event *out, struct err *err);
+/* Its body decoded, and parsed as the manifest says: 0, or -1 as webhook_parse. */
+int event_parse(struct arena *a, const struct provider *p, struct stored_event *e, struct err *err);
 /* Verified already, it is parsed and taken again: its records merge, its leads that got stuck go
  * on, and the event tells what came of it. */
 int intake_replay(struct app *app, struct arena *a, const struct connection *c,

@@ -75,3 +75,8 @@ int event_load(struct app *app, struct arena *a, const struct uuid *account_id,
 	    .now_us = out->received_us};
 	return 1;
 }
+
+int event_parse(struct arena *a, const struct provider *p, struct stored_event *e, struct err *err)
+{
+	return webhook_decode(a, &e->hook, err) == -1 ? -1 : webhook_parse(p, a, &e->hook, err);
+}

@@ -34,7 +34,8 @@
 struct intake_request {
 	struct req *r;
 	const struct provider *provider;
-	struct webhook hook;
+	struct webhook hook;  /* its body as decoded */
+	struct str received;  /* the body as it came */
 	struct err parse_err; /* why the body is not what the manifest says; code ERR_NONE: it is */
 	struct connection *connections[CONNECTIONS_MAX];
 	size_t nconnections;
@@ -116,10 +117,25 @@ static bool intake_open(struct intake_request *in, struct req *r)
 		buf_chr(url, '?');
 		buf_add(url, r->query_string.p, r->query_string.n);
 	}
-	in->hook = (struct webhook){.req = r,
-	    .body = r->body.p == NULL ? STR("") : r->body,
-	    .url = url->p,
-	    .now_us = r->received_us};
+	in->received = r->body.p == NULL ? STR("") : r->body;
+	in->hook = (struct webhook){
+	    .req = r, .body = in->received, .url = url->p, .now_us = r->received_us};
+	return true;
+}
+
+/* False when the decoded body is too large: answered. One that is not so coded is kept, once it is
+ * verified. */
+static bool intake_parse(struct intake_request *in)
+{
+	struct req *r = in->r;
+
+	if (webhook_decode(r->a, &in->hook, &in->parse_err) == -1 &&
+	    in->parse_err.code == ERR_LIMIT) {
+		res_error(r, &in->parse_err);
+		return false;
+	}
+	if (in->parse_err.code == ERR_NONE)
+		(void)webhook_parse(in->provider, r->a, &in->hook, &in->parse_err);
 	return true;
 }
 
@@ -159,9 +175,10 @@ static struct write_set write_set_new(struct intake_request *in, const struct co
 	    .provider_type = str_from(c->provider_type),
 	    .remote_addr = utf8_clean(r->a, str_from(r->remote_addr), 64),
 	    .request_id = utf8_clean(r->a, str_from(r->id), 64),
-	    .url = utf8_clean(r->a, str_from(access_redact(r->a, &c->access, in->hook.url)), 2000),
+	    .url = utf8_clean(r->a,
+		str_from(webhook_redact_url(c->provider, r->a, &c->access, in->hook.url)), 2000),
 	    .headers = intake_kept_headers(r, c),
-	    .body = in->hook.body,
+	    .body = in->received,
 	    .received_us = r->received_us};
 }
 
@@ -205,6 +222,20 @@ static int intake_reject(struct intake_request *in, const char *reason)
 	return res_problem(in->r, 401, "The request could not be verified: %s", reason);
 }
 
+/* A MAC is of what was sent: mostly that is the coded body, with some senders the text behind it.
+ */
+static bool intake_verify_for(
+    const struct intake_request *in, const struct connection *c, const char **reason)
+{
+	struct webhook received = in->hook;
+
+	received.body = in->received;
+	if (webhook_verify(in->provider, in->r->a, &received, &c->access, reason) == 1)
+		return true;
+	return in->received.p != in->hook.body.p &&
+	       webhook_verify(in->provider, in->r->a, &in->hook, &c->access, reason) == 1;
+}
+
 /* Keeps the connections that the request verifies for. False when there are none: answered. */
 static bool intake_verify(struct intake_request *in)
 {
@@ -215,7 +246,7 @@ static bool intake_verify(struct intake_request *in)
 	for (size_t i = 0; i < in->nconnections; i++) {
 		struct connection *c = in->connections[i];
 
-		if (webhook_verify(in->provider, in->r->a, &in->hook, &c->access, &reason) == 1)
+		if (intake_verify_for(in, c, &reason))
 			kept[n++] = c;
 		else if (first_reason == NULL)
 			first_reason = reason;
@@ -314,8 +345,8 @@ int intake_webhook_post(struct req *r)
 
 	if (!intake_open(&in, r))
 		return 0;
-	if (webhook_parse(in.provider, r->a, &in.hook, &in.parse_err) == -1)
-		in.hook.payload = NULL;
+	if (!intake_parse(&in))
+		return 0;
 	if ((id.p != NULL ? intake_find_by_id(&in, id) : intake_find_by_payload(&in)) == -1 ||
 	    !intake_verify(&in))
 		return 0;
@@ -354,7 +385,7 @@ int intake_replay(struct app *app, struct arena *a, const struct connection *c,
 	    .is_replay = true};
 	struct err parse_err = ERR_INIT;
 
-	if (webhook_parse(c->provider, a, &e->hook, &parse_err) == -1)
+	if (event_parse(a, c->provider, e, &parse_err) == -1)
 		write_set_fail(a, &ws, parse_err.msg);
 	else
 		write_set_fill(a, c, &e->hook, &ws);

@@ -473,6 +473,10 @@ void action_read(struct arena *a, const struct provider *p, const struct access 
 	out->retry_after_ms = http_answer_retry_after_ms(ans, RETRY_AFTER_CAP_MS);
 	if (out->retry_after_ms < 0 && rule != NULL)
 		out->retry_after_ms = rule->retry_after_ms;
+	if (rule != NULL && rule->text != NULL) {
+		out->error = rule->text;
+		return;
+	}
 	const char *excerpt = answer_body_excerpt(a, c, ans->body);
 	out->error = arena_printf(a, "HTTP %d from %s%s%s", ans->status, url_host(a, call->url),
 	    excerpt[0] != '\0' ? ": " : "", excerpt);

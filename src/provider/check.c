@@ -223,7 +223,7 @@ static void check_forgeries(struct check_run *t, const struct webhook *w, const 
 		check_report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0,
 		    "altered byte is rejected", "it was verified");
 	}
-	bare.headers.n = 0;
+	bare.headers.n = bare.query.n = 0;
 	forged = *w;
 	forged.req = &bare;
 	if (json_object_get(w->payload, "google_key") == NULL)
@@ -313,7 +313,8 @@ static json_t *call_result_json(struct check_run *t, const struct call_result *r
 	    [CALL_RETRY] = "retry",
 	    [CALL_RATE_LIMITED] = "rateLimited",
 	    [CALL_AUTH] = "auth",
-	    [CALL_FATAL] = "fatal"};
+	    [CALL_FATAL] = "fatal",
+	    [CALL_NOT_YET] = "notYet"};
 	json_t *o = json_own(t->a, json_object());
 
 	json_set_str(o, "class", classes[res->class]);

@@ -123,10 +123,12 @@ static int signature_check(struct loader *l, const struct provider *p, const str
 {
 	if (!manifest_has_credential(p, s->secret))
 		return json_reader_fail(&l->in, "%s is not among the credentials", s->secret);
-	if ((s->token != NULL) == (s->header != NULL))
-		return json_reader_fail(&l->in, "needs either \"header\" or \"token\"");
-	if (s->token != NULL && s->kind != SIGNATURE_TOKEN)
-		return json_reader_fail(&l->in, "\"token\" is for the kind token");
+	if ((s->token != NULL) + (s->header != NULL) + (s->parameter != NULL) != 1)
+		return json_reader_fail(
+		    &l->in, "needs either \"header\", \"token\" or \"parameter\"");
+	if (s->header == NULL && s->kind != SIGNATURE_TOKEN)
+		return json_reader_fail(
+		    &l->in, "\"token\" and \"parameter\" are for the kind token");
 	for (size_t i = 0; i < s->nparts; i++)
 		if (s->parts[i].kind == PART_TIMESTAMP && s->timestamp_header == NULL &&
 		    s->timestamp_key == NULL)
@@ -138,6 +140,7 @@ static const struct loader_member signature_members[] = {
     COND_MEMBER("when", struct signature, when),
     EXPR_MEMBER("header", struct signature, header),
     EXPR_MEMBER("token", struct signature, token),
+    EXPR_MEMBER("parameter", struct signature, parameter),
     EXPR_MEMBER("prefix", struct signature, prefix),
     TEXT_MEMBER("optionalPrefix", struct signature, optional_prefix),
     EXPR_MEMBER("algorithm", struct signature, algorithm),

@@ -82,6 +82,7 @@ struct signature {
 	struct cond *when; /* NULL: when the header is there */
 	enum signature_kind kind;
 	struct expr *header, *prefix, *algorithm, *encoding, *token;
+	struct expr *parameter; /* of the query, that holds the token */
 	const char *optional_prefix;
 	const char *secret; /* credential key */
 	const char *secret_prefix;
@@ -165,6 +166,7 @@ struct error_rule {
 	const char *class_name;
 	enum call_class class;
 	int64_t retry_after_ms; /* -1: not said */
+	const char *text;       /* for people, in place of the answer; or NULL */
 };
 struct paging {
 	bool is_declared;

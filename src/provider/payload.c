@@ -7,12 +7,32 @@
  * - A name in brackets nests; [] and numbers from 0 make lists; a repeated name is a list too.
  * - A name whose brackets do not close, or where something else is in the way, stays as it is.
  * - Of multipart/form-data the files are not taken; which there were is noted. */
+#include "base/inflate.h"
 #include "base/limits.h"
 #include "http/form.h"
 #include "provider/provider-internal.h"
 
 #define NEST_MAX 16u /* steps of one name */
 #define FILES_TOLD 5u
+
+static void webhook_note(struct arena *a, struct webhook *w, const char *note)
+{
+	if (note != NULL)
+		w->notes = w->notes == NULL ? note : arena_printf(a, "%s; %s", w->notes, note);
+}
+
+int webhook_decode(struct arena *a, struct webhook *w, struct err *err)
+{
+	struct str coding = w->req == NULL ? STR("") : req_header(w->req, "content-encoding");
+
+	coding = str_trim(coding);
+	if (!coding_is_known(coding))
+		return 0;
+	if (coding_undo(a, coding, w->body, LIMIT_BODY_WEBHOOK, &w->body, err) == -1)
+		return -1;
+	webhook_note(a, w, arena_printf(a, "it came in the coding %.*s", (int)coding.n, coding.p));
+	return 0;
+}
 
 /* ---- forms -------------------------------------------------------------------------------- */
 
@@ -175,7 +195,7 @@ static int payload_of_form(struct arena *a, struct webhook *w)
 
 	form_parse_lenient(a, w->body, &form, &is_repaired);
 	if (is_repaired)
-		w->notes = "what is no text in a form became U+FFFD";
+		webhook_note(a, w, "what is no text in a form became U+FFFD");
 	w->payload = form_as_object(a, &form);
 	return 0;
 }
@@ -204,7 +224,7 @@ static int payload_of_multipart(
 	    multipart_end(m, &form, &files, &nfiles, err) == -1)
 		return -1;
 	if (nfiles > 0)
-		w->notes = files_text(a, files, nfiles);
+		webhook_note(a, w, files_text(a, files, nfiles));
 	w->payload = form_as_object(a, &form);
 	return 0;
 }
@@ -220,7 +240,7 @@ static int payload_of_json(struct arena *a, struct webhook *w, struct err *err)
 	w->payload = json_parse_lenient(a, w->body, &repairs, err);
 	if (w->payload == NULL)
 		return -1;
-	w->notes = json_repairs_text(a, repairs);
+	webhook_note(a, w, json_repairs_text(a, repairs));
 	return 0;
 }
 
@@ -232,7 +252,6 @@ int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, 
 	enum body_kind kind = p->body;
 
 	w->payload = NULL;
-	w->notes = NULL;
 	if (kind == BODY_BY_TYPE)
 		kind = is_multipart || str_ieq(media, STR("application/x-www-form-urlencoded"))
 			   ? BODY_FORM

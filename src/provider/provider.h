@@ -42,10 +42,12 @@ struct webhook { /* a received request, as the engine needs it */
 	struct str body;
 	const char *url; /* full URL as called, for URL-signing schemes */
 	int64_t now_us;
-	/* set by webhook_parse: */
-	json_t *payload;
 	const char *notes; /* what there is to say of how it was read, for people; or NULL */
+	json_t *payload;   /* set by webhook_parse */
 };
+/* Undoes the request's Content-Encoding: ERR_LIMIT where that makes more than LIMIT_BODY_WEBHOOK,
+ * ERR_MALFORMED where the body is not so coded, and stays as it is. */
+int webhook_decode(struct arena *a, struct webhook *w, struct err *err);
 /* Parses the body as the manifest says (JSON as genuine senders write it, form → object, empty →
  * {}): ERR_MALFORMED, ERR_LIMIT. */
 int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
@@ -62,6 +64,11 @@ int webhook_accounts(const struct provider *p, struct arena *a, const struct web
  * "wrong token". */
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, const char **reason);
+
+/* A URL as called, for the log: without what a manifest takes for a token in its query, and without
+ * the connection's secrets. */
+const char *webhook_redact_url(
+    const struct provider *p, struct arena *a, const struct access *c, const char *url);
 
 /* Whether signatures can be checked with these settings: ERR_INVALID on the field "settings.KEY"
  * that names an algorithm or encoding that there is not. */
@@ -109,7 +116,14 @@ bool webhook_answer(
 /* ---- calls to the provider ---------------------------------------------------------------- */
 /* How a call ended, by the manifest's error rules (an error inside a 200, a 403 that is a rate
  * limit…). */
-enum call_class { CALL_OK, CALL_RETRY, CALL_RATE_LIMITED, CALL_AUTH, CALL_FATAL };
+enum call_class {
+	CALL_OK,
+	CALL_RETRY,
+	CALL_RATE_LIMITED,
+	CALL_AUTH,
+	CALL_FATAL,
+	CALL_NOT_YET /* what is asked for is not to be seen so far; nothing ails the peer */
+};
 struct call_result {
 	enum call_class class;
 	int status;             /* 0: no answer */

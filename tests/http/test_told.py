@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """What is not taken is told; what was verified is kept whole and can be replayed."""
+import gzip
 import json
-import os
-import subprocess
-import urllib.parse
+import time
+import zlib
 
-from harness import Instance, equal, has, here, problem, run, test, true, wait_until
-from tenant import CustomWebhook, HubSpot, Tenant, unique
+from harness import equal, has, here, hmac_hex, new_lead_id, problem, run, test, true, wait_until
+from tenant import CustomWebhook, Faults, HubSpot, Meta, Tenant, unique
 
 shared = []
 
@@ -220,6 +220,123 @@ def _():
     equal(records(hook, kind)["m1"], {"id": "m1", "data": {"city": "K\u00f6ln"}, "note": "two\r\nlines"})
     event = send(hook, raw[:-40], "multipart/form-data; boundary=b0und")
     equal((event["status"], event["reason"]), ("failed", "the multipart body ends early"))
+
+
+# ---- codings and tokens -----------------------------------------------------------------------------------
+@test("gzip and deflate are decoded; a MAC may be of either side; other codings are 415, too much is 413")
+def _():
+    t = tenant()
+    kind = fresh()
+    hook = CustomWebhook(t, resourceType=kind)
+    plain = b'{"id":"%s"}'
+
+    def raw_deflate(data):
+        packer = zlib.compressobj(wbits=-15)
+        return packer.compress(data) + packer.flush()
+    for n, (coding, pack) in enumerate((("gzip", gzip.compress), ("X-Gzip", gzip.compress), ("GZIP", gzip.compress),
+                                        ("deflate", zlib.compress), ("Deflate", raw_deflate))):
+        event = send(hook, pack(plain % b"g%d" % n), headers={"Content-Encoding": coding})
+        equal(told(event), ("processed", 1, 1, None), coding)
+        equal((event["body"], event["bodyIsText"]), ('{"id":"g%d"}' % n, True))
+        equal(t.api("POST", "/events/%s/replay" % event["id"]).json()["status"], "processed")
+    send(hook, plain % b"g9", headers={"Content-Encoding": "identity"})
+    secret = unique("mac-secret-")
+    mac = t.connect("custom_webhook", {"webhookSecret": secret}, {"resourceType": kind})
+    path = mac["webhookUrl"][len(here().url):]
+    body = plain % b"h1"
+    for signed, status in ((gzip.compress(body, mtime=0), 200), (body, 200), (b"other", 401)):
+        answer = here().post(path, gzip.compress(body, mtime=0),
+                             {"X-Webhook-Signature": hmac_hex(secret, signed), "Content-Encoding": "gzip"})
+        equal(answer.status, status, answer)
+    equal(sorted(records(hook, kind)), ["g0", "g1", "g2", "g3", "g4", "g9", "h1"])
+    event = send(hook, b"no gzip", headers={"Content-Encoding": "gzip"})
+    equal((event["status"], event["reason"], event["body"]),
+          ("failed", "the body is not gzip, as its Content-Encoding says", "no gzip"))
+    problem(send(hook, gzip.compress(b"[" + b" " * 1048576 + b"]"), headers={"Content-Encoding": "gzip"}, status=413), 413)
+    for coding in ("br", "zstd", "gzip, gzip"):
+        answer = send(hook, b"{}", headers={"Content-Encoding": coding}, status=415)
+        has(problem(answer, 415)["detail"], '"%s"' % coding)
+        equal(answer.header("Accept-Encoding"), "gzip, deflate")
+    for path, body in (("/leads", {"email": "a@example.com"}), ("/records/import?resourceType=x", b"id\n1\n")):
+        answer = t.api("POST", path, body, headers={"Content-Encoding": "gzip"})
+        equal((answer.status, answer.header("Accept-Encoding")), (415, "identity"), answer)
+
+
+@test("a token may come in the query, and is blotted out wherever the address is kept")
+def _():
+    t = tenant()
+    kind = fresh()
+    hook = CustomWebhook(t, resourceType=kind)
+    none = {"X-Webhook-Token": None}
+    event = send(hook, '{"id":"q1"}', headers=none, query="?a=1&token=%s&b=2" % hook.token)
+    true(event["url"].endswith("?a=1&token=***&b=2"), event["url"])
+    escaped = "".join("%%%02x" % c for c in hook.token.encode())
+    event = send(hook, '{"id":"q2"}', headers=none, query="?t%6Fken=" + escaped)
+    true(event["url"].endswith("?t%6Fken=***"), event["url"])
+    problem(send(hook, "{}", headers=none, query="?token=short", status=401), 401)
+    named = CustomWebhook(t, resourceType=kind, tokenParameter="key")
+    equal(told(send(named, '{"id":"q3"}', headers=none, query="?key=" + named.token)), ("processed", 1, 1, None))
+    problem(send(named, "{}", headers=none, query="?token=" + named.token, status=401), 401)
+    [rejected] = t.events("&status=rejected&connectionId=" + hook.connection["id"])
+    true(rejected["url"].endswith("?token=***"), rejected["url"])
+    equal(sorted(records(hook, kind)), ["q1", "q2", "q3"])
+
+
+# ---- providers --------------------------------------------------------------------------------------------
+@test("HubSpot: objects by their type's id, merges, a property emptied")
+def _():
+    t = Tenant()
+    h = HubSpot(t)
+    at = 1772352000000
+
+    def kind_of(object_id):
+        return {(r["resourceType"], r["externalId"]): r["data"] for r in t.records()}.get(object_id)
+    h.send(h.change(601, "city", "Trier", at, "object.propertyChange") | {"objectTypeId": "0-2"})
+    equal(kind_of(("company", "601"))["properties"], {"city": "Trier"})
+    h.send(h.change(602, "size", "4", at, "object.propertyChange") | {"objectTypeId": "2-77"},
+           h.change(603, "n", "1", at, "line_item.propertyChange"), h.change(604, None, None, at, "product.creation"))
+    equal([kind_of(k) is not None for k in (("object_2-77", "602"), ("line_item", "603"), ("product", "604"))], [True] * 3)
+    emptied = h.change(601, "city", None, at + 1000, "object.propertyChange") | {"objectTypeId": "0-2"}
+    del emptied["propertyValue"]
+    h.send(emptied)
+    equal(kind_of(("company", "601"))["properties"], {"city": None})
+    h.send(h.change(611, "a", "1", at), h.change(612, "b", "2", at))
+    for merge in ({"objectId": 611}, {}):
+        event = h.change(611, None, None, at + 900000, "contact.merge")
+        del event["objectId"]
+        h.send(event | {"primaryObjectId": 611, "mergedObjectIds": [612], "newObjectId": 613} | merge)
+        got = {i: kind_of(("contact", i)) for i in ("611", "612", "613")}
+        equal([(d.get("archived"), d.get("mergedInto")) for d in got.values()], [(True, "613"), (True, "613"), (None, None)])
+    answer = h.send(h.change(1, None, None, at, "object.creation"), h.change(2, None, None, at, "robot.creation"))
+    event = t.get("/events/" + answer.json()["eventId"])
+    equal(told(event), ("failed", 2, 0, "1 is of a type that is not known here: object.creation"))
+    other = h.change(3, None, None, at, "contact.creation") | {"portalId": 7}
+    event = t.get("/events/" + h.send(h.change(4, None, None, at, "contact.creation"), other).json()["eventId"])
+    equal(told(event), ("processed", 2, 1, "2 is of another account, 7"))
+
+
+@test("Meta: a change of another kind is ignored and told; error 100 is tried again, then incomplete, then replayed")
+def _():
+    t = Tenant()
+    m = Meta(t)
+    raw = json.dumps({"object": "page", "entry": [{"id": m.page, "changes": [{"field": "feed", "value": {}}]}]}).encode()
+    event = t.get("/events/" + m.post(raw).json()["eventId"])
+    equal((told(event), event["reason"]),
+          (("processed", 1, 0, None), "the provider's manifest takes nothing of this kind"))
+    hidden = {"target": "graph", "kind": "error", "status": 400, "code": 100}
+    with Faults(here(), hidden | {"count": 1}):
+        [id_] = m.send()
+        lead = t.wait_lead(id_, ("none",))
+    equal((lead["stage"], lead["stageError"]), ("ready", None))
+    with Faults(here(), hidden):
+        id_ = new_lead_id()
+        event = m.post(m.body(id_)).json()["eventId"]
+        lead = wait_until(lambda: (lambda x: x and x["stage"] == "incomplete" and x)(t.lead_of(id_)), 30)
+    has(lead["stageError"], "leads_retrieval")
+    has(lead["stageError"], "Leads Access Manager")
+    equal(t.api("POST", "/events/%s/replay" % event).status, 200)
+    lead = t.wait_lead(id_, ("none",))
+    equal((lead["stage"], lead["stageError"]), ("ready", None))
 
 
 run()
