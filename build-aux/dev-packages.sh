@@ -19,6 +19,7 @@ libcrypt-dev: build (password hashes)
 libjwt-gnutls-dev: build (tokens)
 libutf8proc-dev: build (text folding)
 libcsv-dev: build (CSV)
+zlib1g-dev: build (coded bodies)
 libcunit1-dev: build (unit tests)'
 packages_run='
 mariadb-server-core: run (a private database)

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json-repair.h"
 #include "base/limits.h"
 #include "base/number.h"
 #include "base/oom.h"
@@ -129,44 +130,78 @@ static struct text_scan_found text_scan(struct str s, struct buf *b)
 	return found;
 }
 
-/* The parser's complaint without the piece of input it quotes, which may be anything. */
-static int parse_fail(struct err *err, json_error_t *e)
+/* The parser's complaints in our words: its own quote the input, and name its options. */
+static const char *parse_words(const json_error_t *e)
 {
-	char *near = strstr(e->text, " near '");
+	static const struct {
+		const char *theirs, *ours;
+	} words[] = {
+	    {"duplicate object key", "a member is there twice"},
+	    {"invalid Unicode '", "half a surrogate pair"},
+	    {"invalid Unicode escape", "\\u goes before four hexadecimal digits"},
+	    {"unable to decode", "bytes that are no UTF-8"},
+	    {"premature end", "it ends in the middle"},
+	    {"unexpected newline", "a line break within a text"},
+	    {"control character", "a control character within a text"},
+	    {"invalid escape", "an escape that there is not"},
+	    {"maximum parsing depth", "nested too deep"},
+	    {"string or '}' expected", "a key in quotes or a } is wanted"},
+	    {"':' expected", "a colon is wanted"},
+	    {"'}' expected", "a comma or a } is wanted"},
+	    {"']' expected", "a comma or a ] is wanted"},
+	    {"end of file expected", "there is something behind its end"},
+	};
 
-	if (near)
-		*near = '\0';
-	return err_set(
-	    err, ERR_MALFORMED, "JSON: line %d, column %d: %s", e->line, e->column, e->text);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (str_starts(str_from(e->text), words[i].theirs))
+			return words[i].ours;
+	return "this is not JSON";
 }
 
-static json_t *text_load(
-    struct arena *a, struct str text, const struct text_scan_found *found, struct err *err)
+static int parse_fail(struct err *err, const json_error_t *e)
 {
-	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+	if (e->line < 1 || e->column < 0)
+		return err_set(err, ERR_MALFORMED, "JSON: %s", parse_words(e));
+	return err_set(
+	    err, ERR_MALFORMED, "JSON: line %d, column %d: %s", e->line, e->column, parse_words(e));
+}
+
+/* NULL with *e. */
+static json_t *text_load(struct arena *a, struct str text, const struct text_scan_found *found,
+    size_t flags, json_error_t *e)
+{
 	struct buf rewritten;
-	json_error_t e;
 	json_t *value;
 
+	flags |= JSON_DECODE_ANY;
 	if (found->kept) {
 		buf_init(&rewritten, text.n + KEPT_MORE * found->kept);
 		text_scan(text, &rewritten);
-		flags |= JSON_ALLOW_NUL;
-		value = json_loadb(rewritten.p, rewritten.len, flags, &e);
+		value = json_loadb(rewritten.p, rewritten.len, flags | JSON_ALLOW_NUL, e);
 		buf_fini(&rewritten);
 	} else {
-		value = json_loadb(text.p ? text.p : "", text.n, flags, &e);
+		value = json_loadb(text.p ? text.p : "", text.n, flags, e);
 	}
-	if (!value) {
-		parse_fail(err, &e);
-		return NULL;
-	}
-	return json_own(a, value);
+	return value ? json_own(a, value) : NULL;
+}
+
+static int text_check(struct str text, struct text_scan_found *found, struct err *err)
+{
+	*found = text_scan(text, NULL);
+	if (found->depth > LIMIT_JSON_DEPTH)
+		return err_set(
+		    err, ERR_MALFORMED, "JSON: nested deeper than %u levels", LIMIT_JSON_DEPTH);
+	if (found->has_nul)
+		return err_set(
+		    err, ERR_MALFORMED, "JSON: the escape \\u0000, which no text may have");
+	return 0;
 }
 
 json_t *json_parse(struct arena *a, struct str text, struct err *err)
 {
 	struct text_scan_found found;
+	json_error_t e;
+	json_t *value;
 
 	if (text.n > LIMIT_JSON_BYTES) {
 		err_set(err, ERR_LIMIT, "JSON: longer than %u bytes", LIMIT_JSON_BYTES);
@@ -177,26 +212,81 @@ json_t *json_parse(struct arena *a, struct str text, struct err *err)
 		err_set(err, ERR_MALFORMED, "JSON: a NUL byte");
 		return NULL;
 	}
-	found = text_scan(text, NULL);
-	if (found.depth > LIMIT_JSON_DEPTH) {
-		err_set(err, ERR_MALFORMED, "JSON: nested deeper than %u levels", LIMIT_JSON_DEPTH);
+	if (text_check(text, &found, err))
 		return NULL;
-	}
-	if (found.has_nul) {
-		err_set(err, ERR_MALFORMED, "JSON: the escape \\u0000, which no text may have");
+	value = text_load(a, text, &found, JSON_REJECT_DUPLICATES, &e);
+	if (!value)
+		parse_fail(err, &e);
+	return value;
+}
+
+static json_t *repaired_parse(struct arena *a, struct str text, unsigned *repairs, struct err *err)
+{
+	struct buf *b = buf_new(a, 6 * text.n + 1);
+	struct text_scan_found found;
+	json_error_t e;
+	json_t *value;
+
+	*repairs = json_repair(b, text);
+	text = (struct str){b->p, b->len};
+	if (text_check(text, &found, err))
 		return NULL;
+	value = text_load(a, text, &found, JSON_REJECT_DUPLICATES, &e);
+	if (!value && json_error_code(&e) == json_error_duplicate_key) {
+		*repairs |= JSON_REPAIR_DOUBLED;
+		value = text_load(a, text, &found, 0, &e);
 	}
-	return text_load(a, text, &found, err);
+	if (!value)
+		parse_fail(err, &e);
+	return value;
+}
+
+json_t *json_parse_lenient(struct arena *a, struct str text, unsigned *repairs, struct err *err)
+{
+	struct err strict = ERR_INIT;
+	json_t *value = json_parse(a, text, &strict);
+
+	*repairs = 0;
+	if (value)
+		return value;
+	if (strict.code == ERR_MALFORMED)
+		return repaired_parse(a, text, repairs, err);
+	err_set(err, strict.code, "%s", strict.msg);
+	return NULL;
+}
+
+const char *json_repairs_text(struct arena *a, unsigned repairs)
+{
+	static const struct {
+		unsigned bit;
+		const char *words;
+	} all[] = {
+	    {JSON_REPAIR_MARK, "a byte-order mark fell"},
+	    {JSON_REPAIR_SURROGATE, "half a surrogate pair became U+FFFD"},
+	    {JSON_REPAIR_NUL, "a NUL became U+FFFD"},
+	    {JSON_REPAIR_BYTES, "bytes that are no UTF-8 became U+FFFD"},
+	    {JSON_REPAIR_CONTROL, "raw control characters stayed"},
+	    {JSON_REPAIR_DOUBLED, "of a member that is there twice the last counts"},
+	};
+	const char *text = NULL;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (repairs & all[i].bit)
+			text = text ? arena_printf(a, "%s; %s", text, all[i].words) : all[i].words;
+	return text;
 }
 
 json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
 {
 	const struct text_scan_found found = text_scan(text, NULL);
-	struct err e = ERR_INIT;
-	json_t *value = text_load(a, text, &found, &e);
+	struct err words = ERR_INIT;
+	json_error_t e;
+	json_t *value = text_load(a, text, &found, JSON_REJECT_DUPLICATES, &e);
 
-	if (!value)
-		err_set(err, ERR_INTERNAL, "stored %s", e.msg);
+	if (!value) {
+		parse_fail(&words, &e);
+		err_set(err, ERR_INTERNAL, "stored %s", words.msg);
+	}
 	return value;
 }
 

@@ -33,6 +33,21 @@ double json_double(const json_t *value); /* of a number, else 0 */
  * become reals that keep their digits. The arena owns it. NULL and ERR_MALFORMED with line, column,
  * reason (never a piece of the text); ERR_LIMIT when it is too long. */
 json_t *json_parse(struct arena *a, struct str text, struct err *err);
+/* The same for what genuine senders write and a strict reader refuses: a byte-order mark falls;
+ * half a surrogate pair, \u0000, a NUL, and bytes that are no UTF-8 become U+FFFD; raw control
+ * characters in texts stay; of doubled keys the last counts. *repairs says which of these there
+ * were (0: it was JSON as it came, and cost nothing more). */
+enum {
+	JSON_REPAIR_MARK = 1,
+	JSON_REPAIR_SURROGATE = 2,
+	JSON_REPAIR_NUL = 4,
+	JSON_REPAIR_BYTES = 8,
+	JSON_REPAIR_CONTROL = 16,
+	JSON_REPAIR_DOUBLED = 32,
+};
+json_t *json_parse_lenient(struct arena *a, struct str text, unsigned *repairs, struct err *err);
+/* What was put right, for people: "a byte-order mark fell; …". NULL: nothing. */
+const char *json_repairs_text(struct arena *a, unsigned repairs);
 /* The same for text that json_text wrote and that was stored: the limits for strangers do not
  * apply, since what was merged, or stands in a history, may be longer and deeper than what came.
  * NULL and ERR_INTERNAL: nobody's request is at fault. */

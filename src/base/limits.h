@@ -11,7 +11,7 @@
 #define LIMIT_BODY_FORM (256u * 1024u)     /* admin form */
 #define LIMIT_BODY_UPLOAD (4ull * 1024u * 1024u * 1024u)
 #define LIMIT_MULTIPART_MEMORY (64u * 1024u) /* a part above it goes to a file */
-#define LIMIT_MULTIPART_PARTS 64u
+#define LIMIT_MULTIPART_PARTS 512u
 #define LIMIT_JSON_DEPTH 64u /* nesting of accepted JSON */
 #define LIMIT_JSON_BYTES (4u * 1024u * 1024u)
 #define LIMIT_PATH_BYTES 512u /* dotted path */
@@ -24,12 +24,12 @@
 #define LIMIT_HTTP_REDIRECTS 3u
 #define LIMIT_COOKIE_BYTES 4096u
 #define LIMIT_MANIFEST_BYTES (512u * 1024u)
-#define LIMIT_ITEMS_PER_EVENT 1000u /* records that one webhook may carry */
-#define LIMIT_EVENT_BYTES                                                                          \
-	(4u * 1024u * 1024u)                    /* payloads of all records and leads of a webhook  \
-						 */
-#define LIMIT_EVENT_WEIGHT (8u * 1024u * 1024u) /* the same in memory (json_weight) */
-#define LIMIT_RECORD_BYTES (1024u * 1024u)      /* stored payload of one record */
+#define LIMIT_ITEMS_PER_COMMIT 1000u /* of one webhook; more go in parts */
+#define LIMIT_COMMIT_BYTES                                                                         \
+	(4u * 1024u * 1024u) /* payloads of the records and leads of such a part */
+/* What all items of a webhook may weigh in memory (json_weight), or a few times its own weight. */
+#define LIMIT_EVENT_WEIGHT (8u * 1024u * 1024u)
+#define LIMIT_RECORD_BYTES (1024u * 1024u) /* stored payload of one record */
 #define LIMIT_EXTERNAL_ID_BYTES 255u
 #define LIMIT_TYPE_BYTES 64u  /* provider_type, resource_type */
 #define LIMIT_NAME_BYTES 200u /* names people give to things */

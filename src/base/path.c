@@ -19,6 +19,7 @@ struct path {
 	struct path_step *steps;
 	size_t n;
 	bool fans_out;
+	bool is_bracketed; /* a name was written in brackets */
 };
 
 static void step_finish(struct path_step *s, const char *key, size_t n)
@@ -30,7 +31,7 @@ static void step_finish(struct path_step *s, const char *key, size_t n)
 	s->index = s->is_number ? (size_t)index : 0;
 }
 
-/* "[]" or "[12]" at *at; *at moves behind it. */
+/* "[]", "[12]" or "[name]" at *at; *at moves behind it. */
 static int path_compile_bracket(
     struct arena *a, struct str text, size_t *at, struct path_step *s, struct err *err)
 {
@@ -38,10 +39,13 @@ static int path_compile_bracket(
 	size_t n = end ? (size_t)(end - p) : 0;
 
 	*s = (struct path_step){0};
+	if (!end || memchr(p, '[', n) || memchr(p, '\\', n))
+		return err_set(
+		    err, ERR_INVALID, "path: [ takes a number, a name or nothing, and a ]");
 	if (n)
 		step_finish(s, arena_strndup(a, p, n), n);
-	if (!end || (n && !s->is_number))
-		return err_set(err, ERR_INVALID, "path: [ takes a number or nothing, and a ]");
+	if (n && !s->is_number && strspn(s->key, "-.0123456789") == n)
+		return err_set(err, ERR_INVALID, "path: what counts in [ begins at 0");
 	*at += n + 2;
 	if (*at < text.n && text.p[*at] != '.' && text.p[*at] != '[')
 		return err_set(err, ERR_INVALID, "path: ] is followed by a dot or a bracket");
@@ -91,6 +95,7 @@ static int path_compile_steps(struct arena *a, struct str text, struct path *p, 
 			    err, ERR_INVALID, "path: more than %u steps", LIMIT_PATH_STEPS);
 		if (text.p[at] == '[') {
 			rc = path_compile_bracket(a, text, &at, &steps[p->n], err);
+			p->is_bracketed |= steps[p->n].key && !steps[p->n].is_number;
 		} else {
 			if (p->n)
 				at++; /* the dot */
@@ -114,6 +119,21 @@ void path_append_key(struct buf *b, const char *key)
 	}
 }
 
+static char *path_dotted(struct arena *a, const struct path *p)
+{
+	struct buf *b = buf_new(a, 2 * LIMIT_PATH_BYTES);
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (i && p->steps[i].key)
+			buf_chr(b, '.');
+		if (p->steps[i].key)
+			path_append_key(b, p->steps[i].key);
+		else
+			buf_str(b, "[]");
+	}
+	return b->p;
+}
+
 struct path *path_compile(struct arena *a, struct str text, struct err *err)
 {
 	struct path *p = arena_zalloc(a, sizeof(*p));
@@ -126,8 +146,10 @@ struct path *path_compile(struct arena *a, struct str text, struct err *err)
 		err_set(err, ERR_INVALID, "path: not UTF-8 text");
 		return NULL;
 	}
-	p->text = arena_strndup(a, text.p, text.n);
-	return path_compile_steps(a, text, p, err) ? NULL : p;
+	if (path_compile_steps(a, text, p, err))
+		return NULL;
+	p->text = p->is_bracketed ? path_dotted(a, p) : arena_strndup(a, text.p, text.n);
+	return p;
 }
 
 const char *path_text(const struct path *p)

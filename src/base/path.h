@@ -1,6 +1,7 @@
 /* Dotted paths within JSON: `address.city`, `results.0.id`, `entry[].changes[].value` ([] fans out
- * over an array; `[0]` is `.0`). A dot, bracket or backslash within a key has a backslash before
- * it: `a\.b`. A number is an index of an array and a key of an object. "" is the root. */
+ * over an array; `[0]` is `.0`, and `[city]` is `.city`, as forms write it). A dot, bracket or
+ * backslash within a key has a backslash before it: `a\.b`. A number is an index of an array and a
+ * key of an object. "" is the root. */
 #ifndef BASE_PATH_H
 #define BASE_PATH_H
 
@@ -14,6 +15,7 @@ struct path;
 void path_append_key(struct buf *b, const char *key);
 /* Compiles; the arena owns it. NULL with ERR_INVALID for an empty step, too many steps or bytes. */
 struct path *path_compile(struct arena *a, struct str text, struct err *err);
+/* The path with dots, however it was written: `data[id]` is `data.id`. */
 const char *path_text(const struct path *p);
 bool path_fans_out(const struct path *p);
 size_t path_steps(const struct path *p);

@@ -17,7 +17,8 @@ struct call_policy call_policy(const struct config *cfg)
 int64_t call_policy_next_ms(
     const struct call_policy *policy, int attempt, const struct call_result *res)
 {
-	bool is_passing = res->class == CALL_RETRY || res->class == CALL_RATE_LIMITED;
+	bool is_passing = res->class == CALL_RETRY || res->class == CALL_RATE_LIMITED ||
+			  res->class == CALL_NOT_YET;
 
 	if (!is_passing || attempt >= policy->attempts)
 		return -1;
@@ -77,6 +78,7 @@ enum job_peer connection_call_peer(const struct connection_call *call)
 	switch (call->result.class) {
 	case CALL_OK:
 	case CALL_FATAL:
+	case CALL_NOT_YET:
 		return JOB_PEER_OK;
 	case CALL_RATE_LIMITED:
 		return JOB_PEER_BUSY;

@@ -87,7 +87,7 @@ static json_t *timeline_make(struct req *r, const json_t *lead, const json_t *at
 		? "Entered by hand or by a tool"
 		: arena_printf(r->a, "Received from %s", json_str(lead, "providerName")),
 	    LEAD_RECEIVED);
-	if (stage != NULL && strcmp(stage, LEAD_FAILED) == 0)
+	if (lead_stage_is_lacking(stage))
 		json_set_str(timeline_add_moment(timeline, json_str(lead, "updatedAt"),
 				 "Its details could not be fetched", LEAD_FAILED),
 		    "detail", json_str(lead, "stageError"));
@@ -152,7 +152,7 @@ int crm_page_lead_detail(struct req *r)
 	show_destinations(r->a, destinations);
 	json_set(data, "destinations", json_incref(destinations));
 	json_set_bool(data, "has_destinations", json_array_size(destinations) > 0);
-	json_set_bool(data, "stage_failed", str_is(str_from(stage), LEAD_FAILED));
+	json_set_bool(data, "stage_failed", lead_stage_is_lacking(stage));
 	json_set_bool(data, "stage_waiting", str_is(str_from(stage), LEAD_RECEIVED));
 	json_set(data, "timeline", timeline_make(r, lead, attempts));
 	json_set_bool(data, "is_ready", stage != NULL && strcmp(stage, LEAD_READY) == 0);

@@ -139,8 +139,9 @@ DB_STMT(delivery_page, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
     " ORDER BY d.id DESC LIMIT ? OFFSET ?");
 /* Ready, or failed for want of their details; no destination has taken them. */
 #define WAITING                                                                                    \
-	"stage IN ('" LEAD_READY "','" LEAD_FAILED "') AND sync_status IN ('" LEAD_SYNC_NONE       \
-	"','" LEAD_SYNC_PENDING "','" LEAD_SYNC_FAILED "','" LEAD_SYNC_DEAD "')"
+	"stage IN ('" LEAD_READY "','" LEAD_FAILED "','" LEAD_INCOMPLETE                           \
+	"') AND sync_status IN ('" LEAD_SYNC_NONE "','" LEAD_SYNC_PENDING "','" LEAD_SYNC_FAILED   \
+	"','" LEAD_SYNC_DEAD "')"
 DB_STMT(leads_waiting, "SELECT id, stage FROM leads WHERE account_id = ? AND " WAITING
 		       " AND id > ? ORDER BY id LIMIT ?");
 /* Of leads that another destination has taken. */

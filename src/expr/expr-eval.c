@@ -449,17 +449,30 @@ bool cond_holds(const struct cond *c, struct scope *s)
 
 /* ---- loops --------------------------------------------------------------------------------- */
 
-static int loops_step(const struct loops *ls, size_t level, struct scope *s,
-    int (*each)(struct scope *s, void *arg), void *arg)
+struct loops_walk {
+	const struct loops *ls;
+	struct scope *s;
+	int (*each)(struct scope *s, void *arg);
+	int (*missed)(struct scope *s, size_t level, enum loops_end end, void *arg); /* or NULL */
+	void *arg;
+};
+
+static int loops_step(const struct loops_walk *w, size_t level)
 {
-	if (level == ls->n)
-		return each(s, arg);
-	json_t *source = expr_borrow(ls->source[level], s);
+	if (level == w->ls->n)
+		return w->each(w->s, w->arg);
+	json_t *source = expr_borrow(w->ls->source[level], w->s);
 	size_t n = json_is_array(source) ? json_array_size(source) : json_is_object(source) ? 1 : 0;
+	if (n == 0 && w->missed != NULL)
+		return w->missed(w->s, level,
+		    json_is_array(source)                    ? LOOPS_EMPTY
+		    : source == NULL || json_is_null(source) ? LOOPS_ABSENT
+							     : LOOPS_NO_LIST,
+		    w->arg);
 	for (size_t i = 0; i < n; i++) {
-		s->slot[EXPR_ROOTS_MAX + level].json =
+		w->s->slot[EXPR_ROOTS_MAX + level].json =
 		    json_is_array(source) ? json_array_get(source, i) : source;
-		int rc = loops_step(ls, level + 1, s, each, arg);
+		int rc = loops_step(w, level + 1);
 		if (rc != 0)
 			return rc;
 	}
@@ -469,5 +482,17 @@ static int loops_step(const struct loops *ls, size_t level, struct scope *s,
 int loops_each(
     const struct loops *ls, struct scope *s, int (*each)(struct scope *s, void *arg), void *arg)
 {
-	return loops_step(ls, 0, s, each, arg);
+	return loops_step(&(struct loops_walk){ls, s, each, NULL, arg}, 0);
+}
+
+int loops_each_told(const struct loops *ls, struct scope *s,
+    int (*each)(struct scope *s, void *arg),
+    int (*missed)(struct scope *s, size_t level, enum loops_end end, void *arg), void *arg)
+{
+	return loops_step(&(struct loops_walk){ls, s, each, missed, arg}, 0);
+}
+
+const json_t *loops_element(const struct loops *ls, const struct scope *s)
+{
+	return ls->n == 0 ? NULL : s->slot[EXPR_ROOTS_MAX + ls->n - 1].json;
 }

@@ -158,6 +158,15 @@ bool cond_holds(const struct cond *c, struct scope *s); /* NULL holds */
 /* Calls each for every combination until it returns non-zero, and returns that. */
 int loops_each(
     const struct loops *ls, struct scope *s, int (*each)(struct scope *s, void *arg), void *arg);
+/* The same, where ends without an element are told too: of the loop `level` from 0, what stood
+ * there was an empty list, nothing, or neither list nor object. missed goes on by 0 as each does.
+ */
+enum loops_end { LOOPS_EMPTY, LOOPS_ABSENT, LOOPS_NO_LIST };
+int loops_each_told(const struct loops *ls, struct scope *s,
+    int (*each)(struct scope *s, void *arg),
+    int (*missed)(struct scope *s, size_t level, enum loops_end end, void *arg), void *arg);
+/* The element of the innermost loop where each is called; NULL where there is no loop. */
+const json_t *loops_element(const struct loops *ls, const struct scope *s);
 
 /* Calls each for every place that the expression may look at: the root's slot, and the path or name
  * below it ("": the root itself), until it returns non-zero, and returns that. Literals are none.

@@ -30,8 +30,6 @@ struct http_conn *conn_of(struct req *r);
 int cgi_request_parse(struct req *r, char **envp);
 /* What such a status means, for people. */
 const char *cgi_refusal(int status);
-/* The media type of a Content-Type, parameters cut off, as it is. */
-struct str media_type(struct str content_type);
 /* Do answers to this request go to a person's browser? */
 bool req_wants_page(const struct req *r);
 

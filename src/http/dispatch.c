@@ -4,7 +4,7 @@
  *	route (404), method (405 with Allow; OPTIONS ends here, HEAD runs GET's handler)
  *	stated length of the body against the route's limit (413)
  *	who asks (401, or the sign-in page), what he may do (403), how much he may upload
- *	type of the body (415), the body itself (400 cut short, 408 too slow, 413 too long)
+ *	coding and type of the body (415), the body itself (400 cut short, 408 too slow, 413 too long)
  *	its syntax (400), token of the form (403), Idempotency-Key
  *	handler (500 when it fails without an answer)
  *
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "base/inflate.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/hash.h"
@@ -24,6 +25,7 @@
 #include "http/router.h"
 
 #define PIECE_BYTES (32u * 1024u)
+#define CODING_TOLD_BYTES 60u
 
 /* Each step returns 0 to go on, or -1 when the request has its answer. */
 
@@ -324,6 +326,21 @@ static int body_wrong_type(struct req *r, const char *wanted)
 	return -1;
 }
 
+/* A body in a coding that nobody undoes would be taken for what it is not. */
+static int coding_check(struct req *r)
+{
+	struct str coding = str_trim(req_header(r, "content-encoding"));
+	bool is_coded = (r->route->flags & ROUTE_CODED) != 0;
+
+	if (coding_is_none(coding) || (is_coded && coding_is_known(coding)))
+		return 0;
+	coding = utf8_clean(r->a, coding, CODING_TOLD_BYTES);
+	res_header(r, "Accept-Encoding", is_coded ? CODINGS_KNOWN : "identity");
+	res_problem(r, 415, "This address takes no body in the coding \"%.*s\", only in %s",
+	    (int)coding.n, coding.p, is_coded ? CODINGS_KNOWN " or none" : "none");
+	return -1;
+}
+
 static int body_take(struct req *r)
 {
 	struct http_conn *c = conn_of(r);
@@ -336,6 +353,8 @@ static int body_take(struct req *r)
 
 	if (!body_is_expected(r, c))
 		return 0;
+	if (coding_check(r) == -1)
+		return -1;
 	if (r->route->body_limit == 0 && c->io != NULL && c->content_length < 0) {
 		/* No length was given; none may come. */
 		return body_read_unknown(r, c, 0);

@@ -5,9 +5,16 @@
 /* application/x-www-form-urlencoded (WHATWG) and query strings: broken escapes, NUL or invalid
  * UTF-8 are ERR_MALFORMED, more than LIMIT_FORM_FIELDS ERR_LIMIT. */
 int form_parse(struct arena *a, struct str text, struct http_pairs *out, struct err *err);
+/* The same as genuine senders write it, of any number of fields: a broken escape stays as it is; a
+ * NUL and bytes that are no UTF-8 become U+FFFD, which *is_repaired tells. */
+void form_parse_lenient(
+    struct arena *a, struct str text, struct http_pairs *out, bool *is_repaired);
+/* A Content-Type without its parameters; compare it without case. */
+struct str media_type(struct str content_type);
 /* RFC 6265 Cookie header; malformed pairs are skipped. */
 void cookie_parse(struct arena *a, struct str header, struct http_pairs *out);
-/* multipart/form-data (RFC 7578), fed in pieces as they arrive. */
+/* multipart/form-data (RFC 7578), fed in pieces as they arrive. Without a tmp_dir no file is kept,
+ * only its field, name and size; and what is no text in a field becomes U+FFFD. */
 struct multipart;
 struct multipart *multipart_new(
     struct arena *a, struct str content_type, const char *tmp_dir, struct err *err);

@@ -155,6 +155,7 @@ enum route_flag {
 	ROUTE_ANY_ACCOUNT = 64, /* authenticated, no permission needed (me, sign-out) */
 	ROUTE_FORM = 128,       /* public form (sign-in): own CSRF by double cookie */
 	ROUTE_IDEMPOTENT = 256, /* honours Idempotency-Key */
+	ROUTE_CODED = 512, /* its handler undoes the body's Content-Encoding (base/inflate.h) */
 };
 struct route {
 	enum http_method method;

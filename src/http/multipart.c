@@ -19,8 +19,8 @@ enum multipart_state { PREAMBLE, DELIMITER, HEAD, BODY, EPILOGUE };
 
 struct multipart {
 	struct arena *a;
-	const char *tmp_dir;
-	enum multipart_state state, resume;   /* resume: where to go on when it was no delimiter */
+	const char *tmp_dir;                /* NULL: files are not kept, and texts are put right */
+	enum multipart_state state, resume; /* resume: where to go on when it was no delimiter */
 	char delimiter[4 + BOUNDARY_MAX + 1]; /* "\r\n--boundary" */
 	size_t delimiter_n;
 	struct buf *hold;
@@ -30,6 +30,7 @@ struct multipart {
 	bool is_file;
 	struct buf *text;
 	struct upload *upload;
+	uint64_t file_size; /* of one that is not kept */
 	/* what is finished */
 	struct http_pair fields[LIMIT_MULTIPART_PARTS];
 	struct http_file files[LIMIT_MULTIPART_PARTS];
@@ -195,17 +196,19 @@ static int part_begin(struct multipart *m, struct str head, struct err *err)
 	}
 	if (!has_disposition)
 		return err_set(err, ERR_MALFORMED, "a part has no Content-Disposition");
-	if (m->is_file)
+	m->file_size = 0;
+	if (m->is_file && m->tmp_dir != NULL)
 		m->upload = upload_new(m->a, m->tmp_dir);
-	else
+	else if (!m->is_file)
 		m->text = buf_new(m->a, TEXT_MAX);
 	return 0;
 }
 
 static int part_data(struct multipart *m, struct str data, struct err *err)
 {
+	m->file_size += data.n;
 	if (m->is_file)
-		return upload_add(m->upload, data, err);
+		return m->tmp_dir == NULL ? 0 : upload_add(m->upload, data, err);
 	m->text_total += data.n;
 	if (m->text_total > TEXT_MAX)
 		return err_set(err, ERR_LIMIT, "the form's text is larger than %u bytes", TEXT_MAX);
@@ -222,6 +225,8 @@ static int part_end(struct multipart *m, struct err *err)
 		p = &m->fields[m->nfields++];
 		p->name = m->name;
 		p->value = (struct str){m->text->p, m->text->len};
+		if (m->tmp_dir == NULL)
+			p->value = utf8_clean(m->a, p->value, 3 * p->value.n);
 		if (!utf8_is_valid(p->value))
 			return err_set(err, ERR_MALFORMED, "a form field is not UTF-8 text");
 		return 0;
@@ -231,7 +236,8 @@ static int part_end(struct multipart *m, struct err *err)
 	f->field = m->name;
 	f->filename = m->filename;
 	f->content_type = m->type;
-	if (upload_end(m->upload, f, err) == -1)
+	f->size = m->file_size;
+	if (m->tmp_dir != NULL && upload_end(m->upload, f, err) == -1)
 		return -1;
 	/* A file field left empty comes as an empty part without a name: no file. */
 	if (f->filename.n != 0 || f->size != 0)

@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "http/conn.h"
+#include "http/form.h"
 
 const char *http_method_name(enum http_method m)
 {

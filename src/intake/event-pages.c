@@ -20,18 +20,32 @@ DB_STMT(event_page_leads,
     "SELECT id, COALESCE(full_name, email, phone_number, provider_lead_id), sync_status, stage"
     " FROM leads WHERE id >= ? AND id < ? AND account_id = ? AND event_id = ? LIMIT 50");
 
+/* "2 of 3" where not all that came was taken. */
+static void event_add_told(struct req *r, json_t *event)
+{
+	int64_t left = json_int(event, "notTaken");
+
+	if (left > 0)
+		json_set_str(event, "itemsTold",
+		    arena_printf(r->a, "%lld of %lld", (long long)json_int(event, "taken"),
+			(long long)json_int(event, "items")));
+}
+
 int event_page_list(struct req *r)
 {
 	struct event_filter f = {0};
 	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *data;
+	json_t *data, *row;
+	size_t i;
 
 	if (!slice_read_page(r, &list_of_events, &f, PAGE_ROWS, &s))
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
 	if (event_list(r->app, r->a, &f, &s, &err) == -1)
 		return res_error(r, &err);
 	provider_label_rows(r->app, s.rows);
+	json_array_each(s.rows, i, row)
+		event_add_told(r, row);
 	data = json_object();
 	chrome_slice(r, &s, data);
 	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
@@ -97,9 +111,10 @@ static void event_add_body(struct req *r, json_t *data, const json_t *event)
 	const char *body = json_str(event, "body");
 	struct err err = ERR_INIT;
 	json_t *payload = NULL;
+	unsigned repairs;
 
 	if (json_bool(event, "bodyIsText") && body != NULL && body[0] != '\0')
-		payload = json_parse(r->a, str_from(body), &err);
+		payload = json_parse_lenient(r->a, str_from(body), &repairs, &err);
 	json_set(data, "payload",
 	    json_is_object(payload) || json_is_array(payload) ? json_incref(payload) : json_null());
 	json_set_bool(data, "has_payload", json_is_object(payload) || json_is_array(payload));
@@ -109,12 +124,14 @@ static void event_add_body(struct req *r, json_t *data, const json_t *event)
 /* What each verdict means. */
 static const struct word event_verdicts[] = {
     {EVENT_PROCESSED, "This event was verified, stored and processed."},
-    {EVENT_VERIFIED, "This event was verified; there was nothing in it to store."},
+    {EVENT_VERIFIED, "This event was verified and stored; its many items are being taken."},
     {EVENT_DUPLICATE,
 	"This event had been received before: it was acknowledged and not processed again."},
     {EVENT_REJECTED,
 	"This request failed verification: it was answered with 401 and nothing else happened."},
-    {EVENT_FAILED, "This event was verified, but could not be processed."},
+    {EVENT_FAILED,
+	"This event was verified and kept whole, but nothing came of it. Once the cause is"
+	" mended it can be replayed."},
     {EVENT_SPOOLED, "The database was away: this event was kept on disk and written later."},
     {NULL, NULL}};
 
@@ -135,6 +152,7 @@ int event_page_detail(struct req *r)
 	json_set_str(
 	    event, "providerName", provider_label(r->app, json_str(event, "providerType")));
 	event_add_body(r, data, event);
+	event_add_told(r, event);
 	json_set(data, "header_list", event_headers_list(json_object_get(event, "headers")));
 	json_set_str(data, "verdict", word_label(event_verdicts, json_str(event, "status")));
 	json_set_bool(data, "can_replay",
@@ -142,6 +160,20 @@ int event_page_detail(struct req *r)
 		(r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);
 	json_set(data, "event", json_incref(event));
 	return chrome_page(r, 200, "events", "Event", "event/detail", json_incref(data));
+}
+
+/* What came of it this time. */
+static void event_flash_replayed(struct req *r, const struct uuid *id)
+{
+	struct err err = ERR_INIT;
+	json_t *event = NULL;
+
+	if (event_get_json(r->app, r->a, &r->actor.account_id, id, &event, &err) != 1 ||
+	    !str_is(str_from(json_str(event, "status")), EVENT_FAILED))
+		chrome_flash(r, "ok", "Replayed. Records were merged and stuck leads go on.");
+	else
+		chrome_flash(
+		    r, "error", "Replayed, and nothing came of it: %s.", json_str(event, "reason"));
 }
 
 int event_page_replay(struct req *r)
@@ -160,6 +192,6 @@ int event_page_replay(struct req *r)
 	if (found == -1)
 		chrome_flash(r, "error", "Not replayed: %s.", err.msg);
 	else
-		chrome_flash(r, "ok", "Replayed. Records were merged and stuck leads go on.");
+		event_flash_replayed(r, &id);
 	return res_redirect(r, arena_printf(r->a, "/admin/events/%s", uuid_dup(r->a, id)));
 }

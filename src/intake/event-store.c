@@ -1,13 +1,14 @@
 /* The event log: reading, replay, partitions. */
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/inflate.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "intake/intake-internal.h"
 
 #define EVENT_COLUMNS                                                                              \
 	"id, connection_id, provider_type, status, reason, event_type, items, received_at,"        \
-	" latency_us, remote_addr, request_id, url"
+	" latency_us, remote_addr, request_id, url, taken, left_first, left_reason"
 enum {
 	EVENT_ID,
 	EVENT_CONNECTION,
@@ -21,6 +22,9 @@ enum {
 	EVENT_REMOTE_ADDR,
 	EVENT_REQUEST_ID,
 	EVENT_URL,
+	EVENT_TAKEN,
+	EVENT_LEFT,
+	EVENT_LEFT_REASON,
 	EVENT_HEADERS, /* event_by_id only */
 	EVENT_BODY
 };
@@ -53,6 +57,27 @@ static const struct filter_row event_filters[] = {
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_events = {"events", event_filters, NULL};
 
+/* {taken,notTaken,firstNotTaken:{position,reason}}, null where it is not known. */
+void event_add_taken(json_t *o, const struct db_rows *rows, size_t i, const struct event_taken *at)
+{
+	int64_t items = db_get_int(rows, i, at->items);
+	json_t *first = json_null();
+
+	if (db_is_null(rows, i, at->taken)) {
+		json_set(o, "taken", json_null());
+		json_set(o, "notTaken", json_null());
+	} else {
+		json_set_int(o, "taken", db_get_int(rows, i, at->taken));
+		json_set_int(o, "notTaken", items - db_get_int(rows, i, at->taken));
+	}
+	if (!db_is_null(rows, i, at->left)) {
+		first = json_object();
+		json_set_int(first, "position", db_get_int(rows, i, at->left));
+		json_set_str(first, "reason", db_get_text(rows, i, at->left_reason));
+	}
+	json_set(o, "firstNotTaken", first);
+}
+
 static int event_row_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     json_t **out, struct err *err)
 {
@@ -67,6 +92,8 @@ static int event_row_json(struct app *app, struct arena *a, const struct db_rows
 	json_set_str(o, "reason", db_get_text(rows, i, EVENT_REASON));
 	json_set_str(o, "eventType", db_get_text(rows, i, EVENT_TYPE));
 	json_set_int(o, "items", db_get_int(rows, i, EVENT_ITEMS));
+	event_add_taken(o, rows, i,
+	    &(struct event_taken){EVENT_ITEMS, EVENT_TAKEN, EVENT_LEFT, EVENT_LEFT_REASON});
 	json_set_time(o, "receivedAt", db_get_int(rows, i, EVENT_RECEIVED_AT));
 	json_set_int(o, "latencyUs", db_get_int(rows, i, EVENT_LATENCY));
 	json_set_str(o, "remoteAddr", db_get_text(rows, i, EVENT_REMOTE_ADDR));
@@ -152,6 +179,17 @@ static json_t *event_headers_json(struct str lines)
 	return o;
 }
 
+/* As it came; where it came in a coding, the text behind it. */
+static struct str event_body_text(struct arena *a, const json_t *headers, struct str body)
+{
+	struct str coding = str_from(json_str(headers, "content-encoding"));
+	struct err err = ERR_INIT;
+
+	if (coding_is_known(coding))
+		(void)coding_undo(a, coding, body, LIMIT_BODY_WEBHOOK, &body, &err);
+	return body;
+}
+
 int event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err)
 {
@@ -165,7 +203,8 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 	if (event_row_json(app, a, &rows, 0, out, err) == -1)
 		return -1;
 	json_set(*out, "headers", event_headers_json(db_get_str(&rows, 0, EVENT_HEADERS)));
-	body = db_get_str(&rows, 0, EVENT_BODY);
+	body =
+	    event_body_text(a, json_object_get(*out, "headers"), db_get_str(&rows, 0, EVENT_BODY));
 	json_set_bool(*out, "bodyIsText", utf8_is_valid(body));
 	if (utf8_is_valid(body)) {
 		json_set_strn(*out, "body", body);
@@ -180,23 +219,17 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 
 int event_replay(struct req *r, const struct uuid *id, struct err *err)
 {
-	struct db_rows rows;
-	struct uuid connection_id;
+	struct stored_event e;
 	struct connection *c;
-	int found = db_row(r->app->db, r->a, &event_by_id,
-	    DB_VALS(db_uuid(id), db_uuid(&r->actor.account_id)), &rows, err);
+	int found = event_load(r->app, r->a, &r->actor.account_id, id, &e, err);
 
 	if (found != 1)
 		return found;
-	if (strcmp(db_get_text(&rows, 0, EVENT_STATUS), EVENT_REJECTED) == 0)
+	if (strcmp(e.status, EVENT_REJECTED) == 0)
 		return err_set(
 		    err, ERR_CONFLICT, "This event failed verification and is never processed");
-	connection_id = db_get_uuid(&rows, 0, EVENT_CONNECTION);
-	found = connection_get(r->app, r->a, &r->actor.account_id, &connection_id, &c, err);
+	found = connection_get(r->app, r->a, &e.account_id, &e.connection_id, &c, err);
 	if (found == 0)
 		return err_set(err, ERR_CONFLICT, "The connection of this event is gone");
-	if (found == -1 || intake_replay(r, c, id, db_get_str(&rows, 0, EVENT_BODY),
-			       db_get_int(&rows, 0, EVENT_RECEIVED_AT), err) == -1)
-		return -1;
-	return 1;
+	return found == -1 || intake_replay(r->app, r->a, c, &e, err) == -1 ? -1 : 1;
 }

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/map.h"
+#include "intake/intake-internal.h"
 
 enum {
 	STORY_EVENT_ID,
@@ -14,11 +15,15 @@ enum {
 	STORY_EVENT_STATUS,
 	STORY_EVENT_REASON,
 	STORY_EVENT_ITEMS,
-	STORY_EVENT_LATENCY
+	STORY_EVENT_LATENCY,
+	STORY_EVENT_TAKEN,
+	STORY_EVENT_LEFT,
+	STORY_EVENT_LEFT_REASON
 };
 DB_STMT_ROWS(events_of_story,
     "SELECT id, connection_id, provider_type, event_type, remote_addr, request_id, received_at,"
-    " status, reason, items, latency_us FROM events WHERE account_id = ? AND id IN (",
+    " status, reason, items, latency_us, taken, left_first, left_reason FROM events WHERE "
+    "account_id = ? AND id IN (",
     "?", ")");
 
 static void timeline_add_event(
@@ -43,6 +48,9 @@ static void timeline_add_event(
 	json_set_str(verdict, "status", db_get_text(rows, i, STORY_EVENT_STATUS));
 	json_set_str(verdict, "reason", db_get_text(rows, i, STORY_EVENT_REASON));
 	json_set_int(verdict, "items", db_get_int(rows, i, STORY_EVENT_ITEMS));
+	event_add_taken(verdict, rows, i,
+	    &(struct event_taken){
+		STORY_EVENT_ITEMS, STORY_EVENT_TAKEN, STORY_EVENT_LEFT, STORY_EVENT_LEFT_REASON});
 	json_set_int(verdict, "latencyUs", db_get_int(rows, i, STORY_EVENT_LATENCY));
 	json_array_append_new(entries, verdict);
 }

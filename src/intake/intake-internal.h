@@ -3,10 +3,51 @@
 #define INTAKE_INTAKE_INTERNAL_H
 #include "connection/connection.h"
 #include "intake/intake.h"
+#include "intake/write-set.h"
 
-/* Processes a stored, verified event again: its records merge, its leads that got stuck go on. */
-int intake_replay(struct req *r, const struct connection *c, const struct uuid *event_id,
-    struct str body, int64_t received_us, struct err *err);
+#define EVENT_TYPE_BYTES 100u
+#define REASON_BYTES 255u
+
+/* ---- payload to write set (intake-fill.c) ------------------------------------------------- */
+
+/* Fills the set with all that the parsed hook carries for the connection, and what is to be said of
+ * the rest. Where nothing comes of it the set fails, or notes why that is in order. Too much for
+ * one commit: it is pending, without items. */
+void write_set_fill(
+    struct arena *a, const struct connection *c, const struct webhook *hook, struct write_set *ws);
+/* The items from this index on, as many as one commit takes: how many were looked at. */
+size_t write_set_fill_part(struct arena *a, const struct connection *c,
+    const struct webhook_found *found, size_t from, struct write_set *ws);
+/* Nothing can be made of it: why, for people. */
+void write_set_fail(struct arena *a, struct write_set *ws, const char *why);
+/* Something more to be said of it; NULL: nothing. */
+void write_set_note(struct arena *a, struct write_set *ws, const char *note);
+
+/* The columns that say what of an event was taken, as members of its JSON. */
+struct event_taken {
+	size_t items, taken, left, left_reason;
+};
+void event_add_taken(json_t *o, const struct db_rows *rows, size_t i, const struct event_taken *at);
+
+/* ---- requests in the event log ------------------------------------------------------------ */
+
+/* A row of the log as the request that it was. */
+struct stored_event {
+	struct uuid id, account_id, connection_id;
+	const char *status;
+	int64_t items, received_us;
+	struct req *req; /* its method, address, headers and body: no connection to answer to */
+	struct webhook hook;
+};
+/* 1, 0 there is none, -1. */
+int event_load(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct stored_event *out, struct err *err);
+/* Its body decoded, and parsed as the manifest says: 0, or -1 as webhook_parse. */
+int event_parse(struct arena *a, const struct provider *p, struct stored_event *e, struct err *err);
+/* Verified already, it is parsed and taken again: its records merge, its leads that got stuck go
+ * on, and the event tells what came of it. */
+int intake_replay(struct app *app, struct arena *a, const struct connection *c,
+    struct stored_event *e, struct err *err);
 /* Replays an event of the request's account: 1 done, 0 there is none, -1. */
 int event_replay(struct req *r, const struct uuid *id, struct err *err);
 #endif

@@ -2,19 +2,20 @@
  *
  *	/webhook/TYPE/ID ──> connection ID ──────────┐
  *	/webhook/TYPE ─────> those the payload names ┴─> verify ─> handshake? ─> sets ─> commit ─>
- *200 none: 404, nothing is kept               none: 401 │   yes: told  │ no sense: 4xx v v event
- *rejected    event failed
+ *200 none: 404, nothing is kept    │           yes: told    │ none: 401,               nothing
+ *comes of event rejected           it: event failed
  *
  * - Nothing is acknowledged before its commit: until then the provider's own copy, which it sends
  *   again, is the only other one.
  * - A body is parsed before it is verified, but only to find the connections that can verify it.
- *   That it makes no sense is told behind the verification, so strangers learn nothing; where the
- *   payload must name the connections there is nobody to verify it for, and it is told at once.
+ *   That it makes no sense is of interest behind the verification alone; where the payload must
+ *name the connections there is nobody to verify it for, and it is told at once (400).
  * - A request for several connections is a set, and so an event, for each that verifies it. The
  *   sets go to the writer together.
  * - A rejected request leaves a trace that is cut and limited per minute, since a stranger decides
- *   how many there are. A verified one that makes no sense is kept whole: its fault may be in our
- *   manifest, and it can be replayed when that is mended.
+ *   how many there are. A verified one is kept whole and acknowledged whatever is in it: sent again
+ *   it would be the same. Its fault may be in a setting or in our manifest, and it can be replayed
+ *   when that is mended.
  * - What authenticates is not stored: such headers are masked, the connection's secrets are
  *   redacted in the others and in the URL.
  *
@@ -25,10 +26,7 @@
 #include "base/log.h"
 #include "base/shared.h"
 #include "connection/connection.h"
-#include "crypto/hash.h"
 #include "intake/intake-internal.h"
-#include "intake/write-set.h"
-#include "lead/lead.h"
 
 #define CONNECTIONS_MAX 64u    /* that one request may concern */
 #define REJECTED_PER_MINUTE 60 /* rows kept of requests that fail verification, per connection */
@@ -36,7 +34,8 @@
 struct intake_request {
 	struct req *r;
 	const struct provider *provider;
-	struct webhook hook;
+	struct webhook hook;  /* its body as decoded */
+	struct str received;  /* the body as it came */
 	struct err parse_err; /* why the body is not what the manifest says; code ERR_NONE: it is */
 	struct connection *connections[CONNECTIONS_MAX];
 	size_t nconnections;
@@ -118,10 +117,25 @@ static bool intake_open(struct intake_request *in, struct req *r)
 		buf_chr(url, '?');
 		buf_add(url, r->query_string.p, r->query_string.n);
 	}
-	in->hook = (struct webhook){.req = r,
-	    .body = r->body.p == NULL ? STR("") : r->body,
-	    .url = url->p,
-	    .now_us = r->received_us};
+	in->received = r->body.p == NULL ? STR("") : r->body;
+	in->hook = (struct webhook){
+	    .req = r, .body = in->received, .url = url->p, .now_us = r->received_us};
+	return true;
+}
+
+/* False when the decoded body is too large: answered. One that is not so coded is kept, once it is
+ * verified. */
+static bool intake_parse(struct intake_request *in)
+{
+	struct req *r = in->r;
+
+	if (webhook_decode(r->a, &in->hook, &in->parse_err) == -1 &&
+	    in->parse_err.code == ERR_LIMIT) {
+		res_error(r, &in->parse_err);
+		return false;
+	}
+	if (in->parse_err.code == ERR_NONE)
+		(void)webhook_parse(in->provider, r->a, &in->hook, &in->parse_err);
 	return true;
 }
 
@@ -161,76 +175,11 @@ static struct write_set write_set_new(struct intake_request *in, const struct co
 	    .provider_type = str_from(c->provider_type),
 	    .remote_addr = utf8_clean(r->a, str_from(r->remote_addr), 64),
 	    .request_id = utf8_clean(r->a, str_from(r->id), 64),
-	    .url = utf8_clean(r->a, str_from(access_redact(r->a, &c->access, in->hook.url)), 2000),
+	    .url = utf8_clean(r->a,
+		str_from(webhook_redact_url(c->provider, r->a, &c->access, in->hook.url)), 2000),
 	    .headers = intake_kept_headers(r, c),
-	    .body = in->hook.body,
+	    .body = in->received,
 	    .received_us = r->received_us};
-}
-
-static void write_set_fill_item(struct arena *a, const struct provider *p,
-    const struct connection *c, const struct webhook_item *from, struct write_item *to,
-    struct err *err)
-{
-	json_t *data = from->data;
-
-	*to = (struct write_item){.resource_type = from->resource_type,
-	    .external_id = utf8_cut(from->external_id, LIMIT_EXTERNAL_ID_BYTES),
-	    .provider_updated_us = from->provider_updated_us,
-	    .is_time_odd = from->is_time_odd,
-	    .needs_details = from->needs_details,
-	    .is_lead = from->is_lead,
-	    .form_id = utf8_cut(from->form_id, 255),
-	    .ad_id = utf8_cut(from->ad_id, 255),
-	    .campaign_id = utf8_cut(from->campaign_id, 255)};
-	if (from->dedupe_key.n > 0) {
-		unsigned char digest[SHA256_SIZE];
-
-		sha256(from->dedupe_key, digest);
-		memcpy(to->dedupe, digest, DEDUPE_SIZE);
-		to->has_dedupe = true;
-	}
-	if (from->lead != NULL) {
-		json_t *lead = provider_lead_fields(p, a, from->lead, err);
-
-		if (lead == NULL)
-			return;
-		lead_normalize(a, lead, access_setting(&c->access, "defaultCountry"));
-		to->lead = json_text(a, lead);
-		/* The record shows the normalized fields beside the provider's own; the payload
-		 * itself is also what the next connection reads. */
-		data = json_own(a, json_copy(data));
-		json_object_update(data, lead);
-	}
-	if (from->resource_type.p != NULL)
-		to->data = json_text(a, data);
-}
-
-/* Fills the set from the payload. */
-static int write_set_fill(struct arena *a, const struct provider *p, const struct webhook *hook,
-    const struct connection *c, struct write_set *ws, struct err *err)
-{
-	struct webhook_item *items;
-	size_t n, bytes = 0;
-
-	if (webhook_items(p, a, hook, &c->access, &items, &n, err) == -1)
-		return -1;
-	ws->items = arena_array(a, n == 0 ? 1 : n, sizeof(*ws->items));
-	ws->nitems = n;
-	if (n > 0)
-		ws->event_type = utf8_cut(items[0].event_type, 100);
-	for (size_t i = 0; i < n; i++) {
-		struct err item_err = ERR_INIT;
-
-		write_set_fill_item(a, p, c, &items[i], &ws->items[i], &item_err);
-		if (item_err.code != ERR_NONE)
-			return err_set(err, item_err.code, "%s", item_err.msg);
-		bytes += ws->items[i].data.n + ws->items[i].lead.n;
-		if (bytes > LIMIT_EVENT_BYTES)
-			return err_set(err, ERR_LIMIT,
-			    "the payloads of one webhook may have at most %u bytes",
-			    LIMIT_EVENT_BYTES);
-	}
-	return 0;
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */
@@ -261,23 +210,6 @@ static void event_keep_rejected(
 		log_warn("webhook.reject_log", LOG_ERR(&err));
 }
 
-/* A request that was verified and makes no sense: kept whole, to be looked at and replayed. */
-static void event_keep_failed(
-    struct intake_request *in, struct write_set *ws, const struct err *why)
-{
-	struct req *r = in->r;
-	struct err err = ERR_INIT;
-
-	log_info("webhook.failed", LOG_STR("provider", ws->provider_type),
-	    LOG_S("connection", uuid_dup(r->a, ws->connection_id)), LOG_ERR(why));
-	ws->is_failed = true;
-	ws->reason = utf8_cut(str_from(arena_strdup(r->a, why->msg)), 255);
-	ws->nitems = 0;
-	ws->latency_us = clock_now_us() - r->received_us;
-	if (write_sets_submit(r->app, r->a, ws, 1, &err) == -1)
-		log_warn("webhook.failed_log", LOG_ERR(&err));
-}
-
 /* The payload is at fault, not we: sent again it would fail again. */
 static bool error_is_of_payload(enum err_code code)
 {
@@ -291,6 +223,20 @@ static int intake_reject(struct intake_request *in, const char *reason)
 	return res_problem(in->r, 401, "The request could not be verified: %s", reason);
 }
 
+/* A MAC is of what was sent: mostly that is the coded body, with some senders the text behind it.
+ */
+static bool intake_verify_for(
+    const struct intake_request *in, const struct connection *c, const char **reason)
+{
+	struct webhook received = in->hook;
+
+	received.body = in->received;
+	if (webhook_verify(in->provider, in->r->a, &received, &c->access, reason) == 1)
+		return true;
+	return in->received.p != in->hook.body.p &&
+	       webhook_verify(in->provider, in->r->a, &in->hook, &c->access, reason) == 1;
+}
+
 /* Keeps the connections that the request verifies for. False when there are none: answered. */
 static bool intake_verify(struct intake_request *in)
 {
@@ -301,7 +247,7 @@ static bool intake_verify(struct intake_request *in)
 	for (size_t i = 0; i < in->nconnections; i++) {
 		struct connection *c = in->connections[i];
 
-		if (webhook_verify(in->provider, in->r->a, &in->hook, &c->access, &reason) == 1)
+		if (intake_verify_for(in, c, &reason))
 			kept[n++] = c;
 		else if (first_reason == NULL)
 			first_reason = reason;
@@ -334,29 +280,53 @@ static int intake_acknowledge(struct intake_request *in, const struct write_set 
 	return res_json(in->r, 200, o);
 }
 
+/* What was verified is acknowledged whatever is in it: sent again it would be the same. */
+static void set_take(struct intake_request *in, const struct connection *c, struct write_set *ws)
+{
+	struct req *r = in->r;
+
+	*ws = write_set_new(in, c);
+	if (in->parse_err.code == ERR_NONE)
+		write_set_fill(r->a, c, &in->hook, ws);
+	else
+		write_set_fail(r->a, ws, in->parse_err.msg);
+	ws->latency_us = clock_now_us() - r->received_us;
+}
+
+static void set_log_failed(struct intake_request *in, const struct write_set *ws)
+{
+	log_info("webhook.failed", LOG_STR("provider", ws->provider_type),
+	    LOG_S("connection", uuid_dup(in->r->a, ws->connection_id)),
+	    LOG_STR("reason", ws->reason));
+}
+
+/* The store refused the set as a whole: then its event is kept with the reason. */
+static int set_keep_refused(struct intake_request *in, struct write_set *ws, struct err *err)
+{
+	write_set_fail(in->r->a, ws, ws->err.msg);
+	ws->err = (struct err)ERR_INIT;
+	return write_sets_submit(in->r->app, in->r->a, ws, 1, err);
+}
+
 static int intake_store(struct intake_request *in)
 {
 	struct req *r = in->r;
 	struct write_set *sets = arena_array(r->a, in->nconnections, sizeof(*sets));
 	struct err err = ERR_INIT;
 
+	for (size_t i = 0; i < in->nconnections; i++)
+		set_take(in, in->connections[i], &sets[i]);
+	if (write_sets_submit(r->app, r->a, sets, in->nconnections, &err) == -1)
+		err_clear(&err); /* each says it for itself */
 	for (size_t i = 0; i < in->nconnections; i++) {
-		struct connection *c = in->connections[i];
-
-		sets[i] = write_set_new(in, c);
-		if (write_set_fill(r->a, in->provider, &in->hook, c, &sets[i], &err) == -1) {
-			event_keep_failed(in, &sets[i], &err);
-			return res_error(r, &err);
-		}
-		sets[i].latency_us = clock_now_us() - r->received_us;
+		if (error_is_of_payload(sets[i].err.code))
+			(void)set_keep_refused(in, &sets[i], &err);
+		else if (sets[i].err.code != ERR_NONE)
+			err_set(&err, sets[i].err.code, "%s", sets[i].err.msg);
+		if (sets[i].is_failed)
+			set_log_failed(in, &sets[i]);
 	}
-	if (write_sets_submit(r->app, r->a, sets, in->nconnections, &err) == -1) {
-		for (size_t i = 0; i < in->nconnections; i++)
-			if (error_is_of_payload(sets[i].err.code))
-				event_keep_failed(in, &sets[i], &sets[i].err);
-		return res_error(r, &err);
-	}
-	return intake_acknowledge(in, sets);
+	return err.code != ERR_NONE ? res_error(r, &err) : intake_acknowledge(in, sets);
 }
 
 /* True when it was one, and is answered. */
@@ -376,18 +346,12 @@ int intake_webhook_post(struct req *r)
 
 	if (!intake_open(&in, r))
 		return 0;
-	if (webhook_parse(in.provider, r->a, &in.hook, &in.parse_err) == -1)
-		in.hook.payload = NULL;
+	if (!intake_parse(&in))
+		return 0;
 	if ((id.p != NULL ? intake_find_by_id(&in, id) : intake_find_by_payload(&in)) == -1 ||
 	    !intake_verify(&in))
 		return 0;
-	if (in.parse_err.code != ERR_NONE) {
-		struct write_set ws = write_set_new(&in, in.connections[0]);
-
-		event_keep_failed(&in, &ws, &in.parse_err);
-		return res_error(r, &in.parse_err);
-	}
-	if (intake_is_handshake(&in))
+	if (in.parse_err.code == ERR_NONE && intake_is_handshake(&in))
 		return 0;
 	return intake_store(&in);
 }
@@ -411,19 +375,20 @@ int intake_webhook_get(struct req *r)
 
 /* ---- replay ------------------------------------------------------------------------------ */
 
-int intake_replay(struct req *r, const struct connection *c, const struct uuid *event_id,
-    struct str body, int64_t received_us, struct err *err)
+int intake_replay(struct app *app, struct arena *a, const struct connection *c,
+    struct stored_event *e, struct err *err)
 {
-	struct webhook hook = {.req = r, .body = body, .url = "", .now_us = received_us};
-	struct write_set ws = {.event_id = *event_id,
-	    .account_id = c->account_id,
-	    .connection_id = c->id,
+	struct write_set ws = {.event_id = e->id,
+	    .account_id = e->account_id,
+	    .connection_id = e->connection_id,
 	    .provider_type = str_from(c->provider_type),
-	    .received_us = received_us,
+	    .received_us = e->received_us,
 	    .is_replay = true};
+	struct err parse_err = ERR_INIT;
 
-	if (webhook_parse(c->provider, r->a, &hook, err) == -1 ||
-	    write_set_fill(r->a, c->provider, &hook, c, &ws, err) == -1)
-		return -1;
-	return write_sets_submit(r->app, r->a, &ws, 1, err);
+	if (event_parse(a, c->provider, e, &parse_err) == -1)
+		write_set_fail(a, &ws, parse_err.msg);
+	else
+		write_set_fill(a, c, &e->hook, &ws);
+	return write_sets_submit(app, a, &ws, 1, err);
 }

@@ -5,6 +5,7 @@
 #include "db/db.h"
 #include "http/http.h"
 #include "http/slice.h"
+#include "job/job.h"
 
 int intake_webhook_get(struct req *r); /* handshakes; both URL forms */
 int intake_webhook_post(struct req *r);
@@ -18,10 +19,10 @@ int event_api_get(struct req *r);
 int event_api_replay(struct req *r);
 /* What became of a request. */
 #define EVENT_PROCESSED "processed"
-#define EVENT_VERIFIED "verified" /* but nothing in it was to be stored */
+#define EVENT_VERIFIED "verified" /* its many items are being taken */
 #define EVENT_DUPLICATE "duplicate"
 #define EVENT_REJECTED "rejected" /* failed verification */
-#define EVENT_FAILED "failed"     /* verified, but it makes no sense: reason says why */
+#define EVENT_FAILED "failed"     /* verified, but nothing came of it: reason says why */
 #define EVENT_SPOOLED                                                                              \
 	"spooled" /* nobody sets it before there is a spool for when the database is away */
 extern const struct word event_statuses[];
@@ -32,6 +33,11 @@ struct event_filter {
 	struct uuid connection_id;
 };
 extern const struct list list_of_events;
+/* The job that takes what is too much for one commit. */
+int event_job_process(struct job *j, struct err *err);
+int event_job_died(struct db *db, struct job *j, const char *why, struct err *err);
+int event_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *subjects, size_t n, struct err *err);
 /* Newest first. With filters a slice may end before it is full, has_more set. */
 int event_list(struct app *app, struct arena *a, const struct event_filter *f, struct slice *s,
     struct err *err);

@@ -4,7 +4,8 @@
  *	     ──> records with their history ──> leads, jobs             (of items, not of repeats)
  *	     ──> one event row per set, with its status:
  *	           with a reason  rejected, or failed if it was verified
- *	           without        verified (no items), duplicate (all repeats), else processed
+ *	           without        duplicate (all repeats), failed (none could be stored), else
+ *processed and how many of what it carried were taken, why the first of the others was not
  *
  * - An event and all that it causes are in one commit, so what was acknowledged is never there by
  *   half.
@@ -16,6 +17,11 @@
  * - A replay inserts no event and claims no key: somebody asks for it, so nothing in it is a
  *repeat. If its event went through before, it only adds records that are not there, since newer
  *events may have followed; and it gives a lead that got stuck another go.
+ * - An item that cannot be stored is refused, and the transaction run again without it: it costs
+ *   none of its neighbours.
+ * - A set of too many items is pending: its event is acknowledged with a job beside it, which takes
+ *   the items in parts. Each part moves the event on in its own commit, from where the last one
+ *   ended, so a run that is cut goes on there. The last part gives the event its verdict.
  * - The body of the transaction may run again (deadlock), so it makes everything anew.
  *
  * Why: a commit costs most, then the round trips. So both are shared by all who wait. When a batch
@@ -36,13 +42,19 @@ DB_STMT(event_key_owner,
     "SELECT event_id FROM event_keys WHERE account_id = ? AND connection_id = ? AND key_hash = ?");
 DB_STMT_ROWS(events_insert,
     "INSERT INTO events (id, account_id, connection_id, provider_type, status, reason, event_type,"
-    " items, received_at, latency_us, remote_addr, request_id, url, headers, body) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
+    " items, received_at, latency_us, remote_addr, request_id, url, headers, body, taken,"
+    " left_first, left_reason) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
 DB_STMT(event_written, "SELECT status FROM events WHERE id = ? AND account_id = ?");
-DB_STMT(event_replayed,
-    "UPDATE events SET status = ?, reason = ?, items = ? WHERE id = ? AND account_id = ?");
+DB_STMT(event_judged,
+    "UPDATE events SET status = ?, reason = ?, items = ?, taken = ?, left_first = ?,"
+    " left_reason = ? WHERE id = ? AND account_id = ?");
+enum { PART_BEFORE, PART_TAKEN, PART_LEFT, PART_LEFT_REASON, PART_NOTES };
+DB_STMT(event_part_begin,
+    "SELECT items, taken, left_first, left_reason, reason FROM events"
+    " WHERE id = ? AND account_id = ? AND status = '" EVENT_VERIFIED "' FOR UPDATE");
 
-#define EVENT_VALUES 15
+#define EVENT_VALUES 18
 #define NOTE_BYTES 255u /* of the column reason */
 
 struct group_commit {
@@ -55,7 +67,30 @@ struct group_commit {
 	bool *is_left;    /* per set: something of it is in the way of the others */
 	bool is_shared;
 	struct buf **notes; /* per set: what is to be said of its items; NULL: nothing */
+	struct arena *kept; /* over tries */
+	/* Per set and item: why it cannot be stored, or NULL; a set without such has none. */
+	const char ***refused;
+	size_t nrefused;
+	/* Of a part: what came of those before it. */
+	size_t taken_before, left_before;
+	struct str left_why_before;
 };
+
+static bool item_is_refused(const struct group_commit *c, size_t set, size_t item)
+{
+	return c->refused[set] != NULL && c->refused[set][item] != NULL;
+}
+
+static void item_refuse(struct group_commit *c, size_t set, size_t item, const char *why)
+{
+	if (c->refused[set] == NULL)
+		c->refused[set] =
+		    arena_array(c->kept, c->sets[set].nitems + 1, sizeof(const char *));
+	if (c->refused[set][item] != NULL)
+		return;
+	c->refused[set][item] = arena_printf(c->kept, "is not stored: %.200s", why);
+	c->nrefused++;
+}
 
 /* Of the row that event_written has found. */
 static bool event_has_status(const struct db_rows *rows, const char *status)
@@ -71,6 +106,7 @@ static int commit_find_done(struct db *db, struct group_commit *c, struct err *e
 		struct db_rows rows;
 		int found;
 
+		c->is_done[i] = ws->is_only_new;
 		if (!ws->is_replay)
 			continue;
 		found = db_row(db, c->a, &event_written,
@@ -95,6 +131,38 @@ static size_t commit_count_items(const struct group_commit *c)
 static bool write_set_is_live(const struct group_commit *c, size_t i)
 {
 	return c->sets[i].reason.p == NULL && !c->is_skipped[i];
+}
+
+/* Somebody asks for a replay: what went through before is no repeat. */
+static bool item_has_key(const struct group_commit *c, size_t set, size_t item)
+{
+	return write_set_is_live(c, set) && !c->is_done[set] &&
+	       c->sets[set].items[item].has_dedupe && !item_is_refused(c, set, item);
+}
+
+/* The part goes on where the last one ended; else another run has taken it. */
+static int commit_begin_part(struct db *db, struct group_commit *c, struct err *err)
+{
+	const struct write_set *ws = c->sets;
+	struct db_rows rows;
+	int found;
+
+	if (c->n != 1 || !ws->is_part)
+		return 0;
+	found = db_row(db, c->a, &event_part_begin,
+	    DB_VALS(db_uuid(&ws->event_id), db_uuid(&ws->account_id)), &rows, err);
+	if (found == -1)
+		return -1;
+	if (found == 0 || db_get_int(&rows, 0, PART_BEFORE) != (int64_t)ws->before)
+		return err_set(err, ERR_CONFLICT, "another run has taken this part of the event");
+	c->taken_before = (size_t)db_get_int(&rows, 0, PART_TAKEN);
+	c->left_before = (size_t)db_get_int(&rows, 0, PART_LEFT);
+	c->left_why_before = db_get_str(&rows, 0, PART_LEFT_REASON);
+	if (!db_is_null(&rows, 0, PART_NOTES)) {
+		c->notes[0] = buf_new(c->a, NOTE_BYTES);
+		buf_str(c->notes[0], db_get_text(&rows, 0, PART_NOTES));
+	}
+	return 0;
 }
 
 /* A set sent before to a writer that died may have been committed by it. */
@@ -124,12 +192,11 @@ static int commit_find_repeats(struct db *db, struct group_commit *c, struct err
 	for (size_t i = 0; i < c->n; i++) {
 		struct write_set *ws = &c->sets[i];
 
-		for (size_t k = 0; write_set_is_live(c, i) && !ws->is_replay && k < ws->nitems;
-		     k++) {
+		for (size_t k = 0; k < ws->nitems; k++) {
 			const struct write_item *it = &ws->items[k];
 			struct db_rows rows;
 
-			if (!it->has_dedupe)
+			if (!item_has_key(c, i, k))
 				continue;
 			if (db_row(db, c->a, &event_key_owner,
 				DB_VALS(db_uuid(&ws->account_id), db_uuid(&ws->connection_id),
@@ -153,9 +220,8 @@ static int commit_claim_keys(struct db *db, struct group_commit *c, struct err *
 		const struct write_set *ws = &c->sets[i];
 
 		c->is_repeat[i] = arena_zalloc(c->a, ws->nitems + 1);
-		for (size_t k = 0; write_set_is_live(c, i) && !ws->is_replay && k < ws->nitems;
-		     k++) {
-			if (!ws->items[k].has_dedupe)
+		for (size_t k = 0; k < ws->nitems; k++) {
+			if (!item_has_key(c, i, k))
 				continue;
 			struct db_val row[4] = {db_uuid(&ws->account_id),
 			    db_uuid(&ws->connection_id),
@@ -188,8 +254,9 @@ static int64_t write_set_record_time(const struct write_set *ws)
 {
 	int64_t now_us = clock_now_us();
 
-	return ws->is_replay || ws->received_us < now_us - RECORD_LATE_US ? now_us
-									  : ws->received_us;
+	return ws->is_replay || ws->is_part || ws->received_us < now_us - RECORD_LATE_US
+		   ? now_us
+		   : ws->received_us;
 }
 
 static void commit_collect_records(struct group_commit *c, struct commit_rows *r)
@@ -200,7 +267,8 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 		for (size_t k = 0; write_set_is_live(c, i) && k < ws->nitems; k++) {
 			struct write_item *it = &ws->items[k];
 
-			if (c->is_repeat[i][k] || it->resource_type.p == NULL)
+			if (c->is_repeat[i][k] || it->resource_type.p == NULL ||
+			    item_is_refused(c, i, k))
 				continue;
 			r->record_of[r->nrecords] = it;
 			r->set_of[r->nrecords] = ws;
@@ -213,7 +281,7 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 				.data = it->data,
 				.provider_updated_us = it->provider_updated_us,
 				.has_provider_time = it->provider_updated_us != TIME_NONE,
-				.received_us = ws->is_replay ? ws->received_us : 0,
+				.received_us = ws->is_replay || ws->is_part ? ws->received_us : 0,
 				.is_only_new = c->is_done[i],
 				.event_id = ws->event_id,
 				.index_later = true,
@@ -222,7 +290,12 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 	}
 }
 
-/* What its event says of an item that was taken: a sentence, with the item's place from 1. */
+static size_t item_place(const struct write_set *ws, size_t item)
+{
+	return ws->items[item].place != 0 ? ws->items[item].place : item + 1;
+}
+
+/* What its event says of an item that was taken: a sentence, with the item's place. */
 static void commit_note(struct group_commit *c, size_t set, size_t place, const char *what)
 {
 	struct buf **b = &c->notes[set];
@@ -239,7 +312,8 @@ static void commit_note_records(struct group_commit *c, const struct commit_rows
 	for (size_t i = 0; i < r->nrecords; i++) {
 		const struct record_item *rec = &r->records[i];
 		size_t set = (size_t)(r->set_of[i] - c->sets);
-		size_t place = (size_t)(r->record_of[i] - c->sets[set].items) + 1;
+		size_t place =
+		    item_place(&c->sets[set], (size_t)(r->record_of[i] - c->sets[set].items));
 
 		if (r->record_of[i]->is_time_odd)
 			commit_note(c, set, place, "tells a time that cannot be read");
@@ -265,15 +339,28 @@ static struct job record_fetch_job(
 	    .args = str_from(args)};
 }
 
+/* What takes the items of an event that one commit does not; it is there once. */
+static struct job event_process_job(const struct write_set *ws, bool is_only_new)
+{
+	return (struct job){.id = ws->event_id,
+	    .account_id = ws->account_id,
+	    .kind = "event.process",
+	    .subject_id = ws->event_id,
+	    .args = is_only_new ? STR("{\"onlyNew\":true}") : (struct str){NULL, 0}};
+}
+
 static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 {
+	for (size_t i = 0; i < c->n; i++)
+		if (c->sets[i].is_pending && write_set_is_live(c, i) && !c->sets[i].is_replay)
+			r->jobs[r->njobs++] = event_process_job(&c->sets[i], false);
 	for (size_t i = 0; i < r->nrecords; i++) {
 		const struct write_item *it = r->record_of[i];
 		const struct write_set *ws = r->set_of[i];
 		const struct record_item *rec = &r->records[i];
 
 		if (it->is_lead) {
-			r->is_replayed[r->nleads] = ws->is_replay;
+			r->is_replayed[r->nleads] = ws->is_replay || ws->is_only_new;
 			r->leads[r->nleads++] = (struct lead_capture){.account_id = ws->account_id,
 			    .connection_id = ws->connection_id,
 			    .record_id = rec->id,
@@ -291,9 +378,30 @@ static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 	}
 }
 
+/* Which items are at fault when it fails is kept for the next try. */
+static int commit_upsert(
+    struct db *db, struct group_commit *c, struct commit_rows *r, struct err *err)
+{
+	struct err e = ERR_INIT;
+	int rc = c->is_shared ? record_upsert_shared(db, c->a, r->records, r->nrecords, &e)
+			      : record_upsert(db, c->a, r->records, r->nrecords, &e);
+
+	if (rc == 0)
+		return 0;
+	for (size_t i = 0; i < r->nrecords; i++) {
+		size_t set = (size_t)(r->set_of[i] - c->sets);
+
+		if (r->records[i].is_in_the_way)
+			c->is_left[set] = true;
+		if (r->records[i].is_refused)
+			item_refuse(c, set, (size_t)(r->record_of[i] - c->sets[set].items), e.msg);
+	}
+	return err_set(err, e.code, "%s", e.msg);
+}
+
 static int commit_write_items(struct db *db, struct group_commit *c, struct err *err)
 {
-	size_t total = commit_count_items(c) + 1;
+	size_t total = commit_count_items(c) + c->n;
 	struct commit_rows r = {.records = arena_array(c->a, total, sizeof(*r.records)),
 	    .record_of = arena_array(c->a, total, sizeof(*r.record_of)),
 	    .set_of = arena_array(c->a, total, sizeof(*r.set_of)),
@@ -302,15 +410,8 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	    .jobs = arena_array(c->a, total, sizeof(*r.jobs))};
 
 	commit_collect_records(c, &r);
-	if (!c->is_shared) {
-		if (record_upsert(db, c->a, r.records, r.nrecords, err) == -1)
-			return -1;
-	} else if (record_upsert_shared(db, c->a, r.records, r.nrecords, err) == -1) {
-		for (size_t i = 0; i < r.nrecords; i++)
-			if (r.records[i].is_in_the_way)
-				c->is_left[r.set_of[i] - c->sets] = true;
+	if (commit_upsert(db, c, &r, err) == -1)
 		return -1;
-	}
 	commit_note_records(c, &r);
 	commit_collect_rest(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
@@ -320,32 +421,98 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 		if (r.is_replayed[i] && !r.leads[i].is_new &&
 		    lead_process_again(db, c->a, &r.leads[i].account_id, &r.leads[i].id, err) == -1)
 			return -1;
+	for (size_t i = 0; i < c->n; i++) {
+		struct job job = event_process_job(&c->sets[i], c->is_done[i]);
+
+		if (c->sets[i].is_pending && c->sets[i].is_replay &&
+		    job_run_now(db, &job, err) == -1)
+			return -1;
+	}
 	return job_insert(db, r.jobs, r.njobs, err);
 }
 
-static const char *commit_event_status(const struct group_commit *c, size_t i)
+/* What became of a set's items. */
+struct set_verdict {
+	const char *status;
+	struct str reason, left_why;
+	size_t taken, left;
+};
+
+/* The first by its place counts. */
+static void verdict_leave(struct set_verdict *v, size_t place, struct str why)
+{
+	if (place == 0 || (v->left != 0 && v->left <= place))
+		return;
+	v->left = place;
+	v->left_why = why;
+}
+
+static void verdict_count(const struct group_commit *c, size_t i, struct set_verdict *v)
 {
 	struct write_set *ws = &c->sets[i];
 	size_t repeats = 0;
 
-	if (ws->reason.p != NULL)
-		return ws->is_failed ? EVENT_FAILED : EVENT_REJECTED;
-	for (size_t k = 0; k < ws->nitems; k++)
+	for (size_t k = 0; k < ws->nitems; k++) {
 		repeats += c->is_repeat[i][k];
-	ws->is_duplicate = ws->nitems > 0 && repeats == ws->nitems;
-	return ws->is_duplicate ? EVENT_DUPLICATE
-	       : ws->nitems > 0 ? EVENT_PROCESSED
-				: EVENT_VERIFIED;
+		if (c->is_repeat[i][k])
+			verdict_leave(v, item_place(ws, k), STR("was received before"));
+		else if (item_is_refused(c, i, k))
+			verdict_leave(v, item_place(ws, k), str_from(c->refused[i][k]));
+		else
+			v->taken += !ws->items[k].is_more;
+	}
+	ws->is_duplicate = v->taken == 0 && ws->nitems > 0 && repeats == ws->nitems;
 }
 
-/* Why it was turned away, or what there is to say of what was taken. */
-static struct str commit_reason(const struct group_commit *c, size_t i)
+/* Why it was turned away, or what there is to say of what was taken and what was not. */
+static struct str verdict_reason(
+    const struct group_commit *c, size_t i, const struct set_verdict *v)
 {
-	const struct buf *notes = c->notes[i];
+	const struct write_set *ws = &c->sets[i];
+	struct buf *b;
 
-	if (c->sets[i].reason.p != NULL || notes == NULL)
-		return c->sets[i].reason;
-	return (struct str){notes->p, notes->len};
+	if (ws->reason.p != NULL || ws->is_duplicate)
+		return ws->reason;
+	if (v->left == 0 && ws->notes.n == 0 && c->notes[i] == NULL)
+		return (struct str){NULL, 0};
+	b = buf_new(c->a, 4u * NOTE_BYTES);
+	if (v->left != 0)
+		buf_printf(b, "item %zu %.*s", v->left, (int)v->left_why.n, v->left_why.p);
+	if (ws->notes.n > 0)
+		buf_printf(b, "%s%.*s", b->len > 0 ? "; " : "", (int)ws->notes.n, ws->notes.p);
+	if (c->notes[i] != NULL)
+		buf_printf(b, "%s%s", b->len > 0 ? "; " : "", c->notes[i]->p);
+	return utf8_cut((struct str){b->p, b->len}, NOTE_BYTES);
+}
+
+static const char *verdict_status(const struct write_set *ws, const struct set_verdict *v)
+{
+	if (ws->reason.p != NULL)
+		return ws->is_failed ? EVENT_FAILED : EVENT_REJECTED;
+	if (ws->is_pending || (ws->is_part && !ws->is_last))
+		return EVENT_VERIFIED;
+	if (ws->is_duplicate)
+		return EVENT_DUPLICATE;
+	return v->taken == 0 && (ws->nitems > 0 || v->left != 0) ? EVENT_FAILED : EVENT_PROCESSED;
+}
+
+static struct set_verdict commit_judge(const struct group_commit *c, size_t i)
+{
+	struct write_set *ws = &c->sets[i];
+	struct set_verdict v = {.taken = c->taken_before};
+
+	ws->is_duplicate = false;
+	verdict_leave(&v, c->left_before, c->left_why_before);
+	verdict_leave(&v, ws->left, ws->left_why);
+	if (ws->reason.p == NULL)
+		verdict_count(c, i, &v);
+	v.status = verdict_status(ws, &v);
+	v.reason = verdict_reason(c, i, &v);
+	/* Until the last part the row keeps the notes alone. */
+	if (ws->is_part && !ws->is_last)
+		v.reason = c->notes[i] == NULL ? (struct str){NULL, 0}
+					       : (struct str){c->notes[i]->p, c->notes[i]->len};
+	return v;
 }
 
 /* A set that was sent before stands there already: its writer was slow, not dead, and committed it
@@ -363,6 +530,19 @@ static int commit_insert_events(
 	return err_set(err, e.code, "%s", e.msg);
 }
 
+/* As the row counts them: of a part, how far it got. */
+static int64_t write_set_items(const struct write_set *ws)
+{
+	if (ws->is_pending)
+		return 0;
+	return (int64_t)(ws->is_part && !ws->is_last ? ws->before + ws->looked_at : ws->carried);
+}
+
+static struct db_val left_place(const struct set_verdict *v)
+{
+	return v->left == 0 ? db_null() : db_int((int64_t)v->left);
+}
+
 static int commit_write_events(struct db *db, struct group_commit *c, struct err *err)
 {
 	struct db_val *v = arena_alloc(c->a, c->n * EVENT_VALUES * sizeof(*v));
@@ -370,26 +550,28 @@ static int commit_write_events(struct db *db, struct group_commit *c, struct err
 
 	for (size_t i = 0; i < c->n; i++) {
 		const struct write_set *ws = &c->sets[i];
-		const char *status;
+		struct set_verdict verdict;
 
 		if (c->is_skipped[i])
 			continue;
-		status = commit_event_status(c, i);
-		if (ws->is_replay) {
-			if (db_exec(db, &event_replayed,
-				DB_VALS(db_str(status), db_strn(commit_reason(c, i)),
-				    db_int((int64_t)ws->nitems), db_uuid(&ws->event_id),
-				    db_uuid(&ws->account_id)),
+		verdict = commit_judge(c, i);
+		if (ws->is_replay || ws->is_part) {
+			if (db_exec(db, &event_judged,
+				DB_VALS(db_str(verdict.status), db_strn(verdict.reason),
+				    db_int(write_set_items(ws)), db_int((int64_t)verdict.taken),
+				    left_place(&verdict), db_strn(verdict.left_why),
+				    db_uuid(&ws->event_id), db_uuid(&ws->account_id)),
 				NULL, err) == -1)
 				return -1;
 			continue;
 		}
 		struct db_val row[EVENT_VALUES] = {db_uuid(&ws->event_id), db_uuid(&ws->account_id),
-		    db_uuid(&ws->connection_id), db_strn(ws->provider_type), db_str(status),
-		    db_strn(commit_reason(c, i)), db_strn(ws->event_type),
-		    db_int((int64_t)ws->nitems), db_int(ws->received_us), db_int(ws->latency_us),
-		    db_strn(ws->remote_addr), db_strn(ws->request_id), db_strn(ws->url),
-		    db_strn(ws->headers), db_blob(ws->body)};
+		    db_uuid(&ws->connection_id), db_strn(ws->provider_type), db_str(verdict.status),
+		    db_strn(verdict.reason), db_strn(ws->event_type), db_int(write_set_items(ws)),
+		    db_int(ws->received_us), db_int(ws->latency_us), db_strn(ws->remote_addr),
+		    db_strn(ws->request_id), db_strn(ws->url), db_strn(ws->headers),
+		    db_blob(ws->body), db_int((int64_t)verdict.taken), left_place(&verdict),
+		    db_strn(verdict.left_why)};
 
 		memcpy(v + EVENT_VALUES * n++, row, sizeof(row));
 	}
@@ -406,25 +588,50 @@ static int commit_body(struct db *db, void *arg, struct err *err)
 	c->is_done = arena_zalloc(c->a, c->n * sizeof(*c->is_done));
 	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
 	c->notes = arena_array(c->a, c->n, sizeof(struct buf *));
-	if (commit_skip_written(db, c, err) == -1 || commit_find_done(db, c, err) == -1 ||
-	    commit_claim_keys(db, c, err) == -1 || commit_write_items(db, c, err) == -1)
+	if (commit_begin_part(db, c, err) == -1 || commit_skip_written(db, c, err) == -1 ||
+	    commit_find_done(db, c, err) == -1 || commit_claim_keys(db, c, err) == -1 ||
+	    commit_write_items(db, c, err) == -1)
 		return -1;
 	return commit_write_events(db, c, err);
 }
 
-/* One transaction; where it is shared, again without what was found to be in the way. */
+static bool error_is_of_payload(enum err_code code)
+{
+	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT;
+}
+
+/* An item whose lead cannot be read is at fault, if nobody knew one. */
+static void commit_refuse_unreadable(struct group_commit *c)
+{
+	for (size_t k = 0; c->n == 1 && k < c->sets[0].nitems; k++) {
+		struct arena *a = arena_new();
+		struct str lead = c->sets[0].items[k].lead;
+		struct err err = ERR_INIT;
+
+		if (lead.p != NULL && json_parse(a, lead, &err) == NULL)
+			item_refuse(c, 0, k, err.msg);
+		arena_free(a);
+	}
+}
+
+/* One transaction; again without the items that were found to be at fault, and where it is shared,
+ * without the sets that were found to be in the way. */
 static int commit_sets(struct group_commit *c, struct db *db, struct err *err)
 {
-	for (size_t left = 0;;) {
+	for (size_t left = 0, refused = 0;;) {
 		size_t now_left = 0;
 
 		if (db_transaction(db, commit_body, c, err) == 0)
 			return 0;
 		for (size_t i = 0; i < c->n; i++)
 			now_left += c->is_left[i];
-		if (err->code != ERR_LOCKED || now_left == left || now_left == c->n)
+		if (error_is_of_payload(err->code) && c->nrefused == refused)
+			commit_refuse_unreadable(c);
+		if (!(error_is_of_payload(err->code) && c->nrefused > refused) &&
+		    (err->code != ERR_LOCKED || now_left == left || now_left == c->n))
 			return -1;
 		left = now_left;
+		refused = c->nrefused;
 		err_clear(err);
 	}
 }
@@ -448,7 +655,9 @@ static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n
 	struct group_commit c = {.sets = sets,
 	    .n = n,
 	    .a = arena_new(),
+	    .kept = kept,
 	    .is_left = arena_zalloc(kept, n * sizeof(bool)),
+	    .refused = arena_array(kept, n, sizeof(const char **)),
 	    .is_shared = is_shared};
 	struct err err = ERR_INIT;
 	const bool is_apart = commit_sets(&c, db, &err) == -1 && n > 1 && err.code != ERR_LOCKED;

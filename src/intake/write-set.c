@@ -15,6 +15,8 @@ static void write_item_encode(struct buf *b, const struct write_item *it)
 {
 	buf_add(b, it->dedupe, DEDUPE_SIZE);
 	buf_chr(b, (char)it->has_dedupe);
+	buf_u32(b, (uint32_t)it->place);
+	buf_chr(b, (char)it->is_more);
 	wire_put_str(b, it->resource_type);
 	wire_put_str(b, it->external_id);
 	wire_put_str(b, it->data);
@@ -46,6 +48,11 @@ void write_set_encode(struct buf *b, const struct write_set *ws)
 	buf_chr(b, (char)ws->may_be_written);
 	buf_chr(b, (char)ws->is_replay);
 	buf_chr(b, (char)ws->is_failed);
+	buf_u32(b, (uint32_t)ws->carried);
+	buf_u32(b, (uint32_t)ws->left);
+	wire_put_str(b, ws->left_why);
+	wire_put_str(b, ws->notes);
+	buf_chr(b, (char)ws->is_pending);
 	buf_u32(b, (uint32_t)ws->nitems);
 	for (size_t i = 0; i < ws->nitems; i++)
 		write_item_encode(b, &ws->items[i]);
@@ -102,6 +109,8 @@ static void write_item_decode(struct wire_reader *rd, struct write_item *it)
 {
 	wire_take_bytes(rd, it->dedupe, DEDUPE_SIZE);
 	it->has_dedupe = wire_take_number(rd, 1) != 0;
+	it->place = wire_take_number(rd, 4);
+	it->is_more = wire_take_number(rd, 1) != 0;
 	it->resource_type = wire_take_str(rd);
 	it->external_id = wire_take_str(rd);
 	it->data = wire_take_str(rd);
@@ -136,8 +145,13 @@ int write_set_decode(struct arena *a, struct str data, struct write_set *ws, str
 	ws->may_be_written = wire_take_number(&rd, 1) != 0;
 	ws->is_replay = wire_take_number(&rd, 1) != 0;
 	ws->is_failed = wire_take_number(&rd, 1) != 0;
+	ws->carried = wire_take_number(&rd, 4);
+	ws->left = wire_take_number(&rd, 4);
+	ws->left_why = wire_take_str(&rd);
+	ws->notes = wire_take_str(&rd);
+	ws->is_pending = wire_take_number(&rd, 1) != 0;
 	ws->nitems = wire_take_number(&rd, 4);
-	if (rd.is_short || ws->nitems > LIMIT_ITEMS_PER_EVENT)
+	if (rd.is_short || ws->nitems > LIMIT_ITEMS_PER_COMMIT)
 		return err_set(err, ERR_MALFORMED, "write set: broken head");
 	ws->items = arena_array(a, ws->nitems == 0 ? 1 : ws->nitems, sizeof(*ws->items));
 	for (size_t i = 0; i < ws->nitems; i++)

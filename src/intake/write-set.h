@@ -9,6 +9,9 @@
 struct write_item {
 	unsigned char dedupe[DEDUPE_SIZE];
 	bool has_dedupe;
+	/* The thing of the payload that it was made of, from 1; another item was made of it too. */
+	size_t place;
+	bool is_more;
 	/* record; resource_type {NULL,0}: none */
 	struct str resource_type, external_id, data;
 	int64_t provider_updated_us; /* TIME_NONE: not told */
@@ -27,9 +30,22 @@ struct write_set {
 	int64_t received_us, latency_us;
 	bool may_be_written; /* sent before with unknown outcome: look first */
 	bool is_replay;      /* of a stored event: no new row, no duplicate check */
-	bool is_failed;      /* with a reason: it was verified, but makes no sense */
+	bool is_failed;      /* with a reason: it was verified, but nothing can be made of it */
+	/* What the payload carried; the first thing that is no item, 0: none, and why: "has no id".
+	 */
+	size_t carried, left;
+	struct str left_why;
+	struct str notes; /* what else there is to say of it, {NULL,0}: nothing */
 	struct write_item *items;
 	size_t nitems;
+	/* Of more items than one commit takes: only the event, and the job that takes them in parts
+	 * (event-process.c). */
+	bool is_pending;
+	/* Such a part: of its event, of which so many items went before; behind the last one the
+	 * event has its verdict. */
+	bool is_part, is_last;
+	size_t before, looked_at; /* items before it, and its own, those it could not take too */
+	bool is_only_new;         /* part of a replay of what went through before */
 	/* set on return: */
 	bool is_duplicate;
 	struct err err; /* code ERR_NONE: committed */

@@ -7,7 +7,7 @@ DB_STMT(lead_fail, "UPDATE leads SET stage = '" LEAD_FAILED "', stage_error = ?,
 		   " WHERE account_id = ? AND id = ? AND stage = '" LEAD_RECEIVED "'");
 #define BACK_TO_RECEIVED                                                                           \
 	"UPDATE leads SET stage = '" LEAD_RECEIVED "', stage_error = NULL, updated_at = ?"         \
-	" WHERE account_id = ? AND stage = '" LEAD_FAILED "'"
+	" WHERE account_id = ? AND stage IN ('" LEAD_FAILED "','" LEAD_INCOMPLETE "')"
 DB_STMT_ROWS(leads_receive_again, BACK_TO_RECEIVED " AND id IN (", "?", ")");
 DB_STMT(lead_unready,
     "SELECT connection_id FROM leads WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY

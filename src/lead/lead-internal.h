@@ -55,9 +55,9 @@ int lead_lock_unready(struct db *db, struct arena *a, const struct lead_row *con
 /* Within the same: stores such leads, normalized, as ready. */
 int lead_store_ready(
     struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n, struct err *err);
-/* Stores why the details could not be had: stage stays received, or becomes failed. */
-int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row, bool is_final,
-    const char *error, struct err *err);
+/* Stores why the details could not be had, and the stage that it is in now. */
+int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row,
+    const char *stage, const char *error, struct err *err);
 /* First, last and full name of a lead, in place (lead-name.c). */
 void lead_normalize_names(struct arena *a, json_t *lead);
 #endif

@@ -48,7 +48,7 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 	json_array_each(rows, i, row) {
 		struct str stage = str_from(json_str(row, "stage"));
 		json_set_str(row, "title", lead_page_title(row));
-		json_set_bool(row, "stage_failed", str_is(stage, LEAD_FAILED));
+		json_set_bool(row, "stage_failed", lead_stage_is_lacking(stage.p));
 		json_set_bool(row, "stage_waiting", str_is(stage, LEAD_RECEIVED));
 	}
 	return 0;
@@ -173,7 +173,7 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		    is_lead ? arena_printf(r->a, LEADS_ADDRESS "/%s", json_str(row, "leadId"))
 			    : arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", json_str(row, "id")));
 		json_set_bool(row, "is_lead", is_lead);
-		json_set_bool(row, "stage_failed", str_is(stage, LEAD_FAILED));
+		json_set_bool(row, "stage_failed", lead_stage_is_lacking(stage.p));
 		json_set_bool(row, "stage_waiting", str_is(stage, LEAD_RECEIVED));
 		json_set(row, "destinations", json_incref(json_object_get(lead, "destinations")));
 		json_set_str(row, "receivedAt",

@@ -2,8 +2,10 @@
  *
  *	received ──(details, where it has none yet)──> normalize ──> one transaction ──> ready
  *	   ^   │ not to be had now                                    stored as ready
- *	   └───┤   stage_error tells, tried again                     record mirrored
- *	       │ not to be had at all, or the job was given up        handed over (hook lead_ready)
+ *	   ├───┤   stage_error tells, tried again                     record mirrored
+ *	   │   │ not shown yet, and the schedule is over              handed over (hook lead_ready)
+ *	   └───┼──> incomplete: asked for now and then, or by a replay
+ *	       │ not to be had at all, or the job was given up
  *	       └──> failed ──its job is run again (lead-death.c)──> received
  *
  * The details are fetched outside any transaction, since a call may take long. All that follows
@@ -38,7 +40,7 @@ struct lead_processing {
 /* What goes on record of details that could not be had: final, or tried again at a time. */
 struct details_problem {
 	struct lead_processing *p;
-	const char *error;
+	const char *error, *stage;
 	bool is_final, is_counted;
 	int64_t again_us; /* 0: by the job's own back-off, or never */
 };
@@ -55,7 +57,7 @@ static int details_problem_body(struct db *db, void *arg, struct err *err)
 		job_note_peer(j, JOB_PEER_UNKNOWN, NULL);
 		return job_retry(db, j, clock_now_us(), false, err);
 	}
-	if (lead_store_problem(db, j->a, &w->p->row, w->is_final, w->error, err) == -1)
+	if (lead_store_problem(db, j->a, &w->p->row, w->stage, w->error, err) == -1)
 		return -1;
 	if (w->again_us != 0)
 		return job_retry(db, j, w->again_us, w->is_counted, err);
@@ -76,6 +78,9 @@ static int details_note_problem(
 		w.again_us = clock_now_us();
 	else if (call->again_ms >= 0)
 		w.again_us = clock_now_us() + call->again_ms * 1000;
+	w.stage = w.is_final                                              ? LEAD_FAILED
+		  : w.again_us == 0 && call->result.class == CALL_NOT_YET ? LEAD_INCOMPLETE
+									  : LEAD_RECEIVED;
 	log_warn("lead.details", LOG_S("lead", uuid_dup(p->job->a, p->row.id)),
 	    LOG_S("provider", p->row.provider_type), LOG_S("error", w.error),
 	    LOG_B("final", w.is_final));

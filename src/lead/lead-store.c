@@ -252,13 +252,12 @@ int lead_store_ready(
 	return db_exec_rows(db, &leads_make_ready, NULL, 0, v, n, READY_VALUES, NULL, err);
 }
 
-int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row, bool is_final,
-    const char *error, struct err *err)
+int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row,
+    const char *stage, const char *error, struct err *err)
 {
 	return db_exec(db, &lead_note_problem,
-	    DB_VALS(db_str(is_final ? LEAD_FAILED : LEAD_RECEIVED),
-		db_strn(utf8_clean(a, str_from(error), STAGE_ERROR_BYTES)), db_int(clock_now_us()),
-		db_uuid(&row->account_id), db_uuid(&row->id)),
+	    DB_VALS(db_str(stage), db_strn(utf8_clean(a, str_from(error), STAGE_ERROR_BYTES)),
+		db_int(clock_now_us()), db_uuid(&row->account_id), db_uuid(&row->id)),
 	    NULL, err);
 }
 

@@ -2,6 +2,8 @@
  * destinations. */
 #ifndef LEAD_LEAD_H
 #define LEAD_LEAD_H
+#include <string.h>
+
 #include "base/clock.h"
 #include "db/db.h"
 #include "http/http.h"
@@ -12,6 +14,15 @@
 #define LEAD_RECEIVED "received" /* its details are not fetched yet */
 #define LEAD_READY "ready"
 #define LEAD_FAILED "failed" /* its details could not be had */
+/* The provider does not show them yet, though the tries of the schedule are over: stage_error says
+ * what people can do. They are asked for now and then, and by a replay. */
+#define LEAD_INCOMPLETE "incomplete"
+/* Has it no details, and needs somebody to look? */
+static inline bool lead_stage_is_lacking(const char *stage)
+{
+	return stage != NULL &&
+	       (strcmp(stage, LEAD_FAILED) == 0 || strcmp(stage, LEAD_INCOMPLETE) == 0);
+}
 
 /* Sync status: what became of a lead at its destinations, in one word. */
 #define LEAD_SYNC_PENDING "pending"

@@ -525,7 +525,8 @@ void action_read(struct arena *a, const struct provider *p, const struct access 
 	out->retry_after_ms = http_answer_retry_after_ms(ans, RETRY_AFTER_CAP_MS);
 	if (out->retry_after_ms < 0 && rule != NULL)
 		out->retry_after_ms = rule->retry_after_ms;
-	out->error = answer_error(a, c, call, ans, "");
+	out->error =
+	    rule != NULL && rule->text != NULL ? rule->text : answer_error(a, c, call, ans, "");
 }
 
 /* No answer came. What the operator's rules refuse will be refused again; all else may pass. */

@@ -163,20 +163,27 @@ static void check_accounts(struct check_run *t, const json_t *expected, const st
 }
 
 static void check_items(
-    struct check_run *t, const json_t *expected, const struct webhook *w, const struct access *c)
+    struct check_run *t, const json_t *expect, const struct webhook *w, const struct access *c)
 {
 	json_t *got = json_own(t->a, json_array());
-	struct webhook_item *items;
-	struct err err = ERR_INIT;
-	size_t n;
+	const json_t *items = json_object_get(expect, "items"),
+		     *left = json_object_get(expect, "left"),
+		     *nothing = json_object_get(expect, "nothing");
+	struct webhook_found found;
 
-	if (webhook_items(t->p, t->a, w, c, &items, &n, &err) == -1) {
-		check_report(t, false, "items", "%s", err.msg);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(got, webhook_item_json(&items[i]));
-	check_compare(t, "items", expected, got);
+	webhook_items(t->p, t->a, w, c, &found);
+	for (size_t i = 0; i < found.n; i++)
+		json_array_append_new(got, webhook_item_json(&found.items[i]));
+	if (items != NULL)
+		check_compare(t, "items", items, got);
+	if (left != NULL)
+		check_compare(t, "what is left", left,
+		    json_own(t->a, found.left == 0 ? json_null()
+						   : json_string(arena_printf(t->a, "item %zu %s",
+							 found.left, found.left_why))));
+	if (nothing != NULL)
+		check_compare(t, "why there is nothing", nothing,
+		    found.nothing == NULL ? NULL : json_own(t->a, json_string(found.nothing)));
 }
 
 static void check_handshake(
@@ -216,7 +223,7 @@ static void check_forgeries(struct check_run *t, const struct webhook *w, const 
 		check_report(t, webhook_verify(t->p, t->a, &forged, c, &reason) == 0,
 		    "altered byte is rejected", "it was verified");
 	}
-	bare.headers.n = 0;
+	bare.headers.n = bare.query.n = 0;
 	forged = *w;
 	forged.req = &bare;
 	if (json_object_get(w->payload, "google_key") == NULL)
@@ -262,8 +269,7 @@ static void check_webhook(struct check_run *t, const json_t *example, const json
 		check_verdict(t, json_object_get(expect, "verified"), &w, c);
 	if (json_object_get(expect, "accounts") != NULL)
 		check_accounts(t, json_object_get(expect, "accounts"), &w);
-	if (json_object_get(expect, "items") != NULL)
-		check_items(t, json_object_get(expect, "items"), &w, c);
+	check_items(t, expect, &w, c);
 	if (json_object_get(expect, "handshake") != NULL)
 		check_handshake(t, json_object_get(expect, "handshake"), r, &w, c);
 }
@@ -307,7 +313,8 @@ static json_t *call_result_json(struct check_run *t, const struct call_result *r
 	    [CALL_RETRY] = "retry",
 	    [CALL_RATE_LIMITED] = "rateLimited",
 	    [CALL_AUTH] = "auth",
-	    [CALL_FATAL] = "fatal"};
+	    [CALL_FATAL] = "fatal",
+	    [CALL_NOT_YET] = "notYet"};
 	json_t *o = json_own(t->a, json_object());
 
 	json_set_str(o, "class", classes[res->class]);
@@ -357,7 +364,7 @@ static bool example_is_valid(struct check_run *t, const json_t *e)
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
 	    "inputs", "answer", "expect", NULL};
 	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
-	    "handshake", "lead", "request", "result", "refused", NULL};
+	    "left", "nothing", "handshake", "lead", "request", "result", "refused", NULL};
 	struct err err = ERR_INIT;
 	struct json_reader in = {.err = &err};
 

@@ -1,72 +1,32 @@
-/* Payloads: parsing, the accounts they name, and the items in them.
+/* Payloads: the accounts they name, and the items in them.
  *
- *   body -> payload -> accounts (whose connection is it? asked before anything is verified)
- *                 \-> items (what the connection stores; asked of a verified webhook only)
+ *   payload -> accounts (whose connection is it? asked before anything is verified)
+ *          \-> items    (what the connection stores; asked of a verified webhook only)
  *
  * Rules are expressions over the payload, each run once for every element that its loops reach.
- * What does not have the expected shape is no item, and no error: providers add events at will, and
- * the raw event is kept in any case. The exceptions are the limits (items, weight): a body that
- * exceeds them is refused as a whole, since a part of it would look like all of it.
+ * Providers add events at will, so what does not have the expected shape is no error; but nothing
+ * is left in silence. Each element is a thing with a place, counted from 1, and ends as one of
+ *
+ *   taken    a rule made an item of it
+ *   left     a rule was for it and could make none: why
+ *   ignored  no rule was for it
+ *
+ * Rules with the same loops speak of the same things. Loops that end without an element are told
+ * too: an empty list is nothing to take, a path that finds nothing is a fault.
  *
  * Values are borrowed from the payload where they can be, for one may be large and be named by many
- * items; the weight counts what the items hold together, so a small body cannot be made into much.
+ * items; the weight counts what the items hold together, so a small body cannot be made into much:
+ * what would be beyond it is left.
  *
  * Items leave in the order of the provider's clock if each has a time, else in that of the body. */
 #include "base/clock.h"
 #include "base/limits.h"
-#include "http/form.h"
 #include "provider/provider-internal.h"
 
+#define ACCOUNTS_MAX 1000u
 #define EVENT_TYPE_BYTES 100
-
-/* ---- parsing ------------------------------------------------------------------------------ */
-
-/* Fields as an object; a repeated name becomes a list. */
-static json_t *form_as_object(struct arena *a, struct str body, struct err *err)
-{
-	struct http_pairs form = {0};
-	json_t *o = json_own(a, json_object());
-
-	if (form_parse(a, body, &form, err) == -1)
-		return NULL;
-	for (size_t i = 0; i < form.n; i++) {
-		const char *name = arena_strndup(a, form.v[i].name.p, form.v[i].name.n);
-		json_t *v = json_stringn(form.v[i].value.p, form.v[i].value.n);
-		json_t *there = json_object_get(o, name);
-
-		if (there == NULL)
-			json_set(o, name, v);
-		else if (json_is_array(there))
-			json_array_append_new(there, v);
-		else
-			json_set(o, name, json_pack("[O,o]", there, v));
-	}
-	return o;
-}
-
-int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err)
-{
-	enum body_kind kind = p->body;
-
-	if (kind == BODY_BY_TYPE)
-		kind = w->req != NULL &&
-			       str_starts(w->req->content_type, "application/x-www-form-urlencoded")
-			   ? BODY_FORM
-			   : BODY_JSON;
-	switch (kind) {
-	case BODY_FORM:
-		w->payload = form_as_object(a, w->body, err);
-		break;
-	case BODY_EMPTY:
-		w->payload = json_own(a, json_object());
-		break;
-	case BODY_JSON:
-	case BODY_BY_TYPE:
-		w->payload = json_parse(a, w->body, err);
-		break;
-	}
-	return w->payload == NULL ? -1 : 0;
-}
+#define TOLD_BYTES 60u       /* of what is quoted in a reason */
+#define WEIGHT_OF_PAYLOAD 4u /* times the payload is what its items may weigh, if that is more */
 
 /* ---- accounts ----------------------------------------------------------------------------- */
 
@@ -81,7 +41,7 @@ static int accounts_add(struct scope *s, void *arg)
 	struct accounts_found *out = arg;
 	struct str id = expr_id(out->rule->id, s);
 
-	if (id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES || out->n == LIMIT_ITEMS_PER_EVENT)
+	if (id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES || out->n == ACCOUNTS_MAX)
 		return 0;
 	for (size_t i = 0; i < out->n; i++)
 		if (str_eq(out->ids[i], id))
@@ -115,16 +75,104 @@ int webhook_accounts(
 	return 0;
 }
 
-/* ---- items -------------------------------------------------------------------------------- */
+/* ---- things ------------------------------------------------------------------------------- */
+
+struct thing {
+	enum { THING_NEW, THING_IGNORED, THING_LEFT, THING_TAKEN } state;
+	const char *why; /* LEFT */
+};
 
 struct items_found {
 	const struct provider *p;
 	const struct access *c;
 	const struct item_rule *rule;
+	struct arena *a;
+	const json_t *payload;
 	struct webhook_item *v;
-	size_t n, cap, weight;
-	struct err *err;
+	size_t n, cap, weight, weight_max;
+	struct thing *things; /* of the groups so far, one behind the other */
+	size_t nthings, things_cap;
+	size_t base; /* where those of this rule's group begin */
+	size_t at;   /* the one at hand, counted from 1 */
+	const char *nothing;
+	bool is_nothing_normal;
 };
+
+/* The thing that the rule has come to. */
+static struct thing *things_next(struct items_found *f)
+{
+	f->at++;
+	if (f->base + f->at > f->things_cap) {
+		size_t cap = f->things_cap == 0 ? 8 : 2 * f->things_cap;
+		struct thing *v = arena_array(f->a, cap, sizeof(*v));
+
+		if (f->nthings > 0)
+			memcpy(v, f->things, f->nthings * sizeof(*v));
+		f->things = v;
+		f->things_cap = cap;
+	}
+	if (f->base + f->at > f->nthings)
+		f->nthings = f->base + f->at;
+	return &f->things[f->base + f->at - 1];
+}
+
+static int thing_leave(struct thing *t, const char *why)
+{
+	if (t->state < THING_LEFT)
+		*t = (struct thing){THING_LEFT, why};
+	return 0;
+}
+
+/* What the loop looks at, as people know it: the setting's value, else the manifest's path. */
+struct loop_place {
+	const struct items_found *f;
+	const char *path;
+};
+
+static int loop_place_note(unsigned slot, const char *path, void *arg)
+{
+	struct loop_place *out = arg;
+	const char *set =
+	    slot == ROOT_SETTINGS && out->f->c != NULL ? json_str(out->f->c->settings, path) : NULL;
+
+	if (set != NULL && set[0] != '\0') {
+		out->path = set;
+		return 1;
+	}
+	if (slot != ROOT_SETTINGS && path[0] != '\0')
+		out->path = path;
+	return 0;
+}
+
+/* A loop ended without an element. In the outermost it is the payload's shape; within, something of
+ * an element: that is a thing which is left, unless its list is empty. */
+static int items_missed(struct scope *s, size_t level, enum loops_end end, void *arg)
+{
+	struct items_found *f = arg;
+	struct loop_place place = {f, NULL};
+	const char *what;
+
+	expr_each_place(f->rule->loops.source[level], loop_place_note, &place);
+	what = place.path == NULL ? "its list" : arena_printf(s->a, "\"%.60s\"", place.path);
+	if (level > 0) {
+		if (end != LOOPS_EMPTY)
+			thing_leave(things_next(f),
+			    end == LOOPS_ABSENT
+				? arena_printf(s->a, "has no %s", what)
+				: arena_printf(s->a, "has something in %s that is no list", what));
+		return 0;
+	}
+	if (f->nothing != NULL)
+		return 0;
+	f->is_nothing_normal = end == LOOPS_EMPTY;
+	f->nothing = end == LOOPS_EMPTY    ? "the list of items is empty"
+		     : place.path == NULL  ? "the body is neither an object nor a list"
+		     : end == LOOPS_ABSENT ? arena_printf(s->a, "the path %s finds nothing", what)
+					   : arena_printf(s->a, "what is at %s is no list", what);
+	return 0;
+}
+
+/* ---- items -------------------------------------------------------------------------------- */
 
 static json_t *expr_json_shared(const struct expr *e, struct scope *s)
 {
@@ -210,31 +258,140 @@ static struct webhook_item *items_next(struct items_found *f, struct arena *a)
 	return &f->v[f->n];
 }
 
-/* What is not of the expected shape is no item; the raw event is kept all the same. */
+/* A small body may name one large value many times. */
+static bool items_weigh(struct items_found *f, const struct webhook_item *item)
+{
+	size_t more = json_weight(item->data) + (item->lead != NULL ? json_weight(item->lead) : 0);
+
+	if (f->weight + more > f->weight_max && f->weight_max == LIMIT_EVENT_WEIGHT) {
+		size_t own = WEIGHT_OF_PAYLOAD * json_weight(f->payload);
+
+		f->weight_max = own > LIMIT_EVENT_WEIGHT ? own : LIMIT_EVENT_WEIGHT + 1;
+	}
+	if (f->weight + more > f->weight_max)
+		return false;
+	f->weight += more;
+	return true;
+}
+
+/* Why it cannot be taken; NULL: it can. */
+static const char *item_fault(
+    const struct item_rule *r, struct scope *s, struct str type, struct str id)
+{
+	const json_t *element = loops_element(&r->loops, s);
+	struct str kind = utf8_cut(expr_text(r->event_type, s), TOLD_BYTES);
+
+	if (id.n == 0 && element != NULL && !json_is_object(element))
+		return "is no object";
+	if (r->resource_type != NULL && type.n == 0)
+		return kind.n == 0 ? "is of no known type"
+				   : arena_printf(s->a, "is of a type that is not known here: %.*s",
+					 (int)kind.n, kind.p);
+	if (r->resource_type != NULL && !is_record_type(type))
+		return "is of a type that is none: 1 to 64 letters, digits, _ . and -";
+	if (id.n == 0)
+		return "has no id";
+	if (id.n > LIMIT_EXTERNAL_ID_BYTES)
+		return arena_printf(s->a, "has an id of %zu bytes, where %u are the most", id.n,
+		    LIMIT_EXTERNAL_ID_BYTES);
+	return NULL;
+}
+
+/* The account that it is of, if that is another one than the connection's. */
+static struct str item_other_account(const struct items_found *f, struct scope *s)
+{
+	struct str account = utf8_trim(expr_id(f->rule->account, s));
+	const char *own = f->c->external_account_id;
+
+	if (own == NULL || own[0] == '\0' || str_is(account, own))
+		account.n = 0;
+	return utf8_cut(account, TOLD_BYTES);
+}
+
+static bool items_have(const struct items_found *f, size_t place, struct str id)
+{
+	for (size_t i = f->n; i > 0 && f->v[i - 1].place == place; i--)
+		if (str_eq(f->v[i - 1].external_id, id))
+			return true;
+	return false;
+}
+
+/* A further item of the same thing: what was merged into the first. */
+static void items_add_merged_one(
+    struct items_found *f, struct scope *s, const struct webhook_item *first, json_t *id_value)
+{
+	struct str id = utf8_trim(str_from(json_id_text(s->a, id_value))), key = first->dedupe_key;
+	struct webhook_item *item;
+	json_t *data;
+
+	if (id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES || items_have(f, first->place, id))
+		return;
+	s->slot[f->rule->merged_slot].json = id_value;
+	data = expr_json(f->rule->merged_data, s, false);
+	if (data == NULL || !json_is_object(json_own(s->a, data)))
+		return;
+	if (key.n > 0)
+		key = str_from(arena_printf(s->a, "%.*s|%.*s", (int)key.n, key.p, (int)id.n, id.p));
+	item = items_next(f, s->a);
+	*item = (struct webhook_item){.place = first->place,
+	    .is_more = true,
+	    .resource_type = first->resource_type,
+	    .external_id = id,
+	    .event_type = first->event_type,
+	    .dedupe_key = key,
+	    .data = data,
+	    .provider_updated_us = first->provider_updated_us,
+	    .is_time_odd = first->is_time_odd,
+	    .created_us = TIME_NONE};
+	f->n += items_weigh(f, item);
+}
+
+static void items_add_merged(
+    struct items_found *f, struct scope *s, const struct webhook_item *first)
+{
+	for (size_t i = 0; i < f->rule->nmerged_ids; i++) {
+		json_t *ids = expr_json(f->rule->merged_ids[i], s, false), *one;
+		size_t k;
+
+		if (ids == NULL)
+			continue;
+		json_own(s->a, ids);
+		if (!json_is_array(ids))
+			items_add_merged_one(f, s, first, ids);
+		json_array_each(ids, k, one)
+			items_add_merged_one(f, s, first, one);
+	}
+}
+
+/* One element that the rule's loops reach. */
 static int items_add(struct scope *s, void *arg)
 {
 	struct items_found *f = arg;
 	const struct item_rule *r = f->rule;
+	struct thing *t = things_next(f);
+	const json_t *element = loops_element(&r->loops, s);
 
+	if (t->state == THING_NEW)
+		t->state = THING_IGNORED;
 	if (!cond_holds(r->when, s))
-		return 0;
-	struct str account = utf8_trim(expr_id(r->account, s));
-	if (f->c->external_account_id != NULL && f->c->external_account_id[0] != '\0' &&
-	    account.n > 0 && !str_is(account, f->c->external_account_id))
-		return 0;
+		return element == NULL || json_is_object(element) ? 0
+								  : thing_leave(t, "is no object");
+	struct str other = item_other_account(f, s);
+	if (other.n > 0)
+		return thing_leave(
+		    t, arena_printf(s->a, "is of another account, %.*s", (int)other.n, other.p));
 	struct str type = expr_text(r->resource_type, s),
 		   id = utf8_trim(expr_id(r->external_id, s));
-	if ((r->resource_type != NULL && !is_record_type(type)) || id.n == 0 ||
-	    id.n > LIMIT_EXTERNAL_ID_BYTES)
-		return 0;
+	const char *fault = item_fault(r, s, type, id);
+	if (fault != NULL)
+		return thing_leave(t, fault);
 	json_t *data = expr_json_shared(r->data, s);
 	if (!json_is_object(data))
-		return 0;
-	if (f->n == LIMIT_ITEMS_PER_EVENT)
-		return err_set(
-		    f->err, ERR_LIMIT, "more than %u items in one webhook", LIMIT_ITEMS_PER_EVENT);
+		return thing_leave(t, "is no object");
 	struct webhook_item *item = items_next(f, s->a);
 	*item = (struct webhook_item){
+	    .place = f->base + f->at,
+	    .is_more = t->state == THING_TAKEN,
 	    .resource_type = type,
 	    .external_id = id,
 	    .event_type = utf8_cut(expr_text(r->event_type, s), EVENT_TYPE_BYTES),
@@ -245,47 +402,80 @@ static int items_add(struct scope *s, void *arg)
 	item->is_time_odd =
 	    expr_time(r->updated_at, s, &item->provider_updated_us) == EXPR_TIME_ODD;
 	item_fill_lead(r, s, item);
-	f->weight += json_weight(item->data) + (item->lead != NULL ? json_weight(item->lead) : 0);
-	if (f->weight > LIMIT_EVENT_WEIGHT)
-		return err_set(f->err, ERR_LIMIT, "one webhook makes too much of its body");
+	if (!items_weigh(f, item))
+		return thing_leave(t, "would make too much of the body");
 	item->needs_details = item_wants_details(f, s, type);
 	f->n++;
+	*t = (struct thing){THING_TAKEN, NULL};
+	if (r->merged_data != NULL) {
+		struct webhook_item first = *item; /* the list may move */
+
+		items_add_merged(f, s, &first);
+	}
 	return 0;
 }
 
 /* Into the provider's own order of time, so that a batch delivered unordered loses nothing to the
  * rule that an older payload does not overwrite. Stable; only when every item has a time. */
+static int item_compare(const void *x, const void *y)
+{
+	const struct webhook_item *a = x, *b = y;
+
+	if (a->provider_updated_us != b->provider_updated_us)
+		return a->provider_updated_us < b->provider_updated_us ? -1 : 1;
+	if (a->place != b->place)
+		return a->place < b->place ? -1 : 1;
+	return a->is_more - b->is_more;
+}
+
 static void items_sort(struct items_found *f)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].provider_updated_us == TIME_NONE)
 			return;
-	for (size_t i = 1; i < f->n; i++) {
-		struct webhook_item item = f->v[i];
-		size_t k = i;
-
-		for (; k > 0 && f->v[k - 1].provider_updated_us > item.provider_updated_us; k--)
-			f->v[k] = f->v[k - 1];
-		f->v[k] = item;
-	}
+	if (f->n > 1)
+		qsort(f->v, f->n, sizeof(*f->v), item_compare);
 }
 
-int webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
-    const struct access *c, struct webhook_item **items, size_t *n, struct err *err)
+static void things_count(const struct items_found *f, struct webhook_found *out)
 {
-	struct items_found f = {.p = p, .c = c, .err = err};
+	for (size_t i = 0; i < f->nthings; i++) {
+		const struct thing *t = &f->things[i];
+
+		out->ignored += t->state == THING_IGNORED;
+		if (t->state != THING_LEFT || out->left != 0)
+			continue;
+		out->left = i + 1;
+		out->left_why = t->why;
+	}
+	out->carried = f->nthings;
+}
+
+void webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
+    const struct access *c, struct webhook_found *out)
+{
+	struct items_found f = {
+	    .p = p, .c = c, .a = a, .payload = w->payload, .weight_max = LIMIT_EVENT_WEIGHT};
 	struct scope s;
 
 	scope_of_webhook(&s, a, w, c);
-	for (size_t i = 0; i < p->nitems; i++) {
-		f.rule = &p->items[i];
-		if (loops_each(&f.rule->loops, &s, items_add, &f) == -1)
-			return -1;
+	for (size_t group = 0; group < p->nitems; group++) {
+		f.base = f.nthings;
+		for (size_t i = group; i < p->nitems; i++) {
+			if (p->items[i].group != group) /* also where it is no group's first */
+				continue;
+			f.rule = &p->items[i];
+			f.at = 0;
+			loops_each_told(&f.rule->loops, &s, items_add, items_missed, &f);
+		}
 	}
 	items_sort(&f);
-	*items = f.v;
-	*n = f.n;
-	return 0;
+	*out = (struct webhook_found){.items = f.v, .n = f.n};
+	things_count(&f, out);
+	if (out->carried == 0) {
+		out->nothing = f.nothing != NULL ? f.nothing : "there is nothing in it";
+		out->is_nothing_normal = f.is_nothing_normal || f.nothing == NULL;
+	}
 }
 
 bool webhook_answer(

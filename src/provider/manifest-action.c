@@ -57,12 +57,14 @@ static int error_one(
 {
 	static const struct loader_member members[] = {COND_MEMBER("when", struct error_rule, when),
 	    NEEDED_TEXT_MEMBER("class", struct error_rule, class_name),
-	    INT_MEMBER("retryAfterMs", struct error_rule, retry_after_ms, 0, RETRY_AFTER_MAX_MS)};
+	    INT_MEMBER("retryAfterMs", struct error_rule, retry_after_ms, 0, RETRY_AFTER_MAX_MS),
+	    TEXT_MEMBER("text", struct error_rule, text)};
 	static const char *const classes[] = {[CALL_OK] = "ok",
 	    [CALL_RETRY] = "retry",
 	    [CALL_RATE_LIMITED] = "rateLimited",
 	    [CALL_AUTH] = "auth",
 	    [CALL_FATAL] = "fatal",
+	    [CALL_NOT_YET] = "notYet",
 	    NULL};
 	struct error_rule *r = out;
 	size_t c = 0;

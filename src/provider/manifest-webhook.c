@@ -123,10 +123,12 @@ static int signature_check(struct loader *l, const struct provider *p, const str
 {
 	if (!manifest_has_credential(p, s->secret))
 		return json_reader_fail(&l->in, "%s is not among the credentials", s->secret);
-	if ((s->token != NULL) == (s->header != NULL))
-		return json_reader_fail(&l->in, "needs either \"header\" or \"token\"");
-	if (s->token != NULL && s->kind != SIGNATURE_TOKEN)
-		return json_reader_fail(&l->in, "\"token\" is for the kind token");
+	if ((s->token != NULL) + (s->header != NULL) + (s->parameter != NULL) != 1)
+		return json_reader_fail(
+		    &l->in, "needs either \"header\", \"token\" or \"parameter\"");
+	if (s->header == NULL && s->kind != SIGNATURE_TOKEN)
+		return json_reader_fail(
+		    &l->in, "\"token\" and \"parameter\" are for the kind token");
 	for (size_t i = 0; i < s->nparts; i++)
 		if (s->parts[i].kind == PART_TIMESTAMP && s->timestamp_header == NULL &&
 		    s->timestamp_key == NULL)
@@ -138,6 +140,7 @@ static const struct loader_member signature_members[] = {
     COND_MEMBER("when", struct signature, when),
     EXPR_MEMBER("header", struct signature, header),
     EXPR_MEMBER("token", struct signature, token),
+    EXPR_MEMBER("parameter", struct signature, parameter),
     EXPR_MEMBER("prefix", struct signature, prefix),
     TEXT_MEMBER("optionalPrefix", struct signature, optional_prefix),
     EXPR_MEMBER("algorithm", struct signature, algorithm),
@@ -285,19 +288,43 @@ static int account_one(
 
 /* ---- items -------------------------------------------------------------------------------- */
 
-/* A list of expressions joined by '|', or one. */
-static int item_dedupe(struct loader *l, const json_t *d, struct item_rule *r)
+/* A list of expressions, or one. */
+static int item_exprs(
+    struct loader *l, const char *key, const json_t *v, struct expr ***out, size_t *n)
 {
-	bool is_list = json_is_array(d);
-	size_t n = d == NULL ? 0 : is_list ? json_array_size(d) : 1;
-	size_t mark = json_reader_enter(&l->in, "dedupeKey");
+	bool is_list = json_is_array(v);
+	size_t most = v == NULL ? 0 : is_list ? json_array_size(v) : 1;
+	size_t mark = json_reader_enter(&l->in, key);
 
-	r->dedupe = arena_array(l->a, n + 1, sizeof(struct expr *));
-	for (size_t i = 0; i < n; i++) {
-		const json_t *one = is_list ? json_array_get(d, i) : d;
-		if (expr_compile(l, one, &r->dedupe[r->ndedupe++]) == -1)
+	*out = arena_array(l->a, most + 1, sizeof(struct expr *));
+	*n = 0;
+	for (size_t i = 0; i < most; i++) {
+		const json_t *one = is_list ? json_array_get(v, i) : v;
+		if (expr_compile(l, one, &(*out)[(*n)++]) == -1)
 			return -1;
 	}
+	json_reader_leave(&l->in, mark);
+	return 0;
+}
+
+static int item_merged(struct loader *l, const json_t *v, struct item_rule *r)
+{
+	static const struct loader_member members[] = {OTHER_MEMBER("ids"), OTHER_MEMBER("data")};
+
+	if (v == NULL)
+		return 0;
+	size_t mark = json_reader_enter(&l->in, "merged");
+	if (loader_members(l, v, MEMBERS(members), r) == -1 ||
+	    item_exprs(l, "ids", json_object_get(v, "ids"), &r->merged_ids, &r->nmerged_ids) == -1)
+		return -1;
+	if (l->nloops == EXPR_LOOPS_MAX)
+		return json_reader_fail(&l->in, "is one loop too many");
+	r->merged_slot = EXPR_ROOTS_MAX + (unsigned)l->nloops;
+	l->loop[l->nloops++] = "merged";
+	if (expr_member(l, v, "data", &r->merged_data) == -1)
+		return -1;
+	if (r->nmerged_ids == 0 || r->merged_data == NULL)
+		return json_reader_fail(&l->in, "needs \"ids\" and \"data\"");
 	json_reader_leave(&l->in, mark);
 	return 0;
 }
@@ -335,6 +362,7 @@ static const struct loader_member item_members[] = {
     COND_MEMBER("detailsWhen", struct item_rule, details_when),
     OTHER_MEMBER("dedupeKey"),
     OTHER_MEMBER("lead"),
+    OTHER_MEMBER("merged"),
 };
 
 static int item_one(
@@ -346,9 +374,12 @@ static int item_one(
 	(void)p;
 	(void)name;
 	if (loader_members(l, v, MEMBERS(item_members), r) == -1 ||
-	    item_dedupe(l, json_object_get(v, "dedupeKey"), r) == -1 ||
-	    item_lead(l, json_object_get(v, "lead"), r) == -1)
+	    item_exprs(l, "dedupeKey", json_object_get(v, "dedupeKey"), &r->dedupe, &r->ndedupe) ==
+		-1 ||
+	    item_lead(l, json_object_get(v, "lead"), r) == -1 ||
+	    item_merged(l, json_object_get(v, "merged"), r) == -1)
 		return -1;
+	r->walks = json_object_get(v, "for");
 	if (r->external_id == NULL || r->data == NULL)
 		return json_reader_fail(&l->in, "needs \"externalId\" and \"data\"");
 	l->nloops = nloops;
@@ -381,6 +412,20 @@ static int webhook_lists(struct loader *l, struct provider *p, const json_t *v)
 	return p->items == NULL ? -1 : 0;
 }
 
+/* Rules that walk the same things speak of the same things. */
+static void items_group(struct provider *p)
+{
+	for (size_t i = 0; i < p->nitems; i++) {
+		const json_t *walks = p->items[i].walks;
+		size_t k = 0;
+
+		while (k < i && !(walks == NULL ? p->items[k].walks == NULL
+						: json_equal(walks, p->items[k].walks)))
+			k++;
+		p->items[i].group = k;
+	}
+}
+
 int manifest_webhook(struct loader *l, struct provider *p, const json_t *json)
 {
 	static const char *const keys[] = {
@@ -399,6 +444,7 @@ int manifest_webhook(struct loader *l, struct provider *p, const json_t *json)
 		return -1;
 	if (p->nsignatures == 0 || p->nitems == 0)
 		return json_reader_fail(&l->in, "needs \"signatures\" and \"items\"");
+	items_group(p);
 	p->body = (enum body_kind)body;
 	p->has_webhook = true;
 	json_reader_leave(&l->in, mark);

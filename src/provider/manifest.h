@@ -84,6 +84,7 @@ struct signature {
 	struct cond *when; /* NULL: when the header is there */
 	enum signature_kind kind;
 	struct expr *header, *prefix, *algorithm, *encoding, *token;
+	struct expr *parameter; /* of the query, that holds the token */
 	const char *optional_prefix;
 	const char *secret; /* credential key */
 	const char *secret_prefix;
@@ -129,6 +130,14 @@ struct item_rule {
 	struct expr *account, *resource_type, *external_id, *event_type, *data, *updated_at;
 	struct expr **dedupe;
 	size_t ndedupe;
+	/* The other ids of the same thing, each an item of its own (a merge); the loop's name for
+	 * them is "merged". */
+	struct expr **merged_ids;
+	size_t nmerged_ids;
+	struct expr *merged_data;
+	unsigned merged_slot;
+	const json_t *walks; /* its "for" as written */
+	size_t group;        /* the first rule that walks the same things */
 	bool has_lead, wants_details;
 	struct cond *details_when;
 	struct {
@@ -159,6 +168,7 @@ struct error_rule {
 	const char *class_name;
 	enum call_class class;
 	int64_t retry_after_ms; /* -1: not said */
+	const char *text;       /* for people, in place of the answer; or NULL */
 };
 struct paging {
 	bool is_declared;

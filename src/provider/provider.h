@@ -47,9 +47,14 @@ struct webhook { /* a received request, as the engine needs it */
 	struct str body;
 	const char *url; /* full URL as called, for URL-signing schemes */
 	int64_t now_us;
-	json_t *payload; /* set by webhook_parse */
+	const char *notes; /* what there is to say of how it was read, for people; or NULL */
+	json_t *payload;   /* set by webhook_parse */
 };
-/* Parses the body as the manifest says (JSON, form → object, empty → {}): ERR_MALFORMED. */
+/* Undoes the request's Content-Encoding: ERR_LIMIT where that makes more than LIMIT_BODY_WEBHOOK,
+ * ERR_MALFORMED where the body is not so coded, and stays as it is. */
+int webhook_decode(struct arena *a, struct webhook *w, struct err *err);
+/* Parses the body as the manifest says (JSON as genuine senders write it, form → object, empty →
+ * {}): ERR_MALFORMED, ERR_LIMIT. */
 int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
 /* A handshake (GET, or a challenge in a POST body): 1 answered into w->req's answer, 0 not one, -1
  * refused (403 answered). connections: those it may match. */
@@ -65,13 +70,20 @@ int webhook_accounts(const struct provider *p, struct arena *a, const struct web
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, const char **reason);
 
+/* A URL as called, for the log: without what a manifest takes for a token in its query, and without
+ * the connection's secrets. */
+const char *webhook_redact_url(
+    const struct provider *p, struct arena *a, const struct access *c, const char *url);
+
 /* Whether signatures can be checked with these settings: ERR_INVALID on the field "settings.KEY"
  * that names an algorithm or encoding that there is not. */
 int webhook_check_settings(
     const struct provider *p, struct arena *a, json_t *settings, struct err *err);
 
-/* One thing found in a payload. Text is arena-owned. */
+/* What is made of one thing in a payload. Text is arena-owned. */
 struct webhook_item {
+	size_t place;             /* of the thing among those that the payload carries, from 1 */
+	bool is_more;             /* another item was made of the same thing before */
 	struct str resource_type; /* {NULL,0}: no record is made of it */
 	struct str external_id;
 	struct str event_type;       /* "lead.received", "contact.propertyChange", … */
@@ -86,10 +98,21 @@ struct webhook_item {
 	int64_t created_us; /* the provider's time of the lead, or TIME_NONE */
 	bool needs_details; /* and the connection has what the fetch needs */
 };
-/* What the payload carries for this connection: at most LIMIT_ITEMS_PER_EVENT. Items of other
- * external accounts are left out when the connection has an externalAccountId. */
-int webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
-    const struct access *c, struct webhook_item **items, size_t *n, struct err *err);
+/* All that a payload carries for a connection: what is taken, and what is not. */
+struct webhook_found {
+	struct webhook_item *items; /* in the order of the provider's clock, if each has a time */
+	size_t n;
+	size_t carried;         /* things in it */
+	size_t ignored;         /* of these, such as the manifest leaves alone */
+	size_t left;            /* the first that was to be taken and cannot be; 0: none */
+	const char *left_why;   /* "has no id": goes behind "item 3" */
+	const char *nothing;    /* it carries none: why, for people; else NULL */
+	bool is_nothing_normal; /* an empty list, rather than a payload of another shape */
+};
+/* Whatever is wrong with a thing costs no other. Of things of other external accounts it is told
+ * too that they are not taken, when the connection has an externalAccountId. */
+void webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
+    const struct access *c, struct webhook_found *out);
 /* The body, status and type a provider wants to its 200 ({"received":…} otherwise): true when it
  * has its own. */
 bool webhook_answer(
@@ -101,7 +124,14 @@ bool webhook_answer(
 int provider_check_success(struct arena *a, const json_t *condition, struct err *err);
 /* How a call ended, by the manifest's error rules (an error inside a 200, a 403 that is a rate
  * limit…). */
-enum call_class { CALL_OK, CALL_RETRY, CALL_RATE_LIMITED, CALL_AUTH, CALL_FATAL };
+enum call_class {
+	CALL_OK,
+	CALL_RETRY,
+	CALL_RATE_LIMITED,
+	CALL_AUTH,
+	CALL_FATAL,
+	CALL_NOT_YET /* what is asked for is not to be seen so far; nothing ails the peer */
+};
 struct call_result {
 	enum call_class class;
 	int status;             /* 0: no answer */

@@ -14,6 +14,7 @@
  * Schemes differ in the URL that they sign: some leave the port out, some write the default one.
  * The sender cannot be asked, so all forms are tried. The exception is a form body where the URL
  * carries the body's hash: the hash is checked, and the form counts as empty. */
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "http/form.h"
@@ -406,6 +407,14 @@ static struct str signature_header_value(struct signature_check *k)
 	return req_header(k->w->req, lower);
 }
 
+static struct str signature_parameter_value(struct signature_check *k)
+{
+	struct str name = expr_text(k->s->parameter, k->scope);
+
+	return name.n == 0 ? (struct str){NULL, 0}
+			   : req_query(k->w->req, arena_strndup(k->scope->a, name.p, name.n));
+}
+
 static bool signature_verify(struct signature_check *k, const struct access *c)
 {
 	const struct signature *s = k->s;
@@ -440,8 +449,9 @@ int webhook_verify(const struct provider *p, struct arena *a, const struct webho
 
 		if (k.s->when != NULL && !cond_holds(k.s->when, &scope))
 			continue;
-		if (k.s->header != NULL) {
-			k.header = signature_header_value(&k);
+		if (k.s->header != NULL || k.s->parameter != NULL) {
+			k.header = k.s->header != NULL ? signature_header_value(&k)
+						       : signature_parameter_value(&k);
 			if (k.header.p == NULL)
 				continue;
 		}
@@ -450,4 +460,46 @@ int webhook_verify(const struct provider *p, struct arena *a, const struct webho
 		return is_verified;
 	}
 	return 0;
+}
+
+/* Is a name as it stands in a query the one that a token may stand behind? */
+static bool is_token_parameter(const struct provider *p, struct scope *scope, struct str raw)
+{
+	char *decoded = arena_alloc(scope->a, raw.n + 1);
+	long n = percent_decode(decoded, raw.n + 1, raw, true);
+
+	for (size_t i = 0; n >= 0 && i < p->nsignatures; i++)
+		if (p->signatures[i].parameter != NULL &&
+		    str_eq(expr_text(p->signatures[i].parameter, scope),
+			(struct str){decoded, (size_t)n}))
+			return true;
+	return false;
+}
+
+/* Whatever stands there: a wrong one may be right elsewhere, or tomorrow. */
+const char *webhook_redact_url(
+    const struct provider *p, struct arena *a, const struct access *c, const char *url)
+{
+	const char *query = strchr(url, '?');
+	struct scope scope = {.a = a};
+	struct buf *b = buf_new(a, 2 * strlen(url) + 8);
+	struct str rest, pair, name;
+
+	scope.slot[ROOT_SETTINGS].json = c->settings;
+	if (query == NULL)
+		return access_redact(a, c, url);
+	buf_add(b, url, (size_t)(query - url));
+	rest = str_from(query + 1);
+	for (char joint = '?'; str_split(&rest, '&', &pair); joint = '&') {
+		struct str value = pair;
+
+		buf_chr(b, joint);
+		if (!str_split(&value, '=', &name) || !is_token_parameter(p, &scope, name)) {
+			buf_add(b, pair.p, pair.n);
+			continue;
+		}
+		buf_add(b, name.p, name.n);
+		buf_str(b, "=***");
+	}
+	return access_redact(a, c, buf_ok(b) ? b->p : "");
 }

@@ -81,6 +81,7 @@ DB_STMT_ROWS(record_search_wait, "INSERT INTO record_search_queue (record_id, ac
 /* What is known of one record while a batch goes over it. */
 struct working_record {
 	struct record_item *first; /* names it */
+	struct record_item *last;  /* changed it */
 	struct uuid id;
 	bool is_stored, is_created, is_updated;
 	bool is_confirmed; /* its clocks moved, perhaps without a change */
@@ -288,6 +289,7 @@ static void batch_create_record(
 	w->newest_us = item_time(it);
 	w->at_us = w->from_us = it->at_us;
 	w->source = it->source;
+	w->last = it;
 	it->outcome = RECORD_CREATED;
 	batch_add_change(b, w, it, STR("[]"));
 }
@@ -328,8 +330,12 @@ static int record_merge_patch(
 			working_confirm(w, at);
 		return 0;
 	}
-	if (working_open(b, w, err) == -1 || (patch = json_parse(b->a, it->data, err)) == NULL)
+	if (working_open(b, w, err) == -1)
 		return -1;
+	if ((patch = json_parse(b->a, it->data, err)) == NULL) {
+		it->is_refused = true;
+		return -1;
+	}
 	if (it->is_of_cells)
 		record_keep_printed(b->a, w->data, patch, it->has_cleared);
 	clock_merge(&m, w->data, w->clocks, patch);
@@ -338,6 +344,7 @@ static int record_merge_patch(
 	if (json_array_size(m.changes) == 0)
 		return 0;
 	w->is_updated = true;
+	w->last = it;
 	/* two writers may come in another order than their clocks say: a record only moves forward
 	 */
 	w->at_us = it->at_us > w->at_us ? it->at_us : w->at_us + 1;
@@ -350,6 +357,8 @@ static int record_merge_patch(
 /* What each is at the end, once, whatever was merged into it. */
 static int batch_write_texts(struct upsert_batch *b, struct err *err)
 {
+	int rc = 0;
+
 	for (size_t i = 0; i < map_count(b->records); i++) {
 		struct working_record *w = map_value(b->records, i);
 
@@ -358,11 +367,13 @@ static int batch_write_texts(struct upsert_batch *b, struct err *err)
 		if (w->is_updated)
 			w->text = json_text(b->a, w->data);
 		w->clocks_text = clock_text(b->a, w->clocks, w->data, w->newest_us);
-		if (w->text.n > LIMIT_RECORD_BYTES)
-			return err_set(err, ERR_LIMIT, "a record may have at most %u bytes",
-			    LIMIT_RECORD_BYTES);
+		if (w->text.n <= LIMIT_RECORD_BYTES)
+			continue;
+		w->last->is_refused = true;
+		rc = err_set(
+		    err, ERR_LIMIT, "a record may have at most %u bytes", LIMIT_RECORD_BYTES);
 	}
-	return 0;
+	return rc;
 }
 
 static int batch_apply_item(struct upsert_batch *b, struct record_item *it, struct err *err)
@@ -370,9 +381,11 @@ static int batch_apply_item(struct upsert_batch *b, struct record_item *it, stru
 	struct working_record *w = map_get(b->records, item_key(b->a, it));
 	int rc = 0;
 
-	if (it->data.n > LIMIT_RECORD_BYTES)
+	if (it->data.n > LIMIT_RECORD_BYTES) {
+		it->is_refused = true;
 		return err_set(
 		    err, ERR_LIMIT, "a record may have at most %u bytes", LIMIT_RECORD_BYTES);
+	}
 	if (!w->is_stored && !w->is_created)
 		batch_create_record(b, w, it);
 	else if (it->is_only_new)

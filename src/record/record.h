@@ -44,6 +44,7 @@ struct record_item {
 	struct uuid id;
 	enum record_outcome outcome;
 	bool is_in_the_way; /* record_upsert_shared */
+	bool is_refused;    /* the call failed for this one: without it it may be tried again */
 	bool was_ahead;     /* its provider's time lay in the future, and counts as its receipt */
 };
 

@@ -1,5 +1,6 @@
 /* What parses is written as text that parses to the same value, in each of the three forms, and
- * merging a value into a copy of itself changes nothing. */
+ * merging a value into a copy of itself changes nothing. The lenient reader reads all that the
+ * strict one does, to the same value, and what it repairs is JSON like any other. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,6 +40,19 @@ static void check(struct arena *a, const json_t *value)
 	require(!json_is_object(value) || json_equal(copy, value) == 1);
 }
 
+static void check_lenient(struct arena *a, struct str text, const json_t *strict)
+{
+	struct err e = ERR_INIT;
+	unsigned repairs = 0;
+	json_t *value = json_parse_lenient(a, text, &repairs, &e);
+
+	require(!strict || (value && repairs == 0 && json_equal(value, strict) == 1));
+	require(value || ((e.code == ERR_MALFORMED || e.code == ERR_LIMIT) && e.msg[0]));
+	require(!value || (json_repairs_text(a, repairs) != NULL) == (repairs != 0));
+	if (value)
+		check(a, value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *a = arena_new();
@@ -51,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		require((e.code == ERR_MALFORMED || e.code == ERR_LIMIT) && e.msg[0]);
 	}
+	check_lenient(a, (struct str){(const char *)data, size}, value);
 	arena_free(a);
 	return 0;
 }

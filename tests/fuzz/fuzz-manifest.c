@@ -64,7 +64,7 @@ static void take(const struct provider *p, struct arena *a, struct req *r, bool 
 	struct webhook w = {.req = r, .body = r->body, .url = "https://a.example/x?y", .now_us = 1};
 	const struct access *c = some_access(a, is_full);
 	struct err err = ERR_INIT;
-	struct webhook_item *items;
+	struct webhook_found found;
 	struct str *ids;
 	const char *reason;
 	size_t n;
@@ -78,11 +78,14 @@ static void take(const struct provider *p, struct arena *a, struct req *r, bool 
 	for (size_t i = 0; i < n; i++)
 		require(ids[i].n > 0 && ids[i].n <= LIMIT_EXTERNAL_ID_BYTES);
 	webhook_verify(p, a, &w, c, &reason);
-	if (webhook_items(p, a, &w, c, &items, &n, &err) == 0)
-		for (size_t i = 0; i < n; i++)
-			check_item(p, a, &items[i]);
-	else
-		require(err.code == ERR_LIMIT);
+	webhook_items(p, a, &w, c, &found);
+	for (size_t i = 0; i < found.n; i++) {
+		check_item(p, a, &found.items[i]);
+		require(found.items[i].place > 0 && found.items[i].place <= found.carried);
+	}
+	require(found.left <= found.carried && (found.left == 0) == (found.left_why == NULL));
+	require((found.carried == 0) == (found.nothing != NULL));
+	require(found.n > 0 || found.left > 0 || found.ignored == found.carried);
 	if (provider_lead_fields(p, a, w.payload, NULL) != NULL)
 		provider_details_record(p, a, "lead", w.payload, &us);
 	provider_details_record(p, a, "contact", w.payload, &us);

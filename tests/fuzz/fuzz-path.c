@@ -39,7 +39,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	str_split(&rest, '\n', &text);
 	p = path_compile(a, text, &e);
 	if (p) {
-		require(e.code == ERR_NONE && str_is(text, path_text(p)));
+		struct path *again = path_compile(a, str_from(path_text(p)), &e);
+
+		require(e.code == ERR_NONE && again && path_steps(again) == path_steps(p));
+		require(strcmp(path_text(again), path_text(p)) == 0);
 		root = json_parse(a, rest, NULL);
 		if (root) {
 			(void)path_get(p, root);

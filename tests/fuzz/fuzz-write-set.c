@@ -34,7 +34,7 @@ static size_t touch_all(const struct write_set *ws)
 		     touch(ws->remote_addr) + touch(ws->request_id) + touch(ws->url) +
 		     touch(ws->headers) + touch(ws->body);
 
-	require(ws->nitems <= LIMIT_ITEMS_PER_EVENT);
+	require(ws->nitems <= LIMIT_ITEMS_PER_COMMIT);
 	for (size_t i = 0; i < ws->nitems; i++) {
 		const struct write_item *it = &ws->items[i];
 

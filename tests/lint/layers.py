@@ -10,6 +10,7 @@ LAYERS = variable("rooms") + ["sandbox", "cmd"]
 # any one file of that folder, per header.
 USERS = [
     (r"jansson\.h", "src/base/json.h"),
+    (r"zlib\.h", "src/base/inflate.c"),
     (r"utf8proc\.h", "src/base/utf8.c"),
     (r"gnutls/.*\.h", "src/crypto/"),
     (r"crypt\.h", "src/crypto/"),

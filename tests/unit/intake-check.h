@@ -52,7 +52,7 @@ static inline struct write_item intake_lead(const char *key, const char *id)
 static inline void intake_give(struct write_set *ws, struct write_item *items, size_t n)
 {
 	ws->items = items;
-	ws->nitems = n;
+	ws->nitems = ws->carried = n;
 }
 
 #define COUNT_IN(db, table, account)                                                               \

@@ -98,6 +98,104 @@ static void texts(void)
 	arena_free(a);
 }
 
+static void lenient(void)
+{
+#define WHOLE(lit)                                                                                 \
+	{                                                                                          \
+		lit, sizeof(lit) - 1                                                               \
+	}
+	static const struct {
+		int line;
+		struct str in;
+		const char *out; /* NULL: refused all the same */
+		unsigned repairs;
+	} rows[] = {
+	    {__LINE__, WHOLE("{\"a\":[1,2.50,\"\\u00e9\"]}"), "{\"a\":[1,2.50,\"\xC3\xA9\"]}", 0},
+	    {__LINE__, WHOLE("\xEF\xBB\xBF{\"a\":1}"), "{\"a\":1}", JSON_REPAIR_MARK},
+	    {__LINE__, WHOLE("\"up \\ud83d\""), "\"up \xEF\xBF\xBD\"", JSON_REPAIR_SURROGATE},
+	    {__LINE__, WHOLE("\"\\ud83d\\ude00 \\ude00\\ud83d\\n\""),
+		"\"\xF0\x9F\x98\x80 \xEF\xBF\xBD\xEF\xBF\xBD\\n\"", JSON_REPAIR_SURROGATE},
+	    {__LINE__, WHOLE("\"\\\\ud83d\""), "\"\\\\ud83d\"", 0},
+	    {__LINE__, WHOLE("{\"k\\ud83d\":1}"), "{\"k\xEF\xBF\xBD\":1}", JSON_REPAIR_SURROGATE},
+	    {__LINE__, WHOLE("\"a\\u0000b\""),
+		"\"a\xEF\xBF\xBD"
+		"b\"",
+		JSON_REPAIR_NUL},
+	    {__LINE__, WHOLE("[2.50,\"a\0b\"]\0"),
+		"[2.50,\"a\xEF\xBF\xBD"
+		"b\"]",
+		JSON_REPAIR_NUL},
+	    {__LINE__, WHOLE("\"a\xFF\xC3(\xED\xA0\x80\""),
+		"\"a\xEF\xBF\xBD\xEF\xBF\xBD(\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"",
+		JSON_REPAIR_BYTES},
+	    {__LINE__, WHOLE("\"a\n\tb\x01\""), "\"a\\n\\tb\\u0001\"", JSON_REPAIR_CONTROL},
+	    {__LINE__, WHOLE("{\"a\":1,\"a\":{\"b\":2,\"b\":3}}"), "{\"a\":{\"b\":3}}",
+		JSON_REPAIR_DOUBLED},
+	    {__LINE__, WHOLE("\xEF\xBB\xBF{\"a\":1,\"a\":\"\\ud83d\"}"), "{\"a\":\"\xEF\xBF\xBD\"}",
+		JSON_REPAIR_MARK | JSON_REPAIR_SURROGATE | JSON_REPAIR_DOUBLED},
+	    {__LINE__, WHOLE(""), NULL, 0},
+	    {__LINE__, WHOLE("{'a':1}"), NULL, 0},
+	    {__LINE__, WHOLE("{\"a\":1,}"), NULL, 0},
+	    {__LINE__, WHOLE("{\"a\":\"\\q\"}"), NULL, 0},
+	    {__LINE__, WHOLE("\"\\ud83d"), NULL, 0},
+	    {__LINE__, WHOLE("\"\\ud8"), NULL, 0},
+	    {__LINE__, WHOLE("\"a\\"), NULL, 0},
+	    {__LINE__, WHOLE("\xFF\xFE{\0}\0"), NULL, 0},
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct err e = ERR_INIT;
+		unsigned repairs;
+		json_t *v = json_parse_lenient(a, rows[i].in, &repairs, &e);
+
+		CHECK_AT(rows[i].line, (v != NULL) == (rows[i].out != NULL));
+		if (v && rows[i].out) {
+			CHECK_AT(rows[i].line, TEXT_EQ(json_text(a, v).p, rows[i].out));
+			CHECK_AT(rows[i].line, repairs == rows[i].repairs);
+			CHECK_AT(rows[i].line,
+			    (json_repairs_text(a, repairs) != NULL) == (repairs != 0));
+		} else {
+			CHECK_AT(rows[i].line, e.code == ERR_MALFORMED && e.msg[0] != '\0');
+		}
+	}
+	arena_free(a);
+}
+
+/* In our words, whatever the parser calls them. */
+static void words(void)
+{
+	static const struct {
+		int line;
+		const char *in, *said;
+	} rows[] = {
+	    {__LINE__, "{\"a\":1,\"a\":2}", "twice"},
+	    {__LINE__, "\"\\ud800\"", "half a surrogate pair"},
+	    {__LINE__, "\"\\u0000\"", "the escape \\u0000"},
+	    {__LINE__, "{\"\\u0000\":1}", "the escape \\u0000"},
+	    {__LINE__, "\"\xFF\"", "no UTF-8"},
+	    {__LINE__, "\"a\nb\"", "a line break within a text"},
+	    {__LINE__, "\"a\x01\"", "a control character"},
+	    {__LINE__, "\"\\q\"", "an escape that there is not"},
+	    {__LINE__, "{a:1}", "a key in quotes"},
+	    {__LINE__, "{\"a\" 1}", "a colon"},
+	    {__LINE__, "[1 2]", "a comma or a ]"},
+	    {__LINE__, "{\"a\":1 2}", "a comma or a }"},
+	    {__LINE__, "[1] 2", "behind its end"},
+	    {__LINE__, "nul", "not JSON"},
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct err e = ERR_INIT;
+
+		CHECK_AT(rows[i].line, json_parse(a, str_from(rows[i].in), &e) == NULL);
+		CHECK_AT(rows[i].line, strstr(e.msg, rows[i].said) != NULL);
+		CHECK_AT(rows[i].line, strstr(e.msg, "JSON_") == NULL);
+	}
+	arena_free(a);
+}
+
 static void messages(void)
 {
 	struct arena *a = arena_new();
@@ -318,8 +416,8 @@ static void a_merge_shares_nothing(void)
 void suite_base_json(void);
 void suite_base_json(void)
 {
-	ADD_TESTS("base/json", {"texts", texts}, {"messages", messages}, {"bounds", bounds},
-	    {"written for people", written_for_people},
+	ADD_TESTS("base/json", {"texts", texts}, {"messages", messages}, {"lenient", lenient},
+	    {"words", words}, {"bounds", bounds}, {"written for people", written_for_people},
 	    {"many members are sorted", many_members_are_sorted}, {"members", members},
 	    {"setters", setters}, {"merges", merges},
 	    {"a merge shares nothing", a_merge_shares_nothing});

@@ -86,11 +86,49 @@ static void the_root(void)
 	arena_free(a);
 }
 
+/* As forms write names. */
+static void names_in_brackets(void)
+{
+	static const struct {
+		int line;
+		const char *path, *dotted, *found;
+	} rows[] = {
+	    {__LINE__, "address[city]", "address.city", "\"Rome\""},
+	    {__LINE__, "[address][city]", "address.city", "\"Rome\""},
+	    {__LINE__, "entry[0][changes][][value]", "entry.0.changes[].value",
+		"{\"leadgen_id\":11}"},
+	    {__LINE__, "entry[3].changes[1][value][leadgen_id]",
+		"entry.3.changes.1.value.leadgen_id", "41"},
+	    {__LINE__, "[a.b].c\\[d\\]", "a\\.b.c\\[d\\]", "\"odd\""},
+	    {__LINE__, "address[0]", "address[0]", "\"zero\""},
+	    {__LINE__, "address[town]", "address.town", NULL},
+	};
+	struct arena *a = arena_new();
+	json_t *root = json_parse(a, str_from(document), NULL);
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct err e = ERR_INIT;
+		struct path *p = path_compile(a, str_from(rows[i].path), &e), *again;
+		json_t *value;
+
+		CHECK_AT(rows[i].line, p != NULL && TEXT_EQ(path_text(p), rows[i].dotted));
+		if (p == NULL)
+			continue;
+		again = path_compile(a, str_from(path_text(p)), &e);
+		value = path_get(p, root);
+		CHECK_AT(rows[i].line, again != NULL && path_get(again, root) == value);
+		CHECK_AT(rows[i].line, (value != NULL) == (rows[i].found != NULL));
+		if (value != NULL && rows[i].found != NULL)
+			CHECK_AT(rows[i].line, TEXT_EQ(json_text(a, value).p, rows[i].found));
+	}
+	arena_free(a);
+}
+
 static void not_paths(void)
 {
-	static const char *const texts[] = {".", ".a", "a.", "a..b", "a[", "a]", "a[x]", "a[-1]",
-	    "a[0", "a[0]b", "a[]b", "a[].", "[].[]", "a\\", "a\\x", "a.[0]", "[", "]", "a[1.5]",
-	    "a[99999999999]", "\xFF"};
+	static const char *const texts[] = {".", ".a", "a.", "a..b", "a[", "a]", "a[x", "a[[x]]",
+	    "a[x\\]]", "a[-1]", "a[0", "a[0]b", "a[]b", "a[].", "[].[]", "a\\", "a\\x", "a.[0]",
+	    "[", "]", "a[1.5]", "a[99999999999]", "\xFF"};
 	struct arena *a = arena_new();
 	char text[LIMIT_PATH_BYTES + 2];
 
@@ -155,6 +193,6 @@ static void sets(void)
 void suite_base_path(void);
 void suite_base_path(void)
 {
-	ADD_TESTS("base/path", {"finds", finds}, {"the root", the_root}, {"not paths", not_paths},
-	    {"sets", sets});
+	ADD_TESTS("base/path", {"finds", finds}, {"the root", the_root},
+	    {"names in brackets", names_in_brackets}, {"not paths", not_paths}, {"sets", sets});
 }

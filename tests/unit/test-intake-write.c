@@ -21,24 +21,27 @@ static bool item_same(const struct write_item *x, const struct write_item *y)
 	return memcmp(x->dedupe, y->dedupe, DEDUPE_SIZE) == 0 && x->has_dedupe == y->has_dedupe &&
 	       str_same(x->resource_type, y->resource_type) &&
 	       str_same(x->external_id, y->external_id) && str_same(x->data, y->data) &&
-	       x->provider_updated_us == y->provider_updated_us &&
-	       x->needs_details == y->needs_details && x->is_lead == y->is_lead &&
-	       str_same(x->lead, y->lead) && str_same(x->form_id, y->form_id) &&
-	       str_same(x->ad_id, y->ad_id) && str_same(x->campaign_id, y->campaign_id);
+	       x->provider_updated_us == y->provider_updated_us && x->place == y->place &&
+	       x->is_more == y->is_more && x->needs_details == y->needs_details &&
+	       x->is_lead == y->is_lead && str_same(x->lead, y->lead) &&
+	       str_same(x->form_id, y->form_id) && str_same(x->ad_id, y->ad_id) &&
+	       str_same(x->campaign_id, y->campaign_id);
 }
 
 static bool set_same(const struct write_set *x, const struct write_set *y)
 {
-	bool is_same = uuid_eq(x->event_id, y->event_id) && uuid_eq(x->account_id, y->account_id) &&
-		       uuid_eq(x->connection_id, y->connection_id) &&
-		       str_same(x->provider_type, y->provider_type) &&
-		       str_same(x->reason, y->reason) && str_same(x->event_type, y->event_type) &&
-		       str_same(x->remote_addr, y->remote_addr) &&
-		       str_same(x->request_id, y->request_id) && str_same(x->url, y->url) &&
-		       str_same(x->headers, y->headers) && str_same(x->body, y->body) &&
-		       x->received_us == y->received_us && x->latency_us == y->latency_us &&
-		       x->may_be_written == y->may_be_written && x->is_replay == y->is_replay &&
-		       x->is_failed == y->is_failed && x->nitems == y->nitems;
+	bool is_same =
+	    uuid_eq(x->event_id, y->event_id) && uuid_eq(x->account_id, y->account_id) &&
+	    uuid_eq(x->connection_id, y->connection_id) &&
+	    str_same(x->provider_type, y->provider_type) && str_same(x->reason, y->reason) &&
+	    str_same(x->event_type, y->event_type) && str_same(x->remote_addr, y->remote_addr) &&
+	    str_same(x->request_id, y->request_id) && str_same(x->url, y->url) &&
+	    str_same(x->headers, y->headers) && str_same(x->body, y->body) &&
+	    x->received_us == y->received_us && x->latency_us == y->latency_us &&
+	    x->may_be_written == y->may_be_written && x->is_replay == y->is_replay &&
+	    x->is_failed == y->is_failed && x->nitems == y->nitems && x->carried == y->carried &&
+	    x->left == y->left && x->is_pending == y->is_pending &&
+	    str_same(x->left_why, y->left_why) && str_same(x->notes, y->notes);
 
 	for (size_t i = 0; is_same && i < x->nitems; i++)
 		is_same = item_same(&x->items[i], &y->items[i]);
@@ -55,6 +58,8 @@ static void make_sets(struct write_set sets[4], struct write_item items[3])
 	items[0] = intake_item("0123456789abcdef", "id", "{}");
 	items[0].provider_updated_us = INT64_MAX;
 	items[0].needs_details = true;
+	items[0].place = 70000;
+	items[0].is_more = true;
 	items[1] = intake_lead(NULL, "");
 	items[1].lead = STR("{\"email\":\"a@b.co\"}");
 	items[1].ad_id = STR("");
@@ -68,6 +73,11 @@ static void make_sets(struct write_set sets[4], struct write_item items[3])
 	sets[2].may_be_written = true;
 	sets[2].is_failed = true;
 	sets[2].reason = STR("bad signature");
+	sets[2].carried = 300;
+	sets[2].left = 299;
+	sets[2].left_why = STR("has no id");
+	sets[2].notes = STR("a note");
+	sets[2].is_pending = true;
 	sets[2].event_type = (struct str){NULL, 0};
 	sets[2].received_us = INT64_MIN;
 	sets[3] = (struct write_set){0};
@@ -149,9 +159,9 @@ static void broken_anywhere(void)
 
 static void too_many_items(void)
 {
-	static const size_t counts[] = {LIMIT_ITEMS_PER_EVENT, LIMIT_ITEMS_PER_EVENT + 1};
+	static const size_t counts[] = {LIMIT_ITEMS_PER_COMMIT, LIMIT_ITEMS_PER_COMMIT + 1};
 	struct arena *a = arena_new();
-	struct write_item *items = arena_array(a, LIMIT_ITEMS_PER_EVENT + 1, sizeof(*items));
+	struct write_item *items = arena_array(a, LIMIT_ITEMS_PER_COMMIT + 1, sizeof(*items));
 
 	for (size_t i = 0; i < COUNT(counts); i++) {
 		struct write_set ws = intake_set(uuid_new(), uuid_new());
@@ -393,7 +403,7 @@ static void statuses(void)
 	sets[3].is_failed = true;
 	write_sets_commit(db, sets, COUNT(sets));
 	CHECK(all_well(sets, COUNT(sets)));
-	CHECK(TEXT_EQ(intake_status(db, a, sets[0].event_id), "verified"));
+	CHECK(TEXT_EQ(intake_status(db, a, sets[0].event_id), "processed"));
 	CHECK(TEXT_EQ(intake_status(db, a, sets[1].event_id), "processed"));
 	CHECK(TEXT_EQ(intake_status(db, a, sets[2].event_id), "rejected"));
 	CHECK(TEXT_EQ(intake_status(db, a, sets[3].event_id), "failed"));
@@ -558,18 +568,112 @@ static void bad_sets_harm_no_other(void)
 	intake_give(&sets[5], &wide, 1);
 	write_sets_commit(db, sets, COUNT(sets));
 	for (size_t i = 0; i < COUNT(sets); i++) {
-		CHECK((sets[i].err.code == ERR_NONE) == (i % 2 == 0));
-		CHECK((intake_status(db, a, sets[i].event_id)[0] != '\0') == (i % 2 == 0));
+		CHECK((sets[i].err.code == ERR_NONE) == (i != 5));
+		CHECK(TEXT_EQ(intake_status(db, a, sets[i].event_id), i == 5       ? ""
+								      : i % 2 == 0 ? "processed"
+										   : "failed"));
 	}
-	CHECK(sets[1].err.code == ERR_LIMIT && sets[3].err.code == ERR_MALFORMED);
 	CHECK(sets[5].err.code == ERR_INVALID);
-	CHECK(COUNT_IN(db, "events", account) == 3 && COUNT_IN(db, "records", account) == 3);
+	CHECK(COUNT_IN(db, "events", account) == 5 && COUNT_IN(db, "records", account) == 3);
 	CHECK(COUNT_IN(db, "leads", account) == 3 && COUNT_IN(db, "jobs", account) == 3);
 	CHECK(COUNT_IN(db, "event_keys", account) == 3);
 	/* corrected, it is no duplicate */
 	large.data = STR("{}");
+	sets[1].is_replay = true;
 	write_sets_commit(db, &sets[1], 1);
 	CHECK(all_well(&sets[1], 1) && !sets[1].is_duplicate);
+	CHECK(TEXT_EQ(intake_status(db, a, sets[1].event_id), "processed"));
+	arena_free(a);
+}
+
+/* What a set carried, what of it was taken, and why the first of the others was not. */
+static void verdicts(void)
+{
+	struct db *db = test_db();
+	struct uuid account = uuid_new(), connection = uuid_new();
+	struct write_item items[4] = {intake_item("1", "a", "{}"), intake_item("2", "b", "{}"),
+	    intake_lead("3", "c"), intake_item("4", "d", "{}")};
+	struct write_set ws = intake_set(account, connection), again;
+	struct arena *a;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	for (size_t i = 0; i < COUNT(items); i++)
+		items[i].place = i + 2; /* before them stood something without an id */
+	items[2].lead = STR("{broken");
+	items[3].place = 4; /* of the same thing */
+	items[3].is_more = true;
+	intake_give(&ws, items, 4);
+	ws.carried = 5;
+	ws.left = 5;
+	ws.left_why = STR("has no id");
+	ws.notes = STR("a byte-order mark fell");
+	write_sets_commit(db, &ws, 1);
+	CHECK(all_well(&ws, 1));
+#define TOLD(ws)                                                                                   \
+	TEXT_OF(db, a,                                                                             \
+	    "SELECT CONCAT_WS('/', status, items, taken, left_first, left_reason, reason)"         \
+	    " FROM events WHERE id = ?",                                                           \
+	    db_uuid(&(ws).event_id))
+	CHECK(str_starts(str_from(TOLD(ws)), "processed/5/2/4/is not stored: JSON"));
+	CHECK(str_ends(str_from(TOLD(ws)), "; a byte-order mark fell"));
+	/* once more: two are repeats, what was not stored is not */
+	again = intake_set(account, connection);
+	items[2] = intake_item("3", "c", "{}");
+	items[2].place = 4;
+	intake_give(&again, items, 3);
+	write_sets_commit(db, &again, 1);
+	CHECK(all_well(&again, 1));
+	CHECK(
+	    TEXT_EQ(TOLD(again), "processed/3/1/2/was received before/item 2 was received before"));
+	arena_free(a);
+}
+
+/* More than one commit takes: acknowledged with a job, taken in parts, each from where the last one
+ * ended, whoever does it. */
+static void parts(void)
+{
+	struct db *db = test_db();
+	struct uuid account = uuid_new(), connection = uuid_new();
+	struct write_item items[4] = {intake_item("1", "a", "{}"), intake_item("2", "b", "{}"),
+	    intake_item("3", "c", "{}"), intake_item("4", "d", "{}")};
+	struct write_set ws = intake_set(account, connection), part;
+	struct arena *a;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	ws.is_pending = true;
+	ws.carried = 5;
+	write_sets_commit(db, &ws, 1);
+	CHECK(all_well(&ws, 1) && TEXT_EQ(TOLD(ws), "verified/0/0"));
+	CHECK(NUMBER_OF(db,
+		  "SELECT COUNT(*) FROM jobs WHERE kind = 'event.process' AND subject_id = ?",
+		  db_uuid(&ws.event_id)) == 1);
+	for (size_t i = 0; i < COUNT(items); i++)
+		items[i].place = i + 1;
+	part = ws;
+	part.is_pending = false;
+	part.is_part = true;
+	part.items = items;
+	part.nitems = part.looked_at = 2;
+	write_sets_commit(db, &part, 1);
+	CHECK(all_well(&part, 1) && TEXT_EQ(TOLD(ws), "verified/2/2"));
+	write_sets_commit(db, &part, 1); /* another run with the same part */
+	CHECK(part.err.code == ERR_CONFLICT && TEXT_EQ(TOLD(ws), "verified/2/2"));
+	part.before = 2;
+	part.items = items + 2;
+	part.is_last = true;
+	part.left = 5;
+	part.left_why = STR("has no id");
+	write_sets_commit(db, &part, 1);
+	CHECK(all_well(&part, 1));
+	CHECK(TEXT_EQ(TOLD(ws), "processed/5/4/5/has no id/item 5 has no id"));
+	CHECK(COUNT_IN(db, "records", account) == 4 && COUNT_IN(db, "event_keys", account) == 4);
+	CHECK(COUNT_IN(db, "record_changes", account) == 4);
+	write_sets_commit(db, &part, 1); /* it has its verdict */
+	CHECK(part.err.code == ERR_CONFLICT);
 	arena_free(a);
 }
 
@@ -748,7 +852,7 @@ void suite_intake_write(void)
 	    {"statuses", statuses}, {"held records", held_records},
 	    {"large records", large_records}, {"duplicates", duplicates},
 	    {"accounts are apart", accounts_are_apart}, {"sent again", sent_again},
-	    {"bad sets harm no other", bad_sets_harm_no_other}, {"replays", replays},
-	    {"a large batch", large_batch}, {"committed meanwhile", committed_meanwhile},
-	    {"no database", no_database});
+	    {"bad sets harm no other", bad_sets_harm_no_other}, {"verdicts", verdicts},
+	    {"parts", parts}, {"replays", replays}, {"a large batch", large_batch},
+	    {"committed meanwhile", committed_meanwhile}, {"no database", no_database});
 }
