@@ -18,10 +18,12 @@ libcrypt-dev: build (password hashes)
 libjwt-gnutls-dev: build (tokens)
 libutf8proc-dev: build (text folding)
 libcsv-dev: build (CSV)
+libqrencode-dev: build (QR codes)
 libcunit1-dev: build (unit tests)'
 packages_run='
 mariadb-server-core: run (a private database)
 mariadb-client-core: run (to set the database up)
+tzdata: run (time zones)
 lighttpd: run (the web server in front)
 curl: run (to talk to the product)
 openssl: run (secrets and signatures)

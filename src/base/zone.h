@@ -34,7 +34,7 @@ int64_t zone_instant_us(const struct zone *z, int64_t local_us);
  * hours, and need not begin at 00:00. */
 int64_t zone_day_us(const struct zone *z, int64_t at_us, int days);
 
-/* For tests: reads a file's bytes; NULL when they are no zone. Arena-owned. */
+/* The zone that a file's bytes are; NULL when they are none. Arena-owned. */
 struct zone *zone_parse(struct arena *a, const char *name, struct str file);
 
 #endif
