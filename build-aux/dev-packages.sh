@@ -20,10 +20,12 @@ libjwt-gnutls-dev: build (tokens)
 libutf8proc-dev: build (text folding)
 libcsv-dev: build (CSV)
 zlib1g-dev: build (coded bodies)
+libqrencode-dev: build (QR codes)
 libcunit1-dev: build (unit tests)'
 packages_run='
 mariadb-server-core: run (a private database)
 mariadb-client-core: run (to set the database up)
+tzdata: run (time zones)
 lighttpd: run (the web server in front)
 lighttpd-mod-deflate: run (packed style sheets)
 curl: run (to talk to the product)

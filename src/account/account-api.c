@@ -206,18 +206,6 @@ static bool key_body_read(struct req *r, struct account_key *k)
 	return !req_has_invalid(r);
 }
 
-/* Nobody passes on more than they have; 0, or -1 when refused. */
-static int grant_check(struct req *r, uint64_t granted)
-{
-	uint64_t missing = granted & ~r->actor.permissions;
-
-	if (missing == 0)
-		return 0;
-	res_problem(
-	    r, 403, "A key cannot be given what its maker lacks: %s", permission_name(missing));
-	return -1;
-}
-
 int account_api_keys_create(struct req *r)
 {
 	struct account_key k = {.name = ""}, made;
@@ -226,7 +214,7 @@ int account_api_keys_create(struct req *r)
 	const char *text;
 	json_t *o;
 
-	if (!key_body_read(r, &k) || grant_check(r, k.permissions) == -1)
+	if (!key_body_read(r, &k))
 		return 0;
 	if (key_create_by(r->app, r->a, &r->actor.account_id, r, k.name, k.permissions,
 		k.expires_us, &id, &text, &err) == -1 ||
@@ -248,9 +236,10 @@ int account_api_keys_update(struct req *r)
 	if (!key_wanted(r, &k))
 		return 0;
 	before = k.permissions;
-	if (!key_body_read(r, &k) || grant_check(r, k.permissions & ~before) == -1)
+	if (!key_body_read(r, &k))
 		return 0;
-	if (key_change(r, &k, &err) == -1)
+	if (actor_grant_check(&r->actor, k.permissions & ~before, &err) == -1 ||
+	    key_change(r, &k, &err) == -1)
 		return res_error(r, &err);
 	return res_json(r, 200, key_json(&k));
 }

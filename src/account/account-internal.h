@@ -24,6 +24,8 @@ struct account_user {
 struct account_member {
 	struct uuid account_id, user_id;
 	const char *account_name, *role, *email, *name, *password_hash;
+	const struct zone *zone, *account_zone; /* as of struct actor */
+	int64_t token_epoch;                    /* bearer tokens of an earlier one are over */
 };
 struct account_session {
 	struct account_member member;
@@ -44,7 +46,8 @@ int store_user_insert(struct db *db, const struct uuid *id, const char *email, c
     const char *password_hash, int64_t now_us, struct err *err);
 int store_user_password(
     struct db *db, const struct uuid *id, const char *password_hash, struct err *err);
-int store_user_totp(struct db *db, const struct uuid *id, struct str sealed, struct err *err);
+/* Bearer tokens made before no longer hold. */
+int store_user_tokens_end(struct db *db, const struct uuid *id, struct err *err);
 int store_user_any(struct db *db, struct arena *a, bool *is_there, struct err *err);
 int store_account_insert(
     struct db *db, const struct uuid *id, const char *name, int64_t now_us, struct err *err);
@@ -63,6 +66,19 @@ int store_session(struct db *db, struct arena *a, const struct digest *id,
 int store_session_touch(struct db *db, const struct digest *id, int64_t now_us, struct err *err);
 int store_session_delete(struct db *db, const struct digest *id, struct err *err);
 int store_sessions_delete_of(struct db *db, const struct uuid *user_id, struct err *err);
+/* A person's own sessions; handle is the session_id of struct actor. */
+struct session_row {
+	struct uuid handle;
+	const char *remote_addr, *user_agent;
+	int64_t created_us, seen_us;
+};
+int store_sessions_own(struct db *db, struct arena *a, const struct uuid *user_id, int64_t now_us,
+    int64_t idle_us, struct session_row **out, size_t *n, struct err *err);
+int store_sessions_delete_others(
+    struct db *db, const struct uuid *user_id, const struct uuid *handle, struct err *err);
+/* 1; 0 it is not there, -1. */
+int store_session_delete_own(
+    struct db *db, const struct uuid *user_id, const struct uuid *handle, struct err *err);
 
 int store_key_insert(struct db *db, const struct account_key *k, const struct digest *hash,
     struct str permissions, const struct uuid *created_by, struct err *err);
@@ -134,8 +150,33 @@ int account_setup(struct app *app, struct arena *a, struct str token, const char
 int account_setup_token_is_valid(
     struct app *app, struct arena *a, struct str token, struct err *err);
 
+/* ---- account-settings.c: what an account is set to ---------------------------------------------
+ */
+/* Text of people that must say something: 1 to LIMIT_NAME_BYTES bytes. */
+int account_name_check(const char *field, struct str name, struct err *err);
+int account_zone_check(struct str zone, struct err *err); /* on field "zone" */
+/* accounts.settings as an object; what cannot be read has set nothing. Arena-owned. */
+json_t *account_settings_read(struct arena *a, struct str text);
+struct account_settings {
+	struct str name, zone;
+};
+int account_settings_change(struct req *r, const struct account_settings *s, struct err *err);
+
+/* ---- profile.c: what people change of their own ------------------------------------------------
+ */
+struct profile {
+	struct str name, email, zone; /* zone empty: the account's */
+	bool has_second_factor;
+};
+int profile_read(struct req *r, struct profile *out, struct err *err);
+/* Another email needs the password. ERR_INVALID on "name", "email", "zone", "password". */
+int profile_change(struct req *r, const struct profile *p, struct str password, struct err *err);
+/* Ends all other sessions, and bearer tokens. ERR_INVALID on "password", "new_password". */
+int profile_password_change(
+    struct req *r, struct str present, struct str password, struct err *err);
+
 /* ---- login.c: email and password ------------------------------------------------------------- */
-/* Counts an attempt from this address for this email; seconds to wait, or 0 to go on. */
+/* Seconds to wait, because too many attempts for this email from here have failed; 0 to go on. */
 int64_t login_wait_s(struct req *r, const char *email);
 enum login_answer {
 	LOGIN_FAILED = -1, /* err is set */
@@ -145,9 +186,49 @@ enum login_answer {
 	LOGIN_NO_ACCOUNT = 2, /* the person is right, the account is not theirs */
 	LOGIN_WANTS_TOTP = 3, /* the password is right, a second factor is missing */
 };
-/* account_id nil: the oldest membership. Costs a yescrypt in every case. Audits failures. */
+/* Is it this person? *user is filled unless LOGIN_WRONG. Takes as long for whoever it is not, and
+ * counts and audits each failure, and being asked for the second factor. */
+enum login_answer login_person(struct req *r, const char *email, struct str password,
+    struct str totp, struct account_user *user, struct err *err);
+/* The same, and their membership. account_id nil: the oldest. */
 enum login_answer login_check(struct req *r, const char *email, struct str password,
     struct str totp, const struct uuid *account_id, struct account_member *out, struct err *err);
+
+/* The signed-in person's password, asked for once more: 0, or -1 with ERR_INVALID on "password". */
+int login_confirm(struct req *r, struct str password, struct err *err);
+/* Leaves a cookie by which this browser's failures are counted by themselves. */
+void login_remember_browser(struct req *r, const char *email);
+
+/* ---- second-factor.c: authenticators and recovery codes
+ * ------------------------------------------ */
+#define SECOND_FACTOR_CODES 10
+/* RFC 4648 §6 without padding: what authenticators read. */
+const char *base32_text(struct arena *a, const unsigned char *p, size_t n);
+/* The otpauth: address of a secret in base32. */
+const char *second_factor_uri(struct arena *a, const char *email, const char *secret);
+/* A code of the authenticator or a recovery code, used up: 1 it was good, 0, -1. */
+int second_factor_take(
+    struct req *r, const struct account_user *user, struct str code, struct err *err);
+int second_factor_codes_left(
+    struct app *app, struct arena *a, const struct uuid *user_id, int64_t *out, struct err *err);
+/* Within a transaction: another secret, or none ({NULL,0}); step: the last that was taken, 0 none.
+ * Recovery codes and bearer tokens end. */
+int second_factor_store(
+    struct db *db, const struct uuid *user_id, struct str sealed, int64_t step, struct err *err);
+/* A secret that is offered and not stored: what is shown, and what the form carries back. */
+struct second_factor_begun {
+	const char *secret, *uri, *sealed;
+};
+int second_factor_begin(struct req *r, struct second_factor_begun *out, struct err *err);
+/* The same of a form that comes back: 1; 0 when it is too old, or not of this person. */
+int second_factor_resume(struct req *r, struct str sealed, struct second_factor_begun *out);
+/* Turns it on; codes are arena-owned and appear nowhere else. Other sessions end, and bearer
+ * tokens. ERR_CONFLICT: begin again; ERR_INVALID on "code". */
+int second_factor_confirm(struct req *r, struct str sealed, struct str code,
+    const char *codes[SECOND_FACTOR_CODES], struct err *err);
+int second_factor_renew_codes(
+    struct req *r, const char *codes[SECOND_FACTOR_CODES], struct err *err);
+int second_factor_off(struct req *r, struct err *err);
 
 /* ---- totp.c: RFC 6238, SHA-1, six digits, 30 s ----------------------------------------------- */
 /* What a user's secret is sealed with. */
@@ -162,8 +243,8 @@ struct token_claims {
 	int64_t expires_us;
 	const char *version;
 };
-/* What ties tokens to a password: those made before it changed no longer hold. */
-const char *token_version(struct app *app, struct arena *a, const char *password_hash);
+/* What ties tokens to a password and an epoch: those made before these changed no longer hold. */
+const char *token_version(struct app *app, struct arena *a, const struct account_member *m);
 char *token_make(struct app *app, struct arena *a, const struct account_member *m, int64_t now_us,
     struct err *err);
 bool token_read(
@@ -180,6 +261,11 @@ void actor_cache_put(const struct digest *credential, uint64_t generation, int64
 /* For tests: forgets all. */
 void actor_cache_clear(void);
 
+/* ---- audit.c -----------------------------------------------------------------------------------
+ */
+/* Removes failed sign-ins of unknown people, a day old: 1 there are more, 0, -1. */
+int audit_purge(struct db *db, int64_t now_us, int64_t until_us, struct err *err);
+
 /* ---- session.c ------------------------------------------------------------------------------- */
 /* The cookie's name at this address: "__Host-" before it where the address is https. */
 const char *session_cookie_name(const struct req *r, const char *base);
@@ -191,6 +277,9 @@ int session_end(struct req *r, bool everywhere, struct err *err);
 /* The session of a cookie's token: 1 with actor and the time it ends at the latest, 0, -1. */
 int session_find(struct req *r, const struct digest *id, struct actor *actor, int64_t *expires_us,
     struct err *err);
+/* Ends another session of the same person, or all others (handle NULL). 1; 0 it is not there, -1.
+ */
+int session_end_other(struct req *r, const struct uuid *handle, struct err *err);
 bool session_token_looks_right(struct str text); /* 43 base64url characters */
 void actor_of_member(struct actor *actor, const struct account_member *m);
 /* Forms shown to nobody in particular: a random cookie and its HMAC in the form. */
@@ -198,6 +287,11 @@ const char *form_csrf_issue(struct req *r);
 bool form_csrf_is_right(struct req *r);
 /* text when it is a path within /admin of this site, else "/admin". */
 const char *session_next_path(struct arena *a, struct str text);
+
+/* ---- permission.c: nobody passes on more than they have ----------------------------------------
+ */
+/* ERR_DENIED when one of these is not the actor's own. */
+int actor_grant_check(const struct actor *actor, uint64_t granted, struct err *err);
 
 /* ---- api-key.c ------------------------------------------------------------------------------- */
 bool key_looks_right(struct str text); /* "ck_" and 43 base64url characters */

@@ -1,5 +1,5 @@
 /* The pages before the panel: sign-in, sign-out, first run. Data of "account/sign-in": {error,
- * email, next, csrf, totp, is_unused}; of "account/setup": {error, email, next, csrf,
+ * email, next, csrf, totp, is_unused, is_lost}; of "account/setup": {error, email, next, csrf,
  * token, name, accountName}. */
 #include <string.h>
 
@@ -33,6 +33,7 @@ static int sign_in_form(struct req *r, int status, const char *error, struct str
 	json_set_str(data, "csrf", form_csrf_issue(r));
 	json_set_bool(data, "totp", wants_totp);
 	json_set_bool(data, "is_unused", product_is_unused(r));
+	json_set_bool(data, "is_lost", error == NULL && str_is(req_query(r, "lost"), "1"));
 	return chrome_page(r, status, NULL, "Sign in", "account/sign-in", data);
 }
 

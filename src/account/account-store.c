@@ -10,14 +10,16 @@ enum { USER_ID, USER_EMAIL, USER_NAME, USER_PASSWORD_HASH, USER_TOTP_SECRET, USE
 DB_STMT(sql_user_insert, "INSERT INTO users (id, email, name, password_hash, created_at) "
 			 "VALUES (?, ?, ?, ?, ?)");
 DB_STMT(sql_user_password, "UPDATE users SET password_hash = ? WHERE id = ?");
-DB_STMT(sql_user_totp, "UPDATE users SET totp_secret = ? WHERE id = ?");
+DB_STMT(sql_user_tokens_end, "UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ?");
 DB_STMT(sql_user_any, "SELECT id FROM users LIMIT 1");
 DB_STMT(sql_account_insert, "INSERT INTO accounts (id, name, settings, created_at) "
 			    "VALUES (?, ?, '{}', ?)");
 DB_STMT(sql_account_exists, "SELECT id FROM accounts WHERE id = ?");
 DB_STMT(sql_member_set, "INSERT INTO memberships (account_id, user_id, role, created_at) "
 			"VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE role = VALUES(role)");
-#define MEMBER_COLUMNS "m.account_id, m.user_id, a.name, m.role, u.email, u.name, u.password_hash"
+#define MEMBER_COLUMNS                                                                             \
+	"m.account_id, m.user_id, a.name, m.role, u.email, u.name, u.password_hash, a.settings,"   \
+	" u.zone, u.token_epoch"
 enum {
 	MEMBER_ACCOUNT_ID,
 	MEMBER_USER_ID,
@@ -26,6 +28,9 @@ enum {
 	MEMBER_EMAIL,
 	MEMBER_NAME,
 	MEMBER_PASSWORD_HASH,
+	MEMBER_ACCOUNT_SETTINGS,
+	MEMBER_ZONE,
+	MEMBER_TOKEN_EPOCH,
 	MEMBER_MORE /* the first column that a statement adds */
 };
 DB_STMT(sql_member, "SELECT " MEMBER_COLUMNS " FROM memberships m JOIN users u ON u.id = m.user_id "
@@ -103,9 +108,9 @@ int store_user_password(
 	    db, &sql_user_password, DB_VALS(db_str(password_hash), db_uuid(id)), NULL, err);
 }
 
-int store_user_totp(struct db *db, const struct uuid *id, struct str sealed, struct err *err)
+int store_user_tokens_end(struct db *db, const struct uuid *id, struct err *err)
 {
-	return db_exec(db, &sql_user_totp, DB_VALS(db_blob(sealed), db_uuid(id)), NULL, err);
+	return db_exec(db, &sql_user_tokens_end, DB_VALS(db_uuid(id)), NULL, err);
 }
 
 int store_user_any(struct db *db, struct arena *a, bool *is_there, struct err *err)
@@ -139,8 +144,10 @@ int store_member_set(struct db *db, const struct uuid *account_id, const struct 
 	    err);
 }
 
-static void member_read(const struct db_rows *r, struct account_member *out)
+static void member_read(struct arena *a, const struct db_rows *r, struct account_member *out)
 {
+	json_t *settings = account_settings_read(a, db_get_str(r, 0, MEMBER_ACCOUNT_SETTINGS));
+
 	*out = (struct account_member){
 	    .account_id = db_get_uuid(r, 0, MEMBER_ACCOUNT_ID),
 	    .user_id = db_get_uuid(r, 0, MEMBER_USER_ID),
@@ -149,7 +156,11 @@ static void member_read(const struct db_rows *r, struct account_member *out)
 	    .email = db_get_text(r, 0, MEMBER_EMAIL),
 	    .name = db_get_text(r, 0, MEMBER_NAME),
 	    .password_hash = db_get_text(r, 0, MEMBER_PASSWORD_HASH),
+	    .token_epoch = db_get_int(r, 0, MEMBER_TOKEN_EPOCH),
+	    .account_zone = zone_find(str_from(json_str(settings, "zone"))),
 	};
+	out->zone = db_is_null(r, 0, MEMBER_ZONE) ? out->account_zone
+						  : zone_find(db_get_str(r, 0, MEMBER_ZONE));
 }
 
 int store_member(struct db *db, struct arena *a, const struct uuid *account_id,
@@ -164,7 +175,7 @@ int store_member(struct db *db, struct arena *a, const struct uuid *account_id,
 		found = db_row(
 		    db, a, &sql_member, DB_VALS(db_uuid(account_id), db_uuid(user_id)), &r, err);
 	if (found == 1)
-		member_read(&r, out);
+		member_read(a, &r, out);
 	return found;
 }
 
@@ -203,6 +214,14 @@ DB_STMT(sql_session_touch, "UPDATE sessions SET last_seen_at = ? "
 			   "WHERE id = ? AND last_seen_at < ?");
 DB_STMT(sql_session_delete, "DELETE FROM sessions WHERE id = ?");
 DB_STMT(sql_sessions_delete_of, "DELETE FROM sessions WHERE user_id = ?");
+/* A session's name in lists is the beginning of its id. */
+DB_STMT(sql_sessions_delete_others, "DELETE FROM sessions WHERE user_id = ? AND LEFT(id, 16) <> ?");
+DB_STMT(sql_session_delete_own, "DELETE FROM sessions WHERE user_id = ? AND LEFT(id, 16) = ?");
+DB_STMT(sql_sessions_own,
+    "SELECT LEFT(id, 16), remote_addr, user_agent, created_at, last_seen_at FROM sessions"
+    " WHERE user_id = ? AND expires_at > ? AND last_seen_at > ? ORDER BY last_seen_at DESC, id"
+    " LIMIT 100");
+enum { OWN_HANDLE, OWN_ADDRESS, OWN_AGENT, OWN_CREATED, OWN_SEEN };
 
 int store_session_insert(struct db *db, const struct digest *id, const struct account_member *m,
     const char *csrf, struct str remote_addr, struct str user_agent, int64_t now_us,
@@ -223,7 +242,7 @@ int store_session(struct db *db, struct arena *a, const struct digest *id,
 
 	if (found != 1)
 		return found;
-	member_read(&r, &out->member);
+	member_read(a, &r, &out->member);
 	out->csrf = db_get_text(&r, 0, SESSION_CSRF);
 	out->last_seen_us = db_get_int(&r, 0, SESSION_LAST_SEEN);
 	out->expires_us = db_get_int(&r, 0, SESSION_EXPIRES);
@@ -244,6 +263,41 @@ int store_session_delete(struct db *db, const struct digest *id, struct err *err
 int store_sessions_delete_of(struct db *db, const struct uuid *user_id, struct err *err)
 {
 	return db_exec(db, &sql_sessions_delete_of, DB_VALS(db_uuid(user_id)), NULL, err);
+}
+
+int store_sessions_delete_others(
+    struct db *db, const struct uuid *user_id, const struct uuid *handle, struct err *err)
+{
+	return db_exec(
+	    db, &sql_sessions_delete_others, DB_VALS(db_uuid(user_id), db_uuid(handle)), NULL, err);
+}
+
+int store_session_delete_own(
+    struct db *db, const struct uuid *user_id, const struct uuid *handle, struct err *err)
+{
+	return exec_took_one(
+	    db, &sql_session_delete_own, DB_VALS(db_uuid(user_id), db_uuid(handle)), err);
+}
+
+int store_sessions_own(struct db *db, struct arena *a, const struct uuid *user_id, int64_t now_us,
+    int64_t idle_us, struct session_row **out, size_t *n, struct err *err)
+{
+	struct db_rows r;
+
+	if (db_query(db, a, &sql_sessions_own,
+		DB_VALS(db_uuid(user_id), db_int(now_us), db_int(now_us - idle_us)), &r, err) == -1)
+		return -1;
+	*n = r.count;
+	*out = arena_array(a, r.count + 1, sizeof(**out));
+	for (size_t i = 0; i < r.count; i++)
+		(*out)[i] = (struct session_row){
+		    .handle = db_get_uuid(&r, i, OWN_HANDLE),
+		    .remote_addr = db_get_text(&r, i, OWN_ADDRESS),
+		    .user_agent = db_get_text(&r, i, OWN_AGENT),
+		    .created_us = db_get_int(&r, i, OWN_CREATED),
+		    .seen_us = db_get_int(&r, i, OWN_SEEN),
+		};
+	return 0;
 }
 
 /* ---- API keys -------------------------------------------------------------------------------- */
@@ -530,6 +584,7 @@ int store_idempotency_delete(struct db *db, const struct uuid *account_id, const
 /* ---- cleaning up ----------------------------------------------------------------------------- */
 
 #define IDEMPOTENCY_KEPT_US DAY_US
+#define LINKS_KEPT_US (30 * DAY_US) /* an invitation that ran out can still be renewed */
 
 DB_STMT(sql_purge_sessions, "DELETE FROM sessions WHERE expires_at < ?" DB_PURGE_LIMIT);
 DB_STMT(sql_purge_idle, "DELETE FROM sessions WHERE last_seen_at < ?" DB_PURGE_LIMIT);
@@ -543,7 +598,7 @@ int store_purge(struct db *db, int64_t now_us, int64_t idle_us, int64_t until_us
 		int64_t before_us;
 	} tables[] = {{&sql_purge_sessions, now_us}, {&sql_purge_idle, now_us - idle_us},
 	    {&sql_purge_idempotency, now_us - IDEMPOTENCY_KEPT_US},
-	    {&sql_purge_once, now_us - DAY_US}};
+	    {&sql_purge_once, now_us - LINKS_KEPT_US}};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(tables) / sizeof(tables[0]); i++)

@@ -1,5 +1,6 @@
 /* Accounts and people: what makes and changes them. */
 #include "account/account-internal.h"
+#include "account/people.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -67,14 +68,6 @@ int account_password_check(struct str password, struct err *err)
 		    LIMIT_PASSWORD_BYTES);
 	if (!utf8_is_valid(password))
 		return err_field(err, ERR_INVALID, "password", "must be UTF-8 text");
-	return 0;
-}
-
-static int name_check(const char *field, struct str name, struct err *err)
-{
-	if (utf8_trim(name).n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
-		return err_field(err, ERR_INVALID, field,
-		    "must not be empty, nor longer than %u bytes", LIMIT_NAME_BYTES);
 	return 0;
 }
 
@@ -168,6 +161,9 @@ static int account_make_body(struct db *db, struct audit *log, void *arg, struct
 	}
 	if (user_find_or_make(db, m, now_us, err) == -1 || member_before(db, m, &before, err) == -1)
 		return -1;
+	if (before != NULL &&
+	    people_keep_admin(db, m->a, &m->account_id, &m->user_id, m->role, err) == -1)
+		return -1;
 	if (m->makes_account) {
 		m->account_id = uuid_new();
 		if (store_account_insert(db, &m->account_id, m->account_name, now_us, err) == -1)
@@ -187,7 +183,7 @@ static int account_make_checked(struct account_making *m, const char *email, con
 	if (m->email == NULL)
 		return -1;
 	if (user_name != NULL && *user_name != '\0') {
-		if (name_check("name", str_from(user_name), err) == -1)
+		if (account_name_check("name", str_from(user_name), err) == -1)
 			return -1;
 		m->user_name = user_name;
 	} else {
@@ -209,7 +205,7 @@ int account_create(struct app *app, struct arena *a, const char *name, const cha
 	struct account_making m = {
 	    .app = app, .a = a, .account_name = name, .role = ROLE_ADMIN, .makes_account = true};
 
-	if (name_check("name", str_from(name), err) == -1 ||
+	if (account_name_check("name", str_from(name), err) == -1 ||
 	    account_make_checked(&m, email, NULL, password, err) == -1)
 		return -1;
 	*account_id = m.account_id;
@@ -285,7 +281,7 @@ int account_setup(struct app *app, struct arena *a, struct str token, const char
 	    .makes_account = true,
 	    .setup = &id};
 
-	if (name_check("accountName", str_from(account_name), err) == -1 ||
+	if (account_name_check("accountName", str_from(account_name), err) == -1 ||
 	    account_make_checked(&m, email, user_name, password, err) == -1)
 		return -1;
 	if (!m.setup_held)
@@ -339,7 +335,7 @@ static int totp_body(struct db *db, struct audit *log, void *arg, struct err *er
 {
 	const struct user_change *c = arg;
 
-	if (store_user_totp(db, &c->user->id, c->sealed, err) == -1)
+	if (second_factor_store(db, &c->user->id, c->sealed, 0, err) == -1)
 		return -1;
 	audit_note(log, c->action, "user", &c->user->id, c->user->email, NULL, NULL);
 	return 0;
@@ -373,35 +369,6 @@ int account_user_password_set(
 	return user_change(app, a, &change, password_body, err);
 }
 
-/* RFC 4648 §6 without padding: what authenticators read. */
-static const char *base32_encode(struct arena *a, const unsigned char *p, size_t n)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-	char *out = arena_alloc(a, n * 8 / 5 + 2);
-	size_t len = 0;
-	unsigned bits = 0, have = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		bits = (bits << 8 | p[i]) & 0xfffu;
-		for (have += 8; have >= 5; have -= 5)
-			out[len++] = digits[bits >> (have - 5) & 31u];
-	}
-	if (have > 0)
-		out[len++] = digits[bits << (5 - have) & 31u];
-	out[len] = '\0';
-	return out;
-}
-
-static const char *otpauth_uri(struct arena *a, const char *email, const unsigned char *secret)
-{
-	struct buf *b = buf_new(a, LIMIT_URL_BYTES);
-
-	buf_str(b, "otpauth://totp/Connect:");
-	percent_encode(b, str_from(email));
-	buf_printf(b, "?secret=%s&issuer=Connect", base32_encode(a, secret, TOTP_SECRET_BYTES));
-	return b->p;
-}
-
 int account_user_totp_set(
     struct app *app, struct arena *a, const char *email, const char **uri, struct err *err)
 {
@@ -418,7 +385,7 @@ int account_user_totp_set(
 		    (struct str){(const char *)secret, sizeof(secret)}, err);
 		if (change.sealed.p == NULL)
 			return -1;
-		*uri = otpauth_uri(a, user.email, secret);
+		*uri = second_factor_uri(a, user.email, base32_text(a, secret, sizeof(secret)));
 		explicit_bzero(secret, sizeof(secret));
 	}
 	return user_change(app, a, &change, totp_body, err);
@@ -426,6 +393,9 @@ int account_user_totp_set(
 
 int account_purge(struct app *app, struct err *err)
 {
-	return store_purge(app->db, clock_now_us(), app->config->session_idle_s * SECOND_US,
-	    clock_mono_us() + PERIODIC_STEP_US, err);
+	int64_t now_us = clock_now_us(), until_us = clock_mono_us() + PERIODIC_STEP_US;
+	int rc =
+	    store_purge(app->db, now_us, app->config->session_idle_s * SECOND_US, until_us, err);
+
+	return rc == 0 ? audit_purge(app->db, now_us, until_us, err) : rc;
 }

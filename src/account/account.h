@@ -62,6 +62,49 @@ int account_page_sign_out(struct req *r);
 /* GET /admin/setup?token=: first run, one-time token of connectctl setup-link */
 int account_page_setup(struct req *r);
 int account_page_setup_post(struct req *r);
+/* /admin/settings/account and /profile, and what their forms send */
+int account_page_settings(struct req *r);
+int account_page_settings_post(struct req *r);
+int account_page_profile(struct req *r);
+int account_page_profile_post(struct req *r);
+/* /admin/settings/api-keys: list; form of a new one; making it; question and end */
+int key_page_list(struct req *r);
+int key_page_new(struct req *r);
+int key_page_create(struct req *r);
+int key_page_revoke(struct req *r);
+int key_page_revoke_post(struct req *r);
+/* The forms of the profile: password, sessions, second factor */
+int account_page_password(struct req *r);
+int account_page_sessions(struct req *r);
+int account_page_factor_begin(struct req *r);
+int account_page_factor_confirm(struct req *r);
+int account_page_factor_change(struct req *r);
+/* /admin/settings/people and below */
+int people_page_list(struct req *r);
+int people_page_person(struct req *r);
+int people_page_role(struct req *r);
+int people_page_remove(struct req *r);
+int people_page_remove_post(struct req *r);
+int people_page_password_link(struct req *r);
+int people_page_invite(struct req *r);
+int people_page_invite_post(struct req *r);
+int people_page_invitation_post(struct req *r);
+/* GET, POST /users; GET, PATCH, DELETE /users/:id */
+int people_api_list(struct req *r);
+int people_api_create(struct req *r);
+int people_api_get(struct req *r);
+int people_api_update(struct req *r);
+int people_api_delete(struct req *r);
+/* GET /audit; /admin/settings/audit, its export, and one entry */
+int audit_api_list(struct req *r);
+int audit_page_list(struct req *r);
+int audit_page_export(struct req *r);
+int audit_page_row(struct req *r);
+/* Behind links, for nobody in particular: /admin/join and /admin/password */
+int account_page_join(struct req *r);
+int account_page_join_post(struct req *r);
+int account_page_new_password(struct req *r);
+int account_page_new_password_post(struct req *r);
 /* Periodic: removes expired sessions, tokens and idempotency keys: 1 there are more, 0, -1. */
 int account_purge(struct app *app, struct err *err);
 /* Idempotency-Key store: the router's hooks. */

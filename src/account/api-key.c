@@ -86,8 +86,15 @@ int key_create_by(struct app *app, struct arena *a, const struct uuid *account_i
 
 	if (key_name_check(str_from(name), err) == -1)
 		return -1;
-	if (r != NULL)
+	if (permissions == 0)
+		return err_field(err, ERR_INVALID, "permissions", "at least one is needed");
+	if (expires_us != 0 && expires_us <= k.created_us)
+		return err_field(err, ERR_INVALID, "expiresAt", "must be a time to come");
+	if (r != NULL) {
+		if (actor_grant_check(&r->actor, permissions, err) == -1)
+			return -1;
 		insert.maker = r->actor.user_id;
+	}
 	if (audit_change(app, r, account_id, key_insert_body, &insert, err) == -1)
 		return -1;
 	*id = k.id;

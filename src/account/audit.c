@@ -35,6 +35,9 @@ DB_STMT_ROWS(audit_insert,
     " object_kind, object_id, remote_addr, request_id, details) VALUES ",
     "(?,?,?,?,?,?,?,?,?,?,?,?)", "");
 
+/* Of sign-ins that failed for an email that nobody has. */
+DB_STMT(audit_purge_nobody, "DELETE FROM audit_log WHERE account_id = ? AND id < ?" DB_PURGE_LIMIT);
+
 /* ---- noting -------------------------------------------------------------------------------- */
 
 void audit_fact(struct audit *log, const char *action, const char *object_kind,
@@ -166,6 +169,15 @@ static int audit_rows_write(struct db *db, const struct audit *log, struct err *
 		at += ROW_CELLS;
 	}
 	return db_exec_rows(db, &audit_insert, NULL, 0, cells, log->n, ROW_CELLS, NULL, err);
+}
+
+int audit_purge(struct db *db, int64_t now_us, int64_t until_us, struct err *err)
+{
+	static const struct uuid nobody;
+	struct uuid before = uuid_at(now_us - DAY_US);
+
+	return db_purge(
+	    db, &audit_purge_nobody, DB_VALS(db_uuid(&nobody), db_uuid(&before)), until_us, err);
 }
 
 /* ---- changing ------------------------------------------------------------------------------ */

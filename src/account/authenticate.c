@@ -115,7 +115,7 @@ static int credential_find_token(
 	found = store_member(r->app->db, r->a, &claims.account_id, &claims.user_id, &m, err);
 	if (found != 1)
 		return found;
-	version = token_version(r->app, r->a, m.password_hash);
+	version = token_version(r->app, r->a, &m);
 	if (!mem_equal_ct(version, strlen(version), claims.version, strlen(claims.version)))
 		return 0;
 	*actor = (struct actor){.kind = ACTOR_TOKEN};

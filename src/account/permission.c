@@ -1,5 +1,5 @@
 /* See permission.h. */
-#include "account/permission.h"
+#include "account/account-internal.h"
 
 #include <string.h>
 
@@ -52,6 +52,17 @@ uint64_t permission_of_role(const char *role)
 	if (str_is(name, "viewer"))
 		return viewer_bits();
 	return 0;
+}
+
+/* Declared in account-internal.h: permission.h knows no actor. */
+int actor_grant_check(const struct actor *actor, uint64_t granted, struct err *err)
+{
+	uint64_t missing = granted & ~actor->permissions;
+
+	if (missing == 0)
+		return 0;
+	return err_set(err, ERR_DENIED, "Nobody can give what they lack themselves: %s",
+	    permission_name(missing));
 }
 
 json_t *permission_list_json(uint64_t bits)

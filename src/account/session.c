@@ -33,6 +33,8 @@ void actor_of_member(struct actor *actor, const struct account_member *m)
 	actor->account_name = m->account_name;
 	actor->role = m->role;
 	actor->email = m->email;
+	actor->zone = m->zone;
+	actor->account_zone = m->account_zone;
 }
 
 static void session_actor(
@@ -84,6 +86,7 @@ int session_start(struct req *r, const struct account_member *m, struct err *err
 		return -1;
 	}
 	res_cookie(r, name, token, r->app->config->session_max_s, true);
+	login_remember_browser(r, m->email);
 	return 0;
 }
 
@@ -98,7 +101,8 @@ static int session_end_body(struct db *db, struct audit *log, void *arg, struct 
 	int rc = e->id == NULL ? store_sessions_delete_of(db, e->user_id, err)
 			       : store_session_delete(db, e->id, err);
 
-	if (rc == -1)
+	/* Everywhere is programs too. */
+	if (rc == -1 || (e->id == NULL && store_user_tokens_end(db, e->user_id, err) == -1))
 		return -1;
 	audit_note(log, e->id == NULL ? "session.sign_out_everywhere" : "session.sign_out", "user",
 	    e->user_id, NULL, NULL, NULL);
@@ -115,6 +119,39 @@ int session_end(struct req *r, bool everywhere, struct err *err)
 		return -1;
 	res_cookie(r, name, "", 0, true);
 	return 0;
+}
+
+struct session_ending {
+	struct req *r;
+	const struct uuid *handle; /* NULL: all others */
+	bool was_there;
+};
+
+static int session_end_other_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	struct session_ending *e = arg;
+	const struct actor *actor = &e->r->actor;
+	int rc = e->handle == NULL
+		     ? store_sessions_delete_others(db, &actor->user_id, &actor->session_id, err)
+		     : store_session_delete_own(db, &actor->user_id, e->handle, err);
+
+	if (rc == -1)
+		return -1;
+	e->was_there = e->handle == NULL || rc == 1;
+	if (!e->was_there)
+		return 1;
+	audit_note(log, e->handle == NULL ? "session.end_others" : "session.end", "user",
+	    &actor->user_id, NULL, NULL, NULL);
+	return 0;
+}
+
+int session_end_other(struct req *r, const struct uuid *handle, struct err *err)
+{
+	struct session_ending e = {r, handle, false};
+
+	if (audit_change(r->app, r, &r->actor.account_id, session_end_other_body, &e, err) == -1)
+		return -1;
+	return e.was_there;
 }
 
 int session_find(struct req *r, const struct digest *id, struct actor *actor, int64_t *expires_us,

@@ -22,10 +22,12 @@ static const unsigned char *token_signing_key(struct app *app)
 	return key;
 }
 
-const char *token_version(struct app *app, struct arena *a, const char *password_hash)
+const char *token_version(struct app *app, struct arena *a, const struct account_member *m)
 {
 	unsigned char mac[SHA256_SIZE];
-	struct str parts[] = {STR("password:"), str_from(password_hash)};
+	struct str parts[] = {
+	    str_from(arena_printf(a, "epoch:%lld password:", (long long)m->token_epoch)),
+	    str_from(m->password_hash)};
 	struct buf *b = buf_new(a, 64);
 
 	hmac_parts(
@@ -41,7 +43,7 @@ char *token_make(struct app *app, struct arena *a, const struct account_member *
 
 	json_set_str(claims, "sub", uuid_dup(a, m->user_id));
 	json_set_str(claims, "acc", uuid_dup(a, m->account_id));
-	json_set_str(claims, "ver", token_version(app, a, m->password_hash));
+	json_set_str(claims, "ver", token_version(app, a, m));
 	return jwt_sign(a, token_signing_key(app), claims, now_us, app->config->jwt_ttl_s, err);
 }
 

@@ -14,10 +14,6 @@ static const char day_names[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "
 static const char day_long_names[7][10] = {
     "Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"};
 
-struct civil {
-	int year, month, day, hour, minute, second;
-};
-
 static int64_t clock_read(clockid_t id)
 {
 	struct timespec ts;
@@ -80,7 +76,14 @@ static void civil_from_us(int64_t at_us, struct civil *c, int *fraction_us)
 	*fraction_us = (int)(rest % SECOND_US);
 }
 
-static int64_t civil_to_us(const struct civil *c)
+void clock_civil(int64_t at_us, struct civil *out)
+{
+	int fraction_us;
+
+	civil_from_us(at_us, out, &fraction_us);
+}
+
+int64_t clock_civil_us(const struct civil *c)
 {
 	int64_t seconds = ((int64_t)c->hour * 60 + c->minute) * 60 + c->second;
 
@@ -240,7 +243,7 @@ bool clock_parse_iso(struct str s, int64_t *at_us)
 	}
 	if (s.n || !civil_is_valid(&c))
 		return false;
-	*at_us = civil_to_us(&c) + fraction - offset;
+	*at_us = clock_civil_us(&c) + fraction - offset;
 	return true;
 }
 
@@ -292,7 +295,7 @@ bool clock_parse_http(struct str s, int64_t *at_us)
 		return false;
 	if (!civil_is_valid(&c))
 		return false;
-	*at_us = civil_to_us(&c);
+	*at_us = clock_civil_us(&c);
 	return true;
 }
 
@@ -359,7 +362,7 @@ static bool date_parse_basic(struct str s, int64_t *at_us)
 		return false;
 	if (!take_zone(&s, &offset) || s.n || !civil_is_valid(&c))
 		return false;
-	*at_us = civil_to_us(&c) + fraction - offset;
+	*at_us = clock_civil_us(&c) + fraction - offset;
 	return true;
 }
 
@@ -430,7 +433,7 @@ static bool date_parse_mail(struct str s, int64_t *at_us)
 	take_blanks(&s);
 	if ((s.n && s.p[0] != '(') || !civil_is_valid(&c))
 		return false;
-	*at_us = civil_to_us(&c) - offset;
+	*at_us = clock_civil_us(&c) - offset;
 	return true;
 }
 

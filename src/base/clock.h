@@ -21,8 +21,17 @@ static inline int64_t opt_time_or(struct opt_time t, int64_t otherwise)
 }
 #define CLOCK_TEXT 32 /* bytes an ISO or HTTP date needs, NUL included */
 
+/* A time as calendar and clock show it. */
+struct civil {
+	int year, month, day, hour, minute, second;
+};
+
 int64_t clock_now_us(void);
 int64_t clock_mono_us(void); /* only for differences */
+/* In UTC, the proleptic Gregorian calendar; clamped to the years 0 to 9999. And back: month and day
+ * of that calendar. */
+void clock_civil(int64_t at_us, struct civil *out);
+int64_t clock_civil_us(const struct civil *c);
 /* "2026-03-07T14:30:00Z", or with .123456 / .123 when there is a fraction. Clamped to the years 0
  * to 9999. */
 void clock_iso(char out[CLOCK_TEXT], int64_t at_us);

@@ -90,7 +90,7 @@ static const struct config_key config_keys[] = {
 	.doc = "API requests of one key, or of one user's tokens, so that none uses up what the "
 	       "account's others need; 0 is as many as the account's"},
     {NUMBER(rate_login_per_minute, 10, 1, 1000000),
-	.doc = "login attempts for one address or user"},
+	.doc = "failed sign-ins of one email from one network"},
     {NUMBER(webhook_body_bytes, 1048576, 1024, 1048576), .doc = "longest webhook body"},
     {NUMBER(imports_open, 20, 1, 1000),
 	.doc = "imports that an account may have unfinished, drafts included"},

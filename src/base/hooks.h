@@ -49,8 +49,9 @@ struct hooks {
 	record_timeline_fn *const *record_timeline;
 	const struct task_kind *const *task_kinds; /* task/task.h: what long work there is */
 	const struct job_kind *job_kinds;          /* job/job.h; ends with a kind of no name */
-	const struct chrome_nav
-	    *nav; /* html/chrome.h: the navigation; ends with an entry of no path */
+	/* html/chrome.h: the navigation, and the parts of the settings; each ends with an entry of
+	 * no path */
+	const struct chrome_nav *nav, *settings;
 };
 
 #endif

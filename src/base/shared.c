@@ -142,6 +142,17 @@ struct rate shared_rate_take(
 	return rate_of(limit, count, end - now_us / SECOND_US);
 }
 
+struct rate shared_rate_look(
+    struct shared *s, struct str key, int64_t limit, int64_t window_s, int64_t now_us)
+{
+	uint32_t end = window_end_at(window_s, now_us);
+	const struct rate_slot *slot = slot_find(s, key_hash(s, key, window_s));
+	uint64_t state = slot == NULL ? 0 : atomic_load(&slot->state);
+	uint32_t count = window_end(state) == end ? window_count(state) : 0;
+
+	return rate_of(limit, count, end - now_us / SECOND_US);
+}
+
 bool shared_wait_begin(struct shared *s, int64_t most)
 {
 	const pid_t self = getpid();

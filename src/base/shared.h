@@ -19,6 +19,9 @@ struct rate {
 /* Counts one use of key in a fixed window of window_s seconds with at most limit uses. */
 struct rate shared_rate_take(
     struct shared *s, struct str key, int64_t limit, int64_t window_s, int64_t now_us);
+/* The same without counting: what a use would find. */
+struct rate shared_rate_look(
+    struct shared *s, struct str key, int64_t limit, int64_t window_s, int64_t now_us);
 
 /* A worker that waits for others (a destination, a job) serves nobody meanwhile. It asks first:
  * false when `most` processes wait already, and then it must not. A waiter that died no

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -103,10 +104,28 @@ static json_t *nav_json(const struct req *r, const char *section)
 	return nav;
 }
 
+static void json_set_title(struct req *r, json_t *data, const char *title)
+{
+	bool has_errors = json_object_size(json_object_get(data, "errors")) > 0;
+
+	json_set_str(data, "title", has_errors ? arena_printf(r->a, "Error: %s", title) : title);
+}
+
 static void json_set_missing(json_t *data, const char *key, const char *value)
 {
 	if (json_object_get(data, key) == NULL)
 		json_set_str(data, key, value);
+}
+
+/* "Europe/Berlin, UTC+1": what the times of a page mean. */
+static const char *chrome_zone_text(struct req *r)
+{
+	char offset[ZONE_TEXT];
+
+	zone_offset_text(offset, r->actor.zone, clock_now_us());
+	return r->actor.zone == NULL
+		   ? "UTC"
+		   : arena_printf(r->a, "%s, %s", zone_name(r->actor.zone), offset);
 }
 
 static void chrome_add(
@@ -115,7 +134,7 @@ static void chrome_add(
 	bool is_signed_in = r->actor.kind != ACTOR_NONE;
 	json_t *user = json_object(), *account = json_object();
 
-	json_set_str(data, "title", title);
+	json_set_title(r, data, title);
 	json_set_str(data, "content", template_name);
 	json_set_str(data, "assets", r->app->asset_version);
 	json_set_bool(data, "is_signed_in", is_signed_in);
@@ -126,6 +145,8 @@ static void chrome_add(
 	json_set(data, "user", user);
 	json_set_str(account, "name", r->actor.account_name != NULL ? r->actor.account_name : "");
 	json_set(data, "account", account);
+	json_set_str(data, "_zone", zone_name(r->actor.zone));
+	json_set_str(data, "zone", chrome_zone_text(r));
 	json_set(data, "nav", nav_json(r, section));
 	json_t *flash = flash_take(r);
 	json_set(data, "flash", flash != NULL ? flash : json_null());
@@ -149,6 +170,41 @@ int chrome_page(struct req *r, int status, const char *section, const char *titl
 	res_header(r, "Referrer-Policy", "same-origin");
 	res_header(r, "Cache-Control", "no-store");
 	return res_text(r, status, "text/html; charset=utf-8", (struct str){page->p, page->len});
+}
+
+int chrome_settings(struct req *r, int status, const char *part, const char *title,
+    const char *template_name, json_t *data)
+{
+	json_t *tabs = json_array();
+
+	for (const struct chrome_nav *e = r->app->hooks.settings; e != NULL && e->path != NULL;
+	     e++) {
+		json_t *tab;
+
+		if ((r->actor.permissions & e->permission) != e->permission)
+			continue;
+		tab = json_object();
+		json_set_str(tab, "label", e->label);
+		json_set_str(tab, "path", e->path);
+		json_set_bool(tab, "is_current", strcmp(part, e->section) == 0);
+		json_array_append_new(tabs, tab);
+	}
+	json_set(data, "tabs", tabs);
+	return chrome_page(r, status, "settings", title, template_name, data);
+}
+
+void chrome_wrong(struct req *r, json_t *data, const char *field, const char *msg)
+{
+	json_t *errors = json_object_get(data, "errors");
+	char *text = arena_printf(r->a, "%s.", msg);
+
+	if (errors == NULL) {
+		errors = json_object();
+		json_set(data, "errors", errors);
+	}
+	if (text[0] >= 'a' && text[0] <= 'z')
+		text[0] = (char)(text[0] - 'a' + 'A');
+	json_set_str(errors, field == NULL || *field == '\0' ? "problem" : field, text);
 }
 
 /* What a status means to people; the phrase of HTTP for the rest. */

@@ -8,6 +8,13 @@
  * inline script or style, nosniff, frame-ancestors none, referrer same-origin, no-store). */
 int chrome_page(struct req *r, int status, const char *section, const char *title,
     const char *template_name, json_t *data);
+/* The same for a part of the settings: their tabs stand above it. part is a section of
+ * app->hooks.settings. */
+int chrome_settings(struct req *r, int status, const char *part, const char *title,
+    const char *template_name, json_t *data);
+/* Notes in data what is wrong with a form, for its template: "errors" has a sentence for each field
+ * ("problem" for none), and the page's title says that there is an error. msg as in struct err. */
+void chrome_wrong(struct req *r, json_t *data, const char *field, const char *msg);
 /* A message shown once on the next page (signed cookie). kind: "ok" or "error". */
 void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -105,69 +105,85 @@ static void bytes_scaled(double v, const char *const *units, size_t n, double st
 static const char month_names[12][4] = {
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
+/* A value's time, and what the viewer's clock shows then; a bare date is the same day everywhere.
+ */
+static bool filter_take_time(
+    const json_t *v, const struct template_when *when, int64_t *at_us, struct civil *local)
+{
+	struct str text = value_string(v);
+	bool is_date = text.n == sizeof("2026-03-07") - 1;
+
+	if (!json_is_string(v) || !clock_parse_iso(text, at_us))
+		return false;
+	clock_civil(is_date ? *at_us : zone_local_us(when->zone, *at_us), local);
+	return true;
+}
+
 /* "7 Mar 2026, 14:30", with so many characters of the time of day */
-static void filter_time_text(int64_t at_us, int of_day, struct buf *out)
+static void filter_time_text(const struct civil *c, int of_day, struct buf *out)
 {
-	char iso[CLOCK_TEXT];
-	int month, day;
-
-	clock_iso(iso, at_us);
-	month = (iso[5] - '0') * 10 + (iso[6] - '0');
-	day = (iso[8] - '0') * 10 + (iso[9] - '0');
-	buf_printf(
-	    out, "%d %s %.4s", day, month_names[month >= 1 && month <= 12 ? month - 1 : 0], iso);
-	if (of_day > 0)
-		buf_printf(out, ", %.*s", of_day, iso + 11);
+	buf_printf(out, "%d %s %04d", c->day, month_names[c->month - 1], c->year);
+	if (of_day >= 5)
+		buf_printf(out, ", %02d:%02d", c->hour, c->minute);
+	if (of_day >= 8)
+		buf_printf(out, ":%02d", c->second);
 }
 
-/* "2026-03-07 14:30:00 UTC" */
-static void filter_time_title(int64_t at_us, struct buf *out)
+/* "2026-03-07 15:30:00 Europe/Berlin, UTC+1": the offset tells twice the same hour apart. */
+static void filter_time_title(
+    int64_t at_us, const struct civil *c, const struct zone *zone, struct buf *out)
 {
-	char iso[CLOCK_TEXT];
+	char offset[ZONE_TEXT];
 
-	clock_iso(iso, at_us);
-	buf_printf(out, "%.10s %.8s UTC", iso, iso + 11);
+	zone_offset_text(offset, zone, at_us);
+	buf_printf(out, "%04d-%02d-%02d %02d:%02d:%02d ", c->year, c->month, c->day, c->hour,
+	    c->minute, c->second);
+	if (zone != NULL)
+		buf_printf(out, "%s, ", zone_name(zone));
+	buf_str(out, offset);
 }
 
-static void filter_ago_text(int64_t at_us, int64_t now_us, struct buf *out)
+/* As short as the day allows: "14:30", "Yesterday 14:30", "28 Nov", "28 Nov 2025". It stays true in
+ * a page that stays open. */
+static void filter_ago_text(
+    const struct civil *c, const struct template_when *when, struct buf *out)
 {
-	int64_t s = (now_us - at_us) / SECOND_US;
-	bool is_future = s < 0;
-	static const struct {
-		int64_t below, unit;
-		const char *name;
-	} scale[] = {
-	    {60, 1, "s"},
-	    {3600, 60, "min"},
-	    {48 * 3600, 3600, "h"},
-	    {60 * 86400, 86400, "days"},
-	};
+	int64_t now_us = zone_local_us(when->zone, when->now_us);
+	int32_t days = clock_day(clock_civil_us(c)) - clock_day(now_us);
+	struct civil now;
 
-	s = is_future ? -s : s;
-	if (s < 5) {
-		buf_str(out, "just now");
+	if (days >= -1 && days <= 1) {
+		buf_printf(out, "%s%02d:%02d",
+		    days == 0  ? ""
+		    : days < 0 ? "Yesterday "
+			       : "Tomorrow ",
+		    c->hour, c->minute);
 		return;
 	}
-	for (size_t i = 0; i < sizeof(scale) / sizeof(scale[0]); i++) {
-		if (s >= scale[i].below)
-			continue;
-		buf_printf(out, is_future ? "in %" PRId64 " %s" : "%" PRId64 " %s ago",
-		    s / scale[i].unit, scale[i].name);
-		return;
-	}
-	filter_time_text(at_us, 0, out);
+	clock_civil(now_us, &now);
+	buf_printf(out, "%d %s", c->day, month_names[c->month - 1]);
+	if (c->year != now.year)
+		buf_printf(out, " %04d", c->year);
 }
 
-static bool filter_as_time(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
+static void filter_time_as(enum template_filter f, const struct civil *c,
+    const struct template_when *when, struct buf *out)
 {
+	if (f == FILTER_AGO)
+		filter_ago_text(c, when, out);
+	else
+		filter_time_text(c, f == FILTER_TIME ? 5 : f == FILTER_SECONDS ? 8 : 0, out);
+}
+
+static bool filter_as_time(
+    enum template_filter f, const json_t *v, const struct template_when *when, struct buf *out)
+{
+	struct civil c;
 	int64_t at_us;
 
-	if (!json_is_string(v) || !clock_parse_iso(value_string(v), &at_us))
+	if (!filter_take_time(v, when, &at_us, &c))
 		return number_plain(v, out);
-	if (f == FILTER_AGO)
-		filter_ago_text(at_us, now_us, out);
-	else
-		filter_time_text(at_us, f == FILTER_TIME ? 5 : f == FILTER_SECONDS ? 8 : 0, out);
+	filter_time_as(f, &c, when, out);
 	return true;
 }
 
@@ -199,7 +215,8 @@ static bool filter_as_json(const json_t *v, struct buf *out)
 	return true;
 }
 
-bool filter_text(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
+bool filter_text(
+    enum template_filter f, const json_t *v, const struct template_when *when, struct buf *out)
 {
 	static const char *const byte_units[] = {"B", "kB", "MB", "GB", "TB"};
 	static const char *const us_units[] = {"µs", "ms", "s"};
@@ -209,7 +226,7 @@ bool filter_text(enum template_filter f, const json_t *v, int64_t now_us, struct
 	case FILTER_SECONDS:
 	case FILTER_DATE:
 	case FILTER_AGO:
-		return filter_as_time(f, v, now_us, out);
+		return filter_as_time(f, v, when, out);
 	case FILTER_NUMBER:
 		if (!json_is_integer(v))
 			return number_plain(v, out);
@@ -252,12 +269,13 @@ bool filter_text(enum template_filter f, const json_t *v, int64_t now_us, struct
 }
 
 static bool filter_time_markup(
-    enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
+    enum template_filter f, const json_t *v, const struct template_when *when, struct buf *out)
 {
+	struct civil c;
 	int64_t at_us;
 	char iso[CLOCK_TEXT];
 
-	if (!json_is_string(v) || !clock_parse_iso(value_string(v), &at_us)) {
+	if (!filter_take_time(v, when, &at_us, &c)) {
 		struct buf raw;
 		bool ok;
 		buf_init(&raw, LIMIT_PAGE_BYTES);
@@ -266,11 +284,12 @@ static bool filter_time_markup(
 		buf_fini(&raw);
 		return ok;
 	}
-	clock_iso(iso, at_us);
+	/* HTML knows three digits of a second. */
+	clock_iso(iso, at_us - (at_us % 1000 + 1000) % 1000);
 	buf_printf(out, "<time datetime=\"%s\" title=\"", iso);
-	filter_time_title(at_us, out);
+	filter_time_title(at_us, &c, when->zone, out);
 	buf_str(out, "\">");
-	(void)filter_as_time(f, v, now_us, out);
+	filter_time_as(f, &c, when, out);
 	buf_str(out, "</time>");
 	return true;
 }
@@ -348,10 +367,11 @@ static void tree_node(const char *key, size_t key_n, const json_t *v, int depth,
 	buf_str(out, "</li>");
 }
 
-bool filter_markup(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
+bool filter_markup(
+    enum template_filter f, const json_t *v, const struct template_when *when, struct buf *out)
 {
 	if (f != FILTER_TREE)
-		return filter_time_markup(f, v, now_us, out);
+		return filter_time_markup(f, v, when, out);
 	buf_str(out, "<div class=\"tree\">");
 	if (json_is_object(v) || json_is_array(v))
 		tree_members(v, 0, out);

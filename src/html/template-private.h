@@ -3,6 +3,7 @@
 #define HTML_TEMPLATE_PRIVATE_H
 
 #include "base/map.h"
+#include "base/zone.h"
 #include "html/context.h"
 #include "html/template.h"
 
@@ -70,9 +71,16 @@ struct template *template_compile(
 bool filter_parse(struct str name, enum template_filter *out);
 /* Does this one write markup itself, where it stands in text? */
 bool filter_is_markup(enum template_filter f);
-/* Plain text of value; false when a value of this type has none. now_us: "now" of ago. */
-bool filter_text(enum template_filter f, const json_t *value, int64_t now_us, struct buf *out);
+/* When and where a page is seen: what is today, and what the clock on the wall shows. */
+struct template_when {
+	int64_t now_us;
+	const struct zone *zone;
+};
+/* Plain text of value; false when a value of this type has none. */
+bool filter_text(
+    enum template_filter f, const json_t *value, const struct template_when *when, struct buf *out);
 /* Escaped markup of value. */
-bool filter_markup(enum template_filter f, const json_t *value, int64_t now_us, struct buf *out);
+bool filter_markup(
+    enum template_filter f, const json_t *value, const struct template_when *when, struct buf *out);
 
 #endif

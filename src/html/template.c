@@ -42,7 +42,7 @@ struct template_renderer {
 	unsigned partials;
 	unsigned budget;
 	bool is_strict;
-	int64_t now_us;
+	struct template_when when;
 	struct buf *out, scratch;
 	struct err *err;
 };
@@ -150,10 +150,10 @@ static int render_value(struct template_renderer *r, const struct template_op *o
 		return 0;
 	}
 	if (op->escape == HTML_ESCAPE_TEXT && filter_is_markup(op->filter)) {
-		ok = filter_markup(op->filter, v, r->now_us, r->out);
+		ok = filter_markup(op->filter, v, &r->when, r->out);
 	} else {
 		buf_reset(&r->scratch);
-		ok = filter_text(op->filter, v, r->now_us, &r->scratch);
+		ok = filter_text(op->filter, v, &r->when, &r->scratch);
 		/* what is percent-encoded already is not encoded again */
 		render_escaped(r,
 		    op->filter == FILTER_QUERY && op->escape == HTML_ESCAPE_URL_PART
@@ -258,8 +258,8 @@ static int render_ops(struct template_renderer *r, size_t from, size_t to)
 static int template_run(const struct templates *all, const struct template *t, const json_t *data,
     bool is_strict, struct buf *out, struct err *err)
 {
-	/* "_now": the present of the filter ago, for tests */
-	const json_t *now = json_object_get(data, "_now");
+	/* "_now": the present of the filter ago, for tests; "_zone": where the page is seen */
+	const json_t *now = json_object_get(data, "_now"), *zone = json_object_get(data, "_zone");
 	struct template_renderer r = {.all = all,
 	    .t = t,
 	    .is_strict = is_strict,
@@ -268,7 +268,8 @@ static int template_run(const struct templates *all, const struct template *t, c
 	    .budget = TEMPLATE_BUDGET};
 	int rc;
 
-	r.now_us = json_is_integer(now) ? json_integer_value(now) : clock_now_us();
+	r.when.now_us = json_is_integer(now) ? json_integer_value(now) : clock_now_us();
+	r.when.zone = zone_find(str_from(json_string_value(zone)));
 	r.stack[r.depth++] = data;
 	buf_init(&r.scratch, LIMIT_PAGE_BYTES);
 	rc = render_ops(&r, 0, t->nops);

@@ -61,6 +61,20 @@ static int route_find(const struct router *rt, struct req *r)
 	return -1;
 }
 
+/* The path and query of the page that a form was on; empty when the browser does not tell, or it
+ * was another site's. */
+static struct str form_page(const struct req *r)
+{
+	struct str from = req_header(r, "referer"), host = r->host;
+	size_t scheme = str_starts(from, "https://") ? 8 : str_starts(from, "http://") ? 7 : 0;
+
+	from = scheme == 0 ? STR("") : (struct str){from.p + scheme, from.n - scheme};
+	if (host.n == 0 || from.n <= host.n || memcmp(from.p, host.p, host.n) != 0 ||
+	    from.p[host.n] != '/')
+		return STR("");
+	return (struct str){from.p + host.n, from.n - host.n};
+}
+
 static int person_sign_in(struct req *r, const struct router_hooks *hooks)
 {
 	struct buf *b;
@@ -71,8 +85,12 @@ static int person_sign_in(struct req *r, const struct router_hooks *hooks)
 	}
 	b = buf_new(r->a, 4 * LIMIT_URL_BYTES);
 	buf_str(b, hooks->sign_in_path);
-	/* What was posted is gone; to come back to its address would be an error. */
-	if (is_safe_method(r->method)) {
+	/* What was posted is gone, and its address is not to be looked at: the way back is to the
+	 * form, and the sign-in page says that nothing was done. */
+	if (!is_safe_method(r->method)) {
+		buf_str(b, "?lost=1&next=");
+		percent_encode(b, form_page(r));
+	} else {
 		buf_str(b, "?next=");
 		percent_encode(b, r->path);
 		if (r->query_string.n != 0) {

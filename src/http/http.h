@@ -13,6 +13,7 @@
 #include "base/json-reader.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "base/zone.h"
 #include "crypto/uuid.h"
 
 enum http_method {
@@ -54,6 +55,9 @@ struct actor {
 	const char *name, *account_name, *role; /* for pages and the audit log */
 	const char *email;
 	const char *csrf; /* the session's token, for forms */
+	/* Of pages: the one that times are shown in (the person's own, or the account's), and the
+	 * account's, in which its days turn. */
+	const struct zone *zone, *account_zone;
 };
 
 struct res {

@@ -46,14 +46,16 @@ static int dashboard_count_hours(struct req *r, enum dashboard_metric metric, in
 static int dashboard_add_today(struct req *r, json_t *data, enum dashboard_metric metric,
     const char *label, const char *href, struct err *err)
 {
-	int64_t now = clock_now_us(), midnight = time_floor(now, DAY_US), today, before;
+	const struct zone *zone = r->actor.account_zone;
+	int64_t now = clock_now_us(), midnight = zone_day_us(zone, now, 0), today, before;
+	int64_t then = zone_instant_us(zone, zone_local_us(zone, now) - WEEK_US);
 	json_t *o = json_object();
 
 	json_array_append_new(json_object_get(data, "figures"), o);
-	if (dashboard_count_hours(
-		r, metric, midnight, time_floor(now, HOUR_US) + HOUR_US, &today, err) == -1 ||
-	    dashboard_count_hours(r, metric, midnight - WEEK_US,
-		time_floor(now, MINUTE_US) - WEEK_US, &before, err) == -1)
+	if (dashboard_count_hours(r, metric, midnight,
+		midnight + time_floor(now - midnight, HOUR_US) + HOUR_US, &today, err) == -1 ||
+	    dashboard_count_hours(r, metric, zone_day_us(zone, now, -7),
+		time_floor(then, MINUTE_US), &before, err) == -1)
 		return -1;
 	json_set_str(o, "label", label);
 	json_set_str(o, "href", href);
@@ -71,23 +73,29 @@ static int dashboard_add_today(struct req *r, json_t *data, enum dashboard_metri
 
 static int dashboard_add_hours(struct req *r, json_t *data, struct err *err)
 {
-	int64_t first = time_floor(clock_now_us(), HOUR_US) - (HOURS - 1) * HOUR_US, total = 0;
+	const struct zone *zone = r->actor.zone;
+	int64_t now = clock_now_us(), total = 0;
+	int64_t first = now - zone_local_us(zone, now) % HOUR_US - (HOURS - 1) * HOUR_US;
 	struct svg_point points[HOURS];
 	struct buf *svg = buf_new(r->a, LIMIT_PAGE_BYTES);
 
 	for (int i = 0; i < HOURS; i++) {
-		int64_t from = first + i * HOUR_US;
-		char iso[CLOCK_TEXT];
-		clock_iso(iso, from);
-		points[i].label = arena_strndup(r->a, iso + 11, 5);
+		int64_t from = first + i * HOUR_US, local = zone_local_us(zone, from);
+		int64_t before = zone_instant_us(zone, local - WEEK_US);
+		struct civil c;
+
+		clock_civil(local, &c);
+		points[i].label = arena_printf(r->a, "%02d:%02d", c.hour, c.minute);
 		if (dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, from,
 			from + HOUR_US, &points[i].value, err) == -1 ||
-		    dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS,
-			from - WEEK_US, from + HOUR_US - WEEK_US, &points[i].previous, err) == -1)
+		    dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, before,
+			before + HOUR_US, &points[i].previous, err) == -1)
 			return -1;
 		total += points[i].value;
 	}
-	svg_bars(svg, "Events per hour of the last 24 hours, UTC", points, HOURS);
+	svg_bars(svg,
+	    arena_printf(r->a, "Events per hour of the last 24 hours, %s", zone_name(zone)), points,
+	    HOURS);
 	json_set_strn(data, "hours_svg", (struct str){svg->p, svg->len});
 	json_set_int(data, "events_24h", total);
 	return 0;
@@ -219,6 +227,8 @@ int product_page_dashboard(struct req *r)
 	json_set_bool(data, "sees_connections", actor_may(r, PERMIT(CONNECTIONS_VIEW)));
 	json_set_bool(data, "sees_leads", sees_leads);
 	json_set_bool(data, "sees_events", sees_events);
+	json_set_str(data, "days_zone",
+	    r->actor.zone == r->actor.account_zone ? NULL : zone_name(r->actor.account_zone));
 	return chrome_page(
 	    r, 200, "dashboard", "Dashboard", "product/dashboard", json_incref(data));
 }

@@ -43,4 +43,5 @@ int product_readyz(struct req *r);
 int product_static_file(struct req *r);
 int product_home(struct req *r);
 int product_page_dashboard(struct req *r);
+int product_page_settings(struct req *r); /* GET /admin/settings: their first part */
 #endif

@@ -55,3 +55,12 @@ int product_home(struct req *r)
 {
 	return res_redirect(r, "/admin/dashboard");
 }
+
+int product_page_settings(struct req *r)
+{
+	const struct chrome_nav *part = r->app->hooks.settings;
+
+	while ((r->actor.permissions & part->permission) != part->permission)
+		part++; /* the profile is everybody's */
+	return res_redirect(r, part->path);
+}

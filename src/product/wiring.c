@@ -20,10 +20,23 @@ static const struct chrome_nav product_nav[] = {
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL},
     {"events", "Events", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW), NULL},
     {"queue", "Queue", "/admin/queue", "clock", PERMIT(SETTINGS_VIEW), NULL},
+    {"settings", "Settings", "/admin/settings", "gear", 0, NULL},
     {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW), NULL},
     {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), "/admin/records"},
     {"connections", "Connections", "/admin/connect", NULL, PERMIT(CONNECTIONS_VIEW),
 	"/admin/connections"},
+    {.path = NULL},
+};
+
+/* The parts of the settings, in the order of their tabs; the first that a person may see is where
+ * the settings begin. */
+static const struct chrome_nav product_settings[] = {
+    {"account", "Account", "/admin/settings/account", NULL, PERMIT(SETTINGS_VIEW), NULL},
+    {"people", "People", "/admin/settings/people", NULL, PERMIT(SETTINGS_VIEW), NULL},
+    {"api-keys", "API keys", "/admin/settings/api-keys", NULL, PERMIT(SETTINGS_VIEW), NULL},
+    {"retention", "Data retention", "/admin/settings/retention", NULL, PERMIT(SETTINGS_VIEW), NULL},
+    {"audit", "Audit log", "/admin/settings/audit", NULL, PERMIT(AUDIT_VIEW), NULL},
+    {"profile", "My profile", "/admin/settings/profile", NULL, 0, NULL},
     {.path = NULL},
 };
 
@@ -77,6 +90,7 @@ const struct hooks product_hooks = {
     .task_kinds = task_kinds,
     .job_kinds = job_kinds,
     .nav = product_nav,
+    .settings = product_settings,
 };
 
 const struct job_kind *product_job_kinds(size_t *n)

@@ -611,7 +611,6 @@ int record_page_list(struct req *r)
 		return res_error(r, &err);
 	json_set(data, "rows", json_incref(b.slice.s.rows));
 	json_set_bool(data, "has_rows", json_array_size(b.slice.s.rows) > 0);
-	json_set_bool(data, "can_set", (r->actor.permissions & PERMIT(SETTINGS_VIEW)) != 0);
 	return chrome_page(
 	    r, b.wrong != NULL ? 422 : 200, "records", "Records", "record/list", json_incref(data));
 }

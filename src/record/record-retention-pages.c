@@ -6,7 +6,7 @@
 #include "record/record-pages.h"
 #include "record/record-retention.h"
 
-#define ADDRESS RECORD_PAGE_ADDRESS "/retention"
+#define ADDRESS "/admin/settings/retention"
 
 /* What was sent and is not acceptable: shown again with the reason. */
 struct rule_refused {
@@ -104,8 +104,13 @@ static int retention_show(struct req *r, int status, const struct rule_refused *
 	}
 	json_set_bool(data, "can_write", (r->actor.permissions & PERMIT(SETTINGS_WRITE)) != 0);
 	json_set_bool(data, "can_view", (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);
-	return chrome_page(
-	    r, status, "records", "Retention", "record/retention", json_incref(data));
+	return chrome_settings(
+	    r, status, "retention", "Data retention", "record/retention", json_incref(data));
+}
+
+int record_page_retention_moved(struct req *r)
+{
+	return res_redirect(r, ADDRESS);
 }
 
 int record_page_retention(struct req *r)
@@ -122,7 +127,7 @@ static int retention_ask(struct req *r, const struct retention_rule *rule)
 	json_set_strn(data, "resource_type", rule->resource_type);
 	json_set_bool(data, "is_lead", str_is(rule->resource_type, "lead"));
 	rule_show(r->a, data, rule);
-	return chrome_page(r, 200, "records", "Please confirm", "record/retention-confirm", data);
+	return chrome_page(r, 200, "settings", "Please confirm", "record/retention-confirm", data);
 }
 
 static int retention_save(struct req *r, struct str type, int64_t days, struct str sent)

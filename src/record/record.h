@@ -218,10 +218,11 @@ int record_page_detail(struct req *r);
 int record_page_bulk(struct req *r);   /* POST /admin/records/bulk */
 int record_page_delete(struct req *r); /* GET /admin/records/:id/delete: asks */
 int record_page_delete_post(struct req *r);
-int record_page_task_cancel(struct req *r);    /* POST /admin/records/tasks/:id/cancel */
-int record_page_replay(struct req *r);         /* POST /admin/records/:id/replay */
-int record_page_retention(struct req *r);      /* GET /admin/records/retention */
-int record_page_retention_post(struct req *r); /* sets a rule, having asked; or ends it */
-int view_page_create(struct req *r);           /* POST /admin/views */
-int view_page_change(struct req *r);           /* POST /admin/views/:id: save, rename, delete */
+int record_page_task_cancel(struct req *r);     /* POST /admin/records/tasks/:id/cancel */
+int record_page_replay(struct req *r);          /* POST /admin/records/:id/replay */
+int record_page_retention(struct req *r);       /* GET /admin/settings/retention */
+int record_page_retention_moved(struct req *r); /* its address of before */
+int record_page_retention_post(struct req *r);  /* sets a rule, having asked; or ends it */
+int view_page_create(struct req *r);            /* POST /admin/views */
+int view_page_change(struct req *r);            /* POST /admin/views/:id: save, rename, delete */
 #endif

@@ -41,7 +41,6 @@ def records(product):
     yield "records-bad-filter", "/admin/records?filter%5Ba..%5D=x"
     for column in ("", "&col=name&col=address&col=website&col=notes&col=company&col=score&col=vip&col=phone&col=email"):
         yield "records-columns" if column else "records-import", "/admin/records?resourceType=contact&source=import" + column
-    yield "retention", "/admin/records/retention"
     yield "record-rtl", found("mohammed@example.com")
     yield "record-long", found(sample.LONG_WORD + "@example.com")
     yield "record-deep", found("SKU-003")
@@ -70,6 +69,20 @@ def queue(product):
                 yield name, "/admin/connections/" + lane["connectionId"]
 
 
+def settings(product):
+    product.api("POST", "/users", {"email": sample.LONG_WORD[:40].lower() + "@example.com", "role": "manager"})
+    for name in ("account", "people", "api-keys", "retention", "audit", "profile"):
+        yield "settings-" + name, "/admin/settings/" + name
+    yield "settings-key-new", "/admin/settings/api-keys/new"
+    yield "settings-key-revoke", "/admin/settings/api-keys/%s/revoke" % first(product, "/api-keys")
+    yield "settings-invite", "/admin/settings/people/invite"
+    person = first(product, "/users")
+    yield "settings-person", "/admin/settings/people/" + person
+    yield "settings-person-remove", "/admin/settings/people/%s/remove" % person
+    yield "settings-audit-none", "/admin/settings/audit?who=nobody"
+    yield "settings-audit-row", "/admin/settings/audit/" + first(product, "/audit?action=connection.create")
+
+
 def pages(product):
     yield "dashboard", "/admin/dashboard"
     yield "leads", "/admin/leads"
@@ -84,6 +97,7 @@ def pages(product):
     yield "events-none", "/admin/events?status=rejected&providerType=hubspot"
     yield "missing", "/admin/nowhere"
     yield from queue(product)
+    yield from settings(product)
     for name, path, page in (("lead", "/leads?limit=1", "/admin/leads/"),
                              ("lead-failed", "/leads?limit=1&search=failed", "/admin/leads/"),
                              ("lead-long", "/leads?limit=1&search=lead-long", "/admin/leads/"),
@@ -183,13 +197,56 @@ def task(b, product):
 
 
 def retention(b, product, days):
-    b.open(product.url + "/admin/records/retention")
+    b.open(product.url + "/admin/settings/retention")
     b.fill("td input[name=days]", days)
     b.click("td form button")
 
 
+def new_key(b, product, name):
+    b.open(product.url + "/admin/settings/api-keys/new")
+    b.fill("#name", name)
+    b.click("input[value='leads.view']")
+    b.fill("#expires", "2001-01-01")
+    b.click("form.card button.button-main")
+    if name == "Report":
+        b.fill("#expires", "")
+        b.click("form.card button.button-main")
+
+
+def invite(b, product):
+    b.open(product.url + "/admin/settings/people/invite")
+    b.fill("#email", "zoe@example.com")
+    b.click("form.card button.button-main")
+
+
+def joining(b, product):
+    link = product.api("POST", "/users", {"email": "new@example.com", "role": "viewer"}).json()["inviteUrl"]
+    b.open(link)
+
+
+def factor(b, product, is_wrong=False):
+    b.open(product.url + "/admin/settings/profile")
+    b.fill("#factor-password", product.credentials["password"])
+    b.click("section[aria-labelledby=factor] button")
+    if is_wrong:
+        b.fill("#code", "12")
+        b.click("form.card button.button-main")
+
+
+def profile_wrong(b, product):
+    b.open(product.url + "/admin/settings/profile")
+    b.fill("#present", "wrong")
+    b.fill("#new_password", "short")
+    b.click("section[aria-labelledby=password] button")
+
+
 # Pages that only a form leads to.
-STEPS = [("import-empty", lambda b, product: fill_import(b, product, " ", "contact")),
+STEPS = [("settings-key-wrong", lambda b, product: new_key(b, product, "Wrong")),
+         ("settings-key-made", lambda b, product: new_key(b, product, "Report")),
+         ("settings-link", invite), ("join", joining), ("settings-factor", factor),
+         ("settings-factor-wrong", lambda b, product: factor(b, product, True)),
+         ("settings-profile-wrong", profile_wrong),
+         ("import-empty", lambda b, product: fill_import(b, product, " ", "contact")),
          ("import-headless", lambda b, product: fill_import(b, product, ",,\n", "contact")),
          ("import-odd", lambda b, product: fill_import(b, product, ODD_CSV, "contact")),
          ("import-preview", preview), ("import-preview-wrong", wrong_mapping), ("import-result", result),

@@ -667,15 +667,21 @@ def _():
                                            key=False), 12)
         problem(refused, 429)
         true(1 <= int(refused.header("Retry-After")) <= 60, refused.headers)
-        # the address is over its limit now, for pages too, and the right password does not help
-        browser = Browser(product)
-        browser.get("/admin/sign-in")
+        # who fails keeps nobody else out, nor anybody whose browser was signed in before
+        browser, stranger = Browser(product), Browser(product)
 
-        def sign_in():
-            browser.get("/admin/sign-in")
-            return browser.post("/admin/sign-in", {"email": known["email"], "password": known["password"]})
-        refused = over(sign_in, 12)
+        def sign_in(who=browser, password=known["password"]):
+            who.get("/admin/sign-in")
+            return who.post("/admin/sign-in", {"email": known["email"], "password": password})
+        equal(sign_in().status, 303)
+        refused = over(lambda: sign_in(stranger, "wrong one"), 12)
         true(1 <= int(refused.header("Retry-After")) <= 60, refused.headers)
+        equal([sign_in().status for _ in range(12)], [303] * 12, "what succeeds is not counted")
+        # the right password does not help a browser of which nothing is known, nor that cookie another email
+        in_one_window(lambda: [over(lambda: sign_in(stranger, "wrong one"), 12), equal(sign_in(Browser(product)).status, 429)])
+        stranger.cookies = {k: v.replace("A", "B").replace("a", "b") for k, v in browser.cookies.items()}
+        over(lambda: sign_in(stranger, "wrong one"), 12)
+        over(lambda: sign_in(browser, "wrong one"), 12)
         first_run(product)
 
 

@@ -1,54 +1,18 @@
 #!/usr/bin/env python3
 """The admin pages: who gets in, what they carry, that nothing in them is markup but our own."""
-import html.parser
 import json
 import re
 
 from harness import (Browser, Instance, equal, has, here, meta_lead, new_lead_id, run, test, true,
                      wait_until)
+from markup import Tags
 from tenant import Meta, Tenant
 
 EVIL = "'\"><zz onload=alert(1)>&amp;</textarea></title><script>zz</script>"
 PAGES = ["dashboard", "leads", "records", "connections", "connect/meta_lead_ads",
-         "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events", "queue"]
-VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use", "rect", "line", "polyline",
-        "path", "circle"}
-
-
-class Tags(html.parser.HTMLParser):
-    """Elements must nest; ids must be unique; a control must have a name for people."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.wrong, self.ids, self.names, self.labels = [], [], set(), [], set()
-        self.elements = []
-        self.feed(text)
-        self.close()
-        self.wrong += ["<%s> is not closed" % t for t in self.open]
-        self.wrong += ["%s has no label" % i for i in self.names if i not in self.labels]
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.elements.append((tag, attrs))
-        if attrs.get("id") in self.ids and attrs.get("id"):
-            self.wrong.append("id %s is there twice" % attrs["id"])
-        self.ids.add(attrs.get("id"))
-        if tag == "label" and "for" in attrs:
-            self.labels.add(attrs["for"])
-        if (tag in ("input", "select", "textarea") and "aria-label" not in attrs and
-                attrs.get("type") not in ("hidden", "checkbox")):
-            self.names.append(attrs.get("id"))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open[-1] != tag:
-            self.wrong.append("</%s> within <%s>" % (tag, self.open[-1] if self.open else ""))
-        else:
-            self.open.pop()
+         "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events", "queue", "settings/account",
+         "settings/people", "settings/people/invite", "settings/api-keys", "settings/api-keys/new", "settings/retention",
+         "settings/audit", "settings/profile"]
 
 
 def check_page(answer, status=200):

@@ -127,12 +127,12 @@ def _():
     try:
         b = Browser(here())
         b.sign_in(t.account.email, t.account.password)
-        b.get("/admin/records/retention")
-        text = b.post("/admin/records/retention", {"resourceType": "order", "days": "5"}).text
+        b.get("/admin/settings/retention")
+        text = b.post("/admin/settings/retention", {"resourceType": "order", "days": "5"}).text
         has(text, "Delete more than 10,000 records of type Order?")
         has(text, "within hours")
         here().sql("DELETE FROM records WHERE account_id = %s LIMIT 1" % row_id(t.id))
-        text = b.post("/admin/records/retention", {"resourceType": "order", "days": "5"}).text
+        text = b.post("/admin/settings/retention", {"resourceType": "order", "days": "5"}).text
         has(text, "Delete 10,000 records of type Order?")
         has(text, "within minutes")
         equal(put(t, "order", 6).json(), rule("order", 6))
@@ -209,10 +209,10 @@ def _():
                    "--password", "a long enough password")
         b = Browser(here())
         b.sign_in(email, "a long enough password")
-        true("/admin/records/retention" not in b.get("/admin/records").text, role)
-        equal(b.get("/admin/records/retention").status, 403)
+        true("/admin/settings/retention" not in b.get("/admin/settings/profile").text, role)
+        equal(b.get("/admin/settings/retention").status, 403)
         b.get("/admin/dashboard")
-        equal(b.post("/admin/records/retention", {"resourceType": "contact", "days": "5", "sure": "1"}).status, 403)
+        equal(b.post("/admin/settings/retention", {"resourceType": "contact", "days": "5", "sure": "1"}).status, 403)
     equal(rules(made), [])
     for allowed, status in ((["settings.view"], 200), (["records.view", "records.write"], 403)):
         key = made.api("POST", "/api-keys", {"name": "k", "permissions": allowed}).json()["key"]
@@ -237,18 +237,18 @@ def row_of(text, label):
 
 
 def page(b):
-    answer = b.get("/admin/records/retention")
+    answer = b.get("/admin/settings/retention")
     equal(answer.status, 200, answer)
     return answer.text
 
 
 def send(b, **fields):
     page(b)
-    return b.post("/admin/records/retention", fields)
+    return b.post("/admin/settings/retention", fields)
 
 
 def flashed(b, answer):
-    equal((answer.status, answer.header("Location")), (303, "/admin/records/retention"), answer)
+    equal((answer.status, answer.header("Location")), (303, "/admin/settings/retention"), answer)
     found = re.search(r'class="flash[^"]*"[^>]*>.*?<span>(.*?)</span>', page(b), re.S)
     return found and html.unescape(found.group(1))
 
@@ -265,9 +265,10 @@ def _():
     has(row_of(text, "Deal"), "Deal 2 For ever")
     has(row_of(text, "Ticket"), "Ticket 0 1 day after the last update")
     has(text, 'href="/admin/records?resourceType=contact"')
-    has(b.get("/admin/records").text, 'href="/admin/records/retention"')
-    b.get("/admin/records/retention")
-    equal(b.post("/admin/records/retention", {"resourceType": "deal", "days": "9"}, csrf=False).status, 403)
+    has(b.get("/admin/settings/account").text, 'href="/admin/settings/retention"')
+    equal(b.get("/admin/records/retention").header("Location"), "/admin/settings/retention")
+    b.get("/admin/settings/retention")
+    equal(b.post("/admin/settings/retention", {"resourceType": "deal", "days": "9"}, csrf=False).status, 403)
     equal([r["resourceType"] for r in rules(t)], ["ticket"])
 
 
@@ -289,7 +290,7 @@ def _():
     equal(t.rows("records"), 4)
     form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', answer.text.split("</h1>")[1]))
     equal({k: form[k] for k in form if k != "_csrf"}, {"resourceType": "contact", "days": "365", "sure": "1"})
-    equal(flashed(b, b.post("/admin/records/retention", form, csrf=False)),
+    equal(flashed(b, b.post("/admin/settings/retention", form, csrf=False)),
           "Records of type contact are deleted when they were not updated for 365 days.")
     wait_until_none(lambda: t.rows("records") - 1, what="old contacts")
     equal([r["externalId"] for r in t.records()], ["contact-3"])

@@ -10,7 +10,7 @@ from tenant import HubSpot, Meta, Tenant
 ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*([^,]+),\s*([^)]+)\)', re.M)
 ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/deliveries": "delivery",
           "/connections": "connection", "/events": "event", "/api-keys": "key", "/views": "view",
-          "/imports": "task", "/tasks": "task", "/queue/lanes": "lane"}
+          "/imports": "task", "/users": "user", "/tasks": "task", "/queue/lanes": "lane"}
 
 
 class Route:
@@ -86,6 +86,10 @@ def objects(t):
         answer = t.api("POST", "/views", {"name": "Mine"})
         equal(answer.status, 201, answer)
         made["view"] = answer.json()["id"]
+    if "/connect/v1/users/:id" in paths:
+        answer = t.api("POST", "/users", {"email": "invited@example.com", "role": "viewer"})
+        equal(answer.status, 201, answer)
+        made["user"] = answer.json()["id"]
     if "/connect/v1/imports/:id" in paths:
         answer = t.api("POST", "/records/import", {"providerType": "manual", "resourceType": "contact",
                                                    "csv": "id,email\n1,a@example.com\n"})

@@ -19,6 +19,7 @@ USERS = [
     (r"(fcgi.*|fastcgi)\.h", "src/http/fcgi.c"),
     (r"curl/.*\.h", "src/net/http-client.c"),
     (r"csv\.h", "src/base/csv.c"),
+    (r"qrencode\.h", "src/html/qr.c"),
 ]
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)

@@ -11,7 +11,8 @@ from _tap import Report, files, line_of, read, statements, without_comments
 OWNERS = {
     "db": "schema_migrations",
     "job": "jobs job_lanes job_windows job_breakers",
-    "account": "accounts users memberships sessions api_keys audit_log one_time_tokens idempotency_keys",
+    "account": "accounts users memberships sessions api_keys audit_log one_time_tokens recovery_codes "
+               "idempotency_keys",
     "connection": "connections",
     "record": "records record_changes record_counts record_search record_search_queue record_fields "
               "record_field_totals record_field_progress record_retention record_moves views",

@@ -75,8 +75,12 @@ static void there_and_back(void)
 	CU_ASSERT(uuid_eq(c.user_id, member.user_id));
 	CU_ASSERT(uuid_eq(c.account_id, member.account_id));
 	CU_ASSERT_EQUAL(c.expires_us, NOW_US + 3600 * SECOND_US);
-	CU_ASSERT_STRING_EQUAL(c.version, token_version(&app, a, member.password_hash));
-	CU_ASSERT_STRING_NOT_EQUAL(c.version, token_version(&app, a, "$y$j9T$salt$other"));
+	CU_ASSERT_STRING_EQUAL(c.version, token_version(&app, a, &member));
+	CU_ASSERT_STRING_NOT_EQUAL(c.version,
+	    token_version(&app, a, &(struct account_member){.password_hash = "$y$j9T$salt$other"}));
+	CU_ASSERT_STRING_NOT_EQUAL(c.version,
+	    token_version(&app, a,
+		&(struct account_member){.password_hash = member.password_hash, .token_epoch = 1}));
 }
 
 static void expiry(void)

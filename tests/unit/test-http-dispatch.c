@@ -211,7 +211,7 @@ static const struct row rows[] = {
     {__LINE__, HTTP_GET, "/admin/page", NULL, NO_BODY, 303,
 	"Location: /admin/sign-in?next=%2Fadmin%2Fpage%3Fq%3D1%262\r\n", false, true},
     {__LINE__, HTTP_POST, "/admin/page", NULL, FORM, STR("a=1"), AUTO, 303,
-	"Location: /admin/sign-in\r\n", false, true},
+	"Location: /admin/sign-in?lost=1&next=\r\n", false, true},
     /* permission */
     {__LINE__, HTTP_GET, "/api", "reader", NO_BODY, 200, "no-store", true, true},
     {__LINE__, HTTP_POST, "/api", "reader", JSON, STR("{}"), AUTO, 403, "things.write", false,

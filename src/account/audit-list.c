@@ -1,0 +1,178 @@
+/* The audit log as a list: filters, rows, and the words for what was done. */
+#include "account/audit-list.h"
+
+#include "base/clock.h"
+
+#define AUDIT_COLUMNS                                                                              \
+	"SELECT id, at, actor_kind, actor_id, actor_name, action, object_kind, object_id,"         \
+	" remote_addr, request_id, details FROM audit_log WHERE account_id = ?"
+enum {
+	AUDIT_ID,
+	AUDIT_AT,
+	AUDIT_ACTOR_KIND,
+	AUDIT_ACTOR_ID,
+	AUDIT_ACTOR_NAME,
+	AUDIT_ACTION,
+	AUDIT_OBJECT_KIND,
+	AUDIT_OBJECT_ID,
+	AUDIT_ADDRESS,
+	AUDIT_REQUEST,
+	AUDIT_DETAILS
+};
+DB_STMT(audit_rows,
+    AUDIT_COLUMNS " AND id < ? AND id >= ? AND id < ? AND (? IS NULL OR actor_name = ?)"
+		  " AND (? IS NULL OR action = ?) AND (? IS NULL OR object_kind = ?)"
+		  " AND (? IS NULL OR object_id = ?) ORDER BY id DESC LIMIT ? OFFSET ?");
+DB_STMT(audit_row_by_id, AUDIT_COLUMNS " AND id = ?");
+
+/* A test compares this with what src notes. */
+const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
+    {"session.sign_in_failed", "Failed to sign in"},
+    {"session.second_factor_asked", "Was asked for the second factor"},
+    {"session.confirm_failed", "Failed to confirm the password"},
+    {"session.sign_out", "Signed out"}, {"session.sign_out_everywhere", "Signed out everywhere"},
+    {"session.end", "Ended a session"}, {"session.end_others", "Ended all other sessions"},
+    {"token.create", "Made a bearer token"}, {"account.create", "Made the account"},
+    {"account.update", "Changed the account"}, {"user.add", "Added a person"},
+    {"user.invite", "Invited a person"}, {"user.invite_withdraw", "Withdrew an invitation"},
+    {"user.join", "Joined"}, {"user.role", "Changed a role"}, {"user.remove", "Removed a person"},
+    {"user.update", "Changed a profile"}, {"user.password", "Changed a password"},
+    {"user.password_link", "Made a link for a new password"},
+    {"user.totp_on", "Turned the second factor on"},
+    {"user.totp_off", "Turned the second factor off"},
+    {"user.recovery_codes", "Made new recovery codes"}, {"api_key.create", "Made an API key"},
+    {"api_key.update", "Changed an API key"}, {"api_key.revoke", "Revoked an API key"},
+    {"connection.create", "Made a connection"}, {"connection.update", "Changed a connection"},
+    {"connection.delete", "Disconnected a connection"}, {"view.create", "Made a view"},
+    {"view.update", "Changed a view"}, {"view.delete", "Deleted a view"},
+    {"import.create", "Began an import"}, {"import.cancel", "Cancelled an import"},
+    {"record.delete", "Deleted a record"}, {"record.delete_all", "Deleted records"},
+    {"record.replay", "Re-ran flows for records"}, {"delete.cancel", "Cancelled a deletion"},
+    {"replay.cancel", "Cancelled a re-run"}, {"lead.push", "Sent a lead"},
+    {"retention.set", "Set how long records are kept"},
+    {"retention.delete", "Set records to be kept for ever"}, {"queue.pause", "Paused deliveries"},
+    {"queue.resume", "Resumed deliveries"}, {"queue.try", "Tried a destination again"},
+    {"queue.retry", "Retried what was given up"}, {NULL, NULL}};
+const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitation"},
+    {"account", "Account"}, {"api_key", "API key"}, {"connection", "Connection"},
+    {"record", "Record"}, {"lead", "Lead"}, {"view", "View"}, {"task", "Task"},
+    {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"}, {NULL, NULL}};
+
+/* ---- filters --------------------------------------------------------------------------------- */
+
+/* A bare date is a day of the viewer's: its beginning, or its end. */
+static void day_read(
+    struct req *r, const struct http_pairs *pairs, const char *name, int days, struct opt_time *out)
+{
+	struct str text = http_pairs_get(pairs, name);
+	int64_t at_us;
+
+	if (text.n == 0)
+		return;
+	if (!clock_parse_iso(text, &at_us)) {
+		req_invalid(r, name, "must be a date or an ISO 8601 time");
+		return;
+	}
+	if (text.n == sizeof("2026-03-07") - 1)
+		at_us = zone_instant_us(r->actor.zone, at_us + days * DAY_US);
+	*out = (struct opt_time){at_us, true};
+}
+
+static void times_read(struct req *r, const struct http_pairs *pairs, void *filter)
+{
+	struct audit_filter *f = filter;
+
+	day_read(r, pairs, "from", 0, &f->from);
+	day_read(r, pairs, "to", 1, &f->to);
+}
+
+static void times_write(struct arena *a, const void *filter, struct http_pairs *out)
+{
+	const struct audit_filter *f = filter;
+
+	if (f->from.is_given)
+		filter_pair_add(out, "from", str_from(clock_iso_dup(a, f->from.us)));
+	if (f->to.is_given)
+		filter_pair_add(out, "to", str_from(clock_iso_dup(a, f->to.us)));
+}
+
+static const struct filter_own times = {times_read, times_write};
+static const struct filter_row audit_filters[] = {
+    {"who", FILTER_TEXT, offsetof(struct audit_filter, who), NULL, NULL},
+    {"action", FILTER_TEXT, offsetof(struct audit_filter, action), audit_actions, NULL},
+    {"objectKind", FILTER_TEXT, offsetof(struct audit_filter, kind), audit_kinds, NULL},
+    {"objectId", FILTER_ID, offsetof(struct audit_filter, object_id), NULL, NULL},
+    {"from", FILTER_OWN, 0, NULL, &times}, {NULL, 0, 0, NULL, NULL}};
+const struct list list_of_audit = {"audit", audit_filters, NULL};
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static void json_set_id(json_t *o, struct arena *a, const char *key, struct uuid id)
+{
+	json_set_str(o, key, uuid_is_nil(id) ? NULL : uuid_dup(a, id));
+}
+
+static int audit_row_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
+    json_t **out, struct err *err)
+{
+	struct str details = db_get_str(rows, i, AUDIT_DETAILS);
+	json_t *o = json_own(a, json_object()),
+	       *parsed = details.n == 0 ? NULL : json_parse_stored(a, details, err);
+
+	(void)app;
+	if (details.n > 0 && parsed == NULL)
+		return err_prefix(err, "audit log");
+	json_set_str(o, "id", uuid_dup(a, db_get_uuid(rows, i, AUDIT_ID)));
+	json_set_time(o, "at", db_get_int(rows, i, AUDIT_AT));
+	json_set_str(o, "actorKind", db_get_text(rows, i, AUDIT_ACTOR_KIND));
+	json_set_id(o, a, "actorId", db_get_uuid(rows, i, AUDIT_ACTOR_ID));
+	json_set_str(o, "actorName", db_get_text(rows, i, AUDIT_ACTOR_NAME));
+	json_set_str(o, "action", db_get_text(rows, i, AUDIT_ACTION));
+	json_set_str(o, "objectKind", db_get_text(rows, i, AUDIT_OBJECT_KIND));
+	json_set_id(o, a, "objectId", db_get_uuid(rows, i, AUDIT_OBJECT_ID));
+	json_set_str(o, "remoteAddr", db_get_text(rows, i, AUDIT_ADDRESS));
+	json_set_str(o, "requestId", db_get_text(rows, i, AUDIT_REQUEST));
+	json_set(o, "details", parsed == NULL ? json_null() : json_incref(parsed));
+	*out = o;
+	return 0;
+}
+
+/* {NULL,0} where nothing is asked for: then the statement asks nothing. */
+static struct db_val text_or_null(struct str s)
+{
+	return s.n == 0 ? db_null() : db_strn(s);
+}
+
+int audit_list(struct app *app, struct arena *a, const struct audit_filter *f, struct slice *s,
+    struct err *err)
+{
+	struct cursor from = slice_from(s);
+	struct uuid least = uuid_at(f->from.is_given ? f->from.us : 0), most = from.id;
+	struct db_val who = text_or_null(f->who),
+		      action = f->action.n == 0 ? db_null() : db_name(f->action),
+		      kind = f->kind.n == 0 ? db_null() : db_name(f->kind),
+		      object = db_uuid_or_null(&f->object_id);
+	struct db_rows rows;
+
+	if (f->to.is_given)
+		most = uuid_at(f->to.us);
+	if (db_query(app->db, a, &audit_rows,
+		DB_VALS(db_uuid(&f->account_id), db_uuid(&from.id), db_uuid(&least), db_uuid(&most),
+		    who, who, action, action, kind, kind, object, object, db_int(slice_limit(s)),
+		    db_int(s->offset)),
+		&rows, err) == -1)
+		return -1;
+	return slice_take(s, app, a, &rows, SLICE_BY_ID, AUDIT_ID, audit_row_json, err);
+}
+
+int audit_find(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(
+	    app->db, a, &audit_row_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
+
+	if (found != 1)
+		return found;
+	return audit_row_json(app, a, &rows, 0, out, err) == -1 ? -1 : 1;
+}

@@ -1,0 +1,41 @@
+"""What the tests of pages look at in markup."""
+import html.parser
+
+VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use", "rect", "line", "polyline",
+        "path", "circle"}
+
+
+class Tags(html.parser.HTMLParser):
+    """Elements must nest; ids must be unique; a control must have a name for people."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.wrong, self.ids, self.names, self.labels = [], [], set(), [], set()
+        self.elements = []
+        self.feed(text)
+        self.close()
+        self.wrong += ["<%s> is not closed" % t for t in self.open]
+        self.wrong += ["%s has no label" % i for i in self.names if i not in self.labels]
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.elements.append((tag, attrs))
+        if attrs.get("id") in self.ids and attrs.get("id"):
+            self.wrong.append("id %s is there twice" % attrs["id"])
+        self.ids.add(attrs.get("id"))
+        if tag == "label" and "for" in attrs:
+            self.labels.add(attrs["for"])
+        if (tag in ("input", "select", "textarea") and "aria-label" not in attrs and
+                attrs.get("type") not in ("hidden", "checkbox")):
+            self.names.append(attrs.get("id"))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1] != tag:
+            self.wrong.append("</%s> within <%s>" % (tag, self.open[-1] if self.open else ""))
+        else:
+            self.open.pop()
