@@ -24,6 +24,7 @@ static const struct {
     {"duration", FILTER_DURATION},
     {"json", FILTER_JSON},
     {"tree", FILTER_TREE},
+    {"details", FILTER_DETAILS},
     {"query", FILTER_QUERY},
     {"words", FILTER_WORDS},
     {"count", FILTER_COUNT},
@@ -43,7 +44,7 @@ bool filter_parse(struct str name, enum template_filter *out)
 bool filter_is_markup(enum template_filter f)
 {
 	return f == FILTER_TIME || f == FILTER_SECONDS || f == FILTER_DATE || f == FILTER_AGO ||
-	       f == FILTER_TREE;
+	       f == FILTER_TREE || f == FILTER_DETAILS;
 }
 
 static struct str value_string(const json_t *v)
@@ -229,6 +230,7 @@ bool filter_text(enum template_filter f, const json_t *v, int64_t now_us, struct
 		return filter_as_words(v, out);
 	case FILTER_JSON:
 	case FILTER_TREE:
+	case FILTER_DETAILS:
 		return filter_as_json(v, out);
 	case FILTER_COUNT:
 		if (!json_is_array(v) && !json_is_object(v))
@@ -267,7 +269,8 @@ static bool filter_time_markup(
 		return ok;
 	}
 	clock_iso(iso, at_us);
-	buf_printf(out, "<time datetime=\"%s\" title=\"", iso);
+	/* to the second: HTML takes no more than three digits behind it */
+	buf_printf(out, "<time datetime=\"%.19sZ\" title=\"", iso);
 	filter_time_title(at_us, out);
 	buf_str(out, "\">");
 	(void)filter_as_time(f, v, now_us, out);
@@ -350,6 +353,8 @@ static void tree_node(const char *key, size_t key_n, const json_t *v, int depth,
 
 bool filter_markup(enum template_filter f, const json_t *v, int64_t now_us, struct buf *out)
 {
+	if (f == FILTER_DETAILS)
+		return details_write(v, now_us, out);
 	if (f != FILTER_TREE)
 		return filter_time_markup(f, v, now_us, out);
 	buf_str(out, "<div class=\"tree\">");

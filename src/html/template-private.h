@@ -32,6 +32,7 @@ enum template_filter {
 	FILTER_DURATION,
 	FILTER_JSON,
 	FILTER_TREE,
+	FILTER_DETAILS,
 	FILTER_QUERY,
 	FILTER_WORDS,
 	FILTER_COUNT,
@@ -74,5 +75,7 @@ bool filter_is_markup(enum template_filter f);
 bool filter_text(enum template_filter f, const json_t *value, int64_t now_us, struct buf *out);
 /* Escaped markup of value. */
 bool filter_markup(enum template_filter f, const json_t *value, int64_t now_us, struct buf *out);
+/* details.c: any JSON as labels and values. */
+bool details_write(const json_t *value, int64_t now_us, struct buf *out);
 
 #endif

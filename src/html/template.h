@@ -11,7 +11,8 @@
  *   {{!comment}}
  *   {{path|filter}}   filters: time (ISO text → <time> element), seconds (the same with them),
  *                     date, ago ("3 min ago" with title), number (1,234), bytes, duration (of
- *                     microseconds), json (pretty text), tree (JSON as folding lists), query
+ *                     microseconds), json (pretty text), tree (JSON as folding lists),
+ *                     details (JSON as labels and values), query
  *                     (percent-encoded), words (some_name → Some name), count (length),
  *                     default:TEXT; time and its like are plain text within attributes
  * Look-up walks outwards through enclosing sections. Strict mode (tests) makes an absent value an
