@@ -1,6 +1,7 @@
 /* Pages of the connections. */
 #include "connection/connection-pages.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "account/account.h"
@@ -12,6 +13,7 @@
 #include "job/queue.h"
 
 #define PAGE_ROWS 100
+#define WAITING_LOOKED_AT 50 /* of the newest connections */
 
 /* ---- for other features' pages --------------------------------------------------------------- */
 
@@ -21,6 +23,13 @@ const char *provider_label(const struct app *app, const char *type)
 	    type == NULL ? NULL : provider_find(app->providers, str_from(type));
 
 	return p != NULL ? provider_display_name(p) : type;
+}
+
+static int word_by_label(const void *x, const void *y)
+{
+	const struct word *a = x, *b = y;
+
+	return strcmp(a->label, b->label);
 }
 
 void provider_label_rows(const struct app *app, json_t *rows)
@@ -33,6 +42,67 @@ void provider_label_rows(const struct app *app, json_t *rows)
 		if (type != NULL)
 			json_set_str(row, "providerName", provider_label(app, type));
 	}
+}
+
+int connection_label_rows(struct req *r, json_t *rows, struct err *err)
+{
+	json_t *names, *row;
+	size_t i;
+
+	provider_label_rows(r->app, rows);
+	if (json_array_size(rows) == 0)
+		return 0;
+	if (connection_names(r->app, r->a, &r->actor.account_id, &names, err) == -1)
+		return -1;
+	json_array_each(rows, i, row) {
+		const char *id = json_str(row, "connectionId"),
+			   *name = id == NULL ? NULL : json_str(json_object_get(names, id), "name");
+
+		json_set_str(
+		    row, "connectionName", name != NULL ? name : json_str(row, "providerName"));
+	}
+	return 0;
+}
+
+int connection_choices(struct req *r, const char *name, json_t **out, struct err *err)
+{
+	struct word *words;
+	json_t *names, *o;
+	const char *id;
+	size_t n = 0;
+
+	if (connection_names(r->app, r->a, &r->actor.account_id, &names, err) == -1)
+		return -1;
+	words = arena_array(r->a, json_object_size(names) + 1, sizeof(*words));
+	json_object_each(names, id, o)
+		words[n++] = (struct word){id, json_str(o, "name")};
+	if (n > 1)
+		qsort(words, n, sizeof(*words), word_by_label);
+	words[n] = (struct word){NULL, NULL};
+	*out = json_own(r->a, chrome_choices(r, name, words));
+	return 0;
+}
+
+int connection_show_waiting(struct req *r, json_t *data, struct err *err)
+{
+	struct connection_filter f = {.account_id = r->actor.account_id};
+	struct slice s = {.limit = WAITING_LOOKED_AT};
+	struct connection **v;
+	size_t n;
+
+	if (connection_list(r->app, r->a, &f, &s, &v, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(v[i]->status, CONNECTION_ACTIVE) != 0 ||
+		    !provider_can(v[i]->provider, "webhook_receive"))
+			continue;
+		json_set_str(data, "source_name", v[i]->name);
+		if ((r->actor.permissions & PERMIT(CONNECTIONS_VIEW)) != 0)
+			json_set_str(data, "source_href",
+			    arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, v[i]->id)));
+		break;
+	}
+	return 0;
 }
 
 json_t *provider_choices(struct req *r, const char *name, const char *capability)
@@ -116,6 +186,7 @@ int connection_page_list(struct req *r)
 	json_set_bool(data, "is_paged", s.total > (int64_t)n);
 	json_set_int(data, "total", s.total);
 	json_set(data, "catalogue", catalogue_json(r));
+	json_set_bool(data, "may_write", may_write_connections(r));
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
 

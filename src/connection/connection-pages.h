@@ -19,6 +19,14 @@ int connection_page_disconnect_post(struct req *r);
 const char *provider_label(const struct app *app, const char *type);
 /* Adds "providerName" to every object of rows that has a "providerType". */
 void provider_label_rows(const struct app *app, json_t *rows);
+/* The same, and "connectionName" to each: what the connection of "connectionId" is called, or where
+ * that is gone or was none, the provider. */
+int connection_label_rows(struct req *r, json_t *rows, struct err *err);
+/* A filter over the account's connections for query parameter name, as chrome_choices makes it. */
+int connection_choices(struct req *r, const char *name, json_t **out, struct err *err);
+/* For lists that are empty: adds "source_name" and, for who may see it, "source_href" of the newest
+ * active connection that takes webhooks; neither where there is none. */
+int connection_show_waiting(struct req *r, json_t *data, struct err *err);
 /* A filter over the catalogue for query parameter name, as chrome_choices makes it; capability
  * NULL: all. */
 json_t *provider_choices(struct req *r, const char *name, const char *capability);

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "base/limits.h"
 #include "connection/connection-pages.h"
 #include "crm/crm.h"
 #include "html/chrome.h"
 #include "lead/lead-pages.h"
+#include "record/record-pages.h"
 
 #define LACKING_BYTES 2000u
 
@@ -184,6 +186,80 @@ int crm_page_lead_push(struct req *r)
 		chrome_flash(
 		    r, "error", "There is no active destination that has not taken this lead.");
 	else
-		chrome_flash(r, "ok", "Pushing to %zu destination%s now.", n, n == 1 ? "" : "s");
+		chrome_flash(r, "ok", "Sending to %zu destination%s. Reload to see the result.", n,
+		    n == 1 ? "" : "s");
 	return res_redirect(r, arena_printf(r->a, "/admin/leads/%s", uuid_dup(r->a, id)));
+}
+
+/* ---- many ---------------------------------------------------------------------------------- */
+
+#define PUSHED_AT_ONCE 500
+
+static size_t leads_ticked(const struct req *r, struct uuid *ids, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->form.n && n < max; i++)
+		n += str_is(r->form.v[i].name, "id") && uuid_parse(r->form.v[i].value, &ids[n]);
+	return n;
+}
+
+/* Those that are not ready, or that every destination has, are left out of *sent. */
+static int leads_push(
+    struct req *r, const struct uuid *ids, size_t n, size_t *sent, struct err *err)
+{
+	*sent = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t destinations = 0;
+		int found = crm_queue_lead(r, &ids[i], &destinations, err);
+
+		if (found == -1 && err->code != ERR_CONFLICT)
+			return -1;
+		err_clear(err);
+		*sent += found == 1 && destinations > 0;
+	}
+	return 0;
+}
+
+static void flash_set_pushed(struct req *r, size_t n, size_t sent, bool has_more)
+{
+	if (n == 0)
+		chrome_flash(r, "error", "No lead is selected. Tick some, or all that match.");
+	else if (sent == 0)
+		chrome_flash(r, "error",
+		    "None of them was sent: each has no active destination, or is delivered.");
+	else
+		chrome_flash(r, "ok",
+		    "Sending %zu of %zu lead%s again. Reload to see the result.%s", sent, n,
+		    n == 1 ? "" : "s",
+		    has_more ? " There are more: select all once again for them." : "");
+}
+
+static const char *leads_address(struct req *r, struct str status)
+{
+	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
+
+	buf_str(b, LEADS_PAGE_ADDRESS);
+	if (status.n > 0)
+		buf_str(b, "?status=");
+	percent_encode(b, status);
+	return buf_ok(b) ? b->p : LEADS_PAGE_ADDRESS;
+}
+
+int crm_page_leads_push(struct req *r)
+{
+	struct uuid *ids = arena_array(r->a, PUSHED_AT_ONCE, sizeof(*ids));
+	struct err err = ERR_INIT;
+	struct str status = req_form(r, "status");
+	size_t n, sent;
+	bool has_more = false;
+
+	if (!str_is(req_form(r, "scope"), "all"))
+		n = leads_ticked(r, ids, PUSHED_AT_ONCE);
+	else if (lead_page_matching(r, ids, PUSHED_AT_ONCE, &n, &has_more, &err) == -1)
+		return res_error(r, &err);
+	if (leads_push(r, ids, n, &sent, &err) == -1)
+		return res_error(r, &err);
+	flash_set_pushed(r, n, sent, has_more);
+	return res_redirect(r, leads_address(r, status));
 }

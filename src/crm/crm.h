@@ -58,4 +58,5 @@ int crm_api_deliveries(struct req *r);
 int crm_api_delivery_retry(struct req *r);
 int crm_page_lead_detail(struct req *r); /* GET /admin/leads/:id */
 int crm_page_lead_push(struct req *r);   /* POST /admin/leads/:id/push */
+int crm_page_leads_push(struct req *r);  /* POST /admin/leads/push: id…, or scope=all of query */
 #endif

@@ -24,6 +24,7 @@ static const struct {
     {"duration", FILTER_DURATION},
     {"json", FILTER_JSON},
     {"tree", FILTER_TREE},
+    {"details", FILTER_DETAILS},
     {"query", FILTER_QUERY},
     {"words", FILTER_WORDS},
     {"count", FILTER_COUNT},
@@ -43,7 +44,7 @@ bool filter_parse(struct str name, enum template_filter *out)
 bool filter_is_markup(enum template_filter f)
 {
 	return f == FILTER_TIME || f == FILTER_SECONDS || f == FILTER_DATE || f == FILTER_AGO ||
-	       f == FILTER_TREE;
+	       f == FILTER_TREE || f == FILTER_DETAILS;
 }
 
 static struct str value_string(const json_t *v)
@@ -246,6 +247,7 @@ bool filter_text(
 		return filter_as_words(v, out);
 	case FILTER_JSON:
 	case FILTER_TREE:
+	case FILTER_DETAILS:
 		return filter_as_json(v, out);
 	case FILTER_COUNT:
 		if (!json_is_array(v) && !json_is_object(v))
@@ -370,6 +372,8 @@ static void tree_node(const char *key, size_t key_n, const json_t *v, int depth,
 bool filter_markup(
     enum template_filter f, const json_t *v, const struct template_when *when, struct buf *out)
 {
+	if (f == FILTER_DETAILS)
+		return details_write(v, when, out);
 	if (f != FILTER_TREE)
 		return filter_time_markup(f, v, when, out);
 	buf_str(out, "<div class=\"tree\">");

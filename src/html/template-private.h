@@ -33,6 +33,7 @@ enum template_filter {
 	FILTER_DURATION,
 	FILTER_JSON,
 	FILTER_TREE,
+	FILTER_DETAILS,
 	FILTER_QUERY,
 	FILTER_WORDS,
 	FILTER_COUNT,
@@ -82,5 +83,7 @@ bool filter_text(
 /* Escaped markup of value. */
 bool filter_markup(
     enum template_filter f, const json_t *value, const struct template_when *when, struct buf *out);
+/* details.c: any JSON as labels and values. */
+bool details_write(const json_t *value, const struct template_when *when, struct buf *out);
 
 #endif

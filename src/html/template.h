@@ -12,9 +12,10 @@
  *   {{path|filter}}   filters: time (ISO text → <time> element), seconds (the same with them),
  *                     date, ago (as short as the day allows: "14:30", "Yesterday 14:30", "28 Nov"),
  *                     number (1,234), bytes, duration (of microseconds), json (pretty text), tree
- *                     (JSON as folding lists), query (percent-encoded), words (some_name → Some
- *                     name), count (length), default:TEXT; time and its like are plain text within
- *                     attributes, and show the zone whose name is the member "_zone" of the data
+ *                     (JSON as folding lists), details (JSON as labels and values), query
+ *                     (percent-encoded), words (some_name → Some name), count (length),
+ *                     default:TEXT; time and its like are plain text within attributes, and show
+ *                     the zone whose name is the member "_zone" of the data
  * Look-up walks outwards through enclosing sections. Strict mode (tests) makes an absent value an
  * error; otherwise it is empty. As a section a path may be absent in both.
  * Values in unquoted attributes, script, style, comments and event handlers are compile errors, and

@@ -42,6 +42,17 @@ static bool is_safe_method(enum http_method m)
 
 /* ---- route and person ---------------------------------------------------------------------- */
 
+/* Who is signed in keeps the navigation on a page that is none; a stranger is told the same. */
+static void person_know(struct req *r, const struct router_hooks *hooks)
+{
+	static const struct route nowhere = {.pattern = "(none)", .flags = ROUTE_PAGE};
+
+	if (hooks->authenticate == NULL || !req_wants_page(r))
+		return;
+	r->route = &nowhere;
+	(void)hooks->authenticate(r);
+}
+
 static int route_find(const struct router *rt, struct req *r)
 {
 	const char *allow;
@@ -50,7 +61,9 @@ static int route_find(const struct router *rt, struct req *r)
 	if (status == 0)
 		return 0;
 	if (status == 404) {
-		res_problem(r, 404, "There is nothing at this address");
+		person_know(r, router_hooks_of(rt));
+		if (!conn_of(r)->has_answer)
+			res_problem(r, 404, "There is nothing at this address");
 		return -1;
 	}
 	res_header(r, "Allow", allow);

@@ -38,7 +38,7 @@ const struct task_kind import_task = {.name = "import",
     .created = {"New", "records"},
     .updated = {"Changed", "records"},
     .unchanged = {"Unchanged", "rows"},
-    .failed = {"Not taken", "rows"}};
+    .failed = {"Skipped", "rows"}};
 
 /* ---- options ------------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include "connection/connection-pages.h"
 #include "html/chrome.h"
 #include "import/import.h"
+#include "record/record-bulk.h"
 #include "record/record-pages.h"
 
 #define PAGE_ROWS 50
@@ -564,6 +565,39 @@ int import_page_run(struct req *r)
 
 /* ---- list ---------------------------------------------------------------------------------- */
 
+static bool is_import(const struct task *t)
+{
+	return strcmp(t->kind, import_task.name) == 0;
+}
+
+/* "Deleting order records" while it goes on, "Deleted order records" when it is done; a file's
+ * name.
+ */
+static const char *task_heading(struct req *r, const struct task *t)
+{
+	const struct task_kind *kind = task_kind(r->app, t->kind);
+	const char *verb;
+
+	if (t->title.n > 0)
+		return arena_strndup(r->a, t->title.p, t->title.n);
+	if (kind == NULL || kind->doing == NULL)
+		return kind == NULL ? t->kind : kind->untitled;
+	verb = t->status == TASK_COMPLETED ? kind->did : kind->doing;
+	return t->resource_type.n == 0 ? arena_printf(r->a, "%s records", verb)
+				       : arena_printf(r->a, "%s %.*s records", verb,
+					     (int)t->resource_type.n, t->resource_type.p);
+}
+
+static json_t *task_row_json(struct req *r, const struct task *t)
+{
+	json_t *o = task_json(r->app, t);
+
+	json_set_str(o, "heading", task_heading(r, t));
+	json_set_bool(o, "is_import", is_import(t));
+	json_set_bool(o, "is_delete", strcmp(t->kind, record_delete_task.name) == 0);
+	return o;
+}
+
 int import_page_list(struct req *r)
 {
 	static const struct list imports_list = {"imports", filter_none, NULL};
@@ -579,12 +613,12 @@ int import_page_list(struct req *r)
 		return res_error(r, &err);
 	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < tasks.n; i++)
-		json_array_append_new(s.rows, task_json(r->app, &tasks.v[i]));
+		json_array_append_new(s.rows, task_row_json(r, &tasks.v[i]));
 	provider_label_rows(r->app, s.rows);
 	data = json_object();
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "can_import", (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
-	return chrome_page(r, 200, "records", "Imports", "import/list", data);
+	return chrome_page(r, 200, "records", "Imports and deletions", "import/list", data);
 }
 
 /* ---- progress and result ------------------------------------------------------------------- */
@@ -597,11 +631,6 @@ static bool import_load_shown(struct req *r, struct task *t)
 	if (t->status == TASK_DRAFT)
 		res_redirect(r, import_address(r, t));
 	return t->status != TASK_DRAFT;
-}
-
-static bool is_import(const struct task *t)
-{
-	return strcmp(t->kind, import_task.name) == 0;
 }
 
 static int import_add_errors(struct req *r, const struct task *t, json_t *data, struct err *err)
@@ -674,10 +703,9 @@ static void import_add_blank(struct arena *a, json_t *o, const struct task *t)
 
 static json_t *import_task_data(struct req *r, const struct task *t)
 {
-	json_t *o = task_json(r->app, t);
+	json_t *o = task_row_json(r, t);
 
 	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
-	json_set_bool(o, "is_import", is_import(t));
 	if (is_import(t))
 		import_add_blank(r->a, o, t);
 	json_set(o, "figures", task_figures(r, t));

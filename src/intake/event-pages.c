@@ -36,22 +36,27 @@ int event_page_list(struct req *r)
 	struct event_filter f = {0};
 	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *data, *row;
+	json_t *data, *connections, *row;
 	size_t i;
 
 	if (!slice_read_page(r, &list_of_events, &f, PAGE_ROWS, &s))
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
-	if (event_list(r->app, r->a, &f, &s, &err) == -1)
+	data = json_own(r->a, json_object());
+	if (event_list(r->app, r->a, &f, &s, &err) == -1 ||
+	    connection_label_rows(r, s.rows, &err) == -1 ||
+	    connection_choices(r, "connectionId", &connections, &err) == -1 ||
+	    (json_array_size(s.rows) == 0 && connection_show_waiting(r, data, &err) == -1))
 		return res_error(r, &err);
-	provider_label_rows(r->app, s.rows);
 	json_array_each(s.rows, i, row)
 		event_add_told(r, row);
-	data = json_object();
 	chrome_slice(r, &s, data);
+	json_set(data, "connections", json_incref(connections));
+	json_set_strn(data, "status", f.status);
+	json_set_int(data, "filter_count", (f.provider_type.n > 0) + !uuid_is_nil(f.connection_id));
 	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
 	json_set(data, "statuses", chrome_choices(r, "status", event_statuses));
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_events, &f).n > 0);
-	return chrome_page(r, 200, "events", "Events", "event/list", data);
+	return chrome_page(r, 200, "events", "Events", "event/list", json_incref(data));
 }
 
 /* ---- detail -------------------------------------------------------------------------------- */
@@ -170,10 +175,11 @@ static void event_flash_replayed(struct req *r, const struct uuid *id)
 
 	if (event_get_json(r->app, r->a, &r->actor.account_id, id, &event, &err) != 1 ||
 	    !str_is(str_from(json_str(event, "status")), EVENT_FAILED))
-		chrome_flash(r, "ok", "Replayed. Records were merged and stuck leads go on.");
+		chrome_flash(
+		    r, "ok", "Processed again: its records were updated, its leads resumed.");
 	else
 		chrome_flash(
-		    r, "error", "Replayed, and nothing came of it: %s.", json_str(event, "reason"));
+		    r, "error", "Processed again, and nothing came of it: %s.", json_str(event, "reason"));
 }
 
 int event_page_replay(struct req *r)

@@ -10,11 +10,12 @@
 #include "html/chrome.h"
 #include "record/record-pages.h"
 
-#define LEADS_ADDRESS "/admin/leads"
+#define MATCHING_SLICE 100
 
-enum { STAGE_LEAD, STAGE_NAME, STAGE_RECEIVED_AT };
+enum { STAGE_LEAD, STAGE_NAME, STAGE_RECEIVED_AT, STAGE_CONNECTION };
 DB_STMT_ROWS(lead_page_stages,
-    "SELECT id, stage, received_at FROM leads WHERE account_id = ? AND id IN (", "?", ")");
+    "SELECT id, stage, received_at, connection_id FROM leads WHERE account_id = ? AND id IN (", "?",
+    ")");
 
 /* The ledger belongs to a feature above this one. */
 static int leads_add_destinations(struct req *r, json_t *leads, struct err *err)
@@ -37,19 +38,100 @@ const char *lead_page_title(const json_t *lead)
 	return "Lead";
 }
 
+/* ---- what became of a lead, in one chip ------------------------------------------------------ */
+
+struct delivery_sum {
+	size_t n, taken, failed, waiting; /* destinations, but those it was not for */
+	const json_t *culprit;            /* the first that failed, for good rather than for now */
+	const char *again_at;             /* the next try, where there is one to come */
+};
+
+static bool delivery_is(const json_t *destination, const char *status)
+{
+	return str_is(str_from(json_str(destination, "status")), status);
+}
+
+static struct delivery_sum deliveries_sum(const json_t *destinations)
+{
+	struct delivery_sum sum = {0};
+
+	for (size_t i = 0; i < json_array_size(destinations); i++) {
+		const json_t *d = json_array_get(destinations, i);
+		const char *next = json_str(d, "nextAttemptAt");
+
+		if (delivery_is(d, LEAD_SYNC_SKIPPED))
+			continue;
+		sum.n++;
+		sum.taken += delivery_is(d, LEAD_SYNC_SUCCESS);
+		sum.waiting += delivery_is(d, LEAD_SYNC_PENDING);
+		if (!delivery_is(d, LEAD_SYNC_FAILED) && !delivery_is(d, LEAD_SYNC_DEAD))
+			continue;
+		sum.failed++;
+		if (next == NULL && (sum.culprit == NULL || sum.again_at != NULL)) {
+			sum.culprit = d;
+			sum.again_at = NULL;
+		} else if (sum.culprit == NULL) {
+			sum.culprit = d;
+			sum.again_at = next;
+		}
+	}
+	return sum;
+}
+
+static json_t *delivery_chip(const char *kind, const char *word)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "kind", kind);
+	json_set_str(o, "word", word);
+	return o;
+}
+
+/* NULL: there was no destination. */
+static json_t *delivery_chip_of(struct arena *a, const json_t *destinations)
+{
+	struct delivery_sum sum = deliveries_sum(destinations);
+	json_t *chip;
+
+	if (json_array_size(destinations) == 0)
+		return NULL;
+	if (sum.n == 0)
+		return delivery_chip(LEAD_SYNC_SKIPPED, "Skipped");
+	chip = sum.failed > 0    ? sum.again_at != NULL ? delivery_chip("retrying", "Retrying")
+							: delivery_chip(LEAD_SYNC_FAILED, "Failed")
+		  : sum.waiting > 0 ? delivery_chip(LEAD_SYNC_PENDING, "Sending")
+				 : delivery_chip(LEAD_SYNC_SUCCESS, "Delivered");
+	if (sum.n > 1)
+		json_set_str(chip, "ratio",
+		    arena_printf(a, "%zu/%zu", sum.failed > 0 ? sum.failed : sum.taken, sum.n));
+	if (sum.failed > 0) {
+		json_set_str(chip, "who", json_str(sum.culprit, "name"));
+		json_set_str(chip, "why", json_str(sum.culprit, "lastError"));
+		json_set_str(chip, "at", sum.again_at);
+	}
+	return chip;
+}
+
+static void lead_show_delivery(struct arena *a, json_t *row, struct str stage)
+{
+	json_t *chip = lead_stage_is_lacking(stage.p) ? delivery_chip(LEAD_FAILED, "No details")
+		       : str_is(stage, LEAD_RECEIVED)
+			   ? delivery_chip(LEAD_RECEIVED, "Fetching details")
+			   : delivery_chip_of(a, json_object_get(row, "destinations"));
+
+	json_set(row, "delivery", chip != NULL ? chip : json_null());
+}
+
 int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 {
 	json_t *row;
 	size_t i;
 
-	if (leads_add_destinations(r, rows, err) == -1)
+	if (leads_add_destinations(r, rows, err) == -1 || connection_label_rows(r, rows, err) == -1)
 		return -1;
-	provider_label_rows(r->app, rows);
 	json_array_each(rows, i, row) {
-		struct str stage = str_from(json_str(row, "stage"));
 		json_set_str(row, "title", lead_page_title(row));
-		json_set_bool(row, "stage_failed", lead_stage_is_lacking(stage.p));
-		json_set_bool(row, "stage_waiting", str_is(stage, LEAD_RECEIVED));
+		lead_show_delivery(r->a, row, str_from(json_str(row, "stage")));
 	}
 	return 0;
 }
@@ -141,6 +223,8 @@ static int leads_add_stages(struct req *r, json_t *leads, struct err *err)
 			    json_array_get(leads, i), "stage", db_get_str(&rows, k, STAGE_NAME));
 			json_set_time(json_array_get(leads, i), "receivedAt",
 			    db_get_int(&rows, k, STAGE_RECEIVED_AT));
+			json_set_str(json_array_get(leads, i), "connectionId",
+			    uuid_dup(r->a, db_get_uuid(&rows, k, STAGE_CONNECTION)));
 		}
 	}
 	return 0;
@@ -170,12 +254,12 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		struct str stage = str_from(json_str(lead, "stage"));
 
 		json_set_str(row, "href",
-		    is_lead ? arena_printf(r->a, LEADS_ADDRESS "/%s", json_str(row, "leadId"))
+		    is_lead ? arena_printf(r->a, LEADS_PAGE_ADDRESS "/%s", json_str(row, "leadId"))
 			    : arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", json_str(row, "id")));
 		json_set_bool(row, "is_lead", is_lead);
-		json_set_bool(row, "stage_failed", lead_stage_is_lacking(stage.p));
-		json_set_bool(row, "stage_waiting", str_is(stage, LEAD_RECEIVED));
 		json_set(row, "destinations", json_incref(json_object_get(lead, "destinations")));
+		json_set_str(row, "connectionId", json_str(lead, "connectionId"));
+		lead_show_delivery(r->a, row, stage);
 		json_set_str(row, "receivedAt",
 		    json_str(lead, "receivedAt") != NULL ? json_str(lead, "receivedAt")
 							 : json_str(row, "firstSeenAt"));
@@ -206,10 +290,10 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	struct req *r = b->r;
 	json_t *rows = b->slice.s.rows;
 
-	provider_label_rows(r->app, rows);
 	if (record_browse_show(b, data, err) == -1 ||
 	    record_columns_show(b, data, rows, err) == -1 || view_show(b, data, err) == -1 ||
-	    rows_add_lead_parts(r, rows, err) == -1)
+	    rows_add_lead_parts(r, rows, err) == -1 || connection_label_rows(r, rows, err) == -1 ||
+	    (json_array_size(rows) == 0 && connection_show_waiting(r, data, err) == -1))
 		return -1;
 	json_set(data, "rows", json_incref(rows));
 	json_set_bool(data, "has_rows", json_array_size(rows) > 0);
@@ -217,6 +301,8 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	    json_array_size(rows) > 0 || b->slice.s.has_more || b->slice.s.page != 1 ||
 		b->wrong != NULL || json_is_true(json_object_get(data, "is_filtered")));
 	json_set_bool(data, "is_leads_page", true);
+	json_set_strn(data, "status", b->extra);
+	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
 	json_set_bool(data, "sees_records", (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);
 	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
 	json_set(data, "statuses", chrome_choices(r, "status", lead_sync_statuses));
@@ -225,9 +311,41 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	return 0;
 }
 
+static int leads_load(struct record_browse *b, struct err *err)
+{
+	return b->extra.n > 0 && b->wrong == NULL ? records_load_by_status(b, err)
+						  : record_browse_load(b, err);
+}
+
+int lead_page_matching(
+    struct req *r, struct uuid *ids, size_t max, size_t *n, bool *has_more, struct err *err)
+{
+	struct record_browse b;
+
+	*n = 0;
+	*has_more = false;
+	if (!record_browse_of_form(r, &b))
+		return err_set(err, ERR_INVALID, "The list that this was sent from cannot be read");
+	b.f.resource_type = STR("lead");
+	b.extra = req_form(r, "status");
+	b.slice.s.limit = MATCHING_SLICE;
+	do {
+		if (leads_load(&b, err) == -1)
+			return -1;
+		for (size_t i = 0; i < json_array_size(b.slice.s.rows) && *n < max; i++) {
+			const char *id = json_str(json_array_get(b.slice.s.rows, i), "leadId");
+
+			*n += id != NULL && uuid_parse(str_from(id), &ids[*n]);
+		}
+		*has_more = b.slice.s.has_more;
+		b.slice.s.offset += MATCHING_SLICE;
+	} while (b.slice.s.has_more && *n < max);
+	return 0;
+}
+
 int lead_page_list(struct req *r)
 {
-	struct record_browse b = {.r = r, .address = LEADS_ADDRESS, .is_type_fixed = true};
+	struct record_browse b = {.r = r, .address = LEADS_PAGE_ADDRESS, .is_type_fixed = true};
 	struct err err = ERR_INIT;
 	json_t *data = json_own(r->a, json_object());
 	int rc = lead_list_read(r, &b, &err);
@@ -238,9 +356,7 @@ int lead_page_list(struct req *r)
 		return 0;
 	if (b.extra.n > 0 && b.is_back)
 		return res_redirect(r, record_browse_link(&b));
-	rc = b.extra.n > 0 && b.wrong == NULL ? records_load_by_status(&b, &err)
-					      : record_browse_load(&b, &err);
-	if (rc == -1)
+	if (leads_load(&b, &err) == -1)
 		return res_error(r, &err);
 	if (record_browse_is_beyond(&b))
 		return res_redirect(r, record_browse_link(&b));

@@ -6,8 +6,12 @@
 
 /* What a person would call this lead; lives as long as the lead. */
 const char *lead_page_title(const json_t *lead);
-/* Adds what lists of leads show to each of rows: title, providerName, destinations, stage_failed,
- * stage_waiting. */
+/* Adds what lists of leads show to each of rows: title, connectionName, and "delivery", what became
+ * of it in one chip: {kind, word, ratio, who, at, why}, null when there was no destination. */
 int lead_page_rows(struct req *r, json_t *rows, struct err *err);
+/* The leads of the list that a form was sent from (its fields query and status), at most max;
+ * *has_more: there are more. ERR_INVALID when it is no list. */
+int lead_page_matching(
+    struct req *r, struct uuid *ids, size_t max, size_t *n, bool *has_more, struct err *err);
 
 #endif

@@ -11,6 +11,8 @@
 const struct task_kind record_delete_task = {.name = "delete",
     .job = "record.delete",
     .untitled = "Records deleted",
+    .doing = "Deleting",
+    .did = "Deleted",
     .received = {"Found", "records"},
     .updated = {"Deleted", "records"},
     .unchanged = {"Left", "changed or gone meanwhile"}};

@@ -67,9 +67,9 @@ int record_page_delete(struct req *r)
 		return res_problem(r, 404, "There is no such record. It may have been deleted");
 	if (found == -1)
 		return res_error(r, &err);
-	title = record_title(r->a, record);
+	title = record_name(r->a, record);
 	data = json_object();
-	json_set_str(data, "heading", title != NULL ? title : json_str(record, "externalId"));
+	json_set_str(data, "heading", title);
 	json_set(data, "record", json_incref(record));
 	return chrome_page(r, 200, "records", "Delete a record", "record/delete", data);
 }
@@ -269,12 +269,9 @@ static void ask_add_titles(struct req *r, json_t *data, const json_t *rows)
 
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
-		const char *title = record_title(r->a, row);
-
 		json_array_append_new(ids, json_string(json_str(row, "id")));
 		if (i < TITLES)
-			json_array_append_new(titles,
-			    json_string(title != NULL ? title : json_str(row, "externalId")));
+			json_array_append_new(titles, json_string(record_name(r->a, row)));
 	}
 	json_set_int(data, "unnamed",
 	    (int64_t)json_array_size(rows) - TITLES > 0 ? (int64_t)json_array_size(rows) - TITLES

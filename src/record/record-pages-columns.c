@@ -2,18 +2,21 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/path.h"
 #include "record/record-pages.h"
 #include "record/record-paths.h"
 
 #define COLUMNS_DEFAULT 3
-#define FIELDS_MAX 100  /* that are offered by their name */
-#define FIELDS_SHOWN 16 /* to be ticked, with an example */
+#define COLUMNS_ALWAYS 2 /* of them; the third where there is room */
+#define FIELDS_MAX 100   /* that are offered by their name */
+#define FIELDS_SHOWN 16  /* to be ticked, with an example */
 #define EXAMPLE_BYTES 24
 #define CELL_BYTES 120
+#define CELL_SHOWN 28 /* what is longer is told whole where it is pointed at */
 #define TITLE_DEPTH 3
-#define COMMON 0.2 /* of the records: what fewer have is no column by itself */
+#define COMMON 0.2 /* of the rows shown: what fewer have is no column by itself */
 
 /* ---- cells --------------------------------------------------------------------------------- */
 
@@ -31,13 +34,14 @@ const char *record_cell_text(struct arena *a, const json_t *value)
 }
 
 /* A record's text in a column: of a path that fans out all values, one behind the other. */
-static const char *column_text(struct arena *a, const json_t *record, const char *path)
+/* Of a path that means any element of a list: all of them, joined. */
+static const json_t *path_shown(struct arena *a, const json_t *data, const char *path)
 {
 	struct path *p = path_compile(a, str_from(path), NULL);
-	json_t *value = p == NULL ? NULL : record_path_value(a, p, json_object_get(record, "data"));
+	json_t *value = p == NULL ? NULL : record_path_value(a, p, data);
 	const char *joined = value != NULL && path_fans_out(p) ? json_joined_text(a, value) : NULL;
 
-	return record_cell_text(a, joined != NULL ? json_own(a, json_string(joined)) : value);
+	return joined != NULL ? json_own(a, json_string(joined)) : value;
 }
 
 static const char *path_last_step(const char *path)
@@ -47,13 +51,18 @@ static const char *path_last_step(const char *path)
 	return dot == NULL || (dot > path && dot[-1] == '\\') ? path : dot + 1;
 }
 
-/* fullName, full_name and Full-Name are one word. */
+static bool is_between_words(char c)
+{
+	return c == '_' || c == '-' || c == ' ' || c == '.' || c == '\\';
+}
+
+/* fullName, full_name, "Full name" and Full-Name are one word. */
 static bool words_are_same(const char *a, const char *b)
 {
 	for (;;) {
-		while (*a == '_' || *a == '-')
+		while (is_between_words(*a))
 			a++;
-		while (*b == '_' || *b == '-')
+		while (is_between_words(*b))
 			b++;
 		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
 			return false;
@@ -81,6 +90,9 @@ static const char *const whole_names[] = {
 static const char *const first_names[] = {"firstName", "givenName", NULL};
 static const char *const last_names[] = {"lastName", "familyName", "surname", NULL};
 static const char *const addresses[] = {"email", "emailAddress", "phone", "phoneNumber", NULL};
+/* What a message goes by, which has no name: what it says, or who sent it. */
+static const char *const messages[] = {
+    "text", "body", "message", "description", "note", "from", "sku", NULL};
 
 /* The value of the first of words that names a member of the object itself. */
 static const char *object_member_named(struct arena *a, const json_t *o, const char *const *words)
@@ -102,7 +114,7 @@ static const char *object_member_named(struct arena *a, const json_t *o, const c
 }
 
 /* Shallow before deep: a contact goes by its own email before its company's name. */
-static const char *title_within_object(struct arena *a, const json_t *o, int depth)
+static const char *name_within_object(struct arena *a, const json_t *o, int depth)
 {
 	const char *title = object_member_named(a, o, whole_names), *last, *key;
 	json_t *v;
@@ -120,14 +132,65 @@ static const char *title_within_object(struct arena *a, const json_t *o, int dep
 		return title;
 	json_object_each(o, key, v) {
 		if (title == NULL && json_is_object(v))
-			title = title_within_object(a, v, depth + 1);
+			title = name_within_object(a, v, depth + 1);
 	}
 	return title;
 }
 
-const char *record_title(struct arena *a, const json_t *record)
+static const char *text_within_object(struct arena *a, const json_t *o, int depth)
 {
-	return title_within_object(a, json_object_get(record, "data"), 1);
+	const char *text = object_member_named(a, o, messages), *key;
+	json_t *v;
+
+	if (text != NULL || depth == TITLE_DEPTH)
+		return text;
+	json_object_each(o, key, v) {
+		if (text == NULL && json_is_object(v))
+			text = text_within_object(a, v, depth + 1);
+	}
+	return text;
+}
+
+static const char *record_title(struct arena *a, const json_t *record)
+{
+	const json_t *data = json_object_get(record, "data");
+	const char *title = name_within_object(a, data, 1);
+
+	return title != NULL ? title : text_within_object(a, data, 1);
+}
+
+struct first_value {
+	struct arena *a;
+	const char *text;
+};
+
+static int first_value_see(void *arg, struct str path, json_t *value)
+{
+	struct first_value *first = arg;
+
+	(void)path;
+	first->text = record_cell_text(first->a, value);
+	return first->text != NULL;
+}
+
+/* What an import made of a row that has no id of its own: "row-" or "key-" and a hash. */
+static bool id_is_hash(struct str id)
+{
+	return (str_starts(id, "row-") || str_starts(id, "key-")) && id.n == 4 + 64;
+}
+
+const char *record_name(struct arena *a, const json_t *record)
+{
+	const char *title = record_title(a, record), *id = json_str(record, "externalId");
+	struct first_value first = {a, NULL};
+
+	if (title != NULL)
+		return title;
+	if (id != NULL && !id_is_hash(str_from(id)))
+		return id;
+	(void)record_paths_each(json_object_get(record, "data"), record_paths_buf(a, STR("")), true,
+	    first_value_see, &first);
+	return first.text != NULL ? first.text : "Without a name";
 }
 
 static bool is_title_word(const char *word)
@@ -149,7 +212,6 @@ struct column_field {
 	double fill; /* share of the records that have it */
 	size_t rank; /* in known_words */
 	size_t order;
-	bool is_chosen;
 };
 struct column_fields {
 	struct arena *a;
@@ -200,7 +262,7 @@ static int field_by_fill(const void *x, const void *y)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* Where the catalogue knows nothing yet, or of a list of all types: what these rows have. */
+/* What these rows have. */
 static void fields_of_rows(struct column_fields *f, const json_t *rows)
 {
 	struct fields_seeing s = {f, 1.0 / (double)(json_array_size(rows) + 1)};
@@ -212,6 +274,8 @@ static void fields_of_rows(struct column_fields *f, const json_t *rows)
 		qsort(f->v, f->n, sizeof(f->v[0]), field_by_fill);
 }
 
+/* What the picker offers: what the catalogue knows of the type; where it knows nothing yet, or of a
+ * list of all types, what these rows have. */
 static int fields_load(
     const struct record_browse *b, struct column_fields *f, const json_t *rows, struct err *err)
 {
@@ -238,13 +302,15 @@ static int fields_load(
 
 /* ---- choice -------------------------------------------------------------------------------- */
 
-/* An id says little to people. */
+/* An id says little to people: id, leadId, lead_id, "Lead ID"; not "paid". */
 static bool is_id_word(const char *word)
 {
 	size_t n = strlen(word);
+	const char *end = n < 2 ? "" : word + n - 2;
 
-	return words_are_same(word, "id") || (n > 2 && strcmp(word + n - 2, "Id") == 0) ||
-	       (n > 3 && strcmp(word + n - 3, "_id") == 0);
+	return strcasecmp(end, "id") == 0 &&
+	       (n == 2 || is_between_words(end[-1]) ||
+		   (end[0] == 'I' && islower((unsigned char)end[-1])));
 }
 
 /* Known before unknown, frequent before rare. */
@@ -258,15 +324,42 @@ static int field_by_use(const void *x, const void *y)
 	return field_by_fill(a, b);
 }
 
+/* ---- values -------------------------------------------------------------------------------- */
+
+/* A column by itself is a word: "Email" is email of one provider and properties.email of another,
+ * so its value is the first that any path of that word has. A column that somebody chose is one
+ * path.
+ */
+struct column_list {
+	struct arena *a;
+	json_t *paths;                   /* texts */
+	const struct column_fields *any; /* where a word's other paths are; NULL: one path each */
+};
+
+static const json_t *column_value(const struct column_list *l, const char *path, const json_t *row)
+{
+	const json_t *data = json_object_get(row, "data"), *value = path_shown(l->a, data, path);
+
+	for (size_t i = 0; l->any != NULL && i < l->any->n; i++) {
+		const char *other = l->any->v[i].path;
+
+		if (record_cell_text(l->a, value) != NULL)
+			break;
+		if (words_are_same(path_last_step(other), path_last_step(path)))
+			value = path_shown(l->a, data, other);
+	}
+	return value;
+}
+
 /* A column that only repeats the titles is none; one without any value is, unless it is wanted. */
 static bool column_is_needless(
-    struct arena *a, const char *path, const json_t *rows, bool is_wanted)
+    const struct column_list *l, const char *path, const json_t *rows, bool is_wanted)
 {
 	bool is_repeated = false;
 
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
-		const char *text = column_text(a, row, path);
+		const char *text = record_cell_text(l->a, column_value(l, path, row));
 
 		if (text != NULL && strcmp(text, json_str(row, "title")) != 0)
 			return false;
@@ -275,45 +368,57 @@ static bool column_is_needless(
 	return is_repeated || (!is_wanted && json_array_size(rows) > 0);
 }
 
-static json_t *columns_choose(struct column_fields *f, const json_t *rows)
+/* The share of the rows that have a value of that word. */
+static double column_fill(const struct column_list *l, const char *path, const json_t *rows)
+{
+	size_t n = json_array_size(rows), filled = 0;
+
+	for (size_t i = 0; i < n; i++)
+		filled +=
+		    record_cell_text(l->a, column_value(l, path, json_array_get(rows, i))) != NULL;
+	return n == 0 ? 0 : (double)filled / (double)n;
+}
+
+static bool columns_have_word(const json_t *columns, const char *word)
+{
+	for (size_t i = 0; i < json_array_size(columns); i++)
+		if (words_are_same(
+			path_last_step(json_string_value(json_array_get(columns, i))), word))
+			return true;
+	return false;
+}
+
+/* What most of the rows have, the better known first; f: their fields. */
+static void columns_choose(struct column_list *l, struct column_fields *f, const json_t *rows)
 {
 	struct column_field **v = arena_array(f->a, f->n + 1, sizeof(struct column_field *));
-	json_t *columns = json_own(f->a, json_array());
-	const char *words[COLUMNS_DEFAULT];
-	size_t n = 0, k;
+	size_t n = 0;
 
+	l->any = f;
+	l->paths = json_own(f->a, json_array());
 	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].fill >= COMMON && !is_title_word(path_last_step(f->v[i].path)) &&
+		if (!is_title_word(path_last_step(f->v[i].path)) &&
 		    !is_id_word(path_last_step(f->v[i].path)))
 			v[n++] = &f->v[i];
 	if (n > 1)
 		qsort(v, n, sizeof(*v), field_by_use);
-	for (size_t i = 0; i < n && json_array_size(columns) < COLUMNS_DEFAULT; i++) {
-		const char *word = path_last_step(v[i]->path);
-		size_t have = json_array_size(columns);
-
-		for (k = 0; k < have && !words_are_same(words[k], word); k++)
-			;
-		if (k < have || column_is_needless(f->a, v[i]->path, rows, false))
-			continue;
-		words[have] = word;
-		json_array_append_new(columns, json_string(v[i]->path));
-	}
-	return columns;
+	for (size_t i = 0; i < n && json_array_size(l->paths) < COLUMNS_DEFAULT; i++)
+		if (!columns_have_word(l->paths, path_last_step(v[i]->path)) &&
+		    column_fill(l, v[i]->path, rows) >= COMMON &&
+		    !column_is_needless(l, v[i]->path, rows, false))
+			json_array_append_new(l->paths, json_string(v[i]->path));
 }
 
 /* The view's own columns, but what the titles say already. */
-static json_t *columns_of_view(struct arena *a, const json_t *wanted, const json_t *rows)
+static void columns_of_view(struct column_list *l, const json_t *wanted, const json_t *rows)
 {
-	json_t *columns = json_own(a, json_array());
-
+	l->paths = json_own(l->a, json_array());
 	for (size_t i = 0; i < json_array_size(wanted); i++) {
 		const char *path = json_string_value(json_array_get(wanted, i));
 
-		if (path != NULL && !column_is_needless(a, path, rows, true))
-			json_array_append(columns, json_array_get(wanted, i));
+		if (path != NULL && !column_is_needless(l, path, rows, true))
+			json_array_append(l->paths, json_array_get(wanted, i));
 	}
-	return columns;
 }
 
 /* ---- show ---------------------------------------------------------------------------------- */
@@ -330,19 +435,52 @@ static const char *column_label(struct arena *a, const json_t *columns, size_t i
 	return arena_strdup(a, word);
 }
 
-static void row_show_cells(struct arena *a, json_t *row, const json_t *columns, const json_t *shown)
+/* How wide a column is, and on which side its values stand: by its word, or since all are numbers.
+ */
+static const char *column_class(const struct column_list *l, const char *path, const json_t *rows)
+{
+	static const char *const emails[] = {"email", "emailAddress", NULL};
+	static const char *const phones[] = {"phone", "phoneNumber", "mobile", NULL};
+	const char *word = path_last_step(path);
+	size_t numbers = 0;
+
+	if (emails[word_place(emails, word)] != NULL)
+		return "email";
+	if (phones[word_place(phones, word)] != NULL)
+		return "phone";
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *value = column_value(l, path, json_array_get(rows, i));
+
+		if (value != NULL && !json_is_null(value) && !json_is_number(value))
+			return "text";
+		numbers += json_is_number(value);
+	}
+	return numbers > 0 ? "number" : "text";
+}
+
+/* What the columns say, and the first of it that is not the title: on narrow screens the second
+ * line. */
+static void row_show_cells(const struct column_list *l, json_t *row, const json_t *shown)
 {
 	json_t *cells = json_array();
+	const char *second = NULL;
 
-	for (size_t i = 0; i < json_array_size(columns); i++) {
+	for (size_t i = 0; i < json_array_size(l->paths); i++) {
 		json_t *cell = json_object();
-		const char *path = json_string_value(json_array_get(columns, i));
+		const char *text = record_cell_text(
+		    l->a, column_value(l, json_string_value(json_array_get(l->paths, i)), row));
 
-		json_set_str(cell, "label", json_str(json_array_get(shown, i), "label"));
-		json_set_str(cell, "value", column_text(a, row, path));
+		json_set(
+		    cell, "class", json_incref(json_object_get(json_array_get(shown, i), "class")));
+		json_set_str(cell, "value", text);
+		json_set_str(
+		    cell, "whole", text != NULL && strlen(text) > CELL_SHOWN ? text : NULL);
 		json_array_append_new(cells, cell);
+		if (second == NULL && text != NULL && strcmp(text, json_str(row, "title")) != 0)
+			second = text;
 	}
 	json_set(row, "cells", cells);
+	json_set_str(row, "subtitle", second);
 }
 
 static bool columns_have(const json_t *columns, const char *path)
@@ -400,33 +538,41 @@ const char *record_source_label(const char *source)
 
 int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err)
 {
-	struct column_fields *f = arena_zalloc(b->r->a, sizeof(*f));
-	json_t *columns = b->columns, *shown = json_array(), *row;
+	struct column_fields *known = arena_zalloc(b->r->a, sizeof(*known)),
+			     *seen = arena_zalloc(b->r->a, sizeof(*seen));
+	struct column_list l = {.a = b->r->a, .paths = b->columns};
+	bool is_usual = b->columns == NULL && b->is_type_fixed && b->view.n == 0;
+	json_t *shown = json_array(), *row;
 	size_t i;
 
 	json_set(data, "columns", shown);
-	f->a = b->r->a;
-	if (fields_load(b, f, rows, err) == -1)
+	known->a = seen->a = l.a;
+	if (fields_load(b, known, rows, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
-		const char *title = record_title(f->a, row);
-
-		json_set_bool(row, "has_title", title != NULL);
 		json_set_str(row, "sourceLabel", record_source_label(json_str(row, "source")));
-		json_set_str(row, "title", title != NULL ? title : json_str(row, "externalId"));
+		json_set_str(row, "title", record_name(l.a, row));
 	}
-	if (columns == NULL)
-		columns = b->view_columns != NULL ? columns_of_view(f->a, b->view_columns, rows)
-						  : columns_choose(f, rows);
-	for (i = 0; i < json_array_size(columns); i++) {
+	if (l.paths == NULL && b->view_columns != NULL) {
+		columns_of_view(&l, b->view_columns, rows);
+	} else if (l.paths == NULL) {
+		fields_of_rows(seen, rows);
+		columns_choose(&l, seen, rows);
+	}
+	for (i = 0; i < json_array_size(l.paths); i++) {
+		const char *path = json_string_value(json_array_get(l.paths, i));
 		json_t *o = json_object();
 
-		json_set_str(o, "path", json_string_value(json_array_get(columns, i)));
-		json_set_str(o, "label", column_label(f->a, columns, i));
+		json_set_str(o, "path", path);
+		json_set_str(o, "label", column_label(l.a, l.paths, i));
+		json_set_str(o, "class",
+		    (l.any == NULL && !is_usual) || i < COLUMNS_ALWAYS
+			? column_class(&l, path, rows)
+			: arena_printf(l.a, "%s c-extra", column_class(&l, path, rows)));
 		json_array_append_new(shown, o);
 	}
 	json_array_each(rows, i, row)
-		row_show_cells(f->a, row, columns, shown);
-	picker_show_fields(data, columns, f);
+		row_show_cells(&l, row, shown);
+	picker_show_fields(data, l.paths, known);
 	return 0;
 }

@@ -9,7 +9,8 @@
 #include "record/record-pages.h"
 #include "record/record-timeline.h"
 
-#define CHANGES_OPEN 6 /* more are folded */
+#define CHANGES_OPEN 2   /* more are folded */
+#define ACTIVITY_OPEN 30 /* older ones are folded */
 
 static const char *record_address(struct req *r, const json_t *record)
 {
@@ -43,82 +44,64 @@ static void add_change_texts(struct arena *a, json_t *changes)
 	}
 }
 
-/* Entries link to the record as of then; the one that is shown is marked. The newest is now. */
-static void detail_show_history(struct req *r, json_t *data, json_t *history, struct opt_time at)
+static const struct word activity_kinds[] = {{"changes", "Changes"}, {NULL, NULL}};
+
+/* ---- activity: one list, newest first, in which what came of one request is one entry ----------
+ */
+
+/* The request that an entry of the history came by; NULL: none, or it is forgotten. */
+static const json_t *activity_request(const json_t *timeline, const char *event_id)
 {
-	const char *address = record_address(r, json_object_get(data, "record"));
+	for (size_t i = 0; event_id != NULL && i < json_array_size(timeline); i++) {
+		const json_t *e = json_array_get(timeline, i);
+
+		if (str_is(str_from(json_str(e, "kind")), "request") &&
+		    str_is(str_from(json_str(e, "eventId")), event_id))
+			return e;
+	}
+	return NULL;
+}
+
+/* "HubSpot EU changed 5 fields" */
+static void activity_tell_change(struct req *r, json_t *entry, const json_t *timeline)
+{
+	const json_t *request = activity_request(timeline, json_str(entry, "eventId"));
+	json_t *changes = json_object_get(entry, "changes");
+	size_t n = json_array_size(changes);
+	const char *who = request != NULL ? json_str(request, "connectionName")
+					  : record_source_label(json_str(entry, "source"));
+
+	add_change_texts(r->a, changes);
+	json_set_str(entry, "text",
+	    n == 0 ? arena_printf(r->a, "%s created it", who)
+		   : arena_printf(r->a, "%s changed %zu field%s", who, n, n == 1 ? "" : "s"));
+	json_set_str(
+	    entry, "detail", n == 0 && request != NULL ? json_str(request, "eventType") : NULL);
+	json_set_str(entry, "mark", n == 0 ? "received" : "change");
+	json_set_bool(entry, "is_long", n > CHANGES_OPEN);
+}
+
+/* Entries link to the record as of then; the one that is shown is marked. The newest is now. */
+static void activity_link_past(
+    struct req *r, json_t *history, const char *address, struct opt_time at)
+{
 	bool is_found = false;
 	json_t *entry;
 	size_t i;
 
 	json_array_each(history, i, entry) {
-		json_t *changes = json_object_get(entry, "changes");
-		int64_t made_us = 0;
-		bool is_shown;
+		bool is_shown = !is_found && (!at.is_given || json_time(entry, "at") <= at.us);
 
-		clock_parse_iso(str_from(json_str(entry, "at")), &made_us);
-		is_shown = !is_found && (!at.is_given || made_us <= at.us);
 		is_found = is_found || is_shown;
-		add_change_texts(r->a, changes);
-		json_set_str(entry, "sourceLabel", record_source_label(json_str(entry, "source")));
-		json_set_bool(entry, "is_long", json_array_size(changes) > CHANGES_OPEN);
-		json_set_bool(entry, "is_creation", json_array_size(changes) == 0);
-		json_set_bool(entry, "is_shown", is_shown);
+		json_set_bool(entry, "is_shown", is_shown && at.is_given);
 		json_set_str(entry, "then_href",
 		    is_shown ? NULL
 		    : i == 0 ? address
 			     : arena_printf(r->a, "%s?at=%s", address, json_str(entry, "at")));
 	}
-	json_set(data, "history", json_incref(history));
 }
 
-/* ---- timeline ------------------------------------------------------------------------------ */
-
-static void story_tell_request(struct req *r, json_t *e)
-{
-	json_set_str(e, "text",
-	    arena_printf(
-		r->a, "Received from %s", provider_label(r->app, json_str(e, "providerType"))));
-	json_set_str(e, "detail", json_str(e, "eventType"));
-	json_set_str(e, "mark", "received");
-}
-
-static void story_tell_verdict(struct req *r, json_t *e)
-{
-	struct str status = str_from(json_str(e, "status"));
-	bool is_bad = str_is(status, "rejected") || str_is(status, "failed");
-
-	json_set_str(e, "text",
-	    str_is(status, "rejected")    ? "Refused"
-	    : str_is(status, "failed")    ? "Failed"
-	    : str_is(status, "duplicate") ? "Signed well, sent before"
-					  : "Signed well and taken");
-	json_set_str(e, "detail", json_str(e, "reason"));
-	json_set_str(e, "mark", is_bad ? "failed" : "success");
-	json_set(e, "duration", json_incref(json_object_get(e, "latencyUs")));
-	(void)r;
-}
-
-static void story_tell_upsert(struct req *r, json_t *e)
-{
-	const json_t *changes = json_object_get(e, "changes");
-	size_t n = json_array_size(changes);
-	struct buf *names = buf_new(r->a, 400);
-
-	for (size_t i = 0; i < n && i < 4; i++)
-		buf_printf(names, "%s%.80s", i == 0 ? "" : ", ",
-		    json_str(json_array_get(changes, i), "path"));
-	if (n > 4)
-		buf_str(names, " …");
-	json_set_str(e, "text",
-	    n == 0 ? "Record created"
-		   : arena_printf(r->a, "%zu field%s changed", n, n == 1 ? "" : "s"));
-	json_set_str(e, "detail", n > 0 && buf_ok(names) ? names->p : NULL);
-	json_set_str(e, "mark", n == 0 ? "received" : "change");
-	json_set_str(e, "eventId", NULL);
-}
-
-static void story_tell_push(struct req *r, json_t *e)
+static void activity_tell_push(struct req *r, json_t *e)
 {
 	const char *name = json_str(e, "name"), *error = json_str(e, "error");
 	int64_t status = json_int(e, "status");
@@ -132,11 +115,10 @@ static void story_tell_push(struct req *r, json_t *e)
 	json_set_str(e, "detail", error);
 	json_set_str(e, "note", status > 0 ? arena_printf(r->a, "HTTP %" PRId64, status) : NULL);
 	json_set_str(e, "mark", error == NULL ? "success" : "failed");
-	json_set(e, "duration", json_incref(json_object_get(e, "durationUs")));
 }
 
 /* Of a kind that this page knows nothing of: what its members say. */
-static void story_tell_other(struct req *r, json_t *e)
+static void activity_tell_other(struct req *r, json_t *e)
 {
 	struct str status = str_from(json_str(e, "status"));
 	const char *name = json_str(e, "name"), *kind = json_str(e, "kind");
@@ -149,31 +131,69 @@ static void story_tell_other(struct req *r, json_t *e)
 	    str_is(status, "failed")                                   ? "failed"
 	    : str_is(status, "success") || str_is(status, "completed") ? "success"
 								       : "change");
-	json_set(e, "duration", json_incref(json_object_get(e, "durationUs")));
 }
 
-static void detail_show_timeline(struct req *r, json_t *data, json_t *timeline)
+/* Requests, verdicts and upserts are told by the history's own entries. */
+static bool activity_is_told(struct str kind)
 {
-	static const struct {
-		const char *kind;
-		void (*tell)(struct req *r, json_t *entry);
-	} kinds[] = {{"request", story_tell_request}, {"verdict", story_tell_verdict},
-	    {"upsert", story_tell_upsert}, {"push", story_tell_push}};
-	json_t *entry;
-	size_t i, k;
+	return str_is(kind, "request") || str_is(kind, "verdict") || str_is(kind, "upsert");
+}
 
-	json_array_each(timeline, i, entry) {
-		struct str kind = str_from(json_str(entry, "kind"));
+/* Both newest first; of one moment what followed stands above. */
+static json_t *activity_merge(struct req *r, json_t *history, json_t *timeline)
+{
+	json_t *list = json_own(r->a, json_array());
+	size_t h = 0, n = json_array_size(history);
 
-		for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]) && !str_is(kind, kinds[k].kind);
-		     k++)
-			;
-		if (k < sizeof(kinds) / sizeof(kinds[0]))
-			kinds[k].tell(r, entry);
+	for (size_t t = json_array_size(timeline); t-- > 0;) {
+		json_t *e = json_array_get(timeline, t);
+		struct str kind = str_from(json_str(e, "kind"));
+
+		if (activity_is_told(kind))
+			continue;
+		if (str_is(kind, "push"))
+			activity_tell_push(r, e);
 		else
-			story_tell_other(r, entry);
+			activity_tell_other(r, e);
+		while (h < n && json_time(json_array_get(history, h), "at") > json_time(e, "at"))
+			json_array_append(list, json_array_get(history, h++));
+		json_array_append(list, e);
 	}
-	json_set(data, "timeline", json_incref(timeline));
+	while (h < n)
+		json_array_append(list, json_array_get(history, h++));
+	return list;
+}
+
+static void detail_add_activity(json_t *data, json_t *list)
+{
+	json_t *newest = json_array(), *older = json_array();
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		json_array_append(i < ACTIVITY_OPEN ? newest : older, json_array_get(list, i));
+	json_set(data, "activity", newest);
+	json_set(data, "older", older);
+	json_set_bool(data, "has_older", json_array_size(older) > 0);
+}
+
+static int detail_show_activity(struct req *r, json_t *data, json_t *history, json_t *timeline,
+    struct opt_time at, struct err *err)
+{
+	struct str only = req_query(r, "activity");
+	json_t *list, *entry;
+	size_t i;
+
+	if (connection_label_rows(r, timeline, err) == -1)
+		return -1;
+	json_array_each(history, i, entry)
+		activity_tell_change(r, entry, timeline);
+	activity_link_past(r, history, record_address(r, json_object_get(data, "record")), at);
+	list = activity_merge(r, history, timeline);
+	json_set_bool(data, "has_deliveries", json_array_size(list) > json_array_size(history));
+	if (str_is(only, "changes"))
+		list = history;
+	detail_add_activity(data, list);
+	json_set(data, "activity_kinds", chrome_choices(r, "activity", activity_kinds));
+	return 0;
 }
 
 /* ---- the page ------------------------------------------------------------------------------ */
@@ -195,9 +215,10 @@ static int detail_load(
 	json_set(data, "record", json_incref(record));
 	/* The timeline tells of the same changes in other words. */
 	timeline = json_own(r->a, json_deep_copy(timeline));
-	detail_show_history(r, data, json_own(r->a, json_deep_copy(history)), at);
-	detail_show_timeline(r, data, timeline);
-	return 1;
+	return detail_show_activity(
+		   r, data, json_own(r->a, json_deep_copy(history)), timeline, at, err) == -1
+		   ? -1
+		   : 1;
 }
 
 static int detail_answer_missing(struct req *r, const struct uuid *id, struct opt_time at)
@@ -227,9 +248,7 @@ int record_page_detail(struct req *r)
 	if (found == 0)
 		return detail_answer_missing(r, &id, at);
 	record = json_object_get(data, "record");
-	title = record_title(r->a, record);
-	if (title == NULL)
-		title = json_str(record, "externalId");
+	title = record_name(r->a, record);
 	json_set_str(
 	    record, "providerName", provider_label(r->app, json_str(record, "providerType")));
 	json_set_str(record, "sourceLabel", record_source_label(json_str(record, "source")));

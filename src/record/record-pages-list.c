@@ -355,10 +355,11 @@ static void list_show_hidden(const struct record_browse *b, json_t *data)
 	searching.f.search = searching.f.provider_type = searching.f.source = nothing;
 	searching.extra = nothing;
 	choosing.columns = NULL;
+	choosing.is_ascending = false;
 	json_set(data, "filter_hidden", json_incref(browse_pairs(&searching)));
-	json_set(data, "state_hidden", json_incref(browse_pairs(b)));
 	json_set(data, "column_hidden", json_incref(browse_pairs(&choosing)));
 	json_set_bool(data, "has_own_columns", b->columns != NULL);
+	choosing.is_ascending = b->is_ascending;
 	json_set_str(data, "plain_columns_href", record_browse_link(&choosing));
 }
 
@@ -455,6 +456,9 @@ static void list_show_clear(const struct record_browse *b, json_t *data)
 	json_set_str(data, "clear_href", record_browse_link(&all));
 	json_set_bool(data, "is_filtered",
 	    b->extra.n > 0 || filter_pairs(b->r->a, &list_of_records, &filter).n > 0);
+	filter.search = nothing;
+	json_set_int(data, "filter_count",
+	    (b->extra.n > 0) + (json_int_t)filter_pairs(b->r->a, &list_of_records, &filter).n);
 }
 
 int record_browse_show(struct record_browse *b, json_t *data, struct err *err)
@@ -586,8 +590,27 @@ static int list_show_pills(const struct record_browse *b, json_t *data, struct e
 	    json_object_get(types, browse_text(b, b->f.resource_type)) == NULL)
 		pills_add(pills, b, b->f.resource_type, 0);
 	list_show_providers(b, data, summary);
+	json_set_bool(data, "has_pills", json_array_size(pills) > 2);
 	json_set_bool(data, "has_any", json_int(summary, "total") > 0);
 	return list_show_tasks(b, data, err);
+}
+
+/* Who sent a record; where nobody did, how it came. */
+static void rows_tell_source(struct req *r, json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_each(rows, i, row) {
+		const char *name = json_str(row, "providerName"),
+			   *label = json_str(row, "sourceLabel");
+
+		if (!str_is(str_from(json_str(row, "source")), RECORD_SOURCE_WEBHOOK))
+			name = str_is(str_from(json_str(row, "providerType")), "manual")
+				   ? label
+				   : arena_printf(r->a, "%s, %s", name, label);
+		json_set_str(row, "sourceText", name);
+	}
 }
 
 int record_page_list(struct req *r)
@@ -607,10 +630,14 @@ int record_page_list(struct req *r)
 	provider_label_rows(r->app, b.slice.s.rows);
 	if (record_browse_show(&b, data, &err) == -1 || list_show_pills(&b, data, &err) == -1 ||
 	    record_columns_show(&b, data, b.slice.s.rows, &err) == -1 ||
-	    view_show(&b, data, &err) == -1)
+	    view_show(&b, data, &err) == -1 ||
+	    (json_array_size(b.slice.s.rows) == 0 && connection_show_waiting(r, data, &err) == -1))
 		return res_error(r, &err);
+	rows_tell_source(r, b.slice.s.rows);
 	json_set(data, "rows", json_incref(b.slice.s.rows));
 	json_set_bool(data, "has_rows", json_array_size(b.slice.s.rows) > 0);
+	json_set_bool(data, "is_mixed", b.f.resource_type.n == 0);
+	json_set_bool(data, "sees_records", true);
 	return chrome_page(
 	    r, b.wrong != NULL ? 422 : 200, "records", "Records", "record/list", json_incref(data));
 }

@@ -6,6 +6,7 @@
 
 #define RECORD_PAGE_ROWS 25 /* fewer with many columns */
 #define RECORD_PAGE_ADDRESS "/admin/records"
+#define LEADS_PAGE_ADDRESS "/admin/leads" /* of the records of type lead */
 
 /* ---- record-pages-list.c: a list, as its address says it ----------------------------------- */
 
@@ -52,12 +53,13 @@ json_t *record_browse_filter_json(const struct record_browse *b);
 
 /* ---- record-pages-columns.c: what of a payload is shown in a row ---------------------------- */
 
-/* What a person would call this record; NULL: it has nothing like a name. */
-const char *record_title(struct arena *a, const json_t *record);
+/* What a person would call this record: its name, what it says, its id, its first value; never a
+ * hash. Arena-owned or the record's. */
+const char *record_name(struct arena *a, const json_t *record);
 /* A payload's value as a cell's text, cut; NULL when there is none. */
 const char *record_cell_text(struct arena *a, const json_t *value);
-/* Adds "columns" and "fields" (the picker) to data, "title", "has_title" and "cells" to each of
- * rows, which are records. */
+/* Adds "columns" (path, label, class) and "fields" (the picker) to data; "title", "subtitle" and
+ * "cells" (value, class, whole) to each of rows, which are records. */
 /* How a record's source is called on pages, in every object that has one: "sourceLabel". What is
  * imported came in a file or by the API, single leads too: records do not say which. */
 const char *record_source_label(const char *source);

@@ -14,6 +14,8 @@
 const struct task_kind record_replay_task = {.name = "replay",
     .job = "record.replay",
     .untitled = "Flows run again",
+    .doing = "Running flows again for",
+    .did = "Ran flows again for",
     .received = {"Looked at", "records"},
     .created = {"Started", "flow runs"},
     .unchanged = {"Without a flow", "records"},

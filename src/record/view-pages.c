@@ -37,28 +37,35 @@ static json_t *view_query_of_list(const struct record_browse *b)
 
 /* ---- the bar ------------------------------------------------------------------------------- */
 
+/* Leads have a page of their own, where the views of them are. */
+static void view_go_home(struct record_browse *b)
+{
+	b->is_type_fixed = str_is(b->f.resource_type, "lead");
+	b->address = b->is_type_fixed ? LEADS_PAGE_ADDRESS : RECORD_PAGE_ADDRESS;
+}
+
 static int view_show_one(const struct record_browse *b, const struct view *v, json_t *views,
     json_t *data, struct err *err)
 {
-	struct record_browse opened = {.address = RECORD_PAGE_ADDRESS};
-	json_t *o = json_object();
+	struct record_browse opened = {.r = b->r};
+	json_t *o;
 	bool is_leads = str_is(v->slug, VIEW_LEADS);
 	const char *id = uuid_dup(b->r->a, v->id);
-	bool is_current = is_leads ? b->is_type_fixed : str_is(b->view, id);
+	bool is_current = is_leads ? b->is_type_fixed && b->view.n == 0 : str_is(b->view, id);
 
+	if (view_browse(b->r, v->query, &opened, err) == -1)
+		return -1;
+	view_go_home(&opened);
+	if ((is_leads || opened.is_type_fixed) != b->is_type_fixed)
+		return 0;
+	o = json_object();
 	json_array_append_new(views, o);
 	json_set_strn(o, "label", v->name);
 	json_set_str(o, "id", id);
 	json_set_bool(o, "is_current", is_current);
 	json_set_bool(o, "is_leads", is_leads);
-	if (is_leads) {
-		json_set_str(o, "href", "/admin/leads");
-	} else {
-		if (view_browse(b->r, v->query, &opened, err) == -1)
-			return -1;
-		opened.view = str_from(id);
-		json_set_str(o, "href", record_browse_link(&opened));
-	}
+	opened.view = str_from(id);
+	json_set_str(o, "href", is_leads ? LEADS_PAGE_ADDRESS : record_browse_link(&opened));
 	if (is_current)
 		json_set(data, "view", json_incref(o));
 	return 0;
@@ -77,6 +84,7 @@ int view_show(const struct record_browse *b, json_t *data, struct err *err)
 	for (size_t i = 0; i < n; i++)
 		if (view_show_one(b, &v[i], views, data, err) == -1)
 			return -1;
+	json_set_bool(data, "has_views", json_array_size(views) > (b->is_type_fixed ? 1 : 0));
 	return 0;
 }
 
@@ -112,6 +120,7 @@ int view_page_create(struct req *r)
 
 	if (!record_browse_of_form(r, &b))
 		return res_problem(r, 400, "The list to save is not one");
+	view_go_home(&b);
 	if (!view_read_name(r, &v))
 		return res_redirect(r, record_browse_link(&b));
 	v.query = view_query_of_list(&b);
@@ -127,7 +136,7 @@ int view_page_create(struct req *r)
 static int view_back_to_list(struct req *r, const struct view *v, const struct record_browse *b)
 {
 	return res_redirect(
-	    r, str_is(v->slug, VIEW_LEADS) ? "/admin/leads" : record_browse_link(b));
+	    r, str_is(v->slug, VIEW_LEADS) ? LEADS_PAGE_ADDRESS : record_browse_link(b));
 }
 
 /* The view's new query from the form's list; the leads' own keeps to its type. */
@@ -161,6 +170,7 @@ int view_page_change(struct req *r)
 		return res_error(r, &err);
 	if (!record_browse_of_form(r, &b))
 		return res_problem(r, 400, "The list to save is not one");
+	view_go_home(&b);
 	b.view = str_from(uuid_dup(r->a, v.id));
 	if (str_is(action, "delete")) {
 		if (str_is(v.slug, VIEW_LEADS))

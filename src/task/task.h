@@ -35,6 +35,7 @@ struct task_kind {
 	const char *job;      /* the kind of its job, whose subject is the task */
 	bool is_file;         /* it reads a file: the title is its name, done and total are bytes */
 	const char *untitled; /* what people read of one that has no title */
+	const char *doing, *did; /* the verb before "order records"; NULL: it has a title */
 	struct task_word received, created, updated, unchanged, failed;
 };
 /* The kind of that name; NULL when it is not known. */

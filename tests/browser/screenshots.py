@@ -113,12 +113,13 @@ def pages(product):
 
 
 # Folded parts of a page, each opened and pictured by itself: page, name of the picture, what to click.
-PANELS = [("records", "records-filter-panel", ".tool:nth-of-type(1) > summary"),
-          ("records-import", "records-columns-panel", ".tool:nth-of-type(2) > summary"),
-          ("records", "records-save-panel", ".tool:nth-of-type(3) > summary"),
-          ("records", "records-export-panel", ".tool:nth-of-type(4) > summary"),
+PANELS = [("records", "records-filters", "[popovertarget=filters]"),
+          ("records-import", "records-display", "[popovertarget=display]"),
+          ("records", "records-more", "[popovertarget=more]"),
+          ("records", "records-picked", "tbody tr:nth-child(2) input[name=id]"),
           ("records", "menu", ".bar summary"),
-          ("leads", "leads-view-panel", ".tool:nth-of-type(3) > summary")]
+          ("leads", "leads-filters", "[popovertarget=filters]"),
+          ("record-history", "record-more", "[popovertarget=more]")]
 
 
 def fill_import(b, product, text, kind):
@@ -179,7 +180,7 @@ def confirm(b, product):
 
 def confirm_all(b, product, action="delete"):
     b.open(product.url + "/admin/records?resourceType=contact")
-    b.click(".bulk select option[value=all]")
+    b.click("thead input[name=scope]")
     b.click(".bulk button[value=%s]" % action)
 
 
@@ -254,11 +255,8 @@ STEPS = [("settings-key-wrong", lambda b, product: new_key(b, product, "Wrong"))
          ("import-ndjson", lines),
          ("records-view", lambda b, product: open_view(b, product, 2)),
          ("records-view-wide", lambda b, product: open_view(b, product, 4)),
-         ("records-view-panel", lambda b, product: (open_view(b, product, 2),
-                                                    b.click(".tool:nth-of-type(3) > summary"))),
+         ("records-view-more", lambda b, product: (open_view(b, product, 2), b.click("[popovertarget=more]"))),
          ("retention-wrong", lambda b, product: retention(b, product, "soon")),
-         ("bulk-none", lambda b, product: (b.open(product.url + "/admin/records"),
-                                           b.click(".bulk button[value=delete]"))),
          ("bulk-confirm", confirm), ("bulk-confirm-all", confirm_all),
          ("bulk-replay-all", lambda b, product: confirm_all(b, product, "replay")), ("bulk-task", task)]
 

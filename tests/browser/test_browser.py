@@ -48,14 +48,14 @@ def _():
 
         def arrived():
             b.open(product.url + "/admin/leads")
-            return [t for t in b.texts("tbody .main-cell a") if t == name]
+            return [t for t in b.texts("tbody .c-name a") if t == name]
         wait_until(arrived, 15, "the lead in the list")
 
         def pushed():
             b.open(product.url + "/admin/leads")
             return b.has("tbody tr:first-child .chip-success")
         wait_until(pushed, 15, "the push's success")
-        b.click("tbody tr:first-child .main-cell a")
+        b.click("tbody tr:first-child .c-name a")
         wait_until(lambda: b.title.startswith(name), what="the lead's page")
         equal(b.text("h1"), name)
         has(b.text("main"), "Delivered to")

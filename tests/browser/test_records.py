@@ -30,13 +30,12 @@ def complaints(b):
 
 
 def titles(b):
-    return b.texts("tbody .main-cell a")
+    return b.texts("tbody .c-name a")
 
 
 def search(b, words):
     b.open(here().url + "/admin/records")
-    b.fill("input[name=search]", words)
-    b.click("form[role=search] .button")
+    b.fill("input[name=search]", words + "\n")
     wait_until(lambda: "search=" in b.url, what="the search")
 
 
@@ -62,7 +61,7 @@ def _():
             b.open(b.url)
             return b.has(".chip-completed")
         wait_until(ended, 20, "the import's end")
-        has(b.text("main"), "Rows that were not taken")
+        has(b.text("main"), "Skipped rows")
         equal(b.texts("td.num"), ["4"])
         has(b.text("td code"), "No Key")
         equal(complaints(b), [])
@@ -87,20 +86,20 @@ def _():
     name = "Oslo " + WORD
     with browser(javascript=False) as b:
         search(b, WORD)
-        b.click(".tool:nth-of-type(1) summary")
-        b.fill("input[name=field]", "address.city")
-        b.fill("input[name=value]", "Oslo")
-        b.click(".tool:nth-of-type(1) button")
+        b.click("[popovertarget=filters]")
+        b.fill("#f-field", "address.city")
+        b.fill("#f-value", "Oslo")
+        b.click("#filters .button-main")
         wait_until(lambda: b.has(".pills a[title='Remove this filter']"), what="the filter")
         equal(len(titles(b)), 2)
-        b.click(".tool:nth-of-type(2) summary")
+        b.click("[popovertarget=display]")
         if b.attribute("input[name=col][value='email']", "checked") is None:
             b.click("input[name=col][value='email']")
-        b.click(".tool:nth-of-type(2) button")
+        b.click("#display .button-main")
         wait_until(lambda: "col=email" in b.url, what="the columns")
         has(b.texts("th"), "Email")
-        b.click(".tool:nth-of-type(3) summary")
-        b.fill("form[action='/admin/views'] input[name=name]", name)
+        b.click("[popovertarget=more]")
+        b.fill("#v-new", name)
         b.click("form[action='/admin/views'] button")
         wait_until(lambda: b.has(".flash"), what="the message")
         has(b.text(".flash"), "is saved")
@@ -109,12 +108,13 @@ def _():
         b.click(".tabs li:nth-child(%d) a" % (link + 1))
         wait_until(lambda: "view=" in b.url, what="the view")
         equal(b.text(".tabs a[aria-current]"), name)
+        equal(b.text("h1"), name)
         equal(len(titles(b)), 2)
         equal(b.attribute("input[name=search]", "value"), WORD)
         equal(complaints(b), [])
-        b.click(".tool:nth-of-type(3) summary")
-        b.click(".tool details summary")
-        b.click("button[value=delete]")
+        b.click("[popovertarget=more]")
+        b.click("#more details summary")
+        b.click("#more button[value=delete]")
         wait_until(lambda: b.has(".flash"), what="the message")
         true(name not in b.texts(".tabs a"), "the view is gone")
 
@@ -126,16 +126,16 @@ def _():
         "csv": "id,address.city\n%s-1,Trondheim\n" % WORD})
     with browser(javascript=False) as b:
         b.open(here().url + "/admin/records/" + record_of(WORD + "-1"))
-        has(b.text(".tree"), "Trondheim")
+        has(b.text(".details"), "Trondheim")
         equal(b.text("del"), "Oslo")
         equal(b.text("ins"), "Trondheim")
         b.click(".line a[href*='at=']")
         wait_until(lambda: "at=" in b.url, what="the record of then")
         has(b.text(".note"), "as of")
-        has(b.text(".tree"), "Oslo")
+        has(b.text(".details"), "Oslo")
         b.click(".note a")
         wait_until(lambda: "at=" not in b.url, what="the record of now")
-        has(b.text(".tree"), "Trondheim")
+        has(b.text(".details"), "Trondheim")
         equal(complaints(b), [])
 
 
@@ -143,14 +143,17 @@ def _():
 def _():
     with browser(javascript=False) as b:
         b.open(here().url + "/admin/records/" + record_of(WORD + "-1"))
-        b.click(".head .button-danger")
+        b.click("[popovertarget=more]")
+        b.click("#more .button-danger")
         wait_until(lambda: b.url.endswith("/delete"), what="the question")
         b.click("button.button-danger")
         wait_until(lambda: b.has(".flash"), what="the message")
         search(b, WORD)
         equal(len(titles(b)), 2)
+        true(not b.shows(".bulk"), "nothing is selected")
         for i in (1, 2):
             b.click("tbody tr:nth-child(%d) input[name=id]" % i)
+        true(b.shows(".bulk"), "two are selected")
         b.click(".bulk button[value=delete]")
         wait_until(lambda: b.has("input[name=sure]"), what="the question")
         equal(b.text("h1"), "Delete 2 records?")
@@ -167,16 +170,17 @@ def _():
         pages = ["records", "leads", "records?search=nothing-at-all"]
         pages += ["records/" + r["id"] for r in record]
         for page in pages:
-            for panel in (0, 1, 2, 3, 4):
+            for panel in ("", "filters", "display", "more"):
                 b.resize(360, 780)
                 b.open(here().url + "/admin/" + page)
-                selector = ".tool:nth-of-type(%d) > summary" % panel
-                if panel > 0 and not b.has(selector):
+                selector = "[popovertarget=%s]" % panel
+                if panel and not b.has(selector):
                     continue
-                if panel > 0:
+                if panel:
                     b.click(selector)
+                    true(b.shows("#" + panel), panel)
                 width = b.cdp("Page.getLayoutMetrics")["cssContentSize"]["width"]
-                true(width <= 360, "%s, panel %d: %d pixels wide" % (page, panel, width))
+                true(width <= 360, "%s, panel %s: %d pixels wide" % (page, panel, width))
 
 
 run()

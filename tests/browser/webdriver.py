@@ -158,6 +158,10 @@ class Browser:
     def has(self, selector):
         return bool(self.find_all(selector))
 
+    def shows(self, selector):
+        """Is the first of them to be seen?"""
+        return self._call("GET", "/element/%s/displayed" % self.find(selector))
+
     def text(self, selector):
         return self._call("GET", "/element/%s/text" % self.find(selector))
 
@@ -174,6 +178,11 @@ class Browser:
         element = self.find(selector)
         self._call("POST", "/element/%s/clear" % element)
         self._call("POST", "/element/%s/value" % element, {"text": text})
+
+    def press(self, key):
+        """A key, to what has the focus."""
+        self._call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": [
+            {"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]}]})
 
     def sign_in(self, product, account=None):
         """As the product's first user, or as an account's."""

@@ -41,7 +41,7 @@ def page(b, path):
 
 def rows_of(text):
     """Ids of the records that a page lists, in order."""
-    return re.findall(r'<td class="main-cell"><a href="/admin/records/([0-9a-f-]{36})"', text)
+    return re.findall(r'<td class="c-name"><a href="/admin/records/([0-9a-f-]{36})"', text)
 
 
 def post(b, path, fields):
@@ -84,7 +84,7 @@ def _():
         other.api("POST", "/records/import", {"providerType": provider, "resourceType": kind, "csv": "id\n1\n"})
     b = Browser(here())
     b.sign_in(other.email, other.password)
-    pills = re.search(r'aria-label="Resource types">(.*?)</ul>', page(b, "/admin/records"), re.S).group(1)
+    pills = re.search(r'aria-label="Types">(.*?)</ul>', page(b, "/admin/records"), re.S).group(1)
     equal(re.findall(r">(\w+) <span>", pills), ["All", "Apple", "Zebra"])
 
 
@@ -188,7 +188,10 @@ def _():
         answer = b.get("/admin/" + path)
         true(answer.status in (404, 405), answer)
         has(answer.text, 'href="/admin/%s">Back to ' % back)
-    has(b.get("/admin/nothing").text, 'href="/admin">Open Connect</a>')
+    nowhere = b.get("/admin/nothing").text
+    has(nowhere, 'href="/admin/dashboard">Back to ')
+    has(nowhere, 'href="/admin/records"')
+    true('href="/admin/records"' not in Browser(here()).get("/admin/nothing").text, "a stranger sees no navigation")
 
 
 @test("a history tells changes within a minute apart, and how a record came")
@@ -200,12 +203,12 @@ def _():
     id_ = record_id(made, "n-1", "memo")
     at = [re.sub(r"\..*", "", h["at"]).split("T")[1] for h in made.api("GET", "/records/%s/history" % id_).json()["data"]]
     text = page(b, "/admin/records/" + id_)
-    for part in ("history", "timeline"):
-        shown = re.search(r'<h2 id="%s">.*?</section>' % part, text, re.S).group(0)
-        equal(re.findall(r">[^<]*, (\d\d:\d\d:\d\d)</time>", shown).count(at[0]) >= 1, True, shown)
-    has(text, "<dt>Arrived by</dt><dd>File or API</dd>")
-    has(text, "by File or API")
-    has(page(b, "/admin/records?resourceType=memo"), ">File or API<")
+    shown = re.search(r'<h2 id="activity">.*?</section>', text, re.S).group(0)
+    equal(re.findall(r">[^<]*, (\d\d:\d\d:\d\d)</time>", shown).count(at[0]) >= 1, True, shown)
+    has(text, "<dt>Source</dt><dd>File or API</dd>")
+    has(shown, "File or API changed 1 field")
+    true(shown.index("changed 1 field") < shown.index("created it"), "newest first")
+    has(page(b, "/admin/records?resourceType=memo"), "<td>File or API</td>")
     lead = made.api("POST", "/leads", {"fullName": "Entered"}).json()
     has(page(b, "/admin/records/" + lead["recordId"]), "<dd>File or API</dd>")
 
@@ -232,10 +235,10 @@ def _():
     wait_until(lambda: made.api("GET", "/records/fields?resourceType=contact").json()["data"], 30,
                "the catalogue")
     text = page(b, "/admin/records?resourceType=contact")
-    has(text, '<th title="email">')
-    true('<th title="name">' not in text, "the title is no column")
+    has(text, '<th class="c-email" title="email">')
+    true('title="name">' not in text, "the title is no column")
     text = page(b, "/admin/records?resourceType=contact&col=score&col=address.city")
-    equal(re.findall(r'<th title="([^"]*)">', text), ["score", "address.city"])
+    equal(re.findall(r'<th class="[^"]*" title="([^"]*)">', text), ["score", "address.city"])
     for link_ in (link(text, "next"), re.search(r'aria-sort.*?href="([^"]*)"', text).group(1)):
         has(html.unescape(link_), "col=score&col=address.city")
     true(re.search(r'value="score" checked', text), "the picker knows")
@@ -254,7 +257,7 @@ def _():
     text = page(b, opened)
     has(text, "is saved")
     has(text, 'aria-current="page">' + name)
-    equal(re.findall(r'<th title="([^"]*)">', text), ["score"])
+    equal(re.findall(r'<th class="[^"]*" title="([^"]*)">', text), ["score"])
     view = [v for v in made.api("GET", "/views").json()["data"] if v["name"] == name][0]
     equal(view["query"], {"resourceType": "contact", "filter": {"address.city": "Praha"},
                           "sort": "updatedAt", "columns": ["score"]})
@@ -282,12 +285,12 @@ def _():
     leads = made.api("GET", "/views/leads").json()
     text = page(b, "/admin/leads")
     has(text, "Lead One")
-    has(text, '<th title="company">')
+    has(text, ' title="company">Company</th>')
     has(text, "No destination")
     equal(post(b, "/admin/views/" + leads["id"],
                  {"action": "save", "query": "resourceType=contact&col=email"}).status, 303)
     text = page(b, "/admin/leads")
-    equal(re.findall(r'<th title="([^"]*)">', text), ["email"])
+    equal(re.findall(r'<th class="[^"]*" title="([^"]*)">', text), ["email"])
     equal(made.api("GET", "/views/leads").json()["query"]["resourceType"], "lead")
     equal(post(b, "/admin/views/" + leads["id"], {"action": "delete", "query": ""}).status, 409)
     has(page(b, "/admin/leads?status=none"), "Lead One")
@@ -307,13 +310,14 @@ def _():
     text = page(b, "/admin/records/" + id_)
     has(text, "<del>Oslo</del>")
     has(text, "<ins>Bergen</ins>")
-    has(text, "Record created")
-    has(text, "1 field changed")
-    then = html.unescape(re.search(r'href="([^"]*)">see it as of then', text).group(1))
+    has(text, "File or API created it")
+    has(text, "File or API changed 1 field")
+    then = html.unescape(re.search(r'href="([^"]*)">View the record at this time', text).group(1))
     past = page(b, then)
     has(past, "as of")
-    has(past, "Oslo</span>")
-    true("Bergen</span>" not in past.split("History")[0], "the payload is of then")
+    has(past, "<dd>Oslo</dd>")
+    true("<dd>Bergen</dd>" not in past, "the details are of then")
+    has(past, "shown here")
     true("/delete" not in past, "the past cannot be changed")
     answer = b.get("/admin/records/%s?at=2001-01-01T00:00:00Z" % id_)
     equal(answer.status, 303)
@@ -402,9 +406,9 @@ def _():
     task = done()[0]
     equal((task["received"], task["updated"], task["unchanged"]), (3, 2, 1))
     text = page(b, "/admin/imports/" + task["id"])
-    has(text, "Records deleted")
+    has(text, "<h1>Deleted meeting records</h1>")
     has(text, "<small>Left</small><b>1</b>")
-    has(page(b, "/admin/imports"), "Records deleted")
+    has(page(b, "/admin/imports"), ">Deleted meeting records</a>")
     late = hidden(ask)
     late["asked"] = str(int(late["asked"]) + 3600 * 10**6)
     equal(post(b, "/admin/records/bulk", late).status, 303)

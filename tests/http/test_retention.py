@@ -231,7 +231,7 @@ def signed_in(name):
 
 def row_of(text, label):
     """The texts of a type's line."""
-    found = re.search(r'<td class="main-cell">(?:<a[^>]*>)?%s<.*?</tr>' % re.escape(label), text, re.S)
+    found = re.search(r'<td class="c-name">(?:<a[^>]*>)?%s<.*?</tr>' % re.escape(label), text, re.S)
     true(found, (label, text[-3000:]))
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found.group(0))).split())
 

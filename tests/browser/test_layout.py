@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""What a program can see of the pages: nothing runs out of the page or of its card at any width, what has the
+focus is not covered, targets are large enough, states survive forced colours, and lists are lists."""
+from webdriver import Browser, missing
+
+from harness import Skip, equal, here, run, test, true, wait_until
+from tenant import Tenant, unique
+
+WIDTHS = (320, 360, 768, 820, 960, 1024, 1180, 1280, 1920)
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+_made = []
+
+
+def tenant():
+    """An account with long words everywhere, two destinations, one lead that failed."""
+    if not _made:
+        t = Tenant(name=unique("Layout "))
+        good, _ = t.crm("Good CRM")
+        t.connect("custom_crm", {}, {"url": "http://127.0.0.1:9/"}, name="Dead " + LONG)
+        t.connect("custom_webhook", {"webhookSecret": "layout-secret"}, {"resourceType": "order"}, name="Shop " + LONG)
+        rows = "\n".join("c-%d,%s,%s@example.com,+49 170 12345%02d,%s,%d" % (
+            i, LONG if i == 3 else "Person %d" % i, LONG if i == 4 else "p%d" % i, i, LONG, i * 1000) for i in range(40))
+        t.api("POST", "/records/import", {
+            "providerType": "manual", "resourceType": "contact", "fileName": LONG + ".csv",
+            "csv": "id,name,email,phone,company,amount\n" + rows + "\n,no key\n"})
+        lead = t.new_lead(email="layout@example.com", fullName=LONG + " " + LONG, company=LONG)
+        wait_until(lambda: [d["status"] for d in t.get("/leads/" + lead["id"])["destinations"]
+                            if d["connectionId"] == good] == ["success"], 15, "the push")
+        _made.append((t, lead))
+    return _made[0]
+
+
+def routes():
+    t, lead = tenant()
+    yield from ("dashboard", "leads", "records", "records?resourceType=contact", "records?search=nothing-at-all",
+                "records/retention", "records/import", "imports", "connections", "connect/custom_crm",
+                "connect/custom_webhook", "events", "queue", "nowhere", "leads/" + lead["id"])
+    yield "records/" + lead["recordId"]
+    yield "records/%s/delete" % lead["recordId"]
+    yield "imports/" + t.get("/imports?limit=1")["data"][0]["id"]
+    yield "connections/" + t.get("/connections?limit=1")["data"][0]["id"]
+
+
+def browser():
+    if missing():
+        raise Skip("%s is not installed" % missing())
+    b = Browser()
+    b.sign_in(here(), tenant()[0].account)
+    wait_until(lambda: b.url.endswith("/admin/dashboard"), what="the dashboard")
+    return b
+
+
+OVERFLOW = """
+var bad = [], page = document.documentElement;
+if (page.scrollWidth > innerWidth) bad.push('page ' + page.scrollWidth);
+document.querySelectorAll('.card').forEach(function (card) {
+    var edge = card.getBoundingClientRect();
+    if (edge.width) card.querySelectorAll('*').forEach(function (e) {
+        var r = e.getBoundingClientRect();
+        if (r.width > 1 && r.right > edge.right + 1 && !e.closest('.wide, pre, [popover], .hidden-text, svg'))
+            bad.push(e.tagName + '.' + e.className + ' ' + Math.round(r.right - edge.right));
+    });
+});
+return bad.slice(0, 5)"""
+
+SMALL = """
+return [...document.querySelectorAll('summary, .button, .tabs a, .pills a, .nav a, .menu-item')].filter(function (e) {
+    var r = e.getBoundingClientRect();
+    return r.height > 0 && (r.height < 24 || r.width < 24);
+}).map(e => e.outerHTML.slice(0, 120))"""
+
+COVERED = """
+var bad = [];
+document.querySelectorAll('main a, main button, main input, main select, main summary, main [tabindex="0"]').forEach(
+    function (e) {
+        if (!e.checkVisibility() || e.tabIndex < 0) return;
+        e.focus();
+        var r = e.getBoundingClientRect(), top = document.elementFromPoint(
+            Math.min(Math.max(r.left + Math.min(r.width, 20) / 2, 1), innerWidth - 1),
+            Math.min(Math.max(r.top + Math.min(r.height, 20) / 2, 1), innerHeight - 1));
+        if (document.activeElement === e && top && top.closest('.bulk, .bar') && !e.closest('.bulk, .bar'))
+            bad.push(e.outerHTML.slice(0, 120));
+    });
+return bad.slice(0, 5)"""
+
+
+@test("nothing runs out of its page or card at any width, and what is pressed is large enough")
+def _():
+    with browser() as b:
+        wrong = []
+        for path in routes():
+            b.open(here().url + "/admin/" + path)
+            for width in WIDTHS:
+                b.resize(width, 900)
+                wrong += ["%s at %d: %s" % (path, width, x) for x in b.script(OVERFLOW)]
+            b.resize(360, 780)
+            wrong += ["%s: small %s" % (path, x) for x in b.script(SMALL)]
+        equal(wrong, [])
+
+
+@test("a list is read, not operated: rows of one line, two on a phone, the first soon")
+def _():
+    rows = "return [...document.querySelectorAll('.list tbody tr')].map(e => [e.getBoundingClientRect().top, e.offsetHeight])"
+    with browser() as b:
+        for path in ("records?resourceType=contact", "leads", "imports"):
+            b.open(here().url + "/admin/" + path)
+            for width, height, first, least, most in ((1280, 900, 240, 38, 44), (360, 780, 205, 60, 66)):
+                b.resize(width, height)
+                seen = b.script(rows)
+                true(seen and seen[0][0] <= first, (path, width, seen[:1]))
+                true(all(least <= h <= most for _, h in seen), (path, width, seen))
+
+
+@test("what has the focus is never under what stays in place, with a selection too")
+def _():
+    with browser() as b:
+        for path in ("records?resourceType=contact", "leads", "dashboard", "queue"):
+            b.open(here().url + "/admin/" + path)
+            if b.has("tbody input[name=id]"):
+                true(not b.shows(".bulk"), "nothing is selected")
+                b.click("tbody input[name=id]")
+                true(b.shows(".bulk"), "one is selected")
+            equal(b.script(COVERED), [], path)
+
+
+@test("Esc and a click beside it close what is open")
+def _():
+    with browser() as b:
+        b.open(here().url + "/admin/records")
+        for panel in ("filters", "display", "more"):
+            b.click("[popovertarget=%s]" % panel)
+            true(b.shows("#" + panel), panel)
+            b.press("\ue00c")
+            true(not b.shows("#" + panel), panel)
+
+
+@test("with forced colours every state still has a shape or a line")
+def _():
+    with browser() as b:
+        b.cdp("Emulation.setEmulatedMedia", features=[{"name": "forced-colors", "value": "active"}])
+        b.open(here().url + "/admin/leads")
+        line = "return getComputedStyle(document.querySelector(arguments[0])).%s"
+        equal(b.script(line % "borderTopStyle", ".chip"), "solid")
+        equal(b.script(line % "outlineStyle", ".pills a[aria-current]"), "solid")
+        equal(b.script(line % "outlineStyle", ".side .nav a[aria-current]"), "solid")
+        mark = "var s = getComputedStyle(document.querySelector('.chip'), '::before');"
+        true(b.script(mark + "return s.clipPath") != "none", "a chip has a shape")
+        b.open(here().url + "/admin/events")
+        now, other = (b.script(line % "borderBottomColor", s) for s in (".tabs a[aria-current]", ".tabs a:not([aria-current])"))
+        true(now != other, (now, other))
+
+
+run()
