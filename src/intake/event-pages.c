@@ -178,8 +178,8 @@ static void event_flash_replayed(struct req *r, const struct uuid *id)
 		chrome_flash(
 		    r, "ok", "Processed again: its records were updated, its leads resumed.");
 	else
-		chrome_flash(
-		    r, "error", "Processed again, and nothing came of it: %s.", json_str(event, "reason"));
+		chrome_flash(r, "error", "Processed again, and nothing came of it: %s.",
+		    json_str(event, "reason"));
 }
 
 int event_page_replay(struct req *r)
