@@ -46,11 +46,11 @@ enum {
 	WALK_DATA
 };
 #define WALK_FITS                                                                                  \
-	" CASE WHEN NOT ((? IS NULL OR r.source = ?) AND (? IS NULL OR l.sync_status = ?) AND "    \
+	" CASE WHEN ((? IS NULL OR r.source = ?) AND (? IS NULL OR l.sync_status = ?) AND "        \
 	"r.updated_at >= ? AND r.updated_at < ?"                                                   \
 	" AND r.first_seen_at < ?"
 #define WALK_PAYLOAD                                                                               \
-	") THEN NULL WHEN LENGTH(r.data) <= ? THEN r.data ELSE '' END"                             \
+	") IS NOT TRUE THEN NULL WHEN LENGTH(r.data) <= ? THEN r.data ELSE '' END"                 \
 	" FROM records r FORCE INDEX (records_external)" RECORD_LEAD
 #define WALK_TAIL                                                                                  \
 	" WHERE r.account_id = ? AND r.provider_type = ? AND r.resource_type = ?"                  \
