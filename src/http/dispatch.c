@@ -4,7 +4,7 @@
  *	route (404), method (405 with Allow; OPTIONS ends here, HEAD runs GET's handler)
  *	stated length of the body against the route's limit (413)
  *	who asks (401, or the sign-in page), what he may do (403), how much he may upload
- *	coding and type of the body (415), the body itself (400 cut short, 408 too slow, 413 too long)
+ *	coding and type of the body (415), the body itself (400 short, 408 slow, 413 long)
  *	its syntax (400), token of the form (403), Idempotency-Key
  *	handler (500 when it fails without an answer)
  *
