@@ -183,7 +183,9 @@ int record_filter_check(const struct record_filter *f, struct err *err)
 
 /* ---- payloads ------------------------------------------------------------------------------ */
 
-bool record_value_fits(struct arena *a, const json_t *v, struct str wanted)
+/* Is a value what filter[path]=wanted asks for? Numbers are compared by value, all else as text; of
+ * a list any element may be. */
+static bool record_value_fits(struct arena *a, const json_t *v, struct str wanted)
 {
 	const char *text = json_scalar_text(a, v);
 

@@ -294,7 +294,8 @@ static bool is_email_char(uint32_t c)
 	       (c < 0x80 && c != 0 && strchr(".-_+%'", (int)c) != NULL);
 }
 
-bool words_email_at(struct str s, const char *at, struct str *out)
+/* The email around an '@' of a folded text: false when there is none. */
+static bool words_email_at(struct str s, const char *at, struct str *out)
 {
 	const char *from = at, *to = at + 1, *end = s.p + s.n;
 	size_t n;
