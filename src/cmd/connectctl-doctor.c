@@ -1,6 +1,9 @@
 /* connectctl doctor: looks at everything that must be right and says what to do about what is not.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <pwd.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +19,7 @@
 #include "provider/provider.h"
 
 #define OVERDUE_US (300 * SECOND_US) /* cron starts the runner each minute */
+#define ENTRIES_MOST 1000            /* of a folder whose owners are looked at */
 
 DB_STMT(doctor_users, "SELECT COUNT(*) FROM users");
 DB_STMT(doctor_oldest_job,
@@ -115,6 +119,106 @@ static void doctor_folders(struct doctor_visit *v)
 		    providers_count(providers));
 }
 
+/* ---- who runs it --------------------------------------------------------------------------- */
+
+/* A user's name, or its number. */
+static const char *user_name(struct arena *a, uid_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	return pw != NULL ? arena_strdup(a, pw->pw_name) : arena_printf(a, "%ld", (long)uid);
+}
+
+/* The first thing in a folder that is another user's than this; false when there is none. */
+static bool folder_has_foreign(
+    struct arena *a, const char *dir, uid_t owner, const char **path, uid_t *other)
+{
+	DIR *d = opendir(dir);
+	bool is_found = false;
+	struct dirent *e;
+	struct stat st;
+	int n = 0;
+
+	while (d != NULL && !is_found && n++ < ENTRIES_MOST && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		*path = arena_printf(a, "%s/%s", dir, e->d_name);
+		is_found = lstat(*path, &st) == 0 && st.st_uid != owner;
+		if (is_found)
+			*other = st.st_uid;
+	}
+	if (d != NULL)
+		closedir(d);
+	return is_found;
+}
+
+/* What connect-fcgi and connect-cron write for each other: both must run as one user. */
+static void doctor_owners(struct doctor_visit *v, uid_t owner)
+{
+	const struct config *cfg = v->c->app.config;
+	struct arena *a = v->c->a;
+	char run[CONFIG_PATH_BYTES], *slash;
+	const char *path;
+	uid_t other;
+
+	config_run_path(cfg, "x", run, sizeof(run));
+	slash = strrchr(run, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	if (folder_has_foreign(a, run, owner, &path, &other) ||
+	    folder_has_foreign(
+		a, arena_printf(a, "%s/imports", cfg->state_dir), owner, &path, &other))
+		wrong(v,
+		    "%s is of %s, state_dir of %s: connect-fcgi and connect-cron must both run as "
+		    "%s",
+		    path, user_name(a, other), user_name(a, owner), user_name(a, owner));
+}
+
+/* All of it belongs to one user: the one of the service, or the web server's that starts Connect.
+ */
+static void doctor_user(struct doctor_visit *v)
+{
+	const struct config *cfg = v->c->app.config;
+	struct arena *a = v->c->a;
+	struct stat state, keys;
+	const char *owner;
+
+	if (stat(cfg->state_dir, &state) == -1)
+		return; /* it is told of already */
+	owner = user_name(a, state.st_uid);
+	if (geteuid() != state.st_uid)
+		note("this is %s, and state_dir is of %s: run doctor as the user that Connect runs "
+		     "as",
+		    user_name(a, geteuid()), owner);
+	if (stat(cfg->key_file, &keys) == 0 && keys.st_uid != state.st_uid)
+		wrong(v,
+		    "key file %s is of %s, state_dir of %s: both must be of the user that Connect "
+		    "runs as",
+		    cfg->key_file, user_name(a, keys.st_uid), owner);
+	if (cfg->listen[0] == '\0')
+		note("listen is empty: a web server starts connect-fcgi, as its own user. That "
+		     "must be "
+		     "%s, and connect-cron must run as %s too, by its service or its line for "
+		     "cron; see "
+		     "README.md",
+		    owner, owner);
+	doctor_owners(v, state.st_uid);
+}
+
+/* With unix_socket the database lets only the user of that name in. */
+static void doctor_database_user(struct doctor_visit *v)
+{
+	const struct config *cfg = v->c->app.config;
+	const char *me = user_name(v->c->a, geteuid());
+
+	if (cfg->db_password[0] == '\0' && strcmp(cfg->db_user, me) != 0)
+		note("db_user is %s without a password, and this is %s: with unix_socket the "
+		     "database "
+		     "lets in %s alone. Make that user there and set db_user = %s, or set "
+		     "db_password",
+		    cfg->db_user, me, me, me);
+}
+
 /* One number of a statement without parameters; -1 when it cannot be had. */
 static int64_t doctor_number(struct doctor_visit *v, const struct db_stmt *s, struct err *err)
 {
@@ -201,6 +305,7 @@ static void doctor_database(struct doctor_visit *v)
 
 	if (db_ping(v->c->app.db, &err) == -1) {
 		wrong(v, "database: %s", err.msg);
+		doctor_database_user(v);
 		return;
 	}
 	fine(v, "database %s", v->c->app.config->db_name);
@@ -262,6 +367,7 @@ int ctl_doctor(struct ctl *c, struct err *err)
 	    &v, "configuration %s", c->config_file != NULL ? c->config_file : "of the environment");
 	doctor_keys(&v);
 	doctor_folders(&v);
+	doctor_user(&v);
 	doctor_database(&v);
 	if (has_data)
 		doctor_data(&v);

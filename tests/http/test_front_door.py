@@ -129,12 +129,12 @@ def socket_path():
     return os.path.join(os.path.realpath(here().state), "run", "fcgi.sock")
 
 
-def spawned_config(server, **more):
+def spawned_config(server, name="connect.conf", **more):
     """The product's configuration for a program that the web server starts."""
-    with open(os.path.join(here().state, "connect.conf"), encoding="utf-8") as f:
-        text = re.sub(r"^listen = .*\n", "", f.read(), flags=re.M)
     more = {"run_dir": server.dir, "rate_api_per_minute": 1000000, **more}
-    return server.write("connect.conf", text + "".join("%s = %s\n" % pair for pair in more.items()))
+    with open(os.path.join(here().state, "connect.conf"), encoding="utf-8") as f:
+        text = re.sub(r"^(listen|%s) = .*\n" % "|".join(more), "", f.read(), flags=re.M)
+    return server.write(name, text + "".join("%s = %s\n" % pair for pair in more.items()))
 
 
 def build():
@@ -393,7 +393,15 @@ def _(server):
                               form.encode() + raw * 60 + b"\r\n--%s--\r\n" % mark.encode(),
                               {"Content-Type": "multipart/form-data; boundary=" + mark})
     equal(answer.status, 303, answer)
-    here().sql("DELETE FROM tasks WHERE status = 'draft' AND resource_type = '%s'" % t)
+    discard(t)
+
+
+def discard(t):
+    """What was uploaded of a type and not run goes, with its files: they may be of another user than the product's."""
+    where = " FROM tasks WHERE status = 'draft' AND resource_type = '%s'" % t
+    for row in here().sql("SELECT HEX(id)" + where):
+        os.unlink(os.path.join(here().state, "imports", str(uuid.UUID(row[0])) + ".csv"))
+    here().sql("DELETE" + where)
 
 
 class Through:
@@ -507,6 +515,21 @@ def _():
         answer = server.request("POST", hook(), body, signed(body))
         equal(answer.status, status, answer)
     has(answer.json()["detail"], "2000 bytes")
+
+
+@test("the doctor says what a web server that starts Connect needs")
+def _():
+    server = STARTS.start()
+
+    def doctor(**more):
+        path = spawned_config(server, "doctor.conf", **more)
+        return subprocess.run([os.path.join(build(), "connectctl"), "-c", path, "doctor"], text=True,
+                              capture_output=True, check=False, timeout=60).stdout
+    said = doctor()
+    has(said, "listen is empty: a web server starts connect-fcgi, as its own user")
+    if os.getuid() == 0:        # what it wrote as another user
+        has(said, "connect-fcgi and connect-cron must both run as root")
+    has(doctor(db_password="", db_user="stranger"), "with unix_socket the database lets in")
 
 
 @test("an account has so many imports that are not done, and so many bytes of them")

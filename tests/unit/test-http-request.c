@@ -53,6 +53,20 @@ static void test_heads(void)
 	    {__LINE__, "REQUEST_METHOD=GET\nREQUEST_URI=*", 400, "*", "", -1},
 	    {__LINE__, "REQUEST_METHOD=GET", 400, "", "", -1},
 	    {__LINE__, "REQUEST_METHOD=GET\nREQUEST_URI=/a?b=%zz", 400, "/a", "b=%zz", -1},
+	    /* what the web server has refused, and what it has not */
+	    {__LINE__, "REQUEST_METHOD=GET\nREQUEST_URI=/a?b=c\nREDIRECT_STATUS=413", 413, "/a",
+		"b=c", -1},
+	    {__LINE__, "REQUEST_METHOD=GET\nREQUEST_URI=/a\nREDIRECT_STATUS=494", 431, "/a", "",
+		-1},
+	    {__LINE__, "REQUEST_METHOD=GET\nREDIRECT_STATUS=501", 501, "", "", -1},
+	    {__LINE__, "REQUEST_METHOD=GET\nREQUEST_URI=/a\nREDIRECT_STATUS=200", 0, "/a", "", -1},
+	    {__LINE__, "REQUEST_METHOD=GET\nREQUEST_URI=/a\nREDIRECT_STATUS=", 0, "/a", "", -1},
+	    {__LINE__, "REQUEST_METHOD=GET\nREQUEST_URI=/a\nREDIRECT_STATUS=4x4", 0, "/a", "", -1},
+	    {__LINE__, "REQUEST_METHOD=GET\nREQUEST_URI=/a\nHTTP_REDIRECT_STATUS=413", 0, "/a", "",
+		-1},
+	    {__LINE__,
+		"REQUEST_METHOD=GET\nREQUEST_URI=/a\nREDIRECT_STATUS=411\nCONTENT_TYPE=text/csv",
+		411, "/a", "", -1},
 	};
 	struct arena *a = arena_new();
 	size_t i;
@@ -69,6 +83,21 @@ static void test_heads(void)
 			CHECK(cases[i].line, conn_of(&r)->content_length == cases[i].length,
 			    "length %lld", (long long)conn_of(&r)->content_length);
 	}
+	arena_free(a);
+}
+
+/* lighttpd's refusal of a POST that has no body and says so. */
+static void test_no_length(void)
+{
+	struct arena *a = arena_new();
+	struct req r;
+
+	CU_ASSERT_EQUAL(parse(a, &r, NULL,
+			    "REQUEST_METHOD=GET\nREQUEST_URI=/a\nREDIRECT_STATUS=411\n"
+			    "CONTENT_LENGTH=0"),
+	    0);
+	CU_ASSERT_EQUAL(r.method, HTTP_POST);
+	CU_ASSERT_EQUAL(conn_of(&r)->content_length, 0);
 	arena_free(a);
 }
 
@@ -232,6 +261,7 @@ void suite_http_request(void)
 	CU_pSuite s = CU_add_suite("http_request", NULL, NULL);
 
 	CU_add_test(s, "targets and lengths", test_heads);
+	CU_add_test(s, "a POST without body and length", test_no_length);
 	CU_add_test(s, "headers", test_headers);
 	CU_add_test(s, "request ids", test_request_ids);
 	CU_add_test(s, "trusted proxies", test_proxies);
