@@ -26,8 +26,6 @@ OWNERS = {
 VISITORS = {
     ("record", "leads"): "a record of a lead is listed by the lead's fields and deleted with the lead",
     ("lead", "records"): "a lead is searched by its record",
-    ("lead", "record_search"): "a lead is searched by its record",
-    ("lead", "record_search_queue"): "a lead is searched by its record",
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
     ("crm", "connections"): "a delivery is shown with the name of its destination",
     ("intake", "leads"): "an event's page links to what the event made",
