@@ -1,16 +1,23 @@
 /* Fills an account with made contacts, deals and leads for the benches of browsing and searching:
  * the product's own store, in transactions of 500. Names and towns are common words, each email and
- * number is its own.
+ * number is its own; notes have numbers, dates, phones and addresses within their text, and one
+ * record in LONG_EVERY has a text of LONG_BYTES. What is left to the indexer is indexed at the end.
  *
  *   fill -c FILE ACCOUNT-ID COUNT [FIRST]    prints {"records":N,"seconds":S,"per_second":R} */
 #include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/app.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "job/job.h"
 #include "record/record.h"
 
 #define BATCH 500
+#define LONG_EVERY 200
+#define LONG_BYTES 60000
 
 static const char *const firsts[] = {"Anna", "Bob", "Carla", "Daniel", "Eva", "Frank", "Grace",
     "Hugo", "Ines", "Jakub", "Karin", "Liam", "Mia", "Noah", "Olga", "Paul", "Renée", "Sofía",
@@ -30,6 +37,21 @@ struct filling {
 	int64_t first, count;
 };
 
+/* Words of a vocabulary of some thousands, and one that no other record has at the end. */
+static const char *long_text(struct filling *f, int64_t n, uint64_t h)
+{
+	struct buf *b = buf_new(f->a, LONG_BYTES + 100);
+
+	if (n % LONG_EVERY != 0)
+		return "";
+	while (b->len < LONG_BYTES) {
+		h = h * 6364136223846793005u + 1442695040888963407u;
+		buf_printf(b, "word%llu ", (unsigned long long)(h >> 33) % 5000);
+	}
+	buf_printf(b, "tail%lld", (long long)n);
+	return b->p;
+}
+
 static void make(struct filling *f, int64_t n, struct record_item *it)
 {
 	uint64_t h = str_hash(&n, sizeof(n));
@@ -37,12 +59,21 @@ static void make(struct filling *f, int64_t n, struct record_item *it)
 	    "{\"address\":{\"city\":\"%s\",\"zip\":\"%05llu\"},\"amount\":%llu,\"company\":"
 	    "\"Company %llu\","
 	    "\"email\":\"%s.%lld@example%llu.com\",\"first_name\":\"%s\",\"last_name\":\"%s\","
-	    "\"note\":\"Asked for a quote on day %llu\",\"phone\":\"+4420%08llu\",\"score\":%llu}",
+	    "\"note\":\"Asked for a quote on day "
+	    "%llu\",\"paid\":%s,\"phone\":\"+4420%08llu\",\"score\":%llu,"
+	    "\"tags\":[\"%s\",\"tag%llu\"],\"text\":\"Order 2026-%08lld of 20%02llu-03-%02llu from "
+	    "10.%llu.%llu.%llu, ring"
+	    " 0171 %07llu%s%s\"}",
 	    PICK(towns, h >> 8), (unsigned long long)(h >> 11) % 100000,
 	    (unsigned long long)(h >> 5) % 90000, (unsigned long long)(h >> 3) % 5000,
 	    PICK(firsts, h), (long long)n, (unsigned long long)(h >> 7) % 50, PICK(firsts, h),
-	    PICK(lasts, h >> 4), (unsigned long long)(h >> 9) % 365,
-	    (unsigned long long)n % 100000000, (unsigned long long)(h >> 13) % 100);
+	    PICK(lasts, h >> 4), (unsigned long long)(h >> 9) % 365, h % 10 == 0 ? "true" : "false",
+	    (unsigned long long)n % 100000000, (unsigned long long)(h >> 13) % 100,
+	    PICK(towns, h >> 17), (unsigned long long)(h >> 19) % 2000, (long long)n % 100000000,
+	    (unsigned long long)(h >> 21) % 26, 1 + (unsigned long long)(h >> 23) % 28,
+	    (unsigned long long)n >> 16 & 255, (unsigned long long)n >> 8 & 255,
+	    (unsigned long long)n & 255, (unsigned long long)n % 10000000,
+	    n % LONG_EVERY == 0 ? " " : "", long_text(f, n, h));
 
 	*it = (struct record_item){.account_id = f->account,
 	    .provider_type = str_from(PICK(providers, h >> 6)),
@@ -97,6 +128,16 @@ int main(int argc, char **argv)
 			return 1;
 		}
 		done += f.count;
+	}
+	struct app app = {.db = db};
+	int rc;
+
+	usleep(600000); /* so long the indexer leaves young records alone */
+	while ((rc = record_index_waiting(&app, &err)) == BACKGROUND_AT_ONCE)
+		;
+	if (rc == -1) {
+		fprintf(stderr, "fill: %s\n", err.msg);
+		return 1;
 	}
 	double took = (double)(clock_mono_us() - started) / 1e6;
 

@@ -183,14 +183,12 @@ int record_filter_check(const struct record_filter *f, struct err *err)
 
 /* ---- payloads ------------------------------------------------------------------------------ */
 
-/* Is a value what filter[path]=wanted asks for? Numbers are compared by value, all else as text; of
- * a list any element may be. */
-static bool record_value_fits(struct arena *a, const json_t *v, struct str wanted)
+static bool value_fits(struct arena *a, const json_t *v, struct str wanted)
 {
 	const char *text = json_scalar_text(a, v);
 
 	for (size_t i = 0; i < json_array_size(v); i++)
-		if (record_value_fits(a, json_array_get(v, i), wanted))
+		if (value_fits(a, json_array_get(v, i), wanted))
 			return true;
 	if (text != NULL && json_is_number(v) && number_is(wanted))
 		return number_equals(str_from(text), wanted);
@@ -206,7 +204,7 @@ static int value_is_wanted(void *arg, json_t *value)
 {
 	const struct value_wanted *w = arg;
 
-	return record_value_fits(w->a, value, w->text);
+	return value_fits(w->a, value, w->text);
 }
 
 bool record_where_fits_json(struct arena *a, const struct record_filter *f, const json_t *data)

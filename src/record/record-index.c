@@ -45,6 +45,7 @@ struct words_indexing {
 	struct arena *a;
 	struct uuid account_id; /* whose turn it was last */
 	size_t taken, large;    /* records; bytes of large payloads */
+	bool is_round;          /* all accounts that wait had their turn */
 };
 
 static void index_words_row(struct arena *a, const struct db_rows *rows, size_t i, struct str data,
@@ -219,8 +220,11 @@ static int index_body(struct db *db, void *arg, struct err *err)
 	int found = 1;
 
 	x->taken = x->large = 0;
+	x->is_round = false;
 	for (size_t i = 0; i < ACCOUNTS && x->taken < BATCH && x->large < LARGE_MOST; i++) {
-		if ((found = index_find_next(db, x, err)) != 1 || uuid_eq(x->account_id, first))
+		found = index_find_next(db, x, err);
+		x->is_round = found != 1 || uuid_eq(x->account_id, first);
+		if (x->is_round)
 			break;
 		if (i == 0)
 			first = x->account_id;
@@ -240,7 +244,7 @@ int record_index_waiting(struct app *app, struct err *err)
 	arena_free(x.a);
 	if (rc == -1)
 		return -1;
-	return x.taken >= BATCH || x.large > 0 ? BACKGROUND_AT_ONCE
-	       : x.taken > 0                   ? BACKGROUND_SOON
-					       : BACKGROUND_NONE;
+	if (x.taken >= BATCH || x.large > 0)
+		return BACKGROUND_AT_ONCE;
+	return x.taken > 0 || !x.is_round ? BACKGROUND_SOON : BACKGROUND_NONE;
 }

@@ -25,8 +25,9 @@
 #define RUN_GROUPS 20
 #define SEPARATORS 3 /* between two groups, at most */
 #define LAST_NATIONAL 10
-#define LAST_CALLED 11 /* behind a calling code */
-#define BARE_LEAST 11  /* digits of a value that is nothing else */
+#define LAST_CALLED 11    /* behind a calling code */
+#define LAST_BARE_LEAST 9 /* digits behind the code of such a value, at least */
+#define BARE_LEAST 11     /* digits of a value that is nothing else */
 #define BARE_MOST 13
 
 struct phone_run {
@@ -166,11 +167,11 @@ static const char *digits_without_zeros(const char *digits)
 	return digits;
 }
 
-static void phone_put_last(struct words_writer *w, const char *digits, size_t most)
+static void phone_put_last(struct words_writer *w, const char *digits, size_t least, size_t most)
 {
 	size_t n = strlen(digits);
 
-	for (size_t k = PHONE_DIGITS_LEAST; k <= most && k < n; k++)
+	for (size_t k = least; k <= most && k < n; k++)
 		buf_printf(w->extra, "%s%s ", w->code, digits + n - k);
 }
 
@@ -199,7 +200,7 @@ static void phone_put_one(struct words_writer *w, const struct phone_run *r)
 	    (!r->is_marked && r->ngroups == 1 && *r->digits != '0'))
 		return;
 	buf_printf(w->extra, "%s%s ", w->code, d);
-	phone_put_last(w, d, most_last);
+	phone_put_last(w, d, PHONE_DIGITS_LEAST, most_last);
 	if (!is_called)
 		buf_printf(w->extra, "%s_n_%s ", w->code, d);
 	phone_put_groups(w, r, most_last);
@@ -267,7 +268,8 @@ void words_put_phones(struct words_writer *w, struct str s)
 		return;
 	if (total == s.n) {
 		if (*p != '0' && total >= BARE_LEAST && total <= BARE_MOST)
-			phone_put_last(w, arena_strndup(w->a, p, s.n), LAST_CALLED);
+			phone_put_last(
+			    w, arena_strndup(w->a, p, s.n), LAST_BARE_LEAST, LAST_CALLED);
 		if (*p != '0')
 			return;
 	}

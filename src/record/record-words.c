@@ -479,6 +479,15 @@ void words_put_kind(struct words_writer *w, struct buf *b, char kind, struct str
 	buf_chr(b, ' ');
 }
 
+/* Digits alone are no phone number here. */
+static void words_put_id(struct words_writer *w, struct str id)
+{
+	if (is_digits(id, 1, LIMIT_EXTERNAL_ID_BYTES))
+		words_put_folded(w, id);
+	else
+		words_put_text(w, id);
+}
+
 struct str record_words_all(struct arena *a, const struct record_item *it)
 {
 	struct words_writer w = {
@@ -489,7 +498,7 @@ struct str record_words_all(struct arena *a, const struct record_item *it)
 	words_put_kind(&w, w.words, 'p', it->provider_type);
 	words_put_kind(&w, w.words, 't', it->resource_type);
 	words_put_kind(&w, w.words, 's', str_from(it->source));
-	words_put_text(&w, it->external_id);
+	words_put_id(&w, it->external_id);
 	words_put_values(&w, it->data);
 	if (w.extra->len > 0 && buf_ok(w.extra))
 		buf_add(w.words, w.extra->p, w.extra->len);

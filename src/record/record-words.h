@@ -39,7 +39,7 @@ void words_put_folded(struct words_writer *w, struct str s);
 /* One run without spaces as one word, what stands between its letters as '_'; nothing where that is
  * among the plain words. */
 void words_put_joined(struct words_writer *w, struct buf *b, struct str run);
-/* Is a folded run one email? Which. */
+/* Is a run one email and nothing else but marks around it? */
 bool words_are_one_email(struct str run, struct str *out);
 /* A date, or an address of a host, as one word without code ("2026_03_07"): the length of what was
  * written to out, 0 when the run is neither, from its first letter to its last. */

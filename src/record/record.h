@@ -135,8 +135,8 @@ int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid 
  * what it asks for. A list just finds nothing. */
 int record_filter_check(const struct record_filter *f, struct err *err);
 
-/* Has a payload, for each path of the filter, such a value there? Where a path fans out any of its
- * values may be. */
+/* Has a payload, for each path of the filter, the value that it asks for? Numbers are compared by
+ * value, all else as text; of a list, and where the path fans out, any element may be it. */
 bool record_where_fits_json(struct arena *a, const struct record_filter *f, const json_t *data);
 
 /* Deletes a record of the request's account with its history and search words, and takes it off the
