@@ -194,12 +194,12 @@ static void write_set_fill_item(struct arena *a, const struct provider *p,
 
 		if (lead == NULL)
 			return;
+		const json_t *given = json_own(a, json_copy(lead));
 		lead_normalize(a, lead, access_setting(&c->access, "defaultCountry"));
 		to->lead = json_text(a, lead);
 		/* The record shows the normalized fields beside the provider's own; the payload
 		 * itself is also what the next connection reads. */
-		data = json_own(a, json_copy(data));
-		json_object_update(data, lead);
+		data = lead_record_data(a, data, given, lead, &to->unsaid);
 	}
 	if (from->resource_type.p != NULL)
 		to->data = json_text(a, data);

@@ -70,6 +70,11 @@ int webhook_verify(const struct provider *p, struct arena *a, const struct webho
 int webhook_check_settings(
     const struct provider *p, struct arena *a, json_t *settings, struct err *err);
 
+/* Whether the secret can be a key of a signature that these settings choose: ERR_INVALID on the
+ * credential's field. */
+int webhook_check_secret(const struct provider *p, struct arena *a, const json_t *credentials,
+    json_t *settings, struct err *err);
+
 /* One thing found in a payload. Text is arena-owned. */
 struct webhook_item {
 	struct str resource_type; /* {NULL,0}: no record is made of it */
