@@ -23,6 +23,9 @@ struct uuid;
 typedef int connection_template_fn(struct arena *a, const json_t *template, struct err *err);
 /* lead/lead.h: told in the transaction that makes n leads ready; j is the job of one of them. */
 typedef int lead_ready_fn(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
+/* lead/lead.h: told within a transaction of n leads that have been corrected; otherwise the same.
+ */
+typedef int lead_corrected_fn(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
 /* lead/lead-pages.h: adds "destinations" to each of an account's leads. */
 typedef int lead_decorate_fn(struct app *app, struct arena *a, const struct uuid *account_id,
     json_t *leads, struct err *err);
@@ -43,6 +46,7 @@ typedef int breaker_opened_fn(
 struct hooks {
 	connection_template_fn *connection_template;
 	lead_ready_fn *const *lead_ready;
+	lead_corrected_fn *const *lead_corrected;
 	lead_decorate_fn *lead_decorate;
 	breaker_opened_fn *const *breaker_opened;
 	record_dispatch_fn *record_dispatch;

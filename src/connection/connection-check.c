@@ -76,13 +76,22 @@ static int check_path(struct settings_checking *k, const char *name, json_t *v)
 {
 	struct err err = ERR_INIT;
 
-	if (!json_is_string(v) || (k->is_given && json_string_length(v) == 0))
+	if (!json_is_string(v))
 		return json_reader_fail(&k->in, "must be a path such as data.id");
 	if (k->is_given && name[0] == '\0')
 		return json_reader_fail(&k->in, "needs a name");
 	return path_compile(k->a, str_from(json_string_value(v)), &err) == NULL
 		   ? json_reader_fail(&k->in, "%s", err.msg)
 		   : 0;
+}
+
+/* Of something: all of the item is no id, type or time. */
+static int check_one_path(struct settings_checking *k, const struct setting_spec *s, json_t *v)
+{
+	if (k->is_given && json_is_string(v) && json_string_length(v) == 0)
+		return json_reader_fail(
+		    &k->in, "must be a path such as data.id; leave it out for none");
+	return check_path(k, s->key, v);
 }
 
 /* Each member of an object whose keys are the account's own choice. */
@@ -266,7 +275,7 @@ static int check_setting(
 			   ? 0
 			   : json_reader_fail(&k->in, "is not one of the choices");
 	case SETTING_PATH:
-		return check_path(k, s->key, v);
+		return check_one_path(k, s, v);
 	case SETTING_PATHS:
 		return check_paths(k, v);
 	case SETTING_HEADERS:

@@ -298,6 +298,10 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 	if (connection_check(app, c->provider, c->access.credentials, c->access.settings,
 		body.settings, err) == -1)
 		return -1;
+	if ((body.credentials != NULL || body.settings != NULL) &&
+	    webhook_check_secret(c->provider, a, c->access.credentials, c->access.settings, err) ==
+		-1)
+		return -1;
 	c->name = arena_strndup(a, body.name.p, body.name.n);
 	c->status = body.status;
 	const char *external = json_str(c->access.settings, "externalAccountId");

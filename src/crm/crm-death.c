@@ -12,7 +12,7 @@ int crm_push_died(struct db *db, struct job *j, const char *why, struct err *err
 	d.status = DELIVERY_DEAD;
 	d.error = why;
 	d.next_us = 0;
-	return deliveries_store(db, j->a, &(struct push_outcome){&d, NULL}, 1, err);
+	return deliveries_store(db, j->a, &(struct push_outcome){.d = &d}, 1, err);
 }
 
 int crm_pushes_revived(struct db *db, struct arena *a, const struct uuid *account_id,

@@ -11,6 +11,7 @@ struct delivery {
 	const char *error; /* of the last attempt, or NULL */
 	int http_status;
 	const char *external_id;
+	int revision;    /* of the lead, as it was read */
 	json_t *lead;    /* normalized, with its ids and when it was received */
 	json_t *mapping; /* of its destination, or NULL */
 };
@@ -33,11 +34,15 @@ int deliveries_revive(struct db *db, struct arena *a, const struct uuid *account
 struct push_outcome {
 	const struct delivery *d;
 	const struct delivery_attempt *attempt; /* or NULL */
+	bool is_end;                            /* nothing is to follow, but for another form */
+	/* set on return: it was an end, but the lead has been corrected since it was read. The
+	 * delivery is pending, and is to be pushed again. */
+	bool is_outdated;
 };
 /* Within a transaction, of n different deliveries of one account, at most LIMIT_DB_BATCH: writes
  * status, counters, next_us, error, external id and the attempts, then their leads' own status. */
 int deliveries_store(
-    struct db *db, struct arena *a, const struct push_outcome *v, size_t n, struct err *err);
+    struct db *db, struct arena *a, struct push_outcome *v, size_t n, struct err *err);
 /* Whose turn a push waits for: the destination's live lane or its bulk lane; or nobody's, since a
  * person asked for this one, who wants to see what the destination says though it may look dead. */
 enum push_how { PUSH_LIVE, PUSH_BULK, PUSH_BY_HAND };
@@ -58,6 +63,11 @@ struct delivery_queueing {
  * leads' sync_status is thereby is for the caller to store; NULL where it has no destination. */
 int deliveries_queue(
     struct delivery_queueing *q, struct lead_sync *leads, size_t n, struct err *err);
+/* Within a transaction, of n different leads of the account that have another form now, their rows
+ * locked: where an active destination took the old one, or refused it, the new one is pushed; what
+ * is under way or waits goes on with it. */
+int deliveries_correct(struct delivery_queueing *q, const struct uuid *leads, const int *revisions,
+    size_t n, struct err *err);
 /* Within a transaction: pushes this one again now; 1, 0 when there is none (or it is a success),
  * -1. */
 int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,

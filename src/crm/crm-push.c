@@ -8,6 +8,8 @@
  *	                 v                                                    v after the last round
  *	  the destination was removed or disabled: skipped                  dead
  *
+ *	an end, but the lead was corrected since it was read ──> pending, at once with the new form
+ *
  * - The call is outside any transaction. What came of it is in one: the attempt, the ledger's row,
  *   the lead's own status, and the job's end or next time.
  * - A runner may die between the call and that transaction, and then the attempt is repeated. Each
@@ -42,6 +44,8 @@ struct lead_push {
 	bool is_given_up; /* the job is dead, until somebody runs it again */
 	bool is_retry;    /* again_us ends a wait within a round */
 	bool is_counted;  /* this try is one of the round's */
+	bool is_outdated; /* what it sent is no longer the lead: it goes on with what is */
+	bool is_gone;     /* the destination, or it is disabled */
 	json_t *missing;  /* what the attempt's mapping did not find in the lead */
 };
 
@@ -49,6 +53,8 @@ struct lead_push {
 
 static int push_go_on(struct db *db, const struct lead_push *p, struct err *err)
 {
+	if (p->is_outdated)
+		return job_reschedule(db, p->job, clock_now_us(), p->job->args, err);
 	if (p->is_given_up)
 		return job_die(db, p->job, p->d.error, err);
 	if (p->is_retry)
@@ -65,7 +71,7 @@ static int pushes_end_jobs(struct db *db, void *const *args, size_t n, struct er
 		const struct lead_push *p = args[i];
 		struct job *j = p->job;
 
-		if (p->again_us == 0 && !p->is_given_up)
+		if (p->again_us == 0 && !p->is_given_up && !p->is_outdated)
 			over[nover++] = j;
 		else if (push_go_on(db, p, err) == -1)
 			return -1;
@@ -100,10 +106,14 @@ static int pushes_store_body(struct db *db, void *const *args, size_t n, struct 
 		struct lead_push *p = args[i];
 
 		rc = push_mind_changes(p, a, err);
-		v[i] = (struct push_outcome){&p->d, p->has_attempt ? &p->attempt : NULL};
+		v[i] = (struct push_outcome){.d = &p->d,
+		    .attempt = p->has_attempt ? &p->attempt : NULL,
+		    .is_end = p->is_given_up || (p->again_us == 0 && !p->is_gone)};
 	}
 	if (rc == 0)
 		rc = deliveries_store(db, a, v, n, err);
+	for (size_t i = 0; i < n; i++)
+		((struct lead_push *)args[i])->is_outdated = v[i].is_outdated;
 	if (rc == 0)
 		rc = pushes_end_jobs(db, args, n, err);
 	arena_free(a);
@@ -252,6 +262,7 @@ int crm_job_push(struct job *j, struct err *err)
 	found = connection_recent(j->app, j->a, &j->account_id, &p.d.connection_id, &p.to, err);
 	if (found == -1)
 		return -1;
+	p.is_gone = found == 0 || strcmp(p.to->status, CONNECTION_DISABLED) == 0;
 	if (found == 0)
 		return push_end_as(&p, DELIVERY_SKIPPED, "the destination was removed", err);
 	if (strcmp(p.to->status, CONNECTION_DISABLED) == 0)
@@ -276,6 +287,22 @@ int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct 
 	rc = deliveries_queue(&q, sync, n, err);
 	for (size_t i = 0; i < n; i++)
 		leads[i].sync_status = sync[i].status;
+	arena_free(q.a);
+	return rc;
+}
+
+int crm_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
+{
+	struct delivery_queueing q = {
+	    .app = j->app, .a = arena_new(), .how = PUSH_LIVE, .account_id = j->account_id};
+	struct uuid *ids = arena_array(q.a, n, sizeof(*ids));
+	int *revisions = arena_array(q.a, n, sizeof(*revisions)), rc;
+
+	for (size_t i = 0; i < n; i++) {
+		ids[i] = leads[i].lead_id;
+		revisions[i] = leads[i].revision;
+	}
+	rc = deliveries_correct(&q, ids, revisions, n, err);
 	arena_free(q.a);
 	return rc;
 }

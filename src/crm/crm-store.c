@@ -9,8 +9,11 @@
  *   repeated: queueing looks at the ledger only if some rows were there already.
  * - A delivery has one job at most, since the job has the delivery's id. Pushing again brings that
  *   job forward.
- * - A success stays one. Whoever pushes again asks the row as it is now (deliveries_touch), not as
- *   it was read.
+ * - A success stays one, as long as the lead has the form that was taken. Whoever pushes again asks
+ *   the row as it is now (deliveries_touch), not as it was read.
+ * - A lead that is corrected has another form (leads.revision). The ledger says which one each
+ *   destination is to have (wanted) and which it took last (taken): a push that ends looks whether
+ *   what it has sent is wanted still, behind the lock, and else goes on with the new form.
  * - sync_status changes in the transaction that changes a delivery. It is a copy, since lists of
  *   leads filter by it and need it in an index. Whoever changes deliveries of a lead locks all of
  *   that lead first (ledger_lock), so that none decides by what another is about to change.
@@ -24,10 +27,18 @@ DB_STMT_ROWS(deliveries_insert,
     "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts, rounds,"
     " created_at, updated_at) VALUES ",
     "(?,?,?,?,'" DELIVERY_PENDING "',0,0,?,?)", " ON DUPLICATE KEY UPDATE id = id");
-enum { LEDGER_ID, LEDGER_LEAD, LEDGER_CONNECTION, LEDGER_STATUS };
+enum {
+	LEDGER_ID,
+	LEDGER_LEAD,
+	LEDGER_CONNECTION,
+	LEDGER_STATUS,
+	LEDGER_NEXT_AT,
+	LEDGER_WANTED,
+	LEDGER_TAKEN
+};
 DB_STMT_ROWS(ledger_of_leads,
-    "SELECT id, lead_id, connection_id, status FROM lead_deliveries WHERE account_id = ?"
-    " AND lead_id IN (",
+    "SELECT id, lead_id, connection_id, status, next_at, wanted, taken FROM lead_deliveries"
+    " WHERE account_id = ? AND lead_id IN (",
     "?", ") FOR UPDATE");
 enum {
 	DELIVERY_ID,
@@ -48,12 +59,14 @@ enum {
 	DELIVERY_FORM,
 	DELIVERY_AD,
 	DELIVERY_CAMPAIGN,
-	DELIVERY_RECEIVED_AT
+	DELIVERY_RECEIVED_AT,
+	DELIVERY_REVISION
 };
 DB_STMT_ROWS(deliveries_by_id,
     "SELECT d.id, d.lead_id, d.connection_id, d.status, d.attempts, d.rounds, d.next_at,"
     " d.last_error, d.external_id, d.updated_at, l.lead, m.mapping, l.provider_type,"
-    " l.provider_lead_id, l.record_id, l.form_id, l.ad_id, l.campaign_id, l.received_at"
+    " l.provider_lead_id, l.record_id, l.form_id, l.ad_id, l.campaign_id, l.received_at,"
+    " l.revision"
     " FROM lead_deliveries d FORCE INDEX (PRIMARY)"
     " JOIN leads l ON l.id = d.lead_id AND l.account_id = d.account_id"
     " LEFT JOIN mappings m ON m.account_id = d.account_id AND m.connection_id = d.connection_id"
@@ -62,19 +75,23 @@ DB_STMT_ROWS(deliveries_by_id,
 /* Of rows that are there and locked: what it would insert otherwise are its keys. */
 DB_STMT_ROWS(deliveries_update,
     "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, created_at, status,"
-    " attempts, rounds, next_at, last_error, last_status, external_id, pushed_at, updated_at)"
-    " VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    " attempts, rounds, next_at, last_error, last_status, external_id, pushed_at, updated_at,"
+    " taken) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE status = VALUES(status), attempts = VALUES(attempts),"
     " rounds = VALUES(rounds), next_at = VALUES(next_at), last_error = VALUES(last_error),"
     " last_status = VALUES(last_status),"
     " external_id = COALESCE(VALUES(external_id), external_id),"
-    " pushed_at = COALESCE(VALUES(pushed_at), pushed_at), updated_at = VALUES(updated_at)");
-DB_STMT_ROWS(deliveries_touch,
-    "UPDATE lead_deliveries SET status = '" DELIVERY_PENDING
-    "', rounds = 0, next_at = NULL, updated_at = ?"
-    " WHERE account_id = ? AND status <> '" DELIVERY_SUCCESS "' AND id IN (",
-    "?", ")");
+    " pushed_at = COALESCE(VALUES(pushed_at), pushed_at), updated_at = VALUES(updated_at),"
+    " taken = GREATEST(taken, VALUES(taken))");
+#define TOUCH                                                                                      \
+	"UPDATE lead_deliveries SET status = '" DELIVERY_PENDING                                   \
+	"', rounds = 0, next_at = NULL, updated_at = ? WHERE account_id = ?"
+DB_STMT_ROWS(deliveries_touch, TOUCH " AND status <> '" DELIVERY_SUCCESS "' AND id IN (", "?", ")");
+/* A success, too: of a form that is no longer the lead's. */
+DB_STMT(delivery_open_again, TOUCH " AND id = ?");
+DB_STMT(deliveries_want,
+    "UPDATE lead_deliveries SET wanted = ? WHERE account_id = ? AND lead_id = ? AND wanted < ?");
 DB_STMT_ROWS(leads_of_deliveries,
     "SELECT lead_id FROM lead_deliveries WHERE account_id = ? AND id IN (", "?", ")");
 DB_STMT_ROWS(attempts_insert,
@@ -206,6 +223,7 @@ static int delivery_row_read(struct arena *a, const struct db_rows *rows, size_t
 	    .error = arena_strdup(a, db_get_text(rows, i, DELIVERY_LAST_ERROR)),
 	    .external_id = arena_strdup(a, db_get_text(rows, i, DELIVERY_EXTERNAL_ID)),
 	    .updated_us = db_get_int(rows, i, DELIVERY_UPDATED_AT),
+	    .revision = (int)db_get_int(rows, i, DELIVERY_REVISION),
 	    .lead = json_parse_stored(a, db_get_str(rows, i, DELIVERY_LEAD_JSON), err)};
 	if (out->lead == NULL)
 		return -1;
@@ -319,7 +337,7 @@ static int ledger_tell_leads(struct ledger *l, struct db *db, struct err *err)
 #define MISSING_BYTES 1000u /* of the column */
 #define INSERT_VALUES 6
 #define ATTEMPT_VALUES 10
-#define UPDATE_VALUES 14
+#define UPDATE_VALUES 15
 
 /* As it is stored: a list's JSON, of as many as have room; {NULL,0} where nothing is missing. */
 static struct str missing_text(struct arena *a, const json_t *missing)
@@ -369,13 +387,15 @@ static int deliveries_write(
 	for (size_t i = 0; i < n; i++) {
 		const struct delivery *d = v[i].d;
 		bool is_success = strcmp(d->status, DELIVERY_SUCCESS) == 0;
+		bool is_anew = v[i].is_outdated; /* as if it had just been queued */
 		struct db_val row[UPDATE_VALUES] = {db_uuid(&d->id), db_uuid(&d->account_id),
-		    db_uuid(&d->lead_id), db_uuid(&d->connection_id), now, db_str(d->status),
-		    db_int(d->attempts), db_int(d->rounds), db_time(d->next_us),
+		    db_uuid(&d->lead_id), db_uuid(&d->connection_id), now,
+		    db_str(is_anew ? DELIVERY_PENDING : d->status), db_int(d->attempts),
+		    db_int(is_anew ? 0 : d->rounds), db_time(is_anew ? 0 : d->next_us),
 		    db_strn(utf8_clean(a, str_from(d->error), 1000)),
 		    d->http_status == 0 ? db_null() : db_int(d->http_status),
 		    db_strn(utf8_clean(a, str_from(d->external_id), 255)),
-		    is_success ? now : db_null(), now};
+		    is_success ? now : db_null(), now, db_int(is_success ? d->revision : 0)};
 
 		memcpy(vals + UPDATE_VALUES * i, row, sizeof(row));
 	}
@@ -383,7 +403,7 @@ static int deliveries_write(
 }
 
 int deliveries_store(
-    struct db *db, struct arena *a, const struct push_outcome *v, size_t n, struct err *err)
+    struct db *db, struct arena *a, struct push_outcome *v, size_t n, struct err *err)
 {
 	struct ledger l = ledger_new(a, &v[0].d->account_id, n);
 
@@ -396,7 +416,9 @@ int deliveries_store(
 
 		if (k == l.rows.count)
 			return err_set(err, ERR_NOT_FOUND, "a delivery is gone from the ledger");
-		l.status[k] = v[i].d->status;
+		v[i].is_outdated =
+		    v[i].is_end && db_get_int(&l.rows, k, LEDGER_WANTED) > v[i].d->revision;
+		l.status[k] = v[i].is_outdated ? DELIVERY_PENDING : v[i].d->status;
 	}
 	if (attempts_store(db, a, v, n, err) == -1 || deliveries_write(db, a, v, n, err) == -1)
 		return -1;
@@ -593,6 +615,73 @@ int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id
 	if (ledger_tell_leads(&l, db, err) == -1 || job_run_now(db, &job, err) == -1)
 		return -1;
 	return 1;
+}
+
+/* Has the destination another form of the lead than it should have, or none because it refused one,
+ * while nothing is under way? */
+static bool ledger_row_is_behind(const struct ledger *l, size_t i, int revision)
+{
+	const char *status = l->status[i];
+
+	if (strcmp(status, DELIVERY_SUCCESS) == 0)
+		return db_get_int(&l->rows, i, LEDGER_TAKEN) < revision;
+	return strcmp(status, DELIVERY_DEAD) == 0 ||
+	       (strcmp(status, DELIVERY_FAILED) == 0 && db_is_null(&l->rows, i, LEDGER_NEXT_AT));
+}
+
+static int ledger_row_correct(
+    struct delivery_queueing *q, struct ledger *l, size_t i, struct err *err)
+{
+	struct uuid id = db_get_uuid(&l->rows, i, LEDGER_ID),
+		    to = db_get_uuid(&l->rows, i, LEDGER_CONNECTION);
+	struct job job = delivery_push_job(&q->account_id, &id, &to, q->how);
+
+	l->status[i] = DELIVERY_PENDING;
+	q->queued++;
+	if (db_exec(q->app->db, &delivery_open_again,
+		DB_VALS(db_int(clock_now_us()), db_uuid(&q->account_id), db_uuid(&id)), NULL,
+		err) == -1)
+		return -1;
+	return job_run_now(q->app->db, &job, err);
+}
+
+static int ledger_lead_correct(struct delivery_queueing *q, struct ledger *l,
+    const struct uuid *lead_id, int revision, struct err *err)
+{
+	struct db_val wanted = db_int(revision);
+
+	if (db_exec(q->app->db, &deliveries_want,
+		DB_VALS(wanted, db_uuid(&q->account_id), db_uuid(lead_id), wanted), NULL,
+		err) == -1)
+		return -1;
+	for (size_t i = 0; i < l->rows.count; i++) {
+		struct uuid of = db_get_uuid(&l->rows, i, LEDGER_LEAD),
+			    to = db_get_uuid(&l->rows, i, LEDGER_CONNECTION);
+
+		if (uuid_eq(of, *lead_id) && queueing_goes_to(q, &to) &&
+		    ledger_row_is_behind(l, i, revision) && ledger_row_correct(q, l, i, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int deliveries_correct(struct delivery_queueing *q, const struct uuid *leads, const int *revisions,
+    size_t n, struct err *err)
+{
+	struct ledger l = ledger_new(q->a, &q->account_id, n);
+
+	if (destinations_list(q, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		ledger_add_lead(&l, &leads[i]);
+	if (ledger_lock(&l, q->app->db, q->a, err) == -1)
+		return -1;
+	if (l.rows.count == 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (ledger_lead_correct(q, &l, &leads[i], revisions[i], err) == -1)
+			return -1;
+	return q->queued == 0 ? 0 : ledger_tell_leads(&l, q->app->db, err);
 }
 
 int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,

@@ -26,6 +26,8 @@ json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *
 int crm_check_template(struct arena *a, const json_t *template, struct err *err);
 /* lead_ready subscriber: a ledger row and a crm.push job per destination. */
 int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
+/* lead_corrected subscriber: destinations that have another form of them get the new one. */
+int crm_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
 int crm_job_push(struct job *j, struct err *err);
 int crm_job_load(
     struct app *app, struct job *const *jobs, size_t n, struct err *err); /* its load */

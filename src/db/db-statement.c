@@ -351,6 +351,17 @@ static int cell_fetch(struct arena *a, struct db_cached *c, size_t i, struct db_
 	return 0;
 }
 
+/* What the server says amid the rows (a deadlock of a locking read), the library may keep with the
+ * connection alone. */
+static int fetch_fail(struct db *db, struct db_cached *c, struct err *err)
+{
+	if (mysql_stmt_errno(c->handle) != 0)
+		return db_connection_fail(db, mysql_stmt_errno(c->handle),
+		    mysql_stmt_error(c->handle), c->stmt->name, err);
+	return db_connection_fail(
+	    db, mysql_errno(db->conn), mysql_error(db->conn), c->stmt->name, err);
+}
+
 static int rows_fetch(
     struct db *db, struct arena *a, struct db_cached *c, struct db_rows *out, struct err *err)
 {
@@ -362,8 +373,7 @@ static int rows_fetch(
 		if (rc == MYSQL_NO_DATA)
 			return 0;
 		if (rc != 0 && rc != MYSQL_DATA_TRUNCATED)
-			return db_connection_fail(db, mysql_stmt_errno(c->handle),
-			    mysql_stmt_error(c->handle), c->stmt->name, err);
+			return fetch_fail(db, c, err);
 		if (out->count >= LIMIT_DB_ROWS)
 			return err_set(
 			    err, ERR_LIMIT, "%s: more than %u rows", c->stmt->name, LIMIT_DB_ROWS);

@@ -41,12 +41,13 @@ static int item_fill(struct arena *a, const struct connection *c, const struct w
 			*why = arena_printf(a, "has fields that cannot be read: %s", err.msg);
 			return -1;
 		}
+		const json_t *given = json_own(a, json_copy(lead));
+
 		lead_normalize(a, lead, access_setting(&c->access, "defaultCountry"));
 		to->lead = json_text(a, lead);
 		/* The record shows the normalized fields beside the provider's own; the payload
 		 * itself is also what the next connection reads. */
-		data = json_own(a, json_copy(data));
-		json_object_update(data, lead);
+		data = lead_record_data(a, data, given, lead, &to->unsaid);
 	}
 	if (from->resource_type.p != NULL)
 		to->data = json_text(a, data);

@@ -243,6 +243,7 @@ struct commit_rows {
 	const struct write_set **set_of;
 	size_t nrecords;
 	struct lead_capture *leads;
+	size_t *record_of_lead;
 	bool *is_replayed; /* per lead: its event is being replayed */
 	size_t nleads;
 	struct job *jobs;
@@ -279,6 +280,7 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 				.external_id = it->external_id,
 				.source = RECORD_SOURCE_WEBHOOK,
 				.data = it->data,
+				.unsaid = it->unsaid,
 				.provider_updated_us = it->provider_updated_us,
 				.has_provider_time = it->provider_updated_us != TIME_NONE,
 				.received_us = ws->is_replay || ws->is_part ? ws->received_us : 0,
@@ -326,6 +328,18 @@ static void commit_note_records(struct group_commit *c, const struct commit_rows
 	}
 }
 
+static void commit_note_corrections(struct group_commit *c, const struct commit_rows *r)
+{
+	for (size_t i = 0; i < r->nleads; i++) {
+		size_t record = r->record_of_lead[i];
+		size_t set = (size_t)(r->set_of[record] - c->sets);
+
+		if (r->leads[i].is_corrected)
+			commit_note(c, set, (size_t)(r->record_of[record] - c->sets[set].items) + 1,
+			    "corrects its lead, which goes to its destinations again");
+	}
+}
+
 static struct job record_fetch_job(
     struct arena *a, const struct write_set *ws, const struct record_item *rec)
 {
@@ -361,6 +375,7 @@ static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 
 		if (it->is_lead) {
 			r->is_replayed[r->nleads] = ws->is_replay || ws->is_only_new;
+			r->record_of_lead[r->nleads] = i;
 			r->leads[r->nleads++] = (struct lead_capture){.account_id = ws->account_id,
 			    .connection_id = ws->connection_id,
 			    .record_id = rec->id,
@@ -371,6 +386,8 @@ static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 			    .ad_id = it->ad_id,
 			    .campaign_id = it->campaign_id,
 			    .lead = it->lead,
+			    .record = rec->merged,
+			    .has_news = rec->outcome == RECORD_UPDATED,
 			    .received_us = ws->received_us};
 		} else if (it->needs_details) {
 			r->jobs[r->njobs++] = record_fetch_job(c->a, ws, rec);
@@ -406,6 +423,7 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	    .record_of = arena_array(c->a, total, sizeof(*r.record_of)),
 	    .set_of = arena_array(c->a, total, sizeof(*r.set_of)),
 	    .leads = arena_array(c->a, total, sizeof(*r.leads)),
+	    .record_of_lead = arena_array(c->a, total, sizeof(*r.record_of_lead)),
 	    .is_replayed = arena_array(c->a, total, sizeof(*r.is_replayed)),
 	    .jobs = arena_array(c->a, total, sizeof(*r.jobs))};
 
@@ -416,6 +434,7 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	commit_collect_rest(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
+	commit_note_corrections(c, &r);
 	/* A replay gives a lead that got stuck on its way another go. */
 	for (size_t i = 0; i < r.nleads; i++)
 		if (r.is_replayed[i] && !r.leads[i].is_new &&

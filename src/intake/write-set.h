@@ -14,6 +14,7 @@ struct write_item {
 	bool is_more;
 	/* record; resource_type {NULL,0}: none */
 	struct str resource_type, external_id, data;
+	struct str unsaid;           /* record_item.unsaid */
 	int64_t provider_updated_us; /* TIME_NONE: not told */
 	bool is_time_odd;            /* told as something that is no time */
 	bool needs_details;

@@ -61,7 +61,8 @@ static json_t *lead_from_body(struct arena *a, const json_t *body)
 	for (size_t i = 0; copied[i] != NULL; i++) {
 		json_t *v = json_object_get(body, copied[i]);
 
-		json_set(lead, copied[i], v == NULL ? json_null() : json_deep_copy(v));
+		if (v != NULL)
+			json_set(lead, copied[i], json_deep_copy(v));
 		is_empty = is_empty && value_is_blank(v);
 	}
 	return is_empty ? NULL : lead;
@@ -98,6 +99,8 @@ static int lead_create_body(struct db *db, void *arg, struct err *err)
 	if (record_upsert(db, c->r->a, &c->record, 1, err) == -1)
 		return -1;
 	c->lead.record_id = c->record.id;
+	c->lead.record = c->record.merged;
+	c->lead.has_news = c->record.outcome == RECORD_UPDATED;
 	return lead_capture(db, c->r->a, &c->lead, 1, err);
 }
 
@@ -124,6 +127,8 @@ static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 	id = utf8_trim(body.provider_lead_id);
 	if (id.n == 0)
 		id = str_from(uuid_dup(r->a, uuid_new()));
+	const json_t *given = json_own(r->a, json_copy(lead));
+	struct str unsaid;
 	lead_normalize(r->a, lead, NULL);
 	lead_keep_sent(lead, r->json);
 	c->record = (struct record_item){.account_id = r->actor.account_id,
@@ -131,9 +136,9 @@ static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 	    .resource_type = STR("lead"),
 	    .external_id = id,
 	    .source = RECORD_SOURCE_IMPORT,
-	    .data = json_text(r->a, lead),
-	    .at_us = clock_now_us(),
-	    .is_only_new = true};
+	    .data = json_text(r->a, lead_record_data(r->a, NULL, given, lead, &unsaid)),
+	    .unsaid = unsaid,
+	    .at_us = clock_now_us()};
 	c->lead = (struct lead_capture){.account_id = r->actor.account_id,
 	    .provider_type = body.provider_type,
 	    .provider_lead_id = id,

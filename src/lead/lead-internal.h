@@ -9,7 +9,7 @@
 #define LEAD_COLUMNS                                                                               \
 	"l.id, l.record_id, l.connection_id, l.event_id, l.provider_type, l.provider_lead_id,"     \
 	" l.form_id, l.ad_id, l.campaign_id, l.stage, l.stage_error, l.sync_status, l.lead,"       \
-	" l.received_at, l.updated_at"
+	" l.received_at, l.updated_at, l.revision"
 enum {
 	LEAD_ID,
 	LEAD_RECORD,
@@ -26,6 +26,7 @@ enum {
 	LEAD_JSON,
 	LEAD_RECEIVED_AT,
 	LEAD_UPDATED_AT,
+	LEAD_REVISION,
 	LEAD_MORE /* the first column that a statement adds */
 };
 int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
@@ -33,12 +34,17 @@ int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *row
 /* lead_list where the filter has words to search for. */
 int lead_search(struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s,
     struct err *err);
+static inline struct str str_or_null(struct str s)
+{
+	return s.n == 0 ? (struct str){NULL, 0} : s;
+}
 
 /* A stored lead as the pipeline needs it. */
 struct lead_row {
 	struct uuid id, account_id, connection_id, record_id, event_id;
 	const char *provider_type, *provider_lead_id, *stage;
 	const char *sync_status; /* to be stored with the rest; NULL: LEAD_SYNC_NONE */
+	int revision;            /* from 1; each other form is one more */
 	json_t *lead;
 	int64_t received_us;
 };
@@ -48,16 +54,28 @@ struct job lead_process_job(
 /* 1, 0, -1. */
 int lead_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
     struct lead_row *out, struct err *err);
-/* Within a transaction, of n leads of one account, at most LIMIT_DB_BATCH: locks those that are not
- * ready yet, and says which (one that is among them twice: the first). */
-int lead_lock_unready(struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n,
-    bool *is_unready, struct err *err);
+/* Within a transaction, of n leads of one account, at most LIMIT_DB_BATCH: locks them, and says
+ * what they are now (one that is gone, or among them a second time: LEAD_NOWHERE). */
+enum lead_now { LEAD_NOWHERE, LEAD_UNREADY, LEAD_READY_NOW };
+struct lead_state {
+	enum lead_now now;
+	int revision;
+};
+int lead_lock(struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n,
+    struct lead_state *states, struct err *err);
 /* Within the same: stores such leads, normalized, as ready. */
 int lead_store_ready(
     struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n, struct err *err);
 /* Stores why the details could not be had, and the stage that it is in now. */
 int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row,
     const char *stage, const char *error, struct err *err);
+/* A lead as its record tells it, with the ids that `lead` has. Every lead of this form has the same
+ * members. */
+json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead);
+/* Within lead_capture, of a lead that was there before and has news. */
+int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct err *err);
+/* The columns that lists and searches use, cut to their width: {NULL,0} where it has none. */
+struct str lead_column(const json_t *lead, const char *key, size_t most);
 /* First, last and full name of a lead, in place (lead-name.c). */
 void lead_normalize_names(struct arena *a, json_t *lead);
 #endif

@@ -13,8 +13,12 @@
  * pushes, or it is not ready. Leads of an account that come to this point together are stored
  * together (job_transaction_many), each statement for all of them.
  *
- * The job may run twice. lead_lock_unready tells whether this run is the first to make the lead
- * ready; only the first one mirrors and hands over.
+ * The job may run twice. lead_lock tells whether this run is the first to make the lead ready; only
+ * the first one mirrors and hands over. A lead that was ready before and has been sent again with
+ * other data (lead-correct.c) has such a job, too: its destinations are told (hook lead_corrected).
+ *
+ * What a lead is when it becomes ready is what its record says: newer news may have come there
+ * while the details were fetched.
  *
  * A wait is a row (job_retry), not a sleep. While a provider is known to be dead, or not to let us
  * in, its jobs wait in their lane, and a probe that finds it so still does not count as a try of
@@ -31,7 +35,8 @@ struct lead_processing {
 	struct lead_row row;
 	struct connection *connection; /* NULL when the lead came without one, or it is gone */
 	const json_t *details;         /* NULL when none were needed */
-	struct str record_data;        /* JSON of its record */
+	struct str record_data;        /* JSON of its record; {NULL,0}: it was ready */
+	struct str record_unsaid;      /* of it */
 	int64_t record_told_us;        /* by the provider's clock, or TIME_NONE */
 };
 
@@ -123,35 +128,47 @@ static bool lead_needs_details(const struct lead_processing *p)
 /* ---- storing ----------------------------------------------------------------------------- */
 
 /* The record's share: the provider's own details with the normalized fields beside them. */
-static void lead_make_record(struct lead_processing *p)
+static void lead_make_record(struct lead_processing *p, const json_t *given)
 {
 	struct arena *a = p->job->a;
-	json_t *data = json_own(a, json_object());
+	json_t *data = NULL;
 
 	p->record_told_us = TIME_NONE;
 	if (p->details != NULL)
-		json_object_update(data, provider_details_record(p->connection->provider, a, "lead",
-					     p->details, &p->record_told_us));
-	json_object_update(data, p->row.lead);
-	p->record_data = json_text(a, data);
+		data = provider_details_record(
+		    p->connection->provider, a, "lead", p->details, &p->record_told_us);
+	p->record_data =
+	    json_text(a, lead_record_data(a, data, given, p->row.lead, &p->record_unsaid));
 }
 
-/* Those that this transaction makes ready, their rows locked. The others are it already: their job
- * was repeated after its transaction had gone through. */
+/* What a transaction does: some leads become ready, others were it and have another form. */
+struct leads_chosen {
+	struct lead_processing *first[LIMIT_DB_BATCH], *again[LIMIT_DB_BATCH];
+	size_t nfirst, nagain;
+};
+
+/* By their rows as they are now, locked. The job of one that is ready, and as it was made, was
+ * repeated after its transaction had gone through. */
 static int leads_choose(struct db *db, struct arena *a, void *const *args, size_t n,
-    struct lead_processing **ps, size_t *nps, struct err *err)
+    struct leads_chosen *out, struct err *err)
 {
 	const struct lead_row *rows[LIMIT_DB_BATCH];
-	bool is_unready[LIMIT_DB_BATCH];
+	struct lead_state now[LIMIT_DB_BATCH];
 
-	*nps = 0;
+	out->nfirst = out->nagain = 0;
 	for (size_t i = 0; i < n; i++)
 		rows[i] = &((struct lead_processing *)args[i])->row;
-	if (lead_lock_unready(db, a, rows, n, is_unready, err) == -1)
+	if (lead_lock(db, a, rows, n, now, err) == -1)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (is_unready[i])
-			ps[(*nps)++] = args[i];
+	for (size_t i = 0; i < n; i++) {
+		struct lead_processing *p = args[i];
+
+		p->row.revision = now[i].revision;
+		if (now[i].now == LEAD_UNREADY && p->record_data.p != NULL)
+			out->first[out->nfirst++] = p;
+		else if (now[i].now == LEAD_READY_NOW && now[i].revision > 1)
+			out->again[out->nagain++] = p;
+	}
 	return 0;
 }
 
@@ -170,6 +187,7 @@ static int leads_mirror(
 		    .source = RECORD_SOURCE_WEBHOOK,
 		    .event_id = row->event_id,
 		    .data = ps[i]->record_data,
+		    .unsaid = ps[i]->record_unsaid,
 		    .provider_updated_us = ps[i]->record_told_us,
 		    .has_provider_time = ps[i]->record_told_us != TIME_NONE,
 		    /* what came with the payload is in the record, or newer news of it */
@@ -177,11 +195,17 @@ static int leads_mirror(
 		    .index_later = true,
 		    .at_us = clock_now_us()};
 	}
-	return record_upsert(db, a, items, n, err);
+	if (record_upsert(db, a, items, n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (items[i].merged != NULL)
+			ps[i]->row.lead =
+			    lead_of_record(ps[i]->job->a, items[i].merged, ps[i]->row.lead);
+	return 0;
 }
 
 static int leads_hand_over(
-    struct arena *a, struct lead_processing *const *ps, size_t n, struct err *err)
+    struct arena *a, struct lead_processing *const *ps, size_t n, bool is_again, struct err *err)
 {
 	struct lead_ready *ready = arena_array(a, n, sizeof(*ready));
 	struct job *first = ps[0]->job;
@@ -190,9 +214,12 @@ static int leads_hand_over(
 		ready[i] = (struct lead_ready){.account_id = ps[i]->row.account_id,
 		    .lead_id = ps[i]->row.id,
 		    .provider_type = ps[i]->row.provider_type,
-		    .lead = ps[i]->row.lead};
-	for (lead_ready_fn *const *told = first->app->hooks.lead_ready;
-	     told != NULL && *told != NULL; told++)
+		    .lead = ps[i]->row.lead,
+		    .revision = ps[i]->row.revision};
+	const struct hooks *hooks = &first->app->hooks;
+	lead_ready_fn *const *told = is_again ? hooks->lead_corrected : hooks->lead_ready;
+
+	for (; told != NULL && *told != NULL; told++)
 		if ((*told)(first, ready, n, err) == -1)
 			return -1;
 	for (size_t i = 0; i < n; i++)
@@ -207,7 +234,7 @@ static int leads_make_ready(
 
 	if (n == 0)
 		return 0;
-	if (leads_mirror(db, a, ps, n, err) == -1 || leads_hand_over(a, ps, n, err) == -1)
+	if (leads_mirror(db, a, ps, n, err) == -1 || leads_hand_over(a, ps, n, false, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		rows[i] = &ps[i]->row;
@@ -216,16 +243,17 @@ static int leads_make_ready(
 
 static int leads_store_body(struct db *db, void *const *args, size_t n, struct err *err)
 {
-	struct lead_processing *ps[LIMIT_DB_BATCH];
+	struct leads_chosen chosen;
 	struct job *jobs[LIMIT_DB_BATCH];
 	struct arena *a = arena_new();
-	size_t nps;
-	int rc = leads_choose(db, a, args, n, ps, &nps, err);
+	int rc = leads_choose(db, a, args, n, &chosen, err);
 
 	for (size_t i = 0; i < n; i++)
 		jobs[i] = ((struct lead_processing *)args[i])->job;
 	if (rc == 0)
-		rc = leads_make_ready(db, a, ps, nps, err);
+		rc = leads_make_ready(db, a, chosen.first, chosen.nfirst, err);
+	if (rc == 0 && chosen.nagain > 0)
+		rc = leads_hand_over(a, chosen.again, chosen.nagain, true, err);
 	if (rc == 0)
 		rc = job_finish_many(db, jobs, n, err);
 	arena_free(a);
@@ -247,8 +275,10 @@ int lead_job_process(struct job *j, struct err *err)
 	struct lead_processing p = {.job = j};
 	int found = lead_find(j, &p.row, err);
 
-	if (found != 1 || strcmp(p.row.stage, LEAD_READY) == 0)
-		return found == -1 ? -1 : 0;
+	if (found != 1)
+		return found;
+	if (strcmp(p.row.stage, LEAD_READY) == 0)
+		return p.row.revision == 1 ? 0 : job_transaction_many(j, leads_store_body, &p, err);
 	if (!uuid_is_nil(p.row.connection_id) &&
 	    connection_recent(
 		j->app, j->a, &j->account_id, &p.row.connection_id, &p.connection, err) == -1)
@@ -259,8 +289,11 @@ int lead_job_process(struct job *j, struct err *err)
 		if (rc != 1)
 			return rc;
 	}
+	/* what came with the payload was normalized then */
+	const json_t *given =
+	    p.details == NULL ? p.row.lead : json_own(j->a, json_copy(p.row.lead));
 	lead_normalize(
 	    j->a, p.row.lead, access_setting(connection_access(p.connection), "defaultCountry"));
-	lead_make_record(&p);
+	lead_make_record(&p, given);
 	return job_transaction_many(j, leads_store_body, &p, err);
 }

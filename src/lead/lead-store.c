@@ -13,9 +13,9 @@ DB_STMT_ROWS(leads_by_provider_id,
     "SELECT id FROM leads WHERE account_id = ? AND provider_type = ?"
     " AND provider_lead_id IN (",
     "?", ")");
-DB_STMT_ROWS(leads_lock_unready,
-    "SELECT id FROM leads FORCE INDEX (PRIMARY) WHERE account_id = ? AND stage <> '" LEAD_READY
-    "' AND id IN (",
+enum { LOCKED_ID, LOCKED_STAGE, LOCKED_REVISION };
+DB_STMT_ROWS(leads_lock,
+    "SELECT id, stage, revision FROM leads FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (",
     "?", ") FOR UPDATE");
 /* Of rows that are there and locked: what it would insert otherwise are its keys. */
 DB_STMT_ROWS(leads_make_ready,
@@ -69,16 +69,10 @@ static const struct filter_row lead_filters[] = {
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_leads = {"leads", lead_filters, NULL};
 
-/* The columns that lists and searches use, cut to their width. */
-static struct str lead_column(const json_t *lead, const char *key, size_t most)
+struct str lead_column(const json_t *lead, const char *key, size_t most)
 {
 	struct str s = utf8_cut(str_from(json_str(lead, key)), most);
 
-	return s.n == 0 ? (struct str){NULL, 0} : s;
-}
-
-static struct str str_or_null(struct str s)
-{
 	return s.n == 0 ? (struct str){NULL, 0} : s;
 }
 
@@ -90,6 +84,10 @@ static int lead_insert_row(
 
 	if (lead == NULL)
 		return err_prefix(err, "lead");
+	if (l->record != NULL && json_object_size(lead) > 0) { /* newer news may be on record */
+		lead = lead_of_record(a, l->record, lead);
+		text = json_text(a, lead);
+	}
 	l->id = uuid_new();
 	struct db_val row[INSERT_VALUES] = {db_uuid(&l->id), db_uuid(&l->account_id),
 	    db_uuid_or_null(&l->connection_id), db_uuid_or_null(&l->record_id),
@@ -122,6 +120,8 @@ static int lead_find_existing(
 			return err_set(err, ERR_RETRY, "a lead vanished while it was captured");
 		l->is_new = uuid_eq(l->id, db_get_uuid(&rows, 0, 0));
 		l->id = db_get_uuid(&rows, 0, 0);
+		if (!l->is_new && l->has_news && lead_correct(db, a, l, err) == -1)
+			return -1;
 	}
 	return 0;
 }
@@ -149,6 +149,7 @@ int lead_capture(
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		leads[i].is_new = true;
+		leads[i].is_corrected = false;
 		if (lead_insert_row(a, &leads[i], v + i * INSERT_VALUES, err) == -1)
 			return -1;
 	}
@@ -171,6 +172,7 @@ static int lead_row_read(struct arena *a, const struct db_rows *rows, size_t i,
 	    .provider_type = arena_strdup(a, db_get_text(rows, i, LEAD_PROVIDER)),
 	    .provider_lead_id = arena_strdup(a, db_get_text(rows, i, LEAD_PROVIDER_LEAD_ID)),
 	    .stage = arena_strdup(a, db_get_text(rows, i, LEAD_STAGE)),
+	    .revision = (int)db_get_int(rows, i, LEAD_REVISION),
 	    .lead = json_parse_stored(a, db_get_str(rows, i, LEAD_JSON), err),
 	    .received_us = db_get_int(rows, i, LEAD_RECEIVED_AT)};
 	return out->lead == NULL ? -1 : 0;
@@ -211,20 +213,28 @@ static bool lead_is_among(const struct lead_row *const *rows, size_t n, const st
 	return false;
 }
 
-int lead_lock_unready(struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n,
-    bool *is_unready, struct err *err)
+int lead_lock(struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n,
+    struct lead_state *states, struct err *err)
 {
 	struct db_val ids[LIMIT_DB_BATCH];
 	struct db_rows found;
 
 	for (size_t i = 0; i < n; i++)
 		ids[i] = db_uuid(&rows[i]->id);
-	if (db_query_rows(db, a, &leads_lock_unready, DB_VALS(db_uuid(&rows[0]->account_id)), ids,
-		n, 1, &found, err) == -1)
+	if (db_query_rows(db, a, &leads_lock, DB_VALS(db_uuid(&rows[0]->account_id)), ids, n, 1,
+		&found, err) == -1)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		is_unready[i] = db_find_uuid(&found, 0, &rows[i]->id) < found.count &&
-				!lead_is_among(rows, i, &rows[i]->id);
+	for (size_t i = 0; i < n; i++) {
+		size_t k = db_find_uuid(&found, LOCKED_ID, &rows[i]->id);
+
+		states[i] = (struct lead_state){LEAD_NOWHERE, 0};
+		if (k == found.count || lead_is_among(rows, i, &rows[i]->id))
+			continue;
+		states[i].now = strcmp(db_get_text(&found, k, LOCKED_STAGE), LEAD_READY) == 0
+				    ? LEAD_READY_NOW
+				    : LEAD_UNREADY;
+		states[i].revision = (int)db_get_int(&found, k, LOCKED_REVISION);
+	}
 	return 0;
 }
 

@@ -39,13 +39,19 @@ struct lead_capture {
 	struct uuid account_id, connection_id, record_id, event_id;
 	struct str provider_type, provider_lead_id, form_id, ad_id, campaign_id;
 	struct str lead; /* JSON text: normalized so far; {NULL,0} is {} */
+	/* What its record says now (record_item.merged), or NULL: what the lead says. With news a
+	 * lead that is there follows its record. */
+	const json_t *record;
+	bool has_news;
 	int64_t received_us;
 	/* set on return: */
 	struct uuid id;
 	bool is_new;
+	bool is_corrected; /* it was there, and has another form now */
 };
 /* Within a transaction: writes the rows that are not there yet, and a lead.process job for each new
- * one. */
+ * one. One that is there and has news gets the form that its record tells (lead-correct.c), a new
+ * revision, and such a job, which tells its destinations. */
 int lead_capture(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err);
 
@@ -53,6 +59,11 @@ int lead_capture(
  * customFields when it is none), phone to E.164 where it is surely one (default_country: ISO 3166
  * alpha-2, or NULL), names split, joined and freed of titles, unknown strings left alone. Pure. */
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
+/* What a record takes over of a lead: the payload's own data (or NULL) with the lead's fields
+ * beside them. Those that `given`, the lead before it was normalized, does not tell are *unsaid
+ * (record_item.unsaid). */
+json_t *lead_record_data(struct arena *a, const json_t *data, const json_t *given,
+    const json_t *lead, struct str *unsaid);
 /* Jobs of this feature, for the runner's table. */
 int lead_job_process(struct job *j, struct err *err);
 int lead_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err);
@@ -70,7 +81,11 @@ struct lead_ready {
 	const char *provider_type;
 	const json_t *lead;
 	const char *sync_status; /* what the ledger makes of it: set by who keeps one */
+	int revision;
 };
+/* Told of n leads of one account, ready and locked, that have another form than before: of a
+ * revision above 1. Perhaps more than once of the same. A hook as well; the leads' sync_status is
+ * stored by who keeps the ledger. */
 
 /* API's object without destinations; 1, 0, -1. */
 int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_id,

@@ -85,6 +85,7 @@ static const struct task_kind *const task_kinds[] = {
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
     .lead_ready = (lead_ready_fn *const[]){crm_on_lead_ready, NULL},
+    .lead_corrected = (lead_corrected_fn *const[]){crm_on_lead_corrected, NULL},
     .lead_decorate = crm_add_destinations,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
     .task_kinds = task_kinds,

@@ -54,6 +54,13 @@ static void field_add(json_t *object, const char *name, json_t *value)
 	json_set(object, name, list);
 }
 
+static bool is_given(const json_t *lead, const char *to)
+{
+	const json_t *v = json_object_get(lead, to);
+
+	return v != NULL && !json_is_null(v);
+}
+
 /* The text of a member that takes but one: of several emails or phones the first, since two of them
  * are none; else all of them. */
 static struct str field_member_text(struct arena *a, const char *to, const json_t *value)
@@ -84,13 +91,21 @@ static void lead_put_value(struct lead_filling *f, struct arena *a, const char *
 	field_add(f->raw, name, value);
 	if (known != NULL && known->to == NULL)
 		return;
-	if (known == NULL || json_object_get(f->lead, known->to) != NULL) {
+	if (known == NULL || is_given(f->lead, known->to)) {
 		field_add(f->custom, name, value);
 		return;
 	}
 	text = field_member_text(a, known->to, value);
-	if (text.n > 0)
-		json_set_strn(f->lead, known->to, text);
+	json_set_strn(f->lead, known->to, text.n > 0 ? text : (struct str){NULL, 0});
+}
+
+/* A known question that was left open: its member is told to be nothing. */
+static void lead_put_nothing(struct lead_filling *f, const char *name)
+{
+	const struct lead_name *known = lead_name_find(f->rules, name);
+
+	if (known != NULL && known->to != NULL && !is_given(f->lead, known->to))
+		json_set(f->lead, known->to, json_null());
 }
 
 static void lead_put_field(
@@ -98,8 +113,12 @@ static void lead_put_field(
 {
 	json_t *kept;
 
-	if (f->bytes > LIMIT_RECORD_BYTES || (kept = field_value(a, value)) == NULL)
+	if (f->bytes > LIMIT_RECORD_BYTES)
 		return;
+	if ((kept = field_value(a, value)) == NULL) {
+		lead_put_nothing(f, name);
+		return;
+	}
 	json_own(a, kept);
 	f->bytes += strlen(name) + json_weight(kept);
 	if (name[0] != '\0')

@@ -80,6 +80,11 @@ const char *webhook_redact_url(
 int webhook_check_settings(
     const struct provider *p, struct arena *a, json_t *settings, struct err *err);
 
+/* Whether the secret can be a key of a signature that these settings choose: ERR_INVALID on the
+ * credential's field. */
+int webhook_check_secret(const struct provider *p, struct arena *a, const json_t *credentials,
+    json_t *settings, struct err *err);
+
 /* What is made of one thing in a payload. Text is arena-owned. */
 struct webhook_item {
 	size_t place;             /* of the thing among those that the payload carries, from 1 */

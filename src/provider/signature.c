@@ -173,25 +173,50 @@ static bool check_read_timestamp(struct signature_check *k)
 	return true;
 }
 
-static bool check_read_key(struct signature_check *k)
+/* The key that a secret stands for: false where it is none. */
+static bool secret_read(
+    const struct signature *s, struct arena *a, struct str secret, struct str *key)
 {
-	const struct signature *s = k->s;
-	struct str secret = k->secret;
-
 	if (s->secret_prefix != NULL && str_starts(secret, s->secret_prefix)) {
 		size_t n = strlen(s->secret_prefix);
 		secret = (struct str){secret.p + n, secret.n - n};
 	}
-	k->key = secret;
-	if (s->secret_is_base64) {
-		unsigned char *key = arena_alloc(k->scope->a, SECRET_BYTES_MAX);
-		long n = base64_decode(key, SECRET_BYTES_MAX, secret);
+	*key = secret;
+	if (!s->secret_is_base64)
+		return true;
+	unsigned char *decoded = arena_alloc(a, SECRET_BYTES_MAX);
+	long n = base64_decode(decoded, SECRET_BYTES_MAX, secret);
+	*key = (struct str){(const char *)decoded, n < 0 ? 0 : (size_t)n};
+	return n > 0;
+}
 
-		if (n <= 0)
-			return check_fail(k, "the webhook secret is not base64");
-		k->key = (struct str){(const char *)key, (size_t)n};
+static bool check_read_key(struct signature_check *k)
+{
+	return secret_read(k->s, k->scope->a, k->secret, &k->key) ||
+	       check_fail(k, "the webhook secret is not base64");
+}
+
+int webhook_check_secret(const struct provider *p, struct arena *a, const json_t *credentials,
+    json_t *settings, struct err *err)
+{
+	struct scope scope = {.a = a};
+
+	scope.slot[ROOT_SETTINGS].json = settings;
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		const struct signature *s = &p->signatures[i];
+		struct str secret = str_from(json_str(credentials, s->secret)), key;
+
+		/* one that the request chooses may be meant for another secret */
+		if ((s->when == NULL && p->nsignatures > 1) || !cond_holds(s->when, &scope))
+			continue;
+		if (secret.n > 0 && !secret_read(s, a, secret, &key))
+			return err_field(err, ERR_INVALID,
+			    arena_printf(a, "credentials.%s", s->secret), "must be base64%s%s",
+			    s->secret_prefix != NULL ? " behind " : "",
+			    s->secret_prefix != NULL ? s->secret_prefix : "");
+		return 0;
 	}
-	return true;
+	return 0;
 }
 
 /* ---- what is signed ----------------------------------------------------------------------- */

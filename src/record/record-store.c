@@ -317,6 +317,19 @@ static bool is_repeated_whole(const struct working_record *w, const struct recor
 	return w->data == NULL && w->clocks_text.p == NULL && str_eq(it->data, w->text);
 }
 
+static void patch_leave_unsaid(
+    struct arena *a, const json_t *data, json_t *patch, struct str unsaid)
+{
+	struct str name;
+
+	while (unsaid.n > 0 && str_split(&unsaid, ',', &name)) {
+		const char *key = arena_strndup(a, name.p, name.n);
+
+		if (json_object_get(data, key) != NULL)
+			json_object_del(patch, key);
+	}
+}
+
 static int record_merge_patch(
     struct upsert_batch *b, struct working_record *w, struct record_item *it, struct err *err)
 {
@@ -336,6 +349,7 @@ static int record_merge_patch(
 		it->is_refused = true;
 		return -1;
 	}
+	patch_leave_unsaid(b->a, w->data, patch, it->unsaid);
 	if (it->is_of_cells)
 		record_keep_printed(b->a, w->data, patch, it->has_cleared);
 	clock_merge(&m, w->data, w->clocks, patch);
@@ -376,9 +390,14 @@ static int batch_write_texts(struct upsert_batch *b, struct err *err)
 	return rc;
 }
 
+static struct working_record *working_of(struct upsert_batch *b, const struct record_item *it)
+{
+	return map_get(b->records, item_key(b->a, it));
+}
+
 static int batch_apply_item(struct upsert_batch *b, struct record_item *it, struct err *err)
 {
-	struct working_record *w = map_get(b->records, item_key(b->a, it));
+	struct working_record *w = working_of(b, it);
 	int rc = 0;
 
 	if (it->data.n > LIMIT_RECORD_BYTES) {
@@ -620,6 +639,8 @@ static int upsert_items(struct db *db, struct arena *a, struct record_item *item
 	for (size_t i = 0; i < n; i++)
 		if (batch_apply_item(&b, &items[i], err) == -1)
 			return -1;
+	for (size_t i = 0; i < n; i++)
+		items[i].merged = working_of(&b, &items[i])->data;
 	if (batch_write_texts(&b, err) == -1 || batch_write_created(&b, err) == -1 ||
 	    batch_write_updated(&b, err) == -1 || batch_leave_queue(&b, err) == -1 ||
 	    batch_write_words(&b, err) == -1 || batch_queue_words(&b, err) == -1 ||

@@ -39,6 +39,9 @@ struct record_item {
 	/* Texts are cells of a table: one that prints like the value that is there is that value.
 	 * Where cells were cleared, null leaves alone what prints as nothing. */
 	bool is_of_cells, has_cleared;
+	/* Members of data that stand there only for want of a value, with commas between them: a
+	 * record that has them keeps its own. {NULL,0}: none. */
+	struct str unsaid;
 	struct str words; /* record_words of this item where the caller has them, else {NULL,0} */
 	/* set on return: */
 	struct uuid id;
@@ -46,6 +49,9 @@ struct record_item {
 	bool is_in_the_way; /* record_upsert_shared */
 	bool is_refused;    /* the call failed for this one: without it it may be tried again */
 	bool was_ahead;     /* its provider's time lay in the future, and counts as its receipt */
+	/* What the record says now, after all items of the call; of the arena. NULL: just what this
+	 * item says, or it stays unread (is_only_new). */
+	const json_t *merged;
 };
 
 /* at_us is when the payload came, or now if that is longer ago than this: lists by cursor rely on

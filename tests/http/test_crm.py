@@ -487,7 +487,7 @@ def _():
     t = new_tenant()
     template = {"contact": {"mail": "{{email}}", "name": "{{firstName}} {{lastName}}", "raw": "{{customFields}}"},
                 "course": "{{customFields.course}}", "n": "{{customFields.n}}", "missing": "{{customFields.none}}",
-                "text": "none: {{nothing}}.", "list": ["{{company}}", 1, True, None], "fixed": "web", "odd": "{{", "}}": "}}"}
+                "text": "none: {{customFields.nothing}}.", "list": ["{{company}}", 1, True, None], "fixed": "web", "odd": "{{", "}}": "}}"}
     crm, place = t.crm(bodyTemplate=template)
     lead = t.new_lead(email="t@example.com", fullName="Zo\u00eb \"Q\" M\u00fcller", company="A\\B",
                       customFields={"course": "Math", "n": 5})

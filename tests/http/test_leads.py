@@ -173,7 +173,7 @@ def _():
     equal(t.sink(place)["data"][0]["body"]["phone"], "+491701234567")
 
 
-@test("POST /leads again with the same providerLeadId: the same lead, no second push")
+@test("POST /leads again with the same providerLeadId: the same lead, pushed again only where it was corrected")
 def _():
     t = Tenant()
     crm, place = t.crm()
@@ -181,14 +181,17 @@ def _():
     first = t.api("POST", "/leads", body)
     equal(first.status, 201, first)
     t.wait_lead("L-1")
-    for again in (body, {**body, "email": "b@example.com"}, {**body, "providerLeadId": " L-1 "},
-                  {**body, "providerLeadId": "L-1 "}):
+    for again in (body, {**body, "providerLeadId": " L-1 "}, {**body, "providerLeadId": "L-1 "}):
         answer = t.api("POST", "/leads", again)
         equal((answer.status, answer.json()["id"]), (200, first.json()["id"]), again)
     t.wait_idle()
     equal((t.rows("leads"), t.rows("records"), t.sink(place)["counts"]["requests"]), (1, 1, 1))
+    answer = t.api("POST", "/leads", {**body, "email": "b@example.com"})
+    equal((answer.status, answer.json()["id"], answer.json()["email"]), (200, first.json()["id"], "b@example.com"), answer)
+    t.wait_idle()
+    equal((t.rows("leads"), t.rows("records"), t.sink(place)["counts"]["requests"]), (1, 1, 2))
     [record] = t.records()
-    equal((record["data"]["email"], t.lead_of("L-1")["email"]), ("a@example.com", "a@example.com"))
+    equal((record["data"]["email"], t.lead_of("L-1")["email"]), ("b@example.com", "b@example.com"))
     other = t.api("POST", "/leads", {**body, "providerType": "manual"})
     equal(other.status, 201, "another provider's id is another lead")
     for name in ("l-1", "L-1\u00e9", "L-1e"):

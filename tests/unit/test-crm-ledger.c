@@ -121,7 +121,8 @@ static int store_body(struct db *db, void *arg, struct err *err)
 {
 	struct storing *s = arg;
 
-	return deliveries_store(db, s->p->a, &(struct push_outcome){&s->d, s->attempt}, 1, err);
+	return deliveries_store(
+	    db, s->p->a, &(struct push_outcome){.d = &s->d, .attempt = s->attempt}, 1, err);
 }
 
 static void store(struct place *p, struct uuid delivery, const char *status,
@@ -286,13 +287,14 @@ static void attempts(void)
 struct storing_many {
 	struct place *p;
 	struct push_outcome v[6];
+	size_t n;
 };
 
 static int store_many_body(struct db *db, void *arg, struct err *err)
 {
 	struct storing_many *s = arg;
 
-	return deliveries_store(db, s->p->a, s->v, COUNT(s->v), err);
+	return deliveries_store(db, s->p->a, s->v, s->n, err);
 }
 
 /* What came of six pushes of two leads, in one call: each row is its own, each lead the best of its
@@ -302,7 +304,7 @@ static void stored_together(void)
 	static const char *const words[] = {
 	    "failed", "success", "dead", "dead", "failed", "skipped"};
 	struct place p;
-	struct storing_many s = {.p = &p};
+	struct storing_many s = {.p = &p, .n = 6};
 	struct uuid to[3], leads[2];
 	struct delivery d[6];
 	struct delivery_attempt attempts[6];
@@ -326,7 +328,7 @@ static void stored_together(void)
 		d[i].external_id = i == 1 ? "crm-1" : NULL;
 		attempts[i] = (struct delivery_attempt){
 		    .number = (int)i + 1, .http_status = 500, .at_us = 1, .error = words[i]};
-		s.v[i] = (struct push_outcome){&d[i], i == 5 ? NULL : &attempts[i]};
+		s.v[i] = (struct push_outcome){.d = &d[i], .attempt = i == 5 ? NULL : &attempts[i]};
 	}
 	OK(db_transaction(p.db, store_many_body, &s, &err), &err);
 	CHECK(TEXT_EQ(sync_status(&p, leads[0]), "success"));
@@ -780,6 +782,117 @@ static void push_all(void)
 	place_remove(&p);
 }
 
+/* ---- corrected leads --------------------------------------------------------------------- */
+
+struct correcting {
+	struct place *p;
+	struct uuid lead;
+	int revision;
+	size_t queued;
+};
+
+static int correct_body(struct db *db, void *arg, struct err *err)
+{
+	struct correcting *c = arg;
+	struct delivery_queueing q = {
+	    .app = c->p->app, .a = c->p->a, .how = PUSH_LIVE, .account_id = c->p->account};
+	int rc;
+
+	RUN(db, "UPDATE leads SET revision = ? WHERE id = ?", db_int(c->revision),
+	    db_uuid(&c->lead));
+	rc = deliveries_correct(&q, &c->lead, &c->revision, 1, err);
+	c->queued = q.queued;
+	return rc;
+}
+
+static int64_t correct(struct place *p, struct uuid lead, int revision)
+{
+	struct correcting c = {p, lead, revision, 0};
+	struct err err = ERR_INIT;
+
+	OK(db_transaction(p->db, correct_body, &c, &err), &err);
+	return (int64_t)c.queued;
+}
+
+/* Who took another form, refused one or was given up gets the new one; what waits goes on. */
+static void corrected(void)
+{
+	static const struct {
+		int line;
+		const char *status;
+		int64_t next_us;
+		bool is_pushed;
+	} cases[] = {{__LINE__, "success", 0, true}, {__LINE__, "failed", 0, true},
+	    {__LINE__, "failed", 1, false}, {__LINE__, "dead", 0, true},
+	    {__LINE__, "pending", 0, false}, {__LINE__, "skipped", 0, false}};
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	destination(&p, "crm");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct uuid lead = ready_lead(&p, "{}");
+
+		CHECK_AT(cases[i].line, queue(&p, lead) == 1);
+		RUN(p.db, "DELETE FROM jobs WHERE kind = 'crm.push'");
+		RUN(p.db,
+		    "UPDATE lead_deliveries SET status = ?, rounds = 3, next_at = ?"
+		    " WHERE lead_id = ?",
+		    db_str(cases[i].status), db_time(cases[i].next_us), db_uuid(&lead));
+		CHECK_AT(cases[i].line, correct(&p, lead, 2) == cases[i].is_pushed);
+		CHECK_AT(cases[i].line, count_jobs(&p, lead) == cases[i].is_pushed);
+		CHECK_AT(cases[i].line,
+		    NUMBER_OF(p.db,
+			"SELECT COUNT(*) FROM lead_deliveries WHERE lead_id = ? AND wanted = 2"
+			" AND status = ?",
+			db_uuid(&lead),
+			db_str(cases[i].is_pushed ? "pending" : cases[i].status)) == 1);
+		/* told again: what is under way is not queued once more */
+		CHECK_AT(cases[i].line, correct(&p, lead, 2) == 0);
+	}
+	place_remove(&p);
+}
+
+/* A push that ends with a form that is no longer the lead's goes on; the next end is one. */
+static void corrected_meanwhile(void)
+{
+	static const char *const ends[] = {"success", "failed", "dead"};
+	struct place p;
+	struct uuid to;
+
+	if (!place_make(&p))
+		return;
+	to = destination(&p, "crm");
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		struct uuid lead = ready_lead(&p, "{}"), id;
+		struct delivery_attempt attempt = {.number = 1, .http_status = 200, .at_us = 1};
+		struct storing_many s = {.p = &p};
+		struct delivery d;
+		struct err err = ERR_INIT;
+
+		CHECK(queue(&p, lead) == 1);
+		id = delivery_to(&p, lead, to);
+		for (int end = 1; end <= 2; end++) {
+			REQUIRE(delivery_load(p.db, p.a, &p.account, &id, &d, &err) == 1);
+			CHECK(d.revision == end);
+			if (end == 1)
+				CHECK(correct(&p, lead, 2) == 0);
+			d.status = ends[i];
+			s.v[0] =
+			    (struct push_outcome){.d = &d, .attempt = &attempt, .is_end = true};
+			s.n = 1;
+			OK(db_transaction(p.db, store_many_body, &s, &err), &err);
+			CHECK(s.v[0].is_outdated == (end == 1));
+			CHECK(TEXT_EQ(sync_status(&p, lead), end == 1 ? "pending" : ends[i]));
+		}
+		CHECK(NUMBER_OF(p.db, "SELECT taken FROM lead_deliveries WHERE id = ?",
+			  db_uuid(&id)) == (i == 0 ? 2 : 1));
+		/* what it has is what it should have */
+		CHECK(correct(&p, lead, 2) == (i == 0 ? 0 : 1));
+	}
+	place_remove(&p);
+}
+
 void suite_crm_ledger(void)
 {
 	ADD_TESTS("crm_ledger", {"queued once", queued_once},
@@ -788,5 +901,6 @@ void suite_crm_ledger(void)
 	    {"queued together", queued_together}, {"pushed again by hand", pushed_again_by_hand},
 	    {"asked too soon", asked_too_soon}, {"brought forward", brought_forward},
 	    {"rounds", rounds}, {"given up", given_up}, {"not to be pushed", not_to_be_pushed},
-	    {"push all", push_all});
+	    {"push all", push_all}, {"corrected", corrected},
+	    {"corrected meanwhile", corrected_meanwhile});
 }

@@ -176,10 +176,12 @@ static int ready_body(struct db *db, void *arg, struct err *err)
 	const struct lead_row *unready[4];
 	size_t n = 0;
 
-	if (lead_lock_unready(db, r->a, r->rows, r->n, r->is_unready, err) == -1)
+	struct lead_state now[4];
+
+	if (lead_lock(db, r->a, r->rows, r->n, now, err) == -1)
 		return -1;
 	for (size_t i = 0; i < r->n; i++)
-		if (r->is_unready[i])
+		if ((r->is_unready[i] = now[i].now == LEAD_UNREADY))
 			unready[n++] = r->rows[i];
 	return n == 0 ? 0 : lead_store_ready(db, r->a, unready, n, err);
 }

@@ -1,0 +1,117 @@
+/* A lead that was sent again with other data.
+ *
+ *	webhook, POST /leads ──> record, merged ──> lead_capture ──it was there──> lead_correct
+ *	                                                                             │ another form
+ *	   lead.process, of a lead that is ready ──> hook lead_corrected <──job──────┘ revision + 1
+ *	                                             (crm: who took the old one gets the new)
+ *
+ * - Which payload has the last word on each field is the record's to say (lead-record.c): an older
+ *   one changes nothing there, and so nothing here. A repeat makes no other form, and no revision.
+ * - All of it is in the transaction of its event, behind the lock on the lead's row: of two at once
+ *   the second sees the first.
+ * - A lead whose details are being fetched: the job merges them into the record as well, and takes
+ *   over what that says then, so neither is lost (lead-pipeline.c).
+ * - The destinations are the job's to tell, since intake waits for no ledger. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "lead/lead-internal.h"
+#include "record/record.h"
+
+enum { STORED_STAGE, STORED_LEAD, STORED_CONNECTION };
+DB_STMT(lead_lock_form,
+    "SELECT stage, lead, connection_id FROM leads WHERE account_id = ? AND id = ?"
+    " FOR UPDATE");
+DB_STMT(lead_set_form,
+    "UPDATE leads SET lead = ?, email = ?, phone_number = ?, full_name = ?,"
+    " form_id = COALESCE(?, form_id), ad_id = COALESCE(?, ad_id),"
+    " campaign_id = COALESCE(?, campaign_id), revision = revision + 1, updated_at = ?"
+    " WHERE account_id = ? AND id = ?");
+
+static bool is_same_text(const json_t *x, const json_t *y, const char *key)
+{
+	return json_equal(json_object_get(x, key), json_object_get(y, key));
+}
+
+/* One of first and last name alone was corrected, without the full name: that one follows. */
+static void names_follow(struct arena *a, const json_t *old, const json_t *news, json_t *form)
+{
+	if (!is_same_text(old, form, "fullName") || is_same_text(news, form, "fullName") ||
+	    (is_same_text(old, form, "firstName") && is_same_text(old, form, "lastName")))
+		return;
+	json_set(form, "fullName", json_null());
+	lead_normalize_names(a, form);
+}
+
+/* What names_follow has made is on record as well. */
+static int record_follows(struct db *db, struct arena *a, const struct lead_capture *l,
+    const json_t *form, struct err *err)
+{
+	static const char *const names[] = {"firstName", "lastName", "fullName"};
+	json_t *told = json_own(a, json_object());
+	struct record_item item = {.account_id = l->account_id,
+	    .provider_type = l->provider_type,
+	    .resource_type = STR("lead"),
+	    .external_id = l->provider_lead_id,
+	    .source = uuid_is_nil(l->event_id) ? RECORD_SOURCE_IMPORT : RECORD_SOURCE_WEBHOOK,
+	    .event_id = l->event_id,
+	    .index_later = true,
+	    .at_us = clock_now_us()};
+
+	for (size_t i = 0; i < 3; i++)
+		if (!is_same_text(l->record, form, names[i]))
+			json_set(told, names[i], json_incref(json_object_get(form, names[i])));
+	if (json_str(told, "fullName") == NULL)
+		return 0;
+	item.data = json_text(a, told);
+	return record_upsert(db, a, &item, 1, err);
+}
+
+static int lead_store_form(struct db *db, struct arena *a, const struct lead_capture *l,
+    const json_t *form, struct err *err)
+{
+	return db_exec(db, &lead_set_form,
+	    DB_VALS(db_strn(json_text(a, form)),
+		db_strn(lead_column(form, "email", LIMIT_EMAIL_BYTES)),
+		db_strn(lead_column(form, "phoneNumber", 64)),
+		db_strn(lead_column(form, "fullName", 255)), db_strn(str_or_null(l->form_id)),
+		db_strn(str_or_null(l->ad_id)), db_strn(str_or_null(l->campaign_id)),
+		db_int(clock_now_us()), db_uuid(&l->account_id), db_uuid(&l->id)),
+	    NULL, err);
+}
+
+/* One whose details could not be had is another go worth. */
+static int lead_run_again(struct db *db, struct arena *a, const struct lead_capture *l,
+    const struct db_rows *stored, struct err *err)
+{
+	struct uuid connection_id = db_get_uuid(stored, 0, STORED_CONNECTION);
+	struct job job = lead_process_job(&l->account_id, &l->id, &connection_id);
+
+	if (strcmp(db_get_text(stored, 0, STORED_STAGE), LEAD_READY) == 0)
+		return job_run_now(db, &job, err);
+	return lead_process_again(db, a, &l->account_id, &l->id, err) == -1 ? -1 : 0;
+}
+
+int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct err *err)
+{
+	struct db_rows rows;
+	json_t *stored, *old, *form, *news = NULL;
+	int found = db_row(
+	    db, a, &lead_lock_form, DB_VALS(db_uuid(&l->account_id), db_uuid(&l->id)), &rows, err);
+
+	if (found != 1 || l->record == NULL)
+		return found == -1 ? -1 : 0;
+	if ((stored = json_parse_stored(a, db_get_str(&rows, 0, STORED_LEAD), err)) == NULL ||
+	    (l->lead.p != NULL && (news = json_parse(a, l->lead, err)) == NULL))
+		return err_prefix(err, "lead");
+	old = lead_of_record(a, stored, stored);
+	/* the ids that it has, and those that it has now */
+	json_object_update(stored, news);
+	form = lead_of_record(a, l->record, stored);
+	names_follow(a, old, news, form);
+	if (json_equal(old, form))
+		return 0;
+	l->is_corrected = true;
+	if (record_follows(db, a, l, form, err) == -1 || lead_store_form(db, a, l, form, err) == -1)
+		return -1;
+	return lead_run_again(db, a, l, &rows, err);
+}
