@@ -101,7 +101,7 @@ static const struct {
     {__LINE__, HOOK("'signatures':[{'header':'h','encoding':'{settings.e || \\'HEX\\'}'}]," ITEM),
 	"unknown encoding \"HEX\""},
     {__LINE__, HOOK("'signatures':[{'header':'h','encoding':'{settings.e}'}]," ITEM), NULL},
-    {__LINE__, HOOK("'signatures':[{}]," ITEM), "needs either \"header\" or \"token\""},
+    {__LINE__, HOOK("'signatures':[{}]," ITEM), "needs either \"header\", \"token\" or \"parameter\""},
     {__LINE__,
 	HOOK("'signatures':[{'header':'h','timestamp':{'header':'t','windowSeconds':0}}]," ITEM),
 	"x.json: webhook.signatures[0].timestamp.windowSeconds: must be an integer from 1"},
