@@ -102,6 +102,8 @@ static const struct config_key config_keys[] = {
     {NUMBER(job_concurrency, 128, 1, 1024), .doc = "jobs that they work on at a time, together"},
     {NUMBER(job_lease_s, 120, 10, 86400),
 	.doc = "a job whose runner died is taken over after so long"},
+    {NUMBER(secret_grace_hours, 24, 0, 720),
+	.doc = "a changed webhook secret leaves the former one good so long"},
     {NUMBER(push_attempts, 3, 1, 100), .doc = "tries to deliver to a CRM"},
     {NUMBER(push_backoff_ms, 1000, 1, 3600000), .doc = "wait before the second try; doubles"},
     {NUMBER(push_backoff_max_ms, 15000, 1, 86400000), .doc = "longest wait between tries"},

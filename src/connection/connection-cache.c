@@ -105,6 +105,7 @@ static struct connection *connection_keep(const struct connection *from)
 	c->last_error = heap_text(from->last_error);
 	c->access.settings = json_incref(from->access.settings);
 	c->access.credentials = json_incref(from->access.credentials);
+	c->access.former = json_incref(from->access.former);
 	return c;
 }
 
@@ -116,6 +117,7 @@ static void connection_drop(struct connection *c)
 	free((char *)(uintptr_t)c->last_error);
 	json_decref(c->access.settings);
 	json_decref(c->access.credentials);
+	json_decref(c->access.former);
 	free(c);
 }
 
@@ -368,6 +370,8 @@ static struct connection *connection_copy(struct arena *a, const struct connecti
 	c->last_error = arena_strdup(a, from->last_error);
 	c->access.settings = json_own(a, json_incref(from->access.settings));
 	c->access.credentials = json_own(a, json_incref(from->access.credentials));
+	if (from->access.former != NULL)
+		c->access.former = json_own(a, json_incref(from->access.former));
 	return c;
 }
 

@@ -30,6 +30,8 @@ static json_t *connection_audited(struct arena *a, const struct connection *c)
 	json_set(o, "settings", json_deep_copy(c->access.settings));
 	if (c->access.credentials != NULL)
 		json_set(o, "credentials", member_names(c->access.credentials));
+	if (json_array_size(c->access.former) > 0)
+		json_set(o, "formerSecrets", secrets_json(&c->access));
 	return o;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/config.h"
 #include "base/limits.h"
 #include "connection/connection-internal.h"
 
@@ -130,6 +131,22 @@ static void form_add_settings(struct form_fields *f, const char *prefix,
 	}
 }
 
+/* Only where there is a secret to be changed. */
+static void form_add_grace(
+    struct form_fields *f, const struct provider *p, const struct connection *c, json_t *data)
+{
+	struct req *r = f->r;
+	bool is_wrong = f->wrong != NULL && strcmp(f->wrong->field, "secretGraceHours") == 0;
+
+	json_set_bool(data, "has_grace", c != NULL && p->nsignatures > 0);
+	json_set_str(data, "grace_hours",
+	    form_is_posted(r)
+		? form_sent_text(r, req_form(r, "secretGraceHours"))
+		: arena_printf(r->a, "%lld", (long long)r->app->config->secret_grace_hours));
+	json_set_str(data, "grace_error", is_wrong ? f->wrong->msg : NULL);
+	f->has_shown_error = f->has_shown_error || is_wrong;
+}
+
 void connection_form_fields(struct req *r, const struct provider *p, const struct connection *c,
     const struct err *wrong, json_t *data)
 {
@@ -146,6 +163,7 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 		json_set_bool(
 		    field, "is_stored", access_credential(connection_access(c), s->key) != NULL);
 	}
+	form_add_grace(&f, p, c, data);
 	form_add_settings(&f, "settings", p->settings, p->nsettings,
 	    c != NULL ? c->access.settings : NULL, settings, more);
 	json_set_str(data, "name",
@@ -254,7 +272,17 @@ json_t *connection_form_body(struct req *r, const struct provider *p)
 
 json_t *connection_form_changes(struct req *r, const struct connection *c)
 {
-	return body_of_form(r, c->provider, true);
+	json_t *body = body_of_form(r, c->provider, true);
+	struct str hours = utf8_trim(req_form(r, "secretGraceHours"));
+	int64_t n;
+
+	/* With no new secret it would be of those from before. */
+	if (hours.n == 0 || json_object_get(body, "credentials") == NULL)
+		return body;
+	json_set(body, "secretGraceHours",
+	    str_to_i64(hours, INT64_MIN, INT64_MAX, &n) ? json_integer(n)
+							: json_stringn(hours.p, hours.n));
+	return body;
 }
 
 /* ---- settings for reading -------------------------------------------------------------------- */

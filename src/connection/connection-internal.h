@@ -44,6 +44,20 @@ int connection_update(
 /* Removes the row, and with it the credentials; 1, 0, -1. */
 int connection_delete(
     struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);
+/* How long a changed inbound secret stays good; given for this change, or as configured. */
+struct secret_grace {
+	bool is_given;
+	int64_t us;
+};
+/* The credentials as they are sealed, with the former ones; and what is opened taken apart again.
+ */
+json_t *secrets_with_former(struct arena *a, const struct access *c);
+void secrets_take_former(struct arena *a, struct access *c);
+/* Keeps what the present credentials have replaced among those before for its grace. */
+void secrets_change(
+    struct arena *a, struct connection *c, const json_t *before, const struct secret_grace *grace);
+/* [{credential,until}] of those that are still good; a new reference. */
+json_t *secrets_json(const struct access *c);
 struct connection_filter {
 	struct uuid account_id;
 	struct str provider_type;

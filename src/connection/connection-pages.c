@@ -340,6 +340,20 @@ static int show_breaker(struct req *r, const struct connection *c, json_t *data,
 	return 0;
 }
 
+/* Secrets from before that are still good, by their labels. */
+static json_t *former_list(const struct connection *c)
+{
+	json_t *list = secrets_json(&c->access), *f;
+	size_t i;
+
+	json_array_each(list, i, f)
+		for (size_t k = 0; k < c->provider->ncredentials; k++)
+			if (str_is(str_from(json_str(f, "credential")),
+				c->provider->credentials[k].key))
+				json_set_str(f, "label", c->provider->credentials[k].label);
+	return list;
+}
+
 int connection_page_detail(struct req *r)
 {
 	struct connection *c = asked_connection(r);
@@ -359,6 +373,8 @@ int connection_page_detail(struct req *r)
 	json_set_bool(
 	    data, "has_settings", json_array_size(json_object_get(data, "setting_list")) > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
+	json_set(data, "former", former_list(c));
+	json_set_bool(data, "has_former", json_array_size(json_object_get(data, "former")) > 0);
 	json_set_bool(data, "is_disabled", strcmp(c->status, CONNECTION_DISABLED) == 0);
 	json_set_bool(
 	    data, "verifies", c->provider->nsignatures > 0 || c->provider->nhandshakes > 0);
@@ -403,6 +419,26 @@ int connection_page_status(struct req *r)
 		   : "%s is disabled: its webhooks are refused "
 		     "and nothing is sent to it.",
 	    c->name);
+	return back_to_connection(r, c);
+}
+
+int connection_page_end_former(struct req *r)
+{
+	struct connection *c = asked_connection(r), *changed;
+	struct err err = ERR_INIT;
+	json_t *body;
+	int found;
+
+	if (c == NULL)
+		return 0;
+	body = json_own(r->a, json_object());
+	json_set_int(body, "secretGraceHours", 0);
+	found = connection_change(r, &c->id, body, &changed, &err);
+	if (found == -1)
+		return res_error(r, &err);
+	if (found == 0)
+		return no_such_connection(r);
+	chrome_flash(r, "ok", "The former secret is good no more.");
 	return back_to_connection(r, c);
 }
 

@@ -12,6 +12,7 @@ int connection_page_edit(struct req *r);       /* GET …/edit */
 int connection_page_edit_post(struct req *r);  /* POST …/edit */
 int connection_page_test(struct req *r);       /* POST …/test */
 int connection_page_status(struct req *r);     /* POST …/status: status=active or disabled */
+int connection_page_end_former(struct req *r); /* ends secrets from before */
 int connection_page_disconnect(struct req *r); /* GET …/disconnect: asks */
 int connection_page_disconnect_post(struct req *r);
 

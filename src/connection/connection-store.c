@@ -60,11 +60,11 @@ static struct str credentials_seal_context(struct arena *a, const struct uuid *i
 	return str_from(arena_printf(a, "connections:%s", uuid_dup(a, *id)));
 }
 
-static struct str credentials_seal(struct app *app, struct arena *a, const struct uuid *id,
-    const json_t *credentials, struct err *err)
+static struct str credentials_seal(
+    struct app *app, struct arena *a, const struct connection *c, struct err *err)
 {
-	return aead_seal(
-	    app->keys, a, credentials_seal_context(a, id), json_text(a, credentials), err);
+	return aead_seal(app->keys, a, credentials_seal_context(a, &c->id),
+	    json_text(a, secrets_with_former(a, &c->access)), err);
 }
 
 static json_t *credentials_unseal(
@@ -118,7 +118,10 @@ struct connection *connection_from_row(
 	}
 	c->access.credentials =
 	    credentials_unseal(app, a, &c->id, db_get_str(rows, row, CONNECTION_CREDENTIALS), err);
-	return c->access.credentials == NULL ? NULL : c;
+	if (c->access.credentials == NULL)
+		return NULL;
+	secrets_take_former(a, &c->access);
+	return c;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -246,10 +249,12 @@ struct connection_body {
 	struct str name;
 	json_t *credentials, *settings;
 	const char *status;
+	int64_t grace_hours;
 };
 
-#define CREATE_MEMBERS 3 /* only a change may give a status */
-#define ALL_MEMBERS 4
+#define CREATE_MEMBERS 3 /* only a change may give a status, or has a secret from before */
+#define ALL_MEMBERS 5
+#define GRACE_HOURS_MOST 720
 
 static int connection_body_read_members(
     const json_t *body, size_t n, struct connection_body *out, struct err *err)
@@ -262,7 +267,9 @@ static int connection_body_read_members(
 		.need = READ_NULLABLE},
 	    {"settings", READ_OBJECT, JSON_INTO(struct connection_body, settings),
 		.need = READ_NULLABLE},
-	    {"status", READ_WORD, JSON_INTO(struct connection_body, status), .words = statuses}};
+	    {"status", READ_WORD, JSON_INTO(struct connection_body, status), .words = statuses},
+	    {"secretGraceHours", READ_INT, JSON_INTO(struct connection_body, grace_hours),
+		.max = GRACE_HOURS_MOST}};
 	struct json_reader in = {.err = err};
 
 	if (!json_is_object(body))
@@ -289,10 +296,15 @@ static json_t *connection_body_merge(struct arena *a, const json_t *before, cons
 static int connection_body_read(struct app *app, struct arena *a, const json_t *json,
     size_t nmembers, struct connection *c, struct err *err)
 {
-	struct connection_body body = {.name = str_from(c->name), .status = c->status};
+	struct connection_body body = {.name = str_from(c->name),
+	    .status = c->status,
+	    .grace_hours = app->config->secret_grace_hours};
+	struct secret_grace grace = {.is_given = json_object_get(json, "secretGraceHours") != NULL};
+	const json_t *before = c->access.credentials;
 
 	if (connection_body_read_members(json, nmembers, &body, err) == -1)
 		return -1;
+	grace.us = body.grace_hours * 3600 * SECOND_US;
 	c->access.credentials = connection_body_merge(a, c->access.credentials, body.credentials);
 	c->access.settings = connection_body_merge(a, c->access.settings, body.settings);
 	if (connection_check(app, c->provider, c->access.credentials, c->access.settings,
@@ -302,6 +314,7 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 	    webhook_check_secret(c->provider, a, c->access.credentials, c->access.settings, err) ==
 		-1)
 		return -1;
+	secrets_change(a, c, before, &grace);
 	c->name = arena_strndup(a, body.name.p, body.name.n);
 	c->status = body.status;
 	const char *external = json_str(c->access.settings, "externalAccountId");
@@ -325,7 +338,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 		return err_set(err, ERR_CONFLICT, "%s is not available", p->display_name);
 	if (connection_body_read(app, a, body, CREATE_MEMBERS, c, err) == -1)
 		return -1;
-	struct str sealed = credentials_seal(app, a, &c->id, c->access.credentials, err);
+	struct str sealed = credentials_seal(app, a, c, err);
 	if (sealed.p == NULL)
 		return -1;
 	if (db_exec(app->db, &connection_insert,
@@ -351,7 +364,7 @@ int connection_update(
 	if (strcmp(c->status, CONNECTION_ACTIVE) == 0)
 		c->last_error = NULL;
 	c->updated_us = clock_now_us();
-	struct str sealed = credentials_seal(app, a, &c->id, c->access.credentials, err);
+	struct str sealed = credentials_seal(app, a, c, err);
 	if (sealed.p == NULL)
 		return -1;
 	return db_exec(app->db, &connection_set,
@@ -437,5 +450,7 @@ json_t *connection_json(const struct app *app, const struct connection *c)
 	json_set_time(o, "createdAt", c->created_us);
 	json_set_time(o, "lastUsedAt", c->last_used_us);
 	json_set_str(o, "lastError", c->last_error);
+	if (c->access.credentials != NULL)
+		json_set(o, "formerSecrets", secrets_json(&c->access));
 	return o;
 }

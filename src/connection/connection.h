@@ -64,7 +64,9 @@ int connection_names(
 int connection_add(struct req *r, const struct provider *p, const json_t *body,
     struct connection **out, struct err *err);
 /* Changes by a PATCH body (name, status active or disabled, settings and credentials merged),
- * checked like a new one. 1, 0 (no such), -1. */
+ * checked like a new one. A changed inbound secret leaves the old one good for secretGraceHours
+ * (as configured, unless given); given alone it is how long from now the former ones are: 0 ends
+ * them. 1, 0 (no such), -1. */
 int connection_change(struct req *r, const struct uuid *id, const json_t *body,
     struct connection **out, struct err *err);
 /* Removes one with its credentials; p NULL: of any provider. 1, 0 (no such), -1. */
@@ -75,7 +77,8 @@ int connection_remove_all(struct req *r, const struct provider *p, struct err *e
 /* A setting of the type "template" is checked by hooks.connection_template, of the feature that
  * uses it: ERR_INVALID whose field is the place within the template, "" for the whole. */
 /* The API's object: {id,providerType,name,status,webhookUrl,externalAccountId,settings,createdAt,
- * lastUsedAt,lastError}. */
+ * lastUsedAt,lastError}; of one that was read with its credentials also formerSecrets,
+ * [{credential,until}]. */
 json_t *connection_json(const struct app *app, const struct connection *c);
 
 /* Test: the manifest's test action, or for custom_crm a request to its URL:

@@ -160,9 +160,9 @@ int event_page_detail(struct req *r)
 	event_add_told(r, event);
 	json_set(data, "header_list", event_headers_list(json_object_get(event, "headers")));
 	json_set_str(data, "verdict", word_label(event_verdicts, json_str(event, "status")));
-	json_set_bool(data, "can_replay",
-	    !str_is(str_from(json_str(event, "status")), EVENT_REJECTED) &&
-		(r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);
+	json_set_bool(data, "can_replay", (r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);
+	json_set_bool(
+	    data, "is_rejected", str_is(str_from(json_str(event, "status")), EVENT_REJECTED));
 	json_set(data, "event", json_incref(event));
 	return chrome_page(r, 200, "events", "Event", "event/detail", json_incref(data));
 }

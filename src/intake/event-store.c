@@ -217,6 +217,25 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 	return 1;
 }
 
+/* It may have been right all the time, with a secret that came here later. */
+static int event_verify_anew(
+    struct arena *a, const struct connection *c, struct stored_event *e, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	const char *reason;
+
+	if (e->req->body.n == LIMIT_REJECTED_BODY)
+		return err_set(err, ERR_CONFLICT,
+		    "This event failed verification, so only the first %u bytes of it were kept",
+		    LIMIT_REJECTED_BODY);
+	(void)event_parse(a, c->provider, e, &ignored); /* some tokens stand in the payload */
+	if (!event_verifies(a, c, &e->hook, e->req->body, &reason))
+		return err_set(err, ERR_CONFLICT,
+		    "This event failed verification, and does so with the secret of now: %s",
+		    reason);
+	return 0;
+}
+
 int event_replay(struct req *r, const struct uuid *id, struct err *err)
 {
 	struct stored_event e;
@@ -225,11 +244,11 @@ int event_replay(struct req *r, const struct uuid *id, struct err *err)
 
 	if (found != 1)
 		return found;
-	if (strcmp(e.status, EVENT_REJECTED) == 0)
-		return err_set(
-		    err, ERR_CONFLICT, "This event failed verification and is never processed");
 	found = connection_get(r->app, r->a, &e.account_id, &e.connection_id, &c, err);
 	if (found == 0)
 		return err_set(err, ERR_CONFLICT, "The connection of this event is gone");
+	if (found == 1 && strcmp(e.status, EVENT_REJECTED) == 0 &&
+	    event_verify_anew(r->a, c, &e, err) == -1)
+		return -1;
 	return found == -1 || intake_replay(r->app, r->a, c, &e, err) == -1 ? -1 : 1;
 }

@@ -42,6 +42,11 @@ struct stored_event {
 /* 1, 0 there is none, -1. */
 int event_load(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct stored_event *out, struct err *err);
+/* Is the request verified for the connection? hook->body may be decoded; received is as it came. A
+ * MAC is of what was sent: mostly that is the coded body, with some senders the text behind it.
+ * *reason as of webhook_verify. */
+bool event_verifies(struct arena *a, const struct connection *c, const struct webhook *hook,
+    struct str received, const char **reason);
 /* Its body decoded, and parsed as the manifest says: 0, or -1 as webhook_parse. */
 int event_parse(struct arena *a, const struct provider *p, struct stored_event *e, struct err *err);
 /* Verified already, it is parsed and taken again: its records merge, its leads that got stuck go

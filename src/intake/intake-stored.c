@@ -78,5 +78,22 @@ int event_load(struct app *app, struct arena *a, const struct uuid *account_id,
 
 int event_parse(struct arena *a, const struct provider *p, struct stored_event *e, struct err *err)
 {
+	if (e->hook.payload != NULL)
+		return 0;
 	return webhook_decode(a, &e->hook, err) == -1 ? -1 : webhook_parse(p, a, &e->hook, err);
+}
+
+bool event_verifies(struct arena *a, const struct connection *c, const struct webhook *hook,
+    struct str received, const char **reason)
+{
+	struct webhook as_sent = *hook, decoded = *hook;
+	struct err err = ERR_INIT;
+
+	as_sent.body = received;
+	if (webhook_verify(c->provider, a, &as_sent, &c->access, reason) == 1)
+		return true;
+	if (decoded.body.p == received.p && webhook_decode(a, &decoded, &err) == -1)
+		return false;
+	return decoded.body.p != received.p &&
+	       webhook_verify(c->provider, a, &decoded, &c->access, reason) == 1;
 }

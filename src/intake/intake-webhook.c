@@ -38,6 +38,7 @@ struct intake_request {
 	struct str received;  /* the body as it came */
 	struct err parse_err; /* why the body is not what the manifest says; code ERR_NONE: it is */
 	struct connection *connections[CONNECTIONS_MAX];
+	const char *verified[CONNECTIONS_MAX]; /* what there is to say of that; NULL: nothing */
 	size_t nconnections;
 };
 
@@ -223,20 +224,6 @@ static int intake_reject(struct intake_request *in, const char *reason)
 	return res_problem(in->r, 401, "The request could not be verified: %s", reason);
 }
 
-/* A MAC is of what was sent: mostly that is the coded body, with some senders the text behind it.
- */
-static bool intake_verify_for(
-    const struct intake_request *in, const struct connection *c, const char **reason)
-{
-	struct webhook received = in->hook;
-
-	received.body = in->received;
-	if (webhook_verify(in->provider, in->r->a, &received, &c->access, reason) == 1)
-		return true;
-	return in->received.p != in->hook.body.p &&
-	       webhook_verify(in->provider, in->r->a, &in->hook, &c->access, reason) == 1;
-}
-
 /* Keeps the connections that the request verifies for. False when there are none: answered. */
 static bool intake_verify(struct intake_request *in)
 {
@@ -247,9 +234,10 @@ static bool intake_verify(struct intake_request *in)
 	for (size_t i = 0; i < in->nconnections; i++) {
 		struct connection *c = in->connections[i];
 
-		if (intake_verify_for(in, c, &reason))
+		if (event_verifies(in->r->a, c, &in->hook, in->received, &reason)) {
+			in->verified[n] = reason;
 			kept[n++] = c;
-		else if (first_reason == NULL)
+		} else if (first_reason == NULL)
 			first_reason = reason;
 	}
 	if (n == 0) {
@@ -281,11 +269,13 @@ static int intake_acknowledge(struct intake_request *in, const struct write_set 
 }
 
 /* What was verified is acknowledged whatever is in it: sent again it would be the same. */
-static void set_take(struct intake_request *in, const struct connection *c, struct write_set *ws)
+static void set_take(struct intake_request *in, size_t i, struct write_set *ws)
 {
+	const struct connection *c = in->connections[i];
 	struct req *r = in->r;
 
 	*ws = write_set_new(in, c);
+	write_set_note(r->a, ws, in->verified[i]);
 	if (in->parse_err.code == ERR_NONE)
 		write_set_fill(r->a, c, &in->hook, ws);
 	else
@@ -315,7 +305,7 @@ static int intake_store(struct intake_request *in)
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; i < in->nconnections; i++)
-		set_take(in, in->connections[i], &sets[i]);
+		set_take(in, i, &sets[i]);
 	if (write_sets_submit(r->app, r->a, sets, in->nconnections, &err) == -1)
 		err_clear(&err); /* each says it for itself */
 	for (size_t i = 0; i < in->nconnections; i++) {

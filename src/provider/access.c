@@ -1,6 +1,7 @@
 /* What the engine is handed of a connection: credentials by name, and their erasure from texts; and
  * a provider's actions by name. */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "provider/provider-internal.h"
 
@@ -9,6 +10,23 @@
 const char *access_credential(const struct access *c, const char *key)
 {
 	return c == NULL ? NULL : json_str(c->credentials, key);
+}
+
+const char *access_secret(
+    const struct access *c, const char *key, size_t i, int64_t now_us, int64_t *until_us)
+{
+	const json_t *f;
+	size_t k;
+
+	*until_us = TIME_NONE;
+	if (i == 0)
+		return access_credential(c, key);
+	json_array_each(c->former, k, f) {
+		*until_us = json_int(f, "until");
+		if (strcmp(json_str(f, "key"), key) == 0 && *until_us > now_us && --i == 0)
+			return json_str(f, "value");
+	}
+	return NULL;
 }
 
 const char *access_setting(const struct access *c, const char *key)
@@ -90,12 +108,15 @@ const char *access_redact(struct arena *a, const struct access *c, const char *t
 {
 	const char *key, *user, *password;
 	json_t *v;
+	size_t i;
 
 	if (c == NULL)
 		return text;
 	json_object_each(c->credentials, key, v)
 		if (json_is_string(v))
 			text = text_blot_forms(a, text, json_string_value(v));
+	json_array_each(c->former, i, v)
+		text = text_blot_forms(a, text, json_str(v, "value"));
 	/* As Basic authentication sends them. */
 	user = access_credential(c, "username");
 	password = access_credential(c, "password");

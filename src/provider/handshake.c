@@ -1,5 +1,6 @@
 /* Handshakes: an echo after a token check, or an answer that proves the secret. */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "provider/provider-internal.h"
 
 /* The first connection whose token is the given one. */
@@ -9,10 +10,14 @@ static const struct access *handshake_match_token(
 	struct str given = expr_text(h->token, s);
 
 	for (size_t i = 0; given.n > 0 && i < n; i++) {
-		const char *token = access_credential(connections[i], h->token_credential);
+		const char *token;
+		int64_t until_us;
 
-		if (token != NULL && mem_equal_ct(given.p, given.n, token, strlen(token)))
-			return connections[i];
+		for (size_t k = 0; (token = access_secret(connections[i], h->token_credential, k,
+					clock_now_us(), &until_us)) != NULL;
+		     k++)
+			if (mem_equal_ct(given.p, given.n, token, strlen(token)))
+				return connections[i];
 	}
 	return NULL;
 }

@@ -15,6 +15,9 @@ struct access {
 	const char *external_account_id; /* or "" */
 	json_t *settings;
 	json_t *credentials; /* decrypted: never logged, never shown */
+	/* Inbound secrets that were changed and are still good, [{"key","value","until"}], until in
+	 * microseconds: as secret as those. NULL: none. */
+	json_t *former;
 };
 const char *access_credential(const struct access *c, const char *key); /* or NULL */
 const char *access_setting(const struct access *c, const char *key);    /* text or NULL */
@@ -26,6 +29,11 @@ const char *access_redact(struct arena *a, const struct access *c, const char *t
  * text are U+FFFD. */
 struct str access_redact_body(
     struct arena *a, const struct access *c, struct str body, size_t most, bool keeps_lines);
+
+/* The values of an inbound secret that are good at a time: the present one first, then those from
+ * before, *until_us then their end (else TIME_NONE). NULL: there are no more. */
+const char *access_secret(
+    const struct access *c, const char *key, size_t i, int64_t now_us, int64_t *until_us);
 
 /* Loads and compiles every *.json of dir. ERR_INVALID names file, JSON path and reason. */
 struct providers *providers_load(struct arena *a, const char *dir, struct err *err);
@@ -64,7 +72,10 @@ int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w
  */
 int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
     struct str **ids, size_t *n);
-/* Checks signature, token and time window with the connection's secret: 1 verified; 0 not, *reason
+/* Is that credential one by which requests are verified? */
+bool webhook_has_secret(const struct provider *p, const char *key);
+/* Checks signature, token and time window with the connection's secret, or one from before that is
+ * still good: 1 verified, *reason then NULL or, while there are two, which it was; 0 not, *reason
  * then a short constant such as "bad signature", "stale timestamp", "missing signature header",
  * "wrong token". */
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,

@@ -440,10 +440,9 @@ static struct str signature_parameter_value(struct signature_check *k)
 			   : req_query(k->w->req, arena_strndup(k->scope->a, name.p, name.n));
 }
 
-static bool signature_verify(struct signature_check *k, const struct access *c)
+static bool signature_verify(struct signature_check *k, const char *secret)
 {
 	const struct signature *s = k->s;
-	const char *secret = access_credential(c, s->secret);
 
 	if (secret == NULL || secret[0] == '\0')
 		return check_fail(k, "the connection has no webhook secret");
@@ -460,6 +459,48 @@ static bool signature_verify(struct signature_check *k, const struct access *c)
 		return check_fail(k, "unknown signature encoding");
 	return check_read_timestamp(k) && check_read_key(k) && check_body_hash(k) &&
 	       check_digest(k);
+}
+
+/* With the present secret, then with those from before; which of two it was is of interest while
+ * a sender is being changed. */
+static bool signature_verify_any(
+    const struct signature_check *first, const struct access *c, const char **reason)
+{
+	const char *key = first->s->secret, *secret;
+	int64_t now_us = json_array_size(c->former) == 0 ? 0 : clock_now_us(), until_us, ignored;
+
+	for (size_t i = 0; i == 0 || (secret = access_secret(c, key, i, now_us, &until_us)) != NULL;
+	     i++) {
+		struct signature_check k = *first;
+
+		if (i == 0)
+			secret = access_secret(c, key, 0, now_us, &until_us);
+		if (!signature_verify(&k, secret)) {
+			if (i == 0)
+				*reason = k.reason;
+			continue;
+		}
+		*reason = i > 0 ? arena_printf(k.scope->a,
+				      "it was verified with the former %s, which is good until %s",
+				      key, clock_iso_dup(k.scope->a, until_us))
+			  : access_secret(c, key, 1, now_us, &ignored) != NULL
+			      ? arena_printf(k.scope->a, "it was verified with the new %s", key)
+			      : NULL;
+		return true;
+	}
+	return false;
+}
+
+bool webhook_has_secret(const struct provider *p, const char *key)
+{
+	for (size_t i = 0; i < p->nsignatures; i++)
+		if (strcmp(p->signatures[i].secret, key) == 0)
+			return true;
+	for (size_t i = 0; i < p->nhandshakes; i++)
+		if (p->handshakes[i].token != NULL &&
+		    strcmp(p->handshakes[i].token_credential, key) == 0)
+			return true;
+	return false;
 }
 
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
@@ -480,9 +521,7 @@ int webhook_verify(const struct provider *p, struct arena *a, const struct webho
 			if (k.header.p == NULL)
 				continue;
 		}
-		bool is_verified = signature_verify(&k, c);
-		*reason = is_verified ? NULL : k.reason;
-		return is_verified;
+		return signature_verify_any(&k, c, reason);
 	}
 	return 0;
 }

@@ -87,7 +87,7 @@ def _():
     answer = connect("meta_lead_ads", META, {"externalAccountId": page_id()}, name="My page")
     equal(answer.status, 201, answer)
     c = answer.json()
-    equal(sorted(c), ["createdAt", "externalAccountId", "id", "lastError", "lastUsedAt", "name",
+    equal(sorted(c), ["createdAt", "externalAccountId", "formerSecrets", "id", "lastError", "lastUsedAt", "name",
                       "providerType", "settings", "status", "webhookUrl"])
     equal((c["providerType"], c["name"], c["status"]), ("meta_lead_ads", "My page", "active"))
     equal(c["webhookUrl"], "%s/webhook/meta_lead_ads/%s" % (here().url, c["id"]))
@@ -230,7 +230,10 @@ def _():
     before = {"providerType": "meta_lead_ads", "name": "Shop", "status": "active", "settings": {}}
     names = ["webhookSecret", "verifyToken"]
     last = {**before, "status": "disabled", "settings": {"externalAccountId": "7"}}
-    equal([(r[0], json.loads(r[1])) for r in rows], [
+    rows = [(r[0], json.loads(r[1])) for r in rows]
+    [former] = rows[1][1]["after"].pop("formerSecrets")
+    equal(sorted(former.items())[0], ("credential", "verifyToken"))
+    equal(rows, [
         ("connection.create", {"name": "Shop", "before": None, "after": {**before, "credentials": names}}),
         ("connection.update", {"name": "Shop", "before": {"settings": {}},
                                "after": {"settings": {"externalAccountId": "7"},
@@ -310,7 +313,8 @@ def _():
 
     equal(statuses(CANARY), {200})
     equal(statuses("wrong"), {401})
-    here().api("PATCH", "/connections/" + c["id"], {"credentials": {"webhookSecret": CANARY + "-new"}})
+    here().api("PATCH", "/connections/" + c["id"], {"credentials": {"webhookSecret": CANARY + "-new"},
+                                                      "secretGraceHours": 0})
     equal(statuses(CANARY), {401})
     equal(statuses(CANARY + "-new"), {200})
     here().api("PATCH", "/connections/" + c["id"], {"status": "disabled"})
@@ -354,7 +358,7 @@ def _():
     try:
         for i in range(8):
             new = "%s-%d" % (CANARY, i)
-            change("/edit", {"name": "Shop", "credentials.webhookSecret": new,
+            change("/edit", {"name": "Shop", "credentials.webhookSecret": new, "secretGraceHours": "0",
                              "settings.externalAccountId": c["externalAccountId"]}, (secret, 200), 401)
             equal(status(new), 200)
             secret = new

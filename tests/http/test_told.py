@@ -5,7 +5,7 @@ import json
 import time
 import zlib
 
-from harness import equal, has, here, hmac_hex, new_lead_id, problem, run, test, true, wait_until
+from harness import Browser, equal, has, here, hmac_hex, new_lead_id, problem, run, test, true, wait_until
 from tenant import CustomWebhook, Faults, HubSpot, Meta, Tenant, unique
 
 shared = []
@@ -337,6 +337,80 @@ def _():
     equal(t.api("POST", "/events/%s/replay" % event).status, 200)
     lead = t.wait_lead(id_, ("none",))
     equal((lead["stage"], lead["stageError"]), ("ready", None))
+
+
+# ---- two secrets for a while --------------------------------------------------------------------------------
+@test("a changed secret leaves the old one good for a while; what was rejected in between can be verified anew")
+def _():
+    t = tenant()
+    kind = fresh()
+    old, new, newest = unique("old-secret-"), unique("new-secret-"), unique("newest-secret-")
+    c = t.connect("custom_webhook", {"webhookSecret": old}, {"resourceType": kind})
+    path, here_ = c["webhookUrl"][len(here().url):], "/connections/" + c["id"]
+
+    def post(secret, id_, status=200):
+        raw = b'{"id":"%s"}' % id_.encode()
+        answer = here().post(path, raw, {"X-Webhook-Signature": hmac_hex(secret, raw)})
+        equal(answer.status, status, answer)
+        return t.get("/events/" + answer.json()["eventId"]) if status == 200 else None
+
+    def change(**body):
+        answer = t.api("PATCH", here_, body)
+        equal(answer.status, 200, answer)
+        true(not any(s in answer.text for s in (old, new, newest)), "no secret is shown")
+        return answer.json()["formerSecrets"]
+    equal((post(old, "s1")["reason"], t.get(here_)["formerSecrets"]), (None, []))
+    post(new, "s2", 401)                        # the sender was changed first
+    [rejected] = t.events("&status=rejected&connectionId=" + c["id"])
+    problem(t.api("POST", "/events/%s/replay" % rejected["id"]), 409)
+    [former] = change(credentials={"webhookSecret": new})
+    equal(former["credential"], "webhookSecret")
+    day = time.time() + 86400
+    true(abs(time.mktime(time.strptime(former["until"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone - day) < 3600, former)
+    has(post(old, "s3")["reason"], "with the former webhookSecret, which is good until " + former["until"][:16])
+    has(post(new, "s4")["reason"], "with the new webhookSecret")
+    answer = t.api("POST", "/events/%s/replay" % rejected["id"])
+    equal((answer.status, told(answer.json())), (200, ("processed", 1, 1, None)), answer)
+    # the other settings are changed meanwhile: nothing of it ends; a second change leaves two
+    equal(change(name="Other"), [former])
+    equal([f["credential"] for f in change(credentials={"webhookSecret": newest})], ["webhookSecret"] * 2)
+    for secret, id_ in ((old, "s5"), (new, "s6"), (newest, "s7")):
+        post(secret, id_)
+    equal(change(secretGraceHours=0), [])
+    post(old, "s8", 401)
+    post(new, "s8", 401)
+    equal(post(newest, "s8")["reason"], None)
+    equal(change(credentials={"webhookSecret": old}, secretGraceHours=0), [])
+    post(newest, "s9", 401)
+    equal(change(credentials={"webhookSecret": new}, secretGraceHours=1)[0]["credential"], "webhookSecret")
+    equal(change(credentials={"webhookSecret": old})[0]["credential"], "webhookSecret")    # back again
+    for hours in (-1, 721, "x"):
+        problem(t.api("PATCH", here_, {"secretGraceHours": hours}), 422, "secretGraceHours")
+    equal(sorted({r["externalId"] for r in t.records("&resourceType=" + kind)}), ["s%d" % i for i in range(1, 9)])
+
+
+@test("the pages say what was taken, and how long a former secret is good, and end it")
+def _():
+    t = tenant()
+    hook = CustomWebhook(t, resourceType=fresh(), itemsPath="rows")
+    event = send(hook, '{"rows":[{"id":"r1"},{"name":"no id"},{"id":"r3"}]}')
+    rejected = send(hook, "{}", headers={"X-Webhook-Token": "wrong-token"}, status=401)
+    equal(rejected.status, 401)
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    page = b.get("/admin/events/" + event["id"]).text
+    has(page, "taken 2 of 3")
+    has(page, "item 2 has no id")
+    has(b.get("/admin/events").text, "2 of 3")
+    [id_] = [e["id"] for e in t.events("&status=rejected&connectionId=" + hook.connection["id"])]
+    has(b.get("/admin/events/" + id_).text, "Verify anew")
+    path = "/admin/connections/" + hook.connection["id"]
+    has(b.get(path + "/edit").text, "Hours that the former secret stays good")
+    equal(b.post(path + "/edit", {"name": "Hook", "credentials.webhookSecret": unique("tok-other-"), "secretGraceHours": "2",
+                                  "settings.signatureScheme": "token"}).status, 303)
+    has(b.get(path).text, "is good until")
+    equal(b.post(path + "/end-former", {}).status, 303)
+    true("is good until" not in b.get(path).text, "it is over")
 
 
 run()
