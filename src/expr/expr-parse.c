@@ -219,7 +219,7 @@ static int compile_path_of(
 	struct str name = str_from(field->name);
 	if (field->kind == FIELD_SCALAR && text.n > name.n)
 		return LOADER_FAIL(l, "nothing lies below %s", field->name);
-	if (text.n <= name.n + 1 || text.p[name.n] != '.')
+	if (field->kind == FIELD_ANY || text.n <= name.n + 1 || text.p[name.n] != '.')
 		return compile_path(l, text, r);
 	r->of = path_compile(l->a, name, NULL);
 	r->key = key_unescaped(l->a, (struct str){text.p + name.n + 1, text.n - name.n - 1});

@@ -39,7 +39,7 @@ void scope_note_missing(struct scope *s, struct str what);
 /* What lies in a root's JSON, where that is known: a place that begins with another name is refused
  * when it is compiled. Below a FIELD_KEYS lie keys that others chose: all that stands behind its
  * dot is first tried as one key, then as a path. */
-enum expr_field_kind { FIELD_SCALAR /* nothing lies below it */, FIELD_KEYS };
+enum expr_field_kind { FIELD_ANY, FIELD_SCALAR /* nothing lies below it */, FIELD_KEYS };
 struct expr_field {
 	const char *name;
 	enum expr_field_kind kind;

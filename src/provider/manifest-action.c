@@ -213,6 +213,28 @@ static int action_check(struct loader *l, const struct provider *p, const struct
 	return 0;
 }
 
+/* Others are refused when it is called. */
+static const struct expr_language *action_language(struct loader *l, const struct action *act)
+{
+	struct expr_field *fields = arena_array(l->a, act->ninputs + 1, sizeof(*fields));
+
+	for (size_t i = 0; i < act->ninputs; i++)
+		fields[i] = (struct expr_field){act->inputs[i].name, FIELD_ANY};
+	return manifest_language(l, ROOT_INPUT, fields);
+}
+
+static int action_load(struct loader *l, struct provider *p, const json_t *v, struct action *act)
+{
+	if (load_request(l, p, v, act) == -1 ||
+	    expr_member(l, v, "successWhen", &act->success_when) == -1)
+		return -1;
+	l->roots = ROOTS_ANSWER;
+	if (expr_member(l, v, "output", &act->output) == -1 || load_paging(l, v, act) == -1 ||
+	    load_errors(l, p, v, &act->errors, &act->nerrors) == -1)
+		return -1;
+	return action_check(l, p, act);
+}
+
 static int action_one(
     struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
@@ -223,22 +245,20 @@ static int action_one(
 	    OTHER_MEMBER("paging"), OTHER_MEMBER("errors"), OTHER_MEMBER("successWhen")};
 	static const struct manifest_many inputs = {
 	    "inputs", READ_OBJECT, sizeof(struct input_spec), input_one};
+	const struct expr_language *language = l->language;
 	struct action *act = out;
+	int rc;
 
 	act->name = name;
 	if (loader_members(l, v, MEMBERS(members), act) == -1)
 		return -1;
 	act->inputs = manifest_many(l, p, v, &inputs, &act->ninputs);
-	if (act->inputs == NULL || manifest_texts(l, v, "needs", &act->needs, &act->nneeds) == -1 ||
-	    load_request(l, p, v, act) == -1 ||
-	    expr_member(l, v, "successWhen", &act->success_when) == -1)
+	if (act->inputs == NULL || manifest_texts(l, v, "needs", &act->needs, &act->nneeds) == -1)
 		return -1;
-	l->roots = ROOTS_ANSWER;
-	if (expr_member(l, v, "output", &act->output) == -1 || load_paging(l, v, act) == -1 ||
-	    load_errors(l, p, v, &act->errors, &act->nerrors) == -1 ||
-	    action_check(l, p, act) == -1)
-		return -1;
-	return load_action_auth(l, p, v, act);
+	l->language = action_language(l, act);
+	rc = action_load(l, p, v, act);
+	l->language = language;
+	return rc == -1 ? -1 : load_action_auth(l, p, v, act);
 }
 
 static int details_one(

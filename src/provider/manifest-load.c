@@ -163,6 +163,16 @@ static void setting_add(struct loader *l, struct provider *p, struct setting_spe
 	p->settings = more;
 }
 
+/* What a manifest does not declare, nobody can have set. */
+static void load_know_settings(struct loader *l, const struct provider *p)
+{
+	struct expr_field *fields = arena_array(l->a, p->nsettings + 1, sizeof(*fields));
+
+	for (size_t i = 0; i < p->nsettings; i++)
+		fields[i] = (struct expr_field){p->settings[i].key, FIELD_ANY};
+	l->language = manifest_language(l, ROOT_SETTINGS, fields);
+}
+
 /* Every provider that receives has externalAccountId, every one with an origin baseUrl. */
 static int manifest_settings(struct loader *l, struct provider *p, const json_t *json)
 {
@@ -180,6 +190,7 @@ static int manifest_settings(struct loader *l, struct provider *p, const json_t 
 			.label = "Other API address",
 			.type = SETTING_URL,
 			.max = INT64_MAX});
+	load_know_settings(l, p);
 	return 0;
 }
 

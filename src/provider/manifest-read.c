@@ -113,3 +113,16 @@ void *manifest_many(struct loader *l, struct provider *p, const json_t *object,
 	*n = count;
 	return out;
 }
+
+const struct expr_language *manifest_language(
+    struct loader *l, unsigned slot, const struct expr_field *fields)
+{
+	struct expr_language *own = arena_memdup(l->a, l->language, sizeof(*own));
+	struct expr_root *roots = arena_memdup(l->a, own->roots, own->nroots * sizeof(*roots));
+
+	for (size_t i = 0; i < own->nroots; i++)
+		if (roots[i].slot == slot)
+			roots[i].fields = fields;
+	own->roots = roots;
+	return own;
+}

@@ -76,6 +76,10 @@ struct manifest_many {
 void *manifest_many(struct loader *l, struct provider *p, const json_t *object,
     const struct manifest_many *many, size_t *n);
 
+/* The language at hand, in which the root of that slot has but these fields. */
+const struct expr_language *manifest_language(
+    struct loader *l, unsigned slot, const struct expr_field *fields);
+
 /* ------------------------------------------------------------------------------------------- */
 
 const struct action *provider_find_action(const struct provider *p, const char *name);

@@ -166,6 +166,21 @@ struct str clock_text(
 	return json_text(a, v);
 }
 
+struct str clock_text_unsaid(struct arena *a, struct str unsaid, int64_t newest_us)
+{
+	json_t *v, *members = json_object();
+	struct str name;
+
+	while (unsaid.n > 0 && str_split(&unsaid, ',', &name))
+		json_set(members, arena_strndup(a, name.p, name.n), json_null());
+	v = json_own(a, json_array());
+	json_array_append_new(v, members);
+	json_array_append_new(v, time_json(newest_us));
+	json_array_append_new(v, time_json(newest_us));
+	json_array_append_new(v, json_null());
+	return json_text(a, v);
+}
+
 /* ---- merging ------------------------------------------------------------------------------- */
 
 /* A diff may be only a few times as large as its payloads, though each change repeats the keys

@@ -35,6 +35,9 @@ int clock_read(
 struct str clock_text(
     struct arena *a, const struct clock_node *root, const json_t *data, int64_t newest_us);
 
+/* Of a new record some of whose members (names, with commas between them) no payload has told. */
+struct str clock_text_unsaid(struct arena *a, struct str unsaid, int64_t newest_us);
+
 /* What a merge does. */
 struct clock_merge {
 	struct arena *a;

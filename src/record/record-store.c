@@ -287,6 +287,8 @@ static void batch_create_record(
 	w->is_created = true;
 	w->text = it->data;
 	w->newest_us = item_time(it);
+	if (it->unsaid.n > 0 && w->newest_us != TIME_NONE)
+		w->clocks_text = clock_text_unsaid(b->a, it->unsaid, w->newest_us);
 	w->at_us = w->from_us = it->at_us;
 	w->source = it->source;
 	w->last = it;

@@ -279,6 +279,19 @@ def _():
         equal(sent.bodies()[2:], [{"mail": None, "tel": None, "name": "Mia Lind"}])
 
 
+@test("what the newest did not carry comes with an older one, in lead and record")
+def _():
+    with Crm() as crm:
+        sent = Sent(crm)
+        sent(T11, mail="new@example.com")
+        sent.settle()
+        has(sent(T10, mail="old@example.com", tel="+49 30 23125012", size="10"), "corrects its lead")
+        lead = sent.settle()
+        equal((lead["email"], lead["phoneNumber"], lead["customFields"]),
+              ("new@example.com", "+493023125012", {"size": "10"}))
+        equal(sent.bodies()[1:], [{"mail": "new@example.com", "tel": "+493023125012", "name": None}])
+
+
 @test("corrected while it is pushed: it is pushed again, with what it is at the end")
 def _():
     gate, begun = threading.Event(), threading.Event()

@@ -19,7 +19,7 @@ void suite_provider_manifest(void);
 #define HOOK(rest)                                                                                 \
 	"{" HEAD                                                                                   \
 	",'capabilities':['webhook_receive'],'credentials':{'webhookSecret':{'label':'s'}},"       \
-	"'webhook':{" rest "}}"
+	"'settings':{'e':{'type':'text','label':'E'}},'webhook':{" rest "}}"
 #define SIGNED "'signatures':[{'header':'h'}]"
 #define ITEM "'items':[{'externalId':'{body.id}','data':'{body}'}]"
 #define CALL(rest)                                                                                 \
@@ -101,6 +101,16 @@ static const struct {
     {__LINE__, HOOK("'signatures':[{'header':'h','encoding':'{settings.e || \\'HEX\\'}'}]," ITEM),
 	"unknown encoding \"HEX\""},
     {__LINE__, HOOK("'signatures':[{'header':'h','encoding':'{settings.e}'}]," ITEM), NULL},
+    {__LINE__, HOOK("'signatures':[{'header':'h','encoding':'{settings.f}'}]," ITEM),
+	"there is no \"f\" here, but e, externalAccountId"},
+    {__LINE__,
+	CALL("'label':'l','inputs':{'id':{'type':'text','label':'i'}},"
+	     "'request':{'method':'GET','path':'/{input.idd}'},'output':'{answer}'"),
+	"x.json: actions.go.request.path: there is no \"idd\" here, but id"},
+    {__LINE__,
+	CALL("'label':'l','inputs':{'id':{'type':'json','label':'i'}},"
+	     "'request':{'method':'GET','path':'/{input.id.a}'},'output':'{answer}'"),
+	NULL},
     {__LINE__, HOOK("'signatures':[{}]," ITEM),
 	"needs either \"header\", \"token\" or \"parameter\""},
     {__LINE__,
