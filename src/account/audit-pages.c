@@ -100,30 +100,40 @@ int audit_page_list(struct req *r)
 
 /* ---- one row --------------------------------------------------------------------------------- */
 
-static void change_add(json_t *changes, const char *name, const json_t *before, const json_t *after)
+/* A text as it is, anything else as JSON; what is not there is no text. */
+static void change_set(struct arena *a, json_t *change, const char *key, const json_t *v)
+{
+	if (json_is_string(v))
+		json_set(change, key, json_deep_copy(v));
+	else if (v == NULL || json_is_null(v))
+		json_set(change, key, json_null());
+	else
+		json_set_strn(change, key, json_text(a, v));
+}
+
+static void change_add(
+    struct arena *a, json_t *changes, const char *name, const json_t *before, const json_t *after)
 {
 	json_t *o = json_object();
 
 	json_set_str(o, "name", name);
-	json_set(o, "before", before == NULL ? json_null() : json_deep_copy(before));
-	json_set(o, "after", after == NULL ? json_null() : json_deep_copy(after));
-	json_set_bool(o, "has_before", before != NULL && !json_is_null(before));
-	json_set_bool(o, "has_after", after != NULL && !json_is_null(after));
+	change_set(a, o, "before", before);
+	change_set(a, o, "after", after);
 	json_array_append_new(changes, o);
 }
 
 /* Member by member: what was, what is. */
-static json_t *row_changes(const json_t *details)
+static json_t *row_changes(struct arena *a, const json_t *details)
 {
 	json_t *changes = json_array(), *before = json_object_get(details, "before"),
 	       *after = json_object_get(details, "after"), *v;
 	const char *key;
 
 	json_object_each(before, key, v)
-		change_add(changes, key, v, json_object_get(after, key));
+		change_add(a, changes, key, v, json_object_get(after, key));
 	json_object_each(after, key, v)
 		if (json_object_get(before, key) == NULL)
-			change_add(changes, key, NULL, v);
+			change_add(a, changes, key, NULL, v);
 	return changes;
 }
 
@@ -143,7 +153,7 @@ int audit_page_row(struct req *r)
 		return res_problem(r, 404, "There is no such entry in the audit log");
 	row_add_words(r->a, row);
 	details = json_object_get(row, "details");
-	json_set(row, "changes", row_changes(details));
+	json_set(row, "changes", row_changes(r->a, details));
 	rest = json_is_object(details) ? json_deep_copy(details) : json_object();
 	json_object_del(rest, "before");
 	json_object_del(rest, "after");

@@ -72,18 +72,18 @@ static int join_prove(struct req *r, const struct link *l, struct uuid *user_id,
 
 	if (wait_s > 0)
 		return err_field(err, ERR_INVALID, "password",
-		    "was wrong too often: try again in %lld s", (long long)wait_s);
+		    "This was wrong too often: try again in %lld s", (long long)wait_s);
 	switch (
 	    login_person(r, l->email, req_form(r, "password"), req_form(r, "totp"), &user, err)) {
 	case LOGIN_OK:
 		*user_id = user.id;
 		return 0;
 	case LOGIN_WANTS_TOTP:
-		return err_field(
-		    err, ERR_INVALID, "totp", "is needed: enter the code of your authenticator");
+		return err_field(err, ERR_INVALID, "totp", "Enter the code of your authenticator");
 	case LOGIN_WRONG:
 	case LOGIN_NO_ACCOUNT:
-		return err_field(err, ERR_INVALID, "password", "is not right, or the code is not");
+		return err_field(
+		    err, ERR_INVALID, "password", "This is not right, or the code is not");
 	case LOGIN_FAILED:
 		break;
 	}

@@ -229,7 +229,7 @@ int login_confirm(struct req *r, struct str password, struct err *err)
 
 	if (wait_s > 0)
 		return err_field(err, ERR_INVALID, "password",
-		    "was wrong too often: try again in %lld s", (long long)wait_s);
+		    "This was wrong too often: try again in %lld s", (long long)wait_s);
 	found = store_user_by_email(r->app->db, r->a, r->actor.email, &user, err);
 	if (found == -1)
 		return -1;
@@ -239,5 +239,5 @@ int login_confirm(struct req *r, struct str password, struct err *err)
 	if (found == 1 && login_failed(r, r->actor.email, &user, "session.confirm_failed",
 			      "password", LOGIN_WRONG, err) == LOGIN_FAILED)
 		return -1;
-	return err_field(err, ERR_INVALID, "password", "is not your present password");
+	return err_field(err, ERR_INVALID, "password", "This is not your present password");
 }

@@ -68,7 +68,8 @@ static int profile_body(struct db *db, struct audit *log, void *arg, struct err 
 		NULL, &why) == 0)
 		return 0;
 	if (why.code == ERR_CONFLICT)
-		return err_field(err, ERR_INVALID, "email", "cannot be used: choose another");
+		return err_field(
+		    err, ERR_INVALID, "email", "This address cannot be used: choose another");
 	return err_set(err, why.code, "%s", why.msg);
 }
 

@@ -278,7 +278,8 @@ int second_factor_confirm(
 		return err_set(err, ERR_CONFLICT, "This took too long: begin again");
 	if (!totp_is_right(secret, code, clock_now_us(), &c.step))
 		return err_field(err, ERR_INVALID, "code",
-		    "is not what the authenticator shows now: check the clock of your phone, and "
+		    "This is not what the authenticator shows now: check the clock of your phone, "
+		    "and "
 		    "enter the next one");
 	c.sealed =
 	    aead_seal(r->app->keys, r->a, totp_context(r->a, &r->actor.user_id), secret, err);

@@ -29,7 +29,7 @@ int qr_svg(struct buf *b, const char *title, const char *text, struct err *err)
 		return err_set(err, ERR_INVALID, "this text cannot be a QR code");
 	side = code->width + 2 * QUIET;
 	buf_printf(b,
-	    "<svg class=\"qr\" role=\"img\" viewBox=\"0 0 %d %d\" width=\"220\""
+	    "<svg role=\"img\" viewBox=\"0 0 %d %d\" width=\"220\""
 	    " height=\"220\" shape-rendering=\"crispEdges\" aria-label=\"",
 	    side, side);
 	html_attr(b, str_from(title));

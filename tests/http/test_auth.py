@@ -351,8 +351,15 @@ def _():
     account = here().new_account()
     token = token_of(account).json()["accessToken"]
     equal(here().get("/connect/v1/api-keys", bearer(token)).status, 200)
-    made = json.loads(here().ctl("user", "add", "--account", account.id, "--email", account.email, "--role", "viewer",
-                                 "--json"))
+    demote = ("user", "add", "--account", account.id, "--email", account.email, "--role", "viewer", "--json")
+    try:
+        here().ctl(*demote)
+        raise AssertionError("the last admin is one no more")
+    except AssertionError as e:
+        has(str(e), "An account needs an admin who can sign in")
+    here().ctl("user", "add", "--account", account.id, "--email", "b" + account.email, "--role", "admin", "--password",
+               "a long enough password")
+    made = json.loads(here().ctl(*demote))
     equal(made["userId"], account.user_id)
 
     def is_viewer():

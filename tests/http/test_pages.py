@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The admin pages: who gets in, what they carry, that nothing in them is markup but our own."""
+import html
 import json
 import re
 
