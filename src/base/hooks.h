@@ -8,6 +8,7 @@
 
 struct app;
 struct arena;
+struct chrome_badge;
 struct chrome_nav;
 struct err;
 struct job;
@@ -16,6 +17,7 @@ struct lane_key;
 struct lead_ready;
 struct record_dispatch;
 struct record_story;
+struct req;
 struct task_kind;
 struct uuid;
 
@@ -40,6 +42,9 @@ typedef int record_timeline_fn(
 typedef int breaker_opened_fn(
     struct app *app, struct arena *a, const struct lane_key *key, const char *why, struct err *err);
 
+/* html/chrome.h: what failed, for the badges of the navigation. */
+typedef size_t nav_badges_fn(struct req *r, struct chrome_badge *out, size_t max);
+
 struct hooks {
 	connection_template_fn *connection_template;
 	lead_ready_fn *const *lead_ready;
@@ -51,6 +56,7 @@ struct hooks {
 	const struct job_kind *job_kinds;          /* job/job.h; ends with a kind of no name */
 	const struct chrome_nav
 	    *nav; /* html/chrome.h: the navigation; ends with an entry of no path */
+	nav_badges_fn *nav_badges;
 };
 
 #endif

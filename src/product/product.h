@@ -43,4 +43,6 @@ int product_readyz(struct req *r);
 int product_static_file(struct req *r);
 int product_home(struct req *r);
 int product_page_dashboard(struct req *r);
+int product_page_search(struct req *r);     /* GET /admin/search?q= */
+int product_page_styleguide(struct req *r); /* GET /admin/styleguide */
 #endif
