@@ -8,6 +8,7 @@
 
 struct app;
 struct arena;
+struct chrome_badge;
 struct chrome_nav;
 struct err;
 struct job;
@@ -16,6 +17,7 @@ struct lane_key;
 struct lead_ready;
 struct record_dispatch;
 struct record_story;
+struct req;
 struct task_kind;
 struct uuid;
 
@@ -43,6 +45,9 @@ typedef int record_timeline_fn(
 typedef int breaker_opened_fn(
     struct app *app, struct arena *a, const struct lane_key *key, const char *why, struct err *err);
 
+/* html/chrome.h: what failed, for the badges of the navigation. */
+typedef size_t nav_badges_fn(struct req *r, struct chrome_badge *out, size_t max);
+
 struct hooks {
 	connection_template_fn *connection_template;
 	lead_ready_fn *const *lead_ready;
@@ -56,6 +61,7 @@ struct hooks {
 	/* html/chrome.h: the navigation, and the parts of the settings; each ends with an entry of
 	 * no path */
 	const struct chrome_nav *nav, *settings;
+	nav_badges_fn *nav_badges;
 };
 
 #endif

@@ -58,7 +58,9 @@ int crm_api_push_all(struct req *r);  /* POST /crm/push */
 int crm_api_test(struct req *r);
 int crm_api_deliveries(struct req *r);
 int crm_api_delivery_retry(struct req *r);
-int crm_page_lead_detail(struct req *r); /* GET /admin/leads/:id */
-int crm_page_lead_push(struct req *r);   /* POST /admin/leads/:id/push */
-int crm_page_leads_push(struct req *r);  /* POST /admin/leads/push: id…, or scope=all of query */
+int crm_page_lead_detail(struct req *r);     /* GET /admin/leads/:id */
+int crm_page_lead_push(struct req *r);       /* POST /admin/leads/:id/push */
+int crm_page_deliveries(struct req *r);      /* GET /admin/deliveries */
+int crm_page_deliveries_push(struct req *r); /* POST /admin/deliveries/push: id… */
+int crm_page_leads_push(struct req *r); /* POST /admin/leads/push: id…, or scope=all of query */
 #endif

@@ -84,24 +84,74 @@ static json_t *flash_take(struct req *r)
 
 /* ---- page --------------------------------------------------------------------------------- */
 
-static json_t *nav_json(const struct req *r, const char *section)
+#define BADGES_MOST 8
+
+static json_t *nav_entry_json(const struct req *r, const struct chrome_nav *e, bool is_current,
+    const struct chrome_badge *badges, size_t nbadges)
 {
-	json_t *nav = json_array();
+	json_t *entry = json_object();
+
+	json_set_str(entry, "label", e->label);
+	json_set_str(entry, "path", e->path);
+	json_set_str(entry, "icon", e->icon);
+	json_set_bool(entry, "is_current", is_current);
+	for (size_t i = 0; i < nbadges; i++) {
+		if (strcmp(badges[i].section, e->section) != 0)
+			continue;
+		json_set_str(entry, "badge",
+		    badges[i].count > 99 ? "99+" : arena_printf(r->a, "%d", (int)badges[i].count));
+		json_set_str(entry, "badge_href", badges[i].href);
+		json_set_str(entry, "badge_what", badges[i].what);
+	}
+	return entry;
+}
+
+/* Groups of what the actor may see, in the table's order: [{heading,entries}]. */
+static json_t *nav_json(struct req *r, const char *section)
+{
+	json_t *groups = json_array(), *entries = NULL;
+	struct chrome_badge badges[BADGES_MOST];
+	const char *group = "";
+	size_t nbadges = 0;
 
 	if (r->actor.kind == ACTOR_NONE)
-		return nav;
+		return groups;
+	if (r->app->hooks.nav_badges != NULL)
+		nbadges = r->app->hooks.nav_badges(r, badges, BADGES_MOST);
 	for (const struct chrome_nav *e = r->app->hooks.nav; e != NULL && e->path != NULL; e++) {
+		const char *of = e->group != NULL ? e->group : "-";
+		bool is_current = section != NULL && strcmp(section, e->section) == 0;
+
 		if (e->icon == NULL || (r->actor.permissions & e->permission) != e->permission)
 			continue;
-		json_t *entry = json_object();
-		json_set_str(entry, "label", e->label);
-		json_set_str(entry, "path", e->path);
-		json_set_str(entry, "icon", e->icon);
-		json_set_bool(
-		    entry, "is_current", section != NULL && strcmp(section, e->section) == 0);
-		json_array_append_new(nav, entry);
+		if (entries == NULL || strcmp(of, group) != 0) {
+			json_t *o = json_object();
+
+			entries = json_array();
+			group = of;
+			json_set_str(o, "heading", e->group);
+			json_set(o, "entries", entries);
+			json_array_append_new(groups, o);
+		}
+		json_array_append_new(entries, nav_entry_json(r, e, is_current, badges, nbadges));
 	}
-	return nav;
+	return groups;
+}
+
+/* What the section's page is for: {label,text,api}; null where nothing is said. */
+static json_t *help_json(const struct req *r, const char *section)
+{
+	for (const struct chrome_nav *e = r->app->hooks.nav;
+	     section != NULL && e != NULL && e->path != NULL; e++) {
+		if (e->help == NULL || strcmp(section, e->section) != 0)
+			continue;
+		json_t *o = json_object();
+		json_set_str(o, "label", e->label);
+		json_set_str(o, "text", e->help);
+		json_set_str(o, "api", e->api);
+		return o;
+	}
+	return json_null();
 }
 
 static void json_set_title(struct req *r, json_t *data, const char *title)
@@ -148,6 +198,7 @@ static void chrome_add(
 	json_set_str(data, "_zone", zone_name(r->actor.zone));
 	json_set_str(data, "zone", chrome_zone_text(r));
 	json_set(data, "nav", nav_json(r, section));
+	json_set(data, "page_help", is_signed_in ? help_json(r, section) : json_null());
 	json_t *flash = flash_take(r);
 	json_set(data, "flash", flash != NULL ? flash : json_null());
 }
@@ -215,10 +266,10 @@ static const char *problem_heading(int status, const char *phrase)
 	case 422:
 		return "This cannot be done as it was asked";
 	case 403:
-		return "This was not accepted";
+		return "You don't have access";
 	case 404:
 	case 410:
-		return "It is not here";
+		return "Page not found";
 	case 405:
 		return "This address does not work that way";
 	case 409:
@@ -268,7 +319,7 @@ int chrome_problem_page(struct req *r, int status, const char *title, const char
 	    : nav->back != NULL ? nav->back
 				: nav->path);
 	json_set_bool(data, "is_in_section", nav != NULL);
-	json_set_str(data, "back_label", nav != NULL ? nav->label : "Dashboard");
+	json_set_str(data, "back_label", nav != NULL ? nav->label : "Home");
 	return chrome_page(r, status, nav != NULL ? nav->section : NULL, heading, "problem", data);
 }
 

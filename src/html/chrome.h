@@ -26,7 +26,17 @@ int chrome_problem_page(struct req *r, int status, const char *title, const char
 struct chrome_nav {
 	const char *section, *label, *path, *icon;
 	uint64_t permission;
-	const char *back; /* NULL: path */
+	const char *back;  /* NULL: path */
+	const char *group; /* the heading it stands below; NULL: none */
+	const char *help;  /* what the page is, in a sentence or two */
+	const char *api;   /* the call that gives the same */
+};
+/* What failed of a section, and the list of it. A hook fills at most max, for what the actor may
+ * see, and returns how many: base/hooks.h. */
+struct chrome_badge {
+	const char *section;
+	int64_t count;
+	const char *href, *what; /* what: words behind the number, for those who do not see it */
 };
 
 /* The address of this page (path and query) with one query parameter set to value, or left out when

@@ -20,7 +20,7 @@
 #define CELL_BYTES 80
 #define LINE_LABEL "Record" /* of NDJSON, which has no columns */
 #define ERROR_ROWS 50
-#define REFRESH_S "2"
+#define REFRESH_S "10"
 #define WHAT "such import. It may have been discarded"
 
 static const char *import_address(struct req *r, const struct task *t)
@@ -735,7 +735,8 @@ int import_page_detail(struct req *r)
 	json_set_int(data, "percent", t.total > 0 ? t.done * 100 / t.total : 100);
 	if (t.started_us != 0 && t.finished_us != 0)
 		json_set_int(data, "took", t.finished_us - t.started_us);
-	if (is_running)
+	json_set_bool(data, "is_live", is_running && !str_is(req_query(r, "live"), "0"));
+	if (json_is_true(json_object_get(data, "is_live")))
 		res_header(r, "Refresh", REFRESH_S);
 	return chrome_page(r, 200, "records", "Import", "import/detail", data);
 }

@@ -57,7 +57,8 @@ static struct delivery_sum deliveries_sum(const json_t *destinations)
 
 	for (size_t i = 0; i < json_array_size(destinations); i++) {
 		const json_t *d = json_array_get(destinations, i);
-		const char *next = json_str(d, "nextAttemptAt");
+		const char *next =
+		    json_time(d, "nextAttemptAt") > 0 ? json_str(d, "nextAttemptAt") : NULL;
 
 		if (delivery_is(d, LEAD_SYNC_SKIPPED))
 			continue;
@@ -107,7 +108,11 @@ static json_t *delivery_chip_of(struct arena *a, const json_t *destinations)
 	if (sum.failed > 0) {
 		json_set_str(chip, "who", json_str(sum.culprit, "name"));
 		json_set_str(chip, "why", json_str(sum.culprit, "lastError"));
-		json_set_str(chip, "at", sum.again_at);
+		/* a time that has passed is no promise: it waits for its turn */
+		json_set_str(chip, "at",
+		    sum.again_at != NULL && json_time(sum.culprit, "nextAttemptAt") > clock_now_us()
+			? sum.again_at
+			: NULL);
 	}
 	return chip;
 }

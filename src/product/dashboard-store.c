@@ -20,6 +20,7 @@
 
 #define HOUR_US (INT64_C(3600) * SECOND_US)
 #define CACHE_SLOTS 2048
+#define NOW_US (5 * SECOND_US) /* what is so now is looked up so often */
 
 /* Ids begin with their time: a range of ids is a range of the index, within the partitions it
  * touches. */
@@ -27,6 +28,16 @@ DB_STMT(dashboard_events_between,
     "SELECT COUNT(*) FROM events WHERE account_id = ? AND id >= ? AND id < ?");
 DB_STMT(dashboard_leads_between,
     "SELECT COUNT(*) FROM leads WHERE account_id = ? AND received_at >= ? AND received_at < ?");
+DB_STMT(dashboard_leads_of_status,
+    "SELECT COUNT(*) FROM (SELECT id FROM leads FORCE INDEX (leads_sync)"
+    " WHERE account_id = ? AND sync_status = ? LIMIT 1000) k");
+DB_STMT(dashboard_connections_bad,
+    "SELECT COUNT(*) FROM connections WHERE account_id = ?"
+    " AND status IN ('" CONNECTION_ERROR "', '" CONNECTION_EXPIRED "')");
+/* A status has no index: the newest so many are looked through. */
+DB_STMT(dashboard_events_refused,
+    "SELECT COUNT(*) FROM (SELECT status FROM events FORCE INDEX (events_account)"
+    " WHERE account_id = ? AND id >= ? ORDER BY id DESC LIMIT 3000) k WHERE status = 'rejected'");
 DB_STMT(dashboard_deliveries_since,
     "SELECT COUNT(*) FROM lead_deliveries WHERE account_id = ? AND status = ? AND id >= ?");
 DB_STMT(dashboard_connection_health,
@@ -64,25 +75,51 @@ static int64_t count_lifetime_us(int64_t to_us)
 {
 	int64_t age = clock_now_us() - to_us;
 
+	if (to_us == 0)
+		return NOW_US;
 	if (age > 2 * HOUR_US)
 		return HOUR_US;
 	return age > 0 ? 60 * SECOND_US : 5 * SECOND_US;
 }
 
+static const char *lead_status_of(int64_t metric)
+{
+	return metric == DASHBOARD_LEADS_FAILED ? LEAD_SYNC_FAILED
+	       : metric == DASHBOARD_LEADS_DEAD ? LEAD_SYNC_DEAD
+						: LEAD_SYNC_PARTIAL;
+}
+
 static int count_load(
     struct app *app, struct arena *a, const struct count_key *k, int64_t *out, struct err *err)
 {
-	struct uuid from = uuid_at(k->from_us), to = uuid_at(k->to_us);
+	struct uuid from = uuid_at(k->from_us), to = uuid_at(k->to_us),
+		    day = uuid_at(clock_now_us() - DAY_US);
 	struct db_rows rows;
 	int rc;
 
-	if (k->metric == DASHBOARD_EVENTS)
+	switch (k->metric) {
+	case DASHBOARD_EVENTS:
 		rc = db_row(app->db, a, &dashboard_events_between,
 		    DB_VALS(db_uuid(&k->account_id), db_uuid(&from), db_uuid(&to)), &rows, err);
-	else
+		break;
+	case DASHBOARD_LEADS:
 		rc = db_row(app->db, a, &dashboard_leads_between,
 		    DB_VALS(db_uuid(&k->account_id), db_int(k->from_us), db_int(k->to_us)), &rows,
 		    err);
+		break;
+	case DASHBOARD_CONNECTIONS_BAD:
+		rc = db_row(app->db, a, &dashboard_connections_bad,
+		    DB_VALS(db_uuid(&k->account_id)), &rows, err);
+		break;
+	case DASHBOARD_REFUSED:
+		rc = db_row(app->db, a, &dashboard_events_refused,
+		    DB_VALS(db_uuid(&k->account_id), db_uuid(&day)), &rows, err);
+		break;
+	default:
+		rc = db_row(app->db, a, &dashboard_leads_of_status,
+		    DB_VALS(db_uuid(&k->account_id), db_str(lead_status_of(k->metric))), &rows,
+		    err);
+	}
 	if (rc != 1)
 		return -1;
 	*out = db_get_int(&rows, 0, 0);
@@ -108,6 +145,12 @@ int dashboard_count(struct app *app, struct arena *a, const struct uuid *account
 	return 0;
 }
 
+int dashboard_count_now(struct app *app, struct arena *a, const struct uuid *account_id,
+    enum dashboard_metric metric, int64_t *out, struct err *err)
+{
+	return dashboard_count(app, a, account_id, metric, 0, 0, out, err);
+}
+
 /* ---- the rest ------------------------------------------------------------------------------ */
 
 int dashboard_deliveries(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -126,6 +169,7 @@ int dashboard_deliveries(struct app *app, struct arena *a, const struct uuid *ac
 			continue;
 		json_t *o = json_object();
 		json_set_str(o, "status", w->text);
+		json_set_str(o, "label", w->label);
 		json_set_int(o, "count", db_get_int(&rows, 0, 0));
 		json_array_append_new(*out, o);
 	}

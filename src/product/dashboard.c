@@ -5,9 +5,11 @@
 #include "base/limits.h"
 #include "connection/connection-pages.h"
 #include "connection/connection.h"
+#include "crm/crm.h"
 #include "html/chrome.h"
 #include "html/svg.h"
 #include "lead/lead-pages.h"
+#include "product/attention.h"
 #include "product/dashboard-store.h"
 #include "product/product.h"
 
@@ -59,15 +61,13 @@ static int dashboard_add_today(struct req *r, json_t *data, enum dashboard_metri
 		return -1;
 	json_set_str(o, "label", label);
 	json_set_str(o, "href", href);
+	json_set_str(o, "text", NULL);
 	json_set_int(o, "value", today);
 	json_set_int(o, "before", before);
-	json_set_bool(o, "is_up", today > before);
-	json_set_bool(o, "is_down", today < before);
-	if (before > 0)
-		json_set_str(o, "change",
-		    arena_printf(r->a, "%+lld %%", (long long)((today - before) * 100 / before)));
-	else
-		json_set_str(o, "change", NULL);
+	json_set_str(o, "compared",
+	    today > before   ? "up from"
+	    : today < before ? "down from"
+			     : "as many as");
 	return 0;
 }
 
@@ -77,8 +77,10 @@ static int dashboard_add_hours(struct req *r, json_t *data, struct err *err)
 	int64_t now = clock_now_us(), total = 0;
 	int64_t first = now - zone_local_us(zone, now) % HOUR_US - (HOURS - 1) * HOUR_US;
 	struct svg_point points[HOURS];
+	json_t *hours = json_array();
 	struct buf *svg = buf_new(r->a, LIMIT_PAGE_BYTES);
 
+	json_set(data, "hours", hours);
 	for (int i = 0; i < HOURS; i++) {
 		int64_t from = first + i * HOUR_US, local = zone_local_us(zone, from);
 		int64_t before = zone_instant_us(zone, local - WEEK_US);
@@ -92,6 +94,11 @@ static int dashboard_add_hours(struct req *r, json_t *data, struct err *err)
 			before + HOUR_US, &points[i].previous, err) == -1)
 			return -1;
 		total += points[i].value;
+		json_t *o = json_object();
+		json_set_str(o, "label", points[i].label);
+		json_set_int(o, "value", points[i].value);
+		json_set_int(o, "before", points[i].previous);
+		json_array_append_new(hours, o);
 	}
 	svg_bars(svg,
 	    arena_printf(r->a, "Events per hour of the last 24 hours, %s", zone_name(zone)), points,
@@ -119,6 +126,43 @@ static int dashboard_add_queue(struct req *r, json_t *data, struct err *err)
 	return 0;
 }
 
+static void dashboard_add_figure(json_t *data, const char *label, const char *href,
+    const char *text, const char *note, bool is_bad)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "label", label);
+	json_set_str(o, "href", href);
+	json_set_str(o, "text", text);
+	json_set_str(o, "note", note);
+	json_set_bool(o, "is_bad", is_bad);
+	json_array_append_new(json_object_get(data, "figures"), o);
+}
+
+/* How many of the last day's pushes were taken, and how many were not. */
+static void dashboard_add_outcome(struct req *r, json_t *data, const json_t *rows, int64_t total)
+{
+	int64_t taken = 0, failed = 0;
+	const json_t *row;
+	size_t i;
+
+	json_array_each(rows, i, row) {
+		struct str status = str_from(json_str(row, "status"));
+		int64_t n = json_int(row, "count");
+
+		taken += str_is(status, DELIVERY_SUCCESS) ? n : 0;
+		failed += str_is(status, DELIVERY_FAILED) || str_is(status, DELIVERY_DEAD) ? n : 0;
+	}
+	if (total == 0)
+		return;
+	dashboard_add_figure(data, "Delivered, 24 h", "/admin/deliveries",
+	    arena_printf(r->a, "%lld %%", (long long)(taken * 100 / total)),
+	    arena_printf(r->a, "%lld of %lld", (long long)taken, (long long)total), false);
+	dashboard_add_figure(data, "Failed, 24 h", "/admin/deliveries?status=failed",
+	    arena_printf(r->a, "%lld", (long long)failed),
+	    failed > 0 ? "Review them" : "Nothing to do", failed > 0);
+}
+
 /* Pushes of the last day by outcome, each with its share in per cent. */
 static int dashboard_add_deliveries(struct req *r, json_t *data, struct err *err)
 {
@@ -137,6 +181,7 @@ static int dashboard_add_deliveries(struct req *r, json_t *data, struct err *err
 	}
 	json_set(data, "deliveries", json_incref(rows));
 	json_set_int(data, "deliveries_total", total);
+	dashboard_add_outcome(r, data, rows, total);
 	return 0;
 }
 
@@ -153,12 +198,13 @@ static int dashboard_add_latest_leads(struct req *r, json_t *data, struct err *e
 }
 
 /* What a newcomer does first, and whether it is done. */
-static void dashboard_add_step(json_t *steps, bool is_done, const char *label, const char *text,
-    const char *href, const char *action)
+static void dashboard_add_step(json_t *steps, bool is_done, bool is_due, const char *label,
+    const char *text, const char *href, const char *action)
 {
 	json_t *o = json_object();
 
 	json_set_bool(o, "is_done", is_done);
+	json_set_bool(o, "is_next", is_due && !is_done);
 	json_set_str(o, "label", label);
 	json_set_str(o, "text", text);
 	json_set_str(o, "href", href);
@@ -176,7 +222,11 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 	size_t i;
 
 	json_set(data, "steps", steps);
-	json_set_str(data, "sandbox_url", has_sandbox ? cfg->sandbox_url : NULL);
+	/* who has as many leads as the page lists has seen one travel */
+	json_set_str(data, "sandbox_url",
+	    has_sandbox && json_array_size(json_object_get(data, "leads")) < LATEST_LEADS
+		? cfg->sandbox_url
+		: NULL);
 	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
@@ -184,19 +234,22 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 		    provider_find(r->app->providers, str_from(json_str(row, "providerType")));
 		if (p == NULL)
 			continue;
+		json_set_bool(
+		    row, "is_active", str_is(str_from(json_str(row, "status")), CONNECTION_ACTIVE));
 		has_destination = has_destination || provider_can(p, "crm_push");
 		has_source = has_source || provider_can(p, "webhook_receive");
 	}
 	provider_label_rows(r->app, rows);
 	json_set(data, "connections", json_incref(rows));
 	json_set_bool(data, "is_new", !has_source || !has_destination || !has_lead);
-	dashboard_add_step(steps, has_source, "Connect a lead source",
+	json_set_bool(data, "is_blank", json_array_size(rows) == 0 && !has_lead);
+	dashboard_add_step(steps, has_source, true, "Connect a lead source",
 	    "Meta Lead Ads, HubSpot or any signed webhook.", "/admin/connections#catalogue",
 	    "Choose a source");
-	dashboard_add_step(steps, has_destination, "Connect a destination",
+	dashboard_add_step(steps, has_destination, has_source, "Connect a destination",
 	    "Any CRM that takes leads over HTTP.", "/admin/connections#catalogue",
 	    "Choose a destination");
-	dashboard_add_step(steps, has_lead, "Send a test lead",
+	dashboard_add_step(steps, has_lead, has_source && has_destination, "Send a test lead",
 	    has_sandbox ? "The sandbox stands in for the ad platform and the CRM."
 			: "Send one from your form, or with POST /connect/v1/leads.",
 	    has_sandbox ? cfg->sandbox_url : "/admin/events",
@@ -207,11 +260,15 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 int product_page_dashboard(struct req *r)
 {
 	struct err err = ERR_INIT;
-	json_t *data = json_own(r->a, json_object());
+	json_t *data = json_own(r->a, json_object()), *attention;
 	bool sees_leads = actor_may(r, PERMIT(LEADS_VIEW)),
 	     sees_events = actor_may(r, PERMIT(WEBHOOKS_VIEW));
 
 	json_set(data, "figures", json_array());
+	if (attention_list(r, &attention, &err) == -1)
+		return res_error(r, &err);
+	json_set(data, "attention", json_incref(attention));
+	json_set_bool(data, "has_attention", json_array_size(attention) > 0);
 	if ((sees_leads && (dashboard_add_today(r, data, DASHBOARD_LEADS, "Leads today",
 				"/admin/leads", &err) == -1 ||
 			       dashboard_add_latest_leads(r, data, &err) == -1)) ||
@@ -229,6 +286,5 @@ int product_page_dashboard(struct req *r)
 	json_set_bool(data, "sees_events", sees_events);
 	json_set_str(data, "days_zone",
 	    r->actor.zone == r->actor.account_zone ? NULL : zone_name(r->actor.account_zone));
-	return chrome_page(
-	    r, 200, "dashboard", "Dashboard", "product/dashboard", json_incref(data));
+	return chrome_page(r, 200, "dashboard", "Home", "product/dashboard", json_incref(data));
 }

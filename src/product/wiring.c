@@ -8,23 +8,51 @@
 #include "intake/intake.h"
 #include "lead/lead-pages.h"
 #include "lead/lead.h"
+#include "product/attention.h"
 #include "product/product.h"
 #include "record/record-bulk.h"
 #include "record/record.h"
 #include "task/task.h"
 
+#define DATA "Data"
+#define CONNECTED "Connections"
+#define MONITORING "Monitoring"
 static const struct chrome_nav product_nav[] = {
-    {"dashboard", "Dashboard", "/admin/dashboard", "gauge", 0, NULL},
-    {"leads", "Leads", "/admin/leads", "people", PERMIT(LEADS_VIEW), NULL},
-    {"records", "Records", "/admin/records", "stack", PERMIT(RECORDS_VIEW), NULL},
-    {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL},
-    {"events", "Events", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW), NULL},
-    {"queue", "Queue", "/admin/queue", "clock", PERMIT(SETTINGS_VIEW), NULL},
-    {"settings", "Settings", "/admin/settings", "gear", 0, NULL},
-    {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW), NULL},
-    {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), "/admin/records"},
+    {"dashboard", "Home", "/admin/dashboard", "gauge", 0, NULL,
+	.help = "What needs attention comes first, then how much came in today and whether it was "
+		"delivered."},
+    {"leads", "Leads", "/admin/leads", "people", PERMIT(LEADS_VIEW), NULL, DATA,
+	"Every person who answered a form, and what became of them at your destinations. Tick "
+	"those "
+	"that failed to send them again.",
+	"GET /connect/v1/leads"},
+    {"records", "Records", "/admin/records", "stack", PERMIT(RECORDS_VIEW), NULL, DATA,
+	"Everything a source sent or a file brought: one record per thing, with its history. Save "
+	"a "
+	"list you look at often as a view.",
+	"GET /connect/v1/records"},
+    {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL,
+	CONNECTED, "The sources that send to you, and the destinations that get your leads.",
+	"GET /connect/v1/connections"},
+    {"deliveries", "Deliveries", "/admin/deliveries", "send", PERMIT(CRM_VIEW), NULL, CONNECTED,
+	"One line for each lead and destination: whether it was taken, and what the destination "
+	"said.",
+	"GET /connect/v1/crm/deliveries"},
+    {"events", "Incoming", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW), NULL, MONITORING,
+	"Every webhook request as it came, the refused ones too, with what came of it.",
+	"GET /connect/v1/events"},
+    {"queue", "Queue", "/admin/queue", "clock", PERMIT(SETTINGS_VIEW), NULL, MONITORING,
+	"Work that waits behind the answer: a lane for each destination, so that none holds up the "
+	"others.",
+	"GET /connect/v1/queue"},
+    {"settings", "Settings", "/admin/settings", "gear", 0, NULL, MONITORING,
+	"The account, its people and keys, how long data are kept, who did what; and your own "
+	"profile.",
+	"GET /connect/v1/me"},
+    {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW), .back = NULL},
+    {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), .back = "/admin/records"},
     {"connections", "Connections", "/admin/connect", NULL, PERMIT(CONNECTIONS_VIEW),
-	"/admin/connections"},
+	.back = "/admin/connections"},
     {.path = NULL},
 };
 
@@ -92,6 +120,7 @@ const struct hooks product_hooks = {
     .job_kinds = job_kinds,
     .nav = product_nav,
     .settings = product_settings,
+    .nav_badges = attention_badges,
 };
 
 const struct job_kind *product_job_kinds(size_t *n)

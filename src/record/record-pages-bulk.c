@@ -257,7 +257,7 @@ static int bulk_delete_all(struct req *r, const struct record_browse *b, int64_t
 	(void)str_to_i64(req_form(r, "expected"), 0, INT64_MAX, &n);
 	if (record_delete_all(r, record_browse_filter_json(b), asked_us, n, &err) == -1)
 		return res_error(r, &err);
-	chrome_flash(r, "ok", "They are being deleted. This page shows how far that is.");
+	chrome_flash(r, "ok", "They are being deleted. Reload for progress.");
 	return res_redirect(r, record_browse_link(b));
 }
 
@@ -342,6 +342,8 @@ static int bulk_ask(struct req *r, const struct record_browse *b, const struct r
 	json_set_str(data, "action", action);
 	json_set_str(data, "back_href", record_browse_link(b));
 	json_set_str(data, "query", record_browse_query(b));
+	if (is_all)
+		json_set_str(data, "export_href", record_browse_export_link(b, "csv"));
 	ask_add_conditions(data, b);
 	return chrome_page(
 	    r, 200, "records", "Please confirm", "record/confirm", json_incref(data));

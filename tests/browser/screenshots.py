@@ -85,6 +85,10 @@ def settings(product):
 
 def pages(product):
     yield "dashboard", "/admin/dashboard"
+    yield "styleguide", "/admin/styleguide"
+    yield "search", "/admin/search?q=person"
+    yield "search-none", "/admin/search?q=nothing-is-called-so"
+    yield "deliveries", "/admin/deliveries"
     yield "leads", "/admin/leads"
     yield "leads-none", "/admin/leads?search=nobody-is-called-so"
     yield from records(product)
@@ -117,7 +121,7 @@ PANELS = [("records", "records-filters", "[popovertarget=filters]"),
           ("records-import", "records-display", "[popovertarget=display]"),
           ("records", "records-more", "[popovertarget=more]"),
           ("records", "records-picked", "tbody tr:nth-child(2) input[name=id]"),
-          ("records", "menu", ".bar summary"),
+          ("records", "menu", "[popovertarget=menu]"),
           ("leads", "leads-filters", "[popovertarget=filters]"),
           ("record-history", "record-more", "[popovertarget=more]")]
 
@@ -308,7 +312,7 @@ def shoot_first_run(folder, only):
                             ("password", "Passwords are words")):
             b.fill("#" + field, text)
         b.click("button.button-main")
-        for name in ("dashboard", "leads", "records", "imports", "connections", "events", "queue"):
+        for name in ("dashboard", "leads", "records", "imports", "connections", "events", "deliveries", "queue"):
             b.open(product.url + "/admin/" + name)
             camera.shoot("new-" + name)
 

@@ -40,7 +40,7 @@ def _():
     with browser() as b:
         b.sign_in(product)
         wait_until(lambda: b.url.endswith("/admin/dashboard"), what="the dashboard")
-        equal(b.text("h1"), "Dashboard")
+        equal(b.text("h1"), "Home")
         b.open(product.sandbox_url + "/")
         b.fill("#name", name)
         b.fill("#email", "browser@example.com")
@@ -72,8 +72,8 @@ def _():
             b.open(product.url + "/admin/" + path)
             width = b.cdp("Page.getLayoutMetrics")["cssContentSize"]["width"]
             true(width <= 360, "%s is %d pixels wide" % (path, width))
-        b.click(".bar summary")
-        b.click(".bar .nav a[href='/admin/leads']")
+        b.click("[popovertarget=menu]")
+        b.click(".side .nav a[href='/admin/leads']")
         wait_until(lambda: b.url.endswith("/admin/leads"), what="the menu's link")
 
 

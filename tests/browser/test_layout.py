@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """What a program can see of the pages: nothing runs out of the page or of its card at any width, what has the
 focus is not covered, targets are large enough, states survive forced colours, and lists are lists."""
+import atexit
+import contextlib
+
 from webdriver import Browser, missing
 
 from harness import Skip, equal, here, run, test, true, wait_until
@@ -34,20 +37,28 @@ def routes():
     t, lead = tenant()
     yield from ("dashboard", "leads", "records", "records?resourceType=contact", "records?search=nothing-at-all",
                 "records/retention", "records/import", "imports", "connections", "connect/custom_crm",
-                "connect/custom_webhook", "events", "queue", "nowhere", "leads/" + lead["id"])
+                "connect/custom_webhook", "events", "queue", "deliveries", "search?q=person", "styleguide", "nowhere", "leads/" + lead["id"])
     yield "records/" + lead["recordId"]
     yield "records/%s/delete" % lead["recordId"]
     yield "imports/" + t.get("/imports?limit=1")["data"][0]["id"]
     yield "connections/" + t.get("/connections?limit=1")["data"][0]["id"]
 
 
+_browser = []
+
+
 def browser():
+    """One for all tests, signed in once."""
     if missing():
         raise Skip("%s is not installed" % missing())
-    b = Browser()
-    b.sign_in(here(), tenant()[0].account)
-    wait_until(lambda: b.url.endswith("/admin/dashboard"), what="the dashboard")
-    return b
+    if not _browser:
+        b = Browser()
+        atexit.register(b.close)
+        b.sign_in(here(), tenant()[0].account)
+        wait_until(lambda: b.url.endswith("/admin/dashboard"), what="the dashboard")
+        _browser.append(b)
+    _browser[0].resize(1280, 900)
+    return contextlib.nullcontext(_browser[0])
 
 
 OVERFLOW = """

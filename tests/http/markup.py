@@ -26,7 +26,7 @@ class Tags(html.parser.HTMLParser):
         if tag == "label" and "for" in attrs:
             self.labels.add(attrs["for"])
         if (tag in ("input", "select", "textarea") and "aria-label" not in attrs and
-                attrs.get("type") not in ("hidden", "checkbox")):
+                attrs.get("type") not in ("hidden", "checkbox", "radio")):
             self.names.append(attrs.get("id"))
         if tag not in VOID:
             self.open.append(tag)

@@ -7,13 +7,13 @@ import re
 from harness import (Browser, Instance, equal, has, here, meta_lead, new_lead_id, run, test, true,
                      wait_until)
 from markup import Tags
-from tenant import Meta, Tenant
+from tenant import Faults, Meta, Tenant, unique
 
 EVIL = "'\"><zz onload=alert(1)>&amp;</textarea></title><script>zz</script>"
 PAGES = ["dashboard", "leads", "records", "connections", "connect/meta_lead_ads",
-         "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events", "queue", "settings/account",
-         "settings/people", "settings/people/invite", "settings/api-keys", "settings/api-keys/new", "settings/retention",
-         "settings/audit", "settings/profile"]
+         "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events", "queue", "deliveries",
+         "search", "search?q=example", "styleguide", "settings/account", "settings/people", "settings/people/invite",
+         "settings/api-keys", "settings/api-keys/new", "settings/retention", "settings/audit", "settings/profile"]
 
 
 def check_page(answer, status=200):
@@ -38,7 +38,17 @@ def check_page(answer, status=200):
     return tags
 
 
-_signed_in = []
+_signed_in, _own = [], []
+
+
+def own():
+    """An account that these tests alone change, and a browser signed in to it."""
+    if not _own:
+        t = Tenant(name="Pages")
+        b = Browser(here())
+        b.sign_in(t.account.email, t.account.password)
+        _own.extend((t, b))
+    return _own
 
 
 def signed_in():
@@ -74,7 +84,7 @@ def _():
         answer = here().get("/admin/" + page)
         equal(answer.status, 303, page)
         has(answer.header("Location"), "/admin/sign-in")
-        has(answer.header("Location"), page.split("/")[0])
+        has(answer.header("Location"), re.split("[/?]", page)[0])
 
 
 @test("every page is there for an admin, well-formed, under the policy")
@@ -313,6 +323,63 @@ def _():
     heavy = {path: w for path in [*full, "dashboard", "records?resourceType=contact" + ten, "records?" + ten[1:]]
              if (w := weight(b, "/admin/" + path)) > 60000}
     equal(heavy, {})
+
+
+@test("one search finds people, records, connections, and events by their id; of this account alone")
+def _():
+    t, b = own()
+    meta = Meta(t)
+    word = unique("findme")
+    lead = t.api("POST", "/leads", {"email": word + "@example.com", "fullName": "Found " + word}).json()
+    t.connect("custom_crm", {}, {"url": "http://127.0.0.1:9/"}, name="CRM " + word)
+    event = meta.post(json.dumps({"object": "page", "entry": []}).encode()).json()["eventId"]
+    for q, address in ((word, "/admin/leads/" + lead["id"]), ("CRM " + word, "/admin/connections/"), (event, "/admin/events/" + event),
+                       (lead["recordId"], "/admin/leads/" + lead["id"])):
+        answer = b.get("/admin/search?q=" + q.replace(" ", "+"))
+        check_page(answer)
+        has(answer.text, 'href="%s' % address)
+        true(address not in signed_in().get("/admin/search?q=" + q.replace(" ", "+")).text, q)
+    has(b.get("/admin/search?q=nothing-is-called-so").text, "Nothing has")
+
+
+@test("home begins with what is wrong, each a link to its list, and the navigation counts it")
+def _():
+    t, b = own()
+    meta = Meta(t)
+    true("webhook was refused" not in b.get("/admin/dashboard").text, "nothing is wrong")
+    equal(meta.post(b"{}", headers={"X-Hub-Signature-256": "sha256=00"}).status, 401)
+    wait_until(lambda: "1 webhook was refused" in b.get("/admin/dashboard").text, 15, "the refusal")
+    page = html.unescape(b.get("/admin/dashboard").text)
+    has(page, 'href="/admin/events?status=rejected"')
+    wait_until(lambda: re.search(r'class="badge" href="/admin/events\?status=rejected">1<', html.unescape(b.get("/admin/leads").text)), 15,
+               "the badge")
+    has(b.get("/admin/events?status=rejected").text, "chip-rejected")
+
+
+@test("failed leads are sent again by selection and by filter, deliveries by selection")
+def _():
+    t, b = own()
+    for known in t.get("/connections?limit=100")["data"]:
+        t.api("DELETE", "/connections/" + known["id"])
+    t.connect("custom_crm", {}, {"url": here().sandbox_url + "/crm/" + unique("again"), "method": "POST"}, name="Refuses")
+    with Faults(here(), {"target": "crm", "kind": "error", "status": 422}):
+        leads = [t.new_lead(email="again%d@example.com" % i) for i in range(3)]
+        wait_until(lambda: all(t.get("/leads/" + x["id"])["syncStatus"] == "failed" for x in leads), 20, "the failures")
+    page = b.get("/admin/leads?status=failed")
+    check_page(page)
+    equal(page.text.count("chip-failed"), 3)
+    equal(b.post("/admin/leads/push", {"id": leads[0]["id"], "status": "failed", "query": "resourceType=lead"}).status, 303)
+    has(b.get("/admin/leads").text, "Sending 1 of 1 lead again")
+    wait_until(lambda: t.get("/leads/" + leads[0]["id"])["syncStatus"] == "success", 20, "the first")
+    delivery = t.get("/crm/deliveries?status=failed&limit=1")["data"][0]
+    check_page(b.get("/admin/deliveries?status=failed"))
+    equal(b.post("/admin/deliveries/push", {"id": delivery["id"], "status": "failed"}).status, 303)
+    b.get("/admin/leads")
+    equal(b.post("/admin/leads/push", {"scope": "all", "status": "failed", "query": "resourceType=lead"}).status, 303)
+    wait_until(lambda: all(t.get("/leads/" + x["id"])["syncStatus"] == "success" for x in leads), 20, "all of them")
+    b.get("/admin/leads")
+    equal(b.post("/admin/leads/push", {"status": "failed", "query": ""}).status, 303)
+    has(b.get("/admin/leads").text, "No lead is selected")
 
 
 @test("signing out ends the session")

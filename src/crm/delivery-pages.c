@@ -1,0 +1,119 @@
+/* The list of deliveries, and sending them again. */
+#include "account/permission.h"
+#include "base/clock.h"
+#include "connection/connection-pages.h"
+#include "crm/crm-internal.h"
+#include "html/chrome.h"
+
+#define PAGE_ROWS 50
+#define ADDRESS "/admin/deliveries"
+
+enum { TITLE_LEAD, TITLE_TEXT };
+DB_STMT_ROWS(delivery_page_titles,
+    "SELECT id, COALESCE(NULLIF(full_name, ''), email, phone_number, provider_lead_id) FROM leads"
+    " WHERE account_id = ? AND id IN (",
+    "?", ")");
+
+/* What each delivery is of: the lead's name. */
+static int deliveries_add_titles(struct req *r, json_t *rows, struct err *err)
+{
+	size_t n = json_array_size(rows);
+	struct uuid *ids = arena_array(r->a, n + 1, sizeof(*ids));
+	struct db_val *v = arena_array(r->a, n + 1, sizeof(*v));
+	struct db_rows titles;
+
+	for (size_t i = 0; i < n; i++) {
+		uuid_parse(str_from(json_str(json_array_get(rows, i), "leadId")), &ids[i]);
+		v[i] = db_uuid(&ids[i]);
+	}
+	if (n == 0)
+		return 0;
+	if (db_query_rows(r->app->db, r->a, &delivery_page_titles,
+		DB_VALS(db_uuid(&r->actor.account_id)), v, n, 1, &titles, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < titles.count; k++)
+			if (uuid_eq(ids[i], db_get_uuid(&titles, k, TITLE_LEAD)))
+				json_set_str(json_array_get(rows, i), "title",
+				    db_get_text(&titles, k, TITLE_TEXT));
+	return 0;
+}
+
+/* The status in words, and when it is tried again; a time that has passed is no promise. */
+static void deliveries_tell_status(json_t *rows)
+{
+	int64_t now_us = clock_now_us();
+	json_t *row;
+	size_t i;
+
+	json_array_each(rows, i, row) {
+		json_set_str(
+		    row, "statusLabel", word_label(delivery_statuses, json_str(row, "status")));
+		json_set_str(row, "again",
+		    json_time(row, "nextAttemptAt") > now_us ? json_str(row, "nextAttemptAt")
+							     : NULL);
+	}
+}
+
+int crm_page_deliveries(struct req *r)
+{
+	struct delivery_filter f = {0};
+	struct slice s;
+	struct err err = ERR_INIT;
+	json_t *data, *connections;
+
+	if (!slice_read_page(r, &list_of_deliveries, &f, PAGE_ROWS, &s))
+		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
+	if (delivery_list(r->app, r->a, &f, &s, &err) == -1 ||
+	    deliveries_add_titles(r, s.rows, &err) == -1 ||
+	    connection_choices(r, "connectionId", &connections, &err) == -1)
+		return res_error(r, &err);
+	deliveries_tell_status(s.rows);
+	data = json_object();
+	chrome_slice(r, &s, data);
+	json_set(data, "connections", json_incref(connections));
+	json_set(data, "statuses", chrome_choices(r, "status", delivery_statuses));
+	json_set_strn(data, "status", f.status);
+	json_set_int(data, "filter_count", !uuid_is_nil(f.connection_id));
+	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_deliveries, &f).n > 0);
+	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
+	return chrome_page(r, 200, "deliveries", "Deliveries", "crm/deliveries", data);
+}
+
+struct delivery_again {
+	struct req *r;
+	const struct uuid *id;
+	int found;
+};
+
+static int delivery_again_body(struct db *db, void *arg, struct err *err)
+{
+	struct delivery_again *t = arg;
+
+	t->found = delivery_queue(db, t->r->a, &t->r->actor.account_id, t->id, err);
+	return t->found == -1 ? -1 : 0;
+}
+
+int crm_page_deliveries_push(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct str status = req_form(r, "status");
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->form.n; i++) {
+		struct uuid id;
+		struct delivery_again again = {.r = r, .id = &id};
+
+		if (!str_is(r->form.v[i].name, "id") || !uuid_parse(r->form.v[i].value, &id))
+			continue;
+		if (db_transaction(r->app->db, delivery_again_body, &again, &err) == -1)
+			return res_error(r, &err);
+		n += again.found == 1;
+	}
+	if (n == 0)
+		chrome_flash(r, "error", "Nothing was sent: select the deliveries to send again.");
+	else
+		chrome_flash(r, "ok", "Sending %zu again. Reload to see the result.", n);
+	return res_redirect(
+	    r, str_is(status, DELIVERY_FAILED) ? ADDRESS "?status=" DELIVERY_FAILED : ADDRESS);
+}

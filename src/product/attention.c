@@ -1,0 +1,189 @@
+/* What is wrong at the moment, each with the list of it. Counts are looked up every few seconds at
+ * most (dashboard-store.c), since every page shows them. */
+#include "product/attention.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "account/permission.h"
+#include "base/log.h"
+#include "connection/connection-pages.h"
+#include "connection/connection.h"
+#include "job/queue.h"
+#include "product/dashboard-store.h"
+
+#define NAMED_MOST 3 /* connections told one by one */
+
+static const struct attention_kind {
+	enum dashboard_metric metric;
+	const char *section, *href;
+	const char *one, *many; /* after the number */
+	const char *action;
+	uint64_t permission;
+} attention_kinds[] = {
+    {DASHBOARD_LEADS_FAILED, "leads", "/admin/leads?status=failed", "lead was not delivered",
+	"leads were not delivered", "Review", PERMIT(LEADS_VIEW)},
+    {DASHBOARD_LEADS_DEAD, "leads", "/admin/leads?status=dead", "lead was given up",
+	"leads were given up", "Review", PERMIT(LEADS_VIEW)},
+    {DASHBOARD_LEADS_PARTIAL, "leads", "/admin/leads?status=partial",
+	"lead is missing at one of its destinations",
+	"leads are missing at one of their destinations", "Review", PERMIT(LEADS_VIEW)},
+    {DASHBOARD_REFUSED, "events", "/admin/events?status=rejected",
+	"webhook was refused in the last day", "webhooks were refused in the last day", "See why",
+	PERMIT(WEBHOOKS_VIEW)},
+};
+#define NKINDS (sizeof(attention_kinds) / sizeof(attention_kinds[0]))
+
+static bool actor_may(const struct req *r, uint64_t permission)
+{
+	return (r->actor.permissions & permission) == permission;
+}
+
+static const char *count_text(struct arena *a, int64_t n)
+{
+	return n >= DASHBOARD_NOW_MOST ? arena_printf(a, "over %d", DASHBOARD_NOW_MOST - 1)
+				       : arena_printf(a, "%" PRId64, n);
+}
+
+static void attention_add(json_t *list, const char *text, const char *href, const char *action)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "text", text);
+	json_set_str(o, "href", href);
+	json_set_str(o, "action", action);
+	json_array_append_new(list, o);
+}
+
+static int attention_add_counts(struct req *r, json_t *list, struct err *err)
+{
+	for (size_t i = 0; i < NKINDS; i++) {
+		const struct attention_kind *k = &attention_kinds[i];
+		int64_t n = 0;
+
+		if (!actor_may(r, k->permission))
+			continue;
+		if (dashboard_count_now(r->app, r->a, &r->actor.account_id, k->metric, &n, err) ==
+		    -1)
+			return -1;
+		if (n > 0)
+			attention_add(list,
+			    arena_printf(
+				r->a, "%s %s", count_text(r->a, n), n == 1 ? k->one : k->many),
+			    k->href, k->action);
+	}
+	return 0;
+}
+
+/* Connections whose last call failed for good, by their names while they are few. */
+static int attention_add_connections(struct req *r, json_t *list, struct err *err)
+{
+	json_t *rows, *row;
+	size_t i, told = 0, n = 0;
+
+	if (!actor_may(r, PERMIT(CONNECTIONS_VIEW)))
+		return 0;
+	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1)
+		return -1;
+	json_array_each(rows, i, row) {
+		struct str status = str_from(json_str(row, "status"));
+
+		if (!str_is(status, CONNECTION_ERROR) && !str_is(status, CONNECTION_EXPIRED))
+			continue;
+		if (n++ < NAMED_MOST && ++told > 0)
+			attention_add(list,
+			    arena_printf(r->a, "%s %s", json_str(row, "name"),
+				str_is(status, CONNECTION_ERROR) ? "has an error" : "has expired"),
+			    arena_printf(r->a, "/admin/connections/%s", json_str(row, "id")),
+			    "Fix");
+	}
+	if (n > told)
+		attention_add(list,
+		    arena_printf(r->a, "%zu more connections have an error", n - told),
+		    "/admin/connections", "Fix");
+	return 0;
+}
+
+/* Destinations that are left alone for now, since they look dead. */
+static int attention_add_breakers(struct req *r, json_t *list, struct err *err)
+{
+	struct queue_lane *v;
+	json_t *names;
+	size_t n;
+
+	if (!actor_may(r, PERMIT(SETTINGS_VIEW)))
+		return 0;
+	if (queue_lanes(r->app, r->a, &r->actor.account_id, &v, &n, err) == -1 ||
+	    connection_names(r->app, r->a, &r->actor.account_id, &names, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const char *id = uuid_dup(r->a, v[i].key.target_id),
+			   *name = json_str(json_object_get(names, id), "name");
+
+		if (v[i].breaker.opened_us == 0 || name == NULL || v[i].key.class != JOB_LIVE)
+			continue;
+		attention_add(list,
+		    v[i].depth > 0
+			? arena_printf(
+			      r->a, "%s does not answer; %" PRId64 " wait for it", name, v[i].depth)
+			: arena_printf(r->a, "%s does not answer", name),
+		    arena_printf(r->a, "/admin/connections/%s", id), "See why");
+	}
+	return 0;
+}
+
+int attention_list(struct req *r, json_t **out, struct err *err)
+{
+	*out = json_own(r->a, json_array());
+	return attention_add_counts(r, *out, err) == -1 ||
+		       attention_add_connections(r, *out, err) == -1 ||
+		       attention_add_breakers(r, *out, err) == -1
+		   ? -1
+		   : 0;
+}
+
+/* ---- badges -------------------------------------------------------------------------------- */
+
+static void badge_add(struct chrome_badge *out, size_t *n, size_t max, const char *section,
+    int64_t count, const char *href, const char *what)
+{
+	size_t i = 0;
+
+	while (i < *n && strcmp(out[i].section, section) != 0)
+		i++;
+	if (count == 0 || i == max)
+		return;
+	if (i == *n)
+		out[(*n)++] = (struct chrome_badge){section, 0, href, what};
+	out[i].count += count;
+}
+
+size_t attention_badges(struct req *r, struct chrome_badge *out, size_t max)
+{
+	struct err err = ERR_INIT;
+	size_t n = 0;
+	int64_t count = 0;
+
+	for (size_t i = 0; i < NKINDS; i++) {
+		const struct attention_kind *k = &attention_kinds[i];
+
+		if (!actor_may(r, k->permission))
+			continue;
+		if (dashboard_count_now(
+			r->app, r->a, &r->actor.account_id, k->metric, &count, &err) == -1)
+			goto out;
+		badge_add(out, &n, max, k->section, count, k->href, k->many);
+	}
+	if (actor_may(r, PERMIT(CONNECTIONS_VIEW))) {
+		if (dashboard_count_now(r->app, r->a, &r->actor.account_id,
+			DASHBOARD_CONNECTIONS_BAD, &count, &err) == -1)
+			goto out;
+		badge_add(out, &n, max, "connections", count, "/admin/connections",
+		    "connections have an error");
+	}
+out:
+	/* a page is shown without its badges rather than not at all */
+	if (err.code != ERR_NONE)
+		log_warn("nav.badges", LOG_ERR(&err));
+	return n;
+}
