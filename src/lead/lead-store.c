@@ -216,7 +216,7 @@ static bool lead_is_among(const struct lead_row *const *rows, size_t n, const st
 int lead_lock(struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n,
     struct lead_state *states, struct err *err)
 {
-	struct db_val ids[LIMIT_DB_BATCH];
+	struct db_val *ids = arena_array(a, n, sizeof(*ids));
 	struct db_rows found;
 
 	for (size_t i = 0; i < n; i++)

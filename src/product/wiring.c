@@ -45,7 +45,7 @@ static const struct chrome_nav product_nav[] = {
 	"Work that waits behind the answer: a lane for each destination, so that none holds up the "
 	"others.",
 	"GET /connect/v1/queue"},
-    {"settings", "Settings", "/admin/settings", "gear", 0, NULL, MONITORING,
+    {"settings", "Settings", "/admin/settings", "gear", 0, NULL, NULL,
 	"The account, its people and keys, how long data are kept, who did what; and your own "
 	"profile.",
 	"GET /connect/v1/me"},
@@ -59,12 +59,13 @@ static const struct chrome_nav product_nav[] = {
 /* The parts of the settings, in the order of their tabs; the first that a person may see is where
  * the settings begin. */
 static const struct chrome_nav product_settings[] = {
-    {"account", "Account", "/admin/settings/account", NULL, PERMIT(SETTINGS_VIEW), NULL},
-    {"people", "People", "/admin/settings/people", NULL, PERMIT(SETTINGS_VIEW), NULL},
-    {"api-keys", "API keys", "/admin/settings/api-keys", NULL, PERMIT(SETTINGS_VIEW), NULL},
-    {"retention", "Data retention", "/admin/settings/retention", NULL, PERMIT(SETTINGS_VIEW), NULL},
-    {"audit", "Audit log", "/admin/settings/audit", NULL, PERMIT(AUDIT_VIEW), NULL},
-    {"profile", "My profile", "/admin/settings/profile", NULL, 0, NULL},
+    {"account", "Account", "/admin/settings/account", .permission = PERMIT(SETTINGS_VIEW)},
+    {"people", "People", "/admin/settings/people", .permission = PERMIT(SETTINGS_VIEW)},
+    {"api-keys", "API keys", "/admin/settings/api-keys", .permission = PERMIT(SETTINGS_VIEW)},
+    {"retention", "Data retention", "/admin/settings/retention",
+	.permission = PERMIT(SETTINGS_VIEW)},
+    {"audit", "Audit log", "/admin/settings/audit", .permission = PERMIT(AUDIT_VIEW)},
+    {"profile", "My profile", "/admin/settings/profile", .permission = 0},
     {.path = NULL},
 };
 
