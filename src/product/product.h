@@ -43,7 +43,7 @@ int product_readyz(struct req *r);
 int product_static_file(struct req *r);
 int product_home(struct req *r);
 int product_page_dashboard(struct req *r);
-int product_page_settings(struct req *r); /* GET /admin/settings: their first part */
+int product_page_settings(struct req *r);   /* GET /admin/settings: their first part */
 int product_page_search(struct req *r);     /* GET /admin/search?q= */
 int product_page_styleguide(struct req *r); /* GET /admin/styleguide */
 #endif
