@@ -50,7 +50,7 @@ struct floor {
 static int fill(struct floor *f, struct err *err)
 {
 	struct csv_row row;
-	const char *problem;
+	struct import_row read;
 	int rc = 1;
 
 	arena_reset(f->a);
@@ -63,9 +63,11 @@ static int fill(struct floor *f, struct err *err)
 		    .provider_type = STR("manual"),
 		    .resource_type = STR("contact"),
 		    .source = RECORD_SOURCE_IMPORT};
-		if (!import_map_row(f->map, f->a, &row, &it->external_id, &it->data, &problem))
+		if (!import_map_row(f->map, f->a, &row, &read))
 			return err_set(
-			    err, ERR_INVALID, "line %lld: %s", (long long)row.line, problem);
+			    err, ERR_INVALID, "line %lld: %s", (long long)row.line, read.problem);
+		it->external_id = read.external_id;
+		it->data = read.data;
 		f->words[f->n] = record_words(f->a, it);
 		f->id[f->n] = uuid_new();
 		f->change[f->n++] = uuid_new();

@@ -179,32 +179,43 @@ static struct map *record_columns(struct arena *a, const json_t *record, struct 
 	return into;
 }
 
-static void csv_add_record(
-    struct arena *a, struct csv_writer *w, const json_t *record, struct map *columns)
+/* Columns that were chosen have their path, others are found on the way. */
+static void csv_add_record(struct arena *a, struct csv_writer *w, const json_t *record,
+    struct map *columns, bool is_chosen)
 {
-	struct map *values = record_columns(a, record, map_new(a));
+	struct map *values = is_chosen ? NULL : record_columns(a, record, map_new(a));
 
 	for (const char *const *name = record_csv_names; *name != NULL; name++)
 		csv_write_json(w, a, json_object_get(record, *name));
 	for (size_t i = 0; i < map_count(columns); i++)
-		csv_write_json(w, a, map_get(values, map_key(columns, i)));
+		csv_write_json(w, a,
+		    is_chosen ? record_path_value(
+				    a, map_value(columns, i), json_object_get(record, "data"))
+			      : map_get(values, map_key(columns, i)));
 	csv_write_end(w);
 }
 
-static void csv_write_records(struct arena *a, struct buf *b, const json_t *rows)
+static void csv_write_records(
+    struct arena *a, struct buf *b, const json_t *rows, const json_t *chosen)
 {
 	struct csv_writer w = {.b = b};
 	struct map *columns = map_new(a);
 
-	for (size_t i = 0; i < json_array_size(rows); i++)
+	for (size_t i = 0; i < json_array_size(chosen); i++) {
+		struct str path = str_from(json_string_value(json_array_get(chosen, i)));
+
+		map_put(columns, path, path_compile(a, path, NULL));
+	}
+	for (size_t i = 0; chosen == NULL && i < json_array_size(rows); i++)
 		(void)record_columns(a, json_array_get(rows, i), columns);
 	record_csv_head(&w, a, columns);
 	csv_write_end(&w);
 	for (size_t i = 0; i < json_array_size(rows); i++)
-		csv_add_record(a, &w, json_array_get(rows, i), columns);
+		csv_add_record(a, &w, json_array_get(rows, i), columns, chosen != NULL);
 }
 
-static int picked_export(struct req *r, const struct records_picked *p, bool is_csv)
+static int picked_export(
+    struct req *r, const struct records_picked *p, const struct record_browse *from, bool is_csv)
 {
 	struct buf *b = buf_new(r->a, EXPORT_BYTES);
 	struct err err = ERR_INIT;
@@ -214,7 +225,7 @@ static int picked_export(struct req *r, const struct records_picked *p, bool is_
 	if (picked_load(r, p, &rows, &err) == -1)
 		return res_error(r, &err);
 	if (is_csv)
-		csv_write_records(r->a, b, rows);
+		csv_write_records(r->a, b, rows, from->columns);
 	for (size_t i = 0; !is_csv && i < json_array_size(rows); i++) {
 		json_append(b, json_array_get(rows, i));
 		buf_chr(b, '\n');
@@ -397,7 +408,7 @@ int record_page_bulk(struct req *r)
 	if (str_is(action, "replay"))
 		return picked_replay(r, &picked, record_browse_link(&b));
 	if (!str_is(action, "delete"))
-		return picked_export(r, &picked, str_is(action, "csv"));
+		return picked_export(r, &picked, &b, str_is(action, "csv"));
 	return is_sure ? picked_delete(r, &picked, record_browse_link(&b))
 		       : bulk_ask(r, &b, &picked, "delete", &err);
 }

@@ -306,6 +306,13 @@ def _():
         has(html.unescape(page), value, field)
         link = link_to(page, "csv")
         equal(list(csv.reader(io.StringIO(browser.get(link).text)))[0][7:], ["data." + path], link)
+    # and of those that are ticked on the page
+    row = t.records("&resourceType=paths")[0]
+    browser.get("/admin/records?resourceType=paths")
+    answer = browser.post("/admin/records/bulk", {"action": "csv", "query": "resourceType=paths&col=tags[]&col=name",
+                                                  "id": row["id"]})
+    equal([r[7:] for r in csv.reader(io.StringIO(answer.text))],
+          [["data.tags[]", "data.name"], ['["red","blue"]', "Mia"]])
     # an export with such columns, imported unchanged, changes nothing
     text = t.api("GET", "/records/export?columns=name,tags[],items[].sku,addr,tags").body
     answer = t.api("POST", "/records/import?resourceType=paths", text, {"Content-Type": "text/csv"}).json()
