@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct str out = {NULL, 0};
 		struct err e = ERR_INIT;
 
-		if (coding_undo(a, str_from(codings[i]),
-			(struct str){(const char *)data, size}, MOST, &out, &e) == 0)
+		if (coding_undo(a, str_from(codings[i]), (struct str){(const char *)data, size},
+			MOST, &out, &e) == 0)
 			require(e.code == ERR_NONE && out.p != NULL && out.n <= MOST);
 		else
 			require((e.code == ERR_MALFORMED || e.code == ERR_LIMIT) && e.msg[0]);
