@@ -218,12 +218,12 @@ static void ready_once(void)
 	memset(text, 'x', sizeof(text));
 	memcpy(text + 999, "\xc3\xa4", 2);
 	text[1100] = '\0';
-	OK(lead_store_problem(db, a, &row, false, text, &err), &err);
+	OK(lead_store_problem(db, a, &row, LEAD_RECEIVED, text, &err), &err);
 	CHECK(strlen(TEXT_OF(
 		  db, a, "SELECT stage_error FROM leads WHERE id = ?", db_uuid(&l.id))) == 999);
 	CHECK(TEXT_EQ(
 	    TEXT_OF(db, a, "SELECT stage FROM leads WHERE id = ?", db_uuid(&l.id)), "received"));
-	OK(lead_store_problem(db, a, &row, true, "gone", &err), &err);
+	OK(lead_store_problem(db, a, &row, LEAD_FAILED, "gone", &err), &err);
 	CHECK(TEXT_EQ(
 	    TEXT_OF(db, a, "SELECT stage FROM leads WHERE id = ?", db_uuid(&l.id)), "failed"));
 
@@ -241,7 +241,7 @@ static void ready_once(void)
 	/* a second time, and a problem afterwards, change nothing */
 	row.lead = json_parse(a, STR("{\"email\":\"z@b.co\"}"), NULL);
 	CHECK(make_ready(db, a, &row, &err) == 0);
-	OK(lead_store_problem(db, a, &row, true, "late", &err), &err);
+	OK(lead_store_problem(db, a, &row, LEAD_FAILED, "late", &err), &err);
 	CHECK(lead_get_json(&app, a, &account, &l.id, &json, &err) == 1);
 	CHECK(TEXT_EQ(json_str(json, "email"), "a@b.co") &&
 	      TEXT_EQ(json_str(json, "stage"), "ready"));
