@@ -219,6 +219,23 @@ json_t *path_get(const struct path *p, const json_t *root)
 	return first;
 }
 
+static void path_collect_below(
+    const struct path_step *s, size_t n, const json_t *value, json_t *list)
+{
+	for (; value && n && s->key; s++, n--)
+		value = path_descend(value, s);
+	if (value && n)
+		for (size_t i = 0; i < json_array_size(value); i++)
+			path_collect_below(s + 1, n - 1, json_array_get(value, i), list);
+	else if (value)
+		json_array_append(list, (json_t *)(uintptr_t)value);
+}
+
+void path_collect(const struct path *p, const json_t *root, json_t *list)
+{
+	path_collect_below(p->steps, p->n, root, list);
+}
+
 json_t *path_lookup(struct arena *a, const json_t *root, const char *text)
 {
 	struct path *p = path_compile(a, str_from(text), NULL);

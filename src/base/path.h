@@ -25,6 +25,8 @@ typedef int path_fn(void *arg, json_t *value);
 int path_each(const struct path *p, const json_t *root, path_fn *each, void *arg);
 /* The value there, borrowed from root, or NULL. A fan-out path gives its first match. */
 json_t *path_get(const struct path *p, const json_t *root);
+/* Appends all that is there to the list, in order: one value, or each that a fan-out finds. */
+void path_collect(const struct path *p, const json_t *root, json_t *list);
 /* Compile and get in one, for text that comes once. NULL if absent or not a path. */
 json_t *path_lookup(struct arena *a, const json_t *root, const char *text);
 /* Sets the value at a path without fan-out, making objects on the way where nothing or null is (a

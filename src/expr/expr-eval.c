@@ -457,11 +457,34 @@ struct loops_walk {
 	void *arg;
 };
 
+/* What a loop walks. Where a configured path fans out, it is all that the path finds, one behind
+ * the other: `entry[].changes` is the changes of every entry. */
+static json_t *loop_source(const struct expr *e, struct scope *s)
+{
+	struct str at = e->kind == EXPR_PATH ? expr_text(e->of, s) : (struct str){NULL, 0};
+	const struct path *p = at.n == 0 ? NULL : path_compile(s->a, at, NULL);
+	json_t *found, *all, *one;
+	size_t i;
+
+	if (p == NULL || !path_fans_out(p))
+		return expr_borrow(e, s);
+	found = json_own(s->a, json_array());
+	all = json_own(s->a, json_array());
+	path_collect(p, expr_borrow(e->in, s), found);
+	json_array_each(found, i, one) {
+		if (json_is_array(one))
+			json_array_extend(all, one);
+		else
+			json_array_append(all, one);
+	}
+	return json_array_size(found) == 0 ? NULL : all;
+}
+
 static int loops_step(const struct loops_walk *w, size_t level)
 {
 	if (level == w->ls->n)
 		return w->each(w->s, w->arg);
-	json_t *source = expr_borrow(w->ls->source[level], w->s);
+	json_t *source = loop_source(w->ls->source[level], w->s);
 	size_t n = json_is_array(source) ? json_array_size(source) : json_is_object(source) ? 1 : 0;
 	if (n == 0 && w->missed != NULL)
 		return w->missed(w->s, level,

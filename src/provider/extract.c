@@ -328,7 +328,10 @@ static void items_add_merged_one(
 		return;
 	s->slot[f->rule->merged_slot].json = id_value;
 	data = expr_json(f->rule->merged_data, s, false);
-	if (data == NULL || !json_is_object(json_own(s->a, data)))
+	if (data == NULL)
+		return;
+	json_own(s->a, data);
+	if (!json_is_object(data))
 		return;
 	if (key.n > 0)
 		key = str_from(arena_printf(s->a, "%.*s|%.*s", (int)key.n, key.p, (int)id.n, id.p));

@@ -12,7 +12,7 @@ import threading
 import time
 
 from harness import SRC, Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
-from tenant import Meta, Tenant, row_id
+from tenant import CustomWebhook, Meta, Tenant, row_id
 
 product = Instance(env={"CONNECT_WORKERS": "4", "CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "200",
                         "CONNECT_PUSH_ATTEMPTS": "100"})
@@ -282,6 +282,23 @@ def _():
         leads, again = kill_run(killer, t, m, sinks, dead)
         print("# %d leads at two destinations each, %d killed so far, %d pushes came again with their key"
               % (leads, killer.killed, again))
+
+
+@test("kill -9 of runners amid a webhook of many items: each is taken, once, though the payload has no times")
+def _():
+    t = Tenant(product)
+    hook = CustomWebhook(t, resourceType="many", itemsPath="rows")
+    items = 9000
+    event = hook({"rows": [{"id": "m%d" % i, "n": i} for i in range(items)]})["eventId"]
+    for part in range(1, 4):
+        wait_until(lambda: t.rows("records", "resource_type = 'many'") >= part * 1000, 20)
+        hook({"rows": [{"id": "m%d" % part, "n": -1}]})        # newer news of what was taken
+        kill(*product.children("cron"))
+    told = wait_until(lambda: (lambda e: e["status"] != "verified" and e)(t.get("/events/" + event)), 60)
+    equal((told["status"], told["items"], told["taken"], told["firstNotTaken"]), ("processed", items, items, None))
+    equal(t.rows("records", "resource_type = 'many'"), items)
+    equal(t.rows("record_changes"), items + 3)
+    equal(t.rows("records", "resource_type = 'many' AND data LIKE '%\"n\":-1}'"), 3)
 
 
 @test("kill -9 of MariaDB amid the stream: what was acknowledged is stored after its restart")

@@ -348,8 +348,8 @@ def _():
     meta = Meta(t)
     true("webhook was refused" not in b.get("/admin/dashboard").text, "nothing is wrong")
     equal(meta.post(b"{}", headers={"X-Hub-Signature-256": "sha256=00"}).status, 401)
-    wait_until(lambda: "1 webhook was refused" in b.get("/admin/dashboard").text, 15, "the refusal")
-    page = html.unescape(b.get("/admin/dashboard").text)
+    page = wait_until(lambda: (lambda p: p if "1 webhook was refused" in p else None)(html.unescape(b.get("/admin/dashboard").text)),
+                      15, "the refusal")
     has(page, 'href="/admin/events?status=rejected"')
     wait_until(lambda: re.search(r'class="badge" href="/admin/events\?status=rejected">1<', html.unescape(b.get("/admin/leads").text)), 15,
                "the badge")

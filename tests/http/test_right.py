@@ -80,7 +80,7 @@ def _():
     answer = t.api("PATCH", "/connections/" + made["id"], {"credentials": {"webhookSecret": "not base64"}})
     equal((answer.status, answer.json()["errors"][0]["field"]), (422, "credentials.webhookSecret"), answer)
     hook = {"signatureScheme": "token"}
-    for setting, value, field in (("externalIdPath", "a..b", "externalIdPath"), ("itemsPath", "a[x]", "itemsPath"),
+    for setting, value, field in (("externalIdPath", "a..b", "externalIdPath"), ("itemsPath", "a[x", "itemsPath"),
                                   ("externalIdPath", "", "externalIdPath"), ("dedupePath", "a.b\\c", "dedupePath"),
                                   ("leadFields", {"email": "a..b"}, "leadFields.email"),
                                   ("leadFields", {"email": ["mail"]}, "leadFields.email"),

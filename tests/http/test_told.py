@@ -139,6 +139,17 @@ def _():
     equal(sorted(records(hook, kind)), ["r1", "r3", "r4", "r5"])
 
 
+@test("a path that fans out gives the items of all that it finds")
+def _():
+    kind = fresh()
+    hook = CustomWebhook(tenant(), resourceType=kind, itemsPath="entry[].changes")
+    equal(told(send(hook, '{"entry":[{"changes":[{"id":"f1"},{"id":"f2"}]},{"id":"x"},{"changes":[{"id":"f3"}]}]}')),
+          ("processed", 3, 3, None))
+    equal(send(hook, '{"entry":[{"id":"x"}]}')["reason"], 'the path "entry[].changes" finds nothing')
+    equal(send(hook, '{"entry":[{"changes":[]}]}')["reason"], "the list of items is empty")
+    equal(sorted(records(hook, kind)), ["f1", "f2", "f3"])
+
+
 @test("ids lose blanks at their ends")
 def _():
     kind = fresh()

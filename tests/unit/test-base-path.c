@@ -72,6 +72,32 @@ static void finds(void)
 	arena_free(a);
 }
 
+static void collects(void)
+{
+	static const struct {
+		int line;
+		const char *path, *all;
+	} rows[] = {
+	    {__LINE__, "entry[].id", "[\"1\",\"2\",\"3\",\"4\"]"},
+	    {__LINE__, "entry[].changes[].value.leadgen_id", "[11,12,41]"},
+	    {__LINE__, "matrix[]", "[[1,2],[3]]"},
+	    {__LINE__, "matrix[][]", "[1,2,3]"},
+	    {__LINE__, "address.city", "[\"Rome\"]"},
+	    {__LINE__, "none[]", "[]"},
+	    {__LINE__, "object[].x", "[]"},
+	};
+	struct arena *a = arena_new();
+	json_t *root = json_parse(a, str_from(document), NULL);
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		json_t *list = json_own(a, json_array());
+
+		path_collect(path_compile(a, str_from(rows[i].path), NULL), root, list);
+		CHECK_AT(rows[i].line, TEXT_EQ(json_text(a, list).p, rows[i].all));
+	}
+	arena_free(a);
+}
+
 static void the_root(void)
 {
 	struct arena *a = arena_new();
@@ -193,6 +219,6 @@ static void sets(void)
 void suite_base_path(void);
 void suite_base_path(void)
 {
-	ADD_TESTS("base/path", {"finds", finds}, {"the root", the_root},
+	ADD_TESTS("base/path", {"finds", finds}, {"collects", collects}, {"the root", the_root},
 	    {"names in brackets", names_in_brackets}, {"not paths", not_paths}, {"sets", sets});
 }
