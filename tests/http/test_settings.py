@@ -11,6 +11,7 @@ import json
 import os
 import re
 import struct
+import threading
 import time
 import urllib.parse
 import uuid
@@ -299,6 +300,27 @@ def _():
     problem(here().api("PATCH", "/users/" + users[second], {"role": "viewer"}, key=key), 403)
     problem(here().api("DELETE", "/users/" + users[second], key=key), 403)
     # two admins who remove each other at once: one stays
+    for _ in range(4):
+        rivals = here().new_account("Rivals")
+        ids = {rivals.email: rivals.user_id}
+        other = add(rivals, "admin")
+        ids[other] = next(u["id"] for u in rivals.api("GET", "/users").json()["data"] if u["email"] == other)
+        tokens = {rivals.email: token_of(rivals.email, rivals.password), other: token_of(other)}
+        answers, start = [], threading.Barrier(2)
+
+        def remove(token, id_):
+            start.wait()
+            answers.append(here().api("DELETE", "/users/" + id_, key=False,
+                                      headers={"Authorization": "Bearer " + token.json()["accessToken"]}).status)
+        pair = [threading.Thread(target=remove, args=(tokens[rivals.email], ids[other])),
+                threading.Thread(target=remove, args=(tokens[other], ids[rivals.email]))]
+        for thread in pair:
+            thread.start()
+        for thread in pair:
+            thread.join()
+        true(sorted(answers)[0] == 204 and sorted(answers)[1] in (401, 404, 409), answers)
+        equal(here().sql("SELECT COUNT(*) FROM memberships WHERE role = 'admin' AND account_id = " + row_id(rivals.id)), [["1"]])
+    # a new role holds at once
     one, two = signed_in(made.email, made.password), signed_in(second)
     equal(flashed(one, send(one, "/people/%s/role" % users[second], "/people/" + users[second], role="viewer")),
           second + " is Viewer now.")
