@@ -219,21 +219,15 @@ json_t *path_get(const struct path *p, const json_t *root)
 	return first;
 }
 
-static void path_collect_below(
-    const struct path_step *s, size_t n, const json_t *value, json_t *list)
+static int path_append_to(void *arg, json_t *value)
 {
-	for (; value && n && s->key; s++, n--)
-		value = path_descend(value, s);
-	if (value && n)
-		for (size_t i = 0; i < json_array_size(value); i++)
-			path_collect_below(s + 1, n - 1, json_array_get(value, i), list);
-	else if (value)
-		json_array_append(list, (json_t *)(uintptr_t)value);
+	json_array_append(arg, value);
+	return 0;
 }
 
 void path_collect(const struct path *p, const json_t *root, json_t *list)
 {
-	path_collect_below(p->steps, p->n, root, list);
+	(void)path_each(p, root, path_append_to, list);
 }
 
 json_t *path_lookup(struct arena *a, const json_t *root, const char *text)

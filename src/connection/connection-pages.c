@@ -133,6 +133,7 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 	json_set_str(o, "providerName", c->provider->display_name);
 	json_set_bool(o, "is_source", provider_can(c->provider, "webhook_receive"));
 	json_set_bool(o, "is_destination", provider_can(c->provider, "crm_push"));
+	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
 	return o;
 }
 

@@ -198,6 +198,7 @@ int import_page_upload(struct req *r)
 	if (import_adopt(r->app->db, r->a, &t.account_id, t.resource_type, &source, &o, &err) ==
 		-1 ||
 	    import_prepare(r->a, &source, &o, &map, &err) == -1 ||
+	    import_guess_key(r->a, &source, t.resource_type, &o, &err) == -1 ||
 	    import_provider(r->a, &source, &o, &t.provider_type, &err) == -1)
 		return import_form_page(r, 422, error_sentence(r, &err));
 	t.args = import_options_text(r->a, &o);
@@ -511,7 +512,9 @@ static int draft_read_again(struct import_preview *p)
 	o.is_detected = false;
 	o.why = NULL;
 	import_blank_parse(req_form(p->r, "blank"), &o.is_blank_cleared);
-	if (import_prepare(p->r->a, &p->source, &o, &map, &err) == -1)
+	o.key_columns = NULL; /* the columns are others now */
+	if (import_prepare(p->r->a, &p->source, &o, &map, &err) == -1 ||
+	    import_guess_key(p->r->a, &p->source, p->task.resource_type, &o, &err) == -1)
 		return preview_page(
 		    p, 422, p->plain, o.is_blank_cleared, true, error_sentence(p->r, &err));
 	p->task.args = import_options_text(p->r->a, &o);

@@ -9,9 +9,8 @@
 #include "record/record-paths.h"
 
 #define COLUMNS_DEFAULT 3
-#define COLUMNS_ALWAYS 2 /* of them; the third where there is room */
-#define FIELDS_MAX 100   /* that are offered by their name */
-#define FIELDS_SHOWN 16  /* to be ticked, with an example */
+#define FIELDS_MAX 100  /* that are offered by their name */
+#define FIELDS_SHOWN 16 /* to be ticked, with an example */
 #define EXAMPLE_BYTES 24
 #define CELL_BYTES 120
 #define CELL_SHOWN 28 /* what is longer is told whole where it is pointed at */
@@ -566,9 +565,10 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 		json_set_str(o, "path", path);
 		json_set_str(o, "label", column_label(l.a, l.paths, i));
 		json_set_str(o, "class",
-		    (l.any == NULL && !is_usual) || i < COLUMNS_ALWAYS
-			? column_class(&l, path, rows)
-			: arena_printf(l.a, "%s c-extra", column_class(&l, path, rows)));
+		    arena_printf(l.a, "%s%s", column_class(&l, path, rows),
+			(l.any == NULL && !is_usual) || i == 0 ? ""
+			: i == 1                               ? " c-less"
+							       : " c-extra"));
 		json_array_append_new(shown, o);
 	}
 	json_array_each(rows, i, row)

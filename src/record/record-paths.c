@@ -61,12 +61,6 @@ int record_paths_each(
 	return rc;
 }
 
-static int path_collect(void *arg, json_t *value)
-{
-	json_array_append(arg, value);
-	return 0;
-}
-
 json_t *record_path_value(struct arena *a, const struct path *path, const json_t *data)
 {
 	json_t *all;
@@ -74,6 +68,6 @@ json_t *record_path_value(struct arena *a, const struct path *path, const json_t
 	if (!path_fans_out(path))
 		return path_get(path, data);
 	all = json_own(a, json_array());
-	(void)path_each(path, data, path_collect, all);
+	path_collect(path, data, all);
 	return json_array_size(all) > 0 ? all : NULL;
 }

@@ -367,7 +367,7 @@ def _():
     equal(page.status, 200, page)
     has(page.text, "people.csv")
     has(page.text, "&lt;b&gt;Ann&lt;/b&gt;")
-    has(page.text, "No column tells the records apart")
+    has(page.text, "Which column identifies a row?")
     has(page.text, 'name="key_1"')
     equal(re.findall(r'name="to_\d" value="([^"]*)"', page.text), ["Nr", "Name", "Age"])
     form = {"to_0": "external_id", "type_0": "text", "to_1": "person.name", "type_1": "text",
@@ -415,6 +415,40 @@ def _():
         answer = b._request("POST", "/admin/records/import", body, {"Content-Type": ct})
         equal(answer.status, 422, answer)
         has(answer.text, word)
+
+
+@test("pages: the column that identifies a row is found, so that the same file again makes no doubles")
+def _():
+    b = browser()
+
+    def upload(t, text):
+        b.get("/admin/records/import")
+        body, ct = multipart({"_csrf": b.csrf(), "providerType": "manual", "resourceType": t, "csv": text})
+        at = b._request("POST", "/admin/records/import", body, {"Content-Type": ct}).header("Location")
+        text = b.get(at).text
+        found = re.search(r"whose <b>([^<]*)</b> is known", text)
+        keys = re.findall(r'name="(key_\d)"[^>]*checked', text)
+        return at, found and found.group(1), keys
+
+    rows = "Contact ID,First name,Email,Paid\nC-1,%s,ann@example.com,1\nC-2,Bob,bob@example.com,2\n"
+    t = kind()
+    for name in ("Ann", "Anna"):
+        at, key, keys = upload(t, rows % name)
+        equal((key, keys), ("Contact ID", ["key_0"]))
+        result = b.post(at, {"key_0": "true", "action": "run"}).header("Location")
+        wait_until(lambda at=result: "chip-completed" in b.get(at).text, 30, "the result")
+    equal(sorted(r["data"]["First name"] for r in records(t).values()), ["Anna", "Bob"])
+    for kind_, text, key in (("contact", rows % "Ann", "Email"),
+                             ("contact", "Name,Email\nA,a@example.com\nB,a@example.com\n", None),
+                             ("contact", "Contact ID,Email\n1,a@example.com\n2,\n", "Contact ID"),
+                             ("order", "Paid,Name\n1,A\n2,B\n", None),
+                             ("product", "SKU,Name\nx,A\ny,A\n", "SKU")):
+        at, found, _ = upload(kind_, text)
+        equal(found, key, text)
+        b.post(at, {"action": "discard"})
+    at, _, _ = upload("contact", "a,Email;Name\nx;y\n")
+    equal(b.post(at, {"delimiter": "semicolon", "encoding": "auto", "action": "again"}).status, 303)
+    equal(b.get(at).status, 200)
 
 
 @test("a draft is no import yet")
