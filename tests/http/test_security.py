@@ -8,7 +8,7 @@ import threading
 import uuid
 
 from crm import Crm
-from harness import Instance, equal, here, hmac_hex, run, test, wait_until
+from harness import Instance, equal, here, hmac_hex, run, test, true, wait_until
 
 SECRET = "canary-webhook-secret-0123456789"
 
@@ -139,7 +139,9 @@ def _():
     def told(answer):
         """What came of it: it was verified, so it is kept and acknowledged."""
         equal(answer.status, 200, answer)
-        event = product.api("GET", "/events/" + answer.json()["eventId"]).json()
+        address = "/events/" + answer.json()["eventId"]
+        event = wait_until(lambda: (lambda e: e if e["status"] != "verified" else None)(product.api("GET", address).json()),
+                           60, "its items")
         true(event["notTaken"] > 0 and event["taken"] + event["notTaken"] == event["items"] and event["reason"], event)
         return event
 
