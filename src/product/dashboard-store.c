@@ -70,14 +70,15 @@ static bool count_key_eq(const struct count_key *a, const struct count_key *b)
 	       a->from_us == b->from_us && a->to_us == b->to_us;
 }
 
-/* The past stays as it is but for late arrivals (a drained spool); the present does not. */
-static int64_t count_lifetime_us(int64_t to_us)
+/* The past of events stays as it is but for late arrivals (a drained spool); leads may come with a
+ * time of their own; the present does not stay. */
+static int64_t count_lifetime_us(const struct count_key *k)
 {
-	int64_t age = clock_now_us() - to_us;
+	int64_t age = clock_now_us() - k->to_us;
 
-	if (to_us == 0)
+	if (k->to_us == 0)
 		return NOW_US;
-	if (age > 2 * HOUR_US)
+	if (age > 2 * HOUR_US && k->metric != DASHBOARD_LEADS)
 		return HOUR_US;
 	return age > 0 ? 60 * SECOND_US : 5 * SECOND_US;
 }
@@ -141,7 +142,7 @@ int dashboard_count(struct app *app, struct arena *a, const struct uuid *account
 		return -1;
 	counts[slot].key = key;
 	counts[slot].count = *out;
-	counts[slot].until_us = now + count_lifetime_us(to_us);
+	counts[slot].until_us = now + count_lifetime_us(&key);
 	return 0;
 }
 
