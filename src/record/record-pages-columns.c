@@ -408,14 +408,16 @@ static void columns_choose(struct column_list *l, struct column_fields *f, const
 			json_array_append_new(l->paths, json_string(v[i]->path));
 }
 
-/* The view's own columns, but what the titles say already. */
-static void columns_of_view(struct column_list *l, const json_t *wanted, const json_t *rows)
+/* The view's own columns, but what the titles say already; of a page's own view, which nobody
+ * wished for, also not those without any value. */
+static void columns_of_view(
+    struct column_list *l, const json_t *wanted, const json_t *rows, bool is_wished)
 {
 	l->paths = json_own(l->a, json_array());
 	for (size_t i = 0; i < json_array_size(wanted); i++) {
 		const char *path = json_string_value(json_array_get(wanted, i));
 
-		if (path != NULL && !column_is_needless(l, path, rows, true))
+		if (path != NULL && !column_is_needless(l, path, rows, is_wished))
 			json_array_append(l->paths, json_array_get(wanted, i));
 	}
 }
@@ -553,7 +555,7 @@ int record_columns_show(const struct record_browse *b, json_t *data, json_t *row
 		json_set_str(row, "title", record_name(l.a, row));
 	}
 	if (l.paths == NULL && b->view_columns != NULL) {
-		columns_of_view(&l, b->view_columns, rows);
+		columns_of_view(&l, b->view_columns, rows, !is_usual);
 	} else if (l.paths == NULL) {
 		fields_of_rows(seen, rows);
 		columns_choose(&l, seen, rows);
