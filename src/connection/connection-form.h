@@ -5,7 +5,7 @@
 
 #include "connection/connection.h"
 
-/* Adds to data: error, name, credentials[], settings[], more[] (rarely needed settings): fields
+/* Adds to data: errors (chrome_wrong), name, sign_in{choices[]} where it is asked, credentials[], settings[], more[] (rarely needed settings): fields
  * {name,label,help,value,is_needed,error, is_<kind>, choices[]}. Values are those posted, else
  * those of c. Credentials are never shown again. */
 void connection_form_fields(struct req *r, const struct provider *p, const struct connection *c,

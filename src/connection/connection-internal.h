@@ -73,6 +73,20 @@ void connection_cache_check(const struct uuid *id);
  * minute, or once a second while it fails. Only connection_call uses connections. */
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
     const struct call_result *res, struct err *err);
+/* How calls sign in where the connection says so, in settings.auth.type (connection-auth.c). */
+bool sign_in_is_asked(const struct provider *p);
+/* The kinds and what people call them, in the order in which they are asked for; how many. */
+size_t sign_in_kinds(const char **types, const char **labels, size_t max);
+const char *sign_in_label(const char *type);
+/* The kind that a credential is of, or NULL. */
+const char *sign_in_of_credential(const char *key);
+/* Sets the kind that was not given by the credentials there are; ERR_INVALID where those that were
+ * now given would not be sent, or tell of several kinds. given_*: of the body, or NULL. */
+int sign_in_settle(struct arena *a, const struct provider *p, const json_t *given_credentials,
+    const json_t *given_settings, const json_t *credentials, json_t *settings, struct err *err);
+/* Why it cannot be tested, in a sentence: nothing can be called, or not without a credential that
+ * it does not have. NULL: it can. */
+const char *connection_untestable(struct arena *a, const struct connection *c);
 /* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
  * "settings.x". given: those settings (or NULL) that somebody now wrote; templates of others are as
  * they were stored, and what uses them copes. */

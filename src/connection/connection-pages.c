@@ -373,6 +373,7 @@ int connection_page_detail(struct req *r)
 	json_set_bool(
 	    data, "has_settings", json_array_size(json_object_get(data, "setting_list")) > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
+	json_set_str(data, "untestable", connection_untestable(r->a, c));
 	json_set(data, "former", former_list(c));
 	json_set_bool(data, "has_former", json_array_size(json_object_get(data, "former")) > 0);
 	json_set_bool(data, "is_disabled", strcmp(c->status, CONNECTION_DISABLED) == 0);

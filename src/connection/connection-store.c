@@ -307,6 +307,9 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 	grace.us = body.grace_hours * 3600 * SECOND_US;
 	c->access.credentials = connection_body_merge(a, c->access.credentials, body.credentials);
 	c->access.settings = connection_body_merge(a, c->access.settings, body.settings);
+	if (sign_in_settle(a, c->provider, body.credentials, body.settings, c->access.credentials,
+		c->access.settings, err) == -1)
+		return -1;
 	if (connection_check(app, c->provider, c->access.credentials, c->access.settings,
 		body.settings, err) == -1)
 		return -1;

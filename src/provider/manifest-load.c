@@ -30,6 +30,22 @@ static bool is_credential_key(const char *key)
 	return false;
 }
 
+/* An abbreviation keeps its capitals. */
+const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key)
+{
+	char *label;
+
+	for (size_t i = 0; i < p->ncredentials; i++) {
+		if (strcmp(p->credentials[i].key, key) != 0)
+			continue;
+		label = arena_strdup(a, p->credentials[i].label);
+		if (label[0] >= 'A' && label[0] <= 'Z' && !(label[1] >= 'A' && label[1] <= 'Z'))
+			label[0] = (char)(label[0] - 'A' + 'a');
+		return label;
+	}
+	return key;
+}
+
 static int credential_one(
     struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {

@@ -247,5 +247,7 @@ struct provider {
 	json_t *oauth, *polls; /* declared; read by the features that use them */
 };
 
+/* Its label within a sentence: "app secret", but "API key". */
+const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key);
 bool manifest_has_credential(const struct provider *p, const char *key);
 #endif

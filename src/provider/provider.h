@@ -155,6 +155,9 @@ struct call_result {
 	const char *error;      /* a sentence for people; no secret */
 	struct str answer;      /* what the body begins with, no secret in it; {NULL,0}: nothing */
 	json_t *output;         /* CALL_OK: the action's output */
+	bool is_uncalled;       /* a credential that the action needs is not there */
+	const char *method;     /* of the call; NULL: none was made */
+	const char *signed_in;  /* "X-API-Key", "a bearer token"; NULL: without credentials */
 };
 /* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error
  * rules applied. One attempt. Always fills out; 0, or -1 with err when the manifest has no such
@@ -162,6 +165,10 @@ struct call_result {
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
     const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
     struct err *err);
+/* What of the credentials the action needs is not there, in words: "private-app token"; NULL: it
+ * can be called. */
+const char *provider_action_lacks(
+    struct arena *a, const struct provider *p, const struct access *c, const char *action);
 /* Fetch-details action of a resource type: name, or NULL. Its input is {"id": the external id}. */
 const char *provider_details_action(const struct provider *p, const char *resource_type);
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized
