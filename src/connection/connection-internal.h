@@ -8,7 +8,7 @@
 /* The columns of connection_from_row. */
 #define CONNECTION_COLUMNS                                                                         \
 	"id, account_id, provider_type, name, status, external_account_id, credentials, settings," \
-	" last_error, last_used_at, created_at, updated_at"
+	" last_error, last_used_at, created_at, updated_at, received_at, handshake_at"
 enum {
 	CONNECTION_ID,
 	CONNECTION_ACCOUNT,
@@ -21,7 +21,9 @@ enum {
 	CONNECTION_LAST_ERROR,
 	CONNECTION_LAST_USED_AT,
 	CONNECTION_CREATED_AT,
-	CONNECTION_UPDATED_AT
+	CONNECTION_UPDATED_AT,
+	CONNECTION_RECEIVED_AT,
+	CONNECTION_HANDSHAKE_AT
 };
 
 /* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the
@@ -70,7 +72,8 @@ int connection_list(struct app *app, struct arena *a, const struct connection_fi
 void connection_cache_check(const struct uuid *id);
 /* Stores the outcome of a use: last_used, last_error, and a status that turned "error" (the
  * credentials were refused) or "active" (a call works); when nothing else is new, last_used once a
- * minute, or once a second while it fails. Only connection_call uses connections. */
+ * minute, or once a second while it fails. For connection_call; what comes in is noted by
+ * connection_note_received. */
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
     const struct call_result *res, struct err *err);
 /* How calls sign in where the connection says so, in settings.auth.type (connection-auth.c). */

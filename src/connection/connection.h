@@ -17,6 +17,7 @@ struct connection {
 	const char *provider_type, *name, *status;
 	struct access access; /* what the provider's engine is handed of it */
 	int64_t created_us, updated_us, last_used_us;
+	int64_t received_us, handshake_us; /* the last that verified, to the minute; 0: none did */
 	const char *last_error;
 };
 /* What the engine takes; NULL of NULL. */
@@ -57,6 +58,10 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 /* {"name","providerType"} of each connection of the account by its id's text; arena-owned. */
 int connection_names(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
+/* Notes that a request, or a handshake, has verified for it: the first of each minute on each host, so
+ * that a busy source is no hot row. No reason to fail what came: it logs. */
+void connection_note_received(
+    struct app *app, struct arena *a, const struct connection *c, bool is_handshake);
 /* What people do to a connection of the request's account, each in a transaction of its own with
  * its row of the audit log; from the moment it returns every worker of this host goes by it. */
 /* Creates from a connect body {name,credentials,settings}, checked against the manifest (needed

@@ -190,7 +190,7 @@ static void check_handshake(
     struct check_run *t, const json_t *expected, struct req *r, struct webhook *w, struct access *c)
 {
 	json_t *got = json_own(t->a, json_object());
-	int rc = webhook_handshake(t->p, r, w, (const struct access *const[]){c}, 1);
+	int rc = webhook_handshake(t->p, r, w, (const struct access *const[]){c}, 1, NULL);
 
 	if (rc != 0)
 		json_set_int(got, "status", r->res.status);

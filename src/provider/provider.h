@@ -65,9 +65,10 @@ int webhook_decode(struct arena *a, struct webhook *w, struct err *err);
  * {}): ERR_MALFORMED, ERR_LIMIT. */
 int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
 /* A handshake (GET, or a challenge in a POST body): 1 answered into w->req's answer, 0 not one, -1
- * refused (403 answered). connections: those it may match. */
+ * refused (403 answered). connections: those it may match; *matched: which of them was answered to
+ * (may be NULL). */
 int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
-    const struct access *const *connections, size_t n);
+    const struct access *const *connections, size_t n, size_t *matched);
 /* The external account ids a payload names, without repeats (Meta page ids, HubSpot portal ids…).
  */
 int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
