@@ -435,15 +435,20 @@ json_t *connection_form_changes(struct req *r, const struct connection *c)
 
 /* ---- settings for reading -------------------------------------------------------------------- */
 
-static void form_add_values(
-    struct req *r, json_t *list, const struct setting_spec *specs, size_t n, const json_t *settings)
+static void form_add_values(struct req *r, const struct provider *p, json_t *list,
+    const struct setting_spec *specs, size_t n, const json_t *settings)
 {
 	for (size_t i = 0; i < n; i++) {
 		const json_t *v = json_object_get(settings, specs[i].key);
-		if (v == NULL)
-			continue;
+		if (v == NULL || json_is_null(v) ||
+		    strcmp(specs[i].key, "externalAccountId") == 0 ||
+		    ((json_is_object(v) || json_is_array(v)) &&
+			json_object_size(v) + json_array_size(v) == 0))
+			continue; /* not set, or shown with the status */
+		if (sign_in_is_asked(p) && strcmp(specs[i].key, "auth") == 0)
+			continue; /* told in words */
 		if (specs[i].type == SETTING_OBJECT) {
-			form_add_values(r, list, specs[i].members, specs[i].nmembers, v);
+			form_add_values(r, p, list, specs[i].members, specs[i].nmembers, v);
 			continue;
 		}
 		json_t *o = json_object();
@@ -453,10 +458,30 @@ static void form_add_values(
 	}
 }
 
+static const char *form_sign_in_words(struct arena *a, const json_t *auth)
+{
+	const char *type = json_str(auth, "type"), *name = json_str(auth, "name");
+
+	if (type == NULL || strcmp(type, "none") == 0)
+		return "Nothing: it is called without credentials";
+	if (strcmp(type, "header") == 0)
+		return arena_printf(
+		    a, "API key in the header %s", name != NULL ? name : "X-API-Key");
+	return sign_in_label(type);
+}
+
 json_t *connection_form_values(struct req *r, const struct connection *c)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *o;
+	const json_t *auth = json_object_get(c->access.settings, "auth");
 
-	form_add_values(r, list, c->provider->settings, c->provider->nsettings, c->access.settings);
+	if (sign_in_is_asked(c->provider)) {
+		o = json_object();
+		json_set_str(o, "label", "Signs in with");
+		json_set_str(o, "value", form_sign_in_words(r->a, auth));
+		json_array_append_new(list, o);
+	}
+	form_add_values(r, c->provider, list, c->provider->settings, c->provider->nsettings,
+	    c->access.settings);
 	return list;
 }
