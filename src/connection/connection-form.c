@@ -306,7 +306,7 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 			form_add_credential(&f, credentials, &p->credentials[i]);
 	form_add_grace(&f, p, c, data);
 	form_add_settings(&f, "settings", p->settings, p->nsettings,
-	    c != NULL ? c->access.settings : NULL, settings, more);
+	    c != NULL ? c->access.settings : guide_preset_settings(r, p), settings, more);
 	json_set_str(data, "name",
 	    form_is_posted(r) ? form_sent_text(r, req_form(r, "name"))
 	    : c != NULL       ? c->name

@@ -36,9 +36,10 @@ struct connection *connection_from_row(
 int connection_lock(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, bool is_opened, struct connection **out, struct err *err);
 /* Creates from a connect body, checked against the manifest (needed credentials, known settings,
- * URL by the egress rules). */
+ * URL by the egress rules). id: NULL, or one that nobody has. */
 int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct provider *p, const json_t *body, struct connection **out, struct err *err);
+    const struct provider *p, const struct uuid *id, const json_t *body, struct connection **out,
+    struct err *err);
 /* Changes name, status, settings, credentials of a locked one by a PATCH body, checked like a new
  * one. */
 int connection_update(

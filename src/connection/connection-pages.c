@@ -301,6 +301,10 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "heading", title);
 	connection_form_fields(r, p, c, wrong, data);
+	if (c == NULL && guide_is_there(p)) {
+		guide_form(r, p, data);
+		return chrome_page(r, status, "connections", title, "connection/guide", data);
+	}
 	return chrome_page(r, status, "connections", title, "connection/form", data);
 }
 
@@ -315,17 +319,27 @@ int connection_page_create(struct req *r)
 {
 	const struct provider *p = asked_provider(r);
 	struct connection *c;
+	struct uuid id;
 	struct err err = ERR_INIT;
+	bool is_reserved;
 
 	if (p == NULL)
 		return 0;
-	if (connection_add(r, p, connection_form_body(r, p), &c, &err) == -1) {
+	is_reserved = guide_reserved(r, p, &id);
+	/* Sent twice: the first time made it. */
+	if (is_reserved && connection_get(r->app, r->a, &r->actor.account_id, &id, &c, &err) == 1)
+		return res_redirect(
+		    r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, id)));
+	err_clear(&err);
+	if (connection_add_as(
+		r, p, is_reserved ? &id : NULL, connection_form_body(r, p), &c, &err) == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
 			return connection_form_page(r, 422, p, NULL, &err);
 		return res_error(r, &err);
 	}
 	chrome_flash(r, "ok", "%s is connected.", c->name);
-	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
+	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s%s", uuid_dup(r->a, c->id),
+				   guide_waits(p) ? "/waiting" : ""));
 }
 
 static int no_such_connection(struct req *r)
@@ -477,12 +491,39 @@ int connection_page_detail(struct req *r)
 	    data, "has_settings", json_array_size(json_object_get(data, "setting_list")) > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
 	json_set_str(data, "untestable", connection_untestable(r->a, c));
+	json_set_bool(data, "waits_open", guide_waits(c->provider) && c->received_us == 0);
 	json_set(data, "former", former_list(c));
 	json_set_bool(data, "has_former", json_array_size(json_object_get(data, "former")) > 0);
 	json_set_bool(data, "is_disabled", strcmp(c->status, CONNECTION_DISABLED) == 0);
 	json_set_bool(
 	    data, "verifies", c->provider->nsignatures > 0 || c->provider->nhandshakes > 0);
 	return chrome_page(r, 200, "connections", c->name, "connection/detail", data);
+}
+
+#define WAITING_REFRESH_S "5"
+
+/* What a new connection waits for, ticked off as it comes. */
+int connection_page_waiting(struct req *r)
+{
+	struct connection *c = asked_connection(r);
+	json_t *data, *waits = json_array();
+	size_t open;
+
+	if (c == NULL) {
+		json_decref(waits);
+		return 0;
+	}
+	data = json_object();
+	open = guide_waits_json(c, waits);
+	json_set(data, "connection", connection_card(r, c));
+	json_set(data, "waits", waits);
+	show_links(r, c, data);
+	json_set_bool(data, "is_done", open == 0);
+	json_set_bool(data, "is_live", open > 0 && !str_is(req_query(r, "live"), "0"));
+	if (json_is_true(json_object_get(data, "is_live")))
+		res_header(r, "Refresh", WAITING_REFRESH_S);
+	return chrome_page(r, 200, "connections", arena_printf(r->a, "Connecting %s", c->name),
+	    "connection/waiting", data);
 }
 
 int connection_page_test(struct req *r)

@@ -336,11 +336,12 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 }
 
 int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct provider *p, const json_t *body, struct connection **out, struct err *err)
+    const struct provider *p, const struct uuid *id, const json_t *body, struct connection **out,
+    struct err *err)
 {
 	struct connection *c = arena_zalloc(a, sizeof(*c));
 
-	c->id = uuid_new();
+	c->id = id != NULL ? *id : uuid_new();
 	c->account_id = *account_id;
 	c->provider = p;
 	c->provider_type = p->name;

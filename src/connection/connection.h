@@ -58,8 +58,8 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 /* {"name","providerType"} of each connection of the account by its id's text; arena-owned. */
 int connection_names(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
-/* Notes that a request, or a handshake, has verified for it: the first of each minute on each host, so
- * that a busy source is no hot row. No reason to fail what came: it logs. */
+/* Notes that a request, or a handshake, has verified for it: the first of each minute on each host,
+ * so that a busy source is no hot row. No reason to fail what came: it logs. */
 void connection_note_received(
     struct app *app, struct arena *a, const struct connection *c, bool is_handshake);
 /* What people do to a connection of the request's account, each in a transaction of its own with
@@ -68,6 +68,9 @@ void connection_note_received(
  * credentials, known settings, URL by the egress rules). ERR_INVALID naming the field. */
 int connection_add(struct req *r, const struct provider *p, const json_t *body,
     struct connection **out, struct err *err);
+/* The same under an id that was reserved for it; NULL: a new one. ERR_CONFLICT when it is taken. */
+int connection_add_as(struct req *r, const struct provider *p, const struct uuid *id,
+    const json_t *body, struct connection **out, struct err *err);
 /* Changes by a PATCH body (name, status active or disabled, settings and credentials merged),
  * checked like a new one. A changed inbound secret leaves the old one good for secretGraceHours
  * (as configured, unless given); given alone it is how long from now the former ones are: 0 ends

@@ -9,6 +9,7 @@ struct provider *manifest_load(
     struct arena *a, const char *file, const json_t *json, struct err *err);
 /* The sections, each in its own file. */
 int manifest_webhook(struct loader *l, struct provider *p, const json_t *json);
+int manifest_guide(struct loader *l, struct provider *p, const json_t *json);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
 
 /* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
