@@ -45,6 +45,11 @@ typedef int record_timeline_fn(
 typedef int breaker_opened_fn(
     struct app *app, struct arena *a, const struct lane_key *key, const char *why, struct err *err);
 
+/* connection/connection-pages.h: adds to each of an account's connections ("id") what it knows of
+ * it.
+ */
+typedef int tell_connections_fn(struct req *r, json_t *connections, struct err *err);
+
 /* html/chrome.h: what failed, for the badges of the navigation. */
 typedef size_t nav_badges_fn(struct req *r, struct chrome_badge *out, size_t max);
 
@@ -62,6 +67,7 @@ struct hooks {
 	 * no path */
 	const struct chrome_nav *nav, *settings;
 	nav_badges_fn *nav_badges;
+	tell_connections_fn *tell_connections;
 };
 
 #endif

@@ -52,7 +52,8 @@ int connection_call_attempt(struct connection_call *call, struct err *err)
 	call->again_ms = call_policy_next_ms(&call->policy, call->attempt, &call->result);
 	call->is_outdated = call->result.class != CALL_OK &&
 			    connection_was_changed(call->app, call->a, call->c, &ignored) == 1;
-	if (call->again_ms < 0 && !call->is_outdated)
+	/* What was not called says nothing of the other side. */
+	if (call->again_ms < 0 && !call->is_outdated && !call->result.is_uncalled)
 		call_note_use(call);
 	return 0;
 }

@@ -53,7 +53,7 @@ static json_t *credential_names_set(const json_t *before, const json_t *after)
 struct connection_act {
 	struct req *r;
 	const struct provider *p;
-	const struct uuid *id;
+	const struct uuid *id; /* of a new one: reserved for it, or NULL */
 	const json_t *body;
 	struct connection *c;
 	int found;
@@ -67,7 +67,7 @@ static int connection_add_body(struct db *db, struct audit *log, void *arg, stru
 
 	(void)db;
 	if (connection_create(
-		r->app, r->a, &r->actor.account_id, act->p, act->body, &act->c, err) == -1)
+		r->app, r->a, &r->actor.account_id, act->p, act->id, act->body, &act->c, err) == -1)
 		return -1;
 	audit_note(log, "connection.create", KIND, &act->c->id, act->c->name, NULL,
 	    connection_audited(r->a, act->c));
@@ -77,7 +77,13 @@ static int connection_add_body(struct db *db, struct audit *log, void *arg, stru
 int connection_add(struct req *r, const struct provider *p, const json_t *body,
     struct connection **out, struct err *err)
 {
-	struct connection_act act = {.r = r, .p = p, .body = body};
+	return connection_add_as(r, p, NULL, body, out, err);
+}
+
+int connection_add_as(struct req *r, const struct provider *p, const struct uuid *id,
+    const json_t *body, struct connection **out, struct err *err)
+{
+	struct connection_act act = {.r = r, .p = p, .id = id, .body = body};
 	int rc = audit_change(r->app, r, &r->actor.account_id, connection_add_body, &act, err);
 
 	*out = act.c;

@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "connection/connection-internal.h"
+#include "html/chrome.h"
 
 static bool form_is_posted(const struct req *r)
 {
@@ -68,9 +69,51 @@ static const char *setting_kind(enum setting_type type)
 
 struct form_fields {
 	struct req *r;
+	const struct provider *p;
+	const struct connection *c; /* NULL: a new one */
 	const struct err *wrong;
-	bool has_shown_error;
+	const char *shown; /* the label of the field that is marked; NULL: none is */
 };
+
+/* ---- what is wrong, in words ----------------------------------------------------------------- */
+
+static bool text_begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* The other credential of "is needed (or KEY)", or NULL. */
+static const char *form_other_credential(struct form_fields *f)
+{
+	const char *at = strstr(f->wrong->msg, "(or ");
+
+	if (at == NULL || sign_in_is_asked(f->p)) /* the other one is of another choice */
+		return NULL;
+	at += 4;
+	return manifest_credential_words(
+	    f->r->a, f->p, arena_strndup(f->r->a, at, strcspn(at, ")")));
+}
+
+/* "Enter the client secret or the private-app token." Errors are written to follow the name of
+ * their field, which is what the API says. */
+static const char *form_error_words(struct form_fields *f, const char *label, bool is_address)
+{
+	struct arena *a = f->r->a;
+	const char *msg = f->wrong->msg, *key = strrchr(f->wrong->field, '.'), *name = label,
+		   *other;
+
+	if (text_begins(msg, "is needed")) {
+		if (text_begins(f->wrong->field, "credentials.") && key != NULL)
+			name = manifest_credential_words(a, f->p, key + 1);
+		other = form_other_credential(f);
+		return arena_printf(a, "Enter the %s%s%s.", name, other != NULL ? " or the " : "",
+		    other != NULL ? other : "");
+	}
+	if (is_address)
+		return arena_printf(
+		    a, "Enter a full address such as https://crm.example.com/leads: %s.", msg);
+	return arena_printf(a, "%s %s.", label, msg);
+}
 
 static json_t *form_add_field(struct form_fields *f, json_t *list, const char *name,
     const char *label, const char *help, bool is_needed)
@@ -82,8 +125,16 @@ static json_t *form_add_field(struct form_fields *f, json_t *list, const char *n
 	json_set_str(o, "label", label);
 	json_set_str(o, "help", help);
 	json_set_bool(o, "is_needed", is_needed);
-	json_set_str(o, "error", is_wrong ? f->wrong->msg : NULL);
-	f->has_shown_error = f->has_shown_error || is_wrong;
+	json_set_str(o, "error", is_wrong ? form_error_words(f, label, false) : NULL);
+	json_set_str(o, "described",
+	    is_wrong || help != NULL
+		? arena_printf(f->r->a, "%s%s%s%s%s", is_wrong ? name : "",
+		      is_wrong ? "-wrong" : "", is_wrong && help != NULL ? " " : "",
+		      help != NULL ? name : "", help != NULL ? "-help" : "")
+		: NULL);
+	json_set_bool(o, "is_first_wrong", is_wrong);
+	if (is_wrong)
+		f->shown = label;
 	json_array_append_new(list, o);
 	return o;
 }
@@ -112,6 +163,8 @@ static void form_add_settings(struct form_fields *f, const char *prefix,
 		const struct setting_spec *s = &specs[i];
 		const char *name = arena_printf(r->a, "%s.%s", prefix, s->key);
 		const json_t *stored = json_object_get(settings, s->key);
+		if (sign_in_is_asked(f->p) && strcmp(name, "settings.auth") == 0)
+			continue; /* asked first: form_add_sign_in */
 		bool is_common =
 		    s->is_needed || more == NULL || strcmp(s->key, "externalAccountId") == 0;
 		if (s->type == SETTING_OBJECT) {
@@ -121,6 +174,8 @@ static void form_add_settings(struct form_fields *f, const char *prefix,
 		}
 		json_t *field = form_add_field(
 		    f, is_common ? list : more, name, s->label, s->help, s->is_needed);
+		if (s->type == SETTING_URL && json_str(field, "error") != NULL)
+			json_set_str(field, "error", form_error_words(f, s->label, true));
 		const char *value = form_is_posted(r) ? form_sent_text(r, req_form(r, name))
 						      : setting_text(r->a, s, stored);
 		json_set_bool(field, setting_kind(s->type), true);
@@ -144,40 +199,122 @@ static void form_add_grace(
 		? form_sent_text(r, req_form(r, "secretGraceHours"))
 		: arena_printf(r->a, "%lld", (long long)r->app->config->secret_grace_hours));
 	json_set_str(data, "grace_error", is_wrong ? f->wrong->msg : NULL);
-	f->has_shown_error = f->has_shown_error || is_wrong;
+	if (is_wrong)
+		f->shown = "Hours that the former secret stays good";
+}
+
+static void form_add_credential(
+    struct form_fields *f, json_t *list, const struct credential_spec *s)
+{
+	json_t *field = form_add_field(f, list, arena_printf(f->r->a, "credentials.%s", s->key),
+	    s->label, s->help, s->is_needed && f->c == NULL);
+
+	json_set_bool(field, "is_plain",
+	    strcmp(s->key, "username") == 0 || strcmp(s->key, "accountSid") == 0);
+	json_set_bool(
+	    field, "is_stored", access_credential(connection_access(f->c), s->key) != NULL);
+	json_set_bool(field, "is_credential", true);
+}
+
+#define SIGN_INS_MOST 8
+
+/* The kind that the form shows as chosen: NULL before somebody chose. */
+static const char *form_sign_in(struct req *r, const struct connection *c)
+{
+	const json_t *auth = c == NULL ? NULL : json_object_get(c->access.settings, "auth");
+	const char *type = json_str(auth, "type");
+
+	if (form_is_posted(r))
+		return form_sent_text(r, req_form(r, "settings.auth.type"));
+	return c != NULL && type == NULL ? "none" : type;
+}
+
+/* "How does it sign in?", with the fields that each answer needs. */
+static void form_add_sign_in(struct form_fields *f, json_t *data)
+{
+	struct req *r = f->r;
+	const char *types[SIGN_INS_MOST], *labels[SIGN_INS_MOST], *now = form_sign_in(r, f->c);
+	const json_t *auth = f->c == NULL ? NULL : json_object_get(f->c->access.settings, "auth");
+	json_t *choices = json_array(), *choice, *fields, *name;
+	size_t n = sign_in_kinds(types, labels, SIGN_INS_MOST);
+
+	for (size_t i = 0; i < n; i++) {
+		choice = json_object();
+		fields = json_array();
+		json_set_str(choice, "value", types[i]);
+		json_set_str(choice, "label", labels[i]);
+		json_set_bool(choice, "is_current", now != NULL && strcmp(now, types[i]) == 0);
+		for (size_t k = 0; k < f->p->ncredentials; k++) {
+			const char *of = sign_in_of_credential(f->p->credentials[k].key);
+			if (of != NULL && strcmp(of, types[i]) == 0)
+				form_add_credential(f, fields, &f->p->credentials[k]);
+		}
+		if (strcmp(types[i], "header") == 0) {
+			name = form_add_field(f, fields, "settings.auth.name",
+			    "Header that carries the key", "X-API-Key unless set.", false);
+			json_set_bool(name, "is_text", true);
+			json_set_str(name, "value",
+			    form_is_posted(r) ? form_sent_text(r, req_form(r, "settings.auth.name"))
+					      : json_str(auth, "name"));
+		}
+		json_set(choice, "fields", fields);
+		json_array_append_new(choices, choice);
+	}
+	json_set(data, "sign_in", json_pack("{s:o}", "choices", choices));
+	if (f->wrong != NULL && strcmp(f->wrong->field, "settings.auth.type") == 0) {
+		f->shown = "How does it sign in?";
+		json_set_str(json_object_get(data, "sign_in"), "error", "Choose one.");
+	}
+}
+
+/* What the head of the page says of a form that was not taken. */
+static void form_tell_wrong(struct form_fields *f, json_t *data)
+{
+	struct arena *a = f->r->a;
+
+	if (f->wrong == NULL)
+		return;
+	if (f->shown != NULL)
+		chrome_wrong(f->r, data, NULL, arena_printf(a, "Check 1 field: %s", f->shown));
+	else
+		chrome_wrong(f->r, data, NULL,
+		    arena_printf(a, "%s%s%s", f->wrong->field,
+			f->wrong->field[0] != '\0' ? ": " : "", f->wrong->msg));
+}
+
+static bool fields_are_wrong(const json_t *fields)
+{
+	json_t *field;
+	size_t i;
+
+	json_array_each(fields, i, field)
+		if (json_str(field, "error") != NULL)
+			return true;
+	return false;
 }
 
 void connection_form_fields(struct req *r, const struct provider *p, const struct connection *c,
     const struct err *wrong, json_t *data)
 {
-	struct form_fields f = {.r = r, .wrong = wrong};
+	struct form_fields f = {.r = r, .p = p, .c = c, .wrong = wrong};
 	json_t *credentials = json_array(), *settings = json_array(), *more = json_array();
 
-	for (size_t i = 0; i < p->ncredentials; i++) {
-		const struct credential_spec *s = &p->credentials[i];
-		json_t *field =
-		    form_add_field(&f, credentials, arena_printf(r->a, "credentials.%s", s->key),
-			s->label, s->help, s->is_needed && c == NULL);
-		json_set_bool(field, "is_plain",
-		    strcmp(s->key, "username") == 0 || strcmp(s->key, "accountSid") == 0);
-		json_set_bool(
-		    field, "is_stored", access_credential(connection_access(c), s->key) != NULL);
-	}
+	if (sign_in_is_asked(p))
+		form_add_sign_in(&f, data);
+	for (size_t i = 0; i < p->ncredentials; i++)
+		if (!sign_in_is_asked(p) || sign_in_of_credential(p->credentials[i].key) == NULL)
+			form_add_credential(&f, credentials, &p->credentials[i]);
 	form_add_grace(&f, p, c, data);
 	form_add_settings(&f, "settings", p->settings, p->nsettings,
-	    c != NULL ? c->access.settings : NULL, settings, more);
+	    c != NULL ? c->access.settings : guide_preset_settings(r, p), settings, more);
 	json_set_str(data, "name",
 	    form_is_posted(r) ? form_sent_text(r, req_form(r, "name"))
 	    : c != NULL       ? c->name
 			      : p->display_name);
-	json_set_str(data, "error",
-	    wrong == NULL       ? NULL
-	    : f.has_shown_error ? "Please look at the field marked below."
-				: arena_printf(r->a, "%s%s%s", wrong->field,
-				      wrong->field[0] != '\0' ? ": " : "", wrong->msg));
+	form_tell_wrong(&f, data);
 	json_set(data, "credentials", credentials);
 	json_set(data, "settings", settings);
-	json_set_bool(data, "is_more_open", wrong != NULL || c != NULL);
+	json_set_bool(data, "is_more_open", fields_are_wrong(more));
 	json_set_bool(data, "has_more", json_array_size(more) > 0);
 	json_set(data, "more", more);
 }
@@ -243,6 +380,15 @@ static json_t *settings_of_form(
 	return o;
 }
 
+/* What was typed for another answer than the one that was chosen stays out. */
+static bool credential_is_meant(struct req *r, const struct provider *p, const char *key)
+{
+	struct str chosen = req_form(r, "settings.auth.type");
+	const char *of = sign_in_is_asked(p) ? sign_in_of_credential(key) : NULL;
+
+	return of == NULL || chosen.n == 0 || str_is(chosen, of);
+}
+
 static json_t *body_of_form(struct req *r, const struct provider *p, bool with_nulls)
 {
 	json_t *body = json_own(r->a, json_object()), *credentials = json_object();
@@ -253,15 +399,17 @@ static json_t *body_of_form(struct req *r, const struct provider *p, bool with_n
 	for (size_t i = 0; i < p->ncredentials; i++) {
 		struct str value = utf8_trim(
 		    req_form(r, arena_printf(r->a, "credentials.%s", p->credentials[i].key)));
-		if (value.n > 0)
+		if (value.n > 0 && credential_is_meant(r, p, p->credentials[i].key))
 			json_set_strn(credentials, p->credentials[i].key, value);
 	}
 	if (json_object_size(credentials) > 0 || !with_nulls)
 		json_set(body, "credentials", credentials);
 	else
 		json_decref(credentials);
-	json_set(body, "settings",
-	    settings_of_form(r, "settings", p->settings, p->nsettings, with_nulls));
+	json_t *settings = settings_of_form(r, "settings", p->settings, p->nsettings, with_nulls);
+	if (sign_in_is_asked(p) && !str_is(req_form(r, "settings.auth.type"), "header"))
+		json_object_del(json_object_get(settings, "auth"), "name");
+	json_set(body, "settings", settings);
 	return body;
 }
 
@@ -287,15 +435,20 @@ json_t *connection_form_changes(struct req *r, const struct connection *c)
 
 /* ---- settings for reading -------------------------------------------------------------------- */
 
-static void form_add_values(
-    struct req *r, json_t *list, const struct setting_spec *specs, size_t n, const json_t *settings)
+static void form_add_values(struct req *r, const struct provider *p, json_t *list,
+    const struct setting_spec *specs, size_t n, const json_t *settings)
 {
 	for (size_t i = 0; i < n; i++) {
 		const json_t *v = json_object_get(settings, specs[i].key);
-		if (v == NULL)
-			continue;
+		if (v == NULL || json_is_null(v) ||
+		    strcmp(specs[i].key, "externalAccountId") == 0 ||
+		    ((json_is_object(v) || json_is_array(v)) &&
+			json_object_size(v) + json_array_size(v) == 0))
+			continue; /* not set, or shown with the status */
+		if (sign_in_is_asked(p) && strcmp(specs[i].key, "auth") == 0)
+			continue; /* told in words */
 		if (specs[i].type == SETTING_OBJECT) {
-			form_add_values(r, list, specs[i].members, specs[i].nmembers, v);
+			form_add_values(r, p, list, specs[i].members, specs[i].nmembers, v);
 			continue;
 		}
 		json_t *o = json_object();
@@ -305,10 +458,30 @@ static void form_add_values(
 	}
 }
 
+static const char *form_sign_in_words(struct arena *a, const json_t *auth)
+{
+	const char *type = json_str(auth, "type"), *name = json_str(auth, "name");
+
+	if (type == NULL || strcmp(type, "none") == 0)
+		return "Nothing: it is called without credentials";
+	if (strcmp(type, "header") == 0)
+		return arena_printf(
+		    a, "API key in the header %s", name != NULL ? name : "X-API-Key");
+	return sign_in_label(type);
+}
+
 json_t *connection_form_values(struct req *r, const struct connection *c)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *o;
+	const json_t *auth = json_object_get(c->access.settings, "auth");
 
-	form_add_values(r, list, c->provider->settings, c->provider->nsettings, c->access.settings);
+	if (sign_in_is_asked(c->provider)) {
+		o = json_object();
+		json_set_str(o, "label", "Signs in with");
+		json_set_str(o, "value", form_sign_in_words(r->a, auth));
+		json_array_append_new(list, o);
+	}
+	form_add_values(r, c->provider, list, c->provider->settings, c->provider->nsettings,
+	    c->access.settings);
 	return list;
 }

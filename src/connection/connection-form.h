@@ -5,9 +5,10 @@
 
 #include "connection/connection.h"
 
-/* Adds to data: error, name, credentials[], settings[], more[] (rarely needed settings): fields
- * {name,label,help,value,is_needed,error, is_<kind>, choices[]}. Values are those posted, else
- * those of c. Credentials are never shown again. */
+/* Adds to data: errors (chrome_wrong), name, sign_in{choices[]} where it is asked, credentials[],
+ * settings[], more[] (rarely needed settings): fields {name,label,help,value,is_needed,error,
+ * is_<kind>, choices[]}. Values are those posted, else those of c. Credentials are never shown
+ * again. */
 void connection_form_fields(struct req *r, const struct provider *p, const struct connection *c,
     const struct err *wrong, json_t *data);
 /* The posted form as a connect body {name,credentials,settings}; arena-owned. */
@@ -17,4 +18,16 @@ json_t *connection_form_changes(struct req *r, const struct connection *c);
 /* Settings that are set, for reading: [{label,value}]. */
 json_t *connection_form_values(struct req *r, const struct connection *c);
 
+/* Connecting step by step, where the manifest has a guide (connection-guide.c). */
+bool guide_is_there(const struct provider *p);
+/* Lays the fields of connection_form_fields out in the guide's steps, and adds reserved,
+ * webhook_url, presets[]. */
+void guide_form(struct req *r, const struct provider *p, json_t *data);
+/* The id that was reserved for the posted form; false: none was, or for another account. */
+bool guide_reserved(struct req *r, const struct provider *p, struct uuid *id);
+/* The settings of the preset that the query asks for, or NULL. */
+const json_t *guide_preset_settings(struct req *r, const struct provider *p);
+bool guide_waits(const struct provider *p);
+/* Adds {title,text,is_done,at} of what is to come to list: how many are still open. */
+size_t guide_waits_json(const struct connection *c, json_t *list);
 #endif

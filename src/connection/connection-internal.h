@@ -8,7 +8,7 @@
 /* The columns of connection_from_row. */
 #define CONNECTION_COLUMNS                                                                         \
 	"id, account_id, provider_type, name, status, external_account_id, credentials, settings," \
-	" last_error, last_used_at, created_at, updated_at"
+	" last_error, last_used_at, created_at, updated_at, received_at, handshake_at"
 enum {
 	CONNECTION_ID,
 	CONNECTION_ACCOUNT,
@@ -21,7 +21,9 @@ enum {
 	CONNECTION_LAST_ERROR,
 	CONNECTION_LAST_USED_AT,
 	CONNECTION_CREATED_AT,
-	CONNECTION_UPDATED_AT
+	CONNECTION_UPDATED_AT,
+	CONNECTION_RECEIVED_AT,
+	CONNECTION_HANDSHAKE_AT
 };
 
 /* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the
@@ -34,9 +36,10 @@ struct connection *connection_from_row(
 int connection_lock(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, bool is_opened, struct connection **out, struct err *err);
 /* Creates from a connect body, checked against the manifest (needed credentials, known settings,
- * URL by the egress rules). */
+ * URL by the egress rules). id: NULL, or one that nobody has. */
 int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct provider *p, const json_t *body, struct connection **out, struct err *err);
+    const struct provider *p, const struct uuid *id, const json_t *body, struct connection **out,
+    struct err *err);
 /* Changes name, status, settings, credentials of a locked one by a PATCH body, checked like a new
  * one. */
 int connection_update(
@@ -70,9 +73,24 @@ int connection_list(struct app *app, struct arena *a, const struct connection_fi
 void connection_cache_check(const struct uuid *id);
 /* Stores the outcome of a use: last_used, last_error, and a status that turned "error" (the
  * credentials were refused) or "active" (a call works); when nothing else is new, last_used once a
- * minute, or once a second while it fails. Only connection_call uses connections. */
+ * minute, or once a second while it fails. For connection_call; what comes in is noted by
+ * connection_note_received. */
 int connection_note_use(struct app *app, struct arena *a, const struct connection *c,
     const struct call_result *res, struct err *err);
+/* How calls sign in where the connection says so, in settings.auth.type (connection-auth.c). */
+bool sign_in_is_asked(const struct provider *p);
+/* The kinds and what people call them, in the order in which they are asked for; how many. */
+size_t sign_in_kinds(const char **types, const char **labels, size_t max);
+const char *sign_in_label(const char *type);
+/* The kind that a credential is of, or NULL. */
+const char *sign_in_of_credential(const char *key);
+/* Sets the kind that was not given by the credentials there are; ERR_INVALID where those that were
+ * now given would not be sent, or tell of several kinds. given_*: of the body, or NULL. */
+int sign_in_settle(struct arena *a, const struct provider *p, const json_t *given_credentials,
+    const json_t *given_settings, const json_t *credentials, json_t *settings, struct err *err);
+/* Why it cannot be tested, in a sentence: nothing can be called, or not without a credential that
+ * it does not have. NULL: it can. */
+const char *connection_untestable(struct arena *a, const struct connection *c);
 /* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
  * "settings.x". given: those settings (or NULL) that somebody now wrote; templates of others are as
  * they were stored, and what uses them copes. */

@@ -6,6 +6,7 @@
 
 #include "account/account.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/limits.h"
 #include "connection/connection-form.h"
 #include "connection/connection-internal.h"
@@ -133,35 +134,104 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 	json_set_str(o, "providerName", c->provider->display_name);
 	json_set_bool(o, "is_source", provider_can(c->provider, "webhook_receive"));
 	json_set_bool(o, "is_destination", provider_can(c->provider, "crm_push"));
-	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
+	json_set_bool(o, "is_normal", strcmp(c->status, CONNECTION_ACTIVE) == 0);
+	json_set_time(o, "receivedAt", c->received_us);
+	json_set_time(o, "handshakeAt", c->handshake_us);
 	return o;
 }
 
-static const char *category_label(const char *category)
+/* What other features know of them: counts of what came in. A list of cards. */
+static int connections_tell(struct req *r, json_t *cards, struct err *err)
 {
-	return strcmp(category, "crm") == 0 ? "CRM" : category;
+	tell_connections_fn *tell = r->app->hooks.tell_connections;
+
+	if (tell == NULL || (r->actor.permissions & PERMIT(WEBHOOKS_VIEW)) == 0)
+		return 0;
+	return tell(r, cards, err);
 }
 
-/* What can be connected, in the order of the catalogue. */
+/* What needs attention first, then by name. */
+static int connection_in_order(const void *x, const void *y)
+{
+	const struct connection *a = *(const struct connection *const *)x,
+				*b = *(const struct connection *const *)y;
+	bool a_is_bad =
+	    strcmp(a->status, CONNECTION_ERROR) == 0 || strcmp(a->status, CONNECTION_EXPIRED) == 0;
+	bool b_is_bad =
+	    strcmp(b->status, CONNECTION_ERROR) == 0 || strcmp(b->status, CONNECTION_EXPIRED) == 0;
+
+	return a_is_bad != b_is_bad ? (a_is_bad ? -1 : 1) : strcasecmp(a->name, b->name);
+}
+
+/* The groups of the catalogue in their order; what is of none of them stands below the last. */
+static const struct catalogue_group {
+	const char *category, *heading;
+} catalogue_groups[] = {{"advertising", "Ads and lead forms"}, {"messaging", "Messaging"},
+    {"commerce", "Shops and payments"}, {"calendar", "Calendars"}, {"crm", "CRM"},
+    {"custom", "Anything else over HTTP"}, {NULL, "More"}};
+
+static const struct catalogue_group *catalogue_group_of(const struct provider *p)
+{
+	const struct catalogue_group *g = catalogue_groups;
+
+	while (g->category != NULL && strcmp(g->category, p->category) != 0)
+		g++;
+	return g;
+}
+
+/* Records made by hand need no connection. */
+static bool catalogue_has(struct req *r, const struct provider *p)
+{
+	struct str q = utf8_trim(req_query(r, "q")), role = req_query(r, "role");
+	const char *text = arena_printf(
+	    r->a, "%s %s %s", p->display_name, p->category, p->help != NULL ? p->help : "");
+	bool is_source = provider_can(p, "webhook_receive");
+	bool is_destination = provider_can(p, "crm_push");
+
+	if (!is_source && !is_destination)
+		return false;
+	if ((str_is(role, "source") && !is_source) ||
+	    (str_is(role, "destination") && !is_destination))
+		return false;
+	return q.n == 0 || strcasestr(text, arena_strndup(r->a, q.p, q.n)) != NULL;
+}
+
+static json_t *catalogue_entry(struct req *r, const struct provider *p)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "type", p->name);
+	json_set_str(o, "name", p->display_name);
+	json_set_str(o, "help", p->help);
+	json_set_bool(o, "is_source", provider_can(p, "webhook_receive"));
+	json_set_bool(o, "is_destination", provider_can(p, "crm_push"));
+	json_set_bool(o, "can_connect", p->is_available && may_write_connections(r));
+	json_set_bool(o, "is_unavailable", !p->is_available);
+	return o;
+}
+
+/* What can be connected: [{heading,entries[]}], without empty groups. */
 static json_t *catalogue_json(struct req *r)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < providers_count(r->app->providers); i++) {
-		const struct provider *p = provider_at(r->app->providers, i);
-		bool is_source = provider_can(p, "webhook_receive");
-		bool is_destination = provider_can(p, "crm_push");
-		if (!is_source && !is_destination)
-			continue; /* records made by hand need no connection */
-		json_t *o = json_object();
-		json_set_str(o, "type", p->name);
-		json_set_str(o, "name", p->display_name);
-		json_set_str(o, "category", category_label(p->category));
-		json_set_bool(o, "is_source", is_source);
-		json_set_bool(o, "is_destination", is_destination);
-		json_set_bool(o, "can_connect", p->is_available && may_write_connections(r));
-		json_set_bool(o, "is_unavailable", !p->is_available);
-		json_array_append_new(list, o);
+	for (size_t g = 0; g < sizeof(catalogue_groups) / sizeof(*catalogue_groups); g++) {
+		json_t *entries = json_array();
+
+		for (size_t i = 0; i < providers_count(r->app->providers); i++) {
+			const struct provider *p = provider_at(r->app->providers, i);
+
+			if (catalogue_group_of(p) == &catalogue_groups[g] && catalogue_has(r, p))
+				json_array_append_new(entries, catalogue_entry(r, p));
+		}
+		if (json_array_size(entries) == 0) {
+			json_decref(entries);
+			continue;
+		}
+		json_t *group = json_object();
+		json_set_str(group, "heading", catalogue_groups[g].heading);
+		json_set(group, "entries", entries);
+		json_array_append_new(list, group);
 	}
 	return list;
 }
@@ -179,14 +249,20 @@ int connection_page_list(struct req *r)
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
 	if (connection_list(r->app, r->a, &f, &s, &v, &n, &err) == -1)
 		return res_error(r, &err);
+	if (n > 1)
+		qsort(v, n, sizeof(struct connection *), connection_in_order);
 	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(s.rows, connection_card(r, v[i]));
+	if (connections_tell(r, s.rows, &err) == -1)
+		return res_error(r, &err);
 	data = json_object();
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "is_paged", s.total > (int64_t)n);
 	json_set_int(data, "total", s.total);
 	json_set(data, "catalogue", catalogue_json(r));
+	json_set_bool(data, "is_found", json_array_size(json_object_get(data, "catalogue")) > 0);
+	json_set_strn(data, "q", utf8_trim(req_query(r, "q")));
 	json_set_bool(data, "may_write", may_write_connections(r));
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
@@ -221,9 +297,14 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	json_set_str(data, "back",
 	    c == NULL ? "/admin/connections"
 		      : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
+	json_set_str(data, "back_name", c == NULL ? "Connections" : c->name);
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "heading", title);
 	connection_form_fields(r, p, c, wrong, data);
+	if (c == NULL && guide_is_there(p)) {
+		guide_form(r, p, data);
+		return chrome_page(r, status, "connections", title, "connection/guide", data);
+	}
 	return chrome_page(r, status, "connections", title, "connection/form", data);
 }
 
@@ -238,17 +319,27 @@ int connection_page_create(struct req *r)
 {
 	const struct provider *p = asked_provider(r);
 	struct connection *c;
+	struct uuid id;
 	struct err err = ERR_INIT;
+	bool is_reserved;
 
 	if (p == NULL)
 		return 0;
-	if (connection_add(r, p, connection_form_body(r, p), &c, &err) == -1) {
+	is_reserved = guide_reserved(r, p, &id);
+	/* Sent twice: the first time made it. */
+	if (is_reserved && connection_get(r->app, r->a, &r->actor.account_id, &id, &c, &err) == 1)
+		return res_redirect(
+		    r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, id)));
+	err_clear(&err);
+	if (connection_add_as(
+		r, p, is_reserved ? &id : NULL, connection_form_body(r, p), &c, &err) == -1) {
 		if (err.code == ERR_INVALID || err.code == ERR_REFUSED)
 			return connection_form_page(r, 422, p, NULL, &err);
 		return res_error(r, &err);
 	}
 	chrome_flash(r, "ok", "%s is connected.", c->name);
-	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
+	return res_redirect(r, arena_printf(r->a, "/admin/connections/%s%s", uuid_dup(r->a, c->id),
+				   guide_waits(p) ? "/waiting" : ""));
 }
 
 static int no_such_connection(struct req *r)
@@ -355,31 +446,84 @@ static json_t *former_list(const struct connection *c)
 	return list;
 }
 
+/* Where what came through it, or went to it, is listed. */
+static void show_links(struct req *r, const struct connection *c, json_t *data)
+{
+	const struct config *cfg = r->app->config;
+	bool is_source = provider_can(c->provider, "webhook_receive");
+
+	json_set_bool(
+	    data, "sees_events", is_source && (r->actor.permissions & PERMIT(WEBHOOKS_VIEW)) != 0);
+	json_set_bool(
+	    data, "sees_records", is_source && (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);
+	json_set_bool(data, "sees_leads",
+	    provider_can(c->provider, "lead_sync") &&
+		(r->actor.permissions & PERMIT(LEADS_VIEW)) != 0);
+	json_set_bool(data, "sees_deliveries",
+	    provider_can(c->provider, "crm_push") &&
+		(r->actor.permissions & PERMIT(CRM_VIEW)) != 0);
+	json_set_str(data, "sandbox_url",
+	    cfg->sandbox && is_source && cfg->sandbox_url != NULL && cfg->sandbox_url[0] != '\0'
+		? cfg->sandbox_url
+		: NULL);
+}
+
 int connection_page_detail(struct req *r)
 {
 	struct connection *c = asked_connection(r);
 	struct err err = ERR_INIT;
-	json_t *data;
+	json_t *data, *cards;
 
 	if (c == NULL)
 		return 0;
 	data = json_object();
-	if (show_breaker(r, c, data, &err) == -1) {
+	cards = json_own(r->a, json_array());
+	json_array_append_new(cards, connection_card(r, c));
+	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1) {
 		json_own(r->a, data);
 		return res_error(r, &err);
 	}
-	json_set(data, "connection", connection_card(r, c));
+	json_set(data, "connection", json_incref(json_array_get(cards, 0)));
+	show_links(r, c, data);
 	json_set_str(data, "help", c->provider->help);
 	json_set(data, "setting_list", connection_form_values(r, c));
 	json_set_bool(
 	    data, "has_settings", json_array_size(json_object_get(data, "setting_list")) > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
+	json_set_str(data, "untestable", connection_untestable(r->a, c));
+	json_set_bool(data, "waits_open", guide_waits(c->provider) && c->received_us == 0);
 	json_set(data, "former", former_list(c));
 	json_set_bool(data, "has_former", json_array_size(json_object_get(data, "former")) > 0);
 	json_set_bool(data, "is_disabled", strcmp(c->status, CONNECTION_DISABLED) == 0);
 	json_set_bool(
 	    data, "verifies", c->provider->nsignatures > 0 || c->provider->nhandshakes > 0);
 	return chrome_page(r, 200, "connections", c->name, "connection/detail", data);
+}
+
+#define WAITING_REFRESH_S "5"
+
+/* What a new connection waits for, ticked off as it comes. */
+int connection_page_waiting(struct req *r)
+{
+	struct connection *c = asked_connection(r);
+	json_t *data, *waits = json_array();
+	size_t open;
+
+	if (c == NULL) {
+		json_decref(waits);
+		return 0;
+	}
+	data = json_object();
+	open = guide_waits_json(c, waits);
+	json_set(data, "connection", connection_card(r, c));
+	json_set(data, "waits", waits);
+	show_links(r, c, data);
+	json_set_bool(data, "is_done", open == 0);
+	json_set_bool(data, "is_live", open > 0 && !str_is(req_query(r, "live"), "0"));
+	if (json_is_true(json_object_get(data, "is_live")))
+		res_header(r, "Refresh", WAITING_REFRESH_S);
+	return chrome_page(r, 200, "connections", arena_printf(r->a, "Connecting %s", c->name),
+	    "connection/waiting", data);
 }
 
 int connection_page_test(struct req *r)
@@ -391,7 +535,7 @@ int connection_page_test(struct req *r)
 		return 0;
 	result = json_own(r->a, connection_test(r->app, r->a, c));
 	const char *detail = json_str(result, "detail");
-	chrome_flash(r, json_bool(result, "ok") ? "ok" : "error", "%s%s%s (%lld ms)",
+	chrome_flash(r, json_bool(result, "ok") ? "ok" : "error", "%s%s%s, in %lld ms.",
 	    json_bool(result, "ok") ? "The connection works" : "The test failed",
 	    detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "",
 	    (long long)json_int(result, "latencyMs"));

@@ -8,6 +8,7 @@ int connection_page_list(struct req *r); /* GET /admin/connections: connected, a
 int connection_page_new(struct req *r);  /* GET /admin/connect/:type */
 int connection_page_create(struct req *r);     /* POST /admin/connect/:type */
 int connection_page_detail(struct req *r);     /* GET /admin/connections/:id */
+int connection_page_waiting(struct req *r);    /* GET …/waiting: for the first calls */
 int connection_page_edit(struct req *r);       /* GET …/edit */
 int connection_page_edit_post(struct req *r);  /* POST …/edit */
 int connection_page_test(struct req *r);       /* POST …/test */

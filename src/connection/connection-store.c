@@ -4,6 +4,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/shared.h"
 #include "connection/connection-internal.h"
 #include "crypto/aead.h"
 
@@ -38,6 +39,13 @@ DB_STMT(connection_set,
     "UPDATE connections SET name = ?, status = ?, external_account_id = ?, credentials = ?,"
     " settings = ?, last_error = ?, updated_at = ? WHERE id = ? AND account_id = ?");
 DB_STMT(connection_erase, "DELETE FROM connections WHERE id = ? AND account_id = ?");
+/* It is used by what it receives too; neither says that its calls work. */
+DB_STMT(connection_received,
+    "UPDATE connections SET received_at = ?, last_used_at = GREATEST(COALESCE(last_used_at, 0), ?)"
+    " WHERE id = ? AND account_id = ?");
+DB_STMT(connection_handshaken,
+    "UPDATE connections SET handshake_at = ?, last_used_at = GREATEST(COALESCE(last_used_at, 0), ?)"
+    " WHERE id = ? AND account_id = ?");
 DB_STMT(connection_used,
     "UPDATE connections SET last_used_at = ?, last_error = ? WHERE id = ? AND account_id = ?");
 DB_STMT(connection_used_status,
@@ -99,6 +107,8 @@ static struct connection *connection_of_row_shown(
 	c->last_used_us = db_get_int(rows, row, CONNECTION_LAST_USED_AT);
 	c->created_us = db_get_int(rows, row, CONNECTION_CREATED_AT);
 	c->updated_us = db_get_int(rows, row, CONNECTION_UPDATED_AT);
+	c->received_us = db_get_int(rows, row, CONNECTION_RECEIVED_AT);
+	c->handshake_us = db_get_int(rows, row, CONNECTION_HANDSHAKE_AT);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
 	c->access.settings = json_parse_stored(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
 	return c->access.settings == NULL ? NULL : c;
@@ -307,6 +317,9 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 	grace.us = body.grace_hours * 3600 * SECOND_US;
 	c->access.credentials = connection_body_merge(a, c->access.credentials, body.credentials);
 	c->access.settings = connection_body_merge(a, c->access.settings, body.settings);
+	if (sign_in_settle(a, c->provider, body.credentials, body.settings, c->access.credentials,
+		c->access.settings, err) == -1)
+		return -1;
 	if (connection_check(app, c->provider, c->access.credentials, c->access.settings,
 		body.settings, err) == -1)
 		return -1;
@@ -323,11 +336,12 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 }
 
 int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct provider *p, const json_t *body, struct connection **out, struct err *err)
+    const struct provider *p, const struct uuid *id, const json_t *body, struct connection **out,
+    struct err *err)
 {
 	struct connection *c = arena_zalloc(a, sizeof(*c));
 
-	c->id = uuid_new();
+	c->id = id != NULL ? *id : uuid_new();
 	c->account_id = *account_id;
 	c->provider = p;
 	c->provider_type = p->name;
@@ -430,6 +444,24 @@ int connection_note_use(struct app *app, struct arena *a, const struct connectio
 		return -1;
 	audit_caches_drop(app);
 	return 0;
+}
+
+void connection_note_received(
+    struct app *app, struct arena *a, const struct connection *c, bool is_handshake)
+{
+	int64_t now = clock_now_us();
+	const char *key =
+	    arena_printf(a, "%s:%s", is_handshake ? "handshake" : "received", uuid_dup(a, c->id));
+	struct err err = ERR_INIT;
+
+	if (app->shared != NULL &&
+	    shared_rate_take(app->shared, str_from(key), 1, USE_NOTED_EVERY_US / SECOND_US, now)
+		.is_over)
+		return;
+	if (db_exec(app->db, is_handshake ? &connection_handshaken : &connection_received,
+		DB_VALS(db_int(now), db_int(now), db_uuid(&c->id), db_uuid(&c->account_id)), NULL,
+		&err) == -1)
+		log_warn("connection.note", LOG_S("connection", uuid_dup(a, c->id)), LOG_ERR(&err));
 }
 
 json_t *connection_json(const struct app *app, const struct connection *c)

@@ -14,6 +14,16 @@ static json_t *test_verdict(bool is_ok, int64_t latency_us, const char *detail)
 	return o;
 }
 
+/* What was done: "GET, no lead was sent, signed in with X-API-Key". */
+static const char *test_deed(
+    struct arena *a, const struct provider *p, const struct call_result *res)
+{
+	return arena_printf(a, "%s%s, %s%s", res->method,
+	    provider_can(p, "crm_push") ? ", no lead was sent" : "",
+	    res->signed_in != NULL ? "signed in with " : "without signing in",
+	    res->signed_in != NULL ? res->signed_in : "");
+}
+
 /* What the test shows goes into the connection; a passing fault changes no status. */
 static json_t *test_by_action(
     struct app *app, struct arena *a, const struct connection *c, const char *action)
@@ -25,18 +35,34 @@ static json_t *test_by_action(
 	if (connection_call(&call, &err) == -1)
 		return test_verdict(false, 0, err.msg);
 	if (call.result.class != CALL_OK)
-		return test_verdict(false, call.duration_us, call.result.error);
-	return test_verdict(true, call.duration_us, arena_printf(a, "HTTP %d", call.result.status));
+		return test_verdict(false, call.duration_us,
+		    arena_printf(
+			a, "%s (%s)", call.result.error, test_deed(a, c->provider, &call.result)));
+	return test_verdict(true, call.duration_us,
+	    arena_printf(
+		a, "HTTP %d (%s)", call.result.status, test_deed(a, c->provider, &call.result)));
+}
+
+const char *connection_untestable(struct arena *a, const struct connection *c)
+{
+	const char *action = c->provider->test_action, *lacking;
+
+	if (action == NULL)
+		return "This connection only receives: there is nothing to call";
+	lacking = provider_action_lacks(a, c->provider, &c->access, action);
+	if (lacking == NULL)
+		return NULL;
+	return arena_printf(a, "No %s, so we can't test it.%s", lacking,
+	    c->provider->has_webhook ? " Webhooks work without one" : "");
 }
 
 json_t *connection_test(struct app *app, struct arena *a, struct connection *c)
 {
-	const char *action = c->provider->test_action;
+	const char *action = c->provider->test_action, *why_not = connection_untestable(a, c);
 	json_t *result;
 
-	if (action == NULL)
-		return test_verdict(
-		    true, 0, "This connection only receives: there is nothing to call");
+	if (why_not != NULL)
+		return test_verdict(action == NULL, 0, why_not);
 	if (app->shared == NULL)
 		return test_by_action(app, a, c, action);
 	if (!shared_wait_begin(app->shared, config_waiters(app->config)))

@@ -17,6 +17,7 @@ struct connection {
 	const char *provider_type, *name, *status;
 	struct access access; /* what the provider's engine is handed of it */
 	int64_t created_us, updated_us, last_used_us;
+	int64_t received_us, handshake_us; /* the last that verified, to the minute; 0: none did */
 	const char *last_error;
 };
 /* What the engine takes; NULL of NULL. */
@@ -57,12 +58,19 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 /* {"name","providerType"} of each connection of the account by its id's text; arena-owned. */
 int connection_names(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
+/* Notes that a request, or a handshake, has verified for it: the first of each minute on each host,
+ * so that a busy source is no hot row. No reason to fail what came: it logs. */
+void connection_note_received(
+    struct app *app, struct arena *a, const struct connection *c, bool is_handshake);
 /* What people do to a connection of the request's account, each in a transaction of its own with
  * its row of the audit log; from the moment it returns every worker of this host goes by it. */
 /* Creates from a connect body {name,credentials,settings}, checked against the manifest (needed
  * credentials, known settings, URL by the egress rules). ERR_INVALID naming the field. */
 int connection_add(struct req *r, const struct provider *p, const json_t *body,
     struct connection **out, struct err *err);
+/* The same under an id that was reserved for it; NULL: a new one. ERR_CONFLICT when it is taken. */
+int connection_add_as(struct req *r, const struct provider *p, const struct uuid *id,
+    const json_t *body, struct connection **out, struct err *err);
 /* Changes by a PATCH body (name, status active or disabled, settings and credentials merged),
  * checked like a new one. A changed inbound secret leaves the old one good for secretGraceHours
  * (as configured, unless given); given alone it is how long from now the former ones are: 0 ends

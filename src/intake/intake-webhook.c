@@ -313,6 +313,8 @@ static int intake_store(struct intake_request *in)
 			(void)set_keep_refused(in, &sets[i], &err);
 		else if (sets[i].err.code != ERR_NONE)
 			err_set(&err, sets[i].err.code, "%s", sets[i].err.msg);
+		else
+			connection_note_received(r->app, r->a, in->connections[i], false);
 		if (sets[i].is_failed)
 			set_log_failed(in, &sets[i]);
 	}
@@ -323,10 +325,15 @@ static int intake_store(struct intake_request *in)
 static bool intake_is_handshake(struct intake_request *in)
 {
 	const struct access *of[CONNECTIONS_MAX];
+	size_t matched = 0;
+	int rc;
 
 	for (size_t i = 0; i < in->nconnections; i++)
 		of[i] = &in->connections[i]->access;
-	return webhook_handshake(in->provider, in->r, &in->hook, of, in->nconnections) != 0;
+	rc = webhook_handshake(in->provider, in->r, &in->hook, of, in->nconnections, &matched);
+	if (rc == 1)
+		connection_note_received(in->r->app, in->r->a, in->connections[matched], true);
+	return rc != 0;
 }
 
 int intake_webhook_post(struct req *r)

@@ -56,6 +56,9 @@ int event_keys_forget(struct app *app, struct err *err);
  * the day. Below EVENT_DAYS_LOW somebody must look. */
 #define EVENT_DAYS_LOW 2
 int event_days_ahead(struct app *app, int32_t *days, struct err *err);
+/* The hook tell_connections: "today" ("3 events today, 1 refused", absent where it is not known),
+ * "has_refused", and "receivedAt" of the last that verified today. */
+int event_tell_connections(struct req *r, json_t *connections, struct err *err);
 int event_page_list(struct req *r);
 int event_page_detail(struct req *r);
 int event_page_replay(struct req *r);

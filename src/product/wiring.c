@@ -122,6 +122,7 @@ const struct hooks product_hooks = {
     .nav = product_nav,
     .settings = product_settings,
     .nav_badges = attention_badges,
+    .tell_connections = event_tell_connections,
 };
 
 const struct job_kind *product_job_kinds(size_t *n)

@@ -37,6 +37,7 @@ struct call_build {
 	struct http_pairs headers;
 	struct buf *url;
 	bool has_query;
+	const char *signed_in; /* by what the call says who calls; NULL: it does not */
 	struct err *err;
 };
 
@@ -267,6 +268,8 @@ static int build_put_auth_header(
 {
 	if (value == NULL)
 		return 0;
+	if (b->signed_in == NULL)
+		b->signed_in = strcmp(prefix, "Bearer ") == 0 ? "a bearer token" : name;
 	return build_put_header(
 	    b, str_from(name), str_from(arena_printf(b->a, "%s%s", prefix, value)));
 }
@@ -278,6 +281,7 @@ static int build_put_basic(struct call_build *b, const char *user, const char *p
 	const char *pair = arena_printf(b->a, "%s:%s", user, password);
 	struct buf *text = buf_new(b->a, LIMIT_HEADER_BYTES);
 	base64_encode(text, pair, strlen(pair));
+	b->signed_in = "user name and password";
 	return build_put_auth_header(b, "Authorization", "Basic ", text->p);
 }
 
@@ -316,8 +320,10 @@ static int build_put_auth(struct call_build *b)
 		return build_put_basic(b, build_credential(b, auth->username, NULL),
 		    build_credential(b, auth->password, NULL));
 	case AUTH_QUERY:
-		if (value != NULL)
+		if (value != NULL) {
 			build_put_query(b, str_from(auth->name), str_from(value));
+			b->signed_in = arena_printf(b->a, "the parameter %s", auth->name);
+		}
 		return 0;
 	case AUTH_SETTINGS:
 		return build_put_auth_of_settings(b);
@@ -367,7 +373,8 @@ static void scope_of_call(
 }
 
 int action_build(struct arena *a, const struct provider *p, const struct access *c,
-    const struct action *act, const json_t *inputs, struct http_call *call, struct err *err)
+    const struct action *act, const json_t *inputs, struct http_call *call, const char **signed_in,
+    struct err *err)
 {
 	struct call_build b = {.a = a, .p = p, .c = c, .act = act, .err = err};
 
@@ -388,6 +395,8 @@ int action_build(struct arena *a, const struct provider *p, const struct access 
 	call->method = arena_strndup(a, method.p, method.n);
 	call->url = b.url->p;
 	call->headers = b.headers;
+	if (signed_in != NULL)
+		*signed_in = b.signed_in;
 	return 0;
 }
 
@@ -547,24 +556,38 @@ int provider_action(struct app *app, struct arena *a, const struct provider *p,
 	struct http_call call;
 	struct http_answer ans = {0};
 	struct err why = ERR_INIT;
+	const char *signed_in = NULL;
 
 	*out =
 	    (struct call_result){.class = CALL_FATAL, .retry_after_ms = -1, .error = "not called"};
 	if (act == NULL)
 		return err_set(err, ERR_NOT_FOUND, "%s has no action %s", p->name, action);
-	if (action_build(a, p, c, act, inputs, &call, err) == -1) {
+	if (action_build(a, p, c, act, inputs, &call, &signed_in, err) == -1) {
 		out->error = err != NULL ? arena_strdup(a, err->msg) : "wrong inputs";
 		return -1;
 	}
 	const char *lacking = access_lacks(c, act->needs, act->nneeds);
 	if (lacking != NULL) {
 		out->class = CALL_AUTH;
-		out->error = arena_printf(a, "the connection has no %s", lacking);
+		out->is_uncalled = true;
+		out->error = arena_printf(
+		    a, "no %s, so nothing was called", manifest_credential_words(a, p, lacking));
 		return 0;
 	}
 	if (http_client_call(app->http, a, &call, &ans, &why) == -1)
 		call_read_failure(a, c, &call, &why, out);
 	else
 		action_read(a, p, c, act, inputs, &call, &ans, out);
+	out->method = call.method;
+	out->signed_in = signed_in;
 	return 0;
+}
+
+const char *provider_action_lacks(
+    struct arena *a, const struct provider *p, const struct access *c, const char *action)
+{
+	const struct action *act = provider_find_action(p, action);
+	const char *key = act == NULL ? NULL : access_lacks(c, act->needs, act->nneeds);
+
+	return key == NULL ? NULL : manifest_credential_words(a, p, key);
 }

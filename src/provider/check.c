@@ -190,7 +190,7 @@ static void check_handshake(
     struct check_run *t, const json_t *expected, struct req *r, struct webhook *w, struct access *c)
 {
 	json_t *got = json_own(t->a, json_object());
-	int rc = webhook_handshake(t->p, r, w, (const struct access *const[]){c}, 1);
+	int rc = webhook_handshake(t->p, r, w, (const struct access *const[]){c}, 1, NULL);
 
 	if (rc != 0)
 		json_set_int(got, "status", r->res.status);
@@ -343,7 +343,7 @@ static void check_action(struct check_run *t, const json_t *example, const json_
 		check_report(t, false, "action", "no such action, or headers that are not texts");
 		return;
 	}
-	if (action_build(t->a, t->p, c, act, inputs, &call, &err) == -1) {
+	if (action_build(t->a, t->p, c, act, inputs, &call, NULL, &err) == -1) {
 		check_compare(t, "refusal", json_object_get(expect, "refused"),
 		    json_own(t->a, json_string(err.field[0] != '\0' ? err.field : err.msg)));
 		return;

@@ -68,7 +68,7 @@ static int handshake_answer(const struct answer_spec *spec, struct req *r, struc
 }
 
 int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
-    const struct access *const *connections, size_t n)
+    const struct access *const *connections, size_t n, size_t *matched)
 {
 	struct scope s;
 	enum http_method method = r->method == HTTP_HEAD ? HTTP_GET : r->method;
@@ -84,6 +84,9 @@ int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w
 			res_problem(r, 403, "this handshake matches no connection");
 			return -1;
 		}
+		for (size_t k = 0; matched != NULL && k < n; k++)
+			if (connections[k] == c)
+				*matched = k;
 		s.slot[ROOT_SETTINGS].json = c->settings;
 		if (h->hmac_of != NULL)
 			handshake_add_hmac(h, &s, c);

@@ -30,6 +30,22 @@ static bool is_credential_key(const char *key)
 	return false;
 }
 
+/* An abbreviation keeps its capitals. */
+const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key)
+{
+	char *label;
+
+	for (size_t i = 0; i < p->ncredentials; i++) {
+		if (strcmp(p->credentials[i].key, key) != 0)
+			continue;
+		label = arena_strdup(a, p->credentials[i].label);
+		if (label[0] >= 'A' && label[0] <= 'Z' && !(label[1] >= 'A' && label[1] <= 'Z'))
+			label[0] = (char)(label[0] - 'A' + 'a');
+		return label;
+	}
+	return key;
+}
+
 static int credential_one(
     struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
@@ -370,6 +386,7 @@ static const struct loader_member top_members[] = {
     OTHER_MEMBER("testAction"),
     OTHER_MEMBER("errors"),
     OTHER_MEMBER("lead"),
+    OTHER_MEMBER("guide"),
 };
 
 struct provider *manifest_load(
@@ -386,7 +403,8 @@ struct provider *manifest_load(
 	    manifest_credentials(&l, p, json) == -1 || manifest_settings(&l, p, json) == -1 ||
 	    manifest_credential_rules(&l, p, json) == -1 || manifest_webhook(&l, p, json) == -1 ||
 	    manifest_actions(&l, p, json) == -1 || manifest_lead(&l, p, json) == -1 ||
-	    load_declared(&l, p, json) == -1 || manifest_check_promises(&l, p) == -1)
+	    manifest_guide(&l, p, json) == -1 || load_declared(&l, p, json) == -1 ||
+	    manifest_check_promises(&l, p) == -1)
 		return NULL;
 	return p;
 }

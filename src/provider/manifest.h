@@ -212,6 +212,33 @@ struct lead_rules {
 	struct expr *form_id, *ad_id, *campaign_id, *created_at;
 };
 
+/* ---- connecting, step by step --------------------------------------------------------------- */
+struct guide_step {
+	const char *title, *text, *link, *link_label;
+	const char **fields; /* "credentials.KEY", "settings.KEY" */
+	size_t nfields;
+	bool shows_address; /* the webhook address */
+};
+enum guide_wait_kind { GUIDE_EVENT, GUIDE_HANDSHAKE };
+struct guide_wait {
+	const char *title, *text;
+	enum guide_wait_kind kind;
+};
+struct guide_preset {
+	const char *name, *label, *help;
+	json_t *settings;
+};
+struct guide {
+	struct guide_step *steps; /* none: the plain form */
+	size_t nsteps;
+	struct guide_wait *waits; /* what is to come once it is connected */
+	size_t nwaits;
+	struct guide_preset *presets;
+	size_t npresets;
+	const char **generates; /* credentials that are made up here and given to the sender */
+	size_t ngenerates;
+};
+
 struct provider {
 	const char *name, *display_name, *category, *help, *file;
 	bool is_available, requires_oauth, has_webhook;
@@ -243,9 +270,12 @@ struct provider {
 	struct error_rule *errors;
 	size_t nerrors;
 	struct lead_rules lead;
+	struct guide guide;
 	json_t *examples;      /* as written, for provider_check */
 	json_t *oauth, *polls; /* declared; read by the features that use them */
 };
 
+/* Its label within a sentence: "app secret", but "API key". */
+const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key);
 bool manifest_has_credential(const struct provider *p, const char *key);
 #endif

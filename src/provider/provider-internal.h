@@ -9,6 +9,7 @@ struct provider *manifest_load(
     struct arena *a, const char *file, const json_t *json, struct err *err);
 /* The sections, each in its own file. */
 int manifest_webhook(struct loader *l, struct provider *p, const json_t *json);
+int manifest_guide(struct loader *l, struct provider *p, const json_t *json);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
 
 /* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
@@ -99,11 +100,13 @@ const char *access_lacks(const struct access *c, const char *const *keys, size_t
 bool answer_is_success(
     struct arena *a, const json_t *condition, int status, json_t *answer, struct str body);
 
-/* The two halves of provider_action, apart so that examples can run them without a network. */
+/* The two halves of provider_action, apart so that examples can run them without a network.
+ * signed_in (may be NULL) as in struct call_result. */
 struct http_call;
 struct http_answer;
 int action_build(struct arena *a, const struct provider *p, const struct access *c,
-    const struct action *act, const json_t *inputs, struct http_call *call, struct err *err);
+    const struct action *act, const json_t *inputs, struct http_call *call, const char **signed_in,
+    struct err *err);
 void action_read(struct arena *a, const struct provider *p, const struct access *c,
     const struct action *act, const json_t *inputs, const struct http_call *call,
     const struct http_answer *ans, struct call_result *out);

@@ -65,9 +65,10 @@ int webhook_decode(struct arena *a, struct webhook *w, struct err *err);
  * {}): ERR_MALFORMED, ERR_LIMIT. */
 int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
 /* A handshake (GET, or a challenge in a POST body): 1 answered into w->req's answer, 0 not one, -1
- * refused (403 answered). connections: those it may match. */
+ * refused (403 answered). connections: those it may match; *matched: which of them was answered to
+ * (may be NULL). */
 int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
-    const struct access *const *connections, size_t n);
+    const struct access *const *connections, size_t n, size_t *matched);
 /* The external account ids a payload names, without repeats (Meta page ids, HubSpot portal ids…).
  */
 int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
@@ -155,6 +156,9 @@ struct call_result {
 	const char *error;      /* a sentence for people; no secret */
 	struct str answer;      /* what the body begins with, no secret in it; {NULL,0}: nothing */
 	json_t *output;         /* CALL_OK: the action's output */
+	bool is_uncalled;       /* a credential that the action needs is not there */
+	const char *method;     /* of the call; NULL: none was made */
+	const char *signed_in;  /* "X-API-Key", "a bearer token"; NULL: without credentials */
 };
 /* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error
  * rules applied. One attempt. Always fills out; 0, or -1 with err when the manifest has no such
@@ -162,6 +166,10 @@ struct call_result {
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
     const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
     struct err *err);
+/* What of the credentials the action needs is not there, in words: "private-app token"; NULL: it
+ * can be called. */
+const char *provider_action_lacks(
+    struct arena *a, const struct provider *p, const struct access *c, const char *action);
 /* Fetch-details action of a resource type: name, or NULL. Its input is {"id": the external id}. */
 const char *provider_details_action(const struct provider *p, const char *resource_type);
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized

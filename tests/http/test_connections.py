@@ -250,7 +250,8 @@ def _():
         c = connect("custom_crm", {"accessToken": CANARY},
                     {"url": peer.url + "/leads", "auth": {"type": "bearer"}}).json()
         got = here().api("POST", "/connections/%s/test" % c["id"], {}).json()
-        equal((got["ok"], got["detail"]), (True, "HTTP 405"))
+        equal((got["ok"], got["detail"]),
+              (True, "HTTP 405 (GET, no lead was sent, signed in with a bearer token)"))
         true(got["latencyMs"] >= 0, "a latency")
         equal(peer.seen[0][:2], ("GET", "/leads"))
         equal(peer.seen[0][2]["Authorization"], "Bearer " + CANARY)
@@ -270,6 +271,51 @@ def _():
     here().api("DELETE", "/connections/" + c["id"])
 
 
+@test("how a custom CRM signs in is derived from what is given, and never silently nothing")
+def _():
+    with Peer() as peer:
+        url = {"url": peer.url + "/leads"}
+        for credentials, auth, header, told in (
+                ({"apiKey": CANARY}, None, ("X-API-Key", CANARY), "signed in with X-API-Key"),
+                ({"apiKey": CANARY}, {"name": "X-Key"}, ("X-Key", CANARY), "signed in with X-Key"),
+                ({"accessToken": CANARY}, None, ("Authorization", "Bearer " + CANARY), "signed in with a bearer token"),
+                ({"username": "u", "password": "p"}, None, ("Authorization", "Basic dTpw"),
+                 "signed in with user name and password"),
+                ({}, None, ("Authorization", None), "without signing in"),
+                ({}, {"type": "none"}, ("Authorization", None), "without signing in")):
+            made = connect("custom_crm", credentials, url if auth is None else {**url, "auth": auth})
+            equal(made.status, 201, (credentials, auth, made))
+            got = here().api("POST", "/connections/%s/test" % made.json()["id"], {}).json()
+            equal((got["ok"], got["detail"]), (True, "HTTP 200 (GET, no lead was sent, %s)" % told))
+            equal(peer.seen[-1][2].get(header[0]), header[1], credentials)
+            here().api("DELETE", "/connections/" + made.json()["id"])
+        for credentials, auth, field in (
+                ({"apiKey": "k"}, {"type": "none"}, "credentials.apiKey"),
+                ({"username": "u"}, None, "credentials.password"),
+                ({"apiKey": "k", "accessToken": "t"}, None, "settings.auth.type"),
+                ({"apiKey": "k"}, 5, "settings.auth")):
+            problem(connect("custom_crm", credentials, url if auth is None else {**url, "auth": auth}), 422, field=field)
+        c = connect("custom_crm", {"apiKey": "k"}, url).json()
+        equal(c["settings"]["auth"], {"type": "header"})
+        equal(here().api("PATCH", "/connections/" + c["id"], {"settings": {"auth": {"type": "none"}}}).status, 200)
+        equal(here().api("PATCH", "/connections/" + c["id"], {"name": "As it was"}).status, 200)
+        problem(here().api("PATCH", "/connections/" + c["id"], {"credentials": {"apiKey": "other"}}), 422,
+                field="credentials.apiKey")
+        here().api("DELETE", "/connections/" + c["id"])
+
+
+@test("what cannot be called is not tested, and its status stays")
+def _():
+    for provider, credentials, detail in (
+            ("hubspot", {"webhookSecret": CANARY}, "No private-app token, so we can't test it. Webhooks work without one"),
+            ("custom_webhook", {"webhookSecret": CANARY}, "This connection only receives: there is nothing to call")):
+        c = connect(provider, credentials).json()
+        equal(here().api("POST", "/connections/%s/test" % c["id"], {}).json()["detail"], detail)
+        shown = here().api("GET", "/connections/" + c["id"]).json()
+        equal((shown["status"], shown["lastError"], shown["lastUsedAt"]), ("active", None, None))
+        here().api("DELETE", "/connections/" + c["id"])
+
+
 @test("test of Meta asks the API at settings.baseUrl with the page token")
 def _():
     with Peer(body=json.dumps({"id": "1", "name": "Page"}).encode()) as peer:
@@ -279,7 +325,9 @@ def _():
         equal(peer.seen[0][1], "/graph/v25.0/me?fields=id%2Cname")
         here().api("PATCH", "/connections/" + c["id"], {"credentials": {"accessToken": None}})
         got = here().api("POST", "/connections/%s/test" % c["id"], {}).json()
-        equal((got["ok"], got["detail"]), (False, "the connection has no accessToken"))
+        equal((got["ok"], got["detail"]),
+              (False, "No page access token, so we can't test it. Webhooks work without one"))
+        equal(here().api("GET", "/connections/" + c["id"]).json()["status"], "active")
     here().api("DELETE", "/connections/" + c["id"])
 
 

@@ -185,7 +185,11 @@ def _():
 def _():
     b = signed_in()
     b.get("/admin/connect/custom_crm")
+    has(b.get("/admin/connect/custom_crm").text, "How does it sign in?")
     wrong = b.post("/admin/connect/custom_crm", {"name": "Shop", "settings.url": "gopher://x"})
+    for part in ("Check 1 field: URL that takes a lead", 'aria-describedby="settings.url-wrong"', 'aria-invalid="true"',
+                 "Enter a full address such as https://crm.example.com/leads", "<title>Error: "):
+        has(wrong.text, part)
     check_page(wrong, 422)
     has(wrong.text, "wrong")
     has(wrong.text, "gopher://x")

@@ -1,0 +1,208 @@
+/* Connecting step by step, as a manifest's guide says: the form laid out in its steps, an address
+ * that is there before the connection is, and what is waited for afterwards.
+ *
+ * The sender wants the address first, so its id is made with the form and comes back with it,
+ * sealed for the account: nobody can make a connection under an id that was never his, where the
+ * calls of another's former connection may still arrive. */
+#include "base/config.h"
+#include "base/limits.h"
+#include "connection/connection-form.h"
+#include "connection/connection-internal.h"
+#include "crypto/aead.h"
+#include "crypto/random.h"
+
+#define TOKEN_BYTES 24
+
+/* ---- the reserved id ------------------------------------------------------------------------- */
+
+static struct str reserved_context(struct req *r, const struct provider *p)
+{
+	return str_from(arena_printf(
+	    r->a, "connection.reserved:%s:%s", uuid_dup(r->a, r->actor.account_id), p->name));
+}
+
+bool guide_reserved(struct req *r, const struct provider *p, struct uuid *id)
+{
+	struct str text = req_form(r, "reserved"), blob, open;
+	char *bytes = arena_alloc(r->a, text.n + 1);
+	struct err ignored = ERR_INIT;
+	long n = base64url_decode(bytes, text.n + 1, text);
+
+	if (text.n == 0 || n <= 0)
+		return false;
+	blob = (struct str){bytes, (size_t)n};
+	open = aead_open(r->app->keys, r->a, reserved_context(r, p), blob, &ignored);
+	return open.p != NULL && uuid_parse(open, id);
+}
+
+static const char *guide_reserve(struct req *r, const struct provider *p, const struct uuid *id)
+{
+	struct err ignored = ERR_INIT;
+	struct str sealed = aead_seal(
+	    r->app->keys, r->a, reserved_context(r, p), str_from(uuid_dup(r->a, *id)), &ignored);
+	struct buf *text = buf_new(r->a, LIMIT_HEADER_BYTES);
+
+	if (sealed.p == NULL)
+		return NULL;
+	base64url_encode(text, sealed.p, sealed.n);
+	return text->p;
+}
+
+/* ---- the form in steps ----------------------------------------------------------------------- */
+
+/* Takes the field of that name out of one of the form's lists; NULL: it is in none. */
+static json_t *guide_take_field(json_t *data, const char *name)
+{
+	static const char *const lists[] = {"credentials", "settings", "more"};
+	json_t *field;
+	size_t i;
+
+	for (size_t k = 0; k < sizeof(lists) / sizeof(*lists); k++) {
+		json_t *list = json_object_get(data, lists[k]);
+
+		json_array_each(list, i, field) {
+			if (strcmp(json_str(field, "name"), name) != 0)
+				continue;
+			json_incref(field);
+			json_array_remove(list, i);
+			return field;
+		}
+	}
+	return NULL;
+}
+
+static void guide_generate(struct req *r, const struct provider *p, json_t *field)
+{
+	struct str posted;
+
+	for (size_t i = 0; i < p->guide.ngenerates; i++) {
+		const char *name = arena_printf(r->a, "credentials.%s", p->guide.generates[i]);
+
+		if (strcmp(json_str(field, "name"), name) != 0)
+			continue;
+		posted = req_form(r, name);
+		json_set_bool(field, "is_generated", true);
+		json_set_bool(field, "is_plain", true);
+		if (r->method == HTTP_POST)
+			json_set_strn(field, "value", posted);
+		else
+			json_set_str(field, "value", random_token(r->a, TOKEN_BYTES));
+	}
+}
+
+static json_t *guide_step_json(
+    struct req *r, const struct provider *p, const struct guide_step *s, json_t *data)
+{
+	json_t *o = json_object(), *fields = json_array();
+
+	json_set_str(o, "title", s->title);
+	json_set_str(o, "text", s->text);
+	json_set_str(o, "link", s->link);
+	json_set_str(o, "link_label", s->link_label);
+	json_set_bool(o, "shows_address", s->shows_address);
+	json_set(o, "fields", fields);
+	json_set(o, "sign_in", json_null());
+	for (size_t i = 0; i < s->nfields; i++) {
+		json_t *field = guide_take_field(data, s->fields[i]);
+
+		if (field != NULL) {
+			guide_generate(r, p, field);
+			json_array_append_new(fields, field);
+		} else if (strcmp(s->fields[i], "settings.auth") == 0 &&
+			   json_object_get(data, "sign_in") != NULL) {
+			json_set(o, "sign_in", json_incref(json_object_get(data, "sign_in")));
+			json_object_del(data, "sign_in");
+		}
+	}
+	return o;
+}
+
+static const struct guide_preset *guide_preset_asked(struct req *r, const struct provider *p)
+{
+	struct str name = req_query(r, "preset");
+
+	for (size_t i = 0; i < p->guide.npresets; i++)
+		if (str_is(name, p->guide.presets[i].name))
+			return &p->guide.presets[i];
+	return NULL;
+}
+
+const json_t *guide_preset_settings(struct req *r, const struct provider *p)
+{
+	const struct guide_preset *preset = guide_preset_asked(r, p);
+
+	return preset == NULL ? NULL : preset->settings;
+}
+
+static json_t *guide_presets_json(struct req *r, const struct provider *p, json_t *data)
+{
+	const struct guide_preset *now = guide_preset_asked(r, p);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->guide.npresets; i++) {
+		const struct guide_preset *preset = &p->guide.presets[i];
+		json_t *o = json_object();
+
+		json_set_str(o, "label", preset->label);
+		json_set_str(o, "href",
+		    arena_printf(r->a, "/admin/connect/%s?preset=%s", p->name, preset->name));
+		json_set_bool(o, "is_current", preset == now);
+		json_array_append_new(list, o);
+	}
+	json_set_str(data, "preset_help", now == NULL ? NULL : now->help);
+	json_set_str(data, "preset", now == NULL ? NULL : now->name);
+	return list;
+}
+
+bool guide_is_there(const struct provider *p)
+{
+	return p->guide.nsteps > 0;
+}
+
+void guide_form(struct req *r, const struct provider *p, json_t *data)
+{
+	json_t *steps = json_array();
+	struct uuid id;
+
+	if (!guide_reserved(r, p, &id))
+		id = uuid_new();
+	json_set_str(data, "reserved", guide_reserve(r, p, &id));
+	json_set_str(data, "webhook_url",
+	    p->has_webhook ? arena_printf(r->a, "%s/webhook/%s/%s", r->app->config->base_url,
+				 p->name, uuid_dup(r->a, id))
+			   : NULL);
+	for (size_t i = 0; i < p->guide.nsteps; i++)
+		json_array_append_new(steps, guide_step_json(r, p, &p->guide.steps[i], data));
+	json_set(data, "steps", steps);
+	json_set(data, "presets", guide_presets_json(r, p, data));
+	json_set_bool(data, "has_presets", p->guide.npresets > 0);
+	json_set_bool(data, "has_more", json_array_size(json_object_get(data, "more")) > 0);
+}
+
+/* ---- what is waited for ---------------------------------------------------------------------- */
+
+bool guide_waits(const struct provider *p)
+{
+	return p->guide.nwaits > 0;
+}
+
+size_t guide_waits_json(const struct connection *c, json_t *list)
+{
+	const struct guide *g = &c->provider->guide;
+	size_t open = 0;
+
+	for (size_t i = 0; i < g->nwaits; i++) {
+		const struct guide_wait *w = &g->waits[i];
+		bool is_done = (w->kind == GUIDE_HANDSHAKE ? c->handshake_us : c->received_us) != 0;
+		json_t *o = json_object();
+
+		json_set_str(o, "title", w->title);
+		json_set_str(o, "text", w->text);
+		json_set_bool(o, "is_done", is_done);
+		json_set_time(
+		    o, "at", w->kind == GUIDE_HANDSHAKE ? c->handshake_us : c->received_us);
+		json_array_append_new(list, o);
+		open += !is_done;
+	}
+	return open;
+}

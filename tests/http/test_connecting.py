@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Connecting, and what a connection says of itself: when it last received, what came today, how it is tested; the guided
+pages, their reserved addresses and generated tokens; the catalogue."""
+import hashlib
+import hmac
+import json
+import re
+import uuid
+
+from harness import Browser, equal, has, here, hmac_hex, run, test, true
+from markup import Tags
+
+SECRET = "canary-" + uuid.uuid4().hex
+
+
+def signed_in():
+    b = Browser(here())
+    b.sign_in()
+    return b
+
+
+def check_page(answer, status=200):
+    equal(answer.status, status, answer)
+    equal(Tags(answer.text).wrong, [])
+
+
+def post(address, body, secret=SECRET, header="X-Webhook-Signature", prefix=""):
+    """A signed call of a custom webhook."""
+    text = json.dumps(body).encode()
+    sent = hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+    return here().post(address.replace(here().url, ""), text,
+                       headers={"Content-Type": "application/json", header: prefix + sent})
+
+
+def known(c):
+    return here().api("GET", "/connections/" + c["id"]).json()
+
+
+@test("what a source receives is noted: the API, its page and its tile say when, and how much came today")
+def _():
+    b = signed_in()
+    c = here().connect("custom_webhook", {"webhookSecret": SECRET}, {}, name="Shop " + uuid.uuid4().hex[:8])
+    page = b.get("/admin/connections/" + c["id"])
+    check_page(page)
+    has(page.text, "Waiting for the first call · 0 events today, 0 refused")
+    true("/test" not in page.text, "nothing can be called, so there is no Test")
+    has(page.text, "This connection only receives")
+    equal(post(c["webhookUrl"], {"id": 1}).status, 200)
+    first = known(c)
+    true(first["lastUsedAt"], first)
+    equal((first["status"], first["lastError"]), ("active", None))
+    equal(post(c["webhookUrl"], {"id": 2}).status, 200)
+    equal(known(c)["lastUsedAt"], first["lastUsedAt"], "noted once a minute")
+    equal(post(c["webhookUrl"], {"id": 3}, secret="wrong").status, 401)
+    for path in ("/admin/connections/" + c["id"], "/admin/connections"):
+        page = b.get(path)
+        check_page(page)
+        has(page.text, "3 events today, 1 refused")
+        has(page.text, "Last received")
+    has(b.get("/admin/connections/" + c["id"]).text, "/admin/events?connectionId=" + c["id"])
+    here().api("DELETE", "/connections/" + c["id"])
+
+
+@test("guided connecting: the address is there before saving, and the steps tick as handshake and event come")
+def _():
+    b = signed_in()
+    page = b.get("/admin/connect/meta_lead_ads")
+    check_page(page)
+    for part in ("Open Meta for Developers", "Copy the app secret here", "https://developers.facebook.com/apps/"):
+        has(page.text, part)
+    address = re.search(r'<code class="copy">([^<]+/webhook/meta_lead_ads/([0-9a-f-]{36}))</code>', page.text)
+    token = re.search(r'name="credentials.verifyToken"[^>]* value="([^"]{30,})"', page.text).group(1)
+    reserved = re.search(r'name="reserved" value="([^"]+)"', page.text).group(1)
+    path = "/webhook/meta_lead_ads/" + address.group(2)
+    equal(here().get(path + "?hub.mode=subscribe&hub.challenge=7&hub.verify_token=" + token).status, 404)
+    fields = {"name": "Guided", "reserved": reserved, "credentials.verifyToken": token}
+    wrong = b.post("/admin/connect/meta_lead_ads", fields)
+    check_page(wrong, 422)
+    for part in ("Check 1 field: App secret", "Enter the app secret.", address.group(1), token):
+        has(wrong.text, part)
+    fields["credentials.webhookSecret"] = SECRET
+    fields["reserved"] = re.search(r'name="reserved" value="([^"]+)"', wrong.text).group(1)
+    made = b.post("/admin/connect/meta_lead_ads", fields)
+    equal((made.status, made.header("Location")), (303, "/admin/connections/%s/waiting" % address.group(2)))
+    waiting = made.header("Location")
+    page = b.get(waiting)
+    check_page(page)
+    equal(page.header("Refresh"), "5")
+    true(b.get(waiting + "?live=0").header("Refresh") is None, "it can be stopped")
+    equal(here().get(path + "?hub.mode=subscribe&hub.challenge=7&hub.verify_token=wrong").status, 403)
+    equal(b.get(waiting).text.count('class="done"'), 1)
+    equal(here().get(path + "?hub.mode=subscribe&hub.challenge=7&hub.verify_token=" + token).text, "7")
+    equal(b.get(waiting).text.count('class="done"'), 2)
+    body = json.dumps({"object": "page", "entry": []}).encode()
+    equal(here().post(path, body, headers={"Content-Type": "application/json", "X-Hub-Signature-256":
+                                           "sha256=" + hmac_hex(SECRET, body)}).status, 200)
+    page = b.get(waiting)
+    check_page(page)
+    equal((page.text.count('class="done"'), page.header("Refresh")), (3, None))
+    has(page.text, "Guided works")
+    has(b.get("/admin/connections/" + address.group(2)).text, "Address confirmed")
+    b.get("/admin/connect/meta_lead_ads")
+    again = b.post("/admin/connect/meta_lead_ads", fields)
+    equal((again.status, again.header("Location")), (303, "/admin/connections/" + address.group(2)), "sent twice")
+    here().api("DELETE", "/connections/" + address.group(2))
+
+
+@test("a reserved address is its account's and its provider's alone; anything else in its place is another id")
+def _():
+    b = signed_in()
+    page = b.get("/admin/connect/custom_webhook")
+    reserved = re.search(r'name="reserved" value="([^"]+)"', page.text).group(1)
+    id_ = re.search(r'/webhook/custom_webhook/([0-9a-f-]{36})', page.text).group(1)
+    account = here().new_account()
+    other = Browser(here())
+    other.sign_in(account.email, account.password)
+    for who, provider, given in ((other, "custom_webhook", reserved), (b, "hubspot", reserved), (b, "custom_webhook", "xx"),
+                                 (b, "custom_webhook", id_), (b, "custom_webhook", "")):
+        who.get("/admin/connect/" + provider)
+        made = who.post("/admin/connect/" + provider, {"credentials.webhookSecret": "s", "reserved": given})
+        equal(made.status, 303, (provider, given))
+        true(id_ not in made.header("Location"), made.header("Location"))
+
+
+@test("presets of the custom webhook take what their senders really sign")
+def _():
+    import base64
+    import time
+    b = signed_in()
+    text = json.dumps({"id": uuid.uuid4().hex, "event_id": uuid.uuid4().hex, "form_response": {"token": "t1"}, "action": "x",
+                       "repository": {"id": 5}, "data": {"object": {"id": "ch_1"}}}).encode()
+    mac = hmac.new(SECRET.encode(), text, hashlib.sha256)
+    now = str(int(time.time()))
+    timed = hmac.new(SECRET.encode(), now.encode() + b"." + text, hashlib.sha256).hexdigest()
+    base = base64.b64encode(mac.digest()).decode()
+    for preset, headers in (("typeform", {"Typeform-Signature": "sha256=" + base}),
+                            ("shopify", {"X-Shopify-Hmac-Sha256": base}),
+                            ("stripe", {"Stripe-Signature": "t=%s,v1=%s" % (now, timed)}),
+                            ("github", {"X-Hub-Signature-256": "sha256=" + mac.hexdigest()}),
+                            ("token", {"X-Webhook-Token": SECRET})):
+        page = b.get("/admin/connect/custom_webhook?preset=" + preset)
+        check_page(page)
+        fields = {name: value for tag, attrs in Tags(page.text).elements if tag == "input" and attrs.get("name")
+                  for name, value in [(attrs["name"], attrs.get("value", ""))]}
+        for select in re.findall(r'<select id="([^"]+)".*?</select>', page.text):
+            chosen = re.search(r'<select id="%s".*?<option value="([^"]*)" selected>' % re.escape(select), page.text)
+            fields[select] = chosen.group(1) if chosen else ""
+        fields["credentials.webhookSecret"] = SECRET
+        made = b.post("/admin/connect/custom_webhook?preset=" + preset, fields)
+        equal(made.status, 303, (preset, made))
+        id_ = made.header("Location").split("/")[3]
+        answer = here().post("/webhook/custom_webhook/" + id_, text, headers={"Content-Type": "application/json", **headers})
+        equal(answer.status, 200, (preset, answer))
+        event = here().api("GET", "/events/" + answer.json()["eventId"]).json()
+        equal((event["status"], event["taken"]), ("processed", 1), (preset, event))
+        here().api("DELETE", "/connections/" + id_)
+
+
+@test("the catalogue is found by words, in groups; the wrong field of a form is named and tied")
+def _():
+    b = signed_in()
+    page = b.get("/admin/connections")
+    for part in ("Ads and lead forms", "CRM", "Leads from Facebook and Instagram"):
+        has(page.text, part)
+    found = b.get("/admin/connections?q=facebook")
+    check_page(found)
+    true("/admin/connect/meta_lead_ads" in found.text and "/admin/connect/hubspot" not in found.text, "one is found")
+    none = b.get("/admin/connections?q=zz-no-such")
+    check_page(none)
+    has(none.text, "Nothing matches")
+    b.get("/admin/connect/hubspot")
+    wrong = b.post("/admin/connect/hubspot", {"name": "x"})
+    check_page(wrong, 422)
+    for part in ("Enter the client secret or the private-app token.", "Check 1 field: Client secret",
+                 'aria-describedby="credentials.webhookSecret-wrong credentials.webhookSecret-help"', "autofocus"):
+        has(wrong.text, part)
+
+
+if __name__ == "__main__":
+    run()
