@@ -17,10 +17,14 @@ struct ipv4_range {
 	enum address_kind kind;
 };
 
+/* The first that fits. Where clouds keep their metadata and the credentials in it stands before
+ * what it lies in: who allows private addresses means neighbours, not these. */
 static const struct ipv4_range ipv4_ranges[] = {
-    {0x00000000, 8, KIND_FORBIDDEN}, /* "this network" */
-    {0x0a000000, 8, KIND_PRIVATE},   /* 10/8 */
-    {0x64400000, 10, KIND_PRIVATE},  /* 100.64/10, carrier NAT */
+    {0x646464c8, 32, KIND_FORBIDDEN}, /* 100.100.100.200, metadata of Alibaba Cloud */
+    {0xa83f8110, 32, KIND_FORBIDDEN}, /* 168.63.129.16, Azure's platform, of a public range */
+    {0x00000000, 8, KIND_FORBIDDEN},  /* "this network" */
+    {0x0a000000, 8, KIND_PRIVATE},    /* 10/8 */
+    {0x64400000, 10, KIND_PRIVATE},   /* 100.64/10, carrier NAT */
     {0x7f000000, 8, KIND_LOOPBACK},
     {0xa9fe0000, 16, KIND_FORBIDDEN}, /* 169.254/16, link-local: cloud metadata */
     {0xac100000, 12, KIND_PRIVATE},   /* 172.16/12 */
@@ -74,6 +78,10 @@ static enum address_kind kind_of_ipv6(const unsigned char a[16])
 		return kind_of_ipv4(ipv4_load(a + 2));
 	if (PREFIX(a, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
 		return KIND_LOOPBACK;
+	if (PREFIX(a, 32, 0xfd, 0x00, 0x0e, 0xc2) || /* fd00:ec2::254 and more of AWS */
+	    PREFIX(a, 128, 0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02,
+		0x54)) /* fd20:ce::254, Google Cloud */
+		return KIND_FORBIDDEN;
 	if (PREFIX(a, 7, 0xfc)) /* unique local */
 		return KIND_PRIVATE;
 	if (PREFIX(a, 23, 0x20, 0x01) ||             /* protocol assignments, Teredo */

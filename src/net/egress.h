@@ -1,7 +1,8 @@
 /* Which addresses the product may call: public unicast only, unless the operator allows
  * loopback, private ranges or named hosts. Decided on the binary address of the socket about to
- * connect, so names, redirects and rebinding don't matter. Link-local addresses (where clouds
- * keep their metadata), multicast and the unspecified address are reached by a named host only. */
+ * connect, so names, redirects and rebinding don't matter. The addresses where clouds
+ * keep their metadata, all link-local ones, multicast and the unspecified address are reached by a
+ * named host only, whatever else is allowed. */
 #ifndef NET_EGRESS_H
 #define NET_EGRESS_H
 #include <stdbool.h>
