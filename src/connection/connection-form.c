@@ -160,8 +160,12 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 			s->label, s->help, s->is_needed && c == NULL);
 		json_set_bool(field, "is_plain",
 		    strcmp(s->key, "username") == 0 || strcmp(s->key, "accountSid") == 0);
-		json_set_bool(
-		    field, "is_stored", access_credential(connection_access(c), s->key) != NULL);
+		/* marked as wrong it is asked for again: what is stored will not do */
+		bool is_stored = access_credential(connection_access(c), s->key) != NULL,
+		     is_wrong = json_str(field, "error") != NULL;
+		json_set_bool(field, "is_stored", is_stored && !is_wrong);
+		if (is_stored && is_wrong)
+			json_set_bool(field, "is_needed", true);
 	}
 	form_add_grace(&f, p, c, data);
 	form_add_settings(&f, "settings", p->settings, p->nsettings,

@@ -56,6 +56,9 @@ void secrets_take_former(struct arena *a, struct access *c);
 /* Keeps what the present credentials have replaced among those before for its grace. */
 void secrets_change(
     struct arena *a, struct connection *c, const json_t *before, const struct secret_grace *grace);
+/* A new secret of senders has SECRET_LEAST characters at least: ERR_INVALID on its field. One that
+ * is stored stays as it is. */
+int secrets_check(const struct connection *c, const json_t *before, struct err *err);
 /* [{credential,until}] of those that are still good; a new reference. */
 json_t *secrets_json(const struct access *c);
 struct connection_filter {
@@ -78,4 +81,16 @@ int connection_note_use(struct app *app, struct arena *a, const struct connectio
  * they were stored, and what uses them copes. */
 int connection_check(const struct app *app, const struct provider *p, const json_t *credentials,
     json_t *settings, const json_t *given, struct err *err);
+/* Stored credentials do not follow a changed address: where settings lead calls to another origin
+ * than before, or have credentials sent in another way, each that is sent must be among those given
+ * now; ERR_INVALID on the first that is not. c is as it shall be; before->settings NULL: a new one.
+ */
+int connection_check_moved(struct arena *a, const struct connection *c, const struct access *before,
+    const json_t *given, struct err *err);
+/* Credentials go nowhere in plain text: ERR_INVALID on the setting that leads there. */
+int connection_check_plain(
+    const struct app *app, struct arena *a, const struct connection *c, struct err *err);
+/* Adds the "origins" to what the audit log shows, where they differ from those of settings. */
+void connection_note_moved(
+    struct arena *a, const struct connection *c, json_t *settings, json_t *before, json_t *after);
 #endif

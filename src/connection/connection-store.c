@@ -292,6 +292,20 @@ static json_t *connection_body_merge(struct arena *a, const json_t *before, cons
 	return io;
 }
 
+/* Those that are given and not as they are: what was stored before a rule came stays, and a form
+ * sends all of them each time. */
+static json_t *settings_changed(struct arena *a, const json_t *before, const json_t *given)
+{
+	json_t *changed = json_own(a, json_object()), *v;
+	const char *key;
+
+	json_object_each(given, key, v) {
+		if (!json_equal(v, json_object_get(before, key)))
+			json_set(changed, key, json_incref(v));
+	}
+	return changed;
+}
+
 /* The checked parts of a body as they are stored. */
 static int connection_body_read(struct app *app, struct arena *a, const json_t *json,
     size_t nmembers, struct connection *c, struct err *err)
@@ -300,7 +314,7 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 	    .status = c->status,
 	    .grace_hours = app->config->secret_grace_hours};
 	struct secret_grace grace = {.is_given = json_object_get(json, "secretGraceHours") != NULL};
-	const json_t *before = c->access.credentials;
+	const struct access before = c->access;
 
 	if (connection_body_read_members(json, nmembers, &body, err) == -1)
 		return -1;
@@ -308,13 +322,16 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 	c->access.credentials = connection_body_merge(a, c->access.credentials, body.credentials);
 	c->access.settings = connection_body_merge(a, c->access.settings, body.settings);
 	if (connection_check(app, c->provider, c->access.credentials, c->access.settings,
-		body.settings, err) == -1)
+		settings_changed(a, before.settings, body.settings), err) == -1)
 		return -1;
 	if ((body.credentials != NULL || body.settings != NULL) &&
-	    webhook_check_secret(c->provider, a, c->access.credentials, c->access.settings, err) ==
-		-1)
+	    (webhook_check_secret(c->provider, a, c->access.credentials, c->access.settings, err) ==
+		    -1 ||
+		secrets_check(c, before.credentials, err) == -1 ||
+		connection_check_moved(a, c, &before, body.credentials, err) == -1 ||
+		connection_check_plain(app, a, c, err) == -1))
 		return -1;
-	secrets_change(a, c, before, &grace);
+	secrets_change(a, c, before.credentials, &grace);
 	c->name = arena_strndup(a, body.name.p, body.name.n);
 	c->status = body.status;
 	const char *external = json_str(c->access.settings, "externalAccountId");

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/limits.h"
 #include "base/str.h"
 
@@ -251,6 +252,58 @@ static int host_check(struct str host, struct err *err)
 		    err, ERR_REFUSED, "the URL's host holds a character that no host name has");
 	}
 	return 0;
+}
+
+/* Scheme, host and port of a URL; false: it has none. */
+struct url_head {
+	struct str scheme, host;
+	int64_t port;
+};
+
+static bool url_head_read(const char *url, struct url_head *out)
+{
+	const char *colon = strstr(url, "://");
+	struct str authority, digits;
+
+	if (colon == NULL)
+		return false;
+	out->scheme = (struct str){url, (size_t)(colon - url)};
+	out->port = str_ieq(out->scheme, STR("https")) ? 443 : 80;
+	authority = (struct str){colon + 3, strcspn(colon + 3, "/?#")};
+	return host_port_split(authority, &out->host, &digits) && out->host.n > 0 &&
+	       (digits.p == NULL || str_to_i64(digits, 1, 65535, &out->port));
+}
+
+const char *egress_origin(struct arena *a, const char *url)
+{
+	struct url_head head;
+	char *text;
+
+	if (!url_head_read(url, &head))
+		return url;
+	if (head.host.n > 1 && head.host.p[head.host.n - 1] == '.')
+		head.host.n--;
+	text = arena_printf(
+	    a, "%.*s://%.*s", (int)head.scheme.n, head.scheme.p, (int)head.host.n, head.host.p);
+	for (char *c = text; *c != '\0'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	if (head.port == (str_ieq(head.scheme, STR("https")) ? 443 : 80))
+		return text;
+	return arena_printf(a, "%s:%d", text, (int)head.port);
+}
+
+bool egress_may_carry_secret(const struct config *cfg, const char *url)
+{
+	enum address_kind kind;
+	struct url_head head;
+
+	if (!url_head_read(url, &head))
+		return false;
+	return str_ieq(head.scheme, STR("https")) ||
+	       (kind_of_host(head.host, &kind) == 1 && kind == KIND_LOOPBACK &&
+		   kind_is_allowed(cfg, kind)) ||
+	       host_is_listed(cfg, head.host, (int)head.port);
 }
 
 int egress_check_url(const struct config *cfg, const char *url, struct err *err)
