@@ -143,15 +143,17 @@ static bool intake_parse(struct intake_request *in)
 /* ---- write sets -------------------------------------------------------------------------- */
 
 /* Header lines as received, without what authenticates: a token may stand in any of them. */
-static struct str intake_kept_headers(struct req *r, const struct connection *c)
+static struct str intake_kept_headers(const struct intake_request *in, const struct connection *c)
 {
 	static const char *const secret[] = {
 	    "authorization", "cookie", "x-api-key", "proxy-authorization"};
+	struct req *r = in->r;
 	struct buf *b = buf_new(r->a, LIMIT_HEADER_BYTES * 2);
 
 	for (size_t i = 0; i < r->headers.n; i++) {
 		const struct http_pair *h = &r->headers.v[i];
-		bool is_secret = false;
+		bool is_secret =
+		    webhook_is_token_header(in->provider, r->a, &in->hook, &c->access, h->name);
 
 		for (size_t k = 0; k < sizeof(secret) / sizeof(secret[0]); k++)
 			is_secret = is_secret || str_is(h->name, secret[k]);
@@ -178,7 +180,7 @@ static struct write_set write_set_new(struct intake_request *in, const struct co
 	    .request_id = utf8_clean(r->a, str_from(r->id), 64),
 	    .url = utf8_clean(r->a,
 		str_from(webhook_redact_url(c->provider, r->a, &c->access, in->hook.url)), 2000),
-	    .headers = intake_kept_headers(r, c),
+	    .headers = intake_kept_headers(in, c),
 	    .body = in->received,
 	    .received_us = r->received_us};
 }

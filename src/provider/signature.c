@@ -420,16 +420,21 @@ static bool check_secret_token(struct signature_check *k, struct str given)
 	       check_fail(k, "wrong token");
 }
 
-/* Configured names and choices; the header's name in lower case, as headers are kept. */
-static struct str signature_header_value(struct signature_check *k)
+/* Configured names and choices; in lower case, as headers are kept. */
+static const char *signature_header_name(const struct signature *s, struct scope *scope)
 {
-	struct str name = expr_text(k->s->header, k->scope);
-	char *lower = arena_strndup(k->scope->a, name.p != NULL ? name.p : "", name.n);
+	struct str name = expr_text(s->header, scope);
+	char *lower = arena_strndup(scope->a, name.p != NULL ? name.p : "", name.n);
 
 	for (char *p = lower; *p != '\0'; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p - 'A' + 'a');
-	return req_header(k->w->req, lower);
+	return lower;
+}
+
+static struct str signature_header_value(struct signature_check *k)
+{
+	return req_header(k->w->req, signature_header_name(k->s, k->scope));
 }
 
 static struct str signature_parameter_value(struct signature_check *k)
@@ -524,6 +529,22 @@ int webhook_verify(const struct provider *p, struct arena *a, const struct webho
 		return signature_verify_any(&k, c, reason);
 	}
 	return 0;
+}
+
+bool webhook_is_token_header(const struct provider *p, struct arena *a, const struct webhook *w,
+    const struct access *c, struct str name)
+{
+	struct scope scope;
+
+	scope_of_webhook(&scope, a, w, c);
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		const struct signature *s = &p->signatures[i];
+
+		if (s->kind == SIGNATURE_TOKEN && s->header != NULL &&
+		    cond_holds(s->when, &scope) && str_is(name, signature_header_name(s, &scope)))
+			return true;
+	}
+	return false;
 }
 
 /* Is a name as it stands in a query the one that a token may stand behind? */
