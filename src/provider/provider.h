@@ -13,6 +13,7 @@ struct provider;
  * has neither credentials nor settings. */
 struct access {
 	const char *external_account_id; /* or "" */
+	bool is_strict; /* the sender has signed with a scheme that makes others outdated */
 	json_t *settings;
 	json_t *credentials; /* decrypted: never logged, never shown */
 	/* Inbound secrets that were changed and are still good, [{"key","value","until"}], until in
@@ -80,7 +81,7 @@ int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, 
 int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
     const struct access *const *connections, size_t n);
 /* The external account ids a payload names, without repeats (Meta page ids, HubSpot portal ids…).
- */
+ * 0, or -1: they are more than LIMIT_WEBHOOK_ACCOUNTS. */
 int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
     struct str **ids, size_t *n);
 /* Is that credential one by which requests are verified? */
@@ -92,6 +93,9 @@ bool webhook_has_secret(const struct provider *p, const char *key);
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, const char **reason);
 
+/* Of a request that verified: was it by a scheme that makes others of the provider outdated? */
+bool webhook_is_strict(
+    const struct provider *p, struct arena *a, const struct webhook *w, const struct access *c);
 /* Does a header of that name (in lower case) carry a token, right or wrong, by these settings? */
 bool webhook_is_token_header(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, struct str name);
