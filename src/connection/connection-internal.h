@@ -8,7 +8,7 @@
 /* The columns of connection_from_row. */
 #define CONNECTION_COLUMNS                                                                         \
 	"id, account_id, provider_type, name, status, external_account_id, credentials, settings," \
-	" last_error, last_used_at, created_at, updated_at"
+	" last_error, last_used_at, created_at, updated_at, strict_at"
 enum {
 	CONNECTION_ID,
 	CONNECTION_ACCOUNT,
@@ -21,7 +21,8 @@ enum {
 	CONNECTION_LAST_ERROR,
 	CONNECTION_LAST_USED_AT,
 	CONNECTION_CREATED_AT,
-	CONNECTION_UPDATED_AT
+	CONNECTION_UPDATED_AT,
+	CONNECTION_STRICT_AT
 };
 
 /* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the

@@ -37,6 +37,10 @@ DB_STMT(connection_insert,
 DB_STMT(connection_set,
     "UPDATE connections SET name = ?, status = ?, external_account_id = ?, credentials = ?,"
     " settings = ?, last_error = ?, updated_at = ? WHERE id = ? AND account_id = ?");
+/* updated_at moves, so that caches look at the row. */
+DB_STMT(connection_strict,
+    "UPDATE connections SET strict_at = ?, updated_at = ? WHERE id = ? AND account_id = ?"
+    " AND strict_at IS NULL");
 DB_STMT(connection_erase, "DELETE FROM connections WHERE id = ? AND account_id = ?");
 DB_STMT(connection_used,
     "UPDATE connections SET last_used_at = ?, last_error = ? WHERE id = ? AND account_id = ?");
@@ -99,6 +103,7 @@ static struct connection *connection_of_row_shown(
 	c->last_used_us = db_get_int(rows, row, CONNECTION_LAST_USED_AT);
 	c->created_us = db_get_int(rows, row, CONNECTION_CREATED_AT);
 	c->updated_us = db_get_int(rows, row, CONNECTION_UPDATED_AT);
+	c->access.is_strict = !db_is_null(rows, row, CONNECTION_STRICT_AT);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
 	c->access.settings = json_parse_stored(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
 	return c->access.settings == NULL ? NULL : c;
@@ -447,6 +452,20 @@ int connection_note_use(struct app *app, struct arena *a, const struct connectio
 		return -1;
 	audit_caches_drop(app);
 	return 0;
+}
+
+void connection_note_strict(struct app *app, struct arena *a, const struct connection *c)
+{
+	struct err err = ERR_INIT;
+	int64_t now = clock_now_us();
+
+	if (c->access.is_strict)
+		return;
+	if (db_exec(app->db, &connection_strict,
+		DB_VALS(db_int(now), db_int(now), db_uuid(&c->id), db_uuid(&c->account_id)), NULL,
+		&err) == -1)
+		log_warn("connection.note", LOG_S("connection", uuid_dup(a, c->id)), LOG_ERR(&err));
+	audit_caches_drop(app);
 }
 
 json_t *connection_json(const struct app *app, const struct connection *c)

@@ -266,6 +266,9 @@ static bool intake_verify(struct intake_request *in)
 		if (event_verifies(in->r->a, c, &in->hook, in->received, &reason)) {
 			in->verified[n] = reason;
 			kept[n++] = c;
+			if (!c->access.is_strict &&
+			    webhook_is_strict(in->provider, in->r->a, &in->hook, &c->access))
+				connection_note_strict(in->r->app, in->r->a, c);
 		} else if (first_reason == NULL)
 			first_reason = reason;
 	}

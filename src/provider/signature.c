@@ -508,27 +508,54 @@ bool webhook_has_secret(const struct provider *p, const char *key)
 	return false;
 }
 
+/* The scheme that decides: the first that applies. */
+static bool signature_choose(const struct provider *p, struct scope *scope, const struct webhook *w,
+    struct signature_check *k)
+{
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		*k = (struct signature_check){.s = &p->signatures[i], .scope = scope, .w = w};
+		if (k->s->when != NULL && !cond_holds(k->s->when, scope))
+			continue;
+		if (k->s->header == NULL && k->s->parameter == NULL)
+			return true;
+		k->header =
+		    k->s->header != NULL ? signature_header_value(k) : signature_parameter_value(k);
+		if (k->header.p != NULL)
+			return true;
+	}
+	return false;
+}
+
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, const char **reason)
 {
+	struct signature_check k;
 	struct scope scope;
 
 	scope_of_webhook(&scope, a, w, c);
 	*reason = "missing signature header";
-	for (size_t i = 0; i < p->nsignatures; i++) {
-		struct signature_check k = {.s = &p->signatures[i], .scope = &scope, .w = w};
-
-		if (k.s->when != NULL && !cond_holds(k.s->when, &scope))
-			continue;
-		if (k.s->header != NULL || k.s->parameter != NULL) {
-			k.header = k.s->header != NULL ? signature_header_value(&k)
-						       : signature_parameter_value(&k);
-			if (k.header.p == NULL)
-				continue;
-		}
-		return signature_verify_any(&k, c, reason);
+	if (!signature_choose(p, &scope, w, &k))
+		return 0;
+	if (k.s->is_outdated && c->is_strict) {
+		*reason = "outdated signature: this sender has signed with a newer scheme before";
+		return 0;
 	}
-	return 0;
+	return signature_verify_any(&k, c, reason);
+}
+
+bool webhook_is_strict(
+    const struct provider *p, struct arena *a, const struct webhook *w, const struct access *c)
+{
+	struct signature_check k;
+	struct scope scope;
+	bool has_outdated = false;
+
+	for (size_t i = 0; i < p->nsignatures; i++)
+		has_outdated = has_outdated || p->signatures[i].is_outdated;
+	if (!has_outdated)
+		return false;
+	scope_of_webhook(&scope, a, w, c);
+	return signature_choose(p, &scope, w, &k) && !k.s->is_outdated;
 }
 
 bool webhook_is_token_header(const struct provider *p, struct arena *a, const struct webhook *w,

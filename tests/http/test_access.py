@@ -6,8 +6,9 @@ import urllib.parse
 import uuid
 
 from crm import Crm
-from harness import Browser, equal, has, here, hmac_hex, hubspot_headers, new_lead_id, problem, run, sha256_hex, test, true, wait_until
-from tenant import Hubspot, Meta, Tenant, new_page, row_id, unique
+from harness import (Browser, equal, has, here, hubspot_headers, new_lead_id, problem, run, sha256_hex, test, true,
+                     wait_until)
+from tenant import HubSpot, Meta, Tenant, row_id, unique
 
 KEY = "canary-key+of/the=crm 0123456789"
 
@@ -246,11 +247,73 @@ def _():
         equal([d["status"] for d in answer.json()["destinations"]], ["failed"])
         true("canary" not in answer.text, answer.text)
         has(here().api("GET", "/leads/" + lead["id"], key=key("leads.view", "crm.view")).text, "canary-answer")
-        # pages: a person with these permissions alone
-        here().sql("UPDATE memberships SET role = 'viewer' WHERE account_id = %s" % row_id(t.account.id))
         b = Browser(here())
         b.sign_in(t.account.email, t.account.password)
         has(b.get("/admin/events/" + event).text, "/admin/leads/" + lead["id"])
+        has(b.get("/admin/records/" + record).text, "canary-answer")
+
+
+# ---- senders ----------------------------------------------------------------------------------------------
+def signed_v1(secret, raw):
+    return {"Content-Type": "application/json", "X-HubSpot-Signature-Version": "v1",
+            "X-HubSpot-Signature": sha256_hex(secret.encode() + raw)}
+
+
+def signed_v3(secret, path, raw):
+    return {"Content-Type": "application/json", **hubspot_headers(secret, "POST", here().url + path, raw)}
+
+
+@test("HubSpot's timeless signatures are refused once a connection has seen one with a time")
+def _():
+    t = new_tenant()
+    h, other = HubSpot(t), HubSpot(t)
+
+    def v1(h, status=200):
+        raw = json.dumps([h.change(1, "city", unique())]).encode()
+        equal(here().post(h.path, raw, signed_v1(h.secret, raw)).status, status)
+    v1(h)
+    raw = json.dumps([h.change(1, "city", "Bonn")]).encode()
+    bad = {**signed_v3(h.secret, h.path, raw), "X-HubSpot-Signature-v3": "bm8="}
+    equal(here().post(h.path, raw, bad).status, 401)
+    v1(h)                                       # a wrong one changes nothing
+    equal(here().post(h.path, raw, signed_v3(h.secret, h.path, raw)).status, 200)
+    for _ in range(8):                          # whichever worker takes it
+        v1(h, 401)
+    [event] = t.events("&limit=1&connectionId=" + h.id)
+    has(event["reason"], "newer scheme")
+    equal(here().post(h.path, raw, signed_v3(h.secret, h.path, raw)).status, 200)
+    equal(t.api("PATCH", "/connections/" + h.id, {"name": "Renamed"}).status, 200)
+    v1(h, 401)
+    v1(other)
+
+
+@test("who names another's id neither shuts it out nor sees what is rejected for it")
+def _():
+    one, two = Tenant(name="One"), Tenant(name="Two")
+    portal, secret, kind = str(uuid.uuid4().int % 10**8 + 10**8), unique("hub-"), unique("c")
+    for i in range(66):
+        two.connect("hubspot", {"webhookSecret": unique("other-")}, {"externalAccountId": portal}, name="Stranger %d" % i)
+    h = one.connect("hubspot", {"webhookSecret": secret}, {"externalAccountId": portal})
+
+    def post(portals, secret, status):
+        raw = json.dumps([{"eventId": uuid.uuid4().int % 10**12, "subscriptionId": 7, "portalId": int(p), "objectId": 1 + i,
+                           "occurredAt": 1795960000000 + i, "subscriptionType": "contact.propertyChange",
+                           "propertyName": "city", "propertyValue": kind} for i, p in enumerate(portals)]).encode()
+        answer = here().post("/webhook/hubspot", raw, signed_v1(secret, raw))
+        equal(answer.status, status, answer)
+    post([portal], secret, 200)
+    equal([e["status"] for e in one.events()], ["processed"])
+    post([portal], "canary-wrong-secret", 401)
+    equal((len(one.events()), two.events()), (1, []))       # no account's log has it, the operator's does
+    has(here().log("fcgi"), "webhook.rejected")
+    equal(one.get("/connections/" + h["id"])["status"], "active")
+    # what names more than 64 accounts is lost for none
+    portals = [str(10**9 + uuid.uuid4().int % 10**9) for _ in range(70)]
+    for p in portals:
+        one.connect("hubspot", {"webhookSecret": secret}, {"externalAccountId": p})
+    post(portals, secret, 200)
+    equal(one.rows("events", "status = 'processed'"), 71)
+    equal(len(one.records("&resourceType=contact")), 71)
 
 
 run()
