@@ -41,7 +41,8 @@
 #define LIMIT_REJECTED_BODY 4096u /* kept of a request that failed verification */
 #define LIMIT_REJECTED_HEADERS 4096u
 #define LIMIT_FIBER_STACK (256u * 1024u)
-#define LIMIT_DB_ROWS 10000u /* rows of one buffered result */
-#define LIMIT_DB_BATCH 64u   /* rows of one multi-row statement */
+#define LIMIT_WEBHOOK_ACCOUNTS 1000u /* external ids that one payload names */
+#define LIMIT_DB_ROWS 10000u         /* rows of one buffered result */
+#define LIMIT_DB_BATCH 64u           /* rows of one multi-row statement */
 
 #endif

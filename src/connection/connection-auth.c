@@ -8,10 +8,10 @@ struct sign_in {
 };
 
 static const struct sign_in sign_ins[] = {
-    {"none", "It does not", {NULL, NULL}},
-    {"header", "API key in a header", {"apiKey", NULL}},
+    {"none", "It does not", {NULL, NULL}}, {"header", "API key in a header", {"apiKey", NULL}},
     {"bearer", "Bearer token", {"accessToken", NULL}},
     {"basic", "User name and password", {"username", "password"}},
+    {"query", "API key in the address", {NULL, NULL}}, /* an apiKey alone is taken for a header's */
 };
 #define SIGN_INS (sizeof(sign_ins) / sizeof(*sign_ins))
 

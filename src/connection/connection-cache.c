@@ -33,13 +33,17 @@ DB_STMT(cache_version_by_id,
     "'");
 DB_STMT(cache_by_id, "SELECT " CONNECTION_COLUMNS
 		     " FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED "'");
+/* Anybody may name an id: so all of them, in slices, or who came first would shut the others out.
+ */
 DB_STMT(cache_version_by_external,
     "SELECT " VERSION_COLUMNS
-    " FROM connections WHERE provider_type = ? AND external_account_id = ?"
-    " AND status <> '" CONNECTION_DISABLED "' ORDER BY id LIMIT 64");
+    " FROM connections WHERE provider_type = ? AND external_account_id = ? AND id > ?"
+    " AND status <> '" CONNECTION_DISABLED "' ORDER BY id LIMIT 500");
 DB_STMT(cache_by_external,
     "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
-    " AND external_account_id = ? AND status <> '" CONNECTION_DISABLED "' ORDER BY id LIMIT 64");
+    " AND external_account_id = ? AND id > ? AND status <> '" CONNECTION_DISABLED "'"
+    " ORDER BY id LIMIT 500");
+#define SLICE_ROWS 500u
 /* The newest: what asks for any connection is a handshake, and that is of one being set up. */
 DB_STMT(cache_version_by_provider,
     "SELECT " VERSION_COLUMNS " FROM connections WHERE provider_type = ? "
@@ -227,8 +231,9 @@ static struct connection_entry *entry_add(struct str key, uint64_t hash)
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
+/* A slice of the answer: behind the id after. */
 static int question_query(struct app *app, const struct cache_question *q, bool is_version,
-    struct db_rows *rows, struct err *err)
+    const struct uuid *after, struct db_rows *rows, struct err *err)
 {
 	if (q->id != NULL)
 		return db_query(app->db, cache.scratch,
@@ -240,7 +245,7 @@ static int question_query(struct app *app, const struct cache_question *q, bool 
 		    DB_VALS(db_str(q->provider->name)), rows, err);
 	return db_query(app->db, cache.scratch,
 	    is_version ? &cache_version_by_external : &cache_by_external,
-	    DB_VALS(db_str(q->provider->name), db_strn(q->external)), rows, err);
+	    DB_VALS(db_str(q->provider->name), db_strn(q->external), db_uuid(after)), rows, err);
 }
 
 static bool text_is_same(const char *x, const char *y)
@@ -248,42 +253,74 @@ static bool text_is_same(const char *x, const char *y)
 	return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
 }
 
+static bool slice_is_last(const struct cache_question *q, const struct db_rows *rows)
+{
+	return q->external.p == NULL || rows->count < SLICE_ROWS;
+}
+
+/* Is a connection as the row says? */
+static bool version_is_same(struct connection *c, const struct db_rows *rows, size_t row)
+{
+	struct uuid id = db_get_uuid(rows, row, VERSION_ID);
+
+	if (!uuid_eq(id, c->id) || db_get_int(rows, row, VERSION_UPDATED) != c->updated_us ||
+	    !text_is_same(db_get_text(rows, row, VERSION_LAST_ERROR), c->last_error))
+		return false;
+	c->last_used_us = db_get_int(rows, row, VERSION_LAST_USED_AT);
+	return true;
+}
+
 static int entry_is_current(struct app *app, const struct cache_question *q,
     const struct connection_entry *e, struct err *err)
 {
+	struct uuid after = {0};
 	struct db_rows rows;
+	size_t n = 0;
 
-	if (question_query(app, q, true, &rows, err) == -1)
-		return -1;
-	if (rows.count != e->n)
-		return 0;
-	for (size_t i = 0; i < e->n; i++) {
-		struct uuid id = db_get_uuid(&rows, i, VERSION_ID);
-
-		if (!uuid_eq(id, e->v[i]->id) ||
-		    db_get_int(&rows, i, VERSION_UPDATED) != e->v[i]->updated_us ||
-		    !text_is_same(db_get_text(&rows, i, VERSION_LAST_ERROR), e->v[i]->last_error))
-			return 0;
-		e->v[i]->last_used_us = db_get_int(&rows, i, VERSION_LAST_USED_AT);
-	}
-	return 1;
+	do {
+		if (question_query(app, q, true, &after, &rows, err) == -1)
+			return -1;
+		for (size_t i = 0; i < rows.count; i++, n++) {
+			if (n == e->n || !version_is_same(e->v[n], &rows, i))
+				return 0;
+			after = e->v[n]->id;
+		}
+	} while (!slice_is_last(q, &rows));
+	return n == e->n;
 }
 
-static int entry_load(
-    struct app *app, const struct cache_question *q, struct connection_entry *e, struct err *err)
+static int entry_load_slice(
+    struct app *app, struct connection_entry *e, const struct db_rows *rows, struct err *err)
 {
-	struct db_rows rows;
+	struct connection **v =
+	    realloc(e->v, (e->n + rows->count + 1) * sizeof(struct connection *));
 
-	if (question_query(app, q, false, &rows, err) == -1)
-		return -1;
-	e->v = heap_zalloc((rows.count + 1) * sizeof(struct connection *));
-	for (size_t i = 0; i < rows.count; i++) {
-		struct connection *c = connection_from_row(app, cache.scratch, &rows, i, err);
+	if (v == NULL)
+		abort();
+	e->v = v;
+	for (size_t i = 0; i < rows->count; i++) {
+		struct connection *c = connection_from_row(app, cache.scratch, rows, i, err);
 
 		if (c == NULL)
 			return -1;
 		e->v[e->n++] = connection_keep(c);
 	}
+	return 0;
+}
+
+static int entry_load(
+    struct app *app, const struct cache_question *q, struct connection_entry *e, struct err *err)
+{
+	struct uuid after = {0};
+	struct db_rows rows;
+
+	do {
+		if (question_query(app, q, false, &after, &rows, err) == -1 ||
+		    entry_load_slice(app, e, &rows, err) == -1)
+			return -1;
+		if (e->n > 0)
+			after = e->v[e->n - 1]->id;
+	} while (!slice_is_last(q, &rows));
 	return 0;
 }
 

@@ -116,12 +116,14 @@ static int connection_change_body(struct db *db, struct audit *log, void *arg, s
 	if (act->found != 1)
 		return act->found == 0 ? 1 : -1;
 	const json_t *credentials = c->access.credentials;
+	json_t *settings = c->access.settings;
 	json_t *before = connection_audited(r->a, c), *after;
 	if (connection_update(r->app, r->a, c, act->body, err) == -1 ||
 	    (is_renewed(c, act->body) && connection_renew(r->app, c, err) == -1))
 		return -1;
 	act->c = c;
 	after = connection_audited(r->a, c);
+	connection_note_moved(r->a, c, settings, before, after);
 	json_t *set = json_own(r->a, credential_names_set(credentials, c->access.credentials));
 	if (json_array_size(set) > 0)
 		json_set(after, "credentialsSet", json_incref(set));

@@ -38,6 +38,82 @@ static bool is_secret_header(const char *name)
 	       strcasecmp(name, "proxy-authorization") == 0;
 }
 
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Does a word end in one that names a secret: "key", "apikey"? */
+static bool is_secret_word(struct str word)
+{
+	static const char *const ends[] = {"key", "token", "secret", "password", "passwd", "pwd"};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (word.n >= n && strncasecmp(word.p + word.n - n, ends[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Does a header or parameter of that name hold a secret? X-Api-Key, apiKey, access_token,
+ * client-secret do; Idempotency-Key, keyword and X-Tokenizer do not. */
+static bool is_secret_name(struct str name)
+{
+	size_t from = 0;
+
+	if (name.n == strlen("idempotency-key") &&
+	    strncasecmp(name.p, "idempotency-key", name.n) == 0)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		bool is_end = i + 1 == name.n || !is_letter(name.p[i + 1]) ||
+			      (name.p[i] >= 'a' && name.p[i + 1] >= 'A' && name.p[i + 1] <= 'Z');
+
+		if (!is_letter(name.p[i]))
+			from = i + 1;
+		else if (is_end) {
+			if (is_secret_word((struct str){name.p + from, i + 1 - from}))
+				return true;
+			from = i + 1;
+		}
+	}
+	return false;
+}
+
+/* People who may see settings would see it, and it is sealed nowhere. */
+static int refuse_secret(
+    struct settings_checking *k, const char *what, struct str name, const char *auth)
+{
+	return json_reader_fail(&k->in,
+	    "%s: use credentials and settings.auth instead, as in \"credentials\": {\"apiKey\": "
+	    "\"…\"}, \"settings\": {\"auth\": {\"type\": \"%s\", \"name\": \"%.*s\"}}",
+	    what, auth, (int)(name.n < 60 ? name.n : 60), name.p);
+}
+
+/* Its parameters, by names that may be escaped. */
+static int check_url_query(struct settings_checking *k, struct str url)
+{
+	const char *query = memchr(url.p, '?', url.n);
+	struct str rest, pair, name;
+
+	if (query == NULL)
+		return 0;
+	rest = (struct str){query + 1, url.n - (size_t)(query + 1 - url.p)};
+	while (str_split(&rest, '&', &pair)) {
+		char *decoded = arena_alloc(k->a, pair.n + 1);
+		long n;
+
+		if (!str_split(&pair, '=', &name))
+			continue;
+		n = percent_decode(decoded, name.n + 1, name, true);
+		if (n > 0 && is_secret_name((struct str){decoded, (size_t)n}))
+			return refuse_secret(k, "holds a secret in its query",
+			    (struct str){decoded, (size_t)n}, "query");
+	}
+	return 0;
+}
+
 static int check_header_name(struct settings_checking *k, const char *name)
 {
 	if (is_framing_header(name) || strcasecmp(name, "set-cookie") == 0)
@@ -66,6 +142,8 @@ static int check_header(struct settings_checking *k, const char *name, json_t *v
 	if (is_secret_header(name))
 		return json_reader_fail(
 		    &k->in, "holds a secret: use credentials and settings.auth instead");
+	if (k->is_given && is_secret_name(str_from(name)))
+		return refuse_secret(k, "holds a secret", str_from(name), "header");
 	if (check_header_name(k, name) == -1 ||
 	    json_read_value(&k->in, value, &text, &ignored) == -1)
 		return -1;
@@ -137,9 +215,9 @@ static int check_url(struct settings_checking *k, json_t *v)
 
 	if (json_read_value(&k->in, v, &url, &text) == -1 || check_no_placeholder(k, text.p) == -1)
 		return -1;
-	return egress_check_url(k->app->config, text.p, &err) == -1
-		   ? json_reader_fail(&k->in, "%s", err.msg)
-		   : 0;
+	if (egress_check_url(k->app->config, text.p, &err) == -1)
+		return json_reader_fail(&k->in, "%s", err.msg);
+	return k->is_given ? check_url_query(k, text) : 0;
 }
 
 static bool is_setting_choice(const struct setting_spec *s, const json_t *v)

@@ -211,8 +211,12 @@ static void form_add_credential(
 
 	json_set_bool(field, "is_plain",
 	    strcmp(s->key, "username") == 0 || strcmp(s->key, "accountSid") == 0);
-	json_set_bool(
-	    field, "is_stored", access_credential(connection_access(f->c), s->key) != NULL);
+	/* marked as wrong it is asked for again: what is stored will not do */
+	bool is_stored = access_credential(connection_access(f->c), s->key) != NULL,
+	     is_wrong = json_str(field, "error") != NULL;
+	json_set_bool(field, "is_stored", is_stored && !is_wrong);
+	if (is_stored && is_wrong)
+		json_set_bool(field, "is_needed", true);
 	json_set_bool(field, "is_credential", true);
 }
 
@@ -239,6 +243,9 @@ static void form_add_sign_in(struct form_fields *f, json_t *data)
 	size_t n = sign_in_kinds(types, labels, SIGN_INS_MOST);
 
 	for (size_t i = 0; i < n; i++) {
+		/* for those who need it, by API */
+		if (strcmp(types[i], "query") == 0 && (now == NULL || strcmp(now, "query") != 0))
+			continue;
 		choice = json_object();
 		fields = json_array();
 		json_set_str(choice, "value", types[i]);

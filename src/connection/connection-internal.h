@@ -8,7 +8,7 @@
 /* The columns of connection_from_row. */
 #define CONNECTION_COLUMNS                                                                         \
 	"id, account_id, provider_type, name, status, external_account_id, credentials, settings," \
-	" last_error, last_used_at, created_at, updated_at, received_at, handshake_at"
+	" last_error, last_used_at, created_at, updated_at, received_at, handshake_at, strict_at"
 enum {
 	CONNECTION_ID,
 	CONNECTION_ACCOUNT,
@@ -23,7 +23,8 @@ enum {
 	CONNECTION_CREATED_AT,
 	CONNECTION_UPDATED_AT,
 	CONNECTION_RECEIVED_AT,
-	CONNECTION_HANDSHAKE_AT
+	CONNECTION_HANDSHAKE_AT,
+	CONNECTION_STRICT_AT
 };
 
 /* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the
@@ -59,6 +60,9 @@ void secrets_take_former(struct arena *a, struct access *c);
 /* Keeps what the present credentials have replaced among those before for its grace. */
 void secrets_change(
     struct arena *a, struct connection *c, const json_t *before, const struct secret_grace *grace);
+/* A new secret of senders has SECRET_LEAST characters at least: ERR_INVALID on its field. One that
+ * is stored stays as it is. */
+int secrets_check(const struct connection *c, const json_t *before, struct err *err);
 /* [{credential,until}] of those that are still good; a new reference. */
 json_t *secrets_json(const struct access *c);
 struct connection_filter {
@@ -96,4 +100,16 @@ const char *connection_untestable(struct arena *a, const struct connection *c);
  * they were stored, and what uses them copes. */
 int connection_check(const struct app *app, const struct provider *p, const json_t *credentials,
     json_t *settings, const json_t *given, struct err *err);
+/* Stored credentials do not follow a changed address: where settings lead calls to another origin
+ * than before, or have credentials sent in another way, each that is sent must be among those given
+ * now; ERR_INVALID on the first that is not. c is as it shall be; before->settings NULL: a new one.
+ */
+int connection_check_moved(struct arena *a, const struct connection *c, const struct access *before,
+    const json_t *given, struct err *err);
+/* Credentials go nowhere in plain text: ERR_INVALID on the setting that leads there. */
+int connection_check_plain(
+    const struct app *app, struct arena *a, const struct connection *c, struct err *err);
+/* Adds the "origins" to what the audit log shows, where they differ from those of settings. */
+void connection_note_moved(
+    struct arena *a, const struct connection *c, json_t *settings, json_t *before, json_t *after);
 #endif

@@ -4,7 +4,8 @@
 #include "base/clock.h"
 #include "connection/connection-internal.h"
 
-#define FORMER_MOST 4u /* of a connection: who changes more often ends the oldest */
+#define FORMER_MOST 4u  /* of a connection: who changes more often ends the oldest */
+#define SECRET_LEAST 8u /* characters of a new one */
 #define SEALED_NAME "$former"
 
 json_t *secrets_with_former(struct arena *a, const struct access *c)
@@ -77,6 +78,19 @@ void secrets_change(
 	while (json_array_size(list) > FORMER_MOST)
 		json_array_remove(list, 0);
 	c->access.former = list;
+}
+
+int secrets_check(const struct connection *c, const json_t *before, struct err *err)
+{
+	static const char key[] = "webhookSecret";
+	const json_t *now = json_object_get(c->access.credentials, key);
+
+	if (now == NULL || json_equal(now, json_object_get(before, key)) ||
+	    json_string_length(now) >= SECRET_LEAST)
+		return 0;
+	return err_field(err, ERR_INVALID, "credentials.webhookSecret",
+	    "must have at least %u characters, since who guesses it can send anything",
+	    SECRET_LEAST);
 }
 
 json_t *secrets_json(const struct access *c)

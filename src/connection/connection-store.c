@@ -38,6 +38,10 @@ DB_STMT(connection_insert,
 DB_STMT(connection_set,
     "UPDATE connections SET name = ?, status = ?, external_account_id = ?, credentials = ?,"
     " settings = ?, last_error = ?, updated_at = ? WHERE id = ? AND account_id = ?");
+/* updated_at moves, so that caches look at the row. */
+DB_STMT(connection_strict,
+    "UPDATE connections SET strict_at = ?, updated_at = ? WHERE id = ? AND account_id = ?"
+    " AND strict_at IS NULL");
 DB_STMT(connection_erase, "DELETE FROM connections WHERE id = ? AND account_id = ?");
 /* It is used by what it receives too; neither says that its calls work. */
 DB_STMT(connection_received,
@@ -109,6 +113,7 @@ static struct connection *connection_of_row_shown(
 	c->updated_us = db_get_int(rows, row, CONNECTION_UPDATED_AT);
 	c->received_us = db_get_int(rows, row, CONNECTION_RECEIVED_AT);
 	c->handshake_us = db_get_int(rows, row, CONNECTION_HANDSHAKE_AT);
+	c->access.is_strict = !db_is_null(rows, row, CONNECTION_STRICT_AT);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
 	c->access.settings = json_parse_stored(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
 	return c->access.settings == NULL ? NULL : c;
@@ -302,6 +307,20 @@ static json_t *connection_body_merge(struct arena *a, const json_t *before, cons
 	return io;
 }
 
+/* Those that are given and not as they are: what was stored before a rule came stays, and a form
+ * sends all of them each time. */
+static json_t *settings_changed(struct arena *a, const json_t *before, const json_t *given)
+{
+	json_t *changed = json_own(a, json_object()), *v;
+	const char *key;
+
+	json_object_each(given, key, v) {
+		if (!json_equal(v, json_object_get(before, key)))
+			json_set(changed, key, json_incref(v));
+	}
+	return changed;
+}
+
 /* The checked parts of a body as they are stored. */
 static int connection_body_read(struct app *app, struct arena *a, const json_t *json,
     size_t nmembers, struct connection *c, struct err *err)
@@ -310,7 +329,7 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 	    .status = c->status,
 	    .grace_hours = app->config->secret_grace_hours};
 	struct secret_grace grace = {.is_given = json_object_get(json, "secretGraceHours") != NULL};
-	const json_t *before = c->access.credentials;
+	const struct access before = c->access;
 
 	if (connection_body_read_members(json, nmembers, &body, err) == -1)
 		return -1;
@@ -321,13 +340,16 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 		c->access.settings, err) == -1)
 		return -1;
 	if (connection_check(app, c->provider, c->access.credentials, c->access.settings,
-		body.settings, err) == -1)
+		settings_changed(a, before.settings, body.settings), err) == -1)
 		return -1;
 	if ((body.credentials != NULL || body.settings != NULL) &&
-	    webhook_check_secret(c->provider, a, c->access.credentials, c->access.settings, err) ==
-		-1)
+	    (webhook_check_secret(c->provider, a, c->access.credentials, c->access.settings, err) ==
+		    -1 ||
+		secrets_check(c, before.credentials, err) == -1 ||
+		connection_check_moved(a, c, &before, body.credentials, err) == -1 ||
+		connection_check_plain(app, a, c, err) == -1))
 		return -1;
-	secrets_change(a, c, before, &grace);
+	secrets_change(a, c, before.credentials, &grace);
 	c->name = arena_strndup(a, body.name.p, body.name.n);
 	c->status = body.status;
 	const char *external = json_str(c->access.settings, "externalAccountId");
@@ -462,6 +484,20 @@ void connection_note_received(
 		DB_VALS(db_int(now), db_int(now), db_uuid(&c->id), db_uuid(&c->account_id)), NULL,
 		&err) == -1)
 		log_warn("connection.note", LOG_S("connection", uuid_dup(a, c->id)), LOG_ERR(&err));
+}
+
+void connection_note_strict(struct app *app, struct arena *a, const struct connection *c)
+{
+	struct err err = ERR_INIT;
+	int64_t now = clock_now_us();
+
+	if (c->access.is_strict)
+		return;
+	if (db_exec(app->db, &connection_strict,
+		DB_VALS(db_int(now), db_int(now), db_uuid(&c->id), db_uuid(&c->account_id)), NULL,
+		&err) == -1)
+		log_warn("connection.note", LOG_S("connection", uuid_dup(a, c->id)), LOG_ERR(&err));
+	audit_caches_drop(app);
 }
 
 json_t *connection_json(const struct app *app, const struct connection *c)

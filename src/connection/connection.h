@@ -44,10 +44,14 @@ int connection_recent(struct app *app, struct arena *a, const struct uuid *accou
  * but the disabled: one whose calls fail ("error", "expired") still receives. 1, 0, -1. */
 int connection_cached(
     struct app *app, const struct uuid *id, struct connection **out, struct err *err);
-/* All such of a provider with an external account id (several accounts may hold it), or with any
- * when external is {NULL,0}; at most 64. */
+/* All such of a provider with an external account id (any account may name it, so each is to be
+ * verified), or with any when external is {NULL,0}: of those the newest 64. */
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,
     struct connection ***out, size_t *n, struct err *err);
+/* Notes that its sender has signed with a scheme that makes others outdated: from then on, on every
+ * host within CACHE_TTL_US, those are refused. A fault is logged; the next such request notes it.
+ */
+void connection_note_strict(struct app *app, struct arena *a, const struct connection *c);
 /* Frees cached connections that were replaced or evicted while the last request may have used them:
  * called between requests. Without it they go a minute later. */
 void connection_cache_release(void);

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/shared.h"
 #include "crm/crm-internal.h"
+#include "lead/lead-pages.h"
 #include "net/http-client.h"
 
 #define PUSH_WAIT_MS 25000 /* how long a push by hand is waited for */
@@ -24,6 +25,7 @@ int crm_api_lead_get(struct req *r)
 	if (found == -1 || crm_lead_destinations(
 			       r->app, r->a, &r->actor.account_id, &id, &destinations, &err) == -1)
 		return res_error(r, &err);
+	lead_hide_answers(r, destinations);
 	json_set(lead, "destinations", json_incref(destinations));
 	return res_json(r, 200, json_incref(lead));
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "account/permission.h"
 #include "base/limits.h"
 #include "connection/connection-pages.h"
 #include "crm/crm.h"
@@ -144,6 +145,9 @@ int crm_page_lead_detail(struct req *r)
 		-1 ||
 	    crm_lead_attempts(r->app, r->a, &r->actor.account_id, &id, &attempts, &err) == -1)
 		return res_error(r, &err);
+	lead_hide_answers(r, destinations);
+	if ((r->actor.permissions & PERMIT(CRM_VIEW)) == 0)
+		attempts = NULL;
 	json_set_str(lead, "providerName", provider_label(r->app, json_str(lead, "providerType")));
 	stage = json_str(lead, "stage");
 	data = json_object();

@@ -1,5 +1,6 @@
 #include "crm/crm-timeline.h"
 
+#include "account/permission.h"
 #include "crm/crm.h"
 
 int crm_timeline(struct app *app, struct arena *a, const struct record_story *s, struct err *err)
@@ -8,7 +9,8 @@ int crm_timeline(struct app *app, struct arena *a, const struct record_story *s,
 	struct uuid lead_id;
 	json_t *attempts;
 
-	if (text == NULL || !uuid_parse(str_from(text), &lead_id))
+	if ((s->permissions & PERMIT(CRM_VIEW)) == 0 || text == NULL ||
+	    !uuid_parse(str_from(text), &lead_id))
 		return 0;
 	if (crm_lead_attempts(app, a, &s->account_id, &lead_id, &attempts, err) == -1)
 		return -1;

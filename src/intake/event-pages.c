@@ -61,28 +61,35 @@ int event_page_list(struct req *r)
 
 /* ---- detail -------------------------------------------------------------------------------- */
 
-/* Records and leads that came of the event. */
-static int event_add_effects(struct req *r, json_t *data, const struct uuid *id, struct err *err)
+/* What an event's ids are between, beside the account and itself. */
+#define EFFECT_VALS(r, id, from, to)                                                               \
+	DB_VALS(db_uuid(from), db_uuid(to), db_uuid(&(r)->actor.account_id), db_uuid(id))
+
+static int event_add_records(struct req *r, json_t *list, const struct uuid *id,
+    const struct uuid *from, const struct uuid *to, struct err *err)
 {
-	int64_t at_us = uuid_time_us(*id);
-	struct uuid from = uuid_at(at_us - EFFECT_BEFORE_US), to = uuid_at(at_us + EFFECT_AFTER_US);
-	const struct db_val vals[] = {
-	    db_uuid(&from), db_uuid(&to), db_uuid(&r->actor.account_id), db_uuid(id)};
-	json_t *records = json_array(), *leads = json_array();
 	struct db_rows rows;
 
-	json_set(data, "records", records);
-	json_set(data, "leads", leads);
-	if (db_query(r->app->db, r->a, &event_page_records, vals, 4, &rows, err) == -1)
+	if (db_query(r->app->db, r->a, &event_page_records, EFFECT_VALS(r, id, from, to), &rows,
+		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *o = json_object();
 		json_set_str(o, "id", uuid_dup(r->a, db_get_uuid(&rows, i, EFFECT_RECORD)));
 		json_set_str(o, "resourceType", db_get_text(&rows, i, EFFECT_RECORD_TYPE));
 		json_set_str(o, "externalId", db_get_text(&rows, i, EFFECT_RECORD_EXTERNAL_ID));
-		json_array_append_new(records, o);
+		json_array_append_new(list, o);
 	}
-	if (db_query(r->app->db, r->a, &event_page_leads, vals, 4, &rows, err) == -1)
+	return 0;
+}
+
+static int event_add_leads(struct req *r, json_t *list, const struct uuid *id,
+    const struct uuid *from, const struct uuid *to, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(r->app->db, r->a, &event_page_leads, EFFECT_VALS(r, id, from, to), &rows,
+		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		json_t *o = json_object();
@@ -90,9 +97,27 @@ static int event_add_effects(struct req *r, json_t *data, const struct uuid *id,
 		json_set_str(o, "title", db_get_text(&rows, i, EFFECT_LEAD_TITLE));
 		json_set_str(o, "syncStatus", db_get_text(&rows, i, EFFECT_LEAD_SYNC_STATUS));
 		json_set_str(o, "stage", db_get_text(&rows, i, EFFECT_LEAD_STAGE));
-		json_array_append_new(leads, o);
+		json_array_append_new(list, o);
 	}
 	return 0;
+}
+
+/* Records and leads that came of the event, for those who may see such. */
+static int event_add_effects(struct req *r, json_t *data, const struct uuid *id, struct err *err)
+{
+	int64_t at_us = uuid_time_us(*id);
+	struct uuid from = uuid_at(at_us - EFFECT_BEFORE_US), to = uuid_at(at_us + EFFECT_AFTER_US);
+	bool sees_records = (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0,
+	     sees_leads = (r->actor.permissions & PERMIT(LEADS_VIEW)) != 0;
+	json_t *records = json_array(), *leads = json_array();
+
+	json_set(data, "records", records);
+	json_set(data, "leads", leads);
+	json_set_bool(data, "sees_all", sees_records && sees_leads);
+	return (sees_records && event_add_records(r, records, id, &from, &to, err) == -1) ||
+		       (sees_leads && event_add_leads(r, leads, id, &from, &to, err) == -1)
+		   ? -1
+		   : 0;
 }
 
 /* The headers as a list, so that the template can walk them. */

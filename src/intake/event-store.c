@@ -190,6 +190,23 @@ static struct str event_body_text(struct arena *a, const json_t *headers, struct
 	return body;
 }
 
+/* Kept as it came, since it may be replayed or verified anew; shown without the connection's
+ * secrets. */
+static void event_show_body(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t *event, struct str body)
+{
+	struct connection *c = NULL;
+	struct err err = ERR_INIT;
+	struct uuid id;
+
+	if (uuid_parse(str_from(json_str(event, "connectionId")), &id) &&
+	    connection_get(app, a, account_id, &id, &c, &err) == -1) {
+		log_warn("event.body", LOG_ERR(&err));
+		body = STR("(not shown: the connection's secrets cannot be opened)");
+	}
+	json_set_strn(event, "body", access_redact_text(a, connection_access(c), body));
+}
+
 int event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err)
 {
@@ -206,14 +223,13 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 	body =
 	    event_body_text(a, json_object_get(*out, "headers"), db_get_str(&rows, 0, EVENT_BODY));
 	json_set_bool(*out, "bodyIsText", utf8_is_valid(body));
-	if (utf8_is_valid(body)) {
-		json_set_strn(*out, "body", body);
-	} else {
+	if (!utf8_is_valid(body)) {
 		struct buf *b = buf_new(a, LIMIT_PAGE_BYTES);
 
 		base64_encode(b, body.p, body.n);
-		json_set_strn(*out, "body", (struct str){b->p, b->len});
+		body = (struct str){b->p, b->len};
 	}
+	event_show_body(app, a, account_id, *out, body);
 	return 1;
 }
 

@@ -1,5 +1,6 @@
 #include "intake/event-timeline.h"
 
+#include "account/permission.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "intake/intake-internal.h"
@@ -61,6 +62,8 @@ int event_timeline(struct app *app, struct arena *a, const struct record_story *
 	struct uuid *ids = arena_array(a, total + 1, sizeof(*ids));
 	struct map *seen = map_new(a);
 
+	if ((s->permissions & PERMIT(WEBHOOKS_VIEW)) == 0)
+		return 0;
 	for (size_t i = 0; i < total; i++) {
 		struct str text = str_from(json_str(json_array_get(s->history, i), "eventId"));
 

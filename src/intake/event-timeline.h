@@ -5,6 +5,6 @@
 
 /* Kinds request: {at,eventId,connectionId,providerType,eventType,remoteAddr,requestId} and verdict:
  * {at,eventId,status,reason,items,latencyUs}, for each event that changed the record and is still
- * in the log. */
+ * in the log, for those who hold webhooks.view. */
 int event_timeline(struct app *app, struct arena *a, const struct record_story *s, struct err *err);
 #endif

@@ -28,7 +28,7 @@
 #include "connection/connection.h"
 #include "intake/intake-internal.h"
 
-#define CONNECTIONS_MAX 64u    /* that one request may concern */
+#define SETS_AT_ONCE 64u       /* that go to the writer together */
 #define REJECTED_PER_MINUTE 60 /* rows kept of requests that fail verification, per connection */
 
 struct intake_request {
@@ -37,30 +37,46 @@ struct intake_request {
 	struct webhook hook;  /* its body as decoded */
 	struct str received;  /* the body as it came */
 	struct err parse_err; /* why the body is not what the manifest says; code ERR_NONE: it is */
-	struct connection *connections[CONNECTIONS_MAX];
-	const char *verified[CONNECTIONS_MAX]; /* what there is to say of that; NULL: nothing */
-	size_t nconnections;
+	struct connection **connections;
+	const char **verified; /* what there is to say of that; NULL: nothing */
+	size_t nconnections, cap;
+	bool is_named; /* by the payload: who may be behind them is proved by nothing yet */
 };
 
 /* ---- finding the connections ------------------------------------------------------------- */
+
+static void intake_add_connection(struct intake_request *in, struct connection *c)
+{
+	if (in->nconnections == in->cap) {
+		size_t cap = in->cap == 0 ? 4 : 2 * in->cap;
+		struct connection **v = arena_array(in->r->a, cap, sizeof(*v));
+
+		if (in->nconnections > 0)
+			memcpy(v, in->connections, in->nconnections * sizeof(*v));
+		in->connections = v;
+		in->cap = cap;
+	}
+	in->connections[in->nconnections++] = c;
+}
 
 static int intake_find_by_id(struct intake_request *in, struct str text)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
+	struct connection *c = NULL;
 	int found = 0;
 
 	if (uuid_parse(text, &id))
-		found = connection_cached(in->r->app, &id, &in->connections[0], &err);
+		found = connection_cached(in->r->app, &id, &c, &err);
 	if (found == -1) {
 		res_error(in->r, &err);
 		return -1;
 	}
-	if (found == 0 || in->connections[0]->provider != in->provider) {
+	if (found == 0 || c->provider != in->provider) {
 		res_problem(in->r, 404, "There is no such webhook address");
 		return -1;
 	}
-	in->nconnections = 1;
+	intake_add_connection(in, c);
 	return 0;
 }
 
@@ -71,8 +87,8 @@ static int intake_add_external(struct intake_request *in, struct str id, struct 
 
 	if (connection_cached_by_external(in->r->app, in->provider, id, &found, &n, err) == -1)
 		return -1;
-	for (size_t i = 0; i < n && in->nconnections < CONNECTIONS_MAX; i++)
-		in->connections[in->nconnections++] = found[i];
+	for (size_t i = 0; i < n; i++)
+		intake_add_connection(in, found[i]);
 	return 0;
 }
 
@@ -87,8 +103,12 @@ static int intake_find_by_payload(struct intake_request *in)
 		res_error(in->r, &in->parse_err);
 		return -1;
 	}
-	if (webhook_accounts(in->provider, in->r->a, &in->hook, &ids, &n) == -1)
-		n = 0;
+	in->is_named = true;
+	if (webhook_accounts(in->provider, in->r->a, &in->hook, &ids, &n) == -1) {
+		res_problem(
+		    in->r, 413, "The payload names more than %u accounts", LIMIT_WEBHOOK_ACCOUNTS);
+		return -1;
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (intake_add_external(in, ids[i], &err) == -1) {
 			res_error(in->r, &err);
@@ -143,15 +163,17 @@ static bool intake_parse(struct intake_request *in)
 /* ---- write sets -------------------------------------------------------------------------- */
 
 /* Header lines as received, without what authenticates: a token may stand in any of them. */
-static struct str intake_kept_headers(struct req *r, const struct connection *c)
+static struct str intake_kept_headers(const struct intake_request *in, const struct connection *c)
 {
 	static const char *const secret[] = {
 	    "authorization", "cookie", "x-api-key", "proxy-authorization"};
+	struct req *r = in->r;
 	struct buf *b = buf_new(r->a, LIMIT_HEADER_BYTES * 2);
 
 	for (size_t i = 0; i < r->headers.n; i++) {
 		const struct http_pair *h = &r->headers.v[i];
-		bool is_secret = false;
+		bool is_secret =
+		    webhook_is_token_header(in->provider, r->a, &in->hook, &c->access, h->name);
 
 		for (size_t k = 0; k < sizeof(secret) / sizeof(secret[0]); k++)
 			is_secret = is_secret || str_is(h->name, secret[k]);
@@ -178,7 +200,7 @@ static struct write_set write_set_new(struct intake_request *in, const struct co
 	    .request_id = utf8_clean(r->a, str_from(r->id), 64),
 	    .url = utf8_clean(r->a,
 		str_from(webhook_redact_url(c->provider, r->a, &c->access, in->hook.url)), 2000),
-	    .headers = intake_kept_headers(r, c),
+	    .headers = intake_kept_headers(in, c),
 	    .body = in->received,
 	    .received_us = r->received_us};
 }
@@ -217,10 +239,16 @@ static bool error_is_of_payload(enum err_code code)
 	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT;
 }
 
+/* Where a payload named the connections, whoever sent it may be meant for any of them, or for none:
+ * that is for the operator's log, without the body, and for no account's. */
 static int intake_reject(struct intake_request *in, const char *reason)
 {
-	for (size_t i = 0; i < in->nconnections && i < 4; i++)
-		event_keep_rejected(in, in->connections[i], reason);
+	if (in->is_named)
+		log_info("webhook.rejected", LOG_S("provider", provider_name(in->provider)),
+		    LOG_I("connections", in->nconnections), LOG_S("reason", reason),
+		    LOG_S("remote", in->r->remote_addr));
+	else
+		event_keep_rejected(in, in->connections[0], reason);
 	return res_problem(in->r, 401, "The request could not be verified: %s", reason);
 }
 
@@ -228,15 +256,19 @@ static int intake_reject(struct intake_request *in, const char *reason)
 static bool intake_verify(struct intake_request *in)
 {
 	const char *reason = "not verified", *first_reason = NULL;
-	struct connection *kept[CONNECTIONS_MAX];
+	struct connection **kept = in->connections; /* those before the one that is looked at */
 	size_t n = 0;
 
+	in->verified = arena_array(in->r->a, in->nconnections, sizeof(*in->verified));
 	for (size_t i = 0; i < in->nconnections; i++) {
 		struct connection *c = in->connections[i];
 
 		if (event_verifies(in->r->a, c, &in->hook, in->received, &reason)) {
 			in->verified[n] = reason;
 			kept[n++] = c;
+			if (!c->access.is_strict &&
+			    webhook_is_strict(in->provider, in->r->a, &in->hook, &c->access))
+				connection_note_strict(in->r->app, in->r->a, c);
 		} else if (first_reason == NULL)
 			first_reason = reason;
 	}
@@ -244,7 +276,6 @@ static bool intake_verify(struct intake_request *in)
 		intake_reject(in, first_reason == NULL ? reason : first_reason);
 		return false;
 	}
-	memcpy(in->connections, kept, n * sizeof(kept[0]));
 	in->nconnections = n;
 	return true;
 }
@@ -306,8 +337,13 @@ static int intake_store(struct intake_request *in)
 
 	for (size_t i = 0; i < in->nconnections; i++)
 		set_take(in, i, &sets[i]);
-	if (write_sets_submit(r->app, r->a, sets, in->nconnections, &err) == -1)
-		err_clear(&err); /* each says it for itself */
+	for (size_t i = 0; i < in->nconnections; i += SETS_AT_ONCE) {
+		size_t n =
+		    in->nconnections - i < SETS_AT_ONCE ? in->nconnections - i : SETS_AT_ONCE;
+
+		if (write_sets_submit(r->app, r->a, sets + i, n, &err) == -1)
+			err_clear(&err); /* each says it for itself */
+	}
 	for (size_t i = 0; i < in->nconnections; i++) {
 		if (error_is_of_payload(sets[i].err.code))
 			(void)set_keep_refused(in, &sets[i], &err);
@@ -324,7 +360,8 @@ static int intake_store(struct intake_request *in)
 /* True when it was one, and is answered. */
 static bool intake_is_handshake(struct intake_request *in)
 {
-	const struct access *of[CONNECTIONS_MAX];
+	const struct access **of =
+	    arena_array(in->r->a, in->nconnections + 1, sizeof(struct access *));
 	size_t matched = 0;
 	int rc;
 

@@ -17,12 +17,35 @@ DB_STMT_ROWS(lead_page_stages,
     "SELECT id, stage, received_at, connection_id FROM leads WHERE account_id = ? AND id IN (", "?",
     ")");
 
+void lead_hide_answers(const struct req *r, json_t *destinations)
+{
+	static const char *const told[] = {"lastError", "lastStatus", "externalId", "answer"};
+	json_t *d;
+	size_t i;
+
+	if ((r->actor.permissions & PERMIT(CRM_VIEW)) != 0)
+		return;
+	json_array_each(destinations, i, d) {
+		for (size_t k = 0; k < sizeof(told) / sizeof(told[0]); k++)
+			if (json_object_get(d, told[k]) != NULL)
+				json_set(d, told[k], json_null());
+		if (json_object_get(d, "missing") != NULL)
+			json_set(d, "missing", json_array());
+	}
+}
+
 /* The ledger belongs to a feature above this one. */
 static int leads_add_destinations(struct req *r, json_t *leads, struct err *err)
 {
 	lead_decorate_fn *decorate = r->app->hooks.lead_decorate;
+	json_t *lead;
+	size_t i;
 
-	return decorate == NULL ? 0 : decorate(r->app, r->a, &r->actor.account_id, leads, err);
+	if (decorate != NULL && decorate(r->app, r->a, &r->actor.account_id, leads, err) == -1)
+		return -1;
+	json_array_each(leads, i, lead)
+		lead_hide_answers(r, json_object_get(lead, "destinations"));
+	return 0;
 }
 
 /* A lead without a name goes by its email, its phone number, or its id at the provider. */

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/limits.h"
 #include "base/str.h"
 
@@ -17,10 +18,14 @@ struct ipv4_range {
 	enum address_kind kind;
 };
 
+/* The first that fits. Where clouds keep their metadata and the credentials in it stands before
+ * what it lies in: who allows private addresses means neighbours, not these. */
 static const struct ipv4_range ipv4_ranges[] = {
-    {0x00000000, 8, KIND_FORBIDDEN}, /* "this network" */
-    {0x0a000000, 8, KIND_PRIVATE},   /* 10/8 */
-    {0x64400000, 10, KIND_PRIVATE},  /* 100.64/10, carrier NAT */
+    {0x646464c8, 32, KIND_FORBIDDEN}, /* 100.100.100.200, metadata of Alibaba Cloud */
+    {0xa83f8110, 32, KIND_FORBIDDEN}, /* 168.63.129.16, Azure's platform, of a public range */
+    {0x00000000, 8, KIND_FORBIDDEN},  /* "this network" */
+    {0x0a000000, 8, KIND_PRIVATE},    /* 10/8 */
+    {0x64400000, 10, KIND_PRIVATE},   /* 100.64/10, carrier NAT */
     {0x7f000000, 8, KIND_LOOPBACK},
     {0xa9fe0000, 16, KIND_FORBIDDEN}, /* 169.254/16, link-local: cloud metadata */
     {0xac100000, 12, KIND_PRIVATE},   /* 172.16/12 */
@@ -74,6 +79,10 @@ static enum address_kind kind_of_ipv6(const unsigned char a[16])
 		return kind_of_ipv4(ipv4_load(a + 2));
 	if (PREFIX(a, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
 		return KIND_LOOPBACK;
+	if (PREFIX(a, 32, 0xfd, 0x00, 0x0e, 0xc2) || /* fd00:ec2::254 and more of AWS */
+	    PREFIX(a, 128, 0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02,
+		0x54)) /* fd20:ce::254, Google Cloud */
+		return KIND_FORBIDDEN;
 	if (PREFIX(a, 7, 0xfc)) /* unique local */
 		return KIND_PRIVATE;
 	if (PREFIX(a, 23, 0x20, 0x01) ||             /* protocol assignments, Teredo */
@@ -243,6 +252,58 @@ static int host_check(struct str host, struct err *err)
 		    err, ERR_REFUSED, "the URL's host holds a character that no host name has");
 	}
 	return 0;
+}
+
+/* Scheme, host and port of a URL; false: it has none. */
+struct url_head {
+	struct str scheme, host;
+	int64_t port;
+};
+
+static bool url_head_read(const char *url, struct url_head *out)
+{
+	const char *colon = strstr(url, "://");
+	struct str authority, digits;
+
+	if (colon == NULL)
+		return false;
+	out->scheme = (struct str){url, (size_t)(colon - url)};
+	out->port = str_ieq(out->scheme, STR("https")) ? 443 : 80;
+	authority = (struct str){colon + 3, strcspn(colon + 3, "/?#")};
+	return host_port_split(authority, &out->host, &digits) && out->host.n > 0 &&
+	       (digits.p == NULL || str_to_i64(digits, 1, 65535, &out->port));
+}
+
+const char *egress_origin(struct arena *a, const char *url)
+{
+	struct url_head head;
+	char *text;
+
+	if (!url_head_read(url, &head))
+		return url;
+	if (head.host.n > 1 && head.host.p[head.host.n - 1] == '.')
+		head.host.n--;
+	text = arena_printf(
+	    a, "%.*s://%.*s", (int)head.scheme.n, head.scheme.p, (int)head.host.n, head.host.p);
+	for (char *c = text; *c != '\0'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	if (head.port == (str_ieq(head.scheme, STR("https")) ? 443 : 80))
+		return text;
+	return arena_printf(a, "%s:%d", text, (int)head.port);
+}
+
+bool egress_may_carry_secret(const struct config *cfg, const char *url)
+{
+	enum address_kind kind;
+	struct url_head head;
+
+	if (!url_head_read(url, &head))
+		return false;
+	return str_ieq(head.scheme, STR("https")) ||
+	       (kind_of_host(head.host, &kind) == 1 && kind == KIND_LOOPBACK &&
+		   kind_is_allowed(cfg, kind)) ||
+	       host_is_listed(cfg, head.host, (int)head.port);
 }
 
 int egress_check_url(const struct config *cfg, const char *url, struct err *err)

@@ -5,7 +5,8 @@
 #include "base/limits.h"
 #include "provider/provider-internal.h"
 
-#define REDACT_MIN 6 /* shorter credentials would blot out ordinary words */
+#define REDACT_MIN 6
+#define REDACT_MIN_INBOUND 3
 
 const char *access_credential(const struct access *c, const char *key)
 {
@@ -45,90 +46,228 @@ const char *access_lacks(const struct access *c, const char *const *keys, size_t
 	return NULL;
 }
 
-/* Every occurrence of secret in text as ***. */
-static const char *text_blot(struct arena *a, const char *text, struct str secret)
-{
-	const char *at = strstr(text, secret.p);
-	struct buf *b;
+/* ---- blotting out ---------------------------------------------------------------------------
+ *
+ * A secret is looked for as it is and as others write it: each of its characters may stand for
+ * itself or be escaped as URLs, forms, JSON or HTML do, and the whole may be base64. What is found
+ * is blotted from its first place to its last, so of one secret within another nothing is left. */
 
-	if (secret.n < REDACT_MIN || at == NULL)
-		return text;
-	b = buf_new(a, strlen(text) + 1);
-	for (; at != NULL; text = at + secret.n, at = strstr(text, secret.p)) {
-		buf_add(b, text, (size_t)(at - text));
-		buf_str(b, "***");
+struct blot {
+	struct arena *a;
+	struct str *v; /* what to look for */
+	size_t n, cap;
+	bool may_begin[256]; /* what has none of these for its first byte holds none */
+};
+
+static void blot_add(struct blot *k, struct str text)
+{
+	if (k->n == k->cap) {
+		struct str *v = arena_array(k->a, 2 * k->cap + 16, sizeof(*v));
+
+		if (k->n > 0)
+			memcpy(v, k->v, k->n * sizeof(*v));
+		k->v = v;
+		k->cap = 2 * k->cap + 16;
 	}
-	buf_str(b, text);
-	return b->p;
+	k->v[k->n++] = text;
+	k->may_begin[(unsigned char)text.p[0]] = true;
+	for (const char *c = "%\\&+-_"; *c != '\0'; c++) /* escapes, and base64url */
+		k->may_begin[(unsigned char)*c] = true;
 }
 
-/* As JSON holds it, without the quotes. */
-static struct str secret_in_json(struct arena *a, const char *secret)
+/* As it is in base64, alone or amid other bytes: of the characters that hold its bits alone there
+ * are three forms, by how many bytes stand before it. */
+static void blot_add_base64(struct blot *k, struct str secret)
 {
-	struct str text = json_text(a, json_own(a, json_string(secret)));
+	struct buf *whole = buf_new(k->a, 2 * secret.n + 8);
 
-	return str_copy(a, (struct str){text.p + 1, text.n - 2});
-}
+	base64_encode(whole, secret.p, secret.n);
+	if (buf_ok(whole))
+		blot_add(k, (struct str){whole->p, whole->len});
+	for (size_t before = 0; before < 3; before++) {
+		struct buf *b = buf_new(k->a, 2 * secret.n + 16);
+		char *padded = arena_zalloc(k->a, secret.n + 3);
+		size_t from = (8 * before + 5) / 6, to = 8 * (before + secret.n) / 6;
 
-/* The same of those who escape slashes, too. */
-static struct str secret_with_slashes(struct arena *a, struct str secret)
-{
-	struct buf *b = buf_new(a, 2 * LIMIT_HEADER_BYTES);
-
-	for (size_t i = 0; i < secret.n; i++) {
-		if (secret.p[i] == '/')
-			buf_chr(b, '\\');
-		buf_chr(b, secret.p[i]);
+		memcpy(padded + before, secret.p, secret.n);
+		base64_encode(b, padded, before + secret.n);
+		if (buf_ok(b) && to > from)
+			blot_add(k, (struct str){b->p + from, to - from});
 	}
-	return buf_ok(b) ? (struct str){b->p, b->len} : secret;
 }
 
-static struct str secret_in_url(struct arena *a, const char *secret)
+/* A sender's token is short sometimes; in other short credentials, such as user names, ordinary
+ * words would be blotted out. */
+static void blot_add_secret(struct blot *k, const char *key, const char *secret)
 {
-	struct buf *b = buf_new(a, LIMIT_HEADER_BYTES);
+	struct str text = str_from(secret);
+	bool is_inbound = key != NULL && strcmp(key, "webhookSecret") == 0;
 
-	percent_encode(b, str_from(secret));
-	return buf_ok(b) ? (struct str){b->p, b->len} : str_from(secret);
+	if (text.n < (is_inbound ? REDACT_MIN_INBOUND : REDACT_MIN))
+		return;
+	blot_add(k, text);
+	if (text.n >= REDACT_MIN)
+		blot_add_base64(k, text);
 }
 
-/* Wherever it stands, as it is or as what echoes it escapes it. */
-static const char *text_blot_forms(struct arena *a, const char *text, const char *secret)
+static void blot_read(struct blot *k, const struct access *c)
 {
-	struct str in_json = secret_in_json(a, secret);
+	const char *key, *user = access_credential(c, "username"),
+			 *password = access_credential(c, "password");
+	json_t *v;
+	size_t i;
 
-	if (strlen(secret) < REDACT_MIN)
+	json_object_each(c->credentials, key, v)
+		if (json_is_string(v))
+			blot_add_secret(k, key, json_string_value(v));
+	json_array_each(c->former, i, v)
+		blot_add_secret(k, json_str(v, "key"), json_str(v, "value"));
+	/* As Basic authentication sends them. */
+	if (user != NULL && password != NULL)
+		blot_add_base64(k, str_from(arena_printf(k->a, "%s:%s", user, password)));
+}
+
+/* One character as it may be escaped: its UTF-8 in out, *n bytes of it; returns how many bytes of
+ * the text stand for it, 0 where none are. */
+static size_t escape_read_percent(struct str text, char *out, size_t *n)
+{
+	*n = 1;
+	return text.n >= 3 && text.p[0] == '%' &&
+		       hex_decode(out, 1, (struct str){text.p + 1, 2}) == 1
+		   ? 3
+		   : 0;
+}
+
+static size_t escape_read_json(struct str text, char *out, size_t *n)
+{
+	unsigned char code[2];
+	unsigned c;
+
+	*n = 1;
+	if (text.n < 2 || text.p[0] != '\\')
+		return 0;
+	*out = text.p[1];
+	if (text.p[1] != 'u')
+		return strchr("\"\\/", text.p[1]) != NULL && text.p[1] != '\0' ? 2 : 0;
+	if (text.n < 6 || hex_decode(code, 2, (struct str){text.p + 2, 4}) != 2)
+		return 0;
+	c = (unsigned)code[0] << 8 | code[1];
+	*n = c < 0x80 ? 1 : c < 0x800 ? 2 : 3;
+	if (*n == 1)
+		out[0] = (char)c;
+	else if (*n == 2)
+		out[0] = (char)(0xc0 | c >> 6);
+	else
+		out[0] = (char)(0xe0 | c >> 12);
+	if (*n == 3)
+		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+	if (*n > 1)
+		out[*n - 1] = (char)(0x80 | (c & 0x3f));
+	return 6;
+}
+
+static size_t escape_read_html(struct str text, char *out, size_t *n)
+{
+	static const struct {
+		const char *entity;
+		char c;
+	} entities[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'},
+	    {"&#39;", '\''}, {"&#x27;", '\''}, {"&#34;", '"'}, {"&apos;", '\''}, {"&#x2F;", '/'},
+	    {"&#61;", '='}};
+
+	*n = 1;
+	for (size_t i = 0; text.p[0] == '&' && i < sizeof(entities) / sizeof(*entities); i++)
+		if (str_starts(text, entities[i].entity)) {
+			*out = entities[i].c;
+			return strlen(entities[i].entity);
+		}
+	return 0;
+}
+
+/* How many bytes at the beginning of text stand for what secret begins with; *n of its bytes. */
+static size_t secret_step(struct str text, struct str secret, size_t *n)
+{
+	static size_t (*const reads[])(struct str, char *, size_t *) = {
+	    escape_read_percent, escape_read_json, escape_read_html};
+	char as[4], c = secret.p[0];
+
+	for (size_t i = 0; strchr("%\\&", text.p[0]) != NULL && i < 3; i++) {
+		size_t taken = reads[i](text, as, n);
+
+		if (taken > 0 && *n <= secret.n && memcmp(as, secret.p, *n) == 0)
+			return taken;
+	}
+	*n = 1;
+	return text.p[0] == c || (text.p[0] == '+' && c == ' ') || (text.p[0] == '-' && c == '+') ||
+		       (text.p[0] == '_' && c == '/') /* base64url */
+		   ? 1
+		   : 0;
+}
+
+/* How many bytes of text the secret takes at its beginning; 0: it is not there. */
+static size_t secret_at(struct str text, struct str secret)
+{
+	const char *from = text.p;
+
+	while (secret.n > 0) {
+		size_t n, taken = text.n == 0 ? 0 : secret_step(text, secret, &n);
+
+		if (taken == 0)
+			return 0;
+		text = (struct str){text.p + taken, text.n - taken};
+		secret = (struct str){secret.p + n, secret.n - n};
+	}
+	return (size_t)(text.p - from);
+}
+
+static size_t secret_longest_at(const struct blot *k, struct str text)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < k->n; i++) {
+		size_t n = secret_at(text, k->v[i]);
+
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+struct str access_redact_text(struct arena *a, const struct access *c, struct str text)
+{
+	struct blot k = {.a = a};
+	struct buf *b = NULL;
+	size_t end = 0, kept = 0; /* of what is blotted; of what is written */
+
+	if (c == NULL || text.n == 0)
 		return text;
-	text = text_blot(a, text, str_from(secret));
-	text = text_blot(a, text, in_json);
-	text = text_blot(a, text, secret_with_slashes(a, in_json));
-	return text_blot(a, text, secret_in_url(a, secret));
+	blot_read(&k, c);
+	for (size_t i = 0; i < text.n; i++) {
+		size_t n = !k.may_begin[(unsigned char)text.p[i]]
+			       ? 0
+			       : secret_longest_at(&k, (struct str){text.p + i, text.n - i});
+
+		if (n == 0)
+			continue;
+		if (b == NULL)
+			b = buf_new(a, 3 * text.n + 4);
+		if (i >= end) {
+			buf_add(b, text.p + kept, i - kept);
+			buf_str(b, "***");
+		}
+		end = i + n > end ? i + n : end;
+		kept = end;
+	}
+	if (b == NULL)
+		return text;
+	buf_add(b, text.p + kept, text.n - kept);
+	return (struct str){b->p, b->len};
 }
 
 const char *access_redact(struct arena *a, const struct access *c, const char *text)
 {
-	const char *key, *user, *password;
-	json_t *v;
-	size_t i;
+	struct str out = access_redact_text(a, c, str_from(text));
 
-	if (c == NULL)
-		return text;
-	json_object_each(c->credentials, key, v)
-		if (json_is_string(v))
-			text = text_blot_forms(a, text, json_string_value(v));
-	json_array_each(c->former, i, v)
-		text = text_blot_forms(a, text, json_str(v, "value"));
-	/* As Basic authentication sends them. */
-	user = access_credential(c, "username");
-	password = access_credential(c, "password");
-	if (user != NULL && password != NULL) {
-		const char *pair = arena_printf(a, "%s:%s", user, password);
-		struct buf *b = buf_new(a, LIMIT_HEADER_BYTES);
-
-		base64_encode(b, pair, strlen(pair));
-		if (buf_ok(b))
-			text = text_blot(a, text, (struct str){b->p, b->len});
-	}
-	return text;
+	return out.p == text ? text : arena_strndup(a, out.p, out.n);
 }
 
 #define REDACT_PIECE_BYTES (64u * 1024u) /* at least that much is looked through */

@@ -19,6 +19,7 @@
  * text is stored before the credentials in it are blotted out. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "net/egress.h"
 #include "net/http-client.h"
 #include "provider/provider-internal.h"
 
@@ -285,7 +286,8 @@ static int build_put_basic(struct call_build *b, const char *user, const char *p
 	return build_put_auth_header(b, "Authorization", "Basic ", text->p);
 }
 
-/* By settings.auth of the connection: {"type":"none|bearer|basic|header","name"?}. */
+/* By settings.auth of the connection: {"type":"none|bearer|basic|header|query",
+ * "name"?}. */
 static int build_put_auth_of_settings(struct call_build *b)
 {
 	const json_t *auth = b->c == NULL ? NULL : json_object_get(b->c->settings, "auth");
@@ -299,8 +301,16 @@ static int build_put_auth_of_settings(struct call_build *b)
 	if (strcmp(type, "basic") == 0)
 		return build_put_basic(b, build_credential(b, "username", NULL),
 		    build_credential(b, "password", NULL));
-	return build_put_auth_header(
-	    b, name != NULL ? name : "X-API-Key", "", build_credential(b, "apiKey", "accessToken"));
+	if (strcmp(type, "query") == 0) {
+		const char *value = build_credential(b, "apiKey", "accessToken");
+
+		if (value != NULL)
+			build_put_query(
+			    b, str_from(name != NULL ? name : AUTH_QUERY_NAME), str_from(value));
+		return 0;
+	}
+	return build_put_auth_header(b, name != NULL ? name : AUTH_HEADER_NAME, "",
+	    build_credential(b, "apiKey", "accessToken"));
 }
 
 static int build_put_auth(struct call_build *b)
@@ -548,6 +558,21 @@ static void call_read_failure(struct arena *a, const struct access *c, const str
 	    access_redact(a, c, arena_printf(a, "%s: %s", url_host(a, call->url), why->msg));
 }
 
+/* Does a call of the action carry any? */
+static bool call_has_credentials(struct arena *a, const struct access *c, const struct action *act)
+{
+	const json_t *v;
+	const char *key;
+
+	if (c == NULL ||
+	    (act->auth->type == AUTH_SETTINGS && provider_auth_place(a, c->settings)[0] == '\0'))
+		return false;
+	json_object_each(c->credentials, key, v)
+		if (auth_sends(act->auth, key))
+			return true;
+	return false;
+}
+
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
     const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
     struct err *err)
@@ -572,6 +597,13 @@ int provider_action(struct app *app, struct arena *a, const struct provider *p,
 		out->is_uncalled = true;
 		out->error = arena_printf(
 		    a, "no %s, so nothing was called", manifest_credential_words(a, p, lacking));
+		return 0;
+	}
+	if (call_has_credentials(a, c, act) && !egress_may_carry_secret(app->config, call.url)) {
+		out->error = arena_printf(a,
+		    "not called: credentials are not sent to %s by plain http://. Use https://, or "
+		    "have the operator list the host in egress_allow_hosts",
+		    url_host(a, call.url));
 		return 0;
 	}
 	if (http_client_call(app->http, a, &call, &ans, &why) == -1)

@@ -21,9 +21,9 @@
  * Items leave in the order of the provider's clock if each has a time, else in that of the body. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "provider/provider-internal.h"
 
-#define ACCOUNTS_MAX 1000u
 #define EVENT_TYPE_BYTES 100
 #define TOLD_BYTES 60u       /* of what is quoted in a reason */
 #define WEIGHT_OF_PAYLOAD 4u /* times the payload is what its items may weigh, if that is more */
@@ -34,6 +34,7 @@ struct accounts_found {
 	const struct account_rule *rule;
 	struct str *ids;
 	size_t n, cap;
+	struct map *seen;
 };
 
 static int accounts_add(struct scope *s, void *arg)
@@ -41,11 +42,10 @@ static int accounts_add(struct scope *s, void *arg)
 	struct accounts_found *out = arg;
 	struct str id = expr_id(out->rule->id, s);
 
-	if (id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES || out->n == ACCOUNTS_MAX)
+	if (id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES || map_get(out->seen, id) != NULL)
 		return 0;
-	for (size_t i = 0; i < out->n; i++)
-		if (str_eq(out->ids[i], id))
-			return 0;
+	if (out->n == LIMIT_WEBHOOK_ACCOUNTS)
+		return -1;
 	if (out->n == out->cap) {
 		size_t cap = out->cap == 0 ? 4 : 2 * out->cap;
 		struct str *ids = arena_array(s->a, cap, sizeof(*ids));
@@ -56,23 +56,25 @@ static int accounts_add(struct scope *s, void *arg)
 		out->cap = cap;
 	}
 	out->ids[out->n++] = id;
+	map_put(out->seen, id, out);
 	return 0;
 }
 
 int webhook_accounts(
     const struct provider *p, struct arena *a, const struct webhook *w, struct str **ids, size_t *n)
 {
-	struct accounts_found out = {0};
+	struct accounts_found out = {.seen = map_new(a)};
 	struct scope s;
+	int rc = 0;
 
 	scope_of_webhook(&s, a, w, NULL);
-	for (size_t i = 0; i < p->naccounts; i++) {
+	for (size_t i = 0; i < p->naccounts && rc != -1; i++) {
 		out.rule = &p->accounts[i];
-		loops_each(&out.rule->loops, &s, accounts_add, &out);
+		rc = loops_each(&out.rule->loops, &s, accounts_add, &out);
 	}
 	*ids = out.ids;
 	*n = out.n;
-	return 0;
+	return rc == -1 ? -1 : 0;
 }
 
 /* ---- things ------------------------------------------------------------------------------- */

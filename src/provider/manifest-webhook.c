@@ -150,6 +150,7 @@ static const struct loader_member signature_members[] = {
     TEXT_MEMBER("signed", struct signature, signed_text),
     TEXT_MEMBER("urlDecode", struct signature, url_decode),
     BOOL_MEMBER("urlPorts", struct signature, url_ports),
+    BOOL_MEMBER("outdated", struct signature, is_outdated),
     TEXT_MEMBER("bodyHashParameter", struct signature, body_hash_parameter),
     OTHER_MEMBER("kind"),
     OTHER_MEMBER("secretEncoding"),

@@ -101,6 +101,7 @@ struct signature {
 	int64_t window_s; /* 0: none */
 	bool window_is_past_only;
 	const char *url_decode; /* characters whose escapes are decoded in the URL before signing */
+	bool is_outdated;       /* no longer good once the sender has used one that is not */
 	bool url_ports;         /* try the URL as is, without port, with the default port */
 	const char *body_hash_parameter; /* query parameter holding the body's SHA-256 in hex */
 };

@@ -100,6 +100,12 @@ const char *access_lacks(const struct access *c, const char *const *keys, size_t
 bool answer_is_success(
     struct arena *a, const json_t *condition, int status, json_t *answer, struct str body);
 
+/* Does that way of authentication send the credential? By settings it may send several. */
+bool auth_sends(const struct auth *auth, const char *key);
+/* Where settings.auth sends a key, unless it has a name of its own. */
+#define AUTH_HEADER_NAME "X-API-Key"
+#define AUTH_QUERY_NAME "api_key"
+
 /* The two halves of provider_action, apart so that examples can run them without a network.
  * signed_in (may be NULL) as in struct call_result. */
 struct http_call;

@@ -13,6 +13,7 @@ struct provider;
  * has neither credentials nor settings. */
 struct access {
 	const char *external_account_id; /* or "" */
+	bool is_strict; /* the sender has signed with a scheme that makes others outdated */
 	json_t *settings;
 	json_t *credentials; /* decrypted: never logged, never shown */
 	/* Inbound secrets that were changed and are still good, [{"key","value","until"}], until in
@@ -21,14 +22,25 @@ struct access {
 };
 const char *access_credential(const struct access *c, const char *key); /* or NULL */
 const char *access_setting(const struct access *c, const char *key);    /* text or NULL */
-/* The text with "***" where it holds one of the credentials, for all that is kept or shown of what
- * others say. */
+/* The text with "***" where it holds one of the credentials, as it is, escaped or in base64: for
+ * all that is kept or shown of what others say. */
 const char *access_redact(struct arena *a, const struct access *c, const char *text);
+struct str access_redact_text(struct arena *a, const struct access *c, struct str text);
 /* The first `most` bytes of a foreign body, redacted before it is cut: well-formed text, control
  * characters as spaces, but for the ends of lines and tabs where those are kept. Bytes that are no
  * text are U+FFFD. */
 struct str access_redact_body(
     struct arena *a, const struct access *c, struct str body, size_t most, bool keeps_lines);
+
+/* Where credentials go (reach.c). Is that one ever sent, with any of the provider's calls? */
+bool provider_sends_credential(const struct provider *p, const char *key);
+/* The origins that calls may go to with these settings, ["https://crm.example"], each once. */
+json_t *provider_origins(const struct provider *p, struct arena *a, json_t *settings);
+/* The setting by which calls go to one of them. */
+const char *provider_setting_of_origin(
+    const struct provider *p, struct arena *a, json_t *settings, const char *origin);
+/* How settings.auth sends them, for people: "the header X-API-Key"; "" where it sends none. */
+const char *provider_auth_place(struct arena *a, const json_t *settings);
 
 /* The values of an inbound secret that are good at a time: the present one first, then those from
  * before, *until_us then their end (else TIME_NONE). NULL: there are no more. */
@@ -70,7 +82,7 @@ int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, 
 int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
     const struct access *const *connections, size_t n, size_t *matched);
 /* The external account ids a payload names, without repeats (Meta page ids, HubSpot portal ids…).
- */
+ * 0, or -1: they are more than LIMIT_WEBHOOK_ACCOUNTS. */
 int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
     struct str **ids, size_t *n);
 /* Is that credential one by which requests are verified? */
@@ -82,6 +94,12 @@ bool webhook_has_secret(const struct provider *p, const char *key);
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, const char **reason);
 
+/* Of a request that verified: was it by a scheme that makes others of the provider outdated? */
+bool webhook_is_strict(
+    const struct provider *p, struct arena *a, const struct webhook *w, const struct access *c);
+/* Does a header of that name (in lower case) carry a token, right or wrong, by these settings? */
+bool webhook_is_token_header(const struct provider *p, struct arena *a, const struct webhook *w,
+    const struct access *c, struct str name);
 /* A URL as called, for the log: without what a manifest takes for a token in its query, and without
  * the connection's secrets. */
 const char *webhook_redact_url(

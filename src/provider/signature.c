@@ -420,16 +420,21 @@ static bool check_secret_token(struct signature_check *k, struct str given)
 	       check_fail(k, "wrong token");
 }
 
-/* Configured names and choices; the header's name in lower case, as headers are kept. */
-static struct str signature_header_value(struct signature_check *k)
+/* Configured names and choices; in lower case, as headers are kept. */
+static const char *signature_header_name(const struct signature *s, struct scope *scope)
 {
-	struct str name = expr_text(k->s->header, k->scope);
-	char *lower = arena_strndup(k->scope->a, name.p != NULL ? name.p : "", name.n);
+	struct str name = expr_text(s->header, scope);
+	char *lower = arena_strndup(scope->a, name.p != NULL ? name.p : "", name.n);
 
 	for (char *p = lower; *p != '\0'; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p - 'A' + 'a');
-	return req_header(k->w->req, lower);
+	return lower;
+}
+
+static struct str signature_header_value(struct signature_check *k)
+{
+	return req_header(k->w->req, signature_header_name(k->s, k->scope));
 }
 
 static struct str signature_parameter_value(struct signature_check *k)
@@ -503,27 +508,70 @@ bool webhook_has_secret(const struct provider *p, const char *key)
 	return false;
 }
 
+/* The scheme that decides: the first that applies. */
+static bool signature_choose(const struct provider *p, struct scope *scope, const struct webhook *w,
+    struct signature_check *k)
+{
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		*k = (struct signature_check){.s = &p->signatures[i], .scope = scope, .w = w};
+		if (k->s->when != NULL && !cond_holds(k->s->when, scope))
+			continue;
+		if (k->s->header == NULL && k->s->parameter == NULL)
+			return true;
+		k->header =
+		    k->s->header != NULL ? signature_header_value(k) : signature_parameter_value(k);
+		if (k->header.p != NULL)
+			return true;
+	}
+	return false;
+}
+
 int webhook_verify(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, const char **reason)
 {
+	struct signature_check k;
 	struct scope scope;
 
 	scope_of_webhook(&scope, a, w, c);
 	*reason = "missing signature header";
-	for (size_t i = 0; i < p->nsignatures; i++) {
-		struct signature_check k = {.s = &p->signatures[i], .scope = &scope, .w = w};
-
-		if (k.s->when != NULL && !cond_holds(k.s->when, &scope))
-			continue;
-		if (k.s->header != NULL || k.s->parameter != NULL) {
-			k.header = k.s->header != NULL ? signature_header_value(&k)
-						       : signature_parameter_value(&k);
-			if (k.header.p == NULL)
-				continue;
-		}
-		return signature_verify_any(&k, c, reason);
+	if (!signature_choose(p, &scope, w, &k))
+		return 0;
+	if (k.s->is_outdated && c->is_strict) {
+		*reason = "outdated signature: this sender has signed with a newer scheme before";
+		return 0;
 	}
-	return 0;
+	return signature_verify_any(&k, c, reason);
+}
+
+bool webhook_is_strict(
+    const struct provider *p, struct arena *a, const struct webhook *w, const struct access *c)
+{
+	struct signature_check k;
+	struct scope scope;
+	bool has_outdated = false;
+
+	for (size_t i = 0; i < p->nsignatures; i++)
+		has_outdated = has_outdated || p->signatures[i].is_outdated;
+	if (!has_outdated)
+		return false;
+	scope_of_webhook(&scope, a, w, c);
+	return signature_choose(p, &scope, w, &k) && !k.s->is_outdated;
+}
+
+bool webhook_is_token_header(const struct provider *p, struct arena *a, const struct webhook *w,
+    const struct access *c, struct str name)
+{
+	struct scope scope;
+
+	scope_of_webhook(&scope, a, w, c);
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		const struct signature *s = &p->signatures[i];
+
+		if (s->kind == SIGNATURE_TOKEN && s->header != NULL &&
+		    cond_holds(s->when, &scope) && str_is(name, signature_header_name(s, &scope)))
+			return true;
+	}
+	return false;
 }
 
 /* Is a name as it stands in a query the one that a token may stand behind? */

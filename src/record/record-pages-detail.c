@@ -210,7 +210,8 @@ static int detail_load(
 	if (found != 1)
 		return found;
 	if (record_history(r->app, r->a, account, id, &history, err) == -1 ||
-	    (found = record_timeline(r->app, r->a, account, id, &timeline, err)) != 1)
+	    (found = record_timeline(
+		 r->app, r->a, account, r->actor.permissions, id, &timeline, err)) != 1)
 		return found == 0 ? 0 : -1;
 	json_set(data, "record", json_incref(record));
 	/* The timeline tells of the same changes in other words. */
@@ -255,6 +256,7 @@ int record_page_detail(struct req *r)
 	json_set_str(data, "heading", title);
 	json_set_str(data, "now_href", record_address(r, record));
 	json_set_bool(data, "is_past", at.is_given);
+	json_set_bool(data, "sees_lead", (r->actor.permissions & PERMIT(LEADS_VIEW)) != 0);
 	json_set_bool(
 	    data, "can_write", !at.is_given && (r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
 	return chrome_page(

@@ -76,9 +76,10 @@ static json_t *list_reversed(struct arena *a, json_t *list)
 }
 
 int record_timeline(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, json_t **out, struct err *err)
+    uint64_t permissions, const struct uuid *id, json_t **out, struct err *err)
 {
-	struct record_story s = {.account_id = *account_id, .record_id = *id};
+	struct record_story s = {
+	    .account_id = *account_id, .record_id = *id, .permissions = permissions};
 	json_t *record, *history;
 	int found = record_get_json(app, a, account_id, id, &record, err);
 
@@ -107,7 +108,8 @@ int record_api_timeline(struct req *r)
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	found = record_timeline(r->app, r->a, &r->actor.account_id, &id, &rows, &err);
+	found = record_timeline(
+	    r->app, r->a, &r->actor.account_id, r->actor.permissions, &id, &rows, &err);
 	if (found == -1)
 		return res_error(r, &err);
 	if (found == 0)

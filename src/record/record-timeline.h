@@ -8,13 +8,14 @@
  * (base/hooks.h). */
 struct record_story {
 	struct uuid account_id, record_id;
+	uint64_t permissions; /* of who will read it: each part is shown to those of its area */
 	const json_t *record, *history;
 	json_t *entries;
 };
 
 /* [{at,kind,…}] oldest first; of one moment, in the order request, verdict, upsert, then the
- * others. Kind upsert: {id,eventId,source,outcome: created or updated,changes}. 1, 0 no such
- * record, -1. */
+ * others: what permissions (account/permission.h) let see of it. Kind upsert:
+ * {id,eventId,source,outcome: created or updated,changes}. 1, 0 no such record, -1. */
 int record_timeline(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, json_t **out, struct err *err);
+    uint64_t permissions, const struct uuid *id, json_t **out, struct err *err);
 #endif

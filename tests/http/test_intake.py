@@ -284,7 +284,7 @@ def _():
 @test("the app-level address routes by page id; a page that nobody has is 404")
 def _():
     t = Tenant()
-    a, b = Meta(t, secret="one app"), Meta(t, secret="one app")
+    a, b = Meta(t, secret="one app of two"), Meta(t, secret="one app of two")
     ids = [new_lead_id() for _ in range(3)]
     body = {"object": "page", "entry": meta_lead(ids[0], page=a.page)["entry"] + meta_lead(ids[1], page=b.page)["entry"]
             + meta_lead(ids[2], page=new_page())["entry"]}

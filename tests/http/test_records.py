@@ -339,16 +339,16 @@ def _():
 @test("a payload of any shape is kept as it is")
 def _():
     t = Tenant()
-    c = t.connect("custom_webhook", {"webhookSecret": "abcdef"}, {"signatureScheme": "token"})
+    c = t.connect("custom_webhook", {"webhookSecret": "abcdefgh"}, {"signatureScheme": "token"})
     payload = {"id": "o-1", "a.b": {"c[0]": 1}, "": "empty key", "big": 12345678901234567, "float": 0.1, "neg": -1e-7,
                "list": [1, [2, [3]], {"x": None}], "text": "\u20ac\U0001f600\u202e</script>", "deep": json.loads('{"a":' * 40 + "1" + "}" * 40)}
-    answer = here().post("/webhook/custom_webhook/" + c["id"], payload, {"X-Webhook-Token": "abcdef"})
+    answer = here().post("/webhook/custom_webhook/" + c["id"], payload, {"X-Webhook-Token": "abcdefgh"})
     equal(answer.status, 200, answer)
     record = only_record(t)
     equal(record["data"], payload)
     payload["a.b"]["c[0]"] = 2
     del payload["list"]
-    equal(here().post("/webhook/custom_webhook/" + c["id"], payload, {"X-Webhook-Token": "abcdef"}).status, 200)
+    equal(here().post("/webhook/custom_webhook/" + c["id"], payload, {"X-Webhook-Token": "abcdefgh"}).status, 200)
     record = only_record(t)
     equal((record["data"]["a.b"], record["data"]["list"]), ({"c[0]": 2}, [1, [2, [3]], {"x": None}]))
     [change, _] = t.get("/records/%s/history" % record["id"])["data"]

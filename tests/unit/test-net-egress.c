@@ -92,6 +92,22 @@ static const struct {
     {__LINE__, "3ffe::1", true, true, true},
     {__LINE__, "64:ff9b:1::1", false, false, false},
     {__LINE__, "4000::1", false, false, false},
+    /* metadata of clouds, in whatever range it lies and however it is wrapped */
+    {__LINE__, "100.100.100.200", false, false, false},
+    {__LINE__, "100.100.100.201", false, false, true},
+    {__LINE__, "168.63.129.16", false, false, false},
+    {__LINE__, "168.63.129.17", true, true, true},
+    {__LINE__, "fd00:ec2::254", false, false, false},
+    {__LINE__, "fd00:ec2::23", false, false, false},
+    {__LINE__, "fd00:ec3::254", false, false, true},
+    {__LINE__, "fd20:ce::254", false, false, false},
+    {__LINE__, "fd20:ce::253", false, false, true},
+    {__LINE__, "::ffff:100.100.100.200", false, false, false},
+    {__LINE__, "::ffff:168.63.129.16", false, false, false},
+    {__LINE__, "64:ff9b::100.100.100.200", false, false, false},
+    {__LINE__, "64:ff9b::168.63.129.16", false, false, false},
+    {__LINE__, "2002:6464:64c8::1", false, false, false},
+    {__LINE__, "2002:a83f:8110::1", false, false, false},
     /* wrapped IPv4 is judged as what is inside */
     {__LINE__, "::ffff:8.8.8.8", true, true, true},
     {__LINE__, "::ffff:127.0.0.1", false, true, false},
@@ -192,6 +208,15 @@ static const struct {
     {__LINE__, "http://0xc0a80001/", false, true},
     {__LINE__, "http://169.254.169.254/latest/meta-data", false, false},
     {__LINE__, "http://2852039166/", false, false}, /* 169.254.169.254 */
+    {__LINE__, "http://100.100.100.200/", false, false},
+    {__LINE__, "http://1684301000/", false, false}, /* 100.100.100.200 */
+    {__LINE__, "http://0x646464c8/", false, false},
+    {__LINE__, "http://168.63.129.16/", false, false},
+    {__LINE__, "http://2822734096/", false, false}, /* 168.63.129.16 */
+    {__LINE__, "http://0xa8.0x3f.0x81.0x10/", false, false},
+    {__LINE__, "http://[fd00:ec2::254]/", false, false},
+    {__LINE__, "http://[fd20:ce::254]/", false, false},
+    {__LINE__, "http://[::ffff:6464:64c8]/", false, false},
     {__LINE__, "http://0/", false, false},
     {__LINE__, "http://[::]/", false, false},
     {__LINE__, "http://[::1]/", false, true},
