@@ -289,7 +289,7 @@ static void form_tell_wrong(struct form_fields *f, json_t *data)
 			f->wrong->field[0] != '\0' ? ": " : "", f->wrong->msg));
 }
 
-static bool fields_are_wrong(const json_t *fields)
+bool form_fields_are_wrong(const json_t *fields)
 {
 	json_t *field;
 	size_t i;
@@ -321,7 +321,7 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 	form_tell_wrong(&f, data);
 	json_set(data, "credentials", credentials);
 	json_set(data, "settings", settings);
-	json_set_bool(data, "is_more_open", fields_are_wrong(more));
+	json_set_bool(data, "is_more_open", form_fields_are_wrong(more));
 	json_set_bool(data, "has_more", json_array_size(more) > 0);
 	json_set(data, "more", more);
 }

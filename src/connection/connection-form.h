@@ -11,6 +11,8 @@
  * again. */
 void connection_form_fields(struct req *r, const struct provider *p, const struct connection *c,
     const struct err *wrong, json_t *data);
+/* Is one of those fields marked as wrong? Then what they are folded into is open. */
+bool form_fields_are_wrong(const json_t *fields);
 /* The posted form as a connect body {name,credentials,settings}; arena-owned. */
 json_t *connection_form_body(struct req *r, const struct provider *p);
 /* The same as a change of c: empty credentials keep what is stored, empty settings are removed. */

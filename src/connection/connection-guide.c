@@ -154,6 +154,18 @@ static json_t *guide_presets_json(struct req *r, const struct provider *p, json_
 	return list;
 }
 
+/* Of those that stand in no step, what can be left out is rarely needed. */
+static void guide_fold_rest(json_t *data, const char *list)
+{
+	json_t *fields = json_object_get(data, list), *rest = json_array(), *field;
+	size_t i;
+
+	json_array_each(fields, i, field)
+		json_array_append(
+		    json_bool(field, "is_needed") ? rest : json_object_get(data, "more"), field);
+	json_set(data, list, rest);
+}
+
 bool guide_is_there(const struct provider *p)
 {
 	return p->guide.nsteps > 0;
@@ -174,6 +186,9 @@ void guide_form(struct req *r, const struct provider *p, json_t *data)
 	for (size_t i = 0; i < p->guide.nsteps; i++)
 		json_array_append_new(steps, guide_step_json(r, p, &p->guide.steps[i], data));
 	json_set(data, "steps", steps);
+	guide_fold_rest(data, "settings");
+	guide_fold_rest(data, "credentials");
+	json_set_bool(data, "is_more_open", form_fields_are_wrong(json_object_get(data, "more")));
 	json_set(data, "presets", guide_presets_json(r, p, data));
 	json_set_bool(data, "has_presets", p->guide.npresets > 0);
 	json_set_bool(data, "has_more", json_array_size(json_object_get(data, "more")) > 0);

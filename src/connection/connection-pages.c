@@ -127,6 +127,30 @@ static bool may_write_connections(const struct req *r)
 	return (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0;
 }
 
+/* What a failed call came to, in words; what the other side answered is a click away. */
+static void tell_error(struct arena *a, json_t *card, const char *error)
+{
+	static const char http[] = "HTTP ";
+	int64_t status = 0;
+	struct str digits;
+	const char *what;
+
+	if (error != NULL && strncmp(error, http, sizeof(http) - 1) == 0) {
+		digits = (struct str){error + sizeof(http) - 1, 3};
+		if (strlen(error) < sizeof(http) + 2 || !str_to_i64(digits, 100, 599, &status))
+			status = 0;
+	}
+	what = status == 401 || status == 403 ? "It refused the credentials"
+	       : status == 429                ? "It asked to be called less often"
+	       : status >= 500                ? "It had an error"
+	       : status >= 400                ? "It did not take the request"
+	       : status >= 300                ? "It has moved to another address"
+					      : NULL;
+	json_set_bool(card, "has_answer", what != NULL);
+	json_set_str(card, "error_words",
+	    what != NULL ? arena_printf(a, "%s (%lld).", what, (long long)status) : error);
+}
+
 static json_t *connection_card(struct req *r, const struct connection *c)
 {
 	json_t *o = connection_json(r->app, c);
@@ -134,7 +158,8 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 	json_set_str(o, "providerName", c->provider->display_name);
 	json_set_bool(o, "is_source", provider_can(c->provider, "webhook_receive"));
 	json_set_bool(o, "is_destination", provider_can(c->provider, "crm_push"));
-	json_set_bool(o, "is_normal", strcmp(c->status, CONNECTION_ACTIVE) == 0);
+	tell_error(r->a, o, c->last_error);
+	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);
 	return o;
@@ -263,6 +288,10 @@ int connection_page_list(struct req *r)
 	json_set(data, "catalogue", catalogue_json(r));
 	json_set_bool(data, "is_found", json_array_size(json_object_get(data, "catalogue")) > 0);
 	json_set_strn(data, "q", utf8_trim(req_query(r, "q")));
+	if (str_is(req_query(r, "role"), "source") || str_is(req_query(r, "role"), "destination"))
+		json_set_strn(data, "role", req_query(r, "role"));
+	json_set_bool(data, "is_narrow",
+	    json_object_get(data, "role") != NULL || utf8_trim(req_query(r, "q")).n > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
 	return chrome_page(r, 200, "connections", "Connections", "connection/list", data);
 }
@@ -450,6 +479,7 @@ static json_t *former_list(const struct connection *c)
 static void show_links(struct req *r, const struct connection *c, json_t *data)
 {
 	const struct config *cfg = r->app->config;
+	const char *base = json_str(c->access.settings, "baseUrl");
 	bool is_source = provider_can(c->provider, "webhook_receive");
 
 	json_set_bool(
@@ -462,8 +492,10 @@ static void show_links(struct req *r, const struct connection *c, json_t *data)
 	json_set_bool(data, "sees_deliveries",
 	    provider_can(c->provider, "crm_push") &&
 		(r->actor.permissions & PERMIT(CRM_VIEW)) != 0);
+	/* The sandbox sends to what calls it. */
 	json_set_str(data, "sandbox_url",
-	    cfg->sandbox && is_source && cfg->sandbox_url != NULL && cfg->sandbox_url[0] != '\0'
+	    cfg->sandbox && is_source && cfg->sandbox_url != NULL && cfg->sandbox_url[0] != '\0' &&
+		    base != NULL && strncmp(base, cfg->sandbox_url, strlen(cfg->sandbox_url)) == 0
 		? cfg->sandbox_url
 		: NULL);
 }

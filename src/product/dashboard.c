@@ -244,10 +244,10 @@ static int dashboard_add_connections(struct req *r, json_t *data, struct err *er
 	json_set_bool(data, "is_new", !has_source || !has_destination || !has_lead);
 	json_set_bool(data, "is_blank", json_array_size(rows) == 0 && !has_lead);
 	dashboard_add_step(steps, has_source, true, "Connect a lead source",
-	    "Meta Lead Ads, HubSpot or any signed webhook.", "/admin/connections#catalogue",
-	    "Choose a source");
+	    "Meta Lead Ads, HubSpot or any signed webhook.",
+	    "/admin/connections?role=source#catalogue", "Choose a source");
 	dashboard_add_step(steps, has_destination, has_source, "Connect a destination",
-	    "Any CRM that takes leads over HTTP.", "/admin/connections#catalogue",
+	    "Any CRM that takes leads over HTTP.", "/admin/connections?role=destination#catalogue",
 	    "Choose a destination");
 	dashboard_add_step(steps, has_lead, has_source && has_destination, "Send a test lead",
 	    has_sandbox ? "The sandbox stands in for the ad platform and the CRM."

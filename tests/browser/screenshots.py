@@ -97,6 +97,13 @@ def pages(product):
     yield "connect-meta", "/admin/connect/meta_lead_ads"
     yield "connect-crm", "/admin/connect/custom_crm"
     yield "connect-webhook", "/admin/connect/custom_webhook"
+    yield "connect-preset", "/admin/connect/custom_webhook?preset=typeform"
+    yield "connect-hubspot", "/admin/connect/hubspot"
+    yield "connections-none", "/admin/connections?q=nothing-is-called-so"
+    source = product.api("GET", "/connections?providerType=meta_lead_ads").json()["data"]
+    if source:
+        yield "connection-source", "/admin/connections/" + source[0]["id"]
+        yield "connection-waiting", "/admin/connections/%s/waiting" % source[0]["id"]
     yield "events", "/admin/events"
     yield "events-none", "/admin/events?status=rejected&providerType=hubspot"
     yield "missing", "/admin/nowhere"

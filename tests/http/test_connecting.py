@@ -120,6 +120,8 @@ def _():
         made = who.post("/admin/connect/" + provider, {"credentials.webhookSecret": "s", "reserved": given})
         equal(made.status, 303, (provider, given))
         true(id_ not in made.header("Location"), made.header("Location"))
+        if who is b:
+            here().api("DELETE", "/connections/" + made.header("Location").split("/")[3])
 
 
 @test("presets of the custom webhook take what their senders really sign")
