@@ -108,6 +108,13 @@ def wait_until_none(count, timeout=15.0, what="what is left"):
 
 
 # ---- a product -----------------------------------------------------------------------------------
+def signal_if_alive(pid, sig):
+    try:
+        os.kill(pid, sig)
+    except ProcessLookupError:
+        pass	# it ended meanwhile
+
+
 class Instance:
     """A running product. Instance() makes a private one from an empty state, with other settings if
     env is given ({"CONNECT_WORKERS": "1"}); Instance(state=…) attaches to one that runs."""
@@ -282,12 +289,14 @@ class Instance:
         return self.children("fcgi")
 
     def kill(self, name, sig=signal.SIGKILL):
-        """The process; with KILL the runners of connect-cron too, which would else end in good order."""
-        for pid in [*(self.children(name) if name == "cron" and sig == signal.SIGKILL else []), self.pid(name)]:
-            try:
-                os.kill(pid, sig)
-            except ProcessLookupError:
-                pass	# it ended meanwhile
+        """The process; with KILL the runners of connect-cron too, which would else end in good order: before their
+        master, which stands still meanwhile, since it would begin others."""
+        pids = [self.pid(name)]
+        if name == "cron" and sig == signal.SIGKILL:
+            signal_if_alive(pids[0], signal.SIGSTOP)
+            pids = [*self.children(name), *pids]
+        for pid in pids:
+            signal_if_alive(pid, sig)
 
     def log(self, name):
         with open(os.path.join(self.state, "log", name + ".log"), encoding="utf-8",

@@ -120,7 +120,7 @@ def _():
     t.wait_idle()
     lead = t.lead_of(id_)
     equal(lead["stage"], "received")
-    has(lead["stageError"], "accessToken")
+    has(lead["stageError"], "access token")
     problem(t.api("POST", "/crm/push/" + lead["id"]), 409)
     answer = t.api("PATCH", "/connections/" + m.id, {"credentials": {"accessToken": "sandbox-page-token"},
                                                      "settings": {"externalAccountId": m.page,
