@@ -151,7 +151,7 @@ connection() {
 	id=$(uuid_of "SELECT id FROM connections WHERE account_id = UNHEX('${account_id//-/}') AND provider_type = '$1' AND name = '$2'")
 	if [ -n "$id" ]; then
 		if [ "$(cat "$state/sandbox-port" 2>/dev/null)" != "$sandbox_port" ]; then
-			answer=$(api PATCH "/connections/$id" "{\"settings\":$4}")
+			answer=$(api PATCH "/connections/$id" "{\"credentials\":$3,\"settings\":$4}")
 			[[ $answer == *"$id"* ]] || die "the connection \"$2\" could not be changed: $answer"
 		fi
 	else

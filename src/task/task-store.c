@@ -61,7 +61,7 @@ DB_STMT(
     tasks_needed, "SELECT 1 FROM tasks WHERE id = ? AND status IN ('draft', 'queued', 'running')");
 
 DB_STMT(tasks_unfinished, "SELECT COUNT(*), COALESCE(SUM(total), 0) FROM tasks WHERE account_id = ?"
-			  " AND status IN ('draft', 'queued', 'running') AND kind = ? FOR UPDATE");
+			  " AND status IN ('draft', 'queued', 'running') AND kind = ?");
 enum { UNFINISHED_COUNT, UNFINISHED_TOTAL };
 
 /* Of one that people have ended meanwhile nothing is said. */

@@ -92,8 +92,9 @@ int task_list_failed(struct db *db, struct arena *a, const struct uuid *account_
 /* Of all accounts: drafts of a kind that were made before then. */
 int task_list_drafts(struct db *db, struct arena *a, const struct task_kind *kind,
     int64_t before_us, int64_t limit, struct tasks *out, struct err *err);
-/* Within a transaction: how many of the account's tasks of a kind are drafts or open, and what
- * their totals make. Those of other transactions that run are waited for. */
+/* How many of the account's tasks of a kind are drafts or open, and what their totals make. Nothing
+ * is locked, since work in progress holds its row for long: who asks at the same moment as others
+ * may be one too many. */
 int task_sum_unfinished(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct task_kind *kind, int64_t *count, int64_t *total, struct err *err);
 /* Of any account: is it a draft or open, so that what it needs must be kept? 1, 0, -1. */
