@@ -189,7 +189,7 @@ def _():
             t.new_lead()
         wait_until(lambda: (lane_of(t, crm) or {}).get("breaker") in ("open", "probing"), 20, "the open breaker")
         wait_until(lambda: stages(t) == {"ready": LEADS}, 20, "ready leads")
-        patch(t, crm, {"settings": {"url": door.url}})
+        patch(t, crm, {"settings": {"url": door.url}, "credentials": {"accessToken": "right"}})
         all_there(t)
         equal((len(door.taken), len(set(door.taken))), (LEADS, LEADS))
 
