@@ -10,7 +10,13 @@
 
 const char *access_credential(const struct access *c, const char *key)
 {
-	return c == NULL ? NULL : json_str(c->credentials, key);
+	const size_t prefix = sizeof(APP_CREDENTIAL) - 1;
+
+	if (c == NULL)
+		return NULL;
+	if (strncmp(key, APP_CREDENTIAL, prefix) == 0)
+		return json_str(c->app, key + prefix);
+	return json_str(c->credentials, key);
 }
 
 const char *access_secret(
@@ -118,6 +124,9 @@ static void blot_read(struct blot *k, const struct access *c)
 	size_t i;
 
 	json_object_each(c->credentials, key, v)
+		if (json_is_string(v))
+			blot_add_secret(k, key, json_string_value(v));
+	json_object_each(c->app, key, v)
 		if (json_is_string(v))
 			blot_add_secret(k, key, json_string_value(v));
 	json_array_each(c->former, i, v)

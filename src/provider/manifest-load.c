@@ -22,7 +22,8 @@ struct providers {
 static bool is_credential_key(const char *key)
 {
 	static const char *const vocabulary[] = {"accessToken", "refreshToken", "apiKey",
-	    "apiSecret", "accountSid", "username", "password", "webhookSecret", "verifyToken"};
+	    "apiSecret", "accountSid", "username", "password", "webhookSecret", "verifyToken",
+	    "clientId", "clientSecret", "developerToken", "userAccessToken", "userRefreshToken"};
 
 	for (size_t i = 0; i < sizeof(vocabulary) / sizeof(*vocabulary); i++)
 		if (strcmp(vocabulary[i], key) == 0)
@@ -33,17 +34,15 @@ static bool is_credential_key(const char *key)
 /* An abbreviation keeps its capitals. */
 const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key)
 {
+	const struct credential_spec *spec = manifest_credential(p, key);
 	char *label;
 
-	for (size_t i = 0; i < p->ncredentials; i++) {
-		if (strcmp(p->credentials[i].key, key) != 0)
-			continue;
-		label = arena_strdup(a, p->credentials[i].label);
-		if (label[0] >= 'A' && label[0] <= 'Z' && !(label[1] >= 'A' && label[1] <= 'Z'))
-			label[0] = (char)(label[0] - 'A' + 'a');
-		return label;
-	}
-	return key;
+	if (spec == NULL)
+		return key;
+	label = arena_strdup(a, spec->label);
+	if (label[0] >= 'A' && label[0] <= 'Z' && !(label[1] >= 'A' && label[1] <= 'Z'))
+		label[0] = (char)(label[0] - 'A' + 'a');
+	return label;
 }
 
 static int credential_one(
@@ -69,6 +68,28 @@ static int manifest_credentials(struct loader *l, struct provider *p, const json
 
 	p->credentials = manifest_many(l, p, json, &credentials, &p->ncredentials);
 	return p->credentials == NULL ? -1 : 0;
+}
+
+/* "app": what is the app's at the provider, the same for all of its connections. */
+static int manifest_app(struct loader *l, struct provider *p, const json_t *json)
+{
+	static const char *const keys[] = {"credentials", NULL};
+	static const struct manifest_many credentials = {
+	    "credentials", READ_OBJECT, sizeof(struct credential_spec), credential_one};
+	const json_t *app = json_object_get(json, "app");
+	size_t mark = json_reader_enter(&l->in, "app");
+
+	if (app == NULL) {
+		json_reader_leave(&l->in, mark);
+		return 0;
+	}
+	if (json_read_keys(&l->in, app, keys) == -1)
+		return -1;
+	p->app_credentials = manifest_many(l, p, app, &credentials, &p->napp_credentials);
+	if (p->app_credentials == NULL)
+		return -1;
+	json_reader_leave(&l->in, mark);
+	return 0;
 }
 
 static int credential_rule_one(
@@ -374,6 +395,7 @@ static const struct loader_member top_members[] = {
     ANY_MEMBER("oauth", oauth),
     ANY_MEMBER("polls", polls),
     ANY_MEMBER("examples", examples),
+    OTHER_MEMBER("app"),
     OTHER_MEMBER("capabilities"),
     OTHER_MEMBER("credentials"),
     OTHER_MEMBER("credentialRules"),
@@ -400,11 +422,11 @@ struct provider *manifest_load(
 	p->is_available = true;
 	if (loader_members(&l, json, MEMBERS(top_members), p) == -1 ||
 	    manifest_check_name(&l, p->name) == -1 || load_capabilities(&l, p, json) == -1 ||
-	    manifest_credentials(&l, p, json) == -1 || manifest_settings(&l, p, json) == -1 ||
-	    manifest_credential_rules(&l, p, json) == -1 || manifest_webhook(&l, p, json) == -1 ||
-	    manifest_actions(&l, p, json) == -1 || manifest_lead(&l, p, json) == -1 ||
-	    manifest_guide(&l, p, json) == -1 || load_declared(&l, p, json) == -1 ||
-	    manifest_check_promises(&l, p) == -1)
+	    manifest_app(&l, p, json) == -1 || manifest_credentials(&l, p, json) == -1 ||
+	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
+	    manifest_webhook(&l, p, json) == -1 || manifest_actions(&l, p, json) == -1 ||
+	    manifest_lead(&l, p, json) == -1 || manifest_guide(&l, p, json) == -1 ||
+	    load_declared(&l, p, json) == -1 || manifest_check_promises(&l, p) == -1)
 		return NULL;
 	return p;
 }

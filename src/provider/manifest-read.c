@@ -4,12 +4,22 @@
 
 #include "provider/provider-internal.h"
 
+const struct credential_spec *manifest_credential(const struct provider *p, const char *key)
+{
+	const size_t prefix = sizeof(APP_CREDENTIAL) - 1;
+	bool is_app = strncmp(key, APP_CREDENTIAL, prefix) == 0;
+	const struct credential_spec *specs = is_app ? p->app_credentials : p->credentials;
+	size_t n = is_app ? p->napp_credentials : p->ncredentials;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(specs[i].key, is_app ? key + prefix : key) == 0)
+			return &specs[i];
+	return NULL;
+}
+
 bool manifest_has_credential(const struct provider *p, const char *key)
 {
-	for (size_t i = 0; i < p->ncredentials; i++)
-		if (strcmp(p->credentials[i].key, key) == 0)
-			return true;
-	return false;
+	return manifest_credential(p, key) != NULL;
 }
 
 bool manifest_text(struct str text, void *out)

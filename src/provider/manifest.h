@@ -247,6 +247,8 @@ struct provider {
 	size_t ncapabilities;
 	struct credential_spec *credentials;
 	size_t ncredentials;
+	struct credential_spec *app_credentials; /* of the app at the provider, named "app.KEY" */
+	size_t napp_credentials;
 	struct credential_rule *credential_rules;
 	size_t ncredential_rules;
 	struct setting_spec *settings;
@@ -276,7 +278,11 @@ struct provider {
 	json_t *oauth, *polls; /* declared; read by the features that use them */
 };
 
+/* How manifests name a credential of the app. */
+#define APP_CREDENTIAL "app."
 /* Its label within a sentence: "app secret", but "API key". */
+const struct credential_spec *manifest_credential(const struct provider *p, const char *key);
 const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key);
+/* Is it declared, whether the connection's or, "app.KEY", the app's? */
 bool manifest_has_credential(const struct provider *p, const char *key);
 #endif

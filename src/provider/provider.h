@@ -16,12 +16,15 @@ struct access {
 	bool is_strict; /* the sender has signed with a scheme that makes others outdated */
 	json_t *settings;
 	json_t *credentials; /* decrypted: never logged, never shown */
+	/* Of the provider's app that it came by, named "app.KEY"; decrypted too. NULL: none. */
+	json_t *app;
 	/* Inbound secrets that were changed and are still good, [{"key","value","until"}], until in
 	 * microseconds: as secret as those. NULL: none. */
 	json_t *former;
 };
-const char *access_credential(const struct access *c, const char *key); /* or NULL */
-const char *access_setting(const struct access *c, const char *key);    /* text or NULL */
+/* "accessToken" is the connection's, "app.clientSecret" its app's; or NULL. */
+const char *access_credential(const struct access *c, const char *key);
+const char *access_setting(const struct access *c, const char *key); /* text or NULL */
 /* The text with "***" where it holds one of the credentials, as it is, escaped or in base64: for
  * all that is kept or shown of what others say. */
 const char *access_redact(struct arena *a, const struct access *c, const char *text);
