@@ -95,6 +95,16 @@ static json_t *credentials_unseal(
 	return v;
 }
 
+/* What manifests can say of it, and to whom it listens. */
+static void access_name(const struct app *app, struct arena *a, struct connection *c)
+{
+	c->access.id = uuid_dup(a, c->id);
+	c->access.webhook_url = c->provider == NULL || !c->provider->has_webhook
+				    ? NULL
+				    : arena_printf(a, "%s/webhook/%s/%s", app->config->base_url,
+					  c->provider_type, c->access.id);
+}
+
 /* What a list shows: neither the credentials nor a manifest is needed. */
 static struct connection *connection_of_row_shown(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
@@ -115,6 +125,7 @@ static struct connection *connection_of_row_shown(
 	c->handshake_us = db_get_int(rows, row, CONNECTION_HANDSHAKE_AT);
 	c->access.is_strict = !db_is_null(rows, row, CONNECTION_STRICT_AT);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
+	access_name(app, a, c);
 	c->access.settings = json_parse_stored(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
 	return c->access.settings == NULL ? NULL : c;
 }
@@ -367,6 +378,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 	c->account_id = *account_id;
 	c->provider = p;
 	c->provider_type = p->name;
+	access_name(app, a, c);
 	c->name = p->display_name;
 	c->status = CONNECTION_ACTIVE;
 	c->created_us = c->updated_us = clock_now_us();
@@ -421,10 +433,15 @@ int connection_delete(
 	return affected > 0;
 }
 
-/* What a use makes of the status, or NULL: nothing. What somebody disabled stays so. */
+/* What a use makes of the status, or NULL: nothing. What somebody disabled stays so. Where people
+ * log in it is their login that has come to its end. */
 static const char *status_by_use(const struct connection *c, enum call_class class)
 {
-	const char *status = class == CALL_AUTH ? CONNECTION_ERROR
+	const char *refused =
+	    provider_can(c->provider, "oauth") || strcmp(c->status, CONNECTION_EXPIRED) == 0
+		? CONNECTION_EXPIRED
+		: CONNECTION_ERROR;
+	const char *status = class == CALL_AUTH ? refused
 			     : class == CALL_OK ? CONNECTION_ACTIVE
 						: NULL;
 
@@ -500,18 +517,17 @@ void connection_note_strict(struct app *app, struct arena *a, const struct conne
 	audit_caches_drop(app);
 }
 
-json_t *connection_json(const struct app *app, const struct connection *c)
+json_t *connection_json(const struct connection *c)
 {
 	json_t *o = json_object();
-	char id[UUID_TEXT], url[1024];
+	char id[UUID_TEXT];
 
 	uuid_text(id, c->id);
 	json_set_str(o, "id", id);
 	json_set_str(o, "providerType", c->provider_type);
 	json_set_str(o, "name", c->name);
 	json_set_str(o, "status", c->status);
-	snprintf(url, sizeof(url), "%s/webhook/%s/%s", app->config->base_url, c->provider_type, id);
-	json_set_str(o, "webhookUrl", c->provider != NULL && c->provider->has_webhook ? url : NULL);
+	json_set_str(o, "webhookUrl", c->access.webhook_url);
 	json_set_str(o, "externalAccountId",
 	    c->access.external_account_id[0] != '\0' ? c->access.external_account_id : NULL);
 	json_set(o, "settings", json_deep_copy(c->access.settings));

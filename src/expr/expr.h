@@ -12,7 +12,7 @@ struct buf;
 
 /* ---- what the caller gives ---------------------------------------------------------------- */
 
-#define EXPR_ROOTS_MAX 12 /* of a language */
+#define EXPR_ROOTS_MAX 24 /* of a language */
 #define EXPR_LOOPS_MAX 4
 #define EXPR_SLOTS (EXPR_ROOTS_MAX + EXPR_LOOPS_MAX)
 
