@@ -19,6 +19,15 @@ enum provider_root {
 	ROOT_OUTPUT,
 	ROOT_HEADER, /* from: struct http_pairs, names in lower case */
 	ROOT_QUERY,  /* from: struct http_pairs */
+	ROOT_VERSION,
+	ROOT_CONNECTION,
+	ROOT_NOW, /* microseconds, as a JSON integer: a read time */
+	ROOT_ITEM,
+	ROOT_FORM,
+	ROOT_RECORD,
+	ROOT_RECORDS,
+	ROOT_PAGE,
+	ROOT_POLL,
 };
 #define ROOT_BIT(root) EXPR_ROOT_BIT(root)
 extern const struct expr_language provider_language;
