@@ -224,16 +224,16 @@ static const char *build_credential(const struct call_build *b, const char *key)
 	return v == NULL || v[0] == '\0' ? NULL : v;
 }
 
-/* A parameter's text; a structure is its JSON. */
-static struct str parameter_text(const struct expr *e, struct scope *s)
+/* A structure is its JSON. */
+static struct str parameter_encoded(const struct expr *e, struct scope *s)
 {
-	struct str t = expr_text(e, s);
+	struct str t = expr_text_encoded(e, s, percent_encode);
 	json_t *v = t.p == NULL ? expr_json(e, s, false) : NULL;
 
 	if (v == NULL)
 		return t;
 	json_own(s->a, v);
-	return json_is_null(v) ? t : json_text(s->a, v);
+	return json_is_null(v) ? t : percent_encoded(s->a, json_text(s->a, v));
 }
 
 /* Nothing where either credential is not there. */
@@ -257,13 +257,8 @@ static void build_put_queries(struct call_build *b, const struct named_expr *que
 		const struct named_expr *q = &query[i];
 		struct str v;
 
-		if (q->is_raw) {
-			v = expr_text_escaped(q->value, &b->scope, percent_encode);
-		} else {
-			v = q->hmac != NULL ? hmac_text(b, q->hmac)
-					    : parameter_text(q->value, &b->scope);
-			v = v.p == NULL ? v : percent_encoded(b->a, v);
-		}
+		v = q->hmac != NULL ? hmac_text(b, q->hmac)
+				    : parameter_encoded(q->value, &b->scope);
 		if (v.p != NULL)
 			build_put_query(b, q->name, v);
 	}
@@ -337,8 +332,7 @@ static int build_put_address(struct call_build *b)
 
 	if (b->act->path != NULL)
 		return build_put_path(b);
-	url = b->act->is_url_raw ? expr_text_escaped(b->act->url, &b->scope, percent_encode)
-				 : expr_text(b->act->url, &b->scope);
+	url = expr_text(b->act->url, &b->scope);
 	if (url.n == 0)
 		return err_set(b->err, ERR_INVALID, "%s needs a URL", b->act->name);
 	url.n = strcspn(arena_strndup(b->a, url.p, url.n), "#");

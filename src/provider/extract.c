@@ -176,18 +176,6 @@ static int items_missed(struct scope *s, size_t level, enum loops_end end, void 
 
 /* ---- items -------------------------------------------------------------------------------- */
 
-static json_t *expr_json_shared(const struct expr *e, struct scope *s)
-{
-	json_t *v = expr_borrow(e, s);
-
-	if (v == NULL) {
-		v = expr_json(e, s, false);
-		if (v != NULL)
-			json_own(s->a, v);
-	}
-	return v;
-}
-
 /* The parts joined by '|'. The first must be there: the others only tell apart what it names. */
 static struct str item_dedupe_key(const struct item_rule *r, struct scope *s)
 {
@@ -239,7 +227,7 @@ static void item_fill_lead(const struct item_rule *r, struct scope *s, struct we
 	if (!r->has_lead || !cond_holds(r->lead.when, s))
 		return;
 	item->is_lead = true;
-	item->lead = r->lead.raw == NULL ? NULL : expr_json_shared(r->lead.raw, s);
+	item->lead = r->lead.raw == NULL ? NULL : expr_shared(r->lead.raw, s);
 	item->form_id = utf8_cut(expr_id(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->ad_id = utf8_cut(expr_id(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->campaign_id = utf8_cut(expr_id(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
@@ -390,7 +378,7 @@ static int items_add(struct scope *s, void *arg)
 	const char *fault = item_fault(r, s, type, id);
 	if (fault != NULL)
 		return thing_leave(t, fault);
-	json_t *data = expr_json_shared(r->data, s);
+	json_t *data = expr_shared(r->data, s);
 	if (!json_is_object(data))
 		return thing_leave(t, "is no object");
 	struct webhook_item *item = items_next(f, s->a);

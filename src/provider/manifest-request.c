@@ -222,25 +222,21 @@ static int header_one(
 	return expr_compile(l, v, &e->value);
 }
 
-/* A value that enters a URL: {"$raw": text} keeps its constants as they are. */
-static int url_value_load(struct loader *l, const json_t *v, struct expr **out, bool *is_raw)
-{
-	const json_t *raw = json_object_get(v, "$raw");
-
-	*is_raw = raw != NULL && json_object_size(v) == 1;
-	return expr_compile(l, *is_raw ? raw : v, out);
-}
-
+/* It becomes a part of a URL, so it may hold {"$raw"}. */
 static int parameter_one(
     struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
 	struct named_expr *e = out;
 	const json_t *hmac = json_object_get(v, "hmac");
+	int rc;
 
 	e->name = name;
 	if (hmac != NULL && json_object_size(v) == 1)
 		return hmac_load(l, p, hmac, &e->hmac);
-	return url_value_load(l, v, &e->value, &e->is_raw);
+	l->allows_raw = true;
+	rc = expr_compile(l, v, &e->value);
+	l->allows_raw = false;
+	return rc;
 }
 
 static int named_load(struct loader *l, struct provider *p, const json_t *object,
@@ -279,7 +275,7 @@ int manifest_request_defaults(struct loader *l, struct provider *p, const json_t
 
 static const struct loader_member request_members[] = {
     EXPR_MEMBER("method", struct action, method),
-    OTHER_MEMBER("url"),
+    EXPR_MEMBER("url", struct action, url),
     EXPR_MEMBER("path", struct action, path),
     EXPR_MEMBER("moreHeaders", struct action, extra_headers),
     EXPR_MEMBER("json", struct action, json),
@@ -291,17 +287,6 @@ static const struct loader_member request_members[] = {
     OTHER_MEMBER("query"),
     OTHER_MEMBER("headers"),
 };
-
-static int request_load_url(struct loader *l, const json_t *v, struct action *act)
-{
-	const json_t *url = json_object_get(v, "url");
-	size_t mark = json_reader_enter(&l->in, "url");
-
-	if (url != NULL && url_value_load(l, url, &act->url, &act->is_url_raw) == -1)
-		return -1;
-	json_reader_leave(&l->in, mark);
-	return 0;
-}
 
 static int request_check(struct loader *l, const struct provider *p, const struct action *act)
 {
@@ -325,7 +310,6 @@ int manifest_request(struct loader *l, struct provider *p, const json_t *action,
 
 	l->roots = manifest_roots_of_connection(p) | ROOT_BIT(ROOT_INPUT);
 	if (loader_members(l, v, MEMBERS(request_members), act) == -1 ||
-	    request_load_url(l, v, act) == -1 ||
 	    named_load(l, p, v, &query_many, &act->query, &act->nquery) == -1 ||
 	    named_load(l, p, v, &headers_many, &act->headers, &act->nheaders) == -1 ||
 	    manifest_word(l, v, "formStyle", styles, &style) == -1 ||

@@ -21,7 +21,7 @@ enum provider_root {
 	ROOT_QUERY,  /* from: struct http_pairs */
 	ROOT_VERSION,
 	ROOT_CONNECTION,
-	ROOT_NOW,
+	ROOT_NOW, /* microseconds, as a JSON integer: a read time */
 	ROOT_ITEM,
 	ROOT_FORM,
 	ROOT_RECORD,
@@ -180,7 +180,6 @@ struct hmac_value {
 struct named_expr {
 	const char *name;
 	struct expr *value;
-	bool is_raw;             /* its constants enter a URL as they are */
 	struct hmac_value *hmac; /* instead of the value; or NULL */
 };
 enum input_type { INPUT_TEXT, INPUT_INTEGER, INPUT_BOOLEAN, INPUT_JSON };
@@ -241,7 +240,6 @@ struct action {
 	const char **needs; /* credentials */
 	size_t nneeds;
 	struct expr *method, *url, *path, *extra_headers, *json, *form, *text;
-	bool is_url_raw;
 	struct named_expr *query, *headers;
 	size_t nquery, nheaders;
 	enum form_style form_style;
