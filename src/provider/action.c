@@ -1,8 +1,9 @@
 /* Calls to providers: a request built from the manifest's templates (action-build.c), the call, its
  * answer read by the manifest's rules (action-read.c).
  *
- * Without an answer all may pass but what the operator's network rules refuse. Nothing of an error
- * text is stored before the credentials in it are blotted out. */
+ * Without an answer all may pass but what the operator's network rules refuse, and an answer that
+ * is too large, for it will be again. Nothing of an error text is stored before the credentials in
+ * it are blotted out. */
 #include "base/clock.h"
 #include "net/egress.h"
 #include "provider/provider-internal.h"
@@ -10,8 +11,10 @@
 static void call_read_failure(
     const struct action_call *k, const char *url, const struct err *why, struct call_result *out)
 {
+	bool is_lasting = why->code == ERR_REFUSED || why->code == ERR_LIMIT;
+
 	*out = (struct call_result){
-	    .retry_after_ms = -1, .class = why->code == ERR_REFUSED ? CALL_FATAL : CALL_RETRY};
+	    .retry_after_ms = -1, .class = is_lasting ? CALL_FATAL : CALL_RETRY};
 	out->error =
 	    access_redact(k->a, k->c, arena_printf(k->a, "%s: %s", url_host(k->a, url), why->msg));
 }

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "connection/connection-call.h"
+#include "net/http-client.h"
 #include "record/record.h"
 
 #define FETCH_BESIDE_MOST 200u
@@ -43,6 +44,7 @@ struct record_fetching {
 	struct fetch_one *v;
 	size_t n;
 	bool is_known;     /* v holds all that are there; a job of none of them is done */
+	int64_t pace_ms;   /* to wait before the next call */
 	const char *error; /* why the rest waits; NULL: nothing does */
 	int64_t again_us;
 };
@@ -228,9 +230,12 @@ static int fetch_call(struct fetch_part p, struct err *err)
 	    .policy = CALL_POLICY_ONCE};
 	struct fetch_part rest = p;
 
+	if (f->pace_ms > 0)
+		http_client_sleep(j->app->http, f->pace_ms);
 	if (connection_call_attempt(&call, err) == -1)
 		return -1;
 	f->c = call.c;
+	f->pace_ms = call.result.pace_ms;
 	job_note_peer(j, connection_call_peer(&call), call.result.error);
 	if (call.result.class == CALL_OK) {
 		fetch_take(&p, call.result.output);
