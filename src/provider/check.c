@@ -314,7 +314,7 @@ static json_t *call_result_json(struct check_run *t, const struct call_result *r
 {
 	json_t *o = json_own(t->a, json_object());
 
-	json_set_str(o, "class", call_class_name(res->class));
+	json_set_str(o, "class", call_class_names[res->class]);
 	if (res->output != NULL)
 		json_set(o, "output", json_incref(res->output));
 	if (res->error != NULL)
@@ -379,7 +379,7 @@ static json_t *batch_results_json(const struct batch_result *results, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		json_t *o = json_object();
 
-		json_set_str(o, "class", call_class_name(results[i].class));
+		json_set_str(o, "class", call_class_names[results[i].class]);
 		if (results[i].id != NULL)
 			json_set_str(o, "id", results[i].id);
 		if (results[i].error != NULL)

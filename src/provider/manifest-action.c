@@ -13,33 +13,6 @@ static unsigned roots_of_answer(const struct provider *p)
 
 /* ---- errors ------------------------------------------------------------------------------- */
 
-static const char *const call_classes[] = {[CALL_OK] = "ok",
-    [CALL_RETRY] = "retry",
-    [CALL_RATE_LIMITED] = "rateLimited",
-    [CALL_AUTH] = "auth",
-    [CALL_FATAL] = "fatal",
-    [CALL_NOT_YET] = "notYet",
-    [CALL_REFRESH] = "refresh",
-    [CALL_PERMISSION] = "permission",
-    [CALL_CONFLICT] = "conflict",
-    [CALL_NOT_FOUND] = "notFound",
-    NULL};
-
-const char *call_class_name(enum call_class class)
-{
-	return call_classes[class];
-}
-
-bool call_class_parse(struct str name, enum call_class *out)
-{
-	for (size_t i = 0; call_classes[i] != NULL; i++)
-		if (str_is(name, call_classes[i])) {
-			*out = (enum call_class)i;
-			return true;
-		}
-	return false;
-}
-
 /* {"value", "unit"}: a wait, or the time until which to wait. */
 static int wait_load(struct loader *l, const json_t *rule, struct error_rule *r)
 {

@@ -120,7 +120,6 @@ bool auth_text_next(struct str *rest, struct str *text, struct str *key);
 #define AUTH_HEADER_NAME "X-API-Key"
 #define AUTH_QUERY_NAME "api_key"
 
-const char *call_class_name(enum call_class class); /* as manifests write it */
 bool call_class_parse(struct str name, enum call_class *out);
 
 /* One call of an action, in two halves, apart so that examples can run them without a network. */

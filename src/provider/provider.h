@@ -181,6 +181,7 @@ enum call_class {
 	CALL_CONFLICT,   /* it is there already, or was changed by others */
 	CALL_NOT_FOUND   /* it is not there, or no longer */
 };
+extern const char *const call_class_names[]; /* as manifests write them; NULL-terminated */
 struct call_result {
 	enum call_class class;
 	int status;             /* 0: no answer */
