@@ -258,7 +258,7 @@ static int64_t pace_rule_ms(const struct pace_rule *rule, struct scope *s)
 		return 0;
 	ms = reset_ms >= 0 ? reset_ms / (limit * (used < 1 ? 1 - used : 0) + 1)
 			   : PACE_PLAIN_MS * (used - PACE_FROM) / (1 - PACE_FROM);
-	return ms < PACE_MOST_MS ? (int64_t)ms : PACE_MOST_MS;
+	return ms < PACE_MOST_MS ? (int64_t)(ms + 0.5) : PACE_MOST_MS;
 }
 
 static int64_t answer_pace_ms(struct answer_reading *r)

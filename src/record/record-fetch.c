@@ -79,7 +79,8 @@ int record_job_fetch_load(struct app *app, struct job *const *jobs, size_t n, st
 		g = arena_zalloc(jobs[i]->a, sizeof(*g));
 		g->beside = arena_array(jobs[i]->a, n, sizeof(*g->beside));
 		for (size_t k = i + 1; k < n; k++) {
-			if (!uuid_eq(jobs[k]->target_id, jobs[i]->target_id))
+			if (jobs[k]->is_probe || jobs[k]->loaded != NULL ||
+			    !uuid_eq(jobs[k]->target_id, jobs[i]->target_id))
 				continue;
 			g->beside[g->n] = *jobs[k];
 			g->beside[g->n].a = jobs[i]->a;
