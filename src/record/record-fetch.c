@@ -67,6 +67,18 @@ static bool fetch_is_in_batches(struct app *app, struct job *j)
 	       provider_batches_details(c->provider);
 }
 
+/* Of another's arena, which goes first: what is needed of it to end it. */
+static struct job fetch_companion(const struct job *first, const struct job *other)
+{
+	struct job j = *first;
+
+	j.id = other->id;
+	j.subject_id = other->subject_id;
+	j.attempts = other->attempts;
+	j.loaded = NULL;
+	return j;
+}
+
 int record_job_fetch_load(struct app *app, struct job *const *jobs, size_t n, struct err *err)
 {
 	(void)err;
@@ -82,9 +94,7 @@ int record_job_fetch_load(struct app *app, struct job *const *jobs, size_t n, st
 			if (jobs[k]->is_probe || jobs[k]->loaded != NULL ||
 			    !uuid_eq(jobs[k]->target_id, jobs[i]->target_id))
 				continue;
-			g->beside[g->n] = *jobs[k];
-			g->beside[g->n].a = jobs[i]->a;
-			g->beside[g->n++].kind = jobs[i]->kind;
+			g->beside[g->n++] = fetch_companion(jobs[i], jobs[k]);
 			jobs[k]->loaded = &fetch_taken;
 		}
 		jobs[i]->loaded = g;
