@@ -22,8 +22,8 @@
 #define WAIT_CAP_MS INT64_C(86400000)
 #define ERROR_BODY_BYTES 200
 #define ERROR_LOCATION_BYTES 400
-#define ANSWER_BYTES 2048 /* of a body, kept as it came */
-#define PACE_FROM 0.8     /* of a limit used up: from here on the caller is to slow down */
+#define ANSWER_KEPT_BYTES 2048 /* of a body, kept as it came */
+#define PACE_FROM 0.8          /* of a limit used up: from here on the caller is to slow down */
 #define PACE_MOST_MS 60000
 #define PACE_PLAIN_MS 2000 /* at the limit, where nobody says when it is reset */
 
@@ -339,7 +339,7 @@ void action_read(const struct action_call *k, const struct http_call *call,
 	    .pace_ms = answer_pace_ms(&r),
 	    .class = r.rule != NULL ? r.rule->class : call_class_of_status(ans->status)};
 	if (ans->body.n > 0)
-		out->answer = access_redact_body(k->a, k->c, ans->body, ANSWER_BYTES, true);
+		out->answer = access_redact_body(k->a, k->c, ans->body, ANSWER_KEPT_BYTES, true);
 	if (out->class == CALL_OK) {
 		out->class = answer_output(&r, &out->output, &why);
 		if (out->class == CALL_OK)
