@@ -141,10 +141,6 @@ int action_build(const struct action_call *k, struct action_request *out, struct
 /* An answer to it, in whichever class it is. */
 void action_read(const struct action_call *k, const struct http_call *call,
     const struct http_answer *ans, struct call_result *out);
-/* Both, with the call between them: provider_action of an action at hand, and the answer as it
- * came. */
-int action_run(struct app *app, const struct action_call *k, struct http_answer *ans,
-    struct call_result *out, struct err *err);
 /* What the request, and with an answer all of its parts, look at; and what an origin does. */
 void scope_of_call(struct scope *s, const struct action_call *k);
 void scope_of_provider(
