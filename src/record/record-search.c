@@ -33,7 +33,7 @@
 #define WINDOW_LEAST 16
 #define WINDOW_US 25000      /* that a window should take */
 #define SCAN_BUDGET_US 90000 /* then a page ends where it got to */
-#define RARE 4              /* hits in a whole sample up to which the index is asked for a word */
+#define RARE 4               /* hits in a whole sample up to which the index is asked for a word */
 #define WAITING_MOST 500     /* records that wait for the index and are asked for with it */
 
 #define BELOW " AND updated_at <= ? AND (updated_at < ? OR id < ?) AND updated_at >= ?"
