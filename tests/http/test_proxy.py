@@ -116,7 +116,7 @@ def _():
         equal(sent(body=[1]), ("application/json", b"[1]"))
         equal(sent(body={"a": "x y", "b": [1, 2]}, headers={"Content-Type": "application/x-www-form-urlencoded"}),
               ("application/x-www-form-urlencoded", b"a=x%20y&b=1&b=2"))
-        equal(sent(body="<x/>", headers={"content-type": "text/xml"}), ("text/xml", b"<x/>"))
+        equal(sent(body="<x/>", headers={"Content-Type": "text/xml"}), ("text/xml", b"<x/>"))
         equal(sent(), (None, b""))
         problem(proxy(account, {"method": "POST", "path": "/x", "body": "text"}), 422, "headers")
         equal(peer.seen, [])
