@@ -28,6 +28,7 @@ enum provider_root {
 	ROOT_RECORDS,
 	ROOT_PAGE,
 	ROOT_POLL,
+	ROOT_LEAD,
 };
 #define ROOT_BIT(root) EXPR_ROOT_BIT(root)
 extern const struct expr_language provider_language;
@@ -182,11 +183,22 @@ struct named_expr {
 	struct expr *value;
 	struct hmac_value *hmac; /* instead of the value; or NULL */
 };
-enum input_type { INPUT_TEXT, INPUT_INTEGER, INPUT_BOOLEAN, INPUT_JSON };
+enum input_type {
+	INPUT_TEXT,
+	INPUT_INTEGER,
+	INPUT_BOOLEAN,
+	INPUT_JSON,
+	INPUT_DATE, /* "2026-01-31" */
+	INPUT_TIME  /* ISO 8601, with its zone */
+};
+const char *input_type_name(enum input_type type);
 struct input_spec {
-	const char *name, *label;
+	const char *name, *label, *help;
 	enum input_type type;
 	bool is_needed;
+	const char **choices; /* of a text, which is one of them */
+	size_t nchoices;
+	json_t *other; /* what it is where it is not given; NULL: absent */
 };
 enum wait_unit { WAIT_SECONDS, WAIT_MILLISECONDS, WAIT_MINUTES, WAIT_UNTIL };
 struct error_rule {
@@ -235,6 +247,7 @@ struct paging {
 enum form_style { FORM_JSON, FORM_BRACKETS, FORM_REPEAT };
 struct action {
 	const char *name, *label, *help;
+	bool is_hidden; /* of the engine alone: people neither see nor run it */
 	struct input_spec *inputs;
 	size_t ninputs;
 	const char **needs; /* credentials */
@@ -381,6 +394,7 @@ struct provider {
 	struct error_rule *errors;
 	size_t nerrors;
 	struct lead_rules lead;
+	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
 	struct guide guide;
 	json_t *examples;      /* as written, for provider_check */
 	json_t *oauth, *polls; /* declared; read by the features that use them */
@@ -393,4 +407,15 @@ const struct credential_spec *manifest_credential(const struct provider *p, cons
 const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key);
 /* Is it declared, whether the connection's or, "app.KEY", the app's? */
 bool manifest_has_credential(const struct provider *p, const char *key);
+
+/* ---- what others ask of actions ------------------------------------------------------------ */
+
+const struct action *provider_find_action(const struct provider *p, const char *name);
+/* The same of those that people may run. */
+const struct action *provider_find_open_action(const struct provider *p, struct str name);
+/* What an action takes (input.c): complains of each that is none of its inputs, of the wrong type
+ * or missing, at its name; 0, -1. */
+int action_check_inputs(const struct action *act, const json_t *inputs, struct json_reader *in);
+/* May it change something at the provider, going by its method? */
+bool action_writes(struct arena *a, const struct action *act);
 #endif

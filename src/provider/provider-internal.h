@@ -22,6 +22,7 @@ int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
 int manifest_batches(struct loader *l, struct provider *p, const json_t *json);
 /* Roots of what goes to a provider before there is an answer, inputs not counted. */
 unsigned manifest_roots_of_connection(const struct provider *p);
+int manifest_push_body(struct loader *l, struct provider *p, const json_t *json);
 
 /* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
 
@@ -94,8 +95,6 @@ const struct expr_language *manifest_language(
 
 /* ------------------------------------------------------------------------------------------- */
 
-const struct action *provider_find_action(const struct provider *p, const char *name);
-
 /* A scope with settings and request of a webhook. */
 void scope_of_webhook(
     struct scope *s, struct arena *a, const struct webhook *w, const struct access *c);
@@ -141,6 +140,10 @@ int action_build(const struct action_call *k, struct action_request *out, struct
 /* An answer to it, in whichever class it is. */
 void action_read(const struct action_call *k, const struct http_call *call,
     const struct http_answer *ans, struct call_result *out);
+/* Both, with the call between them: provider_action of an action at hand. *ans is what came, its
+ * status 0 where nothing did. */
+int action_run(struct app *app, const struct action_call *k, struct http_answer *ans,
+    struct call_result *out, struct err *err);
 /* What the request, and with an answer all of its parts, look at; and what an origin does. */
 void scope_of_call(struct scope *s, const struct action_call *k);
 void scope_of_provider(
@@ -166,4 +169,10 @@ const char *url_host(struct arena *a, const char *url);
 const char *url_resolve(struct arena *a, const char *url, const char *reference);
 /* The URL without those parameters that hold one of the credentials. */
 const char *url_without_secrets(struct arena *a, const struct access *c, const char *url);
+
+/* One value; null is none of it. */
+int input_check_value(const struct input_spec *spec, const json_t *v, struct json_reader *in);
+/* The inputs given, and what the others are where they are not given; owned by the arena, or inputs
+ * itself. */
+json_t *action_inputs(struct arena *a, const struct action *act, const json_t *inputs);
 #endif
