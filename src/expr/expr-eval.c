@@ -491,8 +491,7 @@ static int members_add(struct scope *s, void *arg)
 
 static json_t *json_of_walk(const struct expr *e, struct scope *s, bool keep_absent)
 {
-	struct walk_made w = {
-	    e, e->kind == EXPR_EACH ? json_array() : json_object(), keep_absent};
+	struct walk_made w = {e, e->kind == EXPR_EACH ? json_array() : json_object(), keep_absent};
 
 	(void)loops_each(&e->loops, s, e->kind == EXPR_EACH ? each_add : members_add, &w);
 	return w.out;

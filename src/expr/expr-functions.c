@@ -25,14 +25,16 @@ static void value_be_int(struct expr_value *v, bool is_there, int64_t number)
 		      : (struct expr_value){.kind = VALUE_ABSENT};
 }
 
-static void function_text(struct scope *s, struct expr_value *v, struct str text, struct str argument)
+static void function_text(
+    struct scope *s, struct expr_value *v, struct str text, struct str argument)
 {
 	(void)s;
 	(void)argument;
 	value_be_text(v, text);
 }
 
-static void function_int(struct scope *s, struct expr_value *v, struct str text, struct str argument)
+static void function_int(
+    struct scope *s, struct expr_value *v, struct str text, struct str argument)
 {
 	int64_t n = 0;
 
@@ -44,7 +46,8 @@ static void function_int(struct scope *s, struct expr_value *v, struct str text,
 
 /* ---- case: of ASCII ----------------------------------------------------------------------- */
 
-static void function_lower(struct scope *s, struct expr_value *v, struct str text, struct str argument)
+static void function_lower(
+    struct scope *s, struct expr_value *v, struct str text, struct str argument)
 {
 	char *copy = arena_strndup(s->a, text.p, text.n);
 
@@ -55,7 +58,8 @@ static void function_lower(struct scope *s, struct expr_value *v, struct str tex
 	value_be_text(v, (struct str){copy, text.n});
 }
 
-static void function_upper(struct scope *s, struct expr_value *v, struct str text, struct str argument)
+static void function_upper(
+    struct scope *s, struct expr_value *v, struct str text, struct str argument)
 {
 	char *copy = arena_strndup(s->a, text.p, text.n);
 
@@ -290,8 +294,8 @@ static struct str time_plain_zone(struct arena *a, struct str text)
 	struct str head = str_trim(text_before(text, at)), zone = text_after(text, at, STR("(UTC"));
 	zone.n--;
 	return zone.n == 0 ? head
-			   : str_from(arena_printf(a, "%.*s%.*s", (int)head.n, head.p, (int)zone.n,
-				 zone.p));
+			   : str_from(arena_printf(
+				 a, "%.*s%.*s", (int)head.n, head.p, (int)zone.n, zone.p));
 }
 
 static void function_time_iso(
@@ -353,8 +357,7 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-static void function_s(
-    struct scope *s, struct expr_value *v, struct str text, struct str argument)
+static void function_s(struct scope *s, struct expr_value *v, struct str text, struct str argument)
 {
 	(void)s;
 	(void)text;
@@ -362,8 +365,7 @@ static void function_s(
 	value_be_int(v, v->kind == VALUE_INT, floor_div(v->number, SECOND_US));
 }
 
-static void function_ms(
-    struct scope *s, struct expr_value *v, struct str text, struct str argument)
+static void function_ms(struct scope *s, struct expr_value *v, struct str text, struct str argument)
 {
 	(void)s;
 	(void)text;
@@ -380,10 +382,10 @@ static void value_be_date(struct expr_value *v, struct arena *a, bool has_clock)
 		return;
 	}
 	clock_civil(v->number, &c);
-	value_be_text(v,
-	    str_from(has_clock ? arena_printf(a, "%04d-%02d-%02d %02d:%02d:%02d", c.year, c.month,
-				     c.day, c.hour, c.minute, c.second)
-			       : arena_printf(a, "%04d-%02d-%02d", c.year, c.month, c.day)));
+	value_be_text(
+	    v, str_from(has_clock ? arena_printf(a, "%04d-%02d-%02d %02d:%02d:%02d", c.year,
+					c.month, c.day, c.hour, c.minute, c.second)
+				  : arena_printf(a, "%04d-%02d-%02d", c.year, c.month, c.day)));
 }
 
 static void function_date(

@@ -130,9 +130,10 @@ static struct str argument_text(struct str text)
 {
 	if (text.n < 3 || argument_length(text) != text.n || text.p[text.n - 1] != ')')
 		return (struct str){NULL, 0};
-	if (text.n > 4 && text.p[1] == '\'' && text.p[text.n - 2] == '\'')
-		return (struct str){text.p + 2, text.n - 4};
-	return (struct str){text.p + 1, text.n - 2};
+	if (text.n == 3 || text.p[1] != '\'')
+		return (struct str){text.p + 1, text.n - 2};
+	return text.n > 4 && text.p[text.n - 2] == '\'' ? (struct str){text.p + 2, text.n - 4}
+							: (struct str){NULL, 0};
 }
 
 static int compile_argument(
@@ -175,9 +176,8 @@ static bool cut_filter(struct str *rest, struct str *part)
 	if (rest->p == NULL)
 		return false;
 	while (i < rest->n && rest->p[i] != ':')
-		i += rest->p[i] == '('
-			 ? argument_length((struct str){rest->p + i, rest->n - i})
-			 : 1;
+		i +=
+		    rest->p[i] == '(' ? argument_length((struct str){rest->p + i, rest->n - i}) : 1;
 	*part = str_trim((struct str){rest->p, i});
 	*rest =
 	    i < rest->n ? (struct str){rest->p + i + 1, rest->n - i - 1} : (struct str){NULL, 0};
@@ -190,8 +190,8 @@ static void cut_filters(struct str *place, struct str *filters)
 	const char *colon = memchr(place->p, ':', place->n);
 	size_t n = colon == NULL ? place->n : (size_t)(colon - place->p);
 
-	*filters = colon == NULL ? (struct str){NULL, 0}
-				 : (struct str){colon + 1, place->n - n - 1};
+	*filters =
+	    colon == NULL ? (struct str){NULL, 0} : (struct str){colon + 1, place->n - n - 1};
 	place->n = n;
 }
 
@@ -610,8 +610,7 @@ static int loop_enter(struct loader *l, const char *name)
 }
 
 /* {"of": source, "as": name}: a loop of its own. */
-static int compile_walked(
-    struct loader *l, const json_t *v, const char *source, struct loops *out)
+static int compile_walked(struct loader *l, const json_t *v, const char *source, struct loops *out)
 {
 	static const struct json_member as = {
 	    "as", READ_TEXT, .need = READ_NEEDED, .flags = READ_PLAIN, .min = 1, .max = 64};
@@ -645,14 +644,13 @@ static const struct walk_names *walk_names_of(enum expr_kind kind)
 	return kind == EXPR_EACH      ? &names_of_each
 	       : kind == EXPR_MEMBERS ? &names_of_members
 	       : kind == EXPR_FIND    ? &names_of_find
-	       : kind == EXPR_LAST    ? &names_of_last
-				      : NULL;
+				      : &names_of_last;
 }
 
 static int compile_walk_keys(struct loader *l, const json_t *v, const struct walk_names *names)
 {
-	const char *keys[7], *all[] = {names == &names_of_last ? NULL : "for", "as",
-				 names->source, names->when, names->key, names->value};
+	const char *keys[7], *all[] = {names == &names_of_last ? NULL : "for", "as", names->source,
+				 names->when, names->key, names->value};
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -663,8 +661,7 @@ static int compile_walk_keys(struct loader *l, const json_t *v, const struct wal
 		return -1;
 	if (json_object_get(v, "for") != NULL &&
 	    (json_object_get(v, names->source) != NULL || json_object_get(v, "as") != NULL))
-		return LOADER_FAIL(
-		    l, "has either \"for\", or \"%s\" and \"as\"", names->source);
+		return LOADER_FAIL(l, "has either \"for\", or \"%s\" and \"as\"", names->source);
 	return 0;
 }
 
@@ -675,9 +672,9 @@ static int compile_walk(
 
 	if (compile_walk_keys(l, v, names) == -1)
 		return -1;
-	if ((json_object_get(v, "for") != NULL ? loops_member(l, v, "for", &e->loops)
-					       : compile_walked(l, v, names->source, &e->loops)) ==
-	    -1)
+	if ((json_object_get(v, "for") != NULL
+		    ? loops_member(l, v, "for", &e->loops)
+		    : compile_walked(l, v, names->source, &e->loops)) == -1)
 		return -1;
 	if ((names->when != NULL && cond_member(l, v, names->when, &e->when) == -1) ||
 	    (names->key != NULL && expr_member(l, v, names->key, &e->in) == -1) ||
@@ -765,9 +762,8 @@ static int compile_operator(struct loader *l, const char *name, const json_t *v,
 		bool is_branch; /* it gives one of its values as it is */
 	} operators[] = {{"$map", EXPR_MAP, false}, {"$first", EXPR_FIRST, true},
 	    {"$path", EXPR_PATH, false}, {"$paths", EXPR_PATHS, false}, {"$when", EXPR_WHEN, true},
-	    {"$raw", EXPR_RAW, true}, {"$each", EXPR_EACH, false},
-	    {"$object", EXPR_MEMBERS, false}, {"$find", EXPR_FIND, false},
-	    {"$last", EXPR_LAST, false}, {"$merge", EXPR_MERGE, false},
+	    {"$raw", EXPR_RAW, true}, {"$each", EXPR_EACH, false}, {"$object", EXPR_MEMBERS, false},
+	    {"$find", EXPR_FIND, false}, {"$last", EXPR_LAST, false}, {"$merge", EXPR_MERGE, false},
 	    {"$concat", EXPR_JOIN, false}};
 
 	for (size_t i = 0; i < sizeof(operators) / sizeof(*operators); i++) {

@@ -60,7 +60,8 @@ struct expr {
 	struct expr **keys;  /* OBJECT */
 	size_t n;
 	bool absent_is_empty; /* CONCAT */
-	/* RAW: of. EACH, MEMBERS, FIND, LAST: what is given of each element; MEMBERS: in, its key */
+	/* RAW: of. EACH, MEMBERS, FIND, LAST: what is given of each element; MEMBERS: in, its key
+	 */
 	struct expr *of, *in, *otherwise;
 	struct cond *when;  /* WHEN: of, else otherwise; EACH, FIND: of an element */
 	struct loops loops; /* EACH, MEMBERS, FIND, LAST: the elements */

@@ -74,8 +74,7 @@ struct expr_function {
 	const char *name;
 	/* In words, for who gives a wrong one: "a number of seconds"; NULL: it takes none. */
 	const char *argument;
-	void (*apply)(
-	    struct scope *s, struct expr_value *v, struct str text, struct str argument);
+	void (*apply)(struct scope *s, struct expr_value *v, struct str text, struct str argument);
 	/* Is it an argument? NULL: any text that is not empty. */
 	bool (*accepts)(struct str argument);
 	bool takes_lists; /* it is given lists and objects too, with the text {NULL,0} */
