@@ -32,6 +32,7 @@ static const struct expr_root roots[] = {
     {"records", ROOT_RECORDS, NULL, NULL},
     {"page", ROOT_PAGE, NULL, NULL},
     {"poll", ROOT_POLL, NULL, NULL},
+    {"lead", ROOT_LEAD, NULL, NULL},
 };
 
 const struct expr_language provider_language = {

@@ -28,6 +28,7 @@ enum provider_root {
 	ROOT_RECORDS,
 	ROOT_PAGE,
 	ROOT_POLL,
+	ROOT_LEAD,
 };
 #define ROOT_BIT(root) EXPR_ROOT_BIT(root)
 extern const struct expr_language provider_language;
@@ -309,6 +310,7 @@ struct provider {
 	struct error_rule *errors;
 	size_t nerrors;
 	struct lead_rules lead;
+	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
 	struct guide guide;
 	json_t *examples;      /* as written, for provider_check */
 	json_t *oauth, *polls; /* declared; read by the features that use them */
