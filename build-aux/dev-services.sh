@@ -264,7 +264,8 @@ Three things to try:
 
 BODY='{"object":"page","entry":[{"id":"$page_id","time":$now,"changes":[{"field":"leadgen","value":{"leadgen_id":"$lead","page_id":"$page_id","form_id":"$form_id","created_time":$now}}]}]}'; curl -sS -H "Content-Type: application/json" -H "X-Hub-Signature-256: sha256=\$(printf %s "\$BODY" | openssl dgst -sha256 -hmac $secret_text | sed 's/.* //')" -d "\$BODY" $url/webhook/meta_lead_ads/$meta_id
 
-3. Open $sandbox_url and see what the CRM received.
+3. Open $sandbox_url/received and see what the CRM received, and $sandbox_url/providers
+   to send an event of any other provider.
 
 Stop it with ./dev down. All it writes is in $state.
 TXT

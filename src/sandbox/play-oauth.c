@@ -200,7 +200,7 @@ static void grant_keep(struct play_call *c, const struct oauth_grant *g, int64_t
 			g->scope));
 }
 
-int oauth_give(struct play_call *c, struct oauth_grant *g)
+void oauth_make(struct play_call *c, struct oauth_grant *g)
 {
 	const struct play_oauth *o = oauth_of(c);
 	int64_t lives_s;
@@ -217,10 +217,16 @@ int oauth_give(struct play_call *c, struct oauth_grant *g)
 	grant_keep(c, g, lives_s);
 	if ((o->flags & OAUTH_TELLS_SAME) == 0 && (o->flags & OAUTH_ROTATES) == 0 && g->is_refresh)
 		g->refresh = NULL;
-	return o->answer != NULL ? o->answer(c, g) : play_json(c, 200, oauth_answer_json(g));
 }
 
-static const char *refresh_make(struct play_call *c)
+int oauth_give(struct play_call *c, struct oauth_grant *g)
+{
+	oauth_make(c, g);
+	return oauth_of(c)->answer != NULL ? oauth_of(c)->answer(c, g)
+					   : play_json(c, 200, oauth_answer_json(g));
+}
+
+const char *oauth_refresh_make(struct play_call *c)
 {
 	return play_random(c, arena_printf(c->a, "sandbox-%s-rt-", c->play->name), 32);
 }
@@ -286,7 +292,7 @@ static int grant_by_code(struct play_call *c)
 	g.scope = json_str(asked, "scope");
 	if ((o->flags & OAUTH_NO_REFRESH) == 0 &&
 	    (o->may_refresh == NULL || o->may_refresh(c, asked)))
-		g.refresh = refresh_make(c);
+		g.refresh = oauth_refresh_make(c);
 	return oauth_give(c, &g);
 }
 
@@ -294,7 +300,7 @@ static int grant_by_code(struct play_call *c)
  * former, and a second use of it ends what the first one gave. */
 static const char *refresh_rotate(struct play_call *c, json_t *row, struct str former)
 {
-	const char *next = refresh_make(c);
+	const char *next = oauth_refresh_make(c);
 	json_t *kept;
 
 	if ((oauth_of(c)->flags & OAUTH_KEEPS_FORMER) == 0) {

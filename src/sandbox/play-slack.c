@@ -233,13 +233,35 @@ static const struct play_route slack_routes[] = {
 
 /* ---- the login ---------------------------------------------------------------------------- */
 
+/* A person's own pair is refreshed on its own. */
+static bool is_users(const struct oauth_grant *g)
+{
+	return g->scope != NULL && strcmp(g->scope, "user") == 0;
+}
+
 static void slack_adjust(struct play_call *c, struct oauth_grant *g)
 {
-	g->access = play_random(c, "xoxb-sandbox-", 32);
+	g->access = play_random(c, is_users(g) ? "xoxp-sandbox-" : "xoxb-sandbox-", 32);
 	if (play_is(c, "no_rotation")) {
 		g->expires_s = 0;
 		g->refresh = NULL;
 	}
+}
+
+/* Who consented; with the switch, a second pair of tokens for that person. */
+static json_t *authed_user(struct play_call *c, const struct oauth_grant *g)
+{
+	struct oauth_grant own = {
+	    .account = g->account, .scope = "user", .refresh = oauth_refresh_make(c)};
+	json_t *out;
+
+	if (g->is_refresh || !play_is(c, "user_tokens"))
+		return json_pack("{s:s}", "id", "U0ADA");
+	oauth_make(c, &own);
+	out = oauth_answer_json(&own);
+	json_set_str(out, "id", "U0ADA");
+	json_set_str(out, "token_type", "user");
+	return out;
 }
 
 static int slack_token(struct play_call *c, const struct oauth_grant *g)
@@ -247,11 +269,11 @@ static int slack_token(struct play_call *c, const struct oauth_grant *g)
 	json_t *out = oauth_answer_json(g);
 
 	json_set_bool(out, "ok", true);
-	json_set_str(out, "token_type", "bot");
+	json_set_str(out, "token_type", is_users(g) ? "user" : "bot");
 	json_set_str(out, "bot_user_id", BOT);
 	json_set_str(out, "app_id", APP);
 	json_set(out, "team", json_pack("{s:s,s:s}", "id", g->account, "name", "Sandbox"));
-	json_set(out, "authed_user", json_pack("{s:s}", "id", "U0ADA"));
+	json_set(out, "authed_user", authed_user(c, g));
 	return play_json(c, 200, out);
 }
 
@@ -380,6 +402,7 @@ static const struct play_event slack_events[] = {
 static const struct play_switch slack_switches[] = {
     {"few_messages", SWITCH_FLAG,
 	"histories give at most 15 messages, as to apps of no marketplace"},
+    {"user_tokens", SWITCH_FLAG, "a login brings a second pair of tokens, of the person"},
     {"no_rotation", SWITCH_FLAG, "tokens live for ever and have no refresh token"},
 };
 

@@ -243,7 +243,7 @@ static const struct play_oauth tiktok_oauth = {.authorize = "/portal/auth",
 static int tiktok_lead_order(struct order *o)
 {
 	const char *id = arena_printf(
-	    o->c.a, "%lld", (long long)play_next_number(&o->c, INT64_C(7126711421177430000)));
+	    o->c.a, "%lld", (long long)play_next_number(&o->c, INT64_C(7126711421177440000)));
 	const char *name = order_wish(o, "name", "Ann Example"),
 		   *email = order_wish(o, "email", arena_printf(o->c.a, "tt%s@example.com", id));
 

@@ -216,7 +216,11 @@ int oauth_handle(struct play_call *c, int *rc);
 bool oauth_is_token(struct play_call *c);
 /* Makes a token that calls are let in with until a time, or for ever (0). */
 void oauth_token_put(struct play_call *c, const char *token, const char *account, int64_t ends_us);
-/* Makes and keeps the tokens of a grant, and answers with them. */
+/* Makes and keeps the tokens of a grant; its refresh token, where it is to have one, was made
+ * before. */
+void oauth_make(struct play_call *c, struct oauth_grant *g);
+const char *oauth_refresh_make(struct play_call *c);
+/* The same, and answers with them. */
 int oauth_give(struct play_call *c, struct oauth_grant *g);
 /* Ends a token and all of its family: false when it is not known. */
 bool oauth_revoke(struct play_call *c, struct str token);

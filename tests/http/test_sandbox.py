@@ -2,7 +2,7 @@
 """The sandbox's providers: tokens, lists page by page, writes, errors in their own words."""
 from harness import equal, has, here, run, test, true
 from played import Played, api, token
-from tenant import Faults
+from tenant import Faults, unique
 
 GOOGLE = {"Authorization": "Bearer " + token("google_ads"), "developer-token": "sandbox-developer-token"}
 LINKEDIN = {"Authorization": "Bearer " + token("linkedin_ads"), "LinkedIn-Version": "202609"}
@@ -34,7 +34,7 @@ def walk(played, first, items, following):
     """All items of a list of pages of one: following(answer) is the next path, or None."""
     found, path = [], first
     with played.switched(page_size=1):
-        for _ in range(50):
+        for _ in range(500):
             answer = played.call("GET", path)
             equal(answer.status, 200, answer)
             page = items(answer.json())
@@ -93,16 +93,17 @@ def _():
                  lambda a: "/crm/v3/objects/contacts?limit=100&after=" + a.json()["paging"]["next"]["after"]
                  if "paging" in a.json() else None)
     is_all(found, "contacts", hubspot)
-    made = hubspot.post("/crm/objects/2026-03/contacts", {"properties": {"email": "New@example.com"}}, 201)
-    again = hubspot.call("POST", "/crm/objects/2026-03/contacts", {"properties": {"email": "new@example.com"}})
+    email = unique("new.") + "@example.com"
+    made = hubspot.post("/crm/objects/2026-03/contacts", {"properties": {"email": email.title()}}, 201)
+    again = hubspot.call("POST", "/crm/objects/2026-03/contacts", {"properties": {"email": email}})
     equal(again.status, 409)
     has(again.json()["message"], "Existing ID: " + made["id"])
     changed = hubspot.call("PATCH", "/crm/v3/objects/contacts/" + made["id"], {"properties": {"firstname": "N"}})
     equal(changed.json()["properties"]["firstname"], "N")
-    by_email = hubspot.get("/crm/v3/objects/contacts/new@example.com", idProperty="email")
+    by_email = hubspot.get("/crm/v3/objects/contacts/" + email, idProperty="email")
     equal(by_email["properties"]["firstname"], "N")
     hits = hubspot.post("/crm/v3/objects/contacts/search", {"filterGroups": [{"filters": [
-        {"propertyName": "email", "operator": "EQ", "value": "new@example.com"}]}]})
+        {"propertyName": "email", "operator": "EQ", "value": email}]}]})
     equal((hits["total"], ids(hits["results"])), (1, [made["id"]]))
     equal(hubspot.call("DELETE", "/crm/v3/objects/contacts/" + made["id"]).status, 204)
     equal(hubspot.call("GET", "/crm/v3/objects/contacts/" + made["id"]).status, 404)
@@ -127,15 +128,16 @@ def _():
 
 @test("HubSpot: a batch that fails in part is 207, results and errors by trace id")
 def _():
+    email = unique("b") + "@example.com"
     answer = hubspot.call("POST", "/crm/v3/objects/contacts/batch/upsert", {"inputs": [
-        {"idProperty": "email", "id": "b1@example.com", "objectWriteTraceId": "r1", "properties": {"firstname": "B"}},
+        {"idProperty": "email", "id": email, "objectWriteTraceId": "r1", "properties": {"firstname": "B"}},
         {"idProperty": "email", "id": "wrong", "objectWriteTraceId": "r2", "properties": {}}]})
     equal(answer.status, 207, answer)
     out = answer.json()
     equal([(x["objectWriteTraceId"], x["new"]) for x in out["results"]], [("r1", True)])
     equal((out["numErrors"], out["errors"][0]["context"]["objectWriteTraceId"]), (1, ["r2"]))
     read = hubspot.post("/crm/v3/objects/contacts/batch/read", {"inputs": [{"id": out["results"][0]["id"]}]})
-    equal(read["results"][0]["properties"]["email"], "b1@example.com")
+    equal(read["results"][0]["properties"]["email"], email)
 
 
 @test("Salesforce: query by nextRecordsUrl, upsert by external id, collections in order")
@@ -146,11 +148,11 @@ def _():
     is_all(found, "Lead", salesforce, "Id")
     missing = salesforce.call("POST", data + "/sobjects/Lead", {"LastName": "B"})
     equal((missing.status, missing.json()[0]["errorCode"]), (400, "REQUIRED_FIELD_MISSING"))
-    one = {"LastName": "B", "Company": "C"}
-    equal(salesforce.call("PATCH", data + "/sobjects/Lead/Ext__c/e1", one).status, 201)
-    equal(salesforce.call("PATCH", data + "/sobjects/Lead/Ext__c/e1", one).json()["created"], False)
+    one, key = {"LastName": "B", "Company": "C"}, data + "/sobjects/Lead/Ext__c/" + unique("e")
+    equal(salesforce.call("PATCH", key, one).status, 201)
+    equal(salesforce.call("PATCH", key, one).json()["created"], False)
     with salesforce.switched(no_content=True):
-        equal(salesforce.call("PATCH", data + "/sobjects/Lead/Ext__c/e1", one).status, 204)
+        equal(salesforce.call("PATCH", key, one).status, 204)
     out = salesforce.post(data + "/composite/sobjects", {"allOrNone": False, "records": [
         {"attributes": {"type": "Lead"}, **one}, {"attributes": {"type": "Lead"}, "LastName": "B"}]})
     equal([x["success"] for x in out], [True, False])
@@ -199,7 +201,7 @@ def _():
                  lambda a: "/v1/charges?limit=100&starting_after=" + a.json()["data"][-1]["id"]
                  if a.json()["has_more"] else None)
     is_all(found, "charges", stripe)
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": "k-1"}
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": unique("k-")}
     first = stripe.post("/v1/customers", "email=a%40b.co&metadata[x]=y", headers=headers)
     again = stripe.post("/v1/customers", "email=a%40b.co&metadata[x]=y", headers=headers)
     equal((first["id"], first["metadata"]), (again["id"], {"x": "y"}))
@@ -268,9 +270,10 @@ def _():
     with calendar.switched(sync_gone=1):
         equal(calendar.call("GET", path + "?syncToken=" + sync).status, 410)
         equal(calendar.call("GET", path + "?syncToken=" + sync).status, 200)
-    channel = calendar.post(path + "/watch", {"id": "ch-1", "type": "web_hook", "address": "http://127.0.0.1:9/",
+    watch = unique("ch-")
+    channel = calendar.post(path + "/watch", {"id": watch, "type": "web_hook", "address": "http://127.0.0.1:9/",
                                               "token": "t"})
-    stop = calendar.call("POST", "/calendar/v3/channels/stop", {"id": "ch-1", "resourceId": channel["resourceId"]})
+    stop = calendar.call("POST", "/calendar/v3/channels/stop", {"id": watch, "resourceId": channel["resourceId"]})
     equal(stop.status, 204)
 
 

@@ -5,6 +5,7 @@ import urllib.parse
 
 from harness import equal, has, here, hmac_base64, hmac_hex, run, test, true
 from played import Played, Receiver, api
+from tenant import unique
 
 APP = "sandbox-client-secret"
 
@@ -99,14 +100,15 @@ def _():
 @test("Google Ads carries its key, Calendar the token of its channel and no body")
 def _():
     equal(json.loads(ordered("google_ads", "lead")[4])["google_key"], "sandbox-google-key")
+    channel = unique("ch-")
     with Receiver() as receiver:
         calendar = Played("google_calendar")
         calendar.post("/calendar/v3/calendars/primary/events/watch",
-                      {"id": "ch-events", "type": "web_hook", "address": receiver.url, "token": "tok"})
-        calendar.send("exists", data={"channel": "ch-events"}, url="http://127.0.0.1:9/")
+                      {"id": channel, "type": "web_hook", "address": receiver.url, "token": "tok"})
+        calendar.send("exists", data={"channel": channel}, url="http://127.0.0.1:9/")
         _, _, headers, body = receiver.got[-1]
     equal((headers["X-Goog-Channel-ID"], headers["X-Goog-Channel-Token"], headers["X-Goog-Resource-State"], body),
-          ("ch-events", "tok", "exists", b""))
+          (channel, "tok", "exists", b""))
 
 
 @test("checks of an address say whether they were answered; Slack's and Zoom's name no account")

@@ -107,6 +107,18 @@ def _():
         true("access_token" in login.refresh(second["refresh_token"]).text, name)
 
 
+@test("Slack: a person's second pair of tokens, each refreshed on its own")
+def _():
+    login = LOGINS["slack"]
+    with login.played.switched(user_tokens=True):
+        both = login.sign_in()
+    user = both["authed_user"]
+    true(user["access_token"].startswith("xoxp-") and both["access_token"].startswith("xoxb-"), both)
+    again = login.refresh(user["refresh_token"]).json()
+    equal((again["token_type"], again["access_token"][:5]), ("user", "xoxp-"))
+    equal(login.refresh(both["refresh_token"]).json()["token_type"], "bot")
+
+
 @test("Shopify rotates, and the former refresh token lives until the new one is used")
 def _():
     login = LOGINS["shopify"]
