@@ -19,6 +19,7 @@ enum provider_root {
 	ROOT_OUTPUT,
 	ROOT_HEADER, /* from: struct http_pairs, names in lower case */
 	ROOT_QUERY,  /* from: struct http_pairs */
+	ROOT_LEAD,
 };
 #define ROOT_BIT(root) EXPR_ROOT_BIT(root)
 extern const struct expr_language provider_language;
@@ -273,6 +274,7 @@ struct provider {
 	struct error_rule *errors;
 	size_t nerrors;
 	struct lead_rules lead;
+	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
 	struct guide guide;
 	json_t *examples;      /* as written, for provider_check */
 	json_t *oauth, *polls; /* declared; read by the features that use them */

@@ -11,6 +11,7 @@ struct provider *manifest_load(
 int manifest_webhook(struct loader *l, struct provider *p, const json_t *json);
 int manifest_guide(struct loader *l, struct provider *p, const json_t *json);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
+int manifest_push_body(struct loader *l, struct provider *p, const json_t *json);
 
 /* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
 
