@@ -60,6 +60,7 @@ DB_STMT(event_part_begin,
 struct group_commit {
 	struct write_set *sets;
 	size_t n;
+	const char *source; /* of the records */
 	struct arena *a;
 	bool **is_repeat; /* per set and item: another event had its key already */
 	bool *is_skipped; /* per set: written before */
@@ -71,6 +72,7 @@ struct group_commit {
 	/* Per set and item: why it cannot be stored, or NULL; a set without such has none. */
 	const char ***refused;
 	size_t nrefused;
+	size_t created, updated; /* records */
 	/* Of a part: what came of those before it. */
 	size_t taken_before, left_before;
 	struct str left_why_before;
@@ -278,7 +280,7 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 				.provider_type = ws->provider_type,
 				.resource_type = it->resource_type,
 				.external_id = it->external_id,
-				.source = RECORD_SOURCE_WEBHOOK,
+				.source = c->source,
 				.data = it->data,
 				.unsaid = it->unsaid,
 				.provider_updated_us = it->provider_updated_us,
@@ -431,6 +433,10 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	if (commit_upsert(db, c, &r, err) == -1)
 		return -1;
 	commit_note_records(c, &r);
+	for (size_t i = 0; i < r.nrecords; i++) {
+		c->created += r.records[i].outcome == RECORD_CREATED;
+		c->updated += r.records[i].outcome == RECORD_UPDATED;
+	}
 	commit_collect_rest(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
@@ -597,21 +603,49 @@ static int commit_write_events(struct db *db, struct group_commit *c, struct err
 	return commit_insert_events(db, c, v, n, err);
 }
 
+/* A repeat after a deadlock begins anew. */
+static void commit_begin(struct group_commit *c)
+{
+	arena_reset(c->a);
+	c->is_skipped = arena_array(c->a, c->n, sizeof(*c->is_skipped));
+	c->is_done = arena_zalloc(c->a, c->n * sizeof(*c->is_done));
+	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
+	c->notes = arena_array(c->a, c->n, sizeof(struct buf *));
+	c->created = c->updated = 0;
+}
+
 static int commit_body(struct db *db, void *arg, struct err *err)
 {
 	struct group_commit *c = arg;
 
-	arena_reset(c->a); /* a repeat after a deadlock begins anew */
-	c->is_skipped = arena_array(c->a, c->n, sizeof(*c->is_skipped));
+	commit_begin(c);
 	memcpy(c->is_skipped, c->is_left, c->n * sizeof(*c->is_skipped));
-	c->is_done = arena_zalloc(c->a, c->n * sizeof(*c->is_done));
-	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
-	c->notes = arena_array(c->a, c->n, sizeof(struct buf *));
 	if (commit_begin_part(db, c, err) == -1 || commit_skip_written(db, c, err) == -1 ||
 	    commit_find_done(db, c, err) == -1 || commit_claim_keys(db, c, err) == -1 ||
 	    commit_write_items(db, c, err) == -1)
 		return -1;
 	return commit_write_events(db, c, err);
+}
+
+int items_store(struct db *db, struct items_store *st, struct err *err)
+{
+	struct write_set ws = *st->ws;
+	struct group_commit c = {.sets = &ws,
+	    .n = 1,
+	    .source = st->source,
+	    .a = st->a,
+	    .kept = st->kept,
+	    .refused = &st->refused,
+	    .nrefused = st->nrefused};
+	int rc;
+
+	commit_begin(&c);
+	c.is_repeat[0] = arena_zalloc(c.a, ws.nitems + 1);
+	rc = commit_write_items(db, &c, err);
+	st->nrefused = c.nrefused;
+	st->created = c.created;
+	st->updated = c.updated;
+	return rc;
 }
 
 static bool error_is_of_payload(enum err_code code)
@@ -673,6 +707,7 @@ static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n
 	struct arena *kept = arena_new();
 	struct group_commit c = {.sets = sets,
 	    .n = n,
+	    .source = RECORD_SOURCE_WEBHOOK,
 	    .a = arena_new(),
 	    .kept = kept,
 	    .is_left = arena_zalloc(kept, n * sizeof(bool)),
