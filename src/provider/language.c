@@ -29,6 +29,7 @@ static const struct expr_root roots[] = {
     {"output", ROOT_OUTPUT, NULL, NULL},
     {"header", ROOT_HEADER, http_pairs_find, NULL},
     {"query", ROOT_QUERY, http_pairs_find, NULL},
+    {"lead", ROOT_LEAD, NULL, NULL},
     {"version", ROOT_VERSION, NULL, NULL},
     {"connection", ROOT_CONNECTION, NULL, connection_fields},
     {"now", ROOT_NOW, NULL, time_fields},

@@ -448,6 +448,7 @@ static const struct loader_member top_members[] = {
     OTHER_MEMBER("errors"),
     OTHER_MEMBER("pace"),
     OTHER_MEMBER("lead"),
+    OTHER_MEMBER("pushBody"),
     OTHER_MEMBER("polls"),
     OTHER_MEMBER("subscriptions"),
     OTHER_MEMBER("guide"),
@@ -479,9 +480,10 @@ struct provider *manifest_load(
 	    manifest_app(&l, p, json) == -1 || manifest_credentials(&l, p, json) == -1 ||
 	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
 	    manifest_webhook(&l, p, json) == -1 || manifest_calls(&l, p, json) == -1 ||
-	    manifest_lead(&l, p, json) == -1 || manifest_polls(&l, p, json) == -1 ||
-	    manifest_subscriptions(&l, p, json) == -1 || manifest_guide(&l, p, json) == -1 ||
-	    load_declared(&l, p) == -1 || manifest_check_promises(&l, p) == -1)
+	    manifest_lead(&l, p, json) == -1 || manifest_push_body(&l, p, json) == -1 ||
+	    manifest_polls(&l, p, json) == -1 || manifest_subscriptions(&l, p, json) == -1 ||
+	    manifest_guide(&l, p, json) == -1 || load_declared(&l, p) == -1 ||
+	    manifest_check_promises(&l, p) == -1)
 		return NULL;
 	return p;
 }

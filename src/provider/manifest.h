@@ -19,6 +19,7 @@ enum provider_root {
 	ROOT_OUTPUT,
 	ROOT_HEADER, /* from: struct http_pairs, names in lower case */
 	ROOT_QUERY,  /* from: struct http_pairs */
+	ROOT_LEAD,
 	ROOT_VERSION,
 	ROOT_CONNECTION,
 	ROOT_NOW, /* microseconds, as a JSON integer: a read time */
@@ -448,6 +449,7 @@ struct provider {
 	struct error_rule *errors;
 	size_t nerrors;
 	struct lead_rules lead;
+	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
 	struct guide guide;
 	struct poll_spec *polls;
 	size_t npolls;

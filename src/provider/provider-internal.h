@@ -19,6 +19,7 @@ int manifest_request_defaults(struct loader *l, struct provider *p, const json_t
 int manifest_request(
     struct loader *l, struct provider *p, const json_t *action, struct action *act);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
+int manifest_push_body(struct loader *l, struct provider *p, const json_t *json);
 int manifest_polls(struct loader *l, struct provider *p, const json_t *json);
 int manifest_subscriptions(struct loader *l, struct provider *p, const json_t *json);
 /* "action" and "inputs" of an object, by the roots at hand. */
