@@ -180,6 +180,7 @@ static int backfill_store(struct backfilling *b, struct err *err)
 
 struct backfill_wait {
 	struct job *job;
+	const struct connection *c; /* whose polls wait too; NULL: this alone */
 	int64_t at_us;
 	bool is_counted;
 };
@@ -188,13 +189,18 @@ static int backfill_wait_body(struct db *db, void *arg, struct err *err)
 {
 	const struct backfill_wait *w = arg;
 
+	if (w->c != NULL && polls_hold(db, &w->c->account_id, &w->c->id, w->at_us, err) == -1)
+		return -1;
 	return job_retry(db, w->job, w->at_us, w->is_counted, err);
 }
 
 /* The wait is a row. What the provider asks for is no try. */
 static int backfill_rest(struct backfilling *b, int64_t wait_ms, bool is_counted, struct err *err)
 {
-	struct backfill_wait w = {b->job, clock_now_us() + wait_ms * 1000, is_counted};
+	struct backfill_wait w = {.job = b->job,
+	    .c = is_counted ? NULL : b->c,
+	    .at_us = clock_now_us() + wait_ms * 1000,
+	    .is_counted = is_counted};
 
 	b->run->is_over = true;
 	return job_transaction(b->job, backfill_wait_body, &w, err);
@@ -253,12 +259,28 @@ static int backfill_refused(struct backfilling *b, const struct call_result *res
 	return backfill_fail_call(b, res, err);
 }
 
+/* What the provider has asked of the connection's polls it has asked of this too. */
+static int backfill_is_held(struct backfilling *b, int64_t *wait_ms, struct err *err)
+{
+	int64_t until_us;
+
+	if (polls_held_until(b->job->app->db, b->a, &b->c->account_id, &b->c->id, &until_us, err) ==
+	    -1)
+		return -1;
+	*wait_ms = (until_us - clock_now_us()) / 1000;
+	return *wait_ms > 0;
+}
+
 static int backfill_page(struct backfilling *b, struct err *err)
 {
 	struct connection_call call = {
 	    .app = b->job->app, .a = b->a, .c = b->c, .policy = CALL_POLICY_ONCE};
 	json_t *place = NULL, *inputs;
+	int64_t wait_ms;
+	int is_held = backfill_is_held(b, &wait_ms, err);
 
+	if (is_held != 0)
+		return is_held == -1 ? -1 : backfill_rest(b, wait_ms, false, err);
 	if (b->run->task.position.p != NULL &&
 	    (place = json_parse_stored(b->a, b->run->task.position, err)) == NULL)
 		return -1;

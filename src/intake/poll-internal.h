@@ -19,7 +19,8 @@ struct poll_row {
 	struct str known, place;       /* JSON; {NULL,0} */
 	int64_t turn, wanted, served;
 	int64_t since_us, next_us, started_us, ended_us, covered_us;
-	int failures; /* in a row */
+	int64_t held_us; /* not before then: the provider asks for it; poll_save leaves it alone */
+	int failures;    /* in a row */
 	const char *last_error, *note;
 	struct poll_counts all, round;
 };
@@ -30,6 +31,12 @@ int polls_load(struct db *db, struct arena *a, const struct uuid *account_id,
 /* Within a transaction: the row as a run leaves it. Asked for since the round at hand began, it is
  * due at once when that is over. ERR_CONFLICT: another run has gone on with it. */
 int poll_save(struct db *db, const struct poll_row *row, bool is_over, struct err *err);
+/* Within a transaction: nothing of the connection is called until then. */
+int polls_hold(struct db *db, const struct uuid *account_id, const struct uuid *connection_id,
+    int64_t until_us, struct err *err);
+/* When a call may be made again: in the past mostly. */
+int polls_held_until(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *connection_id, int64_t *until_us, struct err *err);
 /* Within a transaction: what people set of it, and when it is due. */
 int poll_set_row(struct db *db, const struct poll_row *row, struct err *err);
 

@@ -29,7 +29,7 @@
 struct poll_run {
 	struct job *job;
 	struct connection *c;
-	int64_t hold_us; /* until then nothing is called */
+	int64_t hold_us; /* until then nothing of the connection is called; 0: it may be */
 	bool is_over;    /* this run calls no more */
 };
 
@@ -52,6 +52,17 @@ static struct str state_text(struct arena *a, const json_t *v)
 	return v == NULL ? (struct str){NULL, 0} : json_text(a, v);
 }
 
+/* What holds for all polls of the connection, and how long the run may go on. */
+static int step_settle(struct db *db, const struct poll_step *s, struct err *err)
+{
+	const struct poll_run *run = s->run;
+
+	if (run->hold_us > 0 &&
+	    polls_hold(db, &s->row.account_id, &s->row.connection_id, run->hold_us, err) == -1)
+		return -1;
+	return job_keep(db, run->job, err);
+}
+
 /* A row without items: a failure, or a round that begins anew. */
 static int step_save_body(struct db *db, void *arg, struct err *err)
 {
@@ -59,7 +70,7 @@ static int step_save_body(struct db *db, void *arg, struct err *err)
 
 	if (poll_save(db, &s->row, false, err) == -1)
 		return -1;
-	return job_keep(db, s->run->job, err);
+	return step_settle(db, s, err);
 }
 
 static int step_part_body(struct db *db, void *arg, struct err *err)
@@ -86,7 +97,7 @@ static int step_part_body(struct db *db, void *arg, struct err *err)
 	}
 	if (poll_save(db, &s->next, s->take.is_last && s->is_round_over, err) == -1)
 		return -1;
-	return job_keep(db, s->run->job, err);
+	return step_settle(db, s, err);
 }
 
 static int step_store(struct poll_step *s, struct err *err)
@@ -285,6 +296,11 @@ static bool is_at_rest(const struct connection *c)
 	return strcmp(c->status, CONNECTION_DISABLED) == 0;
 }
 
+static int64_t poll_due(const struct poll_row *row)
+{
+	return row->next_us > row->held_us ? row->next_us : row->held_us;
+}
+
 /* Of the polls that its provider has and nobody has paused, the one that is due longest; NULL:
  * there is none. */
 static const struct poll_row *polls_first(
@@ -294,7 +310,7 @@ static const struct poll_row *polls_first(
 
 	for (size_t i = 0; i < n; i++)
 		if (!rows[i].is_paused && provider_find_poll(p, rows[i].name) != NULL &&
-		    (first == NULL || rows[i].next_us < first->next_us))
+		    (first == NULL || poll_due(&rows[i]) < poll_due(first)))
 			first = &rows[i];
 	return first;
 }
@@ -311,7 +327,7 @@ static int run_step(struct poll_run *run, struct arena *a, struct err *err)
 	if (polls_load(j->app->db, a, &j->account_id, &j->subject_id, false, &rows, &n, err) == -1)
 		return -1;
 	first = polls_first(rows, n, run->c->provider);
-	if (first == NULL || first->next_us > clock_now_us())
+	if (first == NULL || poll_due(first) > clock_now_us())
 		return 0;
 	s.row = *first;
 	s.ask = (struct poll_ask){.a = a,
@@ -333,7 +349,6 @@ static int run_rest_body(struct db *db, void *arg, struct err *err)
 	const struct poll_row *first;
 	struct connection *c = NULL;
 	struct poll_row *rows;
-	int64_t at_us;
 	size_t n;
 
 	if (polls_load(db, j->a, &j->account_id, &j->subject_id, true, &rows, &n, err) == -1 ||
@@ -342,8 +357,7 @@ static int run_rest_body(struct db *db, void *arg, struct err *err)
 	first = c == NULL || is_at_rest(c) ? NULL : polls_first(rows, n, c->provider);
 	if (first == NULL)
 		return job_finish(db, j, err);
-	at_us = first->next_us > run->hold_us ? first->next_us : run->hold_us;
-	return job_reschedule(db, j, at_us, (struct str){NULL, 0}, err);
+	return job_reschedule(db, j, poll_due(first), (struct str){NULL, 0}, err);
 }
 
 int poll_job_run(struct job *j, struct err *err)

@@ -14,7 +14,8 @@
 #define POLL_COLUMNS                                                                               \
 	"account_id, connection_id, name, is_paused, interval_s, page_size, known, place, turn,"   \
 	" wanted, served, since_at, next_at, started_at, ended_at, covered_at, failures,"          \
-	" last_error, note, seen, created, changed, round_seen, round_created, round_changed"
+	" last_error, note, seen, created, changed, round_seen, round_created, round_changed,"     \
+	" held_until"
 enum {
 	POLL_ACCOUNT,
 	POLL_CONNECTION,
@@ -40,7 +41,8 @@ enum {
 	POLL_CHANGED,
 	POLL_ROUND_SEEN,
 	POLL_ROUND_CREATED,
-	POLL_ROUND_CHANGED
+	POLL_ROUND_CHANGED,
+	POLL_HELD
 };
 #define OF_CONNECTION " WHERE account_id = ? AND connection_id = ?"
 DB_STMT(polls_of_connection,
@@ -58,8 +60,11 @@ DB_STMT_ROWS(polls_put,
 DB_STMT(poll_want, "UPDATE polls SET wanted = wanted + 1, next_at = LEAST(next_at, ?)" OF_CONNECTION
 		   " AND name = ? AND is_paused = 0");
 DB_STMT(polls_delete, "DELETE FROM polls" OF_CONNECTION);
+DB_STMT(polls_hold_all, "UPDATE polls SET held_until = ?" OF_CONNECTION);
+DB_STMT(polls_held, "SELECT COALESCE(MAX(held_until), 0) FROM polls" OF_CONNECTION);
 /* What failed may go well with new credentials or settings. */
-DB_STMT(polls_hasten, "UPDATE polls SET next_at = ?" OF_CONNECTION " AND failures > 0");
+DB_STMT(
+    polls_hasten, "UPDATE polls SET next_at = ?, held_until = 0" OF_CONNECTION " AND failures > 0");
 DB_STMT(poll_set,
     "UPDATE polls SET is_paused = ?, interval_s = ?, page_size = ?, next_at = ?" OF_CONNECTION
     " AND name = ?");
@@ -98,6 +103,7 @@ static struct poll_row poll_row_read(const struct db_rows *rows, size_t i)
 	    .started_us = db_get_int(rows, i, POLL_STARTED),
 	    .ended_us = db_get_int(rows, i, POLL_ENDED),
 	    .covered_us = db_get_int(rows, i, POLL_COVERED),
+	    .held_us = db_get_int(rows, i, POLL_HELD),
 	    .failures = (int)db_get_int(rows, i, POLL_FAILURES),
 	    .last_error = db_get_text(rows, i, POLL_ERROR),
 	    .note = db_get_text(rows, i, POLL_NOTE),
@@ -144,6 +150,24 @@ int poll_save(struct db *db, const struct poll_row *row, bool is_over, struct er
 		return err_set(
 		    err, ERR_CONFLICT, "another run has gone on with the poll %s", row->name);
 	return rc;
+}
+
+int polls_hold(struct db *db, const struct uuid *account_id, const struct uuid *connection_id,
+    int64_t until_us, struct err *err)
+{
+	return db_exec(db, &polls_hold_all,
+	    DB_VALS(db_int(until_us), db_uuid(account_id), db_uuid(connection_id)), NULL, err);
+}
+
+int polls_held_until(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *connection_id, int64_t *until_us, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(
+	    db, a, &polls_held, DB_VALS(db_uuid(account_id), db_uuid(connection_id)), &rows, err);
+
+	*until_us = found == 1 ? db_get_int(&rows, 0, 0) : 0;
+	return found == -1 ? -1 : 0;
 }
 
 int poll_set_row(struct db *db, const struct poll_row *row, struct err *err)

@@ -261,6 +261,18 @@ def _():
     source.close()
 
 
+@test("a page of more items than one commit takes is stored whole, but for what is too large")
+def _():
+    p, source = product(), Source(1500)
+    source.items["/users"] = [{"id": "m%d" % i, "text": "x" * (1100000 if i == 1200 else 10)} for i in range(1500)]
+    c = p.join(source, [])
+    equal(p.act(c, "users", "resume").status, 200)
+    state = p.round_ended(c, "users")
+    equal((state["items"]["new"], source.count("/users")), (1499, 1), state)
+    has(state["note"], "item 1201 of a page is not stored")
+    source.close()
+
+
 # ---- what the provider asks for ----------------------------------------------------------------------
 @test("who asks for less is asked no more until then")
 def _():
@@ -272,11 +284,14 @@ def _():
     first = source.calls[-1][2]
     has(p.polls(c)["users"]["error"], "429")
     del source.answer["/users"]
+    # Neither people nor another poll of the connection are a reason to call before.
+    equal(p.act(c, "users", "run").status, 202)
+    equal(p.act(c, "notes", "resume").status, 200)
     source.items["/users"] = [{"id": 1}]
     p.round_ended(c, "users")
-    times = [at for path, _, at in source.calls if path == "/users"]
-    true(times[-1] - first >= 2.9, "three seconds between the calls: %s" % times)
-    equal(len(times), 2)
+    times = [at for path, _, at in source.calls]
+    true(times[1] - first >= 2.9, "three seconds between the calls: %s" % times)
+    equal(source.count("/users"), 2)
     source.close()
 
 
@@ -353,6 +368,22 @@ def _():
     other = p.new_account()
     equal(other.api("GET", "/connections/%s/polls" % c["id"]).status, 404)
     equal(other.api("POST", base + "users/run", {}).status, 404)
+    source.close()
+
+
+@test("the operator's tool lists polls, and lets them run")
+def _():
+    p, source = product(), Source()
+    source.items["/notes"] = [{"id": "c1", "at": "2026-02-01T00:00:00Z"}]
+    c = p.join(source, [])
+    account = p.sql("SELECT LOWER(HEX(account_id)) FROM connections WHERE id = UNHEX('%s')" %
+                    c["id"].replace("-", ""))[0][0]
+    account = "-".join([account[:8], account[8:12], account[12:16], account[16:20], account[20:]])
+    has(p.ctl("poll", "list", "--account", account, c["id"]), "paused")
+    has(p.ctl("poll", "resume", "--account", account, c["id"], "users"), "Users: waiting")
+    p.round_ended(c, "users")
+    has(p.ctl("poll", "backfill", "--account", account, c["id"], "notes", "--since", "2026-01-01"), "task ")
+    wait_until(lambda: p.sql("SELECT 1 FROM records WHERE external_id = 'c1'") or None, 60, "the back-fill")
     source.close()
 
 
