@@ -87,6 +87,7 @@ int ctl_poll_run(struct ctl *c, struct err *err);
 int ctl_poll_pause(struct ctl *c, struct err *err);
 int ctl_poll_resume(struct ctl *c, struct err *err);
 int ctl_poll_backfill(struct ctl *c, struct err *err);
+int ctl_events_replay(struct ctl *c, struct err *err);
 
 int ctl_provider_check(struct ctl *c, struct err *err);
 int ctl_provider_list(struct ctl *c, struct err *err);

@@ -130,9 +130,10 @@ static struct str argument_text(struct str text)
 {
 	if (text.n < 3 || argument_length(text) != text.n || text.p[text.n - 1] != ')')
 		return (struct str){NULL, 0};
-	if (text.n > 4 && text.p[1] == '\'' && text.p[text.n - 2] == '\'')
-		return (struct str){text.p + 2, text.n - 4};
-	return (struct str){text.p + 1, text.n - 2};
+	if (text.n == 3 || text.p[1] != '\'')
+		return (struct str){text.p + 1, text.n - 2};
+	return text.n > 4 && text.p[text.n - 2] == '\'' ? (struct str){text.p + 2, text.n - 4}
+							: (struct str){NULL, 0};
 }
 
 static int compile_argument(
@@ -643,8 +644,7 @@ static const struct walk_names *walk_names_of(enum expr_kind kind)
 	return kind == EXPR_EACH      ? &names_of_each
 	       : kind == EXPR_MEMBERS ? &names_of_members
 	       : kind == EXPR_FIND    ? &names_of_find
-	       : kind == EXPR_LAST    ? &names_of_last
-				      : NULL;
+				      : &names_of_last;
 }
 
 static int compile_walk_keys(struct loader *l, const json_t *v, const struct walk_names *names)

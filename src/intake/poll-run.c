@@ -42,7 +42,7 @@ struct poll_step {
 	struct poll_state st;
 	struct poll_take take;
 	struct poll_row next; /* within a transaction that may be tried again */
-	bool is_round_over;
+	const struct poll_page *page;
 };
 
 /* ---- storing ------------------------------------------------------------------------------- */
@@ -73,6 +73,23 @@ static int step_save_body(struct db *db, void *arg, struct err *err)
 	return step_settle(db, s, err);
 }
 
+/* With the last of its items the page is behind. */
+static void step_move(const struct poll_step *s, struct poll_row *row)
+{
+	int64_t now_us = clock_now_us();
+
+	row->known = state_text(s->a, s->page->next.cursor);
+	row->place = state_text(s->a, s->page->next.position);
+	row->failures = 0;
+	row->last_error = NULL;
+	row->next_us = now_us + s->page->wait_ms * 1000;
+	if (!s->page->is_over)
+		return;
+	row->ended_us = now_us;
+	row->covered_us = row->started_us;
+	row->next_us = now_us + poll_interval_s(row, s->ask.spec) * SECOND_US;
+}
+
 static int step_part_body(struct db *db, void *arg, struct err *err)
 {
 	struct poll_step *s = arg;
@@ -91,11 +108,9 @@ static int step_part_body(struct db *db, void *arg, struct err *err)
 	s->next.round.seen += counts.seen;
 	s->next.round.created += counts.created;
 	s->next.round.changed += counts.changed;
-	if (s->take.is_last) {
-		s->next.known = state_text(s->a, s->st.cursor);
-		s->next.place = state_text(s->a, s->st.position);
-	}
-	if (poll_save(db, &s->next, s->take.is_last && s->is_round_over, err) == -1)
+	if (s->take.is_last)
+		step_move(s, &s->next);
+	if (poll_save(db, &s->next, s->take.is_last && s->page->is_over, err) == -1)
 		return -1;
 	return step_settle(db, s, err);
 }
@@ -211,18 +226,7 @@ static void step_begin_round(struct poll_step *s)
 /* The place behind a page, and its items. */
 static int step_store_page(struct poll_step *s, const struct poll_page *page, struct err *err)
 {
-	int64_t now_us = clock_now_us();
-
-	s->st = page->next;
-	s->is_round_over = page->is_over;
-	s->row.failures = 0;
-	s->row.last_error = NULL;
-	s->row.next_us = now_us + page->wait_ms * 1000;
-	if (page->is_over) {
-		s->row.ended_us = now_us;
-		s->row.covered_us = s->row.started_us;
-		s->row.next_us = now_us + poll_interval_s(&s->row, s->ask.spec) * SECOND_US;
-	}
+	s->page = page;
 	poll_take_begin(&s->take, s->a, s->run->c, &page->found);
 	return step_store(s, err);
 }

@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "intake/intake-internal.h"
+#include "intake/polls.h"
 #include "intake/write-set.h"
 #include "job/job.h"
 #include "lead/lead.h"
@@ -270,8 +271,7 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 		for (size_t k = 0; write_set_is_live(c, i) && k < ws->nitems; k++) {
 			struct write_item *it = &ws->items[k];
 
-			if (c->is_repeat[i][k] || it->resource_type.p == NULL ||
-			    item_is_refused(c, i, k))
+			if (c->is_repeat[i][k] || it->data.p == NULL || item_is_refused(c, i, k))
 				continue;
 			r->record_of[r->nrecords] = it;
 			r->set_of[r->nrecords] = ws;
@@ -365,6 +365,21 @@ static struct job event_process_job(const struct write_set *ws, bool is_only_new
 	    .args = is_only_new ? STR("{\"onlyNew\":true}") : (struct str){NULL, 0}};
 }
 
+/* Of an event that went through before they were done. */
+static void commit_collect_effects(struct group_commit *c, struct commit_rows *r)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct write_set *ws = &c->sets[i];
+		json_t *effects = json_own(c->a, json_array());
+
+		for (size_t k = 0; write_set_is_live(c, i) && !c->is_done[i] && k < ws->nitems; k++)
+			if (!c->is_repeat[i][k] && !item_is_refused(c, i, k))
+				item_add_effects(effects, ws, &ws->items[k]);
+		if (json_array_size(effects) > 0)
+			r->jobs[r->njobs++] = event_effects_job(c->a, ws, effects);
+	}
+}
+
 static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 {
 	for (size_t i = 0; i < c->n; i++)
@@ -418,9 +433,31 @@ static int commit_upsert(
 	return err_set(err, e.code, "%s", e.msg);
 }
 
+/* Polls that items ask for, each once a set. */
+static int commit_ask_polls(struct db *db, struct group_commit *c, struct err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct write_set *ws = &c->sets[i];
+		struct str asked = {NULL, 0};
+
+		for (size_t k = 0; write_set_is_live(c, i) && !c->is_done[i] && k < ws->nitems;
+		     k++) {
+			struct str poll = ws->items[k].poll;
+
+			if (poll.p == NULL || c->is_repeat[i][k] || str_eq(poll, asked))
+				continue;
+			asked = poll;
+			if (poll_now(db, &ws->account_id, &ws->connection_id,
+				arena_strndup(c->a, poll.p, poll.n), err) == -1)
+				return -1;
+		}
+	}
+	return 0;
+}
+
 static int commit_write_items(struct db *db, struct group_commit *c, struct err *err)
 {
-	size_t total = commit_count_items(c) + c->n;
+	size_t total = commit_count_items(c) + 2 * c->n;
 	struct commit_rows r = {.records = arena_array(c->a, total, sizeof(*r.records)),
 	    .record_of = arena_array(c->a, total, sizeof(*r.record_of)),
 	    .set_of = arena_array(c->a, total, sizeof(*r.set_of)),
@@ -438,9 +475,12 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 		c->updated += r.records[i].outcome == RECORD_UPDATED;
 	}
 	commit_collect_rest(c, &r);
+	commit_collect_effects(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
 	commit_note_corrections(c, &r);
+	if (commit_ask_polls(db, c, err) == -1)
+		return -1;
 	/* A replay gives a lead that got stuck on its way another go. */
 	for (size_t i = 0; i < r.nleads; i++)
 		if (r.is_replayed[i] && !r.leads[i].is_new &&
@@ -532,6 +572,7 @@ static struct set_verdict commit_judge(const struct group_commit *c, size_t i)
 	if (ws->reason.p == NULL)
 		verdict_count(c, i, &v);
 	v.status = verdict_status(ws, &v);
+	ws->has_failed = strcmp(v.status, EVENT_FAILED) == 0;
 	v.reason = verdict_reason(c, i, &v);
 	/* Until the last part the row keeps the notes alone. */
 	if (ws->is_part && !ws->is_last)
@@ -648,7 +689,7 @@ int items_store(struct db *db, struct items_store *st, struct err *err)
 	return rc;
 }
 
-static bool error_is_of_payload(enum err_code code)
+bool error_is_of_payload(enum err_code code)
 {
 	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT;
 }

@@ -18,6 +18,9 @@ struct write_item {
 	int64_t provider_updated_us; /* TIME_NONE: not told */
 	bool is_time_odd;            /* told as something that is no time */
 	bool needs_details;
+	/* What it does besides: struct item_effects. */
+	bool erases;
+	struct str status, status_reason, poll;
 	/* lead */
 	bool is_lead;
 	struct str lead, form_id, ad_id, campaign_id;
@@ -49,7 +52,8 @@ struct write_set {
 	bool is_only_new;         /* part of a replay of what went through before */
 	/* set on return: */
 	bool is_duplicate;
-	struct err err; /* code ERR_NONE: committed */
+	bool has_failed; /* nothing came of it; told by write_sets_commit alone */
+	struct err err;  /* code ERR_NONE: committed */
 };
 
 /* The wire form between worker and writer of one host (one binary, so no versions). */
@@ -77,6 +81,8 @@ struct items_store {
 	size_t created, updated; /* set on return: records */
 };
 int items_store(struct db *db, struct items_store *st, struct err *err);
+/* Is the payload at fault, not we? Sent again it would fail again. */
+bool error_is_of_payload(enum err_code code);
 /* Is it so large that it is its worker's own work? */
 bool write_set_is_heavy(const struct write_set *ws);
 

@@ -40,6 +40,9 @@ static const struct chrome_nav product_nav[] = {
 	"One line for each lead and destination: whether it was taken, and what the destination "
 	"said.",
 	"GET /connect/v1/crm/deliveries"},
+    {"actions", "Actions", "/admin/actions", "play", PERMIT(ACTIONS_VIEW), NULL, CONNECTED,
+	"What Connect can do at your providers, such as sending a message or making a contact.",
+	"GET /connect/v1/actions"},
     {"events", "Incoming", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW), NULL, MONITORING,
 	"Every webhook request as it came, the refused ones too, with what came of it.",
 	"GET /connect/v1/events"},
@@ -95,6 +98,8 @@ static const struct job_kind job_kinds[] = {
     {.name = "connection.subscribe", .run = subscription_job_keep, .max_attempts = 1000},
     {.name = "connection.unsubscribe", .run = subscription_job_end, .max_attempts = 12},
     {.name = "poll.run", .run = poll_job_run, .max_attempts = 1000, .lease_s = 300},
+    {.name = "event.replay", .run = event_job_replay, .max_attempts = 15, OF_A_TASK},
+    {.name = "event.effects", .run = event_job_effects, .max_attempts = 20},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
     {.name = "record.fetch",
 	.run = record_job_fetch,
@@ -119,13 +124,14 @@ static const struct job_kind job_kinds[] = {
     {.name = NULL},
 };
 
-static const struct task_kind *const task_kinds[] = {
-    &import_task, &poll_backfill_task, &record_delete_task, &record_replay_task, NULL};
+static const struct task_kind *const task_kinds[] = {&poll_backfill_task, &import_task,
+    &record_delete_task, &record_replay_task, &event_replay_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
     .lead_ready = (lead_ready_fn *const[]){crm_on_lead_ready, NULL},
     .lead_corrected = (lead_corrected_fn *const[]){crm_on_lead_corrected, NULL},
+    .lead_erased = (lead_erased_fn *const[]){crm_on_lead_erased, NULL},
     .lead_decorate = crm_add_destinations,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
     .task_kinds = task_kinds,

@@ -26,60 +26,6 @@ struct call_build {
 	struct err *err;
 };
 
-/* ---- inputs ------------------------------------------------------------------------------- */
-
-static bool input_is_of_type(enum input_type type, const json_t *v)
-{
-	int64_t n;
-
-	switch (type) {
-	case INPUT_TEXT:
-		return json_is_string(v) || json_is_number(v);
-	case INPUT_INTEGER:
-		return json_is_integer(v) ||
-		       (json_is_string(v) &&
-			   str_to_i64(str_from(json_string_value(v)), INT64_MIN, INT64_MAX, &n));
-	case INPUT_BOOLEAN:
-		return json_is_boolean(v);
-	case INPUT_JSON:
-		return true;
-	}
-	return false;
-}
-
-static const struct input_spec *action_find_input(const struct action *act, const char *name)
-{
-	for (size_t i = 0; i < act->ninputs; i++)
-		if (strcmp(act->inputs[i].name, name) == 0)
-			return &act->inputs[i];
-	return NULL;
-}
-
-static int action_check_inputs(const struct action *act, const json_t *inputs, struct err *err)
-{
-	const char *name, *cursor = paging_input(&act->paging);
-	json_t *v;
-
-	if (inputs != NULL && !json_is_object(inputs))
-		return err_set(err, ERR_INVALID, "the inputs of %s must be an object", act->name);
-	json_object_each(inputs, name, v) {
-		const struct input_spec *in = action_find_input(act, name);
-
-		if (in == NULL && cursor != NULL && strcmp(name, cursor) == 0)
-			continue; /* a URL comes back by an input that is not declared */
-		if (in == NULL)
-			return err_field(err, ERR_INVALID, name, "%s has no such input", act->name);
-		if (!json_is_null(v) && !input_is_of_type(in->type, v))
-			return err_field(err, ERR_INVALID, name, "is of the wrong type");
-	}
-	for (size_t i = 0; i < act->ninputs; i++) {
-		v = json_object_get(inputs, act->inputs[i].name);
-		if (act->inputs[i].is_needed && (v == NULL || json_is_null(v)))
-			return err_field(err, ERR_INVALID, act->inputs[i].name, "is needed");
-	}
-	return 0;
-}
-
 /* ---- headers ------------------------------------------------------------------------------ */
 
 static bool is_http_token(struct str name)
@@ -601,7 +547,7 @@ void scope_of_provider(struct scope *s, struct arena *a, const struct provider *
 void scope_of_call(struct scope *s, const struct action_call *k)
 {
 	scope_of_provider(s, k->a, k->p, k->c == NULL ? NULL : k->c->settings);
-	s->slot[ROOT_INPUT].json = (json_t *)(uintptr_t)k->inputs;
+	s->slot[ROOT_INPUT].json = k->act == NULL ? NULL : action_inputs(k->a, k->act, k->inputs);
 	s->slot[ROOT_NOW].json = json_own(k->a, json_integer(k->now_us));
 	if (k->c != NULL)
 		s->slot[ROOT_CONNECTION].json = scope_connection(k->a, k->c);
@@ -612,9 +558,10 @@ int action_build(const struct action_call *k, struct action_request *out, struct
 	const struct action *act = k->act;
 	struct call_build b = {.k = k, .a = k->a, .act = act, .out = out, .err = err};
 	struct http_call *call = &out->http;
+	struct json_reader in = {.err = err};
 
 	*out = (struct action_request){.signed_in = NULL};
-	if (action_check_inputs(act, k->inputs, err) == -1)
+	if (action_check_inputs(act, k->inputs, &in) == -1)
 		return -1;
 	scope_of_call(&b.scope, k);
 	b.url = buf_new(k->a, LIMIT_URL_BYTES);

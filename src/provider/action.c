@@ -41,7 +41,7 @@ static enum call_class call_obstacle(struct app *app, const struct action_call *
 	return CALL_OK;
 }
 
-static int action_run(struct app *app, const struct action_call *k, struct http_answer *ans,
+int action_run(struct app *app, const struct action_call *k, struct http_answer *ans,
     struct call_result *out, struct err *err)
 {
 	struct action_request req;

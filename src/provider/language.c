@@ -29,7 +29,6 @@ static const struct expr_root roots[] = {
     {"output", ROOT_OUTPUT, NULL, NULL},
     {"header", ROOT_HEADER, http_pairs_find, NULL},
     {"query", ROOT_QUERY, http_pairs_find, NULL},
-    {"lead", ROOT_LEAD, NULL, NULL},
     {"version", ROOT_VERSION, NULL, NULL},
     {"connection", ROOT_CONNECTION, NULL, connection_fields},
     {"now", ROOT_NOW, NULL, time_fields},
@@ -40,6 +39,7 @@ static const struct expr_root roots[] = {
     {"page", ROOT_PAGE, NULL, NULL},
     {"poll", ROOT_POLL, NULL, poll_fields},
     {"subscription", ROOT_SUBSCRIPTION, NULL, subscription_fields},
+    {"lead", ROOT_LEAD, NULL, NULL},
 };
 
 const struct expr_language provider_language = {

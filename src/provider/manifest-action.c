@@ -104,23 +104,54 @@ static int load_pace(
 
 /* ---- inputs ------------------------------------------------------------------------------- */
 
+static const char *const input_types[] = {[INPUT_TEXT] = "text",
+    [INPUT_INTEGER] = "integer",
+    [INPUT_BOOLEAN] = "boolean",
+    [INPUT_JSON] = "json",
+    [INPUT_DATE] = "date",
+    [INPUT_TIME] = "time",
+    NULL};
+
+const char *input_type_name(enum input_type type)
+{
+	return input_types[type];
+}
+
+/* What a manifest gives of itself must be what it takes of others. */
+static int input_check(struct loader *l, const struct input_spec *in)
+{
+	struct json_reader quiet = {.err = NULL};
+
+	if (in->nchoices > 0 && in->type != INPUT_TEXT)
+		return json_reader_fail_at(&l->in, "choices", "are of texts only");
+	if (in->other == NULL)
+		return 0;
+	if (in->is_needed)
+		return json_reader_fail_at(&l->in, "default", "goes with what is not needed");
+	return input_check_value(in, in->other, &quiet) == 0
+		   ? 0
+		   : json_reader_fail_at(&l->in, "default", "is not of the input's type");
+}
+
 static int input_one(
     struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
 	static const struct loader_member members[] = {OTHER_MEMBER("type"),
 	    NEEDED_TEXT_MEMBER("label", struct input_spec, label),
-	    BOOL_MEMBER("needed", struct input_spec, is_needed)};
-	static const char *const types[] = {"text", "integer", "boolean", "json", NULL};
+	    TEXT_MEMBER("help", struct input_spec, help), OTHER_MEMBER("choices"),
+	    OTHER_MEMBER("default"), BOOL_MEMBER("needed", struct input_spec, is_needed)};
 	struct input_spec *in = out;
 	int type;
 
 	(void)p;
 	in->name = name;
 	if (loader_members(l, v, MEMBERS(members), in) == -1 ||
-	    manifest_type(l, v, types, &type) == -1)
+	    manifest_type(l, v, input_types, &type) == -1 ||
+	    manifest_texts(l, v, "choices", &in->choices, &in->nchoices) == -1)
 		return -1;
 	in->type = (enum input_type)type;
-	return 0;
+	in->other = json_object_get(v, "default");
+	return input_check(l, in);
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */
@@ -334,11 +365,12 @@ static int action_one(
 {
 	static const struct loader_member members[] = {
 	    NEEDED_TEXT_MEMBER("label", struct action, label),
-	    TEXT_MEMBER("help", struct action, help), OTHER_MEMBER("inputs"), OTHER_MEMBER("needs"),
-	    OTHER_MEMBER("request"), OTHER_MEMBER("auth"), OTHER_MEMBER("output"),
-	    OTHER_MEMBER("paging"), OTHER_MEMBER("items"), OTHER_MEMBER("single"),
-	    OTHER_MEMBER("answer"), OTHER_MEMBER("errors"), OTHER_MEMBER("pace"),
-	    OTHER_MEMBER("successWhen")};
+	    TEXT_MEMBER("help", struct action, help),
+	    BOOL_MEMBER("hidden", struct action, is_hidden), OTHER_MEMBER("inputs"),
+	    OTHER_MEMBER("needs"), OTHER_MEMBER("request"), OTHER_MEMBER("auth"),
+	    OTHER_MEMBER("output"), OTHER_MEMBER("paging"), OTHER_MEMBER("items"),
+	    OTHER_MEMBER("single"), OTHER_MEMBER("answer"), OTHER_MEMBER("errors"),
+	    OTHER_MEMBER("pace"), OTHER_MEMBER("successWhen")};
 	static const struct manifest_many inputs = {
 	    "inputs", READ_OBJECT, sizeof(struct input_spec), input_one};
 	const struct expr_language *language = l->language;

@@ -297,6 +297,7 @@ static void page_add_item(const struct poll_ask *ask, struct scope *s, int64_t l
 	if (id.n == 0 || id.n > LIMIT_EXTERNAL_ID_BYTES)
 		return item_leave(out, id.n == 0 ? "has no id" : "has an id that is too long");
 	*to = (struct webhook_item){.place = out->found.carried,
+	    .effects = {.erases = spec->erase != NULL && cond_holds(spec->erase, s)},
 	    .resource_type = str_from(spec->resource_type),
 	    .external_id = id,
 	    .data = spec->data == NULL ? item : expr_json(spec->data, s, false),
@@ -312,7 +313,9 @@ static void page_add_item(const struct poll_ask *ask, struct scope *s, int64_t l
 		out->found.ignored++;
 		return;
 	}
-	if (spec->has_lead) {
+	if (to->effects.erases) {
+		to->data = NULL;
+	} else if (spec->has_lead) {
 		item_fill_lead(&spec->lead, s, to);
 		if (to->is_lead && spec->lead.raw == NULL)
 			to->lead = item;

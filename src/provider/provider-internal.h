@@ -74,6 +74,9 @@ bool manifest_text(struct str text, void *out); /* a json_member's parse into a 
 /* A list of texts; absent is empty. */
 int manifest_texts(
     struct loader *l, const json_t *object, const char *key, const char ***out, size_t *n);
+/* The named member, a credential or a list of them, each declared; absent leaves *out as it is. */
+int manifest_credential_names(struct loader *l, const struct provider *p, const json_t *object,
+    const char *key, struct credential_names *out);
 /* The index of the named member in a list of words (NULL-terminated). An absent one is 0; an
  * unknown one is told of at the member. */
 int manifest_word(
@@ -105,8 +108,6 @@ const struct expr_language *manifest_language(
 bool item_type_is_valid(struct str t);
 /* Makes a lead of the item, if the rule's condition holds. */
 void item_fill_lead(const struct lead_rule *r, struct scope *s, struct webhook_item *item);
-
-const struct action *provider_find_action(const struct provider *p, const char *name);
 
 /* A scope with settings and request of a webhook. */
 void scope_of_webhook(
@@ -153,6 +154,10 @@ int action_build(const struct action_call *k, struct action_request *out, struct
 /* An answer to it, in whichever class it is. */
 void action_read(const struct action_call *k, const struct http_call *call,
     const struct http_answer *ans, struct call_result *out);
+/* Both, with the call between them: provider_action of an action at hand. *ans is what came, its
+ * status 0 where nothing did. */
+int action_run(struct app *app, const struct action_call *k, struct http_answer *ans,
+    struct call_result *out, struct err *err);
 /* What the request, and with an answer all of its parts, look at; and what an origin does. */
 void scope_of_call(struct scope *s, const struct action_call *k);
 void scope_of_provider(
@@ -178,4 +183,10 @@ const char *url_host(struct arena *a, const char *url);
 const char *url_resolve(struct arena *a, const char *url, const char *reference);
 /* The URL without those parameters that hold one of the credentials. */
 const char *url_without_secrets(struct arena *a, const struct access *c, const char *url);
+
+/* One value; null is none of it. */
+int input_check_value(const struct input_spec *spec, const json_t *v, struct json_reader *in);
+/* The inputs given, and what the others are where they are not given; owned by the arena, or inputs
+ * itself. */
+json_t *action_inputs(struct arena *a, const struct action *act, const json_t *inputs);
 #endif

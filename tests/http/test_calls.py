@@ -78,6 +78,7 @@ class Batchy:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # who takes no more of an answer hangs up
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = "http://127.0.0.1:%d" % self.server.server_port
 
@@ -118,6 +119,15 @@ def fetches_left(connection):
                              " UNHEX(REPLACE('%s', '-', ''))" % connection["id"])[0][0])
 
 
+def all_fetched(connection):
+    try:
+        wait_until_none(lambda: fetches_left(connection), what="fetches")
+    except AssertionError as e:
+        raise AssertionError("%s: %s" % (e, product().sql(
+            "SELECT state, HEX(lease_id), run_at / 1e6 - UNIX_TIMESTAMP(), attempts, tries, deaths, last_error FROM jobs"
+            " WHERE kind = 'record.fetch'"))) from e
+
+
 def names_of(kind):
     got, cursor = {}, None
     while True:
@@ -138,7 +148,7 @@ def _():
     send(connection, [{"type": "contact", "id": ids[i % 40], "n": "e%d" % i} for i in range(100)])
     wait_until(lambda: peer.calls, what="the first call")
     peer.may_answer.set()
-    wait_until_none(lambda: fetches_left(connection), what="fetches")
+    all_fetched(connection)
     asked = [i for _, got in peer.calls for i in got]
     true(len(peer.calls) <= 4, "%d calls: %s" % (len(peer.calls), [len(c[1]) for c in peer.calls]))
     equal(sorted(set(asked)), sorted(ids))
@@ -150,7 +160,7 @@ def _():
 def _():
     peer, connection = connected()
     send(connection, [{"type": "deal", "id": "d%d" % i, "n": "d%d" % i} for i in range(5)])
-    wait_until_none(lambda: fetches_left(connection), what="fetches")
+    all_fetched(connection)
     equal(sorted(p for p, _ in peer.calls), ["/v1/one/d%d" % i for i in range(5)])
     equal(names_of("deal")["d3"], "name of d3")
 
@@ -160,7 +170,7 @@ def _():
     peer, connection = connected()
     peer.bad, peer.gone = {"b3"}, {"b5"}
     send(connection, [{"type": "contact", "id": "b%d" % i, "n": "b%d" % i} for i in range(8)])
-    wait_until_none(lambda: fetches_left(connection), what="fetches")
+    all_fetched(connection)
     names = names_of("contact")
     equal({i: names["b%d" % i] for i in range(8)},
           {i: None if i in (3, 5) else "name of b%d" % i for i in range(8)})
@@ -178,7 +188,7 @@ def _():
     peer.status = 200
     product().sql("UPDATE jobs SET run_at = 1 WHERE kind = 'record.fetch' AND state = 'ready';"
                   " UPDATE job_breakers SET probe_at = 1")
-    wait_until_none(lambda: fetches_left(connection), what="fetches")
+    all_fetched(connection)
     names = names_of("contact")
     equal([names["c%d" % i] for i in range(30)], ["name of c%d" % i for i in range(30)])
 

@@ -283,7 +283,7 @@ static void wrong_ones_say_where(void)
 		"{\"$when\":{\"if\":{\"ref\":\"box.n\",\"equals\":\"{crate.n}\"},\"then\":1}}",
 		"$when.if", "\"crate\" is not known here"},
 	    {__LINE__, &usual, "{\"a\":{\"$raw\":\"x\"}}", "a", "$raw stands only where"},
-	    {__LINE__, &usual, "{\"$each\":{\"of\":\"box\",\"map\":1}}", "$each.as", "is missing"},
+	    {__LINE__, &usual, "{\"$each\":{\"of\":\"box\",\"map\":1}}", "$each.as", "is needed"},
 	    {__LINE__, &usual, "{\"$each\":{\"of\":\"box\",\"as\":\"a.b\",\"map\":1}}", "$each",
 		"a loop's name is of"},
 	    {__LINE__, &usual, "{\"$each\":{\"of\":\"box\",\"as\":\"x\"}}", "$each",
