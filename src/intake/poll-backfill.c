@@ -14,7 +14,6 @@
 #define RUN_BUDGET_US (5 * SECOND_US)
 #define BACKOFF_FIRST_MS 30000
 #define BACKOFF_MOST_MS INT64_C(3600000)
-#define WAIT_MOST_MS INT64_C(86400000)
 #define TRIES_MOST 12 /* of one page */
 
 const struct task_kind poll_backfill_task = {.name = "backfill",
@@ -211,9 +210,7 @@ static int backfill_fail_call(struct backfilling *b, const struct call_result *r
 	int tries = b->job->tries + 1;
 
 	if (res->class == CALL_RATE_LIMITED)
-		return backfill_rest(b,
-		    retry_wait_ms(tries, BACKOFF_FIRST_MS, WAIT_MOST_MS, res->retry_after_ms),
-		    false, err);
+		return backfill_rest(b, poll_limited_ms(tries, res->retry_after_ms), false, err);
 	if ((res->class == CALL_RETRY || res->class == CALL_NOT_YET) && tries < TRIES_MOST)
 		return backfill_rest(
 		    b, retry_wait_ms(tries, BACKOFF_FIRST_MS, BACKOFF_MOST_MS, -1), true, err);

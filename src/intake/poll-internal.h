@@ -66,6 +66,9 @@ int poll_take_write(
     struct db *db, struct poll_take *t, struct poll_counts *counts, struct err *err);
 /* The transaction has failed: was it for an item that will be left out now? Then err is cleared. */
 bool poll_take_try_again(struct poll_take *t, struct err *err);
+/* How long who was asked to call less often waits: as long as it was asked to, where it was told.
+ */
+int64_t poll_limited_ms(int attempt, int64_t retry_after_ms);
 /* Did the call itself fail, rather than whom it called? */
 static inline bool poll_refused(const struct call_result *res)
 {

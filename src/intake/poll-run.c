@@ -23,7 +23,6 @@
 #define RUN_CALLS 10
 #define BACKOFF_FIRST_MS 30000
 #define BACKOFF_MOST_MS INT64_C(3600000)
-#define WAIT_MOST_MS INT64_C(86400000) /* of what a provider asks for */
 #define FAILURES_OF_A_PAGE 3
 
 struct poll_run {
@@ -175,8 +174,7 @@ static int step_fail_call(struct poll_step *s, const struct call_result *res, st
 
 	switch (res->class) {
 	case CALL_RATE_LIMITED:
-		wait_ms = retry_wait_ms(
-		    s->row.failures + 1, BACKOFF_FIRST_MS, WAIT_MOST_MS, res->retry_after_ms);
+		wait_ms = poll_limited_ms(s->row.failures + 1, res->retry_after_ms);
 		run_hold(s->run, wait_ms);
 		break;
 	case CALL_RETRY:

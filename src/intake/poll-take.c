@@ -1,7 +1,12 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "intake/poll-internal.h"
+#include "job/retry.h"
 #include "record/record.h"
+
+#define LIMITED_FIRST_MS 30000
+#define LIMITED_TOLD_MS 1000
+#define LIMITED_MOST_MS INT64_C(86400000)
 
 static void take_fill(struct poll_take *t)
 {
@@ -55,6 +60,12 @@ bool poll_take_try_again(struct poll_take *t, struct err *err)
 	t->tried = t->store.nrefused;
 	err_clear(err);
 	return true;
+}
+
+int64_t poll_limited_ms(int attempt, int64_t retry_after_ms)
+{
+	return retry_wait_ms(attempt, retry_after_ms >= 0 ? LIMITED_TOLD_MS : LIMITED_FIRST_MS,
+	    LIMITED_MOST_MS, retry_after_ms);
 }
 
 const char *poll_take_note(const struct poll_take *t)
