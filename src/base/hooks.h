@@ -10,6 +10,7 @@ struct app;
 struct arena;
 struct chrome_badge;
 struct chrome_nav;
+struct connection;
 struct err;
 struct job;
 struct job_kind;
@@ -53,6 +54,14 @@ typedef int breaker_opened_fn(
  */
 typedef int tell_connections_fn(struct req *r, json_t *connections, struct err *err);
 
+/* connection/connection.h: told within the transaction that makes a connection, changes it or, with
+ * is_gone, removes it; c is as it is then. */
+typedef int connection_changed_fn(
+    struct app *app, struct arena *a, const struct connection *c, bool is_gone, struct err *err);
+/* connection/connection-pages.h: adds what it knows of a connection to its page. */
+typedef int tell_connection_fn(
+    struct req *r, const struct connection *c, json_t *data, struct err *err);
+
 /* html/chrome.h: what failed, for the badges of the navigation. */
 typedef size_t nav_badges_fn(struct req *r, struct chrome_badge *out, size_t max);
 
@@ -72,6 +81,8 @@ struct hooks {
 	const struct chrome_nav *nav, *settings;
 	nav_badges_fn *nav_badges;
 	tell_connections_fn *tell_connections;
+	connection_changed_fn *const *connection_changed;
+	tell_connection_fn *const *tell_connection;
 };
 
 #endif
