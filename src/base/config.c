@@ -59,6 +59,8 @@ static const struct config_key config_keys[] = {
 	.doc = "sockets and locks of this host alone; empty is a folder in state_dir that bears "
 	       "the host's name"},
     {TEXT(providers_dir, CONNECT_DATADIR "/providers"), .doc = "provider manifests"},
+    {TEXT(provider_versions, ""),
+	.doc = "provider=version, …: versions of their APIs in place of the manifests'"},
     {TEXT(templates_dir, CONNECT_DATADIR "/templates"), .doc = "page templates"},
     {TEXT(static_dir, CONNECT_DATADIR "/static"), .doc = "style sheets, scripts, icons"},
     {TEXT(migrations_dir, CONNECT_DATADIR "/migrations"), .doc = "database migrations"},
@@ -91,7 +93,8 @@ static const struct config_key config_keys[] = {
 	       "account's others need; 0 is as many as the account's"},
     {NUMBER(rate_login_per_minute, 10, 1, 1000000),
 	.doc = "failed sign-ins of one email from one network"},
-    {NUMBER(webhook_body_bytes, 1048576, 1024, 1048576), .doc = "longest webhook body"},
+    {NUMBER(webhook_body_bytes, 8388608, 1024, 8388608),
+	.doc = "longest webhook body; each provider has a limit of its own, mostly 1048576"},
     {NUMBER(imports_open, 20, 1, 1000),
 	.doc = "imports that an account may have unfinished, drafts included"},
     {NUMBER(imports_open_bytes, 8589934592, 1048576, 1099511627776),

@@ -19,6 +19,15 @@ enum provider_root {
 	ROOT_OUTPUT,
 	ROOT_HEADER, /* from: struct http_pairs, names in lower case */
 	ROOT_QUERY,  /* from: struct http_pairs */
+	ROOT_VERSION,
+	ROOT_CONNECTION,
+	ROOT_NOW, /* microseconds, as a JSON integer: a read time */
+	ROOT_ITEM,
+	ROOT_FORM,
+	ROOT_RECORD,
+	ROOT_RECORDS,
+	ROOT_PAGE,
+	ROOT_POLL,
 	ROOT_LEAD,
 };
 #define ROOT_BIT(root) EXPR_ROOT_BIT(root)
@@ -44,6 +53,7 @@ enum setting_type {
 	SETTING_TYPE,
 	SETTING_HEADER,    /* the name of one */
 	SETTING_CONDITION, /* of provider_check_success */
+	SETTING_HOST,      /* one below a suffix, in lower case */
 };
 const char *setting_type_name(enum setting_type type);
 struct setting_spec {
@@ -53,6 +63,7 @@ struct setting_spec {
 	int64_t min, max;
 	const char **choices;
 	size_t nchoices;
+	const char *suffix;           /* SETTING_HOST: ".myshopify.com" */
 	struct setting_spec *members; /* SETTING_OBJECT */
 	size_t nmembers;
 };
@@ -66,6 +77,11 @@ struct credential_rule {
 
 /* ---- webhooks ----------------------------------------------------------------------------- */
 enum signature_kind { SIGNATURE_HMAC, SIGNATURE_HASH, SIGNATURE_TOKEN };
+/* Credentials, of the connection or its app, in the order in which they are looked at. */
+struct credential_names {
+	const char **v;
+	size_t n;
+};
 enum signed_part {
 	PART_TEXT,
 	PART_BODY,
@@ -80,6 +96,13 @@ struct signature_part {
 	enum signed_part kind;
 	struct str text; /* PART_TEXT; PART_HEADER: the name */
 };
+/* How a sender wrote the query of the URL that it signed. */
+enum url_query {
+	URL_QUERY_AS_IS,
+	URL_QUERY_QUOTE_ENCODED, /* ' is %27 */
+	URL_QUERY_REENCODED,     /* decoded, and encoded again: a blank is %20, ' is itself */
+	URL_QUERY_FORMS
+};
 enum time_unit { TIME_SECONDS, TIME_MILLISECONDS, TIME_ISO };
 struct signature {
 	struct cond *when; /* NULL: when the header is there */
@@ -87,7 +110,7 @@ struct signature {
 	struct expr *header, *prefix, *algorithm, *encoding, *token;
 	struct expr *parameter; /* of the query, that holds the token */
 	const char *optional_prefix;
-	const char *secret; /* credential key */
+	struct credential_names secrets; /* any of them may have signed */
 	const char *secret_prefix;
 	bool secret_is_base64;
 	/* entries of a header with several, e.g. Stripe's "t=1,v1=ab": separated, signature and
@@ -104,9 +127,11 @@ struct signature {
 	const char *url_decode; /* characters whose escapes are decoded in the URL before signing */
 	bool is_outdated;       /* no longer good once the sender has used one that is not */
 	bool url_ports;         /* try the URL as is, without port, with the default port */
+	unsigned url_queries;   /* 1 << enum url_query of those to try */
 	const char *body_hash_parameter; /* query parameter holding the body's SHA-256 in hex */
 };
 struct answer_spec {
+	struct cond *when; /* of the answers to webhooks: the first for which it holds */
 	int64_t status;
 	const char *content_type;
 	struct expr *text, *json;
@@ -116,15 +141,22 @@ struct handshake {
 	enum http_method method;
 	struct cond *when;
 	struct expr *token;
-	const char *token_credential;
-	struct expr *hmac_of; /* its hex HMAC-SHA256 is {output.hmac} */
-	const char *hmac_credential;
+	struct credential_names token_credentials; /* any of them may be the token */
+	struct expr *hmac_of;                      /* its hex HMAC-SHA256 is {output.hmac} */
+	struct credential_names hmac_credentials;  /* the first that is there is the key */
+	struct cond *prefers; /* over a candidate's settings: is it asked first? */
 	bool is_signed;
+	bool is_open; /* anybody may ask: it answers a constant */
 	struct answer_spec answer;
 };
 struct account_rule {
 	struct loops loops;
 	struct expr *id;
+};
+/* Things that are known, and left alone. */
+struct ignore_rule {
+	struct loops loops;
+	struct cond *when;
 };
 struct item_rule {
 	struct loops loops;
@@ -141,6 +173,8 @@ struct item_rule {
 	const json_t *walks; /* its "for" as written */
 	size_t group;        /* the first rule that walks the same things */
 	bool has_lead, wants_details;
+	bool stores; /* a record or a lead */
+	struct item_effects effects;
 	struct cond *details_when;
 	struct {
 		struct cond *when;
@@ -153,11 +187,24 @@ enum body_kind { BODY_JSON, BODY_FORM, BODY_EMPTY, BODY_BY_TYPE };
 enum auth_type { AUTH_NONE, AUTH_BEARER, AUTH_HEADER, AUTH_BASIC, AUTH_QUERY, AUTH_SETTINGS };
 struct auth {
 	enum auth_type type;
-	const char *name, *prefix, *credential, *username, *password;
+	struct cond *when; /* over the settings */
+	const char *name, *prefix, *credential;
+	/* Each a credential, or a text with credentials in braces: "{username}/token". */
+	const char *username, *password;
+};
+struct auths { /* all that can apply */
+	struct auth *v;
+	size_t n;
+};
+/* The hex HMAC of a credential with another for its key. */
+struct hmac_value {
+	enum hash_alg algorithm;
+	const char *algorithm_name, *key, *of;
 };
 struct named_expr {
 	const char *name;
 	struct expr *value;
+	struct hmac_value *hmac; /* instead of the value; or NULL */
 };
 enum input_type {
 	INPUT_TEXT,
@@ -176,19 +223,51 @@ struct input_spec {
 	size_t nchoices;
 	json_t *other; /* what it is where it is not given; NULL: absent */
 };
+enum wait_unit { WAIT_SECONDS, WAIT_MILLISECONDS, WAIT_MINUTES, WAIT_UNTIL };
 struct error_rule {
 	struct cond *when;
-	const char *class_name;
 	enum call_class class;
-	int64_t retry_after_ms; /* -1: not said */
-	const char *text;       /* for people, in place of the answer; or NULL */
+	int64_t retry_after_ms;   /* -1: not said */
+	struct expr *retry_after; /* goes before it, where it is there */
+	enum wait_unit retry_after_unit;
+	const char *text; /* for people, in place of the answer; or NULL */
+};
+/* How much of what is allowed is used up: of a limit so many used, or so many that remain. */
+struct pace_rule {
+	struct expr *used, *limit, *remaining, *reset_ms;
+};
+enum answer_kind { ANSWER_JSON, ANSWER_CSV, ANSWER_TEXT, ANSWER_NONE, ANSWER_BYTES };
+struct answer_wish {
+	enum answer_kind kind;
+	bool must_exist;
+	int64_t max_bytes;       /* 0: LIMIT_HTTP_ANSWER */
+	struct cond *empty_when; /* an answer without a list is one of no items */
+};
+enum paging_kind {
+	PAGING_CURSOR,
+	PAGING_OFFSET,
+	PAGING_PAGE,
+	PAGING_LAST_ITEM,
+	PAGING_NEXT_URL,
+	PAGING_LINK,
+	PAGING_SINGLE /* there is one page */
 };
 struct paging {
 	bool is_declared;
-	struct expr *items, *cursor;
+	enum paging_kind kind;
+	struct expr *items;
+	struct expr *cursor; /* also the id of the last item, or the next URL */
 	struct cond *more;
-	const char *input; /* the input that takes the cursor */
+	const char
+	    *input; /* the input that takes the cursor; NULL: it is a URL (PAGING_CURSOR_INPUT) */
+	int64_t first; /* offset or page */
+	struct expr *count, *total;
+	const char *rel;
+	struct expr *token; /* for the next round of a poll: on the last page only */
 };
+/* The input by which pages are asked for whose cursor is a URL. */
+#define PAGING_CURSOR_INPUT "cursor"
+enum form_style { FORM_JSON, FORM_BRACKETS, FORM_REPEAT };
 struct action {
 	const char *name, *label, *help;
 	bool is_hidden; /* of the engine alone: people neither see nor run it */
@@ -196,20 +275,56 @@ struct action {
 	size_t ninputs;
 	const char **needs; /* credentials */
 	size_t nneeds;
-	struct expr *method, *url, *path, *extra_headers, *json;
-	struct expr *text; /* the body as it stands */
-	struct named_expr *query, *headers, *form;
-	size_t nquery, nheaders, nform;
-	const struct auth *auth;
+	struct expr *method, *url, *path, *extra_headers, *json, *form, *text;
+	struct named_expr *query, *headers;
+	size_t nquery, nheaders;
+	enum form_style form_style;
+	int64_t timeout_ms; /* 0: the manifest's */
+	bool is_unsigned;   /* it carries no credentials */
+	const struct auths *auths;
+	struct answer_wish answer;
 	struct expr *output;
 	struct expr *success_when; /* gives the condition, or nothing */
 	struct paging paging;
 	struct error_rule *errors;
 	size_t nerrors;
+	struct pace_rule *pace; /* instead of the manifest's */
+	size_t npace;
+};
+/* What all actions send, unless they name it themselves. */
+struct request_defaults {
+	struct named_expr *query, *headers;
+	size_t nquery, nheaders;
+	int64_t timeout_ms;
 };
 struct details {
 	const char *resource_type, *action;
 	struct expr *record, *updated_at;
+	/* Many at a time, by a list action that takes their "ids"; NULL: one by one. */
+	const char *batch_action;
+	int64_t batch_max;
+	struct expr *batch_key; /* the id, over an item */
+};
+/* Many records in one call. */
+struct batch_result_rule {
+	struct loops loops;
+	struct expr *key;
+	bool is_by_position;
+	struct cond *ok;
+	struct expr *id, *error, *class;
+};
+struct batch {
+	const char *name, *action;
+	int64_t max;
+	struct expr *input, *key;
+	struct batch_result_rule *results;
+	size_t nresults;
+};
+/* The forms whose leads a connection may have, and how those are listed. */
+struct forms {
+	const char *action; /* NULL: none are declared */
+	struct expr *id, *name, *status, *country;
+	const char *leads_action, *leads_input, *leads_since;
 };
 
 /* ---- leads -------------------------------------------------------------------------------- */
@@ -217,10 +332,14 @@ struct lead_name {
 	const char *field; /* compared without case */
 	const char *to;    /* a member of the normalized form; NULL: kept raw only */
 };
+struct lead_group { /* a list of fields */
+	struct loops loops;
+	struct expr *name, *value;
+};
 struct lead_rules {
 	bool is_declared;
-	struct loops loops; /* a list of fields … */
-	struct expr *name, *value;
+	struct lead_group *groups; /* lists of fields … */
+	size_t ngroups;
 	struct expr *object; /* … or an object of them */
 	struct lead_name *names;
 	size_t nnames;
@@ -267,8 +386,16 @@ struct provider {
 	size_t ncredential_rules;
 	struct setting_spec *settings;
 	size_t nsettings;
+	const char *version;     /* of the provider's API: {version}; NULL: none is declared */
+	int64_t version_ends_us; /* TIME_NONE: nobody knows */
 	struct expr *origin;
-	struct auth auth;
+	const char **origin_patterns; /* of origins that come from answers */
+	size_t norigin_patterns;
+	struct auths auths;
+	bool asks_sign_in; /* settings.auth decides how calls sign in */
+	struct request_defaults defaults;
+	struct pace_rule *pace;
+	size_t npace;
 	enum body_kind body;
 	struct signature *signatures;
 	size_t nsignatures;
@@ -276,13 +403,20 @@ struct provider {
 	size_t nhandshakes;
 	struct account_rule *accounts;
 	size_t naccounts;
+	struct ignore_rule *ignored;
+	size_t nignored;
 	struct item_rule *items;
 	size_t nitems;
-	struct answer_spec answer; /* status 0: none of its own */
+	struct answer_spec *answers; /* its own to a 200; none: ours */
+	size_t nanswers;
+	int64_t webhook_bytes; /* the longest body that it sends */
 	struct action *actions;
 	size_t nactions;
 	struct details *details;
 	size_t ndetails;
+	struct batch *batches;
+	size_t nbatches;
+	struct forms forms;
 	const char *test_action;
 	struct error_rule *errors;
 	size_t nerrors;
@@ -300,6 +434,7 @@ const struct credential_spec *manifest_credential(const struct provider *p, cons
 const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key);
 /* Is it declared, whether the connection's or, "app.KEY", the app's? */
 bool manifest_has_credential(const struct provider *p, const char *key);
+bool credential_names_have(const struct credential_names *names, const char *key);
 
 /* ---- what others ask of actions ------------------------------------------------------------ */
 

@@ -14,6 +14,7 @@ struct provider;
  * has neither credentials nor settings. */
 struct access {
 	const char *external_account_id; /* or "" */
+	const char *id, *webhook_url;    /* the connection's, as texts; or NULL */
 	bool is_strict; /* the sender has signed with a scheme that makes others outdated */
 	json_t *settings;
 	json_t *credentials; /* decrypted: never logged, never shown */
@@ -53,11 +54,17 @@ const char *access_secret(
 
 /* Loads and compiles every *.json of dir. ERR_INVALID names file, JSON path and reason. */
 struct providers *providers_load(struct arena *a, const char *dir, struct err *err);
+/* The operator's versions of APIs in place of the manifests': "meta_lead_ads=v27.0, …", once,
+ * before they are used. ERR_INVALID: no such provider, or its manifest has no version. */
+int providers_set_versions(
+    struct arena *a, struct providers *ps, const char *list, struct err *err);
 const struct provider *provider_find(const struct providers *ps, struct str name);
 size_t providers_count(const struct providers *ps);
 const struct provider *provider_at(const struct providers *ps, size_t i);
 const char *provider_name(const struct provider *p);
 const char *provider_display_name(const struct provider *p);
+/* The version of its API that is called, and when that ends, or TIME_NONE; NULL: it has none. */
+const char *provider_version(const struct provider *p, int64_t *ends_us);
 bool provider_can(const struct provider *p, const char *capability);
 /* {name,displayName,category,isAvailable,requiresOAuth,capabilities}; a new reference. */
 json_t *provider_json(const struct provider *p);
@@ -74,17 +81,28 @@ struct webhook { /* a received request, as the engine needs it */
 	const char *notes; /* what there is to say of how it was read, for people; or NULL */
 	json_t *payload;   /* set by webhook_parse */
 };
-/* Undoes the request's Content-Encoding: ERR_LIMIT where that makes more than LIMIT_BODY_WEBHOOK,
+/* The longest body that it sends, in bytes, whether coded or not. */
+uint64_t webhook_body_limit(const struct provider *p);
+/* Undoes the request's Content-Encoding: ERR_LIMIT where that makes more than webhook_body_limit,
  * ERR_MALFORMED where the body is not so coded, and stays as it is. */
-int webhook_decode(struct arena *a, struct webhook *w, struct err *err);
+int webhook_decode(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
 /* Parses the body as the manifest says (JSON as genuine senders write it, form → object, empty →
  * {}): ERR_MALFORMED, ERR_LIMIT. */
 int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
-/* A handshake (GET, or a challenge in a POST body): 1 answered into w->req's answer, 0 not one, -1
- * refused (403 answered). connections: those it may match; *matched: which of them was answered to
- * (may be NULL). */
-int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
-    const struct access *const *connections, size_t n, size_t *matched);
+/* The handshake that a request is (a GET, or a challenge in a POST body); NULL: it is none. Whom it
+ * is for has to be found: among candidates, connections or apps, until one matches. */
+struct handshake;
+const struct handshake *handshake_find(
+    const struct provider *p, struct arena *a, const struct webhook *w);
+/* Is it for nobody? Then it is answered without one. */
+bool handshake_is_open(const struct handshake *h);
+/* The candidate that it is for: the token is its own, or the signature (which a POST always needs);
+ * n: none. */
+size_t handshake_match(const struct provider *p, const struct handshake *h, struct arena *a,
+    const struct webhook *w, const struct access *const *candidates, size_t n);
+/* Answers; c is whom it is for, NULL where it is open. */
+int handshake_answer(
+    const struct handshake *h, struct req *r, const struct webhook *w, const struct access *c);
 /* The external account ids a payload names, without repeats (Meta page ids, HubSpot portal ids…).
  * 0, or -1: they are more than LIMIT_WEBHOOK_ACCOUNTS. */
 int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
@@ -119,6 +137,14 @@ int webhook_check_settings(
 int webhook_check_secret(const struct provider *p, struct arena *a, const json_t *credentials,
     json_t *settings, struct err *err);
 
+/* What an item does besides, or instead of being stored. */
+struct item_effects {
+	bool erases;        /* the record and the lead of its type and id go, with their history */
+	const char *status; /* "expired": that of the connection; NULL: it stays */
+	const char *reason; /* for people */
+	const char *poll;   /* that poll runs now; NULL: none */
+};
+
 /* What is made of one thing in a payload. Text is arena-owned. */
 struct webhook_item {
 	size_t place;             /* of the thing among those that the payload carries, from 1 */
@@ -127,7 +153,7 @@ struct webhook_item {
 	struct str external_id;
 	struct str event_type;       /* "lead.received", "contact.propertyChange", … */
 	struct str dedupe_key;       /* the provider's own event id or parts joined by '|' */
-	json_t *data;                /* the record's payload */
+	json_t *data;                /* the record's payload; NULL: it is not stored */
 	int64_t provider_updated_us; /* TIME_NONE: not told */
 	bool is_time_odd;            /* told as something that is no time */
 	bool is_lead;
@@ -136,6 +162,7 @@ struct webhook_item {
 	struct str form_id, ad_id, campaign_id;
 	int64_t created_us; /* the provider's time of the lead, or TIME_NONE */
 	bool needs_details; /* and the connection has what the fetch needs */
+	struct item_effects effects;
 };
 /* All that a payload carries for a connection: what is taken, and what is not. */
 struct webhook_found {
@@ -154,8 +181,8 @@ void webhook_items(const struct provider *p, struct arena *a, const struct webho
     const struct access *c, struct webhook_found *out);
 /* The body, status and type a provider wants to its 200 ({"received":…} otherwise): true when it
  * has its own. */
-bool webhook_answer(
-    const struct provider *p, int *status, const char **content_type, struct str *body);
+bool webhook_answer(const struct provider *p, struct arena *a, const struct webhook *w, int *status,
+    const char **content_type, struct str *body);
 
 /* ---- calls to the provider ---------------------------------------------------------------- */
 /* A condition over `status` and `answer` that an action asks for besides 2xx ("successWhen"), as
@@ -167,9 +194,13 @@ enum call_class {
 	CALL_OK,
 	CALL_RETRY,
 	CALL_RATE_LIMITED,
-	CALL_AUTH,
+	CALL_AUTH, /* the credentials are refused */
 	CALL_FATAL,
-	CALL_NOT_YET /* what is asked for is not to be seen so far; nothing ails the peer */
+	CALL_NOT_YET,    /* what is asked for is not to be seen so far; nothing ails the peer */
+	CALL_REFRESH,    /* the access token is no longer good: a new one may be */
+	CALL_PERMISSION, /* who calls may not, until somebody grants it */
+	CALL_CONFLICT,   /* it is there already, or was changed by others */
+	CALL_NOT_FOUND   /* it is not there, or no longer */
 };
 /* By class; NULL-terminated: "rateLimited". */
 extern const char *const call_class_names[];
@@ -179,6 +210,7 @@ struct call_result {
 	enum call_class class;
 	int status;             /* 0: no answer */
 	int64_t retry_after_ms; /* -1: unknown */
+	int64_t pace_ms;        /* the limit is near: so long before the next call; 0: it is not */
 	const char *error;      /* a sentence for people; no secret */
 	struct str answer;      /* what the body begins with, no secret in it; {NULL,0}: nothing */
 	json_t *output;         /* CALL_OK: the action's output */
@@ -188,7 +220,9 @@ struct call_result {
 };
 /* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error
  * rules applied. One attempt. Always fills out; 0, or -1 with err when the manifest has no such
- * action or inputs are wrong. */
+ * action or inputs are wrong. A list's output is {items, nextCursor}: the cursor (null: this was
+ * the last page) goes into the input that provider_page_input names. A write that was taken and
+ * gives nothing has the output null. */
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
     const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
     struct err *err);
@@ -217,8 +251,43 @@ int provider_proxy(struct app *app, struct arena *a, const struct provider *p,
  * can be called. */
 const char *provider_action_lacks(
     struct arena *a, const struct provider *p, const struct access *c, const char *action);
+/* The input by which the action is asked for its next page: "after"; NULL: it has but one. */
+const char *provider_page_input(const struct provider *p, const char *action);
+/* Does an origin that an answer has told match the manifest's "originPattern"? Where there is none
+ * any does. */
+bool provider_origin_is_allowed(const struct provider *p, struct arena *a, const char *url);
 /* Fetch-details action of a resource type: name, or NULL. Its input is {"id": the external id}. */
 const char *provider_details_action(const struct provider *p, const char *resource_type);
+/* Details of many at once: the action that takes their external ids as the input DETAILS_IDS, and
+ * how many it takes; NULL: they are fetched one by one. */
+const char *provider_details_batch(
+    const struct provider *p, const char *resource_type, size_t *max);
+#define DETAILS_IDS "ids"
+bool provider_batches_details(const struct provider *p); /* of any type */
+/* What such an action's output holds of that id: what the single action's output would be. NULL: it
+ * has none of it. */
+json_t *provider_details_of(const struct provider *p, struct arena *a, const char *resource_type,
+    const json_t *output, struct str id);
+
+/* Records written in one call, by the manifest's "batches": the action, and how many it takes at
+ * most; NULL: there is no such batch. */
+const char *provider_batch_action(const struct provider *p, const char *name, size_t *max);
+/* Its inputs for a list of records. */
+json_t *provider_batch_inputs(const struct provider *p, struct arena *a, const struct access *c,
+    const char *name, const json_t *records);
+/* What came of each of them, by the call's result. A call that failed failed for all. */
+struct batch_result {
+	enum call_class class;
+	const char *id, *error; /* or NULL */
+	bool is_told;           /* of this very record */
+};
+struct batch_result *provider_batch_results(const struct provider *p, struct arena *a,
+    const struct access *c, const char *name, const json_t *records, const struct call_result *res);
+
+/* {id,name,status,country} of an item of the forms' list, without what it does not tell; NULL: it
+ * has no id. */
+json_t *provider_form(const struct provider *p, struct arena *a, json_t *form);
+
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized
  * form, by the manifest's lead rules:
  * {email,firstName,lastName,fullName,phoneNumber,company,rawFieldData{},customFields{},formId,
