@@ -42,7 +42,8 @@ static int hubspot_refuse(struct play_call *c, enum refusal why, const char *tex
 static void hubspot_headers(struct play_call *c)
 {
 	res_header(c->r, "X-HubSpot-RateLimit-Max", "190");
-	res_header(c->r, "X-HubSpot-RateLimit-Remaining", "189");
+	res_headerf(
+	    c->r, "X-HubSpot-RateLimit-Remaining", "%lld", (long long)(190 - play_used(c, 190)));
 	res_header(c->r, "X-HubSpot-RateLimit-Interval-Milliseconds", "10000");
 	res_header(c->r, "X-HubSpot-RateLimit-Daily", "650000");
 	res_header(c->r, "X-HubSpot-RateLimit-Daily-Remaining", "649000");

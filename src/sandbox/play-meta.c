@@ -445,7 +445,6 @@ static const struct play_event meta_events[] = {
 static const struct play_switch meta_switches[] = {
     {"fresh_leads", SWITCH_NUMBER,
 	"so many look-ups of a lead say that it does not exist (100/33), as with fresh ones"},
-    {"usage", SWITCH_NUMBER, "the headers of usage say so many percent"},
 };
 
 static void meta_seed(struct play_call *c)

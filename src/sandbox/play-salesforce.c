@@ -4,7 +4,6 @@
 
 #define QUERY_PAGE 2000
 #define COLLECTION_MAX 200
-#define LIMIT_USED "api-usage=113/5000000"
 
 static int salesforce_errors(struct play_call *c, int status, const char *code, const char *text)
 {
@@ -37,7 +36,8 @@ static int salesforce_refuse(struct play_call *c, enum refusal why, const char *
 
 static void salesforce_headers(struct play_call *c)
 {
-	res_header(c->r, "Sforce-Limit-Info", LIMIT_USED);
+	res_headerf(
+	    c->r, "Sforce-Limit-Info", "api-usage=%lld/5000000", (long long)play_used(c, 5000000));
 }
 
 static const char *salesforce_param(struct play_call *c, const char *name)

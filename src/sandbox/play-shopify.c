@@ -37,7 +37,7 @@ static int shopify_refuse(struct play_call *c, enum refusal why, const char *tex
 
 static void shopify_headers(struct play_call *c)
 {
-	res_header(c->r, "X-Shopify-Shop-Api-Call-Limit", "1/40");
+	res_headerf(c->r, "X-Shopify-Shop-Api-Call-Limit", "%lld/40", (long long)play_used(c, 40));
 	res_header(c->r, "X-Shopify-API-Version", "2026-10");
 }
 

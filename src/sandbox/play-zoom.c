@@ -42,7 +42,7 @@ static int zoom_refuse(struct play_call *c, enum refusal why, const char *text)
 static void zoom_headers(struct play_call *c)
 {
 	res_header(c->r, "X-RateLimit-Limit", "60");
-	res_header(c->r, "X-RateLimit-Remaining", "59");
+	res_headerf(c->r, "X-RateLimit-Remaining", "%lld", (long long)(60 - play_used(c, 60)));
 }
 
 /* ---- lists -------------------------------------------------------------------------------- */

@@ -165,6 +165,8 @@ int play_refuse(struct play_call *c, enum refusal why, const char *text);
 bool play_is(const struct play_call *c, const char *name);
 int64_t play_switch_number(const struct play_call *c, const char *name, int64_t otherwise);
 const char *play_switch_text(const struct play_call *c, const char *name); /* NULL: not set */
+/* Of `limit` calls those that are used, as the switch usage has it; else 1. */
+int64_t play_used(const struct play_call *c, int64_t limit);
 /* A number that counts down to 0 with each use: true while it is above. */
 bool play_switch_use(struct play_call *c, const char *name);
 /* All of a provider: {"switches":[{name,kind,label,value}]}; a new reference. */
