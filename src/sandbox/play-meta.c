@@ -341,6 +341,15 @@ static int graph_object_edge(struct graph *g)
 	return unknown_object(g);
 }
 
+/* The Conversions API: all events are taken. */
+static int graph_take_events(struct graph *g)
+{
+	return res_json(g->r, 200,
+	    json_pack("{s:I,s:s}", "events_received",
+		(json_int_t)json_array_size(json_object_get(g->c->body, "data")), "fbtrace_id",
+		"Asandbox"));
+}
+
 /* ---- the play ----------------------------------------------------------------------------- */
 
 /* The path's segments after the version: an id and perhaps an edge. */
@@ -373,6 +382,8 @@ static int meta_handle(struct play_call *c)
 		return graph_failed(&g);
 	if (!graph_let_in(c, &rc))
 		return rc;
+	if (str_is(g.edge, "events") && c->r->method == HTTP_POST)
+		return graph_take_events(&g);
 	return graph_object_edge(&g);
 }
 

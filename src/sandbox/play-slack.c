@@ -104,6 +104,7 @@ static int slack_delete(struct play_call *c)
 		json_object_get(row, "ts")));
 }
 
+/* Done, and nothing to tell of it: reactions, topics, views. */
 static int slack_react(struct play_call *c)
 {
 	return play_json(c, 200, json_pack("{s:b}", "ok", 1));
@@ -218,6 +219,10 @@ static const struct play_route slack_routes[] = {
     BOTH("/api/chat.update", slack_update),
     BOTH("/api/chat.delete", slack_delete),
     BOTH("/api/reactions.add", slack_react),
+    BOTH("/api/views.open", slack_react),
+    BOTH("/api/views.publish", slack_react),
+    BOTH("/api/conversations.setTopic", slack_react),
+    BOTH("/api/conversations.invite", slack_react),
     BOTH("/api/conversations.history", slack_history),
     BOTH("/api/conversations.replies", slack_history),
     BOTH("/api/conversations.list", slack_channels),

@@ -193,6 +193,22 @@ static int tiktok_revoke(struct play_call *c)
 	return tiktok_ok(c, NULL);
 }
 
+/* Campaigns, ads and the like: what rows there are, by page. */
+static int tiktok_list(struct play_call *c)
+{
+	const struct str kind = play_param(c, "kind");
+	const int64_t size = play_number(c, "page_size", 10, 1000),
+		      number = play_number(c, "page", 1, 100000);
+	json_t *rows = play_rows(c, arena_strndup(c->a, kind.p, kind.n), NULL, NULL);
+	const int64_t total = (int64_t)json_array_size(rows);
+	struct play_page page = play_page(c, rows, (number - 1) * size, size);
+
+	return tiktok_ok(
+	    c, json_pack("{s:o,s:{s:I,s:I,s:I,s:I}}", "list", page.items, "page_info", "page",
+		   (json_int_t)number, "page_size", (json_int_t)size, "total_number",
+		   (json_int_t)total, "total_page", (json_int_t)((total + size - 1) / size)));
+}
+
 /* A write of which a part is not done: code 20001. */
 static int tiktok_track(struct play_call *c)
 {
@@ -213,6 +229,7 @@ static const struct play_route tiktok_routes[] = {
     {HTTP_POST, API "/subscription/unsubscribe", tiktok_unsubscribe, true},
     {HTTP_POST, API "/oauth2/revoke_token", tiktok_revoke, true},
     {HTTP_POST, API "/event/track", tiktok_track, false},
+    {HTTP_GET, API "/:kind/get", tiktok_list, false},
 };
 
 /* ---- the login ---------------------------------------------------------------------------- */
