@@ -451,6 +451,9 @@ static void salesforce_seed(struct play_call *c)
 			       "Email", "ines@example.com")));
 	(void)salesforce_put(
 	    c, "Account", NULL, json_own(c->a, json_pack("{s:s}", "Name", "Northwind Traders")));
+	(void)play_put(c, "Organization", ORG_ID,
+	    json_pack("{s:s,s:s,s:s}", "Id", ORG_ID, "Name", "Sandbox", "SystemModstamp",
+		salesforce_time(c, clock_now_us())));
 }
 
 static const struct play_value salesforce_values[] = {

@@ -229,6 +229,7 @@ static const struct play_route tiktok_routes[] = {
     {HTTP_POST, API "/subscription/unsubscribe", tiktok_unsubscribe, true},
     {HTTP_POST, API "/oauth2/revoke_token", tiktok_revoke, true},
     {HTTP_POST, API "/event/track", tiktok_track, false},
+    {HTTP_POST, API "/campaign/status/update", tiktok_track, false},
     {HTTP_GET, API "/:kind/get", tiktok_list, false},
 };
 
@@ -306,6 +307,9 @@ static const struct play_switch tiktok_switches[] = {
 
 static void tiktok_seed(struct play_call *c)
 {
+	(void)play_put(c, "campaign", "2",
+	    json_pack("{s:s,s:s,s:s}", "campaign_id", "2", "campaign_name", "Sandbox campaign",
+		"operation_status", "ENABLE"));
 	for (int i = 1; i <= 3; i++)
 		(void)tiktok_lead_put(c, arena_printf(c->a, "712671142117743%04d", i),
 		    arena_printf(c->a, "Lead %d", i), arena_printf(c->a, "tiktok%d@example.com", i),

@@ -229,14 +229,20 @@ static int zendesk_me(struct play_call *c)
 		"admin@example.com", "role", "admin"));
 }
 
+/* The kind of filter[type] or type: of the query, tickets without. */
 static int zendesk_search(struct play_call *c)
 {
-	json_t *rows = play_rows(c, "users", NULL, NULL);
-	struct play_page page = play_page(c, rows, 0, LIST_MAX);
+	const struct str type = play_arg(c, "filter[type]"), query = play_arg(c, "query"),
+			 after = play_arg(c, "page[after]");
+	const bool is_user = str_is(type, "user") || str_starts(query, "type:user");
+	json_t *rows = play_rows(c, is_user ? "users" : "tickets", NULL, NULL);
+	struct play_page page = play_page(c, rows, after.n > 0 ? play_cursor_place(after) : 0,
+	    play_number(c, "page[size]", LIST_MAX, LIST_MAX));
 
 	return play_json(c, 200,
-	    json_pack("{s:o,s:I,s:n}", "results", page.items, "count",
-		(json_int_t)json_array_size(rows), "next_page"));
+	    json_pack("{s:o,s:I,s:n,s:{s:b,s:s?}}", "results", page.items, "count",
+		(json_int_t)json_array_size(rows), "next_page", "meta", "has_more", page.next > 0,
+		"after_cursor", page.next > 0 ? play_cursor(c, page.next) : NULL));
 }
 
 /* ---- webhooks of the account -------------------------------------------------------------- */
@@ -276,6 +282,8 @@ static const struct play_route zendesk_routes[] = {
     {HTTP_POST, API "/users/create_or_update.json", zendesk_user_upsert, false},
     {HTTP_GET, API "/tickets/:id/comments", zendesk_comments, false},
     {HTTP_GET, API "/tickets/:id/comments.json", zendesk_comments, false},
+    {HTTP_GET, API "/search/export.json", zendesk_search, false},
+    {HTTP_GET, API "/search/export", zendesk_search, false},
     {HTTP_GET, API "/search", zendesk_search, false},
     {HTTP_GET, API "/search.json", zendesk_search, false},
     {HTTP_GET, API "/users/search.json", zendesk_search, false},
@@ -394,6 +402,8 @@ static void zendesk_seed(struct play_call *c)
 		    json_own(c->a,
 			json_pack("{s:s,s:s,s:s}", "subject", arena_printf(c->a, "Question %d", i),
 			    "description", "How does this work?", "priority", "normal")));
+	(void)zendesk_put(c, "organizations", NULL,
+	    json_own(c->a, json_pack("{s:s}", "name", "Sandbox organization")));
 	(void)zendesk_put(c, "users", NULL,
 	    json_own(c->a, json_pack("{s:s,s:s,s:s}", "name", "Ada Lovelace", "email",
 			       "ada@example.com", "role", "end-user")));
