@@ -1,7 +1,7 @@
 /* The part of Meta's Graph API that lead ads need: /vNN.N/{id}[/edge], any version. Leads and forms
  * are those of leads.c. */
-#include "base/limits.h"
 #include "sandbox/play-meta.h"
+#include "base/limits.h"
 #include "sandbox/signing.h"
 
 #define SECOND_PAGE "153125381134"
