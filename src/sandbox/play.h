@@ -254,9 +254,9 @@ int64_t order_wish_number(const struct order *o, const char *name, int64_t other
 json_t *order_send(struct sandbox *s, struct arena *a, const json_t *order, struct err *err);
 
 /* ---- connections at the product (play-connect.c) --------------------------------------------- */
-/* Makes a connection for each played provider that the product at url knows and that has none
- * whose name begins with "Sandbox": {provider: id}, a new reference. What was refused is told on
- * standard error, and costs no other. NULL with err when the product cannot be asked. */
+/* Makes an app and a connection for each played provider that the product at url knows and that has
+ * none whose name begins with "Sandbox": {provider: id}, a new reference. What was refused is told
+ * on standard error, and costs no other. NULL with err when the product cannot be asked. */
 json_t *play_connect_all(
     struct sandbox *s, struct arena *a, const char *url, const char *key, struct err *err);
 
