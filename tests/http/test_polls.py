@@ -404,6 +404,29 @@ def _():
     source.close()
 
 
+@test("a poll that is resumed while a call of it is under way begins once more")
+def _():
+    p, source = product(), Source()
+    c = p.join(source, ["users"])
+    state = p.round_ended(c, "users")
+    reached, go_on = threading.Event(), threading.Event()
+
+    def before(path):
+        if path == "/users" and not reached.is_set():
+            reached.set()
+            go_on.wait(30)
+    source.before = before
+    calls = source.count("/users")
+    equal(p.act(c, "users", "run").status, 202)
+    true(reached.wait(30), "it is asked")
+    equal(p.act(c, "users", "pause").status, 200)
+    equal(p.act(c, "users", "resume").status, 200)
+    go_on.set()
+    wait_until(lambda: source.count("/users") == calls + 2, what="it is asked once more")
+    true(p.round_ended(c, "users", state["lastRunAt"]), "and that ends")
+    source.close()
+
+
 @test("the operator's tool lists polls, and lets them run")
 def _():
     p, source = product(), Source()
