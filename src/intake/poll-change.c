@@ -153,9 +153,8 @@ static int poll_edit_body(struct db *db, struct audit *log, void *arg, struct er
 	before = poll_audited(a, row);
 	if (poll_edit_apply(e->edit, row, err) == -1 || poll_set_row(db, row, err) == -1)
 		return -1;
-	if (e->edit->act == POLL_RUN
-		? poll_now(db, &e->c->account_id, &e->c->id, row->name, err) == -1
-		: !row->is_paused && poll_job_bring(db, &e->c->account_id, &e->c->id, err) == -1)
+	/* Once more, too, where a call is under way: what it stores would put this off. */
+	if (poll_now(db, &e->c->account_id, &e->c->id, row->name, err) == -1)
 		return -1;
 	e->row = *row;
 	if (e->edit->act == POLL_RUN)

@@ -40,10 +40,6 @@ int polls_held_until(struct db *db, struct arena *a, const struct uuid *account_
 /* Within a transaction: what people set of it, and when it is due. */
 int poll_set_row(struct db *db, const struct poll_row *row, struct err *err);
 
-/* Within a transaction: the job of the connection is there and due. */
-int poll_job_bring(struct db *db, const struct uuid *account_id, const struct uuid *connection_id,
-    struct err *err);
-
 /* ---- the items of a page: what a run and a back-fill do alike (poll-take.c) ----------------- */
 
 /* On their way into the store, as many a commit as one takes. */

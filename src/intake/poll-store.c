@@ -196,7 +196,7 @@ static struct uuid poll_job_id(const struct uuid *connection_id)
 	return id;
 }
 
-int poll_job_bring(
+static int poll_job_bring(
     struct db *db, const struct uuid *account_id, const struct uuid *connection_id, struct err *err)
 {
 	const struct job job = {.id = poll_job_id(connection_id),

@@ -11,10 +11,11 @@ import time
 import urllib.parse
 from datetime import datetime, timedelta, timezone
 
-from harness import SRC, Browser, Instance, equal, has, problem, run, test, true, wait_until
+from harness import SRC, Browser, Instance, equal, has, hmac_hex, problem, run, test, true, wait_until
 
 FIXTURE = os.path.join(SRC, "tests", "unit", "fixtures", "provider", "polls.json")
 OLD = "2020-01-01T00:00:00Z"
+SECRET = "secret-of-the-hook"
 
 
 def iso(at):
@@ -115,7 +116,7 @@ class Product(Instance):
 
     def join(self, source, only, name=None):
         """A connection to the source, on which but the named polls are paused."""
-        c = self.connect("polls", {"accessToken": "token"}, {"baseUrl": source.url}, name)
+        c = self.connect("polls", {"accessToken": "token", "webhookSecret": SECRET}, {"baseUrl": source.url}, name)
         for poll in self.polls(c):
             if poll not in only:
                 equal(self.api("POST", "/connections/%s/polls/%s/pause" % (c["id"], poll)).status, 200)
@@ -329,6 +330,39 @@ def _():
     source.close()
 
 
+def tell(c):
+    """The provider says that its users have changed."""
+    body = json.dumps({"changed": "users"}).encode()
+    answer = product().post("/webhook/polls/" + c["id"], body,
+                            {"Content-Type": "application/json", "X-Signature": hmac_hex(SECRET, body)})
+    equal(answer.status, 200, answer)
+
+
+@test("a webhook that says something has changed begins the poll at once, and once more where it is at it")
+def _():
+    p, source = product(), Source()
+    c = p.join(source, ["users"])
+    state = p.round_ended(c, "users")
+    source.items["/users"] = [{"id": "t1"}]
+    tell(c)
+    state = p.round_ended(c, "users", state["lastRunAt"])
+    equal(state["lastRound"]["new"], 1, state)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def before(path):
+        if path == "/users" and not reached.is_set():
+            reached.set()
+            go_on.wait(30)
+    source.before = before
+    calls = source.count("/users")
+    tell(c)
+    true(reached.wait(30), "it is asked")
+    tell(c)
+    go_on.set()
+    wait_until(lambda: source.count("/users") == calls + 2, what="it is asked once more")
+    source.close()
+
+
 # ---- what people do ----------------------------------------------------------------------------------
 @test("polls begin with their connection, rest while it is disabled, and go with it")
 def _():
@@ -367,6 +401,29 @@ def _():
     other = p.new_account()
     equal(other.api("GET", "/connections/%s/polls" % c["id"]).status, 404)
     equal(other.api("POST", base + "users/run", {}).status, 404)
+    source.close()
+
+
+@test("a poll that is resumed while a call of it is under way begins once more")
+def _():
+    p, source = product(), Source()
+    c = p.join(source, ["users"])
+    state = p.round_ended(c, "users")
+    reached, go_on = threading.Event(), threading.Event()
+
+    def before(path):
+        if path == "/users" and not reached.is_set():
+            reached.set()
+            go_on.wait(30)
+    source.before = before
+    calls = source.count("/users")
+    equal(p.act(c, "users", "run").status, 202)
+    true(reached.wait(30), "it is asked")
+    equal(p.act(c, "users", "pause").status, 200)
+    equal(p.act(c, "users", "resume").status, 200)
+    go_on.set()
+    wait_until(lambda: source.count("/users") == calls + 2, what="it is asked once more")
+    true(p.round_ended(c, "users", state["lastRunAt"]), "and that ends")
     source.close()
 
 
