@@ -61,6 +61,10 @@ typedef int connection_changed_fn(
 /* connection/connection-pages.h: adds what it knows of a connection to its page. */
 typedef int tell_connection_fn(
     struct req *r, const struct connection *c, json_t *data, struct err *err);
+/* record/record-pages.h: adds to each of an account's records "connectionName", what the connection
+ * is called that sent it, where that is known.
+ */
+typedef int tell_records_fn(struct req *r, json_t *rows, struct err *err);
 
 /* html/chrome.h: what failed, for the badges of the navigation. */
 typedef size_t nav_badges_fn(struct req *r, struct chrome_badge *out, size_t max);
@@ -83,6 +87,7 @@ struct hooks {
 	tell_connections_fn *tell_connections;
 	connection_changed_fn *const *connection_changed;
 	tell_connection_fn *const *tell_connection;
+	tell_records_fn *tell_records;
 };
 
 #endif

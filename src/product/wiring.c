@@ -142,6 +142,7 @@ const struct hooks product_hooks = {
     .tell_connections = event_tell_connections,
     .tell_connection = (tell_connection_fn *const[]){polls_tell_connection, NULL},
     .connection_changed = (connection_changed_fn *const[]){polls_follow_connection, NULL},
+    .tell_records = event_tell_records,
 };
 
 const struct job_kind *product_job_kinds(size_t *n)

@@ -19,9 +19,9 @@ static void call_read_failure(
 	    access_redact(k->a, k->c, arena_printf(k->a, "%s: %s", url_host(k->a, url), why->msg));
 }
 
-/* What keeps it from being made; CALL_OK: nothing. */
+/* What keeps it from being made to that address; CALL_OK: nothing. */
 static enum call_class call_obstacle(struct app *app, const struct action_call *k,
-    const struct action_request *req, struct call_result *out)
+    const struct action_request *req, const char *wire_url, struct call_result *out)
 {
 	const char *lacking = access_lacks(k->c, k->act->needs, k->act->nneeds);
 
@@ -31,11 +31,11 @@ static enum call_class call_obstacle(struct app *app, const struct action_call *
 		    manifest_credential_words(k->a, k->p, lacking));
 		return CALL_AUTH;
 	}
-	if (req->carries_credentials && !egress_may_carry_secret(app->config, req->http.url)) {
+	if (req->carries_credentials && !egress_may_carry_secret(app->config, wire_url)) {
 		out->error = arena_printf(k->a,
 		    "not called: credentials are not sent to %s by plain http://. Use https://, or "
 		    "have the operator list the host in egress_allow_hosts",
-		    url_host(k->a, req->http.url));
+		    url_host(k->a, wire_url));
 		return CALL_FATAL;
 	}
 	return CALL_OK;
@@ -45,6 +45,7 @@ int action_run(struct app *app, const struct action_call *k, struct http_answer 
     struct call_result *out, struct err *err)
 {
 	struct action_request req;
+	struct http_call wire;
 	struct err why = ERR_INIT;
 
 	*out =
@@ -54,10 +55,12 @@ int action_run(struct app *app, const struct action_call *k, struct http_answer 
 		out->error = err != NULL ? arena_strdup(k->a, err->msg) : "wrong inputs";
 		return -1;
 	}
-	out->class = call_obstacle(app, k, &req, out);
+	wire = req.http;
+	wire.url = provider_wire_url(app->config, k->a, k->p, wire.url);
+	out->class = call_obstacle(app, k, &req, wire.url, out);
 	if (out->class != CALL_OK)
 		return 0;
-	if (http_client_call(app->http, k->a, &req.http, ans, &why) == -1)
+	if (http_client_call(app->http, k->a, &wire, ans, &why) == -1)
 		call_read_failure(k, req.http.url, &why, out);
 	else
 		action_read(k, &req.http, ans, out);

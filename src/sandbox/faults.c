@@ -11,11 +11,13 @@
 #include "crypto/random.h"
 #include "process/process.h"
 #include "sandbox/journal.h"
+#include "sandbox/play.h"
 #include "sandbox/sandbox.h"
 
 #define FAULTS_MAX_BYTES 65536u
 #define FAULTS_MAX 64u
 #define DEFAULT_MS 60000
+#define SLOW_MS 3000
 #define MS_MAX 600000
 #define PIECE_BYTES 8192u
 #define UNFINISHED_BYTES                                                                           \
@@ -40,6 +42,7 @@ static const struct {
     {"throttle", FAULT_THROTTLE},
     {"token", FAULT_TOKEN},
     {"error", FAULT_ERROR},
+    {"slow", FAULT_SLOW},
     {"timeout", FAULT_TIMEOUT},
     {"drip", FAULT_DRIP},
     {"reset", FAULT_RESET},
@@ -152,7 +155,18 @@ struct fault_body {
 	struct str location, body;
 };
 
-static const char *const fault_targets[] = {"graph", "crm", "all", NULL};
+/* "crm", "graph" (Meta), another provider, a provider's token endpoint ("slack.token"), "all". */
+static bool fault_target_parse(struct str text, void *out)
+{
+	struct str name = text;
+
+	if (str_ends(name, ".token"))
+		name.n -= sizeof(".token") - 1;
+	else if (str_is(text, "graph") || str_is(text, "crm") || str_is(text, "all"))
+		return true;
+	(void)out;
+	return play_find(name) != NULL;
+}
 
 #define FAULT_NUMBER(name, least, most)                                                            \
 	{                                                                                          \
@@ -161,11 +175,12 @@ static const char *const fault_targets[] = {"graph", "crm", "all", NULL};
 	}
 
 static const struct json_member fault_members[] = {
-    {"target", READ_WORD, JSON_INTO(struct fault_body, target), .need = READ_NEEDED,
-	.words = fault_targets},
+    {"target", READ_PARSED, JSON_INTO(struct fault_body, target), .need = READ_NEEDED,
+	.parse = fault_target_parse,
+	.rule = "must be crm, graph, another provider's name, NAME.token or all"},
     {"kind", READ_PARSED, JSON_INTO(struct fault_body, kind), .need = READ_NEEDED,
 	.parse = fault_kind_parse,
-	.rule = "must be throttle, token, error, timeout, drip, reset, lost, huge, invalid, "
+	.rule = "must be throttle, token, error, slow, timeout, drip, reset, lost, huge, invalid, "
 		"redirect or answer"},
     {"probability", READ_NUMBER, JSON_INTO(struct fault_body, probability), .max = 1},
     {"location", READ_TEXT, JSON_INTO(struct fault_body, location), .need = READ_NULLABLE},
@@ -306,7 +321,9 @@ static struct fault fault_read(const json_t *one)
 
 	fault.status = (int)json_int(one, "status");
 	fault.code = (int)json_int(one, "code");
-	fault.ms = json_object_get(one, "ms") != NULL ? json_int(one, "ms") : DEFAULT_MS;
+	fault.ms = json_object_get(one, "ms") != NULL ? json_int(one, "ms")
+		   : fault.kind == FAULT_SLOW         ? SLOW_MS
+						      : DEFAULT_MS;
 	fault.retry_after_s =
 	    json_object_get(one, "retry_after_s") != NULL ? json_int(one, "retry_after_s") : 1;
 	fault.location = json_str(one, "location");
@@ -336,7 +353,12 @@ struct fault faults_draw(struct faults *f, const char *target)
 				return fault; /* the list changed meanwhile: this one goes free */
 			one = json_array_get(json_object_get(f->settings, "faults"), i);
 		}
-		return fault_read(one);
+		fault = fault_read(one);
+		if (fault.kind == FAULT_SLOW) {
+			sleep_ms(fault.ms);
+			fault.kind = FAULT_NONE;
+		}
+		return fault;
 	}
 	return fault;
 }
@@ -459,6 +481,7 @@ int fault_answer(struct req *r, const char *target, const struct fault *fault)
 				   "code", fault->code != 0 ? fault->code : 2)
 			     : json_pack("{s:s}", "error", "Something went wrong"));
 	case FAULT_NONE:
+	case FAULT_SLOW:
 	case FAULT_LOST:
 	case FAULT_RESET:
 		break;
