@@ -1,7 +1,8 @@
 -- Polls: where each stands with its provider, and what it has brought; a row for each connection and poll of its
 -- manifest. known: the cursor between rounds; place: where the round under way stands, NULL: none is. turn: how often it
 -- was stored, so that two runs cannot both go on. wanted: how often somebody asked for it besides its clock; served:
--- of these, before the round began. covered_at: all up to then is here.
+-- of these, before the round began. covered_at: all up to then is here. held_until: the provider has
+-- asked not to be called before, by any poll of the connection.
 CREATE TABLE polls (
   account_id BINARY(16) NOT NULL,
   connection_id BINARY(16) NOT NULL,
@@ -16,6 +17,7 @@ CREATE TABLE polls (
   served BIGINT NOT NULL DEFAULT 0,
   since_at BIGINT NOT NULL,
   next_at BIGINT NOT NULL,
+  held_until BIGINT NOT NULL DEFAULT 0,
   started_at BIGINT NULL,
   ended_at BIGINT NULL,
   covered_at BIGINT NULL,
