@@ -53,6 +53,11 @@ typedef int breaker_opened_fn(
  */
 typedef int tell_connections_fn(struct req *r, json_t *connections, struct err *err);
 
+/* record/record-pages.h: adds to each of an account's records "connectionName", what the connection
+ * is called that sent it, where that is known.
+ */
+typedef int tell_records_fn(struct req *r, json_t *rows, struct err *err);
+
 /* html/chrome.h: what failed, for the badges of the navigation. */
 typedef size_t nav_badges_fn(struct req *r, struct chrome_badge *out, size_t max);
 
@@ -72,6 +77,7 @@ struct hooks {
 	const struct chrome_nav *nav, *settings;
 	nav_badges_fn *nav_badges;
 	tell_connections_fn *tell_connections;
+	tell_records_fn *tell_records;
 };
 
 #endif

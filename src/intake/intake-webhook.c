@@ -403,20 +403,15 @@ static bool handshake_try(struct intake_request *in, const struct handshake *h,
 }
 
 /* Among all connections of the provider, since the address names none: 1 answered, 0 it is for none
- * of them, -1. The newest first, as it mostly is of one that is being set up; those are at hand. */
+ * of them, -1. The newest first, as it mostly is of one that is being set up. */
 static int handshake_search(struct intake_request *in, const struct handshake *h, struct err *err)
 {
-	struct str any = {NULL, 0};
 	struct connection **v;
 	struct uuid before;
 	size_t n;
 	int more = 1;
 
-	if (connection_cached_by_external(in->r->app, in->provider, any, &v, &n, err) == -1)
-		return -1;
-	if (n == 0 || handshake_try(in, h, v, n))
-		return n > 0;
-	before = v[n - 1]->id;
+	memset(&before, 0xff, sizeof(before));
 	while (more == 1) {
 		more = connection_slice_of_provider(
 		    in->r->app, in->r->a, in->provider, &before, &v, &n, err);

@@ -128,30 +128,50 @@ static int fetch_gather(struct record_fetching *f, struct err *err)
 
 /* ---- the records -------------------------------------------------------------------------- */
 
+/* What the jobs are about, each record once. */
+static size_t fetch_subjects(const struct record_fetching *f, struct db_val *ids)
+{
+	size_t n = 0;
+
+	ids[n++] = db_uuid(&f->job->subject_id);
+	for (size_t i = 0; i < f->nbeside; i++) {
+		const struct uuid *id = &f->beside[i].subject_id;
+		bool is_known = uuid_eq(*id, f->job->subject_id);
+
+		for (size_t k = 0; k < i && !is_known; k++)
+			is_known = uuid_eq(*id, f->beside[k].subject_id);
+		if (!is_known)
+			ids[n++] = db_uuid(id);
+	}
+	return n;
+}
+
+static void fetch_add_record(struct record_fetching *f, const struct db_rows *rows, size_t row)
+{
+	f->v[f->n++] = (struct fetch_one){.id = db_get_uuid(rows, row, FETCH_ID),
+	    .item = {.account_id = f->job->account_id,
+		.provider_type = db_get_str(rows, row, FETCH_PROVIDER_TYPE),
+		.resource_type = db_get_str(rows, row, FETCH_RESOURCE_TYPE),
+		.external_id = db_get_str(rows, row, FETCH_EXTERNAL_ID),
+		.source = RECORD_SOURCE_WEBHOOK}};
+}
+
 static int fetch_load_records(struct record_fetching *f, struct err *err)
 {
 	struct job *j = f->job;
 	struct db_val *ids = arena_array(j->a, f->nbeside + 1, sizeof(*ids));
+	size_t n = fetch_subjects(f, ids);
 	struct db_rows rows;
 
-	ids[0] = db_uuid(&j->subject_id);
-	for (size_t i = 0; i < f->nbeside; i++)
-		ids[i + 1] = db_uuid(&f->beside[i].subject_id);
-	if (db_query_rows(j->app->db, j->a, &record_fetch_rows, DB_VALS(db_uuid(&j->account_id)),
-		ids, f->nbeside + 1, 1, &rows, err) == -1)
-		return -1;
-	f->v = arena_array(j->a, rows.count + 1, sizeof(*f->v));
-	for (size_t i = 0; i < rows.count; i++) {
-		struct uuid id = db_get_uuid(&rows, i, FETCH_ID);
+	f->v = arena_array(j->a, n + 1, sizeof(*f->v));
+	for (size_t from = 0; from < n; from += LIMIT_DB_BATCH) {
+		size_t some = n - from < LIMIT_DB_BATCH ? n - from : LIMIT_DB_BATCH;
 
-		if (db_find_uuid(&rows, FETCH_ID, &id) < i)
-			continue;
-		f->v[f->n++] = (struct fetch_one){.id = id,
-		    .item = {.account_id = j->account_id,
-			.provider_type = db_get_str(&rows, i, FETCH_PROVIDER_TYPE),
-			.resource_type = db_get_str(&rows, i, FETCH_RESOURCE_TYPE),
-			.external_id = db_get_str(&rows, i, FETCH_EXTERNAL_ID),
-			.source = RECORD_SOURCE_WEBHOOK}};
+		if (db_query_rows(j->app->db, j->a, &record_fetch_rows,
+			DB_VALS(db_uuid(&j->account_id)), ids + from, some, 1, &rows, err) == -1)
+			return -1;
+		for (size_t i = 0; i < rows.count; i++)
+			fetch_add_record(f, &rows, i);
 	}
 	return 0;
 }

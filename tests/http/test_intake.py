@@ -12,7 +12,7 @@ import uuid
 
 from harness import (Instance, equal, has, here, hmac_base64, hmac_hex, hubspot_headers, meta_lead, new_lead_id,
                      problem, run, test, true, wait_until)
-from tenant import HubSpot, Meta, Tenant, new_page, pages_of, row_id, unique
+from tenant import CustomWebhook, HubSpot, Meta, Tenant, new_page, pages_of, row_id, unique
 
 KEPT_OF_REJECTED = 4096
 MOST = 1048576
