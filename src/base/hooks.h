@@ -10,6 +10,7 @@ struct app;
 struct arena;
 struct chrome_badge;
 struct chrome_nav;
+struct connection;
 struct err;
 struct job;
 struct job_kind;
@@ -50,6 +51,9 @@ typedef int breaker_opened_fn(
  */
 typedef int tell_connections_fn(struct req *r, json_t *connections, struct err *err);
 
+/* connection/connection-probe.h: what else is looked at once a day of a connection that works. */
+typedef int connection_probed_fn(struct job *j, struct connection *c, struct err *err);
+
 /* html/chrome.h: what failed, for the badges of the navigation. */
 typedef size_t nav_badges_fn(struct req *r, struct chrome_badge *out, size_t max);
 
@@ -68,6 +72,7 @@ struct hooks {
 	const struct chrome_nav *nav, *settings;
 	nav_badges_fn *nav_badges;
 	tell_connections_fn *tell_connections;
+	connection_probed_fn *const *connection_probed;
 };
 
 #endif

@@ -1,22 +1,12 @@
 /* A manifest's own examples, run without a network: see "Examples" in providers/README.md. */
+#include "provider/check.h"
 #include "base/clock.h"
 #include "base/json-reader.h"
 #include "base/limits.h"
 #include "net/http-client.h"
 #include "provider/provider-internal.h"
 
-struct check_run {
-	struct arena *a;
-	const struct provider *p;
-	struct buf *out;
-	int number, failures;
-	const char *name; /* of the example */
-};
-
-static void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
+void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -31,8 +21,7 @@ static void check_report(struct check_run *t, bool is_ok, const char *what, cons
 	buf_chr(t->out, '\n');
 }
 
-static void check_compare(
-    struct check_run *t, const char *what, const json_t *expected, const json_t *got)
+void check_compare(struct check_run *t, const char *what, const json_t *expected, const json_t *got)
 {
 	bool is_ok = got != NULL && json_equal(expected, got);
 
@@ -42,7 +31,7 @@ static void check_compare(
 
 /* ---- pieces of an example ----------------------------------------------------------------- */
 
-static int example_read_pairs(
+int example_read_pairs(
     struct check_run *t, const json_t *object, bool is_header, struct http_pairs *out)
 {
 	const char *name;
@@ -64,7 +53,7 @@ static int example_read_pairs(
 	return 0;
 }
 
-static struct access *example_read_access(struct check_run *t, const json_t *example)
+struct access *example_read_access(struct check_run *t, const json_t *example)
 {
 	const json_t *v = json_object_get(example, "connection");
 	struct access *c = arena_zalloc(t->a, sizeof(*c));
@@ -72,6 +61,7 @@ static struct access *example_read_access(struct check_run *t, const json_t *exa
 	       *settings = json_object_get(v, "settings");
 
 	c->credentials = credentials != NULL ? credentials : json_own(t->a, json_object());
+	c->app = json_object_get(v, "app");
 	c->settings = settings != NULL ? settings : json_own(t->a, json_object());
 	const char *external = json_str(c->settings, "externalAccountId");
 	c->external_account_id = external != NULL ? external : "";
@@ -79,7 +69,7 @@ static struct access *example_read_access(struct check_run *t, const json_t *exa
 }
 
 /* The body: text as is, or "json" in its compact form (for what is not signed). */
-static struct str example_read_body(struct check_run *t, const json_t *v)
+struct str example_read_body(struct check_run *t, const json_t *v)
 {
 	const json_t *text = json_object_get(v, "body"), *json = json_object_get(v, "json");
 
@@ -287,7 +277,7 @@ static void check_lead(struct check_run *t, const json_t *example, const json_t 
 		check_compare(t, "lead", json_object_get(expect, "lead"), got);
 }
 
-static json_t *http_call_json(struct check_run *t, const struct http_call *call)
+json_t *http_call_json(struct check_run *t, const struct http_call *call)
 {
 	json_t *o = json_own(t->a, json_object()), *headers = json_object();
 	struct err err = ERR_INIT;
@@ -362,9 +352,10 @@ static void check_action(struct check_run *t, const json_t *example, const json_
 static bool example_is_valid(struct check_run *t, const json_t *e)
 {
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
-	    "inputs", "answer", "expect", NULL};
+	    "inputs", "answer", "expect", "oauth", "known", "output", NULL};
 	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
-	    "left", "nothing", "handshake", "lead", "request", "result", "refused", NULL};
+	    "left", "nothing", "handshake", "lead", "request", "result", "refused", "url",
+	    "callback", "tokens", "identity", "connections", NULL};
 	struct err err = ERR_INIT;
 	struct json_reader in = {.err = &err};
 
@@ -394,6 +385,8 @@ static void check_examples(struct check_run *t)
 			continue;
 		if (json_object_get(e, "request") != NULL)
 			check_webhook(t, e, expect);
+		else if (json_object_get(e, "oauth") != NULL)
+			check_oauth(t, e, expect);
 		else if (json_object_get(e, "lead") != NULL)
 			check_lead(t, e, expect);
 		else

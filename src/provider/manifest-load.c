@@ -349,18 +349,9 @@ static int poll_one(
  * load. */
 static int load_declared(struct loader *l, struct provider *p, const json_t *json)
 {
-	static const char *const oauth[] = {"authorizeUrl", "tokenUrl", "scopes", "pkce",
-	    "clientAuth", "query", "exchange", "refresh", "revokeUrl", "lifetimeSeconds",
-	    "rotatesRefreshToken", NULL};
 	static const struct manifest_many polls = {"polls", READ_OBJECT, 1, poll_one};
 	size_t npolls;
 
-	if (p->oauth != NULL) {
-		size_t mark = json_reader_enter(&l->in, "oauth");
-		if (json_read_keys(&l->in, p->oauth, oauth) == -1)
-			return -1;
-		json_reader_leave(&l->in, mark);
-	}
 	return manifest_many(l, p, json, &polls, &npolls) == NULL ? -1 : 0;
 }
 
@@ -392,10 +383,10 @@ static const struct loader_member top_members[] = {
     TEXT_MEMBER("help", struct provider, help),
     BOOL_MEMBER("isAvailable", struct provider, is_available),
     BOOL_MEMBER("requiresOAuth", struct provider, requires_oauth),
-    ANY_MEMBER("oauth", oauth),
     ANY_MEMBER("polls", polls),
     ANY_MEMBER("examples", examples),
     OTHER_MEMBER("app"),
+    OTHER_MEMBER("oauth"),
     OTHER_MEMBER("capabilities"),
     OTHER_MEMBER("credentials"),
     OTHER_MEMBER("credentialRules"),
@@ -425,8 +416,9 @@ struct provider *manifest_load(
 	    manifest_app(&l, p, json) == -1 || manifest_credentials(&l, p, json) == -1 ||
 	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
 	    manifest_webhook(&l, p, json) == -1 || manifest_actions(&l, p, json) == -1 ||
-	    manifest_lead(&l, p, json) == -1 || manifest_guide(&l, p, json) == -1 ||
-	    load_declared(&l, p, json) == -1 || manifest_check_promises(&l, p) == -1)
+	    manifest_oauth(&l, p, json) == -1 || manifest_lead(&l, p, json) == -1 ||
+	    manifest_guide(&l, p, json) == -1 || load_declared(&l, p, json) == -1 ||
+	    manifest_check_promises(&l, p) == -1)
 		return NULL;
 	return p;
 }

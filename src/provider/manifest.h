@@ -240,6 +240,7 @@ struct guide {
 	size_t ngenerates;
 };
 
+struct oauth;
 struct provider {
 	const char *name, *display_name, *category, *help, *file;
 	bool is_available, requires_oauth, has_webhook;
@@ -274,8 +275,9 @@ struct provider {
 	size_t nerrors;
 	struct lead_rules lead;
 	struct guide guide;
-	json_t *examples;      /* as written, for provider_check */
-	json_t *oauth, *polls; /* declared; read by the features that use them */
+	struct oauth *oauth; /* provider/oauth.h; NULL: it has none */
+	json_t *examples;    /* as written, for provider_check */
+	json_t *polls;       /* declared; read by the features that use them */
 };
 
 /* How manifests name a credential of the app. */
@@ -283,6 +285,7 @@ struct provider {
 /* Its label within a sentence: "app secret", but "API key". */
 const struct credential_spec *manifest_credential(const struct provider *p, const char *key);
 const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key);
+bool manifest_has_setting(const struct provider *p, const char *key);
 /* Is it declared, whether the connection's or, "app.KEY", the app's? */
 bool manifest_has_credential(const struct provider *p, const char *key);
 #endif

@@ -11,6 +11,8 @@ struct provider *manifest_load(
 int manifest_webhook(struct loader *l, struct provider *p, const json_t *json);
 int manifest_guide(struct loader *l, struct provider *p, const json_t *json);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
+int manifest_oauth(
+    struct loader *l, struct provider *p, const json_t *json); /* behind the actions */
 
 /* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
 
