@@ -43,20 +43,23 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"user.recovery_codes", "Made new recovery codes"}, {"api_key.create", "Made an API key"},
     {"api_key.update", "Changed an API key"}, {"api_key.revoke", "Revoked an API key"},
     {"connection.create", "Made a connection"}, {"connection.update", "Changed a connection"},
-    {"connection.delete", "Disconnected a connection"}, {"view.create", "Made a view"},
-    {"view.update", "Changed a view"}, {"view.delete", "Deleted a view"},
-    {"import.create", "Began an import"}, {"import.cancel", "Cancelled an import"},
-    {"record.delete", "Deleted a record"}, {"record.delete_all", "Deleted records"},
-    {"record.replay", "Re-ran flows for records"}, {"delete.cancel", "Cancelled a deletion"},
-    {"replay.cancel", "Cancelled a re-run"}, {"lead.push", "Sent a lead"},
-    {"retention.set", "Set how long records are kept"},
+    {"connection.delete", "Disconnected a connection"},
+    {"connection.login", "Logged in at a provider again"}, {"provider_app.create", "Added an app"},
+    {"provider_app.update", "Changed an app"}, {"provider_app.delete", "Removed an app"},
+    {"view.create", "Made a view"}, {"view.update", "Changed a view"},
+    {"view.delete", "Deleted a view"}, {"import.create", "Began an import"},
+    {"import.cancel", "Cancelled an import"}, {"record.delete", "Deleted a record"},
+    {"record.delete_all", "Deleted records"}, {"record.replay", "Re-ran flows for records"},
+    {"delete.cancel", "Cancelled a deletion"}, {"replay.cancel", "Cancelled a re-run"},
+    {"lead.push", "Sent a lead"}, {"retention.set", "Set how long records are kept"},
     {"retention.delete", "Set records to be kept for ever"}, {"queue.pause", "Paused deliveries"},
     {"queue.resume", "Resumed deliveries"}, {"queue.try", "Tried a destination again"},
     {"queue.retry", "Retried what was given up"}, {NULL, NULL}};
 const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitation"},
     {"account", "Account"}, {"api_key", "API key"}, {"connection", "Connection"},
-    {"record", "Record"}, {"lead", "Lead"}, {"view", "View"}, {"task", "Task"},
-    {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"}, {NULL, NULL}};
+    {"provider_app", "App"}, {"record", "Record"}, {"lead", "Lead"}, {"view", "View"},
+    {"task", "Task"}, {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"},
+    {NULL, NULL}};
 
 /* ---- filters --------------------------------------------------------------------------------- */
 

@@ -15,14 +15,7 @@ static const struct {
 /* JSON in whose texts {{path}} stands for what lies there in the lead: all of these may, whether or
  * not this lead has them. */
 enum template_root { TEMPLATE_LEAD };
-static const struct expr_field lead_fields[] = {{"email", FIELD_SCALAR},
-    {"firstName", FIELD_SCALAR}, {"lastName", FIELD_SCALAR}, {"fullName", FIELD_SCALAR},
-    {"phoneNumber", FIELD_SCALAR}, {"company", FIELD_SCALAR}, {"customFields", FIELD_KEYS},
-    {"rawFieldData", FIELD_KEYS}, {"id", FIELD_SCALAR}, {"providerType", FIELD_SCALAR},
-    {"providerLeadId", FIELD_SCALAR}, {"recordId", FIELD_SCALAR}, {"formId", FIELD_SCALAR},
-    {"adId", FIELD_SCALAR}, {"campaignId", FIELD_SCALAR}, {"createdAt", FIELD_SCALAR},
-    {"receivedAt", FIELD_SCALAR}, {NULL, FIELD_SCALAR}};
-static const struct expr_root template_roots[] = {{"", TEMPLATE_LEAD, NULL, lead_fields}};
+static const struct expr_root template_roots[] = {{"", TEMPLATE_LEAD, NULL, lead_place_fields}};
 static const struct expr_language template_language = {.syntax = EXPR_DOUBLE_BRACES,
     .roots = template_roots,
     .nroots = 1,
@@ -57,10 +50,15 @@ static json_t *template_fill(struct arena *a, const json_t *template, struct sco
 
 /* ---- mapping ----------------------------------------------------------------------------- */
 
-static json_t *mapping_apply_default(const json_t *lead)
+/* By the destination's own names, where its manifest has them. */
+static json_t *mapping_apply_default(
+    struct arena *a, const struct connection *c, const json_t *lead)
 {
-	json_t *out = json_object();
+	json_t *out = provider_push_body(c->provider, a, lead);
 
+	if (out != NULL)
+		return out;
+	out = json_own(a, json_object());
 	for (size_t i = 0; i < sizeof(mapping_default_names) / sizeof(mapping_default_names[0]);
 	     i++) {
 		json_t *v = json_object_get(lead, mapping_default_names[i].from);
@@ -123,7 +121,7 @@ json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *
 	if (template != NULL && !json_is_null(template))
 		out = template_fill(a, template, &s);
 	else if (!json_is_array(rules))
-		out = json_own(a, mapping_apply_default(lead));
+		out = mapping_apply_default(a, c, lead);
 	else
 		out = mapping_apply_rules(&s, rules, err);
 	if (out != NULL && scope_is_over(&s)) {

@@ -18,6 +18,7 @@ static const struct expr_root roots[] = {
     {"output", ROOT_OUTPUT, NULL, NULL},
     {"header", ROOT_HEADER, http_pairs_find, NULL},
     {"query", ROOT_QUERY, http_pairs_find, NULL},
+    {"lead", ROOT_LEAD, NULL, NULL},
 };
 
 const struct expr_language provider_language = {

@@ -399,6 +399,7 @@ static const struct loader_member top_members[] = {
     OTHER_MEMBER("testAction"),
     OTHER_MEMBER("errors"),
     OTHER_MEMBER("lead"),
+    OTHER_MEMBER("pushBody"),
     OTHER_MEMBER("guide"),
 };
 
@@ -417,8 +418,8 @@ struct provider *manifest_load(
 	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
 	    manifest_webhook(&l, p, json) == -1 || manifest_actions(&l, p, json) == -1 ||
 	    manifest_oauth(&l, p, json) == -1 || manifest_lead(&l, p, json) == -1 ||
-	    manifest_guide(&l, p, json) == -1 || load_declared(&l, p, json) == -1 ||
-	    manifest_check_promises(&l, p) == -1)
+	    manifest_push_body(&l, p, json) == -1 || manifest_guide(&l, p, json) == -1 ||
+	    load_declared(&l, p, json) == -1 || manifest_check_promises(&l, p) == -1)
 		return NULL;
 	return p;
 }

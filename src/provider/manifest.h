@@ -19,6 +19,7 @@ enum provider_root {
 	ROOT_OUTPUT,
 	ROOT_HEADER, /* from: struct http_pairs, names in lower case */
 	ROOT_QUERY,  /* from: struct http_pairs */
+	ROOT_LEAD,
 };
 #define ROOT_BIT(root) EXPR_ROOT_BIT(root)
 extern const struct expr_language provider_language;
@@ -274,6 +275,7 @@ struct provider {
 	struct error_rule *errors;
 	size_t nerrors;
 	struct lead_rules lead;
+	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
 	struct guide guide;
 	struct oauth *oauth; /* provider/oauth.h; NULL: it has none */
 	json_t *examples;    /* as written, for provider_check */

@@ -13,6 +13,7 @@ int manifest_guide(struct loader *l, struct provider *p, const json_t *json);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
 int manifest_oauth(
     struct loader *l, struct provider *p, const json_t *json); /* behind the actions */
+int manifest_push_body(struct loader *l, struct provider *p, const json_t *json);
 
 /* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
 

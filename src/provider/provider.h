@@ -5,6 +5,7 @@
 #include "base/app.h"
 #include "base/json.h"
 #include "crypto/uuid.h"
+#include "expr/expr.h"
 #include "http/http.h"
 
 struct provider;
@@ -203,6 +204,12 @@ json_t *provider_lead_fields(
 /* The record payload and its provider time from a details answer. */
 json_t *provider_details_record(const struct provider *p, struct arena *a,
     const char *resource_type, const json_t *output, int64_t *provider_updated_us);
+
+/* What a normalized lead becomes at a destination that has no mapping of its own, by the manifest's
+ * "pushBody"; NULL where that says nothing. The arena's. */
+json_t *provider_push_body(const struct provider *p, struct arena *a, const json_t *lead);
+/* What lies in a lead that is handed over, for all that names places in it. */
+extern const struct expr_field lead_place_fields[];
 
 /* Handlers: the catalogue. */
 int provider_api_list(struct req *r); /* GET /providers */

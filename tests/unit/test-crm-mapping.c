@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "core-check.h"
 #include "crm/crm-internal.h"
+#include "provider/provider-internal.h"
 
 void suite_crm_mapping(void);
 
@@ -267,9 +268,40 @@ static void rules(void)
 	arena_free(a);
 }
 
+/* A destination's own names, and its fallbacks; a mapping of the connection goes before them. */
+static void own_names(void)
+{
+	static const char manifest[] =
+	    "{\"name\":\"x\",\"displayName\":\"X\",\"category\":\"crm\","
+	    "\"capabilities\":[\"actions\",\"crm_push\"],\"apiOrigin\":\"https://x.example\","
+	    "\"auth\":{\"type\":\"none\"},\"pushBody\":{\"Email\":\"{lead.email}\","
+	    "\"LastName\":\"{lead.lastName || lead.fullName || 'none'}\","
+	    "\"Company\":\"{lead.company || '[not provided]'}\",\"Gone\":\"{lead.lastName}\","
+	    "\"Course\":\"{lead.customFields.course}\"},"
+	    "\"actions\":{\"push\":{\"label\":\"P\",\"inputs\":{\"body\":{\"type\":\"json\","
+	    "\"label\":\"B\"}},\"request\":{\"method\":\"POST\",\"path\":\"/\","
+	    "\"json\":\"{input.body}\"},\"output\":{\"status\":\"{status}\"}}}}";
+	struct arena *a = arena_new();
+	struct err err = ERR_INIT;
+	json_t *lead = json_parse(a, str_from(lead_text), NULL), *rules, *out;
+	struct connection c = {.access.settings = json_own(a, json_object())};
+
+	c.provider = manifest_load(a, "x", json_parse(a, str_from(manifest), NULL), &err);
+	REQUIRE(c.provider != NULL && lead != NULL);
+	out = crm_map_lead(a, &c, NULL, lead, NULL, &err);
+	CHECK(str_is(json_text(a, out), "{\"Company\":\"[not provided]\",\"Course\":\"C "
+					"\\\"17\\\"\",\"Email\":\"a@b.co\","
+					"\"LastName\":\"Ann B\"}"));
+	rules = json_parse(a, STR(RULES("{\"from\":\"email\",\"to\":\"e\"}")), NULL);
+	out = crm_map_lead(a, &c, rules, lead, NULL, &err);
+	CHECK(str_is(json_text(a, out), "{\"e\":\"a@b.co\"}"));
+	arena_free(a);
+}
+
 void suite_crm_mapping(void)
 {
 	ADD_TESTS("crm_mapping", {"without a mapping", defaults}, {"templates", templates},
 	    {"templates are checked", templates_are_checked},
-	    {"what is missing is told", missing_is_told}, {"rules", rules});
+	    {"what is missing is told", missing_is_told}, {"rules", rules},
+	    {"a destination's own names", own_names});
 }
