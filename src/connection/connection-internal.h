@@ -127,6 +127,30 @@ int sign_in_settle(struct arena *a, const struct provider *p, const json_t *give
 /* Why it cannot be tested, in a sentence: nothing can be called, or not without a credential that
  * it does not have. NULL: it can. */
 const char *connection_untestable(struct arena *a, const struct connection *c);
+/* The account's connections to a provider, but the disabled (connection-request.c). */
+int connection_list_usable(
+    struct req *r, const struct provider *p, struct connection ***out, size_t *n, struct err *err);
+/* How many connections the account has to each provider that it has any to: {"stripe": 2}. */
+int connection_counts(struct req *r, json_t **out, struct err *err);
+/* The one that ?connectionId= names, else the only one; false: answered, 404 where there is none,
+ * 422 where there are several, 409 where it is disabled. */
+bool connection_choose(struct req *r, const struct provider *p, struct connection **out);
+/* A call within a request keeps its worker from others: so many may wait at a time. false: answered
+ * (503). */
+bool connection_wait_begin(struct req *r);
+void connection_wait_end(struct req *r);
+/* A call that failed: problem+json with its class, what to do, and what the provider said. */
+int connection_call_problem(
+    struct req *r, const struct connection *c, const struct call_result *res);
+
+/* One action run by a person or a program (actions-run.c). Audited before it is called where it
+ * changes something. 0 with what came in res, or -1: ERR_INVALID by field where the inputs are
+ * wrong. */
+int actions_run(struct req *r, const struct connection *c, const struct action *act,
+    const json_t *inputs, struct call_result *res, struct err *err);
+/* What GET /actions lists, by ?providerType= and ?search=: [{providerType,providerName,connected,
+ * name,label,help,inputs[]}], those of connected providers first. Arena-owned; NULL: err. */
+json_t *actions_list(struct req *r, struct err *err);
 /* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
  * "settings.x". given: those settings (or NULL) that somebody now wrote; templates of others are as
  * they were stored, and what uses them copes. */

@@ -27,6 +27,15 @@ const char *provider_label(const struct app *app, const char *type)
 	return p != NULL ? provider_display_name(p) : type;
 }
 
+void provider_show_mark(struct arena *a, const struct provider *p, json_t *o)
+{
+	size_t n;
+
+	json_set_str(o, "type", p->name);
+	(void)utf8_point(str_from(p->display_name), &n);
+	json_set_str(o, "initial", arena_strndup(a, p->display_name, n));
+}
+
 static int word_by_label(const void *x, const void *y)
 {
 	const struct word *a = x, *b = y;
@@ -152,12 +161,19 @@ static void tell_error(struct arena *a, json_t *card, const char *error)
 	    what != NULL ? arena_printf(a, "%s (%lld).", what, (long long)status) : error);
 }
 
+/* It delivers, by itself or when it is asked. */
+static bool provider_is_source(const struct provider *p)
+{
+	return provider_can(p, "webhook_receive") || provider_can(p, "poll");
+}
+
 static json_t *connection_card(struct req *r, const struct connection *c)
 {
 	json_t *o = connection_json(r->app, c);
 
 	json_set_str(o, "providerName", c->provider->display_name);
-	json_set_bool(o, "is_source", provider_can(c->provider, "webhook_receive"));
+	provider_show_mark(r->a, c->provider, o);
+	json_set_bool(o, "is_source", provider_is_source(c->provider));
 	json_set_bool(o, "is_destination", provider_can(c->provider, "crm_push"));
 	tell_error(r->a, o, c->last_error);
 	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
@@ -192,8 +208,9 @@ static int connection_in_order(const void *x, const void *y)
 /* The groups of the catalogue in their order; what is of none of them stands below the last. */
 static const struct catalogue_group {
 	const char *category, *heading;
-} catalogue_groups[] = {{"advertising", "Ads and lead forms"}, {"messaging", "Messaging"},
-    {"commerce", "Shops and payments"}, {"calendar", "Calendars"}, {"crm", "CRM"},
+} catalogue_groups[] = {{"advertising", "Ads and lead forms"}, {"crm", "CRM"},
+    {"messaging", "Messages, calls and meetings"}, {"commerce", "Shops and payments"},
+    {"support", "Customer service"}, {"calendar", "Calendars"},
     {"custom", "Anything else over HTTP"}, {NULL, "More"}};
 
 static const struct catalogue_group *catalogue_group_of(const struct provider *p)
@@ -211,10 +228,10 @@ static bool catalogue_has(struct req *r, const struct provider *p)
 	struct str q = utf8_trim(req_query(r, "q")), role = req_query(r, "role");
 	const char *text = arena_printf(
 	    r->a, "%s %s %s", p->display_name, p->category, p->help != NULL ? p->help : "");
-	bool is_source = provider_can(p, "webhook_receive");
+	bool is_source = provider_is_source(p);
 	bool is_destination = provider_can(p, "crm_push");
 
-	if (!is_source && !is_destination)
+	if (!is_source && !is_destination && p->nactions == 0)
 		return false;
 	if ((str_is(role, "source") && !is_source) ||
 	    (str_is(role, "destination") && !is_destination))
@@ -222,22 +239,26 @@ static bool catalogue_has(struct req *r, const struct provider *p)
 	return q.n == 0 || strcasestr(text, arena_strndup(r->a, q.p, q.n)) != NULL;
 }
 
-static json_t *catalogue_entry(struct req *r, const struct provider *p)
+static json_t *catalogue_entry(struct req *r, const struct provider *p, const json_t *connected)
 {
 	json_t *o = json_object();
 
-	json_set_str(o, "type", p->name);
+	provider_show_mark(r->a, p, o);
 	json_set_str(o, "name", p->display_name);
 	json_set_str(o, "help", p->help);
-	json_set_bool(o, "is_source", provider_can(p, "webhook_receive"));
+	json_set_int(o, "connected", json_int(connected, p->name));
+	json_set_bool(o, "has_actions",
+	    p->nactions > 0 && (r->actor.permissions & PERMIT(ACTIONS_VIEW)) != 0);
+	json_set_bool(o, "is_source", provider_is_source(p));
 	json_set_bool(o, "is_destination", provider_can(p, "crm_push"));
 	json_set_bool(o, "can_connect", p->is_available && may_write_connections(r));
 	json_set_bool(o, "is_unavailable", !p->is_available);
 	return o;
 }
 
-/* What can be connected: [{heading,entries[]}], without empty groups. */
-static json_t *catalogue_json(struct req *r)
+/* What can be connected: [{heading,entries[]}], without empty groups. connected: how often each is,
+ * {"stripe": 2}. */
+static json_t *catalogue_json(struct req *r, const json_t *connected)
 {
 	json_t *list = json_array();
 
@@ -248,7 +269,7 @@ static json_t *catalogue_json(struct req *r)
 			const struct provider *p = provider_at(r->app->providers, i);
 
 			if (catalogue_group_of(p) == &catalogue_groups[g] && catalogue_has(r, p))
-				json_array_append_new(entries, catalogue_entry(r, p));
+				json_array_append_new(entries, catalogue_entry(r, p, connected));
 		}
 		if (json_array_size(entries) == 0) {
 			json_decref(entries);
@@ -268,12 +289,13 @@ int connection_page_list(struct req *r)
 	struct connection **v;
 	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *data;
+	json_t *data, *connected;
 	size_t n;
 
 	if (!slice_read_page(r, &list_of_connections, &f, PAGE_ROWS, &s))
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
-	if (connection_list(r->app, r->a, &f, &s, &v, &n, &err) == -1)
+	if (connection_list(r->app, r->a, &f, &s, &v, &n, &err) == -1 ||
+	    connection_counts(r, &connected, &err) == -1)
 		return res_error(r, &err);
 	if (n > 1)
 		qsort(v, n, sizeof(struct connection *), connection_in_order);
@@ -286,7 +308,7 @@ int connection_page_list(struct req *r)
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "is_paged", s.total > (int64_t)n);
 	json_set_int(data, "total", s.total);
-	json_set(data, "catalogue", catalogue_json(r));
+	json_set(data, "catalogue", catalogue_json(r, connected));
 	json_set_bool(data, "is_found", json_array_size(json_object_get(data, "catalogue")) > 0);
 	json_set_strn(data, "q", utf8_trim(req_query(r, "q")));
 	if (str_is(req_query(r, "role"), "source") || str_is(req_query(r, "role"), "destination"))

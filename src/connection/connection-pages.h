@@ -16,9 +16,14 @@ int connection_page_status(struct req *r);     /* POST …/status: status=active
 int connection_page_end_former(struct req *r); /* ends secrets from before */
 int connection_page_disconnect(struct req *r); /* GET …/disconnect: asks */
 int connection_page_disconnect_post(struct req *r);
+int actions_page_list(struct req *r); /* GET /admin/actions */
+int actions_page_one(struct req *r);  /* GET /admin/actions/:providerType/:actionName */
+int actions_page_run(struct req *r);  /* POST to it */
 
 /* The display name of a provider type, or the type itself when the catalogue has none of it. */
 const char *provider_label(const struct app *app, const char *type);
+/* Adds "type" and "initial", which connection/mark.html draws its mark of. */
+void provider_show_mark(struct arena *a, const struct provider *p, json_t *o);
 /* Adds "providerName" to every object of rows that has a "providerType". */
 void provider_label_rows(const struct app *app, json_t *rows);
 /* The same, and "connectionName" to each: what the connection of "connectionId" is called, or where

@@ -122,4 +122,7 @@ int connection_api_update(
     struct req *r); /* name, status active|disabled, settings, credentials (merged) */
 int connection_api_delete(struct req *r);
 int connection_api_test(struct req *r);
+int proxy_api_call(struct req *r);   /* POST /proxy/:providerType */
+int actions_api_list(struct req *r); /* GET /actions */
+int actions_api_run(struct req *r);  /* POST /providers/:providerType/actions/:actionName */
 #endif

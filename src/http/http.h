@@ -122,6 +122,8 @@ int res_redirect(struct req *r, const char *location); /* 303 */
  * detail is a sentence for people. */
 int res_problem(struct req *r, int status, const char *detail, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same with members of its own for programs (RFC 9457 §3.2), which is not stolen. */
+int res_problem_with(struct req *r, int status, const char *detail, const json_t *more);
 /* The same from an error: code decides the status, field makes errors[]. ERR_INTERNAL and
  * ERR_UNAVAILABLE are logged here and shown without detail; 503 carries Retry-After. */
 int res_error(struct req *r, const struct err *err);

@@ -35,29 +35,41 @@ static const char *detail_with_fields(struct req *r, const char *detail, const j
 	return buf_ok(b) ? b->p : detail;
 }
 
-static void problem_write_json(struct req *r, int status, const char *detail, const json_t *errors)
+struct problem {
+	int status;
+	const char *detail;
+	const json_t *errors; /* of fields; or NULL */
+	const json_t *more;   /* members besides those of every problem; or NULL */
+};
+
+static void problem_write_json(struct req *r, const struct problem *p)
 {
 	json_t *doc = json_object();
 
 	/* RFC 9457 §4.2.1: about:blank says no more than the status, whose phrase is the title. */
 	json_set_str(doc, "type", "about:blank");
-	json_set_str(doc, "title", http_reason(status));
-	json_set_int(doc, "status", status);
-	json_set_str(doc, "detail", detail);
+	json_set_str(doc, "title", http_reason(p->status));
+	json_set_int(doc, "status", p->status);
+	json_set_str(doc, "detail", p->detail);
 	json_set_str(doc, "requestId", r->id);
-	if (errors != NULL)
-		json_set(doc, "errors", json_deep_copy(errors));
+	if (p->errors != NULL)
+		json_set(doc, "errors", json_deep_copy(p->errors));
+	if (p->more != NULL)
+		json_object_update_missing(doc, JSON_ITER(p->more));
 	r->res.content_type = "application/problem+json";
 	json_append(r->res.body, doc);
 	json_decref(doc);
 	/* Only a flood of faulty fields can be too long; the document is valid without them. */
-	if (!buf_ok(r->res.body) && errors != NULL) {
+	if (!buf_ok(r->res.body) && p->errors != NULL) {
+		struct problem brief = *p;
+
+		brief.errors = NULL;
 		buf_reset(r->res.body);
-		problem_write_json(r, status, detail, NULL);
+		problem_write_json(r, &brief);
 	}
 }
 
-static int problem_answer(struct req *r, int status, const char *detail, const json_t *errors)
+static int problem_answer(struct req *r, struct problem p)
 {
 	struct http_conn *c = conn_of(r);
 
@@ -66,28 +78,28 @@ static int problem_answer(struct req *r, int status, const char *detail, const j
 		c->is_cut = true;
 		return 0;
 	}
-	if (detail == NULL || detail[0] == '\0')
-		detail = http_reason(status);
+	if (p.detail == NULL || p.detail[0] == '\0')
+		p.detail = http_reason(p.status);
 	c->has_answer = true;
-	r->res.status = status;
+	r->res.status = p.status;
 	buf_reset(r->res.body);
 	if (!buf_ok(r->res.headers))
 		buf_reset(r->res.headers);
-	problem_owed_headers(r, status);
+	problem_owed_headers(r, p.status);
 	if (req_wants_page(r) && !c->is_in_problem) {
 		int rc;
 
 		c->is_in_problem = true;
 		rc = c->hooks->problem_page(
-		    r, status, http_reason(status), detail_with_fields(r, detail, errors));
+		    r, p.status, http_reason(p.status), detail_with_fields(r, p.detail, p.errors));
 		c->is_in_problem = false;
 		if (rc == 0 && buf_ok(r->res.body)) {
-			r->res.status = status;
+			r->res.status = p.status;
 			return 0;
 		}
 		buf_reset(r->res.body);
 	}
-	problem_write_json(r, status, detail, errors);
+	problem_write_json(r, &p);
 	return 0;
 }
 
@@ -101,7 +113,13 @@ int res_problem(struct req *r, int status, const char *detail, ...)
 		text = arena_vprintf(r->a, detail, ap);
 		va_end(ap);
 	}
-	return problem_answer(r, status, text, NULL);
+	return problem_answer(r, (struct problem){.status = status, .detail = text});
+}
+
+int res_problem_with(struct req *r, int status, const char *detail, const json_t *more)
+{
+	return problem_answer(
+	    r, (struct problem){.status = status, .detail = detail, .more = more});
 }
 
 static int status_of_err(enum err_code code)
@@ -143,11 +161,13 @@ int res_error(struct req *r, const struct err *err)
 	if (status == 500 || status == 503) {
 		log_error(
 		    "http.error", LOG_I("status", status), LOG_STR("path", r->path), LOG_ERR(err));
-		return problem_answer(r, status,
-		    status == 500 ? "This could not be carried out; the log has the reason under "
-				    "this request id"
-				  : "Something this needs is away for the moment; please try again",
-		    NULL);
+		return problem_answer(r,
+		    (struct problem){.status = status,
+			.detail = status == 500
+				      ? "This could not be carried out; the log has the reason "
+					"under this request id"
+				      : "Something this needs is away for the moment; please try "
+					"again"});
 	}
 	if (err->field[0] != '\0') {
 		entry = json_object();
@@ -156,7 +176,8 @@ int res_error(struct req *r, const struct err *err)
 		errors = json_own(r->a, json_array());
 		json_array_append_new(errors, entry);
 	}
-	return problem_answer(r, status, err->msg, errors);
+	return problem_answer(
+	    r, (struct problem){.status = status, .detail = err->msg, .errors = errors});
 }
 
 int res_invalid(struct req *r)
@@ -167,10 +188,13 @@ int res_invalid(struct req *r)
 	const char *field, *text;
 
 	if (first == NULL)
-		return problem_answer(r, 422, "The request is not acceptable", NULL);
+		return problem_answer(
+		    r, (struct problem){.status = 422, .detail = "The request is not acceptable"});
 	field = json_str(first, "field");
 	text = json_str(first, "message");
-	return problem_answer(r, 422,
-	    arena_printf(r->a, n > 1 ? "%s: %s (and %zu more)" : "%s: %s", field, text, n - 1),
-	    c->invalid);
+	return problem_answer(
+	    r, (struct problem){.status = 422,
+		   .detail = arena_printf(
+		       r->a, n > 1 ? "%s: %s (and %zu more)" : "%s: %s", field, text, n - 1),
+		   .errors = c->invalid});
 }

@@ -15,13 +15,11 @@
 #define ALL " FROM leads FORCE INDEX (leads_recent) WHERE account_id = ?"
 #define OF_STATUS " FROM leads FORCE INDEX (leads_sync) WHERE account_id = ? AND sync_status = ?"
 
-#define END_HEAD                                                                                   \
-	"SELECT received_at, id, n FROM (SELECT received_at, id, COUNT(*) OVER () AS n FROM"       \
-	" (SELECT received_at, id"
-#define END_TAIL ") k) w ORDER BY received_at, id LIMIT 1"
-enum { END_RECEIVED, END_ID, END_LEADS };
-DB_STMT(lead_window_end, END_HEAD ALL BEHIND NEWEST END_TAIL);
-DB_STMT(lead_window_end_status, END_HEAD OF_STATUS BEHIND NEWEST END_TAIL);
+#define END_HEAD "SELECT received_at, id"
+#define END_TAIL BEHIND " ORDER BY received_at DESC, id DESC LIMIT 1 OFFSET ?"
+enum { END_RECEIVED, END_ID };
+DB_STMT(lead_window_end, END_HEAD ALL END_TAIL);
+DB_STMT(lead_window_end_status, END_HEAD OF_STATUS END_TAIL);
 
 /* What is left to check, and the record to check; "" for a payload that is read by itself. */
 #define SEARCHED_COLUMNS                                                                           \
@@ -40,8 +38,8 @@ enum {
 #define SCAN_HEAD SEARCH_SHORTLY SEARCHED_COLUMNS " FROM (SELECT id AS window_id"
 #define SCAN_TAIL                                                                                  \
 	" AND (received_at > ? OR (received_at = ? AND id >= ?))" NEWEST                           \
-	") k STRAIGHT_JOIN leads l ON l.id = k.window_id" RECORD_OF_LEAD SEARCHED(                 \
-	    "l.record_id") " WHERE" FITS " ORDER BY l.received_at DESC, l.id DESC LIMIT ?"
+	") k STRAIGHT_JOIN leads l ON l.id = k.window_id" SEARCHED("l.record_id") RECORD_OF_LEAD   \
+	    " WHERE" FITS " ORDER BY l.received_at DESC, l.id DESC LIMIT ?"
 DB_STMT(lead_scan, SCAN_HEAD ALL BEHIND SCAN_TAIL);
 DB_STMT(lead_scan_status, SCAN_HEAD OF_STATUS BEHIND SCAN_TAIL);
 DB_STMT(lead_index, SEARCH_LIMITED SEARCHED_COLUMNS
@@ -201,7 +199,8 @@ static size_t window_values(const struct lead_searching *s, struct db_val *v)
 	return n + behind_values(s, v + n);
 }
 
-/* The last place of the window that begins at s->at: 1, 0 there is nothing behind it, -1. */
+/* The last place of the window that begins at s->at. Its last window takes all that is left, and
+ * ends nowhere. */
 static int window_find_end(
     const struct lead_searching *s, struct cursor *end, bool *is_last, struct err *err)
 {
@@ -210,16 +209,18 @@ static int window_find_end(
 	size_t n = window_values(s, v);
 	int found;
 
-	v[n++] = db_int(s->pace.window);
+	v[n++] = db_int(s->pace.window - 1);
 	found = db_row(s->app->db, s->a,
 	    s->f->sync_status.p != NULL ? &lead_window_end_status : &lead_window_end, v, n, &rows,
 	    err);
-	if (found != 1)
-		return found;
-	*end = (struct cursor){
-	    .at = db_get_int(&rows, 0, END_RECEIVED), .id = db_get_uuid(&rows, 0, END_ID)};
-	*is_last = db_get_int(&rows, 0, END_LEADS) < s->pace.window;
-	return 1;
+	if (found == -1)
+		return -1;
+	*is_last = found == 0;
+	*end = (struct cursor){.at = INT64_MIN};
+	if (found == 1)
+		*end = (struct cursor){
+		    .at = db_get_int(&rows, 0, END_RECEIVED), .id = db_get_uuid(&rows, 0, END_ID)};
+	return 0;
 }
 
 static int window_query(
@@ -290,10 +291,10 @@ static int search_one_window(struct lead_searching *s, struct err *err)
 	struct db_rows rows;
 	bool is_last, is_cut;
 	int64_t took_us;
-	int rc = window_find_end(s, &end, &is_last, err);
+	int rc;
 
-	if (rc != 1)
-		return rc == 0 ? 1 : -1;
+	if (window_find_end(s, &end, &is_last, err) == -1)
+		return -1;
 	if (window_query(s, &end, &rows, &e) == -1) {
 		if (e.code != ERR_TIMEOUT)
 			return err_set(err, e.code, "%s", e.msg);

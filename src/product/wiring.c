@@ -40,6 +40,9 @@ static const struct chrome_nav product_nav[] = {
 	"One line for each lead and destination: whether it was taken, and what the destination "
 	"said.",
 	"GET /connect/v1/crm/deliveries"},
+    {"actions", "Actions", "/admin/actions", "play", PERMIT(ACTIONS_VIEW), NULL, CONNECTED,
+	"What Connect can do at your providers, such as sending a message or making a contact.",
+	"GET /connect/v1/actions"},
     {"events", "Incoming", "/admin/events", "bolt", PERMIT(WEBHOOKS_VIEW), NULL, MONITORING,
 	"Every webhook request as it came, the refused ones too, with what came of it.",
 	"GET /connect/v1/events"},

@@ -307,3 +307,11 @@ const struct action *provider_find_action(const struct provider *p, const char *
 			return &p->actions[i];
 	return NULL;
 }
+
+const struct action *provider_find_open_action(const struct provider *p, struct str name)
+{
+	for (size_t i = 0; i < p->nactions; i++)
+		if (!p->actions[i].is_hidden && str_is(name, p->actions[i].name))
+			return &p->actions[i];
+	return NULL;
+}

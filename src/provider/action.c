@@ -42,58 +42,6 @@ struct call_build {
 	struct err *err;
 };
 
-/* ---- inputs ------------------------------------------------------------------------------- */
-
-static bool input_is_of_type(enum input_type type, const json_t *v)
-{
-	int64_t n;
-
-	switch (type) {
-	case INPUT_TEXT:
-		return json_is_string(v) || json_is_number(v);
-	case INPUT_INTEGER:
-		return json_is_integer(v) ||
-		       (json_is_string(v) &&
-			   str_to_i64(str_from(json_string_value(v)), INT64_MIN, INT64_MAX, &n));
-	case INPUT_BOOLEAN:
-		return json_is_boolean(v);
-	case INPUT_JSON:
-		return true;
-	}
-	return false;
-}
-
-static const struct input_spec *action_find_input(const struct action *act, const char *name)
-{
-	for (size_t i = 0; i < act->ninputs; i++)
-		if (strcmp(act->inputs[i].name, name) == 0)
-			return &act->inputs[i];
-	return NULL;
-}
-
-static int action_check_inputs(const struct action *act, const json_t *inputs, struct err *err)
-{
-	const char *name;
-	json_t *v;
-
-	if (inputs != NULL && !json_is_object(inputs))
-		return err_set(err, ERR_INVALID, "the inputs of %s must be an object", act->name);
-	json_object_each(inputs, name, v) {
-		const struct input_spec *in = action_find_input(act, name);
-
-		if (in == NULL)
-			return err_field(err, ERR_INVALID, name, "%s has no such input", act->name);
-		if (!json_is_null(v) && !input_is_of_type(in->type, v))
-			return err_field(err, ERR_INVALID, name, "is of the wrong type");
-	}
-	for (size_t i = 0; i < act->ninputs; i++) {
-		v = json_object_get(inputs, act->inputs[i].name);
-		if (act->inputs[i].is_needed && (v == NULL || json_is_null(v)))
-			return err_field(err, ERR_INVALID, act->inputs[i].name, "is needed");
-	}
-	return 0;
-}
-
 /* ---- headers ------------------------------------------------------------------------------ */
 
 static bool is_http_token(struct str name)
@@ -354,6 +302,10 @@ static int build_put_body(struct call_build *b, struct str *body)
 		*body = json_text(b->a, json_own(b->a, v));
 		return build_put_header(b, STR("Content-Type"), STR("application/json"));
 	}
+	if (act->text != NULL) {
+		*body = expr_text(act->text, &b->scope);
+		return 0;
+	}
 	if (act->nform == 0)
 		return 0;
 	struct buf *form = buf_new(b->a, LIMIT_RECORD_BYTES);
@@ -374,12 +326,12 @@ static int build_put_body(struct call_build *b, struct str *body)
 	return build_put_header(b, STR("Content-Type"), STR("application/x-www-form-urlencoded"));
 }
 
-static void scope_of_call(
-    struct scope *s, struct arena *a, const struct access *c, const json_t *inputs)
+static void scope_of_call(struct scope *s, struct arena *a, const struct access *c,
+    const struct action *act, const json_t *inputs)
 {
 	*s = (struct scope){.a = a};
 	s->slot[ROOT_SETTINGS].json = c == NULL ? NULL : c->settings;
-	s->slot[ROOT_INPUT].json = (json_t *)(uintptr_t)inputs;
+	s->slot[ROOT_INPUT].json = action_inputs(a, act, inputs);
 }
 
 int action_build(struct arena *a, const struct provider *p, const struct access *c,
@@ -387,11 +339,12 @@ int action_build(struct arena *a, const struct provider *p, const struct access 
     struct err *err)
 {
 	struct call_build b = {.a = a, .p = p, .c = c, .act = act, .err = err};
+	struct json_reader in = {.err = err};
 
 	*call = (struct http_call){0};
-	if (action_check_inputs(act, inputs, err) == -1)
+	if (action_check_inputs(act, inputs, &in) == -1)
 		return -1;
-	scope_of_call(&b.scope, a, c, inputs);
+	scope_of_call(&b.scope, a, c, act, inputs);
 	b.url = buf_new(a, LIMIT_URL_BYTES);
 	struct str method = expr_text(act->method, &b.scope);
 	if (!is_http_token(method))
@@ -513,7 +466,7 @@ void action_read(struct arena *a, const struct provider *p, const struct access 
 	struct scope s;
 	struct err ignored = ERR_INIT;
 
-	scope_of_call(&s, a, c, inputs);
+	scope_of_call(&s, a, c, act, inputs);
 	s.slot[ROOT_HEADER].from = &ans->headers;
 	s.slot[ROOT_STATUS].json = json_own(a, json_integer(ans->status));
 	if (ans->body.n > 0)
@@ -573,20 +526,17 @@ static bool call_has_credentials(struct arena *a, const struct access *c, const 
 	return false;
 }
 
-int provider_action(struct app *app, struct arena *a, const struct provider *p,
-    const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
-    struct err *err)
+int action_run(struct app *app, struct arena *a, const struct provider *p, const struct access *c,
+    const struct action *act, const json_t *inputs, struct http_answer *ans,
+    struct call_result *out, struct err *err)
 {
-	const struct action *act = provider_find_action(p, action);
 	struct http_call call;
-	struct http_answer ans = {0};
 	struct err why = ERR_INIT;
 	const char *signed_in = NULL;
 
 	*out =
 	    (struct call_result){.class = CALL_FATAL, .retry_after_ms = -1, .error = "not called"};
-	if (act == NULL)
-		return err_set(err, ERR_NOT_FOUND, "%s has no action %s", p->name, action);
+	*ans = (struct http_answer){0};
 	if (action_build(a, p, c, act, inputs, &call, &signed_in, err) == -1) {
 		out->error = err != NULL ? arena_strdup(a, err->msg) : "wrong inputs";
 		return -1;
@@ -606,13 +556,28 @@ int provider_action(struct app *app, struct arena *a, const struct provider *p,
 		    url_host(a, call.url));
 		return 0;
 	}
-	if (http_client_call(app->http, a, &call, &ans, &why) == -1)
+	if (http_client_call(app->http, a, &call, ans, &why) == -1)
 		call_read_failure(a, c, &call, &why, out);
 	else
-		action_read(a, p, c, act, inputs, &call, &ans, out);
+		action_read(a, p, c, act, inputs, &call, ans, out);
 	out->method = call.method;
 	out->signed_in = signed_in;
 	return 0;
+}
+
+int provider_action(struct app *app, struct arena *a, const struct provider *p,
+    const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
+    struct err *err)
+{
+	const struct action *act = provider_find_action(p, action);
+	struct http_answer ans;
+
+	if (act == NULL) {
+		*out = (struct call_result){
+		    .class = CALL_FATAL, .retry_after_ms = -1, .error = "not called"};
+		return err_set(err, ERR_NOT_FOUND, "%s has no action %s", p->name, action);
+	}
+	return action_run(app, a, p, c, act, inputs, &ans, out, err);
 }
 
 const char *provider_action_lacks(

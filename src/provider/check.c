@@ -299,15 +299,9 @@ json_t *http_call_json(struct check_run *t, const struct http_call *call)
 
 static json_t *call_result_json(struct check_run *t, const struct call_result *res)
 {
-	static const char *const classes[] = {[CALL_OK] = "ok",
-	    [CALL_RETRY] = "retry",
-	    [CALL_RATE_LIMITED] = "rateLimited",
-	    [CALL_AUTH] = "auth",
-	    [CALL_FATAL] = "fatal",
-	    [CALL_NOT_YET] = "notYet"};
 	json_t *o = json_own(t->a, json_object());
 
-	json_set_str(o, "class", classes[res->class]);
+	json_set_str(o, "class", call_class_names[res->class]);
 	if (res->output != NULL)
 		json_set(o, "output", json_incref(res->output));
 	if (res->error != NULL)

@@ -59,13 +59,6 @@ static int error_one(
 	    NEEDED_TEXT_MEMBER("class", struct error_rule, class_name),
 	    INT_MEMBER("retryAfterMs", struct error_rule, retry_after_ms, 0, RETRY_AFTER_MAX_MS),
 	    TEXT_MEMBER("text", struct error_rule, text)};
-	static const char *const classes[] = {[CALL_OK] = "ok",
-	    [CALL_RETRY] = "retry",
-	    [CALL_RATE_LIMITED] = "rateLimited",
-	    [CALL_AUTH] = "auth",
-	    [CALL_FATAL] = "fatal",
-	    [CALL_NOT_YET] = "notYet",
-	    NULL};
 	struct error_rule *r = out;
 	size_t c = 0;
 
@@ -74,9 +67,9 @@ static int error_one(
 	r->retry_after_ms = -1;
 	if (loader_members(l, v, MEMBERS(members), r) == -1)
 		return -1;
-	while (classes[c] != NULL && strcmp(classes[c], r->class_name) != 0)
+	while (call_class_names[c] != NULL && strcmp(call_class_names[c], r->class_name) != 0)
 		c++;
-	if (classes[c] == NULL || r->when == NULL)
+	if (call_class_names[c] == NULL || r->when == NULL)
 		return json_reader_fail(&l->in, "needs \"when\" and a known \"class\"");
 	r->class = (enum call_class)c;
 	return 0;
@@ -95,23 +88,54 @@ static int load_errors(
 
 /* ---- actions ------------------------------------------------------------------------------ */
 
+static const char *const input_types[] = {[INPUT_TEXT] = "text",
+    [INPUT_INTEGER] = "integer",
+    [INPUT_BOOLEAN] = "boolean",
+    [INPUT_JSON] = "json",
+    [INPUT_DATE] = "date",
+    [INPUT_TIME] = "time",
+    NULL};
+
+const char *input_type_name(enum input_type type)
+{
+	return input_types[type];
+}
+
+/* What a manifest gives of itself must be what it takes of others. */
+static int input_check(struct loader *l, const struct input_spec *in)
+{
+	struct json_reader quiet = {.err = NULL};
+
+	if (in->nchoices > 0 && in->type != INPUT_TEXT)
+		return json_reader_fail_at(&l->in, "choices", "are of texts only");
+	if (in->other == NULL)
+		return 0;
+	if (in->is_needed)
+		return json_reader_fail_at(&l->in, "default", "goes with what is not needed");
+	return input_check_value(in, in->other, &quiet) == 0
+		   ? 0
+		   : json_reader_fail_at(&l->in, "default", "is not of the input's type");
+}
+
 static int input_one(
     struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
 	static const struct loader_member members[] = {OTHER_MEMBER("type"),
 	    NEEDED_TEXT_MEMBER("label", struct input_spec, label),
-	    BOOL_MEMBER("needed", struct input_spec, is_needed)};
-	static const char *const types[] = {"text", "integer", "boolean", "json", NULL};
+	    TEXT_MEMBER("help", struct input_spec, help), OTHER_MEMBER("choices"),
+	    OTHER_MEMBER("default"), BOOL_MEMBER("needed", struct input_spec, is_needed)};
 	struct input_spec *in = out;
 	int type;
 
 	(void)p;
 	in->name = name;
 	if (loader_members(l, v, MEMBERS(members), in) == -1 ||
-	    manifest_type(l, v, types, &type) == -1)
+	    manifest_type(l, v, input_types, &type) == -1 ||
+	    manifest_texts(l, v, "choices", &in->choices, &in->nchoices) == -1)
 		return -1;
 	in->type = (enum input_type)type;
-	return 0;
+	in->other = json_object_get(v, "default");
+	return input_check(l, in);
 }
 
 static int named_one(
@@ -139,6 +163,7 @@ static const struct loader_member request_members[] = {
     EXPR_MEMBER("path", struct action, path),
     EXPR_MEMBER("moreHeaders", struct action, extra_headers),
     EXPR_MEMBER("json", struct action, json),
+    EXPR_MEMBER("text", struct action, text),
     OTHER_MEMBER("query"),
     OTHER_MEMBER("headers"),
     OTHER_MEMBER("form"),
@@ -160,8 +185,8 @@ static int load_request(
 		return json_reader_fail(&l->in, "needs \"method\" and either \"url\" or \"path\"");
 	if (act->path != NULL && p->origin == NULL)
 		return json_reader_fail(&l->in, "a \"path\" needs the manifest's \"apiOrigin\"");
-	if (act->json != NULL && act->nform > 0)
-		return json_reader_fail(&l->in, "has either \"json\" or \"form\"");
+	if ((act->json != NULL) + (act->text != NULL) + (act->nform > 0) > 1)
+		return json_reader_fail(&l->in, "has one of \"json\", \"form\" and \"text\"");
 	json_reader_leave(&l->in, mark);
 	return 0;
 }
@@ -240,9 +265,11 @@ static int action_one(
 {
 	static const struct loader_member members[] = {
 	    NEEDED_TEXT_MEMBER("label", struct action, label),
-	    TEXT_MEMBER("help", struct action, help), OTHER_MEMBER("inputs"), OTHER_MEMBER("needs"),
-	    OTHER_MEMBER("request"), OTHER_MEMBER("auth"), OTHER_MEMBER("output"),
-	    OTHER_MEMBER("paging"), OTHER_MEMBER("errors"), OTHER_MEMBER("successWhen")};
+	    TEXT_MEMBER("help", struct action, help),
+	    BOOL_MEMBER("hidden", struct action, is_hidden), OTHER_MEMBER("inputs"),
+	    OTHER_MEMBER("needs"), OTHER_MEMBER("request"), OTHER_MEMBER("auth"),
+	    OTHER_MEMBER("output"), OTHER_MEMBER("paging"), OTHER_MEMBER("errors"),
+	    OTHER_MEMBER("successWhen")};
 	static const struct manifest_many inputs = {
 	    "inputs", READ_OBJECT, sizeof(struct input_spec), input_one};
 	const struct expr_language *language = l->language;

@@ -159,11 +159,22 @@ struct named_expr {
 	const char *name;
 	struct expr *value;
 };
-enum input_type { INPUT_TEXT, INPUT_INTEGER, INPUT_BOOLEAN, INPUT_JSON };
+enum input_type {
+	INPUT_TEXT,
+	INPUT_INTEGER,
+	INPUT_BOOLEAN,
+	INPUT_JSON,
+	INPUT_DATE, /* "2026-01-31" */
+	INPUT_TIME  /* ISO 8601, with its zone */
+};
+const char *input_type_name(enum input_type type);
 struct input_spec {
-	const char *name, *label;
+	const char *name, *label, *help;
 	enum input_type type;
 	bool is_needed;
+	const char **choices; /* of a text, which is one of them */
+	size_t nchoices;
+	json_t *other; /* what it is where it is not given; NULL: absent */
 };
 struct error_rule {
 	struct cond *when;
@@ -180,11 +191,13 @@ struct paging {
 };
 struct action {
 	const char *name, *label, *help;
+	bool is_hidden; /* of the engine alone: people neither see nor run it */
 	struct input_spec *inputs;
 	size_t ninputs;
 	const char **needs; /* credentials */
 	size_t nneeds;
 	struct expr *method, *url, *path, *extra_headers, *json;
+	struct expr *text; /* the body as it stands */
 	struct named_expr *query, *headers, *form;
 	size_t nquery, nheaders, nform;
 	const struct auth *auth;
@@ -290,4 +303,15 @@ const char *manifest_credential_words(struct arena *a, const struct provider *p,
 bool manifest_has_setting(const struct provider *p, const char *key);
 /* Is it declared, whether the connection's or, "app.KEY", the app's? */
 bool manifest_has_credential(const struct provider *p, const char *key);
+
+/* ---- what others ask of actions ------------------------------------------------------------ */
+
+const struct action *provider_find_action(const struct provider *p, const char *name);
+/* The same of those that people may run. */
+const struct action *provider_find_open_action(const struct provider *p, struct str name);
+/* What an action takes (input.c): complains of each that is none of its inputs, of the wrong type
+ * or missing, at its name; 0, -1. */
+int action_check_inputs(const struct action *act, const json_t *inputs, struct json_reader *in);
+/* May it change something at the provider, going by its method? */
+bool action_writes(struct arena *a, const struct action *act);
 #endif

@@ -37,21 +37,28 @@ static json_t *credentials_json(const struct provider *p)
 	return list;
 }
 
+static json_t *texts_json(const char *const *v, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(v[i]));
+	return list;
+}
+
 static json_t *settings_json(const struct setting_spec *specs, size_t n)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++) {
-		json_t *o = json_object(), *choices = json_array();
+		json_t *o = json_object();
 
 		json_set_str(o, "key", specs[i].key);
 		json_set_str(o, "label", specs[i].label);
 		json_set_str(o, "help", specs[i].help);
 		json_set_str(o, "type", setting_type_name(specs[i].type));
 		json_set_bool(o, "needed", specs[i].is_needed);
-		for (size_t k = 0; k < specs[i].nchoices; k++)
-			json_array_append_new(choices, json_string(specs[i].choices[k]));
-		json_set(o, "choices", choices);
+		json_set(o, "choices", texts_json(specs[i].choices, specs[i].nchoices));
 		if (specs[i].type == SETTING_OBJECT)
 			json_set(o, "members", settings_json(specs[i].members, specs[i].nmembers));
 		json_array_append_new(list, o);
@@ -59,30 +66,39 @@ static json_t *settings_json(const struct setting_spec *specs, size_t n)
 	return list;
 }
 
-static json_t *actions_json(const struct provider *p)
+static json_t *input_json(const struct input_spec *in)
 {
-	static const char *const types[] = {[INPUT_TEXT] = "text",
-	    [INPUT_INTEGER] = "integer",
-	    [INPUT_BOOLEAN] = "boolean",
-	    [INPUT_JSON] = "json"};
+	json_t *o = json_object();
+
+	json_set_str(o, "name", in->name);
+	json_set_str(o, "label", in->label);
+	json_set_str(o, "help", in->help);
+	json_set_str(o, "type", input_type_name(in->type));
+	json_set_bool(o, "needed", in->is_needed);
+	if (in->nchoices > 0)
+		json_set(o, "choices", texts_json(in->choices, in->nchoices));
+	if (in->other != NULL)
+		json_set(o, "default", json_deep_copy(in->other));
+	return o;
+}
+
+json_t *provider_actions_json(const struct provider *p)
+{
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < p->nactions; i++) {
 		const struct action *act = &p->actions[i];
-		json_t *o = json_object(), *inputs = json_array();
+		json_t *o, *inputs;
 
+		if (act->is_hidden)
+			continue;
+		o = json_object();
+		inputs = json_array();
 		json_set_str(o, "name", act->name);
 		json_set_str(o, "label", act->label);
 		json_set_str(o, "help", act->help);
-		for (size_t k = 0; k < act->ninputs; k++) {
-			json_t *in = json_object();
-
-			json_set_str(in, "name", act->inputs[k].name);
-			json_set_str(in, "label", act->inputs[k].label);
-			json_set_str(in, "type", types[act->inputs[k].type]);
-			json_set_bool(in, "needed", act->inputs[k].is_needed);
-			json_array_append_new(inputs, in);
-		}
+		for (size_t k = 0; k < act->ninputs; k++)
+			json_array_append_new(inputs, input_json(&act->inputs[k]));
 		json_set(o, "inputs", inputs);
 		json_array_append_new(list, o);
 	}
@@ -99,6 +115,6 @@ int provider_api_get(struct req *r)
 	json_set_str(o, "help", p->help);
 	json_set(o, "credentials", credentials_json(p));
 	json_set(o, "settings", settings_json(p->settings, p->nsettings));
-	json_set(o, "actions", actions_json(p));
+	json_set(o, "actions", provider_actions_json(p));
 	return res_json(r, 200, o);
 }

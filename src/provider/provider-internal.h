@@ -86,8 +86,6 @@ const struct expr_language *manifest_language(
 
 /* ------------------------------------------------------------------------------------------- */
 
-const struct action *provider_find_action(const struct provider *p, const char *name);
-
 /* A scope with settings and request of a webhook. */
 void scope_of_webhook(
     struct scope *s, struct arena *a, const struct webhook *w, const struct access *c);
@@ -109,6 +107,12 @@ bool auth_sends(const struct auth *auth, const char *key);
 #define AUTH_HEADER_NAME "X-API-Key"
 #define AUTH_QUERY_NAME "api_key"
 
+/* One value; null is none of it. */
+int input_check_value(const struct input_spec *spec, const json_t *v, struct json_reader *in);
+/* The inputs given, and what the others are where they are not given; owned by the arena, or inputs
+ * itself. */
+json_t *action_inputs(struct arena *a, const struct action *act, const json_t *inputs);
+
 /* The two halves of provider_action, apart so that examples can run them without a network.
  * signed_in (may be NULL) as in struct call_result. */
 struct http_call;
@@ -119,4 +123,9 @@ int action_build(struct arena *a, const struct provider *p, const struct access 
 void action_read(struct arena *a, const struct provider *p, const struct access *c,
     const struct action *act, const json_t *inputs, const struct http_call *call,
     const struct http_answer *ans, struct call_result *out);
+/* Both, with the call between them: provider_action of an action at hand. *ans is what came, its
+ * status 0 where nothing did. */
+int action_run(struct app *app, struct arena *a, const struct provider *p, const struct access *c,
+    const struct action *act, const json_t *inputs, struct http_answer *ans,
+    struct call_result *out, struct err *err);
 #endif

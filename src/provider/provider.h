@@ -171,6 +171,10 @@ enum call_class {
 	CALL_FATAL,
 	CALL_NOT_YET /* what is asked for is not to be seen so far; nothing ails the peer */
 };
+/* By class; NULL-terminated: "rateLimited". */
+extern const char *const call_class_names[];
+/* What to do about it, a sentence for people without its full stop; "" of CALL_OK. */
+const char *call_class_advice(enum call_class class);
 struct call_result {
 	enum call_class class;
 	int status;             /* 0: no answer */
@@ -188,6 +192,27 @@ struct call_result {
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
     const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
     struct err *err);
+/* ---- calls that people write whole (proxy.c) */
+struct proxy_request {
+	const char *method;
+	struct str path; /* "/v1/charges?limit=3": below the provider's own address */
+	struct http_pairs query, headers;
+	struct str body; /* as it is sent; its type is among the headers. {NULL,0}: none */
+};
+struct proxy_answer {
+	struct call_result result; /* its class, and what was wrong; status 0: no answer came */
+	struct http_pairs headers; /* those that may be handed on */
+	struct str body;           /* whole, without credentials */
+};
+/* Would it be called? ERR_INVALID on "path" where that could leave the provider's origin, in any
+ * decoding of it; on "headers" where one may not be sent. */
+int provider_proxy_check(
+    struct arena *a, const struct provider *p, const struct proxy_request *in, struct err *err);
+/* One attempt, with the connection's credentials. 0 whatever came of it, or -1 as above. */
+int provider_proxy(struct app *app, struct arena *a, const struct provider *p,
+    const struct access *c, const struct proxy_request *in, struct proxy_answer *out,
+    struct err *err);
+
 /* What of the credentials the action needs is not there, in words: "private-app token"; NULL: it
  * can be called. */
 const char *provider_action_lacks(
@@ -205,6 +230,8 @@ json_t *provider_lead_fields(
 json_t *provider_details_record(const struct provider *p, struct arena *a,
     const char *resource_type, const json_t *output, int64_t *provider_updated_us);
 
+/* [{name,label,help,inputs[]}] of its actions; a new reference. */
+json_t *provider_actions_json(const struct provider *p);
 /* What a normalized lead becomes at a destination that has no mapping of its own, by the manifest's
  * "pushBody"; NULL where that says nothing. The arena's. */
 json_t *provider_push_body(const struct provider *p, struct arena *a, const json_t *lead);

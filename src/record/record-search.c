@@ -28,12 +28,12 @@
 #include "base/limits.h"
 #include "record/record-internal.h"
 
-#define WINDOW 2000      /* records looked through in one statement */
+#define WINDOW 4000      /* records looked through in one statement */
 #define WINDOW_FIRST 250 /* in the first: what is common fills a page with less */
 #define WINDOW_LEAST 16
 #define WINDOW_US 25000      /* that a window should take */
 #define SCAN_BUDGET_US 90000 /* then a page ends where it got to */
-#define RARE 10              /* hits in a whole sample up to which the index is asked for a word */
+#define RARE 4               /* hits in a whole sample up to which the index is asked for a word */
 #define WAITING_MOST 500     /* records that wait for the index and are asked for with it */
 
 #define BELOW " AND updated_at <= ? AND (updated_at < ? OR id < ?) AND updated_at >= ?"
@@ -66,17 +66,14 @@ DB_STMT(search_scan_type_newest,
 DB_STMT(search_scan_type_oldest,
     SCAN_HEAD OF_TYPE WINDOW_OLDEST SCAN_TAIL " ORDER BY r.updated_at, r.id LIMIT ?");
 
-#define END_HEAD                                                                                   \
-	"SELECT updated_at, id, n FROM (SELECT updated_at, id, COUNT(*) OVER () AS n FROM"         \
-	" (SELECT updated_at, id"
-enum { END_UPDATED, END_ID, END_RECORDS };
-DB_STMT(window_end_newest, END_HEAD ALL WINDOW_NEWEST ") k) w ORDER BY updated_at, id LIMIT 1");
-DB_STMT(window_end_oldest,
-    END_HEAD ALL WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
-DB_STMT(window_end_type_newest,
-    END_HEAD OF_TYPE WINDOW_NEWEST ") k) w ORDER BY updated_at, id LIMIT 1");
-DB_STMT(window_end_type_oldest,
-    END_HEAD OF_TYPE WINDOW_OLDEST ") k) w ORDER BY updated_at DESC, id DESC LIMIT 1");
+#define END_HEAD "SELECT updated_at, id"
+#define END_NEWEST BELOW " ORDER BY updated_at DESC, id DESC LIMIT 1 OFFSET ?"
+#define END_OLDEST ABOVE " ORDER BY updated_at, id LIMIT 1 OFFSET ?"
+enum { END_UPDATED, END_ID };
+DB_STMT(window_end_newest, END_HEAD ALL END_NEWEST);
+DB_STMT(window_end_oldest, END_HEAD ALL END_OLDEST);
+DB_STMT(window_end_type_newest, END_HEAD OF_TYPE END_NEWEST);
+DB_STMT(window_end_type_oldest, END_HEAD OF_TYPE END_OLDEST);
 
 #define INDEXED                                                                                    \
 	SEARCH_LIMITED SEARCH_COLUMNS                                                              \
@@ -104,15 +101,14 @@ DB_STMT(search_span,
     "SELECT MIN(updated_at), MAX(updated_at) FROM records FORCE INDEX (records_recent)"
     " WHERE account_id = ?");
 enum { SPAN_OLDEST, SPAN_NEWEST };
-DB_STMT(search_hits, SEARCH_SHORTLY
-    "SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
-    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?),"
-    " SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?), SUM(s.words LIKE ?)"
+#define HIT "COUNT(s.words LIKE ? OR NULL)" /* SUM would add up decimals */
+DB_STMT(search_hits, SEARCH_SHORTLY HIT
+    "," HIT "," HIT "," HIT "," HIT "," HIT "," HIT "," HIT "," HIT "," HIT "," HIT "," HIT
     " FROM (" SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
     " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE " UNION ALL " SAMPLE
     ") k STRAIGHT_JOIN record_search s ON s.record_id = k.id");
 #define SAMPLES 8
-#define SAMPLE_ROWS 250 /* of each, at most */
+#define SAMPLE_ROWS 100 /* of each, at most */
 
 struct record_searching {
 	struct app *app;
@@ -165,7 +161,7 @@ bool search_pace_is_over(const struct search_pace *p)
 
 bool search_pace_may_ask(const struct search_pace *p, size_t found)
 {
-	return p->window >= p->widest && found < SEARCH_FEW;
+	return found == 0 || (p->window >= p->widest && found < SEARCH_FEW);
 }
 
 /* ---- checks that SQL did not make ---------------------------------------------------------- */
@@ -321,7 +317,7 @@ static size_t search_fits_values(const struct record_searching *s, struct db_val
 struct window_end {
 	int64_t at_us;
 	struct uuid id;
-	bool is_empty, is_last; /* nothing stands in it; nothing behind it */
+	bool is_last; /* it takes all that is left, and has no end */
 };
 
 static int window_find_end(
@@ -331,13 +327,13 @@ static int window_find_end(
 	    &window_end_type_newest, &window_end_type_oldest};
 	struct db_val v[8];
 	struct db_rows rows;
-	size_t n = search_window_values(s, s->at.to_us, s->pace.window, v);
+	size_t n = search_window_values(s, s->at.to_us, s->pace.window - 1, v);
+	int found = db_row(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err);
 
-	if (db_query(s->app->db, s->a, search_pick_stmt(s, statements), v, n, &rows, err) == -1)
+	if (found == -1)
 		return -1;
-	*out = (struct window_end){.is_empty = rows.count == 0};
-	out->is_last = out->is_empty || db_get_int(&rows, 0, END_RECORDS) < s->pace.window;
-	if (!out->is_empty) {
+	*out = (struct window_end){.is_last = found == 0};
+	if (found == 1) {
 		out->at_us = db_get_int(&rows, 0, END_UPDATED);
 		out->id = db_get_uuid(&rows, 0, END_ID);
 	}
@@ -557,8 +553,6 @@ static int search_one_window(struct record_searching *s, bool *may_ask, struct e
 
 	if (window_find_end(s, &end, err) == -1)
 		return -1;
-	if (end.is_empty)
-		return 1;
 	rc = window_scan(s, &end, &found, &e);
 	if (rc == -1 && e.code == ERR_TIMEOUT) {
 		search_pace_shrink(&s->pace);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Providers and connections over HTTP: the catalogue, what a connect body may hold, credentials that never come back,
 another tenant's ids, test and disconnect, handshakes, and webhooks that follow every change of a connection."""
-import http.server
 import json
 import threading
 import uuid
 
 from harness import Browser, equal, has, here, hmac_hex, meta_lead, new_lead_id, problem, run, test, true
+from peer import Peer
 
 CANARY = "canary-" + uuid.uuid4().hex
 META = {"webhookSecret": CANARY, "verifyToken": CANARY + "-verify"}
@@ -19,41 +19,6 @@ def connect(provider, credentials=None, settings=None, **rest):
 
 def page_id():
     return str(uuid.uuid4().int % 10**15)
-
-
-class Peer:
-    """A destination on loopback that answers as told and keeps what it was sent."""
-
-    def __init__(self, status=200, body=b"{}", headers=None):
-        peer = self
-        self.status, self.body, self.headers, self.seen = status, body, headers or {}, []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self):
-                length = int(self.headers.get("Content-Length") or 0)
-                peer.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
-                self.send_response(peer.status)
-                for name, value in peer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(peer.body)))
-                self.end_headers()
-                self.wfile.write(peer.body)
-
-            do_GET = do_POST = do_PUT = answer
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 # ---- the catalogue ---------------------------------------------------------------------------------
