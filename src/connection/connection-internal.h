@@ -73,6 +73,10 @@ struct connection *connection_new(struct arena *a, const struct uuid *account_id
 /* Stores it as it is: checked by whoever made it so. */
 int connection_write(
     struct app *app, struct arena *a, struct connection *c, bool is_new, struct err *err);
+/* Within a transaction: has another account proved that this account at the provider is its own?
+ * Nobody can until the end. 1, 0, -1. */
+int connection_is_proved_elsewhere(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const char *external, struct err *err);
 /* Removes the row, and with it the credentials; 1, 0, -1. */
 int connection_delete(
     struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);

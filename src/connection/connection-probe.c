@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "connection/connection-call.h"
 #include "connection/connection-internal.h"
+#include "connection/connection-prove.h"
 #include "provider/manifest.h"
 
 #define EVERY_US DAY_US
@@ -93,6 +94,7 @@ int connection_job_probe(struct job *j, struct err *err)
 			    LOG_S("error", call.result.error));
 			return 0; /* the row says so; tomorrow is another day */
 		}
+		connection_prove(j->app, j->a, call.c, call.action, call.result.output);
 	}
 	return probe_tell(j, c, err);
 }

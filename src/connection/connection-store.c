@@ -291,6 +291,20 @@ int connection_names(
 	return 0;
 }
 
+/* Locked, so that of two that come at once one sees the other. */
+DB_STMT(connection_proved_elsewhere,
+    "SELECT id FROM connections WHERE provider_type = ? AND external_account_id = ?"
+    " AND proven_at IS NOT NULL AND account_id <> ? LIMIT 1 FOR UPDATE");
+
+int connection_is_proved_elsewhere(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const char *external, struct err *err)
+{
+	struct db_rows rows;
+
+	return db_row(app->db, a, &connection_proved_elsewhere,
+	    DB_VALS(db_str(p->name), db_str(external), db_uuid(account_id)), &rows, err);
+}
+
 /* ---- writing ------------------------------------------------------------------------------ */
 
 struct connection_body {

@@ -10,18 +10,22 @@
 #include "job/queue.h"
 #include "provider/manifest.h"
 
-/* Locked, so that of two that come at once one sees the other. */
-DB_STMT(connection_proved_elsewhere,
-    "SELECT id FROM connections WHERE provider_type = ? AND external_account_id = ?"
-    " AND proven_at IS NOT NULL AND account_id <> ? LIMIT 1 FOR UPDATE");
 DB_STMT(connection_same_external,
     "SELECT id FROM connections WHERE account_id = ? AND provider_type = ?"
     " AND external_account_id = ? ORDER BY id LIMIT 1 FOR UPDATE");
 
+/* By its grant, which nobody has whose id is nil. */
+DB_STMT(connections_sharing,
+    "SELECT external_account_id FROM connections WHERE account_id = ? AND grant_id = ?"
+    " AND external_account_id <> '' LIMIT 500");
+
 struct storing {
 	struct req *r;
 	struct oauth_found *f;
-	struct grant *g; /* what is stored */
+	struct grant *g;          /* what is stored */
+	struct connection *again; /* it is logged in again; NULL: new ones */
+	json_t
+	    *sharing; /* by account at the provider: those that shared its grant, renewed with it */
 	struct uuid first;
 };
 
@@ -30,14 +34,12 @@ struct storing {
 static int store_check_owner(struct storing *s, const char *external, struct err *err)
 {
 	struct req *r = s->r;
-	struct db_rows rows;
 	int found;
 
 	if (external == NULL || !s->f->is_proved)
 		return 0;
-	found = db_row(r->app->db, r->a, &connection_proved_elsewhere,
-	    DB_VALS(db_str(s->f->provider->name), db_str(external), db_uuid(&r->actor.account_id)),
-	    &rows, err);
+	found = connection_is_proved_elsewhere(
+	    r->app, r->a, &r->actor.account_id, s->f->provider, external, err);
 	if (found != 1)
 		return found;
 	return err_set(err, ERR_CONFLICT,
@@ -46,18 +48,27 @@ static int store_check_owner(struct storing *s, const char *external, struct err
 	    s->f->provider->display_name, external);
 }
 
+/* Is it what the connection was of, as far as that is known? */
+static bool item_is_of(const struct connection *c, const char *external)
+{
+	const char *was = c->access.external_account_id;
+
+	return external == NULL || was[0] == '\0' || strcmp(was, external) == 0;
+}
+
 /* The one that the login is for: which was asked for, or which is of that account already; a new
  * one else. */
 static int store_find(
     struct storing *s, const char *external, struct connection **out, bool *is_new, struct err *err)
 {
 	struct req *r = s->r;
-	struct uuid id = s->f->connection_id;
+	bool is_again = s->again != NULL && item_is_of(s->again, external);
+	struct uuid id = is_again ? s->again->id : (struct uuid){0};
 	struct db_rows rows;
 	int found = 1;
 
 	*is_new = false;
-	if (uuid_is_nil(id) && external != NULL) {
+	if (!is_again && external != NULL) {
 		found = db_row(r->app->db, r->a, &connection_same_external,
 		    DB_VALS(db_uuid(&r->actor.account_id), db_str(s->f->provider->name),
 			db_str(external)),
@@ -71,7 +82,7 @@ static int store_find(
 		found = 0;
 	if (found != 0)
 		return found == -1 ? -1 : 0;
-	if (!uuid_is_nil(s->f->connection_id))
+	if (is_again)
 		return err_set(err, ERR_CONFLICT, "The connection is gone: connect anew");
 	*out = connection_new(r->a, &r->actor.account_id, s->f->provider, NULL);
 	(*out)->access.external_account_id = "";
@@ -79,21 +90,6 @@ static int store_find(
 	(*out)->access.credentials = json_own(r->a, json_object());
 	*is_new = true;
 	return 0;
-}
-
-/* Somebody logged in to something else than what the connection is of. */
-static int store_check_same(
-    struct storing *s, const struct connection *c, const char *external, struct err *err)
-{
-	const char *was = c->access.external_account_id;
-
-	if (external == NULL || was[0] == '\0' || strcmp(was, external) == 0)
-		return 0;
-	return err_set(err, ERR_CONFLICT,
-	    "%s is of the %s account %s, and you logged in to %s. Log in to the same one, or "
-	    "connect "
-	    "the other as a new connection",
-	    c->name, s->f->provider->display_name, was, external);
 }
 
 /* Tokens that people gave by hand give way to those of the login. */
@@ -146,8 +142,7 @@ static int store_item(
 	bool is_new;
 
 	if (store_check_owner(s, external, err) == -1 ||
-	    store_find(s, external, &c, &is_new, err) == -1 ||
-	    store_check_same(s, c, external, err) == -1)
+	    store_find(s, external, &c, &is_new, err) == -1)
 		return -1;
 	former = c->grant.id;
 	store_set_tokens(s, c, item);
@@ -178,79 +173,100 @@ static int store_item(
 static int store_grant(struct storing *s, struct err *err)
 {
 	struct req *r = s->r;
-	struct oauth_found *f = s->f;
-	struct connection *c;
-	struct grant *old;
-	int found;
+	struct grant *old = NULL;
+	int found = 0;
 
-	s->g = f->grant;
-	if (f->grant_is_stored)
+	s->g = s->f->grant;
+	if (s->f->grant_is_stored)
 		return 0;
-	if (!uuid_is_nil(f->connection_id)) {
-		found =
-		    connection_get(r->app, r->a, &r->actor.account_id, &f->connection_id, &c, err);
-		if (found == 1 && !uuid_is_nil(c->grant.id))
-			found = grant_get(
-			    r->app, r->a, &r->actor.account_id, &c->grant.id, true, &old, err);
-		else if (found == 1)
-			found = 0;
-		if (found == -1)
-			return -1;
-		if (found == 1) {
-			struct grant with = *f->grant;
-
-			with.id = old->id;
-			with.updated_us = old->updated_us;
-			s->g = arena_memdup(r->a, &with, sizeof(with));
-			return grant_store(r->app, r->a, s->g, f->answer, err);
-		}
-	}
-	return grant_insert(r->app, r->a, s->g, f->answer, err);
+	if (s->again != NULL && !uuid_is_nil(s->again->grant.id))
+		found = grant_get(
+		    r->app, r->a, &r->actor.account_id, &s->again->grant.id, true, &old, err);
+	if (found == -1)
+		return -1;
+	if (found == 0)
+		return grant_insert(r->app, r->a, s->g, s->f->answer, err);
+	s->g = arena_memdup(r->a, s->f->grant, sizeof(*s->g));
+	s->g->id = old->id;
+	s->g->updated_us = old->updated_us;
+	return grant_store(r->app, r->a, s->g, s->f->answer, err);
 }
 
-/* Of several, those that are here already are renewed; a connection that is logged in again must be
- * among them. */
-static bool item_is_wanted(struct storing *s, const json_t *item, const struct connection *c)
+/* What is logged in again, and who shares its grant. */
+static int store_read_again(struct storing *s, struct err *err)
 {
-	if (c == NULL || json_array_size(s->f->items) == 1)
-		return true;
-	return strcmp(c->access.external_account_id, json_str(item, "externalAccountId")) == 0;
+	struct req *r = s->r;
+	struct db_rows rows;
+	int found;
+
+	s->again = NULL;
+	s->sharing = json_own(r->a, json_object());
+	if (uuid_is_nil(s->f->connection_id))
+		return 0;
+	found = connection_get(
+	    r->app, r->a, &r->actor.account_id, &s->f->connection_id, &s->again, err);
+	if (found != 1)
+		return found == -1
+			   ? -1
+			   : err_set(err, ERR_CONFLICT, "The connection is gone: connect anew");
+	if (db_query(r->app->db, r->a, &connections_sharing,
+		DB_VALS(db_uuid(&r->actor.account_id), db_uuid(&s->again->grant.id)), &rows,
+		err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++)
+		json_set_bool(s->sharing, db_get_text(&rows, i, 0), true);
+	return 0;
+}
+
+static bool item_is_wanted(const struct storing *s, const json_t *item)
+{
+	const char *external = json_str(item, "externalAccountId");
+
+	return s->again == NULL || item_is_of(s->again, external) ||
+	       json_object_get(s->sharing, external) != NULL;
+}
+
+/* Somebody logged in to something else than what the connection is of. */
+static int store_refuse_other(const struct storing *s, struct err *err)
+{
+	const char *external = json_str(json_array_get(s->f->items, 0), "externalAccountId");
+
+	return err_set(err, ERR_CONFLICT,
+	    "%s is of the %s account %s, and you logged in to %s. Log in to the same one, or "
+	    "connect "
+	    "the other as a new connection",
+	    s->again->name, s->f->provider->display_name, s->again->access.external_account_id,
+	    json_array_size(s->f->items) == 1 && external != NULL ? external : "others");
 }
 
 static int oauth_store_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	struct storing *s = arg;
 	struct req *r = s->r;
-	struct connection *again = NULL;
+	bool has_again = false;
 	json_t *item;
-	size_t i, n = 0;
+	size_t i;
+	int rc = 1;
 
 	(void)db;
-	if (!uuid_is_nil(s->f->login_id)) {
-		int rc = login_take(r->app, &r->actor.account_id, &s->f->login_id, err);
-
-		if (rc != 1)
-			return rc == -1 ? -1 : err_set(err, ERR_CONFLICT, "It was chosen already");
-	}
-	if (!uuid_is_nil(s->f->connection_id) && connection_get(r->app, r->a, &r->actor.account_id,
-						     &s->f->connection_id, &again, err) == -1)
-		return -1;
-	if (store_grant(s, err) == -1)
+	if (!uuid_is_nil(s->f->login_id))
+		rc = login_take(r->app, &r->actor.account_id, &s->f->login_id, err);
+	if (rc != 1)
+		return rc == -1 ? -1 : err_set(err, ERR_CONFLICT, "It was chosen already");
+	if (store_read_again(s, err) == -1 || store_grant(s, err) == -1)
 		return -1;
 	json_array_each(s->f->items, i, item) {
 		struct uuid id;
 
-		if (!item_is_wanted(s, item, again))
+		if (!item_is_wanted(s, item))
 			continue;
 		if (store_item(s, log, item, &id, err) == -1)
 			return -1;
-		if (n++ == 0)
+		has_again = has_again || s->again == NULL || uuid_eq(id, s->again->id);
+		if (i == 0 || (s->again != NULL && uuid_eq(id, s->again->id)))
 			s->first = id;
 	}
-	return n > 0 ? 0
-		     : err_set(err, ERR_CONFLICT,
-			   "The login gives no access to what %s is of: it was not changed",
-			   again->name);
+	return has_again ? 0 : store_refuse_other(s, err);
 }
 
 int oauth_store(struct req *r, struct oauth_found *f, struct uuid *id, struct err *err)

@@ -417,6 +417,13 @@ def _():
     equal(browser.get(choose).status, 410)
     server.styles["zoom"].revoked.clear()
     drop(made[0])
+    answer = come_back(browser, "rotor_zoom_pages", server.consent(
+        begin(browser, "rotor_zoom_pages", "?connection_id=" + made[0]["id"])))
+    equal(answer.status, 303, answer)       # all that shared the login go on, each as it was
+    now = product.api("GET", "/connections?limit=200&providerType=rotor_zoom_pages").json()["data"]
+    equal(sorted(c["id"] for c in now), sorted(c["id"] for c in made))
+    equal(product.sql("SELECT COUNT(DISTINCT grant_id) FROM connections WHERE provider_type = 'rotor_zoom_pages'"),
+          [["1"]])
     left = "SELECT COUNT(*) FROM oauth_grants WHERE provider_type = 'rotor_zoom_pages'"
     equal(product.sql(left), [["1"]])
     drop(made[1])
