@@ -172,7 +172,7 @@ def floor(bench, product, crms):
     base = "http://127.0.0.1:%d" % bench.SANDBOX_PORT
     product.api("DELETE", "/sandbox/api/received", port=bench.SANDBOX_PORT)
     with bench.FloorSchema(product) as schema:
-        return schema.run("floor-sustain", int(PROBE_SECONDS), base, "sandbox-page-token",
+        return schema.run("floor-sustain", int(PROBE_SECONDS), base + "/meta_lead_ads", "sandbox-page-token",
                           *("%s/crm/%s" % (base, name) for name in crms))["per_second"]
 
 

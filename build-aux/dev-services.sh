@@ -91,7 +91,19 @@ migrations_dir = $product/db/migrations
 egress_allow_loopback = true
 sandbox = $([ "$with_sandbox" = yes ] && echo true || echo false)
 sandbox_url = $([ "$with_sandbox" = yes ] && echo "$sandbox_url")
+provider_origins = $([ "$with_sandbox" = yes ] && provider_origins)
 CONF
+}
+
+# Every provider that the sandbox plays is called there; see connect.conf(5).
+played="meta_lead_ads google_ads linkedin_ads tiktok_ads hubspot salesforce google_calendar twilio zoom slack
+whatsapp stripe shopify zendesk"
+provider_origins() {
+	local name list=''
+	for name in $played; do
+		list="$list${list:+, }$name=$sandbox_url/$name"
+	done
+	printf '%s\n' "$list"
 }
 
 ctl() { "$build/connectctl" -c "$base/connect.conf" "$@"; }
@@ -150,7 +162,7 @@ connection() {
 	local id answer
 	id=$(uuid_of "SELECT id FROM connections WHERE account_id = UNHEX('${account_id//-/}') AND provider_type = '$1' AND name = '$2'")
 	if [ -n "$id" ]; then
-		if [ "$(cat "$state/sandbox-port" 2>/dev/null)" != "$sandbox_port" ]; then
+		if [ "$(cat "$state/sandbox-at" 2>/dev/null)" != "$sandbox_url/" ]; then
 			answer=$(api PATCH "/connections/$id" "{\"credentials\":$3,\"settings\":$4}")
 			[[ $answer == *"$id"* ]] || die "the connection \"$2\" could not be changed: $answer"
 		fi
@@ -166,17 +178,19 @@ page_id=153125381133
 form_id=123123123
 
 connections_up() {
-	local at="http://127.0.0.1:$sandbox_port" app_secret verify_token
+	local at="http://127.0.0.1:$sandbox_port" app_secret verify_token connections
 	app_secret=$(secret meta-app-secret 16)
 	verify_token=$(secret meta-verify-token 12)
 	meta_id=$(connection meta_lead_ads "Sandbox page" \
 		"{\"accessToken\":\"sandbox-page-token\",\"webhookSecret\":\"$app_secret\",\"verifyToken\":\"$verify_token\"}" \
-		"{\"externalAccountId\":\"$page_id\",\"baseUrl\":\"$at\"}")
+		"{\"externalAccountId\":\"$page_id\",\"baseUrl\":\"$at/meta_lead_ads\"}")
 	crm_id=$(connection custom_crm "Sandbox CRM" '{}' \
 		"{\"url\":\"$at/crm/sandbox\",\"method\":\"POST\",\"headers\":{},\"auth\":{\"type\":\"none\"}}")
-	printf '%s\n' "$sandbox_port" >"$state/sandbox-port"
+	printf "%s\n" "$sandbox_url/" >"$state/sandbox-at"
+	connections=$(CONNECT_STATE=$base "$build/connect-sandbox" connect --url "$url" --key "$api_key") ||
+		die "the sandbox's connections could not be made"
 	write "$state/sandbox.json" <<JSON
-{"productUrl":"$url","metaConnectionId":"$meta_id","metaAppSecret":"$app_secret","metaVerifyToken":"$verify_token","pageId":"$page_id","formId":"$form_id","crmConnectionId":"$crm_id"}
+{"productUrl":"$url","metaConnectionId":"$meta_id","metaAppSecret":"$app_secret","metaVerifyToken":"$verify_token","pageId":"$page_id","formId":"$form_id","crmConnectionId":"$crm_id","secrets":{"meta_lead_ads":"$app_secret"},"connections":$connections}
 JSON
 }
 
@@ -250,7 +264,8 @@ Three things to try:
 
 BODY='{"object":"page","entry":[{"id":"$page_id","time":$now,"changes":[{"field":"leadgen","value":{"leadgen_id":"$lead","page_id":"$page_id","form_id":"$form_id","created_time":$now}}]}]}'; curl -sS -H "Content-Type: application/json" -H "X-Hub-Signature-256: sha256=\$(printf %s "\$BODY" | openssl dgst -sha256 -hmac $secret_text | sed 's/.* //')" -d "\$BODY" $url/webhook/meta_lead_ads/$meta_id
 
-3. Open $sandbox_url and see what the CRM received.
+3. Open $sandbox_url/received and see what the CRM received, and $sandbox_url/providers
+   to send an event of any other provider.
 
 Stop it with ./dev down. All it writes is in $state.
 TXT

@@ -13,7 +13,7 @@
 
 #define FILE_MOST (64u * 1024u) /* bytes of a configuration file */
 
-enum config_kind { KIND_TEXT, KIND_NUMBER, KIND_BOOL, KIND_URL, KIND_LEVEL };
+enum config_kind { KIND_TEXT, KIND_NUMBER, KIND_BOOL, KIND_URL, KIND_LEVEL, KIND_PAIRS };
 
 struct config_key {
 	const char *name;
@@ -114,6 +114,8 @@ static const struct config_key config_keys[] = {
 
     {TEXT(sandbox_url, ""), .group = "Sandbox", .doc = "address of connect-sandbox, if it runs"},
     {FLAG(sandbox, "false"), .doc = "offer the button that sends a test lead"},
+    {AT(provider_origins), .kind = KIND_PAIRS, .preset = "",
+	.doc = "for trial and tests: provider=URL, …: calls of these providers go to a stand-in"},
 };
 
 #define KEYS (sizeof(config_keys) / sizeof(config_keys[0]))
@@ -155,6 +157,49 @@ static bool origin_parse(struct str value, struct str *out)
 	return rest.n > 0;
 }
 
+/* "name = value, name = value": the next pair of it; *name is absent where it is not one. */
+static bool pairs_next(struct str *rest, struct str *name, struct str *value)
+{
+	if (rest->n == 0 || !str_split(rest, ',', value))
+		return false;
+	*name = (struct str){NULL, 0};
+	if (memchr(value->p, '=', value->n) != NULL)
+		str_split(value, '=', name);
+	*name = str_trim(*name);
+	*value = str_trim(*value);
+	return true;
+}
+
+bool config_pair(const char *pairs, const char *name, struct str *value)
+{
+	struct str rest = str_from(pairs), key;
+
+	while (pairs_next(&rest, &key, value))
+		if (str_is(key, name))
+			return true;
+	return false;
+}
+
+static bool pairs_are_whole(struct str rest)
+{
+	struct str name, value;
+
+	while (pairs_next(&rest, &name, &value))
+		if (name.n == 0 || value.n == 0)
+			return false;
+	return true;
+}
+
+static bool pairs_are_urls(const char *pairs)
+{
+	struct str rest = str_from(pairs), name, value;
+
+	while (pairs_next(&rest, &name, &value))
+		if (!str_starts(value, "http://") && !str_starts(value, "https://"))
+			return false;
+	return true;
+}
+
 static int config_set_number(const struct config_key *key, struct str value, struct config *out,
     const struct origin *o, struct err *err)
 {
@@ -189,6 +234,11 @@ static int config_set(struct arena *a, const struct config_key *key, struct str 
 	case KIND_LEVEL:
 		if (!log_level_parse(arena_strndup(a, value.p, value.n), &level))
 			return config_refuse(err, o, key, "debug, info, warn or error");
+		break;
+	case KIND_PAIRS:
+		if (!utf8_is_valid(value) || !pairs_are_whole(value))
+			return config_refuse(
+			    err, o, key, "a list such as `name=value, name=value`");
 		break;
 	case KIND_TEXT:
 		if (!utf8_is_valid(value))
@@ -287,6 +337,10 @@ int config_load(struct arena *a, const char *path, struct config *out, struct er
 	if (out->session_max_s < out->session_idle_s)
 		return err_field(err, ERR_INVALID, "session_max_s",
 		    "session_max_s: must not be less than session_idle_s");
+	if (!pairs_are_urls(out->provider_origins))
+		return err_field(err, ERR_INVALID, "provider_origins",
+		    "provider_origins: each value must be a URL, as in "
+		    "hubspot=http://127.0.0.1:8081/hubspot");
 	return 0;
 }
 
@@ -329,7 +383,8 @@ void config_print_doc(void)
 	    [KIND_NUMBER] = "number",
 	    [KIND_BOOL] = "true or false",
 	    [KIND_URL] = "origin",
-	    [KIND_LEVEL] = "level"};
+	    [KIND_LEVEL] = "level",
+	    [KIND_PAIRS] = "list of name=value"};
 
 	printf("# Configuration of Connect: `key = value` lines. Each key may also be set in the\n"
 	       "# environment, as CONNECT_ and its name in capitals, which wins over the file.\n");

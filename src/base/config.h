@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 struct arena;
 
@@ -50,13 +51,16 @@ struct config {
 	int64_t job_concurrency, job_lease_s;
 	int64_t push_attempts, push_backoff_ms, push_backoff_max_ms;
 	/* sandbox (connect-sandbox only) */
-	const char *sandbox_url; /* shown in /admin when set */
-	bool sandbox;            /* offer the send-a-test-lead button */
+	const char *sandbox_url;      /* shown in /admin when set */
+	bool sandbox;                 /* offer the send-a-test-lead button */
+	const char *provider_origins; /* provider=URL, …: see provider_wire_url */
 };
 
 /* Reads path (NULL: environment and defaults only). ERR_INVALID names file, line, key and reason;
  * unknown keys are errors. Strings live in the arena. */
 int config_load(struct arena *a, const char *path, struct config *out, struct err *err);
+/* The value of name in a list "name=value, name=value"; false when it is not in it. */
+bool config_pair(const char *pairs, const char *name, struct str *value);
 /* How many workers may wait for others at a time (shared_wait_begin): the rest goes on serving. */
 static inline int64_t config_waiters(const struct config *c)
 {

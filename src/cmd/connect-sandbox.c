@@ -6,7 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "process/process.h"
-#include "sandbox/sandbox.h"
+#include "sandbox/play.h"
+#include "sandbox/signing.h"
 
 #define WORKERS_DEFAULT 4
 #define SEND_MAX 1000000
@@ -19,6 +20,7 @@ static int sandbox_usage(FILE *to)
 	    "       connect-sandbox send-lead [-d DIR] [-c FILE] [--count N] [--email ADDRESS] "
 	    "[--name NAME]\n"
 	    "                                 [--phone NUMBER] [--company NAME] [--same-as LEAD]\n"
+	    "       connect-sandbox connect --url URL --key KEY\n"
 	    "       connect-sandbox sign --secret SECRET < BODY\n"
 	    "  -s  FastCGI socket, a path or host:port (default: descriptor 0)\n"
 	    "  -d  folder of the sandbox's state (default: $CONNECT_STATE/sandbox)\n"
@@ -190,6 +192,36 @@ static int send_lead_main(struct arena *a, int argc, char **argv)
 	return send_leads(&s, wishes, count);
 }
 
+/* Prints the connections that there are then, {provider: id}. */
+static int connect_main(struct arena *a, int argc, char **argv)
+{
+	static const struct option longs[] = {{"url", required_argument, NULL, 'u'},
+	    {"key", required_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0}};
+	static struct sandbox s; /* the arena releases what it holds */
+	const char *url = NULL, *key = NULL;
+	struct err err = ERR_INIT;
+	json_t *made;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+		if (opt == 'h')
+			return sandbox_usage(stdout);
+		if (opt != 'u' && opt != 'k')
+			return sandbox_usage(stderr);
+		*(opt == 'u' ? &url : &key) = optarg;
+	}
+	if (url == NULL || key == NULL || optind < argc)
+		return sandbox_usage(stderr);
+	if (sandbox_init(&s, a, state_path(a, "sandbox"), NULL, NULL, &err) == -1)
+		return sandbox_complain(&err);
+	made = play_connect_all(&s, a, url, key, &err);
+	if (made == NULL)
+		return sandbox_complain(&err);
+	printf("%s\n", json_text(a, json_own(a, made)).p);
+	return 0;
+}
+
 static int sign_main(struct arena *a, int argc, char **argv)
 {
 	static const struct option longs[] = {{"secret", required_argument, NULL, 's'},
@@ -215,8 +247,7 @@ static int sign_main(struct arena *a, int argc, char **argv)
 		fprintf(stderr, "connect-sandbox: the body cannot be read or is too large\n");
 		return 1;
 	}
-	printf("X-Hub-Signature-256: %s\n",
-	    hook_sign(a, str_from(secret), (struct str){body->p, body->len}));
+	printf("X-Hub-Signature-256: %s\n", sign_hub(a, secret, (struct str){body->p, body->len}));
 	return 0;
 }
 
@@ -228,6 +259,8 @@ int main(int argc, char **argv)
 
 	if (strcmp(command, "send-lead") == 0)
 		rc = send_lead_main(a, argc - 1, argv + 1);
+	else if (strcmp(command, "connect") == 0)
+		rc = connect_main(a, argc - 1, argv + 1);
 	else if (strcmp(command, "sign") == 0)
 		rc = sign_main(a, argc - 1, argv + 1);
 	else

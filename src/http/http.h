@@ -174,6 +174,9 @@ struct route {
 
 struct router;
 struct router_hooks {
+	/* The route of every address, by any method, that no other is for: a public one. NULL: such
+	 * a request is a 404. */
+	const struct route *otherwise;
 	/* Fills r->actor: 1 known, 0 nobody (401 or sign-in page follows), -1 answered already
 	 * (429, 503). */
 	int (*authenticate)(struct req *r);

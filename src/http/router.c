@@ -260,9 +260,10 @@ int router_match(const struct router *rt, struct req *r, const char **allow)
 	size_t i;
 
 	*allow = "";
-	if (r->path.n > LIMIT_URL_BYTES || !path_cut(r->a, r->path, &s))
+	if (r->path.n > LIMIT_URL_BYTES)
 		return 404;
-	node_descend(rt->root, 0, &s);
+	if (path_cut(r->a, r->path, &s))
+		node_descend(rt->root, 0, &s);
 	if (s.found != NULL) {
 		const struct route_match *m = &s.found->template;
 
@@ -274,6 +275,10 @@ int router_match(const struct router *rt, struct req *r, const char **allow)
 			r->params.v[i].name = m->params[i].name;
 			r->params.v[i].value = s.segments[m->params[i].segment];
 		}
+		return 0;
+	}
+	if (s.allowed == 0 && rt->hooks->otherwise != NULL) {
+		r->route = rt->hooks->otherwise;
 		return 0;
 	}
 	if (s.allowed == 0)

@@ -530,7 +530,7 @@ int action_run(struct app *app, struct arena *a, const struct provider *p, const
     const struct action *act, const json_t *inputs, struct http_answer *ans,
     struct call_result *out, struct err *err)
 {
-	struct http_call call;
+	struct http_call call, wire;
 	struct err why = ERR_INIT;
 	const char *signed_in = NULL;
 
@@ -549,14 +549,16 @@ int action_run(struct app *app, struct arena *a, const struct provider *p, const
 		    a, "no %s, so nothing was called", manifest_credential_words(a, p, lacking));
 		return 0;
 	}
-	if (call_has_credentials(a, c, act) && !egress_may_carry_secret(app->config, call.url)) {
+	wire = call;
+	wire.url = provider_wire_url(app->config, a, p, call.url);
+	if (call_has_credentials(a, c, act) && !egress_may_carry_secret(app->config, wire.url)) {
 		out->error = arena_printf(a,
 		    "not called: credentials are not sent to %s by plain http://. Use https://, or "
 		    "have the operator list the host in egress_allow_hosts",
-		    url_host(a, call.url));
+		    url_host(a, wire.url));
 		return 0;
 	}
-	if (http_client_call(app->http, a, &call, ans, &why) == -1)
+	if (http_client_call(app->http, a, &wire, ans, &why) == -1)
 		call_read_failure(a, c, &call, &why, out);
 	else
 		action_read(a, p, c, act, inputs, &call, ans, out);

@@ -36,6 +36,13 @@ struct str access_redact_text(struct arena *a, const struct access *c, struct st
 struct str access_redact_body(
     struct arena *a, const struct access *c, struct str body, size_t most, bool keeps_lines);
 
+/* The address that is called in place of one of the provider's own, and shown to a browser in place
+ * of its login (wire.c): the last step before the wire of every call that a manifest describes, so
+ * that nothing else knows of stand-ins. An https address whose provider the configuration's
+ * provider_origins names becomes BASE/HOST/PATH?QUERY; every other is itself. */
+const char *provider_wire_url(
+    const struct config *cfg, struct arena *a, const struct provider *p, const char *url);
+
 /* Where credentials go (reach.c). Is that one ever sent, with any of the provider's calls? */
 bool provider_sends_credential(const struct provider *p, const char *key);
 /* The origins that calls may go to with these settings, ["https://crm.example"], each once. */

@@ -11,6 +11,7 @@
 #include "crypto/random.h"
 #include "process/process.h"
 #include "sandbox/journal.h"
+#include "sandbox/play.h"
 #include "sandbox/sandbox.h"
 
 #define FAULTS_MAX_BYTES 65536u
@@ -152,7 +153,18 @@ struct fault_body {
 	struct str location, body;
 };
 
-static const char *const fault_targets[] = {"graph", "crm", "all", NULL};
+/* "crm", "graph" (Meta), another provider, a provider's token endpoint ("slack.token"), "all". */
+static bool fault_target_parse(struct str text, void *out)
+{
+	struct str name = text;
+
+	if (str_ends(name, ".token"))
+		name.n -= sizeof(".token") - 1;
+	else if (str_is(text, "graph") || str_is(text, "crm") || str_is(text, "all"))
+		return true;
+	(void)out;
+	return play_find(name) != NULL;
+}
 
 #define FAULT_NUMBER(name, least, most)                                                            \
 	{                                                                                          \
@@ -161,8 +173,9 @@ static const char *const fault_targets[] = {"graph", "crm", "all", NULL};
 	}
 
 static const struct json_member fault_members[] = {
-    {"target", READ_WORD, JSON_INTO(struct fault_body, target), .need = READ_NEEDED,
-	.words = fault_targets},
+    {"target", READ_PARSED, JSON_INTO(struct fault_body, target), .need = READ_NEEDED,
+	.parse = fault_target_parse,
+	.rule = "must be crm, graph, another provider's name, NAME.token or all"},
     {"kind", READ_PARSED, JSON_INTO(struct fault_body, kind), .need = READ_NEEDED,
 	.parse = fault_kind_parse,
 	.rule = "must be throttle, token, error, timeout, drip, reset, lost, huge, invalid, "

@@ -2,10 +2,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
-#include "crypto/hash.h"
 #include "net/http-client.h"
 #include "sandbox/journal.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/signing.h"
 
 #define DEFAULT_PAGE_ID "153125381133"
 #define DEFAULT_FORM_ID "123123123"
@@ -59,21 +59,12 @@ int product_load(const struct sandbox *s, struct arena *a, struct product *out, 
 	out->app_secret = text_or(secrets, "metaAppSecret", "");
 	out->page_id = text_or(secrets, "pageId", DEFAULT_PAGE_ID);
 	out->form_id = text_or(secrets, "formId", DEFAULT_FORM_ID);
+	out->connections = json_object_get(secrets, "connections");
+	out->secrets = json_object_get(secrets, "secrets");
 	return 0;
 }
 
 /* ---- one webhook -------------------------------------------------------------------------- */
-
-const char *hook_sign(struct arena *a, struct str secret, struct str body)
-{
-	unsigned char mac[SHA256_SIZE];
-	struct buf *text = buf_new(a, 128);
-
-	hmac_parts(HASH_SHA256, secret, &body, 1, mac);
-	buf_str(text, "sha256=");
-	hex_encode(text, mac, sizeof(mac));
-	return text->p;
-}
 
 int hook_make(struct arena *a, const struct product *p, const json_t *lead,
     struct sandbox_hook *out, struct err *err)
@@ -95,10 +86,19 @@ int hook_make(struct arena *a, const struct product *p, const json_t *lead,
 	if (body == NULL)
 		return err_set(err, ERR_INVALID, "the lead is not complete");
 	out->body = json_text(a, json_own(a, body));
-	out->signature = hook_sign(a, str_from(p->app_secret), out->body);
+	out->signature = sign_hub(a, p->app_secret, out->body);
 	out->url = arena_printf(a, "%s/webhook/meta_lead_ads%s%s", p->url,
 	    *p->connection_id != '\0' ? "/" : "", p->connection_id);
 	return 0;
+}
+
+int hook_call(struct sandbox *s, struct arena *a, const struct http_call *call,
+    struct http_answer *ans, struct err *err)
+{
+	/* Made at first use, within the worker: connections are not shared over a fork. */
+	if (s->app.http == NULL)
+		s->app.http = http_client_new(&s->config, err);
+	return s->app.http == NULL ? -1 : http_client_call(s->app.http, a, call, ans, err);
 }
 
 static int hook_post(struct sandbox *s, struct arena *a, const struct sandbox_hook *hook,
@@ -113,17 +113,13 @@ static int hook_post(struct sandbox *s, struct arena *a, const struct sandbox_ho
 	    .body = hook->body,
 	    .timeout_ms = 10000};
 
-	/* Made at first use, within the worker: connections are not shared over a fork. */
-	if (s->app.http == NULL)
-		s->app.http = http_client_new(&s->config, err);
-	return s->app.http == NULL ? -1 : http_client_call(s->app.http, a, &call, ans, err);
+	return hook_call(s, a, &call, ans, err);
 }
 
-static json_t *hook_answer_json(struct arena *a, const char *id, const struct http_answer *ans)
+json_t *hook_answer_json(struct arena *a, const struct http_answer *ans)
 {
 	json_t *out = json_object(), *body = json_parse(a, ans->body, NULL);
 
-	json_set_str(out, "leadgen_id", id);
 	json_set_int(out, "status", ans->status);
 	if (body != NULL)
 		json_set(out, "body", json_incref(body));
@@ -140,7 +136,7 @@ json_t *hook_send_lead(struct sandbox *s, struct arena *a, const json_t *wishes,
 	struct sandbox_hook hook;
 	struct http_answer ans;
 	struct err call_err = ERR_INIT;
-	json_t *lead = NULL;
+	json_t *lead = NULL, *answer;
 	int found;
 
 	if (product_load(s, a, &p, err) == -1)
@@ -160,5 +156,7 @@ json_t *hook_send_lead(struct sandbox *s, struct arena *a, const json_t *wishes,
 	if (hook_post(s, a, &hook, &ans, &call_err) == -1)
 		return json_pack(
 		    "{s:s,s:i,s:s}", "leadgen_id", id, "status", 0, "error", call_err.msg);
-	return hook_answer_json(a, id, &ans);
+	answer = hook_answer_json(a, &ans);
+	json_set_str(answer, "leadgen_id", id);
+	return answer;
 }

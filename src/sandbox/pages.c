@@ -3,12 +3,17 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "html/template.h"
-#include "sandbox/sandbox.h"
+#include "sandbox/play.h"
 
 #define SHOWN 50
 
 static const char content_security_policy[] =
     "default-src 'none'; style-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'";
+
+/* A login's form leads back to whoever asked for it. */
+static const char login_security_policy[] =
+    "default-src 'none'; style-src 'self'; form-action 'self' http: https:; "
     "base-uri 'none'; frame-ancestors 'none'";
 
 static const struct {
@@ -41,9 +46,7 @@ static int64_t faults_count_active(const json_t *settings)
 	return n + (json_int(latency, "graph") > 0) + (json_int(latency, "crm") > 0);
 }
 
-/* Renders a template within the frame; data is stolen. */
-static int sandbox_page(
-    struct req *r, int status, const char *name, const char *title, json_t *data)
+int sandbox_page(struct req *r, int status, const char *name, const char *title, json_t *data)
 {
 	struct sandbox *s = sandbox_of(r);
 	struct buf *out = buf_new(r->a, LIMIT_PAGE_BYTES);
@@ -59,7 +62,8 @@ static int sandbox_page(
 		json_set_str(data, "product_url", p.url);
 	if (template_render(s->app.templates, "page", data, out, &err) == -1)
 		return res_error(r, &err);
-	res_header(r, "Content-Security-Policy", content_security_policy);
+	res_header(r, "Content-Security-Policy",
+	    strcmp(name, "authorize") == 0 ? login_security_policy : content_security_policy);
 	res_header(r, "Referrer-Policy", "same-origin");
 	res_header(r, "Cache-Control", "no-store");
 	return res_text(r, status, "text/html; charset=utf-8", (struct str){out->p, out->len});
@@ -72,7 +76,7 @@ int page_problem(struct req *r, int status, const char *title, const char *detai
 
 /* Forms of other sites have no business here; browsers say where a form came from (Fetch Metadata).
  */
-static bool is_foreign_form(struct req *r)
+bool is_foreign_form(struct req *r)
 {
 	const struct str site = req_header(r, "sec-fetch-site");
 
@@ -222,6 +226,37 @@ static const char *fault_kind_text(const char *kind)
 	return kind;
 }
 
+static const char *fault_target_text(struct arena *a, const char *target)
+{
+	const size_t name = strcspn(target, ".");
+	const struct play *p = play_find((struct str){target, name});
+
+	if (strcmp(target, "crm") == 0)
+		return "CRM";
+	if (strcmp(target, "graph") == 0)
+		return "Meta";
+	if (p == NULL)
+		return "All";
+	return target[name] == '\0' ? p->label : arena_printf(a, "%s, tokens", p->label);
+}
+
+static json_t *fault_targets_json(struct arena *a)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < nplays; i++) {
+		const char *token = arena_printf(a, "%s.token", plays[i]->name);
+
+		if (plays[i] != &play_meta)
+			json_array_append_new(list, json_pack("{s:s,s:s}", "target", plays[i]->name,
+							"text", plays[i]->label));
+		if (plays[i]->oauth != NULL)
+			json_array_append_new(list, json_pack("{s:s,s:s}", "target", token, "text",
+							fault_target_text(a, token)));
+	}
+	return list;
+}
+
 static void fault_describe(struct req *r, json_t *one, size_t index)
 {
 	const char *target = json_str(one, "target");
@@ -234,10 +269,7 @@ static void fault_describe(struct req *r, json_t *one, size_t index)
 		    r->a, "%.3g %% of the requests", 100 * json_number_value(probability));
 	json_set_int(one, "index", (int64_t)index);
 	json_set_str(one, "kind_text", fault_kind_text(json_str(one, "kind")));
-	json_set_str(one, "target_text",
-	    strcmp(target, "crm") == 0     ? "CRM"
-	    : strcmp(target, "graph") == 0 ? "Meta"
-					   : "Both");
+	json_set_str(one, "target_text", fault_target_text(r->a, target));
 	if (count == NULL)
 		json_set_str(one, "when_text", often);
 	else if (json_integer_value(count) == 0)
@@ -263,6 +295,7 @@ static int faults_show(struct req *r, int status, const char *problem)
 		json_array_append_new(kinds,
 		    json_pack("{s:s,s:s}", "kind", kind_texts[i].kind, "text", kind_texts[i].text));
 	json_set(data, "kinds", kinds);
+	json_set(data, "targets", fault_targets_json(r->a));
 	if (problem != NULL)
 		json_set_str(data, "problem", problem);
 	return sandbox_page(r, status, "faults", "Faults", json_incref(data));

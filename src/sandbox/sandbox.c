@@ -6,6 +6,7 @@
 #include "html/template.h"
 #include "net/http-client.h"
 #include "sandbox/journal.h"
+#include "sandbox/play.h"
 
 #define CSS_MAX_BYTES 65536u
 #define FORM_BYTES (64u * 1024u)
@@ -55,6 +56,8 @@ int sandbox_init(struct sandbox *s, struct arena *a, const char *dir, const char
 	s->sink = sink_new(a, dir);
 	s->leads = leads_new(a, dir);
 	s->faults = faults_new(a, dir);
+	s->store = store_new(a, dir);
+	s->calls = play_log_new(a, dir);
 	if (templates_dir == NULL)
 		return 0;
 	s->app.templates = templates_load(a, templates_dir, false, err);
@@ -95,6 +98,22 @@ const struct route sandbox_routes[] = {
     PAGE("/sandbox.css", page_css),
     PAGE("/favicon.ico", page_icon),
 
+    PAGE("/providers", page_providers),
+    PAGE("/providers/:provider", page_provider),
+    FORM("/providers/:provider/send", page_provider_send),
+    FORM("/providers/:provider/switches", page_provider_switches),
+    PAGE("/calls", page_calls),
+    FORM("/calls/clear", page_calls_clear),
+
+    API(HTTP_GET, "/sandbox/api/calls", api_calls, 0),
+    API(HTTP_DELETE, "/sandbox/api/calls", api_calls_clear, 0),
+    API(HTTP_GET, "/sandbox/api/switches/:provider", api_switches, 0),
+    API(HTTP_PUT, "/sandbox/api/switches/:provider", api_switches_put, FORM_BYTES),
+    API(HTTP_GET, "/sandbox/api/events", api_events, 0),
+    API(HTTP_POST, "/sandbox/api/events", api_send_event, FORM_BYTES),
+    API(HTTP_GET, "/sandbox/api/rows/:provider/:kind", api_rows, 0),
+    API(HTTP_PUT, "/sandbox/api/rows/:provider/:kind", api_rows_put, LIMIT_JSON_BYTES),
+    API(HTTP_POST, "/sandbox/api/reset", api_reset, FORM_BYTES),
     API(HTTP_GET, "/sandbox/api/received", api_received, 0),
     API(HTTP_DELETE, "/sandbox/api/received", api_received_clear, 0),
     API(HTTP_GET, "/sandbox/api/faults", api_faults_get, 0),
@@ -108,16 +127,12 @@ const struct route sandbox_routes[] = {
     RAW(HTTP_PUT, "/crm/:name", sink_handle),
     RAW(HTTP_PATCH, "/crm/:name", sink_handle),
     RAW(HTTP_DELETE, "/crm/:name", sink_handle),
-
-    RAW(HTTP_GET, "/:a", graph_handle),
-    RAW(HTTP_POST, "/:a", graph_handle),
-    RAW(HTTP_GET, "/:a/:b", graph_handle),
-    RAW(HTTP_POST, "/:a/:b", graph_handle),
-    RAW(HTTP_DELETE, "/:a/:b", graph_handle),
-    RAW(HTTP_GET, "/:a/:b/:c", graph_handle),
-    RAW(HTTP_POST, "/:a/:b/:c", graph_handle),
-    RAW(HTTP_DELETE, "/:a/:b/:c", graph_handle),
 };
 const size_t sandbox_nroutes = sizeof(sandbox_routes) / sizeof(sandbox_routes[0]);
 
-const struct router_hooks sandbox_hooks = {.problem_page = page_problem};
+/* Every other address is a provider's: theirs have as many segments as they like, and slashes at
+ * their ends. */
+static const struct route play_route = {
+    HTTP_GET, "/", play_handle, 0, ROUTE_PUBLIC | ROUTE_RAW, LIMIT_JSON_BYTES};
+
+const struct router_hooks sandbox_hooks = {.problem_page = page_problem, .otherwise = &play_route};

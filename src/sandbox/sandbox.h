@@ -1,5 +1,5 @@
-/* connect-sandbox: stands in for Meta's Graph API and for a CRM, so that leads flow without a
- * credential. State is a folder of small files; there is no database. */
+/* connect-sandbox: stands in for the fourteen providers (play.h) and for a CRM, so that all flows
+ * without a credential. State is a folder of small files; there is no database. */
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
 
@@ -10,6 +10,10 @@ struct journal;
 struct faults;
 struct sink;
 struct leads;
+struct store;
+struct play_log;
+struct http_call;
+struct http_answer;
 
 #define SANDBOX_PAGE_TOKEN "sandbox-page-token"
 #define SANDBOX_USER_TOKEN "sandbox-user-token"
@@ -23,6 +27,8 @@ struct sandbox {
 	struct sink *sink;
 	struct leads *leads;
 	struct faults *faults;
+	struct store *store;    /* what the played providers hold */
+	struct play_log *calls; /* what they were asked */
 	struct str css;
 };
 
@@ -39,6 +45,8 @@ extern const struct router_hooks sandbox_hooks;
 struct product {
 	const char *url; /* "" when unknown */
 	const char *connection_id, *app_secret, *page_id, *form_id;
+	json_t *connections; /* ids by provider; or NULL */
+	json_t *secrets;     /* where they are not the sandbox's own: by provider; or NULL */
 };
 int product_load(const struct sandbox *s, struct arena *a, struct product *out, struct err *err);
 
@@ -64,8 +72,8 @@ struct fault {
 	const char *location, *body;
 };
 struct faults *faults_new(struct arena *a, const char *dir);
-/* Sleeps the latency of target ("graph" or "crm"), then says what is to go wrong with this
- * request; a fault by count is used up by it. Text lives until the next call. */
+/* Sleeps the latency of target ("graph", "crm"; a provider has none), then says what is to go wrong
+ * with this request; a fault by count is used up by it. Text lives until the next call. */
 struct fault faults_draw(struct faults *f, const char *target);
 /* Answers as the fault wants. FAULT_NONE and FAULT_LOST are not for it. The handler returns the
  * result. */
@@ -126,15 +134,16 @@ struct sandbox_hook {
  * known. */
 int hook_make(struct arena *a, const struct product *p, const json_t *lead,
     struct sandbox_hook *out, struct err *err);
-/* "sha256=<hex HMAC-SHA256 of the body>", arena-owned. */
-const char *hook_sign(struct arena *a, struct str secret, struct str body);
+/* A call to the product, and its answer as {"status","body","duration_ms"}, a new reference. */
+int hook_call(struct sandbox *s, struct arena *a, const struct http_call *call,
+    struct http_answer *ans, struct err *err);
+json_t *hook_answer_json(struct arena *a, const struct http_answer *ans);
 /* Makes a lead (or takes the one of that id: same_as), signs, sends;
  * {"leadgen_id","status","body","duration_ms"} or {"leadgen_id","status":0,"error"}. A new
  * reference. */
 json_t *hook_send_lead(struct sandbox *s, struct arena *a, const json_t *wishes, struct err *err);
 
 /* ---- handlers ------------------------------------------------------------------------------- */
-int graph_handle(struct req *r);
 int api_received(struct req *r);
 int api_received_clear(struct req *r);
 int api_faults_get(struct req *r);
@@ -142,6 +151,21 @@ int api_faults_put(struct req *r);
 int api_send_lead(struct req *r);
 int api_leads_make(struct req *r);
 int api_webhook_body(struct req *r);
+int api_calls(struct req *r);
+int api_calls_clear(struct req *r);
+int api_switches(struct req *r);
+int api_switches_put(struct req *r);
+int api_events(struct req *r);
+int api_send_event(struct req *r);
+int api_rows(struct req *r);
+int api_rows_put(struct req *r);
+int api_reset(struct req *r);
+int page_providers(struct req *r);
+int page_provider(struct req *r);
+int page_provider_send(struct req *r);
+int page_provider_switches(struct req *r);
+int page_calls(struct req *r);
+int page_calls_clear(struct req *r);
 int page_home(struct req *r);
 int page_send(struct req *r);
 int page_received(struct req *r);
@@ -152,6 +176,10 @@ int page_faults_latency(struct req *r);
 int page_faults_clear(struct req *r);
 int page_css(struct req *r);
 int page_icon(struct req *r);
+/* Renders a template within the frame; data is stolen. */
+int sandbox_page(struct req *r, int status, const char *name, const char *title, json_t *data);
+/* Was a form sent from another site? Then it is answered. */
+bool is_foreign_form(struct req *r);
 int page_problem(struct req *r, int status, const char *title, const char *detail);
 
 #endif

@@ -201,6 +201,11 @@ class Instance:
     def sandbox_url(self):
         return self.credentials["sandboxUrl"]
 
+    @property
+    def graph_url(self):
+        """Meta's, as the sandbox plays it."""
+        return self.sandbox_url + "/meta_lead_ads"
+
     # -- HTTP
     def request(self, method, path, body=None, headers=None, base=None, timeout=60):
         """One request, redirects not followed. body: bytes, str, or anything else as JSON."""

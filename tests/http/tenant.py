@@ -32,7 +32,7 @@ class Meta:
         credentials = {"webhookSecret": self.secret, "verifyToken": self.verify}
         if with_details:
             credentials["accessToken"] = GRAPH_TOKEN
-            settings["baseUrl"] = tenant.product.sandbox_url
+            settings["baseUrl"] = tenant.product.graph_url
         settings["externalAccountId"] = self.page
         self.id = tenant.connect("meta_lead_ads", credentials, settings)["id"]
         self.path = "/webhook/meta_lead_ads/" + self.id

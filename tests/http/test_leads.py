@@ -124,7 +124,7 @@ def _():
     problem(t.api("POST", "/crm/push/" + lead["id"]), 409)
     answer = t.api("PATCH", "/connections/" + m.id, {"credentials": {"accessToken": "sandbox-page-token"},
                                                      "settings": {"externalAccountId": m.page,
-                                                                  "baseUrl": here().sandbox_url}})
+                                                                  "baseUrl": here().graph_url}})
     equal(answer.status, 200, answer)
     equal(t.api("POST", "/events/%s/replay" % event).status, 200)
     lead = t.wait_lead(id_)

@@ -111,7 +111,7 @@ def _():
             b.get("/admin/connections/%s/edit" % meta.id)
             answer = b.post("/admin/connections/%s/edit" % meta.id,
                             {"name": "Meta", "credentials.accessToken": GRAPH_TOKEN,
-                             "settings.externalAccountId": meta.page, "settings.baseUrl": product.sandbox_url})
+                             "settings.externalAccountId": meta.page, "settings.baseUrl": product.graph_url})
             equal(answer.status, 303, answer.text)
         else:
             patch(t, meta.id, {"credentials": {"accessToken": GRAPH_TOKEN}})

@@ -139,6 +139,12 @@ static void mistakes(void)
 		"connect.conf:1: base_url: must be http:// or "
 		"https:// and a host, without a path"},
 	    {__LINE__, "db_name = \xFF", "connect.conf:1: db_name: must be UTF-8 text"},
+	    {__LINE__, "provider_origins = hubspot",
+		"connect.conf:1: provider_origins: must be a list such as "
+		"`name=value, name=value`"},
+	    {__LINE__, "provider_origins = hubspot=ftp://x",
+		"provider_origins: each value must be a URL, as in "
+		"hubspot=http://127.0.0.1:8081/hubspot"},
 	    {__LINE__, "push_backoff_ms = 20000",
 		"push_backoff_max_ms: must not be less than push_backoff_ms"},
 	    {__LINE__, "session_idle_s = 2592001",
@@ -155,6 +161,16 @@ static void mistakes(void)
 		CHECK_AT(rows[i].line, TEXT_EQ(e.msg, rows[i].message));
 	}
 	arena_free(a);
+}
+
+static void pairs(void)
+{
+	static const char list[] = "slack = http://x/?a=b ,zoom=y";
+	struct str value;
+
+	CHECK(config_pair(list, "slack", &value) && str_is(value, "http://x/?a=b"));
+	CHECK(config_pair(list, "zoom", &value) && str_is(value, "y"));
+	CHECK(!config_pair(list, "zo", &value) && !config_pair("", "zoom", &value));
 }
 
 static void no_file(void)
@@ -233,6 +249,7 @@ void suite_base_config(void)
 	CU_add_test(suite, "presets", presets);
 	CU_add_test(suite, "files", files);
 	CU_add_test(suite, "mistakes", mistakes);
+	CU_add_test(suite, "pairs", pairs);
 	CU_add_test(suite, "no file", no_file);
 	CU_add_test(suite, "the environment wins", the_environment_wins);
 	CU_add_test(suite, "the sample is a configuration", the_sample_is_a_configuration);

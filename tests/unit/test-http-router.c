@@ -216,6 +216,38 @@ static void test_needs_authenticator(void)
 	arena_free(a);
 }
 
+static void test_otherwise(void)
+{
+	static const struct route other = PUBLIC(HTTP_GET, "/");
+	static const struct router_hooks with = {.authenticate = authenticate, .otherwise = &other};
+	static const struct {
+		enum http_method method;
+		const char *path;
+		int status;
+		bool is_other;
+	} rows[] = {
+	    {HTTP_GET, "/healthz", 0, false},
+	    {HTTP_POST, "/healthz", 405, false},
+	    {HTTP_GET, "/nothing", 0, true},
+	    {HTTP_PUT, "/a//b/", 0, true},
+	};
+	struct arena *a = arena_new();
+	struct err err = ERR_INIT;
+	struct router *rt = router_new(a, routes, COUNT(routes), &with, &err);
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *allow;
+		struct req r;
+
+		req_init(&r, a, NULL);
+		r.method = rows[i].method;
+		r.path = str_from(rows[i].path);
+		CU_ASSERT_EQUAL(router_match(rt, &r, &allow), rows[i].status);
+		CU_ASSERT_EQUAL(r.route == &other, rows[i].is_other);
+	}
+	arena_free(a);
+}
+
 void suite_http_router(void)
 {
 	CU_pSuite s = CU_add_suite("http_router", NULL, NULL);
@@ -223,5 +255,6 @@ void suite_http_router(void)
 	CU_add_test(s, "addresses and methods", test_matches);
 	CU_add_test(s, "over-long address", test_long_path);
 	CU_add_test(s, "contradictory tables", test_bad_tables);
+	CU_add_test(s, "a route for every other address", test_otherwise);
 	CU_add_test(s, "no authenticator", test_needs_authenticator);
 }

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/config.h"
 #include "provider/provider-internal.h"
 
 void suite_provider_manifest(void);
@@ -308,12 +309,37 @@ static void a_folder_is_loaded(void)
 	arena_free(a);
 }
 
+static void a_stand_in_is_called_in_place_of_its_provider(void)
+{
+	static const struct {
+		const char *url, *wire;
+	} rows[] = {
+	    {"https://a.example/token?x=%20&y", "http://127.0.0.1:8081/x/a.example/token?x=%20&y"},
+	    {"HTTPS://a.example", "http://127.0.0.1:8081/x/a.example"},
+	    {"http://a.example/token", "http://a.example/token"},
+	};
+	const struct config far = {.provider_origins = "y=http://z, x=http://127.0.0.1:8081/x/"};
+	const struct config none = {.provider_origins = "y=http://z"}, unset = {0};
+	struct arena *a = arena_new();
+	struct err err = ERR_INIT;
+	struct provider *p = load(a, "{" HEAD "}", &err);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		CU_ASSERT_STRING_EQUAL(provider_wire_url(&far, a, p, rows[i].url), rows[i].wire);
+	CU_ASSERT_STRING_EQUAL(provider_wire_url(&none, a, p, rows[0].url), rows[0].url);
+	CU_ASSERT_STRING_EQUAL(provider_wire_url(&unset, a, p, rows[0].url), rows[0].url);
+	arena_free(a);
+}
+
 void suite_provider_manifest(void)
 {
 	CU_pSuite s = CU_add_suite("provider_manifest", NULL, NULL);
 
 	CU_add_test(s, "wrong manifests say where and why", wrong_manifests_say_where_and_why);
 	CU_add_test(s, "settings choose what there is", settings_choose_what_there_is);
+	CU_add_test(s, "a stand-in is called in place of its provider",
+	    a_stand_in_is_called_in_place_of_its_provider);
 	CU_add_test(s, "a folder is loaded", a_folder_is_loaded);
 	CU_add_test(
 	    s, "the examples of the product's manifests hold", examples_of_the_product_hold);

@@ -1,38 +1,26 @@
-/* The part of Meta's Graph API that lead ads need: /vNN.N/{id}[/edge], any version. */
-#include "base/clock.h"
+/* The part of Meta's Graph API that lead ads need: /vNN.N/{id}[/edge], any version. Leads and forms
+ * are those of leads.c. */
 #include "base/limits.h"
-#include "http/form.h"
-#include "sandbox/sandbox.h"
+#include "sandbox/play-graph.h"
+#include "sandbox/signing.h"
 
 #define LEADS_DEFAULT 25
 #define LEADS_MAX 500
 
+#define SECOND_PAGE "153125381134"
+
 struct graph {
+	struct play_call *c;
 	struct req *r;
 	struct sandbox *s;
 	struct product p;
-	struct str id, edge;    /* edge absent: the object itself */
-	struct http_pairs form; /* of an urlencoded body */
+	struct str id, edge; /* edge absent: the object itself */
 	struct err err;
 };
 
-static int graph_error(
-    struct req *r, int status, int code, int subcode, const char *type, const char *message)
-{
-	json_t *error = json_object();
-
-	json_set_str(error, "message", message);
-	json_set_str(error, "type", type);
-	json_set_int(error, "code", code);
-	if (subcode != 0)
-		json_set_int(error, "error_subcode", subcode);
-	json_set_str(error, "fbtrace_id", "Asandbox");
-	return res_json(r, status, json_pack("{s:o}", "error", error));
-}
-
 static int unknown_object(struct graph *g)
 {
-	return graph_error(g->r, 400, 100, 33, "GraphMethodException",
+	return graph_error(g->c, 400, 100, 33, "GraphMethodException",
 	    arena_printf(g->r->a,
 		"Unsupported %s request. Object with ID '%.*s' does not exist, "
 		"cannot be loaded due to missing permissions, or does not support this operation",
@@ -44,45 +32,9 @@ static int graph_failed(struct graph *g)
 	return res_error(g->r, &g->err);
 }
 
-/* A parameter of the query, an urlencoded body or a JSON body; or {NULL,0}. */
 static struct str graph_param(const struct graph *g, const char *name)
 {
-	struct str value = req_query(g->r, name);
-
-	if (value.p == NULL)
-		value = http_pairs_get(&g->form, name);
-	if (value.p == NULL)
-		value = str_from(json_str(g->r->json, name));
-	return value;
-}
-
-/* ---- who asks ----------------------------------------------------------------------------- */
-
-static struct str graph_token(const struct graph *g)
-{
-	const struct str header = req_header(g->r, "authorization");
-
-	if (header.n > 7 && str_ieq((struct str){header.p, 7}, STR("bearer ")))
-		return str_trim((struct str){header.p + 7, header.n - 7});
-	return graph_param(g, "access_token");
-}
-
-static bool graph_has_token(const struct graph *g, bool *is_missing)
-{
-	const struct str token = graph_token(g);
-
-	*is_missing = token.n == 0;
-	return str_is(token, SANDBOX_PAGE_TOKEN) || str_is(token, SANDBOX_USER_TOKEN);
-}
-
-static int graph_refuse_token(struct graph *g, bool is_missing)
-{
-	if (is_missing)
-		return graph_error(g->r, 400, 104, 0, "OAuthException",
-		    "An access token is required to request this resource.");
-	return graph_error(g->r, 401, 190, 0, "OAuthException",
-	    "Invalid OAuth access token - "
-	    "Cannot parse access token");
+	return play_arg(g->c, name);
 }
 
 /* ---- leads -------------------------------------------------------------------------------- */
@@ -115,7 +67,7 @@ static int fields_only(const struct graph *g, const json_t *lead, json_t *out, s
 
 static int fields_unknown(struct graph *g, struct str name)
 {
-	return graph_error(g->r, 400, 100, 0, "OAuthException",
+	return graph_error(g->c, 400, 100, 0, "OAuthException",
 	    arena_printf(
 		g->r->a, "(#100) Tried accessing nonexisting field (%.*s)", (int)name.n, name.p));
 }
@@ -128,7 +80,7 @@ static int graph_get_lead(struct graph *g)
 
 	if (found == -1)
 		return graph_failed(g);
-	if (found == 0)
+	if (found == 0 || play_switch_use(g->c, "fresh_leads"))
 		return unknown_object(g);
 	out = json_object();
 	if (fields_only(g, lead, out, &unknown) == -1) {
@@ -192,8 +144,9 @@ static const char *graph_next_url(struct graph *g, int64_t limit, const char *af
 	struct buf *b = buf_new(g->r->a, LIMIT_URL_BYTES);
 	static const char *const kept[] = {"fields", "filtering"};
 
-	buf_printf(b, "%s%.*s?limit=%lld&after=%s", req_base_url(g->r), (int)g->r->path.n,
-	    g->r->path.p, (long long)limit, after);
+	buf_printf(b, "%s?limit=%lld&after=%s",
+	    play_link(g->c, arena_printf(g->r->a, "%.*s", (int)g->c->path.n, g->c->path.p)),
+	    (long long)limit, after);
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
 		if (graph_param(g, kept[i]).n == 0)
 			continue;
@@ -228,13 +181,14 @@ static int graph_get_leads(struct graph *g)
 
 	if (limit.n > 0 && !str_to_i64(limit, 1, 100000, &q.limit))
 		return graph_error(
-		    g->r, 400, 100, 0, "OAuthException", "(#100) limit must be a number");
+		    g->c, 400, 100, 0, "OAuthException", "(#100) limit must be a number");
 	if (q.limit > LEADS_MAX)
 		q.limit = LEADS_MAX;
+	q.limit = play_switch_number(g->c, "page_size", q.limit);
 	if (after.n > 0 && !graph_cursor_seq(after, &q.before_seq))
-		return graph_error(g->r, 400, 100, 0, "OAuthException", "(#100) Invalid cursor");
+		return graph_error(g->c, 400, 100, 0, "OAuthException", "(#100) Invalid cursor");
 	if (!graph_filter_read(g, &q.created_after_s))
-		return graph_error(g->r, 400, 100, 0, "OAuthException",
+		return graph_error(g->c, 400, 100, 0, "OAuthException",
 		    "(#100) filtering must be a list of {field,operator,value}");
 	if (leads_list(g->s->leads, g->r->a, &q, &list, &first, &last, &next, &g->err) == -1)
 		return graph_failed(g);
@@ -260,6 +214,14 @@ static json_t *graph_page_object(const struct graph *g)
 {
 	return json_pack(
 	    "{s:s,s:s,s:s}", "id", g->p.page_id, "name", "Sandbox page", "category", "Software");
+}
+
+/* A page's account is its id; a user's token has none of a page. */
+static bool is_page_token(const struct graph *g)
+{
+	const char *account = json_str(g->c->bearer, "account");
+
+	return account != NULL && strcmp(account, "user") != 0;
 }
 
 /* The form of that id, or NULL. */
@@ -293,7 +255,7 @@ static int graph_make_form(struct graph *g)
 
 	if (name.n == 0 || name.n > LIMIT_NAME_BYTES || !utf8_is_valid(name))
 		return graph_error(
-		    g->r, 400, 100, 0, "OAuthException", "(#100) The parameter name is required");
+		    g->c, 400, 100, 0, "OAuthException", "(#100) The parameter name is required");
 	form = leads_form_make(
 	    g->s->leads, g->r->a, &g->p, arena_strndup(g->r->a, name.p, name.n), &g->err);
 	if (form == NULL)
@@ -321,20 +283,36 @@ static int graph_page_edge(struct graph *g)
 
 static int graph_get_accounts(struct graph *g)
 {
-	json_t *page = graph_page_object(g);
+	return res_json(g->r, 200,
+	    json_pack("{s:[{s:s,s:s,s:s,s:s,s:[s,s]},{s:s,s:s,s:s,s:s,s:[s]}],s:{s:{s:s,s:s}}}",
+		"data", "id", g->p.page_id, "name", "Sandbox page", "category", "Software",
+		"access_token", SANDBOX_PAGE_TOKEN, "tasks", "MANAGE_LEADS", "MANAGE", "id",
+		SECOND_PAGE, "name", "Second page", "category", "Software", "access_token",
+		SANDBOX_PAGE_TOKEN "-2", "tasks", "MANAGE_LEADS", "paging", "cursors", "before",
+		"Zmlyc3Q", "after", "bGFzdA"));
+}
 
-	json_set_str(page, "access_token", SANDBOX_PAGE_TOKEN);
-	json_set(page, "tasks", json_pack("[s,s]", "MANAGE_LEADS", "MANAGE"));
-	return res_json(g->r, 200, json_pack("{s:[o]}", "data", page));
+/* DELETE takes the app's access away. */
+static int graph_permissions(struct graph *g)
+{
+	if (g->r->method == HTTP_DELETE) {
+		(void)oauth_revoke(g->c, str_from(json_str(g->c->bearer, "token")));
+		return res_json(g->r, 200, json_pack("{s:b}", "success", 1));
+	}
+	return res_json(g->r, 200,
+	    json_pack(
+		"{s:[{s:s,s:s}]}", "data", "permission", "leads_retrieval", "status", "granted"));
 }
 
 static int graph_me_edge(struct graph *g)
 {
 	if (str_is(g->edge, "accounts"))
 		return graph_get_accounts(g);
+	if (str_is(g->edge, "permissions"))
+		return graph_permissions(g);
 	if (g->edge.p != NULL)
 		return unknown_object(g);
-	if (str_is(graph_token(g), SANDBOX_PAGE_TOKEN))
+	if (is_page_token(g))
 		return res_json(g->r, 200, graph_page_object(g));
 	return res_json(
 	    g->r, 200, json_pack("{s:s,s:s}", "id", "1000000000000001", "name", "Sandbox user"));
@@ -363,55 +341,19 @@ static int graph_object_edge(struct graph *g)
 	return unknown_object(g);
 }
 
-/* ---- sign-in ------------------------------------------------------------------------------ */
-
-static int graph_oauth_token(struct graph *g)
-{
-	const bool is_exchange = str_is(graph_param(g, "grant_type"), "fb_exchange_token");
-	const struct str proof = graph_param(g, is_exchange ? "fb_exchange_token" : "code");
-
-	if (graph_param(g, "client_id").n == 0 || graph_param(g, "client_secret").n == 0)
-		return graph_error(g->r, 400, 101, 0, "OAuthException",
-		    "Missing client_id or client_secret parameter.");
-	if (proof.n == 0)
-		return graph_error(
-		    g->r, 400, 100, 36008, "OAuthException", "Missing authorization code");
-	return res_json(g->r, 200,
-	    json_pack("{s:s,s:s,s:i}", "access_token", SANDBOX_USER_TOKEN, "token_type", "bearer",
-		"expires_in", 5183944));
-}
-
-/* ---- routing ------------------------------------------------------------------------------ */
-
-static bool is_graph_version(struct str s)
-{
-	bool has_digit = false, has_dot = false;
-
-	if (s.n < 2 || s.n > 8 || s.p[0] != 'v')
-		return false;
-	for (size_t i = 1; i < s.n; i++) {
-		if (s.p[i] == '.' && !has_dot && has_digit)
-			has_dot = true;
-		else if (s.p[i] >= '0' && s.p[i] <= '9')
-			has_digit = true;
-		else
-			return false;
-	}
-	return has_digit;
-}
+/* ---- the play ----------------------------------------------------------------------------- */
 
 /* The path's segments after the version: an id and perhaps an edge. */
 static bool graph_read_path(struct graph *g)
 {
-	static const char *const names[] = {"a", "b", "c"};
-	struct str parts[3];
+	struct str rest = {g->c->path.p + 1, g->c->path.n - 1}, part, parts[3];
 	size_t n = 0;
+	bool is_first = true;
 
-	for (size_t i = 0; i < 3; i++) {
-		parts[n] = req_param(g->r, names[i]);
-		if (parts[n].n == 0 || (i == 0 && is_graph_version(parts[n])))
-			continue;
-		n++;
+	while (rest.n > 0 && n < 3 && str_split(&rest, '/', &part)) {
+		if (part.n > 0 && !(is_first && graph_is_version(part)))
+			parts[n++] = part;
+		is_first = false;
 	}
 	if (n < 1 || n > 2)
 		return false;
@@ -420,36 +362,118 @@ static bool graph_read_path(struct graph *g)
 	return true;
 }
 
-static void graph_read_body(struct graph *g)
+static int meta_handle(struct play_call *c)
 {
-	if (g->r->body.n == 0)
-		return;
-	if (g->r->body.p[0] == '{')
-		g->r->json = json_parse(g->r->a, g->r->body, NULL);
-	else
-		(void)form_parse(g->r->a, g->r->body, &g->form, NULL);
-}
-
-int graph_handle(struct req *r)
-{
-	struct graph g = {.r = r, .s = sandbox_of(r)};
-	struct fault fault;
-	bool is_missing;
+	struct graph g = {.c = c, .r = c->r, .s = c->s};
 	int rc;
 
 	if (!graph_read_path(&g))
-		return graph_error(r, 404, 2500, 0, "OAuthException", "Unknown path components");
-	fault = faults_draw(g.s->faults, "graph");
-	if (fault.kind != FAULT_NONE && fault.kind != FAULT_LOST)
-		return fault_answer(r, "graph", &fault);
-	if (product_load(g.s, r->a, &g.p, &g.err) == -1)
+		return graph_error(c, 404, 2500, 0, "OAuthException", "Unknown path components");
+	if (product_load(g.s, c->a, &g.p, &g.err) == -1)
 		return graph_failed(&g);
-	graph_read_body(&g);
-	res_header(r, "X-App-Usage", "{\"call_count\":1,\"total_cputime\":1,\"total_time\":1}");
-	if (str_is(g.id, "oauth") && str_is(g.edge, "access_token"))
-		return graph_oauth_token(&g);
-	if (!graph_has_token(&g, &is_missing))
-		return graph_refuse_token(&g, is_missing);
-	rc = graph_object_edge(&g);
-	return fault.kind == FAULT_LOST ? fault_cut(r) : rc;
+	if (!graph_let_in(c, &rc))
+		return rc;
+	return graph_object_edge(&g);
 }
+
+static const struct play_route meta_routes[] = {
+    {HTTP_GET, "/*", meta_handle, true},
+    {HTTP_POST, "/*", meta_handle, true},
+    {HTTP_DELETE, "/*", meta_handle, true},
+};
+
+/* A long-lived token for another one, as long as that lives. */
+static int meta_exchange(struct play_call *c, int *rc)
+{
+	struct oauth_grant g = {.account = "user"};
+
+	if (!str_is(play_arg(c, "grant_type"), "fb_exchange_token"))
+		return 0;
+	*rc = play_get(c, "token", play_arg(c, "fb_exchange_token")) != NULL
+		  ? oauth_give(c, &g)
+		  : graph_error(c, 400, 190, 0, "OAuthException", "Invalid OAuth access token");
+	return 1;
+}
+
+/* Whoever consents is a user, who has pages. */
+static void meta_adjust(struct play_call *c, struct oauth_grant *g)
+{
+	(void)c;
+	g->account = "user";
+}
+
+static int meta_oauth_refuse(struct play_call *c, const char *error, const char *text)
+{
+	if (strcmp(error, "invalid_client") == 0)
+		return graph_error(c, 400, 101, 0, "OAuthException",
+		    "Missing client_id or client_secret parameter.");
+	return graph_error(c, 400, 100, 36008, "OAuthException", text);
+}
+
+static const struct play_oauth meta_oauth = {.authorize = "/:version/dialog/oauth",
+    .token = "/:version/oauth/access_token",
+    .flags = OAUTH_NO_REFRESH,
+    .expires_s = 5183944,
+    .adjust = meta_adjust,
+    .grant = meta_exchange,
+    .refuse = meta_oauth_refuse};
+
+/* ---- webhooks ----------------------------------------------------------------------------- */
+
+static int meta_lead(struct order *o)
+{
+	struct sandbox_hook hook;
+	struct product p;
+	json_t *lead;
+
+	if (product_load(o->c.s, o->c.a, &p, &o->c.err) == -1)
+		return -1;
+	p.app_secret = o->secret;
+	lead = leads_make(o->c.s->leads, o->c.a, &p, o->wishes, &o->c.err);
+	if (lead == NULL || hook_make(o->c.a, &p, lead, &hook, &o->c.err) == -1)
+		return -1;
+	o->content_type = "application/json";
+	o->body = hook.body;
+	return 0;
+}
+
+static const struct play_event meta_events[] = {
+    {"leadgen", "a lead form is sent", meta_lead},
+    {"challenge", "the check of an address", graph_challenge},
+};
+
+static const struct play_switch meta_switches[] = {
+    {"fresh_leads", SWITCH_NUMBER,
+	"so many look-ups of a lead say that it does not exist (100/33), as with fresh ones"},
+    {"usage", SWITCH_NUMBER, "the headers of usage say so many percent"},
+};
+
+static void meta_seed(struct play_call *c)
+{
+	struct product p;
+
+	if (product_load(c->s, c->a, &p, &c->err) == -1)
+		return;
+	oauth_token_put(c, SANDBOX_PAGE_TOKEN, p.page_id, 0);
+	oauth_token_put(c, SANDBOX_PAGE_TOKEN "-2", SECOND_PAGE, 0);
+	oauth_token_put(c, SANDBOX_USER_TOKEN, "user", 0);
+}
+
+static const struct play_value meta_values[] = {
+    {"accessToken", SANDBOX_PAGE_TOKEN},
+};
+
+const struct play play_meta = {.name = "meta_lead_ads",
+    .label = "Meta Lead Ads",
+    .account = "153125381133",
+    .secret = OAUTH_SECRET,
+    PLAY_VALUES(meta_values),
+    PLAY_ROUTES(meta_routes),
+    .oauth = &meta_oauth,
+    PLAY_EVENTS(meta_events),
+    .sign = graph_sign,
+    PLAY_SWITCHES(meta_switches),
+    .token = graph_token,
+    .refuse = graph_refuse,
+    .headers = graph_headers,
+    .seed = meta_seed};
