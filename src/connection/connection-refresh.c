@@ -71,6 +71,7 @@ void grant_call(struct app *app, struct arena *a, const struct provider *p,
 
 	*out = (struct oauth_answer){.class = CALL_FATAL, .retry_after_ms = -1};
 	*was_sent = false;
+	wire.url = provider_wire_url(app->config, a, p, call->url);
 	wire.timeout_ms = CALL_MS;
 	wire.max_answer = 256u * 1024u;
 	if (!egress_may_carry_secret(app->config, wire.url)) {

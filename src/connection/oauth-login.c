@@ -329,6 +329,7 @@ static int login_begin(struct login_asked *l, const char **url, struct err *err)
 	sha256(str_from(browser_cookie(r)), row.browser);
 	if (oauth_authorize_url(r->a, l->p, &k, login_state(r, &row), url, err) == -1)
 		return -1;
+	*url = provider_wire_url(r->app->config, r->a, l->p, *url);
 	return login_insert(r->app, r->a, &row, err);
 }
 
