@@ -88,7 +88,7 @@ void grant_call(struct app *app, struct arena *a, const struct provider *p,
 		return;
 	}
 	out->class = why.code == ERR_REFUSED ? CALL_FATAL : CALL_RETRY;
-	*was_sent = why.code == ERR_TIMEOUT || why.code == ERR_LIMIT;
+	*was_sent = ans.was_sent;
 	out->error = arena_printf(a, "%s: %s", call_host(a, call->url), why.msg);
 }
 

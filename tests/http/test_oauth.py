@@ -415,8 +415,6 @@ def _():
     equal(product.sql("SELECT COUNT(DISTINCT grant_id) FROM connections WHERE provider_type = 'rotor_zoom_pages'"),
           [["1"]])
     equal(browser.get(choose).status, 410)
-    server.styles["zoom"].revoked.clear()
-    drop(made[0])
     answer = come_back(browser, "rotor_zoom_pages", server.consent(
         begin(browser, "rotor_zoom_pages", "?connection_id=" + made[0]["id"])))
     equal(answer.status, 303, answer)       # all that shared the login go on, each as it was
@@ -424,6 +422,8 @@ def _():
     equal(sorted(c["id"] for c in now), sorted(c["id"] for c in made))
     equal(product.sql("SELECT COUNT(DISTINCT grant_id) FROM connections WHERE provider_type = 'rotor_zoom_pages'"),
           [["1"]])
+    server.styles["zoom"].revoked.clear()
+    drop(made[0])
     left = "SELECT COUNT(*) FROM oauth_grants WHERE provider_type = 'rotor_zoom_pages'"
     equal(product.sql(left), [["1"]])
     drop(made[1])
