@@ -404,9 +404,7 @@ static void take_blanks(struct str *s)
 		;
 }
 
-/* "Sun, 1 Mar 2026 08:00:00 +0100 (CET)": the day's name, seconds and the comment may be left out.
- */
-static bool date_parse_mail(struct str s, int64_t *at_us)
+bool clock_parse_mail(struct str s, int64_t *at_us)
 {
 	struct civil c = {0};
 	int64_t offset;
@@ -465,5 +463,53 @@ bool clock_parse_any(struct str s, int64_t *at_us)
 {
 	s = str_trim(s);
 	return clock_parse_iso(s, at_us) || date_parse_basic(s, at_us) ||
-	       date_parse_mail(s, at_us) || unix_parse(s, at_us);
+	       clock_parse_mail(s, at_us) || unix_parse(s, at_us);
+}
+
+/* Takes "1.5" and its unit, one of the letters from *first on, before `end`. */
+static bool take_duration(
+    struct str *s, const char *letters, size_t *first, size_t end, int64_t *duration_us)
+{
+	static const int64_t units[] = {
+	    7 * DAY_US, DAY_US, 3600 * SECOND_US, 60 * SECOND_US, SECOND_US};
+	int64_t n = 0, fraction = 0;
+	size_t digits = 0;
+
+	for (; s->n && s->p[0] >= '0' && s->p[0] <= '9'; s->p++, s->n--, digits++) {
+		if (n > WAIT_MOST_MS)
+			return false;
+		n = n * 10 + (s->p[0] - '0');
+	}
+	if (digits == 0 || !take_fraction(s, &fraction))
+		return false;
+	for (size_t i = *first; i < end; i++) {
+		if (!take_chr(s, letters[i]))
+			continue;
+		if (n > WAIT_MOST_MS * 1000 / units[i])
+			return false;
+		*duration_us += n * units[i] + fraction * (units[i] / SECOND_US);
+		*first = i + 1;
+		return true;
+	}
+	return false;
+}
+
+bool clock_parse_duration(struct str s, int64_t *duration_us)
+{
+	s = str_trim(s);
+	bool is_iso = take_chr(&s, 'P');
+	size_t first = 0, end = is_iso ? 2 : 5; /* weeks and days stand before the T */
+
+	*duration_us = 0;
+	if (s.n == 0)
+		return false;
+	while (s.n > 0) {
+		if (is_iso && end == 2 && take_chr(&s, 'T')) {
+			first = 2;
+			end = 5;
+		}
+		if (!take_duration(&s, is_iso ? "WDHMS" : "wdhms", &first, end, duration_us))
+			return false;
+	}
+	return true;
 }

@@ -32,6 +32,9 @@ int64_t clock_mono_us(void); /* only for differences */
  * of that calendar. */
 void clock_civil(int64_t at_us, struct civil *out);
 int64_t clock_civil_us(const struct civil *c);
+/* How long "1.5s" and "2m30s" are or, as ISO 8601 writes it, "PT1H2M3.5S" and "P2DT12H": weeks,
+ * days, hours, minutes, seconds in this order, each once, and at most ten years of it. */
+bool clock_parse_duration(struct str s, int64_t *duration_us);
 /* "2026-03-07T14:30:00Z", or with .123456 / .123 when there is a fraction. Clamped to the years 0
  * to 9999. */
 void clock_iso(char out[CLOCK_TEXT], int64_t at_us);
@@ -40,6 +43,9 @@ const char *clock_iso_dup(struct arena *a, int64_t at_us); /* arena-owned */
  * ±hh:mm or ±hhmm; a date alone, or no zone, is UTC. A leap second is the one after it. */
 bool clock_parse_iso(struct str s, int64_t *at_us);
 bool clock_parse_http(struct str s, int64_t *at_us); /* all three forms of RFC 9110 §5.6.7 */
+/* RFC 2822, "Sun, 1 Mar 2026 08:00:00 +0100 (CET)", with its obsolete zones and years; the day's
+ * name, the seconds and the comment may be left out. */
+bool clock_parse_mail(struct str s, int64_t *at_us);
 /* A time as providers write it, blanks around it or not: ISO 8601 extended (as above) and basic
  * ("20260301T080000Z", a valid date of eight digits), RFC 2822 with its obsolete zones and years,
  * Unix seconds (below 10^11, with or without a fraction) and milliseconds, also before 1970. */

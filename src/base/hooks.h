@@ -29,6 +29,9 @@ typedef int lead_ready_fn(struct job *j, struct lead_ready *leads, size_t n, str
 /* lead/lead.h: told within a transaction of n leads that have been corrected; otherwise the same.
  */
 typedef int lead_corrected_fn(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
+/* lead/lead.h: told within the transaction that erases a lead: all that is kept of it goes too. */
+typedef int lead_erased_fn(
+    struct app *app, const struct uuid *account_id, const struct uuid *lead_id, struct err *err);
 /* lead/lead-pages.h: adds "destinations" to each of an account's leads. */
 typedef int lead_decorate_fn(struct app *app, struct arena *a, const struct uuid *account_id,
     json_t *leads, struct err *err);
@@ -61,6 +64,7 @@ struct hooks {
 	connection_template_fn *connection_template;
 	lead_ready_fn *const *lead_ready;
 	lead_corrected_fn *const *lead_corrected;
+	lead_erased_fn *const *lead_erased;
 	lead_decorate_fn *lead_decorate;
 	breaker_opened_fn *const *breaker_opened;
 	record_dispatch_fn *record_dispatch;

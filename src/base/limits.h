@@ -6,9 +6,10 @@
 #define LIMIT_HEADER_BYTES (64u * 1024u) /* all request headers together */
 #define LIMIT_HEADERS 128u               /* headers, form fields of a request */
 #define LIMIT_FORM_FIELDS 1000u
-#define LIMIT_BODY_WEBHOOK (1024u * 1024u) /* raw webhook body; webhook_body_bytes is less */
-#define LIMIT_BODY_JSON (1024u * 1024u)    /* API body */
-#define LIMIT_BODY_FORM (256u * 1024u)     /* admin form */
+#define LIMIT_BODY_WEBHOOK (1024u * 1024u) /* raw webhook body, unless a manifest says more */
+#define LIMIT_BODY_WEBHOOK_MOST (8u * 1024u * 1024u)
+#define LIMIT_BODY_JSON (1024u * 1024u) /* API body */
+#define LIMIT_BODY_FORM (256u * 1024u)  /* admin form */
 #define LIMIT_BODY_UPLOAD (4ull * 1024u * 1024u * 1024u)
 #define LIMIT_MULTIPART_MEMORY (64u * 1024u) /* a part above it goes to a file */
 #define LIMIT_MULTIPART_PARTS 512u

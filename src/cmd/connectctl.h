@@ -87,6 +87,8 @@ int ctl_queue_resume(struct ctl *c, struct err *err);
 int ctl_queue_try(struct ctl *c, struct err *err);
 int ctl_queue_retry(struct ctl *c, struct err *err);
 
+int ctl_events_replay(struct ctl *c, struct err *err);
+
 int ctl_provider_check(struct ctl *c, struct err *err);
 int ctl_provider_list(struct ctl *c, struct err *err);
 

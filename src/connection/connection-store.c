@@ -24,6 +24,10 @@ DB_STMT(connection_for_update, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
 DB_STMT(connections_of_account,
     "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
     " WHERE c.account_id = ? AND c.status <> '" CONNECTION_DISABLED "' ORDER BY c.id LIMIT 1000");
+DB_STMT(connections_of_provider,
+    "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
+    " WHERE c.provider_type = ? AND c.id < ? AND c.status <> '" CONNECTION_DISABLED "'"
+    " ORDER BY c.id DESC LIMIT 64");
 DB_STMT(connections_page,
     "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES " WHERE c.account_id = ?"
     " AND (? IS NULL OR c.provider_type = ?) AND c.id < ? ORDER BY c.id DESC LIMIT ? OFFSET ?");
@@ -43,7 +47,14 @@ DB_STMT(connection_set,
 DB_STMT(connection_strict,
     "UPDATE connections SET strict_at = ?, updated_at = ? WHERE id = ? AND account_id = ?"
     " AND strict_at IS NULL");
+DB_STMT(connection_ended,
+    "UPDATE connections SET status = '" CONNECTION_EXPIRED "', last_error = ?, updated_at = ?"
+    " WHERE id = ? AND account_id = ? AND status NOT IN ('" CONNECTION_DISABLED
+    "', '" CONNECTION_EXPIRED "')");
 DB_STMT(connection_erase, "DELETE FROM connections WHERE id = ? AND account_id = ?");
+/* One that others hold just now is not waited for. */
+DB_STMT(connection_if_free,
+    "SELECT id FROM connections WHERE id = ? AND account_id = ? FOR UPDATE SKIP LOCKED");
 /* It is used by what it receives too; neither says that its calls work. */
 DB_STMT(connection_received,
     "UPDATE connections SET received_at = ?, last_used_at = GREATEST(COALESCE(last_used_at, 0), ?)"
@@ -222,6 +233,38 @@ int connection_was_changed(
 	return 1;
 }
 
+/* Opened, those that can be: one broken row must not stop its neighbours. */
+static struct connection *connection_if_readable(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row)
+{
+	struct err why = ERR_INIT;
+	struct connection *c = connection_from_row(app, a, rows, row, &why);
+
+	if (c == NULL)
+		log_error("connection_unreadable", LOG_ERR(&why));
+	return c;
+}
+
+int connection_slice_of_provider(struct app *app, struct arena *a, const struct provider *p,
+    struct uuid *before, struct connection ***out, size_t *n, struct err *err)
+{
+	struct db_rows rows;
+
+	*n = 0;
+	if (db_query(app->db, a, &connections_of_provider,
+		DB_VALS(db_str(p->name), db_uuid(before)), &rows, err) == -1)
+		return -1;
+	*out = arena_array(a, rows.count + 1, sizeof(struct connection *));
+	for (size_t i = 0; i < rows.count; i++) {
+		struct connection *c = connection_if_readable(app, a, &rows, i);
+
+		*before = db_get_uuid(&rows, i, CONNECTION_ID);
+		if (c != NULL)
+			(*out)[(*n)++] = c;
+	}
+	return rows.count > 0 ? 1 : 0;
+}
+
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err)
 {
@@ -239,11 +282,8 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 
 		if (p == NULL || !provider_can(p, capability))
 			continue;
-		struct err why = ERR_INIT;
-		struct connection *c = connection_from_row(app, a, &rows, i, &why);
-		if (c == NULL) /* one broken row must not stop its neighbours */
-			log_error("connection_unreadable", LOG_ERR(&why));
-		else
+		struct connection *c = connection_if_readable(app, a, &rows, i);
+		if (c != NULL)
 			(*out)[(*n)++] = c;
 	}
 	return 0;
@@ -581,36 +621,97 @@ int connection_note_use(struct app *app, struct arena *a, const struct connectio
 	return 0;
 }
 
+struct connection_ending {
+	const struct uuid *account_id, *id;
+	const char *reason;
+	json_t *details;
+};
+
+static int connection_end_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	const struct connection_ending *e = arg;
+	uint64_t affected = 0;
+
+	if (db_exec(db, &connection_ended,
+		DB_VALS(db_str(e->reason), db_int(clock_now_us()), db_uuid(e->id),
+		    db_uuid(e->account_id)),
+		&affected, err) == -1)
+		return -1;
+	if (affected > 0)
+		audit_fact(log, "connection.expire", "connection", e->id, e->details);
+	return 0;
+}
+
+int connection_expire(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, const char *reason, struct err *err)
+{
+	struct connection_ending e = {
+	    account_id, id, reason, json_own(a, json_pack("{s:s}", "reason", reason))};
+
+	if (audit_change(app, NULL, account_id, connection_end_body, &e, err) == -1)
+		return -1;
+	audit_caches_drop(app);
+	return 0;
+}
+
+struct connection_note {
+	const struct connection *c;
+	const struct db_stmt *stmt;
+	int64_t now_us;
+	bool is_noted;
+};
+
+static int connection_note_body(struct db *db, void *arg, struct err *err)
+{
+	struct connection_note *n = arg;
+	struct arena *a = arena_new();
+	struct db_rows rows;
+	int found = db_row(db, a, &connection_if_free,
+	    DB_VALS(db_uuid(&n->c->id), db_uuid(&n->c->account_id)), &rows, err);
+
+	arena_free(a);
+	n->is_noted = found == 1;
+	if (found != 1)
+		return found;
+	return db_exec(db, n->stmt,
+	    DB_VALS(db_int(n->now_us), db_int(n->now_us), db_uuid(&n->c->id),
+		db_uuid(&n->c->account_id)),
+	    NULL, err);
+}
+
+/* Was it noted? It waits for nobody. */
+static bool connection_note(
+    struct app *app, struct arena *a, const struct connection *c, const struct db_stmt *stmt)
+{
+	struct connection_note n = {c, stmt, clock_now_us(), false};
+	struct err err = ERR_INIT;
+
+	if (db_transaction(app->db, connection_note_body, &n, &err) == 0)
+		return n.is_noted;
+	log_warn("connection.note", LOG_S("connection", uuid_dup(a, c->id)), LOG_ERR(&err));
+	return false;
+}
+
 void connection_note_received(
     struct app *app, struct arena *a, const struct connection *c, bool is_handshake)
 {
-	int64_t now = clock_now_us();
 	const char *key =
 	    arena_printf(a, "%s:%s", is_handshake ? "handshake" : "received", uuid_dup(a, c->id));
-	struct err err = ERR_INIT;
+	const int64_t now = clock_now_us(), window_s = USE_NOTED_EVERY_US / SECOND_US;
 
 	if (app->shared != NULL &&
-	    shared_rate_take(app->shared, str_from(key), 1, USE_NOTED_EVERY_US / SECOND_US, now)
-		.is_over)
+	    shared_rate_look(app->shared, str_from(key), 1, window_s, now).remaining == 0)
 		return;
-	if (db_exec(app->db, is_handshake ? &connection_handshaken : &connection_received,
-		DB_VALS(db_int(now), db_int(now), db_uuid(&c->id), db_uuid(&c->account_id)), NULL,
-		&err) == -1)
-		log_warn("connection.note", LOG_S("connection", uuid_dup(a, c->id)), LOG_ERR(&err));
+	if (connection_note(
+		app, a, c, is_handshake ? &connection_handshaken : &connection_received) &&
+	    app->shared != NULL)
+		shared_rate_take(app->shared, str_from(key), 1, window_s, now);
 }
 
 void connection_note_strict(struct app *app, struct arena *a, const struct connection *c)
 {
-	struct err err = ERR_INIT;
-	int64_t now = clock_now_us();
-
-	if (c->access.is_strict)
-		return;
-	if (db_exec(app->db, &connection_strict,
-		DB_VALS(db_int(now), db_int(now), db_uuid(&c->id), db_uuid(&c->account_id)), NULL,
-		&err) == -1)
-		log_warn("connection.note", LOG_S("connection", uuid_dup(a, c->id)), LOG_ERR(&err));
-	audit_caches_drop(app);
+	if (!c->access.is_strict && connection_note(app, a, c, &connection_strict))
+		audit_caches_drop(app);
 }
 
 json_t *connection_json(const struct app *app, const struct connection *c)

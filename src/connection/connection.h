@@ -63,9 +63,19 @@ int connection_cached(
  * verified), or with any when external is {NULL,0}: of those the newest 500. */
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,
     struct connection ***out, size_t *n, struct err *err);
+/* Those of a provider but the disabled, of every account, newest first: some before an id, which is
+ * moved to the last of them. For who looks for one that a request verifies for. 1, 0 there are no
+ * more, -1. */
+int connection_slice_of_provider(struct app *app, struct arena *a, const struct provider *p,
+    struct uuid *before, struct connection ***out, size_t *n, struct err *err);
+/* Its provider has ended what it calls with: it is expired, with the reason, until somebody
+ * connects it anew; with a row of the audit log. One that is disabled, expired or gone stays as it
+ * is. */
+int connection_expire(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, const char *reason, struct err *err);
 /* Notes that its sender has signed with a scheme that makes others outdated: from then on, on every
- * host within CACHE_TTL_US, those are refused. A fault is logged; the next such request notes it.
- */
+ * host within CACHE_TTL_US, those are refused. A fault is logged, and nobody who holds the row is
+ * waited for: the next such request notes it. */
 void connection_note_strict(struct app *app, struct arena *a, const struct connection *c);
 /* Frees cached connections that were replaced or evicted while the last request may have used them:
  * called between requests. Without it they go a minute later. */
@@ -78,7 +88,8 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 int connection_names(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
 /* Notes that a request, or a handshake, has verified for it: the first of each minute on each host,
- * so that a busy source is no hot row. No reason to fail what came: it logs. */
+ * so that a busy source is no hot row. No reason to fail what came: it logs; and it waits for
+ * nobody who holds the row: then the next one notes it. */
 void connection_note_received(
     struct app *app, struct arena *a, const struct connection *c, bool is_handshake);
 /* What people do to a connection of the request's account, each in a transaction of its own with

@@ -145,6 +145,11 @@ enum {
 	DESTINATION_ANSWER,
 	DESTINATION_MISSING
 };
+DB_STMT(attempts_of_lead_erase,
+    "DELETE FROM lead_delivery_attempts WHERE account_id = ? AND delivery_id IN"
+    " (SELECT id FROM lead_deliveries WHERE account_id = ? AND lead_id = ?)");
+DB_STMT(
+    deliveries_of_lead_erase, "DELETE FROM lead_deliveries WHERE account_id = ? AND lead_id = ?");
 DB_STMT_ROWS(destinations_of_leads,
     DESTINATION_COLUMNS DESTINATION_TABLES "WHERE d.account_id = ? AND d.lead_id IN (", "?",
     ") ORDER BY d.id");
@@ -876,4 +881,15 @@ int delivery_list(struct app *app, struct arena *a, const struct delivery_filter
 		&rows, err) == -1)
 		return -1;
 	return slice_take(s, app, a, &rows, SLICE_BY_ID, DESTINATION_ID, delivery_json, err);
+}
+
+int crm_on_lead_erased(
+    struct app *app, const struct uuid *account_id, const struct uuid *lead_id, struct err *err)
+{
+	return db_exec(app->db, &attempts_of_lead_erase,
+		   DB_VALS(db_uuid(account_id), db_uuid(account_id), db_uuid(lead_id)), NULL,
+		   err) == -1
+		   ? -1
+		   : db_exec(app->db, &deliveries_of_lead_erase,
+			 DB_VALS(db_uuid(account_id), db_uuid(lead_id)), NULL, err);
 }

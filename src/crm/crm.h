@@ -28,6 +28,10 @@ int crm_check_template(struct arena *a, const json_t *template, struct err *err)
 int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
 /* lead_corrected subscriber: destinations that have another form of them get the new one. */
 int crm_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
+/* The hook lead_erased: its deliveries go, with their attempts; what destinations have of it is
+ * theirs. */
+int crm_on_lead_erased(
+    struct app *app, const struct uuid *account_id, const struct uuid *lead_id, struct err *err);
 int crm_job_push(struct job *j, struct err *err);
 int crm_job_load(
     struct app *app, struct job *const *jobs, size_t n, struct err *err); /* its load */

@@ -85,7 +85,7 @@ static void filter_apply(const struct filter *f, struct scope *s, struct expr_va
 {
 	struct str text = expr_value_id(s, v);
 
-	if (text.p == NULL)
+	if (text.p == NULL && (v->kind != VALUE_JSON || !f->function->takes_lists))
 		v->kind = VALUE_ABSENT;
 	else
 		f->function->apply(s, v, text, f->argument);
@@ -118,6 +118,10 @@ static void ref_find(const struct ref *r, struct scope *s, struct expr_value *v)
 		if (v->json != NULL)
 			v->json = ref_find_json(r, v->json);
 		v->kind = v->json != NULL ? VALUE_JSON : VALUE_ABSENT;
+		if (r->is_time && json_is_integer(v->json)) {
+			v->number = json_integer_value(v->json);
+			v->kind = VALUE_INT;
+		}
 		return;
 	}
 }
@@ -139,6 +143,66 @@ static void refs_find(const struct expr *e, struct scope *s, struct expr_value *
 			return;
 	}
 	*out = null;
+}
+
+/* ---- branches ------------------------------------------------------------------------------ */
+
+/* What a loop walks: the elements of a list, an object as the only one of its own, else nothing. */
+static size_t walked_size(const json_t *source)
+{
+	return json_is_array(source) ? json_array_size(source) : json_is_object(source) ? 1 : 0;
+}
+
+static json_t *walked_at(json_t *source, size_t i)
+{
+	return json_is_array(source) ? json_array_get(source, i) : source;
+}
+
+static int walk_stop_at_first(struct scope *s, void *arg)
+{
+	const struct expr *e = arg;
+
+	return cond_holds(e->when, s) ? 1 : 0;
+}
+
+static json_t *loop_source(const struct expr *e, struct scope *s);
+
+/* Leaves the loop at the last element; false: there is none. */
+static bool walk_to_last(const struct loops *ls, struct scope *s)
+{
+	json_t *source = loop_source(ls->source[0], s);
+	size_t n = walked_size(source);
+
+	if (n > 0)
+		s->slot[EXPR_ROOTS_MAX + ls->first].json = walked_at(source, n - 1);
+	return n > 0;
+}
+
+/* The expression that stands for this one, in the scope as it leaves it: a branch, or what is to be
+ * given of the element that was looked for. NULL: there is none. */
+static const struct expr *expr_resolve(const struct expr *e, struct scope *s)
+{
+	while (e != NULL) {
+		switch (e->kind) {
+		case EXPR_RAW:
+			e = e->of;
+			break;
+		case EXPR_WHEN:
+			e = cond_holds(e->when, s) ? e->of : e->otherwise;
+			break;
+		case EXPR_FIND:
+			e = loops_each(&e->loops, s, walk_stop_at_first, (void *)(uintptr_t)e) == 1
+				? e->of
+				: NULL;
+			break;
+		case EXPR_LAST:
+			e = walk_to_last(&e->loops, s) ? e->of : NULL;
+			break;
+		default:
+			return e;
+		}
+	}
+	return NULL;
 }
 
 /* ---- values -------------------------------------------------------------------------------- */
@@ -200,6 +264,7 @@ struct str expr_text(const struct expr *e, struct scope *s)
 	struct expr_value v = {.kind = VALUE_JSON};
 	struct str t = {NULL, 0};
 
+	e = expr_resolve(e, s);
 	if (e == NULL)
 		return t;
 	switch (e->kind) {
@@ -220,14 +285,9 @@ struct str expr_text(const struct expr *e, struct scope *s)
 	case EXPR_PATH:
 		v.json = path_find(e, s);
 		return v.json == NULL ? t : expr_value_text(s, &v);
-	case EXPR_WHEN:
-		return expr_text(cond_holds(e->when, s) ? e->of : e->otherwise, s);
-	case EXPR_OBJECT:
-	case EXPR_ARRAY:
-	case EXPR_PATHS:
-		break;
+	default: /* lists and objects have no text */
+		return t;
 	}
-	return t;
 }
 
 struct str expr_id(const struct expr *e, struct scope *s)
@@ -241,23 +301,55 @@ struct str expr_id(const struct expr *e, struct scope *s)
 	return text;
 }
 
+static struct str text_escaped(
+    struct arena *a, struct str text, void (*escape)(struct buf *b, struct str text))
+{
+	struct buf *b = buf_new(a, LIMIT_URL_BYTES);
+
+	escape(b, text);
+	return buf_ok(b) ? (struct str){b->p, b->len} : (struct str){NULL, 0};
+}
+
 struct str expr_text_escaped(
     const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text))
 {
+	struct str t = {NULL, 0};
+
+	e = expr_resolve(e, s);
 	if (e != NULL && e->kind == EXPR_CONCAT)
 		return expr_concat_text(e, s, escape);
-	struct str t = expr_text(e, s);
-	if (t.p == NULL || e->kind == EXPR_CONST)
+	if (e != NULL && e->kind == EXPR_FIRST) {
+		for (size_t i = 0; i < e->n && t.p == NULL; i++)
+			t = expr_text_escaped(e->parts[i], s, escape);
 		return t;
-	struct buf *b = buf_new(s->a, LIMIT_URL_BYTES);
-	escape(b, t);
-	return buf_ok(b) ? (struct str){b->p, b->len} : (struct str){NULL, 0};
+	}
+	t = expr_text(e, s);
+	return t.p == NULL || e->kind == EXPR_CONST ? t : text_escaped(s->a, t, escape);
+}
+
+struct str expr_text_encoded(
+    const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text))
+{
+	struct str t = {NULL, 0};
+
+	while (e != NULL && e->kind == EXPR_WHEN)
+		e = cond_holds(e->when, s) ? e->of : e->otherwise;
+	if (e != NULL && e->kind == EXPR_RAW)
+		return expr_text_escaped(e->of, s, escape);
+	if (e != NULL && e->kind == EXPR_FIRST) {
+		for (size_t i = 0; i < e->n && t.p == NULL; i++)
+			t = expr_text_encoded(e->parts[i], s, escape);
+		return t;
+	}
+	t = expr_text(e, s);
+	return t.p == NULL ? t : text_escaped(s->a, t, escape);
 }
 
 json_t *expr_borrow(const struct expr *e, struct scope *s)
 {
 	struct expr_value v;
 
+	e = expr_resolve(e, s);
 	if (e == NULL)
 		return NULL;
 	if (e->kind == EXPR_CONST)
@@ -268,6 +360,18 @@ json_t *expr_borrow(const struct expr *e, struct scope *s)
 		return NULL;
 	refs_find(e, s, &v);
 	return v.kind == VALUE_JSON ? v.json : NULL;
+}
+
+json_t *expr_shared(const struct expr *e, struct scope *s)
+{
+	json_t *v = expr_borrow(e, s);
+
+	if (v == NULL) {
+		v = expr_json(e, s, false);
+		if (v != NULL)
+			json_own(s->a, v);
+	}
+	return v;
 }
 
 static json_t *json_of_object(const struct expr *e, struct scope *s, bool keep_absent)
@@ -353,10 +457,71 @@ static json_t *json_of_array(const struct expr *e, struct scope *s, bool keep_ab
 	return out;
 }
 
+/* What is made of the elements of lists. */
+struct walk_made {
+	const struct expr *e;
+	json_t *out;
+	bool keep_absent;
+};
+
+static int each_add(struct scope *s, void *arg)
+{
+	struct walk_made *w = arg;
+
+	if (scope_is_over(s))
+		return -1;
+	json_t *v = cond_holds(w->e->when, s) ? expr_json(w->e->of, s, w->keep_absent) : NULL;
+	if (v != NULL)
+		json_array_append_new(w->out, v);
+	return 0;
+}
+
+static int members_add(struct scope *s, void *arg)
+{
+	struct walk_made *w = arg;
+	struct str key = expr_text(w->e->in, s);
+
+	if (scope_is_over(s))
+		return -1;
+	json_t *v = key.p == NULL ? NULL : expr_json(w->e->of, s, w->keep_absent);
+	if (v != NULL)
+		json_set(w->out, arena_strndup(s->a, key.p, key.n), v);
+	return 0;
+}
+
+static json_t *json_of_walk(const struct expr *e, struct scope *s, bool keep_absent)
+{
+	struct walk_made w = {e, e->kind == EXPR_EACH ? json_array() : json_object(), keep_absent};
+
+	(void)loops_each(&e->loops, s, e->kind == EXPR_EACH ? each_add : members_add, &w);
+	return w.out;
+}
+
+/* Of several objects one, of several lists one; what is something else is no member of the first,
+ * and an element of the second. */
+static json_t *json_of_several(const struct expr *e, struct scope *s, bool keep_absent)
+{
+	json_t *out = e->kind == EXPR_MERGE ? json_object() : json_array();
+
+	for (size_t i = 0; i < e->n; i++) {
+		json_t *v = expr_json(e->parts[i], s, keep_absent);
+
+		if (e->kind == EXPR_MERGE)
+			json_object_update(out, v);
+		else if (json_is_array(v))
+			json_array_extend(out, v);
+		else if (v != NULL && !json_is_null(v))
+			json_array_append(out, v);
+		json_decref(v);
+	}
+	return out;
+}
+
 json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 {
 	json_t *out = NULL;
 
+	e = expr_resolve(e, s);
 	if (e == NULL)
 		return NULL;
 	switch (e->kind) {
@@ -376,13 +541,15 @@ json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 		return value_count_given(s, json_incref(path_find(e, s)));
 	case EXPR_PATHS:
 		return value_count_given(s, json_of_paths(e, s));
-	case EXPR_WHEN:
-		return expr_json(cond_holds(e->when, s) ? e->of : e->otherwise, s, keep_absent);
-	case EXPR_CONCAT:
-	case EXPR_MAP:
-		break;
+	case EXPR_EACH:
+	case EXPR_MEMBERS:
+		return json_of_walk(e, s, keep_absent);
+	case EXPR_MERGE:
+	case EXPR_JOIN:
+		return json_of_several(e, s, keep_absent);
+	default:
+		return json_of_text(s, expr_text(e, s));
 	}
-	return json_of_text(s, expr_text(e, s));
 }
 
 enum expr_time expr_time(const struct expr *e, struct scope *s, int64_t *at_us)
@@ -391,8 +558,16 @@ enum expr_time expr_time(const struct expr *e, struct scope *s, int64_t *at_us)
 	struct str t;
 
 	*at_us = TIME_NONE;
+	e = expr_resolve(e, s);
 	if (e == NULL)
 		return EXPR_TIME_ABSENT;
+	if (e->kind == EXPR_FIRST) {
+		enum expr_time found = EXPR_TIME_ABSENT;
+
+		for (size_t i = 0; i < e->n && found == EXPR_TIME_ABSENT; i++)
+			found = expr_time(e->parts[i], s, at_us);
+		return found;
+	}
 	if (e->kind == EXPR_REF) {
 		refs_find(e, s, &v);
 		if (v.kind == VALUE_INT) {
@@ -441,9 +616,12 @@ bool cond_holds(const struct cond *c, struct scope *s)
 		break;
 	}
 	struct str t = expr_text(c->ref, s);
-	for (size_t i = 0; t.p != NULL && i < c->ntexts; i++)
-		if (text_matches(c->kind, t, c->texts[i]))
+	for (size_t i = 0; t.p != NULL && i < c->ntexts; i++) {
+		struct str with = expr_text(c->texts[i], s);
+
+		if (with.p != NULL && text_matches(c->kind, t, with))
 			return true;
+	}
 	return false;
 }
 
@@ -467,7 +645,7 @@ static json_t *loop_source(const struct expr *e, struct scope *s)
 	size_t i;
 
 	if (p == NULL || !path_fans_out(p))
-		return expr_borrow(e, s);
+		return expr_shared(e, s);
 	found = json_own(s->a, json_array());
 	all = json_own(s->a, json_array());
 	path_collect(p, expr_borrow(e->in, s), found);
@@ -485,7 +663,7 @@ static int loops_step(const struct loops_walk *w, size_t level)
 	if (level == w->ls->n)
 		return w->each(w->s, w->arg);
 	json_t *source = loop_source(w->ls->source[level], w->s);
-	size_t n = json_is_array(source) ? json_array_size(source) : json_is_object(source) ? 1 : 0;
+	size_t n = walked_size(source), slot = EXPR_ROOTS_MAX + w->ls->first + level;
 	if (n == 0 && w->missed != NULL)
 		return w->missed(w->s, level,
 		    json_is_array(source)                    ? LOOPS_EMPTY
@@ -493,8 +671,7 @@ static int loops_step(const struct loops_walk *w, size_t level)
 							     : LOOPS_NO_LIST,
 		    w->arg);
 	for (size_t i = 0; i < n; i++) {
-		w->s->slot[EXPR_ROOTS_MAX + level].json =
-		    json_is_array(source) ? json_array_get(source, i) : source;
+		w->s->slot[slot].json = walked_at(source, i);
 		int rc = loops_step(w, level + 1);
 		if (rc != 0)
 			return rc;
@@ -517,5 +694,5 @@ int loops_each_told(const struct loops *ls, struct scope *s,
 
 const json_t *loops_element(const struct loops *ls, const struct scope *s)
 {
-	return ls->n == 0 ? NULL : s->slot[EXPR_ROOTS_MAX + ls->n - 1].json;
+	return ls->n == 0 ? NULL : s->slot[EXPR_ROOTS_MAX + ls->first + ls->n - 1].json;
 }

@@ -25,7 +25,7 @@
 
 /* A complaint at the place of the reader; -1. */
 #define LOADER_FAIL(l, ...) json_reader_fail(&(l)->in, __VA_ARGS__)
-#define NAMES_BYTES 400u /* of a list of what can stand at a place */
+#define NAMES_BYTES 600u /* of a list of what can stand at a place */
 
 /* ---- references ---------------------------------------------------------------------------- */
 
@@ -37,7 +37,7 @@ static int language_find_root(
 
 	r->kind = REF_JSON;
 	*fields = NULL;
-	for (size_t i = 0; i < l->nloops; i++)
+	for (size_t i = l->nloops; i-- > 0;)
 		if (str_is(name, l->loop[i])) {
 			r->slot = EXPR_ROOTS_MAX + (unsigned)i;
 			return 1;
@@ -49,6 +49,8 @@ static int language_find_root(
 			r->find = lang->roots[i].find;
 			*fields = lang->roots[i].fields;
 			r->kind = r->find != NULL ? REF_NAMED : REF_JSON;
+			r->is_time = *fields != NULL && (*fields)->name != NULL &&
+				     (*fields)->name[0] == '\0' && (*fields)->kind == FIELD_TIME;
 			return 1;
 		}
 	return 0;
@@ -70,7 +72,7 @@ static const char *names_of_functions(const struct loader *l)
 
 	for (const struct expr_function *f = l->language->functions; f->name != NULL; f++)
 		buf_printf(
-		    b, "%s%s%s", b->len > 0 ? ", " : "", f->name, f->takes_argument ? "(c)" : "");
+		    b, "%s%s%s", b->len > 0 ? ", " : "", f->name, f->argument != NULL ? "()" : "");
 	return b->p;
 }
 
@@ -99,7 +101,7 @@ static const char *names_of_fields(const struct loader *l, const struct expr_fie
 
 /* ---- functions ------------------------------------------------------------------------------ */
 
-/* name, or name(c): what stands before the parenthesis. */
+/* name, or name(argument): what stands before the parenthesis. */
 static struct str filter_name(struct str text)
 {
 	const char *paren = memchr(text.p, '(', text.n);
@@ -107,36 +109,99 @@ static struct str filter_name(struct str text)
 	return (struct str){text.p, paren == NULL ? text.n : (size_t)(paren - text.p)};
 }
 
+/* The bytes of an argument with its parentheses, at whose first the text begins: to the next one
+ * that closes, unless that is the argument itself, or the argument stands in quotes. All of the
+ * text where none closes. */
+static size_t argument_length(struct str text)
+{
+	const char *end;
+	bool is_quoted = text.n > 1 && text.p[1] == '\'' &&
+			 !(text.n > 2 && text.p[2] == ')' && (text.n == 3 || text.p[3] != '\''));
+
+	if (text.n > 2 && text.p[2] == ')' && !is_quoted)
+		return 3;
+	end = is_quoted && text.n > 2 ? memmem(text.p + 2, text.n - 2, "')", 2)
+				      : memchr(text.p, ')', text.n);
+	return end == NULL ? text.n : (size_t)(end - text.p) + (is_quoted ? 2 : 1);
+}
+
+/* What stands within the parentheses that text is; absent where they do not close at its end. */
+static struct str argument_text(struct str text)
+{
+	if (text.n < 3 || argument_length(text) != text.n || text.p[text.n - 1] != ')')
+		return (struct str){NULL, 0};
+	if (text.n == 3 || text.p[1] != '\'')
+		return (struct str){text.p + 1, text.n - 2};
+	return text.n > 4 && text.p[text.n - 2] == '\'' ? (struct str){text.p + 2, text.n - 4}
+							: (struct str){NULL, 0};
+}
+
+static int compile_argument(
+    struct loader *l, const struct expr_function *f, struct str text, struct str *out)
+{
+	struct str argument = argument_text(text);
+
+	*out = (struct str){NULL, 0};
+	if (f->argument == NULL)
+		return text.n > 0 ? LOADER_FAIL(l, "filter %s takes no argument", f->name) : 0;
+	if (argument.n == 0 || (f->accepts != NULL && !f->accepts(argument)))
+		return LOADER_FAIL(
+		    l, "filter %s: a wrong argument: it takes %s", f->name, f->argument);
+	*out = str_copy(l->a, argument);
+	return 0;
+}
+
 static int compile_filter(struct loader *l, struct str text, struct ref *r)
 {
-	struct str name = filter_name(text);
+	struct str name = filter_name(text), argument;
 	const struct expr_function *f = language_find_function(l->language, name);
 
 	if (f == NULL)
 		return LOADER_FAIL(l, "unknown filter \"%.*s\": there are %s", (int)name.n, name.p,
 		    names_of_functions(l));
-	bool has_argument = text.n == name.n + 3 && text.p[text.n - 1] == ')';
-	if ((text.n > name.n && !has_argument) || has_argument != f->takes_argument)
-		return LOADER_FAIL(l, "filter %s: a wrong argument", f->name);
 	if (r->nfilters == EXPR_FILTERS_MAX)
-		return LOADER_FAIL(l, "too many filters");
-	r->filters[r->nfilters++] = (struct filter){f, has_argument ? text.p[name.n + 1] : '\0'};
+		return LOADER_FAIL(l, "too many filters: %d are the most", EXPR_FILTERS_MAX);
+	text = (struct str){text.p + name.n, text.n - name.n};
+	if (compile_argument(l, f, text, &argument) == -1)
+		return -1;
+	r->filters[r->nfilters++] = (struct filter){f, argument};
 	return 0;
 }
 
-/* Cuts "path:filter(:):filter" at the colons that are not within parentheses. */
+/* Cuts "filter(:):filter" at the colons that are not within arguments. */
 static bool cut_filter(struct str *rest, struct str *part)
 {
+	size_t i = 0;
+
 	if (rest->p == NULL)
 		return false;
-	size_t i = 0;
 	while (i < rest->n && rest->p[i] != ':')
-		i += rest->p[i] == '(' && i + 2 < rest->n ? 3 : 1;
-	if (i > rest->n)
-		i = rest->n;
+		i +=
+		    rest->p[i] == '(' ? argument_length((struct str){rest->p + i, rest->n - i}) : 1;
 	*part = str_trim((struct str){rest->p, i});
 	*rest =
 	    i < rest->n ? (struct str){rest->p + i + 1, rest->n - i - 1} : (struct str){NULL, 0};
+	return true;
+}
+
+/* Cuts "place:filter:filter" at its first colon; filters is absent where there is none. */
+static void cut_filters(struct str *place, struct str *filters)
+{
+	const char *colon = memchr(place->p, ':', place->n);
+	size_t n = colon == NULL ? place->n : (size_t)(colon - place->p);
+
+	*filters =
+	    colon == NULL ? (struct str){NULL, 0} : (struct str){colon + 1, place->n - n - 1};
+	place->n = n;
+}
+
+static bool filters_are_known(const struct loader *l, struct str filters)
+{
+	struct str part;
+
+	while (cut_filter(&filters, &part))
+		if (language_find_function(l->language, filter_name(part)) == NULL)
+			return false;
 	return true;
 }
 
@@ -144,21 +209,17 @@ static bool cut_filter(struct str *rest, struct str *part)
  * and none behind a backslash. */
 static void cut_filters_of_key(const struct loader *l, struct str *place, struct str *filters)
 {
-	size_t end = place->n;
-
 	*filters = (struct str){NULL, 0};
-	for (size_t i = place->n; i-- > 0;) {
-		struct str part = str_trim((struct str){place->p + i + 1, end - i - 1});
+	for (size_t i = 0; i < place->n; i++) {
+		struct str rest = {place->p + i + 1, place->n - i - 1};
 
-		if (place->p[i] != ':' || (i > 0 && place->p[i - 1] == '('))
+		if (place->p[i] != ':' || (i > 0 && place->p[i - 1] == '\\') ||
+		    !filters_are_known(l, rest))
 			continue;
-		if ((i > 0 && place->p[i - 1] == '\\') ||
-		    language_find_function(l->language, filter_name(part)) == NULL)
-			break;
-		*filters = (struct str){place->p + i + 1, place->n - i - 1};
-		end = i;
+		*filters = rest;
+		place->n = i;
+		return;
 	}
-	place->n = end;
 }
 
 /* ---- places --------------------------------------------------------------------------------- */
@@ -217,14 +278,26 @@ static int compile_path_of(
 		return LOADER_FAIL(l, "there is no \"%.*s\" here, but %s", (int)text.n, text.p,
 		    names_of_fields(l, fields));
 	struct str name = str_from(field->name);
-	if (field->kind == FIELD_SCALAR && text.n > name.n)
+	bool is_scalar = field->kind == FIELD_SCALAR || field->kind == FIELD_TIME;
+	if (is_scalar && text.n > name.n)
 		return LOADER_FAIL(l, "nothing lies below %s", field->name);
-	if (field->kind == FIELD_ANY || text.n <= name.n + 1 || text.p[name.n] != '.')
+	r->is_time = field->kind == FIELD_TIME;
+	if (field->kind != FIELD_KEYS || text.n <= name.n + 1 || text.p[name.n] != '.')
 		return compile_path(l, text, r);
 	r->of = path_compile(l->a, name, NULL);
 	r->key = key_unescaped(l->a, (struct str){text.p + name.n + 1, text.n - name.n - 1});
 	r->name = arena_strndup(l->a, text.p, text.n);
 	r->path = path_compile(l->a, text, NULL);
+	return 0;
+}
+
+static int compile_named(
+    struct loader *l, const struct expr_field *fields, struct str name, struct ref *r)
+{
+	if (fields != NULL && field_find(fields, name) == NULL)
+		return LOADER_FAIL(l, "there is no \"%.*s\" here, but %s", (int)name.n, name.p,
+		    names_of_fields(l, fields));
+	r->name = arena_strndup(l->a, name.p, name.n);
 	return 0;
 }
 
@@ -245,10 +318,8 @@ static int compile_place(struct loader *l, struct str text, struct ref *r)
 		return r->kind == REF_NAMED ? LOADER_FAIL(l, "a name must follow") : 0;
 	if (rest.p[0] == '.')
 		rest = (struct str){rest.p + 1, rest.n - 1};
-	if (r->kind == REF_NAMED) {
-		r->name = arena_strndup(l->a, rest.p, rest.n);
-		return 0;
-	}
+	if (r->kind == REF_NAMED)
+		return compile_named(l, fields, rest, r);
 	return rest.n == 0 ? LOADER_FAIL(l, "an empty path") : compile_path_of(l, fields, rest, r);
 }
 
@@ -276,25 +347,23 @@ static int compile_literal(struct loader *l, struct str text, struct ref *r)
 	return 0;
 }
 
-static int compile_ref(struct loader *l, struct str text, struct ref *r)
+static int compile_ref(struct loader *l, struct str place, struct ref *r)
 {
-	struct str part;
+	struct str filters, part;
 
 	*r = (struct ref){0};
-	text = str_trim(text);
-	if (text.n == 0)
+	place = str_trim(place);
+	if (place.n == 0)
 		return LOADER_FAIL(l, "an empty placeholder");
-	if (text.p[0] == '\'')
-		return compile_literal(l, text, r);
-	if (place_is_of_keys(l, text)) {
-		part = text;
-		cut_filters_of_key(l, &part, &text);
-	} else if (!cut_filter(&text, &part)) {
+	if (place.p[0] == '\'')
+		return compile_literal(l, place, r);
+	if (place_is_of_keys(l, place))
+		cut_filters_of_key(l, &place, &filters);
+	else
+		cut_filters(&place, &filters);
+	if (compile_place(l, str_trim(place), r) == -1)
 		return -1;
-	}
-	if (compile_place(l, str_trim(part), r) == -1)
-		return -1;
-	while (cut_filter(&text, &part))
+	while (cut_filter(&filters, &part))
 		if (compile_filter(l, part, r) == -1)
 			return -1;
 	return 0;
@@ -527,6 +596,104 @@ static int compile_places(struct loader *l, const json_t *v, struct expr *e)
 	return check_literal_paths(l, e->of);
 }
 
+/* Enters a loop: what is compiled from here on may name it. */
+static int loop_enter(struct loader *l, const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	if (n == 0 || name[n] != '\0')
+		return LOADER_FAIL(l, "a loop's name is of letters, digits and _");
+	if (l->nloops == EXPR_LOOPS_MAX)
+		return LOADER_FAIL(l, "too many loops: %d are the most", EXPR_LOOPS_MAX);
+	l->loop[l->nloops++] = arena_strdup(l->a, name);
+	return 0;
+}
+
+/* {"of": source, "as": name}: a loop of its own. */
+static int compile_walked(struct loader *l, const json_t *v, const char *source, struct loops *out)
+{
+	static const struct json_member as = {
+	    "as", READ_TEXT, .need = READ_NEEDED, .flags = READ_PLAIN, .min = 1, .max = 64};
+	struct str name = {NULL, 0};
+
+	out->source = arena_array(l->a, 1, sizeof(struct expr *));
+	out->first = l->nloops;
+	out->n = 1;
+	if (json_read_member(&l->in, v, &as, &name) == -1 ||
+	    compile_source(l, v, source, &out->source[0]) == -1)
+		return -1;
+	if (out->source[0] == NULL)
+		return LOADER_FAIL(l, "needs \"%s\"", source);
+	return loop_enter(l, name.p);
+}
+
+/* Operators that walk the elements of lists: how their members are called. */
+struct walk_names {
+	const char *source, *when, *key, *value;
+	const char *needs; /* in words */
+};
+static const struct walk_names names_of_each = {"of", "when", NULL, "map", "\"map\""},
+			       names_of_members = {"of", NULL, "key", "value",
+				   "\"key\" and \"value\""},
+			       names_of_find = {"in", "where", NULL, "get",
+				   "\"where\" and \"get\""},
+			       names_of_last = {"of", NULL, NULL, "get", "\"get\""};
+
+static const struct walk_names *walk_names_of(enum expr_kind kind)
+{
+	return kind == EXPR_EACH      ? &names_of_each
+	       : kind == EXPR_MEMBERS ? &names_of_members
+	       : kind == EXPR_FIND    ? &names_of_find
+				      : &names_of_last;
+}
+
+static int compile_walk_keys(struct loader *l, const json_t *v, const struct walk_names *names)
+{
+	const char *keys[7], *all[] = {names == &names_of_last ? NULL : "for", "as", names->source,
+				 names->when, names->key, names->value};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (all[i] != NULL)
+			keys[n++] = all[i];
+	keys[n] = NULL;
+	if (json_read_keys(&l->in, v, keys) == -1)
+		return -1;
+	if (json_object_get(v, "for") != NULL &&
+	    (json_object_get(v, names->source) != NULL || json_object_get(v, "as") != NULL))
+		return LOADER_FAIL(l, "has either \"for\", or \"%s\" and \"as\"", names->source);
+	return 0;
+}
+
+static int compile_walk(
+    struct loader *l, const json_t *v, const struct walk_names *names, struct expr *e)
+{
+	size_t nloops = l->nloops;
+
+	if (compile_walk_keys(l, v, names) == -1)
+		return -1;
+	if ((json_object_get(v, "for") != NULL
+		    ? loops_member(l, v, "for", &e->loops)
+		    : compile_walked(l, v, names->source, &e->loops)) == -1)
+		return -1;
+	if ((names->when != NULL && cond_member(l, v, names->when, &e->when) == -1) ||
+	    (names->key != NULL && expr_member(l, v, names->key, &e->in) == -1) ||
+	    expr_member(l, v, names->value, &e->of) == -1)
+		return -1;
+	if (e->of == NULL || (names->key != NULL && e->in == NULL) ||
+	    (e->kind == EXPR_FIND && e->when == NULL))
+		return LOADER_FAIL(l, "needs %s", names->needs);
+	l->nloops = nloops;
+	return 0;
+}
+
+static int compile_raw(struct loader *l, const json_t *v, struct expr *e)
+{
+	if (!json_is_string(v))
+		return LOADER_FAIL(l, "must be a text");
+	return compile_text(l, (struct str){json_string_value(v), json_string_length(v)}, &e->of);
+}
+
 static int compile_when(struct loader *l, const json_t *v, struct expr *e)
 {
 	static const char *const keys[] = {"if", "then", "else", NULL};
@@ -565,29 +732,69 @@ static int compile_object(struct loader *l, const json_t *v, struct expr *e)
 	return 0;
 }
 
+static int compile_operands(struct loader *l, const json_t *v, struct expr *e)
+{
+	switch (e->kind) {
+	case EXPR_MAP:
+		return compile_map(l, v, e);
+	case EXPR_FIRST:
+	case EXPR_MERGE:
+	case EXPR_JOIN:
+		return compile_list(l, v, e);
+	case EXPR_WHEN:
+		return compile_when(l, v, e);
+	case EXPR_RAW:
+		return compile_raw(l, v, e);
+	case EXPR_PATH:
+	case EXPR_PATHS:
+		return compile_places(l, v, e);
+	default:
+		return compile_walk(l, v, walk_names_of(e->kind), e);
+	}
+}
+
 /* Operators are objects whose first key begins with a dollar sign; any other object is itself. */
 static int compile_operator(struct loader *l, const char *name, const json_t *v, struct expr **out)
 {
 	static const struct {
 		const char *name;
 		enum expr_kind kind;
-	} operators[] = {{"$map", EXPR_MAP}, {"$first", EXPR_FIRST}, {"$path", EXPR_PATH},
-	    {"$paths", EXPR_PATHS}, {"$when", EXPR_WHEN}};
+		bool is_branch; /* it gives one of its values as it is */
+	} operators[] = {{"$map", EXPR_MAP, false}, {"$first", EXPR_FIRST, true},
+	    {"$path", EXPR_PATH, false}, {"$paths", EXPR_PATHS, false}, {"$when", EXPR_WHEN, true},
+	    {"$raw", EXPR_RAW, true}, {"$each", EXPR_EACH, false}, {"$object", EXPR_MEMBERS, false},
+	    {"$find", EXPR_FIND, false}, {"$last", EXPR_LAST, false}, {"$merge", EXPR_MERGE, false},
+	    {"$concat", EXPR_JOIN, false}};
 
 	for (size_t i = 0; i < sizeof(operators) / sizeof(*operators); i++) {
 		if (strcmp(name, operators[i].name) != 0)
 			continue;
+		if (operators[i].kind == EXPR_RAW && !l->allows_raw)
+			return LOADER_FAIL(l, "$raw stands only where a text enters a URL");
 		size_t mark = json_reader_enter(&l->in, name);
 		struct expr *e = *out = expr_new(l, operators[i].kind);
-		int rc = e->kind == EXPR_MAP     ? compile_map(l, v, e)
-			 : e->kind == EXPR_FIRST ? compile_list(l, v, e)
-			 : e->kind == EXPR_WHEN  ? compile_when(l, v, e)
-						 : compile_places(l, v, e);
+		bool allows_raw = l->allows_raw;
+
+		l->allows_raw = allows_raw && operators[i].is_branch;
+		int rc = compile_operands(l, v, e);
+		l->allows_raw = allows_raw;
 		if (rc == 0)
 			json_reader_leave(&l->in, mark);
 		return rc;
 	}
 	return LOADER_FAIL(l, "unknown operator %s", name);
+}
+
+static int compile_members_of(struct loader *l, const json_t *v, struct expr **out)
+{
+	bool allows_raw = l->allows_raw;
+	int rc;
+
+	l->allows_raw = false;
+	*out = expr_new(l, json_is_object(v) ? EXPR_OBJECT : EXPR_ARRAY);
+	rc = json_is_object(v) ? compile_object(l, v, *out) : compile_list(l, v, *out);
+	l->allows_raw = allows_raw;
+	return rc;
 }
 
 int expr_compile(struct loader *l, const json_t *v, struct expr **out)
@@ -603,13 +810,10 @@ int expr_compile(struct loader *l, const json_t *v, struct expr **out)
 				return LOADER_FAIL(l, "an operator stands alone");
 			return compile_operator(l, first, json_object_get(v, first), out);
 		}
-		*out = expr_new(l, EXPR_OBJECT);
-		return compile_object(l, v, *out);
+		return compile_members_of(l, v, out);
 	}
-	if (json_is_array(v)) {
-		*out = expr_new(l, EXPR_ARRAY);
-		return compile_list(l, v, *out);
-	}
+	if (json_is_array(v))
+		return compile_members_of(l, v, out);
 	*out = expr_new(l, EXPR_CONST);
 	(*out)->constant = json_own(l->a, json_deep_copy(v));
 	return 0;
@@ -648,6 +852,35 @@ static int cond_children(struct loader *l, const json_t *list, struct cond *c)
 	return 0;
 }
 
+/* Is a text with which values are compared a placeholder? Others are what they are, braces and all:
+ * '{"ok":true}'. */
+static bool is_placeholder(const struct loader *l, struct str text)
+{
+	size_t n = text.n < 3 ? 0 : place_first((struct str){text.p + 1, text.n - 2}).n;
+
+	if (l->language->syntax != EXPR_SINGLE_BRACES || n == 0 || text.p[0] != '{' ||
+	    text.p[text.n - 1] != '}')
+		return false;
+	for (size_t i = 1; i <= n; i++)
+		if (!((text.p[i] >= 'a' && text.p[i] <= 'z') ||
+			(text.p[i] >= 'A' && text.p[i] <= 'Z') || text.p[i] == '_'))
+			return false;
+	return true;
+}
+
+static int cond_text(struct loader *l, const json_t *v, struct expr **out)
+{
+	struct str text = str_from(json_scalar_text(l->a, v));
+
+	if (text.p == NULL)
+		return LOADER_FAIL(l, "must be compared with text, numbers or booleans");
+	if (json_is_string(v) && is_placeholder(l, text))
+		return compile_text(l, text, out);
+	*out = expr_new(l, EXPR_CONST);
+	(*out)->constant = json_own(l->a, json_stringn(text.p, text.n));
+	return 0;
+}
+
 /* The texts that a value is compared with: one scalar, or a list. */
 static int cond_texts(struct loader *l, const json_t *v, struct cond *c)
 {
@@ -655,15 +888,11 @@ static int cond_texts(struct loader *l, const json_t *v, struct cond *c)
 
 	if (n == 0)
 		return LOADER_FAIL(l, "nothing is in an empty list");
-	c->texts = arena_array(l->a, n + 1, sizeof(*c->texts));
-	for (size_t i = 0; i < n; i++) {
-		const json_t *one = json_is_array(v) ? json_array_get(v, i) : v;
-		const char *t = json_scalar_text(l->a, one);
-
-		if (t == NULL)
-			return LOADER_FAIL(l, "must be compared with text, numbers or booleans");
-		c->texts[c->ntexts++] = str_from(arena_strdup(l->a, t));
-	}
+	c->texts = arena_array(l->a, n + 1, sizeof(struct expr *));
+	for (size_t i = 0; i < n; i++)
+		if (cond_text(l, json_is_array(v) ? json_array_get(v, i) : v,
+			&c->texts[c->ntexts++]) == -1)
+			return -1;
 	return 0;
 }
 
@@ -749,12 +978,9 @@ static int loop_compile(struct loader *l, const json_t *v, struct expr **out)
 	if (!json_is_object(v) || json_object_size(v) != 1)
 		return LOADER_FAIL(l, "must be {\"name\": source}");
 	const char *name = json_object_iter_key(json_object_iter(JSON_ITER(v)));
-	if (l->nloops == EXPR_LOOPS_MAX)
-		return LOADER_FAIL(l, "too many loops");
 	if (compile_source(l, v, name, out) == -1)
 		return -1;
-	l->loop[l->nloops++] = arena_strdup(l->a, name);
-	return 0;
+	return loop_enter(l, name);
 }
 
 int loops_member(struct loader *l, const json_t *object, const char *key, struct loops *out)
@@ -763,7 +989,7 @@ int loops_member(struct loader *l, const json_t *object, const char *key, struct
 	size_t i;
 	json_t *v;
 
-	*out = (struct loops){0};
+	*out = (struct loops){.first = l->nloops};
 	if (list == NULL)
 		return 0;
 	size_t mark = json_reader_enter(&l->in, key);

@@ -6,12 +6,12 @@
 #define EXPR_EXPR_TREE_H
 #include "expr/expr.h"
 
-#define EXPR_FILTERS_MAX 3 /* of one reference */
+#define EXPR_FILTERS_MAX 6 /* of one reference */
 
-/* A function that a reference's value goes through, and its character. */
+/* A function that a reference's value goes through, and its argument. */
 struct filter {
 	const struct expr_function *function;
-	char argument;
+	struct str argument;
 };
 
 /* One alternative of a placeholder. */
@@ -26,6 +26,7 @@ struct ref {
 	struct str (*find)(const void *from, const char *name); /* NAMED */
 	const char *name; /* NAMED; JSON with a key: the place as it was written */
 	struct str literal;
+	bool is_time; /* JSON: an integer there is a time */
 	struct filter filters[EXPR_FILTERS_MAX];
 	size_t nfilters;
 };
@@ -41,6 +42,13 @@ enum expr_kind {
 	EXPR_PATH,
 	EXPR_PATHS,
 	EXPR_WHEN,
+	EXPR_RAW,
+	EXPR_EACH,
+	EXPR_MEMBERS, /* $object */
+	EXPR_FIND,
+	EXPR_LAST,
+	EXPR_MERGE,
+	EXPR_JOIN, /* $concat */
 };
 struct expr {
 	enum expr_kind kind;
@@ -48,12 +56,15 @@ struct expr {
 	struct ref *refs; /* EXPR_REF: alternatives; none: absent */
 	size_t nrefs;
 	struct str source;   /* EXPR_REF: what was written between the braces */
-	struct expr **parts; /* CONCAT, ARRAY, FIRST; OBJECT: values */
+	struct expr **parts; /* CONCAT, ARRAY, FIRST, MERGE, JOIN; OBJECT: values */
 	struct expr **keys;  /* OBJECT */
 	size_t n;
 	bool absent_is_empty; /* CONCAT */
+	/* RAW: of. EACH, MEMBERS, FIND, LAST: what is given of each element; MEMBERS: in, its key
+	 */
 	struct expr *of, *in, *otherwise;
-	struct cond *when; /* WHEN: of, else otherwise */
+	struct cond *when;  /* WHEN: of, else otherwise; EACH, FIND: of an element */
+	struct loops loops; /* EACH, MEMBERS, FIND, LAST: the elements */
 	struct {
 		struct str from;
 		struct str to;
@@ -66,7 +77,7 @@ enum cond_kind { COND_ALL, COND_ANY, COND_NOT, COND_IN, COND_EXISTS, COND_STARTS
 struct cond {
 	enum cond_kind kind;
 	struct expr *ref;
-	struct str *texts; /* IN, STARTS, ENDS: one of them */
+	struct expr **texts; /* IN, STARTS, ENDS: one of them */
 	size_t ntexts;
 	bool should_exist;
 	struct cond **children; /* ALL, ANY, NOT */

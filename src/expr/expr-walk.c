@@ -30,6 +30,8 @@ static int walk_cond(const struct cond *c, const struct expr_walk *w)
 	if (c == NULL)
 		return 0;
 	int rc = walk_expr(c->ref, w);
+	for (size_t i = 0; i < c->ntexts && rc == 0; i++)
+		rc = walk_expr(c->texts[i], w);
 	for (size_t i = 0; i < c->n && rc == 0; i++)
 		rc = walk_cond(c->children[i], w);
 	return rc;
@@ -45,6 +47,8 @@ static int walk_expr(const struct expr *e, const struct expr_walk *w)
 		if (rc == 0)
 			rc = walk_expr(e->parts[i], w);
 	}
+	for (size_t i = 0; i < e->loops.n && rc == 0; i++)
+		rc = walk_expr(e->loops.source[i], w);
 	const struct expr *others[] = {e->of, e->in, e->otherwise};
 	for (size_t i = 0; i < 3 && rc == 0; i++)
 		rc = walk_expr(others[i], w);

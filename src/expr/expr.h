@@ -12,8 +12,8 @@ struct buf;
 
 /* ---- what the caller gives ---------------------------------------------------------------- */
 
-#define EXPR_ROOTS_MAX 12 /* of a language */
-#define EXPR_LOOPS_MAX 4
+#define EXPR_ROOTS_MAX 32 /* of a language: their slots are the bits of a mask */
+#define EXPR_LOOPS_MAX 8  /* one within the other */
 #define EXPR_SLOTS (EXPR_ROOTS_MAX + EXPR_LOOPS_MAX)
 
 /* The values that references find, by the slots of the language's roots. */
@@ -38,8 +38,14 @@ void scope_note_missing(struct scope *s, struct str what);
 
 /* What lies in a root's JSON, where that is known: a place that begins with another name is refused
  * when it is compiled. Below a FIELD_KEYS lie keys that others chose: all that stands behind its
- * dot is first tried as one key, then as a path. */
-enum expr_field_kind { FIELD_ANY, FIELD_SCALAR /* nothing lies below it */, FIELD_KEYS };
+ * dot is first tried as one key, then as a path. A first row with the name "" speaks of the root
+ * itself. */
+enum expr_field_kind {
+	FIELD_ANY,
+	FIELD_SCALAR, /* nothing lies below it */
+	FIELD_KEYS,
+	FIELD_TIME, /* a scalar: an integer of microseconds, which is a time that has been read */
+};
 struct expr_field {
 	const char *name;
 	enum expr_field_kind kind;
@@ -62,12 +68,16 @@ struct expr_value {
 	struct str text; /* the scope's, or in its arena */
 	int64_t number;  /* of functions that read a time: microseconds */
 };
-/* `:name`, or `:name(c)` with a character. apply replaces *v, which is there and has this text:
- * that of an id where it is a number. */
+/* `:name`, or `:name(argument)`. apply replaces *v, which is there and has this text: that of an id
+ * where it is a number. */
 struct expr_function {
 	const char *name;
-	bool takes_argument;
-	void (*apply)(struct scope *s, struct expr_value *v, struct str text, char argument);
+	/* In words, for who gives a wrong one: "a number of seconds"; NULL: it takes none. */
+	const char *argument;
+	void (*apply)(struct scope *s, struct expr_value *v, struct str text, struct str argument);
+	/* Is it an argument? NULL: any text that is not empty. */
+	bool (*accepts)(struct str argument);
+	bool takes_lists; /* it is given lists and objects too, with the text {NULL,0} */
 };
 /* The usual ones (expr-functions.c); ends with a row of no name. */
 extern const struct expr_function expr_functions[];
@@ -95,9 +105,10 @@ struct loader {
 	struct arena *a; /* owns what is made; texts of the JSON are copied */
 	const struct expr_language *language;
 	unsigned roots; /* EXPR_ROOT_BIT of those that may be used here */
-	/* What the enclosing loops are called. */
+	/* What the enclosing loops are called; of equal names the inner one is meant. */
 	const char *loop[EXPR_LOOPS_MAX];
 	size_t nloops;
+	bool allows_raw; /* $raw may stand here, or in a branch here: it becomes a part of a URL */
 	/* A placeholder (of double braces) that is none is absent, as is an alternative that is
 	 * none, or text where it is not closed: for what was stored before it was checked. */
 	bool is_lenient;
@@ -123,6 +134,7 @@ int cond_member(struct loader *l, const json_t *object, const char *key, struct 
 struct loops {
 	struct expr **source;
 	size_t n;
+	size_t first; /* the place of the outermost among all loops around what is within */
 };
 int loops_member(struct loader *l, const json_t *object, const char *key, struct loops *out);
 
@@ -145,6 +157,9 @@ struct str expr_id(const struct expr *e, struct scope *s);
 /* expr_text with every placeholder put through escape; constant parts stay. */
 struct str expr_text_escaped(
     const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text));
+/* expr_text, all of it put through escape, but the constant parts of $raw. */
+struct str expr_text_encoded(
+    const struct expr *e, struct scope *s, void (*escape)(struct buf *b, struct str text));
 /* The JSON value, a new reference, or NULL when absent. Absent members of objects are left out, or
  * null when keep_absent is set. */
 json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent);
@@ -154,6 +169,8 @@ enum expr_time { EXPR_TIME_ABSENT, EXPR_TIME_FOUND, EXPR_TIME_ODD };
 enum expr_time expr_time(const struct expr *e, struct scope *s, int64_t *at_us);
 /* A value borrowed from the scope where the expression merely points at one; NULL otherwise. */
 json_t *expr_borrow(const struct expr *e, struct scope *s);
+/* The value, borrowed where it can be, else made and given to the arena; NULL when absent. */
+json_t *expr_shared(const struct expr *e, struct scope *s);
 bool cond_holds(const struct cond *c, struct scope *s); /* NULL holds */
 /* Calls each for every combination until it returns non-zero, and returns that. */
 int loops_each(

@@ -18,6 +18,12 @@ struct http_conn {
 	bool is_in_problem; /* guards the problem page against its own problems */
 	bool is_cut;        /* a stream ended early: close without a proper end */
 	json_t *invalid;    /* [{field,message}] of req_invalid, arena-owned */
+	struct http_work *after, **after_end; /* of res_after, in order; NULL: none */
+};
+struct http_work {
+	struct http_work *next;
+	void (*work)(struct app *app, struct arena *a, void *arg);
+	void *arg;
 };
 
 /* The request's, made on first use. */
@@ -40,6 +46,8 @@ bool res_has_header(const struct req *r, const char *name);
 void res_head(struct req *r, struct buf *out, int64_t length);
 /* May this status carry a body at all? */
 bool status_has_body(int status);
+/* Does what waits for the answer to be out. */
+void res_do_after(struct app *app, struct arena *a, const struct http_conn *c);
 
 /* ---- upload.c ------------------------------------------------------------------------------ */
 /* Bytes kept in memory up to LIMIT_MULTIPART_MEMORY, beyond in a temporary file (mode 0600) that

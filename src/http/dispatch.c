@@ -150,13 +150,20 @@ static int upload_check(struct req *r, const struct router_hooks *hooks)
 
 /* ---- body ---------------------------------------------------------------------------------- */
 
-/* The route's, of webhooks at most what the configuration allows. */
-static uint64_t body_limit(const struct req *r)
+/* The route's, of webhooks what its sender may have, and at most what the configuration allows. */
+static uint64_t body_limit(struct req *r)
 {
 	const struct config *cfg = r->app != NULL ? r->app->config : NULL;
+	const struct router_hooks *hooks = conn_of(r)->hooks;
 	uint64_t limit = r->route->body_limit, most;
 
-	if ((r->route->flags & ROUTE_RAW) == 0 || cfg == NULL || cfg->webhook_body_bytes <= 0)
+	if ((r->route->flags & ROUTE_RAW) == 0)
+		return limit;
+	if (hooks != NULL && hooks->raw_body_limit != NULL) {
+		most = hooks->raw_body_limit(r);
+		limit = most < limit ? most : limit;
+	}
+	if (cfg == NULL || cfg->webhook_body_bytes <= 0)
 		return limit;
 	most = (uint64_t)cfg->webhook_body_bytes;
 	return most < limit ? most : limit;

@@ -348,6 +348,7 @@ static void worker_serve(struct fcgi_worker *w)
 	request_finish(w, &c);
 	w->r = NULL;
 	log_request_set(NULL);
+	res_do_after(s->app, w->a, &c);
 	arena_reset(w->a);
 	if (s->each_request != NULL)
 		s->each_request(s->app);

@@ -108,6 +108,9 @@ bool req_param_uuid(struct req *r, const char *name, struct uuid *out);
 const char *req_base_url(const struct req *r);
 
 /* ---- answers ---------------------------------------------------------------------------- */
+/* Has work done behind the answer, before the next request: what need not be there for it, must
+ * not delay it, and may be lost. By then of the request there is nothing but its arena. */
+void res_after(struct req *r, void (*work)(struct app *app, struct arena *a, void *arg), void *arg);
 /* Control characters in value (line breaks above all) are dropped. */
 void res_header(struct req *r, const char *name, const char *value);
 void res_headerf(struct req *r, const char *name, const char *fmt, ...)
@@ -185,6 +188,9 @@ struct router_hooks {
 	/* May this person upload so many bytes (-1: not told)? Asked on routes of uploads before a
 	 * byte is read: 0, or -1 and it is answered. NULL: everybody may. */
 	int (*upload_check)(struct req *r, int64_t length);
+	/* The longest body that a raw route takes from this request, at most the route's. NULL: the
+	 * route's. */
+	uint64_t (*raw_body_limit)(const struct req *r);
 	/* Name of the first of these permissions that the actor lacks, for the 403. */
 	const char *(*permission_name)(uint64_t bits);
 	/* Where an unauthenticated page request goes, e.g. "/admin/sign-in". */

@@ -7,6 +7,24 @@
 #include "base/log.h"
 #include "http/conn.h"
 
+void res_after(struct req *r, void (*work)(struct app *app, struct arena *a, void *arg), void *arg)
+{
+	struct http_conn *c = conn_of(r);
+	struct http_work *w = arena_alloc(r->a, sizeof(*w));
+
+	*w = (struct http_work){.work = work, .arg = arg};
+	if (c->after_end == NULL)
+		c->after_end = &c->after;
+	*c->after_end = w;
+	c->after_end = &w->next;
+}
+
+void res_do_after(struct app *app, struct arena *a, const struct http_conn *c)
+{
+	for (const struct http_work *w = c->after; w != NULL; w = w->next)
+		w->work(app, a, w->arg);
+}
+
 const char *http_reason(int status)
 {
 	static const struct {

@@ -1,11 +1,14 @@
 /* Pages of the event log. */
 #include "account/permission.h"
 #include "base/clock.h"
+#include "base/zone.h"
 #include "connection/connection-pages.h"
 #include "html/chrome.h"
 #include "intake/intake-internal.h"
+#include "task/task.h"
 
 #define PAGE_ROWS 50
+#define SHOWN_BYTES (256u * 1024u) /* of a body */
 /* What an event causes is written with it: its ids are of about its time. */
 #define EFFECT_BEFORE_US (5 * SECOND_US)
 #define EFFECT_AFTER_US (30 * SECOND_US)
@@ -37,6 +40,7 @@ int event_page_list(struct req *r)
 	struct slice s;
 	struct err err = ERR_INIT;
 	json_t *data, *connections, *row;
+	char day[CLOCK_TEXT];
 	size_t i;
 
 	if (!slice_read_page(r, &list_of_events, &f, PAGE_ROWS, &s))
@@ -55,6 +59,9 @@ int event_page_list(struct req *r)
 	json_set_int(data, "filter_count", (f.provider_type.n > 0) + !uuid_is_nil(f.connection_id));
 	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
 	json_set(data, "statuses", chrome_choices(r, "status", event_statuses));
+	json_set_bool(data, "can_replay", (r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);
+	clock_day_text(day, clock_day(zone_local_us(r->actor.zone, clock_now_us() - DAY_US)));
+	json_set_str(data, "replay_since", day);
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_events, &f).n > 0);
 	return chrome_page(r, 200, "events", "Events", "event/list", json_incref(data));
 }
@@ -135,20 +142,24 @@ static json_t *event_headers_list(const json_t *headers)
 	return list;
 }
 
-/* The body as JSON where it is that; else as it came. */
-static void event_add_body(struct req *r, json_t *data, const json_t *event)
+/* The body as JSON where it is that; else as it came. Of a long one only what it begins with. */
+static void event_add_body(struct req *r, json_t *data, json_t *event)
 {
 	const char *body = json_str(event, "body");
+	struct str all = str_from(body);
 	struct err err = ERR_INIT;
 	json_t *payload = NULL;
 	unsigned repairs;
 
-	if (json_bool(event, "bodyIsText") && body != NULL && body[0] != '\0')
+	if (all.n > SHOWN_BYTES) {
+		json_set_int(data, "body_shown", SHOWN_BYTES / 1024);
+		json_set_strn(event, "body", utf8_cut(str_copy(r->a, all), SHOWN_BYTES));
+	} else if (json_bool(event, "bodyIsText") && body != NULL && body[0] != '\0')
 		payload = json_parse_lenient(r->a, str_from(body), &repairs, &err);
 	json_set(data, "payload",
 	    json_is_object(payload) || json_is_array(payload) ? json_incref(payload) : json_null());
 	json_set_bool(data, "has_payload", json_is_object(payload) || json_is_array(payload));
-	json_set_int(data, "body_bytes", body == NULL ? 0 : (int64_t)str_from(body).n);
+	json_set_int(data, "body_bytes", (int64_t)all.n);
 }
 
 /* What each verdict means. */
@@ -225,4 +236,34 @@ int event_page_replay(struct req *r)
 	else
 		event_flash_replayed(r, &id);
 	return res_redirect(r, arena_printf(r->a, "/admin/events/%s", uuid_dup(r->a, id)));
+}
+
+/* The form says a day as the viewer's clock shows it. */
+int event_page_replay_failed(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+	struct task t;
+	int64_t day_us;
+	int found = 0;
+
+	if (!clock_parse_iso(req_form(r, "since"), &day_us)) {
+		chrome_flash(r, "error", "Not replayed: from which day on is missing.");
+		return res_redirect(r, "/admin/events");
+	}
+	if (uuid_parse(req_form(r, "connectionId"), &id))
+		found = event_replay_failed(r->app, r->a, r, &r->actor.account_id, &id,
+		    zone_instant_us(r->actor.zone, day_us), &t, &err);
+	if (found == -1 && err.code != ERR_INVALID)
+		return res_error(r, &err);
+	if (found == 1)
+		chrome_flash(r, "ok",
+		    "The failed events are being replayed; how far that is stands under Imports.");
+	else
+		chrome_flash(
+		    r, "error", "Not replayed: %s.", found == -1 ? err.msg : "choose a connection");
+	return res_redirect(
+	    r, found == 1 ? arena_printf(r->a, "/admin/events?connectionId=%s&status=" EVENT_FAILED,
+				uuid_dup(r->a, id))
+			  : "/admin/events");
 }

@@ -186,7 +186,7 @@ static struct str event_body_text(struct arena *a, const json_t *headers, struct
 	struct err err = ERR_INIT;
 
 	if (coding_is_known(coding))
-		(void)coding_undo(a, coding, body, LIMIT_BODY_WEBHOOK, &body, &err);
+		(void)coding_undo(a, coding, body, LIMIT_BODY_WEBHOOK_MOST, &body, &err);
 	return body;
 }
 
@@ -231,40 +231,4 @@ int event_get_json(struct app *app, struct arena *a, const struct uuid *account_
 	}
 	event_show_body(app, a, account_id, *out, body);
 	return 1;
-}
-
-/* It may have been right all the time, with a secret that came here later. */
-static int event_verify_anew(
-    struct arena *a, const struct connection *c, struct stored_event *e, struct err *err)
-{
-	struct err ignored = ERR_INIT;
-	const char *reason;
-
-	if (e->req->body.n == LIMIT_REJECTED_BODY)
-		return err_set(err, ERR_CONFLICT,
-		    "This event failed verification, so only the first %u bytes of it were kept",
-		    LIMIT_REJECTED_BODY);
-	(void)event_parse(a, c->provider, e, &ignored); /* some tokens stand in the payload */
-	if (!event_verifies(a, c, &e->hook, e->req->body, &reason))
-		return err_set(err, ERR_CONFLICT,
-		    "This event failed verification, and does so with the secret of now: %s",
-		    reason);
-	return 0;
-}
-
-int event_replay(struct req *r, const struct uuid *id, struct err *err)
-{
-	struct stored_event e;
-	struct connection *c;
-	int found = event_load(r->app, r->a, &r->actor.account_id, id, &e, err);
-
-	if (found != 1)
-		return found;
-	found = connection_get(r->app, r->a, &e.account_id, &e.connection_id, &c, err);
-	if (found == 0)
-		return err_set(err, ERR_CONFLICT, "The connection of this event is gone");
-	if (found == 1 && strcmp(e.status, EVENT_REJECTED) == 0 &&
-	    event_verify_anew(r->a, c, &e, err) == -1)
-		return -1;
-	return found == -1 || intake_replay(r->app, r->a, c, &e, err) == -1 ? -1 : 1;
 }

@@ -23,6 +23,10 @@ static int item_fill(struct arena *a, const struct connection *c, const struct w
 	    .provider_updated_us = from->provider_updated_us,
 	    .is_time_odd = from->is_time_odd,
 	    .needs_details = from->needs_details,
+	    .erases = from->effects.erases,
+	    .status = str_from(from->effects.status),
+	    .status_reason = str_from(from->effects.reason),
+	    .poll = str_from(from->effects.poll),
 	    .is_lead = from->is_lead,
 	    .form_id = utf8_cut(from->form_id, COLUMN_BYTES),
 	    .ad_id = utf8_cut(from->ad_id, COLUMN_BYTES),
@@ -49,7 +53,7 @@ static int item_fill(struct arena *a, const struct connection *c, const struct w
 		 * itself is also what the next connection reads. */
 		data = lead_record_data(a, data, given, lead, &to->unsaid);
 	}
-	if (from->resource_type.p != NULL)
+	if (from->resource_type.p != NULL && data != NULL)
 		to->data = json_text(a, data);
 	if (to->data.n <= LIMIT_RECORD_BYTES)
 		return 0;

@@ -4,6 +4,7 @@
 #include "connection/connection.h"
 #include "intake/intake.h"
 #include "intake/write-set.h"
+#include "job/job.h"
 
 #define EVENT_TYPE_BYTES 100u
 #define REASON_BYTES 255u
@@ -29,6 +30,13 @@ struct event_taken {
 };
 void event_add_taken(json_t *o, const struct db_rows *rows, size_t i, const struct event_taken *at);
 
+/* ---- what items do besides being stored (event-effects.c) --------------------------------- */
+
+/* Adds what an item of the set asks for to the list. */
+void item_add_effects(json_t *effects, const struct write_set *ws, const struct write_item *item);
+/* The job that does it all, for the commit of the event. */
+struct job event_effects_job(struct arena *a, const struct write_set *ws, json_t *effects);
+
 /* ---- requests in the event log ------------------------------------------------------------ */
 
 /* A row of the log as the request that it was. */
@@ -49,10 +57,12 @@ bool event_verifies(struct arena *a, const struct connection *c, const struct we
     struct str received, const char **reason);
 /* Its body decoded, and parsed as the manifest says: 0, or -1 as webhook_parse. */
 int event_parse(struct arena *a, const struct provider *p, struct stored_event *e, struct err *err);
-/* Verified already, it is parsed and taken again: its records merge, its leads that got stuck go
- * on, and the event tells what came of it. */
-int intake_replay(struct app *app, struct arena *a, const struct connection *c,
-    struct stored_event *e, struct err *err);
-/* Replays an event of the request's account: 1 done, 0 there is none, -1. */
+/* Replays an event of the request's account: verified already, it is parsed and taken again; its
+ * records merge, its leads that got stuck go on, and the event tells what came of it. 1 done, 0
+ * there is none, -1. */
 int event_replay(struct req *r, const struct uuid *id, struct err *err);
+struct event_replay_wish { /* the body of POST /events/replay */
+	struct str connection;
+	struct opt_time since;
+};
 #endif

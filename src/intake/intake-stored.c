@@ -80,7 +80,7 @@ int event_parse(struct arena *a, const struct provider *p, struct stored_event *
 {
 	if (e->hook.payload != NULL)
 		return 0;
-	return webhook_decode(a, &e->hook, err) == -1 ? -1 : webhook_parse(p, a, &e->hook, err);
+	return webhook_decode(p, a, &e->hook, err) == -1 ? -1 : webhook_parse(p, a, &e->hook, err);
 }
 
 bool event_verifies(struct arena *a, const struct connection *c, const struct webhook *hook,
@@ -92,7 +92,7 @@ bool event_verifies(struct arena *a, const struct connection *c, const struct we
 	as_sent.body = received;
 	if (webhook_verify(c->provider, a, &as_sent, &c->access, reason) == 1)
 		return true;
-	if (decoded.body.p == received.p && webhook_decode(a, &decoded, &err) == -1)
+	if (decoded.body.p == received.p && webhook_decode(c->provider, a, &decoded, &err) == -1)
 		return false;
 	return decoded.body.p != received.p &&
 	       webhook_verify(c->provider, a, &decoded, &c->access, reason) == 1;

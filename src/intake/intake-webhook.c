@@ -1,15 +1,19 @@
 /* The webhook endpoints: route → verify → write set → commit → acknowledge.
  *
- *	/webhook/TYPE/ID ──> connection ID ──────────┐
- *	/webhook/TYPE ─────> those the payload names ┴─> verify ─> handshake? ─> sets ─> commit ─>
- *200 none: 404, nothing is kept    │           yes: told    │ none: 401,               nothing
- *comes of event rejected           it: event failed
+ *	/webhook/TYPE/ID ─> its connection ─────────┐
+ *	/webhook/TYPE ─> handshake? answered        │
+ *	   └─> those that the payload names ────────┴─> verify ─> handshake? answered
+ *	         none: 404                                │  └─> sets ─> commit ─> 200
+ *	                             none: 401, rejected ─┘        └─ makes no sense: failed
  *
  * - Nothing is acknowledged before its commit: until then the provider's own copy, which it sends
  *   again, is the only other one.
  * - A body is parsed before it is verified, but only to find the connections that can verify it.
  *   That it makes no sense is of interest behind the verification alone; where the payload must
  *name the connections there is nobody to verify it for, and it is told at once (400).
+ * - Where the address names no connection a handshake is for whoever it verifies for, among all of
+ *   the provider's: it is how such an address is registered, often before there is an account id.
+ * - What is known of a connection's use is noted behind the answer.
  * - A request for several connections is a set, and so an event, for each that verifies it. The
  *   sets go to the writer together.
  * - A rejected request leaves a trace that is cut and limited per minute, since a stranger decides
@@ -19,7 +23,8 @@
  * - What authenticates is not stored: such headers are masked, the connection's secrets are
  *   redacted in the others and in the URL.
  *
- * A replay takes the second half of the way: the stored body was verified when it came. */
+ * A replay (event-replay.c) takes the second half of the way: the stored body was verified when it
+ * came. */
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
@@ -30,6 +35,9 @@
 
 #define SETS_AT_ONCE 64u       /* that go to the writer together */
 #define REJECTED_PER_MINUTE 60 /* rows kept of requests that fail verification, per connection */
+#define SEARCHES_PER_MINUTE                                                                        \
+	60 /* of all connections, for a handshake that names none; per client                      \
+	    */
 
 struct intake_request {
 	struct req *r;
@@ -42,6 +50,13 @@ struct intake_request {
 	size_t nconnections, cap;
 	bool is_named; /* by the payload: who may be behind them is proved by nothing yet */
 };
+
+uint64_t intake_body_limit(const struct req *r)
+{
+	const struct provider *p = provider_find(r->app->providers, req_param(r, "providerType"));
+
+	return p == NULL ? LIMIT_BODY_WEBHOOK : webhook_body_limit(p);
+}
 
 /* ---- finding the connections ------------------------------------------------------------- */
 
@@ -99,10 +114,6 @@ static int intake_find_by_payload(struct intake_request *in)
 	struct str *ids;
 	size_t n;
 
-	if (in->parse_err.code != ERR_NONE) {
-		res_error(in->r, &in->parse_err);
-		return -1;
-	}
 	in->is_named = true;
 	if (webhook_accounts(in->provider, in->r->a, &in->hook, &ids, &n) == -1) {
 		res_problem(
@@ -115,11 +126,13 @@ static int intake_find_by_payload(struct intake_request *in)
 			return -1;
 		}
 	}
-	if (in->nconnections == 0) {
+	if (in->nconnections > 0)
+		return 0;
+	if (n == 0 && in->parse_err.code != ERR_NONE)
+		res_error(in->r, &in->parse_err);
+	else
 		res_problem(in->r, 404, "No connection here belongs to what this payload names");
-		return -1;
-	}
-	return 0;
+	return -1;
 }
 
 static bool intake_open(struct intake_request *in, struct req *r)
@@ -150,7 +163,7 @@ static bool intake_parse(struct intake_request *in)
 {
 	struct req *r = in->r;
 
-	if (webhook_decode(r->a, &in->hook, &in->parse_err) == -1 &&
+	if (webhook_decode(in->provider, r->a, &in->hook, &in->parse_err) == -1 &&
 	    in->parse_err.code == ERR_LIMIT) {
 		res_error(r, &in->parse_err);
 		return false;
@@ -205,6 +218,24 @@ static struct write_set write_set_new(struct intake_request *in, const struct co
 	    .received_us = r->received_us};
 }
 
+/* ---- behind the answer -------------------------------------------------------------------- */
+
+/* Connections are the cache's, or the request's arena's: both last until the next request. */
+static void note_strict(struct app *app, struct arena *a, void *connection)
+{
+	connection_note_strict(app, a, connection);
+}
+
+static void note_received(struct app *app, struct arena *a, void *connection)
+{
+	connection_note_received(app, a, connection, false);
+}
+
+static void note_handshake(struct app *app, struct arena *a, void *connection)
+{
+	connection_note_received(app, a, connection, true);
+}
+
 /* ---- answers ----------------------------------------------------------------------------- */
 
 /* Keeps the trace of a request that is turned away; bounded, since a stranger decides how many
@@ -231,12 +262,6 @@ static void event_keep_rejected(
 	ws.latency_us = clock_now_us() - r->received_us;
 	if (write_sets_submit(r->app, r->a, &ws, 1, &err) == -1)
 		log_warn("webhook.reject_log", LOG_ERR(&err));
-}
-
-/* The payload is at fault, not we: sent again it would fail again. */
-static bool error_is_of_payload(enum err_code code)
-{
-	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT;
 }
 
 /* Where a payload named the connections, whoever sent it may be meant for any of them, or for none:
@@ -268,7 +293,7 @@ static bool intake_verify(struct intake_request *in)
 			kept[n++] = c;
 			if (!c->access.is_strict &&
 			    webhook_is_strict(in->provider, in->r->a, &in->hook, &c->access))
-				connection_note_strict(in->r->app, in->r->a, c);
+				res_after(in->r, note_strict, c);
 		} else if (first_reason == NULL)
 			first_reason = reason;
 	}
@@ -288,7 +313,7 @@ static int intake_acknowledge(struct intake_request *in, const struct write_set 
 	bool is_duplicate = true;
 	json_t *o;
 
-	if (webhook_answer(in->provider, &status, &type, &body))
+	if (webhook_answer(in->provider, in->r->a, &in->hook, &status, &type, &body))
 		return res_text(in->r, status, type, body);
 	for (size_t i = 0; i < in->nconnections; i++)
 		is_duplicate = is_duplicate && sets[i].is_duplicate;
@@ -350,79 +375,119 @@ static int intake_store(struct intake_request *in)
 		else if (sets[i].err.code != ERR_NONE)
 			err_set(&err, sets[i].err.code, "%s", sets[i].err.msg);
 		else
-			connection_note_received(r->app, r->a, in->connections[i], false);
+			res_after(r, note_received, in->connections[i]);
 		if (sets[i].is_failed)
 			set_log_failed(in, &sets[i]);
 	}
 	return err.code != ERR_NONE ? res_error(r, &err) : intake_acknowledge(in, sets);
 }
 
-/* True when it was one, and is answered. */
-static bool intake_is_handshake(struct intake_request *in)
-{
-	const struct access **of =
-	    arena_array(in->r->a, in->nconnections + 1, sizeof(struct access *));
-	size_t matched = 0;
-	int rc;
+/* ---- handshakes -------------------------------------------------------------------------- */
 
-	for (size_t i = 0; i < in->nconnections; i++)
-		of[i] = &in->connections[i]->access;
-	rc = webhook_handshake(in->provider, in->r, &in->hook, of, in->nconnections, &matched);
-	if (rc == 1)
-		connection_note_received(in->r->app, in->r->a, in->connections[matched], true);
-	return rc != 0;
+/* Answered, if it is for one of these. */
+static bool handshake_try(struct intake_request *in, const struct handshake *h,
+    struct connection *const *connections, size_t n)
+{
+	const struct access **of = arena_array(in->r->a, n + 1, sizeof(struct access *));
+	size_t k;
+
+	for (size_t i = 0; i < n; i++)
+		of[i] = &connections[i]->access;
+	k = handshake_match(in->provider, h, in->r->a, &in->hook, of, n);
+	if (k == n)
+		return false;
+	handshake_answer(h, in->r, &in->hook, of[k]);
+	if (in->r->res.status < 300)
+		res_after(in->r, note_handshake, connections[k]);
+	return true;
 }
+
+/* Among all connections of the provider, since the address names none: 1 answered, 0 it is for none
+ * of them, -1. The newest first, as it mostly is of one that is being set up. */
+static int handshake_search(struct intake_request *in, const struct handshake *h, struct err *err)
+{
+	struct connection **v;
+	struct uuid before;
+	size_t n;
+	int more = 1;
+
+	memset(&before, 0xff, sizeof(before));
+	while (more == 1) {
+		more = connection_slice_of_provider(
+		    in->r->app, in->r->a, in->provider, &before, &v, &n, err);
+		if (more == -1 || (n > 0 && handshake_try(in, h, v, n)))
+			return more;
+	}
+	return 0;
+}
+
+/* Anybody may ask, and each search opens every connection there is. */
+static bool handshake_may_search(struct intake_request *in)
+{
+	struct req *r = in->r;
+	const char *key = arena_printf(r->a, "handshake:%s", r->remote_addr);
+	struct rate rate = shared_rate_take(
+	    r->app->shared, str_from(key), SEARCHES_PER_MINUTE, 60, r->received_us);
+
+	if (!rate.is_over)
+		return true;
+	res_header(r, "Retry-After", arena_printf(r->a, "%lld", (long long)rate.reset_s));
+	res_problem(r, 429, "Too many handshakes from this address");
+	return false;
+}
+
+static int intake_handshake(struct intake_request *in, const struct handshake *h)
+{
+	struct err err = ERR_INIT;
+	int found;
+
+	if (handshake_is_open(h))
+		return handshake_answer(h, in->r, &in->hook, NULL);
+	if (in->nconnections == 0 && !handshake_may_search(in))
+		return 0;
+	found = in->nconnections > 0 ? handshake_try(in, h, in->connections, in->nconnections)
+				     : handshake_search(in, h, &err);
+	if (found == 1)
+		return 0;
+	if (found == -1)
+		return res_error(in->r, &err);
+	log_info("webhook.handshake", LOG_S("provider", provider_name(in->provider)),
+	    LOG_S("reason", "it matches no connection"), LOG_S("remote", in->r->remote_addr));
+	return res_problem(in->r, 403, "This handshake matches no connection");
+}
+
+/* ---- handlers ---------------------------------------------------------------------------- */
 
 int intake_webhook_post(struct req *r)
 {
 	struct intake_request in;
 	struct str id = req_param(r, "connectionId");
+	const struct handshake *h;
 
-	if (!intake_open(&in, r))
+	if (!intake_open(&in, r) || !intake_parse(&in))
 		return 0;
-	if (!intake_parse(&in))
+	h = in.parse_err.code == ERR_NONE ? handshake_find(in.provider, r->a, &in.hook) : NULL;
+	if (id.p != NULL && intake_find_by_id(&in, id) == -1)
 		return 0;
-	if ((id.p != NULL ? intake_find_by_id(&in, id) : intake_find_by_payload(&in)) == -1 ||
-	    !intake_verify(&in))
+	/* Where the address names nobody a handshake need not either. */
+	if (h != NULL && (id.p == NULL || handshake_is_open(h)))
+		return intake_handshake(&in, h);
+	if ((id.p == NULL && intake_find_by_payload(&in) == -1) || !intake_verify(&in))
 		return 0;
-	if (in.parse_err.code == ERR_NONE && intake_is_handshake(&in))
-		return 0;
-	return intake_store(&in);
+	return h != NULL ? intake_handshake(&in, h) : intake_store(&in);
 }
 
 int intake_webhook_get(struct req *r)
 {
 	struct intake_request in;
-	struct str id = req_param(r, "connectionId"), any = {NULL, 0};
-	struct err err = ERR_INIT;
+	struct str id = req_param(r, "connectionId");
+	const struct handshake *h;
 
 	if (!intake_open(&in, r))
 		return 0;
 	if (id.p != NULL && intake_find_by_id(&in, id) == -1)
 		return 0;
-	if (id.p == NULL && intake_add_external(&in, any, &err) == -1)
-		return res_error(r, &err);
-	if (intake_is_handshake(&in))
-		return 0;
-	return res_problem(r, 400, "This is no verification request of the provider");
-}
-
-/* ---- replay ------------------------------------------------------------------------------ */
-
-int intake_replay(struct app *app, struct arena *a, const struct connection *c,
-    struct stored_event *e, struct err *err)
-{
-	struct write_set ws = {.event_id = e->id,
-	    .account_id = e->account_id,
-	    .connection_id = e->connection_id,
-	    .provider_type = str_from(c->provider_type),
-	    .received_us = e->received_us,
-	    .is_replay = true};
-	struct err parse_err = ERR_INIT;
-
-	if (event_parse(a, c->provider, e, &parse_err) == -1)
-		write_set_fail(a, &ws, parse_err.msg);
-	else
-		write_set_fill(a, c, &e->hook, &ws);
-	return write_sets_submit(app, a, &ws, 1, err);
+	h = handshake_find(in.provider, r->a, &in.hook);
+	return h != NULL ? intake_handshake(&in, h)
+			 : res_problem(r, 400, "This is no verification request of the provider");
 }

@@ -9,6 +9,8 @@
 
 int intake_webhook_get(struct req *r); /* handshakes; both URL forms */
 int intake_webhook_post(struct req *r);
+/* The longest body that the provider of the route's :providerType sends. */
+uint64_t intake_body_limit(const struct req *r);
 
 /* The writer process's main (prefork group): takes write sets from workers on a Unix socket. */
 int intake_writer_main(void *app, int index);
@@ -17,6 +19,8 @@ int intake_writer_main(void *app, int index);
 int event_api_list(struct req *r);
 int event_api_get(struct req *r);
 int event_api_replay(struct req *r);
+/* POST /events/replay {"connectionId","since"} → 202 with the task */
+int event_api_replay_failed(struct req *r);
 /* What became of a request. */
 #define EVENT_PROCESSED "processed"
 #define EVENT_VERIFIED "verified" /* its many items are being taken */
@@ -35,6 +39,17 @@ struct event_filter {
 extern const struct list list_of_events;
 /* The job that takes what is too much for one commit. */
 int event_job_process(struct job *j, struct err *err);
+/* All events of a connection that failed since then are replayed: a task, queued with a row of the
+ * audit log. account_id NULL: of whichever account the connection is; r NULL: the operator's tool.
+ * 1, 0 there is no such connection, -1. */
+struct task;
+int event_replay_failed(struct app *app, struct arena *a, const struct req *r,
+    const struct uuid *account_id, const struct uuid *connection_id, int64_t since_us,
+    struct task *out, struct err *err);
+extern const struct task_kind event_replay_task;
+int event_job_replay(struct job *j, struct err *err); /* event.replay, subject: the task */
+/* The job that does what items ask for besides being stored (event-effects.c). */
+int event_job_effects(struct job *j, struct err *err);
 int event_job_died(struct db *db, struct job *j, const char *why, struct err *err);
 int event_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *subjects, size_t n, struct err *err);
@@ -62,4 +77,5 @@ int event_tell_connections(struct req *r, json_t *connections, struct err *err);
 int event_page_list(struct req *r);
 int event_page_detail(struct req *r);
 int event_page_replay(struct req *r);
+int event_page_replay_failed(struct req *r); /* POST /admin/events/replay */
 #endif

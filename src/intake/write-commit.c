@@ -268,8 +268,7 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 		for (size_t k = 0; write_set_is_live(c, i) && k < ws->nitems; k++) {
 			struct write_item *it = &ws->items[k];
 
-			if (c->is_repeat[i][k] || it->resource_type.p == NULL ||
-			    item_is_refused(c, i, k))
+			if (c->is_repeat[i][k] || it->data.p == NULL || item_is_refused(c, i, k))
 				continue;
 			r->record_of[r->nrecords] = it;
 			r->set_of[r->nrecords] = ws;
@@ -363,6 +362,21 @@ static struct job event_process_job(const struct write_set *ws, bool is_only_new
 	    .args = is_only_new ? STR("{\"onlyNew\":true}") : (struct str){NULL, 0}};
 }
 
+/* Of an event that went through before they were done. */
+static void commit_collect_effects(struct group_commit *c, struct commit_rows *r)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct write_set *ws = &c->sets[i];
+		json_t *effects = json_own(c->a, json_array());
+
+		for (size_t k = 0; write_set_is_live(c, i) && !c->is_done[i] && k < ws->nitems; k++)
+			if (!c->is_repeat[i][k] && !item_is_refused(c, i, k))
+				item_add_effects(effects, ws, &ws->items[k]);
+		if (json_array_size(effects) > 0)
+			r->jobs[r->njobs++] = event_effects_job(c->a, ws, effects);
+	}
+}
+
 static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 {
 	for (size_t i = 0; i < c->n; i++)
@@ -418,7 +432,7 @@ static int commit_upsert(
 
 static int commit_write_items(struct db *db, struct group_commit *c, struct err *err)
 {
-	size_t total = commit_count_items(c) + c->n;
+	size_t total = commit_count_items(c) + 2 * c->n;
 	struct commit_rows r = {.records = arena_array(c->a, total, sizeof(*r.records)),
 	    .record_of = arena_array(c->a, total, sizeof(*r.record_of)),
 	    .set_of = arena_array(c->a, total, sizeof(*r.set_of)),
@@ -432,6 +446,7 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 		return -1;
 	commit_note_records(c, &r);
 	commit_collect_rest(c, &r);
+	commit_collect_effects(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
 	commit_note_corrections(c, &r);
@@ -526,6 +541,7 @@ static struct set_verdict commit_judge(const struct group_commit *c, size_t i)
 	if (ws->reason.p == NULL)
 		verdict_count(c, i, &v);
 	v.status = verdict_status(ws, &v);
+	ws->has_failed = strcmp(v.status, EVENT_FAILED) == 0;
 	v.reason = verdict_reason(c, i, &v);
 	/* Until the last part the row keeps the notes alone. */
 	if (ws->is_part && !ws->is_last)
@@ -614,7 +630,7 @@ static int commit_body(struct db *db, void *arg, struct err *err)
 	return commit_write_events(db, c, err);
 }
 
-static bool error_is_of_payload(enum err_code code)
+bool error_is_of_payload(enum err_code code)
 {
 	return code == ERR_MALFORMED || code == ERR_INVALID || code == ERR_LIMIT;
 }

@@ -24,6 +24,10 @@ static void write_item_encode(struct buf *b, const struct write_item *it)
 	buf_u64(b, (uint64_t)it->provider_updated_us);
 	buf_chr(b, (char)it->is_time_odd);
 	buf_chr(b, (char)it->needs_details);
+	buf_chr(b, (char)it->erases);
+	wire_put_str(b, it->status);
+	wire_put_str(b, it->status_reason);
+	wire_put_str(b, it->poll);
 	buf_chr(b, (char)it->is_lead);
 	wire_put_str(b, it->lead);
 	wire_put_str(b, it->form_id);
@@ -119,6 +123,10 @@ static void write_item_decode(struct wire_reader *rd, struct write_item *it)
 	it->provider_updated_us = (int64_t)wire_take_number(rd, 8);
 	it->is_time_odd = wire_take_number(rd, 1) != 0;
 	it->needs_details = wire_take_number(rd, 1) != 0;
+	it->erases = wire_take_number(rd, 1) != 0;
+	it->status = wire_take_str(rd);
+	it->status_reason = wire_take_str(rd);
+	it->poll = wire_take_str(rd);
 	it->is_lead = wire_take_number(rd, 1) != 0;
 	it->lead = wire_take_str(rd);
 	it->form_id = wire_take_str(rd);

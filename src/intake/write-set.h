@@ -18,6 +18,9 @@ struct write_item {
 	int64_t provider_updated_us; /* TIME_NONE: not told */
 	bool is_time_odd;            /* told as something that is no time */
 	bool needs_details;
+	/* What it does besides: struct item_effects. */
+	bool erases;
+	struct str status, status_reason, poll;
 	/* lead */
 	bool is_lead;
 	struct str lead, form_id, ad_id, campaign_id;
@@ -49,7 +52,8 @@ struct write_set {
 	bool is_only_new;         /* part of a replay of what went through before */
 	/* set on return: */
 	bool is_duplicate;
-	struct err err; /* code ERR_NONE: committed */
+	bool has_failed; /* nothing came of it; told by write_sets_commit alone */
+	struct err err;  /* code ERR_NONE: committed */
 };
 
 /* The wire form between worker and writer of one host (one binary, so no versions). */
@@ -65,6 +69,8 @@ void write_sets_commit(struct db *db, struct write_set *sets, size_t n);
  * others hold, much that is stored) is left out, with ERR_LOCKED: its worker commits it itself. The
  * connection is impatient (db_set_patience). */
 void write_sets_commit_shared(struct db *db, struct write_set *sets, size_t n);
+/* Is the payload at fault, not we? Sent again it would fail again. */
+bool error_is_of_payload(enum err_code code);
 /* Is it so large that it is its worker's own work? */
 bool write_set_is_heavy(const struct write_set *ws);
 

@@ -55,6 +55,10 @@ struct lead_capture {
 int lead_capture(
     struct db *db, struct arena *a, struct lead_capture *leads, size_t n, struct err *err);
 
+/* Within a transaction: the lead with that id of its provider goes, and with it all that others
+ * have of it (the hook lead_erased); *id was its own. 1, 0 there is none, -1. */
+int lead_erase(struct app *app, struct arena *a, const struct uuid *account_id,
+    struct str provider_type, struct str provider_lead_id, struct uuid *id, struct err *err);
 /* Brings a lead into its normalized form, in place: email as the address that it gives (dropped to
  * customFields when it is none), phone to E.164 where it is surely one (default_country: ISO 3166
  * alpha-2, or NULL), names split, joined and freed of titles, unknown strings left alone. Pure. */

@@ -46,6 +46,7 @@ const struct route *product_routes(size_t *n)
 const struct router_hooks product_router_hooks = {
     .authenticate = account_authenticate,
     .upload_check = import_upload_check,
+    .raw_body_limit = intake_body_limit,
     .problem_page = chrome_problem_page,
     .permission_name = permission_name,
     .sign_in_path = "/admin/sign-in",

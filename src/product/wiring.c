@@ -96,6 +96,8 @@ static const struct job_kind job_kinds[] = {
 	.max_attempts = 20,
 	.died = event_job_died,
 	.revived = event_jobs_revived},
+    {.name = "event.replay", .run = event_job_replay, .max_attempts = 15, OF_A_TASK},
+    {.name = "event.effects", .run = event_job_effects, .max_attempts = 20},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
     {.name = "record.fetch", .run = record_job_fetch, .max_attempts = 12},
     {.name = "record.delete", .run = record_job_delete, .max_attempts = 15, OF_A_TASK},
@@ -122,12 +124,13 @@ static const struct job_kind job_kinds[] = {
 };
 
 static const struct task_kind *const task_kinds[] = {
-    &import_task, &record_delete_task, &record_replay_task, NULL};
+    &import_task, &record_delete_task, &record_replay_task, &event_replay_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
     .lead_ready = (lead_ready_fn *const[]){crm_on_lead_ready, NULL},
     .lead_corrected = (lead_corrected_fn *const[]){crm_on_lead_corrected, NULL},
+    .lead_erased = (lead_erased_fn *const[]){crm_on_lead_erased, NULL},
     .lead_decorate = crm_add_destinations,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
     .task_kinds = task_kinds,

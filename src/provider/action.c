@@ -126,12 +126,17 @@ static int build_put_headers(struct call_build *b)
 
 /* ---- URL ---------------------------------------------------------------------------------- */
 
-static void build_put_query(struct call_build *b, struct str name, struct str value)
+static void build_put_name(struct call_build *b, struct str name)
 {
 	buf_chr(b->url, b->has_query ? '&' : '?');
 	b->has_query = true;
 	percent_encode(b->url, name);
 	buf_chr(b->url, '=');
+}
+
+static void build_put_query(struct call_build *b, struct str name, struct str value)
+{
+	build_put_name(b, name);
 	percent_encode(b->url, value);
 }
 
@@ -195,10 +200,17 @@ static int build_put_url(struct call_build *b)
 		b->has_query = memchr(url.p, '?', url.n) != NULL;
 	}
 	for (size_t i = 0; i < b->act->nquery; i++) {
-		struct str v = parameter_text(b->act->query[i].value, &b->scope);
+		const struct expr *e = b->act->query[i].value;
+		struct str name = str_from(b->act->query[i].name);
+		struct str encoded = expr_text_encoded(e, &b->scope, percent_encode);
+		struct str v = encoded.p == NULL ? parameter_text(e, &b->scope) : encoded;
 
-		if (v.p != NULL)
-			build_put_query(b, str_from(b->act->query[i].name), v);
+		if (encoded.p != NULL) {
+			build_put_name(b, name);
+			buf_add(b->url, encoded.p, encoded.n);
+		} else if (v.p != NULL) {
+			build_put_query(b, name, v);
+		}
 	}
 	return 0;
 }

@@ -9,10 +9,11 @@
  *
  *   taken    a rule made an item of it
  *   left     a rule was for it and could make none: why
- *   ignored  no rule was for it
+ *   ignored  no rule was for it, or the manifest knows that it is to be left alone
  *
  * Rules with the same loops speak of the same things. Loops that end without an element are told
- * too: an empty list is nothing to take, a path that finds nothing is a fault.
+ * too: an empty list is nothing to take, a path that finds nothing is a fault, unless it is one
+ * within something in which another rule found what it is for: a message has no statuses.
  *
  * Values are borrowed from the payload where they can be, for one may be large and be named by many
  * items; the weight counts what the items hold together, so a small body cannot be made into much:
@@ -81,7 +82,14 @@ int webhook_accounts(
 
 struct thing {
 	enum { THING_NEW, THING_IGNORED, THING_LEFT, THING_TAKEN } state;
-	const char *why; /* LEFT */
+	const char *why;      /* LEFT */
+	const json_t *within; /* LEFT: of this something is missing, if nobody is for it */
+};
+
+/* What is known of an element of the payload. */
+struct element {
+	bool is_ignored; /* by the manifest */
+	bool is_walked;  /* and a rule came to it */
 };
 
 struct items_found {
@@ -94,8 +102,11 @@ struct items_found {
 	size_t n, cap, weight, weight_max;
 	struct thing *things; /* of the groups so far, one behind the other */
 	size_t nthings, things_cap;
-	size_t base; /* where those of this rule's group begin */
-	size_t at;   /* the one at hand, counted from 1 */
+	const struct loops *loops; /* of the rule at hand */
+	const struct cond *ignoring;
+	struct map *elements; /* struct element by address: those that a rule is for */
+	size_t base;          /* where those of this rule's group begin */
+	size_t at;            /* the one at hand, counted from 1 */
 	const char *nothing;
 	bool is_nothing_normal;
 };
@@ -121,8 +132,73 @@ static struct thing *things_next(struct items_found *f)
 static int thing_leave(struct thing *t, const char *why)
 {
 	if (t->state < THING_LEFT)
-		*t = (struct thing){THING_LEFT, why};
+		*t = (struct thing){THING_LEFT, why, NULL};
 	return 0;
+}
+
+/* ---- elements ----------------------------------------------------------------------------- */
+
+static struct element *element_find(const struct items_found *f, const json_t *v)
+{
+	return map_get(f->elements, (struct str){(const char *)&v, sizeof(v)});
+}
+
+static struct element *element_note(struct items_found *f, const json_t *v)
+{
+	struct element *e = element_find(f, v);
+
+	if (e == NULL) {
+		e = arena_zalloc(f->a, sizeof(*e));
+		map_put(f->elements, (struct str){(const char *)&v, sizeof(v)}, e);
+	}
+	return e;
+}
+
+/* In those around the one at hand a rule has found something. */
+static void elements_note_around(struct items_found *f, const struct scope *s)
+{
+	const struct loops *ls = f->loops;
+
+	for (size_t i = 0; i + 1 < ls->n; i++)
+		element_note(f, s->slot[EXPR_ROOTS_MAX + ls->first + i].json);
+}
+
+/* A rule is for the one at hand. */
+static struct element *elements_note(struct items_found *f, const struct scope *s)
+{
+	const json_t *v = loops_element(f->loops, s);
+
+	elements_note_around(f, s);
+	return element_note(f, v != NULL ? v : f->payload);
+}
+
+static int element_ignore(struct scope *s, void *arg)
+{
+	struct items_found *f = arg;
+
+	if (cond_holds(f->ignoring, s))
+		elements_note(f, s)->is_ignored = true;
+	return 0;
+}
+
+static void elements_ignore(struct items_found *f, struct scope *s)
+{
+	for (size_t i = 0; i < f->p->nignored; i++) {
+		f->loops = &f->p->ignored[i].loops;
+		f->ignoring = f->p->ignored[i].when;
+		(void)loops_each(f->loops, s, element_ignore, f);
+	}
+}
+
+/* Is it one that the manifest leaves alone? */
+static bool element_is_ignored(struct items_found *f, const struct scope *s)
+{
+	const json_t *v = loops_element(f->loops, s);
+	struct element *e = element_find(f, v != NULL ? v : f->payload);
+
+	if (e != NULL)
+		e->is_walked = true;
+	return e != NULL && e->is_ignored;
 }
 
 /* What the loop looks at, as people know it: the setting's value, else the manifest's path. */
@@ -157,11 +233,16 @@ static int items_missed(struct scope *s, size_t level, enum loops_end end, void 
 	expr_each_place(f->rule->loops.source[level], loop_place_note, &place);
 	what = place.path == NULL ? "its list" : arena_printf(s->a, "\"%.60s\"", place.path);
 	if (level > 0) {
-		if (end != LOOPS_EMPTY)
-			thing_leave(things_next(f),
+		struct thing *t = end == LOOPS_EMPTY ? NULL : things_next(f);
+		bool is_new = t != NULL && t->state < THING_LEFT;
+
+		if (t != NULL)
+			thing_leave(t,
 			    end == LOOPS_ABSENT
 				? arena_printf(s->a, "has no %s", what)
 				: arena_printf(s->a, "has something in %s that is no list", what));
+		if (is_new && end == LOOPS_ABSENT)
+			t->within = s->slot[EXPR_ROOTS_MAX + f->loops->first + level - 1].json;
 		return 0;
 	}
 	if (f->nothing != NULL)
@@ -175,18 +256,6 @@ static int items_missed(struct scope *s, size_t level, enum loops_end end, void 
 }
 
 /* ---- items -------------------------------------------------------------------------------- */
-
-static json_t *expr_json_shared(const struct expr *e, struct scope *s)
-{
-	json_t *v = expr_borrow(e, s);
-
-	if (v == NULL) {
-		v = expr_json(e, s, false);
-		if (v != NULL)
-			json_own(s->a, v);
-	}
-	return v;
-}
 
 /* The parts joined by '|'. The first must be there: the others only tell apart what it names. */
 static struct str item_dedupe_key(const struct item_rule *r, struct scope *s)
@@ -239,7 +308,7 @@ static void item_fill_lead(const struct item_rule *r, struct scope *s, struct we
 	if (!r->has_lead || !cond_holds(r->lead.when, s))
 		return;
 	item->is_lead = true;
-	item->lead = r->lead.raw == NULL ? NULL : expr_json_shared(r->lead.raw, s);
+	item->lead = r->lead.raw == NULL ? NULL : expr_shared(r->lead.raw, s);
 	item->form_id = utf8_cut(expr_id(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->ad_id = utf8_cut(expr_id(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
 	item->campaign_id = utf8_cut(expr_id(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
@@ -263,7 +332,8 @@ static struct webhook_item *items_next(struct items_found *f, struct arena *a)
 /* A small body may name one large value many times. */
 static bool items_weigh(struct items_found *f, const struct webhook_item *item)
 {
-	size_t more = json_weight(item->data) + (item->lead != NULL ? json_weight(item->lead) : 0);
+	size_t more = (item->data != NULL ? json_weight(item->data) : 0) +
+		      (item->lead != NULL ? json_weight(item->lead) : 0);
 
 	if (f->weight + more > f->weight_max && f->weight_max == LIMIT_EVENT_WEIGHT) {
 		size_t own = WEIGHT_OF_PAYLOAD * json_weight(f->payload);
@@ -291,6 +361,8 @@ static const char *item_fault(
 					 (int)kind.n, kind.p);
 	if (r->resource_type != NULL && !is_record_type(type))
 		return "is of a type that is none: 1 to 64 letters, digits, _ . and -";
+	if (id.n == 0 && !r->stores && !r->effects.erases)
+		return NULL;
 	if (id.n == 0)
 		return "has no id";
 	if (id.n > LIMIT_EXTERNAL_ID_BYTES)
@@ -378,9 +450,13 @@ static int items_add(struct scope *s, void *arg)
 
 	if (t->state == THING_NEW)
 		t->state = THING_IGNORED;
+	elements_note_around(f, s);
+	if (element_is_ignored(f, s))
+		return 0;
 	if (!cond_holds(r->when, s))
 		return element == NULL || json_is_object(element) ? 0
 								  : thing_leave(t, "is no object");
+	(void)elements_note(f, s);
 	struct str other = item_other_account(f, s);
 	if (other.n > 0)
 		return thing_leave(
@@ -390,8 +466,8 @@ static int items_add(struct scope *s, void *arg)
 	const char *fault = item_fault(r, s, type, id);
 	if (fault != NULL)
 		return thing_leave(t, fault);
-	json_t *data = expr_json_shared(r->data, s);
-	if (!json_is_object(data))
+	json_t *data = r->stores ? expr_shared(r->data, s) : NULL;
+	if (r->stores && !json_is_object(data))
 		return thing_leave(t, "is no object");
 	struct webhook_item *item = items_next(f, s->a);
 	*item = (struct webhook_item){
@@ -403,6 +479,7 @@ static int items_add(struct scope *s, void *arg)
 	    .dedupe_key = item_dedupe_key(r, s),
 	    .data = data,
 	    .created_us = TIME_NONE,
+	    .effects = r->effects,
 	};
 	item->is_time_odd =
 	    expr_time(r->updated_at, s, &item->provider_updated_us) == EXPR_TIME_ODD;
@@ -411,7 +488,7 @@ static int items_add(struct scope *s, void *arg)
 		return thing_leave(t, "would make too much of the body");
 	item->needs_details = item_wants_details(f, s, type);
 	f->n++;
-	*t = (struct thing){THING_TAKEN, NULL};
+	*t = (struct thing){.state = THING_TAKEN};
 	if (r->merged_data != NULL) {
 		struct webhook_item first = *item; /* the list may move */
 
@@ -442,6 +519,25 @@ static void items_sort(struct items_found *f)
 		qsort(f->v, f->n, sizeof(*f->v), item_compare);
 }
 
+/* What one rule misses in an element that another one is for is no thing: those behind it move up.
+ */
+static void things_drop_missed(struct items_found *f)
+{
+	size_t *place = arena_array(f->a, f->nthings + 1, sizeof(*place)), n = 0;
+
+	for (size_t i = 0; i < f->nthings; i++) {
+		const struct thing *t = &f->things[i];
+
+		if (t->within != NULL && element_find(f, t->within) != NULL)
+			continue;
+		f->things[n++] = *t;
+		place[i + 1] = n;
+	}
+	f->nthings = n;
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].place = place[f->v[i].place];
+}
+
 static void things_count(const struct items_found *f, struct webhook_found *out)
 {
 	for (size_t i = 0; i < f->nthings; i++) {
@@ -454,26 +550,40 @@ static void things_count(const struct items_found *f, struct webhook_found *out)
 		out->left_why = t->why;
 	}
 	out->carried = f->nthings;
+	/* left alone, and no rule came to them */
+	for (size_t i = 0; i < map_count(f->elements); i++) {
+		const struct element *e = map_value(f->elements, i);
+
+		out->carried += e->is_ignored && !e->is_walked;
+		out->ignored += e->is_ignored && !e->is_walked;
+	}
 }
 
 void webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, struct webhook_found *out)
 {
-	struct items_found f = {
-	    .p = p, .c = c, .a = a, .payload = w->payload, .weight_max = LIMIT_EVENT_WEIGHT};
+	struct items_found f = {.p = p,
+	    .c = c,
+	    .a = a,
+	    .payload = w->payload,
+	    .weight_max = LIMIT_EVENT_WEIGHT,
+	    .elements = map_new(a)};
 	struct scope s;
 
 	scope_of_webhook(&s, a, w, c);
+	elements_ignore(&f, &s);
 	for (size_t group = 0; group < p->nitems; group++) {
 		f.base = f.nthings;
 		for (size_t i = group; i < p->nitems; i++) {
 			if (p->items[i].group != group) /* also where it is no group's first */
 				continue;
 			f.rule = &p->items[i];
+			f.loops = &f.rule->loops;
 			f.at = 0;
 			loops_each_told(&f.rule->loops, &s, items_add, items_missed, &f);
 		}
 	}
+	things_drop_missed(&f);
 	items_sort(&f);
 	*out = (struct webhook_found){.items = f.v, .n = f.n};
 	things_count(&f, out);
@@ -483,13 +593,21 @@ void webhook_items(const struct provider *p, struct arena *a, const struct webho
 	}
 }
 
-bool webhook_answer(
-    const struct provider *p, int *status, const char **content_type, struct str *body)
+bool webhook_answer(const struct provider *p, struct arena *a, const struct webhook *w, int *status,
+    const char **content_type, struct str *body)
 {
-	if (p->answer.status == 0)
-		return false;
-	*status = (int)p->answer.status;
-	*content_type = p->answer.content_type;
-	*body = p->answer.fixed;
-	return true;
+	struct scope s;
+
+	scope_of_webhook(&s, a, w, NULL);
+	for (size_t i = 0; i < p->nanswers; i++) {
+		const struct answer_spec *answer = &p->answers[i];
+
+		if (!cond_holds(answer->when, &s))
+			continue;
+		*status = (int)answer->status;
+		*content_type = answer->content_type;
+		*body = answer->fixed;
+		return true;
+	}
+	return false;
 }

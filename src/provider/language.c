@@ -7,6 +7,11 @@ static struct str http_pairs_find(const void *from, const char *name)
 	return http_pairs_get(from, name);
 }
 
+static const struct expr_field connection_fields[] = {{"id", FIELD_SCALAR},
+    {"externalAccountId", FIELD_SCALAR}, {"webhookUrl", FIELD_SCALAR}, {NULL, FIELD_ANY}};
+
+static const struct expr_field time_fields[] = {{"", FIELD_TIME}, {NULL, FIELD_ANY}};
+
 static const struct expr_root roots[] = {
     {"body", ROOT_BODY, NULL, NULL},
     {"settings", ROOT_SETTINGS, NULL, NULL},
@@ -18,6 +23,15 @@ static const struct expr_root roots[] = {
     {"output", ROOT_OUTPUT, NULL, NULL},
     {"header", ROOT_HEADER, http_pairs_find, NULL},
     {"query", ROOT_QUERY, http_pairs_find, NULL},
+    {"version", ROOT_VERSION, NULL, NULL},
+    {"connection", ROOT_CONNECTION, NULL, connection_fields},
+    {"now", ROOT_NOW, NULL, time_fields},
+    {"item", ROOT_ITEM, NULL, NULL},
+    {"form", ROOT_FORM, NULL, NULL},
+    {"record", ROOT_RECORD, NULL, NULL},
+    {"records", ROOT_RECORDS, NULL, NULL},
+    {"page", ROOT_PAGE, NULL, NULL},
+    {"poll", ROOT_POLL, NULL, NULL},
     {"lead", ROOT_LEAD, NULL, NULL},
 };
 

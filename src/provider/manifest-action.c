@@ -176,9 +176,13 @@ static int load_request(
 	size_t mark = json_reader_enter(&l->in, "request");
 
 	l->roots = ROOTS_REQUEST;
-	if (loader_members(l, v, MEMBERS(request_members), act) == -1 ||
-	    load_named(l, p, v, "query", &act->query, &act->nquery) == -1 ||
-	    load_named(l, p, v, "headers", &act->headers, &act->nheaders) == -1 ||
+	if (loader_members(l, v, MEMBERS(request_members), act) == -1)
+		return -1;
+	l->allows_raw = true;
+	if (load_named(l, p, v, "query", &act->query, &act->nquery) == -1)
+		return -1;
+	l->allows_raw = false;
+	if (load_named(l, p, v, "headers", &act->headers, &act->nheaders) == -1 ||
 	    load_named(l, p, v, "form", &act->form, &act->nform) == -1)
 		return -1;
 	if (act->method == NULL || (act->url == NULL) == (act->path == NULL))

@@ -57,6 +57,37 @@ int manifest_texts(
 	return 0;
 }
 
+int manifest_credential_names(struct loader *l, const struct provider *p, const json_t *object,
+    const char *key, struct credential_names *out)
+{
+	static const char rule[] = "must be the name of a credential, or a list of them";
+	const json_t *v = json_object_get(object, key);
+	size_t n = json_is_array(v) ? json_array_size(v) : 1;
+
+	if (v == NULL)
+		return 0;
+	if (n == 0)
+		return json_reader_fail_at(&l->in, key, "%s", rule);
+	*out = (struct credential_names){arena_array(l->a, n, sizeof(char *)), n};
+	for (size_t i = 0; i < n; i++) {
+		out->v[i] = json_string_value(json_is_array(v) ? json_array_get(v, i) : v);
+		if (out->v[i] == NULL)
+			return json_reader_fail_at(&l->in, key, "%s", rule);
+		if (!manifest_has_credential(p, out->v[i]))
+			return json_reader_fail_at(
+			    &l->in, key, "%s is not among the credentials", out->v[i]);
+	}
+	return 0;
+}
+
+bool credential_names_have(const struct credential_names *names, const char *key)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->v[i], key) == 0)
+			return true;
+	return false;
+}
+
 static int word_index(const char *const *words, const char *text)
 {
 	for (int i = 0; words[i] != NULL; i++)

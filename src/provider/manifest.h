@@ -19,6 +19,15 @@ enum provider_root {
 	ROOT_OUTPUT,
 	ROOT_HEADER, /* from: struct http_pairs, names in lower case */
 	ROOT_QUERY,  /* from: struct http_pairs */
+	ROOT_VERSION,
+	ROOT_CONNECTION,
+	ROOT_NOW, /* microseconds, as a JSON integer: a read time */
+	ROOT_ITEM,
+	ROOT_FORM,
+	ROOT_RECORD,
+	ROOT_RECORDS,
+	ROOT_PAGE,
+	ROOT_POLL,
 	ROOT_LEAD,
 };
 #define ROOT_BIT(root) EXPR_ROOT_BIT(root)
@@ -66,6 +75,11 @@ struct credential_rule {
 
 /* ---- webhooks ----------------------------------------------------------------------------- */
 enum signature_kind { SIGNATURE_HMAC, SIGNATURE_HASH, SIGNATURE_TOKEN };
+/* Credentials, of the connection or its app, in the order in which they are looked at. */
+struct credential_names {
+	const char **v;
+	size_t n;
+};
 enum signed_part {
 	PART_TEXT,
 	PART_BODY,
@@ -80,6 +94,13 @@ struct signature_part {
 	enum signed_part kind;
 	struct str text; /* PART_TEXT; PART_HEADER: the name */
 };
+/* How a sender wrote the query of the URL that it signed. */
+enum url_query {
+	URL_QUERY_AS_IS,
+	URL_QUERY_QUOTE_ENCODED, /* ' is %27 */
+	URL_QUERY_REENCODED,     /* decoded, and encoded again: a blank is %20, ' is itself */
+	URL_QUERY_FORMS
+};
 enum time_unit { TIME_SECONDS, TIME_MILLISECONDS, TIME_ISO };
 struct signature {
 	struct cond *when; /* NULL: when the header is there */
@@ -87,7 +108,7 @@ struct signature {
 	struct expr *header, *prefix, *algorithm, *encoding, *token;
 	struct expr *parameter; /* of the query, that holds the token */
 	const char *optional_prefix;
-	const char *secret; /* credential key */
+	struct credential_names secrets; /* any of them may have signed */
 	const char *secret_prefix;
 	bool secret_is_base64;
 	/* entries of a header with several, e.g. Stripe's "t=1,v1=ab": separated, signature and
@@ -104,9 +125,11 @@ struct signature {
 	const char *url_decode; /* characters whose escapes are decoded in the URL before signing */
 	bool is_outdated;       /* no longer good once the sender has used one that is not */
 	bool url_ports;         /* try the URL as is, without port, with the default port */
+	unsigned url_queries;   /* 1 << enum url_query of those to try */
 	const char *body_hash_parameter; /* query parameter holding the body's SHA-256 in hex */
 };
 struct answer_spec {
+	struct cond *when; /* of the answers to webhooks: the first for which it holds */
 	int64_t status;
 	const char *content_type;
 	struct expr *text, *json;
@@ -116,15 +139,22 @@ struct handshake {
 	enum http_method method;
 	struct cond *when;
 	struct expr *token;
-	const char *token_credential;
-	struct expr *hmac_of; /* its hex HMAC-SHA256 is {output.hmac} */
-	const char *hmac_credential;
+	struct credential_names token_credentials; /* any of them may be the token */
+	struct expr *hmac_of;                      /* its hex HMAC-SHA256 is {output.hmac} */
+	struct credential_names hmac_credentials;  /* the first that is there is the key */
+	struct cond *prefers; /* over a candidate's settings: is it asked first? */
 	bool is_signed;
+	bool is_open; /* anybody may ask: it answers a constant */
 	struct answer_spec answer;
 };
 struct account_rule {
 	struct loops loops;
 	struct expr *id;
+};
+/* Things that are known, and left alone. */
+struct ignore_rule {
+	struct loops loops;
+	struct cond *when;
 };
 struct item_rule {
 	struct loops loops;
@@ -141,6 +171,8 @@ struct item_rule {
 	const json_t *walks; /* its "for" as written */
 	size_t group;        /* the first rule that walks the same things */
 	bool has_lead, wants_details;
+	bool stores; /* a record or a lead */
+	struct item_effects effects;
 	struct cond *details_when;
 	struct {
 		struct cond *when;
@@ -277,9 +309,13 @@ struct provider {
 	size_t nhandshakes;
 	struct account_rule *accounts;
 	size_t naccounts;
+	struct ignore_rule *ignored;
+	size_t nignored;
 	struct item_rule *items;
 	size_t nitems;
-	struct answer_spec answer; /* status 0: none of its own */
+	struct answer_spec *answers; /* its own to a 200; none: ours */
+	size_t nanswers;
+	int64_t webhook_bytes; /* the longest body that it sends */
 	struct action *actions;
 	size_t nactions;
 	struct details *details;
@@ -303,6 +339,7 @@ const char *manifest_credential_words(struct arena *a, const struct provider *p,
 bool manifest_has_setting(const struct provider *p, const char *key);
 /* Is it declared, whether the connection's or, "app.KEY", the app's? */
 bool manifest_has_credential(const struct provider *p, const char *key);
+bool credential_names_have(const struct credential_names *names, const char *key);
 
 /* ---- what others ask of actions ------------------------------------------------------------ */
 

@@ -21,14 +21,19 @@ static void webhook_note(struct arena *a, struct webhook *w, const char *note)
 		w->notes = w->notes == NULL ? note : arena_printf(a, "%s; %s", w->notes, note);
 }
 
-int webhook_decode(struct arena *a, struct webhook *w, struct err *err)
+uint64_t webhook_body_limit(const struct provider *p)
+{
+	return (uint64_t)p->webhook_bytes;
+}
+
+int webhook_decode(const struct provider *p, struct arena *a, struct webhook *w, struct err *err)
 {
 	struct str coding = w->req == NULL ? STR("") : req_header(w->req, "content-encoding");
 
 	coding = str_trim(coding);
 	if (!coding_is_known(coding))
 		return 0;
-	if (coding_undo(a, coding, w->body, LIMIT_BODY_WEBHOOK, &w->body, err) == -1)
+	if (coding_undo(a, coding, w->body, (size_t)p->webhook_bytes, &w->body, err) == -1)
 		return -1;
 	webhook_note(a, w, arena_printf(a, "it came in the coding %.*s", (int)coding.n, coding.p));
 	return 0;

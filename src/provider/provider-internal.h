@@ -60,6 +60,9 @@ bool manifest_text(struct str text, void *out); /* a json_member's parse into a 
 /* A list of texts; absent is empty. */
 int manifest_texts(
     struct loader *l, const json_t *object, const char *key, const char ***out, size_t *n);
+/* The named member, a credential or a list of them, each declared; absent leaves *out as it is. */
+int manifest_credential_names(struct loader *l, const struct provider *p, const json_t *object,
+    const char *key, struct credential_names *out);
 /* The index of the named member in a list of words (NULL-terminated). An absent one is 0; an
  * unknown one is told of at the member. */
 int manifest_word(

@@ -81,17 +81,28 @@ struct webhook { /* a received request, as the engine needs it */
 	const char *notes; /* what there is to say of how it was read, for people; or NULL */
 	json_t *payload;   /* set by webhook_parse */
 };
-/* Undoes the request's Content-Encoding: ERR_LIMIT where that makes more than LIMIT_BODY_WEBHOOK,
+/* The longest body that it sends, in bytes, whether coded or not. */
+uint64_t webhook_body_limit(const struct provider *p);
+/* Undoes the request's Content-Encoding: ERR_LIMIT where that makes more than webhook_body_limit,
  * ERR_MALFORMED where the body is not so coded, and stays as it is. */
-int webhook_decode(struct arena *a, struct webhook *w, struct err *err);
+int webhook_decode(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
 /* Parses the body as the manifest says (JSON as genuine senders write it, form → object, empty →
  * {}): ERR_MALFORMED, ERR_LIMIT. */
 int webhook_parse(const struct provider *p, struct arena *a, struct webhook *w, struct err *err);
-/* A handshake (GET, or a challenge in a POST body): 1 answered into w->req's answer, 0 not one, -1
- * refused (403 answered). connections: those it may match; *matched: which of them was answered to
- * (may be NULL). */
-int webhook_handshake(const struct provider *p, struct req *r, struct webhook *w,
-    const struct access *const *connections, size_t n, size_t *matched);
+/* The handshake that a request is (a GET, or a challenge in a POST body); NULL: it is none. Whom it
+ * is for has to be found: among candidates, connections or apps, until one matches. */
+struct handshake;
+const struct handshake *handshake_find(
+    const struct provider *p, struct arena *a, const struct webhook *w);
+/* Is it for nobody? Then it is answered without one. */
+bool handshake_is_open(const struct handshake *h);
+/* The candidate that it is for: the token is its own, or the signature (which a POST always needs);
+ * n: none. */
+size_t handshake_match(const struct provider *p, const struct handshake *h, struct arena *a,
+    const struct webhook *w, const struct access *const *candidates, size_t n);
+/* Answers; c is whom it is for, NULL where it is open. */
+int handshake_answer(
+    const struct handshake *h, struct req *r, const struct webhook *w, const struct access *c);
 /* The external account ids a payload names, without repeats (Meta page ids, HubSpot portal ids…).
  * 0, or -1: they are more than LIMIT_WEBHOOK_ACCOUNTS. */
 int webhook_accounts(const struct provider *p, struct arena *a, const struct webhook *w,
@@ -126,6 +137,14 @@ int webhook_check_settings(
 int webhook_check_secret(const struct provider *p, struct arena *a, const json_t *credentials,
     json_t *settings, struct err *err);
 
+/* What an item does besides, or instead of being stored. */
+struct item_effects {
+	bool erases;        /* the record and the lead of its type and id go, with their history */
+	const char *status; /* "expired": that of the connection; NULL: it stays */
+	const char *reason; /* for people */
+	const char *poll;   /* that poll runs now; NULL: none */
+};
+
 /* What is made of one thing in a payload. Text is arena-owned. */
 struct webhook_item {
 	size_t place;             /* of the thing among those that the payload carries, from 1 */
@@ -134,7 +153,7 @@ struct webhook_item {
 	struct str external_id;
 	struct str event_type;       /* "lead.received", "contact.propertyChange", … */
 	struct str dedupe_key;       /* the provider's own event id or parts joined by '|' */
-	json_t *data;                /* the record's payload */
+	json_t *data;                /* the record's payload; NULL: it is not stored */
 	int64_t provider_updated_us; /* TIME_NONE: not told */
 	bool is_time_odd;            /* told as something that is no time */
 	bool is_lead;
@@ -143,6 +162,7 @@ struct webhook_item {
 	struct str form_id, ad_id, campaign_id;
 	int64_t created_us; /* the provider's time of the lead, or TIME_NONE */
 	bool needs_details; /* and the connection has what the fetch needs */
+	struct item_effects effects;
 };
 /* All that a payload carries for a connection: what is taken, and what is not. */
 struct webhook_found {
@@ -161,8 +181,8 @@ void webhook_items(const struct provider *p, struct arena *a, const struct webho
     const struct access *c, struct webhook_found *out);
 /* The body, status and type a provider wants to its 200 ({"received":…} otherwise): true when it
  * has its own. */
-bool webhook_answer(
-    const struct provider *p, int *status, const char **content_type, struct str *body);
+bool webhook_answer(const struct provider *p, struct arena *a, const struct webhook *w, int *status,
+    const char **content_type, struct str *body);
 
 /* ---- calls to the provider ---------------------------------------------------------------- */
 /* A condition over `status` and `answer` that an action asks for besides 2xx ("successWhen"), as

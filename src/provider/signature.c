@@ -21,7 +21,8 @@
 #include "provider/provider-internal.h"
 
 #define SECRET_BYTES_MAX 512
-#define URL_FORMS_MAX 3
+#define URL_FORMS_MAX (3 * URL_QUERY_FORMS)
+#define SETTING_PUBLIC_URL "webhookPublicUrl"
 
 /* One verification on its way. */
 struct signature_check {
@@ -196,6 +197,21 @@ static bool check_read_key(struct signature_check *k)
 	       check_fail(k, "the webhook secret is not base64");
 }
 
+static int signature_check_secrets(
+    const struct signature *s, struct arena *a, const json_t *credentials, struct err *err)
+{
+	for (size_t i = 0; i < s->secrets.n; i++) {
+		struct str secret = str_from(json_str(credentials, s->secrets.v[i])), key;
+
+		if (secret.n > 0 && !secret_read(s, a, secret, &key))
+			return err_field(err, ERR_INVALID,
+			    arena_printf(a, "credentials.%s", s->secrets.v[i]),
+			    "must be base64%s%s", s->secret_prefix != NULL ? " behind " : "",
+			    s->secret_prefix != NULL ? s->secret_prefix : "");
+	}
+	return 0;
+}
+
 int webhook_check_secret(const struct provider *p, struct arena *a, const json_t *credentials,
     json_t *settings, struct err *err)
 {
@@ -204,17 +220,10 @@ int webhook_check_secret(const struct provider *p, struct arena *a, const json_t
 	scope.slot[ROOT_SETTINGS].json = settings;
 	for (size_t i = 0; i < p->nsignatures; i++) {
 		const struct signature *s = &p->signatures[i];
-		struct str secret = str_from(json_str(credentials, s->secret)), key;
 
 		/* one that the request chooses may be meant for another secret */
-		if ((s->when == NULL && p->nsignatures > 1) || !cond_holds(s->when, &scope))
-			continue;
-		if (secret.n > 0 && !secret_read(s, a, secret, &key))
-			return err_field(err, ERR_INVALID,
-			    arena_printf(a, "credentials.%s", s->secret), "must be base64%s%s",
-			    s->secret_prefix != NULL ? " behind " : "",
-			    s->secret_prefix != NULL ? s->secret_prefix : "");
-		return 0;
+		if ((s->when != NULL || p->nsignatures == 1) && cond_holds(s->when, &scope))
+			return signature_check_secrets(s, a, credentials, err);
 	}
 	return 0;
 }
@@ -242,26 +251,125 @@ static struct str url_decode_some(struct arena *a, struct str url, const char *c
 	return (struct str){out, n};
 }
 
-/* The URL as is, without port, and with the scheme's default port. */
+/* Where the parts of an absolute URL end: the scheme with its "://", the user's name and password
+ * with their @, the host, its port with its colon, and the path; the query is the rest. */
+struct url_parts {
+	size_t scheme, user, host, port, path;
+};
+
+static bool url_read_parts(struct str url, struct url_parts *out)
+{
+	const char *scheme = url.n == 0 ? NULL : memmem(url.p, url.n, "://", 3);
+	size_t end, i;
+
+	if (scheme == NULL)
+		return false;
+	i = end = out->scheme = out->user = (size_t)(scheme - url.p) + 3;
+	while (end < url.n && strchr("/?#", url.p[end]) == NULL)
+		end++;
+	for (size_t at = i; at < end; at++)
+		if (url.p[at] == '@')
+			i = out->user = at + 1;
+	for (bool is_bracketed = false; i < end && (is_bracketed || url.p[i] != ':'); i++)
+		is_bracketed = (is_bracketed || url.p[i] == '[') && url.p[i] != ']';
+	out->host = i;
+	out->port = out->path = end;
+	while (out->path < url.n && url.p[out->path] != '?' && url.p[out->path] != '#')
+		out->path++;
+	return true;
+}
+
+/* The URL as the sender knows it: the address as configured, with user and password, before the
+ * path and query as called. */
+static struct str url_public(struct signature_check *k)
+{
+	struct str called = str_from(k->w->url != NULL ? k->w->url : "");
+	struct str public =
+	    str_from(json_str(k->scope->slot[ROOT_SETTINGS].json, SETTING_PUBLIC_URL));
+	struct url_parts at_public, at_called;
+
+	if (public.n == 0 || !url_read_parts(public, &at_public) ||
+	    !url_read_parts(called, &at_called))
+		return called;
+	return str_from(arena_printf(k->scope->a, "%.*s%.*s", (int)at_public.port, public.p,
+	    (int)(called.n - at_called.port), called.p + at_called.port));
+}
+
+/* A query decoded and encoded again, as JavaScript's encodeURIComponent does it. */
+static struct str query_encoded_again(struct arena *a, struct str query)
+{
+	struct buf *b = buf_new(a, 3 * query.n + 1);
+	struct str pair, part;
+
+	for (char joint = '\0'; str_split(&query, '&', &pair); joint = '&') {
+		bool has_value = memchr(pair.p, '=', pair.n) != NULL;
+
+		if (joint != '\0')
+			buf_chr(b, joint);
+		for (int i = 0; i < (has_value ? 2 : 1); i++) {
+			char *decoded = arena_alloc(a, pair.n + 1);
+			long n;
+
+			part = pair;
+			if (i == 0)
+				(void)str_split(&pair, '=', &part);
+			n = percent_decode(decoded, part.n + 1, part, true);
+			if (i == 1)
+				buf_chr(b, '=');
+			percent_encode(b, n < 0 ? part : (struct str){decoded, (size_t)n});
+		}
+	}
+	return url_decode_some(a, (struct str){b->p, b->len}, "!*'()");
+}
+
+static struct str query_written(struct arena *a, struct str query, enum url_query form)
+{
+	struct buf *b;
+
+	if (form == URL_QUERY_AS_IS || query.n == 0)
+		return query;
+	if (form == URL_QUERY_REENCODED) {
+		struct str again = query_encoded_again(a, (struct str){query.p + 1, query.n - 1});
+
+		return str_from(arena_printf(a, "?%.*s", (int)again.n, again.p));
+	}
+	b = buf_new(a, 3 * query.n);
+	for (size_t i = 0; i < query.n; i++)
+		if (query.p[i] == '\'')
+			buf_str(b, "%27");
+		else
+			buf_chr(b, query.p[i]);
+	return (struct str){b->p, b->len};
+}
+
+/* Every form of the URL that the scheme tries: the query in each of its ways, each with the port as
+ * it is, without one, and with the default of the scheme. */
 static size_t url_signed_forms(struct signature_check *k, struct str out[URL_FORMS_MAX])
 {
 	struct arena *a = k->scope->a;
-	struct str url = str_from(k->w->url != NULL ? k->w->url : "");
+	struct str url = url_public(k), query;
+	struct url_parts at;
+	size_t n = 0;
 
 	if (k->s->url_decode != NULL)
 		url = url_decode_some(a, url, k->s->url_decode);
-	out[0] = url;
-	const char *text = arena_strndup(a, url.p, url.n), *host = strstr(text, "://");
-	if (!k->s->url_ports || host == NULL)
+	if (!url_read_parts(url, &at)) {
+		out[0] = url;
 		return 1;
-	host += 3;
-	int host_n = (int)strcspn(host, "/?#"), name_n = (int)strcspn(host, ":/?#");
-	const char *port = str_starts(url, "https:") ? "443" : "80";
-	int head_n = (int)(host - text);
-	out[1] = str_from(arena_printf(a, "%.*s%.*s%s", head_n, text, name_n, host, host + host_n));
-	out[2] = str_from(
-	    arena_printf(a, "%.*s%.*s:%s%s", head_n, text, name_n, host, port, host + host_n));
-	return URL_FORMS_MAX;
+	}
+	const char *ports[] = {arena_strndup(a, url.p + at.host, at.port - at.host), "",
+	    str_starts(url, "https:") ? ":443" : ":80"};
+	int head = (int)at.host, path = (int)(at.path - at.port);
+	for (unsigned form = 0; form < URL_QUERY_FORMS; form++) {
+		if ((k->s->url_queries & 1u << form) == 0)
+			continue;
+		query = (struct str){url.p + at.path, url.n - at.path};
+		query = query_written(a, query, (enum url_query)form);
+		for (size_t i = 0; i < (k->s->url_ports ? 3u : 1u); i++)
+			out[n++] = str_from(arena_printf(a, "%.*s%s%.*s%.*s", head, url.p, ports[i],
+			    path, url.p + at.port, (int)query.n, query.p));
+	}
+	return n;
 }
 
 static int str_compare(struct str a, struct str b)
@@ -284,7 +392,7 @@ static int pair_compare(const void *x, const void *y)
  * counts once. */
 static struct str form_sorted_text(struct signature_check *k)
 {
-	struct buf *b = buf_new(k->scope->a, 2 * LIMIT_BODY_WEBHOOK);
+	struct buf *b = buf_new(k->scope->a, 2 * LIMIT_BODY_WEBHOOK_MOST);
 	struct http_pairs form = {0};
 
 	if (k->has_body_hash || form_parse(k->scope->a, k->w->body, &form, NULL) == -1)
@@ -449,8 +557,6 @@ static bool signature_verify(struct signature_check *k, const char *secret)
 {
 	const struct signature *s = k->s;
 
-	if (secret == NULL || secret[0] == '\0')
-		return check_fail(k, "the connection has no webhook secret");
 	k->secret = str_from(secret);
 	if (s->kind == SIGNATURE_TOKEN) {
 		struct str given = s->token != NULL ? expr_text(s->token, k->scope) : k->header;
@@ -466,22 +572,24 @@ static bool signature_verify(struct signature_check *k, const char *secret)
 	       check_digest(k);
 }
 
-/* With the present secret, then with those from before; which of two it was is of interest while
- * a sender is being changed. */
-static bool signature_verify_any(
-    const struct signature_check *first, const struct access *c, const char **reason)
+/* With the present value of a secret, then with those from before; which of two it was is of
+ * interest while a sender is being changed. *reason stays as it is where there is no value at all.
+ */
+static bool signature_verify_by(const struct signature_check *first, const struct access *c,
+    const char *key, const char **reason)
 {
-	const char *key = first->s->secret, *secret;
 	int64_t now_us = json_array_size(c->former) == 0 ? 0 : clock_now_us(), until_us, ignored;
 
-	for (size_t i = 0; i == 0 || (secret = access_secret(c, key, i, now_us, &until_us)) != NULL;
-	     i++) {
+	for (size_t i = 0;; i++) {
 		struct signature_check k = *first;
+		const char *secret = access_secret(c, key, i, now_us, &until_us);
 
-		if (i == 0)
-			secret = access_secret(c, key, 0, now_us, &until_us);
+		if (secret == NULL && i > 0)
+			return false;
+		if (secret == NULL || secret[0] == '\0')
+			continue;
 		if (!signature_verify(&k, secret)) {
-			if (i == 0)
+			if (*reason == NULL)
 				*reason = k.reason;
 			continue;
 		}
@@ -493,17 +601,28 @@ static bool signature_verify_any(
 			      : NULL;
 		return true;
 	}
+}
+
+/* With each of its secrets in turn; of several that are wrong the first gives the reason. */
+static bool signature_verify_any(
+    const struct signature_check *k, const struct access *c, const char **reason)
+{
+	*reason = NULL;
+	for (size_t i = 0; i < k->s->secrets.n; i++)
+		if (signature_verify_by(k, c, k->s->secrets.v[i], reason))
+			return true;
+	if (*reason == NULL)
+		*reason = "the connection has no webhook secret";
 	return false;
 }
 
 bool webhook_has_secret(const struct provider *p, const char *key)
 {
 	for (size_t i = 0; i < p->nsignatures; i++)
-		if (strcmp(p->signatures[i].secret, key) == 0)
+		if (credential_names_have(&p->signatures[i].secrets, key))
 			return true;
 	for (size_t i = 0; i < p->nhandshakes; i++)
-		if (p->handshakes[i].token != NULL &&
-		    strcmp(p->handshakes[i].token_credential, key) == 0)
+		if (credential_names_have(&p->handshakes[i].token_credentials, key))
 			return true;
 	return false;
 }

@@ -148,6 +148,11 @@ bool record_where_fits_json(struct arena *a, const struct record_filter *f, cons
 /* Deletes a record of the request's account with its history and search words, and takes it off the
  * counters: 1, 0 no such record, -1. A transaction of its own, with a row of the audit log. */
 int record_delete(struct req *r, const struct uuid *id, struct err *err);
+/* Within a transaction: the same of the record with that key; *id is its own. 1, 0 there is none,
+ * -1. */
+int record_erase(struct app *app, struct arena *a, const struct uuid *account_id,
+    struct str provider_type, struct str resource_type, struct str external_id, struct uuid *id,
+    struct err *err);
 /* The record as of then (its payload, with "asOf"); 1, 0 when there was none then, -1. */
 int record_get_at(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, int64_t at_us, json_t **out, struct err *err);

@@ -1,4 +1,4 @@
-/* The first byte chooses syntax and leniency; then an expression as JSON, a NUL, and the JSON that
+/* The first byte chooses syntax, leniency and whether $raw may stand; then an expression as JSON, a NUL, and the JSON that
  * it is evaluated against. What compiles can be evaluated in every way; what does not says why;
  * what is constant does not depend on the scope; what input can multiply is bounded. */
 #include <stddef.h>
@@ -71,8 +71,9 @@ static void evaluate(
 	struct str text = expr_text(e, &s);
 	require(text.p == NULL || utf8_is_valid(text));
 	expr_text_escaped(e, &s, percent_encode);
+	expr_text_encoded(e, &s, percent_encode);
 	expr_time(e, &s, &at_us);
-	expr_borrow(e, &s);
+	expr_shared(e, &s);
 	expr_each_place(e, place_check, &nplaces);
 	require((nplaces == 0) == expr_is_constant(e));
 	if (nplaces > 0 || scope_is_over(&s))
@@ -124,7 +125,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .a = a,
 		    .language = &languages[data[0] & 3],
 		    .roots = EXPR_ROOT_BIT(ROOT_A) | EXPR_ROOT_BIT(ROOT_NAMED),
-		    .is_lenient = (data[0] & 4) != 0};
+		    .is_lenient = (data[0] & 4) != 0,
+		    .allows_raw = (data[0] & 8) != 0};
 		bool is_data = l.language->syntax == EXPR_DOUBLE_BRACES;
 
 		if (source != NULL && expr_compile(&l, source, &e) == 0)

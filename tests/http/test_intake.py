@@ -12,7 +12,7 @@ import uuid
 
 from harness import (Instance, equal, has, here, hmac_base64, hmac_hex, hubspot_headers, meta_lead, new_lead_id,
                      problem, run, test, true, wait_until)
-from tenant import HubSpot, Meta, Tenant, new_page, pages_of, row_id, unique
+from tenant import CustomWebhook, HubSpot, Meta, Tenant, new_page, pages_of, row_id, unique
 
 KEPT_OF_REJECTED = 4096
 MOST = 1048576
@@ -778,6 +778,65 @@ def _():
         holder.stdin.close()
     [record] = held.records()
     equal(record["data"]["properties"]["city"], "Trier")
+
+
+@test("a connection that somebody holds holds up none of its webhooks; its use is noted when it is free")
+def _():
+    t = Tenant()
+    hub = HubSpot(t)
+    where = "connections WHERE id = %s" % row_id(hub.id)
+    with subprocess.Popen(["mariadb", "--no-defaults", "--socket=%s/run/mariadb.sock" % here().state, "--user=root",
+                           "connect"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        holder.stdin.write("START TRANSACTION; SELECT 'held' FROM %s FOR UPDATE;\n" % where)
+        holder.stdin.flush()
+        wait_until(lambda: here().sql("SELECT COUNT(*) FROM information_schema.innodb_trx"
+                                      " WHERE trx_rows_locked > 0")[0][0] != "0", 20, "the hold")
+        began = time.monotonic()
+        for i in range(8):      # more than there are workers: none of them waits behind its answer either
+            hub.send(hub.change(i, "city", "Bonn"))
+        true(time.monotonic() - began < 5, "held up for %g s" % (time.monotonic() - began))
+        equal(here().sql("SELECT received_at FROM " + where), [[None]])
+        holder.stdin.write("COMMIT;\n")
+        holder.stdin.close()
+    hub.send(hub.change(9, "city", "Bonn"))
+    wait_until(lambda: here().sql("SELECT received_at FROM " + where) != [[None]], 10, "the note")
+
+
+@test("all that failed of a connection since a time is replayed once the setting is mended")
+def _():
+    t = Tenant()
+    hook = CustomWebhook(t, itemsPath="rows")
+    other = CustomWebhook(t, itemsPath="rows")
+    for i in range(25):         # more than one step takes
+        equal(hook({"items": [{"id": "r%d" % i}]})["received"], True)
+    hook({"items": [{"name": "no id"}]})
+    other({"items": [{"id": "other"}]})
+    equal({e["status"] for e in t.events()}, {"failed"})
+    wrong = [t.api("POST", "/events/replay", body) for body in
+             ({"connectionId": hook.connection["id"]}, {"since": "2026-01-01T00:00:00Z", "connectionId": str(uuid.uuid4())},
+              {"connectionId": hook.connection["id"], "since": "2999-01-01T00:00:00Z"},
+              {"connectionId": "x", "since": "2026-01-01"})]
+    equal([a.status for a in wrong], [422] * 4, wrong)
+    equal(t.api("PATCH", "/connections/" + hook.connection["id"], {"settings": {"itemsPath": "items"}}).status, 200)
+
+    def replay(since):
+        answer = t.api("POST", "/events/replay", {"connectionId": hook.connection["id"], "since": since})
+        equal(answer.status, 202, answer)
+        path = answer.header("Location").replace("/connect/v1", "")
+        return wait_until(lambda: (lambda x: x if x["status"] == "completed" else None)(t.get(path)), 30, "the task")
+    before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600))
+    task = replay(before)
+    equal((task["received"], task["updated"], task["failed"]), (26, 25, 1), task)
+    equal(len(t.records()), 25)
+    by = {}
+    for e in t.events():
+        by.setdefault((e["connectionId"], e["status"]), []).append(e["reason"])
+    equal({k: len(v) for k, v in by.items()}, {(hook.connection["id"], "processed"): 25, (hook.connection["id"], "failed"): 1,
+                                               (other.connection["id"], "failed"): 1})
+    equal(by[(hook.connection["id"], "failed")], ["item 1 has no id"])
+    equal(replay(before)["received"], 1)
+    said = here().ctl("events", "replay", "--connection", hook.connection["id"], "--since", before)
+    has(said, "connect-cron runs it")
 
 
 run()

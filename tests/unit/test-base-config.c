@@ -77,7 +77,7 @@ static void presets(void)
 	CHECK(c.http_per_host == 16 && c.session_idle_s == 28800 && c.session_max_s == 2592000);
 	CHECK(c.jwt_ttl_s == 3600 && c.rate_api_per_minute == 6000);
 	CHECK(c.rate_api_key_per_minute == 0);
-	CHECK(c.rate_login_per_minute == 10 && c.webhook_body_bytes == 1048576);
+	CHECK(c.rate_login_per_minute == 10 && c.webhook_body_bytes == 8388608);
 	CHECK(c.event_retention_days == 30 && c.job_concurrency == 128 && c.job_lease_s == 120);
 	CHECK(c.push_attempts == 3 && c.push_backoff_ms == 1000 && c.push_backoff_max_ms == 15000);
 	CHECK(!c.egress_allow_loopback && !c.egress_allow_private && !c.sandbox && !c.log_json);
