@@ -63,6 +63,8 @@ static const struct config_key config_keys[] = {
 	.doc = "sockets and locks of this host alone; empty is a folder in state_dir that bears "
 	       "the host's name"},
     {TEXT(providers_dir, CONNECT_DATADIR "/providers"), .doc = "provider manifests"},
+    {AT(provider_versions), .kind = KIND_PAIRS, .preset = "",
+	.doc = "provider=version, …: versions of their APIs in place of the manifests'"},
     {TEXT(templates_dir, CONNECT_DATADIR "/templates"), .doc = "page templates"},
     {TEXT(static_dir, CONNECT_DATADIR "/static"), .doc = "style sheets, scripts, icons"},
     {TEXT(migrations_dir, CONNECT_DATADIR "/migrations"), .doc = "database migrations"},

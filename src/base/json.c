@@ -197,14 +197,14 @@ static int text_check(struct str text, struct text_scan_found *found, struct err
 	return 0;
 }
 
-json_t *json_parse(struct arena *a, struct str text, struct err *err)
+static json_t *strict_parse(struct arena *a, struct str text, size_t most, struct err *err)
 {
 	struct text_scan_found found;
 	json_error_t e;
 	json_t *value;
 
-	if (text.n > LIMIT_JSON_BYTES) {
-		err_set(err, ERR_LIMIT, "JSON: longer than %u bytes", LIMIT_JSON_BYTES);
+	if (text.n > most) {
+		err_set(err, ERR_LIMIT, "JSON: longer than %zu bytes", most);
 		return NULL;
 	}
 	/* The parser skips one after a number. */
@@ -218,6 +218,11 @@ json_t *json_parse(struct arena *a, struct str text, struct err *err)
 	if (!value)
 		parse_fail(err, &e);
 	return value;
+}
+
+json_t *json_parse(struct arena *a, struct str text, struct err *err)
+{
+	return strict_parse(a, text, LIMIT_JSON_BYTES, err);
 }
 
 static json_t *repaired_parse(struct arena *a, struct str text, unsigned *repairs, struct err *err)
@@ -241,10 +246,11 @@ static json_t *repaired_parse(struct arena *a, struct str text, unsigned *repair
 	return value;
 }
 
-json_t *json_parse_lenient(struct arena *a, struct str text, unsigned *repairs, struct err *err)
+json_t *json_parse_large(
+    struct arena *a, struct str text, size_t most, unsigned *repairs, struct err *err)
 {
 	struct err strict = ERR_INIT;
-	json_t *value = json_parse(a, text, &strict);
+	json_t *value = strict_parse(a, text, most, &strict);
 
 	*repairs = 0;
 	if (value)
@@ -253,6 +259,11 @@ json_t *json_parse_lenient(struct arena *a, struct str text, unsigned *repairs, 
 		return repaired_parse(a, text, repairs, err);
 	err_set(err, strict.code, "%s", strict.msg);
 	return NULL;
+}
+
+json_t *json_parse_lenient(struct arena *a, struct str text, unsigned *repairs, struct err *err)
+{
+	return json_parse_large(a, text, LIMIT_JSON_BYTES, repairs, err);
 }
 
 const char *json_repairs_text(struct arena *a, unsigned repairs)

@@ -19,7 +19,8 @@
 #include "provider/provider.h"
 
 #define OVERDUE_US (300 * SECOND_US) /* cron starts the runner each minute */
-#define ENTRIES_MOST 1000            /* of a folder whose owners are looked at */
+#define VERSION_NOTICE_US (60 * DAY_US)
+#define ENTRIES_MOST 1000 /* of a folder whose owners are looked at */
 
 DB_STMT(doctor_users, "SELECT COUNT(*) FROM users");
 DB_STMT(doctor_oldest_job,
@@ -101,6 +102,27 @@ static void doctor_folder(struct doctor_visit *v, const char *key, const char *p
 		fine(v, "%s %s", key, path);
 }
 
+/* A version that has ended fails every call of that provider, for everybody on one day. */
+static void doctor_version(struct doctor_visit *v, const struct provider *p)
+{
+	int64_t ends_us, now_us = clock_now_us();
+	const char *version = provider_version(p, &ends_us);
+	char day[CLOCK_TEXT];
+
+	if (version == NULL || ends_us == TIME_NONE || ends_us - now_us > VERSION_NOTICE_US)
+		return;
+	clock_day_text(day, clock_day(ends_us));
+	if (ends_us <= now_us)
+		wrong(v,
+		    "%s: version %s of its API has ended on %s; set a newer one: "
+		    "provider_versions = %s=VERSION",
+		    provider_display_name(p), version, day, provider_name(p));
+	else
+		note("%s: version %s of its API ends on %s; before that set a newer one: "
+		     "provider_versions = %s=VERSION, or install a newer manifest",
+		    provider_display_name(p), version, day, provider_name(p));
+}
+
 static void doctor_folders(struct doctor_visit *v)
 {
 	const struct config *cfg = v->c->app.config;
@@ -112,11 +134,14 @@ static void doctor_folders(struct doctor_visit *v)
 	doctor_folder(v, "static_dir", cfg->static_dir, R_OK | X_OK);
 	doctor_folder(v, "migrations_dir", cfg->migrations_dir, R_OK | X_OK);
 	providers = providers_load(v->c->a, cfg->providers_dir, &err);
-	if (providers == NULL)
+	if (providers == NULL ||
+	    providers_set_versions(v->c->a, providers, cfg->provider_versions, &err) == -1) {
 		wrong(v, "providers: %s", err.msg);
-	else
-		fine(v, "providers_dir %s: %zu providers", cfg->providers_dir,
-		    providers_count(providers));
+		return;
+	}
+	fine(v, "providers_dir %s: %zu providers", cfg->providers_dir, providers_count(providers));
+	for (size_t i = 0; i < providers_count(providers); i++)
+		doctor_version(v, provider_at(providers, i));
 }
 
 /* ---- who runs it --------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@ int connection_api_list(struct req *r)
 		return res_error(r, &err);
 	s.rows = json_own(r->a, json_array());
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(s.rows, connection_json(r->app, v[i]));
+		json_array_append_new(s.rows, connection_json(v[i]));
 	return res_slice(r, &s);
 }
 
@@ -47,7 +47,7 @@ int connection_api_get(struct req *r)
 {
 	struct connection *c;
 
-	return connection_of_route(r, &c) ? res_json(r, 200, connection_json(r->app, c)) : 0;
+	return connection_of_route(r, &c) ? res_json(r, 200, connection_json(c)) : 0;
 }
 
 int connection_api_test(struct req *r)
@@ -71,7 +71,7 @@ int connection_api_update(struct req *r)
 	found = connection_change(r, &id, r->json, &c, &err);
 	if (found == -1)
 		return res_error(r, &err);
-	return found == 0 ? connection_missing(r) : res_json(r, 200, connection_json(r->app, c));
+	return found == 0 ? connection_missing(r) : res_json(r, 200, connection_json(c));
 }
 
 int connection_api_delete(struct req *r)
@@ -144,7 +144,7 @@ int connection_api_connect(struct req *r)
 	if (connection_add(r, p, r->json, &c, &err) == -1)
 		return res_error(r, &err);
 	res_headerf(r, "Location", "/connect/v1/connections/%s", uuid_dup(r->a, c->id));
-	return res_json(r, 201, connection_json(r->app, c));
+	return res_json(r, 201, connection_json(c));
 }
 
 int connection_api_disconnect(struct req *r)

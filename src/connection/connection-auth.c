@@ -17,7 +17,7 @@ static const struct sign_in sign_ins[] = {
 
 bool sign_in_is_asked(const struct provider *p)
 {
-	return p->auth.type == AUTH_SETTINGS;
+	return p->asks_sign_in;
 }
 
 size_t sign_in_kinds(const char **types, const char **labels, size_t max)

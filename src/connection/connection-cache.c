@@ -109,6 +109,8 @@ static struct connection *connection_keep(const struct connection *from)
 	c->name = heap_text(from->name);
 	c->status = heap_text(from->status);
 	c->access.external_account_id = heap_text(from->access.external_account_id);
+	c->access.id = heap_text(from->access.id);
+	c->access.webhook_url = heap_text(from->access.webhook_url);
 	c->last_error = heap_text(from->last_error);
 	c->access.settings = json_incref(from->access.settings);
 	c->access.credentials = json_incref(from->access.credentials);
@@ -124,6 +126,8 @@ static void connection_drop(struct connection *c)
 	free((char *)(uintptr_t)c->name);
 	free((char *)(uintptr_t)c->status);
 	free((char *)(uintptr_t)c->access.external_account_id);
+	free((char *)(uintptr_t)c->access.id);
+	free((char *)(uintptr_t)c->access.webhook_url);
 	free((char *)(uintptr_t)c->last_error);
 	json_decref(c->access.settings);
 	json_decref(c->access.credentials);
@@ -426,6 +430,8 @@ static struct connection *connection_copy(struct arena *a, const struct connecti
 	c->name = arena_strdup(a, from->name);
 	c->status = arena_strdup(a, from->status);
 	c->access.external_account_id = arena_strdup(a, from->access.external_account_id);
+	c->access.id = arena_strdup(a, from->access.id);
+	c->access.webhook_url = arena_strdup(a, from->access.webhook_url);
 	c->last_error = arena_strdup(a, from->last_error);
 	c->access.settings = json_own(a, json_incref(from->access.settings));
 	c->access.credentials = json_own(a, json_incref(from->access.credentials));

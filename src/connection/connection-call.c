@@ -57,6 +57,33 @@ static bool call_renew_token(struct connection_call *call)
 	return false;
 }
 
+static int call_once(struct connection_call *call, struct err *err)
+{
+	return provider_action(call->app, call->a, call->c->provider, &call->c->access,
+	    call->action, call->inputs, &call->result, err);
+}
+
+/* The token was no longer good: once more with a new one, which is the connection's from now on.
+ * What has none to be had is refused; what cannot be known now has its next attempt. */
+static int call_with_new_token(struct connection_call *call, struct err *err)
+{
+	struct connection *c = arena_memdup(call->a, call->c, sizeof(*c));
+	struct err why = ERR_INIT;
+	int rc = connection_refresh(call->app, call->a, c, call->result.error, &why);
+
+	if (rc != -1)
+		call->c = c;
+	if (rc == 1 && call_once(call, err) == -1)
+		return -1;
+	if (rc == -1) {
+		call->result.class = CALL_RETRY;
+		call->result.error = arena_strdup(call->a, why.msg);
+	} else if (call->result.class == CALL_REFRESH) {
+		call->result.class = CALL_AUTH;
+	}
+	return 0;
+}
+
 int connection_call_attempt(struct connection_call *call, struct err *err)
 {
 	struct err ignored = ERR_INIT;
@@ -67,11 +94,10 @@ int connection_call_attempt(struct connection_call *call, struct err *err)
 		return -1;
 	call->at_us = clock_now_us();
 	started = clock_mono_us();
-	if (call_renew_token(call)) {
-		if (provider_action(call->app, call->a, call->c->provider, &call->c->access,
-			call->action, call->inputs, &call->result, err) == -1)
-			return -1;
-	}
+	if (call_renew_token(call) &&
+	    (call_once(call, err) == -1 ||
+		(call->result.class == CALL_REFRESH && call_with_new_token(call, err) == -1)))
+		return -1;
 	call->duration_us = clock_mono_us() - started;
 	call->again_ms = call_policy_next_ms(&call->policy, call->attempt, &call->result);
 	call->is_outdated = call->result.class != CALL_OK &&
@@ -104,12 +130,16 @@ enum job_peer connection_call_peer(const struct connection_call *call)
 	case CALL_OK:
 	case CALL_FATAL:
 	case CALL_NOT_YET:
+	case CALL_PERMISSION:
+	case CALL_CONFLICT:
+	case CALL_NOT_FOUND:
 		return JOB_PEER_OK;
 	case CALL_RATE_LIMITED:
 		return JOB_PEER_BUSY;
 	case CALL_RETRY:
 		return JOB_PEER_DEAD;
 	case CALL_AUTH:
+	case CALL_REFRESH: /* became one of the others */
 		break;
 	}
 	return JOB_PEER_REFUSED;

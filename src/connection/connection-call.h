@@ -18,7 +18,7 @@ struct call_policy call_policy(const struct config *cfg); /* what the operator c
 struct connection_call {
 	struct app *app;
 	struct arena *a;
-	const struct connection *c;
+	const struct connection *c; /* after an attempt with the token that it has by then */
 	const char *action;
 	const json_t *inputs; /* or NULL */
 	struct call_policy policy;
@@ -38,8 +38,10 @@ struct connection_call {
 	bool is_outdated;
 };
 
-/* One attempt, without any wait; set `attempt` to those made before. When it was the last, the
- * connection's row is told. 0 with the fields above, or -1 as provider_action or begin. */
+/* One attempt, without any wait; set `attempt` to those made before. Within it a token that is no
+ * longer good is replaced, and the call made once more, so that no result is CALL_REFRESH. When it
+ * was the last, the connection's row is told. 0 with the fields above, or -1 as provider_action or
+ * begin. */
 int connection_call_attempt(struct connection_call *call, struct err *err);
 /* Attempts until one is the last, with sleeps between them, for those who wait for the result (a
  * job lets its row wait: job_retry). Then the connection's row holds the use: "error" where the

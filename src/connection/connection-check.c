@@ -8,6 +8,8 @@
 #define SETTING_BYTES 2000u
 #define SETTINGS_BYTES (64u * 1024u)
 #define SETTING_HEADERS_MAX 32u
+#define HOST_BYTES 253u
+#define HOST_LABEL_BYTES 63u
 
 struct settings_checking {
 	const struct app *app;
@@ -316,6 +318,28 @@ static int check_country(
 	return 0;
 }
 
+/* "shop" and "Shop.myshopify.com" are kept as shop.myshopify.com: one name below the suffix, so
+ * that nothing leads elsewhere. */
+static int check_host(
+    struct settings_checking *k, const struct setting_spec *s, json_t *settings, const json_t *v)
+{
+	struct str given = utf8_trim((struct str){json_string_value(v), json_string_length(v)});
+	const char *host = utf8_lower(k->a, given).p;
+	size_t n;
+
+	if (!json_is_string(v) || given.n == 0 || given.n > HOST_BYTES)
+		return json_reader_fail(&k->in, "must be a host such as name%s", s->suffix);
+	host = arena_strndup(k->a, host, utf8_lower(k->a, given).n);
+	n = strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-");
+	if (n == 0 || n > HOST_LABEL_BYTES || host[0] == '-' || host[n - 1] == '-' ||
+	    (host[n] != '\0' && strcmp(host + n, s->suffix) != 0))
+		return json_reader_fail(&k->in,
+		    "must be a host such as name%s, without https:// and without a path",
+		    s->suffix);
+	json_set_str(settings, s->key, arena_printf(k->a, "%.*s%s", (int)n, host, s->suffix));
+	return 0;
+}
+
 static int check_integer(struct settings_checking *k, const struct setting_spec *s, json_t *v)
 {
 	const struct json_member integer = {"", READ_INT, .min = s->min, .max = s->max};
@@ -366,6 +390,8 @@ static int check_setting(
 		return check_header_setting(k, s, settings, v);
 	case SETTING_OBJECT:
 		return check_object(k, s, v);
+	case SETTING_HOST:
+		return check_host(k, s, settings, v);
 	case SETTING_COUNTRY:
 		return check_country(k, s, settings, v);
 	case SETTING_TYPE:

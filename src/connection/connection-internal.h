@@ -68,7 +68,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 int connection_update(
     struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err);
 /* One that is not stored yet: active, by the provider's name. id: NULL, or one that nobody has. */
-struct connection *connection_new(struct arena *a, const struct uuid *account_id,
+struct connection *connection_new(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct provider *p, const struct uuid *id);
 /* Stores it as it is: checked by whoever made it so. */
 int connection_write(

@@ -74,8 +74,7 @@ int connection_check_plain(
 	bool has_any = false;
 	size_t i;
 
-	if (c->provider->auth.type == AUTH_SETTINGS &&
-	    provider_auth_place(a, c->access.settings)[0] == '\0')
+	if (c->provider->asks_sign_in && provider_auth_place(a, c->access.settings)[0] == '\0')
 		return 0;
 	json_object_each(c->access.credentials, key, v)
 		has_any = has_any || is_sent(c, key, v);

@@ -150,12 +150,15 @@ static void tell_error(struct arena *a, json_t *card, const char *error)
 		if (strlen(error) < sizeof(http) + 2 || !str_to_i64(digits, 100, 599, &status))
 			status = 0;
 	}
-	what = status == 401 || status == 403 ? "It refused the credentials"
-	       : status == 429                ? "It asked to be called less often"
-	       : status >= 500                ? "It had an error"
-	       : status >= 400                ? "It did not take the request"
-	       : status >= 300                ? "It has moved to another address"
-					      : NULL;
+	what = status == 401                    ? "It refused the credentials"
+	       : status == 403                  ? "It does not permit what was asked for"
+	       : status == 404 || status == 410 ? "It did not find what was asked for"
+	       : status == 409                  ? "It says that this is there already"
+	       : status == 429                  ? "It asked to be called less often"
+	       : status >= 500                  ? "It had an error"
+	       : status >= 400                  ? "It did not take the request"
+	       : status >= 300                  ? "It has moved to another address"
+						: NULL;
 	json_set_bool(card, "has_answer", what != NULL);
 	json_set_str(card, "error_words",
 	    what != NULL ? arena_printf(a, "%s (%lld).", what, (long long)status) : error);
@@ -169,7 +172,7 @@ static bool provider_is_source(const struct provider *p)
 
 static json_t *connection_card(struct req *r, const struct connection *c)
 {
-	json_t *o = connection_json(r->app, c);
+	json_t *o = connection_json(c);
 
 	json_set_str(o, "providerName", c->provider->display_name);
 	provider_show_mark(r->a, c->provider, o);

@@ -99,6 +99,16 @@ static struct str credentials_seal(
 	return sealed_json(app, a, PLACE, &c->id, credentials_own(a, c), err);
 }
 
+/* What manifests can say of it, and to whom it listens. */
+static void access_name(const struct app *app, struct arena *a, struct connection *c)
+{
+	c->access.id = uuid_dup(a, c->id);
+	c->access.webhook_url = c->provider == NULL || !c->provider->has_webhook
+				    ? NULL
+				    : arena_printf(a, "%s/webhook/%s/%s", app->config->base_url,
+					  c->provider_type, c->access.id);
+}
+
 /* What a list shows: neither the credentials nor a manifest is needed. */
 static struct connection *connection_of_row_shown(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
@@ -129,6 +139,7 @@ static struct connection *connection_of_row_shown(
 	c->grant.error = db_get_text(rows, row, CONNECTION_GRANT_ERROR);
 	c->grant_updated_us = db_get_int(rows, row, CONNECTION_GRANT_UPDATED_AT);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
+	access_name(app, a, c);
 	c->access.settings = json_parse_stored(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
 	return c->access.settings == NULL ? NULL : c;
 }
@@ -509,8 +520,8 @@ static int connection_own_grant(struct app *app, struct arena *a, struct connect
 	return grant_insert(app, a, &g, NULL, err);
 }
 
-struct connection *connection_new(
-    struct arena *a, const struct uuid *account_id, const struct provider *p, const struct uuid *id)
+struct connection *connection_new(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const struct uuid *id)
 {
 	struct connection *c = arena_zalloc(a, sizeof(*c));
 
@@ -518,6 +529,7 @@ struct connection *connection_new(
 	c->account_id = *account_id;
 	c->provider = p;
 	c->provider_type = p->name;
+	access_name(app, a, c);
 	c->name = p->display_name;
 	c->status = CONNECTION_ACTIVE;
 	c->created_us = c->updated_us = clock_now_us();
@@ -528,7 +540,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
     const struct provider *p, const struct uuid *id, const json_t *body, struct connection **out,
     struct err *err)
 {
-	struct connection *c = connection_new(a, account_id, p, id);
+	struct connection *c = connection_new(app, a, account_id, p, id);
 	struct uuid former;
 
 	if (!p->is_available)
@@ -572,11 +584,14 @@ int connection_delete(
 	return affected > 0;
 }
 
-/* What a use makes of the status, or NULL: nothing. What somebody disabled stays so. */
+/* What a use makes of the status, or NULL: nothing. What somebody disabled stays so. Where people
+ * log in it is their login that has come to its end. */
 static const char *status_by_use(const struct connection *c, enum call_class class)
 {
-	/* Whose tokens come of a login is to log in again. */
-	const char *refused = uuid_is_nil(c->grant.id) ? CONNECTION_ERROR : CONNECTION_EXPIRED;
+	const char *refused =
+	    !uuid_is_nil(c->grant.id) || strcmp(c->status, CONNECTION_EXPIRED) == 0
+		? CONNECTION_EXPIRED
+		: CONNECTION_ERROR;
 	const char *status = class == CALL_AUTH ? refused
 			     : class == CALL_OK ? CONNECTION_ACTIVE
 						: NULL;
@@ -714,18 +729,17 @@ void connection_note_strict(struct app *app, struct arena *a, const struct conne
 		audit_caches_drop(app);
 }
 
-json_t *connection_json(const struct app *app, const struct connection *c)
+json_t *connection_json(const struct connection *c)
 {
 	json_t *o = json_object();
-	char id[UUID_TEXT], url[1024];
+	char id[UUID_TEXT];
 
 	uuid_text(id, c->id);
 	json_set_str(o, "id", id);
 	json_set_str(o, "providerType", c->provider_type);
 	json_set_str(o, "name", c->name);
 	json_set_str(o, "status", c->status);
-	snprintf(url, sizeof(url), "%s/webhook/%s/%s", app->config->base_url, c->provider_type, id);
-	json_set_str(o, "webhookUrl", c->provider != NULL && c->provider->has_webhook ? url : NULL);
+	json_set_str(o, "webhookUrl", c->access.webhook_url);
 	json_set_str(o, "externalAccountId",
 	    c->access.external_account_id[0] != '\0' ? c->access.external_account_id : NULL);
 	json_set(o, "settings", json_deep_copy(c->access.settings));

@@ -117,7 +117,7 @@ int connection_remove_all(struct req *r, const struct provider *p, struct err *e
 /* The API's object: {id,providerType,name,status,webhookUrl,externalAccountId,settings,createdAt,
  * lastUsedAt,lastError}; of one that was read with its credentials also formerSecrets,
  * [{credential,until}]. */
-json_t *connection_json(const struct app *app, const struct connection *c);
+json_t *connection_json(const struct connection *c);
 
 /* Test: the manifest's test action, or for custom_crm a request to its URL:
  * {"ok","latencyMs","detail"}. */

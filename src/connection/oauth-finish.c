@@ -84,7 +84,7 @@ static int store_find(
 		return found == -1 ? -1 : 0;
 	if (is_again)
 		return err_set(err, ERR_CONFLICT, "The connection is gone: connect anew");
-	*out = connection_new(r->a, &r->actor.account_id, s->f->provider, NULL);
+	*out = connection_new(r->app, r->a, &r->actor.account_id, s->f->provider, NULL);
 	(*out)->access.external_account_id = "";
 	(*out)->access.settings = json_own(r->a, json_object());
 	(*out)->access.credentials = json_own(r->a, json_object());

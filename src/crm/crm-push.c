@@ -1,7 +1,8 @@
 /* The jobs crm.push (one lead to one destination) and crm.push_all (every waiting lead).
  *
  *	pending ──> attempt ──taken────────────────────────────────> success
- *	             ^   │ ├──refused, or the lead lacks a value──> failed, not again by itself
+ *	             ^   │ ├──refused, not permitted, or the lead lacks a value──> failed, not again
+ *	             │   │ │                                                        by itself
  *	             │   │ └──busy, down, not let in─> attempts left? ──no─> failed until next_us
  *	             ├───┼──────── job_retry ────────────┘ yes                │ 5 min … 24 h
  *	             └───┼────────────────── a new round ─────────────────────┤
@@ -36,7 +37,7 @@ static const int64_t push_rounds_minutes[] = {5, 30, 120, 300, 600, 840, 1200, 1
 struct lead_push {
 	struct job *job;
 	struct delivery d;
-	struct connection *to;
+	const struct connection *to;
 	struct delivery_attempt attempt;
 	bool has_attempt, has_failed;
 	int rounds;       /* before this run */
@@ -203,6 +204,13 @@ static void push_attempt_note(struct lead_push *p, const struct connection_call 
 	p->d.error = p->attempt.error;
 }
 
+/* An answer that will be the same next time, until somebody changes something. */
+static bool is_refusal(enum call_class class)
+{
+	return class == CALL_FATAL || class == CALL_PERMISSION || class == CALL_CONFLICT ||
+	       class == CALL_NOT_FOUND;
+}
+
 static int push_attempt(struct lead_push *p, struct err *err)
 {
 	struct connection_call call = {.app = p->job->app,
@@ -217,6 +225,7 @@ static int push_attempt(struct lead_push *p, struct err *err)
 
 	if (connection_call_attempt(&call, err) == -1)
 		return -1;
+	p->to = call.c;
 	push_attempt_note(p, &call);
 	job_note_peer(p->job, connection_call_peer(&call), res->error);
 	if (res->class == CALL_OK) {
@@ -225,7 +234,7 @@ static int push_attempt(struct lead_push *p, struct err *err)
 	}
 	if (call.again_ms >= 0 || job_found_target_ill(p->job))
 		return push_wait_for_next(p, &call, err);
-	if (res->class == CALL_FATAL)
+	if (is_refusal(res->class))
 		return push_end_as(p, DELIVERY_FAILED, res->error, err);
 	return push_end_round(p, res->error, err);
 }
@@ -254,14 +263,16 @@ static int push_find(struct job *j, struct delivery *out, struct err *err)
 int crm_job_push(struct job *j, struct err *err)
 {
 	struct lead_push p = {.job = j};
+	struct connection *to = NULL;
 	int found = push_find(j, &p.d, err);
 
 	if (found != 1 || strcmp(p.d.status, DELIVERY_SUCCESS) == 0)
 		return found == -1 ? -1 : 0;
 	p.rounds = p.d.rounds;
-	found = connection_recent(j->app, j->a, &j->account_id, &p.d.connection_id, &p.to, err);
+	found = connection_recent(j->app, j->a, &j->account_id, &p.d.connection_id, &to, err);
 	if (found == -1)
 		return -1;
+	p.to = to;
 	p.is_gone = found == 0 || strcmp(p.to->status, CONNECTION_DISABLED) == 0;
 	if (found == 0)
 		return push_end_as(&p, DELIVERY_SKIPPED, "the destination was removed", err);

@@ -3,7 +3,7 @@
  *	received ──(details, where it has none yet)──> normalize ──> one transaction ──> ready
  *	   ^   │ not to be had now                                    stored as ready
  *	   ├───┤   stage_error tells, tried again                     record mirrored
- *	   │   │ not shown yet, and the schedule is over              handed over (hook lead_ready)
+ *	   │   │ not permitted, or not shown when the schedule ends   handed over (hook lead_ready)
  *	   └───┼──> incomplete: asked for now and then, or by a replay
  *	       │ not to be had at all, or the job was given up
  *	       └──> failed ──its job is run again (lead-death.c)──> received
@@ -33,11 +33,11 @@
 struct lead_processing {
 	struct job *job;
 	struct lead_row row;
-	struct connection *connection; /* NULL when the lead came without one, or it is gone */
-	const json_t *details;         /* NULL when none were needed */
-	struct str record_data;        /* JSON of its record; {NULL,0}: it was ready */
-	struct str record_unsaid;      /* of it */
-	int64_t record_told_us;        /* by the provider's clock, or TIME_NONE */
+	const struct connection *connection; /* NULL: the lead came without one, or it is gone */
+	const json_t *details;               /* NULL when none were needed */
+	struct str record_data;              /* JSON of its record; {NULL,0}: it was ready */
+	struct str record_unsaid;            /* of it */
+	int64_t record_told_us;              /* by the provider's clock, or TIME_NONE */
 };
 
 /* ---- details ----------------------------------------------------------------------------- */
@@ -69,23 +69,32 @@ static int details_problem_body(struct db *db, void *arg, struct err *err)
 	return w->is_final ? job_finish(db, j, err) : 0;
 }
 
-/* 0 when the job has ended or waits; -1 to be tried again by the job's back-off. */
+/* The provider has none of it, or will not take the question. */
+static bool details_are_out_of_reach(enum call_class class)
+{
+	return class == CALL_FATAL || class == CALL_NOT_FOUND || class == CALL_CONFLICT;
+}
+
+/* 0 when the job has ended or waits; -1 to be tried again by the job's back-off. What is not
+ * permitted may be once somebody has changed that, as what is not shown yet. */
 static int details_note_problem(
     struct lead_processing *p, const struct connection_call *call, struct err *err)
 {
 	bool is_ill = job_found_target_ill(p->job);
 	struct details_problem w = {.p = p,
 	    .error = call->result.error,
-	    .is_final = call->result.class == CALL_FATAL,
+	    .is_final = details_are_out_of_reach(call->result.class),
 	    .is_counted = !is_ill};
+	bool may_be_seen_yet =
+	    call->result.class == CALL_NOT_YET || call->result.class == CALL_PERMISSION;
 
 	if (is_ill)
 		w.again_us = clock_now_us();
 	else if (call->again_ms >= 0)
 		w.again_us = clock_now_us() + call->again_ms * 1000;
-	w.stage = w.is_final                                              ? LEAD_FAILED
-		  : w.again_us == 0 && call->result.class == CALL_NOT_YET ? LEAD_INCOMPLETE
-									  : LEAD_RECEIVED;
+	w.stage = w.is_final                           ? LEAD_FAILED
+		  : w.again_us == 0 && may_be_seen_yet ? LEAD_INCOMPLETE
+						       : LEAD_RECEIVED;
 	log_warn("lead.details", LOG_S("lead", uuid_dup(p->job->a, p->row.id)),
 	    LOG_S("provider", p->row.provider_type), LOG_S("error", w.error),
 	    LOG_B("final", w.is_final));
@@ -111,6 +120,7 @@ static int details_fetch(struct lead_processing *p, struct err *err)
 	json_set_str(inputs, "id", p->row.provider_lead_id);
 	if (connection_call_attempt(&call, err) == -1)
 		return -1;
+	p->connection = call.c;
 	job_note_peer(p->job, connection_call_peer(&call), call.result.error);
 	if (call.result.class != CALL_OK)
 		return details_note_problem(p, &call, err);
@@ -273,6 +283,7 @@ static int lead_find(struct job *j, struct lead_row *out, struct err *err)
 int lead_job_process(struct job *j, struct err *err)
 {
 	struct lead_processing p = {.job = j};
+	struct connection *from = NULL;
 	int found = lead_find(j, &p.row, err);
 
 	if (found != 1)
@@ -280,9 +291,9 @@ int lead_job_process(struct job *j, struct err *err)
 	if (strcmp(p.row.stage, LEAD_READY) == 0)
 		return p.row.revision == 1 ? 0 : job_transaction_many(j, leads_store_body, &p, err);
 	if (!uuid_is_nil(p.row.connection_id) &&
-	    connection_recent(
-		j->app, j->a, &j->account_id, &p.row.connection_id, &p.connection, err) == -1)
+	    connection_recent(j->app, j->a, &j->account_id, &p.row.connection_id, &from, err) == -1)
 		return -1;
+	p.connection = from;
 	if (lead_needs_details(&p)) {
 		int rc = details_fetch(&p, err);
 

@@ -45,7 +45,9 @@ static int app_open_pages(struct arena *a, struct app *app, struct err *err)
 static int app_open_providers(struct arena *a, struct app *app, struct err *err)
 {
 	app->providers = providers_load(a, app->config->providers_dir, err);
-	return app->providers == NULL ? -1 : 0;
+	if (app->providers == NULL)
+		return -1;
+	return providers_set_versions(a, app->providers, app->config->provider_versions, err);
 }
 
 static int app_open_http(struct app *app, struct err *err)

@@ -6,7 +6,7 @@
 #include "provider/provider-internal.h"
 
 #define REDACT_MIN 6
-#define REDACT_MIN_INBOUND 3
+#define REDACT_MIN_SECRET 3
 
 const char *access_credential(const struct access *c, const char *key)
 {
@@ -102,14 +102,18 @@ static void blot_add_base64(struct blot *k, struct str secret)
 	}
 }
 
-/* A sender's token is short sometimes; in other short credentials, such as user names, ordinary
- * words would be blotted out. */
+/* Secrets are short sometimes; in short names, such as those of users, ordinary words would be
+ * blotted out. */
 static void blot_add_secret(struct blot *k, const char *key, const char *secret)
 {
+	static const char *const names[] = {"username", "accountSid", "clientId"};
 	struct str text = str_from(secret);
-	bool is_inbound = key != NULL && strcmp(key, "webhookSecret") == 0;
+	size_t least = REDACT_MIN_SECRET;
 
-	if (text.n < (is_inbound ? REDACT_MIN_INBOUND : REDACT_MIN))
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (key != NULL && strcmp(key, names[i]) == 0)
+			least = REDACT_MIN;
+	if (text.n < least)
 		return;
 	blot_add(k, text);
 	if (text.n >= REDACT_MIN)

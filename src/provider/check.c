@@ -61,9 +61,10 @@ struct access *example_read_access(struct check_run *t, const json_t *example)
 	       *settings = json_object_get(v, "settings");
 
 	c->credentials = credentials != NULL ? credentials : json_own(t->a, json_object());
-	c->app = json_object_get(v, "app");
 	c->settings = settings != NULL ? settings : json_own(t->a, json_object());
 	c->app = json_object_get(v, "app");
+	c->id = json_str(v, "id");
+	c->webhook_url = json_str(v, "webhookUrl");
 	const char *external = json_str(c->settings, "externalAccountId");
 	c->external_account_id = external != NULL ? external : "";
 	return c;
@@ -323,48 +324,143 @@ static json_t *call_result_json(struct check_run *t, const struct call_result *r
 		json_set_str(o, "error", res->error);
 	if (res->retry_after_ms >= 0)
 		json_set_int(o, "retryAfterMs", res->retry_after_ms);
+	if (res->pace_ms > 0)
+		json_set_int(o, "paceMs", res->pace_ms);
 	return o;
+}
+
+/* The request of a call, and what its answer makes of it: 1 with *res, 0 where there is no answer
+ * to look at, or the call is refused, -1 where the example is wrong. */
+static int check_call(struct check_run *t, const json_t *example, const json_t *expect,
+    struct action_call *k, struct call_result *res)
+{
+	const json_t *v = json_object_get(example, "answer");
+	const char *at = json_str(example, "at");
+	struct http_answer ans = {.status = (int)json_int(v, "status")};
+	struct action_request req;
+	struct err err = ERR_INIT;
+
+	if (k->act == NULL || (at != NULL && !clock_parse_iso(str_from(at), &k->now_us)) ||
+	    example_read_pairs(t, json_object_get(v, "headers"), true, &ans.headers) == -1) {
+		check_report(t, false, "call",
+		    "no such action, \"at\" that is no time, or headers that are not texts");
+		return -1;
+	}
+	if (action_build(k, &req, &err) == -1) {
+		check_compare(t, "refusal", json_object_get(expect, "refused"),
+		    json_own(t->a, json_string(err.field[0] != '\0' ? err.field : err.msg)));
+		return 0;
+	}
+	if (json_object_get(expect, "request") != NULL)
+		check_compare(
+		    t, "request", json_object_get(expect, "request"), http_call_json(t, &req.http));
+	if (v == NULL)
+		return 0;
+	ans.body = example_read_body(t, v);
+	action_read(k, &req.http, &ans, res);
+	return 1;
 }
 
 static void check_action(struct check_run *t, const json_t *example, const json_t *expect)
 {
-	const struct action *act = provider_find_action(t->p, json_str(example, "action"));
-	const json_t *inputs = json_object_get(example, "inputs"),
-		     *v = json_object_get(example, "answer");
-	struct access *c = example_read_access(t, example);
-	struct http_answer ans = {.status = (int)json_int(v, "status")};
-	struct http_call call;
+	struct action_call k = {.a = t->a,
+	    .p = t->p,
+	    .c = example_read_access(t, example),
+	    .act = provider_find_action(t->p, json_str(example, "action")),
+	    .inputs = json_object_get(example, "inputs")};
 	struct call_result res;
-	struct err err = ERR_INIT;
 
-	if (act == NULL ||
-	    example_read_pairs(t, json_object_get(v, "headers"), true, &ans.headers) == -1) {
-		check_report(t, false, "action", "no such action, or headers that are not texts");
-		return;
-	}
-	if (action_build(t->a, t->p, c, act, inputs, &call, NULL, &err) == -1) {
-		check_compare(t, "refusal", json_object_get(expect, "refused"),
-		    json_own(t->a, json_string(err.field[0] != '\0' ? err.field : err.msg)));
-		return;
-	}
-	if (json_object_get(expect, "request") != NULL)
+	if (check_call(t, example, expect, &k, &res) == 1)
 		check_compare(
-		    t, "request", json_object_get(expect, "request"), http_call_json(t, &call));
-	if (v == NULL)
+		    t, "result", json_object_get(expect, "result"), call_result_json(t, &res));
+}
+
+static json_t *batch_results_json(const struct batch_result *results, size_t n)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *o = json_object();
+
+		json_set_str(o, "class", call_class_names[results[i].class]);
+		if (results[i].id != NULL)
+			json_set_str(o, "id", results[i].id);
+		if (results[i].error != NULL)
+			json_set_str(o, "error", results[i].error);
+		json_array_append_new(all, o);
+	}
+	return all;
+}
+
+static void check_batch(struct check_run *t, const json_t *example, const json_t *expect)
+{
+	const char *name = json_str(example, "batch"), *action;
+	const json_t *records = json_object_get(example, "records");
+	struct access *c = example_read_access(t, example);
+	struct action_call k = {.a = t->a, .p = t->p, .c = c};
+	struct call_result res;
+	size_t max = 0;
+
+	action = name == NULL ? NULL : provider_batch_action(t->p, name, &max);
+	if (action == NULL || json_array_size(records) == 0 || json_array_size(records) > max) {
+		check_report(
+		    t, false, "batch", "no such batch, or too few or too many \"records\"");
 		return;
-	ans.body = example_read_body(t, v);
-	action_read(t->a, t->p, c, act, inputs, &call, &ans, &res);
-	check_compare(t, "result", json_object_get(expect, "result"), call_result_json(t, &res));
+	}
+	k.act = provider_find_action(t->p, action);
+	k.inputs = provider_batch_inputs(t->p, t->a, c, name, records);
+	if (check_call(t, example, expect, &k, &res) == 1)
+		check_compare(t, "results", json_object_get(expect, "results"),
+		    json_own(t->a, batch_results_json(
+				       provider_batch_results(t->p, t->a, c, name, records, &res),
+				       json_array_size(records))));
+}
+
+/* What is made of the details of a record, fetched alone or from among many. */
+static void check_details(struct check_run *t, const json_t *example, const json_t *expect)
+{
+	const char *type = json_str(example, "details"), *id = json_str(example, "id");
+	json_t *output = json_object_get(example, "output"), *got = json_own(t->a, json_object()),
+	       *record;
+	int64_t updated_us;
+
+	if (type == NULL || output == NULL) {
+		check_report(t, false, "details", "\"details\" and \"output\" are needed");
+		return;
+	}
+	if (id != NULL)
+		output = provider_details_of(t->p, t->a, type, output, str_from(id));
+	record =
+	    output == NULL ? NULL : provider_details_record(t->p, t->a, type, output, &updated_us);
+	if (record != NULL) {
+		json_set(got, "record", json_incref(record));
+		json_set_clock(got, "updatedAt", updated_us);
+	}
+	check_compare(t, "details", json_object_get(expect, "details"), got);
+}
+
+static void check_forms(struct check_run *t, const json_t *example, const json_t *expect)
+{
+	json_t *got = json_own(t->a, json_array()), *form;
+	size_t i;
+
+	json_array_each(json_object_get(example, "forms"), i, form) {
+		json_t *read = provider_form(t->p, t->a, form);
+
+		json_array_append_new(got, read == NULL ? json_null() : json_incref(read));
+	}
+	check_compare(t, "forms", json_object_get(expect, "forms"), got);
 }
 
 /* Examples that are themselves wrong are failures, not silence. */
 static bool example_is_valid(struct check_run *t, const json_t *e)
 {
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
-	    "inputs", "answer", "expect", "oauth", "known", "output", NULL};
+	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "oauth",
+	    "known", "expect", NULL};
 	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
-	    "left", "nothing", "handshake", "lead", "request", "result", "refused", "url",
-	    "callback", "tokens", "identity", "connections", NULL};
+	    "left", "nothing", "handshake", "lead", "request", "result", "refused", "results",
+	    "details", "forms", "url", "callback", "tokens", "identity", "connections", NULL};
 	struct err err = ERR_INIT;
 	struct json_reader in = {.err = &err};
 
@@ -398,6 +494,12 @@ static void check_examples(struct check_run *t)
 			check_oauth(t, e, expect);
 		else if (json_object_get(e, "lead") != NULL)
 			check_lead(t, e, expect);
+		else if (json_object_get(e, "batch") != NULL)
+			check_batch(t, e, expect);
+		else if (json_object_get(e, "details") != NULL)
+			check_details(t, e, expect);
+		else if (json_object_get(e, "forms") != NULL)
+			check_forms(t, e, expect);
 		else
 			check_action(t, e, expect);
 	}

@@ -72,11 +72,14 @@ int input_check_value(const struct input_spec *spec, const json_t *v, struct jso
 	return 0;
 }
 
+/* Where cursors are URLs they come back by an input that no action declares. */
+static const struct input_spec url_cursor = {.name = PAGING_CURSOR_INPUT, .type = INPUT_TEXT};
+
 /* Every fault is told where the reader gathers them; else the first ends it. */
 int action_check_inputs(const struct action *act, const json_t *inputs, struct json_reader *in)
 {
 	const size_t faults = in->faults;
-	const char *name;
+	const char *name, *cursor = paging_input(&act->paging);
 	json_t *v;
 
 	if (inputs != NULL && !json_is_object(inputs))
@@ -85,8 +88,10 @@ int action_check_inputs(const struct action *act, const json_t *inputs, struct j
 		const struct input_spec *spec = action_find_input(act, name);
 		size_t mark = json_reader_enter(in, name);
 
-		if (spec == NULL)
+		if (spec == NULL && (cursor == NULL || strcmp(name, cursor) != 0))
 			json_reader_fail(in, "%s has no such input", act->name);
+		else if (spec == NULL)
+			input_check_value(&url_cursor, v, in);
 		else if (!json_is_null(v))
 			input_check_value(spec, v, in);
 		json_reader_leave(in, mark);

@@ -5,6 +5,7 @@
 
 struct lead_filling {
 	const struct lead_rules *rules;
+	const struct lead_group *group; /* of those, at hand */
 	json_t *lead, *raw, *custom;
 	size_t bytes; /* of all texts: several fields may be made of the same large value */
 };
@@ -128,9 +129,11 @@ static void lead_put_field(
 static int lead_put_listed(struct scope *s, void *arg)
 {
 	struct lead_filling *f = arg;
-	struct str name = expr_text(f->rules->name, s);
-	json_t *value = expr_borrow(f->rules->value, s);
+	struct str name = expr_text(f->group->name, s);
+	json_t *value = expr_json(f->group->value, s, false);
 
+	if (value != NULL)
+		json_own(s->a, value);
 	if (name.p != NULL)
 		lead_put_field(f, s->a, arena_strndup(s->a, name.p, name.n), value);
 	return 0;
@@ -170,8 +173,10 @@ json_t *provider_lead_fields(
 	if (r->object != NULL) {
 		json_object_each(expr_borrow(r->object, &s), name, value)
 			lead_put_field(&f, a, name, value);
-	} else {
-		loops_each(&r->loops, &s, lead_put_listed, &f);
+	}
+	for (size_t i = 0; i < r->ngroups; i++) {
+		f.group = &r->groups[i];
+		loops_each(&f.group->loops, &s, lead_put_listed, &f);
 	}
 	if (f.bytes > LIMIT_RECORD_BYTES) {
 		err_set(err, ERR_LIMIT, "the fields of a lead may have at most %u bytes",

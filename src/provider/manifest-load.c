@@ -7,11 +7,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 
 struct providers {
 	struct map *by_name;
-	const struct provider **sorted;
+	struct provider **sorted;
 	size_t n;
 };
 
@@ -141,6 +142,7 @@ static const char *const setting_types[] = {
     [SETTING_TYPE] = "type",
     [SETTING_HEADER] = "header",
     [SETTING_CONDITION] = "condition",
+    [SETTING_HOST] = "host",
     NULL,
 };
 
@@ -171,7 +173,8 @@ static int setting_one(
 	    BOOL_MEMBER("needed", struct setting_spec, is_needed),
 	    INT_MEMBER("min", struct setting_spec, min, INT64_MIN, INT64_MAX),
 	    INT_MEMBER("max", struct setting_spec, max, INT64_MIN, INT64_MAX),
-	    OTHER_MEMBER("choices"), OTHER_MEMBER("members")};
+	    TEXT_MEMBER("suffix", struct setting_spec, suffix), OTHER_MEMBER("choices"),
+	    OTHER_MEMBER("members")};
 	struct setting_spec *s = out;
 	int type;
 
@@ -184,6 +187,10 @@ static int setting_one(
 	s->type = (enum setting_type)type;
 	if ((s->type == SETTING_CHOICE) != (s->nchoices > 0))
 		return json_reader_fail(&l->in, "a choice, and only that, needs \"choices\"");
+	if ((s->type == SETTING_HOST) != (s->suffix != NULL) ||
+	    (s->suffix != NULL && (s->suffix[0] != '.' || strchr(s->suffix + 1, '.') == NULL)))
+		return json_reader_fail(
+		    &l->in, "a host, and only that, needs a \"suffix\" such as .example.com");
 	if ((s->type == SETTING_OBJECT) != (json_object_get(v, "members") != NULL))
 		return json_reader_fail(&l->in, "an object, and only that, needs \"members\"");
 	return setting_members(l, p, v, "members", &s->members, &s->nmembers);
@@ -257,6 +264,53 @@ static int lead_name_one(
 	return 0;
 }
 
+static int lead_group_one(
+    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
+{
+	static const struct loader_member members[] = {
+	    LOOPS_MEMBER("for", struct lead_group, loops),
+	    EXPR_MEMBER("name", struct lead_group, name),
+	    EXPR_MEMBER("value", struct lead_group, value)};
+	struct lead_group *g = out;
+	size_t nloops = l->nloops;
+
+	(void)p;
+	(void)name;
+	if (loader_members(l, v, MEMBERS(members), g) == -1)
+		return -1;
+	l->nloops = nloops;
+	return g->loops.n > 0 && g->name != NULL && g->value != NULL
+		   ? 0
+		   : json_reader_fail(&l->in, "needs \"for\", \"name\" and \"value\"");
+}
+
+/* Its fields: a list of them, several such lists, or an object. */
+static int lead_load_fields(struct loader *l, struct provider *p, const json_t *v)
+{
+	static const struct manifest_many groups = {
+	    "groups", READ_LIST, sizeof(struct lead_group), lead_group_one};
+	struct lead_rules *r = &p->lead;
+	bool is_list = json_object_get(v, "for") != NULL;
+	json_t *only, *member;
+	const char *key;
+
+	if (is_list + (json_object_get(v, "groups") != NULL) + (r->object != NULL) != 1)
+		return json_reader_fail(&l->in,
+		    "needs either \"for\", \"name\" and \"value\", or \"groups\", or \"object\"");
+	if (!is_list) {
+		r->groups = manifest_many(l, p, v, &groups, &r->ngroups);
+		return r->groups == NULL ? -1 : 0;
+	}
+	only = json_own(l->a, json_copy((json_t *)(uintptr_t)v));
+	json_object_each(v, key, member)
+		if (strcmp(key, "for") != 0 && strcmp(key, "name") != 0 &&
+		    strcmp(key, "value") != 0)
+			json_object_del(only, key);
+	r->groups = arena_zalloc(l->a, sizeof(*r->groups));
+	r->ngroups = 1;
+	return lead_group_one(l, p, NULL, only, r->groups);
+}
+
 static int load_lead(struct loader *l, struct provider *p, const json_t *v)
 {
 	static const struct loader_member members[] = {
@@ -264,27 +318,20 @@ static int load_lead(struct loader *l, struct provider *p, const json_t *v)
 	    EXPR_MEMBER("adId", struct lead_rules, ad_id),
 	    EXPR_MEMBER("campaignId", struct lead_rules, campaign_id),
 	    EXPR_MEMBER("createdAt", struct lead_rules, created_at),
-	    EXPR_MEMBER("object", struct lead_rules, object),
-	    LOOPS_MEMBER("for", struct lead_rules, loops),
-	    EXPR_MEMBER("name", struct lead_rules, name),
-	    EXPR_MEMBER("value", struct lead_rules, value), OTHER_MEMBER("names")};
+	    EXPR_MEMBER("object", struct lead_rules, object), OTHER_MEMBER("for"),
+	    OTHER_MEMBER("name"), OTHER_MEMBER("value"), OTHER_MEMBER("groups"),
+	    OTHER_MEMBER("names")};
 	static const struct manifest_many names = {
 	    "names", READ_OBJECT, sizeof(struct lead_name), lead_name_one};
 	struct lead_rules *r = &p->lead;
-	size_t nloops = l->nloops;
 
 	if (loader_members(l, v, MEMBERS(members), r) == -1)
 		return -1;
 	if (json_object_get(v, "names") == NULL)
 		return json_reader_fail_at(&l->in, "names", "must be an object");
 	r->names = manifest_many(l, p, v, &names, &r->nnames);
-	if (r->names == NULL)
+	if (r->names == NULL || lead_load_fields(l, p, v) == -1)
 		return -1;
-	bool is_list = r->loops.n > 0 && r->name != NULL && r->value != NULL;
-	if (is_list == (r->object != NULL))
-		return json_reader_fail(
-		    &l->in, "needs either \"for\", \"name\" and \"value\", or \"object\"");
-	l->nloops = nloops;
 	r->is_declared = true;
 	return 0;
 }
@@ -391,17 +438,35 @@ static const struct loader_member top_members[] = {
     OTHER_MEMBER("credentials"),
     OTHER_MEMBER("credentialRules"),
     OTHER_MEMBER("settings"),
+    OTHER_MEMBER("version"),
     OTHER_MEMBER("apiOrigin"),
+    OTHER_MEMBER("originPattern"),
     OTHER_MEMBER("auth"),
+    OTHER_MEMBER("request"),
     OTHER_MEMBER("webhook"),
     OTHER_MEMBER("actions"),
     OTHER_MEMBER("details"),
+    OTHER_MEMBER("batches"),
+    OTHER_MEMBER("forms"),
     OTHER_MEMBER("testAction"),
     OTHER_MEMBER("errors"),
+    OTHER_MEMBER("pace"),
     OTHER_MEMBER("lead"),
     OTHER_MEMBER("pushBody"),
     OTHER_MEMBER("guide"),
 };
+
+/* What calls need, in the order in which one part looks at another. */
+static int manifest_calls(struct loader *l, struct provider *p, const json_t *json)
+{
+	if (manifest_version(l, p, json) == -1 || manifest_origin(l, p, json) == -1 ||
+	    manifest_auths(l, p, json, &p->auths) == -1 ||
+	    manifest_request_defaults(l, p, json) == -1 || manifest_actions(l, p, json) == -1)
+		return -1;
+	for (size_t i = 0; i < p->auths.n; i++)
+		p->asks_sign_in = p->asks_sign_in || p->auths.v[i].type == AUTH_SETTINGS;
+	return manifest_batches(l, p, json);
+}
 
 struct provider *manifest_load(
     struct arena *a, const char *file, const json_t *json, struct err *err)
@@ -416,7 +481,7 @@ struct provider *manifest_load(
 	    manifest_check_name(&l, p->name) == -1 || load_capabilities(&l, p, json) == -1 ||
 	    manifest_app(&l, p, json) == -1 || manifest_credentials(&l, p, json) == -1 ||
 	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
-	    manifest_webhook(&l, p, json) == -1 || manifest_actions(&l, p, json) == -1 ||
+	    manifest_webhook(&l, p, json) == -1 || manifest_calls(&l, p, json) == -1 ||
 	    manifest_oauth(&l, p, json) == -1 || manifest_lead(&l, p, json) == -1 ||
 	    manifest_push_body(&l, p, json) == -1 || manifest_guide(&l, p, json) == -1 ||
 	    load_declared(&l, p, json) == -1 || manifest_check_promises(&l, p) == -1)
@@ -482,6 +547,37 @@ struct providers *providers_load(struct arena *a, const char *dir, struct err *e
 	return rc == 0 ? ps : NULL;
 }
 
+static int version_set(
+    struct arena *a, struct providers *ps, struct str name, struct str value, struct err *err)
+{
+	struct provider *p = map_get(ps->by_name, name);
+
+	if (p == NULL || p->version == NULL)
+		return err_set(err, ERR_INVALID,
+		    "provider_versions: %.*s is no provider whose API has versions", (int)name.n,
+		    name.p);
+	if (value.n == 0)
+		return err_set(err, ERR_INVALID,
+		    "provider_versions: %s needs a version, as in %s=%s", p->name, p->name,
+		    p->version);
+	p->version = arena_strndup(a, value.p, value.n);
+	p->version_ends_us = TIME_NONE;
+	return 0;
+}
+
+int providers_set_versions(struct arena *a, struct providers *ps, const char *list, struct err *err)
+{
+	struct str rest = str_from(list), pair, name;
+
+	while (str_split(&rest, ',', &pair)) {
+		str_split(&pair, '=', &name);
+		if (str_trim(name).n > 0 &&
+		    version_set(a, ps, str_trim(name), str_trim(pair), err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 /* ---- look-ups ----------------------------------------------------------------------------- */
 
 const struct provider *provider_find(const struct providers *ps, struct str name)
@@ -502,6 +598,12 @@ const struct provider *provider_at(const struct providers *ps, size_t i)
 const char *provider_name(const struct provider *p)
 {
 	return p->name;
+}
+
+const char *provider_version(const struct provider *p, int64_t *ends_us)
+{
+	*ends_us = p->version_ends_us;
+	return p->version;
 }
 
 const char *provider_display_name(const struct provider *p)

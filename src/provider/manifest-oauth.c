@@ -7,11 +7,11 @@
 
 #define BIT(root) EXPR_ROOT_BIT(OAUTH_ROOT_##root)
 /* Where the browser is sent everything is seen: no secret may be named there. */
-#define ROOTS_SEEN (BIT(SETTINGS))
+#define ROOTS_SEEN (BIT(SETTINGS) | BIT(VERSION))
 #define ROOTS_CALLBACK (BIT(SETTINGS) | BIT(QUERY))
 #define ROOTS_CALL                                                                                 \
-	(BIT(SETTINGS) | BIT(APP) | BIT(CREDENTIALS) | BIT(CODE) | BIT(REDIRECT_URI) |             \
-	    BIT(REFRESH_TOKEN) | BIT(ACCESS_TOKEN))
+	(BIT(SETTINGS) | BIT(VERSION) | BIT(APP) | BIT(CREDENTIALS) | BIT(CODE) |                  \
+	    BIT(REDIRECT_URI) | BIT(REFRESH_TOKEN) | BIT(ACCESS_TOKEN))
 #define ROOTS_TOKENS (BIT(SETTINGS) | BIT(ANSWER) | BIT(STATUS))
 #define ROOTS_WHOSE (BIT(SETTINGS) | BIT(ANSWER) | BIT(OUTPUT))
 
@@ -32,6 +32,7 @@ static const struct expr_root oauth_roots[] = {
     {"redirectUri", OAUTH_ROOT_REDIRECT_URI, NULL, NULL},
     {"refreshToken", OAUTH_ROOT_REFRESH_TOKEN, NULL, NULL},
     {"accessToken", OAUTH_ROOT_ACCESS_TOKEN, NULL, NULL},
+    {"version", OAUTH_ROOT_VERSION, NULL, NULL},
 };
 
 static const struct expr_language oauth_language = {

@@ -53,6 +53,7 @@ enum setting_type {
 	SETTING_TYPE,
 	SETTING_HEADER,    /* the name of one */
 	SETTING_CONDITION, /* of provider_check_success */
+	SETTING_HOST,      /* one below a suffix, in lower case */
 };
 const char *setting_type_name(enum setting_type type);
 struct setting_spec {
@@ -62,6 +63,7 @@ struct setting_spec {
 	int64_t min, max;
 	const char **choices;
 	size_t nchoices;
+	const char *suffix;           /* SETTING_HOST: ".myshopify.com" */
 	struct setting_spec *members; /* SETTING_OBJECT */
 	size_t nmembers;
 };
@@ -185,11 +187,24 @@ enum body_kind { BODY_JSON, BODY_FORM, BODY_EMPTY, BODY_BY_TYPE };
 enum auth_type { AUTH_NONE, AUTH_BEARER, AUTH_HEADER, AUTH_BASIC, AUTH_QUERY, AUTH_SETTINGS };
 struct auth {
 	enum auth_type type;
-	const char *name, *prefix, *credential, *username, *password;
+	struct cond *when; /* over the settings */
+	const char *name, *prefix, *credential;
+	/* Each a credential, or a text with credentials in braces: "{username}/token". */
+	const char *username, *password;
+};
+struct auths { /* all that can apply */
+	struct auth *v;
+	size_t n;
+};
+/* The hex HMAC of a credential with another for its key. */
+struct hmac_value {
+	enum hash_alg algorithm;
+	const char *algorithm_name, *key, *of;
 };
 struct named_expr {
 	const char *name;
 	struct expr *value;
+	struct hmac_value *hmac; /* instead of the value; or NULL */
 };
 enum input_type {
 	INPUT_TEXT,
@@ -208,19 +223,51 @@ struct input_spec {
 	size_t nchoices;
 	json_t *other; /* what it is where it is not given; NULL: absent */
 };
+enum wait_unit { WAIT_SECONDS, WAIT_MILLISECONDS, WAIT_MINUTES, WAIT_UNTIL };
 struct error_rule {
 	struct cond *when;
-	const char *class_name;
 	enum call_class class;
-	int64_t retry_after_ms; /* -1: not said */
-	const char *text;       /* for people, in place of the answer; or NULL */
+	int64_t retry_after_ms;   /* -1: not said */
+	struct expr *retry_after; /* goes before it, where it is there */
+	enum wait_unit retry_after_unit;
+	const char *text; /* for people, in place of the answer; or NULL */
+};
+/* How much of what is allowed is used up: of a limit so many used, or so many that remain. */
+struct pace_rule {
+	struct expr *used, *limit, *remaining, *reset_ms;
+};
+enum answer_kind { ANSWER_JSON, ANSWER_CSV, ANSWER_TEXT, ANSWER_NONE, ANSWER_BYTES };
+struct answer_wish {
+	enum answer_kind kind;
+	bool must_exist;
+	int64_t max_bytes;       /* 0: LIMIT_HTTP_ANSWER */
+	struct cond *empty_when; /* an answer without a list is one of no items */
+};
+enum paging_kind {
+	PAGING_CURSOR,
+	PAGING_OFFSET,
+	PAGING_PAGE,
+	PAGING_LAST_ITEM,
+	PAGING_NEXT_URL,
+	PAGING_LINK,
+	PAGING_SINGLE /* there is one page */
 };
 struct paging {
 	bool is_declared;
-	struct expr *items, *cursor;
+	enum paging_kind kind;
+	struct expr *items;
+	struct expr *cursor; /* also the id of the last item, or the next URL */
 	struct cond *more;
-	const char *input; /* the input that takes the cursor */
+	const char
+	    *input; /* the input that takes the cursor; NULL: it is a URL (PAGING_CURSOR_INPUT) */
+	int64_t first; /* offset or page */
+	struct expr *count, *total;
+	const char *rel;
+	struct expr *token; /* for the next round of a poll: on the last page only */
 };
+/* The input by which pages are asked for whose cursor is a URL. */
+#define PAGING_CURSOR_INPUT "cursor"
+enum form_style { FORM_JSON, FORM_BRACKETS, FORM_REPEAT };
 struct action {
 	const char *name, *label, *help;
 	bool is_hidden; /* of the engine alone: people neither see nor run it */
@@ -228,20 +275,56 @@ struct action {
 	size_t ninputs;
 	const char **needs; /* credentials */
 	size_t nneeds;
-	struct expr *method, *url, *path, *extra_headers, *json;
-	struct expr *text; /* the body as it stands */
-	struct named_expr *query, *headers, *form;
-	size_t nquery, nheaders, nform;
-	const struct auth *auth;
+	struct expr *method, *url, *path, *extra_headers, *json, *form, *text;
+	struct named_expr *query, *headers;
+	size_t nquery, nheaders;
+	enum form_style form_style;
+	int64_t timeout_ms; /* 0: the manifest's */
+	bool is_unsigned;   /* it carries no credentials */
+	const struct auths *auths;
+	struct answer_wish answer;
 	struct expr *output;
 	struct expr *success_when; /* gives the condition, or nothing */
 	struct paging paging;
 	struct error_rule *errors;
 	size_t nerrors;
+	struct pace_rule *pace; /* instead of the manifest's */
+	size_t npace;
+};
+/* What all actions send, unless they name it themselves. */
+struct request_defaults {
+	struct named_expr *query, *headers;
+	size_t nquery, nheaders;
+	int64_t timeout_ms;
 };
 struct details {
 	const char *resource_type, *action;
 	struct expr *record, *updated_at;
+	/* Many at a time, by a list action that takes their "ids"; NULL: one by one. */
+	const char *batch_action;
+	int64_t batch_max;
+	struct expr *batch_key; /* the id, over an item */
+};
+/* Many records in one call. */
+struct batch_result_rule {
+	struct loops loops;
+	struct expr *key;
+	bool is_by_position;
+	struct cond *ok;
+	struct expr *id, *error, *class;
+};
+struct batch {
+	const char *name, *action;
+	int64_t max;
+	struct expr *input, *key;
+	struct batch_result_rule *results;
+	size_t nresults;
+};
+/* The forms whose leads a connection may have, and how those are listed. */
+struct forms {
+	const char *action; /* NULL: none are declared */
+	struct expr *id, *name, *status, *country;
+	const char *leads_action, *leads_input, *leads_since;
 };
 
 /* ---- leads -------------------------------------------------------------------------------- */
@@ -249,10 +332,14 @@ struct lead_name {
 	const char *field; /* compared without case */
 	const char *to;    /* a member of the normalized form; NULL: kept raw only */
 };
+struct lead_group { /* a list of fields */
+	struct loops loops;
+	struct expr *name, *value;
+};
 struct lead_rules {
 	bool is_declared;
-	struct loops loops; /* a list of fields … */
-	struct expr *name, *value;
+	struct lead_group *groups; /* lists of fields … */
+	size_t ngroups;
 	struct expr *object; /* … or an object of them */
 	struct lead_name *names;
 	size_t nnames;
@@ -300,8 +387,16 @@ struct provider {
 	size_t ncredential_rules;
 	struct setting_spec *settings;
 	size_t nsettings;
+	const char *version;     /* of the provider's API: {version}; NULL: none is declared */
+	int64_t version_ends_us; /* TIME_NONE: nobody knows */
 	struct expr *origin;
-	struct auth auth;
+	const char **origin_patterns; /* of origins that come from answers */
+	size_t norigin_patterns;
+	struct auths auths;
+	bool asks_sign_in; /* settings.auth decides how calls sign in */
+	struct request_defaults defaults;
+	struct pace_rule *pace;
+	size_t npace;
 	enum body_kind body;
 	struct signature *signatures;
 	size_t nsignatures;
@@ -320,6 +415,9 @@ struct provider {
 	size_t nactions;
 	struct details *details;
 	size_t ndetails;
+	struct batch *batches;
+	size_t nbatches;
+	struct forms forms;
 	const char *test_action;
 	struct error_rule *errors;
 	size_t nerrors;

@@ -28,9 +28,11 @@ static json_t *text_json(struct arena *a, const char *text)
 	return text == NULL ? NULL : json_own(a, json_string(text));
 }
 
-static void scope_of_oauth(struct scope *s, struct arena *a, const struct oauth_known *k)
+static void scope_of_oauth(
+    struct scope *s, struct arena *a, const struct provider *p, const struct oauth_known *k)
 {
 	*s = (struct scope){.a = a};
+	s->slot[OAUTH_ROOT_VERSION].json = text_json(a, p->version);
 	s->slot[OAUTH_ROOT_SETTINGS].json = k->c->settings;
 	s->slot[OAUTH_ROOT_APP].json = k->c->app;
 	s->slot[OAUTH_ROOT_CREDENTIALS].json = k->c->credentials;
@@ -162,7 +164,7 @@ int oauth_authorize_url(struct arena *a, const struct provider *p, const struct 
 
 	if (client_id == NULL)
 		return err_set(err, ERR_INVALID, "the app has no client ID");
-	scope_of_oauth(&s, a, k);
+	scope_of_oauth(&s, a, p, k);
 	if (url_begin(o->authorize.url, &s, b, "login", err) == -1)
 		return -1;
 	params_set(params, "response_type", "code");
@@ -269,7 +271,7 @@ int oauth_callback_read(struct arena *a, const struct provider *p, const struct 
 		   text = http_pairs_get(k->query, "error_description");
 	struct scope s;
 
-	scope_of_oauth(&s, a, k);
+	scope_of_oauth(&s, a, p, k);
 	if (o->callback.is_signed && callback_verify(a, o, k, now_us, err) == -1)
 		return -1;
 	if (o->callback.code != NULL)
@@ -452,7 +454,7 @@ int oauth_build(struct arena *a, const struct provider *p, enum oauth_kind kind,
 		return err_set(err, ERR_INVALID, "%s has no %s", p->display_name, m.what);
 	if (!p->oauth->authorize.has_pkce)
 		known.verifier = NULL;
-	scope_of_oauth(&m.s, a, &known);
+	scope_of_oauth(&m.s, a, p, &known);
 	make_standard(&m, kind, step);
 	return make_request(&m);
 }
@@ -473,7 +475,7 @@ int oauth_build_then(struct arena *a, const struct provider *p, size_t i,
 	    .what = "step after the login",
 	    .err = err};
 
-	scope_of_oauth(&m.s, a, k);
+	scope_of_oauth(&m.s, a, p, k);
 	if (m.q->method == NULL && m.q->body == OAUTH_QUERY) {
 		int rc = make_request(&m);
 
@@ -551,6 +553,22 @@ static void tokens_read(
 	    .settings = settings_read(r->settings, r->nsettings, s)};
 }
 
+/* An address among what the answer tells that tokens may not be sent to; NULL: none is. */
+static const char *tokens_wrong_origin(
+    struct arena *a, const struct provider *p, const struct oauth_tokens *t)
+{
+	const char *key, *text;
+	json_t *v;
+
+	json_object_each(t->settings, key, v) {
+		text = json_string_value(v);
+		if (text != NULL && strstr(text, "://") != NULL &&
+		    !provider_origin_is_allowed(p, a, text))
+			return utf8_clean(a, str_from(text), ERROR_TEXT_BYTES).p;
+	}
+	return NULL;
+}
+
 static enum call_class class_of_token_answer(int status, const json_t *json)
 {
 	const char *error = json_str(json, "error");
@@ -581,7 +599,7 @@ void oauth_read(struct arena *a, const struct provider *p, const struct oauth_kn
 	    .status = ans->status, .retry_after_ms = http_answer_retry_after_ms(ans, WAIT_MOST_MS)};
 	if (ans->body.n > 0)
 		out->json = json_parse(a, ans->body, &ignored);
-	scope_of_oauth(&s, a, k);
+	scope_of_oauth(&s, a, p, k);
 	s.slot[OAUTH_ROOT_ANSWER].json = out->json;
 	s.slot[OAUTH_ROOT_STATUS].json = json_own(a, json_integer(ans->status));
 	for (size_t i = 0; rule == NULL && i < o->nerrors; i++)
@@ -590,6 +608,15 @@ void oauth_read(struct arena *a, const struct provider *p, const struct oauth_kn
 	out->class = rule != NULL ? rule->class : class_of_token_answer(ans->status, out->json);
 	if (out->class == CALL_OK) {
 		tokens_read(&o->tokens, &s, &out->tokens);
+		const char *wrong = tokens_wrong_origin(a, p, &out->tokens);
+
+		if (wrong != NULL) {
+			out->class = CALL_FATAL;
+			out->error = arena_printf(a, "%s named an address that is not its own: %s",
+			    p->display_name, wrong);
+			out->tokens = (struct oauth_tokens){0};
+			return;
+		}
 		if (out->tokens.access != NULL || out->tokens.user_access != NULL)
 			return;
 		/* A page of somebody on the way, or half an answer: it says nothing of the grant.

@@ -1,6 +1,7 @@
 /* What the files of the engine share. */
 #ifndef PROVIDER_PROVIDER_INTERNAL_H
 #define PROVIDER_PROVIDER_INTERNAL_H
+#include "net/http-client.h"
 #include "provider/manifest.h"
 
 /* One file; the path names it in messages. */
@@ -10,9 +11,19 @@ struct provider *manifest_load(
 /* The sections, each in its own file. */
 int manifest_webhook(struct loader *l, struct provider *p, const json_t *json);
 int manifest_guide(struct loader *l, struct provider *p, const json_t *json);
+int manifest_version(struct loader *l, struct provider *p, const json_t *json);
+int manifest_origin(struct loader *l, struct provider *p, const json_t *json);
+/* The member "auth" of an object: one way, or a list of them. */
+int manifest_auths(struct loader *l, struct provider *p, const json_t *object, struct auths *out);
+int manifest_request_defaults(struct loader *l, struct provider *p, const json_t *json);
+int manifest_request(
+    struct loader *l, struct provider *p, const json_t *action, struct action *act);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
 int manifest_oauth(
     struct loader *l, struct provider *p, const json_t *json); /* behind the actions */
+int manifest_batches(struct loader *l, struct provider *p, const json_t *json);
+/* Roots of what goes to a provider before there is an answer, inputs not counted. */
+unsigned manifest_roots_of_connection(const struct provider *p);
 int manifest_push_body(struct loader *l, struct provider *p, const json_t *json);
 
 /* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
@@ -104,31 +115,69 @@ const char *access_lacks(const struct access *c, const char *const *keys, size_t
 bool answer_is_success(
     struct arena *a, const json_t *condition, int status, json_t *answer, struct str body);
 
-/* Does that way of authentication send the credential? By settings it may send several. */
-bool auth_sends(const struct auth *auth, const char *key);
+/* ---- calls -------------------------------------------------------------------------------- */
+
+/* Cuts a text of credentials in braces at the next: what stands before it, and its key, {NULL,0}
+ * at the end. False when nothing is left. */
+bool auth_text_next(struct str *rest, struct str *text, struct str *key);
 /* Where settings.auth sends a key, unless it has a name of its own. */
 #define AUTH_HEADER_NAME "X-API-Key"
 #define AUTH_QUERY_NAME "api_key"
+
+bool call_class_parse(struct str name, enum call_class *out);
+
+/* One call of an action, in two halves, apart so that examples can run them without a network. */
+struct action_call {
+	struct arena *a;
+	const struct provider *p;
+	const struct access *c; /* or NULL */
+	const struct action *act;
+	const json_t *inputs; /* or NULL */
+	int64_t now_us;
+};
+/* What goes over the wire. */
+struct action_request {
+	struct http_call http;
+	const char *signed_in;    /* as in struct call_result */
+	bool carries_credentials; /* in its URL, headers or body */
+};
+int action_build(const struct action_call *k, struct action_request *out, struct err *err);
+/* An answer to it, in whichever class it is. */
+void action_read(const struct action_call *k, const struct http_call *call,
+    const struct http_answer *ans, struct call_result *out);
+/* Both, with the call between them: provider_action of an action at hand. *ans is what came, its
+ * status 0 where nothing did. */
+int action_run(struct app *app, const struct action_call *k, struct http_answer *ans,
+    struct call_result *out, struct err *err);
+/* What the request, and with an answer all of its parts, look at; and what an origin does. */
+void scope_of_call(struct scope *s, const struct action_call *k);
+void scope_of_provider(
+    struct scope *s, struct arena *a, const struct provider *p, json_t *settings);
+/* apiOrigin as the scope has it, or {NULL,0}. */
+struct str provider_origin(const struct provider *p, struct scope *s);
+/* The input's name for action_read's next page; see provider_page_input. */
+const char *paging_input(const struct paging *p);
+
+/* ---- pages (paging.c) --------------------------------------------------------------------- */
+
+/* The URL that a page's cursor stands for, where cursors are URLs, in place of the action's own:
+ * 1, 0 where the inputs have none, -1 where it leads to another server. */
+int page_url(const struct action_call *k, const char *own_url, const char **out, struct err *err);
+/* The output of a list, {items, nextCursor}, of an answer to that URL: CALL_OK, else *why. */
+enum call_class page_read(const struct action_call *k, const char *url, struct scope *s,
+    json_t **output, const char **why);
+
+/* ---- URLs (url.c) ------------------------------------------------------------------------- */
+
+const char *url_host(struct arena *a, const char *url);
+/* Where a reference leads that stands in an answer from that URL. */
+const char *url_resolve(struct arena *a, const char *url, const char *reference);
+/* The URL without those parameters that hold one of the credentials. */
+const char *url_without_secrets(struct arena *a, const struct access *c, const char *url);
 
 /* One value; null is none of it. */
 int input_check_value(const struct input_spec *spec, const json_t *v, struct json_reader *in);
 /* The inputs given, and what the others are where they are not given; owned by the arena, or inputs
  * itself. */
 json_t *action_inputs(struct arena *a, const struct action *act, const json_t *inputs);
-
-/* The two halves of provider_action, apart so that examples can run them without a network.
- * signed_in (may be NULL) as in struct call_result. */
-struct http_call;
-struct http_answer;
-int action_build(struct arena *a, const struct provider *p, const struct access *c,
-    const struct action *act, const json_t *inputs, struct http_call *call, const char **signed_in,
-    struct err *err);
-void action_read(struct arena *a, const struct provider *p, const struct access *c,
-    const struct action *act, const json_t *inputs, const struct http_call *call,
-    const struct http_answer *ans, struct call_result *out);
-/* Both, with the call between them: provider_action of an action at hand. *ans is what came, its
- * status 0 where nothing did. */
-int action_run(struct app *app, struct arena *a, const struct provider *p, const struct access *c,
-    const struct action *act, const json_t *inputs, struct http_answer *ans,
-    struct call_result *out, struct err *err);
 #endif

@@ -14,6 +14,7 @@ struct provider;
  * has neither credentials nor settings. */
 struct access {
 	const char *external_account_id; /* or "" */
+	const char *id, *webhook_url;    /* the connection's, as texts; or NULL */
 	bool is_strict; /* the sender has signed with a scheme that makes others outdated */
 	json_t *settings;
 	json_t *credentials; /* decrypted: never logged, never shown */
@@ -60,11 +61,17 @@ const char *access_secret(
 
 /* Loads and compiles every *.json of dir. ERR_INVALID names file, JSON path and reason. */
 struct providers *providers_load(struct arena *a, const char *dir, struct err *err);
+/* The operator's versions of APIs in place of the manifests': "meta_lead_ads=v27.0, …", once,
+ * before they are used. ERR_INVALID: no such provider, or its manifest has no version. */
+int providers_set_versions(
+    struct arena *a, struct providers *ps, const char *list, struct err *err);
 const struct provider *provider_find(const struct providers *ps, struct str name);
 size_t providers_count(const struct providers *ps);
 const struct provider *provider_at(const struct providers *ps, size_t i);
 const char *provider_name(const struct provider *p);
 const char *provider_display_name(const struct provider *p);
+/* The version of its API that is called, and when that ends, or TIME_NONE; NULL: it has none. */
+const char *provider_version(const struct provider *p, int64_t *ends_us);
 bool provider_can(const struct provider *p, const char *capability);
 /* {name,displayName,category,isAvailable,requiresOAuth,capabilities}; a new reference. */
 json_t *provider_json(const struct provider *p);
@@ -194,9 +201,13 @@ enum call_class {
 	CALL_OK,
 	CALL_RETRY,
 	CALL_RATE_LIMITED,
-	CALL_AUTH,
+	CALL_AUTH, /* the credentials are refused */
 	CALL_FATAL,
-	CALL_NOT_YET /* what is asked for is not to be seen so far; nothing ails the peer */
+	CALL_NOT_YET,    /* what is asked for is not to be seen so far; nothing ails the peer */
+	CALL_REFRESH,    /* the access token is no longer good: a new one may be */
+	CALL_PERMISSION, /* who calls may not, until somebody grants it */
+	CALL_CONFLICT,   /* it is there already, or was changed by others */
+	CALL_NOT_FOUND   /* it is not there, or no longer */
 };
 /* By class; NULL-terminated: "rateLimited". */
 extern const char *const call_class_names[];
@@ -206,6 +217,7 @@ struct call_result {
 	enum call_class class;
 	int status;             /* 0: no answer */
 	int64_t retry_after_ms; /* -1: unknown */
+	int64_t pace_ms;        /* the limit is near: so long before the next call; 0: it is not */
 	const char *error;      /* a sentence for people; no secret */
 	struct str answer;      /* what the body begins with, no secret in it; {NULL,0}: nothing */
 	json_t *output;         /* CALL_OK: the action's output */
@@ -215,7 +227,9 @@ struct call_result {
 };
 /* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error
  * rules applied. One attempt. Always fills out; 0, or -1 with err when the manifest has no such
- * action or inputs are wrong. */
+ * action or inputs are wrong. A list's output is {items, nextCursor}: the cursor (null: this was
+ * the last page) goes into the input that provider_page_input names. A write that was taken and
+ * gives nothing has the output null. */
 int provider_action(struct app *app, struct arena *a, const struct provider *p,
     const struct access *c, const char *action, const json_t *inputs, struct call_result *out,
     struct err *err);
@@ -244,8 +258,43 @@ int provider_proxy(struct app *app, struct arena *a, const struct provider *p,
  * can be called. */
 const char *provider_action_lacks(
     struct arena *a, const struct provider *p, const struct access *c, const char *action);
+/* The input by which the action is asked for its next page: "after"; NULL: it has but one. */
+const char *provider_page_input(const struct provider *p, const char *action);
+/* Does an origin that an answer has told match the manifest's "originPattern"? Where there is none
+ * any does. */
+bool provider_origin_is_allowed(const struct provider *p, struct arena *a, const char *url);
 /* Fetch-details action of a resource type: name, or NULL. Its input is {"id": the external id}. */
 const char *provider_details_action(const struct provider *p, const char *resource_type);
+/* Details of many at once: the action that takes their external ids as the input DETAILS_IDS, and
+ * how many it takes; NULL: they are fetched one by one. */
+const char *provider_details_batch(
+    const struct provider *p, const char *resource_type, size_t *max);
+#define DETAILS_IDS "ids"
+bool provider_batches_details(const struct provider *p); /* of any type */
+/* What such an action's output holds of that id: what the single action's output would be. NULL: it
+ * has none of it. */
+json_t *provider_details_of(const struct provider *p, struct arena *a, const char *resource_type,
+    const json_t *output, struct str id);
+
+/* Records written in one call, by the manifest's "batches": the action, and how many it takes at
+ * most; NULL: there is no such batch. */
+const char *provider_batch_action(const struct provider *p, const char *name, size_t *max);
+/* Its inputs for a list of records. */
+json_t *provider_batch_inputs(const struct provider *p, struct arena *a, const struct access *c,
+    const char *name, const json_t *records);
+/* What came of each of them, by the call's result. A call that failed failed for all. */
+struct batch_result {
+	enum call_class class;
+	const char *id, *error; /* or NULL */
+	bool is_told;           /* of this very record */
+};
+struct batch_result *provider_batch_results(const struct provider *p, struct arena *a,
+    const struct access *c, const char *name, const json_t *records, const struct call_result *res);
+
+/* {id,name,status,country} of an item of the forms' list, without what it does not tell; NULL: it
+ * has no id. */
+json_t *provider_form(const struct provider *p, struct arena *a, json_t *form);
+
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized
  * form, by the manifest's lead rules:
  * {email,firstName,lastName,fullName,phoneNumber,company,rawFieldData{},customFields{},formId,

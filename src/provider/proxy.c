@@ -4,6 +4,7 @@
  * below the provider's origin however it is decoded, only headers of a list go out, and only
  * headers of a list come back. */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "http/form.h"
 #include "net/http-client.h"
@@ -192,9 +193,9 @@ static int proxy_action(struct arena *a, const struct provider *p, const struct 
 	struct http_pairs query = {0};
 	struct str path;
 
-	*act = (struct action){.name = "the proxy", .label = "Proxy", .auth = &p->auth};
-	if (p->auth.credential != NULL) {
-		act->needs = (const char **)&p->auth.credential;
+	*act = (struct action){.name = "the proxy", .label = "Proxy", .auths = &p->auths};
+	if (p->auths.n == 1 && p->auths.v->when == NULL && p->auths.v->credential != NULL) {
+		act->needs = &p->auths.v->credential;
 		act->nneeds = 1;
 	}
 	if (p->origin == NULL)
@@ -228,10 +229,12 @@ int provider_proxy(struct app *app, struct arena *a, const struct provider *p,
 {
 	struct http_answer ans;
 	struct action act;
+	const struct action_call k = {
+	    .a = a, .p = p, .c = c, .act = &act, .now_us = clock_now_us()};
 
 	*out = (struct proxy_answer){.result = {.class = CALL_FATAL, .retry_after_ms = -1}};
 	if (proxy_action(a, p, in, &act, err) == -1 ||
-	    action_run(app, a, p, c, &act, NULL, &ans, &out->result, err) == -1)
+	    action_run(app, &k, &ans, &out->result, err) == -1)
 		return -1;
 	out->headers = headers_safe(a, c, &ans.headers);
 	out->body = access_redact_text(a, c, ans.body);

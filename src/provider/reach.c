@@ -5,24 +5,44 @@
 #include "net/egress.h"
 #include "provider/provider-internal.h"
 
-bool auth_sends(const struct auth *auth, const char *key)
+/* A credential's name, or a text with names in braces. */
+static bool auth_text_sends(const char *text, const char *key)
+{
+	struct str rest = str_from(text), plain, name;
+
+	if (text == NULL || strchr(text, '{') == NULL)
+		return text != NULL && strcmp(text, key) == 0;
+	while (auth_text_next(&rest, &plain, &name))
+		if (name.p != NULL && str_is(name, key))
+			return true;
+	return false;
+}
+
+static bool auth_sends(const struct auth *auth, const char *key)
 {
 	static const char *const of_settings[] = {"accessToken", "apiKey", "username", "password"};
 
 	for (size_t i = 0; auth->type == AUTH_SETTINGS && i < 4; i++)
 		if (strcmp(of_settings[i], key) == 0)
 			return true;
-	return (auth->credential != NULL && strcmp(auth->credential, key) == 0) ||
-	       (auth->username != NULL && strcmp(auth->username, key) == 0) ||
-	       (auth->password != NULL && strcmp(auth->password, key) == 0);
+	return auth_text_sends(auth->credential, key) || auth_text_sends(auth->username, key) ||
+	       auth_text_sends(auth->password, key);
+}
+
+static bool auths_send(const struct auths *auths, const char *key)
+{
+	for (size_t i = 0; i < auths->n; i++)
+		if (auth_sends(&auths->v[i], key))
+			return true;
+	return false;
 }
 
 bool provider_sends_credential(const struct provider *p, const char *key)
 {
 	for (size_t i = 0; i < p->nactions; i++)
-		if (auth_sends(p->actions[i].auth, key))
+		if (auths_send(p->actions[i].auths, key))
 			return true;
-	return auth_sends(&p->auth, key);
+	return auths_send(&p->auths, key);
 }
 
 /* The list, and where its addresses stand: {origin: "url"}. */
@@ -60,12 +80,12 @@ static void origins_add_settings(struct origins *o, const char *prefix,
 static struct origins origins_read(const struct provider *p, struct arena *a, json_t *settings)
 {
 	struct origins o = {a, json_own(a, json_array()), json_own(a, json_object())};
-	struct scope s = {.a = a};
+	struct scope s;
 
-	s.slot[ROOT_SETTINGS].json = settings;
+	scope_of_provider(&s, a, p, settings);
 	origins_add_settings(&o, "", p->settings, p->nsettings, settings);
 	if (json_str(settings, "baseUrl") == NULL && p->origin != NULL) {
-		struct str own = expr_text_escaped(p->origin, &s, percent_encode);
+		struct str own = provider_origin(p, &s);
 
 		if (own.p != NULL)
 			origins_add(&o, "baseUrl", arena_strndup(a, own.p, own.n));

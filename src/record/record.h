@@ -194,6 +194,7 @@ int record_history(struct app *app, struct arena *a, const struct uuid *account_
 /* Job record.fetch: asks the provider for the whole record that an event only named (args:
  * {"connectionId"}). */
 int record_job_fetch(struct job *j, struct err *err);
+int record_job_fetch_load(struct app *app, struct job *const *jobs, size_t n, struct err *err);
 
 /* A provider or resource type as it may be stored: 1 to LIMIT_TYPE_BYTES letters, digits, '_', '-',
  * '.'. */

@@ -1,6 +1,7 @@
-/* The first byte chooses syntax, leniency and whether $raw may stand; then an expression as JSON, a NUL, and the JSON that
- * it is evaluated against. What compiles can be evaluated in every way; what does not says why;
- * what is constant does not depend on the scope; what input can multiply is bounded. */
+/* The first byte chooses syntax, leniency and whether $raw may stand; then an expression as JSON, a
+ * NUL, and the JSON that it is evaluated against. What compiles can be evaluated in every way; what
+ * does not says why; what is constant does not depend on the scope; what input can multiply is
+ * bounded. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

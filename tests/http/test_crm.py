@@ -149,6 +149,17 @@ def _():
     failing("422", {"kind": "error", "status": 422}, False, "HTTP 422", 422)
 
 
+@test("403: one attempt and no later round, since somebody has to permit it")
+def _():
+    failing("403", {"kind": "error", "status": 403}, False, "HTTP 403", 403)
+
+
+@test("404 and 409: one attempt and no later round")
+def _():
+    failing("404", {"kind": "error", "status": 404}, False, "HTTP 404", 404)
+    failing("409", {"kind": "error", "status": 409}, False, "HTTP 409", 409)
+
+
 @test("a destination that hangs: three attempts of bounded time, then a later round")
 def _():
     failing("timeout", {"kind": "timeout", "ms": 900}, True, "127.0.0.1")

@@ -230,7 +230,7 @@ static void store_keeps_secrets_sealed(void)
 	    db_row(app->db, a, &test_connection_row, DB_VALS(db_uuid(&c->id)), &rows, &err), 1);
 	struct str blob = db_get_str(&rows, 0, 0);
 	CU_ASSERT_PTR_NULL(memmem(blob.p, blob.n, "canary", 6));
-	struct str shown = json_text(a, json_own(a, connection_json(app, got)));
+	struct str shown = json_text(a, json_own(a, connection_json(got)));
 	CU_ASSERT_PTR_NULL(strstr(shown.p, "canary"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(shown.p, "https://connect.example/webhook/meta_lead_ads/"));
 
@@ -260,6 +260,9 @@ static const struct {
     {__LINE__, CALL_OK, 1, -1, -1, -1},
     {__LINE__, CALL_AUTH, 1, -1, -1, -1},
     {__LINE__, CALL_FATAL, 1, -1, -1, -1},
+    {__LINE__, CALL_PERMISSION, 1, -1, -1, -1},
+    {__LINE__, CALL_CONFLICT, 1, -1, -1, -1},
+    {__LINE__, CALL_NOT_FOUND, 1, -1, -1, -1},
     {__LINE__, CALL_RETRY, 1, -1, 75, 100},
     {__LINE__, CALL_RATE_LIMITED, 1, -1, 75, 100},
     {__LINE__, CALL_RETRY, 2, -1, 112, 150},

@@ -153,7 +153,83 @@ static const struct {
     {__LINE__, CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}'"),
 	NULL},
     {__LINE__, CALL("'label':'l','request':{'method':'GET','path':'/x'}"),
-	"x.json: actions.go: needs either \"output\" or \"paging\""},
+	"x.json: actions.go: needs either \"output\", \"paging\", or"},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},'items':'{answer}','single':true"),
+	NULL},
+    {__LINE__, CALL("'label':'l','request':{'method':'GET','path':'/x'},'items':'{answer}'"),
+	"has either \"paging\", or \"items\" with \"single\": true"},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},"
+	     "'paging':{'kind':'spiral','items':'{answer}'}"),
+	"x.json: actions.go.paging.kind: unknown word \"spiral\""},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},"
+	     "'paging':{'kind':'offset','items':'{answer}','start':'at'}"),
+	"x.json: actions.go.paging.count: is needed for this kind"},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},"
+	     "'paging':{'kind':'link','items':'{answer}','cursor':'{answer.c}'}"),
+	"x.json: actions.go.paging.cursor: unknown key"},
+    {__LINE__,
+	CALL("'label':'l','inputs':{'after':{'type':'text','label':'a'}},"
+	     "'request':{'method':'GET','path':'/x'},"
+	     "'paging':{'items':'{answer}','cursor':'{answer.c}','input':'before'}"),
+	"x.json: actions.go.paging: before is no input of the action"},
+    {__LINE__,
+	CALL("'label':'l','inputs':{'cursor':{'type':'text','label':'a'}},"
+	     "'request':{'method':'GET','path':'/x'},"
+	     "'paging':{'kind':'nextUrl','items':'{answer}','value':'{answer.c}'}"),
+	"the input \"cursor\" is its own"},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/{version}'},'output':'{answer}'"),
+	"x.json: actions.go.request.path: \"version\" is not known here"},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}',"
+	     "'answer':{'expect':'xml'}"),
+	"x.json: actions.go.answer.expect: unknown word \"xml\""},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}',"
+	     "'answer':{'maxBytes':33554433}"),
+	"x.json: actions.go.answer.maxBytes: must be an integer from 1"},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}',"
+	     "'errors':[{'when':{'ref':'status','equals':1},'class':'retry',"
+	     "'retryAfter':{'value':'{answer.s}'}}]"),
+	"x.json: actions.go.errors[0].retryAfter: needs \"value\" and \"unit\""},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}',"
+	     "'pace':[{'used':'{answer.u}'}]"),
+	"x.json: actions.go.pace[0]: needs \"limit\""},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'POST','path':'/x','json':{},'text':'a'},"
+	     "'output':'{answer}'"),
+	"x.json: actions.go.request: has one of"},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'POST','path':'/x','formStyle':'dots'},"
+	     "'output':'{answer}'"),
+	"x.json: actions.go.request.formStyle: unknown word \"dots\""},
+    {__LINE__, "{" HEAD ",'apiOrigin':'{settings.baseUrl}'}",
+	"x.json: apiOrigin: is all from a setting"},
+    {__LINE__, "{" HEAD ",'originPattern':['https://a.*.example']}",
+	"x.json: originPattern: \"https://a.*.example\" is none"},
+    {__LINE__, "{" HEAD ",'version':{'value':'1','ends':'soon'}}",
+	"x.json: version.ends: must be a day such as 2027-02-23"},
+    {__LINE__, "{" HEAD ",'version':{'value':'1','ends':'2027-02'}}", NULL},
+    {__LINE__, "{" HEAD ",'settings':{'a':{'type':'host','label':'l'}}}",
+	"x.json: settings.a: a host, and only that, needs a \"suffix\""},
+    {__LINE__, "{" HEAD ",'auth':[{'type':'bearer','credential':'app.clientSecret'}]}",
+	"x.json: auth[0]: app.clientSecret is not among the credentials"},
+    {__LINE__,
+	"{" HEAD ",'credentials':{'username':{'label':'u'},'password':{'label':'p'}},"
+	"'auth':{'type':'basic','username':'{usernam}/token','password':'password'}}",
+	"x.json: auth: usernam is not among the credentials"},
+    {__LINE__, "{" HEAD ",'request':{'query':{'p':{'hmac':{'key':'apiKey','of':'apiKey'}}}}}",
+	"x.json: request.query.p.hmac: apiKey is not among the credentials"},
+    {__LINE__, "{" HEAD ",'batches':{'push':{'action':'go','max':1,'input':{}}}}",
+	"x.json: batches.push: needs a known \"action\""},
+    {__LINE__, "{" HEAD ",'forms':{'action':'go','id':'{form.id}'}}",
+	"x.json: forms: needs an \"action\" that gives a list"},
     {__LINE__, CALL("'label':'l','request':{'method':'GET'},'output':'{answer}'"),
 	"x.json: actions.go.request: needs \"method\" and either"},
     {__LINE__,
@@ -168,6 +244,10 @@ static const struct {
     {__LINE__, "{" HEAD ",'auth':{'type':'header'}}", "x.json: auth: needs \"name\""},
     {__LINE__, "{" HEAD ",'lead':{'names':{'email':'mail'},'object':'{raw}'}}",
 	"x.json: lead.names.email: must be a member of the normalized lead"},
+    {__LINE__, "{" HEAD ",'lead':{'names':{},'object':'{raw}','groups':[]}}",
+	"x.json: lead: needs either \"for\""},
+    {__LINE__, "{" HEAD ",'lead':{'names':{},'groups':[{'for':[{'f':'raw.f'}],'name':'{f.k}'}]}}",
+	"x.json: lead.groups[0]: needs \"for\", \"name\" and \"value\""},
 };
 
 static void wrong_manifests_say_where_and_why(void)

@@ -1,0 +1,108 @@
+/* Jobs that a run takes along: due ones of its kind and target, whose work it does together with
+ * its own. They are held by its runner's lease, so if that dies each is found again. They count
+ * nowhere among what runs for their target, since they make no call of their own. */
+#include "base/clock.h"
+#include "job/clock-check.h"
+#include "job/job-internal.h"
+
+enum beside_column { BESIDE_ID, BESIDE_SUBJECT, BESIDE_ARGS, BESIDE_ATTEMPTS, BESIDE_TRIES };
+#define LAST_ERROR_BYTES 1000
+/* One that has failed often runs alone: it may be what the others fail for. */
+#define BESIDE_ATTEMPTS_MOST 3
+DB_STMT(jobs_beside,
+    "SELECT id, subject_id, args, attempts, tries FROM jobs WHERE account_id = ? AND class = ?"
+    " AND target_id = ? AND state = 'ready' AND run_at <= ? AND kind = ? AND attempts < ?"
+    " AND deaths = 0 ORDER BY run_at LIMIT ? FOR UPDATE SKIP LOCKED");
+DB_STMT_ROWS(jobs_beside_claim,
+    "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
+    " + ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (",
+    "?", ")");
+DB_STMT_ROWS(jobs_beside_done, "DELETE FROM jobs WHERE lease_id = ? AND id IN (", "?", ")");
+DB_STMT_ROWS(jobs_beside_again,
+    "UPDATE jobs SET run_at = ?, lease_id = NULL, deaths = 0, last_error = ?"
+    " WHERE lease_id = ? AND id IN (",
+    "?", ")");
+
+struct beside_claiming {
+	struct job *j, *out;
+	size_t most, n;
+};
+
+static void beside_read(struct beside_claiming *c, const struct db_rows *rows, size_t row)
+{
+	struct job *out = &c->out[c->n++];
+
+	*out = *c->j;
+	out->id = db_get_uuid(rows, row, BESIDE_ID);
+	out->subject_id = db_get_uuid(rows, row, BESIDE_SUBJECT);
+	out->args = db_is_null(rows, row, BESIDE_ARGS) ? (struct str){NULL, 0}
+						       : db_get_str(rows, row, BESIDE_ARGS);
+	out->attempts = (int)db_get_int(rows, row, BESIDE_ATTEMPTS) + 1;
+	out->tries = (int)db_get_int(rows, row, BESIDE_TRIES);
+	out->loaded = NULL;
+}
+
+static struct db_val *beside_ids(struct arena *a, struct job *const *jobs, size_t n)
+{
+	struct db_val *ids = arena_array(a, n + 1, sizeof(*ids));
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = db_uuid(&jobs[i]->id);
+	return ids;
+}
+
+static int beside_claim_body(struct db *db, void *arg, struct err *err)
+{
+	struct beside_claiming *c = arg;
+	struct job *j = c->j;
+	struct db_val *ids = arena_array(j->a, c->most + 1, sizeof(*ids));
+	struct db_rows rows;
+
+	c->n = 0;
+	if (db_query(db, j->a, &jobs_beside,
+		DB_VALS(db_uuid(&j->account_id), db_int(j->class), db_uuid(&j->target_id),
+		    db_int(clock_now_us()), db_str(j->kind), db_int(BESIDE_ATTEMPTS_MOST),
+		    db_int((int64_t)c->most)),
+		&rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		beside_read(c, &rows, i);
+		ids[i] = db_uuid(&c->out[i].id);
+	}
+	return c->n == 0 ? 0
+			 : db_exec_rows(db, &jobs_beside_claim,
+			       DB_VALS(db_int(j->lease_us), db_uuid(&j->lease_id)), ids, c->n, 1,
+			       NULL, err);
+}
+
+int job_claim_beside(struct job *j, size_t most, struct job *out, size_t *n, struct err *err)
+{
+	struct beside_claiming c = {.j = j, .out = out, .most = most};
+
+	*n = 0;
+	if (uuid_is_nil(j->lease_id))
+		return 0;
+	if (job_transaction(j, beside_claim_body, &c, err) == -1)
+		return -1;
+	*n = c.n;
+	return 0;
+}
+
+int job_finish_beside(struct db *db, struct job *const *jobs, size_t n, struct err *err)
+{
+	if (n == 0)
+		return 0;
+	return db_exec_rows(db, &jobs_beside_done, DB_VALS(db_uuid(&jobs[0]->lease_id)),
+	    beside_ids(jobs[0]->a, jobs, n), n, 1, NULL, err);
+}
+
+int job_return_beside(struct db *db, struct job *const *jobs, size_t n, int64_t at_us,
+    const char *why, struct err *err)
+{
+	if (n == 0)
+		return 0;
+	return db_exec_rows(db, &jobs_beside_again,
+	    DB_VALS(db_int(at_us), db_strn(utf8_clean(jobs[0]->a, str_from(why), LAST_ERROR_BYTES)),
+		db_uuid(&jobs[0]->lease_id)),
+	    beside_ids(jobs[0]->a, jobs, n), n, 1, NULL, err);
+}
