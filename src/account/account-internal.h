@@ -26,6 +26,11 @@ struct account_member {
 	const char *account_name, *role, *email, *name, *password_hash;
 	const struct zone *zone, *account_zone; /* as of struct actor */
 	int64_t token_epoch;                    /* bearer tokens of an earlier one are over */
+	bool has_other_accounts;
+};
+struct account_of_person {
+	struct uuid id;
+	const char *name, *role;
 };
 struct account_session {
 	struct account_member member;
@@ -57,6 +62,10 @@ int store_member_set(struct db *db, const struct uuid *account_id, const struct 
 /* account_id nil: the user's oldest membership. Not for disabled users. */
 int store_member(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *user_id, struct account_member *out, struct err *err);
+
+/* All that a person belongs to, by name. */
+int store_accounts_of(struct db *db, struct arena *a, const struct uuid *user_id,
+    struct account_of_person **out, size_t *n, struct err *err);
 
 int store_session_insert(struct db *db, const struct digest *id, const struct account_member *m,
     const char *csrf, struct str remote_addr, struct str user_agent, int64_t now_us,

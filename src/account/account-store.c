@@ -19,7 +19,8 @@ DB_STMT(sql_member_set, "INSERT INTO memberships (account_id, user_id, role, cre
 			"VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE role = VALUES(role)");
 #define MEMBER_COLUMNS                                                                             \
 	"m.account_id, m.user_id, a.name, m.role, u.email, u.name, u.password_hash, a.settings,"   \
-	" u.zone, u.token_epoch"
+	" u.zone, u.token_epoch,"                                                                  \
+	" (SELECT COUNT(*) FROM memberships o WHERE o.user_id = m.user_id)"
 enum {
 	MEMBER_ACCOUNT_ID,
 	MEMBER_USER_ID,
@@ -31,6 +32,7 @@ enum {
 	MEMBER_ACCOUNT_SETTINGS,
 	MEMBER_ZONE,
 	MEMBER_TOKEN_EPOCH,
+	MEMBER_ACCOUNTS,
 	MEMBER_MORE /* the first column that a statement adds */
 };
 DB_STMT(sql_member, "SELECT " MEMBER_COLUMNS " FROM memberships m JOIN users u ON u.id = m.user_id "
@@ -157,6 +159,7 @@ static void member_read(struct arena *a, const struct db_rows *r, struct account
 	    .name = db_get_text(r, 0, MEMBER_NAME),
 	    .password_hash = db_get_text(r, 0, MEMBER_PASSWORD_HASH),
 	    .token_epoch = db_get_int(r, 0, MEMBER_TOKEN_EPOCH),
+	    .has_other_accounts = db_get_int(r, 0, MEMBER_ACCOUNTS) > 1,
 	    .account_zone = zone_find(str_from(json_str(settings, "zone"))),
 	};
 	out->zone = db_is_null(r, 0, MEMBER_ZONE) ? out->account_zone
@@ -177,6 +180,26 @@ int store_member(struct db *db, struct arena *a, const struct uuid *account_id,
 	if (found == 1)
 		member_read(a, &r, out);
 	return found;
+}
+
+DB_STMT(sql_memberships_of, "SELECT a.id, a.name, m.role FROM memberships m"
+			    " JOIN accounts a ON a.id = m.account_id WHERE m.user_id = ?"
+			    " ORDER BY a.name, a.id LIMIT 200");
+enum { OF_ACCOUNT_ID, OF_ACCOUNT_NAME, OF_ROLE };
+
+int store_accounts_of(struct db *db, struct arena *a, const struct uuid *user_id,
+    struct account_of_person **out, size_t *n, struct err *err)
+{
+	struct db_rows r;
+
+	if (db_query(db, a, &sql_memberships_of, DB_VALS(db_uuid(user_id)), &r, err) == -1)
+		return -1;
+	*n = r.count;
+	*out = arena_array(a, r.count + 1, sizeof(**out));
+	for (size_t i = 0; i < r.count; i++)
+		(*out)[i] = (struct account_of_person){db_get_uuid(&r, i, OF_ACCOUNT_ID),
+		    db_get_text(&r, i, OF_ACCOUNT_NAME), db_get_text(&r, i, OF_ROLE)};
+	return 0;
 }
 
 json_t *account_list_json(struct app *app, struct arena *a, struct err *err)

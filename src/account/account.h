@@ -76,6 +76,7 @@ int key_page_revoke_post(struct req *r);
 /* The forms of the profile: password, sessions, second factor */
 int account_page_password(struct req *r);
 int account_page_sessions(struct req *r);
+int account_page_switch(struct req *r); /* POST /admin/settings/profile/account */
 int account_page_factor_begin(struct req *r);
 int account_page_factor_confirm(struct req *r);
 int account_page_factor_change(struct req *r);

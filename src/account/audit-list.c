@@ -48,17 +48,17 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"provider_app.update", "Changed an app"}, {"provider_app.delete", "Removed an app"},
     {"proxy.call", "Called a provider by the proxy"}, {"action.run", "Ran an action"},
     {"view.create", "Made a view"}, {"view.update", "Changed a view"},
-    {"view.delete", "Deleted a view"}, {"import.create", "Began an import"},
-    {"import.cancel", "Cancelled an import"}, {"record.delete", "Deleted a record"},
-    {"record.delete_all", "Deleted records"},
+    {"view.delete", "Deleted a view"}, {"view.move", "Moved a view"},
+    {"import.create", "Began an import"}, {"import.cancel", "Cancelled an import"},
+    {"record.delete", "Deleted a record"}, {"record.delete_all", "Deleted records"},
     {"record.erase", "Erased a record, as its provider asked for"},
     {"connection.expire", "Ended a connection, as its provider asked for"},
     {"record.replay", "Re-ran flows for records"}, {"delete.cancel", "Cancelled a deletion"},
     {"event.replay_failed", "Replayed failed events"},
     {"event_replay.cancel", "Cancelled a replay of events"},
-    {"replay.cancel", "Cancelled a re-run"}, {"lead.push", "Sent a lead"},
-    {"retention.set", "Set how long records are kept"},
-    {"retention.delete", "Set records to be kept for ever"}, {"queue.pause", "Paused deliveries"},
+    {"replay.cancel", "Cancelled a re-run"}, {"sample.create", "Made sample data"},
+    {"lead.push", "Sent a lead"}, {"retention.set", "Set how long records are kept"},
+    {"retention.delete", "Set records to be kept forever"}, {"queue.pause", "Paused deliveries"},
     {"queue.resume", "Resumed deliveries"}, {"queue.try", "Tried a destination again"},
     {"queue.retry", "Retried what was given up"}, {NULL, NULL}};
 const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitation"},
@@ -69,49 +69,13 @@ const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitatio
 
 /* ---- filters --------------------------------------------------------------------------------- */
 
-/* A bare date is a day of the viewer's: its beginning, or its end. */
-static void day_read(
-    struct req *r, const struct http_pairs *pairs, const char *name, int days, struct opt_time *out)
-{
-	struct str text = http_pairs_get(pairs, name);
-	int64_t at_us;
-
-	if (text.n == 0)
-		return;
-	if (!clock_parse_iso(text, &at_us)) {
-		req_invalid(r, name, "must be a date or an ISO 8601 time");
-		return;
-	}
-	if (text.n == sizeof("2026-03-07") - 1)
-		at_us = zone_instant_us(r->actor.zone, at_us + days * DAY_US);
-	*out = (struct opt_time){at_us, true};
-}
-
-static void times_read(struct req *r, const struct http_pairs *pairs, void *filter)
-{
-	struct audit_filter *f = filter;
-
-	day_read(r, pairs, "from", 0, &f->from);
-	day_read(r, pairs, "to", 1, &f->to);
-}
-
-static void times_write(struct arena *a, const void *filter, struct http_pairs *out)
-{
-	const struct audit_filter *f = filter;
-
-	if (f->from.is_given)
-		filter_pair_add(out, "from", str_from(clock_iso_dup(a, f->from.us)));
-	if (f->to.is_given)
-		filter_pair_add(out, "to", str_from(clock_iso_dup(a, f->to.us)));
-}
-
-static const struct filter_own times = {times_read, times_write};
 static const struct filter_row audit_filters[] = {
     {"who", FILTER_TEXT, offsetof(struct audit_filter, who), NULL, NULL},
     {"action", FILTER_TEXT, offsetof(struct audit_filter, action), audit_actions, NULL},
     {"objectKind", FILTER_TEXT, offsetof(struct audit_filter, kind), audit_kinds, NULL},
     {"objectId", FILTER_ID, offsetof(struct audit_filter, object_id), NULL, NULL},
-    {"from", FILTER_OWN, 0, NULL, &times}, {NULL, 0, 0, NULL, NULL}};
+    {"from", FILTER_FROM, offsetof(struct audit_filter, from), NULL, NULL},
+    {"to", FILTER_UNTIL, offsetof(struct audit_filter, to), NULL, NULL}, {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_audit = {"audit", audit_filters, NULL};
 
 /* ---- rows ------------------------------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /* Settings: a person's own profile. Data of "account/profile": {name, email, zones, account_zone,
  * has_second_factor, codes_left, sessions: [{id, device, address, createdAt, seenAt, is_this}],
- * has_others, wrong: the form that errors are of}; of "account/second-factor": {qr_svg, secret,
- * sealed, errors}; of "account/recovery-codes": {codes}. */
+ * has_others, accounts, wrong: the form that errors are of}; of "account/second-factor": {qr_svg,
+ * secret, sealed, errors}; of "account/recovery-codes": {codes}. */
 #include <stdio.h>
 #include <string.h>
 
@@ -81,7 +81,8 @@ static int profile_show(
 
 	if (profile_read(r, &stored, &err) == -1 ||
 	    second_factor_codes_left(r->app, r->a, &r->actor.user_id, &codes_left, &err) == -1 ||
-	    profile_add_sessions(r, data, &err) == -1)
+	    profile_add_sessions(r, data, &err) == -1 ||
+	    account_page_add_accounts(r, data, &err) == -1)
 		return res_error(r, &err);
 	p = p == NULL ? &stored : p;
 	json_set_strn(data, "name", p->name);

@@ -35,6 +35,7 @@ void actor_of_member(struct actor *actor, const struct account_member *m)
 	actor->email = m->email;
 	actor->zone = m->zone;
 	actor->account_zone = m->account_zone;
+	actor->has_other_accounts = m->has_other_accounts;
 }
 
 static void session_actor(

@@ -57,6 +57,11 @@ typedef int tell_connections_fn(struct req *r, json_t *connections, struct err *
 /* connection/connection-probe.h: what else is looked at once a day of a connection that works. */
 typedef int connection_probed_fn(struct job *j, struct connection *c, struct err *err);
 
+/* record/record-pages.h: adds to each of an account's records "connectionName", what the connection
+ * is called that sent it, where that is known.
+ */
+typedef int tell_records_fn(struct req *r, json_t *rows, struct err *err);
+
 /* html/chrome.h: what failed, for the badges of the navigation. */
 typedef size_t nav_badges_fn(struct req *r, struct chrome_badge *out, size_t max);
 
@@ -77,6 +82,7 @@ struct hooks {
 	nav_badges_fn *nav_badges;
 	tell_connections_fn *tell_connections;
 	connection_probed_fn *const *connection_probed;
+	tell_records_fn *tell_records;
 };
 
 #endif

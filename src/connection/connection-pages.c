@@ -137,8 +137,7 @@ static bool may_write_connections(const struct req *r)
 	return (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0;
 }
 
-/* What a failed call came to, in words; what the other side answered is a click away. */
-static void tell_error(struct arena *a, json_t *card, const char *error)
+void connection_tell_error(struct arena *a, json_t *o, const char *error)
 {
 	static const char http[] = "HTTP ";
 	int64_t status = 0;
@@ -159,8 +158,8 @@ static void tell_error(struct arena *a, json_t *card, const char *error)
 	       : status >= 400                  ? "It did not take the request"
 	       : status >= 300                  ? "It has moved to another address"
 						: NULL;
-	json_set_bool(card, "has_answer", what != NULL);
-	json_set_str(card, "error_words",
+	json_set_bool(o, "has_answer", what != NULL);
+	json_set_str(o, "error_words",
 	    what != NULL ? arena_printf(a, "%s (%lld).", what, (long long)status) : error);
 }
 
@@ -178,7 +177,7 @@ static json_t *connection_card(struct req *r, const struct connection *c)
 	provider_show_mark(r->a, c->provider, o);
 	json_set_bool(o, "is_source", provider_is_source(c->provider));
 	json_set_bool(o, "is_destination", provider_can(c->provider, "crm_push"));
-	tell_error(r->a, o, c->last_error);
+	connection_tell_error(r->a, o, c->last_error);
 	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);
@@ -485,6 +484,7 @@ static int show_breaker(struct req *r, const struct connection *c, json_t *data,
 	json_set_bool(o, "is_paused", is_paused);
 	json_set_time(o, "since", b.opened_us);
 	json_set_str(o, "lastError", b.last_error);
+	connection_tell_error(r->a, o, b.last_error);
 	json_set_time(o, "nextProbeAt", b.probe_at_us);
 	json_set_bool(o, "is_soon", b.probe_at_us < clock_now_us() + BREAKER_PROBE_FIRST_US);
 	json_set_str(o, "lane_id", queue_lane_id(r->a, &key));

@@ -29,6 +29,9 @@ void provider_label_rows(const struct app *app, json_t *rows);
 /* The same, and "connectionName" to each: what the connection of "connectionId" is called, or where
  * that is gone or was none, the provider. */
 int connection_label_rows(struct req *r, json_t *rows, struct err *err);
+/* What a failed call came to: adds "error_words", a sentence, and "has_answer" where the error is
+ * what the other side answered, which pages show a click away. */
+void connection_tell_error(struct arena *a, json_t *o, const char *error);
 /* A filter over the account's connections for query parameter name, as chrome_choices makes it. */
 int connection_choices(struct req *r, const char *name, json_t **out, struct err *err);
 /* For lists that are empty: adds "source_name" and, for who may see it, "source_href" of the newest

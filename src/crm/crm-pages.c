@@ -13,6 +13,8 @@
 
 #define LACKING_BYTES 2000u
 
+DB_STMT(lead_page_event, "SELECT event_id FROM leads WHERE account_id = ? AND id = ?");
+
 /* The members of an object as a list for the template; containers as JSON text. */
 static json_t *lead_member_list(struct req *r, const json_t *object)
 {
@@ -72,11 +74,23 @@ static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *
 				(long long)json_int(attempt, "attempt"), name),
 	    error == NULL ? DELIVERY_SUCCESS : DELIVERY_FAILED);
 	json_set_str(o, "detail", error);
+	connection_tell_error(r->a, o, error);
 	json_set_str(o, "answer", json_str(attempt, "answer"));
 	json_set_str(o, "lacking", lacking_text(r->a, attempt));
 	json_set(o, "duration", json_incref(json_object_get(attempt, "durationUs")));
 	json_set_str(
 	    o, "status", status > 0 ? arena_printf(r->a, "HTTP %lld", (long long)status) : NULL);
+}
+
+/* As every list of what happened. */
+static json_t *timeline_newest_first(json_t *timeline)
+{
+	json_t *reversed = json_array();
+
+	for (size_t i = json_array_size(timeline); i-- > 0;)
+		json_array_append(reversed, json_array_get(timeline, i));
+	json_decref(timeline);
+	return reversed;
 }
 
 static json_t *timeline_make(struct req *r, const json_t *lead, const json_t *attempts)
@@ -88,7 +102,7 @@ static json_t *timeline_make(struct req *r, const json_t *lead, const json_t *at
 	(void)timeline_add_moment(timeline, json_str(lead, "receivedAt"),
 	    str_is(str_from(json_str(lead, "providerType")), "manual")
 		? "Entered by hand or by a tool"
-		: arena_printf(r->a, "Received from %s", json_str(lead, "providerName")),
+		: arena_printf(r->a, "Received from %s", json_str(lead, "connectionName")),
 	    LEAD_RECEIVED);
 	if (lead_stage_is_lacking(stage))
 		json_set_str(timeline_add_moment(timeline, json_str(lead, "updatedAt"),
@@ -96,7 +110,7 @@ static json_t *timeline_make(struct req *r, const json_t *lead, const json_t *at
 		    "detail", json_str(lead, "stageError"));
 	json_array_each(attempts, i, attempt)
 		timeline_add_attempt(r, timeline, attempt);
-	return timeline;
+	return timeline_newest_first(timeline);
 }
 
 /* ---- the page ------------------------------------------------------------------------------ */
@@ -124,7 +138,29 @@ static void show_destinations(struct arena *a, json_t *destinations)
 		json_set_bool(
 		    destination, "is_due", json_time(destination, "nextAttemptAt") <= now_us);
 		json_set_str(destination, "lacking", lacking_text(a, destination));
+		connection_tell_error(a, destination, json_str(destination, "lastError"));
 	}
+}
+
+/* What only pages tell of a lead: its connection's name, and the event that brought it, for who may
+ * see such. */
+static int lead_show_origin(struct req *r, const struct uuid *id, json_t *lead, struct err *err)
+{
+	json_t *leads = json_own(r->a, json_array());
+	struct db_rows rows;
+	struct uuid event;
+	int found;
+
+	json_array_append(leads, lead);
+	if (connection_label_rows(r, leads, err) == -1)
+		return -1;
+	if ((r->actor.permissions & PERMIT(WEBHOOKS_VIEW)) == 0)
+		return 0;
+	found = db_row(r->app->db, r->a, &lead_page_event,
+	    DB_VALS(db_uuid(&r->actor.account_id), db_uuid(id)), &rows, err);
+	event = found == 1 ? db_get_uuid(&rows, 0, 0) : (struct uuid){{0}};
+	json_set_str(lead, "eventId", uuid_is_nil(event) ? NULL : uuid_dup(r->a, event));
+	return found == -1 ? -1 : 0;
 }
 
 int crm_page_lead_detail(struct req *r)
@@ -148,7 +184,8 @@ int crm_page_lead_detail(struct req *r)
 	lead_hide_answers(r, destinations);
 	if ((r->actor.permissions & PERMIT(CRM_VIEW)) == 0)
 		attempts = NULL;
-	json_set_str(lead, "providerName", provider_label(r->app, json_str(lead, "providerType")));
+	if (lead_show_origin(r, &id, lead, &err) == -1)
+		return res_error(r, &err);
 	stage = json_str(lead, "stage");
 	data = json_object();
 	json_set_str(data, "heading", lead_page_title(lead));

@@ -14,6 +14,45 @@ DB_STMT_ROWS(delivery_page_titles,
     " WHERE account_id = ? AND id IN (",
     "?", ")");
 
+#define COUNT_MOST 10000
+DB_STMT(deliveries_count_all,
+    "SELECT COUNT(*) FROM (SELECT id FROM lead_deliveries FORCE INDEX (lead_deliveries_status)"
+    " WHERE account_id = ? LIMIT ?) k");
+DB_STMT(deliveries_count_status,
+    "SELECT COUNT(*) FROM (SELECT id FROM lead_deliveries FORCE INDEX (lead_deliveries_status)"
+    " WHERE account_id = ? AND status = ? LIMIT ?) k");
+DB_STMT(deliveries_count_connection,
+    "SELECT COUNT(*) FROM (SELECT id FROM lead_deliveries FORCE INDEX (lead_deliveries_connection)"
+    " WHERE account_id = ? AND connection_id = ? LIMIT ?) k");
+
+/* Into s->total, by the index of the one filter; two are not counted. */
+static int deliveries_count(
+    struct req *r, const struct delivery_filter *f, struct slice *s, struct err *err)
+{
+	struct db *db = r->app->db;
+	struct db_rows rows;
+	int rc;
+
+	s->total = -1;
+	if (!uuid_is_nil(f->lead_id) || (f->status.n > 0 && !uuid_is_nil(f->connection_id)))
+		return 0;
+	rc = f->status.n > 0
+		 ? db_row(db, r->a, &deliveries_count_status,
+		       DB_VALS(db_uuid(&f->account_id), db_name(f->status), db_int(COUNT_MOST)),
+		       &rows, err)
+	     : !uuid_is_nil(f->connection_id)
+		 ? db_row(db, r->a, &deliveries_count_connection,
+		       DB_VALS(
+			   db_uuid(&f->account_id), db_uuid(&f->connection_id), db_int(COUNT_MOST)),
+		       &rows, err)
+		 : db_row(db, r->a, &deliveries_count_all,
+		       DB_VALS(db_uuid(&f->account_id), db_int(COUNT_MOST)), &rows, err);
+	if (rc != 1)
+		return -1;
+	s->total = db_get_int(&rows, 0, 0);
+	return 0;
+}
+
 /* What each delivery is of: the lead's name. */
 static int deliveries_add_titles(struct req *r, json_t *rows, struct err *err)
 {
@@ -40,7 +79,7 @@ static int deliveries_add_titles(struct req *r, json_t *rows, struct err *err)
 }
 
 /* The status in words, and when it is tried again; a time that has passed is no promise. */
-static void deliveries_tell_status(json_t *rows)
+static void deliveries_tell_status(struct arena *a, json_t *rows)
 {
 	int64_t now_us = clock_now_us();
 	json_t *row;
@@ -49,6 +88,7 @@ static void deliveries_tell_status(json_t *rows)
 	json_array_each(rows, i, row) {
 		json_set_str(
 		    row, "statusLabel", word_label(delivery_statuses, json_str(row, "status")));
+		connection_tell_error(a, row, json_str(row, "lastError"));
 		json_set_str(row, "again",
 		    json_time(row, "nextAttemptAt") > now_us ? json_str(row, "nextAttemptAt")
 							     : NULL);
@@ -65,12 +105,14 @@ int crm_page_deliveries(struct req *r)
 	if (!slice_read_page(r, &list_of_deliveries, &f, PAGE_ROWS, &s))
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
 	if (delivery_list(r->app, r->a, &f, &s, &err) == -1 ||
+	    deliveries_count(r, &f, &s, &err) == -1 ||
 	    deliveries_add_titles(r, s.rows, &err) == -1 ||
 	    connection_choices(r, "connectionId", &connections, &err) == -1)
 		return res_error(r, &err);
-	deliveries_tell_status(s.rows);
+	deliveries_tell_status(r->a, s.rows);
 	data = json_object();
 	chrome_slice(r, &s, data);
+	chrome_slice_total(&s, COUNT_MOST, "delivery", "deliveries", data);
 	json_set(data, "connections", json_incref(connections));
 	json_set(data, "statuses", chrome_choices(r, "status", delivery_statuses));
 	json_set_strn(data, "status", f.status);

@@ -188,12 +188,13 @@ static void chrome_add(
 	json_set_str(data, "content", template_name);
 	json_set_str(data, "assets", r->app->asset_version);
 	json_set_bool(data, "is_signed_in", is_signed_in);
-	json_set_missing(data, "csrf", r->actor.csrf != NULL ? r->actor.csrf : "");
+	json_set_missing(data, "csrf", req_csrf_token(r));
 	json_set_str(user, "name", r->actor.name != NULL ? r->actor.name : "");
 	json_set_str(user, "email", r->actor.email != NULL ? r->actor.email : "");
 	json_set_str(user, "role", r->actor.role != NULL ? r->actor.role : "");
 	json_set(data, "user", user);
 	json_set_str(account, "name", r->actor.account_name != NULL ? r->actor.account_name : "");
+	json_set_bool(account, "has_others", r->actor.has_other_accounts);
 	json_set(data, "account", account);
 	json_set_str(data, "_zone", zone_name(r->actor.zone));
 	json_set_str(data, "zone", chrome_zone_text(r));
@@ -308,6 +309,7 @@ int chrome_problem_page(struct req *r, int status, const char *title, const char
 {
 	const struct chrome_nav *nav = chrome_find_nav(r);
 	const char *heading = problem_heading(status, title);
+	const struct str nothing = {NULL, 0};
 	json_t *data = json_object();
 
 	json_set_int(data, "status", status);
@@ -319,6 +321,10 @@ int chrome_problem_page(struct req *r, int status, const char *title, const char
 	    : nav->back != NULL ? nav->back
 				: nav->path);
 	json_set_bool(data, "is_in_section", nav != NULL);
+	json_set_bool(data, "is_away", status == 503 || status == 504);
+	json_set_bool(data, "was_sent", r->method == HTTP_POST);
+	json_set_str(
+	    data, "again_href", r->method == HTTP_POST ? NULL : chrome_link(r, "", nothing));
 	json_set_str(data, "back_label", nav != NULL ? nav->label : "Home");
 	return chrome_page(r, status, nav != NULL ? nav->section : NULL, heading, "problem", data);
 }
@@ -384,4 +390,17 @@ void chrome_slice(struct req *r, const struct slice *s, json_t *data)
 	json_set_str(data, "first_href", chrome_link(r, "cursor", nothing));
 	json_set_str(data, "next_href",
 	    !s->has_more ? NULL : chrome_link(r, "cursor", str_from(slice_cursor(r, s, &s->last))));
+}
+
+void chrome_slice_total(
+    const struct slice *s, int64_t most, const char *one, const char *many, json_t *data)
+{
+	int64_t total = s->total;
+
+	if (total < 0 && !s->has_more && !s->has_cursor && s->page <= 1)
+		total = (int64_t)json_array_size(s->rows);
+	json_set_bool(data, "has_total", total >= 0);
+	json_set_bool(data, "is_over", total >= most);
+	json_set_int(data, "total", total < most ? total : most - 1);
+	json_set_str(data, "noun", total == 1 ? one : many);
 }

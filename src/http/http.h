@@ -58,6 +58,7 @@ struct actor {
 	/* Of pages: the one that times are shown in (the person's own, or the account's), and the
 	 * account's, in which its days turn. */
 	const struct zone *zone, *account_zone;
+	bool has_other_accounts; /* the person may go over to one */
 };
 
 struct res {
@@ -104,6 +105,8 @@ struct str req_cookie(const struct req *r, const char *name);
 struct str req_param(const struct req *r, const char *name);
 /* The named parameter as an id. Any other text: false, and the answer is a 404 already. */
 bool req_param_uuid(struct req *r, const char *name, struct uuid *out);
+/* The session's token as a form of this page carries it; "" without a session. */
+const char *req_csrf_token(struct req *r);
 /* The address of this product as this client sees it: config base_url. */
 const char *req_base_url(const struct req *r);
 

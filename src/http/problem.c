@@ -159,15 +159,20 @@ int res_error(struct req *r, const struct err *err)
 	json_t *errors = NULL, *entry;
 
 	if (status == 500 || status == 503) {
+		const char *away = err->code == ERR_UNAVAILABLE
+				       ? "Connect can't reach its database, or something else that"
+					 " it needs, right now. Try again in a minute"
+				       : "Something else was being changed at the same time."
+					 " Try again";
+
 		log_error(
 		    "http.error", LOG_I("status", status), LOG_STR("path", r->path), LOG_ERR(err));
-		return problem_answer(r,
-		    (struct problem){.status = status,
-			.detail = status == 500
-				      ? "This could not be carried out; the log has the reason "
-					"under this request id"
-				      : "Something this needs is away for the moment; please try "
-					"again"});
+		return problem_answer(
+		    r, (struct problem){.status = status,
+			   .detail = status == 500
+					 ? "This could not be carried out; the log has the reason "
+					   "under this request id"
+					 : away});
 	}
 	if (err->field[0] != '\0') {
 		entry = json_object();

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/zone.h"
 
 /* ---- filters ------------------------------------------------------------------------------- */
 
@@ -22,6 +23,21 @@ static void word_complain(struct req *r, const struct filter_row *f)
 					: ", ",
 		    w->text);
 	req_invalid(r, f->name, "must be %s", b->p);
+}
+
+static void filter_read_day(
+    struct req *r, const struct filter_row *f, struct str s, struct opt_time *out)
+{
+	int64_t at_us;
+
+	if (!clock_parse_iso(s, &at_us)) {
+		req_invalid(r, f->name, "must be a date or an ISO 8601 time");
+		return;
+	}
+	if (s.n == sizeof("2026-03-07") - 1)
+		at_us =
+		    zone_instant_us(r->actor.zone, at_us + (f->kind == FILTER_UNTIL ? DAY_US : 0));
+	*out = (struct opt_time){at_us, true};
 }
 
 static void filter_read_one(struct req *r, const struct filter_row *f, struct str s, void *member)
@@ -50,6 +66,10 @@ static void filter_read_one(struct req *r, const struct filter_row *f, struct st
 		else
 			*(struct opt_time *)member = (struct opt_time){at_us, true};
 		break;
+	case FILTER_FROM:
+	case FILTER_UNTIL:
+		filter_read_day(r, f, s, member);
+		break;
 	case FILTER_OWN:
 		break;
 	}
@@ -75,6 +95,11 @@ void filter_pair_add(struct http_pairs *out, const char *name, struct str value)
 	out->v[out->n++] = (struct http_pair){str_from(name), value};
 }
 
+static bool filter_is_time(enum filter_kind kind)
+{
+	return kind == FILTER_TIME || kind == FILTER_FROM || kind == FILTER_UNTIL;
+}
+
 struct http_pairs filter_pairs(struct arena *a, const struct list *l, const void *filter)
 {
 	struct http_pairs out = {arena_array(a, FILTER_PAIRS, sizeof(*out.v)), 0};
@@ -87,7 +112,7 @@ struct http_pairs filter_pairs(struct arena *a, const struct list *l, const void
 		else if (f->kind == FILTER_ID && !uuid_is_nil(*(const struct uuid *)member))
 			filter_pair_add(
 			    &out, f->name, str_from(uuid_dup(a, *(const struct uuid *)member)));
-		else if (f->kind == FILTER_TIME && ((const struct opt_time *)member)->is_given)
+		else if (filter_is_time(f->kind) && ((const struct opt_time *)member)->is_given)
 			filter_pair_add(&out, f->name,
 			    str_from(clock_iso_dup(a, ((const struct opt_time *)member)->us)));
 		else if ((f->kind == FILTER_TEXT || f->kind == FILTER_WORD) &&

@@ -13,11 +13,13 @@
 /* ---- filters ------------------------------------------------------------------------------- */
 
 enum filter_kind {
-	FILTER_TEXT, /* struct str: any text; {NULL,0} when absent or empty */
-	FILTER_WORD, /* struct str: one of words, else 422 */
-	FILTER_ID,   /* struct uuid: nil when absent */
-	FILTER_TIME, /* struct opt_time */
-	FILTER_OWN   /* parameters with functions of the list's own */
+	FILTER_TEXT,  /* struct str: any text; {NULL,0} when absent or empty */
+	FILTER_WORD,  /* struct str: one of words, else 422 */
+	FILTER_ID,    /* struct uuid: nil when absent */
+	FILTER_TIME,  /* struct opt_time */
+	FILTER_FROM,  /* the same; a bare date is the beginning of that day of the viewer's */
+	FILTER_UNTIL, /* the same; a bare date is the end of it */
+	FILTER_OWN    /* parameters with functions of the list's own */
 };
 struct filter_own {
 	/* Puts what pairs have of it over what the filter holds; complaints by req_invalid. */

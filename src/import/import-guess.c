@@ -1,14 +1,20 @@
-/* Which column tells the rows of a file apart, where nobody has said so: one that is called like
- * it, has a value in every row that is looked at, and no value twice. The preview ticks it, so that
- * importing the same file again changes records instead of making them anew; people may untick it.
- */
+/* What people would say of the columns of a file, where nobody has said it: which one tells the
+ * rows apart, and which hold numbers, dates, or yes and no. The preview shows it, and it may be
+ * changed.
+ *
+ * A key is called like one, has a value in every row that is looked at, and no value twice: so
+ * importing the same file again changes records instead of making them anew. A type is what all
+ * cells that are looked at are; a later cell that is not costs its row. So what only looks like a
+ * number stays a text: what identifies, phones, codes that begin with a zero. */
 #include <ctype.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/map.h"
 #include "import/import-internal.h"
 
-#define GUESS_ROWS 1000 /* looked at */
+#define GUESS_ROWS 1000   /* looked at */
+#define NUMBER_LONGEST 15 /* characters: longer ones are ids */
 
 /* A name without blanks, marks and case: "Contact ID" is contactid. */
 static bool name_plain(struct str name, char *out, size_t size)
@@ -55,11 +61,13 @@ static int name_rank(struct str name, bool is_person)
 
 struct guess_column {
 	size_t at;
-	int rank; /* -1: out of question, or no longer in it */
+	int rank; /* of it as a key; -1: out of question, or no longer in it */
 	struct map *seen;
+	unsigned types; /* bits: what all cells so far can be read as */
+	bool has_cells;
 };
 
-static void guess_see(struct arena *a, struct guess_column *c, const struct csv_row *row)
+static void guess_see_key(struct arena *a, struct guess_column *c, const struct csv_row *row)
 {
 	struct str cell = c->at < row->n ? utf8_trim(row->cells[c->at]) : (struct str){NULL, 0};
 
@@ -71,45 +79,142 @@ static void guess_see(struct arena *a, struct guess_column *c, const struct csv_
 		map_put(c->seen, cell, c);
 }
 
-int import_guess_key(struct arena *a, const struct csv_source *source, struct str resource_type,
+/* The types that are looked for, the likeliest first. */
+static const enum import_type guessed_types[] = {TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE};
+#define NGUESSED (sizeof(guessed_types) / sizeof(guessed_types[0]))
+
+/* "007", "+49 …", and what has more digits than anybody counts. */
+static bool cell_is_code(struct str s)
+{
+	return s.p[0] == '+' || s.n > NUMBER_LONGEST ||
+	       (s.n > 1 && s.p[0] == '0' && isdigit((unsigned char)s.p[1]));
+}
+
+/* Names of what is written in digits and is no number. */
+static bool name_is_of_codes(struct str name)
+{
+	static const char *const parts[] = {"zip", "postal", "postcode", "plz", "code", "number",
+	    "account", "iban", "vat", "tax", NULL};
+	char plain[64];
+
+	(void)name_plain(name, plain, sizeof(plain));
+	for (size_t i = 0; parts[i] != NULL; i++)
+		if (strstr(plain, parts[i]) != NULL)
+			return true;
+	return strcmp(plain, "nr") == 0 || strcmp(plain, "no") == 0;
+}
+
+static void guess_see_type(struct buf *scratch, struct arena *a, const struct import_map *map,
+    struct guess_column *c, const struct csv_row *row)
+{
+	struct str cell = c->at < row->n ? import_cell(map, a, row, c->at) : STR("");
+
+	if (import_cell_is_blank(map, cell))
+		return;
+	c->has_cells = true;
+	for (size_t i = 0; i < NGUESSED; i++) {
+		if ((c->types & (1u << guessed_types[i])) == 0)
+			continue;
+		buf_reset(scratch);
+		if ((guessed_types[i] == TYPE_NUMBER && cell_is_code(utf8_trim(cell))) ||
+		    !import_cell_write(scratch, a, guessed_types[i], cell))
+			c->types &= ~(1u << guessed_types[i]);
+	}
+}
+
+/* All that is asked of a column before its cells are seen. */
+static struct guess_column guess_begin(struct arena *a, const struct import_map *map, size_t i,
+    bool has_key, bool is_person, const json_t *mapping)
+{
+	const struct import_column *column = &map->header.v[i];
+	struct guess_column c = {i, -1, map_new(a), 0, false};
+
+	if (column->role != ROLE_DATA)
+		return c;
+	if (!has_key)
+		c.rank = name_rank(column->name, is_person);
+	if (json_object_get(mapping, column->name.p) == NULL && !column->has_id &&
+	    !column->has_phone && !column->has_email && !name_is_of_codes(column->name))
+		for (size_t k = 0; k < NGUESSED; k++)
+			c.types |= 1u << guessed_types[k];
+	return c;
+}
+
+static void guess_choose_key(struct arena *a, const struct import_map *map, struct guess_column *v,
+    size_t n, struct import_options *o)
+{
+	struct guess_column *best = NULL;
+	struct str name;
+	json_t *keys;
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i].rank >= 0 && (best == NULL || v[i].rank < best->rank))
+			best = &v[i];
+	if (best == NULL)
+		return;
+	name = import_map_name(map, best->at);
+	keys = json_own(a, json_array());
+	json_array_append_new(keys, json_stringn(name.p, name.n));
+	o->key_columns = keys;
+	best->types = 0;
+}
+
+static void guess_choose_types(struct arena *a, const struct import_map *map,
+    const struct guess_column *v, size_t n, struct import_options *o)
+{
+	json_t *mapping = json_own(a, json_object());
+
+	if (json_is_object(o->mapping))
+		json_object_update(mapping, JSON_ITER(o->mapping));
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < NGUESSED && (v[i].types & (1u << guessed_types[k])) == 0)
+			k++;
+		if (k == NGUESSED || !v[i].has_cells)
+			continue;
+		json_t *wish = json_object();
+		json_set_str(wish, "type", import_type_names[guessed_types[k]]);
+		json_set(mapping, import_map_name(map, v[i].at).p, wish);
+	}
+	o->mapping = mapping;
+}
+
+int import_guess(struct arena *a, const struct csv_source *source, struct str resource_type,
     struct import_options *o, struct err *err)
 {
 	bool is_person = str_is(resource_type, "contact") || str_is(resource_type, "lead");
-	struct guess_column *v, *best = NULL;
+	struct buf *scratch = buf_new(a, LIMIT_RECORD_BYTES);
+	struct guess_column *v;
 	struct import_map *map;
 	struct csv_reader *rd;
 	struct csv_row row;
-	struct str name;
-	json_t *keys;
+	bool has_key;
 	size_t n, rows = 0;
 	int rc = 0;
 
 	if (import_open(a, source, o, &rd, &map, &row, err) == -1)
 		return -1;
 	n = import_map_columns(map);
-	if (n == 0 || import_map_has_id(map) || json_array_size(o->key_columns) > 0)
+	if (n == 0 || o->is_errors || import_map_is_export(map))
 		return 0;
+	has_key = import_map_has_id(map) || json_array_size(o->key_columns) > 0;
 	v = arena_array(a, n, sizeof(*v));
 	for (size_t i = 0; i < n; i++)
-		v[i] = (struct guess_column){i,
-		    import_map_is_ours(map, i) ? -1 : name_rank(import_map_name(map, i), is_person),
-		    map_new(a)};
+		v[i] = guess_begin(a, map, i, has_key, is_person, o->mapping);
 	while (rows < GUESS_ROWS && (rc = csv_reader_next(rd, &row, err)) == 1) {
 		rows++;
-		for (size_t i = 0; row.problem == NULL && i < n; i++)
+		for (size_t i = 0; row.problem == NULL && i < n; i++) {
 			if (v[i].rank >= 0)
-				guess_see(a, &v[i], &row);
+				guess_see_key(a, &v[i], &row);
+			if (v[i].types != 0)
+				guess_see_type(scratch, a, map, &v[i], &row);
+		}
 	}
 	if (rc == -1)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (v[i].rank >= 0 && (best == NULL || v[i].rank < best->rank))
-			best = &v[i];
-	if (best == NULL || rows == 0)
-		return 0;
-	name = import_map_name(map, best->at);
-	keys = json_own(a, json_array());
-	json_array_append_new(keys, json_stringn(name.p, name.n));
-	o->key_columns = keys;
+	if (rows > 0)
+		guess_choose_key(a, map, v, n, o);
+	guess_choose_types(a, map, v, n, o);
 	return 0;
 }

@@ -77,6 +77,24 @@ bool import_line_is_ours(const struct csv_row *row);
 int import_line_row(
     const struct import_map *m, struct arena *a, const struct csv_row *row, struct import_row *out);
 
+/* What an import would do, told before it does it: import-outlook.c. */
+#define OUTLOOK_ROWS 10000 /* that are looked at */
+struct import_outlook {
+	struct arena *a;
+	struct map *seen;      /* the ids of the file's rows so far */
+	int64_t rows, skipped; /* that were looked at, and that cannot be taken */
+	int64_t repeated;      /* of a record that a row before is of */
+	int64_t blanks;        /* cells that say nothing */
+	bool has_others;       /* rows of other providers than the import's */
+	int64_t known;         /* records that are there already; import_outlook_end */
+};
+void import_outlook_begin(struct import_outlook *o, struct arena *a);
+void import_outlook_see(struct import_outlook *o, const struct import_row *row);
+int import_outlook_end(
+    struct import_outlook *o, struct db *db, const struct task *t, struct err *err);
+/* Adds "outlook": {rows,fresh,known,skipped,has_ids}. */
+void import_outlook_show(const struct import_outlook *o, json_t *data);
+
 /* Appends a text as JSON. */
 void import_cell_write_text(struct buf *b, struct str s);
 /* Appends a cell that is not blank as JSON of its type; false when it is none. */

@@ -7,16 +7,17 @@
 #include "base/limits.h"
 #include "connection/connection-pages.h"
 #include "html/chrome.h"
-#include "import/import.h"
+#include "import/import-internal.h"
 #include "record/record-bulk.h"
 #include "record/record-pages.h"
 
 #define PAGE_ROWS 50
-#define PREVIEW_ROWS 20
-#define PREVIEW_COUNTED 10000 /* rows whose blank cells are counted */
-#define PREVIEW_CELLS 8       /* of a row */
-#define PREVIEW_COLUMNS 200   /* that can be mapped by form; more go as they are */
+#define PREVIEW_ROWS 5      /* the first, and the first that cannot be taken */
+#define PREVIEW_CELLS 8     /* of a row */
+#define PREVIEW_COLUMNS 200 /* that can be mapped by form; more go as they are */
 #define PREVIEW_EXAMPLES 3
+#define PREVIEW_EXAMPLED 20 /* rows that they are of */
+#define PREVIEW_FOLDED 12   /* from so many columns on, those that go as they are are folded */
 #define CELL_BYTES 80
 #define LINE_LABEL "Record" /* of NDJSON, which has no columns */
 #define ERROR_ROWS 50
@@ -101,60 +102,161 @@ static void form_read_format(struct req *r, struct csv_format *f)
 
 /* ---- the form ------------------------------------------------------------------------------ */
 
-static int import_form_page(struct req *r, int status, const char *error)
+/* The type that the form names: one of the list, or another that is written. */
+static struct str form_type(struct req *r)
+{
+	struct str type = utf8_trim(req_form(r, "resourceType"));
+
+	return type.n > 0 ? type : utf8_trim(req_form(r, "otherType"));
+}
+
+/* What records may be of: the types that the account has, and those that most would want. */
+static json_t *form_types(struct req *r, const json_t *counts)
+{
+	static const char *const usual[] = {
+	    "contact", "company", "deal", "lead", "order", "product", NULL};
+	json_t *list = json_array(), *count;
+	struct str now = form_type(r);
+	const char *type;
+
+	json_object_each(counts, type, count)
+		json_array_append_new(list, choice_json(type, type, str_is(now, type)));
+	for (size_t i = 0; usual[i] != NULL; i++)
+		if (json_object_get(counts, usual[i]) == NULL)
+			json_array_append_new(
+			    list, choice_json(usual[i], usual[i], str_is(now, usual[i])));
+	return list;
+}
+
+static bool choices_have_current(const json_t *choices)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_each(choices, i, o)
+		if (json_is_true(json_object_get(o, "is_current")))
+			return true;
+	return false;
+}
+
+/* What is wrong with what was sent, as chrome_wrong takes it. */
+struct form_wrong {
+	const char *field, *text; /* text NULL: nothing */
+	struct str sure_type;     /* that is right if it is sent again */
+};
+
+static int import_form_page(struct req *r, int status, const struct form_wrong *wrong)
 {
 	struct csv_format f;
 	struct err err = ERR_INIT;
-	json_t *data, *summary, *types = json_array(), *count;
-	struct str provider = req_form(r, "providerType");
-	const char *type;
+	json_t *data, *summary, *types;
+	struct str type = form_type(r);
 
-	if (record_summary(r->app, r->a, &r->actor.account_id, &summary, &err) == -1) {
-		json_decref(types);
+	if (record_summary(r->app, r->a, &r->actor.account_id, &summary, &err) == -1)
 		return res_error(r, &err);
-	}
-	json_object_each(json_object_get(summary, "byResourceType"), type, count)
-		json_array_append_new(types, json_string(type));
 	form_read_format(r, &f);
 	data = json_object();
+	types = form_types(r, json_object_get(summary, "byResourceType"));
 	json_set(data, "types", types);
+	if (type.n > 0 && !choices_have_current(types))
+		json_set_strn(data, "other_type", type);
+	json_set_strn(data, "sure_type", wrong->sure_type);
 	json_set(data, "providers", provider_choices(r, "providerType", NULL));
-	json_set_str(data, "error", error);
-	json_set_strn(data, "provider_type", provider);
-	json_set_strn(data, "resource_type", req_form(r, "resourceType"));
+	json_set_strn(data, "provider_type", req_form(r, "providerType"));
 	json_set_strn(data, "csv", req_form(r, "csv"));
 	json_set(data, "delimiters", choices_of_delimiter(f.delimiter));
 	json_set(data, "encodings", choices_of_encoding(f.encoding));
+	if (wrong->text != NULL)
+		chrome_wrong(r, data, wrong->field, wrong->text);
 	return chrome_page(r, status, "records", "Import records", "import/form", data);
 }
 
 int import_page_new(struct req *r)
 {
-	return import_form_page(r, 200, NULL);
+	return import_form_page(r, 200, &(struct form_wrong){0});
 }
 
-/* What the user did not give right, or NULL. */
-static const char *form_check(const struct task *t, const struct csv_source *source)
+/* What the user did not give right, and where. */
+static struct form_wrong form_check(const struct task *t, const struct csv_source *source)
 {
+	struct form_wrong wrong = {0};
+
 	if (t->provider_type.n > 0 && !record_type_is_valid(t->provider_type))
-		return "The provider must be letters, digits, dots, dashes or underscores.";
-	if (!record_type_is_valid(t->resource_type))
-		return "The record type must be letters, digits, dots, dashes or underscores, for "
-		       "example contact.";
-	return source->size == 0 ? "Choose a file or paste some rows." : NULL;
+		wrong = (struct form_wrong){.field = "providerType",
+		    .text = "The provider must be letters, digits, dots, dashes or underscores"};
+	else if (!record_type_is_valid(t->resource_type))
+		wrong = (struct form_wrong){.field = "otherType",
+		    .text = "The record type must be letters, digits, dots, dashes or underscores,"
+			    " for example contact"};
+	else if (source->size == 0)
+		wrong =
+		    (struct form_wrong){.field = "csv", .text = "Choose a file or paste some rows"};
+	return wrong;
 }
 
+/* Is it the known type with an ending of many: contacts, companies, boxes? */
+static bool type_is_plural_of(struct str type, struct str known)
+{
+	struct str stem = known;
+
+	if (known.n > 1 && (known.p[known.n - 1] == 'y' || known.p[known.n - 1] == 'Y'))
+		stem.n--;
+	if (type.n <= stem.n || !str_ieq((struct str){type.p, stem.n}, stem))
+		return false;
+	type = (struct str){type.p + stem.n, type.n - stem.n};
+	return stem.n < known.n ? str_ieq(type, STR("ies"))
+				: str_ieq(type, STR("s")) || str_ieq(type, STR("es"));
+}
+
+/* The type that the form names: a known one whatever the case; *wrong where it looks like the
+ * plural of one, and nobody has said that it is another. */
+static int form_read_type(struct req *r, struct str *out, struct form_wrong *wrong, struct err *err)
+{
+	json_t *summary, *count;
+	const char *type;
+
+	*out = form_type(r);
+	*wrong = (struct form_wrong){0};
+	if (record_summary(r->app, r->a, &r->actor.account_id, &summary, err) == -1)
+		return -1;
+	json_object_each(json_object_get(summary, "byResourceType"), type, count)
+		if (str_is(*out, type))
+			return 0;
+	json_object_each(json_object_get(summary, "byResourceType"), type, count) {
+		if (str_ieq(*out, str_from(type)))
+			*out = str_from(type);
+		else if (type_is_plural_of(*out, str_from(type)) &&
+			 !str_eq(*out, req_form(r, "sureType")))
+			*wrong = (struct form_wrong){"otherType",
+			    arena_printf(r->a,
+				"There are records of type %s already. Choose that, or press"
+				" Preview again to make %.*s a type of its own",
+				type, (int)out->n, out->p),
+			    *out};
+	}
+	return 0;
+}
+
+/* Without a full stop. */
 static const char *error_sentence(struct req *r, const struct err *err)
 {
 	if (err->code == ERR_INTERNAL || err->code == ERR_UNAVAILABLE)
-		return "The file cannot be read at the moment.";
+		return "The file cannot be read at the moment";
 	if (strcmp(err->field, "csv") == 0)
-		return arena_printf(r->a, "The file %s.", err->msg);
+		return arena_printf(r->a, "The file %s", err->msg);
 	if (strcmp(err->field, "mapping") == 0)
-		return arena_printf(r->a, "The mapping %s.", err->msg);
+		return arena_printf(r->a, "The mapping %s", err->msg);
 	if (strcmp(err->field, "keyColumns") == 0)
-		return arena_printf(r->a, "The key columns %s.", err->msg);
-	return arena_printf(r->a, "%s.", err->msg);
+		return arena_printf(r->a, "The key columns %s", err->msg);
+	return arena_strdup(r->a, err->msg);
+}
+
+static int form_answer_error(struct req *r, int status, const struct err *err)
+{
+	struct form_wrong wrong = {
+	    .field = strcmp(err->field, "csv") == 0 ? "csv" : NULL, .text = error_sentence(r, err)};
+
+	return import_form_page(r, status, &wrong);
 }
 
 struct import_draft {
@@ -171,11 +273,29 @@ static int import_draft_body(struct db *db, void *arg, struct err *err)
 	return import_check_quota(d->r->app, db, d->r->a, &d->task->account_id, err);
 }
 
+/* The draft's options, as far as the file tells them. */
+static int upload_look(struct req *r, struct task *t, const struct csv_source *source,
+    struct import_options *o, struct err *err)
+{
+	struct import_map *map;
+
+	form_read_format(r, &o->format);
+	o->has_own_providers = t->provider_type.n == 0;
+	if (o->has_own_providers)
+		t->provider_type = STR("manual");
+	return import_adopt(r->app->db, r->a, &t->account_id, t->resource_type, source, o, err) ==
+			   -1 ||
+		       import_prepare(r->a, source, o, &map, err) == -1 ||
+		       import_guess(r->a, source, t->resource_type, o, err) == -1 ||
+		       import_provider(r->a, source, o, &t->provider_type, err) == -1
+		   ? -1
+		   : 0;
+}
+
 int import_page_upload(struct req *r)
 {
 	struct csv_source source;
 	struct import_options o = {0};
-	struct import_map *map;
 	struct err err = ERR_INIT;
 	struct task t = {.id = uuid_new(),
 	    .account_id = r->actor.account_id,
@@ -183,24 +303,19 @@ int import_page_upload(struct req *r)
 	    .kind = import_task.name,
 	    .status = TASK_DRAFT,
 	    .provider_type = utf8_trim(req_form(r, "providerType")),
-	    .resource_type = utf8_trim(req_form(r, "resourceType")),
 	    .created_us = clock_now_us()};
-	const char *wrong;
+	struct form_wrong plural, wrong;
 
 	import_request_source(r, &source, &t.title);
+	if (form_read_type(r, &t.resource_type, &plural, &err) == -1)
+		return res_error(r, &err);
 	wrong = form_check(&t, &source);
-	if (wrong != NULL)
-		return import_form_page(r, 422, wrong);
-	form_read_format(r, &o.format);
-	o.has_own_providers = t.provider_type.n == 0;
-	if (o.has_own_providers)
-		t.provider_type = STR("manual");
-	if (import_adopt(r->app->db, r->a, &t.account_id, t.resource_type, &source, &o, &err) ==
-		-1 ||
-	    import_prepare(r->a, &source, &o, &map, &err) == -1 ||
-	    import_guess_key(r->a, &source, t.resource_type, &o, &err) == -1 ||
-	    import_provider(r->a, &source, &o, &t.provider_type, &err) == -1)
-		return import_form_page(r, 422, error_sentence(r, &err));
+	if (wrong.text == NULL)
+		wrong = plural;
+	if (wrong.text != NULL)
+		return import_form_page(r, 422, &wrong);
+	if (upload_look(r, &t, &source, &o, &err) == -1)
+		return form_answer_error(r, 422, &err);
 	t.args = import_options_text(r->a, &o);
 	t.total = (int64_t)source.size;
 	if (import_keep_file(r->app, r->a, &t.id, &source, &err) == -1)
@@ -208,7 +323,7 @@ int import_page_upload(struct req *r)
 	if (db_transaction(r->app->db, import_draft_body, &(struct import_draft){r, &t}, &err) ==
 	    -1) {
 		if (import_drop_refused(r->app, r->a, &t.id, &err))
-			return import_form_page(r, 409, error_sentence(r, &err));
+			return form_answer_error(r, 409, &err);
 		return res_error(r, &err);
 	}
 	return res_redirect(r, import_address(r, &t));
@@ -298,6 +413,13 @@ static json_t *form_wish(struct import_preview *p, size_t i)
 	return wish;
 }
 
+/* One of the columns is chosen, or several are ticked. */
+static bool form_has_key(struct import_preview *p, size_t i)
+{
+	return form_field(p->r, "key", i).n > 0 ||
+	       str_is(req_form(p->r, "key"), arena_printf(p->r->a, "%zu", i));
+}
+
 /* The mapping as the form has it, into o. */
 static void form_read_mapping(struct import_preview *p, struct import_options *o)
 {
@@ -309,7 +431,7 @@ static void form_read_mapping(struct import_preview *p, struct import_options *o
 		struct str name = import_map_name(p->plain, i);
 		json_t *wish = form_wish(p, i);
 
-		if (form_field(p->r, "key", i).n > 0)
+		if (form_has_key(p, i))
 			json_array_append_new(keys, json_stringn(name.p, name.n));
 		if (wish != NULL)
 			json_set(mapping, name.p, wish);
@@ -332,6 +454,14 @@ static json_t *choices_of_type(struct str now)
 	return list;
 }
 
+/* Does a field's name say no more than the column's? */
+static bool column_keeps_name(const struct import_preview *p, size_t i, struct str to)
+{
+	const char *there = import_map_to(p->plain, i);
+
+	return there != NULL && str_is(to, there) && str_eq(to, import_map_name(p->plain, i));
+}
+
 static json_t *column_json(struct import_preview *p, size_t i, bool is_posted)
 {
 	const char *there = import_map_to(p->plain, i);
@@ -349,8 +479,10 @@ static json_t *column_json(struct import_preview *p, size_t i, bool is_posted)
 	json_set_bool(o, "is_unnamed", import_map_is_unnamed(p->plain, i));
 	json_set_strn(o, "to", to);
 	json_set(o, "types", choices_of_type(type));
-	json_set_bool(o, "is_key",
-	    is_posted ? form_field(p->r, "key", i).n > 0 : import_map_is_key(p->plain, i));
+	json_set_bool(o, "is_key", is_posted ? form_has_key(p, i) : import_map_is_key(p->plain, i));
+	json_set_bool(o, "is_plain",
+	    !import_map_is_unnamed(p->plain, i) && !json_is_true(json_object_get(o, "is_key")) &&
+		(type.n == 0 || str_is(type, "text")) && column_keeps_name(p, i, to));
 	json_set(o, "examples", json_array());
 	return o;
 }
@@ -404,36 +536,43 @@ static json_t *preview_row_json(
 	return o;
 }
 
-/* The first rows, with what map says against them; and the blank cells of more. */
+/* The first rows and the first that cannot be taken, with what map says against them; and what the
+ * import would do with as many as are looked at. */
 static int preview_add_rows(struct import_preview *p, json_t *data, json_t *columns,
     struct import_map *map, struct err *err)
 {
+	struct import_outlook *outlook = arena_zalloc(p->r->a, sizeof(*outlook));
 	struct import_map *ignored;
 	struct csv_reader *rd;
 	struct arena *a = arena_new();
 	json_t *rows = json_array();
-	int64_t n = 0, blanks = 0;
 	struct csv_row row;
 	int rc = import_open(p->r->a, &p->source, &p->o, &rd, &ignored, &row, err) == -1 ? -1 : 1;
 
 	json_set(data, "rows", rows);
-	while (rc == 1 && n < PREVIEW_COUNTED && (rc = csv_reader_next(rd, &row, err)) == 1) {
+	import_outlook_begin(outlook, p->r->a);
+	while (
+	    rc == 1 && outlook->rows < OUTLOOK_ROWS && (rc = csv_reader_next(rd, &row, err)) == 1) {
 		struct import_row read;
 
 		arena_reset(a);
 		import_map_row(map, a, &row, &read);
-		blanks += read.blanks;
-		if (n++ >= PREVIEW_ROWS)
-			continue;
-		columns_add_examples(columns, &row);
-		json_array_append_new(rows, preview_row_json(p, &row, read.problem));
+		import_outlook_see(outlook, &read);
+		if (outlook->rows <= PREVIEW_EXAMPLED)
+			columns_add_examples(columns, &row);
+		if (outlook->rows <= PREVIEW_ROWS ||
+		    (read.problem != NULL && outlook->skipped <= PREVIEW_ROWS))
+			json_array_append_new(rows, preview_row_json(p, &row, read.problem));
 	}
 	arena_free(a);
-	json_set_bool(data, "has_rows", n > 0);
-	json_set_int(data, "blank_cells", blanks);
-	json_set_int(data, "counted_rows", n);
+	if (rc == -1 || import_outlook_end(outlook, p->r->app->db, &p->task, err) == -1)
+		return -1;
+	import_outlook_show(outlook, data);
+	json_set_bool(data, "has_rows", outlook->rows > 0);
+	json_set_int(data, "blank_cells", outlook->blanks);
+	json_set_int(data, "counted_rows", outlook->rows);
 	json_set_bool(data, "is_all_counted", rc == 0);
-	return rc == -1 ? -1 : 0;
+	return 0;
 }
 
 static void preview_add_format(
@@ -449,6 +588,36 @@ static void preview_add_format(
 	json_set_bool(data, "is_errors", p->o.is_errors);
 }
 
+/* The columns, of many those that go as they are apart; and how the key is chosen. */
+static void preview_add_columns(
+    struct import_preview *p, json_t *data, json_t *columns, const struct import_map *map)
+{
+	bool is_folded = json_array_size(columns) > PREVIEW_FOLDED, has_types = false;
+	struct str key = str_from(import_map_key(p->r->a, map));
+	json_t *plain = json_array(), *column;
+	size_t nkeys = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		nkeys += import_map_is_key(map, i);
+		has_types = has_types || !str_is(str_from(import_map_type(p->plain, i)), "text");
+	}
+	for (size_t i = json_array_size(columns); is_folded && i-- > 0;) {
+		column = json_array_get(columns, i);
+		if (!json_is_true(json_object_get(column, "is_plain")) ||
+		    str_is(key, json_str(column, "header")))
+			continue;
+		json_array_insert(plain, 0, column);
+		json_array_remove(columns, i);
+	}
+	json_set(data, "columns", columns);
+	json_set(data, "plain_columns", plain);
+	json_set_int(data, "plain_count", (json_int_t)json_array_size(plain));
+	json_set_bool(data, "has_types", has_types);
+	json_set_bool(data, "is_several",
+	    nkeys > 1 || str_is(req_query(p->r, "keys"), "several") ||
+		str_is(req_form(p->r, "keys"), "several"));
+}
+
 /* map and is_cleared: as posted where that is any good. */
 static int preview_page(struct import_preview *p, int status, struct import_map *map,
     bool is_cleared, bool is_posted, const char *error)
@@ -458,12 +627,13 @@ static int preview_page(struct import_preview *p, int status, struct import_map 
 	       *heads = json_array();
 	struct err err = ERR_INIT;
 
-	json_set(data, "columns", columns);
 	if (preview_add_rows(p, data, columns, map, &err) == -1) {
 		json_decref(data);
+		json_decref(columns);
 		json_decref(heads);
 		return res_error(r, &err);
 	}
+	preview_add_columns(p, data, columns, map);
 	for (size_t k = 0; k < p->nshown; k++)
 		json_array_append_new(heads, cell_clipped(import_map_name(p->plain, p->shown[k])));
 	if (p->n == 0)
@@ -513,8 +683,10 @@ static int draft_read_again(struct import_preview *p)
 	o.why = NULL;
 	import_blank_parse(req_form(p->r, "blank"), &o.is_blank_cleared);
 	o.key_columns = NULL; /* the columns are others now */
+	if (!o.is_errors)
+		o.mapping = NULL;
 	if (import_prepare(p->r->a, &p->source, &o, &map, &err) == -1 ||
-	    import_guess_key(p->r->a, &p->source, p->task.resource_type, &o, &err) == -1)
+	    import_guess(p->r->a, &p->source, p->task.resource_type, &o, &err) == -1)
 		return preview_page(
 		    p, 422, p->plain, o.is_blank_cleared, true, error_sentence(p->r, &err));
 	p->task.args = import_options_text(p->r->a, &o);
@@ -715,6 +887,26 @@ static json_t *import_task_data(struct req *r, const struct task *t)
 	return o;
 }
 
+/* The list of what it stored: what it alone wrote, in its time. Where all of that was new, it can
+ * be deleted again as a whole. */
+static void import_add_records(struct req *r, const struct task *t, json_t *data)
+{
+	int64_t from_us = t->started_us != 0 ? t->started_us : t->created_us;
+
+	if (!is_import(t) || t->finished_us == 0 || t->counts.created + t->counts.updated == 0)
+		return;
+	json_set_str(data, "records_query",
+	    arena_printf(r->a,
+		"resourceType=%.*s&source=" RECORD_SOURCE_IMPORT
+		"&updatedAfter=%s&updatedBefore=%s",
+		(int)t->resource_type.n, t->resource_type.p, clock_iso_dup(r->a, from_us),
+		clock_iso_dup(r->a, t->finished_us + 1000)));
+	json_set_bool(data, "can_delete",
+	    t->counts.created > 0 && t->counts.updated == 0 &&
+		(r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);
+	json_set_int(data, "created_count", t->counts.created);
+}
+
 int import_page_detail(struct req *r)
 {
 	struct err err = ERR_INIT;
@@ -731,6 +923,7 @@ int import_page_detail(struct req *r)
 		return res_error(r, &err);
 	}
 	json_set(data, "task", import_task_data(r, &t));
+	import_add_records(r, &t, data);
 	json_set_bool(data, "is_running", is_running);
 	json_set_bool(data, "is_cancelled", t.status == TASK_CANCELLED);
 	json_set_bool(
@@ -755,7 +948,6 @@ int import_page_cancel(struct req *r)
 {
 	struct str id = req_param(r, "id");
 
-	return task_answer_cancel_page(r, WHAT,
-	    "The import was cancelled. What it had stored stays.",
-	    arena_printf(r->a, "/admin/imports/%.*s", (int)id.n, id.p));
+	return task_answer_cancel_page(
+	    r, WHAT, NULL, arena_printf(r->a, "/admin/imports/%.*s", (int)id.n, id.p));
 }

@@ -163,8 +163,9 @@ int import_adopt(struct db *db, struct arena *a, const struct uuid *account_id,
  * its cells where there is one. */
 int import_open(struct arena *a, const struct csv_source *source, const struct import_options *o,
     struct csv_reader **rd, struct import_map **map, struct csv_row *header, struct err *err);
-/* Chooses a key column for o where nobody has: import-guess.c. */
-int import_guess_key(struct arena *a, const struct csv_source *source, struct str resource_type,
+/* Chooses for o, where nobody has, a key column and the types of the columns: import-guess.c. Of a
+ * file of ours nothing is guessed. */
+int import_guess(struct arena *a, const struct csv_source *source, struct str resource_type,
     struct import_options *o, struct err *err);
 /* Where rows go to the providers that they name: that of the first. */
 int import_provider(struct arena *a, const struct csv_source *source,

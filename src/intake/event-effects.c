@@ -1,118 +1,211 @@
-/* The job event.effects: what the items of an event ask for besides being stored.
- *
- *	erase   the record and the lead of that type and id, with history and deliveries
- *	status  the connection is expired: its provider has ended what it calls with
- *
- * It is written in the commit of its event, so nothing of it is lost, and it may run twice: each
- * effect leaves what it finds done as it is. Erasures are for good: whatever is still on its way of
- * that record finds it gone. */
-#include "account/audit.h"
-#include "base/log.h"
-#include "intake/intake-internal.h"
-#include "lead/lead.h"
-#include "record/record.h"
+/* Neither leads nor changes of records have a key by event: each webhook would pay for it. But ids
+ * begin with their time, and what an event causes is written with it. So a few narrow ranges of the
+ * primary keys hold it all, and what is read of them is bounded. */
+#include "intake/event-effects.h"
 
-void item_add_effects(json_t *effects, const struct write_set *ws, const struct write_item *item)
+#include "account/permission.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "intake/intake-internal.h"
+#include "record/record-pages.h"
+
+/* Clocks of the hosts and processes that write differ by so much at most. */
+#define EFFECT_BEFORE_US SECOND_US
+#define RANGES 10      /* looked through in one statement */
+#define LOOKED_AT 5000 /* rows of all accounts in them */
+
+#define RANGE "(id >= ? AND id < ?)"
+#define RANGES_TEXT                                                                                \
+	RANGE " OR " RANGE " OR " RANGE " OR " RANGE " OR " RANGE " OR " RANGE " OR " RANGE        \
+	      " OR " RANGE " OR " RANGE " OR " RANGE
+enum { EFFECT_EVENT, EFFECT_ID, EFFECT_LEAD_TITLE, EFFECT_LEAD_SYNC_STATUS };
+DB_STMT(event_effect_leads,
+    "SELECT event_id, id, COALESCE(NULLIF(full_name, ''), email, phone_number, provider_lead_id),"
+    " sync_status FROM (SELECT id AS seen_id FROM leads FORCE INDEX (PRIMARY) WHERE " RANGES_TEXT
+    " ORDER BY id LIMIT ?) k STRAIGHT_JOIN leads ON id = seen_id"
+    " WHERE account_id = ? AND event_id IS NOT NULL");
+DB_STMT(event_effect_records,
+    "SELECT event_id, record_id FROM (SELECT id AS seen_id FROM record_changes"
+    " FORCE INDEX (PRIMARY) WHERE " RANGES_TEXT " ORDER BY id LIMIT ?) k"
+    " STRAIGHT_JOIN record_changes ON id = seen_id"
+    " WHERE account_id = ? AND event_id IS NOT NULL GROUP BY event_id, record_id ORDER BY MIN(id)");
+enum { SHOWN_ID, SHOWN_TYPE, SHOWN_EXTERNAL_ID, SHOWN_DATA };
+DB_STMT_ROWS(event_effect_shown,
+    "SELECT id, resource_type, external_id, data FROM records WHERE account_id = ? AND id IN (",
+    "?", ")");
+
+struct effects {
+	struct req *r;
+	struct map *events;  /* id → its JSON */
+	struct uuid *bounds; /* from and to of each range, in pairs */
+	size_t nranges;
+	json_t *titled; /* the records that are shown, to be read */
+};
+
+/* The ranges of time that the events' effects lie in, those that touch as one. */
+static void effects_find_ranges(struct effects *e, const json_t *events, int64_t after_us)
+{
+	size_t n = json_array_size(events);
+	int64_t from_us = INT64_MAX;
+
+	e->bounds = arena_array(e->r->a, 2 * (n + RANGES), sizeof(*e->bounds));
+	for (size_t i = 0; i < n; i++) {
+		json_t *event = json_array_get(events, i);
+		const char *text = json_str(event, "id");
+		struct uuid id;
+		int64_t at_us;
+
+		if (!uuid_parse(str_from(text), &id))
+			continue;
+		map_put(e->events, str_from(text), event);
+		at_us = uuid_time_us(id);
+		if (at_us + after_us < from_us) /* newest first: it lies before those that were */
+			e->bounds[2 * e->nranges++ + 1] = uuid_at(at_us + after_us);
+		from_us = at_us - EFFECT_BEFORE_US;
+		e->bounds[2 * e->nranges - 2] = uuid_at(from_us);
+	}
+}
+
+typedef void effect_fn(struct effects *e, const struct db_rows *rows, size_t i, json_t *event);
+
+/* Runs a statement over all ranges, so many at a time; what is over asks for nothing. */
+static int effects_query(
+    struct effects *e, const struct db_stmt *s, effect_fn *add, struct err *err)
+{
+	for (size_t from = 0; from < e->nranges; from += RANGES) {
+		struct db_val v[2 * RANGES + 2];
+		struct db_rows rows;
+
+		for (size_t i = 0; i < 2 * RANGES; i++)
+			v[i] = db_uuid(&e->bounds[2 * from + i]);
+		v[2 * RANGES] = db_int(LOOKED_AT);
+		v[2 * RANGES + 1] = db_uuid(&e->r->actor.account_id);
+		if (db_query(e->r->app->db, e->r->a, s, v, 2 * RANGES + 2, &rows, err) == -1)
+			return -1;
+		for (size_t i = 0; i < rows.count; i++) {
+			const char *id = uuid_dup(e->r->a, db_get_uuid(&rows, i, EFFECT_EVENT));
+			json_t *event = map_get(e->events, str_from(id));
+
+			if (event != NULL)
+				add(e, &rows, i, event);
+		}
+	}
+	return 0;
+}
+
+static void effect_add_lead(struct effects *e, const struct db_rows *rows, size_t i, json_t *event)
 {
 	json_t *o = json_object();
 
-	if (item->erases) {
-		json_set_strn(o, "erase", item->external_id);
-		json_set_strn(o, "type", item->resource_type);
+	json_set_str(o, "id", uuid_dup(e->r->a, db_get_uuid(rows, i, EFFECT_ID)));
+	json_set_str(o, "title", db_get_text(rows, i, EFFECT_LEAD_TITLE));
+	json_set_str(o, "syncStatus", db_get_text(rows, i, EFFECT_LEAD_SYNC_STATUS));
+	json_array_append_new(json_object_get(event, "leads"), o);
+}
+
+static void effect_add_record(
+    struct effects *e, const struct db_rows *rows, size_t i, json_t *event)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "id", uuid_dup(e->r->a, db_get_uuid(rows, i, EFFECT_ID)));
+	json_array_append_new(json_object_get(event, "records"), o);
+}
+
+/* The first of each event before the second of any: a list shows no more than that. */
+static void effects_choose_titled(struct effects *e)
+{
+	for (size_t k = 0; k < EVENT_EFFECTS_MOST; k++)
+		for (size_t i = 0; i < map_count(e->events); i++) {
+			json_t *event = map_value(e->events, i),
+			       *o = json_array_get(json_object_get(event, "records"), k);
+
+			if (o != NULL && json_array_size(e->titled) < EVENT_EFFECTS_MOST)
+				json_array_append(e->titled, o);
+		}
+}
+
+static void effect_tell_record(
+    struct effects *e, const struct db_rows *rows, size_t i, json_t *o, struct err *err)
+{
+	json_t *record = json_own(e->r->a, json_object()),
+	       *data = json_parse_stored(e->r->a, db_get_str(rows, i, SHOWN_DATA), err);
+
+	json_set_str(record, "externalId", db_get_text(rows, i, SHOWN_EXTERNAL_ID));
+	json_set(record, "data", data != NULL ? json_incref(data) : json_object());
+	json_set_str(o, "resourceType", db_get_text(rows, i, SHOWN_TYPE));
+	json_set_str(o, "title", record_name(e->r->a, record));
+}
+
+/* Reads what the chosen records are called. */
+static int effects_tell_records(struct effects *e, struct err *err)
+{
+	size_t n = json_array_size(e->titled);
+	struct uuid ids[EVENT_EFFECTS_MOST];
+	struct db_val v[EVENT_EFFECTS_MOST];
+	struct db_rows rows;
+
+	for (size_t i = 0; i < n; i++) {
+		uuid_parse(str_from(json_str(json_array_get(e->titled, i), "id")), &ids[i]);
+		v[i] = db_uuid(&ids[i]);
 	}
-	/* A replay may come long after the connection was made anew. */
-	if (item->status.p != NULL && !ws->is_replay) {
-		json_set_strn(o, "status", item->status);
-		json_set_strn(o, "reason", item->status_reason);
-	}
-	if (json_object_size(o) > 0)
-		json_array_append(effects, o);
-	json_decref(o);
-}
-
-struct job event_effects_job(struct arena *a, const struct write_set *ws, json_t *effects)
-{
-	json_t *args = json_own(a, json_object());
-
-	json_set_str(args, "connectionId", uuid_dup(a, ws->connection_id));
-	json_set_strn(args, "providerType", ws->provider_type);
-	json_set(args, "effects", json_incref(effects));
-	return (struct job){.account_id = ws->account_id,
-	    .kind = "event.effects",
-	    .subject_id = ws->event_id,
-	    .args = json_text(a, args)};
-}
-
-struct effect_doing {
-	struct job *job;
-	struct str provider_type;
-	const json_t *effect;
-};
-
-/* The record first: it holds the row that others write. */
-static int effect_erase_body(struct db *db, struct audit *log, void *arg, struct err *err)
-{
-	const struct effect_doing *d = arg;
-	struct job *j = d->job;
-	struct str type = str_from(json_str(d->effect, "type")),
-		   id = str_from(json_str(d->effect, "erase"));
-	struct uuid record, lead;
-	json_t *details = json_own(j->a, json_object());
-	int had_record = record_erase(
-		j->app, j->a, &j->account_id, d->provider_type, type, id, &record, err),
-	    had_lead = had_record == -1 ? -1
-					: lead_erase(j->app, j->a, &j->account_id, d->provider_type,
-					      id, &lead, err);
-
-	(void)db;
-	if (had_lead == -1)
-		return -1;
-	json_set_strn(details, "providerType", d->provider_type);
-	json_set_strn(details, "resourceType", type);
-	json_set_str(details, "eventId", uuid_dup(j->a, j->subject_id));
-	if (had_record == 1 || had_lead == 1)
-		audit_fact(log, "record.erase", had_record == 1 ? "record" : "lead",
-		    had_record == 1 ? &record : &lead, details);
-	return 0;
-}
-
-static int effect_expire(const struct effect_doing *d, const json_t *args, struct err *err)
-{
-	struct job *j = d->job;
-	struct uuid id;
-
-	if (!uuid_parse(str_from(json_str(args, "connectionId")), &id))
+	if (n == 0)
 		return 0;
-	return connection_expire(
-	    j->app, j->a, &j->account_id, &id, json_str(d->effect, "reason"), err);
-}
-
-static int effect_do(struct effect_doing *d, const json_t *args, struct err *err)
-{
-	struct job *j = d->job;
-
-	if (json_str(d->effect, "erase") != NULL &&
-	    audit_change(j->app, NULL, &j->account_id, effect_erase_body, d, err) == -1)
+	if (db_query_rows(e->r->app->db, e->r->a, &event_effect_shown,
+		DB_VALS(db_uuid(&e->r->actor.account_id)), v, n, 1, &rows, err) == -1)
 		return -1;
-	if (json_str(d->effect, "status") != NULL && effect_expire(d, args, err) == -1)
-		return -1;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = db_find_uuid(&rows, SHOWN_ID, &ids[i]);
+		struct err ignored = ERR_INIT;
+
+		if (at < rows.count)
+			effect_tell_record(e, &rows, at, json_array_get(e->titled, i), &ignored);
+	}
 	return 0;
 }
 
-int event_job_effects(struct job *j, struct err *err)
+/* Those that have no title: deleted since, too many, or the mirror of a lead that is shown. What is
+ * too many counts. */
+static void effects_drop_untold(struct effects *e)
 {
-	const json_t *args = job_args(j, err);
-	struct effect_doing d = {.job = j};
-	size_t i;
-	json_t *effect;
+	for (size_t i = 0; i < map_count(e->events); i++) {
+		json_t *event = map_value(e->events, i),
+		       *records = json_object_get(event, "records");
+		size_t leads = json_array_size(json_object_get(event, "leads")),
+		       found = json_array_size(records);
 
-	if (args == NULL)
-		return -1;
-	d.provider_type = str_from(json_str(args, "providerType"));
-	json_array_each(json_object_get(args, "effects"), i, effect) {
-		d.effect = effect;
-		if (effect_do(&d, args, err) == -1)
-			return -1;
+		for (size_t k = found; k-- > 0;) {
+			const char *type = json_str(json_array_get(records, k), "resourceType");
+
+			if (type == NULL || (leads > 0 && str_is(str_from(type), "lead")))
+				json_array_remove(records, k);
+		}
+		json_set_int(event, "effects",
+		    (json_int_t)(leads + (leads > 0 ? json_array_size(records) : found)));
 	}
+}
+
+int event_effects_add(struct req *r, json_t *events, int64_t after_us, struct err *err)
+{
+	struct effects e = {
+	    .r = r, .events = map_new(r->a), .titled = json_own(r->a, json_array())};
+	uint64_t may = r->actor.permissions;
+	json_t *event;
+	size_t i;
+
+	json_array_each(events, i, event) {
+		json_set(event, "leads", json_array());
+		json_set(event, "records", json_array());
+	}
+	effects_find_ranges(&e, events, after_us);
+	if (((may & PERMIT(LEADS_VIEW)) != 0 &&
+		effects_query(&e, &event_effect_leads, effect_add_lead, err) == -1) ||
+	    ((may & PERMIT(RECORDS_VIEW)) != 0 &&
+		effects_query(&e, &event_effect_records, effect_add_record, err) == -1))
+		return -1;
+	effects_choose_titled(&e);
+	if (effects_tell_records(&e, err) == -1)
+		return -1;
+	effects_drop_untold(&e);
 	return 0;
 }

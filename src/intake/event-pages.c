@@ -1,27 +1,21 @@
 /* Pages of the event log. */
+#include <inttypes.h>
+
 #include "account/permission.h"
 #include "base/clock.h"
 #include "base/zone.h"
 #include "connection/connection-pages.h"
 #include "html/chrome.h"
+#include "intake/event-effects.h"
 #include "intake/intake-internal.h"
+#include "record/record-pages.h"
 #include "task/task.h"
 
 #define PAGE_ROWS 50
 #define SHOWN_BYTES (256u * 1024u) /* of a body */
-/* What an event causes is written with it: its ids are of about its time. */
-#define EFFECT_BEFORE_US (5 * SECOND_US)
-#define EFFECT_AFTER_US (30 * SECOND_US)
-
-enum { EFFECT_RECORD, EFFECT_RECORD_TYPE, EFFECT_RECORD_EXTERNAL_ID };
-DB_STMT(event_page_records,
-    "SELECT DISTINCT r.id, r.resource_type, r.external_id FROM record_changes c"
-    " JOIN records r ON r.id = c.record_id AND r.account_id = c.account_id"
-    " WHERE c.id >= ? AND c.id < ? AND c.account_id = ? AND c.event_id = ? LIMIT 50");
-enum { EFFECT_LEAD, EFFECT_LEAD_TITLE, EFFECT_LEAD_SYNC_STATUS, EFFECT_LEAD_STAGE };
-DB_STMT(event_page_leads,
-    "SELECT id, COALESCE(full_name, email, phone_number, provider_lead_id), sync_status, stage"
-    " FROM leads WHERE id >= ? AND id < ? AND account_id = ? AND event_id = ? LIMIT 50");
+/* What an event causes is written with it; what is too much for one commit, soon after it. */
+#define EFFECT_OF_ROW_US (2 * SECOND_US)
+#define EFFECT_OF_PAGE_US (30 * SECOND_US)
 
 /* "2 of 3" where not all that came was taken. */
 static void event_add_told(struct req *r, json_t *event)
@@ -34,13 +28,72 @@ static void event_add_told(struct req *r, json_t *event)
 			(long long)json_int(event, "items")));
 }
 
+/* The first lead or record that came of it, and how many more: {kind,title,href,more}. */
+static void event_add_outcome(struct req *r, json_t *event)
+{
+	const json_t *lead = json_array_get(json_object_get(event, "leads"), 0),
+		     *record = json_array_get(json_object_get(event, "records"), 0);
+	int64_t n = json_int(event, "effects");
+	json_t *o = json_object();
+
+	if (lead == NULL && record == NULL) {
+		json_decref(o);
+		json_set(event, "outcome", json_null());
+		return;
+	}
+	json_set_str(o, "kind", lead != NULL ? "lead" : json_str(record, "resourceType"));
+	json_set_str(o, "title", json_str(lead != NULL ? lead : record, "title"));
+	json_set_str(o, "href",
+	    arena_printf(r->a, "%s/%s", lead != NULL ? LEADS_PAGE_ADDRESS : RECORD_PAGE_ADDRESS,
+		json_str(lead != NULL ? lead : record, "id")));
+	json_set_str(o, "more", n > 1 ? arena_printf(r->a, "and %" PRId64 " more", n - 1) : NULL);
+	json_set(event, "outcome", o);
+}
+
+/* What stands above the rows and below them. */
+static int event_list_show(
+    struct req *r, const struct event_filter *f, struct slice *s, json_t *data, struct err *err)
+{
+	json_t *connections;
+
+	if (event_count(r->app, r->a, f, &s->total, err) == -1 ||
+	    connection_choices(r, "connectionId", &connections, err) == -1 ||
+	    (json_array_size(s->rows) == 0 && connection_show_waiting(r, data, err) == -1))
+		return -1;
+	chrome_slice(r, s, data);
+	chrome_slice_total(s, EVENT_COUNT_MOST, "event", "events", data);
+	json_set(data, "connections", json_incref(connections));
+	json_set_strn(data, "status", f->status);
+	json_set_strn(data, "search", f->search);
+	json_set_strn(
+	    data, "from", f->from.is_given ? req_query(r, "from") : (struct str){NULL, 0});
+	json_set_strn(data, "to", f->to.is_given ? req_query(r, "to") : (struct str){NULL, 0});
+	json_set_int(data, "filter_count",
+	    (f->provider_type.n > 0) + !uuid_is_nil(f->connection_id) + f->from.is_given +
+		f->to.is_given);
+	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
+	json_set(data, "statuses", chrome_choices(r, "status", event_statuses));
+	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_events, f).n > 0);
+	json_set_str(data, "problem", req_invalid_text(r));
+	return 0;
+}
+
+/* The form by which what failed is replayed, from yesterday on unless another day is chosen. */
+static void event_add_replay_form(struct req *r, json_t *data)
+{
+	char day[CLOCK_TEXT];
+
+	clock_day_text(day, clock_day(zone_local_us(r->actor.zone, clock_now_us() - DAY_US)));
+	json_set_bool(data, "can_replay", (r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);
+	json_set_str(data, "replay_since", day);
+}
+
 int event_page_list(struct req *r)
 {
 	struct event_filter f = {0};
 	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *data, *connections, *row;
-	char day[CLOCK_TEXT];
+	json_t *data, *row;
 	size_t i;
 
 	if (!slice_read_page(r, &list_of_events, &f, PAGE_ROWS, &s))
@@ -48,84 +101,18 @@ int event_page_list(struct req *r)
 	data = json_own(r->a, json_object());
 	if (event_list(r->app, r->a, &f, &s, &err) == -1 ||
 	    connection_label_rows(r, s.rows, &err) == -1 ||
-	    connection_choices(r, "connectionId", &connections, &err) == -1 ||
-	    (json_array_size(s.rows) == 0 && connection_show_waiting(r, data, &err) == -1))
+	    event_effects_add(r, s.rows, EFFECT_OF_ROW_US, &err) == -1 ||
+	    event_list_show(r, &f, &s, data, &err) == -1)
 		return res_error(r, &err);
-	json_array_each(s.rows, i, row)
+	json_array_each(s.rows, i, row) {
 		event_add_told(r, row);
-	chrome_slice(r, &s, data);
-	json_set(data, "connections", json_incref(connections));
-	json_set_strn(data, "status", f.status);
-	json_set_int(data, "filter_count", (f.provider_type.n > 0) + !uuid_is_nil(f.connection_id));
-	json_set(data, "providers", provider_choices(r, "providerType", "webhook_receive"));
-	json_set(data, "statuses", chrome_choices(r, "status", event_statuses));
-	json_set_bool(data, "can_replay", (r->actor.permissions & PERMIT(WEBHOOKS_WRITE)) != 0);
-	clock_day_text(day, clock_day(zone_local_us(r->actor.zone, clock_now_us() - DAY_US)));
-	json_set_str(data, "replay_since", day);
-	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_events, &f).n > 0);
+		event_add_outcome(r, row);
+	}
+	event_add_replay_form(r, data);
 	return chrome_page(r, 200, "events", "Events", "event/list", json_incref(data));
 }
 
 /* ---- detail -------------------------------------------------------------------------------- */
-
-/* What an event's ids are between, beside the account and itself. */
-#define EFFECT_VALS(r, id, from, to)                                                               \
-	DB_VALS(db_uuid(from), db_uuid(to), db_uuid(&(r)->actor.account_id), db_uuid(id))
-
-static int event_add_records(struct req *r, json_t *list, const struct uuid *id,
-    const struct uuid *from, const struct uuid *to, struct err *err)
-{
-	struct db_rows rows;
-
-	if (db_query(r->app->db, r->a, &event_page_records, EFFECT_VALS(r, id, from, to), &rows,
-		err) == -1)
-		return -1;
-	for (size_t i = 0; i < rows.count; i++) {
-		json_t *o = json_object();
-		json_set_str(o, "id", uuid_dup(r->a, db_get_uuid(&rows, i, EFFECT_RECORD)));
-		json_set_str(o, "resourceType", db_get_text(&rows, i, EFFECT_RECORD_TYPE));
-		json_set_str(o, "externalId", db_get_text(&rows, i, EFFECT_RECORD_EXTERNAL_ID));
-		json_array_append_new(list, o);
-	}
-	return 0;
-}
-
-static int event_add_leads(struct req *r, json_t *list, const struct uuid *id,
-    const struct uuid *from, const struct uuid *to, struct err *err)
-{
-	struct db_rows rows;
-
-	if (db_query(r->app->db, r->a, &event_page_leads, EFFECT_VALS(r, id, from, to), &rows,
-		err) == -1)
-		return -1;
-	for (size_t i = 0; i < rows.count; i++) {
-		json_t *o = json_object();
-		json_set_str(o, "id", uuid_dup(r->a, db_get_uuid(&rows, i, EFFECT_LEAD)));
-		json_set_str(o, "title", db_get_text(&rows, i, EFFECT_LEAD_TITLE));
-		json_set_str(o, "syncStatus", db_get_text(&rows, i, EFFECT_LEAD_SYNC_STATUS));
-		json_set_str(o, "stage", db_get_text(&rows, i, EFFECT_LEAD_STAGE));
-		json_array_append_new(list, o);
-	}
-	return 0;
-}
-
-/* Records and leads that came of the event, for those who may see such. */
-static int event_add_effects(struct req *r, json_t *data, const struct uuid *id, struct err *err)
-{
-	int64_t at_us = uuid_time_us(*id);
-	struct uuid from = uuid_at(at_us - EFFECT_BEFORE_US), to = uuid_at(at_us + EFFECT_AFTER_US);
-	bool sees_records = (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0,
-	     sees_leads = (r->actor.permissions & PERMIT(LEADS_VIEW)) != 0;
-	json_t *records = json_array(), *leads = json_array();
-
-	json_set(data, "records", records);
-	json_set(data, "leads", leads);
-	json_set_bool(data, "sees_all", sees_records && sees_leads);
-	return (sees_records && event_add_records(r, records, id, &from, &to, err) == -1) ||
-		       (sees_leads && event_add_leads(r, leads, id, &from, &to, err) == -1)
-		   ? -1
-		   : 0;
-}
 
 /* The headers as a list, so that the template can walk them. */
 static json_t *event_headers_list(const json_t *headers)
@@ -169,7 +156,7 @@ static const struct word event_verdicts[] = {
     {EVENT_DUPLICATE,
 	"This event had been received before: it was acknowledged and not processed again."},
     {EVENT_REJECTED,
-	"This request failed verification: it was answered with 401 and nothing else happened."},
+	"Its signature was not right, so it was answered with 401 and nothing else happened."},
     {EVENT_FAILED,
 	"This event was verified and kept whole, but nothing came of it. Once the cause is"
 	" mended it can be replayed."},
@@ -180,7 +167,8 @@ int event_page_detail(struct req *r)
 {
 	struct uuid id;
 	struct err err = ERR_INIT;
-	json_t *event, *data = json_own(r->a, json_object());
+	json_t *event = NULL, *events = json_own(r->a, json_array()),
+	       *data = json_own(r->a, json_object());
 	int found;
 
 	if (!req_param_uuid(r, "id", &id))
@@ -188,10 +176,13 @@ int event_page_detail(struct req *r)
 	found = event_get_json(r->app, r->a, &r->actor.account_id, &id, &event, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such event");
-	if (found == -1 || event_add_effects(r, data, &id, &err) == -1)
+	if (found == 1)
+		json_array_append(events, event);
+	if (found == -1 || event_effects_add(r, events, EFFECT_OF_PAGE_US, &err) == -1 ||
+	    connection_label_rows(r, events, &err) == -1)
 		return res_error(r, &err);
-	json_set_str(
-	    event, "providerName", provider_label(r->app, json_str(event, "providerType")));
+	json_set_bool(data, "sees_all",
+	    (~r->actor.permissions & (PERMIT(RECORDS_VIEW) | PERMIT(LEADS_VIEW))) == 0);
 	event_add_body(r, data, event);
 	event_add_told(r, event);
 	json_set(data, "header_list", event_headers_list(json_object_get(event, "headers")));

@@ -28,17 +28,19 @@ enum {
 	EVENT_HEADERS, /* event_by_id only */
 	EVENT_BODY
 };
-DB_STMT(event_list_all, "SELECT " EVENT_COLUMNS " FROM events FORCE INDEX (events_account)"
-			" WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?");
-/* Filters have no index: they look through the newest events, a window at a time. */
-#define EVENT_WINDOW                                                                               \
-	" FROM events FORCE INDEX (events_account) WHERE account_id = ? AND id < ?"                \
-	" ORDER BY id DESC LIMIT ?"
+#define EVENT_RANGE                                                                                \
+	" FROM events FORCE INDEX (events_account) WHERE account_id = ? AND id < ? AND id >= ?"
+DB_STMT(event_list_all, "SELECT " EVENT_COLUMNS EVENT_RANGE " ORDER BY id DESC LIMIT ? OFFSET ?");
+DB_STMT(event_list_count, "SELECT COUNT(*) FROM (SELECT id" EVENT_RANGE " LIMIT ?) k");
+/* What has no index is looked for in the newest events, a window at a time. */
+#define EVENT_WINDOW EVENT_RANGE " ORDER BY id DESC LIMIT ?"
 DB_STMT(event_list_filtered,
     "SELECT " EVENT_COLUMNS " FROM (SELECT id AS window_id" EVENT_WINDOW ") k"
     " STRAIGHT_JOIN events ON id = window_id"
     " WHERE (? IS NULL OR status = ?) AND (? IS NULL OR provider_type = ?)"
-    " AND (? IS NULL OR connection_id = ?) ORDER BY id DESC LIMIT ?");
+    " AND (? IS NULL OR connection_id = ?)"
+    " AND (? IS NULL OR INSTR(CONCAT_WS(' ', event_type, reason, remote_addr, request_id)"
+    " COLLATE utf8mb4_general_ci, ?) > 0) ORDER BY id DESC LIMIT ?");
 enum { WINDOW_LAST, WINDOW_COUNT };
 DB_STMT(event_window_end, "SELECT MIN(id), COUNT(*) FROM (SELECT id" EVENT_WINDOW ") k");
 #define WINDOW 3000
@@ -54,7 +56,9 @@ static const struct filter_row event_filters[] = {
     {"status", FILTER_WORD, offsetof(struct event_filter, status), event_statuses, NULL},
     {"providerType", FILTER_TEXT, offsetof(struct event_filter, provider_type), NULL, NULL},
     {"connectionId", FILTER_ID, offsetof(struct event_filter, connection_id), NULL, NULL},
-    {NULL, 0, 0, NULL, NULL}};
+    {"search", FILTER_TEXT, offsetof(struct event_filter, search), NULL, NULL},
+    {"from", FILTER_FROM, offsetof(struct event_filter, from), NULL, NULL},
+    {"to", FILTER_UNTIL, offsetof(struct event_filter, to), NULL, NULL}, {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_events = {"events", event_filters, NULL};
 
 /* {taken,notTaken,firstNotTaken:{position,reason}}, null where it is not known. */
@@ -113,51 +117,104 @@ static int event_window_take(struct app *app, struct arena *a, struct slice *s,
 	return slice_take(s, app, a, &rest, SLICE_BY_ID, EVENT_ID, event_row_json, err);
 }
 
-/* Looks through windows of events before *before until the slice is full, there are no more, or
- * time is up; then the cursor goes on from where it stopped. */
+/* The range of a filter's times: ids begin with theirs. */
+struct event_range {
+	struct uuid before, from;
+};
+
+static struct event_range event_range_of(const struct event_filter *f, struct uuid before)
+{
+	struct event_range range = {before, {{0}}};
+	struct uuid to = uuid_at(f->to.us);
+
+	if (f->from.is_given)
+		range.from = uuid_at(f->from.us);
+	if (f->to.is_given && memcmp(&to, &before, sizeof(to)) < 0)
+		range.before = to;
+	return range;
+}
+
+static bool event_filter_has_index(const struct event_filter *f)
+{
+	return f->status.n == 0 && f->provider_type.n == 0 && uuid_is_nil(f->connection_id) &&
+	       f->search.n == 0;
+}
+
+static int event_window_rows(struct app *app, struct arena *a, const struct event_filter *f,
+    const struct event_range *range, int64_t limit, struct db_rows *out, struct err *err)
+{
+	struct str search =
+	    f->search.n == 0 ? f->search : utf8_clean(a, f->search, LIMIT_NAME_BYTES);
+
+	return db_query(app->db, a, &event_list_filtered,
+	    DB_VALS(db_uuid(&f->account_id), db_uuid(&range->before), db_uuid(&range->from),
+		db_int(WINDOW), db_name(f->status), db_name(f->status), db_name(f->provider_type),
+		db_name(f->provider_type), db_uuid_or_null(&f->connection_id),
+		db_uuid_or_null(&f->connection_id), db_strn(search), db_strn(search),
+		db_int(limit)),
+	    out, err);
+}
+
+/* Looks through windows of events of the range until the slice is full, there are no more, or time
+ * is up; then the cursor goes on from where it stopped. */
 static int event_list_windows(struct app *app, struct arena *a, const struct event_filter *f,
-    struct slice *s, struct uuid before, struct err *err)
+    struct slice *s, struct event_range range, struct err *err)
 {
 	int64_t until = clock_mono_us() + BUDGET_US, skip = s->offset;
 	struct db_rows rows, end;
 
 	for (;;) {
-		if (db_query(app->db, a, &event_list_filtered,
-			DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(WINDOW),
-			    db_name(f->status), db_name(f->status), db_name(f->provider_type),
-			    db_name(f->provider_type), db_uuid_or_null(&f->connection_id),
-			    db_uuid_or_null(&f->connection_id), db_int(slice_limit(s) + skip)),
-			&rows, err) == -1 ||
+		if (event_window_rows(app, a, f, &range, slice_limit(s) + skip, &rows, err) == -1 ||
 		    db_row(app->db, a, &event_window_end,
-			DB_VALS(db_uuid(&f->account_id), db_uuid(&before), db_int(WINDOW)), &end,
-			err) == -1 ||
+			DB_VALS(db_uuid(&f->account_id), db_uuid(&range.before),
+			    db_uuid(&range.from), db_int(WINDOW)),
+			&end, err) == -1 ||
 		    event_window_take(app, a, s, &rows, &skip, err) == -1)
 			return -1;
 		if (s->has_more || db_get_int(&end, 0, WINDOW_COUNT) < WINDOW)
 			return 0;
-		before = db_get_uuid(&end, 0, WINDOW_LAST);
+		range.before = db_get_uuid(&end, 0, WINDOW_LAST);
 		if (clock_mono_us() > until)
 			break;
 	}
 	s->has_more = true;
-	s->last.id = before;
+	s->last.id = range.before;
 	return 0;
 }
 
 int event_list(struct app *app, struct arena *a, const struct event_filter *f, struct slice *s,
     struct err *err)
 {
-	struct cursor from = slice_from(s);
+	struct event_range range = event_range_of(f, slice_from(s).id);
 	struct db_rows rows;
 
-	if (filter_pairs(a, &list_of_events, f).n > 0)
-		return event_list_windows(app, a, f, s, from.id, err);
+	if (!event_filter_has_index(f))
+		return event_list_windows(app, a, f, s, range, err);
 	if (db_query(app->db, a, &event_list_all,
-		DB_VALS(db_uuid(&f->account_id), db_uuid(&from.id), db_int(slice_limit(s)),
-		    db_int(s->offset)),
+		DB_VALS(db_uuid(&f->account_id), db_uuid(&range.before), db_uuid(&range.from),
+		    db_int(slice_limit(s)), db_int(s->offset)),
 		&rows, err) == -1)
 		return -1;
 	return slice_take(s, app, a, &rows, SLICE_BY_ID, EVENT_ID, event_row_json, err);
+}
+
+int event_count(
+    struct app *app, struct arena *a, const struct event_filter *f, int64_t *out, struct err *err)
+{
+	struct slice beginning = {0};
+	struct event_range range = event_range_of(f, slice_from(&beginning).id);
+	struct db_rows rows;
+
+	*out = -1;
+	if (!event_filter_has_index(f))
+		return 0;
+	if (db_row(app->db, a, &event_list_count,
+		DB_VALS(db_uuid(&f->account_id), db_uuid(&range.before), db_uuid(&range.from),
+		    db_int(EVENT_COUNT_MOST)),
+		&rows, err) == -1)
+		return -1;
+	*out = db_get_int(&rows, 0, 0);
+	return 0;
 }
 
 /* "name: value" lines as an object. */

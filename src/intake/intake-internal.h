@@ -30,7 +30,7 @@ struct event_taken {
 };
 void event_add_taken(json_t *o, const struct db_rows *rows, size_t i, const struct event_taken *at);
 
-/* ---- what items do besides being stored (event-effects.c) --------------------------------- */
+/* ---- what items do besides being stored (item-effects.c) --------------------------------- */
 
 /* Adds what an item of the set asks for to the list. */
 void item_add_effects(json_t *effects, const struct write_set *ws, const struct write_item *item);

@@ -35,6 +35,8 @@ struct event_filter {
 	struct uuid account_id;
 	struct str status, provider_type;
 	struct uuid connection_id;
+	struct str search; /* in type, reason, sender and request id, whatever the case */
+	struct opt_time from, to;
 };
 extern const struct list list_of_events;
 /* The job that takes what is too much for one commit. */
@@ -48,7 +50,7 @@ int event_replay_failed(struct app *app, struct arena *a, const struct req *r,
     struct task *out, struct err *err);
 extern const struct task_kind event_replay_task;
 int event_job_replay(struct job *j, struct err *err); /* event.replay, subject: the task */
-/* The job that does what items ask for besides being stored (event-effects.c). */
+/* The job that does what items ask for besides being stored (item-effects.c). */
 int event_job_effects(struct job *j, struct err *err);
 int event_job_died(struct db *db, struct job *j, const char *why, struct err *err);
 int event_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,
@@ -56,6 +58,10 @@ int event_jobs_revived(struct db *db, struct arena *a, const struct uuid *accoun
 /* Newest first. With filters a slice may end before it is full, has_more set. */
 int event_list(struct app *app, struct arena *a, const struct event_filter *f, struct slice *s,
     struct err *err);
+/* How many the list has, EVENT_COUNT_MOST at most; -1 where only a look at each could tell. */
+#define EVENT_COUNT_MOST 10000
+int event_count(
+    struct app *app, struct arena *a, const struct event_filter *f, int64_t *out, struct err *err);
 /* With headers and body; 1, 0, -1. */
 int event_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);
@@ -74,6 +80,8 @@ int event_days_ahead(struct app *app, int32_t *days, struct err *err);
 /* The hook tell_connections: "today" ("3 events today, 1 refused", absent where it is not known),
  * "has_refused", and "receivedAt" of the last that verified today. */
 int event_tell_connections(struct req *r, json_t *connections, struct err *err);
+/* The hook tell_records: the connection of the one of its provider, or of the last change. */
+int event_tell_records(struct req *r, json_t *rows, struct err *err);
 int event_page_list(struct req *r);
 int event_page_detail(struct req *r);
 int event_page_replay(struct req *r);

@@ -150,17 +150,32 @@ static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 	return true;
 }
 
-int lead_api_create(struct req *r)
+int lead_create(struct req *r, struct uuid *id, bool *is_new, struct err *err)
 {
 	struct lead_creating c = {.r = r};
-	struct err err = ERR_INIT;
-	json_t *out;
 
 	if (!lead_create_prepare(r, &c))
 		return 0;
-	if (db_transaction(r->app->db, lead_create_body, &c, &err) == -1 ||
-	    lead_get_json(r->app, r->a, &r->actor.account_id, &c.lead.id, &out, &err) == -1)
+	if (db_transaction(r->app->db, lead_create_body, &c, err) == -1)
+		return -1;
+	*id = c.lead.id;
+	if (is_new != NULL)
+		*is_new = c.lead.is_new;
+	return 1;
+}
+
+int lead_api_create(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct uuid id;
+	bool is_new;
+	json_t *out;
+	int rc = lead_create(r, &id, &is_new, &err);
+
+	if (rc == 0)
+		return 0;
+	if (rc == -1 || lead_get_json(r->app, r->a, &r->actor.account_id, &id, &out, &err) == -1)
 		return res_error(r, &err);
-	res_headerf(r, "Location", "/connect/v1/leads/%s", uuid_dup(r->a, c.lead.id));
-	return res_json(r, c.lead.is_new ? 201 : 200, json_incref(out));
+	res_headerf(r, "Location", "/connect/v1/leads/%s", uuid_dup(r->a, id));
+	return res_json(r, is_new ? 201 : 200, json_incref(out));
 }

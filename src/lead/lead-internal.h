@@ -31,6 +31,9 @@ enum {
 };
 int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     json_t **out, struct err *err);
+/* Makes the lead that r->json describes: 1 made, or known already (*is_new, which may be NULL); 0
+ * it cannot be one, and the answer says why; -1. */
+int lead_create(struct req *r, struct uuid *id, bool *is_new, struct err *err);
 /* lead_list where the filter has words to search for. */
 int lead_search(struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s,
     struct err *err);

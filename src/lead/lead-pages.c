@@ -300,7 +300,7 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 static int lead_list_read(struct req *r, struct record_browse *b, struct err *err)
 {
 	struct view v;
-	int rc = view_load(r->app->db, r->a, &r->actor.account_id, NULL, STR(VIEW_LEADS), &v, err);
+	int rc = view_load(r, NULL, STR(VIEW_LEADS), &v, err);
 
 	if (rc == -1 || (rc == 1 && view_browse(r, v.query, b, err) == -1))
 		return -1;
@@ -320,6 +320,7 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 
 	if (record_browse_show(b, data, err) == -1 ||
 	    record_columns_show(b, data, rows, err) == -1 || view_show(b, data, err) == -1 ||
+	    record_browse_show_meant(b, data, err) == -1 ||
 	    rows_add_lead_parts(r, rows, err) == -1 || connection_label_rows(r, rows, err) == -1 ||
 	    (json_array_size(rows) == 0 && connection_show_waiting(r, data, err) == -1))
 		return -1;

@@ -116,4 +116,6 @@ int lead_api_list(struct req *r);
 int lead_api_create(struct req *r);
 /* Pages. */
 int lead_page_list(struct req *r);
+int lead_page_test(struct req *r); /* GET /admin/leads/test: a test lead by hand */
+int lead_page_test_post(struct req *r);
 #endif

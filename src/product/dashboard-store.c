@@ -40,6 +40,9 @@ DB_STMT(dashboard_events_refused,
     " WHERE account_id = ? AND id >= ? ORDER BY id DESC LIMIT 3000) k WHERE status = 'rejected'");
 DB_STMT(dashboard_deliveries_since,
     "SELECT COUNT(*) FROM lead_deliveries WHERE account_id = ? AND status = ? AND id >= ?");
+DB_STMT(dashboard_delivery_any,
+    "SELECT id FROM lead_deliveries FORCE INDEX (lead_deliveries_status)"
+    " WHERE account_id = ? AND status = ? LIMIT 1");
 DB_STMT(dashboard_connection_health,
     "SELECT id, provider_type, name, status, last_error, last_used_at FROM connections"
     " WHERE account_id = ?"
@@ -174,6 +177,26 @@ int dashboard_deliveries(struct app *app, struct arena *a, const struct uuid *ac
 		json_set_int(o, "count", db_get_int(&rows, 0, 0));
 		json_array_append_new(*out, o);
 	}
+	return 0;
+}
+
+int dashboard_first_pushes(struct app *app, struct arena *a, const struct uuid *account_id,
+    bool *has_success, bool *has_failure, struct err *err)
+{
+	static const char *const statuses[] = {DELIVERY_SUCCESS, DELIVERY_FAILED, DELIVERY_DEAD};
+	bool has[3];
+
+	for (size_t i = 0; i < 3; i++) {
+		struct db_rows rows;
+		int found = db_row(app->db, a, &dashboard_delivery_any,
+		    DB_VALS(db_uuid(account_id), db_str(statuses[i])), &rows, err);
+
+		if (found == -1)
+			return -1;
+		has[i] = found == 1;
+	}
+	*has_success = has[0];
+	*has_failure = has[1] || has[2];
 	return 0;
 }
 

@@ -29,6 +29,9 @@ int dashboard_count_now(struct app *app, struct arena *a, const struct uuid *acc
 /* Pushes begun since from_us by outcome: [{status,count}], those with none left out. */
 int dashboard_deliveries(struct app *app, struct arena *a, const struct uuid *account_id,
     int64_t from_us, json_t **out, struct err *err);
+/* Was a lead ever taken by a destination, or refused by one? */
+int dashboard_first_pushes(struct app *app, struct arena *a, const struct uuid *account_id,
+    bool *has_success, bool *has_failure, struct err *err);
 /* Connections that need a look first: [{id,providerType,name,status,lastError,lastUsedAt}]. */
 int dashboard_connections(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);

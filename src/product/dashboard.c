@@ -212,48 +212,93 @@ static void dashboard_add_step(json_t *steps, bool is_done, bool is_due, const c
 	json_array_append_new(steps, o);
 }
 
-static int dashboard_add_connections(struct req *r, json_t *data, struct err *err)
+static bool has_sandbox(const struct req *r)
 {
 	const struct config *cfg = r->app->config;
-	bool has_source = false, has_destination = false,
-	     has_lead = json_array_size(json_object_get(data, "leads")) > 0;
-	bool has_sandbox = cfg->sandbox && cfg->sandbox_url != NULL && cfg->sandbox_url[0] != '\0';
-	json_t *rows, *row, *steps = json_array();
-	size_t i;
+
+	return cfg->sandbox && cfg->sandbox_url != NULL && cfg->sandbox_url[0] != '\0';
+}
+
+/* How far a newcomer is on the way from nothing to a lead that a destination has taken. */
+struct first_run {
+	bool has_source, has_destination, has_lead, has_success, has_failure, has_sandbox;
+};
+
+static void dashboard_add_steps(json_t *data, const struct first_run *f)
+{
+	json_t *steps = json_array();
 
 	json_set(data, "steps", steps);
-	/* who has as many leads as the page lists has seen one travel */
-	json_set_str(data, "sandbox_url",
-	    has_sandbox && json_array_size(json_object_get(data, "leads")) < LATEST_LEADS
-		? cfg->sandbox_url
-		: NULL);
-	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1)
+	dashboard_add_step(steps, f->has_source, true, "Connect a lead source",
+	    "Meta Lead Ads, HubSpot or any signed webhook.",
+	    "/admin/connections?role=source#catalogue", "Choose a source");
+	dashboard_add_step(steps, f->has_destination, f->has_source, "Connect a destination",
+	    "Any CRM that takes leads over HTTP.", "/admin/connections?role=destination#catalogue",
+	    "Choose a destination");
+	dashboard_add_step(steps, f->has_lead, f->has_source && f->has_destination,
+	    "Send a test lead",
+	    f->has_sandbox ? "By hand, from your own form, or from the sandbox."
+			   : "By hand, or from your own form.",
+	    "/admin/leads/test", "Send one");
+	dashboard_add_step(steps, f->has_success, f->has_destination && f->has_lead,
+	    "See it arrive at the destination",
+	    f->has_failure ? "A destination refused it: what it said is in the list."
+			   : "It goes by itself, within a second.",
+	    f->has_failure ? "/admin/deliveries?status=failed" : "/admin/deliveries",
+	    f->has_failure ? "See why" : "See deliveries");
+	json_set_bool(data, "is_new",
+	    !f->has_source || !f->has_destination || !f->has_lead || !f->has_success);
+}
+
+static int dashboard_add_connections(struct req *r, json_t *data, struct err *err)
+{
+	struct first_run first = {.has_lead = json_array_size(json_object_get(data, "leads")) > 0,
+	    .has_sandbox = has_sandbox(r)};
+	json_t *rows, *row;
+	size_t i;
+
+	if (dashboard_connections(r->app, r->a, &r->actor.account_id, &rows, err) == -1 ||
+	    dashboard_first_pushes(r->app, r->a, &r->actor.account_id, &first.has_success,
+		&first.has_failure, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
 		const struct provider *p =
 		    provider_find(r->app->providers, str_from(json_str(row, "providerType")));
 		if (p == NULL)
 			continue;
+		connection_tell_error(r->a, row, json_str(row, "lastError"));
 		json_set_bool(
 		    row, "is_active", str_is(str_from(json_str(row, "status")), CONNECTION_ACTIVE));
-		has_destination = has_destination || provider_can(p, "crm_push");
-		has_source = has_source || provider_can(p, "webhook_receive");
+		first.has_destination = first.has_destination || provider_can(p, "crm_push");
+		first.has_source = first.has_source || provider_can(p, "webhook_receive");
 	}
 	provider_label_rows(r->app, rows);
 	json_set(data, "connections", json_incref(rows));
-	json_set_bool(data, "is_new", !has_source || !has_destination || !has_lead);
-	json_set_bool(data, "is_blank", json_array_size(rows) == 0 && !has_lead);
-	dashboard_add_step(steps, has_source, true, "Connect a lead source",
-	    "Meta Lead Ads, HubSpot or any signed webhook.",
-	    "/admin/connections?role=source#catalogue", "Choose a source");
-	dashboard_add_step(steps, has_destination, has_source, "Connect a destination",
-	    "Any CRM that takes leads over HTTP.", "/admin/connections?role=destination#catalogue",
-	    "Choose a destination");
-	dashboard_add_step(steps, has_lead, has_source && has_destination, "Send a test lead",
-	    has_sandbox ? "The sandbox stands in for the ad platform and the CRM."
-			: "Send one from your form, or with POST /connect/v1/leads.",
-	    has_sandbox ? cfg->sandbox_url : "/admin/events",
-	    has_sandbox ? "Open the sandbox" : "Watch events");
+	dashboard_add_steps(data, &first);
+	json_set_bool(data, "is_blank", json_array_size(rows) == 0 && !first.has_lead);
+	return 0;
+}
+
+/* Who has as many leads as the page lists has seen one travel. */
+static void dashboard_add_sandbox(struct req *r, json_t *data)
+{
+	json_set_str(data, "sandbox_url",
+	    has_sandbox(r) && json_array_size(json_object_get(data, "leads")) < LATEST_LEADS
+		? r->app->config->sandbox_url
+		: NULL);
+}
+
+/* Whether there is sample data, and who may make or remove it. */
+static int dashboard_add_sample(struct req *r, json_t *data, struct err *err)
+{
+	int64_t n = 0;
+
+	if (!actor_may(r, PERMIT(RECORDS_WRITE)))
+		return 0;
+	if (product_sample_count(r, &n, err) == -1)
+		return -1;
+	json_set_bool(data, "may_sample", true);
+	json_set_int(data, "sample_count", n);
 	return 0;
 }
 
@@ -278,8 +323,9 @@ int product_page_dashboard(struct req *r)
 	    (actor_may(r, PERMIT(CRM_VIEW)) && dashboard_add_deliveries(r, data, &err) == -1) ||
 	    (actor_may(r, PERMIT(CONNECTIONS_VIEW)) &&
 		dashboard_add_connections(r, data, &err) == -1) ||
-	    dashboard_add_queue(r, data, &err) == -1)
+	    dashboard_add_sample(r, data, &err) == -1 || dashboard_add_queue(r, data, &err) == -1)
 		return res_error(r, &err);
+	dashboard_add_sandbox(r, data);
 	json_set_bool(data, "sees_deliveries", actor_may(r, PERMIT(CRM_VIEW)));
 	json_set_bool(data, "sees_connections", actor_may(r, PERMIT(CONNECTIONS_VIEW)));
 	json_set_bool(data, "sees_leads", sees_leads);

@@ -43,6 +43,11 @@ int product_readyz(struct req *r);
 int product_static_file(struct req *r);
 int product_home(struct req *r);
 int product_page_dashboard(struct req *r);
+/* sample-data.c: records to look around with, of a provider of their own. */
+#define SAMPLE_PROVIDER "sample"
+int product_page_sample(struct req *r);        /* POST /admin/sample-data: makes them */
+int product_page_sample_remove(struct req *r); /* POST /admin/sample-data/remove */
+int product_sample_count(struct req *r, int64_t *n, struct err *err);
 int product_page_settings(struct req *r);   /* GET /admin/settings: their first part */
 int product_page_search(struct req *r);     /* GET /admin/search?q= */
 int product_page_styleguide(struct req *r); /* GET /admin/styleguide */

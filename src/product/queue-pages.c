@@ -1,6 +1,7 @@
 /* The page of the queue: its lanes, what is wrong with them, and dead jobs. */
 #include "account/permission.h"
 #include "base/clock.h"
+#include "connection/connection-pages.h"
 #include "html/chrome.h"
 #include "job/queue.h"
 #include "product/queue.h"
@@ -9,7 +10,7 @@
 #define DEAD_ROWS 50
 #define LATE_US (120 * SECOND_US)
 
-static void show_lane(json_t *lane, int64_t now_us)
+static void show_lane(struct arena *a, json_t *lane, int64_t now_us)
 {
 	bool is_paused = json_bool(lane, "isPaused");
 	bool is_closed = strcmp(json_str(lane, "breaker"), "closed") == 0;
@@ -21,6 +22,7 @@ static void show_lane(json_t *lane, int64_t now_us)
 							    : "idle";
 
 	json_set_str(lane, "state", state);
+	connection_tell_error(a, lane, json_str(lane, "lastError"));
 	json_set_str(lane, "kind_label", word_label(queue_kinds, json_str(lane, "kind")));
 	json_set_bool(lane, "is_open", !is_closed);
 	json_set_bool(
@@ -32,7 +34,7 @@ static void show_lane(json_t *lane, int64_t now_us)
 }
 
 /* The queue at a glance, for the head of the page. */
-static void show_figures(json_t *data, const json_t *lanes)
+static void show_figures(struct arena *a, json_t *data, const json_t *lanes)
 {
 	int64_t depth = 0, running = 0, in_trouble = 0, now_us = clock_now_us();
 	bool is_exact = true;
@@ -40,7 +42,7 @@ static void show_figures(json_t *data, const json_t *lanes)
 	size_t i;
 
 	json_array_each(lanes, i, lane) {
-		show_lane(lane, now_us);
+		show_lane(a, lane, now_us);
 		depth += json_int(lane, "depth");
 		running += json_int(lane, "running");
 		in_trouble += json_bool(lane, "is_open") || json_bool(lane, "isPaused");
@@ -58,14 +60,17 @@ int queue_page(struct req *r)
 	struct queue_dead_filter f = {0};
 	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *data;
+	json_t *data, *row;
+	size_t i;
 
 	if (!slice_read_page(r, &list_of_dead, &f, DEAD_ROWS, &s))
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
 	if (queue_json(r->app, r->a, &f.account_id, &data, &err) == -1 ||
 	    queue_dead_named(r->app, r->a, &f.account_id, f.lane_id, &s, &err) == -1)
 		return res_error(r, &err);
-	show_figures(data, json_object_get(data, "lanes"));
+	show_figures(r->a, data, json_object_get(data, "lanes"));
+	json_array_each(s.rows, i, row)
+		connection_tell_error(r->a, row, json_str(row, "lastError"));
 	chrome_slice(r, &s, data);
 	json_set_bool(data, "is_one_lane", f.lane_id.p != NULL);
 	json_set_strn(data, "lane_filter", f.lane_id);

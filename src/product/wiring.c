@@ -142,6 +142,7 @@ const struct hooks product_hooks = {
     .settings = product_settings,
     .nav_badges = attention_badges,
     .tell_connections = event_tell_connections,
+    .tell_records = event_tell_records,
 };
 
 const struct job_kind *product_job_kinds(size_t *n)

@@ -8,6 +8,7 @@
 #include "base/csv.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "connection/connection-pages.h"
 #include "html/chrome.h"
 #include "record/record-bulk.h"
 #include "record/record-pages.h"
@@ -15,7 +16,8 @@
 #include "record/record-shape.h"
 
 #define COUNT_BUDGET_US (2 * SECOND_US)
-#define TITLES 10 /* named when it is asked */
+#define TITLES 10        /* named when it is asked */
+#define DELETE_MANY 1000 /* records: of more the number is to be typed */
 #define EXPORT_BYTES (64u * 1024u * 1024u)
 
 /* ---- one record ---------------------------------------------------------------------------- */
@@ -259,6 +261,19 @@ static int bulk_replay_all(struct req *r, const struct record_browse *b)
 	return res_redirect(r, record_browse_link(b));
 }
 
+/* Of very many the number was asked for; digits alone count. */
+static bool bulk_is_typed(struct req *r)
+{
+	struct str typed = req_form(r, "typed");
+	int64_t expected = 0, n = 0;
+
+	(void)str_to_i64(req_form(r, "expected"), 0, INT64_MAX, &expected);
+	for (size_t i = 0; i < typed.n && n <= expected; i++)
+		if (typed.p[i] >= '0' && typed.p[i] <= '9')
+			n = n * 10 + (typed.p[i] - '0');
+	return expected <= DELETE_MANY || n == expected;
+}
+
 /* What came or changed since the question is none of those it was asked about. */
 static int bulk_delete_all(struct req *r, const struct record_browse *b, int64_t asked_us)
 {
@@ -297,7 +312,18 @@ static void ask_add_condition(json_t *list, const char *label, const char *value
 
 	json_set_str(o, "label", label);
 	json_set_str(o, "value", value);
+	json_set_bool(o, "is_type", strcmp(label, "Type") == 0);
 	json_array_append_new(list, o);
+}
+
+/* A filter's value as pages call it. */
+static const char *ask_word(const struct record_browse *b, const char *name, const char *value)
+{
+	if (strcmp(name, "providerType") == 0)
+		return provider_label(b->r->app, value);
+	if (strcmp(name, "source") == 0)
+		return record_source_label(value);
+	return value;
 }
 
 /* What all that match have in common, so that nobody deletes by a filter he had forgotten. */
@@ -313,7 +339,8 @@ static void ask_add_conditions(json_t *data, const struct record_browse *b)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (json_str(filter, names[i][0]) != NULL)
-			ask_add_condition(list, names[i][1], json_str(filter, names[i][0]));
+			ask_add_condition(list, names[i][1],
+			    ask_word(b, names[i][0], json_str(filter, names[i][0])));
 	json_object_each(json_object_get(filter, "filter"), path, value)
 		ask_add_condition(list, path, json_string_value(value));
 	json_set(data, "conditions", list);
@@ -324,7 +351,7 @@ static int bulk_ask(struct req *r, const struct record_browse *b, const struct r
     const char *action, struct err *err)
 {
 	json_t *data = json_own(r->a, json_object()), *rows;
-	bool is_all = p == NULL, is_exact = true;
+	bool is_all = p == NULL, is_exact = true, is_many;
 	int64_t n, asked_us = clock_now_us();
 
 	if (is_all) {
@@ -347,6 +374,10 @@ static int bulk_ask(struct req *r, const struct record_browse *b, const struct r
 	    data, "is_everything", is_all && filter_json_is_empty(record_browse_filter_json(b)));
 	json_set_bool(data, "is_delete", strcmp(action, "delete") == 0);
 	json_set_bool(data, "is_exact", is_exact);
+	is_many = is_all && n > DELETE_MANY && strcmp(action, "delete") == 0;
+	json_set_bool(data, "is_many", is_many);
+	if (is_many && req_form(r, "sure").n > 0)
+		chrome_wrong(r, data, "typed", "That is not the number of records that go");
 	json_set_bool(data, "is_one", n == 1);
 	json_set_int(data, "count", n);
 	json_set_int(data, "asked", asked_us);
@@ -377,7 +408,8 @@ static int bulk_act_on_all(
 	}
 	if (str_is(action, "replay"))
 		return is_sure ? bulk_replay_all(r, b) : bulk_ask(r, b, NULL, "replay", err);
-	if (is_sure && str_to_i64(req_form(r, "asked"), 1, INT64_MAX, &asked_us))
+	if (is_sure && bulk_is_typed(r) &&
+	    str_to_i64(req_form(r, "asked"), 1, INT64_MAX, &asked_us))
 		return bulk_delete_all(r, b, asked_us);
 	return bulk_ask(r, b, NULL, "delete", err);
 }

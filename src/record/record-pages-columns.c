@@ -9,7 +9,6 @@
 #include "record/record-paths.h"
 
 #define COLUMNS_DEFAULT 3
-#define FIELDS_MAX 100  /* that are offered by their name */
 #define FIELDS_SHOWN 16 /* to be ticked, with an example */
 #define EXAMPLE_BYTES 24
 #define CELL_BYTES 120
@@ -43,7 +42,7 @@ static const json_t *path_shown(struct arena *a, const json_t *data, const char 
 	return joined != NULL ? json_own(a, json_string(joined)) : value;
 }
 
-static const char *path_last_step(const char *path)
+const char *record_path_last_step(const char *path)
 {
 	const char *dot = strrchr(path, '.');
 
@@ -56,7 +55,7 @@ static bool is_between_words(char c)
 }
 
 /* fullName, full_name, "Full name" and Full-Name are one word. */
-static bool words_are_same(const char *a, const char *b)
+bool record_words_are_same(const char *a, const char *b)
 {
 	for (;;) {
 		while (is_between_words(*a))
@@ -77,7 +76,7 @@ static size_t word_place(const char *const *words, const char *word)
 {
 	size_t i = 0;
 
-	while (words[i] != NULL && !words_are_same(words[i], word))
+	while (words[i] != NULL && !record_words_are_same(words[i], word))
 		i++;
 	return i;
 }
@@ -214,18 +213,18 @@ struct column_field {
 };
 struct column_fields {
 	struct arena *a;
-	struct column_field v[FIELDS_MAX];
+	struct column_field v[RECORD_FIELDS_NAMED];
 	size_t n;
 };
 
 static void fields_add(struct column_fields *f, const char *path, double fill, const char *example)
 {
-	if (f->n == FIELDS_MAX)
+	if (f->n == RECORD_FIELDS_NAMED)
 		return;
 	f->v[f->n] = (struct column_field){.path = path,
 	    .example = example,
 	    .fill = fill,
-	    .rank = word_place(known_words, path_last_step(path)),
+	    .rank = word_place(known_words, record_path_last_step(path)),
 	    .order = f->n};
 	f->n++;
 }
@@ -344,7 +343,8 @@ static const json_t *column_value(const struct column_list *l, const char *path,
 
 		if (record_cell_text(l->a, value) != NULL)
 			break;
-		if (words_are_same(path_last_step(other), path_last_step(path)))
+		if (record_words_are_same(
+			record_path_last_step(other), record_path_last_step(path)))
 			value = path_shown(l->a, data, other);
 	}
 	return value;
@@ -381,8 +381,8 @@ static double column_fill(const struct column_list *l, const char *path, const j
 static bool columns_have_word(const json_t *columns, const char *word)
 {
 	for (size_t i = 0; i < json_array_size(columns); i++)
-		if (words_are_same(
-			path_last_step(json_string_value(json_array_get(columns, i))), word))
+		if (record_words_are_same(
+			record_path_last_step(json_string_value(json_array_get(columns, i))), word))
 			return true;
 	return false;
 }
@@ -396,13 +396,13 @@ static void columns_choose(struct column_list *l, struct column_fields *f, const
 	l->any = f;
 	l->paths = json_own(f->a, json_array());
 	for (size_t i = 0; i < f->n; i++)
-		if (!is_title_word(path_last_step(f->v[i].path)) &&
-		    !is_id_word(path_last_step(f->v[i].path)))
+		if (!is_title_word(record_path_last_step(f->v[i].path)) &&
+		    !is_id_word(record_path_last_step(f->v[i].path)))
 			v[n++] = &f->v[i];
 	if (n > 1)
 		qsort(v, n, sizeof(*v), field_by_use);
 	for (size_t i = 0; i < n && json_array_size(l->paths) < COLUMNS_DEFAULT; i++)
-		if (!columns_have_word(l->paths, path_last_step(v[i]->path)) &&
+		if (!columns_have_word(l->paths, record_path_last_step(v[i]->path)) &&
 		    column_fill(l, v[i]->path, rows) >= COMMON &&
 		    !column_is_needless(l, v[i]->path, rows, false))
 			json_array_append_new(l->paths, json_string(v[i]->path));
@@ -427,11 +427,12 @@ static void columns_of_view(
 static const char *column_label(struct arena *a, const json_t *columns, size_t i)
 {
 	const char *path = json_string_value(json_array_get(columns, i)),
-		   *word = path_last_step(path);
+		   *word = record_path_last_step(path);
 
 	for (size_t k = 0; k < json_array_size(columns); k++)
-		if (k != i && strcmp(path_last_step(json_string_value(json_array_get(columns, k))),
-				  word) == 0)
+		if (k != i &&
+		    strcmp(record_path_last_step(json_string_value(json_array_get(columns, k))),
+			word) == 0)
 			word = path;
 	return arena_strdup(a, word);
 }
@@ -442,7 +443,7 @@ static const char *column_class(const struct column_list *l, const char *path, c
 {
 	static const char *const emails[] = {"email", "emailAddress", NULL};
 	static const char *const phones[] = {"phone", "phoneNumber", "mobile", NULL};
-	const char *word = path_last_step(path);
+	const char *word = record_path_last_step(path);
 	size_t numbers = 0;
 
 	if (emails[word_place(emails, word)] != NULL)

@@ -112,7 +112,8 @@ static void activity_tell_push(struct req *r, json_t *e)
 	    error == NULL ? arena_printf(r->a, "Delivered to %s", name)
 			  : arena_printf(r->a, "Attempt %" PRId64 " to %s failed",
 				json_int(e, "attempt"), name));
-	json_set_str(e, "detail", error);
+	connection_tell_error(r->a, e, error);
+	json_set_str(e, "detail", json_str(e, "error_words"));
 	json_set_str(e, "note", status > 0 ? arena_printf(r->a, "HTTP %" PRId64, status) : NULL);
 	json_set_str(e, "mark", error == NULL ? "success" : "failed");
 }
@@ -222,6 +223,29 @@ static int detail_load(
 		   : 1;
 }
 
+/* The provider, "sender": what its connection is called, or else the provider; and "origin": that,
+ * or how it came where nobody sent it. */
+static int detail_tell_sender(struct req *r, json_t *record, struct err *err)
+{
+	json_t *rows = json_own(r->a, json_array());
+	const char *name;
+
+	json_array_append(rows, record);
+	provider_label_rows(r->app, rows);
+	if (r->app->hooks.tell_records != NULL && r->app->hooks.tell_records(r, rows, err) == -1)
+		return -1;
+	name = json_str(record, "connectionName");
+	json_set_str(record, "sender", name != NULL ? name : json_str(record, "providerName"));
+	json_set_str(record, "origin",
+	    str_is(str_from(json_str(record, "source")), RECORD_SOURCE_WEBHOOK)
+		? json_str(record, "sender")
+	    : str_is(str_from(json_str(record, "providerType")), "manual")
+		? record_source_label(json_str(record, "source"))
+		: arena_printf(r->a, "%s, %s", json_str(record, "providerName"),
+		      record_source_label(json_str(record, "source"))));
+	return 0;
+}
+
 static int detail_answer_missing(struct req *r, const struct uuid *id, struct opt_time at)
 {
 	if (!at.is_given)
@@ -250,8 +274,8 @@ int record_page_detail(struct req *r)
 		return detail_answer_missing(r, &id, at);
 	record = json_object_get(data, "record");
 	title = record_name(r->a, record);
-	json_set_str(
-	    record, "providerName", provider_label(r->app, json_str(record, "providerType")));
+	if (detail_tell_sender(r, record, &err) == -1)
+		return res_error(r, &err);
 	json_set_str(record, "sourceLabel", record_source_label(json_str(record, "source")));
 	json_set_str(data, "heading", title);
 	json_set_str(data, "now_href", record_address(r, record));

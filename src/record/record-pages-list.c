@@ -80,6 +80,17 @@ const char *record_browse_link(const struct record_browse *b)
 	return query[0] == '\0' ? b->address : arena_printf(b->r->a, "%s?%s", b->address, query);
 }
 
+const char *record_browse_renamed_link(const struct record_browse *b, size_t i, const char *path)
+{
+	struct record_browse other = *b;
+	struct record_where *where = arena_array(b->r->a, b->f.nwhere, sizeof(*where));
+
+	memcpy(where, b->f.where, b->f.nwhere * sizeof(*where));
+	where[i].path = path_compile(b->r->a, str_from(path), NULL);
+	other.f.where = where;
+	return where[i].path == NULL ? NULL : record_browse_link(&other);
+}
+
 static const char *browse_link_at(
     const struct record_browse *b, const char *name, const char *value)
 {
@@ -595,22 +606,27 @@ static int list_show_pills(const struct record_browse *b, json_t *data, struct e
 	return list_show_tasks(b, data, err);
 }
 
-/* Who sent a record; where nobody did, how it came. */
-static void rows_tell_source(struct req *r, json_t *rows)
+/* Who sent a record, by the connection's name; where nobody did, how it came. */
+static int rows_tell_source(struct req *r, json_t *rows, struct err *err)
 {
 	json_t *row;
 	size_t i;
 
+	if (r->app->hooks.tell_records != NULL && r->app->hooks.tell_records(r, rows, err) == -1)
+		return -1;
 	json_array_each(rows, i, row) {
-		const char *name = json_str(row, "providerName"),
+		const char *name = json_str(row, "connectionName"),
 			   *label = json_str(row, "sourceLabel");
 
+		if (name == NULL)
+			name = json_str(row, "providerName");
 		if (!str_is(str_from(json_str(row, "source")), RECORD_SOURCE_WEBHOOK))
 			name = str_is(str_from(json_str(row, "providerType")), "manual")
 				   ? label
 				   : arena_printf(r->a, "%s, %s", name, label);
 		json_set_str(row, "sourceText", name);
 	}
+	return 0;
 }
 
 int record_page_list(struct req *r)
@@ -630,10 +646,10 @@ int record_page_list(struct req *r)
 	provider_label_rows(r->app, b.slice.s.rows);
 	if (record_browse_show(&b, data, &err) == -1 || list_show_pills(&b, data, &err) == -1 ||
 	    record_columns_show(&b, data, b.slice.s.rows, &err) == -1 ||
-	    view_show(&b, data, &err) == -1 ||
+	    view_show(&b, data, &err) == -1 || rows_tell_source(r, b.slice.s.rows, &err) == -1 ||
+	    record_browse_show_meant(&b, data, &err) == -1 ||
 	    (json_array_size(b.slice.s.rows) == 0 && connection_show_waiting(r, data, &err) == -1))
 		return res_error(r, &err);
-	rows_tell_source(r, b.slice.s.rows);
 	json_set(data, "rows", json_incref(b.slice.s.rows));
 	json_set_bool(data, "has_rows", json_array_size(b.slice.s.rows) > 0);
 	json_set_bool(data, "is_mixed", b.f.resource_type.n == 0);

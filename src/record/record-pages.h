@@ -40,6 +40,8 @@ bool record_browse_note_error(struct record_browse *b, struct err *err);
 bool record_browse_is_beyond(const struct record_browse *b);
 /* The address of this list from its beginning, with what b says; arena-owned. */
 const char *record_browse_link(const struct record_browse *b);
+/* The same with another path in the i-th condition on a field. */
+const char *record_browse_renamed_link(const struct record_browse *b, size_t i, const char *path);
 /* The query of that address, without "?". */
 const char *record_browse_query(const struct record_browse *b);
 /* The address that exports all of the list; format: csv or ndjson. */
@@ -64,6 +66,16 @@ const char *record_cell_text(struct arena *a, const json_t *value);
  * imported came in a file or by the API, single leads too: records do not say which. */
 const char *record_source_label(const char *source);
 int record_columns_show(const struct record_browse *b, json_t *data, json_t *rows, struct err *err);
+#define RECORD_FIELDS_NAMED 100 /* fields of a type that pages know by name */
+/* fullName, full_name, "Full name" and Full-Name are one word. */
+bool record_words_are_same(const char *a, const char *b);
+const char *record_path_last_step(const char *path);
+
+/* ---- record-pages-meant.c ------------------------------------------------------------------ */
+
+/* Of a list without rows, after record_columns_show: adds "unknown_field" ({path, meant, href})
+ * where its filter asks for a field that no record of the type has. */
+int record_browse_show_meant(const struct record_browse *b, json_t *data, struct err *err);
 
 /* ---- view-pages.c: saved views ------------------------------------------------------------- */
 

@@ -98,7 +98,7 @@ static int retention_show(struct req *r, int status, const struct rule_refused *
 	if (retention_show_types(r, data, refused, &err) == -1)
 		return res_error(r, &err);
 	if (refused != NULL) {
-		json_set_str(data, "problem", refused->reason);
+		chrome_wrong(r, data, "days", refused->reason);
 		json_set_strn(data, "other_type", refused->resource_type);
 		json_set_strn(data, "other_days", refused->days);
 	}
@@ -141,7 +141,7 @@ static int retention_save(struct req *r, struct str type, int64_t days, struct s
 	}
 	if (days == 0)
 		chrome_flash(
-		    r, "ok", "Records of type %.*s are kept for ever.", (int)type.n, type.p);
+		    r, "ok", "Records of type %.*s are kept forever.", (int)type.n, type.p);
 	else
 		chrome_flash(r, "ok",
 		    "Records of type %.*s are deleted when they were not updated for %s.",
@@ -149,7 +149,7 @@ static int retention_save(struct req *r, struct str type, int64_t days, struct s
 	return res_redirect(r, ADDRESS);
 }
 
-/* Without a number of days the type is kept for ever. */
+/* Without a number of days the type is kept forever. */
 int record_page_retention_post(struct req *r)
 {
 	struct retention_rule rule = {.resource_type = utf8_trim(req_form(r, "resourceType"))};

@@ -71,6 +71,10 @@ int record_upsert(
 #define RECORD_SHARED_BYTES (4u * 1024u * 1024u)
 int record_upsert_shared(
     struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err);
+/* How many of n different external ids the store has, of the account, provider and type that `of`
+ * names. */
+int record_count_known(struct db *db, struct arena *a, const struct record_item *of,
+    const struct str *ids, size_t n, int64_t *known, struct err *err);
 /* The stored record's JSON as the API shows it; 1, 0, -1. */
 int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);

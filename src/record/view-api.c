@@ -114,11 +114,9 @@ static int view_find(struct req *r, struct view *out)
 	int found;
 
 	if (uuid_parse(text, &id))
-		found = view_load(r->app->db, r->a, &r->actor.account_id, &id, text, out, &err);
+		found = view_load(r, &id, text, out, &err);
 	else
-		found = is_view_slug(text) ? view_load(r->app->db, r->a, &r->actor.account_id, NULL,
-						 text, out, &err)
-					   : 0;
+		found = is_view_slug(text) ? view_load(r, NULL, text, out, &err) : 0;
 	if (found == -1)
 		res_error(r, &err);
 	else if (found == 0)
@@ -138,7 +136,7 @@ int view_api_list(struct req *r)
 
 	if (!slice_read(r, &views_list, &account_id, &s))
 		return res_invalid(r);
-	if (view_load_all(r->app->db, r->a, &account_id, &v, &n, &err) == -1)
+	if (view_load_all(r, &v, &n, &err) == -1)
 		return res_error(r, &err);
 	s.rows = json_own(r->a, json_array());
 	s.total = (int64_t)n;

@@ -1,10 +1,13 @@
 /* Saved views on the pages: the bar of them, and the forms that save, rename and delete. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "html/chrome.h"
 #include "record/record-pages.h"
+
+#define VIEW_TABS 8 /* beside each other; more are in a menu */
 
 /* ---- a view and the list that it opens ----------------------------------------------------- */
 
@@ -44,31 +47,80 @@ static void view_go_home(struct record_browse *b)
 	b->address = b->is_type_fixed ? LEADS_PAGE_ADDRESS : RECORD_PAGE_ADDRESS;
 }
 
+/* As people have put them; of those that nobody has moved, the older first. */
+static int view_by_place(const void *x, const void *y)
+{
+	const struct view *a = x, *b = y;
+
+	if (a->place != b->place)
+		return a->place < b->place ? -1 : 1;
+	return memcmp(a->id.b, b->id.b, sizeof(a->id.b));
+}
+
+/* The list that a view opens; false when it is of the other page. */
+static int view_opened(const struct record_browse *b, const struct view *v,
+    struct record_browse *opened, struct err *err)
+{
+	*opened = (struct record_browse){.r = b->r};
+	if (view_browse(b->r, v->query, opened, err) == -1)
+		return -1;
+	view_go_home(opened);
+	return (str_is(v->slug, VIEW_LEADS) || opened->is_type_fixed) == b->is_type_fixed;
+}
+
 static int view_show_one(const struct record_browse *b, const struct view *v, json_t *views,
     json_t *data, struct err *err)
 {
-	struct record_browse opened = {.r = b->r};
+	struct record_browse opened;
 	json_t *o;
-	bool is_leads = str_is(v->slug, VIEW_LEADS);
+	bool is_leads = str_is(v->slug, VIEW_LEADS), is_current;
 	const char *id = uuid_dup(b->r->a, v->id);
-	bool is_current = is_leads ? b->is_type_fixed && b->view.n == 0 : str_is(b->view, id);
+	int64_t count = -1;
+	int rc = view_opened(b, v, &opened, err);
 
-	if (view_browse(b->r, v->query, &opened, err) == -1)
+	if (rc != 1)
+		return rc;
+	if (json_array_size(views) < VIEW_TABS &&
+	    record_count(b->r->app, b->r->a, &opened.f, &count, err) == -1)
 		return -1;
-	view_go_home(&opened);
-	if ((is_leads || opened.is_type_fixed) != b->is_type_fixed)
-		return 0;
+	is_current = is_leads ? b->is_type_fixed && b->view.n == 0 : str_is(b->view, id);
 	o = json_object();
 	json_array_append_new(views, o);
 	json_set_strn(o, "label", v->name);
 	json_set_str(o, "id", id);
 	json_set_bool(o, "is_current", is_current);
 	json_set_bool(o, "is_leads", is_leads);
+	json_set_bool(o, "is_own", !uuid_is_nil(v->owner));
+	json_set_bool(o, "has_count", count >= 0);
+	json_set_int(o, "count", count);
 	opened.view = str_from(id);
 	json_set_str(o, "href", is_leads ? LEADS_PAGE_ADDRESS : record_browse_link(&opened));
 	if (is_current)
 		json_set(data, "view", json_incref(o));
 	return 0;
+}
+
+/* The first as tabs, with the one that is open among them; the rest in a menu. */
+static void views_fold(json_t *data, json_t *views)
+{
+	json_t *more = json_array();
+
+	for (size_t i = json_array_size(views); i-- > VIEW_TABS;) {
+		json_t *o = json_array_get(views, i);
+
+		if (json_is_true(json_object_get(o, "is_current")) && i >= VIEW_TABS) {
+			json_t *last = json_incref(json_array_get(views, VIEW_TABS - 1));
+
+			json_array_insert(more, 0, last);
+			json_array_set(views, VIEW_TABS - 1, o);
+			json_decref(last);
+		} else {
+			json_array_insert(more, 0, o);
+		}
+		json_array_remove(views, i);
+	}
+	json_set_bool(data, "has_more_views", json_array_size(more) > 0);
+	json_set(data, "more_views", more);
 }
 
 int view_show(const struct record_browse *b, json_t *data, struct err *err)
@@ -79,13 +131,51 @@ int view_show(const struct record_browse *b, json_t *data, struct err *err)
 
 	json_set(data, "views", views);
 	json_set(data, "view", json_null());
-	if (view_load_all(b->r->app->db, b->r->a, &b->r->actor.account_id, &v, &n, err) == -1)
+	if (view_load_all(b->r, &v, &n, err) == -1)
 		return -1;
+	if (n > 1)
+		qsort(v, n, sizeof(*v), view_by_place);
 	for (size_t i = 0; i < n; i++)
 		if (view_show_one(b, &v[i], views, data, err) == -1)
 			return -1;
 	json_set_bool(data, "has_views", json_array_size(views) > (b->is_type_fixed ? 1 : 0));
+	json_set_bool(data, "can_move", json_array_size(views) > 1);
+	views_fold(data, views);
 	return 0;
+}
+
+/* One place to the left or right among those of its page: 1, 0 it is at that end, -1. */
+static int view_move_by(struct req *r, const struct record_browse *b, const struct view *which,
+    int step, struct err *err)
+{
+	struct record_browse opened;
+	struct view *v, kept;
+	size_t n, of_page = 0, at = SIZE_MAX;
+
+	if (view_load_all(r, &v, &n, err) == -1)
+		return -1;
+	if (n > 1)
+		qsort(v, n, sizeof(*v), view_by_place);
+	for (size_t i = 0; i < n; i++) {
+		int rc = view_opened(b, &v[i], &opened, err);
+
+		if (rc == -1)
+			return -1;
+		if (rc == 0)
+			continue;
+		v[of_page] = v[i];
+		if (uuid_eq(v[of_page].id, which->id))
+			at = of_page;
+		of_page++;
+	}
+	if (at == SIZE_MAX || (step < 0 && at == 0) || (step > 0 && at + 1 == of_page))
+		return 0;
+	kept = v[at];
+	v[at] = step < 0 ? v[at - 1] : v[at + 1];
+	v[step < 0 ? at - 1 : at + 1] = kept;
+	for (size_t i = 0; i < of_page; i++)
+		v[i].place = (int64_t)i + 1;
+	return view_write_places(r, v, of_page, err) == -1 ? -1 : 1;
 }
 
 /* ---- forms --------------------------------------------------------------------------------- */
@@ -121,6 +211,9 @@ int view_page_create(struct req *r)
 	if (!record_browse_of_form(r, &b))
 		return res_problem(r, 400, "The list to save is not one");
 	view_go_home(&b);
+	if (req_form(r, "own").n > 0)
+		v.owner = r->actor.user_id;
+	v.place = INT32_MAX; /* behind those that were put in order */
 	if (!view_read_name(r, &v))
 		return res_redirect(r, record_browse_link(&b));
 	v.query = view_query_of_list(&b);
@@ -162,8 +255,7 @@ int view_page_change(struct req *r)
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	rc =
-	    view_load(r->app->db, r->a, &r->actor.account_id, &id, (struct str){NULL, 0}, &v, &err);
+	rc = view_load(r, &id, (struct str){NULL, 0}, &v, &err);
 	if (rc == 0)
 		return res_problem(r, 404, "There is no such view");
 	if (rc == -1)
@@ -172,6 +264,14 @@ int view_page_change(struct req *r)
 		return res_problem(r, 400, "The list to save is not one");
 	view_go_home(&b);
 	b.view = str_from(uuid_dup(r->a, v.id));
+	if (str_is(action, "left") || str_is(action, "right")) {
+		struct record_browse page = {
+		    .r = r, .address = b.address, .is_type_fixed = b.is_type_fixed};
+
+		if (view_move_by(r, &page, &v, str_is(action, "left") ? -1 : 1, &err) == -1)
+			return res_error(r, &err);
+		return view_back_to_list(r, &v, &b);
+	}
 	if (str_is(action, "delete")) {
 		if (str_is(v.slug, VIEW_LEADS))
 			return res_problem(r, 409, "Every account has this view");

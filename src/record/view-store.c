@@ -4,25 +4,38 @@
 #include "record/record.h"
 #include "record/view.h"
 
-#define VIEW_COLUMNS "id, name, slug, definition, created_at, updated_at FROM views "
-enum { VIEW_ID, VIEW_NAME, VIEW_SLUG, VIEW_QUERY, VIEW_CREATED_AT, VIEW_UPDATED_AT };
-DB_STMT(views_all, "SELECT " VIEW_COLUMNS "WHERE account_id = ? ORDER BY id LIMIT 1000");
-DB_STMT(view_by_id, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND id = ?");
+#define VIEW_COLUMNS                                                                               \
+	"id, name, slug, definition, created_at, updated_at, owner_id, place FROM views "
+#define VIEW_SEEN " AND (owner_id IS NULL OR owner_id = ?)"
+enum {
+	VIEW_ID,
+	VIEW_NAME,
+	VIEW_SLUG,
+	VIEW_QUERY,
+	VIEW_CREATED_AT,
+	VIEW_UPDATED_AT,
+	VIEW_OWNER,
+	VIEW_PLACE
+};
+DB_STMT(
+    views_all, "SELECT " VIEW_COLUMNS "WHERE account_id = ?" VIEW_SEEN " ORDER BY id LIMIT 1000");
+DB_STMT(view_by_id, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND id = ?" VIEW_SEEN);
 DB_STMT(view_by_slug, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND slug = ?");
 DB_STMT(view_lock, "SELECT " VIEW_COLUMNS "WHERE account_id = ? AND id = ? FOR UPDATE");
 DB_STMT(views_count, "SELECT COUNT(*) FROM views WHERE account_id = ?");
 DB_STMT(view_same_name, "SELECT id FROM views WHERE account_id = ? AND name = ? AND id <> ?");
 DB_STMT(view_same_slug, "SELECT id FROM views WHERE account_id = ? AND slug = ? AND id <> ?");
 DB_STMT_ROWS(view_put,
-    "INSERT INTO views (id, account_id, name, slug, definition, created_by, created_at, updated_at)"
-    " VALUES ",
-    "(?,?,?,?,?,?,?,?)", "");
+    "INSERT INTO views (id, account_id, name, slug, definition, created_by, created_at, updated_at,"
+    " owner_id, place) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?)", "");
 DB_STMT_ROWS(view_put_once,
-    "INSERT INTO views (id, account_id, name, slug, definition, created_by, created_at, updated_at)"
-    " VALUES ",
-    "(?,?,?,?,?,?,?,?)", " ON DUPLICATE KEY UPDATE id = id");
+    "INSERT INTO views (id, account_id, name, slug, definition, created_by, created_at, updated_at,"
+    " owner_id, place) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?)", " ON DUPLICATE KEY UPDATE id = id");
 DB_STMT(view_change, "UPDATE views SET name = ?, slug = ?, definition = ?, updated_at = ?"
 		     " WHERE account_id = ? AND id = ?");
+DB_STMT(view_move, "UPDATE views SET place = ? WHERE account_id = ? AND id = ?");
 DB_STMT(view_remove, "DELETE FROM views WHERE account_id = ? AND id = ?");
 
 static const char leads_query[] =
@@ -54,7 +67,9 @@ static int view_read_row(
 						   : db_get_str(rows, i, VIEW_SLUG),
 	    .query = json_parse_stored(a, db_get_str(rows, i, VIEW_QUERY), err),
 	    .created_us = db_get_int(rows, i, VIEW_CREATED_AT),
-	    .updated_us = db_get_int(rows, i, VIEW_UPDATED_AT)};
+	    .updated_us = db_get_int(rows, i, VIEW_UPDATED_AT),
+	    .owner = db_get_uuid(rows, i, VIEW_OWNER),
+	    .place = db_get_int(rows, i, VIEW_PLACE)};
 	return out->query == NULL ? err_prefix(err, "stored view") : 0;
 }
 
@@ -64,8 +79,9 @@ static int view_write_query(struct db *db, const struct db_stmt *s, const struct
 	return db_exec_rows(db, s, NULL, 0,
 	    (const struct db_val[]){db_uuid(&v->id), db_uuid(account_id), db_strn(v->name),
 		db_strn(v->slug), db_strn(query), db_uuid_or_null(created_by),
-		db_int(v->created_us), db_int(v->updated_us)},
-	    1, 8, NULL, err);
+		db_int(v->created_us), db_int(v->updated_us), db_uuid_or_null(&v->owner),
+		db_int(v->place)},
+	    1, 10, NULL, err);
 }
 
 /* Makes the views that every account has, if they are not there. */
@@ -89,13 +105,16 @@ static int view_ensure(
 	    db, &view_put_once, account_id, &nobody, &v, str_from(leads_query), err);
 }
 
-int view_load_all(struct db *db, struct arena *a, const struct uuid *account_id, struct view **out,
-    size_t *n, struct err *err)
+int view_load_all(struct req *r, struct view **out, size_t *n, struct err *err)
 {
+	const struct uuid *account_id = &r->actor.account_id;
+	struct db *db = r->app->db;
+	struct arena *a = r->a;
 	struct db_rows rows;
 
 	if (view_ensure(db, a, account_id, err) == -1 ||
-	    db_query(db, a, &views_all, DB_VALS(db_uuid(account_id)), &rows, err) == -1)
+	    db_query(db, a, &views_all, DB_VALS(db_uuid(account_id), db_uuid(&r->actor.user_id)),
+		&rows, err) == -1)
 		return -1;
 	*n = rows.count;
 	*out = arena_array(a, rows.count + 1, sizeof(**out));
@@ -105,18 +124,23 @@ int view_load_all(struct db *db, struct arena *a, const struct uuid *account_id,
 	return 0;
 }
 
-int view_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
-    struct str slug, struct view *out, struct err *err)
+int view_load(
+    struct req *r, const struct uuid *id, struct str slug, struct view *out, struct err *err)
 {
+	const struct uuid *account_id = &r->actor.account_id;
+	struct db *db = r->app->db;
+	struct arena *a = r->a;
 	struct db_rows rows;
 	int found;
 
 	if (view_ensure(db, a, account_id, err) == -1)
 		return -1;
-	found = id != NULL ? db_row(db, a, &view_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)),
-				 &rows, err)
-			   : db_row(db, a, &view_by_slug,
-				 DB_VALS(db_uuid(account_id), db_strn(slug)), &rows, err);
+	found = id != NULL
+		    ? db_row(db, a, &view_by_id,
+			  DB_VALS(db_uuid(account_id), db_uuid(id), db_uuid(&r->actor.user_id)),
+			  &rows, err)
+		    : db_row(db, a, &view_by_slug, DB_VALS(db_uuid(account_id), db_strn(slug)),
+			  &rows, err);
 	if (found != 1)
 		return found;
 	return view_read_row(a, &rows, 0, out, err) == -1 ? -1 : 1;
@@ -241,4 +265,31 @@ int view_write(struct req *r, enum view_act act, const struct view *v, struct er
 	struct view_change c = {r, v, act};
 
 	return audit_change(r->app, r, &r->actor.account_id, view_write_body, &c, err);
+}
+
+struct views_moved {
+	struct req *r;
+	const struct view *v;
+	size_t n;
+};
+
+static int view_places_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	const struct views_moved *m = arg;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (db_exec(db, &view_move,
+			DB_VALS(db_int(m->v[i].place), db_uuid(&m->r->actor.account_id),
+			    db_uuid(&m->v[i].id)),
+			NULL, err) == -1)
+			return -1;
+	audit_fact(log, "view.move", "view", NULL, NULL);
+	return 0;
+}
+
+int view_write_places(struct req *r, const struct view *v, size_t n, struct err *err)
+{
+	struct views_moved m = {r, v, n};
+
+	return audit_change(r->app, r, &r->actor.account_id, view_places_body, &m, err);
 }

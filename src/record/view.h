@@ -12,15 +12,19 @@ struct view {
 	struct str name, slug; /* slug {NULL,0}: none */
 	json_t *query;         /* {resourceType, …, filter, sort, columns} */
 	int64_t created_us, updated_us;
+	struct uuid owner; /* who alone sees it; nil: everyone */
+	int64_t place;     /* where people have put it among the others */
 };
 json_t *view_json(struct arena *a, const struct view *v);
 
-/* All of the account, oldest first, those that every account has among them. */
-int view_load_all(struct db *db, struct arena *a, const struct uuid *account_id, struct view **out,
-    size_t *n, struct err *err);
+/* All of the account that the actor may see, oldest first, those that every account has among them.
+ */
+int view_load_all(struct req *r, struct view **out, size_t *n, struct err *err);
 /* By id, or by slug when id is NULL; 1, 0, -1. */
-int view_load(struct db *db, struct arena *a, const struct uuid *account_id, const struct uuid *id,
-    struct str slug, struct view *out, struct err *err);
+int view_load(
+    struct req *r, const struct uuid *id, struct str slug, struct view *out, struct err *err);
+/* Gives n views the places that they have now in v. */
+int view_write_places(struct req *r, const struct view *v, size_t n, struct err *err);
 /* What people do to a view, and its audit entry, in a transaction of its own. ERR_CONFLICT naming
  * what another view has already, or that there are too many. */
 enum view_act { VIEW_CREATE, VIEW_UPDATE, VIEW_DELETE };

@@ -128,7 +128,7 @@ int task_answer_cancel_page(struct req *r, const char *what, const char *done, c
 		return res_error(r, &err);
 	if (found == -1)
 		chrome_flash(r, "error", "It had ended already.");
-	else
+	else if (done != NULL)
 		chrome_flash(r, "ok", "%s", done);
 	return res_redirect(r, back);
 }

@@ -90,6 +90,9 @@ def pages(product):
     yield "search-none", "/admin/search?q=nothing-is-called-so"
     yield "deliveries", "/admin/deliveries"
     yield "leads", "/admin/leads"
+    yield "lead-test", "/admin/leads/test"
+    yield "leads-unknown-field", "/admin/records?resourceType=contact&filter%5BAdress.city%5D=Paris"
+    yield "events-day", "/admin/events?from=2020-01-01&search=order"
     yield "leads-none", "/admin/leads?search=nobody-is-called-so"
     yield from records(product)
     yield from imports(product)
@@ -136,7 +139,7 @@ PANELS = [("records", "records-filters", "[popovertarget=filters]"),
 def fill_import(b, product, text, kind):
     b.open(product.url + "/admin/records/import")
     b.fill("#csv", text)
-    b.fill("#resourceType", kind)
+    b.choose("#resourceType", kind)
     b.click("button.button-main")
 
 

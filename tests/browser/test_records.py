@@ -51,7 +51,7 @@ def _():
         b.click(".head .actions a[href='/admin/records/import']")
         wait_until(lambda: b.has("#csv"), what="the form")
         b.fill("#csv", CSV)
-        b.fill("#resourceType", "contact")
+        b.choose("#resourceType", "contact")
         b.click("button.button-main")
         wait_until(lambda: b.has("button[value=run]"), what="the preview")
         b.click("button[value=run]")

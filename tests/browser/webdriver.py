@@ -179,6 +179,15 @@ class Browser:
         self._call("POST", "/element/%s/clear" % element)
         self._call("POST", "/element/%s/value" % element, {"text": text})
 
+    def choose(self, selector, value):
+        """An option of a list; where it is none of them, the last one, and the field beside it is filled."""
+        option = '%s option[value="%s"]' % (selector, value)
+        if self.has(option):
+            self.click(option)
+        else:
+            self.click(selector + " option.another")
+            self.fill(".another-type input", value)
+
     def press(self, key):
         """A key, to what has the focus."""
         self._call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": [

@@ -1,6 +1,8 @@
 """What the tests of pages look at in markup."""
 import html.parser
 
+from harness import equal, has, true
+
 VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use", "rect", "line", "polyline",
         "path", "circle"}
 
@@ -39,3 +41,25 @@ class Tags(html.parser.HTMLParser):
             self.wrong.append("</%s> within <%s>" % (tag, self.open[-1] if self.open else ""))
         else:
             self.open.pop()
+
+
+def check_page(answer, status=200):
+    """What holds for every page."""
+    equal(answer.status, status, answer)
+    equal(answer.header("Content-Type"), "text/html; charset=utf-8")
+    policy = answer.header("Content-Security-Policy")
+    for part in ("default-src 'none'", "style-src 'self'", "form-action 'self'",
+                 "frame-ancestors 'none'", "base-uri 'none'"):
+        has(policy, part)
+    true("unsafe" not in policy, policy)
+    equal(answer.header("X-Content-Type-Options"), "nosniff")
+    equal(answer.header("Referrer-Policy"), "same-origin")
+    equal(answer.header("Cache-Control"), "no-store")
+    tags = Tags(answer.text)
+    equal(tags.wrong, [])
+    for tag, attrs in tags.elements:
+        true(tag not in ("zz", "script"), answer.text[:2000])
+        true(not any(a.startswith("on") or a == "style" for a in attrs), (tag, attrs))
+        if tag == "form" and attrs.get("method") == "post":
+            has(answer.text, 'name="_csrf"')
+    return tags

@@ -463,6 +463,10 @@ def _(server):
         packed = server.get(path + "?v=1", {"Accept-Encoding": "gzip"})
         equal(packed.header("Content-Encoding"), "gzip", path)
         equal(gzip.decompress(packed.body), plain.body)
+    packed = server.get("/admin/sign-in", {"Accept-Encoding": "gzip"})
+    equal(packed.header("Content-Encoding"), "gzip")
+    has(gzip.decompress(packed.body).decode(), "Sign in")
+    true(server.get("/healthz", {"Accept-Encoding": "gzip"}).header("Content-Encoding") is None, "pages alone")
     equal(server.get("/static/none.css").status, 404)
     true(server.get("/static/../src/product/routes.def").status in (400, 404), "nothing but static files")
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """CSV import: bodies, mapping, keys, error rows, jobs that are killed or cancelled, the pages."""
 import csv
+import html
 import io
 import json
 import os
@@ -368,14 +369,14 @@ def _():
     has(page.text, "people.csv")
     has(page.text, "&lt;b&gt;Ann&lt;/b&gt;")
     has(page.text, "Which column identifies a row?")
-    has(page.text, 'name="key_1"')
+    has(page.text, 'name="key" value="1"')
     equal(re.findall(r'name="to_\d" value="([^"]*)"', page.text), ["Nr", "Name", "Age"])
     form = {"to_0": "external_id", "type_0": "text", "to_1": "person.name", "type_1": "text",
             "to_2": "age", "type_2": "number"}
     page = b.post(at, {**form, "action": "check"})
     equal(page.status, 200, page)
     has(page.text, "is not a number")
-    true('name="key_1"' not in page.text, "an id tells them apart, whatever else is ticked")
+    true('name="key"' not in page.text, "an id tells them apart, whatever else is ticked")
     page = b.post(at, {**form, "to_1": "age", "action": "run"})
     equal(page.status, 422, page)
     page = b.post(at, {**form, "to_1": "a..b", "action": "check"})
@@ -427,15 +428,15 @@ def _():
         at = b._request("POST", "/admin/records/import", body, {"Content-Type": ct}).header("Location")
         text = b.get(at).text
         found = re.search(r"whose <b>([^<]*)</b> is known", text)
-        keys = re.findall(r'name="(key_\d)"[^>]*checked', text)
+        keys = re.findall(r'name="key" value="(\d)"[^>]*checked', text)
         return at, found and found.group(1), keys
 
     rows = "Contact ID,First name,Email,Paid\nC-1,%s,ann@example.com,1\nC-2,Bob,bob@example.com,2\n"
     t = kind()
     for name in ("Ann", "Anna"):
         at, key, keys = upload(t, rows % name)
-        equal((key, keys), ("Contact ID", ["key_0"]))
-        result = b.post(at, {"key_0": "true", "action": "run"}).header("Location")
+        equal((key, keys), ("Contact ID", ["0"]))
+        result = b.post(at, {"key": "0", "action": "run"}).header("Location")
         wait_until(lambda at=result: "chip-completed" in b.get(at).text, 30, "the result")
     equal(sorted(r["data"]["First name"] for r in records(t).values()), ["Anna", "Bob"])
     for kind_, text, key in (("contact", rows % "Ann", "Email"),
@@ -449,6 +450,91 @@ def _():
     at, _, _ = upload("contact", "a,Email;Name\nx;y\n")
     equal(b.post(at, {"delimiter": "semicolon", "encoding": "auto", "action": "again"}).status, 303)
     equal(b.get(at).status, 200)
+
+
+def draft(b, resource_type, text, **fields):
+    """The address of the preview of pasted rows."""
+    b.get("/admin/records/import")
+    body, ct = multipart({"_csrf": b.csrf(), "resourceType": resource_type, "csv": text, **fields})
+    answer = b._request("POST", "/admin/records/import", body, {"Content-Type": ct})
+    return answer.header("Location") if answer.status == 303 else answer
+
+
+@test("pages: types are guessed from the cells, but for what only looks like numbers")
+def _():
+    b, t = browser(), kind()
+    at = draft(b, t, "external_id,amount,vip,due,zip,phone,code7,mixed,ref id,empty\n"
+                     "1,14250.00,yes,2026-11-02,01067,4930123,7,7,12,\n2,-3,no,2026-11-03T10:00:00Z,10115,4930124,8,x,13,\n")
+    page = b.get(at).text
+    types = re.findall(r'name="type_\d+"[^>]*>.*?value="(\w+)" selected', page)
+    equal(types, ["text", "number", "boolean", "date", "text", "text", "text", "text", "text", "text"])
+    has(page, "Types are guessed")
+    result = b.post(at, {"action": "run"}).header("Location")
+    wait_until(lambda: "chip-completed" in b.get(result).text, 30, "the result")
+    equal(records(t)["1"]["data"], {"amount": 14250.0, "vip": True, "due": "2026-11-02", "zip": "01067", "phone": "4930123",
+                                    "code7": "7", "mixed": "7", "ref id": "12"})
+    at = draft(b, t, "external_id,a;b\n1,2;3\n")
+    b.get(at)
+    equal(b.post(at, {"delimiter": "semicolon", "encoding": "auto", "action": "again"}).status, 303)
+    has(b.get(at).text, 'value="external_id,a"')
+
+
+@test("pages: before it begins an import says what it will do, and then does just that")
+def _():
+    b, t = browser(), kind()
+    send("external_id,name\n1,Ann\n2,Bob\n", t)
+    at = draft(b, t, "external_id,name\n1,Ann\n2,Bobby\n3,New\n3,Newer\n,None\n4,Newest\n")
+    page = re.sub(r"</?b>", "", b.get(at).text)
+    has(page, "6 rows: 2 make new records, 3 belong to records that are here and change what differs, 1 would be skipped")
+    result = b.post(at, {"action": "run"}).header("Location")
+    wait_until(lambda: "chip-completed" in b.get(result).text, 30, "the result")
+    o = account().api("GET", "/imports/" + result.rsplit("/", 1)[1]).json()
+    equal((o["created"], o["updated"] + o["unchanged"], o["failed"]), (2, 3, 1))
+    true("Delete its" not in b.get(result).text, "records that were there before are not deleted with an import")
+
+
+@test("pages: an import of nothing but new records is deleted as a whole, and nothing else with it")
+def _():
+    b, t = browser(), kind()
+    send("external_id,name\n0,Before\n", t)
+    at = draft(b, t, many(20, 1))
+    b.get(at)
+    result = b.post(at, {"action": "run"}).header("Location")
+    wait_until(lambda: "chip-completed" in b.get(result).text, 30, "the result")
+    page = b.last.text
+    has(page, "Delete its 20 records")
+    query = html.unescape(re.search(r'name="query" value="([^"]*)"', page).group(1))
+    has(b.get("/admin/records?" + query).text, "20 records")
+    ask = b.post("/admin/records/bulk", {"query": query, "scope": "all", "action": "delete"})
+    has(ask.text, "Delete 20 records?")
+    form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', ask.text))
+    equal(b.post("/admin/records/bulk", {**form, "query": query}).status, 303)
+    wait_until(lambda: len(records(t)) == 1, 30, "the deletion")
+    equal(list(records(t)), ["0"])
+
+
+@test("pages: a type that is known in another case is that one, its plural is asked about")
+def _():
+    b, t = browser(), kind() + "y"
+    send("external_id\n1\n", t)
+    page = b.get(draft(b, "", "external_id\n2\n", otherType=t.upper())).text
+    has(page, "to become %s records" % t.capitalize())
+    plural = t[:-1] + "ies"
+    asked = draft(b, "", "external_id\n2\n", otherType=plural)
+    equal(asked.status, 422)
+    has(asked.text, "There are records of type %s already" % t)
+    has(asked.text, 'value="%s"' % plural)
+    true(isinstance(draft(b, "", "external_id\n2\n", otherType=plural, sureType=plural), str), "said twice it is taken")
+    has(b.get("/admin/records/import").text, '<option value="%s">' % t)
+
+
+@test("pages: of many columns those that go as they are are folded")
+def _():
+    b, t = browser(), kind()
+    names = ["text %d" % i for i in range(20)]
+    page = b.get(draft(b, t, "external_id,amount,%s\n1,5,%s\n" % (",".join(names), ",".join("x" * 20)))).text
+    has(page, "20 more columns go as they are, as text")
+    equal(page.split("more columns go as they are")[0].count('name="to_'), 2)
 
 
 @test("a draft is no import yet")

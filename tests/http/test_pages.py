@@ -6,36 +6,14 @@ import re
 
 from harness import (Browser, Instance, equal, has, here, meta_lead, new_lead_id, run, test, true,
                      wait_until)
-from markup import Tags
+from markup import check_page
 from tenant import Faults, Meta, Tenant, unique
 
 EVIL = "'\"><zz onload=alert(1)>&amp;</textarea></title><script>zz</script>"
-PAGES = ["dashboard", "leads", "records", "connections", "connect/meta_lead_ads",
+PAGES = ["dashboard", "leads", "leads/test", "imports", "records/import", "records", "connections", "connect/meta_lead_ads",
          "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events", "queue", "deliveries",
          "search", "search?q=example", "styleguide", "settings/account", "settings/people", "settings/people/invite",
          "settings/api-keys", "settings/api-keys/new", "settings/retention", "settings/audit", "settings/profile"]
-
-
-def check_page(answer, status=200):
-    """What holds for every page."""
-    equal(answer.status, status, answer)
-    equal(answer.header("Content-Type"), "text/html; charset=utf-8")
-    policy = answer.header("Content-Security-Policy")
-    for part in ("default-src 'none'", "style-src 'self'", "form-action 'self'",
-                 "frame-ancestors 'none'", "base-uri 'none'"):
-        has(policy, part)
-    true("unsafe" not in policy, policy)
-    equal(answer.header("X-Content-Type-Options"), "nosniff")
-    equal(answer.header("Referrer-Policy"), "same-origin")
-    equal(answer.header("Cache-Control"), "no-store")
-    tags = Tags(answer.text)
-    equal(tags.wrong, [])
-    for tag, attrs in tags.elements:
-        true(tag not in ("zz", "script"), answer.text[:2000])
-        true(not any(a.startswith("on") or a == "style" for a in attrs), (tag, attrs))
-        if tag == "form" and attrs.get("method") == "post":
-            has(answer.text, 'name="_csrf"')
-    return tags
 
 
 _signed_in, _own = [], []
@@ -171,10 +149,14 @@ def _():
     connection = here().connect("custom_crm", {"accessToken": "x"}, {"url": "http://127.0.0.1:9/"},
                                 name="kept")
     path = "/admin/connections/" + connection["id"]
-    for token in (False, "wrong", ""):
+    tokens = {re.search(r'name="_csrf" value="([^"]*)"', b.get("/admin/dashboard").text).group(1) for _ in range(3)}
+    equal(len(tokens), 3, "another text in each page, since they are compressed")
+    for token in (False, "wrong", "", "A" * 86, sorted(tokens)[0][:43]):
         answer = b.post(path + "/disconnect", {} if token is False else {"_csrf": token}, csrf=False)
         check_page(answer, 403)
     equal(here().api("GET", "/connections/" + connection["id"]).status, 200)
+    for token in tokens:
+        equal(b.post(path + "/status", {"_csrf": token, "status": "active"}, csrf=False).status, 303, "each of them is right")
     for page in ("sign-out", "leads/x/push", "events/x/replay", "connect/custom_crm",
                  "connections/x/test", "connections/x/status", "connections/x/edit"):
         equal(b.post("/admin/" + page, {}, csrf=False).status, 403, page)
@@ -246,7 +228,7 @@ def _():
     event = here().send_meta(meta_lead(new_lead_id())).json()["eventId"]
     page = b.get("/admin/events/" + event)
     check_page(page)
-    has(page.text, "Replay")
+    has(page.text, "Process again")
     equal(b.post("/admin/events/%s/replay" % event, {}).status, 303)
     has(b.get("/admin/events/" + event).text, "Processed again")
 
@@ -262,7 +244,7 @@ def _():
         answer = b.get("/admin/" + page)
         check_page(answer)
         true("pages@example.com" not in answer.text and "again@example.com" not in answer.text, page)
-    has(b.get("/admin/dashboard").text, "Three steps")
+    has(b.get("/admin/dashboard").text, "From nothing to your first delivered lead")
     for page in ("leads", "records", "events"):
         text = b.get("/admin/" + page).text
         has(text, 'class="empty"')
@@ -289,6 +271,8 @@ def weight(b, path):
     """Bytes of a page and of what it loads, as a browser gets them."""
     answer = b.get(path)
     equal(answer.status, 200, path)
+    packed = len(b.get(path, {"Accept-Encoding": "gzip"}).body)
+    true(packed <= 20000, (path, packed))
     return len(answer.body) + sum(len(here().get(address, headers={"Accept-Encoding": "gzip"}).body)
                                   for address in set(re.findall(r'(/static/[a-z.]+\?v=[0-9a-f]+)', answer.text)))
 
@@ -384,6 +368,81 @@ def _():
     b.get("/admin/leads")
     equal(b.post("/admin/leads/push", {"status": "failed", "query": ""}).status, 303)
     has(b.get("/admin/leads").text, "No lead is selected")
+
+
+@test("a newcomer's steps know how far one is, up to the lead that a destination took")
+def _():
+    t = Tenant(name="Newcomer")
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+
+    def home():
+        page = b.get("/admin/dashboard")
+        check_page(page)
+        steps = re.findall(r'<li class="(done|later|)">', page.text.split('class="steps"')[1].split("</ol>")[0])
+        return html.unescape(page.text), steps
+
+    text, steps = home()
+    equal(steps, ["", "later", "later", "later"])
+    has(text, "role=source")
+    Meta(t)
+    text, steps = home()
+    equal(steps, ["done", "", "later", "later"])
+    has(text, "role=destination")
+    page = b.get("/admin/leads/test")
+    check_page(page)
+    has(page.text, "No destination is connected")
+    t.crm("First CRM")
+    text, steps = home()
+    equal(steps, ["done", "done", "", "later"])
+    has(text, 'href="/admin/leads/test"')
+    page = b.get("/admin/leads/test")
+    has(page.text, "<b>First CRM</b>")
+    made = b.post("/admin/leads/test", {"fullName": "Test Lead", "email": "test@example.com"})
+    equal(made.status, 303, made)
+    has(b.get(made.header("Location")).text, "Test Lead")
+    lead = made.header("Location").rsplit("/", 1)[1]
+    wait_until(lambda: t.get("/leads/" + lead)["syncStatus"] == "success", 20, "the push")
+    true("From nothing to your first" not in b.get("/admin/dashboard").text, "all is done")
+
+
+@test("sample data come in one click, are sent nowhere, and go in one click, with nothing else")
+def _():
+    t = Tenant(name="Sample")
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    _, place = t.crm("Real CRM")
+    t.api("POST", "/records/import", {"resourceType": "contact", "csv": "external_id,name\nown,Own Person\n"})
+    has(b.get("/admin/dashboard").text, "Show me sample data")
+    equal(b.post("/admin/sample-data", {}).status, 303)
+    page = b.get("/admin/dashboard")
+    check_page(page)
+    has(page.text, "Remove the sample data")
+    for path in ("records", "leads", "records?resourceType=deal"):
+        check_page(b.get("/admin/" + path))
+    has(b.get("/admin/leads").text, "Amelie Eriksen")
+    deal = t.get("/records?resourceType=deal&search=fleet")["data"][0]
+    equal(deal["data"]["amount"], 15900)
+    equal(len(t.get("/records/%s/history" % deal["id"])["data"]), 2)
+    check_page(b.get("/admin/records/" + deal["id"]))
+    t.wait_idle()
+    equal((t.leads(), t.sink(place)["data"]), ([], []))
+    b.get("/admin/dashboard")
+    equal(b.post("/admin/sample-data/remove", {}).status, 303)
+    wait_until(lambda: [r["externalId"] for r in t.records()] == ["own"], 30, "the removal")
+    has(b.get("/admin/dashboard").text, "Show me sample data")
+
+
+@test("what a role may not do is said by the role and whom to ask; what is away, by what is kept")
+def _():
+    t = Tenant(name="Roles")
+    email = unique("viewer") + "@example.com"
+    here().ctl("user", "add", "--account", t.id, "--email", email, "--role", "viewer", "--password", "a long enough password")
+    b = Browser(here())
+    b.sign_in(email, "a long enough password")
+    page = b.get("/admin/records/import")
+    check_page(page, 403)
+    has(html.unescape(page.text), "Your role (viewer) can't do this. Ask an admin of Roles.")
 
 
 @test("signing out ends the session")

@@ -8,7 +8,7 @@ import re
 import urllib.parse
 
 from harness import Browser, equal, has, here, run, test, true, wait_until
-from tenant import unique
+from tenant import CustomWebhook, Tenant, unique
 
 _accounts = {}
 
@@ -31,6 +31,13 @@ def account():
         b.sign_in(made.email, made.password)
         _accounts["it"] = (made, b)
     return _accounts["it"]
+
+
+def fresh(name):
+    """An account of a test's own, and its browser."""
+    made, b = here().new_account(name), Browser(here())
+    b.sign_in(made.email, made.password)
+    return made, b
 
 
 def page(b, path):
@@ -220,7 +227,7 @@ def _():
     answer = post(b, "/admin/records/bulk", {"action": "delete", "scope": "all", "query": query})
     equal(answer.status, 200, answer)
     facts = re.search(r'<dl class="facts">(.*?)</dl>', answer.text, re.S).group(1)
-    equal(re.findall(r"<dt>(.*?)</dt><dd><b>(.*?)</b></dd>", facts), [("Type", "contact"), ("address.city", "Praha")])
+    equal(re.findall(r"<dt>(.*?)</dt><dd><b>(.*?)</b></dd>", facts), [("Type", "Contact"), ("address.city", "Praha")])
     for fields, word in (({"action": "delete", "scope": "all", "query": "resourceType=nothing"}, "No record matches"),
                          ({"action": "delete", "id": "01900000-0000-7000-8000-000000000000"}, "gone already"),
                          ({"action": "replay", "scope": "all", "query": ""}, "Choose a type")):
@@ -275,6 +282,93 @@ def _():
     equal(post(b, path, {"action": "delete", "query": ""}).status, 303)
     equal(made.api("GET", "/views/" + view["id"]).status, 404)
     equal(post(b, path, {"action": "delete", "query": ""}).status, 404)
+
+
+@test("a view is for everyone, or for the one who saved it alone; people put them in order; more than eight fold")
+def _():
+    made, b = fresh("Views")
+    made.api("POST", "/records/import", {"resourceType": "contact", "csv": "external_id,name\n1,Ann\n"})
+    for name in ("One", "Two", "Three"):
+        equal(post(b, "/admin/views", {"name": name, "query": "resourceType=contact"}).status, 303)
+    equal(post(b, "/admin/views", {"name": "Mine", "query": "resourceType=contact", "own": "1"}).status, 303)
+    email = "manager-%s@example.com" % unique()
+    here().ctl("user", "add", "--account", made.id, "--email", email, "--role", "manager", "--password", "a long enough password")
+    other = Browser(here())
+    other.sign_in(email, "a long enough password")
+    has(page(b, "/admin/records"), ">Mine")
+    true(">Mine" not in page(other, "/admin/records"), "a view of one's own")
+    equal(sorted(v["name"] for v in made.api("GET", "/views").json()["data"]), ["Leads", "One", "Three", "Two"])
+    ids = {v["name"]: v["id"] for v in made.api("GET", "/views").json()["data"]}
+
+    def tabs(text):
+        return re.findall(r'<li><a href="[^"]*" title="(One|Two|Three|Mine)"', text)
+
+    equal(tabs(page(b, "/admin/records")), ["One", "Two", "Three", "Mine"])
+    equal(post(b, "/admin/views/" + ids["Three"], {"action": "left", "query": "resourceType=contact"}).status, 303)
+    equal(tabs(page(b, "/admin/records")), ["One", "Three", "Two", "Mine"])
+    equal(tabs(page(other, "/admin/records")), ["One", "Three", "Two"])
+    equal(post(b, "/admin/views/" + ids["One"], {"action": "left", "query": ""}).status, 303)
+    equal(post(b, "/admin/views/" + ids["One"], {"action": "right", "query": ""}).status, 303)
+    equal(tabs(page(b, "/admin/records")), ["Three", "One", "Two", "Mine"])
+    true("More views" not in page(b, "/admin/records"), "four stand beside each other")
+    for i in range(8):
+        equal(post(b, "/admin/views", {"name": "More %d" % i, "query": "resourceType=contact"}).status, 303)
+    text = page(b, "/admin/records")
+    has(text, "More views")
+    equal(text.split('id="more-views"')[0].count('title="More '), 4)
+
+
+@test("a filter on a field that no record has says so, and which one was meant")
+def _():
+    made, b = fresh("Meant")
+    made.api("POST", "/records/import", {"resourceType": "contact", "csv": "external_id,City,address.zip\n1,Berlin,10115\n"})
+    wait_until(lambda: made.api("GET", "/records/fields?resourceType=contact").json()["data"], 30, "the catalogue")
+    for asked, meant in (("city", "City"), ("Citty", "City"), ("zip", "address.zip"), ("shoesize", None)):
+        for of in ("resourceType=contact&", ""):
+            text = page(b, "/admin/records?%sfilter%%5B%s%%5D=x" % (of, asked))
+            has(text, "No record here has a field <b>%s</b>" % asked)
+            if meant:
+                has(text, ">%s</a>?" % meant)
+                link = html.unescape(re.search(r'Did you mean <a href="([^"]*)"', text).group(1))
+                true("filter%%5B%s%%5D=x" % meant in link, link)
+            else:
+                true("Did you mean" not in text, asked)
+    true("has a field" not in page(b, "/admin/records?filter%5BCity%5D=Paris"), "a field that there is")
+
+
+@test("records say which of two connections of a kind sent them")
+def _():
+    t = Tenant(name="Origins")
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    shop = CustomWebhook(t, resourceType="order")
+    t.api("PATCH", "/connections/" + shop.connection["id"], {"name": "Shop"})
+    shop({"id": "1", "name": "Order 1"})
+    has(b.get("/admin/records").text, "<td>Shop</td>")
+    chat = CustomWebhook(t, resourceType="message")
+    t.api("PATCH", "/connections/" + chat.connection["id"], {"name": "Chat"})
+    chat({"id": "2", "name": "Message 2"})
+    text = b.get("/admin/records").text
+    has(text, "<td>Shop</td>")
+    has(text, "<td>Chat</td>")
+    order = t.get("/records?resourceType=order")["data"][0]
+    has(b.get("/admin/records/" + order["id"]).text, "Order from Shop")
+
+
+@test("very many are deleted only by who types their number")
+def _():
+    made, b = fresh("Many")
+    rows = "".join("%d,N%d\n" % (i, i) for i in range(1001))
+    made.api("POST", "/records/import", {"resourceType": "note", "csv": "external_id,name\n" + rows})
+    wait_until(lambda: made.api("GET", "/records/summary").json()["byResourceType"].get("note") == 1001, 30, "the import")
+    ask = post(b, "/admin/records/bulk", {"query": "resourceType=note", "scope": "all", "action": "delete"})
+    has(ask.text, "type the number of records: <b>1,001</b>")
+    form = hidden(ask)
+    for typed in ("", "1000", "x"):
+        again = post(b, "/admin/records/bulk", {**form, "typed": typed})
+        has(again.text, "That is not the number")
+        has(again.text, "<title>Error: ")
+    equal(post(b, "/admin/records/bulk", {**form, "typed": "1,001"}).status, 303)
 
 
 @test("the leads' view stays, and its columns are the leads' page")

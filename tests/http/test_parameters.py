@@ -7,7 +7,7 @@ import re
 from harness import SRC, Browser, equal, here, problem, run, test, true
 
 NAMES = """resourceType providerType source status search formId connectionId leadId receivedAfter updatedAfter
-    updatedBefore sort limit page cursor at format columns field value view dir filter[a] filter[%C3%A9] v next
+    updatedBefore sort limit page cursor at format columns field value view dir from to who action q filter[a] filter[%C3%A9] v next
     token""".split()
 VALUES = ["%C3%A9", "%F0%9F%98%80", "%E2%84%AA", "%ff", "%ED%A0%80", "%00", "a%00b", "%", "%zz", "'%22%5C", "a" * 64,
           "a" * 3000, "%C3%A9" * 400, "a" * 10000]

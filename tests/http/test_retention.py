@@ -158,7 +158,7 @@ def _():
         ("retention.set", *common, {"name": "contact", "before": {"days": 365}, "after": {"days": 90}}),
         ("retention.set", *common, {"name": "Some.type-1", "before": None, "after": {"days": 36500}}),
         ("retention.delete", *common, {"name": "contact", "before": {"days": 90}, "after": None})])
-    # kept for ever now
+    # kept forever now
     fill(t, 1)
     age(t, 400)
     fill(t, 1, "deal")
@@ -261,8 +261,8 @@ def _():
     fill(t, 2, "deal")
     equal(put(t, "ticket", 1).status, 200)
     text = page(b)
-    has(row_of(text, "Contact"), "Contact 3 For ever")
-    has(row_of(text, "Deal"), "Deal 2 For ever")
+    has(row_of(text, "Contact"), "Contact 3 Forever")
+    has(row_of(text, "Deal"), "Deal 2 Forever")
     has(row_of(text, "Ticket"), "Ticket 0 1 day after the last update")
     has(text, 'href="/admin/records?resourceType=contact"')
     has(b.get("/admin/settings/account").text, 'href="/admin/settings/retention"')
@@ -296,9 +296,9 @@ def _():
     equal([r["externalId"] for r in t.records()], ["contact-3"])
     check_whole(t)
     equal(flashed(b, send(b, resourceType="contact", days="365", forever="1")),
-          "Records of type contact are kept for ever.")
-    has(row_of(page(b), "Contact"), "Contact 1 For ever")
-    equal(flashed(b, send(b, resourceType="contact", days="")), "Records of type contact are kept for ever.")
+          "Records of type contact are kept forever.")
+    has(row_of(page(b), "Contact"), "Contact 1 Forever")
+    equal(flashed(b, send(b, resourceType="contact", days="")), "Records of type contact are kept forever.")
     equal([(a[0], a[2], a[3]["before"], a[3]["after"]) for a in audits(t)], [
         ("retention.set", "session", None, {"days": 500}),
         ("retention.set", "session", {"days": 500}, {"days": 365}),

@@ -17,7 +17,7 @@ import urllib.parse
 import uuid
 import zoneinfo
 
-from harness import SRC, Browser, equal, has, here, problem, run, test, true
+from harness import SRC, Browser, equal, has, here, problem, run, test, true, wait_until
 from markup import Tags
 
 PASSWORD = "a long enough password"
@@ -527,6 +527,31 @@ def _():
                     noted |= set(re.findall(r'"([a-z_]+\.[a-z_]+)"', call))
     true(len(noted) > 25, noted)
     equal([n for n in sorted(noted) if '"%s"' % n not in words], [])
+
+
+@test("a person of two accounts goes over to the other, and not to one that is not theirs")
+def _():
+    one, two, foreign = (here().new_account(n) for n in ("Account one", "Account two", "Foreign"))
+    email = add(one, "viewer")
+    add(two, "manager", email)
+    b = signed_in(email)
+    text = page(b, "/profile")
+    has(text, "Account one")
+    has(text, "Account two")
+    true("Foreign" not in text, "only one's own")
+    has(b.get("/admin/dashboard").text, "Switch account")
+    before = dict(b.cookies)
+    equal(send(b, "/profile/account", "/profile", accountId=foreign.id).status, 404)
+    answer = send(b, "/profile/account", "/profile", accountId=two.id)
+    equal((answer.status, answer.header("Location")), (303, "/admin/dashboard"))
+    has(b.get("/admin/dashboard").text, "You are in Account two now.")
+    has(b.last.text, "manager")
+    b.cookies, after = before, b.cookies
+    wait_until(lambda: b.get("/admin/dashboard").status == 303, 5, "the end of the session before")
+    b.cookies = after
+    equal(b.get("/admin/dashboard").status, 200)
+    alone = signed_in(add(one, "viewer"))
+    true("Switch account" not in alone.get("/admin/dashboard").text, "there is none to go to")
 
 
 run()

@@ -414,7 +414,7 @@ def _():
     has(page, "item 2 has no id")
     has(b.get("/admin/events").text, "2 of 3")
     [id_] = [e["id"] for e in t.events("&status=rejected&connectionId=" + hook.connection["id"])]
-    has(b.get("/admin/events/" + id_).text, "Verify anew")
+    has(b.get("/admin/events/" + id_).text, "Verify again")
     path = "/admin/connections/" + hook.connection["id"]
     has(b.get(path + "/edit").text, "Hours that the former secret stays good")
     equal(b.post(path + "/edit", {"name": "Hook", "credentials.webhookSecret": unique("tok-other-"), "secretGraceHours": "2",

@@ -217,7 +217,8 @@ static const struct row rows[] = {
     {__LINE__, HTTP_POST, "/api", "reader", JSON, STR("{}"), AUTO, 403, "things.write", false,
 	true},
     {__LINE__, HTTP_POST, "/admin/page", "reader", FORM, STR("a=1"), AUTO, 403,
-	"page 403 Forbidden: This needs the permission things.write", false, true},
+	"page 403 Forbidden: Your role (none) can't do this. Ask an admin of your account", false,
+	true},
     {__LINE__, HTTP_GET, "/me", "reader", NO_BODY, 200, "", true, true},
     {__LINE__, HTTP_GET, "/me", NULL, NO_BODY, 401, "", false, true},
     /* type, before the body is read */

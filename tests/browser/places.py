@@ -1,0 +1,37 @@
+"""Every admin page that there is, found as a person finds it: from the table of routes those without a parameter, and of
+those with one the first that a link on another page leads to. So a new page is checked by every test over all pages."""
+import html
+import os
+import re
+
+from harness import SRC
+
+LINK = re.compile(r'href="(/admin/[^"#]*)"')
+NOT_PAGES = ("/export", "/errors")      # files to save
+
+
+def patterns():
+    """Addresses of the table that are pages for who is signed in."""
+    with open(os.path.join(SRC, "src/product/routes.def"), encoding="utf-8") as f:
+        rows = re.findall(r'^ROUTE\(GET, "(/admin/[^"]+)",\s*\w+,\s*[^;]*?,\s*PAGE\b', f.read(), re.M)
+    return [p for p in rows if not p.endswith(NOT_PAGES)]
+
+
+def fits(pattern, path):
+    return re.fullmatch(re.sub(r":\w+", "[^/]+", pattern), path.split("?")[0]) is not None
+
+
+def places(visitor, more=()):
+    """{pattern: path} of all that is reached by a signed-in harness.Browser; more: paths to begin with as well."""
+    wanted = patterns()
+    found = {p: p for p in wanted if ":" not in p}
+    waiting, seen = [*found.values(), *more], set()
+    while waiting:
+        answer = visitor.get(waiting.pop(0))
+        for link in sorted({html.unescape(x) for x in LINK.findall(answer.text)} - seen):
+            seen.add(link)
+            for p in wanted:
+                if p not in found and fits(p, link) and not any(fits(q, link) for q in wanted if ":" not in q):
+                    found[p] = link
+                    waiting.append(link)
+    return found
