@@ -10,7 +10,6 @@
 #define KIND "provider_app"
 #define PLACE "provider_apps"
 #define CREDENTIAL_BYTES 8192
-#define USABLE_MOST 100
 
 #define APP_COLUMNS                                                                                \
 	"p.id, p.account_id, p.provider_type, p.name, p.credentials, p.created_at, p.updated_at"
@@ -33,6 +32,8 @@ DB_STMT(provider_app_for_update,
 DB_STMT(provider_apps_usable,
     "SELECT " APP_COLUMNS " FROM provider_apps p WHERE " APP_USABLE " AND p.provider_type = ?"
     " ORDER BY p.account_id IS NULL, p.id DESC LIMIT 100");
+DB_STMT(provider_apps_of_provider, "SELECT " APP_COLUMNS " FROM provider_apps p"
+				   " WHERE p.provider_type = ? ORDER BY p.id DESC LIMIT 100");
 DB_STMT(provider_apps_page,
     "SELECT " APP_COLUMNS ", (SELECT COUNT(*) FROM connections c WHERE c.account_id = ?"
     " AND c.app_id = p.id) FROM provider_apps p WHERE " APP_USABLE
@@ -116,25 +117,61 @@ int provider_app_get(struct app *app, struct arena *a, const struct uuid *accoun
 	return *out == NULL ? -1 : 1;
 }
 
+static struct provider_app **apps_of_rows(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t *n)
+{
+	struct provider_app **out = arena_array(a, rows->count + 1, sizeof(struct provider_app *));
+
+	*n = 0;
+	for (size_t i = 0; i < rows->count; i++) {
+		struct err why = ERR_INIT;
+		struct provider_app *v = app_of_row(app, a, rows, i, &why);
+
+		if (v == NULL) /* one broken row must not stop its neighbours */
+			log_error("provider_app.unreadable", LOG_ERR(&why));
+		else
+			out[(*n)++] = v;
+	}
+	return out;
+}
+
 int provider_app_list_usable(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct provider *p, struct provider_app ***out, size_t *n, struct err *err)
 {
 	struct db_rows rows;
 
-	*n = 0;
 	if (db_query(app->db, a, &provider_apps_usable,
 		DB_VALS(db_uuid(account_id), db_str(p->name)), &rows, err) == -1)
 		return -1;
-	*out = arena_array(a, rows.count + 1, sizeof(struct provider_app *));
-	for (size_t i = 0; i < rows.count; i++) {
-		struct err why = ERR_INIT;
-		struct provider_app *v = app_of_row(app, a, &rows, i, &why);
+	*out = apps_of_rows(app, a, &rows, n);
+	return 0;
+}
 
-		if (v == NULL) /* one broken row must not stop its neighbours */
-			log_error("provider_app.unreadable", LOG_ERR(&why));
-		else
-			(*out)[(*n)++] = v;
+int provider_apps_access(struct app *app, struct arena *a, const struct provider *p,
+    const struct access *const **out, size_t *n, struct err *err)
+{
+	const struct access **list;
+	struct provider_app **v;
+	struct db_rows rows;
+
+	*n = 0;
+	if (!provider_app_is_known(p))
+		return 0;
+	if (db_query(
+		app->db, a, &provider_apps_of_provider, DB_VALS(db_str(p->name)), &rows, err) == -1)
+		return -1;
+	v = apps_of_rows(app, a, &rows, n);
+	list = arena_array(a, *n + 1, sizeof(struct access *));
+	for (size_t i = 0; i < *n; i++) {
+		struct access *c = arena_zalloc(a, sizeof(*c));
+
+		*c = (struct access){.external_account_id = "",
+		    .settings = json_own(a, json_object()),
+		    .credentials = json_own(a, json_object()),
+		    .app = v[i]->credentials};
+		list[i] = c;
 	}
+	*out = list;
 	return 0;
 }
 

@@ -29,6 +29,12 @@ int provider_app_get(struct app *app, struct arena *a, const struct uuid *accoun
 int provider_app_list_usable(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct provider *p, struct provider_app ***out, size_t *n, struct err *err);
 
+/* What apps of a provider can verify by themselves, of all accounts, newest first, at most
+ * APPS_ACCESS_MOST: for what reaches the provider's own address before anybody is connected. */
+#define APPS_ACCESS_MOST 100
+int provider_apps_access(struct app *app, struct arena *a, const struct provider *p,
+    const struct access *const **out, size_t *n, struct err *err);
+
 /* What the operator does (account_id nil), or an account (r's): each a transaction with its row of
  * the audit log. body: {providerType, name?, credentials}; of a change {name?, credentials?},
  * credentials merged. ERR_INVALID names the field. */

@@ -459,6 +459,17 @@ def _():
     equal(other.api("DELETE", "/connections/" + thief["id"]).status, 204)
 
 
+@test("an app's address is checked before anybody is connected by it")
+def _():
+    _, product = provider()
+    raw = json.dumps({"type": "check", "challenge": "abc"}).encode()
+    for secret, status in ((SECRET, 200), ("wrong-secret-0123456789", 403)):
+        answer = product.post("/webhook/rotor_shopify", raw, {"Content-Type": "application/json",
+                                                              "X-Rotor-Signature": hmac_hex(secret, raw)})
+        equal(answer.status, status, answer)
+    equal(product.api("GET", "/connections?limit=200&providerType=rotor_shopify").json()["data"], [])
+
+
 @test("one account at the provider is connected in one account here")
 def _():
     server, product = provider()

@@ -172,6 +172,8 @@ class TokenServer:
                         "signatures": [{"kind": "hmac", "algorithm": "sha256", "encoding": "hex",
                                         "header": "x-rotor-signature", "secret": "app.clientSecret",
                                         "signed": "{body}"}],
+                        "handshakes": [{"method": "POST", "when": {"ref": "body.type", "equals": "check"},
+                                        "signed": True, "answer": {"json": {"challenge": "{body.challenge}"}}}],
                         "accounts": [{"id": "{body.account}"}],
                         "items": [{"resourceType": "thing", "externalId": "{body.id}", "account": "{body.account}",
                                    "data": "{body}"}]},
