@@ -153,7 +153,8 @@ static int store_item(
 	c->app_named = s->g->app_id;
 	c->status = CONNECTION_ACTIVE;
 	c->last_error = NULL;
-	if (connection_write(r->app, r->a, c, is_new, err) == -1)
+	if (connection_write(r->app, r->a, c, is_new, err) == -1 ||
+	    connection_tell_changed(r->app, r->a, c, false, err) == -1)
 		return -1;
 	if (!is_new && !uuid_eq(former, s->g->id) &&
 	    grant_release(r->app, r->a, &r->actor.account_id, &former, err) == -1)

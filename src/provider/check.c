@@ -4,7 +4,6 @@
 #include "base/json-reader.h"
 #include "base/limits.h"
 #include "net/http-client.h"
-#include "provider/provider-internal.h"
 
 void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
 {
@@ -70,7 +69,6 @@ struct access *example_read_access(struct check_run *t, const json_t *example)
 	return c;
 }
 
-/* The body: text as is, or "json" in its compact form (for what is not signed). */
 struct str example_read_body(struct check_run *t, const json_t *v)
 {
 	const json_t *text = json_object_get(v, "body"), *json = json_object_get(v, "json");
@@ -117,8 +115,7 @@ static void json_set_clock(json_t *o, const char *key, int64_t at_us)
 		json_set_time(o, key, at_us);
 }
 
-/* An item as examples write it: what it does not have is left out. */
-static json_t *webhook_item_json(const struct webhook_item *i)
+json_t *webhook_item_json(const struct webhook_item *i)
 {
 	json_t *o = json_object();
 
@@ -456,11 +453,12 @@ static void check_forms(struct check_run *t, const json_t *example, const json_t
 static bool example_is_valid(struct check_run *t, const json_t *e)
 {
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
-	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "oauth",
-	    "known", "expect", NULL};
+	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "poll",
+	    "subscription", "call", "known", "cursor", "answers", "oauth", "expect", NULL};
 	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
 	    "left", "nothing", "handshake", "lead", "request", "result", "refused", "results",
-	    "details", "forms", "url", "callback", "tokens", "identity", "connections", NULL};
+	    "details", "forms", "calls", "cursor", "error", "inputs", "told", "url", "callback",
+	    "tokens", "identity", "connections", NULL};
 	struct err err = ERR_INIT;
 	struct json_reader in = {.err = &err};
 
@@ -494,6 +492,10 @@ static void check_examples(struct check_run *t)
 			check_oauth(t, e, expect);
 		else if (json_object_get(e, "lead") != NULL)
 			check_lead(t, e, expect);
+		else if (json_object_get(e, "poll") != NULL)
+			check_poll(t, e, expect);
+		else if (json_object_get(e, "subscription") != NULL)
+			check_subscription(t, e, expect);
 		else if (json_object_get(e, "batch") != NULL)
 			check_batch(t, e, expect);
 		else if (json_object_get(e, "details") != NULL)

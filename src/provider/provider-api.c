@@ -21,17 +21,17 @@ int provider_api_list(struct req *r)
 
 /* ---- one provider ------------------------------------------------------------------------- */
 
-static json_t *credentials_json(const struct provider *p)
+static json_t *credentials_json(const struct credential_spec *specs, size_t n)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < p->ncredentials; i++) {
+	for (size_t i = 0; i < n; i++) {
 		json_t *o = json_object();
 
-		json_set_str(o, "key", p->credentials[i].key);
-		json_set_str(o, "label", p->credentials[i].label);
-		json_set_str(o, "help", p->credentials[i].help);
-		json_set_bool(o, "needed", p->credentials[i].is_needed);
+		json_set_str(o, "key", specs[i].key);
+		json_set_str(o, "label", specs[i].label);
+		json_set_str(o, "help", specs[i].help);
+		json_set_bool(o, "needed", specs[i].is_needed);
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -113,7 +113,8 @@ int provider_api_get(struct req *r)
 		return 0;
 	json_t *o = provider_json(p);
 	json_set_str(o, "help", p->help);
-	json_set(o, "credentials", credentials_json(p));
+	json_set(o, "credentials", credentials_json(p->credentials, p->ncredentials));
+	json_set(o, "appCredentials", credentials_json(p->app_credentials, p->napp_credentials));
 	json_set(o, "settings", settings_json(p->settings, p->nsettings));
 	json_set(o, "actions", provider_actions_json(p));
 	return res_json(r, 200, o);

@@ -17,6 +17,7 @@
 #define FAULTS_MAX_BYTES 65536u
 #define FAULTS_MAX 64u
 #define DEFAULT_MS 60000
+#define SLOW_MS 3000
 #define MS_MAX 600000
 #define PIECE_BYTES 8192u
 #define UNFINISHED_BYTES                                                                           \
@@ -41,6 +42,7 @@ static const struct {
     {"throttle", FAULT_THROTTLE},
     {"token", FAULT_TOKEN},
     {"error", FAULT_ERROR},
+    {"slow", FAULT_SLOW},
     {"timeout", FAULT_TIMEOUT},
     {"drip", FAULT_DRIP},
     {"reset", FAULT_RESET},
@@ -178,7 +180,7 @@ static const struct json_member fault_members[] = {
 	.rule = "must be crm, graph, another provider's name, NAME.token or all"},
     {"kind", READ_PARSED, JSON_INTO(struct fault_body, kind), .need = READ_NEEDED,
 	.parse = fault_kind_parse,
-	.rule = "must be throttle, token, error, timeout, drip, reset, lost, huge, invalid, "
+	.rule = "must be throttle, token, error, slow, timeout, drip, reset, lost, huge, invalid, "
 		"redirect or answer"},
     {"probability", READ_NUMBER, JSON_INTO(struct fault_body, probability), .max = 1},
     {"location", READ_TEXT, JSON_INTO(struct fault_body, location), .need = READ_NULLABLE},
@@ -319,7 +321,9 @@ static struct fault fault_read(const json_t *one)
 
 	fault.status = (int)json_int(one, "status");
 	fault.code = (int)json_int(one, "code");
-	fault.ms = json_object_get(one, "ms") != NULL ? json_int(one, "ms") : DEFAULT_MS;
+	fault.ms = json_object_get(one, "ms") != NULL ? json_int(one, "ms")
+		   : fault.kind == FAULT_SLOW         ? SLOW_MS
+						      : DEFAULT_MS;
 	fault.retry_after_s =
 	    json_object_get(one, "retry_after_s") != NULL ? json_int(one, "retry_after_s") : 1;
 	fault.location = json_str(one, "location");
@@ -349,7 +353,12 @@ struct fault faults_draw(struct faults *f, const char *target)
 				return fault; /* the list changed meanwhile: this one goes free */
 			one = json_array_get(json_object_get(f->settings, "faults"), i);
 		}
-		return fault_read(one);
+		fault = fault_read(one);
+		if (fault.kind == FAULT_SLOW) {
+			sleep_ms(fault.ms);
+			fault.kind = FAULT_NONE;
+		}
+		return fault;
 	}
 	return fault;
 }
@@ -472,6 +481,7 @@ int fault_answer(struct req *r, const char *target, const struct fault *fault)
 				   "code", fault->code != 0 ? fault->code : 2)
 			     : json_pack("{s:s}", "error", "Something went wrong"));
 	case FAULT_NONE:
+	case FAULT_SLOW:
 	case FAULT_LOST:
 	case FAULT_RESET:
 		break;

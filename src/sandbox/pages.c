@@ -22,6 +22,7 @@ static const struct {
     {"error", "server error (500)"},
     {"throttle", "too many requests (429, or Meta's rate limit)"},
     {"token", "the token is dead (401)"},
+    {"slow", "the right answer, after three seconds"},
     {"timeout", "no answer for a minute"},
     {"drip", "an answer in drops"},
     {"reset", "the connection breaks off"},

@@ -120,6 +120,17 @@ static int calendar_delete(struct play_call *c)
 	return res_empty(c->r, 204);
 }
 
+static int calendar_quick_add(struct play_call *c)
+{
+	const char *text = play_text(c, "text");
+
+	if (text == NULL)
+		return play_refuse(c, REFUSE_INVALID, "Missing text.");
+	return play_json(c, 200,
+	    json_incref(calendar_event_put(
+		c, NULL, json_own(c->a, json_pack("{s:s}", "summary", text)), "confirmed")));
+}
+
 static json_t *calendar_json(const char *id)
 {
 	return json_pack("{s:s,s:s,s:s,s:s}", "kind", "calendar#calendarListEntry", "id", id,
@@ -187,6 +198,7 @@ static int calendar_stop(struct play_call *c)
 #define API "/calendar/v3"
 static const struct play_route calendar_routes[] = {
     {HTTP_POST, API "/calendars/:calendar/events/watch", calendar_watch, false},
+    {HTTP_POST, API "/calendars/:calendar/events/quickAdd", calendar_quick_add, false},
     {HTTP_GET, API "/calendars/:calendar/events", calendar_events, false},
     {HTTP_POST, API "/calendars/:calendar/events", calendar_insert, false},
     {HTTP_GET, API "/calendars/:calendar/events/:event", calendar_event, false},

@@ -127,6 +127,27 @@ static const char *connection_make(
 	return status == 201 ? json_str(answer, "id") : NULL;
 }
 
+/* The app by which people sign in, where the provider has one: made once. */
+static void app_make(const struct connecting *k, const struct play *p, const json_t *catalogue)
+{
+	const json_t *wanted = json_object_get(catalogue, "appCredentials");
+	json_t *answer = NULL, *body;
+	int status;
+
+	if (json_array_size(wanted) == 0 ||
+	    product_ask(k, "GET",
+		arena_printf(k->a, "/provider-apps?limit=1&providerType=%s", p->name), NULL,
+		&answer) != 200 ||
+	    json_array_size(json_object_get(answer, "data")) > 0)
+		return;
+	body = json_own(k->a, json_pack("{s:s,s:s,s:o}", "providerType", p->name, "name",
+				  arena_printf(k->a, "Sandbox %s", p->label), "credentials",
+				  values_json(k->a, p, wanted)));
+	status = product_ask(k, "POST", "/provider-apps", body, &answer);
+	if (status != 201)
+		complain(k, p, status, answer);
+}
+
 json_t *play_connect_all(
     struct sandbox *s, struct arena *a, const char *url, const char *key, struct err *err)
 {
@@ -143,6 +164,7 @@ json_t *play_connect_all(
 			return NULL;
 		if (status != 200)
 			continue; /* it has no manifest */
+		app_make(&k, plays[i], catalogue);
 		id = connection_of_before(&k, plays[i]);
 		if (id == NULL)
 			id = connection_make(&k, plays[i], catalogue);

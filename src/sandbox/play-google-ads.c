@@ -79,17 +79,21 @@ static int64_t query_until(const char *query)
 static bool ads_lead_passes(const struct play_call *c, const json_t *row, const void *query)
 {
 	const int64_t at = json_int(row, "at_us");
+	const char *wanted = strstr(query, ".id = '"), *id = json_str(row, "id");
 
 	(void)c;
+	if (wanted != NULL && strncmp(wanted + 7, id, strlen(id)) != 0)
+		return false;
 	return at >= query_since(query) && at <= query_until(query);
 }
 
 static json_t *ads_results(struct play_call *c, const char *query, json_t *rows)
 {
-	const char *member = strstr(query, "FROM customer_client") != NULL ? "customerClient"
-			     : strstr(query, "FROM asset") != NULL         ? "asset"
-			     : strstr(query, "FROM campaign") != NULL      ? "campaign"
-			     : strstr(query, "FROM customer") != NULL      ? "customer"
+	const char *member = strstr(query, "FROM customer_client") != NULL     ? "customerClient"
+			     : strstr(query, "FROM asset") != NULL             ? "asset"
+			     : strstr(query, "FROM campaign") != NULL          ? "campaign"
+			     : strstr(query, "FROM conversion_action") != NULL ? "conversionAction"
+			     : strstr(query, "FROM customer") != NULL          ? "customer"
 								      : "leadFormSubmissionData";
 	json_t *results = json_array(), *row;
 	size_t i;
@@ -104,7 +108,7 @@ static json_t *ads_rows(struct play_call *c, const char *query)
 {
 	static const char *const kinds[][2] = {{"FROM customer_client", "clients"},
 	    {"FROM asset", "forms"}, {"FROM campaign", "campaigns"},
-	    {"FROM customer", "customers"}};
+	    {"FROM conversion_action", "conversions"}, {"FROM customer", "customers"}};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strstr(query, kinds[i][0]) != NULL)
@@ -175,10 +179,22 @@ static int ads_upload(struct play_call *c)
 	    json_pack("{s:o}", "results", list != NULL ? json_deep_copy(list) : json_array()));
 }
 
+/* campaigns:mutate and the like: done. */
+static int ads_mutate(struct play_call *c)
+{
+	if (!developer_is_known(c))
+		return ads_stranger(c);
+	return play_json(c, 200,
+	    json_pack(
+		"{s:[{s:s}]}", "results", "resourceName", "customers/" ACCOUNT "/campaigns/123"));
+}
+
 static int ads_verb(struct play_call *c)
 {
 	const struct str verb = play_param(c, "verb");
 
+	if (str_ends(verb, ":mutate"))
+		return ads_mutate(c);
 	return str_starts(verb, "googleAds:search") ? ads_query(c)
 						    : play_refuse(c, REFUSE_NOT_FOUND, NULL);
 }
@@ -246,6 +262,9 @@ static void ads_seed(struct play_call *c)
 	(void)play_put(c, "campaigns", "123",
 	    json_pack("{s:s,s:s,s:s}", "resourceName", "customers/" ACCOUNT "/campaigns/123", "id",
 		"123", "name", "Sandbox campaign"));
+	(void)play_put(c, "conversions", "9",
+	    json_pack("{s:s,s:s,s:s}", "resourceName", "customers/" ACCOUNT "/conversionActions/9",
+		"id", "9", "name", "Sandbox conversion"));
 	(void)play_put(c, "forms", "40000000000",
 	    json_pack("{s:s,s:s,s:s,s:{s:s}}", "resourceName",
 		"customers/" ACCOUNT "/assets/40000000000", "id", "40000000000", "name",

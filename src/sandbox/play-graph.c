@@ -81,7 +81,7 @@ bool graph_let_in(struct play_call *c, int *rc)
 
 void graph_headers(struct play_call *c)
 {
-	const long long used = (long long)play_switch_number(c, "usage", 1);
+	const long long used = (long long)play_used(c, 100);
 
 	res_headerf(c->r, "X-App-Usage",
 	    "{\"call_count\":%lld,\"total_cputime\":1,\"total_time\":1}", used);

@@ -42,7 +42,8 @@ static int hubspot_refuse(struct play_call *c, enum refusal why, const char *tex
 static void hubspot_headers(struct play_call *c)
 {
 	res_header(c->r, "X-HubSpot-RateLimit-Max", "190");
-	res_header(c->r, "X-HubSpot-RateLimit-Remaining", "189");
+	res_headerf(
+	    c->r, "X-HubSpot-RateLimit-Remaining", "%lld", (long long)(190 - play_used(c, 190)));
 	res_header(c->r, "X-HubSpot-RateLimit-Interval-Milliseconds", "10000");
 	res_header(c->r, "X-HubSpot-RateLimit-Daily", "650000");
 	res_header(c->r, "X-HubSpot-RateLimit-Daily-Remaining", "649000");
@@ -262,6 +263,32 @@ static int hubspot_owners(struct play_call *c)
 		"owner@example.com", "firstName", "Olga", "lastName", "Owner", "archived", 0));
 }
 
+/* What an account has set up: a pipeline of two stages, a few properties, one form. */
+static int hubspot_pipelines(struct play_call *c)
+{
+	return play_json(c, 200,
+	    json_pack("{s:[{s:s,s:s,s:[{s:s,s:s},{s:s,s:s}]}]}", "results", "id", "default",
+		"label", "Sales pipeline", "stages", "id", "appointmentscheduled", "label",
+		"Appointment scheduled", "id", "closedwon", "label", "Closed won"));
+}
+
+static int hubspot_properties(struct play_call *c)
+{
+	return play_json(c, 200,
+	    json_pack("{s:[{s:s,s:s,s:s},{s:s,s:s,s:s}]}", "results", "name", "email", "label",
+		"Email", "type", "string", "name", "firstname", "label", "First name", "type",
+		"string"));
+}
+
+static int hubspot_associate(struct play_call *c)
+{
+	const struct str from = play_param(c, "id"), to = play_param(c, "other");
+
+	return play_json(c, 201,
+	    json_pack("{s:s%,s:s%,s:[]}", "fromObjectId", from.p, from.n, "toObjectId", to.p, to.n,
+		"labels"));
+}
+
 static int hubspot_introspect(struct play_call *c)
 {
 	const json_t *row = play_get(c, "token", play_arg(c, "token"));
@@ -288,6 +315,16 @@ static int hubspot_introspect(struct play_call *c)
 static const struct play_route hubspot_routes[] = {
     OBJECTS("/crm/v3/objects"),
     OBJECTS("/crm/objects/:version"),
+    {HTTP_PUT, "/crm/v3/objects/:type/:id/associations/:kind/:other/*", hubspot_associate, false},
+    {HTTP_PUT, "/crm/v4/objects/:type/:id/associations/:kind/:other/*", hubspot_associate, false},
+    {HTTP_PUT, "/crm/v4/objects/:type/:id/associations/default/:kind/:other", hubspot_associate,
+	false},
+    {HTTP_PUT, "/crm/objects/:version/:type/:id/associations/:kind/:other/*", hubspot_associate,
+	false},
+    {HTTP_GET, "/crm/v3/pipelines/:type", hubspot_pipelines, false},
+    {HTTP_GET, "/crm/pipelines/:version/:type", hubspot_pipelines, false},
+    {HTTP_GET, "/crm/v3/properties/:type", hubspot_properties, false},
+    {HTTP_GET, "/crm/properties/:version/:type", hubspot_properties, false},
     {HTTP_GET, "/crm/v3/owners", hubspot_owners, false},
     {HTTP_GET, "/crm/owners/:version", hubspot_owners, false},
     {HTTP_GET, "/account-info/v3/details", hubspot_details, false},

@@ -168,6 +168,13 @@ static int linkedin_forms(struct play_call *c)
 	return version_is_good(c, &rc) ? play_json(c, 200, elements_json(c, rows)) : rc;
 }
 
+static int linkedin_form(struct play_call *c)
+{
+	int rc;
+
+	return version_is_good(c, &rc) ? play_json(c, 200, form_json()) : rc;
+}
+
 static int linkedin_accounts(struct play_call *c)
 {
 	json_t *rows = json_own(c->a, json_pack("[{s:i,s:s,s:s,s:s}]", "id", 522, "name",
@@ -175,6 +182,32 @@ static int linkedin_accounts(struct play_call *c)
 	int rc;
 
 	return version_is_good(c, &rc) ? play_json(c, 200, elements_json(c, rows)) : rc;
+}
+
+static int linkedin_campaigns(struct play_call *c)
+{
+	int rc;
+
+	if (!version_is_good(c, &rc))
+		return rc;
+	return play_json(c, 200,
+	    json_pack("{s:[{s:i,s:s,s:s}],s:{}}", "elements", "id", 700, "name", "Sandbox campaign",
+		"status", "ACTIVE", "metadata"));
+}
+
+static int linkedin_campaign_update(struct play_call *c)
+{
+	int rc;
+
+	return version_is_good(c, &rc) ? res_empty(c->r, 204) : rc;
+}
+
+/* Conversions: all are taken. */
+static int linkedin_convert(struct play_call *c)
+{
+	int rc;
+
+	return version_is_good(c, &rc) ? res_empty(c->r, 201) : rc;
 }
 
 static int linkedin_me(struct play_call *c)
@@ -228,6 +261,10 @@ static const struct play_route linkedin_routes[] = {
     {HTTP_GET, "/rest/leadNotifications", linkedin_subscriptions, false},
     {HTTP_POST, "/rest/leadNotifications", linkedin_subscribe, false},
     {HTTP_DELETE, "/rest/leadNotifications/:id", linkedin_unsubscribe, false},
+    {HTTP_GET, "/rest/adAccounts/:account/adCampaigns", linkedin_campaigns, false},
+    {HTTP_POST, "/rest/adAccounts/:account/adCampaigns/:id", linkedin_campaign_update, false},
+    {HTTP_POST, "/rest/conversionEvents", linkedin_convert, false},
+    {HTTP_GET, "/rest/leadForms/:id", linkedin_form, false},
     {HTTP_GET, "/rest/me", linkedin_me, false},
     {HTTP_GET, "/v2/userinfo", linkedin_me, false},
     {HTTP_GET, "/v2/me", linkedin_me, false},

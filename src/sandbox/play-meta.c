@@ -1,24 +1,13 @@
 /* The part of Meta's Graph API that lead ads need: /vNN.N/{id}[/edge], any version. Leads and forms
  * are those of leads.c. */
+#include "sandbox/play-meta.h"
 #include "base/limits.h"
-#include "sandbox/play-graph.h"
 #include "sandbox/signing.h"
 
-#define LEADS_DEFAULT 25
-#define LEADS_MAX 500
-
 #define SECOND_PAGE "153125381134"
+#define CAMPAIGN "120210000000000003"
 
-struct graph {
-	struct play_call *c;
-	struct req *r;
-	struct sandbox *s;
-	struct product p;
-	struct str id, edge; /* edge absent: the object itself */
-	struct err err;
-};
-
-static int unknown_object(struct graph *g)
+int graph_unknown_object(struct graph *g)
 {
 	return graph_error(g->c, 400, 100, 33, "GraphMethodException",
 	    arena_printf(g->r->a,
@@ -27,185 +16,14 @@ static int unknown_object(struct graph *g)
 		g->r->method == HTTP_GET ? "get" : "post", (int)g->id.n, g->id.p));
 }
 
-static int graph_failed(struct graph *g)
+int graph_failed(struct graph *g)
 {
 	return res_error(g->r, &g->err);
 }
 
-static struct str graph_param(const struct graph *g, const char *name)
+struct str graph_param(const struct graph *g, const char *name)
 {
 	return play_arg(g->c, name);
-}
-
-/* ---- leads -------------------------------------------------------------------------------- */
-
-/* The members that fields= names; 0, or -1 with the unknown name. */
-static int fields_only(const struct graph *g, const json_t *lead, json_t *out, struct str *unknown)
-{
-	static const char *const known[] = {"id", "created_time", "ad_id", "ad_name", "adset_id",
-	    "adset_name", "campaign_id", "campaign_name", "form_id", "is_organic", "platform",
-	    "field_data", NULL};
-	struct str rest = graph_param(g, "fields"), name;
-
-	if (rest.n == 0)
-		rest = STR("created_time,field_data");
-	json_object_set(out, "id", json_object_get(lead, "id"));
-	while (rest.n > 0 && str_split(&rest, ',', &name)) {
-		const char *const *k = known;
-
-		name = str_trim(name);
-		while (*k != NULL && !str_is(name, *k))
-			k++;
-		if (*k == NULL) {
-			*unknown = name;
-			return -1;
-		}
-		json_object_set(out, *k, json_object_get(lead, *k));
-	}
-	return 0;
-}
-
-static int fields_unknown(struct graph *g, struct str name)
-{
-	return graph_error(g->c, 400, 100, 0, "OAuthException",
-	    arena_printf(
-		g->r->a, "(#100) Tried accessing nonexisting field (%.*s)", (int)name.n, name.p));
-}
-
-static int graph_get_lead(struct graph *g)
-{
-	json_t *lead = NULL, *out;
-	struct str unknown;
-	const int found = leads_get(g->s->leads, g->r->a, &g->p, g->id, &lead, &g->err);
-
-	if (found == -1)
-		return graph_failed(g);
-	if (found == 0 || play_switch_use(g->c, "fresh_leads"))
-		return unknown_object(g);
-	out = json_object();
-	if (fields_only(g, lead, out, &unknown) == -1) {
-		json_decref(out);
-		return fields_unknown(g, unknown);
-	}
-	return res_json(g->r, 200, out);
-}
-
-/* filtering=[{"field":"time_created","operator":"GREATER_THAN","value":1700000000}] */
-static bool graph_filter_read(const struct graph *g, int64_t *created_after_s)
-{
-	const struct str text = graph_param(g, "filtering");
-	const json_t *list, *one, *value;
-	size_t i;
-
-	*created_after_s = -1;
-	if (text.n == 0)
-		return true;
-	list = json_parse(g->r->a, text, NULL);
-	if (!json_is_array(list))
-		return false;
-	json_array_each(list, i, one) {
-		const char *field = json_str(one, "field"), *op = json_str(one, "operator");
-
-		value = json_object_get(one, "value");
-		if (field == NULL || strcmp(field, "time_created") != 0 || op == NULL ||
-		    !json_is_integer(value))
-			return false;
-		if (strcmp(op, "GREATER_THAN") == 0)
-			*created_after_s = json_integer_value(value);
-		else if (strcmp(op, "GREATER_THAN_OR_EQUAL") == 0)
-			*created_after_s = json_integer_value(value) - 1;
-		else
-			return false;
-	}
-	return true;
-}
-
-static char *graph_cursor_text(struct arena *a, int64_t seq)
-{
-	struct buf *b = buf_new(a, 64);
-	char digits[32];
-	const int n = snprintf(digits, sizeof(digits), "lead-%lld", (long long)seq);
-
-	base64url_encode(b, digits, (size_t)n);
-	return b->p;
-}
-
-static bool graph_cursor_seq(struct str text, int64_t *seq)
-{
-	char digits[64];
-	const long n = base64url_decode(digits, sizeof(digits), text);
-
-	return n > 5 && memcmp(digits, "lead-", 5) == 0 &&
-	       str_to_i64((struct str){digits + 5, (size_t)n - 5}, 1, INT64_MAX / 2, seq);
-}
-
-static const char *graph_next_url(struct graph *g, int64_t limit, const char *after)
-{
-	struct buf *b = buf_new(g->r->a, LIMIT_URL_BYTES);
-	static const char *const kept[] = {"fields", "filtering"};
-
-	buf_printf(b, "%s?limit=%lld&after=%s",
-	    play_link(g->c, arena_printf(g->r->a, "%.*s", (int)g->c->path.n, g->c->path.p)),
-	    (long long)limit, after);
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		if (graph_param(g, kept[i]).n == 0)
-			continue;
-		buf_printf(b, "&%s=", kept[i]);
-		percent_encode(b, graph_param(g, kept[i]));
-	}
-	return b->p;
-}
-
-static json_t *graph_paging_json(
-    struct graph *g, int64_t limit, int64_t first, int64_t last, int64_t next)
-{
-	json_t *paging = json_object(), *cursors = json_object();
-
-	json_set_str(cursors, "before", graph_cursor_text(g->r->a, first));
-	json_set_str(cursors, "after", graph_cursor_text(g->r->a, last));
-	json_set(paging, "cursors", cursors);
-	if (next > 0)
-		json_set_str(
-		    paging, "next", graph_next_url(g, limit, graph_cursor_text(g->r->a, next)));
-	return paging;
-}
-
-static int graph_get_leads(struct graph *g)
-{
-	struct leads_query q = {.form_id = g->id, .limit = LEADS_DEFAULT};
-	const struct str after = graph_param(g, "after"), limit = graph_param(g, "limit");
-	int64_t first, last, next;
-	json_t *list, *lead, *data, *out, *one;
-	struct str unknown;
-	size_t i;
-
-	if (limit.n > 0 && !str_to_i64(limit, 1, 100000, &q.limit))
-		return graph_error(
-		    g->c, 400, 100, 0, "OAuthException", "(#100) limit must be a number");
-	if (q.limit > LEADS_MAX)
-		q.limit = LEADS_MAX;
-	q.limit = play_switch_number(g->c, "page_size", q.limit);
-	if (after.n > 0 && !graph_cursor_seq(after, &q.before_seq))
-		return graph_error(g->c, 400, 100, 0, "OAuthException", "(#100) Invalid cursor");
-	if (!graph_filter_read(g, &q.created_after_s))
-		return graph_error(g->c, 400, 100, 0, "OAuthException",
-		    "(#100) filtering must be a list of {field,operator,value}");
-	if (leads_list(g->s->leads, g->r->a, &q, &list, &first, &last, &next, &g->err) == -1)
-		return graph_failed(g);
-	out = json_object();
-	data = json_array();
-	json_set(out, "data", data);
-	json_array_each(list, i, lead) {
-		one = json_object();
-		json_array_append_new(data, one);
-		if (fields_only(g, lead, one, &unknown) == -1) {
-			json_decref(out);
-			return fields_unknown(g, unknown);
-		}
-	}
-	if (first > 0)
-		json_set(out, "paging", graph_paging_json(g, q.limit, first, last, next));
-	return res_json(g->r, 200, out);
 }
 
 /* ---- pages and forms ---------------------------------------------------------------------- */
@@ -263,6 +81,26 @@ static int graph_make_form(struct graph *g)
 	return res_json(g->r, 200, json_pack("{s:O}", "id", json_object_get(form, "id")));
 }
 
+/* The app is subscribed to a page, or is not. */
+static int graph_subscribed_apps(struct graph *g)
+{
+	const char *page = arena_strndup(g->r->a, g->id.p, g->id.n);
+	const struct str fields = graph_param(g, "subscribed_fields");
+	json_t *row = play_get(g->c, "subscribed_apps", g->id);
+
+	if (g->r->method == HTTP_DELETE)
+		play_drop(g->c, "subscribed_apps", g->id);
+	else if (g->r->method == HTTP_POST)
+		(void)play_put(g->c, "subscribed_apps", page,
+		    json_pack("{s:s,s:s,s:[s%]}", "id", OAUTH_CLIENT, "name", "Connect",
+			"subscribed_fields", fields.n > 0 ? fields.p : "leadgen",
+			fields.n > 0 ? fields.n : 7));
+	else
+		return res_json(g->r, 200,
+		    row != NULL ? json_pack("{s:[O]}", "data", row) : json_pack("{s:[]}", "data"));
+	return res_json(g->r, 200, json_pack("{s:b}", "success", 1));
+}
+
 static int graph_page_edge(struct graph *g)
 {
 	const bool is_get = g->r->method == HTTP_GET || g->r->method == HTTP_HEAD;
@@ -271,14 +109,9 @@ static int graph_page_edge(struct graph *g)
 		return res_json(g->r, 200, graph_page_object(g));
 	if (str_is(g->edge, "leadgen_forms"))
 		return is_get ? graph_get_forms(g) : graph_make_form(g);
-	if (str_is(g->edge, "subscribed_apps")) {
-		if (!is_get)
-			return res_json(g->r, 200, json_pack("{s:b}", "success", 1));
-		return res_json(g->r, 200,
-		    json_pack("{s:[{s:s,s:s,s:[s]}]}", "data", "id", "1", "name", "Connect",
-			"subscribed_fields", "leadgen"));
-	}
-	return unknown_object(g);
+	if (str_is(g->edge, "subscribed_apps"))
+		return graph_subscribed_apps(g);
+	return graph_unknown_object(g);
 }
 
 static int graph_get_accounts(struct graph *g)
@@ -311,7 +144,7 @@ static int graph_me_edge(struct graph *g)
 	if (str_is(g->edge, "permissions"))
 		return graph_permissions(g);
 	if (g->edge.p != NULL)
-		return unknown_object(g);
+		return graph_unknown_object(g);
 	if (is_page_token(g))
 		return res_json(g->r, 200, graph_page_object(g));
 	return res_json(
@@ -331,14 +164,36 @@ static int graph_object_edge(struct graph *g)
 	if (rc != 0)
 		return graph_failed(g);
 	if (g->r->method != HTTP_GET && g->r->method != HTTP_HEAD)
-		return unknown_object(g);
+		return graph_unknown_object(g);
 	if (form != NULL && g->edge.p == NULL)
 		return res_json(g->r, 200, json_incref(form));
 	if (form != NULL && str_is(g->edge, "leads"))
 		return graph_get_leads(g);
 	if (g->edge.p == NULL)
 		return graph_get_lead(g);
-	return unknown_object(g);
+	return graph_unknown_object(g);
+}
+
+/* The one campaign: its list, itself, and a change of it. */
+static int graph_campaigns(struct graph *g)
+{
+	if (g->r->method == HTTP_POST)
+		return res_json(g->r, 200, json_pack("{s:b}", "success", 1));
+	if (g->edge.p == NULL)
+		return res_json(
+		    g->r, 200, json_pack("{s:s,s:s}", "id", CAMPAIGN, "name", "Sandbox campaign"));
+	return res_json(g->r, 200,
+	    json_pack("{s:[{s:s,s:s,s:s}]}", "data", "id", CAMPAIGN, "name", "Sandbox campaign",
+		"status", "ACTIVE"));
+}
+
+/* The Conversions API: all events are taken. */
+static int graph_take_events(struct graph *g)
+{
+	return res_json(g->r, 200,
+	    json_pack("{s:I,s:s}", "events_received",
+		(json_int_t)json_array_size(json_object_get(g->c->body, "data")), "fbtrace_id",
+		"Asandbox"));
 }
 
 /* ---- the play ----------------------------------------------------------------------------- */
@@ -373,6 +228,10 @@ static int meta_handle(struct play_call *c)
 		return graph_failed(&g);
 	if (!graph_let_in(c, &rc))
 		return rc;
+	if (str_is(g.edge, "events") && c->r->method == HTTP_POST)
+		return graph_take_events(&g);
+	if (str_is(g.edge, "campaigns") || str_is(g.id, CAMPAIGN))
+		return graph_campaigns(&g);
 	return graph_object_edge(&g);
 }
 
@@ -445,7 +304,6 @@ static const struct play_event meta_events[] = {
 static const struct play_switch meta_switches[] = {
     {"fresh_leads", SWITCH_NUMBER,
 	"so many look-ups of a lead say that it does not exist (100/33), as with fresh ones"},
-    {"usage", SWITCH_NUMBER, "the headers of usage say so many percent"},
 };
 
 static void meta_seed(struct play_call *c)

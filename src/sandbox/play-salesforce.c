@@ -4,7 +4,6 @@
 
 #define QUERY_PAGE 2000
 #define COLLECTION_MAX 200
-#define LIMIT_USED "api-usage=113/5000000"
 
 static int salesforce_errors(struct play_call *c, int status, const char *code, const char *text)
 {
@@ -37,7 +36,8 @@ static int salesforce_refuse(struct play_call *c, enum refusal why, const char *
 
 static void salesforce_headers(struct play_call *c)
 {
-	res_header(c->r, "Sforce-Limit-Info", LIMIT_USED);
+	res_headerf(
+	    c->r, "Sforce-Limit-Info", "api-usage=%lld/5000000", (long long)play_used(c, 5000000));
 }
 
 static const char *salesforce_param(struct play_call *c, const char *name)
@@ -451,6 +451,9 @@ static void salesforce_seed(struct play_call *c)
 			       "Email", "ines@example.com")));
 	(void)salesforce_put(
 	    c, "Account", NULL, json_own(c->a, json_pack("{s:s}", "Name", "Northwind Traders")));
+	(void)play_put(c, "Organization", ORG_ID,
+	    json_pack("{s:s,s:s,s:s}", "Id", ORG_ID, "Name", "Sandbox", "SystemModstamp",
+		salesforce_time(c, clock_now_us())));
 }
 
 static const struct play_value salesforce_values[] = {

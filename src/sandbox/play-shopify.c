@@ -37,7 +37,7 @@ static int shopify_refuse(struct play_call *c, enum refusal why, const char *tex
 
 static void shopify_headers(struct play_call *c)
 {
-	res_header(c->r, "X-Shopify-Shop-Api-Call-Limit", "1/40");
+	res_headerf(c->r, "X-Shopify-Shop-Api-Call-Limit", "%lld/40", (long long)play_used(c, 40));
 	res_header(c->r, "X-Shopify-API-Version", "2026-10");
 }
 
@@ -93,19 +93,26 @@ static json_t *shopify_put(
 	return play_put(c, kind, id, row);
 }
 
-static bool updated_passes(const struct play_call *c, const json_t *row, const void *since)
+struct updated {
+	int64_t from, until;
+};
+
+static bool updated_passes(const struct play_call *c, const json_t *row, const void *arg)
 {
+	const struct updated *t = arg;
 	int64_t at;
 
 	(void)c;
-	return clock_parse_iso(str_from(json_str(row, "updated_at")), &at) &&
-	       at >= *(const int64_t *)since;
+	return clock_parse_iso(str_from(json_str(row, "updated_at")), &at) && at >= t->from &&
+	       at <= t->until;
 }
 
 static int shopify_list(struct play_call *c)
 {
-	const struct str info = play_arg(c, "page_info"), since = play_arg(c, "updated_at_min");
-	int64_t start = info.n > 0 ? play_cursor_place(info) : 0, since_us = 0;
+	const struct str info = play_arg(c, "page_info"), since = play_arg(c, "updated_at_min"),
+			 until = play_arg(c, "updated_at_max");
+	struct updated t = {0, INT64_MAX};
+	const int64_t start = info.n > 0 ? play_cursor_place(info) : 0;
 	struct play_page page;
 	const char *kind;
 	json_t *rows;
@@ -115,15 +122,24 @@ static int shopify_list(struct play_call *c)
 	if (start < 0 || (info.n > 0 && since.n > 0))
 		return play_json(
 		    c, 400, json_pack("{s:{s:s}}", "errors", "page_info", "Invalid value."));
-	if (since.n > 0 && !clock_parse_iso(since, &since_us))
-		return play_refuse(c, REFUSE_INVALID, "updated_at_min is invalid");
-	rows = play_rows(c, kind, updated_passes, &since_us);
+	if ((since.n > 0 && !clock_parse_iso(since, &t.from)) ||
+	    (until.n > 0 && !clock_parse_iso(until, &t.until)))
+		return play_refuse(c, REFUSE_INVALID, "updated_at is invalid");
+	rows = play_rows(c, kind, updated_passes, &t);
 	page = play_page(c, rows, start, play_number(c, "limit", 50, LIST_MAX));
 	if (page.next > 0)
 		res_headerf(c->r, "Link", "<%s?limit=%lld&page_info=%s>; rel=\"next\"",
 		    play_link(c, arena_printf(c->a, "%.*s", (int)c->path.n, c->path.p)),
 		    (long long)play_number(c, "limit", 50, LIST_MAX), play_cursor(c, page.next));
 	return play_json(c, 200, json_pack("{s:o}", kind, page.items));
+}
+
+static int shopify_search(struct play_call *c)
+{
+	struct play_page page = play_page(
+	    c, play_rows(c, "customers", NULL, NULL), 0, play_number(c, "limit", 50, LIST_MAX));
+
+	return play_json(c, 200, json_pack("{s:o}", "customers", page.items));
 }
 
 static int shopify_count(struct play_call *c)
@@ -305,6 +321,7 @@ static const struct play_route shopify_routes[] = {
     {HTTP_POST, API "/graphql.json", shopify_graphql, false},
     {HTTP_GET, API "/shop.json", shopify_shop, false},
     {HTTP_GET, API "/webhooks.json", shopify_webhooks, false},
+    {HTTP_GET, API "/customers/search.json", shopify_search, false},
     {HTTP_GET, API "/:list/count.json", shopify_count, false},
     {HTTP_GET, API "/:list", shopify_list, false},
     {HTTP_POST, API "/:list", shopify_create, false},

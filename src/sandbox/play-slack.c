@@ -104,6 +104,7 @@ static int slack_delete(struct play_call *c)
 		json_object_get(row, "ts")));
 }
 
+/* Done, and nothing to tell of it: reactions, topics, views. */
 static int slack_react(struct play_call *c)
 {
 	return play_json(c, 200, json_pack("{s:b}", "ok", 1));
@@ -169,6 +170,20 @@ static int slack_channel(struct play_call *c)
 			   : slack_error(c, "channel_not_found");
 }
 
+static int slack_channel_create(struct play_call *c)
+{
+	const char *name = play_text(c, "name"), *id = play_random(c, "C0", 9);
+
+	if (name == NULL)
+		return slack_error(c, "invalid_name_required");
+	if (play_row_by(c, "channels", "name", str_from(name)) != NULL)
+		return slack_error(c, "name_taken");
+	return play_json(c, 200,
+	    json_pack("{s:b,s:O}", "ok", 1, "channel",
+		play_put(c, "channels", id,
+		    json_pack("{s:s,s:s,s:b}", "id", id, "name", name, "is_channel", 1))));
+}
+
 static int slack_users(struct play_call *c)
 {
 	return slack_page(c, "members", play_rows(c, "users", NULL, NULL), LIST_MAX);
@@ -218,6 +233,11 @@ static const struct play_route slack_routes[] = {
     BOTH("/api/chat.update", slack_update),
     BOTH("/api/chat.delete", slack_delete),
     BOTH("/api/reactions.add", slack_react),
+    BOTH("/api/conversations.create", slack_channel_create),
+    BOTH("/api/views.open", slack_react),
+    BOTH("/api/views.publish", slack_react),
+    BOTH("/api/conversations.setTopic", slack_react),
+    BOTH("/api/conversations.invite", slack_react),
     BOTH("/api/conversations.history", slack_history),
     BOTH("/api/conversations.replies", slack_history),
     BOTH("/api/conversations.list", slack_channels),

@@ -226,6 +226,38 @@ static int stripe_delete(struct play_call *c)
 	return play_json(c, 200, json_pack("{s:s%,s:b}", "id", id.p, id.n, "deleted", 1));
 }
 
+/* capture, confirm, cancel, pay …: done. */
+static int stripe_act(struct play_call *c)
+{
+	const struct str verb = play_param(c, "verb");
+	json_t *given = form_object(c), *row = play_get(c, stripe_kind(c), play_param(c, "id"));
+
+	if (row == NULL)
+		return play_refuse(c, REFUSE_NOT_FOUND, "No such object");
+	json_set_str(given, "status",
+	    str_is(verb, "cancel") || str_is(verb, "void") ? "canceled" : "succeeded");
+	return play_json(c, 200, json_incref(stripe_put(c, stripe_kind(c), row, given)));
+}
+
+/* Of the search language, all that is there. */
+static int stripe_search(struct play_call *c)
+{
+	const struct str token = play_arg(c, "page");
+	struct play_page page = play_page(c, play_rows(c, stripe_kind(c), NULL, NULL),
+	    token.n > 0 ? play_cursor_place(token) : 0, play_number(c, "limit", 10, LIST_MAX));
+
+	return play_json(c, 200,
+	    json_pack("{s:s,s:b,s:s?,s:o}", "object", "search_result", "has_more", page.next > 0,
+		"next_page", page.next > 0 ? play_cursor(c, page.next) : NULL, "data", page.items));
+}
+
+static int stripe_balance(struct play_call *c)
+{
+	return play_json(c, 200,
+	    json_pack("{s:s,s:[{s:i,s:s}],s:[]}", "object", "balance", "available", "amount", 6000,
+		"currency", "usd", "pending"));
+}
+
 static int stripe_account(struct play_call *c)
 {
 	return play_json(c, 200,
@@ -235,12 +267,17 @@ static int stripe_account(struct play_call *c)
 
 static const struct play_route stripe_routes[] = {
     {HTTP_GET, "/v1/account", stripe_account, false},
+    {HTTP_GET, "/v1/balance", stripe_balance, false},
+    {HTTP_GET, "/v1/:list/search", stripe_search, false},
+    {HTTP_GET, "/v1/checkout/:list", stripe_list, false},
+    {HTTP_POST, "/v1/checkout/:list", stripe_create, false},
     {HTTP_GET, "/v2/core/:list/:id", stripe_get, false},
     {HTTP_GET, "/v1/:list", stripe_list, false},
     {HTTP_POST, "/v1/:list", stripe_create, false},
     {HTTP_GET, "/v1/:list/:id", stripe_get, false},
     {HTTP_POST, "/v1/:list/:id", stripe_update, false},
     {HTTP_DELETE, "/v1/:list/:id", stripe_delete, false},
+    {HTTP_POST, "/v1/:list/:id/:verb", stripe_act, false},
 };
 
 /* ---- the login ---------------------------------------------------------------------------- */

@@ -7,6 +7,8 @@ static const struct play_switch of_all[] = {
     {"page_size", SWITCH_NUMBER, "lists give at most so many at a time"},
     {"repeat_cursor", SWITCH_FLAG,
 	"from its second page on a list gives the cursor it was asked with"},
+    {"per_second", SWITCH_NUMBER, "more calls in a second are too many"},
+    {"usage", SWITCH_NUMBER, "its headers say that so many percent of the calls are used"},
     {"expires_in", SWITCH_NUMBER, "access tokens live so many seconds"},
     {"deny_login", SWITCH_FLAG, "whoever is asked for consent says no"},
 };
@@ -48,6 +50,13 @@ int64_t play_switch_number(const struct play_call *c, const char *name, int64_t 
 const char *play_switch_text(const struct play_call *c, const char *name)
 {
 	return json_string_value(switch_value(c, name));
+}
+
+int64_t play_used(const struct play_call *c, int64_t limit)
+{
+	const int64_t percent = play_switch_number(c, "usage", 0);
+
+	return percent > 0 ? limit * percent / 100 : 1;
 }
 
 bool play_switch_use(struct play_call *c, const char *name)

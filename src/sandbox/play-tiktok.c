@@ -193,6 +193,22 @@ static int tiktok_revoke(struct play_call *c)
 	return tiktok_ok(c, NULL);
 }
 
+/* Campaigns, ads and the like: what rows there are, by page. */
+static int tiktok_list(struct play_call *c)
+{
+	const struct str kind = play_param(c, "kind");
+	const int64_t size = play_number(c, "page_size", 10, 1000),
+		      number = play_number(c, "page", 1, 100000);
+	json_t *rows = play_rows(c, arena_strndup(c->a, kind.p, kind.n), NULL, NULL);
+	const int64_t total = (int64_t)json_array_size(rows);
+	struct play_page page = play_page(c, rows, (number - 1) * size, size);
+
+	return tiktok_ok(
+	    c, json_pack("{s:o,s:{s:I,s:I,s:I,s:I}}", "list", page.items, "page_info", "page",
+		   (json_int_t)number, "page_size", (json_int_t)size, "total_number",
+		   (json_int_t)total, "total_page", (json_int_t)((total + size - 1) / size)));
+}
+
 /* A write of which a part is not done: code 20001. */
 static int tiktok_track(struct play_call *c)
 {
@@ -213,6 +229,8 @@ static const struct play_route tiktok_routes[] = {
     {HTTP_POST, API "/subscription/unsubscribe", tiktok_unsubscribe, true},
     {HTTP_POST, API "/oauth2/revoke_token", tiktok_revoke, true},
     {HTTP_POST, API "/event/track", tiktok_track, false},
+    {HTTP_POST, API "/campaign/status/update", tiktok_track, false},
+    {HTTP_GET, API "/:kind/get", tiktok_list, false},
 };
 
 /* ---- the login ---------------------------------------------------------------------------- */
@@ -289,6 +307,9 @@ static const struct play_switch tiktok_switches[] = {
 
 static void tiktok_seed(struct play_call *c)
 {
+	(void)play_put(c, "campaign", "2",
+	    json_pack("{s:s,s:s,s:s}", "campaign_id", "2", "campaign_name", "Sandbox campaign",
+		"operation_status", "ENABLE"));
 	for (int i = 1; i <= 3; i++)
 		(void)tiktok_lead_put(c, arena_printf(c->a, "712671142117743%04d", i),
 		    arena_printf(c->a, "Lead %d", i), arena_printf(c->a, "tiktok%d@example.com", i),

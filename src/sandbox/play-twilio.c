@@ -146,6 +146,11 @@ static int twilio_calls(struct play_call *c)
 	return twilio_list(c, "calls", play_rows(c, "calls", NULL, NULL));
 }
 
+static int twilio_recordings(struct play_call *c)
+{
+	return twilio_list(c, "recordings", play_rows(c, "recordings", NULL, NULL));
+}
+
 static int twilio_call_make(struct play_call *c)
 {
 	const char *sid =
@@ -236,6 +241,7 @@ static const struct play_route twilio_routes[] = {
     {HTTP_POST, OF "/Messages.json", twilio_send, false},
     {HTTP_GET, OF "/Messages/:sid", twilio_message, false},
     {HTTP_DELETE, OF "/Messages/:sid", twilio_message_delete, false},
+    {HTTP_GET, OF "/Recordings.json", twilio_recordings, false},
     {HTTP_GET, OF "/Calls.json", twilio_calls, false},
     {HTTP_POST, OF "/Calls.json", twilio_call_make, false},
     {HTTP_GET, OF "/Calls/:sid", twilio_call, false},

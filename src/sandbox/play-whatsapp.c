@@ -48,6 +48,11 @@ static int whatsapp_object(struct play_call *c)
 		return play_json(c, 200, phone_json());
 	if (str_is(id, WABA) || str_is(id, "me"))
 		return play_json(c, 200, json_pack("{s:s,s:s}", "id", WABA, "name", "Sandbox"));
+	if (id.n > 0 && id.p[0] >= '1' && id.p[0] <= '9')
+		return play_json(c, 200,
+		    json_pack("{s:s%,s:s,s:s,s:s,s:i}", "id", id.p, id.n, "messaging_product",
+			"whatsapp", "url", "https://lookaside.fbsbx.com/whatsapp/sandbox",
+			"mime_type", "image/jpeg", "file_size", 1024));
 	return graph_error(c, 400, 100, 33, "GraphMethodException",
 	    "Unsupported get request. Object does not exist");
 }
@@ -73,6 +78,21 @@ static int whatsapp_templates(struct play_call *c)
 	return play_json(c, 200, out);
 }
 
+static int whatsapp_template_create(struct play_call *c)
+{
+	const char *name = json_str(c->body, "name"),
+		   *id = arena_printf(c->a, "%lld", (long long)play_next_number(c, 1000));
+	json_t *row;
+
+	if (name == NULL)
+		return play_refuse(c, REFUSE_INVALID, "(#100) The parameter name is required.");
+	row = json_deep_copy(c->body);
+	json_set_str(row, "id", id);
+	json_set_str(row, "status", "PENDING");
+	(void)play_put(c, "templates", id, row);
+	return play_json(c, 200, json_pack("{s:s,s:s}", "id", id, "status", "PENDING"));
+}
+
 static int whatsapp_subscriptions(struct play_call *c)
 {
 	return play_json(
@@ -94,6 +114,7 @@ static const struct play_route whatsapp_routes[] = {
     {HTTP_POST, "/:version/:id/messages", whatsapp_send, false},
     {HTTP_GET, "/:version/:id/phone_numbers", whatsapp_phones, false},
     {HTTP_GET, "/:version/:id/message_templates", whatsapp_templates, false},
+    {HTTP_POST, "/:version/:id/message_templates", whatsapp_template_create, false},
     {HTTP_GET, "/:version/:id/subscribed_apps", whatsapp_subscriptions, false},
     {HTTP_POST, "/:version/:id/subscribed_apps", whatsapp_subscribe, false},
     {HTTP_DELETE, "/:version/:id/subscribed_apps", whatsapp_subscribe, false},
@@ -177,10 +198,15 @@ static void whatsapp_seed(struct play_call *c)
 		"status", "APPROVED"));
 }
 
+static const struct play_value whatsapp_values[] = {
+    {"phoneNumberId", PHONE},
+};
+
 const struct play play_whatsapp = {.name = "whatsapp",
     .label = "WhatsApp",
-    .account = PHONE,
+    .account = WABA,
     .secret = OAUTH_SECRET,
+    PLAY_VALUES(whatsapp_values),
     PLAY_ROUTES(whatsapp_routes),
     PLAY_EVENTS(whatsapp_events),
     .sign = graph_sign,

@@ -196,6 +196,32 @@ static int zendesk_delete(struct play_call *c)
 	return res_empty(c->r, 204);
 }
 
+static int zendesk_comments(struct play_call *c)
+{
+	const json_t *ticket = play_get(c, "tickets", play_param(c, "id"));
+
+	if (ticket == NULL)
+		return play_refuse(c, REFUSE_NOT_FOUND, NULL);
+	return play_json(c, 200,
+	    json_pack("{s:[{s:i,s:s,s:O?,s:b}],s:{s:b}}", "comments", "id", 1, "type", "Comment",
+		"body", json_object_get(ticket, "description"), "public", 1, "meta", "has_more",
+		0));
+}
+
+/* By email: the one that is there, or a new one. */
+static int zendesk_user_upsert(struct play_call *c)
+{
+	const json_t *given = json_object_get(c->body, "user");
+	const char *email = json_str(given, "email");
+	const json_t *former =
+	    email != NULL ? play_row_by(c, "users", "email", str_from(email)) : NULL;
+
+	if (json_str(given, "name") == NULL && former == NULL)
+		return play_refuse(c, REFUSE_INVALID, "Name: is too short");
+	return play_json(c, former == NULL ? 201 : 200,
+	    json_pack("{s:O}", "user", zendesk_put(c, "users", former, given)));
+}
+
 static int zendesk_me(struct play_call *c)
 {
 	return play_json(c, 200,
@@ -203,14 +229,20 @@ static int zendesk_me(struct play_call *c)
 		"admin@example.com", "role", "admin"));
 }
 
+/* The kind of filter[type] or type: of the query, tickets without. */
 static int zendesk_search(struct play_call *c)
 {
-	json_t *rows = play_rows(c, "users", NULL, NULL);
-	struct play_page page = play_page(c, rows, 0, LIST_MAX);
+	const struct str type = play_arg(c, "filter[type]"), query = play_arg(c, "query"),
+			 after = play_arg(c, "page[after]");
+	const bool is_user = str_is(type, "user") || str_starts(query, "type:user");
+	json_t *rows = play_rows(c, is_user ? "users" : "tickets", NULL, NULL);
+	struct play_page page = play_page(c, rows, after.n > 0 ? play_cursor_place(after) : 0,
+	    play_number(c, "page[size]", LIST_MAX, LIST_MAX));
 
 	return play_json(c, 200,
-	    json_pack("{s:o,s:I,s:n}", "results", page.items, "count",
-		(json_int_t)json_array_size(rows), "next_page"));
+	    json_pack("{s:o,s:I,s:n,s:{s:b,s:s?}}", "results", page.items, "count",
+		(json_int_t)json_array_size(rows), "next_page", "meta", "has_more", page.next > 0,
+		"after_cursor", page.next > 0 ? play_cursor(c, page.next) : NULL));
 }
 
 /* ---- webhooks of the account -------------------------------------------------------------- */
@@ -246,6 +278,13 @@ static const struct play_route zendesk_routes[] = {
     {HTTP_GET, API "/incremental/:list/cursor", zendesk_export, false},
     {HTTP_GET, API "/users/me", zendesk_me, false},
     {HTTP_GET, API "/users/me.json", zendesk_me, false},
+    {HTTP_POST, API "/users/create_or_update", zendesk_user_upsert, false},
+    {HTTP_POST, API "/users/create_or_update.json", zendesk_user_upsert, false},
+    {HTTP_GET, API "/tickets/:id/comments", zendesk_comments, false},
+    {HTTP_GET, API "/tickets/:id/comments.json", zendesk_comments, false},
+    {HTTP_GET, API "/search/export.json", zendesk_search, false},
+    {HTTP_GET, API "/search/export", zendesk_search, false},
+    {HTTP_GET, API "/search", zendesk_search, false},
     {HTTP_GET, API "/search.json", zendesk_search, false},
     {HTTP_GET, API "/users/search.json", zendesk_search, false},
     {HTTP_POST, API "/webhooks", zendesk_webhook_create, false},
@@ -363,6 +402,8 @@ static void zendesk_seed(struct play_call *c)
 		    json_own(c->a,
 			json_pack("{s:s,s:s,s:s}", "subject", arena_printf(c->a, "Question %d", i),
 			    "description", "How does this work?", "priority", "normal")));
+	(void)zendesk_put(c, "organizations", NULL,
+	    json_own(c->a, json_pack("{s:s}", "name", "Sandbox organization")));
 	(void)zendesk_put(c, "users", NULL,
 	    json_own(c->a, json_pack("{s:s,s:s,s:s}", "name", "Ada Lovelace", "email",
 			       "ada@example.com", "role", "end-user")));

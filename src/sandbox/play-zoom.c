@@ -42,7 +42,7 @@ static int zoom_refuse(struct play_call *c, enum refusal why, const char *text)
 static void zoom_headers(struct play_call *c)
 {
 	res_header(c->r, "X-RateLimit-Limit", "60");
-	res_header(c->r, "X-RateLimit-Remaining", "59");
+	res_headerf(c->r, "X-RateLimit-Remaining", "%lld", (long long)(60 - play_used(c, 60)));
 }
 
 /* ---- lists -------------------------------------------------------------------------------- */
@@ -175,6 +175,12 @@ static int zoom_participants(struct play_call *c)
 	    c, 200, zoom_page(c, "participants", play_rows(c, "participants", NULL, NULL)));
 }
 
+static int zoom_registrants(struct play_call *c)
+{
+	return play_json(
+	    c, 200, zoom_page(c, "registrants", play_rows(c, "registrants", NULL, NULL)));
+}
+
 static int zoom_registrant(struct play_call *c)
 {
 	return play_json(c, 201,
@@ -192,6 +198,7 @@ static const struct play_route zoom_routes[] = {
     {HTTP_PATCH, "/v2/meetings/:id", zoom_meeting_update, false},
     {HTTP_DELETE, "/v2/meetings/:id", zoom_meeting_delete, false},
     {HTTP_GET, "/v2/meetings/:id/recordings", zoom_meeting_recordings, false},
+    {HTTP_GET, "/v2/meetings/:id/registrants", zoom_registrants, false},
     {HTTP_POST, "/v2/meetings/:id/registrants", zoom_registrant, false},
     {HTTP_GET, "/v2/past_meetings/:id/participants", zoom_participants, false},
     {HTTP_GET, "/v2/report/meetings/:id/participants", zoom_participants, false},

@@ -144,6 +144,21 @@ static int bearer_check(struct play_call *c, int *rc)
 	return 1;
 }
 
+/* Counts the calls of this second, where the switch per_second bounds them. */
+static bool is_one_too_many(struct play_call *c)
+{
+	const int64_t most = play_switch_number(c, "per_second", 0),
+		      second = clock_now_us() / SECOND_US;
+	const json_t *count = most > 0 ? play_get(c, "count", STR("calls")) : NULL;
+	const int64_t n = json_int(count, "second") == second ? json_int(count, "n") : 0;
+
+	if (most <= 0)
+		return false;
+	(void)play_put(c, "count", "calls",
+	    json_pack("{s:I,s:I}", "second", (json_int_t)second, "n", (json_int_t)(n + 1)));
+	return n >= most;
+}
+
 static int call_answer(struct play_call *c)
 {
 	const struct play_route *route;
@@ -153,6 +168,8 @@ static int call_answer(struct play_call *c)
 		return rc;
 	if (c->play->headers != NULL)
 		c->play->headers(c);
+	if (is_one_too_many(c))
+		return play_refuse(c, REFUSE_THROTTLED, NULL);
 	route = route_find(c);
 	if (route == NULL)
 		return play_refuse(c, REFUSE_NOT_FOUND, NULL);

@@ -165,6 +165,8 @@ int play_refuse(struct play_call *c, enum refusal why, const char *text);
 bool play_is(const struct play_call *c, const char *name);
 int64_t play_switch_number(const struct play_call *c, const char *name, int64_t otherwise);
 const char *play_switch_text(const struct play_call *c, const char *name); /* NULL: not set */
+/* Of `limit` calls those that are used, as the switch usage has it; else 1. */
+int64_t play_used(const struct play_call *c, int64_t limit);
 /* A number that counts down to 0 with each use: true while it is above. */
 bool play_switch_use(struct play_call *c, const char *name);
 /* All of a provider: {"switches":[{name,kind,label,value}]}; a new reference. */
@@ -252,9 +254,9 @@ int64_t order_wish_number(const struct order *o, const char *name, int64_t other
 json_t *order_send(struct sandbox *s, struct arena *a, const json_t *order, struct err *err);
 
 /* ---- connections at the product (play-connect.c) --------------------------------------------- */
-/* Makes a connection for each played provider that the product at url knows and that has none
- * whose name begins with "Sandbox": {provider: id}, a new reference. What was refused is told on
- * standard error, and costs no other. NULL with err when the product cannot be asked. */
+/* Makes an app and a connection for each played provider that the product at url knows and that has
+ * none whose name begins with "Sandbox": {provider: id}, a new reference. What was refused is told
+ * on standard error, and costs no other. NULL with err when the product cannot be asked. */
 json_t *play_connect_all(
     struct sandbox *s, struct arena *a, const char *url, const char *key, struct err *err);
 

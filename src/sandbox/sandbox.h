@@ -56,6 +56,7 @@ enum fault_kind {
 	FAULT_THROTTLE, /* Graph error of a rate limit; 429 with Retry-After from the CRM */
 	FAULT_TOKEN,    /* the token is dead */
 	FAULT_ERROR,    /* a status, 500 unless said otherwise */
+	FAULT_SLOW,     /* the right answer, after `ms` */
 	FAULT_TIMEOUT,  /* no answer for `ms`, then an unfinished one */
 	FAULT_DRIP,     /* a little each half second for `ms` */
 	FAULT_RESET,    /* the connection ends within the answer */
@@ -72,8 +73,9 @@ struct fault {
 	const char *location, *body;
 };
 struct faults *faults_new(struct arena *a, const char *dir);
-/* Sleeps the latency of target ("graph", "crm"; a provider has none), then says what is to go wrong
- * with this request; a fault by count is used up by it. Text lives until the next call. */
+/* Sleeps the latency of target ("graph", "crm"; a provider has none), and what a FAULT_SLOW says,
+ * which is never returned; then says what is to go wrong with this request. A fault by count is
+ * used up by it. Text lives until the next call. */
 struct fault faults_draw(struct faults *f, const char *target);
 /* Answers as the fault wants. FAULT_NONE and FAULT_LOST are not for it. The handler returns the
  * result. */

@@ -367,6 +367,14 @@ def _():
         equal(hubspot.call("GET", "/crm/v3/objects/contacts").status, 200)
 
 
+@test("more calls in a second than the switch says are too many; the headers tell what is used")
+def _():
+    with shopify.switched(per_second=2, usage=90):
+        answers = [shopify.call("GET", "/admin/api/2026-10/shop.json") for _ in range(6)]
+    true(429 in [a.status for a in answers] and answers[0].status == 200, answers)
+    equal(answers[0].header("X-Shopify-Shop-Api-Call-Limit"), "36/40")
+
+
 @test("switches: a name or type that is none is refused, null takes one back")
 def _():
     equal(api("PUT", "/switches/slack", {"nothing": True}).status, 422)

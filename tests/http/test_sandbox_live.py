@@ -29,6 +29,15 @@ def _():
     equal(set(connections()), played)
 
 
+@test("an app for each provider whose manifest asks for one")
+def _():
+    for provider in connections():
+        wanted = here().api("GET", "/providers/" + provider).json()["appCredentials"]
+        apps = here().api("GET", "/provider-apps?limit=5&providerType=" + provider)
+        if wanted and apps.status == 200:
+            equal(len(apps.json()["data"]), 1, provider)
+
+
 @test("a webhook of each arrives, verified, and is a record")
 def _():
     for provider, event in EVENTS.items():

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import http.client
+import time
 import urllib.parse
 
 from harness import equal, has, here, run, test, true, wait_until
@@ -244,6 +245,10 @@ def _():
     first = login.sign_in()
     with Faults(here(), {"target": "zoom.token", "kind": "answer", "body": "<html>", "count": 1}):
         equal(login.refresh(first["refresh_token"]).text, "<html>")
+    with Faults(here(), {"target": "zoom.token", "kind": "slow", "ms": 300, "count": 1}):
+        began = time.monotonic()
+        first = login.refresh(first["refresh_token"]).json()
+        true(time.monotonic() - began >= 0.3, "slow")
     with Faults(here(), {"target": "zoom.token", "kind": "error", "count": 1}):
         equal(login.refresh(first["refresh_token"]).status, 500)
     with Faults(here(), {"target": "zoom.token", "kind": "lost", "count": 1}):
