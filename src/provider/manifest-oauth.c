@@ -201,6 +201,8 @@ static int load_request_at(
 	static const char *const bodies[] = {"form", "json", "query", NULL};
 	static const char *const places[] = {"body", "basic", "none", NULL};
 
+	const struct oauth_request like = *out;
+
 	l->roots = ROOTS_CALL;
 	out->is_declared = true;
 	if (loader_members(l, v, MEMBERS(request_members), out) == -1 ||
@@ -213,6 +215,11 @@ static int load_request_at(
 	    (json_object_get(v, "headers") != NULL &&
 		load_params(l, p, v, "headers", &out->headers, &out->nheaders) == -1))
 		return -1;
+	/* What is absent was read as nothing. */
+	if (out->url == NULL)
+		out->url = like.url;
+	if (out->method == NULL)
+		out->method = like.method;
 	return out->url == NULL ? json_reader_fail(&l->in, "needs \"url\"") : 0;
 }
 

@@ -286,11 +286,19 @@ def _():
 
 
 # ---- refresh -------------------------------------------------------------------------------------
-for _style in STYLES:
-    @test("%s: ten processes meet an expired token and make one refresh" % _style)
-    def _(style=_style):
+def refused(connection):
+    """Its access token is refused, which only the provider knows."""
+    server, _ = provider()
+    style = server.styles[connection["providerType"].split("_")[1]]
+    style.access.clear()
+    return style
+
+
+for _style, _how in [(s, h) for s in STYLES for h in (over, refused)]:
+    @test("%s: ten processes meet a token that is %s, and make one refresh" % (_style, _how.__name__))
+    def _(style=_style, how=_how):
         connection = log_in("rotor_" + style)
-        s = over(connection)
+        s = how(connection)
         s.calls.clear()
         s.delay = 0.3
         try:
