@@ -472,13 +472,21 @@ static int refresh_read(struct refreshing *r, struct err *err)
 	return grant_get(r->app, r->a, &r->c->account_id, &r->c->grant.id, false, &r->g, err);
 }
 
+/* A page's token is its own: what it was made by may be renewed, and it is not. */
+static bool has_own_token(const struct connection *c)
+{
+	const json_t *token = json_object_get(c->access.credentials, "accessToken");
+
+	return token != NULL && !json_equal(token, json_object_get(c->grant.tokens, "accessToken"));
+}
+
 int connection_refresh(
     struct app *app, struct arena *a, struct connection *c, const char *why, struct err *err)
 {
 	struct refreshing r = {.app = app, .a = a, .c = c};
 	int64_t until_us = clock_mono_us() + WAIT_MOST_US;
 
-	if (uuid_is_nil(c->grant.id) || !oauth_is_there(c->provider))
+	if (uuid_is_nil(c->grant.id) || !oauth_is_there(c->provider) || has_own_token(c))
 		return 0;
 	log_debug("grant.refresh", LOG_S("connection", uuid_dup(a, c->id)), LOG_S("why", why));
 	do {
@@ -506,8 +514,7 @@ bool connection_needs_refresh(const struct connection *c)
 		return false;
 	return json_str(c->access.credentials, "accessToken") == NULL ||
 	       (c->grant.expires_us != 0 && c->grant.expires_us <= clock_now_us() &&
-		   json_equal(json_object_get(c->access.credentials, "accessToken"),
-		       json_object_get(c->grant.tokens, "accessToken")));
+		   !has_own_token(c));
 }
 
 /* ---- ahead of the end ---------------------------------------------------------------------- */
