@@ -82,6 +82,11 @@ int ctl_queue_resume(struct ctl *c, struct err *err);
 int ctl_queue_try(struct ctl *c, struct err *err);
 int ctl_queue_retry(struct ctl *c, struct err *err);
 
+int ctl_poll_list(struct ctl *c, struct err *err);
+int ctl_poll_run(struct ctl *c, struct err *err);
+int ctl_poll_pause(struct ctl *c, struct err *err);
+int ctl_poll_resume(struct ctl *c, struct err *err);
+int ctl_poll_backfill(struct ctl *c, struct err *err);
 int ctl_events_replay(struct ctl *c, struct err *err);
 
 int ctl_provider_check(struct ctl *c, struct err *err);

@@ -45,6 +45,9 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
  * one. */
 int connection_update(
     struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err);
+/* Within the transaction of the change: tells hooks.connection_changed. */
+int connection_tell_changed(
+    struct app *app, struct arena *a, const struct connection *c, bool is_gone, struct err *err);
 /* Removes the row, and with it the credentials; 1, 0, -1. */
 int connection_delete(
     struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "connection/connection-form.h"
 #include "connection/connection-internal.h"
+#include "connection/subscription-internal.h"
 #include "html/chrome.h"
 #include "job/queue.h"
 
@@ -191,6 +192,17 @@ static int connections_tell(struct req *r, json_t *cards, struct err *err)
 	if (tell == NULL || (r->actor.permissions & PERMIT(WEBHOOKS_VIEW)) == 0)
 		return 0;
 	return tell(r, cards, err);
+}
+
+/* What other features show on its page. */
+static int connection_tell(struct req *r, const struct connection *c, json_t *data, struct err *err)
+{
+	tell_connection_fn *const *tell = r->app->hooks.tell_connection;
+
+	for (; tell != NULL && *tell != NULL; tell++)
+		if ((*tell)(r, c, data, err) == -1)
+			return -1;
+	return 0;
 }
 
 /* What needs attention first, then by name. */
@@ -525,6 +537,24 @@ static void show_links(struct req *r, const struct connection *c, json_t *data)
 		: NULL);
 }
 
+/* What the provider was asked to send. */
+static int show_subscriptions(
+    struct req *r, const struct connection *c, json_t *data, struct err *err)
+{
+	json_t *list = json_array(), *row;
+	size_t i;
+
+	json_set(data, "subscriptions", list);
+	if (c->provider->nsubscriptions > 0 && subscriptions_json(r->app, r->a, c, list, err) == -1)
+		return -1;
+	json_array_each(list, i, row)
+		json_set_str(row, "chip",
+		    strcmp(json_str(row, "status"), "failing") == 0 ? "failed"
+								    : json_str(row, "status"));
+	json_set_bool(data, "has_subscriptions", json_array_size(list) > 0);
+	return 0;
+}
+
 int connection_page_detail(struct req *r)
 {
 	struct connection *c = asked_connection(r);
@@ -536,7 +566,8 @@ int connection_page_detail(struct req *r)
 	data = json_object();
 	cards = json_own(r->a, json_array());
 	json_array_append_new(cards, connection_card(r, c));
-	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1) {
+	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1 ||
+	    connection_tell(r, c, data, &err) == -1 || show_subscriptions(r, c, data, &err) == -1) {
 		json_own(r->a, data);
 		return res_error(r, &err);
 	}
@@ -564,6 +595,7 @@ int connection_page_waiting(struct req *r)
 {
 	struct connection *c = asked_connection(r);
 	json_t *data, *waits = json_array();
+	struct err err = ERR_INIT;
 	size_t open;
 
 	if (c == NULL) {
@@ -571,9 +603,13 @@ int connection_page_waiting(struct req *r)
 		return 0;
 	}
 	data = json_object();
-	open = guide_waits_json(c, waits);
-	json_set(data, "connection", connection_card(r, c));
 	json_set(data, "waits", waits);
+	if (connection_tell(r, c, data, &err) == -1 || show_subscriptions(r, c, data, &err) == -1) {
+		json_own(r->a, data);
+		return res_error(r, &err);
+	}
+	open = guide_waits_json(r->a, c, data, waits);
+	json_set(data, "connection", connection_card(r, c));
 	show_links(r, c, data);
 	json_set_bool(data, "is_done", open == 0);
 	json_set_bool(data, "is_live", open > 0 && !str_is(req_query(r, "live"), "0"));

@@ -380,27 +380,13 @@ static int manifest_check_name(struct loader *l, const char *name)
 	    &l->in, "name", "must be at most %u of a-z, 0-9 and _", LIMIT_TYPE_BYTES);
 }
 
-static int poll_one(
-    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
-{
-	static const char *const keys[] = {"action", "resourceType", "items", "externalId",
-	    "updatedAt", "cursor", "since", "overlapSeconds", "minIntervalSeconds", NULL};
-
-	(void)p;
-	(void)name;
-	(void)out;
-	return json_read_keys(&l->in, v, keys);
-}
-
 /* Sections that later features read: their keys are fixed here so that a wrong one is found at
  * load. */
-static int load_declared(struct loader *l, struct provider *p, const json_t *json)
+static int load_declared(struct loader *l, struct provider *p)
 {
 	static const char *const oauth[] = {"authorizeUrl", "tokenUrl", "scopes", "pkce",
 	    "clientAuth", "query", "exchange", "refresh", "revokeUrl", "lifetimeSeconds",
 	    "rotatesRefreshToken", NULL};
-	static const struct manifest_many polls = {"polls", READ_OBJECT, 1, poll_one};
-	size_t npolls;
 
 	if (p->oauth != NULL) {
 		size_t mark = json_reader_enter(&l->in, "oauth");
@@ -408,7 +394,7 @@ static int load_declared(struct loader *l, struct provider *p, const json_t *jso
 			return -1;
 		json_reader_leave(&l->in, mark);
 	}
-	return manifest_many(l, p, json, &polls, &npolls) == NULL ? -1 : 0;
+	return 0;
 }
 
 /* A capability must have what it promises. */
@@ -422,6 +408,8 @@ static int manifest_check_promises(struct loader *l, const struct provider *p)
 		    &l->in, "\"actions\" and the capability actions go together");
 	if (provider_can(p, "crm_push") && provider_find_action(p, "push") == NULL)
 		return json_reader_fail(&l->in, "the capability crm_push needs an action \"push\"");
+	if (provider_can(p, "poll") != (p->npolls > 0))
+		return json_reader_fail(&l->in, "\"polls\" and the capability poll go together");
 	if (provider_can(p, "lead_sync") && !p->lead.is_declared)
 		return json_reader_fail(&l->in, "the capability lead_sync needs \"lead\"");
 	return 0;
@@ -440,7 +428,6 @@ static const struct loader_member top_members[] = {
     BOOL_MEMBER("isAvailable", struct provider, is_available),
     BOOL_MEMBER("requiresOAuth", struct provider, requires_oauth),
     ANY_MEMBER("oauth", oauth),
-    ANY_MEMBER("polls", polls),
     ANY_MEMBER("examples", examples),
     OTHER_MEMBER("app"),
     OTHER_MEMBER("capabilities"),
@@ -462,6 +449,8 @@ static const struct loader_member top_members[] = {
     OTHER_MEMBER("pace"),
     OTHER_MEMBER("lead"),
     OTHER_MEMBER("pushBody"),
+    OTHER_MEMBER("polls"),
+    OTHER_MEMBER("subscriptions"),
     OTHER_MEMBER("guide"),
 };
 
@@ -492,7 +481,8 @@ struct provider *manifest_load(
 	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
 	    manifest_webhook(&l, p, json) == -1 || manifest_calls(&l, p, json) == -1 ||
 	    manifest_lead(&l, p, json) == -1 || manifest_push_body(&l, p, json) == -1 ||
-	    manifest_guide(&l, p, json) == -1 || load_declared(&l, p, json) == -1 ||
+	    manifest_polls(&l, p, json) == -1 || manifest_subscriptions(&l, p, json) == -1 ||
+	    manifest_guide(&l, p, json) == -1 || load_declared(&l, p) == -1 ||
 	    manifest_check_promises(&l, p) == -1)
 		return NULL;
 	return p;
