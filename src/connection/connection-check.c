@@ -318,25 +318,43 @@ static int check_country(
 	return 0;
 }
 
-/* "shop" and "Shop.myshopify.com" are kept as shop.myshopify.com: one name below the suffix, so
- * that nothing leads elsewhere. */
+static bool is_host_label(struct str label)
+{
+	return label.n > 0 && label.n <= HOST_LABEL_BYTES && label.p[0] != '-' &&
+	       label.p[label.n - 1] != '-' &&
+	       strspn(label.p, "abcdefghijklmnopqrstuvwxyz0123456789-") >= label.n;
+}
+
+/* At most so many names with dots between them? */
+static bool are_host_labels(struct str text, int64_t most)
+{
+	struct str label;
+	int64_t n = 0;
+
+	while (str_split(&text, '.', &label))
+		if (++n > most || !is_host_label(label))
+			return false;
+	return n > 0;
+}
+
+/* "shop" and "Shop.myshopify.com" are kept as shop.myshopify.com: names below the suffix, one
+ * unless the manifest has more, so that nothing leads elsewhere. */
 static int check_host(
     struct settings_checking *k, const struct setting_spec *s, json_t *settings, const json_t *v)
 {
 	struct str given = utf8_trim((struct str){json_string_value(v), json_string_length(v)});
-	const char *host = utf8_lower(k->a, given).p;
-	size_t n;
+	struct str names = str_copy(k->a, utf8_lower(k->a, given));
 
 	if (!json_is_string(v) || given.n == 0 || given.n > HOST_BYTES)
 		return json_reader_fail(&k->in, "must be a host such as name%s", s->suffix);
-	host = arena_strndup(k->a, host, utf8_lower(k->a, given).n);
-	n = strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-");
-	if (n == 0 || n > HOST_LABEL_BYTES || host[0] == '-' || host[n - 1] == '-' ||
-	    (host[n] != '\0' && strcmp(host + n, s->suffix) != 0))
+	if (str_ends(names, s->suffix))
+		names.n -= strlen(s->suffix);
+	if (!are_host_labels(names, s->max))
 		return json_reader_fail(&k->in,
 		    "must be a host such as name%s, without https:// and without a path",
 		    s->suffix);
-	json_set_str(settings, s->key, arena_printf(k->a, "%.*s%s", (int)n, host, s->suffix));
+	json_set_str(
+	    settings, s->key, arena_printf(k->a, "%.*s%s", (int)names.n, names.p, s->suffix));
 	return 0;
 }
 

@@ -115,11 +115,14 @@ static json_t *answer_read_json(struct answer_reading *r, struct arena *a)
 	return json_parse_large(a, r->ans->body, most, &repairs, &err);
 }
 
-/* Is it JSON where something else is wanted? So errors come, also with a 200. */
+/* Is it JSON where something else is wanted? So errors come, also with a 200; and where a table is
+ * wanted, also if they do not say what they are. */
 static bool answer_is_told_json(const struct answer_reading *r)
 {
 	struct str type = http_pairs_get(&r->ans->headers, "content-type"), first;
 
+	if (r->k->act->answer.kind == ANSWER_CSV && r->ans->body.p[0] == '{')
+		return true;
 	return str_split(&type, ';', &first) && str_ends(str_trim(first), "json");
 }
 

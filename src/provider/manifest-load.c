@@ -187,6 +187,8 @@ static int setting_one(
 	s->type = (enum setting_type)type;
 	if ((s->type == SETTING_CHOICE) != (s->nchoices > 0))
 		return json_reader_fail(&l->in, "a choice, and only that, needs \"choices\"");
+	if (s->type == SETTING_HOST && json_object_get(v, "max") == NULL)
+		s->max = 1;
 	if ((s->type == SETTING_HOST) != (s->suffix != NULL) ||
 	    (s->suffix != NULL && (s->suffix[0] != '.' || strchr(s->suffix + 1, '.') == NULL)))
 		return json_reader_fail(

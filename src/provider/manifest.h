@@ -64,7 +64,7 @@ struct setting_spec {
 	int64_t min, max;
 	const char **choices;
 	size_t nchoices;
-	const char *suffix;           /* SETTING_HOST: ".myshopify.com" */
+	const char *suffix;           /* SETTING_HOST: ".myshopify.com", behind max names */
 	struct setting_spec *members; /* SETTING_OBJECT */
 	size_t nmembers;
 };
