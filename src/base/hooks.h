@@ -10,6 +10,7 @@ struct app;
 struct arena;
 struct chrome_badge;
 struct chrome_nav;
+struct connection;
 struct err;
 struct job;
 struct job_kind;
@@ -53,6 +54,16 @@ typedef int breaker_opened_fn(
  */
 typedef int tell_connections_fn(struct req *r, json_t *connections, struct err *err);
 
+/* connection/connection-probe.h: what else is looked at once a day of a connection that works. */
+typedef int connection_probed_fn(struct job *j, struct connection *c, struct err *err);
+
+/* connection/connection.h: told within the transaction that makes a connection, changes it or, with
+ * is_gone, removes it; c is as it is then. */
+typedef int connection_changed_fn(
+    struct app *app, struct arena *a, const struct connection *c, bool is_gone, struct err *err);
+/* connection/connection-pages.h: adds what it knows of a connection to its page. */
+typedef int tell_connection_fn(
+    struct req *r, const struct connection *c, json_t *data, struct err *err);
 /* record/record-pages.h: adds to each of an account's records "connectionName", what the connection
  * is called that sent it, where that is known.
  */
@@ -77,6 +88,9 @@ struct hooks {
 	const struct chrome_nav *nav, *settings;
 	nav_badges_fn *nav_badges;
 	tell_connections_fn *tell_connections;
+	connection_probed_fn *const *connection_probed;
+	connection_changed_fn *const *connection_changed;
+	tell_connection_fn *const *tell_connection;
 	tell_records_fn *tell_records;
 };
 

@@ -3,6 +3,7 @@
 #include "account/audit.h"
 #include "base/limits.h"
 #include "connection/connection-internal.h"
+#include "connection/grant.h"
 #include "job/queue.h"
 
 #define KIND "connection"
@@ -50,6 +51,18 @@ static json_t *credential_names_set(const json_t *before, const json_t *after)
 
 /* ---- the acts ------------------------------------------------------------------------------ */
 
+void connection_note_login(
+    struct arena *a, struct audit *log, const struct connection *c, bool is_new)
+{
+	json_t *after = connection_audited(a, c);
+
+	if (is_new)
+		audit_note(log, "connection.create", KIND, &c->id, c->name, NULL, after);
+	else
+		audit_note(log, "connection.login", KIND, &c->id, c->name,
+		    json_own(a, json_object()), after);
+}
+
 struct connection_act {
 	struct req *r;
 	const struct provider *p;
@@ -66,8 +79,9 @@ static int connection_add_body(struct db *db, struct audit *log, void *arg, stru
 	struct req *r = act->r;
 
 	(void)db;
-	if (connection_create(
-		r->app, r->a, &r->actor.account_id, act->p, act->id, act->body, &act->c, err) == -1)
+	if (connection_create(r->app, r->a, &r->actor.account_id, act->p, act->id, act->body,
+		&act->c, err) == -1 ||
+	    connection_tell_changed(r->app, r->a, act->c, false, err) == -1)
 		return -1;
 	audit_note(log, "connection.create", KIND, &act->c->id, act->c->name, NULL,
 	    connection_audited(r->a, act->c));
@@ -119,7 +133,8 @@ static int connection_change_body(struct db *db, struct audit *log, void *arg, s
 	json_t *settings = c->access.settings;
 	json_t *before = connection_audited(r->a, c), *after;
 	if (connection_update(r->app, r->a, c, act->body, err) == -1 ||
-	    (is_renewed(c, act->body) && connection_renew(r->app, c, err) == -1))
+	    (is_renewed(c, act->body) && connection_renew(r->app, c, err) == -1) ||
+	    connection_tell_changed(r->app, r->a, c, false, err) == -1)
 		return -1;
 	act->c = c;
 	after = connection_audited(r->a, c);
@@ -145,10 +160,16 @@ static int connection_remove_one(
     struct connection_act *act, struct audit *log, const struct connection *c, struct err *err)
 {
 	struct req *r = act->r;
-	int found = connection_delete(r->app, &r->actor.account_id, &c->id, err);
+	int found;
 
+	/* Before it goes: what is to be ended at the provider takes along what that needs. */
+	if (connection_tell_changed(r->app, r->a, c, true, err) == -1)
+		return -1;
+	found = connection_delete(r->app, &r->actor.account_id, &c->id, err);
 	if (found != 1)
 		return found;
+	if (grant_release(r->app, r->a, &r->actor.account_id, &c->grant.id, err) == -1)
+		return -1;
 	act->removed++;
 	audit_note(
 	    log, "connection.delete", KIND, &c->id, c->name, connection_audited(r->a, c), NULL);

@@ -30,6 +30,8 @@ bool guide_reserved(struct req *r, const struct provider *p, struct uuid *id);
 /* The settings of the preset that the query asks for, or NULL. */
 const json_t *guide_preset_settings(struct req *r, const struct provider *p);
 bool guide_waits(const struct provider *p);
-/* Adds {title,text,is_done,at} of what is to come to list: how many are still open. */
-size_t guide_waits_json(const struct connection *c, json_t *list);
+/* Adds {title,text,is_done,at} of what is to come to list: how many are still open. told has the
+ * "polls" and "subscriptions" of the connection, as its page shows them. */
+size_t guide_waits_json(
+    struct arena *a, const struct connection *c, const json_t *told, json_t *list);
 #endif

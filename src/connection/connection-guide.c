@@ -4,6 +4,7 @@
  * The sender wants the address first, so its id is made with the form and comes back with it,
  * sealed for the account: nobody can make a connection under an id that was never his, where the
  * calls of another's former connection may still arrive. */
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/limits.h"
 #include "connection/connection-form.h"
@@ -201,23 +202,55 @@ bool guide_waits(const struct provider *p)
 	return p->guide.nwaits > 0;
 }
 
-size_t guide_waits_json(const struct connection *c, json_t *list)
+/* When all of these rows have that time, the last of them; else NULL. */
+static const char *guide_last_time(const json_t *rows, const char *key)
+{
+	const char *last = NULL;
+	json_t *row;
+	size_t i;
+
+	json_array_each(rows, i, row) {
+		const char *at = json_str(row, key);
+
+		if (at == NULL)
+			return NULL;
+		if (last == NULL || strcmp(at, last) > 0)
+			last = at;
+	}
+	return last;
+}
+
+/* When what is waited for came, as ISO text; NULL: it has not. */
+static const char *guide_wait_time(
+    const struct connection *c, const json_t *told, enum guide_wait_kind kind, struct arena *a)
+{
+	int64_t at_us;
+
+	if (kind == GUIDE_POLL)
+		return guide_last_time(json_object_get(told, "polls"), "lastRunAt");
+	if (kind == GUIDE_SUBSCRIPTION)
+		return guide_last_time(json_object_get(told, "subscriptions"), "checkedAt");
+	at_us = kind == GUIDE_HANDSHAKE ? c->handshake_us : c->received_us;
+	return at_us == 0 ? NULL : clock_iso_dup(a, at_us);
+}
+
+size_t guide_waits_json(
+    struct arena *a, const struct connection *c, const json_t *told, json_t *list)
 {
 	const struct guide *g = &c->provider->guide;
 	size_t open = 0;
 
 	for (size_t i = 0; i < g->nwaits; i++) {
 		const struct guide_wait *w = &g->waits[i];
-		bool is_done = (w->kind == GUIDE_HANDSHAKE ? c->handshake_us : c->received_us) != 0;
+		const char *at = guide_wait_time(c, told, w->kind, a);
 		json_t *o = json_object();
 
 		json_set_str(o, "title", w->title);
 		json_set_str(o, "text", w->text);
-		json_set_bool(o, "is_done", is_done);
-		json_set_time(
-		    o, "at", w->kind == GUIDE_HANDSHAKE ? c->handshake_us : c->received_us);
+		json_set_bool(o, "is_done", at != NULL);
+		json_set_str(o, "at", at);
 		json_array_append_new(list, o);
-		open += !is_done;
+		open += at == NULL;
 	}
 	return open;
 }

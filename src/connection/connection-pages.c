@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "connection/connection-form.h"
 #include "connection/connection-internal.h"
+#include "connection/oauth.h"
+#include "connection/subscription-internal.h"
 #include "html/chrome.h"
 #include "job/queue.h"
 
@@ -193,6 +195,17 @@ static int connections_tell(struct req *r, json_t *cards, struct err *err)
 	return tell(r, cards, err);
 }
 
+/* What other features show on its page. */
+static int connection_tell(struct req *r, const struct connection *c, json_t *data, struct err *err)
+{
+	tell_connection_fn *const *tell = r->app->hooks.tell_connection;
+
+	for (; tell != NULL && *tell != NULL; tell++)
+		if ((*tell)(r, c, data, err) == -1)
+			return -1;
+	return 0;
+}
+
 /* What needs attention first, then by name. */
 static int connection_in_order(const void *x, const void *y)
 {
@@ -338,6 +351,7 @@ static int connection_form_page(struct req *r, int status, const struct provider
     const struct connection *c, const struct err *wrong)
 {
 	json_t *data = json_object();
+	struct err err = ERR_INIT;
 	const char *title = c == NULL ? arena_printf(r->a, "Connect %s", p->display_name)
 				      : arena_printf(r->a, "Edit %s", c->name);
 
@@ -354,6 +368,10 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "heading", title);
 	connection_form_fields(r, p, c, wrong, data);
+	if (c == NULL && oauth_show(r, p, data, &err) == -1) {
+		json_own(r->a, data);
+		return res_error(r, &err);
+	}
 	if (c == NULL && guide_is_there(p)) {
 		guide_form(r, p, data);
 		return chrome_page(r, status, "connections", title, "connection/guide", data);
@@ -525,6 +543,24 @@ static void show_links(struct req *r, const struct connection *c, json_t *data)
 		: NULL);
 }
 
+/* What the provider was asked to send. */
+static int show_subscriptions(
+    struct req *r, const struct connection *c, json_t *data, struct err *err)
+{
+	json_t *list = json_array(), *row;
+	size_t i;
+
+	json_set(data, "subscriptions", list);
+	if (c->provider->nsubscriptions > 0 && subscriptions_json(r->app, r->a, c, list, err) == -1)
+		return -1;
+	json_array_each(list, i, row)
+		json_set_str(row, "chip",
+		    strcmp(json_str(row, "status"), "failing") == 0 ? "failed"
+								    : json_str(row, "status"));
+	json_set_bool(data, "has_subscriptions", json_array_size(list) > 0);
+	return 0;
+}
+
 int connection_page_detail(struct req *r)
 {
 	struct connection *c = asked_connection(r);
@@ -536,12 +572,14 @@ int connection_page_detail(struct req *r)
 	data = json_object();
 	cards = json_own(r->a, json_array());
 	json_array_append_new(cards, connection_card(r, c));
-	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1) {
+	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1 ||
+	    connection_tell(r, c, data, &err) == -1 || show_subscriptions(r, c, data, &err) == -1) {
 		json_own(r->a, data);
 		return res_error(r, &err);
 	}
 	json_set(data, "connection", json_incref(json_array_get(cards, 0)));
 	show_links(r, c, data);
+	oauth_show_state(r, c, data);
 	json_set_str(data, "help", c->provider->help);
 	json_set(data, "setting_list", connection_form_values(r, c));
 	json_set_bool(
@@ -564,6 +602,7 @@ int connection_page_waiting(struct req *r)
 {
 	struct connection *c = asked_connection(r);
 	json_t *data, *waits = json_array();
+	struct err err = ERR_INIT;
 	size_t open;
 
 	if (c == NULL) {
@@ -571,9 +610,13 @@ int connection_page_waiting(struct req *r)
 		return 0;
 	}
 	data = json_object();
-	open = guide_waits_json(c, waits);
-	json_set(data, "connection", connection_card(r, c));
 	json_set(data, "waits", waits);
+	if (connection_tell(r, c, data, &err) == -1 || show_subscriptions(r, c, data, &err) == -1) {
+		json_own(r->a, data);
+		return res_error(r, &err);
+	}
+	open = guide_waits_json(r->a, c, data, waits);
+	json_set(data, "connection", connection_card(r, c));
 	show_links(r, c, data);
 	json_set_bool(data, "is_done", open == 0);
 	json_set_bool(data, "is_live", open > 0 && !str_is(req_query(r, "live"), "0"));

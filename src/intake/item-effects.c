@@ -69,7 +69,8 @@ static int effect_erase_body(struct db *db, struct audit *log, void *arg, struct
 		return -1;
 	json_set_strn(details, "providerType", d->provider_type);
 	json_set_strn(details, "resourceType", type);
-	json_set_str(details, "eventId", uuid_dup(j->a, j->subject_id));
+	if (!uuid_is_nil(j->subject_id)) /* nil: a poll's */
+		json_set_str(details, "eventId", uuid_dup(j->a, j->subject_id));
 	if (had_record == 1 || had_lead == 1)
 		audit_fact(log, "record.erase", had_record == 1 ? "record" : "lead",
 		    had_record == 1 ? &record : &lead, details);

@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "intake/intake-internal.h"
+#include "intake/polls.h"
 #include "intake/write-set.h"
 #include "job/job.h"
 #include "lead/lead.h"
@@ -60,6 +61,7 @@ DB_STMT(event_part_begin,
 struct group_commit {
 	struct write_set *sets;
 	size_t n;
+	const char *source; /* of the records */
 	struct arena *a;
 	bool **is_repeat; /* per set and item: another event had its key already */
 	bool *is_skipped; /* per set: written before */
@@ -71,6 +73,7 @@ struct group_commit {
 	/* Per set and item: why it cannot be stored, or NULL; a set without such has none. */
 	const char ***refused;
 	size_t nrefused;
+	size_t created, updated; /* records */
 	/* Of a part: what came of those before it. */
 	size_t taken_before, left_before;
 	struct str left_why_before;
@@ -277,7 +280,7 @@ static void commit_collect_records(struct group_commit *c, struct commit_rows *r
 				.provider_type = ws->provider_type,
 				.resource_type = it->resource_type,
 				.external_id = it->external_id,
-				.source = RECORD_SOURCE_WEBHOOK,
+				.source = c->source,
 				.data = it->data,
 				.unsaid = it->unsaid,
 				.provider_updated_us = it->provider_updated_us,
@@ -430,6 +433,28 @@ static int commit_upsert(
 	return err_set(err, e.code, "%s", e.msg);
 }
 
+/* Polls that items ask for, each once a set. */
+static int commit_ask_polls(struct db *db, struct group_commit *c, struct err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct write_set *ws = &c->sets[i];
+		struct str asked = {NULL, 0};
+
+		for (size_t k = 0; write_set_is_live(c, i) && !c->is_done[i] && k < ws->nitems;
+		     k++) {
+			struct str poll = ws->items[k].poll;
+
+			if (poll.p == NULL || c->is_repeat[i][k] || str_eq(poll, asked))
+				continue;
+			asked = poll;
+			if (poll_now(db, &ws->account_id, &ws->connection_id,
+				arena_strndup(c->a, poll.p, poll.n), err) == -1)
+				return -1;
+		}
+	}
+	return 0;
+}
+
 static int commit_write_items(struct db *db, struct group_commit *c, struct err *err)
 {
 	size_t total = commit_count_items(c) + 2 * c->n;
@@ -445,11 +470,17 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 	if (commit_upsert(db, c, &r, err) == -1)
 		return -1;
 	commit_note_records(c, &r);
+	for (size_t i = 0; i < r.nrecords; i++) {
+		c->created += r.records[i].outcome == RECORD_CREATED;
+		c->updated += r.records[i].outcome == RECORD_UPDATED;
+	}
 	commit_collect_rest(c, &r);
 	commit_collect_effects(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)
 		return -1;
 	commit_note_corrections(c, &r);
+	if (commit_ask_polls(db, c, err) == -1)
+		return -1;
 	/* A replay gives a lead that got stuck on its way another go. */
 	for (size_t i = 0; i < r.nleads; i++)
 		if (r.is_replayed[i] && !r.leads[i].is_new &&
@@ -613,21 +644,49 @@ static int commit_write_events(struct db *db, struct group_commit *c, struct err
 	return commit_insert_events(db, c, v, n, err);
 }
 
+/* A repeat after a deadlock begins anew. */
+static void commit_begin(struct group_commit *c)
+{
+	arena_reset(c->a);
+	c->is_skipped = arena_array(c->a, c->n, sizeof(*c->is_skipped));
+	c->is_done = arena_zalloc(c->a, c->n * sizeof(*c->is_done));
+	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
+	c->notes = arena_array(c->a, c->n, sizeof(struct buf *));
+	c->created = c->updated = 0;
+}
+
 static int commit_body(struct db *db, void *arg, struct err *err)
 {
 	struct group_commit *c = arg;
 
-	arena_reset(c->a); /* a repeat after a deadlock begins anew */
-	c->is_skipped = arena_array(c->a, c->n, sizeof(*c->is_skipped));
+	commit_begin(c);
 	memcpy(c->is_skipped, c->is_left, c->n * sizeof(*c->is_skipped));
-	c->is_done = arena_zalloc(c->a, c->n * sizeof(*c->is_done));
-	c->is_repeat = arena_array(c->a, c->n, sizeof(*c->is_repeat));
-	c->notes = arena_array(c->a, c->n, sizeof(struct buf *));
 	if (commit_begin_part(db, c, err) == -1 || commit_skip_written(db, c, err) == -1 ||
 	    commit_find_done(db, c, err) == -1 || commit_claim_keys(db, c, err) == -1 ||
 	    commit_write_items(db, c, err) == -1)
 		return -1;
 	return commit_write_events(db, c, err);
+}
+
+int items_store(struct db *db, struct items_store *st, struct err *err)
+{
+	struct write_set ws = *st->ws;
+	struct group_commit c = {.sets = &ws,
+	    .n = 1,
+	    .source = st->source,
+	    .a = st->a,
+	    .kept = st->kept,
+	    .refused = &st->refused,
+	    .nrefused = st->nrefused};
+	int rc;
+
+	commit_begin(&c);
+	c.is_repeat[0] = arena_zalloc(c.a, ws.nitems + 1);
+	rc = commit_write_items(db, &c, err);
+	st->nrefused = c.nrefused;
+	st->created = c.created;
+	st->updated = c.updated;
+	return rc;
 }
 
 bool error_is_of_payload(enum err_code code)
@@ -689,6 +748,7 @@ static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n
 	struct arena *kept = arena_new();
 	struct group_commit c = {.sets = sets,
 	    .n = n,
+	    .source = RECORD_SOURCE_WEBHOOK,
 	    .a = arena_new(),
 	    .kept = kept,
 	    .is_left = arena_zalloc(kept, n * sizeof(bool)),

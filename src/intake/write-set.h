@@ -69,6 +69,18 @@ void write_sets_commit(struct db *db, struct write_set *sets, size_t n);
  * others hold, much that is stored) is left out, with ERR_LOCKED: its worker commits it itself. The
  * connection is impatient (db_set_patience). */
 void write_sets_commit_shared(struct db *db, struct write_set *sets, size_t n);
+/* The items of a set that is of no event (a poll's page): records of that source, and leads, by the
+ * same code. Within a transaction that may be tried again; a is emptied before each try. When one
+ * of them cannot be stored it fails with nrefused grown: tried again, it is left out. */
+struct items_store {
+	const struct write_set *ws;
+	const char *source;
+	struct arena *a, *kept; /* kept: over tries */
+	const char **refused;   /* per item: why, or NULL; NULL: none so far */
+	size_t nrefused;
+	size_t created, updated; /* set on return: records */
+};
+int items_store(struct db *db, struct items_store *st, struct err *err);
 /* Is the payload at fault, not we? Sent again it would fail again. */
 bool error_is_of_payload(enum err_code code);
 /* Is it so large that it is its worker's own work? */

@@ -15,7 +15,10 @@ const struct word queue_acts[] = {
 static const struct word job_words[] = {{"lead.process", "Get a lead ready"},
     {"crm.push", "Push a lead"}, {"crm.push_all", "Push waiting leads"},
     {"record.fetch", "Fetch a record's details"}, {"record.delete", "Delete records"},
-    {"record.replay", "Run records again"}, {"record.import", "Import a file"}, {NULL, NULL}};
+    {"record.replay", "Run records again"}, {"record.import", "Import a file"},
+    {"connection.subscribe", "Look after subscriptions"},
+    {"connection.unsubscribe", "End subscriptions"}, {"poll.run", "Ask for news"},
+    {"poll.backfill", "Fetch older items"}, {NULL, NULL}};
 
 /* ---- lanes --------------------------------------------------------------------------------- */
 

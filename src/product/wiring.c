@@ -1,11 +1,15 @@
 /* Which features are told of what: the only place that knows all of them. */
 #include "account/account.h"
+#include "connection/connection-probe.h"
+#include "connection/grant.h"
+#include "connection/subscriptions.h"
 #include "crm/crm-timeline.h"
 #include "crm/crm.h"
 #include "html/chrome.h"
 #include "import/import.h"
 #include "intake/event-timeline.h"
 #include "intake/intake.h"
+#include "intake/polls.h"
 #include "lead/lead-pages.h"
 #include "lead/lead.h"
 #include "product/attention.h"
@@ -65,6 +69,7 @@ static const struct chrome_nav product_settings[] = {
     {"account", "Account", "/admin/settings/account", .permission = PERMIT(SETTINGS_VIEW)},
     {"people", "People", "/admin/settings/people", .permission = PERMIT(SETTINGS_VIEW)},
     {"api-keys", "API keys", "/admin/settings/api-keys", .permission = PERMIT(SETTINGS_VIEW)},
+    {"apps", "Apps", "/admin/settings/apps", .permission = PERMIT(SETTINGS_VIEW)},
     {"retention", "Data retention", "/admin/settings/retention",
 	.permission = PERMIT(SETTINGS_VIEW)},
     {"audit", "Audit log", "/admin/settings/audit", .permission = PERMIT(AUDIT_VIEW)},
@@ -93,6 +98,9 @@ static const struct job_kind job_kinds[] = {
 	.max_attempts = 20,
 	.died = event_job_died,
 	.revived = event_jobs_revived},
+    {.name = "connection.subscribe", .run = subscription_job_keep, .max_attempts = 1000},
+    {.name = "connection.unsubscribe", .run = subscription_job_end, .max_attempts = 12},
+    {.name = "poll.run", .run = poll_job_run, .max_attempts = 1000, .lease_s = 300},
     {.name = "event.replay", .run = event_job_replay, .max_attempts = 15, OF_A_TASK},
     {.name = "event.effects", .run = event_job_effects, .max_attempts = 20},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
@@ -102,22 +110,32 @@ static const struct job_kind job_kinds[] = {
 	.max_attempts = 12},
     {.name = "record.delete", .run = record_job_delete, .max_attempts = 15, OF_A_TASK},
     {.name = "record.replay", .run = record_job_replay, .max_attempts = 15, OF_A_TASK},
+    {.name = "poll.backfill", .run = poll_job_backfill, .max_attempts = 50, OF_A_TASK},
     {.name = "record.import", .run = import_job_run, .max_attempts = 50, OF_A_TASK},
+
+    {.name = "grant.refresh", .run = grant_job_refresh, .max_attempts = 20},
+    {.name = "grant.revoke", .run = grant_job_revoke, .max_attempts = 20},
+    {.name = "connection.probe", .run = connection_job_probe, .max_attempts = 3},
 
     {.name = "account.purge", .every_s = 3600, .work = account_purge},
     {.name = "event.partitions", .every_s = 60, .lease_s = 600, .work = event_partitions},
     {.name = "event.retain", .every_s = 3600, .lease_s = 600, .work = event_retain},
     {.name = "event.keys", .every_s = 3600, .work = event_keys_forget},
+    {.name = "connection.subscriptions", .every_s = 300, .work = subscriptions_keep},
+    {.name = "polls.keep", .every_s = 60, .work = polls_keep},
     {.name = "record.fields", .every_s = 5, .work = record_fields_update},
     {.name = "record.moves", .every_s = 60, .work = record_moves_forget},
     {.name = "record.retain", .every_s = 60, .work = record_retain},
+    {.name = "grant.due", .every_s = 10, .work = grant_due},
+    {.name = "login.purge", .every_s = 300, .work = login_purge},
+    {.name = "connection.probes", .every_s = 600, .work = connection_probes},
     {.name = "job.lanes", .every_s = 3600, .work = job_lanes_purge},
     {.name = "import.purge", .every_s = 3600, .work = import_purge},
     {.name = NULL},
 };
 
-static const struct task_kind *const task_kinds[] = {
-    &import_task, &record_delete_task, &record_replay_task, &event_replay_task, NULL};
+static const struct task_kind *const task_kinds[] = {&poll_backfill_task, &import_task,
+    &record_delete_task, &record_replay_task, &event_replay_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
@@ -132,6 +150,8 @@ const struct hooks product_hooks = {
     .settings = product_settings,
     .nav_badges = attention_badges,
     .tell_connections = event_tell_connections,
+    .tell_connection = (tell_connection_fn *const[]){polls_tell_connection, NULL},
+    .connection_changed = (connection_changed_fn *const[]){polls_follow_connection, NULL},
     .tell_records = event_tell_records,
 };
 

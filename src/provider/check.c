@@ -1,22 +1,11 @@
 /* A manifest's own examples, run without a network: see "Examples" in providers/README.md. */
+#include "provider/check.h"
 #include "base/clock.h"
 #include "base/json-reader.h"
 #include "base/limits.h"
 #include "net/http-client.h"
-#include "provider/provider-internal.h"
 
-struct check_run {
-	struct arena *a;
-	const struct provider *p;
-	struct buf *out;
-	int number, failures;
-	const char *name; /* of the example */
-};
-
-static void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
+void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -31,8 +20,7 @@ static void check_report(struct check_run *t, bool is_ok, const char *what, cons
 	buf_chr(t->out, '\n');
 }
 
-static void check_compare(
-    struct check_run *t, const char *what, const json_t *expected, const json_t *got)
+void check_compare(struct check_run *t, const char *what, const json_t *expected, const json_t *got)
 {
 	bool is_ok = got != NULL && json_equal(expected, got);
 
@@ -42,7 +30,7 @@ static void check_compare(
 
 /* ---- pieces of an example ----------------------------------------------------------------- */
 
-static int example_read_pairs(
+int example_read_pairs(
     struct check_run *t, const json_t *object, bool is_header, struct http_pairs *out)
 {
 	const char *name;
@@ -64,7 +52,7 @@ static int example_read_pairs(
 	return 0;
 }
 
-static struct access *example_read_access(struct check_run *t, const json_t *example)
+struct access *example_read_access(struct check_run *t, const json_t *example)
 {
 	const json_t *v = json_object_get(example, "connection");
 	struct access *c = arena_zalloc(t->a, sizeof(*c));
@@ -81,8 +69,7 @@ static struct access *example_read_access(struct check_run *t, const json_t *exa
 	return c;
 }
 
-/* The body: text as is, or "json" in its compact form (for what is not signed). */
-static struct str example_read_body(struct check_run *t, const json_t *v)
+struct str example_read_body(struct check_run *t, const json_t *v)
 {
 	const json_t *text = json_object_get(v, "body"), *json = json_object_get(v, "json");
 
@@ -128,8 +115,7 @@ static void json_set_clock(json_t *o, const char *key, int64_t at_us)
 		json_set_time(o, key, at_us);
 }
 
-/* An item as examples write it: what it does not have is left out. */
-static json_t *webhook_item_json(const struct webhook_item *i)
+json_t *webhook_item_json(const struct webhook_item *i)
 {
 	json_t *o = json_object();
 
@@ -304,7 +290,7 @@ static void check_lead(struct check_run *t, const json_t *example, const json_t 
 		check_compare(t, "lead", json_object_get(expect, "lead"), got);
 }
 
-static json_t *http_call_json(struct check_run *t, const struct http_call *call)
+json_t *http_call_json(struct check_run *t, const struct http_call *call)
 {
 	json_t *o = json_own(t->a, json_object()), *headers = json_object();
 	struct err err = ERR_INIT;
@@ -467,11 +453,12 @@ static void check_forms(struct check_run *t, const json_t *example, const json_t
 static bool example_is_valid(struct check_run *t, const json_t *e)
 {
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
-	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "expect",
-	    NULL};
+	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "poll",
+	    "subscription", "call", "known", "cursor", "answers", "oauth", "expect", NULL};
 	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
 	    "left", "nothing", "handshake", "lead", "request", "result", "refused", "results",
-	    "details", "forms", NULL};
+	    "details", "forms", "calls", "cursor", "error", "inputs", "told", "url", "callback",
+	    "tokens", "identity", "connections", NULL};
 	struct err err = ERR_INIT;
 	struct json_reader in = {.err = &err};
 
@@ -501,8 +488,14 @@ static void check_examples(struct check_run *t)
 			continue;
 		if (json_object_get(e, "request") != NULL)
 			check_webhook(t, e, expect);
+		else if (json_object_get(e, "oauth") != NULL)
+			check_oauth(t, e, expect);
 		else if (json_object_get(e, "lead") != NULL)
 			check_lead(t, e, expect);
+		else if (json_object_get(e, "poll") != NULL)
+			check_poll(t, e, expect);
+		else if (json_object_get(e, "subscription") != NULL)
+			check_subscription(t, e, expect);
 		else if (json_object_get(e, "batch") != NULL)
 			check_batch(t, e, expect);
 		else if (json_object_get(e, "details") != NULL)

@@ -276,7 +276,7 @@ static struct str item_dedupe_key(const struct item_rule *r, struct scope *s)
 	return (struct str){b->p, b->len};
 }
 
-static bool is_record_type(struct str t)
+bool item_type_is_valid(struct str t)
 {
 	if (t.n == 0 || t.n > LIMIT_TYPE_BYTES)
 		return false;
@@ -303,16 +303,16 @@ static bool item_wants_details(const struct items_found *f, struct scope *s, str
 	return false;
 }
 
-static void item_fill_lead(const struct item_rule *r, struct scope *s, struct webhook_item *item)
+void item_fill_lead(const struct lead_rule *r, struct scope *s, struct webhook_item *item)
 {
-	if (!r->has_lead || !cond_holds(r->lead.when, s))
+	if (!cond_holds(r->when, s))
 		return;
 	item->is_lead = true;
-	item->lead = r->lead.raw == NULL ? NULL : expr_shared(r->lead.raw, s);
-	item->form_id = utf8_cut(expr_id(r->lead.form_id, s), LIMIT_EXTERNAL_ID_BYTES);
-	item->ad_id = utf8_cut(expr_id(r->lead.ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
-	item->campaign_id = utf8_cut(expr_id(r->lead.campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
-	expr_time(r->lead.created_at, s, &item->created_us);
+	item->lead = r->raw == NULL ? NULL : expr_shared(r->raw, s);
+	item->form_id = utf8_cut(expr_id(r->form_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->ad_id = utf8_cut(expr_id(r->ad_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	item->campaign_id = utf8_cut(expr_id(r->campaign_id, s), LIMIT_EXTERNAL_ID_BYTES);
+	expr_time(r->created_at, s, &item->created_us);
 }
 
 static struct webhook_item *items_next(struct items_found *f, struct arena *a)
@@ -359,7 +359,7 @@ static const char *item_fault(
 		return kind.n == 0 ? "is of no known type"
 				   : arena_printf(s->a, "is of a type that is not known here: %.*s",
 					 (int)kind.n, kind.p);
-	if (r->resource_type != NULL && !is_record_type(type))
+	if (r->resource_type != NULL && !item_type_is_valid(type))
 		return "is of a type that is none: 1 to 64 letters, digits, _ . and -";
 	if (id.n == 0 && !r->stores && !r->effects.erases)
 		return NULL;
@@ -483,7 +483,8 @@ static int items_add(struct scope *s, void *arg)
 	};
 	item->is_time_odd =
 	    expr_time(r->updated_at, s, &item->provider_updated_us) == EXPR_TIME_ODD;
-	item_fill_lead(r, s, item);
+	if (r->has_lead)
+		item_fill_lead(&r->lead, s, item);
 	if (!items_weigh(f, item))
 		return thing_leave(t, "would make too much of the body");
 	item->needs_details = item_wants_details(f, s, type);

@@ -12,6 +12,12 @@ static const struct expr_field connection_fields[] = {{"id", FIELD_SCALAR},
 
 static const struct expr_field time_fields[] = {{"", FIELD_TIME}, {NULL, FIELD_ANY}};
 
+static const struct expr_field poll_fields[] = {{"since", FIELD_TIME}, {"until", FIELD_TIME},
+    {"cursor", FIELD_ANY}, {"idAfter", FIELD_SCALAR}, {"export", FIELD_ANY}, {NULL, FIELD_ANY}};
+
+static const struct expr_field subscription_fields[] = {{"id", FIELD_SCALAR}, {"key", FIELD_SCALAR},
+    {"data", FIELD_ANY}, {"credentials", FIELD_ANY}, {NULL, FIELD_ANY}};
+
 static const struct expr_root roots[] = {
     {"body", ROOT_BODY, NULL, NULL},
     {"settings", ROOT_SETTINGS, NULL, NULL},
@@ -31,7 +37,8 @@ static const struct expr_root roots[] = {
     {"record", ROOT_RECORD, NULL, NULL},
     {"records", ROOT_RECORDS, NULL, NULL},
     {"page", ROOT_PAGE, NULL, NULL},
-    {"poll", ROOT_POLL, NULL, NULL},
+    {"poll", ROOT_POLL, NULL, poll_fields},
+    {"subscription", ROOT_SUBSCRIPTION, NULL, subscription_fields},
     {"lead", ROOT_LEAD, NULL, NULL},
 };
 

@@ -59,8 +59,11 @@ static int guide_step_one(
 static int guide_wait_one(
     struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
 {
-	static const char *const kinds[] = {
-	    [GUIDE_EVENT] = "event", [GUIDE_HANDSHAKE] = "handshake", NULL};
+	static const char *const kinds[] = {[GUIDE_EVENT] = "event",
+	    [GUIDE_HANDSHAKE] = "handshake",
+	    [GUIDE_POLL] = "poll",
+	    [GUIDE_SUBSCRIPTION] = "subscription",
+	    NULL};
 	static const struct loader_member members[] = {
 	    NEEDED_TEXT_MEMBER("title", struct guide_wait, title),
 	    TEXT_MEMBER("text", struct guide_wait, text), OTHER_MEMBER("for")};
@@ -72,8 +75,11 @@ static int guide_wait_one(
 	    manifest_word(l, v, "for", kinds, &kind) == -1)
 		return -1;
 	w->kind = (enum guide_wait_kind)kind;
-	if (!p->has_webhook || (w->kind == GUIDE_HANDSHAKE && p->nhandshakes == 0))
-		return json_reader_fail_at(&l->in, "for", "is nothing that this provider sends");
+	if (w->kind == GUIDE_POLL ? p->npolls == 0
+	    : w->kind == GUIDE_SUBSCRIPTION
+		? p->nsubscriptions == 0
+		: !p->has_webhook || (w->kind == GUIDE_HANDSHAKE && p->nhandshakes == 0))
+		return json_reader_fail_at(&l->in, "for", "is nothing that this provider has");
 	return 0;
 }
 

@@ -380,37 +380,6 @@ static int manifest_check_name(struct loader *l, const char *name)
 	    &l->in, "name", "must be at most %u of a-z, 0-9 and _", LIMIT_TYPE_BYTES);
 }
 
-static int poll_one(
-    struct loader *l, struct provider *p, const char *name, const json_t *v, void *out)
-{
-	static const char *const keys[] = {"action", "resourceType", "items", "externalId",
-	    "updatedAt", "cursor", "since", "overlapSeconds", "minIntervalSeconds", NULL};
-
-	(void)p;
-	(void)name;
-	(void)out;
-	return json_read_keys(&l->in, v, keys);
-}
-
-/* Sections that later features read: their keys are fixed here so that a wrong one is found at
- * load. */
-static int load_declared(struct loader *l, struct provider *p, const json_t *json)
-{
-	static const char *const oauth[] = {"authorizeUrl", "tokenUrl", "scopes", "pkce",
-	    "clientAuth", "query", "exchange", "refresh", "revokeUrl", "lifetimeSeconds",
-	    "rotatesRefreshToken", NULL};
-	static const struct manifest_many polls = {"polls", READ_OBJECT, 1, poll_one};
-	size_t npolls;
-
-	if (p->oauth != NULL) {
-		size_t mark = json_reader_enter(&l->in, "oauth");
-		if (json_read_keys(&l->in, p->oauth, oauth) == -1)
-			return -1;
-		json_reader_leave(&l->in, mark);
-	}
-	return manifest_many(l, p, json, &polls, &npolls) == NULL ? -1 : 0;
-}
-
 /* A capability must have what it promises. */
 static int manifest_check_promises(struct loader *l, const struct provider *p)
 {
@@ -422,6 +391,8 @@ static int manifest_check_promises(struct loader *l, const struct provider *p)
 		    &l->in, "\"actions\" and the capability actions go together");
 	if (provider_can(p, "crm_push") && provider_find_action(p, "push") == NULL)
 		return json_reader_fail(&l->in, "the capability crm_push needs an action \"push\"");
+	if (provider_can(p, "poll") != (p->npolls > 0))
+		return json_reader_fail(&l->in, "\"polls\" and the capability poll go together");
 	if (provider_can(p, "lead_sync") && !p->lead.is_declared)
 		return json_reader_fail(&l->in, "the capability lead_sync needs \"lead\"");
 	return 0;
@@ -439,10 +410,9 @@ static const struct loader_member top_members[] = {
     TEXT_MEMBER("help", struct provider, help),
     BOOL_MEMBER("isAvailable", struct provider, is_available),
     BOOL_MEMBER("requiresOAuth", struct provider, requires_oauth),
-    ANY_MEMBER("oauth", oauth),
-    ANY_MEMBER("polls", polls),
     ANY_MEMBER("examples", examples),
     OTHER_MEMBER("app"),
+    OTHER_MEMBER("oauth"),
     OTHER_MEMBER("capabilities"),
     OTHER_MEMBER("credentials"),
     OTHER_MEMBER("credentialRules"),
@@ -462,6 +432,8 @@ static const struct loader_member top_members[] = {
     OTHER_MEMBER("pace"),
     OTHER_MEMBER("lead"),
     OTHER_MEMBER("pushBody"),
+    OTHER_MEMBER("polls"),
+    OTHER_MEMBER("subscriptions"),
     OTHER_MEMBER("guide"),
 };
 
@@ -491,8 +463,9 @@ struct provider *manifest_load(
 	    manifest_app(&l, p, json) == -1 || manifest_credentials(&l, p, json) == -1 ||
 	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
 	    manifest_webhook(&l, p, json) == -1 || manifest_calls(&l, p, json) == -1 ||
-	    manifest_lead(&l, p, json) == -1 || manifest_push_body(&l, p, json) == -1 ||
-	    manifest_guide(&l, p, json) == -1 || load_declared(&l, p, json) == -1 ||
+	    manifest_oauth(&l, p, json) == -1 || manifest_lead(&l, p, json) == -1 ||
+	    manifest_push_body(&l, p, json) == -1 || manifest_polls(&l, p, json) == -1 ||
+	    manifest_subscriptions(&l, p, json) == -1 || manifest_guide(&l, p, json) == -1 ||
 	    manifest_check_promises(&l, p) == -1)
 		return NULL;
 	return p;

@@ -27,7 +27,8 @@ enum provider_root {
 	ROOT_RECORD,
 	ROOT_RECORDS,
 	ROOT_PAGE,
-	ROOT_POLL,
+	ROOT_SUBSCRIPTION,
+	ROOT_POLL, /* poll.c: since, until, cursor, idAfter, export */
 	ROOT_LEAD,
 };
 #define ROOT_BIT(root) EXPR_ROOT_BIT(root)
@@ -153,6 +154,11 @@ struct account_rule {
 	struct loops loops;
 	struct expr *id;
 };
+/* What makes a lead of an item. */
+struct lead_rule {
+	struct cond *when;
+	struct expr *raw, *form_id, *ad_id, *campaign_id, *created_at;
+};
 /* Things that are known, and left alone. */
 struct ignore_rule {
 	struct loops loops;
@@ -176,10 +182,7 @@ struct item_rule {
 	bool stores; /* a record or a lead */
 	struct item_effects effects;
 	struct cond *details_when;
-	struct {
-		struct cond *when;
-		struct expr *raw, *form_id, *ad_id, *campaign_id, *created_at;
-	} lead;
+	struct lead_rule lead;
 };
 enum body_kind { BODY_JSON, BODY_FORM, BODY_EMPTY, BODY_BY_TYPE };
 
@@ -327,6 +330,70 @@ struct forms {
 	const char *leads_action, *leads_input, *leads_since;
 };
 
+/* ---- polls (poll.h) ------------------------------------------------------------------------ */
+enum poll_kind { POLL_TIME, POLL_TOKEN, POLL_WINDOW, POLL_KEYSET, POLL_EXPORT, POLL_NONE };
+/* An action, and what its inputs are given; action NULL: none. */
+struct call_spec {
+	const struct action *action;
+	struct named_expr *inputs;
+	size_t ninputs;
+};
+/* A file is begun to be made, and asked after until it is ready; the poll's own action fetches it.
+ */
+struct poll_export {
+	struct call_spec start, wait;
+	struct cond *until, *failed;
+	int64_t every_ms, at_most; /* times that it is asked */
+};
+/* How a round knows what is new: the members that its kind has. */
+struct poll_cursor {
+	enum poll_kind kind;
+	const char *input;                  /* time, token: that takes it */
+	const char *from, *to, *id_after;   /* window, keyset: inputs */
+	struct expr *format;                /* of times as the inputs take them; NULL: ISO */
+	int64_t overlap_s, max_span_s, cap; /* cap 0: none */
+	bool is_exclusive;                  /* time: the provider leaves out that very time */
+	struct expr *value;                 /* token, of the last page */
+	struct cond *reset_when;            /* token: it is good no more */
+	struct poll_export export;
+};
+struct poll_spec {
+	const char *name, *label;
+	struct call_spec call;
+	bool is_of_forms;   /* a round each for all forms of the connection */
+	const char **needs; /* credentials */
+	size_t nneeds;
+	struct expr *items; /* NULL: output.items */
+	struct expr *external_id, *updated_at, *data;
+	const char *resource_type;
+	struct cond *erase;
+	bool has_lead;
+	struct lead_rule lead;
+	int64_t interval_s, start_days;
+	struct {
+		const char *input; /* NULL: none */
+		int64_t size;
+	} page;
+	struct poll_cursor cursor;
+};
+
+/* ---- subscriptions (subscription.h) -------------------------------------------------------- */
+struct subscription_spec {
+	const char *name, *label;
+	struct cond *when; /* over the settings */
+	struct call_spec list, create, renew, remove;
+	struct expr *items, *item_id, *item_expires_at; /* of the list; items NULL: output.items */
+	struct cond *match;                             /* the item that is it */
+	struct expr *id, *expires_at;                   /* of what create and renew give */
+	struct expr *data;                              /* to be kept for the other calls */
+	int64_t renew_before_s;
+	const char **credentials; /* that its calls send as values */
+	size_t ncredentials;
+	const char *generates;      /* a credential that is made up where there is none; or NULL */
+	struct named_expr *secrets; /* credentials that its creation tells */
+	size_t nsecrets;
+};
+
 /* ---- leads -------------------------------------------------------------------------------- */
 struct lead_name {
 	const char *field; /* compared without case */
@@ -353,7 +420,7 @@ struct guide_step {
 	size_t nfields;
 	bool shows_address; /* the webhook address */
 };
-enum guide_wait_kind { GUIDE_EVENT, GUIDE_HANDSHAKE };
+enum guide_wait_kind { GUIDE_EVENT, GUIDE_HANDSHAKE, GUIDE_POLL, GUIDE_SUBSCRIPTION };
 struct guide_wait {
 	const char *title, *text;
 	enum guide_wait_kind kind;
@@ -373,6 +440,7 @@ struct guide {
 	size_t ngenerates;
 };
 
+struct oauth;
 struct provider {
 	const char *name, *display_name, *category, *help, *file;
 	bool is_available, requires_oauth, has_webhook;
@@ -423,8 +491,12 @@ struct provider {
 	struct lead_rules lead;
 	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
 	struct guide guide;
-	json_t *examples;      /* as written, for provider_check */
-	json_t *oauth, *polls; /* declared; read by the features that use them */
+	struct oauth *oauth; /* provider/oauth.h; NULL: it has none */
+	struct poll_spec *polls;
+	size_t npolls;
+	struct subscription_spec *subscriptions;
+	size_t nsubscriptions;
+	json_t *examples; /* as written, for provider_check */
 };
 
 /* How manifests name a credential of the app. */
@@ -432,6 +504,7 @@ struct provider {
 /* Its label within a sentence: "app secret", but "API key". */
 const struct credential_spec *manifest_credential(const struct provider *p, const char *key);
 const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key);
+bool manifest_has_setting(const struct provider *p, const char *key);
 /* Is it declared, whether the connection's or, "app.KEY", the app's? */
 bool manifest_has_credential(const struct provider *p, const char *key);
 bool credential_names_have(const struct credential_names *names, const char *key);

@@ -19,10 +19,17 @@ int manifest_request_defaults(struct loader *l, struct provider *p, const json_t
 int manifest_request(
     struct loader *l, struct provider *p, const json_t *action, struct action *act);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
+int manifest_oauth(
+    struct loader *l, struct provider *p, const json_t *json); /* behind the actions */
+int manifest_push_body(struct loader *l, struct provider *p, const json_t *json);
+int manifest_polls(struct loader *l, struct provider *p, const json_t *json);
+int manifest_subscriptions(struct loader *l, struct provider *p, const json_t *json);
+/* "action" and "inputs" of an object, by the roots at hand. */
+int manifest_call(
+    struct loader *l, struct provider *p, const json_t *object, struct call_spec *out);
 int manifest_batches(struct loader *l, struct provider *p, const json_t *json);
 /* Roots of what goes to a provider before there is an answer, inputs not counted. */
 unsigned manifest_roots_of_connection(const struct provider *p);
-int manifest_push_body(struct loader *l, struct provider *p, const json_t *json);
 
 /* ---- reading manifests (manifest-read.c) -------------------------------------------------- */
 
@@ -97,6 +104,12 @@ const struct expr_language *manifest_language(
     struct loader *l, unsigned slot, const struct expr_field *fields);
 
 /* ------------------------------------------------------------------------------------------- */
+
+/* What items of webhooks and of polls share (extract.c). Is it a resource type as it may be stored?
+ */
+bool item_type_is_valid(struct str t);
+/* Makes a lead of the item, if the rule's condition holds. */
+void item_fill_lead(const struct lead_rule *r, struct scope *s, struct webhook_item *item);
 
 /* A scope with settings and request of a webhook. */
 void scope_of_webhook(

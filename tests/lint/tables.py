@@ -13,14 +13,14 @@ OWNERS = {
     "job": "jobs job_lanes job_windows job_breakers",
     "account": "accounts users memberships sessions api_keys audit_log one_time_tokens recovery_codes "
                "idempotency_keys",
-    "connection": "connections",
+    "connection": "connections provider_apps oauth_grants oauth_logins subscriptions",
     "record": "records record_changes record_counts record_search record_search_queue record_fields "
               "record_field_totals record_field_progress record_retention record_moves views",
     "task": "tasks",
     "import": "import_errors",
     "lead": "leads",
     "crm": "mappings lead_deliveries lead_delivery_attempts",
-    "intake": "events event_keys",
+    "intake": "events event_keys polls",
 }
 
 # (room, table): why the room names a table of another.
@@ -32,6 +32,7 @@ VISITORS = {
     ("intake", "leads"): "an event's page links to what the event made",
     ("intake", "records"): "an event's page links to what the event made",
     ("intake", "record_changes"): "an event's page links to what the event made",
+    ("intake", "connections"): "connections that lack a poll of their manifest are looked for",
     ("product", "connections"): "counts of the dashboard",
     ("product", "events"): "counts of the dashboard",
     ("product", "leads"): "counts of the dashboard",

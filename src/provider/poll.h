@@ -1,0 +1,72 @@
+/* Polls: what to ask a provider next, and what its answer comes to. A pure machine: it calls
+ * nobody and stores nothing.
+ *
+ *	cursor ──begin──> position ──inputs──> (call) ──take──> position … ──last page──> cursor
+ *	                      └───────────── items of each page ─────────────┘
+ *
+ * The cursor is what is known between rounds, the position where a round stands; NULL: none is
+ * under way. Both are JSON objects that the caller stores in the commit of the items, so whoever
+ * goes on after a crash loses and doubles nothing.
+ *
+ *	kind     asks                                      its cursor then
+ *	time     from the newest time seen, less overlap   the newest time seen
+ *	token    by the token; without one for all         the token of the last page
+ *	window   span after span, until the round began    where the last span ended
+ *	keyset   one fixed span, each page by the last id  where the span ended
+ *	export   has a file made, waits, fetches it        the newest time seen
+ *	none     for all                                   nothing
+ *
+ * Equal times are normal: what comes again is told apart by who stores it (external id, content).
+ */
+#ifndef PROVIDER_POLL_H
+#define PROVIDER_POLL_H
+#include "provider/manifest.h"
+
+#define POLL_INTERVAL_LEAST_S 30
+#define POLL_INTERVAL_MOST_S (7 * 86400)
+#define POLL_PAGE_MOST 10000
+
+/* The manifest's poll of that name; NULL: it has none. */
+const struct poll_spec *provider_find_poll(const struct provider *p, const char *name);
+
+/* As manifests spell it. */
+const char *poll_kind_name(enum poll_kind kind);
+
+struct poll_state {
+	json_t *cursor, *position; /* NULL: nothing is known yet; no round is under way */
+};
+struct poll_ask {
+	struct arena *a; /* owns all that is made */
+	const struct provider *p;
+	const struct poll_spec *spec;
+	const struct access *c;
+	int64_t now_us;
+	int64_t start_us;  /* where the first round begins */
+	int64_t page_size; /* as people set it; 0: as the manifest has it */
+	bool leaves_older; /* items that tell a time before start_us are left alone */
+	json_t *form;      /* within poll.c: whose round it is, as provider_form has it */
+};
+/* What to call next, and with what; begins a round where none is under way, in st. */
+const struct action *poll_next(const struct poll_ask *ask, struct poll_state *st, json_t **inputs);
+
+struct poll_page {
+	struct webhook_found found; /* the items, in the order in which they came */
+	int64_t newest_us;          /* the newest time that they tell; TIME_NONE */
+	struct poll_state next;
+	bool is_over;    /* the round */
+	int64_t wait_ms; /* before the next call: an export is being made; 0: none */
+};
+/* What the output of that call comes to: 0, or -1 when nothing can be: no list of items
+ * (ERR_MALFORMED), a cursor that repeats or is missing, an export that fails (ERR_CONFLICT). */
+int poll_take(const struct poll_ask *ask, const struct poll_state *st, const json_t *output,
+    struct poll_page *out, struct err *err);
+/* A call that was refused: where it was of one form of many, the round goes on with the next, in
+ * out; *what names the form. */
+bool poll_skip(const struct poll_ask *ask, struct poll_page *out, const struct poll_state *st,
+    const char **what);
+/* What of the credentials that the poll needs is not there, in words; NULL: it can be asked. */
+const char *poll_lacks(const struct poll_ask *ask);
+/* A call that failed: does it say that the token is good no more? Then the round begins anew,
+ * without it. Never twice in a row. */
+bool poll_reset(const struct poll_ask *ask, struct poll_state *st, const struct call_result *res);
+#endif
