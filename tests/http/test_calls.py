@@ -193,6 +193,20 @@ def _():
     equal([names["c%d" % i] for i in range(30)], ["name of c%d" % i for i in range(30)])
 
 
+@test("runners that are killed within a batch leave nothing behind: others fetch it")
+def _():
+    peer, connection = connected()
+    peer.may_answer.clear()
+    send(connection, [{"type": "contact", "id": "k%d" % i, "n": "k%d" % i} for i in range(50)])
+    wait_until(lambda: peer.calls, what="the first call")
+    product().kill("cron")
+    peer.may_answer.set()
+    product().up()
+    all_fetched(connection)
+    names = names_of("contact")
+    equal([names["k%d" % i] for i in range(50)], ["name of k%d" % i for i in range(50)])
+
+
 @test("an answer of 20 MiB is read where the manifest takes as much")
 def _():
     peer, connection = connected()
