@@ -240,6 +240,9 @@ int second_factor_renew_codes(
 int second_factor_off(struct req *r, struct err *err);
 
 /* ---- totp.c: RFC 6238, SHA-1, six digits, 30 s ----------------------------------------------- */
+/* What a kept answer is sealed with. */
+struct str idempotency_context(
+    struct arena *a, const struct uuid *account_id, const struct digest *key);
 /* What a user's secret is sealed with. */
 struct str totp_context(struct arena *a, const struct uuid *user_id);
 unsigned totp_at(struct str secret, int64_t step);

@@ -44,6 +44,8 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"api_key.update", "Changed an API key"}, {"api_key.revoke", "Revoked an API key"},
     {"connection.create", "Made a connection"}, {"connection.update", "Changed a connection"},
     {"connection.delete", "Disconnected a connection"},
+    {"connection.login", "Logged in at a provider again"}, {"provider_app.create", "Added an app"},
+    {"provider_app.update", "Changed an app"}, {"provider_app.delete", "Removed an app"},
     {"subscription.check", "Looked after subscriptions"}, {"poll.update", "Changed a poll"},
     {"poll.run", "Ran a poll"}, {"poll.backfill", "Began a back-fill"},
     {"backfill.cancel", "Cancelled a back-fill"}, {"proxy.call", "Called a provider by the proxy"},
@@ -64,8 +66,9 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"queue.retry", "Retried what was given up"}, {NULL, NULL}};
 const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitation"},
     {"account", "Account"}, {"api_key", "API key"}, {"connection", "Connection"},
-    {"record", "Record"}, {"lead", "Lead"}, {"view", "View"}, {"task", "Task"},
-    {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"}, {NULL, NULL}};
+    {"provider_app", "App"}, {"record", "Record"}, {"lead", "Lead"}, {"view", "View"},
+    {"task", "Task"}, {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"},
+    {NULL, NULL}};
 
 /* ---- filters --------------------------------------------------------------------------------- */
 

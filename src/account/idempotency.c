@@ -104,14 +104,20 @@ static bool is_idempotency_key(struct str key)
 	return key.n > 0 && key.n <= KEY_BYTES_MOST;
 }
 
-static struct str answer_seal_context(struct req *r, const struct digest *key)
+struct str idempotency_context(
+    struct arena *a, const struct uuid *account_id, const struct digest *key)
 {
-	struct buf *b = buf_new(r->a, 128);
+	struct buf *b = buf_new(a, 128);
 
 	buf_str(b, "idempotency_keys:");
-	buf_add(b, r->actor.account_id.b, sizeof(r->actor.account_id.b));
+	buf_add(b, account_id->b, sizeof(account_id->b));
 	buf_add(b, key->b, sizeof(key->b));
 	return (struct str){b->p, b->len};
+}
+
+static struct str answer_seal_context(struct req *r, const struct digest *key)
+{
+	return idempotency_context(r->a, &r->actor.account_id, key);
 }
 
 static int answer_replay(

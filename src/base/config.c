@@ -42,6 +42,10 @@ static const struct config_key config_keys[] = {
 
     {AT(base_url), .kind = KIND_URL, .preset = "http://localhost:8080", .group = "Web",
 	.doc = "public origin of the product, as senders of webhooks reach it"},
+    {TEXT(oauth_redirect_uris, ""),
+	.doc =
+	    "comma list of addresses to which a login at a provider may lead in the end, besides "
+	    "those of base_url; one that ends with / allows all below it"},
     {TEXT(listen, ""), .doc = "FastCGI socket, a path or host:port; empty when the web server "
 			      "starts us with the socket on descriptor 0"},
     {NUMBER(workers, 32, 1, 256),

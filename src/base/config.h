@@ -17,8 +17,9 @@ struct config {
 	const char *db_socket, *db_host, *db_user, *db_password, *db_name;
 	int64_t db_port;
 	/* web */
-	const char *base_url; /* public origin, no trailing slash: makes webhookUrl */
-	const char *listen;   /* FastCGI socket: path or host:port; "" is fd 0 */
+	const char *base_url;            /* public origin, no trailing slash: makes webhookUrl */
+	const char *oauth_redirect_uris; /* where logins may end besides, by commas */
+	const char *listen;              /* FastCGI socket: path or host:port; "" is fd 0 */
 	int64_t workers;
 	int64_t worker_requests; /* a worker is replaced after so many; 0 never */
 	bool writer;             /* group commit through a writer process */

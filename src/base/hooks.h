@@ -54,6 +54,9 @@ typedef int breaker_opened_fn(
  */
 typedef int tell_connections_fn(struct req *r, json_t *connections, struct err *err);
 
+/* connection/connection-probe.h: what else is looked at once a day of a connection that works. */
+typedef int connection_probed_fn(struct job *j, struct connection *c, struct err *err);
+
 /* connection/connection.h: told within the transaction that makes a connection, changes it or, with
  * is_gone, removes it; c is as it is then. */
 typedef int connection_changed_fn(
@@ -85,6 +88,7 @@ struct hooks {
 	const struct chrome_nav *nav, *settings;
 	nav_badges_fn *nav_badges;
 	tell_connections_fn *tell_connections;
+	connection_probed_fn *const *connection_probed;
 	connection_changed_fn *const *connection_changed;
 	tell_connection_fn *const *tell_connection;
 	tell_records_fn *tell_records;

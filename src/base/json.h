@@ -104,7 +104,7 @@ void json_set_time(json_t *object, const char *key, int64_t at_us); /* ISO text;
 void json_set_known_time(json_t *object, const char *key, int64_t at_us);
 void json_set(json_t *object, const char *key, json_t *value); /* steals value; NULL sets null */
 
-/* For tests: the model of record/record-clock.h. RFC 7396-like merge in place with null kept as a
+/* RFC 7396-like merge in place with null kept as a
  * value: objects merge recursively, everything else replaces. Returns whether target changed. What
  * it takes over is copied. Both are objects; otherwise nothing happens. */
 bool json_merge(json_t *target, const json_t *patch);

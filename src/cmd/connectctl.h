@@ -62,6 +62,11 @@ int ctl_password(struct ctl *c, const char *given, bool from_stdin, const char *
 int ctl_config_check(struct ctl *c, struct err *err);
 int ctl_config_print(struct ctl *c, struct err *err);
 int ctl_key_init(struct ctl *c, struct err *err);
+int ctl_rotate_key(struct ctl *c, struct err *err);
+int ctl_app_add(struct ctl *c, struct err *err);
+int ctl_app_list(struct ctl *c, struct err *err);
+int ctl_app_change(struct ctl *c, struct err *err);
+int ctl_app_remove(struct ctl *c, struct err *err);
 int ctl_migrate_up(struct ctl *c, struct err *err);
 int ctl_migrate_status(struct ctl *c, struct err *err);
 int ctl_partitions(struct ctl *c, struct err *err);

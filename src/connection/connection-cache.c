@@ -26,31 +26,34 @@
 #define BUCKETS 4096u
 #define GRACE_US (60 * SECOND_US)
 
-#define VERSION_COLUMNS "id, updated_at, last_used_at, last_error"
-enum { VERSION_ID, VERSION_UPDATED, VERSION_LAST_USED_AT, VERSION_LAST_ERROR };
-DB_STMT(cache_version_by_id,
-    "SELECT " VERSION_COLUMNS " FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED
-    "'");
-DB_STMT(cache_by_id, "SELECT " CONNECTION_COLUMNS
-		     " FROM connections WHERE id = ? AND status <> '" CONNECTION_DISABLED "'");
+#define VERSION_COLUMNS                                                                            \
+	"c.id, c.updated_at, c.last_used_at, c.last_error, p.updated_at, g.updated_at"
+enum {
+	VERSION_ID,
+	VERSION_UPDATED,
+	VERSION_LAST_USED_AT,
+	VERSION_LAST_ERROR,
+	VERSION_APP_UPDATED,
+	VERSION_GRANT_UPDATED
+};
+#define ENABLED " c.status <> '" CONNECTION_DISABLED "'"
+DB_STMT(
+    cache_version_by_id, "SELECT " VERSION_COLUMNS CONNECTION_TABLES " WHERE c.id = ? AND" ENABLED);
+DB_STMT(cache_by_id, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES " WHERE c.id = ? AND" ENABLED);
 /* Anybody may name an id: so all of them, in slices, or who came first would shut the others out.
- */
-DB_STMT(cache_version_by_external,
-    "SELECT " VERSION_COLUMNS
-    " FROM connections WHERE provider_type = ? AND external_account_id = ? AND id > ?"
-    " AND status <> '" CONNECTION_DISABLED "' ORDER BY id LIMIT 500");
-DB_STMT(cache_by_external,
-    "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
-    " AND external_account_id = ? AND id > ? AND status <> '" CONNECTION_DISABLED "'"
-    " ORDER BY id LIMIT 500");
+ * Where the provider has said whose it is, it is nobody else's. */
+#define BY_EXTERNAL                                                                                \
+	" WHERE c.provider_type = ? AND c.external_account_id = ? AND c.id > ? AND" ENABLED        \
+	" AND NOT EXISTS (SELECT 1 FROM connections x WHERE x.provider_type = c.provider_type"     \
+	" AND x.external_account_id = c.external_account_id AND x.proven_at IS NOT NULL"           \
+	" AND x.account_id <> c.account_id) ORDER BY c.id LIMIT 500"
+DB_STMT(cache_version_by_external, "SELECT " VERSION_COLUMNS CONNECTION_TABLES BY_EXTERNAL);
+DB_STMT(cache_by_external, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES BY_EXTERNAL);
 #define SLICE_ROWS 500u
 /* The newest: what asks for any connection is a handshake, and that is of one being set up. */
-DB_STMT(cache_version_by_provider,
-    "SELECT " VERSION_COLUMNS " FROM connections WHERE provider_type = ? "
-    "AND status <> '" CONNECTION_DISABLED "'"
-    " ORDER BY id DESC LIMIT 500");
-DB_STMT(cache_by_provider, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE provider_type = ?"
-			   " AND status <> '" CONNECTION_DISABLED "' ORDER BY id DESC LIMIT 500");
+#define BY_PROVIDER " WHERE c.provider_type = ? AND" ENABLED " ORDER BY c.id DESC LIMIT 500"
+DB_STMT(cache_version_by_provider, "SELECT " VERSION_COLUMNS CONNECTION_TABLES BY_PROVIDER);
+DB_STMT(cache_by_provider, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES BY_PROVIDER);
 
 /* A question: either id, or provider with external ({NULL,0}: any). */
 struct cache_question {
@@ -112,6 +115,9 @@ static struct connection *connection_keep(const struct connection *from)
 	c->access.settings = json_incref(from->access.settings);
 	c->access.credentials = json_incref(from->access.credentials);
 	c->access.former = json_incref(from->access.former);
+	c->access.app = json_incref(from->access.app);
+	c->grant.tokens = json_incref(from->grant.tokens);
+	c->grant.error = heap_text(from->grant.error);
 	return c;
 }
 
@@ -126,6 +132,9 @@ static void connection_drop(struct connection *c)
 	json_decref(c->access.settings);
 	json_decref(c->access.credentials);
 	json_decref(c->access.former);
+	json_decref(c->access.app);
+	json_decref(c->grant.tokens);
+	free((char *)(uintptr_t)c->grant.error);
 	free(c);
 }
 
@@ -268,6 +277,8 @@ static bool version_is_same(struct connection *c, const struct db_rows *rows, si
 	struct uuid id = db_get_uuid(rows, row, VERSION_ID);
 
 	if (!uuid_eq(id, c->id) || db_get_int(rows, row, VERSION_UPDATED) != c->updated_us ||
+	    db_get_int(rows, row, VERSION_APP_UPDATED) != c->app_updated_us ||
+	    db_get_int(rows, row, VERSION_GRANT_UPDATED) != c->grant_updated_us ||
 	    !text_is_same(db_get_text(rows, row, VERSION_LAST_ERROR), c->last_error))
 		return false;
 	c->last_used_us = db_get_int(rows, row, VERSION_LAST_USED_AT);
@@ -293,8 +304,17 @@ static int entry_is_current(struct app *app, const struct cache_question *q,
 	return n == e->n;
 }
 
-static int entry_load_slice(
-    struct app *app, struct connection_entry *e, const struct db_rows *rows, struct err *err)
+/* An app signs for all of the provider's accounts. So at an address that is named by an account's
+ * id it verifies only for whom the provider itself has said to be that account: anybody can name an
+ * id, and would be sent what is another's. */
+static void connection_leave_app(struct connection *c)
+{
+	if (c->proven_us == 0)
+		c->access.app = NULL;
+}
+
+static int entry_load_slice(struct app *app, const struct cache_question *q,
+    struct connection_entry *e, const struct db_rows *rows, struct err *err)
 {
 	struct connection **v =
 	    realloc(e->v, (e->n + rows->count + 1) * sizeof(struct connection *));
@@ -307,6 +327,8 @@ static int entry_load_slice(
 
 		if (c == NULL)
 			return -1;
+		if (q->external.p != NULL)
+			connection_leave_app(c);
 		e->v[e->n++] = connection_keep(c);
 	}
 	return 0;
@@ -320,7 +342,7 @@ static int entry_load(
 
 	do {
 		if (question_query(app, q, false, &after, &rows, err) == -1 ||
-		    entry_load_slice(app, e, &rows, err) == -1)
+		    entry_load_slice(app, q, e, &rows, err) == -1)
 			return -1;
 		if (e->n > 0)
 			after = e->v[e->n - 1]->id;
@@ -415,6 +437,11 @@ static struct connection *connection_copy(struct arena *a, const struct connecti
 	c->access.credentials = json_own(a, json_incref(from->access.credentials));
 	if (from->access.former != NULL)
 		c->access.former = json_own(a, json_incref(from->access.former));
+	if (from->access.app != NULL)
+		c->access.app = json_own(a, json_incref(from->access.app));
+	if (from->grant.tokens != NULL)
+		c->grant.tokens = json_own(a, json_incref(from->grant.tokens));
+	c->grant.error = arena_strdup(a, from->grant.error);
 	return c;
 }
 

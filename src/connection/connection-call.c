@@ -36,6 +36,27 @@ static void call_note_use(const struct connection_call *call)
 		    LOG_ERR(&err));
 }
 
+/* A token that is over by the clock is renewed before it is used. False: it cannot be now, which is
+ * the result. */
+static bool call_renew_token(struct connection_call *call)
+{
+	struct connection *c;
+	struct err why = ERR_INIT;
+
+	if (!connection_needs_refresh(call->c))
+		return true;
+	c = arena_memdup(call->a, call->c, sizeof(*c));
+	if (connection_refresh(call->app, call->a, c, "it is over", &why) != -1) {
+		call->c = c;
+		return true;
+	}
+	call->result = (struct call_result){.class = CALL_RETRY,
+	    .retry_after_ms = -1,
+	    .is_uncalled = true,
+	    .error = arena_strdup(call->a, why.msg)};
+	return false;
+}
+
 static int call_once(struct connection_call *call, struct err *err)
 {
 	return provider_action(call->app, call->a, call->c->provider, &call->c->access,
@@ -73,8 +94,9 @@ int connection_call_attempt(struct connection_call *call, struct err *err)
 		return -1;
 	call->at_us = clock_now_us();
 	started = clock_mono_us();
-	if (call_once(call, err) == -1 ||
-	    (call->result.class == CALL_REFRESH && call_with_new_token(call, err) == -1))
+	if (call_renew_token(call) &&
+	    (call_once(call, err) == -1 ||
+		(call->result.class == CALL_REFRESH && call_with_new_token(call, err) == -1)))
 		return -1;
 	call->duration_us = clock_mono_us() - started;
 	call->again_ms = call_policy_next_ms(&call->policy, call->attempt, &call->result);

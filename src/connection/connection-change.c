@@ -3,6 +3,7 @@
 #include "account/audit.h"
 #include "base/limits.h"
 #include "connection/connection-internal.h"
+#include "connection/grant.h"
 #include "job/queue.h"
 
 #define KIND "connection"
@@ -49,6 +50,18 @@ static json_t *credential_names_set(const json_t *before, const json_t *after)
 }
 
 /* ---- the acts ------------------------------------------------------------------------------ */
+
+void connection_note_login(
+    struct arena *a, struct audit *log, const struct connection *c, bool is_new)
+{
+	json_t *after = connection_audited(a, c);
+
+	if (is_new)
+		audit_note(log, "connection.create", KIND, &c->id, c->name, NULL, after);
+	else
+		audit_note(log, "connection.login", KIND, &c->id, c->name,
+		    json_own(a, json_object()), after);
+}
 
 struct connection_act {
 	struct req *r;
@@ -155,6 +168,8 @@ static int connection_remove_one(
 	found = connection_delete(r->app, &r->actor.account_id, &c->id, err);
 	if (found != 1)
 		return found;
+	if (grant_release(r->app, r->a, &r->actor.account_id, &c->grant.id, err) == -1)
+		return -1;
 	act->removed++;
 	audit_note(
 	    log, "connection.delete", KIND, &c->id, c->name, connection_audited(r->a, c), NULL);

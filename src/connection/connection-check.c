@@ -518,20 +518,38 @@ static int check_credentials(struct settings_checking *k, const struct provider 
 	return 0;
 }
 
+/* Where the reader stands. */
+static int check_settings_whole(
+    struct settings_checking *k, const struct provider *p, json_t *settings)
+{
+	size_t mark = json_reader_enter(&k->in, "settings");
+	int rc = check_settings(k, p->settings, p->nsettings, settings);
+
+	if (rc == 0 && json_text(k->a, settings).n > SETTINGS_BYTES)
+		rc = json_reader_fail(&k->in, "are too large");
+	json_reader_leave(&k->in, mark);
+	return rc == 0 ? webhook_check_settings(p, k->a, settings, k->in.err) : rc;
+}
+
+int connection_check_settings(const struct app *app, const struct provider *p, json_t *settings,
+    const json_t *given, struct err *err)
+{
+	struct settings_checking k = {
+	    .app = app, .given = given, .a = arena_new(), .in = {.err = err}};
+	int rc = check_settings_whole(&k, p, settings);
+
+	arena_free(k.a);
+	return rc;
+}
+
 int connection_check(const struct app *app, const struct provider *p, const json_t *credentials,
     json_t *settings, const json_t *given, struct err *err)
 {
 	struct settings_checking k = {
 	    .app = app, .given = given, .a = arena_new(), .in = {.err = err}};
-	size_t mark = json_reader_enter(&k.in, "settings");
-	int rc = check_settings(&k, p->settings, p->nsettings, settings);
+	int rc = check_settings_whole(&k, p, settings);
 
-	if (rc == 0 && json_text(k.a, settings).n > SETTINGS_BYTES)
-		rc = json_reader_fail(&k.in, "are too large");
-	json_reader_leave(&k.in, mark);
 	json_reader_enter(&k.in, "credentials");
-	if (rc == 0)
-		rc = webhook_check_settings(p, k.a, settings, err);
 	if (rc == 0)
 		rc = check_credentials(&k, p, credentials, settings);
 	arena_free(k.a);

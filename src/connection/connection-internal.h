@@ -5,10 +5,20 @@
 #include "http/slice.h"
 #include "provider/manifest.h"
 
-/* The columns of connection_from_row. */
+/* The columns of connection_from_row, and where they come from: a connection with the app and the
+ * grant that it goes by, since it is never used without them: so each question stays one query. One
+ * that names no app goes by the only one that its account may use. */
 #define CONNECTION_COLUMNS                                                                         \
-	"id, account_id, provider_type, name, status, external_account_id, credentials, settings," \
-	" last_error, last_used_at, created_at, updated_at, received_at, handshake_at, strict_at"
+	"c.id, c.account_id, c.provider_type, c.name, c.status, c.external_account_id,"            \
+	" c.credentials, c.settings, c.last_error, c.last_used_at, c.created_at, c.updated_at,"    \
+	" c.received_at, c.handshake_at, c.strict_at, c.app_id, c.proven_at, p.id, p.credentials," \
+	" p.updated_at, g.id, g.tokens, g.expires_at, g.ends_at, g.updated_at, g.last_error,"      \
+	" g.dead_at"
+#define CONNECTION_TABLES                                                                          \
+	" FROM connections c LEFT JOIN oauth_grants g ON g.id = c.grant_id"                        \
+	" LEFT JOIN provider_apps p ON p.id = COALESCE(c.app_id,"                                  \
+	" (SELECT MIN(o.id) FROM provider_apps o WHERE o.provider_type = c.provider_type"          \
+	" AND (o.account_id = c.account_id OR o.account_id IS NULL) HAVING COUNT(*) = 1))"
 enum {
 	CONNECTION_ID,
 	CONNECTION_ACCOUNT,
@@ -24,7 +34,19 @@ enum {
 	CONNECTION_UPDATED_AT,
 	CONNECTION_RECEIVED_AT,
 	CONNECTION_HANDSHAKE_AT,
-	CONNECTION_STRICT_AT
+	CONNECTION_STRICT_AT,
+	CONNECTION_APP_NAMED,
+	CONNECTION_PROVEN_AT,
+	CONNECTION_APP,
+	CONNECTION_APP_CREDENTIALS,
+	CONNECTION_APP_UPDATED_AT,
+	CONNECTION_GRANT,
+	CONNECTION_GRANT_TOKENS,
+	CONNECTION_GRANT_EXPIRES_AT,
+	CONNECTION_GRANT_ENDS_AT,
+	CONNECTION_GRANT_UPDATED_AT,
+	CONNECTION_GRANT_ERROR,
+	CONNECTION_GRANT_DEAD_AT
 };
 
 /* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the
@@ -45,12 +67,26 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
  * one. */
 int connection_update(
     struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err);
+/* One that is not stored yet: active, by the provider's name. id: NULL, or one that nobody has. */
+struct connection *connection_new(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const struct uuid *id);
+/* Stores it as it is: checked by whoever made it so. */
+int connection_write(
+    struct app *app, struct arena *a, struct connection *c, bool is_new, struct err *err);
+/* Within a transaction: has another account proved that this account at the provider is its own?
+ * Nobody can until the end. 1, 0, -1. */
+int connection_is_proved_elsewhere(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const char *external, struct err *err);
 /* Within the transaction of the change: tells hooks.connection_changed. */
 int connection_tell_changed(
     struct app *app, struct arena *a, const struct connection *c, bool is_gone, struct err *err);
 /* Removes the row, and with it the credentials; 1, 0, -1. */
 int connection_delete(
     struct app *app, const struct uuid *account_id, const struct uuid *id, struct err *err);
+struct audit;
+/* Notes in the log that a login made it, or gave it new tokens. */
+void connection_note_login(
+    struct arena *a, struct audit *log, const struct connection *c, bool is_new);
 /* How long a changed inbound secret stays good; given for this change, or as configured. */
 struct secret_grace {
 	bool is_given;
@@ -127,6 +163,9 @@ json_t *actions_list(struct req *r, struct err *err);
  * they were stored, and what uses them copes. */
 int connection_check(const struct app *app, const struct provider *p, const json_t *credentials,
     json_t *settings, const json_t *given, struct err *err);
+/* The settings alone: of one whose credentials come from elsewhere. */
+int connection_check_settings(const struct app *app, const struct provider *p, json_t *settings,
+    const json_t *given, struct err *err);
 /* Stored credentials do not follow a changed address: where settings lead calls to another origin
  * than before, or have credentials sent in another way, each that is sent must be among those given
  * now; ERR_INVALID on the first that is not. c is as it shall be; before->settings NULL: a new one.

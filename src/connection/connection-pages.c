@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "connection/connection-form.h"
 #include "connection/connection-internal.h"
+#include "connection/oauth.h"
 #include "connection/subscription-internal.h"
 #include "html/chrome.h"
 #include "job/queue.h"
@@ -350,6 +351,7 @@ static int connection_form_page(struct req *r, int status, const struct provider
     const struct connection *c, const struct err *wrong)
 {
 	json_t *data = json_object();
+	struct err err = ERR_INIT;
 	const char *title = c == NULL ? arena_printf(r->a, "Connect %s", p->display_name)
 				      : arena_printf(r->a, "Edit %s", c->name);
 
@@ -366,6 +368,10 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "heading", title);
 	connection_form_fields(r, p, c, wrong, data);
+	if (c == NULL && oauth_show(r, p, data, &err) == -1) {
+		json_own(r->a, data);
+		return res_error(r, &err);
+	}
 	if (c == NULL && guide_is_there(p)) {
 		guide_form(r, p, data);
 		return chrome_page(r, status, "connections", title, "connection/guide", data);
@@ -573,6 +579,7 @@ int connection_page_detail(struct req *r)
 	}
 	json_set(data, "connection", json_incref(json_array_get(cards, 0)));
 	show_links(r, c, data);
+	oauth_show_state(r, c, data);
 	json_set_str(data, "help", c->provider->help);
 	json_set(data, "setting_list", connection_form_values(r, c));
 	json_set_bool(

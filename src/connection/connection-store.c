@@ -5,8 +5,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "connection/app.h"
 #include "connection/connection-internal.h"
-#include "crypto/aead.h"
+#include "connection/grant.h"
+#include "connection/sealed.h"
 
 #define LAST_ERROR_BYTES 1000
 #define CAPABLE_MAX 200
@@ -14,34 +16,33 @@
 #define USE_NOTED_EVERY_US (60 * SECOND_US)
 #define FAILURE_NOTED_EVERY_US SECOND_US
 
-DB_STMT(connection_by_id, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ?");
-DB_STMT(connection_for_share,
-    "SELECT " CONNECTION_COLUMNS
-    " FROM connections WHERE id = ? AND account_id = ? LOCK IN SHARE MODE");
-DB_STMT(connection_for_update,
-    "SELECT " CONNECTION_COLUMNS " FROM connections WHERE id = ? AND account_id = ? FOR UPDATE");
+DB_STMT(connection_by_id, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES " WHERE c.id = ?");
+DB_STMT(connection_for_share, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
+			      " WHERE c.id = ? AND c.account_id = ? LOCK IN SHARE MODE");
+DB_STMT(connection_for_update, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
+			       " WHERE c.id = ? AND c.account_id = ? FOR UPDATE");
 DB_STMT(connections_of_account,
-    "SELECT " CONNECTION_COLUMNS
-    " FROM connections WHERE account_id = ? AND status <> '" CONNECTION_DISABLED "'"
-    " ORDER BY id LIMIT 1000");
+    "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
+    " WHERE c.account_id = ? AND c.status <> '" CONNECTION_DISABLED "' ORDER BY c.id LIMIT 1000");
 DB_STMT(connections_of_provider,
-    "SELECT " CONNECTION_COLUMNS
-    " FROM connections WHERE provider_type = ? AND id < ? AND status <> '" CONNECTION_DISABLED "'"
-    " ORDER BY id DESC LIMIT 64");
-DB_STMT(connections_page, "SELECT " CONNECTION_COLUMNS " FROM connections WHERE account_id = ?"
-			  " AND (? IS NULL OR provider_type = ?) AND id < ?"
-			  " ORDER BY id DESC LIMIT ? OFFSET ?");
+    "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
+    " WHERE c.provider_type = ? AND c.id < ? AND c.status <> '" CONNECTION_DISABLED "'"
+    " ORDER BY c.id DESC LIMIT 64");
+DB_STMT(connections_page,
+    "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES " WHERE c.account_id = ?"
+    " AND (? IS NULL OR c.provider_type = ?) AND c.id < ? ORDER BY c.id DESC LIMIT ? OFFSET ?");
 DB_STMT(connections_count,
     "SELECT COUNT(*) FROM connections WHERE account_id = ? AND (? IS NULL OR provider_type = ?)");
 DB_STMT(connection_names_of,
     "SELECT id, name, provider_type FROM connections WHERE account_id = ? LIMIT 10000");
 DB_STMT(connection_insert,
     "INSERT INTO connections (id, account_id, provider_type, name, status, external_account_id,"
-    " credentials, settings, last_error, last_used_at, created_at, updated_at)"
-    " VALUES (?, ?, ?, ?, '" CONNECTION_ACTIVE "', ?, ?, ?, NULL, NULL, ?, ?)");
+    " credentials, settings, last_error, last_used_at, created_at, updated_at, app_id, grant_id,"
+    " proven_at) VALUES (?, ?, ?, ?, '" CONNECTION_ACTIVE "', ?, ?, ?, NULL, NULL, ?, ?, ?, ?, ?)");
 DB_STMT(connection_set,
     "UPDATE connections SET name = ?, status = ?, external_account_id = ?, credentials = ?,"
-    " settings = ?, last_error = ?, updated_at = ? WHERE id = ? AND account_id = ?");
+    " settings = ?, last_error = ?, updated_at = ?, app_id = ?, grant_id = ?, proven_at = ?"
+    " WHERE id = ? AND account_id = ?");
 /* updated_at moves, so that caches look at the row. */
 DB_STMT(connection_strict,
     "UPDATE connections SET strict_at = ?, updated_at = ? WHERE id = ? AND account_id = ?"
@@ -78,32 +79,24 @@ const struct list list_of_connections = {"connections", connection_filters, NULL
 
 /* ---- sealing ------------------------------------------------------------------------------ */
 
-static struct str credentials_seal_context(struct arena *a, const struct uuid *id)
+#define PLACE "connections"
+
+/* Its own alone: what its grant brings is sealed with that. */
+static json_t *credentials_own(struct arena *a, const struct connection *c)
 {
-	return str_from(arena_printf(a, "connections:%s", uuid_dup(a, *id)));
+	json_t *own = secrets_with_former(a, &c->access), *token;
+	const char *key;
+
+	json_object_each(c->grant.tokens, key, token)
+		if (json_equal(token, json_object_get(own, key)))
+			json_object_del(own, key);
+	return own;
 }
 
 static struct str credentials_seal(
     struct app *app, struct arena *a, const struct connection *c, struct err *err)
 {
-	return aead_seal(app->keys, a, credentials_seal_context(a, &c->id),
-	    json_text(a, secrets_with_former(a, &c->access)), err);
-}
-
-static json_t *credentials_unseal(
-    struct app *app, struct arena *a, const struct uuid *id, struct str blob, struct err *err)
-{
-	struct err inner = ERR_INIT;
-	struct str text = aead_open(app->keys, a, credentials_seal_context(a, id), blob, &inner);
-	json_t *v = text.p == NULL ? NULL : json_parse(a, text, &inner);
-
-	/* Not the inner sentence of the parser: it could quote a credential. */
-	if (!json_is_object(v)) {
-		err_set(err, ERR_INTERNAL, "the credentials of connection %s cannot be opened",
-		    uuid_dup(a, *id));
-		return NULL;
-	}
-	return v;
+	return sealed_json(app, a, PLACE, &c->id, credentials_own(a, c), err);
 }
 
 /* What manifests can say of it, and to whom it listens. */
@@ -135,10 +128,49 @@ static struct connection *connection_of_row_shown(
 	c->received_us = db_get_int(rows, row, CONNECTION_RECEIVED_AT);
 	c->handshake_us = db_get_int(rows, row, CONNECTION_HANDSHAKE_AT);
 	c->access.is_strict = !db_is_null(rows, row, CONNECTION_STRICT_AT);
+	c->app_id = db_get_uuid(rows, row, CONNECTION_APP);
+	c->app_named = db_get_uuid(rows, row, CONNECTION_APP_NAMED);
+	c->app_updated_us = db_get_int(rows, row, CONNECTION_APP_UPDATED_AT);
+	c->proven_us = db_get_int(rows, row, CONNECTION_PROVEN_AT);
+	c->grant.id = db_get_uuid(rows, row, CONNECTION_GRANT);
+	c->grant.expires_us = db_get_int(rows, row, CONNECTION_GRANT_EXPIRES_AT);
+	c->grant.ends_us = db_get_int(rows, row, CONNECTION_GRANT_ENDS_AT);
+	c->grant.dead_us = db_get_int(rows, row, CONNECTION_GRANT_DEAD_AT);
+	c->grant.error = db_get_text(rows, row, CONNECTION_GRANT_ERROR);
+	c->grant_updated_us = db_get_int(rows, row, CONNECTION_GRANT_UPDATED_AT);
 	c->provider = provider_find(app->providers, str_from(c->provider_type));
 	access_name(app, a, c);
 	c->access.settings = json_parse_stored(a, db_get_str(rows, row, CONNECTION_SETTINGS), err);
 	return c->access.settings == NULL ? NULL : c;
+}
+
+/* What the tokens of a grant add to what the connection has itself. */
+static void grant_lay_under(struct connection *c)
+{
+	const char *key;
+	json_t *token;
+
+	json_object_each(c->grant.tokens, key, token)
+		if (json_object_get(c->access.credentials, key) == NULL)
+			json_object_set(c->access.credentials, key, token);
+}
+
+/* The app and the grant, opened. */
+static int connection_open_joined(struct app *app, struct arena *a, const struct db_rows *rows,
+    size_t row, struct connection *c, struct err *err)
+{
+	if (!uuid_is_nil(c->app_id) &&
+	    (c->access.app = provider_app_open(app, a, &c->app_id,
+		 db_get_str(rows, row, CONNECTION_APP_CREDENTIALS), err)) == NULL)
+		return -1;
+	if (uuid_is_nil(c->grant.id))
+		return 0;
+	c->grant.tokens = grant_open_tokens(
+	    app, a, &c->grant.id, db_get_str(rows, row, CONNECTION_GRANT_TOKENS), err);
+	if (c->grant.tokens == NULL)
+		return -1;
+	grant_lay_under(c);
+	return 0;
 }
 
 struct connection *connection_from_row(
@@ -153,12 +185,12 @@ struct connection *connection_from_row(
 		    c->provider_type);
 		return NULL;
 	}
-	c->access.credentials =
-	    credentials_unseal(app, a, &c->id, db_get_str(rows, row, CONNECTION_CREDENTIALS), err);
+	c->access.credentials = sealed_open(app, a, PLACE, &c->id,
+	    db_get_str(rows, row, CONNECTION_CREDENTIALS), "the credentials of connection", err);
 	if (c->access.credentials == NULL)
 		return NULL;
 	secrets_take_former(a, &c->access);
-	return c;
+	return connection_open_joined(app, a, rows, row, c, err) == -1 ? NULL : c;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -205,7 +237,8 @@ int connection_was_changed(
 	if (found == -1)
 		return -1;
 	if (found == 1 && json_equal(c->access.credentials, now->access.credentials) &&
-	    json_equal(c->access.settings, now->access.settings))
+	    json_equal(c->access.settings, now->access.settings) &&
+	    (c->access.app == now->access.app || json_equal(c->access.app, now->access.app)))
 		return 0;
 	connection_cache_check(&c->id);
 	return 1;
@@ -309,6 +342,20 @@ int connection_names(
 	return 0;
 }
 
+/* Locked, so that of two that come at once one sees the other. */
+DB_STMT(connection_proved_elsewhere,
+    "SELECT id FROM connections WHERE provider_type = ? AND external_account_id = ?"
+    " AND proven_at IS NOT NULL AND account_id <> ? LIMIT 1 FOR UPDATE");
+
+int connection_is_proved_elsewhere(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const char *external, struct err *err)
+{
+	struct db_rows rows;
+
+	return db_row(app->db, a, &connection_proved_elsewhere,
+	    DB_VALS(db_str(p->name), db_str(external), db_uuid(account_id)), &rows, err);
+}
+
 /* ---- writing ------------------------------------------------------------------------------ */
 
 struct connection_body {
@@ -405,12 +452,76 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 	c->status = body.status;
 	const char *external = json_str(c->access.settings, "externalAccountId");
 	c->access.external_account_id = arena_strdup(a, external != NULL ? external : "");
+	if (before.external_account_id != NULL &&
+	    strcmp(before.external_account_id, c->access.external_account_id) != 0)
+		c->proven_us = 0; /* it was another's word */
 	return 0;
 }
 
-int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct provider *p, const struct uuid *id, const json_t *body, struct connection **out,
-    struct err *err)
+int connection_write(
+    struct app *app, struct arena *a, struct connection *c, bool is_new, struct err *err)
+{
+	struct str sealed = credentials_seal(app, a, c, err),
+		   settings = json_text(a, c->access.settings);
+
+	if (sealed.p == NULL)
+		return -1;
+	c->updated_us = clock_now_us();
+	if (is_new)
+		return db_exec(app->db, &connection_insert,
+		    DB_VALS(db_uuid(&c->id), db_uuid(&c->account_id), db_str(c->provider_type),
+			db_str(c->name), db_str(c->access.external_account_id), db_strn(sealed),
+			db_strn(settings), db_int(c->created_us), db_int(c->updated_us),
+			db_uuid_or_null(&c->app_named), db_uuid_or_null(&c->grant.id),
+			db_time(c->proven_us)),
+		    NULL, err);
+	return db_exec(app->db, &connection_set,
+	    DB_VALS(db_str(c->name), db_str(c->status), db_str(c->access.external_account_id),
+		db_strn(sealed), db_strn(settings), db_str(c->last_error), db_int(c->updated_us),
+		db_uuid_or_null(&c->app_named), db_uuid_or_null(&c->grant.id),
+		db_time(c->proven_us), db_uuid(&c->id), db_uuid(&c->account_id)),
+	    NULL, err);
+}
+
+/* Of one whose client asks for tokens itself, without a browser: the grant that they will be of. A
+ * changed client has another, whose first token is had at the first call. *former: the one that it
+ * replaces, to be released once the connection is stored. */
+static int connection_own_grant(struct app *app, struct arena *a, struct connection *c,
+    const struct access *before, struct uuid *former, struct err *err)
+{
+	static const char *const of_client[] = {"clientId", "clientSecret"};
+	const struct provider *p = c->provider;
+	struct grant g = {.id = uuid_new(),
+	    .account_id = c->account_id,
+	    .provider = p,
+	    .provider_type = c->provider_type,
+	    .kind = oauth_takes(p, OAUTH_ACCOUNT) ? OAUTH_ACCOUNT : OAUTH_CLIENT,
+	    .tokens = json_own(a, json_object()),
+	    .settings = c->access.settings};
+	bool is_same =
+	    !uuid_is_nil(c->grant.id) && json_equal(before->settings, c->access.settings);
+
+	*former = (struct uuid){0};
+	if (!oauth_takes(p, g.kind))
+		return 0;
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *v = json_object_get(c->access.credentials, of_client[i]);
+
+		if (json_string_length(v) == 0)
+			return 0;
+		is_same =
+		    is_same && json_equal(v, json_object_get(before->credentials, of_client[i]));
+	}
+	if (is_same)
+		return 0;
+	*former = c->grant.id;
+	c->grant.id = g.id;
+	c->grant.tokens = NULL;
+	return grant_insert(app, a, &g, NULL, err);
+}
+
+struct connection *connection_new(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const struct uuid *id)
 {
 	struct connection *c = arena_zalloc(a, sizeof(*c));
 
@@ -422,19 +533,21 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 	c->name = p->display_name;
 	c->status = CONNECTION_ACTIVE;
 	c->created_us = c->updated_us = clock_now_us();
+	return c;
+}
+
+int connection_create(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, const struct uuid *id, const json_t *body, struct connection **out,
+    struct err *err)
+{
+	struct connection *c = connection_new(app, a, account_id, p, id);
+	struct uuid former;
+
 	if (!p->is_available)
 		return err_set(err, ERR_CONFLICT, "%s is not available", p->display_name);
-	if (connection_body_read(app, a, body, CREATE_MEMBERS, c, err) == -1)
-		return -1;
-	struct str sealed = credentials_seal(app, a, c, err);
-	if (sealed.p == NULL)
-		return -1;
-	if (db_exec(app->db, &connection_insert,
-		DB_VALS(db_uuid(&c->id), db_uuid(&c->account_id), db_str(c->provider_type),
-		    db_str(c->name), db_str(c->access.external_account_id), db_strn(sealed),
-		    db_strn(json_text(a, c->access.settings)), db_int(c->created_us),
-		    db_int(c->updated_us)),
-		NULL, err) == -1)
+	if (connection_body_read(app, a, body, CREATE_MEMBERS, c, err) == -1 ||
+	    connection_own_grant(app, a, c, &(const struct access){0}, &former, err) == -1 ||
+	    connection_write(app, a, c, true, err) == -1)
 		return -1;
 	*out = c;
 	return 0;
@@ -443,7 +556,11 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
 int connection_update(
     struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err)
 {
-	if (connection_body_read(app, a, body, ALL_MEMBERS, c, err) == -1)
+	const struct access before = c->access;
+	struct uuid former;
+
+	if (connection_body_read(app, a, body, ALL_MEMBERS, c, err) == -1 ||
+	    connection_own_grant(app, a, c, &before, &former, err) == -1)
 		return -1;
 	/* New credentials deserve a new start. */
 	if (json_object_get(body, "credentials") != NULL &&
@@ -451,15 +568,9 @@ int connection_update(
 		c->status = CONNECTION_ACTIVE;
 	if (strcmp(c->status, CONNECTION_ACTIVE) == 0)
 		c->last_error = NULL;
-	c->updated_us = clock_now_us();
-	struct str sealed = credentials_seal(app, a, c, err);
-	if (sealed.p == NULL)
+	if (connection_write(app, a, c, false, err) == -1)
 		return -1;
-	return db_exec(app->db, &connection_set,
-	    DB_VALS(db_str(c->name), db_str(c->status), db_str(c->access.external_account_id),
-		db_strn(sealed), db_strn(json_text(a, c->access.settings)), db_str(c->last_error),
-		db_int(c->updated_us), db_uuid(&c->id), db_uuid(&c->account_id)),
-	    NULL, err);
+	return grant_release(app, a, &c->account_id, &former, err);
 }
 
 int connection_delete(
@@ -478,7 +589,7 @@ int connection_delete(
 static const char *status_by_use(const struct connection *c, enum call_class class)
 {
 	const char *refused =
-	    provider_can(c->provider, "oauth") || strcmp(c->status, CONNECTION_EXPIRED) == 0
+	    !uuid_is_nil(c->grant.id) || strcmp(c->status, CONNECTION_EXPIRED) == 0
 		? CONNECTION_EXPIRED
 		: CONNECTION_ERROR;
 	const char *status = class == CALL_AUTH ? refused

@@ -3,6 +3,8 @@
 #include "base/shared.h"
 #include "connection/connection-call.h"
 #include "connection/connection-internal.h"
+#include "connection/connection-prove.h"
+#include "connection/connection-refresh.h"
 
 static json_t *test_verdict(bool is_ok, int64_t latency_us, const char *detail)
 {
@@ -38,6 +40,7 @@ static json_t *test_by_action(
 		return test_verdict(false, call.duration_us,
 		    arena_printf(
 			a, "%s (%s)", call.result.error, test_deed(a, c->provider, &call.result)));
+	connection_prove(app, a, call.c, action, call.result.output);
 	return test_verdict(true, call.duration_us,
 	    arena_printf(
 		a, "HTTP %d (%s)", call.result.status, test_deed(a, c->provider, &call.result)));
@@ -50,7 +53,7 @@ const char *connection_untestable(struct arena *a, const struct connection *c)
 	if (action == NULL)
 		return "This connection only receives: there is nothing to call";
 	lacking = provider_action_lacks(a, c->provider, &c->access, action);
-	if (lacking == NULL)
+	if (lacking == NULL || connection_needs_refresh(c)) /* its token comes with the call */
 		return NULL;
 	return arena_printf(a, "No %s, so we can't test it.%s", lacking,
 	    c->provider->has_webhook ? " Webhooks work without one" : "");

@@ -19,6 +19,21 @@ struct connection {
 	int64_t created_us, updated_us, last_used_us;
 	int64_t received_us, handshake_us; /* the last that verified, to the minute; 0: none did */
 	const char *last_error;
+	struct uuid app_id;    /* the app that it goes by; nil: none */
+	struct uuid app_named; /* the one that it was made with; nil: none */
+	int64_t
+	    proven_us; /* when the provider said that external_account_id is its own; 0: never */
+	/* Its tokens, where a login gave them. They are among access.credentials, unless it has its
+	 * own of that name, and are sealed with the grant alone. */
+	struct {
+		struct uuid id; /* nil: none */
+		json_t *tokens;
+		int64_t expires_us; /* of the access token; 0: untold */
+		int64_t ends_us;    /* of all of it, unless people log in again; 0: untold */
+		int64_t dead_us;    /* 0: it lives */
+		const char *error;  /* of the last refresh, or NULL */
+	} grant;
+	int64_t app_updated_us, grant_updated_us;
 };
 /* What the engine takes; NULL of NULL. */
 static inline const struct access *connection_access(const struct connection *c)

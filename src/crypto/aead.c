@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "crypto/cipher.h"
 #include "crypto/hash.h"
@@ -25,9 +26,13 @@ struct aead_key {
 };
 
 struct keyring {
-	struct aead_key keys[KEYS_MOST]; /* newest first */
+	struct aead_key keys[KEYS_MOST]; /* as they stand in the file: the first seals */
 	size_t n;
+	const char *path;
+	struct stat read;  /* the file as it was when it was read */
+	int64_t looked_us; /* monotonic: when it was last looked at */
 };
+#define LOOK_EVERY_US SECOND_US
 
 static void keyring_wipe(void *keyring)
 {
@@ -69,6 +74,7 @@ static int keyring_load_text(struct keyring *k, int fd, const char *path, struct
 
 	if (fstat(fd, &st))
 		return err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
+	k->read = st;
 	if (st.st_mode & (S_IRWXO | S_IWGRP))
 		return err_set(
 		    err, ERR_INVALID, "%s: readable by others or writable by the group", path);
@@ -95,20 +101,60 @@ out:
 	return rc;
 }
 
-struct keyring *keyring_load(struct arena *a, const char *path, struct err *err)
+static int keyring_read(struct keyring *k, const char *path, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc;
-	struct keyring *k;
 
-	if (fd == -1) {
-		err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
-		return NULL;
-	}
-	k = arena_zalloc(a, sizeof(*k));
-	arena_on_free(a, keyring_wipe, k);
+	if (fd == -1)
+		return err_set(err, ERR_INVALID, "%s: %s", path, strerror(errno));
 	rc = keyring_load_text(k, fd, path, err);
 	close(fd);
-	return rc ? NULL : k;
+	return rc;
+}
+
+struct keyring *keyring_load(struct arena *a, const char *path, struct err *err)
+{
+	struct keyring *k = arena_zalloc(a, sizeof(*k));
+
+	arena_on_free(a, keyring_wipe, k);
+	k->path = arena_strdup(a, path);
+	return keyring_read(k, path, err) ? NULL : k;
+}
+
+/* What was read before stays until the file can be read whole. */
+static int keyring_reload(struct keyring *k, struct err *err)
+{
+	struct keyring fresh = {.path = k->path, .looked_us = k->looked_us};
+	int rc = keyring_read(&fresh, k->path, err);
+
+	if (rc == 0)
+		*k = fresh;
+	keyring_wipe(&fresh);
+	return rc;
+}
+
+static bool keyring_may_look(struct keyring *k)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (k->looked_us != 0 && now_us - k->looked_us < LOOK_EVERY_US)
+		return false;
+	k->looked_us = now_us;
+	return true;
+}
+
+/* Before a seal: a key that was put first meanwhile is the one to seal with. */
+static void keyring_look(struct keyring *k)
+{
+	struct err ignored = ERR_INIT;
+	struct stat st;
+
+	if (!keyring_may_look(k) || stat(k->path, &st) != 0)
+		return;
+	if (st.st_ino != k->read.st_ino || st.st_size != k->read.st_size ||
+	    st.st_mtim.tv_sec != k->read.st_mtim.tv_sec ||
+	    st.st_mtim.tv_nsec != k->read.st_mtim.tv_nsec)
+		(void)keyring_reload(k, &ignored);
 }
 
 int keyring_create(const char *path, struct err *err)
@@ -151,12 +197,13 @@ static struct str aead_authenticated(struct arena *a, const unsigned char *head,
 }
 
 struct str aead_seal(
-    const struct keyring *k, struct arena *a, struct str context, struct str plain, struct err *err)
+    struct keyring *k, struct arena *a, struct str context, struct str plain, struct err *err)
 {
 	const struct aead_key *key = &k->keys[0];
 	size_t n = HEAD + CIPHER_NONCE + plain.n + CIPHER_TAG;
 	unsigned char *blob;
 
+	keyring_look(k);
 	if (k->n == 0) {
 		err_set(err, ERR_INTERNAL, "encryption: no key");
 		return (struct str){NULL, 0};
@@ -171,18 +218,39 @@ struct str aead_seal(
 	return (struct str){(const char *)blob, n};
 }
 
-static const struct aead_key *keyring_find(const struct keyring *k, const unsigned char *id)
+static uint32_t blob_key_id(const unsigned char *p)
 {
-	uint32_t v = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
+static const struct aead_key *keyring_find(const struct keyring *k, uint32_t id)
+{
 	for (size_t i = 0; i < k->n; i++)
-		if (k->keys[i].id == v)
+		if (k->keys[i].id == id)
 			return &k->keys[i];
 	return NULL;
 }
 
+/* One that is not known may have come since the file was read. */
+static const struct aead_key *keyring_find_anew(struct keyring *k, uint32_t id)
+{
+	const struct aead_key *key = keyring_find(k, id);
+	struct err ignored = ERR_INIT;
+
+	if (key != NULL || !keyring_may_look(k) || keyring_reload(k, &ignored) == -1)
+		return key;
+	return keyring_find(k, id);
+}
+
+uint32_t aead_key_id(struct str blob)
+{
+	return blob.n < HEAD || blob.p[0] != VERSION
+		   ? 0
+		   : blob_key_id((const unsigned char *)blob.p + 1);
+}
+
 struct str aead_open(
-    const struct keyring *k, struct arena *a, struct str context, struct str blob, struct err *err)
+    struct keyring *k, struct arena *a, struct str context, struct str blob, struct err *err)
 {
 	const unsigned char *p = (const unsigned char *)blob.p;
 	const struct str nothing = {NULL, 0};
@@ -195,7 +263,7 @@ struct str aead_open(
 		err_set(err, ERR_INTERNAL, "decryption: not one of our blobs");
 		return nothing;
 	}
-	key = keyring_find(k, p + 1);
+	key = keyring_find_anew(k, blob_key_id(p + 1));
 	if (!key) {
 		err_set(err, ERR_INTERNAL, "decryption: the key file lacks the key it needs");
 		return nothing;
@@ -212,11 +280,21 @@ struct str aead_open(
 	return (struct str){(const char *)out, n};
 }
 
+static const struct aead_key *keyring_extreme(const struct keyring *k, bool is_greatest)
+{
+	const struct aead_key *key = &k->keys[0];
+
+	for (size_t i = 1; i < k->n; i++)
+		if ((k->keys[i].id > key->id) == is_greatest)
+			key = &k->keys[i];
+	return key;
+}
+
 /* HKDF (RFC 5869) without salt, of one output block. */
 void keyring_derive(const struct keyring *k, const char *purpose, unsigned char out[32])
 {
 	static const char salt[SHA256_SIZE];
-	struct str secret = {(const char *)k->keys[0].bytes, CIPHER_KEY};
+	struct str secret = {(const char *)keyring_extreme(k, false)->bytes, CIPHER_KEY};
 	struct str info[] = {str_from(purpose), {"\1", 1}};
 	unsigned char extracted[SHA256_SIZE];
 
@@ -224,4 +302,82 @@ void keyring_derive(const struct keyring *k, const char *purpose, unsigned char 
 	hmac_parts(
 	    HASH_SHA256, (struct str){(const char *)extracted, sizeof(extracted)}, info, 2, out);
 	explicit_bzero(extracted, sizeof(extracted));
+}
+
+/* ---- changing keys -------------------------------------------------------------------------- */
+
+uint32_t keyring_sealing_id(const struct keyring *k)
+{
+	return k->keys[0].id;
+}
+
+uint32_t keyring_newest_id(const struct keyring *k)
+{
+	return keyring_extreme(k, true)->id;
+}
+
+/* Whoever reads meanwhile sees the old file or the new; the product's user can read it as before.
+ */
+static int keyring_write(struct keyring *k, struct err *err)
+{
+	struct stat st = k->read;
+	struct buf b;
+	int rc;
+
+	buf_init(&b, FILE_MOST);
+	for (size_t i = 0; i < k->n; i++) {
+		buf_printf(&b, "%u:", k->keys[i].id);
+		base64_encode(&b, k->keys[i].bytes, CIPHER_KEY);
+		buf_chr(&b, '\n');
+	}
+	rc = buf_ok(&b) ? file_replace(k->path, (struct str){b.p, b.len}, err)
+			: err_set(err, ERR_LIMIT, "%s: would be too long", k->path);
+	if (rc == 0 && (chown(k->path, st.st_uid, st.st_gid) == -1 ||
+			   chmod(k->path, st.st_mode & 07777) == -1))
+		rc = err_set(err, ERR_UNAVAILABLE, "%s: %s", k->path, strerror(errno));
+	explicit_bzero(b.p, b.len);
+	buf_fini(&b);
+	return rc == -1 ? -1 : keyring_reload(k, err);
+}
+
+int keyring_add(struct keyring *k, struct err *err)
+{
+	struct aead_key *key = &k->keys[k->n];
+
+	if (k->n == KEYS_MOST)
+		return err_set(
+		    err, ERR_LIMIT, "%s: has %d keys: drop old ones first", k->path, KEYS_MOST);
+	key->id = keyring_newest_id(k) + 1;
+	random_bytes(key->bytes, sizeof(key->bytes));
+	k->n++;
+	return keyring_write(k, err);
+}
+
+int keyring_promote(struct keyring *k, struct err *err)
+{
+	uint32_t id = keyring_newest_id(k);
+	struct aead_key newest = *keyring_find(k, id);
+	size_t at = (size_t)(keyring_find(k, id) - k->keys);
+
+	memmove(&k->keys[1], &k->keys[0], at * sizeof(k->keys[0]));
+	k->keys[0] = newest;
+	explicit_bzero(&newest, sizeof(newest));
+	return at == 0 ? 0 : keyring_write(k, err);
+}
+
+int keyring_drop(struct keyring *k, uint32_t id, struct err *err)
+{
+	const struct aead_key *key = keyring_find(k, id);
+	size_t at;
+
+	if (key == NULL)
+		return err_set(err, ERR_NOT_FOUND, "%s: has no key %u", k->path, id);
+	if (k->n == 1 || key == &k->keys[0])
+		return err_set(
+		    err, ERR_CONFLICT, "%s: key %u seals: another has to seal first", k->path, id);
+	at = (size_t)(key - k->keys);
+	memmove(&k->keys[at], &k->keys[at + 1], (k->n - at - 1) * sizeof(k->keys[0]));
+	k->n--;
+	explicit_bzero(&k->keys[k->n], sizeof(k->keys[0]));
+	return keyring_write(k, err);
 }

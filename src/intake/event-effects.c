@@ -22,11 +22,11 @@ enum { EFFECT_EVENT, EFFECT_ID, EFFECT_LEAD_TITLE, EFFECT_LEAD_SYNC_STATUS };
 DB_STMT(event_effect_leads,
     "SELECT event_id, id, COALESCE(NULLIF(full_name, ''), email, phone_number, provider_lead_id),"
     " sync_status FROM (SELECT id AS seen_id FROM leads FORCE INDEX (PRIMARY) WHERE " RANGES_TEXT
-    " ORDER BY id LIMIT ?) k STRAIGHT_JOIN leads ON id = seen_id"
+    " ORDER BY id DESC LIMIT ?) k STRAIGHT_JOIN leads ON id = seen_id"
     " WHERE account_id = ? AND event_id IS NOT NULL");
 DB_STMT(event_effect_records,
     "SELECT event_id, record_id FROM (SELECT id AS seen_id FROM record_changes"
-    " FORCE INDEX (PRIMARY) WHERE " RANGES_TEXT " ORDER BY id LIMIT ?) k"
+    " FORCE INDEX (PRIMARY) WHERE " RANGES_TEXT " ORDER BY id DESC LIMIT ?) k"
     " STRAIGHT_JOIN record_changes ON id = seen_id"
     " WHERE account_id = ? AND event_id IS NOT NULL GROUP BY event_id, record_id ORDER BY MIN(id)");
 enum { SHOWN_ID, SHOWN_TYPE, SHOWN_EXTERNAL_ID, SHOWN_DATA };

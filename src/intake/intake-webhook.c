@@ -30,6 +30,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "connection/app.h"
 #include "connection/connection.h"
 #include "intake/intake-internal.h"
 
@@ -421,6 +422,21 @@ static int handshake_search(struct intake_request *in, const struct handshake *h
 	return 0;
 }
 
+/* For an app alone, whose address is tried before anybody is connected. 1, 0, -1. */
+static int handshake_try_apps(struct intake_request *in, const struct handshake *h, struct err *err)
+{
+	const struct access *const *of;
+	size_t n, k;
+
+	if (provider_apps_access(in->r->app, in->r->a, in->provider, &of, &n, err) == -1)
+		return -1;
+	k = n == 0 ? 0 : handshake_match(in->provider, h, in->r->a, &in->hook, of, n);
+	if (k == n)
+		return 0;
+	handshake_answer(h, in->r, &in->hook, of[k]);
+	return 1;
+}
+
 /* Anybody may ask, and each search opens every connection there is. */
 static bool handshake_may_search(struct intake_request *in)
 {
@@ -447,6 +463,8 @@ static int intake_handshake(struct intake_request *in, const struct handshake *h
 		return 0;
 	found = in->nconnections > 0 ? handshake_try(in, h, in->connections, in->nconnections)
 				     : handshake_search(in, h, &err);
+	if (found == 0 && in->nconnections == 0)
+		found = handshake_try_apps(in, h, &err);
 	if (found == 1)
 		return 0;
 	if (found == -1)

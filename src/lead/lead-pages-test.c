@@ -8,7 +8,7 @@
 
 static int test_add_destinations(struct req *r, json_t *data, int64_t *count, struct err *err)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *o = NULL;
 	struct connection **v;
 	size_t n;
 
@@ -20,9 +20,13 @@ static int test_add_destinations(struct req *r, json_t *data, int64_t *count, st
 	for (size_t i = 0; i < n; i++) {
 		if (!str_is(str_from(v[i]->status), CONNECTION_ACTIVE))
 			continue;
-		json_array_append_new(list, json_string(v[i]->name));
+		o = json_object();
+		json_set_str(o, "name", v[i]->name);
+		json_array_append_new(list, o);
 		++*count;
 	}
+	if (o != NULL)
+		json_set_bool(o, "is_last", true);
 	return 0;
 }
 

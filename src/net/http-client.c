@@ -554,7 +554,7 @@ static int hop_run(struct http_client *c, struct arena *a, const struct http_cal
 	struct transfer t = {.client = c, .call = call, .a = a};
 	const int64_t left_ms = (hop->deadline_us - clock_mono_us() + 999) / 1000;
 	struct str location;
-	long status = 0;
+	long status = 0, sent = 0;
 	int rc = -1;
 
 	*again = false;
@@ -573,6 +573,8 @@ static int hop_run(struct http_client *c, struct arena *a, const struct http_cal
 	transfer_set_limits(&t, left_ms, hop->max_answer);
 	transfer_set_callbacks(&t);
 	transfer_run(&t);
+	curl_easy_getinfo(t.easy, CURLINFO_REQUEST_SIZE, &sent);
+	out->was_sent = out->was_sent || sent > 0;
 	if (t.result != CURLE_OK) {
 		transfer_error(&t, hop->timeout_ms, hop->max_answer, err);
 		goto out;

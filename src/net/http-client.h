@@ -28,6 +28,7 @@ struct http_answer {
 	struct http_pairs headers; /* names lower-case */
 	struct str body;
 	int64_t duration_us;
+	bool was_sent; /* also of a call that failed: the other side may have had it */
 };
 
 /* One per process, made after a fork. cfg must outlive it. */

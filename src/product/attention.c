@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "connection/connection-pages.h"
 #include "connection/connection.h"
+#include "connection/oauth.h"
 #include "job/queue.h"
 #include "product/dashboard-store.h"
 
@@ -75,6 +76,22 @@ static int attention_add_counts(struct req *r, json_t *list, struct err *err)
 	return 0;
 }
 
+/* One that has expired is connected again from here, where it has a login. */
+static void attention_add_connection(struct req *r, json_t *list, const json_t *row)
+{
+	bool has_expired = strcmp(json_str(row, "status"), CONNECTION_EXPIRED) == 0;
+	const char *id = json_str(row, "id"),
+		   *again = has_expired && actor_may(r, PERMIT(CONNECTIONS_WRITE))
+				? oauth_again_href(r->a, r->app, json_str(row, "providerType"), id)
+				: NULL;
+
+	attention_add(list,
+	    arena_printf(
+		r->a, "%s %s", json_str(row, "name"), has_expired ? "has expired" : "has an error"),
+	    again != NULL ? again : arena_printf(r->a, "/admin/connections/%s", id),
+	    again != NULL ? "Connect again" : "Fix");
+}
+
 /* Connections whose last call failed for good, by their names while they are few. */
 static int attention_add_connections(struct req *r, json_t *list, struct err *err)
 {
@@ -91,11 +108,7 @@ static int attention_add_connections(struct req *r, json_t *list, struct err *er
 		if (!str_is(status, CONNECTION_ERROR) && !str_is(status, CONNECTION_EXPIRED))
 			continue;
 		if (n++ < NAMED_MOST && ++told > 0)
-			attention_add(list,
-			    arena_printf(r->a, "%s %s", json_str(row, "name"),
-				str_is(status, CONNECTION_ERROR) ? "has an error" : "has expired"),
-			    arena_printf(r->a, "/admin/connections/%s", json_str(row, "id")),
-			    "Fix");
+			attention_add_connection(r, list, row);
 	}
 	if (n > told)
 		attention_add(list,

@@ -1,8 +1,10 @@
 /* The table of routes.def as the router takes it. */
 #include "account/account.h"
 #include "base/limits.h"
+#include "connection/app.h"
 #include "connection/connection-pages.h"
 #include "connection/connection.h"
+#include "connection/oauth.h"
 #include "connection/subscriptions.h"
 #include "crm/crm.h"
 #include "html/chrome.h"

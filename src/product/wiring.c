@@ -1,5 +1,7 @@
 /* Which features are told of what: the only place that knows all of them. */
 #include "account/account.h"
+#include "connection/connection-probe.h"
+#include "connection/grant.h"
 #include "connection/subscriptions.h"
 #include "crm/crm-timeline.h"
 #include "crm/crm.h"
@@ -67,6 +69,7 @@ static const struct chrome_nav product_settings[] = {
     {"account", "Account", "/admin/settings/account", .permission = PERMIT(SETTINGS_VIEW)},
     {"people", "People", "/admin/settings/people", .permission = PERMIT(SETTINGS_VIEW)},
     {"api-keys", "API keys", "/admin/settings/api-keys", .permission = PERMIT(SETTINGS_VIEW)},
+    {"apps", "Apps", "/admin/settings/apps", .permission = PERMIT(SETTINGS_VIEW)},
     {"retention", "Data retention", "/admin/settings/retention",
 	.permission = PERMIT(SETTINGS_VIEW)},
     {"audit", "Audit log", "/admin/settings/audit", .permission = PERMIT(AUDIT_VIEW)},
@@ -110,6 +113,10 @@ static const struct job_kind job_kinds[] = {
     {.name = "poll.backfill", .run = poll_job_backfill, .max_attempts = 50, OF_A_TASK},
     {.name = "record.import", .run = import_job_run, .max_attempts = 50, OF_A_TASK},
 
+    {.name = "grant.refresh", .run = grant_job_refresh, .max_attempts = 20},
+    {.name = "grant.revoke", .run = grant_job_revoke, .max_attempts = 20},
+    {.name = "connection.probe", .run = connection_job_probe, .max_attempts = 3},
+
     {.name = "account.purge", .every_s = 3600, .work = account_purge},
     {.name = "event.partitions", .every_s = 60, .lease_s = 600, .work = event_partitions},
     {.name = "event.retain", .every_s = 3600, .lease_s = 600, .work = event_retain},
@@ -119,6 +126,9 @@ static const struct job_kind job_kinds[] = {
     {.name = "record.fields", .every_s = 5, .work = record_fields_update},
     {.name = "record.moves", .every_s = 60, .work = record_moves_forget},
     {.name = "record.retain", .every_s = 60, .work = record_retain},
+    {.name = "grant.due", .every_s = 10, .work = grant_due},
+    {.name = "login.purge", .every_s = 300, .work = login_purge},
+    {.name = "connection.probes", .every_s = 600, .work = connection_probes},
     {.name = "job.lanes", .every_s = 3600, .work = job_lanes_purge},
     {.name = "import.purge", .every_s = 3600, .work = import_purge},
     {.name = NULL},

@@ -290,7 +290,7 @@ static void check_lead(struct check_run *t, const json_t *example, const json_t 
 		check_compare(t, "lead", json_object_get(expect, "lead"), got);
 }
 
-static json_t *http_call_json(struct check_run *t, const struct http_call *call)
+json_t *http_call_json(struct check_run *t, const struct http_call *call)
 {
 	json_t *o = json_own(t->a, json_object()), *headers = json_object();
 	struct err err = ERR_INIT;
@@ -454,10 +454,11 @@ static bool example_is_valid(struct check_run *t, const json_t *e)
 {
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
 	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "poll",
-	    "subscription", "call", "known", "cursor", "answers", "expect", NULL};
+	    "subscription", "call", "known", "cursor", "answers", "oauth", "expect", NULL};
 	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
 	    "left", "nothing", "handshake", "lead", "request", "result", "refused", "results",
-	    "details", "forms", "calls", "cursor", "error", "inputs", "told", NULL};
+	    "details", "forms", "calls", "cursor", "error", "inputs", "told", "url", "callback",
+	    "tokens", "identity", "connections", NULL};
 	struct err err = ERR_INIT;
 	struct json_reader in = {.err = &err};
 
@@ -487,6 +488,8 @@ static void check_examples(struct check_run *t)
 			continue;
 		if (json_object_get(e, "request") != NULL)
 			check_webhook(t, e, expect);
+		else if (json_object_get(e, "oauth") != NULL)
+			check_oauth(t, e, expect);
 		else if (json_object_get(e, "lead") != NULL)
 			check_lead(t, e, expect);
 		else if (json_object_get(e, "poll") != NULL)

@@ -3,6 +3,7 @@
 #define PROVIDER_CHECK_H
 #include "provider/provider-internal.h"
 
+struct http_call;
 struct check_run {
 	struct arena *a;
 	const struct provider *p;
@@ -28,4 +29,7 @@ json_t *webhook_item_json(const struct webhook_item *i);
 /* Examples of the kinds poll and subscription (check-poll.c, check-subscription.c). */
 void check_poll(struct check_run *t, const json_t *example, const json_t *expect);
 void check_subscription(struct check_run *t, const json_t *example, const json_t *expect);
+json_t *http_call_json(struct check_run *t, const struct http_call *call);
+/* An example with "oauth" (check-oauth.c). */
+void check_oauth(struct check_run *t, const json_t *example, const json_t *expect);
 #endif

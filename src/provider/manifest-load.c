@@ -382,23 +382,6 @@ static int manifest_check_name(struct loader *l, const char *name)
 	    &l->in, "name", "must be at most %u of a-z, 0-9 and _", LIMIT_TYPE_BYTES);
 }
 
-/* Sections that later features read: their keys are fixed here so that a wrong one is found at
- * load. */
-static int load_declared(struct loader *l, struct provider *p)
-{
-	static const char *const oauth[] = {"authorizeUrl", "tokenUrl", "scopes", "pkce",
-	    "clientAuth", "query", "exchange", "refresh", "revokeUrl", "lifetimeSeconds",
-	    "rotatesRefreshToken", NULL};
-
-	if (p->oauth != NULL) {
-		size_t mark = json_reader_enter(&l->in, "oauth");
-		if (json_read_keys(&l->in, p->oauth, oauth) == -1)
-			return -1;
-		json_reader_leave(&l->in, mark);
-	}
-	return 0;
-}
-
 /* A capability must have what it promises. */
 static int manifest_check_promises(struct loader *l, const struct provider *p)
 {
@@ -429,9 +412,9 @@ static const struct loader_member top_members[] = {
     TEXT_MEMBER("help", struct provider, help),
     BOOL_MEMBER("isAvailable", struct provider, is_available),
     BOOL_MEMBER("requiresOAuth", struct provider, requires_oauth),
-    ANY_MEMBER("oauth", oauth),
     ANY_MEMBER("examples", examples),
     OTHER_MEMBER("app"),
+    OTHER_MEMBER("oauth"),
     OTHER_MEMBER("capabilities"),
     OTHER_MEMBER("credentials"),
     OTHER_MEMBER("credentialRules"),
@@ -482,9 +465,9 @@ struct provider *manifest_load(
 	    manifest_app(&l, p, json) == -1 || manifest_credentials(&l, p, json) == -1 ||
 	    manifest_settings(&l, p, json) == -1 || manifest_credential_rules(&l, p, json) == -1 ||
 	    manifest_webhook(&l, p, json) == -1 || manifest_calls(&l, p, json) == -1 ||
-	    manifest_lead(&l, p, json) == -1 || manifest_push_body(&l, p, json) == -1 ||
-	    manifest_polls(&l, p, json) == -1 || manifest_subscriptions(&l, p, json) == -1 ||
-	    manifest_guide(&l, p, json) == -1 || load_declared(&l, p) == -1 ||
+	    manifest_oauth(&l, p, json) == -1 || manifest_lead(&l, p, json) == -1 ||
+	    manifest_push_body(&l, p, json) == -1 || manifest_polls(&l, p, json) == -1 ||
+	    manifest_subscriptions(&l, p, json) == -1 || manifest_guide(&l, p, json) == -1 ||
 	    manifest_check_promises(&l, p) == -1)
 		return NULL;
 	return p;

@@ -22,6 +22,14 @@ bool manifest_has_credential(const struct provider *p, const char *key)
 	return manifest_credential(p, key) != NULL;
 }
 
+bool manifest_has_setting(const struct provider *p, const char *key)
+{
+	for (size_t i = 0; i < p->nsettings; i++)
+		if (strcmp(p->settings[i].key, key) == 0)
+			return true;
+	return false;
+}
+
 bool manifest_text(struct str text, void *out)
 {
 	*(const char **)out = text.p;

@@ -440,6 +440,7 @@ struct guide {
 	size_t ngenerates;
 };
 
+struct oauth;
 struct provider {
 	const char *name, *display_name, *category, *help, *file;
 	bool is_available, requires_oauth, has_webhook;
@@ -490,12 +491,12 @@ struct provider {
 	struct lead_rules lead;
 	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
 	struct guide guide;
+	struct oauth *oauth; /* provider/oauth.h; NULL: it has none */
 	struct poll_spec *polls;
 	size_t npolls;
 	struct subscription_spec *subscriptions;
 	size_t nsubscriptions;
 	json_t *examples; /* as written, for provider_check */
-	json_t *oauth;    /* declared; read by the features that use it */
 };
 
 /* How manifests name a credential of the app. */
@@ -503,6 +504,7 @@ struct provider {
 /* Its label within a sentence: "app secret", but "API key". */
 const struct credential_spec *manifest_credential(const struct provider *p, const char *key);
 const char *manifest_credential_words(struct arena *a, const struct provider *p, const char *key);
+bool manifest_has_setting(const struct provider *p, const char *key);
 /* Is it declared, whether the connection's or, "app.KEY", the app's? */
 bool manifest_has_credential(const struct provider *p, const char *key);
 bool credential_names_have(const struct credential_names *names, const char *key);

@@ -19,6 +19,8 @@ int manifest_request_defaults(struct loader *l, struct provider *p, const json_t
 int manifest_request(
     struct loader *l, struct provider *p, const json_t *action, struct action *act);
 int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
+int manifest_oauth(
+    struct loader *l, struct provider *p, const json_t *json); /* behind the actions */
 int manifest_push_body(struct loader *l, struct provider *p, const json_t *json);
 int manifest_polls(struct loader *l, struct provider *p, const json_t *json);
 int manifest_subscriptions(struct loader *l, struct provider *p, const json_t *json);

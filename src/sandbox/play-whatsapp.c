@@ -198,8 +198,9 @@ static void whatsapp_seed(struct play_call *c)
 		"status", "APPROVED"));
 }
 
-/* Events name the business account; messages are sent from its number. */
-static const struct play_value whatsapp_values[] = {{"phoneNumberId", PHONE}};
+static const struct play_value whatsapp_values[] = {
+    {"phoneNumberId", PHONE},
+};
 
 const struct play play_whatsapp = {.name = "whatsapp",
     .label = "WhatsApp",
@@ -210,7 +211,6 @@ const struct play play_whatsapp = {.name = "whatsapp",
     PLAY_EVENTS(whatsapp_events),
     .sign = graph_sign,
     PLAY_SWITCHES(whatsapp_switches),
-    PLAY_VALUES(whatsapp_values),
     .token = graph_token,
     .refuse = graph_refuse,
     .headers = graph_headers,

@@ -25,10 +25,11 @@ def places(visitor, more=()):
     """{pattern: path} of all that is reached by a signed-in harness.Browser; more: paths to begin with as well."""
     wanted = patterns()
     found = {p: p for p in wanted if ":" not in p}
-    waiting, seen = [*found.values(), *more], set()
+    waiting, seen = [*more, *found.values()], set()
     while waiting:
-        answer = visitor.get(waiting.pop(0))
-        for link in sorted({html.unescape(x) for x in LINK.findall(answer.text)} - seen):
+        path = waiting.pop(0)
+        answer = visitor.get(path)
+        for link in sorted({path, *(html.unescape(x) for x in LINK.findall(answer.text))} - seen):
             seen.add(link)
             for p in wanted:
                 if p not in found and fits(p, link) and not any(fits(q, link) for q in wanted if ":" not in q):

@@ -16,10 +16,12 @@ from webdriver import Browser, missing
 
 from harness import SRC, Browser as Visitor, Skip, equal, here, run, test, true, wait_until
 from places import patterns, places
-from tenant import CustomWebhook, Tenant, unique
+from tenant import CustomWebhook, Meta, Tenant, unique
 
 CHECKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "checks")
 AXE = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+# Of CSS that every browser has and the validator does not know: container queries and their units, anchors.
+UNKNOWN_TO_IT = re.compile(r"“container”|@container|\dcqi|“position-(area|try)")
 LIGHT_PAGES = ("dashboard", "records", "leads", "records/import")
 
 
@@ -70,7 +72,7 @@ def all_places():
     visitor.get("/admin/dashboard")
     draft = visitor.post("/admin/records/import", {"resourceType": "contact", "csv": "Contact ID,Name\nC-1,Ann\n"})
     equal(draft.status, 303, draft)
-    found = places(visitor, [draft.header("Location")])
+    found = places(visitor, [draft.header("Location"), "/admin/connections/" + Meta(tenant()).id])
     equal(sorted(set(patterns()) - set(found)), [], "no page leads to these")
     return visitor, {p: path for p, path in found.items() if visitor.get(path).status == 200}
 
@@ -115,7 +117,7 @@ def _():
             b.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme},
                                                           {"name": "forced-colors", "value": forced}])
             wrong += ["%s at %d, %s%s: %s" % (path, width, scheme, ", forced" * (forced == "active"), x) for x in axe(b, options)]
-        wrong += ["%s: %s" % (path, x) for x in b.console()]
+        wrong += ["%s: %s" % (path, x) for x in b.console() if "[DOM]" not in x]	# advice of the browser's own
     b.cdp("Emulation.setEmulatedMedia", features=[])
     equal(wrong, [])
 
@@ -127,7 +129,7 @@ def validate(kind, files):
     done = subprocess.run(["java", "-jar", os.path.join(tools(), "vnu-jar/build/dist/vnu.jar"), "--format", "json", "--stdout",
                            "--exit-zero-always", *kind, *files], text=True, stdout=subprocess.PIPE, check=True)
     return ["%s:%s: %s" % (os.path.basename(m.get("url", "")), m.get("lastLine", ""), m["message"])
-            for m in json.loads(done.stdout)["messages"]]
+            for m in json.loads(done.stdout)["messages"] if not UNKNOWN_TO_IT.search(m["message"] + m.get("extract", ""))]
 
 
 @test("every page, style and icon is valid as it is served")

@@ -8,7 +8,7 @@ from webdriver import Browser, missing
 
 from harness import Browser as Visitor, Skip, equal, here, run, test, true, wait_until
 from places import places
-from tenant import Tenant, unique
+from tenant import Meta, Tenant, unique
 
 WIDTHS = (320, 360, 768, 820, 960, 1024, 1180, 1280, 1920)
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
@@ -41,7 +41,7 @@ def routes():
     visitor.sign_in(t.account.email, t.account.password)
     visitor.get("/admin/dashboard")
     draft = visitor.post("/admin/records/import", {"resourceType": "contact", "csv": "Contact ID,%s\nC-1,%s\n" % (LONG, LONG)})
-    for path in places(visitor, [draft.header("Location")]).values():
+    for path in places(visitor, [draft.header("Location"), "/admin/connections/" + Meta(t).id]).values():
         yield path.removeprefix("/admin/")
     yield from ("records?resourceType=contact", "records?search=nothing-at-all", "search?q=person", "nowhere",
                 "leads/" + lead["id"], "records/" + lead["recordId"], "imports/" + t.get("/imports?limit=1")["data"][0]["id"])

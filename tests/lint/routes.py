@@ -36,7 +36,7 @@ def main():
             csrf.append(where + " asks for a CSRF token on a safe method")
         if "ROUTE_API" in words and "ROUTE_PAGE" in words:
             side.append(where + " is API and page at once")
-        if pattern.startswith("/admin") != ("ROUTE_PAGE" in words) and pattern != "/":
+        if pattern.startswith(("/admin", "/auth/")) != ("ROUTE_PAGE" in words) and pattern != "/":
             side.append(where + " is on the wrong side of /admin")
         if method in ("GET", "HEAD") and limit != "0":
             bodies.append(where + " accepts a body")
@@ -51,7 +51,7 @@ def main():
                  ["%d rows understood of %d" % (len(rows), len(re.findall(r"\bROUTE\(", text)))])
     report.check("routes: a permission, PUBLIC or ANY_ACCOUNT in every row", deny)
     report.check("routes: unsafe pages carry a CSRF token", csrf)
-    report.check("routes: API under /connect/v1, pages under /admin", side)
+    report.check("routes: API under /connect/v1, pages under /admin, logins under /auth", side)
     report.check("routes: no body on safe methods", bodies)
     report.check("routes: no route stands twice", twice)
     report.done()

@@ -155,16 +155,68 @@ static void keys_rotate(void)
 	struct str old, fresh;
 	struct err e = ERR_INIT;
 
-	during = load(a, "# newest first\n\n2:" KEY_B "\n1:" KEY_A, 0640, NULL);
-	after = load(a, "2:" KEY_B "\n", 0600, NULL);
-	REQUIRE(before != NULL && during != NULL && after != NULL);
+	REQUIRE(before != NULL);
 	old = aead_seal(before, a, STR("c"), STR("x"), NULL);
+	during = load(a, "# the first seals\n\n2:" KEY_B "\n1:" KEY_A, 0640, NULL);
+	REQUIRE(during != NULL);
 	fresh = aead_seal(during, a, STR("c"), STR("x"), NULL);
 	CHECK(memcmp(fresh.p, "\1\0\0\0\2", 5) == 0);
 	CHECK(aead_open(during, a, STR("c"), old, NULL).p != NULL);
 	CHECK(aead_open(during, a, STR("c"), fresh, NULL).p != NULL);
+	after = load(a, "2:" KEY_B "\n", 0600, NULL);
+	REQUIRE(after != NULL);
 	CHECK(aead_open(after, a, STR("c"), fresh, NULL).p != NULL);
 	CHECK(aead_open(after, a, STR("c"), old, &e).p == NULL && e.code == ERR_INTERNAL);
+	arena_free(a);
+}
+
+/* What runs on while the file is changed: it seals with what is first now, opens what others seal,
+ * and goes on with what it has where the file cannot be read. */
+static void the_file_is_read_anew(void)
+{
+	struct arena *a = arena_new();
+	struct keyring *k = load(a, "1:" KEY_A "\n", 0600, NULL), *other;
+	struct str old, fresh;
+	unsigned char one[32], again[32];
+
+	REQUIRE(k != NULL);
+	keyring_derive(k, "jwt", one);
+	other = load(a, "2:" KEY_B "\n1:" KEY_A "\n", 0600, NULL);
+	REQUIRE(other != NULL);
+	fresh = aead_seal(other, a, STR("c"), STR("x"), NULL);
+	CHECK(aead_open(k, a, STR("c"), fresh, NULL).p != NULL);
+	CHECK(keyring_sealing_id(k) == 2);
+	keyring_derive(k, "jwt", again);
+	CHECK(memcmp(one, again, 32) == 0);
+	k = load(a, "1:" KEY_A "\n", 0600, NULL);
+	REQUIRE(k != NULL && load(a, "2:" KEY_B "\n1:" KEY_A "\n", 0600, NULL) != NULL);
+	old = aead_seal(k, a, STR("c"), STR("x"), NULL);
+	CHECK(aead_key_id(old) == 2);
+	k = load(a, "1:" KEY_A "\n", 0600, NULL);
+	REQUIRE(k != NULL && load(a, "nonsense", 0600, NULL) == NULL);
+	CHECK(aead_key_id(aead_seal(k, a, STR("c"), STR("x"), NULL)) == 1);
+	arena_free(a);
+}
+
+static void the_file_is_changed(void)
+{
+	struct arena *a = arena_new();
+	struct keyring *k = load(a, "1:" KEY_A "\n", 0640, NULL);
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	REQUIRE(k != NULL);
+	CHECK(keyring_add(k, &e) == 0);
+	CHECK(keyring_newest_id(k) == 2 && keyring_sealing_id(k) == 1);
+	CHECK(keyring_drop(k, 1, &e) == -1 && e.code == ERR_CONFLICT);
+	err_clear(&e);
+	CHECK(keyring_promote(k, &e) == 0 && keyring_sealing_id(k) == 2);
+	CHECK(stat(file, &st) == 0 && (st.st_mode & 07777) == 0640);
+	CHECK(keyring_drop(k, 1, &e) == 0);
+	k = keyring_load(a, file, &e);
+	REQUIRE(k != NULL);
+	CHECK(keyring_sealing_id(k) == 2 && keyring_newest_id(k) == 2);
+	CHECK(keyring_drop(k, 7, &e) == -1 && e.code == ERR_NOT_FOUND);
 	arena_free(a);
 }
 
@@ -255,6 +307,8 @@ void suite_crypto_aead(void)
 	CU_add_test(suite, "any altered byte is noticed", any_altered_byte_is_noticed);
 	CU_add_test(suite, "a blob cannot be moved", a_blob_cannot_be_moved);
 	CU_add_test(suite, "keys rotate", keys_rotate);
+	CU_add_test(suite, "the file is read anew", the_file_is_read_anew);
+	CU_add_test(suite, "the file is changed", the_file_is_changed);
 	CU_add_test(suite, "bad files", bad_files);
 	CU_add_test(suite, "creates", creates);
 	CU_add_test(suite, "derives", derives);

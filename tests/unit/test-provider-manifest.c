@@ -333,7 +333,7 @@ static void examples_of_the_product_hold(void)
 
 static void schemes_and_payloads_of_many_vendors_hold(void)
 {
-	run_folder(CONNECT_SRCDIR "/tests/unit/fixtures/provider", 12);
+	run_folder(CONNECT_SRCDIR "/tests/unit/fixtures/provider", 13);
 }
 
 /* What an example expects wrongly is counted and shown. */
