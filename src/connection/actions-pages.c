@@ -238,8 +238,7 @@ static void actions_show_next(struct actions_form *f, const struct call_result *
 {
 	const json_t *cursor = json_object_get(res->output, "nextCursor");
 
-	if (f->act->paging.is_declared && f->act->paging.input != NULL && cursor != NULL &&
-	    !json_is_null(cursor))
+	if (cursor != NULL && !json_is_null(cursor))
 		json_set_str(data, "next_cursor", input_text(f->r->a, cursor));
 }
 
@@ -367,13 +366,15 @@ int actions_page_run(struct req *r)
 	struct json_reader in = {.complain = actions_complain, .arg = &f};
 	struct connection *c;
 	struct str cursor = req_form(r, "cursor");
+	const char *page_input;
 	int rc;
 
 	if (!actions_asked(r, &f) || !actions_chosen(&f, &c))
 		return 0;
 	actions_read(&f);
-	if (cursor.n > 0 && f.act->paging.input != NULL)
-		json_set_strn(f.inputs, f.act->paging.input, cursor);
+	page_input = provider_page_input(f.p, f.act->name);
+	if (cursor.n > 0 && page_input != NULL)
+		json_set_strn(f.inputs, page_input, cursor);
 	if (action_check_inputs(f.act, f.inputs, &in) == -1 || json_object_size(f.wrong) > 0)
 		return actions_page(&f, 422, c, NULL);
 	if (!connection_wait_begin(r))

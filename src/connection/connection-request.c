@@ -118,11 +118,15 @@ static int status_of_class(const struct call_result *res)
 		return res->status == 0 ? 504 : 502;
 	case CALL_RATE_LIMITED:
 		return 429;
-	case CALL_AUTH:
-		return 409; /* 401 would be of the key that calls us */
+	case CALL_AUTH: /* 401 and 403 would be of the key that calls us */
+	case CALL_REFRESH:
+	case CALL_PERMISSION:
+	case CALL_CONFLICT:
+		return 409;
 	case CALL_FATAL:
 		return 422;
 	case CALL_NOT_YET:
+	case CALL_NOT_FOUND:
 		return 404;
 	}
 	return 500;

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "connection/connection-internal.h"
+#include "connection/connection-refresh.h"
 #include "http/form.h"
 
 #define BODY_IS_JSON "application/json"
@@ -196,14 +197,35 @@ static int proxy_answer_give(struct req *r, const struct proxy_answer *out)
 	return res_text(r, status, type, out->body);
 }
 
-static int proxy_run(struct req *r, const struct connection *c, const struct proxy_request *in)
+static int proxy_once(struct req *r, const struct connection *c, const struct proxy_request *in,
+    struct proxy_answer *out, struct err *err)
+{
+	return provider_proxy(r->app, r->a, c->provider, &c->access, in, out, err);
+}
+
+/* A token that is no longer good is renewed, and the call made once more with the new one. Where
+ * none is to be had the provider's refusal is the answer. */
+static int proxy_call(struct req *r, struct connection *c, const struct proxy_request *in,
+    struct proxy_answer *out, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int rc = proxy_once(r, c, in, out, err);
+
+	if (rc == 0 && out->result.class == CALL_REFRESH &&
+	    connection_refresh(r->app, r->a, c, out->result.error, &why) == 1)
+		rc = proxy_once(r, c, in, out, err);
+	if (rc == 0 && out->result.class == CALL_REFRESH)
+		out->result.class = CALL_AUTH;
+	return rc;
+}
+
+static int proxy_run(struct req *r, struct connection *c, const struct proxy_request *in)
 {
 	struct proxy_answer out;
 	struct err err = ERR_INIT;
 	int64_t started = clock_mono_us();
-	int rc = provider_proxy(r->app, r->a, c->provider, &c->access, in, &out, &err);
 
-	if (rc == -1)
+	if (proxy_call(r, c, in, &out, &err) == -1)
 		return res_error(r, &err);
 	proxy_note(r, c, in, &out, clock_mono_us() - started);
 	if (out.result.status == 0)

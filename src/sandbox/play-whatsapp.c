@@ -198,9 +198,8 @@ static void whatsapp_seed(struct play_call *c)
 		"status", "APPROVED"));
 }
 
-static const struct play_value whatsapp_values[] = {
-    {"phoneNumberId", PHONE},
-};
+/* Events name the business account; messages are sent from its number. */
+static const struct play_value whatsapp_values[] = {{"phoneNumberId", PHONE}};
 
 const struct play play_whatsapp = {.name = "whatsapp",
     .label = "WhatsApp",
@@ -211,6 +210,7 @@ const struct play play_whatsapp = {.name = "whatsapp",
     PLAY_EVENTS(whatsapp_events),
     .sign = graph_sign,
     PLAY_SWITCHES(whatsapp_switches),
+    PLAY_VALUES(whatsapp_values),
     .token = graph_token,
     .refuse = graph_refuse,
     .headers = graph_headers,

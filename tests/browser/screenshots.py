@@ -103,6 +103,9 @@ def pages(product):
     yield "connect-preset", "/admin/connect/custom_webhook?preset=typeform"
     yield "connect-hubspot", "/admin/connect/hubspot"
     yield "connections-none", "/admin/connections?q=nothing-is-called-so"
+    yield "actions", "/admin/actions"
+    yield "actions-none", "/admin/actions?search=nothing-is-called-so"
+    yield "action", "/admin/actions/hubspot/create_contact"
     source = product.api("GET", "/connections?providerType=meta_lead_ads").json()["data"]
     if source:
         yield "connection-source", "/admin/connections/" + source[0]["id"]

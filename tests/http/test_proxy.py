@@ -194,7 +194,7 @@ def _():
     account.api("DELETE", "/connections/" + id_)
     with Peer(body=b"x" * (5 << 20)) as peer:
         id_ = connect(account, peer)
-        equal(problem(get(account, "/x"), 504)["class"], "retry")
+        equal(problem(get(account, "/x"), 422, word="sent more than")["class"], "fatal")
         account.api("DELETE", "/connections/" + id_)
     with Peer(401) as peer:
         id_ = connect(account, peer)

@@ -33,6 +33,8 @@ class Route:
                 return "meta_lead_ads"
             if name == "resourceType":
                 return "contact"
+            if name == "actionName":
+                return "fetch_lead"
             if ids is None:
                 return str(uuid.uuid4())
             kind = next((v for k, v in ENTITY.items() if re.search(k + r"/:", self.pattern)), None)
@@ -186,7 +188,7 @@ def _():
     before = {table: theirs.rows(table) for table in tables}
     tried = 0
     for route in api_routes():
-        if not re.search(r":(?!type\b|providerType\b|resourceType\b)", route.pattern):
+        if not re.search(r":(?!type\b|providerType\b|resourceType\b|actionName\b)", route.pattern):
             continue
         for path in (route.path(ids), route.path(), route.path(dict.fromkeys(ids, "x"))):
             answer = ask(route, mine.key, path)
