@@ -1,5 +1,5 @@
 /* Connections in process memory, for the intake path and for jobs. One entry per question asked: an
- * id, a provider's external account, or any connection of a provider.
+ * id, or a provider's external account.
  *
  *   asked -> current ------- asked within CACHE_TTL_US, generation unchanged: no query
  *              |  ^
@@ -50,12 +50,8 @@ DB_STMT(cache_by_id, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES " WHERE c.id
 DB_STMT(cache_version_by_external, "SELECT " VERSION_COLUMNS CONNECTION_TABLES BY_EXTERNAL);
 DB_STMT(cache_by_external, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES BY_EXTERNAL);
 #define SLICE_ROWS 500u
-/* The newest: what asks for any connection is a handshake, and that is of one being set up. */
-#define BY_PROVIDER " WHERE c.provider_type = ? AND" ENABLED " ORDER BY c.id DESC LIMIT 500"
-DB_STMT(cache_version_by_provider, "SELECT " VERSION_COLUMNS CONNECTION_TABLES BY_PROVIDER);
-DB_STMT(cache_by_provider, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES BY_PROVIDER);
 
-/* A question: either id, or provider with external ({NULL,0}: any). */
+/* A question: either id, or provider with external. */
 struct cache_question {
 	const struct uuid *id;
 	const struct provider *provider;
@@ -207,7 +203,7 @@ static struct str question_key(struct arena *a, const struct cache_question *q)
 		buf_chr(b, 'i');
 		buf_add(b, q->id->b, sizeof(q->id->b));
 	} else {
-		buf_chr(b, q->external.p != NULL ? 'e' : 'p');
+		buf_chr(b, 'e');
 		buf_str(b, q->provider->name);
 		buf_chr(b, '\n');
 		buf_add(b, q->external.p, q->external.n);
@@ -252,10 +248,6 @@ static int question_query(struct app *app, const struct cache_question *q, bool 
 		return db_query(app->db, cache.scratch,
 		    is_version ? &cache_version_by_id : &cache_by_id, DB_VALS(db_uuid(q->id)), rows,
 		    err);
-	if (q->external.p == NULL)
-		return db_query(app->db, cache.scratch,
-		    is_version ? &cache_version_by_provider : &cache_by_provider,
-		    DB_VALS(db_str(q->provider->name)), rows, err);
 	return db_query(app->db, cache.scratch,
 	    is_version ? &cache_version_by_external : &cache_by_external,
 	    DB_VALS(db_str(q->provider->name), db_strn(q->external), db_uuid(after)), rows, err);
@@ -479,7 +471,7 @@ int connection_cached_by_external(struct app *app, const struct provider *p, str
 
 	*out = NULL;
 	*n = 0;
-	if (external.p != NULL && (external.n == 0 || external.n > LIMIT_EXTERNAL_ID_BYTES))
+	if (external.n == 0 || external.n > LIMIT_EXTERNAL_ID_BYTES)
 		return 0;
 	if (cache_ask(app, &q, &e, err) == -1)
 		return -1;

@@ -59,8 +59,8 @@ int connection_recent(struct app *app, struct arena *a, const struct uuid *accou
  * but the disabled: one whose calls fail ("error", "expired") still receives. 1, 0, -1. */
 int connection_cached(
     struct app *app, const struct uuid *id, struct connection **out, struct err *err);
-/* All such of a provider with an external account id (any account may name it, so each is to be
- * verified), or with any when external is {NULL,0}: of those the newest 500. */
+/* All such of a provider with an external account id: any account may name it, so each is to be
+ * verified. */
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,
     struct connection ***out, size_t *n, struct err *err);
 /* Those of a provider but the disabled, of every account, newest first: some before an id, which is

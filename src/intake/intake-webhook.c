@@ -56,7 +56,8 @@ uint64_t intake_body_limit(const struct req *r)
 {
 	const struct provider *p = provider_find(r->app->providers, req_param(r, "providerType"));
 
-	return p == NULL ? LIMIT_BODY_WEBHOOK : webhook_body_limit(p);
+	return p != NULL && provider_can(p, "webhook_receive") ? webhook_body_limit(p)
+							       : LIMIT_BODY_WEBHOOK;
 }
 
 /* ---- finding the connections ------------------------------------------------------------- */

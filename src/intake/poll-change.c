@@ -59,6 +59,19 @@ json_t *poll_json(const struct poll_row *row, const struct poll_spec *spec)
 	return o;
 }
 
+/* It rests until its credentials are there. */
+static void poll_tell_lacking(
+    struct arena *a, const struct connection *c, const struct poll_spec *spec, json_t *poll)
+{
+	const char *lacking = poll_lacks(a, c->provider, spec, &c->access);
+
+	if (lacking == NULL || strcmp(json_str(poll, "status"), "paused") == 0)
+		return;
+	json_set_str(poll, "status", "idle");
+	json_set(poll, "nextRunAt", json_null());
+	json_set_str(poll, "note", arena_printf(a, "Rests until there is a %s", lacking));
+}
+
 int polls_json(
     struct app *app, struct arena *a, const struct connection *c, json_t *list, struct err *err)
 {
@@ -70,8 +83,10 @@ int polls_json(
 	for (size_t i = 0; i < n; i++) {
 		const struct poll_spec *spec = provider_find_poll(c->provider, rows[i].name);
 
-		if (spec != NULL)
-			json_array_append_new(list, poll_json(&rows[i], spec));
+		if (spec == NULL)
+			continue;
+		json_array_append_new(list, poll_json(&rows[i], spec));
+		poll_tell_lacking(a, c, spec, json_array_get(list, json_array_size(list) - 1));
 	}
 	return 0;
 }

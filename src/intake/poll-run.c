@@ -265,14 +265,10 @@ static int step_call(struct poll_step *s, struct err *err)
 	struct poll_run *run = s->run;
 	struct connection_call call = {
 	    .app = run->job->app, .a = s->a, .c = run->c, .policy = CALL_POLICY_ONCE};
-	const char *lacking = poll_lacks(&s->ask);
 	json_t *inputs;
 
 	if (step_read_state(s, err) == -1)
 		return -1;
-	if (lacking != NULL)
-		return step_fail(s, BACKOFF_MOST_MS,
-		    arena_printf(s->a, "no %s, so nothing was called", lacking), err);
 	if (s->st.position == NULL)
 		step_begin_round(s);
 	call.action = poll_next(&s->ask, &s->st, &inputs)->name;
@@ -298,6 +294,14 @@ static bool is_at_rest(const struct connection *c)
 	return strcmp(c->status, CONNECTION_DISABLED) == 0;
 }
 
+/* One whose credentials are not there rests until they are. */
+static bool poll_can_be_asked(struct arena *a, const struct connection *c, const char *name)
+{
+	const struct poll_spec *spec = provider_find_poll(c->provider, name);
+
+	return spec != NULL && poll_lacks(a, c->provider, spec, &c->access) == NULL;
+}
+
 static int64_t poll_due(const struct poll_row *row)
 {
 	return row->next_us > row->held_us ? row->next_us : row->held_us;
@@ -306,12 +310,12 @@ static int64_t poll_due(const struct poll_row *row)
 /* Of the polls that its provider has and nobody has paused, the one that is due longest; NULL:
  * there is none. */
 static const struct poll_row *polls_first(
-    const struct poll_row *rows, size_t n, const struct provider *p)
+    struct arena *a, const struct poll_row *rows, size_t n, const struct connection *c)
 {
 	const struct poll_row *first = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (!rows[i].is_paused && provider_find_poll(p, rows[i].name) != NULL &&
+		if (!rows[i].is_paused && poll_can_be_asked(a, c, rows[i].name) &&
 		    (first == NULL || poll_due(&rows[i]) < poll_due(first)))
 			first = &rows[i];
 	return first;
@@ -328,7 +332,7 @@ static int run_step(struct poll_run *run, struct arena *a, struct err *err)
 
 	if (polls_load(j->app->db, a, &j->account_id, &j->subject_id, false, &rows, &n, err) == -1)
 		return -1;
-	first = polls_first(rows, n, run->c->provider);
+	first = polls_first(a, rows, n, run->c);
 	if (first == NULL || poll_due(first) > clock_now_us())
 		return 0;
 	s.row = *first;
@@ -356,7 +360,7 @@ static int run_rest_body(struct db *db, void *arg, struct err *err)
 	if (polls_load(db, j->a, &j->account_id, &j->subject_id, true, &rows, &n, err) == -1 ||
 	    connection_get(j->app, j->a, &j->account_id, &j->subject_id, &c, err) == -1)
 		return -1;
-	first = c == NULL || is_at_rest(c) ? NULL : polls_first(rows, n, c->provider);
+	first = c == NULL || is_at_rest(c) ? NULL : polls_first(j->a, rows, n, c);
 	if (first == NULL)
 		return job_finish(db, j, err);
 	return job_reschedule(db, j, poll_due(first), (struct str){NULL, 0}, err);

@@ -50,7 +50,7 @@ unsigned manifest_roots_of_connection(const struct provider *p)
 
 /* ---- origin ------------------------------------------------------------------------------- */
 
-/* "https://*.example.com": one * at most, behind the scheme and before a dot. */
+/* At most one *, right behind the scheme and before a dot. */
 static bool is_origin_pattern(const char *pattern)
 {
 	const char *star = strchr(pattern, '*');

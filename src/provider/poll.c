@@ -373,7 +373,7 @@ static void place_next_span(const struct poll_ask *ask, struct poll_place *pl)
 
 /* The cursor behind a round of the kind time: it never goes back, nor beyond the round's begin,
  * whatever the provider's clock shows. */
-static int64_t place_newest(const struct poll_ask *ask, const struct poll_place *pl)
+static int64_t place_newest(const struct poll_place *pl)
 {
 	int64_t newest_us;
 
@@ -408,7 +408,7 @@ static int cursor_end(const struct poll_ask *ask, const struct poll_place *pl, c
 	switch (ask->spec->cursor.kind) {
 	case POLL_TIME:
 	case POLL_EXPORT:
-		place_set_time(cursor, "at", place_newest(ask, pl));
+		place_set_time(cursor, "at", place_newest(pl));
 		return 0;
 	case POLL_WINDOW:
 	case POLL_KEYSET:
@@ -550,11 +550,15 @@ bool poll_reset(const struct poll_ask *ask, struct poll_state *st, const struct 
 	return true;
 }
 
-const char *poll_lacks(const struct poll_ask *ask)
+const char *poll_lacks(
+    struct arena *a, const struct provider *p, const struct poll_spec *spec, const struct access *c)
 {
-	const char *key = access_lacks(ask->c, ask->spec->needs, ask->spec->nneeds);
+	const struct action *act = spec->call.action;
+	const char *key = access_lacks(c, spec->needs, spec->nneeds);
 
-	return key == NULL ? NULL : manifest_credential_words(ask->a, ask->p, key);
+	if (key == NULL)
+		key = access_lacks(c, act->needs, act->nneeds);
+	return key == NULL ? NULL : manifest_credential_words(a, p, key);
 }
 
 /* ---- with forms or without ----------------------------------------------------------------- */

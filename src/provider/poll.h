@@ -64,8 +64,10 @@ int poll_take(const struct poll_ask *ask, const struct poll_state *st, const jso
  * out; *what names the form. */
 bool poll_skip(const struct poll_ask *ask, struct poll_page *out, const struct poll_state *st,
     const char **what);
-/* What of the credentials that the poll needs is not there, in words; NULL: it can be asked. */
-const char *poll_lacks(const struct poll_ask *ask);
+/* What of the credentials that the poll or its action needs is not there, in words; NULL: it can be
+ * asked. */
+const char *poll_lacks(struct arena *a, const struct provider *p, const struct poll_spec *spec,
+    const struct access *c);
 /* A call that failed: does it say that the token is good no more? Then the round begins anew,
  * without it. Never twice in a row. */
 bool poll_reset(const struct poll_ask *ask, struct poll_state *st, const struct call_result *res);

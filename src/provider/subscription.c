@@ -11,7 +11,8 @@ bool subscription_is_wanted(const struct subscription_spec *spec, const struct a
 	bool is_wanted;
 
 	s.slot[ROOT_SETTINGS].json = c->settings;
-	is_wanted = cond_holds(spec->when, &s);
+	is_wanted = cond_holds(spec->when, &s) && access_lacks(c, spec->create.action->needs,
+						      spec->create.action->nneeds) == NULL;
 	arena_free(a);
 	return is_wanted;
 }

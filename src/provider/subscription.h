@@ -8,7 +8,7 @@
 /* The manifest's subscription of that name; NULL: it has none. */
 const struct subscription_spec *provider_find_subscription(
     const struct provider *p, const char *name);
-/* Is it asked for with the connection's settings? */
+/* Is it asked for with the connection's settings, and has that the credentials to ask with? */
 bool subscription_is_wanted(const struct subscription_spec *spec, const struct access *c);
 
 struct subscription_ask {

@@ -457,6 +457,7 @@ static void salesforce_seed(struct play_call *c)
 }
 
 static const struct play_value salesforce_values[] = {
+    {"loginHost", "login.salesforce.com"},
     {"instanceUrl", "https://sandbox.my.salesforce.com"},
 };
 
@@ -464,7 +465,6 @@ const struct play play_salesforce = {.name = "salesforce",
     .label = "Salesforce",
     .account = ORG_ID,
     .secret = OAUTH_SECRET,
-    .site = "sandbox.my.salesforce.com",
     PLAY_VALUES(salesforce_values),
     PLAY_ROUTES(salesforce_routes),
     .oauth = &salesforce_oauth,

@@ -12,7 +12,8 @@ import threading
 import time
 import urllib.parse
 
-from harness import SRC, Instance, equal, has, hmac_hex, run, test, true, wait_until, wait_until_none
+from harness import (SRC, Instance, equal, has, hmac_hex, hubspot_headers, run, test, true, wait_until,
+                     wait_until_none)
 
 MANY = 100
 MANIFEST = {
@@ -58,7 +59,8 @@ class Batchy:
 
             def do_GET(self):
                 length = int(self.headers.get("Content-Length") or 0)
-                ids = json.loads(self.rfile.read(length))["ids"] if length else [self.path.split("/")[-1]]
+                asked = json.loads(self.rfile.read(length)) if length else {}
+                ids = asked.get("ids") or [o["id"] for o in asked.get("inputs", [])] or [self.path.split("/")[-1]]
                 outer.calls.append((self.path, ids))
                 outer.may_answer.wait(30)
                 status, body = outer.status, b"{}"
@@ -68,7 +70,7 @@ class Batchy:
                     body = json.dumps({"filling": "x" * outer.size, "name": "large"}).encode()
                 elif outer.status == 200:
                     found = [{"id": i, "name": "name of " + i} for i in ids if i not in outer.gone]
-                    body = json.dumps({"results": found} if "/many" in self.path else found[0]).encode()
+                    body = json.dumps({"results": found} if asked else found[0]).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -128,11 +130,11 @@ def all_fetched(connection):
             " WHERE kind = 'record.fetch'"))) from e
 
 
-def names_of(kind):
+def names_of(kind, provider="batchy"):
     got, cursor = {}, None
     while True:
-        page = product().api("GET", "/records?providerType=batchy&resourceType=%s&limit=200%s"
-                             % (kind, "&cursor=" + urllib.parse.quote(cursor) if cursor else "")).json()
+        page = product().api("GET", "/records?providerType=%s&resourceType=%s&limit=200%s"
+                             % (provider, kind, "&cursor=" + urllib.parse.quote(cursor) if cursor else "")).json()
         for r in page["data"]:
             got[r["externalId"]] = r["data"].get("name")
         cursor = page.get("nextCursor")
@@ -154,6 +156,28 @@ def _():
     equal(sorted(set(asked)), sorted(ids))
     names = names_of("contact")
     equal({i: names[i] for i in ids}, {i: "name of " + i for i in ids})
+
+
+@test("100 HubSpot events of 40 contacts make batched fetches, not 100")
+def _():
+    peer, secret = Batchy(), "hubspot-secret-1"
+    connection = product().connect("hubspot", {"webhookSecret": secret, "accessToken": "pat-token-1"},
+                                   {"baseUrl": peer.url})
+    ids = [str(700000 + i) for i in range(40)]
+    at_ms = int(time.time() * 1000)
+    raw = json.dumps([{"eventId": i, "subscriptionId": 1, "portalId": 62515, "occurredAt": at_ms + i,
+                       "subscriptionType": "contact.propertyChange", "attemptNumber": 0, "objectId": int(ids[i % 40]),
+                       "propertyName": "email", "propertyValue": "a%d@b.co" % i} for i in range(100)]).encode()
+    answer = product().post("/webhook/hubspot/" + connection["id"], raw,
+                            hubspot_headers(secret, "POST", connection["webhookUrl"], raw))
+    equal(answer.status, 200, answer)
+    all_fetched(connection)
+    fetches = [(p, got) for p, got in peer.calls if not p.endswith("/search")]  # which is of polls
+    asked = [i for _, got in fetches for i in got]
+    true(len(fetches) <= 4, "%d calls: %s" % (len(fetches), [len(c[1]) for c in fetches]))
+    true(all(p.endswith("/contacts/batch/read") for p, _ in fetches), fetches)
+    equal(sorted(set(asked)), sorted(ids))
+    equal(names_of("contact", "hubspot")[ids[0]], "name of " + ids[0])
 
 
 @test("one by one where the manifest has no batch")

@@ -76,7 +76,7 @@ def _():
     fields = {"name": "Guided", "reserved": reserved, "credentials.verifyToken": token}
     wrong = b.post("/admin/connect/meta_lead_ads", fields)
     check_page(wrong, 422)
-    for part in ("Check 1 field: App secret", "Enter the app secret.", address.group(1), token):
+    for part in ("Check 1 field: App secret", "Enter the app secret or the page access token.", address.group(1), token):
         has(wrong.text, part)
     fields["credentials.webhookSecret"] = SECRET
     fields["reserved"] = re.search(r'name="reserved" value="([^"]+)"', wrong.text).group(1)

@@ -171,7 +171,7 @@ def backdate(c, poll, since=OLD):
 @test("items of a poll are records of the source poll, and what is unchanged writes nothing")
 def _():
     p, source = product(), Source()
-    at = iso(datetime.now(timezone.utc) + timedelta(seconds=1))
+    at = iso(datetime.now(timezone.utc) + timedelta(hours=1))
     source.items["/notes"] = [{"id": i, "at": at, "text": "note %d" % i} for i in range(250)]
     c = p.join(source, ["notes"])
     wait_until(lambda: p.polls(c)["notes"]["items"]["new"] == 250, what="all notes")

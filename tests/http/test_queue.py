@@ -67,7 +67,8 @@ def _():
     [lead] = m.send()
     t.wait_lead(lead)
     t.wait_idle()
-    lanes = t.get("/queue")["lanes"]
+    # A source's bulk lane holds what is asked of it by the clock.
+    lanes = [x for x in t.get("/queue")["lanes"] if x["kind"] != "bulk" or x["connectionId"] is None]
     for lane in lanes:
         for member in ("id", "kind", "name", "depth", "oldestDueAt", "window", "running", "breaker", "lastError", "nextProbeAt"):
             has(lane, member)
@@ -80,7 +81,7 @@ def _():
     equal(lane["id"], lane_of(t, crm)["id"], "stable")
     answer = t.api("POST", "/crm/push", {})
     equal(answer.status, 202, answer)
-    own = next(x for x in t.get("/queue")["lanes"] if x["kind"] == "bulk")
+    own = next(x for x in t.get("/queue")["lanes"] if x["kind"] == "bulk" and x["connectionId"] is None)
     equal((own["name"], own["connectionId"]), ("Imports and other bulk work", None))
 
 
@@ -169,12 +170,12 @@ def _():
     equal(b.post("/admin/queue/lanes/AAAA", {"act": "pause"}).status, 404)
     equal(t.api("POST", "/crm/push", {}).status, 202)
     t.wait_idle()
-    own = next(x for x in t.get("/queue")["lanes"] if x["kind"] == "bulk")
+    own = next(x for x in t.get("/queue")["lanes"] if x["kind"] == "bulk" and x["connectionId"] is None)
     act(t, own["id"], "pause")
     equal(t.api("POST", "/crm/push", {}).status, 202)
     t.new_lead()
     wait_until(lambda: delivered(t) == 1, 20, "the lead")
-    own = next(x for x in t.get("/queue")["lanes"] if x["kind"] == "bulk")
+    own = next(x for x in t.get("/queue")["lanes"] if x["kind"] == "bulk" and x["connectionId"] is None)
     equal((own["isPaused"], own["depth"]), (True, 1))
     act(t, own["id"], "resume")
     t.wait_idle()

@@ -2,6 +2,7 @@
 """The connections of ./dev up are live: what the sandbox sends arrives in records, what is asked is answered."""
 from harness import equal, here, run, test, true, wait_until
 from played import Played
+from tenant import unique
 
 # What brings a record of each provider, by its webhook; those of a poll alone stand below.
 EVENTS = {"meta_lead_ads": "leadgen", "google_ads": "lead", "linkedin_ads": "created", "tiktok_ads": "lead",
@@ -54,6 +55,32 @@ def _():
             wait_until(arrived, 15, provider)
         except AssertionError:
             raise AssertionError("%s: %s" % (provider, log_of(connection)[:1])) from None
+
+
+def made_at(provider):
+    """Something new that only a poll can find; its id."""
+    if provider == "salesforce":
+        lead = {"LastName": "Polled", "Company": "Sandbox", "Email": unique("p") + "@example.com"}
+        return Played(provider).post("/services/data/v67.0/sobjects/Lead", lead, 201)["id"]
+    event = {"summary": "Polled", "start": {"dateTime": "2026-12-01T10:00:00Z"}}
+    return Played(provider).post("/calendar/v3/calendars/primary/events", event)["id"]
+
+
+@test("what is new at Salesforce and in the calendar arrives by a poll")
+def _():
+    for provider in {"salesforce", "google_calendar"} & set(connections()):
+        path = "/connections/%s/polls" % connections()[provider]
+        made = made_at(provider)
+        for poll in here().api("GET", path).json()["data"]:
+            answer = here().api("POST", "%s/%s/run" % (path, poll["name"]))
+            true(answer.status < 300, "%s %s: %s" % (provider, poll["name"], answer))
+
+        def arrived():
+            return made in [r["externalId"] for r in records(provider)]
+        try:
+            wait_until(arrived, 20, provider)
+        except AssertionError:
+            raise AssertionError("%s: %s" % (provider, here().api("GET", path).text)) from None
 
 
 @test("the test of each connection is answered by the sandbox, called by the provider's real address")

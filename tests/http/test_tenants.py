@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Every route of the API, as routes.def has them: another account's ids, keys without the permission, and no key."""
+import json
 import os
 import re
 import uuid
@@ -10,7 +11,8 @@ from tenant import HubSpot, Meta, Tenant
 ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*([^,]+),\s*([^)]+)\)', re.M)
 ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/deliveries": "delivery",
           "/connections": "connection", "/events": "event", "/api-keys": "key", "/views": "view",
-          "/imports": "task", "/users": "user", "/tasks": "task", "/queue/lanes": "lane"}
+          "/imports": "task", "/users": "user", "/tasks": "task", "/queue/lanes": "lane",
+          "/provider-apps": "app"}
 
 
 class Route:
@@ -99,7 +101,25 @@ def objects(t):
         made["task"] = answer.json()["importId"]
     if "/connect/v1/queue" in paths:
         made["lane"] = next(x["id"] for x in t.get("/queue")["lanes"] if x["connectionId"] == crm)
+    if "/connect/v1/provider-apps/:id" in paths:
+        made["app"] = app_of(t)
     return made
+
+
+def app_of(t):
+    """An app of the account's own, at the first provider that has any."""
+    for name in sorted(os.listdir(os.path.join(SRC, "providers"))):
+        if not name.endswith(".json"):
+            continue
+        with open(os.path.join(SRC, "providers", name), encoding="utf-8") as f:
+            manifest = json.load(f)
+        keys = manifest.get("app", {}).get("credentials", {})
+        if keys:
+            answer = t.api("POST", "/provider-apps", {"providerType": manifest["name"],
+                                                      "credentials": {k: "secret-of-the-app-1" for k in keys}})
+            equal(answer.status, 201, answer)
+            return answer.json()["id"]
+    raise AssertionError("no provider has an app")
 
 
 @test("without a key every route of the API is 401, whatever its path says")
