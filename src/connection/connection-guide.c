@@ -234,6 +234,16 @@ static const char *guide_wait_time(
 	return at_us == 0 ? NULL : clock_iso_dup(a, at_us);
 }
 
+/* What it has not the credentials for is not waited for. */
+static bool guide_can_come(const json_t *told, enum guide_wait_kind kind)
+{
+	if (kind == GUIDE_POLL)
+		return json_array_size(json_object_get(told, "polls")) > 0;
+	if (kind == GUIDE_SUBSCRIPTION)
+		return json_array_size(json_object_get(told, "subscriptions")) > 0;
+	return true;
+}
+
 size_t guide_waits_json(
     struct arena *a, const struct connection *c, const json_t *told, json_t *list)
 {
@@ -243,8 +253,11 @@ size_t guide_waits_json(
 	for (size_t i = 0; i < g->nwaits; i++) {
 		const struct guide_wait *w = &g->waits[i];
 		const char *at = guide_wait_time(c, told, w->kind, a);
-		json_t *o = json_object();
+		json_t *o;
 
+		if (!guide_can_come(told, w->kind))
+			continue;
+		o = json_object();
 		json_set_str(o, "title", w->title);
 		json_set_str(o, "text", w->text);
 		json_set_bool(o, "is_done", at != NULL);

@@ -392,7 +392,7 @@ def _():
     browser.sign_in()
     page = browser.get("/admin/connections")
     equal(page.status, 200)
-    has(page.text, "The provider&#39;s manifest is not there any more")
+    has(page.text, "The provider's manifest is not there any more")
     equal(here().api("GET", "/connections?limit=200").status, 200)
     equal(here().api("DELETE", "/connections/" + made).status, 204)
 
