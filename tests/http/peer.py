@@ -6,18 +6,24 @@ import threading
 
 class Peer:
     """status, body, headers: of every answer, unless answer(method, path, headers, body) gives (status, headers, body)
-    of its own. seen: what came, as (method, path, headers, body)."""
+    of its own. seen: what came, as (method, path, headers, body), but for addresses that end with `ignore`, such as those
+    that polls call."""
 
-    def __init__(self, status=200, body=b"{}", headers=None, answer=None):
+    def __init__(self, status=200, body=b"{}", headers=None, answer=None, ignore=None):
         peer = self
         self.status, self.body, self.headers, self.answer, self.seen = status, body, headers or {}, answer, []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def serve(self):
                 length = int(self.headers.get("Content-Length") or 0)
-                peer.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
-                status, headers, body = peer.answer(*peer.seen[-1]) if peer.answer else (
-                    peer.status, peer.headers, peer.body)
+                came = (self.command, self.path, dict(self.headers), self.rfile.read(length))
+                status, headers, body = peer.status, peer.headers, peer.body
+                if ignore is not None and self.path.endswith(ignore):
+                    status, headers, body = 404, {}, b""
+                else:
+                    peer.seen.append(came)
+                    if peer.answer:
+                        status, headers, body = peer.answer(*came)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

@@ -171,9 +171,10 @@ def backdate(c, poll, since=OLD):
 @test("items of a poll are records of the source poll, and what is unchanged writes nothing")
 def _():
     p, source = product(), Source()
+    c = p.join(source, [])                  # another poll brings notes as well
     at = iso(datetime.now(timezone.utc) + timedelta(hours=1))
     source.items["/notes"] = [{"id": i, "at": at, "text": "note %d" % i} for i in range(250)]
-    c = p.join(source, ["notes"])
+    equal(p.act(c, "notes", "resume").status, 200)
     wait_until(lambda: p.polls(c)["notes"]["items"]["new"] == 250, what="all notes")
     state = p.round_ended(c, "notes")
     equal((state["status"], state["error"], state["lagSeconds"] >= 0), ("waiting", None, True), state)

@@ -4,6 +4,7 @@ provider signs, becomes records; lists come page by page; actions act; and the o
 import uuid
 
 from harness import equal, has, here, problem, run, test, true, wait_until
+from played import Switched
 from source import Source
 
 ACCOUNT_SID = "AC00000000000000000000000000005a9d"
@@ -236,6 +237,37 @@ def _():
     with source.switched(graphql_throttled=1):
         equal(problem(source.act("graphql", {"query": "{ shop { name } }"}), 429)["class"], "rateLimited")
     equal(source.output("graphql", {"query": "{ shop { name } }"})["shop"]["name"], "Sandbox shop")
+
+
+# ---- polls ---------------------------------------------------------------------------------------------
+def polled(source, poll, kind, make):
+    """What is made at the provider becomes a record by the poll, once a round has been."""
+    def rounds():
+        polls = {p["name"]: p for p in source.api("GET", "/connections/%s/polls" % source.id).json()["data"]}
+        return polls[poll]["lastRunAt"]
+
+    first = wait_until(rounds, what="the first round of " + poll)
+    id_ = make()
+    wait_until(lambda: source.api("POST", "/connections/%s/polls/%s/run" % (source.id, poll), {}).status < 300 and rounds() != first,
+               what="another round of " + poll)
+    equal(source.record(kind, id_)["source"], "poll")
+
+
+@test("what is polled: charges, messages, templates, recordings and orders become records")
+def _():
+    source = stripe()
+    polled(source, "charges", "charge", lambda: source.form("/v1/charges", amount="5").json()["id"])
+    source = twilio()
+    polled(source, "messages", "message", lambda: source.output("send_message", {"to": "+14155550142", "from": "+14155550199", "body": "hi"})["sid"])
+    source = slack(channel="C0SALES")
+    polled(source, "messages", "message", lambda: "C0SALES:" + source.output("send_message", {"channel": "C0SALES", "text": "polled"})["ts"])
+    source = shopify()
+    polled(source, "customers", "customer", lambda: str(source.output("create_customer", {"email": "new@example.com"})["id"]))
+    with Switched("zoom", {"page_size": 1}):
+        source = zoom()
+        wait_until(lambda: len(source.records("recording")) >= 3, what="the recordings of a month, page by page")
+    source = whatsapp()
+    wait_until(lambda: len(source.records("template")) == 2, what="the templates")
 
 
 run()

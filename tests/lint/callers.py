@@ -11,7 +11,6 @@ from _tap import Report, files, read, without_comments
 
 # Functions whose callers are on their way.
 COMING = {
-    "provider_origin_is_allowed": "who stores the settings of a login's answer asks it",
     "record_row_read": "rows of the list, of the export and of the timeline are read alike",
     "scope_is_over": "the owner of a scope may ask why it ended",
 }
