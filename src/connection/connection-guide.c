@@ -202,7 +202,14 @@ bool guide_waits(const struct provider *p)
 	return p->guide.nwaits > 0;
 }
 
-/* When all of these rows have that time, the last of them; else NULL. */
+/* A poll that rests, for want of a credential, and never ran. */
+static bool guide_row_rests(const json_t *row)
+{
+	return json_object_get(row, "nextRunAt") != NULL && json_str(row, "nextRunAt") == NULL &&
+	       json_str(row, "lastRunAt") == NULL;
+}
+
+/* When all of these rows but those that rest have that time, the last of them; else NULL. */
 static const char *guide_last_time(const json_t *rows, const char *key)
 {
 	const char *last = NULL;
@@ -212,6 +219,8 @@ static const char *guide_last_time(const json_t *rows, const char *key)
 	json_array_each(rows, i, row) {
 		const char *at = json_str(row, key);
 
+		if (guide_row_rests(row))
+			continue;
 		if (at == NULL)
 			return NULL;
 		if (last == NULL || strcmp(at, last) > 0)
@@ -234,6 +243,21 @@ static const char *guide_wait_time(
 	return at_us == 0 ? NULL : clock_iso_dup(a, at_us);
 }
 
+/* What it has not the credentials for is not waited for. */
+static bool guide_can_come(const json_t *told, enum guide_wait_kind kind)
+{
+	const char *key = kind == GUIDE_POLL ? "polls" : "subscriptions";
+	json_t *row;
+	size_t i;
+
+	if (kind != GUIDE_POLL && kind != GUIDE_SUBSCRIPTION)
+		return true;
+	json_array_each(json_object_get(told, key), i, row)
+		if (!guide_row_rests(row))
+			return true;
+	return false;
+}
+
 size_t guide_waits_json(
     struct arena *a, const struct connection *c, const json_t *told, json_t *list)
 {
@@ -243,8 +267,11 @@ size_t guide_waits_json(
 	for (size_t i = 0; i < g->nwaits; i++) {
 		const struct guide_wait *w = &g->waits[i];
 		const char *at = guide_wait_time(c, told, w->kind, a);
-		json_t *o = json_object();
+		json_t *o;
 
+		if (!guide_can_come(told, w->kind))
+			continue;
+		o = json_object();
 		json_set_str(o, "title", w->title);
 		json_set_str(o, "text", w->text);
 		json_set_bool(o, "is_done", at != NULL);

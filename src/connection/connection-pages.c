@@ -170,15 +170,31 @@ static bool provider_is_source(const struct provider *p)
 	return provider_can(p, "webhook_receive") || provider_can(p, "poll");
 }
 
+/* Its provider's manifest may be gone: then it has the name of its type, and does nothing. */
+static void card_tell_provider(struct arena *a, const struct connection *c, json_t *o)
+{
+	const struct provider *p = c->provider;
+
+	json_set_str(o, "providerName", p == NULL ? c->provider_type : p->display_name);
+	if (p == NULL) {
+		json_set_str(o, "type", c->provider_type);
+		json_set_str(o, "initial", arena_strndup(a, c->provider_type, 1));
+	} else {
+		provider_show_mark(a, p, o);
+	}
+	json_set_bool(o, "is_source", p != NULL && provider_is_source(p));
+	json_set_bool(o, "is_destination", p != NULL && provider_can(p, "crm_push"));
+}
+
 static json_t *connection_card(struct req *r, const struct connection *c)
 {
 	json_t *o = connection_json(c);
+	const char *error =
+	    c->provider != NULL ? c->last_error : "The provider's manifest is not there any more";
 
-	json_set_str(o, "providerName", c->provider->display_name);
-	provider_show_mark(r->a, c->provider, o);
-	json_set_bool(o, "is_source", provider_is_source(c->provider));
-	json_set_bool(o, "is_destination", provider_can(c->provider, "crm_push"));
-	connection_tell_error(r->a, o, c->last_error);
+	card_tell_provider(r->a, c, o);
+	json_set_str(o, "lastError", error);
+	connection_tell_error(r->a, o, error);
 	json_set_bool(o, "is_active", strcmp(c->status, CONNECTION_ACTIVE) == 0);
 	json_set_time(o, "receivedAt", c->received_us);
 	json_set_time(o, "handshakeAt", c->handshake_us);

@@ -384,4 +384,17 @@ def _():
             t.join()
 
 
+@test("a connection whose manifest is gone is listed, and can be removed")
+def _():
+    made = connect("custom_webhook", {"webhookSecret": CANARY}, name="gone").json()["id"]
+    here().sql("UPDATE connections SET provider_type = 'gone_for_good' WHERE id = UNHEX('%s')" % made.replace("-", ""))
+    browser = Browser(here())
+    browser.sign_in()
+    page = browser.get("/admin/connections")
+    equal(page.status, 200)
+    has(page.text, "The provider's manifest is not there any more")
+    equal(here().api("GET", "/connections?limit=200").status, 200)
+    equal(here().api("DELETE", "/connections/" + made).status, 204)
+
+
 run()
