@@ -20,6 +20,7 @@
 #include "provider/provider-internal.h"
 
 #define WAIT_CAP_MS INT64_C(86400000)
+#define PAGE_HEAD_BYTES 2048 /* in which the title of a web page stands */
 #define ERROR_BODY_BYTES 200
 #define ERROR_LOCATION_BYTES 400
 #define ANSWER_KEPT_BYTES 2048 /* of a body, kept as it came */
@@ -187,13 +188,44 @@ static const struct error_rule *error_rule_find(
 }
 
 /* What was wrong with an answer, for people. */
+/* The title of a web page, which is what it has to say; {NULL,0} of anything else. */
+static struct str page_title(struct arena *a, struct str body)
+{
+	const char *text =
+	    arena_strndup(a, body.p, body.n < PAGE_HEAD_BYTES ? body.n : PAGE_HEAD_BYTES);
+	const char *from = strcasestr(text, "<title>");
+	struct str title = {NULL, 0};
+
+	if (from == NULL)
+		return title;
+	from += strlen("<title>");
+	title = str_trim((struct str){from, strcspn(from, "<")});
+	return title.n > 0 ? title : (struct str){NULL, 0};
+}
+
+/* The beginning of what came, for people. */
+static struct str answer_excerpt(const struct answer_reading *r)
+{
+	const struct access *c = r->k->c;
+	struct arena *a = r->k->a;
+	struct str title, body = r->ans->body;
+
+	if (!utf8_is_valid(utf8_cut(body, ERROR_BODY_BYTES)))
+		return STR("(not text)");
+	title = body.n > 0 ? page_title(a, body) : (struct str){NULL, 0};
+	if (title.p == NULL)
+		return access_redact_body(a, c, body, ERROR_BODY_BYTES, false);
+	title = access_redact_body(a, c, title, ERROR_BODY_BYTES, false);
+	return str_from(arena_printf(a, "the web page \"%.*s\"", (int)title.n, title.p));
+}
+
 static const char *answer_error(const struct answer_reading *r, const char *why)
 {
 	const struct access *c = r->k->c;
 	struct arena *a = r->k->a;
 	const struct http_answer *ans = r->ans;
 	struct str location = http_pairs_get(&ans->headers, "location");
-	struct str excerpt = access_redact_body(a, c, ans->body, ERROR_BODY_BYTES, false);
+	struct str excerpt = answer_excerpt(r);
 
 	if (ans->status >= 300 && ans->status < 400 && location.n > 0) {
 		const char *to =
@@ -202,8 +234,6 @@ static const char *answer_error(const struct answer_reading *r, const char *why)
 		return arena_printf(a, "HTTP %d: moved to %s", ans->status,
 		    access_redact_body(a, c, str_from(to), ERROR_LOCATION_BYTES, false).p);
 	}
-	if (!utf8_is_valid(utf8_cut(ans->body, ERROR_BODY_BYTES)))
-		excerpt = STR("(not text)");
 	return arena_printf(a, "HTTP %d from %s%s%s%s", ans->status, url_host(a, r->call->url), why,
 	    excerpt.n > 0 ? ": " : "", excerpt.n > 0 ? excerpt.p : "");
 }
