@@ -203,14 +203,18 @@ static int proxy_once(struct req *r, const struct connection *c, const struct pr
 	return provider_proxy(r->app, r->a, c->provider, &c->access, in, out, err);
 }
 
-/* A token that is no longer good is renewed, and the call made once more with the new one. Where
- * none is to be had the provider's refusal is the answer. */
+/* A token that is over, or turns out to be, is renewed, and the call made once more with the new
+ * one. Where none is to be had the provider's refusal is the answer. */
 static int proxy_call(struct req *r, struct connection *c, const struct proxy_request *in,
     struct proxy_answer *out, struct err *err)
 {
 	struct err why = ERR_INIT;
-	int rc = proxy_once(r, c, in, out, err);
+	int rc;
 
+	if (connection_needs_refresh(c))
+		(void)connection_refresh(r->app, r->a, c, "it is over", &why);
+	err_clear(&why);
+	rc = proxy_once(r, c, in, out, err);
 	if (rc == 0 && out->result.class == CALL_REFRESH &&
 	    connection_refresh(r->app, r->a, c, out->result.error, &why) == 1)
 		rc = proxy_once(r, c, in, out, err);

@@ -31,8 +31,13 @@ class Source(Played):
     def state(self):
         return self.api("GET", "/connections/" + self.id).json()
 
-    def await_status(self, status):
-        return wait_until(lambda: (lambda s: s["status"] == status and s)(self.state()), what="the status " + status)
+    def await_end(self):
+        """The audit log's row that says that the provider has ended the connection. (The sandbox's token goes on working,
+        so a poll may find it alive again.)"""
+        def find():
+            rows = self.api("GET", "/audit?limit=200").json()["data"]
+            return next((r for r in rows if r["action"] == "connection.expire" and r["objectId"] == self.id), None)
+        return wait_until(find, what="the end of the connection")
 
     def act(self, action, inputs=None):
         return self.api("POST", "/providers/%s/actions/%s" % (self.name, action), inputs or {})
