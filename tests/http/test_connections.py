@@ -287,7 +287,8 @@ def _():
         c = connect("meta_lead_ads", {**META, "accessToken": "page-token-1"},
                     {"baseUrl": peer.url + "/graph/"}).json()
         equal(here().api("POST", "/connections/%s/test" % c["id"], {}).json()["ok"], True)
-        equal(peer.seen[0][1], "/graph/v26.0/me?fields=id%2Cname")
+        equal(peer.seen[0][1], "/graph/v26.0/me?appsecret_proof=%s&fields=id%%2Cname"
+              % hmac_hex(CANARY, b"page-token-1"))
         here().api("PATCH", "/connections/" + c["id"], {"credentials": {"accessToken": None}})
         got = here().api("POST", "/connections/%s/test" % c["id"], {}).json()
         equal((got["ok"], got["detail"]),
