@@ -111,7 +111,7 @@ def _():
 
 @test("a service keeps the place: what cron starts beside it ends at once, a second service is refused")
 def _():
-    equal(product.children("cron") != [], True)
+    wait_until(lambda: len(product.children("cron")) == 4, what="its runners, bulk and upkeep")
     service, its = product.pid("cron"), product.children("cron")
     with open(os.path.join(product.state, "log", "beside.log"), "w+", encoding="utf-8") as log:
         def beside(*args):
