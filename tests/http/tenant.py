@@ -18,6 +18,10 @@ def new_page():
     return str(uuid.uuid4().int % 10**14 + 10**14)
 
 
+# A source has some that are there for good, and run now and then.
+NO_STANDING_JOBS = "kind NOT IN ('poll.run', 'connection.subscribe')"
+
+
 def row_id(text):
     """An id in SQL."""
     return "UNHEX('%s')" % text.replace("-", "")
@@ -161,7 +165,7 @@ class Tenant:
         """How many rows of a table are this tenant's; of jobs those that something has caused, not what a connection
         asks its provider by the clock."""
         if table == "jobs":
-            where = "(%s) AND kind NOT IN ('poll.run', 'connection.subscribe')" % where
+            where = "(%s) AND %s" % (where, NO_STANDING_JOBS)
         return int(self.product.sql("SELECT COUNT(*) FROM %s WHERE account_id = %s AND %s"
                                     % (table, row_id(self.id), where))[0][0])
 

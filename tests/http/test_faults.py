@@ -12,7 +12,7 @@ import threading
 import time
 
 from harness import SRC, Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
-from tenant import CustomWebhook, Meta, Tenant, row_id
+from tenant import NO_STANDING_JOBS, CustomWebhook, Meta, Tenant, row_id
 
 product = Instance(env={"CONNECT_WORKERS": "4", "CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "200",
                         "CONNECT_PUSH_ATTEMPTS": "100"})
@@ -255,7 +255,7 @@ def kill_run(killer, t, m, sinks, dead):
 
     def count(table, where=""):
         return int(product.sql(rows % (table, where))[0][0])
-    wait_until(lambda: count("jobs") == count("leads") and
+    wait_until(lambda: count("jobs", " AND " + NO_STANDING_JOBS) == count("leads") and
                count("jobs", " AND target_id = %s" % row_id(dead)) == count("leads"), 60,
                "all but the dead destination's jobs")
     stored = [r[0] for r in product.sql("SELECT provider_lead_id FROM leads WHERE account_id = UNHEX('%s')"
