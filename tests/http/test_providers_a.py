@@ -58,7 +58,7 @@ def record(provider, id_, kind=None):
 
 def lead(provider, id_, ready=lambda one: one.get("email")):
     def found():
-        return [one for one in here().api("GET", "/leads?limit=200").json()["data"]
+        return [one for one in here().api("GET", "/leads?limit=20&providerType=" + provider).json()["data"]
                 if one["providerType"] == provider and one["providerLeadId"] == str(id_) and ready(one)]
     return wait_until(found, 20, "lead %s of %s" % (id_, provider))[0]
 
@@ -103,7 +103,7 @@ def pages(provider, action, inputs=None, cursor="after"):
     """All items of a list, one a page."""
     found, more = [], {}
     with Played(provider).switched(page_size=1):
-        for _ in range(100):
+        for _ in range(1000):
             output = act(provider, action, {**(inputs or {}), **more})["output"]
             found += output["items"]
             if output["nextCursor"] is None:
@@ -179,7 +179,8 @@ def _():
     with Played("meta_lead_ads").switched(fresh_leads=1):
         send("meta_lead_ads", "leadgen", data={"email": email})
         # the first look finds nothing (100/33), so it is looked for again on the schedule
-        wait_until(lambda: [one for one in here().api("GET", "/leads?limit=200").json()["data"] if one.get("email") == email],
+        wait_until(lambda: [one for one in here().api("GET", "/leads?limit=20&providerType=meta_lead_ads").json()["data"]
+                            if one.get("email") == email],
                    30, "the lead's answers")
 
 
