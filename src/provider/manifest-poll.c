@@ -226,7 +226,7 @@ static int load_cursor(
 	    INT_MEMBER("maxSpanSeconds", struct poll_cursor, max_span_s, 60, SPAN_MAX_S),
 	    INT_MEMBER("cap", struct poll_cursor, cap, 1, INT64_MAX), OTHER_MEMBER("inclusive"),
 	    OTHER_MEMBER("value"), OTHER_MEMBER("resetWhen"), OTHER_MEMBER("export")};
-	static const struct json_member inclusive = {"inclusive", READ_BOOL};
+	static const struct json_member inclusive = {.name = "inclusive", .kind = READ_BOOL};
 	const json_t *v = json_object_get(poll, "cursor");
 	struct poll_cursor *c = &s->cursor;
 	const char *const inputs[] = {"input", "from", "to", "idAfter"};

@@ -59,6 +59,8 @@ def tenant():
                                           "c-%d,Person %d,p%d@example.com,%d\n" % (i, i, i, i) for i in range(60)) + ",no key,,\n"})
     hook = CustomWebhook(t, resourceType="order")
     hook({"id": "o-1", "total": 12.5, "customer": {"name": "Ada", "email": "ada@example.com"}, "lines": [{"sku": "A", "quantity": 2}]})
+    equal(t.api("POST", "/provider-apps", {"providerType": "hubspot", "name": "Ours", "credentials": {
+        "clientId": unique("id-"), "clientSecret": unique("secret-")}}).status, 201)
     t.api("POST", "/users", {"email": "%s@example.com" % unique(), "role": "viewer"})
     lead = t.new_lead(email="checks@example.com", fullName="Checked Lead")
     wait_until(lambda: len(t.get("/leads/" + lead["id"])["destinations"]) == 2, 15, "the pushes")

@@ -33,7 +33,7 @@ def _():
     meta, portal = Meta(t), HubSpot(t)
     word = unique("effect")
     lead, = meta.send()
-    t.wait_lead(lead, ("none", "success", "pending", "skipped"))
+    t.wait_lead(lead, ("none", "success", "pending", "skipped", "partial", "failed"))
     name = t.lead_of(lead)["fullName"]
     portal.send(portal.change(4711, "firstname", "Ada"), portal.change(4711, "lastname", word),
                 portal.change(4712, "firstname", "Grace"))
@@ -57,7 +57,7 @@ def _():
     t, b = own()
     meta = Meta(t)
     lead, = meta.send()
-    t.wait_lead(lead, ("none", "success", "pending", "skipped"))
+    t.wait_lead(lead, ("none", "success", "pending", "skipped", "partial", "failed"))
     event = t.get("/events?limit=1&providerType=meta_lead_ads")["data"][0]
     text = b.get("/admin/events/" + event["id"]).text
     name = t.lead_of(lead)["fullName"]

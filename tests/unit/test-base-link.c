@@ -1,6 +1,8 @@
 #include "base/link.h"
 #include "test-base.h"
 
+void suite_base_link(void);
+
 static void targets(void)
 {
 	static const struct {
