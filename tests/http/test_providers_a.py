@@ -330,9 +330,12 @@ def _():
 @test("Salesforce: polls bring what changed, page by page; a 403 may be a rate limit")
 def _():
     made = act("salesforce", "create_record", {"type": "Contact", "fields": {"LastName": unique("N")}})["output"]
-    with Played("salesforce").switched(page_size=1):
+
+    def found():
         equal(poll("salesforce", "contacts")["error"], None)
-    record("salesforce", made["id"], "contact")
+        return [r for r in records("salesforce") if r["externalId"] == made["id"] and r["resourceType"] == "contact"]
+    with Played("salesforce").switched(page_size=1):
+        wait_until(found, 30, "the contact")    # of the very second of a poll the next one tells
 
 
 @test("Salesforce: a login tells the instance, which no manifest knows; its session ends without having said when")
