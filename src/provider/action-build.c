@@ -185,11 +185,13 @@ static struct str parameter_encoded(const struct expr *e, struct scope *s)
 /* Nothing where either credential is not there. */
 static struct str hmac_text(const struct call_build *b, const struct hmac_value *h)
 {
-	const char *key = build_credential(b, h->key), *of = build_credential(b, h->of);
+	const char *key = NULL, *of = build_credential(b, h->of);
 	unsigned char mac[HASH_SIZE_MAX];
 	struct buf *hex = buf_new(b->a, 2 * HASH_SIZE_MAX + 1);
 	struct str text = str_from(of);
 
+	for (size_t i = 0; i < h->keys.n && key == NULL; i++)
+		key = build_credential(b, h->keys.v[i]);
 	if (key == NULL || of == NULL)
 		return (struct str){NULL, 0};
 	hmac_parts(h->algorithm, str_from(key), &text, 1, mac);

@@ -192,8 +192,7 @@ static int hmac_load(
     struct loader *l, const struct provider *p, const json_t *v, struct hmac_value **out)
 {
 	static const struct loader_member members[] = {
-	    TEXT_MEMBER("algorithm", struct hmac_value, algorithm_name),
-	    NEEDED_TEXT_MEMBER("key", struct hmac_value, key),
+	    TEXT_MEMBER("algorithm", struct hmac_value, algorithm_name), OTHER_MEMBER("key"),
 	    NEEDED_TEXT_MEMBER("of", struct hmac_value, of)};
 	struct hmac_value *h = arena_zalloc(l->a, sizeof(*h));
 	size_t mark = json_reader_enter(&l->in, "hmac");
@@ -204,9 +203,11 @@ static int hmac_load(
 	if (h->algorithm_name != NULL && !hash_by_name(str_from(h->algorithm_name), &h->algorithm))
 		return json_reader_fail_at(
 		    &l->in, "algorithm", "unknown algorithm \"%s\"", h->algorithm_name);
-	if (auth_check_key(l, p, str_from(h->key)) == -1 ||
+	if (manifest_credential_names(l, p, v, "key", &h->keys) == -1 ||
 	    auth_check_key(l, p, str_from(h->of)) == -1)
 		return -1;
+	if (h->keys.n == 0)
+		return json_reader_fail_at(&l->in, "key", "is needed");
 	json_reader_leave(&l->in, mark);
 	*out = h;
 	return 0;
@@ -290,7 +291,7 @@ static const struct loader_member request_members[] = {
 
 static int request_check(struct loader *l, const struct provider *p, const struct action *act)
 {
-	size_t bodies = (act->json != NULL) + (act->form != NULL) + (act->text != NULL);
+	int bodies = (act->json != NULL) + (act->form != NULL) + (act->text != NULL);
 
 	if (act->method == NULL || (act->url == NULL) == (act->path == NULL))
 		return json_reader_fail(&l->in, "needs \"method\" and either \"url\" or \"path\"");

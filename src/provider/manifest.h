@@ -199,10 +199,11 @@ struct auths { /* all that can apply */
 	struct auth *v;
 	size_t n;
 };
-/* The hex HMAC of a credential with another for its key. */
+/* The hex HMAC of a credential, with the first of others that is there for its key. */
 struct hmac_value {
 	enum hash_alg algorithm;
-	const char *algorithm_name, *key, *of;
+	const char *algorithm_name, *of;
+	struct credential_names keys;
 };
 struct named_expr {
 	const char *name;

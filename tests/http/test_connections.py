@@ -165,7 +165,7 @@ def _():
     other = here().new_account()
     equal(other.api("GET", "/providers/hubspot/status").json(),
           {"connected": False, "status": "disconnected", "connections": []})
-    one, two = (here().connect("hubspot", {"accessToken": CANARY}, name=n, key=other.key)["id"]
+    one, two = (here().connect("hubspot", {"webhookSecret": CANARY}, name=n, key=other.key)["id"]
                 for n in ("one", "two"))
     other.api("PATCH", "/connections/" + one, {"status": "disabled"})
     got = other.api("GET", "/providers/hubspot/status").json()
