@@ -225,7 +225,7 @@ static const struct {
 	"'auth':{'type':'basic','username':'{usernam}/token','password':'password'}}",
 	"x.json: auth: usernam is not among the credentials"},
     {__LINE__, "{" HEAD ",'request':{'query':{'p':{'hmac':{'key':'apiKey','of':'apiKey'}}}}}",
-	"x.json: request.query.p.hmac: apiKey is not among the credentials"},
+	"x.json: request.query.p.hmac.key: apiKey is not among the credentials"},
     {__LINE__, "{" HEAD ",'batches':{'push':{'action':'go','max':1,'input':{}}}}",
 	"x.json: batches.push: needs a known \"action\""},
     {__LINE__, "{" HEAD ",'forms':{'action':'go','id':'{form.id}'}}",
