@@ -56,8 +56,8 @@ int crm_api_push_all(struct req *r);  /* POST /crm/push */
 int crm_api_test(struct req *r);
 int crm_api_deliveries(struct req *r);
 int crm_api_delivery_retry(struct req *r);
-int crm_page_lead_detail(struct req *r);     /* GET /admin/leads/:id */
-int crm_page_lead_push(struct req *r);       /* POST /admin/leads/:id/push */
+int crm_page_lead_detail(struct req *r); /* GET /admin/leads/:id */
+int crm_page_lead_push(struct req *r);   /* POST /admin/leads/:id/push */
 /* The hook tell_connection: what became of what went to it. */
 int crm_tell_connection(struct req *r, const struct connection *c, json_t *data, struct err *err);
 int crm_page_deliveries(struct req *r);      /* GET /admin/deliveries */
