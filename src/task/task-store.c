@@ -42,10 +42,10 @@ DB_STMT(tasks_lock, SELECT_TASKS " WHERE account_id = ? AND id = ? FOR UPDATE");
 DB_STMT(tasks_hold,
     "SELECT status, done, position FROM tasks WHERE account_id = ? AND id = ? FOR UPDATE");
 enum { HOLD_STATUS, HOLD_DONE, HOLD_POSITION };
-DB_STMT(tasks_progress,
-    "UPDATE tasks SET status = ?, position = ?, done = ?, received = ?, created = ?, updated = ?,"
-    " unchanged = ?, failed = ?, error = ?, started_at = ?, finished_at = ?"
-    " WHERE account_id = ? AND id = ?");
+DB_STMT(tasks_progress, "UPDATE tasks SET status = ?, position = ?, done = ?, total = ?, received "
+			"= ?, created = ?, updated = ?,"
+			" unchanged = ?, failed = ?, error = ?, started_at = ?, finished_at = ?"
+			" WHERE account_id = ? AND id = ?");
 DB_STMT(tasks_draft,
     "UPDATE tasks SET status = ?, args = ? WHERE account_id = ? AND id = ? AND status = 'draft'");
 DB_STMT(tasks_delete, "DELETE FROM tasks WHERE account_id = ? AND id = ?");
@@ -200,10 +200,10 @@ int task_store_progress(struct db *db, const struct task *t, struct err *err)
 {
 	return db_exec(db, &tasks_progress,
 	    DB_VALS(db_str(task_status_name(t->status)), db_strn(t->position), db_int(t->done),
-		db_int(t->counts.received), db_int(t->counts.created), db_int(t->counts.updated),
-		db_int(t->counts.unchanged), db_int(t->counts.failed), db_str(t->error),
-		db_time(t->started_us), db_time(t->finished_us), db_uuid(&t->account_id),
-		db_uuid(&t->id)),
+		db_int(t->total), db_int(t->counts.received), db_int(t->counts.created),
+		db_int(t->counts.updated), db_int(t->counts.unchanged), db_int(t->counts.failed),
+		db_str(t->error), db_time(t->started_us), db_time(t->finished_us),
+		db_uuid(&t->account_id), db_uuid(&t->id)),
 	    NULL, err);
 }
 

@@ -20,7 +20,7 @@ OWNERS = {
     "import": "import_errors",
     "lead": "leads",
     "delivery": "lead_delivery_attempts",
-    "crm": "mappings lead_deliveries",
+    "crm": "mappings lead_deliveries push_items",
     "intake": "events event_keys polls",
 }
 
