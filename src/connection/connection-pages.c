@@ -551,6 +551,9 @@ static void show_links(struct req *r, const struct connection *c, json_t *data)
 	json_set_bool(data, "sees_deliveries",
 	    provider_can(c->provider, "crm_push") &&
 		(r->actor.permissions & PERMIT(CRM_VIEW)) != 0);
+	json_set_bool(data, "sees_mapping",
+	    provider_can(c->provider, "crm_push") &&
+		(~r->actor.permissions & (PERMIT(MAPPING_VIEW) | PERMIT(LEADS_VIEW))) == 0);
 	/* The sandbox sends to what calls it. */
 	json_set_str(data, "sandbox_url",
 	    cfg->sandbox && is_source && cfg->sandbox_url != NULL && cfg->sandbox_url[0] != '\0' &&

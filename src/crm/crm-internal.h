@@ -11,9 +11,9 @@ struct delivery {
 	const char *error; /* of the last attempt, or NULL */
 	int http_status;
 	const char *external_id;
-	int revision;    /* of the lead, as it was read */
-	json_t *lead;    /* normalized, with its ids and when it was received */
-	json_t *mapping; /* of its destination, or NULL */
+	int revision;               /* of the lead, as it was read */
+	json_t *lead;               /* normalized, with its ids and when it was received */
+	struct crm_mapping mapping; /* of its destination */
 };
 struct delivery_attempt {
 	int number, http_status;

@@ -165,7 +165,7 @@ static json_t *push_inputs(struct lead_push *p, struct err *err)
 	json_t *inputs, *body;
 
 	p->missing = json_own(a, json_array());
-	body = crm_map_lead(a, p->to, p->d.mapping, p->d.lead, p->missing, err);
+	body = crm_map_lead(a, p->to, &p->d.mapping, p->d.lead, p->missing, err);
 	if (body == NULL)
 		return NULL;
 	inputs = json_own(a, json_object());

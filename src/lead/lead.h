@@ -63,6 +63,8 @@ int lead_erase(struct app *app, struct arena *a, const struct uuid *account_id,
  * customFields when it is none), phone to E.164 where it is surely one (default_country: ISO 3166
  * alpha-2, or NULL), names split, joined and freed of titles, unknown strings left alone. Pure. */
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
+/* First, last and full name of a lead, in place (lead-name.c): each is made of the others. */
+void lead_normalize_names(struct arena *a, json_t *lead);
 /* What a record takes over of a lead: the payload's own data (or NULL) with the lead's fields
  * beside them. Those that `given`, the lead before it was normalized, does not tell are *unsaid
  * (record_item.unsaid). */

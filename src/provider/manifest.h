@@ -325,6 +325,13 @@ struct batch {
 	size_t nresults;
 };
 /* The forms whose leads a connection may have, and how those are listed. */
+/* The fields of what leads become there, as the destination tells them (push-fields.c). */
+struct push_fields {
+	const char *action; /* NULL: it does not tell */
+	struct loops loops;
+	struct expr *name, *label, *help, *type, *values, *length;
+	struct cond *is_needed, *is_read_only, *is_closed;
+};
 struct forms {
 	const char *action; /* NULL: none are declared */
 	struct expr *id, *name, *status, *country;
@@ -491,6 +498,9 @@ struct provider {
 	size_t nerrors;
 	struct lead_rules lead;
 	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
+	json_t *push_names;     /* the same as [{"from","to"}], where it can be told so; or NULL */
+	json_t *push_needed;    /* names that are filled whatever a mapping says; or NULL */
+	struct push_fields push_fields;
 	struct guide guide;
 	struct oauth *oauth; /* provider/oauth.h; NULL: it has none */
 	struct poll_spec *polls;

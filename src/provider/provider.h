@@ -311,6 +311,23 @@ json_t *provider_actions_json(const struct provider *p);
 /* What a normalized lead becomes at a destination that has no mapping of its own, by the manifest's
  * "pushBody"; NULL where that says nothing. The arena's. */
 json_t *provider_push_body(const struct provider *p, struct arena *a, const json_t *lead);
+/* The same as rules of a mapping, [{"from": "lastName || fullName", "to": "LastName"}], without
+ * what cannot be told so; NULL where it says nothing. The arena's. */
+json_t *provider_push_names(const struct provider *p, struct arena *a);
+/* The names that a destination takes no lead without: filled by the pushBody whatever a mapping
+ * says
+ * ("pushNeeded"). A list, or NULL; p may be NULL. */
+const json_t *provider_push_needed(const struct provider *p);
+/* The action by which a destination tells what fields it has ("pushFields"); NULL: it does not. */
+const char *provider_push_fields_action(const struct provider *p);
+/* The fields in such an action's output: [{name,label,help,type,isNeeded,isReadOnly,isClosed,
+ * values,maxLength}], type one of push_field_types. values are those of a list, isClosed when no
+ * others are taken. The arena's. */
+json_t *provider_push_fields(const struct provider *p, struct arena *a, json_t *output);
+#define PUSH_FIELDS_MOST 2000u
+/* text, number, integer, boolean, date, time, email, phone, url, choice, choices; NULL-terminated.
+ */
+extern const char *const push_field_types[];
 /* What lies in a lead that is handed over, for all that names places in it. */
 extern const struct expr_field lead_place_fields[];
 
