@@ -1,7 +1,6 @@
 /* SQL of the polls, and the job of each connection that has some. */
 #include "base/clock.h"
 #include "base/limits.h"
-#include "crypto/hash.h"
 #include "intake/poll-internal.h"
 
 #define ERROR_BYTES 1000u
@@ -181,19 +180,10 @@ int poll_set_row(struct db *db, const struct poll_row *row, struct err *err)
 
 /* ---- being there --------------------------------------------------------------------------- */
 
-/* One job a connection, so that one call of it is under way; the same on all hosts: a UUID of
- * version 8 (RFC 9562 §5.8). */
+/* One job a connection, so that one call of it is under way; the same on all hosts. */
 static struct uuid poll_job_id(const struct uuid *connection_id)
 {
-	const struct str parts[] = {STR("poll.run "), {(const char *)connection_id->b, 16}};
-	unsigned char digest[SHA256_SIZE];
-	struct uuid id;
-
-	hash_parts(HASH_SHA256, parts, sizeof(parts) / sizeof(parts[0]), digest);
-	memcpy(id.b, digest, sizeof(id.b));
-	id.b[6] = (unsigned char)(0x80 | (id.b[6] & 0x0f));
-	id.b[8] = (unsigned char)(0x80 | (id.b[8] & 0x3f));
-	return id;
+	return uuid_named("poll.run", (struct str){(const char *)connection_id->b, 16});
 }
 
 static int poll_job_bring(
