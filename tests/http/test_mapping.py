@@ -230,7 +230,7 @@ def form_of(page):
         if name and ('type="checkbox"' not in tag or " checked" in tag):
             fields[name.group(1)] = html.unescape(value.group(1)) if value else ""
     for name, inner in re.findall(r'<select id="[^"]*" name="([^"]*)"[^>]*>(.*?)</select>', text, re.S):
-        chosen = re.search(r'<option value="([^"]*)" selected', inner) or re.search(r'<option value="([^"]*)"', inner)
+        chosen = re.search(r'<option value="([^"]*)"[^>]* selected', inner) or re.search(r'<option value="([^"]*)"', inner)
         fields[name] = html.unescape(chosen.group(1)) if chosen else ""
     for name, inner in re.findall(r'<textarea[^>]*name="([^"]*)"[^>]*>(.*?)</textarea>', text, re.S):
         fields[name] = html.unescape(inner)
