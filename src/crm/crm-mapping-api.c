@@ -1,4 +1,5 @@
 /* JSON handlers of mappings. */
+#include "account/permission.h"
 #include "base/clock.h"
 #include "crm/crm-mapping.h"
 #include "http/slice.h"
@@ -137,6 +138,10 @@ static json_t *preview_lead(struct req *r, const struct preview_body *b)
 	}
 	if (lead != NULL)
 		return lead;
+	if ((r->actor.permissions & PERMIT(LEADS_VIEW)) == 0) {
+		(void)res_problem(r, 403, "To see one of the account's leads needs leads.view");
+		return NULL;
+	}
 	found = mapping_lead(r->app, r->a, &r->actor.account_id, &b->lead_id, &lead, &err);
 	if (found == 1)
 		return lead;
