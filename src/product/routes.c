@@ -15,6 +15,7 @@
 #include "product/product.h"
 #include "product/queue.h"
 #include "record/record.h"
+#include "table/table.h"
 #include "task/task.h"
 
 #define PUBLIC ROUTE_PUBLIC
