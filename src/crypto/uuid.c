@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "crypto/hash.h"
 #include "crypto/random.h"
 
 #define COUNTER_MOST 0xFFFu
@@ -138,4 +139,16 @@ bool uuid_eq(struct uuid a, struct uuid b)
 bool uuid_is_nil(struct uuid u)
 {
 	return uuid_eq(u, (struct uuid){{0}});
+}
+
+struct uuid uuid_of_parts(const struct str *parts, size_t n)
+{
+	unsigned char digest[SHA256_SIZE];
+	struct uuid id;
+
+	hash_parts(HASH_SHA256, parts, n, digest);
+	memcpy(id.b, digest, sizeof(id.b));
+	id.b[6] = (unsigned char)(0x80 | (id.b[6] & 0x0f));
+	id.b[8] = (unsigned char)(0x80 | (id.b[8] & 0x3f));
+	return id;
 }

@@ -1,7 +1,6 @@
 #include "job/periodic.h"
 
 #include "base/clock.h"
-#include "crypto/hash.h"
 #include "job/job-internal.h"
 
 #define AGAIN_US SECOND_US /* after a step with more to do: the others' turn */
@@ -24,18 +23,12 @@ enum { ALL_KIND, ALL_ERROR, ALL_RUN_AT, ALL_LEASE };
 DB_STMT(periodic_first, "SELECT run_at FROM jobs WHERE" LANE " AND state = 'ready'"
 			" ORDER BY run_at LIMIT 1");
 
-/* The same on all hosts, for ever: a UUID of version 8 (RFC 9562 §5.8). */
+/* The same on all hosts, for ever. */
 static struct uuid periodic_id(const char *name)
 {
 	const struct str parts[] = {STR("periodic work "), str_from(name)};
-	unsigned char digest[SHA256_SIZE];
-	struct uuid id;
 
-	hash_parts(HASH_SHA256, parts, sizeof(parts) / sizeof(parts[0]), digest);
-	memcpy(id.b, digest, sizeof(id.b));
-	id.b[6] = (unsigned char)(0x80 | (id.b[6] & 0x0f));
-	id.b[8] = (unsigned char)(0x80 | (id.b[8] & 0x3f));
-	return id;
+	return uuid_of_parts(parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 /* ---- being there --------------------------------------------------------------------------- */
