@@ -11,12 +11,9 @@
 #define APPS_MOST 200
 
 /* The same on all hosts. */
-static struct uuid app_id_of(const char *type, const char *name)
+static struct uuid app_id_of(struct arena *a, const char *type, const char *name)
 {
-	const struct str parts[] = {
-	    STR("provider_apps "), str_from(type), STR("\n"), str_from(name)};
-
-	return uuid_of_parts(parts, sizeof(parts) / sizeof(parts[0]));
+	return uuid_named("provider_apps", str_from(arena_printf(a, "%s\n%s", type, name)));
 }
 
 /* One app of the list; its id among those that are there. */
@@ -28,7 +25,7 @@ static int file_take_one(struct app *app, struct arena *a, const json_t *one, st
 	if (type == NULL || name == NULL || !json_is_object(json_object_get(one, "credentials")))
 		return err_set(err, ERR_INVALID,
 		    "must be an object of \"providerType\", \"name\" and \"credentials\"");
-	ids[n] = app_id_of(type, name);
+	ids[n] = app_id_of(a, type, name);
 	for (size_t i = 0; i < n; i++)
 		if (uuid_eq(ids[i], ids[n]))
 			return err_set(

@@ -90,10 +90,7 @@ int subscription_save(struct db *db, const struct subscription_row *row, struct 
 /* One job a connection, the same on all hosts. */
 static struct uuid subscription_job_id(const struct uuid *connection_id)
 {
-	const struct str parts[] = {
-	    STR("connection.subscribe "), {(const char *)connection_id->b, 16}};
-
-	return uuid_of_parts(parts, sizeof(parts) / sizeof(parts[0]));
+	return uuid_named("connection.subscribe", (struct str){(const char *)connection_id->b, 16});
 }
 
 static int subscription_job_bring(

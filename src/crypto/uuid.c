@@ -45,6 +45,19 @@ static struct uuid uuid_make(int64_t ms, unsigned counter)
 	return u;
 }
 
+struct uuid uuid_named(const char *kind, struct str name)
+{
+	const struct str parts[] = {str_from(kind), STR(" "), name};
+	unsigned char digest[SHA256_SIZE];
+	struct uuid u;
+
+	hash_parts(HASH_SHA256, parts, sizeof(parts) / sizeof(parts[0]), digest);
+	memcpy(u.b, digest, sizeof(u.b));
+	u.b[6] = (unsigned char)(0x80 | (u.b[6] & 0x0F));
+	u.b[8] = (unsigned char)(0x80 | (u.b[8] & 0x3F));
+	return u;
+}
+
 struct uuid uuid_of_time(int64_t at_us)
 {
 	return uuid_make(uuid_clamp_ms(at_us / 1000), uuid_fraction(at_us));
@@ -139,16 +152,4 @@ bool uuid_eq(struct uuid a, struct uuid b)
 bool uuid_is_nil(struct uuid u)
 {
 	return uuid_eq(u, (struct uuid){{0}});
-}
-
-struct uuid uuid_of_parts(const struct str *parts, size_t n)
-{
-	unsigned char digest[SHA256_SIZE];
-	struct uuid id;
-
-	hash_parts(HASH_SHA256, parts, n, digest);
-	memcpy(id.b, digest, sizeof(id.b));
-	id.b[6] = (unsigned char)(0x80 | (id.b[6] & 0x0f));
-	id.b[8] = (unsigned char)(0x80 | (id.b[8] & 0x3f));
-	return id;
 }

@@ -14,10 +14,10 @@ struct uuid {
 struct uuid uuid_new(void);
 /* A new id of that time, to the microsecond: such ids are in the order of their times. */
 struct uuid uuid_of_time(int64_t at_us);
+/* The one of a thing of that kind, wherever and whenever it is made: version 8 (RFC 9562 §5.8), of
+ * the SHA-256 of the kind, a space and the name. */
+struct uuid uuid_named(const char *kind, struct str name);
 struct uuid uuid_at(int64_t at_us); /* the smallest id of that time: a bound for ranges */
-/* The id that is made of these parts, the same on all hosts for ever: version 8 (RFC 9562 §5.8), of
- * their SHA-256. */
-struct uuid uuid_of_parts(const struct str *parts, size_t n);
 int64_t uuid_time_us(struct uuid u);
 void uuid_text(char out[UUID_TEXT], struct uuid u);
 const char *uuid_dup(struct arena *a, struct uuid u);

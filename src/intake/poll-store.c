@@ -193,9 +193,7 @@ int poll_save_page_size(struct db *db, const struct poll_row *row, struct err *e
 /* One job a connection, so that one call of it is under way; the same on all hosts. */
 static struct uuid poll_job_id(const struct uuid *connection_id)
 {
-	const struct str parts[] = {STR("poll.run "), {(const char *)connection_id->b, 16}};
-
-	return uuid_of_parts(parts, sizeof(parts) / sizeof(parts[0]));
+	return uuid_named("poll.run", (struct str){(const char *)connection_id->b, 16});
 }
 
 static int poll_job_bring(

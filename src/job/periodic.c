@@ -23,12 +23,10 @@ enum { ALL_KIND, ALL_ERROR, ALL_RUN_AT, ALL_LEASE };
 DB_STMT(periodic_first, "SELECT run_at FROM jobs WHERE" LANE " AND state = 'ready'"
 			" ORDER BY run_at LIMIT 1");
 
-/* The same on all hosts, for ever. */
+/* The same on all hosts, for ever: a UUID of version 8 (RFC 9562 §5.8). */
 static struct uuid periodic_id(const char *name)
 {
-	const struct str parts[] = {STR("periodic work "), str_from(name)};
-
-	return uuid_of_parts(parts, sizeof(parts) / sizeof(parts[0]));
+	return uuid_named("periodic work", str_from(name));
 }
 
 /* ---- being there --------------------------------------------------------------------------- */

@@ -51,5 +51,6 @@ int product_page_sample_remove(struct req *r); /* POST /admin/sample-data/remove
 int product_sample_count(struct req *r, int64_t *n, struct err *err);
 int product_page_settings(struct req *r);   /* GET /admin/settings: their first part */
 int product_page_search(struct req *r);     /* GET /admin/search?q= */
+int product_page_help(struct req *r);       /* GET /admin/help */
 int product_page_styleguide(struct req *r); /* GET /admin/styleguide */
 #endif
