@@ -245,12 +245,38 @@ static int backfill_take(struct backfilling *b, const struct call_result *res, s
 	return backfill_store_page(b, page, wait_ms, err);
 }
 
+/* Its page size is that of the poll: for both it is too much. */
+static int backfill_less_body(struct db *db, void *arg, struct err *err)
+{
+	const struct backfilling *b = arg;
+	const struct poll_row row = {.account_id = b->c->account_id,
+	    .connection_id = b->c->id,
+	    .name = b->spec->name,
+	    .page_size = b->ask.page_size};
+
+	return poll_save_page_size(db, &row, err);
+}
+
+/* The page that was too much, once more with fewer. Where pages are counted, and some are behind,
+ * it would be another page. */
+static int backfill_ask_less(
+    struct backfilling *b, int64_t size, const char *error, struct err *err)
+{
+	if (b->spec->call.action->paging.kind == PAGING_PAGE && b->st.position != NULL)
+		return backfill_hopeless(err, error);
+	b->ask.page_size = size;
+	return db_transaction(b->job->app->db, backfill_less_body, b, err);
+}
+
 /* One form of many that cannot be asked costs no other. */
 static int backfill_refused(struct backfilling *b, const struct call_result *res, struct err *err)
 {
 	struct poll_page *page = arena_zalloc(b->a, sizeof(*page));
+	int64_t size = poll_smaller_page(&b->ask, res);
 	const char *what;
 
+	if (size > 0)
+		return backfill_ask_less(b, size, res->error, err);
 	if (poll_refused(res) && poll_skip(&b->ask, page, &b->st, &what))
 		return backfill_store_page(b, page, 0, err);
 	return backfill_fail_call(b, res, err);
@@ -268,18 +294,36 @@ static int backfill_is_held(struct backfilling *b, int64_t *wait_ms, struct err 
 	return *wait_ms > 0;
 }
 
+/* As people set it for the poll. */
+static int backfill_page_size(struct backfilling *b, int64_t *size, struct err *err)
+{
+	struct poll_row *rows;
+	size_t n;
+
+	*size = 0;
+	if (polls_load(
+		b->job->app->db, b->a, &b->c->account_id, &b->c->id, false, &rows, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(rows[i].name, b->spec->name) == 0)
+			*size = rows[i].page_size;
+	return 0;
+}
+
 static int backfill_page(struct backfilling *b, struct err *err)
 {
 	struct connection_call call = {
 	    .app = b->job->app, .a = b->a, .c = b->c, .policy = CALL_POLICY_ONCE};
 	json_t *place = NULL, *inputs;
-	int64_t wait_ms;
+	int64_t wait_ms, page_size;
 	int is_held = backfill_is_held(b, &wait_ms, err);
 
 	if (is_held != 0)
 		return is_held == -1 ? -1 : backfill_rest(b, wait_ms, false, err);
 	if (b->run->task.position.p != NULL &&
 	    (place = json_parse_stored(b->a, b->run->task.position, err)) == NULL)
+		return -1;
+	if (backfill_page_size(b, &page_size, err) == -1)
 		return -1;
 	b->st = (struct poll_state){
 	    json_object_get(place, "cursor"), json_object_get(place, "position")};
@@ -289,6 +333,7 @@ static int backfill_page(struct backfilling *b, struct err *err)
 	    .c = &b->c->access,
 	    .now_us = clock_now_us(),
 	    .start_us = b->since_us,
+	    .page_size = page_size,
 	    .leaves_older = true};
 	call.action = poll_next(&b->ask, &b->st, &inputs)->name;
 	call.inputs = inputs;

@@ -194,7 +194,7 @@ static int leads_mirror(
 		    .provider_type = str_from(row->provider_type),
 		    .resource_type = STR("lead"),
 		    .external_id = str_from(row->provider_lead_id),
-		    .source = RECORD_SOURCE_WEBHOOK,
+		    .source = lead_source(&row->event_id, &row->connection_id),
 		    .event_id = row->event_id,
 		    .data = ps[i]->record_data,
 		    .unsaid = ps[i]->record_unsaid,
