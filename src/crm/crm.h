@@ -1,19 +1,13 @@
-/* CRM push: destinations, mapping, the ledger of (lead, destination), attempts and retries. */
+/* CRM push: destinations, mapping, and the ledger of (lead, destination); how a delivery goes on is
+ * told in delivery/delivery.h. */
 #ifndef CRM_CRM_H
 #define CRM_CRM_H
 #include "connection/connection.h"
 #include "db/db.h"
+#include "delivery/delivery.h"
 #include "http/http.h"
 #include "job/job.h"
 #include "lead/lead.h"
-
-/* What became of a lead at one destination. */
-#define DELIVERY_SUCCESS "success"
-#define DELIVERY_PENDING "pending" /* not tried to the end */
-#define DELIVERY_FAILED "failed"   /* next_us says when it is tried again, 0 never by itself */
-#define DELIVERY_DEAD "dead"       /* given up */
-#define DELIVERY_SKIPPED "skipped" /* its destination was disabled or removed */
-extern const struct word delivery_statuses[]; /* by what can still be hoped for, best first */
 
 /* The body a destination is sent for a lead, by its mapping (default: email→email,
  * firstName→first_name, lastName→last_name, fullName→full_name, phoneNumber→phone,
@@ -62,8 +56,10 @@ int crm_api_push_all(struct req *r);  /* POST /crm/push */
 int crm_api_test(struct req *r);
 int crm_api_deliveries(struct req *r);
 int crm_api_delivery_retry(struct req *r);
-int crm_page_lead_detail(struct req *r);     /* GET /admin/leads/:id */
-int crm_page_lead_push(struct req *r);       /* POST /admin/leads/:id/push */
+int crm_page_lead_detail(struct req *r); /* GET /admin/leads/:id */
+int crm_page_lead_push(struct req *r);   /* POST /admin/leads/:id/push */
+/* The hook tell_connection: what became of what went to it. */
+int crm_tell_connection(struct req *r, const struct connection *c, json_t *data, struct err *err);
 int crm_page_deliveries(struct req *r);      /* GET /admin/deliveries */
 int crm_page_deliveries_push(struct req *r); /* POST /admin/deliveries/push: id… */
 int crm_page_leads_push(struct req *r); /* POST /admin/leads/push: id…, or scope=all of query */

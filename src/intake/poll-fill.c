@@ -325,6 +325,28 @@ static int fill_take(struct filling *b, const struct call_result *res, struct er
 	return fill_store_page(b, page, wait_ms, err);
 }
 
+/* Its page size is that of the poll: for both it is too much. */
+static int fill_less_body(struct db *db, void *arg, struct err *err)
+{
+	const struct filling *b = arg;
+	const struct poll_row row = {.account_id = b->c->account_id,
+	    .connection_id = b->c->id,
+	    .name = b->spec->name,
+	    .page_size = b->ask.page_size};
+
+	return poll_save_page_size(db, &row, err);
+}
+
+/* The page that was too much, once more with fewer. Where pages are counted, and some are behind,
+ * it would be another page. */
+static int fill_ask_less(struct filling *b, int64_t size, const char *error, struct err *err)
+{
+	if (b->spec->call.action->paging.kind == PAGING_PAGE && b->st.position != NULL)
+		return fill_hopeless(err, error);
+	b->ask.page_size = size;
+	return db_transaction(b->job->app->db, fill_less_body, b, err);
+}
+
 /* Of all forms none could be read: that is no success. */
 static bool fill_came_to_nothing(const struct filling *b, const struct poll_page *page)
 {
@@ -355,8 +377,11 @@ static int fill_next_candidate_work(struct db *db, struct arena *a, void *arg, s
 static int fill_refused(struct filling *b, const struct call_result *res, struct err *err)
 {
 	struct poll_page *page = arena_zalloc(b->a, sizeof(*page));
+	int64_t size = poll_smaller_page(&b->ask, res);
 	const char *what;
 
+	if (size > 0)
+		return fill_ask_less(b, size, res->error, err);
 	if (!poll_refused(res))
 		return fill_fail_call(b, res, err);
 	if (b->form.p != NULL && b->at + 1 < json_array_size(b->candidates))
@@ -391,16 +416,34 @@ static int64_t fill_history_us(const struct poll_spec *spec)
 	return clock_now_us() - spec->history_days * 86400 * SECOND_US;
 }
 
+/* As people set it for the poll. */
+static int fill_page_size(struct filling *b, int64_t *size, struct err *err)
+{
+	struct poll_row *rows;
+	size_t n;
+
+	*size = 0;
+	if (polls_load(
+		b->job->app->db, b->a, &b->c->account_id, &b->c->id, false, &rows, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(rows[i].name, b->spec->name) == 0)
+			*size = rows[i].page_size;
+	return 0;
+}
+
 static int fill_page(struct filling *b, struct err *err)
 {
 	struct connection_call call = {
 	    .app = b->job->app, .a = b->a, .c = b->c, .policy = CALL_POLICY_ONCE};
 	json_t *inputs;
-	int64_t wait_ms;
+	int64_t wait_ms, page_size;
 	int is_held = fill_is_held(b, &wait_ms, err);
 
 	if (is_held != 0)
 		return is_held == -1 ? -1 : fill_rest(b, wait_ms, false, err);
+	if (fill_page_size(b, &page_size, err) == -1)
+		return -1;
 	b->left_out = 0;
 	b->st = (struct poll_state){
 	    json_object_get(b->place, "cursor"), json_object_get(b->place, "position")};
@@ -410,6 +453,7 @@ static int fill_page(struct filling *b, struct err *err)
 	    .c = &b->c->access,
 	    .now_us = clock_now_us(),
 	    .start_us = b->since_us != TIME_NONE ? b->since_us : fill_history_us(b->spec),
+	    .page_size = page_size,
 	    .leaves_older = b->since_us != TIME_NONE,
 	    .only_form = b->form};
 	call.action = poll_next(&b->ask, &b->st, &inputs)->name;

@@ -346,8 +346,8 @@ static void commit_note_corrections(struct group_commit *c, const struct commit_
 static struct job record_fetch_job(
     struct arena *a, const struct write_set *ws, const struct record_item *rec)
 {
-	const char *args =
-	    arena_printf(a, "{\"connectionId\":\"%s\"}", uuid_dup(a, ws->connection_id));
+	const char *args = arena_printf(a, "{\"connectionId\":\"%s\",\"source\":\"%s\"}",
+	    uuid_dup(a, ws->connection_id), rec->source);
 
 	return (struct job){.account_id = ws->account_id,
 	    .kind = "record.fetch",

@@ -58,6 +58,9 @@ struct lead_row {
 	int64_t fetched_us; /* its details; 0: they came with it */
 	int64_t received_us;
 };
+/* How the payload of a lead came that has, or has not, an event and a connection: the source of
+ * its record. */
+const char *lead_source(const struct uuid *event_id, const struct uuid *connection_id);
 /* The job of a lead has its id, so there is at most one, and another go brings it forward. */
 struct job lead_process_job(
     const struct uuid *account_id, const struct uuid *lead_id, const struct uuid *connection_id);

@@ -185,9 +185,9 @@ static int leads_choose(struct db *db, struct arena *a, void *const *args, size_
 
 static const char *lead_record_source(const struct lead_row *row)
 {
-	if (row->source == NULL)
-		return RECORD_SOURCE_WEBHOOK;
-	return strcmp(row->source, LEAD_SOURCE_MANUAL) == 0 ? RECORD_SOURCE_IMPORT : row->source;
+	if (row->source == NULL || strcmp(row->source, LEAD_SOURCE_MANUAL) == 0)
+		return lead_source(&row->event_id, &row->connection_id);
+	return row->source;
 }
 
 static int leads_mirror(

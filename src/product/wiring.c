@@ -152,7 +152,8 @@ const struct hooks product_hooks = {
     .settings = product_settings,
     .nav_badges = attention_badges,
     .tell_connections = event_tell_connections,
-    .tell_connection = (tell_connection_fn *const[]){polls_tell_connection, NULL},
+    .tell_connection = (tell_connection_fn *const[]){lead_tell_connection, crm_tell_connection,
+	polls_tell_connection, NULL},
     .connection_changed = (connection_changed_fn *const[]){polls_follow_connection, NULL},
     .tell_records = event_tell_records,
 };

@@ -383,6 +383,7 @@ struct subscription_spec {
 	const char *name, *label;
 	struct cond *when; /* over the settings */
 	struct call_spec list, create, renew, remove;
+	struct call_spec secret_from;                   /* what tells its secrets, once of each */
 	struct expr *items, *item_id, *item_expires_at; /* of the list; items NULL: output.items */
 	struct cond *match;                             /* the item that is it */
 	struct expr *id, *expires_at;                   /* of what create and renew give */

@@ -19,7 +19,8 @@ OWNERS = {
     "task": "tasks",
     "import": "import_errors",
     "lead": "leads",
-    "crm": "mappings lead_deliveries lead_delivery_attempts",
+    "delivery": "lead_delivery_attempts",
+    "crm": "mappings lead_deliveries",
     "intake": "events event_keys polls",
 }
 
@@ -29,6 +30,7 @@ VISITORS = {
     ("lead", "records"): "a lead is searched by its record",
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
     ("crm", "connections"): "a delivery is shown with the name of its destination",
+    ("crm", "lead_delivery_attempts"): "a delivery is shown with its attempts",
     ("intake", "leads"): "an event's page links to what the event made",
     ("intake", "records"): "an event's page links to what the event made",
     ("intake", "record_changes"): "an event's page links to what the event made",

@@ -114,6 +114,22 @@ static void values(void)
 		    number_equals(str_from(rows[i].x), str_from(rows[i].y)) == rows[i].are_equal);
 }
 
+static void orders(void)
+{
+	/* each below the next */
+	static const char *const up[] = {"-1e30", "-20", "-2.5", "-2", "-0.01", "0", "1e-400",
+	    "0.001", "0.5", "0.51", "5", "5.01", "9", "10", "99.9", "100", "18446744073709551001",
+	    "18446744073709551002", "1e30"};
+
+	for (size_t i = 0; i < COUNT(up); i++)
+		for (size_t k = 0; k < COUNT(up); k++) {
+			const int order = number_compare(str_from(up[i]), str_from(up[k]));
+
+			CHECK_AT(
+			    (int)(i * 100 + k), (order > 0) - (order < 0) == (i > k) - (i < k));
+		}
+}
+
 /* ---- of any number ------------------------------------------------------------------------- */
 
 static unsigned below(unsigned n)
@@ -206,7 +222,8 @@ static bool finds(struct arena *a, const char *data, const char *wanted)
 	    .external_id = STR("1"),
 	    .source = RECORD_SOURCE_IMPORT,
 	    .data = str_from(data)};
-	struct record_where where = {path_compile(a, STR("n"), NULL), str_from(wanted)};
+	struct record_where where = {
+	    path_compile(a, STR("n"), NULL), RECORD_WHERE_IS, str_from(wanted)};
 	struct search_terms t = {.n = 0};
 
 	search_terms_add_where(&t, a, &item.account_id, &where);
@@ -236,5 +253,6 @@ void suite_base_number(void);
 void suite_base_number(void)
 {
 	ADD_TESTS("base/number", {"forms", forms}, {"plain forms", plain_forms}, {"values", values},
-	    {"keep their digits", keep_their_digits}, {"are found by value", are_found_by_value});
+	    {"orders", orders}, {"keep their digits", keep_their_digits},
+	    {"are found by value", are_found_by_value});
 }
