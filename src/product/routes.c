@@ -10,6 +10,7 @@
 #include "html/chrome.h"
 #include "import/import.h"
 #include "intake/intake.h"
+#include "intake/lead-import.h"
 #include "intake/polls.h"
 #include "lead/lead.h"
 #include "product/product.h"

@@ -327,7 +327,7 @@ struct batch {
 /* The forms whose leads a connection may have, and how those are listed. */
 struct forms {
 	const char *action; /* NULL: none are declared */
-	struct expr *id, *name, *status, *country;
+	struct expr *id, *name, *status, *country, *count;
 	const char *leads_action, *leads_input, *leads_since;
 };
 
@@ -370,7 +370,7 @@ struct poll_spec {
 	struct cond *erase;
 	bool has_lead;
 	struct lead_rule lead;
-	int64_t interval_s, start_days;
+	int64_t interval_s, start_days, history_days;
 	struct {
 		const char *input; /* NULL: none */
 		int64_t size;

@@ -292,8 +292,8 @@ struct batch_result {
 struct batch_result *provider_batch_results(const struct provider *p, struct arena *a,
     const struct access *c, const char *name, const json_t *records, const struct call_result *res);
 
-/* {id,name,status,country} of an item of the forms' list, without what it does not tell; NULL: it
- * has no id. */
+/* {id,name,status,country,leads} of an item of the forms' list, without what it does not tell;
+ * NULL: it has no id. */
 json_t *provider_form(const struct provider *p, struct arena *a, json_t *form);
 
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized
