@@ -54,7 +54,8 @@ static int backfills_show(struct req *r, const struct connection *c, json_t *lis
 		return -1;
 	for (size_t i = 0; i < open.n; i++) {
 		const json_t *args = json_parse_stored(r->a, open.v[i].args, err);
-		const char *of = json_str(args, "connectionId");
+		const char *of =
+		    json_string_value(json_array_get(json_object_get(args, "connectionIds"), 0));
 
 		if (args == NULL)
 			return -1;
