@@ -24,6 +24,10 @@ static inline bool lead_stage_is_lacking(const char *stage)
 	       (strcmp(stage, LEAD_FAILED) == 0 || strcmp(stage, LEAD_INCOMPLETE) == 0);
 }
 
+/* How a lead came first: as the sources of records, and by hand. */
+#define LEAD_SOURCE_MANUAL "manual"
+extern const struct word lead_sources[];
+
 /* Sync status: what became of a lead at its destinations, in one word. */
 #define LEAD_SYNC_PENDING "pending"
 #define LEAD_SYNC_SUCCESS "success"
@@ -43,6 +47,8 @@ struct lead_capture {
 	 * lead that is there follows its record. */
 	const json_t *record;
 	bool has_news;
+	const char *source;   /* how it came: as the record's; "manual" by hand */
+	enum job_class class; /* of its job, and so of its pushes: bulk for what was imported */
 	int64_t received_us;
 	/* set on return: */
 	struct uuid id;

@@ -189,9 +189,10 @@ static void check_handshake(
 {
 	json_t *got = json_own(t->a, json_object());
 	const struct handshake *h = handshake_find(t->p, t->a, w);
-	bool is_for =
-	    h != NULL && (handshake_is_open(h) || handshake_match(t->p, h, t->a, w,
-						      (const struct access *const[]){c}, 1) == 0);
+	const char *reason;
+	bool is_for = h != NULL && (handshake_is_open(h) ||
+				       handshake_match(t->p, h, t->a, w,
+					   (const struct access *const[]){c}, 1, &reason) == 0);
 
 	if (is_for)
 		handshake_answer(h, r, w, c);

@@ -334,7 +334,7 @@ struct push_fields {
 };
 struct forms {
 	const char *action; /* NULL: none are declared */
-	struct expr *id, *name, *status, *country;
+	struct expr *id, *name, *status, *country, *count;
 	const char *leads_action, *leads_input, *leads_since;
 };
 
@@ -377,7 +377,7 @@ struct poll_spec {
 	struct cond *erase;
 	bool has_lead;
 	struct lead_rule lead;
-	int64_t interval_s, start_days;
+	int64_t interval_s, start_days, history_days;
 	struct {
 		const char *input; /* NULL: none */
 		int64_t size;
@@ -390,6 +390,7 @@ struct subscription_spec {
 	const char *name, *label;
 	struct cond *when; /* over the settings */
 	struct call_spec list, create, renew, remove;
+	struct call_spec secret_from;                   /* what tells its secrets, once of each */
 	struct expr *items, *item_id, *item_expires_at; /* of the list; items NULL: output.items */
 	struct cond *match;                             /* the item that is it */
 	struct expr *id, *expires_at;                   /* of what create and renew give */

@@ -104,9 +104,9 @@ const struct handshake *handshake_find(
 /* Is it for nobody? Then it is answered without one. */
 bool handshake_is_open(const struct handshake *h);
 /* The candidate that it is for: the token is its own, or the signature (which a POST always needs);
- * n: none. */
+ * n: none, and *reason says why not of the last that was asked. */
 size_t handshake_match(const struct provider *p, const struct handshake *h, struct arena *a,
-    const struct webhook *w, const struct access *const *candidates, size_t n);
+    const struct webhook *w, const struct access *const *candidates, size_t n, const char **reason);
 /* Answers; c is whom it is for, NULL where it is open. */
 int handshake_answer(
     const struct handshake *h, struct req *r, const struct webhook *w, const struct access *c);
@@ -222,6 +222,7 @@ struct call_result {
 	struct str answer;      /* what the body begins with, no secret in it; {NULL,0}: nothing */
 	json_t *output;         /* CALL_OK: the action's output */
 	bool is_uncalled;       /* a credential that the action needs is not there */
+	bool is_too_large;      /* CALL_FATAL: more came than is taken; less may be asked for */
 	const char *method;     /* of the call; NULL: none was made */
 	const char *signed_in;  /* "X-API-Key", "a bearer token"; NULL: without credentials */
 };
@@ -291,8 +292,8 @@ struct batch_result {
 struct batch_result *provider_batch_results(const struct provider *p, struct arena *a,
     const struct access *c, const char *name, const json_t *records, const struct call_result *res);
 
-/* {id,name,status,country} of an item of the forms' list, without what it does not tell; NULL: it
- * has no id. */
+/* {id,name,status,country,leads} of an item of the forms' list, without what it does not tell;
+ * NULL: it has no id. */
 json_t *provider_form(const struct provider *p, struct arena *a, json_t *form);
 
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized

@@ -19,6 +19,7 @@ OWNERS = {
     "task": "tasks",
     "import": "import_errors",
     "lead": "leads",
+    "table": "user_tables table_rows table_cells table_counts",
     "delivery": "lead_delivery_attempts",
     "crm": "mappings mapping_versions mapping_fields lead_deliveries",
     "intake": "events event_keys polls",
