@@ -7,9 +7,9 @@ struct delivery {
 	struct uuid id, account_id, lead_id, connection_id;
 	struct delivery_state state;
 	int64_t updated_us;
-	int revision;    /* of the lead, as it was read */
-	json_t *lead;    /* normalized, with its ids and when it was received */
-	json_t *mapping; /* of its destination, or NULL */
+	int revision;               /* of the lead, as it was read */
+	json_t *lead;               /* normalized, with its ids and when it was received */
+	struct crm_mapping mapping; /* of its destination */
 };
 
 /* 1, 0, -1. */
@@ -47,6 +47,7 @@ struct delivery_queueing {
 	struct arena *a;
 	struct job *parent; /* the running job whose runner shall go on with them, or NULL */
 	enum push_how how;
+	bool is_automatic; /* not to destinations that people push to by hand alone */
 	struct uuid account_id;
 	const struct uuid *only; /* the one destination meant, or NULL: all */
 	const struct uuid *task; /* that watches them (crm-push-all.c), or NULL */

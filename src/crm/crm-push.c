@@ -107,7 +107,7 @@ json_t *push_record(struct arena *a, struct lead_push *p, struct err *err)
 	json_t *record, *body;
 
 	p->missing = json_own(a, json_array());
-	body = crm_map_lead(a, p->to, p->d.mapping, p->d.lead, p->missing, err);
+	body = crm_map_lead(a, p->to, &p->d.mapping, p->d.lead, p->missing, err);
 	if (body == NULL)
 		return NULL;
 	push_leave_out(a, p, body);

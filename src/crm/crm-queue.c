@@ -116,6 +116,16 @@ static int deliveries_requeue(
 	return 0;
 }
 
+static void destinations_keep_automatic(struct delivery_queueing *q)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->nto; i++)
+		if (q->to[i]->auto_push)
+			q->to[n++] = q->to[i];
+	q->nto = n;
+}
+
 /* The connections that leads go to now. */
 static int destinations_list(struct delivery_queueing *q, struct err *err)
 {
@@ -131,6 +141,8 @@ static int destinations_list(struct delivery_queueing *q, struct err *err)
 	}
 	if (q->only != NULL)
 		q->nto = 0;
+	if (q->is_automatic)
+		destinations_keep_automatic(q);
 	if (q->nto > LIMIT_DB_BATCH)
 		q->nto = LIMIT_DB_BATCH;
 	return 0;

@@ -42,10 +42,10 @@ DB_STMT(tasks_lock, SELECT_TASKS " WHERE account_id = ? AND id = ? FOR UPDATE");
 DB_STMT(tasks_hold,
     "SELECT status, done, position FROM tasks WHERE account_id = ? AND id = ? FOR UPDATE");
 enum { HOLD_STATUS, HOLD_DONE, HOLD_POSITION };
-DB_STMT(tasks_progress, "UPDATE tasks SET status = ?, position = ?, done = ?, total = ?, received "
-			"= ?, created = ?, updated = ?,"
-			" unchanged = ?, failed = ?, error = ?, started_at = ?, finished_at = ?"
-			" WHERE account_id = ? AND id = ?");
+DB_STMT(tasks_progress,
+    "UPDATE tasks SET status = ?, position = ?, done = ?, total = ?, received = ?, created = ?,"
+    " updated = ?, unchanged = ?, failed = ?, error = ?, started_at = ?, finished_at = ?"
+    " WHERE account_id = ? AND id = ?");
 DB_STMT(tasks_draft,
     "UPDATE tasks SET status = ?, args = ? WHERE account_id = ? AND id = ? AND status = 'draft'");
 DB_STMT(tasks_delete, "DELETE FROM tasks WHERE account_id = ? AND id = ?");
@@ -53,6 +53,8 @@ DB_STMT(tasks_newest, SELECT_TASKS " WHERE account_id = ? AND id < ? AND status 
 				   " ORDER BY id DESC LIMIT ? OFFSET ?");
 DB_STMT(tasks_open, SELECT_TASKS " WHERE account_id = ? AND status IN ('queued', 'running')"
 				 " ORDER BY id LIMIT ?");
+DB_STMT(tasks_of_kind, SELECT_TASKS " WHERE account_id = ? AND kind = ? AND status <> 'draft'"
+				    " ORDER BY id DESC LIMIT ?");
 DB_STMT(tasks_failed, SELECT_TASKS " WHERE account_id = ? AND kind = ? AND failed > 0"
 				   " AND status <> 'draft' ORDER BY id DESC LIMIT ?");
 DB_STMT(tasks_drafts,
@@ -285,6 +287,13 @@ int task_list_open(struct db *db, struct arena *a, const struct uuid *account_id
 {
 	return task_read_rows(
 	    db, a, &tasks_open, DB_VALS(db_uuid(account_id), db_int(OPEN_ROWS)), out, err);
+}
+
+int task_list_of_kind(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct task_kind *kind, int64_t limit, struct tasks *out, struct err *err)
+{
+	return task_read_rows(db, a, &tasks_of_kind,
+	    DB_VALS(db_uuid(account_id), db_str(kind->name), db_int(limit)), out, err);
 }
 
 int task_list_failed(struct db *db, struct arena *a, const struct uuid *account_id,
