@@ -57,6 +57,9 @@ bool provider_batch_takes(const struct provider *p, struct arena *a, const struc
 	const struct batch *b = batch_find(p, name);
 	struct scope s;
 
+	*unique = (struct str){NULL, 0};
+	if (b == NULL)
+		return false;
 	scope_of_batch(&s, a, p, c);
 	s.slot[ROOT_RECORD].json = JSON_ITER(record);
 	*unique = b->unique == NULL ? (struct str){NULL, 0} : str_copy(a, expr_id(b->unique, &s));

@@ -4,7 +4,7 @@ import json
 
 from crm import Crm
 from harness import equal, has, here, problem, run, test, true, wait_until
-from tenant import Tenant, unique
+from tenant import Meta, Tenant
 
 product = here()
 
@@ -115,6 +115,31 @@ def _():
                             ({"filter": {"status": "success"}}, "filter.status"), ({}, "filter"),
                             ({"filter": {"leadId": 5}}, "filter.leadId")):
             problem(t.api("POST", "/crm/deliveries/retry", body), 422, field=field)
+
+
+@test("leads of a source, and to a destination, are pushed by themselves unless that is switched off")
+def _():
+    t = Tenant()
+    with Crm() as one, Crm() as two:
+        first = t.connect("custom_crm", {}, {"url": one.url})
+        second = t.connect("custom_crm", {}, {"url": two.url})["id"]
+        equal(first["autoPush"], True)
+        answer = t.api("PATCH", "/connections/" + second, {"autoPush": False})
+        equal((answer.status, answer.json()["autoPush"]), (200, False), answer)
+        problem(t.api("PATCH", "/connections/" + second, {"autoPush": "no"}), 422, field="autoPush")
+        lead = t.new_lead()
+        t.wait_idle()
+        equal((len(one.got), len(two.got)), (1, 0))
+        answer = t.api("POST", "/crm/push/" + lead["id"]).json()     # by hand it goes there, too
+        equal((len(one.got), len(two.got)), (1, 1), answer)
+        meta = Meta(t)
+        equal(t.api("PATCH", "/connections/" + meta.id, {"autoPush": False}).status, 200)
+        [new] = meta.send()
+        wait_until(lambda: (t.lead_of(new) or {}).get("stage") == "ready", 15, "the lead")
+        t.wait_idle()
+        equal((len(one.got), len(two.got), t.lead_of(new)["syncStatus"]), (1, 1, "none"))
+        ended(t, push_all(t))
+        equal((len(one.got), len(two.got)), (2, 2))
 
 
 @test("the same with results in their order")
