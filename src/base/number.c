@@ -119,17 +119,37 @@ static struct decimal decimal_read(struct str s)
 	return d;
 }
 
-bool number_equals(struct str x, struct str y)
+/* Of two above zero, the sign left aside: more places are more, else the first digit that differs.
+ */
+static int decimal_compare_size(const struct decimal *a, const struct decimal *b)
+{
+	size_t na = a->last - a->first, nb = b->last - b->first;
+
+	if (na == 0 || nb == 0)
+		return (na > 0) - (nb > 0);
+	if (a->places != b->places)
+		return a->places < b->places ? -1 : 1;
+	for (size_t i = 0; i < na && i < nb; i++) {
+		char x = decimal_digit(a, a->first + i), y = decimal_digit(b, b->first + i);
+
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return (na > nb) - (na < nb);
+}
+
+int number_compare(struct str x, struct str y)
 {
 	struct decimal a = decimal_read(x), b = decimal_read(y);
-	size_t n = a.last - a.first;
 
-	if (a.is_negative != b.is_negative || a.places != b.places || b.last - b.first != n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (decimal_digit(&a, a.first + i) != decimal_digit(&b, b.first + i))
-			return false;
-	return true;
+	if (a.is_negative != b.is_negative)
+		return a.is_negative ? -1 : 1;
+	return a.is_negative ? decimal_compare_size(&b, &a) : decimal_compare_size(&a, &b);
+}
+
+bool number_equals(struct str x, struct str y)
+{
+	return number_compare(x, y) == 0;
 }
 
 struct str number_plain(struct arena *a, struct str s)

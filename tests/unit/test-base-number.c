@@ -114,6 +114,24 @@ static void values(void)
 		    number_equals(str_from(rows[i].x), str_from(rows[i].y)) == rows[i].are_equal);
 }
 
+static void order(void)
+{
+	static const struct {
+		int line;
+		const char *least, *most;
+	} rows[] = {{__LINE__, "1", "2"}, {__LINE__, "-2", "-1"}, {__LINE__, "-1", "0"},
+	    {__LINE__, "0", "0.001"}, {__LINE__, "9", "10"}, {__LINE__, "0.1", "0.11"},
+	    {__LINE__, "120.5", "120.51"}, {__LINE__, "999", "1e3"}, {__LINE__, "-1e3", "-999"},
+	    {__LINE__, "1e-999", "1e-998"}, {__LINE__, "9007199254740992", "9007199254740993"},
+	    {__LINE__, "-0.11", "-0.1"}};
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		CHECK_AT(rows[i].line,
+		    number_compare(str_from(rows[i].least), str_from(rows[i].most)) < 0 &&
+			number_compare(str_from(rows[i].most), str_from(rows[i].least)) > 0);
+	CHECK(number_compare(STR("-0"), STR("0.00")) == 0);
+}
+
 /* ---- of any number ------------------------------------------------------------------------- */
 
 static unsigned below(unsigned n)
@@ -236,5 +254,6 @@ void suite_base_number(void);
 void suite_base_number(void)
 {
 	ADD_TESTS("base/number", {"forms", forms}, {"plain forms", plain_forms}, {"values", values},
-	    {"keep their digits", keep_their_digits}, {"are found by value", are_found_by_value});
+	    {"order", order}, {"keep their digits", keep_their_digits},
+	    {"are found by value", are_found_by_value});
 }
