@@ -74,8 +74,9 @@ struct str utf8_fold_blanks(struct arena *a, struct str s);
 /* Blanks are spaces, marks and joiners gone, dashes "-", digits and full-width forms ASCII. */
 struct str utf8_fold_signs(struct arena *a, struct str s);
 bool utf8_has_gap(struct str s); /* a blank, mark or joiner anywhere */
-/* Lower case, character by character. */
+/* Lower and upper case, character by character. */
 struct str utf8_lower(struct arena *a, struct str s);
+struct str utf8_upper(struct arena *a, struct str s);
 /* The code point that s begins with, and its bytes: U+FFFD and 1 where that is no character. */
 uint32_t utf8_point(struct str s, size_t *n);
 /* The start of s in at most so many bytes that ends with a whole character. */

@@ -324,24 +324,34 @@ bool utf8_has_gap(struct str s)
 	return false;
 }
 
-struct str utf8_lower(struct arena *a, struct str s)
+static struct str utf8_recase(
+    struct arena *a, struct str s, utf8proc_int32_t (*recase)(utf8proc_int32_t c))
 {
 	char *out = arena_alloc(a, 2 * s.n + 1); /* two bytes may become three */
 	size_t n = 0, step;
 
 	for (; s.n > 0; s = (struct str){s.p + step, s.n - step}) {
-		utf8proc_int32_t c = (utf8proc_int32_t)utf8_point(s, &step), low;
+		utf8proc_int32_t c = (utf8proc_int32_t)utf8_point(s, &step), other = recase(c);
 
-		low = utf8proc_tolower(c);
-		if (low == c) {
+		if (other == c) {
 			memcpy(out + n, s.p, step);
 			n += step;
 		} else {
-			n += (size_t)utf8proc_encode_char(low, (utf8proc_uint8_t *)out + n);
+			n += (size_t)utf8proc_encode_char(other, (utf8proc_uint8_t *)out + n);
 		}
 	}
 	out[n] = '\0';
 	return (struct str){out, n};
+}
+
+struct str utf8_lower(struct arena *a, struct str s)
+{
+	return utf8_recase(a, s, utf8proc_tolower);
+}
+
+struct str utf8_upper(struct arena *a, struct str s)
+{
+	return utf8_recase(a, s, utf8proc_toupper);
 }
 
 /* ---- folding --------------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@ OWNERS = {
     "import": "import_errors",
     "lead": "leads",
     "crm": "mappings lead_deliveries lead_delivery_attempts",
+    "flow": "flows flow_versions flow_counts executions execution_steps execution_states",
     "intake": "events event_keys polls",
 }
 
