@@ -3,8 +3,8 @@
  *   -0012.3400e5   digits 123400 seen through the point, of which 1234 are significant (first,
  * last); they begin 7 places before the point once the exponent has moved it (places)
  *
- * Two numbers are equal when sign, significant digits and places are; zero has no digits and no
- * sign. */
+ * Numbers are compared by sign, places and significant digits, in this order; zero has no digits
+ * and no sign. */
 #include "base/number.h"
 
 #include <string.h>
@@ -119,18 +119,17 @@ static struct decimal decimal_read(struct str s)
 	return d;
 }
 
-/* Of two above zero, the sign left aside: more places are more, else the first digit that differs.
- */
-static int decimal_compare_size(const struct decimal *a, const struct decimal *b)
+/* Of those without their sign. */
+static int decimal_compare(const struct decimal *a, const struct decimal *b)
 {
-	size_t na = a->last - a->first, nb = b->last - b->first;
+	const size_t na = a->last - a->first, nb = b->last - b->first;
 
 	if (na == 0 || nb == 0)
 		return (na > 0) - (nb > 0);
 	if (a->places != b->places)
 		return a->places < b->places ? -1 : 1;
 	for (size_t i = 0; i < na && i < nb; i++) {
-		char x = decimal_digit(a, a->first + i), y = decimal_digit(b, b->first + i);
+		const char x = decimal_digit(a, a->first + i), y = decimal_digit(b, b->first + i);
 
 		if (x != y)
 			return x < y ? -1 : 1;
@@ -144,7 +143,7 @@ int number_compare(struct str x, struct str y)
 
 	if (a.is_negative != b.is_negative)
 		return a.is_negative ? -1 : 1;
-	return a.is_negative ? decimal_compare_size(&b, &a) : decimal_compare_size(&a, &b);
+	return a.is_negative ? decimal_compare(&b, &a) : decimal_compare(&a, &b);
 }
 
 bool number_equals(struct str x, struct str y)
@@ -174,4 +173,30 @@ struct str number_plain(struct arena *a, struct str s)
 	}
 	*p = '\0';
 	return (struct str){out, (size_t)(p - out)};
+}
+
+/* Sign, places (biased), digits; of numbers below zero all bytes the other way round, and behind
+ * the digits one that puts the longer first. */
+size_t number_order(unsigned char *out, size_t most, struct str s)
+{
+	struct decimal d = decimal_read(s);
+	uint64_t places = (uint64_t)(d.places + 20 * EXPONENT_MOST);
+	size_t n = 0;
+
+	if (d.first == d.last) {
+		out[n++] = 1;
+		return n;
+	}
+	out[n++] = 2;
+	for (int shift = 56; shift >= 0; shift -= 8)
+		out[n++] = (unsigned char)(places >> shift);
+	for (size_t i = d.first; i < d.last && n + 1 < most; i++)
+		out[n++] = (unsigned char)decimal_digit(&d, i);
+	if (d.is_negative) {
+		out[n++] = 0;
+		for (size_t i = 0; i < n; i++)
+			out[i] = (unsigned char)~out[i];
+		out[0] = 0;
+	}
+	return n;
 }

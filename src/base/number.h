@@ -13,12 +13,15 @@ bool number_is(struct str s); /* all of it */
 bool number_is_int64(struct str s);
 /* By value: 5, 5.0 and 50e-1 are equal. Both are numbers. */
 bool number_equals(struct str x, struct str y);
-/* By value: below 0, 0 or above, as x is less than, equal to or greater than y. */
-int number_compare(struct str x, struct str y);
+int number_compare(struct str x, struct str y); /* below 0, 0, above 0 */
 /* The value without an exponent and without zeros at the end of a fraction (4e3 is 4000, 5.0 is 5):
  * what an id is that came as a number. Arena-owned and NUL-ended; {NULL,0} where it has more than
  * NUMBER_PLAIN_BYTES. s is a number. */
 #define NUMBER_PLAIN_BYTES 400u
 struct str number_plain(struct arena *a, struct str s);
+/* Bytes whose order (memcmp, the shorter first) is the order of the values: the same for equal
+ * ones, and for others where they are alike up to the end, since at most `most` (at least 16) are
+ * written to out. Returns how many. s is a number. */
+size_t number_order(unsigned char *out, size_t most, struct str s);
 
 #endif

@@ -76,6 +76,24 @@ int connection_label_rows(struct req *r, json_t *rows, struct err *err)
 	return 0;
 }
 
+void connection_add_figure(json_t *data, const struct connection_figure *f)
+{
+	json_t *figures = json_object_get(data, "figures"), *o = json_object();
+
+	if (figures == NULL) {
+		figures = json_array();
+		json_set(data, "figures", figures);
+	}
+	json_set_str(o, "label", f->label);
+	json_set_str(o, "note", f->note);
+	json_set_int(o, "count", f->count);
+	json_set_bool(o, "is_least", f->is_least);
+	json_set_bool(o, "is_bad", f->is_bad && f->count > 0);
+	json_set_str(o, "href", f->href);
+	json_array_append_new(figures, o);
+	json_set_bool(data, "has_figures", true);
+}
+
 int connection_choices(struct req *r, const char *name, json_t **out, struct err *err)
 {
 	struct word *words;
@@ -380,7 +398,7 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	json_set_str(data, "back",
 	    c == NULL ? "/admin/connections"
 		      : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
-	json_set_str(data, "back_name", c == NULL ? "Connections" : c->name);
+	json_set_str(data, "back_name", c == NULL ? NULL : c->name);
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "heading", title);
 	connection_form_fields(r, p, c, wrong, data);
@@ -507,6 +525,7 @@ static int show_breaker(struct req *r, const struct connection *c, json_t *data,
 	is_open = b.opened_us != 0;
 	is_paused = breaker_is_paused(&b, key.class);
 	json_set_str(o, "state", is_paused ? "paused" : breaker_state(&b, clock_now_us()));
+	json_set_str(o, "state_label", word_label(queue_states, json_str(o, "state")));
 	json_set_bool(o, "is_told", is_open || is_paused);
 	json_set_bool(o, "is_open", is_open);
 	json_set_bool(o, "is_paused", is_paused);
@@ -551,6 +570,12 @@ static void show_links(struct req *r, const struct connection *c, json_t *data)
 	json_set_bool(data, "sees_deliveries",
 	    provider_can(c->provider, "crm_push") &&
 		(r->actor.permissions & PERMIT(CRM_VIEW)) != 0);
+	json_set_bool(data, "sees_mapping",
+	    provider_can(c->provider, "crm_push") &&
+		(~r->actor.permissions & (PERMIT(MAPPING_VIEW) | PERMIT(LEADS_VIEW))) == 0);
+	json_set_bool(data, "may_test_lead",
+	    provider_can(c->provider, "crm_push") &&
+		(r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
 	/* The sandbox sends to what calls it. */
 	json_set_str(data, "sandbox_url",
 	    cfg->sandbox && is_source && cfg->sandbox_url != NULL && cfg->sandbox_url[0] != '\0' &&
@@ -577,6 +602,32 @@ static int show_subscriptions(
 	return 0;
 }
 
+/* What came in today, as it was told of its card. */
+static void show_events(struct req *r, const struct connection *c, json_t *card, json_t *data)
+{
+	static const char *const labels[] = {"Events", "Refused"},
+				 *const counts[] = {"eventsToday", "refusedToday"},
+				 *const queries[] = {"", "&status=rejected"};
+
+	for (size_t i = 0;
+	     json_str(card, "today") != NULL && provider_is_source(c->provider) && i < 2; i++)
+		connection_add_figure(
+		    data, &(struct connection_figure){.label = labels[i],
+			      .note = "today",
+			      .count = json_int(card, counts[i]),
+			      .is_least = json_bool(card, "todayIsLeast"),
+			      .is_bad = i == 1,
+			      .href = arena_printf(r->a, "/admin/events?connectionId=%s%s",
+				  uuid_dup(r->a, c->id), queries[i])});
+	json_set(card, "today", json_null());
+}
+
+static int detail_fail(struct req *r, json_t *data, struct err *err)
+{
+	json_own(r->a, data);
+	return res_error(r, err);
+}
+
 int connection_page_detail(struct req *r)
 {
 	struct connection *c = asked_connection(r);
@@ -588,11 +639,11 @@ int connection_page_detail(struct req *r)
 	data = json_object();
 	cards = json_own(r->a, json_array());
 	json_array_append_new(cards, connection_card(r, c));
-	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1 ||
-	    connection_tell(r, c, data, &err) == -1 || show_subscriptions(r, c, data, &err) == -1) {
-		json_own(r->a, data);
-		return res_error(r, &err);
-	}
+	if (show_breaker(r, c, data, &err) == -1 || connections_tell(r, cards, &err) == -1)
+		return detail_fail(r, data, &err);
+	show_events(r, c, json_array_get(cards, 0), data);
+	if (connection_tell(r, c, data, &err) == -1 || show_subscriptions(r, c, data, &err) == -1)
+		return detail_fail(r, data, &err);
 	json_set(data, "connection", json_incref(json_array_get(cards, 0)));
 	show_links(r, c, data);
 	oauth_show_state(r, c, data);

@@ -32,6 +32,14 @@ int connection_label_rows(struct req *r, json_t *rows, struct err *err);
 /* What a failed call came to: adds "error_words", a sentence, and "has_answer" where the error is
  * what the other side answered, which pages show a click away. */
 void connection_tell_error(struct arena *a, json_t *o, const char *error);
+/* One more figure of its page, by the hook tell_connection. */
+struct connection_figure {
+	const char *label, *note; /* "Events", "today" */
+	int64_t count;
+	bool is_least, is_bad; /* there may be more; any is too many */
+	const char *href;      /* where those are listed */
+};
+void connection_add_figure(json_t *data, const struct connection_figure *f);
 /* A filter over the account's connections for query parameter name, as chrome_choices makes it. */
 int connection_choices(struct req *r, const char *name, json_t **out, struct err *err);
 /* For lists that are empty: adds "source_name" and, for who may see it, "source_href" of the newest

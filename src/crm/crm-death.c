@@ -7,11 +7,11 @@ int crm_push_died(struct db *db, struct job *j, const char *why, struct err *err
 	struct delivery d;
 	int found = delivery_load(db, j->a, &j->account_id, &j->subject_id, &d, err);
 
-	if (found != 1 || strcmp(d.status, DELIVERY_SUCCESS) == 0)
+	if (found != 1 || strcmp(d.state.status, DELIVERY_SUCCESS) == 0)
 		return found == -1 ? -1 : 0;
-	d.status = DELIVERY_DEAD;
-	d.error = why;
-	d.next_us = 0;
+	d.state.status = DELIVERY_DEAD;
+	d.state.error = why;
+	d.state.next_us = 0;
 	return deliveries_store(db, j->a, &(struct push_outcome){.d = &d}, 1, err);
 }
 

@@ -5,23 +5,11 @@
 
 struct delivery {
 	struct uuid id, account_id, lead_id, connection_id;
-	const char *status; /* of delivery_statuses */
-	int attempts, rounds;
-	int64_t next_us, updated_us;
-	const char *error; /* of the last attempt, or NULL */
-	int http_status;
-	const char *external_id;
-	int revision;    /* of the lead, as it was read */
-	json_t *lead;    /* normalized, with its ids and when it was received */
-	json_t *mapping; /* of its destination, or NULL */
-};
-struct delivery_attempt {
-	int number, http_status;
-	int64_t at_us, duration_us;
-	const char *error;
-	struct str answer; /* what the destination said, or {NULL,0} */
-	const json_t
-	    *missing; /* a list of what the mapping asked for and the lead has not, or NULL */
+	struct delivery_state state;
+	int64_t updated_us;
+	int revision;               /* of the lead, as it was read */
+	json_t *lead;               /* normalized, with its ids and when it was received */
+	struct crm_mapping mapping; /* of its destination */
 };
 
 /* 1, 0, -1. */
@@ -33,8 +21,9 @@ int deliveries_revive(struct db *db, struct arena *a, const struct uuid *account
     const struct uuid *ids, size_t n, struct err *err);
 struct push_outcome {
 	const struct delivery *d;
-	const struct delivery_attempt *attempt; /* or NULL */
-	bool is_end;                            /* nothing is to follow, but for another form */
+	const struct delivery_attempt *attempts;
+	size_t nattempts;
+	bool is_end; /* nothing is to follow, but for another form */
 	/* set on return: it was an end, but the lead has been corrected since it was read. The
 	 * delivery is pending, and is to be pushed again. */
 	bool is_outdated;
@@ -63,6 +52,9 @@ struct delivery_queueing {
  * leads' sync_status is thereby is for the caller to store; NULL where it has no destination. */
 int deliveries_queue(
     struct delivery_queueing *q, struct lead_sync *leads, size_t n, struct err *err);
+/* The same of leads' ids, with what it makes of their sync_status stored. */
+int deliveries_queue_stored(
+    struct delivery_queueing *q, const struct uuid *leads, size_t n, struct err *err);
 /* Within a transaction, of n different leads of the account that have another form now, their rows
  * locked: where an active destination took the old one, or refused it, the new one is pushed; what
  * is under way or waits goes on with it. */

@@ -1,38 +1,56 @@
 /* Neither leads nor changes of records have a key by event: each webhook would pay for it. But ids
  * begin with their time, and what an event causes is written with it. So a few narrow ranges of the
- * primary keys hold it all, and what is read of them is bounded. */
+ * primary keys hold it all. They are read from their beginning, a stretch at a time and so many at
+ * most: events whose range was not read to its end say so ("isCut"). */
 #include "intake/event-effects.h"
+
+#include <string.h>
 
 #include "account/permission.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "intake/intake-internal.h"
+#include "lead/lead.h"
 #include "record/record-pages.h"
 
 /* Clocks of the hosts and processes that write differ by so much at most. */
 #define EFFECT_BEFORE_US SECOND_US
-#define RANGES 10      /* looked through in one statement */
-#define LOOKED_AT 5000 /* rows of all accounts in them */
+#define RANGES 10    /* looked through in one statement */
+#define STRETCH 5000 /* rows of all accounts that are read at a time */
+#define STRETCHES 6  /* of all ranges of a page, in each table */
 
 #define RANGE "(id >= ? AND id < ?)"
 #define RANGES_TEXT                                                                                \
 	RANGE " OR " RANGE " OR " RANGE " OR " RANGE " OR " RANGE " OR " RANGE " OR " RANGE        \
 	      " OR " RANGE " OR " RANGE " OR " RANGE
 enum { EFFECT_EVENT, EFFECT_ID, EFFECT_LEAD_TITLE, EFFECT_LEAD_SYNC_STATUS };
+/* The first row behind a stretch. */
+DB_STMT(event_effect_leads_end,
+    "SELECT id FROM leads FORCE INDEX (PRIMARY) WHERE id >= ? AND (" RANGES_TEXT
+    ") ORDER BY id LIMIT 1 OFFSET ?");
+DB_STMT(event_effect_records_end,
+    "SELECT id FROM record_changes FORCE INDEX (PRIMARY) WHERE id >= ? AND (" RANGES_TEXT
+    ") ORDER BY id LIMIT 1 OFFSET ?");
 DB_STMT(event_effect_leads,
     "SELECT event_id, id, COALESCE(NULLIF(full_name, ''), email, phone_number, provider_lead_id),"
-    " sync_status FROM (SELECT id AS seen_id FROM leads FORCE INDEX (PRIMARY) WHERE " RANGES_TEXT
-    " ORDER BY id DESC LIMIT ?) k STRAIGHT_JOIN leads ON id = seen_id"
-    " WHERE account_id = ? AND event_id IS NOT NULL");
+    " sync_status FROM leads FORCE INDEX (PRIMARY) WHERE id >= ? AND id < ? AND (" RANGES_TEXT
+    ") AND account_id = ? AND event_id IS NOT NULL ORDER BY id");
 DB_STMT(event_effect_records,
-    "SELECT event_id, record_id FROM (SELECT id AS seen_id FROM record_changes"
-    " FORCE INDEX (PRIMARY) WHERE " RANGES_TEXT " ORDER BY id DESC LIMIT ?) k"
-    " STRAIGHT_JOIN record_changes ON id = seen_id"
-    " WHERE account_id = ? AND event_id IS NOT NULL GROUP BY event_id, record_id ORDER BY MIN(id)");
+    "SELECT event_id, record_id FROM record_changes FORCE INDEX (PRIMARY)"
+    " WHERE id >= ? AND id < ? AND (" RANGES_TEXT ") AND account_id = ? AND event_id IS NOT NULL"
+    " GROUP BY event_id, record_id ORDER BY MIN(id)");
 enum { SHOWN_ID, SHOWN_TYPE, SHOWN_EXTERNAL_ID, SHOWN_DATA };
 DB_STMT_ROWS(event_effect_shown,
     "SELECT id, resource_type, external_id, data FROM records WHERE account_id = ? AND id IN (",
     "?", ")");
+
+static const struct uuid uuid_last = {
+    {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}};
+
+static int uuid_order(struct uuid x, struct uuid y)
+{
+	return memcmp(x.b, y.b, sizeof(x.b));
+}
 
 struct effects {
 	struct req *r;
@@ -68,27 +86,85 @@ static void effects_find_ranges(struct effects *e, const json_t *events, int64_t
 
 typedef void effect_fn(struct effects *e, const struct db_rows *rows, size_t i, json_t *event);
 
-/* Runs a statement over all ranges, so many at a time; what is over asks for nothing. */
-static int effects_query(
-    struct effects *e, const struct db_stmt *s, effect_fn *add, struct err *err)
+struct effect_table {
+	const struct db_stmt *rows, *end;
+	effect_fn *add;
+};
+
+/* Rows of the ranges (RANGES pairs) from id *from on, a stretch of them; *from is where the next
+ * one begins, all ones behind the last. */
+static int effects_read_stretch(struct effects *e, const struct effect_table *t,
+    const struct uuid *ranges, struct uuid *from, struct err *err)
 {
-	for (size_t from = 0; from < e->nranges; from += RANGES) {
-		struct db_val v[2 * RANGES + 2];
-		struct db_rows rows;
+	struct db_val v[2 * RANGES + 3];
+	struct db_rows rows, end;
+	struct db *db = e->r->app->db;
+	size_t n = 0;
 
-		for (size_t i = 0; i < 2 * RANGES; i++)
-			v[i] = db_uuid(&e->bounds[2 * from + i]);
-		v[2 * RANGES] = db_int(LOOKED_AT);
-		v[2 * RANGES + 1] = db_uuid(&e->r->actor.account_id);
-		if (db_query(e->r->app->db, e->r->a, s, v, 2 * RANGES + 2, &rows, err) == -1)
-			return -1;
-		for (size_t i = 0; i < rows.count; i++) {
-			const char *id = uuid_dup(e->r->a, db_get_uuid(&rows, i, EFFECT_EVENT));
-			json_t *event = map_get(e->events, str_from(id));
+	v[n++] = db_uuid(from);
+	for (size_t i = 0; i < 2 * RANGES; i++)
+		v[n++] = db_uuid(&ranges[i]);
+	v[n++] = db_int(STRETCH);
+	if (db_query(db, e->r->a, t->end, v, n, &end, err) == -1)
+		return -1;
+	const struct uuid until = end.count > 0 ? db_get_uuid(&end, 0, 0) : uuid_last;
 
-			if (event != NULL)
-				add(e, &rows, i, event);
-		}
+	n = 0;
+	v[n++] = db_uuid(from);
+	v[n++] = db_uuid(&until);
+	for (size_t i = 0; i < 2 * RANGES; i++)
+		v[n++] = db_uuid(&ranges[i]);
+	v[n++] = db_uuid(&e->r->actor.account_id);
+	if (db_query(db, e->r->a, t->rows, v, n, &rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		const char *id = uuid_dup(e->r->a, db_get_uuid(&rows, i, EFFECT_EVENT));
+		json_t *event = map_get(e->events, str_from(id));
+
+		if (event != NULL)
+			t->add(e, &rows, i, event);
+	}
+	*from = until;
+	return 0;
+}
+
+/* Of those whose effects may stand between `from` and the end of the ranges. */
+static void effects_note_cut(
+    struct effects *e, const struct uuid *ranges, struct uuid from, int64_t after_us)
+{
+	for (size_t i = 0; i < map_count(e->events); i++) {
+		json_t *event = map_value(e->events, i);
+		struct uuid id;
+
+		if (!uuid_parse(str_from(json_str(event, "id")), &id))
+			continue;
+		const struct uuid until = uuid_at(uuid_time_us(id) + after_us);
+
+		for (size_t k = 0; k < RANGES; k++)
+			if (uuid_order(id, ranges[2 * k]) >= 0 &&
+			    uuid_order(until, ranges[2 * k + 1]) <= 0 &&
+			    uuid_order(from, until) < 0)
+				json_set_bool(event, "isCut", true);
+	}
+}
+
+/* Looks through all ranges, so many at a time; what is over asks for nothing. */
+static int effects_query(
+    struct effects *e, const struct effect_table *t, int64_t after_us, struct err *err)
+{
+	size_t left = STRETCHES + e->nranges / RANGES; /* each set of them has one to itself */
+
+	for (size_t at = 0; at < e->nranges; at += RANGES) {
+		const struct uuid *ranges = &e->bounds[2 * at];
+		struct uuid from = {{0}};
+
+		do {
+			if (effects_read_stretch(e, t, ranges, &from, err) == -1)
+				return -1;
+			left--;
+		} while (uuid_order(from, uuid_last) != 0 && left > (e->nranges - at) / RANGES);
+		if (uuid_order(from, uuid_last) != 0)
+			effects_note_cut(e, ranges, from, after_us);
 	}
 	return 0;
 }
@@ -100,17 +176,28 @@ static void effect_add_lead(struct effects *e, const struct db_rows *rows, size_
 	json_set_str(o, "id", uuid_dup(e->r->a, db_get_uuid(rows, i, EFFECT_ID)));
 	json_set_str(o, "title", db_get_text(rows, i, EFFECT_LEAD_TITLE));
 	json_set_str(o, "syncStatus", db_get_text(rows, i, EFFECT_LEAD_SYNC_STATUS));
+	json_set_str(o, "syncLabel", word_label(lead_sync_statuses, json_str(o, "syncStatus")));
 	json_array_append_new(json_object_get(event, "leads"), o);
 }
 
 static void effect_add_record(
     struct effects *e, const struct db_rows *rows, size_t i, json_t *event)
 {
-	json_t *o = json_object();
+	json_t *records = json_object_get(event, "records"), *o;
+	const char *id = uuid_dup(e->r->a, db_get_uuid(rows, i, EFFECT_ID));
 
-	json_set_str(o, "id", uuid_dup(e->r->a, db_get_uuid(rows, i, EFFECT_ID)));
-	json_array_append_new(json_object_get(event, "records"), o);
+	for (size_t k = 0; k < json_array_size(records); k++) /* in a stretch before */
+		if (strcmp(json_str(json_array_get(records, k), "id"), id) == 0)
+			return;
+	o = json_object();
+	json_set_str(o, "id", id);
+	json_array_append_new(records, o);
 }
+
+static const struct effect_table of_leads = {
+    &event_effect_leads, &event_effect_leads_end, effect_add_lead};
+static const struct effect_table of_records = {
+    &event_effect_records, &event_effect_records_end, effect_add_record};
 
 /* The first of each event before the second of any: a list shows no more than that. */
 static void effects_choose_titled(struct effects *e)
@@ -199,9 +286,9 @@ int event_effects_add(struct req *r, json_t *events, int64_t after_us, struct er
 	}
 	effects_find_ranges(&e, events, after_us);
 	if (((may & PERMIT(LEADS_VIEW)) != 0 &&
-		effects_query(&e, &event_effect_leads, effect_add_lead, err) == -1) ||
+		effects_query(&e, &of_leads, after_us, err) == -1) ||
 	    ((may & PERMIT(RECORDS_VIEW)) != 0 &&
-		effects_query(&e, &event_effect_records, effect_add_record, err) == -1))
+		effects_query(&e, &of_records, after_us, err) == -1))
 		return -1;
 	effects_choose_titled(&e);
 	if (effects_tell_records(&e, err) == -1)

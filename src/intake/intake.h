@@ -78,7 +78,8 @@ int event_keys_forget(struct app *app, struct err *err);
 #define EVENT_DAYS_LOW 2
 int event_days_ahead(struct app *app, int32_t *days, struct err *err);
 /* The hook tell_connections: "today" ("3 events today, 1 refused", absent where it is not known),
- * "has_refused", and "receivedAt" of the last that verified today. */
+ * the same as "eventsToday", "refusedToday" and "todayIsLeast", "has_refused", and "receivedAt" of
+ * the last that verified today. */
 int event_tell_connections(struct req *r, json_t *connections, struct err *err);
 /* The hook tell_records: the connection of the one of its provider, or of the last change. */
 int event_tell_records(struct req *r, json_t *rows, struct err *err);

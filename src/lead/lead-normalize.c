@@ -5,6 +5,7 @@
  *	phoneNumber  "+49 (0)30 123456", "0049 30 123456",
  *	             "030 123456" from DE  ──> "+4930123456"                   (base/phone.h)
  *	             country not known     ──> as it is, trimmed
+ *	             "+49 30 123456 x12"   ──> "+4930123456", and customFields.phoneExtension
  *	names        fullName "Doe, Ann"   ──> firstName "Ann", lastName "Doe", fullName "Ann Doe"
  *	             first and last name   ──> fullName of both                (lead-name.c)
  *
@@ -55,6 +56,16 @@ static const struct region *lead_region(struct arena *a, const json_t *raw, cons
 	return NULL;
 }
 
+/* An extension is no part of E.164, and the number does not lead to the person without it. */
+static void lead_keep_extension(struct arena *a, json_t *lead, struct str given)
+{
+	json_t *custom = json_object_get(lead, "customFields");
+	struct str extension = phone_extension(a, given);
+
+	if (extension.n > 0 && json_object_get(custom, "phoneExtension") == NULL)
+		lead_set_text(a, custom, "phoneExtension", extension);
+}
+
 static void lead_normalize_phone(struct arena *a, json_t *lead, const char *default_country)
 {
 	const json_t *raw = json_object_get(lead, "rawFieldData");
@@ -67,6 +78,8 @@ static void lead_normalize_phone(struct arena *a, json_t *lead, const char *defa
 	if (home == NULL)
 		home = region_of_code(str_from(default_country));
 	e164 = given.n == 0 ? NULL : phone_e164(a, given, home);
+	if (e164 != NULL)
+		lead_keep_extension(a, lead, given);
 	lead_set_text(a, lead, "phoneNumber", e164 != NULL ? str_from(e164) : given);
 }
 

@@ -14,6 +14,9 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err);
 int lead_page_matching(
     struct req *r, struct uuid *ids, size_t max, size_t *n, bool *has_more, struct err *err);
 
+/* The hook tell_connection: how many leads came through it today. */
+int lead_tell_connection(struct req *r, const struct connection *c, json_t *data, struct err *err);
+
 /* Takes out of a lead's destinations what they answered, unless the actor holds crm.view: that is
  * of the deliveries. How each stands is the lead's own. */
 void lead_hide_answers(const struct req *r, json_t *destinations);

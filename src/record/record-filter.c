@@ -1,9 +1,6 @@
-/* A list's filter from a query string or a JSON object, and what it asks of a payload. */
+/* A list's filter from a query string or a JSON object. */
 #include "base/clock.h"
-#include <stdio.h>
-
 #include "base/limits.h"
-#include "base/number.h"
 #include "record/record-internal.h"
 
 const struct word record_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
@@ -24,37 +21,27 @@ bool record_type_is_valid(struct str type)
 	return type.n > 0 && type.n <= LIMIT_TYPE_BYTES;
 }
 
-static int filter_add_where(
-    struct arena *a, struct record_filter *f, struct str path, struct str value, struct err *err)
+static int filter_add_where(struct arena *a, struct record_filter *f, struct str path,
+    struct str op, struct str value, struct err *err)
 {
-	struct record_where *w;
-
 	if (f->nwhere == WHERE_MAX)
 		return err_field(
-		    err, ERR_INVALID, "filter", "may have at most %d paths", WHERE_MAX);
+		    err, ERR_INVALID, "filter", "may have at most %d conditions", WHERE_MAX);
 	if (f->where == NULL)
 		f->where = arena_array(a, WHERE_MAX, sizeof(*f->where));
-	w = &f->where[f->nwhere];
-	if (path.n == 0)
-		err_set(err, ERR_INVALID, "path: is empty");
-	if (path.n == 0 || (w->path = path_compile(a, path, err)) == NULL) {
-		if (err != NULL)
-			snprintf(err->field, sizeof(err->field), "filter[%.*s]",
-			    path.n > 50 ? 50 : (int)path.n, path.p);
+	if (record_where_read(a, path, op, value, &f->where[f->nwhere], err) == -1)
 		return -1;
-	}
-	w->value = value;
 	f->nwhere++;
 	return 0;
 }
 
-/* filter[address.city]=Paris */
+/* filter[address.city]=Paris, filter[amount][gt]=100 */
 static void where_read(struct req *r, const struct http_pairs *pairs, void *filter)
 {
 	struct record_filter read = {0}, *f = filter;
 
 	for (size_t i = 0; i < pairs->n; i++) {
-		struct str name = pairs->v[i].name;
+		struct str name = pairs->v[i].name, path, op;
 		struct err err = ERR_INIT;
 
 		if (!str_starts(name, "filter["))
@@ -63,8 +50,8 @@ static void where_read(struct req *r, const struct http_pairs *pairs, void *filt
 			req_invalid(r, "filter", "is written filter[path]=value");
 			continue;
 		}
-		if (filter_add_where(r->a, &read, (struct str){name.p + 7, name.n - 8},
-			pairs->v[i].value, &err) == -1)
+		record_where_split((struct str){name.p + 7, name.n - 8}, &path, &op);
+		if (filter_add_where(r->a, &read, path, op, pairs->v[i].value, &err) == -1)
 			req_invalid(r, err.field[0] != '\0' ? err.field : "filter", "%s", err.msg);
 	}
 	if (read.nwhere > 0) {
@@ -78,8 +65,7 @@ static void where_write(struct arena *a, const void *filter, struct http_pairs *
 	const struct record_filter *f = filter;
 
 	for (size_t i = 0; i < f->nwhere; i++)
-		filter_pair_add(out, arena_printf(a, "filter[%s]", path_text(f->where[i].path)),
-		    f->where[i].value);
+		filter_pair_add(out, record_where_name(a, &f->where[i]).p, f->where[i].value);
 }
 
 static const struct filter_own where_own = {where_read, where_write};
@@ -118,20 +104,34 @@ static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", 
     MEMBER_TIME("updatedAfter", updated_after), MEMBER_TIME("updatedBefore", updated_before),
     {"filter", READ_OBJECT, JSON_INTO(struct filter_body, where), .need = READ_NULLABLE}};
 
+static int filter_member_where(struct json_reader *in, struct arena *a, const char *path,
+    struct str op, const json_t *value, struct record_filter *f)
+{
+	const char *text = json_scalar_text(a, value);
+	struct err err = ERR_INIT;
+
+	if (text == NULL)
+		return json_reader_fail_at(in, "filter", "%s must be a plain value", path);
+	if (filter_add_where(a, f, str_from(path), op, str_from(text), &err) == -1)
+		return json_reader_fail_at(in, err.field, "%s", err.msg);
+	return 0;
+}
+
+/* {"address.city":"Paris","amount":{"gt":100}} */
 static int filter_members_where(
     struct json_reader *in, struct arena *a, const json_t *where, struct record_filter *f)
 {
-	const char *path;
-	json_t *v;
+	const char *path, *op;
+	json_t *v, *asked;
 
 	json_object_each(where, path, v) {
-		const char *text = json_scalar_text(a, v);
-		struct err err = ERR_INIT;
-
-		if (text == NULL)
-			return json_reader_fail_at(in, "filter", "%s must be a plain value", path);
-		if (filter_add_where(a, f, str_from(path), str_from(text), &err) == -1)
-			return json_reader_fail_at(in, err.field, "%s", err.msg);
+		if (!json_is_object(v) &&
+		    filter_member_where(in, a, path, STR(RECORD_WHERE_IS), v, f) == -1)
+			return -1;
+		json_object_each(v, op, asked) {
+			if (filter_member_where(in, a, path, str_from(op), asked, f) == -1)
+				return -1;
+		}
 	}
 	return 0;
 }
@@ -179,52 +179,4 @@ int record_filter_check(const struct record_filter *f, struct err *err)
 		return err_field(
 		    err, ERR_INVALID, "source", "must be webhook, poll, import or flow_step");
 	return 0;
-}
-
-/* ---- payloads ------------------------------------------------------------------------------ */
-
-static bool value_fits(struct arena *a, const json_t *v, struct str wanted)
-{
-	const char *text = json_scalar_text(a, v);
-
-	for (size_t i = 0; i < json_array_size(v); i++)
-		if (value_fits(a, json_array_get(v, i), wanted))
-			return true;
-	if (text != NULL && json_is_number(v) && number_is(wanted))
-		return number_equals(str_from(text), wanted);
-	return text != NULL && str_eq(str_from(text), wanted);
-}
-
-struct value_wanted {
-	struct arena *a;
-	struct str text;
-};
-
-static int value_is_wanted(void *arg, json_t *value)
-{
-	const struct value_wanted *w = arg;
-
-	return value_fits(w->a, value, w->text);
-}
-
-bool record_where_fits_json(struct arena *a, const struct record_filter *f, const json_t *data)
-{
-	for (size_t i = 0; i < f->nwhere; i++) {
-		struct value_wanted w = {a, f->where[i].value};
-
-		if (path_each(f->where[i].path, data, value_is_wanted, &w) == 0)
-			return false;
-	}
-	return true;
-}
-
-bool record_where_fits(struct arena *a, const struct record_filter *f, struct str data)
-{
-	struct err ignored = ERR_INIT;
-	json_t *root;
-
-	if (f->nwhere == 0)
-		return true;
-	root = json_parse_stored(a, data, &ignored);
-	return root != NULL && record_where_fits_json(a, f, root);
 }

@@ -46,7 +46,13 @@ int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int
 /* Appends row i to the page and moves its end there. */
 int record_slice_add(struct arena *a, struct record_slice *slice, const struct db_rows *rows,
     size_t i, struct err *err);
-/* Has the payload what the filter's filter[path]=value ask for? Of an array any element may. */
+/* ---- record-where.c: conditions on fields ---- */
+
+/* "address.city" or "amount][gt", what stands between filter[ and ], as path and operator. */
+void record_where_split(struct str inner, struct str *path, struct str *op);
+/* "filter[amount][gt]", ending with NUL. */
+struct str record_where_name(struct arena *a, const struct record_where *w);
+/* Has the payload what the filter's conditions ask for? Of an array any element may. */
 bool record_where_fits(struct arena *a, const struct record_filter *f, struct str data);
 /* Has row i (RECORD_COLUMNS) all that the filter asks of a record, its times apart? Of the words
  * what is left to check. */

@@ -334,15 +334,22 @@ static void ask_add_conditions(json_t *data, const struct record_browse *b)
 	    {"leadStatus", "Delivery"}, {"updatedAfter", "Updated since"},
 	    {"updatedBefore", "Updated before"}};
 	const json_t *filter = record_browse_filter_json(b);
-	json_t *list = json_array(), *value;
-	const char *path;
+	json_t *list = json_array();
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (json_str(filter, names[i][0]) != NULL)
 			ask_add_condition(list, names[i][1],
 			    ask_word(b, names[i][0], json_str(filter, names[i][0])));
-	json_object_each(json_object_get(filter, "filter"), path, value)
-		ask_add_condition(list, path, json_string_value(value));
+	for (size_t i = 0; i < b->f.nwhere; i++) {
+		const struct record_where *w = &b->f.where[i];
+		struct str value = strcmp(w->op, RECORD_WHERE_EMPTY) == 0 ? STR("") : w->value;
+
+		ask_add_condition(list, path_text(w->path),
+		    strcmp(w->op, RECORD_WHERE_IS) == 0
+			? arena_strndup(b->r->a, value.p, value.n)
+			: arena_printf(
+			      b->r->a, "%s %.*s", record_where_words(w), (int)value.n, value.p));
+	}
 	json_set(data, "conditions", list);
 }
 

@@ -16,6 +16,7 @@
 #define COLUMNS_MAX 12
 #define PAGE_CELLS 300
 #define ADDRESS_BYTES (8 * LIMIT_URL_BYTES)
+#define FORM_FILLED "filled" /* of the form alone */
 
 static const struct str nothing;
 
@@ -104,17 +105,13 @@ json_t *record_browse_filter_json(const struct record_browse *b)
 {
 	const struct record_filter *f = &b->f;
 	struct http_pairs pairs = filter_pairs(b->r->a, &list_of_records, f);
-	json_t *o = json_own(b->r->a, json_object()), *where = json_object();
+	json_t *o = json_own(b->r->a, json_object());
 
 	for (size_t i = 0; i < pairs.n; i++)
 		if (!str_starts(pairs.v[i].name, "filter["))
 			json_set_strn(o, pairs.v[i].name.p, pairs.v[i].value);
-	for (size_t i = 0; i < f->nwhere; i++)
-		json_set_strn(where, path_text(f->where[i].path), f->where[i].value);
 	if (f->nwhere > 0)
-		json_set(o, "filter", where);
-	else
-		json_decref(where);
+		json_set(o, "filter", record_where_json(f));
 	return o;
 }
 
@@ -155,26 +152,63 @@ static void browse_read_columns(struct record_browse *b, const struct http_pairs
 	}
 }
 
-/* A form cannot name filter[path] itself: it says field and value, and is led to that address. */
+/* What the form's choice is in an address: there "is not empty" is an operator's value. */
+static struct str form_operator(struct str op, struct str *value)
+{
+	if (str_is(op, FORM_FILLED) || str_is(op, RECORD_WHERE_EMPTY)) {
+		*value = str_is(op, FORM_FILLED) ? STR("false") : STR("true");
+		return STR(RECORD_WHERE_EMPTY);
+	}
+	return op.n > 0 ? op : STR(RECORD_WHERE_IS);
+}
+
+/* The path of a field that was named in words, as the sheet shows them: "Address city". */
+static struct str form_path(const struct record_browse *b, struct str field)
+{
+	const char *named = arena_strndup(b->r->a, field.p, field.n);
+	json_t *known;
+	struct err ignored = ERR_INIT;
+
+	if (record_fields(
+		b->r->app, b->r->a, &b->f.account_id, b->f.resource_type, &known, &ignored) == -1)
+		return field;
+	for (size_t pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < json_array_size(known); i++) {
+			const char *path = json_str(json_array_get(known, i), "path");
+
+			if (pass == 0 ? str_is(field, path) : record_words_are_same(named, path))
+				return str_from(path);
+		}
+	return field;
+}
+
+/* A form cannot name filter[path] itself: it says field, operator and value, and is led to that
+ * address. */
 static bool browse_has_new_filter(struct record_browse *b)
 {
-	struct str path = utf8_trim(req_query(b->r, "field")), value = req_query(b->r, "value");
+	struct str field = utf8_trim(req_query(b->r, "field")),
+		   value = utf8_trim(req_query(b->r, "value")),
+		   op = form_operator(req_query(b->r, "op"), &value);
 	struct record_where *where;
 	struct err err = ERR_INIT;
-	struct path *compiled;
 
-	if (path.n == 0)
+	if (field.n == 0)
 		return false;
-	if ((compiled = path_compile(b->r->a, path, &err)) == NULL) {
-		b->wrong = arena_printf(b->r->a,
-		    "\"%.*s\" is not the name of a field. One looks like email or address.city",
-		    (int)utf8_cut(path, 80).n, path.p);
-		return false;
-	}
 	where = arena_array(b->r->a, b->f.nwhere + 1, sizeof(*where));
 	if (b->f.nwhere > 0)
 		memcpy(where, b->f.where, b->f.nwhere * sizeof(*where));
-	where[b->f.nwhere++] = (struct record_where){compiled, utf8_trim(value)};
+	if (record_where_read(b->r->a, form_path(b, field), op, value, &where[b->f.nwhere], &err) ==
+	    -1) {
+		b->wrong = path_compile(b->r->a, field, NULL) != NULL
+			       ? arena_printf(b->r->a, "The value of %.*s %s",
+				     (int)utf8_cut(field, 80).n, field.p, err.msg)
+			       : arena_printf(b->r->a,
+				     "\"%.*s\" is not the name of a field. One looks like email or "
+				     "address.city",
+				     (int)utf8_cut(field, 80).n, field.p);
+		return false;
+	}
+	b->f.nwhere++;
 	b->f.where = where;
 	return true;
 }
@@ -379,7 +413,7 @@ static struct str time_query_text(struct arena *a, struct opt_time t)
 	return t.is_given ? str_from(clock_iso_dup(a, t.us)) : nothing;
 }
 
-static void chips_add(
+static json_t *chips_add(
     json_t *chips, const struct record_browse *without, const char *label, struct str value)
 {
 	json_t *o = json_object();
@@ -388,6 +422,18 @@ static void chips_add(
 	json_set_strn(o, "value", value);
 	json_set_str(o, "href", record_browse_link(without));
 	json_array_append_new(chips, o);
+	return o;
+}
+
+/* "Amount is more than 100", "Email is empty" */
+static void chips_add_where(
+    json_t *chips, const struct record_browse *without, const struct record_where *w)
+{
+	const bool is_empty = strcmp(w->op, RECORD_WHERE_EMPTY) == 0;
+	json_t *o = chips_add(
+	    chips, without, path_text(w->path), is_empty ? (struct str){NULL, 0} : w->value);
+
+	json_set_str(o, "op", record_where_words(w));
 }
 
 /* Filters that have no control of their own: each with a link that takes it away. */
@@ -405,21 +451,21 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 				rest[n++] = b->f.where[k];
 		without.f.where = rest;
 		without.f.nwhere = n;
-		chips_add(chips, &without, path_text(b->f.where[i].path), b->f.where[i].value);
+		chips_add_where(chips, &without, &b->f.where[i]);
 	}
 	without = *b;
 	without.f.lead_status = nothing;
 	if (b->f.lead_status.n > 0)
-		chips_add(chips, &without, "Delivery", b->f.lead_status);
+		(void)chips_add(chips, &without, "Delivery", b->f.lead_status);
 	without = *b;
 	without.f.updated_after = (struct opt_time){0};
 	if (b->f.updated_after.is_given)
-		chips_add(
+		(void)chips_add(
 		    chips, &without, "Updated since", time_query_text(b->r->a, b->f.updated_after));
 	without = *b;
 	without.f.updated_before = (struct opt_time){0};
 	if (b->f.updated_before.is_given)
-		chips_add(chips, &without, "Updated before",
+		(void)chips_add(chips, &without, "Updated before",
 		    time_query_text(b->r->a, b->f.updated_before));
 	json_set_bool(data, "has_chips", json_array_size(chips) > 0);
 	json_set(data, "chips", chips);

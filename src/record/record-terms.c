@@ -387,6 +387,8 @@ void search_terms_add_where(struct search_terms *t, struct arena *a, const struc
 	struct str folded;
 	const char *words;
 
+	if (strcmp(where->op, RECORD_WHERE_IS) != 0)
+		return;
 	writer_begin(&x, t, a, account_id, 1);
 	if (str_is(where->value, "true") || str_is(where->value, "false")) {
 		where_add_boolean(&x, where);

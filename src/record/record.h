@@ -79,9 +79,17 @@ int record_count_known(struct db *db, struct arena *a, const struct record_item 
 int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);
 
+/* What a condition asks of the values at its path, as filter[path][gt]=… says it. */
+#define RECORD_WHERE_IS "is" /* also filter[path]=… */
+#define RECORD_WHERE_CONTAINS "contains"
+#define RECORD_WHERE_MORE "gt" /* than a number, or after a time; of a day, after all of it */
+#define RECORD_WHERE_LESS "lt"
+#define RECORD_WHERE_EMPTY "empty" /* true or false */
+
 /* A list's filter: NULL, or not given, where not filtered. */
-struct record_where { /* filter[path]=value */
+struct record_where {
 	const struct path *path;
+	const char *op; /* RECORD_WHERE_… */
 	struct str value;
 };
 struct record_filter {
@@ -135,8 +143,8 @@ int record_moves_forget(struct app *app, struct err *err);
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err);
 /* A filter from a JSON object ({"resourceType","providerType","source","search","leadStatus",
- * "updatedAfter","updatedBefore","filter":{path:value}}): 0, or -1 with complaints by a reader, or
- * with ERR_INVALID naming the field. An empty one is legal here. */
+ * "updatedAfter","updatedBefore","filter":{path:value or {op:value}}}): 0, or -1 with complaints by
+ * a reader, or with ERR_INVALID naming the field. An empty one is legal here. */
 int record_filter_from_body(struct json_reader *in, struct arena *a, const json_t *o,
     const struct uuid *account_id, struct record_filter *out);
 int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid *account_id,
@@ -148,6 +156,13 @@ int record_filter_check(const struct record_filter *f, struct err *err);
 /* Has a payload, for each path of the filter, the value that it asks for? Numbers are compared by
  * value, all else as text; of a list, and where the path fans out, any element may be it. */
 bool record_where_fits_json(struct arena *a, const struct record_filter *f, const json_t *data);
+/* A condition, checked: 0, or -1 with ERR_INVALID naming it as it is written. */
+int record_where_read(struct arena *a, struct str path, struct str op, struct str value,
+    struct record_where *out, struct err *err);
+/* What stands between its field's name and value: "is more than"; of "is empty" without a value. */
+const char *record_where_words(const struct record_where *w);
+/* Its conditions as such an object has them: {path:value or {op:value}}; a new one. */
+json_t *record_where_json(const struct record_filter *f);
 
 /* Deletes a record of the request's account with its history and search words, and takes it off the
  * counters: 1, 0 no such record, -1. A transaction of its own, with a row of the audit log. */

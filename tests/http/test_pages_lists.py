@@ -52,6 +52,39 @@ def _():
     has(detail.text, "Grace")
 
 
+OTHERS = "FE" * 16  # no account
+
+
+def changes_of_others(ms, first, n):
+    """So many changes of another account's records, in the order of first."""
+    here().sql("INSERT INTO connect.record_changes (id, account_id, record_id, at, source, changes) SELECT UNHEX(CONCAT("
+               "LPAD(HEX(%d), 12, '0'), '7', LPAD(HEX(seq %% 4096), 3, '0'), '8', LPAD(HEX(%d + seq), 15, '0'))),"
+               " UNHEX('%s'), UNHEX('%s'), 0, 'webhook', '[]' FROM seq_1_to_%d" % (ms, first, OTHERS, OTHERS, n))
+
+
+@test("what came of an event is found amid thousands of others' changes, and amid too many it says so")
+def _():
+    t, b = own()
+    hook = CustomWebhook(t, resourceType="amid")
+    word = unique("amid")
+    hook({"id": unique(), "name": word})
+    event = t.get("/events?limit=1&connectionId=" + hook.connection["id"])["data"][0]
+    ms = int(event["id"].replace("-", "")[:12], 16)
+    at = "/admin/events?connectionId=" + hook.connection["id"]
+    try:
+        changes_of_others(ms + 200, 0, 6000)
+        has(b.get(at).text, word)
+        has(b.get("/admin/events/" + event["id"]).text, word)
+        changes_of_others(ms - 300, 100000, 36000)
+        page = b.get(at)
+        check_page(page)
+        has(page.text, "See its page")
+        true(word not in page.text, "not found")
+        has(b.get("/admin/events/" + event["id"]).text, "not all of it was looked through")
+    finally:
+        here().sql("DELETE FROM connect.record_changes WHERE account_id = UNHEX('%s')" % OTHERS)
+
+
 @test("the lead that an event made is told once there, not again as its record")
 def _():
     t, b = own()
@@ -111,6 +144,31 @@ def _():
     for query in ("connectionId=" + crm, "status=success&connectionId=" + crm):
         has(b.get("/admin/deliveries?" + query).text, "3 deliveries")
     has(b.get("/admin/deliveries?status=dead").text, "0 deliveries")
+
+@test("a connection's page counts what came and went through it, each number a link to what it counts")
+def _():
+    t = Tenant()
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    crm, _ = t.crm("Counted CRM")
+    meta = Meta(t)
+    leads = meta.send(), meta.send()
+    for lead, in leads:
+        t.wait_lead(lead, ("success",))
+    equal(meta.post(b"{}", headers={"X-Hub-Signature-256": "sha256=00"}).status, 401)
+
+    def figures(connection):
+        page = b.get("/admin/connections/" + connection)
+        check_page(page)
+        found = re.findall(r'<a class="card figure" href="([^"]*)"><small>([^<]*)</small><b[^>]*>([^<]*)</b>', page.text)
+        return {label: (count, html.unescape(href)) for href, label, count in found}
+
+    seen = figures(meta.id)
+    equal({k: v[0] for k, v in seen.items()}, {"Events": "3", "Refused": "1", "Leads": "2"})
+    equal(len(rows(b.get(seen["Refused"][1]).text)), 1)
+    seen = figures(crm)
+    equal({k: v[0] for k, v in seen.items()}, {"Delivered": "2", "Being sent": "0", "Failed": "0"})
+    equal(len(rows(b.get(seen["Delivered"][1]).text)), 2)
 
 
 run()

@@ -227,13 +227,38 @@ def _():
     answer = post(b, "/admin/records/bulk", {"action": "delete", "scope": "all", "query": query})
     equal(answer.status, 200, answer)
     facts = re.search(r'<dl class="facts">(.*?)</dl>', answer.text, re.S).group(1)
-    equal(re.findall(r"<dt>(.*?)</dt><dd><b>(.*?)</b></dd>", facts), [("Type", "Contact"), ("address.city", "Praha")])
+    equal(re.findall(r"<dt>(.*?)</dt><dd><b>(.*?)</b></dd>", facts), [("Type", "Contact"), ("Address city", "Praha")])
+    answer = post(b, "/admin/records/bulk", {"action": "delete", "scope": "all", "query":
+                                             "resourceType=contact&filter[score][gt]=0&filter[address.city][empty]=false"})
+    has(answer.text, "<dt>Score</dt><dd><b>is more than 0</b></dd>")
+    has(answer.text, "<dt>Address city</dt><dd><b>is not empty ")
     for fields, word in (({"action": "delete", "scope": "all", "query": "resourceType=nothing"}, "No record matches"),
                          ({"action": "delete", "id": "01900000-0000-7000-8000-000000000000"}, "gone already"),
                          ({"action": "replay", "scope": "all", "query": ""}, "Choose a type")):
         answer = post(b, "/admin/records/bulk", fields)
         equal(answer.status, 303, fields)
         has(page(b, answer.header("Location")), word)
+
+
+@test("the sheet filters by a field's name and a condition, says so in words, and what is wrong with it")
+def _():
+    made, b = account()
+    wait_until(lambda: made.api("GET", "/records/fields?resourceType=contact").json()["data"], 30, "the catalogue")
+    for query, condition, words in (
+            ("field=Address+city&op=contains&value=RAH", "filter[address.city][contains]=RAH", "Address city contains <b>RAH</b>"),
+            ("field=score&op=gt&value=0", "filter[score][gt]=0", "Score is more than <b>0</b>"),
+            ("field=score&op=filled&value=", "filter[score][empty]=false", "Score is not empty"),
+            ("field=address.city&op=is&value=Praha", "filter[address.city]=Praha", "Address city is <b>Praha</b>")):
+        answer = b.get("/admin/records?resourceType=contact&" + query)
+        equal(answer.status, 303, answer)
+        where = urllib.parse.unquote(answer.header("Location"))
+        has(where, condition)
+        text = page(b, answer.header("Location"))
+        has(text, words)
+        true("<tbody>" in text, query)
+    answer = b.get("/admin/records?resourceType=contact&field=score&op=gt&value=high")
+    equal(answer.status, 422)
+    has(answer.text, "must be a number such as 12.5, or a date")
 
 
 @test("columns are chosen from the fields and remembered in the address")

@@ -77,6 +77,11 @@ WHERE = [("paid", "true", {"g6"}), ("paid", "false", set()), ("tags[]", "blue", 
          ("madeAt", "2026-03-09T07:45:00Z", {"g4"}), ("t", "Hi\nmia@example.com;ole@example.com", {"g5"}),
          ("body", TEXTS["g7"][0]["body"], {"g7"})]
 
+ASKED = [("t", "contains", "ORDER 2026", {"g1"}), ("t", "contains", "rder 2026-00041", {"g1"}), ("t", "contains", "nothing", set()),
+         ("deep[][].x[]", "lt", "-12", {"g9"}), ("deep[][].x[]", "gt", "-12.5", set()), ("madeAt", "gt", "2026-03-08", {"g4"}),
+         ("madeAt", "gt", "2026-03-09", set()), ("madeAt", "lt", "2026-03-09T07:45:01Z", {"g4"}),
+         ("state", "empty", "false", {"g7"}), ("tags", "contains", "BLU", {"g6"})]
+
 
 def finds_all(t):
     for one, (_, searches) in TEXTS.items():
@@ -94,6 +99,12 @@ def finds_all(t):
                 equal(listed(t, sort=order, **pair), wanted, (path, value, order))
             equal(exported(t, **pair), wanted, (path, value))
         equal(counted(t, {"filter": {path: value}}), len(wanted), (path, value[:50]))
+    for path, op, value, wanted in ASKED:
+        pair = {"filter[%s][%s]" % (path, op): value}
+        for order in ("-updatedAt", "updatedAt"):
+            equal(listed(t, sort=order, **pair), wanted, (pair, order))
+        equal(exported(t, **pair), wanted, pair)
+        equal(counted(t, {"filter": {path: {op: value}}}), len(wanted), pair)
 
 
 _tenant = None
@@ -324,10 +335,13 @@ def _():
     t = Tenant()
     for bad, field in (("filter[a..b]=x", "filter[a..b]"), ("filter[]=x", "filter[]"), ("filter[a=x", "filter"),
                        ("filter[a[]=x", "filter[a[]"), ("filter[a..b]=1", "filter[a..b]"), ("source=nowhere", "source"),
+                       ("filter[a][gt]=x", "filter[a][gt]"), ("filter[a][near]=1", "filter[a][near]"),
+                       ("filter[a][empty]=", "filter[a][empty]"), ("filter[a][contains]=", "filter[a][contains]"),
                        ("filter[" + ".".join("a" * 40) + "]=1", "filter[" + ".".join("a" * 40)[:50] + "]")):
         for door in ("/records?", "/records/export?format=ndjson&"):
             problem(t.api("GET", door + bad.replace("[", "%5B").replace("]", "%5D")), 422, field)
     for bad, field in (({"filter": {"a..b": "x"}}, "filter.filter[a..b]"), ({"filter": {"": "x"}}, "filter.filter[]"),
+                       ({"filter": {"a": {"gt": "x"}}}, "filter.filter[a][gt]"), ({"filter": {"a": {"gt": [1]}}}, "filter"),
                        ({"source": "nowhere"}, "filter.source")):
         problem(t.api("POST", "/records/replay", {"dryRun": True, "filter": bad}), 422, field)
     problem(t.api("GET", "/records/export?col=a[&col=b"), 422, "col")

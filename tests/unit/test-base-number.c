@@ -114,22 +114,47 @@ static void values(void)
 		    number_equals(str_from(rows[i].x), str_from(rows[i].y)) == rows[i].are_equal);
 }
 
-static void order(void)
+/* The order of the bytes is that of the values. */
+static void orders_of_bytes(void)
 {
-	static const struct {
-		int line;
-		const char *least, *most;
-	} rows[] = {{__LINE__, "1", "2"}, {__LINE__, "-2", "-1"}, {__LINE__, "-1", "0"},
-	    {__LINE__, "0", "0.001"}, {__LINE__, "9", "10"}, {__LINE__, "0.1", "0.11"},
-	    {__LINE__, "120.5", "120.51"}, {__LINE__, "999", "1e3"}, {__LINE__, "-1e3", "-999"},
-	    {__LINE__, "1e-999", "1e-998"}, {__LINE__, "9007199254740992", "9007199254740993"},
-	    {__LINE__, "-0.11", "-0.1"}};
+	static const char *const rising[] = {"-1e99999999999999999999", "-1e30", "-10.50",
+	    "-10.5001e0", "-10", "-9", "-1e-7", "0", "1e-99999999999999999999", "0.05", "5e-1", "9",
+	    "10", "10.000000000000000000001", "18446744073709551616", "1e999"};
+	unsigned char last[64], now[64];
+	size_t nlast = 0;
 
-	for (size_t i = 0; i < COUNT(rows); i++)
-		CHECK_AT(rows[i].line,
-		    number_compare(str_from(rows[i].least), str_from(rows[i].most)) < 0 &&
-			number_compare(str_from(rows[i].most), str_from(rows[i].least)) > 0);
-	CHECK(number_compare(STR("-0"), STR("0.00")) == 0);
+	for (size_t i = 0; i < COUNT(rising); i++) {
+		size_t n = number_order(now, sizeof(now), str_from(rising[i]));
+		int order = memcmp(last, now, n < nlast ? n : nlast);
+
+		if (i != 3) /* below the one before it */
+			CHECK(nlast == 0 || order < 0 || (order == 0 && nlast < n));
+		else
+			CHECK(order > 0 || (order == 0 && nlast > n));
+		if (i == 3)
+			continue;
+		memcpy(last, now, n);
+		nlast = n;
+	}
+	CHECK(number_order(last, 64, STR("5")) == number_order(now, 64, STR("0.0500e2")));
+	CHECK(memcmp(last, now, 10) == 0);
+	CHECK(number_order(now, 16, STR("12345678901234567890")) <= 16);
+}
+
+static void orders(void)
+{
+	/* each below the next */
+	static const char *const up[] = {"-1e30", "-20", "-2.5", "-2", "-0.01", "0", "1e-400",
+	    "0.001", "0.5", "0.51", "5", "5.01", "9", "10", "99.9", "100", "18446744073709551001",
+	    "18446744073709551002", "1e30"};
+
+	for (size_t i = 0; i < COUNT(up); i++)
+		for (size_t k = 0; k < COUNT(up); k++) {
+			const int order = number_compare(str_from(up[i]), str_from(up[k]));
+
+			CHECK_AT(
+			    (int)(i * 100 + k), (order > 0) - (order < 0) == (i > k) - (i < k));
+		}
 }
 
 /* ---- of any number ------------------------------------------------------------------------- */
@@ -224,7 +249,8 @@ static bool finds(struct arena *a, const char *data, const char *wanted)
 	    .external_id = STR("1"),
 	    .source = RECORD_SOURCE_IMPORT,
 	    .data = str_from(data)};
-	struct record_where where = {path_compile(a, STR("n"), NULL), str_from(wanted)};
+	struct record_where where = {
+	    path_compile(a, STR("n"), NULL), RECORD_WHERE_IS, str_from(wanted)};
 	struct search_terms t = {.n = 0};
 
 	search_terms_add_where(&t, a, &item.account_id, &where);
@@ -254,6 +280,6 @@ void suite_base_number(void);
 void suite_base_number(void)
 {
 	ADD_TESTS("base/number", {"forms", forms}, {"plain forms", plain_forms}, {"values", values},
-	    {"order", order}, {"keep their digits", keep_their_digits},
-	    {"are found by value", are_found_by_value});
+	    {"orders", orders}, {"orders of bytes", orders_of_bytes},
+	    {"keep their digits", keep_their_digits}, {"are found by value", are_found_by_value});
 }

@@ -121,8 +121,10 @@ static int store_body(struct db *db, void *arg, struct err *err)
 {
 	struct storing *s = arg;
 
-	return deliveries_store(
-	    db, s->p->a, &(struct push_outcome){.d = &s->d, .attempt = s->attempt}, 1, err);
+	return deliveries_store(db, s->p->a,
+	    &(struct push_outcome){
+		.d = &s->d, .attempts = s->attempt, .nattempts = s->attempt != NULL},
+	    1, err);
 }
 
 static void store(struct place *p, struct uuid delivery, const char *status,
@@ -132,12 +134,12 @@ static void store(struct place *p, struct uuid delivery, const char *status,
 	struct err err = ERR_INIT;
 
 	REQUIRE(delivery_load(p->db, p->a, &p->account, &delivery, &s.d, &err) == 1);
-	s.d.status = status;
-	s.d.error = error;
-	s.d.external_id = external_id;
+	s.d.state.status = status;
+	s.d.state.error = error;
+	s.d.state.external_id = external_id;
 	if (attempt != NULL) {
-		s.d.attempts = attempt->number;
-		s.d.http_status = attempt->http_status;
+		s.d.state.attempts = attempt->number;
+		s.d.state.http_status = attempt->http_status;
 	}
 	OK(db_transaction(p->db, store_body, &s, &err), &err);
 }
@@ -270,7 +272,8 @@ static void attempts(void)
 	store(&p, delivery, "success", &attempt, NULL, "crm-7");
 	store(&p, delivery, "success", NULL, NULL, NULL); /* what it is called there stays */
 	REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
-	CHECK(d.attempts == 2 && TEXT_EQ(d.external_id, "crm-7") && d.error == NULL);
+	CHECK(d.state.attempts == 2 && TEXT_EQ(d.state.external_id, "crm-7") &&
+	      d.state.error == NULL);
 	CHECK(TEXT_EQ(json_str(d.lead, "email"), "a@b.co"));
 	OK(crm_lead_attempts(p.app, p.a, &p.account, &lead, &json, &err), &err);
 	REQUIRE(json_array_size(json) == 2);
@@ -323,12 +326,13 @@ static void stored_together(void)
 			CHECK(queue(&p, leads[i / 3]) == 3);
 		id = delivery_to(&p, leads[i / 3], to[i % 3]);
 		REQUIRE(delivery_load(p.db, p.a, &p.account, &id, &d[i], &err) == 1);
-		d[i].status = words[i];
-		d[i].attempts = (int)i + 1;
-		d[i].external_id = i == 1 ? "crm-1" : NULL;
+		d[i].state.status = words[i];
+		d[i].state.attempts = (int)i + 1;
+		d[i].state.external_id = i == 1 ? "crm-1" : NULL;
 		attempts[i] = (struct delivery_attempt){
 		    .number = (int)i + 1, .http_status = 500, .at_us = 1, .error = words[i]};
-		s.v[i] = (struct push_outcome){.d = &d[i], .attempt = i == 5 ? NULL : &attempts[i]};
+		s.v[i] = (struct push_outcome){
+		    .d = &d[i], .attempts = &attempts[i], .nattempts = i != 5};
 	}
 	OK(db_transaction(p.db, store_many_body, &s, &err), &err);
 	CHECK(TEXT_EQ(sync_status(&p, leads[0]), "success"));
@@ -436,7 +440,8 @@ static void pushed_again_by_hand(void)
 	    "UPDATE lead_deliveries SET status = 'dead', rounds = 9, attempts = 27, next_at = 7");
 	OK(db_transaction(p.db, requeue_body, &s, &err), &err);
 	REQUIRE(delivery_load(p.db, p.a, &p.account, &s.d.id, &d, &err) == 1);
-	CHECK(TEXT_EQ(d.status, "pending") && d.rounds == 0 && d.next_us == 0 && d.attempts == 27);
+	CHECK(TEXT_EQ(d.state.status, "pending") && d.state.rounds == 0 && d.state.next_us == 0 &&
+	      d.state.attempts == 27);
 	CHECK(count_jobs(&p, lead) == 1 && TEXT_EQ(sync_status(&p, lead), "pending"));
 	store(&p, s.d.id, "success", NULL, NULL, NULL);
 	RUN(p.db, "DELETE FROM jobs");
@@ -594,26 +599,27 @@ static void rounds(void)
 		run_jobs(&p);
 		/* the wait for the round's second attempt is a row with a time, and no more */
 		REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
-		CHECK(d.attempts == 2 * (int)round + 1 && d.rounds == (int)round);
+		CHECK(d.state.attempts == 2 * (int)round + 1 && d.state.rounds == (int)round);
 		CHECK(NUMBER_OF(p.db,
 			  "SELECT run_at FROM jobs WHERE id = ? AND tries = 1 AND attempts = 0"
 			  " AND lease_id IS NULL AND run_at > ?",
-			  db_uuid(&delivery), db_int(now)) == d.next_us);
+			  db_uuid(&delivery), db_int(now)) == d.state.next_us);
 		RUN(p.db, "UPDATE jobs SET run_at = 1");
 		run_jobs(&p);
 		REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
-		CHECK(TEXT_EQ(d.status, is_last ? "dead" : "failed") && d.error != NULL);
-		CHECK(d.attempts == 2 * ((int)round + 1) && d.rounds == (int)round + 1);
-		CHECK(TEXT_EQ(sync_status(&p, lead), d.status));
-		CHECK(is_last ? d.next_us == 0
-			      : d.next_us >= due && d.next_us < due + 30 * SECOND_US);
+		CHECK(
+		    TEXT_EQ(d.state.status, is_last ? "dead" : "failed") && d.state.error != NULL);
+		CHECK(d.state.attempts == 2 * ((int)round + 1) && d.state.rounds == (int)round + 1);
+		CHECK(TEXT_EQ(sync_status(&p, lead), d.state.status));
+		CHECK(is_last ? d.state.next_us == 0
+			      : d.state.next_us >= due && d.state.next_us < due + 30 * SECOND_US);
 		CHECK(NUMBER_OF(p.db,
 			  "SELECT state = 'dead' AND last_error = ? FROM jobs WHERE id = ?",
-			  db_str(d.error), db_uuid(&delivery)) == (is_last ? 1 : is_last));
+			  db_str(d.state.error), db_uuid(&delivery)) == (is_last ? 1 : is_last));
 		CHECK(is_last || NUMBER_OF(p.db,
 				     "SELECT run_at FROM jobs WHERE id = ? AND tries = 0"
 				     " AND attempts = 0 AND lease_id IS NULL",
-				     db_uuid(&delivery)) == d.next_us);
+				     db_uuid(&delivery)) == d.state.next_us);
 		RUN(p.db, "UPDATE jobs SET run_at = 1");
 	}
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM lead_delivery_attempts WHERE delivery_id = ?",
@@ -621,7 +627,7 @@ static void rounds(void)
 	/* run again, it has all its rounds before it */
 	revive(&p);
 	REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
-	CHECK(TEXT_EQ(d.status, "pending") && d.rounds == 0 && d.next_us == 0);
+	CHECK(TEXT_EQ(d.state.status, "pending") && d.state.rounds == 0 && d.state.next_us == 0);
 	CHECK(TEXT_EQ(sync_status(&p, lead), "pending") && count_jobs(&p, lead) == 1);
 	run_jobs(&p);
 	CHECK(NUMBER_OF(p.db, "SELECT tries FROM jobs WHERE id = ?", db_uuid(&delivery)) == 1);
@@ -656,12 +662,13 @@ static void given_up(void)
 		RUN(p.db, "UPDATE jobs SET deaths = 5, run_at = 1");
 		run_jobs(&p);
 		REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
-		CHECK(TEXT_EQ(d.status, "dead") && d.attempts == 0 && d.next_us == 0);
-		CHECK(TEXT_EQ(d.error, "gave up: its runner died 5 times"));
+		CHECK(TEXT_EQ(d.state.status, "dead") && d.state.attempts == 0 &&
+		      d.state.next_us == 0);
+		CHECK(TEXT_EQ(d.state.error, "gave up: its runner died 5 times"));
 		CHECK(TEXT_EQ(sync_status(&p, lead), has_other ? "success" : "dead"));
 		revive(&p);
 		REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
-		CHECK(TEXT_EQ(d.status, "pending"));
+		CHECK(TEXT_EQ(d.state.status, "pending"));
 		CHECK(TEXT_EQ(sync_status(&p, lead), has_other ? "success" : "pending"));
 	}
 	/* one that a destination took meanwhile stays so */
@@ -669,7 +676,7 @@ static void given_up(void)
 	RUN(p.db, "UPDATE jobs SET state = 'dead'");
 	revive(&p);
 	REQUIRE(delivery_load(p.db, p.a, &p.account, &delivery, &d, &err) == 1);
-	CHECK(TEXT_EQ(d.status, "success"));
+	CHECK(TEXT_EQ(d.state.status, "success"));
 	place_remove(&p);
 }
 
@@ -700,9 +707,10 @@ static void not_to_be_pushed(void)
 		struct uuid id = delivery_to(&p, lead, to);
 
 		REQUIRE(delivery_load(p.db, p.a, &p.account, &id, &d, &err) == 1);
-		CHECK(TEXT_EQ(d.status, i == 2 ? "failed" : "skipped") && d.attempts == 0);
-		CHECK(d.next_us == 0 && d.error != NULL);
-		CHECK(i != 2 || strstr(d.error, "phoneNumber") != NULL);
+		CHECK(TEXT_EQ(d.state.status, i == 2 ? "failed" : "skipped") &&
+		      d.state.attempts == 0);
+		CHECK(d.state.next_us == 0 && d.state.error != NULL);
+		CHECK(i != 2 || strstr(d.state.error, "phoneNumber") != NULL);
 	}
 	CHECK(count_jobs(&p, lead) == 0 && TEXT_EQ(sync_status(&p, lead), "failed"));
 	place_remove(&p);
@@ -877,9 +885,9 @@ static void corrected_meanwhile(void)
 			CHECK(d.revision == end);
 			if (end == 1)
 				CHECK(correct(&p, lead, 2) == 0);
-			d.status = ends[i];
-			s.v[0] =
-			    (struct push_outcome){.d = &d, .attempt = &attempt, .is_end = true};
+			d.state.status = ends[i];
+			s.v[0] = (struct push_outcome){
+			    .d = &d, .attempts = &attempt, .nattempts = 1, .is_end = true};
 			s.n = 1;
 			OK(db_transaction(p.db, store_many_body, &s, &err), &err);
 			CHECK(s.v[0].is_outdated == (end == 1));

@@ -273,7 +273,8 @@ static void refuses_what_is_no_search(void)
 
 static struct record_where where_of(struct arena *a, const char *path, const char *value)
 {
-	return (struct record_where){path_compile(a, str_from(path), NULL), str_from(value)};
+	return (struct record_where){
+	    path_compile(a, str_from(path), NULL), RECORD_WHERE_IS, str_from(value)};
 }
 
 static void filters_by_kind_and_value(void)
@@ -290,6 +291,66 @@ static void filters_by_kind_and_value(void)
 	CHECK(t.n == 3 && search_terms_fit(&t, text));
 	search_terms_add_kind(&t, a, &account, 'p', STR("hubspot"));
 	CHECK(!search_terms_fit(&t, text));
+	arena_free(a);
+}
+
+/* Conditions on a field, of a payload with values of all kinds. */
+static void conditions_fit(void)
+{
+	static const char data[] = "{\"city\":\"Café Köln\",\"amount\":12.5,\"text\":\" 20 "
+				   "\",\"tags\":[\"a\",\"B b\"],\"start\":"
+				   "\"2026-03-01T10:00:00Z\",\"day\":\"2026-03-01\",\"none\":null,"
+				   "\"blank\":\"\\u00a0\",\"empty\":[],"
+				   "\"lines\":[{\"sku\":\"\"},{\"sku\":\"X\"}],\"no\":false}";
+	static const struct {
+		int line;
+		const char *path, *op, *value;
+		bool fits;
+	} rows[] = {
+	    {__LINE__, "city", "is", "Café Köln", true},
+	    {__LINE__, "city", "is", "Café", false},
+	    {__LINE__, "city", "contains", "CAFE", true},
+	    {__LINE__, "city", "contains", "fe ko", true},
+	    {__LINE__, "city", "contains", "bonn", false},
+	    {__LINE__, "tags", "contains", "b B", true},
+	    {__LINE__, "amount", "contains", "2.5", true},
+	    {__LINE__, "amount", "gt", "12.49", true},
+	    {__LINE__, "amount", "gt", "12.50", false},
+	    {__LINE__, "amount", "lt", "12.50", false},
+	    {__LINE__, "amount", "lt", "100", true},
+	    {__LINE__, "text", "gt", "9", true},
+	    {__LINE__, "text", "lt", "9", false},
+	    {__LINE__, "city", "gt", "1", false},
+	    {__LINE__, "none", "lt", "1", false},
+	    {__LINE__, "day", "gt", "2026-03-01", false},
+	    {__LINE__, "day", "lt", "2026-03-01", false},
+	    {__LINE__, "day", "lt", "2026-03-02", true},
+	    {__LINE__, "start", "gt", "2026-03-01", false}, /* the day is all of it */
+	    {__LINE__, "start", "gt", "2026-02-28", true},
+	    {__LINE__, "start", "gt", "2026-03-01T09:59:59Z", true},
+	    {__LINE__, "start", "lt", "2026-03-01T10:00:00Z", false},
+	    {__LINE__, "start", "gt", "5", false},
+	    {__LINE__, "none", "empty", "true", true},
+	    {__LINE__, "missing", "empty", "true", true},
+	    {__LINE__, "blank", "empty", "true", true},
+	    {__LINE__, "empty", "empty", "true", true},
+	    {__LINE__, "no", "empty", "true", false},
+	    {__LINE__, "city", "empty", "false", true},
+	    {__LINE__, "lines[].sku", "empty", "false", true},
+	    {__LINE__, "lines[].no", "empty", "true", true},
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct record_where where;
+		struct record_filter f = {.where = &where, .nwhere = 1};
+
+		CHECK_AT(
+		    rows[i].line, record_where_read(a, str_from(rows[i].path), str_from(rows[i].op),
+				      str_from(rows[i].value), &where, NULL) == 0);
+		CHECK_AT(rows[i].line, record_where_fits_json(a, &f,
+					   json_parse(a, str_from(data), NULL)) == rows[i].fits);
+	}
 	arena_free(a);
 }
 
@@ -340,6 +401,7 @@ void suite_record_words(void)
 	    {"refuses what is no search", refuses_what_is_no_search},
 	    {"finds numbers, dates, phones and emails in texts", finds_numbers_in_texts},
 	    {"loses nothing of a long record", loses_nothing_of_a_long_record},
+	    {"conditions fit", conditions_fit},
 	    {"filters by kind and value", filters_by_kind_and_value},
 	    {"filters ask for what is surely there", filters_ask_for_what_is_surely_there});
 }

@@ -1,0 +1,82 @@
+/* How leads come to be pushed: when they are ready or corrected, and when a person asks. */
+#include "account/audit.h"
+#include "base/clock.h"
+#include "crm/crm-internal.h"
+
+int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
+{
+	struct delivery_queueing q = {.app = j->app,
+	    .a = arena_new(),
+	    .parent = j,
+	    .how = j->class == JOB_BULK ? PUSH_BULK : PUSH_LIVE,
+	    .account_id = j->account_id};
+	struct lead_sync *sync = arena_array(q.a, n, sizeof(*sync));
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		sync[i].lead_id = leads[i].lead_id;
+	rc = deliveries_queue(&q, sync, n, err);
+	for (size_t i = 0; i < n; i++)
+		leads[i].sync_status = sync[i].status;
+	arena_free(q.a);
+	return rc;
+}
+
+int crm_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
+{
+	struct delivery_queueing q = {.app = j->app,
+	    .a = arena_new(),
+	    .how = j->class == JOB_BULK ? PUSH_BULK : PUSH_LIVE,
+	    .account_id = j->account_id};
+	struct uuid *ids = arena_array(q.a, n, sizeof(*ids));
+	int *revisions = arena_array(q.a, n, sizeof(*revisions)), rc;
+
+	for (size_t i = 0; i < n; i++) {
+		ids[i] = leads[i].lead_id;
+		revisions[i] = leads[i].revision;
+	}
+	rc = deliveries_correct(&q, ids, revisions, n, err);
+	arena_free(q.a);
+	return rc;
+}
+
+struct push_queueing {
+	struct req *r;
+	const struct uuid *lead_id;
+	size_t n;
+};
+
+static int push_queue_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	struct push_queueing *q = arg;
+	struct req *r = q->r;
+
+	struct delivery_queueing to = {
+	    .app = r->app, .a = r->a, .how = PUSH_BY_HAND, .account_id = r->actor.account_id};
+
+	(void)db;
+	if (deliveries_queue_stored(&to, q->lead_id, 1, err) == -1)
+		return -1;
+	q->n = to.queued;
+	if (q->n == 0)
+		return 1;
+	audit_fact(log, "lead.push", "lead", q->lead_id, NULL);
+	return 0;
+}
+
+int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err)
+{
+	struct push_queueing q = {r, lead_id, 0};
+	json_t *lead;
+	int found = lead_get_json(r->app, r->a, &r->actor.account_id, lead_id, &lead, err);
+
+	if (found != 1)
+		return found;
+	if (strcmp(json_str(lead, "stage"), LEAD_READY) != 0)
+		return err_set(err, ERR_CONFLICT,
+		    "The lead's details have not been fetched yet, so there is nothing to push");
+	if (audit_change(r->app, r, &r->actor.account_id, push_queue_body, &q, err) == -1)
+		return -1;
+	*n = q.n;
+	return 1;
+}
