@@ -28,6 +28,7 @@ struct config {
 	const char *state_dir; /* spool, uploads; hosts may share it */
 	const char *run_dir;   /* sockets, locks; "": see config_run_path */
 	const char *providers_dir, *templates_dir, *static_dir, *migrations_dir;
+	const char *provider_apps;     /* a file of the installation's apps, or "" */
 	const char *provider_versions; /* provider=version, …: in place of the manifests' */
 	const char *key_file;          /* `id:base64` lines of 32-byte keys, newest first */
 	/* log */
@@ -47,6 +48,7 @@ struct config {
 	int64_t webhook_body_bytes;
 	int64_t imports_open, imports_open_bytes;
 	int64_t event_retention_days;
+	int64_t execution_retention_days;
 	int64_t secret_grace_hours;
 	int64_t runners; /* processes for live jobs; 0: one per processor */
 	int64_t job_concurrency, job_lease_s;

@@ -67,6 +67,8 @@ DB_STMT(
 DB_STMT(poll_set,
     "UPDATE polls SET is_paused = ?, interval_s = ?, page_size = ?, next_at = ?" OF_CONNECTION
     " AND name = ?");
+DB_STMT(poll_less, "UPDATE polls SET page_size = ?" OF_CONNECTION
+		   " AND name = ? AND (page_size IS NULL OR page_size > ?)");
 DB_STMT(polls_lacking,
     "SELECT c.id, c.account_id FROM connections c WHERE c.provider_type = ?"
     " AND c.status <> '" CONNECTION_DISABLED "' AND NOT EXISTS (SELECT 1 FROM polls p"
@@ -175,6 +177,14 @@ int poll_set_row(struct db *db, const struct poll_row *row, struct err *err)
 	    DB_VALS(db_int(row->is_paused), db_time(row->interval_s), db_time(row->page_size),
 		db_int(row->next_us), db_uuid(&row->account_id), db_uuid(&row->connection_id),
 		db_str(row->name)),
+	    NULL, err);
+}
+
+int poll_save_page_size(struct db *db, const struct poll_row *row, struct err *err)
+{
+	return db_exec(db, &poll_less,
+	    DB_VALS(db_int(row->page_size), db_uuid(&row->account_id), db_uuid(&row->connection_id),
+		db_str(row->name), db_int(row->page_size)),
 	    NULL, err);
 }
 
