@@ -46,7 +46,6 @@
 	" FROM records FORCE INDEX (records_type_recent) WHERE account_id = ?"                     \
 	" AND resource_type = ?"
 
-/* The words come before the payloads (STRAIGHT_JOIN): most records of a window do not match. */
 /* As RECORD_COLUMNS, with "" for a payload that is too large to be read by the hundred. */
 #define SEARCH_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source,"                         \
@@ -55,6 +54,7 @@
 enum { SEARCH_ROW_CHECK = RECORD_ROW_MORE };
 #define OF_LEAD_STATUS " (? IS NULL OR l.sync_status = ?) AND"
 #define SCAN_HEAD SEARCH_SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
+/* The words come before the payloads (STRAIGHT_JOIN): most records of a window do not match. */
 #define SCAN_TAIL                                                                                  \
 	") k" SEARCHED("k.window_id") " STRAIGHT_JOIN records r ON r.id = k.window_id" RECORD_LEAD \
 				      " WHERE" OF_LEAD_STATUS SEARCH_FITS
