@@ -1,4 +1,5 @@
 /* /task-history, /flows/:id/executions, /flows/:id/run: JSON handlers of runs. */
+#include "account/permission.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "flow/flow-run.h"
@@ -291,6 +292,9 @@ int flow_api_preview(struct req *r)
 	struct err err = ERR_INIT;
 	size_t i;
 
+	if ((r->actor.permissions & PERMIT(RECORDS_VIEW)) == 0)
+		return res_problem(r, 403,
+		    "A preview shows what records say, so it needs the permission records.view");
 	if (!flow_of_route(r, &f) || !preview_read(r, &body, &filter) || !draft_plan(r, &f, &plan))
 		return 0;
 	slice.s.limit = body.records;
