@@ -80,6 +80,10 @@ int deliveries_dead_leads(struct db *db, struct arena *a, const struct uuid *acc
 int deliveries_count_waiting(
     struct db *db, const struct uuid *account_id, int64_t *n, struct err *err);
 
+/* Within a transaction: the job of a delivery that is pending, now. */
+int delivery_job_now(struct db *db, const struct uuid *account_id, const struct uuid *delivery_id,
+    const struct uuid *connection_id, struct err *err);
+
 struct delivery_filter {
 	struct uuid account_id, connection_id, lead_id;
 	struct str status;
