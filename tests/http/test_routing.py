@@ -191,7 +191,7 @@ def _():
     page = b.get("/admin/routing")
     check_page(page)
     has(page.text, "company is Acme or email ends with @acme.com")
-    was = html.unescape(re.search(r'name="was_0_0" value="([^"]*)"', page.text)).group(1))
+    was = html.unescape(re.search(r'name="was_0_0" value="([^"]*)"', page.text).group(1))
     fields = {"id_0": a, "was_0_0": was, "source_0_1": "manual", "ref_0_1": "email", "test_0_1": "equals",
               "value_0_1": "a@b.co, c@d.co", "hours_0": "1", "day_0_0": "1", "from_0": "09:00", "to_0": "18:00",
               "zone_0": "Europe/Berlin", "outside_0": "wait", "limit_0": "5", "over_0": "skip", "group_0": "G",
