@@ -81,8 +81,8 @@ int64_t route_next_open_us(const struct lead_route *r, int64_t at_us);
 /* ---- set by people: crm-route-store.c
  * ------------------------------------------------------------- */
 
-/* {destinations:[{connectionId,name,providerType,when,hours,cap}],groups:[{name,mode,members:[{connectionId,weight}]}]}
- */
+/* {destinations:[{connectionId,name,providerType,when,hours,cap}],
+ * groups:[{name,mode,members:[{connectionId,weight}]}]} */
 int routing_load(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
 /* Checks what was sent, complaints by the reader, which gathers them, and stores it in place of
