@@ -1,6 +1,7 @@
-/* The page of routing: a card for each destination, with plain fields in place of JSON. What they
- * cannot say (conditions within conditions) comes with its row as it was, and stays until somebody
- * removes it. */
+/* The page of routing: a card for each destination, which is a form of its own: what it sends is
+ * put into the routing that there is. Plain fields stand in place of JSON; what they cannot say
+ * (conditions within conditions) comes with its row as it was, and stays until somebody removes it.
+ */
 #include "account/account.h"
 #include "account/permission.h"
 #include "base/arena.h"
@@ -12,7 +13,6 @@
 #include "html/chrome.h"
 
 #define WHEN_ROWS 8
-#define LIMIT_ROUTED 12 /* destinations on the page: as many as a form has room for */
 #define ADDRESS "/admin/routing"
 
 static const struct word route_tests[] = {{"equals", "is"}, {"startsWith", "begins with"},
@@ -123,51 +123,77 @@ static json_t *cap_read(struct req *r, size_t i)
 	return o;
 }
 
-/* Members stand in the order of the page. */
-static void group_read(struct req *r, json_t *groups, size_t i)
+static bool is_member(const json_t *m, struct str id)
+{
+	return str_is(id, json_str(m, "connectionId"));
+}
+
+/* Out of the group that it is in; an empty one is none. */
+static void groups_leave(json_t *groups, struct str id)
+{
+	for (size_t i = json_array_size(groups); i-- > 0;) {
+		json_t *members = json_object_get(json_array_get(groups, i), "members");
+
+		for (size_t k = json_array_size(members); k-- > 0;)
+			if (is_member(json_array_get(members, k), id))
+				json_array_remove(members, k);
+		if (json_array_size(members) == 0)
+			json_array_remove(groups, i);
+	}
+}
+
+/* At its place among the members, behind them unless it says one. */
+static void groups_join(struct req *r, json_t *groups, size_t i)
 {
 	struct str name = field(r, "group", i), weight = field(r, "weight", i);
-	json_t *g = NULL, *o;
+	json_t *g = NULL, *members, *o;
+	int64_t place = INT32_MAX;
 	size_t k;
 
 	if (name.n == 0)
 		return;
+	(void)str_to_i64(field(r, "turn", i), 1, INT32_MAX, &place);
 	json_array_each(groups, k, g)
 		if (str_is(name, json_str(g, "name")))
 			break;
 	if (k == json_array_size(groups)) {
 		g = json_object();
 		json_set_strn(g, "name", name);
-		json_set_strn(g, "mode", field(r, "mode", i));
 		json_set(g, "members", json_array());
 		json_array_append_new(groups, g);
 	}
+	json_set_strn(g, "mode", field(r, "mode", i));
+	members = json_object_get(g, "members");
 	o = json_object();
 	json_set_strn(o, "connectionId", field(r, "id", i));
 	if (weight.n > 0)
 		json_set(o, "weight", number_or_text(weight));
-	json_array_append_new(json_object_get(g, "members"), o);
+	if ((size_t)place > json_array_size(members))
+		json_array_append_new(members, o);
+	else
+		json_array_insert_new(members, (size_t)place - 1, o);
 }
 
-static json_t *routing_read(struct req *r)
+/* The routing that there is with what was sent of the destination of that place; false: it is gone.
+ */
+static bool routing_read(struct req *r, json_t *doc, size_t i)
 {
-	json_t *doc = json_own(r->a, json_object()), *list = json_array(), *groups = json_array();
+	json_t *d = NULL, *hours, *cap;
+	size_t k;
 
-	json_set(doc, "destinations", list);
-	json_set(doc, "groups", groups);
-	for (size_t i = 0; i < LIMIT_ROUTED && field(r, "id", i).n > 0; i++) {
-		json_t *o = json_object(), *hours = hours_read(r, i), *cap = cap_read(r, i);
-
-		json_set_strn(o, "connectionId", field(r, "id", i));
-		json_set(o, "when", when_read(r, i));
-		if (hours != NULL)
-			json_set(o, "hours", hours);
-		if (cap != NULL)
-			json_set(o, "cap", cap);
-		json_array_append_new(list, o);
-		group_read(r, groups, i);
-	}
-	return doc;
+	json_array_each(json_object_get(doc, "destinations"), k, d)
+		if (is_member(d, field(r, "id", i)))
+			break;
+	if (k == json_array_size(json_object_get(doc, "destinations")))
+		return false;
+	hours = hours_read(r, i);
+	cap = cap_read(r, i);
+	json_set(d, "when", when_read(r, i));
+	json_set(d, "hours", hours);
+	json_set(d, "cap", cap);
+	groups_leave(json_object_get(doc, "groups"), field(r, "id", i));
+	groups_join(r, json_object_get(doc, "groups"), i);
+	return true;
 }
 
 /* ---- shown
@@ -329,6 +355,7 @@ static void group_show(struct arena *a, const json_t *groups, const char *id, js
 				json_set_str(o, "group", json_str(g, "name"));
 				json_set_str(
 				    o, "weight", json_scalar_text(a, json_object_get(m, "weight")));
+				json_set_int(o, "turn", (int64_t)k + 1);
 				mode = json_str(g, "mode");
 			}
 	choice_add(modes, "first", "the first of it that takes the lead", mode);
@@ -354,9 +381,20 @@ static json_t *destination_show(
 	return o;
 }
 
-/* sent: what was refused, or NULL; wrong: a sentence of each destination, by its place. */
-static int routing_show(
-    struct req *r, int status, const json_t *sent, const char *const *wrong, const char *problem)
+/* In words: "Some leads, within hours, at most 100 a day, in the group Sales". */
+static const char *destination_words(struct arena *a, const json_t *d, const json_t *shown)
+{
+	const char *limit = json_str(shown, "limit"), *group = json_str(shown, "group");
+
+	return arena_printf(a, "%s%s%s%s%s",
+	    json_array_size(json_object_get(d, "when")) > 0 ? "Some leads" : "All leads",
+	    json_is_object(json_object_get(d, "hours")) ? ", within hours" : "",
+	    limit == NULL ? "" : arena_printf(a, ", at most %s a day", limit),
+	    group == NULL ? "" : ", in the group ", group == NULL ? "" : group);
+}
+
+/* doc: what was refused, or NULL; at: whose form it was, and what is wrong there. */
+static int routing_show(struct req *r, int status, const json_t *doc, size_t at, const char *wrong)
 {
 	json_t *data = json_own(r->a, json_object()), *list = json_array(), *routing, *sources;
 	const json_t *d;
@@ -367,87 +405,65 @@ static int routing_show(
 	if (routing_load(r->app, r->a, &r->actor.account_id, &routing, &err) == -1 ||
 	    mapping_sources(r->app, r->a, &r->actor.account_id, &sources, &err) == -1)
 		return res_error(r, &err);
+	if (doc != NULL)
+		routing = JSON_ITER(doc);
 	json_array_each(json_object_get(routing, "destinations"), i, d) {
-		json_t *as = json_own(r->a, json_deep_copy(d)),
-		       *given = json_array_get(json_object_get(sent, "destinations"), i);
-		json_t *o;
+		json_t *o = destination_show(r, d, json_object_get(routing, "groups"), sources, i);
 
-		if (given != NULL) {
-			json_set(as, "hours", NULL);
-			json_set(as, "cap", NULL);
-			json_object_update(as, given);
-		}
-		o = destination_show(
-		    r, as, json_object_get(sent != NULL ? sent : routing, "groups"), sources, i);
-		json_set_str(o, "wrong", wrong == NULL || i >= LIMIT_ROUTED ? NULL : wrong[i]);
+		json_set_str(o, "words", destination_words(r->a, d, o));
+		json_set_str(o, "wrong", i == at ? wrong : NULL);
+		json_set_bool(o, "is_open", i == at && wrong != NULL);
 		json_array_append_new(list, o);
 	}
 	json_set_bool(data, "has_destinations", json_array_size(list) > 0);
 	json_set_bool(data, "may_write", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
-	if (problem != NULL)
-		chrome_wrong(r, data, "problem", problem);
+	if (wrong != NULL)
+		chrome_wrong(
+		    r, data, "problem", "Nothing was saved. Look at the destination marked below.");
 	return chrome_page(r, status, "deliveries", "Routing", "crm/routing", json_incref(data));
 }
 
 int crm_page_routing(struct req *r)
 {
-	return routing_show(r, 200, NULL, NULL, NULL);
+	return routing_show(r, 200, NULL, 0, NULL);
 }
 
-/* ---- saved
- * ------------------------------------------------------------------------------------------ */
+/* ---- saved ------------------------------------------------------------------------------- */
 
-struct routing_complaints {
+struct routing_complaint {
 	struct arena *a;
-	const char *wrong[LIMIT_ROUTED];
-	const char *problem;
+	const char *wrong; /* the first */
 };
 
+/* Paths without the list that the destination is in: "cap.limit: must be …". */
 static void routing_complain(void *arg, const char *path, const char *reason)
 {
-	struct routing_complaints *c = arg;
-	unsigned i = 0;
-	int n = 0;
+	struct routing_complaint *c = arg;
+	const char *dot = strncmp(path, "destinations[", 13) == 0 ? strchr(path, '.') : NULL;
 
-	if (sscanf(path, "destinations[%u].%n", &i, &n) == 1 && n > 0 && i < LIMIT_ROUTED) {
-		if (c->wrong[i] == NULL)
-			c->wrong[i] = arena_printf(c->a, "%s: %s", path + n, reason);
-		c->problem = c->problem == NULL ? "Nothing was saved. Look at what is marked below."
-						: c->problem;
-	} else if (c->problem == NULL) {
-		c->problem = arena_printf(c->a, "Nothing was saved. %s: %s", path, reason);
-	}
-}
-
-/* The members of a group chose one mode. */
-static void check_modes(struct req *r, struct routing_complaints *c, const json_t *doc)
-{
-	const json_t *g;
-	size_t k;
-
-	for (size_t i = 0; i < LIMIT_ROUTED && field(r, "id", i).n > 0; i++)
-		json_array_each(json_object_get(doc, "groups"), k, g)
-			if (str_is(field(r, "group", i), json_str(g, "name")) &&
-			    !str_is(field(r, "mode", i), json_str(g, "mode")))
-				routing_complain(c,
-				    arena_printf(r->a, "destinations[%zu].group", i),
-				    "the destinations of a group go by the same way");
+	if (c->wrong == NULL)
+		c->wrong = arena_printf(c->a, "%s: %s", dot == NULL ? path : dot + 1, reason);
 }
 
 int crm_page_routing_post(struct req *r)
 {
-	struct routing_complaints c = {.a = r->a};
+	struct routing_complaint c = {.a = r->a};
 	struct json_reader in = {.complain = routing_complain, .arg = &c};
 	struct err err = ERR_INIT;
-	json_t *doc = routing_read(r);
+	int64_t place = 0;
+	json_t *doc;
 
-	check_modes(r, &c, doc);
-	if (c.problem == NULL && routing_save(r, &in, doc, &err)) {
+	(void)str_to_i64(req_form(r, "place"), 0, INT32_MAX, &place);
+	if (routing_load(r->app, r->a, &r->actor.account_id, &doc, &err) == -1)
+		return res_error(r, &err);
+	if (!routing_read(r, doc, (size_t)place))
+		return res_problem(r, 404, "There is no such destination any more");
+	if (routing_save(r, &in, doc, &err)) {
 		chrome_flash(
 		    r, "ok", "The routing is saved. Leads that come from now on go by it.");
 		return res_redirect(r, ADDRESS);
 	}
 	if (err.code != ERR_NONE)
 		return res_error(r, &err);
-	return routing_show(r, 422, doc, c.wrong, c.problem);
+	return routing_show(r, 422, doc, (size_t)place, c.wrong);
 }

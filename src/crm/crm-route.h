@@ -1,15 +1,15 @@
 /* Routing: which destination gets which lead, and when. It is set for each destination, and stored
- * with its connection as JSON, so that whoever reads the destinations has it:
+ * with its connection as JSON, so that whoever reads the destinations has it. Its members, each of
+ * which may be absent:
  *
- *	{"when":  [{"source": provider type, "if": condition}…],   one of them must hold; []: all
- *leads "hours": {"zone","days": ["mon"…],"from": "09:00","to": "18:00","outside": "wait" or
- *"skip"}, "cap":   {"limit": leads a day of the account's zone, "over": "wait" or "skip"}, "group":
- *{"name","mode": "all", "first" or "weighted","weight","place"}}
+ * - "when": [{"source": a provider's type, "if": a condition}], of which one must hold
+ * - "hours": {"zone", "days": ["mon"], "from": "09:00", "to": "18:00", "outside": "wait" or "skip"}
+ * - "cap": {"limit": leads a day of the account's zone, "over": "wait" or "skip"}
+ * - "group": {"name", "mode": "all", "first" or "weighted", "weight", "place"}
  *
- *	a lead ──> each destination: never, now, or later
- *	             ├─ of no group, or of one of all ────────────────> as it is
- *	             ├─ "first": the first by place that takes it ────> the others stand next in
- *turn └─ "weighted": by smooth turns among who can ────> the others are skipped
+ * For a lead each destination can never take it, or now, or later. Of no group, or of one of all,
+ * it stays so. In a group "first" the first by place that can gets the lead, and the others stand
+ * next in turn; in one "weighted" there are smooth turns among those who can.
  *
  * - It is decided in the transaction that hands the leads over. What is counted (route_counts) is
  *   locked by its primary key there, so that it is right whoever counts at the same time.

@@ -192,10 +192,11 @@ def _():
     check_page(page)
     has(page.text, "company is Acme or email ends with @acme.com")
     was = html.unescape(re.search(r'name="was_0_0" value="([^"]*)"', page.text).group(1))
-    fields = {"id_0": a, "was_0_0": was, "source_0_1": "manual", "ref_0_1": "email", "test_0_1": "equals",
+    fields = {"place": "0", "id_0": a, "was_0_0": was, "source_0_1": "manual", "ref_0_1": "email", "test_0_1": "equals",
               "value_0_1": "a@b.co, c@d.co", "hours_0": "1", "day_0_0": "1", "from_0": "09:00", "to_0": "18:00",
               "zone_0": "Europe/Berlin", "outside_0": "wait", "limit_0": "5", "over_0": "skip", "group_0": "G",
-              "mode_0": "first", "weight_0": ""}
+              "mode_0": "first", "weight_0": "",
+              "turn_0": ""}
     wrong = b.post("/admin/routing", {**fields, "limit_0": "many"})
     check_page(wrong, 422)
     has(wrong.text, "cap.limit: must be")
@@ -209,6 +210,22 @@ def _():
     equal(d["hours"]["days"], ["mon"])
     equal(saved["groups"], [{"name": "G", "mode": "first", "members": [{"connectionId": a, "weight": 1}]}])
     has(b.get("/admin/routing").text, "a@b.co, c@d.co")
+    # another destination's form leaves the first as it is, and may go before it in the group
+    z = t.crm(name="Zurich")[0]
+    b.get("/admin/routing")
+    answer = b.post("/admin/routing", {"place": "1", "id_1": z, "group_1": "G", "mode_1": "first", "weight_1": "2",
+                                       "turn_1": "1"})
+    equal(answer.status, 303, answer)
+    after = t.get("/crm/routing")
+    equal(after["destinations"][0]["when"], d["when"])
+    equal([m["connectionId"] for m in after["groups"][0]["members"]], [z, a])
+    b.get("/admin/routing")
+    equal(b.post("/admin/routing", {"place": "1", "id_1": z, "group_1": ""}).status, 303)
+    equal([m["connectionId"] for m in t.get("/crm/routing")["groups"][0]["members"]], [a])
+    b.get("/admin/routing")
+    equal(b.post("/admin/routing", {"place": "0", "id_0": t.id}).status, 404)
+    put(t, [{"connectionId": a, "when": d["when"]}],
+        [{"name": "G", "mode": "first", "members": [{"connectionId": a}]}])
     lead = t.new_lead(email="x@acme.com")
     rows_of(t, lead)
     has(b.get("/admin/leads/" + lead["id"]).text, "It is the first of “G” that takes it")
