@@ -97,6 +97,9 @@ void connection_cache_release(void);
  * "error" is still tried. */
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err);
+/* The account's connections to a provider, but the disabled: *n of them, without credentials. */
+int connection_list_of(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, struct connection ***out, size_t *n, struct err *err);
 /* {"name","providerType"} of each connection of the account by its id's text; arena-owned. */
 int connection_names(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
