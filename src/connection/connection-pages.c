@@ -570,6 +570,9 @@ static void show_links(struct req *r, const struct connection *c, json_t *data)
 	json_set_bool(data, "sees_deliveries",
 	    provider_can(c->provider, "crm_push") &&
 		(r->actor.permissions & PERMIT(CRM_VIEW)) != 0);
+	json_set_bool(data, "sees_mapping",
+	    provider_can(c->provider, "crm_push") &&
+		(~r->actor.permissions & (PERMIT(MAPPING_VIEW) | PERMIT(LEADS_VIEW))) == 0);
 	json_set_bool(data, "may_test_lead",
 	    provider_can(c->provider, "crm_push") &&
 		(r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
