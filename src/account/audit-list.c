@@ -61,6 +61,8 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"event_replay.cancel", "Cancelled a replay of events"},
     {"replay.cancel", "Cancelled a re-run"}, {"sample.create", "Made sample data"},
     {"lead.push", "Sent a lead"}, {"retention.set", "Set how long records are kept"},
+    {"privacy.erase", "Began to erase a person"}, {"privacy.erased", "Erased a person"},
+    {"privacy.export", "Began to export a person's data"},
     {"retention.delete", "Set records to be kept forever"}, {"queue.pause", "Paused deliveries"},
     {"queue.resume", "Resumed deliveries"}, {"queue.try", "Tried a destination again"},
     {"queue.retry", "Retried what was given up"}, {NULL, NULL}};

@@ -12,6 +12,7 @@
 #include "intake/intake.h"
 #include "intake/polls.h"
 #include "lead/lead.h"
+#include "privacy/privacy.h"
 #include "product/product.h"
 #include "product/queue.h"
 #include "record/record.h"

@@ -1,5 +1,6 @@
 /* Which features are told of what: the only place that knows all of them. */
 #include "account/account.h"
+#include "account/audit.h"
 #include "connection/connection-probe.h"
 #include "connection/grant.h"
 #include "connection/subscriptions.h"
@@ -7,11 +8,13 @@
 #include "crm/crm.h"
 #include "html/chrome.h"
 #include "import/import.h"
+#include "intake/erase.h"
 #include "intake/event-timeline.h"
 #include "intake/intake.h"
 #include "intake/polls.h"
 #include "lead/lead-pages.h"
 #include "lead/lead.h"
+#include "privacy/privacy.h"
 #include "product/attention.h"
 #include "product/product.h"
 #include "record/record-bulk.h"
@@ -72,6 +75,7 @@ static const struct chrome_nav product_settings[] = {
     {"apps", "Apps", "/admin/settings/apps", .permission = PERMIT(SETTINGS_VIEW)},
     {"retention", "Data retention", "/admin/settings/retention",
 	.permission = PERMIT(SETTINGS_VIEW)},
+    {"privacy", "Privacy", "/admin/settings/privacy", .permission = PERMIT(SETTINGS_WRITE)},
     {"audit", "Audit log", "/admin/settings/audit", .permission = PERMIT(AUDIT_VIEW)},
     {"profile", "My profile", "/admin/settings/profile", .permission = 0},
     {.path = NULL},
@@ -111,6 +115,8 @@ static const struct job_kind job_kinds[] = {
     {.name = "record.delete", .run = record_job_delete, .max_attempts = 15, OF_A_TASK},
     {.name = "record.replay", .run = record_job_replay, .max_attempts = 15, OF_A_TASK},
     {.name = "poll.backfill", .run = poll_job_backfill, .max_attempts = 50, OF_A_TASK},
+    {.name = "privacy.erase", .run = privacy_job_erase, .max_attempts = 50, OF_A_TASK},
+    {.name = "privacy.export", .run = privacy_job_export, .max_attempts = 50, OF_A_TASK},
     {.name = "record.import", .run = import_job_run, .max_attempts = 50, OF_A_TASK},
 
     {.name = "grant.refresh", .run = grant_job_refresh, .max_attempts = 20},
@@ -130,12 +136,22 @@ static const struct job_kind job_kinds[] = {
     {.name = "login.purge", .every_s = 300, .work = login_purge},
     {.name = "connection.probes", .every_s = 600, .work = connection_probes},
     {.name = "job.lanes", .every_s = 3600, .work = job_lanes_purge},
+    {.name = "privacy.purge", .every_s = 3600, .work = privacy_purge},
     {.name = "import.purge", .every_s = 3600, .work = import_purge},
     {.name = NULL},
 };
 
+/* Leads first: each takes its record with it. */
+static const struct personal_table *const personal_tables[] = {&leads_personal_table,
+    &records_personal_table, &changes_personal_table, &fields_personal_table, &views_personal_table,
+    &events_personal_table, &deliveries_personal_table, &attempts_personal_table,
+    &import_errors_personal_table, &tasks_personal_table, &jobs_personal_table,
+    &breakers_personal_table, &polls_personal_table, &connections_personal_table,
+    &audit_personal_table, NULL};
+
 static const struct task_kind *const task_kinds[] = {&poll_backfill_task, &import_task,
-    &record_delete_task, &record_replay_task, &event_replay_task, NULL};
+    &record_delete_task, &record_replay_task, &event_replay_task, &privacy_erase_task,
+    &privacy_export_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
@@ -144,6 +160,7 @@ const struct hooks product_hooks = {
     .lead_erased = (lead_erased_fn *const[]){crm_on_lead_erased, NULL},
     .lead_decorate = crm_add_destinations,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
+    .personal_tables = personal_tables,
     .task_kinds = task_kinds,
     .job_kinds = job_kinds,
     .nav = product_nav,
