@@ -60,17 +60,21 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"event.replay_failed", "Replayed failed events"},
     {"event_replay.cancel", "Cancelled a replay of events"},
     {"replay.cancel", "Cancelled a re-run"}, {"sample.create", "Made sample data"},
-    {"lead.push", "Sent a lead"}, {"retention.set", "Set how long records are kept"},
+    {"mapping.save", "Changed a field mapping"}, {"lead.push", "Sent a lead"},
+    {"retention.set", "Set how long records are kept"},
     {"privacy.erase", "Began to erase a person"}, {"privacy.erased", "Erased a person"},
     {"privacy.export", "Began to export a person's data"},
     {"retention.delete", "Set records to be kept forever"}, {"queue.pause", "Paused deliveries"},
     {"queue.resume", "Resumed deliveries"}, {"queue.try", "Tried a destination again"},
-    {"queue.retry", "Retried what was given up"}, {NULL, NULL}};
+    {"queue.retry", "Retried what was given up"}, {"table.create", "Made a table"},
+    {"table.update", "Changed a table"}, {"table.delete", "Deleted a table"},
+    {"table.row_delete", "Deleted a row of a table"},
+    {"table_change.cancel", "Stopped the change of a table"}, {NULL, NULL}};
 const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitation"},
     {"account", "Account"}, {"api_key", "API key"}, {"connection", "Connection"},
     {"provider_app", "App"}, {"record", "Record"}, {"lead", "Lead"}, {"view", "View"},
     {"task", "Task"}, {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"},
-    {NULL, NULL}};
+    {"table", "Table"}, {"table_row", "Row of a table"}, {NULL, NULL}};
 
 /* ---- filters --------------------------------------------------------------------------------- */
 

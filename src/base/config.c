@@ -65,6 +65,9 @@ static const struct config_key config_keys[] = {
     {TEXT(providers_dir, CONNECT_DATADIR "/providers"), .doc = "provider manifests"},
     {AT(provider_versions), .kind = KIND_PAIRS, .preset = "",
 	.doc = "provider=version, …: versions of their APIs in place of the manifests'"},
+    {TEXT(provider_apps, ""),
+	.doc = "file of the installation's apps at providers: a JSON list of {providerType, name, "
+	       "credentials}"},
     {TEXT(templates_dir, CONNECT_DATADIR "/templates"), .doc = "page templates"},
     {TEXT(static_dir, CONNECT_DATADIR "/static"), .doc = "style sheets, scripts, icons"},
     {TEXT(migrations_dir, CONNECT_DATADIR "/migrations"), .doc = "database migrations"},

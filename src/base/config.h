@@ -28,6 +28,7 @@ struct config {
 	const char *state_dir; /* spool, uploads; hosts may share it */
 	const char *run_dir;   /* sockets, locks; "": see config_run_path */
 	const char *providers_dir, *templates_dir, *static_dir, *migrations_dir;
+	const char *provider_apps;     /* a file of the installation's apps, or "" */
 	const char *provider_versions; /* provider=version, …: in place of the manifests' */
 	const char *key_file;          /* `id:base64` lines of 32-byte keys, newest first */
 	/* log */

@@ -164,7 +164,8 @@ static int cron_start(
 	char dir[CONFIG_PATH_BYTES];
 
 	if (app_open(a, &p->app, "connect-cron", file,
-		APP_LOG | APP_KEYS | APP_PROVIDERS | APP_DB | (is_once ? APP_HTTP : 0), err) == -1)
+		APP_LOG | APP_KEYS | APP_PROVIDERS | APP_DB | APP_FOLLOW | (is_once ? APP_HTTP : 0),
+		err) == -1)
 		return -1;
 	if (setpriority(PRIO_PROCESS, 0, NICE) == -1)
 		log_warn("cron.nice", LOG_S("error", strerror(errno)));

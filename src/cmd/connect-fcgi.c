@@ -39,7 +39,7 @@ static int program_start(struct arena *a, struct program *p, const char *file, s
 	const struct route *routes = product_routes(&nroutes);
 
 	if (app_open(a, &p->app, "connect-fcgi", file,
-		APP_LOG | APP_KEYS | APP_PROVIDERS | APP_PAGES | APP_DB, err) == -1)
+		APP_LOG | APP_KEYS | APP_PROVIDERS | APP_PAGES | APP_DB | APP_FOLLOW, err) == -1)
 		return -1;
 	p->router = router_new(a, routes, nroutes, &product_router_hooks, err);
 	if (p->router == NULL)

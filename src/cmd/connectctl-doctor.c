@@ -88,6 +88,21 @@ static void doctor_keys(struct doctor_visit *v)
 		fine(v, "key file %s", path);
 }
 
+static void doctor_apps(struct doctor_visit *v)
+{
+	const char *path = v->c->app.config->provider_apps;
+	struct stat st;
+
+	if (path[0] == '\0')
+		return;
+	if (stat(path, &st) == -1)
+		wrong(v, "provider_apps %s: %s", path, strerror(errno));
+	else if ((st.st_mode & 077) != 0)
+		wrong(v, "provider_apps %s: others may read it; run: chmod 600 %s", path, path);
+	else
+		fine(v, "provider_apps %s", path);
+}
+
 static void doctor_folder(struct doctor_visit *v, const char *key, const char *path, int mode)
 {
 	struct stat st;
@@ -391,6 +406,7 @@ int ctl_doctor(struct ctl *c, struct err *err)
 	fine(
 	    &v, "configuration %s", c->config_file != NULL ? c->config_file : "of the environment");
 	doctor_keys(&v);
+	doctor_apps(&v);
 	doctor_folders(&v);
 	doctor_user(&v);
 	doctor_database(&v);

@@ -1,11 +1,14 @@
 /* The actions of providers, listed and run: /connect/v1/actions and
  * /providers/:providerType/actions/:actionName. */
 #include "account/audit.h"
+#include "base/buf.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "connection/connection-call.h"
 #include "connection/connection-internal.h"
 
 #define ACTIONS_MOST 1000 /* that are listed: more than all manifests have */
+#define ANSWER_ROUND 64u  /* bytes around an output */
 
 /* ---- the list ------------------------------------------------------------------------------ */
 
@@ -82,8 +85,25 @@ static int actions_audit(struct req *r, const struct connection *c, const struct
 	    r->app, r, &r->actor.account_id, "action.run", "connection", &c->id, details, err);
 }
 
+/* What is more than there is room for becomes a failure, which says so. */
+static void actions_fit(
+    struct req *r, const struct action *act, size_t most, struct call_result *res)
+{
+	struct buf *text = buf_new(r->a, most);
+
+	json_append(text, res->output);
+	if (buf_ok(text))
+		return;
+	res->class = CALL_FATAL;
+	res->is_too_large = true;
+	res->output = NULL;
+	res->error = arena_printf(r->a,
+	    "%sthe answer is more than the %zu MiB that can be handed on: ask for less at a time",
+	    action_writes(r->a, act) ? "it was done, but " : "", (most + (1 << 20) - 1) >> 20);
+}
+
 int actions_run(struct req *r, const struct connection *c, const struct action *act,
-    const json_t *inputs, struct call_result *res, struct err *err)
+    const json_t *inputs, size_t most, struct call_result *res, struct err *err)
 {
 	struct connection_call call = {.app = r->app,
 	    .a = r->a,
@@ -97,6 +117,8 @@ int actions_run(struct req *r, const struct connection *c, const struct action *
 	if (connection_call(&call, err) == -1)
 		return -1;
 	*res = call.result;
+	if (res->class == CALL_OK)
+		actions_fit(r, act, most, res);
 	log_info("action.run", LOG_S("provider", c->provider_type),
 	    LOG_S("connection", uuid_dup(r->a, c->id)), LOG_S("action", act->name),
 	    LOG_S("class", call_class_names[res->class]), LOG_I("status", res->status),
@@ -150,8 +172,9 @@ int actions_api_run(struct req *r)
 		return res_invalid(r);
 	if (!connection_choose(r, p, &c) || !connection_wait_begin(r))
 		return 0;
-	rc = actions_run(r, c, act, r->json, &res, &err) == -1 ? res_error(r, &err)
-							       : actions_answer(r, c, &res);
+	rc = actions_run(r, c, act, r->json, LIMIT_PAGE_BYTES - ANSWER_ROUND, &res, &err) == -1
+		 ? res_error(r, &err)
+		 : actions_answer(r, c, &res);
 	connection_wait_end(r);
 	return rc;
 }

@@ -5,6 +5,7 @@
 #include "html/chrome.h"
 
 #define CURL_BYTES 65536u
+#define SHOWN_MOST (1024u * 1024u) /* of an output: the page is several times as much */
 
 /* ---- the list ------------------------------------------------------------------------------ */
 
@@ -352,7 +353,7 @@ static int actions_run_page(struct actions_form *f, const struct connection *c)
 	struct call_result res;
 	struct err err = ERR_INIT;
 
-	if (actions_run(f->r, c, f->act, f->inputs, &res, &err) == 0)
+	if (actions_run(f->r, c, f->act, f->inputs, SHOWN_MOST, &res, &err) == 0)
 		return actions_page(f, 200, c, &res);
 	if (err.code != ERR_INVALID)
 		return res_error(f->r, &err);

@@ -3,16 +3,16 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "connection/app.h"
+#include "connection/app-internal.h"
 #include "connection/sealed.h"
 #include "provider/manifest.h"
 
 #define KIND "provider_app"
 #define PLACE "provider_apps"
-#define CREDENTIAL_BYTES 8192
 
 #define APP_COLUMNS                                                                                \
-	"p.id, p.account_id, p.provider_type, p.name, p.credentials, p.created_at, p.updated_at"
+	"p.id, p.account_id, p.provider_type, p.name, p.credentials, p.created_at, p.updated_at,"  \
+	" p.is_configured"
 enum {
 	APP_ID,
 	APP_ACCOUNT,
@@ -21,6 +21,7 @@ enum {
 	APP_CREDENTIALS,
 	APP_CREATED_AT,
 	APP_UPDATED_AT,
+	APP_IS_CONFIGURED,
 	APP_USES /* of lists */
 };
 /* Those of an account: its own, and the installation's. */
@@ -44,9 +45,11 @@ DB_STMT(provider_app_uses, "SELECT COUNT(*) FROM connections WHERE app_id = ?"
 			   " AND (? IS NULL OR account_id = ?)");
 DB_STMT(provider_app_insert,
     "INSERT INTO provider_apps (id, account_id, provider_type, name, credentials, created_at,"
-    " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)");
+    " updated_at, is_configured) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 DB_STMT(provider_app_set,
     "UPDATE provider_apps SET name = ?, credentials = ?, updated_at = ? WHERE id = ?");
+DB_STMT(provider_apps_configured,
+    "SELECT id FROM provider_apps WHERE is_configured = 1 ORDER BY id LIMIT 1000");
 DB_STMT(provider_app_delete, "DELETE FROM provider_apps WHERE id = ?");
 
 static const struct filter_row provider_app_filters[] = {
@@ -78,6 +81,7 @@ static struct provider_app *app_of_row_shown(
 	v->name = db_get_text(rows, row, APP_NAME);
 	v->created_us = db_get_int(rows, row, APP_CREATED_AT);
 	v->updated_us = db_get_int(rows, row, APP_UPDATED_AT);
+	v->is_configured = db_get_int(rows, row, APP_IS_CONFIGURED) != 0;
 	return v;
 }
 
@@ -223,6 +227,7 @@ json_t *provider_app_json(const struct provider_app *v)
 	json_set_str(o, "providerType", v->provider_type);
 	json_set_str(o, "name", v->name);
 	json_set_str(o, "owner", provider_app_is_installations(v) ? "installation" : "account");
+	json_set_bool(o, "isConfigured", v->is_configured);
 	json_set_int(o, "connections", v->connections);
 	json_set_time(o, "createdAt", v->created_us);
 	json_set_time(o, "updatedAt", v->updated_us);
@@ -233,100 +238,6 @@ json_t *provider_app_json(const struct provider_app *v)
 		json_array_append_new(names, json_string(key));
 	json_set(o, "credentials", names);
 	return o;
-}
-
-/* ---- what a body may say ------------------------------------------------------------------ */
-
-struct app_body {
-	struct str type, name;
-	json_t *credentials;
-};
-
-static int app_body_read(const json_t *body, bool is_new, struct app_body *out, struct err *err)
-{
-	static const struct json_member members[] = {
-	    {"name", READ_TEXT, JSON_INTO(struct app_body, name), .need = READ_NULLABLE,
-		.flags = READ_TRIMMED | READ_PLAIN, .min = 1, .max = LIMIT_NAME_BYTES},
-	    {"credentials", READ_OBJECT, JSON_INTO(struct app_body, credentials),
-		.need = READ_NULLABLE},
-	    {"providerType", READ_TEXT, JSON_INTO(struct app_body, type), .need = READ_NEEDED,
-		.min = 1, .max = LIMIT_TYPE_BYTES}};
-	struct json_reader in = {.err = err};
-
-	if (!json_is_object(body))
-		return err_set(err, ERR_MALFORMED, "The body must be a JSON object");
-	return json_read_members(&in, body, members, is_new ? 3 : 2, out);
-}
-
-static int app_check_credentials(
-    const struct provider *p, const json_t *credentials, struct err *err)
-{
-	struct json_reader in = {.err = err};
-	struct json_member member = {
-	    "", READ_TEXT, .flags = READ_PLAIN, .min = 1, .max = CREDENTIAL_BYTES};
-	struct str ignored;
-	const char *key;
-	json_t *v;
-
-	json_reader_enter(&in, "credentials");
-	json_object_each(credentials, key, v) {
-		size_t i = 0;
-
-		while (i < p->napp_credentials && strcmp(p->app_credentials[i].key, key) != 0)
-			i++;
-		if (i == p->napp_credentials)
-			return json_reader_fail_at(
-			    &in, key, "is not a credential of an app of this provider");
-		member.name = key;
-		if (json_read_member(&in, credentials, &member, &ignored) == -1)
-			return -1;
-	}
-	for (size_t i = 0; i < p->napp_credentials; i++)
-		if (p->app_credentials[i].is_needed &&
-		    json_object_get(credentials, p->app_credentials[i].key) == NULL)
-			return json_reader_fail_at(&in, p->app_credentials[i].key, "is needed");
-	return 0;
-}
-
-/* Members replace, null removes. */
-static json_t *credentials_merge(struct arena *a, const json_t *before, const json_t *given)
-{
-	json_t *all = json_own(a, before != NULL ? json_deep_copy(before) : json_object()), *v;
-	const char *key;
-
-	json_object_each(given, key, v) {
-		if (json_is_null(v))
-			json_object_del(all, key);
-		else
-			json_set(all, key, json_deep_copy(v));
-	}
-	return all;
-}
-
-/* The checked parts of a body into *v. */
-static int app_take_body(
-    struct app *app, struct arena *a, const json_t *json, struct provider_app *v, struct err *err)
-{
-	bool is_new = v->provider_type == NULL;
-	struct app_body body = {.name = str_from(v->name)};
-
-	if (app_body_read(json, is_new, &body, err) == -1)
-		return -1;
-	if (is_new) {
-		v->provider = provider_find(app->providers, body.type);
-		if (v->provider == NULL || !provider_app_is_known(v->provider))
-			return err_field(err, ERR_INVALID, "providerType",
-			    v->provider == NULL ? "is no provider"
-						: "is of a provider that has no apps");
-		v->provider_type = v->provider->name;
-		if (body.name.p == NULL)
-			body.name = str_from(v->provider->display_name);
-	}
-	if (v->provider == NULL)
-		return err_set(err, ERR_CONFLICT, "There is no manifest for this provider now");
-	v->name = arena_strndup(a, body.name.p, body.name.n);
-	v->credentials = credentials_merge(a, v->credentials, body.credentials);
-	return app_check_credentials(v->provider, v->credentials, err);
 }
 
 /* ---- the acts ----------------------------------------------------------------------------- */
@@ -346,8 +257,10 @@ static json_t *app_audited(struct arena *a, const struct provider_app *v)
 struct app_act {
 	struct app *app;
 	struct arena *a;
-	const struct uuid *account_id, *id; /* account_id NULL: the operator */
+	const struct uuid *account_id,
+	    *id; /* account_id NULL: the operator; id of a new one: NULL */
 	const json_t *body;
+	bool is_of_file; /* the configuration changes it, and nobody else does */
 	struct provider_app *v;
 	struct str blob; /* its credentials as they were sealed */
 	int found;
@@ -359,17 +272,19 @@ static int app_add_body(struct db *db, struct audit *log, void *arg, struct err 
 	struct provider_app *v = arena_zalloc(act->a, sizeof(*v));
 	struct str sealed;
 
-	v->id = uuid_new();
+	v->id = act->id != NULL ? *act->id : uuid_new();
+	v->is_configured = act->is_of_file;
 	if (act->account_id != NULL)
 		v->account_id = *act->account_id;
 	v->created_us = v->updated_us = clock_now_us();
-	if (app_take_body(act->app, act->a, act->body, v, err) == -1)
+	if (provider_app_take_body(act->app, act->a, act->body, v, err) == -1)
 		return -1;
 	sealed = sealed_json(act->app, act->a, PLACE, &v->id, v->credentials, err);
 	if (sealed.p == NULL ||
 	    db_exec(db, &provider_app_insert,
 		DB_VALS(db_uuid(&v->id), db_uuid_or_null(&v->account_id), db_str(v->provider_type),
-		    db_str(v->name), db_blob(sealed), db_int(v->created_us), db_int(v->updated_us)),
+		    db_str(v->name), db_blob(sealed), db_int(v->created_us), db_int(v->updated_us),
+		    db_int(v->is_configured)),
 		NULL, err) == -1)
 		return -1;
 	act->v = v;
@@ -395,6 +310,9 @@ static int app_lock(struct app_act *act, struct db *db, struct provider_app **ou
 		return err_set(err, ERR_CONFLICT,
 		    "This app is the installation's: its operator changes it, with connectctl app");
 	}
+	if (v->is_configured && !act->is_of_file)
+		return err_set(err, ERR_CONFLICT,
+		    "This app stands in the file that provider_apps names: change it there");
 	*out = v;
 	act->blob = db_get_str(&rows, 0, APP_CREDENTIALS);
 	return 1;
@@ -415,7 +333,9 @@ static int app_change_body(struct db *db, struct audit *log, void *arg, struct e
 		return -1;
 	old = v->credentials;
 	before = app_audited(act->a, v);
-	if (app_take_body(act->app, act->a, act->body, v, err) == -1)
+	if (act->is_of_file) /* all of them stand there */
+		v->credentials = NULL;
+	if (provider_app_take_body(act->app, act->a, act->body, v, err) == -1)
 		return -1;
 	v->updated_us = clock_now_us();
 	sealed = sealed_json(act->app, act->a, PLACE, &v->id, v->credentials, err);
@@ -475,4 +395,50 @@ int provider_app_remove(struct app *app, struct arena *a, const struct req *r,
 	int rc = audit_change(app, r, account_id, app_remove_body, &act, err);
 
 	return rc == -1 ? -1 : act.found;
+}
+
+/* ---- as the configuration has them ----------------------------------------------------------- */
+
+/* Is it as the body says? Then nothing is written. */
+static bool app_is_as_said(const struct provider_app *v, const json_t *body)
+{
+	return strcmp(v->name, json_str(body, "name")) == 0 &&
+	       json_equal(v->credentials, json_object_get(body, "credentials"));
+}
+
+int provider_app_configure(
+    struct app *app, struct arena *a, const struct uuid *id, const json_t *body, struct err *err)
+{
+	json_t *change = json_own(a, json_deep_copy(body));
+	struct app_act act = {.app = app, .a = a, .id = id, .body = body, .is_of_file = true};
+	struct provider_app *v;
+	int found = provider_app_get(app, a, NULL, id, &v, err);
+
+	if (found == 0)
+		return audit_change(app, NULL, NULL, app_add_body, &act, err);
+	if (found == -1 || app_is_as_said(v, body))
+		return found == -1 ? -1 : 0;
+	json_object_del(change, "providerType");
+	act.body = change;
+	return audit_change(app, NULL, NULL, app_change_body, &act, err);
+}
+
+int provider_apps_unconfigure(
+    struct app *app, struct arena *a, const struct uuid *kept, size_t n, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(app->db, a, &provider_apps_configured, NULL, 0, &rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		struct uuid id = db_get_uuid(&rows, i, 0);
+		struct app_act act = {.app = app, .a = a, .id = &id, .is_of_file = true};
+		size_t k = 0;
+
+		while (k < n && !uuid_eq(kept[k], id))
+			k++;
+		if (k == n && audit_change(app, NULL, NULL, app_remove_body, &act, err) == -1)
+			return -1;
+	}
+	return 0;
 }

@@ -13,6 +13,8 @@ struct provider_app {
 	struct uuid id, account_id; /* account_id nil: the installation's */
 	const struct provider *provider;
 	const char *provider_type, *name;
+	bool is_configured;  /* it stands in the file that provider_apps names, and is changed there
+			      */
 	json_t *credentials; /* opened; NULL where they were not asked for */
 	int64_t created_us, updated_us;
 	int64_t connections; /* how many name it, where that was asked for */
@@ -46,6 +48,12 @@ int provider_app_change(struct app *app, struct arena *a, const struct req *r,
 /* Connections keep what they have; what needs the app fails until they are connected by another. */
 int provider_app_remove(struct app *app, struct arena *a, const struct req *r,
     const struct uuid *account_id, const struct uuid *id, struct err *err);
+
+/* The installation's apps are as the file that the key provider_apps names has them, when this
+ * returns: a JSON list of {providerType, name, credentials}, several of a provider by their names.
+ * An app of it keeps its id as long as it keeps its name. Without the key nothing is looked at. An
+ * error names the file and the place. */
+int provider_apps_follow_file(struct app *app, struct arena *a, struct err *err);
 
 struct provider_app_filter {
 	struct uuid account_id;

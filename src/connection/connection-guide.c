@@ -258,6 +258,17 @@ static bool guide_can_come(const json_t *told, enum guide_wait_kind kind)
 	return false;
 }
 
+/* Why the address did not pass its last check, until it passes one. */
+static void guide_tell_failed(
+    const struct connection *c, enum guide_wait_kind kind, struct arena *a, json_t *wait)
+{
+	bool has_failed = kind == GUIDE_HANDSHAKE && c->challenge_failed_us > c->handshake_us;
+
+	json_set_str(wait, "failed_why", has_failed ? c->challenge_error : NULL);
+	json_set_str(
+	    wait, "failed_at", has_failed ? clock_iso_dup(a, c->challenge_failed_us) : NULL);
+}
+
 size_t guide_waits_json(
     struct arena *a, const struct connection *c, const json_t *told, json_t *list)
 {
@@ -276,6 +287,7 @@ size_t guide_waits_json(
 		json_set_str(o, "text", w->text);
 		json_set_bool(o, "is_done", at != NULL);
 		json_set_str(o, "at", at);
+		guide_tell_failed(c, w->kind, a, o);
 		json_array_append_new(list, o);
 		open += at == NULL;
 	}

@@ -11,8 +11,9 @@
 #define CONNECTION_COLUMNS                                                                         \
 	"c.id, c.account_id, c.provider_type, c.name, c.status, c.external_account_id,"            \
 	" c.credentials, c.settings, c.last_error, c.last_used_at, c.created_at, c.updated_at,"    \
-	" c.received_at, c.handshake_at, c.strict_at, c.app_id, c.proven_at, p.id, p.credentials," \
-	" p.updated_at, g.id, g.tokens, g.expires_at, g.ends_at, g.updated_at, g.last_error,"      \
+	" c.received_at, c.handshake_at, c.strict_at, c.ended_at, c.challenge_failed_at,"          \
+	" c.challenge_error, c.app_id, c.proven_at, p.id, p.credentials, p.updated_at, g.id, "     \
+	"g.tokens, g.expires_at, g.ends_at, g.updated_at, g.last_error,"                           \
 	" g.dead_at"
 #define CONNECTION_TABLES                                                                          \
 	" FROM connections c LEFT JOIN oauth_grants g ON g.id = c.grant_id"                        \
@@ -35,6 +36,9 @@ enum {
 	CONNECTION_RECEIVED_AT,
 	CONNECTION_HANDSHAKE_AT,
 	CONNECTION_STRICT_AT,
+	CONNECTION_ENDED_AT,
+	CONNECTION_CHALLENGE_FAILED_AT,
+	CONNECTION_CHALLENGE_ERROR,
 	CONNECTION_APP_NAMED,
 	CONNECTION_PROVEN_AT,
 	CONNECTION_APP,
@@ -52,6 +56,9 @@ enum {
 /* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the
  * provider's manifest is gone. */
 struct connection *connection_from_row(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err);
+/* The same of one whose credentials could not be opened, without any: is_shut. */
+struct connection *connection_from_row_shut(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err);
 /* What connection-change.c does its acts with, each within a transaction: they note nothing and
  * drop no cache. */
@@ -152,9 +159,9 @@ int connection_call_problem(
 
 /* One action run by a person or a program (actions-run.c). Audited before it is called where it
  * changes something. 0 with what came in res, or -1: ERR_INVALID by field where the inputs are
- * wrong. */
+ * wrong. An output of more than `most` bytes is not handed on: CALL_FATAL, which says so. */
 int actions_run(struct req *r, const struct connection *c, const struct action *act,
-    const json_t *inputs, struct call_result *res, struct err *err);
+    const json_t *inputs, size_t most, struct call_result *res, struct err *err);
 /* What GET /actions lists, by ?providerType= and ?search=: [{providerType,providerName,connected,
  * name,label,help,inputs[]}], those of connected providers first. Arena-owned; NULL: err. */
 json_t *actions_list(struct req *r, struct err *err);

@@ -96,10 +96,12 @@ void grant_call(struct app *app, struct arena *a, const struct provider *p,
 
 DB_STMT(connections_expire,
     "UPDATE connections SET status = '" CONNECTION_EXPIRED "', last_error = ?, updated_at = ?"
-    " WHERE account_id = ? AND grant_id = ? AND status <> '" CONNECTION_DISABLED "'");
+    " WHERE account_id = ? AND grant_id = ? AND status <> '" CONNECTION_DISABLED
+    "' AND ended_at IS NULL");
 DB_STMT(connections_revive,
     "UPDATE connections SET status = '" CONNECTION_ACTIVE "', last_error = NULL, updated_at = ?"
-    " WHERE account_id = ? AND grant_id = ? AND status = '" CONNECTION_EXPIRED "'");
+    " WHERE account_id = ? AND grant_id = ? AND status = '" CONNECTION_EXPIRED
+    "' AND ended_at IS NULL");
 DB_STMT(connections_of_grant,
     "SELECT id FROM connections WHERE account_id = ? AND grant_id = ? ORDER BY id LIMIT 500");
 DB_STMT(connection_set_settings,

@@ -15,6 +15,8 @@
 /* So that a busy connection is no hot row: how often it is noted that nothing is new. */
 #define USE_NOTED_EVERY_US (60 * SECOND_US)
 #define FAILURE_NOTED_EVERY_US SECOND_US
+#define CHALLENGES_PER_MINUTE 12 /* that failed, noted of a connection */
+#define CHALLENGE_ERROR_BYTES 255
 
 DB_STMT(connection_by_id, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES " WHERE c.id = ?");
 DB_STMT(connection_for_share, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
@@ -41,16 +43,16 @@ DB_STMT(connection_insert,
     " proven_at) VALUES (?, ?, ?, ?, '" CONNECTION_ACTIVE "', ?, ?, ?, NULL, NULL, ?, ?, ?, ?, ?)");
 DB_STMT(connection_set,
     "UPDATE connections SET name = ?, status = ?, external_account_id = ?, credentials = ?,"
-    " settings = ?, last_error = ?, updated_at = ?, app_id = ?, grant_id = ?, proven_at = ?"
-    " WHERE id = ? AND account_id = ?");
+    " settings = ?, last_error = ?, updated_at = ?, app_id = ?, grant_id = ?, proven_at = ?,"
+    " ended_at = IF(? = '" CONNECTION_ACTIVE "', NULL, ended_at) WHERE id = ? AND account_id = ?");
 /* updated_at moves, so that caches look at the row. */
 DB_STMT(connection_strict,
     "UPDATE connections SET strict_at = ?, updated_at = ? WHERE id = ? AND account_id = ?"
     " AND strict_at IS NULL");
 DB_STMT(connection_ended,
-    "UPDATE connections SET status = '" CONNECTION_EXPIRED "', last_error = ?, updated_at = ?"
-    " WHERE id = ? AND account_id = ? AND status NOT IN ('" CONNECTION_DISABLED
-    "', '" CONNECTION_EXPIRED "')");
+    "UPDATE connections SET status = '" CONNECTION_EXPIRED "', last_error = ?, updated_at = ?,"
+    " ended_at = ? WHERE id = ? AND account_id = ? AND status <> '" CONNECTION_DISABLED
+    "' AND ended_at IS NULL");
 DB_STMT(connection_erase, "DELETE FROM connections WHERE id = ? AND account_id = ?");
 /* One that others hold just now is not waited for. */
 DB_STMT(connection_if_free,
@@ -59,14 +61,18 @@ DB_STMT(connection_if_free,
 DB_STMT(connection_received,
     "UPDATE connections SET received_at = ?, last_used_at = GREATEST(COALESCE(last_used_at, 0), ?)"
     " WHERE id = ? AND account_id = ?");
+DB_STMT(connection_challenged, "UPDATE connections SET challenge_failed_at = ?, challenge_error = ?"
+			       " WHERE id = ? AND account_id = ?");
 DB_STMT(connection_handshaken,
     "UPDATE connections SET handshake_at = ?, last_used_at = GREATEST(COALESCE(last_used_at, 0), ?)"
     " WHERE id = ? AND account_id = ?");
 DB_STMT(connection_used,
-    "UPDATE connections SET last_used_at = ?, last_error = ? WHERE id = ? AND account_id = ?");
+    "UPDATE connections SET last_used_at = ?, last_error = ? WHERE id = ? AND account_id = ?"
+    " AND ended_at IS NULL");
 DB_STMT(connection_used_status,
     "UPDATE connections SET last_used_at = ?, last_error = ?, updated_at = ?, status = ?"
-    " WHERE id = ? AND account_id = ? AND status <> '" CONNECTION_DISABLED "'");
+    " WHERE id = ? AND account_id = ? AND status <> '" CONNECTION_DISABLED
+    "' AND ended_at IS NULL");
 
 const struct word connection_statuses[] = {{CONNECTION_ACTIVE, "Active"},
     {CONNECTION_EXPIRED, "Expired"}, {CONNECTION_ERROR, "Error"}, {CONNECTION_DISABLED, "Disabled"},
@@ -127,6 +133,9 @@ static struct connection *connection_of_row_shown(
 	c->updated_us = db_get_int(rows, row, CONNECTION_UPDATED_AT);
 	c->received_us = db_get_int(rows, row, CONNECTION_RECEIVED_AT);
 	c->handshake_us = db_get_int(rows, row, CONNECTION_HANDSHAKE_AT);
+	c->ended_us = db_get_int(rows, row, CONNECTION_ENDED_AT);
+	c->challenge_failed_us = db_get_int(rows, row, CONNECTION_CHALLENGE_FAILED_AT);
+	c->challenge_error = db_get_text(rows, row, CONNECTION_CHALLENGE_ERROR);
 	c->access.is_strict = !db_is_null(rows, row, CONNECTION_STRICT_AT);
 	c->app_id = db_get_uuid(rows, row, CONNECTION_APP);
 	c->app_named = db_get_uuid(rows, row, CONNECTION_APP_NAMED);
@@ -191,6 +200,18 @@ struct connection *connection_from_row(
 		return NULL;
 	secrets_take_former(a, &c->access);
 	return connection_open_joined(app, a, rows, row, c, err) == -1 ? NULL : c;
+}
+
+struct connection *connection_from_row_shut(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
+{
+	struct connection *c = connection_of_row_shown(app, a, rows, row, err);
+
+	if (c == NULL)
+		return NULL;
+	c->is_shut = true;
+	c->access.credentials = json_own(a, json_object());
+	return c;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -479,7 +500,7 @@ int connection_write(
 	    DB_VALS(db_str(c->name), db_str(c->status), db_str(c->access.external_account_id),
 		db_strn(sealed), db_strn(settings), db_str(c->last_error), db_int(c->updated_us),
 		db_uuid_or_null(&c->app_named), db_uuid_or_null(&c->grant.id),
-		db_time(c->proven_us), db_uuid(&c->id), db_uuid(&c->account_id)),
+		db_time(c->proven_us), db_str(c->status), db_uuid(&c->id), db_uuid(&c->account_id)),
 	    NULL, err);
 }
 
@@ -615,6 +636,9 @@ int connection_note_use(struct app *app, struct arena *a, const struct connectio
     const struct call_result *res, struct err *err)
 {
 	const char *status = status_by_use(c, res->class);
+
+	if (c->ended_us != 0) /* what its provider said of it stands */
+		return 0;
 	struct str error =
 	    utf8_clean(a, str_from(res->class == CALL_OK ? NULL : res->error), LAST_ERROR_BYTES);
 	struct db_val text = db_strn(error);
@@ -645,10 +669,11 @@ struct connection_ending {
 static int connection_end_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	const struct connection_ending *e = arg;
+	const int64_t now_us = clock_now_us();
 	uint64_t affected = 0;
 
 	if (db_exec(db, &connection_ended,
-		DB_VALS(db_str(e->reason), db_int(clock_now_us()), db_uuid(e->id),
+		DB_VALS(db_str(e->reason), db_int(now_us), db_int(now_us), db_uuid(e->id),
 		    db_uuid(e->account_id)),
 		&affected, err) == -1)
 		return -1;
@@ -673,6 +698,7 @@ struct connection_note {
 	const struct connection *c;
 	const struct db_stmt *stmt;
 	int64_t now_us;
+	const char *text; /* stands in the place of a second time; NULL: the time again */
 	bool is_noted;
 };
 
@@ -689,16 +715,16 @@ static int connection_note_body(struct db *db, void *arg, struct err *err)
 	if (found != 1)
 		return found;
 	return db_exec(db, n->stmt,
-	    DB_VALS(db_int(n->now_us), db_int(n->now_us), db_uuid(&n->c->id),
-		db_uuid(&n->c->account_id)),
+	    DB_VALS(db_int(n->now_us), n->text == NULL ? db_int(n->now_us) : db_str(n->text),
+		db_uuid(&n->c->id), db_uuid(&n->c->account_id)),
 	    NULL, err);
 }
 
 /* Was it noted? It waits for nobody. */
-static bool connection_note(
-    struct app *app, struct arena *a, const struct connection *c, const struct db_stmt *stmt)
+static bool connection_note(struct app *app, struct arena *a, const struct connection *c,
+    const struct db_stmt *stmt, const char *text)
 {
-	struct connection_note n = {c, stmt, clock_now_us(), false};
+	struct connection_note n = {.c = c, .stmt = stmt, .now_us = clock_now_us(), .text = text};
 	struct err err = ERR_INIT;
 
 	if (db_transaction(app->db, connection_note_body, &n, &err) == 0)
@@ -718,15 +744,29 @@ void connection_note_received(
 	    shared_rate_look(app->shared, str_from(key), 1, window_s, now).remaining == 0)
 		return;
 	if (connection_note(
-		app, a, c, is_handshake ? &connection_handshaken : &connection_received) &&
+		app, a, c, is_handshake ? &connection_handshaken : &connection_received, NULL) &&
 	    app->shared != NULL)
 		shared_rate_take(app->shared, str_from(key), 1, window_s, now);
 }
 
 void connection_note_strict(struct app *app, struct arena *a, const struct connection *c)
 {
-	if (!c->access.is_strict && connection_note(app, a, c, &connection_strict))
+	if (!c->access.is_strict && connection_note(app, a, c, &connection_strict, NULL))
 		audit_caches_drop(app);
+}
+
+void connection_note_challenge(
+    struct app *app, struct arena *a, const struct connection_challenge *failed)
+{
+	const char *key = arena_printf(a, "challenge:%s", uuid_dup(a, failed->c->id));
+	struct str reason = utf8_clean(a, str_from(failed->reason), CHALLENGE_ERROR_BYTES);
+
+	if (app->shared != NULL &&
+	    shared_rate_take(app->shared, str_from(key), CHALLENGES_PER_MINUTE, 60, clock_now_us())
+		.is_over)
+		return;
+	connection_note(
+	    app, a, failed->c, &connection_challenged, arena_strndup(a, reason.p, reason.n));
 }
 
 json_t *connection_json(const struct connection *c)

@@ -18,6 +18,11 @@ struct connection {
 	struct access access; /* what the provider's engine is handed of it */
 	int64_t created_us, updated_us, last_used_us;
 	int64_t received_us, handshake_us; /* the last that verified, to the minute; 0: none did */
+	int64_t ended_us; /* when its provider said that it has ended it; 0: it has not */
+	/* The last check of its address that it did not pass, and why; 0 and NULL: none. */
+	int64_t challenge_failed_us;
+	const char *challenge_error;
+	bool is_shut; /* its credentials cannot be opened: it has none here, and verifies nothing */
 	const char *last_error;
 	struct uuid app_id;    /* the app that it goes by; nil: none */
 	struct uuid app_named; /* the one that it was made with; nil: none */
@@ -60,7 +65,8 @@ int connection_recent(struct app *app, struct arena *a, const struct uuid *accou
 int connection_cached(
     struct app *app, const struct uuid *id, struct connection **out, struct err *err);
 /* All such of a provider with an external account id: any account may name it, so each is to be
- * verified. */
+ * verified. One whose credentials cannot be opened is among them (is_shut), and costs the others
+ * nothing. */
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,
     struct connection ***out, size_t *n, struct err *err);
 /* Those of a provider but the disabled, of every account, newest first: some before an id, which is
@@ -69,8 +75,8 @@ int connection_cached_by_external(struct app *app, const struct provider *p, str
 int connection_slice_of_provider(struct app *app, struct arena *a, const struct provider *p,
     struct uuid *before, struct connection ***out, size_t *n, struct err *err);
 /* Its provider has ended what it calls with: it is expired, with the reason, until somebody
- * connects it anew; with a row of the audit log. One that is disabled, expired or gone stays as it
- * is. */
+ * connects it anew, whatever calls still work; with a row of the audit log. One that is disabled,
+ * ended before or gone stays as it is. */
 int connection_expire(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, const char *reason, struct err *err);
 /* Notes that its sender has signed with a scheme that makes others outdated: from then on, on every
@@ -92,6 +98,14 @@ int connection_names(
  * nobody who holds the row: then the next one notes it. */
 void connection_note_received(
     struct app *app, struct arena *a, const struct connection *c, bool is_handshake);
+/* Notes why it did not pass a check of its address by its sender, for who sets it up; in the same
+ * way, a few times a minute at most, since a stranger decides how many there are. */
+struct connection_challenge {
+	const struct connection *c;
+	const char *reason;
+};
+void connection_note_challenge(
+    struct app *app, struct arena *a, const struct connection_challenge *failed);
 /* What people do to a connection of the request's account, each in a transaction of its own with
  * its row of the audit log; from the moment it returns every worker of this host goes by it. */
 /* Creates from a connect body {name,credentials,settings}, checked against the manifest (needed

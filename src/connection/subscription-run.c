@@ -3,6 +3,7 @@
  *	replaced ones ended ──> looked for ──there──> ends soon? ──renewed──┐
  *	                             │                     └─replaced─┐      ├──> tomorrow, or
  *before └──not there──> made ────────────┴──────┘    it ends
+ *                                                 its secret is asked for, once
  *
  * - It is looked for before it is made: by the provider's list where there is one, else by what the
  *   row knows. So who comes again after a crash makes no second one.
@@ -23,6 +24,7 @@
 #define RETRY_FIRST_MS 60000
 #define RETRY_MOST_MS INT64_C(21600000)
 #define REST_LEAST_US (60 * SECOND_US)
+#define KNOWN_SECRET_OF "secretOf" /* the id of the one whose secret the connection has */
 
 struct subscribing {
 	struct job *job;
@@ -221,8 +223,36 @@ static int subscribing_create(struct subscribing *s, struct err *err)
 		return rc;
 	ask = subscribing_ask(s, known);
 	subscription_read(&ask, res.output, &told);
-	s->credentials = subscription_secrets(&ask, res.output);
+	if (s->spec->secret_from.action == NULL)
+		s->credentials = subscription_secrets(&ask, res.output);
 	subscribing_take(s, &told);
+	return 1;
+}
+
+/* The secret that a call of its own tells: asked for once of each, whoever made it. 1, 0, -1 as a
+ * call. */
+static int subscribing_learn(struct subscribing *s, struct err *err)
+{
+	const struct subscription_ask ask = subscribing_ask(s, s->known);
+	const char *id = json_str(s->known, "id"), *known_of = json_str(s->known, KNOWN_SECRET_OF);
+	struct call_result res;
+	json_t *known;
+	int rc;
+
+	if (s->spec->secret_from.action == NULL || id == NULL ||
+	    (known_of != NULL && strcmp(known_of, id) == 0))
+		return 1;
+	rc = subscribing_call(s, &s->spec->secret_from, s->known, NULL, &res, err);
+	if (rc != 1)
+		return rc;
+	s->credentials = subscription_secrets(&ask, res.output);
+	if (json_object_size(s->credentials) == 0) {
+		s->error = "it is there, but its secret is not told";
+		return 0;
+	}
+	known = json_own(s->a, json_copy(s->known));
+	json_set_str(known, KNOWN_SECRET_OF, id);
+	subscribing_set_known(s, known);
 	return 1;
 }
 
@@ -289,6 +319,8 @@ static int subscribing_keep(struct subscribing *s, struct err *err)
 		rc = subscribing_renew(s, err);
 	else if (rc == 0 && s->error == NULL)
 		rc = subscribing_create(s, err);
+	if (rc == 1)
+		rc = subscribing_learn(s, err);
 	if (rc == -1)
 		return -1;
 	return rc == 0 ? subscribing_fail(s, err) : subscribing_rest(s, err);

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "connection/subscription-internal.h"
-#include "crypto/hash.h"
 
 #define ERROR_BYTES 1000u
 #define KEEP_ROWS 100
@@ -88,19 +87,10 @@ int subscription_save(struct db *db, const struct subscription_row *row, struct 
 	return rc;
 }
 
-/* One job a connection, the same on all hosts: a UUID of version 8 (RFC 9562 §5.8). */
+/* One job a connection, the same on all hosts. */
 static struct uuid subscription_job_id(const struct uuid *connection_id)
 {
-	const struct str parts[] = {
-	    STR("connection.subscribe "), {(const char *)connection_id->b, 16}};
-	unsigned char digest[SHA256_SIZE];
-	struct uuid id;
-
-	hash_parts(HASH_SHA256, parts, sizeof(parts) / sizeof(parts[0]), digest);
-	memcpy(id.b, digest, sizeof(id.b));
-	id.b[6] = (unsigned char)(0x80 | (id.b[6] & 0x0f));
-	id.b[8] = (unsigned char)(0x80 | (id.b[8] & 0x3f));
-	return id;
+	return uuid_named("connection.subscribe", (struct str){(const char *)connection_id->b, 16});
 }
 
 static int subscription_job_bring(

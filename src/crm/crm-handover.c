@@ -8,7 +8,7 @@ int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct 
 	struct delivery_queueing q = {.app = j->app,
 	    .a = arena_new(),
 	    .parent = j,
-	    .how = PUSH_LIVE,
+	    .how = j->class == JOB_BULK ? PUSH_BULK : PUSH_LIVE,
 	    .account_id = j->account_id};
 	struct lead_sync *sync = arena_array(q.a, n, sizeof(*sync));
 	int rc;
@@ -24,8 +24,10 @@ int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct 
 
 int crm_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
 {
-	struct delivery_queueing q = {
-	    .app = j->app, .a = arena_new(), .how = PUSH_LIVE, .account_id = j->account_id};
+	struct delivery_queueing q = {.app = j->app,
+	    .a = arena_new(),
+	    .how = j->class == JOB_BULK ? PUSH_BULK : PUSH_LIVE,
+	    .account_id = j->account_id};
 	struct uuid *ids = arena_array(q.a, n, sizeof(*ids));
 	int *revisions = arena_array(q.a, n, sizeof(*revisions)), rc;
 

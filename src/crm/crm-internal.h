@@ -7,9 +7,9 @@ struct delivery {
 	struct uuid id, account_id, lead_id, connection_id;
 	struct delivery_state state;
 	int64_t updated_us;
-	int revision;    /* of the lead, as it was read */
-	json_t *lead;    /* normalized, with its ids and when it was received */
-	json_t *mapping; /* of its destination, or NULL */
+	int revision;               /* of the lead, as it was read */
+	json_t *lead;               /* normalized, with its ids and when it was received */
+	struct crm_mapping mapping; /* of its destination */
 };
 
 /* 1, 0, -1. */

@@ -95,7 +95,7 @@ static json_t *push_record(struct arena *a, struct lead_push *p, struct err *err
 	json_t *record, *body;
 
 	p->missing = json_own(a, json_array());
-	body = crm_map_lead(a, p->to, p->d.mapping, p->d.lead, p->missing, err);
+	body = crm_map_lead(a, p->to, &p->d.mapping, p->d.lead, p->missing, err);
 	if (body == NULL)
 		return NULL;
 	record = json_own(a, json_object());

@@ -11,9 +11,14 @@
 
 /* The body a destination is sent for a lead, by its mapping (default: email→email,
  * firstName→first_name, lastName→last_name, fullName→full_name, phoneNumber→phone,
- * company→company). What the mapping asks for and the lead has not is added to the list missing,
- * which may be NULL. */
-json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping,
+ * company→company; NULL is none). What the mapping asks for and the lead has not is added to the
+ * list missing, which may be NULL. NULL with ERR_INVALID: no body can be made of this lead, and the
+ * text says which field lacks its value. */
+struct crm_mapping {
+	int64_t version; /* 0: none was ever saved */
+	struct str text; /* as it is stored; {NULL,0}: none */
+};
+json_t *crm_map_lead(struct arena *a, const struct connection *c, const struct crm_mapping *mapping,
     const json_t *lead, json_t *missing, struct err *err);
 /* Whether a body template can be used: its placeholders are closed, and name fields of a lead.
  * ERR_INVALID; the field is the place within the template. */
@@ -49,6 +54,21 @@ int crm_add_destinations(struct app *app, struct arena *a, const struct uuid *ac
  * that has not taken it, now, with a row of the audit log; *n counts them. 1, 0 when there is no
  * such lead, -1; ERR_CONFLICT: its details are not fetched yet. */
 int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err);
+
+/* The hook connection_changed: what was made for a destination goes with it. */
+int crm_follow_connection(
+    struct app *app, struct arena *a, const struct connection *c, bool is_gone, struct err *err);
+
+int crm_api_mapping_get(struct req *r);      /* GET /connections/:id/mapping */
+int crm_api_mapping_put(struct req *r);      /* PUT */
+int crm_api_mapping_delete(struct req *r);   /* DELETE: back to the destination's own names */
+int crm_api_mapping_preview(struct req *r);  /* POST …/mapping/preview */
+int crm_api_mapping_fields(struct req *r);   /* GET …/mapping/fields */
+int crm_api_mapping_versions(struct req *r); /* GET …/mapping/versions */
+int crm_api_mapping_version(struct req *r);  /* GET …/mapping/versions/:version */
+int crm_api_mapping_restore(struct req *r);  /* POST …/mapping/versions/:version/restore */
+int crm_page_mapping(struct req *r);         /* GET /admin/connections/:id/mapping */
+int crm_page_mapping_post(struct req *r);    /* POST */
 
 int crm_api_lead_get(struct req *r);  /* GET /leads/:leadId: here, since it shows destinations */
 int crm_api_push_lead(struct req *r); /* POST /crm/push/:leadId */

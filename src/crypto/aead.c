@@ -355,10 +355,14 @@ int keyring_add(struct keyring *k, struct err *err)
 
 int keyring_promote(struct keyring *k, struct err *err)
 {
-	uint32_t id = keyring_newest_id(k);
-	struct aead_key newest = *keyring_find(k, id);
-	size_t at = (size_t)(keyring_find(k, id) - k->keys);
+	const struct aead_key *key = keyring_find(k, keyring_newest_id(k));
+	struct aead_key newest;
+	size_t at;
 
+	if (key == NULL) /* a ring always has a key */
+		return err_set(err, ERR_INTERNAL, "%s: has no key", k->path);
+	at = (size_t)(key - k->keys);
+	newest = *key;
 	memmove(&k->keys[1], &k->keys[0], at * sizeof(k->keys[0]));
 	k->keys[0] = newest;
 	explicit_bzero(&newest, sizeof(newest));

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "crypto/hash.h"
 #include "crypto/random.h"
 
 #define COUNTER_MOST 0xFFFu
@@ -40,6 +41,19 @@ static struct uuid uuid_make(int64_t ms, unsigned counter)
 	uuid_put_ms(&u, ms);
 	u.b[6] = (unsigned char)(0x70 | counter >> 8);
 	u.b[7] = (unsigned char)(counter & 0xFF);
+	u.b[8] = (unsigned char)(0x80 | (u.b[8] & 0x3F));
+	return u;
+}
+
+struct uuid uuid_named(const char *kind, struct str name)
+{
+	const struct str parts[] = {str_from(kind), STR(" "), name};
+	unsigned char digest[SHA256_SIZE];
+	struct uuid u;
+
+	hash_parts(HASH_SHA256, parts, sizeof(parts) / sizeof(parts[0]), digest);
+	memcpy(u.b, digest, sizeof(u.b));
+	u.b[6] = (unsigned char)(0x80 | (u.b[6] & 0x0F));
 	u.b[8] = (unsigned char)(0x80 | (u.b[8] & 0x3F));
 	return u;
 }

@@ -14,6 +14,9 @@ struct uuid {
 struct uuid uuid_new(void);
 /* A new id of that time, to the microsecond: such ids are in the order of their times. */
 struct uuid uuid_of_time(int64_t at_us);
+/* The one of a thing of that kind, wherever and whenever it is made: version 8 (RFC 9562 §5.8), of
+ * the SHA-256 of the kind, a space and the name. */
+struct uuid uuid_named(const char *kind, struct str name);
 struct uuid uuid_at(int64_t at_us); /* the smallest id of that time: a bound for ranges */
 int64_t uuid_time_us(struct uuid u);
 void uuid_text(char out[UUID_TEXT], struct uuid u);

@@ -511,7 +511,9 @@ static void handler_run(struct req *r, const struct router_hooks *hooks)
 		res_problem(r, 500, NULL);
 	} else if (!r->res.sent && (!buf_ok(r->res.body) || !buf_ok(r->res.headers))) {
 		log_error("http.answer.too_large", LOG_S("route", r->route->pattern));
-		res_problem(r, 500, "The answer would be too large");
+		res_problem(r, 500,
+		    "The answer would be too large: ask for less at a time, such as by a smaller"
+		    " limit");
 	}
 	if (is_keyed && hooks->idempotency_after != NULL)
 		hooks->idempotency_after(r);

@@ -191,7 +191,8 @@ static int response_too_large(struct req *r)
 {
 	log_error(
 	    "http.answer.too_large", LOG_STR("path", r->path), LOG_I("max", r->res.body->max));
-	return res_problem(r, 500, "The answer would be too large");
+	return res_problem(r, 500,
+	    "The answer would be too large: ask for less at a time, such as by a smaller limit");
 }
 
 int res_text(struct req *r, int status, const char *content_type, struct str body)

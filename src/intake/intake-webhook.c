@@ -50,6 +50,7 @@ struct intake_request {
 	const char **verified; /* what there is to say of that; NULL: nothing */
 	size_t nconnections, cap;
 	bool is_named; /* by the payload: who may be behind them is proved by nothing yet */
+	bool has_shut; /* one that it names cannot be asked: its credentials cannot be opened */
 };
 
 uint64_t intake_body_limit(const struct req *r)
@@ -105,8 +106,20 @@ static int intake_add_external(struct intake_request *in, struct str id, struct 
 	if (connection_cached_by_external(in->r->app, in->provider, id, &found, &n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		intake_add_connection(in, found[i]);
+		if (found[i]->is_shut)
+			in->has_shut = true;
+		else
+			intake_add_connection(in, found[i]);
 	return 0;
+}
+
+/* It may be for one that cannot be asked just now: then the sender shall keep it, and come again.
+ */
+static int intake_is_shut(struct intake_request *in)
+{
+	res_header(in->r, "Retry-After", "60");
+	return res_problem(in->r, 503,
+	    "A connection that this may be for cannot be opened at present: its key is missing");
 }
 
 /* The app-level endpoint: the payload names its connections. */
@@ -130,7 +143,9 @@ static int intake_find_by_payload(struct intake_request *in)
 	}
 	if (in->nconnections > 0)
 		return 0;
-	if (n == 0 && in->parse_err.code != ERR_NONE)
+	if (in->has_shut)
+		intake_is_shut(in);
+	else if (n == 0 && in->parse_err.code != ERR_NONE)
 		res_error(in->r, &in->parse_err);
 	else
 		res_problem(in->r, 404, "No connection here belongs to what this payload names");
@@ -238,6 +253,11 @@ static void note_handshake(struct app *app, struct arena *a, void *connection)
 	connection_note_received(app, a, connection, true);
 }
 
+static void note_challenge(struct app *app, struct arena *a, void *failed)
+{
+	connection_note_challenge(app, a, failed);
+}
+
 /* ---- answers ----------------------------------------------------------------------------- */
 
 /* Keeps the trace of a request that is turned away; bounded, since a stranger decides how many
@@ -279,8 +299,17 @@ static int intake_reject(struct intake_request *in, const char *reason)
 	return res_problem(in->r, 401, "The request could not be verified: %s", reason);
 }
 
+/* For who sets the connection up: its address was checked, and did not pass. */
+static void challenge_note_failed(struct intake_request *in, const char *reason)
+{
+	struct connection_challenge *failed = arena_alloc(in->r->a, sizeof(*failed));
+
+	*failed = (struct connection_challenge){in->connections[0], reason};
+	res_after(in->r, note_challenge, failed);
+}
+
 /* Keeps the connections that the request verifies for. False when there are none: answered. */
-static bool intake_verify(struct intake_request *in)
+static bool intake_verify(struct intake_request *in, bool is_challenge)
 {
 	const char *reason = "not verified", *first_reason = NULL;
 	struct connection **kept = in->connections; /* those before the one that is looked at */
@@ -299,7 +328,13 @@ static bool intake_verify(struct intake_request *in)
 		} else if (first_reason == NULL)
 			first_reason = reason;
 	}
+	if (n == 0 && in->has_shut) {
+		intake_is_shut(in);
+		return false;
+	}
 	if (n == 0) {
+		if (is_challenge && !in->is_named)
+			challenge_note_failed(in, first_reason == NULL ? reason : first_reason);
 		intake_reject(in, first_reason == NULL ? reason : first_reason);
 		return false;
 	}
@@ -388,19 +423,21 @@ static int intake_store(struct intake_request *in)
 
 /* Answered, if it is for one of these. */
 static bool handshake_try(struct intake_request *in, const struct handshake *h,
-    struct connection *const *connections, size_t n)
+    struct connection *const *connections, size_t n, const char **reason)
 {
 	const struct access **of = arena_array(in->r->a, n + 1, sizeof(struct access *));
 	size_t k;
 
 	for (size_t i = 0; i < n; i++)
 		of[i] = &connections[i]->access;
-	k = handshake_match(in->provider, h, in->r->a, &in->hook, of, n);
+	k = handshake_match(in->provider, h, in->r->a, &in->hook, of, n, reason);
 	if (k == n)
 		return false;
 	handshake_answer(h, in->r, &in->hook, of[k]);
 	if (in->r->res.status < 300)
 		res_after(in->r, note_handshake, connections[k]);
+	else if (in->nconnections > 0)
+		challenge_note_failed(in, "its challenge is missing, or is none");
 	return true;
 }
 
@@ -410,6 +447,7 @@ static int handshake_search(struct intake_request *in, const struct handshake *h
 {
 	struct connection **v;
 	struct uuid before;
+	const char *reason;
 	size_t n;
 	int more = 1;
 
@@ -417,7 +455,7 @@ static int handshake_search(struct intake_request *in, const struct handshake *h
 	while (more == 1) {
 		more = connection_slice_of_provider(
 		    in->r->app, in->r->a, in->provider, &before, &v, &n, err);
-		if (more == -1 || (n > 0 && handshake_try(in, h, v, n)))
+		if (more == -1 || (n > 0 && handshake_try(in, h, v, n, &reason)))
 			return more;
 	}
 	return 0;
@@ -427,11 +465,12 @@ static int handshake_search(struct intake_request *in, const struct handshake *h
 static int handshake_try_apps(struct intake_request *in, const struct handshake *h, struct err *err)
 {
 	const struct access *const *of;
+	const char *reason;
 	size_t n, k;
 
 	if (provider_apps_access(in->r->app, in->r->a, in->provider, &of, &n, err) == -1)
 		return -1;
-	k = n == 0 ? 0 : handshake_match(in->provider, h, in->r->a, &in->hook, of, n);
+	k = n == 0 ? 0 : handshake_match(in->provider, h, in->r->a, &in->hook, of, n, &reason);
 	if (k == n)
 		return 0;
 	handshake_answer(h, in->r, &in->hook, of[k]);
@@ -455,6 +494,7 @@ static bool handshake_may_search(struct intake_request *in)
 
 static int intake_handshake(struct intake_request *in, const struct handshake *h)
 {
+	const char *reason = "it matches no connection";
 	struct err err = ERR_INIT;
 	int found;
 
@@ -462,8 +502,9 @@ static int intake_handshake(struct intake_request *in, const struct handshake *h
 		return handshake_answer(h, in->r, &in->hook, NULL);
 	if (in->nconnections == 0 && !handshake_may_search(in))
 		return 0;
-	found = in->nconnections > 0 ? handshake_try(in, h, in->connections, in->nconnections)
-				     : handshake_search(in, h, &err);
+	found = in->nconnections > 0
+		    ? handshake_try(in, h, in->connections, in->nconnections, &reason)
+		    : handshake_search(in, h, &err);
 	if (found == 0 && in->nconnections == 0)
 		found = handshake_try_apps(in, h, &err);
 	if (found == 1)
@@ -471,8 +512,11 @@ static int intake_handshake(struct intake_request *in, const struct handshake *h
 	if (found == -1)
 		return res_error(in->r, &err);
 	log_info("webhook.handshake", LOG_S("provider", provider_name(in->provider)),
-	    LOG_S("reason", "it matches no connection"), LOG_S("remote", in->r->remote_addr));
-	return res_problem(in->r, 403, "This handshake matches no connection");
+	    LOG_S("reason", reason), LOG_S("remote", in->r->remote_addr));
+	if (in->nconnections == 0)
+		return res_problem(in->r, 403, "This handshake matches no connection");
+	challenge_note_failed(in, reason);
+	return res_problem(in->r, 403, "This handshake does not match the connection: %s", reason);
 }
 
 /* ---- handlers ---------------------------------------------------------------------------- */
@@ -491,7 +535,7 @@ int intake_webhook_post(struct req *r)
 	/* Where the address names nobody a handshake need not either. */
 	if (h != NULL && (id.p == NULL || handshake_is_open(h)))
 		return intake_handshake(&in, h);
-	if ((id.p == NULL && intake_find_by_payload(&in) == -1) || !intake_verify(&in))
+	if ((id.p == NULL && intake_find_by_payload(&in) == -1) || !intake_verify(&in, h != NULL))
 		return 0;
 	return h != NULL ? intake_handshake(&in, h) : intake_store(&in);
 }

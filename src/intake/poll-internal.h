@@ -39,9 +39,14 @@ int polls_held_until(struct db *db, struct arena *a, const struct uuid *account_
     const struct uuid *connection_id, int64_t *until_us, struct err *err);
 /* Within a transaction: what people set of it, and when it is due. */
 int poll_set_row(struct db *db, const struct poll_row *row, struct err *err);
+/* Its page size, smaller than before, where nobody has asked for a smaller one meanwhile. */
+int poll_save_page_size(struct db *db, const struct poll_row *row, struct err *err);
 
 /* ---- the items of a page: what a run and a back-fill do alike (poll-take.c) ----------------- */
 
+/* How many a page shall have where one was more than is taken at once; 0: that is not what failed,
+ * or it cannot be asked for fewer. */
+int64_t poll_smaller_page(const struct poll_ask *ask, const struct call_result *res);
 /* On their way into the store, as many a commit as one takes. */
 struct poll_take {
 	const struct connection *c;

@@ -11,7 +11,9 @@
  *   came of a page that was not committed comes again, and what is known already is not written.
  * - What the provider asks for (less, later) holds up all of its connection's polls, what it says
  *of one call only that poll. An ill connection costs its own lane, no other.
- * - A round that fails at the same page a few times begins anew: pages go stale at providers. */
+ * - A round that fails at the same page a few times begins anew: pages go stale at providers.
+ * - A page that is more than is taken at once is asked for again with half as many, and so are all
+ *   after it, where the provider can be asked so. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "connection/connection-call.h"
@@ -41,6 +43,7 @@ struct poll_step {
 	struct poll_state st;
 	struct poll_take take;
 	struct poll_row next; /* within a transaction that may be tried again */
+	bool asks_less;       /* the page size of the row is a new one */
 	const struct poll_page *page;
 };
 
@@ -67,7 +70,8 @@ static int step_save_body(struct db *db, void *arg, struct err *err)
 {
 	struct poll_step *s = arg;
 
-	if (poll_save(db, &s->row, false, err) == -1)
+	if (poll_save(db, &s->row, false, err) == -1 ||
+	    (s->asks_less && poll_save_page_size(db, &s->row, err) == -1))
 		return -1;
 	return step_settle(db, s, err);
 }
@@ -167,6 +171,21 @@ static int64_t step_backoff_ms(const struct poll_step *s)
 	return retry_wait_ms(s->row.failures + 1, BACKOFF_FIRST_MS, BACKOFF_MOST_MS, -1);
 }
 
+/* More came than is taken at once: from now on half as many a page. Where pages are counted another
+ * size is another count, so the round begins anew. */
+static int step_ask_less(struct poll_step *s, int64_t size, const char *error, struct err *err)
+{
+	step_log(s, error);
+	s->row.page_size = size;
+	s->row.note = arena_printf(
+	    s->a, "a page was too large, so each has %lld items from now on", (long long)size);
+	s->row.next_us = clock_now_us();
+	s->asks_less = true;
+	if (s->ask.spec->call.action->paging.kind == PAGING_PAGE)
+		s->row.place = (struct str){NULL, 0};
+	return job_transaction(s->run->job, step_save_body, s, err);
+}
+
 /* What a call that did not go well means for this poll, and for the others of the connection. */
 static int step_fail_call(struct poll_step *s, const struct call_result *res, struct err *err)
 {
@@ -215,10 +234,11 @@ static int step_read_state(struct poll_step *s, struct err *err)
 
 static void step_begin_round(struct poll_step *s)
 {
+	if (s->row.ended_us >= s->row.started_us) /* else it begins anew */
+		s->row.note = NULL;
 	s->row.started_us = s->ask.now_us;
 	s->row.served = s->row.wanted;
 	s->row.round = (struct poll_counts){0};
-	s->row.note = NULL;
 }
 
 /* The place behind a page, and its items. */
@@ -244,8 +264,11 @@ static int step_take(struct poll_step *s, const struct call_result *res, struct 
 static int step_refused(struct poll_step *s, const struct call_result *res, struct err *err)
 {
 	struct poll_page *page = arena_zalloc(s->a, sizeof(*page));
+	int64_t size = poll_smaller_page(&s->ask, res);
 	const char *what;
 
+	if (size > 0)
+		return step_ask_less(s, size, res->error, err);
 	if (!poll_refused(res) || !poll_skip(&s->ask, page, &s->st, &what))
 		return step_fail_call(s, res, err);
 	s->row.note = arena_printf(s->a, "%s was left out: %s", what, res->error);

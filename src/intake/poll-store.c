@@ -1,7 +1,6 @@
 /* SQL of the polls, and the job of each connection that has some. */
 #include "base/clock.h"
 #include "base/limits.h"
-#include "crypto/hash.h"
 #include "intake/poll-internal.h"
 
 #define ERROR_BYTES 1000u
@@ -68,6 +67,8 @@ DB_STMT(
 DB_STMT(poll_set,
     "UPDATE polls SET is_paused = ?, interval_s = ?, page_size = ?, next_at = ?" OF_CONNECTION
     " AND name = ?");
+DB_STMT(poll_less, "UPDATE polls SET page_size = ?" OF_CONNECTION
+		   " AND name = ? AND (page_size IS NULL OR page_size > ?)");
 DB_STMT(polls_lacking,
     "SELECT c.id, c.account_id FROM connections c WHERE c.provider_type = ?"
     " AND c.status <> '" CONNECTION_DISABLED "' AND NOT EXISTS (SELECT 1 FROM polls p"
@@ -179,21 +180,20 @@ int poll_set_row(struct db *db, const struct poll_row *row, struct err *err)
 	    NULL, err);
 }
 
+int poll_save_page_size(struct db *db, const struct poll_row *row, struct err *err)
+{
+	return db_exec(db, &poll_less,
+	    DB_VALS(db_int(row->page_size), db_uuid(&row->account_id), db_uuid(&row->connection_id),
+		db_str(row->name), db_int(row->page_size)),
+	    NULL, err);
+}
+
 /* ---- being there --------------------------------------------------------------------------- */
 
-/* One job a connection, so that one call of it is under way; the same on all hosts: a UUID of
- * version 8 (RFC 9562 §5.8). */
+/* One job a connection, so that one call of it is under way; the same on all hosts. */
 static struct uuid poll_job_id(const struct uuid *connection_id)
 {
-	const struct str parts[] = {STR("poll.run "), {(const char *)connection_id->b, 16}};
-	unsigned char digest[SHA256_SIZE];
-	struct uuid id;
-
-	hash_parts(HASH_SHA256, parts, sizeof(parts) / sizeof(parts[0]), digest);
-	memcpy(id.b, digest, sizeof(id.b));
-	id.b[6] = (unsigned char)(0x80 | (id.b[6] & 0x0f));
-	id.b[8] = (unsigned char)(0x80 | (id.b[8] & 0x3f));
-	return id;
+	return uuid_named("poll.run", (struct str){(const char *)connection_id->b, 16});
 }
 
 static int poll_job_bring(

@@ -68,6 +68,13 @@ int64_t poll_limited_ms(int attempt, int64_t retry_after_ms)
 	    LIMITED_MOST_MS, retry_after_ms);
 }
 
+int64_t poll_smaller_page(const struct poll_ask *ask, const struct call_result *res)
+{
+	int64_t now = ask->page_size > 0 ? ask->page_size : ask->spec->page.size;
+
+	return res->is_too_large && ask->spec->page.input != NULL ? now / 2 : 0;
+}
+
 const char *poll_take_note(const struct poll_take *t)
 {
 	for (size_t i = 0; t->store.refused != NULL && i < t->ws.nitems; i++)

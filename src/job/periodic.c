@@ -1,7 +1,6 @@
 #include "job/periodic.h"
 
 #include "base/clock.h"
-#include "crypto/hash.h"
 #include "job/job-internal.h"
 
 #define AGAIN_US SECOND_US /* after a step with more to do: the others' turn */
@@ -27,15 +26,7 @@ DB_STMT(periodic_first, "SELECT run_at FROM jobs WHERE" LANE " AND state = 'read
 /* The same on all hosts, for ever: a UUID of version 8 (RFC 9562 §5.8). */
 static struct uuid periodic_id(const char *name)
 {
-	const struct str parts[] = {STR("periodic work "), str_from(name)};
-	unsigned char digest[SHA256_SIZE];
-	struct uuid id;
-
-	hash_parts(HASH_SHA256, parts, sizeof(parts) / sizeof(parts[0]), digest);
-	memcpy(id.b, digest, sizeof(id.b));
-	id.b[6] = (unsigned char)(0x80 | (id.b[6] & 0x0f));
-	id.b[8] = (unsigned char)(0x80 | (id.b[8] & 0x3f));
-	return id;
+	return uuid_named("periodic work", str_from(name));
 }
 
 /* ---- being there --------------------------------------------------------------------------- */

@@ -52,7 +52,7 @@ static int record_follows(struct db *db, struct arena *a, const struct lead_capt
 	    .provider_type = l->provider_type,
 	    .resource_type = STR("lead"),
 	    .external_id = l->provider_lead_id,
-	    .source = uuid_is_nil(l->event_id) ? RECORD_SOURCE_IMPORT : RECORD_SOURCE_WEBHOOK,
+	    .source = lead_source(&l->event_id, &l->connection_id),
 	    .event_id = l->event_id,
 	    .index_later = true,
 	    .at_us = clock_now_us()};

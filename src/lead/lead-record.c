@@ -9,6 +9,7 @@
  * carries: a field that is not in it is no value, and leaves alone what was said before. */
 #include "base/buf.h"
 #include "lead/lead-internal.h"
+#include "record/record.h"
 
 static const char *const lead_texts[] = {
     "email", "phoneNumber", "company", "firstName", "lastName", "fullName"};
@@ -54,6 +55,13 @@ static void copy_member(json_t *to, const json_t *from, const char *key, json_ty
 
 	if (v != NULL && json_typeof(v) == type)
 		json_set(to, key, json_deep_copy(v));
+}
+
+const char *lead_source(const struct uuid *event_id, const struct uuid *connection_id)
+{
+	if (!uuid_is_nil(*event_id))
+		return RECORD_SOURCE_WEBHOOK;
+	return uuid_is_nil(*connection_id) ? RECORD_SOURCE_IMPORT : RECORD_SOURCE_POLL;
 }
 
 json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead)

@@ -427,6 +427,11 @@ static void children_start(struct master *m)
 	children_drain(m, now);
 }
 
+bool prefork_is_reload(void)
+{
+	return getenv(OLD_PIDS_ENV) != NULL;
+}
+
 int prefork_run(const struct prefork *p)
 {
 	struct master m = {.is = p, .self = getpid()};

@@ -40,6 +40,9 @@ struct prefork {
 	void (*stopping)(void *arg);
 	void *arg;
 };
+/* Is this the image that a running master has become? It was tried before, and what is served has
+ * to go on: what may have changed since is no reason to end. Before prefork_run. */
+bool prefork_is_reload(void);
 int prefork_run(const struct prefork *p);
 
 /* One program of a kind runs on a host at a time: the one started last. Takes the place, of which

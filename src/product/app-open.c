@@ -2,11 +2,13 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "connection/app.h"
 #include "crypto/aead.h"
 #include "db/db.h"
 #include "db/migrate.h"
 #include "html/template.h"
 #include "net/http-client.h"
+#include "process/process.h"
 #include "product/product.h"
 #include "provider/provider.h"
 
@@ -56,14 +58,28 @@ static int app_open_http(struct app *app, struct err *err)
 	return app->http == NULL ? -1 : 0;
 }
 
+/* A file that has become wrong since the new image was tried costs no running service. */
+static int app_follow_files(struct arena *a, struct app *app, struct err *err)
+{
+	if (provider_apps_follow_file(app, a, err) == 0)
+		return 0;
+	if (!prefork_is_reload())
+		return -1;
+	log_error("provider_apps.file", LOG_ERR(err));
+	err_clear(err);
+	return 0;
+}
+
 /* Nothing is kept open over a fork: the schema's check is the only use until then. */
-static int app_open_db(struct app *app, unsigned parts, struct err *err)
+static int app_open_db(struct arena *a, struct app *app, unsigned parts, struct err *err)
 {
 	int rc = 0;
 
 	app->db = db_new(app->config);
 	if ((parts & APP_DB) != 0)
 		rc = migrate_check(app->db, app->config->migrations_dir, err);
+	if (rc == 0 && (parts & APP_FOLLOW) != 0)
+		rc = app_follow_files(a, app, err);
 	db_disconnect(app->db);
 	return rc;
 }
@@ -83,7 +99,7 @@ int app_open(struct arena *a, struct app *app, const char *program, const char *
 	    ((parts & APP_PAGES) != 0 && app_open_pages(a, app, err) == -1) ||
 	    ((parts & APP_HTTP) != 0 && app_open_http(app, err) == -1))
 		return -1;
-	return (parts & (APP_DB | APP_DB_RAW)) != 0 ? app_open_db(app, parts, err) : 0;
+	return (parts & (APP_DB | APP_DB_RAW)) != 0 ? app_open_db(a, app, parts, err) : 0;
 }
 
 void app_close(struct app *app)

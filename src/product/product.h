@@ -20,10 +20,11 @@ extern const struct hooks product_hooks;
 #define APP_LOG 1u /* the log as configured; else warnings, to standard error */
 #define APP_KEYS 2u
 #define APP_PROVIDERS 4u
-#define APP_PAGES 8u   /* templates, static files */
-#define APP_HTTP 16u   /* not before a fork: each process makes its own */
-#define APP_DB 32u     /* at the schema that this program knows: else ERR_CONFLICT */
-#define APP_DB_RAW 64u /* at any schema, or none */
+#define APP_PAGES 8u    /* templates, static files */
+#define APP_HTTP 16u    /* not before a fork: each process makes its own */
+#define APP_DB 32u      /* at the schema that this program knows: else ERR_CONFLICT */
+#define APP_DB_RAW 64u  /* at any schema, or none */
+#define APP_FOLLOW 256u /* rows that the configuration has are as it says: of who serves */
 /* Fills app, which is all zeros, for a program of that name from a configuration file (NULL: the
  * environment alone). What can be wrong with a configuration is found here. */
 int app_open(struct arena *a, struct app *app, const char *program, const char *file,

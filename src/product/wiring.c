@@ -11,6 +11,7 @@
 #include "intake/erase.h"
 #include "intake/event-timeline.h"
 #include "intake/intake.h"
+#include "intake/lead-import.h"
 #include "intake/polls.h"
 #include "lead/lead-pages.h"
 #include "lead/lead.h"
@@ -19,6 +20,7 @@
 #include "product/product.h"
 #include "record/record-bulk.h"
 #include "record/record.h"
+#include "table/table.h"
 #include "task/task.h"
 
 #define DATA "Data"
@@ -114,10 +116,12 @@ static const struct job_kind job_kinds[] = {
 	.max_attempts = 12},
     {.name = "record.delete", .run = record_job_delete, .max_attempts = 15, OF_A_TASK},
     {.name = "record.replay", .run = record_job_replay, .max_attempts = 15, OF_A_TASK},
+    {.name = "lead.import", .run = lead_import_job, .max_attempts = 50, OF_A_TASK},
     {.name = "poll.backfill", .run = poll_job_backfill, .max_attempts = 50, OF_A_TASK},
     {.name = "privacy.erase", .run = privacy_job_erase, .max_attempts = 50, OF_A_TASK},
     {.name = "privacy.export", .run = privacy_job_export, .max_attempts = 50, OF_A_TASK},
     {.name = "record.import", .run = import_job_run, .max_attempts = 50, OF_A_TASK},
+    {.name = "table.change", .run = table_job_change, .max_attempts = 50, OF_A_TASK},
 
     {.name = "grant.refresh", .run = grant_job_refresh, .max_attempts = 20},
     {.name = "grant.revoke", .run = grant_job_revoke, .max_attempts = 20},
@@ -149,9 +153,9 @@ static const struct personal_table *const personal_tables[] = {&leads_personal_t
     &breakers_personal_table, &polls_personal_table, &connections_personal_table,
     &audit_personal_table, NULL};
 
-static const struct task_kind *const task_kinds[] = {&poll_backfill_task, &import_task,
-    &record_delete_task, &record_replay_task, &event_replay_task, &privacy_erase_task,
-    &privacy_export_task, NULL};
+static const struct task_kind *const task_kinds[] = {&poll_backfill_task, &lead_import_task,
+    &import_task, &record_delete_task, &record_replay_task, &event_replay_task, &table_alter_task,
+    &privacy_erase_task, &privacy_export_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
@@ -169,7 +173,8 @@ const struct hooks product_hooks = {
     .tell_connections = event_tell_connections,
     .tell_connection = (tell_connection_fn *const[]){lead_tell_connection, crm_tell_connection,
 	polls_tell_connection, NULL},
-    .connection_changed = (connection_changed_fn *const[]){polls_follow_connection, NULL},
+    .connection_changed =
+	(connection_changed_fn *const[]){polls_follow_connection, crm_follow_connection, NULL},
     .tell_records = event_tell_records,
 };
 

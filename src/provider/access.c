@@ -197,24 +197,33 @@ static size_t escape_read_html(struct str text, char *out, size_t *n)
 	return 0;
 }
 
+static bool begins_escape(char c)
+{
+	return c == '%' || c == '\\' || c == '&';
+}
+
+/* As it is, as forms write it, as base64url does. */
+static bool is_same_char(char c, char of_secret)
+{
+	return c == of_secret || (c == '+' && of_secret == ' ') || (c == '-' && of_secret == '+') ||
+	       (c == '_' && of_secret == '/');
+}
+
 /* How many bytes at the beginning of text stand for what secret begins with; *n of its bytes. */
 static size_t secret_step(struct str text, struct str secret, size_t *n)
 {
 	static size_t (*const reads[])(struct str, char *, size_t *) = {
 	    escape_read_percent, escape_read_json, escape_read_html};
-	char as[4], c = secret.p[0];
+	char as[4];
 
-	for (size_t i = 0; strchr("%\\&", text.p[0]) != NULL && i < 3; i++) {
+	for (size_t i = 0; begins_escape(text.p[0]) && i < 3; i++) {
 		size_t taken = reads[i](text, as, n);
 
 		if (taken > 0 && *n <= secret.n && memcmp(as, secret.p, *n) == 0)
 			return taken;
 	}
 	*n = 1;
-	return text.p[0] == c || (text.p[0] == '+' && c == ' ') || (text.p[0] == '-' && c == '+') ||
-		       (text.p[0] == '_' && c == '/') /* base64url */
-		   ? 1
-		   : 0;
+	return is_same_char(text.p[0], secret.p[0]) ? 1 : 0;
 }
 
 /* How many bytes of text the secret takes at its beginning; 0: it is not there. */
@@ -235,10 +244,13 @@ static size_t secret_at(struct str text, struct str secret)
 
 static size_t secret_longest_at(const struct blot *k, struct str text)
 {
+	const bool is_escape = begins_escape(text.p[0]);
 	size_t most = 0;
 
 	for (size_t i = 0; i < k->n; i++) {
-		size_t n = secret_at(text, k->v[i]);
+		size_t n = is_escape || is_same_char(text.p[0], k->v[i].p[0])
+			       ? secret_at(text, k->v[i])
+			       : 0; /* so for nearly all: this runs for each byte */
 
 		most = n > most ? n : most;
 	}

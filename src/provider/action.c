@@ -13,10 +13,12 @@ static void call_read_failure(
 {
 	bool is_lasting = why->code == ERR_REFUSED || why->code == ERR_LIMIT;
 
-	*out = (struct call_result){
-	    .retry_after_ms = -1, .class = is_lasting ? CALL_FATAL : CALL_RETRY};
-	out->error =
-	    access_redact(k->a, k->c, arena_printf(k->a, "%s: %s", url_host(k->a, url), why->msg));
+	*out = (struct call_result){.retry_after_ms = -1,
+	    .class = is_lasting ? CALL_FATAL : CALL_RETRY,
+	    .is_too_large = why->code == ERR_LIMIT};
+	out->error = access_redact(k->a, k->c,
+	    arena_printf(k->a, "%s: %s%s", url_host(k->a, url), why->msg,
+		out->is_too_large ? ", and no more is taken at once: ask for less at a time" : ""));
 }
 
 /* What keeps it from being made to that address; CALL_OK: nothing. */

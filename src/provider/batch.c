@@ -188,6 +188,15 @@ static void form_put(json_t *o, const char *key, const struct expr *e, struct sc
 		json_set_strn(o, key, text);
 }
 
+/* How many leads it has, where it says so. */
+static void form_put_count(json_t *o, const struct expr *e, struct scope *s)
+{
+	int64_t n;
+
+	if (str_to_i64(expr_id(e, s), 0, INT64_MAX / 2, &n))
+		json_set_int(o, "leads", n);
+}
+
 json_t *provider_form(const struct provider *p, struct arena *a, json_t *form)
 {
 	struct scope s = {.a = a};
@@ -198,5 +207,6 @@ json_t *provider_form(const struct provider *p, struct arena *a, json_t *form)
 	form_put(o, "name", p->forms.name, &s);
 	form_put(o, "status", p->forms.status, &s);
 	form_put(o, "country", p->forms.country, &s);
+	form_put_count(o, p->forms.count, &s);
 	return json_str(o, "id") == NULL ? NULL : o;
 }

@@ -11,7 +11,7 @@ static const struct call_spec *subscription_example_call(
 		const char *name;
 		const struct call_spec *call;
 	} calls[] = {{"list", &spec->list}, {"create", &spec->create}, {"renew", &spec->renew},
-	    {"delete", &spec->remove}};
+	    {"delete", &spec->remove}, {"secretFrom", &spec->secret_from}};
 
 	for (size_t i = 0; name != NULL && i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (strcmp(calls[i].name, name) == 0 && calls[i].call->action != NULL)
@@ -20,22 +20,25 @@ static const struct call_spec *subscription_example_call(
 }
 
 /* {"found","id","expiresAt","data","secrets"}: what there is of it. */
-static json_t *subscription_example_told(
-    const struct subscription_ask *ask, bool is_list, const json_t *output, struct err *err)
+static json_t *subscription_example_told(const struct subscription_ask *ask,
+    const struct call_spec *call, const json_t *output, struct err *err)
 {
 	struct subscription_told told = {.expires_us = TIME_NONE};
 	json_t *o = json_own(ask->a, json_object()), *secrets;
 	const json_t *next;
 	int found = 1;
 
-	if (is_list) {
+	if (call == &ask->spec->list) {
 		found = subscription_find(ask, output, &told, &next, err);
 		if (found == -1)
 			return NULL;
 		json_set_bool(o, "found", found == 1);
 	} else {
-		subscription_read(ask, output, &told);
-		secrets = subscription_secrets(ask, output);
+		if (call != &ask->spec->secret_from)
+			subscription_read(ask, output, &told);
+		secrets = ask->spec->secret_from.action == NULL || call == &ask->spec->secret_from
+			      ? subscription_secrets(ask, output)
+			      : NULL;
 		if (json_object_size(secrets) > 0)
 			json_set(o, "secrets", json_incref(secrets));
 	}
@@ -90,7 +93,7 @@ void check_subscription(struct check_run *t, const json_t *example, const json_t
 		check_report(t, false, "subscription", "%s", res.error);
 		return;
 	}
-	told = subscription_example_told(&ask, call == &ask.spec->list, res.output, &err);
+	told = subscription_example_told(&ask, call, res.output, &err);
 	if (told == NULL)
 		check_report(t, false, "subscription", "%s", err.msg);
 	else if (json_object_get(expect, "told") != NULL)

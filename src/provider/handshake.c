@@ -46,33 +46,43 @@ static const char *hmac_secret(const struct handshake *h, const struct access *c
 	return secret;
 }
 
-/* A POST is for whoever signed it: it could name anybody's token, and be given anybody's proof. */
+/* Is it for the candidate? Else *reason says why not. A POST is for whoever signed it: it could
+ * name anybody's token, and be given anybody's proof. */
 static bool handshake_is_for(const struct provider *p, const struct handshake *h, struct scope *s,
-    const struct webhook *w, const struct access *c)
+    const struct webhook *w, const struct access *c, const char **reason)
 {
 	struct str token = expr_text(h->token, s);
-	const char *reason;
 	bool is_token = h->token == NULL;
 
 	for (size_t i = 0; token.n > 0 && i < h->token_credentials.n && !is_token; i++)
 		is_token = credential_is(c, h->token_credentials.v[i], token);
-	if (!is_token || (h->hmac_of != NULL && hmac_secret(h, c) == NULL))
+	if (!is_token) {
+		*reason = token.n == 0
+			      ? "it came without a token"
+			      : "the token that it came with is not the one of this connection";
 		return false;
+	}
+	if (h->hmac_of != NULL && hmac_secret(h, c) == NULL) {
+		*reason = "it asks for a proof of the secret, which this connection does not have";
+		return false;
+	}
 	return (!h->is_signed && h->method != HTTP_POST) ||
-	       webhook_verify(p, s->a, w, c, &reason) == 1;
+	       webhook_verify(p, s->a, w, c, reason) == 1;
 }
 
 size_t handshake_match(const struct provider *p, const struct handshake *h, struct arena *a,
-    const struct webhook *w, const struct access *const *candidates, size_t n)
+    const struct webhook *w, const struct access *const *candidates, size_t n, const char **reason)
 {
 	struct scope s;
+
+	*reason = "it is for none of the connections there are";
 
 	scope_of_webhook(&s, a, w, NULL);
 	for (int round = h->prefers == NULL ? 1 : 0; round < 2; round++)
 		for (size_t i = 0; i < n; i++) {
 			s.slot[ROOT_SETTINGS].json = candidates[i]->settings;
 			if ((round == 1 || cond_holds(h->prefers, &s)) &&
-			    handshake_is_for(p, h, &s, w, candidates[i]))
+			    handshake_is_for(p, h, &s, w, candidates[i], reason))
 				return i;
 		}
 	return n;

@@ -184,7 +184,8 @@ static int manifest_forms(struct loader *l, struct provider *p, const json_t *js
 	static const struct loader_member members[] = {
 	    NEEDED_TEXT_MEMBER("action", struct forms, action), EXPR_MEMBER("id", struct forms, id),
 	    EXPR_MEMBER("name", struct forms, name), EXPR_MEMBER("status", struct forms, status),
-	    EXPR_MEMBER("country", struct forms, country), OTHER_MEMBER("leads")};
+	    EXPR_MEMBER("country", struct forms, country),
+	    EXPR_MEMBER("count", struct forms, count), OTHER_MEMBER("leads")};
 	const json_t *v = json_object_get(json, "forms");
 	struct forms *f = &p->forms;
 	const struct action *act;

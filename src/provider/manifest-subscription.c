@@ -83,6 +83,9 @@ static int subscription_check(
 	    (!manifest_has_credential(p, s->generates) || strchr(s->generates, '.') != NULL))
 		return json_reader_fail_at(&l->in, "generates",
 		    "%s is not among the credentials of a connection", s->generates);
+	if (s->secret_from.action != NULL && s->nsecrets == 0)
+		return json_reader_fail_at(
+		    &l->in, "secretFrom", "needs \"secret\": what its answer tells");
 	return 0;
 }
 
@@ -97,7 +100,7 @@ static int subscription_one(
 	    COND_MEMBER("when", struct subscription_spec, when), OTHER_MEMBER("list"),
 	    OTHER_MEMBER("create"), OTHER_MEMBER("renew"), OTHER_MEMBER("delete"),
 	    OTHER_MEMBER("id"), OTHER_MEMBER("expiresAt"), OTHER_MEMBER("data"),
-	    OTHER_MEMBER("credentials"), OTHER_MEMBER("secret")};
+	    OTHER_MEMBER("credentials"), OTHER_MEMBER("secret"), OTHER_MEMBER("secretFrom")};
 	static const struct manifest_many secrets = {
 	    "secret", READ_OBJECT, sizeof(struct named_expr), subscription_secret_one};
 	struct subscription_spec *s = out;
@@ -110,7 +113,8 @@ static int subscription_one(
 	    subscription_list(l, p, v, s) == -1 ||
 	    subscription_call(l, p, v, "create", &s->create) == -1 ||
 	    subscription_call(l, p, v, "renew", &s->renew) == -1 ||
-	    subscription_call(l, p, v, "delete", &s->remove) == -1)
+	    subscription_call(l, p, v, "delete", &s->remove) == -1 ||
+	    subscription_call(l, p, v, "secretFrom", &s->secret_from) == -1)
 		return -1;
 	l->roots = roots_of_subscription(p) | ROOT_BIT(ROOT_OUTPUT);
 	if (expr_member(l, v, "id", &s->id) == -1 ||

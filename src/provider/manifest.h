@@ -325,9 +325,16 @@ struct batch {
 	size_t nresults;
 };
 /* The forms whose leads a connection may have, and how those are listed. */
+/* The fields of what leads become there, as the destination tells them (push-fields.c). */
+struct push_fields {
+	const char *action; /* NULL: it does not tell */
+	struct loops loops;
+	struct expr *name, *label, *help, *type, *values, *length;
+	struct cond *is_needed, *is_read_only, *is_closed;
+};
 struct forms {
 	const char *action; /* NULL: none are declared */
-	struct expr *id, *name, *status, *country;
+	struct expr *id, *name, *status, *country, *count;
 	const char *leads_action, *leads_input, *leads_since;
 };
 
@@ -370,7 +377,7 @@ struct poll_spec {
 	struct cond *erase;
 	bool has_lead;
 	struct lead_rule lead;
-	int64_t interval_s, start_days;
+	int64_t interval_s, start_days, history_days;
 	struct {
 		const char *input; /* NULL: none */
 		int64_t size;
@@ -383,6 +390,7 @@ struct subscription_spec {
 	const char *name, *label;
 	struct cond *when; /* over the settings */
 	struct call_spec list, create, renew, remove;
+	struct call_spec secret_from;                   /* what tells its secrets, once of each */
 	struct expr *items, *item_id, *item_expires_at; /* of the list; items NULL: output.items */
 	struct cond *match;                             /* the item that is it */
 	struct expr *id, *expires_at;                   /* of what create and renew give */
@@ -491,6 +499,9 @@ struct provider {
 	size_t nerrors;
 	struct lead_rules lead;
 	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
+	json_t *push_names;     /* the same as [{"from","to"}], where it can be told so; or NULL */
+	json_t *push_needed;    /* names that are filled whatever a mapping says; or NULL */
+	struct push_fields push_fields;
 	struct guide guide;
 	struct oauth *oauth; /* provider/oauth.h; NULL: it has none */
 	struct poll_spec *polls;

@@ -104,9 +104,9 @@ const struct handshake *handshake_find(
 /* Is it for nobody? Then it is answered without one. */
 bool handshake_is_open(const struct handshake *h);
 /* The candidate that it is for: the token is its own, or the signature (which a POST always needs);
- * n: none. */
+ * n: none, and *reason says why not of the last that was asked. */
 size_t handshake_match(const struct provider *p, const struct handshake *h, struct arena *a,
-    const struct webhook *w, const struct access *const *candidates, size_t n);
+    const struct webhook *w, const struct access *const *candidates, size_t n, const char **reason);
 /* Answers; c is whom it is for, NULL where it is open. */
 int handshake_answer(
     const struct handshake *h, struct req *r, const struct webhook *w, const struct access *c);
@@ -222,6 +222,7 @@ struct call_result {
 	struct str answer;      /* what the body begins with, no secret in it; {NULL,0}: nothing */
 	json_t *output;         /* CALL_OK: the action's output */
 	bool is_uncalled;       /* a credential that the action needs is not there */
+	bool is_too_large;      /* CALL_FATAL: more came than is taken; less may be asked for */
 	const char *method;     /* of the call; NULL: none was made */
 	const char *signed_in;  /* "X-API-Key", "a bearer token"; NULL: without credentials */
 };
@@ -291,8 +292,8 @@ struct batch_result {
 struct batch_result *provider_batch_results(const struct provider *p, struct arena *a,
     const struct access *c, const char *name, const json_t *records, const struct call_result *res);
 
-/* {id,name,status,country} of an item of the forms' list, without what it does not tell; NULL: it
- * has no id. */
+/* {id,name,status,country,leads} of an item of the forms' list, without what it does not tell;
+ * NULL: it has no id. */
 json_t *provider_form(const struct provider *p, struct arena *a, json_t *form);
 
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized
@@ -311,6 +312,23 @@ json_t *provider_actions_json(const struct provider *p);
 /* What a normalized lead becomes at a destination that has no mapping of its own, by the manifest's
  * "pushBody"; NULL where that says nothing. The arena's. */
 json_t *provider_push_body(const struct provider *p, struct arena *a, const json_t *lead);
+/* The same as rules of a mapping, [{"from": "lastName || fullName", "to": "LastName"}], without
+ * what cannot be told so; NULL where it says nothing. The arena's. */
+json_t *provider_push_names(const struct provider *p, struct arena *a);
+/* The names that a destination takes no lead without: filled by the pushBody whatever a mapping
+ * says
+ * ("pushNeeded"). A list, or NULL; p may be NULL. */
+const json_t *provider_push_needed(const struct provider *p);
+/* The action by which a destination tells what fields it has ("pushFields"); NULL: it does not. */
+const char *provider_push_fields_action(const struct provider *p);
+/* The fields in such an action's output: [{name,label,help,type,isNeeded,isReadOnly,isClosed,
+ * values,maxLength}], type one of push_field_types. values are those of a list, isClosed when no
+ * others are taken. The arena's. */
+json_t *provider_push_fields(const struct provider *p, struct arena *a, json_t *output);
+#define PUSH_FIELDS_MOST 2000u
+/* text, number, integer, boolean, date, time, email, phone, url, choice, choices; NULL-terminated.
+ */
+extern const char *const push_field_types[];
 /* What lies in a lead that is handed over, for all that names places in it. */
 extern const struct expr_field lead_place_fields[];
 

@@ -38,6 +38,7 @@ int subscription_find(const struct subscription_ask *ask, const json_t *output,
 /* After a creation or a renewal. */
 void subscription_read(
     const struct subscription_ask *ask, const json_t *output, struct subscription_told *out);
-/* Credentials that its creation has told (a signing secret), {KEY: TEXT}; empty: none. */
+/* Credentials that its creation has told (a signing secret), or the call that tells them where
+ * there is one (secret_from), {KEY: TEXT}; empty: none. */
 json_t *subscription_secrets(const struct subscription_ask *ask, const json_t *output);
 #endif

@@ -74,6 +74,7 @@ static struct job fetch_companion(const struct job *first, const struct job *oth
 
 	j.id = other->id;
 	j.subject_id = other->subject_id;
+	j.args = (struct str){arena_strndup(first->a, other->args.p, other->args.n), other->args.n};
 	j.attempts = other->attempts;
 	j.loaded = NULL;
 	return j;
@@ -146,14 +147,35 @@ static size_t fetch_subjects(const struct record_fetching *f, struct db_val *ids
 	return n;
 }
 
+/* How came what asked for it: the arguments of a job say when it was no webhook. */
+static const char *fetch_source_of(const struct job *j)
+{
+	struct err ignored = ERR_INIT;
+	const json_t *args = job_args(j, &ignored);
+	const char *source = args == NULL ? NULL : json_str(args, "source");
+
+	return source == NULL ? RECORD_SOURCE_WEBHOOK : source;
+}
+
+/* Of the first of the jobs that ask for the record. */
+static const char *fetch_source(const struct record_fetching *f, const struct uuid *record_id)
+{
+	for (size_t i = 0; !uuid_eq(f->job->subject_id, *record_id) && i < f->nbeside; i++)
+		if (uuid_eq(f->beside[i].subject_id, *record_id))
+			return fetch_source_of(&f->beside[i]);
+	return fetch_source_of(f->job);
+}
+
 static void fetch_add_record(struct record_fetching *f, const struct db_rows *rows, size_t row)
 {
-	f->v[f->n++] = (struct fetch_one){.id = db_get_uuid(rows, row, FETCH_ID),
+	const struct uuid id = db_get_uuid(rows, row, FETCH_ID);
+
+	f->v[f->n++] = (struct fetch_one){.id = id,
 	    .item = {.account_id = f->job->account_id,
 		.provider_type = db_get_str(rows, row, FETCH_PROVIDER_TYPE),
 		.resource_type = db_get_str(rows, row, FETCH_RESOURCE_TYPE),
 		.external_id = db_get_str(rows, row, FETCH_EXTERNAL_ID),
-		.source = RECORD_SOURCE_WEBHOOK}};
+		.source = fetch_source(f, &id)}};
 }
 
 static int fetch_load_records(struct record_fetching *f, struct err *err)

@@ -1,7 +1,46 @@
 """A provider that the sandbox plays, connected in an account of its own: what it sends and holds, and what comes of it
 in the product."""
-from harness import equal, here, wait_until
+from harness import equal, here, true, wait_until
 from played import Played
+
+
+class Polls:
+    """The polls of a connection. api: (method, path) → answer, of its account.
+
+    A connection is polled from the moment on that it is there, so what a webhook brings a poll may bring before it.
+    Who wants to know what came of a webhook has them rest."""
+
+    def __init__(self, api, connection_id):
+        self.api, self.path = api, "/connections/%s/polls" % connection_id
+
+    def all(self):
+        return {p["name"]: p for p in self.api("GET", self.path).json()["data"]}
+
+    def act(self, name, what):
+        answer = self.api("POST", "%s/%s/%s" % (self.path, name, what))
+        true(answer.status < 300, answer)
+        return answer.json()
+
+    def rest(self):
+        """All paused, each after its first round: then no call is under way."""
+        def at_rest():
+            polls = self.all().values()
+            return all(p["status"] in ("idle", "failing", "paused") or (p["lastRunAt"] and p["status"] == "waiting") for p in polls)
+        wait_until(at_rest, 30, "the first rounds")
+        for name in self.all():
+            self.act(name, "pause")
+
+    def round(self, name):
+        """A round from now on, to its end; what the poll then says of itself. Afterwards it rests."""
+        before = self.all()[name]["lastRunAt"]
+        self.act(name, "resume")
+
+        def over():
+            now = self.all()[name]
+            return now if now["status"] == "failing" or (now["lastRunAt"] != before and now["status"] == "waiting") else None
+        now = wait_until(over, 30, "a round of " + name)
+        self.act(name, "pause")
+        return now
 
 
 class Source(Played):
@@ -11,6 +50,8 @@ class Source(Played):
         answer = self.api("POST", "/providers/%s/connect" % provider, {"credentials": credentials, "settings": settings})
         equal(answer.status, 201, answer)
         self.id = answer.json()["id"]
+        self.polls = Polls(self.api, self.id)
+        self.polls.rest()
 
     # -- the provider's side
     def order(self, event, app=False, **data):
@@ -32,12 +73,15 @@ class Source(Played):
         return self.api("GET", "/connections/" + self.id).json()
 
     def await_end(self):
-        """The audit log's row that says that the provider has ended the connection. (The sandbox's token goes on working,
-        so a poll may find it alive again.)"""
-        def find():
-            rows = self.api("GET", "/audit?limit=200").json()["data"]
-            return next((r for r in rows if r["action"] == "connection.expire" and r["objectId"] == self.id), None)
-        return wait_until(find, what="the end of the connection")
+        """The connection, which its provider has ended: whatever calls still work, it stays so until it is connected
+        anew. The audit log tells of it."""
+        ended = wait_until(lambda: (lambda c: c if c["status"] == "expired" else None)(self.state()), what="the end of the connection")
+        true(self.api("POST", "/connections/%s/test" % self.id, {}).json()["ok"], "the sandbox's token goes on working")
+        now = self.state()
+        equal((now["status"], now["lastError"]), ("expired", ended["lastError"]))
+        rows = self.api("GET", "/audit?limit=200").json()["data"]
+        true([r for r in rows if r["action"] == "connection.expire" and r["objectId"] == self.id], "the audit log")
+        return now
 
     def act(self, action, inputs=None):
         return self.api("POST", "/providers/%s/actions/%s" % (self.name, action), inputs or {})

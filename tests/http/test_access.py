@@ -319,4 +319,27 @@ def _():
     equal(len(one.records("&resourceType=contact")), 70)
 
 
+@test("one whose credentials cannot be opened costs nobody who has its id, and what may be its own is sent again")
+def _():
+    one, two = Tenant(name="Sound"), Tenant(name="Shut")
+    portal, secret = str(uuid.uuid4().int % 10**8 + 10**8), unique("hub-")
+    broken = two.connect("hubspot", {"webhookSecret": unique("lost-")}, {"externalAccountId": portal})
+    sound = one.connect("hubspot", {"webhookSecret": secret}, {"externalAccountId": portal})
+    here().sql("UPDATE connections SET credentials = 'lost', updated_at = updated_at + 1 WHERE id = %s" % row_id(broken["id"]))
+
+    def post(secret, status):
+        raw = json.dumps([{"eventId": uuid.uuid4().int % 10**12, "subscriptionId": 7, "portalId": int(portal), "objectId": 1,
+                           "occurredAt": 1795960000000, "subscriptionType": "contact.propertyChange",
+                           "propertyName": "city", "propertyValue": "Trier"}]).encode()
+        answer = here().post("/webhook/hubspot", raw, signed_v1(secret, raw))
+        equal(answer.status, status, answer)
+        return answer
+    post(secret, 200)
+    post(secret, 200)
+    true(post("canary-of-another", 503).header("Retry-After"), "it may be for the other: it shall come again")
+    equal(one.get("/connections/" + sound["id"])["status"], "active")
+    equal(two.api("DELETE", "/connections/" + broken["id"]).status, 204)
+    post("canary-of-another", 401)
+
+
 run()

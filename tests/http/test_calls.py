@@ -2,18 +2,14 @@
 """Calls to a provider that is not among the product's: a manifest of the operator's own, played by a server of the
 test's. Details are fetched in batches, large answers are read where they are expected, and the operator says which
 version of an API is called."""
-import atexit
 import http.server
 import json
-import os
-import shutil
-import tempfile
 import threading
 import time
 import urllib.parse
 
-from harness import (SRC, Instance, equal, has, hmac_hex, hubspot_headers, run, test, true, wait_until,
-                     wait_until_none)
+from harness import Browser, Instance, equal, has, hmac_hex, hubspot_headers, problem, run, test, true, wait_until, wait_until_none
+from manifests import providers_with
 
 MANY = 100
 MANIFEST = {
@@ -33,6 +29,8 @@ MANIFEST = {
         "fetch_many": {"label": "Many", "inputs": {"ids": {"type": "json", "label": "Ids", "needed": True}},
                        "request": {"method": "POST", "path": "/{version}/many", "json": {"ids": "{input.ids}"}},
                        "items": "{answer.results}", "single": True},
+        "whole": {"label": "All of it", "request": {"method": "GET", "path": "/{version}/large"},
+                  "answer": {"maxBytes": 33554432}, "output": "{answer}"},
         "test": {"label": "Test", "request": {"method": "GET", "path": "/{version}/large"},
                  "answer": {"maxBytes": 33554432}, "output": "{answer.name}"}},
     "testAction": "test",
@@ -85,8 +83,6 @@ class Batchy:
         self.url = "http://127.0.0.1:%d" % self.server.server_port
 
 
-_folder = tempfile.mkdtemp(prefix="connect-providers-")
-atexit.register(shutil.rmtree, _folder, True)
 _product = None
 
 
@@ -94,12 +90,7 @@ def product(**env):
     """One with the manifest beside the product's own."""
     global _product
     if _product is None:
-        for name in os.listdir(os.path.join(SRC, "providers")):
-            if name.endswith(".json"):
-                shutil.copy(os.path.join(SRC, "providers", name), _folder)
-        with open(os.path.join(_folder, "batchy.json"), "w", encoding="utf-8") as f:
-            json.dump(MANIFEST, f)
-        _product = Instance(env={"CONNECT_PROVIDERS_DIR": _folder})
+        _product = Instance(env={"CONNECT_PROVIDERS_DIR": providers_with(MANIFEST)})
     return _product
 
 
@@ -243,6 +234,28 @@ def _():
     has(verdict["detail"], "33554432")
 
 
+@test("an output that is more than an answer holds is told in words, by API and page; bytes beyond the limit are not taken")
+def _():
+    peer, connection = connected()
+    peer.size = 9 << 20
+    told = problem(product().api("POST", "/providers/batchy/actions/whole?connectionId=" + connection["id"], {}), 422)
+    equal(told["class"], "fatal")
+    has(told["detail"], "more than the 8 MiB that can be handed on: ask for less at a time")
+    browser = Browser(product())
+    browser.sign_in()
+    browser.get("/admin/actions/batchy/whole")
+    page = browser.post("/admin/actions/batchy/whole", {"connectionId": connection["id"]})
+    equal(page.status, 200, page)
+    has(page.text, "more than the 1 MiB that can be handed on")
+    peer.size = 33 << 20
+    told = problem(product().api("POST", "/providers/batchy/actions/whole?connectionId=" + connection["id"], {}), 422)
+    has(told["detail"], "sent more than 33554432 bytes, and no more is taken at once: ask for less at a time")
+    told = problem(product().api("POST", "/proxy/batchy?connectionId=" + connection["id"], {"method": "GET", "path": "/v1/large"}), 422)
+    has(told["detail"], "sent more than 4194304 bytes")
+    peer.size = 10
+    equal(product().api("POST", "/providers/batchy/actions/whole?connectionId=" + connection["id"], {}).status, 200)
+
+
 @test("401 without a way to a new token: the connection says so until a call works")
 def _():
     peer, connection = connected()
@@ -272,7 +285,7 @@ def _():
 @test("the doctor tells of a version that ends, and the operator sets another")
 def _():
     has(product().ctl("doctor"), "Batchy: version v1 of its API ends on " + MANIFEST["version"]["ends"])
-    with Instance(env={"CONNECT_PROVIDERS_DIR": _folder, "CONNECT_PROVIDER_VERSIONS": "batchy=v9"},
+    with Instance(env={"CONNECT_PROVIDERS_DIR": providers_with(MANIFEST), "CONNECT_PROVIDER_VERSIONS": "batchy=v9"},
                   sandbox=False) as other:
         peer = Batchy()
         made = other.connect("batchy", {"accessToken": "token-1", "webhookSecret": "secret-1"}, {"baseUrl": peer.url})

@@ -87,9 +87,12 @@ def _():
     equal(page.header("Refresh"), "5")
     true(b.get(waiting + "?live=0").header("Refresh") is None, "it can be stopped")
     equal(here().get(path + "?hub.mode=subscribe&hub.challenge=7&hub.verify_token=wrong").status, 403)
-    equal(b.get(waiting).text.count('class="done"'), 1)
+    failed = wait_until(lambda: (lambda p: p if "A check failed" in p.text else None)(b.get(waiting)), what="why it failed")
+    has(failed.text, "the token that it came with is not the one of this connection")
+    equal(failed.text.count('class="done"'), 1)
     equal(here().get(path + "?hub.mode=subscribe&hub.challenge=7&hub.verify_token=" + token).text, "7")
     wait_until(lambda: b.get(waiting).text.count('class="done"') == 2, what="the tick of the handshake")
+    true("A check failed" not in b.get(waiting).text, "what went well since is no failure")
     body = json.dumps({"object": "page", "entry": []}).encode()
     equal(here().post(path, body, headers={"Content-Type": "application/json", "X-Hub-Signature-256":
                                            "sha256=" + hmac_hex(SECRET, body)}).status, 200)

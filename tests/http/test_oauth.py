@@ -6,11 +6,11 @@ import html
 import json
 import os
 import re
-import shutil
-import tempfile
+import signal
 import urllib.parse
 
-from harness import Browser, Instance, SRC, equal, has, hmac_hex, run, test, true, wait_until
+from harness import Browser, Instance, equal, has, hmac_hex, run, test, true, wait_until
+from manifests import providers_with
 from token_server import STYLES, TokenServer
 
 PROCESSES = 10
@@ -22,17 +22,8 @@ def provider():
     """The stand-in, and the product that knows it: made once, for all tests of this file."""
     if not _made:
         server = TokenServer()
-        folder = tempfile.mkdtemp(prefix="connect-providers-")
-        for name in os.listdir(os.path.join(SRC, "providers")):
-            if name.endswith(".json"):
-                shutil.copy(os.path.join(SRC, "providers", name), folder)
-        for style in STYLES:
-            for many in (False, True):
-                m = server.manifest(style, many)
-                with open(os.path.join(folder, m["name"] + ".json"), "w", encoding="utf-8") as f:
-                    json.dump(m, f)
+        folder = providers_with(*[server.manifest(style, many) for style in STYLES for many in (False, True)])
         _made["server"] = server
-        _made["folder"] = folder
         _made["product"] = Instance(sandbox=False, env={
             "CONNECT_PROVIDERS_DIR": folder, "CONNECT_WORKERS": str(2 * PROCESSES + 2),
             "CONNECT_OAUTH_REDIRECT_URIS": "https://shop.example/done/, https://one.example/exact"})
@@ -156,6 +147,48 @@ def _():
     equal(other.api("DELETE", "/provider-apps/" + made["id"]).status, 404)
     equal(product.api("DELETE", "/provider-apps/" + made["id"]).status, 204)
     equal(other.api("GET", "/provider-apps").json()["data"], [])
+
+
+@test("apps stand in a file that the configuration names, several of a provider, and follow it at each start")
+def _():
+    _, product = provider()
+    path = os.path.join(product.state, "apps.json")
+
+    def started_with(apps):
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(apps, f)
+        os.chmod(path, 0o600)
+        before = product.log("fcgi").count("event=prefork.reload")
+        os.kill(product.pid("fcgi"), signal.SIGHUP)
+        wait_until(lambda: product.log("fcgi").count("event=prefork.reload") > before, what="the reload, or its refusal")
+
+    def apps():
+        return {a["name"]: a for a in product.api("GET", "/provider-apps?providerType=hubspot").json()["data"]}
+
+    def one(name, secret):
+        return {"providerType": "hubspot", "name": name, "credentials": {"clientId": "client-" + name, "clientSecret": secret}}
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump([one("Main", "canary-secret-main"), one("Test", "canary-secret-test")], f)
+    product.env["CONNECT_PROVIDER_APPS"] = path
+    product.up()
+    first = apps()
+    equal({n: (a["owner"], a["isConfigured"]) for n, a in first.items()}, {n: ("installation", True) for n in ("Main", "Test")})
+    try:
+        product.ctl("app", "remove", first["Main"]["id"])
+    except AssertionError as e:
+        has(str(e), "stands in the file that provider_apps names: change it there")
+    has(signed_in().get("/admin/settings/apps").text, "from its configuration")
+    started_with([one("Main", "canary-secret-newer"), one("Third", "canary-secret-third")])
+    second = wait_until(lambda: (lambda now: now if set(now) == {"Main", "Third"} else None)(apps()), what="the file as it is now")
+    equal(second["Main"]["id"], first["Main"]["id"])
+    true(second["Main"]["updatedAt"] > first["Main"]["updatedAt"], second)
+    started_with([one("Main", "canary-secret-newer"), {"providerType": "hubspot", "name": "Third", "credentials": {"clientId": "x"}}])
+    wait_until(lambda: "[1].credentials.clientSecret: is needed" in product.log("fcgi"), what="what is wrong, and where")
+    equal(apps()["Third"]["updatedAt"], second["Third"]["updatedAt"])
+    started_with([])
+    wait_until(lambda: not apps(), what="the end of them")
+    del product.env["CONNECT_PROVIDER_APPS"]
+    product.up()
 
 
 # ---- the way there and back ----------------------------------------------------------------------
@@ -526,7 +559,6 @@ def _take_down():
     if _made:
         _made["product"].close()
         _made["server"].close()
-        shutil.rmtree(_made["folder"], ignore_errors=True)
 
 
 run()

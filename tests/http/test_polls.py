@@ -4,14 +4,13 @@ for less or later, one connection that is ill, what people do, back-fills."""
 import http.server
 import json
 import os
-import shutil
-import tempfile
 import threading
 import time
 import urllib.parse
 from datetime import datetime, timedelta, timezone
 
 from harness import SRC, Browser, Instance, equal, has, hmac_hex, problem, run, test, true, wait_until
+from manifests import providers_with
 
 FIXTURE = os.path.join(SRC, "tests", "unit", "fixtures", "provider", "polls.json")
 OLD = "2020-01-01T00:00:00Z"
@@ -103,16 +102,7 @@ class Product(Instance):
     """A product of its own that knows the fixture's provider too."""
 
     def __init__(self):
-        self.providers = tempfile.mkdtemp(prefix="connect-providers-")
-        for name in os.listdir(os.path.join(SRC, "providers")):
-            if name.endswith(".json"):
-                shutil.copy(os.path.join(SRC, "providers", name), self.providers)
-        shutil.copy(FIXTURE, self.providers)
-        super().__init__(env={"CONNECT_PROVIDERS_DIR": self.providers}, sandbox=False)
-
-    def close(self):
-        super().close()
-        shutil.rmtree(self.providers, ignore_errors=True)
+        super().__init__(env={"CONNECT_PROVIDERS_DIR": providers_with(FIXTURE)}, sandbox=False)
 
     def join(self, source, only, name=None):
         """A connection to the source, on which but the named polls are paused."""
@@ -272,6 +262,36 @@ def _():
     state = p.round_ended(c, "users")
     equal((state["items"]["new"], source.count("/users")), (1499, 1), state)
     has(state["note"], "item 1201 of a page is not stored")
+    source.close()
+
+
+@test("a page that is more than is taken at once is asked for with fewer, by the poll and by a back-fill, and none is lost")
+def _():
+    p, source = product(), Source()
+    forget("note")
+    at = iso(datetime.now(timezone.utc) + timedelta(hours=1))
+    source.items["/notes"] = [{"id": "f%d" % i, "at": at, "text": "x" * 150000} for i in range(100)]
+    c = p.join(source, ["notes"])
+    state = p.round_ended(c, "notes")
+    sizes = [int(i["limit"]) for path, i, _ in source.calls if path == "/notes"]
+    equal((state["items"]["new"], state["error"], state["pageSize"], sizes[:3]), (100, None, 25, [100, 50, 25]), state)
+    has(state["note"], "each has 25 items from now on")
+    equal(p.records("note"), 100)
+    equal(p.api("PATCH", "/connections/%s/polls/notes" % c["id"], {"pageSize": None}).status, 200)
+    p.round_ended(c, "notes", state["lastRunAt"])
+    task = p.act(c, "notes", "backfill", {"since": OLD})
+    equal(task.status, 202, task)
+    wait_until(lambda: p.api("GET", "/tasks/" + task.json()["id"]).json()["status"] == "completed", 60, "the back-fill")
+    equal(p.records("note"), 100)
+    # What cannot be asked for less says so, and goes on when it is less.
+    source.items["/users"] = [{"id": i, "text": "x" * 150000} for i in range(40)]
+    equal(p.act(c, "users", "resume").status, 200)
+    told = wait_until(lambda: p.polls(c)["users"]["error"], what="the error is told")
+    has(told, "sent more than 4194304 bytes")
+    has(told, "ask for less at a time")
+    source.items["/users"] = source.items["/users"][:9]
+    equal(p.act(c, "users", "run").status, 202)
+    wait_until(lambda: not p.polls(c)["users"]["error"], 30, "the next round")
     source.close()
 
 

@@ -8,6 +8,7 @@ import uuid
 
 from harness import Browser, equal, has, here, run, test, true, wait_until
 from played import Played, api, token
+from source import Polls
 
 MINE = {"meta_lead_ads", "google_ads", "linkedin_ads", "tiktok_ads", "hubspot", "salesforce", "google_calendar", "zendesk"}
 SALESFORCE = "https://sandbox.my.salesforce.com"
@@ -24,7 +25,7 @@ def known(provider):
 
 
 def joined(provider):
-    """A connection with the token that the sandbox gives everybody: one a provider, for all tests."""
+    """A connection with the token that the sandbox gives everybody: one a provider, for all tests. Its polls rest."""
     if provider in _joined:
         return _joined[provider]
     credentials = {"accessToken": "sandbox-page-token" if provider == "meta_lead_ads" else token(provider)}
@@ -42,6 +43,7 @@ def joined(provider):
     elif provider != "salesforce":
         settings["externalAccountId"] = known(provider)["account"]
     _joined[provider] = here().connect(provider, credentials, settings, unique(provider + " "))
+    polls(provider).rest()
     return _joined[provider]
 
 
@@ -72,24 +74,13 @@ def send(provider, event, **order):
     return sent
 
 
-def poll(provider, name, connection=None):
+def polls(provider):
+    return Polls(here().api, joined(provider)["id"])
+
+
+def poll(provider, name):
     """A round from now on, to its end; what the poll then says of itself."""
-    path = "/connections/%s/polls" % (connection or joined(provider))["id"]
-
-    def state():
-        return [p for p in here().api("GET", path).json()["data"] if p["name"] == name][0]
-    before = time.time()
-    equal(here().api("POST", "%s/%s/run" % (path, name), {}).status, 202)
-
-    def over():
-        now = state()
-        return now if now["lastRunAt"] and parse(now["lastRunAt"]) >= before - 1 and now["status"] != "running" else None
-    return wait_until(over, 30, "a round of " + name)
-
-
-def parse(text):
-    from datetime import datetime
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    return polls(provider).round(name)
 
 
 def act(provider, action, inputs=None, status=200, connection=None):
@@ -351,11 +342,12 @@ def _():
 @test("Google Calendar: a notification without a body begins the poll, which brings the event, and its cancellation")
 def _():
     title = unique("Meeting ")
-    poll("google_calendar", "events")
+    polls("google_calendar").act("events", "resume")
     send("google_calendar", "exists", data={"summary": title})
     found = wait_until(lambda: [r for r in records("google_calendar") if r["data"].get("summary") == title], 20, "the event")[0]
     send("google_calendar", "cancelled")
     wait_until(lambda: record("google_calendar", found["externalId"])["data"]["status"] == "cancelled", 20, "its cancellation")
+    polls("google_calendar").act("events", "pause")
 
 
 @test("Google Calendar: a sync token that is too old begins a full round, and nothing is lost")
@@ -397,6 +389,12 @@ def _():
     with Played("zendesk").switched(old_client=True):
         made = logged_in("zendesk", subdomain="sandbox")[0]
     works(made)
+    # Its webhook is made by itself, and the secret that this signs with is fetched.
+    path = "/connections/%s/subscriptions" % made["id"]
+    wait_until(lambda: here().api("GET", path).json()["data"][0]["status"] == "active", 20, "its webhook")
+    sent = Played("zendesk").send("ticket.created", connectionId=made["id"], secret=known("zendesk")["secret"])
+    equal([s["status"] for s in sent], [200], sent)
+    true("get_signing_secret" not in here().api("GET", "/actions?providerType=zendesk").text, "nobody is shown it")
     for _ in range(2):
         forget_access("zendesk")
         works(made)

@@ -255,15 +255,9 @@ def _():
 
 # ---- polls ---------------------------------------------------------------------------------------------
 def polled(source, poll, kind, make):
-    """What is made at the provider becomes a record by the poll, once a round has been."""
-    def rounds():
-        polls = {p["name"]: p for p in source.api("GET", "/connections/%s/polls" % source.id).json()["data"]}
-        return polls[poll]["lastRunAt"]
-
-    first = wait_until(rounds, what="the first round of " + poll)
+    """What is made at the provider becomes a record by the poll."""
     id_ = make()
-    wait_until(lambda: source.api("POST", "/connections/%s/polls/%s/run" % (source.id, poll), {}).status < 300 and rounds() != first,
-               what="another round of " + poll)
+    equal(source.polls.round(poll)["error"], None)
     equal(source.record(kind, id_)["source"], "poll")
 
 

@@ -4,13 +4,12 @@ where they are lost, replaced without a gap, ended at disconnect; what fails is 
 import http.server
 import json
 import os
-import shutil
-import tempfile
 import threading
 import time
 import uuid
 
 from harness import SRC, Browser, Instance, equal, has, hmac_hex, run, test, true, wait_until
+from manifests import providers_with
 
 FIXTURE = os.path.join(SRC, "tests", "unit", "fixtures", "provider", "subscriptions.json")
 
@@ -86,16 +85,7 @@ class Source:
 
 class Product(Instance):
     def __init__(self):
-        self.providers = tempfile.mkdtemp(prefix="connect-providers-")
-        for name in os.listdir(os.path.join(SRC, "providers")):
-            if name.endswith(".json"):
-                shutil.copy(os.path.join(SRC, "providers", name), self.providers)
-        shutil.copy(FIXTURE, self.providers)
-        super().__init__(env={"CONNECT_PROVIDERS_DIR": self.providers}, sandbox=False)
-
-    def close(self):
-        super().close()
-        shutil.rmtree(self.providers, ignore_errors=True)
+        super().__init__(env={"CONNECT_PROVIDERS_DIR": providers_with(FIXTURE)}, sandbox=False)
 
     def join(self, source, **settings):
         return self.connect("subscriptions", {"accessToken": "token"}, {"baseUrl": source.url, **settings})

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """What a manifest can say of webhooks beyond the items in them: handshakes at an address that names nobody, several
 answers, what is left alone, a longer body, and what items do besides being stored."""
-import atexit
 import json
 import os
-import shutil
 import tempfile
 import urllib.parse
 
-from harness import SRC, Instance, equal, has, hmac_hex, run, test, true, wait_until
+from harness import Instance, equal, has, hmac_hex, run, test, true, wait_until
+from manifests import providers_with
 from tenant import Tenant, new_page, row_id, unique
 
 EVENTS = [{"event": "body.events"}]
@@ -46,12 +45,7 @@ OPS = {
 def product():
     """One that knows the provider ops."""
     if not hasattr(product, "made"):
-        folder = tempfile.mkdtemp(prefix="connect-providers-")
-        atexit.register(shutil.rmtree, folder, True)
-        shutil.copytree(os.path.join(SRC, "providers"), os.path.join(folder, "providers"))
-        with open(os.path.join(folder, "providers", "ops.json"), "w", encoding="utf-8") as f:
-            json.dump(OPS, f)
-        product.made = Instance(env={"CONNECT_PROVIDERS_DIR": os.path.join(folder, "providers")})
+        product.made = Instance(env={"CONNECT_PROVIDERS_DIR": providers_with(OPS)})
     return product.made
 
 

@@ -493,10 +493,51 @@ out:
 	arena_free(a);
 }
 
+DB_STMT(test_break_credentials, "UPDATE connections SET credentials = 'lost' WHERE id = ?");
+
+static void one_that_cannot_be_opened_costs_no_other(void)
+{
+	struct arena *a = arena_new();
+	struct app *app = make_app(a);
+	struct uuid account = uuid_new(), other = uuid_new();
+	struct connection **list, *broken, *sound;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	if (app == NULL)
+		goto out;
+	broken = create(app, a, &account, "shared-id");
+	sound = create(app, a, &other, "shared-id");
+	CU_ASSERT_EQUAL(
+	    db_exec(app->db, &test_break_credentials, DB_VALS(db_uuid(&broken->id)), NULL, &err),
+	    0);
+	const struct provider *p = provider_find(app->providers, STR("meta_lead_ads"));
+	for (int i = 0; i < 2; i++) { /* loaded, then looked at */
+		CU_ASSERT_EQUAL(
+		    connection_cached_by_external(app, p, STR("shared-id"), &list, &n, &err), 0);
+		CU_ASSERT_EQUAL_FATAL(n, 2);
+		CU_ASSERT_EQUAL(list[0]->is_shut, uuid_eq(list[0]->id, broken->id));
+		CU_ASSERT_NOT_EQUAL(list[0]->is_shut, list[1]->is_shut);
+		CU_ASSERT_PTR_NULL(
+		    access_credential(&list[list[0]->is_shut ? 0 : 1]->access, "webhookSecret"));
+		CU_ASSERT_STRING_EQUAL(
+		    access_credential(&list[list[0]->is_shut ? 1 : 0]->access, "webhookSecret"),
+		    "canary-1");
+		audit_caches_drop(app);
+	}
+	CU_ASSERT_EQUAL(remove_of(app, a, &account, broken), 1);
+	CU_ASSERT_EQUAL(remove_of(app, a, &other, sound), 1);
+	connection_cache_release();
+out:
+	arena_free(a);
+}
+
 void suite_connection(void)
 {
 	CU_pSuite s = CU_add_suite("connection", NULL, NULL);
 
+	CU_add_test(s, "one that cannot be opened costs no other",
+	    one_that_cannot_be_opened_costs_no_other);
 	CU_add_test(s, "connect bodies are checked against the manifest", bodies_are_checked);
 	CU_add_test(s, "signatures of settings are checked", signatures_of_settings_are_checked);
 	CU_add_test(s, "the store keeps secrets sealed", store_keeps_secrets_sealed);

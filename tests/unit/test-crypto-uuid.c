@@ -20,6 +20,18 @@ static void the_example_of_the_rfc(void)
 	CHECK(TEXT_EQ(text, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"));
 }
 
+/* Of version 8: stored ids depend on it for ever. */
+static void named_for_ever(void)
+{
+	struct uuid u = uuid_named("periodic work", STR("events.partition"));
+	char text[UUID_TEXT];
+
+	uuid_text(text, u);
+	CHECK(TEXT_EQ(text, "f6c6b025-b699-85ff-9186-49c312c97fd9"));
+	CHECK(!uuid_eq(u, uuid_named("periodic work", STR("events.partitions"))));
+	CHECK(!uuid_eq(u, uuid_named("poll.run", STR("events.partition"))));
+}
+
 static void layout(void)
 {
 	int64_t before = clock_now_us() / 1000 * 1000;
@@ -130,7 +142,8 @@ void suite_crypto_uuid(void);
 void suite_crypto_uuid(void)
 {
 	ADD_TESTS("crypto/uuid", {"the example of the RFC", the_example_of_the_rfc},
-	    {"layout", layout}, {"rises strictly", rises_strictly},
+	    {"layout", layout}, {"named for ever", named_for_ever},
+	    {"rises strictly", rises_strictly},
 	    {"follows the order of processes", follows_the_order_of_processes},
 	    {"bounds of a time", bounds_of_a_time}, {"texts", texts});
 }

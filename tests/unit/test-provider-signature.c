@@ -428,11 +428,12 @@ static void challenges_are_answered_by_whom_they_are_for(void)
 			      second = candidate(a, rows[i].secret_of_second, "77"),
 			      first = candidate(a, i == 0 ? NULL : "of another app", "66");
 		const struct access *const of[] = {&none, &first, &second};
+		const char *reason;
 
 		REQUIRE(p != NULL);
 		const struct handshake *h = handshake_find(p, a, &w);
 		REQUIRE(h != NULL);
-		CHECK_AT(rows[i].line, handshake_match(p, h, a, &w, of, 3) == 2);
+		CHECK_AT(rows[i].line, handshake_match(p, h, a, &w, of, 3, &reason) == 2);
 		handshake_answer(h, r, &w, of[2]);
 		CHECK_AT(rows[i].line, r->res.status == (rows[i].answer == NULL ? 400 : 200));
 		if (rows[i].answer != NULL)
