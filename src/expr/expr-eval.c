@@ -108,6 +108,10 @@ static void ref_find(const struct ref *r, struct scope *s, struct expr_value *v)
 		v->kind = VALUE_TEXT;
 		v->text = r->literal;
 		return;
+	case REF_VALUE:
+		v->kind = VALUE_JSON;
+		v->json = r->value;
+		return;
 	case REF_NAMED:
 		if (s->slot[r->slot].from != NULL)
 			v->text = r->find(s->slot[r->slot].from, r->name);

@@ -117,7 +117,7 @@ int job_load_subjects(struct app *app, const struct db_stmt *s, size_t id_column
     struct job *const *jobs, size_t n,
     int (*read)(struct job *j, const struct db_rows *rows, size_t row, struct err *err),
     struct err *err);
-/* Extends the lease of a long job. */
+/* Extends the lease of a long job, which has got on: deaths of its runners before do not count. */
 int job_keep(struct db *db, struct job *j, struct err *err);
 /* Periodic: forgets lanes that had no job for a day: 1 there are more, 0, -1. */
 int job_lanes_purge(struct app *app, struct err *err);

@@ -7,6 +7,7 @@
 #include "connection/oauth.h"
 #include "connection/subscriptions.h"
 #include "crm/crm.h"
+#include "flow/flow.h"
 #include "html/chrome.h"
 #include "import/import.h"
 #include "intake/intake.h"

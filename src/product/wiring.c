@@ -6,6 +6,7 @@
 #include "connection/subscriptions.h"
 #include "crm/crm-timeline.h"
 #include "crm/crm.h"
+#include "flow/flow.h"
 #include "html/chrome.h"
 #include "import/import.h"
 #include "intake/erase.h"
@@ -109,6 +110,13 @@ static const struct job_kind job_kinds[] = {
     {.name = "poll.run", .run = poll_job_run, .max_attempts = 1000, .lease_s = 300},
     {.name = "event.replay", .run = event_job_replay, .max_attempts = 15, OF_A_TASK},
     {.name = "event.effects", .run = event_job_effects, .max_attempts = 20},
+    {.name = "flow.run",
+	.run = flow_job_run,
+	.load = flow_job_load,
+	.max_attempts = 20,
+	.lease_s = 300,
+	.died = flow_job_died,
+	.revived = flow_jobs_revived},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
     {.name = "record.fetch",
 	.run = record_job_fetch,
@@ -135,6 +143,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "polls.keep", .every_s = 60, .work = polls_keep},
     {.name = "record.fields", .every_s = 5, .work = record_fields_update},
     {.name = "record.moves", .every_s = 60, .work = record_moves_forget},
+    {.name = "flow.retain", .every_s = 3600, .work = flow_retain},
     {.name = "record.retain", .every_s = 60, .work = record_retain},
     {.name = "grant.due", .every_s = 10, .work = grant_due},
     {.name = "login.purge", .every_s = 300, .work = login_purge},

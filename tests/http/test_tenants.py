@@ -12,7 +12,7 @@ ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*([^,]+),\
 ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/deliveries": "delivery",
           "/connections": "connection", "/events": "event", "/api-keys": "key", "/views": "view",
           "/imports": "task", "/users": "user", "/tasks": "task", "/queue/lanes": "lane",
-          "/provider-apps": "app", "/rows": "row"}
+          "/provider-apps": "app", "/rows": "row", "/flows": "flow"}
 
 
 class Route:
@@ -35,8 +35,12 @@ class Route:
                 return "contact"
             if name == "actionName":
                 return "fetch_lead"
+            if name == "version":
+                return "1"
             if ids is None:
                 return str(uuid.uuid4())
+            if name == "executionId":
+                return ids["execution"]
             if name in ("slug", "externalKey"):
                 return ids["table"]
             kind = next((v for k, v in ENTITY.items() if re.search(k + r"/:", self.pattern)), None)
@@ -105,6 +109,7 @@ def objects(t):
         made["lane"] = next(x["id"] for x in t.get("/queue")["lanes"] if x["connectionId"] == crm)
     if "/connect/v1/provider-apps/:id" in paths:
         made["app"] = app_of(t)
+    made["flow"], made["execution"] = flow_of(t)
     made["table"], made["row"] = table_of(t)
     return made
 
@@ -117,6 +122,13 @@ def table_of(t):
     answer = t.api("PUT", "/tables/%s/rows/by-key/%s" % (slug, slug), {"data": {"a": "4711"}})
     equal(answer.status, 201, answer)
     return slug, answer.json()["id"]
+
+
+def flow_of(t):
+    """A published flow and a run of it."""
+    flow = t.api("POST", "/flows", {"name": "Mine", "steps": [{"kind": "filter", "config": {"condition": "false"}}]}).json()["id"]
+    equal(t.api("POST", "/flows/%s/publish" % flow, {}).status, 200)
+    return flow, t.api("POST", "/flows/%s/run" % flow, {}).json()["executionId"]
 
 
 def app_of(t):

@@ -22,6 +22,7 @@ OWNERS = {
     "table": "user_tables table_rows table_cells table_counts",
     "delivery": "lead_delivery_attempts",
     "crm": "mappings mapping_versions mapping_fields lead_deliveries",
+    "flow": "flows flow_versions flow_counts executions execution_steps execution_states",
     "intake": "events event_keys polls",
 }
 
