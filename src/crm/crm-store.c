@@ -130,6 +130,25 @@ int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
 	return delivery_row_read(a, &rows, 0, account_id, out, err) == -1 ? -1 : 1;
 }
 
+int deliveries_load(struct db *db, struct arena *a, const struct job *jobs, size_t n,
+    struct delivery **out, size_t *nout, struct err *err)
+{
+	struct db_val keys[LIMIT_DB_BATCH];
+	struct db_rows rows;
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = db_uuid(&jobs[i].subject_id);
+	if (db_query_rows(db, a, &deliveries_by_id, DB_VALS(db_uuid(&jobs[0].account_id)), keys, n,
+		1, &rows, err) == -1)
+		return -1;
+	*out = arena_array(a, rows.count + 1, sizeof(**out));
+	for (*nout = 0; *nout < rows.count; ++*nout)
+		if (delivery_row_read(a, &rows, *nout, &jobs[0].account_id, &(*out)[*nout], err) ==
+		    -1)
+			return -1;
+	return 0;
+}
+
 static int push_job_read(struct job *j, const struct db_rows *rows, size_t row, struct err *err)
 {
 	struct delivery *out = arena_alloc(j->a, sizeof(*out));

@@ -593,6 +593,8 @@ static bool text_matches(enum cond_kind kind, struct str t, struct str with)
 		return str_eq(t, with);
 	if (t.n < with.n)
 		return false;
+	if (kind == COND_CONTAINS)
+		return with.n == 0 || memmem(t.p, t.n, with.p, with.n) != NULL;
 	return memcmp(kind == COND_STARTS ? t.p : t.p + t.n - with.n, with.p, with.n) == 0;
 }
 
@@ -617,6 +619,7 @@ bool cond_holds(const struct cond *c, struct scope *s)
 	case COND_IN:
 	case COND_STARTS:
 	case COND_ENDS:
+	case COND_CONTAINS:
 		break;
 	}
 	struct str t = expr_text(c->ref, s);

@@ -509,9 +509,9 @@ static int cond_texts(struct loader *l, const json_t *v, struct cond *c)
 static int cond_test(struct loader *l, const json_t *v, struct cond *c)
 {
 	static const char *const keys[] = {
-	    "ref", "equals", "in", "exists", "startsWith", "endsWith", NULL};
+	    "ref", "equals", "in", "exists", "startsWith", "endsWith", "contains", NULL};
 	static const enum cond_kind kinds[] = {
-	    COND_ALL, COND_IN, COND_IN, COND_EXISTS, COND_STARTS, COND_ENDS};
+	    COND_ALL, COND_IN, COND_IN, COND_EXISTS, COND_STARTS, COND_ENDS, COND_CONTAINS};
 	static const struct json_member ref_member = {
 	    "ref", READ_TEXT, .need = READ_NEEDED, .min = 1};
 	const char *key = NULL;
@@ -522,8 +522,9 @@ static int cond_test(struct loader *l, const json_t *v, struct cond *c)
 	    refs_compile(l, ref, &c->ref) == -1)
 		return -1;
 	if (json_object_size(v) != 2)
-		return LOADER_FAIL(
-		    l, "needs \"ref\" and one test: equals, in, exists, startsWith or endsWith");
+		return LOADER_FAIL(l,
+		    "needs \"ref\" and one test: equals, in, exists, startsWith, endsWith "
+		    "or contains");
 	for (size_t i = 1; keys[i] != NULL; i++)
 		if (json_object_get(v, keys[i]) != NULL) {
 			key = keys[i];

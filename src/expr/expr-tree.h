@@ -90,7 +90,16 @@ size_t placeholder_length(struct str text);
 json_t *literal_value(struct arena *a, struct str text);
 
 /* A condition: a group of others, or a test of one reference. */
-enum cond_kind { COND_ALL, COND_ANY, COND_NOT, COND_IN, COND_EXISTS, COND_STARTS, COND_ENDS };
+enum cond_kind {
+	COND_ALL,
+	COND_ANY,
+	COND_NOT,
+	COND_IN,
+	COND_EXISTS,
+	COND_STARTS,
+	COND_ENDS,
+	COND_CONTAINS
+};
 struct cond {
 	enum cond_kind kind;
 	struct expr *ref;

@@ -125,7 +125,8 @@ int expr_member(struct loader *l, const json_t *object, const char *key, struct 
 struct cond;
 int cond_compile(struct loader *l, const json_t *v, struct cond **out);
 /* The named member, as expr_member.
- * Conditions: {"ref","equals"|"in"|"exists"|"startsWith"|"endsWith"}, {"any":[]}, {"all":[]},
+ * Conditions: {"ref","equals"|"in"|"exists"|"startsWith"|"endsWith"|"contains"}, {"any":[]},
+ * {"all":[]},
  * {"not":{}}; a list is "all". */
 int cond_member(struct loader *l, const json_t *object, const char *key, struct cond **out);
 

@@ -19,7 +19,8 @@ DB_STMT_ROWS(lead_page_stages,
 
 void lead_hide_answers(const struct req *r, json_t *destinations)
 {
-	static const char *const told[] = {"lastError", "lastStatus", "externalId", "answer"};
+	static const char *const told[] = {
+	    "lastError", "lastStatus", "externalId", "answer", "request"};
 	json_t *d;
 	size_t i;
 

@@ -90,6 +90,7 @@ int lead_process_again(struct db *db, struct arena *a, const struct uuid *accoun
  * jobs. A hook (base/hooks.h). */
 struct lead_ready {
 	struct uuid account_id, lead_id;
+	struct uuid connection_id; /* its source, or nil */
 	const char *provider_type;
 	const json_t *lead;
 	const char *sync_status; /* what the ledger makes of it: set by who keeps one */

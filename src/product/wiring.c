@@ -117,7 +117,7 @@ static const struct job_kind job_kinds[] = {
 	.lease_s = 300,
 	.died = flow_job_died,
 	.revived = flow_jobs_revived},
-    {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
+    {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20, OF_A_TASK},
     {.name = "record.fetch",
 	.run = record_job_fetch,
 	.load = record_job_fetch_load,
@@ -148,6 +148,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "grant.due", .every_s = 10, .work = grant_due},
     {.name = "login.purge", .every_s = 300, .work = login_purge},
     {.name = "connection.probes", .every_s = 600, .work = connection_probes},
+    {.name = "crm.purge", .every_s = 3600, .work = crm_purge},
     {.name = "job.lanes", .every_s = 3600, .work = job_lanes_purge},
     {.name = "privacy.purge", .every_s = 3600, .work = privacy_purge},
     {.name = "import.purge", .every_s = 3600, .work = import_purge},
@@ -162,9 +163,9 @@ static const struct personal_table *const personal_tables[] = {&leads_personal_t
     &breakers_personal_table, &polls_personal_table, &connections_personal_table,
     &audit_personal_table, NULL};
 
-static const struct task_kind *const task_kinds[] = {&poll_backfill_task, &lead_import_task,
-    &import_task, &record_delete_task, &record_replay_task, &event_replay_task, &table_alter_task,
-    &privacy_erase_task, &privacy_export_task, NULL};
+static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backfill_task,
+    &lead_import_task, &import_task, &record_delete_task, &record_replay_task, &event_replay_task,
+    &table_alter_task, &privacy_erase_task, &privacy_export_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,

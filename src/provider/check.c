@@ -324,6 +324,10 @@ static json_t *call_result_json(struct check_run *t, const struct call_result *r
 		json_set_int(o, "retryAfterMs", res->retry_after_ms);
 	if (res->pace_ms > 0)
 		json_set_int(o, "paceMs", res->pace_ms);
+	if (res->existing_id != NULL)
+		json_set_str(o, "existingId", res->existing_id);
+	if (res->refused_field != NULL)
+		json_set_str(o, "refusedField", res->refused_field);
 	return o;
 }
 

@@ -235,6 +235,10 @@ struct error_rule {
 	struct expr *retry_after; /* goes before it, where it is there */
 	enum wait_unit retry_after_unit;
 	const char *text; /* for people, in place of the answer; or NULL */
+	/* What the answer names, or NULL: what is there already and may be changed instead, and the
+	 * field whose value is not taken, where the rest may be. */
+	struct expr *id, *field;
+	const json_t *when_json; /* as written, for people */
 };
 /* How much of what is allowed is used up: of a limit so many used, or so many that remain. */
 struct pace_rule {
@@ -314,13 +318,14 @@ struct batch_result_rule {
 	struct loops loops;
 	struct expr *key;
 	bool is_by_position;
-	struct cond *ok;
+	struct cond *ok, *alone; /* alone: what failed may be mended in a call of its own */
 	struct expr *id, *error, *class;
 };
 struct batch {
 	const char *name, *action;
 	int64_t max;
-	struct expr *input, *key;
+	struct cond *when;                        /* it takes a record; NULL: any */
+	struct expr *size, *unique, *input, *key; /* size: at most max; unique: once in a call */
 	struct batch_result_rule *results;
 	size_t nresults;
 };

@@ -224,7 +224,13 @@ struct call_result {
 	bool is_uncalled;       /* a credential that the action needs is not there */
 	bool is_too_large;      /* CALL_FATAL: more came than is taken; less may be asked for */
 	const char *method;     /* of the call; NULL: none was made */
-	const char *signed_in;  /* "X-API-Key", "a bearer token"; NULL: without credentials */
+	struct str request; /* "POST https://…", an empty line, the body: what it begins with, no
+			       secret in it; {NULL,0}: none was made */
+	/* CALL_CONFLICT: of what is there already and may be changed instead; or NULL */
+	const char *existing_id;
+	/* The field whose value is not taken, where all else may be; or NULL */
+	const char *refused_field;
+	const char *signed_in; /* "X-API-Key", "a bearer token"; NULL: without credentials */
 };
 /* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error
  * rules applied. One attempt. Always fills out; 0, or -1 with err when the manifest has no such
@@ -280,6 +286,15 @@ json_t *provider_details_of(const struct provider *p, struct arena *a, const cha
 /* Records written in one call, by the manifest's "batches": the action, and how many it takes at
  * most; NULL: there is no such batch. */
 const char *provider_batch_action(const struct provider *p, const char *name, size_t *max);
+/* How many a call takes of this connection; 0: there is no such batch. */
+size_t provider_batch_size(
+    const struct provider *p, struct arena *a, const struct access *c, const char *name);
+/* May the record go with others? Of those with one *unique (where that is not empty), one at a
+ * time. The batch is there. */
+bool provider_batch_takes(const struct provider *p, struct arena *a, const struct access *c,
+    const char *name, const json_t *record, struct str *unique);
+/* Has the action an input of that name? */
+bool provider_action_takes(const struct provider *p, const char *action, const char *input);
 /* Its inputs for a list of records. */
 json_t *provider_batch_inputs(const struct provider *p, struct arena *a, const struct access *c,
     const char *name, const json_t *records);
@@ -288,6 +303,7 @@ struct batch_result {
 	enum call_class class;
 	const char *id, *error; /* or NULL */
 	bool is_told;           /* of this very record */
+	bool is_for_alone;      /* a call of its own may mend it, or tell more */
 };
 struct batch_result *provider_batch_results(const struct provider *p, struct arena *a,
     const struct access *c, const char *name, const json_t *records, const struct call_result *res);

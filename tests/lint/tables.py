@@ -21,7 +21,7 @@ OWNERS = {
     "lead": "leads",
     "table": "user_tables table_rows table_cells table_counts",
     "delivery": "lead_delivery_attempts",
-    "crm": "mappings mapping_versions mapping_fields lead_deliveries",
+    "crm": "mappings mapping_versions mapping_fields lead_deliveries push_items",
     "flow": "flows flow_versions flow_counts executions execution_steps execution_states",
     "intake": "events event_keys polls",
 }
