@@ -1,5 +1,5 @@
 /* Where an account's tables hold texts that may name people. Each room lists its own; the privacy
- * room walks all of them (product/wiring.c), so that who is erased is found nowhere. A table with
+ * room walks all of them (product/personal.c), so that who is erased is found nowhere. A table with
  * such a column that is in no list is found by tests/http/test_privacy.py, which looks through all
  * there are. */
 #ifndef DB_PERSONAL_H

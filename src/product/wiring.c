@@ -1,6 +1,5 @@
 /* Which features are told of what: the only place that knows all of them. */
 #include "account/account.h"
-#include "account/audit.h"
 #include "connection/connection-probe.h"
 #include "connection/grant.h"
 #include "connection/subscriptions.h"
@@ -9,7 +8,6 @@
 #include "flow/flow.h"
 #include "html/chrome.h"
 #include "import/import.h"
-#include "intake/erase.h"
 #include "intake/event-timeline.h"
 #include "intake/intake.h"
 #include "intake/lead-import.h"
@@ -155,14 +153,6 @@ static const struct job_kind job_kinds[] = {
     {.name = NULL},
 };
 
-/* Leads first: each takes its record with it. */
-static const struct personal_table *const personal_tables[] = {&leads_personal_table,
-    &records_personal_table, &changes_personal_table, &fields_personal_table, &views_personal_table,
-    &events_personal_table, &deliveries_personal_table, &attempts_personal_table,
-    &import_errors_personal_table, &tasks_personal_table, &jobs_personal_table,
-    &breakers_personal_table, &polls_personal_table, &connections_personal_table,
-    &audit_personal_table, NULL};
-
 static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backfill_task,
     &lead_import_task, &import_task, &record_delete_task, &record_replay_task, &event_replay_task,
     &table_alter_task, &privacy_erase_task, &privacy_export_task, NULL};
@@ -174,7 +164,7 @@ const struct hooks product_hooks = {
     .lead_erased = (lead_erased_fn *const[]){crm_on_lead_erased, NULL},
     .lead_decorate = crm_add_destinations,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
-    .personal_tables = personal_tables,
+    .personal_tables = product_personal_tables,
     .task_kinds = task_kinds,
     .job_kinds = job_kinds,
     .nav = product_nav,
