@@ -1,19 +1,20 @@
 /* Where deliveries name people. */
 #include "crm/crm-internal.h"
 
-DB_STMT(deliveries_personal,
-    "SELECT id, last_error, external_id FROM lead_deliveries WHERE account_id = ? AND id > ?"
-    " ORDER BY id LIMIT ?");
-DB_STMT(deliveries_personal_lock, "SELECT last_error, external_id FROM lead_deliveries WHERE "
-				  "account_id = ? AND id = ? FOR UPDATE");
-DB_STMT(deliveries_personal_put,
-    "UPDATE lead_deliveries SET last_error = ?, external_id = ? WHERE account_id = ? AND id = ?");
+DB_STMT(deliveries_personal, "SELECT id, last_error, reason, external_id FROM lead_deliveries "
+			     "WHERE account_id = ? AND id > ?"
+			     " ORDER BY id LIMIT ?");
+DB_STMT(deliveries_personal_lock,
+    "SELECT last_error, reason, external_id FROM lead_deliveries WHERE "
+    "account_id = ? AND id = ? FOR UPDATE");
+DB_STMT(deliveries_personal_put, "UPDATE lead_deliveries SET last_error = ?, reason = ?, "
+				 "external_id = ? WHERE account_id = ? AND id = ?");
 const struct personal_table deliveries_personal_table = {.name = "deliveries",
     .label = "Deliveries",
     .next = &deliveries_personal,
     .lock = &deliveries_personal_lock,
     .put = &deliveries_personal_put,
-    .forms = {PERSONAL_TEXT, PERSONAL_ALL}};
+    .forms = {PERSONAL_TEXT, PERSONAL_TEXT, PERSONAL_ALL}};
 
 DB_STMT(deliveries_of_lead_count,
     "SELECT COUNT(*) FROM lead_deliveries WHERE account_id = ? AND lead_id = ?");
