@@ -213,18 +213,20 @@ enum call_class {
 extern const char *const call_class_names[];
 /* What to do about it, a sentence for people without its full stop; "" of CALL_OK. */
 const char *call_class_advice(enum call_class class);
+struct error_rule;
 struct call_result {
 	enum call_class class;
-	int status;             /* 0: no answer */
-	int64_t retry_after_ms; /* -1: unknown */
-	int64_t pace_ms;        /* the limit is near: so long before the next call; 0: it is not */
-	const char *error;      /* a sentence for people; no secret */
-	struct str answer;      /* what the body begins with, no secret in it; {NULL,0}: nothing */
-	json_t *output;         /* CALL_OK: the action's output */
-	bool is_uncalled;       /* a credential that the action needs is not there */
-	bool is_too_large;      /* CALL_FATAL: more came than is taken; less may be asked for */
-	const char *method;     /* of the call; NULL: none was made */
-	const char *signed_in;  /* "X-API-Key", "a bearer token"; NULL: without credentials */
+	const struct error_rule *rule; /* of the manifest, that the answer falls under; or NULL */
+	int status;                    /* 0: no answer */
+	int64_t retry_after_ms;        /* -1: unknown */
+	int64_t pace_ms;       /* the limit is near: so long before the next call; 0: it is not */
+	const char *error;     /* a sentence for people; no secret */
+	struct str answer;     /* what the body begins with, no secret in it; {NULL,0}: nothing */
+	json_t *output;        /* CALL_OK: the action's output */
+	bool is_uncalled;      /* a credential that the action needs is not there */
+	bool is_too_large;     /* CALL_FATAL: more came than is taken; less may be asked for */
+	const char *method;    /* of the call; NULL: none was made */
+	const char *signed_in; /* "X-API-Key", "a bearer token"; NULL: without credentials */
 };
 /* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error
  * rules applied. One attempt. Always fills out; 0, or -1 with err when the manifest has no such
