@@ -3,6 +3,14 @@
  * each call of the subscriptions. */
 #include "provider/check.h"
 
+static bool check_has_seen(const struct check_run *t, const void *what)
+{
+	for (size_t i = 0; i < t->nseen; i++)
+		if (t->seen[i] == what)
+			return true;
+	return false;
+}
+
 void check_saw(struct check_run *t, const void *what)
 {
 	if (check_has_seen(t, what))
@@ -17,14 +25,6 @@ void check_saw(struct check_run *t, const void *what)
 		t->seen_cap = cap;
 	}
 	t->seen[t->nseen++] = what;
-}
-
-bool check_has_seen(const struct check_run *t, const void *what)
-{
-	for (size_t i = 0; i < t->nseen; i++)
-		if (t->seen[i] == what)
-			return true;
-	return false;
 }
 
 void check_saw_call(struct check_run *t, const struct action *act, const json_t *inputs,

@@ -35,7 +35,6 @@ void check_poll(struct check_run *t, const json_t *example, const json_t *expect
 void check_subscription(struct check_run *t, const json_t *example, const json_t *expect);
 /* What an example shows. */
 void check_saw(struct check_run *t, const void *what);
-bool check_has_seen(const struct check_run *t, const void *what);
 /* The second page of a list, going by its inputs, and the error rule of an answer. */
 void check_saw_call(struct check_run *t, const struct action *act, const json_t *inputs,
     const struct call_result *res);

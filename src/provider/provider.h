@@ -72,6 +72,8 @@ const char *provider_name(const struct provider *p);
 const char *provider_display_name(const struct provider *p);
 /* The version of its API that is called, and when that ends, or TIME_NONE; NULL: it has none. */
 const char *provider_version(const struct provider *p, int64_t *ends_us);
+/* Does it end within 60 days, or has it? Then *ends_us is when. */
+bool provider_version_ends_soon(const struct provider *p, int64_t now_us, int64_t *ends_us);
 bool provider_can(const struct provider *p, const char *capability);
 /* {name,displayName,category,isAvailable,requiresOAuth,capabilities}; a new reference. */
 json_t *provider_json(const struct provider *p);
