@@ -51,7 +51,11 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"backfill.cancel", "Cancelled a back-fill"}, {"proxy.call", "Called a provider by the proxy"},
     {"action.run", "Ran an action"}, {"view.create", "Made a view"},
     {"view.update", "Changed a view"}, {"view.delete", "Deleted a view"},
-    {"view.move", "Moved a view"}, {"import.create", "Began an import"},
+    {"view.move", "Moved a view"}, {"flow.create", "Made a flow"},
+    {"flow.update", "Changed a flow"}, {"flow.publish", "Published a flow"},
+    {"flow.revert", "Went back to a version of a flow"}, {"flow.archive", "Archived a flow"},
+    {"flow.delete", "Deleted a flow"}, {"flow.cancel", "Cancelled a flow's run"},
+    {"flow.replay", "Replayed a flow's run"}, {"import.create", "Began an import"},
     {"import.cancel", "Cancelled an import"}, {"record.delete", "Deleted a record"},
     {"record.delete_all", "Deleted records"},
     {"record.erase", "Erased a record, as its provider asked for"},
@@ -60,15 +64,20 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"event.replay_failed", "Replayed failed events"},
     {"event_replay.cancel", "Cancelled a replay of events"},
     {"replay.cancel", "Cancelled a re-run"}, {"sample.create", "Made sample data"},
-    {"lead.push", "Sent a lead"}, {"retention.set", "Set how long records are kept"},
+    {"mapping.save", "Changed a field mapping"}, {"lead.push", "Sent a lead"},
+    {"crm.push_all", "Sent all leads that wait"},
+    {"retention.set", "Set how long records are kept"},
     {"retention.delete", "Set records to be kept forever"}, {"queue.pause", "Paused deliveries"},
     {"queue.resume", "Resumed deliveries"}, {"queue.try", "Tried a destination again"},
-    {"queue.retry", "Retried what was given up"}, {NULL, NULL}};
+    {"queue.retry", "Retried what was given up"}, {"table.create", "Made a table"},
+    {"table.update", "Changed a table"}, {"table.delete", "Deleted a table"},
+    {"table.row_delete", "Deleted a row of a table"},
+    {"table_change.cancel", "Stopped the change of a table"}, {NULL, NULL}};
 const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitation"},
     {"account", "Account"}, {"api_key", "API key"}, {"connection", "Connection"},
     {"provider_app", "App"}, {"record", "Record"}, {"lead", "Lead"}, {"view", "View"},
     {"task", "Task"}, {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"},
-    {NULL, NULL}};
+    {"flow", "Flow"}, {"table", "Table"}, {"table_row", "Row of a table"}, {NULL, NULL}};
 
 /* ---- filters --------------------------------------------------------------------------------- */
 

@@ -12,8 +12,8 @@
 	"c.id, c.account_id, c.provider_type, c.name, c.status, c.external_account_id,"            \
 	" c.credentials, c.settings, c.last_error, c.last_used_at, c.created_at, c.updated_at,"    \
 	" c.received_at, c.handshake_at, c.strict_at, c.ended_at, c.challenge_failed_at,"          \
-	" c.challenge_error, c.app_id, c.proven_at, p.id, p.credentials, p.updated_at, g.id, "     \
-	"g.tokens, g.expires_at, g.ends_at, g.updated_at, g.last_error,"                           \
+	" c.challenge_error, c.app_id, c.proven_at, c.auto_push, p.id, p.credentials,"             \
+	" p.updated_at, g.id, g.tokens, g.expires_at, g.ends_at, g.updated_at, g.last_error,"      \
 	" g.dead_at"
 #define CONNECTION_TABLES                                                                          \
 	" FROM connections c LEFT JOIN oauth_grants g ON g.id = c.grant_id"                        \
@@ -41,6 +41,7 @@ enum {
 	CONNECTION_CHALLENGE_ERROR,
 	CONNECTION_APP_NAMED,
 	CONNECTION_PROVEN_AT,
+	CONNECTION_AUTO_PUSH,
 	CONNECTION_APP,
 	CONNECTION_APP_CREDENTIALS,
 	CONNECTION_APP_UPDATED_AT,

@@ -16,6 +16,7 @@ struct connection {
 	const struct provider *provider;
 	const char *provider_type, *name, *status;
 	struct access access; /* what the provider's engine is handed of it */
+	bool auto_push;       /* leads of it, or to it, are pushed by themselves */
 	int64_t created_us, updated_us, last_used_us;
 	int64_t received_us, handshake_us; /* the last that verified, to the minute; 0: none did */
 	int64_t ended_us; /* when its provider said that it has ended it; 0: it has not */
@@ -128,7 +129,8 @@ int connection_remove(
 int connection_remove_all(struct req *r, const struct provider *p, struct err *err);
 /* A setting of the type "template" is checked by hooks.connection_template, of the feature that
  * uses it: ERR_INVALID whose field is the place within the template, "" for the whole. */
-/* The API's object: {id,providerType,name,status,webhookUrl,externalAccountId,settings,createdAt,
+/* The API's object:
+ * {id,providerType,name,status,autoPush,webhookUrl,externalAccountId,settings,createdAt,
  * lastUsedAt,lastError}; of one that was read with its credentials also formerSecrets,
  * [{credential,until}]. */
 json_t *connection_json(const struct connection *c);

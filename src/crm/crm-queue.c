@@ -34,6 +34,18 @@ static struct job delivery_push_job(const struct uuid *account_id, const struct 
 	return j;
 }
 
+/* 0: at once, as all do but those that another takes along. */
+static int64_t delivery_due_us(
+    const struct delivery_queueing *q, const struct connection *to, size_t lead)
+{
+	size_t most =
+	    q->task == NULL ? 0 : provider_batch_size(to->provider, q->a, &to->access, PUSH_ACTION);
+
+	if (most < 2 || ((size_t)q->before + lead) % most == 0)
+		return 0;
+	return clock_now_us() + PUSH_COMPANIONS_US;
+}
+
 /* A row and a job for each lead and destination; *inserted tells how many rows were new. */
 static struct job *deliveries_insert_missing(struct delivery_queueing *q,
     const struct lead_sync *leads, size_t n, uint64_t *inserted, struct err *err)
@@ -47,6 +59,7 @@ static struct job *deliveries_insert_missing(struct delivery_queueing *q,
 		const struct uuid id = uuid_new(), *to = &q->to[i % q->nto]->id;
 
 		jobs[i] = delivery_push_job(&q->account_id, &id, to, q->how);
+		jobs[i].run_at_us = delivery_due_us(q, q->to[i % q->nto], i / q->nto);
 		struct db_val row[INSERT_VALUES] = {db_uuid(&jobs[i].id), account,
 		    db_uuid(&leads[i / q->nto].lead_id), db_uuid(to), now, now};
 
@@ -77,6 +90,9 @@ static int delivery_requeue(
 		return 0;
 	l->status[i] = DELIVERY_PENDING;
 	q->queued++;
+	if (q->task != NULL &&
+	    push_items_add(q->app->db, q->a, &q->account_id, q->task, &id, 1, err) == -1)
+		return -1;
 	if (deliveries_touch(q->app->db, &q->account_id, &id, 1, NULL, err) == -1)
 		return -1;
 	return job_run_now(q->app->db, &job, err);
@@ -100,6 +116,16 @@ static int deliveries_requeue(
 	return 0;
 }
 
+static void destinations_keep_automatic(struct delivery_queueing *q)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->nto; i++)
+		if (q->to[i]->auto_push)
+			q->to[n++] = q->to[i];
+	q->nto = n;
+}
+
 /* The connections that leads go to now. */
 static int destinations_list(struct delivery_queueing *q, struct err *err)
 {
@@ -115,9 +141,21 @@ static int destinations_list(struct delivery_queueing *q, struct err *err)
 	}
 	if (q->only != NULL)
 		q->nto = 0;
+	if (q->is_automatic)
+		destinations_keep_automatic(q);
 	if (q->nto > LIMIT_DB_BATCH)
 		q->nto = LIMIT_DB_BATCH;
 	return 0;
+}
+
+static int deliveries_watch(
+    struct delivery_queueing *q, const struct job *jobs, size_t n, struct err *err)
+{
+	struct uuid *ids = arena_array(q->a, n + 1, sizeof(*ids));
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = jobs[i].id;
+	return push_items_add(q->app->db, q->a, &q->account_id, q->task, ids, n, err);
 }
 
 int deliveries_queue(
@@ -137,6 +175,8 @@ int deliveries_queue(
 	for (size_t i = 0; i < n; i++)
 		leads[i].status = LEAD_SYNC_PENDING;
 	q->queued += n * q->nto;
+	if (q->task != NULL && deliveries_watch(q, jobs, n * q->nto, err) == -1)
+		return -1;
 	return job_insert_next(q->app->db, q->parent, jobs, n * q->nto, err);
 }
 
@@ -150,6 +190,40 @@ int deliveries_queue_stored(
 	if (deliveries_queue(q, sync, n, err) == -1)
 		return -1;
 	return lead_set_sync_statuses(q->app->db, &q->account_id, sync, n, err);
+}
+
+DB_STMT_ROWS(leads_to_queue_again,
+    "SELECT DISTINCT lead_id FROM lead_deliveries WHERE account_id = ? AND id IN (", "?", ")");
+
+int deliveries_queue_again(
+    struct delivery_queueing *q, const struct uuid *ids, size_t n, struct err *err)
+{
+	struct ledger l = ledger_new(q->a, &q->account_id, n);
+	struct db_val keys[LIMIT_DB_BATCH];
+	struct db_rows leads;
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = db_uuid(&ids[i]);
+	if (destinations_list(q, err) == -1 ||
+	    db_query_rows(q->app->db, q->a, &leads_to_queue_again, DB_VALS(db_uuid(&q->account_id)),
+		keys, n, 1, &leads, err) == -1)
+		return -1;
+	for (size_t i = 0; i < leads.count; i++) {
+		struct uuid lead_id = db_get_uuid(&leads, i, 0);
+
+		ledger_add_lead(&l, &lead_id);
+	}
+	if (leads.count == 0)
+		return 0;
+	if (ledger_lock(&l, q->app->db, q->a, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		size_t k = db_find_uuid(&l.rows, LEDGER_ID, &ids[i]);
+
+		if (k < l.rows.count && delivery_requeue(q, &l, k, err) == -1)
+			return -1;
+	}
+	return q->queued == 0 ? 0 : ledger_tell_leads(&l, q->app->db, err);
 }
 
 int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,

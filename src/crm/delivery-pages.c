@@ -34,7 +34,8 @@ static int deliveries_count(
 	int rc;
 
 	s->total = -1;
-	if (!uuid_is_nil(f->lead_id) || (f->status.n > 0 && !uuid_is_nil(f->connection_id)))
+	if (!uuid_is_nil(f->lead_id) || !uuid_is_nil(f->task_id) ||
+	    (f->status.n > 0 && !uuid_is_nil(f->connection_id)))
 		return 0;
 	rc = f->status.n > 0
 		 ? db_row(db, r->a, &deliveries_count_status,

@@ -352,8 +352,10 @@ json_t *import_json(const struct app *app, const struct task *t)
 	json_set_int(o, "bytesDone", is_file ? t->done : 0);
 	json_set_int(o, "bytesTotal", t->total);
 	json_object_del(o, "title");
-	json_object_del(o, "done");
-	json_object_del(o, "total");
+	if (is_file) {
+		json_object_del(o, "done");
+		json_object_del(o, "total");
+	}
 	return o;
 }
 

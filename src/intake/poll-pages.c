@@ -30,9 +30,10 @@ static void polls_show(struct req *r, json_t *rows)
 		const char *status = json_str(row, "status");
 
 		json_set_str(row, "chip",
-		    strcmp(status, "failing") == 0 ? "failed"
-		    : strcmp(status, "idle") == 0  ? "plain"
-						   : status);
+		    strcmp(status, "failing") == 0   ? "failed"
+		    : strcmp(status, "idle") == 0    ? "plain"
+		    : strcmp(status, "waiting") == 0 ? NULL /* as it should be */
+						     : status);
 		json_set_bool(row, "is_waiting", strcmp(status, "waiting") == 0);
 		json_set_bool(row, "is_paused", strcmp(status, "paused") == 0);
 		json_set_str(row, "every", every_text(r->a, json_int(row, "intervalSeconds")));
@@ -53,7 +54,8 @@ static int backfills_show(struct req *r, const struct connection *c, json_t *lis
 		return -1;
 	for (size_t i = 0; i < open.n; i++) {
 		const json_t *args = json_parse_stored(r->a, open.v[i].args, err);
-		const char *of = json_str(args, "connectionId");
+		const char *of =
+		    json_string_value(json_array_get(json_object_get(args, "connectionIds"), 0));
 
 		if (args == NULL)
 			return -1;

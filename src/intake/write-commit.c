@@ -61,7 +61,8 @@ DB_STMT(event_part_begin,
 struct group_commit {
 	struct write_set *sets;
 	size_t n;
-	const char *source; /* of the records */
+	const char *source;   /* of the records and leads */
+	enum job_class class; /* of the leads' jobs */
 	struct arena *a;
 	bool **is_repeat; /* per set and item: another event had its key already */
 	bool *is_skipped; /* per set: written before */
@@ -405,6 +406,8 @@ static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 			    .lead = it->lead,
 			    .record = rec->merged,
 			    .has_news = rec->outcome == RECORD_UPDATED,
+			    .source = c->source,
+			    .class = c->class,
 			    .received_us = ws->received_us};
 		} else if (it->needs_details) {
 			r->jobs[r->njobs++] = record_fetch_job(c->a, ws, rec);
@@ -674,6 +677,7 @@ int items_store(struct db *db, struct items_store *st, struct err *err)
 	struct group_commit c = {.sets = &ws,
 	    .n = 1,
 	    .source = st->source,
+	    .class = st->class,
 	    .a = st->a,
 	    .kept = st->kept,
 	    .refused = &st->refused,

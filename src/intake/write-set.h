@@ -3,6 +3,7 @@
 #ifndef INTAKE_WRITE_SET_H
 #define INTAKE_WRITE_SET_H
 #include "db/db.h"
+#include "job/job.h"
 
 #define DEDUPE_SIZE 16
 
@@ -75,6 +76,7 @@ void write_sets_commit_shared(struct db *db, struct write_set *sets, size_t n);
 struct items_store {
 	const struct write_set *ws;
 	const char *source;
+	enum job_class class;   /* of what it causes */
 	struct arena *a, *kept; /* kept: over tries */
 	const char **refused;   /* per item: why, or NULL; NULL: none so far */
 	size_t nrefused;

@@ -146,6 +146,7 @@ static bool lead_create_prepare(struct req *r, struct lead_creating *c)
 	    .ad_id = body.ad_id,
 	    .campaign_id = body.campaign_id,
 	    .lead = json_text(r->a, lead),
+	    .source = LEAD_SOURCE_MANUAL,
 	    .received_us = opt_time_or(body.received, clock_now_us())};
 	return true;
 }

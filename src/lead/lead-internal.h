@@ -9,7 +9,8 @@
 #define LEAD_COLUMNS                                                                               \
 	"l.id, l.record_id, l.connection_id, l.event_id, l.provider_type, l.provider_lead_id,"     \
 	" l.form_id, l.ad_id, l.campaign_id, l.stage, l.stage_error, l.sync_status, l.lead,"       \
-	" l.received_at, l.updated_at, l.revision"
+	" l.received_at, l.updated_at, l.revision, l.source, l.fetched_at, l.ready_at,"            \
+	" l.delivered_at"
 enum {
 	LEAD_ID,
 	LEAD_RECORD,
@@ -27,7 +28,11 @@ enum {
 	LEAD_RECEIVED_AT,
 	LEAD_UPDATED_AT,
 	LEAD_REVISION,
-	LEAD_MORE /* the first column that a statement adds */
+	LEAD_SOURCE,
+	LEAD_FETCHED_AT, /* its details; NULL: they came with it */
+	LEAD_READY_AT,
+	LEAD_DELIVERED_AT, /* when a destination took it first */
+	LEAD_MORE          /* the first column that a statement adds */
 };
 int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     json_t **out, struct err *err);
@@ -49,6 +54,8 @@ struct lead_row {
 	const char *sync_status; /* to be stored with the rest; NULL: LEAD_SYNC_NONE */
 	int revision;            /* from 1; each other form is one more */
 	json_t *lead;
+	const char *source; /* NULL: not known */
+	int64_t fetched_us; /* its details; 0: they came with it */
 	int64_t received_us;
 };
 /* How the payload of a lead came that has, or has not, an event and a connection: the source of
@@ -82,6 +89,4 @@ json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead
 int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct err *err);
 /* The columns that lists and searches use, cut to their width: {NULL,0} where it has none. */
 struct str lead_column(const json_t *lead, const char *key, size_t most);
-/* First, last and full name of a lead, in place (lead-name.c). */
-void lead_normalize_names(struct arena *a, json_t *lead);
 #endif

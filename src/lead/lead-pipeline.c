@@ -125,6 +125,7 @@ static int details_fetch(struct lead_processing *p, struct err *err)
 	if (call.result.class != CALL_OK)
 		return details_note_problem(p, &call, err);
 	p->details = call.result.output;
+	p->row.fetched_us = clock_now_us();
 	p->row.lead = provider_lead_fields(provider, a, p->details, err);
 	return p->row.lead == NULL ? -1 : 1;
 }
@@ -182,6 +183,13 @@ static int leads_choose(struct db *db, struct arena *a, void *const *args, size_
 	return 0;
 }
 
+static const char *lead_record_source(const struct lead_row *row)
+{
+	if (row->source == NULL || strcmp(row->source, LEAD_SOURCE_MANUAL) == 0)
+		return lead_source(&row->event_id, &row->connection_id);
+	return row->source;
+}
+
 static int leads_mirror(
     struct db *db, struct arena *a, struct lead_processing *const *ps, size_t n, struct err *err)
 {
@@ -194,7 +202,7 @@ static int leads_mirror(
 		    .provider_type = str_from(row->provider_type),
 		    .resource_type = STR("lead"),
 		    .external_id = str_from(row->provider_lead_id),
-		    .source = lead_source(&row->event_id, &row->connection_id),
+		    .source = lead_record_source(row),
 		    .event_id = row->event_id,
 		    .data = ps[i]->record_data,
 		    .unsaid = ps[i]->record_unsaid,
@@ -223,6 +231,7 @@ static int leads_hand_over(
 	for (size_t i = 0; i < n; i++)
 		ready[i] = (struct lead_ready){.account_id = ps[i]->row.account_id,
 		    .lead_id = ps[i]->row.id,
+		    .connection_id = ps[i]->row.connection_id,
 		    .provider_type = ps[i]->row.provider_type,
 		    .lead = ps[i]->row.lead,
 		    .revision = ps[i]->row.revision};

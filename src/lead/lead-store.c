@@ -2,12 +2,13 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "lead/lead-internal.h"
+#include "record/record.h"
 
 DB_STMT_ROWS(leads_insert,
     "INSERT INTO leads (id, account_id, connection_id, record_id, event_id, provider_type,"
     " provider_lead_id, form_id, ad_id, campaign_id, stage, sync_status, email, phone_number,"
-    " full_name, lead, received_at, updated_at) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?,'" LEAD_RECEIVED "','" LEAD_SYNC_NONE "',?,?,?,?,?,?)",
+    " full_name, lead, received_at, updated_at, source) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,'" LEAD_RECEIVED "','" LEAD_SYNC_NONE "',?,?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE id = id");
 DB_STMT_ROWS(leads_by_provider_id,
     "SELECT id FROM leads WHERE account_id = ? AND provider_type = ?"
@@ -20,19 +21,22 @@ DB_STMT_ROWS(leads_lock,
 /* Of rows that are there and locked: what it would insert otherwise are its keys. */
 DB_STMT_ROWS(leads_make_ready,
     "INSERT INTO leads (id, account_id, provider_type, provider_lead_id, received_at, stage,"
-    " sync_status, email, phone_number, full_name, form_id, ad_id, campaign_id, lead, updated_at)"
-    " VALUES ",
-    "(?,?,?,?,?,'" LEAD_READY "',?,?,?,?,?,?,?,?,?)",
+    " sync_status, email, phone_number, full_name, form_id, ad_id, campaign_id, lead, updated_at,"
+    " fetched_at, ready_at) VALUES ",
+    "(?,?,?,?,?,'" LEAD_READY "',?,?,?,?,?,?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE stage = VALUES(stage), stage_error = NULL,"
     " sync_status = VALUES(sync_status), email = VALUES(email),"
     " phone_number = VALUES(phone_number), full_name = VALUES(full_name),"
     " form_id = COALESCE(VALUES(form_id), form_id), ad_id = COALESCE(VALUES(ad_id), ad_id),"
     " campaign_id = COALESCE(VALUES(campaign_id), campaign_id), lead = VALUES(lead),"
-    " updated_at = VALUES(updated_at)");
+    " updated_at = VALUES(updated_at), fetched_at = VALUES(fetched_at),"
+    " ready_at = VALUES(ready_at)");
 DB_STMT(lead_note_problem, "UPDATE leads SET stage = ?, stage_error = ?, updated_at = ?"
 			   " WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY "'");
 DB_STMT_ROWS(leads_update_sync,
-    "UPDATE leads FORCE INDEX (PRIMARY) SET sync_status = ?, updated_at = ?"
+    "UPDATE leads FORCE INDEX (PRIMARY) SET sync_status = ?, updated_at = ?,"
+    " delivered_at = IF(sync_status IN ('" LEAD_SYNC_SUCCESS "','" LEAD_SYNC_PARTIAL
+    "'), COALESCE(delivered_at, updated_at), delivered_at)"
     " WHERE account_id = ? AND sync_status <> ?"
     " AND id IN (",
     "?", ")");
@@ -52,9 +56,12 @@ DB_STMT(lead_list_all,
 DB_STMT(lead_list_status, "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (leads_sync)"
 			  " WHERE account_id = ? AND sync_status = ?" LEAD_FILTERS);
 
-#define INSERT_VALUES 16
-#define READY_VALUES 14
+#define INSERT_VALUES 17
+#define READY_VALUES 16
 
+const struct word lead_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
+    {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "Import"}, {LEAD_SOURCE_MANUAL, "By hand"},
+    {NULL, NULL}};
 const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
     {LEAD_SYNC_SUCCESS, "Delivered"}, {LEAD_SYNC_PARTIAL, "Partly delivered"},
     {LEAD_SYNC_FAILED, "Failed"}, {LEAD_SYNC_DEAD, "Given up"}, {LEAD_SYNC_SKIPPED, "Skipped"},
@@ -97,7 +104,7 @@ static int lead_insert_row(
 	    db_strn(lead_column(lead, "email", LIMIT_EMAIL_BYTES)),
 	    db_strn(lead_column(lead, "phoneNumber", 64)),
 	    db_strn(lead_column(lead, "fullName", 255)), db_strn(text), db_int(l->received_us),
-	    db_int(l->received_us)};
+	    db_int(l->received_us), db_name(str_from(l->source))};
 
 	memcpy(v, row, sizeof(row));
 	return 0;
@@ -136,6 +143,9 @@ static int lead_insert_jobs(
 		if (leads[i].is_new)
 			jobs[count++] = lead_process_job(
 			    &leads[i].account_id, &leads[i].id, &leads[i].connection_id);
+	for (size_t i = 0, k = 0; i < n; i++)
+		if (leads[i].is_new)
+			jobs[k++].class = leads[i].class;
 	return job_insert(db, jobs, count, err);
 }
 
@@ -174,6 +184,8 @@ static int lead_row_read(struct arena *a, const struct db_rows *rows, size_t i,
 	    .stage = arena_strdup(a, db_get_text(rows, i, LEAD_STAGE)),
 	    .revision = (int)db_get_int(rows, i, LEAD_REVISION),
 	    .lead = json_parse_stored(a, db_get_str(rows, i, LEAD_JSON), err),
+	    .source = arena_strdup(a, db_get_text(rows, i, LEAD_SOURCE)),
+	    .fetched_us = db_get_int(rows, i, LEAD_FETCHED_AT),
 	    .received_us = db_get_int(rows, i, LEAD_RECEIVED_AT)};
 	return out->lead == NULL ? -1 : 0;
 }
@@ -255,7 +267,7 @@ int lead_store_ready(
 		    db_strn(lead_column(l, "fullName", 255)),
 		    db_strn(lead_column(l, "formId", 255)), db_strn(lead_column(l, "adId", 255)),
 		    db_strn(lead_column(l, "campaignId", 255)), db_strn(json_text(a, l)),
-		    db_int(now)};
+		    db_int(now), db_time(rows[i]->fetched_us), db_int(now)};
 
 		memcpy(v + i * READY_VALUES, row, sizeof(row));
 	}
@@ -331,6 +343,10 @@ int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *row
 	json_set_str(o, "stageError", db_get_text(rows, i, LEAD_STAGE_ERROR));
 	json_set_str(o, "syncStatus", db_get_text(rows, i, LEAD_SYNC_STATUS));
 	json_set_time(o, "updatedAt", db_get_int(rows, i, LEAD_UPDATED_AT));
+	json_set_str(o, "source", db_get_text(rows, i, LEAD_SOURCE));
+	json_set_time(o, "fetchedAt", db_get_int(rows, i, LEAD_FETCHED_AT));
+	json_set_time(o, "readyAt", db_get_int(rows, i, LEAD_READY_AT));
+	json_set_time(o, "deliveredAt", db_get_int(rows, i, LEAD_DELIVERED_AT));
 	*out = o;
 	return 0;
 }

@@ -24,6 +24,10 @@ static inline bool lead_stage_is_lacking(const char *stage)
 	       (strcmp(stage, LEAD_FAILED) == 0 || strcmp(stage, LEAD_INCOMPLETE) == 0);
 }
 
+/* How a lead came first: as the sources of records, and by hand. */
+#define LEAD_SOURCE_MANUAL "manual"
+extern const struct word lead_sources[];
+
 /* Sync status: what became of a lead at its destinations, in one word. */
 #define LEAD_SYNC_PENDING "pending"
 #define LEAD_SYNC_SUCCESS "success"
@@ -43,6 +47,8 @@ struct lead_capture {
 	 * lead that is there follows its record. */
 	const json_t *record;
 	bool has_news;
+	const char *source;   /* how it came: as the record's; "manual" by hand */
+	enum job_class class; /* of its job, and so of its pushes: bulk for what was imported */
 	int64_t received_us;
 	/* set on return: */
 	struct uuid id;
@@ -63,6 +69,8 @@ int lead_erase(struct app *app, struct arena *a, const struct uuid *account_id,
  * customFields when it is none), phone to E.164 where it is surely one (default_country: ISO 3166
  * alpha-2, or NULL), names split, joined and freed of titles, unknown strings left alone. Pure. */
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
+/* First, last and full name of a lead, in place (lead-name.c): each is made of the others. */
+void lead_normalize_names(struct arena *a, json_t *lead);
 /* What a record takes over of a lead: the payload's own data (or NULL) with the lead's fields
  * beside them. Those that `given`, the lead before it was normalized, does not tell are *unsaid
  * (record_item.unsaid). */
@@ -82,6 +90,7 @@ int lead_process_again(struct db *db, struct arena *a, const struct uuid *accoun
  * jobs. A hook (base/hooks.h). */
 struct lead_ready {
 	struct uuid account_id, lead_id;
+	struct uuid connection_id; /* its source, or nil */
 	const char *provider_type;
 	const json_t *lead;
 	const char *sync_status; /* what the ledger makes of it: set by who keeps one */

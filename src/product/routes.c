@@ -7,14 +7,17 @@
 #include "connection/oauth.h"
 #include "connection/subscriptions.h"
 #include "crm/crm.h"
+#include "flow/flow.h"
 #include "html/chrome.h"
 #include "import/import.h"
 #include "intake/intake.h"
+#include "intake/lead-import.h"
 #include "intake/polls.h"
 #include "lead/lead.h"
 #include "product/product.h"
 #include "product/queue.h"
 #include "record/record.h"
+#include "table/table.h"
 #include "task/task.h"
 
 #define PUBLIC ROUTE_PUBLIC

@@ -10,6 +10,7 @@
 
 #define INTERVAL_DEFAULT_S 300
 #define START_DAYS_MAX 3650
+#define HISTORY_DAYS_DEFAULT 3650
 #define EXPORT_EVERY_MS 5000
 #define EXPORT_AT_MOST 360
 #define SPAN_MAX_S (INT64_C(3650) * 86400)
@@ -333,6 +334,7 @@ static const struct loader_member poll_members[] = {
     INT_MEMBER("intervalSeconds", struct poll_spec, interval_s, POLL_INTERVAL_LEAST_S,
 	POLL_INTERVAL_MOST_S),
     INT_MEMBER("startDaysAgo", struct poll_spec, start_days, 0, START_DAYS_MAX),
+    INT_MEMBER("historyDays", struct poll_spec, history_days, 1, START_DAYS_MAX),
     OTHER_MEMBER("action"),
     OTHER_MEMBER("for"),
     OTHER_MEMBER("inputs"),
@@ -369,6 +371,7 @@ static int poll_one(
 
 	s->name = name;
 	s->interval_s = INTERVAL_DEFAULT_S;
+	s->history_days = HISTORY_DAYS_DEFAULT;
 	if (load_poll_for(l, p, v, s) == -1)
 		return -1;
 	l->roots = ROOTS_ITEM | (s->is_of_forms ? ROOT_BIT(ROOT_FORM) : 0);

@@ -17,15 +17,6 @@ static bool forms_are_listed(const json_t *position)
 	return json_object_get(position, "list") == NULL;
 }
 
-static json_t *forms_begin(const struct poll_ask *ask)
-{
-	json_t *o = json_own(ask->a, json_object());
-
-	json_set(o, "list", json_object());
-	json_set(o, "left", json_array());
-	return o;
-}
-
 static bool forms_have(const json_t *left, const json_t *form)
 {
 	const json_t *other;
@@ -74,6 +65,41 @@ static json_t *forms_keep_cursors(
 	return o;
 }
 
+/* The one form that is asked for need not be listed. */
+static void forms_begin(const struct poll_ask *ask, struct poll_state *st)
+{
+	json_t *o = json_own(ask->a, json_object()), *left = json_array(), *form;
+
+	json_set(o, "left", left);
+	st->position = o;
+	if (ask->only_form.p == NULL) {
+		json_set(o, "list", json_object());
+		return;
+	}
+	form = json_object();
+	json_set_strn(form, "id", ask->only_form);
+	json_array_append_new(left, form);
+	json_set_int(o, "forms", 1);
+	st->cursor = forms_keep_cursors(ask, st->cursor, left);
+}
+
+/* How many there are, and the leads that they say they have: where one of them says nothing, nobody
+ * knows. */
+static void forms_count(json_t *position, const json_t *left)
+{
+	int64_t leads = 0;
+	const json_t *form;
+	size_t i;
+
+	json_set_int(position, "forms", (int64_t)json_array_size(left));
+	json_array_each(left, i, form) {
+		if (json_object_get(form, "leads") == NULL)
+			return;
+		leads += json_int(form, "leads");
+	}
+	json_set_int(position, "leads", leads);
+}
+
 static int forms_take_list(const struct poll_ask *ask, const struct poll_state *st,
     const json_t *output, struct poll_page *out, struct err *err)
 {
@@ -95,6 +121,7 @@ static int forms_take_list(const struct poll_ask *ask, const struct poll_state *
 		return 0;
 	}
 	json_object_del(position, "list");
+	forms_count(position, left);
 	out->next.cursor = forms_keep_cursors(ask, st->cursor, left);
 	out->is_over = json_array_size(left) == 0;
 	if (out->is_over)
@@ -133,7 +160,7 @@ const struct action *poll_forms_next(
 	json_t *page;
 
 	if (st->position == NULL)
-		st->position = forms_begin(ask);
+		forms_begin(ask, st);
 	if (forms_are_listed(st->position)) {
 		own = ask_of_form(ask, forms_first(st->position));
 		inner = state_of_form(st, own.form);
@@ -191,16 +218,38 @@ int poll_forms_take(const struct poll_ask *ask, const struct poll_state *st, con
 	return 0;
 }
 
+static const char *form_label(const json_t *form)
+{
+	return json_str(form, json_str(form, "name") != NULL ? "name" : "id");
+}
+
 bool poll_skip(const struct poll_ask *ask, struct poll_page *out, const struct poll_state *st,
     const char **what)
 {
-	const json_t *form;
-
 	*out = (struct poll_page){.newest_us = TIME_NONE, .next = *st};
 	if (!ask->spec->is_of_forms || st->position == NULL || !forms_are_listed(st->position))
 		return false;
-	form = forms_first(st->position);
-	*what = json_str(form, json_str(form, "name") != NULL ? "name" : "id");
+	*what = form_label(forms_first(st->position));
 	forms_turn(ask, out);
 	return true;
+}
+
+/* ---- how far it is ----------------------------------------------------------------------------
+ */
+
+void poll_outlook(const struct poll_ask *ask, const struct poll_state *st, struct poll_outlook *out)
+{
+	*out = (struct poll_outlook){.percent = -1};
+	if (st->position == NULL)
+		return;
+	if (!ask->spec->is_of_forms) {
+		out->percent = poll_round_percent(ask, st);
+		return;
+	}
+	out->forms = json_int(st->position, "forms");
+	out->forms_left = (int64_t)json_array_size(json_object_get(st->position, "left"));
+	out->leads = json_int(st->position, "leads");
+	out->form = form_label(forms_first(st->position));
+	if (out->forms > 1)
+		out->percent = (int)((out->forms - out->forms_left) * 100 / out->forms);
 }

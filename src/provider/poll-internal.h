@@ -23,7 +23,9 @@ const struct action *poll_round_next(
     const struct poll_ask *ask, struct poll_state *st, json_t **inputs);
 int poll_round_take(const struct poll_ask *ask, const struct poll_state *st, const json_t *output,
     struct poll_page *out, struct err *err);
-/* A round of all forms (poll-forms.c). */
+/* How far a round that is of no form is: percent, or -1. */
+int poll_round_percent(const struct poll_ask *ask, const struct poll_state *st);
+/* A round of all forms, or of the one that is asked for (poll-forms.c). */
 const struct action *poll_forms_next(
     const struct poll_ask *ask, struct poll_state *st, json_t **inputs);
 int poll_forms_take(const struct poll_ask *ask, const struct poll_state *st, const json_t *output,

@@ -282,6 +282,13 @@ static bool item_is_older(int64_t least_us, const struct webhook_item *item)
 	return item->provider_updated_us != TIME_NONE && item->provider_updated_us < least_us;
 }
 
+/* Where a provider is asked for the leads of all forms at once; else the call itself names it. */
+static bool item_is_of_another_form(const struct poll_ask *ask, const struct webhook_item *item)
+{
+	return ask->only_form.p != NULL && !ask->spec->is_of_forms && item->is_lead &&
+	       !str_eq(item->form_id, ask->only_form);
+}
+
 static void page_add_item(const struct poll_ask *ask, struct scope *s, int64_t least_us,
     json_t *item, struct poll_page *out)
 {
@@ -319,6 +326,10 @@ static void page_add_item(const struct poll_ask *ask, struct scope *s, int64_t l
 		item_fill_lead(&spec->lead, s, to);
 		if (to->is_lead && spec->lead.raw == NULL)
 			to->lead = item;
+	}
+	if (item_is_of_another_form(ask, to)) {
+		out->found.ignored++;
+		return;
 	}
 	out->found.n++;
 }
@@ -533,6 +544,14 @@ int poll_round_take(const struct poll_ask *ask, const struct poll_state *st, con
 	return page_end(ask, &s, st, output, items, out, err);
 }
 
+const struct poll_spec *provider_lead_poll(const struct provider *p)
+{
+	for (size_t i = 0; p != NULL && i < p->npolls; i++)
+		if (p->polls[i].has_lead)
+			return &p->polls[i];
+	return NULL;
+}
+
 bool poll_reset(const struct poll_ask *ask, struct poll_state *st, const struct call_result *res)
 {
 	struct err ignored = ERR_INIT;
@@ -559,6 +578,17 @@ const char *poll_lacks(
 	if (key == NULL)
 		key = access_lacks(c, act->needs, act->nneeds);
 	return key == NULL ? NULL : manifest_credential_words(a, p, key);
+}
+
+/* Spans are walked one after the other, so where the one at hand begins tells how far it is. */
+int poll_round_percent(const struct poll_ask *ask, const struct poll_state *st)
+{
+	struct poll_place pl = place_read(st->position);
+
+	if (ask->spec->cursor.kind != POLL_WINDOW || st->position == NULL ||
+	    pl.until_us <= ask->start_us)
+		return -1;
+	return (int)((pl.from_us - ask->start_us) * 100 / (pl.until_us - ask->start_us));
 }
 
 /* ---- with forms or without ----------------------------------------------------------------- */

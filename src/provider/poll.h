@@ -29,6 +29,9 @@
 /* The manifest's poll of that name; NULL: it has none. */
 const struct poll_spec *provider_find_poll(const struct provider *p, const char *name);
 
+/* The one that brings its leads; NULL: none does. */
+const struct poll_spec *provider_lead_poll(const struct provider *p);
+
 /* As manifests spell it. */
 const char *poll_kind_name(enum poll_kind kind);
 
@@ -41,10 +44,11 @@ struct poll_ask {
 	const struct poll_spec *spec;
 	const struct access *c;
 	int64_t now_us;
-	int64_t start_us;  /* where the first round begins */
-	int64_t page_size; /* as people set it; 0: as the manifest has it */
-	bool leaves_older; /* items that tell a time before start_us are left alone */
-	json_t *form;      /* within poll.c: whose round it is, as provider_form has it */
+	int64_t start_us;     /* where the first round begins */
+	int64_t page_size;    /* as people set it; 0: as the manifest has it */
+	bool leaves_older;    /* items that tell a time before start_us are left alone */
+	struct str only_form; /* the one form whose leads are asked for; {NULL,0}: all */
+	json_t *form;         /* within poll.c: whose round it is, as provider_form has it */
 };
 /* What to call next, and with what; begins a round where none is under way, in st. */
 const struct action *poll_next(const struct poll_ask *ask, struct poll_state *st, json_t **inputs);
@@ -64,6 +68,16 @@ int poll_take(const struct poll_ask *ask, const struct poll_state *st, const jso
  * out; *what names the form. */
 bool poll_skip(const struct poll_ask *ask, struct poll_page *out, const struct poll_state *st,
     const char **what);
+/* How far a round is, for people. */
+struct poll_outlook {
+	int64_t forms,
+	    forms_left;   /* of so many so many are to come; 0: of none, or not known yet */
+	const char *form; /* the one at hand: its name, else its id; or NULL */
+	int64_t leads;    /* that the forms say they have; 0: they do not say */
+	int percent;      /* of it; -1: it cannot be told */
+};
+void poll_outlook(
+    const struct poll_ask *ask, const struct poll_state *st, struct poll_outlook *out);
 /* What of the credentials that the poll or its action needs is not there, in words; NULL: it can be
  * asked. */
 const char *poll_lacks(struct arena *a, const struct provider *p, const struct poll_spec *spec,

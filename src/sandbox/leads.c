@@ -395,6 +395,26 @@ json_t *leads_forms(struct leads *l, struct arena *a, const struct product *p, s
 	return out;
 }
 
+int leads_count(struct leads *l, struct arena *a, json_t *forms, struct err *err)
+{
+	int64_t *counts;
+	json_t *form;
+	size_t i;
+
+	if (journal_sync(l->journal, err) == -1)
+		return -1;
+	counts = arena_array(a, map_count(l->forms) + 1, sizeof(*counts));
+	for (i = 0; i < l->nrows; i++)
+		counts[(size_t)(uintptr_t)map_get(l->forms, l->rows[i].form_id)]++;
+	json_array_each(forms, i, form) {
+		const char *id = json_str(form, "id");
+
+		json_set_int(form, "leads_count",
+		    counts[(size_t)(uintptr_t)map_get(l->forms, str_from(id))]);
+	}
+	return 0;
+}
+
 json_t *leads_form_make(
     struct leads *l, struct arena *a, const struct product *p, const char *name, struct err *err)
 {

@@ -59,7 +59,7 @@ static int graph_get_forms(struct graph *g)
 {
 	json_t *forms = leads_forms(g->s->leads, g->r->a, &g->p, &g->err);
 
-	if (forms == NULL)
+	if (forms == NULL || leads_count(g->s->leads, g->r->a, forms, &g->err) == -1)
 		return graph_failed(g);
 	return res_json(g->r, 200,
 	    json_pack("{s:O,s:{s:{s:s,s:s}}}", "data", forms, "paging", "cursors", "before",

@@ -121,6 +121,8 @@ struct leads_query {
  * array. */
 int leads_list(struct leads *l, struct arena *a, const struct leads_query *q, json_t **out,
     int64_t *first, int64_t *last, int64_t *next, struct err *err);
+/* Notes in each of the forms how many leads it has: leads_count. */
+int leads_count(struct leads *l, struct arena *a, json_t *forms, struct err *err);
 json_t *leads_forms(struct leads *l, struct arena *a, const struct product *p, struct err *err);
 /* Adds a form and returns it. */
 json_t *leads_form_make(

@@ -4,6 +4,27 @@
 #include "html/chrome.h"
 #include "task/task-internal.h"
 
+int task_percent(const struct task *t)
+{
+	if (t->status == TASK_COMPLETED)
+		return 100;
+	return t->total > 0 ? (int)(t->done * 100 / t->total) : -1;
+}
+
+/* percent, and etaSeconds of one that goes on: null where they cannot be told. */
+static void task_tell_progress(const struct task *t, json_t *o)
+{
+	int percent = task_percent(t);
+	int64_t took_us = clock_now_us() - t->started_us;
+
+	json_set(o, "percent", percent < 0 ? json_null() : json_integer(percent));
+	json_set(o, "etaSeconds",
+	    task_is_open(t) && t->started_us != 0 && t->done > 0 && percent >= 0
+		? json_integer((int64_t)((double)took_us * (double)(t->total - t->done) /
+					 (double)t->done / SECOND_US))
+		: json_null());
+}
+
 json_t *task_json(const struct app *app, const struct task *t)
 {
 	const struct task_kind *kind = task_kind(app, t->kind);
@@ -34,6 +55,9 @@ json_t *task_json(const struct app *app, const struct task *t)
 	json_set_time(o, "createdAt", t->created_us);
 	json_set_time(o, "startedAt", t->started_us);
 	json_set_time(o, "finishedAt", t->finished_us);
+	task_tell_progress(t, o);
+	if (kind != NULL && kind->tell != NULL)
+		kind->tell(t, o);
 	return o;
 }
 

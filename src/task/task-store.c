@@ -43,8 +43,8 @@ DB_STMT(tasks_hold,
     "SELECT status, done, position FROM tasks WHERE account_id = ? AND id = ? FOR UPDATE");
 enum { HOLD_STATUS, HOLD_DONE, HOLD_POSITION };
 DB_STMT(tasks_progress,
-    "UPDATE tasks SET status = ?, position = ?, done = ?, received = ?, created = ?, updated = ?,"
-    " unchanged = ?, failed = ?, error = ?, started_at = ?, finished_at = ?"
+    "UPDATE tasks SET status = ?, position = ?, done = ?, total = ?, received = ?, created = ?,"
+    " updated = ?, unchanged = ?, failed = ?, error = ?, started_at = ?, finished_at = ?"
     " WHERE account_id = ? AND id = ?");
 DB_STMT(tasks_draft,
     "UPDATE tasks SET status = ?, args = ? WHERE account_id = ? AND id = ? AND status = 'draft'");
@@ -53,6 +53,8 @@ DB_STMT(tasks_newest, SELECT_TASKS " WHERE account_id = ? AND id < ? AND status 
 				   " ORDER BY id DESC LIMIT ? OFFSET ?");
 DB_STMT(tasks_open, SELECT_TASKS " WHERE account_id = ? AND status IN ('queued', 'running')"
 				 " ORDER BY id LIMIT ?");
+DB_STMT(tasks_of_kind, SELECT_TASKS " WHERE account_id = ? AND kind = ? AND status <> 'draft'"
+				    " ORDER BY id DESC LIMIT ?");
 DB_STMT(tasks_failed, SELECT_TASKS " WHERE account_id = ? AND kind = ? AND failed > 0"
 				   " AND status <> 'draft' ORDER BY id DESC LIMIT ?");
 DB_STMT(tasks_drafts,
@@ -200,10 +202,10 @@ int task_store_progress(struct db *db, const struct task *t, struct err *err)
 {
 	return db_exec(db, &tasks_progress,
 	    DB_VALS(db_str(task_status_name(t->status)), db_strn(t->position), db_int(t->done),
-		db_int(t->counts.received), db_int(t->counts.created), db_int(t->counts.updated),
-		db_int(t->counts.unchanged), db_int(t->counts.failed), db_str(t->error),
-		db_time(t->started_us), db_time(t->finished_us), db_uuid(&t->account_id),
-		db_uuid(&t->id)),
+		db_int(t->total), db_int(t->counts.received), db_int(t->counts.created),
+		db_int(t->counts.updated), db_int(t->counts.unchanged), db_int(t->counts.failed),
+		db_str(t->error), db_time(t->started_us), db_time(t->finished_us),
+		db_uuid(&t->account_id), db_uuid(&t->id)),
 	    NULL, err);
 }
 
@@ -285,6 +287,13 @@ int task_list_open(struct db *db, struct arena *a, const struct uuid *account_id
 {
 	return task_read_rows(
 	    db, a, &tasks_open, DB_VALS(db_uuid(account_id), db_int(OPEN_ROWS)), out, err);
+}
+
+int task_list_of_kind(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct task_kind *kind, int64_t limit, struct tasks *out, struct err *err)
+{
+	return task_read_rows(db, a, &tasks_of_kind,
+	    DB_VALS(db_uuid(account_id), db_str(kind->name), db_int(limit)), out, err);
 }
 
 int task_list_failed(struct db *db, struct arena *a, const struct uuid *account_id,

@@ -29,6 +29,7 @@ const char *task_status_name(enum task_status status);
 struct task_word {
 	const char *label, *unit;
 };
+struct task;
 /* A kind of task: a constant of its feature, which product/wiring.c lists (hooks.task_kinds). */
 struct task_kind {
 	const char *name;     /* stored, and what the API shows; at most 32 bytes */
@@ -37,6 +38,8 @@ struct task_kind {
 	const char *untitled; /* what people read of one that has no title */
 	const char *doing, *did; /* the verb before "order records"; NULL: it has a title */
 	struct task_word received, created, updated, unchanged, failed;
+	/* What else the API shows of one; or NULL. */
+	void (*tell)(const struct task *t, json_t *o);
 };
 /* The kind of that name; NULL when it is not known. */
 const struct task_kind *task_kind(const struct app *app, const char *name);
@@ -59,6 +62,8 @@ struct task {
 	const char *error;
 	int64_t created_us, started_us, finished_us;
 };
+/* How far it is, by done and total: 0 to 100; -1: that cannot be told. */
+int task_percent(const struct task *t);
 /* Queued or running. */
 bool task_is_open(const struct task *t);
 int task_insert(struct db *db, const struct task *t, struct err *err);
@@ -86,6 +91,9 @@ int task_list(struct db *db, struct arena *a, const struct uuid *account_id, str
 /* The account's open tasks, oldest first. */
 int task_list_open(struct db *db, struct arena *a, const struct uuid *account_id, struct tasks *out,
     struct err *err);
+/* The account's last tasks of a kind, newest first, drafts left out. */
+int task_list_of_kind(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct task_kind *kind, int64_t limit, struct tasks *out, struct err *err);
 /* The account's last tasks of a kind that counted failures, newest first. */
 int task_list_failed(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct task_kind *kind, int64_t limit, struct tasks *out, struct err *err);
@@ -112,7 +120,7 @@ struct task_run {
 			   */
 	struct arena *work[2];
 	unsigned turn;
-	int64_t keep_at_us;
+	int64_t keep_at_us, later_us;
 };
 /* Loads the job's subject: 1 there is work, 0 the task has ended or (task.id nil) is gone, -1. */
 int task_run_begin(
@@ -122,6 +130,7 @@ enum task_then {
 	TASK_GO_ON, /* this run takes the next step */
 	TASK_AGAIN, /* the next run does, at once: others have had their turn, attempts begin anew
 		     */
+	TASK_LATER, /* the same, in run->later_us: it waits for the work of other jobs */
 	TASK_DONE
 };
 /* The work of a step, within its transaction, which may be tried again: adds to next's counts, done
