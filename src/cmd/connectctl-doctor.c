@@ -19,8 +19,7 @@
 #include "provider/provider.h"
 
 #define OVERDUE_US (300 * SECOND_US) /* cron starts the runner each minute */
-#define VERSION_NOTICE_US (60 * DAY_US)
-#define ENTRIES_MOST 1000 /* of a folder whose owners are looked at */
+#define ENTRIES_MOST 1000            /* of a folder whose owners are looked at */
 
 DB_STMT(doctor_users, "SELECT COUNT(*) FROM users");
 DB_STMT(doctor_oldest_job,
@@ -124,7 +123,7 @@ static void doctor_version(struct doctor_visit *v, const struct provider *p)
 	const char *version = provider_version(p, &ends_us);
 	char day[CLOCK_TEXT];
 
-	if (version == NULL || ends_us == TIME_NONE || ends_us - now_us > VERSION_NOTICE_US)
+	if (!provider_version_ends_soon(p, now_us, &ends_us))
 		return;
 	clock_day_text(day, clock_day(ends_us));
 	if (ends_us <= now_us)

@@ -15,6 +15,12 @@ const char *oauth_again_href(
  * refresh_error, token_until, login_ends, ends_soon. */
 void oauth_show_state(struct req *r, const struct connection *c, json_t *data);
 
+/* Working connections of an account whose login ends within the days that its manifest warns
+ * ahead (warnDays), and that nothing renews: [{id,name,providerType,endsAt}], the first to end
+ * first. */
+int oauth_ending(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
+
 /* Handlers (product/routes.def). */
 int oauth_login(struct req *r);            /* GET /auth/:type/login */
 int oauth_callback(struct req *r);         /* GET /auth/:type/callback */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "account/permission.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "connection/connection-pages.h"
 #include "connection/connection.h"
@@ -117,6 +118,79 @@ static int attention_add_connections(struct req *r, json_t *list, struct err *er
 	return 0;
 }
 
+/* Logins that end soon, and that only people can renew. */
+static int attention_add_endings(struct req *r, json_t *list, struct err *err)
+{
+	json_t *rows, *row;
+	size_t i;
+
+	if (!actor_may(r, PERMIT(CONNECTIONS_VIEW)))
+		return 0;
+	if (oauth_ending(r->app, r->a, &r->actor.account_id, &rows, err) == -1)
+		return -1;
+	json_array_each(rows, i, row) {
+		const char *id = json_str(row, "id");
+		const char *again =
+		    actor_may(r, PERMIT(CONNECTIONS_WRITE))
+			? oauth_again_href(r->a, r->app, json_str(row, "providerType"), id)
+			: NULL;
+
+		if (i == NAMED_MOST) {
+			attention_add(list,
+			    arena_printf(r->a, "%zu more logins end soon",
+				json_array_size(rows) - NAMED_MOST),
+			    "/admin/connections", "See them");
+			break;
+		}
+		attention_add(list,
+		    arena_printf(r->a, "The login of %s ends on %.10s", json_str(row, "name"),
+			json_str(row, "endsAt")),
+		    again != NULL ? again : arena_printf(r->a, "/admin/connections/%s", id),
+		    again != NULL ? "Connect again" : "See it");
+	}
+	return 0;
+}
+
+static bool is_connected(const json_t *names, const struct provider *p)
+{
+	const char *id;
+	json_t *c;
+
+	json_object_each(names, id, c)
+		if (str_is(str_from(json_str(c, "providerType")), provider_name(p)))
+			return true;
+	return false;
+}
+
+/* A version of a provider's API that ends fails every call of it on one day. */
+static int attention_add_versions(struct req *r, json_t *list, struct err *err)
+{
+	json_t *names;
+
+	if (!actor_may(r, PERMIT(SETTINGS_VIEW)))
+		return 0;
+	if (connection_names(r->app, r->a, &r->actor.account_id, &names, err) == -1)
+		return -1;
+	for (size_t i = 0; i < providers_count(r->app->providers); i++) {
+		const struct provider *p = provider_at(r->app->providers, i);
+		char day[CLOCK_TEXT];
+		int64_t ends_us;
+
+		if (!provider_version_ends_soon(p, clock_now_us(), &ends_us) ||
+		    !is_connected(names, p))
+			continue;
+		clock_day_text(day, clock_day(ends_us));
+		attention_add(list,
+		    arena_printf(r->a,
+			"Version %s of the API of %s %s on %s: the operator sets a newer one",
+			provider_version(p, &ends_us), provider_display_name(p),
+			ends_us <= clock_now_us() ? "has ended" : "ends", day),
+		    arena_printf(r->a, "/admin/connections?providerType=%s", provider_name(p)),
+		    "See its connections");
+	}
+	return 0;
+}
+
 /* Destinations that are left alone for now, since they look dead. */
 static int attention_add_breakers(struct req *r, json_t *list, struct err *err)
 {
@@ -150,6 +224,8 @@ int attention_list(struct req *r, json_t **out, struct err *err)
 	*out = json_own(r->a, json_array());
 	return attention_add_counts(r, *out, err) == -1 ||
 		       attention_add_connections(r, *out, err) == -1 ||
+		       attention_add_endings(r, *out, err) == -1 ||
+		       attention_add_versions(r, *out, err) == -1 ||
 		       attention_add_breakers(r, *out, err) == -1
 		   ? -1
 		   : 0;

@@ -358,12 +358,16 @@ static const char *build_auth_text(const struct call_build *b, const char *text)
 	if (text == NULL || strchr(text, '{') == NULL)
 		return build_credential(b, text);
 	while (auth_text_next(&rest, &plain, &key)) {
-		const char *v =
-		    key.p == NULL ? "" : build_credential(b, arena_strndup(b->a, key.p, key.n));
+		struct str constant = {NULL, 0};
+		const char *v = "";
 
+		if (key.p != NULL && !auth_text_constant(key, &constant))
+			v = build_credential(b, arena_strndup(b->a, key.p, key.n));
 		if (v == NULL)
 			return NULL;
 		buf_add(out, plain.p, plain.n);
+		if (constant.n > 0)
+			buf_add(out, constant.p, constant.n);
 		buf_str(out, v);
 	}
 	return out->p;

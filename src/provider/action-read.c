@@ -377,6 +377,7 @@ void action_read(const struct action_call *k, const struct http_call *call,
 		r.rule = error_rule_find(k->p->errors, k->p->nerrors, &r.s);
 	*out = (struct call_result){.status = ans->status,
 	    .retry_after_ms = -1,
+	    .rule = r.rule,
 	    .pace_ms = answer_pace_ms(&r),
 	    .class = r.rule != NULL ? r.rule->class : call_class_of_status(ans->status)};
 	if (ans->body.n > 0)

@@ -63,6 +63,7 @@ static int poll_example_call(struct poll_example *e, const json_t *answer)
 		return err_set(&e->err, ERR_INVALID, "headers that are not texts");
 	ans.body = example_read_body(e->t, answer);
 	action_read(&k, &req.http, &ans, &res);
+	check_saw_call(e->t, k.act, inputs, &res);
 	if (res.class == CALL_OK)
 		return poll_example_take(e, res.output);
 	if (poll_reset(&e->ask, &e->st, &res))

@@ -77,6 +77,7 @@ void check_subscription(struct check_run *t, const json_t *example, const json_t
 		return;
 	}
 	k.act = call->action;
+	check_saw(t, call->action);
 	k.now_us = ask.now_us;
 	k.inputs = subscription_inputs(&ask, call, NULL);
 	if (json_object_get(expect, "inputs") != NULL)
@@ -89,6 +90,7 @@ void check_subscription(struct check_run *t, const json_t *example, const json_t
 		return;
 	ans.body = example_read_body(t, answer);
 	action_read(&k, &req.http, &ans, &res);
+	check_saw_call(t, k.act, k.inputs, &res);
 	if (res.class != CALL_OK) {
 		check_report(t, false, "subscription", "%s", res.error);
 		return;

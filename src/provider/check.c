@@ -360,6 +360,7 @@ static int check_call(struct check_run *t, const json_t *example, const json_t *
 		return 0;
 	ans.body = example_read_body(t, v);
 	action_read(k, &req.http, &ans, res);
+	check_saw_call(t, k->act, k->inputs, res);
 	return 1;
 }
 
@@ -533,6 +534,7 @@ int provider_check(const char *file, struct buf *out, struct err *err)
 	buf_str(out, "TAP version 13\n");
 	check_report(&t, true, "loads", " ");
 	check_examples(&t);
+	check_coverage(&t);
 	buf_printf(out, "1..%d\n", t.number);
 	rc = t.failures;
 out:

@@ -10,6 +10,10 @@ struct check_run {
 	struct buf *out;
 	int number, failures;
 	const char *name; /* of the example */
+	/* What the examples have shown so far (check-coverage.c): lists' paging, error rules,
+	 * actions that subscriptions call. */
+	const void **seen;
+	size_t nseen, seen_cap;
 };
 /* A line of TAP; what was wrong goes below it. */
 void check_report(struct check_run *t, bool is_ok, const char *what, const char *fmt, ...)
@@ -29,6 +33,13 @@ json_t *webhook_item_json(const struct webhook_item *i);
 /* Examples of the kinds poll and subscription (check-poll.c, check-subscription.c). */
 void check_poll(struct check_run *t, const json_t *example, const json_t *expect);
 void check_subscription(struct check_run *t, const json_t *example, const json_t *expect);
+/* What an example shows. */
+void check_saw(struct check_run *t, const void *what);
+/* The second page of a list, going by its inputs, and the error rule of an answer. */
+void check_saw_call(struct check_run *t, const struct action *act, const json_t *inputs,
+    const struct call_result *res);
+/* Is all shown that has to be? A failure for each that is not. */
+void check_coverage(struct check_run *t);
 json_t *http_call_json(struct check_run *t, const struct http_call *call);
 /* An example with "oauth" (check-oauth.c). */
 void check_oauth(struct check_run *t, const json_t *example, const json_t *expect);

@@ -16,6 +16,7 @@ struct providers {
 	size_t n;
 };
 
+#define VERSION_NOTICE_US (60 * DAY_US)
 #define ROOTS_CONNECTION (ROOT_BIT(ROOT_SETTINGS))
 
 /* ---- credentials -------------------------------------------------------------------------- */
@@ -590,6 +591,13 @@ const char *provider_version(const struct provider *p, int64_t *ends_us)
 {
 	*ends_us = p->version_ends_us;
 	return p->version;
+}
+
+bool provider_version_ends_soon(const struct provider *p, int64_t now_us, int64_t *ends_us)
+{
+	*ends_us = p->version_ends_us;
+	return p->version != NULL && *ends_us != TIME_NONE &&
+	       *ends_us - now_us <= VERSION_NOTICE_US;
 }
 
 const char *provider_display_name(const struct provider *p)

@@ -104,6 +104,14 @@ bool auth_text_next(struct str *rest, struct str *text, struct str *key)
 	return true;
 }
 
+bool auth_text_constant(struct str key, struct str *text)
+{
+	if (key.n < 2 || key.p[0] != '\'' || key.p[key.n - 1] != '\'')
+		return false;
+	*text = (struct str){key.p + 1, key.n - 2};
+	return true;
+}
+
 static int auth_check_key(struct loader *l, const struct provider *p, struct str key)
 {
 	if (manifest_has_credential(p, arena_strndup(l->a, key.p, key.n)))
@@ -118,10 +126,14 @@ static int auth_check_text(struct loader *l, const struct provider *p, const cha
 
 	if (text == NULL)
 		return 0;
-	if (strchr(text, '{') == NULL)
-		return auth_check_key(l, p, rest);
+	if (strchr(text, '{') == NULL && !manifest_has_credential(p, text))
+		return json_reader_fail(&l->in,
+		    "%s is not among the credentials; a text that is the same for all is written "
+		    "{'%s'}",
+		    text, text);
 	while (auth_text_next(&rest, &plain, &key))
-		if (key.p != NULL && auth_check_key(l, p, key) == -1)
+		if (key.p != NULL && !auth_text_constant(key, &plain) &&
+		    auth_check_key(l, p, key) == -1)
 			return -1;
 	return 0;
 }

@@ -132,6 +132,8 @@ bool answer_is_success(
 /* Cuts a text of credentials in braces at the next: what stands before it, and its key, {NULL,0}
  * at the end. False when nothing is left. */
 bool auth_text_next(struct str *rest, struct str *text, struct str *key);
+/* Is a key the constant {'text'}? */
+bool auth_text_constant(struct str key, struct str *text);
 /* Where settings.auth sends a key, unless it has a name of its own. */
 #define AUTH_HEADER_NAME "X-API-Key"
 #define AUTH_QUERY_NAME "api_key"

@@ -75,6 +75,8 @@ const char *provider_name(const struct provider *p);
 const char *provider_display_name(const struct provider *p);
 /* The version of its API that is called, and when that ends, or TIME_NONE; NULL: it has none. */
 const char *provider_version(const struct provider *p, int64_t *ends_us);
+/* Does it end within 60 days, or has it? Then *ends_us is when. */
+bool provider_version_ends_soon(const struct provider *p, int64_t now_us, int64_t *ends_us);
 bool provider_can(const struct provider *p, const char *capability);
 /* {name,displayName,category,isAvailable,requiresOAuth,capabilities}; a new reference. */
 json_t *provider_json(const struct provider *p);
@@ -216,17 +218,19 @@ enum call_class {
 extern const char *const call_class_names[];
 /* What to do about it, a sentence for people without its full stop; "" of CALL_OK. */
 const char *call_class_advice(enum call_class class);
+struct error_rule;
 struct call_result {
 	enum call_class class;
-	int status;             /* 0: no answer */
-	int64_t retry_after_ms; /* -1: unknown */
-	int64_t pace_ms;        /* the limit is near: so long before the next call; 0: it is not */
-	const char *error;      /* a sentence for people; no secret */
-	struct str answer;      /* what the body begins with, no secret in it; {NULL,0}: nothing */
-	json_t *output;         /* CALL_OK: the action's output */
-	bool is_uncalled;       /* a credential that the action needs is not there */
-	bool is_too_large;      /* CALL_FATAL: more came than is taken; less may be asked for */
-	const char *method;     /* of the call; NULL: none was made */
+	const struct error_rule *rule; /* of the manifest, that the answer falls under; or NULL */
+	int status;                    /* 0: no answer */
+	int64_t retry_after_ms;        /* -1: unknown */
+	int64_t pace_ms;    /* the limit is near: so long before the next call; 0: it is not */
+	const char *error;  /* a sentence for people; no secret */
+	struct str answer;  /* what the body begins with, no secret in it; {NULL,0}: nothing */
+	json_t *output;     /* CALL_OK: the action's output */
+	bool is_uncalled;   /* a credential that the action needs is not there */
+	bool is_too_large;  /* CALL_FATAL: more came than is taken; less may be asked for */
+	const char *method; /* of the call; NULL: none was made */
 	struct str request; /* "POST https://…", an empty line, the body: what it begins with, no
 			       secret in it; {NULL,0}: none was made */
 	/* CALL_CONFLICT: of what is there already and may be changed instead; or NULL */

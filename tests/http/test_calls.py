@@ -284,6 +284,10 @@ def _():
 
 @test("the doctor tells of a version that ends, and the operator sets another")
 def _():
+    connected()
+    browser = Browser(product())
+    browser.sign_in()
+    has(browser.get("/admin/dashboard").text, "Version v1 of the API of Batchy ends on " + MANIFEST["version"]["ends"])
     has(product().ctl("doctor"), "Batchy: version v1 of its API ends on " + MANIFEST["version"]["ends"])
     with Instance(env={"CONNECT_PROVIDERS_DIR": providers_with(MANIFEST), "CONNECT_PROVIDER_VERSIONS": "batchy=v9"},
                   sandbox=False) as other:

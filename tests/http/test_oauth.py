@@ -399,7 +399,7 @@ def _():
     page = html.unescape(browser.get("/admin/connections/" + connection["id"]).text)
     has(page, "has ended this login")
     has(page, again)
-    has(html.unescape(browser.get("/admin/dashboard").text), again)
+    has(html.unescape(html.unescape(browser.get("/admin/dashboard").text)), again)
     equal(log_in("rotor_zoom", browser=browser, query="?connection_id=" + connection["id"])["status"], "active")
     true(test_call(connection)["ok"], "works")
     drop(connection)
@@ -552,6 +552,33 @@ def _():
     equal(product.api("GET", "/connections/" + connection["id"], key=key).status, 200)
     drop(connection)
     drop(first.json())
+
+
+@test("Home tells of a login that ends soon, and of one that the daily probe finds ended, each with its button")
+def _():
+    server, product = provider()
+    browser = signed_in()
+    connection = log_in("rotor_zoom", "777", browser)
+    again = 'href="/auth/rotor_zoom/login?connection_id=%s"' % connection["id"]
+    true(again not in html.unescape(browser.get("/admin/dashboard").text), "nothing is to be done yet")
+    set_grant(connection, "g.ends_at = (UNIX_TIMESTAMP() + 3 * 86400) * 1000000, g.updated_at = g.updated_at + 1")
+    day = product.sql("SELECT DATE_FORMAT(FROM_UNIXTIME(UNIX_TIMESTAMP() + 3 * 86400), '%Y-%m-%d')")[0][0]
+    home = html.unescape(browser.get("/admin/dashboard").text)
+    has(home, "The login of %s ends on %s" % (connection["name"], day))
+    has(home, again)
+    # The provider has ended it, and nobody calls: the probe of the day does.
+    set_grant(connection, "g.ends_at = NULL, g.updated_at = g.updated_at + 1")
+    over(connection)
+    server.styles["zoom"].refresh.clear()
+    product.sql("UPDATE connections SET probed_at = 1 WHERE id = %s; UPDATE jobs SET run_at = 0 WHERE kind = 'connection.probes'"
+                % hex_id(connection))
+    now = wait_until(lambda: (lambda c: c if c["status"] == "expired" else None)(
+        product.api("GET", "/connections/" + connection["id"]).json()), 60, "the end is found")
+    true(now["lastError"], "the reason")
+    home = html.unescape(browser.get("/admin/dashboard").text)
+    has(home, "%s has expired" % connection["name"])
+    has(home, again)
+    drop(connection)
 
 
 @atexit.register

@@ -163,6 +163,25 @@ def forget_access(provider):
     played.put_rows("token", {"rows": rows})
 
 
+LOGINS = {"meta_lead_ads": {}, "google_ads": {}, "linkedin_ads": {}, "tiktok_ads": {}, "hubspot": {}, "salesforce": {},
+          "google_calendar": {}, "zendesk": {"subdomain": "sandbox"}, "slack": {}, "zoom": {}, "stripe": {},
+          "shopify": {"externalAccountId": "sandbox-shop.myshopify.com"}}
+
+
+@test("a login of each provider that has one leads to its page and back, into a connection that works")
+def _():
+    equal(set(LOGINS), {p["name"] for p in here().api("GET", "/providers").json() if "oauth" in p["capabilities"]})
+    for provider, settings in LOGINS.items():
+        # What another test has proved for an account of its own is let go: an account at a provider is one account's here.
+        here().sql("UPDATE connections SET proven_at = NULL WHERE provider_type = '%s'" % provider)
+        try:
+            made = logged_in(provider, **settings)[0]
+            true(made["externalAccountId"] or provider in ("salesforce", "zendesk"), made)
+            works(made)
+        except AssertionError as e:
+            raise AssertionError("%s: %s" % (provider, e)) from e
+
+
 # ---- Meta ----------------------------------------------------------------------------------------
 @test("Meta: a webhook names a lead, which is fetched; a fresh one that is not to be seen yet comes later")
 def _():

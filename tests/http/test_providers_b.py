@@ -148,6 +148,18 @@ def _():
     equal(problem(source.act("send_message", {"to": "none", "from": "+1", "body": "x"}), 422)["class"], "fatal")
 
 
+@test("Twilio: an OAuth app gets its token by itself, and a new one when it is over")
+def _():
+    source = Source("twilio", {"accountSid": ACCOUNT_SID, "webhookSecret": "sandbox-twilio-token",
+                               "clientId": "sandbox-client", "clientSecret": "sandbox-client-secret"}, {"externalAccountId": ACCOUNT_SID})
+    asked = []
+    for _ in range(2):
+        tested(source)
+        asked.append(len(source.calls("/v2/token")))
+        source.put_rows("token", {"rows": {t: None for t in source.rows("token") if t != ACCOUNT_SID + ":sandbox-twilio-token"}})
+    true(asked[1] > asked[0] > 0, asked)
+
+
 # ---- WhatsApp ------------------------------------------------------------------------------------------
 @test("WhatsApp: a message becomes a record, and who wrote it a contact, with a number or without; statuses join theirs")
 def _():

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """What a manifest can say of webhooks beyond the items in them: handshakes at an address that names nobody, several
 answers, what is left alone, a longer body, and what items do besides being stored."""
+import base64
+import http.server
 import json
 import os
 import tempfile
+import threading
+import time
 import urllib.parse
 
-from harness import Instance, equal, has, hmac_hex, run, test, true, wait_until
+from harness import SRC, Instance, equal, has, hmac_hex, run, test, true, wait_until
 from manifests import providers_with
 from tenant import Tenant, new_page, row_id, unique
 
@@ -42,10 +46,56 @@ OPS = {
     "lead": {"object": "{raw}", "names": {"mail": "email"}}}
 
 
+# A provider that is not among the product's, written from providers/README.md alone.
+MAILCHIMP = os.path.join(SRC, "tests", "unit", "fixtures", "provider", "mailchimp.json")
+
+
+class Audience:
+    """A Mailchimp of one audience."""
+
+    def __init__(self, *emails):
+        self.members = [{"email_address": e, "status": "subscribed", "merge_fields": {}, "id": e,
+                         "last_changed": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())} for e in emails]
+        self.pages, outer = 0, self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.members.append({"id": given["email_address"], **given})
+                self.answer(200, outer.members[-1])
+
+            def do_GET(self):
+                path, _, query = self.path.partition("?")
+                asked = dict(urllib.parse.parse_qsl(query))
+                if self.headers["Authorization"] != "Basic " + base64.b64encode(b"connect:key-us6").decode():
+                    return self.answer(401, {"title": "API Key Invalid", "status": 401})
+                if not path.endswith("/members"):
+                    return self.answer(200, {"id": "a1", "name": "Readers"})
+                outer.pages += 1
+                at, n = int(asked.get("offset") or 0), int(asked["count"])
+                return self.answer(200, {"members": outer.members[at:at + n], "total_items": len(outer.members)})
+
+            def answer(self, status, body):
+                raw = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(raw)))
+                self.end_headers()
+                self.wfile.write(raw)
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = "http://127.0.0.1:%d" % self.server.server_port
+
+
 def product():
-    """One that knows the provider ops."""
+    """One that knows the provider ops, and Mailchimp, by manifests of its operator's."""
     if not hasattr(product, "made"):
-        product.made = Instance(env={"CONNECT_PROVIDERS_DIR": providers_with(OPS)})
+        product.made = Instance(env={"CONNECT_PROVIDERS_DIR": providers_with(OPS, MAILCHIMP)})
     return product.made
 
 
@@ -218,6 +268,34 @@ def _():
             json.dump(manifest, f)
         said = product().ctl("provider", "check", path)
         true("not ok" not in said and "ok 2" in said, said)
+
+
+@test("a manifest in the operator's folder adds a provider with no rebuild: webhook, poll page by page, an action")
+def _():
+    t, audience, secret = Tenant(product()), Audience("a@example.com", "b@example.com", "c@example.com"), unique("in-the-address-")
+    true("mailchimp" in {p["name"] for p in t.get("/providers")}, "it stands in the catalogue")
+    made = t.connect("mailchimp", {"apiKey": "key-us6", "webhookSecret": secret},
+                     {"dataCenter": "us6", "externalAccountId": "a1", "baseUrl": audience.url})
+    true(t.api("POST", "/connections/%s/test" % made["id"]).json()["ok"], "the test")
+    path = "/webhook/mailchimp/%s?secret=" % made["id"]
+    equal(product().get(path + secret).text, "ok")
+
+    def subscribed(secret):
+        return product().post(path + secret, urllib.parse.urlencode({
+            "type": "subscribe", "fired_at": "2026-03-26 21:35:57", "data[list_id]": "a1", "data[email]": "Hook@example.com",
+            "data[merges][FNAME]": "Ann"}).encode(), {"Content-Type": "application/x-www-form-urlencoded"}).status
+    equal((subscribed("of-another-sender"), subscribed(secret)), (401, 200))
+
+    def found(email):
+        return next((r for r in t.records("&resourceType=subscriber") if r["externalId"] == email), None)
+    hooked = wait_until(lambda: found("hook@example.com"), what="the subscriber of the webhook")
+    equal((hooked["source"], hooked["data"]["merge_fields"]), ("webhook", {"FNAME": "Ann"}))
+    equal(t.api("PATCH", "/connections/%s/polls/members" % made["id"], {"pageSize": 2}).status, 200)
+    added = t.api("POST", "/providers/mailchimp/actions/add_member", {"email": "d@example.com"})
+    equal((added.status, added.json()["output"]), (200, {"id": "d@example.com", "status": "pending"}))
+    wait_until(lambda: found("c@example.com"), what="the subscribers that were there")
+    equal(found("a@example.com")["source"], "poll")
+    audience.server.shutdown()
 
 
 run()

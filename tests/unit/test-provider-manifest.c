@@ -365,6 +365,49 @@ static void a_wrong_example_fails(void)
 	unlink(path);
 }
 
+/* What examples do not show is told: the second page of a list, an error rule, a call of a
+ * subscription. */
+static void what_no_example_shows_is_told(void)
+{
+	static const char json[] =
+	    "{\"name\":\"x\",\"displayName\":\"X\",\"category\":\"c\",\"capabilities\":["
+	    "\"actions\","
+	    "\"webhook_receive\"],\"apiOrigin\":\"https://x.example\","
+	    "\"credentials\":{\"webhookSecret\":{\"label\":\"s\"}},"
+	    "\"webhook\":{\"signatures\":[{\"header\":\"h\"}],"
+	    "\"items\":[{\"externalId\":\"{body.id}\",\"data\":\"{body}\"}]},"
+	    "\"errors\":[{\"when\":{\"ref\":\"status\",\"equals\":\"418\"},\"class\":\"fatal\"}],"
+	    "\"actions\":{\"list\":{\"label\":\"L\",\"inputs\":{\"after\":{\"type\":\"text\","
+	    "\"label\":"
+	    "\"A\"}},\"request\":{\"method\":\"GET\",\"path\":\"/"
+	    "l\"},\"paging\":{\"kind\":\"cursor\","
+	    "\"items\":\"{answer.v}\",\"cursor\":\"{answer.next}\",\"input\":\"after\"}},"
+	    "\"make\":{\"label\":\"M\",\"request\":{\"method\":\"POST\",\"path\":\"/m\"},"
+	    "\"output\":\"{answer}\"}},"
+	    "\"subscriptions\":{\"s\":{\"label\":\"S\",\"create\":{\"action\":\"make\"},"
+	    "\"id\":\"{output.id}\"}},\"examples\":["
+	    "{\"name\":\"first\",\"action\":\"list\",\"answer\":{\"status\":200,\"json\":{\"v\":[]}"
+	    "},"
+	    "\"expect\":{\"result\":{\"class\":\"ok\",\"output\":{\"items\":[],\"nextCursor\":null}"
+	    "}}}]}";
+	char path[] = "/tmp/connect-manifest-XXXXXX";
+	int fd = mkstemp(path);
+	struct err err = ERR_INIT;
+	struct buf out;
+
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(write(fd, json, sizeof json - 1), (ssize_t)(sizeof json - 1));
+	close(fd);
+	buf_init(&out, 1u << 16);
+	CU_ASSERT_EQUAL(provider_check(path, &out, &err), 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "falls under errors[0]"));
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(out.p, "list has none: an example whose inputs have \"after\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "none shows \"create\" of the subscription s"));
+	buf_fini(&out);
+	unlink(path);
+}
+
 static void a_folder_is_loaded(void)
 {
 	struct arena *a = arena_new();
@@ -426,4 +469,5 @@ void suite_provider_manifest(void)
 	CU_add_test(s, "schemes and payloads of many vendors hold",
 	    schemes_and_payloads_of_many_vendors_hold);
 	CU_add_test(s, "a wrong example fails", a_wrong_example_fails);
+	CU_add_test(s, "what no example shows is told", what_no_example_shows_is_told);
 }
