@@ -11,6 +11,7 @@ import time
 import urllib.parse
 
 ROUNDS = 40
+MOST_MS, SEARCH_MOST_MS = 25, 50    # of a page; of one that searches, as in the measure `search`
 PASSWORD = "a-long-password-of-the-bench"
 STATIC = re.compile(r'(/static/[a-z.]+\?v=[0-9a-f]+)')
 
@@ -115,11 +116,11 @@ def run(bench):
                 asset_bytes[asset] = len(visitor.ask("GET", asset)[1])
         first = len(body) + sum(asset_bytes[a] for a in set(STATIC.findall(text(body))))
         worst_first, worst_later = max(worst_first, first), max(worst_later, len(body))
-        p95 = took[int(ROUNDS * 0.95)]
-        if p95 > 25:
+        p95, most = took[int(ROUNDS * 0.95)], SEARCH_MOST_MS if "search=" in path else MOST_MS
+        if p95 > most:
             slow.append(pattern)
         bench.figure("pages", "%s, p50" % pattern, took[ROUNDS // 2], "ms", floor)
-        bench.figure("pages", "%s, p95" % pattern, p95, "ms", None, "≤ 25", p95 <= 25)
+        bench.figure("pages", "%s, p95" % pattern, p95, "ms", None, "≤ %d" % most, p95 <= most)
     bench.figure("pages", "heaviest first view", worst_first / 1000, "kB", None, "≤ 60", worst_first <= 60000)
     bench.figure("pages", "heaviest later view", worst_later / 1000, "kB", None, "≤ 20", worst_later <= 20000)
     bench.figure("pages", "pages slower than that", len(slow), "pages", None, "0", not slow)

@@ -480,7 +480,7 @@ def _():
         has(text_of(text), words)
 
     def rows(query):
-        return [text_of(x) for x in re.findall(r'<td class="c-name">(.*?)</td>', page(b, "/audit?" + query), re.S)]
+        return [text_of(x) for x in re.findall(r'<td class="c-name">(<a.*?</a>)', page(b, "/audit?" + query), re.S)]
     equal(rows("action=account.update"), ["Changed the account"])
     equal(set(rows("who=" + made.email)), {"Changed the account", "Signed in"})
     equal(rows("objectId=" + key["id"]), ["Changed an API key"] * 3 + ["Made an API key"])
