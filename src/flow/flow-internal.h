@@ -4,7 +4,8 @@
  *	flow-plans.c       compiled versions, kept in this process
  *	flow-store.c       flows and their versions
  *	flow-api.c, flow-version-api.c
- *	execution-store.c  runs, their steps, where they stand
+ *	execution-store.c  runs: reading, beginning, order, retention
+ *	execution-keep.c   what a commit keeps: steps, where a run stands, how it ended
  *	execution-list.c   task history: filters, JSON
  *	flow-start.c       runs begin
  *	flow-walk.c        which step is next, and what comes of it
@@ -170,6 +171,10 @@ struct execution_step {
 	struct str input, output;        /* JSON; {NULL,0}: none */
 	int64_t started_us, duration_us; /* duration -1: not ended */
 };
+/* In SQL: the statuses of those that have ended. */
+#define EXECUTION_ENDED                                                                            \
+	"'" EXECUTION_COMPLETED "','" EXECUTION_FAILED "','" EXECUTION_CANCELLED                   \
+	"','" EXECUTION_FILTERED "'"
 #define STEP_RUNNING "running"
 #define STEP_WAITING "waiting"
 #define STEP_COMPLETED "completed"
