@@ -21,9 +21,14 @@ OWNERS = {
     "lead": "leads",
     "table": "user_tables table_rows table_cells table_counts",
     "delivery": "lead_delivery_attempts",
+<<<<<<< HEAD
     "crm": "mappings mapping_versions mapping_fields lead_deliveries push_items",
     "flow": "flows flow_versions flow_counts executions execution_steps execution_states "
             "flow_triggers",
+=======
+    "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items",
+    "flow": "flows flow_versions flow_counts executions execution_steps execution_states",
+>>>>>>> w-table
     "intake": "events event_keys polls",
 }
 
@@ -32,6 +37,7 @@ VISITORS = {
     ("record", "leads"): "a record of a lead is listed by the lead's fields and deleted with the lead",
     ("lead", "records"): "a lead is searched by its record",
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
+    ("crm", "accounts"): "a destination's leads of the day are counted by the days of the account's zone",
     ("crm", "connections"): "a delivery is shown with the name of its destination",
     ("crm", "lead_delivery_attempts"): "a delivery is shown with its attempts",
     ("intake", "leads"): "an event's page links to what the event made",
