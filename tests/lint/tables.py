@@ -21,14 +21,9 @@ OWNERS = {
     "lead": "leads",
     "table": "user_tables table_rows table_cells table_counts",
     "delivery": "lead_delivery_attempts",
-<<<<<<< HEAD
-    "crm": "mappings mapping_versions mapping_fields lead_deliveries push_items",
+    "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items",
     "flow": "flows flow_versions flow_counts executions execution_steps execution_states "
             "flow_triggers",
-=======
-    "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items",
-    "flow": "flows flow_versions flow_counts executions execution_steps execution_states",
->>>>>>> w-table
     "intake": "events event_keys polls",
 }
 
