@@ -2,7 +2,7 @@
  * one transaction, and after the commit, not before it, the end of what caches hold. */
 #ifndef ACCOUNT_AUDIT_H
 #define ACCOUNT_AUDIT_H
-#include "db/db.h"
+#include "db/personal.h"
 #include "http/http.h"
 
 /* A transaction that is running under audit. */
@@ -32,6 +32,12 @@ void audit_fact(struct audit *log, const char *action, const char *object_kind,
 int audit_fact_alone(struct app *app, const struct req *r, const struct uuid *account_id,
     const char *action, const char *object_kind, const struct uuid *object_id,
     const json_t *details, struct err *err);
+
+/* Within a transaction: what the log says of an object goes, since a person is to be erased who is
+ * named there; that something was done to it, by whom and when stays. */
+int audit_forget(
+    struct db *db, const struct uuid *account_id, const struct uuid *object_id, struct err *err);
+extern const struct personal_table audit_personal_table;
 
 /* Makes every cache of this host (connections, keys, sessions; of workers and runners) look again:
  * after the commit of the running transaction, at once when there is none. For what has no row in

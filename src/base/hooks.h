@@ -16,6 +16,7 @@ struct job;
 struct job_kind;
 struct lane_key;
 struct lead_ready;
+struct personal_table;
 struct record_dispatch;
 struct record_story;
 struct req;
@@ -81,6 +82,7 @@ struct hooks {
 	breaker_opened_fn *const *breaker_opened;
 	record_dispatch_fn *record_dispatch;
 	record_timeline_fn *const *record_timeline;
+	const struct personal_table *const *personal_tables; /* db/personal.h: what names people */
 	const struct task_kind *const *task_kinds; /* task/task.h: what long work there is */
 	const struct job_kind *job_kinds;          /* job/job.h; ends with a kind of no name */
 	/* html/chrome.h: the navigation, and the parts of the settings; each ends with an entry of

@@ -72,6 +72,8 @@ int ctl_migrate_status(struct ctl *c, struct err *err);
 int ctl_partitions(struct ctl *c, struct err *err);
 int ctl_doctor(struct ctl *c, struct err *err);
 
+int ctl_privacy_erase(struct ctl *c, struct err *err);
+int ctl_privacy_export(struct ctl *c, struct err *err);
 int ctl_account_create(struct ctl *c, struct err *err);
 int ctl_account_list(struct ctl *c, struct err *err);
 int ctl_user_add(struct ctl *c, struct err *err);

@@ -2,7 +2,7 @@
 #ifndef CONNECTION_CONNECTION_H
 #define CONNECTION_CONNECTION_H
 #include "base/word.h"
-#include "db/db.h"
+#include "db/personal.h"
 #include "provider/provider.h"
 
 #define CONNECTION_ACTIVE "active"
@@ -161,4 +161,6 @@ int connection_api_test(struct req *r);
 int proxy_api_call(struct req *r);   /* POST /proxy/:providerType */
 int actions_api_list(struct req *r); /* GET /actions */
 int actions_api_run(struct req *r);  /* POST /providers/:providerType/actions/:actionName */
+/* Where connections name people (db/personal.h). */
+extern const struct personal_table connections_personal_table;
 #endif

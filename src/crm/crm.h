@@ -3,7 +3,7 @@
 #ifndef CRM_CRM_H
 #define CRM_CRM_H
 #include "connection/connection.h"
-#include "db/db.h"
+#include "db/personal.h"
 #include "delivery/delivery.h"
 #include "http/http.h"
 #include "job/job.h"
@@ -96,4 +96,9 @@ int crm_tell_connection(struct req *r, const struct connection *c, json_t *data,
 int crm_page_deliveries(struct req *r);      /* GET /admin/deliveries */
 int crm_page_deliveries_push(struct req *r); /* POST /admin/deliveries/push: id… */
 int crm_page_leads_push(struct req *r); /* POST /admin/leads/push: id…, or scope=all of query */
+/* How many deliveries a lead has, added to *n; 0, -1. */
+int crm_count_of_lead(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, int64_t *n, struct err *err);
+/* Where deliveries name people (db/personal.h). */
+extern const struct personal_table deliveries_personal_table;
 #endif

@@ -22,6 +22,7 @@
 #define DELIVERY_DELIVERY_H
 #include "base/word.h"
 #include "connection/connection-call.h"
+#include "db/personal.h"
 
 #define DELIVERY_SUCCESS "success"
 #define DELIVERY_PENDING "pending" /* not tried to the end */
@@ -97,4 +98,6 @@ int delivery_attempts_store(struct db *db, struct arena *a, const struct deliver
 /* Those of a delivery go with it. */
 int delivery_attempts_erase(
     struct db *db, const struct uuid *account_id, const struct uuid *delivery_id, struct err *err);
+/* Where attempts name people (db/personal.h). */
+extern const struct personal_table attempts_personal_table;
 #endif

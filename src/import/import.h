@@ -3,6 +3,7 @@
 #ifndef IMPORT_IMPORT_H
 #define IMPORT_IMPORT_H
 #include "base/csv.h"
+#include "db/personal.h"
 #include "record/record.h"
 #include "task/task.h"
 
@@ -205,4 +206,10 @@ int import_page_list(struct req *r);                /* GET /admin/imports */
 int import_page_detail(struct req *r);              /* GET /admin/imports/:id */
 int import_page_errors(struct req *r);              /* GET /admin/imports/:id/errors */
 int import_page_cancel(struct req *r);              /* POST /admin/imports/:id/cancel */
+/* Rows of the account's files that name the person are blanked where they stand, so that whoever
+ * reads the file goes on at the same place: how many, added to *n. With is_dry they stay. 0, -1. */
+int import_files_forget(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct person_names *p, bool is_dry, int64_t *n, struct err *err);
+/* Where the rows that imports refused name people (db/personal.h). */
+extern const struct personal_table import_errors_personal_table;
 #endif

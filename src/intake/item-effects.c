@@ -8,9 +8,8 @@
  * that record finds it gone. */
 #include "account/audit.h"
 #include "base/log.h"
+#include "intake/erase.h"
 #include "intake/intake-internal.h"
-#include "lead/lead.h"
-#include "record/record.h"
 
 void item_add_effects(json_t *effects, const struct write_set *ws, const struct write_item *item)
 {
@@ -49,31 +48,29 @@ struct effect_doing {
 	const json_t *effect;
 };
 
-/* The record first: it holds the row that others write. */
 static int effect_erase_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	const struct effect_doing *d = arg;
 	struct job *j = d->job;
 	struct str type = str_from(json_str(d->effect, "type")),
 		   id = str_from(json_str(d->effect, "erase"));
-	struct uuid record, lead;
+	struct erased gone = {.events = 0};
 	json_t *details = json_own(j->a, json_object());
-	int had_record = record_erase(
-		j->app, j->a, &j->account_id, d->provider_type, type, id, &record, err),
-	    had_lead = had_record == -1 ? -1
-					: lead_erase(j->app, j->a, &j->account_id, d->provider_type,
-					      id, &lead, err);
+	bool had_record;
 
 	(void)db;
-	if (had_lead == -1)
+	if (erase_external(j->app, j->a, &j->account_id, d->provider_type, type, id, &gone, err) ==
+	    -1)
 		return -1;
+	had_record = !uuid_is_nil(gone.record_id);
 	json_set_strn(details, "providerType", d->provider_type);
 	json_set_strn(details, "resourceType", type);
+	json_set_int(details, "events", gone.events);
 	if (!uuid_is_nil(j->subject_id)) /* nil: a poll's */
 		json_set_str(details, "eventId", uuid_dup(j->a, j->subject_id));
-	if (had_record == 1 || had_lead == 1)
-		audit_fact(log, "record.erase", had_record == 1 ? "record" : "lead",
-		    had_record == 1 ? &record : &lead, details);
+	if (had_record || !uuid_is_nil(gone.lead_id))
+		audit_fact(log, "record.erase", had_record ? "record" : "lead",
+		    had_record ? &gone.record_id : &gone.lead_id, details);
 	return 0;
 }
 

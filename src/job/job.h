@@ -8,7 +8,7 @@
 
 #include "base/app.h"
 #include "base/json.h"
-#include "db/db.h"
+#include "db/personal.h"
 /* What share of the runner a job has: live work never waits behind bulk, bulk always moves. */
 enum job_class { JOB_LIVE, JOB_BULK, JOB_PERIODIC, JOB_CLASSES };
 /* How the job's target (its connection…) behaved: took it, asked for less, looks dead, does not let
@@ -161,4 +161,6 @@ struct job_stats {
 	int64_t ready, waiting, dead, oldest_due_us;
 };
 int job_stats(struct db *db, const struct uuid *account_id, struct job_stats *out, struct err *err);
+/* Where jobs name people (db/personal.h). */
+extern const struct personal_table jobs_personal_table, breakers_personal_table;
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "db/db.h"
+#include "db/personal.h"
 #include "http/http.h"
 #include "http/slice.h"
 #include "job/job.h"
@@ -127,4 +127,6 @@ int lead_api_create(struct req *r);
 int lead_page_list(struct req *r);
 int lead_page_test(struct req *r); /* GET /admin/leads/test: a test lead by hand */
 int lead_page_test_post(struct req *r);
+/* Where leads name people (db/personal.h). */
+extern const struct personal_table leads_personal_table;
 #endif

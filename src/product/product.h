@@ -53,4 +53,5 @@ int product_page_settings(struct req *r);   /* GET /admin/settings: their first 
 int product_page_search(struct req *r);     /* GET /admin/search?q= */
 int product_page_help(struct req *r);       /* GET /admin/help */
 int product_page_styleguide(struct req *r); /* GET /admin/styleguide */
+extern const struct personal_table *const product_personal_tables[]; /* product/personal.c */
 #endif

@@ -15,6 +15,7 @@
 #include "intake/lead-import.h"
 #include "intake/polls.h"
 #include "lead/lead.h"
+#include "privacy/privacy.h"
 #include "product/product.h"
 #include "product/queue.h"
 #include "record/record.h"

@@ -15,6 +15,7 @@
 #include "intake/polls.h"
 #include "lead/lead-pages.h"
 #include "lead/lead.h"
+#include "privacy/privacy.h"
 #include "product/attention.h"
 #include "product/product.h"
 #include "record/record-bulk.h"
@@ -80,6 +81,7 @@ static const struct chrome_nav product_settings[] = {
     {"apps", "Apps", "/admin/settings/apps", .permission = PERMIT(SETTINGS_VIEW)},
     {"retention", "Data retention", "/admin/settings/retention",
 	.permission = PERMIT(SETTINGS_VIEW)},
+    {"privacy", "Privacy", "/admin/settings/privacy", .permission = PERMIT(SETTINGS_WRITE)},
     {"audit", "Audit log", "/admin/settings/audit", .permission = PERMIT(AUDIT_VIEW)},
     {"profile", "My profile", "/admin/settings/profile", .permission = 0},
     {.path = NULL},
@@ -128,6 +130,8 @@ static const struct job_kind job_kinds[] = {
     {.name = "record.replay", .run = record_job_replay, .max_attempts = 15, OF_A_TASK},
     {.name = "lead.import", .run = lead_import_job, .max_attempts = 50, OF_A_TASK},
     {.name = "poll.backfill", .run = poll_job_backfill, .max_attempts = 50, OF_A_TASK},
+    {.name = "privacy.erase", .run = privacy_job_erase, .max_attempts = 50, OF_A_TASK},
+    {.name = "privacy.export", .run = privacy_job_export, .max_attempts = 50, OF_A_TASK},
     {.name = "record.import", .run = import_job_run, .max_attempts = 50, OF_A_TASK},
     {.name = "table.import", .run = table_job_import, .max_attempts = 50, OF_A_TASK},
     {.name = "table.change", .run = table_job_change, .max_attempts = 50, OF_A_TASK},
@@ -151,13 +155,14 @@ static const struct job_kind job_kinds[] = {
     {.name = "connection.probes", .every_s = 600, .work = connection_probes},
     {.name = "crm.purge", .every_s = 3600, .work = crm_purge},
     {.name = "job.lanes", .every_s = 3600, .work = job_lanes_purge},
+    {.name = "privacy.purge", .every_s = 3600, .work = privacy_purge},
     {.name = "import.purge", .every_s = 3600, .work = import_purge},
     {.name = NULL},
 };
 
 static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backfill_task,
     &lead_import_task, &import_task, &record_delete_task, &record_replay_task, &event_replay_task,
-    &table_alter_task, &table_import_task, NULL};
+    &table_alter_task, &table_import_task, &privacy_erase_task, &privacy_export_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
@@ -167,6 +172,7 @@ const struct hooks product_hooks = {
     .lead_decorate = crm_add_destinations,
     .record_dispatch = triggers_replay,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
+    .personal_tables = product_personal_tables,
     .task_kinds = task_kinds,
     .job_kinds = job_kinds,
     .nav = product_nav,

@@ -56,25 +56,6 @@ int record_delete_one(struct app *app, struct arena *a, const struct uuid *accou
 	return 1;
 }
 
-DB_STMT(record_of_key, "SELECT id FROM records WHERE account_id = ? AND provider_type = ?"
-		       " AND resource_type = ? AND external_id = ?");
-
-int record_erase(struct app *app, struct arena *a, const struct uuid *account_id,
-    struct str provider_type, struct str resource_type, struct str external_id, struct uuid *id,
-    struct err *err)
-{
-	struct db_rows rows;
-	int found = db_row(app->db, a, &record_of_key,
-	    DB_VALS(db_uuid(account_id), db_strn(provider_type), db_strn(resource_type),
-		db_strn(external_id)),
-	    &rows, err);
-
-	if (found != 1)
-		return found;
-	*id = db_get_uuid(&rows, 0, 0);
-	return record_delete_one(app, a, account_id, id, err);
-}
-
 /* ---- one ----------------------------------------------------------------------------------- */
 
 struct record_deleting {

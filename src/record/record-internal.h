@@ -72,7 +72,4 @@ void record_moves_remember(struct record_slice *slice);
 /* record_list where the filter needs more than an index. */
 int record_search(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err);
-/* record_delete within the caller's transaction. */
-int record_delete_one(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, struct err *err);
 #endif

@@ -54,8 +54,9 @@
 enum { SEARCH_ROW_CHECK = RECORD_ROW_MORE };
 #define OF_LEAD_STATUS " (? IS NULL OR l.sync_status = ?) AND"
 #define SCAN_HEAD SEARCH_SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
+/* The words come before the payloads (STRAIGHT_JOIN): most records of a window do not match. */
 #define SCAN_TAIL                                                                                  \
-	") k" SEARCHED("k.window_id") " JOIN records r ON r.id = k.window_id" RECORD_LEAD          \
+	") k" SEARCHED("k.window_id") " STRAIGHT_JOIN records r ON r.id = k.window_id" RECORD_LEAD \
 				      " WHERE" OF_LEAD_STATUS SEARCH_FITS
 DB_STMT(search_scan_newest,
     SCAN_HEAD ALL WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");

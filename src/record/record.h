@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/path.h"
-#include "db/db.h"
+#include "db/personal.h"
 #include "http/http.h"
 #include "http/slice.h"
 #include "job/job.h"
@@ -171,11 +171,12 @@ json_t *record_where_json(const struct record_filter *f);
 /* Deletes a record of the request's account with its history and search words, and takes it off the
  * counters: 1, 0 no such record, -1. A transaction of its own, with a row of the audit log. */
 int record_delete(struct req *r, const struct uuid *id, struct err *err);
-/* Within a transaction: the same of the record with that key; *id is its own. 1, 0 there is none,
- * -1. */
-int record_erase(struct app *app, struct arena *a, const struct uuid *account_id,
-    struct str provider_type, struct str resource_type, struct str external_id, struct uuid *id,
-    struct err *err);
+/* The same within the caller's transaction, without such a row. */
+int record_delete_one(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct err *err);
+/* Where records name people. */
+extern const struct personal_table records_personal_table, changes_personal_table,
+    fields_personal_table, views_personal_table;
 /* The record as of then (its payload, with "asOf"); 1, 0 when there was none then, -1. */
 int record_get_at(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, int64_t at_us, json_t **out, struct err *err);

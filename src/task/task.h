@@ -8,7 +8,7 @@
  */
 #ifndef TASK_TASK_H
 #define TASK_TASK_H
-#include "db/db.h"
+#include "db/personal.h"
 #include "http/http.h"
 #include "http/slice.h"
 #include "job/job.h"
@@ -105,6 +105,9 @@ int task_list_drafts(struct db *db, struct arena *a, const struct task_kind *kin
  * may be one too many. */
 int task_sum_unfinished(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct task_kind *kind, int64_t *count, int64_t *total, struct err *err);
+/* Within a transaction: what was asked is forgotten, but for args. */
+int task_forget_args(struct db *db, const struct uuid *account_id, const struct uuid *id,
+    struct str args, struct err *err);
 /* Of any account: is it a draft or open, so that what it needs must be kept? 1, 0, -1. */
 int task_is_needed(struct db *db, struct arena *a, const struct uuid *id, struct err *err);
 
@@ -170,4 +173,6 @@ int task_answer_cancel_page(struct req *r, const char *what, const char *done, c
 int task_api_list(struct req *r);   /* GET /tasks */
 int task_api_get(struct req *r);    /* GET /tasks/:id */
 int task_api_cancel(struct req *r); /* POST /tasks/:id/cancel */
+/* Where tasks name people (db/personal.h). */
+extern const struct personal_table tasks_personal_table;
 #endif

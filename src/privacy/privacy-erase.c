@@ -1,0 +1,237 @@
+/* The erasure: a task in passes through all tables and files. Each step is a slice of a table in a
+ * transaction with its place, so it goes on where it was after a crash; what is erased twice is
+ * erased once. What came in while a pass was under way is found by the next. */
+#include "account/audit.h"
+#include "base/clock.h"
+#include "import/import.h"
+#include "intake/erase.h"
+#include "lead/lead.h"
+#include "privacy/privacy-internal.h"
+#include "record/record.h"
+
+#define RUN_BUDGET_US 200000
+#define PASSES 5 /* somebody may send the person again and again */
+
+const struct task_kind privacy_erase_task = {.name = "privacy.erase",
+    .job = "privacy.erase",
+    .untitled = "A person erased",
+    .received = {"Passed", "tables"},
+    .updated = {"Erased", "entries"}};
+
+/* ---- the request --------------------------------------------------------------------------- */
+
+struct privacy_beginning {
+	const struct task_kind *kind;
+	const struct privacy_subject *s;
+	struct task *t;
+};
+
+static int privacy_begin_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	struct privacy_beginning *b = arg;
+	struct arena *a = arena_new();
+	json_t *details = json_own(a, json_object());
+	int rc;
+
+	b->t->args = privacy_args(a, b->s);
+	rc = task_queue(db, b->kind, b->t, NULL, err);
+	/* how they were named, and never who it is */
+	json_set_str(details, "by", b->s->by);
+	if (rc == 0)
+		audit_fact(log, b->kind->name, "task", &b->t->id, details);
+	b->t->args = (struct str){NULL, 0};
+	arena_free(a);
+	return rc;
+}
+
+int privacy_begin(struct app *app, const struct req *r, const struct task_kind *kind,
+    const struct privacy_subject *s, struct task *t, struct err *err)
+{
+	struct privacy_beginning b = {kind, s, t};
+
+	*t = (struct task){.account_id = s->account_id, .total = privacy_tables(app) + 1};
+	if (r != NULL)
+		t->created_by = r->actor.user_id;
+	return audit_change(app, r, &s->account_id, privacy_begin_body, &b, err);
+}
+
+/* ---- the job ------------------------------------------------------------------------------- */
+
+struct privacy_erasing {
+	struct task_run *run;
+	struct privacy_subject subject;
+	int64_t until_us;
+};
+
+static int erase_own(
+    struct personal_walk *w, struct arena *a, const struct uuid *id, struct err *err)
+{
+	struct erased gone = {.events = 0};
+	int rc = w->table == &records_personal_table
+		     ? erase_record(w->app, a, &w->account_id, id, w->person, &gone, err)
+		     : erase_lead(w->app, a, &w->account_id, id, w->person, &gone, err);
+
+	privacy_count(w->arg, events_personal_table.name, gone.events);
+	return rc == -1 ? -1 : 0;
+}
+
+/* The record that was named: it may have no field that is an address. */
+static int erase_named(
+    struct privacy_erasing *e, struct arena *a, struct privacy_place *place, struct err *err)
+{
+	struct erased gone = {.events = 0};
+	int rc;
+
+	if (place->pass > 0 || place->table > 0 || uuid_is_nil(e->subject.record_id))
+		return 0;
+	rc = erase_record(e->run->job->app, a, &e->subject.account_id, &e->subject.record_id,
+	    &e->subject.person, &gone, err);
+	if (rc == 1)
+		privacy_count(place->counts, records_personal_table.name, 1);
+	privacy_count(place->counts, events_personal_table.name, gone.events);
+	place->found += rc == 1;
+	return rc == -1 ? -1 : 0;
+}
+
+/* A slice of the table that it is at. */
+static int erase_slice(struct privacy_erasing *e, struct db *db, struct arena *a,
+    struct privacy_place *place, const struct personal_table *table, struct err *err)
+{
+	struct personal_walk w = {.app = e->run->job->app,
+	    .db = db,
+	    .account_id = e->subject.account_id,
+	    .person = &e->subject.person,
+	    .table = table,
+	    .after = place->after,
+	    .own = erase_own,
+	    .arg = place->counts};
+	int more = personal_walk_on(&w, a, err);
+
+	if (more == -1)
+		return -1;
+	place->found += w.found;
+	place->after = w.after;
+	privacy_count(place->counts, table->name, w.found);
+	if (more == 0) {
+		place->table++;
+		place->after = (struct str){"", 0};
+	}
+	return 0;
+}
+
+static int erase_files(
+    struct privacy_erasing *e, struct arena *a, struct privacy_place *place, struct err *err)
+{
+	struct app *app = e->run->job->app;
+	const struct privacy_subject *s = &e->subject;
+	int64_t rows = 0, exports = 0;
+
+	if (import_files_forget(app, a, &s->account_id, &s->person, false, &rows, err) == -1 ||
+	    privacy_exports_forget(app, a, &s->account_id, &s->person, false, &exports, err) == -1)
+		return -1;
+	privacy_count(place->counts, "importFileRows", rows);
+	privacy_count(place->counts, "exports", exports);
+	place->found += rows + exports;
+	return 0;
+}
+
+/* The pass is over, and perhaps it was the last. */
+static void erase_end_pass(struct privacy_place *place)
+{
+	place->pass++;
+	place->is_ended = place->found == 0 || place->pass == PASSES;
+	place->table = place->is_ended ? place->table : 0;
+	place->found = 0;
+}
+
+/* What was asked is forgotten. */
+static int erase_end(struct privacy_erasing *e, struct db *db, struct arena *a, struct err *err)
+{
+	json_t *args = json_own(a, json_object());
+
+	json_set_str(args, "by", e->subject.by);
+	return task_forget_args(
+	    db, &e->subject.account_id, &e->run->task.id, json_text(a, args), err);
+}
+
+static int64_t counts_sum(const json_t *counts)
+{
+	const char *name;
+	json_t *n;
+	int64_t sum = 0;
+
+	json_object_each(counts, name, n)
+		sum += json_integer_value(n);
+	return sum;
+}
+
+static int erase_step(struct privacy_erasing *e, struct db *db, struct arena *a,
+    struct privacy_place *place, struct err *err)
+{
+	const struct personal_table *table;
+
+	if (erase_named(e, a, place, err) == -1)
+		return -1;
+	table = privacy_table(e->run->job->app, place->table);
+	if (table != NULL)
+		return erase_slice(e, db, a, place, table, err);
+	if (erase_files(e, a, place, err) == -1)
+		return -1;
+	erase_end_pass(place);
+	return 0;
+}
+
+static int erase_work(struct db *db, struct arena *a, void *arg, struct task *next,
+    enum task_then *then, struct err *err)
+{
+	struct privacy_erasing *e = arg;
+	struct privacy_place place;
+
+	if (privacy_place_read(a, next, &place, err) == -1)
+		return -1;
+	if (place.is_ended) {
+		next->done = next->total;
+		*then = TASK_DONE;
+		return erase_end(e, db, a, err);
+	}
+	if (erase_step(e, db, a, &place, err) == -1)
+		return -1;
+	next->counts.updated = counts_sum(place.counts);
+	next->counts.received = place.table;
+	next->done = place.table;
+	next->position = privacy_place_text(a, &place);
+	if (!place.is_ended && clock_mono_us() > e->until_us)
+		*then = TASK_AGAIN;
+	return 0;
+}
+
+/* How much went, by table; of whom is nowhere. After a crash it may be said twice. */
+static int erase_tell(struct privacy_erasing *e, const struct privacy_place *place, struct err *err)
+{
+	struct job *j = e->run->job;
+	json_t *details = json_own(j->a, json_object());
+
+	json_set_str(details, "by", e->subject.by);
+	json_set(details, "counts", json_incref(place->counts));
+	return audit_fact_alone(j->app, NULL, &e->subject.account_id, "privacy.erased", "task",
+	    &e->run->task.id, details, err);
+}
+
+int privacy_job_erase(struct job *j, struct err *err)
+{
+	struct privacy_erasing e = {.until_us = clock_mono_us() + RUN_BUDGET_US};
+	struct privacy_place place;
+	int rc = task_run_begin(j, &privacy_erase_task, &e.run, err);
+
+	if (rc != 1)
+		return rc;
+	rc = privacy_args_read(j->a, &e.run->task, &e.subject, err);
+	while (rc == 0 && !e.run->is_over) {
+		rc = privacy_place_read(j->a, &e.run->task, &place, err);
+		if (rc == 0 && place.is_ended)
+			rc = erase_tell(&e, &place, err);
+		if (rc == 0)
+			rc = task_run_step(e.run, erase_work, &e, err);
+	}
+	return rc == -1 ? task_run_fail(e.run, false, err) : 0;
+}
