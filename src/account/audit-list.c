@@ -55,7 +55,9 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"flow.update", "Changed a flow"}, {"flow.publish", "Published a flow"},
     {"flow.revert", "Went back to a version of a flow"}, {"flow.archive", "Archived a flow"},
     {"flow.delete", "Deleted a flow"}, {"flow.cancel", "Cancelled a flow's run"},
-    {"flow.replay", "Replayed a flow's run"}, {"import.create", "Began an import"},
+    {"flow.replay", "Replayed a flow's run"}, {"trigger.create", "Made a trigger of a flow"},
+    {"trigger.update", "Changed a trigger of a flow"},
+    {"trigger.delete", "Deleted a trigger of a flow"}, {"import.create", "Began an import"},
     {"import.cancel", "Cancelled an import"}, {"record.delete", "Deleted a record"},
     {"record.delete_all", "Deleted records"},
     {"record.erase", "Erased a record, as its provider asked for"},
@@ -80,7 +82,8 @@ const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitatio
     {"account", "Account"}, {"api_key", "API key"}, {"connection", "Connection"},
     {"provider_app", "App"}, {"record", "Record"}, {"lead", "Lead"}, {"view", "View"},
     {"task", "Task"}, {"retention", "Records of type"}, {"lane", "Deliveries"}, {"job", "Job"},
-    {"flow", "Flow"}, {"table", "Table"}, {"table_row", "Row of a table"}, {NULL, NULL}};
+    {"flow", "Flow"}, {"trigger", "Trigger"}, {"table", "Table"}, {"table_row", "Row of a table"},
+    {NULL, NULL}};
 
 /* ---- filters --------------------------------------------------------------------------------- */
 

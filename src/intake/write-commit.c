@@ -29,6 +29,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "flow/trigger.h"
 #include "intake/intake-internal.h"
 #include "intake/polls.h"
 #include "intake/write-set.h"
@@ -458,6 +459,17 @@ static int commit_ask_polls(struct db *db, struct group_commit *c, struct err *e
 	return 0;
 }
 
+/* Flows that are subscribed to what was stored; replays of events bring nothing anew. */
+static int commit_tell_triggers(
+    struct db *db, struct group_commit *c, const struct commit_rows *r, struct err *err)
+{
+	struct uuid *connections = arena_array(c->a, r->nrecords + 1, sizeof(*connections));
+
+	for (size_t i = 0; i < r->nrecords; i++)
+		connections[i] = r->set_of[i]->connection_id;
+	return triggers_tell(db, c->a, r->records, connections, r->nrecords, err);
+}
+
 static int commit_write_items(struct db *db, struct group_commit *c, struct err *err)
 {
 	size_t total = commit_count_items(c) + 2 * c->n;
@@ -477,6 +489,8 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 		c->created += r.records[i].outcome == RECORD_CREATED;
 		c->updated += r.records[i].outcome == RECORD_UPDATED;
 	}
+	if (commit_tell_triggers(db, c, &r, err) == -1)
+		return -1;
 	commit_collect_rest(c, &r);
 	commit_collect_effects(c, &r);
 	if (lead_capture(db, c->a, r.leads, r.nleads, err) == -1)

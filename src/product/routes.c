@@ -8,6 +8,7 @@
 #include "connection/subscriptions.h"
 #include "crm/crm.h"
 #include "flow/flow.h"
+#include "flow/trigger.h"
 #include "html/chrome.h"
 #include "import/import.h"
 #include "intake/intake.h"

@@ -6,6 +6,7 @@
 #include "crm/crm-timeline.h"
 #include "crm/crm.h"
 #include "flow/flow.h"
+#include "flow/trigger.h"
 #include "html/chrome.h"
 #include "import/import.h"
 #include "intake/event-timeline.h"
@@ -112,6 +113,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "poll.run", .run = poll_job_run, .max_attempts = 1000, .lease_s = 300},
     {.name = "event.replay", .run = event_job_replay, .max_attempts = 15, OF_A_TASK},
     {.name = "event.effects", .run = event_job_effects, .max_attempts = 20},
+    {.name = "flow.dispatch", .run = trigger_job_dispatch, .max_attempts = 20},
     {.name = "flow.run",
 	.run = flow_job_run,
 	.load = flow_job_load,
@@ -164,10 +166,11 @@ static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backf
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
-    .lead_ready = (lead_ready_fn *const[]){crm_on_lead_ready, NULL},
+    .lead_ready = (lead_ready_fn *const[]){crm_on_lead_ready, triggers_on_lead_ready, NULL},
     .lead_corrected = (lead_corrected_fn *const[]){crm_on_lead_corrected, NULL},
     .lead_erased = (lead_erased_fn *const[]){crm_on_lead_erased, NULL},
     .lead_decorate = crm_add_destinations,
+    .record_dispatch = triggers_replay,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
     .personal_tables = product_personal_tables,
     .task_kinds = task_kinds,

@@ -130,7 +130,7 @@ int table_api_delete(struct req *r)
 
 int table_api_rows(struct req *r)
 {
-	struct table_filter f = {.nwhere = 0};
+	struct table_filter f = {.budget_us = TABLE_BUDGET_US};
 	struct err err = ERR_INIT;
 	struct table t;
 	struct slice s;

@@ -105,6 +105,7 @@ int table_export(struct req *r)
 	if (!table_of_request(r, &t))
 		return 0;
 	x.t = &t;
+	x.f.budget_us = TABLE_BUDGET_US;
 	filter_read(r, &list_of_table_rows, &r->query, &x.f);
 	x.f.sort = STR("createdAt");
 	if (format.p != NULL && !x.is_lines && !str_is(format, "csv"))

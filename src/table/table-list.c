@@ -21,8 +21,7 @@
 #include "base/number.h"
 #include "table/table-list.h"
 
-#define BUDGET_US 60000
-#define STRETCH 5000
+#define STRETCH 2000
 #define HITS_MOST 1000
 #define CHUNK_LEAST 100
 #define CHUNK_MOST 2000
@@ -281,7 +280,7 @@ static bool slice_see(struct rows_reading *x, const struct table_row *row)
 
 static int slice_fill_rows(struct rows_reading *x, struct err *err)
 {
-	int64_t until_us = clock_mono_us() + BUDGET_US, chunk = x->s->limit + 1,
+	int64_t until_us = clock_mono_us() + x->f->budget_us, chunk = x->s->limit + 1,
 		offset = x->is_filtered ? 0 : x->skip;
 	struct table_row *rows;
 	size_t n;
@@ -330,7 +329,7 @@ static int stretch_see(struct rows_reading *x, const struct uuid *end, struct er
 /* The same with the server looking first, a stretch of rows at a time. */
 static int slice_fill_stretches(struct rows_reading *x, struct err *err)
 {
-	int64_t until_us = clock_mono_us() + BUDGET_US;
+	int64_t until_us = clock_mono_us() + x->f->budget_us;
 	bool down = x->f->is_descending;
 	struct db_rows rows;
 

@@ -9,11 +9,14 @@ struct table_where { /* filter[column]=value */
 	const struct table_column *column; /* NULL: the key, or none */
 	json_t *value;                     /* NULL: none that the column can have */
 };
+#define TABLE_BUDGET_US 60000      /* of a program, or an export */
+#define TABLE_PAGE_BUDGET_US 10000 /* of a page, which offers to go on */
 struct table_filter {
 	struct uuid account_id;
 	struct str slug, search, sort;
 	struct table_where where[TABLE_WHERE_MOST];
 	size_t nwhere;
+	int64_t budget_us; /* how long rows may be looked through for a slice */
 	/* table_filter_resolve: */
 	const char *folded;               /* of the search; NULL: none */
 	const struct table_column *order; /* NULL: createdAt */

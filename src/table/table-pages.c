@@ -173,7 +173,7 @@ static void query_take_filter(struct req *r)
 
 int table_page_rows(struct req *r)
 {
-	struct table_filter f = {.nwhere = 0};
+	struct table_filter f = {.budget_us = TABLE_PAGE_BUDGET_US};
 	struct err err = ERR_INIT;
 	struct table t;
 	struct slice s;

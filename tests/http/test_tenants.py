@@ -12,7 +12,7 @@ ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*([^,]+),\
 ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/deliveries": "delivery",
           "/connections": "connection", "/events": "event", "/api-keys": "key", "/views": "view",
           "/imports": "task", "/users": "user", "/tasks": "task", "/queue/lanes": "lane",
-          "/provider-apps": "app", "/rows": "row", "/flows": "flow"}
+          "/provider-apps": "app", "/rows": "row", "/flows": "flow", "/triggers": "trigger"}
 
 
 class Route:
@@ -110,6 +110,9 @@ def objects(t):
     if "/connect/v1/provider-apps/:id" in paths:
         made["app"] = app_of(t)
     made["flow"], made["execution"] = flow_of(t)
+    answer = t.api("POST", "/flows/%s/triggers" % made["flow"], {"providerType": "stripe", "triggerName": "charge"})
+    equal(answer.status, 201, answer)
+    made["trigger"] = answer.json()["id"]
     made["table"], made["row"] = table_of(t)
     return made
 
