@@ -4,7 +4,7 @@
 #include "flow/flow-internal.h"
 
 const struct step_kind *const step_kinds[] = {
-    &step_filter, &step_branch, &step_loop, &step_delay, &step_formatter, NULL};
+    &step_filter, &step_branch, &step_loop, &step_delay, &step_formatter, &step_crm_push, NULL};
 
 const struct step_kind *step_kind_find(struct str name)
 {

@@ -129,5 +129,6 @@ size_t step_lists(const struct flow_step *s);
 void step_would(struct step_call *c, const char *what, json_t *inputs);
 
 /* ---- the kinds (step-*.c) -------------------------------------------------------------------- */
-extern const struct step_kind step_filter, step_branch, step_loop, step_delay, step_formatter;
+extern const struct step_kind step_filter, step_branch, step_loop, step_delay, step_formatter,
+    step_crm_push;
 #endif

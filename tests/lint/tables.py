@@ -32,6 +32,7 @@ VISITORS = {
     ("lead", "records"): "a lead is searched by its record",
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
     ("crm", "connections"): "a delivery is shown with the name of its destination",
+    ("crm", "records"): "a flow pushes the lead of its record",
     ("crm", "lead_delivery_attempts"): "a delivery is shown with its attempts",
     ("intake", "leads"): "an event's page links to what the event made",
     ("intake", "records"): "an event's page links to what the event made",
