@@ -4,8 +4,8 @@ import json
 import threading
 
 from crm import Crm
-from harness import equal, has, here, problem, run, test, true, wait_until
-from tenant import Meta, Tenant
+from harness import Browser, equal, has, here, problem, run, test, true, wait_until
+from tenant import Meta, Tenant, unique
 
 product = here()
 
@@ -172,6 +172,18 @@ def _():
         equal({r["name"]: r["status"] for r in answer["results"]},
               {"down": "success", "strict": "success", "mute": "skipped", "one": "skipped", "two": "skipped"})
         equal((len(one.got), len(two.got), len(mute.got)), got)
+
+
+@test("a destination's page says what becomes of its answers")
+def _():
+    t = Tenant()
+    id_ = t.connect("hubspot", {"accessToken": unique("pat-")})["id"]
+    browser = Browser(product)
+    browser.sign_in(t.account.email, t.account.password)
+    text = browser.get("/admin/connections/" + id_).text
+    for words in ("What becomes of its answers", "errorType in the answer is RATE_LIMIT", "Tried again after the wait",
+                  "Sent again at once without that field", "What is there already is changed"):
+        has(text, words)
 
 
 @test("the same with results in their order")
