@@ -113,5 +113,7 @@ bool windows_1252_is_valid(struct str s); /* has none of those five */
 
 /* FNV-1a 64, for tables in memory only. */
 uint64_t str_hash(const void *p, size_t n);
+/* Of long texts: eight bytes a step, another number than str_hash. */
+uint64_t str_hash_long(const void *p, size_t n);
 
 #endif

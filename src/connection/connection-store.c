@@ -23,6 +23,8 @@ DB_STMT(connection_for_share, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
 			      " WHERE c.id = ? AND c.account_id = ? LOCK IN SHARE MODE");
 DB_STMT(connection_for_update, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
 			       " WHERE c.id = ? AND c.account_id = ? FOR UPDATE");
+DB_STMT(connection_route,
+    "UPDATE connections SET routing = ?, updated_at = ? WHERE account_id = ? AND id = ?");
 DB_STMT(connections_of_account,
     "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
     " WHERE c.account_id = ? AND c.status <> '" CONNECTION_DISABLED "' ORDER BY c.id LIMIT 1000");
@@ -143,6 +145,7 @@ static struct connection *connection_of_row_shown(
 	c->app_named = db_get_uuid(rows, row, CONNECTION_APP_NAMED);
 	c->app_updated_us = db_get_int(rows, row, CONNECTION_APP_UPDATED_AT);
 	c->proven_us = db_get_int(rows, row, CONNECTION_PROVEN_AT);
+	c->routing = db_get_text(rows, row, CONNECTION_ROUTING);
 	c->grant.id = db_get_uuid(rows, row, CONNECTION_GRANT);
 	c->grant.expires_us = db_get_int(rows, row, CONNECTION_GRANT_EXPIRES_AT);
 	c->grant.ends_us = db_get_int(rows, row, CONNECTION_GRANT_ENDS_AT);
@@ -214,6 +217,14 @@ struct connection *connection_from_row_shut(
 	c->is_shut = true;
 	c->access.credentials = json_own(a, json_object());
 	return c;
+}
+
+int connection_set_routing(struct db *db, const struct uuid *account_id, const struct uuid *id,
+    struct str routing, struct err *err)
+{
+	return db_exec(db, &connection_route,
+	    DB_VALS(db_strn(routing), db_int(clock_now_us()), db_uuid(account_id), db_uuid(id)),
+	    NULL, err);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */

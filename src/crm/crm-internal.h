@@ -94,6 +94,9 @@ int deliveries_dead_leads(struct db *db, struct arena *a, const struct uuid *acc
 int deliveries_count_waiting(
     struct db *db, const struct uuid *account_id, int64_t *n, struct err *err);
 
+/* Within a transaction: the job of a delivery that is pending, now. */
+int delivery_job_now(struct db *db, const struct uuid *account_id, const struct uuid *delivery_id,
+    const struct uuid *connection_id, struct err *err);
 /* Within a transaction: the task watches these deliveries. */
 int push_items_add(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *task_id, const struct uuid *deliveries, size_t n, struct err *err);

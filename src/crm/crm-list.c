@@ -24,7 +24,7 @@ DB_STMT(attempts_of_lead,
     " WHERE d.account_id = ? AND d.lead_id = ? ORDER BY a.id LIMIT 500");
 #define DESTINATION_COLUMNS                                                                        \
 	"SELECT d.lead_id, d.id, d.connection_id, c.name, d.status, d.attempts, d.last_error,"     \
-	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at"
+	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at, d.reason"
 #define DESTINATION_TABLES                                                                         \
 	" FROM lead_deliveries d"                                                                  \
 	" LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id "
@@ -48,6 +48,7 @@ enum {
 	DESTINATION_NEXT_AT,
 	DESTINATION_LAST_STATUS,
 	DESTINATION_UPDATED_AT,
+	DESTINATION_REASON,
 	DESTINATION_ANSWER,
 	DESTINATION_MISSING,
 	DESTINATION_REQUEST
@@ -105,6 +106,7 @@ static json_t *destination_json(struct arena *a, const struct db_rows *rows, siz
 	else
 		json_set_int(o, "lastStatus", db_get_int(rows, i, DESTINATION_LAST_STATUS));
 	json_set_time(o, "updatedAt", db_get_int(rows, i, DESTINATION_UPDATED_AT));
+	json_set_str(o, "reason", db_get_text(rows, i, DESTINATION_REASON));
 	return o;
 }
 

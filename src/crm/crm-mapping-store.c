@@ -28,6 +28,7 @@ DB_STMT(mapping_version_add,
 DB_STMT(mapping_forget, "DELETE FROM mappings WHERE account_id = ? AND connection_id = ?");
 DB_STMT(mapping_versions_forget,
     "DELETE FROM mapping_versions WHERE account_id = ? AND connection_id = ?");
+DB_STMT(route_counts_forget, "DELETE FROM route_counts WHERE account_id = ? AND connection_id = ?");
 DB_STMT(
     mapping_fields_forget, "DELETE FROM mapping_fields WHERE account_id = ? AND connection_id = ?");
 
@@ -196,7 +197,8 @@ int crm_follow_connection(
 		return 0;
 	if (db_exec(app->db, &mapping_forget, DB_VALS(account, id), NULL, err) == -1 ||
 	    db_exec(app->db, &mapping_versions_forget, DB_VALS(account, id), NULL, err) == -1 ||
-	    db_exec(app->db, &mapping_fields_forget, DB_VALS(account, id), NULL, err) == -1)
+	    db_exec(app->db, &mapping_fields_forget, DB_VALS(account, id), NULL, err) == -1 ||
+	    db_exec(app->db, &route_counts_forget, DB_VALS(account, id), NULL, err) == -1)
 		return -1;
 	return 0;
 }

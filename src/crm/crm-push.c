@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "crm/crm-route.h"
 
 #define MENDS_MOST 8 /* attempts at once that an answer asks for */
 
@@ -39,6 +40,26 @@ static void push_log_death(const struct lead_push *p)
 		    LOG_S("destination", p->to->name), LOG_S("error", p->course.state.error));
 }
 
+/* A destination of a group "first" that refused the lead, or was not to be reached by the end of a
+ * round, is passed over where another one stands behind it. */
+static int push_pass_on(struct lead_push *p, struct arena *a, struct err *err)
+{
+	struct delivery_course *c = &p->course;
+	bool is_refused = c->then == DELIVERY_OVER && strcmp(c->state.status, DELIVERY_FAILED) == 0;
+	int passed;
+
+	if (p->to == NULL || p->to->routing == NULL ||
+	    (c->then != DELIVERY_LATER && c->then != DELIVERY_GIVEN_UP && !is_refused))
+		return 0;
+	passed = route_pass_on(c->job->app, a, &p->d, p->to, err);
+	if (passed == 1) {
+		c->then = DELIVERY_OVER;
+		c->state.status = DELIVERY_SKIPPED;
+		c->state.next_us = 0;
+	}
+	return passed == -1 ? -1 : 0;
+}
+
 int pushes_store(
     struct db *db, struct arena *a, struct lead_push *const *pushes, size_t n, struct err *err)
 {
@@ -46,7 +67,8 @@ int pushes_store(
 	struct delivery_course courses[LIMIT_DB_BATCH], *ends[LIMIT_DB_BATCH];
 
 	for (size_t i = 0; i < n; i++) {
-		if (delivery_mind_changes(&pushes[i]->course, a, pushes[i]->to, err) == -1)
+		if (delivery_mind_changes(&pushes[i]->course, a, pushes[i]->to, err) == -1 ||
+		    push_pass_on(pushes[i], a, err) == -1)
 			return -1;
 		push_outcome_of(pushes[i], &v[i]);
 	}

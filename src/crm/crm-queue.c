@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "crm/crm-ledger.h"
+#include "crm/crm-route.h"
 
 #define INSERT_VALUES 6
 
@@ -16,6 +17,11 @@ DB_STMT_ROWS(deliveries_insert,
     "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts, rounds,"
     " created_at, updated_at) VALUES ",
     "(?,?,?,?,'" DELIVERY_PENDING "',0,0,?,?)", " ON DUPLICATE KEY UPDATE id = id");
+DB_STMT_ROWS(deliveries_insert_routed,
+    "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts, rounds,"
+    " created_at, updated_at, next_at, reason, route) VALUES ",
+    "(?,?,?,?,?,0,0,?,?,?,?,?)", " ON DUPLICATE KEY UPDATE id = id");
+#define ROUTED_VALUES 10
 DB_STMT(deliveries_want,
     "UPDATE lead_deliveries SET wanted = ? WHERE account_id = ? AND lead_id = ? AND wanted < ?");
 
@@ -158,6 +164,126 @@ static int deliveries_watch(
 	return push_items_add(q->app->db, q->a, &q->account_id, q->task, ids, n, err);
 }
 
+int delivery_job_now(struct db *db, const struct uuid *account_id, const struct uuid *delivery_id,
+    const struct uuid *connection_id, struct err *err)
+{
+	struct job job = delivery_push_job(account_id, delivery_id, connection_id, PUSH_LIVE);
+
+	return job_run_now(db, &job, err);
+}
+
+/* ---- where leads are routed ------------------------------------------------------------------ */
+
+/* Which pairs have a row. */
+static bool *pairs_known(
+    struct delivery_queueing *q, const struct ledger *l, const struct lead_sync *leads, size_t n)
+{
+	bool *has = arena_array(q->a, n * q->nto, sizeof(*has));
+
+	for (size_t i = 0; i < l->rows.count; i++)
+		for (size_t k = 0; k < n * q->nto; k++)
+			has[k] = has[k] || (uuid_eq(db_get_uuid(&l->rows, i, LEDGER_LEAD),
+						leads[k / q->nto].lead_id) &&
+					       uuid_eq(db_get_uuid(&l->rows, i, LEDGER_CONNECTION),
+						   q->to[k % q->nto]->id));
+	return has;
+}
+
+/* A lead whose pushes are asked for again goes where it was routed to. What waits for its time goes
+ * when a person asks, and what was not to go only when the destination is named. */
+static bool routed_row_stays(const struct delivery_queueing *q, const struct ledger *l, size_t i)
+{
+	const char *route = db_get_text(&l->rows, i, LEDGER_ROUTE);
+
+	if (route == NULL || (q->how == PUSH_BY_HAND && q->only != NULL))
+		return false;
+	return strcmp(route, "wait") != 0 || q->how != PUSH_BY_HAND;
+}
+
+static int routed_insert(struct delivery_queueing *q, const struct lead_sync *leads, size_t n,
+    const bool *has, const struct route_decision *dec, struct err *err)
+{
+	static const char *const routes[] = {NULL, "wait", "skip", "next"};
+	struct db_val account = db_uuid(&q->account_id), now = db_int(clock_now_us());
+	const size_t total = n * q->nto;
+	struct uuid *ids = arena_array(q->a, total, sizeof(*ids));
+	struct job *jobs = arena_array(q->a, total, sizeof(*jobs));
+	struct db_val *v = arena_alloc(q->a, total * ROUTED_VALUES * sizeof(*v));
+	struct job *now_going = arena_array(q->a, total, sizeof(*now_going));
+	size_t rows = 0, njobs = 0, ngoing = 0;
+	uint64_t inserted = 0;
+
+	for (size_t i = 0; i < total; i++) {
+		const struct uuid *to = &q->to[i % q->nto]->id;
+		bool goes = dec[i].verdict == ROUTE_SEND || dec[i].verdict == ROUTE_WAIT;
+
+		if (has[i])
+			continue;
+		ids[i] = uuid_new();
+		struct db_val row[ROUTED_VALUES] = {db_uuid(&ids[i]), account,
+		    db_uuid(&leads[i / q->nto].lead_id), db_uuid(to),
+		    db_str(goes ? DELIVERY_PENDING : DELIVERY_SKIPPED), now, now,
+		    dec[i].verdict == ROUTE_WAIT ? db_int(dec[i].at_us) : db_null(),
+		    db_strn(utf8_clean(q->a, str_from(dec[i].reason), 500)),
+		    db_str(routes[dec[i].verdict])};
+
+		memcpy(v + ROUTED_VALUES * rows++, row, sizeof(row));
+		if (!goes)
+			continue;
+		jobs[njobs] = delivery_push_job(&q->account_id, &ids[i], to, q->how);
+		jobs[njobs].run_at_us = dec[i].verdict == ROUTE_WAIT
+					    ? dec[i].at_us
+					    : delivery_due_us(q, q->to[i % q->nto], i / q->nto);
+		if (dec[i].verdict == ROUTE_SEND) /* no task waits for days */
+			now_going[ngoing++] = jobs[njobs];
+		njobs++;
+	}
+	if (db_exec_rows(q->app->db, &deliveries_insert_routed, NULL, 0, v, rows, ROUTED_VALUES,
+		&inserted, err) == -1)
+		return -1;
+	if (inserted < rows) /* somebody queues them at the same time: once more, with his rows */
+		return err_set(err, ERR_RETRY, "leads are being queued twice at once");
+	q->queued += njobs;
+	if (q->task != NULL && deliveries_watch(q, now_going, ngoing, err) == -1)
+		return -1;
+	return job_insert(q->app->db, jobs, njobs, err);
+}
+
+static void routed_sum_up(struct delivery_queueing *q, struct ledger *l, struct lead_sync *leads,
+    size_t n, const bool *has, const struct route_decision *dec)
+{
+	ledger_sum_up(l);
+	for (size_t i = 0; i < n; i++) {
+		leads[i].status = l->leads[i].status;
+		for (size_t k = i * q->nto; k < (i + 1) * q->nto; k++)
+			if (!has[k] && dec[k].verdict <= ROUTE_WAIT &&
+			    strcmp(leads[i].status, DELIVERY_SUCCESS) != 0)
+				leads[i].status = DELIVERY_PENDING;
+	}
+}
+
+static int deliveries_queue_routed(
+    struct delivery_queueing *q, struct lead_sync *leads, size_t n, struct err *err)
+{
+	struct ledger l = ledger_new(q->a, &q->account_id, n);
+	struct route_decision *dec = arena_array(q->a, n * q->nto, sizeof(*dec));
+	bool *has;
+
+	for (size_t i = 0; i < n; i++)
+		ledger_add_lead(&l, &leads[i].lead_id);
+	if (ledger_lock(&l, q->app->db, q->a, err) == -1)
+		return -1;
+	has = pairs_known(q, &l, leads, n);
+	if (route_decide(q, leads, n, has, dec, err) == -1 ||
+	    routed_insert(q, leads, n, has, dec, err) == -1)
+		return -1;
+	for (size_t i = 0; i < l.rows.count; i++)
+		if (!routed_row_stays(q, &l, i) && delivery_requeue(q, &l, i, err) == -1)
+			return -1;
+	routed_sum_up(q, &l, leads, n, has, dec);
+	return 0;
+}
+
 int deliveries_queue(
     struct delivery_queueing *q, struct lead_sync *leads, size_t n, struct err *err)
 {
@@ -168,6 +294,8 @@ int deliveries_queue(
 		return -1;
 	if (n == 0 || q->nto == 0)
 		return 0;
+	if (routes_are_set(q))
+		return deliveries_queue_routed(q, leads, n, err);
 	if ((jobs = deliveries_insert_missing(q, leads, n, &inserted, err)) == NULL)
 		return -1;
 	if (inserted < n * q->nto)

@@ -86,6 +86,11 @@ int crm_api_mapping_restore(struct req *r);  /* POST …/mapping/versions/:versi
 int crm_page_mapping(struct req *r);         /* GET /admin/connections/:id/mapping */
 int crm_page_mapping_post(struct req *r);    /* POST */
 
+int crm_api_routing_get(struct req *r);   /* GET /crm/routing */
+int crm_api_routing_put(struct req *r);   /* PUT: all of it */
+int crm_page_routing(struct req *r);      /* GET /admin/routing */
+int crm_page_routing_post(struct req *r); /* POST */
+
 int crm_api_lead_get(struct req *r);  /* GET /leads/:leadId: here, since it shows destinations */
 int crm_api_push_lead(struct req *r); /* POST /crm/push/:leadId */
 int crm_api_push_all(struct req *r);  /* POST /crm/push */

@@ -86,6 +86,8 @@ static int start_some(struct app *app, struct db *db, struct arena *a, struct fl
 		    .kind = starts[i].kind,
 		    .trigger_id = starts[i].trigger_id,
 		    .record_id = starts[i].record_id,
+		    .parent_id = starts[i].parent_id,
+		    .depth = starts[i].depth,
 		    .payload = starts[i].payload,
 		    .created_us = clock_now_us()};
 		if (start_check(a, &starts[i], err) == -1 || flow_set_order(app, a, x, err) == -1)

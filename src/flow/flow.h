@@ -47,6 +47,8 @@ struct flow_start {
 	json_t *payload;       /* what {{trigger…}} finds; an object, borrowed */
 	struct uuid record_id; /* nil: none */
 	struct uuid trigger_id;
+	struct uuid parent_id; /* of a sub-flow */
+	int depth;
 	/* set on return: */
 	struct uuid execution_id; /* nil: the flow is not published, so nothing was started */
 };

@@ -23,6 +23,9 @@ struct access {
 	/* Inbound secrets that were changed and are still good, [{"key","value","until"}], until in
 	 * microseconds: as secret as those. NULL: none. */
 	json_t *former;
+	/* Of a call that may be made again: it goes as Idempotency-Key, unless the manifest names
+	 * that header itself. NULL: none. */
+	const char *call_key;
 };
 /* "accessToken" is the connection's, "app.clientSecret" its app's; or NULL. */
 const char *access_credential(const struct access *c, const char *key);

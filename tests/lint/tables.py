@@ -21,7 +21,7 @@ OWNERS = {
     "lead": "leads",
     "table": "user_tables table_rows table_cells table_counts",
     "delivery": "lead_delivery_attempts",
-    "crm": "mappings mapping_versions mapping_fields lead_deliveries push_items",
+    "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items",
     "flow": "flows flow_versions flow_counts executions execution_steps execution_states",
     "intake": "events event_keys polls",
 }
@@ -31,6 +31,7 @@ VISITORS = {
     ("record", "leads"): "a record of a lead is listed by the lead's fields and deleted with the lead",
     ("lead", "records"): "a lead is searched by its record",
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
+    ("crm", "accounts"): "a destination's leads of the day are counted by the days of the account's zone",
     ("crm", "connections"): "a delivery is shown with the name of its destination",
     ("crm", "records"): "a flow pushes the lead of its record",
     ("crm", "lead_delivery_attempts"): "a delivery is shown with its attempts",
