@@ -128,11 +128,8 @@ int crm_page_deliveries(struct req *r)
 	json_set_int(data, "filter_count", !uuid_is_nil(f.connection_id));
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_deliveries, &f).n > 0);
 	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
-	json_set_bool(data, "can_push_all", !str_is(f.status, DELIVERY_SUCCESS));
 	json_set_int(data, "waiting", waiting);
 	json_set_str(data, "waitingUnit", waiting == 1 ? "lead waits" : "leads wait");
-	json_set_str(data, "connectionId",
-	    uuid_is_nil(f.connection_id) ? NULL : uuid_dup(r->a, f.connection_id));
 	return chrome_page(r, 200, "deliveries", "Deliveries", "crm/deliveries", data);
 }
 
@@ -150,62 +147,6 @@ static int delivery_again_body(struct db *db, void *arg, struct err *err)
 	return t->found == -1 ? -1 : 0;
 }
 
-<<<<<<< HEAD
-static const char *deliveries_address(struct req *r, const struct delivery_filter *f)
-{
-	const char *at = ADDRESS, *joint = "?";
-
-	if (f->status.n > 0) {
-		at =
-		    arena_printf(r->a, "%s%sstatus=%.*s", at, joint, (int)f->status.n, f->status.p);
-		joint = "&";
-	}
-	return uuid_is_nil(f->connection_id) ? at
-					     : arena_printf(r->a, "%s%sconnectionId=%s", at, joint,
-						   uuid_dup(r->a, f->connection_id));
-}
-
-/* All that the form's filter matches. */
-static int deliveries_push_matching(struct req *r, const struct delivery_filter *f)
-{
-	struct err err = ERR_INIT;
-	struct uuid task_id;
-
-	if (crm_queue_again(r, f, &task_id, &err) == -1)
-		return res_error(r, &err);
-	chrome_flash(r, "ok", "Sending all that match again. Their progress stands below Imports.");
-	return res_redirect(r, deliveries_address(r, f));
-}
-
-int crm_page_push_waiting(struct req *r)
-{
-	struct err err = ERR_INIT;
-	struct uuid task_id;
-	int64_t pending;
-
-	if (crm_queue_all(r, 0, NULL, &task_id, &pending, &err) == -1)
-		return res_error(r, &err);
-	chrome_flash(r, "ok", "Sending about %lld waiting lead%s to %s.", (long long)pending,
-	    pending == 1 ? "" : "s", "every destination");
-	return res_redirect(r, ADDRESS);
-}
-
-int crm_page_deliveries_push(struct req *r)
-{
-	struct err err = ERR_INIT;
-	struct delivery_filter f = {.account_id = r->actor.account_id};
-	struct str status = req_form(r, "status");
-	size_t n = 0;
-
-	if (word_find(delivery_statuses, status) != NULL)
-		f.status = status;
-	(void)uuid_parse(req_form(r, "connectionId"), &f.connection_id);
-	if (str_is(req_form(r, "scope"), "all"))
-		return deliveries_push_matching(r, &f);
-	for (size_t i = 0; i < r->form.n; i++) {
-		struct uuid id;
-		struct delivery_again again = {.r = r, .id = &id};
-=======
 /* The ticked ones. */
 static size_t deliveries_ticked(const struct req *r, struct uuid *ids, size_t max)
 {
@@ -261,6 +202,19 @@ static const char *deliveries_address(struct req *r)
 	return buf_ok(b) ? b->p : ADDRESS;
 }
 
+int crm_page_push_waiting(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct uuid task_id;
+	int64_t pending;
+
+	if (crm_queue_all(r, 0, NULL, &task_id, &pending, &err) == -1)
+		return res_error(r, &err);
+	chrome_flash(r, "ok", "Sending about %lld waiting lead%s to every destination.",
+	    (long long)pending, pending == 1 ? "" : "s");
+	return res_redirect(r, ADDRESS);
+}
+
 int crm_page_deliveries_push(struct req *r)
 {
 	struct uuid *ids = arena_array(r->a, AGAIN_AT_ONCE, sizeof(*ids));
@@ -274,20 +228,11 @@ int crm_page_deliveries_push(struct req *r)
 		return res_error(r, &err);
 	for (size_t i = 0; i < n; i++) {
 		struct delivery_again again = {.r = r, .id = &ids[i]};
->>>>>>> w-int
 
 		if (db_transaction(r->app->db, delivery_again_body, &again, &err) == -1)
 			return res_error(r, &err);
 		sent += again.found == 1;
 	}
-<<<<<<< HEAD
-	if (n == 0)
-		chrome_flash(r, "error", "Nothing was sent: select the deliveries to send again.");
-	else
-		chrome_flash(r, "ok", "Sending %zu again. Reload to see the result.", n);
-	return res_redirect(r, deliveries_address(r, &f));
-=======
 	deliveries_tell_again(r, sent, has_more);
 	return res_redirect(r, deliveries_address(r));
->>>>>>> w-int
 }
