@@ -32,6 +32,9 @@ int crm_tell_connection(struct req *r, const struct connection *c, json_t *data,
 		DB_VALS(db_uuid(&c->account_id), db_uuid(&c->id), db_int(LOOKED_AT)), &rows,
 		err) != 1)
 		return -1;
+	json_set(
+	    data, "answerRules", json_incref(provider_rules_told(c->provider, r->a, PUSH_ACTION)));
+	json_set_bool(data, "hasAnswerRules", true);
 	note = db_get_int(&rows, 0, FIGURES) == LOOKED_AT ? "of the last 3,000" : "in all";
 	for (unsigned i = 0; i < FIGURES; i++)
 		if (i < FIGURES - 1 || db_get_int(&rows, 0, i) > 0)

@@ -63,6 +63,49 @@ int crm_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, str
 	return rc;
 }
 
+DB_STMT(lead_of_record, "SELECT l.id FROM records r JOIN leads l ON l.account_id = r.account_id"
+			" AND l.provider_type = r.provider_type"
+			" AND l.provider_lead_id = r.external_id"
+			" WHERE r.account_id = ? AND r.id = ?");
+
+int crm_lead_of_record(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *record_id, struct uuid *out, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(app->db, a, &lead_of_record,
+	    DB_VALS(db_uuid(account_id), db_uuid(record_id)), &rows, err);
+
+	if (found == 1)
+		*out = db_get_uuid(&rows, 0, 0);
+	return found;
+}
+
+int crm_push_lead(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, const struct uuid *to, size_t n, size_t *queued, struct err *err)
+{
+	json_t *lead;
+	int found = lead_get_json(app, a, account_id, lead_id, &lead, err);
+
+	*queued = 0;
+	if (found != 1)
+		return found;
+	if (strcmp(json_str(lead, "stage"), LEAD_READY) != 0)
+		return err_set(err, ERR_CONFLICT,
+		    "The lead's details have not been fetched yet, so there is nothing to push");
+	for (size_t i = 0; i < n || (n == 0 && i == 0); i++) {
+		struct delivery_queueing q = {.app = app,
+		    .a = a,
+		    .how = PUSH_LIVE,
+		    .account_id = *account_id,
+		    .only = n == 0 ? NULL : &to[i]};
+
+		if (deliveries_queue_stored(&q, lead_id, 1, err) == -1)
+			return -1;
+		*queued += q.queued;
+	}
+	return 1;
+}
+
 struct push_queueing {
 	struct req *r;
 	const struct uuid *lead_id;

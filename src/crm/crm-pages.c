@@ -75,6 +75,7 @@ static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *
 	    error == NULL ? DELIVERY_SUCCESS : DELIVERY_FAILED);
 	json_set_str(o, "detail", error);
 	connection_tell_error(r->a, o, error);
+	json_set_str(o, "request", json_str(attempt, "request"));
 	json_set_str(o, "answer", json_str(attempt, "answer"));
 	json_set_str(o, "lacking", lacking_text(r->a, attempt));
 	json_set(o, "duration", json_incref(json_object_get(attempt, "durationUs")));

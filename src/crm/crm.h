@@ -58,6 +58,15 @@ int crm_add_destinations(struct app *app, struct arena *a, const struct uuid *ac
  * such lead, -1; ERR_CONFLICT: its details are not fetched yet. */
 int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err);
 
+/* The lead that was mirrored into that record: 1, 0 there is none, -1. */
+int crm_lead_of_record(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *record_id, struct uuid *out, struct err *err);
+/* What flows call, within a transaction: the lead is pushed to those destinations (n 0: to each
+ * that is active) that have not taken it, whether or not leads go there by themselves; *queued
+ * counts them. 1, 0 when there is no such lead, -1; ERR_CONFLICT: its details are not fetched yet.
+ */
+int crm_push_lead(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, const struct uuid *to, size_t n, size_t *queued, struct err *err);
 /* All leads that wait, with a row of the audit log: at most `limit` of them (0: all), to the one
  * destination or, where only is NULL, to each. *pending is about how many there are. */
 int crm_queue_all(struct req *r, int64_t limit, const struct uuid *only, struct uuid *task_id,
@@ -94,6 +103,7 @@ int crm_page_lead_push(struct req *r);       /* POST /admin/leads/:id/push */
 /* The hook tell_connection: what became of what went to it. */
 int crm_tell_connection(struct req *r, const struct connection *c, json_t *data, struct err *err);
 int crm_page_deliveries(struct req *r);      /* GET /admin/deliveries */
+int crm_page_push_waiting(struct req *r);    /* POST /admin/deliveries/push-waiting */
 int crm_page_deliveries_push(struct req *r); /* POST /admin/deliveries/push: id… */
 int crm_page_leads_push(struct req *r); /* POST /admin/leads/push: id…, or scope=all of query */
 /* How many deliveries a lead has, added to *n; 0, -1. */

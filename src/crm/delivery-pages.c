@@ -106,11 +106,13 @@ int crm_page_deliveries(struct req *r)
 	struct slice s;
 	struct err err = ERR_INIT;
 	json_t *data, *connections;
+	int64_t waiting;
 
 	if (!slice_read_page(r, &list_of_deliveries, &f, PAGE_ROWS, &s))
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
 	if (delivery_list(r->app, r->a, &f, &s, &err) == -1 ||
 	    deliveries_count(r, &f, &s, &err) == -1 ||
+	    deliveries_count_waiting(r->app->db, &f.account_id, &waiting, &err) == -1 ||
 	    deliveries_add_titles(r, s.rows, &err) == -1 ||
 	    connection_choices(r, "connectionId", &connections, &err) == -1)
 		return res_error(r, &err);
@@ -126,6 +128,8 @@ int crm_page_deliveries(struct req *r)
 	json_set_int(data, "filter_count", !uuid_is_nil(f.connection_id));
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_deliveries, &f).n > 0);
 	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
+	json_set_int(data, "waiting", waiting);
+	json_set_str(data, "waitingUnit", waiting == 1 ? "lead waits" : "leads wait");
 	return chrome_page(r, 200, "deliveries", "Deliveries", "crm/deliveries", data);
 }
 
@@ -196,6 +200,19 @@ static const char *deliveries_address(struct req *r)
 	buf_str(b, "&connectionId=");
 	percent_encode(b, req_form(r, "connectionId"));
 	return buf_ok(b) ? b->p : ADDRESS;
+}
+
+int crm_page_push_waiting(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct uuid task_id;
+	int64_t pending;
+
+	if (crm_queue_all(r, 0, NULL, &task_id, &pending, &err) == -1)
+		return res_error(r, &err);
+	chrome_flash(r, "ok", "Sending about %lld waiting lead%s to every destination.",
+	    (long long)pending, pending == 1 ? "" : "s");
+	return res_redirect(r, ADDRESS);
 }
 
 int crm_page_deliveries_push(struct req *r)

@@ -6,7 +6,7 @@
 const struct step_kind *const step_kinds[] = {&step_action, &step_filter, &step_delay,
     &step_formatter, &step_branch, &step_loop, &step_sub_flow, &step_table_lookup,
     &step_table_upsert, &step_table_write, &step_record_to_table, &step_record_upsert, &step_http,
-    NULL};
+    &step_crm_push, NULL};
 
 const struct step_kind *step_kind_find(struct str name)
 {

@@ -131,5 +131,5 @@ void step_would(struct step_call *c, const char *what, json_t *inputs);
 /* ---- the kinds (step-*.c) -------------------------------------------------------------------- */
 extern const struct step_kind step_filter, step_branch, step_loop, step_delay, step_formatter,
     step_action, step_http, step_sub_flow, step_table_lookup, step_table_upsert, step_table_write,
-    step_record_to_table, step_record_upsert;
+    step_record_to_table, step_record_upsert, step_crm_push;
 #endif

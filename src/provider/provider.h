@@ -296,6 +296,9 @@ const char *provider_batch_action(const struct provider *p, const char *name, si
 /* How many a call takes of this connection; 0: there is no such batch. */
 size_t provider_batch_size(
     const struct provider *p, struct arena *a, const struct access *c, const char *name);
+/* What becomes of the action's answers, for people, by the manifest's rules and without one:
+ * [{when,then}]; owned by the arena. */
+json_t *provider_rules_told(const struct provider *p, struct arena *a, const char *action);
 /* May the record go with others? Of those with one *unique (where that is not empty), one at a
  * time. The batch is there. */
 bool provider_batch_takes(const struct provider *p, struct arena *a, const struct access *c,

@@ -2,6 +2,7 @@
 """kill -9 of every part at the worst moment, reload under load, starts that must not happen. What was acknowledged is
 there afterwards, once."""
 import itertools
+import json
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 
+from crm import Crm
 from harness import SRC, Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
 from tenant import NO_STANDING_JOBS, CustomWebhook, Meta, Tenant, row_id
 
@@ -27,6 +29,19 @@ def pids(name):
         try:
             with open("/proc/%d/comm" % pid, encoding="ascii") as f:
                 if f.read().strip() == name:
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def bulk_runners():
+    """The runners of bulk work: children of connect-cron of that name."""
+    found = []
+    for pid in product.children("cron"):
+        try:
+            with open("/proc/%d/comm" % pid, encoding="ascii") as f:
+                if f.read().strip() == "bulk":
                     found.append(pid)
         except OSError:
             pass
@@ -194,6 +209,39 @@ def _():
     counts = check(t, place, stream)
     # what was in flight when it died may come again, with the same key
     true(counts["duplicates"] <= 3 * 64, counts)
+
+
+@test("kill -9 of the bulk runner amid a push of many: no destination has a lead twice, none misses one")
+def _():
+    t = Tenant(product)
+    leads = [t.new_lead()["id"] for _ in range(150)]
+    t.wait_idle()
+    taken, calls = {}, []
+    with Crm() as crm:
+        def answer(handler):
+            body = json.loads(crm.got[-1][1])
+            calls.append(1)
+            kill_in = len(calls) in (2, 3, 5)        # before the answer: the call was made, and nothing is stored
+            for one in body.get("leads", []):
+                taken.setdefault(one["idempotencyKey"], []).append(one["lead"]["email"])
+            if "leads" not in body:
+                taken.setdefault(handler.headers["Idempotency-Key"], []).append(body["email"])
+            if kill_in:
+                kill(*bulk_runners())
+            return 200, b"{}"
+        crm.default = answer
+        t.connect("custom_crm", {}, {"url": crm.url, "batchUrl": crm.url + "/many", "batchSize": 25})
+        task = t.api("POST", "/crm/push").json()["jobId"]
+        for _ in range(2):
+            wait_until(lambda: t.get("/tasks/" + task)["status"] != "queued", 20, "the push begins")
+            kill(*bulk_runners())
+        wait_until(lambda: t.get("/tasks/" + task)["status"] == "completed", 40, "the push")
+        o = t.get("/tasks/" + task)
+        equal((o["done"], o["updated"], o["failed"]), (150, 150, 0), o)
+    equal(len(taken), 150)                           # one key for each lead, whatever was sent again
+    true(all(len(set(emails)) == 1 for emails in taken.values()), "a key is one lead's")
+    equal({x["syncStatus"] for x in t.leads()}, {"success"})
+    equal(len(leads), t.rows("lead_deliveries", "status = 'success'"))
 
 
 @test("HUP to connect-cron amid the stream: it starts anew, and nothing is done twice")

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Pushing many: batches, their rows, what is refused whole, and the task that people watch."""
 import json
+import threading
 
 from crm import Crm
-from harness import equal, has, here, problem, run, test, true, wait_until
-from tenant import Meta, Tenant
+from harness import Browser, equal, has, here, problem, run, test, true, wait_until
+from tenant import Meta, Tenant, unique
 
 product = here()
 
@@ -140,6 +141,49 @@ def _():
         equal((len(one.got), len(two.got), t.lead_of(new)["syncStatus"]), (1, 1, "none"))
         ended(t, push_all(t))
         equal((len(one.got), len(two.got)), (2, 2))
+
+
+@test("five destinations: one 500s, one hangs, one refuses, two take it; a retry touches only those that failed")
+def _():
+    t = Tenant()
+    well = threading.Event()
+    with Crm() as down, Crm() as mute, Crm() as strict, Crm() as one, Crm() as two:
+        down.default = (500, b"")
+        strict.default = (422, b'{"message":"no"}')
+        mute.default = lambda handler: (well.wait(60), (201, b'{"id":"late"}'))[1]
+        for name, crm in (("down", down), ("mute", mute), ("strict", strict), ("one", one), ("two", two)):
+            t.connect("custom_crm", {}, {"url": crm.url}, name=name)
+        lead = t.new_lead()["id"]
+
+        def statuses():
+            return {d["name"]: d["status"] for d in t.get("/leads/" + lead)["destinations"]}
+        wait_until(lambda: [statuses().get(n) for n in ("one", "two", "strict")] == ["success", "success", "failed"], 10, "three of five")
+        equal(statuses()["mute"], "pending")     # the fine ones did not wait for it
+        well.set()
+        wait_until(lambda: statuses()["mute"] == "success" and statuses()["down"] == "failed", 20, "the others")
+        rows = {d["name"]: d for d in t.get("/leads/" + lead)["destinations"]}
+        equal(len(rows), 5)
+        equal({n: d["attempts"] for n, d in rows.items()}, {"down": 3, "mute": 1, "strict": 1, "one": 1, "two": 1})
+        equal((rows["strict"]["nextAttemptAt"], rows["down"]["nextAttemptAt"] is not None), (None, True))
+        down.default = strict.default = (201, b'{"id":"x"}')
+        got = len(one.got), len(two.got), len(mute.got)
+        answer = t.api("POST", "/crm/push/" + lead).json()
+        equal(answer["success"], True)
+        equal({r["name"]: r["status"] for r in answer["results"]},
+              {"down": "success", "strict": "success", "mute": "skipped", "one": "skipped", "two": "skipped"})
+        equal((len(one.got), len(two.got), len(mute.got)), got)
+
+
+@test("a destination's page says what becomes of its answers")
+def _():
+    t = Tenant()
+    id_ = t.connect("hubspot", {"accessToken": unique("pat-")})["id"]
+    browser = Browser(product)
+    browser.sign_in(t.account.email, t.account.password)
+    text = browser.get("/admin/connections/" + id_).text
+    for words in ("What becomes of its answers", "errorType in the answer is RATE_LIMIT", "Tried again after the wait",
+                  "Sent again at once without that field", "What is there already is changed"):
+        has(text, words)
 
 
 @test("the same with results in their order")

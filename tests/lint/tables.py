@@ -34,6 +34,7 @@ VISITORS = {
     ("crm", "leads"): "a delivery is shown with the lead that it delivers",
     ("crm", "accounts"): "a destination's leads of the day are counted by the days of the account's zone",
     ("crm", "connections"): "a delivery is shown with the name of its destination",
+    ("crm", "records"): "a flow pushes the lead of its record",
     ("crm", "lead_delivery_attempts"): "a delivery is shown with its attempts",
     ("intake", "leads"): "an event's page links to what the event made",
     ("intake", "records"): "an event's page links to what the event made",
