@@ -18,7 +18,7 @@ OWNERS = {
               "record_field_totals record_field_progress record_retention record_moves views",
     "task": "tasks",
     "import": "import_errors",
-    "lead": "leads",
+    "lead": "leads lead_rules lead_firsts",
     "delivery": "lead_delivery_attempts",
     "crm": "mappings lead_deliveries",
     "intake": "events event_keys polls",
