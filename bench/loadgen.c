@@ -63,6 +63,7 @@ struct conn {
 
 static struct {
 	bool is_webhook;
+	const char *body; /* of a POST; NULL: a GET */
 	int connections, ratio;
 	int64_t count, duration_us;
 	double rate;
@@ -246,10 +247,14 @@ static void compose(struct conn *c)
 static void compose_fixed(void)
 {
 	buf_init(&run.fixed, REQUEST_MAX);
-	buf_printf(&run.fixed, "GET %s HTTP/1.1\r\nHost: %s\r\n", opt.url.path, opt.url.host);
+	buf_printf(&run.fixed, "%s %s HTTP/1.1\r\nHost: %s\r\n", opt.body == NULL ? "GET" : "POST",
+	    opt.url.path, opt.url.host);
 	for (size_t i = 0; i < opt.nheaders; i++)
 		buf_printf(&run.fixed, "%s\r\n", opt.headers[i]);
-	buf_str(&run.fixed, "\r\n");
+	if (opt.body != NULL)
+		buf_printf(&run.fixed, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+		    strlen(opt.body));
+	buf_printf(&run.fixed, "\r\n%s", opt.body == NULL ? "" : opt.body);
 	if (!buf_ok(&run.fixed))
 		die("the request is too large");
 }
@@ -647,6 +652,7 @@ static int usage(FILE *to)
 {
 	fputs(
 	    "usage: loadgen get URL [-H 'Name: value']… [options]\n"
+	    "       loadgen post URL JSON [-H 'Name: value']… [options]\n"
 	    "       loadgen webhook [--meta-url URL --meta-secret SECRET [--page ID] [--form ID]]\n"
 	    "                       [--hubspot-url URL --hubspot-secret SECRET [--portal ID]\n"
 	    "                        [--hubspot-uri URI]] [--ratio PERCENT-META] [--first-id N]\n"
@@ -832,7 +838,8 @@ int main(int argc, char **argv)
 	opt.is_webhook = strcmp(mode, "webhook") == 0;
 	if (strcmp(mode, "-h") == 0 || strcmp(mode, "--help") == 0)
 		return usage(stdout);
-	if (!opt.is_webhook && strcmp(mode, "get") != 0)
+	bool is_post = strcmp(mode, "post") == 0;
+	if (!opt.is_webhook && !is_post && strcmp(mode, "get") != 0)
 		return usage(stderr);
 	while ((o = getopt_long(argc - 1, argv + 1, "c:n:d:r:H:h", longs, NULL)) != -1) {
 		if (o == 'h')
@@ -843,8 +850,10 @@ int main(int argc, char **argv)
 	}
 	argv += 1 + optind;
 	argc -= 1 + optind;
-	if (argc != (opt.is_webhook ? 0 : 1))
+	if (argc != (opt.is_webhook ? 0 : is_post ? 2 : 1))
 		return usage(stderr);
+	if (is_post)
+		opt.body = argv[1];
 	if (opt.is_webhook) {
 		check_webhook_options();
 	} else {

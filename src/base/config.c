@@ -107,6 +107,8 @@ static const struct config_key config_keys[] = {
     {NUMBER(imports_open_bytes, 8589934592, 1048576, 1099511627776),
 	.doc = "bytes of their files together"},
     {NUMBER(event_retention_days, 30, 1, 3650), .doc = "raw events are kept so long"},
+    {NUMBER(execution_retention_days, 30, 1, 3650),
+	.doc = "runs of flows are kept so long, with their steps"},
     {NUMBER(runners, 0, 0, 256),
 	.doc = "processes of connect-cron that run what people wait for; 0 is one per processor"},
     {NUMBER(job_concurrency, 128, 1, 1024), .doc = "jobs that they work on at a time, together"},

@@ -33,7 +33,7 @@ json_t *json_own(struct arena *a, json_t *value)
 	return value;
 }
 
-/* Kinds: what a number keeps of its text stands behind a NUL. */
+/* Kinds: what a number keeps of its text stands behind a NUL; so does what is only written. */
 
 static bool is_kept_number(const json_t *value)
 {
@@ -299,6 +299,87 @@ json_t *json_parse_stored(struct arena *a, struct str text, struct err *err)
 		err_set(err, ERR_INTERNAL, "stored %s", words.msg);
 	}
 	return value;
+}
+
+static void json_write_string(struct buf *b, const char *s, size_t n);
+
+/* Whether all that it opens is closed, and nothing is left behind that. */
+static bool text_is_whole(struct str s)
+{
+	size_t depth = 0, i = 0;
+	bool has_nul;
+
+	while (i < s.n) {
+		char c = s.p[i];
+
+		if (c == '"') {
+			i = string_skip(s, i, &has_nul);
+			continue;
+		}
+		depth += c == '{' || c == '[';
+		if ((c == '}' || c == ']') && --depth == 0)
+			return i + 1 == s.n;
+		i++;
+	}
+	return false;
+}
+
+json_t *json_verbatim(struct arena *a, struct str text)
+{
+	char *kept;
+	json_t *value;
+
+	if (text.n == 0 || text.p[0] != '{' || !text_is_whole(text))
+		return NULL;
+	kept = arena_alloc(a, text.n + 1);
+	kept[0] = '\0';
+	memcpy(kept + 1, text.p, text.n);
+	value = json_own(a, (json_stringn_nocheck)(kept, text.n + 1));
+	return value;
+}
+
+/* The index behind the value that is at i of compact text; s.n: it does not end. */
+static size_t value_skip(struct str s, size_t i)
+{
+	size_t depth = 0;
+	bool has_nul;
+
+	for (; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == '"')
+			i = string_skip(s, i, &has_nul) - 1;
+		else if (c == '{' || c == '[')
+			depth++;
+		else if (depth == 0 && (c == ',' || c == '}' || c == ']'))
+			return i;
+		else if (c == '}' || c == ']')
+			depth--;
+	}
+	return s.n;
+}
+
+int json_member_text(struct arena *a, struct str object, const char *key, struct str *out)
+{
+	struct buf *quoted = buf_new(a, TEXT_MOST);
+	bool has_nul;
+	size_t i = 1;
+
+	json_write_string(quoted, key, strlen(key));
+	if (object.n < 2 || object.p[0] != '{')
+		return -1;
+	while (i < object.n && object.p[i] == '"') {
+		size_t colon = string_skip(object, i, &has_nul), end = value_skip(object, colon);
+
+		if (end >= object.n || object.p[colon] != ':')
+			return -1;
+		if (colon - i == quoted->len && memcmp(object.p + i, quoted->p, quoted->len) == 0) {
+			*out = (struct str){object.p + colon + 1, end - colon - 1};
+			return 1;
+		}
+		i = end + (object.p[end] == ',');
+	}
+	return i + 1 == object.n && object.p[i] == '}' ? 0 : -1;
 }
 
 /* Writing */

@@ -55,6 +55,13 @@ const char *json_repairs_text(struct arena *a, unsigned repairs);
  * apply, since what was merged, or stands in a history, may be longer and deeper than what came.
  * NULL and ERR_INTERNAL: nobody's request is at fault. */
 json_t *json_parse_stored(struct arena *a, struct str text, struct err *err);
+/* Such text as a value that is only written, as it stands: an answer passes on what is stored
+ * without taking it apart. It has no members and no kind that means anything. NULL where a look
+ * shows that it is not the whole of an object: json_parse_stored says why. */
+json_t *json_verbatim(struct arena *a, struct str text);
+/* The text of a member of an object, of such text as json_text wrote: 1, 0 there is none, -1 this
+ * is no such text. Costs a walk along the text, a tenth of parsing it. */
+int json_member_text(struct arena *a, struct str object, const char *key, struct str *out);
 /* Gives a fresh value to the arena (decref at its end); returns it. NULL aborts (out of memory). */
 json_t *json_own(struct arena *a, json_t *value);
 /* Compact text, keys in sorted order so that equal values have equal text; numbers with the digits

@@ -45,5 +45,13 @@
 #define LIMIT_WEBHOOK_ACCOUNTS 1000u /* external ids that one payload names */
 #define LIMIT_DB_ROWS 10000u         /* rows of one buffered result */
 #define LIMIT_DB_BATCH 64u           /* rows of one multi-row statement */
+#define LIMIT_TABLES 500             /* tables of an account's own */
+#define LIMIT_TABLE_COLUMNS 100u     /* of one table, those that were removed included */
+#define LIMIT_TABLE_INDEXED 10u      /* columns of a table that are found by */
+#define LIMIT_TABLE_ROWS 10000000    /* of one table */
+#define LIMIT_TABLE_ROW_BYTES (256u * 1024u)
+#define LIMIT_TABLE_CHANGE_ROWS 5000 /* a change that must look at more rows is a task */
+#define LIMIT_TABLE_SORT_ROWS 5000   /* most that are sorted by a column without an index */
+#define LIMIT_TABLE_SCAN_ROWS 50000  /* looked through for a value of such a column */
 
 #endif

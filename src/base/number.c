@@ -174,3 +174,29 @@ struct str number_plain(struct arena *a, struct str s)
 	*p = '\0';
 	return (struct str){out, (size_t)(p - out)};
 }
+
+/* Sign, places (biased), digits; of numbers below zero all bytes the other way round, and behind
+ * the digits one that puts the longer first. */
+size_t number_order(unsigned char *out, size_t most, struct str s)
+{
+	struct decimal d = decimal_read(s);
+	uint64_t places = (uint64_t)(d.places + 20 * EXPONENT_MOST);
+	size_t n = 0;
+
+	if (d.first == d.last) {
+		out[n++] = 1;
+		return n;
+	}
+	out[n++] = 2;
+	for (int shift = 56; shift >= 0; shift -= 8)
+		out[n++] = (unsigned char)(places >> shift);
+	for (size_t i = d.first; i < d.last && n + 1 < most; i++)
+		out[n++] = (unsigned char)decimal_digit(&d, i);
+	if (d.is_negative) {
+		out[n++] = 0;
+		for (size_t i = 0; i < n; i++)
+			out[i] = (unsigned char)~out[i];
+		out[0] = 0;
+	}
+	return n;
+}

@@ -19,5 +19,9 @@ int number_compare(struct str x, struct str y); /* below 0, 0, above 0 */
  * NUMBER_PLAIN_BYTES. s is a number. */
 #define NUMBER_PLAIN_BYTES 400u
 struct str number_plain(struct arena *a, struct str s);
+/* Bytes whose order (memcmp, the shorter first) is the order of the values: the same for equal
+ * ones, and for others where they are alike up to the end, since at most `most` (at least 16) are
+ * written to out. Returns how many. s is a number. */
+size_t number_order(unsigned char *out, size_t most, struct str s);
 
 #endif

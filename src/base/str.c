@@ -130,6 +130,19 @@ bool str_to_bool(struct str s, bool *v)
 	return false;
 }
 
+uint64_t str_hash_long(const void *p, size_t n)
+{
+	const unsigned char *s = p;
+	uint64_t h = n, word;
+
+	for (; n >= sizeof(word); n -= sizeof(word), s += sizeof(word)) {
+		memcpy(&word, s, sizeof(word));
+		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
+	return h ^ str_hash(s, n);
+}
+
 uint64_t str_hash(const void *p, size_t n)
 {
 	const unsigned char *s = p;

@@ -76,6 +76,10 @@ struct str utf8_fold_signs(struct arena *a, struct str s);
 bool utf8_has_gap(struct str s); /* a blank, mark or joiner anywhere */
 /* Lower case, character by character. */
 struct str utf8_lower(struct arena *a, struct str s);
+/* Upper case, character by character: "ß" is one letter then, too (U+1E9E). */
+struct str utf8_upper(struct arena *a, struct str s);
+/* Each word's first letter upper case, the others lower. */
+struct str utf8_title(struct arena *a, struct str s);
 /* The code point that s begins with, and its bytes: U+FFFD and 1 where that is no character. */
 uint32_t utf8_point(struct str s, size_t *n);
 /* The start of s in at most so many bytes that ends with a whole character. */
@@ -109,5 +113,7 @@ bool windows_1252_is_valid(struct str s); /* has none of those five */
 
 /* FNV-1a 64, for tables in memory only. */
 uint64_t str_hash(const void *p, size_t n);
+/* Of long texts: eight bytes a step, another number than str_hash. */
+uint64_t str_hash_long(const void *p, size_t n);
 
 #endif

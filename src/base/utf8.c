@@ -324,24 +324,51 @@ bool utf8_has_gap(struct str s)
 	return false;
 }
 
-struct str utf8_lower(struct arena *a, struct str s)
+/* Where a character's other case takes at most a byte more than itself. */
+static size_t point_encode(char *out, utf8proc_int32_t c, utf8proc_int32_t cased, struct str as_is)
+{
+	if (cased != c)
+		return (size_t)utf8proc_encode_char(cased, (utf8proc_uint8_t *)out);
+	memcpy(out, as_is.p, as_is.n);
+	return as_is.n;
+}
+
+/* Each character by a function of utf8proc's; those behind a letter by another. */
+static struct str utf8_case(struct arena *a, struct str s, utf8proc_int32_t first(utf8proc_int32_t),
+    utf8proc_int32_t later(utf8proc_int32_t))
 {
 	char *out = arena_alloc(a, 2 * s.n + 1); /* two bytes may become three */
 	size_t n = 0, step;
+	bool is_within = false;
 
 	for (; s.n > 0; s = (struct str){s.p + step, s.n - step}) {
-		utf8proc_int32_t c = (utf8proc_int32_t)utf8_point(s, &step), low;
+		utf8proc_int32_t c = (utf8proc_int32_t)utf8_point(s, &step);
+		utf8proc_category_t kind = utf8proc_category(c);
 
-		low = utf8proc_tolower(c);
-		if (low == c) {
-			memcpy(out + n, s.p, step);
-			n += step;
-		} else {
-			n += (size_t)utf8proc_encode_char(low, (utf8proc_uint8_t *)out + n);
-		}
+		n += point_encode(
+		    out + n, c, is_within ? later(c) : first(c), (struct str){s.p, step});
+		/* a mark on a letter, and an apostrophe behind one, end no word */
+		is_within =
+		    (kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO) ||
+		    (is_within && (kind == UTF8PROC_CATEGORY_MN || c == '\'' || c == 0x2019));
 	}
 	out[n] = '\0';
 	return (struct str){out, n};
+}
+
+struct str utf8_lower(struct arena *a, struct str s)
+{
+	return utf8_case(a, s, utf8proc_tolower, utf8proc_tolower);
+}
+
+struct str utf8_upper(struct arena *a, struct str s)
+{
+	return utf8_case(a, s, utf8proc_toupper, utf8proc_toupper);
+}
+
+struct str utf8_title(struct arena *a, struct str s)
+{
+	return utf8_case(a, s, utf8proc_totitle, utf8proc_tolower);
 }
 
 /* ---- folding --------------------------------------------------------------------------------- */

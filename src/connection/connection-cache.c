@@ -109,6 +109,7 @@ static struct connection *connection_keep(const struct connection *from)
 	c->access.id = heap_text(from->access.id);
 	c->access.webhook_url = heap_text(from->access.webhook_url);
 	c->last_error = heap_text(from->last_error);
+	c->routing = heap_text(from->routing);
 	c->challenge_error = heap_text(from->challenge_error);
 	c->access.settings = json_incref(from->access.settings);
 	c->access.credentials = json_incref(from->access.credentials);
@@ -127,6 +128,7 @@ static void connection_drop(struct connection *c)
 	free((char *)(uintptr_t)c->access.id);
 	free((char *)(uintptr_t)c->access.webhook_url);
 	free((char *)(uintptr_t)c->last_error);
+	free((char *)(uintptr_t)c->routing);
 	free((char *)(uintptr_t)c->challenge_error);
 	json_decref(c->access.settings);
 	json_decref(c->access.credentials);
@@ -434,6 +436,7 @@ static struct connection *connection_copy(struct arena *a, const struct connecti
 	c->access.id = arena_strdup(a, from->access.id);
 	c->access.webhook_url = arena_strdup(a, from->access.webhook_url);
 	c->last_error = arena_strdup(a, from->last_error);
+	c->routing = arena_strdup(a, from->routing);
 	c->challenge_error = arena_strdup(a, from->challenge_error);
 	c->access.settings = json_own(a, json_incref(from->access.settings));
 	c->access.credentials = json_own(a, json_incref(from->access.credentials));

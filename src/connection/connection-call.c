@@ -59,8 +59,11 @@ static bool call_renew_token(struct connection_call *call)
 
 static int call_once(struct connection_call *call, struct err *err)
 {
-	return provider_action(call->app, call->a, call->c->provider, &call->c->access,
-	    call->action, call->inputs, &call->result, err);
+	struct access access = call->c->access;
+
+	access.call_key = call->key;
+	return provider_action(call->app, call->a, call->c->provider, &access, call->action,
+	    call->inputs, &call->result, err);
 }
 
 /* The token was no longer good: once more with a new one, which is the connection's from now on.

@@ -21,6 +21,7 @@ struct connection_call {
 	const struct connection *c; /* after an attempt with the token that it has by then */
 	const char *action;
 	const json_t *inputs; /* or NULL */
+	const char *key;      /* the same in all tries: its Idempotency-Key; NULL: none */
 	struct call_policy policy;
 	/* Each or NULL; -1 with err ends the call. begin: before each attempt, may set inputs.
 	 * wait: after an attempt that another follows, before the wait, which may outlive this

@@ -28,6 +28,7 @@ static json_t *connection_audited(struct arena *a, const struct connection *c)
 	json_set_str(o, "providerType", c->provider_type);
 	json_set_str(o, "name", c->name);
 	json_set_str(o, "status", c->status);
+	json_set_bool(o, "autoPush", c->auto_push);
 	json_set(o, "settings", json_deep_copy(c->access.settings));
 	if (c->access.credentials != NULL)
 		json_set(o, "credentials", member_names(c->access.credentials));

@@ -239,8 +239,8 @@ static void form_add_sign_in(struct form_fields *f, json_t *data)
 	struct req *r = f->r;
 	const char *types[SIGN_INS_MOST], *labels[SIGN_INS_MOST], *now = form_sign_in(r, f->c);
 	const json_t *auth = f->c == NULL ? NULL : json_object_get(f->c->access.settings, "auth");
-	json_t *choices = json_array(), *choice, *fields, *name;
-	size_t n = sign_in_kinds(types, labels, SIGN_INS_MOST);
+	json_t *choices = json_array(), *choice, *fields, *field, *name;
+	size_t n = sign_in_kinds(types, labels, SIGN_INS_MOST), k;
 
 	for (size_t i = 0; i < n; i++) {
 		/* for those who need it, by API */
@@ -251,11 +251,13 @@ static void form_add_sign_in(struct form_fields *f, json_t *data)
 		json_set_str(choice, "value", types[i]);
 		json_set_str(choice, "label", labels[i]);
 		json_set_bool(choice, "is_current", now != NULL && strcmp(now, types[i]) == 0);
-		for (size_t k = 0; k < f->p->ncredentials; k++) {
+		for (k = 0; k < f->p->ncredentials; k++) {
 			const char *of = sign_in_of_credential(f->p->credentials[k].key);
 			if (of != NULL && strcmp(of, types[i]) == 0)
 				form_add_credential(f, fields, &f->p->credentials[k]);
 		}
+		json_array_each(fields, k, field)
+			json_set_bool(field, "is_expected", true); /* by this answer */
 		if (strcmp(types[i], "header") == 0) {
 			name = form_add_field(f, fields, "settings.auth.name",
 			    "Header that carries the key", "X-API-Key unless set.", false);
@@ -264,6 +266,8 @@ static void form_add_sign_in(struct form_fields *f, json_t *data)
 			    form_is_posted(r) ? form_sent_text(r, req_form(r, "settings.auth.name"))
 					      : json_str(auth, "name"));
 		}
+		json_array_each(fields, k, field)
+			json_set_str(field, "of", types[i]);
 		json_set(choice, "fields", fields);
 		json_array_append_new(choices, choice);
 	}

@@ -12,9 +12,9 @@
 	"c.id, c.account_id, c.provider_type, c.name, c.status, c.external_account_id,"            \
 	" c.credentials, c.settings, c.last_error, c.last_used_at, c.created_at, c.updated_at,"    \
 	" c.received_at, c.handshake_at, c.strict_at, c.ended_at, c.challenge_failed_at,"          \
-	" c.challenge_error, c.app_id, c.proven_at, p.id, p.credentials, p.updated_at, g.id, "     \
-	"g.tokens, g.expires_at, g.ends_at, g.updated_at, g.last_error,"                           \
-	" g.dead_at"
+	" c.challenge_error, c.app_id, c.proven_at, c.auto_push, p.id, p.credentials,"             \
+	" p.updated_at, g.id, g.tokens, g.expires_at, g.ends_at, g.updated_at, g.last_error,"      \
+	" g.dead_at, c.routing"
 #define CONNECTION_TABLES                                                                          \
 	" FROM connections c LEFT JOIN oauth_grants g ON g.id = c.grant_id"                        \
 	" LEFT JOIN provider_apps p ON p.id = COALESCE(c.app_id,"                                  \
@@ -41,6 +41,7 @@ enum {
 	CONNECTION_CHALLENGE_ERROR,
 	CONNECTION_APP_NAMED,
 	CONNECTION_PROVEN_AT,
+	CONNECTION_AUTO_PUSH,
 	CONNECTION_APP,
 	CONNECTION_APP_CREDENTIALS,
 	CONNECTION_APP_UPDATED_AT,
@@ -50,7 +51,8 @@ enum {
 	CONNECTION_GRANT_ENDS_AT,
 	CONNECTION_GRANT_UPDATED_AT,
 	CONNECTION_GRANT_ERROR,
-	CONNECTION_GRANT_DEAD_AT
+	CONNECTION_GRANT_DEAD_AT,
+	CONNECTION_ROUTING
 };
 
 /* A connection from a result row, its credentials opened. ERR_INTERNAL when they cannot be, or the

@@ -525,6 +525,7 @@ static int show_breaker(struct req *r, const struct connection *c, json_t *data,
 	is_open = b.opened_us != 0;
 	is_paused = breaker_is_paused(&b, key.class);
 	json_set_str(o, "state", is_paused ? "paused" : breaker_state(&b, clock_now_us()));
+	json_set_str(o, "state_label", word_label(queue_states, json_str(o, "state")));
 	json_set_bool(o, "is_told", is_open || is_paused);
 	json_set_bool(o, "is_open", is_open);
 	json_set_bool(o, "is_paused", is_paused);
@@ -569,6 +570,12 @@ static void show_links(struct req *r, const struct connection *c, json_t *data)
 	json_set_bool(data, "sees_deliveries",
 	    provider_can(c->provider, "crm_push") &&
 		(r->actor.permissions & PERMIT(CRM_VIEW)) != 0);
+	json_set_bool(data, "sees_mapping",
+	    provider_can(c->provider, "crm_push") &&
+		(~r->actor.permissions & (PERMIT(MAPPING_VIEW) | PERMIT(LEADS_VIEW))) == 0);
+	json_set_bool(data, "may_test_lead",
+	    provider_can(c->provider, "crm_push") &&
+		(r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
 	/* The sandbox sends to what calls it. */
 	json_set_str(data, "sandbox_url",
 	    cfg->sandbox && is_source && cfg->sandbox_url != NULL && cfg->sandbox_url[0] != '\0' &&

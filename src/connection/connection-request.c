@@ -5,21 +5,27 @@
 #include "base/shared.h"
 #include "connection/connection-internal.h"
 
-int connection_list_usable(
-    struct req *r, const struct provider *p, struct connection ***out, size_t *n, struct err *err)
+int connection_list_of(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, struct connection ***out, size_t *n, struct err *err)
 {
 	struct connection_filter f = {
-	    .account_id = r->actor.account_id, .provider_type = str_from(p->name)};
+	    .account_id = *account_id, .provider_type = str_from(p->name)};
 	struct slice s = {.limit = LIMIT_PAGE_ROWS};
 	size_t all, usable = 0;
 
-	if (connection_list(r->app, r->a, &f, &s, out, &all, err) == -1)
+	if (connection_list(app, a, &f, &s, out, &all, err) == -1)
 		return -1;
 	for (size_t i = 0; i < all; i++)
 		if (strcmp((*out)[i]->status, CONNECTION_DISABLED) != 0)
 			(*out)[usable++] = (*out)[i];
 	*n = usable;
 	return 0;
+}
+
+int connection_list_usable(
+    struct req *r, const struct provider *p, struct connection ***out, size_t *n, struct err *err)
+{
+	return connection_list_of(r->app, r->a, &r->actor.account_id, p, out, n, err);
 }
 
 int connection_counts(struct req *r, json_t **out, struct err *err)

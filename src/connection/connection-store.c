@@ -23,6 +23,8 @@ DB_STMT(connection_for_share, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
 			      " WHERE c.id = ? AND c.account_id = ? LOCK IN SHARE MODE");
 DB_STMT(connection_for_update, "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
 			       " WHERE c.id = ? AND c.account_id = ? FOR UPDATE");
+DB_STMT(connection_route,
+    "UPDATE connections SET routing = ?, updated_at = ? WHERE account_id = ? AND id = ?");
 DB_STMT(connections_of_account,
     "SELECT " CONNECTION_COLUMNS CONNECTION_TABLES
     " WHERE c.account_id = ? AND c.status <> '" CONNECTION_DISABLED "' ORDER BY c.id LIMIT 1000");
@@ -44,6 +46,7 @@ DB_STMT(connection_insert,
 DB_STMT(connection_set,
     "UPDATE connections SET name = ?, status = ?, external_account_id = ?, credentials = ?,"
     " settings = ?, last_error = ?, updated_at = ?, app_id = ?, grant_id = ?, proven_at = ?,"
+    " auto_push = ?,"
     " ended_at = IF(? = '" CONNECTION_ACTIVE "', NULL, ended_at) WHERE id = ? AND account_id = ?");
 /* updated_at moves, so that caches look at the row. */
 DB_STMT(connection_strict,
@@ -137,10 +140,12 @@ static struct connection *connection_of_row_shown(
 	c->challenge_failed_us = db_get_int(rows, row, CONNECTION_CHALLENGE_FAILED_AT);
 	c->challenge_error = db_get_text(rows, row, CONNECTION_CHALLENGE_ERROR);
 	c->access.is_strict = !db_is_null(rows, row, CONNECTION_STRICT_AT);
+	c->auto_push = db_get_int(rows, row, CONNECTION_AUTO_PUSH) != 0;
 	c->app_id = db_get_uuid(rows, row, CONNECTION_APP);
 	c->app_named = db_get_uuid(rows, row, CONNECTION_APP_NAMED);
 	c->app_updated_us = db_get_int(rows, row, CONNECTION_APP_UPDATED_AT);
 	c->proven_us = db_get_int(rows, row, CONNECTION_PROVEN_AT);
+	c->routing = db_get_text(rows, row, CONNECTION_ROUTING);
 	c->grant.id = db_get_uuid(rows, row, CONNECTION_GRANT);
 	c->grant.expires_us = db_get_int(rows, row, CONNECTION_GRANT_EXPIRES_AT);
 	c->grant.ends_us = db_get_int(rows, row, CONNECTION_GRANT_ENDS_AT);
@@ -212,6 +217,14 @@ struct connection *connection_from_row_shut(
 	c->is_shut = true;
 	c->access.credentials = json_own(a, json_object());
 	return c;
+}
+
+int connection_set_routing(struct db *db, const struct uuid *account_id, const struct uuid *id,
+    struct str routing, struct err *err)
+{
+	return db_exec(db, &connection_route,
+	    DB_VALS(db_strn(routing), db_int(clock_now_us()), db_uuid(account_id), db_uuid(id)),
+	    NULL, err);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -384,10 +397,11 @@ struct connection_body {
 	json_t *credentials, *settings;
 	const char *status;
 	int64_t grace_hours;
+	bool auto_push;
 };
 
 #define CREATE_MEMBERS 3 /* only a change may give a status, or has a secret from before */
-#define ALL_MEMBERS 5
+#define ALL_MEMBERS 6
 #define GRACE_HOURS_MOST 720
 
 static int connection_body_read_members(
@@ -403,7 +417,8 @@ static int connection_body_read_members(
 		.need = READ_NULLABLE},
 	    {"status", READ_WORD, JSON_INTO(struct connection_body, status), .words = statuses},
 	    {"secretGraceHours", READ_INT, JSON_INTO(struct connection_body, grace_hours),
-		.max = GRACE_HOURS_MOST}};
+		.max = GRACE_HOURS_MOST},
+	    {"autoPush", READ_BOOL, JSON_INTO(struct connection_body, auto_push)}};
 	struct json_reader in = {.err = err};
 
 	if (!json_is_object(body))
@@ -446,6 +461,7 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 {
 	struct connection_body body = {.name = str_from(c->name),
 	    .status = c->status,
+	    .auto_push = c->auto_push,
 	    .grace_hours = app->config->secret_grace_hours};
 	struct secret_grace grace = {.is_given = json_object_get(json, "secretGraceHours") != NULL};
 	const struct access before = c->access;
@@ -471,6 +487,7 @@ static int connection_body_read(struct app *app, struct arena *a, const json_t *
 	secrets_change(a, c, before.credentials, &grace);
 	c->name = arena_strndup(a, body.name.p, body.name.n);
 	c->status = body.status;
+	c->auto_push = body.auto_push;
 	const char *external = json_str(c->access.settings, "externalAccountId");
 	c->access.external_account_id = arena_strdup(a, external != NULL ? external : "");
 	if (before.external_account_id != NULL &&
@@ -500,7 +517,8 @@ int connection_write(
 	    DB_VALS(db_str(c->name), db_str(c->status), db_str(c->access.external_account_id),
 		db_strn(sealed), db_strn(settings), db_str(c->last_error), db_int(c->updated_us),
 		db_uuid_or_null(&c->app_named), db_uuid_or_null(&c->grant.id),
-		db_time(c->proven_us), db_str(c->status), db_uuid(&c->id), db_uuid(&c->account_id)),
+		db_time(c->proven_us), db_int(c->auto_push), db_str(c->status), db_uuid(&c->id),
+		db_uuid(&c->account_id)),
 	    NULL, err);
 }
 
@@ -554,6 +572,7 @@ struct connection *connection_new(struct app *app, struct arena *a, const struct
 	c->name = p->display_name;
 	c->status = CONNECTION_ACTIVE;
 	c->created_us = c->updated_us = clock_now_us();
+	c->auto_push = true;
 	return c;
 }
 
@@ -779,6 +798,7 @@ json_t *connection_json(const struct connection *c)
 	json_set_str(o, "providerType", c->provider_type);
 	json_set_str(o, "name", c->name);
 	json_set_str(o, "status", c->status);
+	json_set_bool(o, "autoPush", c->auto_push);
 	json_set_str(o, "webhookUrl", c->access.webhook_url);
 	json_set_str(o, "externalAccountId",
 	    c->access.external_account_id[0] != '\0' ? c->access.external_account_id : NULL);

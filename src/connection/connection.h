@@ -16,6 +16,7 @@ struct connection {
 	const struct provider *provider;
 	const char *provider_type, *name, *status;
 	struct access access; /* what the provider's engine is handed of it */
+	bool auto_push;       /* leads of it, or to it, are pushed by themselves */
 	int64_t created_us, updated_us, last_used_us;
 	int64_t received_us, handshake_us; /* the last that verified, to the minute; 0: none did */
 	int64_t ended_us; /* when its provider said that it has ended it; 0: it has not */
@@ -24,6 +25,8 @@ struct connection {
 	const char *challenge_error;
 	bool is_shut; /* its credentials cannot be opened: it has none here, and verifies nothing */
 	const char *last_error;
+	const char
+	    *routing; /* JSON of the feature that pushes leads (crm/crm-route.h); NULL: none */
 	struct uuid app_id;    /* the app that it goes by; nil: none */
 	struct uuid app_named; /* the one that it was made with; nil: none */
 	int64_t
@@ -74,6 +77,10 @@ int connection_cached_by_external(struct app *app, const struct provider *p, str
  * more, -1. */
 int connection_slice_of_provider(struct app *app, struct arena *a, const struct provider *p,
     struct uuid *before, struct connection ***out, size_t *n, struct err *err);
+/* Within a transaction: stores how leads are routed to it; {NULL,0}: no longer. Caches are for the
+ * caller to drop. */
+int connection_set_routing(struct db *db, const struct uuid *account_id, const struct uuid *id,
+    struct str routing, struct err *err);
 /* Its provider has ended what it calls with: it is expired, with the reason, until somebody
  * connects it anew, whatever calls still work; with a row of the audit log. One that is disabled,
  * ended before or gone stays as it is. */
@@ -90,6 +97,9 @@ void connection_cache_release(void);
  * "error" is still tried. */
 int connection_list_capable(struct app *app, struct arena *a, const struct uuid *account_id,
     const char *capability, struct connection ***out, size_t *n, struct err *err);
+/* The account's connections to a provider, but the disabled: *n of them, without credentials. */
+int connection_list_of(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct provider *p, struct connection ***out, size_t *n, struct err *err);
 /* {"name","providerType"} of each connection of the account by its id's text; arena-owned. */
 int connection_names(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
@@ -128,7 +138,8 @@ int connection_remove(
 int connection_remove_all(struct req *r, const struct provider *p, struct err *err);
 /* A setting of the type "template" is checked by hooks.connection_template, of the feature that
  * uses it: ERR_INVALID whose field is the place within the template, "" for the whole. */
-/* The API's object: {id,providerType,name,status,webhookUrl,externalAccountId,settings,createdAt,
+/* The API's object:
+ * {id,providerType,name,status,autoPush,webhookUrl,externalAccountId,settings,createdAt,
  * lastUsedAt,lastError}; of one that was read with its credentials also formerSecrets,
  * [{credential,until}]. */
 json_t *connection_json(const struct connection *c);

@@ -148,11 +148,6 @@ int crm_api_push_lead(struct req *r)
 
 /* ---- push all ---------------------------------------------------------------------------- */
 
-static int push_all_queue_body(struct db *db, void *arg, struct err *err)
-{
-	return job_insert(db, arg, 1, err);
-}
-
 /* The body of a batch, which may be absent. */
 struct push_batch {
 	int64_t limit;    /* leads; 0: all */
@@ -188,14 +183,11 @@ static int connection_is_destination(struct req *r, const struct uuid *id, struc
 
 int crm_api_push_all(struct req *r)
 {
-	struct job job = {.id = uuid_new(),
-	    .account_id = r->actor.account_id,
-	    .kind = "crm.push_all",
-	    .class = JOB_BULK};
 	struct err err = ERR_INIT;
 	struct push_batch body = {0};
+	struct uuid task_id;
 	int64_t pending;
-	json_t *o, *args;
+	json_t *o;
 	int found = 1;
 
 	if (!push_batch_read(r, &body))
@@ -204,20 +196,12 @@ int crm_api_push_all(struct req *r)
 		found = connection_is_destination(r, &body.only, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such destination");
-	if (found == -1)
-		return res_error(r, &err);
-	args = json_own(r->a, json_object());
-	if (body.limit > 0)
-		json_set_int(args, "left", body.limit);
-	if (!uuid_is_nil(body.only))
-		json_set_str(args, "connectionId", uuid_dup(r->a, body.only));
-	job.args = json_text(r->a, args);
-	if (deliveries_count_waiting(r->app->db, &r->actor.account_id, &pending, &err) == -1 ||
-	    db_transaction(r->app->db, push_all_queue_body, &job, &err) == -1)
+	if (found == -1 || crm_queue_all(r, body.limit, uuid_is_nil(body.only) ? NULL : &body.only,
+			       &task_id, &pending, &err) == -1)
 		return res_error(r, &err);
 	o = json_object();
-	json_set_str(o, "jobId", uuid_dup(r->a, job.id));
-	json_set_int(o, "pending", body.limit > 0 && body.limit < pending ? body.limit : pending);
+	json_set_str(o, "jobId", uuid_dup(r->a, task_id));
+	json_set_int(o, "pending", pending);
 	return res_json(r, 202, o);
 }
 
@@ -251,6 +235,56 @@ int crm_api_deliveries(struct req *r)
 	if (delivery_list(r->app, r->a, &f, &s, &err) == -1)
 		return res_error(r, &err);
 	return res_slice(r, &s);
+}
+
+/* {"filter":{…}}: the parameters of the list. False with the answer given. */
+static bool retry_filter_read(struct req *r, struct delivery_filter *out)
+{
+	struct retry_body {
+		json_t *filter;
+	} body = {NULL};
+	static const struct json_member members[] = {
+	    {"filter", READ_OBJECT, JSON_INTO(struct retry_body, filter), .need = READ_NEEDED}};
+	struct http_pair v_of[FILTER_PAIRS];
+	struct http_pairs pairs = {v_of, 0};
+	const char *name;
+	json_t *v;
+
+	if (!req_read_body(r, JSON_MEMBERS(members), &body))
+		return false;
+	json_object_each(body.filter, name, v) {
+		const struct filter_row *row = list_of_deliveries.filters;
+
+		while (row->name != NULL && strcmp(row->name, name) != 0)
+			row++;
+		if (row->name == NULL || !json_is_string(v))
+			req_invalid(r, arena_printf(r->a, "filter.%s", name),
+			    row->name == NULL ? "is no filter of deliveries" : "must be text");
+		else
+			filter_pair_add(&pairs, row->name, str_from(json_string_value(v)));
+	}
+	filter_read(r, &list_of_deliveries, &pairs, out);
+	if (str_is(out->status, DELIVERY_SUCCESS))
+		req_invalid(r, "filter.status", "what is delivered is not pushed again");
+	if (req_has_invalid(r))
+		res_invalid(r);
+	return !req_has_invalid(r);
+}
+
+int crm_api_deliveries_retry(struct req *r)
+{
+	struct delivery_filter f = {0};
+	struct uuid task_id;
+	struct err err = ERR_INIT;
+	json_t *o;
+
+	if (!retry_filter_read(r, &f))
+		return 0;
+	if (crm_queue_again(r, &f, &task_id, &err) == -1)
+		return res_error(r, &err);
+	o = json_object();
+	json_set_str(o, "jobId", uuid_dup(r->a, task_id));
+	return res_json(r, 202, o);
 }
 
 struct delivery_retrying {

@@ -3,23 +3,46 @@
 #include "base/clock.h"
 #include "crm/crm-internal.h"
 
+/* Those whose source's leads are pushed by themselves, into sync with their places in `of`. -1, or
+ * how many. */
+static int leads_to_push(struct delivery_queueing *q, const struct lead_ready *leads, size_t n,
+    struct lead_sync *sync, size_t *of, struct err *err)
+{
+	int to_push = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct uuid *from = &leads[i].connection_id;
+		struct connection *c = NULL;
+
+		if (!uuid_is_nil(*from) &&
+		    connection_recent(q->app, q->a, &q->account_id, from, &c, err) == -1)
+			return -1;
+		if (c != NULL && !c->auto_push)
+			continue;
+		sync[to_push].lead_id = leads[i].lead_id;
+		of[to_push++] = i;
+	}
+	return to_push;
+}
+
 int crm_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
 {
 	struct delivery_queueing q = {.app = j->app,
 	    .a = arena_new(),
 	    .parent = j,
 	    .how = j->class == JOB_BULK ? PUSH_BULK : PUSH_LIVE,
+	    .is_automatic = true,
 	    .account_id = j->account_id};
 	struct lead_sync *sync = arena_array(q.a, n, sizeof(*sync));
-	int rc;
+	size_t *of = arena_array(q.a, n, sizeof(*of));
+	int to_push = leads_to_push(&q, leads, n, sync, of, err), rc = to_push;
 
-	for (size_t i = 0; i < n; i++)
-		sync[i].lead_id = leads[i].lead_id;
-	rc = deliveries_queue(&q, sync, n, err);
-	for (size_t i = 0; i < n; i++)
-		leads[i].sync_status = sync[i].status;
+	if (to_push > 0)
+		rc = deliveries_queue(&q, sync, (size_t)to_push, err);
+	for (int i = 0; i < to_push; i++)
+		leads[of[i]].sync_status = sync[i].status;
 	arena_free(q.a);
-	return rc;
+	return rc == -1 ? -1 : 0;
 }
 
 int crm_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, struct err *err)

@@ -7,14 +7,17 @@ struct delivery {
 	struct uuid id, account_id, lead_id, connection_id;
 	struct delivery_state state;
 	int64_t updated_us;
-	int revision;    /* of the lead, as it was read */
-	json_t *lead;    /* normalized, with its ids and when it was received */
-	json_t *mapping; /* of its destination, or NULL */
+	int revision;               /* of the lead, as it was read */
+	json_t *lead;               /* normalized, with its ids and when it was received */
+	struct crm_mapping mapping; /* of its destination */
 };
 
 /* 1, 0, -1. */
 int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct delivery *out, struct err *err);
+/* The subjects of n jobs of one account, at most LIMIT_DB_BATCH, that are there. */
+int deliveries_load(struct db *db, struct arena *a, const struct job *jobs, size_t n,
+    struct delivery **out, size_t *nout, struct err *err);
 /* Within a transaction, of n deliveries of one account, at most LIMIT_DB_BATCH: those that are no
  * success are pending as if they were new, and their leads' own status follows. */
 int deliveries_revive(struct db *db, struct arena *a, const struct uuid *account_id,
@@ -35,13 +38,20 @@ int deliveries_store(
 /* Whose turn a push waits for: the destination's live lane or its bulk lane; or nobody's, since a
  * person asked for this one, who wants to see what the destination says though it may look dead. */
 enum push_how { PUSH_LIVE, PUSH_BULK, PUSH_BY_HAND };
+/* Of those that go together in one call (crm-batch.c) one is due at once and takes the others
+ * along; they are due by themselves so much later. */
+#define PUSH_COMPANIONS_US SECOND_US
+#define PUSH_ACTION "push" /* of a manifest; its batch is called so, too */
 struct delivery_queueing {
 	struct app *app;
 	struct arena *a;
 	struct job *parent; /* the running job whose runner shall go on with them, or NULL */
 	enum push_how how;
+	bool is_automatic; /* not to destinations that people push to by hand alone */
 	struct uuid account_id;
 	const struct uuid *only; /* the one destination meant, or NULL: all */
+	const struct uuid *task; /* that watches them (crm-push-all.c), or NULL */
+	int64_t before;          /* leads that the task has queued before these */
 	/* set on return: */
 	size_t queued; /* jobs, added to what it was */
 	struct connection **to;
@@ -60,6 +70,10 @@ int deliveries_queue_stored(
  * is under way or waits goes on with it. */
 int deliveries_correct(struct delivery_queueing *q, const struct uuid *leads, const int *revisions,
     size_t n, struct err *err);
+/* Within a transaction, of deliveries at most LIMIT_DB_BATCH: those that are no success and whose
+ * destination is active are pushed again. */
+int deliveries_queue_again(
+    struct delivery_queueing *q, const struct uuid *ids, size_t n, struct err *err);
 /* Within a transaction: pushes this one again now; 1, 0 when there is none (or it is a success),
  * -1. */
 int delivery_queue(struct db *db, struct arena *a, const struct uuid *account_id,
@@ -80,11 +94,22 @@ int deliveries_dead_leads(struct db *db, struct arena *a, const struct uuid *acc
 int deliveries_count_waiting(
     struct db *db, const struct uuid *account_id, int64_t *n, struct err *err);
 
+/* Within a transaction: the job of a delivery that is pending, now. */
+int delivery_job_now(struct db *db, const struct uuid *account_id, const struct uuid *delivery_id,
+    const struct uuid *connection_id, struct err *err);
+/* Within a transaction: the task watches these deliveries. */
+int push_items_add(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *task_id, const struct uuid *deliveries, size_t n, struct err *err);
+
 struct delivery_filter {
-	struct uuid account_id, connection_id, lead_id;
+	struct uuid account_id, connection_id, lead_id, task_id;
 	struct str status;
 };
 extern const struct list list_of_deliveries;
+/* All that match and are no success (without a status: that failed or were given up) are pushed
+ * again, by a task, with a row of the audit log. */
+int crm_queue_again(
+    struct req *r, const struct delivery_filter *f, struct uuid *task_id, struct err *err);
 /* Newest first. */
 int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f,
     struct slice *s, struct err *err);

@@ -5,12 +5,14 @@
 #include "base/limits.h"
 
 DB_STMT_ROWS(ledger_of_leads,
-    "SELECT id, lead_id, connection_id, status, next_at, wanted, taken FROM lead_deliveries"
+    "SELECT id, lead_id, connection_id, status, next_at, wanted, taken,"
+    " IF(attempts > 0 AND route = 'wait', NULL, route) FROM lead_deliveries"
     " WHERE account_id = ? AND lead_id IN (",
     "?", ") FOR UPDATE");
 #define TOUCH                                                                                      \
 	"UPDATE lead_deliveries SET status = '" DELIVERY_PENDING                                   \
-	"', rounds = 0, next_at = NULL, updated_at = ? WHERE account_id = ?"
+	"', reason = IF(route IS NULL, reason, 'Sent by hand, whatever its routing says'),"        \
+	" route = NULL, rounds = 0, next_at = NULL, updated_at = ? WHERE account_id = ?"
 DB_STMT_ROWS(
     deliveries_touch_rows, TOUCH " AND status <> '" DELIVERY_SUCCESS "' AND id IN (", "?", ")");
 /* A success, too: of a form that is no longer the lead's. */

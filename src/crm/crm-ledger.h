@@ -11,7 +11,8 @@ enum {
 	LEDGER_STATUS,
 	LEDGER_NEXT_AT,
 	LEDGER_WANTED,
-	LEDGER_TAKEN
+	LEDGER_TAKEN,
+	LEDGER_ROUTE /* 'wait', 'skip', 'next' (crm-route.h), or NULL */
 };
 struct ledger {
 	const struct uuid *account_id;

@@ -12,23 +12,24 @@ enum {
 	ATTEMPT_NAME,
 	ATTEMPT_CONNECTION,
 	ATTEMPT_ANSWER,
-	ATTEMPT_MISSING
+	ATTEMPT_MISSING,
+	ATTEMPT_REQUEST
 };
 DB_STMT(attempts_of_lead,
     "SELECT a.at, a.attempt, a.status, a.error, a.duration_us, c.name, d.connection_id, a.answer,"
-    " a.missing"
+    " a.missing, a.request"
     " FROM lead_deliveries d JOIN lead_delivery_attempts a"
     " ON a.account_id = d.account_id AND a.delivery_id = d.id"
     " LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id"
     " WHERE d.account_id = ? AND d.lead_id = ? ORDER BY a.id LIMIT 500");
 #define DESTINATION_COLUMNS                                                                        \
 	"SELECT d.lead_id, d.id, d.connection_id, c.name, d.status, d.attempts, d.last_error,"     \
-	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at"
+	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at, d.reason"
 #define DESTINATION_TABLES                                                                         \
 	" FROM lead_deliveries d"                                                                  \
 	" LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id "
 /* With what the last attempt has to tell, for those who look at one delivery after the other. */
-#define LAST_ATTEMPT_COLUMNS DESTINATION_COLUMNS ", t.answer, t.missing"
+#define LAST_ATTEMPT_COLUMNS DESTINATION_COLUMNS ", t.answer, t.missing, t.request"
 #define LAST_ATTEMPT_TABLES                                                                        \
 	DESTINATION_TABLES                                                                         \
 	"LEFT JOIN lead_delivery_attempts t ON t.account_id = d.account_id AND t.id ="             \
@@ -47,8 +48,10 @@ enum {
 	DESTINATION_NEXT_AT,
 	DESTINATION_LAST_STATUS,
 	DESTINATION_UPDATED_AT,
+	DESTINATION_REASON,
 	DESTINATION_ANSWER,
-	DESTINATION_MISSING
+	DESTINATION_MISSING,
+	DESTINATION_REQUEST
 };
 DB_STMT_ROWS(destinations_of_leads,
     DESTINATION_COLUMNS DESTINATION_TABLES "WHERE d.account_id = ? AND d.lead_id IN (", "?",
@@ -58,23 +61,27 @@ DB_STMT(destinations_of_lead, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
 DB_STMT(delivery_page, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
     "WHERE d.account_id = ? AND d.id < ? AND (? IS NULL OR d.status = ?)"
     " AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
+    " AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"
+    " WHERE i.account_id = d.account_id AND i.task_id = ?))"
     " ORDER BY d.id DESC LIMIT ? OFFSET ?");
 
 static const struct filter_row delivery_filters[] = {
     {"status", FILTER_WORD, offsetof(struct delivery_filter, status), delivery_statuses, NULL},
     {"connectionId", FILTER_ID, offsetof(struct delivery_filter, connection_id), NULL, NULL},
     {"leadId", FILTER_ID, offsetof(struct delivery_filter, lead_id), NULL, NULL},
+    {"taskId", FILTER_ID, offsetof(struct delivery_filter, task_id), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_deliveries = {"deliveries", delivery_filters, NULL};
 
 /* Of the last attempt, or of one: what the destination answered, and what the lead lacked. */
-static void attempt_tell(
-    struct arena *a, const struct db_rows *rows, size_t i, size_t answer, size_t missing, json_t *o)
+static void attempt_tell(struct arena *a, const struct db_rows *rows, size_t i, size_t answer,
+    size_t missing, size_t request, json_t *o)
 {
 	json_t *list = db_is_null(rows, i, missing)
 			   ? NULL
 			   : json_parse_stored(a, db_get_str(rows, i, missing), NULL);
 
+	json_set_str(o, "request", db_get_text(rows, i, request));
 	json_set_str(o, "answer", db_get_text(rows, i, answer));
 	json_set(o, "missing", list == NULL ? json_array() : json_incref(list));
 }
@@ -99,6 +106,7 @@ static json_t *destination_json(struct arena *a, const struct db_rows *rows, siz
 	else
 		json_set_int(o, "lastStatus", db_get_int(rows, i, DESTINATION_LAST_STATUS));
 	json_set_time(o, "updatedAt", db_get_int(rows, i, DESTINATION_UPDATED_AT));
+	json_set_str(o, "reason", db_get_text(rows, i, DESTINATION_REASON));
 	return o;
 }
 
@@ -139,7 +147,7 @@ static json_t *delivery_told(struct arena *a, const struct db_rows *rows, size_t
 {
 	json_t *o = destination_json(a, rows, i);
 
-	attempt_tell(a, rows, i, DESTINATION_ANSWER, DESTINATION_MISSING, o);
+	attempt_tell(a, rows, i, DESTINATION_ANSWER, DESTINATION_MISSING, DESTINATION_REQUEST, o);
 	return o;
 }
 
@@ -177,7 +185,7 @@ int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *accou
 		json_set_str(o, "name", db_get_text(&rows, i, ATTEMPT_NAME));
 		json_set_str(
 		    o, "connectionId", uuid_dup(a, db_get_uuid(&rows, i, ATTEMPT_CONNECTION)));
-		attempt_tell(a, &rows, i, ATTEMPT_ANSWER, ATTEMPT_MISSING, o);
+		attempt_tell(a, &rows, i, ATTEMPT_ANSWER, ATTEMPT_MISSING, ATTEMPT_REQUEST, o);
 		json_array_append_new(*out, o);
 	}
 	return 0;
@@ -202,7 +210,8 @@ int delivery_list(struct app *app, struct arena *a, const struct delivery_filter
 		DB_VALS(db_uuid(&f->account_id), db_uuid(&from.id), db_name(f->status),
 		    db_name(f->status), db_uuid_or_null(&f->connection_id),
 		    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->lead_id),
-		    db_uuid_or_null(&f->lead_id), db_int(slice_limit(s)), db_int(s->offset)),
+		    db_uuid_or_null(&f->lead_id), db_uuid_or_null(&f->task_id),
+		    db_uuid_or_null(&f->task_id), db_int(slice_limit(s)), db_int(s->offset)),
 		&rows, err) == -1)
 		return -1;
 	return slice_take(s, app, a, &rows, SLICE_BY_ID, DESTINATION_ID, delivery_json, err);

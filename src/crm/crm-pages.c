@@ -136,6 +136,8 @@ static void show_destinations(struct arena *a, json_t *destinations)
 	{
 		json_set_bool(
 		    destination, "is_due", json_time(destination, "nextAttemptAt") <= now_us);
+		json_set_str(destination, "statusLabel",
+		    word_label(delivery_statuses, json_str(destination, "status")));
 		json_set_str(destination, "lacking", lacking_text(a, destination));
 		connection_tell_error(a, destination, json_str(destination, "lastError"));
 	}

@@ -11,21 +11,14 @@
  * again by itself.
  * - A dead push has a dead job, whoever gave it up: run again, both live (crm-death.c). */
 
+#include "crm/crm-push.h"
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "crm/crm-internal.h"
+#include "crm/crm-route.h"
 
-/* One lead on its way to one destination. */
-struct lead_push {
-	struct delivery d; /* as it was read */
-	struct delivery_course course;
-	const struct connection *to;
-	const struct delivery_attempt *attempts; /* of this run */
-	size_t nattempts;
-	bool is_gone;    /* the destination, or it is disabled */
-	json_t *missing; /* what the attempt's mapping did not find in the lead */
-};
+#define MENDS_MOST 8 /* attempts at once that an answer asks for */
 
 /* ---- outcome ----------------------------------------------------------------------------- */
 
@@ -47,14 +40,35 @@ static void push_log_death(const struct lead_push *p)
 		    LOG_S("destination", p->to->name), LOG_S("error", p->course.state.error));
 }
 
-static int pushes_store(
+/* A destination of a group "first" that refused the lead, or was not to be reached by the end of a
+ * round, is passed over where another one stands behind it. */
+static int push_pass_on(struct lead_push *p, struct arena *a, struct err *err)
+{
+	struct delivery_course *c = &p->course;
+	bool is_refused = c->then == DELIVERY_OVER && strcmp(c->state.status, DELIVERY_FAILED) == 0;
+	int passed;
+
+	if (p->to == NULL || p->to->routing == NULL ||
+	    (c->then != DELIVERY_LATER && c->then != DELIVERY_GIVEN_UP && !is_refused))
+		return 0;
+	passed = route_pass_on(c->job->app, a, &p->d, p->to, err);
+	if (passed == 1) {
+		c->then = DELIVERY_OVER;
+		c->state.status = DELIVERY_SKIPPED;
+		c->state.next_us = 0;
+	}
+	return passed == -1 ? -1 : 0;
+}
+
+int pushes_store(
     struct db *db, struct arena *a, struct lead_push *const *pushes, size_t n, struct err *err)
 {
 	struct push_outcome v[LIMIT_DB_BATCH];
 	struct delivery_course courses[LIMIT_DB_BATCH], *ends[LIMIT_DB_BATCH];
 
 	for (size_t i = 0; i < n; i++) {
-		if (delivery_mind_changes(&pushes[i]->course, a, pushes[i]->to, err) == -1)
+		if (delivery_mind_changes(&pushes[i]->course, a, pushes[i]->to, err) == -1 ||
+		    push_pass_on(pushes[i], a, err) == -1)
 			return -1;
 		push_outcome_of(pushes[i], &v[i]);
 	}
@@ -90,18 +104,42 @@ static int push_store(struct lead_push *p, struct err *err)
 
 /* ---- attempts ---------------------------------------------------------------------------- */
 
-static json_t *push_record(struct arena *a, struct lead_push *p, struct err *err)
+bool push_begin(struct lead_push *p, struct job *j, struct job *run, const struct delivery *d)
+{
+	*p = (struct lead_push){.d = *d, .external_id = d->state.external_id};
+	p->course = delivery_begin(j, run, &p->d.state);
+	return strcmp(d->state.status, DELIVERY_SUCCESS) != 0;
+}
+
+/* Without the fields that the destination refused, which is told among what is missing. */
+static void push_leave_out(struct arena *a, struct lead_push *p, json_t *body)
+{
+	for (size_t i = 0; i < json_array_size(p->refused); i++) {
+		const char *field = json_string_value(json_array_get(p->refused, i));
+
+		if (json_object_del(body, field) == 0)
+			json_array_append_new(p->missing,
+			    json_string(
+				arena_printf(a, "%s (left out: its value was refused)", field)));
+	}
+}
+
+json_t *push_record(struct arena *a, struct lead_push *p, struct err *err)
 {
 	json_t *record, *body;
 
 	p->missing = json_own(a, json_array());
-	body = crm_map_lead(a, p->to, p->d.mapping, p->d.lead, p->missing, err);
+	body = crm_map_lead(a, p->to, &p->d.mapping, p->d.lead, p->missing, err);
 	if (body == NULL)
 		return NULL;
+	push_leave_out(a, p, body);
 	record = json_own(a, json_object());
 	json_set(record, "body", json_incref(body));
 	json_set_str(record, "idempotencyKey", uuid_dup(a, p->d.id));
 	json_set_str(record, "deliveryId", uuid_dup(a, uuid_new()));
+	if (p->external_id != NULL &&
+	    provider_action_takes(p->to->provider, PUSH_ACTION, "externalId"))
+		json_set_str(record, "externalId", p->external_id);
 	return record;
 }
 
@@ -113,7 +151,14 @@ static int push_attempt_begin(struct connection_call *call, void *arg, struct er
 	return call->inputs == NULL ? -1 : 0;
 }
 
-static void push_note_attempt(
+static const char *push_answered_id(struct arena *a, const struct call_result *res)
+{
+	const json_t *id = json_object_get(res->output, "externalId");
+
+	return id == NULL || json_is_null(id) ? NULL : json_id_text(a, id);
+}
+
+void push_note_attempt(
     struct lead_push *p, const struct connection_call *call, const struct call_result *res)
 {
 	struct arena *a = call->a;
@@ -126,33 +171,72 @@ static void push_note_attempt(
 	    .duration_us = call->duration_us,
 	    .http_status = res->status,
 	    .error = res->class == CALL_OK ? NULL : res->error,
+	    .request = res->request,
 	    .answer = res->answer,
 	    .missing = p->missing};
 	p->attempts = all;
 	p->nattempts++;
 	if (res->class == CALL_OK)
-		p->course.state.external_id = json_str(res->output, "externalId");
+		p->course.state.external_id = push_answered_id(a, res);
 }
 
-static int push_attempt(struct lead_push *p, struct err *err)
+/* Does the answer say how it may do at once? What is there already is changed; what is no longer
+ * there is made anew; a field whose value is refused is left out. */
+static bool push_mend(
+    struct lead_push *p, struct arena *a, const json_t *inputs, const struct call_result *res)
+{
+	const json_t *body = json_object_get(inputs, "body");
+	const char *field = res->refused_field;
+
+	if (++p->mends > MENDS_MOST)
+		return false;
+	if (res->class == CALL_CONFLICT && res->existing_id != NULL && p->external_id == NULL) {
+		p->external_id = res->existing_id;
+		return true;
+	}
+	if (res->class == CALL_NOT_FOUND && json_object_get(inputs, "externalId") != NULL) {
+		p->external_id = NULL;
+		return true;
+	}
+	if (res->class != CALL_FATAL || field == NULL || json_object_get(body, field) == NULL ||
+	    json_object_size(body) < 2)
+		return false;
+	if (p->refused == NULL)
+		p->refused = json_own(a, json_array());
+	json_array_append_new(p->refused, json_string(field));
+	return true;
+}
+
+int push_attempt(struct lead_push *p, struct err *err)
 {
 	struct job *j = p->course.job;
-	struct connection_call call = {.app = j->app,
-	    .a = j->a,
-	    .c = p->to,
-	    .action = "push",
-	    .policy = call_policy(j->app->config),
-	    .begin = push_attempt_begin,
-	    .arg = p,
-	    .attempt = j->tries};
+	struct connection_call call;
 
-	if (connection_call_attempt(&call, err) == -1)
-		return -1;
-	p->to = call.c;
-	push_note_attempt(p, &call, &call.result);
-	job_note_peer(j, connection_call_peer(&call), call.result.error);
-	delivery_after(
-	    &p->course, &call.result, call.again_ms, job_found_target_ill(j), clock_now_us());
+	do {
+		call = (struct connection_call){.app = j->app,
+		    .a = j->a,
+		    .c = p->to,
+		    .action = PUSH_ACTION,
+		    .policy = call_policy(j->app->config),
+		    .begin = push_attempt_begin,
+		    .arg = p,
+		    .attempt = j->tries};
+		if (connection_call_attempt(&call, err) == -1)
+			return -1;
+		p->to = call.c;
+		push_note_attempt(p, &call, &call.result);
+	} while (push_mend(p, j->a, call.inputs, &call.result));
+	job_note_peer(p->course.run, connection_call_peer(&call), call.result.error);
+	delivery_after(&p->course, &call.result, call.again_ms, job_found_target_ill(p->course.run),
+	    clock_now_us());
+	return 0;
+}
+
+int push_refuse(struct lead_push *p, const struct err *why, struct err *err)
+{
+	if (why->code != ERR_INVALID)
+		return err_set(err, why->code, "%s", why->msg);
+	delivery_end(&p->course, DELIVERY_FAILED, arena_strdup(p->course.job->a, why->msg));
 	return 0;
 }
 
@@ -176,26 +260,31 @@ static int push_find_destination(struct lead_push *p, struct err *err)
 	return 0;
 }
 
+/* 1 with the delivery, 0 there is none, -1. */
+static int push_find(struct job *j, struct delivery *out, struct err *err)
+{
+	if (j->loaded == NULL)
+		return delivery_load(j->app->db, j->a, &j->account_id, &j->subject_id, out, err);
+	*out = *(const struct delivery *)j->loaded;
+	return 1;
+}
+
 int crm_job_push(struct job *j, struct err *err)
 {
-	struct lead_push p = {.d = {.account_id = j->account_id}};
+	struct delivery d;
+	struct lead_push p;
 	struct err why = ERR_INIT;
-	int found = 1;
+	int found = push_find(j, &d, err), together;
 
-	if (j->loaded != NULL)
-		p.d = *(const struct delivery *)j->loaded;
-	else
-		found = delivery_load(j->app->db, j->a, &j->account_id, &j->subject_id, &p.d, err);
-	if (found != 1 || strcmp(p.d.state.status, DELIVERY_SUCCESS) == 0)
+	if (found != 1 || !push_begin(&p, j, j, &d))
 		return found == -1 ? -1 : 0;
-	p.course = delivery_begin(j, &p.d.state);
 	found = push_find_destination(&p, err);
 	if (found == -1)
 		return -1;
-	if (found == 1 && push_attempt(&p, &why) == -1) {
-		if (why.code != ERR_INVALID)
-			return err_set(err, why.code, "%s", why.msg);
-		delivery_end(&p.course, DELIVERY_FAILED, arena_strdup(j->a, why.msg));
-	}
+	together = found == 1 ? crm_push_together(&p, err) : 0;
+	if (together != 0)
+		return together == -1 ? -1 : 0;
+	if (found == 1 && push_attempt(&p, &why) == -1 && push_refuse(&p, &why, err) == -1)
+		return -1;
 	return push_store(&p, err);
 }

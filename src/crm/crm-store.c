@@ -32,6 +32,7 @@ enum {
 	ROW_UPDATED_AT,
 	ROW_LEAD_JSON,
 	ROW_MAPPING,
+	ROW_MAPPING_VERSION,
 	ROW_PROVIDER,
 	ROW_PROVIDER_LEAD_ID,
 	ROW_RECORD,
@@ -43,9 +44,9 @@ enum {
 };
 DB_STMT_ROWS(deliveries_by_id,
     "SELECT d.id, d.lead_id, d.connection_id, d.status, d.attempts, d.rounds, d.next_at,"
-    " d.last_error, d.external_id, d.updated_at, l.lead, m.mapping, l.provider_type,"
-    " l.provider_lead_id, l.record_id, l.form_id, l.ad_id, l.campaign_id, l.received_at,"
-    " l.revision"
+    " d.last_error, d.external_id, d.updated_at, l.lead, m.mapping, m.version,"
+    " l.provider_type, l.provider_lead_id, l.record_id, l.form_id, l.ad_id, l.campaign_id,"
+    " l.received_at, l.revision"
     " FROM lead_deliveries d FORCE INDEX (PRIMARY)"
     " JOIN leads l ON l.id = d.lead_id AND l.account_id = d.account_id"
     " LEFT JOIN mappings m ON m.account_id = d.account_id AND m.connection_id = d.connection_id"
@@ -109,10 +110,10 @@ static int delivery_row_read(struct arena *a, const struct db_rows *rows, size_t
 	if (out->lead == NULL)
 		return -1;
 	lead_complete(a, rows, i, out->lead);
-	if (db_is_null(rows, i, ROW_MAPPING))
-		return 0;
-	out->mapping = json_parse_stored(a, db_get_str(rows, i, ROW_MAPPING), err);
-	return out->mapping == NULL ? -1 : 0;
+	out->mapping.version = db_get_int(rows, i, ROW_MAPPING_VERSION);
+	if (!db_is_null(rows, i, ROW_MAPPING))
+		out->mapping.text = str_copy(a, db_get_str(rows, i, ROW_MAPPING));
+	return 0;
 }
 
 int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
@@ -127,6 +128,25 @@ int delivery_load(struct db *db, struct arena *a, const struct uuid *account_id,
 	if (rows.count == 0)
 		return 0;
 	return delivery_row_read(a, &rows, 0, account_id, out, err) == -1 ? -1 : 1;
+}
+
+int deliveries_load(struct db *db, struct arena *a, const struct job *jobs, size_t n,
+    struct delivery **out, size_t *nout, struct err *err)
+{
+	struct db_val keys[LIMIT_DB_BATCH];
+	struct db_rows rows;
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = db_uuid(&jobs[i].subject_id);
+	if (db_query_rows(db, a, &deliveries_by_id, DB_VALS(db_uuid(&jobs[0].account_id)), keys, n,
+		1, &rows, err) == -1)
+		return -1;
+	*out = arena_array(a, rows.count + 1, sizeof(**out));
+	for (*nout = 0; *nout < rows.count; ++*nout)
+		if (delivery_row_read(a, &rows, *nout, &jobs[0].account_id, &(*out)[*nout], err) ==
+		    -1)
+			return -1;
+	return 0;
 }
 
 static int push_job_read(struct job *j, const struct db_rows *rows, size_t row, struct err *err)

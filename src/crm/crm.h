@@ -8,12 +8,18 @@
 #include "http/http.h"
 #include "job/job.h"
 #include "lead/lead.h"
+#include "task/task.h"
 
 /* The body a destination is sent for a lead, by its mapping (default: email→email,
  * firstName→first_name, lastName→last_name, fullName→full_name, phoneNumber→phone,
- * company→company). What the mapping asks for and the lead has not is added to the list missing,
- * which may be NULL. */
-json_t *crm_map_lead(struct arena *a, const struct connection *c, const json_t *mapping,
+ * company→company; NULL is none). What the mapping asks for and the lead has not is added to the
+ * list missing, which may be NULL. NULL with ERR_INVALID: no body can be made of this lead, and the
+ * text says which field lacks its value. */
+struct crm_mapping {
+	int64_t version; /* 0: none was ever saved */
+	struct str text; /* as it is stored; {NULL,0}: none */
+};
+json_t *crm_map_lead(struct arena *a, const struct connection *c, const struct crm_mapping *mapping,
     const json_t *lead, json_t *missing, struct err *err);
 /* Whether a body template can be used: its placeholders are closed, and name fields of a lead.
  * ERR_INVALID; the field is the place within the template. */
@@ -29,8 +35,10 @@ int crm_on_lead_erased(
 int crm_job_push(struct job *j, struct err *err);
 int crm_job_load(
     struct app *app, struct job *const *jobs, size_t n, struct err *err); /* its load */
-/* Queues every lead of the account that no destination has taken yet, page by page. */
+/* The task "push": every lead that waits for a destination. */
+extern const struct task_kind crm_push_task;
 int crm_job_push_all(struct job *j, struct err *err);
+int crm_purge(struct app *app, struct err *err); /* periodic: what old tasks leave behind */
 int crm_push_died(struct db *db, struct job *j, const char *why, struct err *err);
 int crm_pushes_revived(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *subjects, size_t n, struct err *err);
@@ -50,14 +58,39 @@ int crm_add_destinations(struct app *app, struct arena *a, const struct uuid *ac
  * such lead, -1; ERR_CONFLICT: its details are not fetched yet. */
 int crm_queue_lead(struct req *r, const struct uuid *lead_id, size_t *n, struct err *err);
 
+/* All leads that wait, with a row of the audit log: at most `limit` of them (0: all), to the one
+ * destination or, where only is NULL, to each. *pending is about how many there are. */
+int crm_queue_all(struct req *r, int64_t limit, const struct uuid *only, struct uuid *task_id,
+    int64_t *pending, struct err *err);
+/* The hook connection_changed: what was made for a destination goes with it. */
+int crm_follow_connection(
+    struct app *app, struct arena *a, const struct connection *c, bool is_gone, struct err *err);
+
+int crm_api_mapping_get(struct req *r);      /* GET /connections/:id/mapping */
+int crm_api_mapping_put(struct req *r);      /* PUT */
+int crm_api_mapping_delete(struct req *r);   /* DELETE: back to the destination's own names */
+int crm_api_mapping_preview(struct req *r);  /* POST …/mapping/preview */
+int crm_api_mapping_fields(struct req *r);   /* GET …/mapping/fields */
+int crm_api_mapping_versions(struct req *r); /* GET …/mapping/versions */
+int crm_api_mapping_version(struct req *r);  /* GET …/mapping/versions/:version */
+int crm_api_mapping_restore(struct req *r);  /* POST …/mapping/versions/:version/restore */
+int crm_page_mapping(struct req *r);         /* GET /admin/connections/:id/mapping */
+int crm_page_mapping_post(struct req *r);    /* POST */
+
+int crm_api_routing_get(struct req *r);   /* GET /crm/routing */
+int crm_api_routing_put(struct req *r);   /* PUT: all of it */
+int crm_page_routing(struct req *r);      /* GET /admin/routing */
+int crm_page_routing_post(struct req *r); /* POST */
+
 int crm_api_lead_get(struct req *r);  /* GET /leads/:leadId: here, since it shows destinations */
 int crm_api_push_lead(struct req *r); /* POST /crm/push/:leadId */
 int crm_api_push_all(struct req *r);  /* POST /crm/push */
 int crm_api_test(struct req *r);
 int crm_api_deliveries(struct req *r);
 int crm_api_delivery_retry(struct req *r);
-int crm_page_lead_detail(struct req *r); /* GET /admin/leads/:id */
-int crm_page_lead_push(struct req *r);   /* POST /admin/leads/:id/push */
+int crm_api_deliveries_retry(struct req *r); /* POST /crm/deliveries/retry */
+int crm_page_lead_detail(struct req *r);     /* GET /admin/leads/:id */
+int crm_page_lead_push(struct req *r);       /* POST /admin/leads/:id/push */
 /* The hook tell_connection: what became of what went to it. */
 int crm_tell_connection(struct req *r, const struct connection *c, json_t *data, struct err *err);
 int crm_page_deliveries(struct req *r);      /* GET /admin/deliveries */

@@ -1,11 +1,15 @@
 /* The list of deliveries, and sending them again. */
 #include "account/permission.h"
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "connection/connection-pages.h"
 #include "crm/crm-internal.h"
 #include "html/chrome.h"
 
 #define PAGE_ROWS 50
+#define AGAIN_AT_ONCE 1000 /* deliveries of one form that are sent again */
+#define AGAIN_SLICE 200
 #define ADDRESS "/admin/deliveries"
 
 enum { TITLE_LEAD, TITLE_TEXT };
@@ -34,7 +38,8 @@ static int deliveries_count(
 	int rc;
 
 	s->total = -1;
-	if (!uuid_is_nil(f->lead_id) || (f->status.n > 0 && !uuid_is_nil(f->connection_id)))
+	if (!uuid_is_nil(f->lead_id) || !uuid_is_nil(f->task_id) ||
+	    (f->status.n > 0 && !uuid_is_nil(f->connection_id)))
 		return 0;
 	rc = f->status.n > 0
 		 ? db_row(db, r->a, &deliveries_count_status,
@@ -116,6 +121,8 @@ int crm_page_deliveries(struct req *r)
 	json_set(data, "connections", json_incref(connections));
 	json_set(data, "statuses", chrome_choices(r, "status", delivery_statuses));
 	json_set_strn(data, "status", f.status);
+	json_set_str(data, "connection_id",
+	    uuid_is_nil(f.connection_id) ? NULL : uuid_dup(r->a, f.connection_id));
 	json_set_int(data, "filter_count", !uuid_is_nil(f.connection_id));
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_deliveries, &f).n > 0);
 	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
@@ -136,26 +143,79 @@ static int delivery_again_body(struct db *db, void *arg, struct err *err)
 	return t->found == -1 ? -1 : 0;
 }
 
-int crm_page_deliveries_push(struct req *r)
+/* The ticked ones. */
+static size_t deliveries_ticked(const struct req *r, struct uuid *ids, size_t max)
 {
-	struct err err = ERR_INIT;
-	struct str status = req_form(r, "status");
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->form.n; i++) {
-		struct uuid id;
-		struct delivery_again again = {.r = r, .id = &id};
+	for (size_t i = 0; i < r->form.n && n < max; i++)
+		n += str_is(r->form.v[i].name, "id") && uuid_parse(r->form.v[i].value, &ids[n]);
+	return n;
+}
 
-		if (!str_is(r->form.v[i].name, "id") || !uuid_parse(r->form.v[i].value, &id))
-			continue;
+/* All of the list that the form was sent from, at most max. */
+static int deliveries_matching(
+    struct req *r, struct uuid *ids, size_t max, size_t *n, bool *has_more, struct err *err)
+{
+	struct delivery_filter f = {0};
+	struct slice s = {.limit = AGAIN_SLICE};
+
+	*n = 0;
+	filter_read(r, &list_of_deliveries, &r->form, &f);
+	f.account_id = r->actor.account_id;
+	do {
+		s.rows = NULL;
+		if (delivery_list(r->app, r->a, &f, &s, err) == -1)
+			return -1;
+		for (size_t i = 0; i < json_array_size(s.rows) && *n < max; i++)
+			*n += uuid_parse(
+			    str_from(json_str(json_array_get(s.rows, i), "id")), &ids[*n]);
+		s.offset += AGAIN_SLICE;
+	} while (s.has_more && *n < max);
+	*has_more = s.has_more;
+	return 0;
+}
+
+static void deliveries_tell_again(struct req *r, size_t n, bool has_more)
+{
+	if (n == 0)
+		chrome_flash(r, "error",
+		    "Nothing was sent: what is selected was taken already, or is gone.");
+	else
+		chrome_flash(r, "ok", "Sending %zu again. Reload to see the result.%s", n,
+		    has_more ? " These are the newest; press again for the others." : "");
+}
+
+/* The list that the form was sent from. */
+static const char *deliveries_address(struct req *r)
+{
+	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
+
+	buf_str(b, ADDRESS "?status=");
+	percent_encode(b, req_form(r, "status"));
+	buf_str(b, "&connectionId=");
+	percent_encode(b, req_form(r, "connectionId"));
+	return buf_ok(b) ? b->p : ADDRESS;
+}
+
+int crm_page_deliveries_push(struct req *r)
+{
+	struct uuid *ids = arena_array(r->a, AGAIN_AT_ONCE, sizeof(*ids));
+	struct err err = ERR_INIT;
+	size_t n, sent = 0;
+	bool has_more = false;
+
+	if (!str_is(req_form(r, "scope"), "all"))
+		n = deliveries_ticked(r, ids, AGAIN_AT_ONCE);
+	else if (deliveries_matching(r, ids, AGAIN_AT_ONCE, &n, &has_more, &err) == -1)
+		return res_error(r, &err);
+	for (size_t i = 0; i < n; i++) {
+		struct delivery_again again = {.r = r, .id = &ids[i]};
+
 		if (db_transaction(r->app->db, delivery_again_body, &again, &err) == -1)
 			return res_error(r, &err);
-		n += again.found == 1;
+		sent += again.found == 1;
 	}
-	if (n == 0)
-		chrome_flash(r, "error", "Nothing was sent: select the deliveries to send again.");
-	else
-		chrome_flash(r, "ok", "Sending %zu again. Reload to see the result.", n);
-	return res_redirect(
-	    r, str_is(status, DELIVERY_FAILED) ? ADDRESS "?status=" DELIVERY_FAILED : ADDRESS);
+	deliveries_tell_again(r, sent, has_more);
+	return res_redirect(r, deliveries_address(r));
 }

@@ -4,12 +4,12 @@
 
 #define ERROR_BYTES 1000u   /* of the column */
 #define MISSING_BYTES 1000u /* of the column */
-#define ATTEMPT_VALUES 10
+#define ATTEMPT_VALUES 11
 
 DB_STMT_ROWS(attempts_insert,
     "INSERT INTO lead_delivery_attempts (id, account_id, delivery_id, attempt, at, duration_us,"
-    " status, error, answer, missing) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?)", "");
+    " status, error, answer, missing, request) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?)", "");
 DB_STMT(
     attempts_erase, "DELETE FROM lead_delivery_attempts WHERE account_id = ? AND delivery_id = ?");
 
@@ -42,7 +42,7 @@ int delivery_attempts_store(
 		    db_int(t->duration_us),
 		    t->http_status == 0 ? db_null() : db_int(t->http_status),
 		    db_strn(utf8_clean(a, str_from(t->error), ERROR_BYTES)), db_strn(t->answer),
-		    db_strn(missing_text(a, t->missing))};
+		    db_strn(missing_text(a, t->missing)), db_strn(t->request)};
 
 		memcpy(vals + ATTEMPT_VALUES * i, row, sizeof(row));
 	}

@@ -25,9 +25,11 @@ static bool delivery_is_refusal(enum call_class class)
 	       class == CALL_NOT_FOUND;
 }
 
-struct delivery_course delivery_begin(struct job *job, const struct delivery_state *state)
+struct delivery_course delivery_begin(
+    struct job *job, struct job *run, const struct delivery_state *state)
 {
-	return (struct delivery_course){.job = job, .state = *state, .rounds = state->rounds};
+	return (struct delivery_course){
+	    .job = job, .run = run, .state = *state, .rounds = state->rounds};
 }
 
 void delivery_end(struct delivery_course *c, const char *status, const char *error)
@@ -43,6 +45,11 @@ static void delivery_wait(struct delivery_course *c, int64_t at_us, bool is_coun
 	c->then = DELIVERY_WAIT;
 	c->is_counted = is_counted;
 	c->again_us = c->state.next_us = at_us;
+}
+
+void delivery_put_back(struct delivery_course *c, int64_t at_us)
+{
+	delivery_wait(c, at_us, false);
 }
 
 static void delivery_end_round(struct delivery_course *c, const char *error, int64_t now_us)
@@ -87,7 +94,7 @@ int delivery_mind_changes(
 	c->state.status = DELIVERY_PENDING;
 	c->state.rounds = c->rounds;
 	delivery_wait(c, clock_now_us(), false);
-	job_note_peer(c->job, JOB_PEER_UNKNOWN, NULL);
+	job_note_peer(c->run, JOB_PEER_UNKNOWN, NULL);
 	return 0;
 }
 

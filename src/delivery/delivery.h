@@ -50,7 +50,8 @@ enum delivery_then {
 };
 /* A delivery in one run of its job. */
 struct delivery_course {
-	struct job *job;
+	struct job *job; /* its own */
+	struct job *run; /* the one that runs: the same, or one that takes it along */
 	struct delivery_state state;
 	int rounds; /* before this run */
 	enum delivery_then then;
@@ -58,14 +59,16 @@ struct delivery_course {
 	bool is_counted; /* this try is one of the round's */
 	bool has_failed; /* a call was made, and ended otherwise than well */
 };
-/* A run of that job begins. */
-struct delivery_course delivery_begin(struct job *job, const struct delivery_state *state);
+struct delivery_course delivery_begin(
+    struct job *job, struct job *run, const struct delivery_state *state);
 /* Of a call, or of one row of a call for many: what it is now, and what follows. again_ms: the next
  * try is due in so many, or -1; is_ill: the target looked dead, and does so still. */
 void delivery_after(struct delivery_course *c, const struct call_result *res, int64_t again_ms,
     bool is_ill, int64_t now_us);
 /* It is over, without a call. */
 void delivery_end(struct delivery_course *c, const char *status, const char *error);
+/* It was not tried: it comes again at that time. */
+void delivery_put_back(struct delivery_course *c, int64_t at_us);
 /* Within the transaction that stores it: what failed with credentials or settings of `to` that have
  * been changed meanwhile is tried again at once, with what they are now, and was no try. */
 int delivery_mind_changes(
@@ -80,6 +83,7 @@ struct delivery_attempt {
 	int number, http_status;
 	int64_t at_us, duration_us;
 	const char *error;
+	struct str request;    /* what was sent, of at most 2048 characters, or {NULL,0} */
 	struct str answer;     /* what the other side said, or {NULL,0} */
 	const json_t *missing; /* a list of what was to be sent and is not there, or NULL */
 };

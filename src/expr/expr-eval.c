@@ -108,6 +108,10 @@ static void ref_find(const struct ref *r, struct scope *s, struct expr_value *v)
 		v->kind = VALUE_TEXT;
 		v->text = r->literal;
 		return;
+	case REF_VALUE:
+		v->kind = VALUE_JSON;
+		v->json = r->value;
+		return;
 	case REF_NAMED:
 		if (s->slot[r->slot].from != NULL)
 			v->text = r->find(s->slot[r->slot].from, r->name);
@@ -589,6 +593,8 @@ static bool text_matches(enum cond_kind kind, struct str t, struct str with)
 		return str_eq(t, with);
 	if (t.n < with.n)
 		return false;
+	if (kind == COND_CONTAINS)
+		return with.n == 0 || memmem(t.p, t.n, with.p, with.n) != NULL;
 	return memcmp(kind == COND_STARTS ? t.p : t.p + t.n - with.n, with.p, with.n) == 0;
 }
 
@@ -613,6 +619,7 @@ bool cond_holds(const struct cond *c, struct scope *s)
 	case COND_IN:
 	case COND_STARTS:
 	case COND_ENDS:
+	case COND_CONTAINS:
 		break;
 	}
 	struct str t = expr_text(c->ref, s);

@@ -1,4 +1,5 @@
-/* A compiled expression: made by expr-parse.c, evaluated by expr-eval.c, and known to them alone.
+/* A compiled expression: made by expr-parse.c, expr-reference.c and formula-parse.c, evaluated by
+ * expr-eval.c and formula-eval.c, and known to them alone.
  * All of it lives in the loader's arena and does not change once it is made. Names are resolved
  * when it is made: roots to slots, functions to pointers, paths to steps; evaluating looks up no
  * name. */
@@ -15,7 +16,7 @@ struct filter {
 };
 
 /* One alternative of a placeholder. */
-enum ref_kind { REF_JSON, REF_NAMED, REF_LITERAL };
+enum ref_kind { REF_JSON, REF_NAMED, REF_LITERAL, REF_VALUE };
 struct ref {
 	enum ref_kind kind;
 	unsigned slot;           /* JSON, NAMED */
@@ -24,9 +25,10 @@ struct ref {
 	const struct path *of;
 	const char *key;
 	struct str (*find)(const void *from, const char *name); /* NAMED */
-	const char *name; /* NAMED; JSON with a key: the place as it was written */
-	struct str literal;
-	bool is_time; /* JSON: an integer there is a time */
+	const char *name;   /* NAMED; JSON with a key: the place as it was written */
+	struct str literal; /* LITERAL: a text */
+	json_t *value;      /* VALUE: a number, true, false, null */
+	bool is_time;       /* JSON: an integer there is a time */
 	struct filter filters[EXPR_FILTERS_MAX];
 	size_t nfilters;
 };
@@ -72,8 +74,32 @@ struct expr {
 	size_t nmap;
 };
 
+/* ---- shared by those who compile ------------------------------------------------------------ */
+
+/* A complaint at the place of the reader; -1. */
+#define LOADER_FAIL(l, ...) json_reader_fail(&(l)->in, __VA_ARGS__)
+struct expr *expr_new(struct loader *l, enum expr_kind kind);
+/* What stands between braces: an EXPR_REF. 0, or -1 with the complaint made. */
+int refs_compile(struct loader *l, struct str text, struct expr **out);
+/* Up to the first dot or bracket. */
+struct str place_first(struct str text);
+/* The bytes before the "}}" that ends the placeholder whose inside text begins with; SIZE_MAX where
+ * none does. */
+size_t placeholder_length(struct str text);
+/* A number, true, false or null; NULL: it is none of them. */
+json_t *literal_value(struct arena *a, struct str text);
+
 /* A condition: a group of others, or a test of one reference. */
-enum cond_kind { COND_ALL, COND_ANY, COND_NOT, COND_IN, COND_EXISTS, COND_STARTS, COND_ENDS };
+enum cond_kind {
+	COND_ALL,
+	COND_ANY,
+	COND_NOT,
+	COND_IN,
+	COND_EXISTS,
+	COND_STARTS,
+	COND_ENDS,
+	COND_CONTAINS
+};
 struct cond {
 	enum cond_kind kind;
 	struct expr *ref;
@@ -81,6 +107,31 @@ struct cond {
 	size_t ntexts;
 	bool should_exist;
 	struct cond **children; /* ALL, ANY, NOT */
+	size_t n;
+};
+
+/* A formula: what stands left and right of an operator, or a list of operands. */
+enum formula_kind {
+	FORMULA_CONST,
+	FORMULA_REF,
+	FORMULA_LIST, /* items: its elements */
+	FORMULA_ANY,  /* items, between "or" */
+	FORMULA_ALL,  /* items, between "and" */
+	FORMULA_NOT,  /* left */
+	FORMULA_EXISTS,
+	FORMULA_EQUALS, /* left and right, from here on */
+	FORMULA_LESS,
+	FORMULA_LESS_OR_EQUAL,
+	FORMULA_CONTAINS,
+	FORMULA_STARTS_WITH,
+	FORMULA_ENDS_WITH,
+};
+struct formula {
+	enum formula_kind kind;
+	json_t *constant;
+	struct expr *ref;
+	struct formula *left, *right;
+	struct formula **items;
 	size_t n;
 };
 #endif

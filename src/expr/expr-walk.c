@@ -15,7 +15,7 @@ static int walk_refs(const struct expr *e, const struct expr_walk *w)
 	for (size_t i = 0; i < e->nrefs && rc == 0; i++) {
 		const struct ref *r = &e->refs[i];
 
-		if (r->kind != REF_LITERAL)
+		if (r->kind != REF_LITERAL && r->kind != REF_VALUE)
 			rc = w->each(r->slot,
 			    r->name != NULL   ? r->name
 			    : r->path != NULL ? path_text(r->path)

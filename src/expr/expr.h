@@ -44,7 +44,8 @@ enum expr_field_kind {
 	FIELD_ANY,
 	FIELD_SCALAR, /* nothing lies below it */
 	FIELD_KEYS,
-	FIELD_TIME, /* a scalar: an integer of microseconds, which is a time that has been read */
+	FIELD_TIME,  /* a scalar: an integer of microseconds, which is a time that has been read */
+	FIELD_LATER, /* it will be there, but not here: who names it is told so */
 };
 struct expr_field {
 	const char *name;
@@ -124,7 +125,8 @@ int expr_member(struct loader *l, const json_t *object, const char *key, struct 
 struct cond;
 int cond_compile(struct loader *l, const json_t *v, struct cond **out);
 /* The named member, as expr_member.
- * Conditions: {"ref","equals"|"in"|"exists"|"startsWith"|"endsWith"}, {"any":[]}, {"all":[]},
+ * Conditions: {"ref","equals"|"in"|"exists"|"startsWith"|"endsWith"|"contains"}, {"any":[]},
+ * {"all":[]},
  * {"not":{}}; a list is "all". */
 int cond_member(struct loader *l, const json_t *object, const char *key, struct cond **out);
 
@@ -147,6 +149,16 @@ struct loader_member {
 };
 int loader_members(struct loader *l, const json_t *object, const struct loader_member *members,
     size_t n, void *out);
+
+/* A condition as people write it: `trigger.amount > 100 and trigger.country in ['DE', 'AT']`. The
+ * grammar and what the operators do with unlike values: docs/internals/expr.md. 0, or -1 with the
+ * complaint made, which tells the character. */
+#define FORMULA_BYTES 4096u
+#define FORMULA_NODES 1000u
+#define FORMULA_DEPTH 50u
+struct formula;
+int formula_compile(struct loader *l, struct str text, struct formula **out);
+bool formula_holds(const struct formula *f, struct scope *s);
 
 /* ---- evaluating: all may be given NULL for an absent expression ---------------------------- */
 

@@ -1,6 +1,7 @@
 /* The page around every admin page. */
 #include "html/chrome.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -392,6 +393,15 @@ void chrome_slice(struct req *r, const struct slice *s, json_t *data)
 	    !s->has_more ? NULL : chrome_link(r, "cursor", str_from(slice_cursor(r, s, &s->last))));
 }
 
+json_t *chrome_slice_range(const struct slice *s)
+{
+	const int64_t n = (int64_t)json_array_size(s->rows);
+
+	if (s->has_cursor || n == 0 || (s->offset == 0 && !s->has_more))
+		return json_null();
+	return json_sprintf("%" PRId64 "–%" PRId64, s->offset + 1, s->offset + n);
+}
+
 void chrome_slice_total(
     const struct slice *s, int64_t most, const char *one, const char *many, json_t *data)
 {
@@ -403,4 +413,5 @@ void chrome_slice_total(
 	json_set_bool(data, "is_over", total >= most);
 	json_set_int(data, "total", total < most ? total : most - 1);
 	json_set_str(data, "noun", total == 1 ? one : many);
+	json_set(data, "range", chrome_slice_range(s));
 }

@@ -47,6 +47,8 @@ json_t *chrome_choices(struct req *r, const char *name, const struct word *words
 /* Adds what a list's page and parts/paging show of a slice: rows, has_rows, is_later_page,
  * first_href, next_href. */
 void chrome_slice(struct req *r, const struct slice *s, json_t *data);
+/* "26–50", which rows of the list a slice is; null where it is all of it, or that is not known. */
+json_t *chrome_slice_range(const struct slice *s);
 /* Adds how many things the list has, for parts/paging.html, from s->total, of which most and more
  * are not told apart. Where that is not known (-1), and all rows are on the page, these count. */
 void chrome_slice_total(

@@ -38,6 +38,7 @@ static void svg_draw_bar(
 void svg_bars(struct buf *b, const char *title, const struct svg_point *points, size_t n)
 {
 	int64_t max = svg_largest_point(points, n), total = 0;
+	int64_t top = max + (max > 1 ? max % 2 : 0); /* so that the middle line has a number */
 	double pitch = n > 0 ? 100.0 / (double)n : 100.0;
 	size_t every = n <= LABELS_MAX ? 1 : (n + LABELS_MAX - 1) / LABELS_MAX;
 
@@ -66,13 +67,16 @@ void svg_bars(struct buf *b, const char *title, const struct svg_point *points, 
 		    x, pitch);
 		if (points[i].previous >= 0)
 			svg_draw_bar(b, "bars-before", x + pitch * 0.08, pitch * 0.84,
-			    points[i].previous, max);
-		svg_draw_bar(b, "bars-now", x + pitch * 0.2, pitch * 0.6, points[i].value, max);
+			    points[i].previous, top);
+		svg_draw_bar(b, "bars-now", x + pitch * 0.2, pitch * 0.6, points[i].value, top);
 		buf_str(b, "</g>");
 	}
 	buf_str(b, "</svg>");
 	if (total > 0)
-		buf_printf(b, "<text class=\"bars-max\" x=\"2\" y=\"20\">%" PRId64 "</text>", max);
+		buf_printf(b, "<text class=\"bars-max\" x=\"2\" y=\"20\">%" PRId64 "</text>", top);
+	if (total > 0 && top > 1)
+		buf_printf(
+		    b, "<text x=\"2\" y=\"%d\">%" PRId64 "</text>", 20 + PLOT_HEIGHT / 2, top / 2);
 	for (size_t i = 0; i < n; i += every) {
 		buf_printf(b, "<text x=\"%.2f%%\" y=\"146\">", pitch * ((double)i + 0.15));
 		html_text(b, str_from(points[i].label));

@@ -244,7 +244,7 @@ static void etag_add(struct req *r)
 	if (res_has_header(r, "ETag"))
 		return;
 	tag = arena_printf(
-	    r->a, "W/\"%zx-%016llx\"", b->len, (unsigned long long)str_hash(b->p, b->len));
+	    r->a, "W/\"%zx-%016llx\"", b->len, (unsigned long long)str_hash_long(b->p, b->len));
 	res_header(r, "ETag", tag);
 	if (wanted.n != 0 && none_match_has(wanted, str_from(tag))) {
 		r->res.status = 304;

@@ -110,7 +110,7 @@ static struct str form_type(struct req *r)
 	return type.n > 0 ? type : utf8_trim(req_form(r, "otherType"));
 }
 
-/* What records may be of: the types that the account has, and those that most would want. */
+/* What records may be of: those that most files are of, then what else the account has. */
 static json_t *form_types(struct req *r, const json_t *counts)
 {
 	static const char *const usual[] = {
@@ -119,12 +119,16 @@ static json_t *form_types(struct req *r, const json_t *counts)
 	struct str now = form_type(r);
 	const char *type;
 
-	json_object_each(counts, type, count)
-		json_array_append_new(list, choice_json(type, type, str_is(now, type)));
 	for (size_t i = 0; usual[i] != NULL; i++)
-		if (json_object_get(counts, usual[i]) == NULL)
-			json_array_append_new(
-			    list, choice_json(usual[i], usual[i], str_is(now, usual[i])));
+		json_array_append_new(list, choice_json(usual[i], usual[i], str_is(now, usual[i])));
+	json_object_each(counts, type, count) {
+		bool is_usual = false;
+
+		for (size_t i = 0; usual[i] != NULL; i++)
+			is_usual = is_usual || strcmp(type, usual[i]) == 0;
+		if (!is_usual)
+			json_array_append_new(list, choice_json(type, type, str_is(now, type)));
+	}
 	return list;
 }
 
@@ -892,15 +896,16 @@ static json_t *import_task_data(struct req *r, const struct task *t)
 static void import_add_records(struct req *r, const struct task *t, json_t *data)
 {
 	int64_t from_us = t->started_us != 0 ? t->started_us : t->created_us;
+	const char *query;
 
 	if (!is_import(t) || t->finished_us == 0 || t->counts.created + t->counts.updated == 0)
 		return;
-	json_set_str(data, "records_query",
-	    arena_printf(r->a,
-		"resourceType=%.*s&source=" RECORD_SOURCE_IMPORT
-		"&updatedAfter=%s&updatedBefore=%s",
-		(int)t->resource_type.n, t->resource_type.p, clock_iso_dup(r->a, from_us),
-		clock_iso_dup(r->a, t->finished_us + 1000)));
+	query = arena_printf(r->a,
+	    "resourceType=%.*s&source=" RECORD_SOURCE_IMPORT "&updatedAfter=%s&updatedBefore=%s",
+	    (int)t->resource_type.n, t->resource_type.p, clock_iso_dup(r->a, from_us),
+	    clock_iso_dup(r->a, t->finished_us + 1000));
+	json_set_str(data, "records_query", query);
+	json_set_str(data, "records_href", arena_printf(r->a, "/admin/records?%s", query));
 	json_set_bool(data, "can_delete",
 	    t->counts.created > 0 && t->counts.updated == 0 &&
 		(r->actor.permissions & PERMIT(RECORDS_WRITE)) != 0);

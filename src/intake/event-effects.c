@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "intake/intake-internal.h"
+#include "lead/lead.h"
 #include "record/record-pages.h"
 
 /* Clocks of the hosts and processes that write differ by so much at most. */
@@ -175,6 +176,7 @@ static void effect_add_lead(struct effects *e, const struct db_rows *rows, size_
 	json_set_str(o, "id", uuid_dup(e->r->a, db_get_uuid(rows, i, EFFECT_ID)));
 	json_set_str(o, "title", db_get_text(rows, i, EFFECT_LEAD_TITLE));
 	json_set_str(o, "syncStatus", db_get_text(rows, i, EFFECT_LEAD_SYNC_STATUS));
+	json_set_str(o, "syncLabel", word_label(lead_sync_statuses, json_str(o, "syncStatus")));
 	json_array_append_new(json_object_get(event, "leads"), o);
 }
 

@@ -30,9 +30,10 @@ static void polls_show(struct req *r, json_t *rows)
 		const char *status = json_str(row, "status");
 
 		json_set_str(row, "chip",
-		    strcmp(status, "failing") == 0 ? "failed"
-		    : strcmp(status, "idle") == 0  ? "plain"
-						   : status);
+		    strcmp(status, "failing") == 0   ? "failed"
+		    : strcmp(status, "idle") == 0    ? "plain"
+		    : strcmp(status, "waiting") == 0 ? NULL /* as it should be */
+						     : status);
 		json_set_bool(row, "is_waiting", strcmp(status, "waiting") == 0);
 		json_set_bool(row, "is_paused", strcmp(status, "paused") == 0);
 		json_set_str(row, "every", every_text(r->a, json_int(row, "intervalSeconds")));

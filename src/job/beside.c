@@ -26,6 +26,7 @@ DB_STMT_ROWS(jobs_beside_again,
 struct beside_claiming {
 	struct job *j, *out;
 	size_t most, n;
+	int64_t ahead_us;
 };
 
 static void beside_read(struct beside_claiming *c, const struct db_rows *rows, size_t row)
@@ -61,8 +62,8 @@ static int beside_claim_body(struct db *db, void *arg, struct err *err)
 	c->n = 0;
 	if (db_query(db, j->a, &jobs_beside,
 		DB_VALS(db_uuid(&j->account_id), db_int(j->class), db_uuid(&j->target_id),
-		    db_int(clock_now_us()), db_str(j->kind), db_int(BESIDE_ATTEMPTS_MOST),
-		    db_int((int64_t)c->most)),
+		    db_int(clock_now_us() + c->ahead_us), db_str(j->kind),
+		    db_int(BESIDE_ATTEMPTS_MOST), db_int((int64_t)c->most)),
 		&rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
@@ -75,9 +76,10 @@ static int beside_claim_body(struct db *db, void *arg, struct err *err)
 			       NULL, err);
 }
 
-int job_claim_beside(struct job *j, size_t most, struct job *out, size_t *n, struct err *err)
+int job_claim_beside(
+    struct job *j, size_t most, int64_t ahead_us, struct job *out, size_t *n, struct err *err)
 {
-	struct beside_claiming c = {.j = j, .out = out, .most = most};
+	struct beside_claiming c = {.j = j, .out = out, .most = most, .ahead_us = ahead_us};
 
 	*n = 0;
 	if (uuid_is_nil(j->lease_id))

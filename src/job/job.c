@@ -52,7 +52,7 @@ DB_STMT(job_try_again,
     " last_error = NULL"
     " WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_extend, "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
-		    " + ? WHERE id = ? AND lease_id = ? AND attempts = ?");
+		    " + ?, deaths = 0 WHERE id = ? AND lease_id = ? AND attempts = ?");
 DB_STMT(job_stats_of,
     "SELECT COALESCE(SUM(state = 'ready' AND run_at <= ?), 0),"
     " COALESCE(SUM(state = 'ready' AND run_at > ?), 0), COALESCE(SUM(state = 'dead'), 0),"

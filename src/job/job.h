@@ -117,13 +117,15 @@ int job_load_subjects(struct app *app, const struct db_stmt *s, size_t id_column
     struct job *const *jobs, size_t n,
     int (*read)(struct job *j, const struct db_rows *rows, size_t row, struct err *err),
     struct err *err);
-/* Extends the lease of a long job. */
+/* Extends the lease of a long job, which has got on: deaths of its runners before do not count. */
 int job_keep(struct db *db, struct job *j, struct err *err);
 /* Periodic: forgets lanes that had no job for a day: 1 there are more, 0, -1. */
 int job_lanes_purge(struct app *app, struct err *err);
 /* What a run does beside its own job. Claims at most so many others of its kind, account and target
- * that are due, into out; they have its arena, and its lease. Outside a transaction. */
-int job_claim_beside(struct job *j, size_t most, struct job *out, size_t *n, struct err *err);
+ * that are due, or will be within ahead_us, into out; they have its arena, and its lease. Outside a
+ * transaction. */
+int job_claim_beside(
+    struct job *j, size_t most, int64_t ahead_us, struct job *out, size_t *n, struct err *err);
 /* Within a transaction: they are done / shall run at that time, and why. One whose lease is
  * another's by now is left to it. */
 int job_finish_beside(struct db *db, struct job *const *jobs, size_t n, struct err *err);

@@ -7,7 +7,8 @@
 #include "http/slice.h"
 #include "job/breaker.h"
 
-extern const struct word queue_kinds[]; /* of lanes: live, bulk, periodic */
+extern const struct word queue_kinds[];  /* of lanes: live, bulk, periodic */
+extern const struct word queue_states[]; /* of lanes on pages: paused, open, probing … */
 
 #define QUEUE_LANES_MOST 1000
 #define QUEUE_DEPTH_MOST 100000

@@ -97,6 +97,4 @@ json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead
 int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct err *err);
 /* The columns that lists and searches use, cut to their width: {NULL,0} where it has none. */
 struct str lead_column(const json_t *lead, const char *key, size_t most);
-/* First, last and full name of a lead, in place (lead-name.c). */
-void lead_normalize_names(struct arena *a, json_t *lead);
 #endif

@@ -27,7 +27,8 @@ DB_STMT_ROWS(lead_page_stages,
 
 void lead_hide_answers(const struct req *r, json_t *destinations)
 {
-	static const char *const told[] = {"lastError", "lastStatus", "externalId", "answer"};
+	static const char *const told[] = {
+	    "lastError", "lastStatus", "externalId", "answer", "request"};
 	json_t *d;
 	size_t i;
 
@@ -348,6 +349,7 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	    json_array_size(rows) > 0 || b->slice.s.has_more || b->slice.s.page != 1 ||
 		b->wrong != NULL || json_is_true(json_object_get(data, "is_filtered")));
 	json_set_bool(data, "is_leads_page", true);
+	json_set_bool(data, "may_test_lead", (r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
 	json_set_strn(data, "status", b->extra);
 	if (json_array_size(rows) > 0 && lead_add_figures(r, data, err) == -1)
 		return -1;

@@ -238,6 +238,7 @@ static int leads_hand_over(
 	for (size_t i = 0; i < n; i++)
 		ready[i] = (struct lead_ready){.account_id = ps[i]->row.account_id,
 		    .lead_id = ps[i]->row.id,
+		    .connection_id = ps[i]->row.connection_id,
 		    .provider_type = ps[i]->row.provider_type,
 		    .lead = ps[i]->row.lead,
 		    .revision = ps[i]->row.revision};

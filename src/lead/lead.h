@@ -70,6 +70,8 @@ int lead_erase(struct app *app, struct arena *a, const struct uuid *account_id,
  * customFields when it is none), phone to E.164 where it is surely one (default_country: ISO 3166
  * alpha-2, or NULL), names split, joined and freed of titles, unknown strings left alone. Pure. */
 void lead_normalize(struct arena *a, json_t *lead, const char *default_country);
+/* First, last and full name of a lead, in place (lead-name.c): each is made of the others. */
+void lead_normalize_names(struct arena *a, json_t *lead);
 /* What a record takes over of a lead: the payload's own data (or NULL) with the lead's fields
  * beside them. Those that `given`, the lead before it was normalized, does not tell are *unsaid
  * (record_item.unsaid). */
@@ -93,6 +95,7 @@ int lead_retry_incomplete(struct db *db, struct arena *a, const struct uuid *acc
  * jobs. A hook (base/hooks.h). */
 struct lead_ready {
 	struct uuid account_id, lead_id;
+	struct uuid connection_id; /* its source, or nil */
 	const char *provider_type;
 	const json_t *lead;
 	const char *sync_status; /* what the ledger makes of it: set by who keeps one */

@@ -31,6 +31,12 @@ DB_STMT(dashboard_leads_between,
 DB_STMT(dashboard_leads_of_status,
     "SELECT COUNT(*) FROM (SELECT id FROM leads FORCE INDEX (leads_sync)"
     " WHERE account_id = ? AND sync_status = ? LIMIT 1000) k");
+/* Of the newest that failed for good. */
+DB_STMT(dashboard_leads_partial,
+    "SELECT COUNT(DISTINCT l.id) FROM (SELECT lead_id, next_at FROM lead_deliveries"
+    " FORCE INDEX (lead_deliveries_status) WHERE account_id = ? AND status = '" DELIVERY_FAILED "'"
+    " ORDER BY id DESC LIMIT 1000) k JOIN leads l ON l.id = k.lead_id WHERE k.next_at IS NULL"
+    " AND l.account_id = ? AND l.sync_status = '" LEAD_SYNC_SUCCESS "'");
 DB_STMT(dashboard_connections_bad,
     "SELECT COUNT(*) FROM connections WHERE account_id = ?"
     " AND status IN ('" CONNECTION_ERROR "', '" CONNECTION_EXPIRED "')");
@@ -88,9 +94,7 @@ static int64_t count_lifetime_us(const struct count_key *k)
 
 static const char *lead_status_of(int64_t metric)
 {
-	return metric == DASHBOARD_LEADS_FAILED ? LEAD_SYNC_FAILED
-	       : metric == DASHBOARD_LEADS_DEAD ? LEAD_SYNC_DEAD
-						: LEAD_SYNC_PARTIAL;
+	return metric == DASHBOARD_LEADS_FAILED ? LEAD_SYNC_FAILED : LEAD_SYNC_DEAD;
 }
 
 static int count_load(
@@ -114,6 +118,10 @@ static int count_load(
 	case DASHBOARD_CONNECTIONS_BAD:
 		rc = db_row(app->db, a, &dashboard_connections_bad,
 		    DB_VALS(db_uuid(&k->account_id)), &rows, err);
+		break;
+	case DASHBOARD_LEADS_PARTIAL:
+		rc = db_row(app->db, a, &dashboard_leads_partial,
+		    DB_VALS(db_uuid(&k->account_id), db_uuid(&k->account_id)), &rows, err);
 		break;
 	case DASHBOARD_REFUSED:
 		rc = db_row(app->db, a, &dashboard_events_refused,

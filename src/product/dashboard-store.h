@@ -13,7 +13,7 @@ enum dashboard_metric {
 	/* of now: */
 	DASHBOARD_LEADS_FAILED,
 	DASHBOARD_LEADS_DEAD,
-	DASHBOARD_LEADS_PARTIAL,
+	DASHBOARD_LEADS_PARTIAL,   /* taken somewhere, refused elsewhere */
 	DASHBOARD_CONNECTIONS_BAD, /* in error, or expired */
 	DASHBOARD_REFUSED          /* webhooks of the last day, as far as is looked back */
 };

@@ -67,7 +67,7 @@ static int dashboard_add_today(struct req *r, json_t *data, enum dashboard_metri
 	json_set_str(o, "compared",
 	    today > before   ? "up from"
 	    : today < before ? "down from"
-			     : "as many as");
+			     : NULL);
 	return 0;
 }
 

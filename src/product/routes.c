@@ -7,6 +7,7 @@
 #include "connection/oauth.h"
 #include "connection/subscriptions.h"
 #include "crm/crm.h"
+#include "flow/flow.h"
 #include "html/chrome.h"
 #include "import/import.h"
 #include "intake/intake.h"
@@ -16,6 +17,7 @@
 #include "product/product.h"
 #include "product/queue.h"
 #include "record/record.h"
+#include "table/table.h"
 #include "task/task.h"
 
 #define PUBLIC ROUTE_PUBLIC

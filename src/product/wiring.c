@@ -5,6 +5,7 @@
 #include "connection/subscriptions.h"
 #include "crm/crm-timeline.h"
 #include "crm/crm.h"
+#include "flow/flow.h"
 #include "html/chrome.h"
 #include "import/import.h"
 #include "intake/event-timeline.h"
@@ -18,6 +19,7 @@
 #include "product/product.h"
 #include "record/record-bulk.h"
 #include "record/record.h"
+#include "table/table.h"
 #include "task/task.h"
 
 #define DATA "Data"
@@ -107,7 +109,14 @@ static const struct job_kind job_kinds[] = {
     {.name = "poll.run", .run = poll_job_run, .max_attempts = 1000, .lease_s = 300},
     {.name = "event.replay", .run = event_job_replay, .max_attempts = 15, OF_A_TASK},
     {.name = "event.effects", .run = event_job_effects, .max_attempts = 20},
-    {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20},
+    {.name = "flow.run",
+	.run = flow_job_run,
+	.load = flow_job_load,
+	.max_attempts = 20,
+	.lease_s = 300,
+	.died = flow_job_died,
+	.revived = flow_jobs_revived},
+    {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20, OF_A_TASK},
     {.name = "record.fetch",
 	.run = record_job_fetch,
 	.load = record_job_fetch_load,
@@ -118,6 +127,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "lead.reconcile", .run = lead_reconcile_job, .max_attempts = 50, OF_A_TASK},
     {.name = "poll.backfill", .run = poll_job_backfill, .max_attempts = 50, OF_A_TASK},
     {.name = "record.import", .run = import_job_run, .max_attempts = 50, OF_A_TASK},
+    {.name = "table.change", .run = table_job_change, .max_attempts = 50, OF_A_TASK},
 
     {.name = "grant.refresh", .run = grant_job_refresh, .max_attempts = 20},
     {.name = "grant.revoke", .run = grant_job_revoke, .max_attempts = 20},
@@ -132,18 +142,20 @@ static const struct job_kind job_kinds[] = {
     {.name = "polls.keep", .every_s = 60, .work = polls_keep},
     {.name = "record.fields", .every_s = 5, .work = record_fields_update},
     {.name = "record.moves", .every_s = 60, .work = record_moves_forget},
+    {.name = "flow.retain", .every_s = 3600, .work = flow_retain},
     {.name = "record.retain", .every_s = 60, .work = record_retain},
     {.name = "grant.due", .every_s = 10, .work = grant_due},
     {.name = "login.purge", .every_s = 300, .work = login_purge},
     {.name = "connection.probes", .every_s = 600, .work = connection_probes},
+    {.name = "crm.purge", .every_s = 3600, .work = crm_purge},
     {.name = "job.lanes", .every_s = 3600, .work = job_lanes_purge},
     {.name = "import.purge", .every_s = 3600, .work = import_purge},
     {.name = NULL},
 };
 
-static const struct task_kind *const task_kinds[] = {&poll_backfill_task, &lead_import_task,
-    &lead_reconcile_task, &import_task, &record_delete_task, &record_replay_task,
-    &event_replay_task, NULL};
+static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backfill_task,
+    &lead_import_task, &lead_reconcile_task, &import_task, &record_delete_task, &record_replay_task,
+    &event_replay_task, &table_alter_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
@@ -160,7 +172,8 @@ const struct hooks product_hooks = {
     .tell_connections = event_tell_connections,
     .tell_connection = (tell_connection_fn *const[]){lead_tell_connection, crm_tell_connection,
 	polls_tell_connection, NULL},
-    .connection_changed = (connection_changed_fn *const[]){polls_follow_connection, NULL},
+    .connection_changed =
+	(connection_changed_fn *const[]){polls_follow_connection, crm_follow_connection, NULL},
     .tell_records = event_tell_records,
 };
 

@@ -138,6 +138,8 @@ static int build_put_headers(struct call_build *b)
 	if (more != NULL && build_put_headers_of(b, json_own(b->a, more)) == -1)
 		return -1;
 	if (build_put_header(b, STR("Accept"), accepts) == -1 ||
+	    (b->k->c != NULL && b->k->c->call_key != NULL &&
+		build_put_header(b, STR("Idempotency-Key"), str_from(b->k->c->call_key)) == -1) ||
 	    build_put_named_headers(b, defaults, n) == -1)
 		return -1;
 	return build_put_named_headers(b, b->act->headers, b->act->nheaders);

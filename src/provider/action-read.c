@@ -354,6 +354,14 @@ static enum call_class answer_output(struct answer_reading *r, json_t **out, con
 	return CALL_OK;
 }
 
+/* What a rule finds in the answer, or NULL. */
+static const char *answer_text(struct answer_reading *r, const struct expr *e)
+{
+	struct str text = e == NULL ? (struct str){NULL, 0} : expr_id(e, &r->s);
+
+	return text.n == 0 ? NULL : arena_strndup(r->k->a, text.p, text.n);
+}
+
 void action_read(const struct action_call *k, const struct http_call *call,
     const struct http_answer *ans, struct call_result *out)
 {
@@ -382,5 +390,9 @@ void action_read(const struct action_call *k, const struct http_call *call,
 	if (out->class == CALL_RETRY && r.unread != NULL)
 		why = arena_printf(k->a, ", which is no CSV (%s)", r.unread);
 	out->retry_after_ms = answer_wait_ms(&r);
+	if (r.rule != NULL) {
+		out->existing_id = answer_text(&r, r.rule->id);
+		out->refused_field = answer_text(&r, r.rule->field);
+	}
 	out->error = r.rule != NULL && r.rule->text != NULL ? r.rule->text : answer_error(&r, why);
 }

@@ -4,9 +4,13 @@
  * Without an answer all may pass but what the operator's network rules refuse, and an answer that
  * is too large, for it will be again. Nothing of an error text is stored before the credentials in
  * it are blotted out. */
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "net/egress.h"
 #include "provider/provider-internal.h"
+
+#define REQUEST_KEPT_BYTES 2048u /* of what was sent */
 
 static void call_read_failure(
     const struct action_call *k, const char *url, const struct err *why, struct call_result *out)
@@ -43,6 +47,21 @@ static enum call_class call_obstacle(struct app *app, const struct action_call *
 	return CALL_OK;
 }
 
+/* What was sent, for people: its beginning, without what is secret. */
+static struct str request_excerpt(const struct action_call *k, const struct http_call *call)
+{
+	struct str body = call->body;
+	struct buf *b = buf_new(k->a, LIMIT_URL_BYTES + REQUEST_KEPT_BYTES + 64);
+
+	buf_printf(b, "%s %s", call->method, url_without_secrets(k->a, k->c, call->url));
+	if (body.n > 0) {
+		body = access_redact_body(k->a, k->c, body, REQUEST_KEPT_BYTES, true);
+		buf_printf(b, "\n\n");
+		buf_add(b, body.p, body.n);
+	}
+	return utf8_cut((struct str){b->p, b->len}, REQUEST_KEPT_BYTES);
+}
+
 int action_run(struct app *app, const struct action_call *k, struct http_answer *ans,
     struct call_result *out, struct err *err)
 {
@@ -68,6 +87,7 @@ int action_run(struct app *app, const struct action_call *k, struct http_answer 
 		action_read(k, &req.http, ans, out);
 	out->method = req.http.method;
 	out->signed_in = req.signed_in;
+	out->request = request_excerpt(k, &req.http);
 	return 0;
 }
 
@@ -88,6 +108,16 @@ int provider_action(struct app *app, struct arena *a, const struct provider *p,
 	if (k.act == NULL)
 		return err_set(err, ERR_NOT_FOUND, "%s has no action %s", p->name, action);
 	return action_run(app, &k, &ans, out, err);
+}
+
+bool provider_action_takes(const struct provider *p, const char *action, const char *input)
+{
+	const struct action *act = provider_find_action(p, action);
+
+	for (size_t i = 0; act != NULL && i < act->ninputs; i++)
+		if (strcmp(act->inputs[i].name, input) == 0)
+			return true;
+	return false;
 }
 
 const char *provider_action_lacks(

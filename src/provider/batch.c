@@ -34,6 +34,38 @@ static void scope_of_batch(
 	scope_of_call(s, &k);
 }
 
+size_t provider_batch_size(
+    const struct provider *p, struct arena *a, const struct access *c, const char *name)
+{
+	const struct batch *b = batch_find(p, name);
+	struct scope s;
+	struct str text;
+	int64_t size;
+
+	if (b == NULL || b->size == NULL)
+		return b == NULL ? 0 : (size_t)b->max;
+	scope_of_batch(&s, a, p, c);
+	text = expr_id(b->size, &s);
+	if (!str_to_i64(text, 0, b->max, &size))
+		return (size_t)b->max;
+	return (size_t)size;
+}
+
+bool provider_batch_takes(const struct provider *p, struct arena *a, const struct access *c,
+    const char *name, const json_t *record, struct str *unique)
+{
+	const struct batch *b = batch_find(p, name);
+	struct scope s;
+
+	*unique = (struct str){NULL, 0};
+	if (b == NULL)
+		return false;
+	scope_of_batch(&s, a, p, c);
+	s.slot[ROOT_RECORD].json = JSON_ITER(record);
+	*unique = b->unique == NULL ? (struct str){NULL, 0} : str_copy(a, expr_id(b->unique, &s));
+	return b->when == NULL || cond_holds(b->when, &s);
+}
+
 json_t *provider_batch_inputs(const struct provider *p, struct arena *a, const struct access *c,
     const char *name, const json_t *records)
 {
@@ -70,6 +102,7 @@ static void batch_result_tell(
 	out->class = is_ok ? CALL_OK : CALL_FATAL;
 	if (!is_ok)
 		call_class_parse(expr_text(rule->class, s), &out->class);
+	out->is_for_alone = !is_ok && rule->alone != NULL && cond_holds(rule->alone, s);
 	out->id = id.n == 0 ? NULL : arena_strndup(s->a, id.p, id.n);
 	out->error = out->class == CALL_OK ? NULL
 		     : error.n == 0        ? "refused, without a reason"

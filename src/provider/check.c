@@ -324,6 +324,10 @@ static json_t *call_result_json(struct check_run *t, const struct call_result *r
 		json_set_int(o, "retryAfterMs", res->retry_after_ms);
 	if (res->pace_ms > 0)
 		json_set_int(o, "paceMs", res->pace_ms);
+	if (res->existing_id != NULL)
+		json_set_str(o, "existingId", res->existing_id);
+	if (res->refused_field != NULL)
+		json_set_str(o, "refusedField", res->refused_field);
 	return o;
 }
 
@@ -450,16 +454,23 @@ static void check_forms(struct check_run *t, const json_t *example, const json_t
 	check_compare(t, "forms", json_object_get(expect, "forms"), got);
 }
 
+static void check_push_fields(struct check_run *t, const json_t *example, const json_t *expect)
+{
+	json_t *fields = provider_push_fields(t->p, t->a, json_object_get(example, "fieldsOf"));
+
+	check_compare(t, "fields", json_object_get(expect, "fields"), fields);
+}
+
 /* Examples that are themselves wrong are failures, not silence. */
 static bool example_is_valid(struct check_run *t, const json_t *e)
 {
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
-	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "poll",
-	    "subscription", "call", "known", "cursor", "answers", "oauth", "expect", NULL};
+	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "fieldsOf",
+	    "poll", "subscription", "call", "known", "cursor", "answers", "oauth", "expect", NULL};
 	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
 	    "left", "nothing", "handshake", "lead", "request", "result", "refused", "results",
-	    "details", "forms", "calls", "cursor", "error", "inputs", "told", "url", "callback",
-	    "tokens", "identity", "connections", NULL};
+	    "details", "forms", "fields", "calls", "cursor", "error", "inputs", "told", "url",
+	    "callback", "tokens", "identity", "connections", NULL};
 	struct err err = ERR_INIT;
 	struct json_reader in = {.err = &err};
 
@@ -503,6 +514,8 @@ static void check_examples(struct check_run *t)
 			check_details(t, e, expect);
 		else if (json_object_get(e, "forms") != NULL)
 			check_forms(t, e, expect);
+		else if (json_object_get(e, "fieldsOf") != NULL)
+			check_push_fields(t, e, expect);
 		else
 			check_action(t, e, expect);
 	}

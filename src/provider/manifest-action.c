@@ -45,7 +45,8 @@ static int error_one(
 	static const struct loader_member members[] = {COND_MEMBER("when", struct error_rule, when),
 	    OTHER_MEMBER("class"), OTHER_MEMBER("retryAfter"),
 	    INT_MEMBER("retryAfterMs", struct error_rule, retry_after_ms, 0, RETRY_AFTER_MAX_MS),
-	    TEXT_MEMBER("text", struct error_rule, text)};
+	    TEXT_MEMBER("text", struct error_rule, text), EXPR_MEMBER("id", struct error_rule, id),
+	    EXPR_MEMBER("field", struct error_rule, field)};
 	const char *class = json_str(v, "class");
 	struct error_rule *r = out;
 
@@ -56,6 +57,7 @@ static int error_one(
 		return -1;
 	if (r->when == NULL || class == NULL || !call_class_parse(str_from(class), &r->class))
 		return json_reader_fail(&l->in, "needs \"when\" and a known \"class\"");
+	r->when_json = json_object_get(v, "when");
 	return 0;
 }
 

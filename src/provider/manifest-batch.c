@@ -82,6 +82,7 @@ static int result_rule_one(
 	    EXPR_MEMBER("key", struct batch_result_rule, key),
 	    BOOL_MEMBER("position", struct batch_result_rule, is_by_position),
 	    COND_MEMBER("ok", struct batch_result_rule, ok),
+	    COND_MEMBER("alone", struct batch_result_rule, alone),
 	    EXPR_MEMBER("id", struct batch_result_rule, id),
 	    EXPR_MEMBER("error", struct batch_result_rule, error),
 	    EXPR_MEMBER("class", struct batch_result_rule, class)};
@@ -128,7 +129,8 @@ static int batch_one(
 	static const struct loader_member members[] = {
 	    NEEDED_TEXT_MEMBER("action", struct batch, action),
 	    INT_MEMBER("max", struct batch, max, 1, BATCH_MOST), OTHER_MEMBER("input"),
-	    OTHER_MEMBER("key"), OTHER_MEMBER("results")};
+	    OTHER_MEMBER("size"), OTHER_MEMBER("when"), OTHER_MEMBER("unique"), OTHER_MEMBER("key"),
+	    OTHER_MEMBER("results")};
 	struct batch *b = out;
 
 	b->name = name;
@@ -137,8 +139,13 @@ static int batch_one(
 	l->roots = manifest_roots_of_connection(p) | ROOT_BIT(ROOT_RECORDS);
 	if (expr_member(l, v, "input", &b->input) == -1)
 		return -1;
+	l->roots = manifest_roots_of_connection(p);
+	if (expr_member(l, v, "size", &b->size) == -1)
+		return -1;
 	l->roots = manifest_roots_of_connection(p) | ROOT_BIT(ROOT_RECORD);
-	if (expr_member(l, v, "key", &b->key) == -1)
+	if (expr_member(l, v, "key", &b->key) == -1 ||
+	    expr_member(l, v, "unique", &b->unique) == -1 ||
+	    cond_member(l, v, "when", &b->when) == -1)
 		return -1;
 	if (provider_find_action(p, b->action) == NULL || b->max == 0 || b->input == NULL)
 		return json_reader_fail(&l->in, "needs a known \"action\", \"max\" and \"input\"");

@@ -434,6 +434,8 @@ static const struct loader_member top_members[] = {
     OTHER_MEMBER("pace"),
     OTHER_MEMBER("lead"),
     OTHER_MEMBER("pushBody"),
+    OTHER_MEMBER("pushNeeded"),
+    OTHER_MEMBER("pushFields"),
     OTHER_MEMBER("polls"),
     OTHER_MEMBER("subscriptions"),
     OTHER_MEMBER("guide"),

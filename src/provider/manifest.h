@@ -235,6 +235,10 @@ struct error_rule {
 	struct expr *retry_after; /* goes before it, where it is there */
 	enum wait_unit retry_after_unit;
 	const char *text; /* for people, in place of the answer; or NULL */
+	/* What the answer names, or NULL: what is there already and may be changed instead, and the
+	 * field whose value is not taken, where the rest may be. */
+	struct expr *id, *field;
+	const json_t *when_json; /* as written, for people */
 };
 /* How much of what is allowed is used up: of a limit so many used, or so many that remain. */
 struct pace_rule {
@@ -314,17 +318,25 @@ struct batch_result_rule {
 	struct loops loops;
 	struct expr *key;
 	bool is_by_position;
-	struct cond *ok;
+	struct cond *ok, *alone; /* alone: what failed may be mended in a call of its own */
 	struct expr *id, *error, *class;
 };
 struct batch {
 	const char *name, *action;
 	int64_t max;
-	struct expr *input, *key;
+	struct cond *when;                        /* it takes a record; NULL: any */
+	struct expr *size, *unique, *input, *key; /* size: at most max; unique: once in a call */
 	struct batch_result_rule *results;
 	size_t nresults;
 };
 /* The forms whose leads a connection may have, and how those are listed. */
+/* The fields of what leads become there, as the destination tells them (push-fields.c). */
+struct push_fields {
+	const char *action; /* NULL: it does not tell */
+	struct loops loops;
+	struct expr *name, *label, *help, *type, *values, *length;
+	struct cond *is_needed, *is_read_only, *is_closed;
+};
 struct forms {
 	const char *action; /* NULL: none are declared */
 	struct expr *id, *name, *status, *country, *count;
@@ -492,6 +504,9 @@ struct provider {
 	size_t nerrors;
 	struct lead_rules lead;
 	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
+	json_t *push_names;     /* the same as [{"from","to"}], where it can be told so; or NULL */
+	json_t *push_needed;    /* names that are filled whatever a mapping says; or NULL */
+	struct push_fields push_fields;
 	struct guide guide;
 	struct oauth *oauth; /* provider/oauth.h; NULL: it has none */
 	struct poll_spec *polls;

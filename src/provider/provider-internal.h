@@ -22,6 +22,7 @@ int manifest_actions(struct loader *l, struct provider *p, const json_t *json);
 int manifest_oauth(
     struct loader *l, struct provider *p, const json_t *json); /* behind the actions */
 int manifest_push_body(struct loader *l, struct provider *p, const json_t *json);
+int manifest_push_fields(struct loader *l, struct provider *p, const json_t *json);
 int manifest_polls(struct loader *l, struct provider *p, const json_t *json);
 int manifest_subscriptions(struct loader *l, struct provider *p, const json_t *json);
 /* "action" and "inputs" of an object, by the roots at hand. */

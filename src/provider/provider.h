@@ -23,6 +23,9 @@ struct access {
 	/* Inbound secrets that were changed and are still good, [{"key","value","until"}], until in
 	 * microseconds: as secret as those. NULL: none. */
 	json_t *former;
+	/* Of a call that may be made again: it goes as Idempotency-Key, unless the manifest names
+	 * that header itself. NULL: none. */
+	const char *call_key;
 };
 /* "accessToken" is the connection's, "app.clientSecret" its app's; or NULL. */
 const char *access_credential(const struct access *c, const char *key);
@@ -224,7 +227,13 @@ struct call_result {
 	bool is_uncalled;       /* a credential that the action needs is not there */
 	bool is_too_large;      /* CALL_FATAL: more came than is taken; less may be asked for */
 	const char *method;     /* of the call; NULL: none was made */
-	const char *signed_in;  /* "X-API-Key", "a bearer token"; NULL: without credentials */
+	struct str request; /* "POST https://…", an empty line, the body: what it begins with, no
+			       secret in it; {NULL,0}: none was made */
+	/* CALL_CONFLICT: of what is there already and may be changed instead; or NULL */
+	const char *existing_id;
+	/* The field whose value is not taken, where all else may be; or NULL */
+	const char *refused_field;
+	const char *signed_in; /* "X-API-Key", "a bearer token"; NULL: without credentials */
 };
 /* Runs the named action ("fetch_lead", "fetch_contact", …) with inputs; credentials injected, error
  * rules applied. One attempt. Always fills out; 0, or -1 with err when the manifest has no such
@@ -280,6 +289,15 @@ json_t *provider_details_of(const struct provider *p, struct arena *a, const cha
 /* Records written in one call, by the manifest's "batches": the action, and how many it takes at
  * most; NULL: there is no such batch. */
 const char *provider_batch_action(const struct provider *p, const char *name, size_t *max);
+/* How many a call takes of this connection; 0: there is no such batch. */
+size_t provider_batch_size(
+    const struct provider *p, struct arena *a, const struct access *c, const char *name);
+/* May the record go with others? Of those with one *unique (where that is not empty), one at a
+ * time. The batch is there. */
+bool provider_batch_takes(const struct provider *p, struct arena *a, const struct access *c,
+    const char *name, const json_t *record, struct str *unique);
+/* Has the action an input of that name? */
+bool provider_action_takes(const struct provider *p, const char *action, const char *input);
 /* Its inputs for a list of records. */
 json_t *provider_batch_inputs(const struct provider *p, struct arena *a, const struct access *c,
     const char *name, const json_t *records);
@@ -288,6 +306,7 @@ struct batch_result {
 	enum call_class class;
 	const char *id, *error; /* or NULL */
 	bool is_told;           /* of this very record */
+	bool is_for_alone;      /* a call of its own may mend it, or tell more */
 };
 struct batch_result *provider_batch_results(const struct provider *p, struct arena *a,
     const struct access *c, const char *name, const json_t *records, const struct call_result *res);
@@ -312,6 +331,23 @@ json_t *provider_actions_json(const struct provider *p);
 /* What a normalized lead becomes at a destination that has no mapping of its own, by the manifest's
  * "pushBody"; NULL where that says nothing. The arena's. */
 json_t *provider_push_body(const struct provider *p, struct arena *a, const json_t *lead);
+/* The same as rules of a mapping, [{"from": "lastName || fullName", "to": "LastName"}], without
+ * what cannot be told so; NULL where it says nothing. The arena's. */
+json_t *provider_push_names(const struct provider *p, struct arena *a);
+/* The names that a destination takes no lead without: filled by the pushBody whatever a mapping
+ * says
+ * ("pushNeeded"). A list, or NULL; p may be NULL. */
+const json_t *provider_push_needed(const struct provider *p);
+/* The action by which a destination tells what fields it has ("pushFields"); NULL: it does not. */
+const char *provider_push_fields_action(const struct provider *p);
+/* The fields in such an action's output: [{name,label,help,type,isNeeded,isReadOnly,isClosed,
+ * values,maxLength}], type one of push_field_types. values are those of a list, isClosed when no
+ * others are taken. The arena's. */
+json_t *provider_push_fields(const struct provider *p, struct arena *a, json_t *output);
+#define PUSH_FIELDS_MOST 2000u
+/* text, number, integer, boolean, date, time, email, phone, url, choice, choices; NULL-terminated.
+ */
+extern const char *const push_field_types[];
 /* What lies in a lead that is handed over, for all that names places in it. */
 extern const struct expr_field lead_place_fields[];
 

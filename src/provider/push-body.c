@@ -1,5 +1,8 @@
 /* What a lead becomes at a destination that has no mapping of its own: the manifest's "pushBody".
  */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/limits.h"
 #include "provider/provider-internal.h"
 
 const struct expr_field lead_place_fields[] = {{"email", FIELD_SCALAR}, {"firstName", FIELD_SCALAR},
@@ -9,6 +12,74 @@ const struct expr_field lead_place_fields[] = {{"email", FIELD_SCALAR}, {"firstN
     {"recordId", FIELD_SCALAR}, {"formId", FIELD_SCALAR}, {"adId", FIELD_SCALAR},
     {"campaignId", FIELD_SCALAR}, {"createdAt", FIELD_SCALAR}, {"receivedAt", FIELD_SCALAR},
     {NULL, FIELD_SCALAR}};
+
+/* "lead.a || lead.b || 'none'" as a mapping writes it: "a || b || 'none'"; NULL where it is more
+ * than one placeholder, or looks elsewhere. */
+static const char *push_place(struct arena *a, struct str text)
+{
+	struct buf *b = buf_new(a, LIMIT_PATH_BYTES);
+	struct str part;
+
+	if (text.n < 3 || text.p[0] != '{' || text.p[text.n - 1] != '}' ||
+	    memchr(text.p + 1, '{', text.n - 1) != NULL)
+		return NULL;
+	text = (struct str){text.p + 1, text.n - 2};
+	while (text.n > 0) {
+		const char *bar = memmem(text.p, text.n, "||", 2);
+
+		part =
+		    str_trim((struct str){text.p, bar == NULL ? text.n : (size_t)(bar - text.p)});
+		text = bar == NULL ? (struct str){text.p, 0}
+				   : (struct str){bar + 2, text.n - (size_t)(bar + 2 - text.p)};
+		if (!str_starts(part, "lead.") && !str_starts(part, "'"))
+			return NULL;
+		buf_str(b, b->len > 0 ? " || " : "");
+		buf_add(
+		    b, part.p + (part.p[0] == '\'' ? 0 : 5), part.n - (part.p[0] == '\'' ? 0 : 5));
+	}
+	return buf_ok(b) ? b->p : NULL;
+}
+
+static json_t *push_names_read(struct arena *a, const json_t *body)
+{
+	json_t *list = json_own(a, json_array()), *v;
+	const char *to;
+
+	if (!json_is_object(body))
+		return NULL;
+	json_object_each(body, to, v) {
+		const char *from = push_place(a, str_from(json_string_value(v)));
+		json_t *o;
+
+		if (from == NULL || memchr(to, '{', strlen(to)) != NULL)
+			continue;
+		o = json_object();
+		json_set_str(o, "from", from);
+		json_set_str(o, "to", to);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static int push_needed_read(struct loader *l, struct provider *p, const json_t *json)
+{
+	const json_t *list = json_object_get(json, "pushNeeded"), *v;
+	size_t mark = json_reader_enter(&l->in, "pushNeeded"), i;
+
+	if (list == NULL) {
+		json_reader_leave(&l->in, mark);
+		return 0;
+	}
+	if (!json_is_array(list) || p->push_body == NULL)
+		return json_reader_fail(&l->in, "must be a list of names of \"pushBody\"");
+	json_array_each(list, i, v)
+		if (!json_is_string(v) || json_object_get(json_object_get(json, "pushBody"),
+					      json_string_value(v)) == NULL)
+			return json_reader_fail(&l->in, "must be a list of names of \"pushBody\"");
+	p->push_needed = json_own(l->a, json_deep_copy(list));
+	json_reader_leave(&l->in, mark);
+	return 0;
+}
 
 int manifest_push_body(struct loader *l, struct provider *p, const json_t *json)
 {
@@ -22,7 +93,19 @@ int manifest_push_body(struct loader *l, struct provider *p, const json_t *json)
 	if (p->push_body != NULL && !provider_can(p, "crm_push"))
 		return json_reader_fail_at(
 		    &l->in, "pushBody", "is for what has the capability crm_push");
-	return 0;
+	if (p->push_body != NULL)
+		p->push_names = push_names_read(l->a, json_object_get(json, "pushBody"));
+	return push_needed_read(l, p, json) == -1 ? -1 : manifest_push_fields(l, p, json);
+}
+
+const json_t *provider_push_needed(const struct provider *p)
+{
+	return p == NULL ? NULL : p->push_needed;
+}
+
+json_t *provider_push_names(const struct provider *p, struct arena *a)
+{
+	return p->push_names == NULL ? NULL : json_own(a, json_deep_copy(p->push_names));
 }
 
 /* A lead says null for what it does not have, where a destination would take it for a value. */

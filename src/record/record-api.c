@@ -7,7 +7,7 @@ int record_api_list(struct req *r)
 {
 	struct record_filter f = {0};
 	struct record_memory memory;
-	struct record_slice slice = {.memory = &memory};
+	struct record_slice slice = {.memory = &memory, .is_written = true};
 	struct err err = ERR_INIT;
 
 	if (!slice_read(r, &list_of_records, &f, &slice.s))
@@ -35,7 +35,7 @@ int record_api_get(struct req *r)
 		return res_invalid(r);
 	found = at.is_given
 		    ? record_get_at(r->app, r->a, &r->actor.account_id, &id, at.us, &record, &err)
-		    : record_get_json(r->app, r->a, &r->actor.account_id, &id, &record, &err);
+		    : record_get_written(r->app, r->a, &r->actor.account_id, &id, &record, &err);
 	if (found == -1)
 		return res_error(r, &err);
 	if (found == 0)

@@ -121,7 +121,8 @@ static int fetch_gather(struct record_fetching *f, struct err *err)
 
 	if (f->job->is_probe || !provider_batches_details(f->c->provider))
 		return 0;
-	if (job_claim_beside(f->job, FETCH_BESIDE_MOST, f->beside + f->nbeside, &more, err) == -1)
+	if (job_claim_beside(f->job, FETCH_BESIDE_MOST, 0, f->beside + f->nbeside, &more, err) ==
+	    -1)
 		return -1;
 	f->nbeside += more;
 	return 0;

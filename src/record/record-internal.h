@@ -40,9 +40,9 @@ void record_key_range(
     const struct record_filter *f, const struct record_slice *slice, struct key_range *out);
 /* Row i (RECORD_COLUMNS). */
 void record_row_read(struct arena *a, const struct db_rows *rows, size_t i, struct record_row *out);
-/* Row i (RECORD_COLUMNS) and where it stands. */
-int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int64_t at_us,
-    struct record_place *out, struct err *err);
+/* Row i (RECORD_COLUMNS) for that slice, and where it stands. */
+int record_place_read(struct arena *a, const struct record_slice *slice, const struct db_rows *rows,
+    size_t i, int64_t at_us, struct record_place *out, struct err *err);
 /* Appends row i to the page and moves its end there. */
 int record_slice_add(struct arena *a, struct record_slice *slice, const struct db_rows *rows,
     size_t i, struct err *err);

@@ -63,18 +63,18 @@ void record_row_read(struct arena *a, const struct db_rows *rows, size_t i, stru
 	    .lead_id = db_get_uuid(rows, i, RECORD_ROW_LEAD_ID)};
 }
 
-static int list_row_json(
-    struct arena *a, const struct db_rows *rows, size_t i, json_t **out, struct err *err)
+static int list_row_json(struct arena *a, const struct db_rows *rows, size_t i, bool is_written,
+    json_t **out, struct err *err)
 {
 	struct record_row row;
 
 	record_row_read(a, rows, i, &row);
-	*out = record_json(&row, err);
+	*out = record_json(&row, is_written, err);
 	return *out == NULL ? -1 : 0;
 }
 
-int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, json_t **out, struct err *err)
+static int record_get(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, bool is_written, json_t **out, struct err *err)
 {
 	struct db_rows rows;
 	int found = db_row(
@@ -82,7 +82,19 @@ int record_get_json(struct app *app, struct arena *a, const struct uuid *account
 
 	if (found != 1)
 		return found;
-	return list_row_json(a, &rows, 0, out, err) == -1 ? -1 : 1;
+	return list_row_json(a, &rows, 0, is_written, out, err) == -1 ? -1 : 1;
+}
+
+int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, struct err *err)
+{
+	return record_get(app, a, account_id, id, false, out, err);
+}
+
+int record_get_written(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, struct err *err)
+{
+	return record_get(app, a, account_id, id, true, out, err);
 }
 
 void record_key_range(
@@ -162,13 +174,13 @@ static int list_skip_rows(struct app *app, struct arena *a, const struct record_
 	return 1;
 }
 
-int record_place_read(struct arena *a, const struct db_rows *rows, size_t i, int64_t at_us,
-    struct record_place *out, struct err *err)
+int record_place_read(struct arena *a, const struct record_slice *slice, const struct db_rows *rows,
+    size_t i, int64_t at_us, struct record_place *out, struct err *err)
 {
 	*out = (struct record_place){.at_us = at_us,
 	    .id = db_get_uuid(rows, i, RECORD_ROW_ID),
 	    .is_first = db_get_int(rows, i, RECORD_ROW_FIRST_SEEN) == at_us};
-	return list_row_json(a, rows, i, &out->row, err);
+	return list_row_json(a, rows, i, slice->is_written, &out->row, err);
 }
 
 int record_slice_add(struct arena *a, struct record_slice *slice, const struct db_rows *rows,
@@ -176,7 +188,8 @@ int record_slice_add(struct arena *a, struct record_slice *slice, const struct d
 {
 	struct record_place *p = &slice->places[slice->nplaces++];
 
-	if (record_place_read(a, rows, i, db_get_int(rows, i, RECORD_ROW_UPDATED), p, err) == -1)
+	if (record_place_read(a, slice, rows, i, db_get_int(rows, i, RECORD_ROW_UPDATED), p, err) ==
+	    -1)
 		return -1;
 	json_array_append(slice->s.rows, p->row);
 	slice->s.last.at = p->at_us;

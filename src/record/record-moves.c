@@ -198,7 +198,7 @@ static int leavers_take(
 {
 	for (size_t i = 0; i < rows->count && v->nfound < most; i++)
 		if (leavers_is_wanted(v, rows, i) &&
-		    record_place_read(v->a, rows, i, db_get_int(rows, i, LEFT_FROM),
+		    record_place_read(v->a, v->slice, rows, i, db_get_int(rows, i, LEFT_FROM),
 			&v->found[v->nfound++], err) == -1)
 			return -1;
 	return 0;

@@ -4,6 +4,7 @@
 
 #include "account/permission.h"
 #include "base/clock.h"
+#include "base/map.h"
 #include "connection/connection-pages.h"
 #include "html/chrome.h"
 #include "record/record-pages.h"
@@ -79,6 +80,48 @@ static void activity_tell_change(struct req *r, json_t *entry, const json_t *tim
 	    entry, "detail", n == 0 && request != NULL ? json_str(request, "eventType") : NULL);
 	json_set_str(entry, "mark", n == 0 ? "received" : "change");
 	json_set_bool(entry, "is_long", n > CHANGES_OPEN);
+}
+
+/* What is otherwise now than at a time: of each path the value before its first change since, and
+ * the one after its last. */
+static json_t *changes_since(struct arena *a, const json_t *history, int64_t at_us)
+{
+	struct map *by_path = map_new(a);
+	json_t *list = json_own(a, json_array());
+
+	for (size_t i = 0; i < json_array_size(history); i++) { /* newest first */
+		const json_t *entry = json_array_get(history, i), *change;
+		size_t k;
+
+		if (json_time(entry, "at") <= at_us)
+			break;
+		json_array_each(json_object_get(entry, "changes"), k, change) {
+			struct str path = str_from(json_str(change, "path"));
+			json_t *o = map_get(by_path, path);
+
+			if (o == NULL) {
+				o = json_own(a, json_object());
+				json_set_strn(o, "path", path);
+				if (json_object_get(change, "after") != NULL)
+					json_set(o, "after",
+					    json_incref(json_object_get(change, "after")));
+				map_put(by_path, path, o);
+			}
+			json_object_del(o, "before");
+			if (json_object_get(change, "before") != NULL)
+				json_set(
+				    o, "before", json_incref(json_object_get(change, "before")));
+		}
+	}
+	for (size_t i = 0; i < map_count(by_path); i++) {
+		json_t *o = map_value(by_path, i), *before = json_object_get(o, "before"),
+		       *after = json_object_get(o, "after");
+
+		if (before == NULL || after == NULL || !json_equal(before, after))
+			json_array_append(list, o);
+	}
+	add_change_texts(a, list);
+	return list;
 }
 
 /* Entries link to the record as of then; the one that is shown is marked. The newest is now. */
@@ -185,6 +228,12 @@ static int detail_show_activity(struct req *r, json_t *data, json_t *history, js
 
 	if (connection_label_rows(r, timeline, err) == -1)
 		return -1;
+	if (at.is_given) {
+		json_t *since = changes_since(r->a, history, at.us);
+
+		json_set(data, "since", json_incref(since));
+		json_set_bool(data, "has_since", json_array_size(since) > 0);
+	}
 	json_array_each(history, i, entry)
 		activity_tell_change(r, entry, timeline);
 	activity_link_past(r, history, record_address(r, json_object_get(data, "record")), at);

@@ -387,6 +387,7 @@ static int list_show_count(const struct record_browse *b, json_t *data, struct e
 	json_set_bool(data, "is_counted", total >= 0);
 	json_set_bool(data, "is_one", total == 1);
 	json_set_int(data, "total", total >= 0 ? total : b->slice.s.offset + rows);
+	json_set(data, "range", chrome_slice_range(&b->slice.s));
 	return 0;
 }
 

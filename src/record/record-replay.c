@@ -243,7 +243,7 @@ static int replay_one(void *arg, const struct record_row *row, struct err *err)
 	struct err why = ERR_INIT;
 	int64_t matched = 0;
 
-	if ((record = record_json(row, &why)) == NULL ||
+	if ((record = record_json(row, false, &why)) == NULL ||
 	    replay_run_flows(j->app, row->a, &j->account_id, &row->id, record, p->flow_ids,
 		&matched, ids, &why) == -1) {
 		/* With the database away none of them would fare better: the job comes back. */

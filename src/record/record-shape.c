@@ -6,11 +6,13 @@
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-json_t *record_json(const struct record_row *row, struct err *err)
+json_t *record_json(const struct record_row *row, bool is_written, struct err *err)
 {
 	struct arena *a = row->a;
-	json_t *data = json_parse_stored(a, row->data, err), *o;
+	json_t *data = is_written ? json_verbatim(a, row->data) : NULL, *o;
 
+	if (data == NULL)
+		data = json_parse_stored(a, row->data, err);
 	if (data == NULL) {
 		err_prefix(err, "stored record");
 		return NULL;

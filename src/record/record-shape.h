@@ -16,8 +16,9 @@ struct record_row {
 	    provider_updated_us; /* the last is TIME_NONE where unknown */
 	struct uuid lead_id;     /* nil: none */
 };
-/* The API's object, owned by the row's arena; NULL when the stored payload is no JSON. */
-json_t *record_json(const struct record_row *row, struct err *err);
+/* The API's object, owned by the row's arena; NULL when the stored payload is no JSON. With
+ * is_written its data are json_verbatim: for who only writes it. */
+json_t *record_json(const struct record_row *row, bool is_written, struct err *err);
 /* The same as compact text, with the payload as it is stored. */
 void record_json_write(struct buf *b, const struct record_row *row);
 

@@ -219,6 +219,24 @@ static bool is_time_mark(const char *word, const char *p, const char *end)
 	       isdigit((unsigned char)p[2]);
 }
 
+/* A letter or digit of ASCII; in line, since all that is stored goes through here. */
+static inline bool is_plain(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+/* How many letters and digits of ASCII, nearly all there is, stand at p, where a word begins
+ * (is_first) or goes on. */
+static size_t plain_run(const char *p, const char *end, bool is_first)
+{
+	const char *from = p;
+
+	while (
+	    p < end && is_plain(*p) && !(is_first && p - from == 2 && is_time_mark(from, p, end)))
+		p++;
+	return (size_t)(p - from);
+}
+
 void words_put_folded(struct words_writer *w, struct str s)
 {
 	const char *p = s.p, *end = s.p + s.n, *word = NULL;
@@ -227,16 +245,22 @@ void words_put_folded(struct words_writer *w, struct str s)
 	uint32_t c;
 
 	for (; p < end; p += n) {
+		size_t plain =
+		    length == 2 && is_time_mark(word, p, end) ? 0 : plain_run(p, end, length == 0);
+
 		c = utf8_point((struct str){p, (size_t)(end - p)}, &n);
-		if (is_word_char(c) && !is_unspaced_char(c) &&
-		    (length != 2 || !is_time_mark(word, p, end))) {
+		n = plain > 0 ? plain : n;
+		if (plain > 0 || (c >= 0x80 && is_word_char(c) && !is_unspaced_char(c))) {
 			if (length == 0) {
 				buf_str(w->words, w->code);
 				word = p;
 			}
-			if (length < WORD_MAX)
+			if (length < WORD_MAX && plain > 0)
+				buf_add(w->words, p,
+				    plain < WORD_MAX - length ? plain : WORD_MAX - length);
+			else if (length < WORD_MAX)
 				words_put_char(w->words, c);
-			length += c < 0x80 ? 1 : 6;
+			length += plain > 0 ? plain : 6;
 			continue;
 		}
 		if (length > 0) {

@@ -78,6 +78,9 @@ int record_count_known(struct db *db, struct arena *a, const struct record_item 
 /* The stored record's JSON as the API shows it; 1, 0, -1. */
 int record_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, json_t **out, struct err *err);
+/* The same with data that can only be written (json_verbatim). */
+int record_get_written(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, struct err *err);
 
 /* What a condition asks of the values at its path, as filter[path][gt]=… says it. */
 #define RECORD_WHERE_IS "is" /* also filter[path]=… */
@@ -131,6 +134,7 @@ struct record_place {
 struct record_slice {
 	struct slice s;
 	struct record_memory *memory; /* NULL, or begun here at the beginning of the list */
+	bool is_written;              /* nobody looks into the rows' data (json_verbatim) */
 	/* of s.rows: */
 	struct record_place *places;
 	size_t nplaces;

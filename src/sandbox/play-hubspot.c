@@ -272,12 +272,60 @@ static int hubspot_pipelines(struct play_call *c)
 		"Appointment scheduled", "id", "closedwon", "label", "Closed won"));
 }
 
+/* Those of contacts that a new portal has, of each kind one at least. */
+static const struct {
+	const char *name, *label, *type, *field_type, *options;
+	bool is_read_only;
+} hubspot_fields[] = {{"email", "Email", "string", "text", NULL, false},
+    {"firstname", "First name", "string", "text", NULL, false},
+    {"lastname", "Last name", "string", "text", NULL, false},
+    {"phone", "Phone number", "string", "phonenumber", NULL, false},
+    {"mobilephone", "Mobile phone number", "string", "phonenumber", NULL, false},
+    {"company", "Company name", "string", "text", NULL, false},
+    {"jobtitle", "Job title", "string", "text", NULL, false},
+    {"website", "Website URL", "string", "text", NULL, false},
+    {"city", "City", "string", "text", NULL, false},
+    {"country", "Country/Region", "string", "text", NULL, false},
+    {"message", "Message", "string", "textarea", NULL, false},
+    {"date_of_birth", "Date of birth", "string", "text", NULL, false},
+    {"closedate", "Close date", "datetime", "date", NULL, false},
+    {"annualrevenue", "Annual revenue", "number", "number", NULL, false},
+    {"lifecyclestage", "Lifecycle stage", "enumeration", "radio",
+	"subscriber,lead,marketingqualifiedlead,salesqualifiedlead,opportunity,customer", false},
+    {"hs_lead_status", "Lead status", "enumeration", "radio",
+	"NEW,OPEN,IN_PROGRESS,OPEN_DEAL,UNQUALIFIED,CONNECTED", false},
+    {"hs_language", "Preferred language", "enumeration", "select", "de,en,es,fr,it", false},
+    {"hs_buying_role", "Buying role", "enumeration", "checkbox",
+	"BLOCKER,BUDGET_HOLDER,CHAMPION,DECISION_MAKER", false},
+    {"hs_content_membership_email_confirmed", "Email confirmed", "bool", "booleancheckbox",
+	"true,false", false},
+    {"createdate", "Create date", "datetime", "date", NULL, true},
+    {"hs_object_id", "Record ID", "number", "number", NULL, true}};
+
+static json_t *hubspot_options(const char *list)
+{
+	json_t *options = json_array();
+	struct str rest = str_from(list), one;
+
+	while (list != NULL && str_split(&rest, ',', &one))
+		json_array_append_new(options, json_pack("{s:s%,s:s%,s:b}", "label", one.p, one.n,
+						   "value", one.p, one.n, "hidden", 0));
+	return options;
+}
+
 static int hubspot_properties(struct play_call *c)
 {
-	return play_json(c, 200,
-	    json_pack("{s:[{s:s,s:s,s:s},{s:s,s:s,s:s}]}", "results", "name", "email", "label",
-		"Email", "type", "string", "name", "firstname", "label", "First name", "type",
-		"string"));
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sizeof(hubspot_fields) / sizeof(hubspot_fields[0]); i++)
+		json_array_append_new(
+		    list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:{s:b}}", "name",
+			      hubspot_fields[i].name, "label", hubspot_fields[i].label, "type",
+			      hubspot_fields[i].type, "fieldType", hubspot_fields[i].field_type,
+			      "description", "", "calculated", 0, "options",
+			      hubspot_options(hubspot_fields[i].options), "modificationMetadata",
+			      "readOnlyValue", hubspot_fields[i].is_read_only));
+	return play_json(c, 200, json_pack("{s:o}", "results", list));
 }
 
 static int hubspot_associate(struct play_call *c)

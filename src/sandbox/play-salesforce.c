@@ -367,12 +367,71 @@ static int salesforce_limits(struct play_call *c)
 	    json_pack("{s:{s:i,s:i}}", "DailyApiRequests", "Max", 5000000, "Remaining", 4999887));
 }
 
+/* The fields of a Lead in a new organization, of each kind one at least. */
+static const struct {
+	const char *name, *label, *type;
+	int length;
+	bool is_nillable, is_createable;
+	const char *values;
+	bool is_restricted;
+} salesforce_fields[] = {{"Id", "Lead ID", "id", 18, false, false, NULL, false},
+    {"LastName", "Last Name", "string", 80, false, true, NULL, false},
+    {"FirstName", "First Name", "string", 40, true, true, NULL, false},
+    {"Salutation", "Salutation", "picklist", 40, true, true, "Mr.,Ms.,Mrs.,Dr.,Prof.", false},
+    {"Company", "Company", "string", 255, false, true, NULL, false},
+    {"Title", "Title", "string", 128, true, true, NULL, false},
+    {"Email", "Email", "email", 80, true, true, NULL, false},
+    {"Phone", "Phone", "phone", 40, true, true, NULL, false},
+    {"MobilePhone", "Mobile Phone", "phone", 40, true, true, NULL, false},
+    {"Website", "Website", "url", 255, true, true, NULL, false},
+    {"City", "City", "string", 40, true, true, NULL, false},
+    {"Country", "Country", "string", 80, true, true, NULL, false},
+    {"Description", "Description", "textarea", 32000, true, true, NULL, false},
+    {"LeadSource", "Lead Source", "picklist", 255, true, true,
+	"Web,Phone Inquiry,Partner Referral,Purchased List,Other", false},
+    {"Status", "Status", "picklist", 255, false, true,
+	"Open - Not Contacted,Working - Contacted,Closed - Converted,Closed - Not Converted",
+	false},
+    {"Rating", "Rating", "picklist", 255, true, true, "Hot,Warm,Cold", true},
+    {"AnnualRevenue", "Annual Revenue", "currency", 0, true, true, NULL, false},
+    {"NumberOfEmployees", "No. of Employees", "int", 0, true, true, NULL, false},
+    {"HasOptedOutOfEmail", "Email Opt Out", "boolean", 0, false, true, NULL, false},
+    {"CreatedDate", "Created Date", "datetime", 0, false, false, NULL, false}};
+
+static json_t *salesforce_picklist(const char *list)
+{
+	json_t *values = json_array();
+	struct str rest = str_from(list), one;
+
+	while (list != NULL && str_split(&rest, ',', &one))
+		json_array_append_new(values, json_pack("{s:b,s:s%,s:s%}", "active", 1, "label",
+						  one.p, one.n, "value", one.p, one.n));
+	return values;
+}
+
+/* A boolean and a status are filled by themselves. */
+static json_t *salesforce_field(size_t i)
+{
+	bool is_filled = strcmp(salesforce_fields[i].type, "boolean") == 0 ||
+			 strcmp(salesforce_fields[i].name, "Status") == 0;
+
+	return json_pack("{s:s,s:s,s:s,s:i,s:b,s:b,s:b,s:b,s:o,s:b}", "name",
+	    salesforce_fields[i].name, "label", salesforce_fields[i].label, "type",
+	    salesforce_fields[i].type, "length", salesforce_fields[i].length, "nillable",
+	    salesforce_fields[i].is_nillable, "createable", salesforce_fields[i].is_createable,
+	    "updateable", salesforce_fields[i].is_createable, "defaultedOnCreate", is_filled,
+	    "picklistValues", salesforce_picklist(salesforce_fields[i].values),
+	    "restrictedPicklist", salesforce_fields[i].is_restricted);
+}
+
 static int salesforce_describe(struct play_call *c)
 {
-	return play_json(c, 200,
-	    json_pack("{s:s,s:[{s:s,s:s},{s:s,s:s}]}", "name", salesforce_param(c, "type"),
-		"fields", "name", "LastName", "type", "string", "name", "Company", "type",
-		"string"));
+	json_t *fields = json_array();
+
+	for (size_t i = 0; i < sizeof(salesforce_fields) / sizeof(salesforce_fields[0]); i++)
+		json_array_append_new(fields, salesforce_field(i));
+	return play_json(
+	    c, 200, json_pack("{s:s,s:o}", "name", salesforce_param(c, "type"), "fields", fields));
 }
 
 #define DATA "/services/data/:version"

@@ -8,8 +8,9 @@
  * A step locks the task's row, lets the kind do its work, then stores the progress and settles the
  * job, all in one transaction: a crash loses the step as a whole, so nothing is counted twice.
  * TASK_GO_ON keeps the job (its lease is renewed from time to time), TASK_AGAIN gives it back to
- * the queue at once, TASK_DONE ends both. Where the runner is about to end, going on is giving
- * back: the next runner continues at the next step, and no attempt is used up.
+ * the queue at once (TASK_LATER: for so long), TASK_DONE ends both. Where the runner is about to
+ * end, going on is giving back: the next runner continues at the next step, and no attempt is used
+ * up.
  *
  * The row decides whose task it is. Where people have ended the task, the step does no work and the
  * run ends without an error; where another run has gone on with it, that is ERR_CONFLICT, and this
@@ -63,8 +64,10 @@ static int run_settle_job(struct db *db, struct task_run *run, enum task_then th
 {
 	if (then == TASK_DONE)
 		return job_finish(db, run->job, err);
-	if (then == TASK_AGAIN)
-		return job_reschedule(db, run->job, clock_now_us(), (struct str){NULL, 0}, err);
+	if (then == TASK_AGAIN || then == TASK_LATER)
+		return job_reschedule(db, run->job,
+		    clock_now_us() + (then == TASK_LATER ? run->later_us : 0),
+		    (struct str){NULL, 0}, err);
 	if (clock_mono_us() < run->keep_at_us)
 		return 0;
 	run->keep_at_us = clock_mono_us() + KEEP_EVERY_US;

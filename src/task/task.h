@@ -120,7 +120,7 @@ struct task_run {
 			   */
 	struct arena *work[2];
 	unsigned turn;
-	int64_t keep_at_us;
+	int64_t keep_at_us, later_us;
 };
 /* Loads the job's subject: 1 there is work, 0 the task has ended or (task.id nil) is gone, -1. */
 int task_run_begin(
@@ -130,6 +130,7 @@ enum task_then {
 	TASK_GO_ON, /* this run takes the next step */
 	TASK_AGAIN, /* the next run does, at once: others have had their turn, attempts begin anew
 		     */
+	TASK_LATER, /* the same, in run->later_us: it waits for the work of other jobs */
 	TASK_DONE
 };
 /* The work of a step, within its transaction, which may be tried again: adds to next's counts, done

@@ -32,6 +32,11 @@ def post(address, body, secret=SECRET, header="X-Webhook-Signature", prefix=""):
                        headers={"Content-Type": "application/json", header: prefix + sent})
 
 
+def figures(page):
+    """Of a connection's page: what is counted, how much, of when."""
+    return re.findall(r'<a class="card figure"[^>]*><small>([^<]*)</small><b[^>]*>([^<]*)</b><span>([^<]*)</span>', page)
+
+
 def known(c):
     return here().api("GET", "/connections/" + c["id"]).json()
 
@@ -42,7 +47,8 @@ def _():
     c = here().connect("custom_webhook", {"webhookSecret": SECRET}, {}, name="Shop " + uuid.uuid4().hex[:8])
     page = b.get("/admin/connections/" + c["id"])
     check_page(page)
-    has(page.text, "Waiting for the first call · 0 events today, 0 refused")
+    has(page.text, "Waiting for the first call")
+    equal(figures(page.text), [("Events", "0", "today"), ("Refused", "0", "today"), ("Leads", "0", "today")])
     true("/test" not in page.text, "nothing can be called, so there is no Test")
     has(page.text, "This connection only receives")
     equal(post(c["webhookUrl"], {"id": 1}).status, 200)
@@ -54,8 +60,9 @@ def _():
     for path in ("/admin/connections/" + c["id"], "/admin/connections"):
         page = b.get(path)
         check_page(page)
-        has(page.text, "3 events today, 1 refused")
         has(page.text, "Last received")
+    has(page.text, "3 events today, 1 refused")
+    equal(figures(b.get("/admin/connections/" + c["id"]).text), [("Events", "3", "today"), ("Refused", "1", "today"), ("Leads", "0", "today")])
     has(b.get("/admin/connections/" + c["id"]).text, "/admin/events?connectionId=" + c["id"])
     here().api("DELETE", "/connections/" + c["id"])
 
@@ -173,6 +180,11 @@ def _():
     none = b.get("/admin/connections?q=zz-no-such")
     check_page(none)
     has(none.text, "Nothing matches")
+    page = b.get("/admin/connect/custom_crm").text
+    for field, label in (("credentials.apiKey", "API key"), ("settings.auth.name", "Header that carries the key")):
+        true(re.search(r'<div class="for for-header">\s*<div class="field">\s*<label for="%s">%s' % (re.escape(field), label), page),
+             "an API key in a header is asked for with its header")
+    true(not re.search(r'for="credentials.apiKey">API key <span class="optional">optional', page), "who chooses it needs it")
     b.get("/admin/connect/hubspot")
     wrong = b.post("/admin/connect/hubspot", {"name": "x"})
     check_page(wrong, 422)

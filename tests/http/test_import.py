@@ -504,7 +504,9 @@ def _():
     page = b.last.text
     has(page, "Delete its 20 records")
     query = html.unescape(re.search(r'name="query" value="([^"]*)"', page).group(1))
-    has(b.get("/admin/records?" + query).text, "20 records")
+    seen = html.unescape(re.search(r'href="([^"]*)">See its records', page).group(1))
+    equal(seen, "/admin/records?" + query)
+    has(b.get(seen).text, "20 records")
     ask = b.post("/admin/records/bulk", {"query": query, "scope": "all", "action": "delete"})
     has(ask.text, "Delete 20 records?")
     form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', ask.text))

@@ -344,6 +344,32 @@ def _():
     has(b.get("/admin/events?status=rejected").text, "chip-rejected")
 
 
+@test("leads that one of two destinations refused need attention, and are sent there again in one go")
+def _():
+    t = Tenant(name=unique("Partly "))
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    t.crm("Takes")
+    refuses = t.connect("custom_crm", {}, {"url": here().url + "/connect/v1/no-such-place"}, name="Refuses")
+    leads = [t.new_lead(email="partly%d@example.com" % i) for i in range(3)]
+
+    def states():
+        return [{d["name"]: d["status"] for d in t.get("/leads/" + x["id"])["destinations"]} for x in leads]
+
+    wait_until(lambda: all(s == {"Takes": "success", "Refuses": "failed"} for s in states()), 20, "three that are half there")
+    page = wait_until(lambda: (lambda p: p if "3 leads are missing at one of their destinations" in p else None)(
+        b.get("/admin/dashboard").text), 20, "the attention")
+    has(page, 'href="/admin/deliveries?status=failed"')
+    b.get("/admin/deliveries?status=failed")
+    equal(t.api("PATCH", "/connections/" + refuses["id"], {
+        "settings": {"url": here().sandbox_url + "/crm/" + unique("partly")}}).status, 200)
+    answer = b.post("/admin/deliveries/push", {"scope": "all", "status": "failed", "connectionId": refuses["id"]})
+    equal(answer.header("Location"), "/admin/deliveries?status=failed&connectionId=" + refuses["id"])
+    has(b.get("/admin/deliveries").text, "Sending 3 again")
+    wait_until(lambda: all(s == {"Takes": "success", "Refuses": "success"} for s in states()), 20, "all are there")
+    wait_until(lambda: "are missing at one" not in b.get("/admin/dashboard").text, 20, "nothing is wrong")
+
+
 @test("failed leads are sent again by selection and by filter, deliveries by selection")
 def _():
     t, b = own()

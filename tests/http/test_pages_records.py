@@ -132,7 +132,7 @@ def _():
           "/admin/records?resourceType=contact&filter[address.city]=Paris")
     text = page(b, answer.header("Location"))
     equal(len(rows_of(text)), 25)
-    has(text, "More than 25")
+    has(text, "1–25 of more than 25 records")
     has(text, "Remove this filter")
     both = page(b, answer.header("Location") + "&search=Person+18")
     equal(len(rows_of(both)), 1)
@@ -436,6 +436,10 @@ def _():
     has(past, "as of")
     has(past, "<dd>Oslo</dd>")
     true("<dd>Bergen</dd>" not in past, "the details are of then")
+    since = past[past.index("Changed since then"):past.index('id="details"')]
+    equal(re.findall(r"<code>(.*?)</code>|<del>(.*?)</del>|<ins>(.*?)</ins>", since),
+          [("address.city", "", ""), ("", "Oslo", ""), ("", "", "Bergen")])
+    true("Changed since then" not in text, "now is now")
     has(past, "shown here")
     true("/delete" not in past, "the past cannot be changed")
     answer = b.get("/admin/records/%s?at=2001-01-01T00:00:00Z" % id_)

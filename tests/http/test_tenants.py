@@ -6,13 +6,13 @@ import re
 import uuid
 
 from harness import SRC, equal, has, here, problem, run, test, true
-from tenant import HubSpot, Meta, Tenant
+from tenant import HubSpot, Meta, Tenant, unique
 
 ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*([^,]+),\s*([^)]+)\)', re.M)
 ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/deliveries": "delivery",
           "/connections": "connection", "/events": "event", "/api-keys": "key", "/views": "view",
           "/imports": "task", "/users": "user", "/tasks": "task", "/queue/lanes": "lane",
-          "/provider-apps": "app"}
+          "/provider-apps": "app", "/rows": "row", "/flows": "flow"}
 
 
 class Route:
@@ -35,8 +35,14 @@ class Route:
                 return "contact"
             if name == "actionName":
                 return "fetch_lead"
+            if name == "version":
+                return "1"
             if ids is None:
                 return str(uuid.uuid4())
+            if name == "executionId":
+                return ids["execution"]
+            if name in ("slug", "externalKey"):
+                return ids["table"]
             kind = next((v for k, v in ENTITY.items() if re.search(k + r"/:", self.pattern)), None)
             if kind not in ids:
                 raise AssertionError("no object to try %s with: extend ENTITY and objects()" % self.pattern)
@@ -103,7 +109,26 @@ def objects(t):
         made["lane"] = next(x["id"] for x in t.get("/queue")["lanes"] if x["connectionId"] == crm)
     if "/connect/v1/provider-apps/:id" in paths:
         made["app"] = app_of(t)
+    made["flow"], made["execution"] = flow_of(t)
+    made["table"], made["row"] = table_of(t)
     return made
+
+
+def table_of(t):
+    """The slug of a table with a row, which has that for a key, and the row's id."""
+    slug = unique("table-")
+    answer = t.api("POST", "/tables", {"name": slug, "columns": [{"name": "a", "type": "string"}]})
+    equal(answer.status, 201, answer)
+    answer = t.api("PUT", "/tables/%s/rows/by-key/%s" % (slug, slug), {"data": {"a": "4711"}})
+    equal(answer.status, 201, answer)
+    return slug, answer.json()["id"]
+
+
+def flow_of(t):
+    """A published flow and a run of it."""
+    flow = t.api("POST", "/flows", {"name": "Mine", "steps": [{"kind": "filter", "config": {"condition": "false"}}]}).json()["id"]
+    equal(t.api("POST", "/flows/%s/publish" % flow, {}).status, 200)
+    return flow, t.api("POST", "/flows/%s/run" % flow, {}).json()["executionId"]
 
 
 def app_of(t):
@@ -184,7 +209,7 @@ def _():
     ids = objects(theirs)
     objects(mine)
     tables = ("connections", "api_keys", "leads", "records", "record_changes", "events", "lead_deliveries", "tasks",
-              "lead_delivery_attempts", "job_breakers")
+              "lead_delivery_attempts", "job_breakers", "user_tables", "table_rows")
     before = {table: theirs.rows(table) for table in tables}
     tried = 0
     for route in api_routes():

@@ -286,6 +286,77 @@ static void many_members_are_sorted(void)
 	arena_free(a);
 }
 
+/* As it stands, where it is whole. */
+static void verbatim(void)
+{
+	static const struct {
+		int line;
+		const char *text;
+		bool is_whole;
+	} cases[] = {
+	    {__LINE__, "{}", true},
+	    {__LINE__, "{\"b\":1.50,\"a\":[{\"x\":\"}\\\"]\"},[]]}", true},
+	    {__LINE__, "", false},
+	    {__LINE__, "{", false},
+	    {__LINE__, "{\"x\":", false},
+	    {__LINE__, "{\"x\":\"}", false},
+	    {__LINE__, "{\"x\":1}}", false},
+	    {__LINE__, "{\"x\":1},{}", false},
+	    {__LINE__, "[1]", false},
+	    {__LINE__, "12", false},
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *v = json_verbatim(a, str_from(cases[i].text)), *o;
+
+		CHECK_AT(cases[i].line, (v != NULL) == cases[i].is_whole);
+		if (v == NULL)
+			continue;
+		o = json_own(a, json_object());
+		json_set(o, "data", json_incref(v));
+		CHECK_AT(cases[i].line,
+		    str_is(json_text(a, o), arena_printf(a, "{\"data\":%s}", cases[i].text)));
+	}
+	arena_free(a);
+}
+
+static void text_of_a_member(void)
+{
+	static const struct {
+		int line;
+		const char *object, *key, *text; /* NULL: absent; "": no such object */
+	} cases[] = {
+	    {__LINE__, "{}", "a", NULL},
+	    {__LINE__, "{\"a\":1}", "a", "1"},
+	    {__LINE__, "{\"a\":1}", "b", NULL},
+	    {__LINE__, "{\"a\":{\"b\":2},\"b\":\"x,}\\\"\"}", "b", "\"x,}\\\"\""},
+	    {__LINE__, "{\"a\":[{\"b\":[]},\"]\"],\"b\":null}", "a", "[{\"b\":[]},\"]\"]"},
+	    {__LINE__, "{\"a\\\"b\":-1.50e3,\"c\":true}", "a\"b", "-1.50e3"},
+	    {__LINE__, "{\"a\\nb\":{},\"c\":true}", "a\nb", "{}"},
+	    {__LINE__, "{\"a\":{\"z\":1}}", "z", NULL},
+	    {__LINE__, "{\"a\":\"b\"}", "b", NULL},
+	    {__LINE__, "", "a", ""},
+	    {__LINE__, "[1]", "a", ""},
+	    {__LINE__, "{\"x\":", "a", ""},
+	    {__LINE__, "{\"x\":1", "a", ""},
+	    {__LINE__, "{\"x\"", "a", ""},
+	    {__LINE__, "{\"x", "x", ""},
+	    {__LINE__, "{ \"a\": 1 }", "a", ""},
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *want = cases[i].text;
+		struct str text = {NULL, 0};
+		int found = json_member_text(a, str_from(cases[i].object), cases[i].key, &text);
+
+		CHECK_AT(cases[i].line, found == (want == NULL ? 0 : want[0] == '\0' ? -1 : 1));
+		CHECK_AT(cases[i].line, found != 1 || str_is(text, want));
+	}
+	arena_free(a);
+}
+
 static void members(void)
 {
 	struct arena *a = arena_new();
@@ -418,7 +489,7 @@ void suite_base_json(void)
 {
 	ADD_TESTS("base/json", {"texts", texts}, {"messages", messages}, {"lenient", lenient},
 	    {"words", words}, {"bounds", bounds}, {"written for people", written_for_people},
-	    {"many members are sorted", many_members_are_sorted}, {"members", members},
-	    {"setters", setters}, {"merges", merges},
-	    {"a merge shares nothing", a_merge_shares_nothing});
+	    {"many members are sorted", many_members_are_sorted}, {"verbatim", verbatim},
+	    {"text of a member", text_of_a_member}, {"members", members}, {"setters", setters},
+	    {"merges", merges}, {"a merge shares nothing", a_merge_shares_nothing});
 }

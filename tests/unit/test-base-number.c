@@ -114,6 +114,33 @@ static void values(void)
 		    number_equals(str_from(rows[i].x), str_from(rows[i].y)) == rows[i].are_equal);
 }
 
+/* The order of the bytes is that of the values. */
+static void orders_of_bytes(void)
+{
+	static const char *const rising[] = {"-1e99999999999999999999", "-1e30", "-10.50",
+	    "-10.5001e0", "-10", "-9", "-1e-7", "0", "1e-99999999999999999999", "0.05", "5e-1", "9",
+	    "10", "10.000000000000000000001", "18446744073709551616", "1e999"};
+	unsigned char last[64], now[64];
+	size_t nlast = 0;
+
+	for (size_t i = 0; i < COUNT(rising); i++) {
+		size_t n = number_order(now, sizeof(now), str_from(rising[i]));
+		int order = memcmp(last, now, n < nlast ? n : nlast);
+
+		if (i != 3) /* below the one before it */
+			CHECK(nlast == 0 || order < 0 || (order == 0 && nlast < n));
+		else
+			CHECK(order > 0 || (order == 0 && nlast > n));
+		if (i == 3)
+			continue;
+		memcpy(last, now, n);
+		nlast = n;
+	}
+	CHECK(number_order(last, 64, STR("5")) == number_order(now, 64, STR("0.0500e2")));
+	CHECK(memcmp(last, now, 10) == 0);
+	CHECK(number_order(now, 16, STR("12345678901234567890")) <= 16);
+}
+
 static void orders(void)
 {
 	/* each below the next */
@@ -253,6 +280,6 @@ void suite_base_number(void);
 void suite_base_number(void)
 {
 	ADD_TESTS("base/number", {"forms", forms}, {"plain forms", plain_forms}, {"values", values},
-	    {"orders", orders}, {"keep their digits", keep_their_digits},
-	    {"are found by value", are_found_by_value});
+	    {"orders", orders}, {"orders of bytes", orders_of_bytes},
+	    {"keep their digits", keep_their_digits}, {"are found by value", are_found_by_value});
 }

@@ -1,0 +1,82 @@
+"""The measure `flow`: a durable three-step flow, each step on record, started by the API. One at a time: until the API
+shows the run as completed. Many: as fast as they are begun and done, while some 200 are under way. bench/run calls
+run(its own module)."""
+import http.client
+import json
+import time
+
+STEPS = [{"kind": "formatter", "config": {"operation": "uppercase"}, "inputMapping": {"value": "{{trigger.name}}"}},
+         {"kind": "formatter", "config": {"operation": "hash"}, "inputMapping": {"value": "{{step_1.value}}"}},
+         {"kind": "formatter", "config": {"operation": "identity"},
+          "inputMapping": {"value": {"name": "{{trigger.name}}", "hash": "{{step_2.value}}"}}}]
+BODY = json.dumps({"payload": {"name": "Ada Lovelace", "email": "ada@example.com", "amount": 120.5}})
+ALONE, ROUNDS, TOGETHER = 300, 40, 200
+
+
+class Client:
+    def __init__(self, bench, product):
+        self.connection = http.client.HTTPConnection("127.0.0.1", bench.PORT, timeout=60)
+        self.headers = {"x-api-key": product.credentials["apiKey"], "content-type": "application/json"}
+
+    def call(self, method, path, body=None):
+        self.connection.request(method, "/connect/v1" + path, body, self.headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise SystemExit("%s %s: %d %s" % (method, path, answer.status, text[:200]))
+        return json.loads(text)
+
+
+def one_at_a_time(client, flow):
+    """Milliseconds from the request to the answer that shows the run as completed, sorted."""
+    times = []
+    for _ in range(ALONE):
+        began = time.monotonic()
+        run = client.call("POST", "/flows/%s/run" % flow, BODY)["executionId"]
+        while client.call("GET", "/flows/%s/executions?limit=1" % flow)["data"][0]["status"] != "completed":
+            pass
+        times.append((time.monotonic() - began) * 1000)
+        del run
+    return sorted(times)
+
+
+def most_under_way(rows):
+    """How many runs had begun and not ended at any time, at most."""
+    moments = sorted([(began, 1) for began, _ in rows] + [(ended, -1) for _, ended in rows])
+    most = now = 0
+    for _, step in moments:
+        now += step
+        most = max(most, now)
+    return most
+
+
+def run(bench):
+    product = bench.Product()
+    product.empty()
+    client = Client(bench, product)
+    flow = client.call("POST", "/flows", json.dumps({"name": "bench", "steps": STEPS}))["id"]
+    client.call("POST", "/flows/%s/publish" % flow, "{}")
+    one_at_a_time(client, flow)      # warm-up
+    times = one_at_a_time(client, flow)
+    p50, p99 = bench.quantile(times, 0.5), bench.quantile(times, 0.99)
+    bench.figure("flow", "three steps, one at a time: p50", p50, "ms", None, "≤ 4", p50 <= 4)
+    bench.figure("flow", "three steps, one at a time: p99", p99, "ms")
+    bench.figure("flow", "a step, one at a time", p50 / len(STEPS), "ms", None, "≤ 1.4", p50 / len(STEPS) <= 1.4)
+    product.sql("TRUNCATE executions; TRUNCATE execution_steps")
+    count = ROUNDS * TOGETHER
+    got = bench.loadgen("post", "http://127.0.0.1:%d/connect/v1/flows/%s/run" % (bench.PORT, flow), BODY, "-c", 32, "-n",
+                        count, "-H", "x-api-key: " + product.credentials["apiKey"])
+    end = time.monotonic() + 120
+    while int(product.sql("SELECT COUNT(*) FROM executions WHERE status = 'completed'")) < got["ok"]:
+        if time.monotonic() > end:
+            raise SystemExit("the runs did not end")
+        time.sleep(0.05)
+    rows = [tuple(map(int, line.split("\t"))) for line in
+            product.sql("SELECT created_at, finished_at FROM executions").splitlines()]
+    seconds = (max(r[1] for r in rows) - min(r[0] for r in rows)) / 1e6
+    steps = int(product.sql("SELECT COUNT(*) FROM execution_steps WHERE status = 'completed'"))
+    bench.figure("flow", "three steps, many", len(rows) / seconds, "1/s", None, "≥ 2,000", len(rows) / seconds >= 2000,
+                 "at most %d under way; begun %.0f/s" % (most_under_way(rows), got["per_second"]))
+    bench.figure("flow", "steps on record − steps done", steps - len(STEPS) * len(rows), "steps", None, "0",
+                 steps == len(STEPS) * len(rows))
+    product.empty()

@@ -1,0 +1,162 @@
+/* Runs as people list and see them. */
+#include "base/arena.h"
+#include "flow/flow-internal.h"
+
+#define LIST_COLUMNS                                                                               \
+	"id, flow_id, version, status, trigger_kind, trigger_id, record_id, parent_id, replay_of," \
+	" error, error_step, created_at, started_at, wait_until, finished_at, is_cancelling"       \
+	" FROM executions "
+#define LIST_CONDITIONS                                                                            \
+	" AND (? IS NULL OR trigger_kind = ?) AND (? IS NULL OR record_id = ?)"                    \
+	" AND created_at >= ? AND created_at < ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?"
+enum {
+	LIST_ID,
+	LIST_FLOW,
+	LIST_VERSION,
+	LIST_STATUS,
+	LIST_KIND,
+	LIST_TRIGGER,
+	LIST_RECORD,
+	LIST_PARENT,
+	LIST_REPLAY_OF,
+	LIST_ERROR,
+	LIST_ERROR_STEP,
+	LIST_CREATED_AT,
+	LIST_STARTED_AT,
+	LIST_WAIT_UNTIL,
+	LIST_FINISHED_AT,
+	LIST_CANCELLING
+};
+/* One for each index that a filter can go by. */
+DB_STMT(executions_all,
+    "SELECT " LIST_COLUMNS "WHERE account_id = ? AND ? IS NULL AND ? IS NULL" LIST_CONDITIONS);
+DB_STMT(executions_of_flow,
+    "SELECT " LIST_COLUMNS "FORCE INDEX (executions_flow) WHERE account_id = ? AND flow_id = ?"
+    " AND ? IS NULL" LIST_CONDITIONS);
+DB_STMT(executions_of_status,
+    "SELECT " LIST_COLUMNS "FORCE INDEX (executions_status) WHERE account_id = ?"
+    " AND ? IS NULL AND status = ?" LIST_CONDITIONS);
+DB_STMT(executions_of_both,
+    "SELECT " LIST_COLUMNS "WHERE account_id = ? AND flow_id = ? AND status = ?" LIST_CONDITIONS);
+
+const struct word execution_statuses[] = {{EXECUTION_PENDING, "Waiting to begin"},
+    {EXECUTION_RUNNING, "Running"}, {EXECUTION_WAITING, "Waiting"},
+    {EXECUTION_COMPLETED, "Completed"}, {EXECUTION_FAILED, "Failed"},
+    {EXECUTION_CANCELLED, "Cancelled"}, {EXECUTION_FILTERED, "Filtered"}, {NULL, NULL}};
+const struct word trigger_kinds[] = {{TRIGGER_MANUAL, "By hand or API"},
+    {TRIGGER_RECORD, "A record"}, {TRIGGER_WEBHOOK, "A webhook"}, {TRIGGER_POLL, "A poll"},
+    {TRIGGER_SCHEDULE, "A schedule"}, {TRIGGER_REPLAY, "A replay"}, {TRIGGER_TEST, "A test"},
+    {TRIGGER_SUB_FLOW, "Another flow"}, {NULL, NULL}};
+
+static const struct filter_row execution_filters[] = {
+    {"status", FILTER_WORD, offsetof(struct execution_filter, status), execution_statuses, NULL},
+    {"flowId", FILTER_ID, offsetof(struct execution_filter, flow_id), NULL, NULL},
+    {"trigger", FILTER_WORD, offsetof(struct execution_filter, kind), trigger_kinds, NULL},
+    {"recordId", FILTER_ID, offsetof(struct execution_filter, record_id), NULL, NULL},
+    {"from", FILTER_FROM, offsetof(struct execution_filter, from), NULL, NULL},
+    {"to", FILTER_UNTIL, offsetof(struct execution_filter, to), NULL, NULL},
+    {NULL, 0, 0, NULL, NULL}};
+const struct list list_of_executions = {"executions", execution_filters, NULL};
+
+static void json_set_id(json_t *o, struct arena *a, const char *key, struct uuid id)
+{
+	json_set_str(o, key, uuid_is_nil(id) ? NULL : uuid_dup(a, id));
+}
+
+json_t *execution_json(struct arena *a, const struct execution *x, bool is_whole)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "id", uuid_dup(a, x->id));
+	json_set_str(o, "executionId", uuid_dup(a, x->id));
+	json_set_str(o, "flowId", uuid_dup(a, x->flow_id));
+	json_set(o, "version", x->version == 0 ? NULL : json_integer(x->version));
+	json_set_str(
+	    o, "status", x->is_cancelling && x->finished_us == 0 ? "cancelling" : x->status);
+	json_set_str(o, "trigger", x->kind);
+	json_set_id(o, a, "triggerId", x->trigger_id);
+	json_set_id(o, a, "recordId", x->record_id);
+	json_set_id(o, a, "parentId", x->parent_id);
+	json_set_id(o, a, "replayOf", x->replay_of);
+	json_set_str(o, "error", x->error);
+	json_set_str(o, "errorStep", x->error_step);
+	json_set_time(o, "createdAt", x->created_us);
+	json_set_time(o, "startedAt", x->started_us);
+	json_set_time(o, "waitUntil", x->wait_us);
+	json_set_time(o, "finishedAt", x->finished_us);
+	json_set(o, "durationMs",
+	    x->finished_us == 0 || x->started_us == 0
+		? NULL
+		: json_real((double)(x->finished_us - x->started_us) / 1000.0));
+	if (is_whole) {
+		struct str shown = flow_shown(a, x->payload);
+
+		json_set(o, "payload",
+		    shown.p == NULL ? NULL : json_incref(json_parse_stored(a, shown, NULL)));
+		json_set_bool(o, "canReplayFromFailed", x->finished_us != 0 && x->state != NULL);
+	}
+	return o;
+}
+
+static int execution_row_json(struct app *app, struct arena *a, const struct db_rows *rows,
+    size_t i, json_t **out, struct err *err)
+{
+	struct execution x = {.id = db_get_uuid(rows, i, LIST_ID),
+	    .flow_id = db_get_uuid(rows, i, LIST_FLOW),
+	    .version = (int)db_get_int(rows, i, LIST_VERSION),
+	    .status = db_get_text(rows, i, LIST_STATUS),
+	    .kind = db_get_text(rows, i, LIST_KIND),
+	    .trigger_id = db_get_uuid(rows, i, LIST_TRIGGER),
+	    .record_id = db_get_uuid(rows, i, LIST_RECORD),
+	    .parent_id = db_get_uuid(rows, i, LIST_PARENT),
+	    .replay_of = db_get_uuid(rows, i, LIST_REPLAY_OF),
+	    .error = db_get_text(rows, i, LIST_ERROR),
+	    .error_step = db_get_text(rows, i, LIST_ERROR_STEP),
+	    .created_us = db_get_int(rows, i, LIST_CREATED_AT),
+	    .started_us = db_get_int(rows, i, LIST_STARTED_AT),
+	    .wait_us = db_get_int(rows, i, LIST_WAIT_UNTIL),
+	    .finished_us = db_get_int(rows, i, LIST_FINISHED_AT),
+	    .is_cancelling = db_get_int(rows, i, LIST_CANCELLING) != 0};
+
+	(void)app;
+	(void)err;
+	*out = json_own(a, execution_json(a, &x, false));
+	return 0;
+}
+
+static void name_flows(struct arena *a, json_t *rows, const json_t *names)
+{
+	json_t *o;
+	size_t i;
+
+	(void)a;
+	json_array_each(rows, i, o)
+		json_set_str(
+		    o, "flowName", json_str(json_object_get(names, json_str(o, "flowId")), "name"));
+}
+
+int execution_list(struct app *app, struct arena *a, const struct execution_filter *f,
+    struct slice *s, struct err *err)
+{
+	struct cursor from = slice_from(s);
+	bool has_flow = !uuid_is_nil(f->flow_id), has_status = f->status.p != NULL;
+	const struct db_stmt *stmt = has_flow
+					 ? has_status ? &executions_of_both : &executions_of_flow
+				     : has_status ? &executions_of_status
+						  : &executions_all;
+	struct db_rows rows;
+	json_t *names;
+
+	if (db_query(app->db, a, stmt,
+		DB_VALS(db_uuid(&f->account_id), db_uuid_or_null(&f->flow_id), db_strn(f->status),
+		    db_strn(f->kind), db_strn(f->kind), db_uuid_or_null(&f->record_id),
+		    db_uuid_or_null(&f->record_id), db_int(opt_time_or(f->from, INT64_MIN)),
+		    db_int(opt_time_or(f->to, INT64_MAX)), db_uuid(&from.id),
+		    db_int(slice_limit(s)), db_int(s->offset)),
+		&rows, err) == -1 ||
+	    flow_names(app, a, &f->account_id, &names, err) == -1 ||
+	    slice_take(s, app, a, &rows, SLICE_BY_ID, LIST_ID, execution_row_json, err) == -1)
+		return -1;
+	name_flows(a, s->rows, names);
+	return 0;
+}

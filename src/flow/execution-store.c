@@ -1,0 +1,617 @@
+/* SQL of runs: statements for many of them at once, of one account each. */
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "flow/flow-internal.h"
+#include "job/periodic.h"
+
+#define COUNT_SLOTS 8
+#define ERROR_BYTES 1000
+
+#define EXECUTION_COLUMNS                                                                          \
+	"e.id, e.account_id, e.flow_id, e.version, e.status, e.trigger_kind, e.trigger_id,"        \
+	" e.record_id, e.parent_id, e.replay_of, e.depth, e.is_cancelling, e.order_key, "          \
+	"e.payload,"                                                                               \
+	" e.plan, e.output, e.error, e.error_step, e.created_at, e.started_at, e.wait_until,"      \
+	" e.finished_at, s.state FROM executions e LEFT JOIN execution_states s"                   \
+	" ON s.account_id = e.account_id AND s.execution_id = e.id "
+enum {
+	COL_ID,
+	COL_ACCOUNT,
+	COL_FLOW,
+	COL_VERSION,
+	COL_STATUS,
+	COL_KIND,
+	COL_TRIGGER,
+	COL_RECORD,
+	COL_PARENT,
+	COL_REPLAY_OF,
+	COL_DEPTH,
+	COL_CANCELLING,
+	COL_ORDER,
+	COL_PAYLOAD,
+	COL_PLAN,
+	COL_OUTPUT,
+	COL_ERROR,
+	COL_ERROR_STEP,
+	COL_CREATED_AT,
+	COL_STARTED_AT,
+	COL_WAIT_UNTIL,
+	COL_FINISHED_AT,
+	COL_STATE
+};
+#define ENDED                                                                                      \
+	"'" EXECUTION_COMPLETED "','" EXECUTION_FAILED "','" EXECUTION_CANCELLED                   \
+	"','" EXECUTION_FILTERED "'"
+DB_STMT(execution_by_id, "SELECT " EXECUTION_COLUMNS "WHERE e.account_id = ? AND e.id = ?");
+DB_STMT_ROWS(executions_of_jobs, "SELECT " EXECUTION_COLUMNS "WHERE e.account_id = ? AND e.id IN (",
+    "?", ")");
+DB_STMT_ROWS(executions_put,
+    "INSERT INTO executions (account_id, id, flow_id, version, status, trigger_kind, trigger_id,"
+    " record_id, parent_id, replay_of, depth, order_key, payload, plan, created_at) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
+DB_STMT_ROWS(executions_hold,
+    "SELECT id, status IN (" ENDED "), is_cancelling FROM executions WHERE account_id = ?"
+    " AND id IN (",
+    "?", ") FOR UPDATE");
+enum { HOLD_ID, HOLD_IS_OVER, HOLD_CANCELLING };
+DB_STMT_ROWS(executions_set,
+    "INSERT INTO executions (account_id, id, flow_id, version, status, trigger_kind, created_at,"
+    " output, error, error_step, started_at, wait_until, finished_at) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE status = VALUES(status), output = VALUES(output),"
+    " error = VALUES(error), error_step = VALUES(error_step), started_at = VALUES(started_at),"
+    " wait_until = VALUES(wait_until), finished_at = VALUES(finished_at)");
+#define SET_VALUES 13
+DB_STMT_ROWS(execution_steps_put,
+    "INSERT INTO execution_steps (account_id, execution_id, seq, id, step, place, name, kind,"
+    " status, attempts, input, output, error, started_at, duration_us) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE status = VALUES(status), attempts = VALUES(attempts),"
+    " input = COALESCE(VALUES(input), input), output = VALUES(output), error = VALUES(error),"
+    " duration_us = VALUES(duration_us)");
+#define STEP_VALUES 15
+DB_STMT(execution_steps_of,
+    "SELECT seq, id, step, place, name, kind, status, attempts, input, output, error, started_at,"
+    " duration_us FROM execution_steps WHERE account_id = ? AND execution_id = ? ORDER BY seq"
+    " LIMIT 5000");
+DB_STMT_ROWS(execution_states_put,
+    "INSERT INTO execution_states (account_id, execution_id, state) VALUES ", "(?,?,?)",
+    " ON DUPLICATE KEY UPDATE state = VALUES(state)");
+DB_STMT_ROWS(execution_states_drop,
+    "DELETE FROM execution_states WHERE account_id = ? AND execution_id IN (", "?", ")");
+DB_STMT_ROWS(flow_counts_add,
+    "INSERT INTO flow_counts (account_id, flow_id, day, slot, completed, failed, filtered,"
+    " cancelled, duration_us, last_at) VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?)",
+    " ON DUPLICATE KEY UPDATE completed = completed + VALUES(completed),"
+    " failed = failed + VALUES(failed), filtered = filtered + VALUES(filtered),"
+    " cancelled = cancelled + VALUES(cancelled), duration_us = duration_us + VALUES(duration_us),"
+    " last_at = GREATEST(last_at, VALUES(last_at))");
+#define COUNT_VALUES 10
+DB_STMT(execution_earlier,
+    "SELECT id FROM executions WHERE account_id = ? AND order_key = ? AND id < ?"
+    " AND status NOT IN (" ENDED ") LIMIT 1");
+DB_STMT(execution_next_of_key,
+    "SELECT id, flow_id FROM executions WHERE account_id = ? AND order_key = ? AND id > ?"
+    " AND status NOT IN (" ENDED ") ORDER BY id LIMIT 1");
+DB_STMT(execution_ended_as, "SELECT status IN (" ENDED "), status, output, error FROM executions"
+			    " WHERE account_id = ? AND id = ?");
+DB_STMT(
+    execution_cancel, "UPDATE executions SET is_cancelling = 1 WHERE account_id = ? AND id = ?");
+DB_STMT_ROWS(executions_again,
+    "UPDATE executions SET status = '" EXECUTION_RUNNING "', error = NULL, finished_at = NULL"
+    " WHERE account_id = ? AND status = '" EXECUTION_FAILED "' AND id IN (",
+    "?", ")");
+DB_STMT(execution_steps_copy,
+    "INSERT INTO execution_steps (account_id, execution_id, seq, id, step, place, name, kind,"
+    " status, attempts, input, output, error, started_at, duration_us)"
+    " SELECT account_id, ?, seq, id, step, place, name, kind, status, attempts, input, output,"
+    " error, started_at, duration_us FROM execution_steps WHERE account_id = ?"
+    " AND execution_id = ? AND duration_us IS NOT NULL AND seq <> ?");
+DB_STMT(executions_old,
+    "DELETE FROM executions WHERE account_id = ? AND id < ? AND status IN (" ENDED
+    ")" DB_PURGE_LIMIT);
+DB_STMT(execution_steps_old, "DELETE FROM execution_steps WHERE account_id = ?"
+			     " AND execution_id < ? AND NOT EXISTS (SELECT 1 FROM executions e"
+			     " WHERE e.account_id = execution_steps.account_id"
+			     " AND e.id = execution_steps.execution_id)" DB_PURGE_LIMIT);
+DB_STMT(execution_states_old, "DELETE FROM execution_states WHERE account_id = ?"
+			      " AND execution_id < ? AND NOT EXISTS (SELECT 1 FROM executions e"
+			      " WHERE e.account_id = execution_states.account_id"
+			      " AND e.id = execution_states.execution_id)" DB_PURGE_LIMIT);
+DB_STMT(execution_accounts,
+    "SELECT account_id FROM executions WHERE account_id > ? GROUP BY account_id"
+    " ORDER BY account_id LIMIT 100");
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static int execution_read_json(struct arena *a, const struct db_rows *rows, size_t i, int column,
+    json_t **out, struct err *err)
+{
+	*out = NULL;
+	if (db_is_null(rows, i, (size_t)column))
+		return 0;
+	*out = json_parse_stored(a, db_get_str(rows, i, (size_t)column), err);
+	return *out == NULL ? err_prefix(err, "stored run of a flow") : 0;
+}
+
+static const char *text_kept(struct arena *a, const struct db_rows *rows, size_t i, int column)
+{
+	return arena_strdup(a, db_get_text(rows, i, (size_t)column));
+}
+
+static int execution_read(
+    struct arena *a, const struct db_rows *rows, size_t i, struct execution *out, struct err *err)
+{
+	*out = (struct execution){.id = db_get_uuid(rows, i, COL_ID),
+	    .account_id = db_get_uuid(rows, i, COL_ACCOUNT),
+	    .flow_id = db_get_uuid(rows, i, COL_FLOW),
+	    .version = (int)db_get_int(rows, i, COL_VERSION),
+	    .status = text_kept(a, rows, i, COL_STATUS),
+	    .kind = text_kept(a, rows, i, COL_KIND),
+	    .trigger_id = db_get_uuid(rows, i, COL_TRIGGER),
+	    .record_id = db_get_uuid(rows, i, COL_RECORD),
+	    .parent_id = db_get_uuid(rows, i, COL_PARENT),
+	    .replay_of = db_get_uuid(rows, i, COL_REPLAY_OF),
+	    .depth = (int)db_get_int(rows, i, COL_DEPTH),
+	    .is_cancelling = db_get_int(rows, i, COL_CANCELLING) != 0,
+	    .has_order = !db_is_null(rows, i, COL_ORDER),
+	    .order_key = db_get_uuid(rows, i, COL_ORDER),
+	    .output = text_kept(a, rows, i, COL_OUTPUT),
+	    .error = text_kept(a, rows, i, COL_ERROR),
+	    .error_step = text_kept(a, rows, i, COL_ERROR_STEP),
+	    .created_us = db_get_int(rows, i, COL_CREATED_AT),
+	    .started_us = db_get_int(rows, i, COL_STARTED_AT),
+	    .wait_us = db_get_int(rows, i, COL_WAIT_UNTIL),
+	    .finished_us = db_get_int(rows, i, COL_FINISHED_AT)};
+	if (execution_read_json(a, rows, i, COL_PAYLOAD, &out->payload, err) == -1 ||
+	    execution_read_json(a, rows, i, COL_PLAN, &out->plan, err) == -1)
+		return -1;
+	return execution_read_json(a, rows, i, COL_STATE, &out->state, err);
+}
+
+int execution_load(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct execution *out, struct err *err)
+{
+	struct db_rows rows;
+	int found =
+	    db_row(db, a, &execution_by_id, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
+
+	if (found != 1)
+		return found;
+	return execution_read(a, &rows, 0, out, err) == -1 ? -1 : 1;
+}
+
+static int execution_read_job(
+    struct job *j, const struct db_rows *rows, size_t row, struct err *err)
+{
+	struct execution *x = arena_alloc(j->a, sizeof(*x));
+
+	if (execution_read(j->a, rows, row, x, err) == -1)
+		return -1;
+	j->loaded = x;
+	return 0;
+}
+
+int flow_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err)
+{
+	return job_load_subjects(
+	    app, &executions_of_jobs, COL_ID, jobs, n, execution_read_job, err);
+}
+
+/* ---- beginning ------------------------------------------------------------------------------- */
+
+int executions_insert(struct db *db, struct execution *const *xs, size_t n, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct db_val *v = arena_array(a, n * STEP_VALUES, sizeof(*v)), *p = v;
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct execution *x = xs[i];
+
+		*p++ = db_uuid(&x->account_id);
+		*p++ = db_uuid(&x->id);
+		*p++ = db_uuid(&x->flow_id);
+		*p++ = db_int(x->version);
+		*p++ = db_str(x->status);
+		*p++ = db_str(x->kind);
+		*p++ = db_uuid_or_null(&x->trigger_id);
+		*p++ = db_uuid_or_null(&x->record_id);
+		*p++ = db_uuid_or_null(&x->parent_id);
+		*p++ = db_uuid_or_null(&x->replay_of);
+		*p++ = db_int(x->depth);
+		*p++ = x->has_order ? db_uuid(&x->order_key) : db_null();
+		*p++ = db_strn(json_text(a, x->payload));
+		*p++ = x->plan == NULL ? db_null() : db_strn(json_text(a, x->plan));
+		*p++ = db_int(x->created_us);
+	}
+	rc = db_exec_rows(db, &executions_put, NULL, 0, v, n, STEP_VALUES, NULL, err);
+	arena_free(a);
+	return rc;
+}
+
+/* ---- keeping --------------------------------------------------------------------------------- */
+
+int executions_lock(struct db *db, struct arena *a, struct execution *const *xs, size_t n,
+    bool *is_over, struct err *err)
+{
+	struct db_val v[LIMIT_DB_BATCH];
+	struct db_rows rows;
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = db_uuid(&xs[i]->id);
+	if (db_query_rows(db, a, &executions_hold,
+		(const struct db_val[]){db_uuid(&xs[0]->account_id)}, 1, v, n, 1, &rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		size_t row = db_find_uuid(&rows, HOLD_ID, &xs[i]->id);
+
+		is_over[i] = row == rows.count || db_get_int(&rows, row, HOLD_IS_OVER) != 0;
+		if (row < rows.count)
+			xs[i]->is_cancelling = db_get_int(&rows, row, HOLD_CANCELLING) != 0;
+	}
+	return 0;
+}
+
+static int store_rows(
+    struct db *db, struct arena *a, const struct execution_store *s, size_t n, struct err *err)
+{
+	struct db_val *v = arena_array(a, n * SET_VALUES, sizeof(*v)), *p = v;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct execution *x = s[i].x;
+
+		*p++ = db_uuid(&x->account_id);
+		*p++ = db_uuid(&x->id);
+		*p++ = db_uuid(&x->flow_id);
+		*p++ = db_int(x->version);
+		*p++ = db_str(x->status);
+		*p++ = db_str(x->kind);
+		*p++ = db_int(x->created_us);
+		*p++ = db_str(x->output);
+		*p++ = db_strn(utf8_clean(a, str_from(x->error), ERROR_BYTES));
+		*p++ = db_str(x->error_step);
+		*p++ = db_time(x->started_us);
+		*p++ = db_time(x->wait_us);
+		*p++ = db_time(x->finished_us);
+	}
+	return db_exec_rows(db, &executions_set, NULL, 0, v, n, SET_VALUES, NULL, err);
+}
+
+static void step_values(
+    struct arena *a, const struct execution *x, const struct execution_step *t, struct db_val *p)
+{
+	*p++ = db_uuid(&x->account_id);
+	*p++ = db_uuid(&x->id);
+	*p++ = db_int(t->seq);
+	*p++ = db_uuid(&t->id);
+	*p++ = db_str(t->step);
+	*p++ = db_str(t->place);
+	*p++ = db_str(t->name);
+	*p++ = db_str(t->kind);
+	*p++ = db_str(t->status);
+	*p++ = db_int(t->attempts);
+	*p++ = db_strn(t->input);
+	*p++ = db_strn(t->output);
+	*p++ = db_strn(utf8_clean(a, str_from(t->error), ERROR_BYTES));
+	*p++ = db_int(t->started_us);
+	*p++ = t->duration_us == -1 ? db_null() : db_int(t->duration_us);
+}
+
+static int store_steps(
+    struct db *db, struct arena *a, const struct execution_store *s, size_t n, struct err *err)
+{
+	size_t nsteps = 0, at = 0;
+	struct db_val *v;
+
+	for (size_t i = 0; i < n; i++)
+		nsteps += s[i].nsteps;
+	if (nsteps == 0)
+		return 0;
+	v = arena_array(a, nsteps * STEP_VALUES, sizeof(*v));
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < s[i].nsteps; k++)
+			step_values(a, s[i].x, &s[i].steps[k], v + STEP_VALUES * at++);
+	return db_exec_rows(db, &execution_steps_put, NULL, 0, v, nsteps, STEP_VALUES, NULL, err);
+}
+
+static int store_states(struct db *db, const struct execution_store *s, size_t n, struct err *err)
+{
+	struct db_val put[LIMIT_DB_BATCH * 3], drop[LIMIT_DB_BATCH];
+	size_t nput = 0, ndrop = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct execution *x = s[i].x;
+
+		if (s[i].state.p != NULL) {
+			put[3 * nput] = db_uuid(&x->account_id);
+			put[3 * nput + 1] = db_uuid(&x->id);
+			put[3 * nput++ + 2] = db_strn(s[i].state);
+		} else if (s[i].had_state) {
+			drop[ndrop++] = db_uuid(&x->id);
+		}
+	}
+	if (nput > 0 &&
+	    db_exec_rows(db, &execution_states_put, NULL, 0, put, nput, 3, NULL, err) == -1)
+		return -1;
+	return ndrop == 0 ? 0
+			  : db_exec_rows(db, &execution_states_drop,
+				(const struct db_val[]){db_uuid(&s[0].x->account_id)}, 1, drop,
+				ndrop, 1, NULL, err);
+}
+
+/* How runs of one flow ended. */
+struct flow_count {
+	struct uuid flow_id;
+	int64_t n[4], duration_us, last_us;
+};
+
+static size_t count_column(const char *status)
+{
+	static const char *const columns[] = {
+	    EXECUTION_COMPLETED, EXECUTION_FAILED, EXECUTION_FILTERED, EXECUTION_CANCELLED};
+	size_t i = 0;
+
+	while (i < 4 && strcmp(status, columns[i]) != 0)
+		i++;
+	return i;
+}
+
+/* In the order of the flows, so that two who count do not wait for each other crosswise. */
+static struct flow_count *count_of(struct flow_count *counts, size_t *n, const struct uuid *flow_id)
+{
+	size_t at = 0;
+
+	while (at < *n && memcmp(counts[at].flow_id.b, flow_id->b, 16) < 0)
+		at++;
+	if (at < *n && uuid_eq(counts[at].flow_id, *flow_id))
+		return &counts[at];
+	memmove(counts + at + 1, counts + at, (*n - at) * sizeof(*counts));
+	++*n;
+	counts[at] = (struct flow_count){.flow_id = *flow_id};
+	return &counts[at];
+}
+
+static int store_counts(struct db *db, const struct execution_store *s, size_t n, struct err *err)
+{
+	struct flow_count counts[LIMIT_DB_BATCH + 1];
+	struct db_val v[LIMIT_DB_BATCH * COUNT_VALUES], *p = v;
+	size_t ncounts = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct execution *x = s[i].x;
+		size_t column = x->finished_us == 0 ? 4 : count_column(x->status);
+		struct flow_count *c;
+
+		if (column == 4)
+			continue;
+		c = count_of(counts, &ncounts, &x->flow_id);
+		c->n[column]++;
+		c->duration_us += x->finished_us - x->started_us;
+		c->last_us = x->finished_us;
+	}
+	for (size_t i = 0; i < ncounts; i++) {
+		*p++ = db_uuid(&s[0].x->account_id);
+		*p++ = db_uuid(&counts[i].flow_id);
+		*p++ = db_int(clock_day(counts[i].last_us));
+		*p++ = db_int(getpid() % COUNT_SLOTS);
+		for (size_t k = 0; k < 4; k++)
+			*p++ = db_int(counts[i].n[k]);
+		*p++ = db_int(counts[i].duration_us);
+		*p++ = db_int(counts[i].last_us);
+	}
+	return ncounts == 0 ? 0
+			    : db_exec_rows(db, &flow_counts_add, NULL, 0, v, ncounts, COUNT_VALUES,
+				  NULL, err);
+}
+
+int executions_store(
+    struct db *db, struct arena *a, const struct execution_store *s, size_t n, struct err *err)
+{
+	if (n == 0)
+		return 0;
+	if (store_steps(db, a, s, n, err) == -1 || store_rows(db, a, s, n, err) == -1 ||
+	    store_states(db, s, n, err) == -1)
+		return -1;
+	return store_counts(db, s, n, err);
+}
+
+/* ---- order, children, cancelling ------------------------------------------------------------- */
+
+int execution_before(struct db *db, struct arena *a, const struct execution *x, struct err *err)
+{
+	struct db_rows rows;
+
+	return db_row(db, a, &execution_earlier,
+	    DB_VALS(db_uuid(&x->account_id), db_uuid(&x->order_key), db_uuid(&x->id)), &rows, err);
+}
+
+int execution_behind(
+    struct db *db, struct arena *a, const struct execution *x, struct uuid *id, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(db, a, &execution_next_of_key,
+	    DB_VALS(db_uuid(&x->account_id), db_uuid(&x->order_key), db_uuid(&x->id)), &rows, err);
+
+	if (found == 1)
+		*id = db_get_uuid(&rows, 0, 0);
+	return found;
+}
+
+int execution_outcome(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, const char **status, json_t **output, const char **error,
+    struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(
+	    db, a, &execution_ended_as, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
+
+	*output = NULL;
+	*status = EXECUTION_FAILED;
+	*error = "the run of the sub-flow is gone";
+	if (found != 1)
+		return found == 0 ? 1 : -1;
+	*status = db_get_text(&rows, 0, 1);
+	*error = db_get_text(&rows, 0, 3);
+	if (!db_is_null(&rows, 0, 2)) {
+		*output = json_parse_stored(a, db_get_str(&rows, 0, 2), err);
+		if (*output == NULL)
+			return -1;
+	}
+	return db_get_int(&rows, 0, 0) != 0;
+}
+
+int execution_set_cancelling(
+    struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err)
+{
+	return db_exec(db, &execution_cancel, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL, err);
+}
+
+int executions_reopen(
+    struct db *db, const struct uuid *account_id, const struct uuid *ids, size_t n, struct err *err)
+{
+	struct db_val v[LIMIT_DB_BATCH];
+
+	while (n > 0) {
+		size_t take = n < LIMIT_DB_BATCH ? n : LIMIT_DB_BATCH;
+
+		for (size_t i = 0; i < take; i++)
+			v[i] = db_uuid(&ids[i]);
+		if (db_exec_rows(db, &executions_again,
+			(const struct db_val[]){db_uuid(account_id)}, 1, v, take, 1, NULL,
+			err) == -1)
+			return -1;
+		ids += take;
+		n -= take;
+	}
+	return 0;
+}
+
+int execution_put_state(struct db *db, const struct execution *x, const struct uuid *from,
+    int but_seq, struct str state, struct err *err)
+{
+	if (db_exec_rows(db, &execution_states_put, NULL, 0,
+		(const struct db_val[]){db_uuid(&x->account_id), db_uuid(&x->id), db_strn(state)},
+		1, 3, NULL, err) == -1)
+		return -1;
+	return db_exec(db, &execution_steps_copy,
+	    DB_VALS(db_uuid(&x->id), db_uuid(&x->account_id), db_uuid(from), db_int(but_seq)), NULL,
+	    err);
+}
+
+/* ---- retention ------------------------------------------------------------------------------- */
+
+static int retain_account(struct db *db, const struct uuid *account_id, int64_t before_us,
+    int64_t until_us, struct err *err)
+{
+	static const struct db_stmt *const purges[] = {
+	    &executions_old, &execution_steps_old, &execution_states_old};
+	struct uuid before = uuid_at(before_us);
+
+	for (size_t i = 0; i < sizeof(purges) / sizeof(*purges); i++) {
+		int rc = db_purge(
+		    db, purges[i], DB_VALS(db_uuid(account_id), db_uuid(&before)), until_us, err);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int flow_retain(struct app *app, struct err *err)
+{
+	int64_t until_us = clock_mono_us() + PERIODIC_STEP_US,
+		before_us = clock_now_us() - app->config->execution_retention_days * DAY_US;
+	struct arena *a = arena_new();
+	struct uuid after = {{0}};
+	struct db_rows rows = {.count = 1};
+	int rc = 0;
+
+	while (rc == 0 && rows.count > 0) {
+		rc =
+		    db_query(app->db, a, &execution_accounts, DB_VALS(db_uuid(&after)), &rows, err);
+		for (size_t i = 0; rc == 0 && i < rows.count; i++) {
+			after = db_get_uuid(&rows, i, 0);
+			rc = retain_account(app->db, &after, before_us, until_us, err);
+		}
+	}
+	arena_free(a);
+	return rc;
+}
+
+/* ---- steps for people ------------------------------------------------------------------------ */
+
+static json_t *turns_json(const char *place)
+{
+	json_t *turns = json_array();
+	struct str rest = str_from(place), part;
+	int64_t n;
+
+	while (str_split(&rest, '.', &part))
+		if (str_to_i64(part, 0, INT32_MAX, &n))
+			json_array_append_new(turns, json_integer(n));
+	return turns;
+}
+
+static json_t *shown_json(struct arena *a, struct str text)
+{
+	return json_incref(text.p == NULL ? NULL : json_parse_stored(a, text, NULL));
+}
+
+json_t *execution_step_json(struct arena *a, const struct execution_step *t)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "id", uuid_dup(a, t->id));
+	json_set_int(o, "seq", t->seq);
+	json_set_str(o, "step", t->step);
+	json_set(o, "iteration", turns_json(t->place));
+	json_set_str(o, "name", t->name);
+	json_set_str(o, "kind", t->kind);
+	json_set_str(o, "status", t->status);
+	json_set_int(o, "attempts", t->attempts);
+	json_set(o, "input", shown_json(a, t->input));
+	json_set(o, "output", shown_json(a, t->output));
+	json_set_str(o, "error", t->error);
+	json_set_time(o, "startedAt", t->started_us);
+	json_set(o, "durationMs",
+	    t->duration_us == -1 ? NULL : json_real((double)t->duration_us / 1000.0));
+	return o;
+}
+
+int execution_steps_json(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, struct err *err)
+{
+	struct db_rows rows;
+
+	*out = json_own(a, json_array());
+	if (db_query(app->db, a, &execution_steps_of, DB_VALS(db_uuid(account_id), db_uuid(id)),
+		&rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		struct execution_step t = {.seq = (int)db_get_int(&rows, i, 0),
+		    .id = db_get_uuid(&rows, i, 1),
+		    .step = db_get_text(&rows, i, 2),
+		    .place = db_get_text(&rows, i, 3),
+		    .name = db_get_text(&rows, i, 4),
+		    .kind = db_get_text(&rows, i, 5),
+		    .status = db_get_text(&rows, i, 6),
+		    .attempts = (int)db_get_int(&rows, i, 7),
+		    .input = db_get_str(&rows, i, 8),
+		    .output = db_get_str(&rows, i, 9),
+		    .error = db_get_text(&rows, i, 10),
+		    .started_us = db_get_int(&rows, i, 11),
+		    .duration_us = db_is_null(&rows, i, 12) ? -1 : db_get_int(&rows, i, 12)};
+
+		if (db_is_null(&rows, i, 8))
+			t.input.p = NULL;
+		if (db_is_null(&rows, i, 9))
+			t.output.p = NULL;
+		json_array_append_new(*out, execution_step_json(a, &t));
+	}
+	return 0;
+}

@@ -1,0 +1,101 @@
+/* Flows: a trigger and steps that people build, kept in versions, and their runs. The manual is
+ * docs/internals/flows.md.
+ *
+ *	draft ──publish──> version 1, 2, 3 … (never changed)
+ *	                        │ flow_start, in the transaction of the fact
+ *	                        ▼
+ *	execution: pending ─> running ⇄ waiting ─> completed | failed | cancelled | filtered
+ *
+ * A run is a row and a job of the same id. What a step gave is on record before the next effect
+ * outside begins, so a step that ended is never run again. */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+#include "base/word.h"
+#include "db/db.h"
+#include "http/http.h"
+#include "job/job.h"
+
+#define FLOW_DRAFT "draft" /* never published */
+#define FLOW_PUBLISHED "published"
+#define FLOW_ARCHIVED "archived" /* it runs no more; what runs goes on */
+extern const struct word flow_statuses[];
+
+#define EXECUTION_PENDING "pending"
+#define EXECUTION_RUNNING "running"
+#define EXECUTION_WAITING "waiting" /* for a time, or a sub-flow; holds nothing */
+#define EXECUTION_COMPLETED "completed"
+#define EXECUTION_FAILED "failed"
+#define EXECUTION_CANCELLED "cancelled"
+#define EXECUTION_FILTERED "filtered" /* a filter said no: a silent end */
+extern const struct word execution_statuses[];
+
+/* What a run came of. */
+#define TRIGGER_MANUAL "manual"
+#define TRIGGER_RECORD "record"
+#define TRIGGER_WEBHOOK "webhook"
+#define TRIGGER_POLL "poll"
+#define TRIGGER_SCHEDULE "schedule"
+#define TRIGGER_REPLAY "replay"
+#define TRIGGER_TEST "test"
+#define TRIGGER_SUB_FLOW "sub_flow"
+extern const struct word trigger_kinds[];
+
+/* One run to be started. */
+struct flow_start {
+	struct uuid account_id, flow_id;
+	const char *kind;      /* TRIGGER_… */
+	json_t *payload;       /* what {{trigger…}} finds; an object, borrowed */
+	struct uuid record_id; /* nil: none */
+	struct uuid trigger_id;
+	struct uuid parent_id; /* of a sub-flow */
+	int depth;
+	/* set on return: */
+	struct uuid execution_id; /* nil: the flow is not published, so nothing was started */
+};
+/* Within a transaction: n runs of the flows' published versions, of one account: their rows and
+ * jobs, in few statements however many they are. They begin after the commit. A payload above
+ * LIMIT_RECORD_BYTES: ERR_LIMIT. */
+int flow_start(struct app *app, struct db *db, struct arena *a, struct flow_start *starts, size_t n,
+    struct err *err);
+/* What {{trigger…}} finds of a record, from its JSON of the API: the members of its data, and
+ * beside them recordId, providerType, resourceType, externalId and record, the whole. */
+json_t *flow_record_payload(struct arena *a, const json_t *record);
+/* {"name","status"} of each flow of the account by its id's text; arena-owned. */
+int flow_names(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
+
+/* The job flow.run, its load and its end (product/wiring.c). */
+int flow_job_run(struct job *j, struct err *err);
+int flow_job_load(struct app *app, struct job *const *jobs, size_t n, struct err *err);
+int flow_job_died(struct db *db, struct job *j, const char *why, struct err *err);
+int flow_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *subjects, size_t n, struct err *err);
+/* Periodic: runs that ended go by age (execution_retention_days), with their steps; how many there
+ * were stays. */
+int flow_retain(struct app *app, struct err *err);
+
+/* Handlers (product/routes.def). */
+int flow_api_list(struct req *r);
+int flow_api_create(struct req *r);
+int flow_api_get(struct req *r);
+int flow_api_update(struct req *r);
+int flow_api_delete(struct req *r);
+int flow_api_publish(struct req *r);
+int flow_api_archive(struct req *r);
+int flow_api_versions(struct req *r);
+int flow_api_version(struct req *r);
+int flow_api_revert(struct req *r);
+int flow_api_duplicate(struct req *r);
+int flow_api_export(struct req *r);
+int flow_api_import(struct req *r);
+int flow_api_kinds(struct req *r); /* GET /flow-steps: what steps there are, and their fields */
+int flow_api_run(struct req *r);
+int flow_api_test(struct req *r);
+int flow_api_preview(struct req *r);
+int execution_api_history(struct req *r); /* GET /task-history */
+int execution_api_list(struct req *r);
+int execution_api_get(struct req *r);
+int execution_api_steps(struct req *r);
+int execution_api_replay(struct req *r);
+int execution_api_cancel(struct req *r);
+#endif

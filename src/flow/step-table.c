@@ -1,0 +1,168 @@
+/* table.lookup, table.upsert, table.write, record.to_table: rows of the account's own tables,
+ * within the transaction that keeps the step. */
+#include "base/arena.h"
+#include "flow/flow-internal.h"
+#include "table/table.h"
+
+/* ---- when it is saved ------------------------------------------------------------------------ */
+
+static int table_check(struct step_check *c, struct err *err)
+{
+	const char *slug = json_string_value(step_given(c->step, "tableSlug")),
+		   *column = json_string_value(step_given(c->step, "column"));
+	struct table t;
+	int found;
+
+	if (slug == NULL)
+		return 0;
+	found = table_find(c->app->db, c->a, &c->account_id, str_from(slug), false, &t, err);
+	if (found == 0)
+		json_reader_fail_at(c->in, "config.tableSlug", "there is no table \"%.60s\"", slug);
+	if (found == 1 && column != NULL && strcmp(column, "id") != 0 &&
+	    strcmp(column, "externalKey") != 0 && table_column_find(&t, str_from(column)) == NULL)
+		json_reader_fail_at(
+		    c->in, "config.column", "the table has no column \"%.60s\"", column);
+	return found == -1 ? -1 : 0;
+}
+
+/* ---- when it is run -------------------------------------------------------------------------- */
+
+static int op_run(struct step_call *c, struct table_op *op, const char *verb, struct err *err)
+{
+	const char *slug = step_text(c, "tableSlug");
+
+	if (c->is_dry && op->kind != TABLE_LOOKUP) {
+		step_would(c, arena_printf(c->a, "%s %s", verb, slug),
+		    json_incref(JSON_ITER(op->data != NULL ? op->data : c->input)));
+		return 0;
+	}
+	op->slug = str_from(slug);
+	if (table_run(c->app, c->a, &c->account_id, op, 1, err) == -1)
+		return -1;
+	c->is_refused = true;
+	c->output = op->output;
+	if (op->err.code == ERR_NONE)
+		return 0;
+	return op->err.field[0] == '\0'
+		   ? err_set(err, ERR_INVALID, "%s", op->err.msg)
+		   : err_set(err, ERR_INVALID, "%s: %s", op->err.field, op->err.msg);
+}
+
+static int lookup_run(struct step_call *c, struct err *err)
+{
+	struct table_op op = {.kind = TABLE_LOOKUP,
+	    .column = str_from(step_text(c, "column")),
+	    .value = json_object_get(c->input, "value")};
+
+	if (op.value != NULL && !json_is_null(op.value))
+		return op_run(c, &op, "look up", err);
+	c->output = json_own(c->a, json_object()); /* nothing equals nothing */
+	json_set_bool(c->output, "found", false);
+	json_set(c->output, "row", NULL);
+	return 0;
+}
+
+static int upsert_run(struct step_call *c, struct err *err)
+{
+	struct table_op op = {.kind = TABLE_UPSERT,
+	    .key = step_input(c, "externalKey"),
+	    .data = step_input(c, "data")};
+
+	c->is_refused = true;
+	if (op.key == NULL)
+		return err_set(err, ERR_INVALID, "\"externalKey\" is empty");
+	c->is_refused = false;
+	return op_run(c, &op, "write a row of", err);
+}
+
+static int write_run(struct step_call *c, struct err *err)
+{
+	struct table_op op = {.kind = TABLE_APPEND,
+	    .key = step_input(c, "externalKey"),
+	    .data = step_input(c, "data")};
+
+	return op_run(c, &op, "add a row to", err);
+}
+
+static int record_run(struct step_call *c, struct err *err)
+{
+	struct table_op op = {
+	    .kind = TABLE_FROM_RECORD, .key_field = str_from(step_text(c, "keyField"))};
+	const char *id = step_text(c, "recordId");
+
+	op.record_id = c->record_id;
+	if (id != NULL && !uuid_parse(str_from(id), &op.record_id)) {
+		c->is_refused = true;
+		return err_set(err, ERR_INVALID, "\"recordId\" is no id: %.60s", id);
+	}
+	if (uuid_is_nil(op.record_id)) {
+		c->is_refused = true;
+		return err_set(
+		    err, ERR_INVALID, "\"recordId\" is empty, and the run is for no record");
+	}
+	return op_run(c, &op, "copy the record to", err);
+}
+
+/* ---- the kinds --------------------------------------------------------------------------------
+ */
+
+#define TABLE_SLUG                                                                                 \
+	{                                                                                          \
+		"tableSlug", STEP_WORD_TEXT, STEP_NEEDED, "Table", "Its slug", 0, 0, NULL          \
+	}
+static const struct step_output lookup_outputs[] = {
+    {"found", "whether there is such a row"}, {"row", "id, externalKey, data; null"}, {NULL, NULL}};
+static const struct step_output write_outputs[] = {
+    {"created", "false: the row was there"}, {"row", "id, externalKey, data"}, {NULL, NULL}};
+
+const struct step_kind step_table_lookup = {.name = "table.lookup",
+    .label = "Look up a row",
+    .help = "Finds the first row of a table whose column has a value.",
+    .how = STEP_STORED,
+    .fields = (const struct step_field[]){TABLE_SLUG,
+	{"column", STEP_WORD_TEXT, STEP_NEEDED, "Column", "A column, id or externalKey", 0, 0,
+	    NULL},
+	{"value", STEP_VALUE, STEP_NEEDED | STEP_INPUT, "Value", "Such as {{trigger.email}}", 0, 0,
+	    NULL},
+	{.name = NULL}},
+    .outputs = lookup_outputs,
+    .check = table_check,
+    .run = lookup_run};
+
+const struct step_kind step_table_upsert = {.name = "table.upsert",
+    .label = "Write a row",
+    .help = "Changes the row of a key, or makes it.",
+    .how = STEP_STORED,
+    .fields = (const struct step_field[]){TABLE_SLUG,
+	{"externalKey", STEP_VALUE, STEP_NEEDED | STEP_INPUT, "Key", "Such as {{trigger.email}}", 0,
+	    0, NULL},
+	{"data", STEP_OBJECT, STEP_NEEDED | STEP_INPUT, "Row", "Values by column", 0, 0, NULL},
+	{.name = NULL}},
+    .outputs = write_outputs,
+    .check = table_check,
+    .run = upsert_run};
+
+const struct step_kind step_table_write = {.name = "table.write",
+    .label = "Add a row",
+    .help = "Adds a row to a table.",
+    .how = STEP_STORED,
+    .fields = (const struct step_field[]){TABLE_SLUG,
+	{"externalKey", STEP_VALUE, STEP_INPUT, "Key", "One that no row has", 0, 0, NULL},
+	{"data", STEP_OBJECT, STEP_NEEDED | STEP_INPUT, "Row", "Values by column", 0, 0, NULL},
+	{.name = NULL}},
+    .outputs = write_outputs,
+    .check = table_check,
+    .run = write_run};
+
+const struct step_kind step_record_to_table = {.name = "record.to_table",
+    .label = "Copy a record to a table",
+    .help = "Writes the record's data as a row, whose key is one of its fields.",
+    .how = STEP_STORED,
+    .fields = (const struct step_field[]){TABLE_SLUG,
+	{"keyField", STEP_WORD_TEXT, STEP_NEEDED, "Key field", "Such as email", 0, 0, NULL},
+	{"recordId", STEP_STRING, STEP_INPUT, "Record", "{{trigger.recordId}} unless given", 0, 0,
+	    NULL},
+	{.name = NULL}},
+    .outputs = write_outputs,
+    .check = table_check,
+    .run = record_run};
