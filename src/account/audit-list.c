@@ -78,6 +78,7 @@ const struct word audit_actions[] = {{"session.sign_in", "Signed in"},
     {"queue.retry", "Retried what was given up"}, {"table.create", "Made a table"},
     {"table.update", "Changed a table"}, {"table.delete", "Deleted a table"},
     {"table.row_delete", "Deleted a row of a table"},
+    {"table_import.cancel", "Stopped an import into a table"},
     {"table_change.cancel", "Stopped the change of a table"}, {NULL, NULL}};
 const struct word audit_kinds[] = {{"user", "Person"}, {"invitation", "Invitation"},
     {"account", "Account"}, {"api_key", "API key"}, {"connection", "Connection"},

@@ -1,4 +1,5 @@
 /* /task-history, /flows/:id/executions, /flows/:id/run: JSON handlers of runs. */
+#include "account/permission.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "flow/flow-run.h"
@@ -134,26 +135,30 @@ static bool payload_read(struct req *r, bool is_test, struct payload_body *out)
 	return !req_has_invalid(r);
 }
 
+/* Whether there is such a flow is asked only where nothing was begun: runs are begun by the
+ * thousand. */
 int flow_api_run(struct req *r)
 {
 	struct starting s = {.r = r};
 	struct payload_body body;
+	struct uuid flow_id;
 	struct flow f;
 	struct err err = ERR_INIT;
 
-	if (!flow_of_route(r, &f) || !payload_read(r, false, &body))
+	if (!req_param_uuid(r, "id", &flow_id) || !payload_read(r, false, &body))
 		return 0;
 	s.start = (struct flow_start){.account_id = r->actor.account_id,
-	    .flow_id = f.id,
+	    .flow_id = flow_id,
 	    .kind = TRIGGER_MANUAL,
 	    .payload = body.payload};
 	if (db_transaction(r->app->db, run_body, &s, &err) == -1)
 		return res_error(r, &err);
-	if (uuid_is_nil(s.start.execution_id))
-		return res_problem(r, 409,
-		    "The flow is not published, so it cannot be run: publish "
-		    "it, or test it");
-	return started_answer(r, s.start.execution_id);
+	if (!uuid_is_nil(s.start.execution_id))
+		return started_answer(r, s.start.execution_id);
+	if (flow_of_route(r, &f))
+		res_problem(r, 409,
+		    "The flow is not published, so it cannot be run: publish it, or test it");
+	return 0;
 }
 
 /* ---- trying out ------------------------------------------------------------------------------ */
@@ -287,6 +292,9 @@ int flow_api_preview(struct req *r)
 	struct err err = ERR_INIT;
 	size_t i;
 
+	if ((r->actor.permissions & PERMIT(RECORDS_VIEW)) == 0)
+		return res_problem(r, 403,
+		    "A preview shows what records say, so it needs the permission records.view");
 	if (!flow_of_route(r, &f) || !preview_read(r, &body, &filter) || !draft_plan(r, &f, &plan))
 		return 0;
 	slice.s.limit = body.records;

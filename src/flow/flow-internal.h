@@ -28,6 +28,7 @@
 #define FLOW_RUN_STEPS 20000                   /* that one run may do */
 #define FLOW_JSON_BYTES (256u * 1024u)         /* steps of a flow */
 #define FLOW_STATE_WEIGHT (8u * 1024u * 1024u) /* of all that a run remembers (json_weight) */
+#define FLOW_RESULTS_WEIGHT (1024u * 1024u)    /* of what a loop's turns gave; then null */
 #define FLOW_SHOWN_BYTES (16u * 1024u)         /* of an input or output in the history */
 #define FLOWS_PER_ACCOUNT 1000
 

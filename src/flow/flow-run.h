@@ -23,6 +23,7 @@ struct run_frame {
 	size_t at;                     /* the next of the list */
 	/* of a loop: */
 	json_t *items, *results;
+	size_t weight; /* of the results */
 	size_t turn;
 	struct run_step row; /* its own row, ended with the last turn */
 };

@@ -121,6 +121,7 @@ static int frame_read(struct run *r, const json_t *o, struct err *err)
 		f->items = json_object_get(inputs, "items");
 		f->turn = (size_t)json_int(o, "turn");
 		f->results = json_object_get(o, "results");
+		f->weight = json_weight(f->results);
 		if (!json_is_array(f->items) || f->turn >= json_array_size(f->items) ||
 		    step_state_read(r->plan, json_object_get(o, "row"), &f->row, err) == -1)
 			return moved(err);

@@ -230,7 +230,9 @@ static void frame_leave(struct run *r)
 	struct run_frame *f = run_top(r);
 
 	if (f->items != NULL) {
-		json_array_append(f->results, r->at.last);
+		f->weight += json_weight(r->at.last);
+		json_array_append(
+		    f->results, f->weight <= FLOW_RESULTS_WEIGHT ? r->at.last : json_null());
 		if (++f->turn < json_array_size(f->items)) {
 			f->at = 0;
 			r->at.last = json_null();

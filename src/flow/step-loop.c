@@ -35,5 +35,7 @@ const struct step_kind step_loop = {.name = "loop",
 	{"limit", STEP_NUMBER, 0, "Limit", "A longer list fails", 1, FLOW_LOOP_MOST, NULL},
 	{.name = NULL}},
     .outputs = (const struct step_output[]){{"total", "how many items there were"},
-	{"results", "what the last step gave for each item"}, {NULL, NULL}},
+	{"results",
+	    "what the last step gave for each item; null where that is more than 1 MiB together"},
+	{NULL, NULL}},
     .run = loop_run};

@@ -342,9 +342,10 @@ int import_api_create(struct req *r)
 json_t *import_json(const struct app *app, const struct task *t)
 {
 	json_t *o = task_json(app, t);
-	bool is_file = strcmp(t->kind, import_task.name) == 0;
+	const struct task_kind *kind = task_kind(app, t->kind);
+	bool is_file = kind != NULL && kind->is_file;
 
-	if (is_file) {
+	if (strcmp(t->kind, import_task.name) == 0) {
 		json_set_str(o, "kind", "records");
 		import_json_add_blank(o, t);
 	}
@@ -470,9 +471,10 @@ int import_stream_errors(struct req *r, const struct task *t)
 	struct import_options o;
 	struct err err = ERR_INIT;
 	size_t n;
+	const struct task_kind *kind = task_kind(r->app, t->kind);
 	int rc;
 
-	if (strcmp(t->kind, import_task.name) != 0)
+	if (kind == NULL || !kind->is_file)
 		return res_problem(r, 404, "There is no such import");
 	if (import_options_parse(r->a, t->args, &o, &err) == -1)
 		return res_error(r, &err);

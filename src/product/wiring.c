@@ -39,6 +39,10 @@ static const struct chrome_nav product_nav[] = {
 	"a "
 	"list you look at often as a view.",
 	"GET /connect/v1/records"},
+    {"tables", "Tables", "/admin/tables", "columns", PERMIT(TABLES_VIEW), NULL, DATA,
+	"Tables of your own, with the columns that you give them: filled by hand, from files, by "
+	"the API and by flows.",
+	"GET /connect/v1/tables"},
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL,
 	CONNECTED, "The sources that send to you, and the destinations that get your leads.",
 	"GET /connect/v1/connections"},
@@ -127,6 +131,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "lead.reconcile", .run = lead_reconcile_job, .max_attempts = 50, OF_A_TASK},
     {.name = "poll.backfill", .run = poll_job_backfill, .max_attempts = 50, OF_A_TASK},
     {.name = "record.import", .run = import_job_run, .max_attempts = 50, OF_A_TASK},
+    {.name = "table.import", .run = table_job_import, .max_attempts = 50, OF_A_TASK},
     {.name = "table.change", .run = table_job_change, .max_attempts = 50, OF_A_TASK},
 
     {.name = "grant.refresh", .run = grant_job_refresh, .max_attempts = 20},
@@ -155,7 +160,7 @@ static const struct job_kind job_kinds[] = {
 
 static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backfill_task,
     &lead_import_task, &lead_reconcile_task, &import_task, &record_delete_task, &record_replay_task,
-    &event_replay_task, &table_alter_task, NULL};
+    &event_replay_task, &table_alter_task, &table_import_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,

@@ -12,8 +12,7 @@ static int no_row(struct req *r)
 	return res_problem(r, 404, "There is no such row");
 }
 
-/* The table of the route's :slug: 1, or 0 with the answer given. */
-static int table_of_request(struct req *r, struct table *out)
+bool table_of_request(struct req *r, struct table *out)
 {
 	struct err err = ERR_INIT;
 	int found = table_find(

@@ -56,6 +56,9 @@ json_t *table_columns_json(const struct table_shape *s); /* a new reference */
 /* By its id, held so that nobody else reads its shape to write by it: 1, 0, -1. */
 int table_lock(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *table_id, struct table *out, struct err *err);
+/* The same held beside other writers, so that its shape stays. */
+int table_hold(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *table_id, struct table *out, struct err *err);
 int table_insert(struct db *db, struct arena *a, const struct table *t,
     const struct uuid *created_by, struct err *err);
 /* Name, slug and both shapes. ERR_CONFLICT on "slug" where another has it. */
@@ -70,6 +73,10 @@ int table_slug_make(struct db *db, struct arena *a, const struct uuid *account_i
     struct str *out, struct err *err);
 /* As the API shows it; arena-owned. */
 json_t *table_json(struct arena *a, const struct table *t);
+
+/* The table of the route's :slug, with its rows counted; else false, and it is answered. */
+bool table_of_request(struct req *r, struct table *out);
+#define TABLE_EXPORT_KEY "externalKey" /* the first column of a file, before those of the table */
 
 /* ---- rows: table-row.c ------------------------------------------------------------------------
  */
@@ -90,6 +97,10 @@ enum {
 	TABLE_ROW_UPDATED,
 	TABLE_ROW_MORE /* the first column that a statement adds */
 };
+/* db_query_rows of any number of single values: in parts, and all that came. */
+int table_query_many(struct db *db, struct arena *a, const struct db_stmt *st,
+    const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t n,
+    struct db_rows *out, struct err *err);
 int table_row_read(
     struct arena *a, const struct db_rows *rows, size_t i, struct table_row *out, struct err *err);
 /* Under which a row's data has a column's value; arena-owned. */
@@ -142,6 +153,7 @@ struct table_row_change {
 	struct uuid id;
 	struct str key; /* {NULL,0}: it stays */
 	bool ends_key, is_strict;
+	bool is_new; /* a row is made: id is nil */
 	const json_t *data;
 	/* came: */
 	struct table table;

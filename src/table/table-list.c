@@ -511,9 +511,9 @@ static int slice_search_indexes(struct rows_reading *x, struct err *err)
 			return -1;
 	if (h.n == 0 || h.n > HITS_MOST)
 		return 0;
-	if (db_query_rows(x->app->db, x->a, &table_rows_by_ids,
+	if (table_query_many(x->app->db, x->a, &table_rows_by_ids,
 		(const struct db_val[]){db_uuid(&x->t->account_id), db_uuid(&x->t->id)}, 2, h.ids,
-		h.n, 1, &found, err) == -1)
+		h.n, &found, err) == -1)
 		return -1;
 	rows = arena_array(x->a, found.count + 1, sizeof(*rows));
 	for (n = 0; n < found.count; n++)

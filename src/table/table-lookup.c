@@ -175,10 +175,10 @@ static int lookup_index(const struct lookup *l, struct table_lookup *v, size_t n
 		table_key_of(l->a, l->c->type, v[i].value, &keys[i]);
 		vals[i] = table_key_val(&keys[i]);
 	}
-	if (db_query_rows(l->db, l->a, &table_lookup_many,
+	if (table_query_many(l->db, l->a, &table_lookup_many,
 		(const struct db_val[]){
 		    db_uuid(&l->t->account_id), db_uuid(&l->t->id), db_int(l->c->index)},
-		3, vals, n, 1, &rows, err) == -1)
+		3, vals, n, &rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		struct table_row *row = arena_alloc(l->a, sizeof(*row));
@@ -219,8 +219,8 @@ int table_lookup_by_keys(struct db *db, struct arena *a, const struct table *t,
 
 	for (size_t i = 0; i < n; i++)
 		vals[i] = db_blob(keys[i]);
-	if (db_query_rows(db, a, &table_rows_of_keys,
-		(const struct db_val[]){db_uuid(&t->account_id), db_uuid(&t->id)}, 2, vals, n, 1,
+	if (table_query_many(db, a, &table_rows_of_keys,
+		(const struct db_val[]){db_uuid(&t->account_id), db_uuid(&t->id)}, 2, vals, n,
 		&rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {

@@ -17,6 +17,7 @@ static int row_change_body(struct db *db, void *arg, struct err *err)
 	struct table_write w = {.id = c->id,
 	    .key = c->key,
 	    .ends_key = c->ends_key,
+	    .is_new = c->is_new,
 	    .data = c->data,
 	    .is_lenient = !c->is_strict};
 	int found =

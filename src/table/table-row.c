@@ -18,6 +18,33 @@ int table_row_read(
 	return out->data == NULL ? err_prefix(err, "a table's row") : 0;
 }
 
+int table_query_many(struct db *db, struct arena *a, const struct db_stmt *st,
+    const struct db_val *fixed, size_t nfixed, const struct db_val *vals, size_t n,
+    struct db_rows *out, struct err *err)
+{
+	struct db_rows part;
+	struct db_val *cells;
+
+	*out = (struct db_rows){.count = 0};
+	for (size_t i = 0; i < n; i += LIMIT_DB_BATCH) {
+		size_t k = n - i < LIMIT_DB_BATCH ? n - i : LIMIT_DB_BATCH;
+
+		if (db_query_rows(db, a, st, fixed, nfixed, vals + i, k, 1, &part, err) == -1)
+			return -1;
+		if (out->count == 0) {
+			*out = part;
+			continue;
+		}
+		cells = arena_array(a, (out->count + part.count) * part.columns, sizeof(*cells));
+		memcpy(cells, out->cells, out->count * part.columns * sizeof(*cells));
+		memcpy(cells + out->count * part.columns, part.cells,
+		    part.count * part.columns * sizeof(*cells));
+		out->cells = cells;
+		out->count += part.count;
+	}
+	return 0;
+}
+
 static int row_of(
     struct arena *a, int found, const struct db_rows *rows, struct table_row *out, struct err *err)
 {

@@ -19,6 +19,7 @@ enum {
 DB_STMT(table_by_slug, TABLE_OF "t.slug = ?");
 DB_STMT(table_by_slug_held, TABLE_OF "t.slug = ? LOCK IN SHARE MODE");
 DB_STMT(table_by_id_locked, TABLE_OF "t.id = ? FOR UPDATE");
+DB_STMT(table_by_id_held, TABLE_OF "t.id = ? LOCK IN SHARE MODE");
 DB_STMT(tables_all,
     "SELECT " TABLE_COLUMNS ", (SELECT COALESCE(SUM(c.filled), 0) FROM table_counts c"
     " WHERE c.account_id = t.account_id AND c.table_id = t.id)"
@@ -77,6 +78,16 @@ int table_lock(struct db *db, struct arena *a, const struct uuid *account_id,
 	struct db_rows rows;
 	int found = db_row(db, a, &table_by_id_locked,
 	    DB_VALS(db_uuid(account_id), db_uuid(table_id)), &rows, err);
+
+	return table_of(a, found, &rows, out, err);
+}
+
+int table_hold(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *table_id, struct table *out, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(
+	    db, a, &table_by_id_held, DB_VALS(db_uuid(account_id), db_uuid(table_id)), &rows, err);
 
 	return table_of(a, found, &rows, out, err);
 }

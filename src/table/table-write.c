@@ -89,9 +89,9 @@ static int states_load(struct table_writing *w, const struct db_stmt *s, struct 
 	if (n == 0)
 		return 0;
 	qsort(vals, n, sizeof(*vals), bytes_by_order);
-	if (db_query_rows(w->db, w->a, s,
+	if (table_query_many(w->db, w->a, s,
 		(const struct db_val[]){db_uuid(&w->t->account_id), db_uuid(&w->t->id)}, 2, vals, n,
-		1, &rows, err) == -1)
+		&rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		struct table_row row;

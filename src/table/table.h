@@ -58,6 +58,10 @@ int table_count_rows(struct db *db, struct arena *a, const struct uuid *account_
 extern const struct task_kind table_alter_task;
 int table_job_change(struct job *j, struct err *err); /* table.change, subject: the task */
 
+/* A file into a table, as POST /tables/:slug/import takes it. */
+extern const struct task_kind table_import_task;
+int table_job_import(struct job *j, struct err *err); /* table.import, subject: the task */
+
 /* ---- many at once, within the caller's transaction: table-run.c -------------------------------
  */
 
@@ -102,5 +106,23 @@ int table_api_row_put(struct req *r);    /* PUT of the same */
 int table_api_row_get(struct req *r);
 int table_api_row_update(struct req *r);
 int table_api_row_delete(struct req *r);
+int table_export(struct req *r); /* ?format=csv|ndjson and the list's filters; page and API */
+
+int table_api_import(struct req *r);
+
+int table_page_list(struct req *r);
+int table_page_new(struct req *r);
+int table_page_new_post(struct req *r);
+int table_page_rows(struct req *r);
+int table_page_row(struct req *r);             /* GET …/rows/new and …/rows/:id */
+int table_page_row_post(struct req *r);        /* the same saved */
+int table_page_row_delete(struct req *r);      /* asks */
+int table_page_row_delete_post(struct req *r); /* does it */
+int table_page_columns(struct req *r);
+int table_page_columns_post(struct req *r);
+int table_page_import(struct req *r);
+int table_page_import_post(struct req *r);
+int table_page_delete(struct req *r);
+int table_page_delete_post(struct req *r);
 
 #endif

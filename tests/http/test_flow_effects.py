@@ -1,10 +1,12 @@
 """What flows do outside and in the database: calls with their keys, retries, tables, records, sub-flows; and that
 each effect is there once though the runner is killed after each."""
 import json
+import os
+import re
 import uuid
 
 import peer
-from harness import Instance, equal, here, run, test, true, wait_until
+from harness import SRC, Instance, equal, here, run, test, true, wait_until
 from tenant import sink, unique
 
 ENDED = ("completed", "failed", "cancelled", "filtered")
@@ -213,6 +215,38 @@ def _():
     equal(here().api("GET", "/tables/%s/rows" % slug).json()["data"], [])
     shown = here().api("POST", "/flows/%s/preview" % flow.id, {"records": 2, "filter": {}}).json()
     equal(len(shown["data"]), shown["records"])
+
+
+# ---- the documented examples ---------------------------------------------------------------------
+def documented():
+    """The page's examples: (kind, step as it stands there), and its payload."""
+    with open(os.path.join(SRC, "docs", "flows.md"), encoding="utf-8") as f:
+        text = f.read()
+    [payload] = re.findall(r"```payload\n(.*?)```", text, re.S)
+    return re.findall(r"```json\n(.*?)```", text, re.S), payload
+
+
+@test("the documented examples of steps are saved and run as they stand")
+def _():
+    account = here().new_account("Examples")
+    def make(path, body):
+        answer = account.api("POST", path, body)
+        true(answer.status in (200, 201), answer)
+        return answer.json()
+    make("/tables", {"name": "Customers", "slug": "customers", "columns": [{"name": "email", "type": "string"}]})
+    make("/providers/slack/connect", {"credentials": {"accessToken": "sandbox-slack-token", "webhookSecret": "x" * 32},
+                                      "settings": {"externalAccountId": "T0SANDBOX"}})
+    written = Flow(account, [{"kind": "record.upsert", "config": {"resourceType": "customer"}, "inputMapping": {
+        "externalId": "x", "data": {"email": "ann@example.com", "name": "Ann"}}}])
+    record = outputs(written.ran())[0]["recordId"]
+    examples, payload = documented()
+    payload = json.loads(payload.replace("RECORD", record))
+    flows = [Flow(account, [json.loads(e.replace("FLOW", written.id))]) for e in examples]
+    runs = [(f, f.start(**payload)) for f in flows]
+    came = [f.ended(x) for f, x in runs]
+    equal([(json.loads(e)["kind"], x["error"]) for e, x in zip(examples, came) if x["status"] != "completed"], [])
+    kinds = {k["kind"] for k in account.api("GET", "/flow-steps").json()["data"]}
+    equal(kinds - {json.loads(e)["kind"] for e in examples} - {"crm.push"}, set(), "every kind has an example")
 
 
 # ---- the runner is killed ------------------------------------------------------------------------

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Tables of a customer's own by the API: columns, typed rows, keys, filters, order, changes of the shape."""
 import concurrent.futures
+import html
+import json
 import random
+import re
 import urllib.parse
 
-from harness import equal, here, problem, run, test, true, wait_until
+from harness import Browser, equal, has, here, problem, run, test, true, wait_until
 from tenant import Tenant, row_id, unique
 
 COLUMNS = [{"name": "email", "type": "string", "required": True, "indexed": True}, {"name": "amount", "type": "number"},
@@ -319,6 +322,134 @@ def _():
     equal([r["externalKey"] for r in walk(t, path, search="v23", limit=50)][:2], ["k2399", "k2398"])
     equal(len(walk(t, path, search="v23", limit=50)), 111)
     equal([r["externalKey"] for r in walk(t, path, **{"filter[n]": "17"})], ["k17"])
+
+
+# ---- files --------------------------------------------------------------------------------------
+def import_csv(t, path, csv, **more):
+    return t.api("POST", path + "/import", {"csv": csv, **more})
+
+
+@test("a file becomes rows by the names of its columns; bad rows are told, the others kept")
+def _():
+    t = Tenant()
+    path = made(t)
+    answer = import_csv(t, path, "externalKey;Email;amount;vip;since;more\nk1;a@x;5.50;yes;2026-03-07;\"{\"\"a\"\":1}\"\n"
+                                 "k2;b@x;five;;;\nk3;;1;;;\nk4;c@x;;;;\n")
+    equal(answer.status, 200, answer)
+    got = answer.json()
+    equal((got["received"], got["created"], got["failed"]), (4, 2, 2), got)
+    equal([e["line"] for e in got["errors"]], [3, 4])
+    has(got["errors"][0]["message"], "data.amount")
+    equal(t.get(path + "/rows/by-key/k1")["data"],
+          {"email": "a@x", "amount": 5.5, "vip": True, "since": "2026-03-07", "more": {"a": 1}})
+    again = import_csv(t, path, "email,amount\na@x,6\nz@x,7\nz@x,8\n", keyColumn="email").json()
+    equal((again["created"], again["updated"]), (2, 1), again)
+    equal(t.get(path + "/rows/by-key/z%40x")["data"]["amount"], 8)
+    errors = t.api("GET", "/imports/%s/errors" % got["importId"]).text
+    equal(errors.splitlines()[0], "line,reason,externalKey,Email,amount,vip,since,more")
+    for body, field in (({"csv": "email,colour\na,red\n"}, "mapping"), ({"csv": "email\na\n", "keyColumn": "x"}, "keyColumn"),
+                        ({"csv": "email,Email\na,b\n"}, "csv"), ({}, "csv"), ({"csv": ""}, "csv"),
+                        ({"csv": "email\n", "colour": 1}, "colour"), ({"csv": "a\n1\n", "mapping": []}, "mapping")):
+        problem(t.api("POST", path + "/import", body), 422, field)
+    equal(import_csv(t, path, "Mail,x\nq@x,1\n", mapping={"Mail": "email", "x": None}).json()["created"], 1)
+    cells_are_those_of_rows(t)
+
+
+@test("an export is imported again without a change, as CSV and as NDJSON")
+def _():
+    t = Tenant()
+    path = made(t)
+    put(t, path, "k,1", {"email": "=1+1", "amount": -5, "vip": False, "more": ["a", None]})
+    put(t, path, "'k2", {"email": "line\nbreak; \"quoted\"", "since": "2026-03-07T10:00:00Z", "more": "text"})
+    row(t, path, {"email": " spaces "})
+    for format_ in ("csv", "ndjson"):
+        file = t.api("GET", path + "/export?format=" + format_)
+        equal(file.status, 200, file)
+        other = made(t)
+        answer = t.api("POST", other + "/import", file.body, headers={"Content-Type": "text/csv"})
+        equal(answer.status, 200, answer)
+        equal(answer.json()["created"], 3, answer)
+        equal([(r["externalKey"], r["data"]) for r in rows(t, other)], [(r["externalKey"], r["data"]) for r in rows(t, path)])
+        equal(t.api("GET", other + "/export?format=" + format_).body, file.body)
+    equal(t.api("GET", path + "/export?filter[amount]=-5").text.count("\n"), 2)
+    problem(t.api("GET", path + "/export?format=xml"), 422, "format")
+
+
+@test("a long file is a task, and every row of it is there once")
+def _():
+    t = Tenant()
+    path = made(t)
+    answer = import_csv(t, path, "externalKey,email,amount\n" + "".join("k%d,e%d,%s\n" % (i, i, i if i % 1000 else "x")
+                                                                        for i in range(4000)))
+    equal(answer.status, 202, answer)
+    place = "/imports/" + answer.json()["importId"]
+    done = wait_until(lambda: (x := t.get(place))["status"] not in ("queued", "running") and x, 20, "the import")
+    equal((done["status"], done["received"], done["created"], done["failed"]), ("completed", 4000, 3996, 4), done)
+    equal(t.get(path)["rowCount"], 3996)
+    equal(len(t.api("GET", place + "/errors").text.splitlines()), 5)
+
+
+# ---- pages --------------------------------------------------------------------------------------
+def person(t):
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    return b
+
+
+def page(b, path):
+    answer = b.get(path)
+    equal(answer.status, 200, path)
+    return answer.text
+
+
+@test("a table is made, filled, changed and deleted on pages")
+def _():
+    t = Tenant()
+    b = person(t)
+    has(page(b, "/admin/tables"), "No tables yet")
+    answer = b.post("/admin/tables/new", {"name": "Best customers", "name_0": "email", "type_0": "string", "required_0": "1",
+                                          "indexed_0": "1", "name_1": "amount", "type_1": "number", "name_2": "vip",
+                                          "type_2": "boolean", "name_3": "", "type_3": "string"})
+    equal((answer.status, answer.header("Location")), (303, "/admin/tables/best-customers"), answer)
+    path = "/admin/tables/best-customers"
+    form = page(b, path + "/rows/new")
+    fields = re.findall(r'name="(c_\d+)"', form)
+    equal(len(fields), 3)
+    answer = b.post(path + "/rows/new", {"key": "k", fields[0]: "ann@x.com", fields[1]: "five", fields[2]: "Yes"})
+    equal(answer.status, 422, answer)
+    has(answer.text, "five")
+    answer = b.post(path + "/rows/new", {"key": "k", fields[0]: "ann@x.com", fields[1]: "5.50", fields[2]: "Yes"})
+    equal(answer.status, 303, answer)
+    equal(t.get("/tables/best-customers/rows/by-key/k")["data"], {"email": "ann@x.com", "amount": 5.5, "vip": True})
+    text = page(b, path)
+    has(text, "5.50")
+    edit = re.search(r'href="(/admin/tables/best-customers/rows/[^"]+)">ann@x.com', text).group(1)
+    has(page(b, edit), "5.50")
+    equal(b.post(edit, {"key": "", fields[0]: "ann@x.com", fields[1]: "", fields[2]: "No"}).status, 303)
+    [r] = rows(t, "/tables/best-customers")
+    equal((r["externalKey"], r["data"]), (None, {"email": "ann@x.com", "vip": False}))
+    for query, is_found in (("search=ANN", True), ("search=bob", False), ("column=vip&value=no", True),
+                            ("column=vip&value=yes", False)):
+        equal("ann@x.com" in page(b, path + "?" + query), is_found, query)
+    columns = {"name": "Best", "was_0": "email", "name_0": "mail", "type_0": "string", "required_0": "1", "was_1": "amount",
+               "name_1": "amount", "type_1": "number", "remove_1": "1", "was_2": "vip", "name_2": "vip", "type_2": "number"}
+    answer = b.post(path + "/columns", columns)
+    equal(answer.status, 422, answer)
+    has(html.unescape(answer.text), '"false" is not a number')
+    equal(b.post(path + "/columns", {**columns, "type_2": "boolean"}).status, 303)
+    equal([c["name"] for c in t.get("/tables/best-customers")["columns"]], ["mail", "vip"])
+    has(page(b, path + "/columns"), "Bring it back")
+    has(page(b, path + "/import"), "externalKey")
+    answer = b.post(path + "/import", {"csv": "mail,vip\nbob,yes\n"})
+    true(answer.status == 303 and "/admin/imports/" in answer.header("Location"), answer)
+    has(page(b, answer.header("Location")), "Completed")
+    has(page(b, edit + "/delete"), "ann@x.com")
+    equal(b.post(edit + "/delete", {}).status, 303)
+    equal([r["data"]["mail"] for r in rows(t, "/tables/best-customers")], ["bob"])
+    equal(b.get(path + "/export").text, "externalKey,mail,vip\n,bob,true\n".replace("\n", "\r\n"))
+    has(page(b, path + "/delete"), "Delete Best?")
+    equal(b.post(path + "/delete", {}).status, 303)
+    equal(b.get(path).status, 404)
 
 
 run()

@@ -18,7 +18,7 @@ ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/tes
 class Route:
     def __init__(self, method, pattern, handler, permission, flags):
         self.method, self.pattern, self.handler = method, pattern, handler
-        self.permission = [p.lower().replace("_", ".", 1) for p in re.findall(r"PERMIT\((\w+)\)", permission)]
+        self.permission = [".".join(p.lower().rsplit("_", 1)) for p in re.findall(r"PERMIT\((\w+)\)", permission)]
         self.flags = flags.split()[0]
 
     @property

@@ -110,8 +110,8 @@ static void values_convert(void)
 struct life {
 	struct place p;
 	struct uuid table_id;
-	json_t *model[LIFE_KEYS]; /* data by column; NULL: no row */
-	struct table_op ops[6];
+	json_t *model[LIFE_KEYS];      /* data by column; NULL: no row */
+	struct table_op ops[6], *more; /* these where there are more */
 	size_t n;
 };
 
@@ -142,7 +142,8 @@ static int life_run_body(struct db *db, void *arg, struct err *err)
 	struct life *l = arg;
 
 	(void)db;
-	return table_run(l->p.app, l->p.a, &l->p.account, l->ops, l->n, err);
+	return table_run(
+	    l->p.app, l->p.a, &l->p.account, l->more != NULL ? l->more : l->ops, l->n, err);
 }
 
 /* Some upserts at once, some of them of one key, and what they should leave. */
@@ -233,6 +234,25 @@ static struct table_op life_op(struct life *l, const char *column, const char *v
 	    .value = json_own(l->p.a, json_string(value))};
 }
 
+/* More than one statement takes. */
+static void many_more(struct life *l)
+{
+	struct table_op ops[150];
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < COUNT(ops); i++)
+		ops[i] = (struct table_op){.kind = i % 3 == 2 ? TABLE_LOOKUP : TABLE_UPSERT,
+		    .slug = STR("life"),
+		    .column = STR("externalKey"),
+		    .value = json_own(l->p.a, json_string(arena_printf(l->p.a, "m%zu", i - 1))),
+		    .key = json_own(l->p.a, json_string(arena_printf(l->p.a, "m%zu", i)))};
+	l->more = ops;
+	l->n = COUNT(ops);
+	OK(db_transaction(l->p.db, life_run_body, l, &err), &err);
+	for (size_t i = 0; i < COUNT(ops); i++)
+		CHECK(json_bool(ops[i].output, i % 3 == 2 ? "found" : "created"));
+}
+
 /* What is wrong with one costs no other; what is alike goes in the same statements. */
 static void many(void)
 {
@@ -276,6 +296,7 @@ static void many(void)
 	CHECK(db_round_trips(l.p.db) - before <= 4); /* begin, table, rows, commit */
 	for (size_t i = 0; i < 6; i++)
 		CHECK(json_bool(l.ops[i].output, "found") == (i % 2 == 0));
+	many_more(&l);
 	place_remove(&l.p);
 }
 
