@@ -10,6 +10,27 @@
 #define PUSH_WAIT_MS 25000 /* how long a push by hand is waited for */
 #define PUSH_WAIT_STEP_MS 20
 
+/* Behind the stages of the lead itself: when each destination took it. */
+static void timeline_add_pushes(struct arena *a, json_t *lead, const json_t *destinations)
+{
+	json_t *timeline = json_object_get(lead, "timeline");
+	const json_t *d;
+	size_t i;
+
+	json_array_each(destinations, i, d) {
+		json_t *o;
+
+		if (json_str(d, "pushedAt") == NULL)
+			continue;
+		o = json_object();
+		json_set_str(o, "stage", "pushed");
+		json_set_str(o, "at", json_str(d, "pushedAt"));
+		json_set_str(o, "text", arena_printf(a, "Delivered to %s", json_str(d, "name")));
+		json_set_str(o, "connectionId", json_str(d, "connectionId"));
+		json_array_append_new(timeline, o);
+	}
+}
+
 int crm_api_lead_get(struct req *r)
 {
 	struct uuid id;
@@ -27,6 +48,7 @@ int crm_api_lead_get(struct req *r)
 		return res_error(r, &err);
 	lead_hide_answers(r, destinations);
 	json_set(lead, "destinations", json_incref(destinations));
+	timeline_add_pushes(r->a, lead, destinations);
 	return res_json(r, 200, json_incref(lead));
 }
 

@@ -96,19 +96,18 @@ static json_t *timeline_newest_first(json_t *timeline)
 
 static json_t *timeline_make(struct req *r, const json_t *lead, const json_t *attempts)
 {
-	json_t *timeline = json_array(), *attempt;
-	const char *stage = json_str(lead, "stage");
+	json_t *timeline = json_array(), *attempt, *stage;
 	size_t i;
 
-	(void)timeline_add_moment(timeline, json_str(lead, "receivedAt"),
-	    str_is(str_from(json_str(lead, "providerType")), "manual")
-		? "Entered by hand or by a tool"
-		: arena_printf(r->a, "Received from %s", json_str(lead, "connectionName")),
-	    LEAD_RECEIVED);
-	if (lead_stage_is_lacking(stage))
-		json_set_str(timeline_add_moment(timeline, json_str(lead, "updatedAt"),
-				 "Its details could not be fetched", LEAD_FAILED),
-		    "detail", json_str(lead, "stageError"));
+	json_array_each(json_object_get(lead, "timeline"), i, stage) {
+		const char *name = json_str(stage, "stage");
+		json_t *o =
+		    timeline_add_moment(timeline, json_str(stage, "at"), json_str(stage, "text"),
+			strcmp(name, LEAD_INCOMPLETE) == 0 ? LEAD_FAILED : name);
+
+		json_set_str(o, "detail", json_str(stage, "detail"));
+		json_set_str(o, "first_lead", json_str(stage, "duplicateOf"));
+	}
 	json_array_each(attempts, i, attempt)
 		timeline_add_attempt(r, timeline, attempt);
 	return timeline_newest_first(timeline);
@@ -202,6 +201,11 @@ int crm_page_lead_detail(struct req *r)
 	json_set_bool(data, "stage_waiting", str_is(str_from(stage), LEAD_RECEIVED));
 	json_set(data, "timeline", timeline_make(r, lead, attempts));
 	json_set_bool(data, "is_ready", stage != NULL && strcmp(stage, LEAD_READY) == 0);
+	json_set_bool(data, "can_edit", (r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
+	json_set_bool(data, "is_duplicate", json_str(lead, "duplicateOf") != NULL);
+	json_set_bool(
+	    data, "is_held", str_is(str_from(json_str(lead, "syncStatus")), LEAD_SYNC_DUPLICATE));
+	json_set_str(data, "how", word_label(lead_sources, json_str(lead, "source")));
 	json_set_bool(data, "can_push",
 	    stage != NULL && strcmp(stage, LEAD_READY) == 0 &&
 		(r->actor.permissions & PERMIT(CRM_WRITE)) != 0 &&

@@ -1,6 +1,6 @@
 /* JSON handlers of the polls: /connections/:id/polls. */
 #include "base/clock.h"
-#include "intake/poll-change.h"
+#include "intake/lead-reconcile.h"
 
 static int no_such_connection(struct req *r)
 {
@@ -131,6 +131,28 @@ int poll_api_backfill(struct req *r)
 		return res_invalid(r);
 	const struct poll_actor by = poll_actor_of(r);
 	if (poll_backfill(&by, c, spec, body.since.us, &t, &err) == -1)
+		return res_error(r, &err);
+	return res_json(r, 202, task_json(r->app, &t));
+}
+
+int poll_api_reconcile(struct req *r)
+{
+	struct reconcile_body {
+		struct opt_time since;
+	} body = {0};
+	static const struct json_member members[] = {
+	    {"since", READ_TIME, JSON_INTO(struct reconcile_body, since), .need = READ_NULLABLE}};
+	const struct poll_spec *spec;
+	struct connection *c;
+	struct err err = ERR_INIT;
+	struct task t;
+
+	if (!polls_of_route(r, &c, &spec) || !req_read_body(r, JSON_MEMBERS(members), &body))
+		return 0;
+	if (req_has_invalid(r))
+		return res_invalid(r);
+	const struct poll_actor by = poll_actor_of(r);
+	if (lead_reconcile(&by, c, spec, opt_time_or(body.since, TIME_NONE), &t, &err) == -1)
 		return res_error(r, &err);
 	return res_json(r, 202, task_json(r->app, &t));
 }

@@ -32,6 +32,17 @@ int64_t poll_interval_s(const struct poll_row *row, const struct poll_spec *spec
 	return row->interval_s > 0 ? row->interval_s : spec->interval_s;
 }
 
+static json_t *reconciled_json(const struct poll_row *row)
+{
+	json_t *o = json_object();
+
+	json_set_time(o, "at", row->reconciled_us);
+	json_set_int(o, "compared", row->reconciled_seen);
+	json_set_int(o, "missed", row->reconciled_missed);
+	json_set_int(o, "missedInAll", row->missed);
+	return o;
+}
+
 json_t *poll_json(const struct poll_row *row, const struct poll_spec *spec)
 {
 	int64_t now_us = clock_now_us();
@@ -54,6 +65,8 @@ json_t *poll_json(const struct poll_row *row, const struct poll_spec *spec)
 		json_set(o, "lagSeconds", json_null());
 	json_set(o, "items", counts_json(&row->all));
 	json_set(o, "lastRound", counts_json(&row->round));
+	if (spec->has_lead)
+		json_set(o, "reconciled", reconciled_json(row));
 	json_set_str(o, "error", row->last_error);
 	json_set_str(o, "note", row->note);
 	return o;

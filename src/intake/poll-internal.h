@@ -20,7 +20,9 @@ struct poll_row {
 	int64_t turn, wanted, served;
 	int64_t since_us, next_us, started_us, ended_us, covered_us;
 	int64_t held_us; /* not before then: the provider asks for it; poll_save leaves it alone */
-	int failures;    /* in a row */
+	/* lead-reconcile.h: when it ended last, 0: never; what it saw, and what had been missed */
+	int64_t reconciled_us, reconciled_seen, reconciled_missed, missed;
+	int failures; /* in a row */
 	const char *last_error, *note;
 	struct poll_counts all, round;
 };

@@ -2,7 +2,7 @@
 #include "account/account.h"
 #include "base/clock.h"
 #include "html/chrome.h"
-#include "intake/poll-change.h"
+#include "intake/lead-reconcile.h"
 
 #define MINUTE_S 60
 
@@ -59,8 +59,9 @@ static int backfills_show(struct req *r, const struct connection *c, json_t *lis
 
 		if (args == NULL)
 			return -1;
-		if (strcmp(open.v[i].kind, poll_backfill_task.name) == 0 && of != NULL &&
-		    strcmp(of, id) == 0)
+		if ((strcmp(open.v[i].kind, poll_backfill_task.name) == 0 ||
+			strcmp(open.v[i].kind, lead_reconcile_task.name) == 0) &&
+		    of != NULL && strcmp(of, id) == 0)
 			json_array_append_new(list, task_json(r->app, &open.v[i]));
 	}
 	return 0;
@@ -148,6 +149,18 @@ static int page_backfill(struct page_act *p)
 	return res_redirect(p->r, p->back);
 }
 
+static int page_reconcile(struct page_act *p)
+{
+	struct err err = ERR_INIT;
+	struct task t;
+
+	if (lead_reconcile(&p->by, p->c, p->spec, TIME_NONE, &t, &err) == -1)
+		return page_act_refused(p, &err);
+	chrome_flash(p->r, "ok",
+	    "The leads of the last seven days are being compared. What was missed is fetched.");
+	return res_redirect(p->r, p->back);
+}
+
 int poll_page_act(struct req *r)
 {
 	struct page_act p = {.r = r, .by = poll_actor_of(r)};
@@ -174,6 +187,8 @@ int poll_page_act(struct req *r)
 	if (str_is(act, "resume"))
 		return page_edit(
 		    &p, &(struct poll_edit){.act = POLL_RESUME}, "are asked for again.");
+	if (str_is(act, "reconcile"))
+		return page_reconcile(&p);
 	return str_is(act, "backfill") ? page_backfill(&p) : page_set(&p);
 }
 

@@ -14,7 +14,7 @@
 	"account_id, connection_id, name, is_paused, interval_s, page_size, known, place, turn,"   \
 	" wanted, served, since_at, next_at, started_at, ended_at, covered_at, failures,"          \
 	" last_error, note, seen, created, changed, round_seen, round_created, round_changed,"     \
-	" held_until"
+	" held_until, reconciled_at, reconciled_seen, reconciled_missed, missed_in_all"
 enum {
 	POLL_ACCOUNT,
 	POLL_CONNECTION,
@@ -41,7 +41,11 @@ enum {
 	POLL_ROUND_SEEN,
 	POLL_ROUND_CREATED,
 	POLL_ROUND_CHANGED,
-	POLL_HELD
+	POLL_HELD,
+	POLL_RECONCILED,
+	POLL_RECONCILED_SEEN,
+	POLL_RECONCILED_MISSED,
+	POLL_MISSED
 };
 #define OF_CONNECTION " WHERE account_id = ? AND connection_id = ?"
 DB_STMT(polls_of_connection,
@@ -105,6 +109,10 @@ static struct poll_row poll_row_read(const struct db_rows *rows, size_t i)
 	    .ended_us = db_get_int(rows, i, POLL_ENDED),
 	    .covered_us = db_get_int(rows, i, POLL_COVERED),
 	    .held_us = db_get_int(rows, i, POLL_HELD),
+	    .reconciled_us = db_get_int(rows, i, POLL_RECONCILED),
+	    .reconciled_seen = db_get_int(rows, i, POLL_RECONCILED_SEEN),
+	    .reconciled_missed = db_get_int(rows, i, POLL_RECONCILED_MISSED),
+	    .missed = db_get_int(rows, i, POLL_MISSED),
 	    .failures = (int)db_get_int(rows, i, POLL_FAILURES),
 	    .last_error = db_get_text(rows, i, POLL_ERROR),
 	    .note = db_get_text(rows, i, POLL_NOTE),

@@ -34,9 +34,10 @@ int poll_page_cancel(struct req *r);
 
 /* GET /connect/v1/connections/:id/polls */
 int poll_api_list(struct req *r);
-int poll_api_change(struct req *r);   /* PATCH …/polls/:name {intervalSeconds,pageSize} */
-int poll_api_run(struct req *r);      /* POST …/polls/:name/run */
-int poll_api_pause(struct req *r);    /* POST …/polls/:name/pause */
-int poll_api_resume(struct req *r);   /* POST …/polls/:name/resume */
-int poll_api_backfill(struct req *r); /* POST …/polls/:name/backfill {since} */
+int poll_api_change(struct req *r);    /* PATCH …/polls/:name {intervalSeconds,pageSize} */
+int poll_api_run(struct req *r);       /* POST …/polls/:name/run */
+int poll_api_pause(struct req *r);     /* POST …/polls/:name/pause */
+int poll_api_resume(struct req *r);    /* POST …/polls/:name/resume */
+int poll_api_backfill(struct req *r);  /* POST …/polls/:name/backfill {since} */
+int poll_api_reconcile(struct req *r); /* POST …/polls/:name/reconcile {since}? */
 #endif

@@ -11,6 +11,10 @@
  *   the second sees the first.
  * - A lead whose details are being fetched: the job merges them into the record as well, and takes
  *   over what that says then, so neither is lost (lead-pipeline.c).
+ * - A lead that is read once more, by a poll or an import, is no message that it has changed:
+ *   platforms tell more of it there, or in other words, than by webhook. It takes over what is new,
+ *   but is another form only where one of its own members (name, email, phone, company) differs. So
+ *   a lead that comes by webhook, poll and import is pushed once.
  * - The destinations are the job's to tell, since intake waits for no ledger. */
 #include "base/clock.h"
 #include "base/limits.h"
@@ -24,7 +28,7 @@ DB_STMT(lead_lock_form,
 DB_STMT(lead_set_form,
     "UPDATE leads SET lead = ?, email = ?, phone_number = ?, full_name = ?,"
     " form_id = COALESCE(?, form_id), ad_id = COALESCE(?, ad_id),"
-    " campaign_id = COALESCE(?, campaign_id), revision = revision + 1, updated_at = ?"
+    " campaign_id = COALESCE(?, campaign_id), revision = revision + ?, updated_at = ?"
     " WHERE account_id = ? AND id = ?");
 
 static bool is_same_text(const json_t *x, const json_t *y, const char *key)
@@ -67,7 +71,7 @@ static int record_follows(struct db *db, struct arena *a, const struct lead_capt
 }
 
 static int lead_store_form(struct db *db, struct arena *a, const struct lead_capture *l,
-    const json_t *form, struct err *err)
+    const json_t *form, bool is_revision, struct err *err)
 {
 	return db_exec(db, &lead_set_form,
 	    DB_VALS(db_strn(json_text(a, form)),
@@ -75,8 +79,31 @@ static int lead_store_form(struct db *db, struct arena *a, const struct lead_cap
 		db_strn(lead_column(form, "phoneNumber", 64)),
 		db_strn(lead_column(form, "fullName", 255)), db_strn(str_or_null(l->form_id)),
 		db_strn(str_or_null(l->ad_id)), db_strn(str_or_null(l->campaign_id)),
-		db_int(clock_now_us()), db_uuid(&l->account_id), db_uuid(&l->id)),
+		db_int(is_revision), db_int(clock_now_us()), db_uuid(&l->account_id),
+		db_uuid(&l->id)),
 	    NULL, err);
+}
+
+static bool lead_is_ready(const struct db_rows *stored)
+{
+	return strcmp(db_get_text(stored, 0, STORED_STAGE), LEAD_READY) == 0;
+}
+
+static bool is_read_again(const struct lead_capture *l)
+{
+	return l->source != NULL && (strcmp(l->source, RECORD_SOURCE_POLL) == 0 ||
+					strcmp(l->source, RECORD_SOURCE_IMPORT) == 0);
+}
+
+static bool members_differ(const json_t *old, const json_t *form)
+{
+	static const char *const members[] = {
+	    "email", "phoneNumber", "company", "firstName", "lastName", "fullName"};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (!is_same_text(old, form, members[i]))
+			return true;
+	return false;
 }
 
 /* One whose details could not be had is another go worth. */
@@ -86,7 +113,7 @@ static int lead_run_again(struct db *db, struct arena *a, const struct lead_capt
 	struct uuid connection_id = db_get_uuid(stored, 0, STORED_CONNECTION);
 	struct job job = lead_process_job(&l->account_id, &l->id, &connection_id);
 
-	if (strcmp(db_get_text(stored, 0, STORED_STAGE), LEAD_READY) == 0)
+	if (lead_is_ready(stored))
 		return job_run_now(db, &job, err);
 	return lead_process_again(db, a, &l->account_id, &l->id, err) == -1 ? -1 : 0;
 }
@@ -110,8 +137,12 @@ int lead_correct(struct db *db, struct arena *a, struct lead_capture *l, struct 
 	names_follow(a, old, news, form);
 	if (json_equal(old, form))
 		return 0;
+	if (record_follows(db, a, l, form, err) == -1)
+		return -1;
+	if (is_read_again(l) && lead_is_ready(&rows) && !members_differ(old, form))
+		return lead_store_form(db, a, l, form, false, err);
 	l->is_corrected = true;
-	if (record_follows(db, a, l, form, err) == -1 || lead_store_form(db, a, l, form, err) == -1)
+	if (lead_store_form(db, a, l, form, true, err) == -1)
 		return -1;
 	return lead_run_again(db, a, l, &rows, err);
 }

@@ -9,6 +9,9 @@ DB_STMT(lead_fail, "UPDATE leads SET stage = '" LEAD_FAILED "', stage_error = ?,
 	"UPDATE leads SET stage = '" LEAD_RECEIVED "', stage_error = NULL, updated_at = ?"         \
 	" WHERE account_id = ? AND stage IN ('" LEAD_FAILED "','" LEAD_INCOMPLETE "')"
 DB_STMT_ROWS(leads_receive_again, BACK_TO_RECEIVED " AND id IN (", "?", ")");
+DB_STMT(leads_incomplete,
+    "SELECT id FROM leads FORCE INDEX (leads_recent) WHERE account_id = ? AND received_at >= ?"
+    " AND connection_id = ? AND stage = '" LEAD_INCOMPLETE "' LIMIT ?");
 DB_STMT(lead_unready,
     "SELECT connection_id FROM leads WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY
     "' FOR UPDATE");
@@ -59,4 +62,23 @@ int lead_process_again(struct db *db, struct arena *a, const struct uuid *accoun
 	    job_run_now(db, &job, err) == -1)
 		return -1;
 	return 1;
+}
+
+int lead_retry_incomplete(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *connection_id, int64_t since_us, int64_t most, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(db, a, &leads_incomplete,
+		DB_VALS(
+		    db_uuid(account_id), db_int(since_us), db_uuid(connection_id), db_int(most)),
+		&rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		struct uuid id = db_get_uuid(&rows, i, 0);
+
+		if (lead_process_again(db, a, account_id, &id, err) == -1)
+			return -1;
+	}
+	return 0;
 }

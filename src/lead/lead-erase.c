@@ -1,5 +1,5 @@
 /* Erasing a lead, as its provider asks for: with all that was done with it. */
-#include "lead/lead-internal.h"
+#include "lead/lead-duplicate.h"
 
 DB_STMT(lead_erase_find, "SELECT id FROM leads WHERE account_id = ? AND provider_type = ?"
 			 " AND provider_lead_id = ? FOR UPDATE");
@@ -20,6 +20,8 @@ int lead_erase(struct app *app, struct arena *a, const struct uuid *account_id,
 	     told++)
 		if ((*told)(app, account_id, id, err) == -1)
 			return -1;
+	if (lead_forget_first(app->db, account_id, id, err) == -1)
+		return -1;
 	return db_exec(app->db, &lead_erase_row, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL,
 		   err) == -1
 		   ? -1

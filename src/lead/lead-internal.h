@@ -10,7 +10,7 @@
 	"l.id, l.record_id, l.connection_id, l.event_id, l.provider_type, l.provider_lead_id,"     \
 	" l.form_id, l.ad_id, l.campaign_id, l.stage, l.stage_error, l.sync_status, l.lead,"       \
 	" l.received_at, l.updated_at, l.revision, l.source, l.fetched_at, l.ready_at,"            \
-	" l.delivered_at"
+	" l.delivered_at, l.duplicate_of, l.duplicate_by"
 enum {
 	LEAD_ID,
 	LEAD_RECORD,
@@ -32,13 +32,17 @@ enum {
 	LEAD_FETCHED_AT, /* its details; NULL: they came with it */
 	LEAD_READY_AT,
 	LEAD_DELIVERED_AT, /* when a destination took it first */
-	LEAD_MORE          /* the first column that a statement adds */
+	LEAD_DUPLICATE_OF,
+	LEAD_DUPLICATE_BY,
+	LEAD_MORE /* the first column that a statement adds */
 };
 int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     json_t **out, struct err *err);
 /* Makes the lead that r->json describes: 1 made, or known already (*is_new, which may be NULL); 0
  * it cannot be one, and the answer says why; -1. */
 int lead_create(struct req *r, struct uuid *id, bool *is_new, struct err *err);
+/* Adds "timeline" to the API's object of a lead: [{stage,at,text}], oldest first. */
+void lead_add_timeline(struct arena *a, json_t *lead);
 /* lead_list where the filter has words to search for. */
 int lead_search(struct app *app, struct arena *a, const struct lead_filter *f, struct slice *s,
     struct err *err);
@@ -57,6 +61,9 @@ struct lead_row {
 	const char *source; /* NULL: not known */
 	int64_t fetched_us; /* its details; 0: they came with it */
 	int64_t received_us;
+	struct uuid duplicate_of; /* the first lead of its person; nil: none */
+	const char *duplicate_by; /* "email", "phone" */
+	bool is_held;             /* back from destinations, as a duplicate */
 };
 /* How the payload of a lead came that has, or has not, an event and a connection: the source of
  * its record. */
@@ -73,6 +80,7 @@ enum lead_now { LEAD_NOWHERE, LEAD_UNREADY, LEAD_READY_NOW };
 struct lead_state {
 	enum lead_now now;
 	int revision;
+	bool is_released; /* it was held back, and is no duplicate by a person's word */
 };
 int lead_lock(struct db *db, struct arena *a, const struct lead_row *const *rows, size_t n,
     struct lead_state *states, struct err *err);

@@ -12,10 +12,18 @@
 
 #define MATCHING_SLICE 100
 
-enum { STAGE_LEAD, STAGE_NAME, STAGE_RECEIVED_AT, STAGE_CONNECTION };
+enum {
+	STAGE_LEAD,
+	STAGE_NAME,
+	STAGE_RECEIVED_AT,
+	STAGE_CONNECTION,
+	STAGE_SYNC,
+	STAGE_DUPLICATE_OF
+};
 DB_STMT_ROWS(lead_page_stages,
-    "SELECT id, stage, received_at, connection_id FROM leads WHERE account_id = ? AND id IN (", "?",
-    ")");
+    "SELECT id, stage, received_at, connection_id, sync_status, duplicate_of FROM leads WHERE "
+    "account_id = ? AND id IN (",
+    "?", ")");
 
 void lead_hide_answers(const struct req *r, json_t *destinations)
 {
@@ -36,7 +44,7 @@ void lead_hide_answers(const struct req *r, json_t *destinations)
 }
 
 /* The ledger belongs to a feature above this one. */
-static int leads_add_destinations(struct req *r, json_t *leads, struct err *err)
+int lead_add_destinations(struct req *r, json_t *leads, struct err *err)
 {
 	lead_decorate_fn *decorate = r->app->hooks.lead_decorate;
 	json_t *lead;
@@ -146,6 +154,8 @@ static void lead_show_delivery(struct arena *a, json_t *row, struct str stage)
 	json_t *chip = lead_stage_is_lacking(stage.p) ? delivery_chip(LEAD_FAILED, "No details")
 		       : str_is(stage, LEAD_RECEIVED)
 			   ? delivery_chip(LEAD_RECEIVED, "Fetching details")
+		       : str_is(str_from(json_str(row, "syncStatus")), LEAD_SYNC_DUPLICATE)
+			   ? delivery_chip(LEAD_SYNC_SKIPPED, "Duplicate")
 			   : delivery_chip_of(a, json_object_get(row, "destinations"));
 
 	json_set(row, "delivery", chip != NULL ? chip : json_null());
@@ -156,10 +166,11 @@ int lead_page_rows(struct req *r, json_t *rows, struct err *err)
 	json_t *row;
 	size_t i;
 
-	if (leads_add_destinations(r, rows, err) == -1 || connection_label_rows(r, rows, err) == -1)
+	if (lead_add_destinations(r, rows, err) == -1 || connection_label_rows(r, rows, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
 		json_set_str(row, "title", lead_page_title(row));
+		json_set_bool(row, "is_duplicate", json_str(row, "duplicateOf") != NULL);
 		lead_show_delivery(r->a, row, str_from(json_str(row, "stage")));
 	}
 	return 0;
@@ -254,6 +265,10 @@ static int leads_add_stages(struct req *r, json_t *leads, struct err *err)
 			    db_get_int(&rows, k, STAGE_RECEIVED_AT));
 			json_set_str(json_array_get(leads, i), "connectionId",
 			    uuid_dup(r->a, db_get_uuid(&rows, k, STAGE_CONNECTION)));
+			json_set_strn(json_array_get(leads, i), "syncStatus",
+			    db_get_str(&rows, k, STAGE_SYNC));
+			json_set_bool(json_array_get(leads, i), "is_duplicate",
+			    !db_is_null(&rows, k, STAGE_DUPLICATE_OF));
 		}
 	}
 	return 0;
@@ -275,7 +290,7 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		}
 		json_decref(lead);
 	}
-	if (leads_add_stages(r, leads, err) == -1 || leads_add_destinations(r, leads, err) == -1)
+	if (leads_add_stages(r, leads, err) == -1 || lead_add_destinations(r, leads, err) == -1)
 		return -1;
 	json_array_each(rows, i, row) {
 		bool is_lead = json_str(row, "leadId") != NULL;
@@ -288,6 +303,9 @@ static int rows_add_lead_parts(struct req *r, json_t *rows, struct err *err)
 		json_set_bool(row, "is_lead", is_lead);
 		json_set(row, "destinations", json_incref(json_object_get(lead, "destinations")));
 		json_set_str(row, "connectionId", json_str(lead, "connectionId"));
+		json_set_str(row, "syncStatus", json_str(lead, "syncStatus"));
+		json_set_bool(
+		    row, "is_duplicate", json_is_true(json_object_get(lead, "is_duplicate")));
 		lead_show_delivery(r->a, row, stage);
 		json_set_str(row, "receivedAt",
 		    json_str(lead, "receivedAt") != NULL ? json_str(lead, "receivedAt")
@@ -333,6 +351,9 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	json_set_bool(data, "is_leads_page", true);
 	json_set_bool(data, "may_test_lead", (r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
 	json_set_strn(data, "status", b->extra);
+	if (json_array_size(rows) > 0 && lead_add_figures(r, data, err) == -1)
+		return -1;
+	json_set_bool(data, "can_add", (r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
 	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
 	json_set_bool(data, "sees_records", (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);
 	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));

@@ -17,6 +17,10 @@ int lead_page_matching(
 /* The hook tell_connection: how many leads came through it today. */
 int lead_tell_connection(struct req *r, const struct connection *c, json_t *data, struct err *err);
 
+/* Adds "destinations" to each of the leads, as far as the actor may see them. */
+int lead_add_destinations(struct req *r, json_t *leads, struct err *err);
+/* What the page of the leads tells of all of them (lead-figures.c). */
+int lead_add_figures(struct req *r, json_t *data, struct err *err);
 /* Takes out of a lead's destinations what they answered, unless the actor holds crm.view: that is
  * of the deliveries. How each stands is the lead's own. */
 void lead_hide_answers(const struct req *r, json_t *destinations);

@@ -13,6 +13,9 @@
  * pushes, or it is not ready. Leads of an account that come to this point together are stored
  * together (job_transaction_many), each statement for all of them.
  *
+ * Between storing and handing over stands the account's rule of duplicates (lead-duplicate.h): what
+ * it holds back is handed over by such a job later, if a person says that it is none.
+ *
  * The job may run twice. lead_lock tells whether this run is the first to make the lead ready; only
  * the first one mirrors and hands over. A lead that was ready before and has been sent again with
  * other data (lead-correct.c) has such a job, too: its destinations are told (hook lead_corrected).
@@ -27,7 +30,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "connection/connection-call.h"
-#include "lead/lead-internal.h"
+#include "lead/lead-duplicate.h"
 #include "record/record.h"
 
 struct lead_processing {
@@ -152,10 +155,12 @@ static void lead_make_record(struct lead_processing *p, const json_t *given)
 	    json_text(a, lead_record_data(a, data, given, p->row.lead, &p->record_unsaid));
 }
 
-/* What a transaction does: some leads become ready, others were it and have another form. */
+/* What a transaction does: some leads become ready, some that were held back are let go, others
+ * were ready and have another form. */
 struct leads_chosen {
-	struct lead_processing *first[LIMIT_DB_BATCH], *again[LIMIT_DB_BATCH];
-	size_t nfirst, nagain;
+	struct lead_processing *first[LIMIT_DB_BATCH], *released[LIMIT_DB_BATCH],
+	    *again[LIMIT_DB_BATCH];
+	size_t nfirst, nreleased, nagain;
 };
 
 /* By their rows as they are now, locked. The job of one that is ready, and as it was made, was
@@ -166,7 +171,7 @@ static int leads_choose(struct db *db, struct arena *a, void *const *args, size_
 	const struct lead_row *rows[LIMIT_DB_BATCH];
 	struct lead_state now[LIMIT_DB_BATCH];
 
-	out->nfirst = out->nagain = 0;
+	out->nfirst = out->nreleased = out->nagain = 0;
 	for (size_t i = 0; i < n; i++)
 		rows[i] = &((struct lead_processing *)args[i])->row;
 	if (lead_lock(db, a, rows, n, now, err) == -1)
@@ -177,6 +182,8 @@ static int leads_choose(struct db *db, struct arena *a, void *const *args, size_
 		p->row.revision = now[i].revision;
 		if (now[i].now == LEAD_UNREADY && p->record_data.p != NULL)
 			out->first[out->nfirst++] = p;
+		else if (now[i].now == LEAD_READY_NOW && now[i].is_released)
+			out->released[out->nreleased++] = p;
 		else if (now[i].now == LEAD_READY_NOW && now[i].revision > 1)
 			out->again[out->nagain++] = p;
 	}
@@ -246,18 +253,52 @@ static int leads_hand_over(
 	return 0;
 }
 
+/* But those that are held back as duplicates. */
+static int leads_hand_over_firsts(
+    struct arena *a, struct lead_processing *const *ps, size_t n, struct err *err)
+{
+	struct lead_processing *firsts[LIMIT_DB_BATCH];
+	size_t nfirsts = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		ps[i]->row.sync_status = LEAD_SYNC_DUPLICATE;
+		if (!ps[i]->row.is_held)
+			firsts[nfirsts++] = ps[i];
+	}
+	return nfirsts == 0 ? 0 : leads_hand_over(a, firsts, nfirsts, false, err);
+}
+
 static int leads_make_ready(
     struct db *db, struct arena *a, struct lead_processing *const *ps, size_t n, struct err *err)
 {
-	const struct lead_row *rows[LIMIT_DB_BATCH];
+	struct lead_row *rows[LIMIT_DB_BATCH];
 
 	if (n == 0)
 		return 0;
-	if (leads_mirror(db, a, ps, n, err) == -1 || leads_hand_over(a, ps, n, false, err) == -1)
+	if (leads_mirror(db, a, ps, n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		rows[i] = &ps[i]->row;
-	return lead_store_ready(db, a, rows, n, err);
+	if (lead_find_duplicates(ps[0]->job->app, a, rows, n, err) == -1 ||
+	    leads_hand_over_firsts(a, ps, n, err) == -1)
+		return -1;
+	return lead_store_ready(db, a, (const struct lead_row *const *)rows, n, err);
+}
+
+/* Those that a person has said to be no duplicates: they go on as if they had been none. */
+static int leads_release(
+    struct db *db, struct arena *a, struct lead_processing *const *ps, size_t n, struct err *err)
+{
+	struct lead_sync sync[LIMIT_DB_BATCH];
+
+	if (n == 0)
+		return 0;
+	if (leads_hand_over(a, ps, n, false, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		sync[i] = (struct lead_sync){ps[i]->row.id,
+		    ps[i]->row.sync_status != NULL ? ps[i]->row.sync_status : LEAD_SYNC_NONE};
+	return lead_set_sync_statuses(db, &ps[0]->row.account_id, sync, n, err);
 }
 
 static int leads_store_body(struct db *db, void *const *args, size_t n, struct err *err)
@@ -271,6 +312,8 @@ static int leads_store_body(struct db *db, void *const *args, size_t n, struct e
 		jobs[i] = ((struct lead_processing *)args[i])->job;
 	if (rc == 0)
 		rc = leads_make_ready(db, a, chosen.first, chosen.nfirst, err);
+	if (rc == 0)
+		rc = leads_release(db, a, chosen.released, chosen.nreleased, err);
 	if (rc == 0 && chosen.nagain > 0)
 		rc = leads_hand_over(a, chosen.again, chosen.nagain, true, err);
 	if (rc == 0)
@@ -298,7 +341,9 @@ int lead_job_process(struct job *j, struct err *err)
 	if (found != 1)
 		return found;
 	if (strcmp(p.row.stage, LEAD_READY) == 0)
-		return p.row.revision == 1 ? 0 : job_transaction_many(j, leads_store_body, &p, err);
+		return p.row.revision == 1 && !p.row.is_held
+			   ? 0
+			   : job_transaction_many(j, leads_store_body, &p, err);
 	if (!uuid_is_nil(p.row.connection_id) &&
 	    connection_recent(j->app, j->a, &j->account_id, &p.row.connection_id, &from, err) == -1)
 		return -1;

@@ -14,23 +14,25 @@ DB_STMT_ROWS(leads_by_provider_id,
     "SELECT id FROM leads WHERE account_id = ? AND provider_type = ?"
     " AND provider_lead_id IN (",
     "?", ")");
-enum { LOCKED_ID, LOCKED_STAGE, LOCKED_REVISION };
+enum { LOCKED_ID, LOCKED_STAGE, LOCKED_REVISION, LOCKED_RELEASED };
 DB_STMT_ROWS(leads_lock,
-    "SELECT id, stage, revision FROM leads FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (",
+    "SELECT id, stage, revision, sync_status = '" LEAD_SYNC_DUPLICATE
+    "' AND duplicate_of IS NULL FROM leads FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (",
     "?", ") FOR UPDATE");
 /* Of rows that are there and locked: what it would insert otherwise are its keys. */
 DB_STMT_ROWS(leads_make_ready,
     "INSERT INTO leads (id, account_id, provider_type, provider_lead_id, received_at, stage,"
     " sync_status, email, phone_number, full_name, form_id, ad_id, campaign_id, lead, updated_at,"
-    " fetched_at, ready_at) VALUES ",
-    "(?,?,?,?,?,'" LEAD_READY "',?,?,?,?,?,?,?,?,?,?,?)",
+    " fetched_at, ready_at, duplicate_of, duplicate_by) VALUES ",
+    "(?,?,?,?,?,'" LEAD_READY "',?,?,?,?,?,?,?,?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE stage = VALUES(stage), stage_error = NULL,"
     " sync_status = VALUES(sync_status), email = VALUES(email),"
     " phone_number = VALUES(phone_number), full_name = VALUES(full_name),"
     " form_id = COALESCE(VALUES(form_id), form_id), ad_id = COALESCE(VALUES(ad_id), ad_id),"
     " campaign_id = COALESCE(VALUES(campaign_id), campaign_id), lead = VALUES(lead),"
     " updated_at = VALUES(updated_at), fetched_at = VALUES(fetched_at),"
-    " ready_at = VALUES(ready_at)");
+    " ready_at = VALUES(ready_at), duplicate_of = VALUES(duplicate_of),"
+    " duplicate_by = VALUES(duplicate_by)");
 DB_STMT(lead_note_problem, "UPDATE leads SET stage = ?, stage_error = ?, updated_at = ?"
 			   " WHERE account_id = ? AND id = ? AND stage <> '" LEAD_READY "'");
 DB_STMT_ROWS(leads_update_sync,
@@ -57,7 +59,7 @@ DB_STMT(lead_list_status, "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (lea
 			  " WHERE account_id = ? AND sync_status = ?" LEAD_FILTERS);
 
 #define INSERT_VALUES 17
-#define READY_VALUES 16
+#define READY_VALUES 18
 
 const struct word lead_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
     {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "Import"}, {LEAD_SOURCE_MANUAL, "By hand"},
@@ -65,7 +67,7 @@ const struct word lead_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
 const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
     {LEAD_SYNC_SUCCESS, "Delivered"}, {LEAD_SYNC_PARTIAL, "Partly delivered"},
     {LEAD_SYNC_FAILED, "Failed"}, {LEAD_SYNC_DEAD, "Given up"}, {LEAD_SYNC_SKIPPED, "Skipped"},
-    {LEAD_SYNC_NONE, "No destination"}, {NULL, NULL}};
+    {LEAD_SYNC_DUPLICATE, "Duplicate"}, {LEAD_SYNC_NONE, "No destination"}, {NULL, NULL}};
 
 static const struct filter_row lead_filters[] = {
     {"providerType", FILTER_TEXT, offsetof(struct lead_filter, provider_type), NULL, NULL},
@@ -186,6 +188,8 @@ static int lead_row_read(struct arena *a, const struct db_rows *rows, size_t i,
 	    .lead = json_parse_stored(a, db_get_str(rows, i, LEAD_JSON), err),
 	    .source = arena_strdup(a, db_get_text(rows, i, LEAD_SOURCE)),
 	    .fetched_us = db_get_int(rows, i, LEAD_FETCHED_AT),
+	    .duplicate_of = db_get_uuid(rows, i, LEAD_DUPLICATE_OF),
+	    .is_held = strcmp(db_get_text(rows, i, LEAD_SYNC_STATUS), LEAD_SYNC_DUPLICATE) == 0,
 	    .received_us = db_get_int(rows, i, LEAD_RECEIVED_AT)};
 	return out->lead == NULL ? -1 : 0;
 }
@@ -239,13 +243,14 @@ int lead_lock(struct db *db, struct arena *a, const struct lead_row *const *rows
 	for (size_t i = 0; i < n; i++) {
 		size_t k = db_find_uuid(&found, LOCKED_ID, &rows[i]->id);
 
-		states[i] = (struct lead_state){LEAD_NOWHERE, 0};
+		states[i] = (struct lead_state){.now = LEAD_NOWHERE};
 		if (k == found.count || lead_is_among(rows, i, &rows[i]->id))
 			continue;
 		states[i].now = strcmp(db_get_text(&found, k, LOCKED_STAGE), LEAD_READY) == 0
 				    ? LEAD_READY_NOW
 				    : LEAD_UNREADY;
 		states[i].revision = (int)db_get_int(&found, k, LOCKED_REVISION);
+		states[i].is_released = db_get_int(&found, k, LOCKED_RELEASED) != 0;
 	}
 	return 0;
 }
@@ -267,7 +272,8 @@ int lead_store_ready(
 		    db_strn(lead_column(l, "fullName", 255)),
 		    db_strn(lead_column(l, "formId", 255)), db_strn(lead_column(l, "adId", 255)),
 		    db_strn(lead_column(l, "campaignId", 255)), db_strn(json_text(a, l)),
-		    db_int(now), db_time(rows[i]->fetched_us), db_int(now)};
+		    db_int(now), db_time(r->fetched_us), db_int(now),
+		    db_uuid_or_null(&r->duplicate_of), db_str(r->duplicate_by)};
 
 		memcpy(v + i * READY_VALUES, row, sizeof(row));
 	}
@@ -346,6 +352,8 @@ int lead_stored_json(struct app *app, struct arena *a, const struct db_rows *row
 	json_set_str(o, "source", db_get_text(rows, i, LEAD_SOURCE));
 	json_set_time(o, "fetchedAt", db_get_int(rows, i, LEAD_FETCHED_AT));
 	json_set_time(o, "readyAt", db_get_int(rows, i, LEAD_READY_AT));
+	json_set_str(o, "duplicateOf", lead_uuid_or_null(a, rows, i, LEAD_DUPLICATE_OF));
+	json_set_str(o, "duplicateBy", db_get_text(rows, i, LEAD_DUPLICATE_BY));
 	json_set_time(o, "deliveredAt", db_get_int(rows, i, LEAD_DELIVERED_AT));
 	*out = o;
 	return 0;
@@ -360,7 +368,10 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
 
 	if (found != 1)
 		return found;
-	return lead_stored_json(app, a, &rows, 0, out, err) == -1 ? -1 : 1;
+	if (lead_stored_json(app, a, &rows, 0, out, err) == -1)
+		return -1;
+	lead_add_timeline(a, *out);
+	return 1;
 }
 
 int lead_list(

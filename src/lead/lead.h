@@ -34,8 +34,9 @@ extern const struct word lead_sources[];
 #define LEAD_SYNC_PARTIAL "partial"
 #define LEAD_SYNC_FAILED "failed"
 #define LEAD_SYNC_DEAD "dead"
-#define LEAD_SYNC_SKIPPED "skipped" /* each destination was disabled or removed */
-#define LEAD_SYNC_NONE "none"       /* there was no destination */
+#define LEAD_SYNC_SKIPPED "skipped"     /* each destination was disabled or removed */
+#define LEAD_SYNC_DUPLICATE "duplicate" /* held back: its person came before */
+#define LEAD_SYNC_NONE "none"           /* there was no destination */
 extern const struct word lead_sync_statuses[];
 
 /* One lead on its way in, at intake. */
@@ -86,6 +87,10 @@ int lead_jobs_revived(struct db *db, struct arena *a, const struct uuid *account
  * it failed: 1, 0 when it is ready or gone, -1. */
 int lead_process_again(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct err *err);
+/* Within a transaction: leads of that connection since then whose details the provider did not show
+ * get another go, so many at most. */
+int lead_retry_incomplete(struct db *db, struct arena *a, const struct uuid *account_id,
+    const struct uuid *connection_id, int64_t since_us, int64_t most, struct err *err);
 /* Told of n leads of one account in the transaction that makes them ready: subscribers add their
  * jobs. A hook (base/hooks.h). */
 struct lead_ready {
@@ -123,10 +128,23 @@ int lead_set_sync_statuses(struct db *db, const struct uuid *account_id, const s
 
 int lead_api_list(struct req *r);
 int lead_api_create(struct req *r);
+int lead_api_change(struct req *r);   /* PATCH /leads/:leadId */
+int lead_api_delete(struct req *r);   /* DELETE /leads/:leadId */
+int lead_api_release(struct req *r);  /* POST /leads/:leadId/not-duplicate */
+int lead_api_rule(struct req *r);     /* GET /leads/duplicates: {match,days,holdBack} */
+int lead_api_rule_set(struct req *r); /* PUT /leads/duplicates */
 /* Pages. */
 int lead_page_list(struct req *r);
 int lead_page_test(struct req *r); /* GET /admin/leads/test: a test lead by hand */
 int lead_page_test_post(struct req *r);
 /* Where leads name people (db/personal.h). */
 extern const struct personal_table leads_personal_table;
+int lead_page_new(struct req *r); /* GET, POST /admin/leads/new: a lead by hand */
+int lead_page_new_post(struct req *r);
+int lead_page_edit(struct req *r); /* GET, POST /admin/leads/:id/edit */
+int lead_page_edit_post(struct req *r);
+int lead_page_delete(struct req *r);  /* POST /admin/leads/:id/delete */
+int lead_page_release(struct req *r); /* POST /admin/leads/:id/not-duplicate */
+int lead_page_rule(struct req *r);    /* GET, POST /admin/settings/duplicates */
+int lead_page_rule_post(struct req *r);
 #endif

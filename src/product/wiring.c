@@ -12,6 +12,7 @@
 #include "intake/event-timeline.h"
 #include "intake/intake.h"
 #include "intake/lead-import.h"
+#include "intake/lead-reconcile.h"
 #include "intake/polls.h"
 #include "lead/lead-pages.h"
 #include "lead/lead.h"
@@ -79,6 +80,8 @@ static const struct chrome_nav product_settings[] = {
     {"people", "People", "/admin/settings/people", .permission = PERMIT(SETTINGS_VIEW)},
     {"api-keys", "API keys", "/admin/settings/api-keys", .permission = PERMIT(SETTINGS_VIEW)},
     {"apps", "Apps", "/admin/settings/apps", .permission = PERMIT(SETTINGS_VIEW)},
+    {"duplicates", "Duplicate leads", "/admin/settings/duplicates",
+	.permission = PERMIT(SETTINGS_VIEW)},
     {"retention", "Data retention", "/admin/settings/retention",
 	.permission = PERMIT(SETTINGS_VIEW)},
     {"privacy", "Privacy", "/admin/settings/privacy", .permission = PERMIT(SETTINGS_WRITE)},
@@ -129,6 +132,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "record.delete", .run = record_job_delete, .max_attempts = 15, OF_A_TASK},
     {.name = "record.replay", .run = record_job_replay, .max_attempts = 15, OF_A_TASK},
     {.name = "lead.import", .run = lead_import_job, .max_attempts = 50, OF_A_TASK},
+    {.name = "lead.reconcile", .run = lead_reconcile_job, .max_attempts = 50, OF_A_TASK},
     {.name = "poll.backfill", .run = poll_job_backfill, .max_attempts = 50, OF_A_TASK},
     {.name = "privacy.erase", .run = privacy_job_erase, .max_attempts = 50, OF_A_TASK},
     {.name = "privacy.export", .run = privacy_job_export, .max_attempts = 50, OF_A_TASK},
@@ -145,6 +149,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "event.retain", .every_s = 3600, .lease_s = 600, .work = event_retain},
     {.name = "event.keys", .every_s = 3600, .work = event_keys_forget},
     {.name = "connection.subscriptions", .every_s = 300, .work = subscriptions_keep},
+    {.name = "leads.reconcile", .every_s = 600, .work = lead_reconcile_plan},
     {.name = "polls.keep", .every_s = 60, .work = polls_keep},
     {.name = "record.fields", .every_s = 5, .work = record_fields_update},
     {.name = "record.moves", .every_s = 60, .work = record_moves_forget},
@@ -161,8 +166,9 @@ static const struct job_kind job_kinds[] = {
 };
 
 static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backfill_task,
-    &lead_import_task, &import_task, &record_delete_task, &record_replay_task, &event_replay_task,
-    &table_alter_task, &table_import_task, &privacy_erase_task, &privacy_export_task, NULL};
+    &lead_import_task, &lead_reconcile_task, &import_task, &record_delete_task, &record_replay_task,
+    &event_replay_task, &table_alter_task, &table_import_task, &privacy_erase_task,
+    &privacy_export_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,

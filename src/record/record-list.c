@@ -37,6 +37,10 @@ DB_STMT(record_counts_by_day,
     "SELECT day, SUM(records) FROM record_counts WHERE account_id = ? AND day >= ?"
     " GROUP BY day ORDER BY day");
 enum { COUNTED_DAY, COUNTED_RECORDS };
+DB_STMT(record_counts_of_type,
+    "SELECT provider_type, day, SUM(records) FROM record_counts WHERE account_id = ?"
+    " AND resource_type = ? AND day >= ? GROUP BY provider_type, day");
+enum { DAYS_PROVIDER, DAYS_DAY, DAYS_RECORDS };
 DB_STMT(record_counts_total,
     "SELECT COALESCE(SUM(records), 0) FROM record_counts WHERE account_id = ?"
     " AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR resource_type = ?)");
@@ -301,6 +305,26 @@ int record_summary(
 		json_array_append_new(by_day, day);
 	}
 	json_set_int(*out, "total", total);
+	return 0;
+}
+
+int record_count_days(struct app *app, struct arena *a, const struct uuid *account_id,
+    const char *resource_type, int32_t from_day, struct record_day **out, size_t *n,
+    struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(app->db, a, &record_counts_of_type,
+		DB_VALS(db_uuid(account_id), db_str(resource_type), db_int(from_day)), &rows,
+		err) == -1)
+		return -1;
+	*n = rows.count;
+	*out = arena_array(a, rows.count + 1, sizeof(**out));
+	for (size_t i = 0; i < rows.count; i++)
+		(*out)[i] =
+		    (struct record_day){.provider_type = db_get_text(&rows, i, DAYS_PROVIDER),
+			.day = (int32_t)db_get_int(&rows, i, DAYS_DAY),
+			.count = db_get_int(&rows, i, DAYS_RECORDS)};
 	return 0;
 }
 

@@ -192,6 +192,15 @@ struct record_dispatch {
 int record_replay(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, const json_t *flow_ids, json_t **out, struct err *err);
 
+/* How many records of a type are first seen each day, from that day (UTC) on, by provider. */
+struct record_day {
+	const char *provider_type;
+	int32_t day;
+	int64_t count;
+};
+int record_count_days(struct app *app, struct arena *a, const struct uuid *account_id,
+    const char *resource_type, int32_t from_day, struct record_day **out, size_t *n,
+    struct err *err);
 /* {"total","byResourceType","byProviderType","byDay"} from the counters; days of the last 30 in
  * UTC. */
 int record_summary(

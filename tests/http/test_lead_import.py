@@ -76,12 +76,12 @@ def leads(source, **filters):
 
 @test("an import brings all leads of all forms, page by page, and once more brings none")
 def _():
-    ids = made(60)
     source = page()
+    ids = made(60)
     with Played("meta_lead_ads").switched(page_size=25):
         first = ended(source, begin(source, accountId=source.account.id))
     equal((first["kind"], first["status"], first["error"], first["percent"]), ("lead_import", "completed", None, 100), first)
-    true(first["created"] >= 60 and first["created"] == first["received"], first)
+    true(first["created"] >= 60, first)
     true(first["total"] >= first["received"], "the forms say how many there are: %s" % first)
     wait_until(lambda: all(leads(source).get(i, {}).get("stage") == "ready" for i in ids), 60, "all are ready")
     here_now = leads(source)
@@ -158,7 +158,7 @@ def _():
             tell(source, id_, form)
         wait_until(lambda: all(leads(source, formId=form).get(i, {}).get("syncStatus") == "success" for i in ids), 30,
                    "they are pushed")
-        equal(source.api("POST", "/connections/%s/polls/leads/run" % source.id, {}).status, 202)
+        equal(source.api("POST", "/connections/%s/polls/leads/resume" % source.id, {}).status, 200)
         done = ended(source, begin(source, formId=form))
         equal((done["status"], done["received"], done["created"]), ("completed", 3, 0), done)
         path = "/connections/%s/polls" % source.id

@@ -18,7 +18,7 @@ OWNERS = {
               "record_field_totals record_field_progress record_retention record_moves views",
     "task": "tasks",
     "import": "import_errors",
-    "lead": "leads",
+    "lead": "leads lead_rules lead_firsts",
     "table": "user_tables table_rows table_cells table_counts",
     "delivery": "lead_delivery_attempts",
     "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items",
