@@ -12,9 +12,16 @@
 #include "lead/lead-duplicate.h"
 #include "record/record.h"
 
-enum { CHANGED_TYPE, CHANGED_PROVIDER_ID, CHANGED_STAGE, CHANGED_LEAD, CHANGED_COUNTRY_OF };
+enum {
+	CHANGED_TYPE,
+	CHANGED_PROVIDER_ID,
+	CHANGED_STAGE,
+	CHANGED_LEAD,
+	CHANGED_COUNTRY_OF,
+	CHANGED_RECORD
+};
 DB_STMT(lead_to_change,
-    "SELECT provider_type, provider_lead_id, stage, lead, connection_id FROM leads"
+    "SELECT provider_type, provider_lead_id, stage, lead, connection_id, record_id FROM leads"
     " WHERE account_id = ? AND id = ? FOR UPDATE");
 DB_STMT(lead_unlink, "UPDATE leads SET duplicate_of = NULL, duplicate_by = NULL, updated_at = ?"
 		     " WHERE account_id = ? AND id = ? AND duplicate_of IS NOT NULL");
@@ -217,10 +224,10 @@ static int delete_body(struct db *db, struct audit *log, void *arg, struct err *
 		return err_set(err, ERR_NOT_FOUND, "There is no such lead");
 	if (found == -1)
 		return -1;
-	struct str type = db_get_str(&rows, 0, CHANGED_TYPE),
-		   id = db_get_str(&rows, 0, CHANGED_PROVIDER_ID);
-	if (record_erase(r->app, r->a, account_id, type, STR("lead"), id, &record, err) == -1 ||
-	    lead_erase(r->app, r->a, account_id, type, id, &lead, err) == -1)
+	record = db_get_uuid(&rows, 0, CHANGED_RECORD);
+	if (record_delete_one(r->app, r->a, account_id, &record, err) == -1 ||
+	    lead_erase(r->app, r->a, account_id, db_get_str(&rows, 0, CHANGED_TYPE),
+		db_get_str(&rows, 0, CHANGED_PROVIDER_ID), &lead, err) == -1)
 		return -1;
 	audit_fact(log, "lead.delete", "lead", d->id, NULL);
 	return 0;
