@@ -88,7 +88,7 @@ static int64_t exponent_value(struct str s, size_t at)
 	if (at == s.n)
 		return 0;
 	is_negative = s.p[at + 1] == '-';
-	for (at += 1 + (is_negative || s.p[at + 1] == '+'); at < s.n; at++)
+	for (at += is_negative || s.p[at + 1] == '+' ? 2 : 1; at < s.n; at++)
 		if (v < EXPONENT_MOST)
 			v = v * 10 + (s.p[at] - '0');
 	return is_negative ? -v : v;

@@ -58,7 +58,7 @@ int provider_apps_follow_file(struct app *app, struct arena *a, struct err *err)
 		return -1;
 	list = json_parse(a, text, err);
 	if (list == NULL)
-		return err_prefix(err, path);
+		return err_prefix(err, "%s", path);
 	if (!json_is_array(list) || json_array_size(list) > APPS_MOST)
 		return err_set(
 		    err, ERR_INVALID, "%s: must be a list of at most %d apps", path, APPS_MOST);

@@ -122,7 +122,7 @@ static int rule_compile(struct loader *l, const json_t *v, struct mapping_rule *
 {
 	struct rule_members m = {.from = {NULL, 0}};
 
-	*out = (struct mapping_rule){NULL};
+	*out = (struct mapping_rule){.to = NULL};
 	if (json_read_members(&l->in, v, JSON_MEMBERS(rule_members), &m) == -1)
 		return -1;
 	out->is_needed = m.is_needed;

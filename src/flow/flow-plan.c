@@ -297,7 +297,7 @@ static void compile_field(
     struct planning *p, const struct step_field *f, json_t *v, struct step_value *out)
 {
 	static const struct json_member text = {"", READ_TEXT, .min = 1, .max = LIMIT_NAME_BYTES},
-					boolean = {"", READ_BOOL};
+					boolean = {.name = "", .kind = READ_BOOL};
 	union {
 		struct str text;
 		bool is;

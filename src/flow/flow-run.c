@@ -97,7 +97,7 @@ static int runs_end_jobs(
 
 static int runs_keep(struct db *db, struct arena *a, void *const *args, size_t n, struct err *err)
 {
-	struct execution *xs[LIMIT_DB_BATCH];
+	struct execution *xs[LIMIT_DB_BATCH] = {NULL};
 	struct run *runs[LIMIT_DB_BATCH];
 	struct job *gone[LIMIT_DB_BATCH];
 	struct execution_store stores[LIMIT_DB_BATCH];

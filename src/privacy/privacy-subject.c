@@ -43,7 +43,7 @@ static int subject_by_record(
 int privacy_subject(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct privacy_wish *wish, struct privacy_subject *out, struct err *err)
 {
-	size_t n = (wish->email.n > 0) + (wish->phone.n > 0) + (wish->record_id.n > 0);
+	int n = (wish->email.n > 0) + (wish->phone.n > 0) + (wish->record_id.n > 0);
 
 	memset(out, 0, sizeof(*out));
 	out->account_id = *account_id;

@@ -149,7 +149,7 @@ static size_t fetch_subjects(const struct record_fetching *f, struct db_val *ids
 }
 
 /* How came what asked for it: the arguments of a job say when it was no webhook. */
-static const char *fetch_source_of(const struct job *j)
+static const char *fetch_source_of(struct job *j)
 {
 	struct err ignored = ERR_INIT;
 	const json_t *args = job_args(j, &ignored);

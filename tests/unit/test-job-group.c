@@ -98,7 +98,7 @@ static struct {
 /* All of them in one call, or each alone once one of them has failed. */
 static int effects_body(struct db *db, void *const *args, size_t n, struct err *err)
 {
-	struct job *jobs[64];
+	struct job *jobs[64] = {NULL};
 
 	together.calls++;
 	together.most = (int)n > together.most ? (int)n : together.most;
