@@ -173,9 +173,16 @@ static int export_work(struct db *db, struct arena *a, void *arg, struct task *n
 	next->counts.created = place.found;
 	next->counts.received = next->done = w.table == NULL ? next->total : place.table;
 	next->position = privacy_place_text(a, &place);
-	if (w.table == NULL)
+	if (w.table == NULL) {
+		json_t *args = json_own(a, json_object());
+
+		/* whom it was about is in the file alone */
+		json_set_str(args, "by", e->subject.by);
 		*then = TASK_DONE;
-	else if (clock_mono_us() > e->until_us)
+		return task_forget_args(
+		    db, &e->subject.account_id, &e->run->task.id, json_text(a, args), err);
+	}
+	if (clock_mono_us() > e->until_us)
 		*then = TASK_AGAIN;
 	return 0;
 }

@@ -188,6 +188,7 @@ def _():
     true(any(item.get("history") and item.get("requests") for item in items), kinds)
     true(all(p.email in json.dumps(item).lower() or p.phone in json.dumps(item) for item in items), items)
     problem(u.api("GET", path), 404)
+    true("tasks.args" not in found(t.product, [p.email], t.id), "the task has forgotten whom it was about")
     erased(t, email=p.email)
     problem(t.api("GET", path), 410)
 
