@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""An import of many leads: throttled now and then, its runner killed, with live leads meanwhile. Some hundreds in the suite,
-unthrottled, with one kill; CONNECT_IMPORT_LEADS=100000 for the whole of it with three. It tells how fast live leads were, and asserts no time."""
+"""An import of many leads with live leads meanwhile, its runner killed. Some hundreds in the suite, unthrottled, with one
+kill; CONNECT_IMPORT_LEADS=100000 for the whole of it, throttled, with three. It tells how fast live leads were, and
+asserts no time."""
 import http.server
 import json
 import os
