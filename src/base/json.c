@@ -307,7 +307,7 @@ static void json_write_string(struct buf *b, const char *s, size_t n);
 static bool text_is_whole(struct str s)
 {
 	size_t depth = 0, i = 0;
-	bool has_nul;
+	bool has_nul = false;
 
 	while (i < s.n) {
 		char c = s.p[i];
@@ -342,7 +342,7 @@ json_t *json_verbatim(struct arena *a, struct str text)
 static size_t value_skip(struct str s, size_t i)
 {
 	size_t depth = 0;
-	bool has_nul;
+	bool has_nul = false;
 
 	for (; i < s.n; i++) {
 		char c = s.p[i];
@@ -362,7 +362,7 @@ static size_t value_skip(struct str s, size_t i)
 int json_member_text(struct arena *a, struct str object, const char *key, struct str *out)
 {
 	struct buf *quoted = buf_new(a, TEXT_MOST);
-	bool has_nul;
+	bool has_nul = false;
 	size_t i = 1;
 
 	json_write_string(quoted, key, strlen(key));

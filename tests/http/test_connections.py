@@ -52,7 +52,7 @@ def _():
     answer = connect("meta_lead_ads", META, {"externalAccountId": page_id()}, name="My page")
     equal(answer.status, 201, answer)
     c = answer.json()
-    equal(sorted(c), ["createdAt", "externalAccountId", "formerSecrets", "id", "lastError", "lastUsedAt", "name",
+    equal(sorted(c), ["autoPush", "createdAt", "externalAccountId", "formerSecrets", "id", "lastError", "lastUsedAt", "name",
                       "providerType", "settings", "status", "webhookUrl"])
     equal((c["providerType"], c["name"], c["status"]), ("meta_lead_ads", "My page", "active"))
     equal(c["webhookUrl"], "%s/webhook/meta_lead_ads/%s" % (here().url, c["id"]))
@@ -192,7 +192,7 @@ def _():
         equal(b.post("/admin/connections/" + c + path, fields).status, 303)
     rows = here().sql("SELECT action, details FROM audit_log WHERE object_id = UNHEX('%s') ORDER BY id"
                       % c.replace("-", ""))
-    before = {"providerType": "meta_lead_ads", "name": "Shop", "status": "active", "settings": {}}
+    before = {"providerType": "meta_lead_ads", "name": "Shop", "status": "active", "autoPush": True, "settings": {}}
     names = ["webhookSecret", "verifyToken"]
     last = {**before, "status": "disabled", "settings": {"externalAccountId": "7"}}
     rows = [(r[0], json.loads(r[1])) for r in rows]
@@ -227,6 +227,8 @@ def _():
         true(CANARY not in got["detail"], "an echoed credential is hidden")
         equal(here().api("GET", "/connections/" + c["id"]).json()["status"], "error")
         peer.status = 200
+        equal(here().api("POST", "/connections/%s/test" % c["id"], {}).json()["ok"], False)  # an error in it
+        peer.body = b"{}"
         equal(here().api("POST", "/connections/%s/test" % c["id"], {}).json()["ok"], True)
         shown = here().api("GET", "/connections/" + c["id"]).json()
         equal((shown["status"], shown["lastError"]), ("active", None))

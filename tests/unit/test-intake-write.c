@@ -268,7 +268,8 @@ static void what_is_stored(void)
 			  " WHERE j.account_id = ? AND j.kind = 'record.fetch'"
 			  " AND r.external_id = 'y'",
 			  db_uuid(&account)),
-	    arena_printf(a, "{\"connectionId\":\"%s\"}", uuid_dup(a, connection))));
+	    arena_printf(
+		a, "{\"connectionId\":\"%s\",\"source\":\"webhook\"}", uuid_dup(a, connection))));
 	CHECK(COUNT_IN(db, "jobs", account) == 2);
 	arena_free(a);
 }
