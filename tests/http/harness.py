@@ -242,6 +242,11 @@ class Instance:
         return self.request(method, path, body, headers, **rest)
 
     # -- operator's side
+    def wait_partitions(self):
+        """Until the scheduler of a new product has made those of the days to come."""
+        days = "SELECT COUNT(*) FROM information_schema.partitions WHERE table_schema = DATABASE() AND table_name = 'events'"
+        wait_until(lambda: int(self.sql(days)[0][0]) > 7, what="partitions of the event log")
+
     def ctl(self, *args):
         """connectctl with this product's configuration; its standard output."""
         build = self.build or os.path.join(self.state, "build")

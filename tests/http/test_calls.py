@@ -296,7 +296,7 @@ def _():
         made = other.connect("batchy", {"accessToken": "token-1", "webhookSecret": "secret-1"}, {"baseUrl": peer.url})
         true(other.api("POST", "/connections/%s/test" % made["id"]).json()["ok"], "works")
         equal(peer.calls[0][0], "/v9/large")
-        other.ctl("partitions")  # the scheduler may not have got to it yet
+        other.wait_partitions()
         true("Batchy: version" not in other.ctl("doctor"), "nobody knows when v9 ends")
 
 
