@@ -201,7 +201,9 @@ static int step_compile(struct loader *l, const json_t *v, struct mapping_step *
 		return json_reader_fail(&l->in, "%s needs options: {\"name\": \"%s\", \"%s\": …}",
 		    name, name, step_members[out->kind->option].v[0].name);
 	if (json_is_object(v)) {
-		memcpy(members + 1, step_members[out->kind->option].v, n * sizeof(*members));
+		if (n > 0)
+			memcpy(
+			    members + 1, step_members[out->kind->option].v, n * sizeof(*members));
 		if (json_read_members(&l->in, v, members, n + 1, &o) == -1)
 			return -1;
 	}
