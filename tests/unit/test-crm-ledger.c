@@ -774,8 +774,8 @@ static void push_all(void)
 	rn = runner_new(p.app, all, COUNT(all), &err);
 	REQUIRE(rn != NULL);
 	/* two pages and the empty third, one of those beside and the empty one, a look at what came
-	 * of them; each push, each lead that failed */
-	CHECK(runner_once(rn, &err) == 3 + 2 + 1 + LEADS - 1 + FAILED - 1 + 1);
+	 * of them, and more while some are under way; each push, each lead that failed */
+	CHECK(runner_once(rn, &err) >= 3 + 2 + 1 + LEADS - 1 + FAILED - 1 + 1);
 	runner_free(rn);
 	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM lead_deliveries WHERE account_id = ?",
 		  db_uuid(&p.account)) == LEADS);
