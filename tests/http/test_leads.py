@@ -8,7 +8,8 @@ from tenant import Meta, Tenant, pages_of, unique
 
 SHAPE = ["adId", "campaignId", "company", "connectionId", "customFields", "email", "firstName", "formId", "fullName",
          "id", "lastName", "phoneNumber", "providerLeadId", "providerType", "rawFieldData", "receivedAt", "recordId",
-         "stage", "stageError", "syncStatus", "updatedAt"]
+         "stage", "stageError", "syncStatus", "updatedAt", "source", "fetchedAt", "readyAt", "deliveredAt",
+         "duplicateOf", "duplicateBy"]
 
 
 def tenant():
@@ -45,7 +46,7 @@ def _():
               "company": "Caf\u00e9 & S\u00f6hne", "rawFieldData": raw, "customFields": {"course?": ["Math", "Art"]},
               "formId": "123123123", "connectionId": m.id, "stage": "ready", "stageError": None, "syncStatus": "success"}
     equal({k: lead[k] for k in wanted}, wanted)
-    equal(sorted(lead), sorted(SHAPE + ["destinations"]))
+    equal(sorted(lead), sorted(SHAPE + ["destinations", "timeline"]))
     true(lead["adId"] and lead["campaignId"], lead)
     [d] = lead["destinations"]
     equal((d["connectionId"], d["name"], d["status"], d["attempts"], d["lastError"]), (crm, "My CRM", "success", 1, None))
@@ -317,7 +318,7 @@ def _():
     t.wait_idle()
     path = "/leads/" + lead["id"]
     answer = t.api("GET", path)
-    equal(sorted(answer.json()), sorted(SHAPE + ["destinations"]))
+    equal(sorted(answer.json()), sorted(SHAPE + ["destinations", "timeline"]))
     tag = answer.header("ETag")
     true(tag, "an ETag")
     again = t.api("GET", path, headers={"If-None-Match": tag})
