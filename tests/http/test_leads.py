@@ -4,6 +4,7 @@ import json
 import uuid
 
 from harness import equal, has, here, new_lead_id, problem, run, test, true
+from source import Polls
 from tenant import Meta, Tenant, pages_of, unique
 
 SHAPE = ["adId", "campaignId", "company", "connectionId", "customFields", "email", "firstName", "formId", "fullName",
@@ -33,6 +34,7 @@ def at_provider(**wishes):
 def _():
     t = Tenant()
     m = Meta(t, defaultCountry="DE")
+    Polls(t.api, m.id).rest()
     crm, place = t.crm("My CRM")
     id_ = at_provider(field_data=[("email", "  ANNA.Doe@Example.COM "), ("full_name", "Doe, Anna"),
                                   ("phone_number", "030 123-4567"), ("company_name", "Caf\u00e9 & S\u00f6hne"),
