@@ -7,7 +7,8 @@ import uuid
 from harness import Browser, equal, has, here, problem, run, test, true, wait_until
 
 IMPORT = {"id", "kind", "status", "providerType", "resourceType", "fileName", "received", "created", "updated",
-          "unchanged", "failed", "bytesDone", "bytesTotal", "error", "createdAt", "startedAt", "finishedAt"}
+          "unchanged", "failed", "bytesDone", "bytesTotal", "error", "createdAt", "startedAt", "finishedAt",
+          "percent", "etaSeconds"}
 TASK = IMPORT - {"fileName", "bytesDone", "bytesTotal"} | {"title", "done", "total"}
 ROWS = "external_id,name\n" + "".join("%d,Name %d\n" % (i, i) for i in range(3))
 
