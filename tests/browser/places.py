@@ -7,7 +7,7 @@ import re
 from harness import SRC
 
 LINK = re.compile(r'href="(/admin/[^"#]*)"')
-NOT_PAGES = ("/export", "/errors",      # files to save
+NOT_PAGES = ("/export", "/errors", "/file",  # files to save
              "/choose/:id")             # stands for minutes, amid somebody's login
 
 

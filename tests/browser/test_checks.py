@@ -52,7 +52,7 @@ def tools():
 def tenant():
     """An account with something of everything."""
     t = Tenant(name=unique("Checks "))
-    t.crm("Good CRM")
+    t.good_crm = t.crm("Good CRM")[0]
     t.connect("custom_crm", {}, {"url": "http://127.0.0.1:9/"}, name="Dead CRM")
     t.api("POST", "/records/import", {"providerType": "manual", "resourceType": "contact", "fileName": "people.csv",
                                       "csv": "id,name,email,amount\n" + "".join(
@@ -62,6 +62,9 @@ def tenant():
     equal(t.api("POST", "/provider-apps", {"providerType": "hubspot", "name": "Ours", "credentials": {
         "clientId": unique("id-"), "clientSecret": unique("secret-")}}).status, 201)
     t.api("POST", "/users", {"email": "%s@example.com" % unique(), "role": "viewer"})
+    equal(t.api("POST", "/tables", {"name": "Customers", "slug": "customers", "columns": [
+        {"name": "email", "type": "string", "required": True}, {"name": "amount", "type": "number"}]}).status, 201)
+    equal(t.api("POST", "/tables/customers/rows", {"externalKey": "k1", "data": {"email": "ada@example.com", "amount": 12.5}}).status, 201)
     lead = t.new_lead(email="checks@example.com", fullName="Checked Lead")
     wait_until(lambda: len(t.get("/leads/" + lead["id"])["destinations"]) == 2, 15, "the pushes")
     return t
@@ -74,7 +77,8 @@ def all_places():
     visitor.get("/admin/dashboard")
     draft = visitor.post("/admin/records/import", {"resourceType": "contact", "csv": "Contact ID,Name\nC-1,Ann\n"})
     equal(draft.status, 303, draft)
-    found = places(visitor, [draft.header("Location"), "/admin/connections/" + Meta(tenant()).id])
+    found = places(visitor, [draft.header("Location"), "/admin/connections/" + Meta(tenant()).id,
+                             "/admin/connections/" + tenant().good_crm])
     equal(sorted(set(patterns()) - set(found)), [], "no page leads to these")
     return visitor, {p: path for p, path in found.items() if visitor.get(path).status == 200}
 
