@@ -37,7 +37,8 @@ int trigger_api_list(struct req *r)
 		if (!flow_is_there(r, &flow_id))
 			return 0;
 		query[0] = (struct http_pair){STR("flowId"), req_param(r, "flowId")};
-		memcpy(query + 1, r->query.v, r->query.n * sizeof(*query));
+		if (r->query.n > 0)
+			memcpy(query + 1, r->query.v, r->query.n * sizeof(*query));
 		r->query = (struct http_pairs){query, r->query.n + 1};
 	}
 	if (!slice_read(r, &list_of_triggers, &f, &s))
