@@ -227,8 +227,6 @@ def _():
         true(CANARY not in got["detail"], "an echoed credential is hidden")
         equal(here().api("GET", "/connections/" + c["id"]).json()["status"], "error")
         peer.status = 200
-        equal(here().api("POST", "/connections/%s/test" % c["id"], {}).json()["ok"], False)  # an error in it
-        peer.body = b"{}"
         equal(here().api("POST", "/connections/%s/test" % c["id"], {}).json()["ok"], True)
         shown = here().api("GET", "/connections/" + c["id"]).json()
         equal((shown["status"], shown["lastError"]), ("active", None))
