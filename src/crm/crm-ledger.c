@@ -6,7 +6,8 @@
 
 DB_STMT_ROWS(ledger_of_leads,
     "SELECT id, lead_id, connection_id, status, next_at, wanted, taken,"
-    " IF(attempts > 0 AND route = 'wait', NULL, route) FROM lead_deliveries"
+    " IF(attempts > 0 AND route = 'wait', NULL, route)"
+    " FROM lead_deliveries FORCE INDEX (lead_deliveries_lead)"
     " WHERE account_id = ? AND lead_id IN (",
     "?", ") FOR UPDATE");
 #define TOUCH                                                                                      \

@@ -9,8 +9,8 @@
 #define ERROR_BYTES 1000
 
 DB_STMT_ROWS(executions_hold,
-    "SELECT id, status IN (" EXECUTION_ENDED "), is_cancelling FROM executions WHERE account_id = ?"
-    " AND id IN (",
+    "SELECT id, status IN (" EXECUTION_ENDED "), is_cancelling"
+    " FROM executions FORCE INDEX (PRIMARY) WHERE account_id = ? AND id IN (",
     "?", ") FOR UPDATE");
 enum { HOLD_ID, HOLD_IS_OVER, HOLD_CANCELLING };
 DB_STMT_ROWS(executions_set,

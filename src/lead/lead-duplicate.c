@@ -17,8 +17,9 @@ DB_STMT_ROWS(lead_firsts_claim,
     " ON DUPLICATE KEY UPDATE at = at");
 enum { FIRST_KEY, FIRST_LEAD, FIRST_AT };
 DB_STMT_ROWS(lead_firsts_held,
-    "SELECT key_hash, lead_id, at FROM lead_firsts WHERE account_id = ? AND key_hash IN (", "?",
-    ") FOR UPDATE");
+    "SELECT key_hash, lead_id, at FROM lead_firsts FORCE INDEX (PRIMARY)"
+    " WHERE account_id = ? AND key_hash IN (",
+    "?", ") FOR UPDATE");
 DB_STMT(lead_first_move,
     "UPDATE lead_firsts SET lead_id = ?, at = ? WHERE account_id = ? AND key_hash = ?");
 DB_STMT(lead_firsts_forget, "DELETE FROM lead_firsts WHERE account_id = ? AND lead_id = ?");

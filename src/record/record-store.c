@@ -27,12 +27,17 @@
 #include "record/record-words.h"
 #include "record/record.h"
 
+/* Whole keys, one by one: of a small table the server would read all rows of the account, and lock
+ * what others are at. */
+#define RECORDS_BY_KEY                                                                             \
+	"SELECT external_id, id, data, provider_updated_at, updated_at, source, clocks"            \
+	" FROM records FORCE INDEX (records_external)"
 DB_STMT_ROWS(records_lock,
-    "SELECT external_id, id, data, provider_updated_at, updated_at, source, clocks FROM records"
+    RECORDS_BY_KEY
     " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
     "?", ") FOR UPDATE");
 DB_STMT_ROWS(records_lock_at_once,
-    "SELECT external_id, id, data, provider_updated_at, updated_at, source, clocks FROM records"
+    RECORDS_BY_KEY
     " WHERE account_id = ? AND provider_type = ? AND resource_type = ? AND external_id IN (",
     "?", ") FOR UPDATE NOWAIT");
 enum {

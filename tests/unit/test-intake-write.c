@@ -306,6 +306,37 @@ static int hold_and_commit(struct db *db, void *arg, struct err *err)
 	return 0;
 }
 
+/* Who holds one record is in nobody's way who writes others of its kind, however few there are. */
+static void neighbours_of_what_is_held(void)
+{
+	enum { N = 4 };
+	static const char *const ids[N] = {"a", "b", "m", "z"};
+	struct db *db = test_db(), *writers;
+	struct uuid account = uuid_new();
+	struct write_item items[N];
+	struct write_set sets[N];
+	struct err err = ERR_INIT;
+
+	if (db == NULL)
+		return;
+	writers = db_new(test_db_config());
+	db_set_patience(writers, true, 1);
+	one_each(sets, items, &account, 1, "{\"a\":1}");
+	write_sets_commit_shared(writers, sets, 1);
+	CHECK(all_well(sets, 1));
+	for (size_t i = 0; i < N; i++) {
+		items[i] = intake_item(NULL, ids[i], "{\"a\":2}");
+		sets[i] = intake_set(account, uuid_new());
+		intake_give(&sets[i], &items[i], 1);
+	}
+	struct holding h = {account, sets, N, writers};
+
+	OK(db_transaction(db, hold_and_commit, &h, &err), &err);
+	CHECK(all_well(sets, N));
+	CHECK(COUNT_IN(db, "records", account) == 1 + N);
+	db_free(writers);
+}
+
 /* The writer leaves out what somebody holds; all others are stored meanwhile. */
 static void held_records(void)
 {
@@ -851,6 +882,7 @@ void suite_intake_write(void)
 	    {"broken at any byte", broken_anywhere}, {"too many items", too_many_items},
 	    {"what is stored", what_is_stored}, {"time of records", time_of_records},
 	    {"statuses", statuses}, {"held records", held_records},
+	    {"neighbours of what is held", neighbours_of_what_is_held},
 	    {"large records", large_records}, {"duplicates", duplicates},
 	    {"accounts are apart", accounts_are_apart}, {"sent again", sent_again},
 	    {"bad sets harm no other", bad_sets_harm_no_other}, {"verdicts", verdicts},
