@@ -13,7 +13,7 @@
 	" e.record_id, e.parent_id, e.replay_of, e.depth, e.is_cancelling, e.order_key, "          \
 	"e.payload,"                                                                               \
 	" e.plan, e.output, e.error, e.error_step, e.created_at, e.started_at, e.wait_until,"      \
-	" e.finished_at, s.state FROM executions e LEFT JOIN execution_states s"                   \
+	" e.finished_at, e.replayed_by, s.state FROM executions e LEFT JOIN execution_states s"                   \
 	" ON s.account_id = e.account_id AND s.execution_id = e.id "
 enum {
 	COL_ID,
@@ -38,6 +38,7 @@ enum {
 	COL_STARTED_AT,
 	COL_WAIT_UNTIL,
 	COL_FINISHED_AT,
+	COL_REPLAYED_BY,
 	COL_STATE
 };
 DB_STMT(execution_by_id, "SELECT " EXECUTION_COLUMNS "WHERE e.account_id = ? AND e.id = ?");
@@ -62,6 +63,8 @@ DB_STMT(execution_ended_as,
     " WHERE account_id = ? AND id = ?");
 DB_STMT(
     execution_cancel, "UPDATE executions SET is_cancelling = 1 WHERE account_id = ? AND id = ?");
+DB_STMT(
+    execution_repeated_by, "UPDATE executions SET replayed_by = ? WHERE account_id = ? AND id = ?");
 DB_STMT_ROWS(executions_again,
     "UPDATE executions SET status = '" EXECUTION_RUNNING "', error = NULL, finished_at = NULL"
     " WHERE account_id = ? AND status = '" EXECUTION_FAILED "' AND id IN (",
@@ -111,6 +114,7 @@ static int execution_read(
 	    .record_id = db_get_uuid(rows, i, COL_RECORD),
 	    .parent_id = db_get_uuid(rows, i, COL_PARENT),
 	    .replay_of = db_get_uuid(rows, i, COL_REPLAY_OF),
+	    .replayed_by = db_get_uuid(rows, i, COL_REPLAYED_BY),
 	    .depth = (int)db_get_int(rows, i, COL_DEPTH),
 	    .is_cancelling = db_get_int(rows, i, COL_CANCELLING) != 0,
 	    .has_order = !db_is_null(rows, i, COL_ORDER),
@@ -238,6 +242,12 @@ int execution_set_cancelling(
     struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err)
 {
 	return db_exec(db, &execution_cancel, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL, err);
+}
+
+int execution_note_replay(struct db *db, const struct execution *x, struct err *err)
+{
+	return db_exec(db, &execution_repeated_by,
+	    DB_VALS(db_uuid(&x->id), db_uuid(&x->account_id), db_uuid(&x->replay_of)), NULL, err);
 }
 
 int executions_reopen(

@@ -8,6 +8,7 @@
  *	execution-keep.c   what a commit keeps: steps, where a run stands, how it ended
  *	execution-list.c   task history: filters, JSON
  *	flow-start.c       runs begin
+ *	flow-replay.c      runs that repeat others
  *	flow-walk.c        which step is next, and what comes of it
  *	flow-state.c       where a run stands, as JSON and back
  *	flow-run.c         the job: walk, commit, call, commit …
@@ -152,7 +153,8 @@ bool flow_check_steps(struct req *r, const struct uuid *flow_id, const json_t *s
  */
 
 struct execution {
-	struct uuid account_id, id, flow_id, record_id, trigger_id, parent_id, replay_of;
+	struct uuid account_id, id, flow_id, record_id, trigger_id, parent_id, replay_of,
+	    replayed_by;
 	int version, depth;
 	const char *status, *kind, *error, *error_step;
 	bool is_cancelling, has_order;
@@ -211,10 +213,12 @@ int execution_set_cancelling(
     struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err);
 struct execution_filter {
 	struct uuid account_id, flow_id, record_id;
-	struct str status, kind;
+	struct str status, kind, repeated, search;
 	struct opt_time from, to;
 };
+#define EXECUTION_SEARCHED 20 /* records whose runs a search finds */
 extern const struct list list_of_executions;
+extern const struct word execution_repeated[]; /* was it run again? */
 int execution_list(struct app *app, struct arena *a, const struct execution_filter *f,
     struct slice *s, struct err *err);
 json_t *execution_json(struct arena *a, const struct execution *x, bool is_whole);
@@ -227,6 +231,8 @@ int executions_reopen(struct db *db, const struct uuid *account_id, const struct
 /* Where a replay goes on, with the steps that ended before in another run, but one. */
 int execution_put_state(struct db *db, const struct execution *x, const struct uuid *from,
     int but_seq, struct str state, struct err *err);
+/* Notes at the run that x repeats that it was run again. */
+int execution_note_replay(struct db *db, const struct execution *x, struct err *err);
 
 /* The job of a run: its id is the run's. */
 struct job flow_job(
@@ -234,6 +240,8 @@ struct job flow_job(
 
 /* Within a transaction: n such runs, at most LIMIT_DB_BATCH, of one account, with their jobs. */
 int flow_begin(struct db *db, struct execution *const *xs, size_t n, struct err *err);
+/* Whether it goes in turn with others, by the plan's orderBy. */
+void flow_set_order(struct arena *a, struct execution *x, const struct flow_plan *plan);
 
 /* JSON as the history shows it: secrets masked, cut where long. */
 struct str flow_shown(struct arena *a, const json_t *v);
