@@ -64,7 +64,8 @@ int execution_api_get(struct req *r)
 
 	if (!execution_of_route(r, &x))
 		return 0;
-	if (execution_steps_json(r->app, r->a, &x.account_id, &x.id, &steps, &err) == -1)
+	if (execution_steps_json(
+		r->app, r->a, &x.account_id, &x.id, 0, EXECUTION_STEPS_SHOWN, &steps, &err) == -1)
 		return res_error(r, &err);
 	o = execution_json(r->a, &x, true);
 	json_set(o, "steps", json_incref(steps));
@@ -79,9 +80,10 @@ int execution_api_steps(struct req *r)
 
 	if (!execution_of_route(r, &x))
 		return 0;
-	if (execution_steps_json(r->app, r->a, &x.account_id, &x.id, &steps, &err) == -1)
+	if (execution_steps_json(
+		r->app, r->a, &x.account_id, &x.id, 0, EXECUTION_STEPS_SHOWN, &steps, &err) == -1)
 		return res_error(r, &err);
-	return res_whole(r, steps, 5000);
+	return res_whole(r, steps, EXECUTION_STEPS_SHOWN);
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -317,50 +319,15 @@ int flow_api_preview(struct req *r)
 
 /* ---- cancel ---------------------------------------------------------------------------------- */
 
-struct cancelling {
-	struct req *r;
-	struct execution *x;
-};
-
-static int cancel_body(struct db *db, struct audit *log, void *arg, struct err *err)
-{
-	struct cancelling *c = arg;
-	struct execution *x = c->x;
-	struct job j = flow_job(&x->account_id, &x->flow_id, &x->id);
-	bool is_over;
-
-	if (executions_lock(db, c->r->a, &x, 1, &is_over, err) == -1)
-		return -1;
-	if (is_over)
-		return err_set(err, ERR_CONFLICT, "The run has ended already");
-	/* one that runs just now ends at its next step */
-	if (strcmp(x->status, EXECUTION_RUNNING) != 0) {
-		x->status = EXECUTION_CANCELLED;
-		x->finished_us = clock_now_us();
-		x->started_us = x->started_us != 0 ? x->started_us : x->finished_us;
-		x->wait_us = 0;
-		if (executions_store(db, c->r->a,
-			&(struct execution_store){.x = x, .had_state = true}, 1, err) == -1)
-			return -1;
-	}
-	if (execution_set_cancelling(db, &x->account_id, &x->id, err) == -1 ||
-	    job_run_now(db, &j, err) == -1)
-		return -1;
-	audit_fact(log, "flow.cancel", "flow", &x->flow_id, NULL);
-	return 0;
-}
-
 int execution_api_cancel(struct req *r)
 {
 	struct execution x;
-	struct cancelling c = {r, &x};
 	struct err err = ERR_INIT;
 
 	if (!execution_of_route(r, &x))
 		return 0;
-	if (audit_change(r->app, r, &r->actor.account_id, cancel_body, &c, &err) == -1)
+	if (execution_end_by_hand(r, &x, &err) == -1)
 		return res_error(r, &err);
-	x.is_cancelling = true;
 	return res_json(r, x.finished_us != 0 ? 200 : 202, execution_json(r->a, &x, false));
 }
 

@@ -45,8 +45,7 @@ DB_STMT(executions_of_records,
     "SELECT " LIST_COLUMNS "FORCE INDEX (executions_record) WHERE account_id = ?"
     " AND record_id IN (" OF_RECORDS ") AND (? IS NULL OR flow_id = ?)"
     " AND (? IS NULL OR status = ?)" LIST_CONDITIONS);
-DB_STMT(executions_one,
-    "SELECT " LIST_COLUMNS "WHERE account_id = ? AND id = ? AND id < ?");
+DB_STMT(executions_one, "SELECT " LIST_COLUMNS "WHERE account_id = ? AND id = ? AND id < ?");
 DB_STMT(executions_of_both,
     "SELECT " LIST_COLUMNS "WHERE account_id = ? AND flow_id = ? AND status = ?" LIST_CONDITIONS);
 
@@ -66,7 +65,8 @@ static const struct filter_row execution_filters[] = {
     {"status", FILTER_WORD, offsetof(struct execution_filter, status), execution_statuses, NULL},
     {"flowId", FILTER_ID, offsetof(struct execution_filter, flow_id), NULL, NULL},
     {"trigger", FILTER_WORD, offsetof(struct execution_filter, kind), trigger_kinds, NULL},
-    {"repeated", FILTER_WORD, offsetof(struct execution_filter, repeated), execution_repeated, NULL},
+    {"repeated", FILTER_WORD, offsetof(struct execution_filter, repeated), execution_repeated,
+	NULL},
     {"search", FILTER_TEXT, offsetof(struct execution_filter, search), NULL, NULL},
     {"recordId", FILTER_ID, offsetof(struct execution_filter, record_id), NULL, NULL},
     {"from", FILTER_FROM, offsetof(struct execution_filter, from), NULL, NULL},
@@ -251,8 +251,7 @@ static int list_found(struct app *app, struct arena *a, const struct execution_f
 	v[1 + EXECUTION_SEARCHED] = v[2 + EXECUTION_SEARCHED] = db_uuid_or_null(&f->flow_id);
 	v[3 + EXECUTION_SEARCHED] = v[4 + EXECUTION_SEARCHED] = db_strn(f->status);
 	list_conditions(f, s, &from, v + 5 + EXECUTION_SEARCHED);
-	return db_query(
-	    app->db, a, &executions_of_records, v, sizeof(v) / sizeof(*v), rows, err);
+	return db_query(app->db, a, &executions_of_records, v, sizeof(v) / sizeof(*v), rows, err);
 }
 
 int execution_list(struct app *app, struct arena *a, const struct execution_filter *f,

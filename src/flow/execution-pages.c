@@ -5,8 +5,9 @@
 #include "flow/execution-pages.h"
 #include "account/permission.h"
 #include "base/arena.h"
+#include "connection/connection-pages.h"
+#include "flow/execution-repeat.h"
 #include "flow/flow-pages.h"
-#include "flow/flow-replay.h"
 #include "html/chrome.h"
 #include "record/record-titles.h"
 
@@ -30,13 +31,13 @@ static json_t *run_link(struct arena *a, const char *text, const char *id)
 	return o;
 }
 
-/* What a run came of: its record by name; else the run that it belongs to; else how it was begun. */
+/* What a run came of: its record by name; else the run that it belongs to; else how it was begun.
+ */
 static json_t *origin_json(struct req *r, const json_t *row, const json_t *titles)
 {
 	const char *record_id = json_str(row, "recordId"), *kind = json_str(row, "trigger");
 	const char *how = word_label(trigger_kinds, kind);
-	const json_t *record =
-	    record_id == NULL ? NULL : json_object_get(titles, record_id);
+	const json_t *record = record_id == NULL ? NULL : json_object_get(titles, record_id);
 	json_t *o;
 
 	if (json_str(row, "parentId") != NULL)
@@ -80,10 +81,12 @@ int execution_add_words(struct req *r, json_t *rows, struct err *err)
 		    strcmp(status, "cancelling") == 0 ? "Being cancelled"
 						      : word_label(execution_statuses, status));
 		json_set(row, "durationUs",
-		    json_is_null(ms) ? NULL : json_integer((json_int_t)(json_number_value(ms) * 1000)));
+		    json_is_null(ms) ? NULL
+				     : json_integer((json_int_t)(json_number_value(ms) * 1000)));
 		json_set_str(
 		    row, "href", arena_printf(r->a, RUNS_ADDRESS "/%s", json_str(row, "id")));
 		json_set(row, "origin", origin_json(r, row, titles));
+		connection_tell_error(r->a, row, json_str(row, "error"));
 	}
 	return 0;
 }
@@ -117,7 +120,8 @@ static const char *list_query(struct req *r, const struct execution_filter *f)
 	struct buf *b = buf_new(r->a, LIMIT_URL_BYTES);
 
 	for (size_t i = 0; i < pairs.n; i++) {
-		buf_printf(b, "%s%.*s=", i > 0 ? "&" : "", (int)pairs.v[i].name.n, pairs.v[i].name.p);
+		buf_printf(
+		    b, "%s%.*s=", i > 0 ? "&" : "", (int)pairs.v[i].name.n, pairs.v[i].name.p);
 		percent_encode(b, pairs.v[i].value);
 	}
 	return buf_ok(b) ? b->p : "";
@@ -147,6 +151,10 @@ static int list_show(struct req *r, const struct execution_filter *f, bool is_of
 	json_set_bool(data, "is_filtered",
 	    filter_pairs(r->a, &list_of_executions, f).n > (is_of_flow ? 1 : 0));
 	json_set_str(data, "query", list_query(r, f));
+	json_set_str(data, "repeat_href",
+	    execution_page_may_write(r) && str_is(f->status, EXECUTION_FAILED) && f->search.n == 0
+		? arena_printf(r->a, RUNS_ADDRESS "/replay?%s", list_query(r, f))
+		: NULL);
 	json_set_bool(data, "can_write", execution_page_may_write(r));
 	json_set_str(data, "problem", req_invalid_text(r));
 	return 0;
@@ -167,12 +175,15 @@ int execution_page_history(struct req *r)
 	struct execution_filter f = {0};
 	struct slice s;
 	struct err err = ERR_INIT;
-	json_t *data = json_own(r->a, json_object());
+	json_t *data = json_own(r->a, json_object()), *tasks;
 
 	if (!slice_read_page(r, &list_of_executions, &f, PAGE_ROWS, &s))
 		return res_redirect(r, chrome_link(r, "cursor", (struct str){NULL, 0}));
 	if (list_load(r, &f, false, &s, data, &err) == -1)
 		return res_error(r, &err);
+	if (repeat_running(r->app, r->a, &r->actor.account_id, &tasks, &err) == -1)
+		return res_error(r, &err);
+	json_set(data, "tasks", json_incref(tasks));
 	json_set_str(data, "address", RUNS_ADDRESS);
 	json_set_bool(data, "is_of_flow", false);
 	return chrome_page(r, 200, "runs", "Runs", "flow/runs", json_incref(data));
@@ -194,8 +205,8 @@ int execution_page_of_flow(struct req *r)
 	data = flow_page_head(r, &flow, "runs");
 	if (list_load(r, &f, true, &s, data, &err) == -1)
 		return res_error(r, &err);
-	json_set_str(data, "address",
-	    arena_printf(r->a, "/admin/flows/%s/runs", uuid_dup(r->a, flow.id)));
+	json_set_str(
+	    data, "address", arena_printf(r->a, "/admin/flows/%s/runs", uuid_dup(r->a, flow.id)));
 	json_set_bool(data, "is_of_flow", true);
 	return chrome_page(r, 200, "flows", flow.name, "flow/flow-runs", json_incref(data));
 }
@@ -227,8 +238,8 @@ static int run_again(struct req *r, const struct uuid *id, const char **why, str
 static const char *list_address(struct req *r)
 {
 	struct str address = req_form(r, "address"), query = req_form(r, "query");
-	bool is_ours = str_is(address, RUNS_ADDRESS) || (str_starts(address, "/admin/flows/") &&
-							    str_ends(address, "/runs"));
+	bool is_ours = str_is(address, RUNS_ADDRESS) ||
+		       (str_starts(address, "/admin/flows/") && str_ends(address, "/runs"));
 
 	return arena_printf(r->a, "%.*s?%.*s", is_ours ? (int)address.n : (int)strlen(RUNS_ADDRESS),
 	    is_ours ? address.p : RUNS_ADDRESS, (int)query.n, query.p);
@@ -242,8 +253,8 @@ int execution_page_again(struct req *r)
 	size_t n = 0, left = 0;
 
 	if (str_is(req_form(r, "scope"), "all"))
-		return res_redirect(r,
-		    arena_printf(r->a, RUNS_ADDRESS "/replay?%.*s", (int)query.n, query.p));
+		return res_redirect(
+		    r, arena_printf(r->a, RUNS_ADDRESS "/replay?%.*s", (int)query.n, query.p));
 	for (size_t i = 0; i < r->form.n && n + left < AGAIN_AT_ONCE; i++) {
 		struct uuid id;
 		int again;

@@ -1,5 +1,5 @@
 /* What the pages of runs share: execution-pages.c (lists), execution-pages-detail.c (one),
- * execution-pages-replay.c (many again). */
+ * execution-repeat-api.c (many again). */
 #ifndef FLOW_EXECUTION_PAGES_H
 #define FLOW_EXECUTION_PAGES_H
 #include "flow/flow-internal.h"
@@ -10,6 +10,4 @@
  * {text, href, note}: what it came of, href and note may be null. */
 int execution_add_words(struct req *r, json_t *rows, struct err *err);
 bool execution_page_may_write(const struct req *r);
-/* The run of the route's :id, of any flow; false with the answer given. */
-bool execution_of_page(struct req *r, struct execution *out);
 #endif

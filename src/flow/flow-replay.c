@@ -4,10 +4,11 @@
 #include "base/clock.h"
 #include "flow/flow-run.h"
 
-/* ---- what is asked ---------------------------------------------------------------------------- */
+/* ---- what is asked ----------------------------------------------------------------------------
+ */
 
-static const char *const replay_froms[] = {"start", "failed", NULL};
-static const char *const replay_versions[] = {"original", "current", NULL};
+const char *const replay_froms[] = {"start", "failed", NULL};
+const char *const replay_versions[] = {"original", "current", NULL};
 const struct json_member replay_members[2] = {
     {"from", READ_WORD, JSON_INTO(struct replay_words, from), .words = replay_froms},
     {"version", READ_WORD, JSON_INTO(struct replay_words, version), .words = replay_versions}};
@@ -18,7 +19,8 @@ void replay_ask(struct replay *p, const struct replay_words *words)
 	p->is_current = words->version == NULL || strcmp(words->version, "current") == 0;
 }
 
-/* ---- making one ------------------------------------------------------------------------------- */
+/* ---- making one -------------------------------------------------------------------------------
+ */
 
 /* Its state with the step that failed as if it had not begun. */
 static int replay_from_failed(struct app *app, struct arena *a, struct replay *p,
@@ -28,9 +30,12 @@ static int replay_from_failed(struct app *app, struct arena *a, struct replay *p
 	struct run run = {.app = app, .a = a, .x = &x, .plan = plan};
 	json_t *now;
 
-	if (p->of->finished_us == 0 || p->of->state == NULL)
+	if (p->of->finished_us == 0 || strcmp(p->of->status, EXECUTION_FAILED) != 0)
 		return err_set(err, ERR_CONFLICT,
 		    "Only a run that failed in a step can be replayed from there");
+	if (p->of->state == NULL)
+		return err_set(err, ERR_CONFLICT,
+		    "Where it failed is not on record any more: replay it from the start");
 	x.state = json_own(a, json_deep_copy(p->of->state));
 	now = json_object_get(x.state, "now");
 	p->seq = (int)json_int(now, "seq");
@@ -86,7 +91,8 @@ int replay_prepare(struct app *app, struct arena *a, struct replay *p, struct er
 	return p->is_from_failed ? replay_from_failed(app, a, p, plan, err) : 0;
 }
 
-/* ---- beginning -------------------------------------------------------------------------------- */
+/* ---- beginning --------------------------------------------------------------------------------
+ */
 
 int replays_begin(struct db *db, struct replay *const *ps, size_t n, struct err *err)
 {

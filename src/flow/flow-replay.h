@@ -23,6 +23,7 @@ int replays_begin(struct db *db, struct replay *const *ps, size_t n, struct err 
 struct replay_words {
 	const char *from, *version;
 };
+extern const char *const replay_froms[], *const replay_versions[];
 extern const struct json_member replay_members[2]; /* into struct replay_words */
 void replay_ask(struct replay *p, const struct replay_words *words);
 /* One, for a request, with its row of the audit log. */

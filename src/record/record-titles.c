@@ -1,7 +1,7 @@
 /* What pages call records that they name. */
+#include "record/record-titles.h"
 #include "record/record-internal.h"
 #include "record/record-pages.h"
-#include "record/record-titles.h"
 
 DB_STMT_ROWS(records_titled,
     "SELECT " RECORD_COLUMNS " FROM records r" RECORD_LEAD " WHERE r.account_id = ? AND r.id IN (",

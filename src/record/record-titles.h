@@ -1,8 +1,8 @@
 /* What pages call records that they name. */
 #ifndef RECORD_RECORD_TITLES_H
 #define RECORD_RECORD_TITLES_H
-#include "db/db.h"
 #include "base/json.h"
+#include "db/db.h"
 
 struct app;
 
