@@ -435,7 +435,7 @@ def _():
             for table, column in (("executions", "id"), ("execution_steps", "execution_id"), ("execution_states", "execution_id")):
                 product.sql("UPDATE %s SET %s = UNHEX(CONCAT('%s', SUBSTR(HEX(%s), 13))) WHERE %s = UNHEX('%s')" % (
                     table, column, days(n), column, column, x["id"].replace("-", "")))
-        product.sql("UPDATE jobs SET run_at = 0 WHERE kind = 'flow.retain'")
+        product.sql("UPDATE jobs SET run_at = 1 WHERE kind = 'flow.retain'")
         moved = str(uuid.UUID(days(7) + ran["id"].replace("-", "")[12:]))
         wait_until(lambda: flow.seen(moved).get("steps") == [], 30, "the details' end")
         equal(flow.seen(moved)["status"], "failed")
