@@ -164,9 +164,6 @@ int connection_call_problem(
  * wrong. An output of more than `most` bytes is not handed on: CALL_FATAL, which says so. */
 int actions_run(struct req *r, const struct connection *c, const struct action *act,
     const json_t *inputs, size_t most, struct call_result *res, struct err *err);
-/* What GET /actions lists, by ?providerType= and ?search=: [{providerType,providerName,connected,
- * name,label,help,inputs[]}], those of connected providers first. Arena-owned; NULL: err. */
-json_t *actions_list(struct req *r, struct err *err);
 /* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
  * "settings.x". given: those settings (or NULL) that somebody now wrote; templates of others are as
  * they were stored, and what uses them copes. */
