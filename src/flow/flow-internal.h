@@ -4,6 +4,8 @@
  *	flow-plans.c       compiled versions, kept in this process
  *	flow-store.c       flows and their versions
  *	flow-api.c, flow-version-api.c
+ *	flow-pages.h       the pages
+ *	flow-health.c      what their list says of each flow
  *	execution-store.c  runs: reading, beginning, order, retention
  *	execution-keep.c   what a commit keeps: steps, where a run stands, how it ended
  *	execution-list.c   task history: filters, JSON
@@ -32,6 +34,7 @@
 #define FLOW_RESULTS_WEIGHT (1024u * 1024u)    /* of what a loop's turns gave; then null */
 #define FLOW_SHOWN_BYTES (16u * 1024u)         /* of an input or output in the history */
 #define FLOWS_PER_ACCOUNT 1000
+#define FLOW_STATS_DAYS 30 /* that the API tells */
 
 /* ---- plans ------------------------------------------------------------------------------------
  */
@@ -119,9 +122,9 @@ int flow_load(struct app *app, struct arena *a, const struct uuid *account_id,
 json_t *flow_json(struct arena *a, const struct flow *f);
 int flow_list_slice(struct app *app, struct arena *a, const struct flow_filter *f, struct slice *s,
     struct err *err);
-/* Adds "stats" to each flow of rows: {runs, completed, failed, …} of the last 30 days. */
-int flow_add_stats(
-    struct app *app, struct arena *a, const struct uuid *account_id, json_t *rows, struct err *err);
+/* Adds "stats" to each flow of rows: {runs, completed, failed, …} of the last days. */
+int flow_add_stats(struct app *app, struct arena *a, const struct uuid *account_id, int days,
+    json_t *rows, struct err *err);
 /* What people do, each in a transaction of its own with its row of the audit log. */
 int flow_insert(struct req *r, struct flow *f, struct err *err);
 int flow_update(struct req *r, struct flow *f, const char *act, struct err *err); /* 1, 0, -1 */

@@ -92,6 +92,8 @@ int flow_api_kinds(struct req *r); /* GET /flow-steps: what steps there are, and
 int flow_api_run(struct req *r);
 int flow_api_test(struct req *r);
 int flow_api_preview(struct req *r);
+int flow_page_list(struct req *r);        /* GET /admin/flows */
+int flow_page_steps(struct req *r);       /* GET /admin/flows/:id */
 int execution_api_history(struct req *r); /* GET /task-history */
 int execution_api_list(struct req *r);
 int execution_api_get(struct req *r);

@@ -25,6 +25,7 @@
 #include "task/task.h"
 
 #define DATA "Data"
+#define AUTOMATION "Automation"
 #define CONNECTED "Connections"
 #define MONITORING "Monitoring"
 static const struct chrome_nav product_nav[] = {
@@ -45,6 +46,11 @@ static const struct chrome_nav product_nav[] = {
 	"Tables of your own, with the columns that you give them: filled by hand, from files, by "
 	"the API and by flows.",
 	"GET /connect/v1/tables"},
+    {"flows", "Flows", "/admin/flows", "flow", PERMIT(FLOWS_VIEW), NULL, AUTOMATION,
+	"What happens by itself when something comes in: a trigger and steps, which you put "
+	"together "
+	"here.",
+	"GET /connect/v1/flows"},
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL,
 	CONNECTED, "The sources that send to you, and the destinations that get your leads.",
 	"GET /connect/v1/connections"},
