@@ -56,6 +56,9 @@ typedef int tell_triggers_fn(struct app *app, struct arena *a, const struct uuid
     json_t *triggers, struct err *err);
 /* flow/trigger.h: completes a poll's config, with complaints to the request. */
 typedef int trigger_poll_check_fn(struct req *r, struct trigger *t, struct err *err);
+/* flow/trigger.h: asks once, and adds what was found to out. */
+typedef int trigger_poll_try_fn(
+    struct req *r, const struct trigger *t, json_t *out, struct err *err);
 /* record/record-timeline.h: adds what it knows of a record. */
 typedef int record_timeline_fn(
     struct app *app, struct arena *a, const struct record_story *s, struct err *err);
@@ -102,6 +105,7 @@ struct hooks {
 	trigger_changed_fn *trigger_changed;
 	tell_triggers_fn *tell_triggers;
 	trigger_poll_check_fn *trigger_poll_check;
+	trigger_poll_try_fn *trigger_poll_try;
 	record_timeline_fn *const *record_timeline;
 	const struct personal_table *const *personal_tables; /* db/personal.h: what names people */
 	const struct task_kind *const *task_kinds; /* task/task.h: what long work there is */

@@ -96,8 +96,17 @@ static int body_check_connection(
 	return 0;
 }
 
+/* A record type or an event's name. */
+static bool trigger_name_is_valid(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] <= ' ' || name.p[i] >= 127)
+			return false;
+	return name.n > 0 && name.n <= LIMIT_TYPE_BYTES;
+}
+
 /* What goes with the kind: a schedule is of no provider. */
-static int body_check(struct req *r, struct trigger *t, struct err *err)
+int trigger_check(struct req *r, struct trigger *t, struct err *err)
 {
 	bool is_schedule = strcmp(t->kind, TRIGGER_SCHEDULE) == 0;
 
@@ -118,20 +127,12 @@ static int body_check(struct req *r, struct trigger *t, struct err *err)
 	return req_has_invalid(r) ? 0 : trigger_check_config(r, t, err);
 }
 
-bool trigger_name_is_valid(struct str name)
-{
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] <= ' ' || name.p[i] >= 127)
-			return false;
-	return name.n > 0 && name.n <= LIMIT_TYPE_BYTES;
-}
-
 int trigger_make(struct req *r, struct trigger *t, struct err *err)
 {
 	t->id = uuid_new();
 	t->account_id = r->actor.account_id;
 	t->created_us = t->updated_us = clock_now_us();
-	if (body_check(r, t, err) == -1)
+	if (trigger_check(r, t, err) == -1)
 		return -1;
 	return req_has_invalid(r) ? 0 : trigger_write(r, TRIGGER_MAKE, t, err);
 }
@@ -141,7 +142,7 @@ int trigger_change(struct req *r, struct trigger *t, struct err *err)
 	struct str type = t->resource_type;
 
 	t->updated_us = clock_now_us();
-	if (body_check(r, t, err) == -1)
+	if (trigger_check(r, t, err) == -1)
 		return -1;
 	if (!req_has_invalid(r) && !str_eq(type, t->resource_type))
 		req_invalid(r, "config.recordResourceType", "stays as it is: make another trigger");
@@ -186,7 +187,7 @@ int trigger_api_create(struct req *r)
 /* ---- one --------------------------------------------------------------------------------------
  */
 
-static bool trigger_of_route(struct req *r, struct trigger *out)
+bool trigger_of_route(struct req *r, struct trigger *out)
 {
 	struct err err = ERR_INIT;
 	struct uuid id;

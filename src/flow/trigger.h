@@ -126,7 +126,10 @@ int trigger_check_config(struct req *r, struct trigger *t, struct err *err);
  * the names that the API has; without any it is written. */
 int trigger_make(struct req *r, struct trigger *t, struct err *err);
 int trigger_change(struct req *r, struct trigger *t, struct err *err);
-bool trigger_name_is_valid(struct str name); /* a record type or an event's name */
+/* The same look without writing it. -1 where the database is away. */
+int trigger_check(struct req *r, struct trigger *t, struct err *err);
+/* That of the route's :id; false with the answer given. */
+bool trigger_of_route(struct req *r, struct trigger *out);
 /* Adds what others know of them to some rows (trigger_json). */
 int triggers_tell_more(struct req *r, json_t *rows, struct err *err);
 /* Every so many seconds a poll asks; 0: as usual. */
@@ -136,4 +139,11 @@ int trigger_api_list(struct req *r);   /* GET /triggers, /flows/:flowId/triggers
 int trigger_api_create(struct req *r); /* POST /flows/:flowId/triggers */
 int trigger_api_update(struct req *r); /* PATCH /triggers/:id */
 int trigger_api_delete(struct req *r); /* DELETE the same */
+int trigger_page_list(struct req *r);  /* GET /admin/triggers */
+int trigger_page_new(struct req *r);   /* GET /admin/flows/:id/triggers/new: kinds, then a form */
+int trigger_page_new_post(struct req *r);
+int trigger_page_one(struct req *r); /* GET /admin/triggers/:id */
+int trigger_page_one_post(struct req *r);
+int trigger_page_delete(struct req *r); /* GET …/delete: asks */
+int trigger_page_delete_post(struct req *r);
 #endif

@@ -8,7 +8,9 @@
  * What was there before the first round began is stored and starts nothing, unless the trigger says
  * "firstPoll": "fire". Enabling one anew, or asking for something else, begins a first round. */
 #include "base/clock.h"
-#include "connection/connection-pages.h"
+#include "base/config.h"
+#include "base/shared.h"
+#include "connection/connection-call.h"
 #include "intake/poll-internal.h"
 
 #define PREFIX "trigger:"
@@ -291,6 +293,89 @@ int poll_trigger_check(struct req *r, struct trigger *t, struct err *err)
 	(void)action_check_inputs(spec->call.action, inputs, &in);
 	json_reader_leave(&in, mark);
 	return 0;
+}
+
+/* ---- the hook trigger_poll_try ------------------------------------------------------------------
+ */
+
+#define TRY_SHOWN 3
+
+static void try_show_items(struct arena *a, const struct poll_page *page, json_t *out)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < page->found.n && i < TRY_SHOWN; i++) {
+		const struct webhook_item *item = &page->found.items[i];
+		json_t *o = json_object();
+
+		json_set_strn(o, "id", item->external_id);
+		json_set_known_time(o, "at", item->provider_updated_us);
+		json_set(o, "data", json_incref(item->data));
+		json_array_append_new(list, o);
+	}
+	json_set(out, "items", list);
+	json_set_int(out, "count", (int64_t)page->found.n);
+	json_set_bool(out, "has_more", !page->is_over);
+	if (page->found.left != 0)
+		json_set_str(out, "note",
+		    arena_printf(a, "Item %zu %s", page->found.left, page->found.left_why));
+}
+
+static int try_call(
+    struct req *r, const struct connection *c, struct poll_ask *ask, json_t *out, struct err *err)
+{
+	struct connection_call call = {
+	    .app = r->app, .a = r->a, .c = c, .policy = CALL_POLICY_ONCE};
+	struct poll_state st = {NULL, NULL};
+	struct poll_page page;
+	json_t *inputs;
+
+	call.action = poll_next(ask, &st, &inputs)->name;
+	call.inputs = inputs;
+	if (connection_call(&call, err) == -1)
+		return -1;
+	if (call.result.class != CALL_OK) {
+		json_set_str(out, "error", call.result.error);
+		json_set_str(out, "advice", call_class_advice(call.result.class));
+	} else if (poll_take(ask, &st, poll_output(ask, &call.result), &page, err) == -1) {
+		json_set_str(out, "error", err->msg);
+		err_clear(err);
+	} else {
+		try_show_items(r->a, &page, out);
+	}
+	return 0;
+}
+
+/* One page, from the beginning, whatever the trigger would take of it. */
+int poll_trigger_try(struct req *r, const struct trigger *t, json_t *out, struct err *err)
+{
+	const struct provider *p = provider_find(r->app->providers, t->provider_type);
+	struct err ignored = ERR_INIT;
+	struct json_reader in = {.err = &ignored};
+	const struct poll_spec *spec = p == NULL ? NULL : trigger_poll_spec(r->a, p, t, &in);
+	struct connection *c;
+	struct poll_ask ask;
+	int rc;
+
+	if (spec == NULL || trigger_connection(r->app, r->a, t, p, &c, err) == -1)
+		return spec == NULL ? 0 : -1;
+	if (c == NULL) {
+		json_set_str(
+		    out, "error", arena_printf(r->a, "%s is not connected", p->display_name));
+		return 0;
+	}
+	json_set_str(out, "connection", c->name);
+	if (r->app->shared != NULL &&
+	    !shared_wait_begin(r->app->shared, config_waiters(r->app->config))) {
+		json_set_str(out, "error", "Too many calls wait for providers: try again shortly");
+		return 0;
+	}
+	ask = trigger_ask(r->a, t, c, spec);
+	ask.start_us = ask.now_us - spec->history_days * DAY_US;
+	rc = try_call(r, c, &ask, out, err);
+	if (r->app->shared != NULL)
+		shared_wait_end(r->app->shared);
+	return rc;
 }
 
 /* ---- the hook tell_triggers ---------------------------------------------------------------------

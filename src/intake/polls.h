@@ -23,6 +23,8 @@ int polls_follow_trigger(struct app *app, struct arena *a, const struct trigger 
 int polls_tell_triggers(struct app *app, struct arena *a, const struct uuid *account_id,
     json_t *triggers, struct err *err);
 int poll_trigger_check(struct req *r, struct trigger *t, struct err *err);
+/* out: {connection, count, items: [{id,at,data}…] the first few, error, advice}. */
+int poll_trigger_try(struct req *r, const struct trigger *t, json_t *out, struct err *err);
 /* Within a transaction: that poll of a connection begins at once; one that is at it begins once
  * more. A poll that is paused, or that there is not, stays as it is. */
 int poll_now(struct db *db, const struct uuid *account_id, const struct uuid *connection_id,

@@ -51,6 +51,9 @@ static const struct chrome_nav product_nav[] = {
 	"together "
 	"here.",
 	"GET /connect/v1/flows"},
+    {"triggers", "Triggers", "/admin/triggers", "start", PERMIT(TRIGGERS_VIEW), NULL, AUTOMATION,
+	"What starts flows: records that arrive, lists that are asked for new items, the clock.",
+	"GET /connect/v1/triggers"},
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL,
 	CONNECTED, "The sources that send to you, and the destinations that get your leads.",
 	"GET /connect/v1/connections"},
@@ -189,6 +192,7 @@ const struct hooks product_hooks = {
     .trigger_changed = polls_follow_trigger,
     .tell_triggers = polls_tell_triggers,
     .trigger_poll_check = poll_trigger_check,
+    .trigger_poll_try = poll_trigger_try,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
     .personal_tables = product_personal_tables,
     .task_kinds = task_kinds,

@@ -200,3 +200,21 @@ const json_t *poll_output(const struct poll_ask *ask, const struct call_result *
 		json_set(o, "nextToken", json_incref(wish_look(s->cursor_path, res)));
 	return o;
 }
+
+json_t *provider_list_actions(struct arena *a, const struct provider *p)
+{
+	json_t *list = json_own(a, json_array());
+
+	for (size_t i = 0; i < p->nactions; i++) {
+		const struct action *act = &p->actions[i];
+		json_t *o;
+
+		if (act->is_hidden || !act->paging.is_declared)
+			continue;
+		o = json_object();
+		json_set_str(o, "name", act->name);
+		json_set_str(o, "label", act->label);
+		json_array_append_new(list, o);
+	}
+	return list;
+}

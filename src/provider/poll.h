@@ -50,6 +50,9 @@ struct poll_wish {
 const struct poll_spec *poll_spec_of_wish(
     struct arena *a, const struct provider *p, const struct poll_wish *w, struct json_reader *in);
 
+/* The actions that give lists, for people to choose from: [{name,label}]; the arena's. */
+json_t *provider_list_actions(struct arena *a, const struct provider *p);
+
 struct poll_state {
 	json_t *cursor, *position; /* NULL: nothing is known yet; no round is under way */
 };
