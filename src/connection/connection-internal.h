@@ -146,8 +146,6 @@ const char *connection_untestable(struct arena *a, const struct connection *c);
 /* The account's connections to a provider, but the disabled (connection-request.c). */
 int connection_list_usable(
     struct req *r, const struct provider *p, struct connection ***out, size_t *n, struct err *err);
-/* How many connections the account has to each provider that it has any to: {"stripe": 2}. */
-int connection_counts(struct req *r, json_t **out, struct err *err);
 /* The one that ?connectionId= names, else the only one; false: answered, 404 where there is none,
  * 422 where there are several, 409 where it is disabled. */
 bool connection_choose(struct req *r, const struct provider *p, struct connection **out);
