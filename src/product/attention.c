@@ -30,6 +30,8 @@ static const struct attention_kind {
     {DASHBOARD_LEADS_PARTIAL, "deliveries", "/admin/deliveries?status=failed",
 	"lead is missing at one of its destinations",
 	"leads are missing at one of their destinations", "Review", PERMIT(CRM_VIEW)},
+    {DASHBOARD_RUNS_FAILED, "runs", "/admin/task-history?status=failed&repeated=no",
+	"run of a flow failed", "runs of flows failed", "See why", PERMIT(TASK_HISTORY_VIEW)},
     {DASHBOARD_REFUSED, "events", "/admin/events?status=rejected",
 	"webhook was refused in the last day", "webhooks were refused in the last day", "See why",
 	PERMIT(WEBHOOKS_VIEW)},

@@ -54,6 +54,10 @@ static const struct chrome_nav product_nav[] = {
     {"triggers", "Triggers", "/admin/triggers", "start", PERMIT(TRIGGERS_VIEW), NULL, AUTOMATION,
 	"What starts flows: records that arrive, lists that are asked for new items, the clock.",
 	"GET /connect/v1/triggers"},
+    {"runs", "Runs", "/admin/task-history", "runs", PERMIT(TASK_HISTORY_VIEW), NULL, AUTOMATION,
+	"Every time a flow ran: what started it, what each step was given and gave, and why it "
+	"failed. Run it again from here once the cause is mended.",
+	"GET /connect/v1/task-history"},
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL,
 	CONNECTED, "The sources that send to you, and the destinations that get your leads.",
 	"GET /connect/v1/connections"},
@@ -134,6 +138,7 @@ static const struct job_kind job_kinds[] = {
 	.lease_s = 300,
 	.died = flow_job_died,
 	.revived = flow_jobs_revived},
+    {.name = "flow.repeat", .run = execution_job_repeat, .max_attempts = 50, OF_A_TASK},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20, OF_A_TASK},
     {.name = "record.fetch",
 	.run = record_job_fetch,
@@ -178,8 +183,8 @@ static const struct job_kind job_kinds[] = {
 
 static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backfill_task,
     &lead_import_task, &lead_reconcile_task, &import_task, &record_delete_task, &record_replay_task,
-    &event_replay_task, &table_alter_task, &table_import_task, &privacy_erase_task,
-    &privacy_export_task, NULL};
+    &event_replay_task, &execution_repeat_task, &table_alter_task, &table_import_task,
+    &privacy_erase_task, &privacy_export_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
