@@ -10,7 +10,7 @@
 #define PAGE_ROWS 50
 #define HEALTH_DAYS 7
 
-static bool page_may_write(const struct req *r)
+bool flow_page_may_write(const struct req *r)
 {
 	return (r->actor.permissions & PERMIT(FLOWS_WRITE)) != 0;
 }
@@ -36,8 +36,9 @@ json_t *flow_page_head(struct req *r, const struct flow *f, const char *tab)
 	json_set_str(data, "flow_about", f->description);
 	json_set_int(data, "version", f->version);
 	page_add_status(data, f->status, f->version, f->has_draft);
-	json_set_bool(data, "can_write", page_may_write(r));
-	json_set_bool(data, "can_publish", page_may_write(r) && (f->has_draft || !is_published));
+	json_set_bool(data, "can_write", flow_page_may_write(r));
+	json_set_bool(
+	    data, "can_publish", flow_page_may_write(r) && (f->has_draft || !is_published));
 	json_set_bool(data, "can_runs", (r->actor.permissions & PERMIT(TASK_HISTORY_VIEW)) != 0);
 	for (size_t i = 0; i < sizeof(tabs) / sizeof(tabs[0]); i++)
 		json_set_bool(data, arena_printf(r->a, "on_%s", tabs[i]),
@@ -78,7 +79,7 @@ int flow_page_list(struct req *r)
 	json_set_strn(data, "status", f.status.p == NULL ? STR("") : f.status);
 	json_set_strn(data, "search", f.search.p == NULL ? STR("") : f.search);
 	json_set_bool(data, "is_filtered", f.status.p != NULL || f.search.p != NULL);
-	json_set_bool(data, "can_write", page_may_write(r));
+	json_set_bool(data, "can_write", flow_page_may_write(r));
 	return chrome_page(r, 200, "flows", "Flows", "flow/list", json_incref(data));
 }
 

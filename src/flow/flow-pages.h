@@ -16,6 +16,7 @@
  * NULL: none of them). Arena-owned; the page adds its own members. Render it with the section
  * "flows". */
 json_t *flow_page_head(struct req *r, const struct flow *f, const char *tab);
+bool flow_page_may_write(const struct req *r);
 /* The page that shows the steps of a flow. */
 const char *flow_page_path(struct arena *a, const struct flow *f);
 
