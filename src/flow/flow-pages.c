@@ -154,25 +154,23 @@ int flow_page_delete_post(struct req *r)
  * --------------------------------------------------------------------------------------- */
 
 /* What the form says, or, before it was sent, the flow. */
+static void setting_show(struct req *r, json_t *data, const char *name, const char *stored)
+{
+	json_set_strn(data, name,
+	    r->method == HTTP_POST ? req_form(r, name) : str_from(stored == NULL ? "" : stored));
+}
+
 static void settings_show(struct req *r, const struct flow *f, json_t *data)
 {
-	bool is_posted = r->method == HTTP_POST;
-	const char *order = json_str(f->settings, "orderBy"),
-		   *limit =
-		       json_scalar_text(r->a, json_object_get(f->settings, "timeLimitSeconds"));
+	static const char *const names[] = {"orderBy", "timeLimitSeconds", "concurrency"};
 
 	json_set_str(data, "example", "{{trigger.email}}");
-	json_set_strn(data, "name", is_posted ? req_form(r, "name") : str_from(f->name));
-	json_set_strn(data, "description",
-	    is_posted ? req_form(r, "description")
-		      : str_from(f->description == NULL ? "" : f->description));
-	json_set_strn(data, "order_by",
-	    is_posted ? req_form(r, "orderBy") : str_from(order == NULL ? "" : order));
-	json_set_strn(data, "time_limit",
-	    is_posted ? req_form(r, "timeLimitSeconds") : str_from(limit == NULL ? "" : limit));
-	json_set_strn(data, "revision",
-	    is_posted ? req_form(r, "revision")
-		      : str_from(arena_printf(r->a, "%lld", (long long)f->updated_us)));
+	setting_show(r, data, "name", f->name);
+	setting_show(r, data, "description", f->description);
+	setting_show(r, data, "revision", arena_printf(r->a, "%lld", (long long)f->updated_us));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		setting_show(r, data, names[i],
+		    json_scalar_text(r->a, json_object_get(f->settings, names[i])));
 }
 
 static int settings_page(
@@ -205,16 +203,53 @@ static void settings_put(json_t *settings, const char *key, json_t *v)
 		json_set(settings, key, v);
 }
 
-/* The form onto f; NULL, or what is wrong, with *field. What the form does not have stays. */
+/* A number of the form; empty takes the setting away. */
+static const char *settings_read_number(
+    struct req *r, json_t *settings, const char *key, int64_t most, const char *wrong)
+{
+	struct str text = utf8_trim(req_form(r, key));
+	int64_t n = 0;
+
+	if (text.n > 0 && !str_to_i64(text, 1, most, &n))
+		return wrong;
+	settings_put(settings, key, text.n == 0 ? NULL : json_integer(n));
+	return NULL;
+}
+
+/* The settings of the form; NULL, or what is wrong, with *field. What it does not have stays. */
+static const char *settings_read_run(
+    struct req *r, const struct flow *f, json_t *settings, const char **field)
+{
+	struct str order = utf8_trim(req_form(r, "orderBy"));
+	const char *wrong;
+	struct draft d;
+
+	*field = "timeLimitSeconds";
+	wrong = settings_read_number(r, settings, *field, 31 * 86400,
+	    "The time limit must be a whole number of seconds, at most 31 days.");
+	if (wrong != NULL)
+		return wrong;
+	*field = "concurrency";
+	wrong = settings_read_number(r, settings, *field, 1000,
+	    "How many may run at a time must be a whole number from 1 to 1,000.");
+	if (wrong != NULL)
+		return wrong;
+	*field = "orderBy";
+	settings_put(settings, *field, order.n == 0 ? NULL : json_stringn(order.p, order.n));
+	draft_open(&d, r->a, f->steps, settings);
+	for (size_t i = 0; i < d.nfaults; i++)
+		if (strncmp(d.faults[i].path, "settings.", 9) == 0)
+			return arena_printf(r->a, "This %s.", d.faults[i].reason);
+	return NULL;
+}
+
+/* The form onto f; as above. */
 static const char *settings_read(struct req *r, struct flow *f, const char **field)
 {
 	struct str name = utf8_trim(req_form(r, "name")),
-		   about = utf8_trim(req_form(r, "description")),
-		   order = utf8_trim(req_form(r, "orderBy")),
-		   limit = utf8_trim(req_form(r, "timeLimitSeconds"));
+		   about = utf8_trim(req_form(r, "description"));
 	json_t *settings = json_own(r->a, json_deep_copy(f->settings));
-	struct draft d;
-	int64_t n = 0;
+	const char *wrong;
 
 	*field = "name";
 	if (name.n == 0 || name.n > LIMIT_NAME_BYTES)
@@ -222,16 +257,9 @@ static const char *settings_read(struct req *r, struct flow *f, const char **fie
 	*field = "description";
 	if (about.n > 1000)
 		return "The description may have at most 1,000 bytes.";
-	*field = "timeLimitSeconds";
-	if (limit.n > 0 && !str_to_i64(limit, 1, 31 * 86400, &n))
-		return "The time limit must be a whole number of seconds, at most 31 days.";
-	settings_put(settings, "orderBy", order.n == 0 ? NULL : json_stringn(order.p, order.n));
-	settings_put(settings, "timeLimitSeconds", limit.n == 0 ? NULL : json_integer(n));
-	*field = "orderBy";
-	draft_open(&d, r->a, f->steps, settings);
-	for (size_t i = 0; i < d.nfaults; i++)
-		if (strncmp(d.faults[i].path, "settings.", 9) == 0)
-			return arena_printf(r->a, "This %s.", d.faults[i].reason);
+	wrong = settings_read_run(r, f, settings, field);
+	if (wrong != NULL)
+		return wrong;
 	f->name = str_copy(r->a, name).p;
 	f->description = about.n == 0 ? NULL : str_copy(r->a, about).p;
 	f->has_draft = f->has_draft || !json_equal(f->settings, settings);
