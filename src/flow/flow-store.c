@@ -382,6 +382,10 @@ static int flow_update_body(struct db *db, struct audit *log, void *arg, struct 
 		return found == 0 ? err_set(err, ERR_NOT_FOUND, "There is no such flow") : -1;
 	if (flow_read(a, &rows, 0, &before, err) == -1)
 		return -1;
+	if (f->expected_us != 0 && f->expected_us != before.updated_us)
+		return err_set(err, ERR_CONFLICT, "The flow was changed meanwhile");
+	if (f->updated_us <= before.updated_us)
+		f->updated_us = before.updated_us + 1;
 	f->version = before.version;
 	f->versions = before.versions;
 	f->published_us = before.published_us;

@@ -20,6 +20,7 @@ static int item_fill(struct arena *a, const struct connection *c, const struct w
 	    .is_more = from->is_more,
 	    .resource_type = from->resource_type,
 	    .external_id = from->external_id,
+	    .event_type = utf8_cut(from->event_type, EVENT_TYPE_BYTES),
 	    .provider_updated_us = from->provider_updated_us,
 	    .is_time_odd = from->is_time_odd,
 	    .needs_details = from->needs_details,

@@ -227,7 +227,8 @@ struct call_result {
 	int64_t pace_ms;    /* the limit is near: so long before the next call; 0: it is not */
 	const char *error;  /* a sentence for people; no secret */
 	struct str answer;  /* what the body begins with, no secret in it; {NULL,0}: nothing */
-	json_t *output;     /* CALL_OK: the action's output */
+	json_t *output;     /* CALL_OK: the action's output … */
+	json_t *whole;      /* … and the provider's answer, where it is JSON, else NULL */
 	bool is_uncalled;   /* a credential that the action needs is not there */
 	bool is_too_large;  /* CALL_FATAL: more came than is taken; less may be asked for */
 	const char *method; /* of the call; NULL: none was made */
