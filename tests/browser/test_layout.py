@@ -9,6 +9,7 @@ from webdriver import Browser, missing
 from harness import Browser as Visitor, Skip, equal, here, run, test, true, wait_until
 from places import places
 from runs_sample import make_runs
+from sample_triggers import add_triggers
 from tenant import Meta, Tenant, unique
 
 WIDTHS = (320, 360, 768, 820, 960, 1024, 1180, 1280, 1920)
@@ -29,6 +30,8 @@ def tenant():
             "providerType": "manual", "resourceType": "contact", "fileName": LONG + ".csv",
             "csv": "id,name,email,phone,company,amount\n" + rows + "\n,no key\n"})
         make_runs(t.api, LONG)
+        t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": "s"}, name="Contacts " + LONG)
+        t.flow, t.triggers = add_triggers(t, LONG)
         lead = t.new_lead(email="layout@example.com", fullName=LONG + " " + LONG, company=LONG)
         wait_until(lambda: [d["status"] for d in t.get("/leads/" + lead["id"])["destinations"]
                             if d["connectionId"] == good] == ["success"], 15, "the push")
@@ -45,6 +48,8 @@ def routes():
     draft = visitor.post("/admin/records/import", {"resourceType": "contact", "csv": "Contact ID,%s\nC-1,%s\n" % (LONG, LONG)})
     for path in places(visitor, [draft.header("Location"), "/admin/connections/" + Meta(t).id]).values():
         yield path.removeprefix("/admin/")
+    yield from ("triggers/" + x for x in t.triggers)
+    yield from ("flows/%s/triggers/new?kind=%s" % (t.flow, kind) for kind in ("webhook", "poll", "schedule"))
     yield from ("records?resourceType=contact", "records?search=nothing-at-all", "search?q=person", "nowhere",
                 "leads/" + lead["id"], "records/" + lead["recordId"], "imports/" + t.get("/imports?limit=1")["data"][0]["id"])
 
