@@ -227,6 +227,6 @@ int table_page_delete_post(struct req *r)
 		return 0;
 	if (table_delete(r, t.slug, &err) == -1)
 		return res_error(r, &err);
-	chrome_flash(r, "ok", "The table %s was deleted", str_copy(r->a, t.name).p);
+	chrome_flash(r, "ok", "The table %s is deleted.", str_copy(r->a, t.name).p);
 	return res_redirect(r, "/admin/tables");
 }
