@@ -275,6 +275,33 @@ int chrome_settings(struct req *r, int status, const char *part, const char *tit
 	return chrome_page(r, status, "settings", title, template_name, data);
 }
 
+/* Labels of fields that their names do not tell. */
+static const struct word wrong_labels[] = {{"accountName", "Company or team"},
+    {"csv", "CSV or NDJSON file"}, {"days", "Days to keep"}, {"expires", "Last day"},
+    {"formId", "Form"}, {"new_password", "New password"}, {"otherType", "Name of the other type"},
+    {"permissions", "What it may do"}, {"present", "Current password"},
+    {"providerType", "Provider"}, {"resourceType", "Record type"}, {"since", "From"},
+    {"totp", "Code of your authenticator"}, {"typed", "The number"}, {"who", "Who"},
+    {"zone", "Time zone"}, {NULL, NULL}};
+
+/* Notes a field for the summary above the form, by its last step: "data.email" is "email". */
+static void wrong_add_field(json_t *data, const char *field)
+{
+	const char *step = strrchr(field, '.') != NULL ? strrchr(field, '.') + 1 : field;
+	const struct word *known = word_find(wrong_labels, str_from(step));
+	json_t *list = json_object_get(data, "wrong_fields"), *o = json_object();
+
+	if (list == NULL) {
+		list = json_array();
+		json_set(data, "wrong_fields", list);
+	}
+	json_set_str(o, "label", known != NULL ? known->label : step);
+	json_set_bool(o, "is_next", json_array_size(list) > 0);
+	json_array_append_new(list, o);
+	json_set_int(data, "wrong_count", (int64_t)json_array_size(list));
+	json_set_bool(data, "is_one_wrong", json_array_size(list) == 1);
+}
+
 void chrome_wrong(struct req *r, json_t *data, const char *field, const char *msg)
 {
 	json_t *errors = json_object_get(data, "errors");
@@ -286,6 +313,8 @@ void chrome_wrong(struct req *r, json_t *data, const char *field, const char *ms
 	}
 	if (text[0] >= 'a' && text[0] <= 'z')
 		text[0] = (char)(text[0] - 'a' + 'A');
+	if (field != NULL && *field != '\0')
+		wrong_add_field(data, field);
 	json_set_str(errors, field == NULL || *field == '\0' ? "problem" : field, text);
 }
 
