@@ -402,6 +402,8 @@ static int connection_form_page(struct req *r, int status, const struct provider
 	json_set_bool(data, "is_edit", c != NULL);
 	json_set_str(data, "heading", title);
 	connection_form_fields(r, p, c, wrong, data);
+	if (c != NULL)
+		connection_form_auto_push(r, c, data);
 	if (c == NULL && oauth_show(r, p, data, &err) == -1) {
 		json_own(r->a, data);
 		return res_error(r, &err);
@@ -706,7 +708,8 @@ int connection_page_test(struct req *r)
 	    json_bool(result, "ok") ? "The connection works" : "The test failed",
 	    detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "",
 	    (long long)json_int(result, "latencyMs"));
-	return back_to_connection(r, c);
+	return str_is(req_form(r, "back"), "destinations") ? res_redirect(r, "/admin/crm")
+							   : back_to_connection(r, c);
 }
 
 int connection_page_status(struct req *r)

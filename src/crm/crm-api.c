@@ -266,6 +266,9 @@ static bool retry_filter_read(struct req *r, struct delivery_filter *out)
 	filter_read(r, &list_of_deliveries, &pairs, out);
 	if (str_is(out->status, DELIVERY_SUCCESS))
 		req_invalid(r, "filter.status", "what is delivered is not pushed again");
+	if (out->search.n > 0)
+		req_invalid(
+		    r, "filter.search", "is for looking; push what it finds again by its ids");
 	if (req_has_invalid(r))
 		res_invalid(r);
 	return !req_has_invalid(r);
