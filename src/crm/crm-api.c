@@ -237,6 +237,24 @@ int crm_api_deliveries(struct req *r)
 	return res_slice(r, &s);
 }
 
+int crm_api_delivery(struct req *r)
+{
+	struct err err = ERR_INIT;
+	json_t *d, *attempts;
+	struct uuid id;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = delivery_get_json(r->app, r->a, &r->actor.account_id, &id, &d, &attempts, &err);
+	if (found == -1)
+		return res_error(r, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such delivery");
+	json_set(d, "attemptList", json_incref(attempts));
+	return res_json(r, 200, json_incref(d));
+}
+
 /* {"filter":{…}}: the parameters of the list. False with the answer given. */
 static bool retry_filter_read(struct req *r, struct delivery_filter *out)
 {

@@ -13,138 +13,51 @@
 #include "html/svg.h"
 #include "job/queue.h"
 
-#define WEEK 7
 #define HOURS 48
 #define DAYS 30
 #define BARS_MOST 48 /* of HOURS and DAYS */
 
-/* ---- one destination ------------------------------------------------------------------------- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
-struct destinations {
-	struct req *r;
-	struct connection **to;
-	size_t n;
-	struct breaker *breakers;
-	size_t nbreakers;
-	struct outcome_counts *counts;
-	size_t ncounts;
-};
-
-static int destinations_load(struct destinations *d, struct err *err)
+/* What people read of it: its lane's state comes first, since it says what becomes of the next
+ * lead; and a time that has passed is no promise. */
+static void destination_show(struct req *r, json_t *o)
 {
-	struct req *r = d->r;
-	const struct uuid *account = &r->actor.account_id;
 	const int64_t now_us = clock_now_us();
+	const bool is_paused = json_bool(o, "isPaused"), is_open = json_str(o, "openSince") != NULL;
+	const char *state = is_paused ? "paused"
+			    : is_open ? json_str(o, "breaker")
+				      : json_str(o, "status");
 
-	return connection_list_capable(r->app, r->a, account, "crm_push", &d->to, &d->n, err) ==
-			   -1 ||
-		       breaker_list_of(
-			   r->app->db, r->a, account, &d->breakers, &d->nbreakers, err) == -1 ||
-		       outcomes_by_destination(r->app, r->a, account,
-			   zone_day_us(r->actor.account_zone, now_us, 1 - WEEK),
-			   zone_day_us(r->actor.account_zone, now_us, 0), &d->counts, &d->ncounts,
-			   err) == -1
-		   ? -1
-		   : 0;
-}
-
-static const struct breaker *breaker_of(const struct destinations *d, const struct uuid *id)
-{
-	static const struct breaker well;
-
-	for (size_t i = 0; i < d->nbreakers; i++)
-		if (uuid_eq(d->breakers[i].target_id, *id))
-			return &d->breakers[i];
-	return &well;
-}
-
-/* Its lane's own state comes first, since it says what becomes of the next lead. */
-static void destination_tell_health(
-    const struct destinations *d, const struct connection *c, json_t *o)
-{
-	const struct breaker *b = breaker_of(d, &c->id);
-	const int64_t now_us = clock_now_us();
-	const bool is_paused = breaker_is_paused(b, JOB_LIVE), is_open = b->opened_us != 0;
-	const char *state = is_paused ? "paused" : is_open ? breaker_state(b, now_us) : c->status;
-
+	json_set_str(o, "id", json_str(o, "connectionId"));
+	json_set_str(o, "providerName", provider_label(r->app, json_str(o, "providerType")));
 	json_set_str(o, "state", state);
 	json_set_str(o, "state_label",
-	    is_paused || is_open ? word_label(queue_states, state)
-				 : word_label(connection_statuses, state));
-	json_set_bool(o, "is_paused", is_paused);
+	    word_label(is_paused || is_open ? queue_states : connection_statuses, state));
 	json_set_bool(o, "is_open", is_open);
-	json_set_time(o, "since", b->opened_us);
-	json_set_time(o, "next_probe", b->probe_at_us);
-	json_set_bool(o, "is_soon", b->probe_at_us < now_us + BREAKER_PROBE_FIRST_US);
-	json_set_str(o, "lane_id",
-	    queue_lane_id(d->r->a, &(struct lane_key){c->account_id, c->id, JOB_LIVE}));
+	json_set_bool(o, "is_soon", json_time(o, "nextProbeAt") < now_us + BREAKER_PROBE_FIRST_US);
+	json_set_bool(o, "is_more", json_int(o, "pending") == BACKLOG_MOST);
+	json_set_bool(o, "waits", json_int(o, "pending") + json_int(o, "retrying") > 0);
+	json_set_bool(o, "has_failed", json_int(o, "refused") + json_int(o, "dead") > 0);
+	json_set_bool(o, "is_due", json_time(o, "nextAttemptAt") <= now_us);
+	json_set_bool(o, "has_speed", json_is_integer(json_object_get(o, "medianUs")));
+	json_set_bool(
+	    o, "error_is_new", json_time(o, "lastErrorAt") > json_time(o, "lastDeliveredAt"));
+	connection_tell_error(r->a, o, json_str(o, "lastError"));
 }
 
-static void destination_tell_counts(
-    const struct destinations *d, const struct connection *c, json_t *o)
+static bool destinations_have(const json_t *list, const char *id)
 {
-	static const struct outcome_counts none;
-	const struct outcome_counts *x = &none;
-
-	for (size_t i = 0; i < d->ncounts; i++)
-		if (uuid_eq(d->counts[i].connection_id, c->id))
-			x = &d->counts[i];
-	json_set_int(o, "today", x->later[OUTCOME_DELIVERED]);
-	json_set_int(o, "today_failed", x->later[OUTCOME_FAILED]);
-	json_set_int(o, "week", x->n[OUTCOME_DELIVERED]);
-	json_set_int(o, "week_failed", x->n[OUTCOME_FAILED]);
-}
-
-static int destination_tell_ledger(
-    struct req *r, const struct connection *c, json_t *o, struct err *err)
-{
-	struct destination_backlog b;
-	struct destination_last last;
-
-	if (destination_backlog(r->app, r->a, &c->account_id, &c->id, &b, err) == -1 ||
-	    destination_last(r->app, r->a, &c->account_id, &c->id, &last, err) == -1)
-		return -1;
-	json_set_int(o, "pending", b.pending);
-	json_set_bool(o, "is_more", b.pending == BACKLOG_MOST);
-	json_set_int(o, "held", b.held);
-	json_set_int(o, "retrying", b.retrying);
-	json_set_bool(o, "waits", b.pending + b.retrying > 0);
-	json_set_int(o, "refused", b.refused);
-	json_set_int(o, "dead", b.dead);
-	json_set_bool(o, "has_failed", b.refused + b.dead > 0);
-	json_set_time(o, "next", b.next_us);
-	json_set_bool(o, "is_due", b.next_us <= clock_now_us());
-	json_set_time(o, "last_success", last.success_us);
-	json_set_bool(o, "has_speed", last.speed_us >= 0);
-	json_set_int(o, "speed", last.speed_us);
-	json_set_time(o, "last_error_at", last.error_us);
-	json_set_str(o, "lastError", last.error);
-	json_set_bool(o, "error_is_new", last.error_us > last.success_us);
-	json_set_str(o, "error_id", last.error == NULL ? NULL : uuid_dup(r->a, last.error_id));
-	connection_tell_error(r->a, o, last.error);
-	return 0;
-}
-
-static int destination_show(
-    const struct destinations *d, const struct connection *c, json_t *list, struct err *err)
-{
-	struct req *r = d->r;
-	json_t *o = json_object();
-
-	json_array_append_new(list, o);
-	json_set_str(o, "id", uuid_dup(r->a, c->id));
-	json_set_str(o, "name", c->name);
-	json_set_str(o, "providerName", provider_display_name(c->provider));
-	json_set_bool(o, "by_hand", !c->auto_push);
-	destination_tell_health(d, c, o);
-	destination_tell_counts(d, c, o);
-	return destination_tell_ledger(r, c, o, err);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (strcmp(json_str(json_array_get(list, i), "connectionId"), id) == 0)
+			return true;
+	return false;
 }
 
 /* Those that people have switched off: leads go nowhere near them. */
-static int destinations_add_disabled(const struct destinations *d, json_t *list, struct err *err)
+static int destinations_add_disabled(
+    struct req *r, const json_t *active, json_t *list, struct err *err)
 {
-	struct req *r = d->r;
 	json_t *names, *c;
 	const char *id;
 
@@ -153,12 +66,9 @@ static int destinations_add_disabled(const struct destinations *d, json_t *list,
 	json_object_each(names, id, c) {
 		const struct provider *p =
 		    provider_find(r->app->providers, str_from(json_str(c, "providerType")));
-		bool is_listed = p == NULL || !provider_can(p, "crm_push");
 		json_t *o;
 
-		for (size_t i = 0; !is_listed && i < d->n; i++)
-			is_listed = strcmp(uuid_dup(r->a, d->to[i]->id), id) == 0;
-		if (is_listed)
+		if (p == NULL || !provider_can(p, "crm_push") || destinations_have(active, id))
 			continue;
 		o = json_object();
 		json_set_str(o, "id", id);
@@ -302,20 +212,18 @@ static json_t *destinations_choices(struct req *r, const json_t *list)
 
 int crm_page_destinations(struct req *r)
 {
-	struct destinations d = {.r = r};
 	struct err err = ERR_INIT;
-	json_t *data = json_own(r->a, json_object()), *list = json_array(), *off = json_array();
+	json_t *data = json_own(r->a, json_object()), *off = json_array(), *list, *destination;
+	size_t i;
 
-	json_set(data, "destinations", list);
 	json_set(data, "disabled", off);
-	if (destinations_load(&d, &err) == -1)
-		return res_error(r, &err);
-	for (size_t i = 0; i < d.n; i++)
-		if (destination_show(&d, d.to[i], list, &err) == -1)
-			return res_error(r, &err);
-	if (destinations_add_disabled(&d, off, &err) == -1 ||
+	if (destinations_json(r, &list, &err) == -1 ||
+	    destinations_add_disabled(r, list, off, &err) == -1 ||
 	    destinations_draw(r, data, &err) == -1)
 		return res_error(r, &err);
+	json_array_each(list, i, destination)
+		destination_show(r, destination);
+	json_set(data, "destinations", json_incref(list));
 	json_set_bool(data, "has_destinations", json_array_size(list) > 0);
 	json_set_bool(data, "has_disabled", json_array_size(off) > 0);
 	json_set_bool(data, "has_many", json_array_size(list) > 1);

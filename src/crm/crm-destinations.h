@@ -27,6 +27,14 @@ struct destination_last {
 int destination_last(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *connection_id, struct destination_last *out, struct err *err);
 
+/* All of the request's account that are not disabled, for the API:
+ * [{connectionId,name,providerType,
+ * status,autoPush,isPaused,breaker,openSince,nextProbeAt,laneId,deliveredToday,failedToday,
+ * deliveredWeek,failedWeek,pending,held,retrying,refused,dead,nextAttemptAt,lastDeliveredAt,
+ * medianUs,lastErrorAt,lastError,lastErrorDeliveryId}]. Arena-owned. */
+#define DESTINATIONS_MOST 1000
+int destinations_json(struct req *r, json_t **out, struct err *err);
+
 /* How many deliveries a filter matches, up to BACKLOG_MOST. */
 int deliveries_count_matching(
     struct app *app, struct arena *a, const struct delivery_filter *f, int64_t *n, struct err *err);

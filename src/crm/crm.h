@@ -95,7 +95,9 @@ int crm_api_lead_get(struct req *r);  /* GET /leads/:leadId: here, since it show
 int crm_api_push_lead(struct req *r); /* POST /crm/push/:leadId */
 int crm_api_push_all(struct req *r);  /* POST /crm/push */
 int crm_api_test(struct req *r);
+int crm_api_destinations(struct req *r); /* GET /crm/destinations: how each one is */
 int crm_api_deliveries(struct req *r);
+int crm_api_delivery(struct req *r); /* GET /crm/deliveries/:id: with its attempts */
 int crm_api_delivery_retry(struct req *r);
 int crm_api_deliveries_retry(struct req *r); /* POST /crm/deliveries/retry */
 int crm_page_lead_detail(struct req *r);     /* GET /admin/leads/:id */
