@@ -1,5 +1,5 @@
 /* The page of the destinations: how each stands, what waits for it, what became of pushes. */
-#include <stdlib.h>
+#include <string.h>
 
 #include "account/permission.h"
 #include "base/clock.h"
@@ -199,26 +199,17 @@ static int destinations_draw(struct req *r, json_t *data, struct err *err)
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
-/* A choice of the destinations alone, for the chart. */
-static json_t *destinations_choices(struct req *r, const json_t *list)
-{
-	struct word *words = arena_array(r->a, json_array_size(list) + 1, sizeof(*words));
-
-	for (size_t i = 0; i < json_array_size(list); i++)
-		words[i] = (struct word){json_str(json_array_get(list, i), "id"),
-		    json_str(json_array_get(list, i), "name")};
-	return chrome_choices(r, "connectionId", words);
-}
-
 int crm_page_destinations(struct req *r)
 {
 	struct err err = ERR_INIT;
-	json_t *data = json_own(r->a, json_object()), *off = json_array(), *list, *destination;
+	json_t *data = json_own(r->a, json_object()), *off = json_array(), *list, *choices,
+	       *destination;
 	size_t i;
 
 	json_set(data, "disabled", off);
 	if (destinations_json(r, &list, &err) == -1 ||
 	    destinations_add_disabled(r, list, off, &err) == -1 ||
+	    connection_choices_of(r, "connectionId", "crm_push", &choices, &err) == -1 ||
 	    destinations_draw(r, data, &err) == -1)
 		return res_error(r, &err);
 	json_array_each(list, i, destination)
@@ -227,7 +218,7 @@ int crm_page_destinations(struct req *r)
 	json_set_bool(data, "has_destinations", json_array_size(list) > 0);
 	json_set_bool(data, "has_disabled", json_array_size(off) > 0);
 	json_set_bool(data, "has_many", json_array_size(list) > 1);
-	json_set(data, "choices", destinations_choices(r, list));
+	json_set(data, "choices", json_incref(choices));
 	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
 	json_set_bool(data, "can_test", (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0);
 	json_set_bool(data, "can_pause", (r->actor.permissions & PERMIT(SETTINGS_WRITE)) != 0);

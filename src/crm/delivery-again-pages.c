@@ -218,6 +218,8 @@ int crm_page_again(struct req *r)
 	const char *to;
 	int64_t n;
 
+	if (req_has_invalid(r))
+		return res_problem(r, 422, "What is to be sent again cannot be told from this");
 	f.search = (struct str){NULL, 0};
 	if (str_is(f.status, DELIVERY_SUCCESS))
 		f.status = (struct str){NULL, 0};

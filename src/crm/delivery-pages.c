@@ -56,14 +56,14 @@ static void deliveries_tell_status(struct arena *a, json_t *rows)
 	}
 }
 
-/* A filter that cannot be used is told, and the others hold. */
+/* A filter that cannot be used is told, and those that can hold. */
 static void deliveries_show_filters(struct req *r, const struct delivery_filter *f, json_t *data)
 {
 	int64_t n = (f->provider_type.n > 0) + !uuid_is_nil(f->connection_id) + f->from.is_given +
 		    f->to.is_given;
 
 	json_set(data, "statuses", chrome_choices(r, "status", delivery_statuses));
-	json_set(data, "providers", provider_choices(r, "providerType", NULL));
+	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
 	json_set_strn(
@@ -74,8 +74,7 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	json_set_str(data, "again_href",
 	    f->search.n > 0 ? NULL : deliveries_address(r, DELIVERIES_ADDRESS "/again", f));
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_deliveries, f).n > 0);
-	if (req_has_invalid(r))
-		json_set_str(data, "problem", "Look at its dates");
+	json_set_str(data, "problem", req_invalid_text(r));
 }
 
 int crm_page_deliveries(struct req *r)
@@ -91,7 +90,7 @@ int crm_page_deliveries(struct req *r)
 	if (delivery_list(r->app, r->a, &f, &s, &err) == -1 ||
 	    deliveries_count_matching(r->app, r->a, &f, &s.total, &err) == -1 ||
 	    deliveries_add_titles(r, s.rows, &err) == -1 ||
-	    connection_choices(r, "connectionId", &connections, &err) == -1)
+	    connection_choices_of(r, "connectionId", "crm_push", &connections, &err) == -1)
 		return res_error(r, &err);
 	deliveries_tell_status(r->a, s.rows);
 	data = json_object();

@@ -333,35 +333,12 @@ static int lead_list_read(struct req *r, struct record_browse *b, struct err *er
 	return record_browse_read(b);
 }
 
-/* The sources that leads come from, by their names: two of one provider are told apart so. */
-static int lead_connection_choices(struct req *r, json_t **out, struct err *err)
-{
-	struct word *words;
-	json_t *names, *o;
-	const char *id;
-	size_t n = 0;
-
-	if (connection_names(r->app, r->a, &r->actor.account_id, &names, err) == -1)
-		return -1;
-	words = arena_array(r->a, json_object_size(names) + 1, sizeof(*words));
-	json_object_each(names, id, o) {
-		const struct provider *p =
-		    provider_find(r->app->providers, str_from(json_str(o, "providerType")));
-
-		if (p != NULL && provider_can(p, "lead_sync"))
-			words[n++] = (struct word){id, json_str(o, "name")};
-	}
-	words[n] = (struct word){NULL, NULL};
-	*out = json_own(r->a, chrome_choices(r, "leadConnectionId", words));
-	return 0;
-}
-
 static int lead_list_show(struct record_browse *b, json_t *data, struct err *err)
 {
 	struct req *r = b->r;
 	json_t *rows = b->slice.s.rows, *connections;
 
-	if (lead_connection_choices(r, &connections, err) == -1 ||
+	if (connection_choices_of(r, "leadConnectionId", "lead_sync", &connections, err) == -1 ||
 	    record_browse_show(b, data, err) == -1 ||
 	    record_columns_show(b, data, rows, err) == -1 || view_show(b, data, err) == -1 ||
 	    record_browse_show_meant(b, data, err) == -1 ||
