@@ -427,6 +427,8 @@ static void list_show_hidden(const struct record_browse *b, json_t *data)
 
 	searching.f.search = searching.f.provider_type = searching.f.source = nothing;
 	searching.extra = nothing;
+	if (b->extra_name.p != NULL)
+		searching.f.lead_connection = (struct uuid){{0}};
 	choosing.columns = NULL;
 	choosing.is_ascending = false;
 	json_set(data, "filter_hidden", json_incref(browse_pairs(&searching)));
@@ -464,6 +466,18 @@ static void chips_add_where(
 	json_set_str(o, "op", record_where_words(w));
 }
 
+const char *record_browse_source_name(const struct record_browse *b)
+{
+	const char *id = uuid_dup(b->r->a, b->f.lead_connection), *name;
+	struct err err = ERR_INIT;
+	json_t *names;
+
+	if (connection_names(b->r->app, b->r->a, &b->r->actor.account_id, &names, &err) == -1)
+		return id;
+	name = json_str(json_object_get(names, id), "name");
+	return name != NULL ? name : "a connection that is gone";
+}
+
 /* Filters that have no control of their own: each with a link that takes it away. */
 static void list_show_chips(const struct record_browse *b, json_t *data)
 {
@@ -485,6 +499,11 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 	without.f.lead_status = nothing;
 	if (b->f.lead_status.n > 0)
 		(void)chips_add(chips, &without, "Delivery", b->f.lead_status);
+	without = *b;
+	without.f.lead_connection = (struct uuid){{0}};
+	if (!uuid_is_nil(b->f.lead_connection))
+		(void)chips_add(
+		    chips, &without, "Leads from", str_from(record_browse_source_name(b)));
 	without = *b;
 	without.f.updated_after = (struct opt_time){0};
 	if (b->f.updated_after.is_given)
