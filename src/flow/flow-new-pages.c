@@ -155,6 +155,7 @@ static int starts_show(struct ready_form *f, json_t *data, struct err *err)
 			continue;
 		json_set_bool(seen, name, true);
 		trigger = json_own(f->r->a, json_object());
+		json_set_str(trigger, "kind", TRIGGER_WEBHOOK);
 		json_set_str(trigger, "providerType", name);
 		json_set_str(trigger, "resourceType", type);
 		start_add(f, list, name, flow_trigger_words(f->r->app, f->r->a, trigger));

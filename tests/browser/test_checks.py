@@ -15,7 +15,7 @@ import tempfile
 from webdriver import Browser, missing
 
 from harness import SRC, Browser as Visitor, Skip, equal, here, run, test, true, wait_until
-from places import patterns, places
+from places import a_flow, patterns, places
 from tenant import CustomWebhook, Meta, Tenant, unique
 
 CHECKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "checks")
@@ -65,6 +65,7 @@ def tenant():
     equal(t.api("POST", "/tables", {"name": "Customers", "slug": "customers", "columns": [
         {"name": "email", "type": "string", "required": True}, {"name": "amount", "type": "number"}]}).status, 201)
     equal(t.api("POST", "/tables/customers/rows", {"externalKey": "k1", "data": {"email": "ada@example.com", "amount": 12.5}}).status, 201)
+    a_flow(t)
     lead = t.new_lead(email="checks@example.com", fullName="Checked Lead")
     wait_until(lambda: len(t.get("/leads/" + lead["id"])["destinations"]) == 2, 15, "the pushes")
     return t

@@ -7,7 +7,7 @@ import contextlib
 from webdriver import Browser, missing
 
 from harness import Browser as Visitor, Skip, equal, here, run, test, true, wait_until
-from places import places
+from places import a_flow, places
 from tenant import Meta, Tenant, unique
 
 WIDTHS = (320, 360, 768, 820, 960, 1024, 1180, 1280, 1920)
@@ -27,6 +27,7 @@ def tenant():
         t.api("POST", "/records/import", {
             "providerType": "manual", "resourceType": "contact", "fileName": LONG + ".csv",
             "csv": "id,name,email,phone,company,amount\n" + rows + "\n,no key\n"})
+        a_flow(t, LONG)
         lead = t.new_lead(email="layout@example.com", fullName=LONG + " " + LONG, company=LONG)
         wait_until(lambda: [d["status"] for d in t.get("/leads/" + lead["id"])["destinations"]
                             if d["connectionId"] == good] == ["success"], 15, "the push")
