@@ -600,7 +600,8 @@ static int fields_of_kind(struct flow_form *f, json_t *fields, struct err *err)
 			json_array_append_new(fields, condition_field(f, field, stored));
 			continue;
 		}
-		o = field_begin(f, form_field_name(f->r->a, field->name), field->label, field->help,
+		o = field_begin(f, form_field_name(f->r->a, field->name), field->label,
+		    strcmp(field->name, "tableSlug") == 0 ? NULL : field->help,
 		    (field->flags & STEP_NEEDED) != 0);
 		json_set_str(o, "class", field_class(f, field->name));
 		json_array_append_new(fields, o);
