@@ -13,6 +13,8 @@
 #include "provider/provider.h"
 #include "table/table.h"
 
+#define STARTS_DAYS 365 /* who has sent records since then comes first */
+
 /* ---- which one
  * ---------------------------------------------------------------------------------------- */
 
