@@ -4,12 +4,13 @@
 #include "base/arena.h"
 #include "html/html.h"
 
-#define BOX_WIDTH 176
+#define BOX_WIDTH 184
 #define BOX_HEIGHT 44
 #define GAP 22      /* between boxes, above each other */
 #define BESIDE 16   /* between ways, and at the sides */
 #define LABEL 20    /* above a way */
-#define LETTERS 24u /* in a line of a box */
+#define LETTERS 19u /* of a title */
+#define WORDS 25u   /* of a line, which is smaller */
 
 struct drawing {
 	struct buf *b;
@@ -91,7 +92,7 @@ static void draw_box(
 	buf_printf(d->b, "</title><rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"8\"/>",
 	    center - BOX_WIDTH / 2, y, BOX_WIDTH, BOX_HEIGHT);
 	draw_text(d, "flow-title", center, y + 18, title, LETTERS);
-	draw_text(d, "flow-words", center, y + 34, line, LETTERS + 4);
+	draw_text(d, "flow-words", center, y + 34, line, WORDS);
 	buf_str(d->b, "</g>");
 }
 
@@ -121,8 +122,7 @@ static void draw_ways(struct drawing *d, const struct flow_step *s, int center, 
 		    "<rect class=\"flow-label\" x=\"%d\" y=\"%d\" width=\"%d\" "
 		    "height=\"%d\"/>",
 		    middle - BOX_WIDTH / 2, top + 4, BOX_WIDTH, LABEL);
-		draw_text(
-		    d, "flow-words", middle, top + 18, flow_words_of_list(d->w, s, i), LETTERS + 4);
+		draw_text(d, "flow-words", middle, top + 18, flow_words_of_list(d->w, s, i), WORDS);
 		x += way.width + BESIDE;
 	}
 	draw_line(d, first, top, last, top);
@@ -149,7 +149,7 @@ static void draw_list(struct drawing *d, const struct flow_list *l, int center, 
 	}
 }
 
-void flow_diagram(struct buf *b, const struct flow_words *w, const struct flow_plan *plan,
+int flow_diagram(struct buf *b, const struct flow_words *w, const struct flow_plan *plan,
     const char *name, const char *start)
 {
 	struct extent e = list_extent(&plan->top);
@@ -169,4 +169,5 @@ void flow_diagram(struct buf *b, const struct flow_words *w, const struct flow_p
 	draw_box(&d, "flow-box flow-start", center, BESIDE, "Start", start);
 	draw_list(&d, &plan->top, center, BESIDE + BOX_HEIGHT + GAP);
 	buf_str(b, "</svg>");
+	return width;
 }

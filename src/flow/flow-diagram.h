@@ -5,7 +5,7 @@
 #include "flow/flow-words.h"
 
 /* Appends it as SVG, in classes of the style sheet; name is the flow's, start says what starts it.
- */
-void flow_diagram(struct buf *b, const struct flow_words *w, const struct flow_plan *plan,
+ * Returns its width in pixels. */
+int flow_diagram(struct buf *b, const struct flow_words *w, const struct flow_plan *plan,
     const char *name, const char *start);
 #endif

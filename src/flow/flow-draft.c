@@ -333,18 +333,6 @@ static bool is_within(const struct flow_step *inner, const struct flow_step *out
 	return strncmp(inner->key, outer->key, n) == 0 && inner->key[n] == '_';
 }
 
-/* Of a step and one within it, the one within is who refers. */
-static const struct flow_step **referrers_innermost(const struct flow_step **v, size_t *n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < *n; i++)
-		if (i + 1 == *n || !is_within(v[i + 1], v[i]))
-			v[kept++] = v[i];
-	*n = kept;
-	return v;
-}
-
 const struct flow_step **draft_referrers(
     const struct draft *d, const struct flow_step *s, size_t *n)
 {
@@ -358,9 +346,9 @@ const struct flow_step **draft_referrers(
 
 		if (other == s || is_within(other, s) || !draft_locate(d, other, &at))
 			continue;
-		references_walk(d->a, json_array_get(at.array, at.index), name_is_of, &look);
+		references_walk_own(d->a, json_array_get(at.array, at.index), name_is_of, &look);
 		if (look.is_found)
 			out[(*n)++] = other;
 	}
-	return referrers_innermost(out, n);
+	return out;
 }

@@ -61,4 +61,6 @@ const struct flow_step **draft_referrers(
 typedef const char *reference_fn(void *arg, struct str name);
 /* Goes through all texts of a step and of those within it, changing names in place. */
 void references_walk(struct arena *a, json_t *step, reference_fn *fn, void *arg);
+/* The same without the steps within. */
+void references_walk_own(struct arena *a, json_t *step, reference_fn *fn, void *arg);
 #endif

@@ -133,6 +133,12 @@ static size_t pair_count(const struct flow_form *f, const char *prefix)
 		   : 0;
 }
 
+/* Was it shown as rows? There may be none of them. */
+static bool has_pairs(const struct flow_form *f, const char *prefix)
+{
+	return http_pairs_get(&f->r->form, arena_printf(f->r->a, "%s_n", prefix)).p != NULL;
+}
+
 /* A row with a name that is new and no value is one that nobody filled in. */
 static json_t *pairs_read(const struct flow_form *f, const char *prefix, const json_t *was)
 {
@@ -208,6 +214,17 @@ static int pairs_show(
 /* ---- reading
  * --------------------------------------------------------------------------------------- */
 
+/* Rows that nobody filled in are no object, unless there was one. */
+static json_t *object_read(const struct flow_form *f, const char *name, const json_t *was)
+{
+	json_t *o = pairs_read(f, name, was);
+
+	if (json_object_size(o) > 0 || was != NULL)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
 static json_t *ids_read(const struct flow_form *f, const char *name)
 {
 	json_t *list = json_array();
@@ -254,8 +271,7 @@ static json_t *field_read(struct flow_form *f, const struct step_field *field, j
 	case STEP_IDS:
 		return ids_read(f, name);
 	case STEP_OBJECT:
-		return pair_count(f, name) > 0 ? pairs_read(f, name, was)
-					       : value_read(a, text, was);
+		return has_pairs(f, name) ? object_read(f, name, was) : value_read(a, text, was);
 	case STEP_VALUE:
 		return value_read(a, text, was);
 	case STEP_STRING:
@@ -555,7 +571,7 @@ static int field_fill(struct flow_form *f, const struct step_field *field, const
 	case STEP_IDS:
 		return checks_of_destinations(f, o, stored, err);
 	case STEP_OBJECT:
-		if (f->is_posted ? pair_count(f, name) > 0 : !json_is_string(stored))
+		if (f->is_posted ? has_pairs(f, name) : !json_is_string(stored))
 			return pairs_show(f, name, stored, o, err);
 		break;
 	case STEP_WORD_TEXT:
@@ -600,7 +616,8 @@ static int fields_of_kind(struct flow_form *f, json_t *fields, struct err *err)
 			json_array_append_new(fields, condition_field(f, field, stored));
 			continue;
 		}
-		o = field_begin(f, form_field_name(f->r->a, field->name), field->label, field->help,
+		o = field_begin(f, form_field_name(f->r->a, field->name), field->label,
+		    strcmp(field->name, "tableSlug") == 0 ? NULL : field->help,
 		    (field->flags & STEP_NEEDED) != 0);
 		json_set_str(o, "class", field_class(f, field->name));
 		json_array_append_new(fields, o);

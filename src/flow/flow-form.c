@@ -52,10 +52,20 @@ void form_show_wrong(struct flow_form *f, json_t *o)
 					  : arena_printf(f->r->a, "%s-wrong %s-help", name, name));
 }
 
+/* Which number a step is called by is no part of what it says. */
+static const char *name_without_number(void *arg, struct str name)
+{
+	(void)arg;
+	return str_starts(name, "step_") ? "step" : NULL;
+}
+
 const char *form_hash(struct arena *a, const json_t *step)
 {
-	struct str text = json_text(a, step);
+	json_t *copy = json_own(a, json_deep_copy(step));
+	struct str text;
 
+	references_walk(a, copy, name_without_number, NULL);
+	text = json_text(a, copy);
 	return arena_printf(a, "%016llx", (unsigned long long)str_hash_long(text.p, text.n));
 }
 

@@ -77,5 +77,6 @@ void form_read(struct flow_form *f);
  * be known. It is right when nothing is in f->wrong and f->others is 0. */
 int form_check(struct flow_form *f, struct err *err);
 int form_show(struct flow_form *f, int status);
+/* What tells whether a step was changed; who moved others changed it not. */
 const char *form_hash(struct arena *a, const json_t *step);
 #endif

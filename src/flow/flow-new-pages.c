@@ -13,6 +13,8 @@
 #include "provider/provider.h"
 #include "table/table.h"
 
+#define STARTS_DAYS 365 /* who has sent records since then comes first */
+
 /* ---- which one
  * ---------------------------------------------------------------------------------------- */
 
@@ -137,16 +139,35 @@ static void start_add(struct ready_form *f, json_t *list, const char *value, con
 	json_array_append_new(list, o);
 }
 
-/* The connected providers that could send such records, and none of them. */
+static void start_add_provider(struct ready_form *f, json_t *list, const char *provider)
+{
+	json_t *trigger = json_own(f->r->a, json_object());
+
+	json_set_str(trigger, "kind", TRIGGER_WEBHOOK);
+	json_set_str(trigger, "providerType", provider);
+	json_set_str(trigger, "resourceType", json_str(f->ready, "resourceType"));
+	start_add(f, list, provider, flow_trigger_words(f->r->app, f->r->a, trigger));
+}
+
+/* Who sent such records this year comes first, then the connected ones that could. */
 static int starts_show(struct ready_form *f, json_t *data, struct err *err)
 {
 	const char *type = json_str(f->ready, "resourceType"), *id;
-	json_t *connections, *c, *list = json_array(), *trigger,
-				 *seen = json_own(f->r->a, json_object());
+	json_t *connections, *c, *list = json_array(), *seen = json_own(f->r->a, json_object());
+	const struct uuid *account_id = &f->r->actor.account_id;
+	struct record_day *days;
+	size_t n;
 
 	json_set(data, "starts", list);
-	if (connection_names(f->r->app, f->r->a, &f->r->actor.account_id, &connections, err) == -1)
+	if (record_count_days(f->r->app, f->r->a, account_id, type,
+		(int32_t)clock_day(clock_now_us()) - STARTS_DAYS, &days, &n, err) == -1 ||
+	    connection_names(f->r->app, f->r->a, account_id, &connections, err) == -1)
 		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (json_object_get(seen, days[i].provider_type) == NULL) {
+			json_set_bool(seen, days[i].provider_type, true);
+			start_add_provider(f, list, days[i].provider_type);
+		}
 	json_object_each(connections, id, c) {
 		const char *name = json_str(c, "providerType");
 		const struct provider *p = provider_find(f->r->app->providers, str_from(name));
@@ -154,10 +175,7 @@ static int starts_show(struct ready_form *f, json_t *data, struct err *err)
 		if (p == NULL || !could_start(p, type) || json_object_get(seen, name) != NULL)
 			continue;
 		json_set_bool(seen, name, true);
-		trigger = json_own(f->r->a, json_object());
-		json_set_str(trigger, "providerType", name);
-		json_set_str(trigger, "resourceType", type);
-		start_add(f, list, name, flow_trigger_words(f->r->app, f->r->a, trigger));
+		start_add_provider(f, list, name);
 	}
 	start_add(f, list, "", "I'll say it later");
 	return 0;

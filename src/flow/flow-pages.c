@@ -17,7 +17,6 @@ bool flow_page_may_write(const struct req *r)
 
 static void page_add_status(json_t *o, const char *status, int64_t version, bool has_draft)
 {
-	json_set_str(o, "status", status);
 	json_set_str(o, "status_label", word_label(flow_statuses, status));
 	json_set_bool(o, "is_published", strcmp(status, FLOW_PUBLISHED) == 0);
 	json_set_bool(o, "is_archived", strcmp(status, FLOW_ARCHIVED) == 0);
@@ -35,6 +34,7 @@ json_t *flow_page_head(struct req *r, const struct flow *f, const char *tab)
 	json_set_str(data, "flow_name", f->name);
 	json_set_str(data, "flow_about", f->description);
 	json_set_int(data, "version", f->version);
+	json_set_str(data, "status", f->status);
 	page_add_status(data, f->status, f->version, f->has_draft);
 	json_set_bool(data, "can_write", flow_page_may_write(r));
 	json_set_bool(

@@ -24,7 +24,7 @@ static int ready_load(
 		return -1;
 	*out = json_parse(a, text, err);
 	if (*out == NULL)
-		return err_prefix(err, path);
+		return err_prefix(err, "%s", path);
 	json_set_str(*out, "id", id);
 	return 0;
 }

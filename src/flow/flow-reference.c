@@ -94,17 +94,19 @@ static void walk_data(struct arena *a, json_t *v, reference_fn *fn, void *arg)
 	walk_text(a, v, false, fn, arg);
 }
 
-static void walk_list(struct arena *a, json_t *steps, reference_fn *fn, void *arg)
+/* Steps within a step, where they are asked for. */
+static void walk_list(struct arena *a, json_t *steps, bool is_own, reference_fn *fn, void *arg)
 {
 	json_t *step;
 	size_t i;
 
 	json_array_each(steps, i, step)
-		references_walk(a, step, fn, arg);
+		if (!is_own)
+			references_walk(a, step, fn, arg);
 }
 
-static void walk_field(
-    struct arena *a, const struct step_field *f, json_t *v, reference_fn *fn, void *arg)
+static void walk_field(struct arena *a, const struct step_field *f, json_t *v, bool is_own,
+    reference_fn *fn, void *arg)
 {
 	json_t *branch;
 	size_t i;
@@ -114,12 +116,12 @@ static void walk_field(
 		walk_text(a, v, true, fn, arg);
 		return;
 	case STEP_STEPS:
-		walk_list(a, v, fn, arg);
+		walk_list(a, v, is_own, fn, arg);
 		return;
 	case STEP_BRANCHES:
 		json_array_each(v, i, branch) {
 			walk_text(a, json_object_get(branch, "condition"), true, fn, arg);
-			walk_list(a, json_object_get(branch, "steps"), fn, arg);
+			walk_list(a, json_object_get(branch, "steps"), is_own, fn, arg);
 		}
 		return;
 	default:
@@ -127,15 +129,25 @@ static void walk_field(
 	}
 }
 
-void references_walk(struct arena *a, json_t *step, reference_fn *fn, void *arg)
+static void walk_step(struct arena *a, json_t *step, bool is_own, reference_fn *fn, void *arg)
 {
 	const char *name = json_str(step, "kind");
 	const struct step_kind *kind = name == NULL ? NULL : step_kind_find(str_from(name));
 	json_t *config = json_object_get(step, "config");
 
 	for (size_t i = 0; kind != NULL && kind->fields[i].name != NULL; i++)
-		walk_field(
-		    a, &kind->fields[i], json_object_get(config, kind->fields[i].name), fn, arg);
+		walk_field(a, &kind->fields[i], json_object_get(config, kind->fields[i].name),
+		    is_own, fn, arg);
 	walk_data(a, json_object_get(step, "inputMapping"), fn, arg);
-	walk_list(a, json_object_get(step, "errorSteps"), fn, arg);
+	walk_list(a, json_object_get(step, "errorSteps"), is_own, fn, arg);
+}
+
+void references_walk(struct arena *a, json_t *step, reference_fn *fn, void *arg)
+{
+	walk_step(a, step, false, fn, arg);
+}
+
+void references_walk_own(struct arena *a, json_t *step, reference_fn *fn, void *arg)
+{
+	walk_step(a, step, true, fn, arg);
 }

@@ -300,18 +300,43 @@ static int form_post(struct flow_form *f)
 
 /* The step that the form was made of, wherever it stands now; NULL where it was changed or removed.
  */
-static const struct flow_step *step_of_hash(const struct flow_page *p, struct str hash)
+static const struct flow_step *step_of_hash(
+    const struct flow_page *p, struct str key, struct str hash)
 {
+	const struct flow_step *s = draft_find(&p->d, key);
+
+	if (s != NULL && str_is(hash, form_hash(p->r->a, s->json)))
+		return s;
 	for (size_t i = 0; i < p->d.plan.nsteps; i++)
 		if (str_is(hash, form_hash(p->r->a, p->d.plan.all[i]->json)))
 			return p->d.plan.all[i];
 	return NULL;
 }
 
+static const char *conflict_words(struct arena *a, const char *now, struct str before, bool is_same)
+{
+	if (now == NULL)
+		return "Not saved: somebody has removed this step meanwhile. What you typed is "
+		       "still "
+		       "here; saving adds it at the end of the flow.";
+	if (!is_same)
+		return "Not saved: somebody changed this very step meanwhile. What you typed is "
+		       "still "
+		       "here. Open the flow in another tab to compare; saving again puts yours in "
+		       "its "
+		       "place.";
+	return arena_printf(a,
+	    "Not saved: somebody changed other steps of this flow meanwhile. What you typed is "
+	    "still here: save it again.%s",
+	    str_is(before, now) ? ""
+				: " Steps have other numbers now, so look at the fields that name "
+				  "one.");
+}
+
 /* What was typed is shown again, on top of the draft as it is now; nothing is saved. */
 static int form_conflict(struct flow_page *p, struct str key)
 {
-	const struct flow_step *s = step_of_hash(p, req_form(p->r, "hash"));
+	const struct flow_step *s = step_of_hash(p, key, req_form(p->r, "hash"));
 	bool is_same = s != NULL, is_there;
 	struct flow_form f;
 
@@ -327,16 +352,7 @@ static int form_conflict(struct flow_page *p, struct str key)
 		if (!form_of_new(&f, p, true))
 			return 0;
 	}
-	f.problem =
-	    !is_there
-		? "Not saved: somebody has removed this step meanwhile. What you typed is still "
-		  "here; saving adds it at the end of the flow."
-	    : is_same
-		? "Not saved: somebody changed other steps of this flow meanwhile. What you typed "
-		  "is still here: save it again."
-		: "Not saved: somebody changed this very step meanwhile. What you typed is still "
-		  "here. Open the flow in another tab to compare; saving again puts yours in its "
-		  "place.";
+	f.problem = conflict_words(p->r->a, is_there ? f.key : NULL, key, is_same);
 	return form_show(&f, 409);
 }
 

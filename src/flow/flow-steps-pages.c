@@ -11,6 +11,7 @@
 #include "html/chrome.h"
 
 #define DIAGRAM_BYTES (1024u * 1024u)
+#define DIAGRAM_BESIDE 360 /* a wider one stands below the steps */
 
 /* ---- the draft on a page
  * -------------------------------------------------------------------------- */
@@ -132,11 +133,13 @@ static json_t *items_show(const struct flow_page *p, const struct flow_list *l)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct flow_step *s = &l->steps[i];
 		json_t *o = json_object(), *faults = faults_show(p, s);
+		const char *title = flow_words_title(&p->w, s);
 
 		json_set_str(o, "key", s->key);
 		json_set_str(o, "number", step_number_words(p->r->a, s->key));
-		json_set_str(o, "title", flow_words_title(&p->w, s));
-		json_set_str(o, "what", s->kind == NULL ? "" : s->kind->label);
+		json_set_str(o, "title", title);
+		json_set_str(o, "what",
+		    s->kind == NULL || strcmp(s->kind->label, title) == 0 ? NULL : s->kind->label);
 		json_set_str(o, "words", flow_words_of_step(&p->w, s));
 		json_set_bool(o, "is_faulty", json_array_size(faults) > 0);
 		json_set(o, "faults", faults);
@@ -195,6 +198,7 @@ static int steps_page(struct flow_page *p, int status)
 	struct buf *b = buf_new(r->a, DIAGRAM_BYTES);
 	struct err err = ERR_INIT;
 	const char *start;
+	int width;
 
 	if (draft_check(&p->d, r, &p->f.id, &err) == -1)
 		return res_error(r, &err);
@@ -205,7 +209,8 @@ static int steps_page(struct flow_page *p, int status)
 	json_set_bool(data, "can_triggers", (r->actor.permissions & PERMIT(TRIGGERS_WRITE)) != 0);
 	start = starts_show(p, data);
 	steps_show_faults(p, data);
-	flow_diagram(b, &p->w, &p->d.plan, p->f.name, start);
+	width = flow_diagram(b, &p->w, &p->d.plan, p->f.name, start);
+	json_set_bool(data, "is_below", width > DIAGRAM_BESIDE);
 	json_set_str(data, "diagram_svg", p->d.plan.top.n > 0 && buf_ok(b) ? b->p : NULL);
 	return chrome_page(r, status, "flows", p->f.name, "flow/steps", json_incref(data));
 }

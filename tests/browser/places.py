@@ -37,3 +37,24 @@ def places(visitor, more=()):
                     found[p] = link
                     waiting.append(link)
     return found
+
+
+def a_flow(t, name="Big orders"):
+    """A flow of a tenant with everything that its pages show: ways, a loop, what is wrong, a trigger, versions, a run."""
+    def text(value, **more):
+        return {"kind": "formatter", "config": {"operation": "identity"}, "inputMapping": {"value": value}, **more}
+    steps = [{"kind": "filter", "config": {"condition": "trigger.total > 10 and trigger.customer.email exists"}},
+             {"kind": "branch", "name": name, "config": {"branches": [
+                 {"name": "big", "condition": "trigger.total > 500", "steps": [text("{{trigger.customer.name}}")]},
+                 {"condition": "not trigger.lines", "steps": [{"kind": "delay", "config": {"hours": 2}}]}],
+                 "else": [{"kind": "loop", "config": {"items": "{{trigger.lines}}", "steps": [text("{{item.sku}} of %s" % name)]}}]}},
+             {"kind": "http", "config": {"method": "POST", "url": "http://127.0.0.1:9/orders"}, "onError": "branch",
+              "inputMapping": {"body": {"who": "{{trigger.customer.email}}"}}, "errorSteps": [text("{{error.message}}")],
+              "retry": {"attempts": 1}}]
+    flow = t.api("POST", "/flows", {"name": name, "steps": steps}).json()["id"]
+    t.api("POST", "/flows/%s/triggers" % flow, {"kind": "webhook", "providerType": "custom_webhook", "triggerName": "order"})
+    for _ in range(2):
+        t.api("POST", "/flows/%s/publish" % flow, {})
+    t.api("POST", "/flows/%s/run" % flow, {"payload": {"total": 600, "customer": {"name": name, "email": "a@example.com"}, "lines": []}})
+    t.api("PATCH", "/flows/" + flow, {"name": name + " edited", "settings": {"orderBy": "{{trigger.customer.email}}"}})
+    return flow

@@ -15,9 +15,9 @@ import tempfile
 from webdriver import Browser, missing
 
 from harness import SRC, Browser as Visitor, Skip, equal, here, run, test, true, wait_until
-from places import patterns, places
 from runs_sample import make_runs
 from sample_triggers import add_triggers
+from places import a_flow, patterns, places
 from tenant import CustomWebhook, Meta, Tenant, unique
 
 CHECKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "checks")
@@ -70,6 +70,7 @@ def tenant():
     make_runs(t.api)
     t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": "s"})
     t.flow, t.triggers = add_triggers(t)
+    a_flow(t)
     lead = t.new_lead(email="checks@example.com", fullName="Checked Lead")
     wait_until(lambda: len(t.get("/leads/" + lead["id"])["destinations"]) == 2, 15, "the pushes")
     return t

@@ -7,9 +7,9 @@ import contextlib
 from webdriver import Browser, missing
 
 from harness import Browser as Visitor, Skip, equal, here, run, test, true, wait_until
-from places import places
 from runs_sample import make_runs
 from sample_triggers import add_triggers
+from places import a_flow, places
 from tenant import Meta, Tenant, unique
 
 WIDTHS = (320, 360, 768, 820, 960, 1024, 1180, 1280, 1920)
@@ -32,6 +32,7 @@ def tenant():
         make_runs(t.api, LONG)
         t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": "s"}, name="Contacts " + LONG)
         t.flow, t.triggers = add_triggers(t, LONG)
+        a_flow(t, LONG)
         lead = t.new_lead(email="layout@example.com", fullName=LONG + " " + LONG, company=LONG)
         wait_until(lambda: [d["status"] for d in t.get("/leads/" + lead["id"])["destinations"]
                             if d["connectionId"] == good] == ["success"], 15, "the push")
