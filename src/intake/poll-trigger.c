@@ -282,9 +282,8 @@ int poll_trigger_check(struct req *r, struct trigger *t, struct err *err)
 		return -1;
 	if (c == NULL) {
 		if (t->is_enabled)
-			req_invalid(r, "providerType",
-			    arena_printf(
-				r->a, "%s is not connected: connect it first", p->display_name));
+			req_invalid(r, "providerType", "%s is not connected: connect it first",
+			    p->display_name);
 		return 0;
 	}
 	ask = trigger_ask(r->a, t, c, spec);

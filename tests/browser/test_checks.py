@@ -66,7 +66,7 @@ def tenant():
     equal(t.api("POST", "/tables", {"name": "Customers", "slug": "customers", "columns": [
         {"name": "email", "type": "string", "required": True}, {"name": "amount", "type": "number"}]}).status, 201)
     equal(t.api("POST", "/tables/customers/rows", {"externalKey": "k1", "data": {"email": "ada@example.com", "amount": 12.5}}).status, 201)
-    t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": "s"})
+    t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": unique("secret-")})
     t.flow, t.triggers = add_triggers(t)
     lead = t.new_lead(email="checks@example.com", fullName="Checked Lead")
     wait_until(lambda: len(t.get("/leads/" + lead["id"])["destinations"]) == 2, 15, "the pushes")

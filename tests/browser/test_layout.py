@@ -28,7 +28,7 @@ def tenant():
         t.api("POST", "/records/import", {
             "providerType": "manual", "resourceType": "contact", "fileName": LONG + ".csv",
             "csv": "id,name,email,phone,company,amount\n" + rows + "\n,no key\n"})
-        t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": "s"}, name="Contacts " + LONG)
+        t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": unique("secret-")}, name="Contacts " + LONG)
         t.flow, t.triggers = add_triggers(t, LONG)
         lead = t.new_lead(email="layout@example.com", fullName=LONG + " " + LONG, company=LONG)
         wait_until(lambda: [d["status"] for d in t.get("/leads/" + lead["id"])["destinations"]
