@@ -127,8 +127,17 @@ int trigger_check(struct req *r, struct trigger *t, struct err *err)
 	return req_has_invalid(r) ? 0 : trigger_check_config(r, t, err);
 }
 
+/* What is not given is empty, as it is stored. */
+static struct str text_or_empty(struct str text)
+{
+	return text.p != NULL ? text : STR("");
+}
+
 int trigger_make(struct req *r, struct trigger *t, struct err *err)
 {
+	t->provider_type = text_or_empty(t->provider_type);
+	t->name = text_or_empty(t->name);
+	t->resource_type = text_or_empty(t->resource_type);
 	t->id = uuid_new();
 	t->account_id = r->actor.account_id;
 	t->created_us = t->updated_us = clock_now_us();

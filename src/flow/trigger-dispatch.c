@@ -89,6 +89,7 @@ static bool tell_one(
 		return false;
 	args = json_own(a, json_object());
 	json_set_strn(args, "event", event != NULL ? str_from(event) : w->event_type);
+	json_set_strn(args, "eventType", w->event_type);
 	*out = dispatch_job(a, &w->item->account_id, &w->item->id, ids, args);
 	return true;
 }
@@ -128,6 +129,7 @@ static json_t *event_payload(struct arena *a, const struct trigger_event *e)
 		json_set(o, "body",
 		    body != NULL ? json_incref(body) : json_stringn(e->body.p, e->body.n));
 	json_set_strn(o, "event", e->name);
+	json_set_strn(o, "eventType", e->name);
 	json_set_str(o, "eventId", uuid_dup(a, e->event_id));
 	json_set_strn(o, "providerType", e->provider_type);
 	return o;
@@ -186,11 +188,14 @@ int triggers_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, st
 /* ---- starting runs ----------------------------------------------------------------------------
  */
 
-static json_t *dispatch_payload(struct arena *a, const json_t *record, const char *event)
+/* event: what became of the record; event_type: what its provider calls that, or NULL. */
+static json_t *dispatch_payload(
+    struct arena *a, const json_t *record, const char *event, const char *event_type)
 {
 	json_t *payload = flow_record_payload(a, record);
 
 	json_set_str(payload, "event", event);
+	json_set_str(payload, "eventType", event_type);
 	return payload;
 }
 
@@ -216,7 +221,8 @@ static int dispatch_find(
 	if (found == 1)
 		found = record_get_json(j->app, j->a, &j->account_id, id, &record, err);
 	if (found == 1)
-		*payload = dispatch_payload(j->a, record, json_str(args, "event"));
+		*payload = dispatch_payload(
+		    j->a, record, json_str(args, "event"), json_str(args, "eventType"));
 	return found;
 }
 
@@ -339,7 +345,7 @@ static void replay_collect(struct replaying *p, const struct triggers *known)
 {
 	struct str provider = str_from(json_str(p->d->record, "providerType"));
 	struct str type = str_from(json_str(p->d->record, "resourceType"));
-	json_t *payload = dispatch_payload(p->a, p->d->record, "replayed");
+	json_t *payload = dispatch_payload(p->a, p->d->record, "replayed", NULL);
 
 	for (size_t i = 0; i < known->n; i++) {
 		const struct trigger *t = &known->v[i];

@@ -66,11 +66,30 @@ static bool trigger_fires_first(const struct trigger *t)
 	return first != NULL && strcmp(first, "fire") == 0;
 }
 
-/* One that has never been read to its end brings what was there before. Providers tell whole
- * seconds. */
-static int64_t row_old_before(const struct poll_row *row)
+/* One that has never been read to its end brings what was there before it was made: begun_us.
+ * Providers tell whole seconds. */
+static int64_t row_old_before(const struct poll_row *row, int64_t begun_us)
 {
-	return row->ended_us != 0 ? TIME_NONE : row->since_us - row->since_us % SECOND_US;
+	return row->ended_us != 0 ? TIME_NONE : begun_us - begun_us % SECOND_US;
+}
+
+static void row_know_own(struct poll_row *row, const struct provider *p)
+{
+	row->spec = provider_find_poll(p, row->name);
+	if (row->spec != NULL) /* since_us: so many days before */
+		row->old_before_us =
+		    row_old_before(row, row->since_us + row->spec->start_days * DAY_US);
+}
+
+static void row_know_trigger(
+    struct arena *a, struct poll_row *row, const struct provider *p, const struct trigger *t)
+{
+	struct err ignored = ERR_INIT;
+	struct json_reader in = {.err = &ignored};
+
+	row->spec = trigger_poll_spec(a, p, t, &in);
+	row->old_before_us =
+	    trigger_fires_first(t) ? TIME_NONE : row_old_before(row, row->since_us);
 }
 
 int polls_know(struct db *db, struct arena *a, const struct connection *c, struct poll_row *rows,
@@ -80,24 +99,18 @@ int polls_know(struct db *db, struct arena *a, const struct connection *c, struc
 	bool is_known = false;
 
 	for (size_t i = 0; i < n; i++) {
-		struct err ignored = ERR_INIT;
-		struct json_reader in = {.err = &ignored};
 		const struct trigger *t;
 
-		rows[i].old_before_us = row_old_before(&rows[i]);
 		if (!str_starts(str_from(rows[i].name), PREFIX)) {
-			rows[i].spec = provider_find_poll(c->provider, rows[i].name);
+			row_know_own(&rows[i], c->provider);
 			continue;
 		}
 		if (!is_known && triggers_polling(db, a, &c->account_id, &known, err) == -1)
 			return -1;
 		is_known = true;
 		t = trigger_of_row(a, &known, &rows[i]);
-		if (t == NULL)
-			continue;
-		rows[i].spec = trigger_poll_spec(a, c->provider, t, &in);
-		if (trigger_fires_first(t))
-			rows[i].old_before_us = TIME_NONE;
+		if (t != NULL)
+			row_know_trigger(a, &rows[i], c->provider, t);
 	}
 	return 0;
 }
@@ -282,9 +295,8 @@ int poll_trigger_check(struct req *r, struct trigger *t, struct err *err)
 		return -1;
 	if (c == NULL) {
 		if (t->is_enabled)
-			req_invalid(r, "providerType",
-			    arena_printf(
-				r->a, "%s is not connected: connect it first", p->display_name));
+			req_invalid(r, "providerType", "%s is not connected: connect it first",
+			    p->display_name);
 		return 0;
 	}
 	ask = trigger_ask(r->a, t, c, spec);

@@ -68,7 +68,7 @@ def tenant():
         {"name": "email", "type": "string", "required": True}, {"name": "amount", "type": "number"}]}).status, 201)
     equal(t.api("POST", "/tables/customers/rows", {"externalKey": "k1", "data": {"email": "ada@example.com", "amount": 12.5}}).status, 201)
     make_runs(t.api)
-    t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": "s"})
+    t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": unique("secret-")})
     t.flow, t.triggers = add_triggers(t)
     a_flow(t)
     lead = t.new_lead(email="checks@example.com", fullName="Checked Lead")

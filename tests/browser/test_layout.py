@@ -30,7 +30,7 @@ def tenant():
             "providerType": "manual", "resourceType": "contact", "fileName": LONG + ".csv",
             "csv": "id,name,email,phone,company,amount\n" + rows + "\n,no key\n"})
         make_runs(t.api, LONG)
-        t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": "s"}, name="Contacts " + LONG)
+        t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": unique("secret-")}, name="Contacts " + LONG)
         t.flow, t.triggers = add_triggers(t, LONG)
         a_flow(t, LONG)
         lead = t.new_lead(email="layout@example.com", fullName=LONG + " " + LONG, company=LONG)

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """Triggers: flows that start by themselves when records are stored, and records that are run again."""
+import json
+import time
 import uuid
 
-from harness import equal, here, problem, run, test, true, wait_until
+from harness import equal, here, hmac_hex, problem, run, test, true, wait_until
 from played import Played, token
 from tenant import CustomWebhook, HubSpot, Tenant, row_id
 
 STEP = {"kind": "formatter", "config": {"operation": "identity"}, "inputMapping": {"value": "{{trigger.properties.email}}"}}
+
+
+SECRET = "secret-of-the-hook"
 
 
 def flow(t, steps=None):
@@ -153,7 +158,7 @@ def _():
     changes, deletions, contacts = flow(t), flow(t), flow(t)
     subscribe(t, changes, triggerName="contact.propertyChange")
     subscribe(t, deletions, triggerName="contact.deletion")
-    subscribe(t, contacts)
+    subscribe(t, contacts, config={"on": "created"})
     object_id = contact(h, "a@example.com")
     contact(h, "a@example.com", object_id)
     ended(t, changes, 2)
@@ -162,14 +167,25 @@ def _():
     t.wait_idle()
     equal((len(runs(t, changes)), len(runs(t, contacts)), len(runs(t, deletions))), (2, 1, 1))
     payload = t.get("/flows/%s/executions/%s" % (deletions, gone["id"]))["payload"]
-    equal((payload["event"], payload["providerType"]), ("contact.deletion", "hubspot"), payload)
+    equal((payload["eventType"], payload["providerType"]), ("contact.deletion", "hubspot"), payload)
+    stripe = t.connect("stripe", {"webhookSecret": SECRET})
+    unknown = flow(t)
+    subscribe(t, unknown, providerType="stripe", triggerName="account.application.deauthorized")
+    raw, at = json.dumps({"id": "evt_1", "object": "event", "type": "account.application.deauthorized", "created": 1,
+                          "data": {"object": {"id": "ca_1", "object": "application"}}}).encode(), int(time.time())
+    answer = here().post("/webhook/stripe/" + stripe["id"], raw, {"Stripe-Signature": "t=%d,v1=%s" % (
+        at, hmac_hex(SECRET, str(at), ".", raw))})
+    equal(answer.status, 200, answer)
+    [one] = ended(t, unknown)
+    payload = t.get("/flows/%s/executions/%s" % (unknown, one["id"]))["payload"]
+    equal((payload["id"], payload["eventType"]), ("evt_1", "account.application.deauthorized"), payload)
 
 
 @test("a record whose details are fetched starts its flow once, when they are here")
 def _():
     t = Tenant()
     played = Played("hubspot")
-    c = t.connect("hubspot", {"accessToken": token("hubspot"), "webhookSecret": "s"})
+    c = t.connect("hubspot", {"accessToken": token("hubspot"), "webhookSecret": SECRET})
     for poll in t.get("/connections/%s/polls" % c["id"])["data"]:
         equal(t.api("POST", "/connections/%s/polls/%s/pause" % (c["id"], poll["name"])).status, 200)
     id_ = flow(t)
@@ -179,7 +195,7 @@ def _():
     equal(made.status, 200, made)
     object_id = int(made.json()["output"]["id"])
     h = HubSpot.__new__(HubSpot)
-    h.tenant, h.secret, h.portal, h.id, h.path = t, "s", 1, c["id"], "/webhook/hubspot/" + c["id"]
+    h.tenant, h.secret, h.portal, h.id, h.path = t, SECRET, 1, c["id"], "/webhook/hubspot/" + c["id"]
     h.send(h.change(object_id, kind="contact.creation"), h.change(object_id, "firstname", "Ann"))
     [run_] = ended(t, id_)
     t.wait_idle()
@@ -192,7 +208,7 @@ def _():
 @test("a poll as the documents show it: HubSpot's contacts, once each")
 def _():
     t = Tenant()
-    c = t.connect("hubspot", {"accessToken": token("hubspot"), "webhookSecret": "s"})
+    c = t.connect("hubspot", {"accessToken": token("hubspot"), "webhookSecret": SECRET})
     id_ = flow(t)
     answer = t.api("POST", "/flows/%s/triggers" % id_, {
         "kind": "poll", "providerType": "hubspot", "triggerName": "contact_list",
