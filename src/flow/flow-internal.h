@@ -147,8 +147,9 @@ int flow_revert_to(struct req *r, struct flow *f, struct str word, int *version,
 /* What differs (flow-diff.h) between two versions as addresses name them, "draft" too: 1, 0, -1. */
 int flow_diff_of(struct req *r, const struct flow *f, struct str before, struct str after,
     json_t **out, struct err *err);
-/* Published versions of flows of an account: version 0 where it is none. */
-int flow_published_versions(struct db *db, struct arena *a, const struct uuid *account_id,
+/* Published versions of n flows of an account, at most LIMIT_DB_BATCH: 0 where it is none. A second
+ * old at most, and never older than a publication on this host. */
+int flow_published_versions(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *ids, size_t n, int *versions, struct err *err);
 
 /* ---- handlers' own ----------------------------------------------------------------------------

@@ -55,8 +55,8 @@ static int replay_plan(struct app *app, struct arena *a, struct replay *p,
 	struct execution *x = &p->x;
 	int found;
 
-	if (p->is_current && flow_published_versions(app->db, a, &x->account_id, &x->flow_id, 1,
-				 &x->version, err) == -1)
+	if (p->is_current &&
+	    flow_published_versions(app, a, &x->account_id, &x->flow_id, 1, &x->version, err) == -1)
 		return -1;
 	if (p->is_current && x->version == 0)
 		return err_set(err, ERR_CONFLICT, "The flow is not published");

@@ -77,7 +77,7 @@ static int start_some(struct app *app, struct db *db, struct arena *a, struct fl
 
 	for (size_t i = 0; i < n; i++)
 		ids[i] = starts[i].flow_id;
-	if (flow_published_versions(db, a, &starts[0].account_id, ids, n, versions, err) == -1)
+	if (flow_published_versions(app, a, &starts[0].account_id, ids, n, versions, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		struct execution *x = arena_zalloc(a, sizeof(*x));
