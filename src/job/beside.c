@@ -17,7 +17,8 @@ DB_STMT_ROWS(jobs_beside_claim,
     "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
     " + ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (",
     "?", ")");
-DB_STMT_ROWS(jobs_beside_done, "DELETE FROM jobs WHERE lease_id = ? AND id IN (", "?", ")");
+DB_STMT_ROWS(jobs_beside_done,
+    "DELETE jobs FROM jobs FORCE INDEX (PRIMARY) WHERE lease_id = ? AND id IN (", "?", ")");
 DB_STMT_ROWS(jobs_beside_again,
     "UPDATE jobs SET run_at = ?, lease_id = NULL, deaths = 0, last_error = ?"
     " WHERE lease_id = ? AND id IN (",

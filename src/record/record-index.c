@@ -38,7 +38,9 @@ enum {
 DB_STMT(index_payload, "SELECT data FROM records WHERE account_id = ? AND id = ?");
 DB_STMT_ROWS(index_put, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
     "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
-DB_STMT_ROWS(index_taken, "DELETE FROM record_search_queue WHERE account_id = ? AND record_id IN (",
+DB_STMT_ROWS(index_taken,
+    "DELETE record_search_queue FROM record_search_queue FORCE INDEX (PRIMARY) WHERE account_id = "
+    "? AND record_id IN (",
     "?", ")");
 
 struct words_indexing {
