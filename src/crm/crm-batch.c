@@ -262,10 +262,12 @@ static int part_push(struct batch_part part, struct err *err)
 	if (part_is_refused(call.result.class))
 		return part_halve(part, err);
 	job_note_peer(j, connection_call_peer(&call), call.result.error);
-	if (call.result.class == CALL_OK)
+	if (call.result.class == CALL_OK) {
+		job_note_taken(j, part.n);
 		part_read(&part, &call, records);
-	else
+	} else {
 		part_wait(&part, &call);
+	}
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #define WATCH_STEP 1000
 #define WATCH_FIRST_US (SECOND_US / 5)
 #define WATCH_MOST_US (5 * SECOND_US)
+#define WATCH_ROW_US 100 /* of waiting for each that is open: a walk over many costs */
 
 const struct task_kind crm_push_task = {.name = "push",
     .job = "crm.push_all",
@@ -40,7 +41,8 @@ DB_STMT(push_items_open,
     " ORDER BY i.delivery_id LIMIT ?");
 enum { OPEN_DELIVERY, OPEN_STATUS };
 DB_STMT_ROWS(push_items_forget,
-    "DELETE FROM push_items WHERE account_id = ? AND task_id = ? AND is_over = FALSE"
+    "DELETE push_items FROM push_items FORCE INDEX (PRIMARY) WHERE account_id = ? AND task_id = ? "
+    "AND is_over = FALSE"
     " AND delivery_id IN (",
     "?", ")");
 DB_STMT_ROWS(push_items_fail,
@@ -74,6 +76,7 @@ struct push_all {
 	int64_t left;  /* leads to go, or -1: all */
 	int64_t count; /* leads that were queued */
 	int64_t wait_us;
+	int64_t open; /* deliveries that this walk has found under way */
 };
 
 static void push_all_member(const json_t *o, const char *key, struct uuid *out)
@@ -104,6 +107,7 @@ static int push_all_read(struct push_all *p, struct err *err)
 	p->has_news = json_bool(at, "news");
 	p->wait_us = json_int(at, "wait");
 	p->count = json_int(at, "count");
+	p->open = json_int(at, "open");
 	push_all_member(at, "after", &p->after);
 	return 0;
 }
@@ -119,6 +123,7 @@ static struct str push_all_position(struct arena *a, const struct push_all *p)
 	json_set_int(o, "left", p->left);
 	json_set_int(o, "wait", p->wait_us);
 	json_set_int(o, "count", p->count);
+	json_set_int(o, "open", p->open);
 	return json_text(a, o);
 }
 
@@ -314,7 +319,23 @@ static int watch_page(struct db *db, struct arena *a, const struct db_rows *rows
 		   : items_close(db, &push_items_fail, next, failed, nfailed, err);
 }
 
-/* A page; at the end of the list the next look is a while later, the longer the less happens. */
+/* How long until the next walk: the longer the less happens, and the more it has to look at. */
+static int64_t watch_wait_us(struct push_all *p)
+{
+	int64_t walk_us = p->open * WATCH_ROW_US;
+
+	p->wait_us = p->has_news ? WATCH_FIRST_US : p->wait_us * 2;
+	if (p->wait_us < walk_us)
+		p->wait_us = walk_us;
+	if (p->wait_us > WATCH_MOST_US)
+		p->wait_us = WATCH_MOST_US;
+	p->after = (struct uuid){{0}};
+	p->has_news = false;
+	p->open = 0;
+	return p->wait_us;
+}
+
+/* A page; at the end of the list the next walk is a while later. */
 static int push_watch_work(struct db *db, struct arena *a, void *arg, struct task *next,
     enum task_then *then, struct err *err)
 {
@@ -332,16 +353,13 @@ static int push_watch_work(struct db *db, struct arena *a, void *arg, struct tas
 	if (rows.count == 0 && uuid_is_nil(p.after))
 		*then = TASK_DONE;
 	p.has_news = p.has_news || ended > 0;
+	p.open += (int64_t)(rows.count - ended);
 	if (rows.count == WATCH_STEP) {
 		p.after = db_get_uuid(&rows, rows.count - 1, OPEN_DELIVERY);
 	} else if (ended == rows.count && uuid_is_nil(p.after)) {
 		*then = TASK_DONE;
 	} else {
-		p.after = (struct uuid){{0}};
-		p.wait_us = p.has_news ? WATCH_FIRST_US : p.wait_us * 2;
-		p.wait_us = p.wait_us < WATCH_MOST_US ? p.wait_us : WATCH_MOST_US;
-		p.has_news = false;
-		p.run->later_us = p.wait_us;
+		p.run->later_us = watch_wait_us(&p);
 		*then = TASK_LATER;
 	}
 	next->position = push_all_position(a, &p);

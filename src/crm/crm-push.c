@@ -124,6 +124,16 @@ static void push_leave_out(struct arena *a, struct lead_push *p, json_t *body)
 	}
 }
 
+/* What is made anew, since it is no longer there, is not what was made under the delivery's own
+ * key.
+ */
+static const char *push_key(struct arena *a, const struct lead_push *p)
+{
+	const char *id = uuid_dup(a, p->d.id);
+
+	return p->was_gone ? arena_printf(a, "%s-%d", id, p->d.revision) : id;
+}
+
 json_t *push_record(struct arena *a, struct lead_push *p, struct err *err)
 {
 	json_t *record, *body;
@@ -135,8 +145,10 @@ json_t *push_record(struct arena *a, struct lead_push *p, struct err *err)
 	push_leave_out(a, p, body);
 	record = json_own(a, json_object());
 	json_set(record, "body", json_incref(body));
-	json_set_str(record, "idempotencyKey", uuid_dup(a, p->d.id));
+	json_set_str(record, "idempotencyKey", push_key(a, p));
 	json_set_str(record, "deliveryId", uuid_dup(a, uuid_new()));
+	if (provider_action_takes(p->to->provider, PUSH_ACTION, "revision"))
+		json_set_str(record, "revision", arena_printf(a, "%d", p->d.revision));
 	if (p->external_id != NULL &&
 	    provider_action_takes(p->to->provider, PUSH_ACTION, "externalId"))
 		json_set_str(record, "externalId", p->external_id);
@@ -196,6 +208,7 @@ static bool push_mend(
 	}
 	if (res->class == CALL_NOT_FOUND && json_object_get(inputs, "externalId") != NULL) {
 		p->external_id = NULL;
+		p->was_gone = true;
 		return true;
 	}
 	if (res->class != CALL_FATAL || field == NULL || json_object_get(body, field) == NULL ||

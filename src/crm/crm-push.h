@@ -13,6 +13,7 @@ struct lead_push {
 	json_t *missing; /* what the attempt's mapping did not find in the lead, and what was
 			    left out of it */
 	const char *external_id; /* of what is changed, or NULL */
+	bool was_gone;           /* at the destination: it is made anew */
 	json_t *refused; /* names of fields whose value the destination does not take, or NULL */
 	int mends;
 };

@@ -11,6 +11,10 @@ DB_STMT(partition_list,
     "SELECT PARTITION_NAME FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE()"
     " AND TABLE_NAME = ? ORDER BY PARTITION_NAME");
 
+/* One at a time of all hosts: each looks which partitions there are, then makes or drops some. */
+DB_STMT(partition_lock, "SELECT GET_LOCK(CONCAT('connect-partitions-', DATABASE()), 5)");
+DB_STMT(partition_unlock, "SELECT RELEASE_LOCK(CONCAT('connect-partitions-', DATABASE()))");
+
 /* The days that have partitions, oldest first. */
 struct days {
 	int32_t *v;
@@ -57,47 +61,90 @@ static void partition_text(struct buf *b, int32_t day)
 	buf_str(b, "'),");
 }
 
+/* What is done to one table's partitions, by somebody who is alone with them. */
+struct partitioning {
+	const char *table;
+	int32_t least, most; /* days ahead */
+	int32_t keep_days;
+	size_t drop_most, left;
+};
+
+static int partitions_make(struct db *db, struct arena *a, struct partitioning *p,
+    const struct days *days, struct err *err)
+{
+	struct buf *sql = buf_new(a, LIMIT_PAGE_BYTES);
+	int32_t ahead = days_ahead(days), now = today();
+
+	if (ahead >= p->least)
+		return 0;
+	buf_printf(sql, "ALTER TABLE %s REORGANIZE PARTITION p_rest INTO (", p->table);
+	for (int32_t day = now + (ahead < -1 ? -1 : ahead) + 1; day <= now + p->most; day++)
+		partition_text(sql, day);
+	buf_str(sql, "PARTITION p_rest VALUES LESS THAN (MAXVALUE))");
+	return db_ddl(db, sql->p, err);
+}
+
+static int partitions_drop(struct db *db, struct arena *a, struct partitioning *p,
+    const struct days *days, struct err *err)
+{
+	struct buf *sql = buf_new(a, LIMIT_PAGE_BYTES);
+	size_t n = 0, old = 0;
+
+	while (old < days->n && days->v[old] < today() - p->keep_days)
+		old++;
+	buf_printf(sql, "ALTER TABLE %s DROP PARTITION", p->table);
+	for (; n < old && n < p->drop_most; n++)
+		buf_printf(sql, "%s p%06d", n == 0 ? "" : ",", days->v[n]);
+	if (n > 0 && db_ddl(db, sql->p, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		log_info(
+		    "db.partition_dropped", LOG_S("table", p->table), LOG_I("day", days->v[i]));
+	p->left = old - n;
+	return 0;
+}
+
+typedef int partitions_change(struct db *db, struct arena *a, struct partitioning *p,
+    const struct days *days, struct err *err);
+
+/* The lock is the connection's, so that it goes with it where we die. */
+static int partitions_alone(
+    struct db *db, struct partitioning *p, partitions_change *change, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct err ignored = ERR_INIT;
+	struct db_rows rows;
+	struct days days;
+	int rc = db_query(db, a, &partition_lock, NULL, 0, &rows, err);
+
+	if (rc == 0 && db_get_int(&rows, 0, 0) != 1)
+		rc = err_set(err, ERR_RETRY, "somebody else is at them");
+	else if (rc == 0) {
+		rc = days_read(db, a, p->table, &days, err);
+		if (rc == 0)
+			rc = change(db, a, p, &days, err);
+		(void)db_query(db, a, &partition_unlock, NULL, 0, &rows, &ignored);
+	}
+	arena_free(a);
+	return rc == -1 ? err_prefix(err, "partitions of %s", p->table) : 0;
+}
+
 int partition_make_ahead(
     struct db *db, const char *table, int32_t least, int32_t most, struct err *err)
 {
-	struct arena *a = arena_new();
-	struct buf *sql = buf_new(a, LIMIT_PAGE_BYTES);
-	struct days days;
-	int rc = days_read(db, a, table, &days, err);
-	int32_t ahead = rc == -1 ? 0 : days_ahead(&days), now = today();
+	struct partitioning p = {.table = table, .least = least, .most = most};
 
-	if (rc == 0 && ahead < least) {
-		buf_printf(sql, "ALTER TABLE %s REORGANIZE PARTITION p_rest INTO (", table);
-		for (int32_t day = now + (ahead < -1 ? -1 : ahead) + 1; day <= now + most; day++)
-			partition_text(sql, day);
-		buf_str(sql, "PARTITION p_rest VALUES LESS THAN (MAXVALUE))");
-		rc = db_ddl(db, sql->p, err);
-	}
-	arena_free(a);
-	return rc == -1 ? err_prefix(err, "partitions of %s", table) : 0;
+	return partitions_alone(db, &p, partitions_make, err);
 }
 
 int partition_drop_old(
     struct db *db, const char *table, int32_t keep_days, size_t most, size_t *left, struct err *err)
 {
-	struct arena *a = arena_new();
-	struct buf *sql = buf_new(a, LIMIT_PAGE_BYTES);
-	struct days days;
-	size_t n = 0, old = 0;
-	int rc = days_read(db, a, table, &days, err);
+	struct partitioning p = {.table = table, .keep_days = keep_days, .drop_most = most};
+	int rc = partitions_alone(db, &p, partitions_drop, err);
 
-	while (rc == 0 && old < days.n && days.v[old] < today() - keep_days)
-		old++;
-	buf_printf(sql, "ALTER TABLE %s DROP PARTITION", table);
-	for (; n < old && n < most; n++)
-		buf_printf(sql, "%s p%06d", n == 0 ? "" : ",", days.v[n]);
-	if (n > 0)
-		rc = db_ddl(db, sql->p, err);
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		log_info("db.partition_dropped", LOG_S("table", table), LOG_I("day", days.v[i]));
-	*left = old - n;
-	arena_free(a);
-	return rc == -1 ? err_prefix(err, "partitions of %s", table) : 0;
+	*left = p.left;
+	return rc;
 }
 
 int partition_days_ahead(struct db *db, const char *table, int32_t *days, struct err *err)

@@ -101,6 +101,17 @@ static struct str text_after(struct str text, const char *at, struct str separat
 	return (struct str){text.p + from, text.n - from};
 }
 
+/* For a place within a URL. */
+static void function_encode(
+    struct scope *s, struct expr_value *v, struct str text, struct str argument)
+{
+	struct buf *b = buf_new(s->a, 3 * text.n + 1);
+
+	(void)argument;
+	percent_encode(b, text);
+	value_be_text(v, (struct str){b->p, b->len});
+}
+
 static void function_before(
     struct scope *s, struct expr_value *v, struct str text, struct str argument)
 {
@@ -454,6 +465,7 @@ const struct expr_function expr_functions[] = {
     {"afterLast", ARGUMENT_TEXT, function_after_last, NULL, false},
     {"trim", NULL, function_trim, NULL, false},
     {"digits", NULL, function_digits, NULL, false},
+    {"encode", NULL, function_encode, NULL, false},
     {"json", NULL, function_json, NULL, false},
     {"split", ARGUMENT_TEXT, function_split, NULL, false},
     {"join", ARGUMENT_TEXT, function_join, NULL, true},

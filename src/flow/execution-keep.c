@@ -34,7 +34,9 @@ DB_STMT_ROWS(execution_states_put,
     "INSERT INTO execution_states (account_id, execution_id, state) VALUES ", "(?,?,?)",
     " ON DUPLICATE KEY UPDATE state = VALUES(state)");
 DB_STMT_ROWS(execution_states_drop,
-    "DELETE FROM execution_states WHERE account_id = ? AND execution_id IN (", "?", ")");
+    "DELETE execution_states FROM execution_states FORCE INDEX (PRIMARY) WHERE account_id = ? AND "
+    "execution_id IN (",
+    "?", ")");
 DB_STMT_ROWS(flow_counts_add,
     "INSERT INTO flow_counts (account_id, flow_id, day, slot, completed, failed, filtered,"
     " cancelled, duration_us, last_at) VALUES ",

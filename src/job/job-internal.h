@@ -31,4 +31,6 @@ int queue_hasten(
     struct db *db, const struct lane_key *key, int64_t most, uint64_t *n, struct err *err);
 /* How many jobs of a class a runner runs at a time. */
 size_t job_slots(const struct config *cfg, enum job_class class);
+/* Of those, of lanes without a target. */
+size_t job_own_slots(const struct config *cfg, enum job_class class);
 #endif

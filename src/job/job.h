@@ -107,6 +107,9 @@ int job_transaction_many(struct job *j, job_body_many *body, void *arg, struct e
  * its breaker. The last word counts. After its calls: with OK the next job may make its own, while
  * this one is stored. */
 void job_note_peer(struct job *j, enum job_peer peer, const char *why);
+/* Its call brought n things there at once, and well, which says as much of the target as n calls
+ * would. */
+void job_note_taken(struct job *j, size_t n);
 /* Was it to tell whether a target that looked dead, or did not let us in, is well again, and found
  * that it is not? Then the run is no try of the job's own. */
 bool job_found_target_ill(const struct job *j);

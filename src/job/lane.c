@@ -24,8 +24,12 @@
 #include "base/str.h"
 
 #define BUCKETS 1024u
-#define QUICK_US 50000 /* of a call: behind such ones jobs may wait in memory */
-#define QUICK_TIMES 4  /* as many as the window, all told */
+#define QUICK_TIMES 4 /* as many as the window, all told, where calls are quick */
+
+/* Calls no longer than that are quick: behind such ones jobs may wait in memory. Bulk work may wait
+ * there for longer, since nobody waits for it. */
+static const int64_t quick_us[JOB_CLASSES] = {
+    [JOB_LIVE] = 50000, [JOB_BULK] = 2500000, [JOB_PERIODIC] = 50000};
 
 struct lane {
 	struct lane_key key;
@@ -59,9 +63,15 @@ struct lanes {
 	LIST_HEAD(bucket, lane) buckets[BUCKETS];
 	struct tenants tenants[JOB_CLASSES];
 	size_t slots[JOB_CLASSES], running[JOB_CLASSES];
+	size_t own_slots[JOB_CLASSES], own_running[JOB_CLASSES]; /* of lanes without a target */
 	size_t count, window_most;
 	bool is_held;
 };
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 static void *zeroed(size_t n)
 {
@@ -77,9 +87,15 @@ struct lanes *lanes_new(const size_t slots[JOB_CLASSES], size_t window_most)
 	for (size_t i = 0; i < JOB_CLASSES; i++) {
 		TAILQ_INIT(&ls->tenants[i]);
 		ls->slots[i] = slots[i];
+		ls->own_slots[i] = SIZE_MAX;
 	}
 	ls->window_most = window_most;
 	return ls;
+}
+
+void lanes_bound_own(struct lanes *ls, enum job_class class, size_t slots)
+{
+	ls->own_slots[class] = slots;
 }
 
 /* ---- finding ------------------------------------------------------------------------------- */
@@ -168,6 +184,11 @@ void lane_due(struct lane *l, int64_t at_us)
 
 /* ---- windows ------------------------------------------------------------------------------- */
 
+static bool lane_is_own(const struct lane *l)
+{
+	return uuid_is_nil(l->key.target_id);
+}
+
 /* How many of its jobs may call at a time. */
 static size_t lane_calls_most(const struct lane *l)
 {
@@ -175,17 +196,25 @@ static size_t lane_calls_most(const struct lane *l)
 		return 0;
 	if (l->is_open)
 		return 1;
-	return uuid_is_nil(l->key.target_id) ? SIZE_MAX / QUICK_TIMES : (size_t)l->window;
+	return lane_is_own(l) ? SIZE_MAX / QUICK_TIMES : (size_t)l->window;
+}
+
+static size_t lane_own_room(const struct lane *l)
+{
+	size_t slots = l->all->own_slots[l->key.class], running = l->all->own_running[l->key.class];
+
+	return running < slots ? slots - running : 0;
 }
 
 /* How many more of its jobs may be claimed, its class's slots apart. */
 static size_t lane_room(const struct lane *l)
 {
-	size_t most = lane_calls_most(l), claimed = l->calling + l->waiting;
+	size_t most = lane_calls_most(l), claimed = l->calling + l->waiting, room;
 
 	if (l->is_quick && !l->is_open)
 		most *= QUICK_TIMES;
-	return claimed < most ? most - claimed : 0;
+	room = claimed < most ? most - claimed : 0;
+	return lane_is_own(l) ? least(room, lane_own_room(l)) : room;
 }
 
 size_t lanes_room(const struct lanes *ls, enum job_class class)
@@ -221,6 +250,8 @@ static void lane_count(struct lane *l, size_t more, size_t fewer)
 	l->running += more - fewer;
 	l->tenant->running += more - fewer;
 	l->all->running[l->key.class] += more - fewer;
+	if (lane_is_own(l))
+		l->all->own_running[l->key.class] += more - fewer;
 }
 
 static void lane_wait(struct lane *l, size_t more, size_t fewer)
@@ -253,7 +284,15 @@ void lane_begin(struct lane *l)
 void lane_called(struct lane *l, int64_t took_us)
 {
 	l->calling--;
-	l->is_quick = took_us < QUICK_US;
+	l->is_quick = took_us < quick_us[l->key.class];
+}
+
+void lane_grow(struct lane *l, size_t n)
+{
+	double most = (double)l->all->window_most;
+
+	if (l->window < most)
+		l->window = l->window + (double)n < most ? l->window + (double)n : most;
 }
 
 void lane_stored(struct lane *l, enum job_peer peer)
@@ -271,8 +310,7 @@ void lane_ended(struct lane *l, enum job_peer peer)
 		break;
 	case JOB_PEER_OK:
 		l->failures = 0;
-		if (l->window < (double)l->all->window_most)
-			l->window += 1.0;
+		lane_grow(l, 1);
 		break;
 	case JOB_PEER_REFUSED: /* fewer calls at a time would change nothing */
 		l->failures++;
@@ -362,11 +400,6 @@ static struct lane *class_next(
 	return next;
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 struct lane *lanes_next(struct lanes *ls, int64_t now_us, size_t most, size_t *n)
 {
 	for (size_t class = 0; class < JOB_CLASSES; class ++) {
@@ -439,7 +472,8 @@ bool lane_tell(struct lane *l, int64_t now_us, int64_t renew_us, size_t *window)
 {
 	size_t slots = l->all->slots[l->key.class];
 
-	*window = uuid_is_nil(l->key.target_id) ? slots : least((size_t)l->window, slots);
+	*window =
+	    least(lane_is_own(l) ? l->all->own_slots[l->key.class] : (size_t)l->window, slots);
 	if (*window == l->told_window && l->told_at_us > renew_us)
 		return false;
 	l->told_window = *window;

@@ -21,6 +21,9 @@ struct lane;
 
 /* slots: jobs that may run at a time, by class. window_most: of one lane with a target. */
 struct lanes *lanes_new(const size_t slots[JOB_CLASSES], size_t window_most);
+/* Of the class's slots those without a target have so many at most, all lanes together: their work
+ * is the host's own, where that of the others waits for somebody else. */
+void lanes_bound_own(struct lanes *ls, enum job_class class, size_t slots);
 void lanes_free(struct lanes *ls);
 
 /* The lane of that key, made where there is none. It stays until lanes_sweep finds it idle. */
@@ -62,6 +65,8 @@ void lane_ended(struct lane *l, enum job_peer peer);
 /* One has made its call, and well: what is left of it needs its slot alone, not the window. It ends
  * by lane_stored. */
 void lane_called(struct lane *l, int64_t took_us);
+/* Its target took n things well in one call: the window grows as if by so many calls. */
+void lane_grow(struct lane *l, size_t n);
 void lane_stored(struct lane *l, enum job_peer peer);
 /* An open lane runs nothing until probe_at_us, then one job at a time. */
 void lane_open(struct lane *l, int64_t probe_at_us);

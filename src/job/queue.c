@@ -164,7 +164,7 @@ static int64_t lane_first_window(const struct config *cfg, const struct queue_la
 	int64_t slots = (int64_t)job_slots(cfg, l->key.class);
 
 	if (uuid_is_nil(l->key.target_id))
-		return slots;
+		return (int64_t)job_own_slots(cfg, l->key.class);
 	if (l->breaker.opened_us != 0)
 		return 1;
 	return slots < LANE_WINDOW_FIRST ? slots : LANE_WINDOW_FIRST;

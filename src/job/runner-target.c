@@ -18,6 +18,12 @@ void job_note_peer(struct job *j, enum job_peer peer, const char *why)
 	}
 }
 
+void job_note_taken(struct job *j, size_t n)
+{
+	if (j->runner != NULL)
+		lane_grow(((struct run *)j)->lane, n);
+}
+
 static bool peer_is_ill(enum job_peer peer)
 {
 	return peer == JOB_PEER_DEAD || peer == JOB_PEER_REFUSED;

@@ -28,11 +28,20 @@
 
 size_t job_slots(const struct config *cfg, enum job_class class)
 {
-	size_t most = (size_t)cfg->job_concurrency, eighth = most / 8;
+	size_t most = (size_t)cfg->job_concurrency, half = most / 2;
 
 	if (class == JOB_LIVE)
 		return most;
-	return class == JOB_BULK && eighth > 1 ? eighth : 1;
+	return class == JOB_BULK && half > 1 ? half : 1;
+}
+
+size_t job_own_slots(const struct config *cfg, enum job_class class)
+{
+	size_t eighth = (size_t)cfg->job_concurrency / 8;
+
+	if (class != JOB_BULK)
+		return job_slots(cfg, class);
+	return eighth > 1 ? eighth : 1;
 }
 
 static size_t share_of(size_t all, size_t sharers)
@@ -51,6 +60,9 @@ static void runner_make_lanes(struct runner *rn, unsigned classes, size_t sharer
 			slots[class] = share_of(job_slots(cfg, (enum job_class) class), sharers);
 	lanes_free(rn->lanes);
 	rn->lanes = lanes_new(slots, share_of((size_t)cfg->http_per_host, sharers));
+	if (slots[JOB_BULK] > 0)
+		lanes_bound_own(
+		    rn->lanes, JOB_BULK, share_of(job_own_slots(cfg, JOB_BULK), sharers));
 	rn->classes = classes;
 }
 

@@ -51,6 +51,7 @@ static const struct {
     {"invalid", FAULT_INVALID},
     {"redirect", FAULT_REDIRECT},
     {"answer", FAULT_ANSWER},
+    {"rows", FAULT_ROWS},
 };
 
 static enum fault_kind fault_kind_of(const char *name)
@@ -152,14 +153,17 @@ struct fault_body {
 	enum fault_kind kind;
 	int64_t number, status; /* status 0: not given */
 	double probability;
-	struct str location, body;
+	struct str location, body, match;
 };
 
-/* "crm", "graph" (Meta), another provider, a provider's token endpoint ("slack.token"), "all". */
+/* "crm", one of them ("crm.NAME"), "graph" (Meta), another provider, a provider's token endpoint
+ * ("slack.token"), "all". */
 static bool fault_target_parse(struct str text, void *out)
 {
 	struct str name = text;
 
+	if (str_starts(text, "crm.") && text.n > sizeof("crm.") - 1)
+		return true;
 	if (str_ends(name, ".token"))
 		name.n -= sizeof(".token") - 1;
 	else if (str_is(text, "graph") || str_is(text, "crm") || str_is(text, "all"))
@@ -177,15 +181,15 @@ static bool fault_target_parse(struct str text, void *out)
 static const struct json_member fault_members[] = {
     {"target", READ_PARSED, JSON_INTO(struct fault_body, target), .need = READ_NEEDED,
 	.parse = fault_target_parse,
-	.rule = "must be crm, graph, another provider's name, NAME.token or all"},
+	.rule = "must be crm, crm.NAME, graph, another provider's name, NAME.token or all"},
     {"kind", READ_PARSED, JSON_INTO(struct fault_body, kind), .need = READ_NEEDED,
 	.parse = fault_kind_parse,
 	.rule = "must be throttle, token, error, slow, timeout, drip, reset, lost, huge, invalid, "
-		"redirect or answer"},
+		"redirect, answer or rows"},
     {"probability", READ_NUMBER, JSON_INTO(struct fault_body, probability), .max = 1},
     {"location", READ_TEXT, JSON_INTO(struct fault_body, location), .need = READ_NULLABLE},
     {"body", READ_TEXT, JSON_INTO(struct fault_body, body), .need = READ_NULLABLE},
-    FAULT_NUMBER("count", 0, 1000000000),
+    {"match", READ_TEXT, JSON_INTO(struct fault_body, match)}, FAULT_NUMBER("count", 0, 1000000000),
     {"status", READ_INT, JSON_INTO(struct fault_body, status), .min = 200, .max = 599},
     FAULT_NUMBER("code", 1, 1000000), FAULT_NUMBER("ms", 0, MS_MAX),
     FAULT_NUMBER("retry_after_s", 0, 86400)};
@@ -264,11 +268,17 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err)
 
 /* ---- drawing ------------------------------------------------------------------------------ */
 
-static bool fault_is_aimed(const json_t *one, const char *target)
+static bool fault_is_aimed(const json_t *one, const char *target, struct str name)
 {
 	const char *at = json_str(one, "target");
+	const size_t n = strlen(target);
 
-	return at != NULL && (strcmp(at, target) == 0 || strcmp(at, "all") == 0);
+	if (at == NULL)
+		return false;
+	if (strcmp(at, target) == 0 || strcmp(at, "all") == 0)
+		return true;
+	return name.n > 0 && strncmp(at, target, n) == 0 && at[n] == '.' &&
+	       str_is(name, at + n + 1);
 }
 
 static bool fault_is_due(const json_t *one)
@@ -332,10 +342,18 @@ static struct fault fault_read(const json_t *one)
 	fault.body = json_str(one, "body");
 	if (fault.body == NULL)
 		fault.body = "{\"ok\":false}";
+	fault.match = json_str(one, "match");
+	if (fault.match == NULL)
+		fault.match = "bad";
 	return fault;
 }
 
 struct fault faults_draw(struct faults *f, const char *target)
+{
+	return faults_draw_of(f, target, (struct str){NULL, 0});
+}
+
+struct fault faults_draw_of(struct faults *f, const char *target, struct str name)
 {
 	struct fault fault = {.kind = FAULT_NONE};
 	const json_t *one;
@@ -346,7 +364,7 @@ struct fault faults_draw(struct faults *f, const char *target)
 		return fault;
 	sleep_ms(json_int(json_object_get(f->settings, "latency_ms"), target));
 	json_array_each(json_object_get(f->settings, "faults"), i, one) {
-		if (!fault_is_aimed(one, target) || !fault_is_due(one))
+		if (!fault_is_aimed(one, target, name) || !fault_is_due(one))
 			continue;
 		if (json_object_get(one, "count") != NULL) {
 			if (!fault_use_up(f, i))
@@ -484,6 +502,7 @@ int fault_answer(struct req *r, const char *target, const struct fault *fault)
 	case FAULT_SLOW:
 	case FAULT_LOST:
 	case FAULT_RESET:
+	case FAULT_ROWS:
 		break;
 	}
 	return fault_cut(r);

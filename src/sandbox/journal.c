@@ -166,12 +166,20 @@ void journal_unlock(struct journal *j)
 	(void)flock(j->lock_fd, LOCK_UN);
 }
 
+/* Under the lock. */
+static int journal_begin_anew(struct journal *j, struct err *err)
+{
+	return file_replace(j->path, STR(""), err) == -1 ? -1 : journal_follow(j, err);
+}
+
 int journal_append(struct journal *j, struct str line, struct err *err)
 {
 	struct stat st;
 	char *whole;
 	int rc;
 
+	if (j->reader.most > 0 && j->offset >= j->reader.most && journal_begin_anew(j, err) == -1)
+		return -1;
 	if (fstat(j->fd, &st) == -1)
 		return journal_fail(err, "cannot read", j->path);
 	if (st.st_size > j->offset) {
@@ -200,9 +208,7 @@ int journal_clear(struct journal *j, struct err *err)
 
 	if (journal_lock(j, err) == -1)
 		return -1;
-	rc = file_replace(j->path, STR(""), err);
-	if (rc == 0)
-		rc = journal_follow(j, err);
+	rc = journal_begin_anew(j, err);
 	journal_unlock(j);
 	return rc;
 }

@@ -18,7 +18,9 @@ struct journal_reader {
 	/* The journal was emptied: forget all lines. */
 	void (*clear)(void *arg);
 	void *arg;
+	off_t most; /* bytes, at which it begins anew; 0: none */
 };
+#define JOURNAL_MOST_BYTES (1024 * 1024 * 1024) /* of what is only looked at */
 
 /* Opens nothing yet: files are opened at first use, so that each forked worker has a lock of its
  * own. */

@@ -107,7 +107,7 @@ struct leads *leads_new(struct arena *a, const char *dir)
 	l->forms_path = arena_printf(a, "%s/forms.json", dir);
 	l->forms_lock = arena_printf(a, "%s/forms.lock", dir);
 	l->journal = journal_new(a, arena_printf(a, "%s/leads.ndjson", dir),
-	    (struct journal_reader){leads_index_line, leads_forget, l});
+	    (struct journal_reader){leads_index_line, leads_forget, l, 0});
 	return l;
 }
 

@@ -31,6 +31,7 @@ static const struct {
     {"invalid", "JSON that breaks off"},
     {"redirect", "a redirect to a private address"},
     {"answer", "200 with {\"ok\":false}"},
+    {"rows", "some leads are refused, the others taken (the CRM)"},
 };
 
 /* ---- the frame ---------------------------------------------------------------------------- */
@@ -200,6 +201,8 @@ int page_received(struct req *r)
 		request_describe(r, one);
 	if (q.name.n > 0)
 		json_set_strn(data, "name", q.name);
+	else
+		json_set(data, "crms", sink_names(sandbox_of(r)->sink, r->a));
 	json_set_int(data, "shown", SHOWN);
 	json_set_bool(
 	    data, "is_cut", json_int(json_object_get(data, "counts"), "requests") > SHOWN);
@@ -234,6 +237,8 @@ static const char *fault_target_text(struct arena *a, const char *target)
 
 	if (strcmp(target, "crm") == 0)
 		return "CRM";
+	if (strncmp(target, "crm.", 4) == 0)
+		return arena_printf(a, "CRM %s", target + 4);
 	if (strcmp(target, "graph") == 0)
 		return "Meta";
 	if (p == NULL)
@@ -320,6 +325,24 @@ static int faults_take(struct req *r, const json_t *settings)
 	    *err.field != '\0' ? arena_printf(r->a, "%s %s.", err.field, err.msg) : err.msg);
 }
 
+/* What the form says beside how often. */
+static void fault_form_read(struct req *r, json_t *one)
+{
+	const struct str target = req_form(r, "target"), of = req_form(r, "of"),
+			 match = req_form(r, "match");
+	int64_t status;
+
+	if (str_is(target, "crm") && of.n > 0)
+		json_set_str(one, "target", arena_printf(r->a, "crm.%.*s", (int)of.n, of.p));
+	else
+		json_set_strn(one, "target", target);
+	json_set_strn(one, "kind", req_form(r, "kind"));
+	if (match.n > 0)
+		json_set_strn(one, "match", match);
+	if (req_form(r, "status").n > 0 && str_to_i64(req_form(r, "status"), 0, 999, &status))
+		json_set_int(one, "status", status);
+}
+
 int page_faults_add(struct req *r)
 {
 	const struct str count = req_form(r, "count"), percent = req_form(r, "percent");
@@ -333,8 +356,7 @@ int page_faults_add(struct req *r)
 		return res_error(r, &err);
 	one = json_object();
 	json_array_append_new(json_object_get(settings, "faults"), one);
-	json_set_strn(one, "target", req_form(r, "target"));
-	json_set_strn(one, "kind", req_form(r, "kind"));
+	fault_form_read(r, one);
 	if (count.n > 0 && !str_to_i64(count, 1, 1000000, &n))
 		return faults_show(r, 422, "How many times must be a number from 1.");
 	if (count.n > 0)

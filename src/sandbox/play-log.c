@@ -36,7 +36,7 @@ struct play_log *play_log_new(struct arena *a, const char *dir)
 	struct play_log *l = arena_zalloc(a, sizeof(*l));
 
 	l->journal = journal_new(a, arena_printf(a, "%s/calls.ndjson", dir),
-	    (struct journal_reader){log_line, log_forget, l});
+	    (struct journal_reader){log_line, log_forget, l, JOURNAL_MOST_BYTES});
 	return l;
 }
 

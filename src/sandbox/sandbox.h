@@ -65,18 +65,21 @@ enum fault_kind {
 	FAULT_INVALID,  /* JSON that breaks off */
 	FAULT_REDIRECT, /* to `location`, 302 unless said otherwise */
 	FAULT_ANSWER,   /* 200, or a status, with `body` */
+	FAULT_ROWS,     /* of the CRM: leads with the text `match` in them are refused */
 };
 struct fault {
 	enum fault_kind kind;
 	int status, code;
 	int64_t ms, retry_after_s;
-	const char *location, *body;
+	const char *location, *body, *match;
 };
 struct faults *faults_new(struct arena *a, const char *dir);
 /* Sleeps the latency of target ("graph", "crm"; a provider has none), and what a FAULT_SLOW says,
  * which is never returned; then says what is to go wrong with this request. A fault by count is
  * used up by it. Text lives until the next call. */
 struct fault faults_draw(struct faults *f, const char *target);
+/* The same of one of several: a fault may be aimed at "target.name" alone. */
+struct fault faults_draw_of(struct faults *f, const char *target, struct str name);
 /* Answers as the fault wants. FAULT_NONE and FAULT_LOST are not for it. The handler returns the
  * result. */
 int fault_answer(struct req *r, const char *target, const struct fault *fault);
@@ -99,6 +102,9 @@ struct sink_query {
 /* {"data":[newest first],"counts":{"requests","posts","distinct_keys","duplicates","refused"}};
  * a new reference. */
 json_t *sink_list(struct sink *s, struct arena *a, const struct sink_query *q, struct err *err);
+/* Each CRM that was called, in the order of their first calls: [{"name","counts","at" of the
+ * last}]; a new reference. What sink_list has read. */
+json_t *sink_names(const struct sink *s, struct arena *a);
 int sink_clear(struct sink *s, struct err *err);
 
 /* ---- leads and forms (leads.c) -------------------------------------------------------------- */

@@ -118,7 +118,7 @@ struct sink *sink_new(struct arena *a, const char *dir)
 	arena_on_free(a, sink_release, s);
 	sink_forget(s);
 	s->journal = journal_new(a, arena_printf(a, "%s/sink.ndjson", dir),
-	    (struct journal_reader){sink_index_line, sink_forget, s});
+	    (struct journal_reader){sink_index_line, sink_forget, s, JOURNAL_MOST_BYTES});
 	return s;
 }
 
@@ -276,31 +276,110 @@ static int status_of_fault(const struct fault *f)
 	}
 }
 
-int sink_handle(struct req *r)
+/* What is to become of one request. */
+struct sink_call {
+	struct req *r;
+	struct sink *sink;
+	struct str name;
+	struct fault fault;
+	const char *refuses; /* leads with this text in them, or NULL */
+};
+
+static bool is_refused(const struct sink_call *c, struct arena *a, const json_t *lead)
 {
-	struct sandbox *s = sandbox_of(r);
-	const bool is_read = r->method == HTTP_GET || r->method == HTTP_HEAD;
-	const struct fault fault = faults_draw(s->faults, "crm");
-	const bool is_faulty = fault.kind != FAULT_NONE;
-	json_t *line = json_own(r->a, line_json(r, req_param(r, "name")));
-	struct err err = ERR_INIT;
+	return c->refuses != NULL && strstr(json_text(a, lead).p, c->refuses) != NULL;
+}
+
+/* One of many that came in one call, as if it had come alone. */
+static json_t *many_take_one(
+    const struct sink_call *c, json_t *one, int status_of_all, struct err *err)
+{
+	struct arena *a = c->r->a;
+	json_t *line = json_own(a, line_json(c->r, c->name)), *lead = json_object_get(one, "lead");
+	const bool is_bad = is_refused(c, a, lead);
+	json_t *row = json_object();
 	bool is_duplicate;
 	uintptr_t n = 0;
 
-	if (sink_note(s->sink, r, line,
-		is_faulty ? status_of_fault(&fault)
-		: is_read ? 200
-			  : 201,
-		is_faulty ? fault_name(fault.kind) : NULL, &is_duplicate, &n, &err) == -1)
+	json_set(line, "body", lead != NULL ? json_incref(lead) : json_null());
+	json_set_str(line, "idempotencyKey", json_str(one, "idempotencyKey"));
+	json_set_str(line, "deliveryId", json_str(one, "deliveryId"));
+	if (sink_note(c->sink, c->r, line, is_bad ? 422 : status_of_all, is_bad ? "rows" : NULL,
+		&is_duplicate, &n, err) == -1) {
+		json_decref(row);
+		return NULL;
+	}
+	json_set_str(row, "idempotencyKey", json_str(one, "idempotencyKey"));
+	if (is_bad)
+		json_set_str(row, "error", "This lead is not taken");
+	else
+		json_set(row, "id", json_incref(json_object_get(line, "id")));
+	return row;
+}
+
+/* {"leads":[{"idempotencyKey","deliveryId","lead"}]}, answered lead by lead. */
+static int sink_take_many(const struct sink_call *c, const json_t *leads)
+{
+	json_t *results = json_own(c->r->a, json_array()), *one, *row;
+	struct err err = ERR_INIT;
+	size_t i;
+
+	json_array_each(leads, i, one) {
+		row = many_take_one(c, one, 201, &err);
+		if (row == NULL)
+			return res_error(c->r, &err);
+		json_array_append_new(results, row);
+	}
+	if (c->fault.kind == FAULT_LOST)
+		return fault_cut(c->r);
+	return res_json(c->r, 200, json_pack("{s:O}", "results", results));
+}
+
+static int sink_take_one(const struct sink_call *c)
+{
+	struct req *r = c->r;
+	const bool is_read = r->method == HTTP_GET || r->method == HTTP_HEAD;
+	const bool is_faulty = c->fault.kind != FAULT_NONE;
+	json_t *line = json_own(r->a, line_json(r, c->name));
+	const bool is_bad = !is_read && is_refused(c, r->a, json_object_get(line, "body"));
+	struct err err = ERR_INIT;
+	bool is_duplicate;
+	uintptr_t n = 0;
+	int status = is_faulty ? status_of_fault(&c->fault) : is_bad ? 422 : is_read ? 200 : 201;
+
+	if (sink_note(c->sink, r, line, status,
+		is_faulty ? fault_name(c->fault.kind)
+		: is_bad  ? "rows"
+			  : NULL,
+		&is_duplicate, &n, &err) == -1)
 		return res_error(r, &err);
-	if (fault.kind == FAULT_LOST)
+	if (c->fault.kind == FAULT_LOST)
 		return fault_cut(r);
 	if (is_faulty)
-		return fault_answer(r, "crm", &fault);
+		return fault_answer(r, "crm", &c->fault);
+	if (is_bad)
+		return res_json(r, 422, json_pack("{s:s}", "error", "This lead is not taken"));
 	if (is_read)
 		return res_json(r, 200, json_pack("{s:b}", "ok", 1));
-	return res_json(r, is_duplicate ? 200 : 201,
-	    json_pack("{s:o}", "id", json_incref(json_object_get(line, "id"))));
+	return res_json(
+	    r, is_duplicate ? 200 : 201, json_pack("{s:O}", "id", json_object_get(line, "id")));
+}
+
+int sink_handle(struct req *r)
+{
+	struct sandbox *s = sandbox_of(r);
+	struct sink_call c = {.r = r, .sink = s->sink, .name = req_param(r, "name")};
+	const json_t *leads;
+
+	c.fault = faults_draw_of(s->faults, "crm", c.name);
+	if (c.fault.kind == FAULT_ROWS) {
+		c.refuses = c.fault.match;
+		c.fault.kind = FAULT_NONE;
+	}
+	leads = r->body.n > 0 ? json_object_get(json_parse(r->a, r->body, NULL), "leads") : NULL;
+	if (json_is_array(leads) && (c.fault.kind == FAULT_NONE || c.fault.kind == FAULT_LOST))
+		return sink_take_many(&c, leads);
+	return sink_take_one(&c);
 }
 
 /* ---- looking at what came ----------------------------------------------------------------- */
@@ -351,6 +430,27 @@ json_t *sink_list(struct sink *s, struct arena *a, const struct sink_query *q, s
 	out = json_object();
 	json_set(out, "data", data);
 	json_set(out, "counts", counts_json(s, q));
+	return out;
+}
+
+json_t *sink_names(const struct sink *s, struct arena *a)
+{
+	const size_t n = map_count(s->names);
+	int64_t *last_us = arena_zalloc(a, (n + 1) * sizeof(*last_us));
+	json_t *out = json_array(), *one;
+
+	for (size_t i = 0; i < s->nrows; i++)
+		if (s->rows[i].at_us > last_us[s->rows[i].name])
+			last_us[s->rows[i].name] = s->rows[i].at_us;
+	for (size_t i = 0; i < n; i++) {
+		const struct sink_query q = {.name = map_key(s->names, i)};
+
+		one = json_object();
+		json_set_strn(one, "name", q.name);
+		json_set(one, "counts", counts_json(s, &q));
+		json_set_time(one, "at", last_us[i]);
+		json_array_append_new(out, one);
+	}
 	return out;
 }
 

@@ -125,7 +125,7 @@ struct store *store_new(struct arena *a, const char *dir)
 	arena_on_free(a, store_release, st);
 	store_forget(st);
 	st->journal = journal_new(a, arena_printf(a, "%s/store.ndjson", dir),
-	    (struct journal_reader){store_index_line, store_forget, st});
+	    (struct journal_reader){store_index_line, store_forget, st, 0});
 	return st;
 }
 

@@ -5,7 +5,8 @@ DB_STMT_ROWS(table_cells_put,
     "INSERT INTO table_cells (account_id, table_id, index_no, sort_key, row_id) VALUES ",
     "(?,?,?,?,?)", " ON DUPLICATE KEY UPDATE account_id = VALUES(account_id)");
 DB_STMT_ROWS(table_cells_remove,
-    "DELETE FROM table_cells WHERE account_id = ? AND table_id = ?"
+    "DELETE table_cells FROM table_cells FORCE INDEX (PRIMARY) WHERE account_id = ? AND table_id = "
+    "?"
     " AND (index_no, sort_key, row_id) IN (",
     "(?,?,?)", ")");
 

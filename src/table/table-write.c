@@ -31,7 +31,9 @@ DB_STMT_ROWS(table_rows_update, INSERT_ROWS, "(?,?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE external_key = VALUES(external_key), data = VALUES(data),"
     " updated_at = VALUES(updated_at)");
 DB_STMT_ROWS(table_rows_delete,
-    "DELETE FROM table_rows WHERE account_id = ? AND table_id = ? AND id IN (", "?", ")");
+    "DELETE table_rows FROM table_rows FORCE INDEX (PRIMARY) WHERE account_id = ? AND table_id = ? "
+    "AND id IN (",
+    "?", ")");
 DB_STMT(table_count_add,
     "INSERT INTO table_counts (account_id, table_id, slot, filled)"
     " VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE filled = filled + VALUES(filled)");

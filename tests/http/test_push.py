@@ -5,6 +5,7 @@ import threading
 
 from crm import Crm
 from harness import Browser, equal, has, here, problem, run, test, true, wait_until
+from peer import Peer
 from tenant import Meta, Tenant, unique
 
 product = here()
@@ -172,6 +173,33 @@ def _():
         equal({r["name"]: r["status"] for r in answer["results"]},
               {"down": "success", "strict": "success", "mute": "skipped", "one": "skipped", "two": "skipped"})
         equal((len(one.got), len(two.got), len(mute.got)), got)
+
+
+@test("a lead that was changed after it was sent goes to its own address, under a key of its own; what is gone is made anew")
+def _():
+    t = Tenant()
+    gone = set()
+
+    def answer(method, path, headers, body):
+        if path in gone:
+            return 404, {}, b""
+        return 200, {}, b'{"id":"c/7"}' if method == "POST" else b"{}"
+    with Peer(answer=answer) as crm:
+        t.connect("custom_crm", {}, {"url": crm.url + "/leads", "updateUrl": crm.url + "/leads/:externalId?by=connect"})
+        lead = t.new_lead(firstName="Ann")["id"]
+        wait_until(lambda: t.get("/leads/" + lead)["syncStatus"] == "success", 15, "the push")
+        key = t.get("/leads/" + lead)["destinations"][0]["id"]
+
+        def edit(name, calls):
+            equal(t.api("PATCH", "/leads/" + lead, {"firstName": name}).status, 200)
+            wait_until(lambda: len(crm.seen) == calls and t.get("/leads/" + lead)["syncStatus"] == "success", 15, name)
+            return [(m, p, h["Idempotency-Key"], json.loads(b)["first_name"]) for m, p, h, b in crm.seen[-1:]]
+        equal([(m, p, h["Idempotency-Key"]) for m, p, h, _ in crm.seen], [("POST", "/leads", key)])
+        equal(edit("Bea", 2), [("PUT", "/leads/c%2F7?by=connect", key + "-2", "Bea")])
+        gone.add("/leads/c%2F7?by=connect")
+        equal(edit("Cleo", 4), [("POST", "/leads", key + "-3", "Cleo")])
+        problem(t.api("POST", "/providers/custom_crm/connect", {"settings": {"url": crm.url, "updateUrl": "ftp://x.example/"}}),
+                422, field="settings.updateUrl")
 
 
 @test("a destination's page says what becomes of its answers")

@@ -484,6 +484,37 @@ static void a_busy_table_is_left_alone(void)
 	arena_free(a);
 }
 
+static int make_in_a_child(void *arg)
+{
+	struct db *db = db_new(test_db_config());
+	struct err err = ERR_INIT;
+	int rc = partition_make_ahead(db, "core_days", 1, *(const int32_t *)arg, &err);
+
+	db_free(db);
+	return rc == -1 ? 1 : 0;
+}
+
+/* The scheduler and an operator's command: each finds what the other has made. */
+static void made_by_several_at_once(void)
+{
+	struct db *db = test_db();
+	int32_t today = clock_day(clock_now_us()), most = 9;
+	pid_t pids[4];
+	struct arena *a;
+
+	if (db == NULL)
+		return;
+	a = arena_new();
+	make_days(db);
+	for (size_t i = 0; i < COUNT(pids); i++)
+		pids[i] = core_fork(make_in_a_child, &most);
+	for (size_t i = 0; i < COUNT(pids); i++)
+		CHECK(core_wait(pids[i]) == 0);
+	CHECK(TEXT_EQ(names(db, a), expected_names(a, today, today + most)));
+	SCRIPT(db, "DROP TABLE core_days");
+	arena_free(a);
+}
+
 void suite_db_migrate(void)
 {
 	ADD_TESTS("db_migrate", {"up, and up again", up_and_up_again},
@@ -492,5 +523,6 @@ void suite_db_migrate(void)
 	    {"tasks are carried over", tasks_are_carried_over},
 	    {"partitions of a new table", partitions_of_a_new_table},
 	    {"old partitions go", old_partitions_go},
+	    {"made by several at once", made_by_several_at_once},
 	    {"a busy table is left alone", a_busy_table_is_left_alone});
 }

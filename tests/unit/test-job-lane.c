@@ -288,9 +288,52 @@ static void random_histories(void)
 	}
 }
 
+/* A call that brought many shows as much as many calls; never more than the most. */
+static void windows_grow_by_what_a_call_brought(void)
+{
+	struct lanes *ls = lanes_new(slots, 8);
+	struct lane *l = lane(ls, 1, 1, JOB_BULK);
+
+	lane_grow(l, 3);
+	CHECK(lane_window(l) == 7);
+	lane_grow(l, 100);
+	CHECK(lane_window(l) == 8);
+	lane_grow(l, 1);
+	CHECK(lane_window(l) == 8);
+	lanes_free(ls);
+}
+
+/* Bulk work of the host's own has some of the slots, whoever it is for; what calls others has all.
+ */
+static void own_work_is_bounded(void)
+{
+	static const size_t many[JOB_CLASSES] = {
+	    [JOB_LIVE] = 8, [JOB_BULK] = 8, [JOB_PERIODIC] = 1};
+	struct lanes *ls = lanes_new(many, 8);
+	struct lane *v[] = {lane(ls, 1, 0, JOB_BULK), lane(ls, 2, 0, JOB_BULK),
+	    lane(ls, 3, 7, JOB_BULK), lane(ls, 4, 0, JOB_LIVE)};
+	size_t given[COUNT(v)];
+
+	lanes_bound_own(ls, JOB_BULK, 2);
+	for (size_t i = 0; i < COUNT(v); i++)
+		lane_due(v[i], 50);
+	fill(ls, v, COUNT(v), given, 32);
+	CHECK(given[0] == 1 && given[1] == 1); /* both accounts have their turn */
+	CHECK(given[2] == 4);                  /* its window */
+	CHECK(given[3] == 8);
+	lane_ended(v[0], JOB_PEER_UNKNOWN);
+	lane_due(v[0], 60);
+	fill(ls, v, COUNT(v), given, 32);
+	CHECK(given[0] + given[1] == 1);
+	lanes_free(ls);
+}
+
 void suite_job_lane(void)
 {
-	ADD_TESTS("job_lane", {"windows", windows}, {"windows are of calls", windows_are_of_calls},
+	ADD_TESTS("job_lane",
+	    {"windows grow by what a call brought", windows_grow_by_what_a_call_brought},
+	    {"own work is bounded", own_work_is_bounded}, {"windows", windows},
+	    {"windows are of calls", windows_are_of_calls},
 	    {"slots are of jobs", slots_are_of_jobs}, {"shares", shares},
 	    {"closed lanes", closed_lanes}, {"empty claims", empty_claims},
 	    {"full claims", full_claims}, {"random histories", random_histories});

@@ -45,7 +45,7 @@ static void forget(void *arg)
 static void hold(struct holder *h)
 {
 	*h = (struct holder){0};
-	h->journal = journal_new(a, path, (struct journal_reader){see, forget, h});
+	h->journal = journal_new(a, path, (struct journal_reader){see, forget, h, 0});
 }
 
 static void begin(void)
