@@ -3,7 +3,7 @@
 #define CRM_CRM_DESTINATIONS_H
 #include "crm/crm-internal.h"
 
-#define BACKLOG_MOST 10000 /* of one state that are counted */
+#define BACKLOG_MOST 3000 /* of one state that are counted */
 
 struct destination_backlog {
 	int64_t pending; /* to be sent, of which `held` wait for their time by its routing */
@@ -35,7 +35,8 @@ int destination_last(struct app *app, struct arena *a, const struct uuid *accoun
 #define DESTINATIONS_MOST 1000
 int destinations_json(struct req *r, json_t **out, struct err *err);
 
-/* How many deliveries a filter matches, up to BACKLOG_MOST. */
+/* How many deliveries a filter matches, up to BACKLOG_MOST; -1 where that is not known, since it
+ * would take all of them: those of a source with many leads. */
 int deliveries_count_matching(
     struct app *app, struct arena *a, const struct delivery_filter *f, int64_t *n, struct err *err);
 #endif

@@ -66,8 +66,8 @@ DB_STMT(destinations_of_lead, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
 	" AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"                 \
 	" AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"                       \
 	" WHERE i.account_id = d.account_id AND i.task_id = ?))"                                   \
-	" AND (? IS NULL OR EXISTS (SELECT 1 FROM leads l WHERE l.id = d.lead_id"                  \
-	" AND l.account_id = d.account_id AND l.provider_type = ?))"
+	" AND (? IS NULL OR ? = (SELECT l.provider_type FROM leads l WHERE l.id = d.lead_id"       \
+	" AND l.account_id = d.account_id))"
 #define DELIVERY_SLICE " ORDER BY d.id DESC LIMIT ? OFFSET ?"
 #define NFILTERS 12
 DB_STMT(delivery_page, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
@@ -78,6 +78,10 @@ DB_STMT(delivery_page, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
 	" COLUMNS (id CHAR(32) PATH '$')) j)"
 DB_STMT(delivery_page_of_leads,
     LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES OF_LEADS DELIVERY_FILTERS DELIVERY_SLICE);
+#define SOURCE_LEADS_MOST 500
+DB_STMT(leads_of_source,
+    "SELECT id FROM leads FORCE INDEX (leads_provider) WHERE account_id = ? AND provider_type = ?"
+    " LIMIT ?");
 DB_STMT(
     delivery_one, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES "WHERE d.account_id = ? AND d.id = ?");
 #define COUNT_MATCHING "SELECT COUNT(*) FROM (SELECT d.id FROM lead_deliveries d "
@@ -261,29 +265,65 @@ struct delivery_range delivery_range_of(const struct delivery_filter *f)
 	return range;
 }
 
-/* The leads that a search finds, as JSON for OF_LEADS. */
-static int found_leads(struct app *app, struct arena *a, const struct delivery_filter *f,
-    struct str *out, struct err *err)
+static void found_add(struct arena *a, json_t *ids, const struct uuid *id)
+{
+	struct buf *hex = buf_new(a, 2 * sizeof(*id) + 1);
+
+	hex_encode(hex, id->b, sizeof(id->b));
+	json_array_append_new(ids, json_stringn(hex->p, hex->len));
+}
+
+static int found_by_search(
+    struct app *app, struct arena *a, const struct delivery_filter *f, json_t *ids, struct err *err)
 {
 	const struct lead_filter leads = {.account_id = f->account_id,
 	    .provider_type = f->provider_type.n > 0 ? f->provider_type : (struct str){NULL, 0},
 	    .search = f->search};
 	struct slice s = {.limit = FOUND_LEADS_MOST};
-	json_t *ids = json_own(a, json_array()), *lead;
+	json_t *lead;
 	size_t i;
 
 	if (lead_list(app, a, &leads, &s, err) == -1)
 		return -1;
 	json_array_each(s.rows, i, lead) {
-		struct buf *hex = buf_new(a, 2 * sizeof(struct uuid) + 1);
 		struct uuid id;
 
 		uuid_parse(str_from(json_str(lead, "id")), &id);
-		hex_encode(hex, id.b, sizeof(id.b));
-		json_array_append_new(ids, json_stringn(hex->p, hex->len));
+		found_add(a, ids, &id);
 	}
+	return 1;
+}
+
+/* All of a source with few leads, which would be looked for among all deliveries otherwise. */
+static int found_by_source(
+    struct app *app, struct arena *a, const struct delivery_filter *f, json_t *ids, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(app->db, a, &leads_of_source,
+		DB_VALS(db_uuid(&f->account_id), db_name(f->provider_type),
+		    db_int(SOURCE_LEADS_MOST + 1)),
+		&rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count && rows.count <= SOURCE_LEADS_MOST; i++) {
+		struct uuid id = db_get_uuid(&rows, i, 0);
+
+		found_add(a, ids, &id);
+	}
+	return rows.count <= SOURCE_LEADS_MOST;
+}
+
+/* The leads that the filter means, as JSON for OF_LEADS: 1, 0 they are not to be listed, -1. */
+static int found_leads(struct app *app, struct arena *a, const struct delivery_filter *f,
+    struct str *out, struct err *err)
+{
+	json_t *ids = json_own(a, json_array());
+	int found = f->search.n > 0          ? found_by_search(app, a, f, ids, err)
+		    : f->provider_type.n > 0 ? found_by_source(app, a, f, ids, err)
+					     : 0;
+
 	*out = json_text(a, ids);
-	return 0;
+	return found;
 }
 
 static size_t filters_vals(
@@ -299,21 +339,20 @@ static size_t filters_vals(
 	return NFILTERS;
 }
 
-/* Account, the leads that were found where there is a search, the filters. *n of them. */
+/* Account, the leads that were found where there are such, the filters: *n of them. 1 they are of
+ * OF_LEADS, 0 not, -1. */
 static int matching_vals(struct app *app, struct arena *a, const struct delivery_filter *f,
     struct delivery_range *range, struct db_val v[NFILTERS + 2], size_t *n, struct err *err)
 {
 	struct str leads;
+	int found = found_leads(app, a, f, &leads, err);
 
 	v[0] = db_uuid(&f->account_id);
 	*n = 1;
-	if (f->search.n > 0) {
-		if (found_leads(app, a, f, &leads, err) == -1)
-			return -1;
+	if (found == 1)
 		v[(*n)++] = db_strn(leads);
-	}
 	*n += filters_vals(f, range, v + *n);
-	return 0;
+	return found;
 }
 
 int deliveries_count_matching(
@@ -323,12 +362,14 @@ int deliveries_count_matching(
 	struct db_val v[NFILTERS + 3];
 	struct db_rows rows;
 	size_t k;
+	int found = matching_vals(app, a, f, &range, v, &k, err);
 
-	if (matching_vals(app, a, f, &range, v, &k, err) == -1)
-		return -1;
+	*n = -1;
+	if (found == -1 || (found == 0 && f->provider_type.n > 0))
+		return found;
 	v[k++] = db_int(BACKLOG_MOST);
 	if (db_query(app->db, a,
-		f->search.n > 0 ? &deliveries_matching_of_leads : &deliveries_matching_count, v, k,
+		found == 1 ? &deliveries_matching_of_leads : &deliveries_matching_count, v, k,
 		&rows, err) == -1)
 		return -1;
 	*n = db_get_int(&rows, 0, 0);
@@ -343,15 +384,16 @@ int delivery_list(struct app *app, struct arena *a, const struct delivery_filter
 	struct db_val v[NFILTERS + 4];
 	struct db_rows rows;
 	size_t n;
+	int found;
 
 	if (memcmp(&from.id, &range.before, sizeof(from.id)) < 0)
 		range.before = from.id;
-	if (matching_vals(app, a, f, &range, v, &n, err) == -1)
+	if ((found = matching_vals(app, a, f, &range, v, &n, err)) == -1)
 		return -1;
 	v[n++] = db_int(slice_limit(s));
 	v[n++] = db_int(s->offset);
-	if (db_query(app->db, a, f->search.n > 0 ? &delivery_page_of_leads : &delivery_page, v, n,
-		&rows, err) == -1)
+	if (db_query(app->db, a, found == 1 ? &delivery_page_of_leads : &delivery_page, v, n, &rows,
+		err) == -1)
 		return -1;
 	return slice_take(s, app, a, &rows, SLICE_BY_ID, DESTINATION_ID, delivery_json, err);
 }

@@ -196,6 +196,7 @@ int crm_page_lead_detail(struct req *r)
 	    stage != NULL && strcmp(stage, LEAD_READY) == 0 &&
 		(r->actor.permissions & PERMIT(CRM_WRITE)) != 0 &&
 		lead_has_open_destination(destinations));
+	json_set_bool(data, "sees_deliveries", (r->actor.permissions & PERMIT(CRM_VIEW)) != 0);
 	json_set(data, "lead", json_incref(lead));
 	return chrome_page(r, 200, "leads", lead_page_title(lead), "lead/detail", data);
 }

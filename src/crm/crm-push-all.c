@@ -210,8 +210,8 @@ DB_STMT(deliveries_to_push_again,
     " AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
     " AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"
     " WHERE i.account_id = d.account_id AND i.task_id = ?))"
-    " AND (? IS NULL OR EXISTS (SELECT 1 FROM leads l WHERE l.id = d.lead_id"
-    " AND l.account_id = d.account_id AND l.provider_type = ?))"
+    " AND (? IS NULL OR ? = (SELECT l.provider_type FROM leads l WHERE l.id = d.lead_id"
+    " AND l.account_id = d.account_id))"
     " ORDER BY d.id LIMIT ?");
 
 static struct opt_time again_time(const struct push_all *p, const char *name)

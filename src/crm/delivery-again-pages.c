@@ -190,7 +190,8 @@ static int again_count(struct req *r, const struct delivery_filter *f, int64_t *
 	g.status = STR(DELIVERY_DEAD);
 	if (deliveries_count_matching(r->app, r->a, &g, &dead, err) == -1)
 		return -1;
-	*n = *n + dead > BACKLOG_MOST ? BACKLOG_MOST : *n + dead;
+	if (*n != -1)
+		*n = *n + dead > BACKLOG_MOST ? BACKLOG_MOST : *n + dead;
 	return 0;
 }
 
@@ -227,6 +228,7 @@ int crm_page_again(struct req *r)
 	    destination_name(r, &f.connection_id, &to, &err) == -1)
 		return res_error(r, &err);
 	json_set_int(data, "count", n);
+	json_set_bool(data, "is_unknown", n == -1);
 	json_set_bool(data, "is_more", n == BACKLOG_MOST);
 	json_set_bool(data, "is_one", n == 1);
 	again_tell_filter(r, &f, to, data);
