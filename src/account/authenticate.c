@@ -217,11 +217,14 @@ static bool account_is_own(struct req *r)
 
 int account_authenticate(struct req *r)
 {
-	bool is_page = (r->route->flags & ROUTE_PAGE) != 0;
-	struct credential c = is_page ? page_credential(r) : api_credential(r);
+	struct credential c = api_credential(r);
+	bool is_page = (r->route->flags & ROUTE_PAGE) != 0 &&
+		       ((r->route->flags & ROUTE_KEYED) == 0 || c.kind == CREDENTIAL_NONE);
 	struct err err = ERR_INIT;
 	int found;
 
+	if (is_page)
+		c = page_credential(r);
 	if (c.kind == CREDENTIAL_NONE)
 		return 0;
 	found = actor_identify(r, &c, &err);

@@ -23,7 +23,8 @@ struct rate_slot {
 
 struct shared {
 	uint64_t seed;
-	_Atomic pid_t waiters[WAITERS]; /* 0: free */
+	_Atomic pid_t waiters[WAITERS];  /* 0: free */
+	_Atomic uint64_t whose[WAITERS]; /* the account that each waits for */
 	struct rate_slot slots[SLOTS];
 };
 
@@ -153,17 +154,39 @@ struct rate shared_rate_look(
 	return rate_of(limit, count, end - now_us / SECOND_US);
 }
 
-bool shared_wait_begin(struct shared *s, int64_t most)
+static bool waiter_lives(struct shared *s, int64_t i)
+{
+	pid_t who = atomic_load(&s->waiters[i]);
+
+	return who != 0 && (kill(who, 0) == 0 || errno != ESRCH);
+}
+
+/* Of places that several take at the same moment it may be one more: the rest is left all the same.
+ */
+static bool account_has_its_share(struct shared *s, uint64_t whose, int64_t most)
+{
+	int64_t n = 0, share = most - (most + 3) / 4;
+
+	for (int64_t i = 0; i < most && i < WAITERS; i++)
+		n += atomic_load(&s->whose[i]) == whose && waiter_lives(s, i);
+	return whose != 0 && n >= (share > 1 ? share : 1);
+}
+
+bool shared_wait_begin(struct shared *s, uint64_t whose, int64_t most)
 {
 	const pid_t self = getpid();
 
+	if (account_has_its_share(s, whose, most))
+		return false;
 	for (int64_t i = 0; i < most && i < WAITERS; i++) {
 		pid_t who = atomic_load(&s->waiters[i]);
 
-		if (who != 0 && (kill(who, 0) == 0 || errno != ESRCH))
+		if (waiter_lives(s, i))
 			continue;
-		if (atomic_compare_exchange_strong(&s->waiters[i], &who, self))
+		if (atomic_compare_exchange_strong(&s->waiters[i], &who, self)) {
+			atomic_store(&s->whose[i], whose);
 			return true;
+		}
 	}
 	return false;
 }

@@ -24,9 +24,10 @@ struct rate shared_rate_look(
     struct shared *s, struct str key, int64_t limit, int64_t window_s, int64_t now_us);
 
 /* A worker that waits for others (a destination, a job) serves nobody meanwhile. It asks first:
- * false when `most` processes wait already, and then it must not. A waiter that died no
- * longer counts. */
-bool shared_wait_begin(struct shared *s, int64_t most);
+ * false when `most` processes wait already, and then it must not; or when three quarters of them
+ * wait for the same account, so that no one of them takes all places. whose: a number of the
+ * account; 0: of none. A waiter that died no longer counts. */
+bool shared_wait_begin(struct shared *s, uint64_t whose, int64_t most);
 void shared_wait_end(struct shared *s);
 
 #endif

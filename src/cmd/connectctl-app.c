@@ -105,7 +105,7 @@ int ctl_app_remove(struct ctl *c, struct err *err)
 	if (ctl_read(c, options, &operands, 1, 1) != CTL_OK ||
 	    ctl_read_id(c, operands.v[0], "the app", &id) != CTL_OK)
 		return CTL_USAGE;
-	found = provider_app_get(&c->app, c->a, NULL, &id, &v, err);
+	found = provider_app_get_shown(&c->app, c->a, NULL, &id, &v, err);
 	if (found == 1 && provider_app_count_uses(&c->app, c->a, NULL, v, err) == -1)
 		return -1;
 	if (found == 1)

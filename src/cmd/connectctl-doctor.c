@@ -142,6 +142,8 @@ static void doctor_folders(struct doctor_visit *v)
 	const struct config *cfg = v->c->app.config;
 	struct err err = ERR_INIT;
 	struct providers *providers;
+	const char *const *why;
+	size_t n;
 
 	doctor_folder(v, "state_dir", cfg->state_dir, R_OK | W_OK | X_OK);
 	doctor_folder(v, "templates_dir", cfg->templates_dir, R_OK | X_OK);
@@ -154,6 +156,9 @@ static void doctor_folders(struct doctor_visit *v)
 		return;
 	}
 	fine(v, "providers_dir %s: %zu providers", cfg->providers_dir, providers_count(providers));
+	n = providers_refused(providers, &why);
+	for (size_t i = 0; i < n; i++)
+		wrong(v, "a manifest is refused: %s", why[i]);
 	for (size_t i = 0; i < providers_count(providers); i++)
 		doctor_version(v, provider_at(providers, i));
 }

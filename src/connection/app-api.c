@@ -44,7 +44,7 @@ int provider_app_api_get(struct req *r)
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	found = provider_app_get(r->app, r->a, &r->actor.account_id, &id, &v, &err);
+	found = provider_app_get_shown(r->app, r->a, &r->actor.account_id, &id, &v, &err);
 	if (found == 1 &&
 	    provider_app_count_uses(r->app, r->a, &r->actor.account_id, v, &err) == -1)
 		found = -1;

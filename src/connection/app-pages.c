@@ -92,7 +92,7 @@ static json_t *app_fields(
 		json_set_bool(o, "is_plain", credential_is_plain(spec->key));
 		json_set_bool(o, "is_stored",
 		    v != NULL && json_object_get(v->credentials, spec->key) != NULL);
-		json_set_bool(o, "is_needed", spec->is_needed && v == NULL);
+		json_set_bool(o, "is_needed", spec->is_needed && (v == NULL || v->is_shut));
 		json_set_str(o, "error", is_wrong ? wrong->msg : NULL);
 		json_array_append_new(list, o);
 	}
@@ -116,6 +116,7 @@ static int app_form(struct req *r, int status, const struct provider *p,
 		json_set_str(data, "name", v != NULL ? v->name : p->display_name);
 	json_set_str(data, "provider_name", p->display_name);
 	json_set_bool(data, "is_edit", v != NULL);
+	json_set_bool(data, "is_shut", v != NULL && v->is_shut);
 	json_set(data, "fields", app_fields(r, p, v, wrong));
 	json_set_str(data, "callback",
 	    oauth_is_there(p) && oauth_takes(p, OAUTH_CODE)
@@ -200,7 +201,7 @@ static struct provider_app *asked_app(struct req *r)
 
 	if (!req_param_uuid(r, "id", &id))
 		return NULL;
-	found = provider_app_get(r->app, r->a, &r->actor.account_id, &id, &v, &err);
+	found = provider_app_get_shown(r->app, r->a, &r->actor.account_id, &id, &v, &err);
 	if (found == 1 &&
 	    provider_app_count_uses(r->app, r->a, &r->actor.account_id, v, &err) == -1)
 		found = -1;

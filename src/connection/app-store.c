@@ -121,6 +121,24 @@ int provider_app_get(struct app *app, struct arena *a, const struct uuid *accoun
 	return *out == NULL ? -1 : 1;
 }
 
+int provider_app_get_shown(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct provider_app **out, struct err *err)
+{
+	struct err shut = ERR_INIT;
+	struct db_rows rows;
+	int found = db_row(app->db, a, &provider_app_by_id, DB_VALS(db_uuid(id)), &rows, err);
+
+	if (found != 1)
+		return found;
+	*out = app_of_row_shown(app, a, &rows, 0);
+	if (!app_is_usable(*out, account_id))
+		return 0;
+	(*out)->credentials =
+	    provider_app_open(app, a, id, db_get_str(&rows, 0, APP_CREDENTIALS), &shut);
+	(*out)->is_shut = (*out)->credentials == NULL;
+	return 1;
+}
+
 static struct provider_app **apps_of_rows(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t *n)
 {
@@ -323,14 +341,18 @@ static int app_change_body(struct db *db, struct audit *log, void *arg, struct e
 	struct app_act *act = arg;
 	struct provider_app *v;
 	struct str sealed;
+	struct err shut = ERR_INIT;
 	json_t *before, *after, *old;
 	int rc = app_lock(act, db, &v, err);
 
 	if (rc != 1)
 		return rc == 0 ? 1 : -1;
-	v->credentials = provider_app_open(act->app, act->a, &v->id, act->blob, err);
-	if (v->credentials == NULL)
-		return -1;
+	v->credentials = provider_app_open(act->app, act->a, &v->id, act->blob, &shut);
+	/* What is stored may be opened again once its key is back: it is not written over. */
+	if (v->credentials == NULL &&
+	    json_object_size(json_object_get(act->body, "credentials")) == 0)
+		return err_field(err, ERR_INVALID, "credentials",
+		    "cannot be opened, since their key is missing: all of them are needed anew");
 	old = v->credentials;
 	before = app_audited(act->a, v);
 	if (act->is_of_file) /* all of them stand there */
@@ -402,7 +424,7 @@ int provider_app_remove(struct app *app, struct arena *a, const struct req *r,
 /* Is it as the body says? Then nothing is written. */
 static bool app_is_as_said(const struct provider_app *v, const json_t *body)
 {
-	return strcmp(v->name, json_str(body, "name")) == 0 &&
+	return !v->is_shut && strcmp(v->name, json_str(body, "name")) == 0 &&
 	       json_equal(v->credentials, json_object_get(body, "credentials"));
 }
 
@@ -412,7 +434,7 @@ int provider_app_configure(
 	json_t *change = json_own(a, json_deep_copy(body));
 	struct app_act act = {.app = app, .a = a, .id = id, .body = body, .is_of_file = true};
 	struct provider_app *v;
-	int found = provider_app_get(app, a, NULL, id, &v, err);
+	int found = provider_app_get_shown(app, a, NULL, id, &v, err);
 
 	if (found == 0)
 		return audit_change(app, NULL, NULL, app_add_body, &act, err);

@@ -15,7 +15,8 @@ struct provider_app {
 	const char *provider_type, *name;
 	bool is_configured;  /* it stands in the file that provider_apps names, and is changed there
 			      */
-	json_t *credentials; /* opened; NULL where they were not asked for */
+	json_t *credentials; /* opened; NULL where they were not asked for, or cannot be */
+	bool is_shut;        /* they cannot be opened: their key is missing */
 	int64_t created_us, updated_us;
 	int64_t connections; /* how many name it, where that was asked for */
 };
@@ -26,6 +27,9 @@ bool provider_app_is_known(const struct provider *p);
 /* One that the account may use: its own, or the installation's; account_id NULL: any. Opened. 1, 0,
  * -1. */
 int provider_app_get(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct provider_app **out, struct err *err);
+/* The same, also of one that cannot be opened: for what shows it, or gives it new credentials. */
+int provider_app_get_shown(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct provider_app **out, struct err *err);
 /* All of a provider that an account may use, its own first, opened. */
 int provider_app_list_usable(struct app *app, struct arena *a, const struct uuid *account_id,

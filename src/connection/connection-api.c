@@ -35,7 +35,7 @@ static int connection_of_route(struct req *r, struct connection **out)
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	int found = connection_get(r->app, r->a, &r->actor.account_id, &id, out, &err);
+	int found = connection_get_shown(r->app, r->a, &r->actor.account_id, &id, out, &err);
 	if (found == -1)
 		res_error(r, &err);
 	else if (found == 0)

@@ -206,8 +206,9 @@ static void form_add_grace(
 static void form_add_credential(
     struct form_fields *f, json_t *list, const struct credential_spec *s)
 {
-	json_t *field = form_add_field(f, list, arena_printf(f->r->a, "credentials.%s", s->key),
-	    s->label, s->help, s->is_needed && f->c == NULL);
+	json_t *field =
+	    form_add_field(f, list, arena_printf(f->r->a, "credentials.%s", s->key), s->label,
+		s->help, s->is_needed && (f->c == NULL || (f->c->shut & SHUT_CREDENTIALS) != 0));
 
 	json_set_bool(field, "is_plain",
 	    strcmp(s->key, "username") == 0 || strcmp(s->key, "accountSid") == 0);

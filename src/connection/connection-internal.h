@@ -59,12 +59,13 @@ enum {
  * provider's manifest is gone. */
 struct connection *connection_from_row(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err);
-/* The same of one whose credentials could not be opened, without any: is_shut. */
+/* The same of one that could not be opened, without what cannot be: shut. */
 struct connection *connection_from_row_shut(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err);
 /* What connection-change.c does its acts with, each within a transaction: they note nothing and
  * drop no cache. */
-/* The row, nobody else changing it until the end; is_opened: with its credentials. 1, 0, -1. */
+/* The row, nobody else changing it until the end; is_opened: with its credentials, as
+ * connection_get_shown. 1, 0, -1. */
 int connection_lock(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, bool is_opened, struct connection **out, struct err *err);
 /* Creates from a connect body, checked against the manifest (needed credentials, known settings,
@@ -73,7 +74,7 @@ int connection_create(struct app *app, struct arena *a, const struct uuid *accou
     const struct provider *p, const struct uuid *id, const json_t *body, struct connection **out,
     struct err *err);
 /* Changes name, status, settings, credentials of a locked one by a PATCH body, checked like a new
- * one. */
+ * one. One whose own cannot be opened needs all of them anew: ERR_INVALID on "credentials". */
 int connection_update(
     struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err);
 /* One that is not stored yet: active, by the provider's name. id: NULL, or one that nobody has. */
@@ -140,6 +141,9 @@ const char *sign_in_of_credential(const char *key);
  * now given would not be sent, or tell of several kinds. given_*: of the body, or NULL. */
 int sign_in_settle(struct arena *a, const struct provider *p, const json_t *given_credentials,
     const json_t *given_settings, const json_t *credentials, json_t *settings, struct err *err);
+/* What to do about one that cannot be opened (shut), in a sentence without its point; NULL: it is
+ * not shut. */
+const char *connection_shut_words(const struct connection *c);
 /* Why it cannot be tested, in a sentence: nothing can be called, or not without a credential that
  * it does not have. NULL: it can. */
 const char *connection_untestable(struct arena *a, const struct connection *c);

@@ -413,6 +413,7 @@ static int connection_form_page(struct req *r, int status, const struct provider
 		      : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
 	json_set_str(data, "back_name", c == NULL ? NULL : c->name);
 	json_set_bool(data, "is_edit", c != NULL);
+	json_set_str(data, "shut", c == NULL ? NULL : connection_shut_words(c));
 	json_set_str(data, "heading", heading);
 	connection_form_fields(r, p, c, wrong, data);
 	if (c != NULL)
@@ -477,7 +478,7 @@ static struct connection *asked_connection(struct req *r)
 
 	if (!req_param_uuid(r, "id", &id))
 		return NULL;
-	found = connection_get(r->app, r->a, &r->actor.account_id, &id, &c, &err);
+	found = connection_get_shown(r->app, r->a, &r->actor.account_id, &id, &c, &err);
 	if (found > 0)
 		return c;
 	if (found == -1)
@@ -599,21 +600,44 @@ static void show_links(struct req *r, const struct connection *c, json_t *data)
 		: NULL);
 }
 
-/* What the provider was asked to send. */
+/* In words: the form that it is of, or how many forms it stands for. */
+static void show_subscription_forms(struct arena *a, json_t *row)
+{
+	const json_t *form = json_object_get(row, "form");
+	int64_t total = json_int(row, "forms"), active = json_int(row, "formsActive");
+
+	if (form != NULL)
+		json_set_str(
+		    row, "of_form", json_str(form, json_str(form, "name") != NULL ? "name" : "id"));
+	if (json_object_get(row, "forms") == NULL)
+		return;
+	json_set_str(row, "of_forms",
+	    total == 0 ? "There are no forms yet. New ones are looked for every hour."
+	    : active == total
+		? arena_printf(a, "Every form: %lld", (long long)total)
+		: arena_printf(a, "%lld of %lld forms", (long long)active, (long long)total));
+}
+
+/* What the provider was asked to send. Of forms those that fail stand by themselves. */
 static int show_subscriptions(
     struct req *r, const struct connection *c, json_t *data, struct err *err)
 {
-	json_t *list = json_array(), *row;
+	json_t *list = json_own(r->a, json_array()), *shown = json_array(), *row;
 	size_t i;
 
-	json_set(data, "subscriptions", list);
+	json_set(data, "subscriptions", shown);
 	if (c->provider->nsubscriptions > 0 && subscriptions_json(r->app, r->a, c, list, err) == -1)
 		return -1;
-	json_array_each(list, i, row)
-		json_set_str(row, "chip",
-		    strcmp(json_str(row, "status"), "failing") == 0 ? "failed"
-								    : json_str(row, "status"));
-	json_set_bool(data, "has_subscriptions", json_array_size(list) > 0);
+	json_array_each(list, i, row) {
+		bool is_failing = strcmp(json_str(row, "status"), "failing") == 0;
+
+		if (json_object_get(row, "form") != NULL && !is_failing)
+			continue;
+		json_set_str(row, "chip", is_failing ? "failed" : json_str(row, "status"));
+		show_subscription_forms(r->a, row);
+		json_array_append(shown, row);
+	}
+	json_set_bool(data, "has_subscriptions", json_array_size(shown) > 0);
 	return 0;
 }
 
@@ -667,7 +691,9 @@ int connection_page_detail(struct req *r)
 	json_set_bool(
 	    data, "has_settings", json_array_size(json_object_get(data, "setting_list")) > 0);
 	json_set_bool(data, "may_write", may_write_connections(r));
-	json_set_str(data, "untestable", connection_untestable(r->a, c));
+	json_set_str(data, "shut", connection_shut_words(c));
+	json_set_bool(data, "is_app_shut", (c->shut & SHUT_APP) != 0);
+	json_set_str(data, "untestable", c->shut != 0 ? NULL : connection_untestable(r->a, c));
 	json_set_bool(data, "waits_open", guide_waits(c->provider) && c->received_us == 0);
 	json_set(data, "former", former_list(c));
 	json_set_bool(data, "has_former", json_array_size(json_object_get(data, "former")) > 0);

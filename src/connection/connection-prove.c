@@ -18,9 +18,11 @@ struct proving {
 	const char *external;
 };
 
-static bool prove_is_due(const struct connection *c)
+/* Anybody's server can say that it is of whatever account: only the provider's own word counts. */
+static bool prove_is_due(struct arena *a, const struct connection *c)
 {
-	return c->proven_us == 0 && oauth_is_there(c->provider) && oauth_identifies(c->provider);
+	return c->proven_us == 0 && oauth_is_there(c->provider) && oauth_identifies(c->provider) &&
+	       provider_answers_itself(c->provider, a, c->access.settings);
 }
 
 /* What the provider says, or NULL. */
@@ -76,7 +78,7 @@ void connection_prove(struct app *app, struct arena *a, const struct connection 
 	struct proving v = {.app = app, .a = a, .c = c};
 	struct err err = ERR_INIT;
 
-	if (!prove_is_due(c))
+	if (!prove_is_due(a, c))
 		return;
 	v.external = prove_ask(&v, action, output, &err);
 	if (v.external != NULL && db_transaction(app->db, prove_store_body, &v, &err) == -1)

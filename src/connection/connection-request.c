@@ -101,7 +101,8 @@ bool connection_choose(struct req *r, const struct provider *p, struct connectio
 bool connection_wait_begin(struct req *r)
 {
 	if (r->app->shared == NULL ||
-	    shared_wait_begin(r->app->shared, config_waiters(r->app->config)))
+	    shared_wait_begin(
+		r->app->shared, uuid_number(r->actor.account_id), config_waiters(r->app->config)))
 		return true;
 	res_problem(r, 503, "Too many calls wait for providers at the moment: try again shortly");
 	return false;

@@ -169,14 +169,19 @@ static void grant_lay_under(struct connection *c)
 			json_object_set(c->access.credentials, key, token);
 }
 
-/* The app and the grant, opened. */
-static int connection_open_joined(struct app *app, struct arena *a, const struct db_rows *rows,
+static int connection_open_app(struct app *app, struct arena *a, const struct db_rows *rows,
     size_t row, struct connection *c, struct err *err)
 {
-	if (!uuid_is_nil(c->app_id) &&
-	    (c->access.app = provider_app_open(app, a, &c->app_id,
-		 db_get_str(rows, row, CONNECTION_APP_CREDENTIALS), err)) == NULL)
-		return -1;
+	if (uuid_is_nil(c->app_id))
+		return 0;
+	c->access.app = provider_app_open(
+	    app, a, &c->app_id, db_get_str(rows, row, CONNECTION_APP_CREDENTIALS), err);
+	return c->access.app == NULL ? -1 : 0;
+}
+
+static int connection_open_login(struct app *app, struct arena *a, const struct db_rows *rows,
+    size_t row, struct connection *c, struct err *err)
+{
 	if (uuid_is_nil(c->grant.id))
 		return 0;
 	c->grant.tokens = grant_open_tokens(
@@ -204,19 +209,47 @@ struct connection *connection_from_row(
 	if (c->access.credentials == NULL)
 		return NULL;
 	secrets_take_former(a, &c->access);
-	return connection_open_joined(app, a, rows, row, c, err) == -1 ? NULL : c;
+	if (connection_open_app(app, a, rows, row, c, err) == -1 ||
+	    connection_open_login(app, a, rows, row, c, err) == -1)
+		return NULL;
+	return c;
 }
 
 struct connection *connection_from_row_shut(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
 {
 	struct connection *c = connection_of_row_shown(app, a, rows, row, err);
+	struct err why = ERR_INIT;
 
 	if (c == NULL)
 		return NULL;
-	c->is_shut = true;
-	c->access.credentials = json_own(a, json_object());
+	c->access.credentials = sealed_open(app, a, PLACE, &c->id,
+	    db_get_str(rows, row, CONNECTION_CREDENTIALS), "the credentials of connection", &why);
+	if (c->access.credentials == NULL) {
+		c->shut |= SHUT_CREDENTIALS;
+		c->access.credentials = json_own(a, json_object());
+	} else
+		secrets_take_former(a, &c->access);
+	if (connection_open_app(app, a, rows, row, c, &why) == -1)
+		c->shut |= SHUT_APP;
+	if (connection_open_login(app, a, rows, row, c, &why) == -1)
+		c->shut |= SHUT_LOGIN;
 	return c;
+}
+
+/* Opened, or as far as it can be. NULL with err: it has no manifest, or settings that are none. */
+static struct connection *connection_from_row_shown(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct connection *c = connection_from_row(app, a, rows, row, &why);
+
+	if (c == NULL)
+		c = connection_from_row_shut(app, a, rows, row, err);
+	if (c == NULL || (c->provider != NULL && c->shut != 0) || why.code == ERR_NONE)
+		return c;
+	*err = why;
+	return NULL;
 }
 
 int connection_set_routing(struct db *db, const struct uuid *account_id, const struct uuid *id,
@@ -229,8 +262,11 @@ int connection_set_routing(struct db *db, const struct uuid *account_id, const s
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, struct connection **out, struct err *err)
+typedef struct connection *connection_reader(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err);
+
+static int connection_get_by(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, connection_reader *read, struct connection **out, struct err *err)
 {
 	struct db_rows rows;
 	int found = db_row(app->db, a, &connection_by_id, DB_VALS(db_uuid(id)), &rows, err);
@@ -240,8 +276,20 @@ int connection_get(struct app *app, struct arena *a, const struct uuid *account_
 	struct uuid owner = db_get_uuid(&rows, 0, CONNECTION_ACCOUNT);
 	if (account_id != NULL && !uuid_eq(owner, *account_id))
 		return 0;
-	*out = connection_from_row(app, a, &rows, 0, err);
+	*out = read(app, a, &rows, 0, err);
 	return *out == NULL ? -1 : 1;
+}
+
+int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct connection **out, struct err *err)
+{
+	return connection_get_by(app, a, account_id, id, connection_from_row, out, err);
+}
+
+int connection_get_shown(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct connection **out, struct err *err)
+{
+	return connection_get_by(app, a, account_id, id, connection_from_row_shown, out, err);
 }
 
 int connection_lock(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -253,7 +301,7 @@ int connection_lock(struct app *app, struct arena *a, const struct uuid *account
 
 	if (found != 1)
 		return found;
-	*out = is_opened ? connection_from_row(app, a, &rows, 0, err)
+	*out = is_opened ? connection_from_row_shown(app, a, &rows, 0, err)
 			 : connection_of_row_shown(app, a, &rows, 0, err);
 	return *out == NULL ? -1 : 1;
 }
@@ -597,11 +645,20 @@ int connection_update(
     struct app *app, struct arena *a, struct connection *c, const json_t *body, struct err *err)
 {
 	const struct access before = c->access;
+	bool has_credentials = json_object_size(json_object_get(body, "credentials")) > 0;
 	struct uuid former;
 
+	/* What is stored may be opened again once its key is back: it is not written over. */
+	if ((c->shut & SHUT_CREDENTIALS) != 0 && !has_credentials)
+		return err_field(err, ERR_INVALID, "credentials",
+		    "cannot be opened, since their key is missing: all of them are needed anew");
 	if (connection_body_read(app, a, body, ALL_MEMBERS, c, err) == -1 ||
 	    connection_own_grant(app, a, c, &before, &former, err) == -1)
 		return -1;
+	if ((c->shut & SHUT_LOGIN) != 0 && has_credentials && uuid_is_nil(former)) {
+		former = c->grant.id;
+		c->grant.id = (struct uuid){0};
+	}
 	/* New credentials deserve a new start. */
 	if (json_object_get(body, "credentials") != NULL &&
 	    strcmp(c->status, CONNECTION_DISABLED) != 0)
@@ -805,7 +862,7 @@ json_t *connection_json(const struct connection *c)
 	json_set(o, "settings", json_deep_copy(c->access.settings));
 	json_set_time(o, "createdAt", c->created_us);
 	json_set_time(o, "lastUsedAt", c->last_used_us);
-	json_set_str(o, "lastError", c->last_error);
+	json_set_str(o, "lastError", c->shut != 0 ? connection_shut_words(c) : c->last_error);
 	if (c->access.credentials != NULL)
 		json_set(o, "formerSecrets", secrets_json(&c->access));
 	return o;

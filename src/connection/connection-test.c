@@ -46,10 +46,26 @@ static json_t *test_by_action(
 		a, "HTTP %d (%s)", call.result.status, test_deed(a, c->provider, &call.result)));
 }
 
+const char *connection_shut_words(const struct connection *c)
+{
+	if ((c->shut & SHUT_APP) != 0)
+		return "The app's credentials cannot be opened, since their key is missing. Enter "
+		       "them anew under Settings, Apps";
+	if ((c->shut & SHUT_CREDENTIALS) != 0)
+		return "Its credentials cannot be opened, since their key is missing. Give them "
+		       "anew: its history, address and mappings stay";
+	if ((c->shut & SHUT_LOGIN) != 0)
+		return "Its login cannot be opened, since its key is missing. Connect again: its "
+		       "history, address and mappings stay";
+	return NULL;
+}
+
 const char *connection_untestable(struct arena *a, const struct connection *c)
 {
 	const char *action = c->provider->test_action, *lacking;
 
+	if (c->shut != 0)
+		return connection_shut_words(c);
 	if (action == NULL)
 		return "This connection only receives: there is nothing to call";
 	lacking = provider_action_lacks(a, c->provider, &c->access, action);
@@ -68,7 +84,8 @@ json_t *connection_test(struct app *app, struct arena *a, struct connection *c)
 		return test_verdict(action == NULL, 0, why_not);
 	if (app->shared == NULL)
 		return test_by_action(app, a, c, action);
-	if (!shared_wait_begin(app->shared, config_waiters(app->config)))
+	if (!shared_wait_begin(
+		app->shared, uuid_number(c->account_id), config_waiters(app->config)))
 		return test_verdict(
 		    false, 0, "Too many tests wait for answers at the moment: try again shortly");
 	result = test_by_action(app, a, c, action);

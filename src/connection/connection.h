@@ -11,6 +11,10 @@
 #define CONNECTION_DISABLED "disabled" /* by people */
 extern const struct word connection_statuses[]; /* best first */
 
+/* What of a connection cannot be opened, since its key is missing: its own credentials, the app
+ * that it goes by, its login. */
+enum connection_shut { SHUT_CREDENTIALS = 1, SHUT_APP = 2, SHUT_LOGIN = 4 };
+
 struct connection {
 	struct uuid id, account_id;
 	const struct provider *provider;
@@ -23,7 +27,7 @@ struct connection {
 	/* The last check of its address that it did not pass, and why; 0 and NULL: none. */
 	int64_t challenge_failed_us;
 	const char *challenge_error;
-	bool is_shut; /* its credentials cannot be opened: it has none here, and verifies nothing */
+	unsigned shut; /* of connection_shut: what is not here, since it cannot be opened */
 	const char *last_error;
 	const char
 	    *routing; /* JSON of the feature that pushes leads (crm/crm-route.h); NULL: none */
@@ -52,6 +56,10 @@ static inline const struct access *connection_access(const struct connection *c)
 /* Any status; account_id checked when not NULL. 1, 0, -1. Memory of a. */
 int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
+/* The same, also of one that cannot be opened, as far as it can (shut): for what shows it, and for
+ * what gives it new credentials. Such a one is never called with, and verifies nothing. */
+int connection_get_shown(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct connection **out, struct err *err);
 /* Have its credentials or settings been changed, or has it gone, since c was read? Then what failed
  * with c says nothing, and the next connection_recent is as it is now. Within a transaction it
  * stays as it is until its end: a job that is put back for a later time and new credentials, which
@@ -68,7 +76,7 @@ int connection_recent(struct app *app, struct arena *a, const struct uuid *accou
 int connection_cached(
     struct app *app, const struct uuid *id, struct connection **out, struct err *err);
 /* All such of a provider with an external account id: any account may name it, so each is to be
- * verified. One whose credentials cannot be opened is among them (is_shut), and costs the others
+ * verified. One whose credentials cannot be opened is among them (shut), and costs the others
  * nothing. */
 int connection_cached_by_external(struct app *app, const struct provider *p, struct str external,
     struct connection ***out, size_t *n, struct err *err);

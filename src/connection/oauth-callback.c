@@ -335,7 +335,7 @@ static bool come_identify(struct coming *c)
 		    "Its answer names no account. Nothing was connected.");
 	json_set_str(item, "externalAccountId", who.external_id);
 	json_set_str(item, "name", who.name);
-	c->found.is_proved = true;
+	c->found.is_proved = provider_answers_itself(c->p, c->r->a, c->access.settings);
 	return true;
 }
 
@@ -346,7 +346,7 @@ static bool come_expand(struct coming *c)
 	if (!come_ask(c, oauth_expand_action(c->p), &output))
 		return false;
 	c->found.items = oauth_expand_read(c->r->a, c->p, &c->access, output);
-	c->found.is_proved = true;
+	c->found.is_proved = provider_answers_itself(c->p, c->r->a, c->access.settings);
 	if (json_array_size(c->found.items) > 0)
 		return true;
 	return tell(c, 409, "There is nothing to connect",
@@ -387,6 +387,7 @@ static int come_offer(struct coming *c)
 	s.choice.payload = payload;
 	json_set(payload, "items", json_incref(c->found.items));
 	json_set_str(payload, "redirect", json_str(c->login->payload, "redirect"));
+	json_set_bool(payload, "isProved", c->found.is_proved);
 	if (db_transaction(c->r->app->db, choice_store_body, &s, &err) == -1)
 		return res_error(c->r, &err);
 	return res_redirect(c->r, arena_printf(c->r->a, "/admin/connect/%s/choose/%s", c->p->name,
@@ -430,7 +431,8 @@ int oauth_callback(struct req *r)
 	come_open(&c);
 	if (!come_read(&c))
 		return 0;
-	if (!shared_wait_begin(r->app->shared, config_waiters(r->app->config)))
+	if (!shared_wait_begin(
+		r->app->shared, uuid_number(r->actor.account_id), config_waiters(r->app->config)))
 		return res_problem(
 		    r, 503, "Too many requests wait for answers: log in again shortly");
 	rc = come_finish(&c);

@@ -180,7 +180,8 @@ static int store_grant(struct storing *s, struct err *err)
 	s->g = s->f->grant;
 	if (s->f->grant_is_stored)
 		return 0;
-	if (s->again != NULL && !uuid_is_nil(s->again->grant.id))
+	if (s->again != NULL && !uuid_is_nil(s->again->grant.id) &&
+	    (s->again->shut & SHUT_LOGIN) == 0)
 		found = grant_get(
 		    r->app, r->a, &r->actor.account_id, &s->again->grant.id, true, &old, err);
 	if (found == -1)
@@ -204,7 +205,7 @@ static int store_read_again(struct storing *s, struct err *err)
 	s->sharing = json_own(r->a, json_object());
 	if (uuid_is_nil(s->f->connection_id))
 		return 0;
-	found = connection_get(
+	found = connection_get_shown(
 	    r->app, r->a, &r->actor.account_id, &s->f->connection_id, &s->again, err);
 	if (found != 1)
 		return found == -1
@@ -352,7 +353,7 @@ int oauth_page_choose_post(struct req *r)
 {
 	const struct provider *p = oauth_provider_of_route(r);
 	struct oauth_login *l = p == NULL ? NULL : asked_choice(r, p);
-	struct oauth_found f = {.provider = p, .grant_is_stored = true, .is_proved = true};
+	struct oauth_found f = {.provider = p, .grant_is_stored = true};
 	struct err err = ERR_INIT;
 	struct uuid id;
 	json_t *item;
@@ -362,6 +363,7 @@ int oauth_page_choose_post(struct req *r)
 	if (l == NULL)
 		return 0;
 	f.login_id = l->id;
+	f.is_proved = json_bool(l->payload, "isProved");
 	f.items = json_own(r->a, json_array());
 	json_array_each(json_object_get(l->payload, "items"), i, item)
 		if (is_picked(r, json_str(item, "externalAccountId")))

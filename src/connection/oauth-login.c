@@ -211,9 +211,9 @@ static bool login_read_connection(struct login_asked *l)
 
 	if (given.p == NULL)
 		return true;
-	found = uuid_parse(given, &id)
-		    ? connection_get(l->r->app, l->r->a, &l->r->actor.account_id, &id, &l->c, &err)
-		    : 0;
+	found = uuid_parse(given, &id) ? connection_get_shown(l->r->app, l->r->a,
+					     &l->r->actor.account_id, &id, &l->c, &err)
+				       : 0;
 	if (found == 1 && l->c->provider == l->p)
 		return true;
 	if (found == -1)
@@ -288,7 +288,13 @@ static bool login_read_settings(struct login_asked *l)
 		json_set_strn(l->settings, key, v);
 		json_set_strn(given, key, v);
 	}
-	if (connection_check_settings(r->app, l->p, l->settings, given, &err) == 0)
+	/* Whoever made the link would be sent what the login gives. */
+	if (!provider_answers_itself(l->p, r->a, l->settings))
+		err_field(&err, ERR_INVALID, "settings.baseUrl",
+		    "leads to another server than %s's own, which would be given the login's "
+		    "tokens",
+		    l->p->display_name);
+	else if (connection_check_settings(r->app, l->p, l->settings, given, &err) == 0)
 		return true;
 	oauth_problem(r, 422, l->p, "The login cannot begin like this",
 	    arena_printf(r->a, "%s: %s.", err.field, err.msg), true);

@@ -94,7 +94,8 @@ json_t *grant_open_tokens(
 	return sealed_open(app, a, TOKENS, id, blob, "the tokens of grant", err);
 }
 
-static struct grant *grant_of_row(
+/* All but what is sealed. */
+static struct grant *grant_of_row_shown(
     struct app *app, struct arena *a, const struct db_rows *rows, struct err *err)
 {
 	struct grant *g = arena_zalloc(a, sizeof(*g));
@@ -120,11 +121,19 @@ static struct grant *grant_of_row(
 		err_set(err, ERR_INTERNAL, "a grant of an unknown kind");
 		return NULL;
 	}
-	g->tokens = grant_open_tokens(app, a, &g->id, db_get_str(rows, 0, GRANT_TOKENS), err);
-	if (g->tokens == NULL)
-		return NULL;
 	g->settings = json_parse_stored(a, db_get_str(rows, 0, GRANT_SETTINGS), err);
 	return g->settings == NULL ? NULL : g;
+}
+
+static struct grant *grant_of_row(
+    struct app *app, struct arena *a, const struct db_rows *rows, struct err *err)
+{
+	struct grant *g = grant_of_row_shown(app, a, rows, err);
+
+	if (g == NULL)
+		return NULL;
+	g->tokens = grant_open_tokens(app, a, &g->id, db_get_str(rows, 0, GRANT_TOKENS), err);
+	return g->tokens == NULL ? NULL : g;
 }
 
 int grant_get(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -292,20 +301,28 @@ int grant_release(struct app *app, struct arena *a, const struct uuid *account_i
 	    .target_id = *id,
 	    .kind = "grant.revoke",
 	    .subject_id = *id};
+	struct err shut = ERR_INIT;
+	struct db_rows rows;
 	struct grant *g;
 	int found;
 	int64_t n;
 
 	if (uuid_is_nil(*id))
 		return 0;
-	found = grant_get(app, a, account_id, id, true, &g, err);
+	found = db_row(
+	    app->db, a, &grant_for_update, DB_VALS(db_uuid(id), db_uuid(account_id)), &rows, err);
 	if (found != 1)
 		return found;
+	g = grant_of_row_shown(app, a, &rows, err);
+	if (g == NULL)
+		return -1;
 	if (grant_count_connections(app, a, account_id, id, &n, err) == -1)
 		return -1;
 	if (n > 0)
 		return 0;
-	if (g->provider == NULL || !oauth_can_revoke(g->provider))
+	/* Tokens that cannot be opened cannot be revoked either. */
+	if (g->provider == NULL || !oauth_can_revoke(g->provider) ||
+	    grant_open_tokens(app, a, id, db_get_str(&rows, 0, GRANT_TOKENS), &shut) == NULL)
 		return grant_delete(app, account_id, id, err);
 	if (db_exec(app->db, &grant_close, DB_VALS(db_uuid(id), db_uuid(account_id)), NULL, err) ==
 	    -1)

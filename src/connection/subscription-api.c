@@ -11,6 +11,31 @@ static const char *subscription_status(const struct subscription_row *row)
 	return row->checked_us != 0 ? "active" : "waiting";
 }
 
+static json_t *subscription_form_json(const struct subscription_row *row)
+{
+	json_t *o = json_object();
+
+	json_set_str(o, "id", row->form);
+	json_set_str(o, "name", row->form_name);
+	return o;
+}
+
+/* Of all forms: how many there are, and of how many it is there. */
+static void subscription_count_forms(
+    json_t *o, const struct subscription_row *of, const struct subscription_row *rows, size_t n)
+{
+	int64_t total = 0, active = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].form[0] == '\0' || strcmp(rows[i].name, of->name) != 0)
+			continue;
+		total++;
+		active += rows[i].failures == 0 && rows[i].checked_us != 0;
+	}
+	json_set_int(o, "forms", total);
+	json_set_int(o, "formsActive", active);
+}
+
 static json_t *subscription_json(
     const struct subscription_row *row, const struct subscription_spec *spec)
 {
@@ -18,6 +43,8 @@ static json_t *subscription_json(
 
 	json_set_str(o, "name", row->name);
 	json_set_str(o, "label", spec->label);
+	if (row->form[0] != '\0')
+		json_set(o, "form", subscription_form_json(row));
 	json_set_str(o, "status", subscription_status(row));
 	json_set_time(o, "expiresAt", row->expires_us);
 	json_set_time(o, "checkedAt", row->checked_us);
@@ -38,8 +65,15 @@ int subscriptions_json(
 		const struct subscription_spec *spec =
 		    provider_find_subscription(c->provider, rows[i].name);
 
-		if (spec != NULL && subscription_is_wanted(spec, &c->access))
-			json_array_append_new(list, subscription_json(&rows[i], spec));
+		json_t *o;
+
+		if (spec == NULL || !subscription_is_wanted(spec, &c->access) ||
+		    (rows[i].form[0] != '\0' && !spec->is_of_forms))
+			continue;
+		o = subscription_json(&rows[i], spec);
+		if (spec->is_of_forms && rows[i].form[0] == '\0')
+			subscription_count_forms(o, &rows[i], rows, n);
+		json_array_append_new(list, o);
 	}
 	return 0;
 }

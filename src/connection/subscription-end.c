@@ -29,7 +29,7 @@ static json_t *access_json(struct arena *a, const struct access *c)
 	return o;
 }
 
-/* [{"name","known"}] of those that are there. */
+/* [{"name","form","known"}] of those that are there. */
 static json_t *rows_json(struct arena *a, const struct subscription_row *rows, size_t n)
 {
 	json_t *list = json_own(a, json_array());
@@ -47,6 +47,7 @@ static json_t *rows_json(struct arena *a, const struct subscription_row *rows, s
 				continue;
 			o = json_object();
 			json_set_str(o, "name", rows[i].name);
+			json_set_str(o, "form", rows[i].form);
 			json_set(o, "known", json_incref(v));
 			json_array_append_new(list, o);
 		}
@@ -123,7 +124,8 @@ static int end_one(struct job *j, const struct provider *p, const struct access 
 	    .spec = spec,
 	    .c = c,
 	    .now_us = clock_now_us(),
-	    .known = json_object_get(subscription, "known")};
+	    .known = json_object_get(subscription, "known"),
+	    .form = subscription_form(j->a, json_str(subscription, "form"))};
 	struct call_result res;
 
 	if (spec == NULL || spec->remove.action == NULL)
@@ -139,13 +141,39 @@ static int end_one(struct job *j, const struct provider *p, const struct access 
 	return 0;
 }
 
+struct ending {
+	struct job *job;
+	struct str args; /* what is left to be ended */
+};
+
+static int end_go_on_body(struct db *db, void *arg, struct err *err)
+{
+	struct ending *e = arg;
+
+	return job_reschedule(db, e->job, clock_now_us(), e->args, err);
+}
+
+/* Others have their turn; then it goes on with what is left. */
+static int end_go_on(struct job *j, const json_t *args, json_t *left, struct err *err)
+{
+	json_t *rest = json_own(j->a, json_copy(JSON_ITER(args)));
+	struct ending e = {.job = j};
+
+	json_set(rest, "subscriptions", json_incref(left));
+	e.args = json_text(j->a, rest);
+	return job_transaction(j, end_go_on_body, &e, err);
+}
+
 int subscription_job_end(struct job *j, struct err *err)
 {
-	const json_t *args = job_args(j, err), *subscription;
+	const int64_t until_us = clock_mono_us() + SUBSCRIPTION_RUN_US;
+	const json_t *args = job_args(j, err);
+	json_t *left = json_own(j->a, json_array()), *subscription;
 	struct err first = ERR_INIT, own;
 	const struct provider *p;
+	bool is_over = false;
+	size_t i, n = 0;
 	struct access c;
-	size_t i;
 
 	if (args == NULL || end_read_access(j, args, &c, err) == -1)
 		return -1;
@@ -154,9 +182,19 @@ int subscription_job_end(struct job *j, struct err *err)
 		return 0;
 	json_array_each(json_object_get(args, "subscriptions"), i, subscription) {
 		own = ERR_INIT;
-		if (end_one(j, p, &c, subscription, &own) == -1 && first.code == ERR_NONE)
+		is_over = is_over || clock_mono_us() > until_us || job_has_to_yield(j);
+		if (!is_over && end_one(j, p, &c, subscription, &own) == 0) {
+			n++;
+			continue;
+		}
+		json_array_append(left, subscription);
+		if (first.code == ERR_NONE)
 			first = own;
 	}
+	if (is_over && n > 0)
+		return end_go_on(j, args, left, err);
+	if (is_over && first.code == ERR_NONE)
+		err_set(&first, ERR_UNAVAILABLE, "they take too long to end");
 	/* Those that are ended are not there when it comes again. */
 	return first.code == ERR_NONE ? 0 : err_set(err, first.code, "%s", first.msg);
 }

@@ -5,14 +5,18 @@
 
 #define ERROR_BYTES 1000u
 #define KEEP_ROWS 100
+#define FORM_NAME_BYTES 250u
+#define FORM_VALUES 6
 
 #define SUBSCRIPTION_COLUMNS                                                                       \
-	"account_id, connection_id, name, known, former, expires_at, checked_at, next_at,"         \
-	" failures, last_error"
+	"account_id, connection_id, name, form, form_name, known, former, expires_at, checked_at," \
+	" next_at, failures, last_error"
 enum {
 	SUBSCRIPTION_ACCOUNT,
 	SUBSCRIPTION_CONNECTION,
 	SUBSCRIPTION_NAME,
+	SUBSCRIPTION_FORM,
+	SUBSCRIPTION_FORM_NAME,
 	SUBSCRIPTION_KNOWN,
 	SUBSCRIPTION_FORMER,
 	SUBSCRIPTION_EXPIRES,
@@ -23,22 +27,29 @@ enum {
 };
 #define OF_CONNECTION " WHERE account_id = ? AND connection_id = ?"
 DB_STMT(subscriptions_of_connection,
-    "SELECT " SUBSCRIPTION_COLUMNS " FROM subscriptions" OF_CONNECTION " ORDER BY name LIMIT 1000");
+    "SELECT " SUBSCRIPTION_COLUMNS " FROM subscriptions" OF_CONNECTION
+    " ORDER BY name, form LIMIT 10000");
 DB_STMT(subscriptions_of_connection_locked,
     "SELECT " SUBSCRIPTION_COLUMNS " FROM subscriptions" OF_CONNECTION
-    " ORDER BY name LIMIT 1000 FOR UPDATE");
+    " ORDER BY name, form LIMIT 10000 FOR UPDATE");
 DB_STMT(subscription_update,
     "UPDATE subscriptions SET known = ?, former = ?, expires_at = ?, checked_at = ?, next_at = ?,"
-    " failures = ?, last_error = ?" OF_CONNECTION " AND name = ?");
+    " failures = ?, last_error = ?" OF_CONNECTION " AND name = ? AND form = ?");
 DB_STMT_ROWS(subscriptions_put,
     "INSERT INTO subscriptions (account_id, connection_id, name, next_at) VALUES ", "(?,?,?,?)",
     " ON DUPLICATE KEY UPDATE next_at = VALUES(next_at)");
+DB_STMT_ROWS(subscription_forms_insert,
+    "INSERT INTO subscriptions (account_id, connection_id, name, form, form_name, next_at) VALUES ",
+    "(?,?,?,?,?,?)", " ON DUPLICATE KEY UPDATE form_name = VALUES(form_name)");
+DB_STMT(
+    subscription_delete, "DELETE FROM subscriptions" OF_CONNECTION " AND name = ? AND form = ?");
 DB_STMT(subscriptions_make_due, "UPDATE subscriptions SET next_at = ?" OF_CONNECTION);
 DB_STMT(subscriptions_delete, "DELETE FROM subscriptions" OF_CONNECTION);
 DB_STMT(subscriptions_lacking,
     "SELECT c.id, c.account_id FROM connections c WHERE c.provider_type = ?"
     " AND c.status <> '" CONNECTION_DISABLED "' AND NOT EXISTS (SELECT 1 FROM subscriptions s"
-    " WHERE s.account_id = c.account_id AND s.connection_id = c.id AND s.name = ?) LIMIT ?");
+    " WHERE s.account_id = c.account_id AND s.connection_id = c.id AND s.name = ?"
+    " AND s.form = '') LIMIT ?");
 enum { KEEP_CONNECTION, KEEP_ACCOUNT };
 
 static struct str row_json(const struct db_rows *rows, size_t i, size_t column)
@@ -63,6 +74,8 @@ int subscriptions_load(struct db *db, struct arena *a, const struct uuid *accoun
 		    .account_id = db_get_uuid(&rows, i, SUBSCRIPTION_ACCOUNT),
 		    .connection_id = db_get_uuid(&rows, i, SUBSCRIPTION_CONNECTION),
 		    .name = db_get_text(&rows, i, SUBSCRIPTION_NAME),
+		    .form = db_get_text(&rows, i, SUBSCRIPTION_FORM),
+		    .form_name = db_get_text(&rows, i, SUBSCRIPTION_FORM_NAME),
 		    .known = row_json(&rows, i, SUBSCRIPTION_KNOWN),
 		    .former = row_json(&rows, i, SUBSCRIPTION_FORMER),
 		    .expires_us = db_get_int(&rows, i, SUBSCRIPTION_EXPIRES),
@@ -80,11 +93,43 @@ int subscription_save(struct db *db, const struct subscription_row *row, struct 
 	    DB_VALS(db_strn(row->known), db_strn(row->former), db_time(row->expires_us),
 		db_time(row->checked_us), db_int(row->next_us), db_int(row->failures),
 		db_strn(utf8_clean(a, str_from(row->last_error), ERROR_BYTES)),
-		db_uuid(&row->account_id), db_uuid(&row->connection_id), db_str(row->name)),
+		db_uuid(&row->account_id), db_uuid(&row->connection_id), db_str(row->name),
+		db_str(row->form)),
 	    NULL, err);
 
 	arena_free(a);
 	return rc;
+}
+
+int subscription_forms_put(
+    struct db *db, const struct subscription_row *of, const json_t *forms, struct err *err)
+{
+	struct arena *a = arena_new();
+	struct db_val *v = arena_array(a, json_array_size(forms) + 1, FORM_VALUES * sizeof(*v));
+	const json_t *form;
+	size_t i;
+	int rc;
+
+	json_array_each(forms, i, form) {
+		struct db_val row[FORM_VALUES] = {db_uuid(&of->account_id),
+		    db_uuid(&of->connection_id), db_str(of->name), db_str(json_str(form, "id")),
+		    db_strn(utf8_clean(a, str_from(json_str(form, "name")), FORM_NAME_BYTES)),
+		    db_int(clock_now_us())};
+
+		memcpy(v + FORM_VALUES * i, row, sizeof(row));
+	}
+	rc = db_exec_rows(db, &subscription_forms_insert, NULL, 0, v, json_array_size(forms),
+	    FORM_VALUES, NULL, err);
+	arena_free(a);
+	return rc;
+}
+
+int subscription_drop(struct db *db, const struct subscription_row *row, struct err *err)
+{
+	return db_exec(db, &subscription_delete,
+	    DB_VALS(db_uuid(&row->account_id), db_uuid(&row->connection_id), db_str(row->name),
+		db_str(row->form)),
+	    NULL, err);
 }
 
 /* One job a connection, the same on all hosts. */

@@ -72,7 +72,8 @@ static int pushes_await(
 	int64_t until = clock_mono_us() + PUSH_WAIT_MS * INT64_C(1000);
 	/* With too many that wait, nobody would be left to take webhooks: what is pending then
 	 * stands so in the answer. */
-	bool may_wait = shared_wait_begin(r->app->shared, config_waiters(r->app->config));
+	bool may_wait = shared_wait_begin(
+	    r->app->shared, uuid_number(r->actor.account_id), config_waiters(r->app->config));
 	int rc;
 
 	for (;;) {

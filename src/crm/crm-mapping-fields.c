@@ -188,7 +188,8 @@ int mapping_targets(struct app *app, struct arena *a, struct connection *c, bool
 		return -1;
 	if (!is_fresh || clock_now_us() - out->fetched_us < FIELDS_FRESH_US)
 		return 0;
-	if (app->shared != NULL && !shared_wait_begin(app->shared, config_waiters(app->config))) {
+	if (app->shared != NULL && !shared_wait_begin(app->shared, uuid_number(c->account_id),
+				       config_waiters(app->config))) {
 		out->error = "Too many calls wait for answers at the moment";
 		return 0;
 	}

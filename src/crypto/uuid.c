@@ -149,6 +149,14 @@ bool uuid_eq(struct uuid a, struct uuid b)
 	return memcmp(a.b, b.b, sizeof(a.b)) == 0;
 }
 
+uint64_t uuid_number(struct uuid u)
+{
+	uint64_t n;
+
+	memcpy(&n, u.b + sizeof(u.b) - sizeof(n), sizeof(n));
+	return n;
+}
+
 bool uuid_is_nil(struct uuid u)
 {
 	return uuid_eq(u, (struct uuid){{0}});

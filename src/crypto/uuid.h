@@ -26,4 +26,5 @@ bool uuid_parse(struct str s, struct uuid *u); /* the 36-character form, any cas
 bool uuid_parse_member(struct str s, void *u);
 bool uuid_eq(struct uuid a, struct uuid b);
 bool uuid_is_nil(struct uuid u);
+uint64_t uuid_number(struct uuid u); /* of its random half: to tell some apart, not to name one */
 #endif

@@ -169,7 +169,8 @@ enum route_flag {
 	ROUTE_ANY_ACCOUNT = 64, /* authenticated, no permission needed (me, sign-out) */
 	ROUTE_FORM = 128,       /* public form (sign-in): own CSRF by double cookie */
 	ROUTE_IDEMPOTENT = 256, /* honours Idempotency-Key */
-	ROUTE_CODED = 512, /* its handler undoes the body's Content-Encoding (base/inflate.h) */
+	ROUTE_CODED = 512,  /* its handler undoes the body's Content-Encoding (base/inflate.h) */
+	ROUTE_KEYED = 1024, /* a page that a key or token opens as well as a session */
 };
 struct route {
 	enum http_method method;

@@ -113,6 +113,8 @@ static const char *route_contradiction(const struct route *t)
 		return "an unsafe page route needs ROUTE_CSRF";
 	if ((f & ROUTE_CSRF) != 0 && is_unsafe && t->body_limit == 0)
 		return "a form's CSRF token needs a body";
+	if ((f & ROUTE_KEYED) != 0 && ((f & ROUTE_PAGE) == 0 || is_unsafe))
+		return "only a page that is looked at can be opened by a key";
 	if ((f & ROUTE_RAW) != 0 && (f & ROUTE_UPLOAD) != 0)
 		return "its body is both raw and an upload";
 	return NULL;

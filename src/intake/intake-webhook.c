@@ -106,7 +106,7 @@ static int intake_add_external(struct intake_request *in, struct str id, struct 
 	if (connection_cached_by_external(in->r->app, in->provider, id, &found, &n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (found[i]->is_shut)
+		if (found[i]->shut != 0)
 			in->has_shut = true;
 		else
 			intake_add_connection(in, found[i]);
@@ -158,6 +158,12 @@ static bool intake_open(struct intake_request *in, struct req *r)
 	struct buf *url = buf_new(r->a, LIMIT_URL_BYTES);
 
 	*in = (struct intake_request){.r = r, .provider = provider_find(r->app->providers, type)};
+	if (in->provider == NULL && provider_is_refused(r->app->providers, type)) {
+		res_header(r, "Retry-After", "60");
+		res_problem(
+		    r, 503, "The manifest of this provider is wrong at present: see the log");
+		return false;
+	}
 	if (in->provider == NULL || !provider_can(in->provider, "webhook_receive")) {
 		res_problem(r, 404, "There is no such webhook address");
 		return false;

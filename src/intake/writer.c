@@ -424,7 +424,7 @@ static void commit_what_was_left(struct app *app, struct write_set *sets, size_t
 		if (sets[i].err.code != ERR_LOCKED)
 			continue;
 		if (app->shared != NULL &&
-		    !shared_wait_begin(app->shared, config_waiters(app->config)))
+		    !shared_wait_begin(app->shared, 0, config_waiters(app->config)))
 			continue;
 		sets[i].err = (struct err)ERR_INIT;
 		write_sets_commit(app->db, &sets[i], 1);

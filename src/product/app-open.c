@@ -46,9 +46,15 @@ static int app_open_pages(struct arena *a, struct app *app, struct err *err)
 
 static int app_open_providers(struct arena *a, struct app *app, struct err *err)
 {
+	const char *const *why;
+	size_t n;
+
 	app->providers = providers_load(a, app->config->providers_dir, err);
 	if (app->providers == NULL)
 		return -1;
+	n = providers_refused(app->providers, &why);
+	for (size_t i = 0; i < n; i++)
+		log_error("provider.refused", LOG_S("error", why[i]));
 	return providers_set_versions(a, app->providers, app->config->provider_versions, err);
 }
 

@@ -276,6 +276,32 @@ static int build_put_path(struct call_build *b)
 	return 0;
 }
 
+static int is_input(unsigned slot, const char *path, void *arg)
+{
+	(void)path;
+	(void)arg;
+	return slot == ROOT_INPUT;
+}
+
+/* Who may run an action need not be who may say where credentials go: an address that comes of an
+ * input leads to a server that the connection's own settings name, and nowhere else. */
+static int build_check_asked(struct call_build *b, const char *url)
+{
+	json_t *origins, *one;
+	const char *origin;
+	size_t i;
+
+	if (expr_each_place(b->act->url, is_input, NULL) == 0)
+		return 0;
+	origin = egress_origin(b->a, url);
+	origins = provider_origins(b->k->p, b->a, b->scope.slot[ROOT_SETTINGS].json);
+	json_array_each(origins, i, one)
+		if (strcmp(json_string_value(one), origin) == 0)
+			return 0;
+	return err_field(b->err, ERR_INVALID, "url",
+	    "leads to another server than the connection's own: nothing was sent");
+}
+
 static int build_put_address(struct call_build *b)
 {
 	struct str url;
@@ -287,7 +313,7 @@ static int build_put_address(struct call_build *b)
 		return err_set(b->err, ERR_INVALID, "%s needs a URL", b->act->name);
 	url.n = strcspn(arena_strndup(b->a, url.p, url.n), "#");
 	buf_add(b->url, url.p, url.n);
-	return 0;
+	return build_check_asked(b, b->url->p);
 }
 
 /* A cursor that is a URL takes the place of all of it: it was made by who is called. */

@@ -61,6 +61,7 @@ void check_subscription(struct check_run *t, const json_t *example, const json_t
 	    .spec = provider_find_subscription(t->p, json_str(example, "subscription")),
 	    .c = example_read_access(t, example),
 	    .known = json_object_get(example, "known")};
+	const char *form = json_str(example, "form");
 	const struct call_spec *call =
 	    ask.spec == NULL ? NULL : subscription_example_call(ask.spec, which);
 	struct action_call k = {.a = t->a, .p = t->p, .c = ask.c};
@@ -75,6 +76,10 @@ void check_subscription(struct check_run *t, const json_t *example, const json_t
 		    "no such subscription or call, \"at\" that is no time, or headers that are no "
 		    "texts");
 		return;
+	}
+	if (form != NULL) {
+		ask.form = json_own(t->a, json_object());
+		json_set_str(ask.form, "id", form);
 	}
 	k.act = call->action;
 	check_saw(t, call->action);

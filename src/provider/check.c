@@ -467,7 +467,8 @@ static bool example_is_valid(struct check_run *t, const json_t *e)
 {
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
 	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "fieldsOf",
-	    "poll", "subscription", "call", "known", "cursor", "answers", "oauth", "expect", NULL};
+	    "poll", "subscription", "call", "form", "known", "cursor", "answers", "oauth", "expect",
+	    NULL};
 	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
 	    "left", "nothing", "handshake", "lead", "request", "result", "refused", "results",
 	    "details", "forms", "fields", "calls", "cursor", "error", "inputs", "told", "url",

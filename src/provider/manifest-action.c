@@ -56,7 +56,13 @@ static int error_one(
 	if (loader_members(l, v, MEMBERS(members), r) == -1 || wait_load(l, v, r) == -1)
 		return -1;
 	if (r->when == NULL || class == NULL || !call_class_parse(str_from(class), &r->class))
-		return json_reader_fail(&l->in, "needs \"when\" and a known \"class\"");
+		return json_reader_fail(&l->in,
+		    "needs \"when\", and a \"class\" of ok, retry, rateLimited, refresh, auth, "
+		    "permission, notFound, conflict, notYet, fatal");
+	if (r->text != NULL && strchr(r->text, '{') != NULL)
+		return json_reader_fail_at(&l->in, "text",
+		    "holds no placeholders: it stands in the place of the answer, which is told "
+		    "where there is no text");
 	r->when_json = json_object_get(v, "when");
 	return 0;
 }

@@ -14,6 +14,8 @@ struct providers {
 	struct map *by_name;
 	struct provider **sorted;
 	size_t n;
+	const char **refused, **refused_names; /* why, and the names of their files */
+	size_t nrefused;
 };
 
 #define VERSION_NOTICE_US (60 * DAY_US)
@@ -512,11 +514,23 @@ static int providers_add_file(
 	return 0;
 }
 
+/* One that is wrong costs no other. */
+static void providers_take_file(
+    struct arena *a, struct providers *ps, const char *dir, const char *name)
+{
+	struct err why = ERR_INIT;
+
+	if (providers_add_file(a, ps, arena_printf(a, "%s/%s", dir, name), &why) == 0)
+		return;
+	ps->refused[ps->nrefused] = arena_strdup(a, why.msg);
+	ps->refused_names[ps->nrefused++] = arena_strndup(a, name, strlen(name) - strlen(".json"));
+}
+
 struct providers *providers_load(struct arena *a, const char *dir, struct err *err)
 {
 	struct dirent **names = NULL;
 	struct providers *ps = arena_zalloc(a, sizeof(*ps));
-	int n = scandir(dir, &names, is_manifest_file, alphasort), rc = 0;
+	int n = scandir(dir, &names, is_manifest_file, alphasort);
 
 	if (n < 0) {
 		err_set(err, ERR_INVALID, "%s: cannot be read: %s", dir, strerror(errno));
@@ -524,14 +538,28 @@ struct providers *providers_load(struct arena *a, const char *dir, struct err *e
 	}
 	ps->by_name = map_new(a);
 	ps->sorted = arena_array(a, (size_t)n + 1, sizeof(struct provider *));
+	ps->refused = arena_array(a, (size_t)n + 1, sizeof(*ps->refused));
+	ps->refused_names = arena_array(a, (size_t)n + 1, sizeof(*ps->refused_names));
 	for (int i = 0; i < n; i++) {
-		if (rc == 0)
-			rc = providers_add_file(
-			    a, ps, arena_printf(a, "%s/%s", dir, names[i]->d_name), err);
+		providers_take_file(a, ps, dir, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
-	return rc == 0 ? ps : NULL;
+	return ps;
+}
+
+size_t providers_refused(const struct providers *ps, const char *const **why)
+{
+	*why = ps->refused;
+	return ps->nrefused;
+}
+
+bool provider_is_refused(const struct providers *ps, struct str name)
+{
+	for (size_t i = 0; i < ps->nrefused; i++)
+		if (str_is(name, ps->refused_names[i]))
+			return true;
+	return false;
 }
 
 static int version_set(
@@ -539,6 +567,8 @@ static int version_set(
 {
 	struct provider *p = map_get(ps->by_name, name);
 
+	if (p == NULL && provider_is_refused(ps, name))
+		return 0;
 	if (p == NULL || p->version == NULL)
 		return err_set(err, ERR_INVALID,
 		    "provider_versions: %.*s is no provider whose API has versions", (int)name.n,

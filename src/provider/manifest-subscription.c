@@ -6,14 +6,34 @@
 #define RENEW_BEFORE_S 86400
 #define RENEW_BEFORE_MOST_S (INT64_C(90) * 86400)
 
-static unsigned roots_of_subscription(const struct provider *p)
+static unsigned roots_of_subscription(const struct provider *p, const struct subscription_spec *s)
 {
-	return manifest_roots_of_connection(p) | ROOT_BIT(ROOT_SUBSCRIPTION);
+	return manifest_roots_of_connection(p) | ROOT_BIT(ROOT_SUBSCRIPTION) |
+	       (s->is_of_forms ? ROOT_BIT(ROOT_FORM) : 0);
+}
+
+/* "for": {"forms": true}: one of each form. */
+static int subscription_for(
+    struct loader *l, const struct provider *p, const json_t *object, struct subscription_spec *s)
+{
+	static const struct loader_member members[] = {
+	    BOOL_MEMBER("forms", struct subscription_spec, is_of_forms)};
+	const json_t *v = json_object_get(object, "for");
+
+	if (v == NULL)
+		return 0;
+	size_t mark = json_reader_enter(&l->in, "for");
+	if (loader_members(l, v, MEMBERS(members), s) == -1)
+		return -1;
+	if (s->is_of_forms && p->forms.action == NULL)
+		return json_reader_fail(&l->in, "needs \"forms\" of the manifest");
+	json_reader_leave(&l->in, mark);
+	return 0;
 }
 
 /* {"action", "inputs"}; absent is none. */
 static int subscription_call(struct loader *l, struct provider *p, const json_t *object,
-    const char *key, struct call_spec *out)
+    const struct subscription_spec *s, const char *key, struct call_spec *out)
 {
 	static const char *const keys[] = {"action", "inputs", NULL};
 	const json_t *v = json_object_get(object, key);
@@ -21,7 +41,7 @@ static int subscription_call(struct loader *l, struct provider *p, const json_t 
 	if (v == NULL)
 		return 0;
 	size_t mark = json_reader_enter(&l->in, key);
-	l->roots = roots_of_subscription(p);
+	l->roots = roots_of_subscription(p, s);
 	if (json_read_keys(&l->in, v, keys) == -1 || manifest_call(l, p, v, out) == -1)
 		return -1;
 	json_reader_leave(&l->in, mark);
@@ -41,10 +61,10 @@ static int subscription_list(
 	if (v == NULL)
 		return 0;
 	size_t mark = json_reader_enter(&l->in, "list");
-	l->roots = roots_of_subscription(p) | ROOT_BIT(ROOT_ITEM);
+	l->roots = roots_of_subscription(p, s) | ROOT_BIT(ROOT_ITEM);
 	if (loader_members(l, v, MEMBERS(members), s) == -1)
 		return -1;
-	l->roots = roots_of_subscription(p);
+	l->roots = roots_of_subscription(p, s);
 	if (manifest_call(l, p, v, &s->list) == -1)
 		return -1;
 	l->roots = ROOT_BIT(ROOT_OUTPUT);
@@ -97,26 +117,29 @@ static int subscription_one(
 	    TEXT_MEMBER("generates", struct subscription_spec, generates),
 	    INT_MEMBER("renewBeforeSeconds", struct subscription_spec, renew_before_s, 60,
 		RENEW_BEFORE_MOST_S),
-	    COND_MEMBER("when", struct subscription_spec, when), OTHER_MEMBER("list"),
-	    OTHER_MEMBER("create"), OTHER_MEMBER("renew"), OTHER_MEMBER("delete"),
-	    OTHER_MEMBER("id"), OTHER_MEMBER("expiresAt"), OTHER_MEMBER("data"),
-	    OTHER_MEMBER("credentials"), OTHER_MEMBER("secret"), OTHER_MEMBER("secretFrom")};
+	    COND_MEMBER("when", struct subscription_spec, when), OTHER_MEMBER("for"),
+	    OTHER_MEMBER("list"), OTHER_MEMBER("create"), OTHER_MEMBER("renew"),
+	    OTHER_MEMBER("delete"), OTHER_MEMBER("id"), OTHER_MEMBER("expiresAt"),
+	    OTHER_MEMBER("data"), OTHER_MEMBER("credentials"), OTHER_MEMBER("secret"),
+	    OTHER_MEMBER("secretFrom")};
 	static const struct manifest_many secrets = {
 	    "secret", READ_OBJECT, sizeof(struct named_expr), subscription_secret_one};
 	struct subscription_spec *s = out;
 
 	s->name = name;
 	s->renew_before_s = RENEW_BEFORE_S;
+	if (subscription_for(l, p, v, s) == -1)
+		return -1;
 	l->roots = ROOT_BIT(ROOT_SETTINGS);
 	if (loader_members(l, v, MEMBERS(members), s) == -1 ||
 	    manifest_texts(l, v, "credentials", &s->credentials, &s->ncredentials) == -1 ||
 	    subscription_list(l, p, v, s) == -1 ||
-	    subscription_call(l, p, v, "create", &s->create) == -1 ||
-	    subscription_call(l, p, v, "renew", &s->renew) == -1 ||
-	    subscription_call(l, p, v, "delete", &s->remove) == -1 ||
-	    subscription_call(l, p, v, "secretFrom", &s->secret_from) == -1)
+	    subscription_call(l, p, v, s, "create", &s->create) == -1 ||
+	    subscription_call(l, p, v, s, "renew", &s->renew) == -1 ||
+	    subscription_call(l, p, v, s, "delete", &s->remove) == -1 ||
+	    subscription_call(l, p, v, s, "secretFrom", &s->secret_from) == -1)
 		return -1;
-	l->roots = roots_of_subscription(p) | ROOT_BIT(ROOT_OUTPUT);
+	l->roots = roots_of_subscription(p, s) | ROOT_BIT(ROOT_OUTPUT);
 	if (expr_member(l, v, "id", &s->id) == -1 ||
 	    expr_member(l, v, "expiresAt", &s->expires_at) == -1)
 		return -1;

@@ -129,6 +129,11 @@ static int signature_check(struct loader *l, const struct provider *p, const str
 	if (s->header == NULL && s->kind != SIGNATURE_TOKEN)
 		return json_reader_fail(
 		    &l->in, "\"token\" and \"parameter\" are for the kind token");
+	const char *of_url[] = {s->url_user, s->url_password};
+	for (size_t i = 0; i < 2; i++)
+		if (of_url[i] != NULL && !manifest_has_credential(p, of_url[i]))
+			return json_reader_fail(
+			    &l->in, "%s is not among the credentials", of_url[i]);
 	for (size_t i = 0; i < s->nparts; i++)
 		if (s->parts[i].kind == PART_TIMESTAMP && s->timestamp_header == NULL &&
 		    s->timestamp_key == NULL)
@@ -149,6 +154,8 @@ static const struct loader_member signature_members[] = {
     TEXT_MEMBER("signed", struct signature, signed_text),
     TEXT_MEMBER("urlDecode", struct signature, url_decode),
     BOOL_MEMBER("urlPorts", struct signature, url_ports),
+    TEXT_MEMBER("urlUser", struct signature, url_user),
+    TEXT_MEMBER("urlPassword", struct signature, url_password),
     BOOL_MEMBER("outdated", struct signature, is_outdated),
     TEXT_MEMBER("bodyHashParameter", struct signature, body_hash_parameter),
     OTHER_MEMBER("kind"),

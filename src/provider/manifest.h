@@ -125,6 +125,8 @@ struct signature {
 	enum time_unit timestamp_unit;
 	int64_t window_s; /* 0: none */
 	bool window_is_past_only;
+	/* Credentials that stand in the URL as the sender knows it, "user:password@"; or NULL. */
+	const char *url_user, *url_password;
 	const char *url_decode; /* characters whose escapes are decoded in the URL before signing */
 	bool is_outdated;       /* no longer good once the sender has used one that is not */
 	bool url_ports;         /* try the URL as is, without port, with the default port */
@@ -397,6 +399,7 @@ struct poll_spec {
 /* ---- subscriptions (subscription.h) -------------------------------------------------------- */
 struct subscription_spec {
 	const char *name, *label;
+	bool is_of_forms;  /* one of each of the connection's forms */
 	struct cond *when; /* over the settings */
 	struct call_spec list, create, renew, remove;
 	struct call_spec secret_from;                   /* what tells its secrets, once of each */

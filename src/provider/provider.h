@@ -51,6 +51,9 @@ const char *provider_wire_url(
 bool provider_sends_credential(const struct provider *p, const char *key);
 /* The origins that calls may go to with these settings, ["https://crm.example"], each once. */
 json_t *provider_origins(const struct provider *p, struct arena *a, json_t *settings);
+/* Are calls with those settings answered by the provider itself? Not where baseUrl leads to another
+ * server than apiOrigin or originPattern name: what that says of accounts is nobody's word. */
+bool provider_answers_itself(const struct provider *p, struct arena *a, json_t *settings);
 /* The setting by which calls go to one of them. */
 const char *provider_setting_of_origin(
     const struct provider *p, struct arena *a, json_t *settings, const char *origin);
@@ -62,8 +65,12 @@ const char *provider_auth_place(struct arena *a, const json_t *settings);
 const char *access_secret(
     const struct access *c, const char *key, size_t i, int64_t now_us, int64_t *until_us);
 
-/* Loads and compiles every *.json of dir. ERR_INVALID names file, JSON path and reason. */
+/* Loads and compiles every *.json of dir; NULL: the folder cannot be read. A file that is wrong is
+ * left out and costs no other: why, with file, JSON path and reason, is among those refused. */
 struct providers *providers_load(struct arena *a, const char *dir, struct err *err);
+size_t providers_refused(const struct providers *ps, const char *const **why);
+/* Is it the name of a file that was refused? Then what comes for it is to come again. */
+bool provider_is_refused(const struct providers *ps, struct str name);
 /* The operator's versions of APIs in place of the manifests': "meta_lead_ads=v27.0, …", once,
  * before they are used. ERR_INVALID: no such provider, or its manifest has no version. */
 int providers_set_versions(

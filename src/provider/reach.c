@@ -104,6 +104,22 @@ const char *provider_setting_of_origin(
 	return json_str(origins_read(p, a, settings).places, origin);
 }
 
+bool provider_answers_itself(const struct provider *p, struct arena *a, json_t *settings)
+{
+	const char *base = json_str(settings, "baseUrl");
+	struct scope s;
+	struct str own;
+
+	if (base == NULL)
+		return true;
+	if (p->norigin_patterns > 0 && provider_origin_is_allowed(p, a, base))
+		return true;
+	scope_of_provider(&s, a, p, settings);
+	own = p->origin == NULL ? (struct str){NULL, 0} : provider_origin(p, &s);
+	return own.p != NULL && strcmp(egress_origin(a, base),
+				    egress_origin(a, arena_strndup(a, own.p, own.n))) == 0;
+}
+
 const char *provider_auth_place(struct arena *a, const json_t *settings)
 {
 	const json_t *auth = json_object_get(settings, "auth");

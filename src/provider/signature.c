@@ -29,6 +29,7 @@ struct signature_check {
 	const struct signature *s;
 	struct scope *scope;
 	const struct webhook *w;
+	const struct access *c;
 	struct str header; /* its value as received */
 	struct str timestamp;
 	struct str secret, key;
@@ -279,20 +280,41 @@ static bool url_read_parts(struct str url, struct url_parts *out)
 	return true;
 }
 
+/* "user:password@" of the connection's credentials; "" where it has none. */
+static const char *url_user(const struct signature_check *k)
+{
+	const char *user = k->s->url_user == NULL ? NULL : access_credential(k->c, k->s->url_user);
+	const char *password =
+	    k->s->url_password == NULL ? NULL : access_credential(k->c, k->s->url_password);
+
+	if (user == NULL || user[0] == '\0')
+		return "";
+	return arena_printf(k->scope->a, "%s%s%s@", user, password == NULL ? "" : ":",
+	    password == NULL ? "" : password);
+}
+
 /* The URL as the sender knows it: the address as configured, with user and password, before the
  * path and query as called. */
 static struct str url_public(struct signature_check *k)
 {
+	struct arena *a = k->scope->a;
+	const char *user = url_user(k);
 	struct str called = str_from(k->w->url != NULL ? k->w->url : "");
 	struct str public =
 	    str_from(json_str(k->scope->slot[ROOT_SETTINGS].json, SETTING_PUBLIC_URL));
-	struct url_parts at_public, at_called;
+	struct url_parts at, at_called;
 
-	if (public.n == 0 || !url_read_parts(public, &at_public) ||
-	    !url_read_parts(called, &at_called))
+	if (!url_read_parts(called, &at_called))
 		return called;
-	return str_from(arena_printf(k->scope->a, "%.*s%.*s", (int)at_public.port, public.p,
-	    (int)(called.n - at_called.port), called.p + at_called.port));
+	if (public.n == 0 || !url_read_parts(public, &at)) {
+		public = called;
+		at = at_called;
+	}
+	if (user[0] == '\0')
+		user = arena_strndup(a, public.p + at.scheme, at.user - at.scheme);
+	return str_from(arena_printf(a, "%.*s%s%.*s%.*s", (int)at.scheme, public.p, user,
+	    (int)(at.port - at.user), public.p + at.user, (int)(called.n - at_called.port),
+	    called.p + at_called.port));
 }
 
 /* A query decoded and encoded again, as JavaScript's encodeURIComponent does it. */
@@ -584,6 +606,7 @@ static bool signature_verify_by(const struct signature_check *first, const struc
 		struct signature_check k = *first;
 		const char *secret = access_secret(c, key, i, now_us, &until_us);
 
+		k.c = c;
 		if (secret == NULL && i > 0)
 			return false;
 		if (secret == NULL || secret[0] == '\0')

@@ -47,6 +47,7 @@ static void scope_of_subscription(struct scope *s, const struct subscription_ask
 	scope_of_call(s, &call);
 	json_set(root, "credentials", subscription_credentials(ask));
 	s->slot[ROOT_SUBSCRIPTION].json = root;
+	s->slot[ROOT_FORM].json = ask->form;
 }
 
 json_t *subscription_inputs(

@@ -20,6 +20,7 @@ struct subscription_ask {
 	/* What is known of it, {"id","key","data"}; key is made for each creation: an id that the
 	 * provider lets us choose. NULL: nothing. */
 	json_t *known;
+	json_t *form; /* whose it is, {"id"}, where it is of forms; or NULL */
 };
 /* The inputs of one of its calls; of the list's next page with its cursor, else NULL. */
 json_t *subscription_inputs(

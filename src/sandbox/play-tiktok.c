@@ -162,11 +162,15 @@ static int tiktok_subscribe(struct play_call *c)
 {
 	const char *id = arena_printf(
 	    c->a, "%lld", (long long)play_next_number(c, INT64_C(7120000000000000000)));
+	const json_t *detail = json_object_get(c->body, "subscription_detail");
 	json_t *row;
 
 	if (json_str(c->body, "callback_url") == NULL)
 		return play_refuse(
 		    c, REFUSE_INVALID, "callback_url: Missing data for required field.");
+	if (json_str(detail, "page_id") == NULL)
+		return play_refuse(c, REFUSE_INVALID,
+		    "subscription_detail.page_id: Missing data for required field.");
 	row = json_copy(c->body);
 	json_object_del(row, "secret");
 	json_set_str(row, "subscription_id", id);

@@ -25,6 +25,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -356,6 +357,13 @@ def here():
         _here = Instance(state=state) if state else Instance()
         atexit.register(_here.close)
     return _here
+
+
+def totp(secret, at):
+    """The one-time code (RFC 6238) of a secret in base32 at that time in seconds."""
+    mac = hmac.new(base64.b32decode(secret), struct.pack(">Q", at // 30), "sha1").digest()
+    offset = mac[19] & 15
+    return "%06d" % ((struct.unpack(">I", mac[offset:offset + 4])[0] & 0x7fffffff) % 1000000)
 
 
 # ---- signatures ----------------------------------------------------------------------------------

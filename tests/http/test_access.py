@@ -8,6 +8,7 @@ import uuid
 from crm import Crm
 from harness import (Browser, equal, has, here, hubspot_headers, new_lead_id, problem, run, sha256_hex, test, true,
                      wait_until)
+from peer import Peer
 from tenant import HubSpot, Meta, Tenant, row_id, unique
 
 KEY = "canary-key+of/the=crm 0123456789"
@@ -340,6 +341,46 @@ def _():
     equal(one.get("/connections/" + sound["id"])["status"], "active")
     equal(two.api("DELETE", "/connections/" + broken["id"]).status, 204)
     post("canary-of-another", 401)
+
+
+@test("what another server says of an account proves nothing, and no link leads a login's tokens there")
+def _():
+    one = Tenant(name="Thief")
+    portal = str(uuid.uuid4().int % 10**8 + 10**8)
+    said = json.dumps({"portalId": int(portal), "accountType": "STANDARD"}).encode()
+    with Peer(200, said, {"Content-Type": "application/json"}) as server:
+        c = one.connect("hubspot", {"accessToken": "anything-at-all"}, {"baseUrl": server.url, "externalAccountId": portal})
+        answer = one.api("POST", "/connections/%s/test" % c["id"], {}).json()
+        true(answer["ok"] and server.seen, answer)
+        equal(here().sql("SELECT proven_at IS NULL FROM connections WHERE id = " + row_id(c["id"])), [["1"]])
+        equal(one.api("POST", "/provider-apps", {"providerType": "hubspot", "name": "App", "credentials": {
+            "clientId": "client-1", "clientSecret": unique("app-secret-")}}).status, 201)
+        b = Browser(here())
+        b.sign_in(one.account.email, one.account.password)
+        for query in ("?settings.baseUrl=" + server.url, "?connection_id=" + c["id"]):
+            answer = b.get("/auth/hubspot/login" + query)
+            equal(answer.status, 422, answer)
+            has(answer.text, "another server")
+        equal(b.get("/auth/hubspot/login?settings.baseUrl=https://API.hubapi.com:443/x").status, 302)
+
+
+@test("who runs an action cannot say where the credentials go")
+def _():
+    t = new_tenant()
+    with Crm() as crm, Crm() as thief:
+        c = connect(t, crm.url)
+        push = {"body": {"a": 1}, "idempotencyKey": unique("k-"), "deliveryId": "d"}
+        path = "/providers/custom_crm/actions/push?connectionId=" + c["id"]
+        for url in (thief.url, thief.url.replace("127.0.0.1", "localhost"), crm.url.replace("http:", "https:"),
+                    crm.url.replace("://", "://me@"), "//127.0.0.1:1/x"):
+            answer = t.api("POST", path, {**push, "url": url})
+            equal(answer.status, 422, answer)
+        equal((len(thief.got), len(crm.got)), (0, 0))
+        for headers in ({"Host": "evil.example"}, {"Authorization": "Bearer mine"}):
+            t.api("POST", path, {**push, "headers": headers})
+        for got, _body in [g[:2] for g in crm.got]:
+            equal(got["Authorization"], "Bearer " + KEY)
+        equal(t.api("POST", path, {**push, "url": crm.url + "/other"}).status, 200)
 
 
 run()

@@ -13,7 +13,8 @@ import threading
 import time
 
 from crm import Crm
-from harness import SRC, Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
+from harness import Answer, Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none
+from manifests import providers_with
 from tenant import NO_STANDING_JOBS, CustomWebhook, Meta, Tenant, row_id
 
 product = Instance(env={"CONNECT_WORKERS": "4", "CONNECT_PUSH_BACKOFF_MS": "20", "CONNECT_PUSH_BACKOFF_MAX_MS": "200",
@@ -410,15 +411,12 @@ def refused(config, *words):
     """No program starts with that configuration; each says why."""
     build = product.build or os.path.join(product.state, "build")
     for program, args in (("connect-fcgi", []), ("connect-cron", ["--daemon"]), ("connectctl", ["migrate", "status"])):
-        if program == "connectctl" and "manifest" in words:
-            continue
         env = {k: v for k, v in product.env.items() if not k.startswith("CONNECT_")}
         got = subprocess.run([os.path.join(build, program), "-c", config, *args], env=env, text=True, timeout=20,
                              capture_output=True, stdin=subprocess.DEVNULL, check=False)
         true(got.returncode not in (0, -9, -15), (program, got.returncode, got.stderr))
         for word in words:
-            if word != "manifest":
-                has(got.stderr, word, program)
+            has(got.stderr, word, program)
 
 
 @test("a bad configuration stops the start with file, line and reason")
@@ -440,31 +438,43 @@ def _():
         shutil.rmtree(folder)
 
 
-@test("a bad manifest stops the start with file, place and reason")
+@test("a bad manifest is refused with file, place and reason, and costs no other; its senders are told to come again")
 def _():
-    with open(os.path.join(product.state, "connect.conf"), encoding="utf-8") as f:
+    providers = providers_with()
+    bad = [('{\n"name": "hubspot",\n"displayName": oops\n}', "line 3"),
+           ('{"name": "custom_crm", "displayName": "X", "category": "crm"}', "custom_crm"),
+           ('{"name": "hubspot", "displayName": "X", "category": "crm", "capabilities": [], "colour": 1}', "colour"),
+           ('{"name": "hubspot", "displayName": "X", "category": "crm", "capabilities": ["fly"]}', "fly"),
+           ("", "hubspot.json"), ("[]", "hubspot.json")]
+    path = os.path.join(providers, "hubspot.json")
+    with open(path, encoding="utf-8") as f:
         good = f.read()
-    folder = tempfile.mkdtemp(prefix="connect-manifest-")
-    providers = os.path.join(folder, "providers")
-    try:
-        path = os.path.join(folder, "connect.conf")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write("\n".join(x for x in good.splitlines() if not x.startswith("providers_dir")) +
-                    "\nproviders_dir = %s\n" % providers)
-        for text, words in (('{\n"name": "hubspot",\n"displayName": oops\n}', ("hubspot.json", "line 3")),
-                            ('{"name": "custom_crm", "displayName": "X", "category": "crm"}', ("hubspot.json", "custom_crm")),
-                            ('{"name": "hubspot", "displayName": "X", "category": "crm", "capabilities": [], "colour": 1}',
-                             ("hubspot.json", "colour")),
-                            ('{"name": "hubspot", "displayName": "X", "category": "crm", "capabilities": ["fly"]}',
-                             ("hubspot.json", "fly")),
-                            ("", ("hubspot.json",)), ("[]", ("hubspot.json",))):
-            shutil.rmtree(providers, ignore_errors=True)
-            shutil.copytree(os.path.join(SRC, "providers"), providers)
-            with open(os.path.join(providers, "hubspot.json"), "w", encoding="utf-8") as f:
+    with Instance(sandbox=False, env={"CONNECT_PROVIDERS_DIR": providers}) as p:
+        made = p.connect("hubspot", {"webhookSecret": "of-the-refused-0123"}, {})
+        for text, word in bad:
+            with open(path, "w", encoding="utf-8") as f:
                 f.write(text)
-            refused(path, "manifest", *words)
-    finally:
-        shutil.rmtree(folder)
+            p.down()
+            p.up()
+            line = [x for x in p.log("fcgi").splitlines() if '"provider.refused"' in x][-1]
+            has(line, "hubspot.json")
+            has(line, word)
+            names = [x["name"] for x in p.api("GET", "/providers").json()]
+            true("hubspot" not in names and {"stripe", "custom_webhook", "custom_crm"} <= set(names), names)
+            answer = p.post("/webhook/hubspot/" + made["id"], b"[]", {"Content-Type": "application/json"})
+            equal((answer.status, answer.header("Retry-After")), (503, "60"))
+            equal(p.post("/webhook/nobody/" + made["id"], b"[]", {"Content-Type": "application/json"}).status, 404)
+            said = subprocess.run([os.path.join(p.build or os.path.join(p.state, "build"), "connectctl"), "-c",
+                                   os.path.join(p.state, "connect.conf"), "doctor"], text=True, capture_output=True,
+                                  timeout=60, check=False).stdout
+            has(said, "a manifest is refused")
+            equal(p.api("GET", "/connections").status, 200)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(good)
+        p.down()
+        p.up()
+        equal(p.api("GET", "/connections/" + made["id"]).json()["status"], "active")
+        has([x["name"] for x in p.api("GET", "/providers").json()], "hubspot")
 
 
 try:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import time
 import urllib.parse
 
 from harness import Browser, Instance, equal, has, hmac_hex, run, test, true, wait_until
@@ -210,6 +211,32 @@ def _():
     drop(connection)
 
 
+@test("a login is begun and ended by an API key as well, in the one browser that began it")
+def _():
+    server, product = provider()
+    visitor = Browser(product)
+    key = {"x-api-key": product.credentials["apiKey"]}
+    account = product.credentials["accountId"]
+    path = "/auth/rotor_zoom/login?account_id=%s&redirect_uri=https://shop.example/done/here" % account
+    equal(visitor.get(path).status, 303)            # nobody: to the sign-in
+    begun = visitor.get(path, headers=key)
+    equal(begun.status, 302, begun)
+    back = "/auth/rotor_zoom/callback?" + urllib.parse.urlencode(server.consent(begun.header("Location"), "777"))
+    equal(Browser(product).get(back, headers=key).status, 403)
+    answer = visitor.get(back, headers=key)
+    equal(answer.status, 303, answer)
+    true(answer.header("Location").startswith("https://shop.example/done/here"), answer.header("Location"))
+    made = [c for c in product.api("GET", "/connections?providerType=rotor_zoom").json()["data"]
+            if c["externalAccountId"] == "777"]
+    equal([c["status"] for c in made], ["active"])
+    other = product.new_account()
+    equal(Browser(product).get(path, headers={"x-api-key": other.key}).status, 404)
+    equal(Browser(product).get("/auth/rotor_zoom/login", headers={"x-api-key": other.key}).status, 409)
+    weak = product.ctl("api-key", "create", "--account", account, "--name", "weak", "--permission", "records.view", "--json")
+    equal(visitor.get(path, headers={"x-api-key": json.loads(weak)["key"]}).status, 403)
+    drop(made[0])
+
+
 @test("logged in again, a connection keeps its id, and its name")
 def _():
     connection = log_in("rotor_zoom")
@@ -251,6 +278,28 @@ def _():
     equal(answer.status, 410, answer)       # the state was used
     equal(len(product.api("GET", "/connections?limit=200").json()["data"]), before)
     equal(server.styles["zoom"].codes.pop(query["code"], None) is not None, True)   # and the code was not
+
+
+@test("an answer for another shop than the login was begun for, or without the shop's mark, connects nothing")
+def _():
+    _, product = provider()
+    add_app(product, "shopify")
+    browser = signed_in()
+
+    def back(shop, secret=SECRET, at=None):
+        location = begin(browser, "shopify", "?settings.externalAccountId=one-shop")
+        true(location.startswith("https://one-shop.myshopify.com/admin/oauth/authorize?"), location)
+        state = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)["state"][0]
+        query = {"code": "code-1", "shop": shop, "state": state, "timestamp": str(int(at or time.time()))}
+        text = "&".join("%s=%s" % (k, urllib.parse.quote(query[k], safe="")) for k in sorted(query))
+        return come_back(browser, "shopify", {**query, "hmac": hmac_hex(secret, text.encode())})
+    for answer, words in ((back("two-shop.myshopify.com"), "of another account"),
+                          (back("one-shop.myshopify.com", "wrong-secret-0123456789"), "could not be verified"),
+                          (back("one-shop.myshopify.com", at=time.time() - 600), "could not be verified"),
+                          (back("evil.example"), "")):
+        true(answer.status in (403, 422), answer)
+        has(answer.text, words)
+    equal(product.api("GET", "/connections?providerType=shopify").json()["data"], [])
 
 
 @test("a state is good once and for a quarter of an hour")
@@ -295,7 +344,8 @@ def _():
 def _():
     server, product = provider()
     browser = signed_in()
-    for fail, words in (("html", "not JSON"), ("500", "HTTP 500"), ("client", "invalid_client"), ("lose", "again")):
+    for fail, words in (("html", "not JSON"), ("500", "HTTP 500"), ("client", "invalid_client"), ("lose", "again"),
+                        ("slow", "again"), ("twice", "not JSON"), ("list", "")):
         server.styles["zoom"].fail = [fail]
         answer = come_back(browser, "rotor_zoom", server.consent(begin(browser, "rotor_zoom")))
         equal(answer.status, 502, (fail, answer))

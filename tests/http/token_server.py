@@ -106,6 +106,10 @@ class TokenServer:
             return self.send(h, 200, "<html>Please wait</html>", "text/html")
         if fail in ("500", "503"):
             return self.send(h, int(fail), "<h1>oops</h1>", "text/html")
+        if fail == "slow":      # longer than anybody waits
+            time.sleep(25)
+        if fail == "list":
+            return self.send(h, 200, [])
         if fail == "client":
             return self.send(h, 401, {"error": "invalid_client"})
         if form.get("client_secret") not in ("app-secret-0123456789", "own-secret-0123456789"):
@@ -116,6 +120,8 @@ class TokenServer:
             h.close_connection = True
             h.connection.close()
             return None
+        if fail == "twice":
+            return self.send(h, 200, 2 * json.dumps(answer))
         return self.send(h, 200 if "access_token" in answer else 400, answer)
 
     def grant(self, name, style, form):

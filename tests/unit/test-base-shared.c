@@ -75,11 +75,32 @@ static void many_processes_count_together(void)
 	      1000000 - 2 - CHILDREN * EACH);
 }
 
+static void no_account_takes_all_places(void)
+{
+	struct shared *s = shared_new();
+
+	for (int i = 0; i < 6; i++)
+		CHECK(shared_wait_begin(s, 1, 8));
+	CHECK(!shared_wait_begin(s, 1, 8));
+	CHECK(shared_wait_begin(s, 2, 8));
+	CHECK(shared_wait_begin(s, 0, 8));
+	CHECK(!shared_wait_begin(s, 3, 8)); /* all are taken */
+	shared_wait_end(s);
+	CHECK(shared_wait_begin(s, 1, 8));
+	s = shared_new();
+	CHECK(shared_wait_begin(s, 1, 1)); /* of one place it is all */
+	s = shared_new();
+	CHECK(shared_wait_begin(s, 1, 2));
+	CHECK(!shared_wait_begin(s, 1, 2));
+	CHECK(shared_wait_begin(s, 2, 2));
+}
+
 void suite_base_shared(void);
 void suite_base_shared(void)
 {
 	ADD_TESTS("base/shared", {"counts in a window", counts_in_a_window},
 	    {"keys and windows are apart", keys_and_windows_are_apart},
 	    {"a flood of keys", a_flood_of_keys},
-	    {"many processes count together", many_processes_count_together});
+	    {"many processes count together", many_processes_count_together},
+	    {"no account takes all places to wait", no_account_takes_all_places});
 }

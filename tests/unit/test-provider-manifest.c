@@ -239,7 +239,11 @@ static const struct {
     {__LINE__,
 	CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}',"
 	     "'errors':[{'when':{'ref':'status','equals':1},'class':'sad'}]"),
-	"a known \"class\""},
+	"a \"class\" of ok, retry"},
+    {__LINE__,
+	CALL("'label':'l','request':{'method':'GET','path':'/x'},'output':'{answer}',"
+	     "'errors':[{'when':{'ref':'status','equals':1},'class':'auth','text':'{answer.x}'}]"),
+	"x.json: actions.go.errors[0].text: holds no placeholders"},
     {__LINE__, "{" HEAD ",'testAction':'nope'}", "x.json: testAction: there is no such action"},
     {__LINE__, "{" HEAD ",'auth':{'type':'header'}}", "x.json: auth: needs \"name\""},
     {__LINE__, "{" HEAD ",'lead':{'names':{'email':'mail'},'object':'{raw}'}}",
@@ -333,7 +337,7 @@ static void examples_of_the_product_hold(void)
 
 static void schemes_and_payloads_of_many_vendors_hold(void)
 {
-	run_folder(CONNECT_SRCDIR "/tests/unit/fixtures/provider", 13);
+	run_folder(CONNECT_SRCDIR "/tests/unit/fixtures/provider", 14);
 }
 
 /* What an example expects wrongly is counted and shown. */
