@@ -29,7 +29,7 @@ class Visitor:
         subprocess.run([os.path.join(tenant.product.build, "connectctl"), "-c", os.path.join(bench.STATE, "connect.conf"),
                         "user", "add", "--account", tenant.id, "--email", email, "--role", "admin", "--password", PASSWORD],
                        check=True, stdout=subprocess.DEVNULL)
-        self.http, self.cookies = http.client.HTTPConnection("127.0.0.1", bench.PORT, timeout=60), {}
+        self.http, self.cookies, self.location = http.client.HTTPConnection("127.0.0.1", bench.PORT, timeout=60), {}, None
         token = re.search(r'name="_csrf" value="([^"]*)"', text(self.ask("GET", "/admin/sign-in")[1])).group(1)
         status, _, _ = self.ask("POST", "/admin/sign-in", urllib.parse.urlencode(
             {"_csrf": token, "email": email, "password": PASSWORD}))
@@ -48,10 +48,18 @@ class Visitor:
         answer = connection.getresponse()
         body = answer.read()
         took = (time.perf_counter() - begin) * 1000
+        self.location = answer.headers.get("Location")
         for cookie in answer.headers.get_all("Set-Cookie", []):
             name, _, value = cookie.split(";")[0].partition("=")
             self.cookies[name] = value
         return answer.status, body, took
+
+    def draft(self):
+        """The page of a file that was uploaded and not imported yet."""
+        token = re.search(r'name="_csrf" value="([^"]*)"', text(self.ask("GET", "/admin/records/import")[1])).group(1)
+        self.ask("POST", "/admin/records/import", urllib.parse.urlencode(
+            {"_csrf": token, "resourceType": "contact", "csv": "Contact ID,Email\nC-1,ann@example.com\n"}))
+        return self.location
 
     def page(self, path):
         status, body, took = self.ask("GET", path)
@@ -60,9 +68,24 @@ class Visitor:
         return body, took
 
 
+def fill_settings(bench, product, key):
+    """A destination, an app, people, a table of the account's own: what has pages besides lists."""
+    product.connection("custom_crm", "pages crm", {}, {"url": "http://127.0.0.1:%d/crm/pages" % bench.SANDBOX_PORT}, key=key)
+    product.api("POST", "/connect/v1/provider-apps", {"providerType": "hubspot", "name": "pages", "credentials": {
+        "clientId": "pages-%d" % time.time(), "clientSecret": "secret-of-the-page-bench"}}, key=key)
+    product.api("POST", "/connect/v1/users", {"email": "viewer-%d@example.com" % time.time(), "role": "viewer"}, key=key)
+    slug = "pages_%d" % time.time()
+    product.api("POST", "/connect/v1/tables", {"name": "Pages", "slug": slug, "columns": [
+        {"name": "email", "type": "string"}, {"name": "amount", "type": "number"}]}, key=key)
+    for i in range(100):
+        product.api("POST", "/connect/v1/tables/%s/rows" % slug, {"externalKey": "k%d" % i, "data": {
+            "email": "row%d@example.com" % i, "amount": i}}, key=key)
+
+
 def fill(tenant, bench):
     """Leads, events and an import beside the records, so that no list is empty."""
     product = tenant.product
+    fill_settings(bench, product, tenant.key)
     secret = "secret-of-the-page-bench"
     hook = product.connection("custom_webhook", "pages", {"webhookSecret": secret},
                               {"signatureScheme": "token", "resourceType": "ticket"}, key=tenant.key)
@@ -83,9 +106,11 @@ def paths(visitor, bench):
     """The pages of the table of routes: those without a parameter, and of the others the first that some page leads to."""
     with open(os.path.join(bench.SRC, "src/product/routes.def"), encoding="utf-8") as f:
         patterns = re.findall(r'^ROUTE\(GET, "(/admin/[^"]+)",\s*\w+,[^;]*?\bPAGE\b', f.read(), re.M)
-    skipped = ("/export", "/errors")
+    skipped = ("/export", "/errors", "/file", "/choose/:id")
     patterns = [p for p in patterns if not p.endswith(skipped)]
-    found, waiting, seen = {p: p for p in patterns if ":" not in p}, [p for p in patterns if ":" not in p], set()
+    found = {p: p for p in patterns if ":" not in p}
+    waiting, seen = [*found.values(), "/admin/deliveries?status=delivered"], set()
+    found["/admin/records/import/:id"] = visitor.draft()
     found["records of a type"] = "/admin/records?resourceType=deal"
     found["records by a word"] = "/admin/records?search=paris"
     while waiting:

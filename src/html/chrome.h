@@ -13,7 +13,8 @@ int chrome_page(struct req *r, int status, const char *section, const char *titl
 int chrome_settings(struct req *r, int status, const char *part, const char *title,
     const char *template_name, json_t *data);
 /* Notes in data what is wrong with a form, for its template: "errors" has a sentence for each field
- * ("problem" for none), and the page's title says that there is an error. msg as in struct err. */
+ * ("problem" for none), "wrong_fields" their labels (of a name that does not tell, a row of
+ * wrong_labels), and the page's title says that there is an error. msg as in struct err. */
 void chrome_wrong(struct req *r, json_t *data, const char *field, const char *msg);
 /* A message shown once on the next page (signed cookie). kind: "ok" or "error". */
 void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)

@@ -205,10 +205,11 @@ static bool value_as_epoch(struct details *d, const char *key, json_int_t v)
 
 static bool value_as_time(struct details *d, const json_t *v)
 {
+	size_t n = json_string_length(v);
 	int64_t at_us;
 
-	/* a day alone stays as it is: it has no zone */
-	if (json_string_length(v) < 16 || !clock_parse_iso(text_of(v), &at_us))
+	/* a day, or a moment to the minute: a year or a month may be any number */
+	if ((n < 16 && n != sizeof("2026-03-07") - 1) || !clock_parse_iso(text_of(v), &at_us))
 		return false;
 	return filter_markup(FILTER_SECONDS, v, d->when, d->out);
 }
@@ -327,8 +328,8 @@ static void details_table(struct details *d, const char *label, const json_t *li
 	buf_str(d->out, "\"><table class=\"small-table\"><thead><tr>");
 	for (size_t k = 0; k < n; k++) {
 		buf_str(d->out, json_is_number(json_object_get(json_array_get(list, 0), keys[k]))
-				    ? "<th class=\"c-number\">"
-				    : "<th>");
+				    ? "<th scope=\"col\" class=\"c-number\">"
+				    : "<th scope=\"col\">");
 		escape_words(d, keys[k]);
 		buf_str(d->out, "</th>");
 	}

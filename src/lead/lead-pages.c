@@ -153,7 +153,7 @@ static void lead_show_delivery(struct arena *a, json_t *row, struct str stage)
 {
 	json_t *chip = lead_stage_is_lacking(stage.p) ? delivery_chip(LEAD_FAILED, "No details")
 		       : str_is(stage, LEAD_RECEIVED)
-			   ? delivery_chip(LEAD_RECEIVED, "Fetching details")
+			   ? delivery_chip(LEAD_RECEIVED, "Being prepared")
 		       : str_is(str_from(json_str(row, "syncStatus")), LEAD_SYNC_DUPLICATE)
 			   ? delivery_chip(LEAD_SYNC_SKIPPED, "Duplicate")
 			   : delivery_chip_of(a, json_object_get(row, "destinations"));

@@ -93,7 +93,7 @@ static void found_add_record(struct req *r, json_t *list, const json_t *row)
 	bool is_lead = lead != NULL && actor_may(r, PERMIT(LEADS_VIEW));
 
 	found_add(list, is_lead ? "Lead" : json_str(row, "resourceType"), json_str(row, "title"),
-	    second != NULL ? second : json_str(row, "providerName"),
+	    second != NULL ? second : json_str(row, "sourceText"),
 	    is_lead ? arena_printf(r->a, LEADS_PAGE_ADDRESS "/%s", lead)
 		    : arena_printf(r->a, RECORD_PAGE_ADDRESS "/%s", json_str(row, "id")));
 }
@@ -119,7 +119,8 @@ static int search_records(struct req *r, struct str q, json_t *data, json_t *lis
 	if (actor_may(r, PERMIT(RECORDS_VIEW)) && search_record(r, q, rows, err) == -1)
 		return -1;
 	provider_label_rows(r->app, rows);
-	if (record_columns_show(&b, shown, rows, err) == -1)
+	if (record_columns_show(&b, shown, rows, err) == -1 ||
+	    record_rows_tell_source(r, rows, err) == -1)
 		return -1;
 	json_array_each(rows, i, row)
 		found_add_record(r, list, row);

@@ -172,8 +172,7 @@ static int first_value_see(void *arg, struct str path, json_t *value)
 	return first->text != NULL;
 }
 
-/* What an import made of a row that has no id of its own: "row-" or "key-" and a hash. */
-static bool id_is_hash(struct str id)
+bool record_id_is_hash(struct str id)
 {
 	return (str_starts(id, "row-") || str_starts(id, "key-")) && id.n == 4 + 64;
 }
@@ -185,7 +184,7 @@ const char *record_name(struct arena *a, const json_t *record)
 
 	if (title != NULL)
 		return title;
-	if (id != NULL && !id_is_hash(str_from(id)))
+	if (id != NULL && !record_id_is_hash(str_from(id)))
 		return id;
 	(void)record_paths_each(json_object_get(record, "data"), record_paths_buf(a, STR("")), true,
 	    first_value_see, &first);

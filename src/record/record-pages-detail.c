@@ -326,6 +326,8 @@ int record_page_detail(struct req *r)
 	if (detail_tell_sender(r, record, &err) == -1)
 		return res_error(r, &err);
 	json_set_str(record, "sourceLabel", record_source_label(json_str(record, "source")));
+	json_set_bool(
+	    record, "has_own_id", !record_id_is_hash(str_from(json_str(record, "externalId"))));
 	json_set_str(data, "heading", title);
 	json_set_str(data, "now_href", record_address(r, record));
 	json_set_bool(data, "is_past", at.is_given);

@@ -507,13 +507,15 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 	without = *b;
 	without.f.updated_after = (struct opt_time){0};
 	if (b->f.updated_after.is_given)
-		(void)chips_add(
-		    chips, &without, "Updated since", time_query_text(b->r->a, b->f.updated_after));
+		json_set_bool(chips_add(chips, &without, "Updated since",
+				  time_query_text(b->r->a, b->f.updated_after)),
+		    "is_time", true);
 	without = *b;
 	without.f.updated_before = (struct opt_time){0};
 	if (b->f.updated_before.is_given)
-		(void)chips_add(chips, &without, "Updated before",
-		    time_query_text(b->r->a, b->f.updated_before));
+		json_set_bool(chips_add(chips, &without, "Updated before",
+				  time_query_text(b->r->a, b->f.updated_before)),
+		    "is_time", true);
 	json_set_bool(data, "has_chips", json_array_size(chips) > 0);
 	json_set(data, "chips", chips);
 }
@@ -699,8 +701,7 @@ static int list_show_pills(const struct record_browse *b, json_t *data, struct e
 	return list_show_tasks(b, data, err);
 }
 
-/* Who sent a record, by the connection's name; where nobody did, how it came. */
-static int rows_tell_source(struct req *r, json_t *rows, struct err *err)
+int record_rows_tell_source(struct req *r, json_t *rows, struct err *err)
 {
 	json_t *row;
 	size_t i;
@@ -739,7 +740,8 @@ int record_page_list(struct req *r)
 	provider_label_rows(r->app, b.slice.s.rows);
 	if (record_browse_show(&b, data, &err) == -1 || list_show_pills(&b, data, &err) == -1 ||
 	    record_columns_show(&b, data, b.slice.s.rows, &err) == -1 ||
-	    view_show(&b, data, &err) == -1 || rows_tell_source(r, b.slice.s.rows, &err) == -1 ||
+	    view_show(&b, data, &err) == -1 ||
+	    record_rows_tell_source(r, b.slice.s.rows, &err) == -1 ||
 	    record_browse_show_meant(&b, data, &err) == -1 ||
 	    (json_array_size(b.slice.s.rows) == 0 && connection_show_waiting(r, data, &err) == -1))
 		return res_error(r, &err);

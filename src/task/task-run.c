@@ -43,6 +43,7 @@ int task_run_begin(
 
 	*out = run;
 	run->job = j;
+	run->begun_us = clock_now_us();
 	run->kind = kind;
 	run->work[0] = arena_new();
 	run->work[1] = arena_new();
@@ -81,7 +82,6 @@ static int run_step_body(struct db *db, void *arg, struct err *err)
 	struct arena *a = run->work[run->turn];
 	enum task_then then = TASK_GO_ON;
 	enum task_status now;
-	int64_t now_us = clock_now_us();
 	int ours;
 
 	arena_reset(a);
@@ -103,9 +103,9 @@ static int run_step_body(struct db *db, void *arg, struct err *err)
 		then = TASK_AGAIN;
 	s->next.status = ours == 0 ? now : then == TASK_DONE ? TASK_COMPLETED : TASK_RUNNING;
 	if (s->next.started_us == 0)
-		s->next.started_us = now_us;
+		s->next.started_us = run->begun_us;
 	if (then == TASK_DONE)
-		s->next.finished_us = now_us;
+		s->next.finished_us = clock_now_us();
 	if (s->next.position.p != NULL) /* what it lies in may be emptied before the next step */
 		s->next.position = str_copy(a, s->next.position);
 	run->is_over = then != TASK_GO_ON;

@@ -124,6 +124,7 @@ struct task_run {
 	struct arena *work[2];
 	unsigned turn;
 	int64_t keep_at_us, later_us;
+	int64_t begun_us; /* when this run loaded it: before all that its steps store */
 };
 /* Loads the job's subject: 1 there is work, 0 the task has ended or (task.id nil) is gone, -1. */
 int task_run_begin(
