@@ -48,6 +48,9 @@ struct connection_figure {
 void connection_add_figure(json_t *data, const struct connection_figure *f);
 /* A filter over the account's connections for query parameter name, as chrome_choices makes it. */
 int connection_choices(struct req *r, const char *name, json_t **out, struct err *err);
+/* The same of those that can do capability, e.g. "crm_push"; NULL: all. */
+int connection_choices_of(
+    struct req *r, const char *name, const char *capability, json_t **out, struct err *err);
 /* For lists that are empty: adds "source_name" and, for who may see it, "source_href" of the newest
  * active connection that takes webhooks; neither where there is none. */
 int connection_show_waiting(struct req *r, json_t *data, struct err *err);

@@ -1,5 +1,5 @@
-/* The page of a run. Data of "flow/run": run (as the API has it, with words), flow (name, href, is
- * gone), error (words, answer, step), steps: [{seq, label, kind_label, status, statusLabel,
+/* The page of a run. Data of "flow/run": run (as the API has it, with words), flow_name, flow_href,
+ * failure (words, answer, step), steps: [{seq, label, kind_label, status, statusLabel,
  * durationUs, attempts, depth, within, input, output, input_raw, output_raw, error_words,
  * has_answer, error, edit_href, child_href}], replay choices, what it waits for. */
 #include "account/permission.h"
@@ -316,7 +316,7 @@ int execution_page_detail(struct req *r)
 		return res_error(r, &err);
 	is_over = x.finished_us != 0;
 	json_set(data, "run", json_incref(run));
-	json_set(data, "error", error_json(r, &x, plan, is_flow_there));
+	json_set(data, "failure", error_json(r, &x, plan, is_flow_there));
 	json_set_bool(data, "is_over", is_over);
 	json_set_bool(data, "is_test", x.version == 0);
 	json_set_bool(data, "is_failed", strcmp(x.status, EXECUTION_FAILED) == 0);

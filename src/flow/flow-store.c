@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "flow/flow-internal.h"
+#include "flow/trigger.h"
 
 #define FLOW_COLUMNS                                                                               \
 	"id, name, description, status, version, versions, has_draft, steps, settings,"            \
@@ -424,7 +425,8 @@ static int flow_remove_body(struct db *db, struct audit *log, void *arg, struct 
 	struct flow_change *c = arg;
 	const struct uuid *account_id = &c->r->actor.account_id;
 
-	if (db_exec(db, &flow_versions_erase, DB_VALS(db_uuid(account_id), db_uuid(&c->f->id)),
+	if (triggers_remove_of_flow(c->r, db, &c->f->id, err) == -1 ||
+	    db_exec(db, &flow_versions_erase, DB_VALS(db_uuid(account_id), db_uuid(&c->f->id)),
 		NULL, err) == -1 ||
 	    db_exec(db, &flow_erase, DB_VALS(db_uuid(account_id), db_uuid(&c->f->id)), NULL, err) ==
 		-1)

@@ -137,14 +137,21 @@ int trigger_make(struct req *r, struct trigger *t, struct err *err)
 	return req_has_invalid(r) ? 0 : trigger_write(r, TRIGGER_MAKE, t, err);
 }
 
-int trigger_change(struct req *r, struct trigger *t, struct err *err)
+/* One that is only switched off need not be such as can be made today. */
+static bool change_only_ends(const struct trigger *was, const struct trigger *t)
 {
-	struct str type = t->resource_type;
+	return !t->is_enabled && json_equal(was->config, t->config) &&
+	       uuid_eq(was->connection_id, t->connection_id);
+}
 
+int trigger_change(struct req *r, const struct trigger *was, struct trigger *t, struct err *err)
+{
 	t->updated_us = clock_now_us();
-	if (trigger_check(r, t, err) == -1)
+	if (change_only_ends(was, t))
+		t->next_us = 0;
+	else if (trigger_check(r, t, err) == -1)
 		return -1;
-	if (!req_has_invalid(r) && !str_eq(type, t->resource_type))
+	if (!req_has_invalid(r) && !str_eq(was->resource_type, t->resource_type))
 		req_invalid(r, "config.recordResourceType", "stays as it is: make another trigger");
 	return req_has_invalid(r) ? 0 : trigger_write(r, TRIGGER_CHANGE, t, err);
 }
@@ -212,10 +219,11 @@ int trigger_api_update(struct req *r)
 	    {"enabled", READ_BOOL, JSON_INTO(struct trigger_body, is_enabled)}};
 	struct err err = ERR_INIT;
 	struct trigger_body b;
-	struct trigger t;
+	struct trigger t, was;
 
 	if (!trigger_of_route(r, &t))
 		return 0;
+	was = t;
 	b = (struct trigger_body){
 	    .connection_id = t.connection_id, .config = t.config, .is_enabled = t.is_enabled};
 	if (!req_read_body(r, JSON_MEMBERS(members), &b))
@@ -223,7 +231,7 @@ int trigger_api_update(struct req *r)
 	t.connection_id = b.connection_id;
 	t.config = b.config;
 	t.is_enabled = b.is_enabled;
-	if (trigger_change(r, &t, &err) == -1)
+	if (trigger_change(r, &was, &t, &err) == -1)
 		return res_error(r, &err);
 	if (req_has_invalid(r))
 		return res_invalid(r);

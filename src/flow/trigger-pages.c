@@ -239,10 +239,11 @@ int trigger_page_one(struct req *r)
 static int page_switch(struct trigger_page *p, bool is_on)
 {
 	struct req *r = p->r;
+	const struct trigger was = p->t;
 	struct err err = ERR_INIT;
 
 	p->t.is_enabled = is_on;
-	if (trigger_change(r, &p->t, &err) == -1)
+	if (trigger_change(r, &was, &p->t, &err) == -1)
 		return res_error(r, &err);
 	if (req_has_invalid(r))
 		return page_show(p, 422);
@@ -254,15 +255,17 @@ int trigger_page_one_post(struct req *r)
 {
 	struct trigger_page p;
 	struct err err = ERR_INIT;
+	struct trigger was;
 
 	if (!page_open(r, &p))
 		return 0;
+	was = p.t;
 	if (str_is(req_form(r, "act"), "on") || str_is(req_form(r, "act"), "off"))
 		return page_switch(&p, str_is(req_form(r, "act"), "on"));
 	trigger_form_read(r, &p.t);
 	if (page_is_try(r))
 		return page_try(&p);
-	if (!req_has_invalid(r) && trigger_change(r, &p.t, &err) == -1)
+	if (!req_has_invalid(r) && trigger_change(r, &was, &p.t, &err) == -1)
 		return res_error(r, &err);
 	if (req_has_invalid(r))
 		return page_show(&p, 422);

@@ -36,6 +36,7 @@ enum {
 DB_STMT(trigger_list_sql,
     TRIGGERS_OF " AND (? IS NULL OR flow_id = ?) AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?");
 DB_STMT(trigger_by_id, TRIGGERS_OF " AND id = ?");
+DB_STMT(triggers_of_flow, TRIGGERS_OF " AND flow_id = ? FOR UPDATE");
 DB_STMT(trigger_by_id_locked, TRIGGERS_OF " AND id = ? FOR UPDATE");
 DB_STMT(triggers_enabled,
     TRIGGERS_OF " AND is_enabled = 1 AND kind <> '" TRIGGER_SCHEDULE "' LIMIT 1000");
@@ -142,6 +143,23 @@ int trigger_list(struct app *app, struct arena *a, const struct trigger_filter *
 		&rows, err) == -1)
 		return -1;
 	return slice_take(s, app, a, &rows, SLICE_BY_ID, TRIGGER_ID, trigger_row_json, err);
+}
+
+int triggers_add_to_flows(
+    struct app *app, struct arena *a, const struct uuid *account_id, json_t *flows, struct err *err)
+{
+	const struct trigger_filter f = {.account_id = *account_id};
+	struct slice s = {.limit = TRIGGERS_PER_ACCOUNT};
+	json_t *flow, *t;
+	size_t i, k;
+
+	if (trigger_list(app, a, &f, &s, err) == -1)
+		return -1;
+	json_array_each(flows, i, flow)
+		json_array_each(s.rows, k, t) /* newest first */
+			if (strcmp(json_str(t, "flowId"), json_str(flow, "id")) == 0)
+				json_set(flow, "trigger", json_incref(t));
+	return 0;
 }
 
 int trigger_load(struct db *db, struct arena *a, const struct uuid *account_id,
@@ -406,6 +424,26 @@ static int trigger_change_body(struct db *db, struct audit *log, void *arg, stru
 	audit_note(log, audited[c->act], "trigger", &t->id, NULL,
 	    is_new ? NULL : trigger_audited(a, &old),
 	    c->act == TRIGGER_REMOVE ? NULL : trigger_audited(a, t));
+	return 0;
+}
+
+int triggers_remove_of_flow(
+    struct req *r, struct db *db, const struct uuid *flow_id, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(db, r->a, &triggers_of_flow,
+		DB_VALS(db_uuid(&r->actor.account_id), db_uuid(flow_id)), &rows, err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		struct trigger t;
+		const struct trigger_change c = {r, TRIGGER_REMOVE, &t};
+
+		if (trigger_read(r->a, &rows, i, &t, err) == -1 ||
+		    trigger_store_change(db, &c, err) == -1 ||
+		    trigger_tell_change(db, &c, &t, err) == -1)
+			return -1;
+	}
 	return 0;
 }
 

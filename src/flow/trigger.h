@@ -79,6 +79,9 @@ struct trigger_filter {
 };
 int trigger_list(struct app *app, struct arena *a, const struct trigger_filter *f, struct slice *s,
     struct err *err);
+/* Sets "trigger" of each of an account's flows: the first that was made of it, or null. */
+int triggers_add_to_flows(struct app *app, struct arena *a, const struct uuid *account_id,
+    json_t *flows, struct err *err);
 /* By its id: 1, 0, -1. */
 int trigger_load(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct trigger *out, struct err *err);
@@ -87,6 +90,9 @@ json_t *trigger_json(struct arena *a, const struct trigger *t);
 enum trigger_act { TRIGGER_MAKE, TRIGGER_CHANGE, TRIGGER_REMOVE };
 /* What people do to one, with its row of the audit log: 0, or -1 (ERR_CONFLICT: too many). */
 int trigger_write(struct req *r, enum trigger_act act, const struct trigger *t, struct err *err);
+/* Within the transaction that deletes a flow: its triggers go. */
+int triggers_remove_of_flow(
+    struct req *r, struct db *db, const struct uuid *flow_id, struct err *err);
 /* The enabled ones of an account that are subscribed to records and events. As this process has
  * them: at most CACHE_TTL_US old where another host has changed them. They live until the next
  * call.
@@ -125,7 +131,7 @@ int trigger_check_config(struct req *r, struct trigger *t, struct err *err);
 /* One that is made, or changed, with what is to be stored in t: complaints go to the request, at
  * the names that the API has; without any it is written. */
 int trigger_make(struct req *r, struct trigger *t, struct err *err);
-int trigger_change(struct req *r, struct trigger *t, struct err *err);
+int trigger_change(struct req *r, const struct trigger *was, struct trigger *t, struct err *err);
 /* The same look without writing it. -1 where the database is away. */
 int trigger_check(struct req *r, struct trigger *t, struct err *err);
 /* That of the route's :id; false with the answer given. */

@@ -61,9 +61,9 @@ static const struct chrome_nav product_nav[] = {
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL,
 	CONNECTED, "The sources that send to you, and the destinations that get your leads.",
 	"GET /connect/v1/connections"},
-    {"deliveries", "Deliveries", "/admin/deliveries", "send", PERMIT(CRM_VIEW), NULL, CONNECTED,
-	"One line for each lead and destination: whether it was taken, and what the destination "
-	"said.",
+    {"deliveries", "Deliveries", "/admin/crm", "send", PERMIT(CRM_VIEW), NULL, CONNECTED,
+	"How your destinations are, and one line for each lead and destination: whether it was "
+	"taken, and what the destination said.",
 	"GET /connect/v1/crm/deliveries"},
     {"actions", "Actions", "/admin/actions", "play", PERMIT(ACTIONS_VIEW), NULL, CONNECTED,
 	"What Connect can do at your providers, such as sending a message or making a contact.",
@@ -81,6 +81,8 @@ static const struct chrome_nav product_nav[] = {
 	"GET /connect/v1/me"},
     {"records", "Imports", "/admin/imports", NULL, PERMIT(RECORDS_VIEW), .back = NULL},
     {"records", "Records", "/admin/views", NULL, PERMIT(RECORDS_VIEW), .back = "/admin/records"},
+    {"deliveries", "Deliveries", "/admin/deliveries", NULL, PERMIT(CRM_VIEW), .back = NULL},
+    {"deliveries", "Routing", "/admin/routing", NULL, PERMIT(CRM_VIEW), .back = NULL},
     {"connections", "Connections", "/admin/connect", NULL, PERMIT(CONNECTIONS_VIEW),
 	.back = "/admin/connections"},
     {.path = NULL},

@@ -6,6 +6,7 @@
 
 #define INTERVAL_DEFAULT_S 300
 #define HISTORY_DAYS 3650
+#define PAGE_SIZE 100
 
 /* ---- paths -------------------------------------------------------------------------------------
  */
@@ -124,6 +125,21 @@ static void wish_cursor(
 	}
 }
 
+/* How many items a page has, where the action can be asked for so many, so that fewer can be. */
+static void wish_page_size(struct poll_spec *s)
+{
+	static const char *const names[] = {"limit", "page_size"};
+	const struct action *act = s->call.action;
+
+	for (size_t i = 0; i < act->ninputs; i++)
+		for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++)
+			if (act->inputs[i].type == INPUT_INTEGER &&
+			    strcmp(act->inputs[i].name, names[k]) == 0) {
+				s->page.input = act->inputs[i].name;
+				s->page.size = PAGE_SIZE;
+			}
+}
+
 /* Inputs that it needs and nobody gives. */
 static void wish_check_inputs(struct json_reader *in, const struct poll_spec *s)
 {
@@ -169,8 +185,10 @@ const struct poll_spec *poll_spec_of_wish(
 		s->external_id = wish_of_item(a, in, "recordExternalIdPath", w->id_path, "");
 	else if (base == NULL)
 		s->external_id = wish_of_item(a, in, "recordExternalIdPath", STR("id"), "");
-	if (base == NULL)
+	if (base == NULL) {
+		wish_page_size(s);
 		wish_cursor(a, w, in, s);
+	}
 	wish_check_inputs(in, s);
 	return in->faults == faults ? s : NULL;
 }

@@ -186,6 +186,7 @@ struct webhook_found {
 	const char *left_why;   /* "has no id": goes behind "item 3" */
 	const char *nothing;    /* it carries none: why, for people; else NULL */
 	bool is_nothing_normal; /* an empty list, rather than a payload of another shape */
+	struct str event_type;  /* without items: what the provider calls it, where that is known */
 };
 /* Whatever is wrong with a thing costs no other. Of things of other external accounts it is told
  * too that they are not taken, when the connection has an externalAccountId. */

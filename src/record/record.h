@@ -107,7 +107,8 @@ struct record_where {
 struct record_filter {
 	struct uuid account_id;
 	struct str provider_type, resource_type, source, search;
-	struct str lead_status; /* sync status of the lead that it mirrors */
+	struct str lead_status;      /* sync status of the lead that it mirrors */
+	struct uuid lead_connection; /* the source of that lead */
 	struct opt_time updated_after, updated_before;
 	struct record_where *where;
 	size_t nwhere;
@@ -155,7 +156,8 @@ void record_memory_read(struct record_memory *m, struct str text);
 int record_moves_forget(struct app *app, struct err *err);
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err);
-/* A filter from a JSON object ({"resourceType","providerType","source","search","leadStatus",
+/* A filter from a JSON object
+ * ({"resourceType","providerType","source","search","leadStatus","leadConnectionId",
  * "updatedAfter","updatedBefore","filter":{path:value or {op:value}}}): 0, or -1 with complaints by
  * a reader, or with ERR_INVALID naming the field. An empty one is legal here. */
 int record_filter_from_body(struct json_reader *in, struct arena *a, const json_t *o,

@@ -52,7 +52,7 @@ class Flow:
         return self.ended(self.start(**payload))
 
     def runs(self, query=""):
-        return self.call("GET", "/executions?limit=500" + query).json()["data"]
+        return self.call("GET", "/executions?limit=200" + query).json()["data"]
 
 
 def account(name="Runs", product=None):
@@ -82,7 +82,7 @@ def _():
     other = Flow(made, [BROKEN])
     record = made.api("POST", "/records/import", {
         "providerType": "manual", "resourceType": "contact", "fileName": "c.csv", "csv": "id,name\nk-77,Zoltan Ferenc\n"})
-    equal(record.status, 202, record)
+    equal(record.status, 200, record)
     found = wait_until(lambda: made.api("GET", "/records?search=Zoltan").json()["data"], what="the record")[0]
     equal(made.api("POST", "/flows/%s/triggers" % flow.id, {
         "providerType": "manual", "triggerName": "record", "kind": "webhook", "config": {"resourceType": "contact"}}).status, 201)
@@ -124,7 +124,7 @@ def _():
     made, b = account()
     flow = Flow(made, [BROKEN])
     failed = flow.ran(amount="x")
-    wait_until(lambda: "/admin/task-history?status=failed&amp;repeated=no" in b.get("/admin/dashboard").text, 15, "the badge")
+    wait_until(lambda: "/admin/task-history?status=failed&repeated=no" in html.unescape(b.get("/admin/dashboard").text), 15, "the badge")
     has(text_of(b.get("/admin/task-history?status=failed&repeated=no")), flow.name)
     again = flow.call("POST", "/executions/%s/replay" % failed["id"], {}).json()["executionId"]
     flow.ended(again)
@@ -163,7 +163,7 @@ def _():
     first = text_of(b.get("/admin/task-history/" + ran["id"]))
     has(first, "More steps")
     true("To a number Failed" not in first, "the step that failed is not on the first page")
-    [link] = re.findall(r'href="(/admin/task-history/[^"]+failed=1[^"]*)"', b.last.text)
+    [link] = re.findall(r'href="(/admin/task-history/[^"]+failed=1[^"]*)"', html.unescape(b.last.text))
     has(text_of(b.get(link.split("#")[0])), "To a number Failed")
 
 
@@ -181,9 +181,11 @@ def _():
     equal(flow.seen(failed["id"])["status"], "failed")
     has(b.get("/admin/task-history/" + again["id"]).text, "/admin/task-history/" + failed["id"])
     has(b.get("/admin/task-history/" + failed["id"]).text, "/admin/task-history/" + again["id"])
+    b.get("/admin/task-history/" + failed["id"])
     answer = b.post("/admin/task-history/%s/replay" % failed["id"], {"from": "failed", "version": "original"})
     equal(flow.ended(answer.header("Location").rsplit("/", 1)[1])["status"], "failed")
     flow.change(steps=[BROKEN])
+    b.get("/admin/task-history/" + failed["id"])
     answer = b.post("/admin/task-history/%s/replay" % failed["id"], {"from": "failed", "version": "current"})
     has(flashed(b, answer), "changed too much")
 
@@ -229,8 +231,7 @@ def _():
                  "/admin/flows/%s/versions" % flow.id):
         page = viewer.get(path)
         equal(page.status, 200, path)
-        true("Run again<" not in page.text and "Edit this step" not in page.text and 'action="/admin/task-history' not in
-             page.text.replace('<form class="find-form" method="get" action="/admin/task-history"', ""), path)
+        true("Edit this step" not in page.text and not re.search('method="post" action="/admin/(task-history|flows)', page.text), path)
     csrf = viewer.csrf()
     for path in ("/again", "/replay", "/%s/replay" % failed, "/%s/cancel" % failed):
         equal(viewer.post("/admin/task-history" + path, {"id": failed}, csrf=csrf).status, 403, path)
@@ -334,15 +335,15 @@ def _():
     equal(other.seen(left)["replayedBy"], None)
     page = text_of(b.get("/admin/task-history/replay?status=failed&flowId=" + other.id))
     has(page, "1 failed run")
+    b.get("/admin/task-history/replay?status=failed&flowId=" + other.id)
     answer = b.post("/admin/task-history/replay", {"flowId": other.id, "start": "start", "version": "original", "rate": "5"})
     has(flashed(b, answer), "run again")
     wait_until(lambda: other.seen(left)["replayedBy"], 20, "the task of the page")
     has(text_of(b.get("/admin/task-history/replay?flowId=" + flow.id)), "No failed run")
-    b.get("/admin/task-history/replay")
     for fields, part in (({"rate": "0"}, "from 1 to 200"), ({"rate": "5", "status": "completed"}, "failed runs"),
                          ({"rate": "5", "search": "x"}, "ticking"), ({"rate": "5", "flowId": "x"}, "flowId")):
-        has(flashed(b, b.post("/admin/task-history/replay", fields, csrf=b.csrf() if "_csrf" in b.last.text else True)), part)
-        b.get("/admin/task-history/replay?flowId=" + other.id)
+        b.get("/admin/task-history/replay")
+        has(flashed(b, b.post("/admin/task-history/replay", fields)), part)
 
 
 @test("what the task cannot filter by, or nobody can mean, is refused")
@@ -354,7 +355,7 @@ def _():
                         ({"ratePerSecond": 9999}, "ratePerSecond"), ({"from": "middle"}, "from"), ({"version": "next"}, "version"),
                         ({"everything": True}, "everything"), ({"filter": {"repeated": "yes"}}, "filter.repeated")):
         problem(made.api("POST", "/task-history/replay", body), 422, field)
-    equal(made.api("POST", "/task-history/replay", {}, key="none").status, 401)
+    equal(here().api("POST", "/task-history/replay", {}, key="none").status, 401)
 
 
 @test("kill -9 of the runner while failed runs are run again: each is repeated once")
@@ -434,7 +435,7 @@ def _():
             for table, column in (("executions", "id"), ("execution_steps", "execution_id"), ("execution_states", "execution_id")):
                 product.sql("UPDATE %s SET %s = UNHEX(CONCAT('%s', SUBSTR(HEX(%s), 13))) WHERE %s = UNHEX('%s')" % (
                     table, column, days(n), column, column, x["id"].replace("-", "")))
-        product.sql("UPDATE jobs SET run_at = 0 WHERE kind = 'flow.retain'")
+        product.sql("UPDATE jobs SET run_at = 1 WHERE kind = 'flow.retain'")
         moved = str(uuid.UUID(days(7) + ran["id"].replace("-", "")[12:]))
         wait_until(lambda: flow.seen(moved).get("steps") == [], 30, "the details' end")
         equal(flow.seen(moved)["status"], "failed")
