@@ -255,8 +255,7 @@ static int test_run(struct testing *t, json_t *payload)
 	if (flow_test_start(r, &t->p.f, payload, &id, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "The draft runs for real, with all that its steps do.");
-	return res_redirect(
-	    r, arena_printf(r->a, "%s/runs/%s", flow_page_path(r->a, &t->p.f), uuid_dup(r->a, id)));
+	return res_redirect(r, arena_printf(r->a, "/admin/task-history/%s", uuid_dup(r->a, id)));
 }
 
 int flow_page_test_post(struct req *r)

@@ -15,9 +15,9 @@ import tempfile
 from webdriver import Browser, missing
 
 from harness import SRC, Browser as Visitor, Skip, equal, here, run, test, true, wait_until
+from places import a_flow, patterns, places
 from runs_sample import make_runs
 from sample_triggers import add_triggers
-from places import a_flow, patterns, places
 from tenant import CustomWebhook, Meta, Tenant, unique
 
 CHECKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "checks")

@@ -8,6 +8,7 @@ from tenant import CustomWebhook, Tenant, unique
 
 TAB, SHIFT, ENTER, SPACE = "\ue004", "\ue008", "\ue007", " "
 FOCUSED = "return document.activeElement.matches(arguments[0])"
+FRESH = "return document.activeElement === document.body && !location.hash"
 SELECTED = "return document.activeElement.options[document.activeElement.selectedIndex].value"
 
 
@@ -25,6 +26,9 @@ class Keyboard(Browser):
     def to(self, selector, most=400):
         """Tabs on until what is asked for has the focus."""
         true(self.has(selector), "no %s on %s" % (selector, self.url))
+        if self.script(FRESH):          # the link that skips the navigation comes first
+            self.key(TAB)
+            self.key(ENTER)
         for _ in range(most):
             if self.script(FOCUSED, selector):
                 return

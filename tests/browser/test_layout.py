@@ -7,9 +7,9 @@ import contextlib
 from webdriver import Browser, missing
 
 from harness import Browser as Visitor, Skip, equal, here, run, test, true, wait_until
+from places import a_flow, places
 from runs_sample import make_runs
 from sample_triggers import add_triggers
-from places import a_flow, places
 from tenant import Meta, Tenant, unique
 
 WIDTHS = (320, 360, 768, 820, 960, 1024, 1180, 1280, 1920)
