@@ -25,7 +25,7 @@ LISTS = {
         "list_of": {
             "label": "List of a place", "inputs": {"place": {"type": "text", "label": "Place", "needed": True}},
             "request": {"method": "GET", "path": "/of", "query": {"place": "{input.place}"}},
-            "paging": {"kind": "single", "items": "{answer.results}"}}}}
+            "items": "{answer.results}", "single": True}}}
 SEEDLIKE = {"pollAction": "list_things", "cursorPath": "results.0.updatedAt", "recordResourceType": "thing",
             "recordItemsPath": "results", "recordExternalIdPath": "id"}
 STEP = {"kind": "formatter", "config": {"operation": "identity"}, "inputMapping": {"value": "{{trigger.externalId}}"}}
@@ -226,7 +226,7 @@ def _():
     equal(p.ran(), {"t%d" % i: 1 for i in range(5)})
     equal(p.api("PATCH", "/triggers/" + id_, {"enabled": False}).status, 200)
     calls = len(p.lists.calls)
-    p.lists.add(2)
+    p.lists.add(2, at="2026-01-02T00:00:00Z")
     p.again(id_)
     equal(p.told(id_)["nextDueAt"], None)
     equal(p.api("PATCH", "/triggers/" + id_, {"enabled": True, "config": {**SEEDLIKE, "pollIntervalSeconds": 30}}).status, 200)
@@ -260,7 +260,7 @@ def _():
 @test("25,000 items of one time, and a runner that is killed between their pages: none lost, none twice")
 def _():
     p = Polled(page_size=500)
-    p.lists.add(20)
+    p.lists.add(20, at="2026-01-01T00:00:00Z")
     id_ = p.trigger()
     p.first(id_)
     equal(p.ran(), {})
