@@ -54,7 +54,7 @@ const char *flow_trigger_words(struct app *app, struct arena *a, const json_t *t
 	for (char *c = word; *c != '\0'; c++)
 		*c = *c == '_' ? ' ' : *c;
 	return arena_printf(a, "%s %s from %s %s%s", article(word), word, from, news,
-	    strcmp(kind, TRIGGER_POLL) == 0 ? ", by asking for it" : "");
+	    strcmp(kind, TRIGGER_POLL) == 0 ? " on its list" : "");
 }
 
 /* ---- what starts them -------------------------------------------------------------------------
