@@ -166,8 +166,7 @@ int flow_api_run(struct req *r)
 
 /* ---- trying out ------------------------------------------------------------------------------ */
 
-/* Walks the draft without any effect: what each step was given, and would have done. */
-static json_t *flow_try(struct req *r, const struct flow_plan *plan, const struct uuid *flow_id,
+json_t *flow_try(struct req *r, const struct flow_plan *plan, const struct uuid *flow_id,
     json_t *payload, struct uuid record_id)
 {
 	struct execution x = {.account_id = r->actor.account_id,
@@ -220,8 +219,8 @@ static int test_body(struct db *db, void *arg, struct err *err)
 	return flow_begin(db, xs, 1, err);
 }
 
-/* The draft for real: it goes with the run, which has no version. */
-static int test_start(struct req *r, const struct flow *f, json_t *payload)
+int flow_test_start(
+    struct req *r, const struct flow *f, json_t *payload, struct uuid *id, struct err *err)
 {
 	struct testing t = {.r = r,
 	    .x = {.account_id = r->actor.account_id,
@@ -232,13 +231,11 @@ static int test_start(struct req *r, const struct flow *f, json_t *payload)
 		.payload = payload,
 		.plan = json_own(r->a, json_object()),
 		.created_us = clock_now_us()}};
-	struct err err = ERR_INIT;
 
 	json_set(t.x.plan, "steps", json_incref(f->steps));
 	json_set(t.x.plan, "settings", json_incref(f->settings));
-	if (db_transaction(r->app->db, test_body, &t, &err) == -1)
-		return res_error(r, &err);
-	return started_answer(r, t.x.id);
+	*id = t.x.id;
+	return db_transaction(r->app->db, test_body, &t, err);
 }
 
 int flow_api_test(struct req *r)
@@ -246,11 +243,15 @@ int flow_api_test(struct req *r)
 	struct flow f;
 	struct flow_plan plan;
 	struct payload_body body;
+	struct err err = ERR_INIT;
+	struct uuid id;
 
 	if (!flow_of_route(r, &f) || !payload_read(r, true, &body) || !draft_plan(r, &f, &plan))
 		return 0;
 	if (!body.is_dry)
-		return test_start(r, &f, body.payload);
+		return flow_test_start(r, &f, body.payload, &id, &err) == -1
+			   ? res_error(r, &err)
+			   : started_answer(r, id);
 	return res_json(
 	    r, 200, json_incref(flow_try(r, &plan, &f.id, body.payload, (struct uuid){{0}})));
 }

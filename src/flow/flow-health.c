@@ -1,7 +1,6 @@
 /* What a list of flows says of each: what starts it, and how its last run ended. */
 #include "base/arena.h"
-#include "flow/flow-pages.h"
-#include "flow/trigger.h"
+#include "flow/trigger-pages.h"
 #include "provider/provider.h"
 
 DB_STMT_ROWS(flow_last_runs,
@@ -15,22 +14,47 @@ static const char *article(const char *word)
 	return strchr("aeiouAEIOU", *word) != NULL ? "An" : "A";
 }
 
+/* "is new", "was changed": what of a record its trigger waits for. */
+static const char *record_news_words(const json_t *config)
+{
+	const char *on = json_str(config, "on");
+
+	if (on == NULL || strcmp(on, "any") == 0)
+		return "is new or changed";
+	return strcmp(on, "created") == 0 ? "is new" : "was changed";
+}
+
+static const char *schedule_words(struct arena *a, const json_t *config)
+{
+	return arena_printf(a, "%s (%s)", trigger_every_words(a, json_str(config, "cron")),
+	    json_str(config, "timeZone"));
+}
+
 const char *flow_trigger_words(struct app *app, struct arena *a, const json_t *trigger)
 {
+	const json_t *config = json_object_get(trigger, "config");
+	const char *kind = json_str(trigger, "kind"), *name = json_str(trigger, "triggerName"),
+		   *news;
 	const char *type = json_str(trigger, "resourceType"),
 		   *provider = json_str(trigger, "providerType");
 	const struct provider *p = provider_find(app->providers, str_from(provider));
 	const char *from = p != NULL ? provider_display_name(p) : provider;
 	char *word;
 
+	if (strcmp(kind, TRIGGER_SCHEDULE) == 0)
+		return schedule_words(a, config);
 	if (from == NULL || *from == '\0')
-		return word_label(trigger_kinds, json_str(trigger, "kind"));
+		return word_label(trigger_kinds, kind);
+	news = record_news_words(config);
 	if (type == NULL || *type == '\0' || strcmp(type, "*") == 0)
-		return arena_printf(a, "Anything from %s is new or changed", from);
+		return arena_printf(a, "Anything from %s %s", from, news);
+	if (strchr(type, '.') != NULL && name != NULL && strcmp(type, name) == 0)
+		return arena_printf(a, "%s comes from %s", name, from);
 	word = arena_strdup(a, type);
 	for (char *c = word; *c != '\0'; c++)
 		*c = *c == '_' ? ' ' : *c;
-	return arena_printf(a, "%s %s from %s is new or changed", article(word), word, from);
+	return arena_printf(a, "%s %s from %s %s%s", article(word), word, from, news,
+	    strcmp(kind, TRIGGER_POLL) == 0 ? ", by asking for it" : "");
 }
 
 /* ---- what starts them -------------------------------------------------------------------------

@@ -115,6 +115,7 @@ struct flow {
 	bool has_draft;
 	json_t *steps, *settings;
 	int64_t created_us, updated_us, published_us;
+	int64_t expected_us; /* of a change: updated_us must still be that; 0: whatever it is */
 };
 extern const struct list list_of_flows;
 struct flow_filter {
@@ -129,7 +130,8 @@ int flow_list_slice(struct app *app, struct arena *a, const struct flow_filter *
 /* Adds "stats" to each flow of rows: {runs, completed, failed, …} of the last days. */
 int flow_add_stats(struct app *app, struct arena *a, const struct uuid *account_id, int days,
     json_t *rows, struct err *err);
-/* What people do, each in a transaction of its own with its row of the audit log. */
+/* What people do, each in a transaction of its own with its row of the audit log. ERR_CONFLICT:
+ * somebody has changed it since expected_us. */
 int flow_insert(struct req *r, struct flow *f, struct err *err);
 int flow_update(struct req *r, struct flow *f, const char *act, struct err *err); /* 1, 0, -1 */
 int flow_remove(struct req *r, const struct uuid *id, struct err *err);           /* 1, 0, -1 */
@@ -157,10 +159,20 @@ int flow_published_versions(struct app *app, struct arena *a, const struct uuid 
 bool flow_of_route(struct req *r, struct flow *out);
 int flow_answer(struct req *r, int status, const struct flow *f);
 struct flow flow_new(struct arena *a);
+void flow_copy(struct arena *a, const struct flow *f, struct flow *copy); /* onto a new one */
 int flow_create_answered(struct req *r, struct flow *f);
 /* Complaints of steps are gathered by req_invalid; false: the database is away. */
 bool flow_check_steps(struct req *r, const struct uuid *flow_id, const json_t *steps,
     const json_t *settings, struct err *err);
+
+/* Walks a plan without any effect: {"status","error","errorStep","output","steps"}, what each step
+ * was given, and would have done. record_id nil: of none. Arena-owned. */
+json_t *flow_try(struct req *r, const struct flow_plan *plan, const struct uuid *flow_id,
+    json_t *payload, struct uuid record_id);
+/* Runs the draft for real, in a transaction of its own: its steps go with the run, which has no
+ * version. */
+int flow_test_start(
+    struct req *r, const struct flow *f, json_t *payload, struct uuid *id, struct err *err);
 
 /* ---- runs --------------------------------------------------------------------------------------
  */

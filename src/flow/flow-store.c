@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "flow/flow-internal.h"
+#include "flow/trigger.h"
 
 #define PUBLISHED_KNOWN 256u
 #define FLOW_COLUMNS                                                                               \
@@ -423,6 +424,10 @@ static int flow_update_body(struct db *db, struct audit *log, void *arg, struct 
 		return found == 0 ? err_set(err, ERR_NOT_FOUND, "There is no such flow") : -1;
 	if (flow_read(a, &rows, 0, &before, err) == -1)
 		return -1;
+	if (f->expected_us != 0 && f->expected_us != before.updated_us)
+		return err_set(err, ERR_CONFLICT, "The flow was changed meanwhile");
+	if (f->updated_us <= before.updated_us)
+		f->updated_us = before.updated_us + 1;
 	f->version = before.version;
 	f->versions = before.versions;
 	f->published_us = before.published_us;
@@ -461,7 +466,8 @@ static int flow_remove_body(struct db *db, struct audit *log, void *arg, struct 
 	struct flow_change *c = arg;
 	const struct uuid *account_id = &c->r->actor.account_id;
 
-	if (db_exec(db, &flow_versions_erase, DB_VALS(db_uuid(account_id), db_uuid(&c->f->id)),
+	if (triggers_remove_of_flow(c->r, db, &c->f->id, err) == -1 ||
+	    db_exec(db, &flow_versions_erase, DB_VALS(db_uuid(account_id), db_uuid(&c->f->id)),
 		NULL, err) == -1 ||
 	    db_exec(db, &flow_erase, DB_VALS(db_uuid(account_id), db_uuid(&c->f->id)), NULL, err) ==
 		-1)

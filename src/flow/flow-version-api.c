@@ -181,19 +181,24 @@ int flow_api_diff(struct req *r)
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
+void flow_copy(struct arena *a, const struct flow *f, struct flow *copy)
+{
+	struct str name =
+	    utf8_cut(str_from(arena_printf(a, "Copy of %s", f->name)), LIMIT_NAME_BYTES);
+
+	copy->name = str_copy(a, name).p;
+	copy->description = f->description;
+	copy->steps = f->steps;
+	copy->settings = f->settings;
+}
+
 int flow_api_duplicate(struct req *r)
 {
 	struct flow f, copy = flow_new(r->a);
 
 	if (!flow_of_route(r, &f))
 		return 0;
-	struct str name =
-	    utf8_cut(str_from(arena_printf(r->a, "Copy of %s", f.name)), LIMIT_NAME_BYTES);
-
-	copy.name = str_copy(r->a, name).p;
-	copy.description = f.description;
-	copy.steps = f.steps;
-	copy.settings = f.settings;
+	flow_copy(r->a, &f, &copy);
 	return flow_create_answered(r, &copy);
 }
 

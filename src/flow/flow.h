@@ -97,8 +97,28 @@ int flow_api_kinds(struct req *r); /* GET /flow-steps: what steps there are, and
 int flow_api_run(struct req *r);
 int flow_api_test(struct req *r);
 int flow_api_preview(struct req *r);
-int flow_page_list(struct req *r);  /* GET /admin/flows */
-int flow_page_steps(struct req *r); /* GET /admin/flows/:id */
+int flow_page_list(struct req *r);        /* GET /admin/flows */
+int flow_page_new(struct req *r);         /* GET /admin/flows/new */
+int flow_page_new_post(struct req *r);    /* POST: empty, or ready-made */
+int flow_page_ready(struct req *r);       /* GET /admin/flows/new/:ready */
+int flow_page_import_post(struct req *r); /* POST /admin/flows/import */
+int flow_page_steps(struct req *r);       /* GET /admin/flows/:id */
+int flow_page_move(struct req *r);        /* POST …/move */
+int flow_page_step_new(struct req *r);    /* GET …/steps/new: the kinds, then the form of one */
+int flow_page_step_new_post(struct req *r);
+int flow_page_step(struct req *r); /* GET …/steps/:step */
+int flow_page_step_post(struct req *r);
+int flow_page_remove(struct req *r); /* GET …/steps/:step/remove: asks */
+int flow_page_remove_post(struct req *r);
+int flow_page_test(struct req *r); /* GET …/test */
+int flow_page_test_post(struct req *r);
+int flow_page_settings(struct req *r); /* GET …/settings */
+int flow_page_settings_post(struct req *r);
+int flow_page_publish(struct req *r);   /* POST …/publish */
+int flow_page_archive(struct req *r);   /* POST …/archive */
+int flow_page_duplicate(struct req *r); /* POST …/duplicate */
+int flow_page_delete(struct req *r);    /* GET …/delete: asks */
+int flow_page_delete_post(struct req *r);
 int flow_page_versions(struct req *r);
 int flow_page_revert(struct req *r);
 /* Pages: /admin/task-history, and the tab of a flow. */

@@ -214,8 +214,8 @@ static int attention_add_breakers(struct req *r, json_t *list, struct err *err)
 		attention_add(list,
 		    v[i].depth > 0
 			? arena_printf(
-			      r->a, "%s does not answer; %" PRId64 " wait for it", name, v[i].depth)
-			: arena_printf(r->a, "%s does not answer", name),
+			      r->a, "Nothing reaches %s; %" PRId64 " wait for it", name, v[i].depth)
+			: arena_printf(r->a, "Nothing reaches %s", name),
 		    arena_printf(r->a, "/admin/connections/%s", id), "See why");
 	}
 	return 0;

@@ -101,7 +101,17 @@ def pages(product):
     yield "styleguide", "/admin/styleguide"
     yield "search", "/admin/search?q=person"
     yield "search-none", "/admin/search?q=nothing-is-called-so"
+    yield "destinations", "/admin/crm"
+    yield "destinations-days", "/admin/crm?by=day"
     yield "deliveries", "/admin/deliveries"
+    yield "deliveries-dead", "/admin/deliveries?status=dead"
+    yield "deliveries-again", "/admin/deliveries/again"
+    yield "deliveries-waiting", "/admin/deliveries/waiting"
+    for status in ("failed", "success"):
+        delivery = first(product, "/crm/deliveries?status=" + status)
+        if delivery:
+            yield "delivery-" + status, "/admin/deliveries/" + delivery
+    yield "routing", "/admin/routing"
     yield "leads", "/admin/leads"
     yield "lead-test", "/admin/leads/test"
     yield "leads-unknown-field", "/admin/records?resourceType=contact&filter%5BAdress.city%5D=Paris"
@@ -341,7 +351,7 @@ def shoot_first_run(folder, only):
                             ("password", "Passwords are words")):
             b.fill("#" + field, text)
         b.click("button.button-main")
-        for name in ("dashboard", "leads", "records", "imports", "connections", "events", "deliveries", "queue"):
+        for name in ("dashboard", "leads", "records", "imports", "connections", "events", "crm", "deliveries", "queue"):
             b.open(product.url + "/admin/" + name)
             camera.shoot("new-" + name)
 

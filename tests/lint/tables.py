@@ -21,7 +21,8 @@ OWNERS = {
     "lead": "leads lead_rules lead_firsts",
     "table": "user_tables table_rows table_cells table_counts",
     "delivery": "lead_delivery_attempts",
-    "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items",
+    "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items "
+           "push_counts",
     "flow": "flows flow_versions flow_counts executions execution_steps execution_states "
             "flow_triggers execution_turns",
     "intake": "events event_keys polls",
