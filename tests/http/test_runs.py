@@ -6,7 +6,7 @@ import time
 import uuid
 
 from harness import Browser, Instance, equal, has, here, problem, run, test, true, wait_until
-from tenant import unique
+from tenant import CustomWebhook, Tenant, unique
 
 ENDED = ("completed", "failed", "cancelled", "filtered")
 NO_ID = "01890000-0000-7000-8000-000000000000"
@@ -77,19 +77,16 @@ def flashed(b, answer):
 # ---- task history --------------------------------------------------------------------------------
 @test("task history: filters by flow, result, what started it, and by the record's or lead's words, key and ids")
 def _():
-    made, b = account()
-    flow = Flow(made, [GREET])
-    other = Flow(made, [BROKEN])
-    record = made.api("POST", "/records/import", {
-        "providerType": "manual", "resourceType": "contact", "fileName": "c.csv", "csv": "id,name\nk-77,Zoltan Ferenc\n"})
-    equal(record.status, 200, record)
-    found = wait_until(lambda: made.api("GET", "/records?search=Zoltan").json()["data"], what="the record")[0]
-    equal(made.api("POST", "/flows/%s/triggers" % flow.id, {
-        "providerType": "manual", "triggerName": "record", "kind": "webhook", "config": {"resourceType": "contact"}}).status, 201)
-    ran = made.api("POST", "/records/%s/replay" % found["id"], {}).json()
-    equal(ran["ran"], 1, ran)
-    of_record = ran["executionIds"][0]
+    made = Tenant(name=unique("Runs "))
+    b = Browser(here())
+    b.sign_in(made.account.email, made.account.password)
+    flow, other = Flow(made, [GREET]), Flow(made, [BROKEN])
+    hook = CustomWebhook(made, resourceType="order")
+    equal(flow.call("POST", "/triggers", {"providerType": "custom_webhook", "triggerName": "order", "kind": "webhook"}).status, 201)
+    hook({"id": "k-77", "name": "Zoltan Ferenc"})
+    of_record = wait_until(flow.runs, what="the run of the record")[0]["id"]
     flow.ended(of_record)
+    found = made.get("/records?search=Zoltan")["data"][0]
     manual, failed = flow.ran(name="ann"), other.ran(amount="many")
     equal((manual["status"], failed["status"]), ("completed", "failed"))
 
