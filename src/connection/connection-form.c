@@ -429,12 +429,32 @@ json_t *connection_form_body(struct req *r, const struct provider *p)
 	return body_of_form(r, p, false);
 }
 
+void connection_form_auto_push(struct req *r, const struct connection *c, json_t *data)
+{
+	const bool is_to = provider_can(c->provider, "crm_push"),
+		   is_from = provider_can(c->provider, "lead_sync"),
+		   is_posted = req_form(r, "autoPushAsked").n > 0;
+	json_t *o;
+
+	if (!is_to && !is_from)
+		return;
+	o = json_object();
+	json_set(data, "auto_push", o);
+	json_set_bool(o, "is_on", is_posted ? req_form(r, "autoPush").n > 0 : c->auto_push);
+	json_set_str(o, "label",
+	    is_to && is_from ? "Send leads that come from it, and leads to it, as soon as they come"
+	    : is_to          ? "Send leads to it as soon as they come"
+			     : "Send its leads to the destinations as soon as they come");
+}
+
 json_t *connection_form_changes(struct req *r, const struct connection *c)
 {
 	json_t *body = body_of_form(r, c->provider, true);
 	struct str hours = utf8_trim(req_form(r, "secretGraceHours"));
 	int64_t n;
 
+	if (req_form(r, "autoPushAsked").n > 0)
+		json_set_bool(body, "autoPush", req_form(r, "autoPush").n > 0);
 	/* With no new secret it would be of those from before. */
 	if (hours.n == 0 || json_object_get(body, "credentials") == NULL)
 		return body;

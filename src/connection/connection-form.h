@@ -15,6 +15,8 @@ void connection_form_fields(struct req *r, const struct provider *p, const struc
 bool form_fields_are_wrong(const json_t *fields);
 /* The posted form as a connect body {name,credentials,settings}; arena-owned. */
 json_t *connection_form_body(struct req *r, const struct provider *p);
+/* Adds "auto_push" {label,is_on} where leads come from it or go to it by themselves. */
+void connection_form_auto_push(struct req *r, const struct connection *c, json_t *data);
 /* The same as a change of c: empty credentials keep what is stored, empty settings are removed. */
 json_t *connection_form_changes(struct req *r, const struct connection *c);
 /* Settings that are set, for reading: [{label,value}]. */

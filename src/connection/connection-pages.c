@@ -96,6 +96,12 @@ void connection_add_figure(json_t *data, const struct connection_figure *f)
 
 int connection_choices(struct req *r, const char *name, json_t **out, struct err *err)
 {
+	return connection_choices_of(r, name, NULL, out, err);
+}
+
+int connection_choices_of(
+    struct req *r, const char *name, const char *capability, json_t **out, struct err *err)
+{
 	struct word *words;
 	json_t *names, *o;
 	const char *id;
@@ -104,8 +110,13 @@ int connection_choices(struct req *r, const char *name, json_t **out, struct err
 	if (connection_names(r->app, r->a, &r->actor.account_id, &names, err) == -1)
 		return -1;
 	words = arena_array(r->a, json_object_size(names) + 1, sizeof(*words));
-	json_object_each(names, id, o)
-		words[n++] = (struct word){id, json_str(o, "name")};
+	json_object_each(names, id, o) {
+		const struct provider *p =
+		    provider_find(r->app->providers, str_from(json_str(o, "providerType")));
+
+		if (capability == NULL || (p != NULL && provider_can(p, capability)))
+			words[n++] = (struct word){id, json_str(o, "name")};
+	}
 	if (n > 1)
 		qsort(words, n, sizeof(*words), word_by_label);
 	words[n] = (struct word){NULL, NULL};
@@ -386,8 +397,10 @@ static int connection_form_page(struct req *r, int status, const struct provider
 {
 	json_t *data = json_object();
 	struct err err = ERR_INIT;
-	const char *title = c == NULL ? arena_printf(r->a, "Connect %s", p->display_name)
-				      : arena_printf(r->a, "Edit %s", c->name);
+	const char *heading = c == NULL ? arena_printf(r->a, "Connect %s", p->display_name)
+					: arena_printf(r->a, "Edit %s", c->name);
+	const char *title =
+	    c == NULL ? arena_printf(r->a, "New connection to %s", p->display_name) : heading;
 
 	json_set_str(data, "provider_type", p->name);
 	json_set_str(data, "provider_name", p->display_name);
@@ -400,8 +413,10 @@ static int connection_form_page(struct req *r, int status, const struct provider
 		      : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
 	json_set_str(data, "back_name", c == NULL ? NULL : c->name);
 	json_set_bool(data, "is_edit", c != NULL);
-	json_set_str(data, "heading", title);
+	json_set_str(data, "heading", heading);
 	connection_form_fields(r, p, c, wrong, data);
+	if (c != NULL)
+		connection_form_auto_push(r, c, data);
 	if (c == NULL && oauth_show(r, p, data, &err) == -1) {
 		json_own(r->a, data);
 		return res_error(r, &err);
@@ -706,7 +721,8 @@ int connection_page_test(struct req *r)
 	    json_bool(result, "ok") ? "The connection works" : "The test failed",
 	    detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "",
 	    (long long)json_int(result, "latencyMs"));
-	return back_to_connection(r, c);
+	return str_is(req_form(r, "back"), "destinations") ? res_redirect(r, "/admin/crm")
+							   : back_to_connection(r, c);
 }
 
 int connection_page_status(struct req *r)

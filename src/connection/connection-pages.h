@@ -20,6 +20,12 @@ int actions_page_list(struct req *r); /* GET /admin/actions */
 int actions_page_one(struct req *r);  /* GET /admin/actions/:providerType/:actionName */
 int actions_page_run(struct req *r);  /* POST to it */
 
+/* What GET /actions lists, by ?providerType= and ?search=: [{providerType,providerName,connected,
+ * name,label,help,inputs[]}], those of connected providers first. Arena-owned; NULL: err. */
+json_t *actions_list(struct req *r, struct err *err);
+/* The same by provider, for pages: [{type,name,initial,is_connected,actions}]; a new reference. */
+json_t *actions_grouped(struct req *r, const json_t *rows);
+
 /* The display name of a provider type, or the type itself when the catalogue has none of it. */
 const char *provider_label(const struct app *app, const char *type);
 /* Adds "type" and "initial", which connection/mark.html draws its mark of. */
@@ -42,6 +48,9 @@ struct connection_figure {
 void connection_add_figure(json_t *data, const struct connection_figure *f);
 /* A filter over the account's connections for query parameter name, as chrome_choices makes it. */
 int connection_choices(struct req *r, const char *name, json_t **out, struct err *err);
+/* The same of those that can do capability, e.g. "crm_push"; NULL: all. */
+int connection_choices_of(
+    struct req *r, const char *name, const char *capability, json_t **out, struct err *err);
 /* For lists that are empty: adds "source_name" and, for who may see it, "source_href" of the newest
  * active connection that takes webhooks; neither where there is none. */
 int connection_show_waiting(struct req *r, json_t *data, struct err *err);

@@ -237,6 +237,24 @@ int crm_api_deliveries(struct req *r)
 	return res_slice(r, &s);
 }
 
+int crm_api_delivery(struct req *r)
+{
+	struct err err = ERR_INIT;
+	json_t *d, *attempts;
+	struct uuid id;
+	int found;
+
+	if (!req_param_uuid(r, "id", &id))
+		return 0;
+	found = delivery_get_json(r->app, r->a, &r->actor.account_id, &id, &d, &attempts, &err);
+	if (found == -1)
+		return res_error(r, &err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such delivery");
+	json_set(d, "attemptList", json_incref(attempts));
+	return res_json(r, 200, json_incref(d));
+}
+
 /* {"filter":{…}}: the parameters of the list. False with the answer given. */
 static bool retry_filter_read(struct req *r, struct delivery_filter *out)
 {
@@ -266,6 +284,9 @@ static bool retry_filter_read(struct req *r, struct delivery_filter *out)
 	filter_read(r, &list_of_deliveries, &pairs, out);
 	if (str_is(out->status, DELIVERY_SUCCESS))
 		req_invalid(r, "filter.status", "what is delivered is not pushed again");
+	if (out->search.n > 0)
+		req_invalid(
+		    r, "filter.search", "is for looking; push what it finds again by its ids");
 	if (req_has_invalid(r))
 		res_invalid(r);
 	return !req_has_invalid(r);

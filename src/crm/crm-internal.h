@@ -90,9 +90,9 @@ int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *
 int deliveries_dead_leads(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *only, const struct uuid *after, int64_t most, struct waiting_lead **out,
     size_t *n, struct err *err);
-/* Leads of both kinds. */
-int deliveries_count_waiting(
-    struct db *db, const struct uuid *account_id, int64_t *n, struct err *err);
+/* Leads of both kinds, for that destination or for any. */
+int deliveries_count_waiting(struct db *db, const struct uuid *account_id, const struct uuid *only,
+    int64_t *n, struct err *err);
 
 /* Within a transaction: the job of a delivery that is pending, now. */
 int delivery_job_now(struct db *db, const struct uuid *account_id, const struct uuid *delivery_id,
@@ -104,12 +104,24 @@ int push_items_add(struct db *db, struct arena *a, const struct uuid *account_id
 struct delivery_filter {
 	struct uuid account_id, connection_id, lead_id, task_id;
 	struct str status;
+	struct str provider_type; /* of the lead's source */
+	struct opt_time from, to; /* when the delivery was queued first */
+	struct str search;        /* words of its lead: of the newest FOUND_LEADS_MOST that match */
 };
+#define FOUND_LEADS_MOST 100
+/* The beginnings of the ids of from and to, which is all of them where neither is given. */
+struct delivery_range {
+	struct uuid from, before;
+};
+struct delivery_range delivery_range_of(const struct delivery_filter *f);
 extern const struct list list_of_deliveries;
 /* All that match and are no success (without a status: that failed or were given up) are pushed
  * again, by a task, with a row of the audit log. */
 int crm_queue_again(
     struct req *r, const struct delivery_filter *f, struct uuid *task_id, struct err *err);
+/* One delivery as the list has it, and *attempts, newest first; 1, 0, -1. */
+int delivery_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, json_t **attempts, struct err *err);
 /* Newest first. */
 int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f,
     struct slice *s, struct err *err);

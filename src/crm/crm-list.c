@@ -1,7 +1,7 @@
 /* SQL of the ledger as people see it: deliveries with the names of their destinations, attempts. */
 #include "base/clock.h"
 #include "base/limits.h"
-#include "crm/crm-internal.h"
+#include "crm/crm-destinations.h"
 
 enum {
 	ATTEMPT_AT,
@@ -15,13 +15,16 @@ enum {
 	ATTEMPT_MISSING,
 	ATTEMPT_REQUEST
 };
-DB_STMT(attempts_of_lead,
-    "SELECT a.at, a.attempt, a.status, a.error, a.duration_us, c.name, d.connection_id, a.answer,"
-    " a.missing, a.request"
-    " FROM lead_deliveries d JOIN lead_delivery_attempts a"
-    " ON a.account_id = d.account_id AND a.delivery_id = d.id"
-    " LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id"
-    " WHERE d.account_id = ? AND d.lead_id = ? ORDER BY a.id LIMIT 500");
+#define ATTEMPTS                                                                                   \
+	"SELECT a.at, a.attempt, a.status, a.error, a.duration_us, c.name, d.connection_id,"       \
+	" a.answer, a.missing, a.request"                                                          \
+	" FROM lead_deliveries d JOIN lead_delivery_attempts a"                                    \
+	" ON a.account_id = d.account_id AND a.delivery_id = d.id"                                 \
+	" LEFT JOIN connections c ON c.id = d.connection_id AND c.account_id = d.account_id "
+DB_STMT(
+    attempts_of_lead, ATTEMPTS "WHERE d.account_id = ? AND d.lead_id = ? ORDER BY a.id LIMIT 500");
+DB_STMT(attempts_of_delivery,
+    ATTEMPTS "WHERE d.account_id = ? AND d.id = ? ORDER BY a.id DESC LIMIT 500");
 #define DESTINATION_COLUMNS                                                                        \
 	"SELECT d.lead_id, d.id, d.connection_id, c.name, d.status, d.attempts, d.last_error,"     \
 	" d.external_id, d.pushed_at, d.next_at, d.last_status, d.updated_at, d.reason"
@@ -58,18 +61,39 @@ DB_STMT_ROWS(destinations_of_leads,
     ") ORDER BY d.id");
 DB_STMT(destinations_of_lead, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
     "WHERE d.account_id = ? AND d.lead_id = ? ORDER BY d.id");
+#define DELIVERY_FILTERS                                                                           \
+	" AND d.id < ? AND d.id >= ? AND (? IS NULL OR d.status = ?)"                              \
+	" AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"                 \
+	" AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"                       \
+	" WHERE i.account_id = d.account_id AND i.task_id = ?))"                                   \
+	" AND (? IS NULL OR EXISTS (SELECT 1 FROM leads l WHERE l.id = d.lead_id"                  \
+	" AND l.account_id = d.account_id AND l.provider_type = ?))"
+#define DELIVERY_SLICE " ORDER BY d.id DESC LIMIT ? OFFSET ?"
+#define NFILTERS 12
 DB_STMT(delivery_page, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES
-    "WHERE d.account_id = ? AND d.id < ? AND (? IS NULL OR d.status = ?)"
-    " AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
-    " AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"
-    " WHERE i.account_id = d.account_id AND i.task_id = ?))"
-    " ORDER BY d.id DESC LIMIT ? OFFSET ?");
+    "WHERE d.account_id = ?" DELIVERY_FILTERS DELIVERY_SLICE);
+/* Of leads that were found before: a list of their ids in hexadecimal, as JSON. */
+#define OF_LEADS                                                                                   \
+	"WHERE d.account_id = ? AND d.lead_id IN (SELECT UNHEX(j.id) FROM JSON_TABLE(?, '$[*]'"    \
+	" COLUMNS (id CHAR(32) PATH '$')) j)"
+DB_STMT(delivery_page_of_leads,
+    LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES OF_LEADS DELIVERY_FILTERS DELIVERY_SLICE);
+DB_STMT(
+    delivery_one, LAST_ATTEMPT_COLUMNS LAST_ATTEMPT_TABLES "WHERE d.account_id = ? AND d.id = ?");
+#define COUNT_MATCHING "SELECT COUNT(*) FROM (SELECT d.id FROM lead_deliveries d "
+DB_STMT(deliveries_matching_count,
+    COUNT_MATCHING "WHERE d.account_id = ?" DELIVERY_FILTERS " LIMIT ?) k");
+DB_STMT(deliveries_matching_of_leads, COUNT_MATCHING OF_LEADS DELIVERY_FILTERS " LIMIT ?) k");
 
 static const struct filter_row delivery_filters[] = {
     {"status", FILTER_WORD, offsetof(struct delivery_filter, status), delivery_statuses, NULL},
     {"connectionId", FILTER_ID, offsetof(struct delivery_filter, connection_id), NULL, NULL},
     {"leadId", FILTER_ID, offsetof(struct delivery_filter, lead_id), NULL, NULL},
     {"taskId", FILTER_ID, offsetof(struct delivery_filter, task_id), NULL, NULL},
+    {"providerType", FILTER_TEXT, offsetof(struct delivery_filter, provider_type), NULL, NULL},
+    {"from", FILTER_FROM, offsetof(struct delivery_filter, from), NULL, NULL},
+    {"to", FILTER_UNTIL, offsetof(struct delivery_filter, to), NULL, NULL},
+    {"search", FILTER_TEXT, offsetof(struct delivery_filter, search), NULL, NULL},
     {NULL, 0, 0, NULL, NULL}};
 const struct list list_of_deliveries = {"deliveries", delivery_filters, NULL};
 
@@ -165,31 +189,57 @@ int crm_lead_destinations(struct app *app, struct arena *a, const struct uuid *a
 	return 0;
 }
 
+static json_t *attempts_json(struct arena *a, const struct db_rows *rows)
+{
+	json_t *list = json_own(a, json_array());
+
+	for (size_t i = 0; i < rows->count; i++) {
+		json_t *o = json_object();
+
+		json_set_time(o, "at", db_get_int(rows, i, ATTEMPT_AT));
+		json_set_int(o, "attempt", db_get_int(rows, i, ATTEMPT_NUMBER));
+		json_set_int(o, "status", db_get_int(rows, i, ATTEMPT_STATUS));
+		json_set_str(o, "error", db_get_text(rows, i, ATTEMPT_ERROR));
+		json_set_int(o, "durationUs", db_get_int(rows, i, ATTEMPT_DURATION));
+		json_set_str(o, "name", db_get_text(rows, i, ATTEMPT_NAME));
+		json_set_str(
+		    o, "connectionId", uuid_dup(a, db_get_uuid(rows, i, ATTEMPT_CONNECTION)));
+		attempt_tell(a, rows, i, ATTEMPT_ANSWER, ATTEMPT_MISSING, ATTEMPT_REQUEST, o);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 int crm_lead_attempts(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, json_t **out, struct err *err)
 {
 	struct db_rows rows;
 
-	*out = json_own(a, json_array());
 	if (db_query(app->db, a, &attempts_of_lead, DB_VALS(db_uuid(account_id), db_uuid(lead_id)),
 		&rows, err) == -1)
 		return -1;
-	for (size_t i = 0; i < rows.count; i++) {
-		json_t *o = json_object();
-
-		json_set_time(o, "at", db_get_int(&rows, i, ATTEMPT_AT));
-		json_set_int(o, "attempt", db_get_int(&rows, i, ATTEMPT_NUMBER));
-		json_set_int(o, "status", db_get_int(&rows, i, ATTEMPT_STATUS));
-		json_set_str(o, "error", db_get_text(&rows, i, ATTEMPT_ERROR));
-		json_set_int(o, "durationUs", db_get_int(&rows, i, ATTEMPT_DURATION));
-		json_set_str(o, "name", db_get_text(&rows, i, ATTEMPT_NAME));
-		json_set_str(
-		    o, "connectionId", uuid_dup(a, db_get_uuid(&rows, i, ATTEMPT_CONNECTION)));
-		attempt_tell(a, &rows, i, ATTEMPT_ANSWER, ATTEMPT_MISSING, ATTEMPT_REQUEST, o);
-		json_array_append_new(*out, o);
-	}
+	*out = attempts_json(a, &rows);
 	return 0;
 }
+
+int delivery_get_json(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, json_t **out, json_t **attempts, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(
+	    app->db, a, &delivery_one, DB_VALS(db_uuid(account_id), db_uuid(id)), &rows, err);
+
+	if (found != 1)
+		return found;
+	*out = json_own(a, delivery_told(a, &rows, 0));
+	if (db_query(app->db, a, &attempts_of_delivery, DB_VALS(db_uuid(account_id), db_uuid(id)),
+		&rows, err) == -1)
+		return -1;
+	*attempts = attempts_json(a, &rows);
+	return 1;
+}
+
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static int delivery_json(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     json_t **out, struct err *err)
@@ -200,18 +250,107 @@ static int delivery_json(struct app *app, struct arena *a, const struct db_rows 
 	return 0;
 }
 
+struct delivery_range delivery_range_of(const struct delivery_filter *f)
+{
+	struct delivery_range range;
+
+	memset(&range.before, 0xff, sizeof(range.before));
+	range.from = f->from.is_given ? uuid_at(f->from.us) : (struct uuid){{0}};
+	if (f->to.is_given)
+		range.before = uuid_at(f->to.us);
+	return range;
+}
+
+/* The leads that a search finds, as JSON for OF_LEADS. */
+static int found_leads(struct app *app, struct arena *a, const struct delivery_filter *f,
+    struct str *out, struct err *err)
+{
+	const struct lead_filter leads = {.account_id = f->account_id,
+	    .provider_type = f->provider_type.n > 0 ? f->provider_type : (struct str){NULL, 0},
+	    .search = f->search};
+	struct slice s = {.limit = FOUND_LEADS_MOST};
+	json_t *ids = json_own(a, json_array()), *lead;
+	size_t i;
+
+	if (lead_list(app, a, &leads, &s, err) == -1)
+		return -1;
+	json_array_each(s.rows, i, lead) {
+		struct buf *hex = buf_new(a, 2 * sizeof(struct uuid) + 1);
+		struct uuid id;
+
+		uuid_parse(str_from(json_str(lead, "id")), &id);
+		hex_encode(hex, id.b, sizeof(id.b));
+		json_array_append_new(ids, json_stringn(hex->p, hex->len));
+	}
+	*out = json_text(a, ids);
+	return 0;
+}
+
+static size_t filters_vals(
+    const struct delivery_filter *f, const struct delivery_range *range, struct db_val v[NFILTERS])
+{
+	const struct db_val vals[NFILTERS] = {db_uuid(&range->before), db_uuid(&range->from),
+	    db_name(f->status), db_name(f->status), db_uuid_or_null(&f->connection_id),
+	    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->lead_id),
+	    db_uuid_or_null(&f->lead_id), db_uuid_or_null(&f->task_id),
+	    db_uuid_or_null(&f->task_id), db_name(f->provider_type), db_name(f->provider_type)};
+
+	memcpy(v, vals, sizeof(vals));
+	return NFILTERS;
+}
+
+/* Account, the leads that were found where there is a search, the filters. *n of them. */
+static int matching_vals(struct app *app, struct arena *a, const struct delivery_filter *f,
+    struct delivery_range *range, struct db_val v[NFILTERS + 2], size_t *n, struct err *err)
+{
+	struct str leads;
+
+	v[0] = db_uuid(&f->account_id);
+	*n = 1;
+	if (f->search.n > 0) {
+		if (found_leads(app, a, f, &leads, err) == -1)
+			return -1;
+		v[(*n)++] = db_strn(leads);
+	}
+	*n += filters_vals(f, range, v + *n);
+	return 0;
+}
+
+int deliveries_count_matching(
+    struct app *app, struct arena *a, const struct delivery_filter *f, int64_t *n, struct err *err)
+{
+	struct delivery_range range = delivery_range_of(f);
+	struct db_val v[NFILTERS + 3];
+	struct db_rows rows;
+	size_t k;
+
+	if (matching_vals(app, a, f, &range, v, &k, err) == -1)
+		return -1;
+	v[k++] = db_int(BACKLOG_MOST);
+	if (db_query(app->db, a,
+		f->search.n > 0 ? &deliveries_matching_of_leads : &deliveries_matching_count, v, k,
+		&rows, err) == -1)
+		return -1;
+	*n = db_get_int(&rows, 0, 0);
+	return 0;
+}
+
 int delivery_list(struct app *app, struct arena *a, const struct delivery_filter *f,
     struct slice *s, struct err *err)
 {
+	struct delivery_range range = delivery_range_of(f);
 	struct cursor from = slice_from(s);
+	struct db_val v[NFILTERS + 4];
 	struct db_rows rows;
+	size_t n;
 
-	if (db_query(app->db, a, &delivery_page,
-		DB_VALS(db_uuid(&f->account_id), db_uuid(&from.id), db_name(f->status),
-		    db_name(f->status), db_uuid_or_null(&f->connection_id),
-		    db_uuid_or_null(&f->connection_id), db_uuid_or_null(&f->lead_id),
-		    db_uuid_or_null(&f->lead_id), db_uuid_or_null(&f->task_id),
-		    db_uuid_or_null(&f->task_id), db_int(slice_limit(s)), db_int(s->offset)),
+	if (memcmp(&from.id, &range.before, sizeof(from.id)) < 0)
+		range.before = from.id;
+	if (matching_vals(app, a, f, &range, v, &n, err) == -1)
+		return -1;
+	v[n++] = db_int(slice_limit(s));
+	v[n++] = db_int(s->offset);
+	if (db_query(app->db, a, f->search.n > 0 ? &delivery_page_of_leads : &delivery_page, v, n,
 		&rows, err) == -1)
 		return -1;
 	return slice_take(s, app, a, &rows, SLICE_BY_ID, DESTINATION_ID, delivery_json, err);

@@ -6,12 +6,10 @@
 #include "account/permission.h"
 #include "base/limits.h"
 #include "connection/connection-pages.h"
-#include "crm/crm.h"
+#include "crm/crm-pages.h"
 #include "html/chrome.h"
 #include "lead/lead-pages.h"
 #include "record/record-pages.h"
-
-#define LACKING_BYTES 2000u
 
 DB_STMT(lead_page_event, "SELECT event_id FROM leads WHERE account_id = ? AND id = ?");
 
@@ -48,18 +46,6 @@ static json_t *timeline_add_moment(
 	return o;
 }
 
-/* "customFields.size, company", or NULL where the lead lacked nothing. */
-static const char *lacking_text(struct arena *a, const json_t *attempt)
-{
-	const json_t *missing = json_object_get(attempt, "missing"), *one;
-	struct buf *b = buf_new(a, LACKING_BYTES);
-	size_t i;
-
-	json_array_each(missing, i, one)
-		buf_printf(b, "%s%s", i > 0 ? ", " : "", json_string_value(one));
-	return b->len > 0 ? b->p : NULL;
-}
-
 static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *attempt)
 {
 	const char *error = json_str(attempt, "error"), *name = json_str(attempt, "name");
@@ -77,7 +63,7 @@ static void timeline_add_attempt(struct req *r, json_t *timeline, const json_t *
 	connection_tell_error(r->a, o, error);
 	json_set_str(o, "request", json_str(attempt, "request"));
 	json_set_str(o, "answer", json_str(attempt, "answer"));
-	json_set_str(o, "lacking", lacking_text(r->a, attempt));
+	json_set_str(o, "lacking", crm_lacking_text(r->a, attempt));
 	json_set(o, "duration", json_incref(json_object_get(attempt, "durationUs")));
 	json_set_str(
 	    o, "status", status > 0 ? arena_printf(r->a, "HTTP %lld", (long long)status) : NULL);
@@ -139,7 +125,7 @@ static void show_destinations(struct arena *a, json_t *destinations)
 		    destination, "is_due", json_time(destination, "nextAttemptAt") <= now_us);
 		json_set_str(destination, "statusLabel",
 		    word_label(delivery_statuses, json_str(destination, "status")));
-		json_set_str(destination, "lacking", lacking_text(a, destination));
+		json_set_str(destination, "lacking", crm_lacking_text(a, destination));
 		connection_tell_error(a, destination, json_str(destination, "lastError"));
 	}
 }

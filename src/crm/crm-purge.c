@@ -1,6 +1,6 @@
-/* What old pushes of many leave behind. */
+/* What old pushes leave behind. */
 #include "base/clock.h"
-#include "crm/crm.h"
+#include "crm/crm-outcomes.h"
 
 #define ITEMS_KEPT_US (30 * INT64_C(86400) * SECOND_US)
 #define ITEMS_STEP 2000
@@ -15,5 +15,5 @@ int crm_purge(struct app *app, struct err *err)
 	if (db_exec(app->db, &push_items_purge, DB_VALS(db_uuid(&before), db_int(ITEMS_STEP)), &n,
 		err) == -1)
 		return -1;
-	return n == ITEMS_STEP;
+	return n == ITEMS_STEP ? 1 : outcomes_purge(app, err);
 }

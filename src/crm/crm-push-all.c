@@ -203,27 +203,42 @@ static int push_all_work(struct db *db, struct arena *a, void *arg, struct task 
 /* Failed for good or for now, or given up, of before the task; or of the status that is asked for.
  */
 DB_STMT(deliveries_to_push_again,
-    "SELECT d.id FROM lead_deliveries d WHERE d.account_id = ? AND d.id > ? AND d.id < ?"
+    "SELECT d.id FROM lead_deliveries d WHERE d.account_id = ? AND d.id > ? AND d.id >= ?"
+    " AND d.id < ? AND d.id < ?"
     " AND d.status <> '" DELIVERY_SUCCESS "'"
     " AND (d.status = ? OR (? IS NULL AND d.status IN ('" DELIVERY_FAILED "','" DELIVERY_DEAD "')))"
     " AND (? IS NULL OR d.connection_id = ?) AND (? IS NULL OR d.lead_id = ?)"
     " AND (? IS NULL OR d.id IN (SELECT i.delivery_id FROM push_items i"
     " WHERE i.account_id = d.account_id AND i.task_id = ?))"
+    " AND (? IS NULL OR EXISTS (SELECT 1 FROM leads l WHERE l.id = d.lead_id"
+    " AND l.account_id = d.account_id AND l.provider_type = ?))"
     " ORDER BY d.id LIMIT ?");
+
+static struct opt_time again_time(const struct push_all *p, const char *name)
+{
+	struct opt_time t = {.is_given = json_str(p->filter, name) != NULL};
+
+	t.us = t.is_given ? json_time(p->filter, name) : 0;
+	return t;
+}
 
 static int again_page(const struct push_all *p, struct db *db, struct arena *a,
     const struct task *t, struct db_rows *rows, struct err *err)
 {
 	struct uuid to = {{0}}, lead = {{0}}, task = {{0}}, until = uuid_at(t->created_us + 1);
-	struct db_val status = db_str(json_str(p->filter, "status"));
+	struct db_val status = db_str(json_str(p->filter, "status")),
+		      source = db_str(json_str(p->filter, "providerType"));
+	const struct delivery_range range = delivery_range_of(
+	    &(struct delivery_filter){.from = again_time(p, "from"), .to = again_time(p, "to")});
 
 	push_all_member(p->filter, "connectionId", &to);
 	push_all_member(p->filter, "leadId", &lead);
 	push_all_member(p->filter, "taskId", &task);
 	return db_query(db, a, &deliveries_to_push_again,
-	    DB_VALS(db_uuid(&t->account_id), db_uuid(&p->after), db_uuid(&until), status, status,
-		db_uuid_or_null(&to), db_uuid_or_null(&to), db_uuid_or_null(&lead),
-		db_uuid_or_null(&lead), db_uuid_or_null(&task), db_uuid_or_null(&task),
+	    DB_VALS(db_uuid(&t->account_id), db_uuid(&p->after), db_uuid(&range.from),
+		db_uuid(&range.before), db_uuid(&until), status, status, db_uuid_or_null(&to),
+		db_uuid_or_null(&to), db_uuid_or_null(&lead), db_uuid_or_null(&lead),
+		db_uuid_or_null(&task), db_uuid_or_null(&task), source, source,
 		db_int(LIMIT_DB_BATCH)),
 	    rows, err);
 }
@@ -422,7 +437,7 @@ int crm_queue_all(struct req *r, int64_t limit, const struct uuid *only, struct 
 	json_t *args = json_own(r->a, json_object());
 	struct task t = {.total = 0};
 
-	if (deliveries_count_waiting(r->app->db, &r->actor.account_id, pending, err) == -1)
+	if (deliveries_count_waiting(r->app->db, &r->actor.account_id, only, pending, err) == -1)
 		return -1;
 	if (limit > 0 && limit < *pending)
 		*pending = limit;

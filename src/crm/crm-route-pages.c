@@ -9,6 +9,7 @@
 #include "base/zone.h"
 #include "connection/connection-pages.h"
 #include "crm/crm-mapping.h"
+#include "crm/crm-pages.h"
 #include "crm/crm-route.h"
 #include "html/chrome.h"
 
@@ -420,6 +421,7 @@ static int routing_show(struct req *r, int status, const json_t *doc, size_t at,
 	if (wrong != NULL)
 		chrome_wrong(
 		    r, data, "problem", "Nothing was saved. Look at the destination marked below.");
+	crm_show_tabs(data, CRM_TAB_ROUTING);
 	return chrome_page(r, status, "deliveries", "Routing", "crm/routing", json_incref(data));
 }
 

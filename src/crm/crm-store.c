@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "crm/crm-ledger.h"
+#include "crm/crm-outcomes.h"
 
 enum {
 	ROW_ID,
@@ -230,7 +231,8 @@ int deliveries_store(
 		    v[i].is_end && db_get_int(&l.rows, k, LEDGER_WANTED) > v[i].d->revision;
 		l.status[k] = v[i].is_outdated ? DELIVERY_PENDING : v[i].d->state.status;
 	}
-	if (attempts_store(db, a, v, n, err) == -1 || deliveries_write(db, a, v, n, err) == -1)
+	if (attempts_store(db, a, v, n, err) == -1 || deliveries_write(db, a, v, n, err) == -1 ||
+	    outcomes_count(db, a, v, n, err) == -1)
 		return -1;
 	return ledger_tell_leads(&l, db, err);
 }

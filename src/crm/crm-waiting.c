@@ -20,7 +20,7 @@ enum { BESIDE_ID, BESIDE_LEAD };
 DB_STMT(leads_waiting_count,
     "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM leads WHERE account_id = ? AND " WAITING
     " LIMIT 100000) w) + (SELECT COUNT(*) FROM (SELECT DISTINCT d.lead_id" DEAD_BESIDE
-    " LIMIT 100000) b)");
+    " AND (? IS NULL OR d.connection_id = ?) LIMIT 100000) b)");
 
 int deliveries_waiting_leads(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *after, int64_t most, struct waiting_lead **out, size_t *n, struct err *err)
@@ -60,13 +60,14 @@ int deliveries_dead_leads(struct db *db, struct arena *a, const struct uuid *acc
 	return 0;
 }
 
-int deliveries_count_waiting(
-    struct db *db, const struct uuid *account_id, int64_t *n, struct err *err)
+int deliveries_count_waiting(struct db *db, const struct uuid *account_id, const struct uuid *only,
+    int64_t *n, struct err *err)
 {
+	struct db_val to = only == NULL ? db_null() : db_uuid(only);
 	struct arena *a = arena_new();
 	struct db_rows rows;
 	int rc = db_row(db, a, &leads_waiting_count,
-	    DB_VALS(db_uuid(account_id), db_uuid(account_id)), &rows, err);
+	    DB_VALS(db_uuid(account_id), db_uuid(account_id), to, to), &rows, err);
 
 	*n = rc == 1 ? db_get_int(&rows, 0, 0) : 0;
 	arena_free(a);

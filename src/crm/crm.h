@@ -95,15 +95,23 @@ int crm_api_lead_get(struct req *r);  /* GET /leads/:leadId: here, since it show
 int crm_api_push_lead(struct req *r); /* POST /crm/push/:leadId */
 int crm_api_push_all(struct req *r);  /* POST /crm/push */
 int crm_api_test(struct req *r);
+int crm_api_destinations(struct req *r); /* GET /crm/destinations: how each one is */
 int crm_api_deliveries(struct req *r);
+int crm_api_delivery(struct req *r); /* GET /crm/deliveries/:id: with its attempts */
 int crm_api_delivery_retry(struct req *r);
 int crm_api_deliveries_retry(struct req *r); /* POST /crm/deliveries/retry */
 int crm_page_lead_detail(struct req *r);     /* GET /admin/leads/:id */
 int crm_page_lead_push(struct req *r);       /* POST /admin/leads/:id/push */
 /* The hook tell_connection: what became of what went to it. */
 int crm_tell_connection(struct req *r, const struct connection *c, json_t *data, struct err *err);
+int crm_page_destinations(struct req *r);    /* GET /admin/crm */
 int crm_page_deliveries(struct req *r);      /* GET /admin/deliveries */
+int crm_page_delivery(struct req *r);        /* GET /admin/deliveries/:id */
+int crm_page_delivery_push(struct req *r);   /* POST /admin/deliveries/:id/push */
+int crm_page_waiting(struct req *r);         /* GET /admin/deliveries/waiting: asks */
 int crm_page_push_waiting(struct req *r);    /* POST /admin/deliveries/push-waiting */
+int crm_page_again(struct req *r);           /* GET /admin/deliveries/again: asks */
+int crm_page_again_post(struct req *r);      /* POST: all that match the list's filter */
 int crm_page_deliveries_push(struct req *r); /* POST /admin/deliveries/push: id… */
 int crm_page_leads_push(struct req *r); /* POST /admin/leads/push: id…, or scope=all of query */
 /* How many deliveries a lead has, added to *n; 0, -1. */

@@ -9,4 +9,16 @@ struct svg_point {
 };
 /* Bars with an accessible title and description, width 100 % of its box. */
 void svg_bars(struct buf *b, const char *title, const struct svg_point *points, size_t n);
+
+/* Bars of parts that stand on each other, the first one lowest. */
+#define SVG_PARTS 3
+struct svg_part {
+	const char *name, *class; /* "delivered"; of the stylesheet */
+};
+struct svg_stack {
+	const char *label, *axis; /* in the title of the bar; shown on the axis */
+	int64_t values[SVG_PARTS];
+};
+void svg_stacks(struct buf *b, const char *title, const struct svg_part parts[SVG_PARTS],
+    const struct svg_stack *stacks, size_t n);
 #endif

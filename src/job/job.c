@@ -43,7 +43,8 @@ DB_STMT(job_put_missing,
     "),0,NULL,"
     "?,?) ON DUPLICATE KEY UPDATE id = id");
 DB_STMT_ROWS(jobs_delete,
-    "DELETE jobs FROM jobs FORCE INDEX (PRIMARY) WHERE lease_id = ? AND attempts = ? AND id IN (",
+    "DELETE j FROM jobs j FORCE INDEX (PRIMARY) WHERE j.lease_id = ? AND j.attempts = ?"
+    " AND j.id IN (",
     "?", ")");
 DB_STMT(job_again, "UPDATE jobs SET run_at = ?, args = ?, tries = 0, attempts = 0, deaths = 0,"
 		   " lease_id = NULL, last_error = NULL"

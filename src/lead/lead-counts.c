@@ -34,7 +34,7 @@ int lead_tell_connection(struct req *r, const struct connection *c, json_t *data
 		      .note = "today",
 		      .count = db_get_int(&rows, 0, COUNTED_OF_IT),
 		      .is_least = db_get_int(&rows, 0, COUNTED) == LOOKED_AT,
-		      .href = arena_printf(r->a, LEADS_PAGE_ADDRESS "?providerType=%s",
-			  provider_name(c->provider))});
+		      .href = arena_printf(
+			  r->a, LEADS_PAGE_ADDRESS "?leadConnectionId=%s", uuid_dup(r->a, c->id))});
 	return 0;
 }

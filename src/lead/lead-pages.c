@@ -184,6 +184,7 @@ static int leads_load_by_status(struct record_browse *b, json_t **leads, struct 
 	struct lead_filter f = {.account_id = b->r->actor.account_id,
 	    .provider_type = b->f.provider_type,
 	    .sync_status = b->extra,
+	    .connection_id = b->f.lead_connection,
 	    .search = b->f.search};
 	if (lead_list(b->r->app, b->r->a, &f, &b->slice.s, err) == -1)
 		return -1;
@@ -335,9 +336,10 @@ static int lead_list_read(struct req *r, struct record_browse *b, struct err *er
 static int lead_list_show(struct record_browse *b, json_t *data, struct err *err)
 {
 	struct req *r = b->r;
-	json_t *rows = b->slice.s.rows;
+	json_t *rows = b->slice.s.rows, *connections;
 
-	if (record_browse_show(b, data, err) == -1 ||
+	if (connection_choices_of(r, "leadConnectionId", "lead_sync", &connections, err) == -1 ||
+	    record_browse_show(b, data, err) == -1 ||
 	    record_columns_show(b, data, rows, err) == -1 || view_show(b, data, err) == -1 ||
 	    record_browse_show_meant(b, data, err) == -1 ||
 	    rows_add_lead_parts(r, rows, err) == -1 || connection_label_rows(r, rows, err) == -1 ||
@@ -357,6 +359,8 @@ static int lead_list_show(struct record_browse *b, json_t *data, struct err *err
 	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
 	json_set_bool(data, "sees_records", (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0);
 	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
+	json_set(data, "lead_connections", json_incref(connections));
+	json_set_bool(data, "has_lead_connections", json_array_size(connections) > 1);
 	json_set(data, "statuses", chrome_choices(r, "status", lead_sync_statuses));
 	if (b->extra.n > 0) /* by the time they were received: there is no way back by cursor */
 		json_set_str(data, "previous_href", NULL);

@@ -34,7 +34,9 @@ enum {
 	FOUND_DATA
 };
 #define RECORD_OF_LEAD " LEFT JOIN records r ON r.id = l.record_id AND r.account_id = l.account_id"
-#define FITS " (? IS NULL OR l.provider_type = ?) AND (? IS NULL OR l.form_id = ?) AND" SEARCH_FITS
+#define FITS                                                                                       \
+	" (? IS NULL OR l.provider_type = ?) AND (? IS NULL OR l.form_id = ?)"                     \
+	" AND (? IS NULL OR l.connection_id = ?) AND" SEARCH_FITS
 #define SCAN_HEAD SEARCH_SHORTLY SEARCHED_COLUMNS " FROM (SELECT id AS window_id"
 #define SCAN_TAIL                                                                                  \
 	" AND (received_at > ? OR (received_at = ? AND id >= ?))" NEWEST                           \
@@ -186,6 +188,8 @@ static size_t fits_values(const struct lead_searching *s, struct db_val *v)
 	v[n++] = db_name(s->f->provider_type);
 	v[n++] = db_strn(s->f->form_id);
 	v[n++] = db_strn(s->f->form_id);
+	v[n++] = db_uuid_or_null(&s->f->connection_id);
+	v[n++] = db_uuid_or_null(&s->f->connection_id);
 	return n + search_terms_values(&s->terms, v + n);
 }
 
@@ -226,7 +230,7 @@ static int window_find_end(
 static int window_query(
     const struct lead_searching *s, const struct cursor *end, struct db_rows *rows, struct err *err)
 {
-	struct db_val v[18 + SEARCH_VALUES];
+	struct db_val v[20 + SEARCH_VALUES];
 	size_t n = window_values(s, v);
 
 	v[n++] = db_int(end->at);
@@ -243,7 +247,7 @@ static int window_query(
 static int index_query(
     const struct lead_searching *s, const char *match, struct db_rows *rows, struct err *err)
 {
-	struct db_val v[18 + SEARCH_VALUES];
+	struct db_val v[20 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_str(match);

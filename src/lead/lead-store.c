@@ -50,6 +50,7 @@ DB_STMT_ROWS(leads_by_id,
 #define LEAD_FILTERS                                                                               \
 	" AND received_at <= ? AND (received_at < ? OR id < ?) AND received_at >= ?"               \
 	" AND (? IS NULL OR provider_type = ?) AND (? IS NULL OR form_id = ?)"                     \
+	" AND (? IS NULL OR connection_id = ?)"                                                    \
 	" ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?"
 /* Without being forced the server may read the index from its end down to a deep page's key. */
 DB_STMT(lead_list_all,
@@ -71,6 +72,7 @@ const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
 
 static const struct filter_row lead_filters[] = {
     {"providerType", FILTER_TEXT, offsetof(struct lead_filter, provider_type), NULL, NULL},
+    {"connectionId", FILTER_ID, offsetof(struct lead_filter, connection_id), NULL, NULL},
     {"formId", FILTER_TEXT, offsetof(struct lead_filter, form_id), NULL, NULL},
     {"status", FILTER_WORD, offsetof(struct lead_filter, sync_status), lead_sync_statuses, NULL},
     {"search", FILTER_TEXT, offsetof(struct lead_filter, search), NULL, NULL},
@@ -396,6 +398,8 @@ int lead_list(
 	v[n++] = db_name(f->provider_type);
 	v[n++] = db_strn(f->form_id);
 	v[n++] = db_strn(f->form_id);
+	v[n++] = db_uuid_or_null(&f->connection_id);
+	v[n++] = db_uuid_or_null(&f->connection_id);
 	v[n++] = db_int(slice_limit(s));
 	v[n++] = db_int(s->offset);
 	if (db_query(app->db, a, has_status ? &lead_list_status : &lead_list_all, v, n, &rows,

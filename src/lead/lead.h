@@ -110,6 +110,7 @@ int lead_get_json(struct app *app, struct arena *a, const struct uuid *account_i
     const struct uuid *id, json_t **out, struct err *err);
 struct lead_filter {
 	struct uuid account_id;
+	struct uuid connection_id; /* its source, nil: any */
 	struct str provider_type, form_id, sync_status, search;
 	struct opt_time received_after;
 };

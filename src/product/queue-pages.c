@@ -1,4 +1,6 @@
 /* The page of the queue: its lanes, what is wrong with them, and dead jobs. */
+#include <string.h>
+
 #include "account/permission.h"
 #include "base/clock.h"
 #include "connection/connection-pages.h"
@@ -95,12 +97,18 @@ static void flash_act(struct req *r, const struct word *act, const json_t *lane)
 		chrome_flash(r, "ok", "%s is tried now.", name);
 }
 
-/* Back to the queue, or to the connection's page that it was asked from. */
+/* The queue, or the page that it was asked from. */
+static const char *address_back(struct req *r, const char *connection)
+{
+	if (connection != NULL && str_is(req_form(r, "back"), "connection"))
+		return arena_printf(r->a, "/admin/connections/%s", connection);
+	return str_is(req_form(r, "back"), "destinations") ? "/admin/crm" : ADDRESS;
+}
+
 int queue_page_lane(struct req *r)
 {
 	const struct word *act = word_find(queue_acts, req_form(r, "act"));
 	struct err err = ERR_INIT;
-	const char *connection;
 	json_t *lane;
 	int found;
 
@@ -113,10 +121,7 @@ int queue_page_lane(struct req *r)
 	if (found == 0)
 		return res_problem(r, 404, "There is no such lane");
 	flash_act(r, act, lane);
-	connection = json_str(lane, "connectionId");
-	return res_redirect(r, connection != NULL && str_is(req_form(r, "back"), "connection")
-				   ? arena_printf(r->a, "/admin/connections/%s", connection)
-				   : ADDRESS);
+	return res_redirect(r, address_back(r, json_str(lane, "connectionId")));
 }
 
 static struct str form_text(const struct req *r, const char *name)

@@ -75,6 +75,7 @@ static const struct filter_row record_filters[] = {
     {"source", FILTER_WORD, offsetof(struct record_filter, source), record_sources, NULL},
     {"search", FILTER_TEXT, offsetof(struct record_filter, search), NULL, NULL},
     {"leadStatus", FILTER_TEXT, offsetof(struct record_filter, lead_status), NULL, NULL},
+    {"leadConnectionId", FILTER_ID, offsetof(struct record_filter, lead_connection), NULL, NULL},
     {"updatedAfter", FILTER_TIME, offsetof(struct record_filter, updated_after), NULL, NULL},
     {"updatedBefore", FILTER_TIME, offsetof(struct record_filter, updated_before), NULL, NULL},
     {"filter", FILTER_OWN, 0, NULL, &where_own}, {NULL, 0, 0, NULL, NULL}};
@@ -101,6 +102,8 @@ struct filter_body {
 static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", resource_type),
     MEMBER_TEXT("providerType", provider_type), MEMBER_TEXT("source", source),
     MEMBER_TEXT("search", search), MEMBER_TEXT("leadStatus", lead_status),
+    {"leadConnectionId", READ_PARSED, JSON_INTO(struct filter_body, f.lead_connection),
+	.need = READ_NULLABLE, .parse = uuid_parse_member, .rule = "must be an id"},
     MEMBER_TIME("updatedAfter", updated_after), MEMBER_TIME("updatedBefore", updated_before),
     {"filter", READ_OBJECT, JSON_INTO(struct filter_body, where), .need = READ_NULLABLE}};
 

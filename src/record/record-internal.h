@@ -9,7 +9,7 @@
 #define RECORD_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source, r.data, "                \
 	"r.first_seen_at,"                                                                         \
-	" r.updated_at, r.provider_updated_at, l.id, l.sync_status"
+	" r.updated_at, r.provider_updated_at, l.id, l.sync_status, l.connection_id"
 enum {
 	RECORD_ROW_ID,
 	RECORD_ROW_PROVIDER_TYPE,
@@ -22,6 +22,7 @@ enum {
 	RECORD_ROW_PROVIDER_UPDATED,
 	RECORD_ROW_LEAD_ID,
 	RECORD_ROW_LEAD_STATUS,
+	RECORD_ROW_LEAD_CONNECTION,
 	RECORD_ROW_MORE /* the first column that a statement adds */
 };
 /* A lead's record has the lead's own id as external id. */

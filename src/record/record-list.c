@@ -200,7 +200,7 @@ int record_slice_add(struct arena *a, struct record_slice *slice, const struct d
 static bool filter_is_searched(const struct record_filter *f)
 {
 	return f->search.p != NULL || f->provider_type.p != NULL || f->source.p != NULL ||
-	       f->lead_status.p != NULL || f->nwhere > 0;
+	       f->lead_status.p != NULL || !uuid_is_nil(f->lead_connection) || f->nwhere > 0;
 }
 
 /* The rows that stand in the page's stretch of the list now. */
@@ -335,7 +335,8 @@ int record_count(struct app *app, struct arena *a, const struct record_filter *f
 
 	*total = -1;
 	if (f->source.p != NULL || f->search.p != NULL || f->lead_status.p != NULL ||
-	    f->nwhere > 0 || f->updated_after.is_given || f->updated_before.is_given)
+	    !uuid_is_nil(f->lead_connection) || f->nwhere > 0 || f->updated_after.is_given ||
+	    f->updated_before.is_given)
 		return 0;
 	if (db_row(app->db, a, &record_counts_total,
 		DB_VALS(db_uuid(&f->account_id), db_name(f->provider_type),

@@ -236,11 +236,38 @@ static void browse_read_list(struct record_browse *b, const struct http_pairs *f
 	b->slice.s.page = 1;
 }
 
+/* The field that a filter of the address names and that none can have; {NULL,0}: there is none. */
+static struct str browse_find_wrong_field(const struct record_browse *b)
+{
+	const size_t before = sizeof("filter[") - 1;
+
+	for (size_t i = 0; i < b->r->query.n; i++) {
+		struct str name = b->r->query.v[i].name;
+		const char *end;
+
+		if (!str_starts(name, "filter[") ||
+		    (end = memchr(name.p + before, ']', name.n - before)) == NULL)
+			continue;
+		struct str path = {name.p + before, (size_t)(end - name.p) - before};
+		if (path_compile(b->r->a, path, NULL) == NULL)
+			return path;
+	}
+	return nothing;
+}
+
 static void browse_note_wrong(struct record_browse *b)
 {
-	if (req_has_invalid(b->r))
-		b->wrong = arena_printf(b->r->a, "The address has a filter that cannot be used. %s",
-		    req_invalid_text(b->r));
+	struct str field;
+
+	if (!req_has_invalid(b->r))
+		return;
+	field = browse_find_wrong_field(b);
+	b->wrong =
+	    field.p != NULL
+		? arena_printf(b->r->a,
+		      "No field can be called \"%.*s\". One looks like email or address.city",
+		      (int)field.n, field.p)
+		: arena_printf(b->r->a, "This filter cannot be used. %s", req_invalid_text(b->r));
 }
 
 /* The page's own parameter belongs to what cursors are bound to. */
@@ -400,6 +427,8 @@ static void list_show_hidden(const struct record_browse *b, json_t *data)
 
 	searching.f.search = searching.f.provider_type = searching.f.source = nothing;
 	searching.extra = nothing;
+	if (b->extra_name.p != NULL)
+		searching.f.lead_connection = (struct uuid){{0}};
 	choosing.columns = NULL;
 	choosing.is_ascending = false;
 	json_set(data, "filter_hidden", json_incref(browse_pairs(&searching)));
@@ -437,6 +466,18 @@ static void chips_add_where(
 	json_set_str(o, "op", record_where_words(w));
 }
 
+const char *record_browse_source_name(const struct record_browse *b)
+{
+	const char *id = uuid_dup(b->r->a, b->f.lead_connection), *name;
+	struct err err = ERR_INIT;
+	json_t *names;
+
+	if (connection_names(b->r->app, b->r->a, &b->r->actor.account_id, &names, &err) == -1)
+		return id;
+	name = json_str(json_object_get(names, id), "name");
+	return name != NULL ? name : "a connection that is gone";
+}
+
 /* Filters that have no control of their own: each with a link that takes it away. */
 static void list_show_chips(const struct record_browse *b, json_t *data)
 {
@@ -458,6 +499,11 @@ static void list_show_chips(const struct record_browse *b, json_t *data)
 	without.f.lead_status = nothing;
 	if (b->f.lead_status.n > 0)
 		(void)chips_add(chips, &without, "Delivery", b->f.lead_status);
+	without = *b;
+	without.f.lead_connection = (struct uuid){{0}};
+	if (!uuid_is_nil(b->f.lead_connection))
+		(void)chips_add(
+		    chips, &without, "Leads from", str_from(record_browse_source_name(b)));
 	without = *b;
 	without.f.updated_after = (struct opt_time){0};
 	if (b->f.updated_after.is_given)

@@ -50,14 +50,14 @@
 #define SEARCH_COLUMNS                                                                             \
 	"r.id, r.provider_type, r.resource_type, r.external_id, r.source,"                         \
 	" CASE WHEN LENGTH(r.data) <= 32768 THEN r.data ELSE '' END, r.first_seen_at,"             \
-	" r.updated_at, r.provider_updated_at, l.id, l.sync_status," SEARCH_CHECK
+	" r.updated_at, r.provider_updated_at, l.id, l.sync_status, l.connection_id," SEARCH_CHECK
 enum { SEARCH_ROW_CHECK = RECORD_ROW_MORE };
-#define OF_LEAD_STATUS " (? IS NULL OR l.sync_status = ?) AND"
+#define OF_LEAD " (? IS NULL OR l.sync_status = ?) AND (? IS NULL OR l.connection_id = ?) AND"
 #define SCAN_HEAD SEARCH_SHORTLY SEARCH_COLUMNS " FROM (SELECT id AS window_id"
 /* The words come before the payloads (STRAIGHT_JOIN): most records of a window do not match. */
 #define SCAN_TAIL                                                                                  \
 	") k" SEARCHED("k.window_id") " STRAIGHT_JOIN records r ON r.id = k.window_id" RECORD_LEAD \
-				      " WHERE" OF_LEAD_STATUS SEARCH_FITS
+				      " WHERE" OF_LEAD SEARCH_FITS
 DB_STMT(search_scan_newest,
     SCAN_HEAD ALL WINDOW_NEWEST SCAN_TAIL " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
 DB_STMT(search_scan_oldest,
@@ -80,7 +80,7 @@ DB_STMT(window_end_type_oldest, END_HEAD OF_TYPE END_OLDEST);
 	SEARCH_LIMITED SEARCH_COLUMNS                                                              \
 	    " FROM " SEARCH_INDEXED                                                                \
 	    " k STRAIGHT_JOIN records r ON r.id = k.record_id" SEARCHED("k.record_id") RECORD_LEAD \
-	    " WHERE r.account_id = ? AND" OF_LEAD_STATUS SEARCH_FITS
+	    " WHERE r.account_id = ? AND" OF_LEAD SEARCH_FITS
 DB_STMT(search_index_newest,
     INDEXED " AND r.updated_at <= ? AND (r.updated_at < ? OR r.id < ?) AND r.updated_at >= ?"
 	    " ORDER BY r.updated_at DESC, r.id DESC LIMIT ?");
@@ -88,6 +88,7 @@ DB_STMT(search_index_oldest,
     INDEXED " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
 	    " ORDER BY r.updated_at, r.id LIMIT ?");
 DB_STMT(search_waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM record_search_queue"
+			" FORCE INDEX (record_search_queue_account)"
 			" WHERE account_id = ? LIMIT 501) w");
 DB_STMT(search_alone, "SELECT " RECORD_COLUMNS " FROM records r" RECORD_LEAD
 		      " WHERE r.account_id = ? AND r.id = ? AND r.updated_at = ?");
@@ -184,6 +185,8 @@ bool record_row_fits(const struct record_filter *f, const struct search_terms *t
 	       (f->source.p == NULL || str_is(f->source, item.source)) &&
 	       (f->lead_status.p == NULL ||
 		   str_eq(f->lead_status, db_get_str(rows, i, RECORD_ROW_LEAD_STATUS))) &&
+	       (uuid_is_nil(f->lead_connection) ||
+		   uuid_eq(f->lead_connection, db_get_uuid(rows, i, RECORD_ROW_LEAD_CONNECTION))) &&
 	       record_where_fits(own, f, item.data) && search_row_fits(own, terms, check, &item);
 	arena_free(own);
 	return fits;
@@ -310,7 +313,8 @@ static size_t search_window_values(
 static size_t search_fits_values(const struct record_searching *s, struct db_val *v)
 {
 	v[0] = v[1] = db_name(s->f->lead_status);
-	return 2 + search_terms_values(&s->terms, v + 2);
+	v[2] = v[3] = db_uuid_or_null(&s->f->lead_connection);
+	return 4 + search_terms_values(&s->terms, v + 4);
 }
 
 /* Where the window that begins at s->at ends. Its end is read before the window is looked through:
@@ -364,7 +368,7 @@ static int window_scan(
 {
 	static const struct db_stmt *const statements[4] = {&search_scan_newest,
 	    &search_scan_oldest, &search_scan_type_newest, &search_scan_type_oldest};
-	struct db_val v[11 + SEARCH_VALUES];
+	struct db_val v[13 + SEARCH_VALUES];
 	struct db_rows rows;
 	size_t n =
 	    search_window_values(s, window_scanned_to(s, end), s->pace.window + SEARCH_ENTERED, v);
@@ -490,7 +494,7 @@ int search_match_text(struct app *app, struct arena *a, const struct uuid *accou
 static int index_query(
     struct record_searching *s, const char *match, struct db_rows *rows, struct err *err)
 {
-	struct db_val v[11 + SEARCH_VALUES];
+	struct db_val v[13 + SEARCH_VALUES];
 	size_t n = 0;
 
 	v[n++] = db_str(match);

@@ -71,6 +71,15 @@ int record_upsert(
 #define RECORD_SHARED_BYTES (4u * 1024u * 1024u)
 int record_upsert_shared(
     struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err);
+/* One that was stored, for the hook records_stored (flows that are subscribed). */
+struct record_news {
+	const struct record_item *item; /* behind record_upsert */
+	struct uuid connection_id;      /* that it came by, or nil */
+	struct str event_type;          /* of the event that it came with; {NULL,0}: of none */
+	bool is_old;     /* it was there before: of an import, a back-fill, a poll's first round */
+	bool was_new;    /* what came before it, and was not told, created the record … */
+	bool was_change; /* … or changed it */
+};
 /* How many of n different external ids the store has, of the account, provider and type that `of`
  * names. */
 int record_count_known(struct db *db, struct arena *a, const struct record_item *of,
@@ -98,7 +107,8 @@ struct record_where {
 struct record_filter {
 	struct uuid account_id;
 	struct str provider_type, resource_type, source, search;
-	struct str lead_status; /* sync status of the lead that it mirrors */
+	struct str lead_status;      /* sync status of the lead that it mirrors */
+	struct uuid lead_connection; /* the source of that lead */
 	struct opt_time updated_after, updated_before;
 	struct record_where *where;
 	size_t nwhere;
@@ -146,7 +156,8 @@ void record_memory_read(struct record_memory *m, struct str text);
 int record_moves_forget(struct app *app, struct err *err);
 int record_list(struct app *app, struct arena *a, const struct record_filter *f,
     struct record_slice *slice, struct err *err);
-/* A filter from a JSON object ({"resourceType","providerType","source","search","leadStatus",
+/* A filter from a JSON object
+ * ({"resourceType","providerType","source","search","leadStatus","leadConnectionId",
  * "updatedAfter","updatedBefore","filter":{path:value or {op:value}}}): 0, or -1 with complaints by
  * a reader, or with ERR_INVALID naming the field. An empty one is legal here. */
 int record_filter_from_body(struct json_reader *in, struct arena *a, const json_t *o,

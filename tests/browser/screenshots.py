@@ -10,6 +10,7 @@ import urllib.parse
 from webdriver import Browser
 
 import sample
+from runs_sample import make_runs
 from harness import Instance, wait_until
 
 
@@ -69,6 +70,18 @@ def queue(product):
                 yield name, "/admin/connections/" + lane["connectionId"]
 
 
+def runs(product):
+    flow, failed = make_runs(product.api)
+    yield "runs", "/admin/task-history"
+    yield "runs-failed", "/admin/task-history?status=failed&repeated=no"
+    yield "runs-none", "/admin/task-history?search=nothing-is-called-so"
+    yield "runs-again", "/admin/task-history/replay?status=failed"
+    yield "run-failed", "/admin/task-history/" + failed
+    yield "run-waiting", "/admin/task-history/" + first(product, "/task-history?status=waiting")
+    yield "flow-runs", "/admin/flows/%s/runs" % flow
+    yield "flow-versions", "/admin/flows/%s/versions" % flow
+
+
 def settings(product):
     product.api("POST", "/users", {"email": sample.LONG_WORD[:40].lower() + "@example.com", "role": "manager"})
     for name in ("account", "people", "api-keys", "retention", "audit", "profile"):
@@ -88,7 +101,17 @@ def pages(product):
     yield "styleguide", "/admin/styleguide"
     yield "search", "/admin/search?q=person"
     yield "search-none", "/admin/search?q=nothing-is-called-so"
+    yield "destinations", "/admin/crm"
+    yield "destinations-days", "/admin/crm?by=day"
     yield "deliveries", "/admin/deliveries"
+    yield "deliveries-dead", "/admin/deliveries?status=dead"
+    yield "deliveries-again", "/admin/deliveries/again"
+    yield "deliveries-waiting", "/admin/deliveries/waiting"
+    for status in ("failed", "success"):
+        delivery = first(product, "/crm/deliveries?status=" + status)
+        if delivery:
+            yield "delivery-" + status, "/admin/deliveries/" + delivery
+    yield "routing", "/admin/routing"
     yield "leads", "/admin/leads"
     yield "lead-test", "/admin/leads/test"
     yield "leads-unknown-field", "/admin/records?resourceType=contact&filter%5BAdress.city%5D=Paris"
@@ -114,6 +137,7 @@ def pages(product):
     yield "events-none", "/admin/events?status=rejected&providerType=hubspot"
     yield "missing", "/admin/nowhere"
     yield from queue(product)
+    yield from runs(product)
     yield from settings(product)
     for name, path, page in (("lead", "/leads?limit=1", "/admin/leads/"),
                              ("lead-failed", "/leads?limit=1&search=failed", "/admin/leads/"),
@@ -135,6 +159,8 @@ PANELS = [("records", "records-filters", "[popovertarget=filters]"),
           ("records", "records-more", "[popovertarget=more]"),
           ("records", "records-picked", "tbody tr:nth-child(2) input[name=id]"),
           ("records", "menu", "[popovertarget=menu]"),
+          ("run-failed", "run-failed-again", "[popovertarget=again]"),
+          ("runs", "runs-filters", "[popovertarget=filters]"),
           ("leads", "leads-filters", "[popovertarget=filters]"),
           ("record-history", "record-more", "[popovertarget=more]")]
 
@@ -325,7 +351,7 @@ def shoot_first_run(folder, only):
                             ("password", "Passwords are words")):
             b.fill("#" + field, text)
         b.click("button.button-main")
-        for name in ("dashboard", "leads", "records", "imports", "connections", "events", "deliveries", "queue"):
+        for name in ("dashboard", "leads", "records", "imports", "connections", "events", "crm", "deliveries", "queue"):
             b.open(product.url + "/admin/" + name)
             camera.shoot("new-" + name)
 

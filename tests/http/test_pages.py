@@ -11,7 +11,7 @@ from tenant import Faults, Meta, Tenant, unique
 
 EVIL = "'\"><zz onload=alert(1)>&amp;</textarea></title><script>zz</script>"
 PAGES = ["dashboard", "leads", "leads/test", "imports", "records/import", "records", "connections", "connect/meta_lead_ads",
-         "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events", "queue", "deliveries",
+         "connect/custom_crm", "connect/hubspot", "connect/custom_webhook", "events", "queue", "crm", "deliveries",
          "search", "search?q=example", "styleguide", "settings/account", "settings/people", "settings/people/invite",
          "settings/api-keys", "settings/api-keys/new", "settings/retention", "settings/audit", "settings/profile"]
 
@@ -364,8 +364,10 @@ def _():
     equal(t.api("PATCH", "/connections/" + refuses["id"], {
         "settings": {"url": here().sandbox_url + "/crm/" + unique("partly")}}).status, 200)
     answer = b.post("/admin/deliveries/push", {"scope": "all", "status": "failed", "connectionId": refuses["id"]})
-    equal(answer.header("Location"), "/admin/deliveries?status=failed&connectionId=" + refuses["id"])
-    has(b.get("/admin/deliveries").text, "Sending 3 again")
+    equal(answer.header("Location"), "/admin/deliveries/again?status=failed&connectionId=" + refuses["id"])
+    has(b.get(answer.header("Location")).text, "Send 3 deliveries again?")
+    answer = b.post("/admin/deliveries/again", {"status": "failed", "connectionId": refuses["id"]})
+    has(b.get(answer.header("Location")).text, "Sending them again")
     wait_until(lambda: all(s == {"Takes": "success", "Refuses": "success"} for s in states()), 20, "all are there")
     wait_until(lambda: "are missing at one" not in b.get("/admin/dashboard").text, 20, "nothing is wrong")
 

@@ -240,7 +240,7 @@ static void push_all(void)
 	    "INSERT INTO lead_deliveries (id, account_id, lead_id, connection_id, status, attempts,"
 	    " rounds, created_at, updated_at) VALUES (?,?,?,?,'dead',9,9,1,1)",
 	    db_uuid(&other), db_uuid(&p.account), db_uuid(&beside), db_uuid(&other));
-	OK(deliveries_count_waiting(p.db, &p.account, &waiting, &err), &err);
+	OK(deliveries_count_waiting(p.db, &p.account, NULL, &waiting, &err), &err);
 	CHECK(waiting == LEADS - 1 + FAILED - 1 + 1);
 	OK(db_transaction(p.db, insert_task, &task, &err), &err);
 	rn = runner_new(p.app, all, COUNT(all), &err);

@@ -341,6 +341,19 @@ static void test_svg(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "height=\"50.00%\""));
 	CU_ASSERT_PTR_NULL(strstr(b->p, "style="));
 	buf_reset(b);
+	svg_stacks(b, "Parts",
+	    (const struct svg_part[]){{"good", "g"}, {"late", "w"}, {"bad", "b"}},
+	    (const struct svg_stack[]){
+		{"<1>", "1", {2, 1, 1}}, {"2", "2", {0, 0, 0}}, {"3", "3", {0, 0, 2}}},
+	    3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "aria-label=\"Parts: 6 in all, at most 4\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "<title>&lt;1&gt;: 2 good, 1 late, 1 bad</title>"));
+	/* the uppermost part reaches the top, and those below it are drawn over it */
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"b\" x=\"5.00%\" y=\"0.00%\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"w\" x=\"5.00%\" y=\"25.00%\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"g\" x=\"5.00%\" y=\"50.00%\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"b\" x=\"71.67%\" y=\"50.00%\""));
+	buf_reset(b);
 	svg_bars(b, "none", NULL, 0);
 	CU_ASSERT_TRUE(buf_ok(b));
 	arena_free(a);

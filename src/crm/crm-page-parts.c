@@ -1,0 +1,24 @@
+/* What the pages of deliveries have in common. */
+#include "crm/crm-pages.h"
+
+#define LACKING_BYTES 2000u
+
+void crm_show_tabs(json_t *data, enum crm_tab current)
+{
+	static const char *const names[] = {
+	    "on_destinations", "on_deliveries", "on_dead", "on_routing"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		json_set_bool(data, names[i], i == current);
+}
+
+const char *crm_lacking_text(struct arena *a, const json_t *attempt)
+{
+	const json_t *missing = json_object_get(attempt, "missing"), *one;
+	struct buf *b = buf_new(a, LACKING_BYTES);
+	size_t i;
+
+	json_array_each(missing, i, one)
+		buf_printf(b, "%s%s", i > 0 ? ", " : "", json_string_value(one));
+	return b->len > 0 ? b->p : NULL;
+}

@@ -1,0 +1,17 @@
+/* What the pages of deliveries share. */
+#ifndef CRM_CRM_PAGES_H
+#define CRM_CRM_PAGES_H
+#include "crm/crm-internal.h"
+
+#define DELIVERIES_ADDRESS "/admin/deliveries"
+
+enum crm_tab { CRM_TAB_DESTINATIONS, CRM_TAB_DELIVERIES, CRM_TAB_DEAD, CRM_TAB_ROUTING };
+/* The tabs above them, for crm/tabs.html. */
+void crm_show_tabs(json_t *data, enum crm_tab current);
+/* What a delivery or an attempt lacked: "customFields.size, company", or NULL. */
+const char *crm_lacking_text(struct arena *a, const json_t *attempt);
+/* A filter as hidden fields of a form: [{name,value}]. */
+json_t *delivery_filter_fields(struct req *r, const struct delivery_filter *f);
+/* path with that filter as its query. */
+const char *deliveries_address(struct req *r, const char *path, const struct delivery_filter *f);
+#endif

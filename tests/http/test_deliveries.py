@@ -1,0 +1,352 @@
+#!/usr/bin/env python3
+"""The pages of what is pushed: destinations with their figures, the list of deliveries and its filters, one delivery
+with its attempts, what was given up, sending again; what people choose to be sent by itself."""
+import html
+import re
+import time
+import urllib.parse
+
+from crm import Crm
+from harness import Browser, equal, has, here, problem, run, test, true, wait_until
+from markup import check_page
+from tenant import Faults, Meta, Tenant, row_id, unique
+
+PASSWORD = "a long enough password"
+
+
+def signed_in(t):
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    return b
+
+
+def viewer_of(t):
+    email = unique("viewer") + "@example.com"
+    here().ctl("user", "add", "--account", t.id, "--email", email, "--role", "viewer", "--password", PASSWORD)
+    b = Browser(here())
+    b.sign_in(email, PASSWORD)
+    return b
+
+
+def text_of(answer):
+    """What people read of a page, with its titles for those who cannot see it."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", answer.text)))
+
+
+def row_of(page, name):
+    """The row of a table that begins with that name."""
+    for row in re.findall(r"<tr>.*?</tr>", page.text, re.S):
+        if ">%s<" % name in row:
+            return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", row)))
+    raise AssertionError("no row of " + name)
+
+
+def statuses(t, lead):
+    return {d["name"]: d["status"] for d in t.get("/leads/" + lead["id"])["destinations"]}
+
+
+def delivery_of(t, lead, name):
+    return [d for d in t.get("/crm/deliveries?leadId=" + lead["id"])["data"] if d["name"] == name][0]
+
+
+def give_up(t, delivery):
+    """As if it had been tried for days: the last round fails."""
+    here().sql("UPDATE lead_deliveries SET status = 'dead', next_at = NULL WHERE id = %s AND account_id = %s"
+               % (row_id(delivery["id"]), row_id(t.id)))
+
+
+@test("destinations tell their state, what waits, what failed and why, what was delivered today, and how fast")
+def _():
+    t = Tenant(name=unique("Destinations "))
+    b = signed_in(t)
+    has(b.get("/admin/crm").text, "No destination yet")
+    good, _ = t.crm("Good CRM")
+    with Crm() as bad:
+        bad.default = (422, b'{"error":"email is taken <b>"}')
+        refuses = t.connect("custom_crm", {}, {"url": bad.url}, name="Bad CRM")["id"]
+        leads = [t.new_lead(email="destination%d@example.com" % i) for i in range(3)]
+        wait_until(lambda: all(statuses(t, x) == {"Good CRM": "success", "Bad CRM": "failed"} for x in leads), 20, "the pushes")
+    page = b.get("/admin/crm")
+    check_page(page)
+    row = row_of(page, "Good CRM")
+    true(re.search(r"Good CRM Custom CRM Active 0 0 3 3 Today|Good CRM Custom CRM Active 0 0 3 3 ", row), row)
+    true("usually in" in row, row)
+    row = row_of(page, "Bad CRM")
+    has(row, "3 refused")
+    has(row, "It did not take the request (422).")
+    has(row, "3 failed")
+    has(page.text, 'href="/admin/deliveries?connectionId=%s&amp;status=failed"' % refuses)
+    true("<b>" not in row and "email is taken" not in row, "the answer is a click away")
+    # the chart and the table behind it say the same, for all and for one
+    has(text_of(page), "Delivered 3")
+    has(text_of(page), "Failed 3")
+    has(page.text, "each of the last 48 hours, UTC: 6 in all")
+    one = b.get("/admin/crm?by=day&connectionId=" + good)
+    check_page(one)
+    has(one.text, "each of the last 30 days, UTC: 3 in all")
+    has(text_of(one), time.strftime("%Y-%m-%d", time.gmtime()) + " 3 0 0")
+    check_page(b.get("/admin/crm?by=century&connectionId=none"))
+
+
+@test("attempts that are followed by others count as such, and the next one is told")
+def _():
+    t = Tenant(name=unique("Retried "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.default = (503, b"down")
+        t.connect("custom_crm", {}, {"url": crm.url}, name="Slow CRM")
+        lead = t.new_lead(email="retried@example.com")
+        wait_until(lambda: delivery_of(t, lead, "Slow CRM")["lastError"], 20, "an attempt")
+        row = wait_until(lambda: (lambda r: r if "1 to be tried again" in r or " 1 " in r else None)(
+            row_of(b.get("/admin/crm"), "Slow CRM")), 10, "what waits")
+        true("It had an error (503)." in row, row)
+        crm.default = (201, b'{"id":"9"}')
+        equal(b.post("/admin/deliveries/%s/push" % delivery_of(t, lead, "Slow CRM")["id"], {}).status, 303)
+        wait_until(lambda: statuses(t, lead)["Slow CRM"] == "success", 20, "the push")
+    counted = here().sql("SELECT SUM(delivered), SUM(retried) > 0, SUM(failed) FROM push_counts WHERE account_id = "
+                         + row_id(t.id))[0]
+    equal([str(x) for x in counted], ["1", "1", "0"])
+
+
+@test("one delivery: each attempt with what was sent and answered, its time and class in words, nothing secret")
+def _():
+    t = Tenant(name=unique("One "))
+    b = signed_in(t)
+    with Crm() as crm:
+        crm.answers = [(400, b'{"why":"no <i>company</i>"}')]
+        t.connect("custom_crm", {"apiKey": "sk-secret-4711"},
+                  {"url": crm.url, "auth": {"type": "header", "name": "X-Api-Key"}}, name="CRM <i>")
+        lead = t.new_lead(email="one@example.com", fullName="One <b>Person")
+        wait_until(lambda: statuses(t, lead)["CRM <i>"] == "failed", 20, "the refusal")
+        id_ = delivery_of(t, lead, "CRM <i>")["id"]
+        page = b.get("/admin/deliveries/" + id_)
+        check_page(page)
+        for words in ("One <b>Person", "to CRM <i>", "Attempt 1 failed", "HTTP 400", "It did not take the request (400).",
+                      'POST %s' % crm.url, '"email":"one@example.com"', 'no <i>company</i>', "took"):
+            has(text_of(page).replace('": "', '":"'), words)
+        true("sk-secret-4711" not in page.text and "<i>company" not in page.text, "no secret, no markup")
+        equal(b.post("/admin/deliveries/%s/push" % id_, {}).status, 303)
+        wait_until(lambda: statuses(t, lead)["CRM <i>"] == "success", 20, "the push")
+    page = b.get("/admin/deliveries/" + id_)
+    has(text_of(page), "Delivered HTTP 201")
+    true("Send again" not in page.text, "what was taken is not sent again")
+    equal(b.post("/admin/deliveries/%s/push" % id_, {}).status, 303)
+    has(b.get("/admin/deliveries/" + id_).text, "Nothing was sent")
+    equal(b.get("/admin/deliveries/01900000-0000-7000-8000-000000000000").status, 404)
+    equal(b.get("/admin/deliveries/nothing").status, 404)
+
+
+@test("the list is filtered by destination, status, source, dates and the lead's words, by page and API alike")
+def _():
+    t = Tenant(name=unique("Filtered "))
+    b = signed_in(t)
+    one, _ = t.crm("First CRM")
+    t.crm("Second CRM")
+    meta = Meta(t)
+    [from_meta] = meta.send()
+    t.wait_lead(from_meta)
+    t.new_lead(email="zebra@example.com", fullName="Zebra Crossing")
+    wait_until(lambda: len(t.get("/crm/deliveries?status=success")["data"]) == 4, 20, "the pushes")
+    today, tomorrow = (time.strftime("%Y-%m-%d", time.gmtime(time.time() + d * 86400)) for d in (0, 1))
+    for query, n in (("", 4), ("connectionId=" + one, 2), ("providerType=meta_lead_ads", 2), ("providerType=tiktok_ads", 0),
+                     ("search=zebra", 2), ("search=zebra&connectionId=" + one, 1), ("search=nobody-at-all", 0),
+                     ("search=zebra&providerType=meta_lead_ads", 0), ("from=" + today, 4), ("from=" + tomorrow, 0),
+                     ("to=" + today, 4), ("from=2020-01-01&to=2020-12-31", 0), ("status=success&providerType=manual", 2)):
+        equal(len(t.get("/crm/deliveries?" + query)["data"]), n, query)
+        page = b.get("/admin/deliveries?" + query)
+        check_page(page)
+        equal(page.text.count("<tr><td"), n, query)
+        has(page.text, "%d deliver" % n)
+    for query, field in (("from=yesterday", "from"), ("connectionId=x", "connectionId"), ("status=odd", "status")):
+        problem(t.api("GET", "/crm/deliveries?" + query), 422, field=field)
+    page = b.get("/admin/deliveries?from=yesterday")
+    check_page(page)
+    has(page.text, "The filter cannot be used")
+    found = [r["id"] for r in t.get("/crm/deliveries?search=zebra&limit=1")["data"]]
+    rest = t.get("/crm/deliveries?search=zebra&limit=1")["nextCursor"]
+    found += [r["id"] for r in t.get("/crm/deliveries?search=zebra&limit=1&cursor=" + urllib.parse.quote(rest))["data"]]
+    equal(len(set(found)), 2, "a search is paged")
+
+
+@test("what was given up is a list with its cause, and is sent again one by one, ticked, and all after a question")
+def _():
+    t = Tenant(name=unique("Dead "))
+    b = signed_in(t)
+    equal(b.get("/admin/deliveries?status=dead").text.count("Nothing was given up"), 1)
+    with Crm() as crm:
+        crm.default = (422, b'{"error":"no"}')
+        to = t.connect("custom_crm", {}, {"url": crm.url}, name="Dead CRM")["id"]
+        leads = [t.new_lead(email="dead%d@example.com" % i) for i in range(5)]
+        wait_until(lambda: all(statuses(t, x)["Dead CRM"] == "failed" for x in leads), 20, "the refusals")
+        for lead in leads:
+            give_up(t, delivery_of(t, lead, "Dead CRM"))
+        page = b.get("/admin/deliveries?status=dead")
+        check_page(page)
+        has(page.text, "5 deliveries")
+        has(page.text, "It did not take the request (422).")
+        has(row_of(b.get("/admin/crm"), "Dead CRM"), "5 given up")
+        crm.default = (201, b'{"id":"1"}')
+        ids = [delivery_of(t, x, "Dead CRM")["id"] for x in leads]
+        equal(b.post("/admin/deliveries/push", {"id": ids[0], "status": "dead"}).header("Location"),
+              "/admin/deliveries?status=dead")
+        wait_until(lambda: statuses(t, leads[0])["Dead CRM"] == "success", 20, "the one")
+        # all that match are counted, and asked for
+        asked = b.post("/admin/deliveries/push", {"scope": "all", "status": "dead", "connectionId": to})
+        equal((asked.status, asked.header("Location")),
+              (303, "/admin/deliveries/again?status=dead&connectionId=" + to))
+        question = b.get(asked.header("Location"))
+        check_page(question)
+        has(question.text, "Send 4 deliveries again?")
+        has(text_of(question), "Given up")
+        equal(statuses(t, leads[1])["Dead CRM"], "dead", "nothing is sent yet")
+        done = b.post("/admin/deliveries/again", {"status": "dead", "connectionId": to})
+        equal(done.status, 303)
+        has(done.header("Location"), "/admin/imports/")
+        wait_until(lambda: all(statuses(t, x)["Dead CRM"] == "success" for x in leads), 20, "all of them")
+        wait_until(lambda: "Completed" in text_of(b.get(done.header("Location"))), 20, "the task's end")
+    has(b.get("/admin/deliveries/again?status=dead").text, "Nothing to send again")
+    for wrong in ({"status": "success"}, {"search": "dead"}, {"status": "odd"}, {"connectionId": "x"}):
+        equal(b.post("/admin/deliveries/again", wrong).status, 422, wrong)
+    problem(t.api("POST", "/crm/deliveries/retry", {"filter": {"search": "dead"}}), 422, field="filter.search")
+
+
+@test("what is sent again by a filter keeps to its source and dates")
+def _():
+    t = Tenant(name=unique("Kept "))
+    with Crm() as crm:
+        crm.default = (422, b"{}")
+        t.connect("custom_crm", {}, {"url": crm.url}, name="Kept CRM")
+        [from_meta] = Meta(t).send()
+        meta_lead = t.wait_lead(from_meta, status=("failed",))
+        by_hand = t.new_lead(email="kept@example.com")
+        wait_until(lambda: statuses(t, by_hand)["Kept CRM"] == "failed", 20, "the refusal")
+        crm.default = (201, b'{"id":"1"}')
+        body = {"filter": {"providerType": "meta_lead_ads", "from": "2099-01-01T00:00:00Z"}}
+        equal(t.api("POST", "/crm/deliveries/retry", body).status, 202)
+        del body["filter"]["from"]
+        job = t.api("POST", "/crm/deliveries/retry", body).json()["jobId"]
+        wait_until(lambda: t.get("/tasks/" + job)["status"] == "completed", 20, "the task")
+        equal((statuses(t, meta_lead)["Kept CRM"], statuses(t, by_hand)["Kept CRM"]), ("success", "failed"))
+
+
+@test("leads that wait are counted before they are sent, for one destination and for all")
+def _():
+    t = Tenant(name=unique("Waiting "))
+    b = signed_in(t)
+    has(b.get("/admin/deliveries/waiting").text, "No lead waits")
+    t.new_lead(email="waits1@example.com")
+    t.new_lead(email="waits2@example.com")
+    to, place = t.crm("Late CRM")
+    page = b.get("/admin/deliveries/waiting?connectionId=" + to)
+    check_page(page)
+    has(page.text, "Send 2 waiting leads to Late CRM?")
+    equal(b.post("/admin/deliveries/push-waiting", {"connectionId": to}).status, 303)
+    wait_until(lambda: len(t.sink(place)["data"]) == 2, 20, "both leads")
+    for path in ("/admin/deliveries/waiting?connectionId=01900000-0000-7000-8000-000000000000",):
+        equal(b.get(path).status, 404)
+    equal(b.post("/admin/deliveries/push-waiting", {"connectionId": "01900000-0000-7000-8000-000000000000"}).status, 404)
+
+
+@test("leads go by themselves, or not, as a person chooses on the connection's form; it is audited")
+def _():
+    t = Tenant(name=unique("Automatic "))
+    b = signed_in(t)
+    to, place = t.crm("By hand CRM")
+    edit = "/admin/connections/%s/edit" % to
+    page = b.get(edit)
+    check_page(page)
+    true(re.search(r'name="autoPush" value="1" checked', page.text), "it is on at first")
+    form = {"name": "By hand CRM", "autoPushAsked": "1", "settings.url": t.get("/connections/" + to)["settings"]["url"],
+            "settings.auth.type": "none"}
+    equal(b.post(edit, form).status, 303)
+    equal(t.get("/connections/" + to)["autoPush"], False)
+    has(text_of(b.get("/admin/connections/" + to)), "Sent only by hand or by a flow")
+    has(row_of(b.get("/admin/crm"), "By hand CRM"), "Leads go only when you send them")
+    lead = t.new_lead(email="byhand@example.com")
+    t.wait_idle()
+    equal(t.get("/leads/" + lead["id"])["destinations"], [])
+    equal(b.post("/admin/leads/%s/push" % lead["id"], {}).status, 303)
+    wait_until(lambda: len(t.sink(place)["data"]) == 1, 20, "the lead")
+    true(any("autoPush" in str(row) for row in t.get("/audit?limit=50")["data"]), "it is audited")
+    equal(b.post(edit, {**form, "autoPush": "1"}).status, 303)
+    equal(t.get("/connections/" + to)["autoPush"], True)
+    equal(b.post(edit, {k: v for k, v in form.items() if k != "autoPushAsked"}).status, 303)
+    equal(t.get("/connections/" + to)["autoPush"], True, "a form that does not ask changes nothing")
+
+
+@test("a paused destination says so, and is resumed and tested from the list of destinations")
+def _():
+    t = Tenant(name=unique("Paused "))
+    b = signed_in(t)
+    to, place = t.crm("Paused CRM")
+    page = b.get("/admin/crm")
+    lane = re.search(r'/admin/queue/lanes/([0-9a-f]+)"', page.text).group(1)
+    answer = b.post("/admin/queue/lanes/" + lane, {"act": "pause", "back": "destinations"})
+    equal((answer.status, answer.header("Location")), (303, "/admin/crm"))
+    has(row_of(b.get("/admin/crm"), "Paused CRM"), "Paused")
+    lead = t.new_lead(email="paused@example.com")
+    wait_until(lambda: "Paused CRM" in statuses(t, lead), 10, "the delivery")
+    has(row_of(b.get("/admin/crm"), "Paused CRM"), " 1 ")
+    equal(t.sink(place)["data"], [])
+    b.post("/admin/queue/lanes/" + lane, {"act": "resume", "back": "destinations"})
+    wait_until(lambda: len(t.sink(place)["data"]) == 1, 20, "the lead")
+    answer = b.post("/admin/connections/%s/test" % to, {"back": "destinations"})
+    equal(answer.header("Location"), "/admin/crm")
+    has(b.get("/admin/crm").text, "The connection works")
+
+
+@test("a viewer sees all of it and may do nothing; another account sees none of it")
+def _():
+    t = Tenant(name=unique("Watched "))
+    to, _ = t.crm("Watched CRM")
+    with Faults(here(), {"target": "crm", "kind": "error", "status": 422}):
+        lead = t.new_lead(email="watched@example.com")
+        wait_until(lambda: statuses(t, lead).get("Watched CRM") == "failed", 20, "the refusal")
+    id_ = delivery_of(t, lead, "Watched CRM")["id"]
+    b = viewer_of(t)
+    for path in ("/admin/crm", "/admin/deliveries", "/admin/deliveries?status=failed", "/admin/deliveries/" + id_):
+        page = b.get(path)
+        check_page(page)
+        has(page.text, "Watched CRM")
+        equal(re.findall(r'<form[^>]*method="post"[^>]*action="(/admin/(?:deliveries|queue|connections)[^"]*)"', page.text), [], path)
+    for path in ("/admin/deliveries/again", "/admin/deliveries/waiting"):
+        equal(b.get(path).status, 403, path)
+    for path in ("/admin/deliveries/again", "/admin/deliveries/push", "/admin/deliveries/%s/push" % id_):
+        equal(b.post(path, {"id": id_}).status, 403, path)
+    other = signed_in(Tenant(name=unique("Other ")))
+    equal(other.get("/admin/deliveries/" + id_).status, 404)
+    equal(other.post("/admin/deliveries/%s/push" % id_, {}).status, 404)
+    equal(other.get("/admin/deliveries/waiting?connectionId=" + to).status, 404)
+    for path in ("/admin/crm", "/admin/crm?connectionId=" + to, "/admin/deliveries?connectionId=" + to):
+        true("watched" not in other.get(path).text.lower(), path)
+    equal(statuses(t, lead)["Watched CRM"], "failed")
+
+
+@test("two sources of one provider are told apart: their leads are listed by the connection, in pages and API")
+def _():
+    t = Tenant(name=unique("Sources "))
+    b = signed_in(t)
+    one, two = Meta(t), Meta(t)
+    for which, name in ((one, "Page North"), (two, "Page South")):
+        equal(t.api("PATCH", "/connections/" + which.id, {"name": name}).status, 200)
+    [north], [south] = one.send(), two.send()
+    n, s = t.wait_lead(north, status=("none", "pending", "success")), t.wait_lead(south, status=("none", "pending", "success"))
+    page = b.get("/admin/leads?leadConnectionId=" + one.id)
+    check_page(page)
+    has(page.text, "/admin/leads/" + n["id"])
+    true("/admin/leads/" + s["id"] not in page.text, "only its own")
+    has(page.text, "Page North")
+    for query in ("connectionId=" + one.id, "connectionId=%s&status=none" % one.id):
+        equal([x["id"] for x in t.leads("&" + query)], [n["id"]], query)
+    equal([x["leadId"] for x in t.records("&leadConnectionId=" + two.id)], [s["id"]])
+    problem(t.api("GET", "/leads?connectionId=x"), 422, field="connectionId")
+    problem(t.api("GET", "/records?leadConnectionId=x"), 422, field="leadConnectionId")
+    equal(t.leads("&connectionId=01900000-0000-7000-8000-000000000000"), [])
+    listed = b.get("/admin/records?leadConnectionId=" + two.id)
+    has(text_of(listed), "Leads from Page South")
+    export = b.get("/admin/records/export?format=csv&resourceType=lead&leadConnectionId=" + two.id)
+    has(export.text, south)
+    true(north not in export.text, "an export keeps to it")
+
+
+run()
