@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""kill -9 of the runner at each point of a push and of a batch: no destination has a lead twice but under the same key
+after an answer that was lost, none misses one.
+
+The points are brought about from outside: a lock on what the runner reads or writes next holds it there, or the
+destination itself kills it amid a call. One call is made at a time, so what was in flight is known."""
+import json
+import os
+import signal
+import subprocess
+import threading
+
+from harness import Instance, equal, run, test, true, wait_until, wait_until_none
+from peer import Peer
+from tenant import Tenant, row_id
+
+product = Instance(env={"CONNECT_WORKERS": "2", "CONNECT_HTTP_PER_HOST": "1", "CONNECT_PUSH_BACKOFF_MS": "1000",
+                        "CONNECT_PUSH_BACKOFF_MAX_MS": "1000"})
+LEADS, SIZE = 30, 10
+
+
+def kill(name):
+    """The runners of that class; the master starts others."""
+    for pid in product.children("cron"):
+        try:
+            with open("/proc/%d/comm" % pid, encoding="ascii") as f:
+                if f.read().strip() == name:
+                    os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+
+
+class Held:
+    """with Held("SELECT … FOR UPDATE"): a session of the database that keeps its locks meanwhile."""
+
+    def __init__(self, statement):
+        self.process = subprocess.Popen(["mariadb", "--no-defaults", "--socket=%s/run/mariadb.sock" % product.state,
+                                         "--user=root", "--batch", "--skip-column-names", "--unbuffered", "connect"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process.stdin.write("BEGIN;\n%s;\nSELECT 'held';\n" % statement)
+        self.process.stdin.flush()
+        while self.process.stdout.readline().strip() != "held":
+            true(self.process.poll() is None, "the session lives")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+def somebody_waits():
+    """For a lock of a table, or of a row."""
+    return product.sql("SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata%'"
+                       " UNION SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+
+
+class Crm(Peer):
+    """Takes leads, one by one or many. taken: key → the emails that came under it. at["arrived"], at["taken"]: called
+    once, when a call has come (nothing of it is taken), or is taken (it is not answered). fails: so many calls are 500."""
+
+    def __init__(self):
+        super().__init__(answer=self.serve)
+        self.taken, self.at, self.calls, self.fails, self.lock = {}, {}, 0, 0, threading.Lock()
+
+    def point(self, name):
+        then = self.at.pop(name, None)
+        if then:
+            then()
+
+    def take(self, key, lead):
+        with self.lock:
+            self.taken.setdefault(key, []).append(lead["email"])
+        return {"id": lead["email"]}
+
+    def serve(self, method, path, headers, body):
+        self.calls += 1
+        self.point("arrived")
+        if self.fails > 0:
+            self.fails -= 1
+            return 500, {}, b""
+        sent = json.loads(body)
+        if "leads" in sent:
+            answer = {"results": [{"idempotencyKey": one["idempotencyKey"], **self.take(one["idempotencyKey"], one["lead"])}
+                                  for one in sent["leads"]]}
+        else:
+            answer = self.take(headers["Idempotency-Key"], sent)
+        self.point("taken")
+        return 200, {}, json.dumps(answer).encode()
+
+    def repeats(self):
+        return sum(len(emails) - 1 for emails in self.taken.values())
+
+
+def taken_once(t, crm, n, repeats):
+    """Each of n leads has one key, which came once, or so many all told again."""
+    wait_until_none(lambda: t.rows("jobs"), 60, "the jobs")
+    equal(len(crm.taken), n)
+    true(all(len(set(emails)) == 1 for emails in crm.taken.values()), "a key is one lead's")
+    equal(len({emails[0] for emails in crm.taken.values()}), n)
+    equal(crm.repeats(), repeats)
+    equal(t.rows("lead_deliveries", "status = 'success'"), n)
+
+
+# ---- one lead ------------------------------------------------------------------------------------
+def single():
+    t = Tenant(product)
+    crm = Crm()
+    t.connect("custom_crm", {}, {"url": crm.url})
+    return t, crm
+
+
+@test("one push: killed when it is claimed, before its rows are read")
+def _():
+    t, crm = single()
+    with crm:
+        with Held("LOCK TABLES mappings WRITE"):
+            t.new_lead(email="one@example.com")
+            wait_until(lambda: t.rows("jobs", "kind = 'crm.push' AND lease_id IS NOT NULL") and somebody_waits(), 20, "the claim")
+            kill("live")
+        taken_once(t, crm, 1, 0)
+        equal(crm.calls, 1)
+
+
+@test("one push: killed when the call is made, before anything of it is taken")
+def _():
+    t, crm = single()
+    with crm:
+        crm.at["arrived"] = lambda: kill("live")
+        crm.fails = 1
+        t.new_lead(email="one@example.com")
+        taken_once(t, crm, 1, 0)
+        equal(crm.calls, 2)
+
+
+@test("one push: killed before the answer; it comes again with the same key")
+def _():
+    t, crm = single()
+    with crm:
+        crm.at["taken"] = lambda: kill("live")
+        t.new_lead(email="one@example.com")
+        taken_once(t, crm, 1, 1)
+
+
+@test("one push: killed after the answer, before it is stored; it comes again with the same key")
+def _():
+    t, crm = single()
+    held = []
+    with crm:
+        crm.at["taken"] = lambda: held.append(Held(
+            "SELECT 1 FROM lead_deliveries WHERE account_id = %s FOR UPDATE" % row_id(t.id)))
+        t.new_lead(email="one@example.com")
+        wait_until(lambda: held and somebody_waits(), 20, "the transaction that stores it")
+        equal(t.rows("lead_deliveries", "status = 'pending'"), 1)
+        kill("live")
+        held[0].__exit__()
+        taken_once(t, crm, 1, 1)
+
+
+@test("one push: killed as soon as it is stored; it does not come again")
+def _():
+    t, crm = single()
+    with crm:
+        t.new_lead(email="one@example.com")
+        wait_until(lambda: t.rows("lead_deliveries", "status = 'success'"), 20, "the success")
+        kill("live")
+        taken_once(t, crm, 1, 0)
+
+
+@test("one push: killed while it waits for its next try; the try comes at its time")
+def _():
+    t, crm = single()
+    with crm:
+        crm.fails = 1
+        t.new_lead(email="one@example.com")
+        wait_until(lambda: t.rows("lead_delivery_attempts", "status = 500"), 20, "the first try")
+        kill("live")
+        taken_once(t, crm, 1, 0)
+        equal((crm.calls, t.rows("lead_deliveries", "attempts = 2")), (2, 1))
+
+
+# ---- many ----------------------------------------------------------------------------------------
+def many():
+    """Leads that wait, and a destination that takes many in a call."""
+    t = Tenant(product)
+    for i in range(LEADS):
+        t.new_lead(email="lead%d@example.com" % i)
+    t.wait_idle()
+    crm = Crm()
+    t.connect("custom_crm", {}, {"url": crm.url, "batchUrl": crm.url + "/many", "batchSize": SIZE})
+    return t, crm
+
+
+def begin(t):
+    return t.api("POST", "/crm/push").json()["jobId"]
+
+
+def ended(t, task):
+    o = wait_until(lambda: (lambda o: o if o["status"] not in ("queued", "running") else None)(t.get("/tasks/" + task)),
+                   60, "the end of the push")
+    equal((o["status"], o["total"], o["done"], o["updated"], o["failed"]), ("completed", LEADS, LEADS, LEADS, 0), o)
+
+
+@test("a batch: killed while its leads are queued; all are queued, once")
+def _():
+    t, crm = many()
+    with crm:
+        with Held("SELECT 1 FROM leads WHERE account_id = %s FOR UPDATE" % row_id(t.id)):
+            task = begin(t)
+            wait_until(somebody_waits, 20, "the transaction that queues them")
+            kill("bulk")
+        ended(t, task)
+        taken_once(t, crm, LEADS, 0)
+
+
+@test("a batch: killed when it is claimed, before its rows are read")
+def _():
+    t, crm = many()
+    with crm:
+        with Held("LOCK TABLES mappings WRITE"):
+            task = begin(t)
+            wait_until(lambda: t.rows("jobs", "kind = 'crm.push' AND lease_id IS NOT NULL") and somebody_waits(), 20, "the claim")
+            kill("bulk")
+        ended(t, task)
+        taken_once(t, crm, LEADS, 0)
+
+
+@test("a batch: killed when the call is made, before anything of it is taken")
+def _():
+    t, crm = many()
+    with crm:
+        crm.at["arrived"] = lambda: kill("bulk")
+        crm.fails = 1
+        task = begin(t)
+        ended(t, task)
+        taken_once(t, crm, LEADS, 0)
+
+
+@test("a batch: killed before the answer; its leads come again with their keys, no others")
+def _():
+    t, crm = many()
+    with crm:
+        crm.at["taken"] = lambda: kill("bulk")
+        task = begin(t)
+        ended(t, task)
+        taken_once(t, crm, LEADS, SIZE)
+
+
+@test("a batch: killed after the answer, before it is stored; its leads come again with their keys")
+def _():
+    t, crm = many()
+    held = []
+    with crm:
+        crm.at["taken"] = lambda: held.append(Held(
+            "SELECT 1 FROM lead_deliveries WHERE account_id = %s FOR UPDATE" % row_id(t.id)))
+        task = begin(t)
+        wait_until(lambda: held and somebody_waits(), 20, "the transaction that stores it")
+        equal(t.rows("lead_deliveries", "status = 'pending'"), LEADS)
+        kill("bulk")
+        held[0].__exit__()
+        ended(t, task)
+        taken_once(t, crm, LEADS, SIZE)
+
+
+run()
