@@ -19,9 +19,11 @@ link_tree() {
 make_tree() {
 	local list=$src/build-aux/lists.am
 	link_tree
-	if [ ! -x "$tree/configure" ] || [ "$src/configure.ac" -nt "$tree/configure" ] ||
-		[ "$src/Makefile.am" -nt "$tree/Makefile.in" ] || [ "$list" -nt "$tree/Makefile.in" ]; then
+	if [ ! -x "$tree/configure" ] || [ "$src/configure.ac" -nt "$tree/configure" ]; then
 		logged autoreconf "$state/log/autoreconf.log" autoreconf -fi "$tree"
+	# Files came or went: what configure found out stands.
+	elif [ "$src/Makefile.am" -nt "$tree/Makefile.in" ] || [ "$list" -nt "$tree/Makefile.in" ]; then
+		logged automake "$state/log/automake.log" env -C "$tree" automake
 	fi
 }
 

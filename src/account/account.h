@@ -87,6 +87,7 @@ int people_page_role(struct req *r);
 int people_page_remove(struct req *r);
 int people_page_remove_post(struct req *r);
 int people_page_password_link(struct req *r);
+int people_page_factor_off(struct req *r);
 int people_page_invite(struct req *r);
 int people_page_invite_post(struct req *r);
 int people_page_invitation_post(struct req *r);

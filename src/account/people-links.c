@@ -382,12 +382,14 @@ static int person_is_of_one(
 	return db_get_int(&rows, 0, 0) == 1;
 }
 
-static int password_link_check(struct req *r, const struct person *p, struct err *err)
+/* May the actor change how this person signs in? own: what is said to who means themselves. */
+static int person_access_check(
+    struct req *r, const struct person *p, const char *own, const char *what, struct err *err)
 {
 	int is_of_one;
 
 	if (uuid_eq(p->id, r->actor.user_id))
-		return err_set(err, ERR_CONFLICT, "Change your own password in My profile");
+		return err_set(err, ERR_CONFLICT, "%s", own);
 	if (p->is_disabled)
 		return err_set(err, ERR_CONFLICT, "%s cannot sign in", p->email);
 	is_of_one = person_is_of_one(r->app->db, r->a, &p->id, err);
@@ -395,9 +397,8 @@ static int password_link_check(struct req *r, const struct person *p, struct err
 		return -1;
 	if (is_of_one == 0)
 		return err_set(err, ERR_CONFLICT,
-		    "%s belongs to another account too, so only the operator of this server can "
-		    "give them a new password",
-		    p->email);
+		    "%s belongs to another account too, so only the operator of this server can %s",
+		    p->email, what);
 	return actor_grant_check(&r->actor, permission_of_role(p->role), err);
 }
 
@@ -408,11 +409,32 @@ int password_link_make(struct req *r, const struct person *p, const char **url, 
 
 	m.link = (struct link){
 	    .handle = uuid_new(), .account_id = r->actor.account_id, .user_id = p->id};
-	if (password_link_check(r, p, err) == -1 ||
+	if (person_access_check(r, p, "Change your own password in My profile",
+		"give them a new password", err) == -1 ||
 	    audit_change(r->app, r, &r->actor.account_id, password_link_body, &m, err) == -1)
 		return -1;
 	*url = arena_printf(r->a, "%s/admin/password?token=%s", req_base_url(r), token);
 	return 0;
+}
+
+static int person_factor_off_body(struct db *db, struct audit *log, void *arg, struct err *err)
+{
+	const struct person *p = arg;
+
+	if (second_factor_store(db, &p->id, (struct str){NULL, 0}, 0, err) == -1)
+		return -1;
+	audit_note(log, "user.totp_off", "user", &p->id, p->email, NULL, NULL);
+	return 0;
+}
+
+int person_factor_off(struct req *r, const struct person *p, struct err *err)
+{
+	struct person copy = *p;
+
+	if (person_access_check(r, p, "Turn your own second factor off in My profile",
+		"turn their second factor off", err) == -1)
+		return -1;
+	return audit_change(r->app, r, &r->actor.account_id, person_factor_off_body, &copy, err);
 }
 
 int password_link_of_token(struct req *r, struct str token, struct link *out, struct err *err)

@@ -283,3 +283,19 @@ int people_page_password_link(struct req *r)
 		p.email),
 	    url, clock_now_us() + DAY_US);
 }
+
+int people_page_factor_off(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct person p;
+
+	if (!person_wanted(r, &p))
+		return 0;
+	if (person_factor_off(r, &p, &err) == -1)
+		return person_refuse(r, &p, &err);
+	chrome_flash(r, "ok",
+	    "%s signs in with the password alone now. Ask them to set up the second "
+	    "factor again.",
+	    p.email);
+	return res_redirect(r, ADDRESS);
+}

@@ -70,6 +70,10 @@ int invite_accept(struct req *r, struct str token, const struct uuid *user_id, s
     struct str password, struct account_member *out, struct err *err);
 /* A link by which a member of this account alone, and not the actor, makes a new password. */
 int password_link_make(struct req *r, const struct person *p, const char **url, struct err *err);
+/* For who has lost their phone and their recovery codes: of the same people. They sign in with
+ * their password alone until they set it up anew; where they are signed in stays as it is.
+ * ERR_DENIED; ERR_CONFLICT. */
+int person_factor_off(struct req *r, const struct person *p, struct err *err);
 int password_link_of_token(struct req *r, struct str token, struct link *out, struct err *err);
 /* 1; 0 the token does not hold (any more); -1. Ends all sessions and bearer tokens. */
 int password_link_use(struct req *r, struct str token, struct str password, struct err *err);

@@ -49,6 +49,7 @@ struct config {
 	int64_t imports_open, imports_open_bytes;
 	int64_t event_retention_days;
 	int64_t execution_retention_days;
+	int64_t execution_detail_days;
 	int64_t secret_grace_hours;
 	int64_t runners; /* processes for live jobs; 0: one per processor */
 	int64_t job_concurrency, job_lease_s;

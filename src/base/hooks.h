@@ -4,6 +4,8 @@
 #ifndef BASE_HOOKS_H
 #define BASE_HOOKS_H
 
+#include <stddef.h>
+
 #include "base/json.h"
 
 struct app;
@@ -11,6 +13,7 @@ struct arena;
 struct chrome_badge;
 struct chrome_nav;
 struct connection;
+struct db;
 struct err;
 struct job;
 struct job_kind;
@@ -18,9 +21,11 @@ struct lane_key;
 struct lead_ready;
 struct personal_table;
 struct record_dispatch;
+struct record_news;
 struct record_story;
 struct req;
 struct task_kind;
+struct trigger;
 struct uuid;
 
 /* connection/connection.h: whether a body template can be used. */
@@ -39,6 +44,21 @@ typedef int lead_decorate_fn(struct app *app, struct arena *a, const struct uuid
 /* record/record.h: runs what is subscribed to a record. */
 typedef int record_dispatch_fn(struct app *app, struct arena *a, const struct record_dispatch *d,
     int64_t *matched, json_t *ids, struct err *err);
+/* record/record.h: told within the transaction that stored n records. */
+typedef int records_stored_fn(
+    struct db *db, struct arena *a, const struct record_news *news, size_t n, struct err *err);
+/* flow/trigger.h: told within the transaction that makes a trigger of a flow that is no schedule
+ * (was NULL), changes or removes it (now NULL). */
+typedef int trigger_changed_fn(struct app *app, struct arena *a, const struct trigger *was,
+    const struct trigger *now, struct err *err);
+/* flow/trigger.h: adds to each of an account's triggers ("id", "kind") what it knows of it. */
+typedef int tell_triggers_fn(struct app *app, struct arena *a, const struct uuid *account_id,
+    json_t *triggers, struct err *err);
+/* flow/trigger.h: completes a poll's config, with complaints to the request. */
+typedef int trigger_poll_check_fn(struct req *r, struct trigger *t, struct err *err);
+/* flow/trigger.h: asks once, and adds what was found to out. */
+typedef int trigger_poll_try_fn(
+    struct req *r, const struct trigger *t, json_t *out, struct err *err);
 /* record/record-timeline.h: adds what it knows of a record. */
 typedef int record_timeline_fn(
     struct app *app, struct arena *a, const struct record_story *s, struct err *err);
@@ -81,6 +101,11 @@ struct hooks {
 	lead_decorate_fn *lead_decorate;
 	breaker_opened_fn *const *breaker_opened;
 	record_dispatch_fn *record_dispatch;
+	records_stored_fn *records_stored;
+	trigger_changed_fn *trigger_changed;
+	tell_triggers_fn *tell_triggers;
+	trigger_poll_check_fn *trigger_poll_check;
+	trigger_poll_try_fn *trigger_poll_try;
 	record_timeline_fn *const *record_timeline;
 	const struct personal_table *const *personal_tables; /* db/personal.h: what names people */
 	const struct task_kind *const *task_kinds; /* task/task.h: what long work there is */

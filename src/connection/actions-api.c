@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "connection/connection-call.h"
 #include "connection/connection-internal.h"
+#include "connection/connection-pages.h"
 
 #define ACTIONS_MOST 1000 /* that are listed: more than all manifests have */
 #define ANSWER_ROUND 64u  /* bytes around an output */

@@ -10,7 +10,7 @@
 /* ---- the list ------------------------------------------------------------------------------ */
 
 /* The rows of one provider follow each other. */
-static json_t *actions_grouped(struct req *r, const json_t *rows)
+json_t *actions_grouped(struct req *r, const json_t *rows)
 {
 	json_t *groups = json_array(), *group = NULL, *row;
 	const char *last = NULL;

@@ -146,8 +146,6 @@ const char *connection_untestable(struct arena *a, const struct connection *c);
 /* The account's connections to a provider, but the disabled (connection-request.c). */
 int connection_list_usable(
     struct req *r, const struct provider *p, struct connection ***out, size_t *n, struct err *err);
-/* How many connections the account has to each provider that it has any to: {"stripe": 2}. */
-int connection_counts(struct req *r, json_t **out, struct err *err);
 /* The one that ?connectionId= names, else the only one; false: answered, 404 where there is none,
  * 422 where there are several, 409 where it is disabled. */
 bool connection_choose(struct req *r, const struct provider *p, struct connection **out);
@@ -164,9 +162,6 @@ int connection_call_problem(
  * wrong. An output of more than `most` bytes is not handed on: CALL_FATAL, which says so. */
 int actions_run(struct req *r, const struct connection *c, const struct action *act,
     const json_t *inputs, size_t most, struct call_result *res, struct err *err);
-/* What GET /actions lists, by ?providerType= and ?search=: [{providerType,providerName,connected,
- * name,label,help,inputs[]}], those of connected providers first. Arena-owned; NULL: err. */
-json_t *actions_list(struct req *r, struct err *err);
 /* Checks credentials and settings against the manifest; ERR_INVALID with field "credentials.x" or
  * "settings.x". given: those settings (or NULL) that somebody now wrote; templates of others are as
  * they were stored, and what uses them copes. */

@@ -397,8 +397,10 @@ static int connection_form_page(struct req *r, int status, const struct provider
 {
 	json_t *data = json_object();
 	struct err err = ERR_INIT;
-	const char *title = c == NULL ? arena_printf(r->a, "Connect %s", p->display_name)
-				      : arena_printf(r->a, "Edit %s", c->name);
+	const char *heading = c == NULL ? arena_printf(r->a, "Connect %s", p->display_name)
+					: arena_printf(r->a, "Edit %s", c->name);
+	const char *title =
+	    c == NULL ? arena_printf(r->a, "New connection to %s", p->display_name) : heading;
 
 	json_set_str(data, "provider_type", p->name);
 	json_set_str(data, "provider_name", p->display_name);
@@ -411,7 +413,7 @@ static int connection_form_page(struct req *r, int status, const struct provider
 		      : arena_printf(r->a, "/admin/connections/%s", uuid_dup(r->a, c->id)));
 	json_set_str(data, "back_name", c == NULL ? NULL : c->name);
 	json_set_bool(data, "is_edit", c != NULL);
-	json_set_str(data, "heading", title);
+	json_set_str(data, "heading", heading);
 	connection_form_fields(r, p, c, wrong, data);
 	if (c != NULL)
 		connection_form_auto_push(r, c, data);

@@ -20,6 +20,12 @@ int actions_page_list(struct req *r); /* GET /admin/actions */
 int actions_page_one(struct req *r);  /* GET /admin/actions/:providerType/:actionName */
 int actions_page_run(struct req *r);  /* POST to it */
 
+/* What GET /actions lists, by ?providerType= and ?search=: [{providerType,providerName,connected,
+ * name,label,help,inputs[]}], those of connected providers first. Arena-owned; NULL: err. */
+json_t *actions_list(struct req *r, struct err *err);
+/* The same by provider, for pages: [{type,name,initial,is_connected,actions}]; a new reference. */
+json_t *actions_grouped(struct req *r, const json_t *rows);
+
 /* The display name of a provider type, or the type itself when the catalogue has none of it. */
 const char *provider_label(const struct app *app, const char *type);
 /* Adds "type" and "initial", which connection/mark.html draws its mark of. */

@@ -100,6 +100,8 @@ int connection_list_capable(struct app *app, struct arena *a, const struct uuid 
 /* The account's connections to a provider, but the disabled: *n of them, without credentials. */
 int connection_list_of(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct provider *p, struct connection ***out, size_t *n, struct err *err);
+/* How many connections the account has to each provider that it has any to: {"stripe": 2}. */
+int connection_counts(struct req *r, json_t **out, struct err *err);
 /* {"name","providerType"} of each connection of the account by its id's text; arena-owned. */
 int connection_names(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);

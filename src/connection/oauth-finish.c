@@ -328,7 +328,8 @@ static int choose_page(
 	if (wrong != NULL)
 		chrome_wrong(r, data, "", wrong);
 	return chrome_page(r, status, "connections",
-	    arena_printf(r->a, "Connect %s", p->display_name), "connection/login-choose", data);
+	    arena_printf(r->a, "New connection to %s", p->display_name), "connection/login-choose",
+	    data);
 }
 
 int oauth_page_choose(struct req *r)

@@ -166,32 +166,67 @@ static struct str number_plain_text(struct arena *a, struct str s)
 	return s;
 }
 
-static void transform_number(
-    struct scope *s, struct expr_value *v, struct str text, struct str argument)
+static bool is_letter(char c)
 {
-	struct str folded = utf8_fold_signs(s->a, utf8_trim(text)), plain;
-	struct err err = ERR_INIT;
-	struct buf *b = buf_new(s->a, NUMBER_PLAIN_BYTES);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
-	(void)argument;
-	if (v->kind == VALUE_JSON && json_is_number(v->json))
-		return;
-	if (number_is(folded)) {
-		value_be_json(v, json_parse(s->a, folded, &err));
-		return;
+/* "EUR 12" and "12 USD": without the code. */
+static struct str number_without_code(struct str text)
+{
+	for (int side = 0; side < 2; side++) {
+		const char *code = side == 0 ? text.p : text.p + text.n - 3;
+		bool is_code =
+		    text.n > 4 && is_letter(code[0]) && is_letter(code[1]) && is_letter(code[2]);
+
+		if (is_code)
+			text = str_trim((struct str){text.p + (side == 0 ? 3 : 0), text.n - 3});
 	}
+	return text;
+}
+
+/* "007" is seven. */
+static struct str number_without_zeros(struct arena *a, struct str s)
+{
+	bool is_negative = s.n > 0 && s.p[0] == '-';
+	struct str rest = {s.p + is_negative, s.n - is_negative};
+
+	while (rest.n > 1 && rest.p[0] == '0' && rest.p[1] >= '0' && rest.p[1] <= '9')
+		rest = (struct str){rest.p + 1, rest.n - 1};
+	return is_negative ? str_from(arena_printf(a, "-%.*s", (int)rest.n, rest.p)) : rest;
+}
+
+json_t *expr_number_read(struct arena *a, struct str text)
+{
+	struct str folded = utf8_trim(utf8_fold_signs(a, text)), plain = {NULL, 0};
+	struct err err = ERR_INIT;
+	struct buf *b = buf_new(a, NUMBER_PLAIN_BYTES);
+
+	if (number_is(folded))
+		return json_parse(a, folded, &err);
+	folded = number_without_code(folded);
 	for (size_t i = 0; i < folded.n; i++) {
 		char c = folded.p[i];
 
 		if (is_number_sign(c))
 			buf_chr(b, c);
 		else if (c != ' ' && (c & 0x80) == 0 && c != '$' && c != '%' && c != '\'')
-			buf_chr(b, '?'); /* a word is no number */
+			return NULL; /* a word is no number */
 	}
-	plain = buf_ok(b) && b->len > 0 ? number_plain_text(s->a, (struct str){b->p, b->len})
-					: (struct str){NULL, 0};
-	value_be_json(
-	    v, plain.p != NULL && number_is(plain) ? json_parse(s->a, plain, &err) : NULL);
+	if (buf_ok(b) && b->len > 0)
+		plain = number_plain_text(a, (struct str){b->p, b->len});
+	if (plain.p == NULL)
+		return NULL;
+	plain = number_without_zeros(a, plain);
+	return number_is(plain) ? json_parse(a, plain, &err) : NULL;
+}
+
+static void transform_number(
+    struct scope *s, struct expr_value *v, struct str text, struct str argument)
+{
+	(void)argument;
+	if (v->kind != VALUE_JSON || !json_is_number(v->json))
+		value_be_json(v, expr_number_read(s->a, text));
 }
 
 static void transform_boolean(
@@ -240,9 +275,9 @@ static bool date_parse_plain(struct str text, int64_t *at_us)
 	return back.month == c.month && back.day == c.day;
 }
 
-/* *is_day: it told no time of day. */
-static bool date_parse(struct str text, int64_t *at_us, bool *is_day)
+bool expr_date_read(struct arena *a, struct str text, int64_t *at_us, bool *is_day)
 {
+	text = utf8_trim(utf8_fold_signs(a, text));
 	*is_day = true;
 	if (text.n <= 10 && date_parse_plain(text, at_us))
 		return true;
@@ -332,32 +367,39 @@ static struct str date_write(struct arena *a, struct str format, const struct ci
 	return buf_ok(b) ? (struct str){b->p, b->len} : (struct str){NULL, 0};
 }
 
-/* A day is the same day in every zone. */
+json_t *expr_date_write(
+    struct arena *a, struct str format, const struct zone *zone, int64_t at_us, bool is_day)
+{
+	struct civil c;
+	struct str text;
+
+	if (str_is(format, "iso"))
+		return json_own(a, json_string(clock_iso_dup(a, at_us)));
+	if (str_is(format, "unix"))
+		return json_own(a, json_integer(at_us / SECOND_US));
+	if (str_is(format, "unixMs"))
+		return json_own(a, json_integer(at_us / (SECOND_US / 1000)));
+	clock_civil(is_day ? at_us : zone_local_us(zone, at_us), &c);
+	text = date_write(a, format, &c);
+	return text.p == NULL ? NULL : json_own(a, json_stringn(text.p, text.n));
+}
+
 static void transform_date(
     struct scope *s, struct expr_value *v, struct str text, struct str argument)
 {
 	const struct zone *zone;
 	struct str format;
-	struct civil c;
 	int64_t at_us = 0;
 	bool is_day = false;
 
 	if (v->kind == VALUE_INT)
 		at_us = v->number;
-	else if (!date_parse(utf8_trim(utf8_fold_signs(s->a, text)), &at_us, &is_day)) {
+	else if (!expr_date_read(s->a, text, &at_us, &is_day)) {
 		v->kind = VALUE_ABSENT;
 		return;
 	}
 	(void)date_format_split(argument, &format, &zone);
-	if (str_is(format, "iso"))
-		return value_be_text(v, str_from(clock_iso_dup(s->a, at_us)));
-	if (str_is(format, "unix") || str_is(format, "unixMs"))
-		return value_be_json(
-		    v, json_own(s->a,
-			   json_integer(
-			       at_us / (str_is(format, "unix") ? SECOND_US : SECOND_US / 1000))));
-	clock_civil(is_day ? at_us : zone_local_us(zone, at_us), &c);
-	value_be_text(v, date_write(s->a, format, &c));
+	value_be_json(v, expr_date_write(s->a, format, zone, at_us, is_day));
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "account/permission.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "flow/flow-replay.h"
 #include "flow/flow-run.h"
 
 /* ---- lists and one --------------------------------------------------------------------------- */
@@ -63,7 +64,8 @@ int execution_api_get(struct req *r)
 
 	if (!execution_of_route(r, &x))
 		return 0;
-	if (execution_steps_json(r->app, r->a, &x.account_id, &x.id, &steps, &err) == -1)
+	if (execution_steps_json(
+		r->app, r->a, &x.account_id, &x.id, 0, EXECUTION_STEPS_SHOWN, &steps, &err) == -1)
 		return res_error(r, &err);
 	o = execution_json(r->a, &x, true);
 	json_set(o, "steps", json_incref(steps));
@@ -78,9 +80,10 @@ int execution_api_steps(struct req *r)
 
 	if (!execution_of_route(r, &x))
 		return 0;
-	if (execution_steps_json(r->app, r->a, &x.account_id, &x.id, &steps, &err) == -1)
+	if (execution_steps_json(
+		r->app, r->a, &x.account_id, &x.id, 0, EXECUTION_STEPS_SHOWN, &steps, &err) == -1)
 		return res_error(r, &err);
-	return res_whole(r, steps, 5000);
+	return res_whole(r, steps, EXECUTION_STEPS_SHOWN);
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -163,8 +166,7 @@ int flow_api_run(struct req *r)
 
 /* ---- trying out ------------------------------------------------------------------------------ */
 
-/* Walks the draft without any effect: what each step was given, and would have done. */
-static json_t *flow_try(struct req *r, const struct flow_plan *plan, const struct uuid *flow_id,
+json_t *flow_try(struct req *r, const struct flow_plan *plan, const struct uuid *flow_id,
     json_t *payload, struct uuid record_id)
 {
 	struct execution x = {.account_id = r->actor.account_id,
@@ -217,8 +219,8 @@ static int test_body(struct db *db, void *arg, struct err *err)
 	return flow_begin(db, xs, 1, err);
 }
 
-/* The draft for real: it goes with the run, which has no version. */
-static int test_start(struct req *r, const struct flow *f, json_t *payload)
+int flow_test_start(
+    struct req *r, const struct flow *f, json_t *payload, struct uuid *id, struct err *err)
 {
 	struct testing t = {.r = r,
 	    .x = {.account_id = r->actor.account_id,
@@ -229,13 +231,11 @@ static int test_start(struct req *r, const struct flow *f, json_t *payload)
 		.payload = payload,
 		.plan = json_own(r->a, json_object()),
 		.created_us = clock_now_us()}};
-	struct err err = ERR_INIT;
 
 	json_set(t.x.plan, "steps", json_incref(f->steps));
 	json_set(t.x.plan, "settings", json_incref(f->settings));
-	if (db_transaction(r->app->db, test_body, &t, &err) == -1)
-		return res_error(r, &err);
-	return started_answer(r, t.x.id);
+	*id = t.x.id;
+	return db_transaction(r->app->db, test_body, &t, err);
 }
 
 int flow_api_test(struct req *r)
@@ -243,11 +243,15 @@ int flow_api_test(struct req *r)
 	struct flow f;
 	struct flow_plan plan;
 	struct payload_body body;
+	struct err err = ERR_INIT;
+	struct uuid id;
 
 	if (!flow_of_route(r, &f) || !payload_read(r, true, &body) || !draft_plan(r, &f, &plan))
 		return 0;
 	if (!body.is_dry)
-		return test_start(r, &f, body.payload);
+		return flow_test_start(r, &f, body.payload, &id, &err) == -1
+			   ? res_error(r, &err)
+			   : started_answer(r, id);
 	return res_json(
 	    r, 200, json_incref(flow_try(r, &plan, &f.id, body.payload, (struct uuid){{0}})));
 }
@@ -316,136 +320,24 @@ int flow_api_preview(struct req *r)
 
 /* ---- cancel ---------------------------------------------------------------------------------- */
 
-struct cancelling {
-	struct req *r;
-	struct execution *x;
-};
-
-static int cancel_body(struct db *db, struct audit *log, void *arg, struct err *err)
-{
-	struct cancelling *c = arg;
-	struct execution *x = c->x;
-	struct job j = flow_job(&x->account_id, &x->flow_id, &x->id);
-	bool is_over;
-
-	if (executions_lock(db, c->r->a, &x, 1, &is_over, err) == -1)
-		return -1;
-	if (is_over)
-		return err_set(err, ERR_CONFLICT, "The run has ended already");
-	/* one that runs just now ends at its next step */
-	if (strcmp(x->status, EXECUTION_RUNNING) != 0) {
-		x->status = EXECUTION_CANCELLED;
-		x->finished_us = clock_now_us();
-		x->started_us = x->started_us != 0 ? x->started_us : x->finished_us;
-		x->wait_us = 0;
-		if (executions_store(db, c->r->a,
-			&(struct execution_store){.x = x, .had_state = true}, 1, err) == -1)
-			return -1;
-	}
-	if (execution_set_cancelling(db, &x->account_id, &x->id, err) == -1 ||
-	    job_run_now(db, &j, err) == -1)
-		return -1;
-	audit_fact(log, "flow.cancel", "flow", &x->flow_id, NULL);
-	return 0;
-}
-
 int execution_api_cancel(struct req *r)
 {
 	struct execution x;
-	struct cancelling c = {r, &x};
 	struct err err = ERR_INIT;
 
 	if (!execution_of_route(r, &x))
 		return 0;
-	if (audit_change(r->app, r, &r->actor.account_id, cancel_body, &c, &err) == -1)
+	if (execution_end_by_hand(r, &x, &err) == -1)
 		return res_error(r, &err);
-	x.is_cancelling = true;
 	return res_json(r, x.finished_us != 0 ? 200 : 202, execution_json(r->a, &x, false));
 }
 
 /* ---- replay ---------------------------------------------------------------------------------- */
 
-struct replaying {
-	struct req *r;
-	const struct execution *of;
-	struct execution x;
-	struct str state; /* {NULL,0}: from the start */
-	int seq;
-};
-
-static int replay_body(struct db *db, struct audit *log, void *arg, struct err *err)
-{
-	struct replaying *p = arg;
-	struct execution *xs[] = {&p->x};
-
-	if (flow_begin(db, xs, 1, err) == -1)
-		return -1;
-	if (p->state.p != NULL &&
-	    execution_put_state(db, &p->x, &p->of->id, p->seq, p->state, err) == -1)
-		return -1;
-	audit_fact(log, "flow.replay", "flow", &p->x.flow_id, NULL);
-	return 0;
-}
-
-/* Its state with the step that failed as if it had not begun. */
-static int replay_from_failed(struct replaying *p, const struct flow_plan *plan, struct err *err)
-{
-	struct arena *a = p->r->a;
-	struct execution x = p->x;
-	struct run run = {.app = p->r->app, .a = a, .x = &x, .plan = plan};
-	json_t *now;
-
-	if (p->of->finished_us == 0 || p->of->state == NULL)
-		return err_set(err, ERR_CONFLICT,
-		    "Only a run that failed in a step can be replayed from there");
-	x.state = json_own(a, json_deep_copy(p->of->state));
-	now = json_object_get(x.state, "now");
-	p->seq = (int)json_int(now, "seq");
-	json_set_str(now, "key", uuid_dup(a, uuid_new()));
-	json_set_int(now, "attempt", 1);
-	json_set_int(now, "started", clock_now_us());
-	json_set_int(now, "until", 0);
-	json_set_bool(now, "onRecord", false);
-	json_object_del(now, "child");
-	p->state = json_text(a, x.state);
-	return run_begin(&run, err);
-}
-
-static int replay_plan(
-    struct replaying *p, bool is_current, const struct flow_plan **plan, struct err *err)
-{
-	struct app *app = p->r->app;
-	struct execution *x = &p->x;
-	int found;
-
-	if (is_current && flow_published_versions(app->db, p->r->a, &x->account_id, &x->flow_id, 1,
-			      &x->version, err) == -1)
-		return -1;
-	if (is_current && x->version == 0)
-		return err_set(err, ERR_CONFLICT, "The flow is not published");
-	if (x->version == 0) {
-		x->plan = p->of->plan;
-		return flow_plan_of_draft(p->r->a, &x->flow_id, x->plan, plan, err);
-	}
-	found = flow_plan_of(app, p->r->a, &x->account_id, &x->flow_id, x->version, plan, err);
-	return found == 0 ? err_set(err, ERR_CONFLICT, "The flow has been deleted") : found - 1;
-}
-
-struct replay_words {
-	const char *from, *version;
-};
-
 static bool replay_read(struct req *r, struct replay_words *out)
 {
-	static const char *const froms[] = {"start", "failed", NULL}, *const versions[] = {
-									  "original", "current",
-									  NULL};
-	static const struct json_member members[] = {
-	    {"from", READ_WORD, JSON_INTO(struct replay_words, from), .words = froms},
-	    {"version", READ_WORD, JSON_INTO(struct replay_words, version), .words = versions}};
-
-	*out = (struct replay_words){"start", "current"};
-	if (r->json != NULL && !req_read_body(r, JSON_MEMBERS(members), out))
+	*out = (struct replay_words){NULL, NULL};
+	if (r->json != NULL && !req_read_body(r, JSON_MEMBERS(replay_members), out))
 		return false;
 	if (req_has_invalid(r))
 		res_invalid(r);
@@ -455,29 +347,14 @@ static bool replay_read(struct req *r, struct replay_words *out)
 int execution_api_replay(struct req *r)
 {
 	struct execution of;
-	struct replaying p = {.r = r, .of = &of};
+	struct replay p = {.of = &of};
 	struct replay_words words;
-	const struct flow_plan *plan;
 	struct err err = ERR_INIT;
 
 	if (!execution_of_route(r, &of) || !replay_read(r, &words))
 		return 0;
-	p.x = (struct execution){.account_id = of.account_id,
-	    .id = uuid_new(),
-	    .flow_id = of.flow_id,
-	    .version = of.version,
-	    .status = EXECUTION_PENDING,
-	    .kind = TRIGGER_REPLAY,
-	    .record_id = of.record_id,
-	    .trigger_id = of.trigger_id,
-	    .replay_of = of.id,
-	    .payload = of.payload,
-	    .created_us = clock_now_us()};
-	if (replay_plan(&p, strcmp(words.version, "current") == 0, &plan, &err) == -1)
-		return res_error(r, &err);
-	if (strcmp(words.from, "failed") == 0 && replay_from_failed(&p, plan, &err) == -1)
-		return res_error(r, &err);
-	if (audit_change(r->app, r, &r->actor.account_id, replay_body, &p, &err) == -1)
+	replay_ask(&p, &words);
+	if (replay_prepare(r->app, r->a, &p, &err) == -1 || replay_run(r, &p, &err) == -1)
 		return res_error(r, &err);
 	return started_answer(r, p.x.id);
 }

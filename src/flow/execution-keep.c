@@ -19,7 +19,8 @@ DB_STMT_ROWS(executions_set,
     "(?,?,?,?,?,?,?,?,?,?,?,?,?)",
     " ON DUPLICATE KEY UPDATE status = VALUES(status), output = VALUES(output),"
     " error = VALUES(error), error_step = VALUES(error_step), started_at = VALUES(started_at),"
-    " wait_until = VALUES(wait_until), finished_at = VALUES(finished_at)");
+    " wait_until = VALUES(wait_until), finished_at = VALUES(finished_at),"
+    " order_key = IF(VALUES(finished_at) IS NULL, order_key, NULL)");
 #define SET_VALUES 13
 DB_STMT_ROWS(execution_steps_put,
     "INSERT INTO execution_steps (account_id, execution_id, seq, id, step, place, name, kind,"

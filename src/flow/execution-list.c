@@ -1,14 +1,17 @@
 /* Runs as people list and see them. */
 #include "base/arena.h"
 #include "flow/flow-internal.h"
+#include "lead/lead.h"
 
 #define LIST_COLUMNS                                                                               \
 	"id, flow_id, version, status, trigger_kind, trigger_id, record_id, parent_id, replay_of," \
-	" error, error_step, created_at, started_at, wait_until, finished_at, is_cancelling"       \
-	" FROM executions "
+	" error, error_step, created_at, started_at, wait_until, finished_at, is_cancelling,"      \
+	" replayed_by FROM executions "
 #define LIST_CONDITIONS                                                                            \
 	" AND (? IS NULL OR trigger_kind = ?) AND (? IS NULL OR record_id = ?)"                    \
+	" AND (? IS NULL OR (replayed_by IS NOT NULL) = ?)"                                        \
 	" AND created_at >= ? AND created_at < ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?"
+#define LIST_CONDITION_VALUES 11
 enum {
 	LIST_ID,
 	LIST_FLOW,
@@ -25,7 +28,8 @@ enum {
 	LIST_STARTED_AT,
 	LIST_WAIT_UNTIL,
 	LIST_FINISHED_AT,
-	LIST_CANCELLING
+	LIST_CANCELLING,
+	LIST_REPLAYED_BY
 };
 /* One for each index that a filter can go by. */
 DB_STMT(executions_all,
@@ -36,6 +40,12 @@ DB_STMT(executions_of_flow,
 DB_STMT(executions_of_status,
     "SELECT " LIST_COLUMNS "FORCE INDEX (executions_status) WHERE account_id = ?"
     " AND ? IS NULL AND status = ?" LIST_CONDITIONS);
+#define OF_RECORDS "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?" /* EXECUTION_SEARCHED */
+DB_STMT(executions_of_records,
+    "SELECT " LIST_COLUMNS "FORCE INDEX (executions_record) WHERE account_id = ?"
+    " AND record_id IN (" OF_RECORDS ") AND (? IS NULL OR flow_id = ?)"
+    " AND (? IS NULL OR status = ?)" LIST_CONDITIONS);
+DB_STMT(executions_one, "SELECT " LIST_COLUMNS "WHERE account_id = ? AND id = ? AND id < ?");
 DB_STMT(executions_of_both,
     "SELECT " LIST_COLUMNS "WHERE account_id = ? AND flow_id = ? AND status = ?" LIST_CONDITIONS);
 
@@ -48,10 +58,16 @@ const struct word trigger_kinds[] = {{TRIGGER_MANUAL, "By hand or API"},
     {TRIGGER_SCHEDULE, "A schedule"}, {TRIGGER_REPLAY, "A replay"}, {TRIGGER_TEST, "A test"},
     {TRIGGER_SUB_FLOW, "Another flow"}, {NULL, NULL}};
 
+const struct word execution_repeated[] = {
+    {"no", "Not run again"}, {"yes", "Run again"}, {NULL, NULL}};
+
 static const struct filter_row execution_filters[] = {
     {"status", FILTER_WORD, offsetof(struct execution_filter, status), execution_statuses, NULL},
     {"flowId", FILTER_ID, offsetof(struct execution_filter, flow_id), NULL, NULL},
     {"trigger", FILTER_WORD, offsetof(struct execution_filter, kind), trigger_kinds, NULL},
+    {"repeated", FILTER_WORD, offsetof(struct execution_filter, repeated), execution_repeated,
+	NULL},
+    {"search", FILTER_TEXT, offsetof(struct execution_filter, search), NULL, NULL},
     {"recordId", FILTER_ID, offsetof(struct execution_filter, record_id), NULL, NULL},
     {"from", FILTER_FROM, offsetof(struct execution_filter, from), NULL, NULL},
     {"to", FILTER_UNTIL, offsetof(struct execution_filter, to), NULL, NULL},
@@ -78,6 +94,7 @@ json_t *execution_json(struct arena *a, const struct execution *x, bool is_whole
 	json_set_id(o, a, "recordId", x->record_id);
 	json_set_id(o, a, "parentId", x->parent_id);
 	json_set_id(o, a, "replayOf", x->replay_of);
+	json_set_id(o, a, "replayedBy", x->replayed_by);
 	json_set_str(o, "error", x->error);
 	json_set_str(o, "errorStep", x->error_step);
 	json_set_time(o, "createdAt", x->created_us);
@@ -110,6 +127,7 @@ static int execution_row_json(struct app *app, struct arena *a, const struct db_
 	    .record_id = db_get_uuid(rows, i, LIST_RECORD),
 	    .parent_id = db_get_uuid(rows, i, LIST_PARENT),
 	    .replay_of = db_get_uuid(rows, i, LIST_REPLAY_OF),
+	    .replayed_by = db_get_uuid(rows, i, LIST_REPLAYED_BY),
 	    .error = db_get_text(rows, i, LIST_ERROR),
 	    .error_step = db_get_text(rows, i, LIST_ERROR_STEP),
 	    .created_us = db_get_int(rows, i, LIST_CREATED_AT),
@@ -124,39 +142,129 @@ static int execution_row_json(struct app *app, struct arena *a, const struct db_
 	return 0;
 }
 
-static void name_flows(struct arena *a, json_t *rows, const json_t *names)
+static void name_flows(json_t *rows, const json_t *names)
 {
 	json_t *o;
 	size_t i;
 
-	(void)a;
 	json_array_each(rows, i, o)
 		json_set_str(
 		    o, "flowName", json_str(json_object_get(names, json_str(o, "flowId")), "name"));
 }
 
-int execution_list(struct app *app, struct arena *a, const struct execution_filter *f,
-    struct slice *s, struct err *err)
+/* ---- searching ------------------------------------------------------------------------------- */
+
+/* What a search found: records whose runs are meant, or one run by its own id. */
+struct execution_found {
+	struct uuid records[EXECUTION_SEARCHED];
+	size_t n;
+	struct uuid run; /* nil: none */
+};
+
+static int found_by_id(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct execution_found *out, struct err *err)
 {
-	struct cursor from = slice_from(s);
+	struct execution x;
+	json_t *lead;
+	int found = execution_load(app->db, a, account_id, id, &x, err);
+
+	if (found == 1)
+		out->run = *id;
+	if (found != 0)
+		return found;
+	out->records[out->n++] = *id;
+	found = lead_get_json(app, a, account_id, id, &lead, err);
+	if (found == 1)
+		out->n += json_str(lead, "recordId") != NULL &&
+			  uuid_parse(str_from(json_str(lead, "recordId")), &out->records[out->n]);
+	return found;
+}
+
+/* By the id of a run, a record or a lead, or by what stands in records, their keys included. */
+static int execution_search(struct app *app, struct arena *a, const struct execution_filter *f,
+    struct execution_found *out, struct err *err)
+{
+	struct record_filter filter = {.account_id = f->account_id, .search = f->search};
+	struct record_slice slice = {.s.limit = EXECUTION_SEARCHED};
+	struct uuid id;
+	json_t *row;
+	size_t i;
+
+	*out = (struct execution_found){.n = 0};
+	if (uuid_parse(str_trim(f->search), &id))
+		return found_by_id(app, a, &f->account_id, &id, out, err) == -1 ? -1 : 0;
+	if (record_list(app, a, &filter, &slice, err) == -1)
+		return -1;
+	json_array_each(slice.s.rows, i, row)
+		out->n += uuid_parse(str_from(json_str(row, "id")), &out->records[out->n]);
+	return 0;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+/* The conditions that all statements end with. */
+static void list_conditions(
+    const struct execution_filter *f, const struct slice *s, struct cursor *from, struct db_val *v)
+{
+	struct db_val repeated =
+	    f->repeated.p == NULL ? db_null() : db_int(str_is(f->repeated, "yes"));
+	struct db_val all[LIST_CONDITION_VALUES] = {db_strn(f->kind), db_strn(f->kind),
+	    db_uuid_or_null(&f->record_id), db_uuid_or_null(&f->record_id), repeated, repeated,
+	    db_int(opt_time_or(f->from, INT64_MIN)), db_int(opt_time_or(f->to, INT64_MAX)),
+	    db_uuid(&from->id), db_int(slice_limit(s)), db_int(s->offset)};
+
+	memcpy(v, all, sizeof(all));
+}
+
+static int list_all(struct app *app, struct arena *a, const struct execution_filter *f,
+    struct slice *s, struct db_rows *rows, struct err *err)
+{
 	bool has_flow = !uuid_is_nil(f->flow_id), has_status = f->status.p != NULL;
 	const struct db_stmt *stmt = has_flow
 					 ? has_status ? &executions_of_both : &executions_of_flow
 				     : has_status ? &executions_of_status
 						  : &executions_all;
+	struct db_val v[3 + LIST_CONDITION_VALUES] = {
+	    db_uuid(&f->account_id), db_uuid_or_null(&f->flow_id), db_strn(f->status)};
+	struct cursor from = slice_from(s);
+
+	list_conditions(f, s, &from, v + 3);
+	return db_query(app->db, a, stmt, v, sizeof(v) / sizeof(*v), rows, err);
+}
+
+static int list_found(struct app *app, struct arena *a, const struct execution_filter *f,
+    struct slice *s, struct db_rows *rows, struct err *err)
+{
+	struct execution_found found;
+	struct db_val v[1 + EXECUTION_SEARCHED + 4 + LIST_CONDITION_VALUES] = {
+	    db_uuid(&f->account_id)};
+	struct cursor from = slice_from(s);
+
+	if (execution_search(app, a, f, &found, err) == -1)
+		return -1;
+	if (!uuid_is_nil(found.run))
+		return db_query(app->db, a, &executions_one,
+		    DB_VALS(db_uuid(&f->account_id), db_uuid(&found.run), db_uuid(&from.id)), rows,
+		    err);
+	for (size_t i = 0; i < EXECUTION_SEARCHED; i++)
+		v[1 + i] = i < found.n ? db_uuid(&found.records[i]) : db_null();
+	v[1 + EXECUTION_SEARCHED] = v[2 + EXECUTION_SEARCHED] = db_uuid_or_null(&f->flow_id);
+	v[3 + EXECUTION_SEARCHED] = v[4 + EXECUTION_SEARCHED] = db_strn(f->status);
+	list_conditions(f, s, &from, v + 5 + EXECUTION_SEARCHED);
+	return db_query(app->db, a, &executions_of_records, v, sizeof(v) / sizeof(*v), rows, err);
+}
+
+int execution_list(struct app *app, struct arena *a, const struct execution_filter *f,
+    struct slice *s, struct err *err)
+{
 	struct db_rows rows;
 	json_t *names;
 
-	if (db_query(app->db, a, stmt,
-		DB_VALS(db_uuid(&f->account_id), db_uuid_or_null(&f->flow_id), db_strn(f->status),
-		    db_strn(f->kind), db_strn(f->kind), db_uuid_or_null(&f->record_id),
-		    db_uuid_or_null(&f->record_id), db_int(opt_time_or(f->from, INT64_MIN)),
-		    db_int(opt_time_or(f->to, INT64_MAX)), db_uuid(&from.id),
-		    db_int(slice_limit(s)), db_int(s->offset)),
-		&rows, err) == -1 ||
+	if ((f->search.n > 0 ? list_found(app, a, f, s, &rows, err)
+			     : list_all(app, a, f, s, &rows, err)) == -1 ||
 	    flow_names(app, a, &f->account_id, &names, err) == -1 ||
 	    slice_take(s, app, a, &rows, SLICE_BY_ID, LIST_ID, execution_row_json, err) == -1)
 		return -1;
-	name_flows(a, s->rows, names);
+	name_flows(s->rows, names);
 	return 0;
 }

@@ -1,10 +1,7 @@
-/* SQL of runs: reading, beginning, order, retention. What is kept of one under way:
- * execution-keep.c. */
+/* SQL of runs: reading, beginning, order. What is kept of one under way: execution-keep.c; how they
+ * go: execution-retain.c. */
 #include "base/arena.h"
-#include "base/clock.h"
-#include "base/config.h"
 #include "flow/flow-internal.h"
-#include "job/periodic.h"
 
 #define PUT_VALUES 15
 
@@ -13,7 +10,7 @@
 	" e.record_id, e.parent_id, e.replay_of, e.depth, e.is_cancelling, e.order_key, "          \
 	"e.payload,"                                                                               \
 	" e.plan, e.output, e.error, e.error_step, e.created_at, e.started_at, e.wait_until,"      \
-	" e.finished_at, s.state FROM executions e LEFT JOIN execution_states s"                   \
+	" e.finished_at, e.replayed_by, s.state FROM executions e LEFT JOIN execution_states s"    \
 	" ON s.account_id = e.account_id AND s.execution_id = e.id "
 enum {
 	COL_ID,
@@ -38,6 +35,7 @@ enum {
 	COL_STARTED_AT,
 	COL_WAIT_UNTIL,
 	COL_FINISHED_AT,
+	COL_REPLAYED_BY,
 	COL_STATE
 };
 DB_STMT(execution_by_id, "SELECT " EXECUTION_COLUMNS "WHERE e.account_id = ? AND e.id = ?");
@@ -49,8 +47,11 @@ DB_STMT_ROWS(executions_put,
     "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
 DB_STMT(execution_steps_of,
     "SELECT seq, id, step, place, name, kind, status, attempts, input, output, error, started_at,"
-    " duration_us FROM execution_steps WHERE account_id = ? AND execution_id = ? ORDER BY seq"
-    " LIMIT 5000");
+    " duration_us FROM execution_steps WHERE account_id = ? AND execution_id = ? AND seq > ?"
+    " ORDER BY seq LIMIT ?");
+DB_STMT(execution_step_failed,
+    "SELECT seq FROM execution_steps WHERE account_id = ? AND execution_id = ?"
+    " AND status = '" STEP_FAILED "' ORDER BY seq DESC LIMIT 1");
 DB_STMT(execution_earlier,
     "SELECT id FROM executions WHERE account_id = ? AND order_key = ? AND id < ?"
     " AND status NOT IN (" EXECUTION_ENDED ") LIMIT 1");
@@ -62,24 +63,12 @@ DB_STMT(execution_ended_as,
     " WHERE account_id = ? AND id = ?");
 DB_STMT(
     execution_cancel, "UPDATE executions SET is_cancelling = 1 WHERE account_id = ? AND id = ?");
+DB_STMT(
+    execution_repeated_by, "UPDATE executions SET replayed_by = ? WHERE account_id = ? AND id = ?");
 DB_STMT_ROWS(executions_again,
     "UPDATE executions SET status = '" EXECUTION_RUNNING "', error = NULL, finished_at = NULL"
     " WHERE account_id = ? AND status = '" EXECUTION_FAILED "' AND id IN (",
     "?", ")");
-DB_STMT(executions_old,
-    "DELETE FROM executions WHERE account_id = ? AND id < ? AND status IN (" EXECUTION_ENDED
-    ")" DB_PURGE_LIMIT);
-DB_STMT(execution_steps_old, "DELETE FROM execution_steps WHERE account_id = ?"
-			     " AND execution_id < ? AND NOT EXISTS (SELECT 1 FROM executions e"
-			     " WHERE e.account_id = execution_steps.account_id"
-			     " AND e.id = execution_steps.execution_id)" DB_PURGE_LIMIT);
-DB_STMT(execution_states_old, "DELETE FROM execution_states WHERE account_id = ?"
-			      " AND execution_id < ? AND NOT EXISTS (SELECT 1 FROM executions e"
-			      " WHERE e.account_id = execution_states.account_id"
-			      " AND e.id = execution_states.execution_id)" DB_PURGE_LIMIT);
-DB_STMT(execution_accounts,
-    "SELECT account_id FROM executions WHERE account_id > ? GROUP BY account_id"
-    " ORDER BY account_id LIMIT 100");
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -111,6 +100,7 @@ static int execution_read(
 	    .record_id = db_get_uuid(rows, i, COL_RECORD),
 	    .parent_id = db_get_uuid(rows, i, COL_PARENT),
 	    .replay_of = db_get_uuid(rows, i, COL_REPLAY_OF),
+	    .replayed_by = db_get_uuid(rows, i, COL_REPLAYED_BY),
 	    .depth = (int)db_get_int(rows, i, COL_DEPTH),
 	    .is_cancelling = db_get_int(rows, i, COL_CANCELLING) != 0,
 	    .has_order = !db_is_null(rows, i, COL_ORDER),
@@ -240,6 +230,12 @@ int execution_set_cancelling(
 	return db_exec(db, &execution_cancel, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL, err);
 }
 
+int execution_note_replay(struct db *db, const struct execution *x, struct err *err)
+{
+	return db_exec(db, &execution_repeated_by,
+	    DB_VALS(db_uuid(&x->id), db_uuid(&x->account_id), db_uuid(&x->replay_of)), NULL, err);
+}
+
 int executions_reopen(
     struct db *db, const struct uuid *account_id, const struct uuid *ids, size_t n, struct err *err)
 {
@@ -258,46 +254,6 @@ int executions_reopen(
 		n -= take;
 	}
 	return 0;
-}
-
-/* ---- retention ------------------------------------------------------------------------------- */
-
-static int retain_account(struct db *db, const struct uuid *account_id, int64_t before_us,
-    int64_t until_us, struct err *err)
-{
-	static const struct db_stmt *const purges[] = {
-	    &executions_old, &execution_steps_old, &execution_states_old};
-	struct uuid before = uuid_at(before_us);
-
-	for (size_t i = 0; i < sizeof(purges) / sizeof(*purges); i++) {
-		int rc = db_purge(
-		    db, purges[i], DB_VALS(db_uuid(account_id), db_uuid(&before)), until_us, err);
-
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-int flow_retain(struct app *app, struct err *err)
-{
-	int64_t until_us = clock_mono_us() + PERIODIC_STEP_US,
-		before_us = clock_now_us() - app->config->execution_retention_days * DAY_US;
-	struct arena *a = arena_new();
-	struct uuid after = {{0}};
-	struct db_rows rows = {.count = 1};
-	int rc = 0;
-
-	while (rc == 0 && rows.count > 0) {
-		rc =
-		    db_query(app->db, a, &execution_accounts, DB_VALS(db_uuid(&after)), &rows, err);
-		for (size_t i = 0; rc == 0 && i < rows.count; i++) {
-			after = db_get_uuid(&rows, i, 0);
-			rc = retain_account(app->db, &after, before_us, until_us, err);
-		}
-	}
-	arena_free(a);
-	return rc;
 }
 
 /* ---- steps for people ------------------------------------------------------------------------ */
@@ -341,13 +297,14 @@ json_t *execution_step_json(struct arena *a, const struct execution_step *t)
 }
 
 int execution_steps_json(struct app *app, struct arena *a, const struct uuid *account_id,
-    const struct uuid *id, json_t **out, struct err *err)
+    const struct uuid *id, int after, int most, json_t **out, struct err *err)
 {
 	struct db_rows rows;
 
 	*out = json_own(a, json_array());
-	if (db_query(app->db, a, &execution_steps_of, DB_VALS(db_uuid(account_id), db_uuid(id)),
-		&rows, err) == -1)
+	if (db_query(app->db, a, &execution_steps_of,
+		DB_VALS(db_uuid(account_id), db_uuid(id), db_int(after), db_int(most)), &rows,
+		err) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		struct execution_step t = {.seq = (int)db_get_int(&rows, i, 0),
@@ -371,4 +328,15 @@ int execution_steps_json(struct app *app, struct arena *a, const struct uuid *ac
 		json_array_append_new(*out, execution_step_json(a, &t));
 	}
 	return 0;
+}
+
+int execution_failed_seq(
+    struct app *app, struct arena *a, const struct execution *x, int *after, struct err *err)
+{
+	struct db_rows rows;
+	int found = db_row(app->db, a, &execution_step_failed,
+	    DB_VALS(db_uuid(&x->account_id), db_uuid(&x->id)), &rows, err);
+
+	*after = found == 1 ? (int)db_get_int(&rows, 0, 0) - 1 : 0;
+	return found == -1 ? -1 : 0;
 }

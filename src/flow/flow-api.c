@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "flow/flow-internal.h"
+#include "flow/trigger.h"
 
 /* ---- what a body may say --------------------------------------------------------------------- */
 
@@ -81,7 +82,8 @@ int flow_answer(struct req *r, int status, const struct flow *f)
 	struct err err = ERR_INIT;
 
 	json_array_append_new(rows, o);
-	if (flow_add_stats(r->app, r->a, &r->actor.account_id, rows, &err) == -1)
+	if (flow_add_stats(r->app, r->a, &r->actor.account_id, FLOW_STATS_DAYS, rows, &err) == -1 ||
+	    triggers_add_to_flows(r->app, r->a, &r->actor.account_id, rows, &err) == -1)
 		return res_error(r, &err);
 	return res_json(r, status, json_incref(o));
 }
@@ -95,7 +97,9 @@ int flow_api_list(struct req *r)
 	if (!slice_read(r, &list_of_flows, &f, &s))
 		return res_invalid(r);
 	if (flow_list_slice(r->app, r->a, &f, &s, &err) == -1 ||
-	    flow_add_stats(r->app, r->a, &r->actor.account_id, s.rows, &err) == -1)
+	    flow_add_stats(r->app, r->a, &r->actor.account_id, FLOW_STATS_DAYS, s.rows, &err) ==
+		-1 ||
+	    triggers_add_to_flows(r->app, r->a, &r->actor.account_id, s.rows, &err) == -1)
 		return res_error(r, &err);
 	return res_slice(r, &s);
 }

@@ -54,6 +54,8 @@ static int run_tell(struct db *db, struct arena *a, const struct run *r, struct 
 		    (found == 1 && parent.finished_us == 0 && job_run_now(db, &j, err) == -1))
 			return -1;
 	}
+	if (r->plan != NULL && r->plan->settings.concurrency > 0 && turn_end(db, a, x, err) == -1)
+		return -1;
 	if (!x->has_order)
 		return 0;
 	found = execution_behind(db, a, x, &id, err);
@@ -95,42 +97,55 @@ static int runs_end_jobs(
 	return rc == -1 ? -1 : job_finish_many(db, over, nover, err);
 }
 
-static int runs_keep(struct db *db, struct arena *a, void *const *args, size_t n, struct err *err)
+/* Of n runs that are locked: those that go on, and those that had ended meanwhile. */
+static int runs_keep(struct db *db, struct arena *a, struct run *const *runs, const bool *is_over,
+    size_t n, struct err *err)
 {
-	struct execution *xs[LIMIT_DB_BATCH] = {NULL};
-	struct run *runs[LIMIT_DB_BATCH];
+	struct run *on[LIMIT_DB_BATCH];
 	struct job *gone[LIMIT_DB_BATCH];
 	struct execution_store stores[LIMIT_DB_BATCH];
-	bool is_over[LIMIT_DB_BATCH];
-	size_t nruns = 0, ngone = 0;
+	size_t non = 0, ngone = 0;
 
-	for (size_t i = 0; i < n; i++)
-		xs[i] = ((struct run *)args[i])->x;
-	if (executions_lock(db, a, xs, n, is_over, err) == -1)
-		return -1;
 	for (size_t i = 0; i < n; i++) {
-		struct run *r = args[i];
+		struct run *r = runs[i];
 
 		if (is_over[i]) {
 			gone[ngone++] = r->job;
 			continue;
 		}
 		run_settle(r);
-		stores[nruns] = (struct execution_store){
+		stores[non] = (struct execution_store){
 		    r->x, r->rows, r->at.nrows, run_state(r), r->had_state};
-		runs[nruns++] = r;
+		on[non++] = r;
 	}
-	if (executions_store(db, a, stores, nruns, err) == -1 ||
-	    runs_end_jobs(db, a, runs, nruns, err) == -1)
+	if (executions_store(db, a, stores, non, err) == -1 ||
+	    runs_end_jobs(db, a, on, non, err) == -1)
 		return -1;
 	return job_finish_many(db, gone, ngone, err);
+}
+
+static int runs_lock(struct db *db, struct arena *a, struct run *const *runs, bool *is_over,
+    size_t n, struct err *err)
+{
+	struct execution *xs[LIMIT_DB_BATCH];
+
+	for (size_t i = 0; i < n; i++)
+		xs[i] = runs[i]->x;
+	return executions_lock(db, a, xs, n, is_over, err);
 }
 
 static int runs_keep_body(struct db *db, void *const *args, size_t n, struct err *err)
 {
 	struct arena *a = arena_new();
-	int rc = runs_keep(db, a, args, n, err);
+	struct run *runs[LIMIT_DB_BATCH] = {NULL};
+	bool is_over[LIMIT_DB_BATCH];
+	int rc;
 
+	for (size_t i = 0; i < n; i++)
+		runs[i] = args[i];
+	rc = runs_lock(db, a, runs, is_over, n, err) == -1
+		 ? -1
+		 : runs_keep(db, a, runs, is_over, n, err);
 	arena_free(a);
 	return rc;
 }
@@ -156,25 +171,82 @@ struct run_storing {
 	struct run_place mark;
 };
 
-/* The walk goes on within the transaction, and what comes of it is kept in it. */
-static int run_stored_body(struct db *db, void *arg, struct err *err)
+/* What runs ask of tables at the same time, by one call; each then walks on. */
+static int runs_ask(
+    struct arena *a, struct run *const *runs, size_t n, size_t *asked, struct err *err)
 {
-	struct run_storing *s = arg;
-	struct run *r = s->r;
-	void *args[] = {r};
-	bool is_over;
+	struct table_op ops[LIMIT_DB_BATCH];
+	struct run *of[LIMIT_DB_BATCH];
 
-	run_return(r, &s->mark);
-	if (executions_lock(db, r->a, &r->x, 1, &is_over, err) == -1)
+	*asked = 0;
+	for (size_t i = 0; i < n; i++)
+		if (runs[i]->next == RUN_ASKS) {
+			ops[*asked] = runs[i]->op;
+			of[(*asked)++] = runs[i];
+		}
+	if (*asked == 0)
+		return 0;
+	if (table_run(of[0]->app, a, &of[0]->x->account_id, ops, *asked, err) == -1)
 		return -1;
-	if (is_over)
-		return job_finish(db, r->job, err);
-	r->db = db;
-	r->next = run_walk(r, err);
-	r->db = NULL;
-	if (r->next == RUN_BROKEN)
+	for (size_t i = 0; i < *asked; i++) {
+		of[i]->op = ops[i];
+		of[i]->next = run_told(of[i], err);
+		if (of[i]->next == RUN_BROKEN)
+			return -1;
+	}
+	return 0;
+}
+
+/* The walks go on within the transaction, side by side. */
+static int runs_walk(struct arena *a, struct run *const *runs, size_t n, struct err *err)
+{
+	size_t asked = 1;
+
+	for (size_t i = 0; i < n; i++) {
+		runs[i]->next = run_walk(runs[i], err);
+		if (runs[i]->next == RUN_BROKEN)
+			return -1;
+	}
+	while (asked > 0)
+		if (runs_ask(a, runs, n, &asked, err) == -1)
+			return -1;
+	return 0;
+}
+
+static int runs_store(struct db *db, struct arena *a, void *const *args, size_t n, struct err *err)
+{
+	struct run *runs[LIMIT_DB_BATCH] = {NULL}, *on[LIMIT_DB_BATCH];
+	bool is_over[LIMIT_DB_BATCH];
+	size_t non = 0;
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		struct run_storing *s = args[i];
+
+		runs[i] = s->r;
+		run_return(s->r, &s->mark);
+	}
+	if (runs_lock(db, a, runs, is_over, n, err) == -1)
 		return -1;
-	return runs_keep_body(db, args, 1, err);
+	for (size_t i = 0; i < n; i++)
+		if (!is_over[i]) {
+			runs[i]->db = db;
+			on[non++] = runs[i];
+		}
+	rc = runs_walk(a, on, non, err);
+	for (size_t i = 0; i < non; i++)
+		on[i]->db = NULL;
+	return rc == -1 ? -1 : runs_keep(db, a, runs, is_over, n, err);
+}
+
+/* What the walks do is kept in the transaction that they do it in. */
+static int runs_store_body(struct db *db, void *const *args, size_t n, struct err *err)
+{
+	struct arena *a = arena_new();
+	int rc = runs_store(db, a, args, n, err);
+
+	arena_free(a);
+	return rc;
 }
 
 static int run_store(struct run *r, struct err *err)
@@ -182,7 +254,7 @@ static int run_store(struct run *r, struct err *err)
 	struct run_storing s = {.r = r};
 
 	run_mark(r, &s.mark);
-	if (job_transaction(r->job, run_stored_body, &s, err) == -1)
+	if (job_transaction_many(r->job, runs_store_body, &s, err) == -1)
 		return -1;
 	run_kept(r);
 	return 0;
@@ -197,6 +269,7 @@ static int run_go(struct run *r, struct err *err)
 	for (;;) {
 		switch (r->next) {
 		case RUN_BROKEN:
+		case RUN_ASKS: /* only within a transaction */
 			return -1;
 		case RUN_STORES:
 			if (run_store(r, err) == -1)
@@ -228,28 +301,42 @@ static int run_refuse(struct run *r, const char *why, struct err *err)
 
 struct run_turn {
 	struct run *r;
-	bool is_first;
+	bool has_turn;
 };
 
-static int run_turn_body(struct db *db, void *arg, struct err *err)
+static int run_order_body(struct db *db, void *arg, struct err *err)
 {
 	struct run_turn *t = arg;
 	int before = execution_before(db, t->r->a, t->r->x, err);
 
-	t->is_first = before == 0;
+	t->has_turn = before == 0;
 	if (before != 1)
 		return before;
 	return job_reschedule(db, t->r->job, clock_now_us() + ORDER_LOOK_US, t->r->job->args, err);
 }
 
-/* Runs of one key go one after the other: 1 it is its turn, 0 it waits, -1. */
+static int run_limit_body(struct db *db, void *arg, struct err *err)
+{
+	struct run_turn *t = arg;
+
+	return turn_take(
+	    db, t->r->job, t->r->x, t->r->plan->settings.concurrency, &t->has_turn, err);
+}
+
+/* Runs of one key go one after the other, of one flow so many at a time: 1 it is its turn, 0 it
+ * waits, -1. */
 static int run_has_turn(struct run *r, struct err *err)
 {
-	struct run_turn t = {.r = r, .is_first = true};
+	struct run_turn t = {.r = r, .has_turn = true};
 
-	if (!r->x->has_order || r->x->started_us != 0)
+	if (r->x->started_us != 0)
 		return 1;
-	return job_transaction(r->job, run_turn_body, &t, err) == -1 ? -1 : t.is_first;
+	if (r->x->has_order && job_transaction(r->job, run_order_body, &t, err) == -1)
+		return -1;
+	if (t.has_turn && r->plan->settings.concurrency > 0 &&
+	    job_transaction(r->job, run_limit_body, &t, err) == -1)
+		return -1;
+	return t.has_turn;
 }
 
 static int run_plan(struct run *r, struct err *err)
@@ -284,15 +371,15 @@ int flow_job_run(struct job *j, struct err *err)
 
 	if (rc != 1 || execution_is_over(r.x))
 		return rc == -1 ? -1 : 0;
-	rc = run_has_turn(&r, err);
-	if (rc != 1)
-		return rc;
 	r.had_state = r.x->state != NULL;
 	rc = run_plan(&r, &why);
 	if (rc == -1 && why.code != ERR_INVALID)
 		return err_set(err, why.code, "%s", why.msg);
 	if (rc != 1)
 		return run_refuse(&r, rc == 0 ? "the flow has been deleted" : why.msg, err);
+	rc = run_has_turn(&r, err);
+	if (rc != 1)
+		return rc;
 	if (run_begin(&r, &why) == -1)
 		return run_refuse(&r, why.msg, err);
 	return run_go(&r, err);
@@ -311,7 +398,9 @@ int flow_job_died(struct db *db, struct job *j, const char *why, struct err *err
 	x.error = why;
 	x.finished_us = clock_now_us();
 	x.started_us = x.started_us != 0 ? x.started_us : x.finished_us;
-	return executions_store(db, j->a, &(struct execution_store){.x = &x}, 1, err);
+	return executions_store(db, j->a, &(struct execution_store){.x = &x}, 1, err) == -1
+		   ? -1
+		   : turn_end(db, j->a, &x, err);
 }
 
 int flow_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,

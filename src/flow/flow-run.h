@@ -4,6 +4,7 @@
 #ifndef FLOW_FLOW_RUN_H
 #define FLOW_FLOW_RUN_H
 #include "flow/flow-internal.h"
+#include "table/table.h"
 
 #define RUN_FRAMES (FLOW_DEPTH_MOST + 1)
 
@@ -40,6 +41,7 @@ struct run_place {
 };
 enum run_next {
 	RUN_STORES, /* a step needs a transaction */
+	RUN_ASKS,   /* within it: a step is an operation on a table, op */
 	RUN_CALLS,  /* a step will call: that goes on record first */
 	RUN_WAITS,  /* until at.now.until_us, or the end of a child */
 	RUN_ENDS,   /* the execution's status says how */
@@ -58,12 +60,17 @@ struct run {
 	size_t rows_room;
 	bool had_state;
 	enum run_next next;
+	/* RUN_ASKS: */
+	struct table_op op;
+	struct step_call asking;
 };
 
 /* At its beginning, or where its state says; ERR_CONFLICT where the plan has no such place. */
 int run_begin(struct run *r, struct err *err);
 /* Goes on until something else has to be done. */
 enum run_next run_walk(struct run *r, struct err *err);
+/* Behind RUN_ASKS, once r->op is done: takes what came of it; then it walks on. */
+enum run_next run_told(struct run *r, struct err *err);
 /* Behind RUN_CALLS, once it is on record: makes the call and takes what came; then it walks on. */
 enum run_next run_call(struct run *r, struct err *err);
 void run_mark(const struct run *r, struct run_place *mark);
@@ -73,7 +80,9 @@ void run_end(struct run *r, const char *status, const char *error);
 /* Where it stands, as JSON text; {NULL,0} where nothing need be known any more. */
 struct str run_state(struct run *r);
 int run_state_read(struct run *r, const json_t *state, struct err *err);
-/* The rest of them is of flow-walk.c and flow-state.c alone. */
+/* The rest of them is of flow-walk.c, flow-context.c and flow-state.c alone. */
+json_t *run_context_new(struct run *r);
+void run_see_error(struct run *r, const struct flow_step *s, const char *message);
 void run_set_output(struct run *r, const struct flow_step *s, json_t *output);
 json_t *run_inputs(struct run *r, const struct flow_step *s);
 void run_see_loop(struct run *r);

@@ -15,25 +15,32 @@ struct job flow_job(
 	    .subject_id = *execution_id};
 }
 
-static int flow_set_order(struct app *app, struct arena *a, struct execution *x, struct err *err)
+void flow_set_order(struct arena *a, struct execution *x, const struct flow_plan *plan)
 {
-	const struct flow_plan *plan;
 	json_t *context = json_own(a, json_object());
 	struct scope scope = flow_scope(a, context);
 	unsigned char digest[SHA256_SIZE];
 	struct str parts[2] = {{(const char *)x->flow_id.b, sizeof(x->flow_id.b)}};
-	int found = flow_plan_of(app, a, &x->account_id, &x->flow_id, x->version, &plan, err);
 
-	if (found != 1 || plan->settings.order_by == NULL)
-		return found == -1 ? -1 : 0;
+	if (plan->settings.order_by == NULL)
+		return;
 	json_set(context, "trigger", json_incref(x->payload));
 	parts[1] = expr_text(plan->settings.order_by, &scope);
 	if (parts[1].n == 0)
-		return 0;
+		return;
 	hash_parts(HASH_SHA256, parts, 2, digest);
 	memcpy(x->order_key.b, digest, sizeof(x->order_key.b));
 	x->has_order = true;
-	return 0;
+}
+
+static int start_order(struct app *app, struct arena *a, struct execution *x, struct err *err)
+{
+	const struct flow_plan *plan;
+	int found = flow_plan_of(app, a, &x->account_id, &x->flow_id, x->version, &plan, err);
+
+	if (found == 1)
+		flow_set_order(a, x, plan);
+	return found == -1 ? -1 : 0;
 }
 
 int flow_begin(struct db *db, struct execution *const *xs, size_t n, struct err *err)
@@ -90,7 +97,7 @@ static int start_some(struct app *app, struct db *db, struct arena *a, struct fl
 		    .depth = starts[i].depth,
 		    .payload = starts[i].payload,
 		    .created_us = clock_now_us()};
-		if (start_check(a, &starts[i], err) == -1 || flow_set_order(app, a, x, err) == -1)
+		if (start_check(a, &starts[i], err) == -1 || start_order(app, a, x, err) == -1)
 			return -1;
 		starts[i].execution_id = x->id;
 		xs[nxs++] = x;

@@ -2,8 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "flow/flow-internal.h"
-
-#define STATS_DAYS 30
+#include "flow/trigger.h"
 
 #define FLOW_COLUMNS                                                                               \
 	"id, name, description, status, version, versions, has_draft, steps, settings,"            \
@@ -177,7 +176,7 @@ int flow_list_slice(
 
 /* ---- how runs ended -------------------------------------------------------------------------- */
 
-static json_t *stats_json(const struct db_rows *rows, size_t i)
+static json_t *stats_json(int days, const struct db_rows *rows, size_t i)
 {
 	json_t *o = json_object();
 	int64_t n[4], runs = 0;
@@ -186,7 +185,7 @@ static json_t *stats_json(const struct db_rows *rows, size_t i)
 		n[k] = rows == NULL ? 0 : db_get_int(rows, i, COUNTS_COMPLETED + k);
 		runs += n[k];
 	}
-	json_set_int(o, "days", STATS_DAYS);
+	json_set_int(o, "days", days);
 	json_set_int(o, "runs", runs);
 	json_set_int(o, "completed", n[0]);
 	json_set_int(o, "failed", n[1]);
@@ -198,7 +197,7 @@ static json_t *stats_json(const struct db_rows *rows, size_t i)
 	return o;
 }
 
-static int stats_add(struct app *app, struct arena *a, const struct uuid *account_id,
+static int stats_add(struct app *app, struct arena *a, const struct uuid *account_id, int days,
     json_t *const *flows, size_t n, struct err *err)
 {
 	struct uuid ids[LIMIT_DB_BATCH];
@@ -211,19 +210,19 @@ static int stats_add(struct app *app, struct arena *a, const struct uuid *accoun
 	}
 	if (db_query_rows(app->db, a, &flow_counts_of,
 		(const struct db_val[]){
-		    db_uuid(account_id), db_int(clock_day(clock_now_us()) - STATS_DAYS)},
+		    db_uuid(account_id), db_int(clock_day(clock_now_us()) - days)},
 		2, v, n, 1, &rows, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		size_t row = db_find_uuid(&rows, COUNTS_FLOW, &ids[i]);
 
-		json_set(flows[i], "stats", stats_json(row < rows.count ? &rows : NULL, row));
+		json_set(flows[i], "stats", stats_json(days, row < rows.count ? &rows : NULL, row));
 	}
 	return 0;
 }
 
-int flow_add_stats(
-    struct app *app, struct arena *a, const struct uuid *account_id, json_t *rows, struct err *err)
+int flow_add_stats(struct app *app, struct arena *a, const struct uuid *account_id, int days,
+    json_t *rows, struct err *err)
 {
 	json_t *batch[LIMIT_DB_BATCH], *o;
 	size_t n = 0, i;
@@ -232,7 +231,7 @@ int flow_add_stats(
 		batch[n++] = o;
 		if (n < LIMIT_DB_BATCH && i + 1 < json_array_size(rows))
 			continue;
-		if (stats_add(app, a, account_id, batch, n, err) == -1)
+		if (stats_add(app, a, account_id, days, batch, n, err) == -1)
 			return -1;
 		n = 0;
 	}
@@ -384,6 +383,10 @@ static int flow_update_body(struct db *db, struct audit *log, void *arg, struct 
 		return found == 0 ? err_set(err, ERR_NOT_FOUND, "There is no such flow") : -1;
 	if (flow_read(a, &rows, 0, &before, err) == -1)
 		return -1;
+	if (f->expected_us != 0 && f->expected_us != before.updated_us)
+		return err_set(err, ERR_CONFLICT, "The flow was changed meanwhile");
+	if (f->updated_us <= before.updated_us)
+		f->updated_us = before.updated_us + 1;
 	f->version = before.version;
 	f->versions = before.versions;
 	f->published_us = before.published_us;
@@ -422,7 +425,8 @@ static int flow_remove_body(struct db *db, struct audit *log, void *arg, struct 
 	struct flow_change *c = arg;
 	const struct uuid *account_id = &c->r->actor.account_id;
 
-	if (db_exec(db, &flow_versions_erase, DB_VALS(db_uuid(account_id), db_uuid(&c->f->id)),
+	if (triggers_remove_of_flow(c->r, db, &c->f->id, err) == -1 ||
+	    db_exec(db, &flow_versions_erase, DB_VALS(db_uuid(account_id), db_uuid(&c->f->id)),
 		NULL, err) == -1 ||
 	    db_exec(db, &flow_erase, DB_VALS(db_uuid(account_id), db_uuid(&c->f->id)), NULL, err) ==
 		-1)

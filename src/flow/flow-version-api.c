@@ -112,21 +112,85 @@ int flow_api_version(struct req *r)
 	return res_json(r, 200, o);
 }
 
+int flow_revert_to(struct req *r, struct flow *f, struct str word, int *version, struct err *err)
+{
+	int64_t n;
+	int found = str_to_i64(word, 1, INT32_MAX, &n)
+			? flow_version_load(r->app, r->a, &r->actor.account_id, &f->id, (int)n,
+			      &f->steps, &f->settings, err)
+			: 0;
+
+	if (found != 1)
+		return found;
+	*version = (int)n;
+	if (!flow_check_steps(r, &f->id, f->steps, f->settings, err))
+		return -1;
+	if (req_has_invalid(r))
+		return err_set(err, ERR_INVALID, "%s", req_invalid_text(r));
+	f->updated_us = clock_now_us();
+	return flow_publish(r, f, *version, err) == -1 ? -1 : 1;
+}
+
 int flow_api_revert(struct req *r)
 {
 	struct flow f;
-	int version;
+	int version, found;
 	struct err err = ERR_INIT;
 
-	if (!version_of_route(r, &f, &version) || !flow_is_publishable(r, &f))
+	if (!flow_of_route(r, &f))
 		return 0;
-	f.updated_us = clock_now_us();
-	if (flow_publish(r, &f, version, &err) == -1)
-		return res_error(r, &err);
+	found = flow_revert_to(r, &f, req_param(r, "version"), &version, &err);
+	if (found == 0)
+		return res_problem(r, 404, "The flow has no such version");
+	if (found == -1)
+		return req_has_invalid(r) ? res_invalid(r) : res_error(r, &err);
 	return publish_answer(r, &f);
 }
 
+/* A number, or "draft". */
+static json_t *version_word_json(struct str word)
+{
+	int64_t n;
+
+	return str_to_i64(word, 1, INT32_MAX, &n) ? json_integer(n) : json_stringn(word.p, word.n);
+}
+
+/* GET …/versions/:version/diff/:other: what the other has that this one has not. */
+int flow_api_diff(struct req *r)
+{
+	struct flow f;
+	struct err err = ERR_INIT;
+	struct str before = req_param(r, "version"), after = req_param(r, "other");
+	json_t *changes, *o;
+	int found;
+
+	if (!flow_of_route(r, &f))
+		return 0;
+	found = flow_diff_of(r, &f, before, after, &changes, &err);
+	if (found == -1)
+		return res_error(r, &err);
+	if (found == 0)
+		return res_problem(r, 404, "The flow has no such version");
+	o = json_object();
+	json_set_str(o, "flowId", uuid_dup(r->a, f.id));
+	json_set(o, "from", version_word_json(before));
+	json_set(o, "to", version_word_json(after));
+	json_set(o, "changes", json_incref(changes));
+	return res_json(r, 200, o);
+}
+
 /* ---- copies ---------------------------------------------------------------------------------- */
+
+void flow_copy(struct arena *a, const struct flow *f, struct flow *copy)
+{
+	struct str name =
+	    utf8_cut(str_from(arena_printf(a, "Copy of %s", f->name)), LIMIT_NAME_BYTES);
+
+	copy->name = str_copy(a, name).p;
+	copy->description = f->description;
+	copy->steps = f->steps;
+	copy->settings = f->settings;
+}
 
 int flow_api_duplicate(struct req *r)
 {
@@ -134,13 +198,7 @@ int flow_api_duplicate(struct req *r)
 
 	if (!flow_of_route(r, &f))
 		return 0;
-	struct str name =
-	    utf8_cut(str_from(arena_printf(r->a, "Copy of %s", f.name)), LIMIT_NAME_BYTES);
-
-	copy.name = str_copy(r->a, name).p;
-	copy.description = f.description;
-	copy.steps = f.steps;
-	copy.settings = f.settings;
+	flow_copy(r->a, &f, &copy);
 	return flow_create_answered(r, &copy);
 }
 

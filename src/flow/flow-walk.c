@@ -1,11 +1,10 @@
 /* Which step is next, and what comes of it.
  *
  *	begin ─> inputs ─┬─ LOCAL ────────────────────────────────> ended ─> next
- *	                 ├─ STORED ── in a transaction? no: RUN_STORES
- *	                 ├─ OUTSIDE ─ on record? no: RUN_CALLS ─> run_call ─> ended
- *	                 ├─ WAIT ──── RUN_WAITS, once it is time ─> ended
- *	                 ├─ BRANCH, LOOP ── a frame more
- *	                 └─ failed: again later (RUN_WAITS) | go on | error steps | the run fails
+ *	                 ├─ STORED ── in a transaction? no: RUN_STORES; of a table: RUN_ASKS ─>
+ *run_told ├─ OUTSIDE ─ on record? no: RUN_CALLS ─> run_call ─> ended ├─ WAIT ──── RUN_WAITS, once
+ *it is time ─> ended ├─ BRANCH, LOOP ── a frame more └─ failed: again later (RUN_WAITS) | go on |
+ *error steps | the run fails
  *
  * A frame whose list is at its end is left; a loop's begins again for its next item. All that is
  * remembered is in r->at, so that a walk can be taken back. */
@@ -14,103 +13,9 @@
 #include "base/log.h"
 #include "flow/flow-run.h"
 
-/* ---- context --------------------------------------------------------------------------------- */
-
-/* {{step_1.output.id}} and {{step_1.id}} are the same, unless the output itself has an "output". */
-static json_t *output_in_context(json_t *output)
-{
-	json_t *o = json_is_object(output) ? json_copy(output) : json_object();
-
-	json_set(o, "output", json_incref(output));
-	return o;
-}
-
-void run_set_output(struct run *r, const struct flow_step *s, json_t *output)
-{
-	if (output == NULL)
-		output = json_null();
-	json_set(r->at.outputs, s->key, json_incref(output));
-	json_set(r->at.context, s->key, output_in_context(output));
-	r->at.last = output;
-}
-
 static struct run_frame *run_top(struct run *r)
 {
 	return &r->at.frames[r->at.nframes - 1];
-}
-
-/* {{item}} of the innermost loop; of an outer one {{step_3.item}}. */
-void run_see_loop(struct run *r)
-{
-	json_t *c = r->at.context;
-	size_t i = r->at.nframes;
-
-	while (i > 0 && r->at.frames[i - 1].items == NULL)
-		i--;
-	if (i == 0) {
-		json_object_del(c, "item");
-		json_object_del(c, "index");
-		json_object_del(c, "total");
-		return;
-	}
-	struct run_frame *f = &r->at.frames[i - 1];
-	json_t *item = json_array_get(f->items, f->turn), *own = json_object();
-	json_set(c, "item", json_incref(item));
-	json_set_int(c, "index", (int64_t)f->turn);
-	json_set_int(c, "total", (int64_t)json_array_size(f->items));
-	json_set(own, "item", json_incref(item));
-	json_set_int(own, "index", (int64_t)f->turn);
-	json_set(c, f->owner->key, own);
-}
-
-static void run_see_error(struct run *r, const struct flow_step *s, const char *message)
-{
-	json_t *o = json_object();
-
-	json_set_str(o, "message", message);
-	json_set_str(o, "step", s->key);
-	json_set(r->at.context, "error", o);
-}
-
-static json_t *context_new(struct run *r)
-{
-	json_t *c = json_own(r->a, json_object()), *flow = json_object(), *run = json_object();
-
-	json_set(c, "trigger", json_incref(r->x->payload));
-	json_set_str(flow, "id", uuid_dup(r->a, r->x->flow_id));
-	json_set_int(flow, "version", r->x->version);
-	json_set(c, "flow", flow);
-	json_set_str(run, "id", uuid_dup(r->a, r->x->id));
-	json_set_time(run, "startedAt", r->x->started_us);
-	json_set(c, "execution", run);
-	return c;
-}
-
-/* ---- marks ----------------------------------------------------------------------------------- */
-
-/* Results of loops are added to, so each is copied as it is. */
-static struct run_place place_copy(struct arena *a, const struct run_place *p)
-{
-	struct run_place copy = *p;
-
-	copy.context = json_own(a, json_copy(p->context));
-	copy.outputs = json_own(a, json_copy(p->outputs));
-	for (size_t i = 0; i < p->nframes; i++)
-		if (p->frames[i].results != NULL)
-			copy.frames[i].results = json_own(a, json_copy(p->frames[i].results));
-	return copy;
-}
-
-void run_mark(const struct run *r, struct run_place *mark)
-{
-	*mark = place_copy(r->a, &r->at);
-}
-
-void run_return(struct run *r, const struct run_place *mark)
-{
-	r->at = place_copy(r->a, mark);
-	r->x->finished_us = 0;
-	r->x->error = r->x->error_step = NULL;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -170,27 +75,6 @@ static enum run_next run_fail(struct run *r, const char *error)
 {
 	run_end(r, EXECUTION_FAILED, error);
 	return RUN_ENDS;
-}
-
-/* ---- inputs ---------------------------------------------------------------------------------- */
-
-json_t *run_inputs(struct run *r, const struct flow_step *s)
-{
-	struct scope scope = flow_scope(r->a, r->at.context);
-	json_t *o = json_own(r->a, json_object());
-
-	for (size_t i = 0; s->kind->fields[i].name != NULL; i++) {
-		const struct step_value *v = &s->values[i];
-
-		if (v->expr != NULL)
-			json_set(o, s->kind->fields[i].name, expr_json(v->expr, &scope, true));
-		else if (v->given != NULL && v->formula == NULL &&
-			 s->kind->fields[i].type < STEP_STEPS)
-			json_set(o, s->kind->fields[i].name, json_incref(JSON_ITER(v->given)));
-	}
-	if (s->mapping != NULL)
-		json_set(o, "mapping", expr_json(s->mapping, &scope, true));
-	return scope_is_over(&scope) ? NULL : o;
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
@@ -393,6 +277,46 @@ static json_t *empty_loop(struct arena *a)
 	return o;
 }
 
+/* What a step's function said: true: it walks on. */
+static bool step_came(struct run *r, struct step_call *c, int rc, const struct err *why,
+    enum run_next *next, struct err *err)
+{
+	enum step_how how = r->at.now.step->kind->how;
+
+	if (rc == -1 && how != STEP_LOCAL && how != STEP_OUTSIDE && is_broken(why)) {
+		err_set(err, why->code, "%s", why->msg);
+		*next = RUN_BROKEN;
+		return false;
+	}
+	if (rc == -1)
+		return step_fail(r, c, why->msg, next);
+	if (how == STEP_LOOP)
+		c->output = empty_loop(r->a);
+	if (how == STEP_WAIT && r->is_dry)
+		step_would(c, "wait", json_string(clock_iso_dup(r->a, c->until_us)));
+	return step_go_on(r, c, next);
+}
+
+/* An operation on a table: the transaction's body does it, with those of others; tried out it is
+ * done at once. */
+static bool step_ask(struct run *r, struct step_call *c, enum run_next *next, struct err *err)
+{
+	const struct step_kind *kind = r->at.now.step->kind;
+	struct err why = ERR_INIT;
+	int rc = kind->begin(c, &r->op, &why);
+
+	if (rc == 1 && !r->is_dry) {
+		r->asking = *c;
+		*next = RUN_ASKS;
+		return false;
+	}
+	if (rc == 1)
+		rc = table_run(r->app, r->a, &r->x->account_id, &r->op, 1, &why) == -1
+			 ? -1
+			 : kind->end(c, &r->op, &why);
+	return step_came(r, c, rc, &why, next, err);
+}
+
 static bool step_run(struct run *r, enum run_next *next, struct err *err)
 {
 	struct scope scope = flow_scope(r->a, r->at.context);
@@ -406,20 +330,10 @@ static bool step_run(struct run *r, enum run_next *next, struct err *err)
 		c.is_refused = true;
 		return step_fail(r, &c, "the step's inputs are more than 8 MiB", next);
 	}
+	if (s->kind->begin != NULL)
+		return step_ask(r, &c, next, err);
 	rc = s->kind->run(&c, &why);
-	if (rc == -1 && s->kind->how != STEP_LOCAL && s->kind->how != STEP_OUTSIDE &&
-	    is_broken(&why)) {
-		err_set(err, why.code, "%s", why.msg);
-		*next = RUN_BROKEN;
-		return false;
-	}
-	if (rc == -1)
-		return step_fail(r, &c, why.msg, next);
-	if (s->kind->how == STEP_LOOP)
-		c.output = empty_loop(r->a);
-	if (s->kind->how == STEP_WAIT && r->is_dry)
-		step_would(&c, "wait", json_string(clock_iso_dup(r->a, c.until_us)));
-	return step_go_on(r, &c, next);
+	return step_came(r, &c, rc, &why, next, err);
 }
 
 static void step_begin(struct run *r)
@@ -561,6 +475,16 @@ enum run_next run_walk(struct run *r, struct err *err)
 	}
 }
 
+enum run_next run_told(struct run *r, struct err *err)
+{
+	struct step_call *c = &r->asking;
+	struct err why = ERR_INIT;
+	enum run_next next;
+	int rc = r->at.now.step->kind->end(c, &r->op, &why);
+
+	return step_came(r, c, rc, &why, &next, err) ? run_walk(r, err) : next;
+}
+
 enum run_next run_call(struct run *r, struct err *err)
 {
 	enum run_next next;
@@ -574,7 +498,7 @@ int run_begin(struct run *r, struct err *err)
 
 	if (r->x->started_us == 0)
 		r->x->started_us = clock_now_us();
-	r->at = (struct run_place){.context = context_new(r),
+	r->at = (struct run_place){.context = run_context_new(r),
 	    .outputs = json_own(r->a, json_object()),
 	    .last = json_null()};
 	r->had_state = state != NULL;

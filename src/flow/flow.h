@@ -14,6 +14,7 @@
 #include "db/db.h"
 #include "http/http.h"
 #include "job/job.h"
+#include "task/task.h"
 
 #define FLOW_DRAFT "draft" /* never published */
 #define FLOW_PUBLISHED "published"
@@ -70,6 +71,9 @@ int flow_job_load(struct app *app, struct job *const *jobs, size_t n, struct err
 int flow_job_died(struct db *db, struct job *j, const char *why, struct err *err);
 int flow_jobs_revived(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *subjects, size_t n, struct err *err);
+/* The task that runs failed runs again, and its job flow.repeat. */
+extern const struct task_kind execution_repeat_task;
+int execution_job_repeat(struct job *j, struct err *err);
 /* Periodic: runs that ended go by age (execution_retention_days), with their steps; how many there
  * were stays. */
 int flow_retain(struct app *app, struct err *err);
@@ -85,6 +89,7 @@ int flow_api_archive(struct req *r);
 int flow_api_versions(struct req *r);
 int flow_api_version(struct req *r);
 int flow_api_revert(struct req *r);
+int flow_api_diff(struct req *r);
 int flow_api_duplicate(struct req *r);
 int flow_api_export(struct req *r);
 int flow_api_import(struct req *r);
@@ -92,10 +97,45 @@ int flow_api_kinds(struct req *r); /* GET /flow-steps: what steps there are, and
 int flow_api_run(struct req *r);
 int flow_api_test(struct req *r);
 int flow_api_preview(struct req *r);
+int flow_page_list(struct req *r);        /* GET /admin/flows */
+int flow_page_new(struct req *r);         /* GET /admin/flows/new */
+int flow_page_new_post(struct req *r);    /* POST: empty, or ready-made */
+int flow_page_ready(struct req *r);       /* GET /admin/flows/new/:ready */
+int flow_page_import_post(struct req *r); /* POST /admin/flows/import */
+int flow_page_steps(struct req *r);       /* GET /admin/flows/:id */
+int flow_page_move(struct req *r);        /* POST …/move */
+int flow_page_step_new(struct req *r);    /* GET …/steps/new: the kinds, then the form of one */
+int flow_page_step_new_post(struct req *r);
+int flow_page_step(struct req *r); /* GET …/steps/:step */
+int flow_page_step_post(struct req *r);
+int flow_page_remove(struct req *r); /* GET …/steps/:step/remove: asks */
+int flow_page_remove_post(struct req *r);
+int flow_page_test(struct req *r); /* GET …/test */
+int flow_page_test_post(struct req *r);
+int flow_page_settings(struct req *r); /* GET …/settings */
+int flow_page_settings_post(struct req *r);
+int flow_page_publish(struct req *r);   /* POST …/publish */
+int flow_page_archive(struct req *r);   /* POST …/archive */
+int flow_page_duplicate(struct req *r); /* POST …/duplicate */
+int flow_page_delete(struct req *r);    /* GET …/delete: asks */
+int flow_page_delete_post(struct req *r);
+int flow_page_versions(struct req *r);
+int flow_page_revert(struct req *r);
+/* Pages: /admin/task-history, and the tab of a flow. */
+int execution_page_history(struct req *r);
+int execution_page_of_flow(struct req *r); /* /admin/flows/:id/runs */
+int execution_page_detail(struct req *r);
+int execution_page_again(struct req *r);  /* POST …/again: the ticked ones */
+int execution_page_replay(struct req *r); /* POST …/:id/replay */
+int execution_page_cancel(struct req *r);
+int execution_page_repeat(struct req *r); /* GET, POST /admin/task-history/replay: failed ones */
+int execution_page_repeat_post(struct req *r);
+int execution_page_repeat_cancel(struct req *r);
 int execution_api_history(struct req *r); /* GET /task-history */
 int execution_api_list(struct req *r);
 int execution_api_get(struct req *r);
 int execution_api_steps(struct req *r);
 int execution_api_replay(struct req *r);
+int execution_api_replay_all(struct req *r); /* POST /task-history/replay */
 int execution_api_cancel(struct req *r);
 #endif

@@ -2,9 +2,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/number.h"
-#include "base/zone.h"
 #include "crypto/hash.h"
+#include "expr/expr-transforms.h"
 #include "flow/flow-internal.h"
 
 /* Gives a new reference, NULL for null. text is the value's, {NULL,0} of lists and objects. */
@@ -86,63 +85,9 @@ static json_t *format_trim(struct step_call *c, json_t *v, struct str text, stru
 
 /* ---- numbers and dates --------------------------------------------------------------------- */
 
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* "EUR 12" and "12 USD": without the code. */
-static struct str currency_cut(struct str text)
-{
-	for (int side = 0; side < 2; side++) {
-		const char *code = side == 0 ? text.p : text.p + text.n - 3;
-		bool is_code =
-		    text.n > 4 && is_letter(code[0]) && is_letter(code[1]) && is_letter(code[2]);
-
-		if (is_code)
-			text = str_trim((struct str){text.p + (side == 0 ? 3 : 0), text.n - 3});
-	}
-	return text;
-}
-
-/* Is the comma at that place the decimal point? Where it comes behind all points, and is the only
- * one: "1.234,5"; "1,234" has thousands. */
-static bool is_decimal_comma(struct str text, const char *comma)
-{
-	const char *point = memrchr(text.p, '.', text.n);
-
-	if (comma == NULL || comma < point || memchr(text.p, ',', (size_t)(comma - text.p)) != NULL)
-		return false;
-	return point != NULL || (size_t)(text.p + text.n - comma) != 4;
-}
-
-/* Signs of money and blanks fall, and what stands between thousands; {NULL,0} where letters stand.
- */
-static struct str number_digits(struct arena *a, struct str text)
-{
-	struct buf *b = buf_new(a, 400);
-	const char *comma = text.n == 0 ? NULL : memrchr(text.p, ',', text.n);
-	char point = is_decimal_comma(text, comma) ? ',' : '.';
-
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
-
-		if ((c >= '0' && c <= '9') || c == '-' || ((c == 'e' || c == 'E') && b->len > 0))
-			buf_chr(b, c);
-		else if (c == point)
-			buf_chr(b, '.');
-		else if (is_letter(c))
-			return (struct str){NULL, 0};
-	}
-	struct str digits = {b->p, b->len};
-	while (digits.n > 1 && digits.p[0] == '0' && digits.p[1] >= '0' && digits.p[1] <= '9')
-		digits = (struct str){digits.p + 1, digits.n - 1};
-	return digits;
-}
-
 static json_t *format_to_number(struct step_call *c, json_t *v, struct str text, struct err *err)
 {
-	struct str digits;
+	json_t *number;
 
 	if (json_is_number(v))
 		return json_incref(v);
@@ -150,66 +95,49 @@ static json_t *format_to_number(struct step_call *c, json_t *v, struct str text,
 		return json_integer(json_is_true(v));
 	if (text.p == NULL)
 		return fail(err, "a list or an object is no number");
-	digits = number_digits(c->a, currency_cut(utf8_trim(utf8_fold_signs(c->a, text))));
-	if (digits.n > 0 && number_is(digits))
-		return json_incref(json_parse(c->a, digits, err));
+	number = expr_number_read(c->a, text);
+	if (number != NULL)
+		return json_incref(number);
 	err_set(err, ERR_INVALID, "\"%.100s\" is no number", text.p);
 	return NULL;
 }
 
-static void append_civil(struct buf *b, struct str *rest, const struct civil *t)
+/* "2h", "P1D", "-P7D"; nothing is none. */
+static bool date_add_read(struct str add, int64_t *out)
 {
-	const struct {
-		const char *token;
-		int value, width;
-	} tokens[] = {{"YYYY", t->year, 4}, {"MM", t->month, 2}, {"DD", t->day, 2},
-	    {"HH", t->hour, 2}, {"mm", t->minute, 2}, {"ss", t->second, 2}};
+	bool is_back = add.n > 0 && add.p[0] == '-';
 
-	for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++)
-		if (str_starts(*rest, tokens[i].token)) {
-			buf_printf(b, "%0*d", tokens[i].width, tokens[i].value);
-			rest->p += tokens[i].width;
-			rest->n -= (size_t)tokens[i].width;
-			return;
-		}
-	buf_chr(b, rest->p[0]);
-	rest->p++;
-	rest->n--;
+	*out = 0;
+	if (add.n == 0)
+		return true;
+	if (!clock_parse_duration((struct str){add.p + is_back, add.n - is_back}, out))
+		return false;
+	*out = is_back ? -*out : *out;
+	return true;
 }
 
 static json_t *format_date(struct step_call *c, json_t *v, struct str text, struct err *err)
 {
-	struct str pattern = option(c, "format", "iso"), add = option(c, "add", ""),
-		   zone = option(c, "timeZone", "UTC");
-	int64_t at_us, add_us = 0;
-	struct civil civil;
-	struct buf *b = buf_new(c->a, 400);
+	struct str pattern = option(c, "format", "iso"), zone = option(c, "timeZone", "UTC");
+	int64_t at_us, add_us;
+	bool is_day;
+	json_t *out;
 
 	(void)v;
-	if (text.p == NULL || !clock_parse_any(text, &at_us)) {
+	if (text.p == NULL || !expr_date_read(c->a, text, &at_us, &is_day)) {
 		err_set(err, ERR_INVALID, "\"%.100s\" is no date",
 		    text.p != NULL ? text.p : "a list or an object");
 		return NULL;
 	}
-	bool is_back = add.n > 0 && add.p[0] == '-';
-	if (add.n > 0 &&
-	    !clock_parse_duration((struct str){add.p + is_back, add.n - is_back}, &add_us))
+	if (!date_add_read(option(c, "add", ""), &add_us))
 		return fail(err, "\"add\" is no duration such as 2h or P1D");
 	if (!zone_is_known(zone))
 		return fail(err, "\"timeZone\" is no time zone such as Europe/Berlin");
-	at_us += is_back ? -add_us : add_us;
-	if (str_is(pattern, "iso"))
-		return json_string(clock_iso_dup(c->a, at_us));
-	if (str_is(pattern, "unix"))
-		return json_integer(at_us / SECOND_US);
-	if (str_is(pattern, "unixMs"))
-		return json_integer(at_us / 1000);
 	if (str_is(pattern, "date"))
 		pattern = STR("YYYY-MM-DD");
-	clock_civil(zone_local_us(zone_find(zone), at_us), &civil);
-	while (pattern.n > 0 && b->len < 300)
-		append_civil(b, &pattern, &civil);
-	return json_of((struct str){b->p, b->len});
+	out = expr_date_write(
+	    c->a, pattern, zone_find(zone), at_us + add_us, is_day && add_us % DAY_US == 0);
+	return out != NULL ? json_incref(out) : fail(err, "the format is too long");
 }
 
 /* ---- texts and lists ----------------------------------------------------------------------- */

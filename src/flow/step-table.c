@@ -27,80 +27,79 @@ static int table_check(struct step_check *c, struct err *err)
 
 /* ---- when it is run -------------------------------------------------------------------------- */
 
-static int op_run(struct step_call *c, struct table_op *op, const char *verb, struct err *err)
+/* 1 it is to be done; 0 it would have been. */
+static int op_begin(struct step_call *c, struct table_op *op, const char *verb)
 {
 	const char *slug = step_text(c, "tableSlug");
 
-	if (c->is_dry && op->kind != TABLE_LOOKUP) {
-		step_would(c, arena_printf(c->a, "%s %s", verb, slug),
-		    json_incref(JSON_ITER(op->data != NULL ? op->data : c->input)));
-		return 0;
-	}
 	op->slug = str_from(slug);
-	if (table_run(c->app, c->a, &c->account_id, op, 1, err) == -1)
-		return -1;
-	c->is_refused = true;
-	c->output = op->output;
-	if (op->err.code == ERR_NONE)
-		return 0;
-	return op->err.field[0] == '\0'
-		   ? err_set(err, ERR_INVALID, "%s", op->err.msg)
-		   : err_set(err, ERR_INVALID, "%s: %s", op->err.field, op->err.msg);
+	if (!c->is_dry || op->kind == TABLE_LOOKUP)
+		return 1;
+	step_would(c, arena_printf(c->a, "%s %s", verb, slug),
+	    json_incref(JSON_ITER(op->data != NULL ? op->data : c->input)));
+	return 0;
 }
 
-static int lookup_run(struct step_call *c, struct err *err)
+static int op_end(struct step_call *c, const struct table_op *op, struct err *err)
 {
-	struct table_op op = {.kind = TABLE_LOOKUP,
-	    .column = str_from(step_text(c, "column")),
-	    .value = json_object_get(c->input, "value")};
+	c->is_refused = true;
+	if (op->err.code != ERR_NONE)
+		return op->err.field[0] == '\0'
+			   ? err_set(err, ERR_INVALID, "%s", op->err.msg)
+			   : err_set(err, ERR_INVALID, "%s: %s", op->err.field, op->err.msg);
+	c->output = json_own(c->a, json_incref(op->output));
+	return 0;
+}
 
-	if (op.value != NULL && !json_is_null(op.value))
-		return op_run(c, &op, "look up", err);
+static int lookup_begin(struct step_call *c, struct table_op *op, struct err *err)
+{
+	(void)err;
+	*op = (struct table_op){.kind = TABLE_LOOKUP,
+	    .column = str_from(step_text(c, "column")),
+	    .value = step_input(c, "value")};
+	if (op->value != NULL)
+		return op_begin(c, op, "look up");
 	c->output = json_own(c->a, json_object()); /* nothing equals nothing */
 	json_set_bool(c->output, "found", false);
 	json_set(c->output, "row", NULL);
 	return 0;
 }
 
-static int upsert_run(struct step_call *c, struct err *err)
+static int upsert_begin(struct step_call *c, struct table_op *op, struct err *err)
 {
-	struct table_op op = {.kind = TABLE_UPSERT,
+	*op = (struct table_op){.kind = TABLE_UPSERT,
 	    .key = step_input(c, "externalKey"),
 	    .data = step_input(c, "data")};
-
+	if (op->key != NULL)
+		return op_begin(c, op, "write a row of");
 	c->is_refused = true;
-	if (op.key == NULL)
-		return err_set(err, ERR_INVALID, "\"externalKey\" is empty");
-	c->is_refused = false;
-	return op_run(c, &op, "write a row of", err);
+	return err_set(err, ERR_INVALID, "\"externalKey\" is empty");
 }
 
-static int write_run(struct step_call *c, struct err *err)
+static int write_begin(struct step_call *c, struct table_op *op, struct err *err)
 {
-	struct table_op op = {.kind = TABLE_APPEND,
+	(void)err;
+	*op = (struct table_op){.kind = TABLE_APPEND,
 	    .key = step_input(c, "externalKey"),
 	    .data = step_input(c, "data")};
-
-	return op_run(c, &op, "add a row to", err);
+	return op_begin(c, op, "add a row to");
 }
 
-static int record_run(struct step_call *c, struct err *err)
+static int record_begin(struct step_call *c, struct table_op *op, struct err *err)
 {
-	struct table_op op = {
-	    .kind = TABLE_FROM_RECORD, .key_field = str_from(step_text(c, "keyField"))};
 	const char *id = step_text(c, "recordId");
 
-	op.record_id = c->record_id;
-	if (id != NULL && !uuid_parse(str_from(id), &op.record_id)) {
-		c->is_refused = true;
+	*op = (struct table_op){.kind = TABLE_FROM_RECORD,
+	    .key_field = str_from(step_text(c, "keyField")),
+	    .record_id = c->record_id};
+	c->is_refused = true;
+	if (id != NULL && !uuid_parse(str_from(id), &op->record_id))
 		return err_set(err, ERR_INVALID, "\"recordId\" is no id: %.60s", id);
-	}
-	if (uuid_is_nil(op.record_id)) {
-		c->is_refused = true;
+	if (uuid_is_nil(op->record_id))
 		return err_set(
 		    err, ERR_INVALID, "\"recordId\" is empty, and the run is for no record");
-	}
-	return op_run(c, &op, "copy the record to", err);
+	c->is_refused = false;
+	return op_begin(c, op, "copy the record to");
 }
 
 /* ---- the kinds --------------------------------------------------------------------------------
@@ -127,7 +126,8 @@ const struct step_kind step_table_lookup = {.name = "table.lookup",
 	{.name = NULL}},
     .outputs = lookup_outputs,
     .check = table_check,
-    .run = lookup_run};
+    .begin = lookup_begin,
+    .end = op_end};
 
 const struct step_kind step_table_upsert = {.name = "table.upsert",
     .label = "Write a row",
@@ -140,7 +140,8 @@ const struct step_kind step_table_upsert = {.name = "table.upsert",
 	{.name = NULL}},
     .outputs = write_outputs,
     .check = table_check,
-    .run = upsert_run};
+    .begin = upsert_begin,
+    .end = op_end};
 
 const struct step_kind step_table_write = {.name = "table.write",
     .label = "Add a row",
@@ -152,7 +153,8 @@ const struct step_kind step_table_write = {.name = "table.write",
 	{.name = NULL}},
     .outputs = write_outputs,
     .check = table_check,
-    .run = write_run};
+    .begin = write_begin,
+    .end = op_end};
 
 const struct step_kind step_record_to_table = {.name = "record.to_table",
     .label = "Copy a record to a table",
@@ -165,4 +167,5 @@ const struct step_kind step_record_to_table = {.name = "record.to_table",
 	{.name = NULL}},
     .outputs = write_outputs,
     .check = table_check,
-    .run = record_run};
+    .begin = record_begin,
+    .end = op_end};

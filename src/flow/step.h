@@ -15,6 +15,7 @@
 
 struct app;
 struct flow_step;
+struct table_op;
 struct flow_plan;
 
 enum step_type {
@@ -106,6 +107,11 @@ struct step_kind {
 	int (*check)(struct step_check *c, struct err *err);
 	/* 0 with what came; -1 when it failed: the message is for people. */
 	int (*run)(struct step_call *c, struct err *err);
+	/* Instead of run, of a STORED kind that is an operation on a table: begin says which (1),
+	 * or has the output at once (0), or has failed (-1); end takes what came of it. So the
+	 * operations of runs that are kept together are done together. */
+	int (*begin)(struct step_call *c, struct table_op *op, struct err *err);
+	int (*end)(struct step_call *c, const struct table_op *op, struct err *err);
 };
 /* Ends with a kind of no name. */
 extern const struct step_kind *const step_kinds[];

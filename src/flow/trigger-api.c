@@ -5,8 +5,6 @@
 #include "flow/flow.h"
 #include "flow/trigger.h"
 
-#define CONFIG_BYTES 4096
-
 /* The flow that the route's :flowId names; false after a 404 or an error. */
 static bool flow_is_there(struct req *r, struct uuid *id)
 {
@@ -43,9 +41,31 @@ int trigger_api_list(struct req *r)
 	}
 	if (!slice_read(r, &list_of_triggers, &f, &s))
 		return res_invalid(r);
-	if (trigger_list(r->app, r->a, &f, &s, &err) == -1)
+	if (trigger_list(r->app, r->a, &f, &s, &err) == -1 ||
+	    triggers_tell_more(r, s.rows, &err) == -1)
 		return res_error(r, &err);
 	return res_slice(r, &s);
+}
+
+int triggers_tell_more(struct req *r, json_t *rows, struct err *err)
+{
+	const struct hooks *hooks = &r->app->hooks;
+
+	if (hooks->tell_triggers == NULL || json_array_size(rows) == 0)
+		return 0;
+	return hooks->tell_triggers(r->app, r->a, &r->actor.account_id, rows, err);
+}
+
+/* As it is now, with what others know of it. */
+static int trigger_answer(struct req *r, int status, const struct trigger *t)
+{
+	json_t *rows = json_own(r->a, json_array()), *o = trigger_json(r->a, t);
+	struct err err = ERR_INIT;
+
+	json_array_append_new(rows, o);
+	if (triggers_tell_more(r, rows, &err) == -1)
+		return res_error(r, &err);
+	return res_json(r, status, json_incref(o));
 }
 
 /* ---- bodies -----------------------------------------------------------------------------------
@@ -58,33 +78,6 @@ struct trigger_body {
 	json_t *config;
 	bool is_enabled;
 };
-
-/* "on": which news count; "recordResourceType": where the trigger's name is none. */
-struct trigger_config {
-	const char *on;
-	struct str resource_type;
-};
-
-static void body_check_config(struct req *r, const json_t *config, struct str *resource_type)
-{
-	static const char *const ons[] = {"created", "updated", "any", NULL};
-	static const struct json_member members[] = {
-	    {"on", READ_WORD, JSON_INTO(struct trigger_config, on), .words = ons},
-	    {"recordResourceType", READ_TEXT, JSON_INTO(struct trigger_config, resource_type),
-		.min = 1, .max = LIMIT_TYPE_BYTES}};
-	struct trigger_config c = {.on = NULL};
-	struct json_reader in = req_reader(r);
-
-	json_reader_enter(&in, "config");
-	if (json_read_members(&in, config, JSON_MEMBERS(members), &c) == -1)
-		return;
-	if (c.resource_type.p != NULL)
-		*resource_type = c.resource_type;
-	if (!str_is(*resource_type, "*") && !record_type_is_valid(*resource_type))
-		json_reader_fail_at(&in, "recordResourceType", "is no record type");
-	if (json_text(r->a, config).n > CONFIG_BYTES)
-		json_reader_fail(&in, "may have at most %d bytes", CONFIG_BYTES);
-}
 
 /* The connection must be of the account and of that provider. */
 static int body_check_connection(
@@ -103,15 +96,75 @@ static int body_check_connection(
 	return 0;
 }
 
+/* A record type or an event's name. */
+static bool trigger_name_is_valid(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] <= ' ' || name.p[i] >= 127)
+			return false;
+	return name.n > 0 && name.n <= LIMIT_TYPE_BYTES;
+}
+
+/* What goes with the kind: a schedule is of no provider. */
+int trigger_check(struct req *r, struct trigger *t, struct err *err)
+{
+	bool is_schedule = strcmp(t->kind, TRIGGER_SCHEDULE) == 0;
+
+	if (!is_schedule && t->provider_type.n == 0)
+		req_invalid(r, "providerType", "is needed");
+	else if (!is_schedule && !record_type_is_valid(t->provider_type))
+		req_invalid(r, "providerType", "is no provider");
+	if (!is_schedule && t->name.n == 0)
+		req_invalid(r, "triggerName", "is needed");
+	else if (!is_schedule && !str_is(t->name, "*") && !trigger_name_is_valid(t->name))
+		req_invalid(r, "triggerName", "must be a record type or an event's name");
+	if (is_schedule && !uuid_is_nil(t->connection_id))
+		req_invalid(r, "connectionId", "goes with the kinds webhook and poll");
+	if (req_has_invalid(r))
+		return 0;
+	if (body_check_connection(r, &t->connection_id, t->provider_type, err) == -1)
+		return -1;
+	return req_has_invalid(r) ? 0 : trigger_check_config(r, t, err);
+}
+
+int trigger_make(struct req *r, struct trigger *t, struct err *err)
+{
+	t->id = uuid_new();
+	t->account_id = r->actor.account_id;
+	t->created_us = t->updated_us = clock_now_us();
+	if (trigger_check(r, t, err) == -1)
+		return -1;
+	return req_has_invalid(r) ? 0 : trigger_write(r, TRIGGER_MAKE, t, err);
+}
+
+/* One that is only switched off need not be such as can be made today. */
+static bool change_only_ends(const struct trigger *was, const struct trigger *t)
+{
+	return !t->is_enabled && json_equal(was->config, t->config) &&
+	       uuid_eq(was->connection_id, t->connection_id);
+}
+
+int trigger_change(struct req *r, const struct trigger *was, struct trigger *t, struct err *err)
+{
+	t->updated_us = clock_now_us();
+	if (change_only_ends(was, t))
+		t->next_us = 0;
+	else if (trigger_check(r, t, err) == -1)
+		return -1;
+	if (!req_has_invalid(r) && !str_eq(was->resource_type, t->resource_type))
+		req_invalid(r, "config.recordResourceType", "stays as it is: make another trigger");
+	return req_has_invalid(r) ? 0 : trigger_write(r, TRIGGER_CHANGE, t, err);
+}
+
 int trigger_api_create(struct req *r)
 {
-	static const char *const kinds[] = {TRIGGER_WEBHOOK, NULL};
+	static const char *const kinds[] = {TRIGGER_WEBHOOK, TRIGGER_POLL, TRIGGER_SCHEDULE, NULL};
 	static const struct json_member members[] = {
 	    {"kind", READ_WORD, JSON_INTO(struct trigger_body, kind), .words = kinds,
-		.rule = "must be webhook"},
+		.rule = "must be webhook, poll or schedule"},
 	    {"providerType", READ_TEXT, JSON_INTO(struct trigger_body, provider_type),
-		.need = READ_NEEDED, .min = 1, .max = LIMIT_TYPE_BYTES},
-	    {"triggerName", READ_TEXT, JSON_INTO(struct trigger_body, name), .need = READ_NEEDED,
+		.need = READ_NULLABLE, .min = 1, .max = LIMIT_TYPE_BYTES},
+	    {"triggerName", READ_TEXT, JSON_INTO(struct trigger_body, name), .need = READ_NULLABLE,
 		.min = 1, .max = LIMIT_TYPE_BYTES},
 	    {"connectionId", READ_PARSED, JSON_INTO(struct trigger_body, connection_id),
 		.need = READ_NULLABLE, .parse = uuid_parse_member, .rule = "must be an id"},
@@ -120,37 +173,28 @@ int trigger_api_create(struct req *r)
 	struct trigger_body b = {
 	    .kind = TRIGGER_WEBHOOK, .config = json_own(r->a, json_object()), .is_enabled = true};
 	struct err err = ERR_INIT;
-	struct trigger t = {.id = uuid_new(), .account_id = r->actor.account_id};
+	struct trigger t = {.id = {{0}}};
 
 	if (!flow_is_there(r, &t.flow_id) || !req_read_body(r, JSON_MEMBERS(members), &b))
 		return 0;
-	t.resource_type = b.name;
-	if (b.provider_type.p != NULL && !record_type_is_valid(b.provider_type))
-		req_invalid(r, "providerType", "is no provider");
-	if (b.name.p != NULL)
-		body_check_config(r, b.config, &t.resource_type);
-	if (!req_has_invalid(r) &&
-	    body_check_connection(r, &b.connection_id, b.provider_type, &err) == -1)
-		return res_error(r, &err);
-	if (req_has_invalid(r))
-		return res_invalid(r);
 	t.kind = b.kind;
 	t.provider_type = b.provider_type;
 	t.name = b.name;
 	t.connection_id = b.connection_id;
 	t.config = b.config;
 	t.is_enabled = b.is_enabled;
-	t.created_us = t.updated_us = clock_now_us();
-	if (trigger_write(r, TRIGGER_MAKE, &t, &err) == -1)
+	if (trigger_make(r, &t, &err) == -1)
 		return res_error(r, &err);
+	if (req_has_invalid(r))
+		return res_invalid(r);
 	res_headerf(r, "Location", "/connect/v1/triggers/%s", uuid_dup(r->a, t.id));
-	return res_json(r, 201, trigger_json(r->a, &t));
+	return trigger_answer(r, 201, &t);
 }
 
 /* ---- one --------------------------------------------------------------------------------------
  */
 
-static bool trigger_of_route(struct req *r, struct trigger *out)
+bool trigger_of_route(struct req *r, struct trigger *out)
 {
 	struct err err = ERR_INIT;
 	struct uuid id;
@@ -175,31 +219,23 @@ int trigger_api_update(struct req *r)
 	    {"enabled", READ_BOOL, JSON_INTO(struct trigger_body, is_enabled)}};
 	struct err err = ERR_INIT;
 	struct trigger_body b;
-	struct str type;
-	struct trigger t;
+	struct trigger t, was;
 
 	if (!trigger_of_route(r, &t))
 		return 0;
+	was = t;
 	b = (struct trigger_body){
 	    .connection_id = t.connection_id, .config = t.config, .is_enabled = t.is_enabled};
 	if (!req_read_body(r, JSON_MEMBERS(members), &b))
 		return 0;
-	type = t.name;
-	body_check_config(r, b.config, &type);
-	if (!str_eq(type, t.resource_type))
-		req_invalid(r, "config.recordResourceType", "stays as it is: make another trigger");
-	if (!req_has_invalid(r) &&
-	    body_check_connection(r, &b.connection_id, t.provider_type, &err) == -1)
-		return res_error(r, &err);
-	if (req_has_invalid(r))
-		return res_invalid(r);
 	t.connection_id = b.connection_id;
 	t.config = b.config;
 	t.is_enabled = b.is_enabled;
-	t.updated_us = clock_now_us();
-	if (trigger_write(r, TRIGGER_CHANGE, &t, &err) == -1)
+	if (trigger_change(r, &was, &t, &err) == -1)
 		return res_error(r, &err);
-	return res_json(r, 200, trigger_json(r->a, &t));
+	if (req_has_invalid(r))
+		return res_invalid(r);
+	return trigger_of_route(r, &t) ? trigger_answer(r, 200, &t) : 0;
 }
 
 int trigger_api_delete(struct req *r)

@@ -1,156 +1,190 @@
-/* From a record that was stored to the runs of the flows that are subscribed to it.
+/* From a record that was stored, or an event, to the runs of the flows that are subscribed to it.
  *
- *   transaction that stores the record ──> job flow.dispatch, with the triggers of that moment
- *   job: record, flows ──> runs started, job finished: one transaction
+ *	transaction that stores the fact ──> job flow.dispatch, with the triggers of that moment
+ *	job: record, flows ──> runs started, job finished: one transaction
  *
- * Whoever stores asks for the enabled triggers in its own transaction, once for each account of the
- * commit: so none is missed that was enabled before it. */
+ * Whoever stores asks for the enabled triggers, once for each account of the commit: so none is
+ * missed that was enabled before it. What a record's trigger is told:
+ *
+ *	created, updated   as its "on" says; unchanged nothing
+ *	was there before   (an import, a back-fill, a poll's first round) where it says "onImport"
+ *	an event of its name, of an item that is no record of that type   each time */
 #include "base/clock.h"
 #include "flow/flow.h"
 #include "flow/trigger.h"
 
 #define DISPATCH_KIND "flow.dispatch"
+#define NOT_PUBLISHED "The flow is not published, so nothing was started"
 
 /* ---- leaving jobs -----------------------------------------------------------------------------
  */
 
-static bool trigger_wants(
-    const struct trigger *t, const struct record_item *it, const struct uuid *connection_id)
+static bool trigger_is_of(const struct trigger *t, const struct uuid *connection_id)
 {
-	const char *on = json_str(t->config, "on");
-	const char *event = it->outcome == RECORD_CREATED ? "created" : "updated";
-
-	return trigger_fits(t, it->provider_type, it->resource_type) &&
-	       (uuid_is_nil(t->connection_id) || uuid_eq(t->connection_id, *connection_id)) &&
-	       (on == NULL || strcmp(on, "any") == 0 || strcmp(on, event) == 0);
+	return uuid_is_nil(t->connection_id) || uuid_eq(t->connection_id, *connection_id);
 }
 
-static struct job dispatch_job(struct arena *a, const struct uuid *account_id,
-    const struct uuid *record_id, json_t *triggers, const char *event, const struct uuid *lead_id)
+/* "created", "updated", or NULL: it is no news. */
+static const char *news_event(const struct record_news *w)
 {
-	json_t *args = json_own(a, json_object());
+	if (w->was_new || w->item->outcome == RECORD_CREATED)
+		return "created";
+	return w->was_change || w->item->outcome == RECORD_UPDATED ? "updated" : NULL;
+}
 
+static bool trigger_wants_record(
+    const struct trigger *t, const struct record_news *w, const char *event)
+{
+	const char *on = json_str(t->config, "on");
+
+	return event != NULL && trigger_fits(t, w->item->provider_type, w->item->resource_type) &&
+	       (on == NULL || strcmp(on, "any") == 0 || strcmp(on, event) == 0) &&
+	       (!w->is_old || json_bool(t->config, "onImport"));
+}
+
+/* Is it one of the event's name, rather than of a type of records? */
+static bool trigger_wants_event(const struct trigger *t, struct str provider_type, struct str name)
+{
+	return name.n > 0 && strcmp(t->kind, TRIGGER_WEBHOOK) == 0 &&
+	       str_eq(t->provider_type, provider_type) && str_eq(t->name, name) &&
+	       str_eq(t->name, t->resource_type);
+}
+
+static bool trigger_wants(const struct trigger *t, const struct record_news *w, const char *event)
+{
+	if (!trigger_is_of(t, &w->connection_id))
+		return false;
+	if (trigger_fits(t, w->item->provider_type, w->item->resource_type))
+		return trigger_wants_record(t, w, event);
+	return trigger_wants_event(t, w->item->provider_type, w->event_type);
+}
+
+/* args: what the job is told besides, an object of the arena. */
+static struct job dispatch_job(struct arena *a, const struct uuid *account_id,
+    const struct uuid *subject_id, json_t *triggers, json_t *args)
+{
 	json_set(args, "triggers", json_incref(triggers));
-	json_set_str(args, "event", event);
-	if (lead_id != NULL)
-		json_set_str(args, "leadId", uuid_dup(a, *lead_id));
 	return (struct job){.account_id = *account_id,
 	    .kind = DISPATCH_KIND,
 	    .class = JOB_LIVE,
-	    .subject_id = *record_id,
+	    .subject_id = *subject_id,
 	    .args = json_text(a, args)};
 }
 
-static int tell_one(struct db *db, struct arena *a, const struct triggers *known,
-    const struct record_item *it, const struct uuid *connection_id, struct err *err)
+static void ids_add(struct arena *a, json_t *ids, const struct trigger *t)
 {
-	json_t *ids = json_own(a, json_array());
-	struct job job;
+	json_array_append_new(ids, json_string(uuid_dup(a, t->id)));
+}
+
+static bool tell_one(
+    struct arena *a, const struct triggers *known, const struct record_news *w, struct job *out)
+{
+	json_t *ids = json_own(a, json_array()), *args;
+	const char *event = news_event(w);
 
 	for (size_t i = 0; i < known->n; i++)
-		if (trigger_wants(&known->v[i], it, connection_id))
-			json_array_append_new(ids, json_string(uuid_dup(a, known->v[i].id)));
+		if (trigger_wants(&known->v[i], w, event))
+			ids_add(a, ids, &known->v[i]);
 	if (json_array_size(ids) == 0)
-		return 0;
-	job = dispatch_job(a, &it->account_id, &it->id, ids,
-	    it->outcome == RECORD_CREATED ? "created" : "updated", NULL);
-	return job_insert(db, &job, 1, err);
+		return false;
+	args = json_own(a, json_object());
+	json_set_strn(args, "event", event != NULL ? str_from(event) : w->event_type);
+	*out = dispatch_job(a, &w->item->account_id, &w->item->id, ids, args);
+	return true;
 }
 
-static bool item_is_news(const struct record_item *it)
+int triggers_tell(
+    struct db *db, struct arena *a, const struct record_news *news, size_t n, struct err *err)
 {
-	return (it->outcome == RECORD_CREATED || it->outcome == RECORD_UPDATED) &&
-	       !str_is(it->resource_type, "lead");
-}
-
-int triggers_tell(struct db *db, struct arena *a, const struct record_item *items,
-    const struct uuid *connections, size_t n, struct err *err)
-{
+	struct job *jobs = arena_array(a, n + 1, sizeof(*jobs));
 	struct triggers known = {NULL, 0};
 	const struct uuid *of = NULL;
+	size_t njobs = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct record_item *it = &items[i];
+		const struct record_item *it = news[i].item;
 
-		if (!item_is_news(it))
+		if (str_is(it->resource_type, "lead"))
 			continue;
 		/* items of an account mostly stand together */
 		if ((of == NULL || !uuid_eq(*of, it->account_id)) &&
-		    triggers_of_account(db, a, &it->account_id, &known, err) == -1)
+		    triggers_of_account(db, &it->account_id, &known, err) == -1)
 			return -1;
 		of = &it->account_id;
-		if (tell_one(db, a, &known, it, &connections[i], err) == -1)
-			return -1;
+		njobs += known.n > 0 && tell_one(a, &known, &news[i], &jobs[njobs]);
 	}
-	return 0;
+	return job_insert(db, jobs, njobs, err);
+}
+
+/* The body's own members, where it has some, and what is known of the event. */
+static json_t *event_payload(struct arena *a, const struct trigger_event *e)
+{
+	struct err ignored = ERR_INIT;
+	unsigned repairs;
+	json_t *body = json_parse_lenient(a, e->body, &repairs, &ignored);
+	json_t *o = json_own(a, json_is_object(body) ? json_copy(body) : json_object());
+
+	if (!json_is_object(body))
+		json_set(o, "body",
+		    body != NULL ? json_incref(body) : json_stringn(e->body.p, e->body.n));
+	json_set_strn(o, "event", e->name);
+	json_set_str(o, "eventId", uuid_dup(a, e->event_id));
+	json_set_strn(o, "providerType", e->provider_type);
+	return o;
+}
+
+int triggers_tell_event(
+    struct db *db, struct arena *a, const struct trigger_event *e, struct err *err)
+{
+	json_t *ids = json_own(a, json_array()), *args;
+	struct triggers known;
+	struct job job;
+
+	if (triggers_of_account(db, &e->account_id, &known, err) == -1)
+		return -1;
+	for (size_t i = 0; i < known.n; i++)
+		if (trigger_wants_event(&known.v[i], e->provider_type, e->name) &&
+		    trigger_is_of(&known.v[i], &e->connection_id))
+			ids_add(a, ids, &known.v[i]);
+	if (json_array_size(ids) == 0)
+		return 0;
+	args = json_own(a, json_object());
+	json_set(args, "payload", json_incref(event_payload(a, e)));
+	job = dispatch_job(a, &e->account_id, &e->event_id, ids, args);
+	return job_insert(db, &job, 1, err);
 }
 
 int triggers_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
 {
-	struct db *db = j->app->db;
+	struct job *jobs = arena_array(j->a, n + 1, sizeof(*jobs));
 	struct triggers known;
+	size_t njobs = 0;
 
 	if (n == 0)
 		return 0;
-	if (triggers_of_account(db, j->a, &leads[0].account_id, &known, err) == -1)
+	if (triggers_of_account(j->app->db, &leads[0].account_id, &known, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		json_t *ids = json_own(j->a, json_array());
-		struct job job;
+		json_t *ids = json_own(j->a, json_array()), *args;
 
 		for (size_t k = 0; k < known.n; k++)
 			if (trigger_fits(
 				&known.v[k], str_from(leads[i].provider_type), STR("lead")) &&
-			    (uuid_is_nil(known.v[k].connection_id) ||
-				uuid_eq(known.v[k].connection_id, leads[i].connection_id)))
-				json_array_append_new(
-				    ids, json_string(uuid_dup(j->a, known.v[k].id)));
+			    trigger_is_of(&known.v[k], &leads[i].connection_id))
+				ids_add(j->a, ids, &known.v[k]);
 		if (json_array_size(ids) == 0)
 			continue;
-		job = dispatch_job(j->a, &leads[i].account_id, &leads[i].lead_id, ids, "created",
-		    &leads[i].lead_id);
-		if (job_insert(db, &job, 1, err) == -1)
-			return -1;
+		args = json_own(j->a, json_object());
+		json_set_str(args, "event", "created");
+		json_set_str(args, "leadId", uuid_dup(j->a, leads[i].lead_id));
+		jobs[njobs++] =
+		    dispatch_job(j->a, &leads[i].account_id, &leads[i].lead_id, ids, args);
 	}
-	return 0;
+	return job_insert(j->app->db, jobs, njobs, err);
 }
 
 /* ---- starting runs ----------------------------------------------------------------------------
  */
-
-/* The record of a job, as the API shows it: 1, 0 it is gone, -1. */
-static int dispatch_record(
-    struct job *j, const json_t *args, json_t **record, struct uuid *id, struct err *err)
-{
-	struct uuid lead_id;
-	json_t *lead;
-	int found = 1;
-
-	*id = j->subject_id;
-	if (uuid_parse(str_from(json_str(args, "leadId")), &lead_id)) {
-		found = lead_get_json(j->app, j->a, &j->account_id, &lead_id, &lead, err);
-		if (found == 1 && !uuid_parse(str_from(json_str(lead, "recordId")), id))
-			found = 0;
-	}
-	return found == 1 ? record_get_json(j->app, j->a, &j->account_id, id, record, err) : found;
-}
-
-struct dispatching {
-	struct job *j;
-	struct flow_start *starts;
-	struct uuid *fired;
-	size_t n;
-};
-
-static int dispatch_body(struct db *db, void *arg, struct err *err)
-{
-	struct dispatching *d = arg;
-
-	if (flow_start(d->j->app, db, d->j->a, d->starts, d->n, err) == -1 ||
-	    triggers_note_fired(db, &d->j->account_id, d->fired, d->n, err) == -1)
-		return -1;
-	return job_finish(db, d->j, err);
-}
 
 static json_t *dispatch_payload(struct arena *a, const json_t *record, const char *event)
 {
@@ -158,6 +192,66 @@ static json_t *dispatch_payload(struct arena *a, const json_t *record, const cha
 
 	json_set_str(payload, "event", event);
 	return payload;
+}
+
+/* What the runs are given: of a record, as the API shows it now, with its id; or what the job
+ * brings. 1, 0 it is gone, -1. */
+static int dispatch_find(
+    struct job *j, const json_t *args, json_t **payload, struct uuid *id, struct err *err)
+{
+	struct uuid lead_id;
+	json_t *record, *lead;
+	int found = 1;
+
+	*payload = json_object_get(args, "payload");
+	*id = (struct uuid){{0}};
+	if (*payload != NULL)
+		return 1;
+	*id = j->subject_id;
+	if (uuid_parse(str_from(json_str(args, "leadId")), &lead_id)) {
+		found = lead_get_json(j->app, j->a, &j->account_id, &lead_id, &lead, err);
+		if (found == 1 && !uuid_parse(str_from(json_str(lead, "recordId")), id))
+			found = 0;
+	}
+	if (found == 1)
+		found = record_get_json(j->app, j->a, &j->account_id, id, &record, err);
+	if (found == 1)
+		*payload = dispatch_payload(j->a, record, json_str(args, "event"));
+	return found;
+}
+
+struct dispatching {
+	struct job *j;
+	struct flow_start *starts;
+	size_t n;
+};
+
+/* What each trigger has come to: a run, or none since its flow is not published. */
+static int dispatch_note(struct db *db, const struct dispatching *d, struct err *err)
+{
+	struct uuid *fired = arena_array(d->j->a, d->n + 1, sizeof(*fired)),
+		    *idle = arena_array(d->j->a, d->n + 1, sizeof(*idle));
+	size_t nfired = 0, nidle = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		if (uuid_is_nil(d->starts[i].execution_id))
+			idle[nidle++] = d->starts[i].trigger_id;
+		else
+			fired[nfired++] = d->starts[i].trigger_id;
+	}
+	if (triggers_note_fired(db, &d->j->account_id, fired, nfired, NULL, err) == -1)
+		return -1;
+	return triggers_note_fired(db, &d->j->account_id, idle, nidle, NOT_PUBLISHED, err);
+}
+
+static int dispatch_body(struct db *db, void *arg, struct err *err)
+{
+	struct dispatching *d = arg;
+
+	if (flow_start(d->j->app, db, d->j->a, d->starts, d->n, err) == -1 ||
+	    dispatch_note(db, d, err) == -1)
+		return -1;
+	return job_finish(db, d->j, err);
 }
 
 /* A flow with two triggers that fit runs once. */
@@ -169,50 +263,42 @@ static bool dispatch_has_flow(const struct dispatching *d, const struct uuid *fl
 	return false;
 }
 
+/* Those that were deleted since are gone. */
 static int dispatch_collect(struct dispatching *d, const json_t *args, const struct uuid *record_id,
     json_t *payload, struct err *err)
 {
 	struct job *j = d->j;
-	json_t *text;
-	size_t i;
+	struct triggers found;
 
-	json_array_each(json_object_get(args, "triggers"), i, text) {
-		struct trigger t;
-		struct uuid id;
-		int found;
+	if (triggers_by_ids(j->app->db, j->a, &j->account_id, json_object_get(args, "triggers"),
+		&found, err) == -1)
+		return -1;
+	d->starts = arena_array(j->a, found.n + 1, sizeof(*d->starts));
+	for (size_t i = 0; i < found.n; i++) {
+		const struct trigger *t = &found.v[i];
 
-		if (!uuid_parse(str_from(json_string_value(text)), &id))
+		if (dispatch_has_flow(d, &t->flow_id))
 			continue;
-		found = trigger_load(j->app->db, j->a, &j->account_id, &id, &t, err);
-		if (found == -1)
-			return -1;
-		if (found == 0 || dispatch_has_flow(d, &t.flow_id))
-			continue; /* it was deleted since */
-		d->fired[d->n] = t.id;
 		d->starts[d->n++] = (struct flow_start){.account_id = j->account_id,
-		    .flow_id = t.flow_id,
-		    .kind = t.kind,
+		    .flow_id = t->flow_id,
+		    .kind = t->kind,
 		    .payload = payload,
 		    .record_id = *record_id,
-		    .trigger_id = t.id};
+		    .trigger_id = t->id};
 	}
 	return 0;
 }
 
 int trigger_job_dispatch(struct job *j, struct err *err)
 {
-	json_t *args = json_parse_stored(j->a, j->args, err), *record = NULL;
-	size_t most = json_array_size(json_object_get(args, "triggers"));
-	struct dispatching d = {.j = j,
-	    .starts = arena_array(j->a, most + 1, sizeof(*d.starts)),
-	    .fired = arena_array(j->a, most + 1, sizeof(*d.fired))};
+	json_t *args = json_parse_stored(j->a, j->args, err), *payload = NULL;
+	struct dispatching d = {.j = j};
 	struct uuid record_id;
-	int found = args == NULL ? -1 : dispatch_record(j, args, &record, &record_id, err);
+	int found = args == NULL ? -1 : dispatch_find(j, args, &payload, &record_id, err);
 
 	if (found == -1)
 		return -1;
-	if (found == 1 && dispatch_collect(&d, args, &record_id,
-			      dispatch_payload(j->a, record, json_str(args, "event")), err) == -1)
+	if (found == 1 && dispatch_collect(&d, args, &record_id, payload, err) == -1)
 		return -1;
 	return job_transaction(j, dispatch_body, &d, err);
 }
@@ -280,7 +366,7 @@ int triggers_replay(struct app *app, struct arena *a, const struct record_dispat
 	struct triggers known;
 	int rc;
 
-	if (triggers_of_account(app->db, a, &d->account_id, &known, err) == -1)
+	if (triggers_of_account(app->db, &d->account_id, &known, err) == -1)
 		return -1;
 	p.starts = arena_array(a, known.n + 1, sizeof(*p.starts));
 	replay_collect(&p, &known);

@@ -87,8 +87,18 @@ static json_t *flash_take(struct req *r)
 
 #define BADGES_MOST 8
 
+static const struct chrome_badge *nav_badge(
+    const struct chrome_badge *badges, size_t n, const char *section)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(badges[i].section, section) == 0)
+			return &badges[i];
+	}
+	return NULL;
+}
+
 static json_t *nav_entry_json(const struct req *r, const struct chrome_nav *e, bool is_current,
-    const struct chrome_badge *badges, size_t nbadges)
+    const struct chrome_badge *badge)
 {
 	json_t *entry = json_object();
 
@@ -96,23 +106,40 @@ static json_t *nav_entry_json(const struct req *r, const struct chrome_nav *e, b
 	json_set_str(entry, "path", e->path);
 	json_set_str(entry, "icon", e->icon);
 	json_set_bool(entry, "is_current", is_current);
-	for (size_t i = 0; i < nbadges; i++) {
-		if (strcmp(badges[i].section, e->section) != 0)
-			continue;
+	if (badge != NULL) {
 		json_set_str(entry, "badge",
-		    badges[i].count > 99 ? "99+" : arena_printf(r->a, "%d", (int)badges[i].count));
-		json_set_str(entry, "badge_href", badges[i].href);
-		json_set_str(entry, "badge_what", badges[i].what);
+		    badge->count > 99 ? "99+" : arena_printf(r->a, "%d", (int)badge->count));
+		json_set_str(entry, "badge_href", badge->href);
+		json_set_str(entry, "badge_what", badge->what);
 	}
 	return entry;
 }
 
-/* Groups of what the actor may see, in the table's order: [{heading,entries}]. */
+static json_t *nav_add_group(json_t *groups, const char *heading)
+{
+	json_t *group = json_object();
+
+	json_set_str(group, "heading", heading);
+	json_set_bool(group, "is_open", false);
+	json_set(group, "entries", json_array());
+	json_array_append_new(groups, group);
+	return group;
+}
+
+/* A narrow window shows the entries of the group that the page is in; of no group, of all. */
+static void nav_open_all(json_t *groups)
+{
+	for (size_t i = 0; i < json_array_size(groups); i++)
+		json_set_bool(json_array_get(groups, i), "is_open", true);
+}
+
+/* Groups of what the actor may see, in the table's order: [{heading,is_open,has_badge,entries}]. */
 static json_t *nav_json(struct req *r, const char *section)
 {
-	json_t *groups = json_array(), *entries = NULL;
+	json_t *groups = json_array(), *group = NULL;
 	struct chrome_badge badges[BADGES_MOST];
-	const char *group = "";
+	bool is_one_open = false;
+	const char *of = "";
 	size_t nbadges = 0;
 
 	if (r->actor.kind == ACTOR_NONE)
@@ -120,22 +147,24 @@ static json_t *nav_json(struct req *r, const char *section)
 	if (r->app->hooks.nav_badges != NULL)
 		nbadges = r->app->hooks.nav_badges(r, badges, BADGES_MOST);
 	for (const struct chrome_nav *e = r->app->hooks.nav; e != NULL && e->path != NULL; e++) {
-		const char *of = e->group != NULL ? e->group : "-";
+		const char *heading = e->group != NULL ? e->group : "-";
 		bool is_current = section != NULL && strcmp(section, e->section) == 0;
+		const struct chrome_badge *badge = nav_badge(badges, nbadges, e->section);
 
 		if (e->icon == NULL || (r->actor.permissions & e->permission) != e->permission)
 			continue;
-		if (entries == NULL || strcmp(of, group) != 0) {
-			json_t *o = json_object();
-
-			entries = json_array();
-			group = of;
-			json_set_str(o, "heading", e->group);
-			json_set(o, "entries", entries);
-			json_array_append_new(groups, o);
-		}
-		json_array_append_new(entries, nav_entry_json(r, e, is_current, badges, nbadges));
+		if (group == NULL || strcmp(heading, of) != 0)
+			group = nav_add_group(groups, e->group);
+		of = heading;
+		json_array_append_new(
+		    json_object_get(group, "entries"), nav_entry_json(r, e, is_current, badge));
+		if (badge != NULL)
+			json_set_bool(group, "has_badge", true);
+		if (is_current && e->group != NULL)
+			is_one_open = true, json_set_bool(group, "is_open", true);
 	}
+	if (!is_one_open)
+		nav_open_all(groups);
 	return groups;
 }
 
@@ -246,6 +275,33 @@ int chrome_settings(struct req *r, int status, const char *part, const char *tit
 	return chrome_page(r, status, "settings", title, template_name, data);
 }
 
+/* Labels of fields that their names do not tell. */
+static const struct word wrong_labels[] = {{"accountName", "Company or team"},
+    {"csv", "CSV or NDJSON file"}, {"days", "Days to keep"}, {"expires", "Last day"},
+    {"formId", "Form"}, {"new_password", "New password"}, {"otherType", "Name of the other type"},
+    {"permissions", "What it may do"}, {"present", "Current password"},
+    {"providerType", "Provider"}, {"resourceType", "Record type"}, {"since", "From"},
+    {"totp", "Code of your authenticator"}, {"typed", "The number"}, {"who", "Who"},
+    {"zone", "Time zone"}, {NULL, NULL}};
+
+/* Notes a field for the summary above the form, by its last step: "data.email" is "email". */
+static void wrong_add_field(json_t *data, const char *field)
+{
+	const char *step = strrchr(field, '.') != NULL ? strrchr(field, '.') + 1 : field;
+	const struct word *known = word_find(wrong_labels, str_from(step));
+	json_t *list = json_object_get(data, "wrong_fields"), *o = json_object();
+
+	if (list == NULL) {
+		list = json_array();
+		json_set(data, "wrong_fields", list);
+	}
+	json_set_str(o, "label", known != NULL ? known->label : step);
+	json_set_bool(o, "is_next", json_array_size(list) > 0);
+	json_array_append_new(list, o);
+	json_set_int(data, "wrong_count", (int64_t)json_array_size(list));
+	json_set_bool(data, "is_one_wrong", json_array_size(list) == 1);
+}
+
 void chrome_wrong(struct req *r, json_t *data, const char *field, const char *msg)
 {
 	json_t *errors = json_object_get(data, "errors");
@@ -257,6 +313,8 @@ void chrome_wrong(struct req *r, json_t *data, const char *field, const char *ms
 	}
 	if (text[0] >= 'a' && text[0] <= 'z')
 		text[0] = (char)(text[0] - 'a' + 'A');
+	if (field != NULL && *field != '\0')
+		wrong_add_field(data, field);
 	json_set_str(errors, field == NULL || *field == '\0' ? "problem" : field, text);
 }
 

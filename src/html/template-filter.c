@@ -106,17 +106,19 @@ static void bytes_scaled(double v, const char *const *units, size_t n, double st
 static const char month_names[12][4] = {
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
+static bool filter_is_day(const json_t *v)
+{
+	return json_string_length(v) == sizeof("2026-03-07") - 1;
+}
+
 /* A value's time, and what the viewer's clock shows then; a bare date is the same day everywhere.
  */
 static bool filter_take_time(
     const json_t *v, const struct template_when *when, int64_t *at_us, struct civil *local)
 {
-	struct str text = value_string(v);
-	bool is_date = text.n == sizeof("2026-03-07") - 1;
-
-	if (!json_is_string(v) || !clock_parse_iso(text, at_us))
+	if (!json_is_string(v) || !clock_parse_iso(value_string(v), at_us))
 		return false;
-	clock_civil(is_date ? *at_us : zone_local_us(when->zone, *at_us), local);
+	clock_civil(filter_is_day(v) ? *at_us : zone_local_us(when->zone, *at_us), local);
 	return true;
 }
 
@@ -144,21 +146,21 @@ static void filter_time_title(
 	buf_str(out, offset);
 }
 
-/* As short as the day allows: "14:30", "Yesterday 14:30", "28 Nov", "28 Nov 2025". It stays true in
- * a page that stays open. */
+/* As short as the day allows: "14:30", "Yesterday 14:30", "28 Nov", "28 Nov 2025"; of a bare date
+ * "Today". It stays true in a page that stays open. */
 static void filter_ago_text(
-    const struct civil *c, const struct template_when *when, struct buf *out)
+    const struct civil *c, bool is_day, const struct template_when *when, struct buf *out)
 {
+	static const char *const day_names[] = {"Yesterday", "Today", "Tomorrow"};
 	int64_t now_us = zone_local_us(when->zone, when->now_us);
 	int32_t days = clock_day(clock_civil_us(c)) - clock_day(now_us);
 	struct civil now;
 
 	if (days >= -1 && days <= 1) {
-		buf_printf(out, "%s%02d:%02d",
-		    days == 0  ? ""
-		    : days < 0 ? "Yesterday "
-			       : "Tomorrow ",
-		    c->hour, c->minute);
+		if (is_day || days != 0)
+			buf_str(out, day_names[days + 1]);
+		if (!is_day)
+			buf_printf(out, "%s%02d:%02d", days != 0 ? " " : "", c->hour, c->minute);
 		return;
 	}
 	clock_civil(now_us, &now);
@@ -167,13 +169,18 @@ static void filter_ago_text(
 		buf_printf(out, " %04d", c->year);
 }
 
-static void filter_time_as(enum template_filter f, const struct civil *c,
+static void filter_time_as(enum template_filter f, const struct civil *c, bool is_day,
     const struct template_when *when, struct buf *out)
 {
 	if (f == FILTER_AGO)
-		filter_ago_text(c, when, out);
+		filter_ago_text(c, is_day, when, out);
 	else
-		filter_time_text(c, f == FILTER_TIME ? 5 : f == FILTER_SECONDS ? 8 : 0, out);
+		filter_time_text(c,
+		    is_day                ? 0
+		    : f == FILTER_TIME    ? 5
+		    : f == FILTER_SECONDS ? 8
+					  : 0,
+		    out);
 }
 
 static bool filter_as_time(
@@ -184,7 +191,7 @@ static bool filter_as_time(
 
 	if (!filter_take_time(v, when, &at_us, &c))
 		return number_plain(v, out);
-	filter_time_as(f, &c, when, out);
+	filter_time_as(f, &c, filter_is_day(v), when, out);
 	return true;
 }
 
@@ -286,12 +293,16 @@ static bool filter_time_markup(
 		buf_fini(&raw);
 		return ok;
 	}
-	/* HTML knows three digits of a second. */
-	clock_iso(iso, at_us - (at_us % 1000 + 1000) % 1000);
-	buf_printf(out, "<time datetime=\"%s\" title=\"", iso);
-	filter_time_title(at_us, &c, when->zone, out);
-	buf_str(out, "\">");
-	filter_time_as(f, &c, when, out);
+	if (filter_is_day(v)) {
+		buf_printf(out, "<time datetime=\"%s\">", json_string_value(v));
+	} else {
+		/* HTML knows three digits of a second. */
+		clock_iso(iso, at_us - (at_us % 1000 + 1000) % 1000);
+		buf_printf(out, "<time datetime=\"%s\" title=\"", iso);
+		filter_time_title(at_us, &c, when->zone, out);
+		buf_str(out, "\">");
+	}
+	filter_time_as(f, &c, filter_is_day(v), when, out);
 	buf_str(out, "</time>");
 	return true;
 }

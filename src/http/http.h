@@ -139,6 +139,8 @@ void req_invalid(struct req *r, const char *field, const char *fmt, ...)
 bool req_has_invalid(const struct req *r);
 /* The first complaint as "field: what is wrong", arena-owned; NULL without any. */
 const char *req_invalid_text(const struct req *r);
+/* All of them: [{field,message}], borrowed; NULL: none. */
+const json_t *req_invalid_list(const struct req *r);
 int res_invalid(struct req *r);
 /* A reader of the body whose complaints are gathered like those of req_invalid. */
 struct json_reader req_reader(struct req *r);

@@ -177,6 +177,13 @@ bool req_read_body(struct req *r, const struct json_member *members, size_t n, v
 	return true;
 }
 
+const json_t *req_invalid_list(const struct req *r)
+{
+	const struct http_conn *c = r->conn;
+
+	return c == NULL ? NULL : c->invalid;
+}
+
 const char *req_invalid_text(const struct req *r)
 {
 	const struct http_conn *c = r->conn;

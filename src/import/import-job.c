@@ -253,6 +253,7 @@ int import_adopt(struct db *db, struct arena *a, const struct uuid *account_id,
 /* ---- a run --------------------------------------------------------------------------------- */
 
 struct import_run {
+	const struct app *app;
 	const struct task *task; /* as of the last commit */
 	struct import_map *map;
 	struct csv_reader *rd;
@@ -264,10 +265,12 @@ struct import_run {
 	size_t nall, cap;
 };
 
-static struct import_run *import_run_new(struct arena *a, const struct task *t)
+static struct import_run *import_run_new(
+    const struct app *app, struct arena *a, const struct task *t)
 {
 	struct import_run *run = arena_zalloc(a, sizeof(*run));
 
+	run->app = app;
 	run->task = t;
 	run->now = import_batch_new(a);
 	run->ahead = import_batch_new(a);
@@ -318,6 +321,19 @@ static bool is_rows_fault(const struct err *err)
 	return err->code == ERR_LIMIT || err->code == ERR_INVALID;
 }
 
+/* Flows that want to know of imports. */
+static int run_tell(struct db *db, struct arena *a, const struct import_run *run,
+    const struct record_item *items, size_t n, struct err *err)
+{
+	struct record_news *news = arena_zalloc(a, (n + 1) * sizeof(*news));
+
+	if (run->app->hooks.records_stored == NULL)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		news[i] = (struct record_news){.item = &items[i], .is_old = true};
+	return run->app->hooks.records_stored(db, a, news, n, err);
+}
+
 /* Each row by itself; one that the store refuses becomes an error row behind those of the batch. */
 static int run_store_carefully(struct db *db, struct arena *a, struct import_run *run,
     struct import_error *errors, size_t *n, struct task_counts *c, struct err *err)
@@ -328,6 +344,8 @@ static int run_store_carefully(struct db *db, struct arena *a, struct import_run
 		struct err e = ERR_INIT;
 
 		if (record_upsert(db, a, &b->items[i], 1, &e) == 0) {
+			if (run_tell(db, a, run, &b->items[i], 1, err) == -1)
+				return -1;
 			counts_add_outcome(c, &b->items[i]);
 			continue;
 		}
@@ -348,7 +366,7 @@ static int run_store_items(struct db *db, struct arena *a, struct import_run *ru
 		return -1;
 	for (size_t i = 0; i < run->now->nitems; i++)
 		counts_add_outcome(c, &run->now->items[i]);
-	return 0;
+	return run_tell(db, a, run, run->now->items, run->now->nitems, err);
 }
 
 /* For the answer of a request. */
@@ -472,7 +490,7 @@ static int run_open(struct import_run *run, const struct job *j, struct err *err
 
 static int run_to_end(struct task_run *tr, struct err *err)
 {
-	struct import_run *run = import_run_new(tr->job->a, &tr->task);
+	struct import_run *run = import_run_new(tr->job->app, tr->job->a, &tr->task);
 
 	if (run_open(run, tr->job, err) == -1)
 		return -1;
@@ -555,7 +573,7 @@ static int import_direct_body(struct db *db, struct audit *log, void *arg, struc
 int import_run_now(struct req *r, struct task *t, const struct csv_source *source,
     const struct import_options *o, struct import_error **errors, size_t *nerrors, struct err *err)
 {
-	struct import_run *run = import_run_new(r->a, t);
+	struct import_run *run = import_run_new(r->app, r->a, t);
 	struct import_direct d = {.run = run};
 	struct csv_row header;
 	int rc;

@@ -266,6 +266,7 @@ static json_t *task_row_json(struct req *r, const struct task *t)
 
 	json_set_str(o, "heading", task_heading(r, t));
 	json_set_bool(o, "is_import", is_import(t));
+	json_set_bool(o, "is_one", t->counts.received == 1);
 	json_set_bool(o, "is_delete", strcmp(t->kind, record_delete_task.name) == 0);
 	return o;
 }

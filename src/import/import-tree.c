@@ -45,14 +45,13 @@ static int tree_add_column(struct arena *a, struct import_node *node, const stru
     size_t i, struct err *err)
 {
 	const struct import_column *c = &h->v[i];
-	struct err why = ERR_INIT;
-	const struct path *p = path_compile(a, str_from(c->to), &why);
+	const struct path *p = path_compile(a, str_from(c->to), NULL);
 
 	if (p == NULL || path_fans_out(p) || path_steps(p) == 0)
 		return err_field(err, ERR_INVALID, "mapping",
 		    "of \"%.100s\": \"%.100s\" cannot be a field; one looks like email or "
-		    "address.city%s%s",
-		    c->name.p, c->to, p == NULL ? "; " : "", p == NULL ? why.msg : "");
+		    "address.city",
+		    c->name.p, c->to);
 	for (size_t k = 0; k < path_steps(p); k++) {
 		if (node->column != NULL && !h->is_export)
 			return column_fail(err, c);

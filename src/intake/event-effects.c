@@ -11,7 +11,7 @@
 #include "base/map.h"
 #include "intake/intake-internal.h"
 #include "lead/lead.h"
-#include "record/record-pages.h"
+#include "record/record-titles.h"
 
 /* Clocks of the hosts and processes that write differ by so much at most. */
 #define EFFECT_BEFORE_US SECOND_US
@@ -39,11 +39,6 @@ DB_STMT(event_effect_records,
     "SELECT event_id, record_id FROM record_changes FORCE INDEX (PRIMARY)"
     " WHERE id >= ? AND id < ? AND (" RANGES_TEXT ") AND account_id = ? AND event_id IS NOT NULL"
     " GROUP BY event_id, record_id ORDER BY MIN(id)");
-enum { SHOWN_ID, SHOWN_TYPE, SHOWN_EXTERNAL_ID, SHOWN_DATA };
-DB_STMT_ROWS(event_effect_shown,
-    "SELECT id, resource_type, external_id, data FROM records WHERE account_id = ? AND id IN (",
-    "?", ")");
-
 static const struct uuid uuid_last = {
     {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}};
 
@@ -212,41 +207,24 @@ static void effects_choose_titled(struct effects *e)
 		}
 }
 
-static void effect_tell_record(
-    struct effects *e, const struct db_rows *rows, size_t i, json_t *o, struct err *err)
-{
-	json_t *record = json_own(e->r->a, json_object()),
-	       *data = json_parse_stored(e->r->a, db_get_str(rows, i, SHOWN_DATA), err);
-
-	json_set_str(record, "externalId", db_get_text(rows, i, SHOWN_EXTERNAL_ID));
-	json_set(record, "data", data != NULL ? json_incref(data) : json_object());
-	json_set_str(o, "resourceType", db_get_text(rows, i, SHOWN_TYPE));
-	json_set_str(o, "title", record_name(e->r->a, record));
-}
-
 /* Reads what the chosen records are called. */
 static int effects_tell_records(struct effects *e, struct err *err)
 {
-	size_t n = json_array_size(e->titled);
+	size_t n = json_array_size(e->titled), i;
 	struct uuid ids[EVENT_EFFECTS_MOST];
-	struct db_val v[EVENT_EFFECTS_MOST];
-	struct db_rows rows;
+	json_t *titles, *o;
 
-	for (size_t i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		uuid_parse(str_from(json_str(json_array_get(e->titled, i), "id")), &ids[i]);
-		v[i] = db_uuid(&ids[i]);
-	}
-	if (n == 0)
-		return 0;
-	if (db_query_rows(e->r->app->db, e->r->a, &event_effect_shown,
-		DB_VALS(db_uuid(&e->r->actor.account_id)), v, n, 1, &rows, err) == -1)
+	if (record_titles(e->r->app, e->r->a, &e->r->actor.account_id, ids, n, &titles, err) == -1)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		size_t at = db_find_uuid(&rows, SHOWN_ID, &ids[i]);
-		struct err ignored = ERR_INIT;
+	json_array_each(e->titled, i, o) {
+		const json_t *told = json_object_get(titles, json_str(o, "id"));
 
-		if (at < rows.count)
-			effect_tell_record(e, &rows, at, json_array_get(e->titled, i), &ignored);
+		if (told == NULL)
+			continue;
+		json_set_str(o, "resourceType", json_str(told, "resourceType"));
+		json_set_str(o, "title", json_str(told, "title"));
 	}
 	return 0;
 }

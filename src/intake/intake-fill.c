@@ -20,6 +20,7 @@ static int item_fill(struct arena *a, const struct connection *c, const struct w
 	    .is_more = from->is_more,
 	    .resource_type = from->resource_type,
 	    .external_id = from->external_id,
+	    .event_type = utf8_cut(from->event_type, EVENT_TYPE_BYTES),
 	    .provider_updated_us = from->provider_updated_us,
 	    .is_time_odd = from->is_time_odd,
 	    .needs_details = from->needs_details,
@@ -81,8 +82,8 @@ size_t write_set_fill_part(struct arena *a, const struct connection *c,
 	ws->nitems = 0;
 	ws->carried = found->carried;
 	set_leave(a, ws, found->left, found->left_why);
-	if (found->n > 0)
-		ws->event_type = utf8_cut(found->items[0].event_type, EVENT_TYPE_BYTES);
+	ws->event_type = utf8_cut(
+	    found->n > 0 ? found->items[0].event_type : found->event_type, EVENT_TYPE_BYTES);
 	for (; at < from + most; at++) {
 		struct write_item *item = &ws->items[ws->nitems];
 		const char *why;

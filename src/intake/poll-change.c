@@ -8,7 +8,7 @@
 
 /* ---- as API and pages show them ------------------------------------------------------------ */
 
-static json_t *counts_json(const struct poll_counts *c)
+json_t *poll_counts_json(const struct poll_counts *c)
 {
 	json_t *o = json_object();
 
@@ -63,8 +63,8 @@ json_t *poll_json(const struct poll_row *row, const struct poll_spec *spec)
 		json_set_int(o, "lagSeconds", (now_us - row->covered_us) / SECOND_US);
 	else
 		json_set(o, "lagSeconds", json_null());
-	json_set(o, "items", counts_json(&row->all));
-	json_set(o, "lastRound", counts_json(&row->round));
+	json_set(o, "items", poll_counts_json(&row->all));
+	json_set(o, "lastRound", poll_counts_json(&row->round));
 	if (spec->has_lead)
 		json_set(o, "reconciled", reconciled_json(row));
 	json_set_str(o, "error", row->last_error);

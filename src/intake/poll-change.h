@@ -4,9 +4,6 @@
 #include "http/http.h"
 #include "intake/poll-internal.h"
 
-/* "waiting", "running", "failing", "paused"; in lists also "idle": its credentials are not there.
- */
-const char *poll_status(const struct poll_row *row);
 int64_t poll_interval_s(const struct poll_row *row, const struct poll_spec *spec);
 /* As the API shows it; a new reference. */
 json_t *poll_json(const struct poll_row *row, const struct poll_spec *spec);

@@ -304,6 +304,7 @@ static int fill_store_page(
 	poll_take_begin(&b->take, b->a, b->c, &page->found);
 	b->take.store.class = JOB_BULK;
 	b->take.store.source = b->kind->source;
+	b->take.store.old_before_us = INT64_MAX;
 	if (fill_store(b, err) == -1)
 		return -1;
 	return wait_ms > 0 && !b->run->is_over ? fill_rest(b, wait_ms, false, err) : 0;

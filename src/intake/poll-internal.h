@@ -1,6 +1,8 @@
 /* What the files of the polls share. */
 #ifndef INTAKE_POLL_INTERNAL_H
 #define INTAKE_POLL_INTERNAL_H
+#include "flow/flow.h"
+#include "flow/trigger.h"
 #include "intake/intake-internal.h"
 #include "intake/polls.h"
 #include "provider/manifest.h"
@@ -25,11 +27,32 @@ struct poll_row {
 	int failures; /* in a row */
 	const char *last_error, *note;
 	struct poll_counts all, round;
+	/* set by polls_know: */
+	const struct poll_spec *spec; /* NULL: there is none any more, or it is off */
+	int64_t old_before_us;        /* items_store.old_before_us */
 };
 /* All of a connection, by name. With lock nobody changes them until the transaction ends. */
 int polls_load(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *connection_id, bool is_locked, struct poll_row **out, size_t *n,
     struct err *err);
+/* Those of an account whose names are LIKE that. */
+int polls_load_named(struct db *db, struct arena *a, const struct uuid *account_id,
+    const char *like, struct poll_row **out, size_t *n, struct err *err);
+/* Adds to the rows of a connection what is to be polled. */
+int polls_know(struct db *db, struct arena *a, const struct connection *c, struct poll_row *rows,
+    size_t n, struct err *err);
+/* Within a transaction: the row is there, due as it says; one that was there stays as it is. */
+int poll_put_row(struct db *db, const struct poll_row *row, struct err *err);
+/* Within a transaction: rows for all triggers that poll the connection; *n: so many. */
+int polls_put_triggers(
+    struct db *db, struct arena *a, const struct connection *c, size_t *n, struct err *err);
+/* Within a transaction: the job of the connection's polls is there and due. */
+int poll_job_bring(struct db *db, const struct uuid *account_id, const struct uuid *connection_id,
+    struct err *err);
+/* "waiting", "running", "failing", "paused"; in lists also "idle": its credentials are not there.
+ */
+const char *poll_status(const struct poll_row *row);
+json_t *poll_counts_json(const struct poll_counts *c);
 /* Within a transaction: the row as a run leaves it. Asked for since the round at hand began, it is
  * due at once when that is over. ERR_CONFLICT: another run has gone on with it. */
 int poll_save(struct db *db, const struct poll_row *row, bool is_over, struct err *err);

@@ -246,6 +246,7 @@ static int step_store_page(struct poll_step *s, const struct poll_page *page, st
 {
 	s->page = page;
 	poll_take_begin(&s->take, s->a, s->run->c, &page->found);
+	s->take.store.old_before_us = s->row.old_before_us;
 	return step_store(s, err);
 }
 
@@ -255,7 +256,7 @@ static int step_take(struct poll_step *s, const struct call_result *res, struct 
 
 	if (res->pace_ms > 0)
 		run_hold(s->run, res->pace_ms);
-	if (poll_take(&s->ask, &s->st, res->output, page, err) == -1)
+	if (poll_take(&s->ask, &s->st, poll_output(&s->ask, res), page, err) == -1)
 		return step_fail_take(s, err);
 	return step_store_page(s, page, err);
 }
@@ -318,10 +319,9 @@ static bool is_at_rest(const struct connection *c)
 }
 
 /* One whose credentials are not there rests until they are. */
-static bool poll_can_be_asked(struct arena *a, const struct connection *c, const char *name)
+static bool poll_can_be_asked(
+    struct arena *a, const struct connection *c, const struct poll_spec *spec)
 {
-	const struct poll_spec *spec = provider_find_poll(c->provider, name);
-
 	return spec != NULL && poll_lacks(a, c->provider, spec, &c->access) == NULL;
 }
 
@@ -338,7 +338,7 @@ static const struct poll_row *polls_first(
 	const struct poll_row *first = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (!rows[i].is_paused && poll_can_be_asked(a, c, rows[i].name) &&
+		if (!rows[i].is_paused && poll_can_be_asked(a, c, rows[i].spec) &&
 		    (first == NULL || poll_due(&rows[i]) < poll_due(first)))
 			first = &rows[i];
 	return first;
@@ -353,7 +353,9 @@ static int run_step(struct poll_run *run, struct arena *a, struct err *err)
 	struct poll_row *rows;
 	size_t n;
 
-	if (polls_load(j->app->db, a, &j->account_id, &j->subject_id, false, &rows, &n, err) == -1)
+	if (polls_load(j->app->db, a, &j->account_id, &j->subject_id, false, &rows, &n, err) ==
+		-1 ||
+	    polls_know(j->app->db, a, run->c, rows, n, err) == -1)
 		return -1;
 	first = polls_first(a, rows, n, run->c);
 	if (first == NULL || poll_due(first) > clock_now_us())
@@ -361,7 +363,7 @@ static int run_step(struct poll_run *run, struct arena *a, struct err *err)
 	s.row = *first;
 	s.ask = (struct poll_ask){.a = a,
 	    .p = run->c->provider,
-	    .spec = provider_find_poll(run->c->provider, first->name),
+	    .spec = first->spec,
 	    .c = &run->c->access,
 	    .now_us = clock_now_us(),
 	    .start_us = first->since_us,
@@ -381,7 +383,8 @@ static int run_rest_body(struct db *db, void *arg, struct err *err)
 	size_t n;
 
 	if (polls_load(db, j->a, &j->account_id, &j->subject_id, true, &rows, &n, err) == -1 ||
-	    connection_get(j->app, j->a, &j->account_id, &j->subject_id, &c, err) == -1)
+	    connection_get(j->app, j->a, &j->account_id, &j->subject_id, &c, err) == -1 ||
+	    (c != NULL && polls_know(db, j->a, c, rows, n, err) == -1))
 		return -1;
 	first = c == NULL || is_at_rest(c) ? NULL : polls_first(j->a, rows, n, c);
 	if (first == NULL)

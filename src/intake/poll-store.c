@@ -52,6 +52,8 @@ DB_STMT(polls_of_connection,
     "SELECT " POLL_COLUMNS " FROM polls" OF_CONNECTION " ORDER BY name LIMIT 1000");
 DB_STMT(polls_of_connection_locked,
     "SELECT " POLL_COLUMNS " FROM polls" OF_CONNECTION " ORDER BY name LIMIT 1000 FOR UPDATE");
+DB_STMT(polls_named,
+    "SELECT " POLL_COLUMNS " FROM polls WHERE account_id = ? AND name LIKE ? LIMIT 10000");
 DB_STMT(poll_update,
     "UPDATE polls SET known = ?, place = ?, turn = turn + 1, served = ?,"
     " next_at = IF(wanted > ?, LEAST(?, ?), ?), started_at = ?, ended_at = ?, covered_at = ?,"
@@ -122,6 +124,15 @@ static struct poll_row poll_row_read(const struct db_rows *rows, size_t i)
 		db_get_int(rows, i, POLL_ROUND_CHANGED)}};
 }
 
+static void poll_rows_read(
+    struct arena *a, const struct db_rows *rows, struct poll_row **out, size_t *n)
+{
+	*n = rows->count;
+	*out = arena_array(a, rows->count + 1, sizeof(**out));
+	for (size_t i = 0; i < rows->count; i++)
+		(*out)[i] = poll_row_read(rows, i);
+}
+
 int polls_load(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *connection_id, bool is_locked, struct poll_row **out, size_t *n,
     struct err *err)
@@ -131,10 +142,19 @@ int polls_load(struct db *db, struct arena *a, const struct uuid *account_id,
 	if (db_query(db, a, is_locked ? &polls_of_connection_locked : &polls_of_connection,
 		DB_VALS(db_uuid(account_id), db_uuid(connection_id)), &rows, err) == -1)
 		return -1;
-	*n = rows.count;
-	*out = arena_array(a, rows.count + 1, sizeof(**out));
-	for (size_t i = 0; i < rows.count; i++)
-		(*out)[i] = poll_row_read(&rows, i);
+	poll_rows_read(a, &rows, out, n);
+	return 0;
+}
+
+int polls_load_named(struct db *db, struct arena *a, const struct uuid *account_id,
+    const char *like, struct poll_row **out, size_t *n, struct err *err)
+{
+	struct db_rows rows;
+
+	if (db_query(db, a, &polls_named, DB_VALS(db_uuid(account_id), db_str(like)), &rows, err) ==
+	    -1)
+		return -1;
+	poll_rows_read(a, &rows, out, n);
 	return 0;
 }
 
@@ -204,7 +224,7 @@ static struct uuid poll_job_id(const struct uuid *connection_id)
 	return uuid_named("poll.run", (struct str){(const char *)connection_id->b, 16});
 }
 
-static int poll_job_bring(
+int poll_job_bring(
     struct db *db, const struct uuid *account_id, const struct uuid *connection_id, struct err *err)
 {
 	const struct job job = {.id = poll_job_id(connection_id),
@@ -215,6 +235,14 @@ static int poll_job_bring(
 	    .subject_id = *connection_id};
 
 	return job_run_now(db, &job, err);
+}
+
+int poll_put_row(struct db *db, const struct poll_row *row, struct err *err)
+{
+	const struct db_val v[5] = {db_uuid(&row->account_id), db_uuid(&row->connection_id),
+	    db_str(row->name), db_int(row->since_us), db_int(row->next_us)};
+
+	return db_exec_rows(db, &polls_put, NULL, 0, v, 1, 5, NULL, err);
 }
 
 static int polls_put_rows(struct db *db, struct arena *a, const struct provider *p,
@@ -237,13 +265,19 @@ int polls_follow_connection(
     struct app *app, struct arena *a, const struct connection *c, bool is_gone, struct err *err)
 {
 	struct db *db = app->db;
+	size_t ntriggers;
 
 	if (is_gone)
 		return db_exec(db, &polls_delete, DB_VALS(db_uuid(&c->account_id), db_uuid(&c->id)),
 		    NULL, err);
-	if (c->provider->npolls == 0 || strcmp(c->status, CONNECTION_DISABLED) == 0)
+	if (strcmp(c->status, CONNECTION_DISABLED) == 0)
 		return 0;
-	if (polls_put_rows(db, a, c->provider, &c->account_id, &c->id, err) == -1 ||
+	if (polls_put_triggers(db, a, c, &ntriggers, err) == -1)
+		return -1;
+	if (c->provider->npolls + ntriggers == 0)
+		return 0;
+	if ((c->provider->npolls > 0 &&
+		polls_put_rows(db, a, c->provider, &c->account_id, &c->id, err) == -1) ||
 	    db_exec(db, &polls_hasten,
 		DB_VALS(db_int(clock_now_us()), db_uuid(&c->account_id), db_uuid(&c->id)), NULL,
 		err) == -1)

@@ -30,8 +30,11 @@ void poll_take_begin(struct poll_take *t, struct arena *a, const struct connecti
 
 	arena_on_free(a, (void (*)(void *))arena_free, tries);
 	*t = (struct poll_take){.c = c, .a = a, .found = found};
-	t->store =
-	    (struct items_store){.ws = &t->ws, .source = RECORD_SOURCE_POLL, .a = tries, .kept = a};
+	t->store = (struct items_store){.ws = &t->ws,
+	    .source = RECORD_SOURCE_POLL,
+	    .old_before_us = TIME_NONE,
+	    .a = tries,
+	    .kept = a};
 	take_fill(t);
 }
 

@@ -17,6 +17,14 @@ int polls_keep(struct app *app, struct err *err);
 /* The hook connection_changed: polls come and go with their connection. */
 int polls_follow_connection(
     struct app *app, struct arena *a, const struct connection *c, bool is_gone, struct err *err);
+/* The hooks of triggers that poll (flow/trigger.h). */
+int polls_follow_trigger(struct app *app, struct arena *a, const struct trigger *was,
+    const struct trigger *now, struct err *err);
+int polls_tell_triggers(struct app *app, struct arena *a, const struct uuid *account_id,
+    json_t *triggers, struct err *err);
+int poll_trigger_check(struct req *r, struct trigger *t, struct err *err);
+/* out: {connection, count, items: [{id,at,data}…] the first few, error, advice}. */
+int poll_trigger_try(struct req *r, const struct trigger *t, json_t *out, struct err *err);
 /* Within a transaction: that poll of a connection begins at once; one that is at it begins once
  * more. A poll that is paused, or that there is not, stays as it is. */
 int poll_now(struct db *db, const struct uuid *account_id, const struct uuid *connection_id,

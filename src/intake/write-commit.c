@@ -62,8 +62,9 @@ DB_STMT(event_part_begin,
 struct group_commit {
 	struct write_set *sets;
 	size_t n;
-	const char *source;   /* of the records and leads */
-	enum job_class class; /* of the leads' jobs */
+	const char *source;    /* of the records and leads */
+	enum job_class class;  /* of the leads' jobs */
+	int64_t old_before_us; /* items_store.old_before_us */
 	struct arena *a;
 	bool **is_repeat; /* per set and item: another event had its key already */
 	bool *is_skipped; /* per set: written before */
@@ -344,17 +345,30 @@ static void commit_note_corrections(struct group_commit *c, const struct commit_
 	}
 }
 
-static struct job record_fetch_job(
-    struct arena *a, const struct write_set *ws, const struct record_item *rec)
+static bool item_is_old(const struct group_commit *c, const struct write_item *it)
 {
-	const char *args = arena_printf(a, "{\"connectionId\":\"%s\",\"source\":\"%s\"}",
-	    uuid_dup(a, ws->connection_id), rec->source);
+	return c->old_before_us != TIME_NONE &&
+	       (it->provider_updated_us == TIME_NONE || it->provider_updated_us < c->old_before_us);
+}
 
+/* What flows are to be told of it then goes with the job. */
+static struct job record_fetch_job(const struct group_commit *c, const struct write_set *ws,
+    const struct write_item *it, const struct record_item *rec)
+{
+	json_t *args = json_own(c->a, json_object());
+
+	json_set_str(args, "connectionId", uuid_dup(c->a, ws->connection_id));
+	json_set_str(args, "source", rec->source);
+	if (rec->outcome == RECORD_CREATED || rec->outcome == RECORD_UPDATED)
+		json_set_str(args, "was", rec->outcome == RECORD_CREATED ? "created" : "updated");
+	if (it->event_type.n > 0 && !ws->is_replay)
+		json_set_strn(args, "eventType", it->event_type);
+	json_set_bool(args, "isOld", item_is_old(c, it));
 	return (struct job){.account_id = ws->account_id,
 	    .kind = "record.fetch",
 	    .target_id = ws->connection_id,
 	    .subject_id = rec->id,
-	    .args = str_from(args)};
+	    .args = json_text(c->a, args)};
 }
 
 /* What takes the items of an event that one commit does not; it is there once. */
@@ -411,7 +425,7 @@ static void commit_collect_rest(struct group_commit *c, struct commit_rows *r)
 			    .class = c->class,
 			    .received_us = ws->received_us};
 		} else if (it->needs_details) {
-			r->jobs[r->njobs++] = record_fetch_job(c->a, ws, rec);
+			r->jobs[r->njobs++] = record_fetch_job(c, ws, it, rec);
 		}
 	}
 }
@@ -459,15 +473,54 @@ static int commit_ask_polls(struct db *db, struct group_commit *c, struct err *e
 	return 0;
 }
 
-/* Flows that are subscribed to what was stored; replays of events bring nothing anew. */
-static int commit_tell_triggers(
+/* ---- flows -------------------------------------------------------------------------------------
+ */
+
+/* Of what was stored; one whose details are to come is told of when they are here. */
+static int commit_tell_records(
     struct db *db, struct group_commit *c, const struct commit_rows *r, struct err *err)
 {
-	struct uuid *connections = arena_array(c->a, r->nrecords + 1, sizeof(*connections));
+	struct record_news *news = arena_array(c->a, r->nrecords + 1, sizeof(*news));
+	size_t n = 0;
 
-	for (size_t i = 0; i < r->nrecords; i++)
-		connections[i] = r->set_of[i]->connection_id;
-	return triggers_tell(db, c->a, r->records, connections, r->nrecords, err);
+	for (size_t i = 0; i < r->nrecords; i++) {
+		const struct write_item *it = r->record_of[i];
+		const struct write_set *ws = r->set_of[i];
+
+		if (it->needs_details)
+			continue;
+		news[n++] = (struct record_news){.item = &r->records[i],
+		    .connection_id = ws->connection_id,
+		    .event_type = ws->is_replay ? (struct str){NULL, 0} : it->event_type,
+		    .is_old = item_is_old(c, it)};
+	}
+	return triggers_tell(db, c->a, news, n, err);
+}
+
+/* Of events of which no record comes. */
+static int commit_tell_events(struct db *db, struct group_commit *c, struct err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct write_set *ws = &c->sets[i];
+		struct trigger_event e = {.account_id = ws->account_id,
+		    .connection_id = ws->connection_id,
+		    .event_id = ws->event_id,
+		    .provider_type = ws->provider_type,
+		    .body = ws->body};
+
+		if (!write_set_is_live(c, i) || ws->is_replay || ws->is_part || ws->is_pending)
+			continue;
+		e.name = ws->event_type;
+		if (ws->nitems == 0 && triggers_tell_event(db, c->a, &e, err) == -1)
+			return -1;
+		for (size_t k = 0; k < ws->nitems; k++) {
+			e.name = ws->items[k].event_type;
+			if (!c->is_repeat[i][k] && ws->items[k].data.p == NULL &&
+			    triggers_tell_event(db, c->a, &e, err) == -1)
+				return -1;
+		}
+	}
+	return 0;
 }
 
 static int commit_write_items(struct db *db, struct group_commit *c, struct err *err)
@@ -489,7 +542,7 @@ static int commit_write_items(struct db *db, struct group_commit *c, struct err 
 		c->created += r.records[i].outcome == RECORD_CREATED;
 		c->updated += r.records[i].outcome == RECORD_UPDATED;
 	}
-	if (commit_tell_triggers(db, c, &r, err) == -1)
+	if (commit_tell_records(db, c, &r, err) == -1 || commit_tell_events(db, c, err) == -1)
 		return -1;
 	commit_collect_rest(c, &r);
 	commit_collect_effects(c, &r);
@@ -692,6 +745,7 @@ int items_store(struct db *db, struct items_store *st, struct err *err)
 	    .n = 1,
 	    .source = st->source,
 	    .class = st->class,
+	    .old_before_us = st->old_before_us,
 	    .a = st->a,
 	    .kept = st->kept,
 	    .refused = &st->refused,
@@ -767,6 +821,7 @@ static void commit_or_take_apart(struct db *db, struct write_set *sets, size_t n
 	struct group_commit c = {.sets = sets,
 	    .n = n,
 	    .source = RECORD_SOURCE_WEBHOOK,
+	    .old_before_us = TIME_NONE,
 	    .a = arena_new(),
 	    .kept = kept,
 	    .is_left = arena_zalloc(kept, n * sizeof(bool)),

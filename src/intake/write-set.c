@@ -21,6 +21,7 @@ static void write_item_encode(struct buf *b, const struct write_item *it)
 	wire_put_str(b, it->external_id);
 	wire_put_str(b, it->data);
 	wire_put_str(b, it->unsaid);
+	wire_put_str(b, it->event_type);
 	buf_u64(b, (uint64_t)it->provider_updated_us);
 	buf_chr(b, (char)it->is_time_odd);
 	buf_chr(b, (char)it->needs_details);
@@ -120,6 +121,7 @@ static void write_item_decode(struct wire_reader *rd, struct write_item *it)
 	it->external_id = wire_take_str(rd);
 	it->data = wire_take_str(rd);
 	it->unsaid = wire_take_str(rd);
+	it->event_type = wire_take_str(rd);
 	it->provider_updated_us = (int64_t)wire_take_number(rd, 8);
 	it->is_time_odd = wire_take_number(rd, 1) != 0;
 	it->needs_details = wire_take_number(rd, 1) != 0;

@@ -16,6 +16,7 @@ struct write_item {
 	/* record; resource_type {NULL,0}: none */
 	struct str resource_type, external_id, data;
 	struct str unsaid;           /* record_item.unsaid */
+	struct str event_type;       /* the provider's name of what has happened; empty: none */
 	int64_t provider_updated_us; /* TIME_NONE: not told */
 	bool is_time_odd;            /* told as something that is no time */
 	bool needs_details;
@@ -76,7 +77,10 @@ void write_sets_commit_shared(struct db *db, struct write_set *sets, size_t n);
 struct items_store {
 	const struct write_set *ws;
 	const char *source;
-	enum job_class class;   /* of what it causes */
+	enum job_class class; /* of what it causes */
+	/* Records that were changed at the provider before then, or nobody knows when, were there
+	 * before: they start flows only where a trigger says so. TIME_NONE: all are news. */
+	int64_t old_before_us;
 	struct arena *a, *kept; /* kept: over tries */
 	const char **refused;   /* per item: why, or NULL; NULL: none so far */
 	size_t nrefused;

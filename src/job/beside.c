@@ -14,12 +14,13 @@ DB_STMT(jobs_beside,
     " AND target_id = ? AND state = 'ready' AND run_at <= ? AND kind = ? AND attempts < ?"
     " AND deaths = 0 ORDER BY run_at LIMIT ? FOR UPDATE SKIP LOCKED");
 DB_STMT_ROWS(jobs_beside_claim,
-    "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
+    "UPDATE " JOBS_BY_ID " SET run_at = " CLOCK_OF_DATABASE
     " + ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (",
     "?", ")");
-DB_STMT_ROWS(jobs_beside_done, "DELETE FROM jobs WHERE lease_id = ? AND id IN (", "?", ")");
+DB_STMT_ROWS(jobs_beside_done,
+    "DELETE j FROM jobs j FORCE INDEX (PRIMARY) WHERE j.lease_id = ? AND j.id IN (", "?", ")");
 DB_STMT_ROWS(jobs_beside_again,
-    "UPDATE jobs SET run_at = ?, lease_id = NULL, deaths = 0, last_error = ?"
+    "UPDATE " JOBS_BY_ID " SET run_at = ?, lease_id = NULL, deaths = 0, last_error = ?"
     " WHERE lease_id = ? AND id IN (",
     "?", ")");
 

@@ -11,7 +11,7 @@
 #define KIND_BYTES 33u
 
 DB_STMT_ROWS(jobs_give_back,
-    "UPDATE jobs SET run_at = ?, lease_id = NULL, attempts = attempts - 1"
+    "UPDATE " JOBS_BY_ID " SET run_at = ?, lease_id = NULL, attempts = attempts - 1"
     " WHERE lease_id = ? AND id IN (",
     "?", ")");
 

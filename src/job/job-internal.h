@@ -8,6 +8,10 @@
 #define TARGETS_TAG 't'  /* there is work, and a target's breaker was moved by hand */
 #define HANDOVER_TAG 'h' /* here is work: handover.h */
 
+/* Of UPDATE, where rows are named by their ids. While the queue is short the server would rather
+ * read all of it, and then waits for the rows that others are just writing. */
+#define JOBS_BY_ID "jobs FORCE INDEX (PRIMARY)"
+
 /* job_insert with the claim already made: nil lease_id for none. */
 int job_insert_claimed(struct db *db, struct job *jobs, size_t n, const struct uuid *lease_id,
     int64_t lease_until_us, struct err *err);

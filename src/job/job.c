@@ -42,8 +42,10 @@ DB_STMT(job_put_missing,
     " lease_id, args, created_at) VALUES (?,?,?,?,?,?,'ready',LEAST(?," CLOCK_OF_DATABASE
     "),0,NULL,"
     "?,?) ON DUPLICATE KEY UPDATE id = id");
-DB_STMT_ROWS(
-    jobs_delete, "DELETE FROM jobs WHERE lease_id = ? AND attempts = ? AND id IN (", "?", ")");
+DB_STMT_ROWS(jobs_delete,
+    "DELETE j FROM jobs j FORCE INDEX (PRIMARY) WHERE j.lease_id = ? AND j.attempts = ?"
+    " AND j.id IN (",
+    "?", ")");
 DB_STMT(job_again, "UPDATE jobs SET run_at = ?, args = ?, tries = 0, attempts = 0, deaths = 0,"
 		   " lease_id = NULL, last_error = NULL"
 		   " WHERE id = ? AND lease_id = ? AND attempts = ?");

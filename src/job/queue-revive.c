@@ -12,7 +12,7 @@ DB_STMT(queue_dead_of_lane,
     DEAD " AND class = ? AND target_id = ? ORDER BY run_at LIMIT 1000 FOR UPDATE");
 DB_STMT(queue_dead_one, DEAD " AND id = ? FOR UPDATE");
 DB_STMT_ROWS(queue_revive_rows,
-    "UPDATE jobs SET state = 'ready', run_at = ?, attempts = 0, tries = 0, deaths = 0,"
+    "UPDATE " JOBS_BY_ID " SET state = 'ready', run_at = ?, attempts = 0, tries = 0, deaths = 0,"
     " lease_id = NULL, last_error = NULL WHERE account_id = ? AND id IN (",
     "?", ")");
 

@@ -50,7 +50,7 @@ DB_STMT(
     queue_dead_number, "SELECT COUNT(*) FROM (SELECT j.run_at" DEAD_OF_ACCOUNT " LIMIT 100000) d");
 const struct word queue_kinds[] = {
     {"live", "Live"}, {"bulk", "Bulk"}, {"periodic", "Periodic"}, {NULL, NULL}};
-const struct word queue_states[] = {{"paused", "Paused"}, {"open", "Not answering"},
+const struct word queue_states[] = {{"paused", "Paused"}, {"open", "Failing"},
     {"probing", "Being tried"}, {"running", "Running"}, {"waiting", "Waiting"}, {"idle", "Idle"},
     {NULL, NULL}};
 

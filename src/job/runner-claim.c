@@ -25,7 +25,7 @@ DB_STMT(jobs_due, "SELECT id, kind, subject_id, tries, attempts, deaths, args, r
 		  " AND target_id = ? AND state = 'ready' AND run_at <= ? ORDER BY run_at LIMIT ?"
 		  " FOR UPDATE SKIP LOCKED");
 DB_STMT_ROWS(jobs_claim,
-    "UPDATE jobs SET run_at = " CLOCK_OF_DATABASE
+    "UPDATE " JOBS_BY_ID " SET run_at = " CLOCK_OF_DATABASE
     " + ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (",
     "?", ")");
 

@@ -30,6 +30,8 @@ static const struct attention_kind {
     {DASHBOARD_LEADS_PARTIAL, "deliveries", "/admin/deliveries?status=failed",
 	"lead is missing at one of its destinations",
 	"leads are missing at one of their destinations", "Review", PERMIT(CRM_VIEW)},
+    {DASHBOARD_RUNS_FAILED, "runs", "/admin/task-history?status=failed&repeated=no",
+	"run of a flow failed", "runs of flows failed", "See why", PERMIT(TASK_HISTORY_VIEW)},
     {DASHBOARD_REFUSED, "events", "/admin/events?status=rejected",
 	"webhook was refused in the last day", "webhooks were refused in the last day", "See why",
 	PERMIT(WEBHOOKS_VIEW)},
@@ -212,8 +214,8 @@ static int attention_add_breakers(struct req *r, json_t *list, struct err *err)
 		attention_add(list,
 		    v[i].depth > 0
 			? arena_printf(
-			      r->a, "%s does not answer; %" PRId64 " wait for it", name, v[i].depth)
-			: arena_printf(r->a, "%s does not answer", name),
+			      r->a, "Nothing reaches %s; %" PRId64 " wait for it", name, v[i].depth)
+			: arena_printf(r->a, "Nothing reaches %s", name),
 		    arena_printf(r->a, "/admin/connections/%s", id), "See why");
 	}
 	return 0;

@@ -17,6 +17,7 @@
 #include "base/app.h"
 #include "base/clock.h"
 #include "crm/crm.h"
+#include "flow/flow.h"
 
 #define HOUR_US (INT64_C(3600) * SECOND_US)
 #define CACHE_SLOTS 2048
@@ -37,6 +38,11 @@ DB_STMT(dashboard_leads_partial,
     " FORCE INDEX (lead_deliveries_status) WHERE account_id = ? AND status = '" DELIVERY_FAILED "'"
     " ORDER BY id DESC LIMIT 1000) k JOIN leads l ON l.id = k.lead_id WHERE k.next_at IS NULL"
     " AND l.account_id = ? AND l.sync_status = '" LEAD_SYNC_SUCCESS "'");
+/* Of the newest that failed, those that were not run again. */
+DB_STMT(dashboard_runs_failed,
+    "SELECT COUNT(*) FROM (SELECT replayed_by FROM executions FORCE INDEX (executions_status)"
+    " WHERE account_id = ? AND status = '" EXECUTION_FAILED "' ORDER BY id DESC LIMIT 1000) k"
+    " WHERE replayed_by IS NULL");
 DB_STMT(dashboard_connections_bad,
     "SELECT COUNT(*) FROM connections WHERE account_id = ?"
     " AND status IN ('" CONNECTION_ERROR "', '" CONNECTION_EXPIRED "')");
@@ -118,6 +124,10 @@ static int count_load(
 	case DASHBOARD_CONNECTIONS_BAD:
 		rc = db_row(app->db, a, &dashboard_connections_bad,
 		    DB_VALS(db_uuid(&k->account_id)), &rows, err);
+		break;
+	case DASHBOARD_RUNS_FAILED:
+		rc = db_row(app->db, a, &dashboard_runs_failed, DB_VALS(db_uuid(&k->account_id)),
+		    &rows, err);
 		break;
 	case DASHBOARD_LEADS_PARTIAL:
 		rc = db_row(app->db, a, &dashboard_leads_partial,

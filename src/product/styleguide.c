@@ -1,6 +1,8 @@
 /* Every component of the pages in every state, for those who build pages: what is new is made of
  * these. The template shows them; here is only what they show. */
+#include "base/limits.h"
 #include "html/chrome.h"
+#include "html/svg.h"
 #include "product/product.h"
 
 static const char sample_json[] =
@@ -16,6 +18,30 @@ static const char *const sample_statuses[] = {"success", "pending", "retrying", 
     "dead", "paused", "skipped", "active", "expired", "queued", "running", "completed", "cancelled",
     "rejected", "duplicate", NULL};
 
+/* Hours of a quiet morning and a busy one, to show what a chart does with both. */
+static void styleguide_add_chart(struct req *r, json_t *data)
+{
+	static const int64_t values[] = {0, 1, 0, 4, 9, 22, 37, 30},
+			     before[] = {0, 0, 2, 3, 5, 7, 6, 9};
+	struct svg_point points[sizeof(values) / sizeof(values[0])];
+	struct buf *chart = buf_new(r->a, LIMIT_PAGE_BYTES);
+	json_t *hours = json_array();
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		json_t *hour = json_object();
+
+		points[i] =
+		    (struct svg_point){arena_printf(r->a, "%02zu:00", i + 5), values[i], before[i]};
+		json_set_str(hour, "label", points[i].label);
+		json_set_int(hour, "value", values[i]);
+		json_set_int(hour, "before", before[i]);
+		json_array_append_new(hours, hour);
+	}
+	svg_bars(chart, "Events per hour", points, sizeof(points) / sizeof(points[0]));
+	json_set_strn(data, "chart_svg", (struct str){chart->p, chart->len});
+	json_set(data, "hours", hours);
+}
+
 int product_page_styleguide(struct req *r)
 {
 	json_t *data = json_object(), *statuses = json_array(), *sample;
@@ -24,6 +50,7 @@ int product_page_styleguide(struct req *r)
 	for (const char *const *s = sample_statuses; *s != NULL; s++)
 		json_array_append_new(statuses, json_string(*s));
 	json_set(data, "statuses", statuses);
+	styleguide_add_chart(r, data);
 	sample = json_parse(r->a, str_from(sample_json), &err);
 	json_set(data, "sample", sample != NULL ? json_incref(sample) : json_null());
 	return chrome_page(r, 200, NULL, "Style guide", "product/styleguide", data);

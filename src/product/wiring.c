@@ -25,6 +25,7 @@
 #include "task/task.h"
 
 #define DATA "Data"
+#define AUTOMATION "Automation"
 #define CONNECTED "Connections"
 #define MONITORING "Monitoring"
 static const struct chrome_nav product_nav[] = {
@@ -45,6 +46,18 @@ static const struct chrome_nav product_nav[] = {
 	"Tables of your own, with the columns that you give them: filled by hand, from files, by "
 	"the API and by flows.",
 	"GET /connect/v1/tables"},
+    {"flows", "Flows", "/admin/flows", "flow", PERMIT(FLOWS_VIEW), NULL, AUTOMATION,
+	"What happens by itself when something comes in: a trigger and steps, which you put "
+	"together "
+	"here.",
+	"GET /connect/v1/flows"},
+    {"triggers", "Triggers", "/admin/triggers", "start", PERMIT(TRIGGERS_VIEW), NULL, AUTOMATION,
+	"What starts flows: records that arrive, lists that are asked for new items, the clock.",
+	"GET /connect/v1/triggers"},
+    {"runs", "Runs", "/admin/task-history", "runs", PERMIT(TASK_HISTORY_VIEW), NULL, AUTOMATION,
+	"Every time a flow ran: what started it, what each step was given and gave, and why it "
+	"failed. Run it again from here once the cause is mended.",
+	"GET /connect/v1/task-history"},
     {"connections", "Connections", "/admin/connections", "plug", PERMIT(CONNECTIONS_VIEW), NULL,
 	CONNECTED, "The sources that send to you, and the destinations that get your leads.",
 	"GET /connect/v1/connections"},
@@ -119,6 +132,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "event.replay", .run = event_job_replay, .max_attempts = 15, OF_A_TASK},
     {.name = "event.effects", .run = event_job_effects, .max_attempts = 20},
     {.name = "flow.dispatch", .run = trigger_job_dispatch, .max_attempts = 20},
+    {.name = "flow.schedule", .run = trigger_job_schedule, .max_attempts = 1000},
     {.name = "flow.run",
 	.run = flow_job_run,
 	.load = flow_job_load,
@@ -126,6 +140,7 @@ static const struct job_kind job_kinds[] = {
 	.lease_s = 300,
 	.died = flow_job_died,
 	.revived = flow_jobs_revived},
+    {.name = "flow.repeat", .run = execution_job_repeat, .max_attempts = 50, OF_A_TASK},
     {.name = "crm.push_all", .run = crm_job_push_all, .max_attempts = 20, OF_A_TASK},
     {.name = "record.fetch",
 	.run = record_job_fetch,
@@ -155,6 +170,7 @@ static const struct job_kind job_kinds[] = {
     {.name = "polls.keep", .every_s = 60, .work = polls_keep},
     {.name = "record.fields", .every_s = 5, .work = record_fields_update},
     {.name = "record.moves", .every_s = 60, .work = record_moves_forget},
+    {.name = "triggers.keep", .every_s = 300, .work = triggers_keep},
     {.name = "flow.retain", .every_s = 3600, .work = flow_retain},
     {.name = "record.retain", .every_s = 60, .work = record_retain},
     {.name = "grant.due", .every_s = 10, .work = grant_due},
@@ -169,8 +185,8 @@ static const struct job_kind job_kinds[] = {
 
 static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backfill_task,
     &lead_import_task, &lead_reconcile_task, &import_task, &record_delete_task, &record_replay_task,
-    &event_replay_task, &table_alter_task, &table_import_task, &privacy_erase_task,
-    &privacy_export_task, NULL};
+    &event_replay_task, &execution_repeat_task, &table_alter_task, &table_import_task,
+    &privacy_erase_task, &privacy_export_task, NULL};
 
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
@@ -179,6 +195,11 @@ const struct hooks product_hooks = {
     .lead_erased = (lead_erased_fn *const[]){crm_on_lead_erased, NULL},
     .lead_decorate = crm_add_destinations,
     .record_dispatch = triggers_replay,
+    .records_stored = triggers_tell,
+    .trigger_changed = polls_follow_trigger,
+    .tell_triggers = polls_tell_triggers,
+    .trigger_poll_check = poll_trigger_check,
+    .trigger_poll_try = poll_trigger_try,
     .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
     .personal_tables = product_personal_tables,
     .task_kinds = task_kinds,

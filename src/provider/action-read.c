@@ -384,6 +384,7 @@ void action_read(const struct action_call *k, const struct http_call *call,
 		out->answer = access_redact_body(k->a, k->c, ans->body, ANSWER_KEPT_BYTES, true);
 	if (out->class == CALL_OK) {
 		out->class = answer_output(&r, &out->output, &why);
+		out->whole = r.s.slot[ROOT_ANSWER].json;
 		if (out->class == CALL_OK)
 			return;
 		r.rule = NULL;

@@ -560,6 +560,19 @@ static void things_count(const struct items_found *f, struct webhook_found *out)
 	}
 }
 
+/* What nothing is taken of has a name all the same, where the rules find it in the payload itself.
+ */
+static struct str payload_event_type(const struct provider *p, struct scope *s)
+{
+	for (size_t i = 0; i < p->nitems; i++) {
+		struct str name = expr_text(p->items[i].event_type, s);
+
+		if (name.n > 0)
+			return utf8_cut(name, EVENT_TYPE_BYTES);
+	}
+	return (struct str){NULL, 0};
+}
+
 void webhook_items(const struct provider *p, struct arena *a, const struct webhook *w,
     const struct access *c, struct webhook_found *out)
 {
@@ -588,6 +601,8 @@ void webhook_items(const struct provider *p, struct arena *a, const struct webho
 	items_sort(&f);
 	*out = (struct webhook_found){.items = f.v, .n = f.n};
 	things_count(&f, out);
+	if (out->n == 0)
+		out->event_type = payload_event_type(p, &s);
 	if (out->carried == 0) {
 		out->nothing = f.nothing != NULL ? f.nothing : "there is nothing in it";
 		out->is_nothing_normal = f.is_nothing_normal || f.nothing == NULL;

@@ -1,7 +1,7 @@
 /* The "polls" section of a manifest: what is asked for now and then, and how a round knows what is
  * new. The machine that runs by it is poll.c. */
 #include "base/limits.h"
-#include "provider/poll.h"
+#include "provider/poll-internal.h"
 #include "provider/provider-internal.h"
 
 #define ROOTS_PAGE (ROOT_BIT(ROOT_SETTINGS) | ROOT_BIT(ROOT_OUTPUT))
@@ -38,7 +38,7 @@ const char *poll_kind_name(enum poll_kind kind)
 
 /* ---- inputs ------------------------------------------------------------------------------- */
 
-static bool action_takes(const struct action *act, const char *input)
+bool action_takes(const struct action *act, const char *input)
 {
 	for (size_t i = 0; i < act->ninputs; i++)
 		if (strcmp(act->inputs[i].name, input) == 0)
@@ -98,7 +98,7 @@ static bool has_pages(const struct action *act)
 	return act->paging.is_declared && act->paging.kind != PAGING_SINGLE;
 }
 
-static bool poll_gives(const struct poll_spec *s, const char *input)
+bool poll_gives(const struct poll_spec *s, const char *input)
 {
 	const struct poll_cursor *c = &s->cursor;
 	const char *const named[] = {c->input, c->from, c->to, s->page.input};

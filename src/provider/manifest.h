@@ -388,6 +388,10 @@ struct poll_spec {
 		int64_t size;
 	} page;
 	struct poll_cursor cursor;
+	/* Of those that people describe (poll_spec_of_wish), else NULL: where the items and the
+	 * token are, values for the action's inputs. */
+	const struct path *items_path, *cursor_path;
+	const json_t *given;
 };
 
 /* ---- subscriptions (subscription.h) -------------------------------------------------------- */

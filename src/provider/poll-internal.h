@@ -18,6 +18,10 @@ json_t *poll_turn(const struct poll_ask *ask, struct poll_ring *ring, const json
 /* Of an output; NULL: it was the last page. */
 const json_t *poll_next_cursor(const json_t *output);
 
+bool action_takes(const struct action *act, const char *input);
+/* Does it give that input by itself? */
+bool poll_gives(const struct poll_spec *s, const char *input);
+
 /* A round that is of no form, or of one: poll_next and poll_take of it (poll.c). */
 const struct action *poll_round_next(
     const struct poll_ask *ask, struct poll_state *st, json_t **inputs);

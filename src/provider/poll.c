@@ -220,6 +220,8 @@ static void inputs_put_own(const struct poll_ask *ask, const struct poll_place *
 	if (spec->page.input != NULL)
 		json_set_int(inputs, spec->page.input,
 		    ask->page_size > 0 ? ask->page_size : spec->page.size);
+	if (spec->given != NULL)
+		json_object_update(inputs, JSON_ITER(spec->given));
 }
 
 /* An export that is not ready: what is called until it is; NULL: it is, or there is none. */
@@ -535,8 +537,9 @@ int poll_round_take(const struct poll_ask *ask, const struct poll_state *st, con
 	if (items != NULL)
 		json_own(ask->a, items);
 	if (!json_is_array(items))
-		return err_set(err, ERR_MALFORMED, "the answer of %s has no list of items",
-		    ask->p->display_name);
+		return err_set(err, ERR_MALFORMED, "the answer of %s has no list of items%s%s",
+		    ask->p->display_name, ask->spec->items_path != NULL ? " at " : "",
+		    ask->spec->items_path != NULL ? path_text(ask->spec->items_path) : "");
 	out->found.items =
 	    arena_array(ask->a, json_array_size(items) + 1, sizeof(*out->found.items));
 	json_array_each(items, i, item)

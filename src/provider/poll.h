@@ -35,6 +35,24 @@ const struct poll_spec *provider_lead_poll(const struct provider *p);
 /* As manifests spell it. */
 const char *poll_kind_name(enum poll_kind kind);
 
+/* A poll as people describe it: {NULL,0}, NULL where they do not say. Paths are of the provider's
+ * own answer, or else of what the action makes of it. */
+struct poll_wish {
+	struct str action, resource_type;
+	struct str items_path, id_path; /* id_path: within an item */
+	/* What is newest: "results.0.updatedAt" is of an item, so of each; elsewhere it is a token,
+	 * for the input of that name. */
+	struct str cursor_path, cursor_input;
+	const json_t *inputs; /* values for the action's inputs */
+};
+/* It points into w. Complaints go to in, at the names of a trigger's config ("pollAction" …); NULL:
+ * there were some. */
+const struct poll_spec *poll_spec_of_wish(
+    struct arena *a, const struct provider *p, const struct poll_wish *w, struct json_reader *in);
+
+/* The actions that give lists, for people to choose from: [{name,label}]; the arena's. */
+json_t *provider_list_actions(struct arena *a, const struct provider *p);
+
 struct poll_state {
 	json_t *cursor, *position; /* NULL: nothing is known yet; no round is under way */
 };
@@ -60,6 +78,8 @@ struct poll_page {
 	bool is_over;    /* the round */
 	int64_t wait_ms; /* before the next call: an export is being made; 0: none */
 };
+/* Of a call that went well, what poll_take takes. */
+const json_t *poll_output(const struct poll_ask *ask, const struct call_result *res);
 /* What the output of that call comes to: 0, or -1 when nothing can be: no list of items
  * (ERR_MALFORMED), a cursor that repeats or is missing, an export that fails (ERR_CONFLICT). */
 int poll_take(const struct poll_ask *ask, const struct poll_state *st, const json_t *output,

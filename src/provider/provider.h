@@ -186,6 +186,7 @@ struct webhook_found {
 	const char *left_why;   /* "has no id": goes behind "item 3" */
 	const char *nothing;    /* it carries none: why, for people; else NULL */
 	bool is_nothing_normal; /* an empty list, rather than a payload of another shape */
+	struct str event_type;  /* without items: what the provider calls it, where that is known */
 };
 /* Whatever is wrong with a thing costs no other. Of things of other external accounts it is told
  * too that they are not taken, when the connection has an externalAccountId. */
@@ -227,7 +228,8 @@ struct call_result {
 	int64_t pace_ms;    /* the limit is near: so long before the next call; 0: it is not */
 	const char *error;  /* a sentence for people; no secret */
 	struct str answer;  /* what the body begins with, no secret in it; {NULL,0}: nothing */
-	json_t *output;     /* CALL_OK: the action's output */
+	json_t *output;     /* CALL_OK: the action's output … */
+	json_t *whole;      /* … and the provider's answer, where it is JSON, else NULL */
 	bool is_uncalled;   /* a credential that the action needs is not there */
 	bool is_too_large;  /* CALL_FATAL: more came than is taken; less may be asked for */
 	const char *method; /* of the call; NULL: none was made */

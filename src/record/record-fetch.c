@@ -33,7 +33,8 @@ enum { FETCH_ID, FETCH_PROVIDER_TYPE, FETCH_RESOURCE_TYPE, FETCH_EXTERNAL_ID };
 struct fetch_one {
 	struct uuid id;
 	struct record_item item;
-	bool is_done; /* stored or given up; else it is tried again */
+	bool is_done;            /* stored or given up; else it is tried again */
+	struct record_news news; /* what flows are told of it then */
 };
 
 struct record_fetching {
@@ -158,6 +159,34 @@ static const char *fetch_source_of(struct job *j)
 	return source == NULL ? RECORD_SOURCE_WEBHOOK : source;
 }
 
+/* What came before, of all jobs that ask for the record. */
+static void fetch_add_news(struct job *j, struct record_news *w)
+{
+	struct err ignored = ERR_INIT;
+	const json_t *args = job_args(j, &ignored);
+	const char *was = args == NULL ? NULL : json_str(args, "was");
+
+	if (args == NULL)
+		return;
+	w->was_new = w->was_new || (was != NULL && strcmp(was, "created") == 0);
+	w->was_change = w->was_change || was != NULL;
+	w->is_old = w->is_old && json_bool(args, "isOld");
+	if (json_str(args, "eventType") != NULL)
+		w->event_type = str_from(json_str(args, "eventType"));
+}
+
+static struct record_news fetch_news(const struct record_fetching *f, const struct uuid *record_id)
+{
+	struct record_news w = {.connection_id = f->c->id, .is_old = true};
+
+	if (uuid_eq(f->job->subject_id, *record_id))
+		fetch_add_news(f->job, &w);
+	for (size_t i = 0; i < f->nbeside; i++)
+		if (uuid_eq(f->beside[i].subject_id, *record_id))
+			fetch_add_news(&f->beside[i], &w);
+	return w;
+}
+
 /* Of the first of the jobs that ask for the record. */
 static const char *fetch_source(const struct record_fetching *f, const struct uuid *record_id)
 {
@@ -172,6 +201,7 @@ static void fetch_add_record(struct record_fetching *f, const struct db_rows *ro
 	const struct uuid id = db_get_uuid(rows, row, FETCH_ID);
 
 	f->v[f->n++] = (struct fetch_one){.id = id,
+	    .news = fetch_news(f, &id),
 	    .item = {.account_id = f->job->account_id,
 		.provider_type = db_get_str(rows, row, FETCH_PROVIDER_TYPE),
 		.resource_type = db_get_str(rows, row, FETCH_RESOURCE_TYPE),
@@ -375,6 +405,33 @@ static int fetch_end_beside(struct db *db, const struct record_fetching *f, stru
 	return job_return_beside(db, rest, nrest, f->again_us, f->error, err);
 }
 
+/* Flows that are subscribed: to what was stored, and to what is as it came first, since no more of
+ * it can be had. */
+static int fetch_tell(
+    struct db *db, struct record_fetching *f, struct record_item *stored, struct err *err)
+{
+	struct job *j = f->job;
+	struct record_news *news = arena_array(j->a, f->n + 1, sizeof(*news));
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		struct fetch_one *one = &f->v[i];
+		bool is_stored = one->item.data.p != NULL;
+
+		if (!one->is_done)
+			continue;
+		if (!is_stored) {
+			one->item.id = one->id;
+			one->item.outcome = RECORD_UNCHANGED;
+		}
+		news[n] = one->news;
+		news[n++].item = is_stored ? &stored[at++] : &one->item;
+	}
+	if (n == 0 || j->app->hooks.records_stored == NULL)
+		return 0;
+	return j->app->hooks.records_stored(db, j->a, news, n, err);
+}
+
 /* A provider that looked dead, or did not let us in, is so still: that was no try of this record's.
  */
 static int fetch_store_body(struct db *db, void *arg, struct err *err)
@@ -388,7 +445,7 @@ static int fetch_store_body(struct db *db, void *arg, struct err *err)
 		if (f->v[i].item.data.p != NULL)
 			items[n++] = f->v[i].item;
 	if ((n > 0 && record_upsert(db, j->a, items, n, err) == -1) ||
-	    fetch_end_beside(db, f, err) == -1)
+	    fetch_tell(db, f, items, err) == -1 || fetch_end_beside(db, f, err) == -1)
 		return -1;
 	if (fetch_is_done(f, j))
 		return job_finish(db, j, err);

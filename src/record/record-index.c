@@ -18,7 +18,8 @@
 DB_STMT(index_next_account, "SELECT account_id FROM record_search_queue WHERE account_id > ?"
 			    " ORDER BY account_id LIMIT 1");
 DB_STMT(index_waiting,
-    "SELECT record_id FROM record_search_queue WHERE account_id = ? AND record_id < ?"
+    "SELECT record_id FROM record_search_queue FORCE INDEX (record_search_queue_account)"
+    " WHERE account_id = ? AND record_id < ?"
     " ORDER BY record_id DESC LIMIT ? FOR UPDATE SKIP LOCKED");
 DB_STMT_ROWS(index_records,
     "SELECT id, account_id, provider_type, resource_type, external_id, source, LENGTH(data),"
@@ -38,7 +39,9 @@ enum {
 DB_STMT(index_payload, "SELECT data FROM records WHERE account_id = ? AND id = ?");
 DB_STMT_ROWS(index_put, "INSERT INTO record_search (record_id, account_id, words) VALUES ",
     "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
-DB_STMT_ROWS(index_taken, "DELETE FROM record_search_queue WHERE account_id = ? AND record_id IN (",
+DB_STMT_ROWS(index_taken,
+    "DELETE q FROM record_search_queue q FORCE INDEX (PRIMARY) WHERE q.account_id = ?"
+    " AND q.record_id IN (",
     "?", ")");
 
 struct words_indexing {

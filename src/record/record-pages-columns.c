@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/path.h"
 #include "record/record-pages.h"
 #include "record/record-paths.h"
@@ -437,14 +438,23 @@ static const char *column_label(struct arena *a, const json_t *columns, size_t i
 	return arena_strdup(a, word);
 }
 
-/* How wide a column is, and on which side its values stand: by its word, or since all are numbers.
- */
+static bool value_is_time(const json_t *value)
+{
+	int64_t at_us;
+
+	return json_is_string(value) &&
+	       clock_parse_iso(
+		   (struct str){json_string_value(value), json_string_length(value)}, &at_us);
+}
+
+/* How wide a column is, and on which side its values stand: by its word, or since all are numbers,
+ * or times. */
 static const char *column_class(const struct column_list *l, const char *path, const json_t *rows)
 {
 	static const char *const emails[] = {"email", "emailAddress", NULL};
 	static const char *const phones[] = {"phone", "phoneNumber", "mobile", NULL};
 	const char *word = record_path_last_step(path);
-	size_t numbers = 0;
+	size_t numbers = 0, times = 0;
 
 	if (emails[word_place(emails, word)] != NULL)
 		return "email";
@@ -453,11 +463,17 @@ static const char *column_class(const struct column_list *l, const char *path, c
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *value = column_value(l, path, json_array_get(rows, i));
 
-		if (value != NULL && !json_is_null(value) && !json_is_number(value))
+		if (value == NULL || json_is_null(value))
+			continue;
+		if (!json_is_number(value) && !value_is_time(value))
 			return "text";
 		numbers += json_is_number(value);
+		times += !json_is_number(value);
 	}
-	return numbers > 0 ? "number" : "text";
+	return numbers > 0 && times > 0 ? "text"
+	       : numbers > 0            ? "number"
+	       : times > 0              ? "date"
+					: "text";
 }
 
 /* What the columns say, and the first of it that is not the title: on narrow screens the second
@@ -475,10 +491,14 @@ static void row_show_cells(const struct column_list *l, json_t *row, const json_
 		json_set(
 		    cell, "class", json_incref(json_object_get(json_array_get(shown, i), "class")));
 		json_set_str(cell, "value", text);
+		json_set_bool(cell, "is_time",
+		    str_starts(str_from(json_str(json_array_get(shown, i), "class")), "date"));
 		json_set_str(
 		    cell, "whole", text != NULL && strlen(text) > CELL_SHOWN ? text : NULL);
 		json_array_append_new(cells, cell);
-		if (second == NULL && text != NULL && strcmp(text, json_str(row, "title")) != 0)
+		if (second == NULL && text != NULL &&
+		    !json_is_true(json_object_get(cell, "is_time")) &&
+		    strcmp(text, json_str(row, "title")) != 0)
 			second = text;
 	}
 	json_set(row, "cells", cells);

@@ -236,11 +236,38 @@ static void browse_read_list(struct record_browse *b, const struct http_pairs *f
 	b->slice.s.page = 1;
 }
 
+/* The field that a filter of the address names and that none can have; {NULL,0}: there is none. */
+static struct str browse_find_wrong_field(const struct record_browse *b)
+{
+	const size_t before = sizeof("filter[") - 1;
+
+	for (size_t i = 0; i < b->r->query.n; i++) {
+		struct str name = b->r->query.v[i].name;
+		const char *end;
+
+		if (!str_starts(name, "filter[") ||
+		    (end = memchr(name.p + before, ']', name.n - before)) == NULL)
+			continue;
+		struct str path = {name.p + before, (size_t)(end - name.p) - before};
+		if (path_compile(b->r->a, path, NULL) == NULL)
+			return path;
+	}
+	return nothing;
+}
+
 static void browse_note_wrong(struct record_browse *b)
 {
-	if (req_has_invalid(b->r))
-		b->wrong = arena_printf(b->r->a, "The address has a filter that cannot be used. %s",
-		    req_invalid_text(b->r));
+	struct str field;
+
+	if (!req_has_invalid(b->r))
+		return;
+	field = browse_find_wrong_field(b);
+	b->wrong =
+	    field.p != NULL
+		? arena_printf(b->r->a,
+		      "No field can be called \"%.*s\". One looks like email or address.city",
+		      (int)field.n, field.p)
+		: arena_printf(b->r->a, "This filter cannot be used. %s", req_invalid_text(b->r));
 }
 
 /* The page's own parameter belongs to what cursors are bound to. */

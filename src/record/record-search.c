@@ -88,6 +88,7 @@ DB_STMT(search_index_oldest,
     INDEXED " AND r.updated_at >= ? AND (r.updated_at > ? OR r.id > ?) AND r.updated_at < ?"
 	    " ORDER BY r.updated_at, r.id LIMIT ?");
 DB_STMT(search_waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM record_search_queue"
+			" FORCE INDEX (record_search_queue_account)"
 			" WHERE account_id = ? LIMIT 501) w");
 DB_STMT(search_alone, "SELECT " RECORD_COLUMNS " FROM records r" RECORD_LEAD
 		      " WHERE r.account_id = ? AND r.id = ? AND r.updated_at = ?");

@@ -77,7 +77,9 @@ DB_STMT_ROWS(record_search_put, "INSERT INTO record_search (record_id, account_i
     "(?,?,?)", " ON DUPLICATE KEY UPDATE words = VALUES(words)");
 
 DB_STMT_ROWS(record_search_leave,
-    "DELETE FROM record_search_queue WHERE account_id = ? AND record_id IN (", "?", ")");
+    "DELETE q FROM record_search_queue q FORCE INDEX (PRIMARY) WHERE q.account_id = ?"
+    " AND q.record_id IN (",
+    "?", ")");
 DB_STMT_ROWS(record_search_wait, "INSERT INTO record_search_queue (record_id, account_id) VALUES ",
     "(?,?)", " ON DUPLICATE KEY UPDATE record_id = record_id");
 

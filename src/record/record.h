@@ -71,6 +71,15 @@ int record_upsert(
 #define RECORD_SHARED_BYTES (4u * 1024u * 1024u)
 int record_upsert_shared(
     struct db *db, struct arena *a, struct record_item *items, size_t n, struct err *err);
+/* One that was stored, for the hook records_stored (flows that are subscribed). */
+struct record_news {
+	const struct record_item *item; /* behind record_upsert */
+	struct uuid connection_id;      /* that it came by, or nil */
+	struct str event_type;          /* of the event that it came with; {NULL,0}: of none */
+	bool is_old;     /* it was there before: of an import, a back-fill, a poll's first round */
+	bool was_new;    /* what came before it, and was not told, created the record … */
+	bool was_change; /* … or changed it */
+};
 /* How many of n different external ids the store has, of the account, provider and type that `of`
  * names. */
 int record_count_known(struct db *db, struct arena *a, const struct record_item *of,

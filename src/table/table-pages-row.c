@@ -217,7 +217,7 @@ int table_page_row_post(struct req *r)
 		return res_error(r, &err);
 	if (found == 0)
 		return res_problem(r, 404, "There is no such row");
-	chrome_flash(r, "ok", there == NULL ? "The row was added" : "The row was saved");
+	chrome_flash(r, "ok", there == NULL ? "The row is added." : "Saved.");
 	return res_redirect(r, rows_path(r, &t));
 }
 
@@ -255,6 +255,6 @@ int table_page_row_delete_post(struct req *r)
 		return res_problem(r, 404, "There is no such row");
 	if (table_row_delete(r, t.slug, &row.id, &err) == -1)
 		return res_error(r, &err);
-	chrome_flash(r, "ok", "The row was deleted");
+	chrome_flash(r, "ok", "The row is deleted.");
 	return res_redirect(r, rows_path(r, &t));
 }

@@ -154,7 +154,7 @@ int table_page_new_post(struct req *r)
 	if (w.name.n == 0)
 		err_field(&err, ERR_INVALID, "name", "it needs a name");
 	else if (table_create(r, &w, &t, &err) == 0) {
-		chrome_flash(r, "ok", "The table was made");
+		chrome_flash(r, "ok", "The table is made.");
 		return res_redirect(
 		    r, arena_printf(r->a, "/admin/tables/%.*s", (int)t.slug.n, t.slug.p));
 	}
@@ -244,8 +244,9 @@ int table_page_columns_post(struct req *r)
 	if (found == -1)
 		return columns_form(r, &t, err.code == ERR_CONFLICT ? 409 : 422, &err);
 	chrome_flash(r, "ok",
-	    uuid_is_nil(task_id) ? "The table was changed"
-				 : "The table is being changed, which takes a while");
+	    uuid_is_nil(task_id)
+		? "Saved."
+		: "The table is being changed. That takes a while; you may leave this page.");
 	return res_redirect(
 	    r, arena_printf(r->a, "/admin/tables/%.*s/columns", (int)t.slug.n, t.slug.p));
 }

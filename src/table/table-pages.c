@@ -1,8 +1,8 @@
 /* Pages of the tables. Data of "table/tables": {rows: a table as the API has it, with
  * column_count}, can_write; of "table/rows": the table's head (table_page_head), the list's paging,
- * columns: [{label, class, href, order}], rows: [{id, title, key, cells: [{text, class}],
- * updatedAt}], search, filters:
- * [{value, label, is_current}], value, is_short. */
+ * heads: [{label, class, href, order}], rows: [{id, title, key,
+ * cells: [{text, class, is_time}], updatedAt}], search, filters: [{value, label, is_current}],
+ * value, is_short. */
 #include "table/table-pages.h"
 #include "account/permission.h"
 #include "html/chrome.h"
@@ -55,7 +55,7 @@ int table_page_list(struct req *r)
 
 static const char *column_class(const struct table_column *c)
 {
-	return c->type == TABLE_NUMBER ? "number" : c->type == TABLE_DATE ? "time" : "text";
+	return c->type == TABLE_NUMBER ? "number" : c->type == TABLE_DATE ? "date" : "text";
 }
 
 static const char *cell_text(struct arena *a, const struct table_column *c, const json_t *v)
@@ -96,6 +96,7 @@ static void row_add_cells(struct arena *a, const struct table *t, json_t *row)
 		cell = json_object();
 		json_set_str(cell, "text", text);
 		json_set_str(cell, "class", column_class(c));
+		json_set_bool(cell, "is_time", c->type == TABLE_DATE);
 		json_set_strn(cell, "label", c->name);
 		json_array_append_new(cells, cell);
 	}
@@ -124,6 +125,7 @@ static json_t *column_heads(struct req *r, const struct table *t, const struct t
 		    !is_current        ? NULL
 		    : f->is_descending ? "descending"
 				       : "ascending");
+		json_set_str(o, "arrow", f->is_descending ? "↓" : "↑");
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -225,6 +227,6 @@ int table_page_delete_post(struct req *r)
 		return 0;
 	if (table_delete(r, t.slug, &err) == -1)
 		return res_error(r, &err);
-	chrome_flash(r, "ok", "The table %s was deleted", str_copy(r->a, t.name).p);
+	chrome_flash(r, "ok", "The table %s is deleted.", str_copy(r->a, t.name).p);
 	return res_redirect(r, "/admin/tables");
 }

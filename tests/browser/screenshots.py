@@ -10,6 +10,7 @@ import urllib.parse
 from webdriver import Browser
 
 import sample
+from runs_sample import make_runs
 from harness import Instance, wait_until
 
 
@@ -69,6 +70,18 @@ def queue(product):
                 yield name, "/admin/connections/" + lane["connectionId"]
 
 
+def runs(product):
+    flow, failed = make_runs(product.api)
+    yield "runs", "/admin/task-history"
+    yield "runs-failed", "/admin/task-history?status=failed&repeated=no"
+    yield "runs-none", "/admin/task-history?search=nothing-is-called-so"
+    yield "runs-again", "/admin/task-history/replay?status=failed"
+    yield "run-failed", "/admin/task-history/" + failed
+    yield "run-waiting", "/admin/task-history/" + first(product, "/task-history?status=waiting")
+    yield "flow-runs", "/admin/flows/%s/runs" % flow
+    yield "flow-versions", "/admin/flows/%s/versions" % flow
+
+
 def settings(product):
     product.api("POST", "/users", {"email": sample.LONG_WORD[:40].lower() + "@example.com", "role": "manager"})
     for name in ("account", "people", "api-keys", "retention", "audit", "profile"):
@@ -124,6 +137,7 @@ def pages(product):
     yield "events-none", "/admin/events?status=rejected&providerType=hubspot"
     yield "missing", "/admin/nowhere"
     yield from queue(product)
+    yield from runs(product)
     yield from settings(product)
     for name, path, page in (("lead", "/leads?limit=1", "/admin/leads/"),
                              ("lead-failed", "/leads?limit=1&search=failed", "/admin/leads/"),
@@ -145,6 +159,8 @@ PANELS = [("records", "records-filters", "[popovertarget=filters]"),
           ("records", "records-more", "[popovertarget=more]"),
           ("records", "records-picked", "tbody tr:nth-child(2) input[name=id]"),
           ("records", "menu", "[popovertarget=menu]"),
+          ("run-failed", "run-failed-again", "[popovertarget=again]"),
+          ("runs", "runs-filters", "[popovertarget=filters]"),
           ("leads", "leads-filters", "[popovertarget=filters]"),
           ("record-history", "record-more", "[popovertarget=more]")]
 

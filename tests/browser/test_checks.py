@@ -16,6 +16,8 @@ from webdriver import Browser, missing
 
 from harness import SRC, Browser as Visitor, Skip, equal, here, run, test, true, wait_until
 from places import patterns, places
+from runs_sample import make_runs
+from sample_triggers import add_triggers
 from tenant import CustomWebhook, Meta, Tenant, unique
 
 CHECKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "checks")
@@ -65,6 +67,9 @@ def tenant():
     equal(t.api("POST", "/tables", {"name": "Customers", "slug": "customers", "columns": [
         {"name": "email", "type": "string", "required": True}, {"name": "amount", "type": "number"}]}).status, 201)
     equal(t.api("POST", "/tables/customers/rows", {"externalKey": "k1", "data": {"email": "ada@example.com", "amount": 12.5}}).status, 201)
+    make_runs(t.api)
+    t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": "s"})
+    t.flow, t.triggers = add_triggers(t)
     lead = t.new_lead(email="checks@example.com", fullName="Checked Lead")
     wait_until(lambda: len(t.get("/leads/" + lead["id"])["destinations"]) == 2, 15, "the pushes")
     return t
@@ -78,7 +83,9 @@ def all_places():
     draft = visitor.post("/admin/records/import", {"resourceType": "contact", "csv": "Contact ID,Name\nC-1,Ann\n"})
     equal(draft.status, 303, draft)
     found = places(visitor, [draft.header("Location"), "/admin/connections/" + Meta(tenant()).id,
-                             "/admin/connections/" + tenant().good_crm])
+                             "/admin/connections/" + tenant().good_crm,
+                             "/admin/flows/%s/triggers/new?kind=schedule" % tenant().flow,
+                             *("/admin/triggers/" + x for x in tenant().triggers)])
     equal(sorted(set(patterns()) - set(found)), [], "no page leads to these")
     return visitor, {p: path for p, path in found.items() if visitor.get(path).status == 200}
 

@@ -8,6 +8,8 @@ from webdriver import Browser, missing
 
 from harness import Browser as Visitor, Skip, equal, here, run, test, true, wait_until
 from places import places
+from runs_sample import make_runs
+from sample_triggers import add_triggers
 from tenant import Meta, Tenant, unique
 
 WIDTHS = (320, 360, 768, 820, 960, 1024, 1180, 1280, 1920)
@@ -27,6 +29,9 @@ def tenant():
         t.api("POST", "/records/import", {
             "providerType": "manual", "resourceType": "contact", "fileName": LONG + ".csv",
             "csv": "id,name,email,phone,company,amount\n" + rows + "\n,no key\n"})
+        make_runs(t.api, LONG)
+        t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": "s"}, name="Contacts " + LONG)
+        t.flow, t.triggers = add_triggers(t, LONG)
         lead = t.new_lead(email="layout@example.com", fullName=LONG + " " + LONG, company=LONG)
         wait_until(lambda: [d["status"] for d in t.get("/leads/" + lead["id"])["destinations"]
                             if d["connectionId"] == good] == ["success"], 15, "the push")
@@ -43,6 +48,8 @@ def routes():
     draft = visitor.post("/admin/records/import", {"resourceType": "contact", "csv": "Contact ID,%s\nC-1,%s\n" % (LONG, LONG)})
     for path in places(visitor, [draft.header("Location"), "/admin/connections/" + Meta(t).id]).values():
         yield path.removeprefix("/admin/")
+    yield from ("triggers/" + x for x in t.triggers)
+    yield from ("flows/%s/triggers/new?kind=%s" % (t.flow, kind) for kind in ("webhook", "poll", "schedule"))
     yield from ("records?resourceType=contact", "records?search=nothing-at-all", "search?q=person", "nowhere",
                 "leads/" + lead["id"], "records/" + lead["recordId"], "imports/" + t.get("/imports?limit=1")["data"][0]["id"])
 
@@ -112,17 +119,19 @@ def _():
         equal(wrong, [])
 
 
-@test("a list is read, not operated: rows of one line, two on a phone, the first soon")
+@test("a list is read, not operated: rows of one line, two on a phone, the first soon, many at a time")
 def _():
     rows = "return [...document.querySelectorAll('.list tbody tr')].map(e => [e.getBoundingClientRect().top, e.offsetHeight])"
     with browser() as b:
-        for path in ("records?resourceType=contact", "leads", "imports"):
+        for path, is_long in (("records?resourceType=contact", True), ("leads", False), ("imports", False)):
             b.open(here().url + "/admin/" + path)
-            for width, height, first, least, most in ((1280, 900, 240, 38, 44), (360, 780, 205, 60, 66)):
+            for width, height, first, least, most, whole in ((1280, 900, 240, 38, 44, 14), (360, 780, 205, 60, 66, 8)):
                 b.resize(width, height)
                 seen = b.script(rows)
                 true(seen and seen[0][0] <= first, (path, width, seen[:1]))
                 true(all(least <= h <= most for _, h in seen), (path, width, seen))
+                fit = sum(top + h <= height for top, h in seen)
+                true(fit >= whole or not is_long, "%s at %d: %d whole rows, the first at %d" % (path, width, fit, seen[0][0]))
 
 
 @test("what has the focus is never under what stays in place, with a selection too")
@@ -135,6 +144,96 @@ def _():
                 b.click("tbody input[name=id]")
                 true(b.shows(".bulk"), "one is selected")
             equal(b.script(COVERED), [], path)
+
+
+@test("by the keyboard the results are a skip away, and the skip leads there")
+def _():
+    focused = "var e = document.activeElement; return [e.className, e.getAttribute('href') || e.id]"
+    with browser() as b:
+        for path in ("records", "leads"):
+            b.open(here().url + "/admin/" + path)
+            for link in ("#main", "#results"):
+                b.press("\ue004")
+                equal(b.script(focused), ["skip", link], path)
+                b.press("\ue007")
+            b.press("\ue004")
+            true(b.script("return !!document.activeElement.closest('#results')"), b.script(focused))
+
+
+CONTRAST = """
+function channels(c) { return (c.match(/[\\d.]+/g) || []).map(Number); }
+function over(a, b) { var k = a.length > 3 ? a[3] : 1; return [0, 1, 2].map(i => a[i] * k + b[i] * (1 - k)); }
+function light(c) { var v = c.map(function (x) { x /= 255; return x <= .03928 ? x / 12.92 : Math.pow((x + .055) / 1.055, 2.4); });
+    return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; }
+function ratio(a, b) { var x = light(a), y = light(b); return (Math.max(x, y) + .05) / (Math.min(x, y) + .05); }
+function ground(e) { if (!e) return channels(getComputedStyle(document.body).backgroundColor);
+    var c = channels(getComputedStyle(e).backgroundColor);
+    return c.length < 4 || c[3] === 1 ? c : over(c, ground(e.parentElement)); }
+var bad = [];
+document.querySelectorAll('body *').forEach(function (e) {
+    var style = getComputedStyle(e);
+    if (!e.checkVisibility({checkVisibilityCSS: true, checkOpacity: true}) || e.closest('svg, .hidden-text, .skip, [aria-hidden=true]')) return;
+    if ([...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && !e.closest('option')) {
+        var text = over(channels(style.color), ground(e)), had = ratio(text, ground(e));
+        if (had < 5.4) bad.push('text ' + had.toFixed(2) + ' ' + e.outerHTML.slice(0, 90));
+    }
+    if (e.matches('input:not([type=checkbox], [type=radio], [type=hidden], [type=file]), select, textarea')) {
+        var edge = ratio(channels(style.borderTopColor), ground(e.parentElement));
+        if (edge < 3) bad.push('edge ' + edge.toFixed(2) + ' ' + e.outerHTML.slice(0, 90));
+    }
+});
+return bad.slice(0, 6)"""
+
+
+@test("text has a contrast of 5.4 or more, the edges of fields 3 or more, in both schemes")
+def _():
+    with browser() as b:
+        wrong = []
+        for path in ("dashboard", "leads", "records", "records/import", "events", "connections", "settings/account", "styleguide",
+                     "queue", "imports"):
+            b.open(here().url + "/admin/" + path)
+            for scheme in ("light", "dark"):
+                b.color_scheme(scheme)
+                wrong += ["%s, %s: %s" % (path, scheme, x) for x in b.script(CONTRAST)]
+        b.color_scheme("light")
+        equal(wrong, [])
+
+
+@test("on a phone the groups of the navigation fold, and the one of the page is open; on a wide screen all are")
+def _():
+    shown = "return [...document.querySelectorAll('.side .nav a:not(.badge)')].filter(e => e.checkVisibility()).map(e => e.textContent.trim())"
+    with browser() as b:
+        b.open(here().url + "/admin/records")
+        wide = b.script(shown)
+        true({"Home", "Records", "Connections", "Incoming", "Settings"} <= set(wide), wide)
+        true(not b.shows(".nav-group > summary"), "groups have headings there")
+        b.resize(360, 780)
+        b.click("[popovertarget=menu]")
+        narrow = b.script(shown)
+        true({"Home", "Leads", "Records", "Settings"} <= set(narrow) and "Incoming" not in narrow, narrow)
+        b.click(".nav-group:last-of-type > summary")
+        true("Incoming" in b.script(shown), "a group opens")
+
+
+def spoken(b, role):
+    """What assistive technology is told within the things of a role, what CSS adds included."""
+    nodes = {n["nodeId"]: n for n in b.cdp("Accessibility.getFullAXTree")["nodes"]}
+
+    def text(n):
+        own = n.get("name", {}).get("value", "") if n["role"]["value"] == "StaticText" else ""
+        return own or "".join(text(nodes[c]) for c in n.get("childIds", []) if c in nodes)
+    return [text(n) for n in nodes.values() if n.get("role", {}).get("value") == role]
+
+
+@test("the bar of a selection says how many are ticked, at any width")
+def _():
+    with browser() as b:
+        for width in (1280, 360):
+            b.resize(width, 780)
+            b.open(here().url + "/admin/records?resourceType=contact")
+            for i in (1, 2, 3):
+                b.click("tbody tr:nth-child(%d) input[name=id]" % i)
+                true("%d selected" % i in spoken(b, "status"), (width, spoken(b, "status")))
 
 
 @test("Esc and a click beside it close what is open")

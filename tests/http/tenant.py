@@ -19,7 +19,7 @@ def new_page():
 
 
 # A source has some that are there for good, and run now and then.
-NO_STANDING_JOBS = "kind NOT IN ('poll.run', 'connection.subscribe')"
+NO_STANDING_JOBS = "kind NOT IN ('poll.run', 'connection.subscribe', 'flow.schedule')"
 
 
 def row_id(text):

@@ -448,6 +448,29 @@ def _():
     true(secret not in log and codes[0] not in log, "no secret in the log")
 
 
+@test("an admin turns off the second factor of who has lost it, and of nobody who is of other accounts too")
+def _():
+    made, b = account("Lost factor")
+    email = add(made, "viewer")
+    id_ = {u["email"]: u["id"] for u in made.api("GET", "/users").json()["data"]}[email]
+    person = signed_in(email)
+    begun = send(person, "/profile/second-factor", "/profile", password=PASSWORD)
+    secret, sealed = copied(begun), re.search(r'name="sealed" value="([^"]*)"', begun.text).group(1)
+    person.post("/admin/settings/profile/second-factor/confirm", {"sealed": sealed, "code": totp(secret, int(time.time()) // 30)})
+    problem(token_of(email), 401, word="totp")
+    off = "/people/%s/second-factor-off"
+    equal(person.post("/admin/settings" + off % made.user_id, {}).status, 403, "a viewer turns off nobody's")
+    has(page(b, "/people/" + id_), "Turn their second factor off")
+    has(flashed(b, send(b, off % id_, "/people/" + id_)), "the password alone")
+    equal(token_of(email).status, 200)
+    equal(len(audit(made, "user.totp_off")), 1)
+    true("Turn their second factor off" not in page(b, "/people/" + id_), "it is off")
+    equal(b.post("/admin/settings" + off % made.user_id, {}).status, 409, "one's own is turned off in the profile")
+    other = account("Another")[0]
+    here().ctl("user", "add", "--account", other.id, "--email", email, "--role", "viewer", "--password", PASSWORD)
+    equal(b.post("/admin/settings" + off % id_, {}).status, 409)
+
+
 @test("a form that is sent after the session has ended says that nothing was done, and leads back to it")
 def _():
     made, b = account("Lost")

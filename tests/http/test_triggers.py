@@ -2,8 +2,9 @@
 """Triggers: flows that start by themselves when records are stored, and records that are run again."""
 import uuid
 
-from harness import equal, problem, run, test, true, wait_until
-from tenant import HubSpot, Tenant
+from harness import equal, here, problem, run, test, true, wait_until
+from played import Played, token
+from tenant import CustomWebhook, HubSpot, Tenant, row_id
 
 STEP = {"kind": "formatter", "config": {"operation": "identity"}, "inputMapping": {"value": "{{trigger.properties.email}}"}}
 
@@ -113,7 +114,9 @@ def _():
     for body, field in (({}, "providerType"), ({"providerType": "hubspot"}, "triggerName"),
                         ({"providerType": "hub spot", "triggerName": "contact"}, "providerType"),
                         ({"providerType": "hubspot", "triggerName": "contact", "kind": "never"}, "kind"),
-                        ({"providerType": "hubspot", "triggerName": "a b"}, "config.recordResourceType"),
+                        ({"providerType": "hubspot", "triggerName": "a b"}, "triggerName"),
+                        ({"providerType": "hubspot", "triggerName": "contact", "config": {"recordResourceType": "a b"}},
+                         "config.recordResourceType"),
                         ({"providerType": "hubspot", "triggerName": "contact", "config": {"on": "friday"}}, "config.on"),
                         ({"providerType": "hubspot", "triggerName": "contact", "config": {"x": 1}}, "config.x"),
                         ({"providerType": "hubspot", "triggerName": "contact", "connectionId": str(uuid.uuid4())}, "connectionId"),
@@ -127,6 +130,110 @@ def _():
     equal(t.api("DELETE", "/triggers/" + made["id"]).status, 204)
     equal(t.api("DELETE", "/triggers/" + made["id"]).status, 404)
     equal(t.get("/triggers")["data"], [])
+
+
+@test("what is imported starts the flows that ask for it, and no others")
+def _():
+    t = Tenant()
+    asks, other = flow(t), flow(t)
+    subscribe(t, asks, providerType="manual", config={"onImport": True, "on": "created"})
+    subscribe(t, other, providerType="manual")
+    for name in ("ann", "ben"):
+        equal(t.api("POST", "/records/import", {"resourceType": "contact", "csv": "id,email\n1,%s@example.com\n2,x@example.com\n"
+                                                % name}).status, 200)
+    ended(t, asks, 2)
+    t.wait_idle()
+    equal((len(runs(t, asks)), runs(t, other)), (2, []))
+
+
+@test("an event of a name starts its flow each time, though its record is as it was, and though no record comes of it")
+def _():
+    t = Tenant()
+    h = HubSpot(t)
+    changes, deletions, contacts = flow(t), flow(t), flow(t)
+    subscribe(t, changes, triggerName="contact.propertyChange")
+    subscribe(t, deletions, triggerName="contact.deletion")
+    subscribe(t, contacts)
+    object_id = contact(h, "a@example.com")
+    contact(h, "a@example.com", object_id)
+    ended(t, changes, 2)
+    h.send(h.change(object_id, kind="contact.deletion"))
+    [gone] = ended(t, deletions)
+    t.wait_idle()
+    equal((len(runs(t, changes)), len(runs(t, contacts)), len(runs(t, deletions))), (2, 1, 1))
+    payload = t.get("/flows/%s/executions/%s" % (deletions, gone["id"]))["payload"]
+    equal((payload["event"], payload["providerType"]), ("contact.deletion", "hubspot"), payload)
+
+
+@test("a record whose details are fetched starts its flow once, when they are here")
+def _():
+    t = Tenant()
+    played = Played("hubspot")
+    c = t.connect("hubspot", {"accessToken": token("hubspot"), "webhookSecret": "s"})
+    for poll in t.get("/connections/%s/polls" % c["id"])["data"]:
+        equal(t.api("POST", "/connections/%s/polls/%s/pause" % (c["id"], poll["name"])).status, 200)
+    id_ = flow(t)
+    subscribe(t, id_, connectionId=c["id"])
+    made = t.api("POST", "/providers/hubspot/actions/create_contact?connectionId=" + c["id"],
+                 {"properties": {"email": "details@example.com", "firstname": "Ann"}})
+    equal(made.status, 200, made)
+    object_id = int(made.json()["output"]["id"])
+    h = HubSpot.__new__(HubSpot)
+    h.tenant, h.secret, h.portal, h.id, h.path = t, "s", 1, c["id"], "/webhook/hubspot/" + c["id"]
+    h.send(h.change(object_id, kind="contact.creation"), h.change(object_id, "firstname", "Ann"))
+    [run_] = ended(t, id_)
+    t.wait_idle()
+    equal(len(runs(t, id_)), 1)
+    payload = t.get("/flows/%s/executions/%s" % (id_, run_["id"]))["payload"]
+    equal((payload["event"], payload["properties"]["email"]), ("created", "details@example.com"), payload)
+    true(played.calls(), "HubSpot was asked")
+
+
+@test("a poll as the documents show it: HubSpot's contacts, once each")
+def _():
+    t = Tenant()
+    c = t.connect("hubspot", {"accessToken": token("hubspot"), "webhookSecret": "s"})
+    id_ = flow(t)
+    answer = t.api("POST", "/flows/%s/triggers" % id_, {
+        "kind": "poll", "providerType": "hubspot", "triggerName": "contact_list",
+        "config": {"pollAction": "list_contacts", "cursorPath": "results.0.updatedAt", "recordResourceType": "contact",
+                   "recordItemsPath": "results", "recordExternalIdPath": "id"}})
+    equal(answer.status, 201, answer)
+    trigger = answer.json()["id"]
+
+    def told():
+        return [x for x in t.get("/triggers")["data"] if x["id"] == trigger][0]
+
+    first = wait_until(lambda: told()["polls"] and told()["polls"][0]["lastRunAt"], 60, "the first round")
+    equal(runs(t, id_), [])
+    email = "%s@example.com" % uuid.uuid4().hex
+    equal(t.api("POST", "/providers/hubspot/actions/create_contact", {"properties": {"email": email}}).status, 200)
+    here().sql("UPDATE polls SET next_at = 0 WHERE name = 'trigger:%s'; UPDATE jobs SET run_at = 0 WHERE kind = 'poll.run'"
+               " AND subject_id = %s" % (trigger, row_id(c["id"])))
+    [run_] = ended(t, id_)
+    wait_until(lambda: told()["polls"][0]["lastRunAt"] > first, 60, "another round")
+    t.wait_idle()
+    equal(len(runs(t, id_)), 1)
+    payload = t.get("/flows/%s/executions/%s" % (id_, run_["id"]))["payload"]
+    equal(payload["properties"]["email"], email, payload)
+
+
+@test("fifty flows on a type, and a flood of its records: each flow runs once for each")
+def _():
+    t = Tenant()
+    hook = CustomWebhook(t, resourceType="order")
+    flows = [flow(t) for _ in range(50)]
+    for id_ in flows:
+        subscribe(t, id_, providerType="custom_webhook", triggerName="order")
+    other = Tenant()
+    theirs = flow(other)
+    subscribe(other, theirs, providerType="custom_webhook", triggerName="order")
+    for i in range(20):
+        hook({"id": "o%d" % i, "amount": i})
+    wait_until(lambda: t.rows("executions", "status = 'completed'") == 1000, 120, "1,000 runs")
+    t.wait_idle(60)
+    equal((t.rows("executions"), other.rows("executions")), (1000, 0))
+    equal([x["firedCount"] for x in t.get("/triggers?limit=200")["data"]], [20] * 50)
 
 
 run()

@@ -24,7 +24,7 @@ OWNERS = {
     "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items "
            "push_counts",
     "flow": "flows flow_versions flow_counts executions execution_steps execution_states "
-            "flow_triggers",
+            "flow_triggers execution_turns",
     "intake": "events event_keys polls",
 }
 
@@ -44,6 +44,7 @@ VISITORS = {
     ("product", "connections"): "counts of the dashboard",
     ("product", "events"): "counts of the dashboard",
     ("product", "leads"): "counts of the dashboard",
+    ("product", "executions"): "counts of the dashboard",
     ("product", "lead_deliveries"): "counts of the dashboard",
     ("cmd", "jobs"): "the doctor looks for jobs that nobody runs",
     ("cmd", "job_lanes"): "the doctor looks for jobs that nobody runs",

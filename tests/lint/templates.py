@@ -19,7 +19,7 @@ def main():
     report = Report()
     allowed = {line.strip() for line in read("tests/lint/raw-output.txt").splitlines()
                if line.strip() and not line.startswith("#")}
-    raw, handlers, scripts, styles, unquoted, urls = [], [], [], [], [], []
+    raw, handlers, scripts, styles, unquoted, urls, heads = [], [], [], [], [], [], []
     used = set()
     paths = files("templates", ".html", ".svg", ".txt") + files("templates-sandbox", ".html")
     for path in paths:
@@ -44,6 +44,8 @@ def main():
                 unquoted.append(where + tag)
             if re.search(r"=\s*[\"']?\s*javascript:", tag, re.I):
                 urls.append(where + tag)
+            if re.match(r"<th\b", tag, re.I) and not re.search(r"\sscope\s*=", bare):
+                heads.append(where + tag)
             if re.match(r"<script\b", tag, re.I):
                 after = text[m.end():]
                 body = after[:after.lower().find("</script")]
@@ -57,6 +59,7 @@ def main():
     report.check("templates: no inline styles", styles)
     report.check("templates: every attribute is quoted", unquoted)
     report.check("templates: no javascript: addresses", urls)
+    report.check("templates: every head of a column or row says which it is", heads)
     report.done()
 
 

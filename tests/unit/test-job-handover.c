@@ -367,6 +367,46 @@ static void handed_to_one_that_ends(void)
 	place_end(&p, rn);
 }
 
+/* Somebody's transaction that has written a job, while others of the same kind are given back. */
+struct writing {
+	struct place *p;
+	struct db *other;
+	const struct uuid *ids;
+	size_t n;
+};
+
+static int write_while_given_back(struct db *db, void *arg, struct err *err)
+{
+	struct writing *w = arg;
+	struct job job = {.account_id = w->p->account, .kind = "plain"};
+	const struct uuid lease = uuid_new();
+
+	if (job_insert(db, &job, 1, err) == -1)
+		return -1;
+	return handover_give_back(w->other, &lease, w->ids, w->n, clock_now_us(), err);
+}
+
+/* Rows that are named by their ids are found by them, however short the queue is: who ends jobs
+ * does not wait for those who make some. */
+static void ends_beside_who_makes(void)
+{
+	enum { N = 24 };
+	struct place p;
+	struct uuid ids[N];
+	struct err err = ERR_INIT;
+
+	if (!place_own(&p))
+		return;
+	struct writing w = {&p, db_new(&p.c.cfg), ids, N};
+
+	db_set_patience(w.other, true, 1);
+	for (size_t i = 0; i < N; i++)
+		ids[i] = insert(&p, "plain", NULL);
+	OK(db_transaction(p.db, write_while_given_back, &w, &err), &err);
+	db_free(w.other);
+	place_end(&p, NULL);
+}
+
 void suite_job_handover(void)
 {
 	ADD_TESTS("job_handover", {"seats", seats}, {"rouses who has room", rouses_who_has_room},
@@ -374,5 +414,6 @@ void suite_job_handover(void)
 	    {"given back", given_back}, {"nobody there", nobody_there},
 	    {"socket is full", socket_is_full}, {"seat lost", seat_lost},
 	    {"lost on its way", lost_on_its_way}, {"odd datagrams", odd_datagrams},
-	    {"handed to one that ends", handed_to_one_that_ends});
+	    {"handed to one that ends", handed_to_one_that_ends},
+	    {"ends beside who makes", ends_beside_who_makes});
 }

@@ -1,0 +1,281 @@
+/* Trying a draft out: with a record that came, with a payload, or with the last records one after
+ * the other. Data of "flow/test" beside the head: records: [{value, label, at, is_current}],
+ * payload, result, previews. */
+#include "account/permission.h"
+#include "base/arena.h"
+#include "flow/flow-fields.h"
+#include "flow/flow-pages.h"
+#include "html/chrome.h"
+#include "record/record-pages.h"
+
+#define RECORDS_OFFERED 20
+#define PREVIEW_RECORDS 20
+#define PAYLOAD_BYTES 65536u
+
+struct testing {
+	struct flow_page p;
+	json_t *records;
+	struct uuid chosen;
+	const char *wrong; /* of the payload */
+};
+
+static bool may_see_records(const struct req *r)
+{
+	return (r->actor.permissions & PERMIT(RECORDS_VIEW)) != 0;
+}
+
+/* The newest records of the types that start the flow; of any type where none is known. */
+static int records_load(struct testing *t, int64_t most, struct err *err)
+{
+	struct req *r = t->p.r;
+	size_t n = json_array_size(t->p.types);
+
+	t->records = json_own(r->a, json_array());
+	for (size_t i = 0; i < (n == 0 ? 1 : n) && may_see_records(r); i++) {
+		struct record_filter f = {.account_id = r->actor.account_id};
+		struct record_slice slice = {.s = {.limit = most}};
+
+		if (n > 0)
+			f.resource_type =
+			    str_from(json_string_value(json_array_get(t->p.types, i)));
+		if (record_list(r->app, r->a, &f, &slice, err) == -1)
+			return -1;
+		json_array_extend(t->records, slice.s.rows);
+	}
+	return 0;
+}
+
+static void records_show(struct testing *t, json_t *data)
+{
+	json_t *list = json_array(), *record;
+	size_t i;
+
+	json_array_each(t->records, i, record) {
+		json_t *o = json_object();
+		struct uuid id;
+
+		(void)uuid_parse(str_from(json_str(record, "id")), &id);
+		json_set_str(o, "value", json_str(record, "id"));
+		json_set_str(o, "label",
+		    arena_printf(t->p.r->a, "%s (%s)", record_name(t->p.r->a, record),
+			json_str(record, "resourceType")));
+		json_set_bool(o, "is_current", uuid_eq(id, t->chosen));
+		json_array_append_new(list, o);
+	}
+	json_set(data, "records", list);
+	json_set_bool(data, "has_records", json_array_size(list) > 0);
+}
+
+/* ---- what a try gave
+ * ------------------------------------------------------------------------------------ */
+
+static const char *effect_words(struct arena *a, const json_t *output)
+{
+	const char *would = json_str(output, "would");
+
+	return would == NULL ? NULL : arena_printf(a, "Would %s", would);
+}
+
+static json_t *tried_step(struct testing *t, const json_t *row)
+{
+	struct arena *a = t->p.r->a;
+	const char *key = json_str(row, "step");
+	const struct flow_step *s = draft_find(&t->p.d, str_from(key));
+	const json_t *output = json_object_get(row, "output"),
+		     *turns = json_object_get(row, "iteration");
+	json_t *o = json_object();
+
+	json_set_str(o, "key", key);
+	json_set_str(o, "title", s == NULL ? key : flow_words_title(&t->p.w, s));
+	json_set_str(
+	    o, "turn", json_is_null(turns) || turns == NULL ? NULL : json_text(a, turns).p);
+	json_set_str(o, "status", json_str(row, "status"));
+	json_set_str(o, "label", word_label(execution_statuses, json_str(row, "status")));
+	json_set(o, "input", json_incref(json_object_get(row, "input")));
+	json_set(o, "output", json_incref(json_object_get(row, "output")));
+	json_set_str(o, "would", effect_words(a, output));
+	json_set_str(o, "error", json_str(row, "error"));
+	return o;
+}
+
+static json_t *result_show(struct testing *t, const json_t *tried)
+{
+	json_t *o = json_object(), *steps = json_array(), *row;
+	size_t i;
+
+	json_array_each(json_object_get(tried, "steps"), i, row)
+		json_array_append_new(steps, tried_step(t, row));
+	json_set_str(o, "status", json_str(tried, "status"));
+	json_set_str(o, "label", word_label(execution_statuses, json_str(tried, "status")));
+	json_set_str(o, "error", json_str(tried, "error"));
+	json_set(o, "steps", steps);
+	return o;
+}
+
+/* "Slack: Send a message; Waits": what it would have done with a record, in a line. */
+static const char *preview_effects(struct testing *t, const json_t *tried)
+{
+	const char *text = "";
+	const json_t *row;
+	size_t i;
+
+	json_array_each(json_object_get(tried, "steps"), i, row) {
+		const char *would = effect_words(t->p.r->a, json_object_get(row, "output"));
+		const struct flow_step *s = draft_find(&t->p.d, str_from(json_str(row, "step")));
+
+		if (would != NULL && strlen(text) < 300)
+			text = arena_printf(t->p.r->a, "%s%s%s", text, *text == '\0' ? "" : "; ",
+			    s == NULL ? would : flow_words_title(&t->p.w, s));
+	}
+	return *text == '\0' ? NULL : text;
+}
+
+static int previews_show(struct testing *t, json_t *data, struct err *err)
+{
+	json_t *list = json_array(), *record;
+	size_t i, done = 0, ended = 0, failed = 0;
+
+	json_set(data, "previews", list);
+	if (records_load(t, PREVIEW_RECORDS, err) == -1)
+		return -1;
+	json_array_each(t->records, i, record) {
+		struct uuid id = {{0}};
+		json_t *tried, *o = json_object();
+		const char *status;
+
+		(void)uuid_parse(str_from(json_str(record, "id")), &id);
+		tried = flow_try(
+		    t->p.r, &t->p.d.plan, &t->p.f.id, flow_record_payload(t->p.r->a, record), id);
+		status = json_str(tried, "status");
+		failed += strcmp(status, EXECUTION_FAILED) == 0;
+		ended += strcmp(status, EXECUTION_FILTERED) == 0;
+		done += strcmp(status, EXECUTION_COMPLETED) == 0;
+		json_set_str(o, "record_id", json_str(record, "id"));
+		json_set_str(o, "title", record_name(t->p.r->a, record));
+		json_set_str(o, "status", status);
+		json_set_str(o, "label", word_label(execution_statuses, status));
+		json_set_str(o, "error", json_str(tried, "error"));
+		json_set_str(o, "effects", preview_effects(t, tried));
+		json_array_append_new(list, o);
+	}
+	json_set_bool(data, "has_previews", json_array_size(list) > 0);
+	json_set_bool(data, "is_preview", true);
+	json_set_str(data, "preview_words",
+	    arena_printf(t->p.r->a,
+		"Of the last %zu records %zu would go through, %zu would end at a "
+		"filter, %zu would fail. Nothing was done.",
+		json_array_size(t->records), done, ended, failed));
+	return 0;
+}
+
+/* ---- the page
+ * --------------------------------------------------------------------------------------------- */
+
+static int test_page(struct testing *t, int status, const json_t *tried, bool is_preview)
+{
+	struct req *r = t->p.r;
+	json_t *data = flow_page_head(r, &t->p.f, NULL);
+	struct err err = ERR_INIT;
+
+	if (is_preview && previews_show(t, data, &err) == -1)
+		return res_error(r, &err);
+	if (records_load(t, RECORDS_OFFERED, &err) == -1)
+		return res_error(r, &err);
+	records_show(t, data);
+	json_set_strn(data, "payload", req_form(r, "payload"));
+	json_set_bool(data, "is_payload_open", req_form(r, "payload").n > 0);
+	json_set_bool(data, "can_records", may_see_records(r));
+	json_set(data, "result", tried == NULL ? NULL : result_show(t, tried));
+	if (t->wrong != NULL) {
+		chrome_wrong(r, data, "payload", t->wrong);
+		json_set_str(json_object_get(data, "errors"), "problem", t->wrong);
+	}
+	return chrome_page(r, status, "flows", "Try it out", "flow/test", json_incref(data));
+}
+
+/* A draft with something wrong cannot be tried: its page says what. */
+static bool test_open(struct req *r, struct testing *t)
+{
+	*t = (struct testing){.p = {.r = r}};
+	if (!flow_page_open(r, &t->p))
+		return false;
+	if (t->p.d.nfaults == 0 && t->p.d.plan.nsteps > 0)
+		return true;
+	chrome_flash(r, "error",
+	    t->p.d.plan.nsteps == 0 ? "There is nothing to try yet: add a step."
+				    : "It can be tried as soon as what is marked below is mended.");
+	(void)res_redirect(r, flow_page_path(r->a, &t->p.f));
+	return false;
+}
+
+int flow_page_test(struct req *r)
+{
+	struct testing t;
+
+	if (!test_open(r, &t))
+		return 0;
+	(void)uuid_parse(req_query(r, "record"), &t.chosen);
+	return test_page(&t, 200, NULL, false);
+}
+
+/* The payload of the form: that of the record that was chosen, or the pasted one; NULL: t->wrong.
+ */
+static json_t *payload_asked(struct testing *t)
+{
+	struct req *r = t->p.r;
+	struct str text = utf8_trim(req_form(r, "payload"));
+	struct err err = ERR_INIT;
+	json_t *v, *record;
+	size_t i;
+
+	if (text.n > 0) {
+		v = json_parse(r->a, text, &err);
+		if (json_is_object(v) && text.n <= PAYLOAD_BYTES)
+			return v;
+		t->wrong = v == NULL ? arena_printf(r->a, "This is no JSON: %s", err.msg)
+				     : "This must be a JSON object, such as {\"email\": "
+				       "\"ann@example.com\"}, of at most 64 KiB";
+		return NULL;
+	}
+	json_array_each(t->records, i, record)
+		if (uuid_parse(req_form(r, "record"), &t->chosen) &&
+		    str_is(req_form(r, "record"), json_str(record, "id")))
+			return flow_record_payload(r->a, record);
+	t->wrong = "Choose a record, or paste a payload";
+	return NULL;
+}
+
+/* For real: the run is shown by its page. */
+static int test_run(struct testing *t, json_t *payload)
+{
+	struct req *r = t->p.r;
+	struct err err = ERR_INIT;
+	struct uuid id;
+
+	if (flow_test_start(r, &t->p.f, payload, &id, &err) == -1)
+		return res_error(r, &err);
+	chrome_flash(r, "ok", "The draft runs for real, with all that its steps do.");
+	return res_redirect(
+	    r, arena_printf(r->a, "%s/runs/%s", flow_page_path(r->a, &t->p.f), uuid_dup(r->a, id)));
+}
+
+int flow_page_test_post(struct req *r)
+{
+	struct str act = req_form(r, "act");
+	struct err err = ERR_INIT;
+	struct testing t;
+	json_t *payload;
+
+	if (!test_open(r, &t))
+		return 0;
+	if (str_is(act, "preview"))
+		return test_page(&t, 200, NULL, true);
+	if (records_load(&t, RECORDS_OFFERED, &err) == -1)
+		return res_error(r, &err);
+	payload = payload_asked(&t);
+	if (payload == NULL)
+		return test_page(&t, 422, NULL, false);
+	if (str_is(act, "run"))
+		return test_run(&t, payload);
+	return test_page(&t, 200, flow_try(r, &t.p.d.plan, &t.p.f.id, payload, t.chosen), false);
+}
