@@ -60,7 +60,7 @@ class Work:
 def asks(p):
     """Ways to be refused: name → a function that asks."""
     disabled, plain = p.new_account("Disabled"), p.new_account("Plain")
-    p.sql("UPDATE users SET is_disabled = 1 WHERE id = UNHEX('%s')" % disabled.user_id.replace("-", ""))
+    p.sql("UPDATE users SET disabled_at = 1 WHERE id = UNHEX('%s')" % disabled.user_id.replace("-", ""))
 
     def ask(email, password):
         def post():
