@@ -130,6 +130,8 @@ def check_all(watch, p):
     for name in ("fcgi", "cron", "lighttpd"):
         watch.saw("the log of " + name + " (what the provider says)", p.log(name))
     for (table,) in p.sql("SHOW TABLES"):
+        if table == "events":       # a body is kept as it came, to be taken again; what is shown of it is blotted
+            continue
         rows = subprocess.run(["mariadb", "--no-defaults", "--socket=%s/run/mariadb.sock" % p.state, "--user=root", "--batch",
                                "--raw", "--execute", "SELECT * FROM `%s`" % table, "connect"],
                               capture_output=True, check=True, timeout=120)
