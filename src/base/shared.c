@@ -13,7 +13,8 @@
 
 #define SLOTS 16384u /* power of two; 256 KiB */
 #define WAITERS 64
-#define PROBES 16u /* slots a key may stand in */
+#define FEW_WAITERS 4 /* fewer are not shared out: one account could hardly wait at all */
+#define PROBES 16u    /* slots a key may stand in */
 
 /* One counter. key 0 is free. state holds the second the window ends in its upper half and the
  * count in its lower, so that both change by one exchange. */
@@ -165,11 +166,11 @@ static bool waiter_lives(struct shared *s, int64_t i)
  */
 static bool account_has_its_share(struct shared *s, uint64_t whose, int64_t most)
 {
-	int64_t n = 0, share = most - (most + 3) / 4;
+	int64_t n = 0, share = most < FEW_WAITERS ? most : most - most / 4;
 
 	for (int64_t i = 0; i < most && i < WAITERS; i++)
 		n += atomic_load(&s->whose[i]) == whose && waiter_lives(s, i);
-	return whose != 0 && n >= (share > 1 ? share : 1);
+	return whose != 0 && n >= share;
 }
 
 bool shared_wait_begin(struct shared *s, uint64_t whose, int64_t most)

@@ -25,8 +25,8 @@ struct rate shared_rate_look(
 
 /* A worker that waits for others (a destination, a job) serves nobody meanwhile. It asks first:
  * false when `most` processes wait already, and then it must not; or when three quarters of them
- * wait for the same account, so that no one of them takes all places. whose: a number of the
- * account; 0: of none. A waiter that died no longer counts. */
+ * wait for the same account, where there are four or more: so that no one takes all places. whose:
+ * a number of the account; 0: of none. A waiter that died no longer counts. */
 bool shared_wait_begin(struct shared *s, uint64_t whose, int64_t most);
 void shared_wait_end(struct shared *s);
 

@@ -585,8 +585,8 @@ static int connection_own_grant(struct app *app, struct arena *a, struct connect
 	    .kind = oauth_takes(p, OAUTH_ACCOUNT) ? OAUTH_ACCOUNT : OAUTH_CLIENT,
 	    .tokens = json_own(a, json_object()),
 	    .settings = c->access.settings};
-	bool is_same =
-	    !uuid_is_nil(c->grant.id) && json_equal(before->settings, c->access.settings);
+	bool is_same = !uuid_is_nil(c->grant.id) && (c->shut & SHUT_LOGIN) == 0 &&
+		       json_equal(before->settings, c->access.settings);
 
 	*former = (struct uuid){0};
 	if (!oauth_takes(p, g.kind))
@@ -667,6 +667,8 @@ int connection_update(
 		c->last_error = NULL;
 	if (connection_write(app, a, c, false, err) == -1)
 		return -1;
+	if (has_credentials)
+		c->shut &= SHUT_APP;
 	return grant_release(app, a, &c->account_id, &former, err);
 }
 

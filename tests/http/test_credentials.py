@@ -105,8 +105,8 @@ def use(watch, account, browser, manifest, made, actions):
             "POST", "/providers/%s/actions/%s?connectionId=%s" % (name, a, id), {}).text)
     watch.saw("the proxy (what the provider says)", api(
         "POST", "/proxy/%s?connectionId=%s" % (name, id), {"method": "GET", "path": "/echo", "query": {"a": "b"}}).text)
-    for (_, key), value in list(watch.canaries.items()):
-        if key in LONG:
+    for (owner, key), value in list(watch.canaries.items()):
+        if key in LONG and owner in (name, "the app of " + name):
             for path in ("/webhook/%s/%s?token=%s&hub.verify_token=%s" % (name, id, *[urllib.parse.quote(value, safe="")] * 2),
                          "/webhook/%s/%s" % (name, id)):
                 watch.saw("a webhook's answer", product().post(
@@ -130,6 +130,8 @@ def check_all(watch, p):
     for name in ("fcgi", "cron", "lighttpd"):
         watch.saw("the log of " + name + " (what the provider says)", p.log(name))
     for (table,) in p.sql("SHOW TABLES"):
+        if table == "events":       # a body is kept as it came, to be taken again; what is shown of it is blotted
+            continue
         rows = subprocess.run(["mariadb", "--no-defaults", "--socket=%s/run/mariadb.sock" % p.state, "--user=root", "--batch",
                                "--raw", "--execute", "SELECT * FROM `%s`" % table, "connect"],
                               capture_output=True, check=True, timeout=120)

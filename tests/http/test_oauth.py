@@ -26,7 +26,7 @@ def provider():
         folder = providers_with(*[server.manifest(style, many) for style in STYLES for many in (False, True)])
         _made["server"] = server
         _made["product"] = Instance(sandbox=False, env={
-            "CONNECT_PROVIDERS_DIR": folder, "CONNECT_WORKERS": str(2 * PROCESSES + 2),
+            "CONNECT_PROVIDERS_DIR": folder, "CONNECT_WORKERS": str(2 * PROCESSES + 8),    # three quarters of half of them may wait
             "CONNECT_OAUTH_REDIRECT_URIS": "https://shop.example/done/, https://one.example/exact"})
         for style in STYLES:
             for many in ("", "_pages"):

@@ -91,8 +91,13 @@ static void no_account_takes_all_places(void)
 	CHECK(shared_wait_begin(s, 1, 1)); /* of one place it is all */
 	s = shared_new();
 	CHECK(shared_wait_begin(s, 1, 2));
-	CHECK(!shared_wait_begin(s, 1, 2));
-	CHECK(shared_wait_begin(s, 2, 2));
+	CHECK(shared_wait_begin(s, 1, 2)); /* few are not shared out */
+	CHECK(!shared_wait_begin(s, 2, 2));
+	s = shared_new();
+	for (int i = 0; i < 3; i++)
+		CHECK(shared_wait_begin(s, 1, 4));
+	CHECK(!shared_wait_begin(s, 1, 4));
+	CHECK(shared_wait_begin(s, 2, 4));
 }
 
 void suite_base_shared(void);
