@@ -265,8 +265,9 @@ static void browse_note_wrong(struct record_browse *b)
 	b->wrong =
 	    field.p != NULL
 		? arena_printf(b->r->a,
-		      "No field can be called \"%.*s\". One looks like email or address.city",
-		      (int)field.n, field.p)
+		      "\"%.*s\" is not the name of a field. One looks like email or "
+		      "address.city",
+		      (int)utf8_cut(field, 80).n, field.p)
 		: arena_printf(b->r->a, "This filter cannot be used. %s", req_invalid_text(b->r));
 }
 

@@ -103,10 +103,9 @@ def browser():
 
 
 def axe(b, options):
-    """What axe-core finds on the open page: ["rule: element"]."""
+    """What axe-core finds on the open page: ["rule: element"]. In one call, since a page may refresh itself."""
     with open(os.path.join(tools(), "axe-core/axe.min.js"), encoding="utf-8") as f:
-        b.script(f.read() + "; return !!window.axe")
-    found = b.script("return axe.run(document, arguments[0])", options)
+        found = b.script(f.read() + "; return axe.run(document, arguments[0])", options)
     return ["%s: %s" % (v["id"], n["html"][:140]) for v in found["violations"] for n in v["nodes"]]
 
 
