@@ -5,6 +5,7 @@
 #include "connection/subscriptions.h"
 #include "crm/crm-timeline.h"
 #include "crm/crm.h"
+#include "flow/flow-timeline.h"
 #include "flow/flow.h"
 #include "flow/trigger.h"
 #include "html/chrome.h"
@@ -177,7 +178,9 @@ const struct hooks product_hooks = {
     .lead_erased = (lead_erased_fn *const[]){crm_on_lead_erased, NULL},
     .lead_decorate = crm_add_destinations,
     .record_dispatch = triggers_replay,
-    .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
+    .record_timeline =
+	(record_timeline_fn *const[]){event_timeline, crm_timeline, flow_timeline, NULL},
+    .lead_timeline = (lead_timeline_fn *const[]){flow_lead_timeline, NULL},
     .personal_tables = product_personal_tables,
     .task_kinds = task_kinds,
     .job_kinds = job_kinds,

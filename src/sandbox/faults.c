@@ -152,7 +152,7 @@ struct fault_body {
 	enum fault_kind kind;
 	int64_t number, status; /* status 0: not given */
 	double probability;
-	struct str location, body;
+	struct str path, location, body;
 };
 
 /* "crm", "graph" (Meta), another provider, a provider's token endpoint ("slack.token"), "all". */
@@ -182,6 +182,7 @@ static const struct json_member fault_members[] = {
 	.parse = fault_kind_parse,
 	.rule = "must be throttle, token, error, slow, timeout, drip, reset, lost, huge, invalid, "
 		"redirect or answer"},
+    {"path", READ_TEXT, JSON_INTO(struct fault_body, path), .need = READ_NULLABLE, .max = 200},
     {"probability", READ_NUMBER, JSON_INTO(struct fault_body, probability), .max = 1},
     {"location", READ_TEXT, JSON_INTO(struct fault_body, location), .need = READ_NULLABLE},
     {"body", READ_TEXT, JSON_INTO(struct fault_body, body), .need = READ_NULLABLE},
@@ -264,10 +265,13 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err)
 
 /* ---- drawing ------------------------------------------------------------------------------ */
 
-static bool fault_is_aimed(const json_t *one, const char *target)
+/* At the target and, where it names a path, at addresses that contain it. */
+static bool fault_is_aimed(const json_t *one, const char *target, struct str path)
 {
-	const char *at = json_str(one, "target");
+	const char *at = json_str(one, "target"), *part = json_str(one, "path");
 
+	if (part != NULL && memmem(path.p, path.n, part, strlen(part)) == NULL)
+		return false;
 	return at != NULL && (strcmp(at, target) == 0 || strcmp(at, "all") == 0);
 }
 
@@ -335,7 +339,7 @@ static struct fault fault_read(const json_t *one)
 	return fault;
 }
 
-struct fault faults_draw(struct faults *f, const char *target)
+struct fault faults_draw(struct faults *f, const char *target, struct str path)
 {
 	struct fault fault = {.kind = FAULT_NONE};
 	const json_t *one;
@@ -346,7 +350,7 @@ struct fault faults_draw(struct faults *f, const char *target)
 		return fault;
 	sleep_ms(json_int(json_object_get(f->settings, "latency_ms"), target));
 	json_array_each(json_object_get(f->settings, "faults"), i, one) {
-		if (!fault_is_aimed(one, target) || !fault_is_due(one))
+		if (!fault_is_aimed(one, target, path) || !fault_is_due(one))
 			continue;
 		if (json_object_get(one, "count") != NULL) {
 			if (!fault_use_up(f, i))

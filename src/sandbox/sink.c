@@ -280,7 +280,7 @@ int sink_handle(struct req *r)
 {
 	struct sandbox *s = sandbox_of(r);
 	const bool is_read = r->method == HTTP_GET || r->method == HTTP_HEAD;
-	const struct fault fault = faults_draw(s->faults, "crm");
+	const struct fault fault = faults_draw(s->faults, "crm", r->path);
 	const bool is_faulty = fault.kind != FAULT_NONE;
 	json_t *line = json_own(r->a, line_json(r, req_param(r, "name")));
 	struct err err = ERR_INIT;

@@ -24,7 +24,7 @@ OWNERS = {
     "crm": "mappings mapping_versions mapping_fields route_counts lead_deliveries push_items",
     "flow": "flows flow_versions flow_counts executions execution_steps execution_states "
             "flow_triggers",
-    "intake": "events event_keys polls",
+    "intake": "events event_keys polls erasures",
 }
 
 # (room, table): why the room names a table of another.
