@@ -236,6 +236,17 @@ int audit_change(struct app *app, const struct req *r, const struct uuid *accoun
 	return rc;
 }
 
+int audit_fact_within(struct app *app, struct arena *a, const struct uuid *account_id,
+    const char *action, const char *object_kind, const struct uuid *object_id,
+    const json_t *details, struct err *err)
+{
+	struct audit log = {.app = app, .account_id = account_id, .a = a};
+
+	log.last = &log.first;
+	audit_fact(&log, action, object_kind, object_id, details);
+	return audit_rows_write(app->db, &log, err);
+}
+
 struct audit_lone_fact {
 	const char *action, *object_kind;
 	const struct uuid *object_id;

@@ -28,6 +28,10 @@ void audit_note(struct audit *log, const char *action, const char *object_kind,
  * details as they are, or NULL. object_id may be NULL. */
 void audit_fact(struct audit *log, const char *action, const char *object_kind,
     const struct uuid *object_id, const json_t *details);
+/* A fact of a transaction that is running, of the product's own accord. */
+int audit_fact_within(struct app *app, struct arena *a, const struct uuid *account_id,
+    const char *action, const char *object_kind, const struct uuid *object_id,
+    const json_t *details, struct err *err);
 /* A fact with no change beside it, in a transaction of its own. */
 int audit_fact_alone(struct app *app, const struct req *r, const struct uuid *account_id,
     const char *action, const char *object_kind, const struct uuid *object_id,
@@ -37,7 +41,7 @@ int audit_fact_alone(struct app *app, const struct req *r, const struct uuid *ac
  * named there; that something was done to it, by whom and when stays. */
 int audit_forget(
     struct db *db, const struct uuid *account_id, const struct uuid *object_id, struct err *err);
-extern const struct personal_table audit_personal_table;
+extern const struct personal_table audit_personal_table, idempotency_personal_table;
 
 /* Makes every cache of this host (connections, keys, sessions; of workers and runners) look again:
  * after the commit of the running transaction, at once when there is none. For what has no row in

@@ -38,6 +38,10 @@ typedef int lead_corrected_fn(struct job *j, struct lead_ready *leads, size_t n,
 /* lead/lead.h: told within the transaction that erases a lead: all that is kept of it goes too. */
 typedef int lead_erased_fn(
     struct app *app, const struct uuid *account_id, const struct uuid *lead_id, struct err *err);
+/* lead/lead.h: adds {stage,at,text,…} of a lead, as of the API, to the list; each part is for those
+ * who have its permission. */
+typedef int lead_timeline_fn(struct app *app, struct arena *a, const struct uuid *account_id,
+    uint64_t permissions, const json_t *lead, json_t *list, struct err *err);
 /* lead/lead-pages.h: adds "destinations" to each of an account's leads. */
 typedef int lead_decorate_fn(struct app *app, struct arena *a, const struct uuid *account_id,
     json_t *leads, struct err *err);
@@ -119,6 +123,7 @@ struct hooks {
 	connection_changed_fn *const *connection_changed;
 	tell_connection_fn *const *tell_connection;
 	tell_records_fn *tell_records;
+	lead_timeline_fn *const *lead_timeline;
 };
 
 #endif

@@ -49,6 +49,9 @@ int crm_api_lead_get(struct req *r)
 	lead_hide_answers(r, destinations);
 	json_set(lead, "destinations", json_incref(destinations));
 	timeline_add_pushes(r->a, lead, destinations);
+	if (lead_complete_timeline(
+		r->app, r->a, &r->actor.account_id, r->actor.permissions, lead, &err) == -1)
+		return res_error(r, &err);
 	return res_json(r, 200, json_incref(lead));
 }
 

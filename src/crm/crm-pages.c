@@ -172,7 +172,9 @@ int crm_page_lead_detail(struct req *r)
 	lead_hide_answers(r, destinations);
 	if ((r->actor.permissions & PERMIT(CRM_VIEW)) == 0)
 		attempts = NULL;
-	if (lead_show_origin(r, &id, lead, &err) == -1)
+	if (lead_show_origin(r, &id, lead, &err) == -1 ||
+	    lead_complete_timeline(
+		r->app, r->a, &r->actor.account_id, r->actor.permissions, lead, &err) == -1)
 		return res_error(r, &err);
 	stage = json_str(lead, "stage");
 	data = json_object();

@@ -4,7 +4,7 @@
 
 #define SLICE_ROWS 50
 
-static struct str personal_scrub(
+struct str personal_scrub(
     struct arena *a, const struct person_names *p, enum personal_form form, struct str text)
 {
 	struct err err = ERR_INIT;
@@ -94,12 +94,12 @@ static int row_take(struct personal_walk *w, struct arena *a, const struct db_ro
 {
 	struct db_val vals[PERSONAL_COLUMNS];
 	struct str key = db_get_str(rows, row, 0);
-	struct uuid id = {{0}};
+	struct uuid id = personal_key_id(key);
+	int is_erased = 0;
 	bool is_own;
 
 	if (row_scrub(w, a, rows, row, 1, vals) == 0)
 		return 0;
-	memcpy(id.b, key.p, key.n < sizeof(id.b) ? key.n : sizeof(id.b));
 	is_own = row_is_own(w, a, rows, row);
 	w->found++;
 	if (w->is_dry)
@@ -107,28 +107,32 @@ static int row_take(struct personal_walk *w, struct arena *a, const struct db_ro
 	if (is_own)
 		return w->own(w, a, &id, err);
 	if (w->table->erase != NULL)
-		return w->table->erase(w->app, a, &w->account_id, &id, w->person, err) == -1 ? -1
-											     : 0;
+		is_erased = w->table->erase(w->app, a, &w->account_id, key, w->person, err);
+	if (is_erased != 0 || w->table->put == NULL)
+		return is_erased == -1 ? -1 : 0;
 	return row_put(w, a, key, err);
 }
 
 int personal_walk_on(struct personal_walk *w, struct arena *a, struct err *err)
 {
 	struct db_rows rows;
+	int rc = w->table->slice != NULL
+		     ? w->table->slice(w, a, SLICE_ROWS, &rows, err)
+		     : db_query(w->db, a, w->table->next,
+			   DB_VALS(db_uuid(&w->account_id), db_blob(w->after), db_int(SLICE_ROWS)),
+			   &rows, err);
 
-	if (db_query(w->db, a, w->table->next,
-		DB_VALS(db_uuid(&w->account_id), db_blob(w->after), db_int(SLICE_ROWS)), &rows,
-		err) == -1)
+	if (rc == -1)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++) {
 		struct arena *own = arena_new();
-		int rc = row_take(w, own, &rows, i, err);
 
+		rc = row_take(w, own, &rows, i, err);
 		arena_free(own);
 		if (rc == -1)
 			return -1;
 	}
 	if (rows.count > 0)
 		w->after = db_get_str(&rows, rows.count - 1, 0);
-	return rows.count == SLICE_ROWS;
+	return w->table->slice != NULL ? rows.count > 0 : rows.count == SLICE_ROWS;
 }

@@ -11,6 +11,7 @@
 struct app;
 
 #define PERSONAL_COLUMNS 6
+struct personal_walk;
 enum personal_form {
 	PERSONAL_NONE,
 	PERSONAL_TEXT,     /* the mentions within it are replaced */
@@ -23,16 +24,33 @@ struct personal_table {
 	const char *name;           /* for the API: "auditLog" */
 	const char *label;          /* for people: "Rows of the audit log" */
 	const struct db_stmt *next; /* account, key, limit → key, columns: those behind the key */
+	/* Instead of next, where a key is more than an id, or a column is not as it is stored: at
+	 * most n rows behind w->after; none: that was the end. */
+	int (*slice)(struct personal_walk *w, struct arena *a, int64_t n, struct db_rows *rows,
+	    struct err *err);
 	const struct db_stmt *lock; /* account, key → the columns, held */
 	const struct db_stmt *put;  /* columns, account, key */
 	const struct db_stmt *also; /* account, key: what follows from a change; or NULL */
 	enum personal_form forms[PERSONAL_COLUMNS];
-	/* Instead of lock, put and also: within a transaction, what is kept of the person in the
-	 * row goes. 1, 0 nothing did, -1. */
+	/* Within a transaction, what is kept of the person in the row goes: 1; 0 nothing did, and
+	 * then mentions are replaced where there is put; -1. Or NULL. */
 	int (*erase)(struct app *app, struct arena *a, const struct uuid *account_id,
-	    const struct uuid *id, const struct person_names *p, struct err *err);
+	    struct str key, const struct person_names *p, struct err *err);
 	bool has_subjects; /* rows that are about one person: theirs go whole (personal_walk.own) */
 };
+
+/* What a column of that form says without the person; the same text where it names nobody. */
+struct str personal_scrub(
+    struct arena *a, const struct person_names *p, enum personal_form form, struct str text);
+/* The id that a key begins with; nil of "". */
+static inline struct uuid personal_key_id(struct str key)
+{
+	struct uuid id = {{0}};
+
+	for (size_t i = 0; i < sizeof(id.b) && i < key.n; i++)
+		id.b[i] = (unsigned char)key.p[i];
+	return id;
+}
 
 /* A walk through one table of one account, a slice at a time. */
 struct personal_walk {

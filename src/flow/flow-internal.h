@@ -14,6 +14,7 @@
  *	flow-walk.c        which step is next, and what comes of it
  *	flow-context.c     what templates see of a run
  *	flow-state.c       where a run stands, as JSON and back
+ *	flow-personal.c    runs of people who are erased
  *	flow-run.c         the job: walk, commit, call, commit …
  *	step.c, step-*.c   the kinds */
 #ifndef FLOW_FLOW_INTERNAL_H
@@ -234,6 +235,8 @@ int execution_behind(
 int execution_outcome(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, const char **status, json_t **output, const char **error,
     struct err *err);
+/* What it began with was erased, with all that came of it. */
+bool execution_is_erased(const struct execution *x);
 int execution_set_cancelling(
     struct db *db, const struct uuid *account_id, const struct uuid *id, struct err *err);
 struct execution_filter {

@@ -55,6 +55,9 @@ static int replay_plan(struct app *app, struct arena *a, struct replay *p,
 	struct execution *x = &p->x;
 	int found;
 
+	if (execution_is_erased(p->of))
+		return err_set(
+		    err, ERR_CONFLICT, "What this run began with has been erased on request");
 	if (p->is_current &&
 	    flow_published_versions(app, a, &x->account_id, &x->flow_id, 1, &x->version, err) == -1)
 		return -1;

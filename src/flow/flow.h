@@ -78,6 +78,13 @@ int execution_job_repeat(struct job *j, struct err *err);
  * were stays. */
 int flow_retain(struct app *app, struct err *err);
 
+/* Within a transaction: of the runs that began with a record all that they were given and gave
+ * goes, and those that have not ended end. 0, -1. */
+int flow_erase_of_record(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *record_id, struct err *err);
+extern const struct personal_table executions_personal_table, execution_steps_personal_table,
+    execution_states_personal_table; /* db/personal.h */
+
 /* Handlers (product/routes.def). */
 int flow_api_list(struct req *r);
 int flow_api_create(struct req *r);

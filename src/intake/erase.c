@@ -1,6 +1,7 @@
 #include "intake/erase.h"
 
 #include "account/audit.h"
+#include "flow/flow.h"
 #include "intake/intake-internal.h"
 #include "lead/lead.h"
 #include "record/record.h"
@@ -105,7 +106,8 @@ static int erase_lead_alone(struct app *app, struct arena *a, const struct uuid 
 			return -1;
 		out->events += rc;
 	}
-	if (lead_erase(app, a, account_id, provider, external, &gone, err) == -1)
+	if (lead_erase(app, a, account_id, provider, external, &gone, err) == -1 ||
+	    erasure_note(app, a, account_id, provider, STR("lead"), external, err) == -1)
 		return -1;
 	out->lead_id = *lead_id;
 	return audit_forget(app->db, account_id, lead_id, err) == -1 ? -1 : 1;
@@ -130,20 +132,23 @@ int erase_record(struct app *app, struct arena *a, const struct uuid *account_id
     const struct uuid *record_id, const struct person_names *p, struct erased *out, struct err *err)
 {
 	struct db_rows rows;
-	struct str provider, external;
+	struct str provider, type, external;
 	int found = db_row(app->db, a, &erase_record_lock,
 	    DB_VALS(db_uuid(account_id), db_uuid(record_id)), &rows, err);
 
 	if (found != 1)
 		return found;
 	provider = db_get_str(&rows, 0, RECORD_PROVIDER);
+	type = db_get_str(&rows, 0, RECORD_TYPE);
 	external = db_get_str(&rows, 0, RECORD_EXTERNAL);
 	p = person_of_thing(a, p, external, db_get_str(&rows, 0, RECORD_DATA), err);
 	if (each_event_of_record(
 		app, a, account_id, record_id, event_forget, p, &out->events, err) == -1 ||
-	    (str_is(db_get_str(&rows, 0, RECORD_TYPE), "lead") &&
+	    (str_is(type, "lead") &&
 		erase_lead_of_record(app, a, account_id, provider, external, p, out, err) == -1) ||
+	    flow_erase_of_record(app, a, account_id, record_id, err) == -1 ||
 	    record_delete_one(app, a, account_id, record_id, err) == -1 ||
+	    erasure_note(app, a, account_id, provider, type, external, err) == -1 ||
 	    audit_forget(app->db, account_id, record_id, err) == -1)
 		return -1;
 	out->record_id = *record_id;
@@ -177,7 +182,10 @@ int erase_external(struct app *app, struct arena *a, const struct uuid *account_
 		record_id = db_get_uuid(&rows, 0, 0);
 		had_record = erase_record(app, a, account_id, &record_id, NULL, out, err);
 	}
-	if (found == -1 || had_record == -1)
+	/* it may come later than what tells that it is to go */
+	if (found == -1 || had_record == -1 ||
+	    (had_record == 0 && erasure_note(app, a, account_id, provider_type, resource_type,
+				    external_id, err) == -1))
 		return -1;
 	had_lead =
 	    erase_lead_of_record(app, a, account_id, provider_type, external_id, NULL, out, err);

@@ -12,7 +12,8 @@ struct erased {
 	int64_t events;                 /* requests that were changed */
 };
 /* The record with its history and words, the lead that it was made of, with its deliveries and
- * attempts, the requests that brought either, and what the audit log says of them. In a request
+ * attempts, what runs of flows that began with it were given and gave, the requests that brought
+ * either, and what the audit log says of them. In a request
  * that brought others too only what is of this one goes. p: who else may be named there, or NULL.
  * 1, 0 there is none, -1. */
 int erase_record(struct app *app, struct arena *a, const struct uuid *account_id,
@@ -25,6 +26,13 @@ int erase_lead(struct app *app, struct arena *a, const struct uuid *account_id,
 int erase_external(struct app *app, struct arena *a, const struct uuid *account_id,
     struct str provider_type, struct str resource_type, struct str external_id, struct erased *out,
     struct err *err);
+
+/* Within a transaction: that this id was erased now, so that older news of it are left out
+ * (erasures.c). 0, -1. */
+int erasure_note(struct app *app, struct arena *a, const struct uuid *account_id,
+    struct str provider_type, struct str resource_type, struct str external_id, struct err *err);
+/* Periodic: such notes go after two years. */
+int erasures_purge(struct app *app, struct err *err);
 
 /* What would go with it, besides itself: of requests those that do not name the person, since those
  * that do are found anyway. 0, -1. */

@@ -15,10 +15,18 @@ DB_STMT(event_forget_put,
 DB_STMT(event_personal_rows,
     "SELECT id, url, headers, body, reason FROM events FORCE INDEX (events_account)"
     " WHERE account_id = ? AND id > ? ORDER BY id LIMIT ?");
+static int event_row_erase(struct app *app, struct arena *a, const struct uuid *account_id,
+    struct str key, const struct person_names *p, struct err *err)
+{
+	struct uuid id = personal_key_id(key);
+
+	return event_forget(app, a, account_id, &id, p, err);
+}
+
 const struct personal_table events_personal_table = {.name = "events",
     .label = "Requests in the event log",
     .next = &event_personal_rows,
-    .erase = event_forget,
+    .erase = event_row_erase,
     .forms = {PERSONAL_TEXT, PERSONAL_TEXT, PERSONAL_JSON, PERSONAL_TEXT}};
 
 DB_STMT(polls_personal,

@@ -63,6 +63,10 @@ static int event_take_parts(struct job *j, struct stored_event *e, const struct 
 		struct arena *a = arena_new();
 		size_t n = at < found.n ? write_set_fill_part(a, c, &found, at, &ws) : 0;
 
+		if (write_set_leave_erased(j->app, a, &ws, e->received_us, err) == -1) {
+			arena_free(a);
+			return -1;
+		}
 		ws.before = at;
 		ws.is_only_new = is_only_new;
 		ws.is_last = at + n >= found.n;

@@ -35,10 +35,10 @@ const struct task_kind event_replay_task = {.name = "event_replay",
 
 /* ---- one ----------------------------------------------------------------------------------- */
 
-static struct write_set replay_set(
-    struct arena *a, const struct connection *c, struct stored_event *e)
+static int replay_set(struct app *app, struct arena *a, const struct connection *c,
+    struct stored_event *e, struct write_set *out, struct err *err)
 {
-	struct write_set ws = {.event_id = e->id,
+	*out = (struct write_set){.event_id = e->id,
 	    .account_id = e->account_id,
 	    .connection_id = e->connection_id,
 	    .provider_type = str_from(c->provider_type),
@@ -47,10 +47,10 @@ static struct write_set replay_set(
 	struct err parse_err = ERR_INIT;
 
 	if (event_parse(a, c->provider, e, &parse_err) == -1)
-		write_set_fail(a, &ws, parse_err.msg);
+		write_set_fail(a, out, parse_err.msg);
 	else
-		write_set_fill(a, c, &e->hook, &ws);
-	return ws;
+		write_set_fill(a, c, &e->hook, out);
+	return write_set_leave_erased(app, a, out, e->received_us, err);
 }
 
 /* It may have been right all the time, with a secret that came here later. */
@@ -89,8 +89,10 @@ int event_replay(struct req *r, const struct uuid *id, struct err *err)
 		return -1;
 	if (found == -1)
 		return -1;
-	ws = replay_set(r->a, c, &e);
-	return write_sets_submit(r->app, r->a, &ws, 1, err) == -1 ? -1 : 1;
+	return replay_set(r->app, r->a, c, &e, &ws, err) == -1 ||
+		       write_sets_submit(r->app, r->a, &ws, 1, err) == -1
+		   ? -1
+		   : 1;
 }
 
 /* ---- all that failed: the request ---------------------------------------------------------- */
@@ -199,9 +201,11 @@ static int replay_one(struct replaying *p, const struct uuid *id, struct err *er
 	int rc = event_load(p->run->job->app, a, &p->c->account_id, id, &e, err);
 
 	if (rc == 1) {
-		struct write_set ws = replay_set(a, p->c, &e);
+		struct write_set ws;
 
-		rc = replay_commit(p, &ws, err);
+		rc = replay_set(p->run->job->app, a, p->c, &e, &ws, err);
+		if (rc == 0)
+			rc = replay_commit(p, &ws, err);
 	}
 	arena_free(a);
 	return rc == -1 ? -1 : 0;

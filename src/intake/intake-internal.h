@@ -19,6 +19,10 @@ void write_set_fill(
 /* The items from this index on, as many as one commit takes: how many were looked at. */
 size_t write_set_fill_part(struct arena *a, const struct connection *c,
     const struct webhook_found *found, size_t from, struct write_set *ws);
+/* Takes out what tells of something that was erased since (erasures.c), and notes that. told_us:
+ * when an item without a time of its own was told. 0, -1. */
+int write_set_leave_erased(
+    struct app *app, struct arena *a, struct write_set *ws, int64_t told_us, struct err *err);
 /* Nothing can be made of it: why, for people. */
 void write_set_fail(struct arena *a, struct write_set *ws, const char *why);
 /* Something more to be said of it; NULL: nothing. */

@@ -368,7 +368,7 @@ static int intake_acknowledge(struct intake_request *in, const struct write_set 
 }
 
 /* What was verified is acknowledged whatever is in it: sent again it would be the same. */
-static void set_take(struct intake_request *in, size_t i, struct write_set *ws)
+static int set_take(struct intake_request *in, size_t i, struct write_set *ws, struct err *err)
 {
 	const struct connection *c = in->connections[i];
 	struct req *r = in->r;
@@ -380,6 +380,7 @@ static void set_take(struct intake_request *in, size_t i, struct write_set *ws)
 	else
 		write_set_fail(r->a, ws, in->parse_err.msg);
 	ws->latency_us = clock_now_us() - r->received_us;
+	return write_set_leave_erased(r->app, r->a, ws, ws->received_us, err);
 }
 
 static void set_log_failed(struct intake_request *in, const struct write_set *ws)
@@ -404,7 +405,8 @@ static int intake_store(struct intake_request *in)
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; i < in->nconnections; i++)
-		set_take(in, i, &sets[i]);
+		if (set_take(in, i, &sets[i], &err) == -1)
+			return res_error(r, &err);
 	for (size_t i = 0; i < in->nconnections; i += SETS_AT_ONCE) {
 		size_t n =
 		    in->nconnections - i < SETS_AT_ONCE ? in->nconnections - i : SETS_AT_ONCE;

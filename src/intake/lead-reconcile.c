@@ -72,16 +72,6 @@ struct reconciling {
 	bool is_planned; /* by the clock: somebody else may have begun it */
 };
 
-static bool reconcile_is_of(struct arena *a, const struct task *t, const struct connection *c)
-{
-	struct err ignored = ERR_INIT;
-	const json_t *args = json_parse_stored(a, t->args, &ignored);
-	const json_t *id = json_array_get(json_object_get(args, "connectionIds"), 0);
-
-	return strcmp(t->kind, lead_reconcile_task.name) == 0 && json_is_string(id) &&
-	       strcmp(json_string_value(id), uuid_dup(a, c->id)) == 0;
-}
-
 /* At the same time each night, each connection at another. */
 static int64_t reconcile_next_us(const struct connection *c, int64_t now_us)
 {
@@ -120,22 +110,16 @@ static int reconcile_claim(
 static int reconcile_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {
 	const struct reconciling *r = arg;
-	struct tasks open;
 	bool is_ours;
+	int is_open = reconcile_claim(db, r, &is_ours, err);
 
-	if (reconcile_claim(db, r, &is_ours, err) == -1 ||
-	    task_list_open(db, r->by->a, &r->c->account_id, &open, err) == -1)
-		return -1;
-	for (size_t i = 0; is_ours && i < open.n; i++) {
-		if (!reconcile_is_of(r->by->a, &open.v[i], r->c))
-			continue;
-		if (!r->is_planned)
-			return err_set(err, ERR_CONFLICT,
-			    "a comparison is under way already: wait for it, or cancel it");
-		is_ours = false;
-	}
-	if (!is_ours)
-		return 1;
+	if (is_open == 0)
+		is_open = poll_fill_is_open(db, r->by->a, &lead_reconcile_task, r->c, r->spec, err);
+	if (is_open == 1 && !r->is_planned)
+		return err_set(err, ERR_CONFLICT,
+		    "a comparison is under way already: wait for it, or cancel it");
+	if (is_open != 0 || !is_ours)
+		return is_open == -1 ? -1 : 1;
 	if (lead_retry_incomplete(db, r->by->a, &r->c->account_id, &r->c->id,
 		r->now_us - LOOKS_BACK_US, RETRIED_MOST, err) == -1 ||
 	    task_queue(db, &lead_reconcile_task, r->task, NULL, err) == -1)
@@ -145,36 +129,19 @@ static int reconcile_body(struct db *db, struct audit *log, void *arg, struct er
 	return r->is_planned ? 1 : 0;
 }
 
-static struct task reconcile_task(
-    struct arena *a, const struct connection *c, const struct poll_spec *spec, int64_t since_us)
-{
-	json_t *args = json_own(a, json_object()), *ids = json_array();
-
-	json_array_append_new(ids, json_string(uuid_dup(a, c->id)));
-	json_set(args, "connectionIds", ids);
-	json_set_str(args, "poll", spec->name);
-	json_set_time(args, "since", since_us);
-	return (struct task){.account_id = c->account_id,
-	    .title = str_from(arena_printf(a, "Leads of %s compared", c->name)),
-	    .provider_type = str_from(c->provider_type),
-	    .resource_type = STR("lead"),
-	    .args = json_text(a, args)};
-}
-
 static int reconcile_begin(const struct poll_actor *by, const struct connection *c,
     const struct poll_spec *spec, int64_t since_us, bool is_planned, struct task *out,
     struct err *err)
 {
 	struct reconciling r = {by, c, spec, out, clock_now_us(), is_planned};
+	json_t *args;
 
 	if (since_us == TIME_NONE)
 		since_us = r.now_us - LOOKS_BACK_US;
-	if (since_us >= r.now_us)
-		return err_field(err, ERR_INVALID, "since", "must be a time in the past");
-	*out = reconcile_task(by->a, c, spec, since_us);
-	if (by->r != NULL)
-		out->created_by = by->r->actor.user_id;
-	return audit_change(by->app, by->r, &out->account_id, reconcile_body, &r, err);
+	if (poll_fill_make(by, c, spec, since_us,
+		arena_printf(by->a, "Leads of %s compared", c->name), out, &args, err) == -1)
+		return -1;
+	return audit_change(by->app, by->r, &c->account_id, reconcile_body, &r, err);
 }
 
 int lead_reconcile(const struct poll_actor *by, const struct connection *c,

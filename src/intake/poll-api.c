@@ -113,46 +113,44 @@ int poll_api_change(struct req *r)
 	return poll_answer_edit(r, c, spec, &edit, 200);
 }
 
-int poll_api_backfill(struct req *r)
+struct since_body {
+	struct opt_time since;
+};
+typedef int since_begin_fn(const struct poll_actor *by, const struct connection *c,
+    const struct poll_spec *spec, int64_t since_us, struct task *out, struct err *err);
+
+/* A task that reads what the poll's provider has since a date. */
+static int poll_api_since(
+    struct req *r, const struct json_member *members, size_t n, since_begin_fn *begin)
 {
-	struct backfill_body {
-		struct opt_time since;
-	} body = {0};
-	static const struct json_member members[] = {
-	    {"since", READ_TIME, JSON_INTO(struct backfill_body, since), .need = READ_NEEDED}};
+	const struct poll_actor by = poll_actor_of(r);
+	struct since_body body = {0};
 	const struct poll_spec *spec;
 	struct connection *c;
 	struct err err = ERR_INIT;
 	struct task t;
 
-	if (!polls_of_route(r, &c, &spec) || !req_read_body(r, JSON_MEMBERS(members), &body))
+	if (!polls_of_route(r, &c, &spec) || !req_read_body(r, members, n, &body))
 		return 0;
 	if (req_has_invalid(r))
 		return res_invalid(r);
-	const struct poll_actor by = poll_actor_of(r);
-	if (poll_backfill(&by, c, spec, body.since.us, &t, &err) == -1)
+	if (begin(&by, c, spec, opt_time_or(body.since, TIME_NONE), &t, &err) == -1)
 		return res_error(r, &err);
 	return res_json(r, 202, task_json(r->app, &t));
 }
 
+int poll_api_backfill(struct req *r)
+{
+	static const struct json_member members[] = {
+	    {"since", READ_TIME, JSON_INTO(struct since_body, since), .need = READ_NEEDED}};
+
+	return poll_api_since(r, JSON_MEMBERS(members), poll_backfill);
+}
+
 int poll_api_reconcile(struct req *r)
 {
-	struct reconcile_body {
-		struct opt_time since;
-	} body = {0};
 	static const struct json_member members[] = {
-	    {"since", READ_TIME, JSON_INTO(struct reconcile_body, since), .need = READ_NULLABLE}};
-	const struct poll_spec *spec;
-	struct connection *c;
-	struct err err = ERR_INIT;
-	struct task t;
+	    {"since", READ_TIME, JSON_INTO(struct since_body, since), .need = READ_NULLABLE}};
 
-	if (!polls_of_route(r, &c, &spec) || !req_read_body(r, JSON_MEMBERS(members), &body))
-		return 0;
-	if (req_has_invalid(r))
-		return res_invalid(r);
-	const struct poll_actor by = poll_actor_of(r);
-	if (lead_reconcile(&by, c, spec, opt_time_or(body.since, TIME_NONE), &t, &err) == -1)
-		return res_error(r, &err);
-	return res_json(r, 202, task_json(r->app, &t));
+	return poll_api_since(r, JSON_MEMBERS(members), lead_reconcile);
 }

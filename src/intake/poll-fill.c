@@ -301,7 +301,7 @@ static int fill_store_page(
 {
 	b->st = page->next;
 	b->is_round_over = page->is_over;
-	poll_take_begin(&b->take, b->a, b->c, &page->found);
+	poll_take_begin(&b->take, b->job->app, b->a, b->c, &page->found);
 	b->take.store.class = JOB_BULK;
 	b->take.store.source = b->kind->source;
 	b->take.store.old_before_us = INT64_MAX;
@@ -487,4 +487,55 @@ int poll_fill_run(struct job *j, const struct poll_fill_kind *kind, struct err *
 		arena_free(b.a);
 	}
 	return rc == 0 ? 0 : task_run_fail(b.run, err->code == ERR_INVALID, err);
+}
+
+/* ---- asking for one ---------------------------------------------------------------------------
+ */
+
+static json_t *fill_ids(struct arena *a, const struct connection *c)
+{
+	json_t *ids = json_array();
+
+	json_array_append_new(ids, json_string(uuid_dup(a, c->id)));
+	return ids;
+}
+
+int poll_fill_make(const struct poll_actor *by, const struct connection *c,
+    const struct poll_spec *spec, int64_t since_us, const char *title, struct task *out,
+    json_t **args, struct err *err)
+{
+	if (since_us < 0 || since_us >= clock_now_us())
+		return err_field(err, ERR_INVALID, "since", "must be a time in the past");
+	*args = json_own(by->a, json_object());
+	json_set(*args, "connectionIds", fill_ids(by->a, c));
+	json_set_str(*args, "poll", spec->name);
+	json_set_time(*args, "since", since_us);
+	*out = (struct task){.account_id = c->account_id,
+	    .title = str_from(title),
+	    .provider_type = str_from(c->provider_type),
+	    .resource_type = str_from(spec->has_lead ? "lead" : spec->resource_type),
+	    .args = json_text(by->a, *args)};
+	if (by->r != NULL)
+		out->created_by = by->r->actor.user_id;
+	return 0;
+}
+
+int poll_fill_is_open(struct db *db, struct arena *a, const struct task_kind *kind,
+    const struct connection *c, const struct poll_spec *spec, struct err *err)
+{
+	const json_t *ids = json_own(a, fill_ids(a, c));
+	struct tasks open;
+
+	if (task_list_open(db, a, &c->account_id, &open, err) == -1)
+		return -1;
+	for (size_t i = 0; i < open.n; i++) {
+		struct err ignored = ERR_INIT;
+		const json_t *args = json_parse_stored(a, open.v[i].args, &ignored);
+
+		if (strcmp(open.v[i].kind, kind->name) == 0 &&
+		    json_equal(json_object_get(args, "connectionIds"), ids) &&
+		    str_is(str_from(json_str(args, "poll")), spec->name))
+			return 1;
+	}
+	return 0;
 }

@@ -74,6 +74,7 @@ int poll_save_page_size(struct db *db, const struct poll_row *row, struct err *e
 int64_t poll_smaller_page(const struct poll_ask *ask, const struct call_result *res);
 /* On their way into the store, as many a commit as one takes. */
 struct poll_take {
+	struct app *app;
 	const struct connection *c;
 	struct arena *a; /* of the page */
 	const struct webhook_found *found;
@@ -83,8 +84,8 @@ struct poll_take {
 	struct items_store store;
 	size_t tried; /* items that were refused when the part was tried last */
 };
-void poll_take_begin(struct poll_take *t, struct arena *a, const struct connection *c,
-    const struct webhook_found *found);
+void poll_take_begin(struct poll_take *t, struct app *app, struct arena *a,
+    const struct connection *c, const struct webhook_found *found);
 /* The part at hand is stored: the next one. False: there is none. */
 bool poll_take_next(struct poll_take *t);
 /* Within a transaction that may be tried again: stores the part at hand. counts are added to. */

@@ -245,7 +245,7 @@ static void step_begin_round(struct poll_step *s)
 static int step_store_page(struct poll_step *s, const struct poll_page *page, struct err *err)
 {
 	s->page = page;
-	poll_take_begin(&s->take, s->a, s->run->c, &page->found);
+	poll_take_begin(&s->take, s->run->job->app, s->a, s->run->c, &page->found);
 	s->take.store.old_before_us = s->row.old_before_us;
 	return step_store(s, err);
 }

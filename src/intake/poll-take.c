@@ -23,13 +23,13 @@ static void take_fill(struct poll_take *t)
 	t->store.nrefused = t->tried = 0;
 }
 
-void poll_take_begin(struct poll_take *t, struct arena *a, const struct connection *c,
-    const struct webhook_found *found)
+void poll_take_begin(struct poll_take *t, struct app *app, struct arena *a,
+    const struct connection *c, const struct webhook_found *found)
 {
 	struct arena *tries = arena_new();
 
 	arena_on_free(a, (void (*)(void *))arena_free, tries);
-	*t = (struct poll_take){.c = c, .a = a, .found = found};
+	*t = (struct poll_take){.app = app, .c = c, .a = a, .found = found};
 	t->store = (struct items_store){.ws = &t->ws,
 	    .source = RECORD_SOURCE_POLL,
 	    .old_before_us = TIME_NONE,
@@ -48,9 +48,11 @@ bool poll_take_next(struct poll_take *t)
 
 int poll_take_write(struct db *db, struct poll_take *t, struct poll_counts *counts, struct err *err)
 {
-	if (items_store(db, &t->store, err) == -1)
+	/* what it finds without a time is of any age */
+	if (write_set_leave_erased(t->app, t->a, &t->ws, 0, err) == -1 ||
+	    items_store(db, &t->store, err) == -1)
 		return -1;
-	counts->seen += (int64_t)t->ws.nitems;
+	counts->seen += (int64_t)(t->ws.nitems + t->ws.erased);
 	counts->created += (int64_t)t->store.created;
 	counts->changed += (int64_t)t->store.updated;
 	return 0;

@@ -44,6 +44,7 @@ struct write_set {
 	struct str notes; /* what else there is to say of it, {NULL,0}: nothing */
 	struct write_item *items;
 	size_t nitems;
+	size_t erased; /* items that were taken out: told before their erasure */
 	/* Of more items than one commit takes: only the event, and the job that takes them in parts
 	 * (event-process.c). */
 	bool is_pending;

@@ -90,6 +90,8 @@ int lead_store_ready(
 /* Stores why the details could not be had, and the stage that it is in now. */
 int lead_store_problem(struct db *db, struct arena *a, const struct lead_row *row,
     const char *stage, const char *error, struct err *err);
+/* Details with their long answers cut, where they are too much for a record; else as they are. */
+const json_t *lead_cut_details(struct arena *a, const json_t *details);
 /* A lead as its record tells it, with the ids that `lead` has. Every lead of this form has the same
  * members. */
 json_t *lead_of_record(struct arena *a, const json_t *record, const json_t *lead);

@@ -127,7 +127,7 @@ static int details_fetch(struct lead_processing *p, struct err *err)
 	job_note_peer(p->job, connection_call_peer(&call), call.result.error);
 	if (call.result.class != CALL_OK)
 		return details_note_problem(p, &call, err);
-	p->details = call.result.output;
+	p->details = lead_cut_details(a, call.result.output);
 	p->row.fetched_us = clock_now_us();
 	p->row.lead = provider_lead_fields(provider, a, p->details, err);
 	return p->row.lead == NULL ? -1 : 1;
@@ -332,6 +332,20 @@ static int lead_find(struct job *j, struct lead_row *out, struct err *err)
 	return 1;
 }
 
+/* What cannot be stored now never can: the lead says why, instead of being tried for days. */
+static int lead_store(struct lead_processing *p, struct err *err)
+{
+	struct details_problem w = {.p = p, .stage = LEAD_FAILED, .is_final = true};
+
+	if (job_transaction_many(p->job, leads_store_body, p, err) == 0)
+		return 0;
+	if (err->code != ERR_LIMIT)
+		return -1;
+	w.error = arena_strdup(p->job->a, err->msg);
+	err_clear(err);
+	return job_transaction(p->job, details_problem_body, &w, err);
+}
+
 int lead_job_process(struct job *j, struct err *err)
 {
 	struct lead_processing p = {.job = j};
@@ -360,5 +374,5 @@ int lead_job_process(struct job *j, struct err *err)
 	lead_normalize(
 	    j->a, p.row.lead, access_setting(connection_access(p.connection), "defaultCountry"));
 	lead_make_record(&p, given);
-	return job_transaction_many(j, leads_store_body, &p, err);
+	return lead_store(&p, err);
 }

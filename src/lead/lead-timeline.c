@@ -1,5 +1,5 @@
-/* The stages that a lead has passed, with their times: what its row says of itself. Who keeps a
- * ledger of pushes adds those. */
+/* The stages that a lead has passed, with their times: what its row says of itself, then what
+ * others know of it. */
 #include "base/clock.h"
 #include "lead/lead-internal.h"
 
@@ -62,4 +62,50 @@ void lead_add_timeline(struct arena *a, json_t *lead)
 		    "Its details could not be fetched");
 		json_set_str(o, "detail", json_str(lead, "stageError"));
 	}
+}
+
+/* ---- what others know ------------------------------------------------------------------------ */
+
+struct lead_moment {
+	json_t *stage;
+	int64_t at_us;
+	size_t place;
+};
+
+static int moment_by_time(const void *x, const void *y)
+{
+	const struct lead_moment *a = x, *b = y;
+
+	if (a->at_us != b->at_us)
+		return a->at_us < b->at_us ? -1 : 1;
+	return a->place < b->place ? -1 : a->place > b->place;
+}
+
+static void timeline_order(struct arena *a, json_t *list)
+{
+	size_t n = json_array_size(list);
+	struct lead_moment *v = arena_array(a, n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *stage = json_incref(json_array_get(list, i));
+
+		v[i] = (struct lead_moment){stage, json_time(stage, "at"), i};
+	}
+	qsort(v, n, sizeof(*v), moment_by_time);
+	json_array_clear(list);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, v[i].stage);
+}
+
+int lead_complete_timeline(struct app *app, struct arena *a, const struct uuid *account_id,
+    uint64_t permissions, json_t *lead, struct err *err)
+{
+	json_t *list = json_object_get(lead, "timeline");
+
+	for (lead_timeline_fn *const *add = app->hooks.lead_timeline; add != NULL && *add != NULL;
+	     add++)
+		if ((*add)(app, a, account_id, permissions, lead, list, err) == -1)
+			return -1;
+	timeline_order(a, list);
+	return 0;
 }

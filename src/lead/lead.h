@@ -128,6 +128,7 @@ int lead_set_sync_statuses(struct db *db, const struct uuid *account_id, const s
     size_t n, struct err *err);
 
 int lead_api_list(struct req *r);
+int lead_api_export(struct req *r); /* ?format=csv|ndjson and the list's filters */
 int lead_api_create(struct req *r);
 int lead_api_change(struct req *r);   /* PATCH /leads/:leadId */
 int lead_api_delete(struct req *r);   /* DELETE /leads/:leadId */
@@ -148,4 +149,8 @@ int lead_page_delete(struct req *r);  /* POST /admin/leads/:id/delete */
 int lead_page_release(struct req *r); /* POST /admin/leads/:id/not-duplicate */
 int lead_page_rule(struct req *r);    /* GET, POST /admin/settings/duplicates */
 int lead_page_rule_post(struct req *r);
+/* Of a lead as of lead_get_json: its "timeline" with what other features know of it (the hook
+ * lead_timeline), in order. 0, -1. */
+int lead_complete_timeline(struct app *app, struct arena *a, const struct uuid *account_id,
+    uint64_t permissions, json_t *lead, struct err *err);
 #endif

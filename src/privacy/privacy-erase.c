@@ -144,14 +144,21 @@ static void erase_end_pass(struct privacy_place *place)
 	place->found = 0;
 }
 
-/* What was asked is forgotten. */
-static int erase_end(struct privacy_erasing *e, struct db *db, struct arena *a, struct err *err)
+/* The log says how much went, by table, and never of whom; what was asked is forgotten. */
+static int erase_end(
+    struct privacy_erasing *e, struct arena *a, const struct privacy_place *place, struct err *err)
 {
-	json_t *args = json_own(a, json_object());
+	struct app *app = e->run->job->app;
+	json_t *args = json_own(a, json_object()), *details = json_own(a, json_object());
 
 	json_set_str(args, "by", e->subject.by);
+	json_set_str(details, "by", e->subject.by);
+	json_set(details, "counts", json_incref(place->counts));
 	return task_forget_args(
-	    db, &e->subject.account_id, &e->run->task.id, json_text(a, args), err);
+		   app->db, &e->subject.account_id, &e->run->task.id, json_text(a, args), err) == -1
+		   ? -1
+		   : audit_fact_within(app, a, &e->subject.account_id, "privacy.erased", "task",
+			 &e->run->task.id, details, err);
 }
 
 static int64_t counts_sum(const json_t *counts)
@@ -192,7 +199,7 @@ static int erase_work(struct db *db, struct arena *a, void *arg, struct task *ne
 	if (place.is_ended) {
 		next->done = next->total;
 		*then = TASK_DONE;
-		return erase_end(e, db, a, err);
+		return erase_end(e, a, &place, err);
 	}
 	if (erase_step(e, db, a, &place, err) == -1)
 		return -1;
@@ -205,33 +212,15 @@ static int erase_work(struct db *db, struct arena *a, void *arg, struct task *ne
 	return 0;
 }
 
-/* How much went, by table; of whom is nowhere. After a crash it may be said twice. */
-static int erase_tell(struct privacy_erasing *e, const struct privacy_place *place, struct err *err)
-{
-	struct job *j = e->run->job;
-	json_t *details = json_own(j->a, json_object());
-
-	json_set_str(details, "by", e->subject.by);
-	json_set(details, "counts", json_incref(place->counts));
-	return audit_fact_alone(j->app, NULL, &e->subject.account_id, "privacy.erased", "task",
-	    &e->run->task.id, details, err);
-}
-
 int privacy_job_erase(struct job *j, struct err *err)
 {
 	struct privacy_erasing e = {.until_us = clock_mono_us() + RUN_BUDGET_US};
-	struct privacy_place place;
 	int rc = task_run_begin(j, &privacy_erase_task, &e.run, err);
 
 	if (rc != 1)
 		return rc;
 	rc = privacy_args_read(j->a, &e.run->task, &e.subject, err);
-	while (rc == 0 && !e.run->is_over) {
-		rc = privacy_place_read(j->a, &e.run->task, &place, err);
-		if (rc == 0 && place.is_ended)
-			rc = erase_tell(&e, &place, err);
-		if (rc == 0)
-			rc = task_run_step(e.run, erase_work, &e, err);
-	}
+	while (rc == 0 && !e.run->is_over)
+		rc = task_run_step(e.run, erase_work, &e, err);
 	return rc == -1 ? task_run_fail(e.run, false, err) : 0;
 }

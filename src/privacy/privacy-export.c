@@ -301,7 +301,7 @@ int privacy_purge(struct app *app, struct err *err)
 	int rc = each_export_file(app, a, export_purge, NULL, err);
 
 	arena_free(a);
-	return rc;
+	return rc == -1 ? -1 : erasures_purge(app, err);
 }
 
 /* ---- download ------------------------------------------------------------------------------ */

@@ -12,7 +12,8 @@
  *	                   ├──> privacy.erase:  record ─> tables, by slices ─> files ─> again, or
  *done └──> privacy.export: tables, by slices ─> exports/TASK.json
  *
- * An id that was erased and is sent again is new data. */
+ * What a provider told of an id before it was erased does not bring it back (intake/erasures.c);
+ * what it tells afterwards is new data. */
 #ifndef PRIVACY_PRIVACY_H
 #define PRIVACY_PRIVACY_H
 #include "base/person.h"
@@ -45,7 +46,7 @@ int privacy_begin(struct app *app, const struct req *r, const struct task_kind *
     const struct privacy_subject *s, struct task *t, struct err *err);
 int privacy_job_erase(struct job *j, struct err *err);
 int privacy_job_export(struct job *j, struct err *err);
-/* Periodic: exports of more than a week go. */
+/* Periodic: exports of more than a week go, and notes of what was erased of more than two years. */
 int privacy_purge(struct app *app, struct err *err);
 
 int privacy_api_erase(struct req *r);

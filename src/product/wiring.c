@@ -5,6 +5,7 @@
 #include "connection/subscriptions.h"
 #include "crm/crm-timeline.h"
 #include "crm/crm.h"
+#include "flow/flow-timeline.h"
 #include "flow/flow.h"
 #include "flow/trigger.h"
 #include "html/chrome.h"
@@ -200,7 +201,9 @@ const struct hooks product_hooks = {
     .tell_triggers = polls_tell_triggers,
     .trigger_poll_check = poll_trigger_check,
     .trigger_poll_try = poll_trigger_try,
-    .record_timeline = (record_timeline_fn *const[]){event_timeline, crm_timeline, NULL},
+    .record_timeline =
+	(record_timeline_fn *const[]){event_timeline, crm_timeline, flow_timeline, NULL},
+    .lead_timeline = (lead_timeline_fn *const[]){flow_lead_timeline, NULL},
     .personal_tables = product_personal_tables,
     .task_kinds = task_kinds,
     .job_kinds = job_kinds,

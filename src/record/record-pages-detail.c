@@ -167,8 +167,10 @@ static void activity_tell_other(struct req *r, json_t *e)
 	struct str status = str_from(json_str(e, "status"));
 	const char *name = json_str(e, "name"), *kind = json_str(e, "kind");
 
-	json_set_str(e, "text",
-	    name != NULL ? arena_printf(r->a, "%s: %s", kind, name) : arena_strdup(r->a, kind));
+	if (json_str(e, "text") == NULL)
+		json_set_str(e, "text",
+		    name != NULL ? arena_printf(r->a, "%s: %s", kind, name)
+				 : arena_strdup(r->a, kind));
 	json_set_str(e, "note", status.p);
 	json_set_str(e, "detail", json_str(e, "error"));
 	json_set_str(e, "mark",

@@ -584,17 +584,23 @@ static int batch_queue_words(struct upsert_batch *b, struct err *err)
 	return db_exec_rows(b->db, &record_search_wait, NULL, 0, v, n, 2, NULL, err);
 }
 
-/* Writers of one host share few slots, so that two of them seldom wait for the same counter row. */
-static int64_t count_slot(void)
+#define LIVE_SLOTS 12
+#define BULK_SLOTS 4
+
+/* Writers of one host share few slots, so that two of them seldom wait for the same counter row.
+ * What polls and imports bring has slots of its own: their transactions are long, and a webhook
+ * must not wait for them. */
+static int64_t count_slot(const char *source)
 {
 	static int64_t slot = -1;
 	static pid_t owner;
 
 	if (slot < 0 || owner != getpid()) {
 		owner = getpid();
-		slot = (int64_t)random_below(16);
+		slot = (int64_t)random_below(LIVE_SLOTS * BULK_SLOTS);
 	}
-	return slot;
+	return strcmp(source, RECORD_SOURCE_WEBHOOK) == 0 ? slot % LIVE_SLOTS
+							  : LIVE_SLOTS + slot % BULK_SLOTS;
 }
 
 struct kind_count {
@@ -627,8 +633,8 @@ static int batch_write_counts(struct upsert_batch *b, struct err *err)
 	for (size_t k = 0; k < n; k++) {
 		const struct record_item *it = counts[k].kind;
 		struct db_val row[6] = {db_uuid(&it->account_id), db_strn(it->provider_type),
-		    db_strn(it->resource_type), db_int(counts[k].day), db_int(count_slot()),
-		    db_int(counts[k].n)};
+		    db_strn(it->resource_type), db_int(counts[k].day),
+		    db_int(count_slot(it->source)), db_int(counts[k].n)};
 
 		memcpy(v + 6 * k, row, sizeof(row));
 	}

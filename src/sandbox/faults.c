@@ -153,7 +153,7 @@ struct fault_body {
 	enum fault_kind kind;
 	int64_t number, status; /* status 0: not given */
 	double probability;
-	struct str location, body, match;
+	struct str path, location, body, match;
 };
 
 /* "crm", one of them ("crm.NAME"), "graph" (Meta), another provider, a provider's token endpoint
@@ -186,6 +186,7 @@ static const struct json_member fault_members[] = {
 	.parse = fault_kind_parse,
 	.rule = "must be throttle, token, error, slow, timeout, drip, reset, lost, huge, invalid, "
 		"redirect, answer or rows"},
+    {"path", READ_TEXT, JSON_INTO(struct fault_body, path), .need = READ_NULLABLE, .max = 200},
     {"probability", READ_NUMBER, JSON_INTO(struct fault_body, probability), .max = 1},
     {"location", READ_TEXT, JSON_INTO(struct fault_body, location), .need = READ_NULLABLE},
     {"body", READ_TEXT, JSON_INTO(struct fault_body, body), .need = READ_NULLABLE},
@@ -268,17 +269,26 @@ int faults_put(struct faults *f, const json_t *settings, struct err *err)
 
 /* ---- drawing ------------------------------------------------------------------------------ */
 
-static bool fault_is_aimed(const json_t *one, const char *target, struct str name)
-{
-	const char *at = json_str(one, "target");
-	const size_t n = strlen(target);
+/* Whose request it is. */
+struct fault_aim {
+	const char *target;
+	struct str name, path;
+};
 
-	if (at == NULL)
+/* At the target, or at one of several by name; where a path is said, at addresses that contain it.
+ */
+static bool fault_is_aimed(const json_t *one, const struct fault_aim *aim)
+{
+	const char *at = json_str(one, "target"), *part = json_str(one, "path");
+	const size_t n = strlen(aim->target);
+
+	if (at == NULL ||
+	    (part != NULL && memmem(aim->path.p, aim->path.n, part, strlen(part)) == NULL))
 		return false;
-	if (strcmp(at, target) == 0 || strcmp(at, "all") == 0)
+	if (strcmp(at, aim->target) == 0 || strcmp(at, "all") == 0)
 		return true;
-	return name.n > 0 && strncmp(at, target, n) == 0 && at[n] == '.' &&
-	       str_is(name, at + n + 1);
+	return aim->name.n > 0 && strncmp(at, aim->target, n) == 0 && at[n] == '.' &&
+	       str_is(aim->name, at + n + 1);
 }
 
 static bool fault_is_due(const json_t *one)
@@ -348,13 +358,9 @@ static struct fault fault_read(const json_t *one)
 	return fault;
 }
 
-struct fault faults_draw(struct faults *f, const char *target)
+struct fault faults_draw(struct faults *f, const char *target, struct str name, struct str path)
 {
-	return faults_draw_of(f, target, (struct str){NULL, 0});
-}
-
-struct fault faults_draw_of(struct faults *f, const char *target, struct str name)
-{
+	const struct fault_aim aim = {target, name, path};
 	struct fault fault = {.kind = FAULT_NONE};
 	const json_t *one;
 	size_t i;
@@ -364,7 +370,7 @@ struct fault faults_draw_of(struct faults *f, const char *target, struct str nam
 		return fault;
 	sleep_ms(json_int(json_object_get(f->settings, "latency_ms"), target));
 	json_array_each(json_object_get(f->settings, "faults"), i, one) {
-		if (!fault_is_aimed(one, target, name) || !fault_is_due(one))
+		if (!fault_is_aimed(one, &aim) || !fault_is_due(one))
 			continue;
 		if (json_object_get(one, "count") != NULL) {
 			if (!fault_use_up(f, i))

@@ -225,7 +225,7 @@ int play_handle(struct req *r)
 	target = oauth_is_token(&c)     ? arena_printf(r->a, "%s.token", c.play->name)
 		 : c.play == &play_meta ? "graph"
 					: c.play->name;
-	fault = faults_draw(c.s->faults, target);
+	fault = faults_draw(c.s->faults, target, (struct str){NULL, 0}, r->path);
 	body_parse(&c);
 	rc = fault.kind != FAULT_NONE && fault.kind != FAULT_LOST ? call_fail(&c, target, &fault)
 								  : call_run(&c);

@@ -75,11 +75,10 @@ struct fault {
 };
 struct faults *faults_new(struct arena *a, const char *dir);
 /* Sleeps the latency of target ("graph", "crm"; a provider has none), and what a FAULT_SLOW says,
- * which is never returned; then says what is to go wrong with this request. A fault by count is
- * used up by it. Text lives until the next call. */
-struct fault faults_draw(struct faults *f, const char *target);
-/* The same of one of several: a fault may be aimed at "target.name" alone. */
-struct fault faults_draw_of(struct faults *f, const char *target, struct str name);
+ * which is never returned; then says what is to go wrong with this request of path. A fault by
+ * count is used up by it. One of several targets has a name, else {NULL,0}: a fault may be aimed at
+ * "target.name" alone. Text lives until the next call. */
+struct fault faults_draw(struct faults *f, const char *target, struct str name, struct str path);
 /* Answers as the fault wants. FAULT_NONE and FAULT_LOST are not for it. The handler returns the
  * result. */
 int fault_answer(struct req *r, const char *target, const struct fault *fault);

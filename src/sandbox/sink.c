@@ -371,7 +371,7 @@ int sink_handle(struct req *r)
 	struct sink_call c = {.r = r, .sink = s->sink, .name = req_param(r, "name")};
 	const json_t *leads;
 
-	c.fault = faults_draw_of(s->faults, "crm", c.name);
+	c.fault = faults_draw(s->faults, "crm", c.name, r->path);
 	if (c.fault.kind == FAULT_ROWS) {
 		c.refuses = c.fault.match;
 		c.fault.kind = FAULT_NONE;

@@ -141,6 +141,10 @@ int table_write_rows(struct db *db, struct arena *a, const struct table *t, stru
 /* Within the same: puts rows that are there as they are now, without looking at their cells. */
 int table_rows_store(struct db *db, struct arena *a, const struct table *t,
     const struct table_row *rows, size_t n, struct err *err);
+/* The same making one row anew, whatever its columns are: change gets it as it is behind the lock,
+ * and says whether it is another. 1, 0 it is not, or is gone; -1. */
+int table_row_remake(struct db *db, struct arena *a, const struct table *t, const struct uuid *id,
+    bool (*change)(struct arena *a, struct table_row *row, void *arg), void *arg, struct err *err);
 /* The same deleting rows: how many were there. */
 int table_delete_rows(struct db *db, struct arena *a, const struct table *t, const struct uuid *ids,
     size_t n, int64_t *deleted, struct err *err);

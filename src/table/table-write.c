@@ -376,6 +376,26 @@ int table_write_rows(struct db *db, struct arena *a, const struct table *t, stru
 		   : 0;
 }
 
+int table_row_remake(struct db *db, struct arena *a, const struct table *t, const struct uuid *id,
+    bool (*change)(struct arena *a, struct table_row *row, void *arg), void *arg, struct err *err)
+{
+	struct table_write v = {.id = *id};
+	struct table_writing w = {.db = db, .a = a, .t = t};
+	struct table_row *row;
+
+	if (writing_begin(&w, &v, 1, err) == -1)
+		return -1;
+	if (w.n == 0)
+		return 0;
+	row = &w.states[0]->now;
+	if (!change(a, row, arg))
+		return 0;
+	row->text = json_text(a, row->data);
+	row->updated_us = w.now_us;
+	w.states[0]->is_changed = true;
+	return states_update(&w, err) == -1 || states_index(&w, err) == -1 ? -1 : 1;
+}
+
 int table_delete_rows(struct db *db, struct arena *a, const struct table *t, const struct uuid *ids,
     size_t n, int64_t *deleted, struct err *err)
 {

@@ -92,6 +92,8 @@ struct table_op {
 int table_run(struct app *app, struct arena *a, const struct uuid *account_id, struct table_op *ops,
     size_t n, struct err *err);
 
+extern const struct personal_table table_rows_personal_table; /* db/personal.h */
+
 /* ---- requests ------------------------------------------------------------------------------- */
 
 int table_api_list(struct req *r);

@@ -148,10 +148,11 @@ def tell(source, id_, form="123123123"):
 
 @test("a lead by webhook, found by the poll and again by an import is one lead, one record, one push a destination")
 def _():
-    with Crm() as crm:
+    with Crm() as crm, Crm() as other:
         source = Source("meta_lead_ads", MINE, {"externalAccountId": PAGE}, here().new_account("Once"))
-        equal(source.api("POST", "/providers/custom_crm/connect",
-                         {"name": "Taker", "settings": {"url": crm.url}}).status, 201)
+        for taker in (crm, other):
+            equal(source.api("POST", "/providers/custom_crm/connect",
+                             {"name": unique("Taker "), "settings": {"url": taker.url}}).status, 201)
         form = new_form()
         ids = made(3, form_id=form)
         for id_ in ids:
@@ -172,9 +173,10 @@ def _():
             "SELECT COUNT(*) FROM leads l LEFT JOIN lead_deliveries d ON d.lead_id = l.id"
             " JOIN jobs j ON j.id = d.id OR j.subject_id = l.id"
             " WHERE l.account_id = UNHEX('%s') AND l.form_id = '%s' AND j.state = 'ready'" % (source.account.id.replace("-", ""), form))[0][0]))
-        emails = [json.loads(body)["email"] for _, body in crm.got]
         mine = {one["email"] for one in leads(source, formId=form).values()}
-        equal(sorted(e for e in emails if e in mine), sorted(mine), "each was pushed once")
+        for taker in (crm, other):
+            emails = [json.loads(body)["email"] for _, body in taker.got]
+            equal(sorted(e for e in emails if e in mine), sorted(mine), "each was pushed once to each destination")
 
 
 @test("several imports at once end all, and one that is stopped keeps what it has brought")

@@ -124,6 +124,37 @@ def _():
     through("tiktok_ads")
 
 
+@test("the runs of flows that a lead began stand on its line of time and on its record's, for who may see them")
+def _():
+    account = here().new_account("Flows of a lead")
+    steps = [{"kind": "formatter", "config": {"operation": "identity"}, "inputMapping": {"value": "{{trigger.email}}"}}]
+    made = account.api("POST", "/flows", {"name": "Welcome", "steps": steps})
+    equal(made.status, 201, made)
+    flow = made.json()["id"]
+    equal(account.api("POST", "/flows/%s/publish" % flow, {}).status, 200)
+    equal(account.api("POST", "/flows/%s/triggers" % flow,
+                      {"kind": "webhook", "providerType": "manual", "triggerName": "lead"}).status, 201)
+    id_ = enter(account, email="flows@example.com")
+
+    def run_of():
+        lead = account.api("GET", "/leads/" + id_).json()
+        return next(((lead, x) for x in lead["timeline"] if x["stage"] == "flows" and x["status"] == "completed"), None)
+    lead, told = wait_until(run_of, 30, "the run")
+    equal((told["flowId"], told["name"], told["text"]), (flow, "Welcome", "Flow Welcome: Completed"))
+    times = [x["at"] for x in lead["timeline"]]
+    equal(times, sorted(times))
+    equal([x["stage"] for x in lead["timeline"]], ["received", "normalized", "stored", "flows"])
+    [entry] = [x for x in account.api("GET", "/records/%s/timeline" % lead["recordId"]).json()["data"] if x["kind"] == "flow"]
+    equal((entry["executionId"], entry["status"]), (told["executionId"], "completed"))
+    key = account.api("POST", "/api-keys", {"name": "leads", "permissions": ["leads.view", "records.view"]}).json()["key"]
+    seen = here().api("GET", "/leads/" + id_, key=key).json()["timeline"]
+    equal([x["stage"] for x in seen], ["received", "normalized", "stored"])
+    browser = Browser(here())
+    browser.sign_in(account.email, account.password)
+    has(browser.get("/admin/leads/" + id_).text, "Flow Welcome: Completed")
+    has(browser.get("/admin/records/" + lead["recordId"]).text, "Flow Welcome: Completed")
+
+
 # ---- people who answer twice ----------------------------------------------------------------------
 def rule(account, **values):
     answer = account.api("PUT", "/leads/duplicates", values)

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Leads: the whole way of one, leads made through the API, lists, and whose they are."""
+import csv
+import io
 import json
 import uuid
 
@@ -310,6 +312,30 @@ def _():
         else:
             equal(got, ids, query)
     equal([x["providerLeadId"] for x in t.get("/leads?status=success")["data"]], [meta])
+
+
+@test("GET /leads/export: all that the filters let through, in one stream, as CSV and as NDJSON")
+def _():
+    t, other = Tenant(), Tenant()
+    other.new_lead(email="other@example.com")
+    for i in range(203):            # more than one slice
+        t.new_lead(email="e%d@example.com" % i, fullName="=1+1", customFields={"course": ["Math", i], "size": "L"})
+    t.new_lead(email="last@example.com", phoneNumber="+12025550147", formId="form-x", customFields={"late": True})
+    t.wait_idle()
+    answer = t.api("GET", "/leads/export?format=csv")
+    equal(answer.status, 200, answer)
+    has(answer.header("Content-Disposition"), "leads-")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    equal(sorted(r["email"] for r in rows), sorted(["last@example.com"] + ["e%d@example.com" % i for i in range(203)]))
+    by_email = {r["email"]: r for r in rows}
+    equal((by_email["e46@example.com"]["fullName"], by_email["e46@example.com"]["course"], by_email["e46@example.com"]["size"]),
+          ("'=1+1", '["Math",46]', "L"))
+    equal((by_email["last@example.com"]["late"], by_email["last@example.com"]["phoneNumber"]), ("true", "+12025550147"))
+    lines = [json.loads(line) for line in t.api("GET", "//leads/export?format=ndjson&formId=form-x").text.splitlines()]
+    equal([(x["email"], x["customFields"]) for x in lines], [("last@example.com", {"late": True})])
+    equal(t.api("GET", "/leads/export?format=ndjson&search=nobody").text, "")
+    problem(t.api("GET", "/leads/export?format=xml"), 422, field="format")
+    equal(t.api("HEAD", "/leads/export").status, 200)
 
 
 # ---- whose they are ------------------------------------------------------------------------------------------

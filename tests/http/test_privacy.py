@@ -2,8 +2,12 @@
 """A person is erased everywhere in an account, and nowhere else; what is kept of one is counted and handed out."""
 import json
 import os
+import signal
+import time
 
-from harness import Browser, equal, has, problem, run, test, true, wait_until
+from harness import Browser, Instance, equal, has, here, hmac_hex, problem, run, signal_if_alive, test, true, wait_until
+from played import Played, api as played_api, token
+from source import Source
 from tenant import CustomWebhook, HubSpot, Tenant, row_id, unique
 
 PHONE = "+493023125%03d"
@@ -60,9 +64,48 @@ def erased(t, **who):
     return finished(t, t.api("POST", "/privacy/erase", who))
 
 
+def identity(value):
+    return {"kind": "formatter", "config": {"operation": "identity"}, "inputMapping": {"value": value}}
+
+
+def flow(t, steps, *of, name="Over people"):
+    """A published flow that begins with each record of these providers and types; its id."""
+    made = t.api("POST", "/flows", {"name": name, "steps": steps})
+    equal(made.status, 201, made)
+    id_ = made.json()["id"]
+    equal(t.api("POST", "/flows/%s/publish" % id_, {}).status, 200)
+    for provider, type_ in of:
+        answer = t.api("POST", "/flows/%s/triggers" % id_,
+                       {"kind": "webhook", "providerType": provider, "triggerName": type_})
+        equal(answer.status, 201, answer)
+    return id_
+
+
+def runs(t, flow_id):
+    return t.get("/flows/%s/executions" % flow_id)["data"]
+
+
+def automate(t):
+    """A table of people, and flows over everybody who comes: one that ends, one that fails, one that waits."""
+    slug = t.api("POST", "/tables", {"name": unique("People "), "columns": [
+        {"name": "email", "type": "string", "indexed": True}, {"name": "name", "type": "string"},
+        {"name": "more", "type": "json"}]}).json()["slug"]
+    who = (("custom_webhook", "lead"), ("custom_webhook", "event"), ("manual", "lead"), ("hubspot", "contact"))
+    keep = {"kind": "table.upsert", "config": {"tableSlug": slug},
+            "inputMapping": {"externalKey": "{{trigger.email || trigger.properties.email || trigger.externalId}}",
+                             "data": {"email": "{{trigger.email || trigger.properties.email}}",
+                                      "name": "{{trigger.fullName || trigger.name}}", "more": {"of": "{{trigger.record}}"}}}}
+    bad = {"kind": "formatter", "config": {"operation": "to_number"}, "inputMapping": {"value": "{{step_1.value}}"}}
+    wait = {"kind": "delay", "config": {"seconds": 86400}}
+    return {"slug": slug, "done": flow(t, [keep, identity("{{trigger}}")], *who),
+            "failed": flow(t, [identity("{{trigger.email}} {{trigger.fullName}}"), bad], *who),
+            "waits": flow(t, [identity("{{trigger}}"), wait, identity("{{trigger.email}}")], *who)}
+
+
 def stuff(t, p):
     """The person in every place that people come to."""
     t.crm()
+    t.made = automate(t)
     hook = CustomWebhook(t, leadFields={"email": "email", "phoneNumber": "tel", "fullName": "name"})
     ids = [unique("l"), unique("m")]
     hook({"id": ids[0], "email": p.email.upper(), "tel": p.phone, "name": p.name})
@@ -85,7 +128,9 @@ def _():
     t.wait_idle()
     u.wait_idle()
     before = found(t.product, p.canaries, t.id)
-    for place in ("leads.lead", "records.data", "record_changes.changes", "events.body"):
+    for place in ("leads.lead", "records.data", "record_changes.changes", "events.body", "executions.payload",
+                  "executions.error", "execution_steps.input", "execution_steps.output", "execution_states.state",
+                  "table_rows.data", "table_rows.external_key", "table_cells.sort_key"):
         true(place in before, (place, before))
     there = found(t.product, p.canaries, u.id)
     task = erased(t, email=p.email)
@@ -97,6 +142,127 @@ def _():
     equal([r["data"]["properties"]["email"] if "properties" in r["data"] else r["data"]["email"]
            for r in t.records("&providerType=hubspot")], [other])
     equal(t.get("/records?search=" + p.email)["data"], [])
+    # runs of the person are told without them; who waited waits no more; the other's go on
+    for name, others in (("done", "completed"), ("waits", "waiting")):
+        mine = runs(t, t.made[name])
+        equal(len([r for r in mine if r["status"] == others]), 1 if name == "waits" else len(mine), mine)
+        has(found(t.product, [other], t.id), "executions.payload")
+    ended = next(r for r in runs(t, t.made["waits"]) if r["status"] == "cancelled")
+    shown = t.get("/flows/%s/executions/%s" % (t.made["waits"], ended["id"]))
+    equal((shown["payload"], shown["steps"][0]["output"]), ({"erased": True}, {"erased": True}), shown)
+    answer = t.api("POST", "/flows/%s/executions/%s/replay" % (t.made["waits"], ended["id"]), {"from": "start"})
+    problem(answer, 409)
+    equal([r["externalKey"] for r in t.get("/tables/%s/rows" % t.made["slug"])["data"]], [other])
+    equal(t.rows("table_cells"), 1)
+
+
+@test("rows of tables that are a person's go; of others' the mentions, in value, key and index")
+def _():
+    t, p = Tenant(name="Privacy, tables"), Person()
+    slug = t.api("POST", "/tables", {"name": "Notes", "columns": [
+        {"name": "who", "type": "string", "indexed": True}, {"name": "note", "type": "string", "indexed": True},
+        {"name": "n", "type": "number"}]}).json()["slug"]
+
+    def row(key, **data):
+        answer = t.api("POST", "/tables/%s/rows" % slug, {"data": data, **({"externalKey": key} if key else {})})
+        equal(answer.status, 201, answer)
+    row("k1", who=p.email.upper(), note="a", n=1)
+    row("k2", who="Boss", note="call " + p.phone, n=2)
+    row("note:" + p.email, who="Boss", n=3)
+    row(None, who="Boss", n=int(p.phone[1:]))
+    row("k5", who="x" + p.email, n=5)
+    told = t.api("POST", "/privacy/erase", {"email": p.email, "dryRun": True}).json()
+    equal(told["counts"], {"tableRows": 2}, told)
+    erased(t, email=p.email)
+    erased(t, phone=p.phone)
+    left = {r["data"]["n"]: r for r in t.get("/tables/%s/rows?limit=50" % slug)["data"]}
+    equal(sorted(left), [2, 5], left)
+    equal(left[2]["data"]["note"], "call [erased]")
+    equal(left[5]["data"]["who"], "x" + p.email)
+    equal([r["data"]["n"] for r in t.get("/tables/%s/rows?filter[note]=call+[erased]" % slug)["data"]], [2])
+    equal((t.rows("table_cells"), t.rows("table_rows")), (4, 2))
+
+
+@test("an answer that was kept for a repeat of the request is not given again")
+def _():
+    t, p = Tenant(name="Privacy, repeats"), Person()
+    body, key = p.fields(), {"Idempotency-Key": unique()}
+    first = t.api("POST", "/leads", body, headers=key)
+    equal((first.status, first.json()["email"]), (201, p.email), first)
+    other = {"Idempotency-Key": unique()}
+    kept = t.api("POST", "/leads", {"email": unique() + "@example.com"}, headers=other).json()
+    t.wait_idle()
+    has(t.api("POST", "/privacy/erase", {"email": p.email, "dryRun": True}).json()["counts"], "keptAnswers")
+    erased(t, email=p.email)
+    again = t.api("POST", "/leads", body, headers=key)
+    equal((again.status, again.json()), (201, {"erased": True}), again)
+    equal(t.leads("&search=" + p.email), [])
+    again = t.api("POST", "/leads", {"email": kept["email"]}, headers=other)
+    equal(again.json()["id"], kept["id"])
+
+
+@test("what was told of somebody before the erasure does not come back: by webhook, replay, poll or import")
+def _():
+    t, p = Tenant(name="Privacy, late"), Person()
+    hub = HubSpot(t)
+    other = unique("o") + "@example.com"
+    before = int(time.time() * 1000) - 5000
+    event = hub.send(hub.change(901, "email", p.email, at_ms=before), hub.change(902, "email", other, at_ms=before)).json()["eventId"]
+    t.wait_idle()
+    equal(len(t.records()), 2)
+    erased(t, email=p.email)
+    late = hub.send(hub.change(901, "firstname", p.name, at_ms=before + 1000)).json()["eventId"]
+    told = wait_until(lambda: (lambda e: e if e["status"] != "verified" else None)(t.get("/events/" + late)), what="the event")
+    equal(told["status"], "processed", told)
+    has(told["reason"], "erased since")
+    equal(t.api("POST", "/events/%s/replay" % event).status, 200)
+    t.wait_idle()
+    equal([r["externalId"] for r in t.records()], ["902"])
+    equal(found(t.product, p.canaries, t.id), ["events.body"])      # the late request, as it came: it is kept as long as all are
+    erased(t, email=p.email)
+    # what is told afterwards is new
+    hub.send(hub.change(901, "email", p.email, at_ms=int(time.time() * 1000) + 1000))
+    t.wait_idle()
+    equal(sorted(r["externalId"] for r in t.records()), ["901", "902"])
+
+
+@test("an erased lead stays away though its platform still has it: poll, comparison, import, the webhook again")
+def _():
+    secret = unique()
+    s = Source("meta_lead_ads", {"accessToken": "sandbox-page-token", "webhookSecret": secret, "verifyToken": "v"},
+               {"externalAccountId": "153125381133"}, here().new_account("Privacy, import"))
+    form = str(Played("meta_lead_ads").post("/v26.0/153125381133/leadgen_forms", {"name": unique("Form ")})["id"])
+    ids = [str(i) for i in played_api("POST", "/leads", {"count": 3, "form_id": form}).json()["ids"]]
+
+    def leads():
+        return {x["providerLeadId"] for x in s.api("GET", "/leads?limit=200&formId=" + form).json()["data"] if x["stage"] == "ready"}
+
+    def task(answer):
+        equal(answer.status, 202, answer)
+        id_ = answer.json().get("importId") or answer.json()["id"]
+        return wait_until(lambda: (lambda x: x if x["status"] == "completed" else None)(s.api("GET", "/tasks/" + id_).json()), 30, "the task")
+
+    def imported():
+        return task(s.api("POST", "/leads/import", {"providerType": "meta_lead_ads", "formId": form}))
+    imported()
+    wait_until(lambda: leads() == set(ids), 30, "the leads")
+    gone, left = ids[0], set(ids[1:])
+    task(s.api("POST", "/privacy/erase", {"email": "lead.%s@example.com" % gone}))
+    equal(leads(), left)
+    done = imported()
+    equal((done["received"], done["created"]), (3, 0), done)
+    task(s.api("POST", "/connections/%s/polls/leads/reconcile" % s.id, {}))
+    s.polls.round("leads")
+    body = json.dumps({"object": "page", "entry": [{"id": "153125381133", "time": 1, "changes": [
+        {"field": "leadgen", "value": {"leadgen_id": gone, "page_id": "153125381133", "form_id": form,
+                                       "created_time": int(time.time()) - 60}}]}]}).encode()
+    answer = here().post("/webhook/meta_lead_ads/" + s.id, body, {
+        "Content-Type": "application/json", "X-Hub-Signature-256": "sha256=" + hmac_hex(secret, body)})
+    equal(answer.status, 200, answer)
+    wait_until(lambda: not here().sql("SELECT 1 FROM jobs WHERE account_id = %s AND kind NOT IN ('poll.run', 'connection.subscribe')"
+                                      " LIMIT 1" % row_id(s.account.id)), 30, "nothing is under way")
+    equal({x["providerLeadId"] for x in s.api("GET", "/leads?limit=200&formId=" + form).json()["data"]}, left)
+    equal(found(here(), [gone + "@example"], s.account.id), [])
 
 
 @test("by phone, by record; twice is the same as once")
@@ -206,6 +372,40 @@ def _():
     problem(t.product.api("POST", "/privacy/erase", {"email": "a@example.com"}, key=key), 403)
 
 
+def connected(provider, name, **data):
+    """A source as the sandbox plays it, in an account of its own."""
+    known = next(p for p in played_api("GET", "/events").json()["data"] if p["provider"] == provider)
+    return Source(provider, {"accessToken": token(provider), "webhookSecret": known["secret"]},
+                  {"externalAccountId": known["account"], **data}, here().new_account(name))
+
+
+@test("LinkedIn's DELETED and Shopify's redact erase as people do: record, lead, history, runs, requests; and leave a note")
+def _():
+    p = Person()
+    s = connected("linkedin_ads", "Privacy, LinkedIn")
+    s.key, s.get, s.made = s.account.key, lambda path: s.api("GET", path).json(), None
+    done = flow(s, [identity("{{trigger}}")], ("linkedin_ads", "lead"))
+    id_ = unique("249592fc-")
+    s.deliver("created", id=id_, email=p.email)
+    wait_until(lambda: any(r["status"] == "completed" for r in runs(s, done)), 20, "the run")
+    for place in ("leads.lead", "records.data", "execution_steps.output"):
+        has(found(here(), [p.email], s.account.id), place)
+    s.deliver("deleted", id=id_)
+    wait_until(lambda: not found(here(), [p.email], s.account.id), 20, "that nothing is left")
+    equal([r["action"] for r in s.get("/audit?limit=100")["data"] if r["action"] == "record.erase"], ["record.erase"])
+    s.deliver("created", id=id_, email=p.email)     # sent once more, as it was: a repeat
+    shop = connected("shopify", "Privacy, Shopify")
+    shop.get = lambda path: shop.api("GET", path).json()
+    done = flow(shop, [identity("{{trigger}}")], ("shopify", "customer"))
+    shop.deliver("customers/create", email=p.email)
+    wait_until(lambda: len([r for r in runs(shop, done) if r["status"] == "completed"]) >= 1, 20, "the runs")
+    for place in ("records.data", "executions.payload", "events.body"):
+        has(found(here(), [p.email], shop.account.id), place)
+    [customer] = shop.get("/records?resourceType=customer&limit=50")["data"]
+    shop.deliver("customers/redact", customer_id=int(customer["externalId"]), email="ada@example.com")
+    wait_until(lambda: not found(here(), [p.email], shop.account.id), 20, "that nothing is left")
+
+
 @test("a provider's own erasure takes the bodies of its requests too")
 def _():
     t, p = Tenant(name="Privacy, provider"), Person()
@@ -246,6 +446,38 @@ def _():
     equal(told["counts"]["leads"], 3, told)
     t.product.ctl("privacy", "erase", "--account", t.id, "--email", p.email)
     wait_until(lambda: not found(t.product, p.canaries, t.id), 20, "that nothing is left")
+
+
+@test("the runner killed again and again amid an erasure: it completes, nothing is left, the log says so once")
+def _():
+    product = Instance(env={"CONNECT_RATE_API_PER_MINUTE": "1000000"})
+    t, p = Tenant(product, name="Privacy, killed"), Person()
+    stuff(t, p)
+    t.wait_idle()
+    # others, so that there is a way to go
+    for n in range(8):
+        text = "id,email,name\n" + "".join("%d,%s@example.com,B\n" % (1000 * n + i, unique()) for i in range(1000))
+        equal(t.api("POST", "/records/import?providerType=import&resourceType=contact&key=id", text.encode(),
+                    headers={"Content-Type": "text/csv"}).status, 200)
+    id_ = t.api("POST", "/privacy/erase", {"email": p.email}).json()["taskId"]
+    kills, seen = 0, set()
+
+    def over():
+        nonlocal kills
+        task = t.get("/tasks/" + id_)
+        at = product.sql("SELECT position FROM tasks WHERE id = %s" % row_id(id_))[0][0]
+        if task["status"] == "running" and kills < 8 and at not in seen:
+            seen.add(at)
+            for pid in product.children("cron"):
+                signal_if_alive(pid, signal.SIGKILL)
+            kills += 1
+        return task["status"] == "completed"
+    wait_until(over, 120, "the erasure")
+    true(kills >= 3, "killed %d times" % kills)
+    equal(found(product, p.canaries, t.id), [])
+    rows = [r["action"] for r in t.get("/audit?limit=100")["data"] if r["action"].startswith("privacy.")]
+    equal(sorted(rows), ["privacy.erase", "privacy.erased"])
+    equal(t.rows("records"), 8001)      # the others, and of the two contacts one
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ OWNERS = {
            "push_counts",
     "flow": "flows flow_versions flow_counts executions execution_steps execution_states "
             "flow_triggers execution_turns",
-    "intake": "events event_keys polls",
+    "intake": "events event_keys polls erasures",
 }
 
 # (room, table): why the room names a table of another.
