@@ -175,7 +175,7 @@ def _():
             " WHERE l.account_id = UNHEX('%s') AND l.form_id = '%s' AND j.state = 'ready'" % (source.account.id.replace("-", ""), form))[0][0]))
         mine = {one["email"] for one in leads(source, formId=form).values()}
         for taker in (crm, other):
-            emails = [json.loads(body)["email"] for _, body in taker.got]
+            emails = [json.loads(body).get("email") for _, body in taker.got]   # the page has leads of others, too
             equal(sorted(e for e in emails if e in mine), sorted(mine), "each was pushed once to each destination")
 
 
