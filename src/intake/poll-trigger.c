@@ -377,9 +377,8 @@ int poll_trigger_try(struct req *r, const struct trigger *t, json_t *out, struct
 		return 0;
 	}
 	json_set_str(out, "connection", c->name);
-	if (r->app->shared != NULL &&
-	    !shared_wait_begin(r->app->shared, uuid_number(r->account_id),
-		config_waiters(r->app->config))) {
+	if (r->app->shared != NULL && !shared_wait_begin(r->app->shared, uuid_number(c->account_id),
+					  config_waiters(r->app->config))) {
 		json_set_str(out, "error", "Too many calls wait for providers: try again shortly");
 		return 0;
 	}
