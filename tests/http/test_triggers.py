@@ -184,14 +184,14 @@ def _():
 @test("a record whose details are fetched starts its flow once, when they are here")
 def _():
     t = Tenant()
-    played = Played("hubspot")
+    played, email = Played("hubspot"), "%s@example.com" % uuid.uuid4().hex
     c = t.connect("hubspot", {"accessToken": token("hubspot"), "webhookSecret": SECRET})
     for poll in t.get("/connections/%s/polls" % c["id"])["data"]:
         equal(t.api("POST", "/connections/%s/polls/%s/pause" % (c["id"], poll["name"])).status, 200)
     id_ = flow(t)
     subscribe(t, id_, connectionId=c["id"])
     made = t.api("POST", "/providers/hubspot/actions/create_contact?connectionId=" + c["id"],
-                 {"properties": {"email": "details@example.com", "firstname": "Ann"}})
+                 {"properties": {"email": email, "firstname": "Ann"}})
     equal(made.status, 200, made)
     object_id = int(made.json()["output"]["id"])
     h = HubSpot.__new__(HubSpot)
@@ -201,7 +201,7 @@ def _():
     t.wait_idle()
     equal(len(runs(t, id_)), 1)
     payload = t.get("/flows/%s/executions/%s" % (id_, run_["id"]))["payload"]
-    equal((payload["event"], payload["properties"]["email"]), ("created", "details@example.com"), payload)
+    equal((payload["event"], payload["properties"]["email"]), ("created", email), payload)
     true(played.calls(), "HubSpot was asked")
 
 

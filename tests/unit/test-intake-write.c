@@ -263,13 +263,15 @@ static void what_is_stored(void)
 		  " AND r.external_id = l.provider_lead_id AND l.received_at = ?"
 		  " AND l.connection_id = ?",
 		  db_uuid(&account), db_int(RECEIVED_AT), db_uuid(&connection)) == 1);
-	CHECK(TEXT_EQ(TEXT_OF(db, a,
-			  "SELECT args FROM jobs j JOIN records r ON r.id = j.subject_id"
-			  " WHERE j.account_id = ? AND j.kind = 'record.fetch'"
-			  " AND r.external_id = 'y'",
-			  db_uuid(&account)),
-	    arena_printf(
-		a, "{\"connectionId\":\"%s\",\"source\":\"webhook\"}", uuid_dup(a, connection))));
+	CHECK(
+	    TEXT_EQ(TEXT_OF(db, a,
+			"SELECT CONCAT_WS(' ', JSON_VALUE(args, '$.connectionId'), JSON_VALUE(args,"
+			" '$.source'), JSON_VALUE(args, '$.was')) FROM jobs j JOIN records r ON "
+			"r.id = j.subject_id"
+			" WHERE j.account_id = ? AND j.kind = 'record.fetch'"
+			" AND r.external_id = 'y'",
+			db_uuid(&account)),
+		arena_printf(a, "%s webhook created", uuid_dup(a, connection))));
 	CHECK(COUNT_IN(db, "jobs", account) == 2);
 	arena_free(a);
 }
