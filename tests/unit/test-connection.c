@@ -516,12 +516,12 @@ static void one_that_cannot_be_opened_costs_no_other(void)
 		CU_ASSERT_EQUAL(
 		    connection_cached_by_external(app, p, STR("shared-id"), &list, &n, &err), 0);
 		CU_ASSERT_EQUAL_FATAL(n, 2);
-		CU_ASSERT_EQUAL(list[0]->is_shut, uuid_eq(list[0]->id, broken->id));
-		CU_ASSERT_NOT_EQUAL(list[0]->is_shut, list[1]->is_shut);
+		CU_ASSERT_EQUAL(list[0]->shut != 0, uuid_eq(list[0]->id, broken->id));
+		CU_ASSERT_NOT_EQUAL(list[0]->shut != 0, list[1]->shut != 0);
 		CU_ASSERT_PTR_NULL(
-		    access_credential(&list[list[0]->is_shut ? 0 : 1]->access, "webhookSecret"));
+		    access_credential(&list[list[0]->shut != 0 ? 0 : 1]->access, "webhookSecret"));
 		CU_ASSERT_STRING_EQUAL(
-		    access_credential(&list[list[0]->is_shut ? 1 : 0]->access, "webhookSecret"),
+		    access_credential(&list[list[0]->shut != 0 ? 1 : 0]->access, "webhookSecret"),
 		    "canary-1");
 		audit_caches_drop(app);
 	}
