@@ -13,6 +13,7 @@ SECRET = re.compile(r"secret|token|passw|\bmacs?\b|hmac|digest|signature|credent
                     r"\bhash\b|challenge|verif", re.I)
 WORDS = re.compile(r'"(?:[^"\\\n]|\\.)*"|\b[A-Z][A-Z0-9_]+\b')     # literals and constants
 
+SHOWN = "of a step as its form showed it, not of a secret"
 STORED = "what is stored with what is stored: nobody who asks gives either"
 NAME = "the name of a credential, which is no secret"
 SAID = {
@@ -30,7 +31,8 @@ SAID = {
     ("src/connection/connection-store.c", "token, json_object_get(own, key)"): STORED,
     ("src/connection/connection-store.c", "c->access.credentials, now->access.credentials"): STORED,
     ("src/connection/connection-store.c", "v, json_object_get(before->credentials, of_client[i])"): STORED,
-    ("src/flow/step-formatter.c", "*rest, tokens[i].token"): "a date's pattern and its parts",
+    ("src/flow/flow-step-pages.c", "hash, form_hash(p->r->a, s->json)"): SHOWN,
+    ("src/flow/flow-step-pages.c", "hash, form_hash(p->r->a, p->d.plan.all[i]->json)"): SHOWN,
     ("src/intake/intake-webhook.c", "h->name, secret[k]"): "the name of a header",
     ("src/lead/lead-duplicate.c", "&a->hash, &b->hash, sizeof(a->hash)"): "of leads, to find their like",
     ("src/lead/lead-duplicate.c", "k->hash, f->keys[i - 1].hash"): "of leads, to find their like",
