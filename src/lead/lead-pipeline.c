@@ -57,8 +57,10 @@ static int details_problem_body(struct db *db, void *arg, struct err *err)
 {
 	const struct details_problem *w = arg;
 	struct job *j = w->p->job;
-	int is_changed = connection_was_changed(j->app, j->a, w->p->connection, err);
+	int is_changed = 0;
 
+	if (w->p->connection != NULL)
+		is_changed = connection_was_changed(j->app, j->a, w->p->connection, err);
 	if (is_changed == -1)
 		return -1;
 	if (is_changed) { /* the next try, at once, is with what it is now */
