@@ -409,7 +409,10 @@ struct lane *lanes_next(struct lanes *ls, int64_t now_us, size_t most, size_t *n
 
 		if (l == NULL)
 			continue;
-		share = ls->slots[class] / sharers;
+		share = ls->slots[class];
+		if (lane_is_own(l))
+			share = least(share, ls->own_slots[class]);
+		share /= sharers;
 		share = share > l->tenant->running ? share - l->tenant->running : 1;
 		*n = least(least(least(share, room), lane_room(l)), most);
 		return l;
