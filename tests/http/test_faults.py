@@ -456,7 +456,7 @@ def _():
                 f.write(text)
             p.down()
             p.up()
-            line = [x for x in p.log("fcgi").splitlines() if '"provider.refused"' in x][-1]
+            line = [x for x in p.log("fcgi").splitlines() if "event=provider.refused" in x][-1]
             has(line, "hubspot.json")
             has(line, word)
             names = [x["name"] for x in p.api("GET", "/providers").json()]

@@ -427,7 +427,8 @@ def _():
         slow = Flow(product, [GREET, {"kind": "delay", "config": {"days": 300}}])
         ran, old, waits = flow.ran(name="a", amount="x"), flow.ran(name="b", amount="x"), slow.start(name="c")
         wait_until(lambda: slow.seen(waits)["status"] == "waiting", what="the wait")
-        days = lambda n: "%012x" % int((time.time() - n * 86400) * 1000)
+        now = time.time()
+        days = lambda n: "%012x" % int((now - n * 86400) * 1000)
         for x, n in ((ran, 7), (old, 12)):
             for table, column in (("executions", "id"), ("execution_steps", "execution_id"), ("execution_states", "execution_id")):
                 product.sql("UPDATE %s SET %s = UNHEX(CONCAT('%s', SUBSTR(HEX(%s), 13))) WHERE %s = UNHEX('%s')" % (
