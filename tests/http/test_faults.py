@@ -466,7 +466,7 @@ def _():
             equal(p.post("/webhook/nobody/" + made["id"], b"[]", {"Content-Type": "application/json"}).status, 404)
             said = subprocess.run([os.path.join(p.build or os.path.join(p.state, "build"), "connectctl"), "-c",
                                    os.path.join(p.state, "connect.conf"), "doctor"], text=True, capture_output=True,
-                                  timeout=60, check=False).stdout
+                                  timeout=60, check=False, env={**os.environ, "CONNECT_PROVIDERS_DIR": providers}).stdout
             has(said, "a manifest is refused")
             equal(p.api("GET", "/connections").status, 200)
         with open(path, "w", encoding="utf-8") as f:
