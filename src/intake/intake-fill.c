@@ -102,7 +102,8 @@ size_t write_set_fill_part(struct arena *a, const struct connection *c,
 
 void write_set_fail(struct arena *a, struct write_set *ws, const char *why)
 {
-	ws->reason = utf8_clean(a, str_from(why), REASON_BYTES);
+	/* a copy: errors do not live as long as the set */
+	ws->reason = utf8_clean(a, str_from(arena_strdup(a, why)), REASON_BYTES);
 	ws->is_failed = true;
 	ws->is_pending = false;
 	ws->nitems = 0;
