@@ -72,7 +72,7 @@ def tenant():
     t.flow, t.triggers = add_triggers(t)
     a_flow(t)
     lead = t.new_lead(email="checks@example.com", fullName="Checked Lead")
-    wait_until(lambda: len(t.get("/leads/" + lead["id"])["destinations"]) == 2, 15, "the pushes")
+    wait_until(lambda: len(t.get("/leads/" + lead["id"])["destinations"]) == 3, 15, "the pushes")
     return t
 
 
