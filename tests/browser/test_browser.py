@@ -73,6 +73,7 @@ def _():
             width = b.cdp("Page.getLayoutMetrics")["cssContentSize"]["width"]
             true(width <= 360, "%s is %d pixels wide" % (path, width))
         b.click("[popovertarget=menu]")
+        b.click(".nav-group:has(a[href='/admin/leads']) > summary")
         b.click(".side .nav a[href='/admin/leads']")
         wait_until(lambda: b.url.endswith("/admin/leads"), what="the menu's link")
 
