@@ -303,10 +303,11 @@ def _():
         p.again(id_)
         wait_until(lambda: word in (p.told(id_)["lastError"] or ""), 30, word)
 
-    says((200, {"other": []}), "no list of items at results")
+    says((200, {"other": []}), "without the list that it should hold")
     says((200, {"results": [], "next": "7"}), "repeats")
     p.lists.answer = None
     p.lists.add(1)
+    p.round(id_)	# the one that was cut goes on at its cursor, behind the new item; the next begins at the front
     p.round(id_)
     equal((p.ran(), p.told(id_)["lastError"]), ({"t2": 1}, None))
     says((401, {"error": "no"}), "401")
