@@ -194,7 +194,8 @@ static int lanes_at_work(struct lanes_read *r, struct err *err)
 		struct uuid target = db_get_uuid(&windows, i, LANE_TARGET);
 		struct queue_lane *l = lane_find(r, db_get_int(&windows, i, LANE_CLASS), &target);
 
-		if (l != NULL)
+		/* one that is open is tried by one job of all runners together */
+		if (l != NULL && l->breaker.opened_us == 0)
 			l->window = db_get_int(&windows, i, LANE_NUMBER);
 	}
 	return 0;
