@@ -208,7 +208,7 @@ static void list_conditions(
 {
 	struct db_val repeated =
 	    f->repeated.p == NULL ? db_null() : db_int(str_is(f->repeated, "yes"));
-	struct db_val all[LIST_CONDITION_VALUES] = {db_strn(f->kind), db_strn(f->kind),
+	struct db_val all[LIST_CONDITION_VALUES] = {db_name(f->kind), db_name(f->kind),
 	    db_uuid_or_null(&f->record_id), db_uuid_or_null(&f->record_id), repeated, repeated,
 	    db_int(opt_time_or(f->from, INT64_MIN)), db_int(opt_time_or(f->to, INT64_MAX)),
 	    db_uuid(&from->id), db_int(slice_limit(s)), db_int(s->offset)};
@@ -225,7 +225,7 @@ static int list_all(struct app *app, struct arena *a, const struct execution_fil
 				     : has_status ? &executions_of_status
 						  : &executions_all;
 	struct db_val v[3 + LIST_CONDITION_VALUES] = {
-	    db_uuid(&f->account_id), db_uuid_or_null(&f->flow_id), db_strn(f->status)};
+	    db_uuid(&f->account_id), db_uuid_or_null(&f->flow_id), db_name(f->status)};
 	struct cursor from = slice_from(s);
 
 	list_conditions(f, s, &from, v + 3);
@@ -249,7 +249,7 @@ static int list_found(struct app *app, struct arena *a, const struct execution_f
 	for (size_t i = 0; i < EXECUTION_SEARCHED; i++)
 		v[1 + i] = i < found.n ? db_uuid(&found.records[i]) : db_null();
 	v[1 + EXECUTION_SEARCHED] = v[2 + EXECUTION_SEARCHED] = db_uuid_or_null(&f->flow_id);
-	v[3 + EXECUTION_SEARCHED] = v[4 + EXECUTION_SEARCHED] = db_strn(f->status);
+	v[3 + EXECUTION_SEARCHED] = v[4 + EXECUTION_SEARCHED] = db_name(f->status);
 	list_conditions(f, s, &from, v + 5 + EXECUTION_SEARCHED);
 	return db_query(app->db, a, &executions_of_records, v, sizeof(v) / sizeof(*v), rows, err);
 }

@@ -30,8 +30,8 @@ static void repeat_values(const struct execution_filter *f, const struct uuid *a
     const struct uuid *until, struct db_val *v)
 {
 	struct db_val all[REPEAT_VALUES] = {db_uuid(&f->account_id), db_uuid(after), db_uuid(until),
-	    db_uuid_or_null(&f->flow_id), db_uuid_or_null(&f->flow_id), db_strn(f->kind),
-	    db_strn(f->kind), db_uuid_or_null(&f->record_id), db_uuid_or_null(&f->record_id),
+	    db_uuid_or_null(&f->flow_id), db_uuid_or_null(&f->flow_id), db_name(f->kind),
+	    db_name(f->kind), db_uuid_or_null(&f->record_id), db_uuid_or_null(&f->record_id),
 	    db_int(opt_time_or(f->from, INT64_MIN)), db_int(opt_time_or(f->to, INT64_MAX))};
 
 	memcpy(v, all, sizeof(all));

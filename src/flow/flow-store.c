@@ -162,12 +162,12 @@ int flow_list_slice(
 	struct db_rows rows, count;
 
 	if (db_query(app->db, a, &flows_page,
-		DB_VALS(db_uuid(&f->account_id), db_strn(f->status), db_strn(f->status),
+		DB_VALS(db_uuid(&f->account_id), db_name(f->status), db_name(f->status),
 		    db_strn(search), db_strn(search), db_uuid(&from.id), db_int(slice_limit(s)),
 		    db_int(s->offset)),
 		&rows, err) == -1 ||
 	    db_row(app->db, a, &flows_count,
-		DB_VALS(db_uuid(&f->account_id), db_strn(f->status), db_strn(f->status),
+		DB_VALS(db_uuid(&f->account_id), db_name(f->status), db_name(f->status),
 		    db_strn(search), db_strn(search)),
 		&count, err) == -1)
 		return -1;
