@@ -159,8 +159,7 @@ int account_setup(struct app *app, struct arena *a, struct str token, const char
 int account_setup_token_is_valid(
     struct app *app, struct arena *a, struct str token, struct err *err);
 
-/* ---- account-settings.c: what an account is set to ---------------------------------------------
- */
+/* ---- account-settings.c: what an account is set to ------------------------------------------- */
 /* Text of people that must say something: 1 to LIMIT_NAME_BYTES bytes. */
 int account_name_check(const char *field, struct str name, struct err *err);
 int account_zone_check(struct str zone, struct err *err); /* on field "zone" */
@@ -171,8 +170,7 @@ struct account_settings {
 };
 int account_settings_change(struct req *r, const struct account_settings *s, struct err *err);
 
-/* ---- profile.c: what people change of their own ------------------------------------------------
- */
+/* ---- profile.c: what people change of their own ---------------------------------------------- */
 struct profile {
 	struct str name, email, zone; /* zone empty: the account's */
 	bool has_second_factor;
@@ -273,8 +271,7 @@ void actor_cache_put(const struct digest *credential, uint64_t generation, int64
 /* For tests: forgets all. */
 void actor_cache_clear(void);
 
-/* ---- audit.c -----------------------------------------------------------------------------------
- */
+/* ---- audit.c --------------------------------------------------------------------------------- */
 /* Removes failed sign-ins of unknown people, a day old: 1 there are more, 0, -1. */
 int audit_purge(struct db *db, int64_t now_us, int64_t until_us, struct err *err);
 
@@ -300,8 +297,7 @@ bool form_csrf_is_right(struct req *r);
 /* text when it is a path within /admin of this site, else "/admin". */
 const char *session_next_path(struct arena *a, struct str text);
 
-/* ---- permission.c: nobody passes on more than they have ----------------------------------------
- */
+/* ---- permission.c: nobody passes on more than they have -------------------------------------- */
 /* ERR_DENIED when one of these is not the actor's own. */
 int actor_grant_check(const struct actor *actor, uint64_t granted, struct err *err);
 

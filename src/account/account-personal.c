@@ -26,8 +26,7 @@ const struct personal_table audit_personal_table = {.name = "auditLog",
     .put = &audit_personal_put,
     .forms = {PERSONAL_ALL_JSON}};
 
-/* ---- answers that were kept for repeats: sealed, so they are opened to look -------------------
- */
+/* ---- answers that were kept for repeats: sealed, so they are opened to look ------------------ */
 
 DB_STMT(idempotency_personal,
     "SELECT key_hash, body FROM idempotency_keys WHERE account_id = ? AND key_hash > ?"

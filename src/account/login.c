@@ -1,7 +1,7 @@
 /* Email and password, for the sign-in page and for tokens.
  *
  * Who fails often waits. Failures are counted, not attempts, so that nobody is kept out by
- *another's:
+ * another's:
  *
  *	a browser that was signed in before as this person    by itself      limit
  *	else  this email from this network (/24, /64)                        limit

@@ -41,8 +41,7 @@ bool people_lack_admin(
 int people_keep_admin(struct db *db, struct arena *a, const struct uuid *account_id,
     const struct uuid *user_id, const char *role, struct err *err);
 
-/* ---- links: one-time secrets in an address, shown once, kept as SHA-256 ------------------------
- */
+/* ---- links: one-time secrets in an address, shown once, kept as SHA-256 ---------------------- */
 struct link {
 	struct uuid handle, account_id, user_id; /* user_id: whose password; nil of invitations */
 	const char *email, *role;                /* of invitations */

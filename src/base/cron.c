@@ -16,8 +16,7 @@
 /* Changes that lie closer together than this are taken for one. */
 #define CHANGE_STEP_US (12 * HOUR_US)
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct cron_field {
 	const char *name;
@@ -191,8 +190,7 @@ int cron_parse(struct str text, struct cron *out, struct err *err)
 	return 0;
 }
 
-/* ---- the calendar ------------------------------------------------------------------------------
- */
+/* ---- the calendar ---------------------------------------------------------------------------- */
 
 static int64_t floor_to(int64_t v, int64_t unit)
 {
@@ -253,8 +251,7 @@ static bool cron_next_local(const struct cron *c, int64_t from_us, int64_t *out)
 	return false;
 }
 
-/* ---- the clock ---------------------------------------------------------------------------------
- */
+/* ---- the clock ------------------------------------------------------------------------------- */
 
 /* When it is changed after from, up to until: false where it is not. */
 static bool clock_change(const struct zone *z, int64_t from_us, int64_t until_us, int64_t *out)

@@ -10,7 +10,7 @@
  *
  * When clocks are changed (the rule of Debian's cron, whatever the length of the change):
  * - An expression whose minute and hour do not begin with a star tells times of the day, and each
- *of them comes once a day. What lies in the time that is left out is due at the moment of the
+ *   of them comes once a day. What lies in the time that is left out is due at the moment of the
  *   change, once; what the clock shows twice is due the first time.
  * - Any other goes on and on, by what the clock shows: it is due in the doubled time twice, and has
  *   nothing to make up for the time that is left out. */

@@ -2,8 +2,8 @@
  * JSON fall, and each byte remembers where it stood:
  *
  *	"email=Ann%40X.org&tel=%2B49 (0)30-23 12"
- *	"email=ann@x.org&tel=+49 (0)30-23 12"      ann@x.org stands alone; the digits 49 0 30 2312
- *do
+ *	"email=ann@x.org&tel=+49 (0)30-23 12"      ann@x.org stands alone, and so do the digits
+ *	                                           49 0 30 2312
  *
  * A number is written with its code or without, behind 00 or 0, and with signs between its digits;
  * each such row of digits is looked for from where a number begins. */

@@ -64,7 +64,7 @@ char *utf8_fold(struct arena *a, struct str s);
  * and two ways: what is kept to be shown loses only what nobody sees (utf8_fold_blanks); what is
  * parsed or compared becomes ASCII where it can (utf8_fold_signs; utf8_fold for words). A text that
  * is no UTF-8 stays as it is, or is trimmed. The results are s itself, a part of it, or
- *arena-owned. */
+ * arena-owned. */
 /* Blanks, marks and joiners off both ends. Behind a virama a joiner is part of the letter: it
  * stays. */
 struct str utf8_trim(struct str s);

@@ -1,6 +1,6 @@
 /* Refresh by lease. Providers give each refresh token's successor once: who asks twice, or loses
- *the answer, has lost the grant. So of all processes of all hosts one asks at a time, and what
- *comes is stored before it is used.
+ * the answer, has lost the grant. So of all processes of all hosts one asks at a time, and what
+ * comes is stored before it is used.
  *
  *	                       stored token is another ──> take it                        1
  *	 read the grant ──┬──> dead, or nothing can refresh ──> tell                      0
@@ -13,7 +13,7 @@
  *
  * Invariants: no lock is held over a call. asked_at stands from before a call until an answer to it
  * is stored: a grant that turns out to be dead while an earlier asked_at stands has lost its
- *answer. Nothing but the provider's own word ends a grant: not 5xx, not HTML, not silence. */
+ * answer. Nothing but the provider's own word ends a grant: not 5xx, not HTML, not silence. */
 #include "connection/connection-refresh.h"
 
 #include "account/audit.h"

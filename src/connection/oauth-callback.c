@@ -6,7 +6,7 @@
  *	   stored, a page to choose from <── how many (expand)
  *
  * Nothing is stored before all of it is known, and whatever goes wrong ends in a page that says
- *what happened: a login can always be begun again. */
+ * what happened: a login can always be begun again. */
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"

@@ -1,8 +1,8 @@
 /* A login begins: what it is for is checked and kept, the browser is bound to it, and sent away.
  *
- *	/auth/TYPE/login ──> account, connection, app, settings, redirect ──> row + cookie ──>
- *provider │ /auth/TYPE/callback <────────────────────────── code and state
- *──────────────────────────┘
+ *	/auth/TYPE/login ──> account, connection, app, settings, redirect ──> row + cookie ──┐
+ *	                                                                                  provider
+ *	/auth/TYPE/callback <──────────────────────── code and state ────────────────────────┘
  *
  * The row is what the callback goes by: state is only its sealed name, good once, for a quarter of
  * an hour, in the browser whose cookie has the hash that the row holds. */

@@ -1,9 +1,9 @@
 /* The job connection.subscribe: each subscription of a connection is looked for, made, renewed.
  *
  *	replaced ones ended ──> looked for ──there──> ends soon? ──renewed──┐
- *	                             │                     └─replaced─┐      ├──> tomorrow, or
- *before └──not there──> made ────────────┴──────┘    it ends
- *                                                 its secret is asked for, once
+ *	                             │                     └─replaced─┐     ├──> tomorrow, or before
+ *	                             └──not there──> made ────────────┴─────┘    it ends
+ *	                                             its secret is asked for, once
  *
  * Of one that is of forms each form has a row; how rows come and go with the forms:
  * subscription-forms.c.
@@ -13,7 +13,7 @@
  * - One that cannot be renewed is replaced: the new one is made, then the old one ended, so that
  *   nothing is missed between them.
  * - What fails is told on the connection's page, and tried again later; an event that comes
- *meanwhile is taken as ever. */
+ *   meanwhile is taken as ever. */
 #include "account/audit.h"
 #include "base/clock.h"
 #include "base/log.h"

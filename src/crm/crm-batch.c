@@ -6,10 +6,10 @@
  *	          └─ not of this batch, or its row says that it may do by itself ──> alone
  *
  * - Each lead keeps its own delivery, job, tries and rounds: a batch is only how they are sent.
- *They end in one transaction. Whoever dies before has stored nothing: the leases of all end, each
- *is found again, and the destination knows it by its key.
+ *   They end in one transaction. Whoever dies before has stored nothing: the leases of all end,
+ *   each is found again, and the destination knows it by its key.
  * - Bulk work alone goes so: a live lead waits for nobody, and a person's push shows its own
- *answer.
+ *   answer.
  * - A run takes no longer than its lease allows: what it did not come to goes back, and was no try.
  */
 #include "base/clock.h"

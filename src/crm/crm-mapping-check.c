@@ -6,8 +6,7 @@
 #include "crm/crm-mapping.h"
 #include "expr/expr-transforms.h"
 
-/* ---- does one fit the other? -------------------------------------------------------------------
- */
+/* ---- does one fit the other? ----------------------------------------------------------------- */
 
 static const json_t *target_find(const struct mapping_targets *t, const char *name)
 {

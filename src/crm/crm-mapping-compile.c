@@ -162,8 +162,7 @@ static int rules_compile(struct loader *l, const json_t *list, struct mapping *o
 	return 0;
 }
 
-/* ---- what rules read --------------------------------------------------------------------------
- */
+/* ---- what rules read ------------------------------------------------------------------------- */
 
 struct reading {
 	struct arena *a;
@@ -202,8 +201,7 @@ static void mapping_note_reading(struct arena *a, struct mapping *m)
 	}
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 int mapping_compile_rules(struct loader *l, const json_t *doc, struct mapping *out)
 {

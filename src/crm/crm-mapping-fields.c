@@ -122,8 +122,7 @@ int mapping_lead(struct app *app, struct arena *a, const struct uuid *account_id
 	return lead_get_json(app, a, account_id, lead_id, out, err);
 }
 
-/* ---- there ------------------------------------------------------------------------------------
- */
+/* ---- there ----------------------------------------------------------------------------------- */
 
 static int targets_kept(struct app *app, struct arena *a, const struct connection *c,
     struct mapping_targets *out, struct err *err)

@@ -20,8 +20,7 @@ static struct str text_or_empty(const char *s)
 	return s == NULL ? STR("") : str_from(s);
 }
 
-/* ---- options of transforms as one text ----------------------------------------------------------
- */
+/* ---- options of transforms as one text ------------------------------------------------------- */
 
 static struct str values_write(struct arena *a, const json_t *transform)
 {
@@ -169,8 +168,7 @@ static json_t *transform_read(const struct transform_kind *k, struct str text)
 	return o;
 }
 
-/* ---- from a rule --------------------------------------------------------------------------------
- */
+/* ---- from a rule ----------------------------------------------------------------------------- */
 
 static void row_take_transform(struct arena *a, const json_t *v, struct mapping_form_row *row)
 {
@@ -239,8 +237,7 @@ void mapping_form_of_stored(struct req *r, const struct connection *c,
 	form_take_rules(r->a, rules != NULL ? rules : mapping_own_rules(r->a, c->provider), out);
 }
 
-/* ---- to a rule ----------------------------------------------------------------------------------
- */
+/* ---- to a rule ------------------------------------------------------------------------------- */
 
 /* What was fixed as a number stays one as long as its text is the same. */
 static void rule_set_text(
@@ -307,8 +304,7 @@ static json_t *form_doc(struct arena *a, const struct mapping_form *f)
 	return doc;
 }
 
-/* ---- from the request ---------------------------------------------------------------------------
- */
+/* ---- from the request ------------------------------------------------------------------------ */
 
 static struct str row_field(struct req *r, const char *name, size_t i)
 {
@@ -367,8 +363,7 @@ void mapping_form_change(struct req *r, struct mapping_form *f, struct str act, 
 	f->doc = form_doc(r->a, f);
 }
 
-/* ---- complaints ---------------------------------------------------------------------------------
- */
+/* ---- complaints ------------------------------------------------------------------------------ */
 
 struct form_complaints {
 	struct arena *a;
@@ -416,8 +411,7 @@ bool mapping_form_check(struct req *r, struct mapping_form *f, const struct mapp
 	return is_good;
 }
 
-/* ---- showing ------------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 static json_t *choice_add(json_t *list, const char *value, const char *label, struct str current)
 {

@@ -21,8 +21,7 @@ struct mapping_page {
 	int status;
 };
 
-/* ---- the preview ------------------------------------------------------------------------------
- */
+/* ---- the preview ----------------------------------------------------------------------------- */
 
 /* The newest leads, and the one that is shown. */
 static int preview_choose_lead(
@@ -78,8 +77,7 @@ static int preview_show(struct mapping_page *p, json_t *data, struct err *err)
 	return 0;
 }
 
-/* ---- the page -----------------------------------------------------------------------------------
- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
 static void show_versions(struct mapping_page *p, json_t *data, json_t *versions)
 {
@@ -193,8 +191,7 @@ int crm_page_mapping(struct req *r)
 	return mapping_page_show(&p);
 }
 
-/* ---- acts ---------------------------------------------------------------------------------------
- */
+/* ---- acts ------------------------------------------------------------------------------------ */
 
 static int mapping_page_saved(struct mapping_page *p, const json_t *doc, int64_t expected)
 {

@@ -98,8 +98,7 @@ static int mapping_apply_rule(
 	return 0;
 }
 
-/* ---- what no rule names ------------------------------------------------------------------------
- */
+/* ---- what no rule names ---------------------------------------------------------------------- */
 
 static bool mapping_reads(const struct mapping *m, const char *place)
 {

@@ -119,8 +119,7 @@ int mapping_versions(struct app *app, struct arena *a, const struct uuid *accoun
 int mapping_save(struct req *r, const struct connection *c, const json_t *doc, int64_t expected,
     int64_t *version, struct err *err);
 
-/* ---- fields, here and there --------------------------------------------------------------------
- */
+/* ---- fields, here and there ------------------------------------------------------------------ */
 
 /* What rules can be made from: [{path,label,group,example}], the known ones and those seen in the
  * newest leads. */

@@ -6,7 +6,7 @@
  * - Queueing: first what no destination has taken, then what one has and another has not. A page is
  *   one transaction, which also moves the task's position, so a run that was cut off goes on where
  *   it stopped. What is pushed are ordinary deliveries with jobs of their own, of the bulk class,
- *so that live leads and other accounts have their turns; where the destination takes many in one
+ *   so that live leads and other accounts have their turns; where the destination takes many in one
  *   call, those that are due together go together (crm-batch.c).
  * - Watching: push_items has the deliveries that are not over, and after a while those that failed:
  *   they are looked through a page at a time, again and again. The waits between are rows. */

@@ -26,8 +26,7 @@ struct loader route_loader(struct arena *a, struct err *err)
 	    .in = {.err = err}, .a = a, .language = &language, .roots = EXPR_ROOT_BIT(ROUTE_LEAD)};
 }
 
-/* ---- conditions --------------------------------------------------------------------------------
- */
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 static void words_add_values(struct buf *b, struct arena *a, const json_t *v)
 {
@@ -125,8 +124,7 @@ static int when_compile(struct loader *l, const json_t *list, struct lead_route 
 	return 0;
 }
 
-/* ---- hours -------------------------------------------------------------------------------------
- */
+/* ---- hours ----------------------------------------------------------------------------------- */
 
 static bool minutes_parse(struct str text, void *out)
 {
@@ -228,8 +226,7 @@ int64_t route_next_open_us(const struct lead_route *r, int64_t at_us)
 	return at_us; /* some day is set, so this is not reached */
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------
- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static int cap_compile(struct loader *l, const json_t *v, struct lead_route *out)
 {

@@ -55,8 +55,7 @@ bool routes_are_set(const struct delivery_queueing *q)
 	return false;
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* What cannot be read any more holds up nobody: such a destination takes all. */
 static struct lead_route route_open(struct arena *a, const struct connection *c)

@@ -39,8 +39,7 @@ int route_decide(struct delivery_queueing *q, const struct lead_sync *leads, siz
 int route_pass_on(struct app *app, struct arena *a, const struct delivery *d,
     const struct connection *from, struct err *err);
 
-/* ---- one destination, compiled: crm-route-rule.c ------------------------------------------------
- */
+/* ---- one destination, compiled: crm-route-rule.c --------------------------------------------- */
 
 enum route_mode { ROUTE_ALL, ROUTE_FIRST, ROUTE_WEIGHTED };
 extern const char *const route_modes[];

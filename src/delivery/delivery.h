@@ -1,5 +1,5 @@
 /* What is done outside for each thing that is sent (a push of a lead, a forward, an alert), and
- *what became of it: attempts, rounds, the schedule, until it is taken or given up.
+ * what became of it: attempts, rounds, the schedule, until it is taken or given up.
  *
  *	pending ──> attempt ──taken──────────────────────────────> success
  *	             ^   │ ├──refused, not permitted ─────────────> failed, not again by itself
@@ -15,9 +15,9 @@
  * - A delivery's job has the delivery's id, so there is at most one.
  * - A wait is a row, not a sleep: it outlives the process and holds no slot.
  * - While a target is known to be dead, or not to let us in (job/breaker.h; who must know is told
- *by hooks.breaker_opened), its jobs wait in their lane, and a probe that finds it so still is none
- *   of the round's tries: otherwise an outage, or a token that was revoked, would use up every
- *   delivery. */
+ *   by hooks.breaker_opened), its jobs wait in their lane, and a probe that finds it so still is
+ *   none of the round's tries: otherwise an outage, or a token that was revoked, would use up
+ *   every delivery. */
 #ifndef DELIVERY_DELIVERY_H
 #define DELIVERY_DELIVERY_H
 #include "base/word.h"

@@ -27,8 +27,7 @@ static void filter_check(struct req *r, const struct execution_filter *f)
 		req_invalid(r, "filter.repeated", "must be no: what was run again is left out");
 }
 
-/* ---- API --------------------------------------------------------------------------------------
- */
+/* ---- API ------------------------------------------------------------------------------------- */
 
 struct repeat_body {
 	json_t *filter;
@@ -107,8 +106,7 @@ int execution_api_replay_all(struct req *r)
 	return res_json(r, 202, o);
 }
 
-/* ---- pages ------------------------------------------------------------------------------------
- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 /* Of an address or a form; what the task cannot filter by says so: NULL, or a sentence's piece. */
 static const char *filter_of_pairs(

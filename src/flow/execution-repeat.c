@@ -11,8 +11,7 @@ const struct task_kind execution_repeat_task = {.name = "flow_replay",
     .updated = {"Run again", "runs"},
     .unchanged = {"Left", "runs whose flow is not published, or has changed too much"}};
 
-/* ---- what matches -----------------------------------------------------------------------------
- */
+/* ---- what matches ---------------------------------------------------------------------------- */
 
 #define REPEAT_CONDITIONS                                                                          \
 	" WHERE e.account_id = ? AND e.status = '" EXECUTION_FAILED "' AND e.id > ? AND e.id < ?"  \
@@ -52,8 +51,7 @@ int repeat_count(
 	return 0;
 }
 
-/* ---- the job ----------------------------------------------------------------------------------
- */
+/* ---- the job --------------------------------------------------------------------------------- */
 
 struct repeating {
 	struct task_run *run;
@@ -179,8 +177,7 @@ int execution_job_repeat(struct job *j, struct err *err)
 	return 0;
 }
 
-/* ---- the request ------------------------------------------------------------------------------
- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 struct repeat_queueing {
 	struct task *task;

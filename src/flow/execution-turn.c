@@ -1,7 +1,7 @@
 /* Runs of a flow that lets but so many run at a time (the setting concurrency).
  *
- *	begins ─> turn_take ─┬─ fewer than the limit run, and those who waited longer fit too ─>
- *runs └─ else it waits, a row with a time; turn_end of another wakes it
+ *	begins ─> turn_take ─┬─ fewer than the limit run, and those who waited longer fit ─> runs
+ *	                     └─ else it waits, a row with a time; turn_end of another wakes it
  *
  * Who takes or ends holds the flow's row, so that two who begin count each other, and none falls
  * asleep just when a turn comes free. A turn counts while its run has not ended, whatever became of

@@ -3,8 +3,7 @@
 #include "base/arena.h"
 #include "flow/flow-condition.h"
 
-/* ---- what is wrong -----------------------------------------------------------------------------
- */
+/* ---- what is wrong --------------------------------------------------------------------------- */
 
 #define FAULTS_MOST 200u
 
@@ -88,8 +87,7 @@ const char *draft_fault_text(struct arena *a, const struct draft_fault *f)
 				    label + 1, f->reason);
 }
 
-/* ---- places ------------------------------------------------------------------------------------
- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 const struct flow_step *draft_find(const struct draft *d, struct str key)
 {

@@ -39,8 +39,7 @@ void form_complain(struct flow_form *f, const char *name, const char *why);
 void form_show_wrong(struct flow_form *f, json_t *o);
 void form_set_text(struct flow_form *f, const char *name, struct str value);
 
-/* ---- fields -----------------------------------------------------------------------------------
- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 /* What a field of the kind, or an input, is called in the form. */
 const char *form_field_name(struct arena *a, const char *name);
@@ -50,8 +49,7 @@ void form_read_fields(struct flow_form *f);
 /* [field] for flow/field.html; an action's that need not be filled in go to *more. */
 int form_show_fields(struct flow_form *f, json_t *fields, json_t *more, struct err *err);
 
-/* ---- conditions --------------------------------------------------------------------------------
- */
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 /* The condition whose fields begin with prefix; was: as it was stored. {NULL,0} after a complaint.
  */
@@ -61,16 +59,14 @@ json_t *form_show_condition(
 /* Acts on a condition's rows: "row", "drop", "text", "rows". */
 void form_change_condition(struct flow_form *f, struct str act, struct str what);
 
-/* ---- branches -----------------------------------------------------------------------------------
- */
+/* ---- branches -------------------------------------------------------------------------------- */
 
 bool form_has_branches(const struct flow_form *f);
 void form_read_branches(struct flow_form *f);
 void form_show_branches(struct flow_form *f, json_t *data);
 void form_change_branches(struct flow_form *f, struct str act, struct str what);
 
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 void form_read(struct flow_form *f);
 /* Puts the step into the page's draft and gathers what is wrong of it: 0, or -1 where that cannot

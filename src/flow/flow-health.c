@@ -57,8 +57,7 @@ const char *flow_trigger_words(struct app *app, struct arena *a, const json_t *t
 	    strcmp(kind, TRIGGER_POLL) == 0 ? " on its list" : "");
 }
 
-/* ---- what starts them -------------------------------------------------------------------------
- */
+/* ---- what starts them ------------------------------------------------------------------------ */
 
 static int starts_add(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t *flows, struct err *err)
@@ -85,8 +84,7 @@ static int starts_add(
 	return 0;
 }
 
-/* ---- how they ended last -----------------------------------------------------------------------
- */
+/* ---- how they ended last --------------------------------------------------------------------- */
 
 static json_t *last_json(struct arena *a, const struct db_rows *rows, size_t i)
 {

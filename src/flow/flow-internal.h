@@ -1,10 +1,13 @@
 /* What the files of this room share.
  *
  *	flow-plan.c        steps from JSON, compiled: keys, fields, templates, conditions
- *(flow-plan.h) flow-plans.c       compiled versions, kept in this process flow-store.c       flows
- *and their versions flow-api.c, flow-version-api.c flow-pages.h       the pages flow-health.c what
- *their list says of each flow execution-store.c  runs: reading, beginning, order execution-retain.c
- *how they go by age execution-keep.c   what a commit keeps: steps, where a run stands, how it ended
+ *	flow-plans.c       compiled versions, kept in this process
+ *	flow-store.c       flows and their versions; flow-api.c, flow-version-api.c
+ *	flow-pages.h       the pages
+ *	flow-health.c      what their list says of each flow
+ *	execution-store.c  runs: reading, beginning, order
+ *	execution-retain.c how they go by age
+ *	execution-keep.c   what a commit keeps: steps, where a run stands, how it ended
  *	execution-list.c   task history: filters, JSON
  *	execution-turn.c   so many runs of a flow at a time
  *	execution-cancel.c runs that people end
@@ -40,8 +43,7 @@
 #define FLOWS_PER_ACCOUNT 1000
 #define FLOW_STATS_DAYS 30 /* that the API tells */
 
-/* ---- plans ------------------------------------------------------------------------------------
- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 /* A field of a step, compiled as its type says. */
 struct step_value {
@@ -106,8 +108,7 @@ int flow_plan_of_draft(struct arena *a, const struct uuid *flow_id, const json_t
 /* The scope that templates of a run see: context is {"trigger", "step_1", …}. */
 struct scope flow_scope(struct arena *a, json_t *context);
 
-/* ---- flows ------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 struct flow {
 	struct uuid id;
@@ -153,8 +154,7 @@ int flow_diff_of(struct req *r, const struct flow *f, struct str before, struct 
 int flow_published_versions(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *ids, size_t n, int *versions, struct err *err);
 
-/* ---- handlers' own ----------------------------------------------------------------------------
- */
+/* ---- handlers' own --------------------------------------------------------------------------- */
 
 /* The flow of the route's :id; false with the answer given. */
 bool flow_of_route(struct req *r, struct flow *out);
@@ -175,8 +175,7 @@ json_t *flow_try(struct req *r, const struct flow_plan *plan, const struct uuid 
 int flow_test_start(
     struct req *r, const struct flow *f, json_t *payload, struct uuid *id, struct err *err);
 
-/* ---- runs --------------------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 struct execution {
 	struct uuid account_id, id, flow_id, record_id, trigger_id, parent_id, replay_of,

@@ -46,8 +46,7 @@ json_t *flow_page_head(struct req *r, const struct flow *f, const char *tab)
 	return data;
 }
 
-/* ---- the list ----------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static void list_row(json_t *row)
 {

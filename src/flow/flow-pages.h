@@ -28,8 +28,7 @@ int flow_add_health(
  * changed". Arena-owned. */
 const char *flow_trigger_words(struct app *app, struct arena *a, const json_t *trigger);
 
-/* ---- the draft on a page ----------------------------------------------------------------------
- */
+/* ---- the draft on a page --------------------------------------------------------------------- */
 
 /* A flow whose draft is shown or changed. */
 struct flow_page {

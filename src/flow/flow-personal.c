@@ -24,8 +24,7 @@ DB_STMT(executions_of_record,
     "SELECT id FROM executions FORCE INDEX (executions_record) WHERE account_id = ?"
     " AND record_id = ? AND id > ? ORDER BY id LIMIT ?");
 
-/* ---- runs that are the person's ---------------------------------------------------------------
- */
+/* ---- runs that are the person's -------------------------------------------------------------- */
 
 /* Whoever runs it just now finds it over at its next commit, and keeps nothing. */
 static int execution_end_here(
@@ -95,8 +94,7 @@ bool execution_is_erased(const struct execution *x)
 	return json_object_size(x->payload) == 1 && json_bool(x->payload, "erased");
 }
 
-/* ---- the tables -------------------------------------------------------------------------------
- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 DB_STMT(executions_personal, "SELECT id, payload, plan, output, error FROM executions"
 			     " WHERE account_id = ? AND id > ? ORDER BY id LIMIT ?");

@@ -4,8 +4,7 @@
 #include "base/clock.h"
 #include "flow/flow-run.h"
 
-/* ---- what is asked ----------------------------------------------------------------------------
- */
+/* ---- what is asked --------------------------------------------------------------------------- */
 
 const char *const replay_froms[] = {"start", "failed", NULL};
 const char *const replay_versions[] = {"original", "current", NULL};
@@ -19,8 +18,7 @@ void replay_ask(struct replay *p, const struct replay_words *words)
 	p->is_current = words->version == NULL || strcmp(words->version, "current") == 0;
 }
 
-/* ---- making one -------------------------------------------------------------------------------
- */
+/* ---- making one ------------------------------------------------------------------------------ */
 
 /* Its state with the step that failed as if it had not begun. */
 static int replay_from_failed(struct app *app, struct arena *a, struct replay *p,
@@ -94,8 +92,7 @@ int replay_prepare(struct app *app, struct arena *a, struct replay *p, struct er
 	return p->is_from_failed ? replay_from_failed(app, a, p, plan, err) : 0;
 }
 
-/* ---- beginning --------------------------------------------------------------------------------
- */
+/* ---- beginning ------------------------------------------------------------------------------- */
 
 int replays_begin(struct db *db, struct replay *const *ps, size_t n, struct err *err)
 {

@@ -1,10 +1,12 @@
 /* Which step is next, and what comes of it.
  *
  *	begin ─> inputs ─┬─ LOCAL ────────────────────────────────> ended ─> next
- *	                 ├─ STORED ── in a transaction? no: RUN_STORES; of a table: RUN_ASKS ─>
- *run_told ├─ OUTSIDE ─ on record? no: RUN_CALLS ─> run_call ─> ended ├─ WAIT ──── RUN_WAITS, once
- *it is time ─> ended ├─ BRANCH, LOOP ── a frame more └─ failed: again later (RUN_WAITS) | go on |
- *error steps | the run fails
+ *	                 ├─ STORED ── in a transaction? no: RUN_STORES
+ *	                 │            of a table: RUN_ASKS ─> run_told ─> ended
+ *	                 ├─ OUTSIDE ─ on record? no: RUN_CALLS ─> run_call ─> ended
+ *	                 ├─ WAIT ──── RUN_WAITS, once it is time ─> ended
+ *	                 ├─ BRANCH, LOOP ── a frame more
+ *	                 └─ failed: again later (RUN_WAITS) | go on | error steps | the run fails
  *
  * A frame whose list is at its end is left; a loop's begins again for its next item. All that is
  * remembered is in r->at, so that a walk can be taken back. */

@@ -53,8 +53,7 @@ static const char *condition_of(const struct flow_words *w, const json_t *holder
 	return text == NULL || *text == '\0' ? "…" : condition_words(w->a, str_from(text));
 }
 
-/* ---- kinds --------------------------------------------------------------------------------------
- */
+/* ---- kinds ----------------------------------------------------------------------------------- */
 
 static const char *words_filter(const struct flow_words *w, const struct flow_step *s)
 {

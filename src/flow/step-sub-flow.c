@@ -3,8 +3,7 @@
 #include "base/clock.h"
 #include "flow/flow-internal.h"
 
-/* ---- when it is saved: no way leads back here -------------------------------------------------
- */
+/* ---- when it is saved: no way leads back here ------------------------------------------------ */
 
 struct cycle_walk {
 	struct step_check *c;

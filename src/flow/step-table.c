@@ -102,8 +102,7 @@ static int record_begin(struct step_call *c, struct table_op *op, struct err *er
 	return op_begin(c, op, "copy the record to");
 }
 
-/* ---- the kinds --------------------------------------------------------------------------------
- */
+/* ---- the kinds ------------------------------------------------------------------------------- */
 
 #define TABLE_SLUG                                                                                 \
 	{                                                                                          \

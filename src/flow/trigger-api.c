@@ -68,8 +68,7 @@ static int trigger_answer(struct req *r, int status, const struct trigger *t)
 	return res_json(r, status, json_incref(o));
 }
 
-/* ---- bodies -----------------------------------------------------------------------------------
- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 struct trigger_body {
 	const char *kind;
@@ -200,8 +199,7 @@ int trigger_api_create(struct req *r)
 	return trigger_answer(r, 201, &t);
 }
 
-/* ---- one --------------------------------------------------------------------------------------
- */
+/* ---- one ------------------------------------------------------------------------------------- */
 
 bool trigger_of_route(struct req *r, struct trigger *out)
 {

@@ -24,8 +24,7 @@ struct trigger_config {
 };
 #define OF(member) JSON_INTO(struct trigger_config, member)
 
-/* ---- records and events ------------------------------------------------------------------------
- */
+/* ---- records and events ---------------------------------------------------------------------- */
 
 /* The type is the name, unless it is given. */
 static void check_type(struct json_reader *in, const struct trigger_config *c, struct trigger *t)
@@ -46,8 +45,7 @@ static void check_webhook(struct json_reader *in, struct trigger *t)
 		check_type(in, &c, t);
 }
 
-/* ---- polls -------------------------------------------------------------------------------------
- */
+/* ---- polls ----------------------------------------------------------------------------------- */
 
 int64_t trigger_interval_s(const struct trigger *t)
 {
@@ -86,8 +84,7 @@ static int check_poll(struct req *r, struct json_reader *in, struct trigger *t, 
 	return r->app->hooks.trigger_poll_check(r, t, err);
 }
 
-/* ---- schedules ---------------------------------------------------------------------------------
- */
+/* ---- schedules ------------------------------------------------------------------------------- */
 
 /* Kept with the zone that it means, so that it stays when the account moves. */
 static void schedule_set_zone(struct req *r, struct trigger *t)

@@ -14,10 +14,8 @@
 #include "flow/trigger.h"
 
 #define DISPATCH_KIND "flow.dispatch"
-#define NOT_PUBLISHED "The flow is not published, so nothing was started"
 
-/* ---- leaving jobs -----------------------------------------------------------------------------
- */
+/* ---- leaving jobs ---------------------------------------------------------------------------- */
 
 static bool trigger_is_of(const struct trigger *t, const struct uuid *connection_id)
 {
@@ -185,8 +183,7 @@ int triggers_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, st
 	return job_insert(j->app->db, jobs, njobs, err);
 }
 
-/* ---- starting runs ----------------------------------------------------------------------------
- */
+/* ---- starting runs --------------------------------------------------------------------------- */
 
 /* event: what became of the record; event_type: what its provider calls that, or NULL. */
 static json_t *dispatch_payload(
@@ -247,7 +244,7 @@ static int dispatch_note(struct db *db, const struct dispatching *d, struct err 
 	}
 	if (triggers_note_fired(db, &d->j->account_id, fired, nfired, NULL, err) == -1)
 		return -1;
-	return triggers_note_fired(db, &d->j->account_id, idle, nidle, NOT_PUBLISHED, err);
+	return triggers_note_fired(db, &d->j->account_id, idle, nidle, TRIGGER_NOT_PUBLISHED, err);
 }
 
 static int dispatch_body(struct db *db, void *arg, struct err *err)
@@ -309,8 +306,7 @@ int trigger_job_dispatch(struct job *j, struct err *err)
 	return job_transaction(j, dispatch_body, &d, err);
 }
 
-/* ---- replay -----------------------------------------------------------------------------------
- */
+/* ---- replay ---------------------------------------------------------------------------------- */
 
 struct replaying {
 	struct app *app;

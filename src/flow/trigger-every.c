@@ -27,8 +27,7 @@ struct every_choice {
 	int64_t hour, minute, weekday, day;
 };
 
-/* ---- from the form ------------------------------------------------------------------------------
- */
+/* ---- from the form --------------------------------------------------------------------------- */
 
 static bool form_number(struct req *r, const char *name, int64_t least, int64_t most, int64_t *out)
 {
@@ -94,8 +93,7 @@ const char *trigger_every_cron(struct req *r, struct err *err)
 	return str_copy(r->a, utf8_trim(req_form(r, "cron"))).p;
 }
 
-/* ---- from an expression -------------------------------------------------------------------------
- */
+/* ---- from an expression ---------------------------------------------------------------------- */
 
 /* Which choice says the same. */
 static struct every_choice every_of(const char *cron)

@@ -6,8 +6,7 @@
 #include "flow/trigger-pages.h"
 #include "provider/poll.h"
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static struct str form_text(struct req *r, const char *name)
 {
@@ -124,8 +123,7 @@ void trigger_form_read(struct req *r, struct trigger *t)
 	t->config = config;
 }
 
-/* ---- showing ------------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 static json_t *choice_new(const char *value, const char *label, bool is_current)
 {

@@ -15,8 +15,7 @@ static bool page_may_write(const struct req *r)
 	return (r->actor.permissions & PERMIT(TRIGGERS_WRITE)) != 0;
 }
 
-/* ---- the list ----------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static void list_row(struct req *r, const json_t *flows, json_t *row)
 {
@@ -49,8 +48,7 @@ int trigger_page_list(struct req *r)
 	return chrome_page(r, 200, "triggers", "Triggers", "flow/triggers", json_incref(data));
 }
 
-/* ---- the form ----------------------------------------------------------------------------------
- */
+/* ---- the form -------------------------------------------------------------------------------- */
 
 /* Where the API's names are not the form's. */
 static const char *form_field(const char *field)
@@ -156,8 +154,7 @@ static bool page_is_try(struct req *r)
 	return str_is(req_form(r, "act"), "try");
 }
 
-/* ---- a new one ---------------------------------------------------------------------------------
- */
+/* ---- a new one ------------------------------------------------------------------------------- */
 
 static bool page_open_new(struct req *r, struct trigger_page *p, struct str kind)
 {
@@ -210,8 +207,7 @@ int trigger_page_new_post(struct req *r)
 	return res_redirect(r, arena_printf(r->a, "/admin/flows/%s", uuid_dup(r->a, p.f.id)));
 }
 
-/* ---- one ---------------------------------------------------------------------------------------
- */
+/* ---- one ------------------------------------------------------------------------------------- */
 
 static bool page_open(struct req *r, struct trigger_page *p)
 {
@@ -273,8 +269,7 @@ int trigger_page_one_post(struct req *r)
 	return res_redirect(r, arena_printf(r->a, "/admin/triggers/%s", uuid_dup(r->a, p.t.id)));
 }
 
-/* ---- its deletion ------------------------------------------------------------------------------
- */
+/* ---- its deletion ---------------------------------------------------------------------------- */
 
 int trigger_page_delete(struct req *r)
 {

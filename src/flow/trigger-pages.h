@@ -8,8 +8,7 @@
 #include "flow/flow-pages.h"
 #include "flow/trigger.h"
 
-/* ---- trigger-every.c: a row of radio buttons, each with its own fields -------------------------
- */
+/* ---- trigger-every.c: a row of radio buttons, each with its own fields ----------------------- */
 
 /* The cron expression that the request's form says; arena-owned. ERR_INVALID on a field of it. */
 const char *trigger_every_cron(struct req *r, struct err *err);
@@ -19,8 +18,7 @@ void trigger_every_show(struct req *r, const char *cron, json_t *data);
 /* "Every weekday at 9:00", or "By the schedule 0 9 * * 1-5"; arena-owned. */
 const char *trigger_every_words(struct arena *a, const char *cron);
 
-/* ---- trigger-form.c ----------------------------------------------------------------------------
- */
+/* ---- trigger-form.c -------------------------------------------------------------------------- */
 
 /* Reads the form of t's kind into it: what is wrong is gathered by req_invalid, at the names that
  * the API has, and some of the form's own. */

@@ -2,8 +2,8 @@
  *
  *	trigger made, changed, enabled ──> next_at, the job brought           one transaction
  *	job: held row ─ not due yet ─────> the job waits until next_at
- *	              └ due ─────────────> a run, the following next_at, the job waits   one
- *transaction
+ *	              └ due ─────────────> a run, the following next_at, the job
+ *	                                   waits                            one transaction
  *
  * - next_at only ever goes on, from due time to due time, so each has at most one run, on however
  *   many hosts, and whatever the clock does: one that is set back waits until it is there again.
@@ -21,7 +21,6 @@
 #define MISSED_MOST 10000
 /* So long behind its time, with nobody at it: its job is not there. */
 #define OVERDUE_US (300 * SECOND_US)
-#define NOT_PUBLISHED "The flow is not published, so nothing was started"
 
 static bool schedule_read(const struct trigger *t, struct cron *cron, const struct zone **z)
 {
@@ -53,8 +52,7 @@ int trigger_schedule_bring(struct db *db, const struct trigger *t, struct err *e
 	return job_run_now(db, &job, err);
 }
 
-/* ---- the job ----------------------------------------------------------------------------------
- */
+/* ---- the job --------------------------------------------------------------------------------- */
 
 struct scheduling {
 	struct job *j;
@@ -122,7 +120,7 @@ static int schedule_fire(struct db *db, struct scheduling *s, struct err *err)
 	else if (flow_start(s->j->app, db, s->j->a, &start, 1, err) == -1)
 		return -1;
 	else if (uuid_is_nil(start.execution_id))
-		error = NOT_PUBLISHED;
+		error = TRIGGER_NOT_PUBLISHED;
 	return triggers_note_fired(db, &t->account_id, &t->id, 1, error, err);
 }
 
@@ -155,8 +153,7 @@ int trigger_job_schedule(struct job *j, struct err *err)
 	return job_transaction(j, schedule_body, &s, err);
 }
 
-/* ---- keeping -----------------------------------------------------------------------------------
- */
+/* ---- keeping --------------------------------------------------------------------------------- */
 
 struct schedules_keeping {
 	struct trigger *v;

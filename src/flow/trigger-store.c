@@ -322,8 +322,7 @@ int triggers_overdue(struct db *db, struct arena *a, int64_t before_us, struct t
 	return 0;
 }
 
-/* ---- changes ----------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 struct trigger_change {
 	struct req *r;

@@ -7,7 +7,7 @@
  * A record that is stored while its trigger is enabled leaves a job in that very transaction
  * (flow.dispatch), which starts the runs and ends in one transaction: so a flow misses no record,
  * and sees none twice. A schedule has one job (flow.schedule), which starts the run and moves to
- *the next due time in one transaction. */
+ * the next due time in one transaction. */
 #ifndef FLOW_TRIGGER_H
 #define FLOW_TRIGGER_H
 #include "base/word.h"
@@ -19,6 +19,8 @@
 #include "record/record.h"
 
 #define TRIGGERS_PER_ACCOUNT 1000
+/* What a trigger says that was due. */
+#define TRIGGER_NOT_PUBLISHED "The flow is not published, so nothing was started"
 
 struct trigger {
 	struct uuid id, account_id, flow_id, connection_id; /* connection_id nil: any */
@@ -34,8 +36,7 @@ struct trigger {
 };
 extern const struct word trigger_made_kinds[]; /* those that people make */
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 /* The hook records_stored. Within the transaction that stored them: leaves a job for each that is
  * new or changed, or is of an event of a trigger's name. Leads are left to triggers_on_lead_ready,
@@ -59,8 +60,7 @@ int triggers_replay(struct app *app, struct arena *a, const struct record_dispat
  * with payload none. */
 int trigger_job_dispatch(struct job *j, struct err *err);
 
-/* ---- schedules --------------------------------------------------------------------------------
- */
+/* ---- schedules ------------------------------------------------------------------------------- */
 
 int trigger_job_schedule(struct job *j, struct err *err); /* flow.schedule, subject: the trigger */
 /* Periodic: schedules whose job is not there get it. */
@@ -70,8 +70,7 @@ int64_t trigger_next_us(const struct trigger *t, int64_t after_us);
 /* Within a transaction: brings the job of a schedule that was made or changed. */
 int trigger_schedule_bring(struct db *db, const struct trigger *t, struct err *err);
 
-/* ---- store ------------------------------------------------------------------------------------
- */
+/* ---- store ----------------------------------------------------------------------------------- */
 
 extern const struct list list_of_triggers;
 struct trigger_filter {
@@ -122,8 +121,7 @@ int trigger_set_next(struct db *db, const struct trigger *t, int64_t next_us, st
 int triggers_overdue(struct db *db, struct arena *a, int64_t before_us, struct trigger **out,
     size_t *n, struct err *err);
 
-/* ---- what people give -------------------------------------------------------------------------
- */
+/* ---- what people give ------------------------------------------------------------------------ */
 
 /* Reads config, which the trigger's kind decides, and completes t by it (resource_type, next_us);
  * complaints go to the request, at "config.…". -1 only where the database is away. */

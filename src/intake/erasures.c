@@ -64,8 +64,7 @@ int erasures_purge(struct app *app, struct err *err)
 	    clock_mono_us() + PERIODIC_STEP_US, err);
 }
 
-/* ---- items on their way in -------------------------------------------------------------------
- */
+/* ---- items on their way in ------------------------------------------------------------------- */
 
 static int erasures_last_us(struct app *app, struct arena *a, const struct uuid *account_id,
     int64_t *last_us, struct err *err)

@@ -10,7 +10,7 @@
  *   again, is the only other one.
  * - A body is parsed before it is verified, but only to find the connections that can verify it.
  *   That it makes no sense is of interest behind the verification alone; where the payload must
- *name the connections there is nobody to verify it for, and it is told at once (400).
+ *   name the connections there is nobody to verify it for, and it is told at once (400).
  * - Where the address names no connection a handshake is for whoever it verifies for, among all of
  *   the provider's: it is how such an address is registered, often before there is an account id.
  * - What is known of a connection's use is noted behind the answer.

@@ -10,8 +10,7 @@
 #define BEGUN_MOST 100
 #define REFRESH_S "10"
 
-/* ---- what is told -----------------------------------------------------------------------------
- */
+/* ---- what is told ---------------------------------------------------------------------------- */
 
 static int page_add_sources(struct req *r, json_t *data, struct err *err)
 {
@@ -113,8 +112,7 @@ int lead_import_page(struct req *r)
 	return import_page_show(r, 200, NULL);
 }
 
-/* ---- what people do ---------------------------------------------------------------------------
- */
+/* ---- what people do -------------------------------------------------------------------------- */
 
 /* A day, as the form gives it, begins where the account's days do. */
 static bool form_since(struct req *r, int64_t *since_us, struct err *err)

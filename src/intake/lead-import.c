@@ -107,8 +107,7 @@ static int sources_refuse(struct req *r, const struct lead_import_wish *wish,
 	    "no active connection to %s", p->display_name);
 }
 
-/* ---- the tasks --------------------------------------------------------------------------------
- */
+/* ---- the tasks ------------------------------------------------------------------------------- */
 
 struct import_queueing {
 	struct req *r;
@@ -208,8 +207,7 @@ int lead_import_begin(struct req *r, const struct lead_import_wish *wish, struct
 	return 0;
 }
 
-/* ---- POST /leads/import -----------------------------------------------------------------------
- */
+/* ---- POST /leads/import ---------------------------------------------------------------------- */
 
 #define IMPORTS_AT_ONCE 100
 

@@ -39,8 +39,7 @@ DB_STMT(poll_plan_next,
     "UPDATE polls SET reconcile_at = ? WHERE account_id = ? AND connection_id = ? AND name = ?"
     " AND reconcile_at <= ?");
 
-/* ---- the job ------------------------------------------------------------------------------------
- */
+/* ---- the job --------------------------------------------------------------------------------- */
 
 static int reconcile_ended(struct db *db, const struct connection *c, const struct poll_spec *spec,
     const struct task *t, struct err *err)
@@ -60,8 +59,7 @@ int lead_reconcile_job(struct job *j, struct err *err)
 	return poll_fill_run(j, &kind, err);
 }
 
-/* ---- beginning one ------------------------------------------------------------------------------
- */
+/* ---- beginning one --------------------------------------------------------------------------- */
 
 struct reconciling {
 	const struct poll_actor *by;
@@ -157,8 +155,7 @@ int lead_reconcile(const struct poll_actor *by, const struct connection *c,
 	return reconcile_begin(by, c, spec, since_us, false, out, err);
 }
 
-/* ---- by the clock -------------------------------------------------------------------------------
- */
+/* ---- by the clock ---------------------------------------------------------------------------- */
 
 static int plan_one(struct app *app, struct arena *a, const struct db_rows *rows, size_t i,
     const struct poll_spec *spec, struct err *err)

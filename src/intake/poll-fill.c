@@ -1,5 +1,5 @@
 /* What a poll would have brought since a date, as a task: the work that back-fills, imports of
- *leads and reconciling share (poll-fill.h). It has a place of its own, so the poll goes on as ever
+ * leads and reconciling share (poll-fill.h). It has a place of its own, so the poll goes on as ever
  * meanwhile; what both bring is stored once.
  *
  *	task ──call──> page ──> items, place, counts: a step ──> … ──last page──> completed
@@ -200,8 +200,7 @@ void poll_fill_tell(const struct task *t, json_t *o)
 	arena_free(a);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------
- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 /* Leads that came meanwhile make it more. */
 static void fill_know_total(const struct filling *b, struct task *next)
@@ -489,8 +488,7 @@ int poll_fill_run(struct job *j, const struct poll_fill_kind *kind, struct err *
 	return rc == 0 ? 0 : task_run_fail(b.run, err->code == ERR_INVALID, err);
 }
 
-/* ---- asking for one ---------------------------------------------------------------------------
- */
+/* ---- asking for one -------------------------------------------------------------------------- */
 
 static json_t *fill_ids(struct arena *a, const struct connection *c)
 {

@@ -10,7 +10,7 @@
  * - A page is stored with the place behind it. Whoever goes on after a crash begins there; what
  *   came of a page that was not committed comes again, and what is known already is not written.
  * - What the provider asks for (less, later) holds up all of its connection's polls, what it says
- *of one call only that poll. An ill connection costs its own lane, no other.
+ *   of one call only that poll. An ill connection costs its own lane, no other.
  * - A round that fails at the same page a few times begins anew: pages go stale at providers.
  * - A page that is more than is taken at once is asked for again with half as many, and so are all
  *   after it, where the provider can be asked so. */

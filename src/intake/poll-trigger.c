@@ -27,8 +27,7 @@ static const char *trigger_poll_name(struct arena *a, const struct uuid *id)
 	return arena_printf(a, PREFIX "%s", uuid_dup(a, *id));
 }
 
-/* ---- specs -------------------------------------------------------------------------------------
- */
+/* ---- specs ----------------------------------------------------------------------------------- */
 
 static struct str wish_text(const json_t *config, const char *key)
 {
@@ -115,8 +114,7 @@ int polls_know(struct db *db, struct arena *a, const struct connection *c, struc
 	return 0;
 }
 
-/* ---- rows --------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* Where the first round begins to ask, and what is news in it. */
 static int64_t trigger_since(const struct trigger *t, const struct poll_spec *spec, int64_t now_us)
@@ -176,8 +174,7 @@ int polls_put_triggers(
 	return 0;
 }
 
-/* ---- the hook trigger_changed -------------------------------------------------------------------
- */
+/* ---- the hook trigger_changed ---------------------------------------------------------------- */
 
 /* Does it ask for something else than before? */
 static bool trigger_asks_anew(const struct trigger *was, const struct trigger *now)
@@ -236,8 +233,7 @@ int polls_follow_trigger(struct app *app, struct arena *a, const struct trigger 
 	return trigger_put_all(app, a, now, trigger_asks_anew(was, now), err);
 }
 
-/* ---- the hook trigger_poll_check ----------------------------------------------------------------
- */
+/* ---- the hook trigger_poll_check ------------------------------------------------------------- */
 
 /* The first that it may be of; NULL: none. */
 static int trigger_connection(struct app *app, struct arena *a, const struct trigger *t,
@@ -307,8 +303,7 @@ int poll_trigger_check(struct req *r, struct trigger *t, struct err *err)
 	return 0;
 }
 
-/* ---- the hook trigger_poll_try ------------------------------------------------------------------
- */
+/* ---- the hook trigger_poll_try --------------------------------------------------------------- */
 
 #define TRY_SHOWN 3
 
@@ -390,8 +385,7 @@ int poll_trigger_try(struct req *r, const struct trigger *t, json_t *out, struct
 	return rc;
 }
 
-/* ---- the hook tell_triggers ---------------------------------------------------------------------
- */
+/* ---- the hook tell_triggers ------------------------------------------------------------------ */
 
 static json_t *trigger_find_told(json_t *triggers, const char *row_name)
 {

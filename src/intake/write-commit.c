@@ -4,8 +4,9 @@
  *	     ──> records with their history ──> leads, jobs             (of items, not of repeats)
  *	     ──> one event row per set, with its status:
  *	           with a reason  rejected, or failed if it was verified
- *	           without        duplicate (all repeats), failed (none could be stored), else
- *processed and how many of what it carried were taken, why the first of the others was not
+ *	           without        duplicate (all repeats), failed (none could be stored),
+ *	                          else processed
+ *	         and how many of what it carried were taken, why the first of the others was not
  *
  * - An event and all that it causes are in one commit, so what was acknowledged is never there by
  *   half.
@@ -15,8 +16,8 @@
  *   has its event id from the start; who comes second finds the row, or runs into its primary key
  *   and tries again.
  * - A replay inserts no event and claims no key: somebody asks for it, so nothing in it is a
- *repeat. If its event went through before, it only adds records that are not there, since newer
- *events may have followed; and it gives a lead that got stuck another go.
+ *   repeat. If its event went through before, it only adds records that are not there, since newer
+ *   events may have followed; and it gives a lead that got stuck another go.
  * - An item that cannot be stored is refused, and the transaction run again without it: it costs
  *   none of its neighbours.
  * - A set of too many items is pending: its event is acknowledged with a job beside it, which takes
@@ -473,8 +474,7 @@ static int commit_ask_polls(struct db *db, struct group_commit *c, struct err *e
 	return 0;
 }
 
-/* ---- flows -------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 /* Of what was stored; one whose details are to come is told of when they are here. */
 static int commit_tell_records(

@@ -18,9 +18,8 @@
 #define RETRY_MOST_US (3600 * SECOND_US)
 #define PERIODIC_RETRY_MOST_US (60 * SECOND_US)
 #define UNKNOWN_RETRY_US (60 * SECOND_US)
-#define UNKNOWN_TOLD_US                                                                            \
-	(60 * SECOND_US) /* one line of the log a minute, however many there are                   \
-			  */
+/* One line of the log a minute, however many there are. */
+#define UNKNOWN_TOLD_US (60 * SECOND_US)
 #define DEATHS_MOST 5
 
 DB_STMT(job_back_off,

@@ -9,8 +9,7 @@
 
 #define WHAT "There is no such lead"
 
-/* ---- API ----------------------------------------------------------------------------------------
- */
+/* ---- API ------------------------------------------------------------------------------------- */
 
 /* The lead with its destinations, as GET /leads/:leadId has it. */
 static int lead_answer(struct req *r, const struct uuid *id)
@@ -83,8 +82,7 @@ int lead_api_release(struct req *r)
 	return lead_answer(r, &id);
 }
 
-/* ---- the rule of duplicates --------------------------------------------------------------------
- */
+/* ---- the rule of duplicates ------------------------------------------------------------------ */
 
 static json_t *rule_json(const struct lead_rule_set *rule)
 {
@@ -185,8 +183,7 @@ int lead_page_rule_post(struct req *r)
 	return res_redirect(r, RULE_PAGE);
 }
 
-/* ---- pages of one lead --------------------------------------------------------------------------
- */
+/* ---- pages of one lead ----------------------------------------------------------------------- */
 
 static const struct form_field {
 	const char *name, *label, *type;

@@ -29,8 +29,7 @@ enum { UNLINKED_STATUS, UNLINKED_CONNECTION };
 DB_STMT(
     lead_unlinked, "SELECT sync_status, connection_id FROM leads WHERE account_id = ? AND id = ?");
 
-/* ---- corrections ------------------------------------------------------------------------------
- */
+/* ---- corrections ----------------------------------------------------------------------------- */
 
 static const char *const plain_members[] = {
     "email", "firstName", "lastName", "fullName", "phoneNumber", "company", NULL};
@@ -201,8 +200,7 @@ int lead_change(struct req *r, const struct uuid *id, const json_t *wish, struct
 	return audit_change(r->app, r, &r->actor.account_id, change_body, &c, err);
 }
 
-/* ---- deletion ----------------------------------------------------------------------------------
- */
+/* ---- deletion -------------------------------------------------------------------------------- */
 
 struct lead_deleting {
 	struct req *r;
@@ -240,8 +238,7 @@ int lead_delete(struct req *r, const struct uuid *id, struct err *err)
 	return audit_change(r->app, r, &r->actor.account_id, delete_body, &d, err);
 }
 
-/* ---- no duplicate ------------------------------------------------------------------------------
- */
+/* ---- no duplicate ---------------------------------------------------------------------------- */
 
 /* Its job hands it over, if it was held back (lead-pipeline.c). */
 static int release_body(struct db *db, struct audit *log, void *arg, struct err *err)

@@ -34,8 +34,7 @@ DB_STMT(lead_before_phone, "SELECT id, received_at FROM leads FORCE INDEX (leads
 
 const char *const lead_rule_matches[] = {"none", "email", "phone", "either", NULL};
 
-/* ---- the rule ---------------------------------------------------------------------------------
- */
+/* ---- the rule -------------------------------------------------------------------------------- */
 
 static const char *match_of(struct str text)
 {
@@ -132,8 +131,7 @@ static int rule_recent(struct app *app, struct arena *a, const struct uuid *acco
 	return 0;
 }
 
-/* ---- who is first ------------------------------------------------------------------------------
- */
+/* ---- who is first ---------------------------------------------------------------------------- */
 
 /* An email or a number of a lead. */
 struct person_key {

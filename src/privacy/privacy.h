@@ -9,8 +9,9 @@
  * never whose it was.
  *
  *	wish ──> subject ──┬──> preview: a count for each table, nothing changes
- *	                   ├──> privacy.erase:  record ─> tables, by slices ─> files ─> again, or
- *done └──> privacy.export: tables, by slices ─> exports/TASK.json
+ *	                   ├──> privacy.erase:  record ─> tables, by slices ─> files ─> again,
+ *	                   │                    or done
+ *	                   └──> privacy.export: tables, by slices ─> exports/TASK.json
  *
  * What a provider told of an id before it was erased does not bring it back (intake/erasures.c);
  * what it tells afterwards is new data. */

@@ -4,7 +4,7 @@
  *
  * What an answer tells of none, or tells twice, must not get lost: a record without a result is
  * tried again, and the first result of a record counts. A batch that fails as a whole has failed
- *for each; whether it is worth halving is the caller's to know. */
+ * for each; whether it is worth halving is the caller's to know. */
 #include "base/limits.h"
 #include "provider/provider-internal.h"
 

@@ -3,8 +3,9 @@
  * tokens, so that a manifest's examples run all of it without a network. Who calls, when, and what
  * is kept of it: connection/oauth.h.
  *
- *	oauth_authorize_url -> (browser) -> oauth_callback_read -> oauth_build(EXCHANGE) ->
- *oauth_read then steps, in order oauth_build(REFRESH) -> oauth_read
+ *	oauth_authorize_url -> (browser) -> oauth_callback_read
+ *	  -> oauth_build(EXCHANGE) -> oauth_read, then steps, in order
+ *	oauth_build(REFRESH) -> oauth_read
  */
 #ifndef PROVIDER_OAUTH_H
 #define PROVIDER_OAUTH_H

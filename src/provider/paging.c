@@ -2,11 +2,12 @@
  *
  *	kind      the next page is asked for by      there is one as long as
  *	cursor    the cursor, in its input           it is there, and `more` holds
- *	offset    the offset behind this page        the page is full (and there are more in
- *`total`) page      the number behind this one         the page is full, or where no count is known
- *has any lastItem  the id of the last item            there is one, and `more` holds nextUrl   a
- *URL that the answer names        it is there link      the same, of a Link header         it is
- *there single                                       never
+ *	offset    the offset behind this page        the page is full (and `total` has more)
+ *	page      the number behind this one         the page is full, or, no count known, has any
+ *	lastItem  the id of the last item            there is one, and `more` holds
+ *	nextUrl   a URL that the answer names        it is there
+ *	link      the same, of a Link header         it is there
+ *	single                                       never
  *
  * Who walks pages stores cursors, so what would make it walk for ever, or leave unseen things
  * behind, ends here. An answer without a list is no empty list: the call is tried again, unless the

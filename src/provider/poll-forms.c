@@ -4,7 +4,7 @@
  *
  * The cursor is one of each form, {"forms": {ID: cursor}}; the position holds the forms that are
  * still to come, and where the round of the first of them stands. A form that is there no more
- *takes its cursor with it; a new one begins where the poll began. */
+ * takes its cursor with it; a new one begins where the poll began. */
 #include "base/clock.h"
 #include "provider/poll-internal.h"
 
@@ -234,8 +234,7 @@ bool poll_skip(const struct poll_ask *ask, struct poll_page *out, const struct p
 	return true;
 }
 
-/* ---- how far it is ----------------------------------------------------------------------------
- */
+/* ---- how far it is --------------------------------------------------------------------------- */
 
 void poll_outlook(const struct poll_ask *ask, const struct poll_state *st, struct poll_outlook *out)
 {

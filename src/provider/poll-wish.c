@@ -8,8 +8,7 @@
 #define HISTORY_DAYS 3650
 #define PAGE_SIZE 100
 
-/* ---- paths -------------------------------------------------------------------------------------
- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 /* What may stand in a placeholder as it is. */
 static bool wish_path_is_plain(struct str s)
@@ -76,8 +75,7 @@ static struct str wish_cursor_of_item(const struct poll_wish *w)
 	return (struct str){rest.p + digits + 1, rest.n - digits - 1};
 }
 
-/* ---- the poll ----------------------------------------------------------------------------------
- */
+/* ---- the poll -------------------------------------------------------------------------------- */
 
 /* The manifest's own by that action, of that type where there are several. */
 static const struct poll_spec *wish_base(
@@ -193,8 +191,7 @@ const struct poll_spec *poll_spec_of_wish(
 	return in->faults == faults ? s : NULL;
 }
 
-/* ---- what came ---------------------------------------------------------------------------------
- */
+/* ---- what came ------------------------------------------------------------------------------- */
 
 /* In the provider's own answer, or else in what the action makes of it. */
 static json_t *wish_look(const struct path *p, const struct call_result *res)

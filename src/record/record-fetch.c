@@ -12,7 +12,7 @@
  *
  * The job and those beside it end in the transaction that stores what came; what could not be had
  * now goes back to be tried again. Whoever dies on the way has stored nothing: the leases of all
- *end, and each is found again. */
+ * end, and each is found again. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"

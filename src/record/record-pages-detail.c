@@ -47,8 +47,7 @@ static void add_change_texts(struct arena *a, json_t *changes)
 
 static const struct word activity_kinds[] = {{"changes", "Changes"}, {NULL, NULL}};
 
-/* ---- activity: one list, newest first, in which what came of one request is one entry ----------
- */
+/* ---- activity: one list, newest first, in which what came of one request is one entry -------- */
 
 /* The request that an entry of the history came by; NULL: none, or it is forgotten. */
 static const json_t *activity_request(const json_t *timeline, const char *event_id)

@@ -34,8 +34,7 @@ const struct task_kind table_alter_task = {.name = "table_change",
     .updated = {"Changed", "rows"},
     .failed = {"In the way", "rows"}};
 
-/* ---- slices -----------------------------------------------------------------------------------
- */
+/* ---- slices ---------------------------------------------------------------------------------- */
 
 struct alter_slice {
 	struct db *db;
@@ -131,8 +130,7 @@ static int slice_purge(struct alter_slice *s, struct err *err)
 	return table_rows_store(s->db, s->a, s->t, s->rows, kept, err);
 }
 
-/* ---- phases -----------------------------------------------------------------------------------
- */
+/* ---- phases ---------------------------------------------------------------------------------- */
 
 static bool shape_has_waiting(const struct table_shape *s)
 {
@@ -264,8 +262,7 @@ int table_alter_step(
 	return 1;
 }
 
-/* ---- the task ---------------------------------------------------------------------------------
- */
+/* ---- the task -------------------------------------------------------------------------------- */
 
 static json_t *alter_json(struct arena *a, const struct table_alter *w)
 {

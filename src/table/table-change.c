@@ -31,8 +31,7 @@ static json_t *table_audited(struct arena *a, const struct table *t)
 	return o;
 }
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 /* Indexes of a table without rows have all their cells. */
 static void shape_make_ready(struct table_shape *s)
@@ -97,8 +96,7 @@ int table_create(struct req *r, const struct table_wish *w, struct table *out, s
 	return audit_change(r->app, r, &out->account_id, create_body, &act, err);
 }
 
-/* ---- changing ---------------------------------------------------------------------------------
- */
+/* ---- changing -------------------------------------------------------------------------------- */
 
 /* Adds the numbers of the indexes that the new shape has no more. */
 static void alter_add_drops(
@@ -280,8 +278,7 @@ int table_update(struct req *r, struct str slug, const struct table_wish *w, str
 	return -1;
 }
 
-/* ---- deleting ---------------------------------------------------------------------------------
- */
+/* ---- deleting -------------------------------------------------------------------------------- */
 
 static int delete_body(struct db *db, struct audit *log, void *arg, struct err *err)
 {

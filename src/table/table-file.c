@@ -3,8 +3,7 @@
 #include "base/number.h"
 #include "table/table-import.h"
 
-/* ---- columns ----------------------------------------------------------------------------------
- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 static bool name_is_key(struct str name)
 {
@@ -133,8 +132,7 @@ int table_file_prepare(
 	return table_file_open(a, source, f, &rd, err);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* A cell as a value; NULL where it says nothing. */
 static json_t *cell_value(struct arena *a, const struct table_file *f, const struct table_column *c,

@@ -88,8 +88,7 @@ int table_api_import(struct req *r)
 	return res_json(r, task.status == TASK_QUEUED ? 202 : 200, import_answer(r, &task, errors));
 }
 
-/* ---- the page ---------------------------------------------------------------------------------
- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
 static int import_form(struct req *r, const struct table *t, int status, const struct err *wrong)
 {

@@ -22,8 +22,7 @@ const struct task_kind table_import_task = {.name = "table_import",
     .unchanged = {"Unchanged", "rows"},
     .failed = {"Skipped", "rows"}};
 
-/* ---- a batch ----------------------------------------------------------------------------------
- */
+/* ---- a batch --------------------------------------------------------------------------------- */
 
 struct table_batch {
 	struct arena *a;
@@ -102,8 +101,7 @@ static int batch_store(struct db *db, struct arena *a, const struct table *t, st
 	return 0;
 }
 
-/* ---- what was asked, kept with the task -------------------------------------------------------
- */
+/* ---- what was asked, kept with the task ------------------------------------------------------ */
 
 static struct str import_args(struct arena *a, const struct table_file *f)
 {
@@ -115,8 +113,7 @@ static struct str import_args(struct arena *a, const struct table_file *f)
 	return json_text(a, o);
 }
 
-/* ---- the job ----------------------------------------------------------------------------------
- */
+/* ---- the job --------------------------------------------------------------------------------- */
 
 struct table_import {
 	struct task_run *run;
@@ -221,8 +218,7 @@ int table_job_import(struct job *j, struct err *err)
 	return 0;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 struct import_act {
 	struct req *r;

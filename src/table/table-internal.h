@@ -4,8 +4,7 @@
 #include "base/limits.h"
 #include "table/table.h"
 
-/* ---- values: table-value.c --------------------------------------------------------------------
- */
+/* ---- values: table-value.c ------------------------------------------------------------------- */
 
 extern const char *const table_type_nouns[]; /* "a number" …, by type */
 /* A value from outside as a column keeps it: NULL for null, and where is_text for a blank text that
@@ -35,8 +34,7 @@ static inline struct db_val table_key_val(const struct table_key *k)
 	return db_blob((struct str){(const char *)k->b, k->n});
 }
 
-/* ---- shapes: table-shape.c --------------------------------------------------------------------
- */
+/* ---- shapes: table-shape.c ------------------------------------------------------------------- */
 
 /* refused: why it was not taken, of one that was tried; NULL. */
 struct str table_shape_text(struct arena *a, const struct table_shape *s, const char *refused);
@@ -78,8 +76,7 @@ json_t *table_json(struct arena *a, const struct table *t);
 bool table_of_request(struct req *r, struct table *out);
 #define TABLE_EXPORT_KEY "externalKey" /* the first column of a file, before those of the table */
 
-/* ---- rows: table-row.c ------------------------------------------------------------------------
- */
+/* ---- rows: table-row.c ----------------------------------------------------------------------- */
 
 struct table_row {
 	struct uuid id;
@@ -118,8 +115,7 @@ int table_row_load(struct db *db, struct arena *a, const struct table *t, const 
 int table_row_load_key(struct db *db, struct arena *a, const struct table *t, struct str key,
     struct table_row *out, struct err *err);
 
-/* ---- writing: table-write.c -------------------------------------------------------------------
- */
+/* ---- writing: table-write.c ------------------------------------------------------------------ */
 
 /* One change of a row, on its way into the store. */
 struct table_write {
@@ -149,8 +145,7 @@ int table_row_remake(struct db *db, struct arena *a, const struct table *t, cons
 int table_delete_rows(struct db *db, struct arena *a, const struct table *t, const struct uuid *ids,
     size_t n, int64_t *deleted, struct err *err);
 
-/* ---- one row, by people: table-row-change.c ---------------------------------------------------
- */
+/* ---- one row, by people: table-row-change.c -------------------------------------------------- */
 
 struct table_row_change {
 	struct str slug;
@@ -168,8 +163,7 @@ int table_row_change(struct req *r, struct table_row_change *c, struct err *err)
 /* The same deleting it, with a row of the audit log. */
 int table_row_delete(struct req *r, struct str slug, const struct uuid *id, struct err *err);
 
-/* ---- looking up: table-lookup.c ---------------------------------------------------------------
- */
+/* ---- looking up: table-lookup.c -------------------------------------------------------------- */
 
 struct table_lookup {
 	const json_t *value; /* as the column keeps it */
@@ -182,8 +176,7 @@ int table_lookup_values(struct db *db, struct arena *a, const struct table *t,
 int table_lookup_by_keys(struct db *db, struct arena *a, const struct table *t,
     const struct str *keys, struct table_lookup *v, size_t n, struct err *err);
 
-/* ---- changes of tables: table-change.c ----------------------------------------------------------
- */
+/* ---- changes of tables: table-change.c ------------------------------------------------------- */
 
 /* What a request wants of a table; what is NULL stays. */
 struct table_wish {
@@ -226,8 +219,7 @@ int table_alter_is_open(struct db *db, struct arena *a, const struct uuid *accou
 int table_alter_queue(struct db *db, struct arena *a, const struct table_alter *w,
     const struct table *t, const struct uuid *created_by, struct uuid *task_id, struct err *err);
 
-/* ---- indexes: table-cells.c ---------------------------------------------------------------------
- */
+/* ---- indexes: table-cells.c ------------------------------------------------------------------ */
 
 /* Cells of rows: those of indexes that are not ready yet too. */
 struct table_cell {

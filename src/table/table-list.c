@@ -26,8 +26,7 @@
 #define CHUNK_LEAST 100
 #define CHUNK_MOST 2000
 
-/* ---- the filter -------------------------------------------------------------------------------
- */
+/* ---- the filter ------------------------------------------------------------------------------ */
 
 static void where_read(struct req *r, const struct http_pairs *pairs, void *filter)
 {
@@ -98,8 +97,7 @@ bool table_filter_resolve(
 	return !req_has_invalid(r);
 }
 
-/* ---- one row ----------------------------------------------------------------------------------
- */
+/* ---- one row --------------------------------------------------------------------------------- */
 
 static bool value_contains(struct arena *a, const json_t *v, const char *folded)
 {
@@ -142,8 +140,7 @@ static bool row_fits(struct arena *a, const struct table *t, const struct table_
 	return f->folded == NULL || row_contains(a, t, row, f->folded);
 }
 
-/* ---- sources ----------------------------------------------------------------------------------
- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 #define OF_ROWS "SELECT " TABLE_ROW_COLUMNS
 #define FROM_ROWS                                                                                  \
@@ -237,8 +234,7 @@ static int rows_next(struct rows_reading *x, int64_t n, int64_t offset, struct t
 	    DB_VALS(account, table, id, db_int(n), db_int(offset)), out, count, err);
 }
 
-/* ---- the slice --------------------------------------------------------------------------------
- */
+/* ---- the slice ------------------------------------------------------------------------------- */
 
 static void reading_move(struct rows_reading *x, const struct table_row *row)
 {
@@ -359,8 +355,7 @@ static int slice_fill_stretches(struct rows_reading *x, struct err *err)
 	}
 }
 
-/* ---- rows that are in memory ------------------------------------------------------------------
- */
+/* ---- rows that are in memory ----------------------------------------------------------------- */
 
 struct rows_sorting {
 	struct table_row row;
@@ -430,8 +425,7 @@ static int slice_sort_all(struct rows_reading *x, struct err *err)
 	return 0;
 }
 
-/* ---- searching by the indexes -----------------------------------------------------------------
- */
+/* ---- searching by the indexes ---------------------------------------------------------------- */
 
 struct hits {
 	struct db_val *ids;
@@ -522,8 +516,7 @@ static int slice_search_indexes(struct rows_reading *x, struct err *err)
 	return 1;
 }
 
-/* ---- all --------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static const char *like_text(struct arena *a, struct str text)
 {

@@ -45,8 +45,7 @@ static bool row_has(
 	return v != NULL && table_value_equals(a, c->type, v, value);
 }
 
-/* ---- without an index -------------------------------------------------------------------------
- */
+/* ---- without an index ------------------------------------------------------------------------ */
 
 struct lookup {
 	struct db *db;
@@ -120,8 +119,7 @@ static int lookup_scan(
 	    (int)l->c->name.n, l->c->name.p, LIMIT_TABLE_SCAN_ROWS);
 }
 
-/* ---- by an index ------------------------------------------------------------------------------
- */
+/* ---- by an index ----------------------------------------------------------------------------- */
 
 /* One whose key is that of other values too. */
 static int lookup_alike(const struct lookup *l, const struct table_key *key, const json_t *value,

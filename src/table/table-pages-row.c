@@ -18,8 +18,7 @@ static const char *field_name(struct arena *a, const struct table_column *c)
 	return arena_printf(a, "c_%lld", (long long)c->no);
 }
 
-/* ---- the form ---------------------------------------------------------------------------------
- */
+/* ---- the form -------------------------------------------------------------------------------- */
 
 static json_t *choice(const char *value, bool is_current)
 {
@@ -145,8 +144,7 @@ int table_page_row(struct req *r)
 	return row_form(r, &t, there, 200, NULL);
 }
 
-/* ---- saving -----------------------------------------------------------------------------------
- */
+/* ---- saving ---------------------------------------------------------------------------------- */
 
 /* What the form has for a column: blank is no value. */
 static int form_value(struct req *r, const struct table_column *c, json_t **out, struct err *err)
@@ -221,8 +219,7 @@ int table_page_row_post(struct req *r)
 	return res_redirect(r, rows_path(r, &t));
 }
 
-/* ---- deleting ---------------------------------------------------------------------------------
- */
+/* ---- deleting -------------------------------------------------------------------------------- */
 
 int table_page_row_delete(struct req *r)
 {

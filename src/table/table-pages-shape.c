@@ -124,8 +124,7 @@ static struct str form_name(struct req *r)
 	return utf8_cut(name, LIMIT_NAME_BYTES);
 }
 
-/* ---- a new one --------------------------------------------------------------------------------
- */
+/* ---- a new one ------------------------------------------------------------------------------- */
 
 static int new_form(struct req *r, int status, const struct err *wrong)
 {
@@ -163,8 +162,7 @@ int table_page_new_post(struct req *r)
 	return new_form(r, err.code == ERR_CONFLICT ? 409 : 422, &err);
 }
 
-/* ---- the columns of one -------------------------------------------------------------------------
- */
+/* ---- the columns of one ---------------------------------------------------------------------- */
 
 static json_t *lines_removed(const struct table *t)
 {

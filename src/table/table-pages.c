@@ -50,8 +50,7 @@ int table_page_list(struct req *r)
 	return chrome_page(r, 200, "tables", "Tables", "table/tables", json_incref(data));
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static const char *column_class(const struct table_column *c)
 {
@@ -205,8 +204,7 @@ int table_page_rows(struct req *r)
 	    r, 200, "tables", str_copy(r->a, t.name).p, "table/rows", json_incref(data));
 }
 
-/* ---- deleting ---------------------------------------------------------------------------------
- */
+/* ---- deleting -------------------------------------------------------------------------------- */
 
 int table_page_delete(struct req *r)
 {

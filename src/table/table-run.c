@@ -23,8 +23,7 @@ static bool op_is_open(const struct table_op *op)
 	return op->err.code == ERR_NONE && op->output == NULL;
 }
 
-/* ---- writes -----------------------------------------------------------------------------------
- */
+/* ---- writes ---------------------------------------------------------------------------------- */
 
 static int op_key(struct arena *a, struct table_op *op, struct str *out)
 {
@@ -129,8 +128,7 @@ static int run_writes(const struct table_runner *run, const struct table *t, str
 	return 0;
 }
 
-/* ---- look-ups ---------------------------------------------------------------------------------
- */
+/* ---- look-ups -------------------------------------------------------------------------------- */
 
 static void op_end_lookup(
     struct arena *a, const struct table *t, struct table_op *op, const struct table_lookup *l)
@@ -234,8 +232,7 @@ static int run_lookups(const struct table_runner *run, const struct table *t, st
 	return 0;
 }
 
-/* ---- all --------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static bool slug_is_written(const struct table_runner *run, struct str slug)
 {

@@ -21,8 +21,7 @@ const struct table_column *table_column_find(const struct table *t, struct str n
 	return NULL;
 }
 
-/* ---- stored -----------------------------------------------------------------------------------
- */
+/* ---- stored ---------------------------------------------------------------------------------- */
 
 struct str table_shape_text(struct arena *a, const struct table_shape *s, const char *refused)
 {
@@ -80,8 +79,7 @@ int table_shape_parse(struct arena *a, struct str text, struct table_shape *out,
 	return 0;
 }
 
-/* ---- wanted -----------------------------------------------------------------------------------
- */
+/* ---- wanted ---------------------------------------------------------------------------------- */
 
 struct column_wish {
 	struct str name, was;
@@ -258,8 +256,7 @@ bool table_shape_purge(struct table_shape *s, struct str name)
 	return true;
 }
 
-/* ---- shown ------------------------------------------------------------------------------------
- */
+/* ---- shown ----------------------------------------------------------------------------------- */
 
 json_t *table_columns_json(const struct table_shape *s)
 {

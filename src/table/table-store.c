@@ -132,8 +132,7 @@ int table_count_rows(struct db *db, struct arena *a, const struct uuid *account_
 	return 0;
 }
 
-/* ---- slugs ------------------------------------------------------------------------------------
- */
+/* ---- slugs ----------------------------------------------------------------------------------- */
 
 #define SLUG_BYTES 64
 
@@ -185,8 +184,7 @@ int table_slug_make(struct db *db, struct arena *a, const struct uuid *account_i
 	return found == -1 ? -1 : 0;
 }
 
-/* ---- storing ----------------------------------------------------------------------------------
- */
+/* ---- storing --------------------------------------------------------------------------------- */
 
 /* Unique keys are looked at by whoever reports; a race ends here. */
 static int slug_conflict(int rc, struct err *err)
@@ -233,8 +231,7 @@ int table_remove(struct db *db, const struct table *t, struct err *err)
 	    db, &table_remove_row, DB_VALS(db_uuid(&t->account_id), db_uuid(&t->id)), NULL, err);
 }
 
-/* ---- shown ------------------------------------------------------------------------------------
- */
+/* ---- shown ----------------------------------------------------------------------------------- */
 
 json_t *table_json(struct arena *a, const struct table *t)
 {

@@ -27,8 +27,7 @@ static struct str value_str(const json_t *v)
 	return (struct str){json_string_value(v), json_string_length(v)};
 }
 
-/* ---- forms ------------------------------------------------------------------------------------
- */
+/* ---- forms ----------------------------------------------------------------------------------- */
 
 /* A date stays a date: it is a day, not the moment at which it begins somewhere. */
 static json_t *date_of_text(struct arena *a, struct str s, bool is_lenient)
@@ -149,8 +148,7 @@ bool table_value_equals(struct arena *a, enum table_type type, const json_t *x, 
 	return kx.n == ky.n && memcmp(kx.b, ky.b, kx.n) == 0;
 }
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static void key_add(struct table_key *k, const void *p, size_t n)
 {

@@ -71,8 +71,7 @@ static struct row_state *state_add(struct table_writing *w, const struct table_r
 	return s;
 }
 
-/* ---- what is there ----------------------------------------------------------------------------
- */
+/* ---- what is there --------------------------------------------------------------------------- */
 
 static int bytes_by_order(const void *x, const void *y)
 {
@@ -133,8 +132,7 @@ static int writing_begin(
 	return 0;
 }
 
-/* ---- one change -------------------------------------------------------------------------------
- */
+/* ---- one change ------------------------------------------------------------------------------ */
 
 static int data_field(struct err *err, struct str name, const char *what)
 {
@@ -258,8 +256,7 @@ static void write_apply(struct table_writing *w, struct table_write *v)
 	v->row = row;
 }
 
-/* ---- storing ----------------------------------------------------------------------------------
- */
+/* ---- storing --------------------------------------------------------------------------------- */
 
 static void row_vals(const struct table *t, const struct table_row *row, struct db_val *vals)
 {

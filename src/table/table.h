@@ -62,8 +62,7 @@ int table_job_change(struct job *j, struct err *err); /* table.change, subject: 
 extern const struct task_kind table_import_task;
 int table_job_import(struct job *j, struct err *err); /* table.import, subject: the task */
 
-/* ---- many at once, within the caller's transaction: table-run.c -------------------------------
- */
+/* ---- many at once, within the caller's transaction: table-run.c ------------------------------ */
 
 enum table_op_kind {
 	TABLE_LOOKUP,     /* the first row whose column has the value */

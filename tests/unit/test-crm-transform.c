@@ -136,8 +136,7 @@ static void each_transform(void)
 	}
 }
 
-/* ---- what is refused when it is saved ----------------------------------------------------------
- */
+/* ---- what is refused when it is saved -------------------------------------------------------- */
 
 struct complaint {
 	char path[128], reason[256];

@@ -3,8 +3,9 @@
  *
  *	"name"     what it is about
  *	"country"  default of the connection, if it has one
- *	"in"       the lead as its provider tells it; or "text", the same as it was sent, for what
- *no strict JSON can hold "out"      the normalized lead, without what is null or empty
+ *	"in"       the lead as its provider tells it; or "text", the same as it was sent, for
+ *	           what no strict JSON can hold
+ *	"out"      the normalized lead, without what is null or empty
  *
  * "@@1000000@@" in either is as many letters. */
 #include <dirent.h>

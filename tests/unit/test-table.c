@@ -224,8 +224,7 @@ static void lives(void)
 	place_remove(&l.p);
 }
 
-/* ---- many at once ------------------------------------------------------------------------------
- */
+/* ---- many at once ---------------------------------------------------------------------------- */
 
 static struct table_op life_op(struct life *l, const char *column, const char *value)
 {
