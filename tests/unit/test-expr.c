@@ -85,171 +85,162 @@ struct row {
 	const char *json, *expected; /* NULL: absent */
 };
 
+static const struct row value_rows[] = {
+    {__LINE__, &single, "\"{box.n}\"", "7"},
+    {__LINE__, &single, "\"n={box.n}, {{}}\"", "\"n=7, {}\""},
+    {__LINE__, &single, "\"n={box.no}\"", NULL},
+    {__LINE__, &single, "\"{box.no || box.null || box.t}\"", "\"Ab\""},
+    {__LINE__, &single, "\"{box.no || box.null}\"", "null"},
+    {__LINE__, &single, "\"{box.no || 'l'}\"", "\"l\""},
+    {__LINE__, &single, "\"{word.1}{word.0}\"", "\"ow\""},
+    {__LINE__, &single, "\"{word.9}\"", NULL},
+    {__LINE__, &single, "\"{box.t:twice(-)}\"", "\"Ab-Ab\""},
+    {__LINE__, &single, "\"{word.3:twice(:):twice())}\"", "\"d:d)d:d\""},
+    {__LINE__, &single, "{\"{box.t}\":\"{box.n}\",\"x\":\"{box.no}\",\"y\":[\"{box.no}\"]}",
+	"{\"Ab\":7,\"y\":[null]}"},
+    {__LINE__, &single, "{\"$first\":[\"{box.no}\",\"{box.list}\"]}", "[1,{\"x\":\"y\"}]"},
+    {__LINE__, &single,
+	"{\"$when\":{\"if\":{\"ref\":\"box.n\",\"in\":[6,7]},\"then\":\"{word.0}\"}}", "\"w\""},
+    {__LINE__, &single, "{\"$map\":{\"of\":\"box.t\",\"map\":{\"Ab\":\"cd\"},\"default\":\"-\"}}",
+	"\"cd\""},
+    {__LINE__, &single, "{\"$path\":{\"at\":\"{'list[1].x'}\",\"in\":\"box\"}}", "\"y\""},
+    {__LINE__, &usual, "\"{box.t:upper:before(B)}\"", "\"A\""},
+    {__LINE__, &usual, "\"{box.t:lower}\"", "\"ab\""},
+    {__LINE__, &usual, "\"{box.t:int || box.n:text}\"", "\"7\""},
+    {__LINE__, &usual, "\"{box.time:timeIso}\"", "1714979289000000"},
+    {__LINE__, &usual, "\"{box.n:timeS:iso}\"", "\"1970-01-01T00:00:07Z\""},
+    {__LINE__, &usual, "\"{box.time:beforeLast(-)}+{box.time:afterLast(:)}\"", "\"2024-05+09Z\""},
+    {__LINE__, &single, "\"{word.3:twice(--):twice(', '):twice(')')}\"",
+	"\"d--d, d--d)d--d, d--d\""},
+    {__LINE__, &single, "\"{word.3:twice('):twice(a:b)}\"", "\"d'da:bd'd\""},
+    {__LINE__, &usual, "\"{box.time:after(05-):before(T07)}\"", "\"06\""},
+    {__LINE__, &usual, "\"{box.time:afterLast(-0)}|{box.time:beforeLast(:0)}\"",
+	"\"6T07:08:09Z|2024-05-06T07:08\""},
+    {__LINE__, &usual, "\"{box.t:lower:upper:lower:upper:lower:upper}\"", "\"AB\""},
+    {__LINE__, &usual, "[\"{box.words:join(', ')}\",\"{box.t:join(-)}\"]", "[\"a, b c\",\"Ab\"]"},
+    {__LINE__, &usual, "\"{box.pair:join(-)}\"", NULL},
+    {__LINE__, &usual, "[\"{box.csv:split(,)}\",\"{box.csv:split(, )}\"]",
+	"[[\"a\",\" b\",\"\",\"c\"],[\"a\",\"b,,c\"]]"},
+    {__LINE__, &usual, "[\"{box.phone:digits}\",\"{box.phone:trim}\"]",
+	"[\"490301\",\"+49 (0)30-1\"]"},
+    {__LINE__, &usual, "[\"{box.text:json}\",\"{box.t:json}\"]", "[{\"k\":[1,2]},null]"},
+    {__LINE__, &usual,
+	"[\"{box.link:link(next)}\",\"{box.link:link(prev)}\",\"{box.link:link(x)}\"]",
+	"[\"https://a.example/x?page=2&c=a%20b\",\"/y\",null]"},
+    {__LINE__, &usual, "[\"{box.link:link(next):query(c)}\",\"{box.link:link(last):query(d)}\"]",
+	"[\"a b\",null]"},
+    {__LINE__, &usual, "\"{box.t:lower:hash(sha1)}\"",
+	"\"da23614e02469a0d7c7bd1bdab5c9c474b1904dc\""},
+    {__LINE__, &usual, "[\"{box.no:duration || '1.5s'}\",\"{box.t:duration}\"]", "[\"1.5s\",null]"},
+    {__LINE__, &usual, "\"{box.tiktok:timeIso:iso} {box.tiktok:timeAny:s}\"",
+	"\"2026-04-09T08:20:35Z 1775722835\""},
+    {__LINE__, &usual, "\"{box.mail:timeRfc2822:sqlTime}|{box.time:timeAny:date}\"",
+	"\"2019-05-24 17:44:46|2024-05-06\""},
+    {__LINE__, &usual, "\"{now:iso} {now:s} {now:ms} {now:plus(1):date}\"",
+	"\"2025-12-31T23:59:59.500Z 1767225599 1767225599500 2026-01-01\""},
+    {__LINE__, &usual, "[\"{now:minus(60):iso}\",\"{box.t:s}\",\"{box.t:plus(5)}\"]",
+	"[\"2025-12-31T23:58:59.500Z\",null,null]"},
+    /* the elements of lists */
+    {__LINE__, &usual, "{\"$each\":{\"of\":\"box.rows\",\"as\":\"row\",\"map\":\"{row.id}\"}}",
+	"[1,2]"},
+    {__LINE__, &usual,
+	"{\"$each\":{\"of\":\"box.rows\",\"as\":\"row\",\"when\":{\"ref\":\"row.q\","
+	"\"equals\":"
+	"\"mail\"},\"map\":{\"v\":\"{row.v}\"}}}",
+	"[{\"v\":\"a@b.co\"},{\"v\":\"\"}]"},
+    {__LINE__, &usual, "{\"$each\":{\"of\":\"box.pair\",\"as\":\"p\",\"map\":\"<{p.id}>\"}}",
+	"[\"<9>\"]"},
+    {__LINE__, &usual, "{\"$each\":{\"of\":\"box.t\",\"as\":\"p\",\"map\":\"{p}\"}}", "[]"},
+    {__LINE__, &usual,
+	"{\"$each\":{\"for\":[{\"row\":\"box.rows\"},{\"sub\":\"row.sub\"}],\"map\":"
+	"\"{row.q}{sub.x}\"}}",
+	"[\"name1\",\"name2\",\"mail3\"]"},
+    {__LINE__, &usual,
+	"{\"$each\":{\"of\":\"box.rows\",\"as\":\"x\",\"map\":{\"$each\":{\"of\":\"x.sub\","
+	"\"as\":\"x\",\"map\":\"{x.x}\"}}}}",
+	"[[],[1,2],[3]]"},
+    {__LINE__, &usual,
+	"{\"$object\":{\"of\":\"box.rows\",\"as\":\"f\",\"key\":\"{f.q}\",\"value\":\"{f.v}"
+	"\"}}",
+	"{\"mail\":\"\",\"name\":\"Mia\"}"},
+    {__LINE__, &usual,
+	"{\"$find\":{\"in\":\"box.rows\",\"as\":\"f\",\"where\":{\"ref\":\"f.q\","
+	"\"equals\":"
+	"\"mail\"},\"get\":\"{f.v}\"}}",
+	"\"a@b.co\""},
+    {__LINE__, &usual,
+	"{\"$find\":{\"in\":\"box.rows\",\"as\":\"f\",\"where\":{\"ref\":\"f.q\","
+	"\"equals\":"
+	"\"x\"},\"get\":\"{f.v}\"}}",
+	NULL},
+    /* compared with each other, and with a text in braces that is no placeholder */
+    {__LINE__, &usual,
+	"{\"$each\":{\"for\":[{\"f\":\"box.rows\"},{\"g\":\"box.rows\"}],\"when\":[{"
+	"\"ref\":\"f.q\","
+	"\"equals\":\"{g.q}\"},{\"ref\":\"g.id\",\"in\":[\"{f.no}\",1,\"{box.pair.no || "
+	"g.id}\"]}],"
+	"\"map\":\"{f.v}{g.id}\"}}",
+	"[\"a@b.co1\",\"Mia2\",\"1\"]"},
+    {__LINE__, &usual,
+	"{\"$when\":{\"if\":{\"ref\":\"box.text\",\"equals\":\"{\\\"k\\\":[1,2]}\"},"
+	"\"then\":\"{box.n}\"}}",
+	"7"},
+    {__LINE__, &usual, "{\"$last\":{\"of\":\"box.rows\",\"as\":\"f\",\"get\":\"{f.sub}\"}}",
+	"[{\"x\":3}]"},
+    {__LINE__, &usual, "{\"$last\":{\"of\":\"box.no\",\"as\":\"f\",\"get\":\"1\"}}", NULL},
+    {__LINE__, &usual,
+	"{\"$each\":{\"of\":{\"$last\":{\"of\":\"box.rows\",\"as\":\"f\",\"get\":\"{f.sub}"
+	"\"}},"
+	"\"as\":\"f\",\"map\":\"{f.x}\"}}",
+	"[3]"},
+    {__LINE__, &usual, "{\"$merge\":[{\"a\":1,\"b\":2},\"{box.no}\",\"{box.pair}\",{\"b\":3}]}",
+	"{\"a\":1,\"b\":3,\"id\":9}"},
+    {__LINE__, &usual, "{\"$concat\":[\"{box.list}\",\"{box.no}\",[\"z\"],\"{box.t}\"]}",
+	"[1,{\"x\":\"y\"},\"z\",\"Ab\"]"},
+    /* double braces: data as it stands */
+    {__LINE__, &keys, "{\"$first\":\"{{n}}\",\"{{t}}\":\"{{list[1]}}\",\"b\":\"{n}\"}",
+	"{\"$first\":7,\"{{t}}\":{\"x\":\"y\"},\"b\":\"{n}\"}"},
+    {__LINE__, &keys, "{\"a\":\"{{no}}\",\"b\":\"<{{no}}{{null}}{{list}}>\"}",
+	"{\"a\":null,\"b\":\"<>\"}"},
+    /* keys of others: one key first, then a path */
+    {__LINE__, &keys, "[\"{{open.size_(approx.)}}\",\"<{{ open.a:b }}>\"]", "[\"10\",\"<colon>\"]"},
+    {__LINE__, &keys, "[\"{{open.x.y}}\",\"{{open.x.z}}\",\"{{open.x}}\",\"{{open.x\\\\.y}}\"]",
+	"[1,3,{\"y\":2,\"z\":3},1]"},
+    {__LINE__, &keys, "[\"{{open.a..b}}\",\"{{open.[0}}\",\"{{open.\u00e4 \u00df?}}\"]",
+	"[\"dots\",\"bracket\",\"so\"]"},
+    {__LINE__, &keys, "[\"{{open.'q':lower}}\",\"{{open.'q': upper : before(O)}}\"]",
+	"[\"quote\",\"QU\"]"},
+    {__LINE__, &keys,
+	"[\"{{open.a\\\\|\\\\|b}}\",\"{{open.\\\\}\\\\} "
+	"}}\",\"{{open.t\\\\:lower}}\",\"{{open.t:lower}}\"]",
+	"[\"bars\",\"braces\",\"f\",\"t\"]"},
+    {__LINE__, &keys, "[\"{{open.no || open.empty || n}}\",\"{{open.no}}\",\"{{open.empty}}\"]",
+	"[7,null,null]"},
+    {__LINE__, &keys, "[\"{{no || 'none'}}\",\"{{list[1].x}}\",\"{{list.0}}\"]",
+	"[\"none\",\"y\",1]"},
+    {__LINE__, &keys, "[\"{{\",\"a {{ \",\"}}\"]", "[\"{{\",\"a {{ \",\"}}\"]"},
+    {__LINE__, &both, "\"{{t:twice(:)}}, {{no || n}}\"", "\"Ab:Ab, 7\""},
+};
+
 static void values(void)
 {
-	static const struct row rows[] = {
-	    {__LINE__, &single, "\"{box.n}\"", "7"},
-	    {__LINE__, &single, "\"n={box.n}, {{}}\"", "\"n=7, {}\""},
-	    {__LINE__, &single, "\"n={box.no}\"", NULL},
-	    {__LINE__, &single, "\"{box.no || box.null || box.t}\"", "\"Ab\""},
-	    {__LINE__, &single, "\"{box.no || box.null}\"", "null"},
-	    {__LINE__, &single, "\"{box.no || 'l'}\"", "\"l\""},
-	    {__LINE__, &single, "\"{word.1}{word.0}\"", "\"ow\""},
-	    {__LINE__, &single, "\"{word.9}\"", NULL},
-	    {__LINE__, &single, "\"{box.t:twice(-)}\"", "\"Ab-Ab\""},
-	    {__LINE__, &single, "\"{word.3:twice(:):twice())}\"", "\"d:d)d:d\""},
-	    {__LINE__, &single, "{\"{box.t}\":\"{box.n}\",\"x\":\"{box.no}\",\"y\":[\"{box.no}\"]}",
-		"{\"Ab\":7,\"y\":[null]}"},
-	    {__LINE__, &single, "{\"$first\":[\"{box.no}\",\"{box.list}\"]}", "[1,{\"x\":\"y\"}]"},
-	    {__LINE__, &single,
-		"{\"$when\":{\"if\":{\"ref\":\"box.n\",\"in\":[6,7]},\"then\":\"{word.0}\"}}",
-		"\"w\""},
-	    {__LINE__, &single,
-		"{\"$map\":{\"of\":\"box.t\",\"map\":{\"Ab\":\"cd\"},\"default\":\"-\"}}",
-		"\"cd\""},
-	    {__LINE__, &single, "{\"$path\":{\"at\":\"{'list[1].x'}\",\"in\":\"box\"}}", "\"y\""},
-	    {__LINE__, &usual, "\"{box.t:upper:before(B)}\"", "\"A\""},
-	    {__LINE__, &usual, "\"{box.t:lower}\"", "\"ab\""},
-	    {__LINE__, &usual, "\"{box.t:int || box.n:text}\"", "\"7\""},
-	    {__LINE__, &usual, "\"{box.time:timeIso}\"", "1714979289000000"},
-	    {__LINE__, &usual, "\"{box.n:timeS:iso}\"", "\"1970-01-01T00:00:07Z\""},
-	    {__LINE__, &usual, "\"{box.time:beforeLast(-)}+{box.time:afterLast(:)}\"",
-		"\"2024-05+09Z\""},
-	    {__LINE__, &single, "\"{word.3:twice(--):twice(', '):twice(')')}\"",
-		"\"d--d, d--d)d--d, d--d\""},
-	    {__LINE__, &single, "\"{word.3:twice('):twice(a:b)}\"", "\"d'da:bd'd\""},
-	    {__LINE__, &usual, "\"{box.time:after(05-):before(T07)}\"", "\"06\""},
-	    {__LINE__, &usual, "\"{box.time:afterLast(-0)}|{box.time:beforeLast(:0)}\"",
-		"\"6T07:08:09Z|2024-05-06T07:08\""},
-	    {__LINE__, &usual, "\"{box.t:lower:upper:lower:upper:lower:upper}\"", "\"AB\""},
-	    {__LINE__, &usual, "[\"{box.words:join(', ')}\",\"{box.t:join(-)}\"]",
-		"[\"a, b c\",\"Ab\"]"},
-	    {__LINE__, &usual, "\"{box.pair:join(-)}\"", NULL},
-	    {__LINE__, &usual, "[\"{box.csv:split(,)}\",\"{box.csv:split(, )}\"]",
-		"[[\"a\",\" b\",\"\",\"c\"],[\"a\",\"b,,c\"]]"},
-	    {__LINE__, &usual, "[\"{box.phone:digits}\",\"{box.phone:trim}\"]",
-		"[\"490301\",\"+49 (0)30-1\"]"},
-	    {__LINE__, &usual, "[\"{box.text:json}\",\"{box.t:json}\"]", "[{\"k\":[1,2]},null]"},
-	    {__LINE__, &usual,
-		"[\"{box.link:link(next)}\",\"{box.link:link(prev)}\",\"{box.link:link(x)}\"]",
-		"[\"https://a.example/x?page=2&c=a%20b\",\"/y\",null]"},
-	    {__LINE__, &usual,
-		"[\"{box.link:link(next):query(c)}\",\"{box.link:link(last):query(d)}\"]",
-		"[\"a b\",null]"},
-	    {__LINE__, &usual, "\"{box.t:lower:hash(sha1)}\"",
-		"\"da23614e02469a0d7c7bd1bdab5c9c474b1904dc\""},
-	    {__LINE__, &usual, "[\"{box.no:duration || '1.5s'}\",\"{box.t:duration}\"]",
-		"[\"1.5s\",null]"},
-	    {__LINE__, &usual, "\"{box.tiktok:timeIso:iso} {box.tiktok:timeAny:s}\"",
-		"\"2026-04-09T08:20:35Z 1775722835\""},
-	    {__LINE__, &usual, "\"{box.mail:timeRfc2822:sqlTime}|{box.time:timeAny:date}\"",
-		"\"2019-05-24 17:44:46|2024-05-06\""},
-	    {__LINE__, &usual, "\"{now:iso} {now:s} {now:ms} {now:plus(1):date}\"",
-		"\"2025-12-31T23:59:59.500Z 1767225599 1767225599500 2026-01-01\""},
-	    {__LINE__, &usual, "[\"{now:minus(60):iso}\",\"{box.t:s}\",\"{box.t:plus(5)}\"]",
-		"[\"2025-12-31T23:58:59.500Z\",null,null]"},
-	    /* the elements of lists */
-	    {__LINE__, &usual,
-		"{\"$each\":{\"of\":\"box.rows\",\"as\":\"row\",\"map\":\"{row.id}\"}}", "[1,2]"},
-	    {__LINE__, &usual,
-		"{\"$each\":{\"of\":\"box.rows\",\"as\":\"row\",\"when\":{\"ref\":\"row.q\","
-		"\"equals\":"
-		"\"mail\"},\"map\":{\"v\":\"{row.v}\"}}}",
-		"[{\"v\":\"a@b.co\"},{\"v\":\"\"}]"},
-	    {__LINE__, &usual,
-		"{\"$each\":{\"of\":\"box.pair\",\"as\":\"p\",\"map\":\"<{p.id}>\"}}", "[\"<9>\"]"},
-	    {__LINE__, &usual, "{\"$each\":{\"of\":\"box.t\",\"as\":\"p\",\"map\":\"{p}\"}}", "[]"},
-	    {__LINE__, &usual,
-		"{\"$each\":{\"for\":[{\"row\":\"box.rows\"},{\"sub\":\"row.sub\"}],\"map\":"
-		"\"{row.q}{sub.x}\"}}",
-		"[\"name1\",\"name2\",\"mail3\"]"},
-	    {__LINE__, &usual,
-		"{\"$each\":{\"of\":\"box.rows\",\"as\":\"x\",\"map\":{\"$each\":{\"of\":\"x.sub\","
-		"\"as\":\"x\",\"map\":\"{x.x}\"}}}}",
-		"[[],[1,2],[3]]"},
-	    {__LINE__, &usual,
-		"{\"$object\":{\"of\":\"box.rows\",\"as\":\"f\",\"key\":\"{f.q}\",\"value\":\"{f.v}"
-		"\"}}",
-		"{\"mail\":\"\",\"name\":\"Mia\"}"},
-	    {__LINE__, &usual,
-		"{\"$find\":{\"in\":\"box.rows\",\"as\":\"f\",\"where\":{\"ref\":\"f.q\","
-		"\"equals\":"
-		"\"mail\"},\"get\":\"{f.v}\"}}",
-		"\"a@b.co\""},
-	    {__LINE__, &usual,
-		"{\"$find\":{\"in\":\"box.rows\",\"as\":\"f\",\"where\":{\"ref\":\"f.q\","
-		"\"equals\":"
-		"\"x\"},\"get\":\"{f.v}\"}}",
-		NULL},
-	    /* compared with each other, and with a text in braces that is no placeholder */
-	    {__LINE__, &usual,
-		"{\"$each\":{\"for\":[{\"f\":\"box.rows\"},{\"g\":\"box.rows\"}],\"when\":[{"
-		"\"ref\":\"f.q\","
-		"\"equals\":\"{g.q}\"},{\"ref\":\"g.id\",\"in\":[\"{f.no}\",1,\"{box.pair.no || "
-		"g.id}\"]}],"
-		"\"map\":\"{f.v}{g.id}\"}}",
-		"[\"a@b.co1\",\"Mia2\",\"1\"]"},
-	    {__LINE__, &usual,
-		"{\"$when\":{\"if\":{\"ref\":\"box.text\",\"equals\":\"{\\\"k\\\":[1,2]}\"},"
-		"\"then\":\"{box.n}\"}}",
-		"7"},
-	    {__LINE__, &usual, "{\"$last\":{\"of\":\"box.rows\",\"as\":\"f\",\"get\":\"{f.sub}\"}}",
-		"[{\"x\":3}]"},
-	    {__LINE__, &usual, "{\"$last\":{\"of\":\"box.no\",\"as\":\"f\",\"get\":\"1\"}}", NULL},
-	    {__LINE__, &usual,
-		"{\"$each\":{\"of\":{\"$last\":{\"of\":\"box.rows\",\"as\":\"f\",\"get\":\"{f.sub}"
-		"\"}},"
-		"\"as\":\"f\",\"map\":\"{f.x}\"}}",
-		"[3]"},
-	    {__LINE__, &usual,
-		"{\"$merge\":[{\"a\":1,\"b\":2},\"{box.no}\",\"{box.pair}\",{\"b\":3}]}",
-		"{\"a\":1,\"b\":3,\"id\":9}"},
-	    {__LINE__, &usual, "{\"$concat\":[\"{box.list}\",\"{box.no}\",[\"z\"],\"{box.t}\"]}",
-		"[1,{\"x\":\"y\"},\"z\",\"Ab\"]"},
-	    /* double braces: data as it stands */
-	    {__LINE__, &keys, "{\"$first\":\"{{n}}\",\"{{t}}\":\"{{list[1]}}\",\"b\":\"{n}\"}",
-		"{\"$first\":7,\"{{t}}\":{\"x\":\"y\"},\"b\":\"{n}\"}"},
-	    {__LINE__, &keys, "{\"a\":\"{{no}}\",\"b\":\"<{{no}}{{null}}{{list}}>\"}",
-		"{\"a\":null,\"b\":\"<>\"}"},
-	    /* keys of others: one key first, then a path */
-	    {__LINE__, &keys, "[\"{{open.size_(approx.)}}\",\"<{{ open.a:b }}>\"]",
-		"[\"10\",\"<colon>\"]"},
-	    {__LINE__, &keys,
-		"[\"{{open.x.y}}\",\"{{open.x.z}}\",\"{{open.x}}\",\"{{open.x\\\\.y}}\"]",
-		"[1,3,{\"y\":2,\"z\":3},1]"},
-	    {__LINE__, &keys, "[\"{{open.a..b}}\",\"{{open.[0}}\",\"{{open.\u00e4 \u00df?}}\"]",
-		"[\"dots\",\"bracket\",\"so\"]"},
-	    {__LINE__, &keys, "[\"{{open.'q':lower}}\",\"{{open.'q': upper : before(O)}}\"]",
-		"[\"quote\",\"QU\"]"},
-	    {__LINE__, &keys,
-		"[\"{{open.a\\\\|\\\\|b}}\",\"{{open.\\\\}\\\\} "
-		"}}\",\"{{open.t\\\\:lower}}\",\"{{open.t:lower}}\"]",
-		"[\"bars\",\"braces\",\"f\",\"t\"]"},
-	    {__LINE__, &keys,
-		"[\"{{open.no || open.empty || n}}\",\"{{open.no}}\",\"{{open.empty}}\"]",
-		"[7,null,null]"},
-	    {__LINE__, &keys, "[\"{{no || 'none'}}\",\"{{list[1].x}}\",\"{{list.0}}\"]",
-		"[\"none\",\"y\",1]"},
-	    {__LINE__, &keys, "[\"{{\",\"a {{ \",\"}}\"]", "[\"{{\",\"a {{ \",\"}}\"]"},
-	    {__LINE__, &both, "\"{{t:twice(:)}}, {{no || n}}\"", "\"Ab:Ab, 7\""},
-	};
-
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(value_rows); i++) {
 		struct arena *a = arena_new();
 		struct err err = ERR_INIT;
 		struct scope s = scope_of(a);
-		struct expr *e = compile(a, rows[i].lang, rows[i].json, &err);
-		bool is_double = rows[i].lang->syntax == EXPR_DOUBLE_BRACES;
+		struct expr *e = compile(a, value_rows[i].lang, value_rows[i].json, &err);
+		bool is_double = value_rows[i].lang->syntax == EXPR_DOUBLE_BRACES;
 		json_t *v = e == NULL ? NULL : expr_json(e, &s, is_double);
 		const char *text = v == NULL ? NULL : json_text(a, json_own(a, v)).p;
-		json_t *expected = rows[i].expected == NULL
+		json_t *expected = value_rows[i].expected == NULL
 				       ? NULL
-				       : json_parse(a, str_from(rows[i].expected), NULL);
+				       : json_parse(a, str_from(value_rows[i].expected), NULL);
 
-		CHECK_AT(rows[i].line, e != NULL);
-		CHECK_AT(rows[i].line, v == NULL ? expected == NULL : json_equal(v, expected));
+		CHECK_AT(value_rows[i].line, e != NULL);
+		CHECK_AT(
+		    value_rows[i].line, v == NULL ? expected == NULL : json_equal(v, expected));
 		if (e == NULL || (v != NULL && !json_equal(v, expected)))
-			printf("# line %d: %s%s\n", rows[i].line, err.msg, text);
+			printf("# line %d: %s%s\n", value_rows[i].line, err.msg, text);
 		arena_free(a);
 	}
 }
