@@ -391,9 +391,12 @@ def _():
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: t.api("POST", "/crm/push/" + lead["id"]), range(10)))
     equal({a.status for a in answers}, {200}, answers)
-    true(all(a.json()["success"] for a in answers), answers)
+    # An account takes three quarters of the places to wait in at most: who gets none is told that it goes on.
+    told = [a.json()["results"][0]["error"] for a in answers if not a.json()["success"]]
+    true(len(told) < 10 and set(told) <= {"the push goes on in the background"}, answers)
     t.wait_idle()
     equal(t.sink(place)["counts"]["requests"], 1)
+    true(t.api("POST", "/crm/push/" + lead["id"]).json()["success"], "it has it")
 
 
 @test("POST /crm/push: 202 with the number that wait, and all of them arrive")
