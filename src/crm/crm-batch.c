@@ -306,6 +306,21 @@ static int batch_push_alone(struct push_batch *b, struct batch_item *item, struc
 	return 0;
 }
 
+/* What was not come to waits for its destination, and is together again when it is due: the first
+ * takes the others along. */
+static void batch_put_back(struct push_batch *b)
+{
+	int64_t at_us = b->again_us > 0 ? b->again_us : clock_now_us();
+	bool is_first = true;
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->v[i].state == ITEM_DONE)
+			continue;
+		delivery_put_back(&b->v[i].p.course, is_first ? at_us : at_us + JOB_BESIDE_US);
+		is_first = false;
+	}
+}
+
 static int batch_push(struct push_batch *b, struct err *err)
 {
 	struct batch_part part = batch_next_part(b);
@@ -318,10 +333,7 @@ static int batch_push(struct push_batch *b, struct err *err)
 	for (size_t i = 0; i < b->n && batch_may_go_on(b); i++)
 		if (b->v[i].state == ITEM_ALONE && batch_push_alone(b, &b->v[i], err) == -1)
 			return -1;
-	for (size_t i = 0; i < b->n; i++)
-		if (b->v[i].state != ITEM_DONE)
-			delivery_put_back(
-			    &b->v[i].p.course, b->again_us > 0 ? b->again_us : clock_now_us());
+	batch_put_back(b);
 	return 0;
 }
 

@@ -39,8 +39,8 @@ int deliveries_store(
  * person asked for this one, who wants to see what the destination says though it may look dead. */
 enum push_how { PUSH_LIVE, PUSH_BULK, PUSH_BY_HAND };
 /* Of those that go together in one call (crm-batch.c) one is due at once and takes the others
- * along; they are due by themselves so much later. */
-#define PUSH_COMPANIONS_US SECOND_US
+ * along; they are due by themselves so much later, when something has kept it from that. */
+#define PUSH_COMPANIONS_US (30 * SECOND_US)
 #define PUSH_ACTION "push" /* of a manifest; its batch is called so, too */
 struct delivery_queueing {
 	struct app *app;

@@ -3,7 +3,7 @@
  * nowhere among what runs for their target, since they make no call of their own. */
 #include "base/clock.h"
 #include "job/clock-check.h"
-#include "job/job-internal.h"
+#include "job/runner-internal.h"
 
 enum beside_column { BESIDE_ID, BESIDE_SUBJECT, BESIDE_ARGS, BESIDE_ATTEMPTS, BESIDE_TRIES };
 #define LAST_ERROR_BYTES 1000
@@ -11,8 +11,9 @@ enum beside_column { BESIDE_ID, BESIDE_SUBJECT, BESIDE_ARGS, BESIDE_ATTEMPTS, BE
 #define BESIDE_ATTEMPTS_MOST 3
 DB_STMT(jobs_beside,
     "SELECT id, subject_id, args, attempts, tries FROM jobs WHERE account_id = ? AND class = ?"
-    " AND target_id = ? AND state = 'ready' AND run_at <= ? AND kind = ? AND attempts < ?"
-    " AND deaths = 0 ORDER BY run_at LIMIT ? FOR UPDATE SKIP LOCKED");
+    " AND target_id = ? AND state = 'ready' AND run_at <= ? AND (run_at <= ? OR (tries = 0"
+    " AND last_error IS NULL)) AND kind = ? AND attempts < ? AND deaths = 0"
+    " ORDER BY run_at DESC LIMIT ? FOR UPDATE SKIP LOCKED");
 DB_STMT_ROWS(jobs_beside_claim,
     "UPDATE " JOBS_BY_ID " SET run_at = " CLOCK_OF_DATABASE
     " + ?, lease_id = ?, attempts = attempts + 1 WHERE id IN (",
@@ -28,6 +29,7 @@ struct beside_claiming {
 	struct job *j, *out;
 	size_t most, n;
 	int64_t ahead_us;
+	struct beside *noted; /* or NULL: there is no runner */
 };
 
 static void beside_read(struct beside_claiming *c, const struct db_rows *rows, size_t row)
@@ -53,17 +55,31 @@ static struct db_val *beside_ids(struct arena *a, struct job *const *jobs, size_
 	return ids;
 }
 
+/* What looks for forgotten leases knows them before they are the database's. */
+static void beside_note(struct beside_claiming *c)
+{
+	struct uuid *ids = arena_array(c->j->a, c->n + 1, sizeof(*ids));
+
+	for (size_t i = 0; i < c->n; i++)
+		ids[i] = c->out[i].id;
+	if (c->noted != NULL) {
+		c->noted->ids = ids;
+		c->noted->n = c->n;
+	}
+}
+
 static int beside_claim_body(struct db *db, void *arg, struct err *err)
 {
 	struct beside_claiming *c = arg;
 	struct job *j = c->j;
 	struct db_val *ids = arena_array(j->a, c->most + 1, sizeof(*ids));
+	const int64_t now = clock_now_us();
 	struct db_rows rows;
 
 	c->n = 0;
 	if (db_query(db, j->a, &jobs_beside,
 		DB_VALS(db_uuid(&j->account_id), db_int(j->class), db_uuid(&j->target_id),
-		    db_int(clock_now_us() + c->ahead_us), db_str(j->kind),
+		    db_int(now + c->ahead_us), db_int(now + JOB_BESIDE_US), db_str(j->kind),
 		    db_int(BESIDE_ATTEMPTS_MOST), db_int((int64_t)c->most)),
 		&rows, err) == -1)
 		return -1;
@@ -71,10 +87,24 @@ static int beside_claim_body(struct db *db, void *arg, struct err *err)
 		beside_read(c, &rows, i);
 		ids[i] = db_uuid(&c->out[i].id);
 	}
+	beside_note(c);
 	return c->n == 0 ? 0
 			 : db_exec_rows(db, &jobs_beside_claim,
 			       DB_VALS(db_int(j->lease_us), db_uuid(&j->lease_id)), ids, c->n, 1,
 			       NULL, err);
+}
+
+/* A claim that the run remembers. */
+static struct beside *beside_add(struct job *j)
+{
+	struct run *run = (struct run *)j;
+	struct beside *b;
+
+	if (j->runner == NULL)
+		return NULL;
+	b = arena_alloc(j->a, sizeof(*b));
+	*b = (struct beside){.next = run->beside};
+	return run->beside = b;
 }
 
 int job_claim_beside(
@@ -85,6 +115,7 @@ int job_claim_beside(
 	*n = 0;
 	if (uuid_is_nil(j->lease_id))
 		return 0;
+	c.noted = beside_add(j);
 	if (job_transaction(j, beside_claim_body, &c, err) == -1)
 		return -1;
 	*n = c.n;

@@ -125,8 +125,10 @@ int job_keep(struct db *db, struct job *j, struct err *err);
 /* Periodic: forgets lanes that had no job for a day: 1 there are more, 0, -1. */
 int job_lanes_purge(struct app *app, struct err *err);
 /* What a run does beside its own job. Claims at most so many others of its kind, account and target
- * that are due, or will be within ahead_us, into out; they have its arena, and its lease. Outside a
- * transaction. */
+ * into out: those due within ahead_us that were never tried, and of the others those due within
+ * JOB_BESIDE_US; the latest first, so that who is due now keeps a run of its own. They have its
+ * arena, and its lease. Outside a transaction. */
+#define JOB_BESIDE_US SECOND_US
 int job_claim_beside(
     struct job *j, size_t most, int64_t ahead_us, struct job *out, size_t *n, struct err *err);
 /* Within a transaction: they are done / shall run at that time, and why. One whose lease is

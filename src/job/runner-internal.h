@@ -26,8 +26,14 @@
 #define CLAIM_MOST 32u
 #define LANES_MOST 64u /* of one claim */
 
+struct beside { /* a claim of job_claim_beside, in the job's arena */
+	const struct uuid *ids;
+	size_t n;
+	struct beside *next;
+};
 struct run {
 	struct job job; /* first, so that the job is the run */
+	struct beside *beside;
 	const struct job_kind *kind;
 	struct lane *lane;
 	struct fiber *fiber;

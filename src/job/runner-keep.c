@@ -36,10 +36,19 @@ DB_STMT(job_windows_gone, "DELETE FROM job_windows WHERE runner_id = ?");
 
 /* ---- leases ------------------------------------------------------------------------------- */
 
+static bool is_beside(const struct run *run, const struct uuid *id)
+{
+	for (const struct beside *b = run->beside; b != NULL; b = b->next)
+		for (size_t i = 0; i < b->n; i++)
+			if (uuid_eq(b->ids[i], *id))
+				return true;
+	return false;
+}
+
 static bool is_in(const struct run *list, const struct uuid *id)
 {
 	for (; list != NULL; list = list->next)
-		if (uuid_eq(list->job.id, *id))
+		if (uuid_eq(list->job.id, *id) || is_beside(list, id))
 			return true;
 	return false;
 }

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 
 from harness import SRC, Browser, Instance, equal, has, hmac_hex, problem, run, test, true, wait_until
 from manifests import providers_with
+from tenant import row_id
 
 FIXTURE = os.path.join(SRC, "tests", "unit", "fixtures", "provider", "polls.json")
 OLD = "2020-01-01T00:00:00Z"
@@ -34,6 +35,7 @@ class Source:
         self.page_size = page_size
         self.items = {"/notes": [], "/contacts/search": [], "/users": [], "/answers": [], "/calls": [], "/events": []}
         self.calls = []                  # (path, inputs, when)
+        self.is_hidden = False           # it has nothing
         self.answer = {}                 # path → (status, headers, body) instead of what it has
         self.before = lambda path: None  # called before each answer
 
@@ -76,7 +78,7 @@ class Source:
         size = int(inputs.get("limit") or self.page_size)
         if path not in self.items:
             return 404, {}, {"error": "there is nothing here"}
-        items = self.items[path]
+        items = [] if self.is_hidden else self.items[path]
         if path == "/contacts/search":
             after = int(inputs.get("idAfter") or 0)
             found = [i for i in items if int(i["id"]) > after and inputs["from"] <= i["at"] <= inputs["to"]]
@@ -105,11 +107,18 @@ class Product(Instance):
         super().__init__(env={"CONNECT_PROVIDERS_DIR": providers_with(FIXTURE)}, sandbox=False)
 
     def join(self, source, only, name=None):
-        """A connection to the source, on which but the named polls are paused."""
+        """A connection to the source, on which but the named polls are paused. What those had begun before has ended, and
+        found nothing; it is not counted."""
+        source.is_hidden = not only
         c = self.connect("polls", {"accessToken": "token", "webhookSecret": SECRET}, {"baseUrl": source.url}, name)
         for poll in self.polls(c):
             if poll not in only:
                 equal(self.api("POST", "/connections/%s/polls/%s/pause" % (c["id"], poll)).status, 200)
+        if not only:
+            wait_until(lambda: self.sql("SELECT COUNT(*) FROM jobs WHERE subject_id = %s AND lease_id IS NOT NULL"
+                                        % row_id(c["id"])) == [["0"]], what="no poll is under way")
+            source.calls.clear()
+            source.is_hidden = False
         return c
 
     def polls(self, c):

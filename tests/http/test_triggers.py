@@ -226,12 +226,16 @@ def _():
     equal(t.api("POST", "/providers/hubspot/actions/create_contact", {"properties": {"email": email}}).status, 200)
     here().sql("UPDATE polls SET next_at = 0 WHERE name = 'trigger:%s'; UPDATE jobs SET run_at = 0 WHERE kind = 'poll.run'"
                " AND subject_id = %s" % (trigger, row_id(c["id"])))
-    [run_] = ended(t, id_)
+
+    def of_mine():
+        """Others make contacts at the same provider meanwhile."""
+        emails = [t.get("/flows/%s/executions/%s" % (id_, r["id"]))["payload"]["properties"]["email"] for r in runs(t, id_)]
+        return [e for e in emails if e == email]
+
+    wait_until(of_mine, what="a run of the new contact")
     wait_until(lambda: told()["polls"][0]["lastRunAt"] > first, 60, "another round")
     t.wait_idle()
-    equal(len(runs(t, id_)), 1)
-    payload = t.get("/flows/%s/executions/%s" % (id_, run_["id"]))["payload"]
-    equal(payload["properties"]["email"], email, payload)
+    equal(of_mine(), [email])
 
 
 @test("fifty flows on a type, and a flood of its records: each flow runs once for each")

@@ -3,6 +3,7 @@
 
 #include "job-check.h"
 #include "job/clock-check.h"
+#include "job/runner-internal.h"
 #include "net/http-client.h"
 #include "process/process.h"
 
@@ -213,6 +214,71 @@ static void ends_clean(void)
 		db_int(clock_now_us())) == 1);
 	runner_free(rn);
 	CHECK(remains(&p.c.cfg) == 0);
+	place_remove(&p);
+}
+
+/* ---- jobs taken along ----------------------------------------------------------------------- */
+
+#define ALONG_MOST 3
+#define IN(seconds) db_int(clock_now_us() + (seconds)*SECOND_US)
+
+struct along {
+	struct job jobs[ALONG_MOST];
+	size_t n;
+};
+
+static int along_end(struct db *db, void *arg, struct err *err)
+{
+	struct along *l = arg;
+	struct job *jobs[ALONG_MOST];
+
+	for (size_t i = 0; i < l->n; i++)
+		jobs[i] = &l->jobs[i];
+	return job_finish_beside(db, jobs, l->n, err);
+}
+
+/* Takes others along; what looks for leases that nobody uses leaves it those. */
+static int taking_along(struct job *j, struct err *err)
+{
+	struct along l;
+
+	note(j);
+	if (job_claim_beside(j, ALONG_MOST, 30 * SECOND_US, l.jobs, &l.n, err) == -1)
+		return -1;
+	CHECK(l.n == ALONG_MOST);
+	for (size_t i = 0; i < l.n; i++)
+		CHECK(l.jobs[i].args.n == 7 && memcmp(l.jobs[i].args.p, "\"along\"", 7) == 0);
+	RUN(j->app->db, "UPDATE jobs SET created_at = created_at - 10000000");
+	keep_release_forgotten(j->runner);
+	CHECK(NUMBER_OF(j->app->db, "SELECT COUNT(*) FROM jobs WHERE lease_id = ?",
+		  db_uuid(&j->lease_id)) == 1 + ALONG_MOST);
+	return job_transaction(j, along_end, &l, err);
+}
+
+static void insert_for(struct place *p, const char *args, int64_t seconds, int tries)
+{
+	const struct uuid id = insert(p, "along", args);
+
+	RUN(p->db, "UPDATE jobs SET run_at = ?, tries = ? WHERE id = ?", IN(seconds), db_int(tries),
+	    db_uuid(&id));
+}
+
+/* Those that wait for it go along, and not who is due, who was tried before, or is due too late. */
+static void taken_along(void)
+{
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	insert_for(&p, "\"late\"", 40, 0);
+	insert_for(&p, "\"tried\"", 20, 1);
+	for (size_t i = 0; i < ALONG_MOST; i++)
+		insert_for(&p, "\"along\"", 20, 0);
+	insert_for(&p, "\"due\"", -1, 0);
+	RUN(p.db, "UPDATE jobs SET run_at = run_at - 1000000 WHERE args = '\"due\"'");
+	CHECK(RUN_ONCE(&p, KIND("along", taking_along, 3, 0)) == 1 && seen->runs == 1);
+	CHECK(NUMBER_OF(p.db, "SELECT COUNT(*) FROM jobs WHERE lease_id IS NULL") == 2);
+	CHECK(count_jobs(&p) == 2);
 	place_remove(&p);
 }
 
@@ -666,7 +732,8 @@ void suite_job_runner(void)
 	ADD_TESTS("job_runner", {"poison", poison},
 	    {"leases of dead runners", leases_of_dead_runners}, {"leases run out", leases_run_out},
 	    {"released when the database is back", released_when_the_database_is_back},
-	    {"ends clean", ends_clean}, {"clocks apart", clocks_apart},
+	    {"ends clean", ends_clean}, {"taken along", taken_along},
+	    {"clocks apart", clocks_apart},
 	    {"nothing runs while clocks differ", nothing_runs_while_clocks_differ},
 	    {"leases are of the database's time", leases_are_of_the_databases_time},
 	    {"leases of kinds", leases_of_kinds},
