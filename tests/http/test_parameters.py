@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Query parameters that no page and no client of ours would send: whatever stands in one, an answer
 is an answer and not an error of the server."""
+# The usual build alone: many requests.
 import os
 import random
 import re
