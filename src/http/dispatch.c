@@ -13,6 +13,7 @@
  * as many proxies as the configuration trusts (cgi.c). A table with a route that anyone could reach
  * by oversight does not start (router.c). Headers cannot be broken out of, and errors tell neither
  * SQL nor secrets (response.c, problem.c). */
+#include <ctype.h>
 #include <string.h>
 
 #include "base/config.h"
@@ -116,6 +117,15 @@ static int person_sign_in(struct req *r, const struct router_hooks *hooks)
 	return -1;
 }
 
+/* As the pages call it: "Viewer". */
+static const char *role_shown(struct arena *a, const char *role)
+{
+	char *text = arena_strdup(a, role);
+
+	text[0] = (char)toupper((unsigned char)text[0]);
+	return text;
+}
+
 /* A program is told the permission by its name; a person who can give it. */
 static void person_refuse(struct req *r, const struct router_hooks *hooks, uint64_t missing)
 {
@@ -127,7 +137,8 @@ static void person_refuse(struct req *r, const struct router_hooks *hooks, uint6
 						   : "that this account lacks");
 	else
 		res_problem(r, 403, "Your role (%s) can't do this. Ask an admin of %s",
-		    role != NULL ? role : "none", account != NULL ? account : "your account");
+		    role != NULL ? role_shown(r->a, role) : "none",
+		    account != NULL ? account : "your account");
 }
 
 static int person_check(struct req *r, const struct router_hooks *hooks)

@@ -470,7 +470,7 @@ def _():
     b.sign_in(email, "a long enough password")
     page = b.get("/admin/records/import")
     check_page(page, 403)
-    has(html.unescape(page.text), "Your role (viewer) can't do this. Ask an admin of Roles.")
+    has(html.unescape(page.text), "Your role (Viewer) can't do this. Ask an admin of Roles.")
 
 
 @test("signing out ends the session")
