@@ -40,6 +40,19 @@ static bool choices_mark(json_t *values, struct str current)
 	return is_known;
 }
 
+/* There is nothing to choose from: for want of a connection? */
+static int chooser_show_nothing(struct req *r, const struct chooser *c, json_t *o, struct err *err)
+{
+	struct connection **v;
+	size_t n;
+
+	if (connection_list_of(r->app, r->a, &r->actor.account_id, c->p, &v, &n, err) == -1)
+		return -1;
+	json_set_str(o, "connect_type", n == 0 ? provider_name(c->p) : NULL);
+	json_set_str(o, "connect_name", n == 0 ? provider_display_name(c->p) : NULL);
+	return 0;
+}
+
 int chooser_show(
     struct req *r, const struct chooser *c, struct str current, json_t *o, struct err *err)
 {
@@ -58,7 +71,7 @@ int chooser_show(
 		    arena_printf(r->a, "%s does not list them at the moment: %s.",
 			provider_display_name(c->p), why));
 	if (json_array_size(values) == 0)
-		return 0;
+		return chooser_show_nothing(r, c, o, err);
 	is_known = choices_mark(values, current);
 	json_set_bool(o, "is_listed", true);
 	json_set(o, "choices", json_incref(values));

@@ -19,7 +19,7 @@ struct str chooser_read(struct req *r, const char *name);
 const char *chooser_text_field(struct req *r, const char *name);
 /* Asks the provider, and makes of the field o, which has its "name", one to choose in: 1; 0: it is
  * a text, since there is nothing to choose from, with "list_why" where the provider does not
- * answer; -1. */
+ * answer, and "connect_type" and "connect_name" where it is not connected; -1. */
 int chooser_show(
     struct req *r, const struct chooser *c, struct str current, json_t *o, struct err *err);
 #endif

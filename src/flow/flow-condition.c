@@ -385,8 +385,11 @@ const char *template_words(struct arena *a, struct str text, size_t most)
 		struct str place, more, behind = text;
 
 		if (take_template(&behind, &place, &more) && is_value_of(more)) {
+			/* what is behind it begins with its own blanks */
+			const char *end = memmem(text.p, text.n, "}}", 2);
+
 			buf_printf(b, "[%s]", place_words(a, place));
-			text = behind;
+			text = (struct str){end + 2, text.n - (size_t)(end + 2 - text.p)};
 			continue;
 		}
 		buf_chr(b, *text.p == '\n' || *text.p == '\t' ? ' ' : *text.p);

@@ -126,6 +126,8 @@ def _():
     page = p.see(flow)
     has(page, "Goes on only if total price is more than 500")
     has(page, "Upper case of [name]")
+    p.add(flow, "kind=formatter", 2, f_operation="trim", f_value="{{trigger.name || trigger.id}} (new)")
+    has(p.see(flow), "Cuts blanks off [name] (new)")
     has(page, 'role="img"')
     p.post(flow + "/publish", {})
     has(p.see(flow), "Published as version 1")
@@ -459,6 +461,9 @@ def _():
     q.send(flow + "/steps/new", act="save", i_channel="C9", i_text="x")
     equal(q.steps(flow)[0]["inputMapping"]["channel"], "C9")
     has(q.see("/admin/flows/new/lead-to-slack"), "Its ID, such as C0SALES")
+    has(q.last.text, "Slack does not list them")
+    page = Pages(Tenant(name=unique("Nothing "))).see("/admin/flows/new/lead-to-slack")
+    has(page, '<a href="/admin/connect/slack">Connect Slack</a>, and you can choose it here.')
 
 
 @test("what is published is run now, with a record, a payload or nothing; a run and its request know each other")
