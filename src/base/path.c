@@ -134,14 +134,18 @@ static char *path_dotted(struct arena *a, const struct path *p)
 	return b->p;
 }
 
+static struct path *path_refuse_long(struct err *err)
+{
+	err_set(err, ERR_INVALID, "path: longer than %u bytes", LIMIT_PATH_BYTES);
+	return NULL;
+}
+
 struct path *path_compile(struct arena *a, struct str text, struct err *err)
 {
 	struct path *p = arena_zalloc(a, sizeof(*p));
 
-	if (text.n > LIMIT_PATH_BYTES) {
-		err_set(err, ERR_INVALID, "path: longer than %u bytes", LIMIT_PATH_BYTES);
-		return NULL;
-	}
+	if (text.n > LIMIT_PATH_BYTES)
+		return path_refuse_long(err);
 	if (!utf8_is_valid(text)) {
 		err_set(err, ERR_INVALID, "path: not UTF-8 text");
 		return NULL;
@@ -149,7 +153,8 @@ struct path *path_compile(struct arena *a, struct str text, struct err *err)
 	if (path_compile_steps(a, text, p, err))
 		return NULL;
 	p->text = p->is_bracketed ? path_dotted(a, p) : arena_strndup(a, text.p, text.n);
-	return p;
+	/* With its backslashes it may be longer, and it has to be a path as well. */
+	return strlen(p->text) <= LIMIT_PATH_BYTES ? p : path_refuse_long(err);
 }
 
 const char *path_text(const struct path *p)

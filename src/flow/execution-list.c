@@ -6,7 +6,9 @@
 #define LIST_COLUMNS                                                                               \
 	"id, flow_id, version, status, trigger_kind, trigger_id, record_id, parent_id, replay_of," \
 	" error, error_step, created_at, started_at, wait_until, finished_at, is_cancelling,"      \
-	" replayed_by FROM executions "
+	" replayed_by, event_id, (SELECT name FROM flows f WHERE f.account_id = "                  \
+	"executions.account_id"                                                                    \
+	" AND f.id = executions.flow_id) FROM executions "
 #define LIST_CONDITIONS                                                                            \
 	" AND (? IS NULL OR trigger_kind = ?) AND (? IS NULL OR record_id = ?)"                    \
 	" AND (? IS NULL OR (replayed_by IS NOT NULL) = ?)"                                        \
@@ -29,7 +31,9 @@ enum {
 	LIST_WAIT_UNTIL,
 	LIST_FINISHED_AT,
 	LIST_CANCELLING,
-	LIST_REPLAYED_BY
+	LIST_REPLAYED_BY,
+	LIST_EVENT,
+	LIST_FLOW_NAME
 };
 /* One for each index that a filter can go by. */
 DB_STMT(executions_all,
@@ -92,6 +96,7 @@ json_t *execution_json(struct arena *a, const struct execution *x, bool is_whole
 	json_set_str(o, "trigger", x->kind);
 	json_set_id(o, a, "triggerId", x->trigger_id);
 	json_set_id(o, a, "recordId", x->record_id);
+	json_set_id(o, a, "eventId", x->event_id);
 	json_set_id(o, a, "parentId", x->parent_id);
 	json_set_id(o, a, "replayOf", x->replay_of);
 	json_set_id(o, a, "replayedBy", x->replayed_by);
@@ -125,6 +130,7 @@ static int execution_row_json(struct app *app, struct arena *a, const struct db_
 	    .kind = db_get_text(rows, i, LIST_KIND),
 	    .trigger_id = db_get_uuid(rows, i, LIST_TRIGGER),
 	    .record_id = db_get_uuid(rows, i, LIST_RECORD),
+	    .event_id = db_get_uuid(rows, i, LIST_EVENT),
 	    .parent_id = db_get_uuid(rows, i, LIST_PARENT),
 	    .replay_of = db_get_uuid(rows, i, LIST_REPLAY_OF),
 	    .replayed_by = db_get_uuid(rows, i, LIST_REPLAYED_BY),
@@ -139,17 +145,8 @@ static int execution_row_json(struct app *app, struct arena *a, const struct db_
 	(void)app;
 	(void)err;
 	*out = json_own(a, execution_json(a, &x, false));
+	json_set_str(*out, "flowName", db_get_text(rows, i, LIST_FLOW_NAME));
 	return 0;
-}
-
-static void name_flows(json_t *rows, const json_t *names)
-{
-	json_t *o;
-	size_t i;
-
-	json_array_each(rows, i, o)
-		json_set_str(
-		    o, "flowName", json_str(json_object_get(names, json_str(o, "flowId")), "name"));
 }
 
 /* ---- searching ------------------------------------------------------------------------------- */
@@ -258,13 +255,9 @@ int execution_list(struct app *app, struct arena *a, const struct execution_filt
     struct slice *s, struct err *err)
 {
 	struct db_rows rows;
-	json_t *names;
 
-	if ((f->search.n > 0 ? list_found(app, a, f, s, &rows, err)
-			     : list_all(app, a, f, s, &rows, err)) == -1 ||
-	    flow_names(app, a, &f->account_id, &names, err) == -1 ||
-	    slice_take(s, app, a, &rows, SLICE_BY_ID, LIST_ID, execution_row_json, err) == -1)
-		return -1;
-	name_flows(s->rows, names);
-	return 0;
+	return (f->search.n > 0 ? list_found(app, a, f, s, &rows, err)
+				: list_all(app, a, f, s, &rows, err)) == -1
+		   ? -1
+		   : slice_take(s, app, a, &rows, SLICE_BY_ID, LIST_ID, execution_row_json, err);
 }

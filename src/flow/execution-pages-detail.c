@@ -238,6 +238,10 @@ static int run_json(struct req *r, const struct execution *x, json_t **out, stru
 	*out = json_own(r->a, execution_json(r->a, x, true));
 	json_array_append(rows, *out);
 	run_add_links(r, x, *out);
+	json_set_str(*out, "event_href",
+	    uuid_is_nil(x->event_id) || (r->actor.permissions & PERMIT(WEBHOOKS_VIEW)) == 0
+		? NULL
+		: arena_printf(r->a, "/admin/events/%s", uuid_dup(r->a, x->event_id)));
 	step_add_value(r->a, *out, "payload");
 	return execution_add_words(r, rows, err);
 }

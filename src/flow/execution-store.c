@@ -3,14 +3,15 @@
 #include "base/arena.h"
 #include "flow/flow-internal.h"
 
-#define PUT_VALUES 15
+#define PUT_VALUES 16
 
 #define EXECUTION_COLUMNS                                                                          \
 	"e.id, e.account_id, e.flow_id, e.version, e.status, e.trigger_kind, e.trigger_id,"        \
 	" e.record_id, e.parent_id, e.replay_of, e.depth, e.is_cancelling, e.order_key, "          \
 	"e.payload,"                                                                               \
 	" e.plan, e.output, e.error, e.error_step, e.created_at, e.started_at, e.wait_until,"      \
-	" e.finished_at, e.replayed_by, s.state FROM executions e LEFT JOIN execution_states s"    \
+	" e.finished_at, e.replayed_by, e.event_id, s.state FROM executions e LEFT JOIN "          \
+	"execution_states s"                                                                       \
 	" ON s.account_id = e.account_id AND s.execution_id = e.id "
 enum {
 	COL_ID,
@@ -36,6 +37,7 @@ enum {
 	COL_WAIT_UNTIL,
 	COL_FINISHED_AT,
 	COL_REPLAYED_BY,
+	COL_EVENT,
 	COL_STATE
 };
 DB_STMT(execution_by_id, "SELECT " EXECUTION_COLUMNS "WHERE e.account_id = ? AND e.id = ?");
@@ -43,8 +45,9 @@ DB_STMT_ROWS(executions_of_jobs, "SELECT " EXECUTION_COLUMNS "WHERE e.account_id
     "?", ")");
 DB_STMT_ROWS(executions_put,
     "INSERT INTO executions (account_id, id, flow_id, version, status, trigger_kind, trigger_id,"
-    " record_id, parent_id, replay_of, depth, order_key, payload, plan, created_at) VALUES ",
-    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
+    " record_id, event_id, parent_id, replay_of, depth, order_key, payload, plan, created_at)"
+    " VALUES ",
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "");
 DB_STMT(execution_steps_of,
     "SELECT seq, id, step, place, name, kind, status, attempts, input, output, error, started_at,"
     " duration_us FROM execution_steps WHERE account_id = ? AND execution_id = ? AND seq > ?"
@@ -98,6 +101,7 @@ static int execution_read(
 	    .kind = text_kept(a, rows, i, COL_KIND),
 	    .trigger_id = db_get_uuid(rows, i, COL_TRIGGER),
 	    .record_id = db_get_uuid(rows, i, COL_RECORD),
+	    .event_id = db_get_uuid(rows, i, COL_EVENT),
 	    .parent_id = db_get_uuid(rows, i, COL_PARENT),
 	    .replay_of = db_get_uuid(rows, i, COL_REPLAY_OF),
 	    .replayed_by = db_get_uuid(rows, i, COL_REPLAYED_BY),
@@ -166,6 +170,7 @@ int executions_insert(struct db *db, struct execution *const *xs, size_t n, stru
 		*p++ = db_str(x->kind);
 		*p++ = db_uuid_or_null(&x->trigger_id);
 		*p++ = db_uuid_or_null(&x->record_id);
+		*p++ = db_uuid_or_null(&x->event_id);
 		*p++ = db_uuid_or_null(&x->parent_id);
 		*p++ = db_uuid_or_null(&x->replay_of);
 		*p++ = db_int(x->depth);

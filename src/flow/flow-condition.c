@@ -92,7 +92,8 @@ static struct str take_place(struct str *t)
 }
 
 /* The inside of {{…}}: a place alone. */
-static bool take_braces(struct str *t, struct str *place)
+/* "{{place", and what stands behind it: a fallback, functions. */
+static bool take_template(struct str *t, struct str *place, struct str *rest)
 {
 	const char *end;
 	struct str inner;
@@ -105,7 +106,15 @@ static bool take_braces(struct str *t, struct str *place)
 	inner = str_trim((struct str){t->p + 2, (size_t)(end - t->p) - 2});
 	(void)take(t, (size_t)(end - t->p) + 2);
 	*place = take_place(&inner);
-	return place->n > 0 && inner.n == 0;
+	*rest = inner;
+	return place->n > 0;
+}
+
+static bool take_braces(struct str *t, struct str *place)
+{
+	struct str rest;
+
+	return take_template(t, place, &rest) && rest.n == 0;
 }
 
 static bool is_word_end(struct str t, size_t n)
@@ -360,24 +369,28 @@ const char *place_words(struct arena *a, struct str place)
 	return buf_ok(b) && b->len > 0 ? b->p : "";
 }
 
+/* What a template is about is its first place, whatever stands in for it or is made of it. */
+static bool is_value_of(struct str behind)
+{
+	behind = str_trim(behind);
+	return behind.n == 0 || str_starts(behind, "||") || str_starts(behind, ":");
+}
+
 const char *template_words(struct arena *a, struct str text, size_t most)
 {
 	struct buf *b = buf_new(a, 2 * CONDITION_BYTES);
 	struct str cut;
 
 	while (text.n > 0 && b->len < most + 4) {
-		struct str place;
+		struct str place, more, behind = text;
 
-		if (str_starts(text, "{{")) {
-			struct str rest = text;
+		if (take_template(&behind, &place, &more) && is_value_of(more)) {
+			/* what is behind it begins with its own blanks */
+			const char *end = memmem(text.p, text.n, "}}", 2);
 
-			if (take_braces(&rest, &place)) {
-				const char *end = memmem(text.p, text.n, "}}", 2);
-
-				buf_printf(b, "[%s]", place_words(a, place));
-				text = (struct str){end + 2, text.n - (size_t)(end + 2 - text.p)};
-				continue;
-			}
+			buf_printf(b, "[%s]", place_words(a, place));
+			text = (struct str){end + 2, text.n - (size_t)(end + 2 - text.p)};
+			continue;
 		}
 		buf_chr(b, *text.p == '\n' || *text.p == '\t' ? ' ' : *text.p);
 		text = (struct str){text.p + 1, text.n - 1};
@@ -397,12 +410,13 @@ const char *condition_words(struct arena *a, struct str text)
 		return template_words(a, text, 200);
 	for (size_t i = 0; i < c.n; i++) {
 		const struct condition_row *row = &c.rows[i];
+		const struct condition_sign *sign = sign_named(row->operator);
 
 		buf_printf(b, "%s%s %s",
 		    i == 0     ? ""
 		    : c.is_any ? " or "
 			       : " and ",
-		    place_words(a, row->field), sign_named(row->operator)->words);
+		    place_words(a, row->field), sign == NULL ? "" : sign->words);
 		if (condition_takes_value(row->operator))
 			buf_printf(b, " %s", template_words(a, row->value, 80));
 	}

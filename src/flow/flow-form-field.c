@@ -2,6 +2,7 @@
  * rows of "f_NAME_key_0" and "f_NAME_value_0", "f_NAME_n" of them. */
 #include "base/arena.h"
 #include "connection/connection.h"
+#include "flow/flow-chooser.h"
 #include "flow/flow-condition.h"
 #include "flow/flow-form.h"
 #include "table/table.h"
@@ -285,7 +286,7 @@ static json_t *input_read(struct flow_form *f, const struct input_spec *in, json
 {
 	struct arena *a = f->r->a;
 	const char *name = form_input_name(a, in->name);
-	struct str text = text_lines(a, form_text(f, name)), trimmed = utf8_trim(text);
+	struct str text = text_lines(a, chooser_read(f->r, name)), trimmed = utf8_trim(text);
 	bool is_template = memmem(text.p, text.n, "{{", 2) != NULL;
 	struct err ignored = ERR_INIT;
 	int64_t n;
@@ -520,7 +521,7 @@ static json_t *field_begin(
     struct flow_form *f, const char *name, const char *label, const char *help, bool is_needed)
 {
 	static const char *const none[] = {"is_text", "is_lines", "is_select", "is_pairs",
-	    "is_checks", "is_condition", "is_table", "can_insert"};
+	    "is_checks", "is_condition", "is_table", "is_listed", "can_insert"};
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
@@ -627,7 +628,8 @@ static int fields_of_kind(struct flow_form *f, json_t *fields, struct err *err)
 	return 0;
 }
 
-static bool input_is_long(const struct input_spec *in)
+/* Is it what people write, such as the text of a message? */
+static bool input_is_message(const struct input_spec *in)
 {
 	static const char *const names[] = {
 	    "text", "message", "body", "description", "content", "note", "comment", "html", NULL};
@@ -635,19 +637,44 @@ static bool input_is_long(const struct input_spec *in)
 	for (size_t i = 0; names[i] != NULL; i++)
 		if (strcasecmp(in->name, names[i]) == 0)
 			return true;
-	return in->type == INPUT_JSON;
+	return false;
 }
 
-static json_t *input_show(struct flow_form *f, const struct input_spec *in)
+/* A message is shown at once, though it may be left out in favour of something rare. */
+static bool input_is_main(const struct input_spec *in)
+{
+	return (in->is_needed && in->other == NULL) || input_is_message(in);
+}
+
+/* Of the chosen connection's provider: 1 the field offers what it lists, 0, -1. */
+static int input_list(struct flow_form *f, const struct input_spec *in, struct str current,
+    json_t *o, struct err *err)
+{
+	const char *id = json_str(f->step, "connectionId");
+	struct chooser c = {f->p, in->list, id == NULL ? STR("") : str_from(id), true};
+
+	if (f->is_posted)
+		c.connection_id = form_text(f, "connectionId");
+	return chooser_show(f->r, &c, current, o, err);
+}
+
+static int input_show(
+    struct flow_form *f, const struct input_spec *in, json_t *list, struct err *err)
 {
 	struct arena *a = f->r->a;
 	const char *name = form_input_name(a, in->name);
 	const json_t *stored = json_object_get(json_object_get(f->step, "inputMapping"), in->name);
 	bool is_needed = in->is_needed && in->other == NULL;
 	json_t *o = field_begin(f, name, in->label, in->help, is_needed), *choices;
-	struct str text = shown_text(f, name, stored);
+	struct str text = f->is_posted ? chooser_read(f->r, name) : shown_text(f, name, stored);
+	int is_listed = input_list(f, in, text, o, err);
 
-	if (in->type == INPUT_BOOLEAN && !has_template(stored)) {
+	json_array_append_new(list, o);
+	if (is_listed == -1)
+		return -1;
+	if (is_listed == 1) {
+		json_set_bool(o, "can_insert", false);
+	} else if (in->type == INPUT_BOOLEAN && !has_template(stored)) {
 		show_boolean(o, text);
 	} else if (in->nchoices > 0 && !has_template(stored)) {
 		choices = json_array();
@@ -657,10 +684,10 @@ static json_t *input_show(struct flow_form *f, const struct input_spec *in)
 		json_set(o, "choices", choices);
 		json_set_bool(o, "is_select", true);
 	} else {
-		show_text(o, text, input_is_long(in));
+		show_text(o, text, in->type == INPUT_JSON || input_is_message(in));
 		json_set_bool(o, "can_insert", true);
 	}
-	return o;
+	return 0;
 }
 
 int form_show_fields(struct flow_form *f, json_t *fields, json_t *more, struct err *err)
@@ -670,9 +697,9 @@ int form_show_fields(struct flow_form *f, json_t *fields, json_t *more, struct e
 	for (size_t i = 0; f->act != NULL && i < f->act->ninputs; i++) {
 		const struct input_spec *in = &f->act->inputs[i];
 
-		if (!input_is_ours(in))
-			json_array_append_new(
-			    in->is_needed && in->other == NULL ? fields : more, input_show(f, in));
+		if (!input_is_ours(in) &&
+		    input_show(f, in, input_is_main(in) ? fields : more, err) == -1)
+			return -1;
 	}
 	if (fields_of_kind(f, fields, err) == -1)
 		return -1;

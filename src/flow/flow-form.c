@@ -320,10 +320,18 @@ static void show_wrong(struct flow_form *f, json_t *data)
 	json_set_bool(data, "may_unfinished", n + f->others > 0 && f->is_posted);
 }
 
+/* How a field is written, by the first that is offered. */
+static const char *place_example(const struct flow_form *f)
+{
+	const json_t *choices = json_object_get(json_array_get(f->groups, 0), "choices");
+
+	return json_str(json_array_get(choices, 0), "value");
+}
+
 static int show_fields(struct flow_form *f, json_t *data, struct err *err)
 {
 	json_t *fields = json_array(), *more = json_array(), *o;
-	bool is_open = false;
+	bool is_open = false, takes_places = false;
 	size_t i;
 
 	json_set(data, "fields", fields);
@@ -333,6 +341,9 @@ static int show_fields(struct flow_form *f, json_t *data, struct err *err)
 	json_array_each(more, i, o)
 		is_open = is_open || json_str(o, "error") != NULL ||
 			  (json_str(o, "value") != NULL && *json_str(o, "value") != '\0');
+	json_array_each(fields, i, o)
+		takes_places = takes_places || json_bool(o, "can_insert");
+	json_set_str(data, "place_example", takes_places ? place_example(f) : NULL);
 	json_set_bool(data, "has_more", json_array_size(more) > 0);
 	json_set_bool(data, "is_more_open", is_open);
 	json_set_int(data, "more_count", (int64_t)json_array_size(more));
@@ -349,7 +360,7 @@ int form_show(struct flow_form *f, int status)
 
 	if (show_fields(f, data, &err) == -1 || show_connections(f, data, &err) == -1)
 		return res_error(r, &err);
-	json_set_str(data, "title", form_title(f));
+	json_set_str(data, "heading", form_title(f));
 	json_set_str(
 	    data, "about", f->act != NULL && f->act->help != NULL ? f->act->help : f->kind->help);
 	json_set_str(data, "kind", f->kind->name);

@@ -174,11 +174,14 @@ json_t *flow_try(struct req *r, const struct flow_plan *plan, const struct uuid 
  * version. */
 int flow_test_start(
     struct req *r, const struct flow *f, json_t *payload, struct uuid *id, struct err *err);
+/* A run of what is published, now: *id is nil where nothing is. */
+int flow_start_by_hand(struct req *r, const struct uuid *flow_id, json_t *payload,
+    struct uuid record_id, struct uuid *id, struct err *err);
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
 struct execution {
-	struct uuid account_id, id, flow_id, record_id, trigger_id, parent_id, replay_of,
+	struct uuid account_id, id, flow_id, record_id, event_id, trigger_id, parent_id, replay_of,
 	    replayed_by;
 	int version, depth;
 	const char *status, *kind, *error, *error_step;

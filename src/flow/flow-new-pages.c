@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "connection/connection.h"
+#include "flow/flow-chooser.h"
 #include "flow/flow-condition.h"
 #include "flow/flow-pages.h"
 #include "flow/flow-ready.h"
@@ -139,6 +140,16 @@ static void start_add(struct ready_form *f, json_t *list, const char *value, con
 	json_array_append_new(list, o);
 }
 
+/* Of the trigger that it begins with: "on", where each change of a record would be too much. */
+static json_t *ready_config(const json_t *ready)
+{
+	json_t *config = json_object();
+
+	if (json_str(ready, "on") != NULL)
+		json_set_str(config, "on", json_str(ready, "on"));
+	return config;
+}
+
 static void start_add_provider(struct ready_form *f, json_t *list, const char *provider)
 {
 	json_t *trigger = json_own(f->r->a, json_object());
@@ -146,6 +157,7 @@ static void start_add_provider(struct ready_form *f, json_t *list, const char *p
 	json_set_str(trigger, "kind", TRIGGER_WEBHOOK);
 	json_set_str(trigger, "providerType", provider);
 	json_set_str(trigger, "resourceType", json_str(f->ready, "resourceType"));
+	json_set(trigger, "config", ready_config(f->ready));
 	start_add(f, list, provider, flow_trigger_words(f->r->app, f->r->a, trigger));
 }
 
@@ -257,7 +269,9 @@ static int ask_show(struct ready_form *f, const json_t *ask, json_t *list, struc
 {
 	const char *name = arena_printf(f->r->a, "a_%s", json_str(ask, "name")),
 		   *type = json_str(ask, "type"), *wrong = json_str(f->wrong, name);
-	struct str value = f->r->method == HTTP_POST ? req_form(f->r, name) : ask_other(f, ask);
+	struct str value = f->r->method == HTTP_POST ? chooser_read(f->r, name) : ask_other(f, ask);
+	const char *provider = json_str(ask, "provider");
+	struct chooser chooser = {.list = json_str(ask, "list")};
 	json_t *o = json_object(), *choices = NULL;
 	bool is_table = type != NULL && strcmp(type, "table") == 0;
 
@@ -268,13 +282,18 @@ static int ask_show(struct ready_form *f, const json_t *ask, json_t *list, struc
 	json_set_str(o, "name", name);
 	json_set_str(o, "label", json_str(ask, "label"));
 	json_set_str(o, "help", json_str(ask, "help"));
+	json_set_str(o, "id_help", json_str(ask, "idHelp"));
 	json_set_strn(o, "value", value);
 	json_set_bool(o, "is_select", choices != NULL);
 	json_set_bool(o, "is_table", is_table);
 	json_set(o, "choices", choices);
 	json_set_str(o, "error", wrong);
+	json_set_str(o, "described", arena_printf(f->r->a, "%s-notes", name));
+	json_set_bool(o, "is_needed", true);
 	json_array_append_new(list, o);
-	return 0;
+	if (provider != NULL)
+		chooser.p = provider_find(f->r->app->providers, str_from(provider));
+	return chooser_show(f->r, &chooser, value, o, err) == -1 ? -1 : 0;
 }
 
 static int ready_page(struct ready_form *f, int status)
@@ -291,7 +310,7 @@ static int ready_page(struct ready_form *f, int status)
 	if (starts_show(f, data, &err) == -1)
 		return res_error(r, &err);
 	json_set_str(data, "ready_id", json_str(f->ready, "id"));
-	json_set_str(data, "title", json_str(f->ready, "name"));
+	json_set_str(data, "heading", json_str(f->ready, "name"));
 	json_set_str(data, "about", json_str(f->ready, "about"));
 	json_set_strn(data, "name",
 	    r->method == HTTP_POST ? req_form(r, "name") : str_from(json_str(f->ready, "name")));
@@ -330,9 +349,10 @@ int flow_page_ready(struct req *r)
  * ----------------------------------------------------------------------------------- */
 
 /* Begins with records of that provider, where the person may say so. */
-static int ready_start(struct req *r, const struct flow *f, const char *type, struct err *err)
+static int ready_start(struct req *r, const struct flow *f, const json_t *ready, struct err *err)
 {
 	struct str provider = req_form(r, "start");
+	const char *type = json_str(ready, "resourceType");
 	struct trigger t = {.id = uuid_new(),
 	    .account_id = r->actor.account_id,
 	    .flow_id = f->id,
@@ -340,7 +360,7 @@ static int ready_start(struct req *r, const struct flow *f, const char *type, st
 	    .provider_type = provider,
 	    .name = str_from(type),
 	    .resource_type = str_from(type),
-	    .config = json_own(r->a, json_object()),
+	    .config = json_own(r->a, ready_config(ready)),
 	    .is_enabled = true,
 	    .created_us = f->created_us,
 	    .updated_us = f->created_us};
@@ -360,8 +380,7 @@ static int ready_make(struct ready_form *form, struct str name, const json_t *an
 	f.name = str_copy(r->a, name).p;
 	f.description = json_str(form->ready, "about");
 	f.steps = json_own(r->a, flow_ready_steps(r->a, form->ready, answers));
-	if (flow_insert(r, &f, &err) == -1 ||
-	    ready_start(r, &f, json_str(form->ready, "resourceType"), &err) == -1)
+	if (flow_insert(r, &f, &err) == -1 || ready_start(r, &f, form->ready, &err) == -1)
 		return res_error(r, &err);
 	chrome_flash(r, "ok", "The flow was made. Look it through, try it out, then publish it.");
 	return res_redirect(r, flow_page_path(r->a, &f));
@@ -374,7 +393,7 @@ static int ready_post(struct ready_form *f, struct str name)
 
 	json_array_each(json_object_get(f->ready, "asks"), i, ask) {
 		const char *field = arena_printf(f->r->a, "a_%s", json_str(ask, "name"));
-		struct str answer = utf8_trim(req_form(f->r, field));
+		struct str answer = utf8_trim(chooser_read(f->r, field));
 		const char *why = flow_ready_refuses(ask, answer);
 
 		if (why != NULL)

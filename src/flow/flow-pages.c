@@ -39,6 +39,7 @@ json_t *flow_page_head(struct req *r, const struct flow *f, const char *tab)
 	json_set_bool(data, "can_write", flow_page_may_write(r));
 	json_set_bool(
 	    data, "can_publish", flow_page_may_write(r) && (f->has_draft || !is_published));
+	json_set_bool(data, "can_run", flow_page_may_write(r) && is_published);
 	json_set_bool(data, "can_runs", (r->actor.permissions & PERMIT(TASK_HISTORY_VIEW)) != 0);
 	for (size_t i = 0; i < sizeof(tabs) / sizeof(tabs[0]); i++)
 		json_set_bool(data, arena_printf(r->a, "on_%s", tabs[i]),

@@ -82,6 +82,7 @@ int replay_prepare(struct app *app, struct arena *a, struct replay *p, struct er
 	    .status = EXECUTION_PENDING,
 	    .kind = TRIGGER_REPLAY,
 	    .record_id = of->record_id,
+	    .event_id = of->event_id,
 	    .trigger_id = of->trigger_id,
 	    .replay_of = of->id,
 	    .payload = of->payload,

@@ -93,6 +93,7 @@ static int start_some(struct app *app, struct db *db, struct arena *a, struct fl
 		    .kind = starts[i].kind,
 		    .trigger_id = starts[i].trigger_id,
 		    .record_id = starts[i].record_id,
+		    .event_id = starts[i].event_id,
 		    .parent_id = starts[i].parent_id,
 		    .depth = starts[i].depth,
 		    .payload = starts[i].payload,

@@ -3,6 +3,7 @@
  * chosen beside the field goes into it), "row:…", "way-add" and their like. */
 #include "base/arena.h"
 #include "connection/connection-pages.h"
+#include "flow/flow-chooser.h"
 #include "flow/flow-fields.h"
 #include "flow/flow-form.h"
 #include "html/chrome.h"
@@ -45,6 +46,19 @@ static json_t *kinds_show(void)
 	return groups;
 }
 
+/* Providers that are not connected: they stand apart. */
+static void kinds_count_others(const json_t *providers, json_t *data)
+{
+	json_int_t n = 0;
+	json_t *p;
+	size_t i;
+
+	json_array_each(providers, i, p)
+		n += !json_bool(p, "is_connected");
+	json_set_bool(data, "has_others", n > 0);
+	json_set_int(data, "others", n);
+}
+
 static int kinds_page(struct flow_page *p, const struct draft_spot *at)
 {
 	struct req *r = p->r;
@@ -58,6 +72,7 @@ static int kinds_page(struct flow_page *p, const struct draft_spot *at)
 	json_set_int(data, "index", (int64_t)at->index);
 	json_set(data, "kinds", search.n > 0 ? json_array() : kinds_show());
 	json_set(data, "providers", actions_grouped(r, actions));
+	kinds_count_others(json_object_get(data, "providers"), data);
 	json_set_bool(data, "is_found", json_array_size(actions) > 0);
 	json_set_strn(data, "search", search);
 	return chrome_page(r, 200, "flows", "Add a step", "flow/kinds", json_incref(data));
@@ -202,13 +217,19 @@ int flow_page_step(struct req *r)
 /* What is chosen beside a field goes to its end. */
 static void form_insert(struct flow_form *f, struct str name)
 {
-	const char *field = arena_strndup(f->r->a, name.p, name.n);
+	const char *field = arena_strndup(f->r->a, name.p, name.n), *beside;
 	struct str text = form_text(f, field),
 		   pick = form_text(f, arena_printf(f->r->a, "pick_%s", field)),
 		   into = form_text(f, arena_printf(f->r->a, "into_%s", field));
 
 	if (into.n > 0) {
 		field = arena_strndup(f->r->a, into.p, into.n);
+		text = form_text(f, field);
+	}
+	beside = chooser_text_field(f->r, field);
+	if (beside != NULL) {
+		form_set_text(f, field, STR(CHOOSER_OTHER));
+		field = beside;
 		text = form_text(f, field);
 	}
 	form_set_text(f, field,

@@ -311,7 +311,7 @@ int flow_page_remove(struct req *r)
 	json_set(data, "others", list);
 	json_set_bool(data, "has_others", n > 0);
 	json_set_str(data, "key", s->key);
-	json_set_str(data, "title", flow_words_title(&p.w, s));
+	json_set_str(data, "step_title", flow_words_title(&p.w, s));
 	json_set_str(data, "words", flow_words_of_step(&p.w, s));
 	json_set_str(data, "within",
 	    within == 0   ? NULL

@@ -1,6 +1,6 @@
 /* Trying a draft out: with a record that came, with a payload, or with the last records one after
- * the other. Data of "flow/test" beside the head: records: [{value, label, at, is_current}],
- * payload, result, previews. */
+ * the other; and running what is published by hand. Data of "flow/test" and "flow/run-now" beside
+ * the head: records: [{value, label, at, is_current}], payload; of the first result, previews. */
 #include "account/permission.h"
 #include "base/arena.h"
 #include "flow/flow-fields.h"
@@ -76,24 +76,36 @@ static const char *effect_words(struct arena *a, const json_t *output)
 	return would == NULL ? NULL : arena_printf(a, "Would %s", would);
 }
 
+/* "2", or "2.1" within two loops; NULL: in none. */
+static const char *tried_turn(struct arena *a, const json_t *turns)
+{
+	const char *text = NULL;
+	json_t *v;
+	size_t i;
+
+	json_array_each(turns, i, v)
+		text = arena_printf(a, "%s%s%lld", text == NULL ? "" : text,
+		    text == NULL ? "" : ".", (long long)json_integer_value(v) + 1);
+	return text;
+}
+
 static json_t *tried_step(struct testing *t, const json_t *row)
 {
 	struct arena *a = t->p.r->a;
 	const char *key = json_str(row, "step");
 	const struct flow_step *s = draft_find(&t->p.d, str_from(key));
-	const json_t *output = json_object_get(row, "output"),
-		     *turns = json_object_get(row, "iteration");
+	const json_t *output = json_object_get(row, "output");
 	json_t *o = json_object();
 
 	json_set_str(o, "key", key);
 	json_set_str(o, "title", s == NULL ? key : flow_words_title(&t->p.w, s));
-	json_set_str(
-	    o, "turn", json_is_null(turns) || turns == NULL ? NULL : json_text(a, turns).p);
+	json_set_str(o, "turn", tried_turn(a, json_object_get(row, "iteration")));
 	json_set_str(o, "status", json_str(row, "status"));
 	json_set_str(o, "label", word_label(execution_statuses, json_str(row, "status")));
 	json_set(o, "input", json_incref(json_object_get(row, "input")));
 	json_set(o, "output", json_incref(json_object_get(row, "output")));
 	json_set_str(o, "would", effect_words(a, output));
+	json_set(o, "with", json_incref(json_object_get(output, "with")));
 	json_set_str(o, "error", json_str(row, "error"));
 	return o;
 }
@@ -171,25 +183,33 @@ static int previews_show(struct testing *t, json_t *data, struct err *err)
 /* ---- the page
  * --------------------------------------------------------------------------------------------- */
 
+/* What it can be given: "flow/given". */
+static int given_show(struct testing *t, json_t *data, struct err *err)
+{
+	struct req *r = t->p.r;
+
+	if (records_load(t, RECORDS_OFFERED, err) == -1)
+		return -1;
+	records_show(t, data);
+	json_set_strn(data, "payload", req_form(r, "payload"));
+	json_set_bool(data, "is_payload_open", req_form(r, "payload").n > 0);
+	json_set_bool(data, "can_records", may_see_records(r));
+	if (t->wrong != NULL) {
+		chrome_wrong(r, data, "payload", t->wrong);
+		json_set_str(json_object_get(data, "errors"), "problem", t->wrong);
+	}
+	return 0;
+}
+
 static int test_page(struct testing *t, int status, const json_t *tried, bool is_preview)
 {
 	struct req *r = t->p.r;
 	json_t *data = flow_page_head(r, &t->p.f, NULL);
 	struct err err = ERR_INIT;
 
-	if (is_preview && previews_show(t, data, &err) == -1)
+	if ((is_preview && previews_show(t, data, &err) == -1) || given_show(t, data, &err) == -1)
 		return res_error(r, &err);
-	if (records_load(t, RECORDS_OFFERED, &err) == -1)
-		return res_error(r, &err);
-	records_show(t, data);
-	json_set_strn(data, "payload", req_form(r, "payload"));
-	json_set_bool(data, "is_payload_open", req_form(r, "payload").n > 0);
-	json_set_bool(data, "can_records", may_see_records(r));
 	json_set(data, "result", tried == NULL ? NULL : result_show(t, tried));
-	if (t->wrong != NULL) {
-		chrome_wrong(r, data, "payload", t->wrong);
-		json_set_str(json_object_get(data, "errors"), "problem", t->wrong);
-	}
 	return chrome_page(r, status, "flows", "Try it out", "flow/test", json_incref(data));
 }
 
@@ -277,4 +297,71 @@ int flow_page_test_post(struct req *r)
 	if (str_is(act, "run"))
 		return test_run(&t, payload);
 	return test_page(&t, 200, flow_try(r, &t.p.d.plan, &t.p.f.id, payload, t.chosen), false);
+}
+
+/* ---- running what is published, now
+ * ------------------------------------------------------------------- */
+
+static int run_page(struct testing *t, int status)
+{
+	struct req *r = t->p.r;
+	json_t *data = flow_page_head(r, &t->p.f, NULL);
+	struct err err = ERR_INIT;
+
+	if (given_show(t, data, &err) == -1)
+		return res_error(r, &err);
+	json_set_bool(data, "may_be_nothing", json_array_size(t->p.types) == 0);
+	return chrome_page(r, status, "flows", "Run now", "flow/run-now", json_incref(data));
+}
+
+/* What is not published cannot be run, only tried. */
+static int run_refused(struct testing *t)
+{
+	chrome_flash(t->p.r, "error", "It can be run as soon as it is published.");
+	return res_redirect(t->p.r, flow_page_path(t->p.r->a, &t->p.f));
+}
+
+static bool run_open(struct req *r, struct testing *t)
+{
+	*t = (struct testing){.p = {.r = r}};
+	if (!flow_page_open(r, &t->p))
+		return false;
+	if (strcmp(t->p.f.status, FLOW_PUBLISHED) == 0)
+		return true;
+	(void)run_refused(t);
+	return false;
+}
+
+int flow_page_run(struct req *r)
+{
+	struct testing t;
+
+	if (!run_open(r, &t))
+		return 0;
+	(void)uuid_parse(req_query(r, "record"), &t.chosen);
+	return run_page(&t, 200);
+}
+
+int flow_page_run_post(struct req *r)
+{
+	struct err err = ERR_INIT;
+	struct testing t;
+	struct uuid id;
+	json_t *payload;
+
+	if (!run_open(r, &t))
+		return 0;
+	if (records_load(&t, RECORDS_OFFERED, &err) == -1)
+		return res_error(r, &err);
+	payload = req_form(r, "record").n == 0 && utf8_trim(req_form(r, "payload")).n == 0
+		      ? json_own(r->a, json_object())
+		      : payload_asked(&t);
+	if (payload == NULL)
+		return run_page(&t, 422);
+	if (flow_start_by_hand(r, &t.p.f.id, payload, t.chosen, &id, &err) == -1)
+		return res_error(r, &err);
+	if (uuid_is_nil(id))
+		return run_refused(&t);
+	chrome_flash(r, "ok", "It runs. Reload to see how far it is.");
+	return res_redirect(r, arena_printf(r->a, "/admin/task-history/%s", uuid_dup(r->a, id)));
 }

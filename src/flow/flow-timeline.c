@@ -9,6 +9,10 @@ DB_STMT(executions_told,
     "SELECT id, flow_id, status, trigger_kind, error, created_at, started_at, finished_at"
     " FROM executions FORCE INDEX (executions_record) WHERE account_id = ? AND record_id = ?"
     " ORDER BY id DESC LIMIT 100");
+DB_STMT(executions_of_event,
+    "SELECT id, flow_id, status, trigger_kind, error, created_at, started_at, finished_at"
+    " FROM executions FORCE INDEX (executions_event) WHERE account_id = ? AND event_id = ?"
+    " ORDER BY id LIMIT 100");
 enum {
 	TOLD_ID,
 	TOLD_FLOW,
@@ -43,6 +47,31 @@ static json_t *run_told(
 	json_set_time(o, "startedAt", db_get_int(rows, i, TOLD_STARTED_AT));
 	json_set_time(o, "finishedAt", db_get_int(rows, i, TOLD_FINISHED_AT));
 	return o;
+}
+
+int flow_runs_of_event(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *event_id, json_t **out, struct err *err)
+{
+	struct db_rows rows;
+	json_t *names = NULL;
+
+	*out = json_own(a, json_array());
+	if (db_query(app->db, a, &executions_of_event,
+		DB_VALS(db_uuid(account_id), db_uuid(event_id)), &rows, err) == -1 ||
+	    (rows.count > 0 && flow_names(app, a, account_id, &names, err) == -1))
+		return -1;
+	for (size_t i = 0; i < rows.count; i++) {
+		json_t *told = json_own(a, run_told(a, &rows, i, names)), *o = json_object();
+
+		json_set_str(o, "flow", json_str(told, "name"));
+		json_set_str(o, "href",
+		    arena_printf(a, "/admin/task-history/%s", json_str(told, "executionId")));
+		json_set_str(o, "status", json_str(told, "status"));
+		json_set_str(
+		    o, "statusLabel", word_label(execution_statuses, json_str(told, "status")));
+		json_array_append_new(*out, o);
+	}
+	return 0;
 }
 
 static int runs_tell(struct app *app, struct arena *a, const struct uuid *account_id,

@@ -47,6 +47,7 @@ struct flow_start {
 	const char *kind;      /* TRIGGER_… */
 	json_t *payload;       /* what {{trigger…}} finds; an object, borrowed */
 	struct uuid record_id; /* nil: none */
+	struct uuid event_id;  /* of the request that it came of; nil: none */
 	struct uuid trigger_id;
 	struct uuid parent_id; /* of a sub-flow */
 	int depth;
@@ -61,6 +62,9 @@ int flow_start(struct app *app, struct db *db, struct arena *a, struct flow_star
 /* What {{trigger…}} finds of a record, from its JSON of the API: the members of its data, and
  * beside them recordId, providerType, resourceType, externalId and record, the whole. */
 json_t *flow_record_payload(struct arena *a, const json_t *record);
+/* The runs that came of a request, the first 100: [{flow,href,status,statusLabel}], the arena's. */
+int flow_runs_of_event(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *event_id, json_t **out, struct err *err);
 /* {"name","status"} of each flow of the account by its id's text; arena-owned. */
 int flow_names(
     struct app *app, struct arena *a, const struct uuid *account_id, json_t **out, struct err *err);
@@ -119,6 +123,8 @@ int flow_page_remove(struct req *r); /* GET …/steps/:step/remove: asks */
 int flow_page_remove_post(struct req *r);
 int flow_page_test(struct req *r); /* GET …/test */
 int flow_page_test_post(struct req *r);
+int flow_page_run(struct req *r); /* GET …/run */
+int flow_page_run_post(struct req *r);
 int flow_page_settings(struct req *r); /* GET …/settings */
 int flow_page_settings_post(struct req *r);
 int flow_page_publish(struct req *r);   /* POST …/publish */

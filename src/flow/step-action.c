@@ -167,8 +167,7 @@ static int action_run(struct step_call *c, struct err *err)
 		return err_set(err, ERR_INVALID, "%s", why);
 	if (!c->is_dry)
 		return action_make(c, connection, act, err);
-	step_would(c,
-	    arena_printf(c->a, "%s: %s by %s", p->display_name, act->name, connection->name),
+	step_would(c, arena_printf(c->a, "do “%s” with %s", act->label, connection->name),
 	    json_incref(action_inputs(c, act)));
 	return 0;
 }

@@ -88,6 +88,8 @@ static bool tell_one(
 	args = json_own(a, json_object());
 	json_set_strn(args, "event", event != NULL ? str_from(event) : w->event_type);
 	json_set_strn(args, "eventType", w->event_type);
+	if (!uuid_is_nil(w->item->event_id))
+		json_set_str(args, "eventId", uuid_dup(a, w->item->event_id));
 	*out = dispatch_job(a, &w->item->account_id, &w->item->id, ids, args);
 	return true;
 }
@@ -150,6 +152,7 @@ int triggers_tell_event(
 		return 0;
 	args = json_own(a, json_object());
 	json_set(args, "payload", json_incref(event_payload(a, e)));
+	json_set_str(args, "eventId", uuid_dup(a, e->event_id));
 	job = dispatch_job(a, &e->account_id, &e->event_id, ids, args);
 	return job_insert(db, &job, 1, err);
 }
@@ -272,7 +275,9 @@ static int dispatch_collect(struct dispatching *d, const json_t *args, const str
 {
 	struct job *j = d->j;
 	struct triggers found;
+	struct uuid event_id = {{0}};
 
+	(void)uuid_parse(str_from(json_str(args, "eventId")), &event_id);
 	if (triggers_by_ids(j->app->db, j->a, &j->account_id, json_object_get(args, "triggers"),
 		&found, err) == -1)
 		return -1;
@@ -287,6 +292,7 @@ static int dispatch_collect(struct dispatching *d, const json_t *args, const str
 		    .kind = t->kind,
 		    .payload = payload,
 		    .record_id = *record_id,
+		    .event_id = event_id,
 		    .trigger_id = t->id};
 	}
 	return 0;

@@ -305,7 +305,7 @@ static void wrong_add_field(json_t *data, const char *field)
 void chrome_wrong(struct req *r, json_t *data, const char *field, const char *msg)
 {
 	json_t *errors = json_object_get(data, "errors");
-	char *text = arena_printf(r->a, "%s.", msg);
+	char *text = arena_printf(r->a, "%s%s", msg, str_ends(str_from(msg), ".") ? "" : ".");
 
 	if (errors == NULL) {
 		errors = json_object();

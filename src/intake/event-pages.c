@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/zone.h"
 #include "connection/connection-pages.h"
+#include "flow/flow.h"
 #include "html/chrome.h"
 #include "intake/event-effects.h"
 #include "intake/intake-internal.h"
@@ -163,6 +164,19 @@ static const struct word event_verdicts[] = {
     {EVENT_SPOOLED, "The database was away: this event was kept on disk and written later."},
     {NULL, NULL}};
 
+/* The flows that it began, for who may see runs. */
+static int event_add_runs(struct req *r, json_t *data, const struct uuid *id, struct err *err)
+{
+	json_t *runs = json_own(r->a, json_array());
+
+	if ((r->actor.permissions & PERMIT(TASK_HISTORY_VIEW)) != 0 &&
+	    flow_runs_of_event(r->app, r->a, &r->actor.account_id, id, &runs, err) == -1)
+		return -1;
+	json_set_bool(data, "has_runs", json_array_size(runs) > 0);
+	json_set(data, "runs", json_incref(runs));
+	return 0;
+}
+
 int event_page_detail(struct req *r)
 {
 	struct uuid id;
@@ -179,7 +193,8 @@ int event_page_detail(struct req *r)
 	if (found == 1)
 		json_array_append(events, event);
 	if (found == -1 || event_effects_add(r, events, EFFECT_OF_PAGE_US, &err) == -1 ||
-	    connection_label_rows(r, events, &err) == -1)
+	    connection_label_rows(r, events, &err) == -1 ||
+	    event_add_runs(r, data, &id, &err) == -1)
 		return res_error(r, &err);
 	json_set_bool(data, "sees_all",
 	    (~r->actor.permissions & (PERMIT(RECORDS_VIEW) | PERMIT(LEADS_VIEW))) == 0);

@@ -462,17 +462,31 @@ static void check_push_fields(struct check_run *t, const json_t *example, const 
 	check_compare(t, "fields", json_object_get(expect, "fields"), fields);
 }
 
+static void check_values(struct check_run *t, const json_t *example, const json_t *expect)
+{
+	const char *name = json_str(example, "list");
+	const struct value_list *list = provider_find_list(t->p, name);
+	json_t *values = json_own(t->a, json_array());
+
+	if (list == NULL) {
+		check_report(t, false, "values", "there is no list %s", name);
+		return;
+	}
+	value_list_read(list, t->a, json_object_get(example, "output"), values);
+	check_compare(t, "values", json_object_get(expect, "values"), values);
+}
+
 /* Examples that are themselves wrong are failures, not silence. */
 static bool example_is_valid(struct check_run *t, const json_t *e)
 {
 	static const char *const keys[] = {"name", "at", "connection", "request", "lead", "action",
 	    "inputs", "answer", "batch", "records", "details", "id", "output", "forms", "fieldsOf",
-	    "poll", "subscription", "call", "form", "known", "cursor", "answers", "oauth", "expect",
-	    NULL};
+	    "list", "poll", "subscription", "call", "form", "known", "cursor", "answers", "oauth",
+	    "expect", NULL};
 	static const char *const expect_keys[] = {"verified", "malformed", "accounts", "items",
 	    "left", "nothing", "handshake", "lead", "request", "result", "refused", "results",
-	    "details", "forms", "fields", "calls", "cursor", "error", "inputs", "told", "url",
-	    "callback", "tokens", "identity", "connections", NULL};
+	    "details", "forms", "fields", "values", "calls", "cursor", "error", "inputs", "told",
+	    "url", "callback", "tokens", "identity", "connections", NULL};
 	struct err err = ERR_INIT;
 	struct json_reader in = {.err = &err};
 
@@ -518,6 +532,8 @@ static void check_examples(struct check_run *t)
 			check_forms(t, e, expect);
 		else if (json_object_get(e, "fieldsOf") != NULL)
 			check_push_fields(t, e, expect);
+		else if (json_object_get(e, "list") != NULL)
+			check_values(t, e, expect);
 		else
 			check_action(t, e, expect);
 	}

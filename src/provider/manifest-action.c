@@ -132,6 +132,8 @@ static int input_check(struct loader *l, const struct input_spec *in)
 
 	if (in->nchoices > 0 && in->type != INPUT_TEXT)
 		return json_reader_fail_at(&l->in, "choices", "are of texts only");
+	if (in->list != NULL && (in->nchoices > 0 || in->type != INPUT_TEXT))
+		return json_reader_fail_at(&l->in, "list", "is of texts without \"choices\"");
 	if (in->other == NULL)
 		return 0;
 	if (in->is_needed)
@@ -147,7 +149,8 @@ static int input_one(
 	static const struct loader_member members[] = {OTHER_MEMBER("type"),
 	    NEEDED_TEXT_MEMBER("label", struct input_spec, label),
 	    TEXT_MEMBER("help", struct input_spec, help), OTHER_MEMBER("choices"),
-	    OTHER_MEMBER("default"), BOOL_MEMBER("needed", struct input_spec, is_needed)};
+	    TEXT_MEMBER("list", struct input_spec, list), OTHER_MEMBER("default"),
+	    BOOL_MEMBER("needed", struct input_spec, is_needed)};
 	struct input_spec *in = out;
 	int type;
 

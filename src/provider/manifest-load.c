@@ -432,6 +432,7 @@ static const struct loader_member top_members[] = {
     OTHER_MEMBER("details"),
     OTHER_MEMBER("batches"),
     OTHER_MEMBER("forms"),
+    OTHER_MEMBER("lists"),
     OTHER_MEMBER("testAction"),
     OTHER_MEMBER("errors"),
     OTHER_MEMBER("pace"),
@@ -453,7 +454,7 @@ static int manifest_calls(struct loader *l, struct provider *p, const json_t *js
 		return -1;
 	for (size_t i = 0; i < p->auths.n; i++)
 		p->asks_sign_in = p->asks_sign_in || p->auths.v[i].type == AUTH_SETTINGS;
-	return manifest_batches(l, p, json);
+	return manifest_batches(l, p, json) == -1 ? -1 : manifest_lists(l, p, json);
 }
 
 struct provider *manifest_load(

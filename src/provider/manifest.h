@@ -227,7 +227,8 @@ struct input_spec {
 	bool is_needed;
 	const char **choices; /* of a text, which is one of them */
 	size_t nchoices;
-	json_t *other; /* what it is where it is not given; NULL: absent */
+	const char *list; /* of a text: the manifest's list of its values; or NULL */
+	json_t *other;    /* what it is where it is not given; NULL: absent */
 };
 enum wait_unit { WAIT_SECONDS, WAIT_MILLISECONDS, WAIT_MINUTES, WAIT_UNTIL };
 struct error_rule {
@@ -338,6 +339,13 @@ struct push_fields {
 	struct loops loops;
 	struct expr *name, *label, *help, *type, *values, *length;
 	struct cond *is_needed, *is_read_only, *is_closed;
+};
+/* What an action lists, as values for inputs. */
+struct value_list {
+	const char *name;
+	const struct action *action;
+	json_t *inputs; /* as written, or NULL */
+	struct expr *value, *label;
 };
 struct forms {
 	const char *action; /* NULL: none are declared */
@@ -506,6 +514,8 @@ struct provider {
 	struct batch *batches;
 	size_t nbatches;
 	struct forms forms;
+	struct value_list *lists;
+	size_t nlists;
 	const char *test_action;
 	struct error_rule *errors;
 	size_t nerrors;

@@ -77,6 +77,8 @@ static json_t *input_json(const struct input_spec *in)
 	json_set_bool(o, "needed", in->is_needed);
 	if (in->nchoices > 0)
 		json_set(o, "choices", texts_json(in->choices, in->nchoices));
+	if (in->list != NULL)
+		json_set_str(o, "list", in->list);
 	if (in->other != NULL)
 		json_set(o, "default", json_deep_copy(in->other));
 	return o;

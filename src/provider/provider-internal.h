@@ -29,6 +29,7 @@ int manifest_subscriptions(struct loader *l, struct provider *p, const json_t *j
 int manifest_call(
     struct loader *l, struct provider *p, const json_t *object, struct call_spec *out);
 int manifest_batches(struct loader *l, struct provider *p, const json_t *json);
+int manifest_lists(struct loader *l, struct provider *p, const json_t *json);
 /* Roots of what goes to a provider before there is an answer, inputs not counted. */
 unsigned manifest_roots_of_connection(const struct provider *p);
 

@@ -331,6 +331,16 @@ struct batch_result *provider_batch_results(const struct provider *p, struct are
  * NULL: it has no id. */
 json_t *provider_form(const struct provider *p, struct arena *a, json_t *form);
 
+/* What can be listed as values for an input: a channel, a sender (the manifest's "lists"). Its
+ * action gives pages; NULL: there is no such list. */
+struct value_list;
+const struct value_list *provider_find_list(const struct provider *p, const char *name);
+const char *value_list_action(const struct value_list *list);
+const json_t *value_list_inputs(const struct value_list *list); /* or NULL */
+/* Adds {value,label} for each item of a page. */
+void value_list_read(
+    const struct value_list *list, struct arena *a, const json_t *output, json_t *into);
+
 /* Reads provider's raw lead (a details answer or an inline payload) into the seed's normalized
  * form, by the manifest's lead rules:
  * {email,firstName,lastName,fullName,phoneNumber,company,rawFieldData{},customFields{},formId,

@@ -22,6 +22,11 @@ def fits(pattern, path):
     return re.fullmatch(re.sub(r":\w+", "[^/]+", pattern), path.split("?")[0]) is not None
 
 
+def pattern_of(wanted, path):
+    """The pattern that the router takes: of those that fit, the one with the fewest parameters."""
+    return min((p for p in wanted if fits(p, path)), key=lambda p: p.count(":"), default=None)
+
+
 def places(visitor, more=()):
     """{pattern: path} of all that is reached by a signed-in harness.Browser; more: paths to begin with as well."""
     wanted = patterns()
@@ -32,10 +37,10 @@ def places(visitor, more=()):
         answer = visitor.get(path)
         for link in sorted({path, *(html.unescape(x) for x in LINK.findall(answer.text))} - seen):
             seen.add(link)
-            for p in wanted:
-                if p not in found and fits(p, link) and not any(fits(q, link) for q in wanted if ":" not in q):
-                    found[p] = link
-                    waiting.append(link)
+            p = pattern_of(wanted, link)
+            if p is not None and p not in found:
+                found[p] = link
+                waiting.append(link)
     return found
 
 

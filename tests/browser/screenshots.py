@@ -10,6 +10,7 @@ import urllib.parse
 from webdriver import Browser
 
 import sample
+from places import a_flow
 from runs_sample import make_runs
 from harness import Instance, wait_until
 
@@ -82,6 +83,44 @@ def runs(product):
     yield "flow-versions", "/admin/flows/%s/versions" % flow
 
 
+def flows(product):
+    at = "/admin/flows/" + a_flow(product, "Big orders " + sample.LONG_WORD[:40])
+    slack = "/steps/new?in=top&at=0&kind=action&provider=slack&action=send_message"
+    yield "flows", "/admin/flows"
+    yield "flows-none", "/admin/flows?search=nothing-is-called-so"
+    yield "flow-new", "/admin/flows/new"
+    yield "flow-ready", "/admin/flows/new/big-orders-to-slack"
+    yield "flow", at
+    for name, path in (("kinds", "/steps/new?in=top&at=1"), ("filter", "/steps/step_1"), ("branch", "/steps/step_2"),
+                       ("http", "/steps/step_3"), ("slack", slack), ("loop", "/steps/step_2_3"),
+                       ("remove", "/steps/step_2/remove"), ("settings", "/settings"), ("delete", "/delete"), ("test", "/test"),
+                       ("run", "/run"), ("starts", "/triggers/new"), ("starts-webhook", "/triggers/new?kind=webhook"),
+                       ("starts-poll", "/triggers/new?kind=poll"), ("starts-schedule", "/triggers/new?kind=schedule")):
+        yield "flow-" + name, at + path
+    yield "triggers", "/admin/triggers"
+    trigger = first(product, "/triggers?limit=1")
+    yield "trigger", "/admin/triggers/" + trigger
+    yield "trigger-delete", "/admin/triggers/%s/delete" % trigger
+
+
+def tables(product):
+    product.api("POST", "/tables", {"name": "Customers", "slug": "customers", "columns": [
+        {"name": "email", "type": "string", "required": True}, {"name": "amount", "type": "number"}, {"name": "vip", "type": "boolean"},
+        {"name": "since", "type": "date"}, {"name": "notes", "type": "json"}]})
+    for i in range(30):
+        product.api("PUT", "/tables/customers/rows/by-key/k%d" % i, {"data": {
+            "email": "p%d@%sexample.com" % (i, sample.LONG_WORD[:30] if i == 3 else ""), "amount": i * 12.5, "vip": i % 3 == 0,
+            "since": "2026-03-%02d" % (i % 28 + 1), "notes": {"seen": i, "tags": ["a", "b"]}}})
+    at = "/admin/tables/customers"
+    yield "tables", "/admin/tables"
+    yield "table-new", "/admin/tables/new"
+    yield "table", at
+    yield "table-none", at + "?search=nothing-is-called-so"
+    for name, path in (("columns", "/columns"), ("row-new", "/rows/new"), ("row", "/rows/" + first(product, "/tables/customers/rows?limit=1")),
+                       ("import", "/import"), ("delete", "/delete")):
+        yield "table-" + name, at + path
+
+
 def settings(product):
     product.api("POST", "/users", {"email": sample.LONG_WORD[:40].lower() + "@example.com", "role": "manager"})
     for name in ("account", "people", "api-keys", "retention", "audit", "profile"):
@@ -138,6 +177,8 @@ def pages(product):
     yield "missing", "/admin/nowhere"
     yield from queue(product)
     yield from runs(product)
+    yield from flows(product)
+    yield from tables(product)
     yield from settings(product)
     for name, path, page in (("lead", "/leads?limit=1", "/admin/leads/"),
                              ("lead-failed", "/leads?limit=1&search=failed", "/admin/leads/"),

@@ -24,6 +24,7 @@ CHECKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "checks")
 AXE = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 # Of CSS that every browser has and the validator does not know: container queries and their units, anchors.
 UNKNOWN_TO_IT = re.compile(r"“container”|@container|\dcqi|“position-(area|try)")
+SLACK = "new?in=top&at=0&kind=action&provider=slack&action=send_message"
 LIGHT_PAGES = ("dashboard", "records", "leads", "records/import")
 
 
@@ -70,10 +71,14 @@ def tenant():
     make_runs(t.api)
     t.connect("hubspot", {"accessToken": "sandbox-hubspot-token", "webhookSecret": unique("secret-")})
     t.flow, t.triggers = add_triggers(t)
-    a_flow(t)
+    t.big_orders = a_flow(t)
     lead = t.new_lead(email="checks@example.com", fullName="Checked Lead")
     wait_until(lambda: len(t.get("/leads/" + lead["id"])["destinations"]) == 3, 15, "the pushes")
     return t
+
+
+def steps_page(step):
+    return "/admin/flows/%s/steps/%s" % (tenant().big_orders, step)
 
 
 @functools.lru_cache
@@ -88,6 +93,7 @@ def all_places():
                              "/admin/flows/%s/triggers/new?kind=schedule" % tenant().flow,
                              *("/admin/triggers/" + x for x in tenant().triggers)])
     equal(sorted(set(patterns()) - set(found)), [], "no page leads to these")
+    found.update({"a branch": steps_page("step_2"), "a step of a provider": steps_page(SLACK)})
     return visitor, {p: path for p, path in found.items() if visitor.get(path).status == 200}
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A flow in a real browser: built, published, fired, looked at and broken, with the keyboard alone and without
-JavaScript."""
+"""A flow in a real browser: built, published, fired, looked at, broken, mended and replayed, with the keyboard alone and
+without JavaScript."""
 from webdriver import Browser, missing
 
 from harness import Skip, equal, has, here, run, test, true, wait_until
@@ -67,7 +67,7 @@ def link(part):
     return "main a[href*='%s']" % part
 
 
-@test("a flow of three steps is built, published, fired, looked at and broken by keyboard")
+@test("a flow of three steps is built, published, fired, looked at, broken, mended and replayed by keyboard")
 def _():
     if missing():
         raise Skip("%s is not installed" % missing())
@@ -142,6 +142,32 @@ def _():
         hook({"id": "o-3", "total_price": 901, "name": "third"})
         b.open(flow + "/runs?status=failed")
         wait_until(lambda: b.open(b.url) or b.has(".chip-failed"), 30, "the run that fails")
+        b.enter("tbody .c-name a", ".attention")
+        failed = b.url
+        has(b.text(".attention"), "In the step HTTP request")
+
+        b.enter(link("/steps/step_3"), "#f_url")
+        b.empty("#f_url")
+        b.type("#f_url", url)
+        b.enter("button.button-main[value=save]", "#flow-steps")
+        b.enter(".head form button.button-main", ".flash")
+        has(b.text(".flash"), "Published as version 3")
+
+        b.open(failed)
+        b.to(".head [popovertarget=again]")
+        b.key(ENTER)
+        b.pick("#a-from", "failed")
+        b.pick("#a-version", "current")
+        b.enter("#again button.button-main", ".flash")
+        has(b.text(".flash"), "It runs again")
+        true(b.url != failed, b.url)
+        wait_until(lambda: b.open(b.url) or b.has(".head .chip-completed"), 30, "the new run")
+        equal([x["body"] for x in t.sink(place)["data"]], [{"who": "THIRD"}, {"who": "SECOND"}])     # newest first
+        has(b.text("section[aria-labelledby=about]"), "version 3")
+        b.enter(link(failed.rsplit("/", 1)[1]), ".attention")
+        equal(b.url, failed)
+        has(b.text("section[aria-labelledby=about]"), "A later run")
+        true(b.has(".head .chip-failed"), "the first run stays as it was")
         equal([m for m in b.console() if "[DOM]" not in m], [])
         true(b.pressed < 1500, "%d keys" % b.pressed)
 

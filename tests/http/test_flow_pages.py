@@ -126,6 +126,8 @@ def _():
     page = p.see(flow)
     has(page, "Goes on only if total price is more than 500")
     has(page, "Upper case of [name]")
+    p.add(flow, "kind=formatter", 2, f_operation="trim", f_value="{{trigger.name || trigger.id}} (new)")
+    has(p.see(flow), "Cuts blanks off [name] (new)")
     has(page, 'role="img"')
     p.post(flow + "/publish", {})
     has(p.see(flow), "Published as version 1")
@@ -402,7 +404,7 @@ def _():
     for name in ready:
         has(page, '/admin/flows/new/' + name)
         p.see("/admin/flows/new/" + name)
-        fields = {k: v or answers[k[2:]] for k, v in p.fields().items() if k.startswith("a_")}
+        fields = {k: v or answers[k[2:]] for k, v in p.fields().items() if k.startswith("a_") and not k.endswith("_another")}
         answer = p.send("/admin/flows/new", **fields)
         flow = answer.header("Location")
         shown = p.see(flow)
@@ -419,6 +421,89 @@ def _():
     equal(p.get("/admin/flows/new/nothing").status, 404)
     starts = {x["resourceType"] for x in t.get("/triggers?limit=100")["data"]}
     equal(starts, {"order", "lead", "contact", "deal"}, "the ready-made ones begin with what is connected")
+    equal({x["config"].get("on") for x in t.get("/triggers?limit=100")["data"] if x["resourceType"] == "order"}, {"created"})
+
+
+@test("a field offers what its provider lists; what is not listed, a template and what nobody lists are written")
+def _():
+    t = account()
+    slack(t)
+    p = Pages(t)
+    flow = p.new("Choose")
+    set_trigger(t, flow)
+    new = flow + "/steps/new?in=top&at=0&kind=action&provider=slack&action=send_message"
+
+    def channel():
+        return p.steps(flow)[-1]["inputMapping"]["channel"]
+
+    has(p.see(new), '<option value="C0SALES">#sales</option>')
+    p.send(flow + "/steps/new", act="save", i_channel="C0SALES", i_text="x")
+    equal(channel(), "C0SALES")
+    has(p.see(flow + "/steps/step_1"), '<option value="C0SALES" selected>#sales</option>')
+    p.send(flow + "/steps/step_1", act="save", i_channel="other:", i_channel_another="C0PRIVATE")
+    equal(channel(), "C0PRIVATE")
+    p.see(flow + "/steps/step_1")
+    equal([p.fields()[x] for x in ("i_channel", "i_channel_another")], ["other:", "C0PRIVATE"])
+    p.send(flow + "/steps/step_1", 422, act="save", i_channel="")
+    equal(channel(), "C0PRIVATE")       # refused: it is needed
+    p.see(flow + "/steps/step_1")
+    p.send(flow + "/steps/step_1", 200, act="insert:i_channel", pick_i_channel="{{trigger.name}}", i_channel="C0SALES",
+           i_channel_another="")
+    equal([p.fields()[x] for x in ("i_channel", "i_channel_another")], ["other:", "{{trigger.name}}"])
+    p.send(flow + "/steps/step_1", act="save")
+    equal(channel(), "{{trigger.name}}")
+
+    u = Tenant(name=unique("Refused "))
+    u.connect("slack", {"accessToken": "not-a-token", "webhookSecret": "x" * 32}, {"externalAccountId": unique("T")})
+    q = Pages(u)
+    flow = q.new("Type")
+    has(q.see(flow + "/steps/new?in=top&at=0&kind=action&provider=slack&action=send_message"), "Slack does not list them")
+    q.send(flow + "/steps/new", act="save", i_channel="C9", i_text="x")
+    equal(q.steps(flow)[0]["inputMapping"]["channel"], "C9")
+    has(q.see("/admin/flows/new/lead-to-slack"), "Its ID, such as C0SALES")
+    has(q.last.text, "Slack does not list them")
+    page = Pages(Tenant(name=unique("Nothing "))).see("/admin/flows/new/lead-to-slack")
+    has(page, '<a href="/admin/connect/slack">Connect Slack</a>, and you can choose it here.')
+
+
+@test("what is published is run now, with a record, a payload or nothing; a run and its request know each other")
+def _():
+    t = account()
+    p = Pages(t)
+    flow = p.new("Now")
+    id = flow.rsplit("/", 1)[1]
+    p.add(flow, "kind=formatter", 0, f_operation="uppercase", f_value="{{trigger.name}}")
+    true("Run now" not in p.see(flow), "a draft")
+    equal(p.get(flow + "/run").status, 303)
+    p.see(flow)
+    p.post(flow + "/publish", {})
+    has(p.see(flow), "Run now")
+
+    def ended(answer):
+        run = answer.header("Location").rsplit("/", 1)[1]
+        wait_until(lambda: t.get("/flows/%s/executions/%s" % (id, run))["finishedAt"], 30, "the run")
+        return t.get("/flows/%s/executions/%s" % (id, run))
+
+    has(p.see(flow + "/run"), "With this record")
+    equal(ended(p.send(flow + "/run", record="", payload=""))["payload"], {})
+    set_trigger(t, flow)
+    p.see(flow + "/run")
+    record = p.fields()["record"]
+    run = ended(p.send(flow + "/run"))
+    equal((run["trigger"], run["recordId"], run["steps"][0]["output"]["value"]), ("manual", record, "#2"))
+    has(p.see("/admin/task-history/" + run["id"]), "/admin/records/" + run["recordId"])
+    p.see(flow + "/run")
+    equal(ended(p.send(flow + "/run", payload='{"name": "own"}'))["steps"][0]["output"]["value"], "OWN")
+    p.see(flow + "/run")
+    p.send(flow + "/run", 422, payload="{no json")
+    has(html.unescape(p.last.text), "This is no JSON")
+
+    CustomWebhook(t, resourceType="order")({"id": "o-7", "name": "hooked"})
+    run = wait_until(lambda: [x for x in t.get("/flows/%s/executions" % id)["data"] if x["trigger"] == "webhook"], 30, "its run")[0]
+    has(p.see("/admin/task-history/" + run["id"]), "/admin/events/" + run["eventId"])
+    page = p.see("/admin/events/" + run["eventId"])
+    has(page, "Flows that it started")
+    has(page, "/admin/task-history/" + run["id"])
 
 
 @test("a flow is exported, imported, duplicated, archived, taken up again and deleted")
@@ -466,16 +551,16 @@ def _():
         page = viewer.see(path)
         for word in ("New flow", "Add a step", "Remove", ">Save<", "Publish<"):
             true(word not in page, (path, word))
-    for path in ("/admin/flows/new", flow + "/test", flow + "/delete", flow + "/steps/new?in=top&at=0"):
+    for path in ("/admin/flows/new", flow + "/test", flow + "/run", flow + "/delete", flow + "/steps/new?in=top&at=0"):
         equal((path, viewer.get(path).status), (path, 403))
     viewer.see(flow)
-    for path in ("/publish", "/archive", "/duplicate", "/delete", "/move", "/steps/step_1", "/settings", "/test"):
+    for path in ("/publish", "/archive", "/duplicate", "/delete", "/move", "/steps/step_1", "/settings", "/test", "/run"):
         equal((path, viewer.post(flow + path, {}).status), (path, 403))
     other = Pages(Tenant(name=unique("Other ")))
-    for path in ("", "/steps/step_1", "/steps/new", "/steps/step_1/remove", "/settings", "/test", "/delete", "/export"):
+    for path in ("", "/steps/step_1", "/steps/new", "/steps/step_1/remove", "/settings", "/test", "/run", "/delete", "/export"):
         equal((path, other.get(flow + path).status), (path, 404))
     other.see("/admin/flows/new")
-    for path in ("/publish", "/archive", "/duplicate", "/delete", "/move", "/steps/step_1", "/steps/new", "/settings", "/test"):
+    for path in ("/publish", "/archive", "/duplicate", "/delete", "/move", "/steps/step_1", "/steps/new", "/settings", "/test", "/run"):
         equal((path, other.post(flow + path, {}).status), (path, 404))
     equal(len(t.get("/flows")["data"]), 1)
 

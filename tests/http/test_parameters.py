@@ -53,6 +53,17 @@ def _():
                 for route in routes() if ":" in route for value in VALUES), [])
 
 
+@test("nor is what names a step of a flow, or a place for one")
+def _():
+    flow = here().api("POST", "/flows", {"name": "Odd addresses", "steps": [
+        {"kind": "filter", "config": {"condition": "trigger.a exists"}}]}).json()["id"]
+    page = "/admin/flows/%s/steps/" % flow
+    place = {"in": "top", "at": "0", "kind": "action", "provider": "slack", "action": "send_message", "search": ""}
+    new = [{**place, name: value} for name in place for value in VALUES]
+    equal(sweep([*(page + value + end for value in VALUES for end in ("", "/remove")),
+                 *("%snew?%s" % (page, "&".join("%s=%s" % x for x in q.items())) for q in new)]), [])
+
+
 @test("a list by a type that none can have is empty")
 def _():
     for path, names in LISTS.items():

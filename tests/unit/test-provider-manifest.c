@@ -230,6 +230,16 @@ static const struct {
 	"x.json: batches.push: needs a known \"action\""},
     {__LINE__, "{" HEAD ",'forms':{'action':'go','id':'{form.id}'}}",
 	"x.json: forms: needs an \"action\" that gives a list"},
+    {__LINE__, "{" HEAD ",'lists':{'a':{'action':'go','value':'{item.id}','label':'{item.id}'}}}",
+	"x.json: lists.a: needs an \"action\" that gives a list"},
+    {__LINE__,
+	CALL("'label':'l','inputs':{'to':{'type':'text','label':'To','list':'people'}},"
+	     "'request':{'method':'GET','path':'/x'},'output':'{answer}'"),
+	"x.json: actions: go.inputs.to: there is no list people"},
+    {__LINE__,
+	CALL("'label':'l','inputs':{'to':{'type':'integer','label':'To','list':'people'}},"
+	     "'request':{'method':'GET','path':'/x'},'output':'{answer}'"),
+	"x.json: actions.go.inputs.to.list: is of texts without"},
     {__LINE__, CALL("'label':'l','request':{'method':'GET'},'output':'{answer}'"),
 	"x.json: actions.go.request: needs \"method\" and either"},
     {__LINE__,
