@@ -123,8 +123,9 @@ class Source(Played):
 
     def hasten(self):
         """What its polls and imports wait for comes now, such as an export that the platform makes ready."""
-        here().sql("UPDATE jobs SET run_at = 0 WHERE account_id = UNHEX('%s') AND kind LIKE 'poll.%%' AND lease_id IS NULL"
-                   % self.account.id.replace("-", ""))
+        of = "account_id = UNHEX('%s')" % self.account.id.replace("-", "")
+        here().sql("UPDATE polls SET held_until = 0, next_at = IF(is_paused, next_at, 0) WHERE " + of)
+        here().sql("UPDATE jobs SET run_at = 0 WHERE lease_id IS NULL AND kind IN ('poll.run', 'lead.import') AND " + of)
 
     def await_import(self, id_):
         """What it says when it is over, and all is well; without its waits."""
