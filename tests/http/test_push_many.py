@@ -2,6 +2,7 @@
 """Many leads that wait, some of which a CRM refuses, by one POST /crm/push to each kind of destination that takes many in a
 call: who is refused is named, all others are delivered, each once. 1,000 with 7 bad ones in the suite;
 CONNECT_PUSH_LEADS=10000 for 10,000 with 37. It tells how long each took, and asserts no time."""
+# The usual build alone: thousands.
 import os
 import time
 

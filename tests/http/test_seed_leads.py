@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Lead Sync as its page for customers tells it, sentence by sentence: each test's name is what is read there."""
+# The usual build alone: waits.
 import json
 
 from crm import Crm
