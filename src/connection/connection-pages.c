@@ -527,6 +527,20 @@ static bool connection_is_active(const struct connection *c)
 	return strcmp(c->status, CONNECTION_ACTIVE) == 0;
 }
 
+/* Who pushes leads may hold back a destination; of other connections, who has the queue. */
+static void show_breaker_acts(const struct req *r, const struct connection *c, json_t *o)
+{
+	const struct lane_key key = {c->account_id, c->id, JOB_LIVE};
+	const bool is_destination = c->provider != NULL && provider_can(c->provider, "crm_push");
+	const uint64_t needed = is_destination ? PERMIT(CRM_WRITE) : PERMIT(SETTINGS_WRITE);
+
+	json_set_bool(o, "may_act", (r->actor.permissions & needed) != 0);
+	json_set_str(o, "act_href",
+	    is_destination
+		? arena_printf(r->a, "/admin/crm/%s", uuid_dup(r->a, c->id))
+		: arena_printf(r->a, "/admin/queue/lanes/%s", queue_lane_id(r->a, &key)));
+}
+
 /* Whether what is sent there waits, and why. */
 static int show_breaker(struct req *r, const struct connection *c, json_t *data, struct err *err)
 {
@@ -550,8 +564,7 @@ static int show_breaker(struct req *r, const struct connection *c, json_t *data,
 	connection_tell_error(r->a, o, b.last_error);
 	json_set_time(o, "nextProbeAt", b.probe_at_us);
 	json_set_bool(o, "is_soon", b.probe_at_us < clock_now_us() + BREAKER_PROBE_FIRST_US);
-	json_set_str(o, "lane_id", queue_lane_id(r->a, &key));
-	json_set_bool(o, "may_act", (r->actor.permissions & PERMIT(SETTINGS_WRITE)) != 0);
+	show_breaker_acts(r, c, o);
 	return 0;
 }
 

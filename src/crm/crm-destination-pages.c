@@ -221,7 +221,6 @@ int crm_page_destinations(struct req *r)
 	json_set(data, "choices", json_incref(choices));
 	json_set_bool(data, "can_push", (r->actor.permissions & PERMIT(CRM_WRITE)) != 0);
 	json_set_bool(data, "can_test", (r->actor.permissions & PERMIT(CONNECTIONS_WRITE)) != 0);
-	json_set_bool(data, "can_pause", (r->actor.permissions & PERMIT(SETTINGS_WRITE)) != 0);
 	json_set_bool(
 	    data, "sees_connections", (r->actor.permissions & PERMIT(CONNECTIONS_VIEW)) != 0);
 	crm_show_tabs(data, CRM_TAB_DESTINATIONS);

@@ -1,6 +1,7 @@
 /* http: a request to any address that the egress rules allow. */
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "flow/flow-internal.h"
 #include "net/egress.h"
@@ -115,7 +116,7 @@ static int http_make(struct step_call *c, const struct http_call *call, struct e
 	if (ans.status < 400)
 		return 0;
 	c->is_refused = is_refusal(ans.status);
-	c->again_ms = http_answer_retry_after_ms(&ans, RETRY_AFTER_CAP_MS);
+	c->again_ms = http_answer_retry_after_ms(&ans, clock_now_us(), RETRY_AFTER_CAP_MS);
 	return err_set(err, ERR_UNAVAILABLE, "the server answered %d: %s", ans.status,
 	    utf8_clean(c->a, ans.body, FAULT_BYTES).p);
 }

@@ -702,12 +702,12 @@ void http_client_sleep(struct http_client *c, int64_t ms)
 		continue;
 }
 
-int64_t http_answer_retry_after_ms(const struct http_answer *ans, int64_t cap_ms)
+int64_t http_answer_retry_after_ms(const struct http_answer *ans, int64_t now_us, int64_t cap_ms)
 {
 	const struct str value = http_pairs_get(&ans->headers, "retry-after");
 	int64_t wait_ms;
 
-	if (value.p == NULL || !clock_parse_retry_after(value, clock_now_us(), &wait_ms))
+	if (value.p == NULL || !clock_parse_retry_after(value, now_us, &wait_ms))
 		return -1;
 	return wait_ms < cap_ms ? wait_ms : cap_ms;
 }

@@ -48,6 +48,6 @@ int http_client_poll(struct http_client *c, int extra_fd, int wait_ms);
 /* Sleeps without blocking others when in a fiber; else really sleeps. */
 void http_client_sleep(struct http_client *c, int64_t ms);
 /* How long to wait after a 429 or 503 by Retry-After, capped; -1 when the answer says nothing. */
-int64_t http_answer_retry_after_ms(const struct http_answer *ans, int64_t cap_ms);
+int64_t http_answer_retry_after_ms(const struct http_answer *ans, int64_t now_us, int64_t cap_ms);
 
 #endif

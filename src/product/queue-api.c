@@ -12,17 +12,33 @@ int queue_api_get(struct req *r)
 	return res_json(r, 200, json_incref(o));
 }
 
+static int answer_lane(
+    struct req *r, int found, json_t *lane, const struct err *err, const char *missing)
+{
+	if (found == -1)
+		return res_error(r, err);
+	return found == 0 ? res_problem(r, 404, "%s", missing)
+			  : res_json(r, 200, json_incref(lane));
+}
+
 static int answer_act(struct req *r, const char *act)
 {
 	struct err err = ERR_INIT;
-	json_t *lane;
+	json_t *lane = NULL;
 	int found = queue_act(r->app, r->a, r, &r->actor.account_id, req_param(r, "id"),
 	    word_find(queue_acts, str_from(act)), &lane, &err);
 
-	if (found == -1)
-		return res_error(r, &err);
-	return found == 0 ? res_problem(r, 404, "There is no such lane")
-			  : res_json(r, 200, json_incref(lane));
+	return answer_lane(r, found, lane, &err, "There is no such lane");
+}
+
+static int answer_destination(struct req *r, const char *act)
+{
+	struct err err = ERR_INIT;
+	json_t *lane = NULL;
+	int found = queue_act_destination(
+	    r, req_param(r, "connectionId"), word_find(queue_acts, str_from(act)), &lane, &err);
+
+	return answer_lane(r, found, lane, &err, "There is no such destination");
 }
 
 int queue_api_pause(struct req *r)
@@ -38,6 +54,21 @@ int queue_api_resume(struct req *r)
 int queue_api_try(struct req *r)
 {
 	return answer_act(r, "try");
+}
+
+int queue_api_destination_pause(struct req *r)
+{
+	return answer_destination(r, "pause");
+}
+
+int queue_api_destination_resume(struct req *r)
+{
+	return answer_destination(r, "resume");
+}
+
+int queue_api_destination_try(struct req *r)
+{
+	return answer_destination(r, "try");
 }
 
 int queue_api_dead(struct req *r)

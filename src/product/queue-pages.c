@@ -98,30 +98,49 @@ static void flash_act(struct req *r, const struct word *act, const json_t *lane)
 }
 
 /* The queue, or the page that it was asked from. */
-static const char *address_back(struct req *r, const char *connection)
+static const char *address_back(struct req *r, const char *connection, const char *otherwise)
 {
 	if (connection != NULL && str_is(req_form(r, "back"), "connection"))
 		return arena_printf(r->a, "/admin/connections/%s", connection);
-	return str_is(req_form(r, "back"), "destinations") ? "/admin/crm" : ADDRESS;
+	return otherwise;
+}
+
+static int answer_page_act(struct req *r, int found, const struct word *act, const json_t *lane,
+    const struct err *err, const char *otherwise)
+{
+	if (found == -1)
+		return res_error(r, err);
+	if (found == 0)
+		return res_problem(r, 404, "There is no such lane");
+	flash_act(r, act, lane);
+	return res_redirect(r, address_back(r, json_str(lane, "connectionId"), otherwise));
 }
 
 int queue_page_lane(struct req *r)
 {
 	const struct word *act = word_find(queue_acts, req_form(r, "act"));
 	struct err err = ERR_INIT;
-	json_t *lane;
+	json_t *lane = NULL;
 	int found;
 
 	if (act == NULL)
 		return res_problem(r, 422, "A lane can be paused, resumed and tried");
 	found =
 	    queue_act(r->app, r->a, r, &r->actor.account_id, req_param(r, "id"), act, &lane, &err);
-	if (found == -1)
-		return res_error(r, &err);
-	if (found == 0)
-		return res_problem(r, 404, "There is no such lane");
-	flash_act(r, act, lane);
-	return res_redirect(r, address_back(r, json_str(lane, "connectionId")));
+	return answer_page_act(r, found, act, lane, &err, ADDRESS);
+}
+
+int queue_page_destination(struct req *r)
+{
+	const struct word *act = word_find(queue_acts, req_form(r, "act"));
+	struct err err = ERR_INIT;
+	json_t *lane = NULL;
+	int found;
+
+	if (act == NULL)
+		return res_problem(r, 422, "A destination can be paused, resumed and tried");
+	found = queue_act_destination(r, req_param(r, "connectionId"), act, &lane, &err);
+	return answer_page_act(r, found, act, lane, &err, "/admin/crm");
 }
 
 static struct str form_text(const struct req *r, const char *name)

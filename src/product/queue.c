@@ -183,6 +183,23 @@ int queue_act(struct app *app, struct arena *a, const struct req *r, const struc
 	return 1;
 }
 
+int queue_act_destination(
+    struct req *r, struct str connection_id, const struct word *act, json_t **lane, struct err *err)
+{
+	const struct uuid *account_id = &r->actor.account_id;
+	struct lane_key key = {.account_id = *account_id, .class = JOB_LIVE};
+	struct connection *c;
+	int found;
+
+	if (!uuid_parse(connection_id, &key.target_id))
+		return 0;
+	found = connection_get_shown(r->app, r->a, account_id, &key.target_id, &c, err);
+	if (found != 1 || c->provider == NULL || !provider_can(c->provider, "crm_push"))
+		return found == -1 ? -1 : 0;
+	return queue_act(
+	    r->app, r->a, r, account_id, str_from(queue_lane_id(r->a, &key)), act, lane, err);
+}
+
 /* ---- dead jobs ----------------------------------------------------------------------------- */
 
 struct retrying {

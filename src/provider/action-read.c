@@ -203,13 +203,18 @@ static struct str page_title(struct arena *a, struct str body)
 	return title.n > 0 ? title : (struct str){NULL, 0};
 }
 
-/* The beginning of what came, for people. */
-static struct str answer_excerpt(const struct answer_reading *r)
+/* What the rule finds in it, or how it begins, for people. */
+static struct str answer_excerpt(struct answer_reading *r)
 {
 	const struct access *c = r->k->c;
 	struct arena *a = r->k->a;
-	struct str title, body = r->ans->body;
+	struct str title,
+	    body = r->ans->body,
+	    said = r->rule != NULL && r->rule->says != NULL ? expr_text(r->rule->says, &r->s)
+							    : (struct str){NULL, 0};
 
+	if (said.n > 0)
+		return access_redact_body(a, c, said, ERROR_BODY_BYTES, false);
 	if (!utf8_is_valid(utf8_cut(body, ERROR_BODY_BYTES)))
 		return STR("(not text)");
 	title = body.n > 0 ? page_title(a, body) : (struct str){NULL, 0};
@@ -219,7 +224,7 @@ static struct str answer_excerpt(const struct answer_reading *r)
 	return str_from(arena_printf(a, "the web page \"%.*s\"", (int)title.n, title.p));
 }
 
-static const char *answer_error(const struct answer_reading *r, const char *why)
+static const char *answer_error(struct answer_reading *r, const char *why)
 {
 	const struct access *c = r->k->c;
 	struct arena *a = r->k->a;
@@ -264,7 +269,8 @@ static int64_t answer_wait_ms(struct answer_reading *r)
 	int64_t ms = rule_wait_ms(r->rule, &r->s, r->k->now_us);
 
 	if (ms < 0)
-		return http_answer_retry_after_ms(r->ans, WAIT_CAP_MS);
+		return http_answer_retry_after_ms(
+		    r->ans, r->k->now_us + r->ans->duration_us, WAIT_CAP_MS);
 	return ms < WAIT_CAP_MS ? ms : WAIT_CAP_MS;
 }
 

@@ -12,7 +12,7 @@
 
 #define REQUEST_KEPT_BYTES 2048u /* of what was sent */
 
-static void call_read_failure(
+void action_read_failure(
     const struct action_call *k, const char *url, const struct err *why, struct call_result *out)
 {
 	bool is_lasting = why->code == ERR_REFUSED || why->code == ERR_LIMIT;
@@ -82,7 +82,7 @@ int action_run(struct app *app, const struct action_call *k, struct http_answer 
 	if (out->class != CALL_OK)
 		return 0;
 	if (http_client_call(app->http, k->a, &wire, ans, &why) == -1)
-		call_read_failure(k, req.http.url, &why, out);
+		action_read_failure(k, req.http.url, &why, out);
 	else
 		action_read(k, &req.http, ans, out);
 	out->method = req.http.method;

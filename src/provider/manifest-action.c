@@ -45,7 +45,8 @@ static int error_one(
 	static const struct loader_member members[] = {COND_MEMBER("when", struct error_rule, when),
 	    OTHER_MEMBER("class"), OTHER_MEMBER("retryAfter"),
 	    INT_MEMBER("retryAfterMs", struct error_rule, retry_after_ms, 0, RETRY_AFTER_MAX_MS),
-	    TEXT_MEMBER("text", struct error_rule, text), EXPR_MEMBER("id", struct error_rule, id),
+	    TEXT_MEMBER("text", struct error_rule, text),
+	    EXPR_MEMBER("says", struct error_rule, says), EXPR_MEMBER("id", struct error_rule, id),
 	    EXPR_MEMBER("field", struct error_rule, field)};
 	const char *class = json_str(v, "class");
 	struct error_rule *r = out;

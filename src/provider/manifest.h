@@ -237,7 +237,8 @@ struct error_rule {
 	int64_t retry_after_ms;   /* -1: not said */
 	struct expr *retry_after; /* goes before it, where it is there */
 	enum wait_unit retry_after_unit;
-	const char *text; /* for people, in place of the answer; or NULL */
+	const char *text;  /* for people, in place of the answer; or NULL */
+	struct expr *says; /* what is told of the answer, in place of how it begins; or NULL */
 	/* What the answer names, or NULL: what is there already and may be changed instead, and the
 	 * field whose value is not taken, where the rest may be. */
 	struct expr *id, *field;

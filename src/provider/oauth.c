@@ -1,4 +1,5 @@
 /* Token requests built and answers read, by a manifest's "oauth" section: see provider/oauth.h. */
+#include "base/clock.h"
 #include "base/limits.h"
 #include "crypto/hash.h"
 #include "net/http-client.h"
@@ -595,8 +596,8 @@ void oauth_read(struct arena *a, const struct provider *p, const struct oauth_kn
 	struct err ignored = ERR_INIT;
 	struct scope s;
 
-	*out = (struct oauth_answer){
-	    .status = ans->status, .retry_after_ms = http_answer_retry_after_ms(ans, WAIT_MOST_MS)};
+	*out = (struct oauth_answer){.status = ans->status,
+	    .retry_after_ms = http_answer_retry_after_ms(ans, clock_now_us(), WAIT_MOST_MS)};
 	if (ans->body.n > 0)
 		out->json = json_parse(a, ans->body, &ignored);
 	scope_of_oauth(&s, a, p, k);

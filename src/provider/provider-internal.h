@@ -160,6 +160,9 @@ int action_build(const struct action_call *k, struct action_request *out, struct
 /* An answer to it, in whichever class it is. */
 void action_read(const struct action_call *k, const struct http_call *call,
     const struct http_answer *ans, struct call_result *out);
+/* That no answer came, and why. */
+void action_read_failure(
+    const struct action_call *k, const char *url, const struct err *why, struct call_result *out);
 /* Both, with the call between them: provider_action of an action at hand. *ans is what came, its
  * status 0 where nothing did. */
 int action_run(struct app *app, const struct action_call *k, struct http_answer *ans,

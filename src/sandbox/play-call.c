@@ -111,19 +111,32 @@ json_t *play_rows(struct play_call *c, const char *kind, play_filter *passes, co
 	return rows;
 }
 
+static json_t *row_by(
+    const struct play_call *c, const char *kind, const struct store_by *by, struct str is)
+{
+	json_t *row = store_find(c->s->store, kind_of(c, kind), by, is);
+
+	return row != NULL ? json_own(c->a, json_incref(row)) : NULL;
+}
+
 json_t *play_row_by(const struct play_call *c, const char *kind, const char *member, struct str is)
 {
-	const size_t places = store_places(c->s->store, kind_of(c, kind));
+	const struct store_by by = {.member = member};
 
-	for (size_t i = 0; i < places; i++) {
-		json_t *row = store_at(c->s->store, kind_of(c, kind), i, NULL);
-		const struct str text =
-		    str_from(json_scalar_text(c->a, json_object_get(row, member)));
+	return row_by(c, kind, &by, is);
+}
 
-		if (row != NULL && text.p != NULL && str_eq(text, is))
-			return json_own(c->a, json_incref(row));
-	}
-	return NULL;
+json_t *play_row_within(const struct play_call *c, const char *kind, const char *within,
+    const char *member, struct str is)
+{
+	const struct store_by by = {within, member, true};
+
+	return row_by(c, kind, &by, is);
+}
+
+bool play_email_is_taken(const char *email)
+{
+	return strchr(email, '@') != NULL && !str_ends(str_from(email), ".invalid");
 }
 
 struct sorted {

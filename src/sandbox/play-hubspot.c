@@ -86,18 +86,9 @@ static json_t *object_put(
 
 static json_t *object_by(struct play_call *c, const char *kind, const char *name, const char *value)
 {
-	json_t *rows = play_rows(c, kind, NULL, NULL), *row;
-	size_t i;
-
 	if (strcmp(name, "hs_object_id") == 0 || strcmp(name, "id") == 0)
 		return play_get(c, kind, str_from(value));
-	json_array_each(rows, i, row) {
-		const char *text = json_string_value(hubspot_property(row, name));
-
-		if (text != NULL && value != NULL && strcasecmp(text, value) == 0)
-			return row;
-	}
-	return NULL;
+	return play_row_within(c, kind, "properties", name, str_from(value));
 }
 
 static int hubspot_list(struct play_call *c)
@@ -195,7 +186,7 @@ static void upsert_one(struct play_call *c, const json_t *input, json_t *results
 		   *trace = json_str(input, "objectWriteTraceId");
 	json_t *given, *row, *former, *result;
 
-	if (id == NULL || (by != NULL && strcmp(by, "email") == 0 && strchr(id, '@') == NULL)) {
+	if (id == NULL || (by != NULL && strcmp(by, "email") == 0 && !play_email_is_taken(id))) {
 		batch_fail(errors, input, "Property values were not valid: email is not valid");
 		return;
 	}

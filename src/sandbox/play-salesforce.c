@@ -90,6 +90,11 @@ static json_t *salesforce_put(
 	return play_put(c, type, id, row);
 }
 
+/* Why a row is not taken. */
+struct salesforce_fault {
+	const char *code, *text, *field;
+};
+
 /* What a Lead must have and has not; NULL: nothing. */
 static const char *salesforce_missing(const char *type, const json_t *given)
 {
@@ -101,10 +106,33 @@ static const char *salesforce_missing(const char *type, const json_t *given)
 	return NULL;
 }
 
-static json_t *salesforce_fault_json(const char *key, const char *field)
+/* Is there something against this row, in place of the former one? */
+static bool salesforce_is_wrong(struct play_call *c, const char *type, const json_t *former,
+    const json_t *given, struct salesforce_fault *f)
 {
-	return json_pack("{s:s,s:s+,s:[s]}", key, "REQUIRED_FIELD_MISSING", "message",
-	    "Required fields are missing: ", field, "fields", field);
+	const char *missing = former == NULL ? salesforce_missing(type, given) : NULL,
+		   *email = json_str(given, "Email");
+
+	if (missing != NULL) {
+		*f = (struct salesforce_fault){"REQUIRED_FIELD_MISSING",
+		    arena_printf(c->a, "Required fields are missing: [%s]", missing), missing};
+		return true;
+	}
+	if (email == NULL || play_email_is_taken(email))
+		return false;
+	*f = (struct salesforce_fault){"INVALID_EMAIL_ADDRESS",
+	    arena_printf(c->a, "Email: invalid email address: %s", email), "Email"};
+	return true;
+}
+
+static json_t *salesforce_fault_json(const char *key, const struct salesforce_fault *f)
+{
+	return json_pack("{s:s,s:s,s:[s]}", key, f->code, "message", f->text, "fields", f->field);
+}
+
+static int salesforce_answer_fault(struct play_call *c, const struct salesforce_fault *f)
+{
+	return play_json(c, 400, json_pack("[o]", salesforce_fault_json("errorCode", f)));
 }
 
 static json_t *salesforce_saved_json(const json_t *row)
@@ -114,12 +142,11 @@ static json_t *salesforce_saved_json(const json_t *row)
 
 static int salesforce_create(struct play_call *c)
 {
-	const char *type = salesforce_param(c, "type"),
-		   *missing = salesforce_missing(type, c->body);
+	const char *type = salesforce_param(c, "type");
+	struct salesforce_fault fault;
 
-	if (missing != NULL)
-		return play_json(
-		    c, 400, json_pack("[o]", salesforce_fault_json("errorCode", missing)));
+	if (salesforce_is_wrong(c, type, NULL, c->body, &fault))
+		return salesforce_answer_fault(c, &fault);
 	return play_json(c, 201, salesforce_saved_json(salesforce_put(c, type, NULL, c->body)));
 }
 
@@ -135,9 +162,12 @@ static int salesforce_update(struct play_call *c)
 {
 	const char *type = salesforce_param(c, "type");
 	const json_t *row = play_get(c, type, play_param(c, "id"));
+	struct salesforce_fault fault;
 
 	if (row == NULL)
 		return play_refuse(c, REFUSE_NOT_FOUND, NULL);
+	if (salesforce_is_wrong(c, type, row, c->body, &fault))
+		return salesforce_answer_fault(c, &fault);
 	(void)salesforce_put(c, type, row, c->body);
 	return res_empty(c->r, 204);
 }
@@ -156,13 +186,11 @@ static int salesforce_upsert(struct play_call *c)
 	const char *type = salesforce_param(c, "type"), *field = salesforce_param(c, "field");
 	const json_t *former = play_row_by(c, type, field, play_param(c, "value"));
 	json_t *given = json_own(c->a, json_copy(c->body)), *out;
-	const char *missing;
+	struct salesforce_fault fault;
 
 	json_set_strn(given, field, play_param(c, "value"));
-	missing = former == NULL ? salesforce_missing(type, given) : NULL;
-	if (missing != NULL)
-		return play_json(
-		    c, 400, json_pack("[o]", salesforce_fault_json("errorCode", missing)));
+	if (salesforce_is_wrong(c, type, former, given, &fault))
+		return salesforce_answer_fault(c, &fault);
 	out = salesforce_saved_json(salesforce_put(c, type, former, given));
 	json_set_bool(out, "created", former == NULL);
 	if (former != NULL && play_is(c, "no_content")) {
@@ -180,12 +208,12 @@ static json_t *collection_one(
 	const char *value =
 	    field != NULL ? json_scalar_text(c->a, json_object_get(record, field)) : NULL;
 	const json_t *former = value != NULL ? play_row_by(c, type, field, str_from(value)) : NULL;
-	const char *missing = former == NULL ? salesforce_missing(type, record) : NULL;
+	struct salesforce_fault fault;
 	json_t *out;
 
-	if (missing != NULL)
+	if (salesforce_is_wrong(c, type, former, record, &fault))
 		return json_pack("{s:b,s:[o]}", "success", 0, "errors",
-		    salesforce_fault_json("statusCode", missing));
+		    salesforce_fault_json("statusCode", &fault));
 	out = salesforce_saved_json(salesforce_put(c, type, former, record));
 	if (field != NULL)
 		json_set_bool(out, "created", former == NULL);

@@ -137,6 +137,11 @@ typedef bool play_filter(const struct play_call *c, const json_t *row, const voi
 json_t *play_rows(struct play_call *c, const char *kind, play_filter *passes, const void *arg);
 /* The first row whose member is that text, or NULL. */
 json_t *play_row_by(const struct play_call *c, const char *kind, const char *member, struct str is);
+/* The same by a member of its object `within`, in any case of the letters. */
+json_t *play_row_within(const struct play_call *c, const char *kind, const char *within,
+    const char *member, struct str is);
+/* Do CRMs take it for an email address? Not without an @, nor of the domain that none is of. */
+bool play_email_is_taken(const char *email);
 /* Sorted by a member: numbers and texts that are numbers as such. */
 void play_sort(struct play_call *c, json_t *rows, const char *member, bool is_descending);
 /* A number that no id of this provider has yet, above `from`. */

@@ -13,10 +13,19 @@ struct store_row {
 	json_t *value; /* NULL: it went */
 };
 
+/* Rows by a text in them. No row before the place of its text has it: that row has it, or one that
+ * comes later, or none any more. */
+struct store_index {
+	struct store_by by;
+	struct map *places; /* text → place + 1 */
+	struct store_index *next;
+};
+
 struct store_table {
 	struct map *by_id; /* → place + 1 */
 	struct store_row *rows;
 	size_t n, cap;
+	struct store_index *indexes;
 };
 
 struct store {
@@ -89,11 +98,83 @@ static void store_forget(void *arg)
 	st->tables = map_new(st->a);
 }
 
+/* ---- rows by a text in them ---------------------------------------------------------------- */
+
+static struct str text_as(struct arena *a, const struct store_by *by, struct str text)
+{
+	return by->is_folded && text.p != NULL ? utf8_lower(a, text) : text;
+}
+
+static struct str row_text(struct arena *a, const struct store_by *by, const struct store_row *row)
+{
+	const json_t *within =
+	    by->within != NULL ? json_object_get(row->value, by->within) : row->value;
+
+	return text_as(a, by, str_from(json_scalar_text(a, json_object_get(within, by->member))));
+}
+
+static void index_note(struct store_index *x, struct str text, size_t place)
+{
+	const size_t at = text.p != NULL ? (size_t)(uintptr_t)map_get(x->places, text) : 0;
+
+	if (text.p != NULL && (at == 0 || place + 1 < at))
+		map_put(x->places, text, (void *)(uintptr_t)(place + 1));
+}
+
+static bool index_is_by(const struct store_index *x, const struct store_by *by)
+{
+	const char *within = x->by.within != NULL ? x->by.within : "";
+
+	return strcmp(within, by->within != NULL ? by->within : "") == 0 &&
+	       strcmp(x->by.member, by->member) == 0 && x->by.is_folded == by->is_folded;
+}
+
+static struct store_index *index_find(
+    struct store *st, struct store_table *t, const struct store_by *by)
+{
+	struct store_index *x = t->indexes;
+
+	while (x != NULL && !index_is_by(x, by))
+		x = x->next;
+	if (x != NULL)
+		return x;
+	x = arena_zalloc(st->a, sizeof(*x));
+	x->by = (struct store_by){by->within != NULL ? arena_strdup(st->a, by->within) : NULL,
+	    arena_strdup(st->a, by->member), by->is_folded};
+	x->places = map_new(st->a);
+	x->next = t->indexes;
+	t->indexes = x;
+	for (size_t i = 0; i < t->n; i++)
+		index_note(x, row_text(st->scratch, by, &t->rows[i]), i);
+	return x;
+}
+
+json_t *store_find(
+    struct store *st, struct store_kind k, const struct store_by *by, struct str text)
+{
+	struct store_table *t = table_find(st, k);
+	const struct store_index *x;
+	struct str own;
+
+	if (t == NULL || text.p == NULL)
+		return NULL;
+	arena_reset(st->scratch);
+	x = index_find(st, t, by);
+	own = text_as(st->scratch, by, text);
+	for (size_t at = (size_t)(uintptr_t)map_get(x->places, own); at > 0 && at <= t->n; at++)
+		if (str_eq(row_text(st->scratch, by, &t->rows[at - 1]), own))
+			return t->rows[at - 1].value;
+	return NULL;
+}
+
+/* ---- lines --------------------------------------------------------------------------------- */
+
 /* {"p":provider,"k":kind,"i":id,"v":value}; without v the row goes. */
 static void store_index_line(void *arg, off_t at, struct str text)
 {
 	struct store *st = arg;
 	const json_t *line;
+	struct store_table *t;
 	struct store_row *row;
 	struct store_kind k;
 
@@ -103,9 +184,12 @@ static void store_index_line(void *arg, off_t at, struct str text)
 	k = (struct store_kind){json_str(line, "p"), json_str(line, "k")};
 	if (k.provider == NULL || k.kind == NULL || json_str(line, "i") == NULL)
 		return; /* torn by a crash */
-	row = row_make(st, table_make(st, k), json_str(line, "i"));
+	t = table_make(st, k);
+	row = row_make(st, t, json_str(line, "i"));
 	json_decref(row->value);
 	row->value = json_incref(json_object_get(line, "v"));
+	for (struct store_index *x = t->indexes; x != NULL; x = x->next)
+		index_note(x, row_text(st->scratch, &x->by, row), (size_t)(row - t->rows));
 }
 
 static void store_release(void *object)

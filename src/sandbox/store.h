@@ -28,6 +28,15 @@ int store_put(
     struct store *st, struct store_kind k, const char *id, json_t *value, struct err *err);
 /* Borrowed until the next store_put or sync; NULL when there is none. */
 json_t *store_get(const struct store *st, struct store_kind k, struct str id);
+/* Where a row has the text by which it is looked for: its member, or that of the object `within`;
+ * folded: in any case of its letters. */
+struct store_by {
+	const char *within, *member;
+	bool is_folded;
+};
+/* The first row that has it there, borrowed as by store_get; NULL when there is none. */
+json_t *store_find(
+    struct store *st, struct store_kind k, const struct store_by *by, struct str text);
 /* Places 0 … n-1; that of a row that went is NULL. */
 size_t store_places(const struct store *st, struct store_kind k);
 json_t *store_at(const struct store *st, struct store_kind k, size_t place, const char **id);

@@ -151,6 +151,10 @@ def pages(product):
         if delivery:
             yield "delivery-" + status, "/admin/deliveries/" + delivery
     yield "routing", "/admin/routing"
+    for provider in ("custom_crm", "hubspot"):
+        destination = first(product, "/connections?providerType=" + provider)
+        if destination:
+            yield "mapping-" + provider, "/admin/connections/%s/mapping" % destination
     yield "leads", "/admin/leads"
     yield "lead-test", "/admin/leads/test"
     yield "leads-unknown-field", "/admin/records?resourceType=contact&filter%5BAdress.city%5D=Paris"

@@ -1,7 +1,9 @@
 """A provider that the sandbox plays, connected in an account of its own: what it sends and holds, and what comes of it
 in the product."""
+import uuid
+
 from harness import equal, here, true, wait_until
-from played import Played
+from played import Played, api, token
 
 
 class Polls:
@@ -30,12 +32,13 @@ class Polls:
         for name in self.all():
             self.act(name, "pause")
 
-    def round(self, name):
+    def round(self, name, meanwhile=lambda: None):
         """A round from now on, to its end; what the poll then says of itself. Afterwards it rests."""
         before = self.all()[name]["lastRunAt"]
         self.act(name, "resume")
 
         def over():
+            meanwhile()
             now = self.all()[name]
             return now if now["status"] == "failing" or (now["lastRunAt"] != before and now["status"] == "waiting") else None
         now = wait_until(over, 30, "a round of " + name)
@@ -50,6 +53,7 @@ class Source(Played):
         answer = self.api("POST", "/providers/%s/connect" % provider, {"credentials": credentials, "settings": settings})
         equal(answer.status, 201, answer)
         self.id = answer.json()["id"]
+        self.signed_by = {}         # its secret, where that is not what the sandbox has of its own
         self.polls = Polls(self.api, self.id)
         self.polls.rest()
 
@@ -57,7 +61,7 @@ class Source(Played):
     def order(self, event, app=False, **data):
         """Has the event sent, signed; the product's answer. app: to the provider's own address, not the connection's."""
         url = "%s/webhook/%s%s" % (here().url, self.name, "" if app else "/" + self.id)
-        return self.send(event, url=url, data=data)[0]
+        return self.send(event, url=url, data=data, **self.signed_by)[0]
 
     def deliver(self, event, **more):
         """The same; it is taken."""
@@ -110,3 +114,55 @@ class Source(Played):
         def find():
             return next((r for r in self.records(kind) if id_ in (None, r["externalId"]) and is_so(r)), None)
         return wait_until(find, what="%s %s" % (kind, id_ or ""))
+
+    def begin_import(self, **more):
+        """An import of the leads that the platform has; its id."""
+        begun = self.api("POST", "/leads/import", {"providerType": self.name, **more})
+        equal(begun.status, 202, begun)
+        return begun.json()["importId"]
+
+    def hasten(self):
+        """What its polls and imports wait for comes now, such as an export that the platform makes ready."""
+        of = "account_id = UNHEX('%s')" % self.account.id.replace("-", "")
+        here().sql("UPDATE polls SET held_until = 0, next_at = IF(is_paused, next_at, 0) WHERE " + of)
+        here().sql("UPDATE jobs SET run_at = 0 WHERE lease_id IS NULL AND kind IN ('poll.run', 'lead.import') AND " + of)
+
+    def await_import(self, id_):
+        """What it says when it is over, and all is well; without its waits."""
+        def over():
+            self.hasten()
+            o = self.api("GET", "/imports/" + id_).json()
+            return o if o["status"] not in ("queued", "running") else None
+        done = wait_until(over, 60, "the import")
+        equal((done["status"], done["error"]), ("completed", None), done)
+        return done
+
+    def imported(self, **more):
+        return self.await_import(self.begin_import(**more))
+
+
+def known(provider):
+    """What the sandbox says of a provider that it plays: its account, its secret, its events."""
+    return [p for p in api("GET", "/events").json()["data"] if p["provider"] == provider][0]
+
+
+def ad_source(provider, account=None):
+    """An ad platform's connection, whose polls rest."""
+    secret = known(provider)["secret"]
+    credentials = {"accessToken": "sandbox-page-token" if provider == "meta_lead_ads" else token(provider),
+                   "webhookSecret": secret}
+    if provider == "google_ads":
+        credentials["developerToken"] = "sandbox-developer-token"
+    source = Source(provider, credentials, {"externalAccountId": known(provider)["account"]}, account)
+    source.signed_by = {"secret": secret}
+    return source
+
+
+def answer_form(source, email):
+    """A person answers a form of the platform, which tells of it by its webhook; the answer's id, where one may choose it."""
+    event, key, id_ = {
+        "meta_lead_ads": ("leadgen", None, None), "google_ads": ("lead", "lead_id", "g-" + uuid.uuid4().hex[:10]),
+        "linkedin_ads": ("created", "id", "249592fc-" + uuid.uuid4().hex[:10]),
+        "tiktok_ads": ("lead", "id", str(7126711421177500000 + uuid.uuid4().int % 10**12))}[source.name]
+    source.deliver(event, email=email, **({key: id_} if key else {}))
+    return id_

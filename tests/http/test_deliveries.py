@@ -21,11 +21,12 @@ def signed_in(t):
     return b
 
 
-def viewer_of(t):
-    email = unique("viewer") + "@example.com"
-    here().ctl("user", "add", "--account", t.id, "--email", email, "--role", "viewer", "--password", PASSWORD)
+def member_of(t, role):
+    email = unique(role) + "@example.com"
+    here().ctl("user", "add", "--account", t.id, "--email", email, "--role", role, "--password", PASSWORD)
     b = Browser(here())
     b.sign_in(email, PASSWORD)
+    b.email = email
     return b
 
 
@@ -241,6 +242,7 @@ def _():
     has(b.get("/admin/deliveries/waiting").text, "No lead waits")
     t.new_lead(email="waits1@example.com")
     t.new_lead(email="waits2@example.com")
+    t.wait_idle()           # else they are ready after there is a destination, and go there
     to, place = t.crm("Late CRM")
     page = b.get("/admin/deliveries/waiting?connectionId=" + to)
     check_page(page)
@@ -287,9 +289,8 @@ def _():
     t = Tenant(name=unique("Paused "))
     b = signed_in(t)
     to, place = t.crm("Paused CRM")
-    page = b.get("/admin/crm")
-    lane = re.search(r'/admin/queue/lanes/([^"]+)"', page.text).group(1)
-    answer = b.post("/admin/queue/lanes/" + lane, {"act": "pause", "back": "destinations"})
+    has(b.get("/admin/crm").text, 'action="/admin/crm/%s"' % to)
+    answer = b.post("/admin/crm/" + to, {"act": "pause"})
     equal((answer.status, answer.header("Location")), (303, "/admin/crm"))
     has(row_of(b.get("/admin/crm"), "Paused CRM"), "Paused")
     lead = t.new_lead(email="paused@example.com")
@@ -297,12 +298,47 @@ def _():
     has(row_of(b.get("/admin/crm"), "Paused CRM"), " 1 ")
     equal(t.sink(place)["data"], [])
     b.get("/admin/crm")
-    b.post("/admin/queue/lanes/" + lane, {"act": "resume", "back": "destinations"})
+    b.post("/admin/crm/" + to, {"act": "resume"})
     wait_until(lambda: len(t.sink(place)["data"]) == 1, 20, "the lead")
     b.get("/admin/crm")
     answer = b.post("/admin/connections/%s/test" % to, {"back": "destinations"})
     equal(answer.header("Location"), "/admin/crm")
     has(b.get("/admin/crm").text, "The connection works")
+
+
+@test("a manager pauses, tries and resumes a destination, by page and API; the rest of the queue is not theirs, nor others' destinations")
+def _():
+    t, other = Tenant(name=unique("Managed ")), Tenant(name=unique("Other "))
+    to, _ = t.crm("Managed CRM")
+    source, theirs = Meta(t), other.crm("Theirs")[0]
+    b = member_of(t, "manager")
+
+    def is_paused():
+        return [d["isPaused"] for d in t.get("/crm/destinations")["data"]] == [True]
+    for page in ("/admin/crm", "/admin/connections/" + to):
+        has(b.get(page).text, 'action="/admin/crm/%s"' % to)
+        answer = b.post("/admin/crm/" + to, {"act": "pause", "back": "connection"})
+        equal((answer.status, answer.header("Location")), (303, "/admin/connections/" + to))
+        true(is_paused(), "paused")
+        has(b.get("/admin/connections/" + to).text, "Resume")
+        equal(b.post("/admin/crm/" + to, {"act": "resume"}).header("Location"), "/admin/crm")
+        true(not is_paused(), "resumed")
+    true("/admin/queue" not in b.get("/admin/connections/" + source.id).text, "sources are held back by who has the queue")
+    for id_, status in ((source.id, 404), (theirs, 404), ("x", 404)):
+        b.get("/admin/crm")
+        equal(b.post("/admin/crm/" + id_, {"act": "pause"}).status, status, id_)
+    b.get("/admin/crm")
+    equal(b.post("/admin/crm/" + to, {"act": "stop"}).status, 422)
+    answer = here().post("/connect/v1/auth/token", {"email": b.email, "password": PASSWORD})
+    token = {"Authorization": "Bearer " + answer.json()["accessToken"]}
+    for prefix in ("/connect/v1", ""):
+        for act, paused in (("pause", True), ("resume", False), ("pause", True), ("try", False)):
+            answer = here().post("%s/crm/destinations/%s/%s" % (prefix, to, act), {}, token)
+            equal((answer.status, answer.json()["isPaused"], is_paused()), (200, paused, paused), answer)
+    lane = t.get("/crm/destinations")["data"][0]["laneId"]
+    problem(here().post("/connect/v1/queue/lanes/%s/pause" % lane, {}, token), 403)
+    problem(here().post("/connect/v1/crm/destinations/%s/pause" % theirs, {}, token), 404)
+    problem(here().post("/connect/v1/crm/destinations/%s/pause" % source.id, {}, token), 404)
 
 
 @test("a viewer sees all of it and may do nothing; another account sees none of it")
@@ -313,12 +349,12 @@ def _():
         lead = t.new_lead(email="watched@example.com")
         wait_until(lambda: statuses(t, lead).get("Watched CRM") == "failed", 20, "the refusal")
     id_ = delivery_of(t, lead, "Watched CRM")["id"]
-    b = viewer_of(t)
+    b = member_of(t, "viewer")
     for path in ("/admin/crm", "/admin/deliveries", "/admin/deliveries?status=failed", "/admin/deliveries/" + id_):
         page = b.get(path)
         check_page(page)
         has(page.text, "Watched CRM")
-        equal(re.findall(r'<form[^>]*method="post"[^>]*action="(/admin/(?:deliveries|queue|connections)[^"]*)"', page.text), [], path)
+        equal(re.findall(r'<form[^>]*method="post"[^>]*action="(/admin/(?:deliveries|queue|connections|crm)[^"]*)"', page.text), [], path)
     for path in ("/admin/deliveries/again", "/admin/deliveries/waiting"):
         equal(b.get(path).status, 403, path)
     for path in ("/admin/deliveries/again", "/admin/deliveries/push", "/admin/deliveries/%s/push" % id_):

@@ -8,37 +8,14 @@ import uuid
 
 from crm import Crm
 from harness import Browser, equal, has, here, problem, run, test, true, wait_until
-from played import Played, api, token
-from source import Source
+from played import Played, api
+from source import ad_source, answer_form
 
 PAGE = "153125381133"
 
 
 def unique(prefix=""):
     return prefix + uuid.uuid4().hex[:10]
-
-
-def known(provider):
-    return [p for p in api("GET", "/events").json()["data"] if p["provider"] == provider][0]
-
-
-def source_of(provider, name):
-    """A source in an account of its own, as the sandbox plays it, whose polls rest."""
-    credentials = {"accessToken": "sandbox-page-token" if provider == "meta_lead_ads" else token(provider),
-                   "webhookSecret": known(provider)["secret"]}
-    if provider == "google_ads":
-        credentials["developerToken"] = "sandbox-developer-token"
-    s = Source(provider, credentials, {"externalAccountId": known(provider)["account"]}, here().new_account(name))
-    for poll in s.api("GET", "/connections/%s/polls" % s.id).json()["data"]:
-        s.api("POST", "/connections/%s/polls/%s/pause" % (s.id, poll["name"]), {})
-    return s
-
-
-def deliver(source, event, **data):
-    """The event, signed as the platform does; it is taken."""
-    for answer in source.send(event, url="%s/webhook/%s/%s" % (here().url, source.name, source.id),
-                              secret=known(source.name)["secret"], data=data):
-        equal(answer["status"], 200, answer)
 
 
 def leads(source, query=""):
@@ -64,28 +41,14 @@ def join(account, crm, name="Taker"):
     equal(account.api("POST", "/providers/custom_crm/connect", {"name": name, "settings": {"url": crm.url}}).status, 201)
 
 
-def imported(source):
-    id_ = source.api("POST", "/leads/import", {"providerType": source.name}).json()["importId"]
-    done = wait_until(lambda: (lambda t: t if t["status"] not in ("queued", "running") else None)(
-        source.api("GET", "/imports/" + id_).json()), 60, "the import")
-    equal((done["status"], done["error"]), ("completed", None), done)
-    return done
-
-
 # ---- each source ---------------------------------------------------------------------------------
-EVENTS = {"meta_lead_ads": ("leadgen", None, True), "google_ads": ("lead", "lead_id", False),
-          "linkedin_ads": ("created", "id", True), "tiktok_ads": ("lead", "id", False)}
-
-
 def through(provider):
-    event, key, is_fetched = EVENTS[provider]
+    is_fetched = provider in ("meta_lead_ads", "linkedin_ads")
     with Crm() as crm:
-        s = source_of(provider, "Through " + provider)
+        s = ad_source(provider, here().new_account("Through " + provider))
         join(s.account, crm)
         email = unique("way-") + "@example.com"
-        id_ = {"google_ads": unique("g-"), "linkedin_ads": unique("249592fc-"),
-               "tiktok_ads": str(7126711421177500000 + uuid.uuid4().int % 10**12)}.get(provider)
-        deliver(s, event, email=email, **({key: id_} if key else {}))
+        answer_form(s, email)
         row = lead_of(s, email, lambda x: x["syncStatus"] == "success")
         lead = one(s, row["id"])
         stages = [t["stage"] for t in lead["timeline"]]
@@ -93,7 +56,7 @@ def through(provider):
         times = [t["at"] for t in lead["timeline"]]
         equal(times, sorted(times))
         equal((lead["source"], lead["deliveredAt"] is not None), ("webhook", True), lead)
-        done = imported(s)
+        done = s.imported()
         true(done["received"] >= 1, done)
         equal([x["id"] for x in leads(s, "&search=" + email)], [lead["id"]])
         equal(len([b for _, b in crm.got if json.loads(b).get("email") == email]), 1)
@@ -114,7 +77,7 @@ def _():
 def _():
     s, lead = through("linkedin_ads")
     equal(lead["firstName"], "Ann")
-    deliver(s, "deleted", id=lead["providerLeadId"])
+    s.deliver("deleted", id=lead["providerLeadId"])
     wait_until(lambda: s.api("GET", "/leads/" + lead["id"]).status == 404, 30, "the erasure")
     equal(s.api("GET", "/records/" + lead["recordId"]).status, 404)
 
@@ -311,7 +274,7 @@ def _():
 # ---- what nobody told of ------------------------------------------------------------------------------
 @test("a comparison fetches what neither webhook nor poll has brought, and counts it for its source")
 def _():
-    s = source_of("meta_lead_ads", "Compared")
+    s = ad_source("meta_lead_ads", here().new_account("Compared"))
     path = "/connections/%s/polls" % s.id
     form = str(Played("meta_lead_ads").post("/v26.0/%s/leadgen_forms" % PAGE, {"name": unique("Form ")})["id"])
     ids = [str(i) for i in api("POST", "/leads", {"count": 3, "form_id": form}).json()["ids"]]
@@ -341,9 +304,9 @@ def Browser_of(source):
 
 @test("a comparison gives leads whose details were not to be had another go")
 def _():
-    s = source_of("meta_lead_ads", "Late")
+    s = ad_source("meta_lead_ads", here().new_account("Late"))
     with Played("meta_lead_ads").switched(fresh_leads=1000):
-        deliver(s, "leadgen", email=unique() + "@example.com")
+        s.deliver("leadgen", email=unique() + "@example.com")
         row = wait_until(lambda: next((x for x in leads(s) if x["stage"] == "received"), None), 15, "the lead")
         here().sql("UPDATE leads SET stage = 'incomplete', stage_error = 'Meta does not show this lead'"
                    " WHERE id = UNHEX('%s')" % row["id"].replace("-", ""))

@@ -8,7 +8,7 @@ import uuid
 
 from harness import Browser, equal, has, here, run, test, true, wait_until
 from played import Played, api, token
-from source import Polls
+from source import Polls, known
 
 MINE = {"meta_lead_ads", "google_ads", "linkedin_ads", "tiktok_ads", "hubspot", "salesforce", "google_calendar", "zendesk"}
 SALESFORCE = "https://sandbox.my.salesforce.com"
@@ -17,11 +17,6 @@ _joined = {}
 
 def unique(prefix=""):
     return prefix + uuid.uuid4().hex[:12]
-
-
-def known(provider):
-    """What the sandbox plays of it: account and secret."""
-    return [p for p in api("GET", "/events").json()["data"] if p["provider"] == provider][0]
 
 
 def joined(provider):

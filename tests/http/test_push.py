@@ -150,7 +150,7 @@ def _():
     well = threading.Event()
     with Crm() as down, Crm() as mute, Crm() as strict, Crm() as one, Crm() as two:
         down.default = (500, b"")
-        strict.default = (422, b'{"message":"no"}')
+        strict.default = (400, b'{"message":"no"}')
         mute.default = lambda handler: (well.wait(60), (201, b'{"id":"late"}'))[1]
         for name, crm in (("down", down), ("mute", mute), ("strict", strict), ("one", one), ("two", two)):
             t.connect("custom_crm", {}, {"url": crm.url}, name=name)
@@ -159,13 +159,20 @@ def _():
         def statuses():
             return {d["name"]: d["status"] for d in t.get("/leads/" + lead)["destinations"]}
         wait_until(lambda: [statuses().get(n) for n in ("one", "two", "strict")] == ["success", "success", "failed"], 10, "three of five")
-        equal(statuses()["mute"], "pending")     # the fine ones did not wait for it
+        equal((statuses()["mute"], t.get("/leads/" + lead)["syncStatus"]), ("pending", "success"))  # nobody waited for it
         well.set()
         wait_until(lambda: statuses()["mute"] == "success" and statuses()["down"] == "failed", 20, "the others")
         rows = {d["name"]: d for d in t.get("/leads/" + lead)["destinations"]}
         equal(len(rows), 5)
         equal({n: d["attempts"] for n, d in rows.items()}, {"down": 3, "mute": 1, "strict": 1, "one": 1, "two": 1})
         equal((rows["strict"]["nextAttemptAt"], rows["down"]["nextAttemptAt"] is not None), (None, True))
+        equal({n: d["lastStatus"] for n, d in rows.items()}, {"down": 500, "mute": 201, "strict": 400, "one": 201, "two": 201})
+        equal({n for n, d in rows.items() if d["lastError"]}, {"down", "strict"})
+        answer = t.api("POST", "/crm/push/" + lead).json()     # they fail still
+        equal((answer["success"], len(answer["results"])), (True, 5), answer)
+        told = {r["name"]: (r["status"], r["error"] is None) for r in answer["results"]}
+        equal(told, {"down": ("failed", False), "strict": ("failed", False), "mute": ("skipped", True), "one": ("skipped", True),
+                     "two": ("skipped", True)})
         down.default = strict.default = (201, b'{"id":"x"}')
         got = len(one.got), len(two.got), len(mute.got)
         answer = t.api("POST", "/crm/push/" + lead).json()

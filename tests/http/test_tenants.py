@@ -9,7 +9,7 @@ from harness import SRC, equal, has, here, problem, run, test, true
 from tenant import HubSpot, Meta, Tenant, unique
 
 ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*([^,]+),\s*([^)]+)\)', re.M)
-ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/deliveries": "delivery",
+ENTITY = {"/records": "record", "/leads": "lead", "/crm/push": "lead", "/crm/test": "crm", "/crm/destinations": "crm", "/crm/deliveries": "delivery",
           "/connections": "connection", "/events": "event", "/api-keys": "key", "/views": "view",
           "/imports": "task", "/users": "user", "/tasks": "task", "/queue/lanes": "lane",
           "/provider-apps": "app", "/privacy/export": "export", "/rows": "row", "/flows": "flow", "/triggers": "trigger"}

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "connection/connection-pages.h"
 #include "core-check.h"
 #include "delivery/delivery.h"
 #include "provider/provider-internal.h"
@@ -13,81 +14,145 @@
 void suite_delivery(void);
 
 #define START_US (INT64_C(1764500000) * SECOND_US)
+#define START_PLUS_7 "Sun, 30 Nov 2025 10:53:27 GMT"
 #define ROUNDS 8
 
+/* An answer, or none (failure), and what comes of it. */
 struct answer_row {
 	int line;
 	const char *provider;
 	int status;
+	enum err_code failure; /* with status 0: why no answer came */
 	const char *retry_after, *type, *body;
 	/* of the first round: */
 	int attempts;
 	int64_t wait_least_ms, wait_most_ms; /* between the first two, where there are two */
 	const char *status_word;             /* after it */
 	bool is_again;                       /* a later round follows, and at last it is dead */
-	const char *says;                    /* within what the page says */
+	const char *says;                    /* within the error that is kept */
+	const char *page;                    /* within what pages say of it */
 };
 
-#define NONE NULL, NULL, NULL
-#define PLAIN(p, s, n, word, again, says)                                                          \
+#define RETRIED 3, 750, 1000, "failed", true /* by itself, and in later rounds */
+#define REFUSED 1, 0, 0, "failed", false
+#define LET_IN_LATER 1, 0, 0, "failed", true /* who looks after it may mend it */
+#define TAKEN 1, 0, 0, "success", false, "", ""
+#define WAITED(ms) 3, ms, ms, "failed", true
+
+#define ROW(p, ...)                                                                                \
 	{                                                                                          \
-		__LINE__, p, s, NONE, n, 750, 1000, word, again, says                              \
+		__LINE__, p, __VA_ARGS__                                                           \
 	}
+#define EACH(...)                                                                                  \
+	ROW("custom_crm", __VA_ARGS__), ROW("hubspot", __VA_ARGS__), ROW("salesforce", __VA_ARGS__)
+#define STATUS(s) s, 0, NULL, NULL, NULL
+#define AFTER(s, retry_after) s, 0, retry_after, NULL, NULL
+#define BODY(s, body) s, 0, NULL, "application/json", body
+#define PAGE(s) s, 0, NULL, "text/html; charset=utf-8", "<html><title>Sign in</title></html>"
+#define NO_ANSWER(code) 0, code, NULL, NULL, NULL
+#define LESS_OFTEN "It asked to be called less often (429)."
 
 static const struct answer_row rows[] = {
-    PLAIN("custom_crm", 201, 1, "success", false, ""),
-    PLAIN("custom_crm", 204, 1, "success", false, ""),
-    PLAIN("custom_crm", 301, 1, "failed", false, "HTTP 301"),
-    PLAIN("custom_crm", 400, 1, "failed", false, "HTTP 400"),
-    PLAIN("custom_crm", 401, 1, "failed", true, "HTTP 401"),
-    PLAIN("custom_crm", 403, 1, "failed", false, "HTTP 403"),
-    PLAIN("custom_crm", 404, 1, "failed", false, "HTTP 404"),
-    PLAIN("custom_crm", 409, 1, "failed", false, "HTTP 409"),
-    PLAIN("custom_crm", 422, 1, "failed", false, "HTTP 422"),
-    PLAIN("custom_crm", 429, 3, "failed", true, "HTTP 429"),
-    PLAIN("custom_crm", 500, 3, "failed", true, "HTTP 500"),
-    PLAIN("custom_crm", 503, 3, "failed", true, "HTTP 503"),
-    {__LINE__, "custom_crm", 429, "2", NULL, NULL, 3, 2000, 2000, "failed", true, "HTTP 429"},
-    {__LINE__, "custom_crm", 429, "2.5", NULL, NULL, 3, 2500, 2500, "failed", true, "HTTP 429"},
-    {__LINE__, "custom_crm", 429, "900", NULL, NULL, 3, 15000, 15000, "failed", true, "HTTP 429"},
-    {__LINE__, "custom_crm", 503, "Sun, 30 Nov 2036 10:53:25 GMT", NULL, NULL, 3, 15000, 15000,
-	"failed", true, "HTTP 503"},
-    {__LINE__, "custom_crm", 200, NULL, "text/html", "<html>Sign in</html>", 3, 750, 1000, "failed",
-	true, "a web page"},
-    {__LINE__, "custom_crm", 200, NULL, NULL, "{\"success\":false}", 1, 0, 0, "success", false, ""},
-    {__LINE__, "custom_crm", 200, NULL, NULL, "not JSON", 1, 0, 0, "success", false, ""},
-    PLAIN("hubspot", 201, 1, "success", false, ""),
-    PLAIN("hubspot", 500, 3, "failed", true, "HTTP 500"),
-    PLAIN("hubspot", 429, 3, "failed", true, "HTTP 429"),
-    PLAIN("hubspot", 400, 1, "failed", false, "HTTP 400"),
-    {__LINE__, "hubspot", 429, NULL, NULL,
-	"{\"errorType\":\"RATE_LIMIT\",\"policyName\":\"TEN_SECONDLY_ROLLING\"}", 3, 10000, 10000,
-	"failed", true, "RATE_LIMIT"},
-    {__LINE__, "hubspot", 429, NULL, NULL,
-	"{\"errorType\":\"RATE_LIMIT\",\"policyName\":\"DAILY\"}", 3, 15000, 15000, "failed", true,
-	"DAILY"},
-    {__LINE__, "hubspot", 403, NULL, NULL, "{\"errorType\":\"RATE_LIMIT\"}", 3, 750, 1000, "failed",
-	true, "RATE_LIMIT"},
-    {__LINE__, "hubspot", 403, NULL, NULL, "{\"category\":\"MISSING_SCOPES\"}", 1, 0, 0, "failed",
-	false, "a scope is missing"},
-    {__LINE__, "hubspot", 207, NULL, NULL, "{\"errors\":[{\"message\":\"no\"}]}", 1, 0, 0, "failed",
-	false, "HTTP 207"},
-    PLAIN("salesforce", 201, 1, "success", false, ""),
-    PLAIN("salesforce", 500, 3, "failed", true, "HTTP 500"),
-    PLAIN("salesforce", 420, 3, "failed", true, "HTTP 420"),
-    PLAIN("salesforce", 300, 1, "failed", false, "Several records"),
-    {__LINE__, "salesforce", 403, NULL, NULL, "[{\"errorCode\":\"REQUEST_LIMIT_EXCEEDED\"}]", 3,
-	15000, 15000, "failed", true, "REQUEST_LIMIT_EXCEEDED"},
-    {__LINE__, "salesforce", 403, NULL, NULL, "[{\"errorCode\":\"INSUFFICIENT_ACCESS\"}]", 1, 0, 0,
-	"failed", false, "INSUFFICIENT_ACCESS"},
-    {__LINE__, "salesforce", 400, NULL, NULL, "[{\"errorCode\":\"UNABLE_TO_LOCK_ROW\"}]", 3, 750,
-	1000, "failed", true, "UNABLE_TO_LOCK_ROW"},
-    {__LINE__, "salesforce", 400, NULL, NULL, "[{\"errorCode\":\"DUPLICATES_DETECTED\"}]", 1, 0, 0,
-	"failed", false, "DUPLICATES_DETECTED"},
-    {__LINE__, "salesforce", 400, NULL, NULL, "[{\"errorCode\":\"REQUIRED_FIELD_MISSING\"}]", 1, 0,
-	0, "failed", false, "REQUIRED_FIELD_MISSING"},
-    PLAIN("salesforce", 401, 1, "failed", true, "HTTP 401"),
+    EACH(STATUS(200), TAKEN),
+    EACH(STATUS(201), TAKEN),
+    EACH(STATUS(202), TAKEN),
+    EACH(STATUS(204), TAKEN),
+    /* never turned into a GET that counts as a success */
+    EACH(STATUS(301), REFUSED, "HTTP 301", "It has moved to another address (301)."),
+    EACH(STATUS(302), REFUSED, "HTTP 302", "It has moved to another address (302)."),
+    EACH(STATUS(307), REFUSED, "HTTP 307", "It has moved to another address (307)."),
+    EACH(STATUS(308), REFUSED, "HTTP 308", "It has moved to another address (308)."),
+    EACH(STATUS(400), REFUSED, "HTTP 400", "It did not take the request (400)."),
+    EACH(STATUS(401), LET_IN_LATER, "HTTP 401", "It refused the credentials (401)."),
+    EACH(STATUS(403), REFUSED, "HTTP 403", "It does not permit what was asked for (403)."),
+    EACH(STATUS(404), REFUSED, "HTTP 404", "It did not find what was asked for (404)."),
+    EACH(STATUS(409), REFUSED, "HTTP 409", "It says that this is there already (409)."),
+    EACH(STATUS(413), REFUSED, "HTTP 413", "It did not take the request (413)."),
+    EACH(STATUS(422), REFUSED, "HTTP 422", "It did not take the request (422)."),
+    EACH(STATUS(429), RETRIED, "HTTP 429", LESS_OFTEN),
+    EACH(AFTER(429, "2"), WAITED(2000), "HTTP 429", LESS_OFTEN),
+    EACH(AFTER(429, "2.5"), WAITED(2500), "HTTP 429", LESS_OFTEN),
+    EACH(AFTER(429, "900"), WAITED(15000), "HTTP 429", LESS_OFTEN),
+    EACH(AFTER(429, START_PLUS_7), WAITED(7000), "HTTP 429", LESS_OFTEN),
+    EACH(AFTER(429, "Sun, 30 Nov 2036 10:53:25 GMT"), WAITED(15000), "HTTP 429", LESS_OFTEN),
+    EACH(AFTER(429, "soon"), RETRIED, "HTTP 429", LESS_OFTEN),
+    EACH(AFTER(503, "3"), WAITED(3000), "HTTP 503", "It had an error (503)."),
+    EACH(AFTER(503, "Sun, 30 Nov 2036 10:53:25 GMT"), WAITED(15000), "HTTP 503",
+	"It had an error (503)."),
+    EACH(STATUS(500), RETRIED, "HTTP 500", "It had an error (500)."),
+    EACH(STATUS(502), RETRIED, "HTTP 502", "It had an error (502)."),
+    EACH(STATUS(503), RETRIED, "HTTP 503", "It had an error (503)."),
+    EACH(STATUS(504), RETRIED, "HTTP 504", "It had an error (504)."),
+    EACH(PAGE(200), RETRIED, "a web page", "a web page"),
+    EACH(PAGE(503), RETRIED, "Sign in", "It had an error (503)."),
+    EACH(200, 0, NULL, "text/plain", "not JSON", TAKEN),
+    EACH(BODY(200, "{\"id\":"), TAKEN),
+    /* slow, reset, unresolved; and what will be so again */
+    EACH(NO_ANSWER(ERR_TIMEOUT), RETRIED, "crm.example: too slow", "crm.example: too slow"),
+    EACH(NO_ANSWER(ERR_UNAVAILABLE), RETRIED, "crm.example: gone", "crm.example: gone"),
+    EACH(NO_ANSWER(ERR_LIMIT), REFUSED, "crm.example: huge", "no more is taken at once"),
+    EACH(NO_ANSWER(ERR_REFUSED), REFUSED, "crm.example: not there", "crm.example: not there"),
+
+    /* a custom CRM's 200 means what successWhen says: without it, that it was taken */
+    ROW("custom_crm", BODY(200, "{\"success\":false}"), TAKEN),
+
+    ROW("hubspot", BODY(429, "{\"errorType\":\"RATE_LIMIT\",\"policyName\":\"SECONDLY\"}"),
+	WAITED(10000), "RATE_LIMIT", LESS_OFTEN),
+    ROW("hubspot",
+	BODY(429, "{\"errorType\":\"RATE_LIMIT\",\"policyName\":\"TEN_SECONDLY_ROLLING\"}"),
+	WAITED(10000), "RATE_LIMIT", LESS_OFTEN),
+    ROW("hubspot", BODY(429, "{\"errorType\":\"RATE_LIMIT\",\"policyName\":\"DAILY\"}"),
+	WAITED(15000), "DAILY", LESS_OFTEN),
+    ROW("hubspot", BODY(403, "{\"errorType\":\"RATE_LIMIT\"}"), RETRIED, "RATE_LIMIT",
+	"It does not permit what was asked for (403)."),
+    ROW("hubspot", BODY(403, "{\"category\":\"MISSING_SCOPES\"}"), REFUSED, "a scope is missing",
+	"a scope is missing"),
+    ROW("hubspot", BODY(207, "{\"errors\":[{\"message\":\"no\"}]}"), REFUSED,
+	"HTTP 207 from crm.example: no", "HTTP 207 from crm.example: no"),
+    ROW("hubspot", BODY(207, "{\"errors\":[],\"results\":[{\"id\":\"7\"}]}"), TAKEN),
+
+    ROW("salesforce", STATUS(300), REFUSED, "Several records", "Several records"),
+    ROW("salesforce", STATUS(410), REFUSED, "no longer answers", "no longer answers"),
+    ROW("salesforce", STATUS(420), RETRIED, "HTTP 420", "It did not take the request (420)."),
+    ROW("salesforce", BODY(403, "[{\"errorCode\":\"REQUEST_LIMIT_EXCEEDED\"}]"), WAITED(15000),
+	"REQUEST_LIMIT_EXCEEDED", "(403)."),
+    ROW("salesforce", BODY(403, "[{\"errorCode\":\"INSUFFICIENT_ACCESS\"}]"), REFUSED,
+	"INSUFFICIENT_ACCESS", "It does not permit what was asked for (403)."),
+    ROW("salesforce", BODY(400, "[{\"errorCode\":\"UNABLE_TO_LOCK_ROW\"}]"), RETRIED,
+	"UNABLE_TO_LOCK_ROW", "(400)."),
+    ROW("salesforce", BODY(400, "[{\"errorCode\":\"DUPLICATES_DETECTED\"}]"), REFUSED,
+	"DUPLICATES_DETECTED", "(400)."),
+    ROW("salesforce", BODY(400, "[{\"errorCode\":\"REQUIRED_FIELD_MISSING\"}]"), REFUSED,
+	"REQUIRED_FIELD_MISSING", "(400)."),
+    ROW("salesforce", BODY(404, "[{\"errorCode\":\"NOT_FOUND\"}]"), REFUSED, "NOT_FOUND", "(404)."),
 };
+
+static void answer_fail(
+    const struct action_call *k, const struct answer_row *row, struct call_result *res)
+{
+	static const struct {
+		enum err_code code;
+		const char *text;
+	} words[] = {{ERR_TIMEOUT, "too slow"}, {ERR_UNAVAILABLE, "gone"}, {ERR_LIMIT, "huge"},
+	    {ERR_REFUSED, "not there"}};
+	struct err why = ERR_INIT;
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (words[i].code == row->failure)
+			err_set(&why, row->failure, "%s", words[i].text);
+	action_read_failure(k, "https://crm.example/in", &why, res);
+}
+
+/* What the pages of deliveries and destinations say of an error. */
+static bool page_says(struct arena *a, const char *error, const char *text)
+{
+	json_t *o = json_own(a, json_object());
+	const char *words;
+
+	connection_tell_error(a, o, error);
+	words = json_str(o, "error_words");
+	return words != NULL && strstr(words, text) != NULL;
+}
 
 /* By the manifest's rules; a token that cannot be had anew is refused, as connection_call has it.
  */
@@ -105,6 +170,10 @@ static void answer_read(struct arena *a, struct providers *ps, const struct answ
 	    .headers = {headers, 0},
 	    .body = str_from(row->body == NULL ? "" : row->body)};
 
+	if (row->status == 0) {
+		answer_fail(&k, row, res);
+		return;
+	}
 	if (row->retry_after != NULL)
 		headers[ans.headers.n++] =
 		    (struct http_pair){STR("retry-after"), str_from(row->retry_after)};
@@ -132,7 +201,7 @@ static int round_run(struct arena *a, struct providers *ps, const struct answer_
 		if (c->then != DELIVERY_WAIT)
 			return n;
 		CHECK_AT(row->line, c->again_us == *now_us + again_ms * 1000);
-		if (n == 1)
+		if (n == 1 && c->state.rounds == 0)
 			CHECK_AT(row->line,
 			    again_ms >= row->wait_least_ms && again_ms <= row->wait_most_ms);
 		*now_us = c->again_us;
@@ -158,10 +227,11 @@ static void answers(void)
 		CHECK_AT(row->line, attempts == row->attempts);
 		CHECK_AT(row->line, TEXT_EQ(c.state.status, row->status_word));
 		CHECK_AT(row->line, (c.then == DELIVERY_LATER) == row->is_again);
-		CHECK_AT(row->line,
-		    row->says[0] == '\0'
-			? c.state.error == NULL
-			: c.state.error != NULL && strstr(c.state.error, row->says) != NULL);
+		CHECK_AT(row->line, row->says[0] == '\0'
+					? c.state.error == NULL
+					: c.state.error != NULL &&
+					      strstr(c.state.error, row->says) != NULL &&
+					      page_says(a, c.state.error, row->page));
 		for (int round = 0; row->is_again && round < ROUNDS; round++) {
 			CHECK_AT(
 			    row->line, c.state.next_us == now_us + minutes[round] * 60 * SECOND_US);

@@ -652,14 +652,14 @@ static void test_retry_after(void)
 	struct http_pair pair = {STR("retry-after"), STR("2")};
 	struct http_answer ans = {.headers = {&pair, 1}};
 
-	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, 60000), 2000);
-	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, 1500), 1500);
+	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, clock_now_us(), 60000), 2000);
+	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, clock_now_us(), 1500), 1500);
 	pair.value = STR("1.5");
-	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, 60000), 1500);
+	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, clock_now_us(), 60000), 1500);
 	pair.value = STR("soon");
-	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, 60000), -1);
+	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, clock_now_us(), 60000), -1);
 	ans.headers.n = 0;
-	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, 60000), -1);
+	CU_ASSERT_EQUAL(http_answer_retry_after_ms(&ans, clock_now_us(), 60000), -1);
 }
 
 void suite_net_http_client(void)
