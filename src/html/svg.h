@@ -4,7 +4,8 @@
 #include "base/buf.h"
 #include "base/json.h"
 struct svg_point {
-	const char *label;       /* shown on the axis and in the title of the bar */
+	const char *label;       /* in the title of the bar */
+	const char *axis;        /* shown on the axis; NULL: the label */
 	int64_t value, previous; /* previous < 0: none */
 };
 /* Bars with an accessible title and description, width 100 % of its box. */

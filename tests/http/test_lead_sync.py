@@ -7,7 +7,7 @@ import time
 import uuid
 
 from crm import Crm
-from harness import Browser, equal, has, here, problem, run, test, true, wait_until
+from harness import Browser, equal, has, here, problem, run, test, true, wait_until, wait_until_none
 from played import Played, api, token
 from source import Source
 
@@ -64,6 +64,13 @@ def join(account, crm, name="Taker"):
     equal(account.api("POST", "/providers/custom_crm/connect", {"name": name, "settings": {"url": crm.url}}).status, 201)
 
 
+def settled(source):
+    """No job of its account's leads waits any more."""
+    wait_until_none(lambda: int(here().sql(
+        "SELECT COUNT(*) FROM jobs WHERE account_id = UNHEX('%s') AND kind IN ('lead.process', 'crm.push')"
+        " AND state = 'ready'" % source.account.id.replace("-", ""))[0][0]), 60, "its leads' jobs")
+
+
 def imported(source):
     id_ = source.api("POST", "/leads/import", {"providerType": source.name}).json()["importId"]
     done = wait_until(lambda: (lambda t: t if t["status"] not in ("queued", "running") else None)(
@@ -73,15 +80,18 @@ def imported(source):
 
 
 # ---- each source ---------------------------------------------------------------------------------
-EVENTS = {"meta_lead_ads": ("leadgen", None, True), "google_ads": ("lead", "lead_id", False),
-          "linkedin_ads": ("created", "id", True), "tiktok_ads": ("lead", "id", False)}
+# the event, the member of its data that is the lead's id, are details fetched, where the sandbox keeps its leads
+EVENTS = {"meta_lead_ads": ("leadgen", None, True, None), "google_ads": ("lead", "lead_id", False, "leads"),
+          "linkedin_ads": ("created", "id", True, "responses"), "tiktok_ads": ("lead", "id", False, "leads")}
 
 
 def through(provider):
-    event, key, is_fetched = EVENTS[provider]
-    with Crm() as crm:
+    """By webhook, then found by the poll, then by an import: one lead, one record, one push a destination."""
+    event, key, is_fetched, kept_as = EVENTS[provider]
+    with Crm() as crm, Crm() as other:
         s = source_of(provider, "Through " + provider)
         join(s.account, crm)
+        join(s.account, other, "Other")
         email = unique("way-") + "@example.com"
         id_ = {"google_ads": unique("g-"), "linkedin_ads": unique("249592fc-"),
                "tiktok_ads": str(7126711421177500000 + uuid.uuid4().int % 10**12)}.get(provider)
@@ -89,14 +99,21 @@ def through(provider):
         row = lead_of(s, email, lambda x: x["syncStatus"] == "success")
         lead = one(s, row["id"])
         stages = [t["stage"] for t in lead["timeline"]]
-        equal(stages, ["received", "verified"] + (["fetched"] if is_fetched else []) + ["normalized", "stored", "pushed"])
+        equal(stages, ["received", "verified"] + (["fetched"] if is_fetched else []) + ["normalized", "stored"] + 2 * ["pushed"])
         times = [t["at"] for t in lead["timeline"]]
         equal(times, sorted(times))
         equal((lead["source"], lead["deliveredAt"] is not None), ("webhook", True), lead)
+        if kept_as:
+            equal(len([x for x in s.rows(kept_as).values() if email in json.dumps(x)]), 1, "what poll and import are told of")
+        wait_until(lambda: s.polls.round("leads")["error"] is None, 60, "a round of the poll")
         done = imported(s)
-        true(done["received"] >= 1, done)
+        true(done["unchanged"] + done["updated"] >= 1, done)
+        settled(s)
         equal([x["id"] for x in leads(s, "&search=" + email)], [lead["id"]])
-        equal(len([b for _, b in crm.got if json.loads(b).get("email") == email]), 1)
+        records = s.api("GET", "/records?limit=200&search=" + email).json()["data"]
+        equal([x["id"] for x in records], [lead["recordId"]], records)
+        for taker in (crm, other):
+            equal(len([b for _, b in taker.got if json.loads(b).get("email") == email]), 1)
         return s, lead
 
 
