@@ -331,7 +331,6 @@ struct batch {
 	struct batch_result_rule *results;
 	size_t nresults;
 };
-/* The forms whose leads a connection may have, and how those are listed. */
 /* The fields of what leads become there, as the destination tells them (push-fields.c). */
 struct push_fields {
 	const char *action; /* NULL: it does not tell */
@@ -339,9 +338,11 @@ struct push_fields {
 	struct expr *name, *label, *help, *type, *values, *length;
 	struct cond *is_needed, *is_read_only, *is_closed;
 };
+/* The forms whose leads a connection may have, and how those are listed. */
 struct forms {
 	const char *action; /* NULL: none are declared */
 	struct expr *id, *name, *status, *country, *count;
+	const char *one_action, *one_input; /* how one of them is asked for; NULL: it is not */
 	const char *leads_action, *leads_input, *leads_since;
 };
 

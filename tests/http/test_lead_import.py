@@ -249,7 +249,9 @@ def _():
     with Played("meta_lead_ads").switched(page_size=1), Faults(here(), latency={"graph": 200}):
         id_ = begin(source, formId=forms[0])
         equal(begin(source, formId=forms[0]), id_)      # the same is not begun twice
-        wait_until(lambda: state(source, id_)["received"] > 0, what="its first page")
+        now = wait_until(lambda: (lambda t: t if t["received"] > 0 and t["etaSeconds"] is not None else None)(state(source, id_)),
+                         what="its first pages")
+        equal((now["total"], now["percent"]), (35, 100 * now["received"] // 35), now)     # as its form says
         equal(source.api("POST", "/imports/%s/cancel" % id_, {}).status, 200)
     done = ended(source, id_)
     equal(done["status"], "cancelled", done)
