@@ -3,6 +3,7 @@
  * erased once. What came in while a pass was under way is found by the next. */
 #include "account/audit.h"
 #include "base/clock.h"
+#include "crm/crm.h"
 #include "import/import.h"
 #include "intake/erase.h"
 #include "lead/lead.h"
@@ -67,11 +68,20 @@ static int erase_own(
     struct personal_walk *w, struct arena *a, const struct uuid *id, struct err *err)
 {
 	struct erased gone = {.events = 0};
-	int rc = w->table == &records_personal_table
-		     ? erase_record(w->app, a, &w->account_id, id, w->person, &gone, err)
-		     : erase_lead(w->app, a, &w->account_id, id, w->person, &gone, err);
+	bool is_record = w->table == &records_personal_table;
+	int64_t deliveries = 0;
+	int rc;
 
+	if (!is_record && crm_count_of_lead(w->app, a, &w->account_id, id, &deliveries, err) == -1)
+		return -1;
+	rc = is_record ? erase_record(w->app, a, &w->account_id, id, w->person, &gone, err)
+		       : erase_lead(w->app, a, &w->account_id, id, w->person, &gone, err);
 	privacy_count(w->arg, events_personal_table.name, gone.events);
+	privacy_count(w->arg, "deliveries", deliveries);
+	/* what goes with it is not met as a row of its own */
+	privacy_count(w->arg, leads_personal_table.name, is_record && !uuid_is_nil(gone.lead_id));
+	privacy_count(
+	    w->arg, records_personal_table.name, !is_record && !uuid_is_nil(gone.record_id));
 	return rc == -1 ? -1 : 0;
 }
 
