@@ -513,6 +513,7 @@ struct provider {
 	struct lead_rules lead;
 	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
 	json_t *push_names;     /* the same as [{"from","to"}], where it can be told so; or NULL */
+	const char *pushed_as;  /* the type of record that a lead becomes there; or NULL */
 	json_t *push_needed;    /* names that are filled whatever a mapping says; or NULL */
 	struct push_fields push_fields;
 	struct guide guide;

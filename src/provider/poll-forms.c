@@ -90,7 +90,7 @@ static bool forms_is_one(const struct poll_ask *ask)
 
 /* The one form, with what is known of it, is all that is left. */
 static void forms_begin_one(
-    const struct poll_ask *ask, const json_t *known, json_t *position, json_t **cursor)
+    const struct poll_ask *ask, json_t *known, json_t *position, json_t **cursor)
 {
 	json_t *left = json_object_get(position, "left"), *form = json_object();
 
@@ -113,8 +113,8 @@ static void forms_begin(const struct poll_ask *ask, struct poll_state *st)
 		forms_begin_one(ask, NULL, o, &st->cursor);
 }
 
-static void forms_take_one(const struct poll_ask *ask, const struct poll_state *st,
-    const json_t *known, struct poll_page *out)
+static void forms_take_one(
+    const struct poll_ask *ask, const struct poll_state *st, json_t *known, struct poll_page *out)
 {
 	json_t *position = json_own(ask->a, json_deep_copy(st->position)), *cursor = st->cursor;
 
