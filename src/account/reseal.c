@@ -15,6 +15,9 @@ DB_STMT(reseal_answers_next,
 DB_STMT(reseal_answers_put,
     "UPDATE idempotency_keys SET body = ? WHERE account_id = ? AND key_hash = ? AND body = ?");
 
+DB_STMT(reseal_kept_next, "SELECT id, sealed FROM kept_keys WHERE id > ? ORDER BY id LIMIT 100");
+DB_STMT(reseal_kept_put, "UPDATE kept_keys SET sealed = ? WHERE id = ? AND sealed = ?");
+
 /* ---- walking --------------------------------------------------------------------------------- */
 
 static void reseal_count(struct reseal *s, uint32_t id)
@@ -130,7 +133,8 @@ int account_reseal(struct app *app, struct reseal *s, struct err *err)
 {
 	static const struct reseal_column columns[] = {
 	    {&reseal_users_next, &reseal_users_put, 1, user_context, NULL},
-	    {&reseal_answers_next, &reseal_answers_put, 2, answer_context, NULL}};
+	    {&reseal_answers_next, &reseal_answers_put, 2, answer_context, NULL},
+	    {&reseal_kept_next, &reseal_kept_put, 1, NULL, "kept_keys"}};
 
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
 		if (reseal_column(app, &columns[i], s, err) == -1)

@@ -13,12 +13,8 @@
 static const unsigned char *token_signing_key(struct app *app)
 {
 	static unsigned char key[32];
-	static const struct keyring *of;
 
-	if (of != app->keys) {
-		keyring_derive(app->keys, "jwt", key);
-		of = app->keys;
-	}
+	keyring_derive(app->keys, "jwt", key);
 	return key;
 }
 

@@ -15,14 +15,13 @@ struct shared;
 
 struct app {
 	const struct config *config;
-	struct keyring *keys;            /* crypto/aead.h: encrypts credentials, signs tokens */
-	struct db *db;                   /* this process's connection; reconnects by itself */
-	struct http_client *http;        /* net/http-client.h */
-	struct providers *providers;     /* provider/provider.h: the loaded manifests */
-	struct templates *templates;     /* html/template.h; NULL in processes without pages */
-	struct shared *shared;           /* base/shared.h: what the workers of one host share */
-	const unsigned char *cursor_key; /* 32 bytes: seals the cursors of lists (http/http.h) */
-	const char *asset_version;       /* changes whenever a static file does: ?v= of addresses */
+	struct keyring *keys;        /* crypto/aead.h: encrypts credentials, signs tokens */
+	struct db *db;               /* this process's connection; reconnects by itself */
+	struct http_client *http;    /* net/http-client.h */
+	struct providers *providers; /* provider/provider.h: the loaded manifests */
+	struct templates *templates; /* html/template.h; NULL in processes without pages */
+	struct shared *shared;       /* base/shared.h: what the workers of one host share */
+	const char *asset_version;   /* changes whenever a static file does: ?v= of addresses */
 	struct hooks hooks;
 };
 

@@ -184,7 +184,24 @@ static void shell_quote(struct buf *b, struct str text)
 	buf_chr(b, '\'');
 }
 
-/* The inputs as given, or those that are needed with their names for values. */
+/* What stands for a value that is not given. */
+static json_t *curl_blank(const struct input_spec *in)
+{
+	if (in->nchoices > 0)
+		return json_string(in->choices[0]);
+	switch (in->type) {
+	case INPUT_INTEGER:
+		return json_integer(1);
+	case INPUT_BOOLEAN:
+		return json_true();
+	case INPUT_JSON:
+		return json_object();
+	default:
+		return json_string("…");
+	}
+}
+
+/* The inputs as given, or those that are needed, blank. */
 static json_t *curl_inputs(const struct actions_form *f)
 {
 	json_t *o;
@@ -194,7 +211,7 @@ static json_t *curl_inputs(const struct actions_form *f)
 	o = json_object();
 	for (size_t i = 0; i < f->act->ninputs; i++)
 		if (f->act->inputs[i].is_needed)
-			json_set_str(o, f->act->inputs[i].name, "…");
+			json_set(o, f->act->inputs[i].name, curl_blank(&f->act->inputs[i]));
 	return o;
 }
 

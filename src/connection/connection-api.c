@@ -27,15 +27,18 @@ int connection_api_list(struct req *r)
 	return res_slice(r, &s);
 }
 
+typedef int connection_getter(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct connection **out, struct err *err);
+
 /* The connection of the route's :id; 1, or 0 with the answer given. */
-static int connection_of_route(struct req *r, struct connection **out)
+static int connection_of_route(struct req *r, connection_getter *get, struct connection **out)
 {
 	struct err err = ERR_INIT;
 	struct uuid id;
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	int found = connection_get_shown(r->app, r->a, &r->actor.account_id, &id, out, &err);
+	int found = get(r->app, r->a, &r->actor.account_id, &id, out, &err);
 	if (found == -1)
 		res_error(r, &err);
 	else if (found == 0)
@@ -47,14 +50,18 @@ int connection_api_get(struct req *r)
 {
 	struct connection *c;
 
-	return connection_of_route(r, &c) ? res_json(r, 200, connection_json(c)) : 0;
+	return connection_of_route(r, connection_get_listed, &c)
+		   ? res_json(r, 200, connection_json(c))
+		   : 0;
 }
 
 int connection_api_test(struct req *r)
 {
 	struct connection *c;
 
-	return connection_of_route(r, &c) ? res_json(r, 200, connection_test(r->app, r->a, c)) : 0;
+	return connection_of_route(r, connection_get_shown, &c)
+		   ? res_json(r, 200, connection_test(r->app, r->a, c))
+		   : 0;
 }
 
 /* ---- change and delete -------------------------------------------------------------------- */

@@ -248,7 +248,12 @@ static struct connection *connection_from_row_shown(
 		c = connection_from_row_shut(app, a, rows, row, err);
 	if (c == NULL || (c->provider != NULL && c->shut != 0) || why.code == ERR_NONE)
 		return c;
-	*err = why;
+	if (c->provider == NULL)
+		err_set(err, ERR_CONFLICT,
+		    "The manifest of the provider %s is missing or wrong at present: see the log",
+		    c->provider_type);
+	else
+		*err = why;
 	return NULL;
 }
 
@@ -290,6 +295,12 @@ int connection_get_shown(struct app *app, struct arena *a, const struct uuid *ac
     const struct uuid *id, struct connection **out, struct err *err)
 {
 	return connection_get_by(app, a, account_id, id, connection_from_row_shown, out, err);
+}
+
+int connection_get_listed(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *id, struct connection **out, struct err *err)
+{
+	return connection_get_by(app, a, account_id, id, connection_of_row_shown, out, err);
 }
 
 int connection_lock(struct app *app, struct arena *a, const struct uuid *account_id,

@@ -57,7 +57,8 @@ static inline const struct access *connection_access(const struct connection *c)
 int connection_get(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
 /* The same, also of one that cannot be opened, as far as it can (shut): for what shows it, and for
- * what gives it new credentials. Such a one is never called with, and verifies nothing. */
+ * what gives it new credentials. Such a one is never called with, and verifies nothing.
+ * ERR_CONFLICT, for people: its provider has no manifest, or a wrong one. */
 int connection_get_shown(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
 /* Have its credentials or settings been changed, or has it gone, since c was read? Then what failed

@@ -88,7 +88,7 @@ static struct connection *subscription_connection(struct req *r)
 
 	if (!req_param_uuid(r, "id", &id))
 		return NULL;
-	found = connection_get(r->app, r->a, &r->actor.account_id, &id, &c, &err);
+	found = connection_get_shown(r->app, r->a, &r->actor.account_id, &id, &c, &err);
 	if (found == 1)
 		return c;
 	(void)(found == -1 ? res_error(r, &err)

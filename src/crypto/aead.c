@@ -143,7 +143,8 @@ static bool keyring_may_look(struct keyring *k)
 	return true;
 }
 
-/* Before a seal: a key that was put first meanwhile is the one to seal with. */
+/* Before a seal: a key that was put first meanwhile is the one to seal with. Before a derivation:
+ * all processes derive the same. */
 static void keyring_look(struct keyring *k)
 {
 	struct err ignored = ERR_INIT;
@@ -291,13 +292,14 @@ static const struct aead_key *keyring_extreme(const struct keyring *k, bool is_g
 }
 
 /* HKDF (RFC 5869) without salt, of one output block. */
-void keyring_derive(const struct keyring *k, const char *purpose, unsigned char out[32])
+void keyring_derive(struct keyring *k, const char *purpose, unsigned char out[32])
 {
 	static const char salt[SHA256_SIZE];
-	struct str secret = {(const char *)keyring_extreme(k, false)->bytes, CIPHER_KEY};
-	struct str info[] = {str_from(purpose), {"\1", 1}};
+	struct str info[] = {str_from(purpose), {"\1", 1}}, secret;
 	unsigned char extracted[SHA256_SIZE];
 
+	keyring_look(k);
+	secret = (struct str){(const char *)keyring_extreme(k, false)->bytes, CIPHER_KEY};
 	hmac_parts(HASH_SHA256, (struct str){salt, sizeof(salt)}, &secret, 1, extracted);
 	hmac_parts(
 	    HASH_SHA256, (struct str){(const char *)extracted, sizeof(extracted)}, info, 2, out);

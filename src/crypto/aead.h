@@ -8,7 +8,7 @@
 struct arena;
 struct keyring;
 /* Reads `id:base64(32 bytes)` lines: the first seals, all open. The file must not be readable by
- * others. It is read anew by itself: before something is sealed, when it has changed, and when a
+ * others. It is read anew by itself: before a seal or a derivation, when it has changed, and when a
  * blob names a key that is not known, each once a second at most. So keys are changed while the
  * product runs; a file that cannot be read, or lacks every key, leaves things as they were. */
 struct keyring *keyring_load(struct arena *a, const char *path, struct err *err);
@@ -20,8 +20,9 @@ struct str aead_seal(
 struct str aead_open(
     struct keyring *k, struct arena *a, struct str context, struct str blob, struct err *err);
 /* 32 bytes derived from the key with the least id for another purpose (HKDF-SHA256 of RFC 5869
- * without salt, info = purpose): they stay while keys are added, and change when that one goes. */
-void keyring_derive(const struct keyring *k, const char *purpose, unsigned char out[32]);
+ * without salt, info = purpose): they stay while keys are added, and change when that one goes. For
+ * what is kept longer: account/kept-key.h. */
+void keyring_derive(struct keyring *k, const char *purpose, unsigned char out[32]);
 
 /* ---- changing keys, for the operator's tool ------------------------------------------------ */
 uint32_t keyring_sealing_id(const struct keyring *k);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "http/slice.h"
 
@@ -15,10 +16,12 @@ static void cursor_seal(const struct req *r, const char *scope, const unsigned c
 {
 	/* With its length before it, body then scope cannot be cut in two ways. */
 	const unsigned char length[2] = {(unsigned char)(n >> 8), (unsigned char)n};
+	unsigned char key[SHA256_SIZE];
 	const struct str parts[] = {STR("connect cursor 2"), {(const char *)length, sizeof(length)},
 	    {(const char *)body, n}, str_from(scope)};
 
-	hmac_parts(HASH_SHA256, (struct str){(const char *)r->app->cursor_key, 32}, parts, 4, mac);
+	keyring_derive(r->app->keys, "cursor", key);
+	hmac_parts(HASH_SHA256, (struct str){(const char *)key, sizeof(key)}, parts, 4, mac);
 }
 
 const char *cursor_make(struct req *r, const char *scope, const struct cursor *c)

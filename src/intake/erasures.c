@@ -8,16 +8,17 @@
  * is known to each process for a second (or until the host's caches drop), and asked for no more.
  */
 #include "account/audit.h"
+#include "account/kept-key.h"
 #include "base/app.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "intake/erase.h"
 #include "intake/intake-internal.h"
 #include "job/periodic.h"
 
 #define ERASURE_HASH_BYTES 16
+static const char key_purpose[] = "erasures";
 #define ERASURES_KEPT_US (730 * DAY_US)
 #define ACCOUNTS_KNOWN 64u
 
@@ -30,16 +31,17 @@ DB_STMT_ROWS(erasures_of,
     "?", ")");
 DB_STMT(erasures_old, "DELETE FROM erasures WHERE erased_at < ?" DB_PURGE_LIMIT);
 
-/* Keyed, so that who reads the table cannot try ids. */
+/* Keyed, so that who reads the table cannot try ids. {NULL,0} and err on failure. */
 static struct str erasure_hash(struct app *app, struct arena *a, struct str provider_type,
-    struct str resource_type, struct str external_id)
+    struct str resource_type, struct str external_id, struct err *err)
 {
 	static const char nul[1];
 	const struct str end = {nul, 1},
 			 parts[] = {provider_type, end, resource_type, end, external_id};
-	unsigned char key[SHA256_SIZE], digest[SHA256_SIZE];
+	unsigned char key[KEPT_KEY_BYTES], digest[SHA256_SIZE];
 
-	keyring_derive(app->keys, "erasures", key);
+	if (kept_key(app, a, key_purpose, key, err) == -1)
+		return (struct str){NULL, 0};
 	hmac_parts(HASH_SHA256, (struct str){(const char *)key, sizeof(key)}, parts, 5, digest);
 	return (struct str){
 	    arena_strndup(a, (const char *)digest, ERASURE_HASH_BYTES), ERASURE_HASH_BYTES};
@@ -48,9 +50,10 @@ static struct str erasure_hash(struct app *app, struct arena *a, struct str prov
 int erasure_note(struct app *app, struct arena *a, const struct uuid *account_id,
     struct str provider_type, struct str resource_type, struct str external_id, struct err *err)
 {
-	struct str hash = erasure_hash(app, a, provider_type, resource_type, external_id);
+	struct str hash = erasure_hash(app, a, provider_type, resource_type, external_id, err);
 
-	if (db_exec(app->db, &erasure_put,
+	if (hash.p == NULL ||
+	    db_exec(app->db, &erasure_put,
 		DB_VALS(db_uuid(account_id), db_blob(hash), db_int(clock_now_us())), NULL,
 		err) == -1)
 		return -1;
@@ -118,8 +121,10 @@ static int erased_times(struct app *app, struct arena *a, const struct write_set
 		if (!item_may_be_older(it, told_us, last_us))
 			continue;
 		of[n] = i;
-		asked[n++] = db_blob(
-		    erasure_hash(app, a, ws->provider_type, it->resource_type, it->external_id));
+		asked[n] = db_blob(erasure_hash(
+		    app, a, ws->provider_type, it->resource_type, it->external_id, err));
+		if (asked[n++].s.p == NULL)
+			return -1;
 	}
 	if (n == 0)
 		return 0;

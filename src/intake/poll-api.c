@@ -22,7 +22,7 @@ static bool polls_of_route(struct req *r, struct connection **c, const struct po
 
 	if (!req_param_uuid(r, "id", &id))
 		return false;
-	found = connection_get(r->app, r->a, &r->actor.account_id, &id, c, &err);
+	found = connection_get_shown(r->app, r->a, &r->actor.account_id, &id, c, &err);
 	if (found != 1) {
 		(void)(found == -1 ? res_error(r, &err) : no_such_connection(r));
 		return false;

@@ -171,7 +171,7 @@ int poll_page_act(struct req *r)
 
 	if (!req_param_uuid(r, "id", &id))
 		return 0;
-	found = connection_get(r->app, r->a, &r->actor.account_id, &id, &p.c, &err);
+	found = connection_get_shown(r->app, r->a, &r->actor.account_id, &id, &p.c, &err);
 	if (found == -1)
 		return res_error(r, &err);
 	if (found == 1)

@@ -26,14 +26,8 @@ static int app_open_log(
 
 static int app_open_keys(struct arena *a, struct app *app, struct err *err)
 {
-	unsigned char *cursor_key = arena_alloc(a, 32);
-
 	app->keys = keyring_load(a, app->config->key_file, err);
-	if (app->keys == NULL)
-		return -1;
-	keyring_derive(app->keys, "cursor", cursor_key);
-	app->cursor_key = cursor_key;
-	return 0;
+	return app->keys == NULL ? -1 : 0;
 }
 
 static int app_open_pages(struct arena *a, struct app *app, struct err *err)

@@ -377,8 +377,6 @@ static void twilio_seed(struct play_call *c)
 
 static const struct play_value twilio_values[] = {
     {"accountSid", ACCOUNT},
-    {"username", ACCOUNT},
-    {"password", TOKEN},
     {"accessToken", TOKEN},
 };
 

@@ -500,6 +500,7 @@ class Skip(Exception):
 
 
 _tests = []
+SLOW_S = 3      # what takes longer is told, so that a slow test is found
 
 
 def test(name):
@@ -517,6 +518,7 @@ def run():
     failed = 0
     print("1..%d" % len(chosen), flush=True)
     for number, (name, function) in enumerate(chosen, 1):
+        began = time.monotonic()
         try:
             function()
         except Skip as e:
@@ -529,4 +531,6 @@ def run():
             sys.stdout.flush()
         else:
             print("ok %d - %s" % (number, name), flush=True)
+        if time.monotonic() - began > SLOW_S:
+            print("# took %.1f s" % (time.monotonic() - began), flush=True)
     sys.exit(1 if failed else 0)

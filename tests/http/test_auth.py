@@ -276,6 +276,12 @@ def _():
     equal(wrong["detail"], unknown["detail"])
     problem(token_of(tenant(), password="x" * 5000), 401)
     equal(len(audit(tenant(), "session.sign_in_failed")), before + 2)
+    # whom nobody knows costs the same: a hash (the unit tests), and a row as well
+    nobody = "SELECT COUNT(*) FROM audit_log WHERE account_id = REPEAT(CHAR(0), 16) AND action = 'session.sign_in_failed'"
+    rows = int(here().sql(nobody)[0][0])
+    for i in range(3):
+        problem(here().api("POST", "/auth/token", {"email": "nobody%d@example.com" % i, "password": "whatever"}, key=False), 401)
+    true(int(here().sql(nobody)[0][0]) >= rows + 3, "a row for each")
     true("not the password" not in json.dumps(audit(tenant(), "session.sign_in_failed")), "no password in the log")
 
 
@@ -397,12 +403,18 @@ def _():
     query = urllib.parse.parse_qs(urllib.parse.urlsplit(uri).query)
     secret = query["secret"][0]
     problem(token_of(account), 401, word="totp")
+    equal(len(audit(account, "session.second_factor_asked")), 1, "to be asked says that the password was right")
     problem(token_of(account, password="wrong"), 401)
-    code = totp(secret, int(time.time()))
-    problem(token_of(account, totp=totp(secret, int(time.time()) - 600)), 401)
+    equal(len(audit(account, "session.second_factor_asked")), 1)
+    now = int(time.time())
+    code = totp(secret, now)
+    problem(token_of(account, totp=totp(secret, now - 600)), 401)
     problem(token_of(account, password="wrong", totp=code), 401)
     equal(token_of(account, totp=code).status, 200)
     problem(token_of(account, totp=code), 401)
+    # what was taken last is the person's, not a process's: an earlier code that nobody used is no good any more
+    problem(token_of(account, totp=totp(secret, now - 30)), 401)
+    equal(here().sql("SELECT totp_step FROM users WHERE email = '%s'" % account.email), [[str(now // 30)]])
     here().ctl("user", "totp", "--email", account.email, "--off")
     equal(token_of(account).status, 200)
 

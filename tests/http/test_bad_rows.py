@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What is stored can be read again, however deep or long it has become; and a row that cannot be read stops nobody."""
+# The usual build alone: volumes.
 
 from harness import equal, here, run, test, wait_until
 from tenant import CustomWebhook, Tenant, row_id, unique

@@ -395,6 +395,12 @@ def _():
     equal(page.status, 200)
     has(page.text, "The provider's manifest is not there any more")
     equal(here().api("GET", "/connections?limit=200").status, 200)
+    equal(here().api("GET", "/connections/" + made).json()["providerType"], "gone_for_good")
+    for method, path, body in (("PATCH", "", {"name": "other"}), ("POST", "/test", None), ("GET", "/polls", None),
+                               ("GET", "/subscriptions", None)):
+        problem(here().api(method, "/connections/%s%s" % (made, path), body), 409, word="The manifest of the provider")
+    equal(browser.get("/admin/connections/" + made).status, 409)
+    has(browser.last.text, "The manifest of the provider gone_for_good is missing or wrong at present")
     equal(here().api("DELETE", "/connections/" + made).status, 204)
 
 

@@ -2,6 +2,7 @@
 """connect-cron as cron starts it, and as a service: who takes over from whom, and that a hand-over costs nothing.
 CONNECT_TEST_HANDOVER_SECONDS (0.3) is how long each run works before the next is started, CONNECT_TEST_HANDOVER_ROWS
 (60000) what is imported meanwhile: 60 and some millions are a real ten minutes."""
+# The usual build alone: runs of a minute, and kills.
 import glob
 import os
 import signal

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """kill -9 of every part at the worst moment, reload under load, starts that must not happen. What was acknowledged is
 there afterwards, once."""
+# The usual build alone: kills, and what starts anew.
 import itertools
 import json
 import os

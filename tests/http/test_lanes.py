@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The runner beside ill destinations: who hangs or refuses holds up nobody else, is left alone, and gets what is his when
 he is well again."""
+# The usual build alone: neighbours that hang.
 import socket
 import threading
 

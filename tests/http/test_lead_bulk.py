@@ -6,6 +6,7 @@ asserts no time.
 Two destinations, told apart by routing: the sandbox takes what is imported; live leads come to this program, which so
 has nothing else to do and sees when each was there. The throttling is of the import's calls: a live lead whose own call
 is told to come later comes later, whatever else is going on."""
+# The usual build alone: volumes, and kills.
 import http.server
 import json
 import os

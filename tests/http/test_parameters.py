@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Query parameters that no page and no client of ours would send: whatever stands in one, an answer
 is an answer and not an error of the server."""
+# The usual build alone: many requests.
 import os
+import random
 import re
 
 from harness import SRC, Browser, equal, here, problem, run, test, true
@@ -11,6 +13,8 @@ NAMES = """resourceType providerType source status search formId connectionId le
     token""".split()
 VALUES = ["%C3%A9", "%F0%9F%98%80", "%E2%84%AA", "%ff", "%ED%A0%80", "%00", "a%00b", "%", "%zz", "'%22%5C", "a" * 64,
           "a" * 3000, "%C3%A9" * 400, "a" * 10000]
+# Of every name on every route so many values, drawn anew in each run; CONNECT_TEST_FULL=1: all.
+DRAWN = len(VALUES) if os.environ.get("CONNECT_TEST_FULL") else 2
 NO_ID = "01890000-0000-7000-8000-000000000000"
 # of an account's lists, with the parameters that name what an ASCII column holds
 LISTS = {"/connections": ["providerType"], "/records": ["resourceType", "providerType"],
@@ -40,7 +44,7 @@ def sweep(addresses):
 @test("no value of a query parameter is answered by a 5xx, on any route")
 def _():
     equal(sweep("%s?%s=%s" % (re.sub(r":\w+", NO_ID, route), name, value)
-                for route in routes() for name in NAMES for value in VALUES), [])
+                for route in routes() for name in NAMES for value in random.sample(VALUES, DRAWN)), [])
 
 
 @test("nor is any part of an address")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Polls over HTTP, with the real runner and a provider on loopback: many equal times, kills between pages, what is asked
 for less or later, one connection that is ill, what people do, back-fills."""
+# The usual build alone: many pages, and kills.
 import http.server
 import json
 import os

@@ -467,6 +467,8 @@ def _():
     product = Instance(env={"CONNECT_RATE_API_PER_MINUTE": "1000000"})
     t, p = Tenant(product, name="Privacy, killed"), Person()
     stuff(t, p)
+    hub, before = HubSpot(t), int(time.time() * 1000) - 5000
+    hub.send(hub.change(901, "email", p.email, at_ms=before))
     t.wait_idle()
     # others, so that there is a way to go
     for n in range(8):
@@ -492,6 +494,13 @@ def _():
     rows = [r["action"] for r in t.get("/audit?limit=100")["data"] if r["action"].startswith("privacy.")]
     equal(sorted(rows), ["privacy.erase", "privacy.erased"])
     equal(t.rows("records"), 8001)      # the others, and of the two contacts one
+    # what keeps the erased away outlives the key that it was made with
+    product.ctl("rotate-key")
+    product.ctl("rotate-key", "--drop", "1")
+    late = hub.send(hub.change(901, "firstname", p.name, at_ms=before + 1000)).json()["eventId"]
+    told = wait_until(lambda: (lambda e: e if e["status"] != "verified" else None)(t.get("/events/" + late)), what="the event")
+    has(told["reason"] or "", "erased since")
+    equal(t.rows("records"), 8001)
 
 
 if __name__ == "__main__":

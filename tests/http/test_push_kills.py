@@ -4,6 +4,7 @@ after an answer that was lost, none misses one.
 
 The points are brought about from outside: a lock on what the runner reads or writes next holds it there, or the
 destination itself kills it amid a call. One call is made at a time, so what was in flight is known."""
+# The usual build alone: kills.
 import json
 import os
 import signal

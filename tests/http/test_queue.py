@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The queue seen from outside: lanes, breakers, pauses, dead jobs; by the API, on pages, by connectctl."""
+# The usual build alone: waits.
 import json
 import re
 import uuid

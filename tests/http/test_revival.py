@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What was given up, or is not let in, goes on by itself: new credentials, dead jobs that are run again, push all."""
+# The usual build alone: waits, and kills.
 import re
 
 from crm import Crm

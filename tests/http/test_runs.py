@@ -1,5 +1,6 @@
 """Runs of flows as people see them: task history, the page of a run, running again (one, many), versions and what differs
 between them, so many at a time, how they go by age."""
+# The usual build alone: kills and waits.
 import html
 import re
 import time

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Webhooks to order: each provider's event at an address of the test's own, its signature computed here anew."""
+# The usual build alone: the sandbox alone.
 import json
 import urllib.parse
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Search words and filters: what is found wherever it stands, and alike in lists, pages, exports, counts and bulk acts;
 against a model that reads the payloads."""
+# The usual build alone: what it waits for is time and size.
 import collections
 import csv
 import decimal

@@ -1,5 +1,6 @@
 """What a hostile sender, tenant or destination tries: races over a delivery, bodies and templates
 that grow, jobs that kill their runner, secrets that come back."""
+# The usual build alone: waits for leases and wedged neighbours.
 import os
 import re
 import signal

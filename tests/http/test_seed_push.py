@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """CRM Push as its page for customers tells it, sentence by sentence: each test's name is what is read there."""
+# The usual build alone: a product and many answers.
 import json
 import time
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Triggers that poll: a list of a provider on loopback, asked by the clock; what is there already, what comes, kills
 between pages, equal times, cursors that repeat, refusals."""
+# The usual build alone: many pages, and kills.
 import http.server
 import json
 import threading

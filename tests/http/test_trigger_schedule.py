@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Triggers by the clock: what is refused, when they are due, that each due time has one run, late ones, kills."""
+# The usual build alone: clocks.
 from datetime import datetime, timedelta, timezone
 
 from harness import Instance, equal, has, here, problem, run, test, true, wait_until

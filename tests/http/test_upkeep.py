@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Upkeep beside the work: the event log's partitions while somebody holds the table, clocks that differ."""
+# The usual build alone: partitions and retention.
 import subprocess
 
 from harness import Instance, equal, has, new_lead_id, run, test, true, wait_until, wait_until_none

@@ -12,7 +12,7 @@ OWNERS = {
     "db": "schema_migrations",
     "job": "jobs job_lanes job_windows job_breakers",
     "account": "accounts users memberships sessions api_keys audit_log one_time_tokens recovery_codes "
-               "idempotency_keys",
+               "idempotency_keys kept_keys",
     "connection": "connections provider_apps oauth_grants oauth_logins subscriptions",
     "record": "records record_changes record_counts record_search record_search_queue record_fields "
               "record_field_totals record_field_progress record_retention record_moves views",

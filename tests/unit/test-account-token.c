@@ -9,8 +9,8 @@
 #include "account/account-internal.h"
 #include "base/clock.h"
 #include "base/config.h"
-#include "crypto/aead.h"
 #include "crypto/jwt.h"
+#include "keys-check.h"
 
 void suite_account_token(void);
 
@@ -21,25 +21,10 @@ static struct config cfg = {.jwt_ttl_s = 3600};
 static struct app app = {.config = &cfg};
 static struct account_member member = {.password_hash = "$y$j9T$salt$hash"};
 
-static struct keyring *keyring_made(void)
-{
-	char dir[] = "/tmp/connect-unit-XXXXXX", path[64];
-	struct keyring *k = NULL;
-
-	if (mkdtemp(dir) == NULL)
-		return NULL;
-	snprintf(path, sizeof(path), "%s/keys", dir);
-	if (keyring_create(path, NULL) == 0)
-		k = keyring_load(a, path, NULL);
-	unlink(path);
-	rmdir(dir);
-	return k;
-}
-
 static int begin(void)
 {
 	a = arena_new();
-	app.keys = keyring_made();
+	app.keys = keys_made(a);
 	member.account_id = uuid_new();
 	member.user_id = uuid_new();
 	return app.keys == NULL;

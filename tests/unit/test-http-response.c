@@ -5,6 +5,7 @@
 #include "base/config.h"
 #include "base/limits.h"
 #include "http/conn.h"
+#include "keys-check.h"
 
 void suite_http_response(void);
 
@@ -287,12 +288,11 @@ static void test_too_large(void)
 
 static void test_cursors(void)
 {
-	static const unsigned char key[32] = "one key", other[32] = "another key";
 	static const int64_t values[] = {0, 1, -1, INT64_MAX, INT64_MIN, 1772892600000000};
 	struct arena *a = arena_new();
 	struct uuid id = uuid_new();
 	static const char notes[CURSOR_NOTE] = "a note";
-	struct app app = {.cursor_key = key};
+	struct app app = {.keys = keys_made(a)};
 	struct cursor got;
 	struct req r;
 	char *text;
@@ -326,7 +326,7 @@ static void test_cursors(void)
 		CHECK(__LINE__, !cursor_read(&r, "acct list", str_from(altered), &got),
 		    "byte %zu altered", i);
 	}
-	app.cursor_key = other;
+	app.keys = keys_made(a);
 	CU_ASSERT(!cursor_read(&r, "acct list", str_from(text), &got));
 	arena_free(a);
 }

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "http-check.h"
 #include "http/slice.h"
+#include "keys-check.h"
 
 void suite_http_slice(void);
 
@@ -39,8 +40,7 @@ static const struct filter_row thing_filters[] = {
 static const struct list things = {"things", thing_filters, "madeAt"};
 static const struct list others = {"others", thing_filters, "madeAt"};
 
-static const unsigned char cursor_key[32] = "a key";
-static struct app app = {.cursor_key = cursor_key};
+static struct app app;
 
 /* Names and values by turns; NULL ends them. */
 static struct req *ask(struct arena *a, const char *const *query)
@@ -246,9 +246,24 @@ static void test_fill(void)
 	CU_ASSERT(slice_from(&s).at == 5 && uuid_eq(slice_from(&s).id, ids[0]));
 }
 
+static struct arena *keys_arena;
+
+static int begin(void)
+{
+	keys_arena = arena_new();
+	app.keys = keys_made(keys_arena);
+	return app.keys == NULL;
+}
+
+static int end(void)
+{
+	arena_free(keys_arena);
+	return 0;
+}
+
 void suite_http_slice(void)
 {
-	CU_pSuite s = CU_add_suite("http_slice", NULL, NULL);
+	CU_pSuite s = CU_add_suite("http_slice", begin, end);
 
 	CU_add_test(s, "limits and pages", test_limits);
 	CU_add_test(s, "filters", test_filters);
