@@ -50,7 +50,7 @@ int connection_api_get(struct req *r)
 {
 	struct connection *c;
 
-	return connection_of_route(r, connection_get_listed, &c)
+	return connection_of_route(r, connection_get_told, &c)
 		   ? res_json(r, 200, connection_json(c))
 		   : 0;
 }

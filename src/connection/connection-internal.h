@@ -62,8 +62,8 @@ struct connection *connection_from_row(
 /* The same of one that could not be opened, without what cannot be: shut. */
 struct connection *connection_from_row_shut(
     struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err);
-/* As connection_get, as far as a list shows it: no credentials, and perhaps no provider. */
-int connection_get_listed(struct app *app, struct arena *a, const struct uuid *account_id,
+/* As connection_get_shown, also of one whose provider has no manifest: the provider is NULL. */
+int connection_get_told(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err);
 /* What connection-change.c does its acts with, each within a transaction: they note nothing and
  * drop no cache. */

@@ -297,10 +297,20 @@ int connection_get_shown(struct app *app, struct arena *a, const struct uuid *ac
 	return connection_get_by(app, a, account_id, id, connection_from_row_shown, out, err);
 }
 
-int connection_get_listed(struct app *app, struct arena *a, const struct uuid *account_id,
+/* Where nobody knows its provider there is nothing to open. */
+static struct connection *connection_from_row_told(
+    struct app *app, struct arena *a, const struct db_rows *rows, size_t row, struct err *err)
+{
+	struct connection *c = connection_of_row_shown(app, a, rows, row, err);
+
+	return c == NULL || c->provider == NULL ? c
+						: connection_from_row_shown(app, a, rows, row, err);
+}
+
+int connection_get_told(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *id, struct connection **out, struct err *err)
 {
-	return connection_get_by(app, a, account_id, id, connection_of_row_shown, out, err);
+	return connection_get_by(app, a, account_id, id, connection_from_row_told, out, err);
 }
 
 int connection_lock(struct app *app, struct arena *a, const struct uuid *account_id,

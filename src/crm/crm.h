@@ -117,6 +117,12 @@ int crm_page_leads_push(struct req *r); /* POST /admin/leads/push: id…, or sco
 /* How many deliveries a lead has, added to *n; 0, -1. */
 int crm_count_of_lead(struct app *app, struct arena *a, const struct uuid *account_id,
     const struct uuid *lead_id, int64_t *n, struct err *err);
+/* What a lead is called at the destinations that have it; 0, -1. */
+struct crm_copy {
+	struct str provider_type, resource_type, external_id;
+};
+int crm_copies_of_lead(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, struct crm_copy **out, size_t *n, struct err *err);
 /* Where deliveries name people (db/personal.h). */
 extern const struct personal_table deliveries_personal_table;
 #endif

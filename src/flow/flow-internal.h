@@ -184,6 +184,7 @@ struct execution {
 	struct uuid account_id, id, flow_id, record_id, event_id, trigger_id, parent_id, replay_of,
 	    replayed_by;
 	int version, depth;
+	enum job_class class; /* of the job that it begins with; not stored */
 	const char *status, *kind, *error, *error_step;
 	bool is_cancelling, has_order;
 	struct uuid order_key;

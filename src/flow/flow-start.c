@@ -49,8 +49,10 @@ int flow_begin(struct db *db, struct execution *const *xs, size_t n, struct err 
 
 	if (n == 0)
 		return 0;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		jobs[i] = flow_job(&xs[i]->account_id, &xs[i]->flow_id, &xs[i]->id);
+		jobs[i].class = xs[i]->class;
+	}
 	if (executions_insert(db, xs, n, err) == -1)
 		return -1;
 	return job_insert(db, jobs, n, err);
@@ -96,6 +98,7 @@ static int start_some(struct app *app, struct db *db, struct arena *a, struct fl
 		    .event_id = starts[i].event_id,
 		    .parent_id = starts[i].parent_id,
 		    .depth = starts[i].depth,
+		    .class = starts[i].class,
 		    .payload = starts[i].payload,
 		    .created_us = clock_now_us()};
 		if (start_check(a, &starts[i], err) == -1 || start_order(app, a, x, err) == -1)

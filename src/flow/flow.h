@@ -51,6 +51,7 @@ struct flow_start {
 	struct uuid trigger_id;
 	struct uuid parent_id; /* of a sub-flow */
 	int depth;
+	enum job_class class; /* bulk: of what was imported */
 	/* set on return: */
 	struct uuid execution_id; /* nil: the flow is not published, so nothing was started */
 };

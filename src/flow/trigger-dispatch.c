@@ -8,6 +8,8 @@
  *
  *	created, updated   as its "on" says; unchanged nothing
  *	was there before   (an import, a back-fill, a poll's first round) where it says "onImport"
+ *	a lead             when it is whole, or has another form; one of an import unless "onImport"
+ *	                   is false
  *	an event of its name, of an item that is no record of that type   each time */
 #include "base/clock.h"
 #include "flow/flow.h"
@@ -30,14 +32,18 @@ static const char *news_event(const struct record_news *w)
 	return w->was_change || w->item->outcome == RECORD_UPDATED ? "updated" : NULL;
 }
 
-static bool trigger_wants_record(
-    const struct trigger *t, const struct record_news *w, const char *event)
+static bool trigger_waits_for(const struct trigger *t, const char *event)
 {
 	const char *on = json_str(t->config, "on");
 
+	return on == NULL || strcmp(on, "any") == 0 || strcmp(on, event) == 0;
+}
+
+static bool trigger_wants_record(
+    const struct trigger *t, const struct record_news *w, const char *event)
+{
 	return event != NULL && trigger_fits(t, w->item->provider_type, w->item->resource_type) &&
-	       (on == NULL || strcmp(on, "any") == 0 || strcmp(on, event) == 0) &&
-	       (!w->is_old || json_bool(t->config, "onImport"));
+	       trigger_waits_for(t, event) && (!w->is_old || trigger_takes_imports(t));
 }
 
 /* Is it one of the event's name, rather than of a type of records? */
@@ -57,14 +63,15 @@ static bool trigger_wants(const struct trigger *t, const struct record_news *w, 
 	return trigger_wants_event(t, w->item->provider_type, w->event_type);
 }
 
-/* args: what the job is told besides, an object of the arena. */
-static struct job dispatch_job(struct arena *a, const struct uuid *account_id,
+/* args: what the job is told besides, an object of the arena. Its class is that of the runs: what
+ * an import starts comes behind what has just happened. */
+static struct job dispatch_job(struct arena *a, enum job_class class, const struct uuid *account_id,
     const struct uuid *subject_id, json_t *triggers, json_t *args)
 {
 	json_set(args, "triggers", json_incref(triggers));
 	return (struct job){.account_id = *account_id,
 	    .kind = DISPATCH_KIND,
-	    .class = JOB_LIVE,
+	    .class = class,
 	    .subject_id = *subject_id,
 	    .args = json_text(a, args)};
 }
@@ -90,7 +97,8 @@ static bool tell_one(
 	json_set_strn(args, "eventType", w->event_type);
 	if (!uuid_is_nil(w->item->event_id))
 		json_set_str(args, "eventId", uuid_dup(a, w->item->event_id));
-	*out = dispatch_job(a, &w->item->account_id, &w->item->id, ids, args);
+	*out = dispatch_job(
+	    a, w->is_old ? JOB_BULK : JOB_LIVE, &w->item->account_id, &w->item->id, ids, args);
 	return true;
 }
 
@@ -153,11 +161,37 @@ int triggers_tell_event(
 	args = json_own(a, json_object());
 	json_set(args, "payload", json_incref(event_payload(a, e)));
 	json_set_str(args, "eventId", uuid_dup(a, e->event_id));
-	job = dispatch_job(a, &e->account_id, &e->event_id, ids, args);
+	job = dispatch_job(a, JOB_LIVE, &e->account_id, &e->event_id, ids, args);
 	return job_insert(db, &job, 1, err);
 }
 
-int triggers_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
+static bool trigger_wants_lead(
+    const struct trigger *t, const struct lead_ready *lead, const char *event)
+{
+	return trigger_fits(t, str_from(lead->provider_type), STR("lead")) &&
+	       trigger_is_of(t, &lead->connection_id) && trigger_waits_for(t, event) &&
+	       (!lead->is_imported || trigger_takes_imports(t));
+}
+
+static bool tell_lead(struct job *j, const struct triggers *known, const struct lead_ready *lead,
+    const char *event, struct job *out)
+{
+	json_t *ids = json_own(j->a, json_array()), *args;
+
+	for (size_t i = 0; i < known->n; i++)
+		if (trigger_wants_lead(&known->v[i], lead, event))
+			ids_add(j->a, ids, &known->v[i]);
+	if (json_array_size(ids) == 0)
+		return false;
+	args = json_own(j->a, json_object());
+	json_set_str(args, "event", event);
+	json_set_str(args, "leadId", uuid_dup(j->a, lead->lead_id));
+	*out = dispatch_job(j->a, j->class, &lead->account_id, &lead->lead_id, ids, args);
+	return true;
+}
+
+static int tell_leads(
+    struct job *j, const struct lead_ready *leads, size_t n, const char *event, struct err *err)
 {
 	struct job *jobs = arena_array(j->a, n + 1, sizeof(*jobs));
 	struct triggers known;
@@ -167,23 +201,19 @@ int triggers_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, st
 		return 0;
 	if (triggers_of_account(j->app->db, &leads[0].account_id, &known, err) == -1)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		json_t *ids = json_own(j->a, json_array()), *args;
-
-		for (size_t k = 0; k < known.n; k++)
-			if (trigger_fits(
-				&known.v[k], str_from(leads[i].provider_type), STR("lead")) &&
-			    trigger_is_of(&known.v[k], &leads[i].connection_id))
-				ids_add(j->a, ids, &known.v[k]);
-		if (json_array_size(ids) == 0)
-			continue;
-		args = json_own(j->a, json_object());
-		json_set_str(args, "event", "created");
-		json_set_str(args, "leadId", uuid_dup(j->a, leads[i].lead_id));
-		jobs[njobs++] =
-		    dispatch_job(j->a, &leads[i].account_id, &leads[i].lead_id, ids, args);
-	}
+	for (size_t i = 0; i < n; i++)
+		njobs += tell_lead(j, &known, &leads[i], event, &jobs[njobs]);
 	return job_insert(j->app->db, jobs, njobs, err);
+}
+
+int triggers_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
+{
+	return tell_leads(j, leads, n, "created", err);
+}
+
+int triggers_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, struct err *err)
+{
+	return tell_leads(j, leads, n, "updated", err);
 }
 
 /* ---- starting runs --------------------------------------------------------------------------- */
@@ -293,7 +323,8 @@ static int dispatch_collect(struct dispatching *d, const json_t *args, const str
 		    .payload = payload,
 		    .record_id = *record_id,
 		    .event_id = event_id,
-		    .trigger_id = t->id};
+		    .trigger_id = t->id,
+		    .class = j->class};
 	}
 	return 0;
 }

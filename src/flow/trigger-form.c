@@ -37,8 +37,7 @@ static void form_read_webhook(struct req *r, struct trigger *t, json_t *config)
 		t->name = form_text(r, "name");
 	}
 	config_take(r, config, "on", "on");
-	if (req_form(r, "on_import").n > 0)
-		json_set_bool(config, "onImport", true);
+	json_set_bool(config, "onImport", req_form(r, "on_import").n > 0);
 }
 
 /* "hubspot list_contacts" */
@@ -306,7 +305,7 @@ int trigger_form_show(struct req *r, const struct trigger *t, json_t *data, stru
 	}
 	show_choices(data, "ons", ons, on == NULL ? "any" : on);
 	json_set_strn(data, "name", t->name.p != NULL ? t->name : STR(""));
-	json_set_bool(data, "on_import", json_bool(t->config, "onImport"));
+	json_set_bool(data, "on_import", trigger_takes_imports(t));
 	if (t->provider_type.n > 0)
 		json_set_str(data, "provider_label",
 		    provider_label(r->app, str_copy(r->a, t->provider_type).p));

@@ -276,6 +276,13 @@ bool trigger_fits(const struct trigger *t, struct str provider_type, struct str 
 	       (str_is(t->resource_type, "*") || str_eq(t->resource_type, resource_type));
 }
 
+bool trigger_takes_imports(const struct trigger *t)
+{
+	const json_t *says = json_object_get(t->config, "onImport");
+
+	return says != NULL ? json_is_true(says) : str_is(t->resource_type, "lead");
+}
+
 static int triggers_note_some(struct db *db, const struct uuid *account_id, const struct uuid *ids,
     size_t n, const char *error, struct err *err)
 {

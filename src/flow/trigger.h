@@ -51,8 +51,10 @@ struct trigger_event {
 };
 int triggers_tell_event(
     struct db *db, struct arena *a, const struct trigger_event *e, struct err *err);
-/* The hook lead_ready: the same for leads that are whole. */
+/* The hooks lead_ready and lead_corrected: the same for leads that are whole, and for those that
+ * have another form. */
 int triggers_on_lead_ready(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
+int triggers_on_lead_corrected(struct job *j, struct lead_ready *leads, size_t n, struct err *err);
 /* The hook record_dispatch: runs every active flow that is subscribed, at once. */
 int triggers_replay(struct app *app, struct arena *a, const struct record_dispatch *d,
     int64_t *matched, json_t *ids, struct err *err);
@@ -109,6 +111,9 @@ int triggers_by_ids(struct db *db, struct arena *a, const struct uuid *account_i
 int triggers_polling(struct db *db, struct arena *a, const struct uuid *account_id,
     struct triggers *out, struct err *err);
 bool trigger_fits(const struct trigger *t, struct str provider_type, struct str resource_type);
+/* Is it told of what was there before, as an import brings it? As its config says ("onImport"); if
+ * that says nothing, of leads alone: those go their whole way wherever they come from. */
+bool trigger_takes_imports(const struct trigger *t);
 /* Within a transaction: of these triggers each has started a run; or none
  * could, with an error for people. */
 int triggers_note_fired(struct db *db, const struct uuid *account_id, const struct uuid *ids,

@@ -112,7 +112,8 @@ void svg_bars(struct buf *b, const char *title, const struct svg_point *points, 
 	}
 	svg_number_lines(b, total, top);
 	for (size_t i = 0; i < n; i += svg_label_every(n))
-		svg_label(b, pitch * ((double)i + 0.15), points[i].label);
+		svg_label(b, pitch * ((double)i + 0.15),
+		    points[i].axis != NULL ? points[i].axis : points[i].label);
 	buf_str(b, "</svg>");
 }
 

@@ -4,8 +4,9 @@
 #include "base/buf.h"
 #include "base/json.h"
 struct svg_point {
-	const char *label;       /* shown on the axis and in the title of the bar */
+	const char *label;       /* in the title of the bar */
 	int64_t value, previous; /* previous < 0: none */
+	const char *axis;        /* shown on the axis; NULL: the label */
 };
 /* Bars with an accessible title and description, width 100 % of its box. */
 void svg_bars(struct buf *b, const char *title, const struct svg_point *points, size_t n);

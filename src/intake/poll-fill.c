@@ -384,6 +384,8 @@ static int fill_refused(struct filling *b, const struct call_result *res, struct
 		return fill_ask_less(b, size, res->error, err);
 	if (!poll_refused(res))
 		return fill_fail_call(b, res, err);
+	if (poll_go_without_form(&b->ask, page, &b->st))
+		return fill_store_page(b, page, 0, err);
 	if (b->form.p != NULL && b->at + 1 < json_array_size(b->candidates))
 		return task_run_step(b->run, fill_next_candidate_work, b, err);
 	if (b->form.p != NULL && b->spec->is_of_forms)

@@ -64,7 +64,8 @@ static void figures_draw(struct req *r, json_t *data, const struct record_day *d
 		json_t *o = json_object();
 
 		clock_day_text(text, day);
-		points[i] = (struct svg_point){.label = text, .previous = -1};
+		points[i] = (struct svg_point){
+		    .label = text, .axis = text + strlen("2026-"), .previous = -1};
 		for (size_t k = 0; k < n; k++)
 			points[i].value += days[k].day == day ? days[k].count : 0;
 		total += points[i].value;
@@ -82,11 +83,14 @@ static void figures_add_sources(
 {
 	json_t *by = json_own(r->a, json_object()), *list = json_array(), *count;
 	const char *provider;
+	int64_t most = 0;
 
 	json_set(data, "sources_30d", list);
 	for (size_t k = 0; k < n; k++)
 		json_set_int(
 		    by, days[k].provider_type, json_int(by, days[k].provider_type) + days[k].count);
+	json_object_each(by, provider, count)
+		most = json_integer_value(count) > most ? json_integer_value(count) : most;
 	json_object_each(by, provider, count) {
 		json_t *o;
 
@@ -96,6 +100,7 @@ static void figures_add_sources(
 		json_set_str(o, "name", provider_label(r->app, provider));
 		json_set_str(o, "provider", provider);
 		json_set(o, "count", json_incref(count));
+		json_set_int(o, "share", 100 * json_integer_value(count) / most);
 		json_array_append_new(list, o);
 	}
 }

@@ -231,6 +231,11 @@ static int leads_mirror(
 	return 0;
 }
 
+static bool lead_is_imported(const struct lead_row *row)
+{
+	return row->source != NULL && strcmp(row->source, RECORD_SOURCE_IMPORT) == 0;
+}
+
 static int leads_hand_over(
     struct arena *a, struct lead_processing *const *ps, size_t n, bool is_again, struct err *err)
 {
@@ -243,7 +248,8 @@ static int leads_hand_over(
 		    .connection_id = ps[i]->row.connection_id,
 		    .provider_type = ps[i]->row.provider_type,
 		    .lead = ps[i]->row.lead,
-		    .revision = ps[i]->row.revision};
+		    .revision = ps[i]->row.revision,
+		    .is_imported = lead_is_imported(&ps[i]->row)};
 	const struct hooks *hooks = &first->app->hooks;
 	lead_ready_fn *const *told = is_again ? hooks->lead_corrected : hooks->lead_ready;
 

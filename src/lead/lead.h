@@ -100,6 +100,7 @@ struct lead_ready {
 	const json_t *lead;
 	const char *sync_status; /* what the ledger makes of it: set by who keeps one */
 	int revision;
+	bool is_imported; /* the provider had it before anybody was told of it */
 };
 /* Told of n leads of one account, ready and locked, that have another form than before: of a
  * revision above 1. Perhaps more than once of the same. A hook as well; the leads' sync_status is

@@ -3,6 +3,7 @@
  * erased once. What came in while a pass was under way is found by the next. */
 #include "account/audit.h"
 #include "base/clock.h"
+#include "crm/crm.h"
 #include "import/import.h"
 #include "intake/erase.h"
 #include "lead/lead.h"
@@ -63,15 +64,62 @@ struct privacy_erasing {
 	int64_t until_us;
 };
 
+/* What the destinations have of a lead stays theirs to erase; but what they tell of it from before
+ * does not come in. */
+static int erase_note_copies(struct app *app, struct arena *a, const struct uuid *account_id,
+    const struct uuid *lead_id, struct err *err)
+{
+	struct crm_copy *copies;
+	size_t n;
+
+	if (crm_copies_of_lead(app, a, account_id, lead_id, &copies, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (erasure_note(app, a, account_id, copies[i].provider_type,
+			copies[i].resource_type, copies[i].external_id, err) == -1)
+			return -1;
+	return 0;
+}
+
+static int erase_note_copies_of_record(struct app *app, struct arena *a,
+    const struct uuid *account_id, const struct uuid *record_id, struct err *err)
+{
+	struct uuid lead_id;
+	int found = crm_lead_of_record(app, a, account_id, record_id, &lead_id, err);
+
+	return found == 1 ? erase_note_copies(app, a, account_id, &lead_id, err) : found;
+}
+
+/* What is known only while it is there. */
+static int erase_own_begin(struct personal_walk *w, struct arena *a, const struct uuid *id,
+    int64_t *deliveries, struct err *err)
+{
+	*deliveries = 0;
+	if (w->table == &records_personal_table)
+		return erase_note_copies_of_record(w->app, a, &w->account_id, id, err);
+	if (erase_note_copies(w->app, a, &w->account_id, id, err) == -1)
+		return -1;
+	return crm_count_of_lead(w->app, a, &w->account_id, id, deliveries, err);
+}
+
 static int erase_own(
     struct personal_walk *w, struct arena *a, const struct uuid *id, struct err *err)
 {
 	struct erased gone = {.events = 0};
-	int rc = w->table == &records_personal_table
-		     ? erase_record(w->app, a, &w->account_id, id, w->person, &gone, err)
-		     : erase_lead(w->app, a, &w->account_id, id, w->person, &gone, err);
+	bool is_record = w->table == &records_personal_table;
+	int64_t deliveries;
+	int rc;
 
+	if (erase_own_begin(w, a, id, &deliveries, err) == -1)
+		return -1;
+	rc = is_record ? erase_record(w->app, a, &w->account_id, id, w->person, &gone, err)
+		       : erase_lead(w->app, a, &w->account_id, id, w->person, &gone, err);
 	privacy_count(w->arg, events_personal_table.name, gone.events);
+	privacy_count(w->arg, "deliveries", deliveries);
+	/* what goes with it is not met as a row of its own */
+	privacy_count(w->arg, leads_personal_table.name, is_record && !uuid_is_nil(gone.lead_id));
+	privacy_count(
+	    w->arg, records_personal_table.name, !is_record && !uuid_is_nil(gone.record_id));
 	return rc == -1 ? -1 : 0;
 }
 
@@ -84,6 +132,9 @@ static int erase_named(
 
 	if (place->pass > 0 || place->table > 0 || uuid_is_nil(e->subject.record_id))
 		return 0;
+	if (erase_note_copies_of_record(
+		e->run->job->app, a, &e->subject.account_id, &e->subject.record_id, err) == -1)
+		return -1;
 	rc = erase_record(e->run->job->app, a, &e->subject.account_id, &e->subject.record_id,
 	    &e->subject.person, &gone, err);
 	if (rc == 1)

@@ -87,7 +87,8 @@ static int dashboard_add_hours(struct req *r, json_t *data, struct err *err)
 		struct civil c;
 
 		clock_civil(local, &c);
-		points[i].label = arena_printf(r->a, "%02d:%02d", c.hour, c.minute);
+		points[i] =
+		    (struct svg_point){.label = arena_printf(r->a, "%02d:%02d", c.hour, c.minute)};
 		if (dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, from,
 			from + HOUR_US, &points[i].value, err) == -1 ||
 		    dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, before,

@@ -192,7 +192,8 @@ static const struct task_kind *const task_kinds[] = {&crm_push_task, &poll_backf
 const struct hooks product_hooks = {
     .connection_template = crm_check_template,
     .lead_ready = (lead_ready_fn *const[]){crm_on_lead_ready, triggers_on_lead_ready, NULL},
-    .lead_corrected = (lead_corrected_fn *const[]){crm_on_lead_corrected, NULL},
+    .lead_corrected =
+	(lead_corrected_fn *const[]){crm_on_lead_corrected, triggers_on_lead_corrected, NULL},
     .lead_erased = (lead_erased_fn *const[]){crm_on_lead_erased, NULL},
     .lead_decorate = crm_add_destinations,
     .record_dispatch = triggers_replay,

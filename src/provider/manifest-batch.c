@@ -186,13 +186,37 @@ static int forms_load_leads(
 	return 0;
 }
 
+static int forms_load_one(
+    struct loader *l, const struct provider *p, const json_t *forms, struct forms *f)
+{
+	static const struct loader_member members[] = {
+	    NEEDED_TEXT_MEMBER("action", struct forms, one_action),
+	    NEEDED_TEXT_MEMBER("input", struct forms, one_input)};
+	const json_t *v = json_object_get(forms, "one");
+	const struct action *act;
+	size_t mark;
+
+	if (v == NULL)
+		return 0;
+	mark = json_reader_enter(&l->in, "one");
+	if (loader_members(l, v, MEMBERS(members), f) == -1)
+		return -1;
+	act = provider_find_action(p, f->one_action);
+	if (act == NULL)
+		return json_reader_fail(&l->in, "needs an \"action\" that gives a form");
+	if (action_check_takes(l, act, f->one_input, true) == -1)
+		return -1;
+	json_reader_leave(&l->in, mark);
+	return 0;
+}
+
 static int manifest_forms(struct loader *l, struct provider *p, const json_t *json)
 {
 	static const struct loader_member members[] = {
 	    NEEDED_TEXT_MEMBER("action", struct forms, action), EXPR_MEMBER("id", struct forms, id),
 	    EXPR_MEMBER("name", struct forms, name), EXPR_MEMBER("status", struct forms, status),
 	    EXPR_MEMBER("country", struct forms, country),
-	    EXPR_MEMBER("count", struct forms, count), OTHER_MEMBER("leads")};
+	    EXPR_MEMBER("count", struct forms, count), OTHER_MEMBER("leads"), OTHER_MEMBER("one")};
 	const json_t *v = json_object_get(json, "forms");
 	struct forms *f = &p->forms;
 	const struct action *act;
@@ -208,7 +232,7 @@ static int manifest_forms(struct loader *l, struct provider *p, const json_t *js
 	if (act == NULL || !act->paging.is_declared || f->id == NULL)
 		return json_reader_fail(
 		    &l->in, "needs an \"action\" that gives a list, and \"id\"");
-	if (forms_load_leads(l, p, v, f) == -1)
+	if (forms_load_leads(l, p, v, f) == -1 || forms_load_one(l, p, v, f) == -1)
 		return -1;
 	json_reader_leave(&l->in, mark);
 	return 0;

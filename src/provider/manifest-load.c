@@ -439,6 +439,7 @@ static const struct loader_member top_members[] = {
     OTHER_MEMBER("lead"),
     OTHER_MEMBER("pushBody"),
     OTHER_MEMBER("pushNeeded"),
+    OTHER_MEMBER("pushedAs"),
     OTHER_MEMBER("pushFields"),
     OTHER_MEMBER("polls"),
     OTHER_MEMBER("subscriptions"),

@@ -333,7 +333,6 @@ struct batch {
 	struct batch_result_rule *results;
 	size_t nresults;
 };
-/* The forms whose leads a connection may have, and how those are listed. */
 /* The fields of what leads become there, as the destination tells them (push-fields.c). */
 struct push_fields {
 	const char *action; /* NULL: it does not tell */
@@ -348,9 +347,11 @@ struct value_list {
 	json_t *inputs; /* as written, or NULL */
 	struct expr *value, *label;
 };
+/* The forms whose leads a connection may have, and how those are listed. */
 struct forms {
 	const char *action; /* NULL: none are declared */
 	struct expr *id, *name, *status, *country, *count;
+	const char *one_action, *one_input; /* how one of them is asked for; NULL: it is not */
 	const char *leads_action, *leads_input, *leads_since;
 };
 
@@ -523,6 +524,7 @@ struct provider {
 	struct lead_rules lead;
 	struct expr *push_body; /* what a lead becomes without a mapping; NULL: crm's own names */
 	json_t *push_names;     /* the same as [{"from","to"}], where it can be told so; or NULL */
+	const char *pushed_as;  /* the type of record that a lead becomes there; or NULL */
 	json_t *push_needed;    /* names that are filled whatever a mapping says; or NULL */
 	struct push_fields push_fields;
 	struct guide guide;

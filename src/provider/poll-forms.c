@@ -65,24 +65,6 @@ static json_t *forms_keep_cursors(
 	return o;
 }
 
-/* The one form that is asked for need not be listed. */
-static void forms_begin(const struct poll_ask *ask, struct poll_state *st)
-{
-	json_t *o = json_own(ask->a, json_object()), *left = json_array(), *form;
-
-	json_set(o, "left", left);
-	st->position = o;
-	if (ask->only_form.p == NULL) {
-		json_set(o, "list", json_object());
-		return;
-	}
-	form = json_object();
-	json_set_strn(form, "id", ask->only_form);
-	json_array_append_new(left, form);
-	json_set_int(o, "forms", 1);
-	st->cursor = forms_keep_cursors(ask, st->cursor, left);
-}
-
 /* How many there are, and the leads that they say they have: where one of them says nothing, nobody
  * knows. */
 static void forms_count(json_t *position, const json_t *left)
@@ -100,6 +82,46 @@ static void forms_count(json_t *position, const json_t *left)
 	json_set_int(position, "leads", leads);
 }
 
+/* The one form that is asked for need not be listed. */
+static bool forms_is_one(const struct poll_ask *ask)
+{
+	return ask->only_form.p != NULL;
+}
+
+/* The one form, with what is known of it, is all that is left. */
+static void forms_begin_one(
+    const struct poll_ask *ask, json_t *known, json_t *position, json_t **cursor)
+{
+	json_t *left = json_object_get(position, "left"), *form = json_object();
+
+	json_object_update(form, known);
+	json_set_strn(form, "id", ask->only_form);
+	json_array_append_new(left, form);
+	json_object_del(position, "list");
+	forms_count(position, left);
+	*cursor = forms_keep_cursors(ask, *cursor, left);
+}
+
+static void forms_begin(const struct poll_ask *ask, struct poll_state *st)
+{
+	json_t *o = json_own(ask->a, json_object());
+
+	json_set(o, "left", json_array());
+	json_set(o, "list", json_object());
+	st->position = o;
+	if (forms_is_one(ask) && ask->p->forms.one_action == NULL)
+		forms_begin_one(ask, NULL, o, &st->cursor);
+}
+
+static void forms_take_one(
+    const struct poll_ask *ask, const struct poll_state *st, json_t *known, struct poll_page *out)
+{
+	json_t *position = json_own(ask->a, json_deep_copy(st->position)), *cursor = st->cursor;
+
+	forms_begin_one(ask, known, position, &cursor);
+	out->next = (struct poll_state){cursor, position};
+}
+
 static int forms_take_list(const struct poll_ask *ask, const struct poll_state *st,
     const json_t *output, struct poll_page *out, struct err *err)
 {
@@ -109,6 +131,11 @@ static int forms_take_list(const struct poll_ask *ask, const struct poll_state *
 	struct poll_ring ring = poll_ring_read(list);
 	json_t *page;
 
+	if (forms_is_one(ask)) {
+		forms_take_one(ask, st,
+		    provider_form(ask->p, ask->a, json_own(ask->a, json_deep_copy(output))), out);
+		return 0;
+	}
 	if (forms_add(ask, left, json_object_get(output, "items"), err) == -1)
 		return -1;
 	out->next = (struct poll_state){st->cursor, position};
@@ -169,8 +196,12 @@ const struct action *poll_forms_next(
 		json_set(st->position, "round", json_incref(inner.position));
 		return act;
 	}
-	act = provider_find_action(ask->p, ask->p->forms.action);
 	*inputs = json_own(ask->a, json_object());
+	if (forms_is_one(ask)) {
+		json_set_strn(*inputs, ask->p->forms.one_input, ask->only_form);
+		return provider_find_action(ask->p, ask->p->forms.one_action);
+	}
+	act = provider_find_action(ask->p, ask->p->forms.action);
 	page = json_object_get(json_object_get(st->position, "list"), "page");
 	if (page != NULL)
 		json_set(*inputs, paging_input(&act->paging), json_incref(page));
@@ -216,6 +247,16 @@ int poll_forms_take(const struct poll_ask *ask, const struct poll_state *st, con
 	out->next.cursor = cursor;
 	forms_turn(ask, out);
 	return 0;
+}
+
+bool poll_go_without_form(
+    const struct poll_ask *ask, struct poll_page *out, const struct poll_state *st)
+{
+	if (!ask->spec->is_of_forms || !forms_is_one(ask) || forms_are_listed(st->position))
+		return false;
+	*out = (struct poll_page){.newest_us = TIME_NONE};
+	forms_take_one(ask, st, NULL, out);
+	return true;
 }
 
 static const char *form_label(const json_t *form)

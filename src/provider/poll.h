@@ -88,6 +88,10 @@ int poll_take(const struct poll_ask *ask, const struct poll_state *st, const jso
  * out; *what names the form. */
 bool poll_skip(const struct poll_ask *ask, struct poll_page *out, const struct poll_state *st,
     const char **what);
+/* A call that was refused: where it was to tell of the one form that is asked for, its leads can be
+ * read without that. */
+bool poll_go_without_form(
+    const struct poll_ask *ask, struct poll_page *out, const struct poll_state *st);
 /* How far a round is, for people. */
 struct poll_outlook {
 	int64_t forms,

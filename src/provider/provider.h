@@ -364,6 +364,9 @@ json_t *provider_push_names(const struct provider *p, struct arena *a);
  * says
  * ("pushNeeded"). A list, or NULL; p may be NULL. */
 const json_t *provider_push_needed(const struct provider *p);
+/* The type of record that a pushed lead is there, as its polls and webhooks call it ("pushedAs");
+ * NULL: it does not say. p may be NULL. */
+const char *provider_pushed_as(const struct provider *p);
 /* The action by which a destination tells what fields it has ("pushFields"); NULL: it does not. */
 const char *provider_push_fields_action(const struct provider *p);
 /* The fields in such an action's output: [{name,label,help,type,isNeeded,isReadOnly,isClosed,

@@ -83,6 +83,8 @@ static int push_needed_read(struct loader *l, struct provider *p, const json_t *
 
 int manifest_push_body(struct loader *l, struct provider *p, const json_t *json)
 {
+	static const struct json_member pushed_as = {
+	    "pushedAs", READ_PARSED, .parse = manifest_text};
 	const struct expr_language *language = l->language;
 
 	l->language = manifest_language(l, ROOT_LEAD, lead_place_fields);
@@ -95,7 +97,15 @@ int manifest_push_body(struct loader *l, struct provider *p, const json_t *json)
 		    &l->in, "pushBody", "is for what has the capability crm_push");
 	if (p->push_body != NULL)
 		p->push_names = push_names_read(l->a, json_object_get(json, "pushBody"));
-	return push_needed_read(l, p, json) == -1 ? -1 : manifest_push_fields(l, p, json);
+	if (push_needed_read(l, p, json) == -1 ||
+	    json_read_member(&l->in, json, &pushed_as, &p->pushed_as) == -1)
+		return -1;
+	return manifest_push_fields(l, p, json);
+}
+
+const char *provider_pushed_as(const struct provider *p)
+{
+	return p == NULL ? NULL : p->pushed_as;
 }
 
 const json_t *provider_push_needed(const struct provider *p)

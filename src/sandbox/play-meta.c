@@ -66,6 +66,16 @@ static int graph_get_forms(struct graph *g)
 		"Zmlyc3Q", "after", "bGFzdA"));
 }
 
+static int graph_get_form(struct graph *g, json_t *form)
+{
+	json_t *one = json_own(g->r->a, json_array());
+
+	json_array_append(one, form);
+	if (leads_count(g->s->leads, g->r->a, one, &g->err) == -1)
+		return graph_failed(g);
+	return res_json(g->r, 200, json_incref(form));
+}
+
 static int graph_make_form(struct graph *g)
 {
 	const struct str name = graph_param(g, "name");
@@ -166,7 +176,7 @@ static int graph_object_edge(struct graph *g)
 	if (g->r->method != HTTP_GET && g->r->method != HTTP_HEAD)
 		return graph_unknown_object(g);
 	if (form != NULL && g->edge.p == NULL)
-		return res_json(g->r, 200, json_incref(form));
+		return graph_get_form(g, form);
 	if (form != NULL && str_is(g->edge, "leads"))
 		return graph_get_leads(g);
 	if (g->edge.p == NULL)

@@ -179,6 +179,61 @@ def _():
             equal(sorted(e for e in emails if e in mine), sorted(mine), "each was pushed once to each destination")
 
 
+def flow(source, steps, **config):
+    """A published flow that a lead of the source starts; its id."""
+    id_ = source.api("POST", "/flows", {"name": unique("Flow "), "steps": steps}).json()["id"]
+    equal(source.api("POST", "/flows/%s/publish" % id_, {}).status, 200)
+    made_ = source.api("POST", "/flows/%s/triggers" % id_, {"kind": "webhook", "providerType": source.name, "triggerName": "lead",
+                                                            "config": config})
+    equal(made_.status, 201, made_)
+    return id_
+
+
+def runs(source, flow_id, n, statuses=("completed",)):
+    """The flow's runs, when they are so many and stand so."""
+    def there():
+        rows = source.api("GET", "/flows/%s/executions" % flow_id).json()["data"]
+        return len(rows) >= n and all(x["status"] in statuses for x in rows) and [
+            source.api("GET", "/flows/%s/executions/%s" % (flow_id, x["id"])).json() for x in rows]
+    found = wait_until(there, 30, "%d runs" % n) if n > 0 else there()
+    equal(len(found), n, found)
+    return found
+
+
+@test("an imported lead starts the flows of leads as one by webhook does, once, behind those of live leads; not where they say so")
+def _():
+    source = Source("meta_lead_ads", MINE, {"externalAccountId": PAGE}, here().new_account("Flows"))
+    account = "account_id = UNHEX('%s')" % source.account.id.replace("-", "")
+    wait_until_none(lambda: int(here().sql("SELECT COUNT(*) FROM leads WHERE stage = 'received' AND " + account)[0][0]),
+                    what="leads of others, by the first round of its poll")
+    tells = [{"kind": "formatter", "config": {"operation": "identity"}, "inputMapping": {"value": "{{trigger.email}}"}}]
+    all_, live, changed = flow(source, tells), flow(source, tells, onImport=False), flow(source, tells, on="updated")
+    waiting = flow(source, [{"kind": "delay", "inputMapping": {"seconds": 3600}}], on="created")
+    form = new_form()
+    ids = made(3, form_id=form)
+    for _ in range(2):
+        ended(source, begin(source, formId=form))
+    runs(source, all_, 3)
+    tell(source, ids[0], form)
+    [new] = made(1, form_id=form)
+    tell(source, new, form)
+    told = runs(source, all_, 4)
+    equal({x["payload"]["email"] for x in told}, {"lead.%s@example.com" % i for i in ids + [new]})
+    equal({x["payload"]["event"] for x in told}, {"created"})
+    equal([x["payload"]["email"] for x in runs(source, live, 1)], ["lead.%s@example.com" % new])
+    runs(source, waiting, 4, ("waiting",))
+    # jobs.class: live is 0, bulk 1
+    equal(here().sql("SELECT class, COUNT(*) FROM jobs WHERE kind = 'flow.run' AND %s GROUP BY class ORDER BY class" % account),
+          [["0", "1"], ["1", "3"]])
+    runs(source, changed, 0)
+    lead = leads(source, formId=form)[ids[1]]
+    equal(source.api("PATCH", "/leads/" + lead["id"], {"company": "Acme"}).status, 200)
+    [once] = runs(source, changed, 1)
+    equal((once["payload"]["event"], once["payload"]["company"]), ("updated", "Acme"), once)
+    runs(source, all_, 5)
+    runs(source, waiting, 4, ("waiting",))
+
+
 @test("several imports at once end all, and one that is stopped keeps what it has brought")
 def _():
     source = page()
@@ -194,7 +249,9 @@ def _():
     with Played("meta_lead_ads").switched(page_size=1), Faults(here(), latency={"graph": 200}):
         id_ = begin(source, formId=forms[0])
         equal(begin(source, formId=forms[0]), id_)      # the same is not begun twice
-        wait_until(lambda: state(source, id_)["received"] > 0, what="its first page")
+        now = wait_until(lambda: (lambda t: t if t["received"] > 0 and t["etaSeconds"] is not None else None)(state(source, id_)),
+                         what="its first pages")
+        equal((now["total"], now["percent"]), (35, 100 * now["received"] // 35), now)     # as its form says
         equal(source.api("POST", "/imports/%s/cancel" % id_, {}).status, 200)
     done = ended(source, id_)
     equal(done["status"], "cancelled", done)
