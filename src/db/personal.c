@@ -67,7 +67,10 @@ static int row_put(struct personal_walk *w, struct arena *a, struct str key, str
 	vals[n + 1] = db_blob(key);
 	if (db_exec(w->db, w->table->put, vals, n + 2, NULL, err) == -1)
 		return -1;
-	return w->table->also == NULL ? 0 : db_exec(w->db, w->table->also, vals + n, 2, NULL, err);
+	for (size_t i = 0; i < PERSONAL_ALSO && w->table->also[i] != NULL; i++)
+		if (db_exec(w->db, w->table->also[i], vals + n, 2, NULL, err) == -1)
+			return -1;
+	return 0;
 }
 
 /* Is a row of one person theirs? One of its columns of JSON says so. */

@@ -20,6 +20,7 @@ enum personal_form {
 	PERSONAL_ALL_JSON, /* the same by a JSON object */
 };
 
+#define PERSONAL_ALSO 2
 struct personal_table {
 	const char *name;           /* for the API: "auditLog" */
 	const char *label;          /* for people: "Rows of the audit log" */
@@ -30,7 +31,8 @@ struct personal_table {
 	    struct err *err);
 	const struct db_stmt *lock; /* account, key → the columns, held */
 	const struct db_stmt *put;  /* columns, account, key */
-	const struct db_stmt *also; /* account, key: what follows from a change; or NULL */
+	/* account, key: what follows from a change, one after the other; or NULL */
+	const struct db_stmt *also[PERSONAL_ALSO];
 	enum personal_form forms[PERSONAL_COLUMNS];
 	/* Within a transaction, what is kept of the person in the row goes: 1; 0 nothing did, and
 	 * then mentions are replaced where there is put; -1. Or NULL. */

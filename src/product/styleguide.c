@@ -30,8 +30,9 @@ static void styleguide_add_chart(struct req *r, json_t *data)
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		json_t *hour = json_object();
 
-		points[i] =
-		    (struct svg_point){arena_printf(r->a, "%02zu:00", i + 5), values[i], before[i]};
+		points[i] = (struct svg_point){.label = arena_printf(r->a, "%02zu:00", i + 5),
+		    .value = values[i],
+		    .previous = before[i]};
 		json_set_str(hour, "label", points[i].label);
 		json_set_int(hour, "value", values[i]);
 		json_set_int(hour, "before", before[i]);

@@ -13,6 +13,10 @@ DB_STMT(record_delete_lock,
     " WHERE account_id = ? AND id = ? FOR UPDATE");
 enum { LOCKED_PROVIDER_TYPE, LOCKED_RESOURCE_TYPE, LOCKED_EXTERNAL_ID, LOCKED_FIRST_SEEN };
 DB_STMT(record_delete_changes, "DELETE FROM record_changes WHERE account_id = ? AND record_id = ?");
+/* Before its words: who is at indexing it holds its place in the queue, and writes words of what it
+ * has read. */
+DB_STMT(record_delete_place, "DELETE q FROM record_search_queue q FORCE INDEX (PRIMARY)"
+			     " WHERE q.record_id = ? AND q.account_id = ?");
 DB_STMT(record_delete_words, "DELETE FROM record_search WHERE record_id = ? AND account_id = ?");
 DB_STMT(record_delete_row, "DELETE FROM records WHERE account_id = ? AND id = ?");
 DB_STMT(record_delete_count,
@@ -35,6 +39,8 @@ int record_delete_one(struct app *app, struct arena *a, const struct uuid *accou
 		return found;
 	if (record_fields_forget(db, a, account_id, id, err) == -1 ||
 	    db_exec(db, &record_delete_changes, DB_VALS(db_uuid(account_id), db_uuid(id)), NULL,
+		err) == -1 ||
+	    db_exec(db, &record_delete_place, DB_VALS(db_uuid(id), db_uuid(account_id)), NULL,
 		err) == -1 ||
 	    db_exec(db, &record_delete_words, DB_VALS(db_uuid(id), db_uuid(account_id)), NULL,
 		err) == -1 ||

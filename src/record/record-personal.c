@@ -6,14 +6,17 @@ DB_STMT(records_personal, "SELECT id, data FROM records WHERE account_id = ? AND
 DB_STMT(
     records_personal_lock, "SELECT data FROM records WHERE account_id = ? AND id = ? FOR UPDATE");
 DB_STMT(records_personal_put, "UPDATE records SET data = ? WHERE account_id = ? AND id = ?");
-DB_STMT(records_personal_also,
+/* Its words go at once, and are made anew: in this order, since who is at indexing it holds its
+ * place in the queue. */
+DB_STMT(records_personal_queue,
     "INSERT IGNORE INTO record_search_queue (account_id, record_id) VALUES (?,?)");
+DB_STMT(records_personal_words, "DELETE FROM record_search WHERE account_id = ? AND record_id = ?");
 const struct personal_table records_personal_table = {.name = "records",
     .label = "Records",
     .next = &records_personal,
     .lock = &records_personal_lock,
     .put = &records_personal_put,
-    .also = &records_personal_also,
+    .also = {&records_personal_queue, &records_personal_words},
     .has_subjects = true,
     .forms = {PERSONAL_JSON}};
 

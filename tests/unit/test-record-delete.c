@@ -82,6 +82,37 @@ static void among_writers(void)
 	place_remove(&p);
 }
 
+/* Somebody is at indexing it: it was read, and its words are not stored yet. */
+static void while_it_is_indexed(void)
+{
+	struct place p;
+	struct db *indexer;
+	struct uuid id;
+
+	if (!place_make(&p))
+		return;
+	id = PUT(&p, "x", "{\"a\":\"of a person\"}");
+	RUN(p.db, "DELETE FROM record_search WHERE record_id = ?", db_uuid(&id));
+	RUN(p.db, "INSERT IGNORE INTO record_search_queue (record_id, account_id) VALUES (?,?)",
+	    db_uuid(&id), db_uuid(&p.account));
+	indexer = db_new(&p.c.cfg);
+	SCRIPT(indexer, "BEGIN");
+	CHECK(NUMBER_OF(indexer,
+		  "SELECT COUNT(*) FROM (SELECT 1 FROM record_search_queue WHERE record_id = ?"
+		  " FOR UPDATE) q",
+		  db_uuid(&id)) == 1);
+	SCRIPT(p.db, "SET SESSION innodb_lock_wait_timeout = 1");
+	CHECK(delete_of(&p, p.account, id) == -1); /* it waits, and is tried again */
+	RUN(indexer, "INSERT INTO record_search (record_id, account_id, words) VALUES (?,?,'x')",
+	    db_uuid(&id), db_uuid(&p.account));
+	RUN(indexer, "DELETE FROM record_search_queue WHERE record_id = ?", db_uuid(&id));
+	SCRIPT(indexer, "COMMIT");
+	db_free(indexer);
+	CHECK(delete_of(&p, p.account, id) == 1);
+	CHECK(ROWS(&p, "record_search") == 0 && ROWS(&p, "record_search_queue") == 0);
+	place_remove(&p);
+}
+
 /* ---- all that match ------------------------------------------------------------------------ */
 
 #define MANY 230
@@ -197,6 +228,7 @@ static void stops_when_cancelled(void)
 void suite_record_delete(void)
 {
 	ADD_TESTS("record_delete", {"everything goes", everything_goes},
-	    {"among writers", among_writers}, {"all that was there goes", all_that_was_there_goes},
-	    {"all: counts once", counts_once}, {"all: stops when cancelled", stops_when_cancelled});
+	    {"among writers", among_writers}, {"while it is indexed", while_it_is_indexed},
+	    {"all that was there goes", all_that_was_there_goes}, {"all: counts once", counts_once},
+	    {"all: stops when cancelled", stops_when_cancelled});
 }
