@@ -333,7 +333,7 @@ static void test_svg(void)
 {
 	struct arena *a = arena_new();
 	struct buf *b = buf_new(a, 65536);
-	struct svg_point points[] = {{"0 <h>", 3, -1}, {"1 h", 0, 6}};
+	struct svg_point points[] = {{"0 <h>", 3, -1, NULL}, {"1 h", 0, 6, NULL}};
 
 	svg_bars(b, "A \"b\"", points, 2);
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "aria-label=\"A &#34;b&#34;: 3 in all"));
