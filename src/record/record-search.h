@@ -39,9 +39,11 @@ int search_match_text(struct app *app, struct arena *a, const struct uuid *accou
 #define SEARCH_SHORTLY                                                                             \
 	"/*M!100100 SET STATEMENT max_statement_time=0.06 FOR */ SELECT /*+ "                      \
 	"MAX_EXECUTION_TIME(60) */ "
-/* A record's search words and its place in the queue, for SEARCH_FITS; one value: the account. */
+/* A record's search words and its place in the queue, for SEARCH_FITS; one value: the account. With
+ * few rows in the queue the server would rather read the account's whole queue for each record. */
 #define SEARCHED(id)                                                                               \
-	" LEFT JOIN record_search_queue q ON q.account_id = ? AND q.record_id = " id               \
+	" LEFT JOIN record_search_queue q FORCE INDEX (PRIMARY)"                                   \
+	" ON q.account_id = ? AND q.record_id = " id                                               \
 	" LEFT JOIN record_search s ON s.record_id = " id
 /* Records that the index finds, and those that wait for it, as record_id; two values: what
  * search_match_text gave, and the account. */

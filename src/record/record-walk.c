@@ -60,8 +60,8 @@ DB_STMT(walk_page, WALK_HEAD " 0," WALK_FITS WALK_PAYLOAD WALK_TAIL);
 /* As in lists, what the words do not tell is looked at in the payload. */
 DB_STMT(walk_page_search,
     WALK_HEAD SEARCH_CHECK "," WALK_FITS " AND" SEARCH_FITS WALK_PAYLOAD
-			   " LEFT JOIN record_search_queue q ON q.account_id = r.account_id"
-			   " AND q.record_id = r.id"
+			   " LEFT JOIN record_search_queue q FORCE INDEX (PRIMARY)"
+			   " ON q.account_id = r.account_id AND q.record_id = r.id"
 			   " LEFT JOIN record_search s ON s.record_id = r.id" WALK_TAIL);
 DB_STMT(walk_payload, "SELECT data FROM records WHERE account_id = ? AND id = ?");
 
