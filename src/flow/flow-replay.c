@@ -97,7 +97,7 @@ int replay_prepare(struct app *app, struct arena *a, struct replay *p, struct er
 
 int replays_begin(struct db *db, struct replay *const *ps, size_t n, struct err *err)
 {
-	struct execution *xs[LIMIT_DB_BATCH];
+	struct execution *xs[LIMIT_DB_BATCH] = {NULL};
 
 	for (size_t i = 0; i < n; i++)
 		xs[i] = &ps[i]->x;

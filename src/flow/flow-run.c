@@ -103,7 +103,7 @@ static int runs_keep(struct db *db, struct arena *a, struct run *const *runs, co
 {
 	struct run *on[LIMIT_DB_BATCH];
 	struct job *gone[LIMIT_DB_BATCH];
-	struct execution_store stores[LIMIT_DB_BATCH];
+	struct execution_store stores[LIMIT_DB_BATCH] = {{NULL}};
 	size_t non = 0, ngone = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -127,7 +127,7 @@ static int runs_keep(struct db *db, struct arena *a, struct run *const *runs, co
 static int runs_lock(struct db *db, struct arena *a, struct run *const *runs, bool *is_over,
     size_t n, struct err *err)
 {
-	struct execution *xs[LIMIT_DB_BATCH];
+	struct execution *xs[LIMIT_DB_BATCH] = {NULL};
 
 	for (size_t i = 0; i < n; i++)
 		xs[i] = runs[i]->x;

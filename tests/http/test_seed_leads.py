@@ -71,7 +71,7 @@ def connect_crm(source, crm, name="CRM"):
 
 
 def emails(crm):
-    return [json.loads(body)["email"] for _, body in crm.got]
+    return [json.loads(body).get("email") for _, body in crm.got]
 
 
 def new_email():
