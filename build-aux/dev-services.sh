@@ -41,6 +41,7 @@ performance-schema=OFF
 innodb-buffer-pool-size=${pool}M
 innodb-log-file-size=${log_size}M
 innodb-flush-log-at-trx-commit=1
+innodb-io-capacity=2000
 innodb-ft-enable-stopword=OFF
 innodb-ft-min-token-size=2
 sync-binlog=0
