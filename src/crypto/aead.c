@@ -29,8 +29,9 @@ struct keyring {
 	struct aead_key keys[KEYS_MOST]; /* as they stand in the file: the first seals */
 	size_t n;
 	const char *path;
-	struct stat read;  /* the file as it was when it was read */
-	int64_t looked_us; /* monotonic: when it was last looked at */
+	struct stat read; /* the file as it was when it was read */
+	/* monotonic: when it was last looked at, and for the sake of a key that is not known */
+	int64_t looked_us, missed_us;
 };
 #define LOOK_EVERY_US SECOND_US
 
@@ -124,7 +125,8 @@ struct keyring *keyring_load(struct arena *a, const char *path, struct err *err)
 /* What was read before stays until the file can be read whole. */
 static int keyring_reload(struct keyring *k, struct err *err)
 {
-	struct keyring fresh = {.path = k->path, .looked_us = k->looked_us};
+	struct keyring fresh = {
+	    .path = k->path, .looked_us = k->looked_us, .missed_us = k->missed_us};
 	int rc = keyring_read(&fresh, k->path, err);
 
 	if (rc == 0)
@@ -133,13 +135,13 @@ static int keyring_reload(struct keyring *k, struct err *err)
 	return rc;
 }
 
-static bool keyring_may_look(struct keyring *k)
+static bool keyring_is_time(int64_t *last_us)
 {
 	int64_t now_us = clock_mono_us();
 
-	if (k->looked_us != 0 && now_us - k->looked_us < LOOK_EVERY_US)
+	if (*last_us != 0 && now_us - *last_us < LOOK_EVERY_US)
 		return false;
-	k->looked_us = now_us;
+	*last_us = now_us;
 	return true;
 }
 
@@ -150,7 +152,7 @@ static void keyring_look(struct keyring *k)
 	struct err ignored = ERR_INIT;
 	struct stat st;
 
-	if (!keyring_may_look(k) || stat(k->path, &st) != 0)
+	if (!keyring_is_time(&k->looked_us) || stat(k->path, &st) != 0)
 		return;
 	if (st.st_ino != k->read.st_ino || st.st_size != k->read.st_size ||
 	    st.st_mtim.tv_sec != k->read.st_mtim.tv_sec ||
@@ -232,13 +234,13 @@ static const struct aead_key *keyring_find(const struct keyring *k, uint32_t id)
 	return NULL;
 }
 
-/* One that is not known may have come since the file was read. */
+/* One that is not known may have come since the file was read, and since it was looked at. */
 static const struct aead_key *keyring_find_anew(struct keyring *k, uint32_t id)
 {
 	const struct aead_key *key = keyring_find(k, id);
 	struct err ignored = ERR_INIT;
 
-	if (key != NULL || !keyring_may_look(k) || keyring_reload(k, &ignored) == -1)
+	if (key != NULL || !keyring_is_time(&k->missed_us) || keyring_reload(k, &ignored) == -1)
 		return key;
 	return keyring_find(k, id);
 }

@@ -91,8 +91,7 @@ static struct str take_place(struct str *t)
 	return take(t, i);
 }
 
-/* The inside of {{…}}: a place alone. */
-/* "{{place", and what stands behind it: a fallback, functions. */
+/* "{{place", and what stands behind it within the braces: a fallback, functions. */
 static bool take_template(struct str *t, struct str *place, struct str *rest)
 {
 	const char *end;
@@ -110,6 +109,7 @@ static bool take_template(struct str *t, struct str *place, struct str *rest)
 	return place->n > 0;
 }
 
+/* The inside of {{…}}: a place alone. */
 static bool take_braces(struct str *t, struct str *place)
 {
 	struct str rest;
