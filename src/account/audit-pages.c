@@ -89,8 +89,7 @@ int audit_page_list(struct req *r)
 	json_set(data, "actions", chrome_choices(r, "action", audit_actions));
 	json_set(data, "kinds", chrome_choices(r, "objectKind", audit_kinds));
 	json_set_strn(data, "who", req_query(r, "who"));
-	json_set_strn(data, "from", req_query(r, "from"));
-	json_set_strn(data, "to", req_query(r, "to"));
+	chrome_days(r, f.from, f.to, data);
 	json_set_str(
 	    data, "object_id", uuid_is_nil(f.object_id) ? NULL : uuid_dup(r->a, f.object_id));
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_audit, &f).n > 0);

@@ -66,9 +66,7 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	json_set(data, "providers", provider_choices(r, "providerType", "lead_sync"));
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
-	json_set_strn(
-	    data, "from", f->from.is_given ? req_query(r, "from") : (struct str){NULL, 0});
-	json_set_strn(data, "to", f->to.is_given ? req_query(r, "to") : (struct str){NULL, 0});
+	chrome_days(r, f->from, f->to, data);
 	json_set_int(data, "filter_count", n);
 	json_set(data, "hidden", delivery_filter_fields(r, f));
 	json_set_str(data, "again_href",

@@ -66,9 +66,7 @@ static int event_list_show(
 	json_set(data, "connections", json_incref(connections));
 	json_set_strn(data, "status", f->status);
 	json_set_strn(data, "search", f->search);
-	json_set_strn(
-	    data, "from", f->from.is_given ? req_query(r, "from") : (struct str){NULL, 0});
-	json_set_strn(data, "to", f->to.is_given ? req_query(r, "to") : (struct str){NULL, 0});
+	chrome_days(r, f->from, f->to, data);
 	json_set_int(data, "filter_count",
 	    (f->provider_type.n > 0) + !uuid_is_nil(f->connection_id) + f->from.is_given +
 		f->to.is_given);

@@ -38,7 +38,7 @@ static void styleguide_add_chart(struct req *r, json_t *data)
 		json_set_int(hour, "before", before[i]);
 		json_array_append_new(hours, hour);
 	}
-	svg_bars(chart, "Events per hour", points, sizeof(points) / sizeof(points[0]));
+	svg_bars(r->a, chart, "Events per hour", points, sizeof(points) / sizeof(points[0]));
 	json_set_strn(data, "chart_svg", (struct str){chart->p, chart->len});
 	json_set(data, "hours", hours);
 }

@@ -122,6 +122,29 @@ def _():
     has(b.get("/admin/events?from=yesterday").text, "must be a date")
 
 
+@test("each hour of the chart on Home leads to the events that it counts, by its bar and by its number; a part of a day is told")
+def _():
+    t = Tenant(name=unique("Hours "))
+    hook = CustomWebhook(t, resourceType="ticket")
+    for _ in range(3):
+        hook({"id": unique()})
+    b = Browser(here())
+    b.sign_in(t.account.email, t.account.password)
+    home = b.get("/admin/dashboard")
+    check_page(home)
+    bars = {html.unescape(x) for x in re.findall(r'<a tabindex="-1" href="(/admin/events[^"]*)"', home.text)}
+    numbers = {html.unescape(x): int(n) for x, n in re.findall(r'<td class="c-number"><a href="(/admin/events[^"]*)">(\d+)<', home.text)}
+    equal((bars, sum(numbers.values())), (set(numbers), 3), "an hour without events leads nowhere")
+    for path, n in numbers.items():
+        page = b.get(path)
+        check_page(page)
+        equal(len(rows(page.text)), n, path)
+        part = re.search(r'aria-label="Filters that are set"><li><a href="([^"]*)".*?</ul>', page.text, re.S)
+        equal((part.group(1), len(re.findall("<time ", part.group(0)))), ("/admin/events", 2), "what is filtered is said, and taken away")
+        has(page.text, 'type="date" value="%s"' % re.search(r"from=(\d{4}-\d\d-\d\d)", path).group(1))
+    true("Filters that are set" not in b.get("/admin/events?from=" + time.strftime("%Y-%m-%d", time.gmtime())).text, "a day has its field")
+
+
 @test("a cursor of a day's events stays within the day")
 def _():
     t, _ = own()
