@@ -40,8 +40,7 @@ static int64_t svg_top(int64_t *heights, size_t n)
  * picture: its links are told one by one. */
 static void svg_begin(struct buf *b, const char *title, int64_t total, int64_t max, bool has_links)
 {
-	buf_printf(b,
-	    "<svg class=\"bars\" role=\"%s\" width=\"100%%\" height=\"%d\" aria-label=\"",
+	buf_printf(b, "<svg class=\"bars\" role=\"%s\" width=\"100%%\" height=\"%d\" aria-label=\"",
 	    has_links ? "group" : "img", HEIGHT);
 	html_attr(b, str_from(title));
 	buf_printf(b, ": %" PRId64 " in all, at most %" PRId64 "\">", total,
@@ -119,10 +118,9 @@ static void svg_draw_cut(struct buf *b, double x, double width)
 static void svg_number_cut(struct buf *b, double x, int64_t height, int64_t top)
 {
 	if (height > top)
-		buf_printf(b,
-		    "<text x=\"%.2f%%\" y=\"%d\" text-anchor=\"%s\">%" PRId64 "</text>", x,
-		    PLOT_TOP - 4,
-		    x < 15	 ? "start"
+		buf_printf(b, "<text x=\"%.2f%%\" y=\"%d\" text-anchor=\"%s\">%" PRId64 "</text>",
+		    x, PLOT_TOP - 4,
+		    x < 15   ? "start"
 		    : x > 85 ? "end"
 			     : "middle",
 		    height);
@@ -144,10 +142,12 @@ static void svg_begin_link(struct buf *b, const char *href, const char *title)
 	buf_str(b, "\">");
 }
 
-static void svg_draw_point(struct arena *a, struct buf *b, const struct svg_point *p, double x,
-    double pitch, int64_t top)
+static void svg_draw_point(
+    struct arena *a, struct buf *b, const struct svg_point *p, double x, double pitch, int64_t top)
 {
-	const char *before = p->previous < 0 ? "" : arena_printf(a, " (before: %" PRId64 ")", p->previous),
+	const char *before = p->previous < 0
+				 ? ""
+				 : arena_printf(a, " (before: %" PRId64 ")", p->previous),
 		   *title = arena_printf(a, "%s: %" PRId64 "%s", p->label, p->value, before);
 
 	if (p->href != NULL)
@@ -156,8 +156,7 @@ static void svg_draw_point(struct arena *a, struct buf *b, const struct svg_poin
 	html_text(b, str_from(title));
 	svg_hit(b, x, pitch);
 	if (p->previous >= 0)
-		svg_draw_bar(
-		    b, "bars-before", x + pitch * 0.08, pitch * 0.84, p->previous, top);
+		svg_draw_bar(b, "bars-before", x + pitch * 0.08, pitch * 0.84, p->previous, top);
 	svg_draw_bar(b, "bars-now", x + pitch * 0.2, pitch * 0.6, p->value, top);
 	if (point_height(p) > top)
 		svg_draw_cut(b, x, pitch);
@@ -165,8 +164,7 @@ static void svg_draw_point(struct arena *a, struct buf *b, const struct svg_poin
 }
 
 /* Of every so many; the present has its word, in place of what would stand too near to it. */
-static void svg_label_points(
-    struct buf *b, const struct svg_point *points, size_t n, double pitch)
+static void svg_label_points(struct buf *b, const struct svg_point *points, size_t n, double pitch)
 {
 	const char *now = n > 0 ? points[n - 1].now : NULL;
 	const size_t every = svg_label_every(n), last = now == NULL ? n : n - (every + 1) / 2;
@@ -178,8 +176,8 @@ static void svg_label_points(
 		svg_label(b, 100.0, "end", now);
 }
 
-void svg_bars(struct arena *a, struct buf *b, const char *title, const struct svg_point *points,
-    size_t n)
+void svg_bars(
+    struct arena *a, struct buf *b, const char *title, const struct svg_point *points, size_t n)
 {
 	int64_t *heights = arena_array(a, n + 1, sizeof(*heights)), total = 0, top;
 	double pitch = n > 0 ? 100.0 / (double)n : 100.0;
@@ -230,13 +228,13 @@ static void svg_draw_stack(struct buf *b, const struct svg_part *parts, const st
 		svg_draw_cut(b, x, width);
 }
 
-static void svg_title_stack(
-    struct buf *b, const struct svg_part *parts, const struct svg_stack *s)
+static void svg_title_stack(struct buf *b, const struct svg_part *parts, const struct svg_stack *s)
 {
 	buf_str(b, "<g><title>");
 	html_text(b, str_from(s->label));
 	for (size_t k = 0; k < SVG_PARTS; k++)
-		buf_printf(b, "%s%" PRId64 " %s", k == 0 ? ": " : ", ", s->values[k], parts[k].name);
+		buf_printf(
+		    b, "%s%" PRId64 " %s", k == 0 ? ": " : ", ", s->values[k], parts[k].name);
 }
 
 void svg_stacks(struct arena *a, struct buf *b, const char *title,

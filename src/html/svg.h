@@ -13,8 +13,8 @@ struct svg_point {
 };
 /* Bars with an accessible title and description, width 100 % of its box. Links are for who points
  * at them: a chart has a table below it, with the same links, for all others. */
-void svg_bars(struct arena *a, struct buf *b, const char *title, const struct svg_point *points,
-    size_t n);
+void svg_bars(
+    struct arena *a, struct buf *b, const char *title, const struct svg_point *points, size_t n);
 
 /* Bars of parts that stand on each other, the first one lowest. */
 #define SVG_PARTS 3

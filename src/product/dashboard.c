@@ -73,8 +73,8 @@ static int dashboard_add_today(struct req *r, json_t *data, enum dashboard_metri
 
 static const char *dashboard_events_address(struct arena *a, int64_t from_us, int64_t to_us)
 {
-	return arena_printf(a, "/admin/events?from=%s&to=%s", clock_iso_dup(a, from_us),
-	    clock_iso_dup(a, to_us));
+	return arena_printf(
+	    a, "/admin/events?from=%s&to=%s", clock_iso_dup(a, from_us), clock_iso_dup(a, to_us));
 }
 
 static int dashboard_add_hours(struct req *r, json_t *data, struct err *err)
@@ -93,9 +93,9 @@ static int dashboard_add_hours(struct req *r, json_t *data, struct err *err)
 		struct civil c;
 
 		clock_civil(local, &c);
-		points[i] = (struct svg_point){
-		    .label = arena_printf(r->a, "%02d:%02d", c.hour, c.minute),
-		    .now = i == HOURS - 1 ? "now" : NULL};
+		points[i] =
+		    (struct svg_point){.label = arena_printf(r->a, "%02d:%02d", c.hour, c.minute),
+			.now = i == HOURS - 1 ? "now" : NULL};
 		if (dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, from,
 			from + HOUR_US, &points[i].value, err) == -1 ||
 		    dashboard_count(r->app, r->a, &r->actor.account_id, DASHBOARD_EVENTS, before,

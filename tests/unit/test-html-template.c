@@ -340,15 +340,15 @@ static void test_svg_peak(void)
 	svg_bars(a, b, "Peak", points, 3);
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "role=\"group\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "aria-label=\"Peak: 912 in all, at most 900\""));
-	CU_ASSERT_PTR_NOT_NULL(
-	    strstr(b->p, "<a tabindex=\"-1\" href=\"/list?from&#61;1&amp;to&#61;2\" aria-label=\"a: 8\">"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, ">10</text>"));	/* the upper line */
-	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, ">5</text>"));	/* the middle one */
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p,
+	    "<a tabindex=\"-1\" href=\"/list?from&#61;1&amp;to&#61;2\" aria-label=\"a: 8\">"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, ">10</text>")); /* the upper line */
+	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, ">5</text>"));  /* the middle one */
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "height=\"80.00%\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "class=\"bars-cut\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "text-anchor=\"middle\">900</text>"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "text-anchor=\"end\">now</text>"));
-	CU_ASSERT_PTR_NULL(strstr(b->p, ">c</text>"));	/* "now" stands in its place */
+	CU_ASSERT_PTR_NULL(strstr(b->p, ">c</text>")); /* "now" stands in its place */
 	buf_reset(b);
 	points[1].value = 30; /* no peak: no more than four times the next */
 	svg_bars(a, b, "Even", points, 3);
@@ -361,8 +361,8 @@ static void test_svg(void)
 {
 	struct arena *a = arena_new();
 	struct buf *b = buf_new(a, 65536);
-	struct svg_point points[] = {{"0 <h>", 3, -1, NULL, NULL, NULL},
-	    {"1 h", 0, 6, NULL, NULL, NULL}};
+	struct svg_point points[] = {
+	    {"0 <h>", 3, -1, NULL, NULL, NULL}, {"1 h", 0, 6, NULL, NULL, NULL}};
 
 	svg_bars(a, b, "A \"b\"", points, 2);
 	CU_ASSERT_PTR_NOT_NULL(strstr(b->p, "aria-label=\"A &#34;b&#34;: 3 in all"));
