@@ -214,6 +214,8 @@ const struct hooks product_hooks = {
     .tell_connections = event_tell_connections,
     .tell_connection = (tell_connection_fn *const[]){lead_tell_connection, crm_tell_connection,
 	polls_tell_connection, NULL},
+    .connection_activity =
+	(tell_connection_fn *const[]){event_connection_activity, crm_connection_activity, NULL},
     .connection_changed =
 	(connection_changed_fn *const[]){polls_follow_connection, crm_follow_connection, NULL},
     .tell_records = event_tell_records,
