@@ -7,6 +7,7 @@ import re
 from _tap import Report, files, line_of, read
 
 REGION = re.compile(r'<div class="wide" role="region" aria-label="[^">]+" tabindex="0">\s*$')
+NO_PARTS = {"skip", "first", "chip-active"}     # where something stands, and statuses, which the guide lists by their words
 MUSTACHE = re.compile(r"\{\{\{?.*?\}?\}\}", re.S)
 TAG = re.compile(r"<[a-zA-Z][^<>]*>", re.S)
 
@@ -15,6 +16,10 @@ def blank(m):
     """A mustache tag as the markup sees it: sections vanish, values are one X; lines are kept."""
     inner = m.group(0).strip("{}").strip()
     return ("" if inner[:1] in "#^/!>" else "X") + "\n" * m.group(0).count("\n")
+
+
+def classes(text):
+    return {c for m in re.findall(r'class="([^"]*)"', re.sub(r"\{\{.*?\}\}", " ", text)) for c in m.split()}
 
 
 def main():
@@ -68,6 +73,15 @@ def main():
     report.check("templates: every attribute is quoted", unquoted)
     report.check("templates: no javascript: addresses", urls)
     report.check("templates: every head of a column or row says which it is", heads)
+    css = set(re.findall(r"\.([a-z][\w-]*)", re.sub(r"/\*.*?\*/", "", read("static/connect.css"), flags=re.S)))
+    guide = "templates/product/styleguide.html"
+    shown, uses = classes(read(guide)) | NO_PARTS, {}
+    for path in paths:
+        if path.startswith("templates/") and path != guide:
+            for c in classes(read(path)):
+                uses.setdefault(c, set()).add(path)
+    report.check("templates: what three of them use stands in the style guide",
+                 sorted("%s: %d templates" % (c, len(u)) for c, u in uses.items() if len(u) > 2 and c in css - shown))
     report.check("templates: every table scrolls in a named region of its own", tables)
     report.check("templates: what is wrong with a field has an id, for the field to name", loose)
     report.done()
