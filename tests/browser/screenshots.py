@@ -287,8 +287,8 @@ def task(b, product):
 
 def retention(b, product, days):
     b.open(product.url + "/admin/settings/retention")
-    b.fill("td input[name=days]", days)
-    b.click("td form button")
+    b.fill("td input.days", days)
+    b.click("form.card button.button-main")
 
 
 def new_key(b, product, name):
