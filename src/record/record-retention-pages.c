@@ -153,7 +153,7 @@ int record_page_retention(struct req *r)
 	return retention_show(r, 200, NULL);
 }
 
-/* ---- what a form wants ------------------------------------------------------------------------ */
+/* ---- what a form wants --------------------------------------------------------------------- */
 
 static void wish_check(struct req *r, struct rule_wish *w)
 {
