@@ -167,7 +167,7 @@ static void svg_draw_point(
 static void svg_label_points(struct buf *b, const struct svg_point *points, size_t n, double pitch)
 {
 	const char *now = n > 0 ? points[n - 1].now : NULL;
-	const size_t every = svg_label_every(n), last = now == NULL ? n : n - (every + 1) / 2;
+	const size_t every = svg_label_every(n), last = now == NULL ? n : n - every;
 
 	for (size_t i = 0; i < last; i += every)
 		svg_label(b, pitch * ((double)i + 0.15), "start",
