@@ -382,6 +382,19 @@ def shoot_outside(camera, product):
         camera.shoot("sign-in-wrong")
 
 
+def shoot_sandbox(camera, product):
+    b = camera.b
+    for name, path in (("send", "/"), ("providers", "/providers"), ("provider", "/providers/hubspot"), ("calls", "/calls"),
+                       ("received", "/received"), ("faults", "/faults"), ("missing", "/nowhere")):
+        if camera.wants("sandbox-" + name):
+            b.open(product.sandbox_url + path)
+            camera.shoot("sandbox-" + name)
+    if camera.wants("sandbox-sent"):
+        b.open(product.sandbox_url + "/")
+        b.click("form.card button")
+        camera.shoot("sandbox-sent")
+
+
 def shoot_first_run(folder, only):
     """A product that nobody has signed in to: its set-up page, and what a newcomer sees then."""
     with Instance() as product, Browser() as b:
@@ -428,6 +441,7 @@ def main():
             if camera.wants(name):
                 lead_to(b, product)
                 camera.shoot(name)
+        shoot_sandbox(camera, product)
     if not only or "first-run" in only:
         shoot_first_run(folder, [])
 
