@@ -49,7 +49,7 @@ static void deliveries_tell_status(struct arena *a, json_t *rows)
 	json_array_each(rows, i, row) {
 		json_set_str(
 		    row, "statusLabel", word_label(delivery_statuses, json_str(row, "status")));
-		connection_tell_error(a, row, json_str(row, "lastError"));
+		crm_tell_error(a, row);
 		json_set_str(row, "again",
 		    json_time(row, "nextAttemptAt") > now_us ? json_str(row, "nextAttemptAt")
 							     : NULL);
