@@ -339,6 +339,7 @@ static int detail_tell_sender(struct req *r, json_t *record, struct err *err)
 	if (r->app->hooks.tell_records != NULL && r->app->hooks.tell_records(r, rows, err) == -1)
 		return -1;
 	name = json_str(record, "connectionName");
+	connection_tell_kind(record);
 	json_set_str(record, "sender", name != NULL ? name : json_str(record, "providerName"));
 	json_set_str(record, "origin",
 	    str_is(str_from(json_str(record, "source")), RECORD_SOURCE_WEBHOOK)

@@ -162,6 +162,19 @@ def _():
         has(b.get(path).text, "Last time: It did not take the request (422).", path)
 
 
+@test("a lead that waits for one destination names it in the list, once the others have it")
+def _():
+    t = Tenant()
+    b = signed_in(t)
+    t.crm("Sales pipeline")
+    slow, _ = t.crm("Newsletter")
+    lead = t.new_lead(email="waits@example.com")
+    wait_until(lambda: set(statuses(t, lead).values()) == {"success"}, 15, "the pushes")
+    here().sql("UPDATE lead_deliveries SET status = 'pending' WHERE lead_id = %s AND account_id = %s AND connection_id = %s"
+               % (row_id(lead["id"]), row_id(t.id), row_id(slow)))
+    has(text_of(b.get("/admin/leads")), "Sending 1/2 : Newsletter")
+
+
 @test("the list is filtered by destination, status, source, dates and the lead's words, by page and API alike")
 def _():
     t = Tenant(name=unique("Filtered "))

@@ -228,7 +228,9 @@ def _():
     hub.send(*(hub.change(31, k, v) for k, v in (("email", "a.lee@example.com"), ("phone", "+4930123456"), ("email", "lee@example.com"))))
     id_ = made.api("GET", "/records?resourceType=contact").json()["data"][0]["id"]
     equal(len(made.api("GET", "/records/%s/history" % id_).json()["data"]), 6, "the history has each")
-    shown = re.search(r'<h2 id="activity">.*?</section>', page(b, "/admin/records/" + id_), re.S).group(0)
+    text = page(b, "/admin/records/" + id_)
+    has(text, "<dt>Source</dt><dd>HubSpot</dd>", "a connection that is called as its provider is named once")
+    shown = re.search(r'<h2 id="activity">.*?</section>', text, re.S).group(0)
     equal(re.findall(r'<li class="[^"]*"><b>([^<]*)</b>', shown), ["HubSpot changed 2 fields", "HubSpot created it"])
     equal(re.findall(r"<del>([^<]*)</del>", shown), ["ann.lee@example.com"], "before both")
     equal(sorted(re.findall(r"<ins>([^<]*)</ins>", shown)), ["+4930123456", "lee@example.com"], "after both")
