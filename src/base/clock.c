@@ -590,10 +590,15 @@ static bool unix_parse(struct str s, int64_t *at_us)
 	return true;
 }
 
+bool clock_parse_text(struct str s, int64_t *at_us)
+{
+	return iso_parse_free(s, at_us) || clock_parse_mail(s, at_us);
+}
+
 bool clock_parse_any(struct str s, int64_t *at_us)
 {
 	s = str_trim(s);
-	return iso_parse_free(s, at_us) || clock_parse_mail(s, at_us) || unix_parse(s, at_us);
+	return clock_parse_text(s, at_us) || unix_parse(s, at_us);
 }
 
 /* Takes "1.5" and its unit, one of the letters from *first on, before `end`. */
