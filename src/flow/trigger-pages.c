@@ -128,8 +128,8 @@ static int page_show(struct trigger_page *p, int status)
 	if (p->found != NULL)
 		json_set(data, "found", json_incref(p->found));
 	page_add_wrong(r, data);
-	return chrome_page(r, status, "flows", is_new ? "New trigger" : "Trigger",
-	    "flow/trigger", json_incref(data));
+	return chrome_page(r, status, "flows", is_new ? "New trigger" : "Trigger", "flow/trigger",
+	    json_incref(data));
 }
 
 /* Looks whether it can be so, without storing it: what a form shows before it is saved. */
@@ -184,8 +184,7 @@ int trigger_page_new(struct req *r)
 	if (p.t.kind != NULL)
 		return page_show(&p, 200);
 	data = flow_page_head(r, &p.f, "steps");
-	return chrome_page(
-	    r, 200, "flows", "New trigger", "flow/trigger-kinds", json_incref(data));
+	return chrome_page(r, 200, "flows", "New trigger", "flow/trigger-kinds", json_incref(data));
 }
 
 int trigger_page_new_post(struct req *r)

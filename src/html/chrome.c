@@ -375,8 +375,7 @@ int chrome_problem_page(struct req *r, int status, const char *title, const char
 	json_set_int(data, "status", status);
 	json_set_str(data, "detail", detail);
 	json_set_str(data, "request_id", r->id);
-	json_set_str(
-	    data, "support", r->app->config == NULL ? NULL : r->app->config->support);
+	json_set_str(data, "support", r->app->config == NULL ? NULL : r->app->config->support);
 	json_set_str(data, "heading", heading);
 	json_set_str(data, "back_href",
 	    nav == NULL         ? "/admin/dashboard"

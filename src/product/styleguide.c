@@ -53,7 +53,8 @@ static void styleguide_add_more_charts(struct req *r, json_t *data)
 	static const struct svg_stack stacks[] = {{"1 Mar", "1 Mar", {12, 0, 0}},
 	    {"2 Mar", "2 Mar", {9, 3, 1}}, {"3 Mar", "3 Mar", {4, 0, 6}}};
 	struct svg_point points[sizeof(values) / sizeof(values[0])];
-	struct buf *peak = buf_new(r->a, LIMIT_PAGE_BYTES), *stack = buf_new(r->a, LIMIT_PAGE_BYTES);
+	struct buf *peak = buf_new(r->a, LIMIT_PAGE_BYTES),
+		   *stack = buf_new(r->a, LIMIT_PAGE_BYTES);
 	const size_t n = sizeof(values) / sizeof(values[0]);
 
 	for (size_t i = 0; i < n; i++)
