@@ -10,8 +10,8 @@
  * A full name is cut at commas; parts at the end that hold nothing but suffixes are set aside, then
  * one part is "First Last", and of two the first is the family name. Titles in front fall, and so
  * does Jr. at the end. A suffix that may be a name as well (MA, Ma) is one only where its letters'
- * case tells so; one between both names ("Ferro, Jr., Paul") goes behind them. With one of first and last name beside the full name, the other is what is left.
- */
+ * case tells so; one between both names ("Ferro, Jr., Paul") goes behind them. With one
+ * of first and last name beside the full name, the other is what is left. */
 #include "base/arena.h"
 #include "base/json.h"
 #include "lead/lead-internal.h"
