@@ -37,7 +37,7 @@ int search_match_text(struct app *app, struct arena *a, const struct uuid *accou
 
 /* Time limits in both dialects: MariaDB runs the executable comment, MySQL reads the hint. */
 #define SEARCH_LIMITED                                                                             \
-	"/*M!100100 SET STATEMENT max_statement_time=0.1 FOR */ SELECT /*+ "                      \
+	"/*M!100100 SET STATEMENT max_statement_time=0.1 FOR */ SELECT /*+ "                       \
 	"MAX_EXECUTION_TIME(100) */ "
 #define SEARCH_SHORTLY                                                                             \
 	"/*M!100100 SET STATEMENT max_statement_time=0.06 FOR */ SELECT /*+ "                      \
