@@ -97,6 +97,8 @@ int audit_page_list(struct req *r)
 	json_set_int(data, "filter_count",
 	    (f.action.n > 0) + (f.kind.n > 0) + f.from.is_given + f.to.is_given);
 	json_set_bool(data, "is_filtered", filter_pairs(r->a, &list_of_audit, &f).n > 0);
+	json_set_int(data, "filter_count",
+	    (f.action.n > 0) + (f.kind.n > 0) + f.from.is_given + f.to.is_given);
 	json_set_str(data, "export_href", export_href(r));
 	return chrome_settings(r, 200, "audit", "Audit log", "account/audit", json_incref(data));
 }

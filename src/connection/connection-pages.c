@@ -72,8 +72,17 @@ int connection_label_rows(struct req *r, json_t *rows, struct err *err)
 
 		json_set_str(
 		    row, "connectionName", name != NULL ? name : json_str(row, "providerName"));
+		connection_tell_kind(row);
 	}
 	return 0;
+}
+
+void connection_tell_kind(json_t *row)
+{
+	const char *name = json_str(row, "connectionName"), *kind = json_str(row, "providerName");
+
+	json_set_str(row, "kindName",
+	    name == NULL || kind == NULL || strcasecmp(name, kind) == 0 ? NULL : kind);
 }
 
 void connection_add_figure(json_t *data, const struct connection_figure *f)

@@ -199,8 +199,8 @@ static void again_tell_filter(
 	    f->provider_type.n > 0 ? provider_label(r->app, arena_strndup(r->a, f->provider_type.p,
 								f->provider_type.n))
 				   : NULL);
-	json_set_time(data, "of_from", f->from.is_given ? f->from.us : 0);
-	json_set_time(data, "of_to", f->to.is_given ? f->to.us : 0);
+	json_set_known_time(data, "of_from", opt_time_or(f->from, TIME_NONE));
+	json_set_known_time(data, "of_to", opt_time_or(f->to, TIME_NONE));
 }
 
 int crm_page_again(struct req *r)

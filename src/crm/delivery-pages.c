@@ -49,7 +49,7 @@ static void deliveries_tell_status(struct arena *a, json_t *rows)
 	json_array_each(rows, i, row) {
 		json_set_str(
 		    row, "statusLabel", word_label(delivery_statuses, json_str(row, "status")));
-		connection_tell_error(a, row, json_str(row, "lastError"));
+		crm_tell_error(a, row);
 		json_set_str(row, "again",
 		    json_time(row, "nextAttemptAt") > now_us ? json_str(row, "nextAttemptAt")
 							     : NULL);
@@ -75,6 +75,18 @@ static void deliveries_show_filters(struct req *r, const struct delivery_filter 
 	json_set_str(data, "problem", req_invalid_text(r));
 }
 
+/* Where nothing was delivered yet, a destination that is there and waits; choices: of all of them,
+ * the first is any. */
+static void deliveries_show_waiting(struct req *r, const json_t *choices, json_t *data)
+{
+	const json_t *first = json_array_get(choices, 1);
+
+	if (first == NULL)
+		return;
+	json_set_str(data, "destination_name", json_str(first, "label"));
+	json_set_bool(data, "can_add", (r->actor.permissions & PERMIT(LEADS_WRITE)) != 0);
+}
+
 int crm_page_deliveries(struct req *r)
 {
 	struct delivery_filter f = {0};
@@ -95,6 +107,7 @@ int crm_page_deliveries(struct req *r)
 	chrome_slice(r, &s, data);
 	chrome_slice_total(&s, BACKLOG_MOST, "delivery", "deliveries", data);
 	json_set(data, "connections", json_incref(connections));
+	deliveries_show_waiting(r, connections, data);
 	deliveries_show_filters(r, &f, data);
 	is_dead = str_is(f.status, DELIVERY_DEAD);
 	json_set_bool(data, "is_dead", is_dead);

@@ -49,7 +49,7 @@ void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
 	struct str text =
 	    utf8_clean(r->a, str_from(arena_vprintf(r->a, fmt, ap)), FLASH_TEXT_BYTES);
 	va_end(ap);
-	buf_chr(message, strcmp(kind, "error") == 0 ? 'e' : 'o');
+	buf_chr(message, kind[0]);
 	buf_add(message, text.p, text.n);
 	flash_mac(r, (struct str){message->p, message->len}, mac);
 	buf_add(sealed, mac, MAC_BYTES);
@@ -79,6 +79,7 @@ static json_t *flash_take(struct req *r)
 		return NULL;
 	flash = json_object();
 	json_set_bool(flash, "is_error", message.p[0] == 'e');
+	json_set_bool(flash, "is_note", message.p[0] == 'n');
 	json_set_strn(flash, "text", (struct str){message.p + 1, message.n - 1});
 	return flash;
 }

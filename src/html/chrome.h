@@ -16,7 +16,8 @@ int chrome_settings(struct req *r, int status, const char *part, const char *tit
  * ("problem" for none), "wrong_fields" their labels (of a name that does not tell, a row of
  * wrong_labels), and the page's title says that there is an error. msg as in struct err. */
 void chrome_wrong(struct req *r, json_t *data, const char *field, const char *msg);
-/* A message shown once on the next page (signed cookie). kind: "ok" or "error". */
+/* A message shown once on the next page (signed cookie). kind: "ok", "error", or "note" for what is
+ * neither. */
 void chrome_flash(struct req *r, const char *kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int chrome_problem_page(struct req *r, int status, const char *title, const char *detail);

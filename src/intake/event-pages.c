@@ -155,7 +155,8 @@ static const struct word event_verdicts[] = {
     {EVENT_DUPLICATE,
 	"This event had been received before: it was acknowledged and not processed again."},
     {EVENT_REJECTED,
-	"Its signature was not right, so it was answered with 401 and nothing else happened."},
+	"This request could not be verified, so it was answered with 401 and nothing else"
+	" happened."},
     {EVENT_FAILED,
 	"This event was verified and kept whole, but nothing came of it. Once the cause is"
 	" mended it can be replayed."},
@@ -213,10 +214,13 @@ static void event_flash_replayed(struct req *r, const struct uuid *id)
 	struct err err = ERR_INIT;
 	json_t *event = NULL;
 
-	if (event_get_json(r->app, r->a, &r->actor.account_id, id, &event, &err) != 1 ||
-	    !str_is(str_from(json_str(event, "status")), EVENT_FAILED))
-		chrome_flash(
-		    r, "ok", "Processed again: its records were updated, its leads resumed.");
+	if (event_get_json(r->app, r->a, &r->actor.account_id, id, &event, &err) != 1)
+		chrome_flash(r, "ok", "Processed again.");
+	else if (!str_is(str_from(json_str(event, "status")), EVENT_FAILED))
+		chrome_flash(r, "ok",
+		    "Processed again: %lld item%s taken. A record that says this already stays as "
+		    "it is; a lead that waited goes on.",
+		    (long long)json_int(event, "items"), json_int(event, "items") == 1 ? "" : "s");
 	else
 		chrome_flash(r, "error", "Processed again, and nothing came of it: %s.",
 		    json_str(event, "reason"));

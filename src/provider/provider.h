@@ -386,4 +386,8 @@ int provider_api_list(struct req *r); /* GET /providers */
 int provider_api_get(struct req *r);  /* GET /providers/:type */
 /* The provider of the route's :type, or NULL with 404 answered. */
 const struct provider *provider_of_route(struct req *r);
+
+/* Where a reference leads that stands in an answer from that URL (url.c). */
+const char *url_resolve(struct arena *a, const char *url, const char *reference);
+
 #endif

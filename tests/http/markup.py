@@ -4,7 +4,7 @@ import html.parser
 
 from harness import equal, has, true
 
-VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use", "rect", "line", "polyline",
+VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use", "wbr", "rect", "line", "polyline",
         "path", "circle"}
 
 

@@ -230,7 +230,7 @@ def _():
     check_page(page)
     has(page.text, "Process again")
     equal(b.post("/admin/events/%s/replay" % event, {}).status, 303)
-    has(b.get("/admin/events/" + event).text, "Processed again")
+    has(b.get("/admin/events/" + event).text, "Processed again: 1 item taken. A record that says this already stays as it is")
 
 
 @test("another account sees nothing of this one")

@@ -135,6 +135,7 @@ def _():
     has(b.get("/admin/dashboard").text, "Times in Asia/Kathmandu, UTC+5:45<")
     rows = [json.loads(r[2]) for r in audit(made, "account.update")]
     equal(rows[0], {"name": "Zones", "before": {"zone": "UTC"}, "after": {"zone": "Pacific/Kiritimati"}})
+    has(b.get("/admin/leads").text, "Days of UTC: ")
 
 
 # ---- who may -------------------------------------------------------------------------------------
