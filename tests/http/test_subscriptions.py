@@ -210,7 +210,9 @@ def _():
     has(state["error"], "HTTP 403")
     b = Browser(p)
     b.sign_in()
-    has(b.get("/admin/connections/" + c["id"]).text, "HTTP 403")
+    text = b.get("/admin/connections/" + c["id"]).text
+    has(text, '<span class="sub down">It does not permit what was asked for (403).</span>')
+    has(text, "<summary>Show answer</summary><code>HTTP 403")
     del source.answer[("POST", "/hooks")]
     equal(b.post("/admin/connections/%s/subscriptions" % c["id"], {}).status, 303)
     p.becomes(c, "hook", "active")
