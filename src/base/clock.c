@@ -162,18 +162,33 @@ static bool take_text(struct str *s, const char *text)
 	return true;
 }
 
+/* In any case. */
+static bool take_word(struct str *s, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (s->n < n || !str_ieq((struct str){s->p, n}, str_from(word)))
+		return false;
+	s->p += n;
+	s->n -= n;
+	return true;
+}
+
+typedef bool take_one(struct str *s, const char *text);
+
 /* One of n names of the given stride; its index in *v. */
-static bool take_name(struct str *s, const char *names, int n, size_t stride, int *v)
+static bool take_name(
+    struct str *s, const char *names, int n, size_t stride, take_one *take, int *v)
 {
 	for (*v = 0; *v < n; (*v)++)
-		if (take_text(s, names + (size_t)*v * stride))
+		if (take(s, names + (size_t)*v * stride))
 			return true;
 	return false;
 }
 
-static bool take_month(struct str *s, int *month)
+static bool take_month(struct str *s, take_one *take, int *month)
 {
-	bool is_found = take_name(s, month_names[0], 12, sizeof(month_names[0]), month);
+	bool is_found = take_name(s, month_names[0], 12, sizeof(month_names[0]), take, month);
 
 	(*month)++;
 	return is_found;
@@ -252,10 +267,11 @@ static bool date_parse_imf(struct str s, struct civil *c)
 {
 	int weekday;
 
-	return take_name(&s, day_names[0], 7, sizeof(day_names[0]), &weekday) &&
+	return take_name(&s, day_names[0], 7, sizeof(day_names[0]), take_text, &weekday) &&
 	       take_text(&s, ", ") && take_digits(&s, 2, &c->day) && take_chr(&s, ' ') &&
-	       take_month(&s, &c->month) && take_chr(&s, ' ') && take_digits(&s, 4, &c->year) &&
-	       take_chr(&s, ' ') && take_hms(&s, c) && str_is(s, " GMT");
+	       take_month(&s, take_text, &c->month) && take_chr(&s, ' ') &&
+	       take_digits(&s, 4, &c->year) && take_chr(&s, ' ') && take_hms(&s, c) &&
+	       str_is(s, " GMT");
 }
 
 /* "Sunday, 06-Nov-94 08:49:37 GMT"; a year more than fifty ahead is of the last century. */
@@ -264,10 +280,11 @@ static bool date_parse_rfc850(struct str s, struct civil *c)
 	struct civil now;
 	int weekday, us;
 
-	if (!take_name(&s, day_long_names[0], 7, sizeof(day_long_names[0]), &weekday) ||
+	if (!take_name(&s, day_long_names[0], 7, sizeof(day_long_names[0]), take_text, &weekday) ||
 	    !take_text(&s, ", ") || !take_digits(&s, 2, &c->day) || !take_chr(&s, '-') ||
-	    !take_month(&s, &c->month) || !take_chr(&s, '-') || !take_digits(&s, 2, &c->year) ||
-	    !take_chr(&s, ' ') || !take_hms(&s, c) || !str_is(s, " GMT"))
+	    !take_month(&s, take_text, &c->month) || !take_chr(&s, '-') ||
+	    !take_digits(&s, 2, &c->year) || !take_chr(&s, ' ') || !take_hms(&s, c) ||
+	    !str_is(s, " GMT"))
 		return false;
 	civil_from_us(clock_now_us(), &now, &us);
 	c->year += now.year - now.year % 100;
@@ -281,8 +298,8 @@ static bool date_parse_asctime(struct str s, struct civil *c)
 {
 	int weekday;
 
-	return take_name(&s, day_names[0], 7, sizeof(day_names[0]), &weekday) &&
-	       take_chr(&s, ' ') && take_month(&s, &c->month) && take_chr(&s, ' ') &&
+	return take_name(&s, day_names[0], 7, sizeof(day_names[0]), take_text, &weekday) &&
+	       take_chr(&s, ' ') && take_month(&s, take_text, &c->month) && take_chr(&s, ' ') &&
 	       take_digits(&s, take_chr(&s, ' ') ? 1 : 2, &c->day) && take_chr(&s, ' ') &&
 	       take_hms(&s, c) && take_chr(&s, ' ') && take_digits(&s, 4, &c->year) && s.n == 0;
 }
@@ -346,23 +363,143 @@ void clock_day_text(char out[CLOCK_TEXT], int32_t day)
 	    (unsigned)c.month % 100, (unsigned)c.day % 100);
 }
 
-/* "20260301", "20260301T080000Z", "20260301T0800+0100" */
-static bool date_parse_basic(struct str s, int64_t *at_us)
+static void take_blanks(struct str *s)
 {
-	struct civil c = {0};
-	int64_t fraction = 0, offset = 0;
+	while (take_chr(s, ' ') || take_chr(s, '\t'))
+		;
+}
 
-	if (!take_digits(&s, 4, &c.year) || !take_digits(&s, 2, &c.month) ||
-	    !take_digits(&s, 2, &c.day))
+/* A day as ISO 8601 has it in three ways, each extended or basic: of a month, of a week, of a year.
+ * Basic ones of digits alone must end there: else they may be the beginning of any number. */
+static bool take_day_of_week(struct str *s, int year, int64_t *day)
+{
+	bool is_extended = take_text(s, "-W");
+	int week, weekday;
+	/* the first week is the one that has January 4th; weeks begin with Monday */
+	int64_t fourth = days_from_civil(year, 1, 4), monday = fourth - (fourth + 3) % 7;
+
+	if ((!is_extended && !take_chr(s, 'W')) || !take_digits(s, 2, &week) ||
+	    (is_extended && !take_chr(s, '-')) || !take_digits(s, 1, &weekday) || week < 1 ||
+	    weekday < 1 || weekday > 7)
 		return false;
-	if (s.n && ((!take_chr(&s, 'T') && !take_chr(&s, 't')) || !take_digits(&s, 2, &c.hour)))
+	*day = monday + (int64_t)(week - 1) * 7 + weekday - 1;
+	/* the last week is the one that has December 28th */
+	return *day - (weekday - 1) <= days_from_civil(year, 12, 28);
+}
+
+static bool take_day_of_year(struct str *s, int year, int64_t *day)
+{
+	int of_year;
+
+	if (!take_digits(s, 3, &of_year) || of_year < 1 ||
+	    (s->n > 0 && s->p[0] >= '0' && s->p[0] <= '9'))
 		return false;
-	if (take_digits(&s, 2, &c.minute) && take_digits(&s, 2, &c.second) &&
-	    !take_fraction(&s, &fraction))
+	*day = days_from_civil(year, 1, 1) + of_year - 1;
+	return *day < days_from_civil(year + 1, 1, 1);
+}
+
+static bool take_day_of_month(struct str *s, int year, int64_t *day, bool is_extended)
+{
+	struct civil c = {.year = year};
+
+	if (!take_digits(s, 2, &c.month) || (is_extended && !take_chr(s, '-')) ||
+	    !take_digits(s, 2, &c.day) || !civil_is_valid(&c))
 		return false;
-	if (!take_zone(&s, &offset) || s.n || !civil_is_valid(&c))
+	*day = days_from_civil(year, c.month, c.day);
+	return true;
+}
+
+/* *is_digits: it has no sign but digits. */
+static bool take_day(struct str *s, int64_t *day, bool *is_digits)
+{
+	struct str rest;
+	int year;
+
+	if (!take_digits(s, 4, &year))
 		return false;
-	*at_us = clock_civil_us(&c) + fraction - offset;
+	*is_digits = false;
+	rest = *s;
+	if (take_day_of_week(s, year, day))
+		return true;
+	*s = rest;
+	bool is_extended = take_chr(s, '-');
+	rest = *s;
+	*is_digits = !is_extended;
+	if (take_day_of_month(s, year, day, is_extended))
+		return true;
+	*s = rest;
+	return take_day_of_year(s, year, day);
+}
+
+/* "10", "10:30", "1030", "10:30:15.5", "10.5", "24:00": what the last of them has of a fraction
+ * counts. */
+static bool take_time_of_day(struct str *s, int64_t *us)
+{
+	static const int64_t units[] = {3600 * SECOND_US, 60 * SECOND_US, SECOND_US};
+	int part[3] = {0};
+	int64_t fraction = 0;
+	size_t n = 1;
+
+	if (!take_digits(s, 2, &part[0]))
+		return false;
+	bool is_extended = s->n > 0 && s->p[0] == ':';
+	while (n < 3 && s->n > 0 &&
+	       (is_extended ? s->p[0] == ':' : s->p[0] >= '0' && s->p[0] <= '9')) {
+		take_chr(s, ':');
+		if (!take_digits(s, 2, &part[n++]))
+			return false;
+	}
+	if (!take_fraction(s, &fraction) || part[1] > 59 || part[2] > 60)
+		return false;
+	*us = fraction * (units[n - 1] / SECOND_US);
+	for (size_t i = 0; i < 3; i++)
+		*us += part[i] * units[i];
+	return *us < DAY_US + SECOND_US && (part[0] < 24 || *us == DAY_US);
+}
+
+/* As take_zone, or hours alone as databases write them; blanks before it, as languages do. */
+static bool take_free_zone(struct str *s, int64_t *offset_us)
+{
+	struct str before;
+
+	take_blanks(s);
+	if (take_text(s, "UTC") || take_text(s, "GMT")) {
+		*offset_us = 0;
+		return true;
+	}
+	before = *s;
+	if (take_zone(s, offset_us))
+		return true;
+	*s = before;
+	bool is_west = take_chr(s, '-');
+	int hours;
+	if ((!is_west && !take_chr(s, '+')) || !take_digits(s, 2, &hours) || hours > 23 || s->n > 0)
+		return false;
+	*offset_us = (int64_t)hours * 3600 * SECOND_US * (is_west ? -1 : 1);
+	return true;
+}
+
+/* ISO 8601 in all its ways to write a time, and two usual ones: a blank for the T, or nothing
+ * between fourteen digits. */
+static bool iso_parse_free(struct str s, int64_t *at_us)
+{
+	const size_t whole = s.n;
+	int64_t day, us = 0, offset = 0;
+	bool is_digits, has_time;
+
+	if (!take_day(&s, &day, &is_digits))
+		return false;
+	has_time = s.n > 0;
+	if (is_digits && !has_time && whole < 8) /* a day of a year: or any number */
+		return false;
+	if (has_time && !take_chr(&s, 'T') && !take_chr(&s, 't') && !take_chr(&s, ' ') &&
+	    (!is_digits || s.n < 6))
+		return false;
+	if (has_time && (!take_time_of_day(&s, &us) || !take_free_zone(&s, &offset)))
+		return false;
+	if (s.n > 0)
+		return false;
+	*at_us = day * DAY_US + us - offset;
 	return true;
 }
 
@@ -376,7 +513,7 @@ static bool take_mail_zone(struct str *s, int64_t *offset_us)
 	    {"CDT", -5}, {"MST", -7}, {"MDT", -6}, {"PST", -8}, {"PDT", -7}};
 
 	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
-		if (!take_text(s, zones[i].name))
+		if (!take_word(s, zones[i].name))
 			continue;
 		*offset_us = (int64_t)zones[i].hours * 3600 * SECOND_US;
 		return true;
@@ -398,25 +535,19 @@ static bool take_mail_year(struct str *s, int *year)
 	return true;
 }
 
-static void take_blanks(struct str *s)
-{
-	while (take_chr(s, ' ') || take_chr(s, '\t'))
-		;
-}
-
 bool clock_parse_mail(struct str s, int64_t *at_us)
 {
 	struct civil c = {0};
 	int64_t offset;
 	int weekday;
 
-	if (take_name(&s, day_names[0], 7, sizeof(day_names[0]), &weekday))
+	if (take_name(&s, day_names[0], 7, sizeof(day_names[0]), take_word, &weekday))
 		take_chr(&s, ',');
 	take_blanks(&s);
 	if (!take_digits(&s, s.n > 1 && s.p[1] >= '0' && s.p[1] <= '9' ? 2 : 1, &c.day))
 		return false;
 	take_blanks(&s);
-	if (!take_month(&s, &c.month))
+	if (!take_month(&s, take_word, &c.month))
 		return false;
 	take_blanks(&s);
 	if (!take_mail_year(&s, &c.year))
@@ -459,11 +590,15 @@ static bool unix_parse(struct str s, int64_t *at_us)
 	return true;
 }
 
+bool clock_parse_text(struct str s, int64_t *at_us)
+{
+	return iso_parse_free(s, at_us) || clock_parse_mail(s, at_us);
+}
+
 bool clock_parse_any(struct str s, int64_t *at_us)
 {
 	s = str_trim(s);
-	return clock_parse_iso(s, at_us) || date_parse_basic(s, at_us) ||
-	       clock_parse_mail(s, at_us) || unix_parse(s, at_us);
+	return clock_parse_text(s, at_us) || unix_parse(s, at_us);
 }
 
 /* Takes "1.5" and its unit, one of the letters from *first on, before `end`. */

@@ -46,9 +46,13 @@ bool clock_parse_http(struct str s, int64_t *at_us); /* all three forms of RFC 9
 /* RFC 2822, "Sun, 1 Mar 2026 08:00:00 +0100 (CET)", with its obsolete zones and years; the day's
  * name, the seconds and the comment may be left out. */
 bool clock_parse_mail(struct str s, int64_t *at_us);
-/* A time as providers write it, blanks around it or not: ISO 8601 extended (as above) and basic
- * ("20260301T080000Z", a valid date of eight digits), RFC 2822 with its obsolete zones and years,
- * Unix seconds (below 10^11, with or without a fraction) and milliseconds, also before 1970. */
+/* A time as people and providers write it: ISO 8601 extended and basic, its days also by week
+ * ("2026-W09-7") and year ("2026-060T10Z"), its times to the hour, 24:00, with "+01" or " UTC" for
+ * a zone; a valid date of eight digits, and fourteen with its time; RFC 2822 with its obsolete
+ * zones and years. */
+bool clock_parse_text(struct str s, int64_t *at_us);
+/* The same, blanks around it or not, and Unix seconds (below 10^11, with or without a fraction) and
+ * milliseconds, also before 1970. */
 bool clock_parse_any(struct str s, int64_t *at_us);
 /* Retry-After as it occurs in the wild: integer or fractional seconds, an HTTP date or an ISO
  * date; milliseconds from now, never negative, at most ten years. */

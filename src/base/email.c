@@ -20,10 +20,15 @@ static struct str email_cut_query(struct str s)
 	return query == NULL ? s : (struct str){s.p, (size_t)(query - s.p)};
 }
 
-/* Behind "mailto:" (RFC 6068). */
+/* Behind "mailto:" (RFC 6068), which some take for "http:". */
 static struct str email_of_link(struct arena *a, struct str link)
 {
-	const char *query = memchr(link.p, '?', link.n);
+	const char *query;
+
+	link = str_trim(link);
+	if (str_starts(link, "//"))
+		link = (struct str){link.p + 2, link.n - 2};
+	query = memchr(link.p, '?', link.n);
 	struct str s = {link.p, query == NULL ? link.n : (size_t)(query - link.p)};
 	char *plain = arena_alloc(a, s.n + 1);
 	long n = percent_decode(plain, s.n + 1, s, false);
@@ -90,6 +95,22 @@ static bool email_is_address(struct str s)
 	       has_good_labels(local, false) && has_good_labels(domain, true);
 }
 
+/* With the dots that East Asian keyboards have (UTS 46) as ASCII ones. */
+static struct str email_fold_dots(struct arena *a, struct str s)
+{
+	char *out = arena_alloc(a, s.n + 1);
+	size_t n = 0, step;
+
+	for (size_t i = 0; i < s.n; i += step) {
+		struct str rest = {s.p + i, s.n - i};
+		bool is_dot = str_starts(rest, "\xE3\x80\x82") || str_starts(rest, "\xEF\xBD\xA1");
+
+		step = is_dot ? 3 : 1;
+		out[n++] = is_dot ? '.' : s.p[i];
+	}
+	return (struct str){out, n};
+}
+
 struct str email_normal(struct arena *a, struct str text)
 {
 	struct str s = utf8_trim(text), plain;
@@ -101,7 +122,8 @@ struct str email_normal(struct arena *a, struct str text)
 	for (size_t i = 0; i < FOLDS; i++) {
 		if (s.n == 0 || utf8_has_gap(s) || !utf8_is_valid(s))
 			break;
-		plain = utf8_compose(a, utf8_lower(a, utf8_fold_signs(a, s)), false);
+		plain = email_fold_dots(a, utf8_fold_signs(a, s));
+		plain = utf8_compose(a, utf8_lower(a, plain), false);
 		if (str_eq(s, plain))
 			return email_is_address(s) ? str_copy(a, s) : (struct str){NULL, 0};
 		s = email_unwrap(a, plain);

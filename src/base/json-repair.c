@@ -1,6 +1,6 @@
 /* One walk over the text that knows no more of JSON than where a string begins and ends:
  *
- *	outside   a byte-order mark at the start goes, a NUL is a blank
+ *	outside   byte-order marks at the start go, a NUL is a blank
  *	in a      \uD83D alone, \u0000, a NUL, bytes that are no UTF-8 become U+FFFD;
  *	string    raw control characters are escaped, so that they stay
  *
@@ -8,7 +8,9 @@
 #include "base/json-repair.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/json.h"
 
@@ -100,7 +102,7 @@ unsigned json_repair(struct buf *b, struct str text)
 	struct repair r = {.b = b, .in = text};
 	bool is_in_string = false;
 
-	if (str_starts(text, "\xEF\xBB\xBF"))
+	while (str_starts((struct str){text.p + r.i, text.n - r.i}, "\xEF\xBB\xBF"))
 		repair_replace(&r, 3, "", JSON_REPAIR_MARK);
 	while (r.i < text.n) {
 		if (text.p[r.i] == '"') {
@@ -116,4 +118,26 @@ unsigned json_repair(struct buf *b, struct str text)
 	}
 	buf_add(b, text.p + r.copied, text.n - r.copied);
 	return r.done;
+}
+
+/* A mark, or the NUL bytes of two characters of ASCII, as JSON begins. */
+struct str json_repair_utf16(struct arena *a, struct str text, unsigned *done)
+{
+	const char *p = text.p;
+	bool is_big_endian, is_marked;
+	size_t n, used;
+	char *out;
+
+	if (text.n < 4 || text.n % 2 != 0)
+		return text;
+	is_marked = memcmp(p, "\xFF\xFE", 2) == 0 || memcmp(p, "\xFE\xFF", 2) == 0;
+	is_big_endian = is_marked ? p[0] == '\xFE' : p[0] == '\0';
+	if (!is_marked && (p[0] == '\0') == (p[1] == '\0'))
+		return text;
+	if (!is_marked && ((p[2] == '\0') != is_big_endian || (p[3] == '\0') == is_big_endian))
+		return text;
+	out = arena_alloc(a, text.n / 2 * 3 + 1);
+	n = utf16_decode(out, text, is_big_endian, true, &used);
+	*done |= JSON_REPAIR_UTF16;
+	return (struct str){out, n};
 }

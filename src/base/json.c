@@ -227,12 +227,15 @@ json_t *json_parse(struct arena *a, struct str text, struct err *err)
 
 static json_t *repaired_parse(struct arena *a, struct str text, unsigned *repairs, struct err *err)
 {
-	struct buf *b = buf_new(a, 6 * text.n + 1);
 	struct text_scan_found found;
 	json_error_t e;
 	json_t *value;
+	struct buf *b;
 
-	*repairs = json_repair(b, text);
+	*repairs = 0;
+	text = json_repair_utf16(a, text, repairs);
+	b = buf_new(a, 6 * text.n + 1);
+	*repairs |= json_repair(b, text);
 	text = (struct str){b->p, b->len};
 	if (text_check(text, &found, err))
 		return NULL;
@@ -272,6 +275,7 @@ const char *json_repairs_text(struct arena *a, unsigned repairs)
 		unsigned bit;
 		const char *words;
 	} all[] = {
+	    {JSON_REPAIR_UTF16, "it was read as UTF-16"},
 	    {JSON_REPAIR_MARK, "a byte-order mark fell"},
 	    {JSON_REPAIR_SURROGATE, "half a surrogate pair became U+FFFD"},
 	    {JSON_REPAIR_NUL, "a NUL became U+FFFD"},

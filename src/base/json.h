@@ -33,10 +33,10 @@ double json_double(const json_t *value); /* of a number, else 0 */
  * become reals that keep their digits. The arena owns it. NULL and ERR_MALFORMED with line, column,
  * reason (never a piece of the text); ERR_LIMIT when it is too long. */
 json_t *json_parse(struct arena *a, struct str text, struct err *err);
-/* The same for what genuine senders write and a strict reader refuses: a byte-order mark falls;
- * half a surrogate pair, \u0000, a NUL, and bytes that are no UTF-8 become U+FFFD; raw control
- * characters in texts stay; of doubled keys the last counts. *repairs says which of these there
- * were (0: it was JSON as it came, and cost nothing more). */
+/* The same for what genuine senders write and a strict reader refuses: byte-order marks fall,
+ * UTF-16 is read; half a surrogate pair, \u0000, a NUL, and bytes that are no UTF-8 become U+FFFD;
+ * raw control characters in texts stay; of doubled keys the last counts. *repairs says which of
+ * these there were (0: it was JSON as it came, and cost nothing more). */
 enum {
 	JSON_REPAIR_MARK = 1,
 	JSON_REPAIR_SURROGATE = 2,
@@ -44,6 +44,7 @@ enum {
 	JSON_REPAIR_BYTES = 8,
 	JSON_REPAIR_CONTROL = 16,
 	JSON_REPAIR_DOUBLED = 32,
+	JSON_REPAIR_UTF16 = 64,
 };
 json_t *json_parse_lenient(struct arena *a, struct str text, unsigned *repairs, struct err *err);
 /* The same of at most so many bytes, which may be more: for who has asked for as much. */

@@ -112,6 +112,10 @@ static bool plan_take_prefix(const char **p, struct str nsn, size_t most)
 {
 	bool is_so = true;
 
+	if (most > 0 && **p != '[' && (nsn.n == 0 || **p != nsn.p[0])) { /* as nearly all are */
+		*p += strcspn(*p, ",:");
+		is_so = false;
+	}
 	for (size_t i = 0; !is_end_of_prefix(**p); i++) {
 		bool is_next = plan_take_digit(p, i < nsn.n ? nsn.p[i] : '\0');
 
@@ -406,7 +410,8 @@ static struct str phone_cut_label(struct str s)
 static size_t extension_mark(struct str s, size_t at)
 {
 	static const char *const marks[] = {";ext=", "extension", "extn", "ext", "xt", "x", "#",
-	    "ramal", "anexo", "\xD0\xB4\xD0\xBE\xD0\xB1" /* Russian: dob */};
+	    "ramal", "anexo", "durchwahl", "dw", "poste", "interno", "int",
+	    "\xD0\xB4\xD0\xBE\xD0\xB1" /* Russian: dob */};
 
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
 		struct str mark = str_from(marks[i]);
@@ -454,15 +459,21 @@ static struct str phone_take_extension(struct str *s)
 /* "493023125012.0" is a number that a program took for one; {NULL,0} where that lost digits. */
 static struct str phone_cut_fraction(struct str s)
 {
+	size_t at = s.n > 0 && s.p[0] == '+';
 	const char *dot = s.n == 0 ? NULL : memchr(s.p, '.', s.n);
 	size_t whole = dot == NULL ? 0 : (size_t)(dot - s.p);
+	bool is_zero = true;
 
-	if (whole < DIGITS_LEAST || s.n != whole + 2)
+	if (whole < DIGITS_LEAST + at || s.n < whole + 2 || s.n > whole + 3)
 		return s;
-	for (size_t i = 0; i < s.n; i++)
+	for (size_t i = at; i < s.n; i++)
 		if (i != whole && (s.p[i] < '0' || s.p[i] > '9'))
 			return s;
-	return s.p[whole + 1] == '0' ? (struct str){s.p, whole} : (struct str){NULL, 0};
+	for (size_t i = whole + 1; i < s.n; i++)
+		is_zero = is_zero && s.p[i] == '0';
+	if (is_zero)
+		return (struct str){s.p, whole};
+	return s.n == whole + 2 ? (struct str){NULL, 0} : s;
 }
 
 /* The bytes of a separator that s begins with: 0 for none. */

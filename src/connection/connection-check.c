@@ -3,6 +3,7 @@
 #include "base/region.h"
 #include "connection/connection-internal.h"
 #include "net/egress.h"
+#include "net/http-client.h"
 
 #define CREDENTIAL_BYTES 8192u
 #define SETTING_BYTES 2000u
@@ -120,8 +121,7 @@ static int check_header_name(struct settings_checking *k, const char *name)
 {
 	if (is_framing_header(name) || strcasecmp(name, "set-cookie") == 0)
 		return json_reader_fail(&k->in, "cannot be set");
-	if (name[0] == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					    "0123456789!#$%&'*+-.^_`|~") != strlen(name))
+	if (!http_header_is_name(str_from(name)))
 		return json_reader_fail(&k->in, "is not a header name, such as X-API-Key");
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/number.h"
 #include "expr/expr-tree.h"
 
 #define MISSING_BYTES 200u /* of one that is noted */
@@ -556,6 +557,45 @@ json_t *expr_json(const struct expr *e, struct scope *s, bool keep_absent)
 	}
 }
 
+static bool value_is_said(const struct expr_value *v)
+{
+	if (v->kind == VALUE_JSON && json_is_string(v->json))
+		return utf8_trim(
+			   (struct str){json_string_value(v->json), json_string_length(v->json)})
+			   .n > 0;
+	return v->kind == VALUE_TEXT ? v->text.n > 0
+				     : v->kind == VALUE_JSON && !json_is_null(v->json);
+}
+
+/* Is there something where the time should be, though no function can read it? */
+static bool time_is_said(const struct expr *e, struct scope *s)
+{
+	struct expr_value v = {.kind = VALUE_JSON};
+
+	if (e->kind == EXPR_PATH && (v.json = path_find(e, s)) != NULL)
+		return value_is_said(&v);
+	for (size_t i = 0; e->kind == EXPR_REF && i < e->nrefs; i++) {
+		ref_find(&e->refs[i], s, &v);
+		if (e->refs[i].kind != REF_LITERAL && value_is_said(&v))
+			return true;
+	}
+	return false;
+}
+
+/* Numbers as plain decimals, signs that look alike as ASCII. */
+static struct str time_text(const struct expr *e, struct scope *s)
+{
+	struct str t = expr_id(e, s), plain = {NULL, 0};
+	bool is_ascii = true;
+
+	for (size_t i = 0; i < t.n && is_ascii; i++)
+		is_ascii = (unsigned char)t.p[i] < 0x80;
+	t = utf8_trim(is_ascii ? t : utf8_fold_signs(s->a, t));
+	if (t.n > 0 && number_is(t))
+		plain = number_plain(s->a, t);
+	return plain.p != NULL ? plain : t;
+}
+
 enum expr_time expr_time(const struct expr *e, struct scope *s, int64_t *at_us)
 {
 	struct expr_value v = {.kind = VALUE_ABSENT};
@@ -579,9 +619,9 @@ enum expr_time expr_time(const struct expr *e, struct scope *s, int64_t *at_us)
 			return EXPR_TIME_FOUND;
 		}
 	}
-	t = expr_text(e, s);
+	t = time_text(e, s);
 	if (t.n == 0)
-		return EXPR_TIME_ABSENT;
+		return time_is_said(e, s) ? EXPR_TIME_ODD : EXPR_TIME_ABSENT;
 	return clock_parse_any(t, at_us) ? EXPR_TIME_FOUND : EXPR_TIME_ODD;
 }
 

@@ -275,7 +275,7 @@ static void time_of_units(struct expr_value *v, struct str text, int64_t unit_us
 	int64_t n = 0;
 
 	text = text_before(text, memchr(text.p, '.', text.n));
-	bool is_there = str_to_i64(text, 0, INT64_MAX / unit_us / 4, &n);
+	bool is_there = str_to_i64(text, -INT64_MAX / unit_us / 4, INT64_MAX / unit_us / 4, &n);
 	value_be_int(v, is_there, n * unit_us);
 }
 

@@ -344,6 +344,16 @@ static bool is_date_format(struct str argument)
 	return parts > 0;
 }
 
+bool expr_date_has_parts(struct str format)
+{
+	if (str_is(format, "iso") || str_is(format, "unix") || str_is(format, "unixMs"))
+		return true;
+	for (; format.n > 0; format = (struct str){format.p + 1, format.n - 1})
+		if (date_part_at(format) < DATE_PARTS)
+			return true;
+	return false;
+}
+
 static struct str date_write(struct arena *a, struct str format, const struct civil *c)
 {
 	struct buf *b = buf_new(a, LIMIT_TYPE_BYTES * 4);

@@ -24,6 +24,8 @@ const struct expr_function *expr_transform_find(const char *name);
 json_t *expr_number_read(struct arena *a, struct str text);
 /* A date or time as people write it; *is_day: it told no time of day. */
 bool expr_date_read(struct arena *a, struct str text, int64_t *at_us, bool *is_day);
+/* Does a format have a part of a date in it, or is it one of iso, unix, unixMs? */
+bool expr_date_has_parts(struct str format);
 /* By a format of dateAs without its zone: a text, or a number of unix and unixMs. A day is the same
  * day in every zone (NULL: UTC). Arena-owned; NULL: the text is too long. */
 json_t *expr_date_write(

@@ -1,5 +1,6 @@
 /* crm.push: the run's lead goes to destinations of the flow's own choice. */
 #include "base/arena.h"
+#include "connection/connection.h"
 #include "crm/crm.h"
 #include "flow/flow-internal.h"
 
@@ -64,6 +65,36 @@ static int push_run(struct step_call *c, struct err *err)
 	return 0;
 }
 
+/* 1, 0 it is no destination of the account, -1. */
+static int find_destination(struct step_check *c, const char *text, struct err *err)
+{
+	struct connection *to;
+	struct uuid id;
+	int found = 0;
+
+	if (text != NULL && uuid_parse(str_from(text), &id))
+		found = connection_recent(c->app, c->a, &c->account_id, &id, &to, err);
+	return found != 1 ? found : provider_can(to->provider, "crm_push");
+}
+
+static int push_check(struct step_check *c, struct err *err)
+{
+	const json_t *ids = step_given(c->step, "connectionIds");
+	json_t *id;
+	size_t i;
+
+	json_array_each(ids, i, id) {
+		int found = find_destination(c, json_string_value(id), err);
+
+		if (found == -1)
+			return -1;
+		if (found == 0)
+			step_complain(c, "connectionIds", "there is no such destination: %.60s",
+			    json_is_string(id) ? json_string_value(id) : "?");
+	}
+	return 0;
+}
+
 const struct step_kind step_crm_push = {.name = "crm.push",
     .label = "Push a lead",
     .help =
@@ -79,4 +110,5 @@ const struct step_kind step_crm_push = {.name = "crm.push",
 	    {.name = NULL}},
     .outputs = (const struct step_output[]){{"leadId", "The lead"},
 	{"queued", "To how many destinations it is sent"}, {NULL, NULL}},
+    .check = push_check,
     .run = push_run};

@@ -44,7 +44,12 @@ static int delay_run(struct step_call *c, struct err *err)
 
 static int delay_check(struct step_check *c, struct err *err)
 {
+	const char *until = step_constant(c->a, c->step, "until");
+	int64_t until_us;
+
 	(void)err;
+	if (until != NULL && !clock_parse_any(str_from(until), &until_us))
+		step_complain(c, "until", "is no time, such as 2026-03-07T14:30:00Z");
 	if (step_given(c->step, "until") == NULL && step_given(c->step, "seconds") == NULL &&
 	    step_given(c->step, "minutes") == NULL && step_given(c->step, "hours") == NULL &&
 	    step_given(c->step, "days") == NULL)

@@ -269,6 +269,42 @@ static int formatter_run(struct step_call *c, struct err *err)
 	return 0;
 }
 
+static const char *formatter_constant(struct step_check *c, const char *field)
+{
+	return step_constant(c->a, c->step, field);
+}
+
+static void formatter_check_date(struct step_check *c)
+{
+	const char *format = formatter_constant(c, "format"), *add = formatter_constant(c, "add"),
+		   *zone = formatter_constant(c, "timeZone");
+	int64_t ignored;
+
+	if (format != NULL && strcmp(format, "date") != 0 && !expr_date_has_parts(str_from(format)))
+		step_complain(c, "format",
+		    "must be iso, date, unix, unixMs, or have a part such as YYYY, MM, DD or HH");
+	if (add != NULL && !date_add_read(str_from(add), &ignored))
+		step_complain(c, "add", "is no duration, such as 2h, P1D or -P7D");
+	if (zone != NULL && !zone_is_known(str_from(zone)))
+		step_complain(c, "timeZone", "is no time zone, such as Europe/Berlin");
+}
+
+/* What stands there without a template is known already. */
+static int formatter_check(struct step_check *c, struct err *err)
+{
+	const char *operation = json_string_value(step_given(c->step, "operation")),
+		   *algorithm = formatter_constant(c, "algorithm");
+	enum hash_alg ignored;
+
+	(void)err;
+	if (operation != NULL && strcmp(operation, "date") == 0)
+		formatter_check_date(c);
+	if (operation != NULL && strcmp(operation, "hash") == 0 && algorithm != NULL &&
+	    !hash_by_name(str_from(algorithm), &ignored))
+		step_complain(c, "algorithm", "must be sha1, sha256 or sha512");
+	return 0;
+}
+
 const struct step_kind step_formatter = {.name = "formatter",
     .label = "Formatter",
     .help = "Makes one value of another: upper case, a number, a date, a part of a text.",
@@ -291,4 +327,5 @@ const struct step_kind step_formatter = {.name = "formatter",
 		0, NULL},
 	    {.name = NULL}},
     .outputs = (const struct step_output[]){{"value", "the result"}, {NULL, NULL}},
+    .check = formatter_check,
     .run = formatter_run};

@@ -6,6 +6,7 @@
 #include "flow/flow-internal.h"
 #include "net/egress.h"
 #include "net/http-client.h"
+#include "provider/provider.h"
 
 #define HEADERS_MOST 50
 #define RETRY_AFTER_CAP_MS 3600000
@@ -98,10 +99,24 @@ static json_t *http_output(struct arena *a, const struct http_answer *ans)
 	return o;
 }
 
-/* 4xx but 408, 425 and 429 would be the same next time. */
+/* 3xx, and 4xx but 408, 425 and 429, would be the same next time. */
 static bool is_refusal(int status)
 {
-	return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+	return status < 500 && status != 408 && status != 425 && status != 429;
+}
+
+/* Who sends something is told the new address: it is not sent there by itself. */
+static int http_fail_moved(
+    struct arena *a, const struct http_call *call, const struct http_answer *ans, struct err *err)
+{
+	struct str location = http_pairs_get(&ans->headers, "location");
+	const char *to;
+
+	if (location.n == 0)
+		return err_set(err, ERR_UNAVAILABLE, "the server answered %d", ans->status);
+	to = url_resolve(a, call->url, arena_strndup(a, location.p, location.n));
+	return err_set(err, ERR_UNAVAILABLE, "HTTP %d: moved to %s", ans->status,
+	    utf8_clean(a, str_from(to), FAULT_BYTES).p);
 }
 
 static int http_make(struct step_call *c, const struct http_call *call, struct err *err)
@@ -113,9 +128,11 @@ static int http_make(struct step_call *c, const struct http_call *call, struct e
 		return -1;
 	}
 	c->output = http_output(c->a, &ans);
-	if (ans.status < 400)
+	if (ans.status < 300 || ans.status == 304)
 		return 0;
 	c->is_refused = is_refusal(ans.status);
+	if (ans.status < 400)
+		return http_fail_moved(c->a, call, &ans, err);
 	c->again_ms = http_answer_retry_after_ms(&ans, clock_now_us(), RETRY_AFTER_CAP_MS);
 	return err_set(err, ERR_UNAVAILABLE, "the server answered %d: %s", ans.status,
 	    utf8_clean(c->a, ans.body, FAULT_BYTES).p);
@@ -125,10 +142,8 @@ static int http_run(struct step_call *c, struct err *err)
 {
 	json_t *body = step_input(c, "body"), *would;
 	bool is_text = json_is_string(body);
-	struct http_call call = {.method = step_text(c, "method"),
-	    .url = http_url(c),
-	    .max_answer = ANSWER_MOST,
-	    .follow_redirects = true};
+	struct http_call call = {
+	    .method = step_text(c, "method"), .url = http_url(c), .max_answer = ANSWER_MOST};
 	int64_t timeout_s;
 
 	c->is_refused = true;
@@ -136,6 +151,8 @@ static int http_run(struct step_call *c, struct err *err)
 		return err_set(err, ERR_INVALID, "\"url\" is empty or too long");
 	if (call.method == NULL)
 		call.method = body != NULL ? "POST" : "GET";
+	call.follow_redirects =
+	    body == NULL && (strcmp(call.method, "GET") == 0 || strcmp(call.method, "HEAD") == 0);
 	if (step_number(c, "timeoutSeconds", 0, &timeout_s, err) == -1 ||
 	    egress_check_url(c->app->config, call.url, err) == -1 ||
 	    http_headers(c, body != NULL && !is_text, &call.headers, err) == -1)
@@ -155,22 +172,39 @@ static int http_run(struct step_call *c, struct err *err)
 	return 0;
 }
 
+static void check_headers(struct step_check *c)
+{
+	const char *name, *text;
+	json_t *v;
+
+	json_object_each(step_given(c->step, "headers"), name, v) {
+		text = json_string_value(v);
+		if (!http_header_is_name(str_from(name)))
+			step_complain(c, "headers",
+			    "\"%.60s\" is no name of a header, such as X-API-Key", name);
+		if (text != NULL && strpbrk(text, "\r\n") != NULL)
+			step_complain(c, "headers", "%.60s has a line break", name);
+	}
+}
+
 /* A constant address is judged at once. */
 static int http_check(struct step_check *c, struct err *err)
 {
-	const char *url = json_string_value(step_given(c->step, "url"));
+	const char *url = step_constant(c->a, c->step, "url");
 	struct err why = ERR_INIT;
 
 	(void)err;
-	if (url != NULL && strstr(url, "{{") == NULL &&
-	    egress_check_url(c->app->config, url, &why) == -1)
-		json_reader_fail_at(c->in, "config.url", "%s", why.msg);
+	if (url != NULL && egress_check_url(c->app->config, url, &why) == -1)
+		step_complain(c, "url", "%s", why.msg);
+	check_headers(c);
 	return 0;
 }
 
 const struct step_kind step_http = {.name = "http",
     .label = "HTTP request",
-    .help = "Calls any address on the internet. An answer of 400 and above is a failure.",
+    .help =
+	"Calls any address on the internet. An answer of 400 and above is a failure, and so is a "
+	"redirect of what is sent there; one of a GET is followed.",
     .how = STEP_OUTSIDE,
     .fields =
 	(const struct step_field[]){{"method", STEP_CHOICE, 0, "Method",

@@ -50,6 +50,23 @@ static int upsert_run(struct step_call *c, struct err *err)
 	return 0;
 }
 
+static void check_type(struct step_check *c, const char *field)
+{
+	const char *type = json_string_value(step_given(c->step, field));
+
+	if (type != NULL && !record_type_is_valid(str_from(type)))
+		step_complain(
+		    c, field, "must be 1 to %u letters, digits, _ . and -", LIMIT_TYPE_BYTES);
+}
+
+static int upsert_check(struct step_check *c, struct err *err)
+{
+	(void)err;
+	check_type(c, "providerType");
+	check_type(c, "resourceType");
+	return 0;
+}
+
 const struct step_kind step_record_upsert = {.name = "record.upsert",
     .label = "Write a record",
     .help = "Makes a record, or merges data into the one of that external id.",
@@ -62,4 +79,5 @@ const struct step_kind step_record_upsert = {.name = "record.upsert",
 	{"data", STEP_OBJECT, STEP_NEEDED | STEP_INPUT, "Data", NULL, 0, 0, NULL}, {.name = NULL}},
     .outputs = (const struct step_output[]){{"recordId", "its id"},
 	{"created", "false: it was there"}, {"changed", "false: nothing was new"}, {NULL, NULL}},
+    .check = upsert_check,
     .run = upsert_run};

@@ -1,28 +1,52 @@
 /* table.lookup, table.upsert, table.write, record.to_table: rows of the account's own tables,
  * within the transaction that keeps the step. */
 #include "base/arena.h"
+#include "base/path.h"
 #include "flow/flow-internal.h"
 #include "table/table.h"
 
 /* ---- when it is saved ------------------------------------------------------------------------ */
 
+static void check_column(struct step_check *c, const struct table *t)
+{
+	const char *column = json_string_value(step_given(c->step, "column"));
+
+	if (column != NULL && strcmp(column, "id") != 0 && strcmp(column, "externalKey") != 0 &&
+	    table_column_find(t, str_from(column)) == NULL)
+		step_complain(c, "column", "the table has no column \"%.60s\"", column);
+}
+
+/* The names of a row's values are none of templates. */
+static void check_data(struct step_check *c, const struct table *t)
+{
+	const char *name;
+	json_t *v;
+
+	json_object_each(step_given(c->step, "data"), name, v)
+		if (table_column_find(t, str_from(name)) == NULL)
+			step_complain(c, "data", "the table has no column \"%.60s\"", name);
+}
+
 static int table_check(struct step_check *c, struct err *err)
 {
 	const char *slug = json_string_value(step_given(c->step, "tableSlug")),
-		   *column = json_string_value(step_given(c->step, "column"));
+		   *key = json_string_value(step_given(c->step, "keyField"));
+	struct err why = ERR_INIT;
 	struct table t;
 	int found;
 
+	if (key != NULL && path_compile(c->a, str_from(key), &why) == NULL)
+		step_complain(c, "keyField", "%s", why.msg);
 	if (slug == NULL)
 		return 0;
 	found = table_find(c->app->db, c->a, &c->account_id, str_from(slug), false, &t, err);
 	if (found == 0)
-		json_reader_fail_at(c->in, "config.tableSlug", "there is no table \"%.60s\"", slug);
-	if (found == 1 && column != NULL && strcmp(column, "id") != 0 &&
-	    strcmp(column, "externalKey") != 0 && table_column_find(&t, str_from(column)) == NULL)
-		json_reader_fail_at(
-		    c->in, "config.column", "the table has no column \"%.60s\"", column);
-	return found == -1 ? -1 : 0;
+		step_complain(c, "tableSlug", "there is no table \"%.60s\"", slug);
+	if (found != 1)
+		return found;
+	check_column(c, &t);
+	check_data(c, &t);
+	return 0;
 }
 
 /* ---- when it is run -------------------------------------------------------------------------- */

@@ -1,4 +1,8 @@
 /* The kinds of steps, and what their functions ask of a call. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/number.h"
 #include "flow/flow-internal.h"
@@ -34,6 +38,27 @@ const json_t *step_given(const struct flow_step *s, const char *field)
 	const struct step_value *v = step_value_of(s, field, &f);
 
 	return v == NULL ? NULL : v->given;
+}
+
+const char *step_constant(struct arena *a, const struct flow_step *s, const char *field)
+{
+	const char *text = json_scalar_text(a, step_given(s, field));
+
+	return text == NULL || strstr(text, "{{") != NULL ? NULL : text;
+}
+
+void step_complain(struct step_check *c, const char *field, const char *fmt, ...)
+{
+	bool is_config = json_object_get(json_object_get(c->step->json, "config"), field) != NULL;
+	char message[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	json_reader_fail_at(c->in,
+	    arena_printf(c->a, "%s.%s", is_config ? "config" : "inputMapping", field), "%s",
+	    message);
 }
 
 json_t *step_input(const struct step_call *c, const char *field)

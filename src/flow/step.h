@@ -13,6 +13,10 @@
 #include "db/db.h"
 #include "expr/expr.h"
 
+/* A member of a step for people alone: {"channel": "#sales"} is what the value of an input is
+ * called at the provider, which lists it (flow-chooser.h). */
+#define STEP_INPUT_NAMES "inputNames"
+
 struct app;
 struct flow_step;
 struct table_op;
@@ -121,6 +125,11 @@ const struct step_kind *step_kind_find(struct str name);
 
 /* What was written for a field, as it stands; NULL: it was not given. */
 const json_t *step_given(const struct flow_step *s, const char *field);
+/* The text of it where no template stands in it, so that it is known what it will be; NULL else. */
+const char *step_constant(struct arena *a, const struct flow_step *s, const char *field);
+/* Complains of a field where it was written. */
+void step_complain(struct step_check *c, const char *field, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* A field of the call: NULL, 0 where it was not given, or is null. */
 json_t *step_input(const struct step_call *c, const char *field);
 const char *step_text(const struct step_call *c, const char *field);

@@ -44,6 +44,10 @@ struct chrome_badge {
 /* The address of this page (path and query) with one query parameter set to value, or left out when
  * value is {NULL,0}; cursor and page are always left out. Arena-owned. For filters and paging. */
 const char *chrome_link(struct req *r, const char *name, struct str value);
+/* Of a list that is filtered by days (FILTER_FROM, FILTER_UNTIL): adds "from" and "to" for its
+ * fields, which know days alone, and "part_of_day" for parts/part-of-day.html where the filter is
+ * of less than days, as links of charts are. */
+void chrome_days(struct req *r, struct opt_time from, struct opt_time to, json_t *data);
 /* A filter as links or options: [{value,label,href,is_current}], "All" first. */
 json_t *chrome_choices(struct req *r, const char *name, const struct word *words);
 /* Adds what a list's page and parts/paging show of a slice: rows, has_rows, is_later_page,

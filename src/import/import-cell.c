@@ -39,9 +39,9 @@ static bool has_only(struct str s, const char *chars)
 }
 
 /* Ad platforms write l:123 for the id 123, and p:+49 30 … for a phone: one or two letters. */
-static struct str cell_without_prefix(const struct import_column *c, struct str s)
+static struct str cell_without_prefix(struct arena *a, const struct import_column *c, struct str s)
 {
-	struct str t = utf8_trim(s);
+	struct str t = utf8_trim(s), signs;
 	size_t n = 0;
 
 	while (n < 2 && n < t.n && t.p[n] >= 'a' && t.p[n] <= 'z')
@@ -49,8 +49,9 @@ static struct str cell_without_prefix(const struct import_column *c, struct str 
 	if (n == 0 || n >= t.n || t.p[n] != ':')
 		return s;
 	t = (struct str){t.p + n + 1, t.n - n - 1};
-	return (c->has_id && has_only(t, "0123456789")) ||
-		       (c->has_phone && has_only(t, "0123456789 +-./()"))
+	signs = utf8_fold_signs(a, t);
+	return (c->has_id && has_only(signs, "0123456789")) ||
+		       (c->has_phone && has_only(signs, "0123456789 +-./()"))
 		   ? t
 		   : s;
 }
@@ -67,7 +68,7 @@ struct str import_cell(
 		return cell;
 	if (row->has_marks)
 		cell = cell_without_marks(a, cell);
-	return c->has_id || c->has_phone ? cell_without_prefix(c, cell) : cell;
+	return c->has_id || c->has_phone ? cell_without_prefix(a, c, cell) : cell;
 }
 
 bool import_cell_is_blank(const struct import_map *m, struct str cell)

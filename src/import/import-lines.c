@@ -20,10 +20,13 @@ static json_t *line_object(struct arena *a, const struct csv_row *row, struct er
 	return json_is_object(v) ? v : NULL;
 }
 
+/* Also one that has faults of its own, which is no header. */
 bool import_line_is_object(const struct csv_row *row)
 {
 	struct arena *a = arena_new();
-	bool is = line_object(a, row, NULL) != NULL;
+	unsigned repairs;
+	bool is = row->problem == NULL && row->n == 1 &&
+		  json_is_object(json_parse_lenient(a, row->cells[0], &repairs, NULL));
 
 	arena_free(a);
 	return is;
@@ -58,7 +61,9 @@ static const char *line_take_id(struct arena *a, json_t *data)
 	return id != NULL ? id : json_id_text(a, json_object_get(data, "id"));
 }
 
-static const char *line_read_id(struct arena *a, const char *id, struct str data, struct str *out)
+/* Ids of an export are exact. */
+static const char *line_read_id(
+    struct arena *a, const char *id, bool is_exact, struct str data, struct str *out)
 {
 	char hex[2 * SHA256_SIZE + 1];
 
@@ -67,7 +72,7 @@ static const char *line_read_id(struct arena *a, const char *id, struct str data
 		*out = str_from(arena_printf(a, "row-%s", hex));
 		return NULL;
 	}
-	*out = str_from(id);
+	*out = is_exact ? str_from(id) : utf8_trim(str_from(id));
 	if (out->n == 0)
 		return "the key is empty";
 	return out->n > LIMIT_EXTERNAL_ID_BYTES
@@ -88,7 +93,7 @@ static const char *line_read(
 	out->data = json_text(a, data);
 	if (out->data.n > LIMIT_RECORD_BYTES)
 		return "the record is longer than 1 MiB";
-	problem = line_read_id(a, id, out->data, &out->external_id);
+	problem = line_read_id(a, id, is_ours, out->data, &out->external_id);
 	if (problem != NULL || !is_ours || !m->has_own_providers)
 		return problem;
 	out->provider_type = str_from(json_str(line, "providerType"));

@@ -10,8 +10,8 @@
  * A full name is cut at commas; parts at the end that hold nothing but suffixes are set aside, then
  * one part is "First Last", and of two the first is the family name. Titles in front fall, and so
  * does Jr. at the end. A suffix that may be a name as well (MA, Ma) is one only where its letters'
- * case tells so. With one of first and last name beside the full name, the other is what is left.
- */
+ * case tells so; one between both names ("Ferro, Jr., Paul") goes behind them. With one
+ * of first and last name beside the full name, the other is what is left. */
 #include "base/arena.h"
 #include "base/json.h"
 #include "lead/lead-internal.h"
@@ -28,25 +28,36 @@ static const char titles[] =
     "dr dra prof professor univprof mr mrs ms mx miss mister sir dame rev reverend herr frau "
     "fraulein frl hr .fr mme mlle monsieur madame mademoiselle .sr sra srta senor senora senorita "
     ".sig sigra signor signora dott dottssa .avv .ing dipling diplkfm .mag mgr dhr mevr .mw drs "
-    ".ir .bc mudr judr phdr rndr .hon capt .col .lt sgt .maj .gen shri smt .adv engr";
+    ".ir .bc mudr judr phdr rndr .hon capt .col .lt sgt .maj .gen shri smt .adv engr lord lady "
+    "rabbi imam herrn ddr mmag paeddr .prim .doc captain cmdr .cpl .pvt .adm .lic licda licdo "
+    "profa "
+    ".arq .arch .geom .rag .eng .er .dipl diplpsych dkfm .sen .rep .gov .pres .amb .ald .cav drmed "
+    "dring гн гжа господин госпожа";
+
+/* Between two titles, or before one: "Mr. and Mrs.", "The Rev." */
+static const char title_joints[] = "& + and und et y e u the";
 
 /* Which of a family it is: these are known without a comma too. */
 static const char generations[] = "jr jnr sr snr ^ii ^iii ^iv";
 
 static const char suffixes[] =
-    "jr jnr sr snr ^ii ^iii ^iv ^v junior senior "
+    "jr jnr sr snr ^ii ^iii ^iv ^v ^vi 2nd 3rd junior senior "
     /* academic, professional, orders */
     "phd dphil edd psyd pharmd ^md ^do dds dmd dvm ^jd llb llm lld mba emba msc bsc ^meng ^beng "
     "mphil mph ^mpa msw mfa bfa bba bcom mbbs frcs mrcp facs ^ma ^ba ^ms ^bs ^med ^bed ^rn lpn ^np "
     "^pa ^pe cpa cfa cfp pmp esq esquire ^obe ^mbe ^cbe ^kbe ^qc ^kc ^mp .ret dr prof dipling "
     "diplkfm .ing .mag bacc ^csc habil "
+    "bsn dba mha msn dnp cissp lcsw lmft ^od ^dc dpt facp kcmg ^sj chb mbchb fcca ^acca ^aca mrics "
+    "frics drph ^mpp mdiv btech mtech ^ceng aprn rgn otr otr/l ^phdr drsc thd mudr .dis ^eds ^ca "
+    "^cma ^acs ^pac ^npc fnpbc shrmcp shrmscp cccslp ^mdb ^mep drmed dring "
     /* companies */
     "gmbh mbh ^ag ^kg ohg ^ug gbr .ek .ev .eg inc incorporated llc llp ^lp ltd limited corp "
     "corporation .co company plc pty pvt pte sarl ^sas ^sasu ^sa ^sca eurl ^spa srl ^snc ^sl ^slu "
-    "^bv ^nv ^oy oyj ^ab ^as ^asa a/s aps kft zrt .sro .sp .zoo .doo lda ltda ooo ^se";
+    "^bv ^nv ^oy oyj ^ab ^as ^asa a/s aps kft zrt .sro .sp .zoo .doo lda ltda ooo ^se "
+    "pllc ^pc ^kk eirl ^ou ^sia uab eood kgaa ggmbh sderldecv";
 
-/* Within the form of a company: "GmbH & Co. KG", "Sp. z o.o.", "S.A. de C.V." */
-static const char connectors[] = "& and .co z .oo de .cv";
+/* Within the form of a company: "GmbH & Co. KG", "Sp. z o.o.", "S.A. de C.V."; behind a degree. */
+static const char connectors[] = "& and .co z .oo de .cv hons fh haftungsbeschrankt";
 
 /* Behind the name, in Japanese, Chinese and Korean. */
 static const char honorifics[] = "様 さま さん 殿 氏 先生 女士 님 씨";
@@ -56,6 +67,7 @@ struct name_word {
 	struct str key;
 	size_t letters, dots;
 	bool ends_with_dot, has_upper, has_lower; /* of ASCII */
+	bool is_mixed;                            /* "CSc", "eV", "M.Ed." */
 };
 
 static struct name_word word_read(struct arena *a, struct str s)
@@ -66,9 +78,11 @@ static struct name_word word_read(struct arena *a, struct str s)
 
 	for (size_t i = 0; i < s.n; i++) {
 		w.dots += s.p[i] == '.';
+		w.is_mixed = w.is_mixed || (i > 0 && s.p[i] >= 'A' && s.p[i] <= 'Z');
 		w.has_upper = w.has_upper || (s.p[i] >= 'A' && s.p[i] <= 'Z');
 		w.has_lower = w.has_lower || (s.p[i] >= 'a' && s.p[i] <= 'z');
 	}
+	w.is_mixed = w.is_mixed && w.has_lower;
 	for (const char *p = folded; p != NULL && *p != '\0'; p++)
 		if (strchr(".-", *p) == NULL)
 			key[w.letters++] = *p;
@@ -98,8 +112,8 @@ static bool word_is_of(
 		if (!str_eq(w->key, entry))
 			continue;
 		if (rule == '.')
-			return w->dots > 0;
-		return rule != '^' || word_is_abbreviated(w) ||
+			return w->dots > 0 || w->is_mixed;
+		return rule != '^' || word_is_abbreviated(w) || w->is_mixed ||
 		       ((is_loud || is_low) && (w->dots == 0 || name_words > 1));
 	}
 	return false;
@@ -176,6 +190,41 @@ static size_t title_stuck_end(struct arena *a, struct str word, const struct nam
 	return word_is_of(&title, titles, name, 2) ? n : 0;
 }
 
+/* All that stands between slashes is of the list: "Mr/Mrs", "MD/PhD". */
+static bool word_has_all_of(struct arena *a, struct str word, const char *list,
+    const struct name_word *name, size_t name_words)
+{
+	struct name_word w = word_read(a, word);
+	struct str piece;
+
+	if (word_is_of(&w, list, name, name_words))
+		return true;
+	if (memchr(word.p, '/', word.n) == NULL)
+		return false;
+	while (str_split(&word, '/', &piece)) {
+		w = word_read(a, piece);
+		if (!word_is_of(&w, list, name, name_words))
+			return false;
+	}
+	return true;
+}
+
+static bool is_title(struct arena *a, struct str word, const struct name_word *name)
+{
+	return word_has_all_of(a, word, titles, name, 2) ||
+	       (word.n > 5 && str_ieq((struct str){word.p, 5}, STR("dipl.")));
+}
+
+/* "und" of "Herr und Frau". */
+static bool is_title_joint(
+    struct arena *a, const struct name_word *w, struct str behind, const struct name_word *name)
+{
+	struct str next;
+
+	return word_is_of(w, title_joints, name, 2) && str_cut_word(&behind, &next) &&
+	       behind.n > 0 && is_title(a, next, name);
+}
+
 /* Without the titles in front; a last word stays. "Dr. med." goes on in lower case. */
 static struct str name_cut_titles(struct arena *a, struct str s)
 {
@@ -186,7 +235,8 @@ static struct str name_cut_titles(struct arena *a, struct str s)
 
 	for (behind = rest; str_cut_word(&behind, &word) && behind.n > 0; rest = behind) {
 		w = word_read(a, word);
-		if (!word_is_of(&w, titles, &name, 2) && !(has_title && w.dots > 0 && !w.has_upper))
+		if (!is_title(a, word, &name) && !is_title_joint(a, &w, behind, &name) &&
+		    !(has_title && w.dots > 0 && !w.has_upper))
 			break;
 		has_title = true;
 	}
@@ -238,22 +288,60 @@ static struct str part_of_spaced_letters(struct arena *a, struct str part)
 	return (struct str){n > 2 ? joined : NULL, n > 2 ? n : 0};
 }
 
+/* Without brackets and marks of trade around it. */
+static struct str word_bare(struct str word)
+{
+	static const char *const marks[] = {")", "]", "\xC2\xAE", "\xE2\x84\xA2"};
+	size_t before;
+
+	if (word.n > 0 && (word.p[0] == '(' || word.p[0] == '['))
+		word = (struct str){word.p + 1, word.n - 1};
+	do {
+		before = word.n;
+		for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+			word.n -= str_ends(word, marks[i]) ? strlen(marks[i]) : 0;
+	} while (word.n != before);
+	return word;
+}
+
+/* "Ph. D." as "Ph.D."; {NULL,0} where it is one word, or letters alone. */
+static struct str part_joined(struct arena *a, struct str part)
+{
+	char *joined = arena_alloc(a, part.n + 1);
+	size_t n = 0, words = 0;
+	bool is_initials = true;
+	struct str word;
+
+	while (str_cut_word(&part, &word)) {
+		is_initials = is_initials && (word.n == 1 || (word.n == 2 && word.p[1] == '.'));
+		memcpy(joined + n, word.p, word.n);
+		n += word.n;
+		words++;
+	}
+	return words < 2 || is_initials ? (struct str){NULL, 0} : (struct str){joined, n};
+}
+
 /* Is a part between commas nothing but suffixes, behind what stands before it? */
 static bool is_suffix_part(struct arena *a, struct str part, struct str before)
 {
 	struct name_word name = word_read(a, before), w;
-	struct str letters = part_of_spaced_letters(a, part), word;
+	struct str letters = part_of_spaced_letters(a, part), joined, word;
 	size_t words = str_count_words(before), found = 0;
 
 	if (words == 0 || (words == 1 && letters.n > 0))
 		return false;
 	if (letters.n > 0)
 		part = letters;
+	joined = part_joined(a, part);
+	if (joined.n > 0 && word_has_all_of(a, joined, suffixes, &name, words))
+		return true;
 	while (str_cut_word(&part, &word)) {
+		word = word_bare(word);
 		w = word_read(a, word);
-		if (word_is_of(&w, suffixes, &name, words))
+		if (word_has_all_of(a, word, suffixes, &name, words))
 			found++;
-		else if (!word_is_of(&w, connectors, &name, words))
+		else if (w.letters > 0 && !word_is_of(&w, connectors, &name, words) &&
+			 !(found > 0 && w.dots > 0 && !w.has_upper))
 			return false;
 	}
 	return found > 0;
@@ -290,18 +378,34 @@ static bool name_take_part(struct str *rest, struct str *part)
 	return true;
 }
 
-/* The parts between commas, without those of suffixes at the end. */
-static size_t name_split_parts(struct arena *a, struct str s, struct str parts[PARTS])
+struct name_parts {
+	struct str v[PARTS];
+	size_t n;
+	struct str between; /* suffixes behind the first of several */
+};
+
+/* The parts between commas, without those of suffixes, and without empty ones at the end: one of
+ * two says that the other is the last name. */
+static void name_split_parts(struct arena *a, struct str s, struct name_parts *out)
 {
+	struct str *v = out->v;
 	size_t n = 0;
 
-	while (n < PARTS && name_take_part(&s, &parts[n]))
+	while (n < PARTS && name_take_part(&s, &v[n]))
 		n++;
 	if (s.p != NULL)
-		parts[n - 1] = str_between(parts[n - 1], s);
-	while (n > 1 && is_suffix_part(a, parts[n - 1], str_between(parts[0], parts[n - 2])))
+		v[n - 1] = str_between(v[n - 1], s);
+	while (n > 2 && v[n - 1].n == 0)
 		n--;
-	return n;
+	while (n > 1 && is_suffix_part(a, v[n - 1], str_between(v[0], v[n - 2])))
+		n--;
+	out->between = (struct str){NULL, 0};
+	if (n > 2 && is_suffix_part(a, v[1], v[0])) {
+		out->between = v[1];
+		memmove(v + 1, v + 2, (n - 2) * sizeof(v[0]));
+		n--;
+	}
+	out->n = n;
 }
 
 static struct str name_join(struct arena *a, struct str x, struct str y)
@@ -359,21 +463,31 @@ static struct str name_behind(struct str s, struct str part)
 	return utf8_trim(rest);
 }
 
+static struct str suffixes_join(struct arena *a, struct str x, struct str y)
+{
+	if (x.n == 0 || y.n == 0)
+		return x.n == 0 ? y : x;
+	return str_from(arena_printf(a, "%.*s, %.*s", (int)x.n, x.p, (int)y.n, y.p));
+}
+
 static struct full_name name_read(struct arena *a, struct str s)
 {
-	struct str parts[PARTS], first;
 	struct full_name f = {.shown = s};
-	size_t n = name_split_parts(a, s, parts);
+	struct name_parts parts;
+	struct str first, last;
 
-	if (n < 2) {
-		name_split_words(&f, name_only(a, parts[0]));
+	name_split_parts(a, s, &parts);
+	if (parts.n < 2) {
+		name_split_words(&f, name_only(a, parts.v[0]));
 		return f;
 	}
-	first = str_between(parts[1], parts[n - 1]);
-	f.last = name_only(a, parts[0]);
+	last = parts.v[parts.n - 1];
+	first = str_between(parts.v[1], last);
+	f.last = name_only(a, parts.v[0]);
 	f.first = name_only(a, first);
 	if (f.first.n > 0 && f.last.n > 0)
-		f.shown = name_turn_round(a, parts[0], first, name_behind(s, parts[n - 1]));
+		f.shown = name_turn_round(
+		    a, parts.v[0], first, suffixes_join(a, parts.between, name_behind(s, last)));
 	return f;
 }
 
@@ -435,13 +549,12 @@ static struct str name_other(
 /* A first or last name as it was given, freed of what is none. */
 static struct str name_of_member(struct arena *a, struct str s)
 {
-	struct str parts[PARTS];
-	size_t n;
+	struct name_parts parts;
 
 	if (s.n == 0 || s.n > NAME_BYTES)
 		return s;
-	n = name_split_parts(a, s, parts);
-	return name_only(a, str_between(parts[0], parts[n - 1]));
+	name_split_parts(a, s, &parts);
+	return name_only(a, str_between(parts.v[0], parts.v[parts.n - 1]));
 }
 
 static struct str lead_name_text(struct arena *a, const json_t *lead, const char *key)

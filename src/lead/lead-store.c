@@ -65,10 +65,6 @@ DB_STMT(lead_list_status, "SELECT " LEAD_COLUMNS " FROM leads l FORCE INDEX (lea
 const struct word lead_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
     {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "Import"}, {LEAD_SOURCE_MANUAL, "By hand"},
     {NULL, NULL}};
-const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
-    {LEAD_SYNC_SUCCESS, "Delivered"}, {LEAD_SYNC_PARTIAL, "Partly delivered"},
-    {LEAD_SYNC_FAILED, "Failed"}, {LEAD_SYNC_DEAD, "Given up"}, {LEAD_SYNC_SKIPPED, "Skipped"},
-    {LEAD_SYNC_DUPLICATE, "Duplicate"}, {LEAD_SYNC_NONE, "No destination"}, {NULL, NULL}};
 
 static const struct filter_row lead_filters[] = {
     {"providerType", FILTER_TEXT, offsetof(struct lead_filter, provider_type), NULL, NULL},

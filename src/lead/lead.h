@@ -9,6 +9,7 @@
 #include "http/http.h"
 #include "http/slice.h"
 #include "job/job.h"
+#include "record/lead-status.h"
 
 /* Stages: how much is known of a lead. */
 #define LEAD_RECEIVED "received" /* its details are not fetched yet */
@@ -27,17 +28,6 @@ static inline bool lead_stage_is_lacking(const char *stage)
 /* How a lead came first: as the sources of records, and by hand. */
 #define LEAD_SOURCE_MANUAL "manual"
 extern const struct word lead_sources[];
-
-/* Sync status: what became of a lead at its destinations, in one word. */
-#define LEAD_SYNC_PENDING "pending"
-#define LEAD_SYNC_SUCCESS "success"
-#define LEAD_SYNC_PARTIAL "partial"
-#define LEAD_SYNC_FAILED "failed"
-#define LEAD_SYNC_DEAD "dead"
-#define LEAD_SYNC_SKIPPED "skipped"     /* each destination was disabled or removed */
-#define LEAD_SYNC_DUPLICATE "duplicate" /* held back: its person came before */
-#define LEAD_SYNC_NONE "none"           /* there was no destination */
-extern const struct word lead_sync_statuses[];
 
 /* One lead on its way in, at intake. */
 struct lead_capture {

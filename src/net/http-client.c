@@ -215,7 +215,7 @@ static size_t curl_on_header(char *p, size_t size, size_t n, void *arg)
 
 /* ---- preparing a transfer ----------------------------------------------------------------- */
 
-static bool is_header_token(struct str s)
+bool http_header_is_name(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f ||
@@ -258,7 +258,7 @@ static int transfer_set_headers(struct transfer *t, bool is_same_origin, struct 
 	for (size_t i = 0; i < h->n; i++) {
 		const struct str name = h->v[i].name, value = h->v[i].value;
 
-		if (!is_header_token(name))
+		if (!http_header_is_name(name))
 			return err_set(err, ERR_INVALID, "a request header has no valid name");
 		for (size_t k = 0; k < value.n; k++)
 			if (value.p[k] == '\r' || value.p[k] == '\n' || value.p[k] == '\0')
@@ -287,7 +287,7 @@ static int transfer_set_headers(struct transfer *t, bool is_same_origin, struct 
 static int transfer_set_method(
     struct transfer *t, const char *method, struct str body, struct err *err)
 {
-	if (!is_header_token(str_from(method)))
+	if (!http_header_is_name(str_from(method)))
 		return err_set(err, ERR_INVALID, "the request method is not a token");
 	t->is_head = strcmp(method, "HEAD") == 0;
 	if (t->is_head) {

@@ -47,6 +47,8 @@ int http_client_call(struct http_client *c, struct arena *a, const struct http_c
 int http_client_poll(struct http_client *c, int extra_fd, int wait_ms);
 /* Sleeps without blocking others when in a fiber; else really sleeps. */
 void http_client_sleep(struct http_client *c, int64_t ms);
+/* A token (RFC 9110 §5.6.2), which names of headers and methods are. */
+bool http_header_is_name(struct str s);
 /* How long to wait after a 429 or 503 by Retry-After, capped; -1 when the answer says nothing. */
 int64_t http_answer_retry_after_ms(const struct http_answer *ans, int64_t now_us, int64_t cap_ms);
 

@@ -188,7 +188,7 @@ json_t *provider_lead_fields(
 	lead_put_id(f.lead, "campaignId", r->campaign_id, &s);
 	int64_t created_us;
 	if (expr_time(r->created_at, &s, &created_us) == EXPR_TIME_FOUND)
-		json_set_time(f.lead, "createdAt", created_us);
+		json_set_known_time(f.lead, "createdAt", created_us);
 	return f.lead;
 }
 

@@ -188,8 +188,6 @@ enum call_class page_read(const struct action_call *k, const char *url, struct s
 /* ---- URLs (url.c) ------------------------------------------------------------------------- */
 
 const char *url_host(struct arena *a, const char *url);
-/* Where a reference leads that stands in an answer from that URL. */
-const char *url_resolve(struct arena *a, const char *url, const char *reference);
 /* The URL without those parameters that hold one of the credentials. */
 const char *url_without_secrets(struct arena *a, const struct access *c, const char *url);
 

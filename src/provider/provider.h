@@ -26,6 +26,7 @@ struct access {
 	/* Of a call that may be made again: it goes as Idempotency-Key, unless the manifest names
 	 * that header itself. NULL: none. */
 	const char *call_key;
+	int64_t most_ms; /* a call takes no longer, whatever the manifest says; 0: as it says */
 };
 /* "accessToken" is the connection's, "app.clientSecret" its app's; or NULL. */
 const char *access_credential(const struct access *c, const char *key);
@@ -385,4 +386,8 @@ int provider_api_list(struct req *r); /* GET /providers */
 int provider_api_get(struct req *r);  /* GET /providers/:type */
 /* The provider of the route's :type, or NULL with 404 answered. */
 const struct provider *provider_of_route(struct req *r);
+
+/* Where a reference leads that stands in an answer from that URL (url.c). */
+const char *url_resolve(struct arena *a, const char *url, const char *reference);
+
 #endif

@@ -1,11 +1,17 @@
 /* A list's filter from a query string or a JSON object. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "record/lead-status.h"
 #include "record/record-internal.h"
 
 const struct word record_sources[] = {{RECORD_SOURCE_WEBHOOK, "Webhook"},
     {RECORD_SOURCE_POLL, "Poll"}, {RECORD_SOURCE_IMPORT, "File or API"},
     {RECORD_SOURCE_FLOW_STEP, "Flow step"}, {NULL, NULL}};
+
+const struct word lead_sync_statuses[] = {{LEAD_SYNC_PENDING, "Pending"},
+    {LEAD_SYNC_SUCCESS, "Delivered"}, {LEAD_SYNC_PARTIAL, "Partly delivered"},
+    {LEAD_SYNC_FAILED, "Failed"}, {LEAD_SYNC_DEAD, "Given up"}, {LEAD_SYNC_SKIPPED, "Skipped"},
+    {LEAD_SYNC_DUPLICATE, "Duplicate"}, {LEAD_SYNC_NONE, "No destination"}, {NULL, NULL}};
 
 #define WHERE_MAX 4 /* filter[…] of one list */
 
@@ -74,7 +80,8 @@ static const struct filter_row record_filters[] = {
     {"providerType", FILTER_TEXT, offsetof(struct record_filter, provider_type), NULL, NULL},
     {"source", FILTER_WORD, offsetof(struct record_filter, source), record_sources, NULL},
     {"search", FILTER_TEXT, offsetof(struct record_filter, search), NULL, NULL},
-    {"leadStatus", FILTER_TEXT, offsetof(struct record_filter, lead_status), NULL, NULL},
+    {"leadStatus", FILTER_WORD, offsetof(struct record_filter, lead_status), lead_sync_statuses,
+	NULL},
     {"leadConnectionId", FILTER_ID, offsetof(struct record_filter, lead_connection), NULL, NULL},
     {"updatedAfter", FILTER_TIME, offsetof(struct record_filter, updated_after), NULL, NULL},
     {"updatedBefore", FILTER_TIME, offsetof(struct record_filter, updated_before), NULL, NULL},
@@ -110,7 +117,8 @@ static const struct json_member filter_members[] = {MEMBER_TEXT("resourceType", 
 static int filter_member_where(struct json_reader *in, struct arena *a, const char *path,
     struct str op, const json_t *value, struct record_filter *f)
 {
-	const char *text = json_scalar_text(a, value);
+	bool is_null = json_is_null(value) && str_is(op, RECORD_WHERE_IS);
+	const char *text = is_null ? "null" : json_scalar_text(a, value);
 	struct err err = ERR_INIT;
 
 	if (text == NULL)
@@ -128,6 +136,8 @@ static int filter_members_where(
 	json_t *v, *asked;
 
 	json_object_each(where, path, v) {
+		if (json_is_object(v) && json_object_size(v) == 0)
+			return json_reader_fail_at(in, "filter", "%s asks for nothing", path);
 		if (!json_is_object(v) &&
 		    filter_member_where(in, a, path, STR(RECORD_WHERE_IS), v, f) == -1)
 			return -1;
@@ -162,13 +172,11 @@ int record_filter_from_json(struct arena *a, const json_t *o, const struct uuid 
 
 static int filter_check_name(struct str s, const char *key, struct err *err)
 {
-	if (s.n > LIMIT_TYPE_BYTES)
-		return err_field(
-		    err, ERR_INVALID, key, "may have at most %u bytes", LIMIT_TYPE_BYTES);
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return err_field(err, ERR_INVALID, key, "may have ASCII characters only");
-	return 0;
+	if (s.n == 0 || record_type_is_valid(s))
+		return 0;
+	return err_field(err, ERR_INVALID, key,
+	    "is no type that anything can be of: 1 to %u letters, digits, _ . and -",
+	    LIMIT_TYPE_BYTES);
 }
 
 int record_filter_check(const struct record_filter *f, struct err *err)
@@ -176,8 +184,8 @@ int record_filter_check(const struct record_filter *f, struct err *err)
 	if (filter_check_name(f->resource_type, "resourceType", err) == -1 ||
 	    filter_check_name(f->provider_type, "providerType", err) == -1)
 		return -1;
-	if (filter_check_name(f->lead_status, "leadStatus", err) == -1)
-		return -1;
+	if (f->lead_status.n > 0 && word_find(lead_sync_statuses, f->lead_status) == NULL)
+		return err_field(err, ERR_INVALID, "leadStatus", "is no status of a lead");
 	if (f->source.p != NULL && word_find(record_sources, f->source) == NULL)
 		return err_field(
 		    err, ERR_INVALID, "source", "must be webhook, poll, import or flow_step");

@@ -378,7 +378,7 @@ static const char *where_words(struct terms_writer *x, struct str folded)
 
 /* A number is compared by value: of its plain form any number of zeros may follow a fraction, and a
  * fraction of zeros the rest. One with an exponent may stand in many ways, and a text that looks
- * like it only in one: no word says both. */
+ * like it only in one: no word says both. Of null there is none. */
 void search_terms_add_where(struct search_terms *t, struct arena *a, const struct uuid *account_id,
     const struct record_where *where)
 {
@@ -394,7 +394,7 @@ void search_terms_add_where(struct search_terms *t, struct arena *a, const struc
 		where_add_boolean(&x, where);
 		return;
 	}
-	if (is_number && words_has_exponent(where->value))
+	if ((is_number && words_has_exponent(where->value)) || str_is(where->value, "null"))
 		return;
 	folded = is_number ? number_plain(a, where->value) : words_fold(a, where->value);
 	words = folded.p == NULL ? "" : where_words(&x, folded);

@@ -1,6 +1,7 @@
 /* Conditions on a field: how they are written, and whether a payload meets them.
  *
- *   filter[address.city]=Paris       one of the values there is Paris
+ *   filter[address.city]=Paris       one of the values there is Paris; true, false and null are
+ *                                    also the values of these names
  *   filter[notes][contains]=café     one has that in it, whatever its case and accents
  *   filter[amount][gt]=100           one is a number above it
  *   filter[start][lt]=2026-03-01     one is a time before that day
@@ -198,7 +199,7 @@ static bool text_compares(const struct where_value *x, struct str text)
 
 		return is_more ? order > 0 : order < 0;
 	}
-	if (!x->is_time || !clock_parse_iso(text, &at_us))
+	if (!x->is_time || number_is(text) || !clock_parse_text(text, &at_us))
 		return false;
 	return is_more ? at_us >= x->time.until_us : at_us < x->time.from_us;
 }
@@ -210,6 +211,8 @@ static bool value_fits(const struct where_value *x, const json_t *v)
 	for (size_t i = 0; i < json_array_size(v); i++)
 		if (value_fits(x, json_array_get(v, i)))
 			return true;
+	if (json_is_null(v))
+		return where_is(x->w, RECORD_WHERE_IS) && str_is(x->w->value, "null");
 	if (text == NULL)
 		return false;
 	if (where_is(x->w, RECORD_WHERE_IS))

@@ -305,6 +305,46 @@ def _():
             true(not b.shows("#" + panel), panel)
 
 
+@test("heads stand at one height, with a trail above them and without, with tabs below and without")
+def _():
+    t, lead = tenant()
+    top = "return Math.round(document.querySelector('main h1').getBoundingClientRect().top)"
+    with browser() as b:
+        for width in (1280, 1024):
+            b.resize(width, 900)
+            for path in ("dashboard", "records", "records/import", "leads", "crm", "deliveries", "flows", "flows/new", "task-history",
+                         "flows/%s/settings" % t.flow, "flows/%s/runs" % t.flow, "settings/account", "settings/profile",
+                         "settings/api-keys/new", "connections", "connect/custom_crm", "actions", "triggers", "queue", "help"):
+                b.open(here().url + "/admin/" + path)
+                true(20 <= b.script(top) <= 30, (path, width, b.script(top)))
+
+
+PRINTED = """
+var bad = [];
+document.querySelectorAll('button, .button, input[type=checkbox][name=id], input[type=search], nav:not(.crumbs), .pills, .tabs, .side')
+    .forEach(function (e) { if (e.checkVisibility()) bad.push('to press: ' + e.outerHTML.slice(0, 90)); });
+document.querySelectorAll('.card *').forEach(function (e) {
+    if (e.checkVisibility() && !e.closest('.hidden-text') && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible' && e.clientWidth)
+        bad.push('cut: ' + e.outerHTML.slice(0, 90));
+});
+return bad.slice(0, 5)"""
+
+
+@test("on paper stands what a page says, whole and dark on light, and nothing to press")
+def _():
+    t, lead = tenant()
+    with browser() as b:
+        b.resize(718, 1000)     # what an A4 page leaves between its edges
+        b.cdp("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        for path in ("dashboard", "leads", "records", "records/" + lead["recordId"], "leads/" + lead["id"], "events", "deliveries",
+                     "flows/" + t.flow, "task-history", "settings/audit", "queue", "search?q=person"):
+            b.open(here().url + "/admin/" + path)
+            equal(b.script(PRINTED), [], path)
+            true(b.script("return document.querySelector('h1').checkVisibility() && document.querySelector('main').innerText.length > 30"), path)
+            equal(b.script("return getComputedStyle(document.querySelector('.card')).backgroundColor"), "rgb(255, 255, 255)", path)
+        b.cdp("Emulation.setEmulatedMedia", media="", features=[])
+
+
 @test("with forced colours every state still has a shape or a line")
 def _():
     with browser() as b:

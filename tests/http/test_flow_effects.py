@@ -6,7 +6,7 @@ import re
 import uuid
 
 import peer
-from harness import SRC, Instance, equal, here, run, test, true, wait_until
+from harness import SRC, Instance, equal, has, here, run, test, true, wait_until
 from tenant import sink, unique
 
 ENDED = ("completed", "failed", "cancelled", "filtered")
@@ -79,6 +79,22 @@ def _():
     true("503" in came["error"], came["error"])
 
 
+@test("a redirect of what is sent is a failure that names the new address; that of a GET is followed")
+def _():
+    def answer(_method, path, _headers, _body):
+        return (int(path[1:4]), {"Location": "/new?a=1"}, b"") if path[1:4].isdigit() else (200, {}, b"here")
+    with peer.Peer(answer=answer) as other_side:
+        for status in (301, 302, 303, 307, 308):
+            for more in ({"body": {"a": 1}}, {"method": "DELETE"}, {"method": "GET", "body": "x"}):
+                other_side.seen.clear()
+                came = Flow(here(), [{"kind": "http", "config": {"url": "%s/%d" % (other_side.url, status), **more}}]).ran()
+                equal((came["status"], came["steps"][0]["attempts"], len(other_side.seen)), ("failed", 1, 1), more)
+                has(came["error"], "HTTP %d: moved to %s/new?a=1" % (status, other_side.url))
+            came = Flow(here(), [{"kind": "http", "config": {"url": "%s/%d" % (other_side.url, status)}},
+                                 identity("{{step_1.body}}")]).ran()
+            equal((came["status"], outputs(came)[1]), ("completed", {"value": "here"}), came["error"])
+
+
 @test("an address that the egress rules refuse is refused when it is saved, and when it is run")
 def _():
     def saved(url):
@@ -144,8 +160,11 @@ def _():
     true("amount" in failed["error"], failed["error"])
     answer = here().api("POST", "/flows", {"name": "x", "steps": [
         {"kind": "table.write", "config": {"tableSlug": "no-such"}, "inputMapping": {"data": {}}},
-        {"kind": "table.lookup", "config": {"tableSlug": slug, "column": "wings"}, "inputMapping": {"value": 1}}]})
-    equal([e["field"] for e in answer.json()["errors"]], ["steps[0].config.tableSlug", "steps[1].config.column"])
+        {"kind": "table.lookup", "config": {"tableSlug": slug, "column": "wings"}, "inputMapping": {"value": 1}},
+        {"kind": "table.write", "config": {"tableSlug": slug}, "inputMapping": {"data": {"email": "x", "{{trigger.a}}": 1}}},
+        {"kind": "table.upsert", "config": {"tableSlug": slug, "externalKey": "x", "data": {"wings": 1}}}]})
+    equal([e["field"] for e in answer.json()["errors"]],
+          ["steps[0].config.tableSlug", "steps[1].config.column", "steps[2].inputMapping.data", "steps[3].config.data"])
 
 
 @test("record.to_table as documented; record.upsert writes with the source flow_step")

@@ -77,6 +77,22 @@ WRONG = [
     ([{"kind": "loop", "config": {"items": "{{trigger.a}}"}}], "steps[0].config.steps", "needed"),
     ([{"kind": "loop", "config": {"items": "{{trigger.a}}", "steps": [], "limit": 10 ** 6}}],
      "steps[0].config.limit", "to 10000"),
+    ([{"kind": "delay", "config": {"until": "yesterday"}}], "steps[0].config.until", "is no time"),
+    ([{"kind": "delay", "inputMapping": {"until": "31.12."}}], "steps[0].inputMapping.until", "is no time"),
+    ([format_step("date", "{{trigger.at}}", format="QQQ")], "steps[0].config.format", "YYYY"),
+    ([format_step("date", "{{trigger.at}}", timeZone="Mars/Base")], "steps[0].config.timeZone", "Europe/Berlin"),
+    ([format_step("date", "{{trigger.at}}", add="a while")], "steps[0].config.add", "P1D"),
+    ([format_step("hash", "{{trigger.at}}", algorithm="md6")], "steps[0].config.algorithm", "sha256"),
+    ([{"kind": "http", "config": {"url": "https://x.example/", "headers": {"Bad Name": "x"}}}], "steps[0].config.headers",
+     "Bad Name"),
+    ([{"kind": "http", "config": {"url": "https://x.example/", "headers": {"X-A": "a\nb"}}}], "steps[0].config.headers",
+     "line break"),
+    ([{"kind": "record.upsert", "config": {"resourceType": "a b"}, "inputMapping": {"externalId": "1", "data": {}}}],
+     "steps[0].config.resourceType", "letters"),
+    ([{"kind": "record.to_table", "config": {"tableSlug": "none", "keyField": "a..b"}}], "steps[0].config.keyField",
+     "empty step"),
+    ([{"kind": "crm.push", "config": {"connectionIds": ["01890000-0000-7000-8000-000000000000"]}}],
+     "steps[0].config.connectionIds", "no such destination"),
     ([dict(format_step("trim", "x"), retry={"attempts": 99})], "steps[0].retry.attempts", ""),
     ([dict(format_step("trim", "x"), onError="explode")], "steps[0].onError", ""),
     ([dict(format_step("trim", "x"), onError="branch")], "steps[0].errorSteps", "needed"),
@@ -92,6 +108,16 @@ def _():
         places = {e["field"]: e["message"] for e in answer["errors"]}
         if field not in places or part not in places[field]:
             raise AssertionError("%s: %s" % (field, answer["errors"]))
+
+
+@test("what only a run will tell is saved")
+def _():
+    make([{"kind": "delay", "config": {"until": "{{trigger.at}}"}}, {"kind": "delay", "config": {"until": 1900000000}},
+          format_step("date", "{{trigger.at}}", format="{{trigger.f}}", timeZone="{{trigger.z}}", add="{{trigger.a}}"),
+          format_step("date", "{{trigger.at}}", format="DD.MM.YYYY Uhr", timeZone="Europe/Berlin", add="-P1D"),
+          format_step("date", "{{trigger.at}}", format="unixMs"), format_step("hash", "x", algorithm="{{trigger.h}}"),
+          format_step("trim", "x", timeZone="nobody asks"),
+          {"kind": "http", "config": {"url": "https://x.example/", "headers": {"X-A": "{{trigger.h}}"}}}])
 
 
 @test("every step in fault is named at once")

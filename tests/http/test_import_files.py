@@ -119,6 +119,11 @@ def _():
                                                 "phone_number": "+493023125012"}})
     t = kind()
     equal(counts(send(text.encode("utf-16be"), t, encoding="utf-16be")), (1, 1, 0, 0, 0))
+    # a phone's signs may be of any script
+    t = kind()
+    send("id,phone\nag:1,p:+49\u00a030\u00a023125\u2011012\n2,p:\u202a+493023125012\u202c\n3,p:1 or 2\n", t)
+    equal({i: r["phone"] for i, r in records(t).items()},
+          {"1": "+49\u00a030\u00a023125\u2011012", "2": "\u202a+493023125012", "3": "p:1 or 2"})
 
 
 @test("valid sequences outweigh stray bytes: a line that does not fit is read alone")
@@ -442,6 +447,13 @@ def _():
     one = "/imports/" + answer.json()["importId"]
     wait_until(lambda: tenant().get(one)["status"] == "completed", 30, "the import")
     equal(counts(tenant().get(one)), (2500, 2498, 2, 0, 0))
+    # ids lose blanks at their ends, and a first line with a fault of its own is no header
+    t = kind()
+    equal(counts(send('{"id":" 7 ","a":1}\n{"external_id":"7\\u00a0","b":2}\n{"id":" "}\n', t)), (3, 1, 1, 0, 1))
+    equal(records(t), {"7": {"id": " 7 ", "a": 1, "b": 2}})
+    t = kind()
+    o = send('{"id":"1","s":"\\ud83d"}\n{"id":"2"}\n', t)
+    equal((counts(o), list(o["errors"])), ((2, 1, 0, 0, 1), [1]))
     # a header that only looks like it
     equal(counts(send('{"a,b}\n1,2\n', t)), (1, 1, 0, 0, 0))
 

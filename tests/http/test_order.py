@@ -83,15 +83,29 @@ def _():
     forms = [(1772359200, 1772352000), ("1772359200", "1772352000"), (1772359200000, 1772352000000),
              ("20260301T100000Z", "20260301T080000Z"),
              ("Sun, 01 Mar 2026 10:00:00 +0000", "Sun, 1 Mar 2026 08:00:00 GMT"),
-             ("2026-03-01 11:00:00+01:00", "2026-03-01T08:00")]
+             ("2026-03-01 11:00:00+01:00", "2026-03-01T08:00"), ("2026-03-01 11:00:00+01", "2026-03-01T08Z"),
+             ("2026-03-01 10:00:00 UTC", "20260301080000"), ("2026-W09-7T10:00:00Z", "2026060T080000Z"),
+             ("sun, 1 mar 2026 10:00:00 gmt", "1 Mar 26 08:00 UT"), ("1.7723592e9", "177235200e1"),
+             ("\u00a02026\u201103\u201101T09:00:00\u221201:00\u200b", "\uff11772352000")]
     for i, (newer, older) in enumerate(forms):
         hook({"id": "t%d" % i, "v": "new", "ts": newer})
         hook({"id": "t%d" % i, "v": "old", "ts": older})
         equal((hook.record("t%d" % i)["data"]["v"], hook.record("t%d" % i)["providerUpdatedAt"]),
               ("new", "2026-03-01T10:00:00Z"), forms[i])
-    hook({"id": "odd", "v": 1, "ts": "yesterday"})
-    has(hook.newest_event()["reason"], "item 1 tells a time that cannot be read")
-    equal(hook.record("odd")["providerUpdatedAt"], None)
+    hook('{"id":"e","v":"new","ts":1.7723592e9}')
+    hook('{"id":"e","v":"old","ts":17723520e2}')
+    equal((hook.record("e")["data"]["v"], hook.record("e")["providerUpdatedAt"]), ("new", "2026-03-01T10:00:00Z"))
+    hook({"id": "before", "v": "new", "ts": -1})
+    hook({"id": "before", "v": "old", "ts": "-86400"})
+    equal((hook.record("before")["data"]["v"], hook.record("before")["providerUpdatedAt"]), ("new", "1969-12-31T23:59:59Z"))
+    for i, odd in enumerate(("yesterday", True, [], {}, ["2026-03-01T10:00:00Z"], "2026-02-30T10:00:00Z",
+                             "2026-03-01T10:00:00Z[UTC]", "0000-00-00 00:00:00", "2026-03-01T24:00:01Z")):
+        hook({"id": "odd%d" % i, "v": 1, "ts": odd})
+        has(hook.newest_event()["reason"] or "", "item 1 tells a time that cannot be read", odd)
+        equal(hook.record("odd%d" % i)["providerUpdatedAt"], None, odd)
+    for i, none in enumerate((None, "", " \u00a0")):
+        hook({"id": "none%d" % i, "v": 1, "ts": none})
+        equal((hook.newest_event()["reason"], hook.record("none%d" % i)["providerUpdatedAt"]), (None, None), none)
 
 
 @test("a lead told twice before its job runs: its record keeps what the second said")

@@ -63,7 +63,7 @@ TEXTS = {
     "g2": ({"t": "ring +49 30 23125 012 after five"},
            ["+49 30 23125 012", "+493023125012", "0049 30 23125012", "030 23125-012", "(030) 23125012", "23125012"]),
     "g3": ({"t": "seen at 198.51.100.7"}, ["198.51.100.7", "198.51.100"]),
-    "g4": ({"madeAt": "2026-03-09T07:45:00Z"}, ["2026-03-09", "2026-03", "07:45", "2026-03-09T07:45"]),
+    "g4": ({"madeAt": "2026-03-09T07:45:00Z", "mailed": "Mon, 09 Mar 2026 08:45:00 +0100", "sql": "2026-03-09 08:45:00+01"}, ["2026-03-09", "2026-03", "07:45", "2026-03-09T07:45"]),
     "g5": ({"t": "Hi\nmia@example.com;ole@example.com"}, ["ole@example.com", "mia@example.com", "hi mia@example.com"]),
     "g6": ({"paid": True, "tags": ["red", "blue"], "name": "Mia", "off": None}, ["blue red"]),
     "g7": ({"body": " ".join("w%d" % i for i in range(9000)), "state": "needle", "on": False},
@@ -73,7 +73,7 @@ TEXTS = {
 }
 MISSED = ["2026-000418", "+49 30 23125 019", "198.51.100.8", "2026-03-08", "uwe@example.com", '"w78 w77"', "eedle", "true"]
 WHERE = [("paid", "true", {"g6"}), ("paid", "false", set()), ("tags[]", "blue", {"g6"}), ("tags", "red", {"g6"}),
-         ("tags[]", "green", set()), ("state", "needle", {"g7"}), ("on", "false", {"g7"}), ("off", "null", set()),
+         ("tags[]", "green", set()), ("state", "needle", {"g7"}), ("on", "false", {"g7"}), ("off", "null", {"g6"}), ("paid", "null", set()), ("no.such", "null", set()),
          ("deep[][].x[]", "-12.5", {"g9"}), ("t", "Order 2026-000417 is late", {"g1"}), ("no.such", "x", set()),
          ("madeAt", "2026-03-09T07:45:00Z", {"g4"}), ("t", "Hi\nmia@example.com;ole@example.com", {"g5"}),
          ("body", TEXTS["g7"][0]["body"], {"g7"})]
@@ -81,6 +81,8 @@ WHERE = [("paid", "true", {"g6"}), ("paid", "false", set()), ("tags[]", "blue", 
 ASKED = [("t", "contains", "ORDER 2026", {"g1"}), ("t", "contains", "rder 2026-00041", {"g1"}), ("t", "contains", "nothing", set()),
          ("deep[][].x[]", "lt", "-12", {"g9"}), ("deep[][].x[]", "gt", "-12.5", set()), ("madeAt", "gt", "2026-03-08", {"g4"}),
          ("madeAt", "gt", "2026-03-09", set()), ("madeAt", "lt", "2026-03-09T07:45:01Z", {"g4"}),
+         ("mailed", "gt", "2026-03-09T07:44:00Z", {"g4"}), ("mailed", "lt", "2026-03-09T07:45:00Z", set()),
+         ("sql", "lt", "2026-03-09T07:46:00Z", {"g4"}), ("sql", "gt", "2026-03-09", set()),
          ("state", "empty", "false", {"g7"}), ("tags", "contains", "BLU", {"g6"})]
 
 
@@ -219,7 +221,7 @@ def written(v):
 def is_wanted(v, text):
     """What a filter says of a value that is no object."""
     if v is None:
-        return False
+        return text == "null"
     if isinstance(v, (int, float)) and not isinstance(v, bool) and number(text) is not None:
         return number(json.dumps(v)) == number(text)
     return written(v) == text
@@ -253,7 +255,7 @@ def _():
     stored = {x["externalId"]: x["data"] for x in pages_of(t, "/records?resourceType=model", 200)}
     equal(len(stored), len(records))
     model = Model(stored)
-    known = [(p, written(v)) for found in model.leaves.values() for p, v in found if v is not None]
+    known = [(p, written(v)) for found in model.leaves.values() for p, v in found]
     paths = collections.Counter(p for p, _ in known)
     found = 0
     for round_ in range(2):
@@ -341,14 +343,18 @@ def _():
                        ("filter[" + ".".join("a" * 40) + "]=1", "filter[" + ".".join("a" * 40)[:50] + "]")):
         for door in ("/records?", "/records/export?format=ndjson&"):
             problem(t.api("GET", door + bad.replace("[", "%5B").replace("]", "%5D")), 422, field)
-    for bad, field in (({"filter": {"a..b": "x"}}, "filter.filter[a..b]"), ({"filter": {"": "x"}}, "filter.filter[]"),
+    for bad, field in (({"filter": {"a": {}}}, "filter"), ({"filter": {"a": {"gt": None}}}, "filter"),
+                       ({"leadStatus": "no-such"}, "filter.leadStatus"), ({"resourceType": "a b"}, "filter.resourceType"),
+                       ({"filter": {"a..b": "x"}}, "filter.filter[a..b]"), ({"filter": {"": "x"}}, "filter.filter[]"),
                        ({"filter": {"a": {"gt": "x"}}}, "filter.filter[a][gt]"), ({"filter": {"a": {"gt": [1]}}}, "filter"),
                        ({"source": "nowhere"}, "filter.source")):
         problem(t.api("POST", "/records/replay", {"dryRun": True, "filter": bad}), 422, field)
     problem(t.api("GET", "/records/export?col=a[&col=b"), 422, "col")
     for door in ("/leads", "/crm/deliveries", "/events"):
         problem(t.api("GET", door + "?status=no-such"), 422, "status")
+    problem(t.api("GET", "/records?leadStatus=no-such"), 422, "leadStatus")
     equal(t.records("&filter[no.such[].path]=x"), [])
+    equal(counted(t, {"filter": {"a": None}}), 0)
 
 
 # ---- leads ---------------------------------------------------------------------------------------

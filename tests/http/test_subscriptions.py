@@ -210,7 +210,8 @@ def _():
     has(state["error"], "HTTP 403")
     b = Browser(p)
     b.sign_in()
-    text = b.get("/admin/connections/" + c["id"]).text
+    has(b.get("/admin/connections/" + c["id"]).text, "1 of its subscriptions is failing")
+    text = b.get("/admin/connections/%s/subscriptions" % c["id"]).text
     has(text, '<span class="sub down">It does not permit what was asked for (403).</span>')
     has(text, "<summary>Show answer</summary><code>HTTP 403")
     del source.answer[("POST", "/hooks")]
@@ -282,7 +283,7 @@ def _():
     equal(source.count("DELETE", "/hooks/" + gone), 1)
     b = Browser(p)
     b.sign_in()
-    page = b.get("/admin/connections/" + c["id"]).text
+    page = b.get("/admin/connections/%s/subscriptions" % c["id"]).text
     has(page, "2 of 3 forms")
     has(page, "Answers: Form f4")
     true("Form f1" not in page, "those that are well stand together")

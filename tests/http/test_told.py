@@ -55,7 +55,10 @@ def _():
             (b'{"id":"n7","note":"two\nlines\tand\x01"}', "two\nlines\tand\x01", "control characters stayed"),
             (b'{"id":"n8","note":"first","note":"last"}', "last", "the last counts"),
             (b'{"id":"n9","note":"\\ud83d\\ude00 \xc3\xa9"}', "\U0001f600 \u00e9", None),
-            (b'\xef\xbb\xbf{"id":"n10","n":1,"n":2,"note":"\\ud83d\x00"}\x00', "\ufffd\ufffd", "twice")]
+            (b'\xef\xbb\xbf{"id":"n10","n":1,"n":2,"note":"\\ud83d\x00"}\x00', "\ufffd\ufffd", "twice"),
+            (b'\xef\xbb\xbf\xef\xbb\xbf{"id":"n11","note":"marked twice"}', "marked twice", "a byte-order mark fell"),
+            ('{"id":"n12","note":"caf\u00e9 \U0001f600"}'.encode("utf-16"), "caf\u00e9 \U0001f600", "it was read as UTF-16"),
+            ('{"id":"n13","note":"\u4e00"}'.encode("utf-16be"), "\u4e00", "it was read as UTF-16")]
     for raw, _, word in rows:
         event = send(hook, raw)
         equal(told(event), ("processed", 1, 1, None), raw)
@@ -294,7 +297,7 @@ def _():
 
 
 # ---- providers --------------------------------------------------------------------------------------------
-@test("HubSpot: objects by their type's id, merges, a property emptied")
+@test("HubSpot: objects by their type's id, merges, a property emptied, deleted and restored")
 def _():
     t = Tenant()
     h = HubSpot(t)
@@ -318,6 +321,16 @@ def _():
         h.send(event | {"primaryObjectId": 611, "mergedObjectIds": [612], "newObjectId": 613} | merge)
         got = {i: kind_of(("contact", i)) for i in ("611", "612", "613")}
         equal([(d.get("archived"), d.get("mergedInto")) for d in got.values()], [(True, "613"), (True, "613"), (None, None)])
+    for kind, more in (("contact", {}), ("object", {"objectTypeId": "0-5"})):
+        of = ("contact" if kind == "contact" else "ticket", "702")
+        h.send(h.change(702, "city", "Trier", at, kind + ".propertyChange") | more)
+        h.send(h.change(702, None, None, at + 900000, kind + ".deletion") | more)
+        equal((kind_of(of)["archived"], kind_of(of)["properties"]), (True, {"city": "Trier"}))
+        h.send(h.change(702, None, None, at + 1900000, kind + ".restore") | more)
+        equal([kind_of(of)[k] for k in ("archived", "archivedAt", "properties")], [False, None, {"city": "Trier"}])
+        h.send(h.change(702, "city", "Bonn", at + 2900000, kind + ".propertyChange") | more)
+        h.send(h.change(702, None, None, at + 900001, kind + ".deletion") | more)     # late news of it
+        equal([kind_of(of)[k] for k in ("archived", "archivedAt", "properties")], [False, None, {"city": "Bonn"}])
     answer = h.send(h.change(1, None, None, at, "object.creation"), h.change(2, None, None, at, "robot.creation"))
     event = t.get("/events/" + answer.json()["eventId"])
     equal(told(event), ("failed", 2, 0, "1 is of a type that is not known here: object.creation"))

@@ -112,6 +112,13 @@ static void lenient(void)
 	} rows[] = {
 	    {__LINE__, WHOLE("{\"a\":[1,2.50,\"\\u00e9\"]}"), "{\"a\":[1,2.50,\"\xC3\xA9\"]}", 0},
 	    {__LINE__, WHOLE("\xEF\xBB\xBF{\"a\":1}"), "{\"a\":1}", JSON_REPAIR_MARK},
+	    {__LINE__, WHOLE("\xEF\xBB\xBF\xEF\xBB\xBF{}"), "{}", JSON_REPAIR_MARK},
+	    {__LINE__, WHOLE("\xFF\xFE{\0}\0"), "{}", JSON_REPAIR_UTF16 | JSON_REPAIR_MARK},
+	    {__LINE__, WHOLE("\xFE\xFF\0\"\0\xE9\xD8\x3D\xDE\0\0\""),
+		"\"\xC3\xA9\xF0\x9F\x98\x80\"", JSON_REPAIR_UTF16 | JSON_REPAIR_MARK},
+	    {__LINE__, WHOLE("{\0\"\0\x00\x4E\"\0:\0001\0}\0"), "{\"\xE4\xB8\x80\":1}",
+		JSON_REPAIR_UTF16},
+	    {__LINE__, WHOLE("\0[\0\"\xD8\x3D\0\"\0]"), "[\"\xEF\xBF\xBD\"]", JSON_REPAIR_UTF16},
 	    {__LINE__, WHOLE("\"up \\ud83d\""), "\"up \xEF\xBF\xBD\"", JSON_REPAIR_SURROGATE},
 	    {__LINE__, WHOLE("\"\\ud83d\\ude00 \\ude00\\ud83d\\n\""),
 		"\"\xF0\x9F\x98\x80 \xEF\xBF\xBD\xEF\xBF\xBD\\n\"", JSON_REPAIR_SURROGATE},
@@ -140,7 +147,7 @@ static void lenient(void)
 	    {__LINE__, WHOLE("\"\\ud83d"), NULL, 0},
 	    {__LINE__, WHOLE("\"\\ud8"), NULL, 0},
 	    {__LINE__, WHOLE("\"a\\"), NULL, 0},
-	    {__LINE__, WHOLE("\xFF\xFE{\0}\0"), NULL, 0},
+	    {__LINE__, WHOLE("\0\"\xDC"), NULL, 0},
 	};
 	struct arena *a = arena_new();
 
