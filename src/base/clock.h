@@ -48,8 +48,8 @@ bool clock_parse_http(struct str s, int64_t *at_us); /* all three forms of RFC 9
 bool clock_parse_mail(struct str s, int64_t *at_us);
 /* A time as people and providers write it: ISO 8601 extended and basic, its days also by week
  * ("2026-W09-7") and year ("2026-060T10Z"), its times to the hour, 24:00, with "+01" or " UTC" for
- * a zone; a valid date of eight digits, and fourteen with its time; RFC 2822 with its obsolete zones
- * and years. */
+ * a zone; a valid date of eight digits, and fourteen with its time; RFC 2822 with its obsolete
+ * zones and years. */
 bool clock_parse_text(struct str s, int64_t *at_us);
 /* The same, blanks around it or not, and Unix seconds (below 10^11, with or without a fraction) and
  * milliseconds, also before 1970. */

@@ -1,5 +1,5 @@
-/* The sync status of a lead: what became of it at its destinations, in one word. Records of leads are
- * filtered by it. */
+/* The sync status of a lead: what became of it at its destinations, in one word. Records of leads
+ * are filtered by it. */
 #ifndef RECORD_LEAD_STATUS_H
 #define RECORD_LEAD_STATUS_H
 #include "base/word.h"

@@ -1,7 +1,7 @@
 /* Conditions on a field: how they are written, and whether a payload meets them.
  *
- *   filter[address.city]=Paris       one of the values there is Paris; true, false and null are also
- *                                    the values of these names
+ *   filter[address.city]=Paris       one of the values there is Paris; true, false and null are
+ *                                    also the values of these names
  *   filter[notes][contains]=café     one has that in it, whatever its case and accents
  *   filter[amount][gt]=100           one is a number above it
  *   filter[start][lt]=2026-03-01     one is a time before that day
